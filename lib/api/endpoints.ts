@@ -1,0 +1,109 @@
+import type * as z from "zod";
+import type { ErrorCode } from "../protocol/errors.ts";
+import * as schemas from "./schemas.ts";
+
+/** An answer of an endpoint: JSON of a schema, or a body of another media type. */
+export interface Answer {
+  status: number;
+  description: string;
+  schema?: z.ZodType;
+  mediaType?: string;
+}
+
+/** One call of the REST interface: what it takes, what it answers. */
+export interface Endpoint {
+  method: "GET" | "POST";
+  /** With `:name` for a parameter. */
+  path: string;
+  summary: string;
+  /** True where no token is needed. */
+  open?: boolean;
+  query?: z.ZodType;
+  body?: z.ZodType;
+  answers: Answer[];
+  /** The codes of the errors it can answer, besides those that any call can. */
+  errors: ErrorCode[];
+}
+
+const downloadRecord = { schema: schemas.DownloadRecord, description: "The download" };
+
+/** Every call, by name: what server.ts routes and the OpenAPI document describes. */
+export const endpoints = {
+  health: {
+    method: "GET",
+    path: "/health",
+    summary: "Whether the server works",
+    open: true,
+    answers: [{ status: 200, description: "It works", schema: schemas.Health }],
+    errors: [],
+  },
+  openapi: {
+    method: "GET",
+    path: "/openapi.json",
+    summary: "This document",
+    open: true,
+    answers: [{ status: 200, description: "OpenAPI 3.1", mediaType: "application/json" }],
+    errors: [],
+  },
+  listClients: {
+    method: "GET",
+    path: "/api/clients",
+    summary: "Every client that ever registered",
+    answers: [{ status: 200, description: "The clients, by id", schema: schemas.ClientList }],
+    errors: [],
+  },
+  startDownload: {
+    method: "POST",
+    path: "/api/download",
+    summary: "Pull a file from a client",
+    body: schemas.NewDownload,
+    answers: [{ status: 202, description: "It is queued", schema: schemas.DownloadAccepted }],
+    errors: ["client_not_found", "client_not_connected", "request_too_large", "storage_full"],
+  },
+  listDownloads: {
+    method: "GET",
+    path: "/api/downloads",
+    summary: "Downloads, newest first",
+    query: schemas.DownloadQuery,
+    answers: [{ status: 200, description: "A page of them", schema: schemas.DownloadList }],
+    errors: [],
+  },
+  getDownload: {
+    method: "GET",
+    path: "/api/downloads/:download_id",
+    summary: "One download",
+    answers: [{ status: 200, ...downloadRecord }],
+    errors: ["download_not_found"],
+  },
+  downloadContent: {
+    method: "GET",
+    path: "/api/downloads/:download_id/content",
+    summary: "The file of a completed download; answers HEAD and Range",
+    answers: [
+      { status: 200, description: "The file", mediaType: "application/octet-stream" },
+      { status: 206, description: "The range", mediaType: "application/octet-stream" },
+      { status: 304, description: "It is what If-None-Match names" },
+      { status: 416, description: "The range lies outside the file" },
+    ],
+    errors: ["download_not_found", "download_not_finished", "not_found"],
+  },
+  cancelDownload: {
+    method: "POST",
+    path: "/api/downloads/:download_id/cancel",
+    summary: "End a download that has not ended",
+    answers: [{ status: 200, ...downloadRecord }],
+    errors: ["download_not_found", "download_already_ended"],
+  },
+  retryDownload: {
+    method: "POST",
+    path: "/api/downloads/:download_id/retry",
+    summary: "Pull the file of a failed or cancelled download again, as a new download",
+    answers: [{ status: 202, description: "It is queued", schema: schemas.DownloadAccepted }],
+    errors: [
+      "download_not_found",
+      "download_not_finished",
+      "download_already_ended",
+      "storage_full",
+    ],
+  },
+} as const satisfies Record<string, Endpoint>;

@@ -1,0 +1,127 @@
+import * as z from "zod";
+import { DOWNLOAD_ERROR_CODES } from "../protocol/errors.ts";
+import { ClientId, FilePath } from "../protocol/messages.ts";
+
+/*
+ * The REST shapes (CONTRACT, "REST"): the one description of what comes in and goes out, from
+ * which requests are validated and the OpenAPI document is made. Requests are strict: an unknown
+ * field is refused.
+ */
+
+const time = z.iso.datetime().meta({ description: "ISO 8601, UTC" });
+const bytes = z.int().min(0);
+
+export const DEFAULT_FILE = "file_to_download.txt";
+
+export const DownloadStatus = z
+  .enum(["queued", "downloading", "verifying", "completed", "failed", "cancelled"])
+  .meta({ id: "DownloadStatus" });
+export type DownloadStatus = z.infer<typeof DownloadStatus>;
+
+export const DownloadRecord = z
+  .object({
+    download_id: z.uuid(),
+    client_id: ClientId,
+    file_path: z.string().meta({ description: "as asked for" }),
+    status: DownloadStatus,
+    total_size: bytes.nullable(),
+    bytes_received: bytes,
+    chunk_size: bytes.nullable(),
+    chunks_received: z.int().min(0),
+    total_chunks: z.int().min(0).nullable(),
+    percent: z.number().min(0).max(100).nullable(),
+    bytes_per_second: z.number().min(0).nullable(),
+    eta_seconds: z.number().min(0).nullable(),
+    md5: z.string().nullable(),
+    saved_path: z.string().nullable().meta({ description: "relative to DOWNLOADS_DIR" }),
+    attempts: z.int().min(0),
+    created_at: time,
+    started_at: time.nullable(),
+    completed_at: time.nullable().meta({ description: "when it ended, however it ended" }),
+    error: z.string().nullable(),
+    error_code: z.enum(DOWNLOAD_ERROR_CODES).nullable(),
+  })
+  .meta({ id: "Download" });
+export type DownloadRecord = z.infer<typeof DownloadRecord>;
+
+export const ClientRecord = z
+  .object({
+    client_id: ClientId,
+    connected: z.boolean(),
+    connected_at: time.nullable().meta({ description: "of the last connection" }),
+    last_seen_at: time.nullable(),
+    remote_address: z.string().nullable(),
+    hostname: z.string().nullable(),
+    platform: z.string().nullable(),
+    version: z.string().nullable(),
+    active_downloads: z.int().min(0),
+  })
+  .meta({ id: "Client" });
+export type ClientRecord = z.infer<typeof ClientRecord>;
+
+export const Health = z
+  .object({
+    status: z.literal("healthy"),
+    version: z.string(),
+    uptime_seconds: z.number().min(0),
+    connected_clients: z.int().min(0),
+    active_downloads: z.int().min(0),
+  })
+  .meta({ id: "Health" });
+export type Health = z.infer<typeof Health>;
+
+export const ClientList = z.object({ clients: z.array(ClientRecord) }).meta({ id: "ClientList" });
+export type ClientList = z.infer<typeof ClientList>;
+
+export const DownloadList = z
+  .object({
+    downloads: z.array(DownloadRecord),
+    next_cursor: z.string().nullable().meta({ description: "null: there are no more" }),
+  })
+  .meta({ id: "DownloadList" });
+export type DownloadList = z.infer<typeof DownloadList>;
+
+export const DownloadAccepted = z
+  .object({
+    success: z.literal(true),
+    download_id: z.uuid(),
+    status: DownloadStatus,
+    message: z.string(),
+  })
+  .meta({ id: "DownloadAccepted" });
+export type DownloadAccepted = z.infer<typeof DownloadAccepted>;
+
+export const ApiError = z
+  .object({
+    error: z.string().meta({ description: "one sentence for a person" }),
+    code: z.string().meta({ description: "stable" }),
+  })
+  .meta({ id: "Error" });
+export type ApiError = z.infer<typeof ApiError>;
+
+export const NewDownload = z
+  .strictObject({
+    client_id: ClientId,
+    file_path: FilePath.default(DEFAULT_FILE),
+    if_offline: z.enum(["wait", "fail"]).default("wait"),
+  })
+  .meta({ id: "NewDownload" });
+export type NewDownload = z.input<typeof NewDownload>;
+
+export const MAX_PAGE = 1000;
+
+/** Query of a list; numbers come as text. */
+export const DownloadQuery = z.strictObject({
+  status: DownloadStatus.optional(),
+  client_id: ClientId.optional(),
+  limit: z
+    .string()
+    .regex(/^[1-9]\d{0,3}$/, `must be a whole number from 1 to ${MAX_PAGE}`)
+    .transform(Number)
+    .refine((limit) => limit <= MAX_PAGE, `must be a whole number from 1 to ${MAX_PAGE}`)
+    .default(50)
+    .meta({ description: `1 to ${MAX_PAGE}` }),
+  cursor: z.uuid("must be the next_cursor of an earlier answer").optional(),
+});
+
+export const DownloadParams = z.object({ download_id: z.string() });

@@ -1,0 +1,128 @@
+/**
+ * The one table of codes: what a code means for REST (HTTP status), for a WebSocket (close code)
+ * and for a download (is it worth another try). Whoever decides on a retry asks the error.
+ */
+
+/**
+ * What the server does with a download that met this error:
+ * - `never`: it fails at once, another try would meet the same;
+ * - `later`: another try after a pause, at most {@link MAX_FAILURES} in a row;
+ * - `restart`: read again from the first byte, at most {@link MAX_RESTARTS} times;
+ * - `when_room`: it waits, without a limit, until the disk has room again.
+ */
+export type Retry = "never" | "later" | "restart" | "when_room";
+
+/** Tries in a row that may end with a `later` error before the download fails. */
+export const MAX_FAILURES = 3;
+
+/** Times that a download may start over from the first byte (DESIGN: "at most twice"). */
+export const MAX_RESTARTS = 2;
+
+interface CodeMeaning {
+  /** Status of a REST answer that carries the code. */
+  http?: number;
+  /** Close code of a WebSocket that ends for this reason (4000–4999 are ours, RFC 6455 7.4.2). */
+  close?: number;
+  retry?: Retry;
+}
+
+const TABLE = {
+  // REST
+  invalid_request: { http: 400 },
+  unauthorized: { http: 401 },
+  forbidden: { http: 403 },
+  not_found: { http: 404 },
+  client_not_found: { http: 404 },
+  download_not_found: { http: 404 },
+  method_not_allowed: { http: 405 },
+  client_not_connected: { http: 409 },
+  download_not_finished: { http: 409 },
+  download_already_ended: { http: 409 },
+  request_too_large: { http: 413 },
+  rate_limited: { http: 429 },
+  internal_error: { http: 500, close: 1011 },
+  // why a download failed
+  file_not_found: { retry: "never" },
+  access_denied: { retry: "never" },
+  not_a_regular_file: { retry: "never" },
+  file_unreadable: { retry: "later" },
+  source_changed: { retry: "restart" },
+  checksum_mismatch: { retry: "restart" },
+  storage_full: { http: 507, retry: "when_room" },
+  storage_error: { retry: "later" },
+  client_timeout: { retry: "later", close: 4408 },
+  protocol_error: { retry: "later", close: 1002 },
+  // why a connection ended
+  message_too_large: { close: 1009 },
+  shutting_down: { close: 1012 },
+  enrolment_required: { close: 4401 },
+  key_mismatch: { close: 4403 },
+  id_in_use: { close: 4409 },
+  replaced: { close: 4410 },
+} as const satisfies Record<string, CodeMeaning>;
+
+export type ErrorCode = keyof typeof TABLE;
+
+/** The codes that a failed download's `error_code` can hold (CONTRACT). */
+export const DOWNLOAD_ERROR_CODES = [
+  "file_not_found",
+  "access_denied",
+  "not_a_regular_file",
+  "file_unreadable",
+  "source_changed",
+  "checksum_mismatch",
+  "storage_full",
+  "storage_error",
+  "client_timeout",
+  "protocol_error",
+] as const satisfies ErrorCode[];
+
+export type DownloadErrorCode = (typeof DOWNLOAD_ERROR_CODES)[number];
+
+/** What the table says of a code. */
+export function meaningOf(code: ErrorCode): CodeMeaning {
+  return TABLE[code];
+}
+
+/** True for the codes that a download can fail with. */
+export function isDownloadErrorCode(code: ErrorCode): code is DownloadErrorCode {
+  return (DOWNLOAD_ERROR_CODES as readonly string[]).includes(code);
+}
+
+/** An error with a stable code. Its message is one sentence for a person and holds no secret. */
+export class FdsError extends Error {
+  override name = "FdsError";
+
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+    options?: { cause?: unknown },
+  ) {
+    super(message, options);
+  }
+
+  get http(): number {
+    return meaningOf(this.code).http ?? 500;
+  }
+
+  get close(): number {
+    return meaningOf(this.code).close ?? 1011;
+  }
+}
+
+/** Why a download did not go on: a code that a record can hold, and the sentence beside it. */
+export interface Problem {
+  code: DownloadErrorCode;
+  message: string;
+}
+
+/**
+ * Turns anything thrown into a problem that a record can hold.
+ * @param fallback the code where the error brings none of its own
+ */
+export function problemOf(error: unknown, fallback: DownloadErrorCode): Problem {
+  if (error instanceof FdsError && isDownloadErrorCode(error.code)) {
+    return { code: error.code, message: error.message };
+  }
+  return { code: fallback, message: error instanceof Error ? error.message : String(error) };
+}

@@ -1,0 +1,90 @@
+import { FdsError } from "./errors.ts";
+
+/*
+ * A chunk on the wire: a fixed header, big-endian, then the payload.
+ *
+ *   0  u8   version         18  u32  raw length (of the file's bytes)
+ *   1  u8   flags (none)    22  u32  wire length (of the payload as sent)
+ *   2  u32  stream          26  u32  CRC-32 of the raw bytes
+ *   6  u32  epoch           30  u32  CRC-32 of the 30 bytes before it
+ *  10  u64  offset
+ */
+export const HEADER_BYTES = 34;
+const FRAME_VERSION = 1;
+const HEADER_CRC_AT = 30;
+
+/** Which bytes of which download a frame carries. */
+export interface FrameAddress {
+  /** The number of the download on its connection. */
+  stream: number;
+  /** The number of the attempt; frames of an older one are dropped. */
+  epoch: number;
+  /** Where in the file the first byte belongs. */
+  offset: number;
+}
+
+export interface Frame extends FrameAddress {
+  payload: Uint8Array;
+  /** False when the payload is not what its CRC says: to be asked for again. */
+  intact: boolean;
+}
+
+/** Header and payload in one new buffer, ready to send. */
+export function encodeFrame(address: FrameAddress, payload: Uint8Array): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(HEADER_BYTES + payload.length);
+  const view = new DataView(bytes.buffer);
+  view.setUint8(0, FRAME_VERSION);
+  view.setUint32(2, address.stream);
+  view.setUint32(6, address.epoch);
+  view.setBigUint64(10, BigInt(address.offset));
+  view.setUint32(18, payload.length);
+  view.setUint32(22, payload.length);
+  view.setUint32(26, Bun.hash.crc32(payload));
+  view.setUint32(HEADER_CRC_AT, Bun.hash.crc32(bytes.subarray(0, HEADER_CRC_AT)));
+  bytes.set(payload, HEADER_BYTES);
+  return bytes;
+}
+
+/**
+ * Reads a frame; the payload is a view of `bytes`, not a copy.
+ * @param maxPayload most payload bytes that were agreed on
+ * @throws FdsError `protocol_error` when the header cannot be trusted; a payload that does not
+ *   match its CRC is no error here, see {@link Frame.intact}
+ */
+export function decodeFrame(bytes: Uint8Array, maxPayload: number): Frame {
+  if (bytes.length < HEADER_BYTES)
+    throw bad(`a frame of ${bytes.length} bytes has no whole header`);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (view.getUint32(HEADER_CRC_AT) !== Bun.hash.crc32(bytes.subarray(0, HEADER_CRC_AT))) {
+    throw bad("the frame's header does not match its CRC");
+  }
+  const version = view.getUint8(0);
+  if (version !== FRAME_VERSION) throw bad(`unknown frame version ${version}`);
+  const flags = view.getUint8(1);
+  if (flags !== 0) throw bad(`unknown frame flags ${flags}`);
+  const payload = bytes.subarray(HEADER_BYTES);
+  const rawLength = view.getUint32(18);
+  const wireLength = view.getUint32(22);
+  if (wireLength !== payload.length || rawLength !== wireLength) {
+    throw bad(`the frame says ${wireLength} bytes and carries ${payload.length}`);
+  }
+  if (payload.length === 0) throw bad("the frame is empty");
+  if (payload.length > maxPayload) {
+    throw bad(`a frame of ${payload.length} bytes is over the agreed ${maxPayload}`);
+  }
+  const offset = view.getBigUint64(10);
+  if (offset > BigInt(Number.MAX_SAFE_INTEGER) - BigInt(payload.length)) {
+    throw bad(`the frame's offset ${offset} is out of range`);
+  }
+  return {
+    stream: view.getUint32(2),
+    epoch: view.getUint32(6),
+    offset: Number(offset),
+    payload,
+    intact: view.getUint32(26) === Bun.hash.crc32(payload),
+  };
+}
+
+function bad(message: string): FdsError {
+  return new FdsError("protocol_error", message);
+}

@@ -1,0 +1,151 @@
+import * as z from "zod";
+import { FdsError } from "./errors.ts";
+import { FileIdentity } from "./identity.ts";
+
+/*
+ * The control messages: JSON text, one union for each direction. Unknown fields are ignored, so
+ * that a newer side can say more; an unknown type, or a field that is not what it should be, ends
+ * the connection.
+ */
+
+/** The WebSocket subprotocol, and with it the version of everything in this folder. */
+export const SUBPROTOCOL = "fds.v1";
+
+/** Most bytes of a control message; a longer one ends the connection. */
+export const MAX_MESSAGE_BYTES = 64 * 1024;
+
+export const MIN_CHUNK_SIZE = 4 * 1024;
+export const MAX_CHUNK_SIZE = 8 * 1024 * 1024;
+
+/** Both sides ping this often, in ms. */
+export const PING_INTERVAL_MS = 15_000;
+/** A side that heard nothing for this long, in ms, takes the other for dead. */
+export const DEAD_AFTER_MS = 45_000;
+
+/** A client's id: also the name of its folder on the server. */
+export const ClientId = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
+    "must be 1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit",
+  );
+
+/** A path as an operator asks for it; the client alone decides what it means. */
+export const FilePath = z
+  .string()
+  .min(1, "must not be empty")
+  .max(4096, "must be at most 4096 characters")
+  .refine((path) => !path.includes("\0"), "must not hold a NUL character");
+
+const uint32 = z.int().min(0).max(0xffff_ffff);
+const byteCount = z.int().min(0);
+const chunkSize = z.int().min(MIN_CHUNK_SIZE).max(MAX_CHUNK_SIZE);
+const secret = z.string().min(1).max(512);
+const label = z.string().max(255);
+const md5 = z.string().regex(/^[0-9a-f]{32}$/);
+
+/** Which attempt at which download a message is about. */
+const address = { stream: uint32, epoch: uint32 };
+
+export const ClientMessage = z.discriminatedUnion("type", [
+  /** The first message. The key is the client's own; the token is there when it enrols. */
+  z.object({
+    type: z.literal("register"),
+    client_id: ClientId,
+    key: secret,
+    enroll_token: secret.optional(),
+    version: label,
+    hostname: label,
+    platform: label,
+    chunk_size: chunkSize,
+  }),
+  /** The file is open. `offset` is where the frames begin: what was asked for, or 0 to start over. */
+  z.object({
+    type: z.literal("file_start"),
+    ...address,
+    identity: FileIdentity,
+    total_size: byteCount,
+    offset: byteCount,
+    /** Why it starts over, where it does. */
+    reason: label.optional(),
+  }),
+  /** A long re-read of the prefix is under way: the client is alive and busy. */
+  z.object({ type: z.literal("proving"), ...address, offset: byteCount }),
+  z.object({
+    type: z.literal("file_complete"),
+    ...address,
+    identity: FileIdentity,
+    total_size: byteCount,
+    md5,
+  }),
+  z.object({
+    type: z.literal("error"),
+    ...address,
+    code: z.enum([
+      "file_not_found",
+      "access_denied",
+      "not_a_regular_file",
+      "file_unreadable",
+      "source_changed",
+      "protocol_error",
+    ]),
+    message: z.string().max(1024),
+  }),
+]);
+export type ClientMessage = z.infer<typeof ClientMessage>;
+export type Register = Extract<ClientMessage, { type: "register" }>;
+export type FileStart = Extract<ClientMessage, { type: "file_start" }>;
+export type FileComplete = Extract<ClientMessage, { type: "file_complete" }>;
+
+export const ServerMessage = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("registered"), client_id: ClientId, version: label }),
+  z.object({
+    type: z.literal("download_request"),
+    ...address,
+    download_id: z.uuid(),
+    file_path: FilePath,
+    chunk_size: chunkSize,
+    /** Bytes that the server has safe; the frames are to begin here. */
+    offset: byteCount,
+    /** What the offer to resume rests on; there whenever `offset` is over 0. */
+    resume: z.object({ prefix_md5: md5, identity: FileIdentity, total_size: byteCount }).optional(),
+    max_offset: byteCount,
+  }),
+  /** Frames may reach up to `max_offset`, an absolute position (as QUIC's flow control does it). */
+  z.object({ type: z.literal("credit"), ...address, max_offset: byteCount }),
+  /** A chunk came damaged: send again from `offset`. */
+  z.object({ type: z.literal("resend"), ...address, offset: byteCount }),
+  z.object({ type: z.literal("cancel"), ...address }),
+  /** The file is published; the client can forget it. */
+  z.object({ type: z.literal("done"), ...address }),
+]);
+export type ServerMessage = z.infer<typeof ServerMessage>;
+export type DownloadRequest = Extract<ServerMessage, { type: "download_request" }>;
+
+/** @throws FdsError `protocol_error` or `message_too_large` */
+export function parseClientMessage(text: string): ClientMessage {
+  return parse(ClientMessage, text);
+}
+
+/** @throws FdsError `protocol_error` or `message_too_large` */
+export function parseServerMessage(text: string): ServerMessage {
+  return parse(ServerMessage, text);
+}
+
+function parse<T>(schema: z.ZodType<T>, text: string): T {
+  if (text.length > MAX_MESSAGE_BYTES) {
+    throw new FdsError("message_too_large", `a message of ${text.length} characters is too long`);
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new FdsError("protocol_error", "the message is not JSON", { cause });
+  }
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  const where = issue?.path.join(".") || "message";
+  // The value is not repeated: it may be a secret.
+  throw new FdsError("protocol_error", `${where}: ${issue?.message ?? "not a protocol message"}`);
+}

@@ -1,0 +1,80 @@
+import type { Download, Downloading, Queued } from "../download.ts";
+
+/** A site's program, as it is known for good. Times are ms since 1970. */
+export interface Client {
+  clientId: string;
+  /** SHA-256 of the client's key, hex. */
+  keyHash: string;
+  /** When it enrolled with a token; null: never, the id is not bound to its key. */
+  enrolledAt: number | null;
+  hostname: string;
+  platform: string;
+  version: string;
+  remoteAddress: string;
+  connectedAt: number;
+  lastSeenAt: number;
+}
+
+export interface DownloadFilter {
+  status?: Download["status"];
+  clientId?: string;
+  /** Only downloads with a smaller id, that is older ones. */
+  before?: string;
+  /** Most rows to give. */
+  limit: number;
+}
+
+/** Most downloads that may be downloading or verifying at once. */
+export interface Limits {
+  total: number;
+  perClient: number;
+}
+
+/** Another download holds the `savedPath` that was asked for. */
+export class NameTakenError extends Error {
+  override name = "NameTakenError";
+}
+
+/**
+ * The rows: the one truth about every download and every client. Each change is one conditional
+ * statement, so that two actors, in one process or in two, cannot both win.
+ */
+export interface Repository {
+  insertDownload(download: Queued): Promise<void>;
+  getDownload(downloadId: string): Promise<Download | null>;
+  /** Newest first. */
+  listDownloads(filter: DownloadFilter): Promise<Download[]>;
+  /** Every download that is downloading or verifying. */
+  activeDownloads(): Promise<Download[]>;
+  /** Which of these ids belong to a download that has not ended. */
+  unendedAmong(downloadIds: string[]): Promise<Set<string>>;
+  /** How many downloads of each client are downloading or verifying; clients with none are left out. */
+  countActive(): Promise<Map<string, number>>;
+  /**
+   * Compare and set: writes `next` if the row still has `next.revision`.
+   * @returns the row as it now is, its revision one higher, or null if another change came first
+   * @throws NameTakenError when another download holds `next.savedPath`
+   */
+  replaceDownload<T extends Download>(next: T): Promise<T | null>;
+  /**
+   * Takes a client's oldest queued download that is due, if the limits allow one more, and makes
+   * it `downloading` with the next epoch and attempt.
+   */
+  claimDownload(clientId: string, limits: Limits, now: number): Promise<Downloading | null>;
+  /** Clients that have a queued download that is due, the one that waited longest first. */
+  clientsWithDueDownloads(now: number): Promise<string[]>;
+  /** The earliest time after `now` at which a queued download becomes due, or null. */
+  nextDueAt(now: number): Promise<number | null>;
+
+  getClient(clientId: string): Promise<Client | null>;
+  /** By id. */
+  listClients(): Promise<Client[]>;
+  /**
+   * Writes the client if it is not there yet, or if its key hash still is `replaces`.
+   * @returns false if another registration came first
+   */
+  registerClient(client: Client, replaces: string | null): Promise<boolean>;
+  clientSeen(clientId: string, at: number): Promise<void>;
+
+  close(): Promise<void>;
+}

@@ -1,0 +1,380 @@
+import { MAX_FAILURES, MAX_RESTARTS, meaningOf, type Problem } from "../protocol/errors.ts";
+import type { FileIdentity } from "../protocol/identity.ts";
+
+/*
+ * The life of a download, as a pure machine: a state has only its legal fields, and
+ * transition(download, event) gives the next state and, as data, what is to be done about it.
+ * Times are ms since 1970 and come in with the event; bytes never enter.
+ *
+ *   queued ──claimed──▶ downloading ──received──▶ verifying ──published──▶ completed
+ *     ▲                     │                         │
+ *     └── lost, or failed with another try left ──────┘      any ──▶ failed, cancelled
+ *
+ * The claim (queued → downloading) is the repository's: one statement that also holds the limits.
+ */
+
+/** The file as the client found it when this download began to read it. */
+export interface Source {
+  identity: FileIdentity;
+  /** Bytes to deliver: the file's size at that moment. */
+  totalSize: number;
+  /** Most bytes in a frame, as agreed between the two sides. */
+  chunkSize: number;
+}
+
+interface Common {
+  /** UUIDv7, so ids sort by the time of their making. */
+  downloadId: string;
+  clientId: string;
+  /** As asked for. */
+  filePath: string;
+  createdAt: number;
+  /** How often it was started on a client. */
+  attempts: number;
+  /** Number of the attempt; what belongs to an older one is dropped. */
+  epoch: number;
+  /** Times that it started over from the first byte. */
+  restarts: number;
+  /** Failed tries in a row since bytes last became safe. */
+  failures: number;
+  /** Counts the row's changes: what compare-and-set compares. */
+  revision: number;
+}
+
+export interface Queued extends Common {
+  status: "queued";
+  startedAt: number | null;
+  source: Source | null;
+  /** Bytes from the start of the file that are flushed to the disk. */
+  safeOffset: number;
+  /** Not to be claimed before this time. */
+  notBefore: number;
+  /** Why the last try ended, where it did not just lose its connection. */
+  problem: Problem | null;
+}
+
+export interface Downloading extends Common {
+  status: "downloading";
+  startedAt: number;
+  /** Null until the client has opened the file. */
+  source: Source | null;
+  safeOffset: number;
+}
+
+/** Every byte is flushed and the MD5 matched; it is being published. */
+export interface Verifying extends Common {
+  status: "verifying";
+  startedAt: number;
+  source: Source;
+  md5: string;
+  /** The name that publishing is about to take, relative to DOWNLOADS_DIR; recorded before it is taken. */
+  savedPath: string | null;
+}
+
+export interface Completed extends Common {
+  status: "completed";
+  startedAt: number;
+  completedAt: number;
+  source: Source;
+  md5: string;
+  savedPath: string;
+}
+
+export interface Failed extends Common {
+  status: "failed";
+  startedAt: number | null;
+  completedAt: number;
+  source: Source | null;
+  safeOffset: number;
+  problem: Problem;
+}
+
+export interface Cancelled extends Common {
+  status: "cancelled";
+  startedAt: number | null;
+  completedAt: number;
+  source: Source | null;
+  safeOffset: number;
+}
+
+export type Active = Downloading | Verifying;
+export type Ended = Completed | Failed | Cancelled;
+export type Download = Queued | Active | Ended;
+
+/** What happened. All but `cancelled` belong to one attempt and are void for any other. */
+export type DownloadEvent =
+  | { type: "started"; epoch: number; now: number; source: Source; offset: number; reason?: string }
+  | { type: "checkpoint"; epoch: number; safeOffset: number }
+  | { type: "received"; epoch: number; md5: string }
+  | { type: "named"; epoch: number; savedPath: string }
+  | { type: "published"; epoch: number; now: number }
+  | { type: "lost"; epoch: number; now: number }
+  /** `final`: no other try, whatever the table says of the code. */
+  | { type: "failed"; epoch: number; now: number; problem: Problem; final?: boolean }
+  | { type: "cancelled"; now: number };
+
+/** What is to be done once the next state is recorded. */
+export type Effect =
+  /** Remove the part file: nothing in it will be used. */
+  | { type: "discard_part" }
+  /** Tell the client that this attempt is over. */
+  | { type: "stop_client" }
+  /** Tell the client that the file is published. */
+  | { type: "confirm_client" }
+  /** A slot became free, or a download is due at a time: look at the queue then. */
+  | { type: "dispatch"; at: number }
+  | { type: "log"; level: "info" | "warn"; message: string };
+
+export interface Transition {
+  next: Download;
+  effects: Effect[];
+}
+
+/** A download that was just asked for. */
+export function newDownload(
+  downloadId: string,
+  clientId: string,
+  filePath: string,
+  now: number,
+): Queued {
+  return {
+    status: "queued",
+    downloadId,
+    clientId,
+    filePath,
+    createdAt: now,
+    attempts: 0,
+    epoch: 0,
+    restarts: 0,
+    failures: 0,
+    revision: 0,
+    startedAt: null,
+    source: null,
+    safeOffset: 0,
+    notBefore: now,
+    problem: null,
+  };
+}
+
+export function hasEnded(download: Download): download is Ended {
+  return (
+    download.status === "completed" ||
+    download.status === "failed" ||
+    download.status === "cancelled"
+  );
+}
+
+/** Bytes that are flushed to the disk, in any state. */
+export function safeOffsetOf(download: Download): number {
+  return download.status === "verifying" || download.status === "completed"
+    ? download.source.totalSize
+    : download.safeOffset;
+}
+
+/**
+ * The next state. An event that means nothing in this state, or belongs to another attempt, gives
+ * the same object back and no effects: terminal states absorb everything.
+ */
+export function transition(download: Download, event: DownloadEvent): Transition {
+  if (hasEnded(download)) return unchanged(download);
+  if (event.type === "cancelled") return cancel(download, event.now);
+  if (download.status === "queued" || event.epoch !== download.epoch) return unchanged(download);
+  switch (event.type) {
+    case "lost":
+      return { next: requeue(download, event.now, null), effects: [stop, dispatch(event.now)] };
+    case "failed":
+      return fail(download, event.problem, event.now, event.final ?? false);
+  }
+  if (download.status === "downloading") {
+    switch (event.type) {
+      case "started":
+        return start(download, event);
+      case "checkpoint":
+        if (event.safeOffset <= download.safeOffset) return unchanged(download);
+        return {
+          next: { ...download, safeOffset: event.safeOffset, failures: 0 },
+          effects: [],
+        };
+      case "received":
+        return receive(download, event.md5);
+    }
+    return unchanged(download);
+  }
+  switch (event.type) {
+    case "named":
+      return { next: { ...download, savedPath: event.savedPath }, effects: [] };
+    case "published":
+      return publish(download, event.now);
+  }
+  return unchanged(download);
+}
+
+const stop: Effect = { type: "stop_client" };
+const discard: Effect = { type: "discard_part" };
+
+function dispatch(at: number): Effect {
+  return { type: "dispatch", at };
+}
+
+function warn(message: string): Effect {
+  return { type: "log", level: "warn", message };
+}
+
+function unchanged(download: Download): Transition {
+  return { next: download, effects: [] };
+}
+
+function common(download: Download): Common {
+  const { downloadId, clientId, filePath, createdAt } = download;
+  const { attempts, epoch, restarts, failures, revision } = download;
+  return {
+    downloadId,
+    clientId,
+    filePath,
+    createdAt,
+    attempts,
+    epoch,
+    restarts,
+    failures,
+    revision,
+  };
+}
+
+function start(
+  download: Downloading,
+  event: Extract<DownloadEvent, { type: "started" }>,
+): Transition {
+  if (event.offset === download.safeOffset) {
+    // On resume the first reading's size stays the goal: a log that grew is delivered as it was.
+    const source =
+      download.source && event.offset > 0
+        ? { ...download.source, chunkSize: event.source.chunkSize }
+        : event.source;
+    return { next: { ...download, source }, effects: [] };
+  }
+  const reason = event.reason ?? "the client starts over";
+  if (download.restarts >= MAX_RESTARTS) {
+    return end(download, { code: "source_changed", message: reason }, event.now);
+  }
+  return {
+    next: {
+      ...download,
+      source: event.source,
+      safeOffset: 0,
+      restarts: download.restarts + 1,
+    },
+    effects: [warn(`starts over, ${download.safeOffset} safe bytes discarded: ${reason}`)],
+  };
+}
+
+function receive(download: Downloading, md5: string): Transition {
+  // Without a source nothing was received; with bytes missing nothing is complete.
+  if (!download.source || download.safeOffset !== download.source.totalSize) {
+    return unchanged(download);
+  }
+  return {
+    next: {
+      ...common(download),
+      status: "verifying",
+      startedAt: download.startedAt,
+      source: download.source,
+      md5,
+      savedPath: null,
+    },
+    effects: [],
+  };
+}
+
+function publish(download: Verifying, now: number): Transition {
+  if (download.savedPath === null) return unchanged(download);
+  return {
+    next: {
+      ...common(download),
+      status: "completed",
+      startedAt: download.startedAt,
+      completedAt: now,
+      source: download.source,
+      md5: download.md5,
+      savedPath: download.savedPath,
+    },
+    effects: [{ type: "confirm_client" }, dispatch(now)],
+  };
+}
+
+function requeue(download: Active, notBefore: number, problem: Problem | null): Queued {
+  return {
+    ...common(download),
+    status: "queued",
+    startedAt: download.startedAt,
+    source: download.source,
+    safeOffset: safeOffsetOf(download),
+    notBefore,
+    problem,
+  };
+}
+
+function fail(download: Active, problem: Problem, now: number, final: boolean): Transition {
+  const retry = final ? "never" : meaningOf(problem.code).retry;
+  switch (retry) {
+    case "later": {
+      const failures = download.failures + 1;
+      if (failures >= MAX_FAILURES) break;
+      const at = now + 1000 * 4 ** (failures - 1);
+      const next = { ...requeue(download, at, problem), failures };
+      return { next, effects: [stop, dispatch(at), warn(`tries again: ${problem.message}`)] };
+    }
+    case "restart": {
+      if (download.restarts >= MAX_RESTARTS) break;
+      const next: Queued = {
+        ...requeue(download, now, problem),
+        source: null,
+        safeOffset: 0,
+        restarts: download.restarts + 1,
+      };
+      const lost = `starts over, ${safeOffsetOf(download)} safe bytes discarded: ${problem.message}`;
+      return { next, effects: [stop, discard, dispatch(now), warn(lost)] };
+    }
+    case "when_room": {
+      const at = now + ROOM_RECHECK_MS;
+      return {
+        next: requeue(download, at, problem),
+        effects: [stop, dispatch(at), warn(`waits: ${problem.message}`)],
+      };
+    }
+  }
+  return end(download, problem, now);
+}
+
+/** A download that waits for room looks again this often, in ms. */
+const ROOM_RECHECK_MS = 5_000;
+
+function end(download: Active, problem: Problem, now: number): Transition {
+  return {
+    next: {
+      ...common(download),
+      status: "failed",
+      startedAt: download.startedAt,
+      completedAt: now,
+      source: download.source,
+      safeOffset: safeOffsetOf(download),
+      problem,
+    },
+    effects: [stop, discard, dispatch(now), warn(`failed: ${problem.message}`)],
+  };
+}
+
+/** While it is being published it can no longer be cancelled: the name may already be taken. */
+function cancel(download: Queued | Active, now: number): Transition {
+  if (download.status === "verifying") return unchanged(download);
+  return {
+    next: {
+      ...common(download),
+      status: "cancelled",
+      startedAt: download.startedAt,
+      completedAt: now,
+      source: download.source,
+      safeOffset: download.safeOffset,
+    },
+    effects: [stop, discard, dispatch(now)],
+  };
+}

@@ -1,0 +1,88 @@
+import { parseArgs } from "node:util";
+import * as z from "zod";
+
+/** A mistake of the person who started the program: one line, exit 2. */
+export class UsageError extends Error {
+  override name = "UsageError";
+}
+
+/** A flag of a program; `--help` is on every program and needs no mention. */
+export interface Flag {
+  type: "string" | "boolean";
+  multiple?: boolean;
+}
+
+export interface ParsedFlags {
+  /** The given flags by name; a `multiple` one is a list. */
+  values: Record<string, string | boolean | string[] | undefined>;
+  positionals: string[];
+}
+
+/**
+ * Reads a command line.
+ * @param argv without the program's name
+ * @param positionals most words beside the flags
+ * @throws UsageError that names the flag and what was expected
+ */
+export function parseFlags(
+  argv: string[],
+  flags: Record<string, Flag>,
+  positionals = 0,
+): ParsedFlags {
+  const known = ["help", ...Object.keys(flags)].map((name) => `--${name}`).join(" ");
+  const options: Record<string, Flag & { short?: string }> = {
+    ...flags,
+    help: { type: "boolean", short: "h" },
+  };
+  const { tokens } = parseArgs({ args: argv, options, strict: false, tokens: true });
+  for (const token of tokens) {
+    if (token.kind !== "option") continue;
+    const flag = options[token.name];
+    if (!flag) throw new UsageError(`unknown flag "${token.rawName}", expected one of ${known}`);
+    if (flag.type === "string" && (token.value === undefined || isFlagLike(token, argv))) {
+      throw new UsageError(`flag "${token.rawName}" has no value, expected ${token.rawName} VALUE`);
+    }
+    if (flag.type === "boolean" && token.value !== undefined) {
+      throw new UsageError(
+        `flag "${token.rawName}" has the value "${token.value}", expected no value`,
+      );
+    }
+  }
+  const parsed = parseArgs({ args: argv, options, strict: false, allowPositionals: true });
+  const extra = parsed.positionals[positionals];
+  if (extra !== undefined) {
+    throw new UsageError(`unexpected word "${extra}", expected flags such as ${known}`);
+  }
+  return {
+    values: parsed.values as ParsedFlags["values"],
+    positionals: parsed.positionals,
+  };
+}
+
+/** `--host --port 1`: the value of --host was forgotten. */
+function isFlagLike(token: { value?: string; inlineValue?: boolean }, argv: string[]): boolean {
+  return (
+    token.inlineValue === false &&
+    token.value !== undefined &&
+    /^--?[a-z]/i.test(token.value) &&
+    argv.includes(token.value)
+  );
+}
+
+/** A setting from outside: the text, and where it came from for the message. */
+export interface Setting {
+  /** As the person wrote it: `--port` or `SERVER_PORT`. */
+  source: string;
+  text: string;
+}
+
+/**
+ * Checks one setting against a schema for its text.
+ * @param expected what a right value looks like, for the message
+ * @throws UsageError that names the setting, the value and what was expected
+ */
+export function readSetting<T>(setting: Setting, schema: z.ZodType<T>, expected: string): T {
+  const result = schema.safeParse(setting.text);
+  if (result.success) return result.data;
+  throw new UsageError(`${setting.source} is "${setting.text}", expected ${expected}`);
+}

@@ -1,0 +1,84 @@
+export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+export const LOG_FORMATS = ["pretty", "json"] as const;
+export type LogFormat = (typeof LOG_FORMATS)[number];
+
+/** What a line is about, beside its message. Never put a secret here. */
+export type LogFields = Record<string, string | number | boolean | null | undefined>;
+
+export interface LoggerOptions {
+  level: LogLevel;
+  format: LogFormat;
+  /** Takes a finished line; standard output where it is not given. */
+  write?: (line: string) => void;
+}
+
+/** Lines of text for a terminal, or of JSON for a machine. */
+export class Logger {
+  constructor(
+    private readonly options: LoggerOptions,
+    private readonly context: LogFields = {},
+  ) {}
+
+  /** A logger whose lines also carry these fields. */
+  with(fields: LogFields): Logger {
+    return new Logger(this.options, { ...this.context, ...fields });
+  }
+
+  debug(message: string, fields?: LogFields): void {
+    this.log("debug", message, fields);
+  }
+
+  info(message: string, fields?: LogFields): void {
+    this.log("info", message, fields);
+  }
+
+  warn(message: string, fields?: LogFields): void {
+    this.log("warn", message, fields);
+  }
+
+  /** @param cause a bug keeps its stack here; a person's mistake has none */
+  error(message: string, fields?: LogFields, cause?: unknown): void {
+    const stack = cause instanceof Error ? (cause.stack ?? cause.message) : undefined;
+    this.log("error", message, stack === undefined ? fields : { ...fields, stack });
+  }
+
+  /** A line that others wait for, written whatever the level. */
+  announce(message: string, fields?: LogFields): void {
+    this.write("info", message, fields);
+  }
+
+  log(level: LogLevel, message: string, fields?: LogFields): void {
+    if (LOG_LEVELS.indexOf(level) < LOG_LEVELS.indexOf(this.options.level)) return;
+    this.write(level, message, fields);
+  }
+
+  private write(level: LogLevel, message: string, fields?: LogFields): void {
+    const write = this.options.write ?? ((line) => process.stdout.write(line));
+    const all = { ...this.context, ...fields };
+    const time = new Date().toISOString();
+    write(
+      this.options.format === "json"
+        ? `${JSON.stringify({ time, level, message, ...all })}\n`
+        : `${time} ${level.toUpperCase().padEnd(5)} ${oneLine(message)}${pretty(all)}\n`,
+    );
+  }
+}
+
+function pretty(fields: LogFields): string {
+  let text = "";
+  for (const [name, value] of Object.entries(fields)) {
+    if (value === undefined || value === null) continue;
+    text += name === "stack" ? `\n${String(value)}` : ` ${name}=${quoted(String(value))}`;
+  }
+  return text;
+}
+
+/** Text from outside must not be able to make up a line of its own. */
+function oneLine(text: string): string {
+  return text.replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, " ");
+}
+
+function quoted(text: string): string {
+  return /^[\w./:@+-]+$/.test(text) ? text : JSON.stringify(oneLine(text));
+}
