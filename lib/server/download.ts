@@ -67,8 +67,8 @@ export interface Verifying extends Common {
   startedAt: number;
   source: Source;
   md5: string;
-  /** The name that publishing is about to take, relative to DOWNLOADS_DIR; recorded before it is taken. */
-  savedPath: string | null;
+  /** The name that publishing is about to take, relative to DOWNLOADS_DIR: recorded before it is taken. */
+  savedPath: string;
 }
 
 export interface Completed extends Common {
@@ -105,8 +105,10 @@ export type Download = Queued | Active | Ended;
 export type DownloadEvent =
   | { type: "started"; epoch: number; now: number; source: Source; offset: number; reason?: string }
   | { type: "checkpoint"; epoch: number; safeOffset: number }
-  | { type: "received"; epoch: number; md5: string }
-  | { type: "named"; epoch: number; savedPath: string }
+  /** All `size` bytes are flushed and their MD5 matched. */
+  | { type: "received"; epoch: number; size: number; md5: string; savedPath: string }
+  /** The name was taken, another one is next. */
+  | { type: "renamed"; epoch: number; savedPath: string }
   | { type: "published"; epoch: number; now: number }
   | { type: "lost"; epoch: number; now: number }
   /** `final`: no other try, whatever the table says of the code. */
@@ -196,12 +198,12 @@ export function transition(download: Download, event: DownloadEvent): Transition
           effects: [],
         };
       case "received":
-        return receive(download, event.md5);
+        return receive(download, event);
     }
     return unchanged(download);
   }
   switch (event.type) {
-    case "named":
+    case "renamed":
       return { next: { ...download, savedPath: event.savedPath }, effects: [] };
     case "published":
       return publish(download, event.now);
@@ -267,26 +269,25 @@ function start(
   };
 }
 
-function receive(download: Downloading, md5: string): Transition {
-  // Without a source nothing was received; with bytes missing nothing is complete.
-  if (!download.source || download.safeOffset !== download.source.totalSize) {
-    return unchanged(download);
-  }
+function receive(
+  download: Downloading,
+  event: Extract<DownloadEvent, { type: "received" }>,
+): Transition {
+  if (download.source?.totalSize !== event.size) return unchanged(download);
   return {
     next: {
       ...common(download),
       status: "verifying",
       startedAt: download.startedAt,
       source: download.source,
-      md5,
-      savedPath: null,
+      md5: event.md5,
+      savedPath: event.savedPath,
     },
     effects: [],
   };
 }
 
 function publish(download: Verifying, now: number): Transition {
-  if (download.savedPath === null) return unchanged(download);
   return {
     next: {
       ...common(download),
