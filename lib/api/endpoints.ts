@@ -8,6 +8,8 @@ export interface Answer {
   description: string;
   schema?: z.ZodType;
   mediaType?: string;
+  /** Headers worth knowing: name → what it says. */
+  headers?: Record<string, string>;
 }
 
 /** One call of the REST interface: what it takes, what it answers. */
@@ -18,6 +20,8 @@ export interface Endpoint {
   summary: string;
   /** True where no token is needed. */
   open?: boolean;
+  /** True where HEAD is answered too. */
+  head?: boolean;
   query?: z.ZodType;
   body?: z.ZodType;
   answers: Answer[];
@@ -25,6 +29,18 @@ export interface Endpoint {
   errors: ErrorCode[];
 }
 
+const accepted = {
+  status: 202,
+  description: "It is queued",
+  schema: schemas.DownloadAccepted,
+  headers: { Location: "The path of the new download" },
+};
+const fileHeaders = {
+  ETag: "The MD5 of the file, in quotes",
+  "Accept-Ranges": "bytes",
+  "Content-Disposition": "attachment, with the name of the file",
+};
+const file = { mediaType: "application/octet-stream", headers: fileHeaders };
 const downloadRecord = { schema: schemas.DownloadRecord, description: "The download" };
 
 /** Every call, by name: what server.ts routes and the OpenAPI document describes. */
@@ -57,7 +73,7 @@ export const endpoints = {
     path: "/api/download",
     summary: "Pull a file from a client",
     body: schemas.NewDownload,
-    answers: [{ status: 202, description: "It is queued", schema: schemas.DownloadAccepted }],
+    answers: [accepted],
     errors: ["client_not_found", "client_not_connected", "request_too_large", "storage_full"],
   },
   listDownloads: {
@@ -78,10 +94,11 @@ export const endpoints = {
   downloadContent: {
     method: "GET",
     path: "/api/downloads/:download_id/content",
-    summary: "The file of a completed download; answers HEAD and Range",
+    summary: "The file of a completed download, or a range of it",
+    head: true,
     answers: [
-      { status: 200, description: "The file", mediaType: "application/octet-stream" },
-      { status: 206, description: "The range", mediaType: "application/octet-stream" },
+      { status: 200, description: "The file", ...file },
+      { status: 206, description: "The range", ...file },
       { status: 304, description: "It is what If-None-Match names" },
       { status: 416, description: "The range lies outside the file" },
     ],
@@ -98,7 +115,7 @@ export const endpoints = {
     method: "POST",
     path: "/api/downloads/:download_id/retry",
     summary: "Pull the file of a failed or cancelled download again, as a new download",
-    answers: [{ status: 202, description: "It is queued", schema: schemas.DownloadAccepted }],
+    answers: [accepted],
     errors: [
       "download_not_found",
       "download_not_finished",

@@ -120,8 +120,10 @@ export const DownloadQuery = z.strictObject({
     .transform(Number)
     .refine((limit) => limit <= MAX_PAGE, `must be a whole number from 1 to ${MAX_PAGE}`)
     .default(50)
-    .meta({ description: `1 to ${MAX_PAGE}` }),
+    // Text on the wire; a number for who reads the OpenAPI document.
+    .meta({ type: "integer", minimum: 1, maximum: MAX_PAGE, description: "50 where not given" }),
   cursor: z.uuid("must be the next_cursor of an earlier answer").optional(),
 });
 
+/** Parameters of paths. Any text is let in: an id that no download has is not found. */
 export const DownloadParams = z.object({ download_id: z.string() });

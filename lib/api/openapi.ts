@@ -1,0 +1,194 @@
+import * as z from "zod";
+import { type ErrorCode, meaningOf } from "../protocol/errors.ts";
+import { type Answer, type Endpoint, endpoints } from "./endpoints.ts";
+import { ApiError, DownloadParams } from "./schemas.ts";
+
+/*
+ * The OpenAPI document, made from the table of endpoints and the schemas that check requests, so
+ * that it cannot say anything else than they do.
+ */
+
+type JsonSchema = Record<string, unknown>;
+type Content = Record<string, { schema?: JsonSchema }>;
+
+export interface Parameter {
+  name: string;
+  in: "path" | "query";
+  required: boolean;
+  description?: string;
+  schema: JsonSchema;
+}
+
+export interface Response {
+  description: string;
+  headers?: Record<string, { description: string; schema: JsonSchema }>;
+  content?: Content;
+}
+
+export interface Operation {
+  operationId: string;
+  summary: string;
+  security?: [];
+  parameters?: Parameter[];
+  requestBody?: { required: true; content: Content };
+  /** By HTTP status. */
+  responses: Record<string, Response>;
+}
+
+export interface OpenApiDocument {
+  openapi: "3.1.0";
+  info: {
+    title: string;
+    description: string;
+    version: string;
+    license: { name: string; identifier: string };
+  };
+  servers: { url: string }[];
+  security: Record<string, string[]>[];
+  /** By path, then by method in small letters. */
+  paths: Record<string, Record<string, Operation>>;
+  components: {
+    schemas: Record<string, JsonSchema>;
+    securitySchemes: Record<string, JsonSchema>;
+  };
+}
+
+/** Describes every call of the REST interface. @param version of the server */
+export function openApiDocument(version: string): OpenApiDocument {
+  const schemas = new SchemaCollector();
+  const paths: OpenApiDocument["paths"] = {};
+  for (const [name, endpoint] of Object.entries<Endpoint>(endpoints)) {
+    const path = (paths[endpoint.path.replace(/:(\w+)/g, "{$1}")] ??= {});
+    const operation = describe(name, endpoint, schemas);
+    path[endpoint.method.toLowerCase()] = operation;
+    if (endpoint.head) path["head"] = withoutContent(operation);
+  }
+  return {
+    openapi: "3.1.0",
+    info: {
+      title: "File Download System",
+      description: "Pulls files off clients that dial out to the server.",
+      version,
+      license: { name: "MIT", identifier: "MIT" },
+    },
+    servers: [{ url: "/" }],
+    security: [{ token: [] }],
+    paths,
+    components: {
+      schemas: schemas.named,
+      securitySchemes: {
+        token: {
+          type: "http",
+          scheme: "bearer",
+          description: "API_TOKEN; a server that has none asks for none",
+        },
+      },
+    },
+  };
+}
+
+/** Makes JSON schemas; those with an id go to one place and are referred to. */
+class SchemaCollector {
+  readonly named: Record<string, JsonSchema> = {};
+
+  /** @param io what a request may hold, or what an answer does hold */
+  add(schema: z.ZodType, io: "input" | "output"): JsonSchema {
+    const text = JSON.stringify(z.toJSONSchema(schema, { io }));
+    const {
+      $schema: _,
+      $defs,
+      ...made
+    } = JSON.parse(text.replaceAll('"#/$defs/', '"#/components/schemas/')) as JsonSchema & {
+      $defs?: Record<string, JsonSchema>;
+    };
+    Object.assign(this.named, $defs);
+    return made;
+  }
+}
+
+function describe(name: string, endpoint: Endpoint, schemas: SchemaCollector): Operation {
+  const parameters = [
+    ...(endpoint.path.includes(":") ? parametersOf(DownloadParams, "path", schemas) : []),
+    ...(endpoint.query ? parametersOf(endpoint.query, "query", schemas) : []),
+  ];
+  return {
+    operationId: name,
+    summary: endpoint.summary,
+    ...(endpoint.open && { security: [] }),
+    ...(parameters.length > 0 && { parameters }),
+    ...(endpoint.body && {
+      requestBody: {
+        required: true,
+        content: { "application/json": { schema: schemas.add(endpoint.body, "input") } },
+      },
+    }),
+    responses: {
+      ...Object.fromEntries(
+        endpoint.answers.map((answer) => [answer.status, response(answer, schemas)]),
+      ),
+      ...errorResponses(endpoint, schemas),
+    },
+  };
+}
+
+function parametersOf(
+  schema: z.ZodType,
+  place: Parameter["in"],
+  schemas: SchemaCollector,
+): Parameter[] {
+  const { properties, required = [] } = schemas.add(schema, "input") as {
+    properties: Record<string, JsonSchema & { description?: string }>;
+    required?: string[];
+  };
+  return Object.entries(properties).map(([name, { description, ...of }]) => ({
+    name,
+    in: place,
+    required: required.includes(name),
+    ...(description !== undefined && { description }),
+    schema: of,
+  }));
+}
+
+function response(answer: Answer, schemas: SchemaCollector): Response {
+  const { description, schema, mediaType = schema && "application/json" } = answer;
+  const headers = Object.entries(answer.headers ?? {}).map(([name, meaning]) => [
+    name,
+    { description: meaning, schema: { type: "string" } },
+  ]);
+  return {
+    description,
+    ...(headers.length > 0 && { headers: Object.fromEntries(headers) }),
+    ...(mediaType !== undefined && {
+      content: { [mediaType]: schema ? { schema: schemas.add(schema, "output") } : {} },
+    }),
+  };
+}
+
+/** An answer for each status, which names the codes that come with it. */
+function errorResponses(endpoint: Endpoint, schemas: SchemaCollector): Record<string, Response> {
+  const codes: ErrorCode[] = [...endpoint.errors, "internal_error"];
+  if (!endpoint.open) codes.push("unauthorized");
+  if (endpoint.body || endpoint.query) codes.push("invalid_request");
+  const byStatus = Object.groupBy(codes, (code) => meaningOf(code).http ?? 500);
+  const responses = Object.entries(byStatus).map(([status, group = []]) => [
+    status,
+    {
+      description: `Error: ${group.join(", ")}`,
+      content: {
+        "application/json": {
+          schema: { ...schemas.add(ApiError, "output"), properties: { code: { enum: group } } },
+        },
+      },
+    },
+  ]);
+  return Object.fromEntries(responses);
+}
+
+/** The same call by HEAD, whose answers have no body. */
+function withoutContent(operation: Operation): Operation {
+  const responses: Operation["responses"] = {};
+  for (const [status, { content: _, ...rest }] of Object.entries(operation.responses)) {
+    responses[status] = rest;
+  }
+  return { ...operation, operationId: `${operation.operationId}Head`, responses };
+}
