@@ -133,14 +133,16 @@ export function parseServerMessage(text: string): ServerMessage {
 }
 
 function parse<T>(schema: z.ZodType<T>, text: string): T {
-  if (text.length > MAX_MESSAGE_BYTES) {
-    throw new FdsError("message_too_large", `a message of ${text.length} characters is too long`);
+  const size = Buffer.byteLength(text);
+  if (size > MAX_MESSAGE_BYTES) {
+    throw new FdsError("message_too_large", `a message of ${size} bytes is too long`);
   }
   let value: unknown;
   try {
     value = JSON.parse(text);
-  } catch (cause) {
-    throw new FdsError("protocol_error", "the message is not JSON", { cause });
+  } catch {
+    // Without the cause: its words repeat a part of the text, which may be a secret.
+    throw new FdsError("protocol_error", "the message is not JSON");
   }
   const result = schema.safeParse(value);
   if (result.success) return result.data;

@@ -1,0 +1,135 @@
+import { describe, expect, test } from "bun:test";
+import { FdsError } from "../../lib/protocol/errors.ts";
+import { decodeFrame, encodeFrame, HEADER_BYTES } from "../../lib/protocol/frame.ts";
+import { Random } from "../support/random.ts";
+
+const MAX_PAYLOAD = 64 * 1024;
+const UINT32_MAX = 0xffff_ffff;
+const address = { stream: 7, epoch: 3, offset: 1024 };
+const payload = new TextEncoder().encode("seven bytes and more");
+
+/** A frame whose header was changed and given a right CRC again: it lies, but it is not damaged. */
+function forged(change: (header: DataView) => void): Uint8Array {
+  const bytes = encodeFrame(address, payload);
+  const header = new DataView(bytes.buffer);
+  change(header);
+  header.setUint32(30, Bun.hash.crc32(bytes.subarray(0, 30)));
+  return bytes;
+}
+
+function flipped(bytes: Uint8Array, bit: number): Uint8Array {
+  const copy = bytes.slice();
+  copy[bit >> 3]! ^= 1 << (bit & 7);
+  return copy;
+}
+
+function refusal(bytes: Uint8Array, maxPayload = MAX_PAYLOAD): FdsError {
+  try {
+    decodeFrame(bytes, maxPayload);
+  } catch (error) {
+    if (error instanceof FdsError) return error;
+    throw error;
+  }
+  throw new Error("the frame was not refused");
+}
+
+describe("a frame", () => {
+  test.each([1, 2, 3])("comes out as it went in (seed %d)", (seed) => {
+    const random = new Random(seed);
+    for (let round = 0; round < 50; round++) {
+      const sent = {
+        stream: random.int(0, UINT32_MAX),
+        epoch: random.int(0, UINT32_MAX),
+        offset: random.int(0, Number.MAX_SAFE_INTEGER - MAX_PAYLOAD),
+      };
+      const body = random.bytes(random.pick([1, 2, random.int(1, 4096), MAX_PAYLOAD]));
+      const frame = decodeFrame(encodeFrame(sent, body), MAX_PAYLOAD);
+      expect(frame).toEqual({ ...sent, payload: body, intact: true });
+    }
+  });
+
+  test.each([
+    ["the smallest address", { stream: 0, epoch: 0, offset: 0 }],
+    [
+      "the largest address",
+      { stream: UINT32_MAX, epoch: UINT32_MAX, offset: Number.MAX_SAFE_INTEGER - payload.length },
+    ],
+  ])("carries %s", (_, edge) => {
+    expect(decodeFrame(encodeFrame(edge, payload), MAX_PAYLOAD)).toMatchObject(edge);
+  });
+
+  test("is laid out as documented", () => {
+    const bytes = encodeFrame({ stream: 0x01020304, epoch: 5, offset: 2 ** 40 }, payload);
+    const fields = ["0100", "01020304", "00000005", "0000010000000000", "00000014", "00000014"];
+    expect(Buffer.from(bytes.subarray(0, 26)).toString("hex")).toBe(fields.join(""));
+    expect(bytes.subarray(HEADER_BYTES)).toEqual(payload);
+  });
+
+  test("is read from the middle of a larger buffer, without a copy", () => {
+    const bytes = encodeFrame(address, payload);
+    const buffer = new Uint8Array(bytes.length + 20);
+    buffer.set(bytes, 13);
+    const frame = decodeFrame(buffer.subarray(13, 13 + bytes.length), MAX_PAYLOAD);
+    expect(frame).toEqual({ ...address, payload, intact: true });
+    expect(frame.payload.buffer).toBe(buffer.buffer);
+  });
+
+  test("may be as long as was agreed", () => {
+    expect(decodeFrame(encodeFrame(address, payload), payload.length).intact).toBe(true);
+  });
+});
+
+describe("a damaged frame", () => {
+  const bytes = encodeFrame(address, payload);
+
+  test("is refused when any bit of its header is flipped", () => {
+    for (let bit = 0; bit < HEADER_BYTES * 8; bit++) {
+      expect(refusal(flipped(bytes, bit)).code, `bit ${bit}`).toBe("protocol_error");
+    }
+  });
+
+  test("is reported when any bit of its payload is flipped", () => {
+    for (let bit = HEADER_BYTES * 8; bit < bytes.length * 8; bit++) {
+      const frame = decodeFrame(flipped(bytes, bit), MAX_PAYLOAD);
+      expect(frame, `bit ${bit}`).toMatchObject({ ...address, intact: false });
+    }
+  });
+
+  test("is refused when it is cut short anywhere", () => {
+    for (let length = 0; length < bytes.length; length++) {
+      expect(refusal(bytes.subarray(0, length)).code, `${length} bytes`).toBe("protocol_error");
+    }
+  });
+
+  test("is refused when anything follows it", () => {
+    expect(refusal(Buffer.concat([bytes, new Uint8Array(1)])).message).toContain("carries 21");
+    expect(refusal(Buffer.concat([bytes, bytes])).code).toBe("protocol_error");
+  });
+});
+
+describe("a frame that lies is refused", () => {
+  const beyond = BigInt(Number.MAX_SAFE_INTEGER);
+  test.each<[string, string, (header: DataView) => void]>([
+    ["an unknown version", "version 2", (header) => header.setUint8(0, 2)],
+    ["unknown flags", "flags 1", (header) => header.setUint8(1, 1)],
+    ["another raw length", "carries 20", (header) => header.setUint32(18, 19)],
+    ["another wire length", "says 21 bytes", (header) => header.setUint32(22, 21)],
+    ["a huge length", "says 4294967295", (header) => header.setUint32(22, UINT32_MAX)],
+    ["an offset that is no safe integer", "offset", (h) => h.setBigUint64(10, beyond + 1n)],
+    ["an end that is no safe integer", "offset", (h) => h.setBigUint64(10, beyond - 19n)],
+    ["the largest offset", "offset", (header) => header.setBigUint64(10, 2n ** 64n - 1n)],
+  ])("%s", (_, message, change) => {
+    const error = refusal(forged(change));
+    expect(error.code).toBe("protocol_error");
+    expect(error.message).toContain(message);
+  });
+
+  test("more than was agreed", () => {
+    const error = refusal(encodeFrame(address, payload), payload.length - 1);
+    expect(error.message).toContain("over the agreed 19");
+  });
+
+  test("nothing in it", () => {
+    expect(refusal(encodeFrame(address, new Uint8Array(0))).message).toContain("empty");
+  });
+});
