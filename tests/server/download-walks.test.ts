@@ -1,0 +1,134 @@
+import { expect, test } from "bun:test";
+import { DOWNLOAD_ERROR_CODES, MAX_FAILURES, MAX_RESTARTS } from "../../lib/protocol/errors.ts";
+import {
+  type Download,
+  type DownloadEvent,
+  hasEnded,
+  newDownload,
+  safeOffsetOf,
+  type Transition,
+  transition,
+} from "../../lib/server/download.ts";
+import { claim, MD5, NOW, problem, source, states } from "../support/downloads.ts";
+import { Random } from "../support/random.ts";
+
+/*
+ * Random walks through the life of a download: whatever happens, in whatever order, the rules of
+ * DESIGN hold at each step.
+ */
+
+const STEPS = 200;
+
+/** Something that could happen now: mostly of this attempt, sometimes of another. */
+function randomEvent(random: Random, download: Download, now: number): DownloadEvent {
+  const epoch = random.float() < 0.9 ? download.epoch : random.int(0, download.epoch + 1);
+  const safeOffset = safeOffsetOf(download);
+  // What goes on is made likelier than what ends a download, so that walks are long.
+  switch (random.int(0, 19)) {
+    case 0:
+      return random.float() < 0.1 ? { type: "cancelled", now } : { type: "lost", epoch, now };
+    case 1:
+      return { type: "lost", epoch, now };
+    case 2:
+    case 3: {
+      const code = random.pick(DOWNLOAD_ERROR_CODES);
+      return { type: "failed", epoch, now, problem: problem(code), final: random.float() < 0.05 };
+    }
+    case 4:
+      return { type: "renamed", epoch, savedPath: "restaurant-001/b.txt" };
+    case 5:
+      return { type: "published", epoch, now };
+    case 6:
+    case 7: {
+      const size = random.pick([source.totalSize, safeOffset]);
+      return { type: "received", epoch, size, md5: MD5, savedPath: "restaurant-001/a.txt" };
+    }
+    case 8:
+    case 9:
+    case 10: {
+      const offset = random.float() < 0.8 ? safeOffset : 0;
+      return { type: "started", epoch, now, source, offset, reason: "another file" };
+    }
+    default:
+      return { type: "checkpoint", epoch, safeOffset: random.int(0, source.totalSize) };
+  }
+}
+
+/** What holds for every step, whatever the event. */
+function expectLawful(before: Download, event: DownloadEvent, { next, effects }: Transition): void {
+  const types = effects.map(({ type }) => type);
+  const isStale = event.type !== "cancelled" && event.epoch !== before.epoch;
+  if (hasEnded(before) || isStale) expect(next).toBe(before);
+  if (next === before) {
+    expect(effects).toEqual([]);
+    return;
+  }
+  expect(Object.keys(next).toSorted()).toEqual(Object.keys(states[next.status]).toSorted());
+  const { downloadId, clientId, filePath, createdAt, attempts, epoch, revision } = before;
+  expect(next).toMatchObject({
+    downloadId,
+    clientId,
+    filePath,
+    createdAt,
+    attempts,
+    epoch,
+    revision,
+  });
+
+  const startsOver = next.restarts > before.restarts;
+  expect(next.restarts - before.restarts).toBe(startsOver ? 1 : 0);
+  expect(next.restarts).toBeLessThanOrEqual(MAX_RESTARTS);
+  if (safeOffsetOf(next) < safeOffsetOf(before)) expect(startsOver).toBe(true);
+  if (startsOver) {
+    expect(safeOffsetOf(next)).toBe(0);
+    expect(effects).toContainEqual(expect.objectContaining({ type: "log", level: "warn" }));
+  }
+  expect(next.failures).toBeLessThan(MAX_FAILURES);
+
+  const leaves = next.status === "queued" || hasEnded(next);
+  if (leaves) {
+    const due = next.status === "queued" ? next.notBefore : (event as { now: number }).now;
+    expect(effects).toContainEqual({ type: "dispatch", at: due });
+    expect(types).toContain(next.status === "completed" ? "confirm_client" : "stop_client");
+  } else {
+    expect(types).not.toContain("dispatch");
+  }
+  const isGivenUp = next.status === "failed" || next.status === "cancelled";
+  const isReadAgain = next.status === "queued" && startsOver;
+  expect(types.includes("discard_part")).toBe(isGivenUp || isReadAgain);
+}
+
+/** Walks until the download has ended, and then on, to see that nothing more happens. */
+function walk(seed: number): { visited: Set<string>; last: Download } {
+  const random = new Random(seed);
+  const visited = new Set<string>();
+  let now = NOW;
+  let download: Download = newDownload("id", "restaurant-001", "a.txt", now);
+  for (let step = 0; step < STEPS; step++) {
+    now += random.int(0, 2000);
+    if (download.status === "queued" && now >= download.notBefore) download = claim(download, now);
+    const event = randomEvent(random, download, now);
+    const result = transition(Object.freeze(download), event);
+    expectLawful(download, event, result);
+    download = result.next;
+    visited.add(download.status);
+  }
+  return { visited, last: download };
+}
+
+test("no event in any order breaks a rule", () => {
+  const visited = new Set<string>();
+  const last = new Set<string>();
+  for (let seed = 1; seed <= 300; seed++) {
+    try {
+      const way = walk(seed);
+      for (const status of way.visited) visited.add(status);
+      last.add(way.last.status);
+    } catch (cause) {
+      throw new Error(`the walk of seed ${seed} broke a rule`, { cause });
+    }
+  }
+  // The walks were worth it: they came everywhere.
+  expect([...visited].toSorted()).toEqual(Object.keys(states).toSorted());
+  expect([...last]).toEqual(expect.arrayContaining(["completed", "failed", "cancelled"]));
+});

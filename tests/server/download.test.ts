@@ -1,0 +1,258 @@
+import { describe, expect, test } from "bun:test";
+import {
+  DOWNLOAD_ERROR_CODES,
+  type DownloadErrorCode,
+  MAX_FAILURES,
+  MAX_RESTARTS,
+  meaningOf,
+} from "../../lib/protocol/errors.ts";
+import {
+  type Download,
+  type DownloadEvent,
+  type Effect,
+  hasEnded,
+  newDownload,
+  type Queued,
+  transition,
+} from "../../lib/server/download.ts";
+import { claim, EPOCH, MD5, NOW, problem, source, states } from "../support/downloads.ts";
+
+const { queued, downloading, verifying } = states;
+
+const at = { epoch: EPOCH, now: NOW };
+const failure = (code: DownloadErrorCode, final?: boolean): DownloadEvent => ({
+  type: "failed",
+  ...at,
+  problem: problem(code),
+  ...(final !== undefined && { final }),
+});
+const events = {
+  started: { type: "started", ...at, source, offset: 400 },
+  "started over": { type: "started", ...at, source, offset: 0, reason: "another file" },
+  checkpoint: { type: "checkpoint", epoch: EPOCH, safeOffset: 500 },
+  received: { type: "received", epoch: EPOCH, size: 1000, md5: MD5, savedPath: "r/a.txt" },
+  renamed: { type: "renamed", epoch: EPOCH, savedPath: "r/a-2.txt" },
+  published: { type: "published", ...at },
+  lost: { type: "lost", ...at },
+  "failed for good": failure("access_denied"),
+  "failed for now": failure("file_unreadable"),
+  cancelled: { type: "cancelled", now: NOW },
+} satisfies Record<string, DownloadEvent>;
+
+type StateName = keyof typeof states;
+type EventName = keyof typeof events;
+
+/** Where each event leads from the states that it means something in; elsewhere it is void. */
+const LEADS_TO: Record<EventName, Partial<Record<StateName, StateName>>> = {
+  started: { downloading: "downloading" },
+  "started over": { downloading: "downloading" },
+  checkpoint: { downloading: "downloading" },
+  received: { downloading: "verifying" },
+  renamed: { verifying: "verifying" },
+  published: { verifying: "completed" },
+  lost: { downloading: "queued", verifying: "queued" },
+  "failed for good": { downloading: "failed", verifying: "failed" },
+  "failed for now": { downloading: "queued", verifying: "queued" },
+  cancelled: { queued: "cancelled", downloading: "cancelled" },
+};
+
+const table = Object.entries(LEADS_TO).flatMap(([event, leads]) =>
+  Object.keys(states).map(
+    (state) =>
+      [state as StateName, event as EventName, leads[state as StateName] ?? "no change"] as const,
+  ),
+);
+
+const typesOf = (effects: Effect[]) => effects.map(({ type }) => type);
+
+describe("every state meets every event", () => {
+  test.each(table)("%s, %s: %s", (state, event, expected) => {
+    const download = Object.freeze(states[state]);
+    const { next, effects } = transition(download, events[event]);
+    if (expected === "no change") {
+      expect(next).toBe(download);
+      expect(effects).toEqual([]);
+    } else {
+      expect(next).not.toBe(download);
+      expect(next.status).toBe(expected);
+      expect(Object.keys(next).toSorted()).toEqual(Object.keys(states[expected]).toSorted());
+    }
+  });
+
+  test.each(table.filter(([, event]) => event !== "cancelled"))(
+    "%s, %s of another attempt: no change",
+    (state, event) => {
+      for (const epoch of [EPOCH - 1, EPOCH + 1]) {
+        const result = transition(states[state], { ...events[event], epoch } as DownloadEvent);
+        expect(result).toEqual({ next: states[state], effects: [] });
+        expect(result.next).toBe(states[state]);
+      }
+    },
+  );
+});
+
+describe("the file is opened", () => {
+  const grown = { ...source, totalSize: 2000, chunkSize: 8192 };
+
+  test("for the first time: its size is the goal", () => {
+    const fresh = { ...downloading, source: null, safeOffset: 0 };
+    const event = { ...events.started, source: grown, offset: 0 };
+    expect(transition(fresh, event)).toEqual({ next: { ...fresh, source: grown }, effects: [] });
+  });
+
+  test("again: what it was at first stays the goal", () => {
+    const { next } = transition(downloading, { ...events.started, source: grown });
+    expect(next).toEqual({ ...downloading, source: { ...source, chunkSize: 8192 } });
+  });
+
+  test("again, with nothing safe: what it is now is the goal", () => {
+    const event = { ...events.started, source: grown, offset: 0 };
+    const { next } = transition({ ...downloading, safeOffset: 0 }, event);
+    expect(next).toEqual({ ...downloading, safeOffset: 0, source: grown });
+  });
+
+  test("from the beginning: what was safe is discarded, and that is logged", () => {
+    const { next, effects } = transition(downloading, {
+      ...events["started over"],
+      source: grown,
+    });
+    expect(next).toEqual({ ...downloading, source: grown, safeOffset: 0, restarts: 1 });
+    expect(effects).toEqual([
+      {
+        type: "log",
+        level: "warn",
+        message: "starts over, 400 safe bytes discarded: another file",
+      },
+    ]);
+  });
+
+  test("from the beginning once too often: it failed", () => {
+    const { next } = transition({ ...downloading, restarts: 2 }, events["started over"]);
+    expect(next).toMatchObject({
+      status: "failed",
+      restarts: 2,
+      problem: { code: "source_changed", message: "another file" },
+    });
+  });
+});
+
+describe("bytes become safe", () => {
+  test("so that tries that failed before count no more", () => {
+    const { next, effects } = transition({ ...downloading, failures: 2 }, events.checkpoint);
+    expect(next).toEqual({ ...downloading, safeOffset: 500, failures: 0 });
+    expect(effects).toEqual([]);
+  });
+
+  test.each([0, 399, 400])("a checkpoint at %d, not over what is safe, is void", (safeOffset) => {
+    const event = { ...events.checkpoint, safeOffset };
+    expect(transition(downloading, event).next).toBe(downloading);
+  });
+
+  test.each([0, 999, 1001])("%d bytes are not the file of 1000", (size) => {
+    expect(transition(downloading, { ...events.received, size }).next).toBe(downloading);
+  });
+
+  test("nothing is received before the file was opened", () => {
+    const unopened = { ...downloading, source: null, safeOffset: 0 };
+    expect(transition(unopened, events.received).next).toBe(unopened);
+  });
+});
+
+describe("the end", () => {
+  test("completed: the client may forget the file, and a slot is free", () => {
+    const { next, effects } = transition(verifying, events.published);
+    expect(next).toEqual({ ...verifying, status: "completed", completedAt: NOW });
+    expect(effects).toEqual([{ type: "confirm_client" }, { type: "dispatch", at: NOW }]);
+  });
+
+  test("the name that it got is the one that was free", () => {
+    const { next } = transition(transition(verifying, events.renamed).next, events.published);
+    expect(next).toMatchObject({ status: "completed", savedPath: "r/a-2.txt" });
+  });
+
+  test.each([
+    ["failed", "failed for good", ["stop_client", "discard_part", "dispatch", "log"]],
+    ["cancelled", "cancelled", ["stop_client", "discard_part", "dispatch"]],
+  ] as const)("%s: nothing is left behind, and a slot is free", (status, event, expected) => {
+    const { next, effects } = transition(downloading, events[event]);
+    expect(next).toMatchObject({ status, completedAt: NOW, safeOffset: 400 });
+    expect(typesOf(effects)).toEqual([...expected]);
+  });
+
+  test("a lost connection keeps what is safe, is no failure, and can go on at once", () => {
+    const { next, effects } = transition(downloading, events.lost);
+    expect(next).toEqual(queued);
+    expect(effects).toEqual([{ type: "stop_client" }, { type: "dispatch", at: NOW }]);
+    expect(transition(verifying, events.lost).next).toEqual({ ...queued, safeOffset: 1000 });
+  });
+});
+
+/** Fails an attempt with this code again and again; gives what each of them led to. */
+function failAgainAndAgain(code: DownloadErrorCode, most: number): Download[] {
+  const seen: Download[] = [];
+  let download: Download = downloading;
+  while (!hasEnded(download) && seen.length < most) {
+    download = transition(download, {
+      ...failure(code),
+      epoch: download.epoch,
+    } as DownloadEvent).next;
+    seen.push(download);
+    if (download.status === "queued") download = claim(download, download.notBefore);
+  }
+  return seen;
+}
+
+describe("what an error leads to", () => {
+  const TRIES = { never: 1, later: MAX_FAILURES, restart: MAX_RESTARTS + 1, when_room: 20 };
+
+  test.each([...DOWNLOAD_ERROR_CODES])("%s, met at each try", (code) => {
+    const retry = meaningOf(code).retry!;
+    const seen = failAgainAndAgain(code, 20);
+    expect(seen).toHaveLength(TRIES[retry]);
+    expect(seen.at(-1)?.status).toBe(retry === "when_room" ? "queued" : "failed");
+    expect(seen.at(-1)).toMatchObject({ problem: problem(code) });
+  });
+
+  test("later: after a pause that grows, with what is safe", () => {
+    const seen = failAgainAndAgain("client_timeout", 20).slice(0, -1);
+    expect(seen).toMatchObject([
+      { failures: 1, notBefore: NOW + 1000, safeOffset: 400 },
+      { failures: 2, notBefore: NOW + 4000, safeOffset: 400 },
+    ]);
+  });
+
+  test("restart: at once, without what was safe, and that is logged", () => {
+    const { next, effects } = transition(verifying, failure("checksum_mismatch"));
+    expect(next).toEqual({
+      ...queued,
+      source: null,
+      safeOffset: 0,
+      restarts: 1,
+      problem: problem("checksum_mismatch"),
+    });
+    expect(effects).toContainEqual({
+      type: "log",
+      level: "warn",
+      message: "starts over, 1000 safe bytes discarded: met checksum_mismatch",
+    });
+    expect(typesOf(effects)).toEqual(["stop_client", "discard_part", "dispatch", "log"]);
+  });
+
+  test("when there is room: it waits, counts no failure, and keeps what is safe", () => {
+    const { next, effects } = transition(downloading, failure("storage_full"));
+    expect(next).toMatchObject({ status: "queued", failures: 0, safeOffset: 400 });
+    expect(effects).toContainEqual({ type: "dispatch", at: (next as Queued).notBefore });
+    expect((next as Queued).notBefore).toBeGreaterThan(NOW);
+  });
+
+  test.each([...DOWNLOAD_ERROR_CODES])("%s, final: it failed", (code) => {
+    const { next } = transition(downloading, failure(code, true));
+    expect(next).toMatchObject({ status: "failed", problem: problem(code) });
+  });
+});
+
+test("a new download waits, and has all that a queued one has", () => {
+  const fresh = newDownload("id", "restaurant-001", "a.txt", NOW);
+  expect(Object.keys(fresh).toSorted()).toEqual(Object.keys(queued).toSorted());
+  expect(fresh).toMatchObject({ status: "queued", safeOffset: 0, notBefore: NOW, epoch: 0 });
+});

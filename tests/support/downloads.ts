@@ -1,0 +1,86 @@
+import type { DownloadErrorCode } from "../../lib/protocol/errors.ts";
+import type {
+  Cancelled,
+  Completed,
+  Downloading,
+  Failed,
+  Queued,
+  Source,
+  Verifying,
+} from "../../lib/server/download.ts";
+
+export const NOW = 1_700_000_000_000;
+export const EPOCH = 4;
+export const MD5 = "d41d8cd98f00b204e9800998ecf8427e";
+
+export const source: Source = {
+  identity: { size: 1000, mtime_ns: "1", ctime_ns: "2", inode: "3", device: "4" },
+  totalSize: 1000,
+  chunkSize: 4096,
+};
+
+/** The problem of a code. */
+export const problem = (code: DownloadErrorCode) => ({ code, message: `met ${code}` });
+
+/** What every state has. */
+const common = {
+  downloadId: "0198c0de-0000-7000-8000-000000000000",
+  clientId: "restaurant-001",
+  filePath: "file_to_download.txt",
+  createdAt: NOW - 5000,
+  attempts: 4,
+  epoch: EPOCH,
+  restarts: 0,
+  failures: 0,
+  revision: 9,
+};
+const startedAt = NOW - 4000;
+const ended = { startedAt, completedAt: NOW - 1, source };
+
+const queued: Queued = {
+  ...common,
+  status: "queued",
+  startedAt,
+  source,
+  safeOffset: 400,
+  notBefore: NOW,
+  problem: null,
+};
+const downloading: Downloading = {
+  ...common,
+  status: "downloading",
+  startedAt,
+  source,
+  safeOffset: 400,
+};
+const verifying: Verifying = {
+  ...common,
+  status: "verifying",
+  startedAt,
+  source,
+  md5: MD5,
+  savedPath: "restaurant-001/a.txt",
+};
+const completed: Completed = { ...verifying, ...ended, status: "completed" };
+const failed: Failed = {
+  ...common,
+  ...ended,
+  status: "failed",
+  safeOffset: 400,
+  problem: problem("file_not_found"),
+};
+const cancelled: Cancelled = { ...common, ...ended, status: "cancelled", safeOffset: 400 };
+/** One download of each state, in the same attempt. */
+export const states = { queued, downloading, verifying, completed, failed, cancelled };
+
+/** What the repository does to a due download. */
+export function claim(download: Queued, now: number): Downloading {
+  const { notBefore: _, problem: __, ...rest } = download;
+  return {
+    ...rest,
+    status: "downloading",
+    startedAt: download.startedAt ?? now,
+    attempts: download.attempts + 1,
+    epoch: download.epoch + 1,
+  };
+}
