@@ -1,0 +1,83 @@
+import type { SQL } from "bun";
+
+/**
+ * How the database came to its shape: the n-th entry leads from version n - 1 to version n. What
+ * was once released is never changed, only followed by another entry; there is no way back.
+ */
+const MIGRATIONS: readonly (readonly string[])[] = [
+  [
+    `CREATE TABLE downloads (
+      download_id TEXT PRIMARY KEY,
+      client_id TEXT NOT NULL,
+      file_path TEXT NOT NULL,
+      status TEXT NOT NULL,
+      created_at BIGINT NOT NULL,
+      started_at BIGINT,
+      completed_at BIGINT,
+      attempts BIGINT NOT NULL,
+      epoch BIGINT NOT NULL,
+      restarts BIGINT NOT NULL,
+      failures BIGINT NOT NULL,
+      revision BIGINT NOT NULL,
+      not_before BIGINT,
+      safe_offset BIGINT NOT NULL,
+      total_size BIGINT,
+      chunk_size BIGINT,
+      identity TEXT,
+      md5 TEXT,
+      saved_path TEXT UNIQUE,
+      problem_code TEXT,
+      problem_message TEXT
+    )`,
+    // Lists, newest first. The last one is also the claim's.
+    `CREATE INDEX downloads_by_status ON downloads (status, download_id)`,
+    `CREATE INDEX downloads_by_client ON downloads (client_id, download_id)`,
+    `CREATE INDEX downloads_by_client_and_status ON downloads (client_id, status, download_id)`,
+    // What is due, for the dispatcher, answered from the index alone.
+    `CREATE INDEX downloads_by_due_time ON downloads (status, not_before, client_id)`,
+    `CREATE TABLE clients (
+      client_id TEXT PRIMARY KEY,
+      key_hash TEXT NOT NULL,
+      enrolled_at BIGINT,
+      hostname TEXT NOT NULL,
+      platform TEXT NOT NULL,
+      version TEXT NOT NULL,
+      remote_address TEXT NOT NULL,
+      connected_at BIGINT NOT NULL,
+      last_seen_at BIGINT NOT NULL
+    )`,
+  ],
+];
+
+/**
+ * Brings the database to this program's version, each step in a transaction of its own. To be
+ * done before anything else uses `sql`: on SQLite, a query beside an open transaction joins it.
+ * @throws Error, with nothing changed, when a newer program made the database
+ */
+export async function migrate(sql: SQL): Promise<void> {
+  await sql`CREATE TABLE IF NOT EXISTS schema_version (
+    version BIGINT PRIMARY KEY, applied_at BIGINT NOT NULL
+  )`;
+  const [row] = await sql<{ version: number | null }[]>`
+    SELECT MAX(version) AS version FROM schema_version`;
+  const version = Number(row?.version ?? 0);
+  if (version > MIGRATIONS.length) {
+    throw new Error(
+      `start the newer program that made it, it has version ${version} and this program knows up to version ${MIGRATIONS.length}`,
+    );
+  }
+  for (const [index, statements] of MIGRATIONS.entries()) {
+    if (index >= version) await apply(sql, index + 1, statements);
+  }
+}
+
+function apply(sql: SQL, version: number, statements: readonly string[]): Promise<void> {
+  return sql.begin(async (transaction) => {
+    // Written first, as this is what a second program that starts at the same time waits for.
+    const mine = await transaction`
+      INSERT INTO schema_version (version, applied_at) VALUES (${version}, ${Date.now()})
+      ON CONFLICT DO NOTHING RETURNING version`;
+    if (mine.length === 0) return;
+    for (const statement of statements) await transaction.unsafe(statement);
+  });
+}

@@ -1,0 +1,138 @@
+import { type DownloadErrorCode, type Problem } from "../../protocol/errors.ts";
+import { FileIdentity } from "../../protocol/identity.ts";
+import { safeOffsetOf, type Download, type Source } from "../download.ts";
+import type { Client } from "./repository.ts";
+
+/*
+ * A download as a row, and back: one flat table holds every state, and only the fields that are
+ * legal in a row's status are filled or read. Columns are snake_case in the database and renamed
+ * on the way. Numbers are BIGINT, which Postgres gives as text, hence the Number() on reading.
+ */
+export interface DownloadRow {
+  downloadId: string;
+  clientId: string;
+  filePath: string;
+  status: Download["status"];
+  createdAt: number;
+  startedAt: number | null;
+  completedAt: number | null;
+  attempts: number;
+  epoch: number;
+  restarts: number;
+  failures: number;
+  revision: number;
+  notBefore: number | null;
+  safeOffset: number;
+  totalSize: number | null;
+  chunkSize: number | null;
+  /** JSON of the file's identity. */
+  identity: string | null;
+  md5: string | null;
+  savedPath: string | null;
+  problemCode: DownloadErrorCode | null;
+  problemMessage: string | null;
+}
+
+export function toRow(download: Download): DownloadRow {
+  const { source } = download;
+  const problem = "problem" in download ? download.problem : null;
+  return {
+    downloadId: download.downloadId,
+    clientId: download.clientId,
+    filePath: download.filePath,
+    status: download.status,
+    createdAt: download.createdAt,
+    startedAt: download.startedAt,
+    completedAt: "completedAt" in download ? download.completedAt : null,
+    attempts: download.attempts,
+    epoch: download.epoch,
+    restarts: download.restarts,
+    failures: download.failures,
+    revision: download.revision,
+    notBefore: "notBefore" in download ? download.notBefore : null,
+    safeOffset: safeOffsetOf(download),
+    totalSize: source && source.totalSize,
+    chunkSize: source && source.chunkSize,
+    identity: source && JSON.stringify(source.identity),
+    md5: "md5" in download ? download.md5 : null,
+    savedPath: "savedPath" in download ? download.savedPath : null,
+    problemCode: problem && problem.code,
+    problemMessage: problem && problem.message,
+  };
+}
+
+/** @throws Error when the row lacks what its status must have */
+export function toDownload(row: DownloadRow): Download {
+  const common = {
+    downloadId: row.downloadId,
+    clientId: row.clientId,
+    filePath: row.filePath,
+    createdAt: Number(row.createdAt),
+    attempts: Number(row.attempts),
+    epoch: Number(row.epoch),
+    restarts: Number(row.restarts),
+    failures: Number(row.failures),
+    revision: Number(row.revision),
+  };
+  const { status } = row;
+  const safeOffset = Number(row.safeOffset);
+  const startedAt = numberOrNull(row.startedAt);
+  const source = toSource(row);
+  const required = <T>(value: T | null, name: string): T => {
+    if (value !== null) return value;
+    throw new Error(`the row of download "${row.downloadId}" is ${status} and has no ${name}`);
+  };
+  const started = () => required(startedAt, "started_at");
+  const ended = () => Number(required(row.completedAt, "completed_at"));
+  const received = () => ({
+    startedAt: started(),
+    source: required(source, "identity"),
+    md5: required(row.md5, "md5"),
+    savedPath: required(row.savedPath, "saved_path"),
+  });
+  switch (status) {
+    case "queued": {
+      const notBefore = Number(required(row.notBefore, "not_before"));
+      const problem = toProblem(row);
+      return { ...common, status, startedAt, source, safeOffset, notBefore, problem };
+    }
+    case "downloading":
+      return { ...common, status, startedAt: started(), source, safeOffset };
+    case "verifying":
+      return { ...common, status, ...received() };
+    case "completed":
+      return { ...common, status, ...received(), completedAt: ended() };
+    case "failed": {
+      const problem = required(toProblem(row), "problem_code");
+      return { ...common, status, startedAt, completedAt: ended(), source, safeOffset, problem };
+    }
+    case "cancelled":
+      return { ...common, status, startedAt, completedAt: ended(), source, safeOffset };
+  }
+}
+
+export function toClient(row: Client): Client {
+  return {
+    ...row,
+    enrolledAt: numberOrNull(row.enrolledAt),
+    connectedAt: Number(row.connectedAt),
+    lastSeenAt: Number(row.lastSeenAt),
+  };
+}
+
+export function numberOrNull(value: number | null): number | null {
+  return value === null ? null : Number(value);
+}
+
+function toSource({ identity, totalSize, chunkSize }: DownloadRow): Source | null {
+  if (identity === null) return null;
+  return {
+    identity: FileIdentity.parse(JSON.parse(identity)),
+    totalSize: Number(totalSize),
+    chunkSize: Number(chunkSize),
+  };
+}
+
+function toProblem({ problemCode, problemMessage }: DownloadRow): Problem | null {
+  return problemCode && { code: problemCode, message: problemMessage ?? "" };
+}

@@ -1,0 +1,211 @@
+import { SQL } from "bun";
+import { mkdir, open } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import { UsageError } from "../../util/flags.ts";
+import type { Download, Downloading, Queued } from "../download.ts";
+import { migrate } from "./migrations.ts";
+import {
+  NameTakenError,
+  type Client,
+  type DownloadFilter,
+  type Limits,
+  type Repository,
+} from "./repository.ts";
+import { numberOrNull, toClient, toDownload, toRow, type DownloadRow } from "./rows.ts";
+
+/**
+ * Opens the database, making it if it is not there, and brings it to this program's version.
+ * @param databaseUrl `sqlite:///absolute/path.db` or `sqlite://./relative/path.db`
+ * @param busyTimeoutMs how long a statement, and the event loop with it, waits while another
+ *   program writes
+ * @throws UsageError when it is no such URL
+ * @throws Error when the database cannot be used as it is: damaged, locked by another program,
+ *   made by a newer one; it is left as it was
+ */
+export async function openSqlRepository(
+  databaseUrl: string,
+  busyTimeoutMs = 5_000,
+): Promise<Repository> {
+  const path = pathOf(databaseUrl);
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    // SQLite gives the files beside it the mode of this one.
+    await (await open(path, "a", 0o600)).close();
+    const sql = new SQL({ adapter: "sqlite", filename: path, transform: SQL.camel });
+    try {
+      await prepare(sql, busyTimeoutMs);
+    } catch (error) {
+      await sql.close();
+      throw error;
+    }
+    return new SqlRepository(sql);
+  } catch (error) {
+    throw new Error(`cannot open the database "${path}": ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+function pathOf(databaseUrl: string): string {
+  // Bun would cut the path at a "?", and rows in memory would not outlive the program.
+  const [, path] = /^sqlite:\/\/(?!:memory:$)([^?]+)$/.exec(databaseUrl) ?? [];
+  if (path !== undefined) return resolve(path);
+  // Of another database only the scheme: what follows it often holds a password.
+  const shown = databaseUrl.startsWith("sqlite:")
+    ? databaseUrl
+    : databaseUrl.replace(/:.*/s, "://…");
+  throw new UsageError(
+    `DATABASE_URL is "${shown}", expected "sqlite://PATH", the path of a file and without a "?"`,
+  );
+}
+
+async function prepare(sql: SQL, busyTimeoutMs: number): Promise<void> {
+  await sql`PRAGMA busy_timeout = ${sql.unsafe(String(busyTimeoutMs))}`;
+  // Before the first write, so that a damaged file is left to whoever repairs it.
+  const [check] = await sql<{ quickCheck: string }[]>`PRAGMA quick_check(1)`;
+  if (check?.quickCheck !== "ok") throw new Error("it is damaged", { cause: check });
+  await sql`PRAGMA journal_mode = WAL`;
+  // What a commit wrote outlives a power cut; WAL's default would lose the last ones.
+  await sql`PRAGMA synchronous = FULL`;
+  await migrate(sql);
+}
+
+function reasonOf(error: unknown): string {
+  const code = error instanceof SQL.SQLiteError ? error.code : "";
+  if (code === "SQLITE_NOTADB") return "it is not a database";
+  if (code.startsWith("SQLITE_CORRUPT")) return "it is damaged";
+  if (code.startsWith("SQLITE_BUSY")) return "it is locked by another program";
+  return error instanceof Error ? error.message : String(error);
+}
+
+function isUniqueViolation(error: unknown): boolean {
+  return error instanceof SQL.SQLiteError && error.code === "SQLITE_CONSTRAINT_UNIQUE";
+}
+
+class SqlRepository implements Repository {
+  constructor(private readonly sql: SQL) {}
+
+  async insertDownload(download: Queued): Promise<void> {
+    await this.sql`INSERT INTO downloads ${this.sql(toRow(download))}`;
+  }
+
+  async getDownload(downloadId: string): Promise<Download | null> {
+    const [row] = await this.sql<DownloadRow[]>`
+      SELECT * FROM downloads WHERE download_id = ${downloadId}`;
+    return row ? toDownload(row) : null;
+  }
+
+  async listDownloads({ status, clientId, before, limit }: DownloadFilter): Promise<Download[]> {
+    const { sql } = this;
+    const rows = await sql<DownloadRow[]>`
+      SELECT * FROM downloads
+      WHERE TRUE
+        ${status === undefined ? sql`` : sql`AND status = ${status}`}
+        ${clientId === undefined ? sql`` : sql`AND client_id = ${clientId}`}
+        ${before === undefined ? sql`` : sql`AND download_id < ${before}`}
+      ORDER BY download_id DESC
+      LIMIT ${limit}`;
+    return rows.map(toDownload);
+  }
+
+  async activeDownloads(): Promise<Download[]> {
+    const rows = await this.sql<DownloadRow[]>`
+      SELECT * FROM downloads WHERE status IN ('downloading', 'verifying')`;
+    return rows.map(toDownload);
+  }
+
+  async unendedAmong(downloadIds: string[]): Promise<Set<string>> {
+    // All of them, as a statement takes only so many parameters.
+    const rows = await this.sql<Pick<DownloadRow, "downloadId">[]>`
+      SELECT download_id FROM downloads WHERE status IN ('queued', 'downloading', 'verifying')`;
+    return new Set(rows.map((row) => row.downloadId)).intersection(new Set(downloadIds));
+  }
+
+  async countActive(): Promise<Map<string, number>> {
+    const rows = await this.sql<{ clientId: string; active: number }[]>`
+      SELECT client_id, COUNT(*) AS active FROM downloads
+      WHERE status IN ('downloading', 'verifying')
+      GROUP BY client_id`;
+    return new Map(rows.map((row) => [row.clientId, Number(row.active)]));
+  }
+
+  async replaceDownload<T extends Download>(next: T): Promise<T | null> {
+    const { downloadId, revision, ...columns } = toRow(next);
+    try {
+      const [row] = await this.sql<DownloadRow[]>`
+        UPDATE downloads SET ${this.sql(columns)}, revision = revision + 1
+        WHERE download_id = ${downloadId} AND revision = ${revision}
+        RETURNING *`;
+      // The row has the status that was just written, and with it the shape of `next`.
+      return row ? (toDownload(row) as T) : null;
+    } catch (error) {
+      if (!isUniqueViolation(error)) throw error;
+      const message = `another download holds the name "${columns.savedPath}"`;
+      throw new NameTakenError(message, { cause: error });
+    }
+  }
+
+  async claimDownload(clientId: string, limits: Limits, now: number): Promise<Downloading | null> {
+    // The plus keeps SQLite off the index by due time, where it would sort the whole queue.
+    const [row] = await this.sql<DownloadRow[]>`
+      UPDATE downloads SET
+        status = 'downloading', started_at = COALESCE(started_at, ${now}),
+        attempts = attempts + 1, epoch = epoch + 1, revision = revision + 1,
+        not_before = NULL, problem_code = NULL, problem_message = NULL
+      WHERE status = 'queued'
+        AND download_id = (
+          SELECT download_id FROM downloads
+          WHERE client_id = ${clientId} AND status = 'queued' AND +not_before <= ${now}
+          ORDER BY download_id
+          LIMIT 1)
+        AND ${limits.total} > (
+          SELECT COUNT(*) FROM downloads WHERE status IN ('downloading', 'verifying'))
+        AND ${limits.perClient} > (
+          SELECT COUNT(*) FROM downloads
+          WHERE status IN ('downloading', 'verifying') AND client_id = ${clientId})
+      RETURNING *`;
+    return row ? (toDownload(row) as Downloading) : null;
+  }
+
+  async clientsWithDueDownloads(now: number): Promise<string[]> {
+    const rows = await this.sql<Pick<DownloadRow, "clientId">[]>`
+      SELECT client_id FROM downloads
+      WHERE status = 'queued' AND not_before <= ${now}
+      GROUP BY client_id
+      ORDER BY MIN(not_before), client_id`;
+    return rows.map((row) => row.clientId);
+  }
+
+  async nextDueAt(now: number): Promise<number | null> {
+    const [row] = await this.sql<{ due: number | null }[]>`
+      SELECT MIN(not_before) AS due FROM downloads
+      WHERE status = 'queued' AND not_before > ${now}`;
+    return numberOrNull(row?.due ?? null);
+  }
+
+  async getClient(clientId: string): Promise<Client | null> {
+    const [row] = await this.sql<Client[]>`SELECT * FROM clients WHERE client_id = ${clientId}`;
+    return row ? toClient(row) : null;
+  }
+
+  async listClients(): Promise<Client[]> {
+    const rows = await this.sql<Client[]>`SELECT * FROM clients ORDER BY client_id`;
+    return rows.map(toClient);
+  }
+
+  async registerClient(client: Client, replaces: string | null): Promise<boolean> {
+    const written = await this.sql`
+      INSERT INTO clients ${this.sql(client)}
+      ON CONFLICT (client_id) DO UPDATE SET ${this.sql(client)}
+      WHERE clients.key_hash IS NOT DISTINCT FROM ${replaces}
+      RETURNING client_id`;
+    return written.length > 0;
+  }
+
+  async clientSeen(clientId: string, at: number): Promise<void> {
+    await this.sql`
+      UPDATE clients SET last_seen_at = ${at} WHERE client_id = ${clientId} AND last_seen_at < ${at}`;
+  }
+
+  async close(): Promise<void> {
+    await this.sql.close();
+  }
+}

@@ -1,0 +1,389 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import {
+  NameTakenError,
+  type DownloadFilter,
+  type Limits,
+  type Repository,
+} from "../../../lib/server/database/repository.ts";
+import { hasEnded, type Download } from "../../../lib/server/download.ts";
+import {
+  client,
+  completed,
+  downloading,
+  failed,
+  id,
+  queued,
+  source,
+  STATES,
+  verifying,
+} from "./samples.ts";
+
+/** One database that begins empty, and whoever opens it. */
+export interface Backend {
+  /** Again for each program that uses it; the caller closes what it opened. */
+  open(): Promise<Repository>;
+  remove(): Promise<void>;
+}
+
+const NO_LIMITS: Limits = { total: 1_000, perClient: 1_000 };
+
+/** What every implementation of {@link Repository} is held to. */
+export function repositoryContract(name: string, makeBackend: () => Promise<Backend>): void {
+  describe(`${name} as a repository`, () => {
+    let backend: Backend;
+    /** Two programs that share the rows. */
+    let rows: Repository;
+    let others: Repository;
+
+    beforeEach(async () => {
+      backend = await makeBackend();
+      rows = await backend.open();
+      others = await backend.open();
+    });
+
+    afterEach(async () => {
+      await rows.close();
+      await others.close();
+      await backend.remove();
+    });
+
+    /** Writes a download in any state, as revision 1. */
+    async function put<T extends Download>(download: T): Promise<T> {
+      const { downloadId, clientId } = download;
+      await rows.insertDownload({ ...queued(0), downloadId, clientId });
+      const written = await rows.replaceDownload({ ...download, revision: 0 });
+      if (!written) throw new Error("the row was changed by another");
+      return written;
+    }
+
+    async function claimedIds(clientId: string, limits: Limits, now: number): Promise<string[]> {
+      const claimed = await rows.claimDownload(clientId, limits, now);
+      return claimed ? [claimed.downloadId, ...(await claimedIds(clientId, limits, now))] : [];
+    }
+
+    describe("a download", () => {
+      test("comes back as it was inserted", async () => {
+        await rows.insertDownload(queued(1));
+        expect(await rows.getDownload(id(1))).toStrictEqual(queued(1));
+      });
+
+      test("that is not there is null", async () => {
+        expect(await rows.getDownload(id(1))).toBeNull();
+      });
+
+      test("cannot be inserted twice", async () => {
+        await rows.insertDownload(queued(1));
+        await expect(rows.insertDownload(queued(1))).rejects.toThrow();
+      });
+
+      test.each(STATES)("comes back exactly: %s", async (_, download) => {
+        const expected = { ...download, revision: 1 };
+        expect(await put(download)).toStrictEqual(expected);
+        expect(await others.getDownload(download.downloadId)).toStrictEqual(expected);
+      });
+
+      test("of each state outlives the program", async () => {
+        const all = STATES.map(([, state], n) => ({ ...state, downloadId: id(n), revision: 1 }));
+        // Two cannot have the same name.
+        const named = all.map((d) =>
+          "savedPath" in d ? { ...d, savedPath: `${d.clientId}/${d.downloadId}` } : d,
+        );
+        for (const download of named) await put(download);
+        await rows.close();
+        await others.close();
+        rows = await backend.open();
+        others = await backend.open();
+        expect(await rows.listDownloads({ limit: 100 })).toStrictEqual(named.toReversed());
+      });
+    });
+
+    describe("replaceDownload", () => {
+      test("lets one of two writers win", async () => {
+        const before = await put(downloading);
+        const mine = { ...before, safeOffset: 111 };
+        const theirs = { ...before, safeOffset: 222 };
+        const written = await Promise.all([
+          rows.replaceDownload(mine),
+          others.replaceDownload(theirs),
+        ]);
+        const [winner, ...more] = written.filter((result) => result !== null);
+        expect(more).toEqual([]);
+        expect(winner?.revision).toBe(before.revision + 1);
+        expect(await rows.getDownload(before.downloadId)).toStrictEqual(winner ?? null);
+      });
+
+      test("does nothing after a claim came first", async () => {
+        await rows.insertDownload(queued(1));
+        const claimed = await others.claimDownload("site-1", NO_LIMITS, 1_000);
+        expect(await rows.replaceDownload({ ...queued(1), failures: 9 })).toBeNull();
+        expect(await rows.getDownload(id(1))).toStrictEqual(claimed);
+      });
+
+      test("does nothing without a row", async () => {
+        expect(await rows.replaceDownload(downloading)).toBeNull();
+        expect(await rows.listDownloads({ limit: 1 })).toEqual([]);
+      });
+
+      test("refuses a name that another download holds, and changes nothing", async () => {
+        await put({ ...completed, downloadId: id(1) });
+        const second = await put({ ...downloading, downloadId: id(2) });
+        const next = { ...verifying, downloadId: id(2), revision: second.revision };
+        await expect(others.replaceDownload(next)).rejects.toBeInstanceOf(NameTakenError);
+        expect(await rows.getDownload(id(2))).toStrictEqual(second);
+      });
+
+      test("gives the name free with the state that had it", async () => {
+        const first = await put({ ...verifying, downloadId: id(1) });
+        await rows.replaceDownload({ ...queued(1), revision: first.revision });
+        const second = await put({ ...verifying, downloadId: id(2) });
+        expect(second.savedPath).toBe(verifying.savedPath);
+      });
+    });
+
+    describe("claimDownload", () => {
+      test("takes the oldest first, whatever the order they came in", async () => {
+        for (const n of [5, 2, 9, 1]) await rows.insertDownload(queued(n));
+        expect(await claimedIds("site-1", NO_LIMITS, 1_000)).toEqual([1, 2, 5, 9].map(id));
+      });
+
+      test("makes it the next attempt and drops what only a queued one has", async () => {
+        const problem = { code: "storage_full", message: "no room" } as const;
+        const waited = await put(
+          queued(1, { attempts: 4, epoch: 6, source, safeOffset: 5, problem }),
+        );
+        const { notBefore: _, problem: __, ...rest } = waited;
+        const claimed = await rows.claimDownload("site-1", NO_LIMITS, 7_000);
+        expect(claimed).toStrictEqual({
+          ...rest,
+          status: "downloading",
+          startedAt: 7_000,
+          attempts: 5,
+          epoch: 7,
+          revision: waited.revision + 1,
+        });
+        expect(await rows.getDownload(id(1))).toStrictEqual(claimed);
+      });
+
+      test("keeps the time of the first start", async () => {
+        await put(queued(1, { startedAt: 500 }));
+        const claimed = await rows.claimDownload("site-1", NO_LIMITS, 7_000);
+        expect(claimed?.startedAt).toBe(500);
+      });
+
+      test("leaves what is not due, and takes a younger one that is", async () => {
+        await rows.insertDownload(queued(1, { notBefore: 5_000 }));
+        await rows.insertDownload(queued(2, { notBefore: 3_000 }));
+        expect(await claimedIds("site-1", NO_LIMITS, 2_999)).toEqual([]);
+        expect(await claimedIds("site-1", NO_LIMITS, 3_000)).toEqual([id(2)]);
+        expect(await claimedIds("site-1", NO_LIMITS, 5_000)).toEqual([id(1)]);
+      });
+
+      test("leaves other clients' downloads", async () => {
+        await rows.insertDownload(queued(1, { clientId: "site-2" }));
+        expect(await rows.claimDownload("site-1", NO_LIMITS, 1_000)).toBeNull();
+        expect(await rows.getDownload(id(1))).toStrictEqual(queued(1, { clientId: "site-2" }));
+      });
+
+      test("keeps the limit of a client, to which one that is verifying counts", async () => {
+        await put({ ...verifying, downloadId: id(1) });
+        for (const n of [2, 3, 4]) await rows.insertDownload(queued(n));
+        const limits = { total: 100, perClient: 3 };
+        expect(await claimedIds("site-1", limits, 1_000)).toEqual([id(2), id(3)]);
+        await rows.insertDownload(queued(5, { clientId: "site-2" }));
+        expect(await claimedIds("site-2", limits, 1_000)).toEqual([id(5)]);
+      });
+
+      test("keeps the limit over all clients, to which one that ended does not count", async () => {
+        await put({ ...downloading, downloadId: id(1), clientId: "site-2" });
+        await put({ ...completed, downloadId: id(2), clientId: "site-2" });
+        for (const n of [3, 4, 5]) await rows.insertDownload(queued(n));
+        const limits = { total: 3, perClient: 100 };
+        expect(await claimedIds("site-1", limits, 1_000)).toEqual([id(3), id(4)]);
+      });
+
+      test("gives each of two concurrent claims a row of its own", async () => {
+        for (const n of [1, 2]) await rows.insertDownload(queued(n));
+        const claims = [rows, others].map((r) => r.claimDownload("site-1", NO_LIMITS, 1_000));
+        const ids = (await Promise.all(claims)).map((claimed) => claimed?.downloadId);
+        expect(ids.toSorted()).toEqual([id(1), id(2)]);
+      });
+
+      test("gives one row to one of many concurrent claims", async () => {
+        await rows.insertDownload(queued(1));
+        const claims = Array.from({ length: 10 }, (_, n) =>
+          (n % 2 ? rows : others).claimDownload("site-1", NO_LIMITS, 1_000),
+        );
+        const won = (await Promise.all(claims)).filter((claimed) => claimed !== null);
+        expect(won).toHaveLength(1);
+        expect(won[0]?.epoch).toBe(1);
+      });
+    });
+
+    describe("listDownloads", () => {
+      const CLIENTS = ["site-1", "site-2", "site-3"];
+      const all = Array.from({ length: 240 }, (_, n): Download => {
+        const rest = { downloadId: id(n), clientId: CLIENTS[(n * 7) % 3] ?? "" };
+        if (n % 5 === 1) return { ...failed, ...rest };
+        if (n % 5 === 2) return { ...completed, ...rest, savedPath: `site-1/${n}` };
+        return { ...queued(n), ...rest };
+      }).toReversed();
+
+      /** The oldest comes last. */
+      async function fill(): Promise<void> {
+        for (const download of all) {
+          await (download.status === "queued" ? rows.insertDownload(download) : put(download));
+        }
+      }
+
+      async function pages(filter: DownloadFilter): Promise<Download[]> {
+        const page = await rows.listDownloads(filter);
+        expect(page.length).toBeLessThanOrEqual(filter.limit);
+        const last = page.at(-1);
+        return last ? [...page, ...(await pages({ ...filter, before: last.downloadId }))] : [];
+      }
+
+      test("gives every row once, newest first, page by page and for every filter", async () => {
+        await fill();
+        for (const status of [undefined, "queued", "failed", "completed", "cancelled"] as const) {
+          for (const clientId of [undefined, ...CLIENTS, "site-4"]) {
+            const expected = all.filter(
+              (d) => (!status || d.status === status) && (!clientId || d.clientId === clientId),
+            );
+            const found = await pages({ status, clientId, limit: 17 });
+            expect(found.map((d) => d.downloadId)).toEqual(expected.map((d) => d.downloadId));
+          }
+        }
+      });
+    });
+
+    describe("what has not ended", () => {
+      const states = STATES.map(([, state], n) => ({
+        ...state,
+        ...("savedPath" in state && { savedPath: `site-1/${n}` }),
+        downloadId: id(n),
+        revision: 1,
+      }));
+
+      beforeEach(async () => {
+        for (const state of states) await put(state);
+      });
+
+      test("activeDownloads gives those that are downloading or verifying", async () => {
+        const found = await rows.activeDownloads();
+        const active = states.filter((d) => d.status === "downloading" || d.status === "verifying");
+        expect(found).toHaveLength(active.length);
+        expect(found).toEqual(expect.arrayContaining(active));
+      });
+
+      test("countActive counts them by client, without those that have none", async () => {
+        await put({ ...downloading, downloadId: id(100), clientId: "site-2" });
+        await put({ ...failed, downloadId: id(101), clientId: "site-3" });
+        expect(await rows.countActive()).toEqual(
+          new Map([
+            ["site-1", 3],
+            ["site-2", 1],
+          ]),
+        );
+      });
+
+      test("unendedAmong tells them from those that ended, or never were", async () => {
+        const [first, ...rest] = states;
+        const unended = rest.filter((d) => !hasEnded(d)).map((d) => d.downloadId);
+        const asked = [...rest.map((d) => d.downloadId), id(100)];
+        const found = await rows.unendedAmong(asked);
+        expect(found).toEqual(new Set(unended));
+        expect(found.has(first?.downloadId ?? "")).toBe(false);
+        expect(await rows.unendedAmong([])).toEqual(new Set());
+      });
+
+      test("unendedAmong takes any number of ids", async () => {
+        const asked = Array.from({ length: 70_000 }, (_, n) => id(n + 4));
+        expect(await rows.unendedAmong(asked)).toEqual(new Set([id(4)]));
+      });
+    });
+
+    describe("what is due", () => {
+      beforeEach(async () => {
+        await rows.insertDownload(queued(1, { clientId: "site-3", notBefore: 2_000 }));
+        await rows.insertDownload(queued(2, { clientId: "site-1", notBefore: 3_000 }));
+        await rows.insertDownload(queued(3, { clientId: "site-2", notBefore: 1_000 }));
+        await rows.insertDownload(queued(4, { clientId: "site-1", notBefore: 4_000 }));
+        await put({ ...downloading, downloadId: id(5), clientId: "site-4" });
+      });
+
+      test.each([
+        [999, []],
+        [1_000, ["site-2"]],
+        [2_999, ["site-2", "site-3"]],
+        [9_000, ["site-2", "site-3", "site-1"]],
+      ])("at %d it is of these clients, the longest waiting first", async (now, clients) => {
+        expect(await rows.clientsWithDueDownloads(now)).toEqual(clients);
+      });
+
+      test.each([
+        [0, 1_000],
+        [1_000, 2_000],
+        [3_500, 4_000],
+        [4_000, null],
+      ])("after %d the next is at %p", async (now, next) => {
+        expect(await rows.nextDueAt(now)).toBe(next);
+      });
+    });
+
+    describe("a client", () => {
+      const known = client("site-1");
+      const newKey = client("site-1", { keyHash: "b".repeat(64), hostname: "new", enrolledAt: 5 });
+
+      test("comes back as it was registered, and outlives the program", async () => {
+        expect(await rows.registerClient(newKey, null)).toBe(true);
+        expect(await others.getClient("site-1")).toStrictEqual(newKey);
+        await others.close();
+        others = await backend.open();
+        expect(await others.getClient("site-1")).toStrictEqual(newKey);
+        expect(await rows.getClient("site-2")).toBeNull();
+      });
+
+      test("is listed by id", async () => {
+        for (const clientId of ["site-2", "site-10", "site-1"]) {
+          await rows.registerClient(client(clientId), null);
+        }
+        const listed = ["site-1", "site-10", "site-2"].map((clientId) => client(clientId));
+        expect(await rows.listClients()).toStrictEqual(listed);
+      });
+
+      test.each([
+        ["the key that is there", known.keyHash, true],
+        ["another key", "c".repeat(64), false],
+        ["none, as if it were new", null, false],
+      ])("is replaced only in place of its key: %s", async (_, replaces, done) => {
+        await rows.registerClient(known, null);
+        await rows.registerClient(client("site-2"), null);
+        expect(await rows.registerClient(newKey, replaces)).toBe(done);
+        expect(await rows.getClient("site-1")).toStrictEqual(done ? newKey : known);
+        expect(await rows.getClient("site-2")).toStrictEqual(client("site-2"));
+      });
+
+      test.each([null, known.keyHash])("enrols once when two race, over %p", async (replaces) => {
+        if (replaces !== null) await rows.registerClient(known, null);
+        const rival = { ...newKey, keyHash: "c".repeat(64) };
+        const [mine, theirs] = await Promise.all([
+          rows.registerClient(newKey, replaces),
+          others.registerClient(rival, replaces),
+        ]);
+        expect([mine, theirs].toSorted()).toEqual([false, true]);
+        expect(await rows.getClient("site-1")).toStrictEqual(mine ? newKey : rival);
+      });
+
+      test("is seen, and never earlier than before", async () => {
+        await rows.registerClient(known, null);
+        await rows.registerClient(client("site-2"), null);
+        const later = known.lastSeenAt + 10;
+        await rows.clientSeen("site-1", later);
+        await others.clientSeen("site-1", later - 1);
+        await rows.clientSeen("site-3", later);
+        const expected = [{ ...known, lastSeenAt: later }, client("site-2")];
+        expect(await rows.listClients()).toStrictEqual(expected);
+      });
+    });
+  });
+}

@@ -1,0 +1,105 @@
+import type { FileIdentity } from "../../../lib/protocol/identity.ts";
+import type { Client } from "../../../lib/server/database/repository.ts";
+import {
+  newDownload,
+  type Cancelled,
+  type Completed,
+  type Download,
+  type Downloading,
+  type Failed,
+  type Queued,
+  type Source,
+  type Verifying,
+} from "../../../lib/server/download.ts";
+
+/** A UUIDv7 whose place in the order of ids is `n`. */
+export function id(n: number): string {
+  return `0198c0de-0000-7000-8000-${n.toString(16).padStart(12, "0")}`;
+}
+
+export function queued(n: number, fields: Partial<Queued> = {}): Queued {
+  return { ...newDownload(id(n), "site-1", "logs/till.log", 1_000), ...fields };
+}
+
+/** At the far ends of what the fields can hold. */
+const identity: FileIdentity = {
+  size: Number.MAX_SAFE_INTEGER,
+  mtime_ns: "-1700000000123456789",
+  ctime_ns: "1700000000123456789",
+  inode: "18446744073709551615",
+  device: "0",
+};
+export const source: Source = {
+  identity,
+  totalSize: Number.MAX_SAFE_INTEGER,
+  chunkSize: 8 * 1024 * 1024,
+};
+const problem = { code: "file_unreadable", message: 'the "disk" says: I/O error\nтак' } as const;
+
+/** What each state has in common, with no two numbers the same. */
+const common = {
+  downloadId: id(1),
+  clientId: "site-1",
+  filePath: "~/отчёт 'a\"; DROP TABLE downloads; --/ü.log",
+  createdAt: 1_700_000_000_001,
+  attempts: 2,
+  epoch: 3,
+  restarts: 1,
+  failures: 4,
+  revision: 0,
+};
+const startedAt = 1_700_000_000_002;
+const completedAt = 1_700_000_000_003;
+const safeOffset = Number.MAX_SAFE_INTEGER - 1;
+const notBefore = 1_700_000_000_004;
+const md5 = "d41d8cd98f00b204e9800998ecf8427e";
+const savedPath = "site-1/20250101_000000_ü.log";
+
+export const verifying: Verifying = {
+  ...common,
+  status: "verifying",
+  startedAt,
+  source,
+  md5,
+  savedPath,
+};
+export const completed: Completed = { ...verifying, status: "completed", completedAt };
+export const downloading: Downloading = {
+  ...common,
+  status: "downloading",
+  startedAt,
+  source,
+  safeOffset,
+};
+export const failed: Failed = { ...downloading, status: "failed", completedAt, problem };
+export const cancelled: Cancelled = { ...downloading, status: "cancelled", completedAt };
+const waiting: Queued = { ...downloading, status: "queued", notBefore, problem };
+
+/** Every state of one download, with its optional fields filled and empty. */
+export const STATES: [what: string, download: Download][] = [
+  ["queued, not tried yet", { ...waiting, startedAt: null, source: null, problem: null }],
+  ["queued after a problem", waiting],
+  ["downloading, the file not opened yet", { ...downloading, source: null, safeOffset: 0 }],
+  ["downloading", downloading],
+  ["verifying", verifying],
+  ["completed", completed],
+  ["failed", failed],
+  ["failed before the file was opened", { ...failed, source: null, safeOffset: 0 }],
+  ["cancelled", cancelled],
+  ["cancelled before it was started", { ...cancelled, startedAt: null, source: null }],
+];
+
+export function client(clientId: string, fields: Partial<Client> = {}): Client {
+  return {
+    clientId,
+    keyHash: "a".repeat(64),
+    enrolledAt: null,
+    hostname: "till",
+    platform: "linux",
+    version: "1.0.0",
+    remoteAddress: "::1",
+    connectedAt: 1_700_000_000_001,
+    lastSeenAt: 1_700_000_000_002,
+    ...fields,
+  };
+}

@@ -1,0 +1,151 @@
+import { Database } from "bun:sqlite";
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { mkdtemp, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
+import { openSqlRepository } from "../../../lib/server/database/sql.ts";
+import { UsageError } from "../../../lib/util/flags.ts";
+import { repositoryContract } from "./repository.contract.ts";
+import { completed, id, queued } from "./samples.ts";
+
+const makeFolder = () => mkdtemp(join(tmpdir(), "fds-rows-"));
+
+repositoryContract("SQLite", async () => {
+  const folder = await makeFolder();
+  return {
+    open: () => openSqlRepository(`sqlite://${folder}/state.db`),
+    remove: () => rm(folder, { recursive: true }),
+  };
+});
+
+describe("openSqlRepository", () => {
+  let folder: string;
+  let path: string;
+  let url: string;
+
+  beforeEach(async () => {
+    folder = await makeFolder();
+    path = join(folder, "state.db");
+    url = `sqlite://${path}`;
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+
+  /** A sound database with some rows, closed. */
+  async function makeDatabase(): Promise<void> {
+    const rows = await openSqlRepository(url);
+    for (let n = 0; n < 40; n++) await rows.insertDownload(queued(n));
+    await rows.close();
+  }
+
+  /** Changes the database behind the program's back. */
+  function tamper(statement: string): void {
+    using database = new Database(path);
+    database.run(statement);
+  }
+
+  function versions(): unknown {
+    using database = new Database(path, { readonly: true });
+    return database.query("SELECT version FROM schema_version").values();
+  }
+
+  test.skipIf(process.platform === "win32")(
+    "makes the folder and the files for their owner alone",
+    async () => {
+      path = join(folder, "deep", "er", "state.db");
+      const rows = await openSqlRepository(`sqlite://${path}`);
+      await rows.insertDownload(queued(1));
+      const modes = [join(folder, "deep"), join(folder, "deep", "er"), path, `${path}-wal`].map(
+        async (name) => (await stat(name)).mode & 0o777,
+      );
+      expect(await Promise.all(modes)).toEqual([0o700, 0o700, 0o600, 0o600]);
+      await rows.close();
+    },
+  );
+
+  test("takes a relative path", async () => {
+    const rows = await openSqlRepository(`sqlite://${relative(process.cwd(), path)}`);
+    await rows.close();
+    expect(await Bun.file(path).exists()).toBe(true);
+  });
+
+  test.each([
+    ["postgres://fds:secret@db/fds", '"postgres://…"'],
+    ["mysql:secret", '"mysql://…"'],
+    ["state.db", '"state.db"'],
+    ["", '""'],
+    ["sqlite://", '"sqlite://"'],
+    ["sqlite:state.db", '"sqlite:state.db"'],
+    ["sqlite://:memory:", '"sqlite://:memory:"'],
+    ["sqlite:///a?b/state.db", '"sqlite:///a?b/state.db"'],
+  ])("refuses %p, and shows no password", async (databaseUrl, shown) => {
+    const error = await openSqlRepository(databaseUrl).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(UsageError);
+    expect(String(error)).toContain(`DATABASE_URL is ${shown}, expected "sqlite://PATH"`);
+    expect(String(error)).not.toContain("secret");
+  });
+
+  test("brings a new database to its version, and leaves it there", async () => {
+    await makeDatabase();
+    expect(versions()).toEqual([[1]]);
+    const rows = await openSqlRepository(url);
+    expect(await rows.listDownloads({ limit: 1_000 })).toHaveLength(40);
+    await rows.close();
+    expect(versions()).toEqual([[1]]);
+  });
+
+  /** Opening fails with the message, and the file stays as it was. */
+  async function expectRefusal(message: string): Promise<void> {
+    const before = await Bun.file(path).bytes();
+    const error = await openSqlRepository(url, 50).catch((reason: unknown) => reason);
+    expect(error).toHaveProperty("message", `cannot open the database "${path}": ${message}`);
+    expect(error).toHaveProperty("cause", expect.any(Error));
+    expect(Buffer.compare(await Bun.file(path).bytes(), before)).toBe(0);
+  }
+
+  test("refuses a database of a newer program, with both versions", async () => {
+    await makeDatabase();
+    tamper("INSERT INTO schema_version (version, applied_at) VALUES (7, 0)");
+    await expectRefusal(
+      "start the newer program that made it, it has version 7 and this program knows up to version 1",
+    );
+  });
+
+  test("refuses a file that is no database", async () => {
+    await Bun.write(path, "an order list, not a database\n".repeat(1_000));
+    await expectRefusal("it is not a database");
+  });
+
+  test("refuses a database with a page of rubbish", async () => {
+    await makeDatabase();
+    const bytes = await Bun.file(path).bytes();
+    await Bun.write(path, bytes.fill(0xa5, 4096 * 3, 4096 * 6));
+    await expectRefusal("it is damaged");
+  });
+
+  test("refuses a database that was cut short", async () => {
+    await makeDatabase();
+    const bytes = await Bun.file(path).bytes();
+    await Bun.write(path, bytes.subarray(0, bytes.length - 4096 * 3));
+    await expectRefusal("it is damaged");
+  });
+
+  test("refuses a database that another program keeps to itself", async () => {
+    await makeDatabase();
+    using keeper = new Database(path);
+    keeper.run("PRAGMA locking_mode = EXCLUSIVE");
+    keeper.run("BEGIN EXCLUSIVE");
+    await expectRefusal("it is locked by another program");
+    keeper.run("ROLLBACK");
+  });
+
+  test("refuses a row that lacks what its status must have", async () => {
+    await makeDatabase();
+    const rows = await openSqlRepository(url);
+    await rows.replaceDownload({ ...completed, downloadId: id(1) });
+    tamper(`UPDATE downloads SET md5 = NULL WHERE download_id = '${id(1)}'`);
+    await expect(rows.getDownload(id(1))).rejects.toThrow(
+      `the row of download "${id(1)}" is completed and has no md5`,
+    );
+    await rows.close();
+  });
+});
