@@ -79,9 +79,16 @@ export const DOWNLOAD_ERROR_CODES = [
 
 export type DownloadErrorCode = (typeof DOWNLOAD_ERROR_CODES)[number];
 
+const ERROR_CODES = Object.keys(TABLE) as ErrorCode[];
+
 /** What the table says of a code. */
 export function meaningOf(code: ErrorCode): CodeMeaning {
   return TABLE[code];
+}
+
+/** The code that a WebSocket's close code stands for, if it is one of ours. */
+export function codeOfClose(close: number): ErrorCode | undefined {
+  return ERROR_CODES.find((code) => meaningOf(code).close === close);
 }
 
 /** True for the codes that a download can fail with. */

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { FdsError } from "./errors.ts";
+import { type DownloadErrorCode, FdsError } from "./errors.ts";
 import { FileIdentity } from "./identity.ts";
 
 /*
@@ -16,6 +16,9 @@ export const MAX_MESSAGE_BYTES = 64 * 1024;
 
 export const MIN_CHUNK_SIZE = 4 * 1024;
 export const MAX_CHUNK_SIZE = 8 * 1024 * 1024;
+
+/** Most characters of an error's sentence. */
+export const MAX_ERROR_LENGTH = 1024;
 
 /** Both sides ping this often, in ms. */
 export const PING_INTERVAL_MS = 15_000;
@@ -36,6 +39,15 @@ export const FilePath = z
   .min(1, "must not be empty")
   .max(4096, "must be at most 4096 characters")
   .refine((path) => !path.includes("\0"), "must not hold a NUL character");
+
+/** Why a client cannot deliver a file; the other codes are the server's own. */
+export const CLIENT_ERROR_CODES = [
+  "file_not_found",
+  "access_denied",
+  "not_a_regular_file",
+  "file_unreadable",
+  "source_changed",
+] as const satisfies DownloadErrorCode[];
 
 const uint32 = z.int().min(0).max(0xffff_ffff);
 const byteCount = z.int().min(0);
@@ -81,15 +93,8 @@ export const ClientMessage = z.discriminatedUnion("type", [
   z.object({
     type: z.literal("error"),
     ...address,
-    code: z.enum([
-      "file_not_found",
-      "access_denied",
-      "not_a_regular_file",
-      "file_unreadable",
-      "source_changed",
-      "protocol_error",
-    ]),
-    message: z.string().max(1024),
+    code: z.enum(CLIENT_ERROR_CODES),
+    message: z.string().max(MAX_ERROR_LENGTH),
   }),
 ]);
 export type ClientMessage = z.infer<typeof ClientMessage>;

@@ -1,0 +1,74 @@
+import type { ClientMessage, ServerMessage } from "../protocol/messages.ts";
+import type { Logger } from "../util/logger.ts";
+import type { Roots } from "./roots.ts";
+import { Sender } from "./sender.ts";
+import { type Outgoing, Turns } from "./turns.ts";
+
+export interface AgentOptions {
+  roots: Roots;
+  /** Most bytes of a file in one frame. */
+  chunkSize: number;
+  logger: Logger;
+}
+
+/** A connection that carried this much did its work, whatever became of it afterwards. */
+const WORTH_BYTES = 4 * 1024 * 1024;
+
+/** Answers the server's requests on one connection: a sender for each file that is wanted. */
+export class Agent {
+  readonly #senders = new Map<number, Sender>();
+  readonly #running = new Set<Promise<void>>();
+  readonly #turns: Turns;
+  #worked = false;
+
+  constructor(
+    private readonly socket: Outgoing,
+    private readonly options: AgentOptions,
+  ) {
+    this.#turns = new Turns(socket);
+  }
+
+  /** Whether the server has taken a good part of a file. */
+  get worked(): boolean {
+    return this.#worked;
+  }
+
+  /** Acts on a message. What is about a file that is no longer being sent comes too late. */
+  handle(message: Exclude<ServerMessage, { type: "registered" }>): void {
+    if (message.type === "download_request") return this.#start(message);
+    const sender = this.#senders.get(message.stream);
+    switch (message.type) {
+      case "credit":
+        this.#worked ||= sender?.hasDelivered(WORTH_BYTES) ?? false;
+        return sender?.grant(message.max_offset);
+      case "resend":
+        return sender?.resend(message.offset);
+      case "cancel":
+        return sender?.stop("cancelled");
+      case "done":
+        this.#worked = true;
+        return sender?.stop("done");
+    }
+  }
+
+  /** The connection is gone. Resolves when every file is closed. */
+  async stop(): Promise<void> {
+    for (const sender of this.#senders.values()) sender.stop("disconnected");
+    this.#turns.close();
+    await Promise.all(this.#running);
+  }
+
+  #start(request: Extract<ServerMessage, { type: "download_request" }>): void {
+    const { download_id, stream, file_path, offset } = request;
+    const logger = this.options.logger.with({ download_id, file_path });
+    logger.info("file requested", { offset });
+    const send = (message: ClientMessage) => this.socket.send(JSON.stringify(message));
+    const sender = new Sender({ ...this.options, request, turns: this.#turns, send, logger });
+    this.#senders.set(stream, sender);
+    const running = sender.run().finally(() => {
+      this.#senders.delete(stream);
+      this.#running.delete(running);
+    });
+    this.#running.add(running);
+  }
+}

@@ -1,0 +1,57 @@
+import { FdsError } from "../protocol/errors.ts";
+import { type FileIdentity, stillTheSame } from "../protocol/identity.ts";
+import type { DownloadRequest } from "../protocol/messages.ts";
+
+/** Bytes hashed at a time: it holds the event loop for about 1.5 ms. */
+const BLOCK = 1024 * 1024;
+
+/** Where a download begins, with the hash of what lies before. */
+export interface Start {
+  offset: number;
+  /** Bytes to deliver, from the first byte of the file. */
+  totalSize: number;
+  md5: Bun.CryptoHasher;
+  /** Why it starts over, where it does. */
+  reason?: string;
+}
+
+/**
+ * When a download may resume: the file is what it was or only grew, and its first bytes are those
+ * that the server has, which both sides read again and compare by their MD5. Otherwise it starts
+ * over. A resumed file is delivered at the size it had at first.
+ * @param identity of the file as it is open now
+ * @param read gives bytes of the file; fewer than asked for at its end
+ * @param goOn called with the bytes read so far; false ends it
+ * @throws FdsError `protocol_error` when it was ended
+ */
+export async function decideStart(
+  request: DownloadRequest,
+  identity: FileIdentity,
+  read: (offset: number, length: number) => Promise<Uint8Array>,
+  goOn: (offset: number) => boolean,
+): Promise<Start> {
+  const startOver = (reason?: string): Start => ({
+    offset: 0,
+    totalSize: identity.size,
+    md5: new Bun.CryptoHasher("md5"),
+    reason,
+  });
+  const { offset, resume } = request;
+  if (offset === 0) return startOver();
+  if (!resume) return startOver("the server sent no proof of what it has");
+  if (!stillTheSame(resume.identity, identity)) {
+    return startOver("the file changed since it was first read");
+  }
+  const md5 = new Bun.CryptoHasher("md5");
+  for (let at = 0; at < offset;) {
+    const block = await read(at, Math.min(BLOCK, offset - at));
+    if (block.length === 0) return startOver("the file became shorter");
+    md5.update(block);
+    at += block.length;
+    if (!goOn(at)) throw new FdsError("protocol_error", "the server wants no more of it");
+  }
+  if (md5.copy().digest("hex") !== resume.prefix_md5) {
+    return startOver("the file's first bytes are not those that the server has");
+  }
+  return { offset, totalSize: resume.total_size, md5 };
+}

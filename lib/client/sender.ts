@@ -1,0 +1,210 @@
+import { FdsError } from "../protocol/errors.ts";
+import { encodeFrame } from "../protocol/frame.ts";
+import {
+  CLIENT_ERROR_CODES,
+  type ClientMessage,
+  type DownloadRequest,
+  MAX_ERROR_LENGTH,
+} from "../protocol/messages.ts";
+import type { Logger } from "../util/logger.ts";
+import { decideStart } from "./resume.ts";
+import type { Roots, SourceFile } from "./roots.ts";
+import type { Turns } from "./turns.ts";
+
+/** While a long prefix is read again, the server hears of it this often, in ms. */
+const PROVING_EVERY_MS = 5_000;
+
+export interface SenderOptions {
+  request: DownloadRequest;
+  roots: Roots;
+  turns: Turns;
+  /** Most bytes in a frame: the client's own limit, where it is under the server's. */
+  chunkSize: number;
+  send: (message: ClientMessage) => void;
+  logger: Logger;
+}
+
+/** Why a sender is to stop. */
+export type StopReason = "done" | "cancelled" | "disconnected";
+
+/** One outgoing file: opens it, proves what the server already has, sends the rest as credit allows. */
+export class Sender {
+  readonly #chunkSize: number;
+  #maxOffset: number;
+  #resendFrom: number | undefined;
+  #stopped: StopReason | undefined;
+  /** Called when there is something new to act on. */
+  #wake: () => void = () => undefined;
+
+  #begin = 0;
+  #offset = 0;
+  #totalSize = 0;
+  #md5 = new Bun.CryptoHasher("md5");
+  /** Bytes that the hash holds already: those that are sent again do not count twice. */
+  #hashed = 0;
+
+  constructor(private readonly options: SenderOptions) {
+    this.#maxOffset = options.request.max_offset;
+    this.#chunkSize = Math.min(options.chunkSize, options.request.chunk_size);
+  }
+
+  /** Runs until the server confirms or cancels, or the connection ends; never rejects. */
+  async run(): Promise<void> {
+    const { request, roots, logger } = this.options;
+    try {
+      const file = await roots.openFile(request.file_path);
+      try {
+        await this.#deliver(file);
+      } finally {
+        await file.close();
+      }
+      logger.info(`file ${this.#stopped === "done" ? "delivered" : `not sent: ${this.#stopped}`}`);
+    } catch (error) {
+      this.#tellWhy(error);
+    }
+  }
+
+  /** Whether at least so many bytes were sent in this attempt. */
+  hasDelivered(bytes: number): boolean {
+    return this.#offset - this.#begin >= bytes;
+  }
+
+  /** Everything below `maxOffset` may be sent. */
+  grant(maxOffset: number): void {
+    this.#maxOffset = maxOffset;
+    this.#wake();
+  }
+
+  /** A chunk came damaged. */
+  resend(offset: number): void {
+    this.#resendFrom = offset;
+    this.#wake();
+  }
+
+  stop(reason: StopReason): void {
+    this.#stopped ??= reason;
+    this.#wake();
+  }
+
+  async #deliver(file: SourceFile): Promise<void> {
+    await this.#open(file);
+    let md5: string | undefined;
+    while (!this.#stopped) {
+      await this.#sendRest(file);
+      if (this.#stopped) return;
+      md5 ??= this.#md5.digest("hex");
+      const identity = await file.identity();
+      this.#send({ type: "file_complete", identity, total_size: this.#totalSize, md5 });
+      // Now the server says done, or asks for a chunk that came damaged.
+      while (!this.#stopped && this.#resendFrom === undefined) await this.#news();
+    }
+  }
+
+  async #open(file: SourceFile): Promise<void> {
+    const { request, logger } = this.options;
+    let toldAt = performance.now();
+    const identity = await file.identity();
+    const read = (offset: number, length: number) => readAt(file, offset, length);
+    const start = await decideStart(request, identity, read, (offset) => {
+      if (performance.now() - toldAt >= PROVING_EVERY_MS) {
+        toldAt = performance.now();
+        this.#send({ type: "proving", offset });
+      }
+      return this.#stopped === undefined;
+    });
+    const { offset, totalSize, md5, reason } = start;
+    this.#begin = this.#offset = this.#hashed = offset;
+    this.#totalSize = totalSize;
+    this.#md5 = md5;
+    if (reason !== undefined) logger.warn(`starts over: ${reason}`);
+    // What was granted was granted for what follows the offset that the server offered.
+    if (offset < request.offset) this.#maxOffset = 0;
+    this.#send({ type: "file_start", identity, total_size: totalSize, offset, reason });
+  }
+
+  /** Sends everything that is missing, reading one block ahead of what is hashed and sent. */
+  async #sendRest(file: SourceFile): Promise<void> {
+    let ahead: Promise<Uint8Array> | undefined;
+    while (!this.#stopped) {
+      if (this.#resendFrom !== undefined) {
+        this.#offset = this.#resendFrom;
+        this.#resendFrom = undefined;
+        ahead = undefined;
+      }
+      if (this.#offset >= this.#totalSize) return;
+      const block = await (ahead ?? this.#readBlock(file, this.#offset));
+      if (block.length === 0) {
+        throw new FdsError("source_changed", "the file became shorter while it was read");
+      }
+      ahead = this.#readBlock(file, this.#offset + block.length);
+      // Its error is met when it is awaited, or does not matter any more.
+      ahead.catch(() => undefined);
+      this.#hash(block);
+      await this.#sendBlock(block);
+    }
+  }
+
+  #readBlock(file: SourceFile, offset: number): Promise<Uint8Array> {
+    const size = this.options.turns.frameSize(this.#chunkSize);
+    return readAt(file, offset, Math.max(0, Math.min(size, this.#totalSize - offset)));
+  }
+
+  #hash(block: Uint8Array): void {
+    const known = Math.min(block.length, this.#hashed - this.#offset);
+    this.#md5.update(known === 0 ? block : block.subarray(known));
+    this.#hashed += block.length - known;
+  }
+
+  async #sendBlock(block: Uint8Array): Promise<void> {
+    const { turns, request } = this.options;
+    const { stream, epoch } = request;
+    const end = this.#offset + block.length;
+    for (let rest = block; rest.length > 0;) {
+      while (!this.#interrupted() && this.#maxOffset <= this.#offset) await this.#news();
+      await turns.next();
+      if (this.#interrupted()) return;
+      const size = Math.min(rest.length, this.#maxOffset - this.#offset, this.#chunkSize);
+      const payload = rest.subarray(0, size);
+      turns.send(encodeFrame({ stream, epoch, offset: this.#offset }, payload));
+      this.#offset += size;
+      rest = block.subarray(block.length - (end - this.#offset));
+    }
+  }
+
+  #interrupted(): boolean {
+    return this.#stopped !== undefined || this.#resendFrom !== undefined;
+  }
+
+  #news(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+
+  #tellWhy(error: unknown): void {
+    const { logger } = this.options;
+    const message = error instanceof Error ? error.message : String(error);
+    const code =
+      CLIENT_ERROR_CODES.find((known) => error instanceof FdsError && error.code === known) ??
+      "file_unreadable";
+    logger.warn(`file not sent: ${message}`, { code });
+    if (this.#stopped) return;
+    this.#send({ type: "error", code, message: message.slice(0, MAX_ERROR_LENGTH) });
+  }
+
+  #send(message: AttemptMessage): void {
+    const { stream, epoch } = this.options.request;
+    this.options.send({ ...message, stream, epoch });
+  }
+}
+
+/** A message about this attempt, without the address that all of them carry. */
+type AttemptMessage = WithoutAddress<Exclude<ClientMessage, { type: "register" }>>;
+type WithoutAddress<T> = T extends unknown ? Omit<T, "stream" | "epoch"> : never;
+
+/** Through the open descriptor: whoever has the file's name by now, it is the same file. */
+function readAt(file: SourceFile, offset: number, length: number): Promise<Uint8Array> {
+  return Bun.file(file.fd)
+    .slice(offset, offset + length)
+    .bytes();
+}

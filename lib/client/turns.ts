@@ -1,0 +1,95 @@
+import { RateMeter } from "../util/rate-meter.ts";
+
+/** The socket may hold what the link carries in this time, so that a control message is not stuck. */
+const MAX_QUEUED_MS = 250;
+const MIN_QUEUED = 64 * 1024;
+const MAX_QUEUED = 4 * 1024 * 1024;
+/** A frame is no longer than what the link carries in this time. */
+const MAX_FRAME_MS = 100;
+const MIN_FRAME = 16 * 1024;
+/** The socket tells of no drain, so it is looked at this often, in ms. */
+const POLL_MS = 2;
+
+/** The socket as it is written to. */
+export interface Outgoing {
+  send(data: string | Uint8Array<ArrayBuffer>): void;
+  /** Bytes handed over that the system has not taken yet. */
+  readonly bufferedAmount: number;
+}
+
+/**
+ * Fair turns at one socket: whoever has something to send waits in line for a turn and sends one
+ * frame. Little is kept in the socket, so that a cancel or a new download gets through at once.
+ */
+export class Turns {
+  readonly #line: (() => void)[] = [];
+  readonly #rate = new RateMeter(1000);
+  #polling = false;
+  #sent = 0;
+  #drained = 0;
+  #closed = false;
+
+  constructor(private readonly socket: Outgoing) {}
+
+  /** The most bytes that the next frame should have: fewer on a slow link. */
+  frameSize(maxChunk: number): number {
+    return Math.min(maxChunk, Math.max(MIN_FRAME, this.#carriedIn(MAX_FRAME_MS)));
+  }
+
+  /** Resolves when it is the caller's turn and the socket has room; at once when it is closed. */
+  next(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#line.push(resolve);
+      this.#serve();
+    });
+  }
+
+  /** Sends a frame; to be called once after each turn. */
+  send(frame: Uint8Array<ArrayBuffer>): void {
+    this.#sent += frame.length;
+    this.socket.send(frame);
+    this.#measure();
+  }
+
+  /** Lets everybody who waits go. */
+  close(): void {
+    this.#closed = true;
+    for (const resolve of this.#line.splice(0)) resolve();
+  }
+
+  #serve(): void {
+    if (this.#polling) return;
+    const first = this.#closed || this.#hasRoom() ? this.#line.shift() : undefined;
+    if (first) {
+      first();
+      // The next one has its turn after the first has sent its frame.
+      if (this.#line.length > 0) queueMicrotask(() => this.#serve());
+      return;
+    }
+    if (this.#line.length === 0) return;
+    this.#polling = true;
+    setTimeout(() => {
+      this.#polling = false;
+      this.#serve();
+    }, POLL_MS);
+  }
+
+  #hasRoom(): boolean {
+    this.#measure();
+    const limit = Math.min(MAX_QUEUED, Math.max(MIN_QUEUED, this.#carriedIn(MAX_QUEUED_MS)));
+    return this.socket.bufferedAmount < limit;
+  }
+
+  /** Counts what has left the socket since the last look. */
+  #measure(): void {
+    const drained = this.#sent - Math.min(this.#sent, this.socket.bufferedAmount);
+    this.#rate.add(drained - this.#drained);
+    this.#drained = drained;
+  }
+
+  /** Bytes that the link carries in this many ms, as far as it is known. */
+  #carriedIn(ms: number): number {
+    const rate = this.#rate.bytesPerSecond();
+    return rate === null ? MAX_QUEUED : Math.round((rate * ms) / 1000);
+  }
+}

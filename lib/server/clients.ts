@@ -1,0 +1,134 @@
+import { FdsError } from "../protocol/errors.ts";
+import type { Register } from "../protocol/messages.ts";
+import type { Logger } from "../util/logger.ts";
+import { admit, hashSecret } from "./auth.ts";
+import type { Client, Repository } from "./database/repository.ts";
+import { Session, type SessionHost, type Socket } from "./session.ts";
+
+/** How often dead peers and stalled downloads are looked for, in ms. */
+const TEND_INTERVAL_MS = 5_000;
+
+export interface ClientsOptions {
+  repository: Repository;
+  /** Null: none is asked for. */
+  enrollToken: string | null;
+  /** Most bytes in a frame that this server takes. */
+  chunkSize: number;
+  version: string;
+  logger: Logger;
+  /** A client is there and can be asked for files. */
+  onRegistered: (session: Session) => void;
+}
+
+/** A client as it is known, with whether it is connected now. */
+export interface KnownClient extends Client {
+  connected: boolean;
+}
+
+/** Who is connected. Lets clients register, and keeps one session for each id. */
+export class Clients implements SessionHost {
+  readonly #sessions = new Set<Session>();
+  readonly #byId = new Map<string, Session>();
+  /** What is still being written of clients that left. */
+  readonly #farewells = new Set<Promise<void>>();
+  readonly #timer: Timer;
+
+  constructor(private readonly options: ClientsOptions) {
+    this.#timer = setInterval(() => {
+      for (const session of this.#sessions) session.tend();
+    }, TEND_INTERVAL_MS);
+  }
+
+  /** How many are registered and connected. */
+  get connectedCount(): number {
+    return this.#byId.size;
+  }
+
+  /** A connection that has not said yet who it is. */
+  connect(socket: Socket): Session {
+    const session = new Session(socket, this, this.options.logger);
+    this.#sessions.add(session);
+    return session;
+  }
+
+  sessionOf(clientId: string): Session | undefined {
+    return this.#byId.get(clientId);
+  }
+
+  async list(): Promise<KnownClient[]> {
+    const clients = await this.options.repository.listClients();
+    return clients.map((client) => this.#withConnection(client));
+  }
+
+  async get(clientId: string): Promise<KnownClient | null> {
+    const client = await this.options.repository.getClient(clientId);
+    return client && this.#withConnection(client);
+  }
+
+  async register(session: Session, message: Register): Promise<void> {
+    const { repository, enrollToken, chunkSize, version, logger } = this.options;
+    const clientId = message.client_id;
+    const known = await repository.getClient(clientId);
+    const now = Date.now();
+    const admission = admit(message, known, this.#byId.has(clientId), enrollToken, now);
+    const client: Client = {
+      clientId,
+      keyHash: hashSecret(message.key),
+      enrolledAt: admission.enrolledAt,
+      hostname: message.hostname,
+      platform: message.platform,
+      version: message.version,
+      remoteAddress: session.remoteAddress,
+      connectedAt: now,
+      lastSeenAt: now,
+    };
+    if (!(await repository.registerClient(client, admission.replaces))) {
+      throw new FdsError("id_in_use", `another client registered as "${clientId}" just now`);
+    }
+    if (!this.#sessions.has(session)) return;
+    // The same client is back before its old connection was seen to be dead.
+    this.#byId.get(clientId)?.end(new FdsError("replaced", "the client connected again"));
+    this.#byId.set(clientId, session);
+    const agreed = Math.min(chunkSize, message.chunk_size);
+    session.registered(
+      { clientId, keyHash: client.keyHash, chunkSize: agreed, connectedAt: now },
+      version,
+    );
+    logger.info("client registered", {
+      client_id: clientId,
+      remote_address: session.remoteAddress,
+      version: message.version,
+    });
+    this.options.onRegistered(session);
+  }
+
+  ended(session: Session): void {
+    this.#sessions.delete(session);
+    const clientId = session.client?.clientId;
+    if (clientId === undefined || this.#byId.get(clientId) !== session) return;
+    this.#byId.delete(clientId);
+    this.options.logger.info("client disconnected", { client_id: clientId });
+    const farewell = this.options.repository
+      .clientSeen(clientId, session.lastHeardAt)
+      .catch((error: unknown) =>
+        this.options.logger.error("last_seen_at was not recorded", { client_id: clientId }, error),
+      )
+      .finally(() => this.#farewells.delete(farewell));
+    this.#farewells.add(farewell);
+  }
+
+  /** Ends every session: the server goes away, clients are to come back. */
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    for (const session of [...this.#sessions]) {
+      session.end(new FdsError("shutting_down", "the server is restarting"));
+    }
+    await Promise.all(this.#farewells);
+  }
+
+  #withConnection(client: Client): KnownClient {
+    const session = this.#byId.get(client.clientId);
+    if (!session) return { ...client, connected: false };
+    return { ...client, connected: true, lastSeenAt: session.lastHeardAt };
+  }
+}

@@ -1,0 +1,175 @@
+/*
+ * How much a client may send ahead. What is granted and not yet written bounds the server's
+ * memory, whatever clients do: per stream by a window that follows the link, over all streams by
+ * one budget (RECEIVE_BUDGET).
+ */
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+/** The window before anything is known of the link: enough to start, little to lose. */
+const FIRST_WINDOW = 1 * MiB;
+const MIN_WINDOW = 256 * KiB;
+/** 1 Gbit/s at 300 ms needs 36 MiB, so twice that is never held back. */
+const MAX_WINDOW = 72 * MiB;
+/** What covers a pause of the disk or of a busy processor on a link with hardly any delay. */
+const SLACK_SECONDS = 0.05;
+/** Rates are measured over at least this long, in ms. */
+const SAMPLE_MS = 20;
+/** A stream's part of the budget is never less, so that frames do not become crumbs. */
+const MIN_SHARE = 64 * KiB;
+
+export interface CreditOptions {
+  /** The offset at which the stream begins. */
+  offset: number;
+  /** The least round-trip time seen on the connection, in ms. */
+  roundTripMs: () => number;
+  /** Called when the client may send further: everything below `maxOffset`. */
+  onGrant: (maxOffset: number) => void;
+  /** ms, monotonic. */
+  now?: () => number;
+}
+
+/** The budget that all incoming streams share. */
+export class CreditPool {
+  #outstanding = 0;
+  #streams = 0;
+  /** Streams that wanted more than there was, the one that waits longest first. */
+  readonly #waiting = new Set<StreamCredit>();
+
+  /** @param budget most bytes granted but not yet written, over all streams */
+  constructor(readonly budget: number) {}
+
+  /** Bytes granted and not yet written. */
+  get outstanding(): number {
+    return this.#outstanding;
+  }
+
+  /** The most that one stream may hold now. */
+  get share(): number {
+    return Math.max(MIN_SHARE, Math.floor(this.budget / Math.max(1, this.#streams)));
+  }
+
+  open(options: CreditOptions): StreamCredit {
+    this.#streams++;
+    return new StreamCredit(this, options);
+  }
+
+  /**
+   * @param least fewer are not worth a message: rather than a crumb, the stream waits in line
+   * @returns how many of the wanted bytes are granted
+   */
+  take(stream: StreamCredit, wanted: number, least: number): number {
+    const room = this.budget - this.#outstanding;
+    const granted = room < least ? 0 : Math.min(wanted, room);
+    this.#outstanding += granted;
+    this.#waiting.delete(stream);
+    if (granted < wanted) this.#waiting.add(stream);
+    return granted;
+  }
+
+  /** Gives bytes back and lets the streams that had to wait have them. */
+  giveBack(bytes: number): void {
+    this.#outstanding -= bytes;
+    for (const stream of [...this.#waiting]) {
+      if (this.#outstanding >= this.budget) return;
+      stream.grant();
+    }
+  }
+
+  close(stream: StreamCredit, bytes: number): void {
+    this.#streams--;
+    this.#waiting.delete(stream);
+    this.giveBack(bytes);
+  }
+}
+
+/** The credit of one incoming stream. Credit is an absolute offset, as in QUIC (RFC 9000, 4.1). */
+export class StreamCredit {
+  #written: number;
+  #granted: number;
+  #end = Number.MAX_SAFE_INTEGER;
+  #window = FIRST_WINDOW;
+  #rate = 0;
+  #sampleAt: number;
+  #sampleBytes = 0;
+  readonly #now: () => number;
+
+  constructor(
+    private readonly pool: CreditPool,
+    private readonly options: CreditOptions,
+  ) {
+    this.#now = options.now ?? performance.now.bind(performance);
+    this.#written = options.offset;
+    this.#granted = options.offset;
+    this.#sampleAt = this.#now();
+  }
+
+  /** Everything below this offset may be sent. */
+  get maxOffset(): number {
+    return this.#granted;
+  }
+
+  /** Bytes that may be granted and not yet written. */
+  get window(): number {
+    return Math.min(this.#window, this.pool.share);
+  }
+
+  /** Grants as much as window and budget allow, and tells the client where it is worth a message. */
+  grant(): void {
+    const wanted = Math.min(this.#written + this.window, this.#end) - this.#granted;
+    const least = this.#granted + wanted >= this.#end ? 1 : this.window / 4;
+    if (wanted < least) return;
+    const granted = this.pool.take(this, wanted, Math.min(wanted, least));
+    if (granted === 0) return;
+    this.#granted += granted;
+    this.options.onGrant(this.#granted);
+  }
+
+  /** Now that the file's size is known: nothing is granted beyond it. */
+  endsAt(totalSize: number): void {
+    this.#end = totalSize;
+    if (this.#granted > totalSize) {
+      const unused = this.#granted - Math.max(totalSize, this.#written);
+      this.#granted -= unused;
+      this.pool.giveBack(unused);
+    }
+  }
+
+  /** The client starts over from the first byte. */
+  restart(): void {
+    const held = this.#granted - this.#written;
+    this.#written = 0;
+    this.#granted = 0;
+    this.pool.giveBack(held);
+  }
+
+  /** Bytes were written: they are no longer outstanding, and the window moves on. */
+  wrote(bytes: number): void {
+    this.#written += bytes;
+    this.#measure(bytes);
+    this.pool.giveBack(bytes);
+    this.grant();
+  }
+
+  close(): void {
+    const held = this.#granted - this.#written;
+    this.#granted = this.#written;
+    this.#end = this.#written;
+    this.pool.close(this, held);
+  }
+
+  /** Twice the bandwidth-delay product that is seen: it doubles each round trip until the link is full. */
+  #measure(bytes: number): void {
+    this.#sampleBytes += bytes;
+    const roundTrip = this.options.roundTripMs();
+    const elapsed = this.#now() - this.#sampleAt;
+    if (elapsed < Math.max(SAMPLE_MS, roundTrip)) return;
+    const sample = this.#sampleBytes / (elapsed / 1000);
+    this.#rate = Math.max(sample, this.#rate * 0.8);
+    this.#sampleBytes = 0;
+    this.#sampleAt = this.#now();
+    const window = Math.round(this.#rate * (2 * (roundTrip / 1000) + SLACK_SECONDS));
+    this.#window = Math.min(MAX_WINDOW, Math.max(MIN_WINDOW, window));
+  }
+}

@@ -1,0 +1,306 @@
+import { FdsError, type Problem, problemOf } from "../protocol/errors.ts";
+import type { Logger } from "../util/logger.ts";
+import type { Clients } from "./clients.ts";
+import type { CreditPool } from "./credit.ts";
+import type { DownloadFilter, Limits, Repository } from "./database/repository.ts";
+import { Dispatcher } from "./dispatcher.ts";
+import {
+  type Download,
+  type DownloadEvent,
+  type Downloading,
+  type Effect,
+  hasEnded,
+  newDownload,
+  transition,
+  type Verifying,
+} from "./download.ts";
+import { finishPublishing, publish } from "./publish.ts";
+import { type Outcome, type Progress, Receiver } from "./receiver.ts";
+import type { Storage } from "./storage/storage.ts";
+
+export interface DownloadsOptions {
+  repository: Repository;
+  storage: Storage;
+  clients: Clients;
+  credit: CreditPool;
+  limits: Limits;
+  /** Bytes that must stay free on the disk. */
+  minFreeDisk: number;
+  logger: Logger;
+}
+
+/** A download that this process carries out. */
+interface Attempt {
+  receiver: Receiver;
+  /** Its part is to be removed once it is closed. */
+  discard: boolean;
+}
+
+/** After an error of the database, rows that nobody works on are looked for after this time, in ms. */
+const TAKE_UP_AFTER_MS = 5_000;
+
+/**
+ * Runs downloads: turns what happens into events, records the next state, then carries out the
+ * effects. The rows are the truth; what is in memory here belongs to attempts that run now.
+ */
+export class Downloads {
+  readonly #attempts = new Map<string, Attempt>();
+  /** What is under way for a download: attempts and publishings, one after the other. */
+  readonly #work = new Map<string, Promise<void>>();
+  #takeUpTimer: Timer | undefined;
+  readonly #dispatcher: Dispatcher;
+
+  constructor(private readonly options: DownloadsOptions) {
+    this.#dispatcher = new Dispatcher({
+      ...options,
+      isConnected: (clientId) => options.clients.sessionOf(clientId)?.isOpen ?? false,
+      start: (download) => this.#run(download.downloadId, () => this.#attempt(download)),
+    });
+  }
+
+  /** A client is there: what waits for it goes on. */
+  clientRegistered(): void {
+    this.#dispatcher.wake();
+  }
+
+  /** @throws FdsError `storage_full` when the disk has no room for anything new */
+  async create(clientId: string, filePath: string): Promise<Download> {
+    const { repository, storage, minFreeDisk } = this.options;
+    if ((await storage.room()).free < minFreeDisk) {
+      throw new FdsError("storage_full", "The server's disk is too full for another download");
+    }
+    const download = newDownload(Bun.randomUUIDv7(), clientId, filePath, Date.now());
+    await repository.insertDownload(download);
+    this.#log(download).info("download queued", { file_path: filePath });
+    this.#dispatcher.wake();
+    return download;
+  }
+
+  /** @throws FdsError `download_not_found` */
+  async get(downloadId: string): Promise<Download> {
+    const download = await this.options.repository.getDownload(downloadId);
+    if (!download) throw new FdsError("download_not_found", "There is no download with this id");
+    return download;
+  }
+
+  /** Newest first. */
+  list(filter: DownloadFilter): Promise<Download[]> {
+    return this.options.repository.listDownloads(filter);
+  }
+
+  /** How many downloads of each client are under way. */
+  countActive(): Promise<Map<string, number>> {
+    return this.options.repository.countActive();
+  }
+
+  /** What this process knows of a download beyond its row; undefined if it does not run here. */
+  progressOf(download: Download): Progress | undefined {
+    const receiver = this.#attempts.get(download.downloadId)?.receiver;
+    return receiver?.epoch === download.epoch ? receiver.progress : undefined;
+  }
+
+  /** @throws FdsError `download_not_found` or `download_already_ended` */
+  async cancel(downloadId: string): Promise<Download> {
+    for (;;) {
+      const before = await this.get(downloadId);
+      if (hasEnded(before)) {
+        throw new FdsError("download_already_ended", `The download is ${before.status} already`);
+      }
+      const after = await this.#apply(downloadId, { type: "cancelled", now: Date.now() });
+      if (after.status === "cancelled") return after;
+      // It is being published, which is a matter of moments and may still fail.
+      await this.#work.get(downloadId);
+    }
+  }
+
+  /**
+   * Asks again for the file of a failed or cancelled download.
+   * @throws FdsError `download_not_found`, `download_not_finished`, `download_already_ended`
+   */
+  async retry(downloadId: string): Promise<Download> {
+    const download = await this.get(downloadId);
+    if (download.status === "completed") {
+      throw new FdsError(
+        "download_already_ended",
+        "The download is completed, there is nothing to retry",
+      );
+    }
+    if (!hasEnded(download)) {
+      throw new FdsError("download_not_finished", "The download has not ended, cancel it first");
+    }
+    return this.create(download.clientId, download.filePath);
+  }
+
+  /** Begins to work: takes up what an earlier process left. */
+  async recover(): Promise<void> {
+    const { repository, storage } = this.options;
+    const parts = await storage.listParts();
+    const wanted = await repository.unendedAmong(parts);
+    for (const downloadId of parts) {
+      if (!wanted.has(downloadId)) await storage.removePart(downloadId);
+    }
+    await this.#takeUp();
+  }
+
+  /** Flushes what has arrived and puts everything back into the queue, for the next start. */
+  async stop(): Promise<void> {
+    clearTimeout(this.#takeUpTimer);
+    await this.#dispatcher.stop();
+    for (const { receiver } of this.#attempts.values()) receiver.lose();
+    await Promise.all(this.#work.values());
+  }
+
+  /**
+   * Rows that say that somebody works on them, when nobody does: an attempt goes back to the
+   * queue, a publishing that was cut short is finished.
+   */
+  async #takeUp(): Promise<void> {
+    for (const download of await this.options.repository.activeDownloads()) {
+      const { downloadId, epoch, status } = download;
+      if (this.#work.has(downloadId)) continue;
+      this.#log(download).info("download taken up again", { status });
+      if (status === "verifying") this.#run(downloadId, () => this.#finish(download));
+      else await this.#apply(downloadId, { type: "lost", epoch, now: Date.now() });
+    }
+    this.#dispatcher.wake();
+  }
+
+  /** Runs work on a download after all earlier work on it has ended. */
+  #run(downloadId: string, work: () => Promise<void>): void {
+    const running = (this.#work.get(downloadId) ?? Promise.resolve())
+      .then(work)
+      .catch((error: unknown) => {
+        this.options.logger.error("a download was interrupted", { download_id: downloadId }, error);
+        clearTimeout(this.#takeUpTimer);
+        this.#takeUpTimer = setTimeout(() => this.#retakeUp(), TAKE_UP_AFTER_MS);
+      })
+      .finally(() => {
+        if (this.#work.get(downloadId) === running) this.#work.delete(downloadId);
+      });
+    this.#work.set(downloadId, running);
+  }
+
+  #retakeUp(): void {
+    this.#takeUp().catch((error: unknown) => {
+      this.options.logger.error("the database cannot be read", {}, error);
+      this.#takeUpTimer = setTimeout(() => this.#retakeUp(), TAKE_UP_AFTER_MS);
+    });
+  }
+
+  /** One attempt: from the claim to what its outcome means for the row. */
+  async #attempt(download: Downloading): Promise<void> {
+    const { downloadId, clientId, epoch } = download;
+    const session = this.options.clients.sessionOf(clientId);
+    const agreed = session?.client;
+    if (!session?.isOpen || !agreed) {
+      await this.#apply(downloadId, { type: "lost", epoch, now: Date.now() });
+      return;
+    }
+    const receiver = session.attach(
+      (stream) =>
+        new Receiver({
+          ...this.options,
+          download,
+          stream,
+          chunkSize: agreed.chunkSize,
+          link: session,
+          report: (event) => this.#apply(downloadId, event),
+          logger: this.#log(download),
+        }),
+    );
+    const attempt: Attempt = { receiver, discard: false };
+    this.#attempts.set(downloadId, attempt);
+    try {
+      await this.#settle(download, await receiver.run());
+      if (attempt.discard) await this.options.storage.removePart(downloadId);
+    } finally {
+      this.#attempts.delete(downloadId);
+    }
+  }
+
+  async #settle(download: Downloading, outcome: Outcome): Promise<void> {
+    const { downloadId, epoch } = download;
+    switch (outcome.type) {
+      case "abandoned":
+        return;
+      case "lost":
+        await this.#apply(downloadId, { type: "lost", epoch, now: Date.now() });
+        return;
+      case "failed":
+        await this.#failed(download, outcome.problem, outcome.final);
+        return;
+      case "received":
+        await this.#publishing(download, (report) =>
+          publish(download, outcome, this.options.storage, report),
+        );
+    }
+  }
+
+  async #finish(download: Verifying): Promise<void> {
+    await this.#publishing(download, (report) =>
+      finishPublishing(download, this.options.storage, report),
+    );
+  }
+
+  async #publishing(
+    download: Downloading | Verifying,
+    work: (report: (event: DownloadEvent) => Promise<Download>) => Promise<Download>,
+  ): Promise<void> {
+    try {
+      await work((event) => this.#apply(download.downloadId, event));
+    } catch (error) {
+      if (!(error instanceof FdsError)) throw error;
+      await this.#failed(download, problemOf(error, "storage_error"));
+    }
+  }
+
+  async #failed(
+    { downloadId, epoch }: Downloading | Verifying,
+    problem: Problem,
+    final = false,
+  ): Promise<void> {
+    const now = Date.now();
+    await this.#apply(downloadId, { type: "failed", epoch, now, problem, final });
+  }
+
+  /** Records what an event makes of a download, then does what follows from it. */
+  async #apply(downloadId: string, event: DownloadEvent): Promise<Download> {
+    for (;;) {
+      const before = await this.get(downloadId);
+      const { next, effects } = transition(before, event);
+      if (next === before) return before;
+      const after = await this.options.repository.replaceDownload(next);
+      // Somebody else changed the row in between: look again what the event means now.
+      if (!after) continue;
+      if (after.status !== before.status) this.#log(after).info(`download ${after.status}`);
+      for (const effect of effects) await this.#carryOut(after, effect);
+      return after;
+    }
+  }
+
+  async #carryOut(download: Download, effect: Effect): Promise<void> {
+    const attempt = this.#attempts.get(download.downloadId);
+    switch (effect.type) {
+      case "stop_client":
+        attempt?.receiver.abandon();
+        return;
+      case "confirm_client":
+        attempt?.receiver.confirm();
+        return;
+      case "discard_part":
+        if (attempt) attempt.discard = true;
+        else await this.options.storage.removePart(download.downloadId);
+        return;
+      case "dispatch":
+        this.#dispatcher.wake(effect.at);
+        return;
+      case "log":
+        this.#log(download).log(effect.level, effect.message);
+    }
+  }
+
+  #log(download: Download): Logger {
+    const { downloadId, clientId } = download;
+    return this.options.logger.with({ download_id: downloadId, client_id: clientId });
+  }
+}

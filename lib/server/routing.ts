@@ -1,0 +1,136 @@
+import { zValidator } from "@hono/zod-validator";
+import { type Context, Hono, type MiddlewareHandler } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { HTTPException } from "hono/http-exception";
+import type * as z from "zod";
+import type { Endpoint } from "../api/endpoints.ts";
+import type { ApiError } from "../api/schemas.ts";
+import { type ErrorCode, FdsError, meaningOf } from "../protocol/errors.ts";
+import type { Logger } from "../util/logger.ts";
+import { requireToken } from "./auth.ts";
+
+const MAX_BODY_BYTES = 64 * 1024;
+
+type Parsed<E extends Endpoint, Part extends "query" | "body"> = E[Part] extends z.ZodType
+  ? z.output<E[Part]>
+  : undefined;
+
+/** What a handler is given: everything checked. */
+export interface Call<E extends Endpoint> {
+  query: Parsed<E, "query">;
+  body: Parsed<E, "body">;
+  /** A parameter of the path. */
+  param: (name: string) => string;
+  request: Request;
+}
+
+export type Handler<E extends Endpoint> = (call: Call<E>) => Response | Promise<Response>;
+
+/** The REST interface: checks who calls and what comes in, and words every error the same way. */
+export class Router {
+  readonly #app = new Hono();
+  readonly #methods = new Map<string, Set<string>>();
+
+  /** @param apiToken null: none is asked for */
+  constructor(
+    private readonly apiToken: string | null,
+    logger: Logger,
+  ) {
+    this.#app.use("/api/*", this.#authenticate());
+    this.#app.notFound((c) => problem(c, "not_found", "There is nothing at this address"));
+    this.#app.onError((error, c) => {
+      if (error instanceof FdsError && error.code !== "internal_error") {
+        return problem(c, error.code, error.message);
+      }
+      if (error instanceof HTTPException && error.status === 400) {
+        return problem(c, "invalid_request", "The body is not JSON");
+      }
+      logger.error("a request failed", { method: c.req.method, path: c.req.path }, error);
+      return problem(c, "internal_error", "The server failed, its log says why");
+    });
+  }
+
+  /** Answers HTTP requests. */
+  get fetch(): (request: Request) => Response | Promise<Response> {
+    return (request) => this.#app.fetch(request);
+  }
+
+  add<E extends Endpoint>(endpoint: E, handler: Handler<E>): this {
+    const { method, path, query, body } = endpoint;
+    const checks: MiddlewareHandler[] = [];
+    if (query) checks.push(zValidator("query", query, refuse));
+    if (body) checks.push(limited, asJson, zValidator("json", body, refuse));
+    this.#app.on(method, [path], ...checks, (c) =>
+      handler({
+        query: (query && c.req.valid("query" as never)) as Parsed<E, "query">,
+        body: (body && c.req.valid("json" as never)) as Parsed<E, "body">,
+        param: (name) => c.req.param(name) ?? "",
+        request: c.req.raw,
+      }),
+    );
+    const methods = this.#methods.get(path) ?? new Set();
+    this.#methods.set(path, methods.add(method));
+    return this;
+  }
+
+  /** Every other method of a known path is refused by its name. Call it after the last add(). */
+  close(): this {
+    for (const [path, methods] of this.#methods) {
+      const allowed = [...methods].flatMap((method) =>
+        method === "GET" ? ["GET", "HEAD"] : method,
+      );
+      this.#app.all(path, (c) => {
+        c.header("Allow", allowed.join(", "));
+        return problem(c, "method_not_allowed", `Use ${allowed.join(" or ")} here`);
+      });
+    }
+    return this;
+  }
+
+  #authenticate(): MiddlewareHandler {
+    return async (c, next) => {
+      requireToken(c.req.header("Authorization"), this.apiToken);
+      await next();
+    };
+  }
+}
+
+function problem(c: Context, code: ErrorCode, message: string): Response {
+  const body: ApiError = { error: message, code };
+  if (code === "unauthorized") c.header("WWW-Authenticate", 'Bearer realm="api"');
+  return c.newResponse(JSON.stringify(body), {
+    status: (meaningOf(code).http ?? 500) as 500,
+    headers: { "Content-Type": "application/json" },
+  });
+}
+
+const limited = bodyLimit({
+  maxSize: MAX_BODY_BYTES,
+  onError: () => {
+    throw new FdsError("request_too_large", `The body is over ${MAX_BODY_BYTES / 1024} KiB`);
+  },
+});
+
+/** A body is read as JSON whatever Content-Type says: curl's -d says something else by itself. */
+const asJson: MiddlewareHandler = async (c, next) => {
+  const headers = new Headers(c.req.raw.headers);
+  headers.set("Content-Type", "application/json");
+  c.req.raw = new Request(c.req.raw, { headers });
+  await next();
+};
+
+/** The first thing that is wrong with a request, in words. */
+function refuse(result: { success: boolean; error?: z.core.$ZodError }): void {
+  if (result.success) return;
+  const issue = result.error?.issues[0];
+  throw new FdsError("invalid_request", issue ? describe(issue) : "The request is not valid");
+}
+
+function describe(issue: z.core.$ZodIssue): string {
+  if (issue.code === "unrecognized_keys") {
+    const keys = issue.keys.map((key) => `"${key}"`).join(", ");
+    return `Unknown ${issue.keys.length > 1 ? "fields" : "field"} ${keys}`;
+  }
+  const field = issue.path.join(".");
+  return field === "" ? `The body is not right: ${issue.message}` : `"${field}": ${issue.message}`;
+}

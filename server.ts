@@ -1,0 +1,138 @@
+/** The cloud side: reads its settings, puts the parts together, serves until it is told to stop. */
+import { endpoints } from "./lib/api/endpoints.ts";
+import { MAX_CHUNK_SIZE, SUBPROTOCOL } from "./lib/protocol/messages.ts";
+import { HEADER_BYTES } from "./lib/protocol/frame.ts";
+import { Clients } from "./lib/server/clients.ts";
+import { readServerConfig, SERVER_HELP, type ServerConfig } from "./lib/server/config.ts";
+import { CreditPool } from "./lib/server/credit.ts";
+import { openSqlRepository } from "./lib/server/database/sql.ts";
+import { Downloads } from "./lib/server/downloads.ts";
+import { restHandlers } from "./lib/server/rest.ts";
+import { Router } from "./lib/server/routing.ts";
+import type { Session } from "./lib/server/session.ts";
+import { openDiskStorage } from "./lib/server/storage/disk.ts";
+import { Logger } from "./lib/util/logger.ts";
+import { runService } from "./lib/util/service.ts";
+import { version } from "./package.json";
+
+/** An HTTP connection on which nothing moves is closed after this many seconds. */
+const IDLE_SECONDS = 120;
+
+await runService(async () => {
+  const isTerminal = process.stdout.isTTY ?? false;
+  const config = readServerConfig(process.argv.slice(2), process.env, isTerminal);
+  return config === "help" ? SERVER_HELP : start(config);
+});
+
+async function start(config: ServerConfig) {
+  const logger = new Logger({ level: config.logLevel, format: config.logFormat });
+  const storage = await openDiskStorage(config.downloadsDir);
+  const repository = await openSqlRepository(config.databaseUrl);
+  const credit = new CreditPool(config.receiveBudget);
+  const clients = new Clients({
+    repository,
+    enrollToken: config.enrollToken,
+    chunkSize: config.chunkSize,
+    version,
+    logger,
+    onRegistered: () => downloads.clientRegistered(),
+  });
+  const downloads = new Downloads({
+    repository,
+    storage,
+    clients,
+    credit,
+    limits: { total: config.maxActiveDownloads, perClient: config.maxActiveDownloadsPerClient },
+    minFreeDisk: config.minFreeDisk,
+    logger,
+  });
+  const rest = restHandlers({ clients, downloads, storage, version, startedAt: Date.now() });
+
+  const router = new Router(config.apiToken, logger)
+    .add(endpoints.health, rest.health)
+    .add(endpoints.openapi, rest.openapi)
+    .add(endpoints.listClients, rest.listClients)
+    .add(endpoints.startDownload, rest.startDownload)
+    .add(endpoints.listDownloads, rest.listDownloads)
+    .add(endpoints.getDownload, rest.getDownload)
+    .add(endpoints.downloadContent, rest.downloadContent)
+    .add(endpoints.cancelDownload, rest.cancelDownload)
+    .add(endpoints.retryDownload, rest.retryDownload)
+    .close();
+
+  await downloads.recover();
+  const server = Bun.serve<{ session?: Session }>({
+    hostname: config.host,
+    port: config.port,
+    development: false,
+    idleTimeout: IDLE_SECONDS,
+    ...(config.tls && {
+      tls: {
+        cert: Bun.file(config.tls.cert),
+        key: Bun.file(config.tls.key),
+        ...(config.tls.clientCa && {
+          ca: Bun.file(config.tls.clientCa),
+          requestCert: true,
+          rejectUnauthorized: true,
+        }),
+      },
+    }),
+    routes: {
+      "/ws": (request: Request, server: Bun.Server<{ session?: Session }>) => {
+        const offered = request.headers.get("Sec-WebSocket-Protocol");
+        if (offered !== null && !offered.split(/, */).includes(SUBPROTOCOL)) {
+          return new Response(`this server speaks ${SUBPROTOCOL}\n`, { status: 400 });
+        }
+        if (server.upgrade(request, { data: {} })) return undefined;
+        return new Response("connect with a WebSocket\n", { status: 426 });
+      },
+    },
+    fetch: router.fetch,
+    websocket: {
+      perMessageDeflate: false,
+      maxPayloadLength: MAX_CHUNK_SIZE + HEADER_BYTES,
+      // A session has timers of its own: these do not fire on a dead peer that is sent to.
+      idleTimeout: 0,
+      sendPings: false,
+      closeOnBackpressureLimit: true,
+      open(ws) {
+        ws.data.session = clients.connect(ws);
+      },
+      message(ws, message) {
+        if (typeof message === "string") ws.data.session?.onText(message);
+        else ws.data.session?.onBinary(message);
+      },
+      ping(ws) {
+        ws.data.session?.heard();
+      },
+      pong(ws) {
+        ws.data.session?.onPong();
+      },
+      close(ws) {
+        ws.data.session?.closed();
+      },
+    },
+  });
+
+  const scheme = config.tls ? "https" : "http";
+  logger.announce(`listening on ${scheme}://${hostInUrl(config.host)}:${server.port}`);
+  if (config.apiToken === null) {
+    logger.warn("no API_TOKEN is set: anyone on this machine may use the API, nobody else can");
+  }
+
+  return {
+    logger,
+    async stop() {
+      void server.stop();
+      await downloads.stop();
+      await clients.close();
+      await repository.close();
+      await storage.close();
+      await server.stop(true);
+    },
+  };
+}
+
+function hostInUrl(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
+}
