@@ -1,0 +1,202 @@
+import { describe, expect, test } from "bun:test";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import packageJson from "../package.json";
+import {
+  chosenBackends,
+  cycles,
+  type Graph,
+  importsOf,
+  settingsReaders,
+  strangePackages,
+  wrongDirections,
+} from "./support/architecture.ts";
+
+const TOP = join(import.meta.dir, "..");
+
+/** What may lie at the top level, beside what git ignores. */
+const TOP_LEVEL = [
+  ".ci",
+  ".dockerignore",
+  ".git",
+  ".gitattributes",
+  ".gitignore",
+  ".oxlintrc.json",
+  "Dockerfile.client",
+  "Dockerfile.server",
+  "LICENSE",
+  "README.md",
+  "bun.lock",
+  "bunfig.toml",
+  "client.ts",
+  "docker-compose.yml",
+  "lib",
+  "package.json",
+  "server.ts",
+  "setup.ts",
+  "tests",
+  "tsconfig.json",
+];
+
+const FOLDERS = new Set([
+  "api",
+  "cli",
+  "client",
+  "dashboard",
+  "protocol",
+  "server",
+  "server/database",
+  "server/storage",
+  "util",
+]);
+
+const files = [...new Bun.Glob("{*.ts,lib/**/*.ts}").scanSync(TOP)].map((file) =>
+  file.replaceAll("\\", "/"),
+);
+const sources = Object.fromEntries(
+  files.map((file) => [file, readFileSync(join(TOP, file), "utf8")]),
+);
+const graph: Graph = Object.fromEntries(
+  Object.entries(sources).map(([file, source]) => [file, importsOf(file, source)]),
+);
+/** What the scripts of package.json start. */
+const programs = Object.values(packageJson.scripts).flatMap((script) =>
+  [...script.matchAll(/\bbun (\S+\.ts)\b/g)].map((match) => match[1]!),
+);
+
+describe("the house", () => {
+  test("every import goes the right way", () => {
+    expect(wrongDirections(graph)).toEqual([]);
+  });
+
+  test("the core knows interfaces, and server.ts chooses the backends", () => {
+    expect(chosenBackends(graph)).toEqual([]);
+  });
+
+  test("nothing imports in a circle, types neither", () => {
+    expect(cycles(graph)).toEqual([]);
+  });
+
+  test("only programs read settings", () => {
+    expect(settingsReaders(sources, programs)).toEqual([]);
+  });
+
+  test("the runtime dependencies are three, and nothing imports another", () => {
+    expect(Object.keys(packageJson.dependencies)).toEqual(["@hono/zod-validator", "hono", "zod"]);
+    expect(strangePackages(graph)).toEqual([]);
+  });
+
+  test("every import of ours is a file that is there", () => {
+    const missing = Object.entries(graph).flatMap(([file, targets]) =>
+      targets
+        .filter((target) => target.endsWith(".ts") && !(target in graph))
+        .map((t) => [file, t]),
+    );
+    expect(missing).toEqual([]);
+  });
+
+  test("the top level holds what the contract names", () => {
+    const ignored = readFileSync(join(TOP, ".gitignore"), "utf8").split(/[/\r\n]+/);
+    const known = new Set([...TOP_LEVEL, ...ignored]);
+    expect(readdirSync(TOP).filter((name) => !known.has(name))).toEqual([]);
+  });
+
+  test("lib has the folders of the design", () => {
+    const folders = readdirSync(join(TOP, "lib"), { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map(({ parentPath, name }) => join(parentPath, name).slice(join(TOP, "lib/").length))
+      .map((folder) => folder.replaceAll("\\", "/"));
+    expect(folders.filter((folder) => !FOLDERS.has(folder))).toEqual([]);
+  });
+});
+
+describe("the imports of a file", () => {
+  const source = `
+import { a, type B } from "./a.ts";
+import type { C } from "../c.ts";
+import {
+  type D,
+} from "zod";
+import "./e.ts";
+export type { F } from "./f.ts";
+export * from "./g.ts";
+type H = import("./h.ts").H;
+const i = await import("./i.ts");
+new Worker(new URL("./j.ts", import.meta.url));
+console.log(a, i, 'no import from "./k.ts"');
+`;
+
+  test("are found, those of types and workers too", () => {
+    const names = ["a", "e", "f", "g", "h", "i", "j"].map((name) => `lib/x/${name}.ts`);
+    expect(importsOf("lib/x/y.ts", source).toSorted()).toEqual(
+      [...names, "lib/c.ts", "zod"].toSorted(),
+    );
+  });
+});
+
+describe("each rule can be broken", () => {
+  const of = (file: string, target: string): Graph => ({ [file]: [target] });
+
+  test.each([
+    ["lib/client/a.ts", "lib/server/b.ts"],
+    ["lib/server/a.ts", "lib/client/b.ts"],
+    ["lib/server/a.ts", "lib/cli/b.ts"],
+    ["lib/client/a.ts", "lib/dashboard/b.ts"],
+    ["lib/cli/a.ts", "lib/protocol/b.ts"],
+    ["lib/cli/a.ts", "lib/server/b.ts"],
+    ["lib/api/a.ts", "lib/server/b.ts"],
+    ["lib/protocol/a.ts", "lib/api/b.ts"],
+    ["lib/util/a.ts", "lib/protocol/b.ts"],
+    ["lib/util/a.ts", "server.ts"],
+    ["lib/server/a.ts", "package.json"],
+    ["client.ts", "lib/server/a.ts"],
+    ["setup.ts", "server.ts"],
+  ])("%s may not import %s", (file, target) => {
+    expect(wrongDirections(of(file, target))).toEqual([
+      expect.stringContaining(`${file} imports ${target}: `),
+    ]);
+  });
+
+  test("a folder that the design does not know is no place for a file", () => {
+    expect(wrongDirections(of("lib/helpers/a.ts", "zod"))).toHaveLength(1);
+    expect(wrongDirections(of("other.ts", "zod"))).toHaveLength(1);
+  });
+
+  test.each([
+    ["lib/server/downloads.ts", "lib/server/database/sql.ts"],
+    ["lib/server/downloads.ts", "lib/server/storage/disk.ts"],
+    ["lib/server/storage/disk.ts", "lib/server/database/migrations.ts"],
+  ])("%s may not choose %s", (file, target) => {
+    expect(chosenBackends(of(file, target))).toEqual([
+      expect.stringContaining("only server.ts chooses a backend"),
+    ]);
+  });
+
+  test.each([
+    ["server.ts", "lib/server/database/sql.ts"],
+    ["lib/server/database/sql.ts", "lib/server/database/rows.ts"],
+    ["lib/server/downloads.ts", "lib/server/database/repository.ts"],
+  ])("%s may know %s", (file, target) => {
+    expect(chosenBackends(of(file, target))).toEqual([]);
+  });
+
+  test("circles are found wherever they begin", () => {
+    expect(cycles({ a: ["b"], b: ["c"], c: ["b"] })).toEqual(["b → c → b"]);
+    expect(cycles({ a: ["a"] })).toEqual(["a → a"]);
+    expect(cycles({ a: ["b", "c"], b: ["c"], c: [] })).toEqual([]);
+  });
+
+  test.each(["process.env.HOME", "process.argv", "Bun.env", "import.meta.env"])(
+    "%s is for programs",
+    (text) => {
+      const read = { "lib/server/a.ts": `const x = ${text};` };
+      expect(settingsReaders(read, [])).toEqual([expect.stringContaining("reads")]);
+      expect(settingsReaders(read, ["lib/server/a.ts"])).toEqual([]);
+    },
+  );
+
+  test("packages are those that come with Bun, and three", () => {
+    const known = ["node:fs", "bun", "bun:sqlite", "zod", "hono", "hono/body-limit"];
+    expect(strangePackages({ a: [...known, "lodash", "fs", "zodiac"] })).toHaveLength(3);
+  });
+});
