@@ -1,4 +1,4 @@
-import { dirname, posix } from "node:path";
+import { basename, dirname, join } from "node:path/posix";
 
 /** Files of ours, relative to the top level, and what each imports: files the same way, packages by name. */
 export type Graph = Record<string, string[]>;
@@ -24,8 +24,11 @@ const MAY_IMPORT: Record<string, string[]> = {
   "setup.ts": ["lib/cli", "lib/util"],
 };
 
-/** The interfaces that the core may know; beside each lie the backends, which it may not. */
-const INTERFACES = ["lib/server/database/repository.ts", "lib/server/storage/storage.ts"];
+/** What the core may know of its backends: the interface, and the names that every storage keeps to. */
+const OPEN_TO_THE_CORE: Record<string, string[]> = {
+  "lib/server/database": ["repository.ts"],
+  "lib/server/storage": ["storage.ts", "names.ts"],
+};
 
 /** The one file that chooses backends. */
 const COMPOSITION_ROOT = "server.ts";
@@ -50,7 +53,7 @@ export function importsOf(file: string, source: string): string[] {
     /\bnew URL\("(\.[^"]+)", import\.meta\.url\)/g,
   ].flatMap((pattern) => [...source.matchAll(pattern)].map((match) => match[1]!));
   const targets = [...scanned, ...forgotten].map((target) =>
-    target.startsWith(".") ? posix.join(dirname(file), target) : target,
+    target.startsWith(".") ? join(dirname(file), target) : target,
   );
   return [...new Set(targets)];
 }
@@ -69,10 +72,11 @@ export function wrongDirections(graph: Graph): string[] {
 /** Imports of a backend by anything but the composition root and its own folder. */
 export function chosenBackends(graph: Graph): string[] {
   return broken(graph, (file, target) => {
-    const side = INTERFACES.find((path) => dirname(path) === dirname(target));
-    if (side === undefined || target === side) return null;
-    if (dirname(file) === dirname(target) || file === COMPOSITION_ROOT) return null;
-    return `only ${COMPOSITION_ROOT} chooses a backend, others know ${side}`;
+    const folder = dirname(target);
+    const open = OPEN_TO_THE_CORE[folder];
+    if (!open || open.includes(basename(target))) return null;
+    if (dirname(file) === folder || file === COMPOSITION_ROOT) return null;
+    return `only ${COMPOSITION_ROOT} chooses a backend, others know ${open.join(", ")}`;
   });
 }
 
