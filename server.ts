@@ -78,12 +78,12 @@ async function start(config: ServerConfig) {
       },
     }),
     routes: {
-      "/ws": (request: Request, server: Bun.Server<{ session?: Session }>) => {
+      "/ws": (request: Request, self: Bun.Server<{ session?: Session }>) => {
         const offered = request.headers.get("Sec-WebSocket-Protocol");
         if (offered !== null && !offered.split(/, */).includes(SUBPROTOCOL)) {
           return new Response(`this server speaks ${SUBPROTOCOL}\n`, { status: 400 });
         }
-        if (server.upgrade(request, { data: {} })) return undefined;
+        if (self.upgrade(request, { data: {} })) return undefined;
         return new Response("connect with a WebSocket\n", { status: 426 });
       },
     },
