@@ -37,9 +37,10 @@ export function parseFlags(
   const { tokens } = parseArgs({ args: argv, options, strict: false, tokens: true });
   for (const token of tokens) {
     if (token.kind !== "option") continue;
-    const flag = options[token.name];
+    // A name such as "constructor" is on every object, and still is no flag.
+    const flag = Object.hasOwn(options, token.name) ? options[token.name] : undefined;
     if (!flag) throw new UsageError(`unknown flag "${token.rawName}", expected one of ${known}`);
-    if (flag.type === "string" && (token.value === undefined || isFlagLike(token, argv))) {
+    if (flag.type === "string" && (token.value === undefined || isFlagLike(token))) {
       throw new UsageError(`flag "${token.rawName}" has no value, expected ${token.rawName} VALUE`);
     }
     if (flag.type === "boolean" && token.value !== undefined) {
@@ -60,13 +61,8 @@ export function parseFlags(
 }
 
 /** `--host --port 1`: the value of --host was forgotten. */
-function isFlagLike(token: { value?: string; inlineValue?: boolean }, argv: string[]): boolean {
-  return (
-    token.inlineValue === false &&
-    token.value !== undefined &&
-    /^--?[a-z]/i.test(token.value) &&
-    argv.includes(token.value)
-  );
+function isFlagLike(token: { value?: string; inlineValue?: boolean }): boolean {
+  return token.inlineValue === false && token.value !== undefined && /^--?[a-z]/i.test(token.value);
 }
 
 /** A setting from outside: the text, and where it came from for the message. */
@@ -74,15 +70,20 @@ export interface Setting {
   /** As the person wrote it: `--port` or `SERVER_PORT`. */
   source: string;
   text: string;
+  /** The text is not repeated in a message. */
+  secret?: boolean;
 }
 
 /**
  * Checks one setting against a schema for its text.
  * @param expected what a right value looks like, for the message
- * @throws UsageError that names the setting, the value and what was expected
+ * @throws UsageError that names the setting, the value (but no secret) and what was expected
  */
 export function readSetting<T>(setting: Setting, schema: z.ZodType<T>, expected: string): T {
   const result = schema.safeParse(setting.text);
   if (result.success) return result.data;
-  throw new UsageError(`${setting.source} is "${setting.text}", expected ${expected}`);
+  // A URL may bring a password.
+  const shown = setting.text.replace(/\/\/.*@/s, "//…@");
+  const found = setting.secret ? "has a wrong value" : `is "${shown}"`;
+  throw new UsageError(`${setting.source} ${found}, expected ${expected}`);
 }

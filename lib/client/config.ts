@@ -1,0 +1,166 @@
+import { delimiter } from "node:path";
+import * as z from "zod";
+import { ClientId, MAX_CHUNK_SIZE, MIN_CHUNK_SIZE } from "../protocol/messages.ts";
+import { UsageError } from "../util/flags.ts";
+import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "../util/logger.ts";
+import {
+  describeSettings,
+  type Environment,
+  type Kind,
+  oneOf,
+  READABLE_FILE,
+  type SettingSpec,
+  Settings,
+  size,
+  TEXT,
+  TOKEN,
+} from "../util/settings.ts";
+import { proxyFor } from "./proxy.ts";
+
+/** Paths of PEM files. */
+export interface ClientTls {
+  /** Who signs the server's certificate; null: whoever the system trusts. */
+  ca: string | null;
+  /** The client's own certificate; there with its key, or not at all. */
+  cert: string | null;
+  key: string | null;
+}
+
+/** Everything the client is told from outside. */
+export interface ClientConfig {
+  id: string;
+  /** The WebSocket's address: `ws://HOST:PORT/ws`, or wss, perhaps with a base path. */
+  serverUrl: URL;
+  /** Folders whose files may leave, as they were given. */
+  roots: string[];
+  /** Most bytes of a file in one frame. */
+  chunkSize: number;
+  enrollToken: string | null;
+  /** Folder of the client's key. */
+  stateDir: string;
+  tls: ClientTls;
+  /** URL of the proxy on the way to the server, or null. */
+  proxy: string | null;
+  logLevel: LogLevel;
+  logFormat: LogFormat;
+}
+
+const SETTINGS = {
+  CLIENT_ID: { flag: "id", help: "the name of this client, such as restaurant-001; required" },
+  SERVER_URL: {
+    flag: "server",
+    default: "http://localhost:8080",
+    help: "the server's address: http, https, ws or wss",
+  },
+  CLIENT_ROOTS: {
+    flag: "root",
+    multiple: true,
+    help: `folder that may be read, the variable a list parted by "${delimiter}" (default: ./test-files/<id>, if it is there)`,
+  },
+  CHUNK_SIZE: {
+    flag: "chunk-size",
+    default: "1MiB",
+    help: "most bytes in one frame, 4KiB to 8MiB; the smaller of the two sides counts",
+  },
+  CLIENT_STATE_DIR: {
+    flag: "state-dir",
+    help: "folder of this client's key (default: ./.client-state/<id>)",
+  },
+  ENROLL_TOKEN: { secret: true, help: "what the server asks of a new client, once" },
+  TLS_CA: { help: "PEM file of whoever signs the server's certificate" },
+  TLS_CLIENT_CERT: { help: "PEM file of this client's certificate; needs TLS_CLIENT_KEY" },
+  TLS_CLIENT_KEY: { help: "PEM file of its private key" },
+  HTTPS_PROXY: { help: "URL of the proxy to an https or wss server" },
+  HTTP_PROXY: { help: "URL of the proxy to an http or ws server" },
+  NO_PROXY: { help: "list of hosts, .domains and host:port to reach without it, or *" },
+  LOG_LEVEL: { default: "info", help: LOG_LEVELS.join(", ") },
+  LOG_FORMAT: {
+    help: `${LOG_FORMATS.join(" or ")} (default: pretty on a terminal, json otherwise)`,
+  },
+} satisfies Record<string, SettingSpec>;
+
+type ClientSettings = Settings<keyof typeof SETTINGS>;
+
+export const CLIENT_HELP = `Usage: bun run client --id ID [flags]
+
+Serves the files of its roots to one server. Flags override the environment, and Bun reads .env by
+itself.
+
+${describeSettings(SETTINGS)}
+`;
+
+const ID: Kind<string> = {
+  schema: ClientId,
+  expected: "1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit",
+};
+
+const ENDPOINT: Kind<URL> = {
+  schema: z.string().transform(endpointOf).pipe(z.instanceof(URL)),
+  expected: 'an address such as "https://files.example.com", without a password, "?" or "#"',
+};
+
+/**
+ * Reads the client's flags and environment.
+ * @param argv without the program's name
+ * @param isTerminal whether a person sees the log as it is written
+ * @param exists tells whether a path is there
+ * @returns "help" when that is what was asked for
+ * @throws UsageError that names the setting, the value (but no secret) and what was expected
+ */
+export function readClientConfig(
+  argv: string[],
+  env: Environment,
+  isTerminal: boolean,
+  exists: (path: string) => boolean,
+): ClientConfig | "help" {
+  const settings = new Settings(SETTINGS, argv, env);
+  if (settings.helpWanted) return "help";
+  const id = settings.read("CLIENT_ID", ID);
+  const serverUrl = settings.read("SERVER_URL", ENDPOINT);
+  return {
+    id,
+    serverUrl,
+    roots: readRoots(settings, id, exists),
+    chunkSize: settings.read("CHUNK_SIZE", size(MIN_CHUNK_SIZE, MAX_CHUNK_SIZE)),
+    enrollToken: settings.readOptional("ENROLL_TOKEN", TOKEN),
+    stateDir: settings.readOptional("CLIENT_STATE_DIR", TEXT) ?? `./.client-state/${id}`,
+    tls: readTls(settings),
+    proxy: proxyFor(serverUrl, env),
+    logLevel: settings.read("LOG_LEVEL", oneOf(LOG_LEVELS)),
+    logFormat:
+      settings.readOptional("LOG_FORMAT", oneOf(LOG_FORMATS)) ?? (isTerminal ? "pretty" : "json"),
+  };
+}
+
+/** The WebSocket behind a server's address, or null if it is no such address. */
+function endpointOf(text: string): URL | null {
+  const url = URL.parse(text);
+  if (!url || !/^(?:http|ws)s?:$/.test(url.protocol)) return null;
+  if (url.username || url.password || url.search || url.hash) return null;
+  url.protocol = url.protocol.replace("http", "ws");
+  url.pathname = `${url.pathname.replace(/\/+$/, "")}/ws`;
+  return url;
+}
+
+function readRoots(
+  settings: ClientSettings,
+  id: string,
+  exists: (path: string) => boolean,
+): string[] {
+  const roots = settings.readList("CLIENT_ROOTS", delimiter);
+  if (roots.length > 0) return roots;
+  const fallback = `./test-files/${id}`;
+  if (exists(fallback)) return [fallback];
+  throw new UsageError(
+    `no folder to serve: pass --root FOLDER or set CLIENT_ROOTS, as there is no "${fallback}"`,
+  );
+}
+
+function readTls(settings: ClientSettings): ClientTls {
+  const ca = settings.readOptional("TLS_CA", READABLE_FILE);
+  const cert = settings.readOptional("TLS_CLIENT_CERT", READABLE_FILE);
+  const key = settings.readOptional("TLS_CLIENT_KEY", READABLE_FILE);
+  if ((cert === null) === (key === null)) return { ca, cert, key };
+  const missing = cert === null ? "TLS_CLIENT_CERT" : "TLS_CLIENT_KEY";
+  throw new UsageError(`${missing} is missing, set TLS_CLIENT_CERT and TLS_CLIENT_KEY together`);
+}

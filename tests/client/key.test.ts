@@ -1,0 +1,95 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { loadOrCreateKey } from "../../lib/client/key.ts";
+import { UsageError } from "../../lib/util/flags.ts";
+
+let base: string;
+let stateDir: string;
+
+beforeEach(async () => {
+  base = await mkdtemp(join(tmpdir(), "fds-key-"));
+  stateDir = join(base, "states/restaurant-001");
+});
+
+afterEach(() => rm(base, { recursive: true, force: true }));
+
+async function permissionsOf(path: string): Promise<number> {
+  return (await stat(path)).mode & 0o777;
+}
+
+test("a key is 256 random bits, made once", async () => {
+  const key = await loadOrCreateKey(stateDir);
+  expect(Buffer.from(key, "base64url")).toHaveLength(32);
+  expect(await loadOrCreateKey(stateDir)).toBe(key);
+  expect(await loadOrCreateKey(join(base, "another"))).not.toBe(key);
+});
+
+test.if(process.platform !== "win32")("nobody else can read it (needs POSIX)", async () => {
+  await loadOrCreateKey(stateDir);
+  expect(await permissionsOf(join(stateDir, "key"))).toBe(0o600);
+  expect(await permissionsOf(stateDir)).toBe(0o700);
+  expect(await permissionsOf(join(base, "states"))).toBe(0o700);
+});
+
+test("starts at the same time end with the same key, and leave nothing else behind", async () => {
+  const inThisProcess = Array.from({ length: 10 }, () => loadOrCreateKey(stateDir));
+  const module = JSON.stringify(resolve("lib/client/key.ts"));
+  const program = `process.stdout.write(await (await import(${module})).loadOrCreateKey(process.argv[1]))`;
+  const inOthers = Array.from({ length: 3 }, () =>
+    new Response(Bun.spawn([process.execPath, "-e", program, stateDir]).stdout).text(),
+  );
+  const keys = new Set(await Promise.all([...inThisProcess, ...inOthers]));
+  expect([...keys]).toEqual([await readFile(join(stateDir, "key"), "utf8")]);
+  expect(await readdir(stateDir)).toEqual(["key"]);
+});
+
+test("a key that was put back by hand may end with a line break", async () => {
+  const key = await loadOrCreateKey(stateDir);
+  await writeFile(join(stateDir, "key"), `${key}\n`);
+  expect(await loadOrCreateKey(stateDir)).toBe(key);
+});
+
+test.each([
+  ["empty", ""],
+  ["cut short", "A".repeat(42)],
+  ["too long", "A".repeat(44)],
+  ["not base64url", `${"A".repeat(42)}+`],
+  ["two keys", `${"A".repeat(43)}\n${"B".repeat(43)}`],
+])("a key that is %s is refused and kept", async (_, text) => {
+  await mkdir(stateDir, { recursive: true });
+  await writeFile(join(stateDir, "key"), text);
+  const error = await problemOf(stateDir);
+  expect(error.message).toContain(`"${join(stateDir, "key")}" holds no key`);
+  if (text !== "") expect(error.message).not.toContain(text);
+  expect(await readFile(join(stateDir, "key"), "utf8")).toBe(text);
+});
+
+test("a state folder that is a file is refused in words", async () => {
+  await writeFile(join(base, "file"), "");
+  const error = await problemOf(join(base, "file"));
+  expect(error).toBeInstanceOf(UsageError);
+  expect(error.message).toContain("--state-dir");
+});
+
+test.if(process.platform !== "win32")(
+  "so is one that cannot be written (needs POSIX)",
+  async () => {
+    await mkdir(stateDir, { recursive: true });
+    await chmod(base, 0o755);
+    await chmod(stateDir, 0o555);
+    const asRoot = process.geteuid?.() === 0;
+    // Nobody: the root user may write everywhere.
+    if (asRoot) process.seteuid?.(65_534);
+    const error = await problemOf(stateDir).finally(() => asRoot && process.seteuid?.(0));
+    expect(error).toBeInstanceOf(UsageError);
+    expect(error.message).toContain("(EACCES)");
+  },
+);
+
+async function problemOf(folder: string): Promise<Error> {
+  const outcome = await loadOrCreateKey(folder).catch((error: unknown) => error);
+  if (outcome instanceof Error) return outcome;
+  throw new Error("the key was taken");
+}

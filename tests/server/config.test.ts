@@ -1,0 +1,217 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { readServerConfig, SERVER_HELP, type ServerConfig } from "../../lib/server/config.ts";
+import { UsageError } from "../../lib/util/flags.ts";
+
+const TOKENS = { API_TOKEN: "api-secret", ENROLL_TOKEN: "enroll-secret" };
+const MIB = 1024 * 1024;
+
+const DEFAULTS: ServerConfig = {
+  host: "127.0.0.1",
+  port: 8080,
+  downloadsDir: "./downloads",
+  databaseUrl: `sqlite://${join("downloads", ".server", "state.db")}`,
+  apiToken: null,
+  enrollToken: null,
+  chunkSize: MIB,
+  maxActiveDownloads: 32,
+  maxActiveDownloadsPerClient: 2,
+  receiveBudget: 128 * MIB,
+  minFreeDisk: 256 * MIB,
+  tls: null,
+  logLevel: "info",
+  logFormat: "json",
+};
+
+let folder: string;
+let pem: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "fds-server-config-"));
+  pem = join(folder, "file.pem");
+  await writeFile(pem, "");
+});
+
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+function mistake(argv: string[], env: Record<string, string>): string {
+  try {
+    readServerConfig(argv, env, false);
+  } catch (error) {
+    expect(error).toBeInstanceOf(UsageError);
+    return error instanceof Error ? error.message : "";
+  }
+  throw new Error("the settings were taken");
+}
+
+test("the defaults are the contract's", () => {
+  expect(readServerConfig([], {}, false)).toEqual(DEFAULTS);
+  expect(readServerConfig([], {}, true)).toEqual({ ...DEFAULTS, logFormat: "pretty" });
+});
+
+describe("each setting is read:", () => {
+  test.each<[string[], Record<string, string>, Partial<ServerConfig>]>([
+    [[], { SERVER_HOST: "localhost" }, { host: "localhost" }],
+    [[], { SERVER_HOST: "127.1.2.3" }, { host: "127.1.2.3" }],
+    [["--host", "::1"], { SERVER_HOST: "127.0.0.1" }, { host: "::1" }],
+    [[], { SERVER_PORT: "0" }, { port: 0 }],
+    [["--port=65535"], { SERVER_PORT: "1" }, { port: 65_535 }],
+    [[], { SERVER_PORT: "" }, { port: 8080 }],
+    [
+      ["--downloads-dir", "/data"],
+      { DOWNLOADS_DIR: "/other" },
+      { downloadsDir: "/data", databaseUrl: `sqlite://${join("/data", ".server", "state.db")}` },
+    ],
+    [[], { DATABASE_URL: "sqlite:///a.db" }, { databaseUrl: "sqlite:///a.db" }],
+    [[], { API_TOKEN: "a" }, { apiToken: "a" }],
+    [[], { ENROLL_TOKEN: "~!e" }, { enrollToken: "~!e" }],
+    [[], { API_TOKEN: "", ENROLL_TOKEN: "" }, {}],
+    [[], { CHUNK_SIZE: "4KiB" }, { chunkSize: 4096 }],
+    [[], { CHUNK_SIZE: "8388608" }, { chunkSize: 8 * MIB }],
+    [[], { MAX_ACTIVE_DOWNLOADS: "1" }, { maxActiveDownloads: 1 }],
+    [[], { MAX_ACTIVE_DOWNLOADS_PER_CLIENT: "7" }, { maxActiveDownloadsPerClient: 7 }],
+    [
+      [],
+      { RECEIVE_BUDGET: "2MiB", CHUNK_SIZE: "2MiB" },
+      { receiveBudget: 2 * MIB, chunkSize: 2 * MIB },
+    ],
+    [[], { MIN_FREE_DISK: "0" }, { minFreeDisk: 0 }],
+    [[], { MIN_FREE_DISK: "1.5GiB" }, { minFreeDisk: 1536 * MIB }],
+    [[], { LOG_LEVEL: "debug" }, { logLevel: "debug" }],
+    [[], { LOG_FORMAT: "pretty" }, { logFormat: "pretty" }],
+  ])("%j %j", (argv, env, expected) => {
+    expect(readServerConfig(argv, env, false)).toEqual({ ...DEFAULTS, ...expected });
+  });
+});
+
+describe("each mistake is named:", () => {
+  test.each<[string[], Record<string, string>, string]>([
+    [["--port", "65536"], {}, '--port is "65536", expected a whole number from 0 to 65535'],
+    [[], { SERVER_PORT: "-1" }, 'SERVER_PORT is "-1", expected a whole number from 0 to 65535'],
+    [[], { SERVER_PORT: "80x" }, 'SERVER_PORT is "80x", expected'],
+    [["--port", ""], {}, '--port is "", expected'],
+    [["--downloads-dir="], {}, '--downloads-dir is "", expected a text that is not empty'],
+    [
+      [],
+      { CHUNK_SIZE: "4095" },
+      'CHUNK_SIZE is "4095", expected a size from 4.0 KiB to 8.0 MiB, in bytes or such as "1MiB"',
+    ],
+    [[], { CHUNK_SIZE: "8388609" }, 'CHUNK_SIZE is "8388609", expected'],
+    [[], { CHUNK_SIZE: "big" }, 'CHUNK_SIZE is "big", expected'],
+    [[], { MAX_ACTIVE_DOWNLOADS: "0" }, 'MAX_ACTIVE_DOWNLOADS is "0", expected'],
+    [[], { MAX_ACTIVE_DOWNLOADS_PER_CLIENT: "1.5" }, 'MAX_ACTIVE_DOWNLOADS_PER_CLIENT is "1.5"'],
+    [
+      [],
+      { RECEIVE_BUDGET: "1MiB", CHUNK_SIZE: "2MiB" },
+      'RECEIVE_BUDGET is "1MiB", expected a size of at least 2.0 MiB',
+    ],
+    [[], { MIN_FREE_DISK: "-1" }, 'MIN_FREE_DISK is "-1", expected a size of at least 0 B'],
+    [[], { LOG_LEVEL: "loud" }, 'LOG_LEVEL is "loud", expected one of debug, info, warn, error'],
+    [[], { LOG_FORMAT: "xml" }, 'LOG_FORMAT is "xml", expected one of pretty, json'],
+    [[], { TLS_CERT: "none.pem" }, 'TLS_CERT is "none.pem", expected the path of a file'],
+    [["--nonsense"], {}, 'unknown flag "--nonsense", expected one of --help --host --port'],
+    [["word"], {}, 'unexpected word "word"'],
+    [["--host", "--port", "1"], {}, 'flag "--host" has no value'],
+  ])("%j %j", (argv, env, expected) => {
+    const message = mistake(argv, env);
+    expect(message).toStartWith(expected);
+    expect(message).not.toContain("\n");
+  });
+});
+
+describe("who gets in without tokens:", () => {
+  test.each(["0.0.0.0", "::", "10.0.0.1", "example.com", "127.example.com", "0:0:0:0:0:0:0:2"])(
+    "%s is refused without both",
+    (host) => {
+      const { API_TOKEN, ENROLL_TOKEN } = TOKENS;
+      const expected = 'expected a loopback address such as "127.0.0.1", as there is no';
+      expect(mistake(["--host", host], {})).toBe(
+        `--host is "${host}", ${expected} API_TOKEN and no ENROLL_TOKEN`,
+      );
+      expect(mistake([], { SERVER_HOST: host, ENROLL_TOKEN })).toBe(
+        `SERVER_HOST is "${host}", ${expected} API_TOKEN`,
+      );
+      expect(mistake([], { SERVER_HOST: host, API_TOKEN, ENROLL_TOKEN: "" })).toBe(
+        `SERVER_HOST is "${host}", ${expected} ENROLL_TOKEN`,
+      );
+      expect(readServerConfig(["--host", host], TOKENS, false)).toMatchObject({ host });
+    },
+  );
+
+  test.each(["0.0.0.0:8080", "http://localhost", "a b", "-x", "[::1]"])(
+    "%j is no address, with tokens or without",
+    (host) => {
+      expect(mistake([], { SERVER_HOST: host })).toStartWith(`SERVER_HOST is "${host}", expected`);
+      expect(mistake([], { SERVER_HOST: host, ...TOKENS })).toBe(
+        `SERVER_HOST is "${host}", expected an address such as "0.0.0.0"`,
+      );
+    },
+  );
+});
+
+test.each(["API_TOKEN", "ENROLL_TOKEN"])("a bad %s is not repeated", (name) => {
+  for (const secret of ["with space", " before", "after\n", "tab\there", "é", "x".repeat(513)]) {
+    expect(mistake([], { [name]: secret })).toBe(
+      `${name} has a wrong value, expected at most 512 ASCII characters without white space`,
+    );
+  }
+});
+
+describe("TLS", () => {
+  test("takes a certificate and its key, and perhaps who signs the clients'", () => {
+    const both = { TLS_CERT: pem, TLS_KEY: pem };
+    expect(readServerConfig([], both, false)).toMatchObject({
+      tls: { cert: pem, key: pem, clientCa: null },
+    });
+    expect(readServerConfig([], { ...both, TLS_CLIENT_CA: pem }, false)).toMatchObject({
+      tls: { cert: pem, key: pem, clientCa: pem },
+    });
+  });
+
+  test.each([
+    ["TLS_CERT", "TLS_KEY"],
+    ["TLS_KEY", "TLS_CERT"],
+    ["TLS_CLIENT_CA", "TLS_CERT"],
+  ])("with %s alone misses %s", (given, missing) => {
+    expect(mistake([], { [given]: pem })).toStartWith(`${missing} is missing, set TLS_CERT and`);
+  });
+
+  test("takes no folder for a file", () => {
+    expect(mistake([], { TLS_CERT: folder, TLS_KEY: pem })).toStartWith(`TLS_CERT is "${folder}"`);
+  });
+});
+
+describe("help", () => {
+  test.each([["--help"], ["-h"]])("is asked for with %s, whatever else is wrong", (flag) => {
+    expect(readServerConfig([flag], { SERVER_PORT: "x" }, false)).toBe("help");
+  });
+
+  test.each([
+    "--host, SERVER_HOST",
+    "--port, SERVER_PORT",
+    "--downloads-dir, DOWNLOADS_DIR",
+    "DATABASE_URL",
+    "API_TOKEN",
+    "ENROLL_TOKEN",
+    "CHUNK_SIZE",
+    "MAX_ACTIVE_DOWNLOADS",
+    "MAX_ACTIVE_DOWNLOADS_PER_CLIENT",
+    "RECEIVE_BUDGET",
+    "MIN_FREE_DISK",
+    "TLS_CERT",
+    "TLS_KEY",
+    "TLS_CLIENT_CA",
+    "LOG_LEVEL",
+    "LOG_FORMAT",
+  ])("names %s", (line) => {
+    expect(SERVER_HELP.split("\n")).toContain(`  ${line}`);
+  });
+
+  test("shows the defaults", () => {
+    for (const text of ["127.0.0.1", "8080", "./downloads", "1MiB", "32", "2", "128MiB", "info"]) {
+      expect(SERVER_HELP).toContain(`(default: ${text})`);
+    }
+  });
+});

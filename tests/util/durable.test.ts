@@ -1,0 +1,52 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { syncFolder, writeFileDurably } from "../../lib/util/durable.ts";
+import { systemCode } from "../../lib/util/system-error.ts";
+
+let folder: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "fds-durable-"));
+});
+
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+test("a file is written, and written over, with nothing left beside it", async () => {
+  const path = join(folder, "file");
+  for (const text of ["first, and longer", "second"]) {
+    await writeFileDurably(path, text, 0o600);
+    expect(await readFile(path, "utf8")).toBe(text);
+  }
+  expect(await readdir(folder)).toEqual(["file"]);
+});
+
+test.if(process.platform !== "win32")(
+  "a file has the permissions asked for (needs POSIX)",
+  async () => {
+    for (const mode of [0o600, 0o644]) {
+      await writeFileDurably(join(folder, "file"), "x", mode);
+      expect((await stat(join(folder, "file"))).mode & 0o777).toBe(mode);
+    }
+  },
+);
+
+test("what fails leaves the old file and nothing beside it", async () => {
+  // A file cannot take the place of a folder.
+  await mkdir(join(folder, "taken/inner"), { recursive: true });
+  const error = await writeFileDurably(join(folder, "taken"), "x", 0o600).catch(
+    (reason: unknown) => reason,
+  );
+  expect(systemCode(error)).not.toBeNull();
+  expect(await readdir(folder)).toEqual(["taken"]);
+});
+
+test.if(process.platform !== "win32")(
+  "a folder that is not there cannot be flushed (needs POSIX)",
+  async () => {
+    await syncFolder(folder);
+    const error = await syncFolder(join(folder, "none")).catch((reason: unknown) => reason);
+    expect(systemCode(error)).toBe("ENOENT");
+  },
+);
