@@ -287,8 +287,8 @@ test.if(process.platform !== "win32")(
       }
     } finally {
       if (asRoot) process.seteuid?.(0);
-    // Or it could not be removed.
-    await chmod(join(folder, "closed"), 0o700);
+      // Or it could not be removed.
+      await chmod(join(folder, "closed"), 0o700);
     }
   },
 );
