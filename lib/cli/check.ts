@@ -1,4 +1,5 @@
-import { parseFlags, UsageError } from "../util/flags.ts";
+import { parseFlags } from "../util/flags.ts";
+import { Failure, runProgram } from "./program.ts";
 
 /*
  * `bun run check`: the one gate, and what CI runs. All steps run, so that one run shows all there
@@ -18,27 +19,17 @@ const STEPS = {
   "architecture rules and tests": ["run", "test"],
 };
 
-async function main(argv: string[]): Promise<number> {
-  if (parseFlags(argv, {}).values["help"]) {
-    console.log(HELP);
-    return 0;
-  }
+await runProgram(async (signal) => {
+  if (parseFlags(process.argv.slice(2), {}).values["help"]) return console.log(HELP);
   const failed: string[] = [];
   for (const [name, args] of Object.entries(STEPS)) {
     console.log(`\n== ${name}`);
     const child = Bun.spawn([process.execPath, ...args], {
       stdio: ["ignore", "inherit", "inherit"],
+      signal,
     });
-    if ((await child.exited) !== 0) failed.push(name);
+    if ((await child.exited) !== 0) failed.push(`"${name}"`);
+    signal.throwIfAborted();
   }
-  for (const name of failed) console.error(`the step "${name}" failed`);
-  return failed.length > 0 ? 1 : 0;
-}
-
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  if (!(error instanceof UsageError)) throw error;
-  console.error(error.message);
-  process.exitCode = 2;
-}
+  if (failed.length > 0) throw new Failure(`failed: ${failed.join(", ")}`);
+});

@@ -1,4 +1,5 @@
-import { parseFlags, UsageError } from "../util/flags.ts";
+import { parseFlags } from "../util/flags.ts";
+import { Failure, runProgram } from "./program.ts";
 
 /*
  * `bun run test [FILE…]`: every test that this machine can run. A test that needs more than Bun
@@ -17,8 +18,9 @@ const TIMEOUT_MS = 60_000;
 export interface Summary {
   passed: number;
   failed: number;
-  /** Names of the tests that were not run. */
-  skipped: string[];
+  skipped: number;
+  /** Names of the skipped tests. */
+  notRun: string[];
 }
 
 /**
@@ -32,22 +34,29 @@ export function summarize(output: string, exitCode: number): Summary {
     const line = lines.findLast((text) => new RegExp(`^ *\\d+ ${word}$`).test(text));
     return Number.parseInt(line ?? "0", 10);
   };
-  const skipped = lines.flatMap((line) => /^\(skip\) (.+)$/.exec(line)?.[1] ?? []);
-  return { passed: count("pass"), failed: count("fail") || Number(exitCode !== 0), skipped };
+  // A long run names them a second time, at its end.
+  const names = lines.flatMap((line) => /^\(skip\) (.+)$/.exec(line)?.[1] ?? []);
+  return {
+    passed: count("pass"),
+    failed: count("fail") || Number(exitCode !== 0),
+    skipped: count("skip"),
+    notRun: [...new Set(names)],
+  };
 }
 
 /** The last line of a run, for people and for CI. */
 export function closingLine({ passed, failed, skipped }: Summary): string {
   const line = `${passed} passed, ${failed} failed`;
-  return skipped.length > 0 ? `${line}, ${skipped.length} skipped` : line;
+  return skipped > 0 ? `${line}, ${skipped} skipped` : line;
 }
 
 /** Runs `bun test`, shows what it says, and gives that back too. */
-async function runBunTest(files: string[]): Promise<Summary> {
+async function runBunTest(files: string[], signal: AbortSignal): Promise<Summary> {
   // --no-orphans: a program that a test left behind would hold the pipe open for good.
   const args = ["test", "--no-orphans", `--timeout=${TIMEOUT_MS}`, ...files];
   const child = Bun.spawn([process.execPath, ...args], {
     stdio: ["ignore", "inherit", "pipe"],
+    signal,
     env: { ...process.env, ...(process.stderr.isTTY && { FORCE_COLOR: "1" }) },
   });
   const decoder = new TextDecoder();
@@ -56,30 +65,18 @@ async function runBunTest(files: string[]): Promise<Summary> {
     process.stderr.write(bytes);
     output += decoder.decode(bytes, { stream: true });
   }
-  return summarize(output, await child.exited);
+  const exitCode = await child.exited;
+  signal.throwIfAborted();
+  return summarize(output, exitCode);
 }
 
-async function main(argv: string[]): Promise<number> {
-  const { values, positionals } = parseFlags(argv, {}, Infinity);
-  if (values["help"]) {
-    console.log(HELP);
-    return 0;
-  }
-  const summary = await runBunTest(positionals);
-  if (summary.skipped.length > 0) {
-    console.log("\nNot run here:");
-    for (const name of summary.skipped) console.log(`  ${name}`);
-  }
+async function main(signal: AbortSignal): Promise<void> {
+  const { values, positionals } = parseFlags(process.argv.slice(2), {}, Infinity);
+  if (values["help"]) return console.log(HELP);
+  const summary = await runBunTest(positionals, signal);
+  if (summary.skipped > 0) console.log(["\nNot run here:", ...summary.notRun].join("\n  "));
   console.log(`\n${closingLine(summary)}`);
-  return summary.failed > 0 ? 1 : 0;
+  if (summary.failed > 0) throw new Failure("not all tests passed");
 }
 
-if (import.meta.main) {
-  try {
-    process.exitCode = await main(process.argv.slice(2));
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    console.error(error.message);
-    process.exitCode = 2;
-  }
-}
+if (import.meta.main) await runProgram(main);

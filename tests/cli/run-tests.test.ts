@@ -8,6 +8,9 @@ tests/a.test.ts:
  7 fail
 (fail) three [0.10ms]
 
+1 tests skipped:
+(skip) two (needs strace: apt-get install strace)
+
  12 pass
  1 skip
  2 fail
@@ -19,7 +22,8 @@ test("the summary of a run is the last one in its output, whatever the tests the
   expect(summarize(OUTPUT, 1)).toEqual({
     passed: 12,
     failed: 2,
-    skipped: ["two (needs strace: apt-get install strace)"],
+    skipped: 1,
+    notRun: ["two (needs strace: apt-get install strace)"],
   });
 });
 
