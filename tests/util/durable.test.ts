@@ -1,4 +1,5 @@
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { afterEach, beforeEach, expect, spyOn, test } from "bun:test";
+import * as fs from "node:fs/promises";
 import { mkdir, mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -40,6 +41,22 @@ test("what fails leaves the old file and nothing beside it", async () => {
   );
   expect(systemCode(error)).not.toBeNull();
   expect(await readdir(folder)).toEqual(["taken"]);
+});
+
+test("the old content stays until the new one is flushed", async () => {
+  const path = join(folder, "file");
+  await writeFileDurably(path, "old", 0o600);
+  const { open } = fs;
+  using opening = spyOn(fs, "open");
+  opening.mockImplementation(async (...args) => {
+    const handle = await open(...args);
+    spyOn(handle, "sync").mockRejectedValue(new Error("no flush"));
+    return handle;
+  });
+  const error = await writeFileDurably(path, "new", 0o600).catch((reason: unknown) => reason);
+  expect(error).toEqual(new Error("no flush"));
+  expect(await readFile(path, "utf8")).toBe("old");
+  expect(await readdir(folder)).toEqual(["file"]);
 });
 
 test.if(process.platform !== "win32")(

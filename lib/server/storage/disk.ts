@@ -1,0 +1,192 @@
+import { constants, type Stats } from "node:fs";
+import { access, link, lstat, mkdir, open, readdir, rename, rm, statfs } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import * as z from "zod";
+import { FdsError } from "../../protocol/errors.ts";
+import { ClientId } from "../../protocol/messages.ts";
+import { syncFolder } from "../../util/durable.ts";
+import { systemCode } from "../../util/system-error.ts";
+import { lockFolder } from "./lock.ts";
+import { isSafeFileName } from "./names.ts";
+import { onDisk, PartFile } from "./part.ts";
+import type { Part, Room, Storage, StoredFile } from "./storage.ts";
+
+const DownloadId = z.uuid();
+const PART = ".part";
+const PART_MODE = 0o600;
+/** Operators read what is published; the umask may take more away. */
+const PUBLISHED_MODE = 0o644 & ~process.umask();
+/** How file systems say that they have no hard links, or no modes. */
+const UNSUPPORTED = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"]);
+
+/**
+ * Keeps bytes in a folder: parts in `.server/parts/<download_id>.part`, published files in
+ * `<client_id>/<name>`. The folder is this server's alone until {@link Storage.close}.
+ * @param downloadsDir made if it is not there
+ * @throws Error that names the folder: it cannot be written to, or another server uses it
+ */
+export async function openDiskStorage(downloadsDir: string): Promise<Storage> {
+  const root = resolve(downloadsDir);
+  const own = join(root, ".server");
+  const parts = join(own, "parts");
+  try {
+    await mkdir(root, { recursive: true });
+    await mkdir(own, { recursive: true, mode: 0o700 });
+    await mkdir(parts, { recursive: true, mode: 0o700 });
+    for (const folder of [root, own, parts]) {
+      await access(folder, constants.W_OK | constants.X_OK);
+    }
+    await syncFolder(root);
+    await syncFolder(own);
+  } catch (cause) {
+    const why = systemCode(cause) ?? String(cause);
+    throw new Error(`make "${downloadsDir}" a folder that this user can write to: ${why}`, {
+      cause,
+    });
+  }
+  return new DiskStorage(root, parts, lockFolder(downloadsDir, join(own, "lock")));
+}
+
+class DiskStorage implements Storage {
+  constructor(
+    private readonly root: string,
+    private readonly parts: string,
+    private readonly unlock: () => void,
+  ) {}
+
+  async openPart(downloadId: string): Promise<Part> {
+    const path = this.partPath(downloadId);
+    return onDisk("open the part file", async () => {
+      // A publish() that was cut short left a second name for the published file: never write to it.
+      if (((await statIfThere(path))?.nlink ?? 0) > 1) await rm(path);
+      const file = await open(path, constants.O_RDWR | constants.O_CREAT, PART_MODE);
+      try {
+        // Also if it was there: whoever made it may have died before this.
+        await syncFolder(this.parts);
+      } catch (error) {
+        await file.close();
+        throw error;
+      }
+      return new PartFile(file);
+    });
+  }
+
+  async removePart(downloadId: string): Promise<void> {
+    const path = this.partPath(downloadId);
+    await onDisk("remove the part file", () => rm(path, { force: true }));
+  }
+
+  async listParts(): Promise<string[]> {
+    const names = await onDisk("list the part files", () => readdir(this.parts));
+    return names
+      .filter((name) => name.endsWith(PART))
+      .map((name) => name.slice(0, -PART.length))
+      .filter((id) => DownloadId.safeParse(id).success);
+  }
+
+  async publish(downloadId: string, savedPath: string): Promise<boolean> {
+    const part = this.partPath(downloadId);
+    const final = this.publishedPath(savedPath);
+    return onDisk("publish the file", async () => {
+      // The part goes last of all, so without one an earlier call came to its end.
+      if (!(await statIfThere(part)) && (await statIfThere(final))) return true;
+      await flushForReaders(part);
+      const folder = dirname(final);
+      await mkdir(folder, { recursive: true });
+      await syncFolder(this.root);
+      if (!(await takeName(part, final))) return false;
+      try {
+        // Before the part's name goes: at no moment may a power cut take both.
+        await syncFolder(folder);
+        await rm(part, { force: true });
+      } catch (error) {
+        // The download will be tried again, under another name; this one must not stay behind.
+        await rm(final, { force: true });
+        throw error;
+      }
+      return true;
+    });
+  }
+
+  async openFile(savedPath: string): Promise<StoredFile | null> {
+    const path = this.publishedPath(savedPath);
+    const stats = await onDisk("open the file", () => statIfThere(path));
+    if (!stats?.isFile()) return null;
+    return { size: stats.size, slice: (start, end) => Bun.file(path).slice(start, end) };
+  }
+
+  async room(): Promise<Room> {
+    const stats = await onDisk("ask for free room", () => statfs(this.root, { bigint: true }));
+    return {
+      free: Number(stats.bavail * stats.bsize),
+      total: Number(stats.blocks * stats.bsize),
+    };
+  }
+
+  async close(): Promise<void> {
+    this.unlock();
+  }
+
+  /** Ids and names were checked long before; nothing becomes a path without being checked here. */
+  private partPath(downloadId: string): string {
+    if (!DownloadId.safeParse(downloadId).success) {
+      throw new FdsError("storage_error", `"${downloadId}" is not the id of a download`);
+    }
+    return join(this.parts, downloadId + PART);
+  }
+
+  private publishedPath(savedPath: string): string {
+    const [clientId, name, ...more] = savedPath.split("/");
+    const safe = ClientId.safeParse(clientId).success && name !== undefined && isSafeFileName(name);
+    if (!safe || more.length > 0) {
+      throw new FdsError("storage_error", `"${savedPath}" is not the path of a published file`);
+    }
+    return join(this.root, clientId ?? "", name);
+  }
+}
+
+async function statIfThere(path: string): Promise<Stats | null> {
+  try {
+    return await lstat(path);
+  } catch (error) {
+    if (systemCode(error) === "ENOENT" || systemCode(error) === "ENOTDIR") return null;
+    throw error;
+  }
+}
+
+/** Lets others read the file, and flushes it with all that belongs to it. */
+async function flushForReaders(path: string): Promise<void> {
+  const file = await open(path, "r+");
+  try {
+    await file.chmod(PUBLISHED_MODE).catch(unlessUnsupported);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** @returns false if the name is taken by something else than the part itself */
+async function takeName(part: string, final: string): Promise<boolean> {
+  try {
+    await link(part, final);
+    return true;
+  } catch (error) {
+    if (systemCode(error) === "EEXIST") return isSameFile(part, final);
+    unlessUnsupported(error);
+  }
+  // No hard links (FAT, some network shares): look, then rename. Nothing comes between the two,
+  // for a name is recorded as one download's own before it is taken, and the folder is locked.
+  if (await statIfThere(final)) return false;
+  await rename(part, final);
+  return true;
+}
+
+async function isSameFile(a: string, b: string): Promise<boolean> {
+  const [one, other] = [await statIfThere(a), await statIfThere(b)];
+  return one !== null && other !== null && one.ino === other.ino && one.dev === other.dev;
+}
+
+/** Throws the error again, unless it says that the file system has no such thing. */
+function unlessUnsupported(error: unknown): void {
+  if (!UNSUPPORTED.has(systemCode(error) ?? "")) throw error;
+}

@@ -1,0 +1,89 @@
+import type { FileHandle } from "node:fs/promises";
+import { FdsError } from "../../protocol/errors.ts";
+import { systemCode } from "../../util/system-error.ts";
+import type { Part } from "./storage.ts";
+
+/** The disk, the quota or the largest possible file is used up. */
+const FULL = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
+
+/**
+ * Runs something that touches the disk. Its message reaches REST, so it holds the system's code
+ * and none of the system's words: those name paths of this machine.
+ * @param action what cannot be done when it fails: `"write the part file"`
+ * @throws FdsError `storage_full` or `storage_error`
+ */
+export async function onDisk<T>(action: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (cause instanceof FdsError) throw cause;
+    const errno = systemCode(cause) ?? "unexpected error";
+    const code = FULL.has(errno) ? "storage_full" : "storage_error";
+    throw new FdsError(code, `cannot ${action}: ${errno}`, { cause });
+  }
+}
+
+/** A part in an open file. */
+export class PartFile implements Part {
+  /** A flush failed: what the kernel did with the unflushed bytes is not known, and it may not say again. */
+  private givenUp = false;
+
+  constructor(private readonly file: FileHandle) {}
+
+  size(): Promise<number> {
+    return this.use("read the part file's size", async () => (await this.file.stat()).size);
+  }
+
+  truncate(size: number): Promise<void> {
+    return this.use("shorten the part file", async () => {
+      // truncate() would also lengthen, with zeros that nobody sent.
+      if (size < (await this.file.stat()).size) await this.file.truncate(size);
+    });
+  }
+
+  write(bytes: Uint8Array, offset: number): Promise<void> {
+    return this.use("write the part file", async () => {
+      for (let done = 0; done < bytes.length;) {
+        const left = bytes.length - done;
+        const { bytesWritten } = await this.file.write(bytes, done, left, offset + done);
+        if (bytesWritten === 0) throw new Error("the system took no byte and gave no reason");
+        done += bytesWritten;
+      }
+    });
+  }
+
+  read(offset: number, length: number): Promise<Uint8Array> {
+    return this.use("read the part file", async () => {
+      const bytes = new Uint8Array(length);
+      let done = 0;
+      while (done < length) {
+        const { bytesRead } = await this.file.read(bytes, done, length - done, offset + done);
+        if (bytesRead === 0) break;
+        done += bytesRead;
+      }
+      return bytes.subarray(0, done);
+    });
+  }
+
+  sync(): Promise<void> {
+    return this.use("flush the part file", async () => {
+      try {
+        await this.file.datasync();
+      } catch (error) {
+        this.givenUp = true;
+        throw error;
+      }
+    });
+  }
+
+  close(): Promise<void> {
+    return onDisk("close the part file", () => this.file.close());
+  }
+
+  private async use<T>(action: string, work: () => Promise<T>): Promise<T> {
+    if (this.givenUp) {
+      throw new FdsError("storage_error", `cannot ${action}: an earlier flush of it failed`);
+    }
+    return onDisk(action, work);
+  }
+}

@@ -1,0 +1,242 @@
+import { afterEach, describe, expect, jest, spyOn, test } from "bun:test";
+import * as fs from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openDiskStorage } from "../../../lib/server/storage/disk.ts";
+import * as durable from "../../../lib/util/durable.ts";
+import { fillPart, published, storageContract } from "./storage.contract.ts";
+
+const isRoot = process.getuid?.() === 0;
+const isWindows = process.platform === "win32";
+const PATH = "site-1/20250102_030405_a.txt";
+const CONTENT = new TextEncoder().encode("content");
+const OTHER = new TextEncoder().encode("other");
+
+afterEach(() => {
+  jest.restoreAllMocks();
+});
+
+async function temporaryFolder() {
+  const path = await fs.mkdtemp(join(tmpdir(), "fds-disk-"));
+  return { path, [Symbol.asyncDispose]: () => fs.rm(path, { recursive: true }) };
+}
+
+async function temporaryStorage() {
+  const folder = await temporaryFolder();
+  const storage = await openDiskStorage(folder.path);
+  return {
+    storage,
+    folder: folder.path,
+    final: join(folder.path, PATH),
+    part: (id: string) => join(folder.path, ".server/parts", `${id}.part`),
+    [Symbol.asyncDispose]: async () => {
+      await storage.close();
+      await folder[Symbol.asyncDispose]();
+    },
+  };
+}
+
+const modeOf = async (path: string) => (await fs.stat(path)).mode & 0o777;
+const systemError = (code: string) => Object.assign(new Error(code), { code, errno: -1 });
+
+storageContract("disk", temporaryStorage);
+
+describe("on the disk", () => {
+  test.skipIf(isWindows)("only the operator's own files are for others to read", async () => {
+    await using temporary = await temporaryStorage();
+    const { storage, folder, final, part } = temporary;
+    const id = Bun.randomUUIDv7();
+    await fillPart(storage, id, CONTENT);
+    expect(await modeOf(join(folder, ".server"))).toBe(0o700);
+    expect(await modeOf(part(id))).toBe(0o600);
+    await storage.publish(id, PATH);
+    expect(await modeOf(final)).toBe(0o644 & ~process.umask());
+  });
+
+  test("what is no part is not listed as one", async () => {
+    await using temporary = await temporaryStorage();
+    await fs.writeFile(temporary.part("notes"), "");
+    await fs.writeFile(temporary.part(Bun.randomUUIDv7()).replace(".part", ".txt"), "");
+    expect(await temporary.storage.listParts()).toEqual([]);
+  });
+
+  test("a folder or a link in the place of a published file is not opened", async () => {
+    await using temporary = await temporaryStorage();
+    const { storage, folder, final } = temporary;
+    await fs.mkdir(final, { recursive: true });
+    expect(await storage.openFile(PATH)).toBeNull();
+    await fs.rmdir(final);
+    await fs.writeFile(join(folder, "outside"), "secret");
+    await fs.symlink(join(folder, "outside"), final);
+    expect(await storage.openFile(PATH)).toBeNull();
+  });
+
+  test("a broken link in the place of the final name is not written through", async () => {
+    await using temporary = await temporaryStorage();
+    const { storage, folder, final } = temporary;
+    const id = Bun.randomUUIDv7();
+    await fillPart(storage, id, CONTENT);
+    await fs.mkdir(join(folder, "site-1"));
+    await fs.symlink(join(folder, "elsewhere"), final);
+    expect(await storage.publish(id, PATH)).toBe(false);
+    expect(await storage.listParts()).toEqual([id]);
+    expect(await fs.exists(join(folder, "elsewhere"))).toBe(false);
+  });
+
+  test("an error's message holds no path of this machine", async () => {
+    await using temporary = await temporaryStorage();
+    await fs.rm(join(temporary.folder, ".server/parts"), { recursive: true });
+    await expect(temporary.storage.openPart(Bun.randomUUIDv7())).rejects.toMatchObject({
+      code: "storage_error",
+      message: "cannot open the part file: ENOENT",
+    });
+  });
+});
+
+describe("a publish that was cut short", () => {
+  test("between link and unlink is completed by the next one", async () => {
+    await using temporary = await temporaryStorage();
+    const { storage, folder, final, part } = temporary;
+    const id = Bun.randomUUIDv7();
+    await fillPart(storage, id, CONTENT);
+    await fs.mkdir(join(folder, "site-1"));
+    await fs.link(part(id), final);
+    expect(await storage.publish(id, PATH)).toBe(true);
+    expect(await published(storage, PATH)).toEqual(CONTENT);
+    expect(await storage.listParts()).toEqual([]);
+  });
+
+  test("leaves no part through which the published file could be changed", async () => {
+    await using temporary = await temporaryStorage();
+    const { storage, folder, final, part } = temporary;
+    const id = Bun.randomUUIDv7();
+    await fillPart(storage, id, CONTENT);
+    await fs.mkdir(join(folder, "site-1"));
+    await fs.link(part(id), final);
+    const opened = await storage.openPart(id);
+    expect(await opened.size()).toBe(0);
+    await opened.write(OTHER, 0);
+    await opened.close();
+    expect(await published(storage, PATH)).toEqual(CONTENT);
+  });
+
+  test("by a folder that cannot be flushed leaves the part, and no name outside", async () => {
+    await using temporary = await temporaryStorage();
+    const { storage, folder } = temporary;
+    const id = Bun.randomUUIDv7();
+    await fillPart(storage, id, CONTENT);
+    const { syncFolder } = durable;
+    spyOn(durable, "syncFolder").mockImplementation((path) =>
+      path.endsWith("site-1") ? Promise.reject(systemError("EIO")) : syncFolder(path),
+    );
+    await expect(storage.publish(id, PATH)).rejects.toMatchObject({
+      code: "storage_error",
+      message: "cannot publish the file: EIO",
+    });
+    expect(await fs.readdir(join(folder, "site-1"))).toEqual([]);
+    jest.restoreAllMocks();
+    expect(await storage.publish(id, PATH)).toBe(true);
+    expect(await published(storage, PATH)).toEqual(CONTENT);
+  });
+});
+
+describe("a file system without hard links", () => {
+  test.each(["EPERM", "ENOTSUP", "ENOSYS"])("that says %s gets a rename", async (code) => {
+    await using temporary = await temporaryStorage();
+    const { storage } = temporary;
+    spyOn(fs, "link").mockRejectedValue(systemError(code));
+    const [first, second] = [Bun.randomUUIDv7(), Bun.randomUUIDv7()];
+    await fillPart(storage, first, CONTENT);
+    await fillPart(storage, second, OTHER);
+    expect(await storage.publish(first, PATH)).toBe(true);
+    expect(await storage.publish(second, PATH)).toBe(false);
+    expect(await storage.publish(first, PATH)).toBe(true);
+    expect(await published(storage, PATH)).toEqual(CONTENT);
+    expect(await storage.listParts()).toEqual([second]);
+  });
+
+  test("any other error of link is an error", async () => {
+    await using temporary = await temporaryStorage();
+    const { storage } = temporary;
+    spyOn(fs, "link").mockRejectedValue(systemError("EIO"));
+    const id = Bun.randomUUIDv7();
+    await fillPart(storage, id, CONTENT);
+    await expect(storage.publish(id, PATH)).rejects.toMatchObject({ code: "storage_error" });
+    expect(await storage.openFile(PATH)).toBeNull();
+    expect(await storage.listParts()).toEqual([id]);
+  });
+});
+
+describe("opening the folder", () => {
+  test("makes it, with those above it", async () => {
+    await using folder = await temporaryFolder();
+    const storage = await openDiskStorage(join(folder.path, "a/b"));
+    expect(await fs.readdir(join(folder.path, "a/b"))).toEqual([".server"]);
+    await storage.close();
+  });
+
+  test("fails in words where a file is in the way", async () => {
+    await using folder = await temporaryFolder();
+    const path = join(folder.path, "file");
+    await fs.writeFile(path, "");
+    const opening = openDiskStorage(path);
+    await expect(opening).rejects.toThrow(`make "${path}" a folder that this user can write to: `);
+  });
+
+  test.skipIf(isRoot || isWindows)(
+    "fails in words where nobody may write (not as root)",
+    async () => {
+      await using folder = await temporaryFolder();
+      await fs.mkdir(join(folder.path, ".server/parts"), { recursive: true });
+      await fs.chmod(folder.path, 0o500);
+      const opening = openDiskStorage(folder.path);
+      await expect(opening).rejects.toThrow(
+        `make "${folder.path}" a folder that this user can write to: EACCES`,
+      );
+      await fs.chmod(folder.path, 0o700);
+    },
+  );
+});
+
+/** Mounts a file system of 1 MiB; null where that is not allowed. */
+async function mountSmallDisk() {
+  const folder = await temporaryFolder();
+  const mount = Bun.which("mount");
+  const mounted =
+    mount !== null &&
+    Bun.spawnSync([mount, "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder.path]).success;
+  if (!mounted) {
+    await folder[Symbol.asyncDispose]();
+    return null;
+  }
+  return {
+    path: folder.path,
+    [Symbol.asyncDispose]: async () => {
+      Bun.spawnSync(["umount", folder.path]);
+      await folder[Symbol.asyncDispose]();
+    },
+  };
+}
+
+const canMount = await mountSmallDisk().then(async (disk) => {
+  await disk?.[Symbol.asyncDispose]();
+  return disk !== null;
+});
+
+test.skipIf(!canMount)("a full disk, for real (needs the right to mount)", async () => {
+  await using disk = await mountSmallDisk();
+  const storage = await openDiskStorage(disk!.path);
+  await expect(openDiskStorage(disk!.path)).rejects.toThrow("another server already uses");
+  const part = await storage.openPart(Bun.randomUUIDv7());
+  await expect(part.write(new Uint8Array(2 * 1024 * 1024), 0)).rejects.toMatchObject({
+    code: "storage_full",
+    message: "cannot write the part file: ENOSPC",
+  });
+  expect((await storage.room()).free).toBe(0);
+  await part.truncate(0);
+  await part.write(CONTENT, 0);
+  await part.sync();
+  expect(await part.read(0, 100)).toEqual(CONTENT);
+  await part.close();
+  await storage.close();
+});

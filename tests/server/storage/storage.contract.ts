@@ -1,0 +1,204 @@
+import { describe, expect, test } from "bun:test";
+import type { Part, Storage } from "../../../lib/server/storage/storage.ts";
+import { Random } from "../../support/random.ts";
+
+/** A storage of its own for one test, empty. */
+export interface TemporaryStorage extends AsyncDisposable {
+  storage: Storage;
+}
+
+/** Writes all of a part and flushes it. */
+export async function fillPart(
+  storage: Storage,
+  downloadId: string,
+  bytes: Uint8Array,
+): Promise<void> {
+  const part = await storage.openPart(downloadId);
+  await part.write(bytes, 0);
+  await part.sync();
+  await part.close();
+}
+
+/** All bytes of a published file; null if there is none of that name. */
+export async function published(storage: Storage, savedPath: string): Promise<Uint8Array | null> {
+  const file = await storage.openFile(savedPath);
+  return file && file.slice(0, file.size).bytes();
+}
+
+const all = async (part: Part) => part.read(0, (await part.size()) + 1);
+const text = (bytes: Uint8Array | null) => bytes && new TextDecoder().decode(bytes);
+const bytes = (content: string) => new TextEncoder().encode(content);
+
+const PATH = "site-1/20250102_030405_a.txt";
+
+/** What every backend of {@link Storage} does, whatever it keeps its bytes in. */
+export function storageContract(backend: string, open: () => Promise<TemporaryStorage>): void {
+  describe(`${backend}: parts`, () => {
+    test("a new part is empty, and is listed until it is removed", async () => {
+      await using temporary = await open();
+      const { storage } = temporary;
+      const ids = [Bun.randomUUIDv7(), Bun.randomUUIDv7()];
+      for (const id of ids) {
+        const part = await storage.openPart(id);
+        expect(await part.size()).toBe(0);
+        await part.close();
+      }
+      expect(new Set(await storage.listParts())).toEqual(new Set(ids));
+      await storage.removePart(ids[0]!);
+      expect(await storage.listParts()).toEqual([ids[1]!]);
+    });
+
+    test("removing a part that is not there is no error", async () => {
+      await using temporary = await open();
+      await temporary.storage.removePart(Bun.randomUUIDv7());
+    });
+
+    test("bytes come back from where they were written, also after it was opened again", async () => {
+      await using temporary = await open();
+      const id = Bun.randomUUIDv7();
+      const content = new Random(1).bytes(300_000);
+      const part = await temporary.storage.openPart(id);
+      await part.write(content.subarray(0, 100_000), 0);
+      await part.write(content.subarray(100_000), 100_000);
+      await part.sync();
+      await part.close();
+      const again = await temporary.storage.openPart(id);
+      expect(await again.size()).toBe(300_000);
+      expect(await all(again)).toEqual(content);
+      expect(await again.read(99_990, 20)).toEqual(content.subarray(99_990, 100_010));
+      await again.close();
+    });
+
+    test("reading gives what is there, and nothing at the end", async () => {
+      await using temporary = await open();
+      const part = await temporary.storage.openPart(Bun.randomUUIDv7());
+      await part.write(bytes("0123456789"), 0);
+      expect(text(await part.read(8, 100))).toBe("89");
+      expect(text(await part.read(10, 100))).toBe("");
+      expect(text(await part.read(5, 0))).toBe("");
+      await part.close();
+    });
+
+    test("writing over bytes replaces them, and writing nothing changes nothing", async () => {
+      await using temporary = await open();
+      const part = await temporary.storage.openPart(Bun.randomUUIDv7());
+      await part.write(bytes("0123456789"), 0);
+      await part.write(bytes("ab"), 4);
+      await part.write(bytes(""), 20);
+      expect(text(await all(part))).toBe("0123ab6789");
+      await part.close();
+    });
+
+    test("truncating drops the tail, and never makes a part longer", async () => {
+      await using temporary = await open();
+      const part = await temporary.storage.openPart(Bun.randomUUIDv7());
+      await part.write(bytes("0123456789"), 0);
+      await part.truncate(4);
+      expect(text(await all(part))).toBe("0123");
+      await part.truncate(9);
+      expect(text(await all(part))).toBe("0123");
+      await part.truncate(0);
+      expect(await part.size()).toBe(0);
+      await part.close();
+    });
+  });
+
+  describe(`${backend}: publishing`, () => {
+    test.each(["content", ""])("a part of %j gets its name", async (content) => {
+      await using temporary = await open();
+      const { storage } = temporary;
+      const id = Bun.randomUUIDv7();
+      await fillPart(storage, id, bytes(content));
+      expect(await storage.openFile(PATH)).toBeNull();
+      expect(await storage.publish(id, PATH)).toBe(true);
+      expect(text(await published(storage, PATH))).toBe(content);
+      expect(await storage.listParts()).toEqual([]);
+    });
+
+    test("a slice holds its bytes alone", async () => {
+      await using temporary = await open();
+      const id = Bun.randomUUIDv7();
+      await fillPart(temporary.storage, id, bytes("0123456789"));
+      await temporary.storage.publish(id, PATH);
+      const file = await temporary.storage.openFile(PATH);
+      expect(file?.size).toBe(10);
+      expect(await file?.slice(2, 5).text()).toBe("234");
+    });
+
+    test("publishing again what is published is no error", async () => {
+      await using temporary = await open();
+      const id = Bun.randomUUIDv7();
+      await fillPart(temporary.storage, id, bytes("content"));
+      expect(await temporary.storage.publish(id, PATH)).toBe(true);
+      expect(await temporary.storage.publish(id, PATH)).toBe(true);
+      expect(text(await published(temporary.storage, PATH))).toBe("content");
+    });
+
+    test("a name that is taken stays as it is, and so does the part", async () => {
+      await using temporary = await open();
+      const { storage } = temporary;
+      const [first, second] = [Bun.randomUUIDv7(), Bun.randomUUIDv7()];
+      await fillPart(storage, first, bytes("first"));
+      await fillPart(storage, second, bytes("second"));
+      expect(await storage.publish(first, PATH)).toBe(true);
+      expect(await storage.publish(second, PATH)).toBe(false);
+      expect(text(await published(storage, PATH))).toBe("first");
+      expect(await storage.listParts()).toEqual([second]);
+      const other = PATH.replace("a.txt", "a-2.txt");
+      expect(await storage.publish(second, other)).toBe(true);
+      expect(text(await published(storage, other))).toBe("second");
+    });
+
+    test("a part that is not there cannot be published", async () => {
+      await using temporary = await open();
+      const publishing = temporary.storage.publish(Bun.randomUUIDv7(), PATH);
+      await expect(publishing).rejects.toMatchObject({ code: "storage_error" });
+      expect(await temporary.storage.openFile(PATH)).toBeNull();
+    });
+
+    test.each([
+      "",
+      "a.txt",
+      "site-1/",
+      "/a.txt",
+      "site-1/../a.txt",
+      "../a.txt",
+      "site-1/..",
+      "site-1/.a",
+      "site-1/b/a.txt",
+      "site-1\\a.txt",
+      "site-1/b\\a.txt",
+      ".server/a.txt",
+      "site-1/a\0.txt",
+      "site-1/CON",
+      `site-1/${"a".repeat(201)}`,
+    ])("%j is no path to publish to or to open", async (path) => {
+      await using temporary = await open();
+      const { storage } = temporary;
+      const id = Bun.randomUUIDv7();
+      await fillPart(storage, id, bytes("content"));
+      await expect(storage.publish(id, path)).rejects.toMatchObject({ code: "storage_error" });
+      await expect(storage.openFile(path)).rejects.toMatchObject({ code: "storage_error" });
+      expect(await storage.listParts()).toEqual([id]);
+    });
+
+    test.each(["", "..", "../x", "a/b", "0198c0de-0000-7000-8000-00000000000", "lock"])(
+      "%j is no id of a download",
+      async (id) => {
+        await using temporary = await open();
+        const { storage } = temporary;
+        const refused = { code: "storage_error" };
+        await expect(storage.openPart(id)).rejects.toMatchObject(refused);
+        await expect(storage.removePart(id)).rejects.toMatchObject(refused);
+        await expect(storage.publish(id, PATH)).rejects.toMatchObject(refused);
+      },
+    );
+  });
+
+  test(`${backend}: room`, async () => {
+    await using temporary = await open();
+    const { free, total } = await temporary.storage.room();
+    expect(total).toBeGreaterThan(0);
+    expect(free).toBeWithin(0, total + 1);
+  });
+}
