@@ -1,5 +1,15 @@
 import { constants, type Stats } from "node:fs";
-import { access, link, lstat, mkdir, open, readdir, rename, rm, statfs } from "node:fs/promises";
+import {
+  access,
+  link,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  rename,
+  statfs,
+  unlink,
+} from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import * as z from "zod";
 import { FdsError } from "../../protocol/errors.ts";
@@ -58,7 +68,7 @@ class DiskStorage implements Storage {
     const path = this.partPath(downloadId);
     return onDisk("open the part file", async () => {
       // A publish() that was cut short left a second name for the published file: never write to it.
-      if (((await statIfThere(path))?.nlink ?? 0) > 1) await rm(path);
+      if (((await statIfThere(path))?.nlink ?? 0) > 1) await unlink(path);
       const file = await open(path, constants.O_RDWR | constants.O_CREAT, PART_MODE);
       try {
         // Also if it was there: whoever made it may have died before this.
@@ -73,7 +83,7 @@ class DiskStorage implements Storage {
 
   async removePart(downloadId: string): Promise<void> {
     const path = this.partPath(downloadId);
-    await onDisk("remove the part file", () => rm(path, { force: true }));
+    await onDisk("remove the part file", () => unlinkIfThere(path));
   }
 
   async listParts(): Promise<string[]> {
@@ -98,10 +108,10 @@ class DiskStorage implements Storage {
       try {
         // Before the part's name goes: at no moment may a power cut take both.
         await syncFolder(folder);
-        await rm(part, { force: true });
+        await unlinkIfThere(part);
       } catch (error) {
         // The download will be tried again, under another name; this one must not stay behind.
-        await rm(final, { force: true });
+        await unlinkIfThere(final);
         throw error;
       }
       return true;
@@ -151,6 +161,15 @@ async function statIfThere(path: string): Promise<Stats | null> {
   } catch (error) {
     if (systemCode(error) === "ENOENT" || systemCode(error) === "ENOTDIR") return null;
     throw error;
+  }
+}
+
+/** Not rm(): that tells any error of unlink as EFAULT. */
+async function unlinkIfThere(path: string): Promise<void> {
+  try {
+    await unlink(path);
+  } catch (error) {
+    if (systemCode(error) !== "ENOENT") throw error;
   }
 }
 

@@ -138,6 +138,21 @@ describe("a publish that was cut short", () => {
     expect(await storage.publish(id, PATH)).toBe(true);
     expect(await published(storage, PATH)).toEqual(CONTENT);
   });
+
+  test("by a part that cannot be removed leaves the part, and tells the true cause", async () => {
+    await using temporary = await temporaryStorage();
+    const { storage, folder, part } = temporary;
+    const id = Bun.randomUUIDv7();
+    await fillPart(storage, id, CONTENT);
+    const { unlink } = fs;
+    spyOn(fs, "unlink").mockImplementation((path) =>
+      path === part(id) ? Promise.reject(systemError("EIO")) : unlink(path),
+    );
+    const failure = { code: "storage_error", message: "cannot publish the file: EIO" };
+    await expect(storage.publish(id, PATH)).rejects.toMatchObject(failure);
+    expect(await fs.readdir(join(folder, "site-1"))).toEqual([]);
+    expect(await storage.listParts()).toEqual([id]);
+  });
 });
 
 describe("a file system without hard links", () => {
