@@ -1,0 +1,107 @@
+import { once } from "node:events";
+import { mkdir, mkdtemp, readdir, rm, rmdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { parseFlags } from "../util/flags.ts";
+import { formatSize } from "../util/sizes.ts";
+import { ApiClient, bypassProxyForLoopback } from "./api-client.ts";
+import { DOWNLOADS, freshTokens, startClients, startServer } from "./demo-programs.ts";
+import { Processes } from "./processes.ts";
+import { runProgram } from "./program.ts";
+import { pullAll } from "./pull.ts";
+import { verifyAll } from "./results.ts";
+import { paint, say, type Terminal, terminalOf } from "./terminal.ts";
+import { makeTestFilesWithBars } from "./test-file-bars.ts";
+import { readTestFileFlags, TEST_FILE_FLAGS, TEST_FILE_FLAGS_HELP } from "./test-file-flags.ts";
+import { testClientIds } from "./test-files.ts";
+
+const HELP = `Usage: bun run demo [flags]
+
+Everything in one go: makes test files, starts a server and three clients, pulls all files at
+once and verifies each. It has a port and a folder of its own, and removes the folder at its end.
+
+${TEST_FILE_FLAGS_HELP}
+  --keep
+      leave the server and the clients running until Ctrl-C
+  --help, -h
+      show this
+`;
+
+/** Where the folders of demos are made: beside the code, as the system's own may be in memory. */
+const DEMOS = join(dirname(dirname(import.meta.dir)), ".demo");
+
+/** Room that is left free on the disk, in bytes: more than the server itself insists on. */
+const RESERVE = 512 * 1024 ** 2;
+
+await runProgram(async (signal) => {
+  const { values } = parseFlags(process.argv.slice(2), {
+    ...TEST_FILE_FLAGS,
+    keep: { type: "boolean" },
+  });
+  if (values["help"]) return void process.stdout.write(HELP);
+  const { size, clients } = readTestFileFlags(values);
+  const options = { size, clientIds: testClientIds(clients), keep: values["keep"] === true };
+  const terminal = terminalOf(process.stdout, process.env);
+  bypassProxyForLoopback(process.env);
+  await inFreshFolder((folder) => runDemo(folder, options, terminal, signal));
+});
+
+/** Runs something in a folder of its own, and removes the folder whatever happens. */
+async function inFreshFolder(run: (folder: string) => Promise<void>): Promise<void> {
+  await mkdir(DEMOS, { recursive: true });
+  const folder = await mkdtemp(join(DEMOS, "run-"));
+  try {
+    await run(folder);
+  } finally {
+    // on Windows a file may stay busy for a moment after its process has ended
+    await rm(folder, { recursive: true, force: true, maxRetries: 10 });
+    if ((await readdir(DEMOS)).length === 0) await rmdir(DEMOS);
+  }
+}
+
+async function runDemo(
+  folder: string,
+  { size, clientIds, keep }: { size: number; clientIds: string[]; keep: boolean },
+  terminal: Terminal,
+  interrupted: AbortSignal,
+): Promise<void> {
+  const heading = (text: string) => terminal.write(`\n${paint(text, "bold", terminal.colour)}\n`);
+  heading(`Making ${clientIds.length} test files of ${formatSize(size)}`);
+  // in the end every file is there twice: at its client and at the server
+  const reserve = size * clientIds.length + RESERVE;
+  const files = await makeTestFilesWithBars(
+    { folder, clientIds, size, reserve, signal: interrupted },
+    terminal,
+  );
+
+  heading("Starting a server and the clients");
+  await using processes = new Processes(folder, interrupted);
+  const tokens = freshTokens();
+  const server = await startServer(processes, tokens, process.env);
+  say(terminal, "server", `listens on ${server}`);
+  await startClients(processes, server, files, tokens, process.env);
+  say(terminal, "clients", `${clientIds.length} registered`);
+
+  heading("Pulling all files at once");
+  const { signal } = processes;
+  const api = new ApiClient({ server, token: tokens.api });
+  const records = await pullAll(api, clientIds, terminal, signal);
+  await verifyAll(folder, join(folder, DOWNLOADS), records, terminal, signal);
+  if (!keep) return;
+
+  await describeKept(folder, server, tokens.api, terminal);
+  if (!signal.aborted) await once(signal, "abort");
+  // Ctrl-C is how a kept demo is meant to end; a program that ended by itself is a failure
+  if (!interrupted.aborted) signal.throwIfAborted();
+}
+
+/** Says where everything is, to a person and, in `demo.json`, to other programs. */
+async function describeKept(folder: string, server: string, token: string, terminal: Terminal) {
+  const kept = `${JSON.stringify({ server, api_token: token })}\n`;
+  await writeFile(join(folder, "demo.json"), kept, { mode: 0o600 });
+  const lines = [
+    `Dashboard  ${paint(`${server}/`, "cyan", terminal.colour)}`,
+    `API token  ${token}`,
+    `Logs       ${join(folder, "*.log")}`,
+  ];
+  terminal.write(`\n${lines.join("\n")}\n\nRunning until Ctrl-C, which also removes the folder\n`);
+}

@@ -1,0 +1,52 @@
+import type { DownloadRecord } from "../api/schemas.ts";
+import { type ApiClient, hasEnded } from "./api-client.ts";
+import { barOf } from "./download-bar.ts";
+import { Failure } from "./program.ts";
+import { Progress } from "./progress.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** How long the downloads may stand still, in ms. */
+const STALL_TIMEOUT = 60_000;
+
+/**
+ * Pulls the default file of every client at once, under a progress bar for each.
+ * @returns the records in the order of the clients, each with its terminal status
+ * @throws Failure when nothing moves any more, or what the API throws
+ * @throws the reason of the signal when it is aborted
+ */
+export async function pullAll(
+  api: ApiClient,
+  clientIds: string[],
+  terminal: Terminal,
+  outer: AbortSignal,
+): Promise<DownloadRecord[]> {
+  const end = new AbortController();
+  const signal = AbortSignal.any([outer, end.signal]);
+  const latest = new Map<string, DownloadRecord>();
+  const stalled = setTimeout(() => end.abort(stallOf([...latest.values()])), STALL_TIMEOUT);
+  const progress = new Progress(terminal);
+  const pull = async (client_id: string) => {
+    const { download_id } = await api.startDownload({ client_id }, signal);
+    const onChange = (record: DownloadRecord) => {
+      stalled.refresh();
+      latest.set(client_id, record);
+      progress.set(client_id, barOf(record));
+    };
+    return api.watchDownload(download_id, onChange, { signal });
+  };
+  try {
+    return await Promise.all(clientIds.map(pull));
+  } finally {
+    clearTimeout(stalled);
+    end.abort();
+    progress.stop();
+  }
+}
+
+function stallOf(records: DownloadRecord[]): Failure {
+  const waiting = records.filter((record) => !hasEnded(record));
+  const names = waiting.map(({ client_id, status }) => `${client_id} is "${status}"`);
+  return new Failure(
+    `nothing has moved for ${STALL_TIMEOUT / 1000} s: ${names.join(", ") || "no download began"}`,
+  );
+}

@@ -1,0 +1,31 @@
+import { padColumns, paint } from "./terminal.ts";
+
+export interface Column {
+  title: string;
+  /** Numbers stand at the right. */
+  right?: boolean;
+}
+
+/**
+ * Lays out a table, its columns as wide as they need to be.
+ * @param rows a cell for each column; cells may hold colours
+ * @returns lines, the titles first
+ */
+export function renderTable(columns: Column[], rows: string[][], coloured: boolean): string[] {
+  const widths = columns.map(({ title }, index) =>
+    Math.max(
+      ...[title, ...rows.map((row) => row[index] ?? "")].map((cell) => Bun.stringWidth(cell)),
+    ),
+  );
+  const layOut = (cells: string[]) =>
+    columns
+      .map(({ right }, index) => {
+        const cell = cells[index] ?? "";
+        const padded = padColumns(cell, widths[index] ?? 0);
+        return right ? padded.slice(cell.length) + cell : padded;
+      })
+      .join("  ")
+      .trimEnd();
+  const titles = layOut(columns.map(({ title }) => title));
+  return [paint(titles, "dim", coloured), ...rows.map(layOut)];
+}

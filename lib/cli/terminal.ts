@@ -1,0 +1,55 @@
+import { styleText } from "node:util";
+
+export type Colour = "green" | "red" | "cyan" | "yellow" | "dim" | "bold";
+
+/** Where a program writes for a person, and what can be done there. */
+export interface Terminal {
+  write(text: string): void;
+  /** True where lines can be redrawn; false for a pipe or a file, which get no escape codes. */
+  live: boolean;
+  colour: boolean;
+  columns(): number;
+  rows(): number;
+}
+
+/**
+ * What a stream of this process can do.
+ * @param env for NO_COLOR (https://no-color.org) and TERM
+ */
+export function terminalOf(
+  stream: NodeJS.WriteStream,
+  env: Record<string, string | undefined>,
+): Terminal {
+  const live = stream.isTTY === true && env["TERM"] !== "dumb";
+  return {
+    write: (text) => stream.write(text),
+    live,
+    colour: live && !env["NO_COLOR"],
+    columns: () => stream.columns || 80,
+    rows: () => stream.rows || 24,
+  };
+}
+
+/** Puts a text in a colour, or leaves it as it is. */
+export function paint(text: string, colour: Colour, coloured: boolean): string {
+  return coloured && text ? styleText(colour, text, { validateStream: false }) : text;
+}
+
+/**
+ * Text from outside as plain text on one line: whatever could move the cursor, change colours,
+ * or turn the direction of writing is gone.
+ */
+export function plainText(text: string): string {
+  return Bun.stripANSI(text.toWellFormed()).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "");
+}
+
+/** Fills up with spaces to a number of columns; longer text stays as it is. */
+export function padColumns(text: string, columns: number): string {
+  return text + " ".repeat(Math.max(0, columns - Bun.stringWidth(text)));
+}
+
+/** Writes a line for something that is done. */
+export function say(terminal: Terminal, what: string, remark: string): void {
+  const tick = paint("✓", "green", terminal.colour);
+  terminal.write(`${tick} ${what}  ${paint(remark, "dim", terminal.colour)}\n`);
+}

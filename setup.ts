@@ -1,0 +1,78 @@
+import { randomBytes } from "node:crypto";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { CHECKSUMS_FILE } from "./lib/cli/checksums.ts";
+import { runProgram } from "./lib/cli/program.ts";
+import { paint, say, terminalOf } from "./lib/cli/terminal.ts";
+import { makeTestFilesWithBars } from "./lib/cli/test-file-bars.ts";
+import {
+  readTestFileFlags,
+  TEST_FILE_FLAGS,
+  TEST_FILE_FLAGS_HELP,
+} from "./lib/cli/test-file-flags.ts";
+import { testClientIds } from "./lib/cli/test-files.ts";
+import { parseFlags } from "./lib/util/flags.ts";
+import { formatSize } from "./lib/util/sizes.ts";
+import { systemCode } from "./lib/util/system-error.ts";
+
+const HELP = `Usage: bun run setup [flags]
+
+Makes, in this folder, what a first try needs: test files for three clients, their checksums,
+the folder for downloads, and an .env with fresh tokens. What is there and right stays as it is.
+
+${TEST_FILE_FLAGS_HELP}
+  --force
+      make the test files anew, even where they are right; an .env is never changed
+  --help, -h
+      show this
+`;
+
+/** Room that is left free on the disk, in bytes. */
+const RESERVE = 16 * 1024 ** 2;
+
+await runProgram(async (signal) => {
+  const { values } = parseFlags(process.argv.slice(2), {
+    ...TEST_FILE_FLAGS,
+    force: { type: "boolean" },
+  });
+  if (values["help"]) return void process.stdout.write(HELP);
+  const terminal = terminalOf(process.stdout, process.env);
+  const { size, clients } = readTestFileFlags(values);
+  const folder = process.cwd();
+  const files = await makeTestFilesWithBars(
+    {
+      folder,
+      clientIds: testClientIds(clients),
+      size,
+      force: values["force"] === true,
+      reserve: RESERVE,
+      signal,
+    },
+    terminal,
+  );
+  for (const { path, made } of files) {
+    say(terminal, path, `${formatSize(size)} of random bytes${made ? "" : ", kept as they are"}`);
+  }
+  say(terminal, CHECKSUMS_FILE, 'check with "md5sum -c checksums.txt"');
+  await mkdir(join(folder, "downloads"), { recursive: true });
+  say(terminal, "downloads/", "where the server puts what it pulls");
+  const fresh = await makeEnvironmentFile(join(folder, ".env"));
+  say(terminal, ".env", fresh ? "fresh API_TOKEN and ENROLL_TOKEN" : "kept as it is");
+  terminal.write(`\nNext: ${paint("bun run server", "bold", terminal.colour)}\n`);
+});
+
+/** @returns false, and changes nothing, if the file is there */
+async function makeEnvironmentFile(file: string): Promise<boolean> {
+  const token = () => randomBytes(32).toString("hex");
+  const text = `# Secrets of this server: API_TOKEN opens its API, ENROLL_TOKEN lets a new client in.
+API_TOKEN=${token()}
+ENROLL_TOKEN=${token()}
+`;
+  try {
+    await writeFile(file, text, { flag: "wx", mode: 0o600 });
+    return true;
+  } catch (error) {
+    if (systemCode(error) === "EEXIST") return false;
+    throw error;
+  }
+}
