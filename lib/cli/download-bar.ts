@@ -15,7 +15,12 @@ export function barOf(record: DownloadRecord): BarState {
     total: record.total_size,
     bytesPerSecond: record.bytes_per_second,
     etaSeconds: record.eta_seconds,
-    note: record.status === "downloading" ? null : record.status,
+    note: noteOf(record),
     tone: TONES[record.status] ?? "active",
   };
+}
+
+function noteOf({ status, total_size }: DownloadRecord): string | null {
+  if (status !== "downloading") return status;
+  return total_size === null ? "starting" : null;
 }

@@ -1,4 +1,3 @@
-import { constants } from "node:os";
 import { UsageError } from "../util/flags.ts";
 import { systemCode } from "../util/system-error.ts";
 
@@ -7,26 +6,31 @@ export class Failure extends Error {
   override name = "Failure";
 }
 
+/** What ends a program from outside, with its number; SIGPIPE: nobody reads its output any more. */
+const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGPIPE: 13, SIGTERM: 15 } as const;
+
 /** Somebody ended the program with Ctrl-C or a signal. */
 export class Interrupted extends Error {
   override name = "Interrupted";
 
-  constructor(readonly signal: "SIGINT" | "SIGTERM" | "SIGHUP") {
+  constructor(readonly signal: keyof typeof SIGNALS) {
     super(`ended by ${signal}`);
   }
 
   /** As a shell reports it. */
   get exitCode(): number {
-    return 128 + constants.signals[this.signal];
+    return 128 + SIGNALS[this.signal];
   }
 }
 
-/** @returns a signal that is aborted by the first of SIGINT, SIGTERM and SIGHUP, with {@link Interrupted} */
+/** @returns a signal that is aborted, with {@link Interrupted}, by the first signal from outside */
 function abortedBySignals(): AbortSignal {
   const controller = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.on(signal, () => controller.abort(new Interrupted(signal)));
+  const interrupt = (signal: keyof typeof SIGNALS) => controller.abort(new Interrupted(signal));
+  for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"] as const) {
+    process.on(signal, () => interrupt(signal));
   }
+  process.stdout.on("error", () => interrupt("SIGPIPE"));
   return controller.signal;
 }
 
