@@ -26,7 +26,8 @@ export function parseRange(header: string | undefined, size: number): Range {
 }
 
 /** The bytes of a completed download, or the range of them that is asked for. */
-export function contentResponse(download: Completed, file: StoredFile, request: Headers): Response {
+export function contentResponse(download: Completed, file: StoredFile, request: Request): Response {
+  const { headers: asked, method } = request;
   const etag = `"${download.md5}"`;
   const headers = new Headers({
     "Accept-Ranges": "bytes",
@@ -36,11 +37,11 @@ export function contentResponse(download: Completed, file: StoredFile, request: 
     ETag: etag,
     "X-Content-Type-Options": "nosniff",
   });
-  if (names(request.get("If-None-Match"), etag))
-    return new Response(null, { status: 304, headers });
-  const ifRange = request.get("If-Range");
-  const stale = ifRange !== null && ifRange !== etag;
-  const range = parseRange(stale ? undefined : (request.get("Range") ?? undefined), file.size);
+  if (names(asked.get("If-None-Match"), etag)) return new Response(null, { status: 304, headers });
+  const ifRange = asked.get("If-Range");
+  // A range means something for GET alone (RFC 9110, 14.2), and only of the file that is meant.
+  const ranged = method === "GET" && (ifRange === null || ifRange === etag);
+  const range = parseRange(ranged ? (asked.get("Range") ?? undefined) : undefined, file.size);
   if (range === "unsatisfiable") {
     headers.set("Content-Range", `bytes */${file.size}`);
     return new Response(null, { status: 416, headers });

@@ -85,7 +85,7 @@ export function restHandlers(options: RestOptions): Handlers {
       if (file?.size !== download.source.totalSize) {
         throw new FdsError("not_found", "The file was removed or changed on the server's disk");
       }
-      return contentResponse(download, file, request.headers);
+      return contentResponse(download, file, request);
     },
 
     async cancelDownload({ param }) {
