@@ -45,6 +45,7 @@ export class Session implements ClientLink {
   readonly #receivers = new Map<number, Receiver>();
   #lastStream = 0;
   // Monotonic, ms: a clock that is set must not kill anybody.
+  readonly #openedAt = performance.now();
   #heardAt = performance.now();
   #pingedAt = performance.now();
   #pingPending = false;
@@ -128,7 +129,7 @@ export class Session implements ClientLink {
     if (this.#state === "ended") return;
     const now = performance.now();
     const silent = now - this.#heardAt;
-    if (!this.client && silent > REGISTER_WITHIN_MS) {
+    if (!this.client && now - this.#openedAt > REGISTER_WITHIN_MS) {
       this.end(
         new FdsError("client_timeout", `did not register in ${REGISTER_WITHIN_MS / 1000} s`),
       );
