@@ -1,0 +1,118 @@
+import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
+import { Turns } from "../../lib/client/turns.ts";
+import { decodeFrame, HEADER_BYTES } from "../../lib/protocol/frame.ts";
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+/** A socket that hands what it holds to a link of a known rate, on a clock that tests move. */
+class SlowSocket {
+  bufferedAmount = 0;
+  /** The stream of each frame, in the order they were sent. */
+  readonly streams: number[] = [];
+
+  constructor(private readonly bytesPerSecond: number) {}
+
+  send(data: string | Uint8Array<ArrayBuffer>): void {
+    if (typeof data === "string") throw new Error("only frames take turns");
+    this.streams.push(decodeFrame(data, 8 * MiB).stream);
+    this.bufferedAmount += data.length;
+  }
+
+  drain(ms: number): void {
+    const carried = Math.floor((this.bytesPerSecond * ms) / 1000);
+    this.bufferedAmount = Math.max(0, this.bufferedAmount - carried);
+  }
+}
+
+beforeEach(() => jest.useFakeTimers());
+afterEach(() => jest.useRealTimers());
+
+/** Lets a time pass, in steps short enough that no poll is missed. */
+async function pass(socket: SlowSocket, ms: number): Promise<void> {
+  for (let step = 0; step < ms; step++) {
+    socket.drain(1);
+    jest.advanceTimersByTime(1);
+    for (let turn = 0; turn < 8; turn++) await Promise.resolve();
+  }
+}
+
+/** Sends frames of a stream as fast as its turns come. */
+async function keepSending(turns: Turns, stream: number, chunk: number, isOver: () => boolean) {
+  for (let offset = 0; !isOver();) {
+    await turns.next();
+    const payload = new Uint8Array(turns.frameSize(chunk));
+    turns.send({ stream, epoch: 1, offset }, payload);
+    offset += payload.length;
+  }
+}
+
+describe("on a link that is full", () => {
+  /** Lets some downloads send for a time; then their turns are over. */
+  async function race(bytesPerSecond: number, chunks: number[], ms: number) {
+    const socket = new SlowSocket(bytesPerSecond);
+    const turns = new Turns(socket);
+    let over = false;
+    const senders = chunks.map((chunk, stream) => keepSending(turns, stream, chunk, () => over));
+    await pass(socket, ms);
+    over = true;
+    turns.close();
+    await Promise.all(senders);
+    return { socket, turns };
+  }
+
+  test("every download has its turn before one has another", async () => {
+    const { socket } = await race(10 * MiB, [64 * KiB, 64 * KiB, 64 * KiB], 2000);
+    expect(socket.streams.length).toBeGreaterThan(100);
+    for (let at = 0; at + 3 <= 99; at += 3) {
+      expect(socket.streams.slice(at, at + 3).toSorted()).toEqual([0, 1, 2]);
+    }
+  });
+
+  test.each([
+    ["a slow link", 256 * KiB, 64 * KiB],
+    ["a faster one", 8 * MiB, 2 * MiB],
+  ])("little lies in the socket of %s", async (_, bytesPerSecond, inQuarterSecond) => {
+    const { socket } = await race(bytesPerSecond, [64 * KiB, 64 * KiB], 10_000);
+    // One frame more than the limit, and the error of the measured rate.
+    const most = inQuarterSecond * 1.1 + 64 * KiB + HEADER_BYTES;
+    expect(socket.bufferedAmount).toBeGreaterThan(0);
+    expect(socket.bufferedAmount).toBeLessThan(most);
+  });
+
+  test("frames are as long as the link carries in a tenth of a second, and no crumbs", async () => {
+    const { turns: slow } = await race(16 * KiB, [64 * KiB], 20_000);
+    expect(slow.frameSize(MiB)).toBe(16 * KiB);
+    const { turns: medium } = await race(2 * MiB, [64 * KiB], 10_000);
+    expect(medium.frameSize(MiB)).toBeGreaterThan(150 * KiB);
+    expect(medium.frameSize(MiB)).toBeLessThan(260 * KiB);
+    expect(medium.frameSize(4 * KiB)).toBe(4 * KiB);
+  });
+});
+
+test("nobody has a turn while the socket is full", async () => {
+  const socket = new SlowSocket(0);
+  const turns = new Turns(socket);
+  socket.bufferedAmount = 64 * MiB;
+  let served = false;
+  const turn = turns.next().then(() => (served = true));
+  await pass(socket, 1000);
+  expect(served).toBe(false);
+  socket.bufferedAmount = 0;
+  await pass(socket, 10);
+  expect(served).toBe(true);
+  await turn;
+});
+
+test("everybody goes when it is closed, also who comes afterwards", async () => {
+  const socket = new SlowSocket(0);
+  const turns = new Turns(socket);
+  socket.bufferedAmount = 64 * MiB;
+  const waiting = [turns.next(), turns.next(), turns.next()];
+  turns.close();
+  await Promise.all(waiting);
+  const late = turns.next();
+  await pass(socket, 10);
+  await late;
+  expect(socket.streams).toEqual([]);
+});

@@ -1,0 +1,165 @@
+import { describe, expect, test } from "bun:test";
+import { FdsError } from "../../lib/protocol/errors.ts";
+import type { Register } from "../../lib/protocol/messages.ts";
+import { admit, hashSecret, requireToken, sameSecret } from "../../lib/server/auth.ts";
+import type { Client } from "../../lib/server/database/repository.ts";
+import { NOW } from "../support/downloads.ts";
+
+const KEY = "the-client-s-own-key";
+const TOKEN = "the-enrolment-token";
+const ENROLLED_AT = NOW - 1000;
+
+function register(key: string, enroll_token?: string): Register {
+  return {
+    type: "register",
+    client_id: "restaurant-001",
+    key,
+    ...(enroll_token !== undefined && { enroll_token }),
+    version: "1.0.0",
+    hostname: "till",
+    platform: "linux x64",
+    chunk_size: 65536,
+  };
+}
+
+function client(key: string, enrolledAt: number | null): Client {
+  return {
+    clientId: "restaurant-001",
+    keyHash: hashSecret(key),
+    enrolledAt,
+    hostname: "till",
+    platform: "linux x64",
+    version: "1.0.0",
+    remoteAddress: "127.0.0.1",
+    connectedAt: NOW - 2000,
+    lastSeenAt: NOW - 2000,
+  };
+}
+
+/** The code of what a call throws; undefined if it throws nothing. */
+function codeOf(call: () => unknown): string | undefined {
+  try {
+    call();
+    return undefined;
+  } catch (error) {
+    if (error instanceof FdsError) return error.code;
+    throw error;
+  }
+}
+
+describe("who may register", () => {
+  const [mine, other] = [KEY, "somebody-else-s-key"];
+  const known = {
+    nobody: null,
+    "my key, enrolled": client(mine, ENROLLED_AT),
+    "another key, enrolled": client(other, ENROLLED_AT),
+    "my key, never enrolled": client(mine, null),
+    "another key, never enrolled": client(other, null),
+  };
+  type Known = keyof typeof known;
+  const AWAY = false;
+  const CONNECTED = true;
+  const enrolledNow = { enrolledAt: NOW };
+  const enrolledBefore = { enrolledAt: ENROLLED_AT };
+  const unbound = { enrolledAt: null };
+
+  test.each<[Known, boolean, string | null, string | undefined, object | string]>([
+    // known, connected, the server's token, the token shown → admission or code
+    // A server with a token: an id enrols once, and is its key's from then on.
+    ["nobody", AWAY, TOKEN, TOKEN, enrolledNow],
+    ["nobody", AWAY, TOKEN, undefined, "enrolment_required"],
+    ["nobody", AWAY, TOKEN, "wrong", "enrolment_required"],
+    ["nobody", AWAY, TOKEN, `${TOKEN}x`, "enrolment_required"],
+    ["my key, enrolled", AWAY, TOKEN, undefined, enrolledBefore],
+    ["my key, enrolled", AWAY, TOKEN, TOKEN, enrolledBefore],
+    ["my key, enrolled", AWAY, TOKEN, "wrong", enrolledBefore],
+    ["my key, enrolled", CONNECTED, TOKEN, undefined, enrolledBefore],
+    ["another key, enrolled", AWAY, TOKEN, undefined, "key_mismatch"],
+    ["another key, enrolled", CONNECTED, TOKEN, undefined, "key_mismatch"],
+    ["another key, enrolled", AWAY, TOKEN, TOKEN, "key_mismatch"],
+    ["another key, enrolled", CONNECTED, TOKEN, TOKEN, "key_mismatch"],
+    // It registered while the server had no token: nothing was proved then.
+    ["my key, never enrolled", AWAY, TOKEN, undefined, "enrolment_required"],
+    ["my key, never enrolled", AWAY, TOKEN, TOKEN, enrolledNow],
+    ["another key, never enrolled", AWAY, TOKEN, undefined, "enrolment_required"],
+    ["another key, never enrolled", CONNECTED, TOKEN, TOKEN, enrolledNow],
+    // A server without a token: any id, but what is bound stays bound.
+    ["nobody", AWAY, null, undefined, unbound],
+    ["nobody", AWAY, null, "anything", unbound],
+    ["my key, never enrolled", AWAY, null, undefined, unbound],
+    ["my key, never enrolled", CONNECTED, null, undefined, unbound],
+    ["another key, never enrolled", AWAY, null, undefined, unbound],
+    ["another key, never enrolled", CONNECTED, null, undefined, "id_in_use"],
+    ["my key, enrolled", AWAY, null, undefined, enrolledBefore],
+    ["my key, enrolled", CONNECTED, null, undefined, enrolledBefore],
+    ["another key, enrolled", AWAY, null, undefined, "key_mismatch"],
+    ["another key, enrolled", CONNECTED, null, undefined, "key_mismatch"],
+  ])(
+    "known: %s, connected: %p, token: %p, shown: %p → %p",
+    (who, connected, token, shown, expected) => {
+      const decide = () => admit(register(mine, shown), known[who], connected, token, NOW);
+      if (typeof expected === "string") {
+        expect(codeOf(decide)).toBe(expected);
+      } else {
+        const replaces = known[who]?.keyHash ?? null;
+        expect(decide()).toEqual({ ...expected, replaces } as ReturnType<typeof admit>);
+      }
+    },
+  );
+
+  test("a refusal repeats no secret", () => {
+    for (const refused of [
+      () => admit(register(mine, "a-wrong-token"), null, false, TOKEN, NOW),
+      () => admit(register(mine), null, false, TOKEN, NOW),
+      () => admit(register(mine), known["another key, enrolled"], false, TOKEN, NOW),
+      () => admit(register(mine), known["another key, never enrolled"], true, null, NOW),
+    ]) {
+      expect(refused).toThrow(FdsError);
+      expect(refused).not.toThrow(new RegExp(`${KEY}|${TOKEN}|a-wrong-token|[0-9a-f]{64}`));
+    }
+  });
+});
+
+describe("the API token", () => {
+  const API_TOKEN = "right";
+
+  test.each([
+    ["Bearer right", undefined],
+    ["bearer right", undefined],
+    ["BEARER   right ", undefined],
+    [undefined, "unauthorized"],
+    ["", "unauthorized"],
+    ["right", "unauthorized"],
+    ["Bearer", "unauthorized"],
+    ["Bearer ", "unauthorized"],
+    ["Bearer wrong", "unauthorized"],
+    ["Bearer righ", "unauthorized"],
+    ["Bearer rightt", "unauthorized"],
+    ["Bearer Right", "unauthorized"],
+    ["Bearer right right", "unauthorized"],
+    ["Basic right", "unauthorized"],
+    ["Basic cmlnaHQ6", "unauthorized"],
+    ["Token right", "unauthorized"],
+  ])("as %p → %p", (header, expected) => {
+    expect(codeOf(() => requireToken(header, API_TOKEN))).toBe(expected);
+  });
+
+  test("is not asked for where there is none", () => {
+    for (const header of [undefined, "", "Bearer anything", "Basic x"]) {
+      expect(codeOf(() => requireToken(header, null))).toBeUndefined();
+    }
+  });
+});
+
+test("secrets are compared whole, whatever their lengths", () => {
+  expect(sameSecret("", "")).toBe(true);
+  expect(sameSecret("a", "a")).toBe(true);
+  for (const [a, b] of [
+    ["a", ""],
+    ["a", "aa"],
+    ["a", "A"],
+    ["é", "e\u0301"],
+  ] as const) {
+    expect(sameSecret(a, b)).toBe(false);
+  }
+});
