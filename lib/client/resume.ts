@@ -1,6 +1,7 @@
 import { FdsError } from "../protocol/errors.ts";
 import { type FileIdentity, stillTheSame } from "../protocol/identity.ts";
 import type { DownloadRequest } from "../protocol/messages.ts";
+import { release } from "../util/release.ts";
 
 /** Bytes hashed at a time: it holds the event loop for about 1.5 ms. */
 const BLOCK = 1024 * 1024;
@@ -20,7 +21,8 @@ export interface Start {
  * that the server has, which both sides read again and compare by their MD5. Otherwise it starts
  * over. A resumed file is delivered at the size it had at first.
  * @param identity of the file as it is open now
- * @param read gives bytes of the file; fewer than asked for at its end
+ * @param read gives bytes of the file, fewer than asked for at its end; each time in a buffer of
+ *   their own, which is released once they are hashed
  * @param goOn called with the bytes read so far; false ends it
  * @throws FdsError `protocol_error` when it was ended
  */
@@ -48,6 +50,7 @@ export async function decideStart(
     if (block.length === 0) return startOver("the file became shorter");
     md5.update(block);
     at += block.length;
+    release(block);
     if (!goOn(at)) throw new FdsError("protocol_error", "the server wants no more of it");
   }
   if (md5.copy().digest("hex") !== resume.prefix_md5) {

@@ -1,5 +1,4 @@
 import { FdsError } from "../protocol/errors.ts";
-import { encodeFrame } from "../protocol/frame.ts";
 import {
   CLIENT_ERROR_CODES,
   type ClientMessage,
@@ -7,6 +6,7 @@ import {
   MAX_ERROR_LENGTH,
 } from "../protocol/messages.ts";
 import type { Logger } from "../util/logger.ts";
+import { release } from "../util/release.ts";
 import { decideStart } from "./resume.ts";
 import type { Roots, SourceFile } from "./roots.ts";
 import type { Turns } from "./turns.ts";
@@ -141,6 +141,7 @@ export class Sender {
       ahead.catch(() => undefined);
       this.#hash(block);
       await this.#sendBlock(block);
+      release(block);
     }
   }
 
@@ -165,7 +166,7 @@ export class Sender {
       if (this.#interrupted()) return;
       const size = Math.min(rest.length, this.#maxOffset - this.#offset, this.#chunkSize);
       const payload = rest.subarray(0, size);
-      turns.send(encodeFrame({ stream, epoch, offset: this.#offset }, payload));
+      turns.send({ stream, epoch, offset: this.#offset }, payload);
       this.#offset += size;
       rest = block.subarray(block.length - (end - this.#offset));
     }

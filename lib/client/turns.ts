@@ -1,3 +1,4 @@
+import { encodeFrame, type FrameAddress, HEADER_BYTES } from "../protocol/frame.ts";
 import { RateMeter } from "../util/rate-meter.ts";
 
 /** The socket may hold what the link carries in this time, so that a control message is not stuck. */
@@ -28,6 +29,7 @@ export class Turns {
   #sent = 0;
   #drained = 0;
   #closed = false;
+  #buffer = new Uint8Array(0);
 
   constructor(private readonly socket: Outgoing) {}
 
@@ -44,10 +46,13 @@ export class Turns {
     });
   }
 
-  /** Sends a frame; to be called once after each turn. */
-  send(frame: Uint8Array<ArrayBuffer>): void {
-    this.#sent += frame.length;
-    this.socket.send(frame);
+  /** Sends a frame; to be called once after each turn, and at once. */
+  send(address: FrameAddress, payload: Uint8Array): void {
+    const length = HEADER_BYTES + payload.length;
+    if (this.#buffer.length < length) this.#buffer = new Uint8Array(length);
+    // The socket copies what it is given, so the buffer is free again when send() returns.
+    this.socket.send(encodeFrame(address, payload, this.#buffer));
+    this.#sent += length;
     this.#measure();
   }
 

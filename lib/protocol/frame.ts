@@ -29,11 +29,21 @@ export interface Frame extends FrameAddress {
   intact: boolean;
 }
 
-/** Header and payload in one new buffer, ready to send. */
-export function encodeFrame(address: FrameAddress, payload: Uint8Array): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(HEADER_BYTES + payload.length);
-  const view = new DataView(bytes.buffer);
+/**
+ * Header and payload in one piece, ready to send.
+ * @param buffer where it is put, with room for both: a new one for each frame costs more than the
+ *   copying, as its memory has to be had from the system again and again
+ * @returns a view of the buffer
+ */
+export function encodeFrame(
+  address: FrameAddress,
+  payload: Uint8Array,
+  buffer = new Uint8Array(HEADER_BYTES + payload.length),
+): Uint8Array<ArrayBuffer> {
+  const bytes = buffer.subarray(0, HEADER_BYTES + payload.length);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, HEADER_BYTES);
   view.setUint8(0, FRAME_VERSION);
+  view.setUint8(1, 0);
   view.setUint32(2, address.stream);
   view.setUint32(6, address.epoch);
   view.setBigUint64(10, BigInt(address.offset));

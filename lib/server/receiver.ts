@@ -9,20 +9,16 @@ import type {
 } from "../protocol/messages.ts";
 import type { Logger } from "../util/logger.ts";
 import { RateMeter } from "../util/rate-meter.ts";
-import { formatSize } from "../util/sizes.ts";
 import type { CreditPool, StreamCredit } from "./credit.ts";
 import type { Download, DownloadEvent, Downloading, Source } from "./download.ts";
+import { PartWriter } from "./part-writer.ts";
+import { findNoRoom } from "./room.ts";
 import type { Part, Storage } from "./storage/storage.ts";
 
-/** The safe offset is moved after this many bytes or this many ms, whichever comes first. */
-const CHECKPOINT_BYTES = 8 * 1024 * 1024;
-const CHECKPOINT_MS = 250;
 /** A chunk that came damaged is asked for again this often. */
 const MAX_RESENDS = 3;
 /** A client that owes an answer and gives none for this long, in ms, is given up. */
 const STALLED_AFTER_MS = 60_000;
-/** Bytes read at a time of a prefix: a hash of this many holds the event loop for about 1.5 ms. */
-const PREFIX_BLOCK = 1024 * 1024;
 
 /** The connection as a receiver sees it. */
 export interface ClientLink {
@@ -68,31 +64,24 @@ export interface Progress {
 export class Receiver {
   readonly #outcome = Promise.withResolvers<Outcome>();
   #over = false;
-  #part: Part | undefined;
+  #writer: PartWriter | undefined;
   #credit: StreamCredit | undefined;
   #source: Source | undefined;
+  /** The row says where it begins: from now on chunks may be written. */
   #started = false;
   #restartReason: string | undefined;
   #complete: FileComplete | undefined;
-  #hash = new Bun.CryptoHasher("md5");
 
   /** Where the next frame must begin; what lies below is here, perhaps not yet written. */
-  #arrived: number;
-  #written: number;
-  #safe: number;
-  #queue: Uint8Array[] = [];
-  #pumping: Promise<void> | undefined;
-
-  #checkpointing: Promise<void> | undefined;
-  #checkpointTimer: Timer | undefined;
+  #arrived = 0;
+  /** What arrived before the row said where it begins. */
+  #early: Uint8Array[] = [];
   #resends = 0;
   #resending = false;
   #heardAt = performance.now();
   readonly #rate = new RateMeter();
 
-  constructor(private readonly options: ReceiverOptions) {
-    this.#safe = this.#arrived = this.#written = options.download.safeOffset;
-  }
+  constructor(private readonly options: ReceiverOptions) {}
 
   get epoch(): number {
     return this.options.download.epoch;
@@ -104,20 +93,26 @@ export class Receiver {
   }
 
   get progress(): Progress {
-    return { bytesReceived: this.#written, bytesPerSecond: this.#rate.bytesPerSecond() };
+    const bytesReceived = this.#started ? this.#writer?.written : undefined;
+    return {
+      bytesReceived: bytesReceived ?? this.options.download.safeOffset,
+      bytesPerSecond: this.#rate.bytesPerSecond(),
+    };
   }
 
   /** Runs until the attempt has ended and the part is closed; never rejects. */
   async run(): Promise<Outcome> {
+    const { storage, download } = this.options;
     try {
       await this.#checkRoom();
-      this.#part = await this.options.storage.openPart(this.options.download.downloadId);
-      await this.#request(this.#part);
+      const part = await storage.openPart(download.downloadId);
+      this.#writer = this.#writerTo(part);
+      await this.#request(part, this.#writer);
     } catch (error) {
       this.#fail(problemOf(error, "storage_error"));
     }
     const outcome = await this.#outcome.promise;
-    await this.#wrapUp(outcome);
+    await this.#close(outcome);
     return outcome;
   }
 
@@ -138,15 +133,13 @@ export class Receiver {
 
   /** The client broke the protocol. */
   violated(error: FdsError): void {
-    this.#fail({
-      code: "protocol_error",
-      message: `the client broke the protocol: ${error.message}`,
-    });
+    const message = `the client broke the protocol: ${error.message}`;
+    this.#fail({ code: "protocol_error", message });
   }
 
   /** Called now and then: ends the attempt if the client owes an answer for too long. */
   checkStalled(): void {
-    if (!this.#clientsTurn()) {
+    if (!this.#isClientsTurn()) {
       this.#heardAt = performance.now();
     } else if (performance.now() - this.#heardAt > STALLED_AFTER_MS) {
       const seconds = STALLED_AFTER_MS / 1000;
@@ -155,9 +148,10 @@ export class Receiver {
   }
 
   /** False while it is for the server to read, to write or to grant. */
-  #clientsTurn(): boolean {
-    if (!this.#credit || this.#complete || this.#queue.length > 0) return false;
-    if (!this.#started || !this.#source) return true;
+  #isClientsTurn(): boolean {
+    if (!this.#credit || this.#complete) return false;
+    if (!this.#source) return true;
+    if (!this.#started || !this.#writer?.idle) return false;
     return this.#arrived < this.#credit.maxOffset || this.#arrived === this.#source.totalSize;
   }
 
@@ -197,64 +191,60 @@ export class Receiver {
     this.#resending = false;
     this.#resends = 0;
     this.#arrived += frame.payload.length;
-    this.#queue.push(frame.payload);
-    this.#pump();
+    if (this.#started) this.#writer?.push(frame.payload);
+    else this.#early.push(frame.payload);
   }
 
-  async #request(part: Part): Promise<void> {
-    const { download, link, stream, chunkSize, credit } = this.options;
-    const have = await part.size();
+  #writerTo(part: Part): PartWriter {
+    return new PartWriter({
+      part,
+      onWritten: (bytes) => {
+        this.#rate.add(bytes);
+        this.#credit?.wrote(bytes);
+      },
+      onSafe: async (safeOffset) => {
+        await this.#report({ type: "checkpoint", epoch: this.epoch, safeOffset });
+        if (!this.#over) await this.#checkRoom();
+      },
+      onError: (error) => this.#fail(problemOf(error, "storage_error")),
+    });
+  }
+
+  async #request(part: Part, writer: PartWriter): Promise<void> {
+    const { download, link, chunkSize, credit } = this.options;
+    const { source, safeOffset } = download;
     // A part that is shorter than what was recorded proves nothing: begin at the first byte.
-    const offset = have < download.safeOffset ? 0 : download.safeOffset;
-    if (have < download.safeOffset) this.#restartReason = "the part file is shorter than recorded";
-    await part.truncate(offset);
-    const prefixMd5 = await this.#hashPrefix(part, offset);
+    const isShort = (await part.size()) < safeOffset;
+    if (isShort) this.#restartReason = "the part file is shorter than recorded";
+    const offset = isShort ? 0 : safeOffset;
+    const prefix_md5 = await writer.continueFrom(offset, () => !this.#over);
     if (this.#over) return;
-    this.#arrived = this.#written = offset;
+    this.#arrived = offset;
     this.#credit = credit.open({
       offset,
       roundTripMs: () => link.roundTripMs(),
-      onGrant: (maxOffset) => {
-        if (this.#started && !this.#over) this.#tell({ type: "credit", max_offset: maxOffset });
+      onGrant: (max_offset) => {
+        if (this.#started && !this.#over) this.#tell({ type: "credit", max_offset });
       },
     });
     this.#credit.grant();
     this.#heardAt = performance.now();
-    link.send({
+    this.#tell({
       type: "download_request",
-      stream,
-      epoch: download.epoch,
       download_id: download.downloadId,
       file_path: download.filePath,
       chunk_size: chunkSize,
       offset,
-      ...(download.source &&
+      ...(source &&
         offset > 0 && {
-          resume: {
-            prefix_md5: prefixMd5,
-            identity: download.source.identity,
-            total_size: download.source.totalSize,
-          },
+          resume: { prefix_md5, identity: source.identity, total_size: source.totalSize },
         }),
       max_offset: this.#credit.maxOffset,
     });
   }
 
-  /** Reads again what is on our own disk, a block at a time so that other transfers go on. */
-  async #hashPrefix(part: Part, length: number): Promise<string> {
-    for (let offset = 0; offset < length && !this.#over;) {
-      const block = await part.read(offset, Math.min(PREFIX_BLOCK, length - offset));
-      if (block.length === 0) {
-        throw new FdsError("storage_error", "the part file became shorter while it was read");
-      }
-      this.#hash.update(block);
-      offset += block.length;
-    }
-    return this.#hash.copy().digest("hex");
-  }
-
   #onStart(message: FileStart): void {
-    if (this.#source) throw broken("file_start came twice");
+    if (this.#source || !this.#credit) throw broken("file_start came at the wrong time");
     const { download, chunkSize } = this.options;
     const resumes = message.offset > 0;
     if (message.offset !== this.#arrived && resumes) {
@@ -266,42 +256,34 @@ export class Receiver {
     if (message.identity.size < message.total_size) {
       throw broken("file_start offers more bytes than the file has");
     }
+    if (message.offset < this.#arrived) {
+      this.#arrived = 0;
+      this.#credit.restart();
+    }
     this.#source = { identity: message.identity, totalSize: message.total_size, chunkSize };
-    this.#start(message, this.#source).catch((error: unknown) =>
+    this.#start(message, this.#source, this.#credit).catch((error: unknown) =>
       this.#fail(problemOf(error, "storage_error")),
     );
   }
 
-  async #start(message: FileStart, source: Source): Promise<void> {
-    if (message.offset < this.#arrived) {
-      this.#hash = new Bun.CryptoHasher("md5");
-      this.#arrived = this.#written = 0;
-      this.#credit?.restart();
-      await this.#part?.truncate(0);
-    }
-    this.#safe = message.offset;
-    await this.#checkRoom();
-    const { epoch } = this.options.download;
+  async #start(message: FileStart, source: Source, credit: StreamCredit): Promise<void> {
     const { offset, reason = this.#restartReason } = message;
+    await this.#checkRoom();
     const now = Date.now();
-    const after = await this.options.report({
-      type: "started",
-      epoch,
-      now,
-      source,
-      offset,
-      reason,
-    });
+    const { epoch } = this;
+    const after = await this.#report({ type: "started", epoch, now, source, offset, reason });
+    // The row first: it must never say more than the part holds.
+    if (offset < (this.#writer?.written ?? 0)) await this.#writer?.startOver();
     if (this.#over) return;
-    if (after.status !== "downloading" || after.epoch !== epoch) return this.abandon();
-    // The first reading's identity is what the last one is compared with.
-    this.#source = after.source ?? source;
-    this.#credit?.endsAt(source.totalSize);
-    this.#credit?.grant();
+    // What the last reading is compared with is the first one, perhaps of an earlier attempt.
+    this.#source = after?.source ?? source;
     this.#started = true;
-    this.#tell({ type: "credit", max_offset: this.#credit?.maxOffset ?? 0 });
+    credit.endsAt(source.totalSize);
+    credit.grant();
+    this.#tell({ type: "credit", max_offset: credit.maxOffset });
     this.#rate.add(0);
-    this.#pump();
+    for (const chunk of this.#early.splice(0)) this.#writer?.push(chunk);
+    if (this.#complete) await this.#verify(this.#complete);
   }
 
   #onComplete(message: FileComplete): void {
@@ -310,121 +292,59 @@ export class Receiver {
     if (this.#resending) return;
     const { totalSize } = this.#source;
     if (message.total_size !== totalSize || this.#arrived !== totalSize) {
-      throw broken(
-        `file_complete says ${message.total_size} bytes, ${this.#arrived} of ${totalSize} came`,
-      );
+      const came = `${this.#arrived} of ${totalSize} came`;
+      throw broken(`file_complete says ${message.total_size} bytes, ${came}`);
     }
     this.#complete = message;
-    this.#pump();
+    if (!this.#started) return;
+    this.#verify(message).catch((error: unknown) => this.#fail(problemOf(error, "storage_error")));
   }
 
-  #askAgain(): void {
-    this.#resending = true;
-    if (++this.#resends > MAX_RESENDS) {
-      const message = `the chunk at ${this.#arrived} came damaged ${this.#resends} times`;
-      return this.#fail({ code: "checksum_mismatch", message }, true);
-    }
-    this.options.logger.warn("a chunk came damaged and is asked for again", {
-      offset: this.#arrived,
-    });
-    this.#tell({ type: "resend", offset: this.#arrived });
-  }
-
-  #pump(): void {
-    if (this.#pumping || !this.#started) return;
-    this.#pumping = this.#writeQueued()
-      .catch((error: unknown) => this.#fail(problemOf(error, "storage_error")))
-      .finally(() => {
-        this.#pumping = undefined;
-      });
-  }
-
-  /** Writes what has arrived, in order, one chunk at a time; hashes while the disk works. */
-  async #writeQueued(): Promise<void> {
-    const part = this.#part;
-    if (!part) return;
-    for (let chunk = this.#queue.shift(); chunk; chunk = this.#queue.shift()) {
-      const writing = part.write(chunk, this.#written);
-      this.#hash.update(chunk);
-      await writing;
-      this.#written += chunk.length;
-      this.#rate.add(chunk.length);
-      this.#credit?.wrote(chunk.length);
-      this.#scheduleCheckpoint();
-    }
-    if (this.#complete && !this.#over) await this.#verify(part, this.#complete);
-  }
-
-  async #verify(part: Part, complete: FileComplete): Promise<void> {
-    clearTimeout(this.#checkpointTimer);
-    await this.#checkpointing;
-    const source = this.#source;
-    if (!source || this.#over) return;
-    if (!stillTheSame(source.identity, complete.identity)) {
+  async #verify(complete: FileComplete): Promise<void> {
+    const md5 = await this.#writer?.seal();
+    if (this.#over || md5 === undefined || !this.#source) return;
+    if (!stillTheSame(this.#source.identity, complete.identity)) {
       const message = "the file changed while it was read";
       return this.#fail({ code: "source_changed", message });
     }
-    const md5 = this.#hash.digest("hex");
     if (md5 !== complete.md5) {
       const message = `the MD5 of what was stored is ${md5}, the client's is ${complete.md5}`;
       return this.#fail({ code: "checksum_mismatch", message });
     }
-    await part.sync();
-    this.#end({ type: "received", md5, size: source.totalSize });
+    this.#end({ type: "received", md5, size: this.#source.totalSize });
   }
 
-  #scheduleCheckpoint(): void {
-    if (this.#over || this.#checkpointing) return;
-    if (this.#written - this.#safe >= CHECKPOINT_BYTES) {
-      this.#checkpoint();
-    } else {
-      this.#checkpointTimer ??= setTimeout(() => this.#checkpoint(), CHECKPOINT_MS);
+  #askAgain(): void {
+    this.#resending = true;
+    const offset = this.#arrived;
+    if (++this.#resends > MAX_RESENDS) {
+      const message = `the chunk at ${offset} came damaged ${this.#resends} times`;
+      return this.#fail({ code: "checksum_mismatch", message }, true);
     }
+    this.options.logger.warn("a chunk came damaged and is asked for again", { offset });
+    this.#tell({ type: "resend", offset });
   }
 
-  #checkpoint(): void {
-    clearTimeout(this.#checkpointTimer);
-    this.#checkpointTimer = undefined;
-    if (this.#checkpointing) return;
-    this.#checkpointing = this.#makeSafe()
-      .then(() => this.#checkRoom())
-      .catch((error: unknown) => this.#fail(problemOf(error, "storage_error")))
-      .finally(() => {
-        this.#checkpointing = undefined;
-        if (this.#written > this.#safe) this.#scheduleCheckpoint();
-      });
+  /** @returns the download as it now is, or null if it is no longer this attempt's */
+  async #report(event: DownloadEvent): Promise<Downloading | null> {
+    const after = await this.options.report(event);
+    if (after.status === "downloading" && after.epoch === this.epoch) return after;
+    this.abandon();
+    return null;
   }
 
-  /** First the bytes, then the row: the safe offset never says more than the disk holds. */
-  async #makeSafe(): Promise<void> {
-    const safeOffset = this.#written;
-    if (!this.#part || safeOffset === this.#safe) return;
-    await this.#part.sync();
-    const { epoch } = this.options.download;
-    const after = await this.options.report({ type: "checkpoint", epoch, safeOffset });
-    this.#safe = safeOffset;
-    if (after.status !== "downloading" || after.epoch !== epoch) this.abandon();
-  }
-
-  /** @throws FdsError `storage_full` when the rest of the file would not leave enough free */
+  /** Ends the attempt when the rest of the file would not leave enough of the disk free. */
   async #checkRoom(): Promise<void> {
     const { storage, minFreeDisk, download } = this.options;
-    const { free, total } = await storage.room();
-    const totalSize = this.#source?.totalSize ?? download.source?.totalSize ?? 0;
-    if (totalSize + minFreeDisk > total) {
-      const message = `a disk of ${formatSize(total)} can never hold the file's ${formatSize(totalSize)}`;
-      return this.#fail({ code: "storage_full", message }, true);
-    }
-    const missing = totalSize - this.#written;
-    if (free - missing < minFreeDisk) {
-      const message = `the disk has ${formatSize(free)} free, the file needs ${formatSize(missing)} more and ${formatSize(minFreeDisk)} must stay free`;
-      throw new FdsError("storage_full", message);
-    }
+    const totalSize = (this.#source ?? download.source)?.totalSize ?? 0;
+    const written = this.#writer ? this.#writer.written : download.safeOffset;
+    const noRoom = await findNoRoom(storage, totalSize, written, minFreeDisk);
+    if (noRoom) this.#fail(noRoom.problem, noRoom.final);
   }
 
-  #tell(message: DistributiveOmit<AttemptCommand, "stream" | "epoch">): void {
-    const { stream, link, download } = this.options;
-    link.send({ ...message, stream, epoch: download.epoch });
+  #tell(message: WithoutAddress<Exclude<ServerMessage, { type: "registered" }>>): void {
+    const { stream, link } = this.options;
+    link.send({ ...message, stream, epoch: this.epoch });
   }
 
   #fail(problem: Problem, final = false): void {
@@ -434,34 +354,24 @@ export class Receiver {
   #end(outcome: Outcome): void {
     if (this.#over) return;
     this.#over = true;
-    clearTimeout(this.#checkpointTimer);
     if (outcome.type === "failed" || outcome.type === "abandoned") this.#tell({ type: "cancel" });
     this.#outcome.resolve(outcome);
   }
 
   /** Keeps what arrived in order where the next attempt can use it, and lets go of everything. */
-  async #wrapUp(outcome: Outcome): Promise<void> {
-    const diskFailed = outcome.type === "failed" && outcome.problem.code.startsWith("storage_");
-    if (outcome.type === "abandoned" || diskFailed) this.#queue.length = 0;
+  async #close(outcome: Outcome): Promise<void> {
+    const keep = outcome.type === "lost" || outcome.type === "failed";
     try {
-      await this.#pumping;
-      await this.#checkpointing;
-      if (outcome.type === "lost" || (outcome.type === "failed" && !diskFailed)) {
-        await this.#makeSafe();
-      }
-      await this.#part?.close();
+      await this.#writer?.close(keep);
     } catch (error) {
-      this.options.logger.warn(
-        `could not keep the last bytes: ${problemOf(error, "storage_error").message}`,
-      );
+      const { message } = problemOf(error, "storage_error");
+      this.options.logger.warn(`the last bytes were not kept: ${message}`);
     }
-    clearTimeout(this.#checkpointTimer);
     this.#credit?.close();
   }
 }
 
-type AttemptCommand = Extract<ServerMessage, { type: "credit" | "resend" | "cancel" | "done" }>;
-type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
+type WithoutAddress<T> = T extends unknown ? Omit<T, "stream" | "epoch"> : never;
 
 function broken(message: string): FdsError {
   return new FdsError("protocol_error", message);
