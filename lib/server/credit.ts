@@ -47,7 +47,8 @@ export class CreditPool {
 
   /** The most that one stream may hold now. */
   get share(): number {
-    return Math.max(MIN_SHARE, Math.floor(this.budget / Math.max(1, this.#streams)));
+    const fair = Math.floor(this.budget / Math.max(1, this.#streams));
+    return Math.min(this.budget, Math.max(MIN_SHARE, fair));
   }
 
   open(options: CreditOptions): StreamCredit {
