@@ -13,7 +13,7 @@ const MIN_WINDOW = 256 * KiB;
 /** 1 Gbit/s at 300 ms needs 36 MiB, so twice that is never held back. */
 const MAX_WINDOW = 72 * MiB;
 /** What covers a pause of the disk or of a busy processor on a link with hardly any delay. */
-const SLACK_SECONDS = 0.02;
+const SLACK_SECONDS = 0.04;
 /** Rates are measured over at least this long, in ms. */
 const SAMPLE_MS = 20;
 /** A stream's part of the budget is never less, so that frames do not become crumbs. */
