@@ -72,8 +72,8 @@ export async function finishPublishing(
       const end = Math.min(published.size, offset + length);
       return published.slice(offset, end).bytes();
     });
-    if (stored === md5) {
-      await storage.removePart(downloadId);
+    // Not every step of it may have reached the disk, so it is taken again.
+    if (stored === md5 && (await storage.publish(downloadId, download.savedPath))) {
       return report({ type: "published", epoch, now: Date.now() });
     }
   }

@@ -97,11 +97,14 @@ class DiskStorage implements Storage {
   async publish(downloadId: string, savedPath: string): Promise<boolean> {
     const part = this.partPath(downloadId);
     const final = this.publishedPath(savedPath);
+    const folder = dirname(final);
     return onDisk("publish the file", async () => {
-      // The part goes last of all, so without one an earlier call came to its end.
-      if (!(await statIfThere(part)) && (await statIfThere(final))) return true;
+      // The part's name goes last of all, so without one an earlier call came that far.
+      if (!(await statIfThere(part)) && (await statIfThere(final))) {
+        await syncFolder(folder);
+        return true;
+      }
       await flushForReaders(part);
-      const folder = dirname(final);
       await mkdir(folder, { recursive: true });
       await syncFolder(this.root);
       if (!(await takeName(part, final))) return false;
