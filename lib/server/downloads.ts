@@ -48,6 +48,7 @@ export class Downloads {
   /** What is under way for a download: attempts and publishings, one after the other. */
   readonly #work = new Map<string, Promise<void>>();
   #takeUpTimer: Timer | undefined;
+  #stopped = false;
   readonly #dispatcher: Dispatcher;
 
   constructor(private readonly options: DownloadsOptions) {
@@ -109,7 +110,11 @@ export class Downloads {
       const after = await this.#apply(downloadId, { type: "cancelled", now: Date.now() });
       if (after.status === "cancelled") return after;
       // It is being published, which is a matter of moments and may still fail.
-      await this.#work.get(downloadId);
+      const publishing = this.#work.get(downloadId);
+      if (!publishing) {
+        throw new FdsError("download_already_ended", "The download is about to be completed");
+      }
+      await publishing;
     }
   }
 
@@ -144,6 +149,7 @@ export class Downloads {
 
   /** Flushes what has arrived and puts everything back into the queue, for the next start. */
   async stop(): Promise<void> {
+    this.#stopped = true;
     clearTimeout(this.#takeUpTimer);
     await this.#dispatcher.stop();
     for (const { receiver } of this.#attempts.values()) receiver.lose();
@@ -171,8 +177,7 @@ export class Downloads {
       .then(work)
       .catch((error: unknown) => {
         this.options.logger.error("a download was interrupted", { download_id: downloadId }, error);
-        clearTimeout(this.#takeUpTimer);
-        this.#takeUpTimer = setTimeout(() => this.#retakeUp(), TAKE_UP_AFTER_MS);
+        this.#takeUpLater();
       })
       .finally(() => {
         if (this.#work.get(downloadId) === running) this.#work.delete(downloadId);
@@ -180,11 +185,15 @@ export class Downloads {
     this.#work.set(downloadId, running);
   }
 
-  #retakeUp(): void {
-    this.#takeUp().catch((error: unknown) => {
-      this.options.logger.error("the database cannot be read", {}, error);
-      this.#takeUpTimer = setTimeout(() => this.#retakeUp(), TAKE_UP_AFTER_MS);
-    });
+  #takeUpLater(): void {
+    clearTimeout(this.#takeUpTimer);
+    if (this.#stopped) return;
+    this.#takeUpTimer = setTimeout(() => {
+      this.#takeUp().catch((error: unknown) => {
+        this.options.logger.error("the database cannot be read", {}, error);
+        this.#takeUpLater();
+      });
+    }, TAKE_UP_AFTER_MS);
   }
 
   /** One attempt: from the claim to what its outcome means for the row. */
@@ -192,7 +201,7 @@ export class Downloads {
     const { downloadId, clientId, epoch } = download;
     const session = this.options.clients.sessionOf(clientId);
     const agreed = session?.client;
-    if (!session?.isOpen || !agreed) {
+    if (this.#stopped || !session?.isOpen || !agreed) {
       await this.#apply(downloadId, { type: "lost", epoch, now: Date.now() });
       return;
     }

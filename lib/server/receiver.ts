@@ -269,11 +269,12 @@ export class Receiver {
   async #start(message: FileStart, source: Source, credit: StreamCredit): Promise<void> {
     const { offset, reason = this.#restartReason } = message;
     await this.#checkRoom();
+    if (this.#over) return;
     const now = Date.now();
     const { epoch } = this;
     const after = await this.#report({ type: "started", epoch, now, source, offset, reason });
     // The row first: it must never say more than the part holds.
-    if (offset < (this.#writer?.written ?? 0)) await this.#writer?.startOver();
+    if (!this.#over && offset < (this.#writer?.written ?? 0)) await this.#writer?.startOver();
     if (this.#over) return;
     // What the last reading is compared with is the first one, perhaps of an earlier attempt.
     this.#source = after?.source ?? source;
