@@ -74,6 +74,6 @@ describe("the MD5 of a file", () => {
     const file = join(folder, "a");
     await writeFile(file, "a");
     const reason = new Error("enough");
-    expect(md5OfFile(file, AbortSignal.abort(reason))).rejects.toBe(reason);
+    await expect(md5OfFile(file, AbortSignal.abort(reason))).rejects.toBe(reason);
   });
 });

@@ -156,7 +156,7 @@ function fakeTerminal(options: Partial<Terminal> = {}) {
 function screenOf(written: string[]): string[] {
   const lines: string[] = [];
   const text = written.join("").replaceAll("\x1b[J", "");
-  for (const [, up, line] of text.matchAll(/\x1b\[(\d+)A|([^\n\x1b\r]+)\n/g)) {
+  for (const [, up, line] of text.matchAll(/\p{Cc}\[(\d+)A|(\P{Cc}+)\n/gu)) {
     if (up !== undefined) lines.splice(lines.length - Number(up));
     else lines.push((line ?? "").trimEnd());
   }
@@ -238,7 +238,7 @@ describe("bars in a pipe", () => {
     expect(written.map((line) => /\d+%/.exec(line)?.[0])).toEqual(
       [0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 100].map((percent) => `${percent}%`),
     );
-    expect(written.join("")).not.toMatch(/[\x1b\r]/);
+    expect(written.join("")).not.toMatch(/[\p{Cc}--\n]/v);
     expect(written.at(-1)).toEndWith("completed\n");
   });
 });

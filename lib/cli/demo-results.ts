@@ -4,10 +4,10 @@ import type { DownloadRecord } from "../api/schemas.ts";
 import { formatSize } from "../util/sizes.ts";
 import { CHECKSUMS_FILE, parseChecksums } from "./checksums.ts";
 import { Failure } from "./program.ts";
+import { problemOfSavedFile } from "./saved-file.ts";
 import { renderTable } from "./table.ts";
 import { paint, say, type Terminal } from "./terminal.ts";
 import { testFilePath } from "./test-files.ts";
-import { problemOfSavedFile } from "./verify.ts";
 
 const RESULT_COLUMNS = [
   { title: "client" },

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { DownloadRecord } from "../api/schemas.ts";
 import { md5OfFile } from "./checksums.ts";
+import { plainText } from "./terminal.ts";
 
 /**
  * Checks the saved file of a download against its record and against the sum of the original.
@@ -17,7 +18,7 @@ export async function problemOfSavedFile(
   signal: AbortSignal,
 ): Promise<string | null> {
   if (record.status !== "completed" || record.saved_path === null) {
-    return `${record.status}: ${record.error ?? "no reason given"}`;
+    return `${record.status}: ${plainText(record.error ?? "no reason given")}`;
   }
   if (expected === undefined) return "the original has no checksum";
   if (record.md5 !== expected) {
