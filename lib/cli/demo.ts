@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { mkdir, mkdtemp, readdir, rm, rmdir, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { parseFlags } from "../util/flags.ts";
 import { formatSize } from "../util/sizes.ts";
@@ -54,7 +54,6 @@ async function inFreshFolder(run: (folder: string) => Promise<void>): Promise<vo
   } finally {
     // on Windows a file may stay busy for a moment after its process has ended
     await rm(folder, { recursive: true, force: true, maxRetries: 10 });
-    if ((await readdir(DEMOS)).length === 0) await rmdir(DEMOS);
   }
 }
 
