@@ -66,7 +66,7 @@ export function admit(
     return { enrolledAt: null, replaces };
   }
   if (register.enroll_token === undefined) {
-    throw new FdsError("enrolment_required", "set ENROLL_TOKEN to enrol this client");
+    throw new FdsError("enrolment_required", "this client has to enrol, set its ENROLL_TOKEN");
   }
   if (!sameSecret(register.enroll_token, enrollToken)) {
     throw new FdsError("enrolment_required", "ENROLL_TOKEN is not the server's");

@@ -181,7 +181,9 @@ export class Session implements ClientLink {
   #refuse(error: unknown): void {
     if (error instanceof FdsError) {
       const fields = { code: error.code, remote_address: this.remoteAddress };
-      this.logger.warn(`registration refused: ${error.message}`, fields);
+      // Every client is asked once: it shows its token only to a server that does not know its key.
+      const level = error.code === "enrolment_required" ? "info" : "warn";
+      this.logger.log(level, `registration refused: ${error.message}`, fields);
       this.end(error);
     } else {
       this.logger.error("registration failed", { remote_address: this.remoteAddress }, error);
