@@ -1,3 +1,5 @@
+import { read } from "node:fs";
+import { promisify } from "node:util";
 import { FdsError } from "../protocol/errors.ts";
 import {
   CLIENT_ERROR_CODES,
@@ -10,6 +12,8 @@ import { release } from "../util/release.ts";
 import { decideStart } from "./resume.ts";
 import type { Roots, SourceFile } from "./roots.ts";
 import type { Turns } from "./turns.ts";
+
+const pread = promisify(read);
 
 /** While a long prefix is read again, the server hears of it this often, in ms. */
 const PROVING_EVERY_MS = 5_000;
@@ -203,9 +207,13 @@ export class Sender {
 type AttemptMessage = WithoutAddress<Exclude<ClientMessage, { type: "register" }>>;
 type WithoutAddress<T> = T extends unknown ? Omit<T, "stream" | "epoch"> : never;
 
-/** Through the open descriptor: whoever has the file's name by now, it is the same file. */
-function readAt(file: SourceFile, offset: number, length: number): Promise<Uint8Array> {
-  return Bun.file(file.fd)
-    .slice(offset, offset + length)
-    .bytes();
+/**
+ * Through the open descriptor: whoever has the file's name by now, it is the same file. With
+ * pread(2): a slice of `Bun.file(fd)` moves the position that all reads share, and one that begins
+ * at 0 reads wherever that is.
+ */
+async function readAt(file: SourceFile, offset: number, length: number): Promise<Uint8Array> {
+  const block = Buffer.allocUnsafeSlow(length);
+  const { bytesRead } = await pread(file.fd, block, 0, length, offset);
+  return block.subarray(0, bytesRead);
 }
