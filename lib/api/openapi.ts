@@ -166,9 +166,8 @@ function response(answer: Answer, schemas: SchemaCollector): Response {
 
 /** An answer for each status, which names the codes that come with it. */
 function errorResponses(endpoint: Endpoint, schemas: SchemaCollector): Record<string, Response> {
-  const codes: ErrorCode[] = [...endpoint.errors, "internal_error"];
+  const codes: ErrorCode[] = [...endpoint.errors, "invalid_request", "internal_error"];
   if (!endpoint.open) codes.push("unauthorized");
-  if (endpoint.body || endpoint.query) codes.push("invalid_request");
   const byStatus = Object.groupBy(codes, (code) => meaningOf(code).http ?? 500);
   const responses = Object.entries(byStatus).map(([status, group = []]) => [
     status,

@@ -2,7 +2,7 @@ import { zValidator } from "@hono/zod-validator";
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { HTTPException } from "hono/http-exception";
-import type * as z from "zod";
+import * as z from "zod";
 import type { Endpoint } from "../api/endpoints.ts";
 import type { ApiError } from "../api/schemas.ts";
 import { type ErrorCode, FdsError, meaningOf } from "../protocol/errors.ts";
@@ -10,6 +10,9 @@ import type { Logger } from "../util/logger.ts";
 import { requireToken } from "./auth.ts";
 
 const MAX_BODY_BYTES = 64 * 1024;
+
+/** Of a call that takes no query: a field that nobody reads is a mistake worth telling. */
+const NO_QUERY = z.strictObject({});
 
 type Parsed<E extends Endpoint, Part extends "query" | "body"> = E[Part] extends z.ZodType
   ? z.output<E[Part]>
@@ -57,8 +60,7 @@ export class Router {
 
   add<E extends Endpoint>(endpoint: E, handler: Handler<E>): this {
     const { method, path, query, body } = endpoint;
-    const checks: MiddlewareHandler[] = [];
-    if (query) checks.push(zValidator("query", query, refuse));
+    const checks: MiddlewareHandler[] = [zValidator("query", query ?? NO_QUERY, refuse)];
     if (body) checks.push(limited, asJson, zValidator("json", body, refuse));
     this.#app.on(method, [path], ...checks, (c) =>
       handler({

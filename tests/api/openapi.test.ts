@@ -105,8 +105,8 @@ describe.each(all)("the operation %s", (name, endpoint) => {
     expect(described.map((parameter) => parameter.name)).toEqual(inPath);
     expect(described.every((parameter) => parameter.required)).toBe(true);
     expect(operation.requestBody !== undefined).toBe(endpoint.body !== undefined);
-    const takesInput = Boolean(endpoint.body ?? endpoint.query);
-    expect("400" in operation.responses).toBe(takesInput);
+    // Also of one that takes nothing: a field that it does not know is refused.
+    expect(operation.responses).toHaveProperty("400");
   });
 
   test("answers what the endpoint answers, and names the codes of its errors", () => {

@@ -114,6 +114,23 @@ describe("what is refused", () => {
     ]);
   });
 
+  test.each([
+    ["/api/things?bogus=1", 'Unknown field "bogus"'],
+    // Of a call that takes no query.
+    ["/api/things/1?name=a", 'Unknown field "name"'],
+    ["/api/things?name=a&name=b", '"name": '],
+  ])("the query of %s: %s", async (path, message) => {
+    expect(await call(path)).toEqual([
+      400,
+      { error: expect.stringContaining(message), code: "invalid_request" },
+    ]);
+  });
+
+  test("a query on a call that takes only a body", async () => {
+    const init = { method: "POST", body: '{"name":"a"}' };
+    expect((await call("/api/things?size=1", init))[0]).toBe(400);
+  });
+
   test("comes before a look at the body when there is no token", async () => {
     expect(await post("{", { Authorization: "Bearer wrong" })).toEqual([
       401,
