@@ -41,6 +41,8 @@ const TOP_LEVEL = [
 const FOLDERS = new Set([
   "api",
   "cli",
+  "cli/fds",
+  "cli/guide",
   "client",
   "dashboard",
   "protocol",
@@ -61,7 +63,7 @@ const graph: Graph = Object.fromEntries(
 );
 /** What the scripts of package.json start. */
 const programs = Object.values(packageJson.scripts).flatMap((script) =>
-  [...script.matchAll(/\bbun (\S+\.ts)\b/g)].map((match) => match[1]!),
+  [...script.matchAll(/\bbun (?:--\S+ )*(\S+\.ts)\b/g)].map((match) => match[1]!),
 );
 
 describe("the house", () => {

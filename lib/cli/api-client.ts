@@ -15,6 +15,9 @@ const POLL_INTERVAL = 200;
 /** How long a server may be away while a download is watched, in ms: time to be started again. */
 const PATIENCE = 60_000;
 
+/** What a proxy answers for a server that is not there. */
+const AWAY = new Set([502, 503, 504]);
+
 /** The server's answer to a call that it refuses or fails. */
 export class ApiCallError extends Failure {
   override name = "ApiCallError";
@@ -37,6 +40,7 @@ export class UnreachableError extends Failure {
 interface Call {
   downloadId?: string;
   query?: Record<string, string>;
+  headers?: Record<string, string>;
   body?: unknown;
   signal?: AbortSignal;
 }
@@ -46,6 +50,8 @@ export interface ApiClientOptions {
   server: string;
   /** What the server was given as API_TOKEN; undefined: it has none. */
   token?: string;
+  /** PEM files: who signed the server's certificate, and our own where it asks for one. */
+  tls?: { ca?: string; cert?: string; key?: string };
 }
 
 export interface WatchOptions {
@@ -55,6 +61,8 @@ export interface WatchOptions {
   pollInterval?: number;
   /** How long the server may be away, in ms. */
   patience?: number;
+  /** Called at each look to which no answer came. */
+  onAway?: () => void;
 }
 
 /**
@@ -101,13 +109,13 @@ export class ApiClient {
 
   /**
    * Looks at a download until it has ended, and outlives a restart of the server.
-   * @param onChange gets the record at first and whenever it is another
+   * @param onChange gets the record at first, whenever it is another, and once the server is back
    * @returns the record with its terminal status
    */
   async watchDownload(
     downloadId: string,
     onChange: (record: schemas.DownloadRecord) => void,
-    { signal, pollInterval = POLL_INTERVAL, patience = PATIENCE }: WatchOptions = {},
+    { signal, pollInterval = POLL_INTERVAL, patience = PATIENCE, onAway }: WatchOptions = {},
   ): Promise<schemas.DownloadRecord> {
     let last: schemas.DownloadRecord | null = null;
     let lastAnswer = performance.now();
@@ -121,51 +129,112 @@ export class ApiClient {
       } catch (error) {
         const isAway = error instanceof UnreachableError;
         if (!isAway || performance.now() - lastAnswer >= patience) throw error;
+        last = null;
+        onAway?.();
       }
       await pause(pollInterval, signal);
     }
   }
 
-  private async call<T>(endpoint: Endpoint, schema: z.ZodType<T>, call: Call): Promise<T> {
-    const { ok, status, body } = await this.send(endpoint, call);
-    if (ok) {
-      const answer = schema.safeParse(body);
-      if (answer.success) return answer.data;
-    } else {
-      const answer = schemas.ApiError.safeParse(body);
-      if (answer.success) {
-        throw new ApiCallError(status, answer.data.code, plainText(answer.data.error));
+  /**
+   * The bytes of a completed download, piece by piece.
+   * @param offset where to begin, less than the size
+   * @throws UnreachableError also where they break off
+   */
+  async *content(
+    { download_id: downloadId, md5 }: schemas.DownloadRecord,
+    offset: number,
+    signal?: AbortSignal,
+  ): AsyncGenerator<Uint8Array> {
+    const stalled = new AbortController();
+    const timer = setTimeout(
+      () => stalled.abort(new DOMException("", "TimeoutError")),
+      CALL_TIMEOUT,
+    );
+    const etag = `"${md5}"`;
+    try {
+      const headers = { range: `bytes=${offset}-`, "if-range": etag };
+      const call = { downloadId, headers, signal };
+      const response = await this.send(endpoints.downloadContent, call, stalled.signal);
+      if (!response.ok) throw await this.refusal(response);
+      const isPart = response.status === 206 && response.headers.get("etag") === etag;
+      if (!isPart || !response.body) throw this.unexpected(response);
+      for await (const piece of response.body) {
+        timer.refresh();
+        yield piece;
       }
+    } catch (error) {
+      throw this.problemOf(error, signal);
+    } finally {
+      clearTimeout(timer);
     }
-    throw new ApiCallError(
+  }
+
+  private async call<T>(endpoint: Endpoint, schema: z.ZodType<T>, call: Call): Promise<T> {
+    try {
+      const response = await this.send(endpoint, call, AbortSignal.timeout(CALL_TIMEOUT));
+      if (!response.ok) throw await this.refusal(response);
+      const answer = schema.safeParse(parseJson(await response.text()));
+      if (answer.success) return answer.data;
+      throw this.unexpected(response);
+    } catch (error) {
+      throw this.problemOf(error, call.signal);
+    }
+  }
+
+  private send(
+    endpoint: Endpoint,
+    { downloadId, query, headers, body, signal }: Call,
+    timeout: AbortSignal,
+  ): Promise<Response> {
+    const { server, token, tls } = this.options;
+    const path = endpoint.path.replace(":download_id", encodeURIComponent(downloadId ?? ""));
+    const url = new URL(server.replace(/\/+$/, "") + path);
+    url.search = new URLSearchParams(query).toString();
+    return fetch(url, {
+      method: endpoint.method,
+      headers: {
+        ...headers,
+        ...(token !== undefined && { authorization: `Bearer ${token}` }),
+        ...(body !== undefined && { "content-type": "application/json" }),
+      },
+      body: body === undefined ? undefined : JSON.stringify(body),
+      tls: {
+        ...(tls?.ca && { ca: Bun.file(tls.ca) }),
+        ...(tls?.cert && { cert: Bun.file(tls.cert) }),
+        ...(tls?.key && { key: Bun.file(tls.key) }),
+      },
+      signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
+    });
+  }
+
+  /** What an answer means that is not the one that was asked for. */
+  private async refusal(response: Response): Promise<Failure> {
+    const { status } = response;
+    const answer = schemas.ApiError.safeParse(parseJson(await response.text()));
+    if (answer.success) {
+      const hint = status === 401 ? "set API_TOKEN to that of the server: " : "";
+      return new ApiCallError(status, answer.data.code, hint + plainText(answer.data.error));
+    }
+    if (!AWAY.has(status)) return this.unexpected(response);
+    return new UnreachableError(
+      `start the server behind the proxy at "${this.options.server}", which answered ${status}`,
+    );
+  }
+
+  private unexpected({ status }: Response): ApiCallError {
+    return new ApiCallError(
       status,
       "unexpected_answer",
       `check the address "${this.options.server}": it answered ${status} with what is not of this version of the API`,
     );
   }
 
-  /** @returns `body` null where it is not JSON */
-  private async send(endpoint: Endpoint, { downloadId, query, body, signal }: Call) {
-    const { server, token } = this.options;
-    const path = endpoint.path.replace(":download_id", encodeURIComponent(downloadId ?? ""));
-    const url = new URL(path, server);
-    url.search = new URLSearchParams(query).toString();
-    const timeout = AbortSignal.timeout(CALL_TIMEOUT);
-    try {
-      const response = await fetch(url, {
-        method: endpoint.method,
-        headers: {
-          ...(token !== undefined && { authorization: `Bearer ${token}` }),
-          ...(body !== undefined && { "content-type": "application/json" }),
-        },
-        body: body === undefined ? undefined : JSON.stringify(body),
-        signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
-      });
-      return { ok: response.ok, status: response.status, body: parseJson(await response.text()) };
-    } catch (error) {
-      signal?.throwIfAborted();
-      throw new UnreachableError(whyUnreachable(server, error), { cause: error });
-    }
+  /** Why a call failed: the reason of its signal, what the server said, or that nobody answered. */
+  private problemOf(error: unknown, signal?: AbortSignal): unknown {
+    if (signal?.aborted) return signal.reason;
+    if (error instanceof Failure) return error;
+    return new UnreachableError(whyUnreachable(this.options.server, error), { cause: error });
   }
 }
 

@@ -1,12 +1,13 @@
 import { once } from "node:events";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { parseFlags } from "../util/flags.ts";
 import { formatSize } from "../util/sizes.ts";
 import { ApiClient, bypassProxyForLoopback } from "./api-client.ts";
 import { DOWNLOADS, freshTokens, startClients, startServer } from "./demo-programs.ts";
 import { pullAll } from "./demo-pull.ts";
 import { verifyAll } from "./demo-results.ts";
+import { announceDemo, DEMOS, type KeptDemo } from "./kept-demo.ts";
 import { Processes } from "./processes.ts";
 import { runProgram } from "./program.ts";
 import { paint, say, type Terminal, terminalOf } from "./terminal.ts";
@@ -25,9 +26,6 @@ ${TEST_FILE_FLAGS_HELP}
   --help, -h
       show this
 `;
-
-/** Where the folders of demos are made: beside the code, as the system's own may be in memory. */
-const DEMOS = join(dirname(dirname(import.meta.dir)), ".demo");
 
 /** Room that is left free on the disk, in bytes: more than the server itself insists on. */
 const RESERVE = 512 * 1024 ** 2;
@@ -87,16 +85,16 @@ async function runDemo(
   await verifyAll(folder, join(folder, DOWNLOADS), records, terminal, signal);
   if (!keep) return;
 
-  await describeKept(folder, server, tokens.api, terminal);
+  await describeKept({ folder, server, token: tokens.api }, terminal);
   if (!signal.aborted) await once(signal, "abort");
   // Ctrl-C is how a kept demo is meant to end; a program that ended by itself is a failure
   if (!interrupted.aborted) signal.throwIfAborted();
 }
 
-/** Says where everything is, to a person and, in `demo.json`, to other programs. */
-async function describeKept(folder: string, server: string, token: string, terminal: Terminal) {
-  const kept = `${JSON.stringify({ server, api_token: token })}\n`;
-  await writeFile(join(folder, "demo.json"), kept, { mode: 0o600 });
+/** Says where everything is, to a person and to other programs. */
+async function describeKept(demo: KeptDemo, terminal: Terminal) {
+  await announceDemo(demo);
+  const { folder, server, token } = demo;
   const lines = [
     `Dashboard  ${paint(`${server}/`, "cyan", terminal.colour)}`,
     `API token  ${token}`,

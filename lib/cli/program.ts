@@ -23,15 +23,42 @@ export class Interrupted extends Error {
   }
 }
 
-/** @returns a signal that is aborted, with {@link Interrupted}, by the first signal from outside */
-function abortedBySignals(): AbortSignal {
-  const controller = new AbortController();
-  const interrupt = (signal: keyof typeof SIGNALS) => controller.abort(new Interrupted(signal));
-  for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"] as const) {
-    process.on(signal, () => interrupt(signal));
+/** `bun run` passes a Ctrl-C on that the terminal has sent here already: one more so soon is none, in ms. */
+const ECHO_TIME = 100;
+
+/** What ends the program from outside. */
+export class Interruptions {
+  private readonly end = new AbortController();
+  private ctrlC: (() => void) | null = null;
+  private lastCtrlC = -Infinity;
+
+  constructor() {
+    for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"] as const) {
+      process.on(signal, () => this.interrupt(signal));
+    }
+    process.stdout.on("error", () => this.interrupt("SIGPIPE"));
   }
-  process.stdout.on("error", () => interrupt("SIGPIPE"));
-  return controller.signal;
+
+  /** Aborted, with {@link Interrupted}, by the first signal from outside. */
+  get signal(): AbortSignal {
+    return this.end.signal;
+  }
+
+  /** Until it is disposed of, Ctrl-C calls `handler` and does not end the program. */
+  takeOverCtrlC(handler: () => void): Disposable {
+    this.ctrlC = handler;
+    return { [Symbol.dispose]: () => void (this.ctrlC = null) };
+  }
+
+  private interrupt(signal: keyof typeof SIGNALS): void {
+    if (signal === "SIGINT") {
+      const sinceLast = performance.now() - this.lastCtrlC;
+      this.lastCtrlC = performance.now();
+      if (sinceLast < ECHO_TIME) return;
+      if (this.ctrlC) return this.ctrlC();
+    }
+    this.end.abort(new Interrupted(signal));
+  }
 }
 
 /**
@@ -39,10 +66,12 @@ function abortedBySignals(): AbortSignal {
  * failure, 128 and more after a signal.
  * @param main gets a signal that Ctrl-C aborts; it must clean up and throw the signal's reason
  */
-export async function runProgram(main: (signal: AbortSignal) => Promise<void>): Promise<never> {
-  const signal = abortedBySignals();
+export async function runProgram(
+  main: (signal: AbortSignal, interruptions: Interruptions) => Promise<void>,
+): Promise<never> {
+  const interruptions = new Interruptions();
   try {
-    await main(signal);
+    await main(interruptions.signal, interruptions);
     return process.exit(0);
   } catch (error) {
     return process.exit(report(error));
@@ -52,7 +81,7 @@ export async function runProgram(main: (signal: AbortSignal) => Promise<void>): 
 /** Says on standard error what went wrong. @returns the exit code */
 function report(error: unknown): number {
   if (error instanceof Interrupted) {
-    console.error(error.message);
+    if (error.signal !== "SIGPIPE") console.error(error.message);
     return error.exitCode;
   }
   console.error(isExpected(error) ? `error: ${error.message}` : error);

@@ -10,6 +10,8 @@ export class UsageError extends Error {
 export interface Flag {
   type: "string" | "boolean";
   multiple?: boolean;
+  /** One letter. */
+  short?: string;
 }
 
 export interface ParsedFlags {
@@ -30,7 +32,7 @@ export function parseFlags(
   positionals = 0,
 ): ParsedFlags {
   const known = ["help", ...Object.keys(flags)].map((name) => `--${name}`).join(" ");
-  const options: Record<string, Flag & { short?: string }> = {
+  const options: Record<string, Flag> = {
     ...flags,
     help: { type: "boolean", short: "h" },
   };

@@ -1,0 +1,8 @@
+import { NewDownload } from "../api/schemas.ts";
+import type { Kind } from "../util/settings.ts";
+
+/** The name of a client. */
+export const CLIENT_ID: Kind<string> = {
+  schema: NewDownload.shape.client_id,
+  expected: "1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit",
+};

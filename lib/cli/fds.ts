@@ -1,0 +1,115 @@
+import { parseArgs } from "node:util";
+import { parseFlags, UsageError } from "../util/flags.ts";
+import { ApiClient, bypassProxyForLoopback } from "./api-client.ts";
+import { CONNECTION_FLAGS, CONNECTION_FLAGS_HELP, readConnection } from "./connection.ts";
+import { cancel } from "./fds/cancel.ts";
+import { clients } from "./fds/clients.ts";
+import type { Command } from "./fds/command.ts";
+import { downloads } from "./fds/downloads.ts";
+import { health } from "./fds/health.ts";
+import { pull } from "./fds/pull.ts";
+import { retry } from "./fds/retry.ts";
+import { status } from "./fds/status.ts";
+import { verify } from "./fds/verify.ts";
+import { watch } from "./fds/watch.ts";
+import { runProgram } from "./program.ts";
+import { type Terminal, terminalOf } from "./terminal.ts";
+
+const COMMANDS = new Map<string, Command>(
+  Object.entries({
+    health,
+    clients,
+    pull,
+    downloads,
+    status,
+    watch,
+    cancel,
+    retry,
+    verify,
+  }),
+);
+
+const COMMON_FLAGS = { ...CONNECTION_FLAGS, json: { type: "boolean" } } as const;
+
+const COMMON_FLAGS_HELP = `  --json
+      JSON on standard output, for scripts
+${CONNECTION_FLAGS_HELP}
+  --help, -h
+      show this`;
+
+const HELP = `Usage: bun run fds COMMAND [flags]
+
+Pulls files from clients and looks after them, by the server's REST API. Exits 0 only if what was
+asked is done, 1 if it failed, 2 for a wrong flag or value.
+
+Commands:
+${[...COMMANDS].map(([name, { words, summary }]) => `  ${`${name} ${words}`.padEnd(19)} ${summary}`).join("\n")}
+
+Flags of each command:
+${COMMON_FLAGS_HELP}
+
+Examples:
+  bun run fds pull restaurant-001 -o ./restaurant-001.txt
+  bun run fds downloads --status failed --json
+  bun run fds pull --help
+`;
+
+await runProgram(async (_, interruptions) => {
+  const { name, rest } = splitCommand(process.argv.slice(2));
+  if (name === null) {
+    const { values } = parseFlags(rest, COMMON_FLAGS);
+    if (values["help"]) return void process.stdout.write(HELP);
+    throw new UsageError(`COMMAND is missing, expected one of ${[...COMMANDS.keys()].join(", ")}`);
+  }
+  const command = COMMANDS.get(name);
+  if (!command) {
+    const names = [...COMMANDS.keys()].join(", ");
+    throw new UsageError(`unknown command "${name}", expected one of ${names}`);
+  }
+  const [least, most] = command.count;
+  const { values, positionals } = parseFlags(rest, { ...COMMON_FLAGS, ...command.flags }, most);
+  if (values["help"]) return void process.stdout.write(helpOf(name, command));
+  if (positionals.length < least) {
+    throw new UsageError(`${command.words} is missing, expected fds ${name} ${command.words}`);
+  }
+  bypassProxyForLoopback(process.env);
+  const json = values["json"] === true;
+  const err = terminalOf(process.stderr, process.env);
+  await command.run({
+    api: new ApiClient(readConnection(values, process.env)),
+    words: positionals,
+    values,
+    env: process.env,
+    out: terminalOf(process.stdout, process.env),
+    err: json && !err.live ? silent(err) : err,
+    json,
+    interactive: err.live && process.stdin.isTTY === true,
+    interruptions,
+  });
+});
+
+/** Finds the command's name, which may come after flags that all commands have. */
+function splitCommand(argv: string[]): { name: string | null; rest: string[] } {
+  const { tokens } = parseArgs({ args: argv, options: COMMON_FLAGS, strict: false, tokens: true });
+  const word = tokens.find(({ kind }) => kind === "positional");
+  if (!word) return { name: null, rest: argv };
+  return { name: argv[word.index] ?? null, rest: argv.toSpliced(word.index, 1) };
+}
+
+function helpOf(name: string, { words, summary, flagsHelp, notes, examples }: Command): string {
+  const flags = [flagsHelp, COMMON_FLAGS_HELP].filter(Boolean).join("\n");
+  const list = examples.map((example) => `  bun run fds ${example}`).join("\n");
+  const parts = [
+    `Usage: ${["bun run fds", name, words, "[flags]"].filter(Boolean).join(" ")}`,
+    summary.charAt(0).toUpperCase() + summary.slice(1),
+    flags,
+    notes,
+    `Examples:\n${list}`,
+  ];
+  return `${parts.filter(Boolean).join("\n\n")}\n`;
+}
+
+/** A script that reads JSON wants nothing else. */
+function silent(terminal: Terminal): Terminal {
+  return { ...terminal, write: () => undefined };
+}

@@ -1,0 +1,57 @@
+import type { Flag, ParsedFlags } from "../../util/flags.ts";
+import type { Environment } from "../../util/settings.ts";
+import type { ApiClient } from "../api-client.ts";
+import type { Interruptions } from "../program.ts";
+import type { Terminal } from "../terminal.ts";
+
+/** What a command is given to work with. */
+export interface CommandContext {
+  api: ApiClient;
+  /** The words after the command's name. */
+  words: string[];
+  values: ParsedFlags["values"];
+  env: Environment;
+  /** For results. */
+  out: Terminal;
+  /** For progress and remarks; silent where they would get into the way of a script. */
+  err: Terminal;
+  json: boolean;
+  /** True where somebody can answer a question. */
+  interactive: boolean;
+  interruptions: Interruptions;
+}
+
+/** One command of `fds`. */
+export interface Command {
+  /** The words after its name: `CLIENT [FILE]`. */
+  words: string;
+  /** Least and most words. */
+  count: [least: number, most: number];
+  summary: string;
+  flags: Record<string, Flag>;
+  /** Its flags, for `--help`. */
+  flagsHelp?: string;
+  /** What else is to be known, for `--help`. */
+  notes?: string;
+  /** Lines for `--help`, without `fds`. */
+  examples: string[];
+  /** Resolves when what was asked is done; throws where it is not. */
+  run(context: CommandContext): Promise<void>;
+}
+
+/** A result in its three forms. */
+export interface Result {
+  /** With `--json`. */
+  value: unknown;
+  /** Lines for a person at a terminal. */
+  shown: (coloured: boolean) => string[];
+  /** Lines for a pipe: fields with tabs between them. */
+  raw: () => string[];
+}
+
+/** Writes a result in the form that fits. */
+export function print({ out, json }: CommandContext, { value, shown, raw }: Result): void {
+  const lines = () => (out.live ? shown(out.colour) : raw());
+  const texts = json ? [JSON.stringify(value, null, out.live ? 2 : 0)] : lines();
+  out.write(texts.map((line) => `${line}\n`).join(""));
+}

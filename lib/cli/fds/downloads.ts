@@ -1,0 +1,64 @@
+import type * as z from "zod";
+import { type DownloadQuery, DownloadStatus, MAX_PAGE } from "../../api/schemas.ts";
+import { type ParsedFlags, readSetting } from "../../util/flags.ts";
+import { type Kind, oneOf, wholeNumber } from "../../util/settings.ts";
+import { CLIENT_ID } from "../client-id.ts";
+import { DOWNLOAD_COLUMNS } from "../download-listing.ts";
+import { listingLines, listingTable } from "../listing.ts";
+import { type Command, print } from "./command.ts";
+
+const STATUS = oneOf(DownloadStatus.options);
+const LIMIT = wholeNumber(1, MAX_PAGE);
+
+/** `fds downloads` */
+export const downloads: Command = {
+  words: "",
+  count: [0, 0],
+  summary: "the latest downloads, the newest first",
+  flags: {
+    status: { type: "string" },
+    client: { type: "string" },
+    limit: { type: "string" },
+  },
+  flagsHelp: `  --status STATUS
+      only those that are ${DownloadStatus.options.join(", ")}
+  --client CLIENT
+      only those of this client
+  --limit N
+      at most so many, 1 to ${MAX_PAGE} (default: 50)`,
+  notes: `In a pipe: download, client, status, bytes received, size, created and file, with tabs between
+them.`,
+  examples: [
+    "downloads --limit 10",
+    "downloads --status failed --client restaurant-001",
+    "downloads --status failed | cut -f1 | xargs -n1 bun run fds retry",
+  ],
+  async run(context) {
+    const { api, out, values, interruptions } = context;
+    const list = await api.downloads(readQuery(values), interruptions.signal);
+    print(context, {
+      value: list,
+      shown: (coloured) =>
+        list.downloads.length === 0
+          ? ["No downloads"]
+          : listingTable(DOWNLOAD_COLUMNS, list.downloads, out.columns(), coloured),
+      raw: () => listingLines(DOWNLOAD_COLUMNS, list.downloads),
+    });
+  },
+};
+
+function readQuery(values: ParsedFlags["values"]): z.input<typeof DownloadQuery> {
+  const read = <T>(name: string, { schema, expected }: Kind<T>): T | undefined => {
+    const text = values[name];
+    if (text === undefined) return undefined;
+    return readSetting({ source: `--${name}`, text: String(text) }, schema, expected);
+  };
+  const status = read("status", STATUS);
+  const client_id = read("client", CLIENT_ID);
+  const limit = read("limit", LIMIT);
+  return {
+    ...(status && { status }),
+    ...(client_id && { client_id }),
+    ...(limit && { limit: String(limit) }),
+  };
+}

@@ -1,0 +1,20 @@
+import { healthFields } from "../health-fields.ts";
+import { fieldLines } from "../listing.ts";
+import { type Command, print } from "./command.ts";
+
+/** `fds health` */
+export const health: Command = {
+  words: "",
+  count: [0, 0],
+  summary: "whether the server works",
+  flags: {},
+  examples: ["health", "health --server https://files.example.com --json"],
+  async run(context) {
+    const answer = await context.api.health(context.interruptions.signal);
+    print(context, {
+      value: answer,
+      shown: (coloured) => healthFields(answer, coloured),
+      raw: () => fieldLines(answer),
+    });
+  },
+};

@@ -1,0 +1,25 @@
+import { findDownloadId } from "../download-id.ts";
+import { paint } from "../terminal.ts";
+import { type Command, print } from "./command.ts";
+
+/** `fds retry` */
+export const retry: Command = {
+  words: "ID",
+  count: [1, 1],
+  summary: "pulls the file of a failed or cancelled download again",
+  flags: {},
+  notes: `It becomes a new download, whose id is printed; follow it with "fds status" or "fds watch".`,
+  examples: ["retry 0198c0de-7f00"],
+  async run(context) {
+    const { api, words, interruptions } = context;
+    const [text = ""] = words;
+    const accepted = await api.retry(await findDownloadId(api, text, interruptions.signal));
+    print(context, {
+      value: accepted,
+      shown: (coloured) => [
+        `${paint("✓", "green", coloured)} ${accepted.status} again as ${accepted.download_id}`,
+      ],
+      raw: () => [accepted.download_id],
+    });
+  },
+};

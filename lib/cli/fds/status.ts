@@ -1,0 +1,25 @@
+import { downloadFields } from "../download-fields.ts";
+import { findDownloadId } from "../download-id.ts";
+import { fieldLines } from "../listing.ts";
+import { type Command, print } from "./command.ts";
+
+/** `fds status` */
+export const status: Command = {
+  words: "ID",
+  count: [1, 1],
+  summary: "all that is known of a download",
+  flags: {},
+  notes: `The first characters of an ID are enough, as long as no other download begins with them.`,
+  examples: ["status 0198c0de-7f00", "status 0198c0de-7f00 --json | jq -r .md5"],
+  async run(context) {
+    const { api, words, interruptions } = context;
+    const { signal } = interruptions;
+    const [text = ""] = words;
+    const record = await api.download(await findDownloadId(api, text, signal), signal);
+    print(context, {
+      value: record,
+      shown: (coloured) => downloadFields(record, coloured),
+      raw: () => fieldLines(record),
+    });
+  },
+};

@@ -1,0 +1,53 @@
+import { parseFlags } from "../util/flags.ts";
+import { bypassProxyForLoopback } from "./api-client.ts";
+import {
+  CONNECTION_FLAGS,
+  CONNECTION_FLAGS_HELP,
+  namesServer,
+  readConnection,
+} from "./connection.ts";
+import { runMenu } from "./guide/menu.ts";
+import { findTarget, type TargetOptions } from "./guide/target.ts";
+import { Input } from "./input.ts";
+import { DEMOS } from "./kept-demo.ts";
+import { Interrupted, runProgram } from "./program.ts";
+import { terminalOf } from "./terminal.ts";
+
+const HELP = `Usage: bun run guide [flags]
+
+A menu to try the system with: pull files, look at them, verify them. Choices can also come from a
+pipe, a line each: printf '1\\n6\\n8\\n12\\n' | bun run guide
+
+Where the server below does not answer, a running "bun run demo --keep" is used.
+
+${CONNECTION_FLAGS_HELP}
+  --help, -h
+      show this
+`;
+
+await runProgram(async (signal) => {
+  const { values } = parseFlags(process.argv.slice(2), CONNECTION_FLAGS);
+  if (values["help"]) return void process.stdout.write(HELP);
+  bypassProxyForLoopback(process.env);
+  const out = terminalOf(process.stdout, process.env);
+  const options: TargetOptions = {
+    connection: readConnection(values, process.env),
+    isNamed: namesServer(values, process.env),
+    downloadsDir: process.env["DOWNLOADS_DIR"] || "downloads",
+    demos: DEMOS,
+  };
+  using input = new Input(process.stdin, out);
+  try {
+    await runMenu({
+      findTarget: () => findTarget(options, signal),
+      demos: DEMOS,
+      input,
+      out,
+      signal,
+    });
+  } catch (error) {
+    // Ctrl-C is as good a way to leave a menu as any
+    if (!(error instanceof Interrupted && error.signal === "SIGINT")) throw error;
+  }
+  out.write("\nBye. Downloads under way go on at the server.\n");
+});

@@ -1,0 +1,51 @@
+import type { ApiClient } from "../api-client.ts";
+import type { Input } from "../input.ts";
+import { paint, type Terminal } from "../terminal.ts";
+
+/** The server that the guide works with, and what this machine has of it. */
+export interface Target {
+  api: ApiClient;
+  /** Its address. */
+  server: string;
+  /** Its folder of downloads. */
+  downloadsDir: string;
+  /** The sums of the originals. */
+  checksumsFile: string;
+  /** The folder of the demo that it belongs to; null: of none. */
+  demo: string | null;
+}
+
+/** What a choice of the menu is given to work with. */
+export interface GuideContext {
+  target: Target;
+  /** The folder that holds the demos' folders. */
+  demos: string;
+  input: Input;
+  out: Terminal;
+  /** Aborted when somebody wants to leave. */
+  signal: AbortSignal;
+}
+
+/** Writes lines of text. */
+export function tell({ out }: Pick<GuideContext, "out">, ...lines: string[]): void {
+  out.write(lines.map((line) => `${line}\n`).join(""));
+}
+
+/** Writes a line about something that is not as it should be. */
+export function complain({ out }: Pick<GuideContext, "out">, text: string): void {
+  out.write(`${paint("✗", "red", out.colour)} ${text}\n`);
+}
+
+/**
+ * Lets a person choose from a list that has been numbered from 1, or name something else.
+ * @returns the item, the text of an answer that is no number of the list, or null for none
+ */
+export async function pick<T>(
+  { input, signal }: GuideContext,
+  question: string,
+  items: T[],
+): Promise<T | string | null> {
+  const answer = await input.ask(question, signal);
+  if (!answer) return null;
+  return (/^\d{1,3}$/.test(answer) ? items[Number(answer) - 1] : undefined) ?? answer;
+}

@@ -1,0 +1,108 @@
+import { UsageError } from "../../util/flags.ts";
+import { systemCode } from "../../util/system-error.ts";
+import { UnreachableError } from "../api-client.ts";
+import type { Input } from "../input.ts";
+import { Failure } from "../program.ts";
+import { paint, plainText, type Terminal } from "../terminal.ts";
+import { cleanUp } from "./clean-up.ts";
+import { complain, type GuideContext, type Target, tell } from "./guide.ts";
+import { pullFrom, pullFromAll } from "./pull.ts";
+import { checkHealth, listClients } from "./server.ts";
+import { checkStatus } from "./status.ts";
+import { verifyFiles } from "./verify.ts";
+import { viewClientLogs, viewServerLogs } from "./view-logs.ts";
+
+interface Choice {
+  title: string;
+  /** null: leave. */
+  run: ((context: GuideContext) => Promise<void>) | null;
+}
+
+const CHOICES: Choice[] = [
+  { title: "Check system health", run: checkHealth },
+  { title: "List connected clients", run: listClients },
+  { title: "Download from restaurant-001", run: pullFrom("restaurant-001") },
+  { title: "Download from restaurant-002", run: pullFrom("restaurant-002") },
+  { title: "Download from restaurant-003", run: pullFrom("restaurant-003") },
+  { title: "Download from all clients (at once)", run: pullFromAll },
+  { title: "Check download status", run: checkStatus },
+  { title: "Verify downloaded files (checksums)", run: verifyFiles },
+  { title: "View server logs", run: viewServerLogs },
+  { title: "View client logs", run: viewClientLogs },
+  { title: "Clean up downloads (asks first)", run: cleanUp },
+  { title: "Exit", run: null },
+];
+
+export interface GuideOptions {
+  /** Looks for the server: one may have been started, or ended, since the last choice. */
+  findTarget: () => Promise<Target>;
+  /** The folder that holds the demos' folders. */
+  demos: string;
+  input: Input;
+  out: Terminal;
+  signal: AbortSignal;
+}
+
+/**
+ * Shows the menu and does what is chosen, until somebody leaves or the input ends.
+ * @throws the reason of the signal when it is aborted
+ */
+export async function runMenu({ findTarget, ...rest }: GuideOptions): Promise<void> {
+  let target = await findTarget();
+  for (;;) {
+    tell(rest, "", ...menuLines(target, rest.out), "");
+    const choice = await askForChoice(rest);
+    if (!choice?.run) return;
+    tell(rest, "", paint(choice.title, "bold", rest.out.colour), "");
+    target = await findTarget();
+    await attempt(choice.run, { ...rest, target });
+  }
+}
+
+function menuLines({ server, demo }: Target, { colour }: Terminal): string[] {
+  return [
+    paint("File Download System", "bold", colour),
+    paint(demo === null ? server : `${server} (demo)`, "dim", colour),
+    "",
+    ...CHOICES.map(({ title }, index) => {
+      const number = paint(String(index + 1).padStart(4), "cyan", colour);
+      return `${number}  ${title}`;
+    }),
+  ];
+}
+
+/** @returns null at the end of the input */
+async function askForChoice(context: Omit<GuideOptions, "findTarget">): Promise<Choice | null> {
+  const { input, signal } = context;
+  for (;;) {
+    const answer = await input.ask(`Your choice (1-${CHOICES.length}): `, signal);
+    if (answer === null) return null;
+    const choice = /^\d{1,2}$/.test(answer) ? CHOICES[Number(answer) - 1] : undefined;
+    if (choice) return choice;
+    complain(
+      context,
+      `Type a number from 1 to ${CHOICES.length}, "${plainText(answer)}" is no choice`,
+    );
+  }
+}
+
+/** Does what was chosen; what goes wrong there is told, and is not the end. */
+async function attempt(run: NonNullable<Choice["run"]>, context: GuideContext): Promise<void> {
+  try {
+    await run(context);
+  } catch (error) {
+    context.signal.throwIfAborted();
+    const isExpected =
+      error instanceof Failure || error instanceof UsageError || systemCode(error) !== null;
+    if (!isExpected || !(error instanceof Error)) throw error;
+    complain(context, error.message);
+    if (error instanceof UnreachableError) tell(context, "", ...HOW_TO_START);
+  }
+}
+
+const HOW_TO_START = [
+  "Start one of these in another terminal, then choose again:",
+  "  bun run server        a server alone",
+  "  docker-compose up     a server and three clients",
+  "  bun run demo --keep   the same, with nothing to set up",
+];

@@ -1,0 +1,32 @@
+import { follow, startDownloads } from "../follow.ts";
+import { resultLines } from "../pull-result.ts";
+import { complain, type GuideContext, tell } from "./guide.ts";
+
+/** Choices 3 to 5: pulls the default file of one client. */
+export function pullFrom(clientId: string): (context: GuideContext) => Promise<void> {
+  return (context) => pull(context, [clientId]);
+}
+
+/** Choice 6: pulls from every client that is connected, at once. */
+export async function pullFromAll(context: GuideContext): Promise<void> {
+  const { target, signal } = context;
+  const clients = await target.api.clients(signal);
+  const connected = clients.filter((client) => client.connected);
+  if (connected.length === 0) return complain(context, "No client is connected");
+  await pull(
+    context,
+    connected.map(({ client_id }) => client_id),
+  );
+}
+
+async function pull(context: GuideContext, clientIds: string[]): Promise<void> {
+  const { target, out, signal } = context;
+  const requests = clientIds.map((client_id) => ({ client_id, if_offline: "fail" as const }));
+  const { started, refused } = await startDownloads(target.api, requests);
+  for (const { clientId, error } of refused) {
+    complain(context, `${error}, start it with "bun run client --id ${clientId}"`);
+  }
+  if (started.length === 0) return;
+  const records = await follow(target.api, started, out, { signal });
+  tell(context, "", ...records.flatMap((record) => resultLines(record, out.colour)));
+}

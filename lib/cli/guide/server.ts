@@ -1,0 +1,18 @@
+import { CLIENT_COLUMNS, NO_CLIENTS } from "../client-listing.ts";
+import { healthFields } from "../health-fields.ts";
+import { listingTable } from "../listing.ts";
+import { type GuideContext, tell } from "./guide.ts";
+
+/** Choice 1: whether the server works. */
+export async function checkHealth(context: GuideContext): Promise<void> {
+  const { target, out, signal } = context;
+  tell(context, ...healthFields(await target.api.health(signal), out.colour));
+}
+
+/** Choice 2: the clients that the server knows. */
+export async function listClients(context: GuideContext): Promise<void> {
+  const { target, out, signal } = context;
+  const clients = await target.api.clients(signal);
+  if (clients.length === 0) return tell(context, NO_CLIENTS);
+  tell(context, ...listingTable(CLIENT_COLUMNS, clients, out.columns(), out.colour));
+}

@@ -1,0 +1,30 @@
+import { downloadFields } from "../download-fields.ts";
+import { findDownloadId } from "../download-id.ts";
+import { paintStatus } from "../download-listing.ts";
+import { formatAge } from "../times.ts";
+import { type GuideContext, pick, tell } from "./guide.ts";
+
+/** Downloads that are offered to pick from. */
+const OFFERED = "9";
+
+/** Choice 7: all that is known of a download. */
+export async function checkStatus(context: GuideContext): Promise<void> {
+  const { target, out, signal } = context;
+  const { downloads } = await target.api.downloads({ limit: OFFERED }, signal);
+  if (downloads.length === 0) return tell(context, "No downloads yet, choices 3 to 6 make some");
+  tell(
+    context,
+    ...downloads.map(
+      ({ client_id, status, created_at }, index) =>
+        `  ${index + 1}  ${client_id}  ${paintStatus(status, out.colour)}  ${formatAge(created_at)}`,
+    ),
+  );
+  const question = `Which one? 1-${downloads.length}, an id, or Enter for none: `;
+  const picked = await pick(context, question, downloads);
+  if (picked === null) return;
+  const id =
+    typeof picked === "string"
+      ? await findDownloadId(target.api, picked, signal)
+      : picked.download_id;
+  tell(context, "", ...downloadFields(await target.api.download(id, signal), out.colour));
+}

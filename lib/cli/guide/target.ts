@@ -1,0 +1,55 @@
+import { join } from "node:path";
+import { ApiClient, type ApiClientOptions, UnreachableError } from "../api-client.ts";
+import { CHECKSUMS_FILE } from "../checksums.ts";
+import { DOWNLOADS } from "../demo-programs.ts";
+import { findKeptDemos } from "../kept-demo.ts";
+import type { Target } from "./guide.ts";
+
+export interface TargetOptions {
+  /** The server of the settings. */
+  connection: ApiClientOptions;
+  /** True where a person named that server: no other will do. */
+  isNamed: boolean;
+  /** Its folder of downloads. */
+  downloadsDir: string;
+  /** The folder that holds the demos' folders. */
+  demos: string;
+}
+
+/**
+ * Finds the server to work with: that of the settings or, where that does not answer and nobody
+ * insists on it, that of the latest demo that runs on this machine.
+ * @throws the reason of `signal` when it is aborted
+ */
+export async function findTarget(
+  { connection, isNamed, downloadsDir, demos }: TargetOptions,
+  signal: AbortSignal,
+): Promise<Target> {
+  const api = new ApiClient(connection);
+  const { server } = connection;
+  const own: Target = { api, server, downloadsDir, checksumsFile: CHECKSUMS_FILE, demo: null };
+  if (isNamed || (await answers(api, signal))) return own;
+  for (const { folder, ...demo } of await findKeptDemos(demos)) {
+    const demoApi = new ApiClient(demo);
+    if (!(await answers(demoApi, signal))) continue;
+    return {
+      api: demoApi,
+      server: demo.server,
+      downloadsDir: join(folder, DOWNLOADS),
+      checksumsFile: join(folder, CHECKSUMS_FILE),
+      demo: folder,
+    };
+  }
+  return own;
+}
+
+/** False where nothing answers; what answers with an error is there. */
+async function answers(api: ApiClient, signal: AbortSignal): Promise<boolean> {
+  try {
+    await api.health(signal);
+    return true;
+  } catch (error) {
+    signal.throwIfAborted();
+    return !(error instanceof UnreachableError);
+  }
+}

@@ -1,0 +1,20 @@
+import { parseChecksums, readChecksums } from "../checksums.ts";
+import { paint } from "../terminal.ts";
+import { sumLines, verdictLines, verdictSummary } from "../verdicts.ts";
+import { verifyWithBar } from "../verify-with-bar.ts";
+import { type GuideContext, tell } from "./guide.ts";
+
+/** Choice 8: reads every downloaded file again and shows its sums beside those it must have. */
+export async function verifyFiles(context: GuideContext): Promise<void> {
+  const { target, out, signal } = context;
+  const { api, downloadsDir, checksumsFile } = target;
+  const sums = parseChecksums(await readChecksums(checksumsFile));
+  const files = await verifyWithBar({ api, downloadsDir, sums, signal }, out);
+  const lines = files.flatMap((file) => [
+    ...verdictLines(file, out.colour),
+    ...sumLines(file, out.colour),
+  ]);
+  const allRight = files.every(({ verdict }) => verdict === "ok");
+  const summary = paint(verdictSummary(files), allRight ? "green" : "red", out.colour);
+  tell(context, ...lines, "", summary);
+}
