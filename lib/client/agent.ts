@@ -1,3 +1,4 @@
+import { FdsError } from "../protocol/errors.ts";
 import type { ClientMessage, ServerMessage } from "../protocol/messages.ts";
 import type { Logger } from "../util/logger.ts";
 import type { Roots } from "./roots.ts";
@@ -33,7 +34,10 @@ export class Agent {
     return this.#worked;
   }
 
-  /** Acts on a message. What is about a file that is no longer being sent comes too late. */
+  /**
+   * Acts on a message. What is about a file that is no longer being sent comes too late.
+   * @throws FdsError `protocol_error` when a request uses the stream of another
+   */
   handle(message: Exclude<ServerMessage, { type: "registered" }>): void {
     if (message.type === "download_request") return this.#start(message);
     const sender = this.#senders.get(message.stream);
@@ -60,6 +64,10 @@ export class Agent {
 
   #start(request: Extract<ServerMessage, { type: "download_request" }>): void {
     const { download_id, stream, file_path, offset } = request;
+    // The first sender would be out of reach, and nothing could end it.
+    if (this.#senders.has(stream)) {
+      throw new FdsError("protocol_error", `stream ${stream} is in use`);
+    }
     const logger = this.options.logger.with({ download_id, file_path });
     logger.info("file requested", { offset });
     const send = (message: ClientMessage) => this.socket.send(JSON.stringify(message));
