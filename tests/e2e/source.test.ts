@@ -1,0 +1,242 @@
+import { describe, expect, test } from "bun:test";
+import { randomBytes } from "node:crypto";
+import {
+  appendFileSync,
+  closeSync,
+  ftruncateSync,
+  openSync,
+  renameSync,
+  statSync,
+  truncateSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
+import { Proxy } from "../support/proxy.ts";
+import { type Version, versionOf, writeRandom } from "../support/sources.ts";
+import { System } from "../support/system.ts";
+import { waitFor } from "../support/wait.ts";
+
+/*
+ * A source that changes while it is pulled. The change is made when a certain byte passes the
+ * proxy: with a budget of 1 MiB the client has then read little more than that.
+ */
+
+const MiB = 1024 * 1024;
+const SIZE = 16 * MiB;
+const WHEN = 6 * MiB;
+const BUDGET = { RECEIVE_BUDGET: "1MiB" };
+const TIMEOUT = 30_000;
+
+/** In place: the file stays the same one. */
+function overwrite(path: string, position: number, length: number): void {
+  const fd = openSync(path, "r+");
+  writeSync(fd, randomBytes(length), 0, length, position);
+  closeSync(fd);
+}
+
+/** All of it, in place, and its time as if nothing had been. */
+function rewriteUnseen(path: string): void {
+  const { size, atime, mtime } = statSync(path);
+  overwrite(path, 0, size);
+  utimesSync(path, atime, mtime);
+}
+
+function replace(path: string): void {
+  writeFileSync(`${path}.new`, randomBytes(SIZE));
+  renameSync(`${path}.new`, path);
+}
+
+/** As a log is rotated by copytruncate. */
+function startAnew(path: string): void {
+  const fd = openSync(path, "r+");
+  ftruncateSync(fd, 0);
+  writeSync(fd, randomBytes(1000));
+  closeSync(fd);
+}
+
+const grow = (path: string) => appendFileSync(path, randomBytes(3 * MiB));
+
+interface Pull {
+  system: System;
+  proxy: Proxy;
+  path: string;
+  /** What the file was at first. */
+  first: Version;
+}
+
+async function startPull(): Promise<Pull & AsyncDisposable> {
+  const system = await System.start(BUDGET);
+  const proxy = await Proxy.listen(system.port);
+  const path = system.source("file");
+  return {
+    system,
+    proxy,
+    path,
+    first: await writeRandom(path, SIZE),
+    async [Symbol.asyncDispose]() {
+      await proxy[Symbol.asyncDispose]();
+      await system[Symbol.asyncDispose]();
+    },
+  };
+}
+
+describe("while it is read, the source is", () => {
+  test.each<[string, (path: string) => void, { delivers: "first" | "last"; attempts: number }]>([
+    ["longer: what it was at the start is delivered", grow, { delivers: "first", attempts: 1 }],
+    [
+      "shortened to less than was read",
+      (path) => truncateSync(path, MiB),
+      { delivers: "last", attempts: 2 },
+    ],
+    [
+      "shortened to more than was read",
+      (path) => truncateSync(path, SIZE - 1),
+      { delivers: "last", attempts: 2 },
+    ],
+    ["emptied and begun anew", startAnew, { delivers: "last", attempts: 2 }],
+    ["replaced by another file", replace, { delivers: "last", attempts: 2 }],
+    ["changed in one byte", (path) => overwrite(path, 0, 1), { delivers: "last", attempts: 2 }],
+    ["rewritten, with its time set back", rewriteUnseen, { delivers: "last", attempts: 2 }],
+  ])(
+    "%s",
+    async (_, change, { delivers, attempts }) => {
+      await using pull = await startPull();
+      const { system, proxy, path, first } = pull;
+      await system.startClient({ server: proxy.url });
+      const changed = proxy.after("up", WHEN, () => change(path));
+      const record = await system.ended(await system.pull("file"));
+      await changed;
+      const last = await versionOf(path);
+      expect(last).not.toEqual(first);
+      await system.expectDelivered(record, delivers === "first" ? first : last);
+      expect(record.attempts).toBe(attempts);
+      await system.expectTidy();
+    },
+    TIMEOUT,
+  );
+
+  test(
+    "growing all the time: what it was at the start is delivered",
+    async () => {
+      await using pull = await startPull();
+      const { system, proxy, path, first } = pull;
+      await system.startClient({ server: proxy.url });
+      for (let at = MiB / 2; at < SIZE; at += MiB / 2) {
+        void proxy.after("up", at, () => appendFileSync(path, "another line\n"));
+      }
+      const record = await system.ended(await system.pull("file"));
+      await system.expectDelivered(record, first);
+      expect(record.attempts).toBe(1);
+      await system.expectTidy();
+    },
+    TIMEOUT,
+  );
+
+  test(
+    "deleted: it says that there is no such file",
+    async () => {
+      await using pull = await startPull();
+      const { system, proxy, path } = pull;
+      await system.startClient({ server: proxy.url });
+      const deleted = proxy.after("up", WHEN, () => unlinkSync(path));
+      const record = await system.ended(await system.pull("file"));
+      await deleted;
+      expect(record).toMatchObject({ status: "failed", error_code: "file_not_found" });
+      await system.expectTidy();
+      expect(await system.published()).toEqual([]);
+    },
+    TIMEOUT,
+  );
+
+  test(
+    "changed at every attempt: after three it is given up as source_changed",
+    async () => {
+      await using pull = await startPull();
+      const { system, proxy, path } = pull;
+      await system.startClient({ server: proxy.url });
+      for (const attempt of [0, 1, 2]) {
+        void proxy.after("up", attempt * SIZE + WHEN, () => overwrite(path, 0, 1));
+      }
+      const record = await system.ended(await system.pull("file"));
+      expect(record).toMatchObject({
+        status: "failed",
+        error_code: "source_changed",
+        attempts: 3,
+        md5: null,
+        saved_path: null,
+      });
+      await system.expectTidy();
+      expect(await system.published()).toEqual([]);
+    },
+    TIMEOUT,
+  );
+});
+
+describe("while its client is away and a part of it at the server, the source is", () => {
+  /** Pulls a good part of the file, then kills the client. */
+  async function pullHalf({ system, proxy }: Pull) {
+    const client = await system.startClient({ server: proxy.url });
+    const killed = proxy.after("up", WHEN, () => client.signal("SIGKILL"));
+    const downloadId = await system.pull("file");
+    await killed;
+    const record = await waitFor(async () => {
+      const now = await system.api.download(downloadId);
+      return now.status === "queued" && now;
+    }, "the download to wait for its client");
+    expect(record.bytes_received).toBeGreaterThan(MiB);
+    return { client, downloadId };
+  }
+
+  test.each<[string, (path: string) => void, "first" | "last"]>([
+    ["not touched", () => undefined, "first"],
+    ["longer: what it was at the start is delivered", grow, "first"],
+    ["rewritten, with its time set back", rewriteUnseen, "last"],
+    ["replaced by another file", replace, "last"],
+    ["shortened", (path) => truncateSync(path, SIZE - 1), "last"],
+    [
+      "longer, and changed in what the server has",
+      (path) => {
+        grow(path);
+        overwrite(path, 0, 1);
+      },
+      "last",
+    ],
+  ])(
+    "%s",
+    async (_, change, delivers) => {
+      await using pull = await startPull();
+      const { system, proxy, path, first } = pull;
+      const { client, downloadId } = await pullHalf(pull);
+      change(path);
+      const before = proxy.carried.up;
+      await client.restart();
+      const record = await system.ended(downloadId);
+      const wanted = delivers === "first" ? first : await versionOf(path);
+      await system.expectDelivered(record, wanted);
+      expect(record.attempts).toBe(2);
+      // It goes on where it was, or starts over; nothing of the old file is kept then.
+      const again = proxy.carried.up - before;
+      if (delivers === "first") expect(again).toBeLessThan(SIZE - MiB);
+      else expect(again).toBeGreaterThan(wanted.size);
+      await system.expectTidy();
+    },
+    TIMEOUT,
+  );
+
+  test(
+    "deleted: it says that there is no such file",
+    async () => {
+      await using pull = await startPull();
+      const { system, path } = pull;
+      const { client, downloadId } = await pullHalf(pull);
+      unlinkSync(path);
+      await client.restart();
+      const record = await system.ended(downloadId);
+      expect(record).toMatchObject({ status: "failed", error_code: "file_not_found" });
+      await system.expectTidy();
+    },
+    TIMEOUT,
+  );
+});

@@ -1,0 +1,165 @@
+import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect } from "bun:test";
+import { ApiClient, bypassProxyForLoopback } from "../../lib/cli/api-client.ts";
+import type { DownloadRecord } from "../../lib/api/schemas.ts";
+import { Program } from "./programs.ts";
+import { md5OfFile, type Version, versionOf } from "./sources.ts";
+
+export const API_TOKEN = "the-operators-token";
+export const ENROLL_TOKEN = "the-sites-token";
+
+/** A download that is not over after this time hangs, in ms. */
+const DEADLINE = 60_000;
+
+export interface ClientOptions {
+  id?: string;
+  /** Its server: a proxy's address, where there is one between. */
+  server?: string;
+  env?: Record<string, string>;
+}
+
+/** A real server and real clients in a temporary folder; disposal ends and removes all of it. */
+export class System implements AsyncDisposable {
+  readonly #clients: Program[] = [];
+
+  private constructor(
+    /** Where all files are. */
+    readonly folder: string,
+    readonly server: Program,
+    readonly url: string,
+    readonly api: ApiClient,
+  ) {}
+
+  /** @param env settings of the server */
+  static async start(env: Record<string, string> = {}): Promise<System> {
+    bypassProxyForLoopback(process.env);
+    const folder = await mkdtemp(join(tmpdir(), "fds-e2e-"));
+    await mkdir(join(folder, "root"));
+    const server = await Program.start({
+      name: "server",
+      folder,
+      argv: ["server.ts", "--host", "127.0.0.1", "--port", "0", "--downloads-dir", "downloads"],
+      env: { API_TOKEN, ENROLL_TOKEN, MIN_FREE_DISK: "1MiB", ...env },
+      ready: /listening on/,
+    });
+    const { message } = await server.waitForLine(/listening on/);
+    const url = /http:\S+/.exec(message)?.[0] ?? "";
+    return new System(folder, server, url, new ApiClient({ server: url, token: API_TOKEN }));
+  }
+
+  get port(): number {
+    return Number(new URL(this.url).port);
+  }
+
+  /** Starts a client that serves the folder `root`, and waits until it is registered. */
+  async startClient({
+    id = "site-1",
+    server = this.url,
+    env,
+  }: ClientOptions = {}): Promise<Program> {
+    const client = await Program.start({
+      name: id,
+      folder: this.folder,
+      argv: ["client.ts", "--id", id, "--server", server, "--root", "root", "--state-dir", id],
+      env: { ENROLL_TOKEN, ...env },
+      ready: new RegExp(`registered as ${id}$`),
+    });
+    this.#clients.push(client);
+    return client;
+  }
+
+  /** Starts the server again where it was: same folders, same port. */
+  restartServer(): Promise<void> {
+    return this.server.restart(["--port", String(this.port)]);
+  }
+
+  /** Asks for a file; gives the id of the download. */
+  async pull(filePath: string, clientId = "site-1"): Promise<string> {
+    const answer = await this.api.startDownload({ client_id: clientId, file_path: filePath });
+    return answer.download_id;
+  }
+
+  /** Waits until a download has ended, while server and client come and go. */
+  async ended(downloadId: string): Promise<DownloadRecord> {
+    let last: DownloadRecord | undefined;
+    try {
+      return await this.api.watchDownload(downloadId, (record) => (last = record), {
+        signal: AbortSignal.timeout(DEADLINE),
+        pollInterval: 20,
+      });
+    } catch (cause) {
+      const log = [this.server, ...this.#clients].map((program) =>
+        program
+          .log()
+          .slice(-20)
+          .map((line) => JSON.stringify(line))
+          .join("\n"),
+      );
+      const told = [JSON.stringify(last), ...log].join("\n\n");
+      throw new Error(`the download did not end in ${DEADLINE / 1000} s:\n${told}`, { cause });
+    }
+  }
+
+  /** A path in the folder that the clients serve. */
+  source(filePath: string): string {
+    return join(this.folder, "root", filePath);
+  }
+
+  /** Names below `downloads/`, without the server's own. */
+  async published(): Promise<string[]> {
+    const names = await readdir(join(this.folder, "downloads"), {
+      recursive: true,
+      withFileTypes: true,
+    });
+    return names
+      .filter((entry) => !entry.isDirectory())
+      .map((entry) =>
+        join(entry.parentPath, entry.name).slice(join(this.folder, "downloads/").length),
+      )
+      .filter((name) => !name.startsWith(".server/"))
+      .toSorted();
+  }
+
+  /** Names of the files under way. */
+  parts(): Promise<string[]> {
+    return readdir(join(this.folder, "downloads/.server/parts"));
+  }
+
+  /** That a download is completed, and that its file is the one that was wanted. */
+  async expectDelivered(record: DownloadRecord, wanted: Version): Promise<void> {
+    const { size, md5 } = wanted;
+    expect(record).toMatchObject({
+      status: "completed",
+      total_size: size,
+      bytes_received: size,
+      percent: 100,
+      md5,
+      error: null,
+      error_code: null,
+    });
+    const path = join(this.folder, "downloads", record.saved_path ?? "");
+    expect(await versionOf(path)).toEqual(wanted);
+  }
+
+  /**
+   * What must hold at any moment when nothing is under way (DESIGN, invariants A and E): the
+   * names in `downloads/` are those of the completed records, each with the recorded MD5, and no
+   * part is left.
+   */
+  async expectTidy(): Promise<void> {
+    const { downloads } = await this.api.downloads({ status: "completed", limit: "1000" });
+    const recorded = downloads.map(({ saved_path, md5 }) => `${md5}  ${saved_path}`);
+    const found = (await this.published()).map(
+      async (name) => `${await md5OfFile(join(this.folder, "downloads", name))}  ${name}`,
+    );
+    expect((await Promise.all(found)).toSorted()).toEqual(recorded.toSorted());
+    expect(await this.parts()).toEqual([]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const program of [...this.#clients, this.server]) await program[Symbol.asyncDispose]();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
