@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { CHECKSUMS_FILE } from "./lib/cli/checksums.ts";
+import { containerUser, giveToImageUser } from "./lib/cli/container-user.ts";
 import { runProgram } from "./lib/cli/program.ts";
 import { paint, say, terminalOf } from "./lib/cli/terminal.ts";
 import { makeTestFilesWithBars } from "./lib/cli/test-file-bars.ts";
@@ -56,6 +57,7 @@ await runProgram(async (signal) => {
   say(terminal, CHECKSUMS_FILE, 'check with "md5sum -c checksums.txt"');
   await mkdir(join(folder, "downloads"), { recursive: true });
   say(terminal, "downloads/", "where the server puts what it pulls");
+  for (const name of ["downloads", "test-files"]) await giveToImageUser(join(folder, name));
   const fresh = await makeEnvironmentFile(join(folder, ".env"));
   say(terminal, ".env", fresh ? "fresh API_TOKEN and ENROLL_TOKEN" : "kept as it is");
   terminal.write(`\nNext: ${paint("bun run server", "bold", terminal.colour)}\n`);
@@ -64,12 +66,17 @@ await runProgram(async (signal) => {
 /** @returns false, and changes nothing, if the file is there */
 async function makeEnvironmentFile(file: string): Promise<boolean> {
   const token = () => randomBytes(32).toString("hex");
-  const text = `# Secrets of this server: API_TOKEN opens its API, ENROLL_TOKEN lets a new client in.
-API_TOKEN=${token()}
-ENROLL_TOKEN=${token()}
-`;
+  const user = containerUser(process.platform, process.getuid?.(), process.getgid?.());
+  const lines = [
+    "# Secrets of this server: API_TOKEN opens its API, ENROLL_TOKEN lets a new client in.",
+    `API_TOKEN=${token()}`,
+    `ENROLL_TOKEN=${token()}`,
+    ...(user === null
+      ? []
+      : ["# You, so that what the containers write is yours.", `CONTAINER_USER=${user}`]),
+  ];
   try {
-    await writeFile(file, text, { flag: "wx", mode: 0o600 });
+    await writeFile(file, `${lines.join("\n")}\n`, { flag: "wx", mode: 0o600 });
     return true;
   } catch (error) {
     if (systemCode(error) === "EEXIST") return false;

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { containerUser } from "../lib/cli/container-user.ts";
 import { md5OfFile } from "./support/sources.ts";
 import { waitFor } from "./support/wait.ts";
 
@@ -86,6 +87,17 @@ describe("the first run", () => {
     if (process.platform !== "win32") {
       expect((await stat(inFolder(".env"))).mode & 0o777).toBe(0o600);
     }
+  });
+
+  test("makes the containers run as a person that is not root", async () => {
+    await setUp("--clients", "1");
+    const [, user = null] =
+      /^CONTAINER_USER=(.+)$/m.exec(await readFile(inFolder(".env"), "utf8")) ?? [];
+    expect(user).toBe(containerUser(process.platform, process.getuid?.(), process.getgid?.()));
+    // Root's folders are the images' user's then.
+    const owner =
+      process.getuid?.() === 0 && process.platform === "linux" ? 1000 : process.getuid?.();
+    if (owner !== undefined) expect((await stat(inFolder("downloads"))).uid).toBe(owner);
   });
 
   test("makes files of a size that is no whole number of pieces", async () => {
