@@ -142,7 +142,7 @@ export class ApiClient {
    * @throws UnreachableError also where they break off
    */
   async *content(
-    { download_id: downloadId, md5 }: schemas.DownloadRecord,
+    { download_id: downloadId, md5, total_size }: schemas.DownloadRecord,
     offset: number,
     signal?: AbortSignal,
   ): AsyncGenerator<Uint8Array> {
@@ -159,10 +159,13 @@ export class ApiClient {
       if (!response.ok) throw await this.refusal(response);
       const isPart = response.status === 206 && response.headers.get("etag") === etag;
       if (!isPart || !response.body) throw this.unexpected(response);
+      let left = (total_size ?? 0) - offset;
       for await (const piece of response.body) {
         timer.refresh();
+        left -= piece.length;
         yield piece;
       }
+      if (left > 0) throw new Error(`${left} bytes are missing`);
     } catch (error) {
       throw this.problemOf(error, signal);
     } finally {

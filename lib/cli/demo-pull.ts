@@ -1,8 +1,7 @@
 import type { DownloadRecord } from "../api/schemas.ts";
 import { type ApiClient, hasEnded } from "./api-client.ts";
-import { barOf } from "./download-bar.ts";
+import { follow, startDownloads } from "./follow.ts";
 import { Failure } from "./program.ts";
-import { Progress } from "./progress.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** How long the downloads may stand still, in ms. */
@@ -24,22 +23,17 @@ export async function pullAll(
   const signal = AbortSignal.any([outer, end.signal]);
   const latest = new Map<string, DownloadRecord>();
   const stalled = setTimeout(() => end.abort(stallOf([...latest.values()])), STALL_TIMEOUT);
-  const progress = new Progress(terminal);
-  const pull = async (client_id: string) => {
-    const { download_id } = await api.startDownload({ client_id }, signal);
-    const onChange = (record: DownloadRecord) => {
-      stalled.refresh();
-      latest.set(client_id, record);
-      progress.set(client_id, barOf(record));
-    };
-    return api.watchDownload(download_id, onChange, { signal });
+  const onChange = (record: DownloadRecord) => {
+    stalled.refresh();
+    latest.set(record.client_id, record);
   };
   try {
-    return await Promise.all(clientIds.map(pull));
+    const requests = clientIds.map((client_id) => ({ client_id }));
+    const { started, refused } = await startDownloads(api, requests);
+    if (refused.length > 0) throw new Failure(refused.map(({ error }) => error).join("; "));
+    return await follow(api, started, terminal, { signal, onChange });
   } finally {
     clearTimeout(stalled);
-    end.abort();
-    progress.stop();
   }
 }
 

@@ -27,26 +27,34 @@ export interface Refused {
 
 /**
  * Asks for downloads, all at once.
+ * @returns both in the order of the requests
  * @throws UnreachableError
  */
 export async function startDownloads(
   api: ApiClient,
   requests: PullRequest[],
 ): Promise<{ started: Started[]; refused: Refused[] }> {
-  const started: Started[] = [];
-  const refused: Refused[] = [];
-  const start = async (request: PullRequest) => {
-    const clientId = request.client_id;
-    try {
-      const { download_id: downloadId, message } = await api.startDownload(request);
-      started.push({ clientId, downloadId, message });
-    } catch (error) {
-      if (!(error instanceof ApiCallError)) throw error;
-      refused.push({ clientId, error: error.message });
-    }
+  const answers = await Promise.all(requests.map((request) => start(api, request)));
+  return {
+    started: answers.filter((answer) => "downloadId" in answer),
+    refused: answers.filter((answer) => "error" in answer),
   };
-  await Promise.all(requests.map(start));
-  return { started, refused };
+}
+
+async function start(api: ApiClient, request: PullRequest): Promise<Started | Refused> {
+  const clientId = request.client_id;
+  try {
+    const { download_id: downloadId, message } = await api.startDownload(request);
+    return { clientId, downloadId, message };
+  } catch (error) {
+    if (!(error instanceof ApiCallError)) throw error;
+    return { clientId, error: error.message };
+  }
+}
+
+export interface FollowOptions extends WatchOptions {
+  /** Gets each record at first, and whenever it is another. */
+  onChange?: (record: DownloadRecord) => void;
 }
 
 /**
@@ -58,7 +66,7 @@ export async function follow(
   api: ApiClient,
   downloads: Started[],
   terminal: Terminal,
-  { signal, ...options }: WatchOptions,
+  { signal, onChange, ...options }: FollowOptions = {},
 ): Promise<DownloadRecord[]> {
   const end = new AbortController();
   const either = signal ? AbortSignal.any([signal, end.signal]) : end.signal;
@@ -67,6 +75,7 @@ export async function follow(
     let last: DownloadRecord | null = null;
     const show = (record: DownloadRecord) => {
       last = record;
+      onChange?.(record);
       progress.set(downloadId, barOf(record));
     };
     const onAway = () => {

@@ -1,5 +1,5 @@
 import { createInterface } from "node:readline/promises";
-import type { Terminal } from "./terminal.ts";
+import { plainText, type Terminal } from "./terminal.ts";
 
 /**
  * Asks a person, or a pipe, for lines. The terminal stays as it is: it edits the line by itself,
@@ -33,7 +33,7 @@ export class Input implements Disposable {
     try {
       const { done, value } = await Promise.race([this.lines.next(), aborted.promise]);
       // what a person types is on the screen already
-      if (!this.stream.isTTY) this.terminal.write(`${value ?? ""}\n`);
+      if (!this.stream.isTTY) this.terminal.write(`${plainText(value ?? "")}\n`);
       else if (done) this.terminal.write("\n");
       return done ? null : value.trim();
     } finally {

@@ -36,7 +36,8 @@ export function listingTable<T>(
   if (last?.least !== undefined) {
     const widest = Math.max(...items.map((item) => Bun.stringWidth(last.shown(item, coloured))));
     const room = widest - (table.width - width);
-    if (room >= last.least) return render(room).lines;
+    const cut = render(Math.max(room, last.least));
+    if (cut.width <= width) return cut.lines;
   }
   if (columns.length === 1) return table.lines.map((line) => Bun.sliceAnsi(line, 0, width, "…"));
   return listingTable(

@@ -1,0 +1,129 @@
+import { join } from "node:path";
+import { childEnvironment } from "../../lib/cli/processes.ts";
+import { API_TOKEN, type System } from "./system.ts";
+import { waitFor } from "./wait.ts";
+
+const CLI = join(import.meta.dir, "../../lib/cli");
+
+export interface RunOptions {
+  /** Lines for standard input, which ends after them. */
+  input?: string;
+  env?: Record<string, string>;
+}
+
+export interface Outcome {
+  exitCode: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** An operator's program, `fds` or `guide`, with its output in pipes. */
+export function startProgram(
+  { folder, url }: Pick<System, "folder" | "url">,
+  [program, ...flags]: string[],
+  { input = "", env }: RunOptions = {},
+) {
+  const argv = [process.execPath, "--no-env-file", "--no-orphans", join(CLI, `${program}.ts`)];
+  return Bun.spawn([...argv, ...flags], {
+    cwd: folder,
+    env: environment(url, env),
+    stdin: Buffer.from(input),
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+}
+
+/** Runs such a program to its end. */
+export async function runProgram(
+  system: Pick<System, "folder" | "url">,
+  command: string[],
+  options?: RunOptions,
+): Promise<Outcome> {
+  const child = startProgram(system, command, options);
+  const [stdout, stderr] = await Promise.all([child.stdout.text(), child.stderr.text()]);
+  await child.exited;
+  return { exitCode: child.exitCode, stdout, stderr };
+}
+
+/** An operator's program in a terminal of its own. */
+export class Screen implements AsyncDisposable {
+  /** All that was ever written, with the escape codes. */
+  raw = "";
+  /** How much of the text was looked at. */
+  #seen = 0;
+  readonly #child;
+
+  constructor(
+    { folder, url }: Pick<System, "folder" | "url">,
+    [program, ...flags]: string[],
+    { columns = 80, env }: { columns?: number; env?: Record<string, string> } = {},
+  ) {
+    const decoder = new TextDecoder();
+    const argv = [process.execPath, "--no-env-file", "--no-orphans", join(CLI, `${program}.ts`)];
+    this.#child = Bun.spawn([...argv, ...flags], {
+      cwd: folder,
+      env: { ...environment(url, env), TERM: "xterm-256color" },
+      terminal: {
+        cols: columns,
+        rows: 30,
+        data: (_, bytes) => {
+          this.raw += decoder.decode(bytes, { stream: true });
+        },
+      },
+    });
+  }
+
+  /** All that was ever written, as plain text. */
+  get text(): string {
+    return Bun.stripANSI(this.raw).replaceAll("\r", "");
+  }
+
+  type(keys: string): void {
+    this.#child.terminal?.write(keys);
+  }
+
+  /** Presses Ctrl-C until it is heard: one that comes right after another counts as its echo. */
+  async pressCtrlC(heard: RegExp): Promise<string> {
+    const again = setInterval(() => this.type("\x03"), 1000);
+    this.type("\x03");
+    try {
+      return await this.shows(heard);
+    } finally {
+      clearInterval(again);
+    }
+  }
+
+  /** Waits for a text that was not found before, and gives all that came up to its end. */
+  async shows(pattern: RegExp): Promise<string> {
+    return waitFor(
+      () => {
+        const text = this.text.slice(this.#seen);
+        const match = pattern.exec(text);
+        if (!match) {
+          if (this.#child.exitCode !== null)
+            throw new Error(`it ended without ${pattern}:\n${text}`);
+          return null;
+        }
+        const end = match.index + match[0].length;
+        this.#seen += end;
+        return text.slice(0, end);
+      },
+      `the screen to show ${pattern}, it shows:\n${this.text.slice(-2000)}`,
+    );
+  }
+
+  async ended(): Promise<number | null> {
+    await this.#child.exited;
+    return this.#child.exitCode;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.kill("SIGKILL");
+    await this.#child.exited;
+    this.#child.terminal?.close();
+  }
+}
+
+function environment(url: string, env: Record<string, string> = {}): Record<string, string> {
+  return childEnvironment(process.env, { SERVER_URL: url, API_TOKEN, ...env });
+}
