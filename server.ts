@@ -65,6 +65,8 @@ async function start(config: ServerConfig) {
     hostname: config.host,
     port: config.port,
     development: false,
+    // Bun's default where development is false: a second server would get every other connection.
+    reusePort: false,
     idleTimeout: IDLE_SECONDS,
     ...(config.tls && {
       tls: {

@@ -1,0 +1,147 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { childEnvironment } from "../../lib/cli/processes.ts";
+import { System } from "../support/system.ts";
+
+/* How the programs start, and how they say that they cannot. */
+
+const PROJECT = join(import.meta.dir, "../..");
+
+let folder: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "fds-start-"));
+  await mkdir(join(folder, "root"));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+/** Runs a program that is expected to end by itself. */
+async function run(file: string, flags: string[], env: Record<string, string> = {}) {
+  const child = Bun.spawn(
+    [process.execPath, "--no-env-file", "--no-orphans", join(PROJECT, file), ...flags],
+    {
+      cwd: folder,
+      env: childEnvironment(process.env, env),
+      stdio: ["ignore", "pipe", "pipe"],
+      // It would run for ever if it did start.
+      timeout: 20_000,
+    },
+  );
+  const [stdout, stderr] = [new Response(child.stdout).text(), new Response(child.stderr).text()];
+  return { code: await child.exited, stdout: await stdout, stderr: await stderr };
+}
+
+/** It ends with one line for a person, and leaves nothing behind. */
+async function expectRefusal(
+  outcome: Awaited<ReturnType<typeof run>>,
+  code: number,
+  message: RegExp,
+): Promise<void> {
+  expect(outcome.stderr).toMatch(message);
+  expect(outcome.stderr.trimEnd()).not.toContain("\n");
+  expect([outcome.code, outcome.stdout]).toEqual([code, ""]);
+}
+
+describe("the server", () => {
+  const TOKENS = { API_TOKEN: "a-secret-api-token", ENROLL_TOKEN: "a-secret-enrol-token" };
+
+  test.each<[string[], Record<string, string>, RegExp]>([
+    [["--host", "0.0.0.0"], {}, /--host is "0\.0\.0\.0".*no API_TOKEN/],
+    [["--host", "0.0.0.0"], { API_TOKEN: "a" }, /--host is "0\.0\.0\.0".*no ENROLL_TOKEN/],
+    [[], { SERVER_HOST: "192.168.0.1" }, /SERVER_HOST is "192\.168\.0\.1".*loopback/],
+    [["--host", "::"], {}, /--host is "::"/],
+    [["--port", "70000"], {}, /--port is "70000", expected a whole number from 0 to 65535/],
+    [["--port", "-1"], {}, /--port/],
+    [["--port"], {}, /"--port" has no value/],
+    [["--prot", "80"], {}, /unknown flag "--prot"/],
+    [["extra"], {}, /unexpected word "extra"/],
+    [[], { CHUNK_SIZE: "1KiB" }, /CHUNK_SIZE is "1KiB", expected a size from 4\.0 KiB to 8\.0 MiB/],
+    [[], { MAX_ACTIVE_DOWNLOADS: "none" }, /MAX_ACTIVE_DOWNLOADS is "none"/],
+    [[], { RECEIVE_BUDGET: "4KiB" }, /RECEIVE_BUDGET is "4KiB"/],
+    [[], { LOG_LEVEL: "loud" }, /LOG_LEVEL is "loud", expected one of/],
+    [[], { TLS_CERT: "/nowhere.pem" }, /TLS_CERT is "\/nowhere\.pem"/],
+    [[], { DATABASE_URL: "postgres://me:hunter2@db/fds" }, /DATABASE_URL/],
+    [[], { API_TOKEN: "two words" }, /API_TOKEN has a wrong value/],
+  ])("refuses %j with %j: exit 2 and one line", async (flags, env, message) => {
+    const outcome = await run("server.ts", ["--port", "0", ...flags], env);
+    await expectRefusal(outcome, 2, message);
+    expect(outcome.stderr).not.toMatch(/hunter2|two words/);
+    // A mistake that is found while it is read costs nothing on the disk.
+    if (!("DATABASE_URL" in env)) expect(await readdir(folder)).toEqual(["root"]);
+  });
+
+  test("says what it takes", async () => {
+    const { code, stdout, stderr } = await run("server.ts", ["--help"]);
+    expect([code, stderr]).toEqual([0, ""]);
+    for (const word of ["--host", "--port", "--downloads-dir", "API_TOKEN", "RECEIVE_BUDGET"]) {
+      expect(stdout).toContain(word);
+    }
+  });
+
+  test("without a token listens on this machine only, says so, and lets everybody in", async () => {
+    await using system = await System.start({ API_TOKEN: "", ENROLL_TOKEN: "" });
+    expect(system.url).toStartWith("http://127.0.0.1:");
+    await system.server.waitForLine(/no API_TOKEN is set/);
+    for (const headers of [
+      {},
+      { Authorization: "Bearer anything" },
+      { Authorization: "Basic x" },
+    ]) {
+      expect((await fetch(`${system.url}/api/clients`, { headers })).status).toBe(200);
+    }
+  });
+
+  test("says when its port is taken: exit 1 and one line", async () => {
+    await using system = await System.start();
+    const { port } = new URL(system.url);
+    const outcome = await run("server.ts", ["--port", port], TOKENS);
+    await expectRefusal(outcome, 1, new RegExp(`^error: .*${port}`));
+  });
+
+  test("says when its folder is taken by another server: exit 1 and one line", async () => {
+    await using system = await System.start();
+    const downloads = join(system.folder, "downloads");
+    const outcome = await run("server.ts", ["--port", "0", "--downloads-dir", downloads], TOKENS);
+    await expectRefusal(outcome, 1, /another server already uses ".*downloads"/);
+  });
+
+  test("says when its folder is a file: exit 1 and one line", async () => {
+    await Bun.write(join(folder, "file"), "");
+    const outcome = await run("server.ts", ["--port", "0", "--downloads-dir", "file"], TOKENS);
+    await expectRefusal(outcome, 1, /make "file" a folder that this user can write to/);
+  });
+});
+
+describe("the client", () => {
+  test.each<[string[], Record<string, string>, RegExp]>([
+    [[], {}, /CLIENT_ID is missing, pass --id/],
+    [["--id", "../x"], {}, /--id is "\.\.\/x"/],
+    [["--id", "a"], {}, /no folder to serve: pass --root/],
+    [["--id", "a", "--root", "nowhere"], {}, /cannot serve "nowhere"/],
+    [["--id", "a", "--root", "root", "--server", "ftp://x"], {}, /--server is "ftp:\/\/x"/],
+    [["--id", "a", "--root", "root", "--chunk-size", "16MiB"], {}, /--chunk-size is "16MiB"/],
+    [["--id", "a", "--root", "root", "--rot", "x"], {}, /unknown flag "--rot"/],
+    [["--id", "a", "--root", "root"], { HTTP_PROXY: "socks5://me:hunter2@x" }, /HTTP_PROXY/],
+  ])("refuses %j with %j: exit 2 and one line", async (flags, env, message) => {
+    const outcome = await run("client.ts", flags, env);
+    await expectRefusal(outcome, 2, message);
+    expect(outcome.stderr).not.toContain("hunter2");
+    expect(await readdir(folder)).toEqual(["root"]);
+  });
+
+  test("says when its key is no key: exit 1 and one line", async () => {
+    await Bun.write(join(folder, "state/key"), "not a key");
+    const flags = ["--id", "a", "--root", "root", "--state-dir", "state"];
+    await expectRefusal(await run("client.ts", flags), 1, /"state\/key" holds no key/);
+  });
+
+  test("says what it takes", async () => {
+    const { code, stdout, stderr } = await run("client.ts", ["--help"]);
+    expect([code, stderr]).toEqual([0, ""]);
+    for (const word of ["--id", "--server", "--root", "--state-dir", "ENROLL_TOKEN"]) {
+      expect(stdout).toContain(word);
+    }
+  });
+});
