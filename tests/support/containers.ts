@@ -1,6 +1,7 @@
 import { appendFile, cp, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { DownloadRecord } from "../../lib/api/schemas.ts";
 import { ApiClient, bypassProxyForLoopback } from "../../lib/cli/api-client.ts";
 import { childEnvironment } from "../../lib/cli/processes.ts";
 import { waitFor } from "./wait.ts";
@@ -46,8 +47,7 @@ function whatIsMissing(): string | null {
 /** Whether a program is there, and ends well and soon. */
 function succeeds(program = "", ...args: string[]): boolean {
   if (!Bun.which(program)) return false;
-  const stdio = ["ignore", "ignore", "ignore"] as const;
-  return Bun.spawnSync([program, ...args], { stdio: [...stdio], timeout: LOOK_TIMEOUT }).success;
+  return Bun.spawnSync([program, ...args], { timeout: LOOK_TIMEOUT }).success;
 }
 
 /** What `docker inspect` says of a container, as far as it matters here. */
@@ -116,6 +116,11 @@ export class Containers implements AsyncDisposable {
       const isHealthy = async () => (await this.inspect(service)).State.Health.Status === "healthy";
       await waitFor(isHealthy, `${service} to be healthy`, HEALTHY_WITHIN);
     }
+  }
+
+  /** Where the person finds what was pulled. */
+  saved(record: DownloadRecord): string {
+    return join(this.folder, "downloads", record.saved_path ?? "");
   }
 
   async services(): Promise<string[]> {
