@@ -18,6 +18,8 @@ export function downloadFields(record: DownloadRecord, coloured: boolean): strin
       file: plainText(record.file_path),
       status: paintStatus(record.status, coloured),
       progress: progressOf(record),
+      chunks:
+        record.total_chunks === null ? null : `${record.chunks_received} of ${record.total_chunks}`,
       rate: rate === null ? null : `${formatSize(rate)}/s`,
       left: record.eta_seconds === null ? null : formatDuration(record.eta_seconds),
       attempts: String(record.attempts),
@@ -32,8 +34,7 @@ export function downloadFields(record: DownloadRecord, coloured: boolean): strin
   );
 }
 
-function progressOf({ bytes_received, total_size, percent, ...record }: DownloadRecord): string {
+function progressOf({ bytes_received, total_size, percent }: DownloadRecord): string {
   if (total_size === null) return "not begun";
-  const chunks = `${record.chunks_received} of ${record.total_chunks} chunks`;
-  return `${percent}%, ${formatSize(bytes_received)} of ${formatSize(total_size)}, ${chunks}`;
+  return `${percent}%, ${formatSize(bytes_received)} of ${formatSize(total_size)}`;
 }

@@ -100,7 +100,7 @@ function screenOf({ clients, downloads }: View, isAway: boolean, terminal: Termi
     : paint(new Date().toLocaleTimeString("sv-SE"), "dim", colour);
   const title = paint(`${connected} of ${clients.length} clients connected`, "bold", colour);
   return [
-    `${title}, ${active} downloads under way  ${state}`,
+    `${state}  ${title}, ${active} under way`,
     "",
     ...listingTable(CLIENT_COLUMNS, shownClients, columns, colour),
     "",
