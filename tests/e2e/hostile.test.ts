@@ -27,6 +27,8 @@ const BYTES = new Random(7).bytes(3 * CHUNK + 5);
 let system: System;
 let honest: { downloadId: string; md5: string };
 let ids = 0;
+/** The liars of the test, which leave at its end. */
+const clients: ScriptedClient[] = [];
 
 beforeAll(async () => {
   system = await System.start({ ENROLL_TOKEN: "" });
@@ -43,6 +45,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
+  for (const client of clients.splice(0)) await client[Symbol.asyncDispose]();
   expect(await system.ended(honest.downloadId)).toMatchObject({
     status: "completed",
     md5: honest.md5,
@@ -61,6 +64,7 @@ async function requested(
 ): Promise<{ client: ScriptedClient; request: Request; downloadId: string }> {
   const client_id = `liar-${++ids}`;
   const client = await ScriptedClient.register(system.url, { client_id, ...fields });
+  clients.push(client);
   const downloadId = await system.pull("data.bin", client_id);
   return { client, request: await client.next("download_request"), downloadId };
 }
@@ -224,7 +228,6 @@ describe("a client that breaks the protocol is told how, and its download waits 
     ],
   ])("%s", async (_, lie, reason) => {
     const { client, request, downloadId } = await requested();
-    await using _client = client;
     lie(client, request);
     const closing = await client.closed;
     expect(closing.reason).toMatch(reason);
@@ -244,8 +247,7 @@ describe("a client that breaks the protocol is told how, and its download waits 
     await client.closed;
     for (let attempt = 2; attempt <= 3; attempt++) {
       await using again = await ScriptedClient.register(system.url, { client_id: `liar-${ids}` });
-      const request = await again.next("download_request");
-      again.sendRaw(frame(request, 0, firstChunk));
+      again.sendRaw(frame(await again.next("download_request"), 0, firstChunk));
       await again.closed;
     }
     expect(await system.ended(downloadId)).toMatchObject({
@@ -265,7 +267,6 @@ describe("a client that breaks the protocol is told how, and its download waits 
 describe("a chunk that is damaged on the way", () => {
   test("is asked for again, and the download is whole", async () => {
     const { client, request, downloadId } = await requested();
-    await using _client = client;
     client.start(request, BYTES);
     client.sendRaw(frame(request, 0, BYTES.subarray(0, CHUNK)));
     client.sendRaw(damaged(frame(request, CHUNK, BYTES.subarray(CHUNK, 2 * CHUNK)), 1000));
@@ -284,7 +285,6 @@ describe("a chunk that is damaged on the way", () => {
 
   test("again and again fails the download loudly", async () => {
     const { client, request, downloadId } = await requested();
-    await using _client = client;
     client.start(request, BYTES);
     const bad = () => damaged(frame(request, 0, BYTES.subarray(0, CHUNK)), HEADER_BYTES);
     client.sendRaw(bad());
@@ -318,7 +318,6 @@ describe("a client that is wrong about its own file", () => {
 
   test("in its MD5 is read again from the start, twice, then the download fails", async () => {
     const { client, request, downloadId } = await requested();
-    await using _client = client;
     const record = await answerAll(client, request, downloadId, (each) => {
       expect(each.offset).toBe(0);
       client.start(each, BYTES);
@@ -335,7 +334,6 @@ describe("a client that is wrong about its own file", () => {
 
   test("as it changes while it is read: the same, with the true cause", async () => {
     const { client, request, downloadId } = await requested();
-    await using _client = client;
     const other = { size: BYTES.length, mtime_ns: "1", ctime_ns: "9", inode: "3", device: "4" };
     const record = await answerAll(client, request, downloadId, (each) => {
       client.start(each, BYTES);
@@ -349,7 +347,6 @@ describe("a client that is wrong about its own file", () => {
     "and says %s fails the download at once, with its words",
     async (code) => {
       const { client, request, downloadId } = await requested();
-      await using _client = client;
       client.fail(request, code, 'no "data.bin"\n\u0000 here');
       expect(await system.ended(downloadId)).toMatchObject({
         status: "failed",
@@ -362,7 +359,6 @@ describe("a client that is wrong about its own file", () => {
 
   test("which no disk can hold: it fails before a byte is sent", async () => {
     const { client, request, downloadId } = await requested();
-    await using _client = client;
     const size = Number.MAX_SAFE_INTEGER;
     const identity = { size, mtime_ns: "1", ctime_ns: "2", inode: "3", device: "4" };
     client.start(request, BYTES, { total_size: size, identity });
@@ -380,6 +376,7 @@ describe("a client that is asked to go on", () => {
     await client.next("credit");
     await client[Symbol.asyncDispose]();
     const again = await ScriptedClient.register(system.url, { client_id: `liar-${ids}` });
+    clients.push(again);
     const second = await again.next("download_request");
     expect(second).toMatchObject({
       offset: CHUNK,
@@ -396,7 +393,6 @@ describe("a client that is asked to go on", () => {
 
   test("and sends the rest of another file: it is read again from the start", async () => {
     const { client, request, downloadId } = await resumed();
-    await using _client = client;
     const other = BYTES.toReversed();
     client.start(request, other, { offset: CHUNK });
     client.sendFrames(request, other, CHUNK);
@@ -409,7 +405,6 @@ describe("a client that is asked to go on", () => {
 
   test("and starts over is taken from the first byte", async () => {
     const { client, request, downloadId } = await resumed();
-    await using _client = client;
     const other = BYTES.toReversed();
     client.start(request, other, { reason: "the file changed" });
     // What was granted was granted for what follows the old offset.
@@ -423,7 +418,6 @@ describe("a client that is asked to go on", () => {
 describe("what comes late is dropped", () => {
   test("frames and messages of another epoch", async () => {
     const { client, request, downloadId } = await requested();
-    await using _client = client;
     for (const epoch of [request.epoch - 1, request.epoch + 1, 0xffff_ffff]) {
       client.deliver({ ...request, epoch }, BYTES.toReversed());
       client.fail({ ...request, epoch }, "file_not_found");
@@ -434,7 +428,6 @@ describe("what comes late is dropped", () => {
 
   test("all of a file whose download was cancelled", async () => {
     const { client, request, downloadId } = await requested();
-    await using _client = client;
     client.start(request, BYTES);
     await client.next("credit");
     await system.api.cancel(downloadId);
@@ -451,7 +444,6 @@ describe("what comes late is dropped", () => {
 describe("a flood", () => {
   test("of frames for nobody, and of messages", async () => {
     const { client, request, downloadId } = await requested();
-    await using _client = client;
     const late = frame({ ...request, epoch: 0 }, 0, BYTES.subarray(0, CHUNK));
     for (let n = 0; n < 500; n++) {
       client.sendRaw(late);
@@ -474,11 +466,12 @@ describe("a flood", () => {
 
   test("of connections that leave at once", async () => {
     for (let n = 0; n < 50; n++) {
-      await using _client = await ScriptedClient.register(system.url, { client_id: "passing" });
+      const client = await ScriptedClient.register(system.url, { client_id: "passing" });
+      await client[Symbol.asyncDispose]();
     }
     await waitFor(async () => {
-      const clients = await system.api.clients();
-      return clients.find(({ client_id }) => client_id === "passing")?.connected === false;
+      const known = await system.api.clients();
+      return known.find(({ client_id }) => client_id === "passing")?.connected === false;
     }, "the last one to be seen gone");
   });
 });

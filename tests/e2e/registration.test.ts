@@ -152,7 +152,8 @@ describe("with no token", () => {
     await first[Symbol.asyncDispose]();
     const again = { client_id: REGISTER.client_id, key: "another-key" };
     await waitFor(async () => !(await isConnected(again.client_id)), "it to be gone");
-    await using _second = await ScriptedClient.register(system.url, again);
+    await using second = await ScriptedClient.register(system.url, again);
+    expect(second.isOpen).toBe(true);
     expect(await isConnected(again.client_id)).toBe(true);
   });
 

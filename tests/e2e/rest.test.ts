@@ -583,7 +583,7 @@ describe("the content", () => {
 
 test("a disk that is too full takes nothing new, and says so", async () => {
   await using full = await System.start({ MIN_FREE_DISK: "1000000GiB", ENROLL_TOKEN: "" });
-  await using _client = await ScriptedClient.register(full.url, {});
+  await using client = await ScriptedClient.register(full.url, {});
   const response = await fetch(`${full.url}/api/download`, {
     method: "POST",
     headers: { Authorization: `Bearer ${API_TOKEN}` },
@@ -594,6 +594,7 @@ test("a disk that is too full takes nothing new, and says so", async () => {
     { error: "The server's disk is too full for another download", code: "storage_full" },
   ]);
   expect((await full.api.downloads()).downloads).toEqual([]);
+  expect(client.isOpen).toBe(true);
 });
 
 test("no log holds a secret", async () => {

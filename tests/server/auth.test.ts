@@ -94,18 +94,15 @@ describe("who may register", () => {
     ["my key, enrolled", CONNECTED, null, undefined, enrolledBefore],
     ["another key, enrolled", AWAY, null, undefined, "key_mismatch"],
     ["another key, enrolled", CONNECTED, null, undefined, "key_mismatch"],
-  ])(
-    "known: %s, connected: %p, token: %p, shown: %p → %p",
-    (who, connected, token, shown, expected) => {
-      const decide = () => admit(register(mine, shown), known[who], connected, token, NOW);
-      if (typeof expected === "string") {
-        expect(codeOf(decide)).toBe(expected);
-      } else {
-        const replaces = known[who]?.keyHash ?? null;
-        expect(decide()).toEqual({ ...expected, replaces } as ReturnType<typeof admit>);
-      }
-    },
-  );
+  ])("known: %s, connected: %p, token: %p, shown: %p", (who, connected, token, shown, expected) => {
+    const decide = () => admit(register(mine, shown), known[who], connected, token, NOW);
+    if (typeof expected === "string") {
+      expect(codeOf(decide)).toBe(expected);
+    } else {
+      const replaces = known[who]?.keyHash ?? null;
+      expect(decide()).toEqual({ ...expected, replaces } as ReturnType<typeof admit>);
+    }
+  });
 
   test("a refusal repeats no secret", () => {
     for (const refused of [
