@@ -37,7 +37,10 @@ interface Common {
   restarts: number;
   /** Failed tries in a row since bytes last became safe. */
   failures: number;
-  /** Counts the row's changes: what compare-and-set compares. */
+  /**
+   * The place of the row's last change among those of all downloads, 0 before it is recorded:
+   * what compare-and-set compares, and where a reader of events goes on.
+   */
   revision: number;
 }
 

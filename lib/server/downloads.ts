@@ -2,7 +2,7 @@ import { FdsError, type Problem, problemOf } from "../protocol/errors.ts";
 import type { Logger } from "../util/logger.ts";
 import type { Clients } from "./clients.ts";
 import type { CreditPool } from "./credit.ts";
-import type { DownloadFilter, Limits, Repository } from "./database/repository.ts";
+import type { DownloadFilter, Limits, Repository, Totals } from "./database/repository.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import {
   type Download,
@@ -70,8 +70,9 @@ export class Downloads {
     if ((await storage.room()).free < minFreeDisk) {
       throw new FdsError("storage_full", "The server's disk is too full for another download");
     }
-    const download = newDownload(Bun.randomUUIDv7(), clientId, filePath, Date.now());
-    await repository.insertDownload(download);
+    const download = await repository.insertDownload(
+      newDownload(Bun.randomUUIDv7(), clientId, filePath, Date.now()),
+    );
     this.#log(download).info("download queued", { file_path: filePath });
     this.#dispatcher.wake();
     return download;
@@ -87,6 +88,11 @@ export class Downloads {
   /** Newest first. */
   list(filter: DownloadFilter): Promise<Download[]> {
     return this.options.repository.listDownloads(filter);
+  }
+
+  /** The downloads that were asked for since a time, ms since 1970, counted by status. */
+  totalsSince(since: number): Promise<Totals> {
+    return this.options.repository.totalsSince(since);
   }
 
   /** How many downloads of each client are under way. */

@@ -30,6 +30,12 @@ export interface Limits {
   perClient: number;
 }
 
+/** How many downloads have each status, and how many bytes of all of them are safe. */
+export interface Totals {
+  downloads: Record<Download["status"], number>;
+  bytes: number;
+}
+
 /** Another download holds the `savedPath` that was asked for. */
 export class NameTakenError extends Error {
   override name = "NameTakenError";
@@ -40,19 +46,28 @@ export class NameTakenError extends Error {
  * statement, so that two actors, in one process or in two, cannot both win.
  */
 export interface Repository {
-  insertDownload(download: Queued): Promise<void>;
+  /** @returns the row, with its revision */
+  insertDownload(download: Queued): Promise<Queued>;
   getDownload(downloadId: string): Promise<Download | null>;
   /** Newest first. */
   listDownloads(filter: DownloadFilter): Promise<Download[]>;
+  /** The downloads that were asked for since a time, counted. */
+  totalsSince(since: number): Promise<Totals>;
   /** Every download that is downloading or verifying. */
   activeDownloads(): Promise<Download[]>;
   /** Which of these ids belong to a download that has not ended. */
   unendedAmong(downloadIds: string[]): Promise<Set<string>>;
   /** How many downloads of each client are downloading or verifying; clients with none are left out. */
   countActive(): Promise<Map<string, number>>;
+  /** How many downloads have each status. */
+  countByStatus(): Promise<Record<Download["status"], number>>;
+  /** The revision of the latest change; 0 where there are no downloads. */
+  latestRevision(): Promise<number>;
+  /** Downloads that changed after that revision, the latest change last. */
+  changedSince(revision: number, limit: number): Promise<Download[]>;
   /**
    * Compare and set: writes `next` if the row still has `next.revision`.
-   * @returns the row as it now is, its revision one higher, or null if another change came first
+   * @returns the row as it now is, with a new revision, or null if another change came first
    * @throws NameTakenError when another download holds `next.savedPath`
    */
   replaceDownload<T extends Download>(next: T): Promise<T | null>;

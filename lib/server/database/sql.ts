@@ -10,6 +10,7 @@ import {
   type DownloadFilter,
   type Limits,
   type Repository,
+  type Totals,
 } from "./repository.ts";
 import { numberOrNull, toClient, toDownload, toRow, type DownloadRow } from "./rows.ts";
 
@@ -80,11 +81,22 @@ function isUniqueViolation(error: unknown): boolean {
   return error instanceof SQL.SQLiteError && error.code === "SQLITE_CONSTRAINT_UNIQUE";
 }
 
+const NO_DOWNLOADS: Record<Download["status"], number> = {
+  queued: 0,
+  downloading: 0,
+  verifying: 0,
+  completed: 0,
+  failed: 0,
+  cancelled: 0,
+};
+
 class SqlRepository implements Repository {
   constructor(private readonly sql: SQL) {}
 
-  async insertDownload(download: Queued): Promise<void> {
-    await this.sql`INSERT INTO downloads ${this.sql(toRow(download))}`;
+  async insertDownload(download: Queued): Promise<Queued> {
+    const [row] = await this.sql<[DownloadRow]>`
+      INSERT INTO downloads ${this.sql(this.#asChange(download))} RETURNING *`;
+    return toDownload(row) as Queued;
   }
 
   async getDownload(downloadId: string): Promise<Download | null> {
@@ -104,6 +116,22 @@ class SqlRepository implements Repository {
       ORDER BY download_id DESC
       LIMIT ${limit}`;
     return rows.map(toDownload);
+  }
+
+  async totalsSince(since: number): Promise<Totals> {
+    // An id begins with the time of its making, so the table's own key finds the rows.
+    const time = since.toString(16).padStart(12, "0");
+    const firstId = `${time.slice(0, 8)}-${time.slice(8)}-7000-8000-000000000000`;
+    const rows = await this.sql<{ status: Download["status"]; downloads: number; bytes: number }[]>`
+      SELECT status, COUNT(*) AS downloads, SUM(safe_offset) AS bytes FROM downloads
+      WHERE download_id >= ${firstId}
+      GROUP BY status`;
+    const totals: Totals = { downloads: { ...NO_DOWNLOADS }, bytes: 0 };
+    for (const { status, downloads, bytes } of rows) {
+      totals.downloads[status] = Number(downloads);
+      totals.bytes += Number(bytes);
+    }
+    return totals;
   }
 
   async activeDownloads(): Promise<Download[]> {
@@ -127,12 +155,32 @@ class SqlRepository implements Repository {
     return new Map(rows.map((row) => [row.clientId, Number(row.active)]));
   }
 
+  async countByStatus(): Promise<Record<Download["status"], number>> {
+    const counts = { ...NO_DOWNLOADS };
+    const rows = await this.sql<{ status: Download["status"]; downloads: number }[]>`
+      SELECT status, COUNT(*) AS downloads FROM downloads GROUP BY status`;
+    for (const { status, downloads } of rows) counts[status] = Number(downloads);
+    return counts;
+  }
+
+  async latestRevision(): Promise<number> {
+    const [row] = await this.sql<{ latest: number | null }[]>`
+      SELECT MAX(revision) AS latest FROM downloads`;
+    return Number(row?.latest ?? 0);
+  }
+
+  async changedSince(revision: number, limit: number): Promise<Download[]> {
+    const rows = await this.sql<DownloadRow[]>`
+      SELECT * FROM downloads WHERE revision > ${revision} ORDER BY revision LIMIT ${limit}`;
+    return rows.map(toDownload);
+  }
+
   async replaceDownload<T extends Download>(next: T): Promise<T | null> {
-    const { downloadId, revision, ...columns } = toRow(next);
+    const { downloadId, ...columns } = this.#asChange(next);
     try {
       const [row] = await this.sql<DownloadRow[]>`
-        UPDATE downloads SET ${this.sql(columns)}, revision = revision + 1
-        WHERE download_id = ${downloadId} AND revision = ${revision}
+        UPDATE downloads SET ${this.sql(columns)}
+        WHERE download_id = ${downloadId} AND revision = ${next.revision}
         RETURNING *`;
       // The row has the status that was just written, and with it the shape of `next`.
       return row ? (toDownload(row) as T) : null;
@@ -148,7 +196,7 @@ class SqlRepository implements Repository {
     const [row] = await this.sql<DownloadRow[]>`
       UPDATE downloads SET
         status = 'downloading', started_at = COALESCE(started_at, ${now}),
-        attempts = attempts + 1, epoch = epoch + 1, revision = revision + 1,
+        attempts = attempts + 1, epoch = epoch + 1, revision = ${this.#nextRevision()},
         not_before = NULL, problem_code = NULL, problem_message = NULL
       WHERE status = 'queued'
         AND download_id = (
@@ -207,5 +255,15 @@ class SqlRepository implements Repository {
 
   async close(): Promise<void> {
     await this.sql.close();
+  }
+
+  /** The row that records a change of a download. */
+  #asChange(download: Download) {
+    return { ...toRow(download), revision: this.#nextRevision() };
+  }
+
+  /** Part of the statement that makes the change: two of them never get the same number. */
+  #nextRevision() {
+    return this.sql`(SELECT COALESCE(MAX(revision), 0) + 1 FROM downloads)`;
   }
 }

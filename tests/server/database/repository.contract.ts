@@ -7,6 +7,7 @@ import {
 } from "../../../lib/server/database/repository.ts";
 import { hasEnded, type Download } from "../../../lib/server/download.ts";
 import {
+  cancelled,
   client,
   completed,
   downloading,
@@ -47,11 +48,11 @@ export function repositoryContract(name: string, makeBackend: () => Promise<Back
       await backend.remove();
     });
 
-    /** Writes a download in any state, as revision 1. */
+    /** Writes a download in any state. */
     async function put<T extends Download>(download: T): Promise<T> {
       const { downloadId, clientId } = download;
-      await rows.insertDownload({ ...queued(0), downloadId, clientId });
-      const written = await rows.replaceDownload({ ...download, revision: 0 });
+      const { revision } = await rows.insertDownload({ ...queued(0), downloadId, clientId });
+      const written = await rows.replaceDownload({ ...download, revision });
       if (!written) throw new Error("the row was changed by another");
       return written;
     }
@@ -63,8 +64,9 @@ export function repositoryContract(name: string, makeBackend: () => Promise<Back
 
     describe("a download", () => {
       test("comes back as it was inserted", async () => {
-        await rows.insertDownload(queued(1));
-        expect(await rows.getDownload(id(1))).toStrictEqual(queued(1));
+        const inserted = { ...queued(1), revision: 1 };
+        expect(await rows.insertDownload(queued(1))).toStrictEqual(inserted);
+        expect(await rows.getDownload(id(1))).toStrictEqual(inserted);
       });
 
       test("that is not there is null", async () => {
@@ -77,23 +79,23 @@ export function repositoryContract(name: string, makeBackend: () => Promise<Back
       });
 
       test.each(STATES)("comes back exactly: %s", async (_, download) => {
-        const expected = { ...download, revision: 1 };
-        expect(await put(download)).toStrictEqual(expected);
-        expect(await others.getDownload(download.downloadId)).toStrictEqual(expected);
+        const written = await put(download);
+        expect(written).toStrictEqual({ ...download, revision: 2 });
+        expect(await others.getDownload(download.downloadId)).toStrictEqual(written);
       });
 
       test("of each state outlives the program", async () => {
-        const all = STATES.map(([, state], n) => ({ ...state, downloadId: id(n), revision: 1 }));
-        // Two cannot have the same name.
-        const named = all.map((d) =>
-          "savedPath" in d ? { ...d, savedPath: `${d.clientId}/${d.downloadId}` } : d,
-        );
-        for (const download of named) await put(download);
+        const written: Download[] = [];
+        for (const [n, [, state]] of STATES.entries()) {
+          // Two cannot have the same name.
+          const savedPath = "savedPath" in state && { savedPath: `site-1/${n}` };
+          written.push(await put({ ...state, ...savedPath, downloadId: id(n) }));
+        }
         await rows.close();
         await others.close();
         rows = await backend.open();
         others = await backend.open();
-        expect(await rows.listDownloads({ limit: 100 })).toStrictEqual(named.toReversed());
+        expect(await rows.listDownloads({ limit: 100 })).toStrictEqual(written.toReversed());
       });
     });
 
@@ -108,14 +110,14 @@ export function repositoryContract(name: string, makeBackend: () => Promise<Back
         ]);
         const [winner, ...more] = written.filter((result) => result !== null);
         expect(more).toEqual([]);
-        expect(winner?.revision).toBe(before.revision + 1);
+        expect(winner?.revision).toBeGreaterThan(before.revision);
         expect(await rows.getDownload(before.downloadId)).toStrictEqual(winner ?? null);
       });
 
       test("does nothing after a claim came first", async () => {
-        await rows.insertDownload(queued(1));
+        const before = await rows.insertDownload(queued(1));
         const claimed = await others.claimDownload("site-1", NO_LIMITS, 1_000);
-        expect(await rows.replaceDownload({ ...queued(1), failures: 9 })).toBeNull();
+        expect(await rows.replaceDownload({ ...before, failures: 9 })).toBeNull();
         expect(await rows.getDownload(id(1))).toStrictEqual(claimed);
       });
 
@@ -179,9 +181,9 @@ export function repositoryContract(name: string, makeBackend: () => Promise<Back
       });
 
       test("leaves other clients' downloads", async () => {
-        await rows.insertDownload(queued(1, { clientId: "site-2" }));
+        const before = await rows.insertDownload(queued(1, { clientId: "site-2" }));
         expect(await rows.claimDownload("site-1", NO_LIMITS, 1_000)).toBeNull();
-        expect(await rows.getDownload(id(1))).toStrictEqual(queued(1, { clientId: "site-2" }));
+        expect(await rows.getDownload(id(1))).toStrictEqual(before);
       });
 
       test("keeps the limit of a client, to which one that is verifying counts", async () => {
@@ -257,15 +259,14 @@ export function repositoryContract(name: string, makeBackend: () => Promise<Back
     });
 
     describe("what has not ended", () => {
-      const states = STATES.map(([, state], n) => ({
-        ...state,
-        ...("savedPath" in state && { savedPath: `site-1/${n}` }),
-        downloadId: id(n),
-        revision: 1,
-      }));
+      let states: Download[];
 
       beforeEach(async () => {
-        for (const state of states) await put(state);
+        states = [];
+        for (const [n, [, state]] of STATES.entries()) {
+          const savedPath = "savedPath" in state && { savedPath: `site-1/${n}` };
+          states.push(await put({ ...state, ...savedPath, downloadId: id(n) }));
+        }
       });
 
       test("activeDownloads gives those that are downloading or verifying", async () => {
@@ -286,6 +287,13 @@ export function repositoryContract(name: string, makeBackend: () => Promise<Back
         );
       });
 
+      test("countByStatus counts each status, also one that none has", async () => {
+        const counts = { queued: 2, downloading: 2, verifying: 1, completed: 1, failed: 2 };
+        expect(await rows.countByStatus()).toEqual({ ...counts, cancelled: 2 });
+        await put({ ...verifying, downloadId: id(100), savedPath: "site-1/other" });
+        expect(await rows.countByStatus()).toEqual({ ...counts, verifying: 2, cancelled: 2 });
+      });
+
       test("unendedAmong tells them from those that ended, or never were", async () => {
         const [first, ...rest] = states;
         const unended = rest.filter((d) => !hasEnded(d)).map((d) => d.downloadId);
@@ -299,6 +307,46 @@ export function repositoryContract(name: string, makeBackend: () => Promise<Back
       test("unendedAmong takes any number of ids", async () => {
         const asked = Array.from({ length: 70_000 }, (_, n) => id(n + 4));
         expect(await rows.unendedAmong(asked)).toEqual(new Set([id(4)]));
+      });
+    });
+
+    describe("a revision", () => {
+      const changedSince = async (revision: number, limit = 100) =>
+        (await others.changedSince(revision, limit)).map((d) => d.downloadId);
+
+      test("is 0 and nothing has changed where there are no downloads", async () => {
+        expect(await rows.latestRevision()).toBe(0);
+        expect(await changedSince(0)).toEqual([]);
+        expect(await rows.countByStatus()).toMatchObject({ queued: 0, cancelled: 0 });
+      });
+
+      test("rises over all downloads, by insert, claim and replacement", async () => {
+        const inserted = [];
+        for (const n of [3, 1, 2]) inserted.push(await rows.insertDownload(queued(n)));
+        const claimed = await others.claimDownload("site-1", NO_LIMITS, 1_000);
+        const ended = await rows.replaceDownload({ ...cancelled, downloadId: id(3), revision: 1 });
+        const revisions = [...inserted, claimed, ended].map((d) => d?.revision);
+        expect(revisions).toEqual([1, 2, 3, 4, 5]);
+        expect(await rows.latestRevision()).toBe(5);
+      });
+
+      test("tells what changed after it: each download once, the latest change last", async () => {
+        for (const n of [3, 1, 2]) await rows.insertDownload(queued(n));
+        expect(await changedSince(0)).toEqual([3, 1, 2].map(id));
+        await rows.claimDownload("site-1", NO_LIMITS, 1_000);
+        expect(await changedSince(0)).toEqual([3, 2, 1].map(id));
+        expect(await changedSince(2)).toEqual([2, 1].map(id));
+        expect(await changedSince(2, 1)).toEqual([2].map(id));
+        expect(await changedSince(await rows.latestRevision())).toEqual([]);
+      });
+
+      test("is that of one change alone, also where two programs race", async () => {
+        const inserts = Array.from({ length: 40 }, (_, n) =>
+          (n % 2 ? rows : others).insertDownload(queued(n)),
+        );
+        const revisions = (await Promise.all(inserts)).map((d) => d.revision);
+        expect(new Set(revisions).size).toBe(40);
+        expect(await rows.latestRevision()).toBe(40);
       });
     });
 

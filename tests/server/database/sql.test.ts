@@ -86,11 +86,25 @@ describe("openSqlRepository", () => {
 
   test("brings a new database to its version, and leaves it there", async () => {
     await makeDatabase();
-    expect(versions()).toEqual([[1]]);
+    expect(versions()).toEqual([[1], [2]]);
     const rows = await openSqlRepository(url);
     expect(await rows.listDownloads({ limit: 1_000 })).toHaveLength(40);
     await rows.close();
-    expect(versions()).toEqual([[1]]);
+    expect(versions()).toEqual([[1], [2]]);
+  });
+
+  test("numbers the changes in a database of version 1, which counted them by download", async () => {
+    await makeDatabase();
+    tamper("DELETE FROM schema_version WHERE version = 2");
+    tamper("DROP INDEX downloads_by_revision");
+    tamper(`UPDATE downloads SET revision = (download_id = '${id(7)}')`);
+    const rows = await openSqlRepository(url);
+    const changed = await rows.changedSince(0, 1_000);
+    expect(changed.map((d) => d.revision)).toEqual(changed.map((_, n) => n + 1));
+    expect(changed.at(-1)?.downloadId).toBe(id(7));
+    expect(changed).toHaveLength(40);
+    expect((await rows.insertDownload(queued(41))).revision).toBe(41);
+    await rows.close();
   });
 
   /** Opening fails with the message, and the file stays as it was. */
@@ -106,7 +120,7 @@ describe("openSqlRepository", () => {
     await makeDatabase();
     tamper("INSERT INTO schema_version (version, applied_at) VALUES (7, 0)");
     await expectRefusal(
-      "start the newer program that made it, it has version 7 and this program knows up to version 1",
+      "start the newer program that made it, it has version 7 and this program knows up to version 2",
     );
   });
 
@@ -141,7 +155,7 @@ describe("openSqlRepository", () => {
   test("refuses a row that lacks what its status must have", async () => {
     await makeDatabase();
     const rows = await openSqlRepository(url);
-    await rows.replaceDownload({ ...completed, downloadId: id(1) });
+    await rows.replaceDownload({ ...completed, downloadId: id(1), revision: 2 });
     tamper(`UPDATE downloads SET md5 = NULL WHERE download_id = '${id(1)}'`);
     await expect(rows.getDownload(id(1))).rejects.toThrow(
       `the row of download "${id(1)}" is completed and has no md5`,
