@@ -20,10 +20,10 @@ function md5(bytes: Uint8Array): string {
   return new Bun.CryptoHasher("md5").update(bytes).digest("hex");
 }
 
-/** Reads of a file with these bytes, at most `most` at a time. */
+/** Reads of a file with these bytes, at most `most` at a time; who reads a block may give it up. */
 function readerOf(bytes: Uint8Array, most = Infinity) {
   return async (offset: number, length: number) =>
-    bytes.subarray(offset, offset + Math.min(length, most));
+    bytes.slice(offset, offset + Math.min(length, most));
 }
 
 /** The server offers to go on at an offset, with a true proof of it unless told otherwise. */
