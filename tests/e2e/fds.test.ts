@@ -9,15 +9,18 @@ import {
   Screen,
   startProgram,
 } from "../support/operator.ts";
+import type { Program } from "../support/programs.ts";
 import { Proxy } from "../support/proxy.ts";
 import { type Version, versionOf, writeRandom } from "../support/sources.ts";
 import { System } from "../support/system.ts";
+import { waitFor } from "../support/wait.ts";
 
 const FILE = "file_to_download.txt";
 const SIZE = 5 * 1024 * 1024;
 
 /** A server, the client "site-1" that is connected, and "away", which is not. */
 let system: System;
+let away: Program;
 let original: Version;
 /** Where files are saved locally. */
 let saved: string;
@@ -26,7 +29,7 @@ beforeAll(async () => {
   system = await System.start();
   original = await writeRandom(system.source(FILE), SIZE);
   await system.startClient();
-  const away = await system.startClient({ id: "away" });
+  away = await system.startClient({ id: "away" });
   away.signal("SIGTERM");
   await away.ended();
   saved = join(system.folder, "saved");
@@ -175,6 +178,22 @@ describe("fds pull", () => {
     const { exitCode, stdout, stderr } = await fds(["pull", ...args]);
     expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "" });
     expect(stderr).toMatch(said);
+  });
+
+  test("survives a restart of the server, and goes on watching", async () => {
+    const result = fds(["pull", "away", "--json"]);
+    const id = await waitFor(
+      async () => (await system.api.downloads({ status: "queued" })).downloads[0]?.download_id,
+      "the download to be queued",
+    );
+    system.server.signal("SIGKILL");
+    await system.restartServer();
+    await away.restart();
+    const { exitCode, stdout } = await result;
+    expect(exitCode).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ download_id: id, md5: original.md5 });
+    away.signal("SIGTERM");
+    await away.ended();
   });
 
   test("that a signal ends leaves the download running, and says which", async () => {
