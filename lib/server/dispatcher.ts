@@ -1,6 +1,6 @@
 import type { Logger } from "../util/logger.ts";
 import type { Limits, Repository } from "./database/repository.ts";
-import type { Downloading } from "./download.ts";
+import { type Downloading, LONGEST_WAIT_MS } from "./download.ts";
 import type { Storage } from "./storage/storage.ts";
 
 /** Where the disk is too full to begin anything, it is looked at again after this time, in ms. */
@@ -35,7 +35,7 @@ export class Dispatcher {
   /** Looks at the queue at a time (ms since 1970), or now if that is past. */
   wake(at = 0): void {
     if (this.#stopped) return;
-    const wait = at - Date.now();
+    const wait = Math.min(at - Date.now(), LONGEST_WAIT_MS);
     if (wait > 0) return this.#wakeAt(at, wait);
     if (this.#running) {
       this.#again = true;

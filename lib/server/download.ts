@@ -50,7 +50,10 @@ export interface Queued extends Common {
   source: Source | null;
   /** Bytes from the start of the file that are flushed to the disk. */
   safeOffset: number;
-  /** Not to be claimed before this time. */
+  /**
+   * Not to be claimed before this time; one that lies further ahead than {@link LONGEST_WAIT_MS}
+   * was set before the clock was put back, and has come.
+   */
   notBefore: number;
   /** Why the last try ended, where it did not just lose its connection. */
   problem: Problem | null;
@@ -351,6 +354,9 @@ function fail(download: Active, problem: Problem, now: number, final: boolean): 
 
 /** A download that waits for room looks again this often, in ms. */
 const ROOM_RECHECK_MS = 5_000;
+
+/** No wait before another try is longer, in ms. */
+export const LONGEST_WAIT_MS = 60_000;
 
 function end(download: Active, problem: Problem, now: number): Transition {
   return {

@@ -2,7 +2,7 @@ import { SQL } from "bun";
 import { mkdir, open } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { UsageError } from "../../util/flags.ts";
-import type { Download, Downloading, Queued } from "../download.ts";
+import { type Download, type Downloading, LONGEST_WAIT_MS, type Queued } from "../download.ts";
 import { migrate } from "./migrations.ts";
 import {
   NameTakenError,
@@ -201,7 +201,8 @@ class SqlRepository implements Repository {
       WHERE status = 'queued'
         AND download_id = (
           SELECT download_id FROM downloads
-          WHERE client_id = ${clientId} AND status = 'queued' AND +not_before <= ${now}
+          WHERE client_id = ${clientId} AND status = 'queued'
+            AND (+not_before <= ${now} OR +not_before > ${now + LONGEST_WAIT_MS})
           ORDER BY download_id
           LIMIT 1)
         AND ${limits.total} > (
@@ -216,7 +217,8 @@ class SqlRepository implements Repository {
   async clientsWithDueDownloads(now: number): Promise<string[]> {
     const rows = await this.sql<Pick<DownloadRow, "clientId">[]>`
       SELECT client_id FROM downloads
-      WHERE status = 'queued' AND not_before <= ${now}
+      WHERE status = 'queued'
+        AND (not_before <= ${now} OR not_before > ${now + LONGEST_WAIT_MS})
       GROUP BY client_id
       ORDER BY MIN(not_before), client_id`;
     return rows.map((row) => row.clientId);

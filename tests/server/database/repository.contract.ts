@@ -5,7 +5,7 @@ import {
   type Limits,
   type Repository,
 } from "../../../lib/server/database/repository.ts";
-import { hasEnded, type Download } from "../../../lib/server/download.ts";
+import { hasEnded, LONGEST_WAIT_MS, type Download } from "../../../lib/server/download.ts";
 import {
   cancelled,
   client,
@@ -178,6 +178,15 @@ export function repositoryContract(name: string, makeBackend: () => Promise<Back
         expect(await claimedIds("site-1", NO_LIMITS, 2_999)).toEqual([]);
         expect(await claimedIds("site-1", NO_LIMITS, 3_000)).toEqual([id(2)]);
         expect(await claimedIds("site-1", NO_LIMITS, 5_000)).toEqual([id(1)]);
+      });
+
+      test("takes one whose time lies behind a clock that was put back", async () => {
+        await rows.insertDownload(queued(1, { notBefore: 10_000_000 }));
+        const soon = 10_000_000 - LONGEST_WAIT_MS;
+        expect(await claimedIds("site-1", NO_LIMITS, soon)).toEqual([]);
+        expect(await rows.clientsWithDueDownloads(soon)).toEqual([]);
+        expect(await rows.clientsWithDueDownloads(soon - 1)).toEqual(["site-1"]);
+        expect(await claimedIds("site-1", NO_LIMITS, soon - 1)).toEqual([id(1)]);
       });
 
       test("leaves other clients' downloads", async () => {
