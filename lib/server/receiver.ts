@@ -74,6 +74,8 @@ export class Receiver {
 
   /** Where the next frame must begin; what lies below is here, perhaps not yet written. */
   #arrived = 0;
+  /** How far the client has read what the server has. */
+  #proven = 0;
   /** What arrived before the row said where it begins. */
   #early: Uint8Array[] = [];
   #resends = 0;
@@ -157,11 +159,10 @@ export class Receiver {
 
   /** @throws FdsError `protocol_error` */
   onMessage(message: Exclude<ClientMessage, { type: "register" }>): void {
-    this.#heardAt = performance.now();
     if (this.#over) return;
+    if (message.type === "proving") return this.#onProving(message.offset);
+    this.#heardAt = performance.now();
     switch (message.type) {
-      case "proving":
-        return;
       case "error":
         return this.#fail({ code: message.code, message: message.message });
       case "file_start":
@@ -179,7 +180,9 @@ export class Receiver {
     this.#heardAt = performance.now();
     if (this.#over) return;
     if (!this.#source || !this.#credit) throw broken("a frame came before file_start");
-    if (frame.offset + frame.payload.length > this.#credit.maxOffset) {
+    const end = frame.offset + frame.payload.length;
+    if (end > this.#source.totalSize) throw broken("a frame reaches beyond the end of the file");
+    if (end > this.#credit.maxOffset) {
       throw broken(`a frame reaches beyond the ${this.#credit.maxOffset} bytes granted`);
     }
     if (frame.offset !== this.#arrived) {
@@ -241,6 +244,15 @@ export class Receiver {
         }),
       max_offset: this.#credit.maxOffset,
     });
+  }
+
+  /** A long reading counts as an answer as long as it gets somewhere. */
+  #onProving(offset: number): void {
+    if (this.#source || offset > this.#arrived)
+      throw broken("proving came where nothing is proven");
+    if (offset <= this.#proven) return;
+    this.#proven = offset;
+    this.#heardAt = performance.now();
   }
 
   #onStart(message: FileStart): void {
