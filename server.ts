@@ -1,5 +1,6 @@
 /** The cloud side: reads its settings, puts the parts together, serves until it is told to stop. */
 import { endpoints } from "./lib/api/endpoints.ts";
+import dashboard from "./lib/dashboard/index.html";
 import { MAX_CHUNK_SIZE, SUBPROTOCOL } from "./lib/protocol/messages.ts";
 import { HEADER_BYTES } from "./lib/protocol/frame.ts";
 import { Clients } from "./lib/server/clients.ts";
@@ -7,9 +8,11 @@ import { readServerConfig, SERVER_HELP, type ServerConfig } from "./lib/server/c
 import { CreditPool } from "./lib/server/credit.ts";
 import { openSqlRepository } from "./lib/server/database/sql.ts";
 import { Downloads } from "./lib/server/downloads.ts";
+import { pageRoutes } from "./lib/server/page.ts";
 import { restHandlers } from "./lib/server/rest.ts";
 import { Router } from "./lib/server/routing.ts";
 import type { Session } from "./lib/server/session.ts";
+import { SignIn } from "./lib/server/sign-in.ts";
 import { openDiskStorage } from "./lib/server/storage/disk.ts";
 import { Logger } from "./lib/util/logger.ts";
 import { runService } from "./lib/util/service.ts";
@@ -21,10 +24,10 @@ const IDLE_SECONDS = 120;
 await runService(async () => {
   const isTerminal = process.stdout.isTTY ?? false;
   const config = readServerConfig(process.argv.slice(2), process.env, isTerminal);
-  return config === "help" ? SERVER_HELP : start(config);
+  return config === "help" ? SERVER_HELP : start(config, isTerminal);
 });
 
-async function start(config: ServerConfig) {
+async function start(config: ServerConfig, isTerminal: boolean) {
   const logger = new Logger({ level: config.logLevel, format: config.logFormat });
   const storage = await openDiskStorage(config.downloadsDir);
   const repository = await openSqlRepository(config.databaseUrl);
@@ -46,11 +49,25 @@ async function start(config: ServerConfig) {
     minFreeDisk: config.minFreeDisk,
     logger,
   });
-  const rest = restHandlers({ clients, downloads, storage, version, startedAt: Date.now() });
+  const { apiToken } = config;
+  const signIn = apiToken === null ? null : new SignIn(apiToken);
+  const rest = restHandlers({
+    clients,
+    downloads,
+    storage,
+    signIn,
+    version,
+    startedAt: Date.now(),
+  });
 
-  const router = new Router(config.apiToken, logger)
+  const router = new Router({ apiToken, signIn }, logger)
     .add(endpoints.health, rest.health)
     .add(endpoints.openapi, rest.openapi)
+    .add(endpoints.getSession, rest.getSession)
+    .add(endpoints.signIn, rest.signIn)
+    .add(endpoints.signOut, rest.signOut)
+    .add(endpoints.createSignInCode, rest.createSignInCode)
+    .add(endpoints.totals, rest.totals)
     .add(endpoints.listClients, rest.listClients)
     .add(endpoints.startDownload, rest.startDownload)
     .add(endpoints.listDownloads, rest.listDownloads)
@@ -80,6 +97,7 @@ async function start(config: ServerConfig) {
       },
     }),
     routes: {
+      ...(await pageRoutes(dashboard)),
       "/ws": (request: Request, self: Bun.Server<{ session?: Session }>) => {
         const offered = request.headers.get("Sec-WebSocket-Protocol");
         if (offered !== null && !offered.split(/, */).includes(SUBPROTOCOL)) {
@@ -117,8 +135,13 @@ async function start(config: ServerConfig) {
   });
 
   const scheme = config.tls ? "https" : "http";
-  logger.announce(`listening on ${scheme}://${hostInUrl(config.host)}:${server.port}`);
-  if (config.apiToken === null) {
+  const address = `${scheme}://${hostInUrl(config.host)}:${server.port}`;
+  logger.announce(`listening on ${address}`);
+  // For a person's eyes alone: not by the logger, and not where a file keeps it.
+  if (signIn && isTerminal && config.logFormat === "pretty") {
+    process.stdout.write(`\nOpen the dashboard: ${address}/#code=${signIn.newCode().code}\n\n`);
+  }
+  if (apiToken === null) {
     logger.warn("no API_TOKEN is set: anyone on this machine may use the API, nobody else can");
   }
 

@@ -14,7 +14,7 @@ export interface Answer {
 
 /** One call of the REST interface: what it takes, what it answers. */
 export interface Endpoint {
-  method: "GET" | "POST";
+  method: "GET" | "POST" | "DELETE";
   /** With `:name` for a parameter. */
   path: string;
   summary: string;
@@ -41,6 +41,7 @@ const fileHeaders = {
   "Content-Disposition": "attachment, with the name of the file",
 };
 const file = { mediaType: "application/octet-stream", headers: fileHeaders };
+const cookie = { "Set-Cookie": "The session, for browsers" };
 const downloadRecord = { schema: schemas.DownloadRecord, description: "The download" };
 
 /** Every call, by name: what server.ts routes and the OpenAPI document describes. */
@@ -59,6 +60,48 @@ export const endpoints = {
     summary: "This document",
     open: true,
     answers: [{ status: 200, description: "OpenAPI 3.1", mediaType: "application/json" }],
+    errors: [],
+  },
+  getSession: {
+    method: "GET",
+    path: "/api/session",
+    summary: "Whether the caller's cookie is that of a session",
+    open: true,
+    answers: [{ status: 200, description: "The session", schema: schemas.Session }],
+    errors: [],
+  },
+  signIn: {
+    method: "POST",
+    path: "/api/session",
+    summary: "Sign in: the answer sets a cookie, which does what the token does",
+    open: true,
+    body: schemas.NewSession,
+    answers: [
+      { status: 200, description: "The session", schema: schemas.Session, headers: cookie },
+    ],
+    errors: ["unauthorized", "forbidden", "request_too_large"],
+  },
+  signOut: {
+    method: "DELETE",
+    path: "/api/session",
+    summary: "Sign out: the answer takes the cookie away",
+    open: true,
+    answers: [{ status: 200, description: "No session", schema: schemas.Session, headers: cookie }],
+    errors: ["forbidden"],
+  },
+  createSignInCode: {
+    method: "POST",
+    path: "/api/session/code",
+    summary: "A code for a sign-in link, /#code=…, good once and for 15 minutes",
+    answers: [{ status: 200, description: "The code", schema: schemas.SignInCode }],
+    errors: ["not_found"],
+  },
+  totals: {
+    method: "GET",
+    path: "/api/totals",
+    summary: "Downloads since a time, counted",
+    query: schemas.TotalsQuery,
+    answers: [{ status: 200, description: "The counts", schema: schemas.Totals }],
     errors: [],
   },
   listClients: {

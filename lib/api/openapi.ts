@@ -80,7 +80,8 @@ export function openApiDocument(version: string): OpenApiDocument {
         token: {
           type: "http",
           scheme: "bearer",
-          description: "API_TOKEN; a server that has none asks for none",
+          description:
+            "API_TOKEN, or the cookie of a session; a server that has no token asks for none",
         },
       },
     },
@@ -167,7 +168,7 @@ function response(answer: Answer, schemas: SchemaCollector): Response {
 /** An answer for each status, which names the codes that come with it. */
 function errorResponses(endpoint: Endpoint, schemas: SchemaCollector): Record<string, Response> {
   const codes: ErrorCode[] = [...endpoint.errors, "invalid_request", "internal_error"];
-  if (!endpoint.open) codes.push("unauthorized");
+  if (!endpoint.open) codes.push("unauthorized", "forbidden");
   const byStatus = Object.groupBy(codes, (code) => meaningOf(code).http ?? 500);
   const responses = Object.entries(byStatus).map(([status, group = []]) => [
     status,

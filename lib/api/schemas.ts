@@ -108,6 +108,44 @@ export const NewDownload = z
   .meta({ id: "NewDownload" });
 export type NewDownload = z.input<typeof NewDownload>;
 
+export const Session = z
+  .object({
+    signed_in: z.boolean(),
+    required: z.boolean().meta({ description: "false: the server has no token to sign in with" }),
+    expires_at: time.nullable(),
+  })
+  .meta({ id: "Session" });
+export type Session = z.infer<typeof Session>;
+
+/** Exactly one of the two. */
+export const NewSession = z
+  .strictObject({
+    token: z.string().max(1024).optional().meta({ description: "API_TOKEN" }),
+    code: z.string().max(1024).optional().meta({ description: "of a sign-in link, good once" }),
+  })
+  .refine(({ token, code }) => (token === undefined) !== (code === undefined), {
+    message: 'give either "token" or "code"',
+  })
+  .meta({ id: "NewSession" });
+export type NewSession = z.input<typeof NewSession>;
+
+export const SignInCode = z
+  .object({ code: z.string(), expires_at: time })
+  .meta({ id: "SignInCode" });
+export type SignInCode = z.infer<typeof SignInCode>;
+
+export const Totals = z
+  .object({
+    downloads: z.record(DownloadStatus, z.int().min(0)),
+    bytes_received: bytes,
+  })
+  .meta({ id: "Totals" });
+export type Totals = z.infer<typeof Totals>;
+
+export const TotalsQuery = z.strictObject({
+  since: time.meta({ description: "Counts the downloads that were asked for from then on" }),
+});
+
 export const MAX_PAGE = 1000;
 
 /** Query of a list; numbers come as text. */

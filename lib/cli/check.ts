@@ -15,7 +15,7 @@ const STEPS = {
   format: ["fmt", "--check", "--no-script"],
   lint: ["node_modules/oxlint/bin/oxlint", "--deny-warnings"],
   // Without the flag, `bun check` would run the script of that name: this one.
-  types: ["check", "--no-script"],
+  types: ["check", "--no-script", "--build"],
   "architecture rules and tests": ["run", "test"],
 };
 

@@ -77,6 +77,7 @@ function eta(bytes: number, rate: number): number {
   return Math.ceil(bytes / rate);
 }
 
-function isoTime(ms: number): string {
+/** A time as REST shows it. @param ms since 1970 */
+export function isoTime(ms: number): string {
   return new Date(ms).toISOString();
 }

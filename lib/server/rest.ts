@@ -1,19 +1,30 @@
 import { endpoints } from "../api/endpoints.ts";
 import { openApiDocument } from "../api/openapi.ts";
-import type { ClientList, DownloadAccepted, DownloadList, Health } from "../api/schemas.ts";
+import type {
+  ClientList,
+  DownloadAccepted,
+  DownloadList,
+  Health,
+  Session,
+  SignInCode,
+  Totals,
+} from "../api/schemas.ts";
 import { FdsError } from "../protocol/errors.ts";
 import type { Clients } from "./clients.ts";
 import { contentResponse } from "./content.ts";
 import type { Download } from "./download.ts";
 import type { Downloads } from "./downloads.ts";
-import { clientRecord, downloadRecord } from "./records.ts";
+import { clientRecord, downloadRecord, isoTime } from "./records.ts";
 import type { Handler } from "./routing.ts";
+import type { SignIn } from "./sign-in.ts";
 import type { Storage } from "./storage/storage.ts";
 
 export interface RestOptions {
   clients: Clients;
   downloads: Downloads;
   storage: Storage;
+  /** null where there is no token to sign in with. */
+  signIn: SignIn | null;
   version: string;
   /** When the server started, ms since 1970. */
   startedAt: number;
@@ -23,7 +34,7 @@ type Handlers = { [Name in keyof typeof endpoints]: Handler<(typeof endpoints)[N
 
 /** What each call of the REST interface does, by the endpoint's name. */
 export function restHandlers(options: RestOptions): Handlers {
-  const { clients, downloads, storage, version, startedAt } = options;
+  const { clients, downloads, storage, signIn, version, startedAt } = options;
 
   const record = (download: Download) => downloadRecord(download, downloads.progressOf(download));
 
@@ -40,6 +51,36 @@ export function restHandlers(options: RestOptions): Handlers {
     },
 
     openapi: () => json(openApiDocument(version)),
+
+    getSession({ request }) {
+      return json(sessionRecord(signIn, signIn?.sessionOf(request) ?? null));
+    },
+
+    signIn({ body, request }) {
+      if (!signIn) return json(sessionRecord(null, null));
+      const { expiresAt, cookie } = signIn.signIn(body, request);
+      return json(sessionRecord(signIn, expiresAt), { headers: { "Set-Cookie": cookie } });
+    },
+
+    signOut({ request }) {
+      if (!signIn) return json(sessionRecord(null, null));
+      const headers = { "Set-Cookie": signIn.signOut(request) };
+      return json(sessionRecord(signIn, null), { headers });
+    },
+
+    createSignInCode() {
+      if (!signIn) throw new FdsError("not_found", "This server has no token to sign in with");
+      const { code, expiresAt } = signIn.newCode();
+      return json({ code, expires_at: isoTime(expiresAt) } satisfies SignInCode);
+    },
+
+    async totals({ query }) {
+      const totals = await downloads.totalsSince(Date.parse(query.since));
+      return json({
+        downloads: totals.downloads,
+        bytes_received: totals.bytes,
+      } satisfies Totals);
+    },
 
     async listClients() {
       const [known, active] = [await clients.list(), await downloads.countActive()];
@@ -96,6 +137,15 @@ export function restHandlers(options: RestOptions): Handlers {
       const download = await downloads.retry(param("download_id"));
       return accepted(download, "The file is queued again, as a new download");
     },
+  };
+}
+
+/** @param expiresAt when the caller's session ends, ms since 1970; null: there is none */
+function sessionRecord(signIn: SignIn | null, expiresAt: number | null): Session {
+  return {
+    signed_in: signIn === null || expiresAt !== null,
+    required: signIn !== null,
+    expires_at: expiresAt === null ? null : isoTime(expiresAt),
   };
 }
 

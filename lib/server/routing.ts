@@ -7,7 +7,7 @@ import type { Endpoint } from "../api/endpoints.ts";
 import type { ApiError } from "../api/schemas.ts";
 import { type ErrorCode, FdsError, meaningOf } from "../protocol/errors.ts";
 import type { Logger } from "../util/logger.ts";
-import { requireToken } from "./auth.ts";
+import { type Access, requireAccess } from "./access.ts";
 
 const MAX_BODY_BYTES = 64 * 1024;
 
@@ -33,10 +33,11 @@ export type Handler<E extends Endpoint> = (call: Call<E>) => Response | Promise<
 export class Router {
   readonly #app = new Hono();
   readonly #methods = new Map<string, Set<string>>();
+  /** Paths of the API that anybody may call. */
+  readonly #open = new Set<string>();
 
-  /** @param apiToken null: none is asked for */
   constructor(
-    private readonly apiToken: string | null,
+    private readonly access: Access,
     logger: Logger,
   ) {
     this.#app.use("/api/*", this.#authenticate());
@@ -60,6 +61,7 @@ export class Router {
 
   add<E extends Endpoint>(endpoint: E, handler: Handler<E>): this {
     const { method, path, query, body } = endpoint;
+    if (endpoint.open) this.#open.add(path);
     const checks: MiddlewareHandler[] = [zValidator("query", query ?? NO_QUERY, refuse)];
     if (body) checks.push(limited, asJson, zValidator("json", body, refuse));
     this.#app.on(method, [path], ...checks, (c) =>
@@ -91,7 +93,7 @@ export class Router {
 
   #authenticate(): MiddlewareHandler {
     return async (c, next) => {
-      requireToken(c.req.header("Authorization"), this.apiToken);
+      requireAccess(c.req.raw, this.access, this.#open.has(c.req.path));
       await next();
     };
   }

@@ -29,7 +29,7 @@ beforeEach(() => {
   log = [];
   failure = undefined;
   const logger = new Logger({ level: "debug", format: "json", write: (line) => log.push(line) });
-  router = new Router("the-token", logger)
+  router = new Router({ apiToken: "the-token", signIn: null }, logger)
     .add(read, ({ param }) => {
       if (failure !== undefined) throw failure;
       return Response.json({ id: param("id") });

@@ -1,0 +1,83 @@
+import type * as schemas from "../api/schemas.ts";
+
+/** The server refused a call, or failed at it. */
+export class ApiProblem extends Error {
+  override name = "ApiProblem";
+
+  constructor(
+    readonly status: number,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** What a list is asked for. */
+export interface ListQuery {
+  status?: schemas.DownloadStatus;
+  client_id?: string;
+  limit?: number;
+  cursor?: string;
+}
+
+/** Most time that a call may take, in ms. */
+const CALL_TIMEOUT = 30_000;
+
+/**
+ * The calls of the REST interface that the page makes, with the cookie of the session. Each throws
+ * {@link ApiProblem} with what the server said, or another Error where no answer came.
+ */
+export const api = {
+  session: () => call<schemas.Session>("GET", "/api/session"),
+  signIn: (body: schemas.NewSession) => call<schemas.Session>("POST", "/api/session", body),
+  signOut: () => call<schemas.Session>("DELETE", "/api/session"),
+  clients: () => call<schemas.ClientList>("GET", "/api/clients"),
+  totals: (since: Date) =>
+    call<schemas.Totals>("GET", `/api/totals?since=${encodeURIComponent(since.toISOString())}`),
+  downloads: (query: ListQuery) =>
+    call<schemas.DownloadList>("GET", `/api/downloads?${searchOf(query)}`),
+  start: (body: schemas.NewDownload) =>
+    call<schemas.DownloadAccepted>("POST", "/api/download", body),
+  cancel: (id: string) => call<schemas.DownloadRecord>("POST", `${pathOf(id)}/cancel`),
+  retry: (id: string) => call<schemas.DownloadAccepted>("POST", `${pathOf(id)}/retry`),
+};
+
+/** Where the bytes of a completed download are. */
+export function contentPath(downloadId: string): string {
+  return `${pathOf(downloadId)}/content`;
+}
+
+function pathOf(downloadId: string): string {
+  return `/api/downloads/${encodeURIComponent(downloadId)}`;
+}
+
+function searchOf(query: ListQuery): string {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined);
+  return new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
+}
+
+async function call<T>(method: string, path: string, body?: object): Promise<T> {
+  const response = await fetch(path, {
+    method,
+    signal: AbortSignal.timeout(CALL_TIMEOUT),
+    ...(body && {
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(body),
+    }),
+  }).catch((cause: unknown) => {
+    throw new Error("No answer from the server", { cause });
+  });
+  if (response.ok) return response.json();
+  throw await problemOf(response);
+}
+
+async function problemOf(response: Response): Promise<ApiProblem> {
+  const text = await response.text();
+  try {
+    const { error } = JSON.parse(text) as schemas.ApiError;
+    return new ApiProblem(response.status, error);
+  } catch {
+    // A proxy in between has words of its own.
+    return new ApiProblem(response.status, `The server answered with status ${response.status}`);
+  }
+}

@@ -1,0 +1,53 @@
+/**
+ * The element of an id that the page is known to have.
+ * @throws Error when the page and its script do not fit together
+ */
+export function byId<E extends Element>(id: string, kind: new () => E): E {
+  const element = document.getElementById(id);
+  if (element instanceof kind) return element;
+  throw new Error(`the page has no ${kind.name} "${id}"`);
+}
+
+/** The one element below another that a selector of the page's own finds. */
+export function find<E extends Element>(
+  parent: ParentNode,
+  selector: string,
+  kind: new () => E,
+): E {
+  const element = parent.querySelector(selector);
+  if (element instanceof kind) return element;
+  throw new Error(`there is no ${kind.name} "${selector}"`);
+}
+
+/** A new element of a template. */
+export function cloneOf(templateId: string): HTMLElement {
+  const { content } = byId(templateId, HTMLTemplateElement);
+  const element = content.firstElementChild?.cloneNode(true);
+  if (element instanceof HTMLElement) return element;
+  throw new Error(`the template "${templateId}" is empty`);
+}
+
+/** Shows text as text, whatever it holds, and leaves the page alone where it is shown already. */
+export function setText(element: Element, text: string): void {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/** Puts elements in this order below a parent and takes away the others, moving only what must. */
+export function arrange(parent: Element, elements: Element[]): void {
+  const kept = new Set(elements);
+  for (const child of [...parent.children]) if (!kept.has(child)) child.remove();
+  let at = parent.firstElementChild;
+  for (const element of elements) {
+    if (element === at) at = at.nextElementSibling;
+    else parent.insertBefore(element, at);
+  }
+}
+
+/** A moment: how long ago for the eye, exactly on a longer look. @param time ISO 8601 */
+export function setTime(element: HTMLTimeElement, time: string, text: string): void {
+  if (element.dateTime !== time) {
+    element.dateTime = time;
+    element.title = new Date(time).toLocaleString();
+  }
+  setText(element, text);
+}

@@ -1,0 +1,157 @@
+import type { DownloadRecord } from "../api/schemas.ts";
+import { formatSize } from "../util/sizes.ts";
+import { contentPath } from "./api.ts";
+import { hasEnded } from "./board.ts";
+import { arrange, byId, cloneOf, find, setText, setTime } from "./dom.ts";
+import { formatAgo, formatRate, formatSpan } from "./format.ts";
+import type { Listing } from "./listing.ts";
+
+/** What can be done with a row. */
+export type RowAction = "cancel" | "retry" | "copy";
+
+const STATUS_WORDS = {
+  queued: "Queued",
+  downloading: "Downloading",
+  verifying: "Verifying",
+  completed: "Completed",
+  failed: "Failed",
+  cancelled: "Cancelled",
+} satisfies Record<DownloadRecord["status"], string>;
+
+/** The page of downloads that is shown. */
+export class DownloadsView {
+  readonly #list = byId("download-list", HTMLOListElement);
+  readonly #rows = new Map<string, HTMLElement>();
+  #shown: readonly DownloadRecord[] = [];
+
+  constructor(
+    private readonly listing: Listing,
+    onAction: (action: RowAction, download: DownloadRecord) => void,
+  ) {
+    this.#list.addEventListener("click", ({ target }) => {
+      const button = target instanceof Element ? target.closest("button") : null;
+      const id = button?.closest<HTMLElement>(".download")?.dataset["downloadId"];
+      const download = this.#shown.find(({ download_id }) => download_id === id);
+      const action = (["cancel", "retry", "copy"] as const).find((name) =>
+        button?.classList.contains(name),
+      );
+      if (download && action) onAction(action, download);
+    });
+  }
+
+  render(): void {
+    const now = Date.now();
+    this.#shown = [...this.listing.rows];
+    const rows = this.#shown.map((download) => this.#row(download, now));
+    arrange(this.#list, rows);
+    const kept = new Set(this.#shown.map(({ download_id }) => download_id));
+    for (const id of this.#rows.keys()) if (!kept.has(id)) this.#rows.delete(id);
+    this.#renderPager();
+  }
+
+  #renderPager(): void {
+    const { pageNumber, hasOlder, filter } = this.listing;
+    byId("newer", HTMLButtonElement).disabled = pageNumber === 1;
+    byId("older", HTMLButtonElement).disabled = !hasOlder;
+    byId("pager", HTMLElement).hidden = pageNumber === 1 && !hasOlder;
+    setText(byId("page-number", HTMLElement), `Page ${pageNumber}`);
+    const empty = byId("downloads-empty", HTMLElement);
+    empty.hidden = this.#shown.length > 0;
+    const isFiltered = filter.status !== undefined || filter.clientId !== undefined;
+    setText(
+      empty,
+      isFiltered
+        ? "No download is like this."
+        : "Nothing was pulled yet: choose a site and a file above, and press Start.",
+    );
+  }
+
+  #row(download: DownloadRecord, now: number): HTMLElement {
+    const row = this.#rows.get(download.download_id) ?? this.#newRow(download);
+    const hadFocus = row.contains(document.activeElement);
+    row.dataset["status"] = download.status;
+    setText(find(row, ".status", HTMLElement), STATUS_WORDS[download.status]);
+    const time = find(row, "time", HTMLTimeElement);
+    setTime(time, download.created_at, formatAgo(download.created_at, now));
+    const { attempts } = download;
+    const tries = attempts > 1 ? ` · ${attempts} attempts` : "";
+    setText(find(row, ".attempts", HTMLElement), tries);
+    showProgress(row, download);
+    setText(find(row, ".numbers", HTMLElement), numbersOf(download));
+    find(row, ".sum", HTMLElement).hidden = download.status !== "completed";
+    setText(find(row, ".md5", HTMLElement), download.md5 ?? "");
+    const why = find(row, ".why", HTMLElement);
+    why.hidden = download.error === null;
+    setText(why, download.error ?? "");
+    showActions(row, download);
+    // The button that was pressed may be gone: the row takes the focus, so that it is not lost.
+    if (hadFocus && document.activeElement?.checkVisibility() !== true) row.focus();
+    return row;
+  }
+
+  #newRow({ download_id, client_id, file_path }: DownloadRecord): HTMLElement {
+    const row = cloneOf("download-row");
+    row.dataset["downloadId"] = download_id;
+    const file = find(row, ".file", HTMLElement);
+    setText(file, file_path);
+    file.title = file_path;
+    setText(find(row, ".site-id", HTMLElement), client_id);
+    find(row, "progress", HTMLProgressElement).ariaLabel = `Progress of ${file_path}`;
+    const save = find(row, ".save", HTMLAnchorElement);
+    save.href = contentPath(download_id);
+    for (const [name, verb] of [
+      [".save", "Save"],
+      [".cancel", "Cancel"],
+      [".retry", "Retry"],
+      [".copy", "Copy the MD5 of"],
+    ] as const) {
+      find(row, name, HTMLElement).ariaLabel = `${verb} ${file_path}`;
+    }
+    this.#rows.set(download_id, row);
+    return row;
+  }
+}
+
+function showProgress(row: HTMLElement, { status, percent }: DownloadRecord): void {
+  const bar = find(row, "progress", HTMLProgressElement);
+  const value = percent ?? 0;
+  if (bar.value !== value) bar.value = value;
+  const isPartial = status === "queued" && value > 0;
+  find(row, ".live", HTMLElement).hidden =
+    !isPartial && status !== "downloading" && status !== "verifying";
+  setText(find(row, ".percent", HTMLElement), percent === null ? "" : `${Math.floor(value)} %`);
+}
+
+function showActions(row: HTMLElement, download: DownloadRecord): void {
+  const { status } = download;
+  find(row, ".save", HTMLElement).hidden = status !== "completed";
+  find(row, ".cancel", HTMLElement).hidden = hasEnded(download);
+  find(row, ".retry", HTMLElement).hidden = status !== "failed" && status !== "cancelled";
+}
+
+/** How far, how fast, how long. */
+function numbersOf(download: DownloadRecord): string {
+  const { status, total_size, bytes_received, bytes_per_second, eta_seconds } = download;
+  const rate = bytes_per_second === null ? [] : [formatRate(bytes_per_second)];
+  const received =
+    total_size === null ? [] : [`${formatSize(bytes_received)} of ${formatSize(total_size)}`];
+  switch (status) {
+    case "completed":
+      return [formatSize(total_size ?? 0), `in ${formatSpan(secondsOf(download))}`, ...rate].join(
+        " · ",
+      );
+    case "queued":
+      return received.length > 0 ? `${received[0]}, waiting` : "Waiting for its turn or its site";
+    case "downloading": {
+      const left = eta_seconds === null ? [] : [`${formatSpan(eta_seconds)} left`];
+      return [...received, ...rate, ...left].join(" · ");
+    }
+    default:
+      return received.join("");
+  }
+}
+
+function secondsOf({ started_at, completed_at }: DownloadRecord): number {
+  if (started_at === null || completed_at === null) return 0;
+  return (Date.parse(completed_at) - Date.parse(started_at)) / 1000;
+}

@@ -1,0 +1,124 @@
+import type { DownloadList, DownloadRecord, DownloadStatus } from "../api/schemas.ts";
+import type { ListQuery } from "./api.ts";
+
+/** Rows on a page. */
+export const PAGE_SIZE = 50;
+
+/** Which downloads are listed; undefined: any. */
+export interface Filter {
+  status?: DownloadStatus;
+  clientId?: string;
+}
+
+/**
+ * One page of the list of downloads, newest first, kept up to date by events. It holds no more
+ * than its page, however many downloads there are.
+ */
+export class Listing {
+  #filter: Filter = {};
+  #rows: DownloadRecord[] = [];
+  /** What leads to this page and to those before it; the first page needs nothing. */
+  #trail: string[] = [];
+  #nextCursor: string | null = null;
+  /** Counts the loads: only the answer to the last one is shown. */
+  #load = 0;
+  #isLoading = false;
+  /** What changed while a page is asked for: the answer may not know of it. */
+  readonly #meanwhile = new Map<string, DownloadRecord>();
+
+  /** @param fetchPage asks the server */
+  constructor(private readonly fetchPage: (query: ListQuery) => Promise<DownloadList>) {}
+
+  get rows(): readonly DownloadRecord[] {
+    return this.#rows;
+  }
+
+  get filter(): Filter {
+    return this.#filter;
+  }
+
+  /** 1 for the newest. */
+  get pageNumber(): number {
+    return this.#trail.length + 1;
+  }
+
+  get hasOlder(): boolean {
+    return this.#nextCursor !== null;
+  }
+
+  /** Shows the newest downloads that the filter lets through. */
+  async setFilter(filter: Filter): Promise<void> {
+    this.#filter = filter;
+    await this.#show([]);
+  }
+
+  /** Asks for this page again. */
+  async reload(): Promise<void> {
+    await this.#show(this.#trail);
+  }
+
+  /** Goes one page back in time. */
+  async older(): Promise<void> {
+    // The first page moves on as downloads are added: what follows it has to be asked for.
+    if (this.#trail.length === 0) await this.reload();
+    if (this.#nextCursor !== null) await this.#show([...this.#trail, this.#nextCursor]);
+  }
+
+  async newer(): Promise<void> {
+    await this.#show(this.#trail.slice(0, -1));
+  }
+
+  /**
+   * Takes in what a download now is.
+   * @returns false if that left a gap at the end of the page, which a reload would fill
+   */
+  update(download: DownloadRecord): boolean {
+    if (this.#isLoading) this.#meanwhile.set(download.download_id, download);
+    const index = this.#rows.findIndex((row) => row.download_id === download.download_id);
+    if (!this.#matches(download)) {
+      if (index >= 0) this.#rows.splice(index, 1);
+      return index < 0 || !this.hasOlder;
+    }
+    if (index >= 0) this.#rows[index] = download;
+    else if (this.#trail.length === 0) this.#insert(download);
+    return true;
+  }
+
+  #insert(download: DownloadRecord): void {
+    // Ids are in the order of time.
+    const at = this.#rows.findIndex((row) => row.download_id < download.download_id);
+    if (at < 0 && this.hasOlder) return;
+    this.#rows.splice(at < 0 ? this.#rows.length : at, 0, download);
+    const [dropped] = this.#rows.splice(PAGE_SIZE);
+    // Any cursor will do: older() asks anew from the first page.
+    if (dropped) this.#nextCursor ??= dropped.download_id;
+  }
+
+  #matches({ status, client_id }: DownloadRecord): boolean {
+    const { status: wanted = status, clientId = client_id } = this.#filter;
+    return status === wanted && client_id === clientId;
+  }
+
+  async #show(trail: string[]): Promise<void> {
+    const load = ++this.#load;
+    const { status, clientId } = this.#filter;
+    const cursor = trail.at(-1);
+    this.#meanwhile.clear();
+    this.#isLoading = true;
+    try {
+      const page = await this.fetchPage({
+        limit: PAGE_SIZE,
+        ...(status && { status }),
+        ...(clientId !== undefined && { client_id: clientId }),
+        ...(cursor !== undefined && { cursor }),
+      });
+      if (load !== this.#load) return;
+      this.#rows = page.downloads;
+      this.#nextCursor = page.next_cursor;
+      this.#trail = trail;
+    } finally {
+      if (load === this.#load) this.#isLoading = false;
+    }
+    for (const download of this.#meanwhile.values()) this.update(download);
+  }
+}

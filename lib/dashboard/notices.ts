@@ -1,0 +1,23 @@
+import { byId } from "./dom.ts";
+
+/** How long a notice stays, in ms; one of a failure longer. */
+const SHOWN_MS = { done: 5_000, failed: 12_000 };
+
+/** Tells a person what came of something, for a while; a screen reader reads it out. */
+export function notify(kind: keyof typeof SHOWN_MS, text: string): void {
+  const notice = document.createElement("p");
+  notice.className = `notice ${kind}`;
+  const words = document.createElement("bdi");
+  words.textContent = text;
+  notice.append(words);
+  const notices = byId("notices", HTMLElement);
+  notices.append(notice);
+  // A few at once are enough.
+  if (notices.childElementCount > 3) notices.firstElementChild?.remove();
+  setTimeout(() => notice.remove(), SHOWN_MS[kind]);
+}
+
+/** The same for anything thrown. */
+export function notifyFailure(error: unknown): void {
+  notify("failed", error instanceof Error ? error.message : String(error));
+}

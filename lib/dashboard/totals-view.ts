@@ -1,0 +1,48 @@
+import type { Totals } from "../api/schemas.ts";
+import { formatSize } from "../util/sizes.ts";
+import type { Board } from "./board.ts";
+import { byId, setText } from "./dom.ts";
+import { formatRate } from "./format.ts";
+import { Throughput } from "./throughput.ts";
+
+/** Between two samples of the graph, in ms. */
+const SAMPLE_MS = 1_000;
+
+/** What today came to, and how fast it goes. */
+export class TotalsView {
+  readonly #throughput = new Throughput();
+
+  constructor(private readonly board: Board) {
+    setInterval(() => this.#sample(), SAMPLE_MS);
+  }
+
+  /** @param totals since midnight */
+  show({ downloads, bytes_received }: Totals): void {
+    setText(byId("total-completed", HTMLElement), String(downloads.completed));
+    setText(byId("total-failed", HTMLElement), String(downloads.failed));
+    byId("total-failed", HTMLElement).classList.toggle("bad", downloads.failed > 0);
+    setText(byId("total-bytes", HTMLElement), formatSize(bytes_received));
+  }
+
+  /** What is going on now, whenever it was asked for. */
+  renderCounts(): void {
+    const { active, queued } = this.board.underWay;
+    setText(byId("total-active", HTMLElement), String(active));
+    setText(byId("total-queued", HTMLElement), String(queued));
+  }
+
+  #sample(): void {
+    const rate = this.board.bytesPerSecond;
+    this.#throughput.add(Date.now(), rate);
+    const { line, area } = this.#throughput.paths();
+    byId("graph-line", SVGElement).setAttribute("d", line);
+    byId("graph-area", SVGElement).setAttribute("d", area);
+    setText(byId("rate-now", HTMLElement), formatRate(rate));
+    setText(byId("rate-peak", HTMLElement), formatRate(this.#throughput.peak));
+  }
+}
+
+/** When the day began where the browser is. */
+export function midnight(): Date {
+  return new Date(new Date().setHours(0, 0, 0, 0));
+}
