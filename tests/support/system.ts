@@ -36,6 +36,15 @@ export class System implements AsyncDisposable {
   static async start(env: Record<string, string> = {}): Promise<System> {
     bypassProxyForLoopback(process.env);
     const folder = await mkdtemp(join(tmpdir(), "fds-e2e-"));
+    try {
+      return await System.#startIn(folder, env);
+    } catch (error) {
+      await rm(folder, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  static async #startIn(folder: string, env: Record<string, string>): Promise<System> {
     await mkdir(join(folder, "root"));
     const server = await Program.start({
       name: "server",
