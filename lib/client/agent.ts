@@ -1,5 +1,5 @@
 import { FdsError } from "../protocol/errors.ts";
-import type { ClientMessage, ServerMessage } from "../protocol/messages.ts";
+import { type ClientMessage, MAX_STREAMS, type ServerMessage } from "../protocol/messages.ts";
 import type { Logger } from "../util/logger.ts";
 import type { Roots } from "./roots.ts";
 import { Sender } from "./sender.ts";
@@ -14,6 +14,9 @@ export interface AgentOptions {
 
 /** A connection that carried this much did its work, whatever became of it afterwards. */
 const WORTH_BYTES = 4 * 1024 * 1024;
+
+/** Most files that are open at once: one that is over takes a moment to be closed. */
+const MAX_OPEN = 2 * MAX_STREAMS;
 
 /** Answers the server's requests on one connection: a sender for each file that is wanted. */
 export class Agent {
@@ -36,7 +39,7 @@ export class Agent {
 
   /**
    * Acts on a message. What is about a file that is no longer being sent comes too late.
-   * @throws FdsError `protocol_error` when a request uses the stream of another
+   * @throws FdsError `protocol_error` when a request uses the stream of another, or is one too many
    */
   handle(message: Exclude<ServerMessage, { type: "registered" }>): void {
     if (message.type === "download_request") return this.#start(message);
@@ -67,6 +70,9 @@ export class Agent {
     // The first sender would be out of reach, and nothing could end it.
     if (this.#senders.has(stream)) {
       throw new FdsError("protocol_error", `stream ${stream} is in use`);
+    }
+    if (this.#senders.size >= MAX_OPEN) {
+      throw new FdsError("protocol_error", `over ${MAX_OPEN} files were asked for at once`);
     }
     const logger = this.options.logger.with({ download_id, file_path });
     logger.info("file requested", { offset });

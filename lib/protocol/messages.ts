@@ -17,6 +17,9 @@ export const MAX_MESSAGE_BYTES = 64 * 1024;
 export const MIN_CHUNK_SIZE = 4 * 1024;
 export const MAX_CHUNK_SIZE = 8 * 1024 * 1024;
 
+/** Most files that a client may be asked for at once. */
+export const MAX_STREAMS = 64;
+
 /** Most characters of an error's sentence. */
 export const MAX_ERROR_LENGTH = 1024;
 

@@ -1,7 +1,7 @@
 import { isIP, isIPv4 } from "node:net";
 import { join } from "node:path";
 import * as z from "zod";
-import { MAX_CHUNK_SIZE, MIN_CHUNK_SIZE } from "../protocol/messages.ts";
+import { MAX_CHUNK_SIZE, MAX_STREAMS, MIN_CHUNK_SIZE } from "../protocol/messages.ts";
 import { UsageError } from "../util/flags.ts";
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "../util/logger.ts";
 import {
@@ -69,7 +69,10 @@ const SETTINGS = {
   ENROLL_TOKEN: { secret: true, help: "what a new client must show once" },
   CHUNK_SIZE: { default: "1MiB", help: "most bytes in one frame, 4KiB to 8MiB" },
   MAX_ACTIVE_DOWNLOADS: { default: "32", help: "most downloads at once, the others wait" },
-  MAX_ACTIVE_DOWNLOADS_PER_CLIENT: { default: "2", help: "the same for each client" },
+  MAX_ACTIVE_DOWNLOADS_PER_CLIENT: {
+    default: "2",
+    help: `the same for each client, at most ${MAX_STREAMS}`,
+  },
   RECEIVE_BUDGET: {
     default: "128MiB",
     help: "most bytes granted but not yet written, over all clients; at least CHUNK_SIZE",
@@ -113,7 +116,6 @@ export function readServerConfig(
   const enrollToken = settings.readOptional("ENROLL_TOKEN", TOKEN);
   const downloadsDir = settings.read("DOWNLOADS_DIR", TEXT);
   const chunkSize = settings.read("CHUNK_SIZE", size(MIN_CHUNK_SIZE, MAX_CHUNK_SIZE));
-  const downloads = wholeNumber(1, MOST_DOWNLOADS);
   return {
     host: settings.read("SERVER_HOST", hostFor(apiToken, enrollToken)),
     port: settings.read("SERVER_PORT", wholeNumber(0, 65_535)),
@@ -124,8 +126,11 @@ export function readServerConfig(
     apiToken,
     enrollToken,
     chunkSize,
-    maxActiveDownloads: settings.read("MAX_ACTIVE_DOWNLOADS", downloads),
-    maxActiveDownloadsPerClient: settings.read("MAX_ACTIVE_DOWNLOADS_PER_CLIENT", downloads),
+    maxActiveDownloads: settings.read("MAX_ACTIVE_DOWNLOADS", wholeNumber(1, MOST_DOWNLOADS)),
+    maxActiveDownloadsPerClient: settings.read(
+      "MAX_ACTIVE_DOWNLOADS_PER_CLIENT",
+      wholeNumber(1, MAX_STREAMS),
+    ),
     receiveBudget: settings.read("RECEIVE_BUDGET", size(chunkSize)),
     minFreeDisk: settings.read("MIN_FREE_DISK", size(0)),
     tls: readTls(settings),

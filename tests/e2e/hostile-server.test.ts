@@ -3,11 +3,12 @@ import { mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { encodeFrame } from "../../lib/protocol/frame.ts";
-import type {
-  ClientMessage,
-  DownloadRequest,
-  FileComplete,
-  FileStart,
+import {
+  type ClientMessage,
+  type DownloadRequest,
+  type FileComplete,
+  type FileStart,
+  MAX_STREAMS,
 } from "../../lib/protocol/messages.ts";
 import { Program } from "../support/programs.ts";
 import { md5 } from "../support/scripted-client.ts";
@@ -284,6 +285,17 @@ describe("a server that breaks the protocol loses the client, which comes back",
     await expectHonestTransferWorks();
   });
 
+  test("with more requests than one client can have open", async () => {
+    await expectHonestTransferWorks();
+    for (let more = 0; more <= 2 * MAX_STREAMS; more++) {
+      connection.request(++streams, "data.bin", { max_offset: 0 });
+    }
+    expect((await connection.closed).code).toBe(1002);
+    connection = await server.accept();
+    await connection.admit();
+    await expectHonestTransferWorks();
+  });
+
   test("also when the connection ends in the middle of a file", async () => {
     await expectHonestTransferWorks();
     connection.request(++streams, "data.bin", { max_offset: 1000 });
@@ -295,8 +307,8 @@ describe("a server that breaks the protocol loses the client, which comes back",
   });
 });
 
-test("many requests at once are all answered", async () => {
-  const asked = Array.from({ length: 50 }, () => ++streams);
+test("as many requests as a server may make at once are all answered", async () => {
+  const asked = Array.from({ length: MAX_STREAMS }, () => ++streams);
   for (const stream of asked) connection.request(stream, "data.bin");
   for (const stream of asked) {
     expect(await reply("file_complete", stream)).toMatchObject({ md5: md5(bytes) });

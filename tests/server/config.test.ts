@@ -102,6 +102,7 @@ describe("each mistake is named:", () => {
     [[], { CHUNK_SIZE: "big" }, 'CHUNK_SIZE is "big", expected'],
     [[], { MAX_ACTIVE_DOWNLOADS: "0" }, 'MAX_ACTIVE_DOWNLOADS is "0", expected'],
     [[], { MAX_ACTIVE_DOWNLOADS_PER_CLIENT: "1.5" }, 'MAX_ACTIVE_DOWNLOADS_PER_CLIENT is "1.5"'],
+    [[], { MAX_ACTIVE_DOWNLOADS_PER_CLIENT: "65" }, 'MAX_ACTIVE_DOWNLOADS_PER_CLIENT is "65"'],
     [
       [],
       { RECEIVE_BUDGET: "1MiB", CHUNK_SIZE: "2MiB" },
