@@ -8,6 +8,8 @@ import { readServerConfig, SERVER_HELP, type ServerConfig } from "./lib/server/c
 import { CreditPool } from "./lib/server/credit.ts";
 import { openSqlRepository } from "./lib/server/database/sql.ts";
 import { Downloads } from "./lib/server/downloads.ts";
+import { EventFeeds } from "./lib/server/event-feeds.ts";
+import { Events } from "./lib/server/events.ts";
 import { pageRoutes } from "./lib/server/page.ts";
 import { restHandlers } from "./lib/server/rest.ts";
 import { Router } from "./lib/server/routing.ts";
@@ -39,6 +41,7 @@ async function start(config: ServerConfig, isTerminal: boolean) {
     version,
     logger,
     onRegistered: () => downloads.clientRegistered(),
+    onChange: (clientId) => events.clientChanged(clientId),
   });
   const downloads = new Downloads({
     repository,
@@ -47,6 +50,13 @@ async function start(config: ServerConfig, isTerminal: boolean) {
     credit,
     limits: { total: config.maxActiveDownloads, perClient: config.maxActiveDownloadsPerClient },
     minFreeDisk: config.minFreeDisk,
+    onChange: () => events.downloadChanged(),
+    logger,
+  });
+  const events = new Events({
+    repository,
+    clients,
+    progressOf: (download) => downloads.progressOf(download),
     logger,
   });
   const { apiToken } = config;
@@ -54,6 +64,7 @@ async function start(config: ServerConfig, isTerminal: boolean) {
   const rest = restHandlers({
     clients,
     downloads,
+    events: new EventFeeds({ repository, clients, events, logger }),
     storage,
     signIn,
     version,
@@ -73,6 +84,8 @@ async function start(config: ServerConfig, isTerminal: boolean) {
     .add(endpoints.listDownloads, rest.listDownloads)
     .add(endpoints.getDownload, rest.getDownload)
     .add(endpoints.downloadContent, rest.downloadContent)
+    .add(endpoints.downloadEvents, rest.downloadEvents)
+    .add(endpoints.events, rest.events)
     .add(endpoints.cancelDownload, rest.cancelDownload)
     .add(endpoints.retryDownload, rest.retryDownload)
     .close();
@@ -151,6 +164,7 @@ async function start(config: ServerConfig, isTerminal: boolean) {
       void server.stop();
       await downloads.stop();
       await clients.close();
+      events.close();
       await repository.close();
       await storage.close();
       await server.stop(true);

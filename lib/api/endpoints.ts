@@ -23,6 +23,8 @@ export interface Endpoint {
   /** True where HEAD is answered too. */
   head?: boolean;
   query?: z.ZodType;
+  /** Headers that a request may have: name → what it says. */
+  headers?: Record<string, string>;
   body?: z.ZodType;
   answers: Answer[];
   /** The codes of the errors it can answer, besides those that any call can. */
@@ -43,6 +45,9 @@ const fileHeaders = {
 const file = { mediaType: "application/octet-stream", headers: fileHeaders };
 const cookie = { "Set-Cookie": "The session, for browsers" };
 const downloadRecord = { schema: schemas.DownloadRecord, description: "The download" };
+const lastEventId = {
+  "Last-Event-ID": "The id of the last event that was read: no end of a download is missed",
+};
 
 /** Every call, by name: what server.ts routes and the OpenAPI document describes. */
 export const endpoints = {
@@ -146,6 +151,37 @@ export const endpoints = {
       { status: 416, description: "The range lies outside the file" },
     ],
     errors: ["download_not_found", "download_not_finished", "not_found"],
+  },
+  downloadEvents: {
+    method: "GET",
+    path: "/api/downloads/:download_id/events",
+    summary: "One download, live: server-sent events until it has ended",
+    headers: lastEventId,
+    answers: [
+      {
+        status: 200,
+        description:
+          'Events "download", whose data is the download: as it is, at each change, and at most 10 times a second while bytes flow',
+        mediaType: "text/event-stream",
+      },
+      { status: 204, description: "It has ended, and Last-Event-ID says that this is known" },
+    ],
+    errors: ["download_not_found"],
+  },
+  events: {
+    method: "GET",
+    path: "/api/events",
+    summary: "All downloads and clients, live: server-sent events",
+    headers: lastEventId,
+    answers: [
+      {
+        status: 200,
+        description:
+          'Events "download" and "client", whose data is the download or client: first every client, every download that has not ended and every one that ended since Last-Event-ID, then each change',
+        mediaType: "text/event-stream",
+      },
+    ],
+    errors: [],
   },
   cancelDownload: {
     method: "POST",

@@ -13,7 +13,7 @@ type Content = Record<string, { schema?: JsonSchema }>;
 
 export interface Parameter {
   name: string;
-  in: "path" | "query";
+  in: "path" | "query" | "header";
   required: boolean;
   description?: string;
   schema: JsonSchema;
@@ -111,6 +111,7 @@ function describe(name: string, endpoint: Endpoint, schemas: SchemaCollector): O
   const parameters = [
     ...(endpoint.path.includes(":") ? parametersOf(DownloadParams, "path", schemas) : []),
     ...(endpoint.query ? parametersOf(endpoint.query, "query", schemas) : []),
+    ...headersOf(endpoint),
   ];
   return {
     operationId: name,
@@ -147,6 +148,16 @@ function parametersOf(
     required: required.includes(name),
     ...(description !== undefined && { description }),
     schema: of,
+  }));
+}
+
+function headersOf({ headers = {} }: Endpoint): Parameter[] {
+  return Object.entries(headers).map(([name, description]) => ({
+    name,
+    in: "header",
+    required: false,
+    description,
+    schema: { type: "string" },
   }));
 }
 

@@ -18,6 +18,8 @@ export interface ClientsOptions {
   logger: Logger;
   /** A client is there and can be asked for files. */
   onRegistered: (session: Session) => void;
+  /** A client is there, or gone. */
+  onChange: (clientId: string) => void;
 }
 
 /** A client as it is known, with whether it is connected now. */
@@ -100,6 +102,7 @@ export class Clients implements SessionHost {
       version: message.version,
     });
     this.options.onRegistered(session);
+    this.options.onChange(clientId);
   }
 
   ended(session: Session): void {
@@ -113,7 +116,10 @@ export class Clients implements SessionHost {
       .catch((error: unknown) =>
         this.options.logger.error("last_seen_at was not recorded", { client_id: clientId }, error),
       )
-      .finally(() => this.#farewells.delete(farewell));
+      .finally(() => {
+        this.#farewells.delete(farewell);
+        this.options.onChange(clientId);
+      });
     this.#farewells.add(farewell);
   }
 

@@ -26,6 +26,8 @@ export interface DownloadsOptions {
   limits: Limits;
   /** Bytes that must stay free on the disk. */
   minFreeDisk: number;
+  /** A download is new, or its status is another. */
+  onChange: () => void;
   logger: Logger;
 }
 
@@ -55,7 +57,10 @@ export class Downloads {
     this.#dispatcher = new Dispatcher({
       ...options,
       isConnected: (clientId) => options.clients.sessionOf(clientId)?.isOpen ?? false,
-      start: (download) => this.#run(download.downloadId, () => this.#attempt(download)),
+      start: (download) => {
+        this.#run(download.downloadId, () => this.#attempt(download));
+        options.onChange();
+      },
     });
   }
 
@@ -74,6 +79,7 @@ export class Downloads {
       newDownload(Bun.randomUUIDv7(), clientId, filePath, Date.now()),
     );
     this.#log(download).info("download queued", { file_path: filePath });
+    this.options.onChange();
     this.#dispatcher.wake();
     return download;
   }
@@ -287,7 +293,10 @@ export class Downloads {
       const after = await this.options.repository.replaceDownload(next);
       // Somebody else changed the row in between: look again what the event means now.
       if (!after) continue;
-      if (after.status !== before.status) this.#log(after).info(`download ${after.status}`);
+      if (after.status !== before.status) {
+        this.#log(after).info(`download ${after.status}`);
+        this.options.onChange();
+      }
       for (const effect of effects) await this.#carryOut(after, effect);
       return after;
     }

@@ -14,6 +14,7 @@ import type { Clients } from "./clients.ts";
 import { contentResponse } from "./content.ts";
 import type { Download } from "./download.ts";
 import type { Downloads } from "./downloads.ts";
+import type { EventFeeds } from "./event-feeds.ts";
 import { clientRecord, downloadRecord, isoTime } from "./records.ts";
 import type { Handler } from "./routing.ts";
 import type { SignIn } from "./sign-in.ts";
@@ -22,6 +23,7 @@ import type { Storage } from "./storage/storage.ts";
 export interface RestOptions {
   clients: Clients;
   downloads: Downloads;
+  events: EventFeeds;
   storage: Storage;
   /** null where there is no token to sign in with. */
   signIn: SignIn | null;
@@ -34,7 +36,7 @@ type Handlers = { [Name in keyof typeof endpoints]: Handler<(typeof endpoints)[N
 
 /** What each call of the REST interface does, by the endpoint's name. */
 export function restHandlers(options: RestOptions): Handlers {
-  const { clients, downloads, storage, signIn, version, startedAt } = options;
+  const { clients, downloads, events, storage, signIn, version, startedAt } = options;
 
   const record = (download: Download) => downloadRecord(download, downloads.progressOf(download));
 
@@ -128,6 +130,13 @@ export function restHandlers(options: RestOptions): Handlers {
       }
       return contentResponse(download, file, request);
     },
+
+    async downloadEvents({ param, request }) {
+      const download = await downloads.get(param("download_id"));
+      return events.of(download, request.headers.get("Last-Event-ID"));
+    },
+
+    events: ({ request }) => events.all(request.headers.get("Last-Event-ID")),
 
     async cancelDownload({ param }) {
       return json(record(await downloads.cancel(param("download_id"))));
