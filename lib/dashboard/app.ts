@@ -1,18 +1,21 @@
 import type { DownloadRecord, DownloadStatus } from "../api/schemas.ts";
 import { api } from "./api.ts";
-import { Board } from "./board.ts";
+import { Board, hasEnded } from "./board.ts";
 import { byId, find, setText } from "./dom.ts";
 import { DownloadsView, type RowAction } from "./downloads-view.ts";
 import { Feed } from "./feed.ts";
 import { type Filter, Listing } from "./listing.ts";
 import { notify, notifyFailure } from "./notices.ts";
-import { SignInForm } from "./sign-in.ts";
+import { SignInForm, takeCode } from "./sign-in.ts";
 import { offerSites } from "./site-choice.ts";
 import { SitesView } from "./sites-view.ts";
 import { midnight, TotalsView } from "./totals-view.ts";
 
 /** How often the words for how long ago something was are written anew, in ms. */
 const CLOCK_MS = 15_000;
+
+/** Between two drawings of what events tell, in ms. */
+const RENDER_MS = 100;
 
 /** Between a change and the look at what has to be counted or filled up after it, in ms. */
 const SETTLE_MS = 1_000;
@@ -56,7 +59,7 @@ class App {
   readonly #startPath = byId("start-path", HTMLInputElement);
   #isOpen = false;
   #lostSince: Date | null = null;
-  #isRenderDue = false;
+  #rendering: ReturnType<typeof setTimeout> | undefined;
   #settling: ReturnType<typeof setTimeout> | undefined;
   /** True where the page of downloads has a gap that the server has to fill. */
   #hasGap = false;
@@ -74,15 +77,21 @@ class App {
     byId("sign-out", HTMLButtonElement).addEventListener("click", () =>
       this.#run(() => this.#signOut()),
     );
-    setInterval(() => this.#renderSoon(), CLOCK_MS);
+    addEventListener("hashchange", () => void this.start());
+    setInterval(() => {
+      if (this.#isOpen) this.#settle();
+    }, CLOCK_MS);
   }
 
   /** Shows the board, or asks who is there. */
   async start(): Promise<void> {
     const session = await api.session().catch(() => null);
-    // No answer: the feed goes on trying.
-    if (session === null) return;
+    if (session === null) {
+      setTimeout(() => void this.start(), SETTLE_MS);
+      return;
+    }
     if (!session.signed_in) return this.#showSignIn();
+    takeCode();
     byId("sign-out", HTMLButtonElement).hidden = !session.required;
     byId("board", HTMLElement).hidden = false;
     if (this.#isOpen) return;
@@ -91,10 +100,8 @@ class App {
   }
 
   async #showSignIn(): Promise<void> {
-    this.#isOpen = false;
-    this.#feed.close();
-    byId("board", HTMLElement).hidden = true;
-    byId("sign-out", HTMLButtonElement).hidden = true;
+    // A fresh page holds nothing that the next person should not see.
+    if (this.#isOpen) return location.reload();
     this.#showConnection("signed-out");
     await this.#signIn.show();
   }
@@ -107,7 +114,7 @@ class App {
   #live(): void {
     this.#lostSince = null;
     this.#showConnection("live");
-    this.#board.clear();
+    this.#board.clearDownloads();
     this.#hasGap = true;
     this.#settle();
   }
@@ -127,23 +134,20 @@ class App {
   }
 
   #update(download: DownloadRecord): void {
-    const isOver = this.#board.setDownload(download);
+    this.#board.setDownload(download);
     if (!this.#listing.update(download)) this.#hasGap = true;
-    if (isOver || this.#hasGap) this.#settleSoon();
+    if (hasEnded(download) || this.#hasGap) this.#settleSoon();
     this.#renderSoon();
   }
 
-  /** However many events come, the page is drawn once a frame. */
+  /** However many events come, the page is drawn a few times a second. */
   #renderSoon(): void {
-    if (this.#isRenderDue) return;
-    this.#isRenderDue = true;
-    requestAnimationFrame(() => {
-      this.#isRenderDue = false;
-      this.#render();
-    });
+    this.#rendering ??= setTimeout(() => this.#render(), RENDER_MS);
   }
 
   #render(): void {
+    clearTimeout(this.#rendering);
+    this.#rendering = undefined;
     const sites = this.#board.sites();
     offerSites(this.#startSite, sites, null);
     offerSites(this.#filterSite, sites, "All sites");
@@ -171,7 +175,7 @@ class App {
   /** Does something that takes a moment, and shows what came of it. */
   #run(work: () => Promise<void>): void {
     work()
-      .finally(() => this.#renderSoon())
+      .finally(() => this.#render())
       .catch(notifyFailure);
   }
 
@@ -222,9 +226,18 @@ class App {
       case "retry":
         return notify("done", (await api.retry(download_id)).message);
       case "copy":
-        await navigator.clipboard.writeText(md5 ?? "");
-        return notify("done", "The MD5 is copied");
+        return this.#copy(download_id, md5 ?? "");
     }
+  }
+
+  async #copy(downloadId: string, md5: string): Promise<void> {
+    // Browsers give the clipboard to pages of https and of this machine alone.
+    if (!isSecureContext) {
+      this.#downloads.markMd5(downloadId);
+      return notify("done", "The MD5 is marked, copy it with Ctrl-C");
+    }
+    await navigator.clipboard.writeText(md5);
+    notify("done", "The MD5 is copied");
   }
 }
 

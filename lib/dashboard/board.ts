@@ -9,6 +9,9 @@ export interface Site {
   queued: number;
 }
 
+/** By name, and by number where a name has one. */
+const byName = new Intl.Collator("en", { numeric: true });
+
 /** True for a status that never changes any more. */
 export function hasEnded({ status }: DownloadRecord): boolean {
   return status === "completed" || status === "failed" || status === "cancelled";
@@ -19,9 +22,8 @@ export class Board {
   readonly #clients = new Map<string, ClientRecord>();
   readonly #open = new Map<string, DownloadRecord>();
 
-  /** Forgets everything: a whole picture is about to come. */
-  clear(): void {
-    this.#clients.clear();
+  /** Forgets what was going on: all that still is, is about to be told. */
+  clearDownloads(): void {
     this.#open.clear();
   }
 
@@ -29,11 +31,9 @@ export class Board {
     this.#clients.set(client.client_id, client);
   }
 
-  /** @returns true if the download ended just now */
-  setDownload(download: DownloadRecord): boolean {
-    if (hasEnded(download)) return this.#open.delete(download.download_id);
-    this.#open.set(download.download_id, download);
-    return false;
+  setDownload(download: DownloadRecord): void {
+    if (hasEnded(download)) this.#open.delete(download.download_id);
+    else this.#open.set(download.download_id, download);
   }
 
   /** Bytes per second of all downloads together. */
@@ -68,7 +68,7 @@ export class Board {
     return sites.toSorted(
       (a, b) =>
         Number(b.client.connected) - Number(a.client.connected) ||
-        a.client.client_id.localeCompare(b.client.client_id, "en", { numeric: true }),
+        byName.compare(a.client.client_id, b.client.client_id),
     );
   }
 }

@@ -3,7 +3,7 @@ import { formatSize } from "../util/sizes.ts";
 import { contentPath } from "./api.ts";
 import { hasEnded } from "./board.ts";
 import { arrange, byId, cloneOf, find, setText, setTime } from "./dom.ts";
-import { formatAgo, formatRate, formatSpan } from "./format.ts";
+import { formatAgo, formatRate, formatSpan, visible } from "./format.ts";
 import type { Listing } from "./listing.ts";
 
 /** What can be done with a row. */
@@ -49,6 +49,12 @@ export class DownloadsView {
     this.#renderPager();
   }
 
+  /** Marks the MD5 of a row, to be copied by hand. */
+  markMd5(downloadId: string): void {
+    const row = this.#rows.get(downloadId);
+    if (row) getSelection()?.selectAllChildren(find(row, ".md5", HTMLElement));
+  }
+
   #renderPager(): void {
     const { pageNumber, hasOlder, filter } = this.listing;
     byId("newer", HTMLButtonElement).disabled = pageNumber === 1;
@@ -56,7 +62,7 @@ export class DownloadsView {
     byId("pager", HTMLElement).hidden = pageNumber === 1 && !hasOlder;
     setText(byId("page-number", HTMLElement), `Page ${pageNumber}`);
     const empty = byId("downloads-empty", HTMLElement);
-    empty.hidden = this.#shown.length > 0;
+    empty.hidden = !this.listing.isEmpty;
     const isFiltered = filter.status !== undefined || filter.clientId !== undefined;
     setText(
       empty,
@@ -82,7 +88,7 @@ export class DownloadsView {
     setText(find(row, ".md5", HTMLElement), download.md5 ?? "");
     const why = find(row, ".why", HTMLElement);
     why.hidden = download.error === null;
-    setText(why, download.error ?? "");
+    setText(why, visible(download.error ?? ""));
     showActions(row, download);
     // The button that was pressed may be gone: the row takes the focus, so that it is not lost.
     if (hadFocus && document.activeElement?.checkVisibility() !== true) row.focus();
@@ -92,20 +98,21 @@ export class DownloadsView {
   #newRow({ download_id, client_id, file_path }: DownloadRecord): HTMLElement {
     const row = cloneOf("download-row");
     row.dataset["downloadId"] = download_id;
+    const name = visible(file_path);
     const file = find(row, ".file", HTMLElement);
-    setText(file, file_path);
-    file.title = file_path;
+    setText(file, name);
+    file.title = name;
     setText(find(row, ".site-id", HTMLElement), client_id);
-    find(row, "progress", HTMLProgressElement).ariaLabel = `Progress of ${file_path}`;
+    find(row, "progress", HTMLProgressElement).ariaLabel = `Progress of ${name}`;
     const save = find(row, ".save", HTMLAnchorElement);
     save.href = contentPath(download_id);
-    for (const [name, verb] of [
+    for (const [selector, verb] of [
       [".save", "Save"],
       [".cancel", "Cancel"],
       [".retry", "Retry"],
       [".copy", "Copy the MD5 of"],
     ] as const) {
-      find(row, name, HTMLElement).ariaLabel = `${verb} ${file_path}`;
+      find(row, selector, HTMLElement).ariaLabel = `${verb} ${name}`;
     }
     this.#rows.set(download_id, row);
     return row;

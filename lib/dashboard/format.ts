@@ -21,13 +21,27 @@ export function formatAgo(time: string, now: number): string {
   return ago.format(-Math.floor(seconds / size), unit);
 }
 
-/** A span in its two longest units: `"42 s"`, `"3 min 5 s"`, `"2 h 10 min"`. */
+/** A span in its two longest units: `"0.4 s"`, `"42 s"`, `"3 min 5 s"`, `"2 h 10 min"`. */
 export function formatSpan(seconds: number): string {
-  const whole = Math.max(0, Math.ceil(seconds));
+  if (seconds < 9.95 && !Number.isInteger(seconds)) return `${Math.max(0.1, seconds).toFixed(1)} s`;
+  const whole = Math.ceil(seconds);
   const [minutes, hours] = [Math.floor(whole / 60), Math.floor(whole / 3600)];
   if (minutes === 0) return `${whole} s`;
   if (hours === 0) return `${minutes} min ${whole % 60} s`;
   return `${hours} h ${minutes % 60} min`;
+}
+
+/**
+ * Text from a site as it can be shown: what has no shape of its own, or turns the direction of
+ * writing to make a name look like another, is shown as its code point.
+ */
+export function visible(text: string): string {
+  return text
+    .toWellFormed()
+    .replace(
+      /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu,
+      (char) => `[U+${(char.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}]`,
+    );
 }
 
 /** `"11.2 MiB/s"` @param bytes per second */

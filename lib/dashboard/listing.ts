@@ -23,6 +23,7 @@ export class Listing {
   /** Counts the loads: only the answer to the last one is shown. */
   #load = 0;
   #isLoading = false;
+  #hasLoaded = false;
   /** What changed while a page is asked for: the answer may not know of it. */
   readonly #meanwhile = new Map<string, DownloadRecord>();
 
@@ -31,6 +32,11 @@ export class Listing {
 
   get rows(): readonly DownloadRecord[] {
     return this.#rows;
+  }
+
+  /** True where the server has nothing to show; false as long as that is not known. */
+  get isEmpty(): boolean {
+    return this.#hasLoaded && this.#rows.length === 0;
   }
 
   get filter(): Filter {
@@ -116,6 +122,7 @@ export class Listing {
       this.#rows = page.downloads;
       this.#nextCursor = page.next_cursor;
       this.#trail = trail;
+      this.#hasLoaded = true;
     } finally {
       if (load === this.#load) this.#isLoading = false;
     }

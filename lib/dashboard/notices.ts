@@ -1,4 +1,5 @@
 import { byId } from "./dom.ts";
+import { visible } from "./format.ts";
 
 /** How long a notice stays, in ms; one of a failure longer. */
 const SHOWN_MS = { done: 5_000, failed: 12_000 };
@@ -8,7 +9,7 @@ export function notify(kind: keyof typeof SHOWN_MS, text: string): void {
   const notice = document.createElement("p");
   notice.className = `notice ${kind}`;
   const words = document.createElement("bdi");
-  words.textContent = text;
+  words.textContent = visible(text);
   notice.append(words);
   const notices = byId("notices", HTMLElement);
   notices.append(notice);

@@ -39,8 +39,8 @@ export class SignInForm {
   }
 }
 
-/** Takes the code out of the address, so that it stays in no bookmark. */
-function takeCode(): string | null {
+/** Takes the code of a link out of the address, so that it stays in no bookmark. */
+export function takeCode(): string | null {
   const code = new URLSearchParams(location.hash.slice(1)).get("code");
   if (code !== null) history.replaceState(null, "", location.pathname);
   return code;
