@@ -19,7 +19,8 @@ import { systemCode } from "./lib/util/system-error.ts";
 const HELP = `Usage: bun run setup [flags]
 
 Makes, in this folder, what a first try needs: test files for three clients, their checksums,
-the folder for downloads, and an .env with fresh tokens. What is there and right stays as it is.
+the folders for downloads and keys, and an .env with fresh tokens. What is there and right stays
+as it is.
 
 ${TEST_FILE_FLAGS_HELP}
   --force
@@ -57,7 +58,13 @@ await runProgram(async (signal) => {
   say(terminal, CHECKSUMS_FILE, 'check with "md5sum -c checksums.txt"');
   await mkdir(join(folder, "downloads"), { recursive: true });
   say(terminal, "downloads/", "where the server puts what it pulls");
-  for (const name of ["downloads", "test-files"]) await giveToImageUser(join(folder, name));
+  for (const { clientId } of files) {
+    await mkdir(join(folder, ".client-state", clientId), { recursive: true, mode: 0o700 });
+  }
+  say(terminal, ".client-state/", "where the clients keep their keys");
+  for (const name of ["downloads", "test-files", ".client-state"]) {
+    await giveToImageUser(join(folder, name));
+  }
   const fresh = await makeEnvironmentFile(join(folder, ".env"));
   say(terminal, ".env", fresh ? "fresh API_TOKEN and ENROLL_TOKEN" : "kept as it is");
   terminal.write(`\nNext: ${paint("bun run server", "bold", terminal.colour)}\n`);

@@ -61,7 +61,7 @@ describe("the first run", () => {
   test("makes everything", async () => {
     await setUp();
     expect((await readdir(folder)).toSorted()).toEqual(
-      [".env", "checksums.txt", "downloads", "test-files"].toSorted(),
+      [".client-state", ".env", "checksums.txt", "downloads", "test-files"].toSorted(),
     );
     expect(await checkSums()).toEqual(allRight);
     const sums = await Promise.all([1, 2, 3].map((id) => md5OfFile(inFolder(path(id)))));
@@ -97,7 +97,9 @@ describe("the first run", () => {
     // Root's folders are the images' user's then.
     const owner =
       process.getuid?.() === 0 && process.platform === "linux" ? 1000 : process.getuid?.();
-    if (owner !== undefined) expect((await stat(inFolder("downloads"))).uid).toBe(owner);
+    for (const name of ["downloads", ".client-state/restaurant-001"]) {
+      if (owner !== undefined) expect((await stat(inFolder(name))).uid).toBe(owner);
+    }
   });
 
   test("makes files of a size that is no whole number of pieces", async () => {

@@ -121,7 +121,7 @@ async function expectCleanEnd(containers: Containers): Promise<void> {
 async function recreate(containers: Containers): Promise<void> {
   const before = await containers.api.downloads();
   expect(before.downloads).toHaveLength(4);
-  await containers.compose("down");
+  await containers.compose("down", "--volumes");
   await containers.compose("up", "--detach");
   await containers.healthy(...SERVICES);
   expect(await containers.api.downloads()).toEqual(before);
