@@ -39,7 +39,7 @@ export class Logger {
 
   /** @param cause a bug keeps its stack here; a person's mistake has none */
   error(message: string, fields?: LogFields, cause?: unknown): void {
-    const stack = cause instanceof Error ? (cause.stack ?? cause.message) : undefined;
+    const stack = cause instanceof Error ? cause.stack || String(cause) : undefined;
     this.log("error", message, stack === undefined ? fields : { ...fields, stack });
   }
 

@@ -99,6 +99,12 @@ describe("a line for a machine", () => {
     expect(JSON.parse(line)).toMatchObject({ level: "error", stack: bug.stack });
   });
 
+  test("of an error without a stack has what it says", () => {
+    const error = new DOMException("gone", "AbortError");
+    const line = written((logger) => logger.error("failed", undefined, error), "json");
+    expect(JSON.parse(line)).toMatchObject({ stack: "AbortError: gone" });
+  });
+
   test("of what was thrown and is no error has none", () => {
     const line = written((logger) => logger.error("failed", { id: 1 }, "odd"), "json");
     expect(JSON.parse(line)).not.toHaveProperty("stack");
