@@ -12,7 +12,7 @@ import { EventFeeds } from "./lib/server/event-feeds.ts";
 import { Events } from "./lib/server/events.ts";
 import { pageRoutes } from "./lib/server/page.ts";
 import { restHandlers } from "./lib/server/rest.ts";
-import { Router } from "./lib/server/routing.ts";
+import { problem, Router } from "./lib/server/routing.ts";
 import type { Session } from "./lib/server/session.ts";
 import { SignIn } from "./lib/server/sign-in.ts";
 import { openDiskStorage } from "./lib/server/storage/disk.ts";
@@ -114,10 +114,10 @@ async function start(config: ServerConfig, isTerminal: boolean) {
       "/ws": (request: Request, self: Bun.Server<{ session?: Session }>) => {
         const offered = request.headers.get("Sec-WebSocket-Protocol");
         if (offered !== null && !offered.split(/, */).includes(SUBPROTOCOL)) {
-          return new Response(`this server speaks ${SUBPROTOCOL}\n`, { status: 400 });
+          return problem("invalid_request", `This server speaks ${SUBPROTOCOL}`);
         }
         if (self.upgrade(request, { data: {} })) return undefined;
-        return new Response("connect with a WebSocket\n", { status: 426 });
+        return problem("invalid_request", "Connect here with a WebSocket");
       },
     },
     fetch: router.fetch,

@@ -15,6 +15,7 @@ import { contentResponse } from "./content.ts";
 import type { Download } from "./download.ts";
 import type { Downloads } from "./downloads.ts";
 import type { EventFeeds } from "./event-feeds.ts";
+import { json } from "./json.ts";
 import { clientRecord, downloadRecord, isoTime } from "./records.ts";
 import type { Handler } from "./routing.ts";
 import type { SignIn } from "./sign-in.ts";
@@ -162,8 +163,4 @@ function accepted(download: Download, message: string): Response {
   const { downloadId, status } = download;
   const body: DownloadAccepted = { success: true, download_id: downloadId, status, message };
   return json(body, { status: 202, headers: { Location: `/api/downloads/${downloadId}` } });
-}
-
-function json(body: unknown, init?: ResponseInit): Response {
-  return Response.json(body, init);
 }

@@ -1,5 +1,5 @@
 import { zValidator } from "@hono/zod-validator";
-import { type Context, Hono, type MiddlewareHandler } from "hono";
+import { Hono, type MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { HTTPException } from "hono/http-exception";
 import * as z from "zod";
@@ -8,6 +8,7 @@ import type { ApiError } from "../api/schemas.ts";
 import { type ErrorCode, FdsError, meaningOf } from "../protocol/errors.ts";
 import type { Logger } from "../util/logger.ts";
 import { type Access, requireAccess } from "./access.ts";
+import { json } from "./json.ts";
 
 const MAX_BODY_BYTES = 64 * 1024;
 
@@ -41,22 +42,29 @@ export class Router {
     logger: Logger,
   ) {
     this.#app.use("/api/*", this.#authenticate());
-    this.#app.notFound((c) => problem(c, "not_found", "There is nothing at this address"));
+    this.#app.notFound(() => problem("not_found", "There is nothing at this address"));
     this.#app.onError((error, c) => {
       if (error instanceof FdsError && error.code !== "internal_error") {
-        return problem(c, error.code, error.message);
+        return problem(error.code, error.message);
       }
       if (error instanceof HTTPException && error.status === 400) {
-        return problem(c, "invalid_request", "The body is not JSON");
+        return problem("invalid_request", "The body is not JSON");
       }
+      // Whoever called has hung up and hears none of this; it is no fault of the server's.
+      if (error.name === "AbortError") return problem("invalid_request", "The body did not come");
       logger.error("a request failed", { method: c.req.method, path: c.req.path }, error);
-      return problem(c, "internal_error", "The server failed, its log says why");
+      return problem("internal_error", "The server failed, its log says why");
     });
   }
 
   /** Answers HTTP requests. */
   get fetch(): (request: Request) => Response | Promise<Response> {
-    return (request) => this.#app.fetch(request);
+    return (request) => {
+      // HTTP/1.0 has no Host; a load balancer's health check may be of that age.
+      const url = request.url.startsWith("/") ? `http://localhost${request.url}` : request.url;
+      if (!URL.canParse(url)) return problem("invalid_request", "The Host is no name of a host");
+      return this.#app.fetch(url === request.url ? request : new Request(url, request));
+    };
   }
 
   add<E extends Endpoint>(endpoint: E, handler: Handler<E>): this {
@@ -83,10 +91,11 @@ export class Router {
       const allowed = [...methods].flatMap((method) =>
         method === "GET" ? ["GET", "HEAD"] : method,
       );
-      this.#app.all(path, (c) => {
-        c.header("Allow", allowed.join(", "));
-        return problem(c, "method_not_allowed", `Use ${allowed.join(" or ")} here`);
-      });
+      this.#app.all(path, () =>
+        problem("method_not_allowed", `Use ${allowed.join(" or ")} here`, {
+          Allow: allowed.join(", "),
+        }),
+      );
     }
     return this;
   }
@@ -99,12 +108,19 @@ export class Router {
   }
 }
 
-function problem(c: Context, code: ErrorCode, message: string): Response {
+/** The answer to a request that cannot be met. */
+export function problem(
+  code: ErrorCode,
+  message: string,
+  headers: Record<string, string> = {},
+): Response {
   const body: ApiError = { error: message, code };
-  if (code === "unauthorized") c.header("WWW-Authenticate", 'Bearer realm="api"');
-  return c.newResponse(JSON.stringify(body), {
-    status: (meaningOf(code).http ?? 500) as 500,
-    headers: { "Content-Type": "application/json" },
+  return json(body, {
+    status: meaningOf(code).http ?? 500,
+    headers: {
+      ...headers,
+      ...(code === "unauthorized" && { "WWW-Authenticate": 'Bearer realm="api"' }),
+    },
   });
 }
 

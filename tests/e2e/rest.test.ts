@@ -378,9 +378,9 @@ describe("what is not right is refused, in words", () => {
   });
 
   test("a WebSocket's address without one, or with another protocol", async () => {
-    expect((await call("GET", "/ws")).status).toBe(426);
+    expectError(await call("GET", "/ws"), "invalid_request", /WebSocket/);
     const other = { "Sec-WebSocket-Protocol": "fds.v99" };
-    expect((await call("GET", "/ws", undefined, other)).status).toBe(400);
+    expectError(await call("GET", "/ws", undefined, other), "invalid_request", /fds\.v1/);
   });
 });
 

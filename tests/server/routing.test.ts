@@ -94,6 +94,13 @@ describe("a bug", () => {
   });
 });
 
+test("a caller that hangs up in the middle of its body is no fault in the log", async () => {
+  const gone = new DOMException("The connection was closed.", "AbortError");
+  const body = new ReadableStream({ pull: (controller) => controller.error(gone) });
+  const [status] = await call("/api/things", { method: "POST", body });
+  expect([status, log]).toEqual([400, []]);
+});
+
 describe("what is refused", () => {
   test.each([
     ["", "The body is not JSON"],
