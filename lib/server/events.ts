@@ -8,8 +8,8 @@ import type { Announcement, EventReader } from "./event-reader.ts";
 import type { Progress } from "./receiver.ts";
 import { clientRecord, downloadRecord } from "./records.ts";
 
-/** How often the progress of running downloads is told, in ms: 8 times a second. */
-const BEAT_MS = 125;
+/** How often the progress of running downloads is told, in ms. */
+const BEAT_MS = 200;
 /** How often every reader is sent a comment, in ms. */
 const COMMENT_MS = 15_000;
 /** Rows read at a time. */
@@ -45,6 +45,11 @@ export class Events {
   #timers: Timer[] = [];
 
   constructor(private readonly options: EventsOptions) {}
+
+  /** How many there are now. */
+  get readerCount(): number {
+    return this.#readers.size;
+  }
 
   /** A hint: a download is new, or its status is another. */
   downloadChanged(): void {
