@@ -10,6 +10,9 @@ import { openSqlRepository } from "./lib/server/database/sql.ts";
 import { Downloads } from "./lib/server/downloads.ts";
 import { EventFeeds } from "./lib/server/event-feeds.ts";
 import { Events } from "./lib/server/events.ts";
+import { watchEventLoop } from "./lib/server/event-loop-lag.ts";
+import { Metrics } from "./lib/server/metrics.ts";
+import { metricsPage } from "./lib/server/metrics-page.ts";
 import { pageRoutes } from "./lib/server/page.ts";
 import { restHandlers } from "./lib/server/rest.ts";
 import { problem, Router } from "./lib/server/routing.ts";
@@ -34,6 +37,7 @@ async function start(config: ServerConfig, isTerminal: boolean) {
   const storage = await openDiskStorage(config.downloadsDir);
   const repository = await openSqlRepository(config.databaseUrl);
   const credit = new CreditPool(config.receiveBudget);
+  const metrics = new Metrics();
   const clients = new Clients({
     repository,
     enrollToken: config.enrollToken,
@@ -42,6 +46,7 @@ async function start(config: ServerConfig, isTerminal: boolean) {
     logger,
     onRegistered: () => downloads.clientRegistered(),
     onChange: (clientId) => events.clientChanged(clientId),
+    metrics,
   });
   const downloads = new Downloads({
     repository,
@@ -51,6 +56,7 @@ async function start(config: ServerConfig, isTerminal: boolean) {
     limits: { total: config.maxActiveDownloads, perClient: config.maxActiveDownloadsPerClient },
     minFreeDisk: config.minFreeDisk,
     onChange: () => events.downloadChanged(),
+    metrics,
     logger,
   });
   const events = new Events({
@@ -59,6 +65,19 @@ async function start(config: ServerConfig, isTerminal: boolean) {
     progressOf: (download) => downloads.progressOf(download),
     logger,
   });
+  const startedAt = Date.now();
+  const stopWatching = watchEventLoop(metrics.eventLoopLag);
+  const measured = {
+    metrics,
+    repository,
+    storage,
+    clients,
+    downloads,
+    events,
+    credit,
+    version,
+    startedAt,
+  };
   const { apiToken } = config;
   const signIn = apiToken === null ? null : new SignIn(apiToken);
   const rest = restHandlers({
@@ -66,13 +85,15 @@ async function start(config: ServerConfig, isTerminal: boolean) {
     downloads,
     events: new EventFeeds({ repository, clients, events, logger }),
     storage,
+    metricsPage: () => metricsPage(measured),
     signIn,
     version,
-    startedAt: Date.now(),
+    startedAt,
   });
 
   const router = new Router({ apiToken, signIn }, logger)
     .add(endpoints.health, rest.health)
+    .add(endpoints.metrics, rest.metrics)
     .add(endpoints.openapi, rest.openapi)
     .add(endpoints.getSession, rest.getSession)
     .add(endpoints.signIn, rest.signIn)
@@ -162,6 +183,7 @@ async function start(config: ServerConfig, isTerminal: boolean) {
     logger,
     async stop() {
       void server.stop();
+      stopWatching();
       await downloads.stop();
       await clients.close();
       events.close();

@@ -59,6 +59,13 @@ export const endpoints = {
     answers: [{ status: 200, description: "It works", schema: schemas.Health }],
     errors: [],
   },
+  metrics: {
+    method: "GET",
+    path: "/metrics",
+    summary: "What is measured, for Prometheus",
+    answers: [{ status: 200, description: "The text format 0.0.4", mediaType: "text/plain" }],
+    errors: [],
+  },
   openapi: {
     method: "GET",
     path: "/openapi.json",

@@ -3,6 +3,7 @@ import type { Register } from "../protocol/messages.ts";
 import type { Logger } from "../util/logger.ts";
 import { admit, hashSecret } from "./auth.ts";
 import type { Client, Repository } from "./database/repository.ts";
+import type { Metrics } from "./metrics.ts";
 import { Session, type SessionHost, type Socket } from "./session.ts";
 
 /** How often dead peers and stalled downloads are looked for, in ms. */
@@ -15,6 +16,7 @@ export interface ClientsOptions {
   /** Most bytes in a frame that this server takes. */
   chunkSize: number;
   version: string;
+  metrics: Metrics;
   logger: Logger;
   /** A client is there and can be asked for files. */
   onRegistered: (session: Session) => void;
@@ -68,6 +70,15 @@ export class Clients implements SessionHost {
   }
 
   async register(session: Session, message: Register): Promise<void> {
+    try {
+      await this.#letIn(session, message);
+    } catch (error) {
+      this.options.metrics.refused(error instanceof FdsError ? error.code : "internal_error");
+      throw error;
+    }
+  }
+
+  async #letIn(session: Session, message: Register): Promise<void> {
     const { repository, enrollToken, chunkSize, version, logger } = this.options;
     const clientId = message.client_id;
     const known = await repository.getClient(clientId);
@@ -96,6 +107,8 @@ export class Clients implements SessionHost {
       { clientId, keyHash: client.keyHash, chunkSize: agreed, connectedAt: now },
       version,
     );
+    this.options.metrics.registrations++;
+    if (known) this.options.metrics.reconnects++;
     logger.info("client registered", {
       client_id: clientId,
       remote_address: session.remoteAddress,

@@ -11,9 +11,11 @@ import {
   type Effect,
   hasEnded,
   newDownload,
+  safeOffsetOf,
   transition,
   type Verifying,
 } from "./download.ts";
+import type { Metrics } from "./metrics.ts";
 import { finishPublishing, publish } from "./publish.ts";
 import { type Outcome, type Progress, Receiver } from "./receiver.ts";
 import type { Storage } from "./storage/storage.ts";
@@ -28,6 +30,7 @@ export interface DownloadsOptions {
   minFreeDisk: number;
   /** A download is new, or its status is another. */
   onChange: () => void;
+  metrics: Metrics;
   logger: Logger;
 }
 
@@ -104,6 +107,11 @@ export class Downloads {
   /** How many downloads of each client are under way. */
   countActive(): Promise<Map<string, number>> {
     return this.options.repository.countActive();
+  }
+
+  /** How many downloads run here now. */
+  get runningCount(): number {
+    return this.#attempts.size;
   }
 
   /** What this process knows of a download beyond its row; undefined if it does not run here. */
@@ -297,9 +305,16 @@ export class Downloads {
         this.#log(after).info(`download ${after.status}`);
         this.options.onChange();
       }
+      this.#count(before, after);
       for (const effect of effects) await this.#carryOut(after, effect);
       return after;
     }
+  }
+
+  #count(before: Download, after: Download): void {
+    const { metrics } = this.options;
+    if (hasEnded(after)) metrics.downloadEnded(after);
+    else metrics.resentBytes += Math.max(0, safeOffsetOf(before) - safeOffsetOf(after));
   }
 
   async #carryOut(download: Download, effect: Effect): Promise<void> {

@@ -11,6 +11,7 @@ import type { Logger } from "../util/logger.ts";
 import { RateMeter } from "../util/rate-meter.ts";
 import type { CreditPool, StreamCredit } from "./credit.ts";
 import type { Download, DownloadEvent, Downloading, Source } from "./download.ts";
+import type { Metrics } from "./metrics.ts";
 import { PartWriter } from "./part-writer.ts";
 import { findNoRoom } from "./room.ts";
 import type { Part, Storage } from "./storage/storage.ts";
@@ -40,6 +41,7 @@ export interface ReceiverOptions {
   minFreeDisk: number;
   /** Records what happened; gives the download as it then is. */
   report: (event: DownloadEvent) => Promise<Download>;
+  metrics: Metrics;
   logger: Logger;
 }
 
@@ -185,15 +187,23 @@ export class Receiver {
     if (end > this.#credit.maxOffset) {
       throw broken(`a frame reaches beyond the ${this.#credit.maxOffset} bytes granted`);
     }
+    const { metrics } = this.options;
+    const { length } = frame.payload;
+    metrics.receivedBytes += length;
+    if (!frame.intact) metrics.damagedChunks++;
     if (frame.offset !== this.#arrived) {
+      metrics.resentBytes += length;
       // What was under way when the damaged chunk was asked for again.
       if (this.#resending && frame.offset > this.#arrived) return;
       throw broken(`a frame begins at ${frame.offset}, expected ${this.#arrived}`);
     }
-    if (!frame.intact) return this.#askAgain();
+    if (!frame.intact) {
+      metrics.resentBytes += length;
+      return this.#askAgain();
+    }
     this.#resending = false;
     this.#resends = 0;
-    this.#arrived += frame.payload.length;
+    this.#arrived += length;
     if (this.#started) this.#writer?.push(frame.payload);
     else this.#early.push(frame.payload);
   }
@@ -248,9 +258,7 @@ export class Receiver {
 
   /** A long reading counts as an answer as long as it gets somewhere. */
   #onProving(offset: number): void {
-    if (this.#source || offset > this.#arrived)
-      throw broken("proving came where nothing is proven");
-    if (offset <= this.#proven) return;
+    if (this.#source || offset <= this.#proven || offset > this.#arrived) return;
     this.#proven = offset;
     this.#heardAt = performance.now();
   }
@@ -291,6 +299,7 @@ export class Receiver {
     // What the last reading is compared with is the first one, perhaps of an earlier attempt.
     this.#source = after?.source ?? source;
     this.#started = true;
+    this.options.metrics.resumedBytes += offset;
     credit.endsAt(source.totalSize);
     credit.grant();
     this.#tell({ type: "credit", max_offset: credit.maxOffset });
@@ -321,6 +330,7 @@ export class Receiver {
       return this.#fail({ code: "source_changed", message });
     }
     if (md5 !== complete.md5) {
+      this.options.metrics.checksumFailures++;
       const message = `the MD5 of what was stored is ${md5}, the client's is ${complete.md5}`;
       return this.#fail({ code: "checksum_mismatch", message });
     }

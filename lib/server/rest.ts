@@ -16,6 +16,7 @@ import type { Download } from "./download.ts";
 import type { Downloads } from "./downloads.ts";
 import type { EventFeeds } from "./event-feeds.ts";
 import { json } from "./json.ts";
+import { CONTENT_TYPE } from "./prometheus.ts";
 import { clientRecord, downloadRecord, isoTime } from "./records.ts";
 import type { Handler } from "./routing.ts";
 import type { SignIn } from "./sign-in.ts";
@@ -26,6 +27,8 @@ export interface RestOptions {
   downloads: Downloads;
   events: EventFeeds;
   storage: Storage;
+  /** What `/metrics` answers. */
+  metricsPage: () => Promise<string>;
   /** null where there is no token to sign in with. */
   signIn: SignIn | null;
   version: string;
@@ -51,6 +54,11 @@ export function restHandlers(options: RestOptions): Handlers {
         connected_clients: clients.connectedCount,
         active_downloads: [...active.values()].reduce((sum, count) => sum + count, 0),
       } satisfies Health);
+    },
+
+    async metrics() {
+      const page = await options.metricsPage();
+      return new Response(page, { headers: { "Content-Type": CONTENT_TYPE } });
     },
 
     openapi: () => json(openApiDocument(version)),

@@ -41,7 +41,7 @@ export class Router {
     private readonly access: Access,
     logger: Logger,
   ) {
-    this.#app.use("/api/*", this.#authenticate());
+    for (const path of ["/api/*", "/metrics"]) this.#app.use(path, this.#authenticate());
     this.#app.notFound(() => problem("not_found", "There is nothing at this address"));
     this.#app.onError((error, c) => {
       if (error instanceof FdsError && error.code !== "internal_error") {

@@ -2,7 +2,13 @@ import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
 import { HEADER_BYTES, decodeFrame, encodeFrame } from "../../lib/protocol/frame.ts";
 import type { ServerMessage } from "../../lib/protocol/messages.ts";
 import { CreditPool } from "../../lib/server/credit.ts";
-import { type Download, newDownload, transition } from "../../lib/server/download.ts";
+import {
+  type Download,
+  type Downloading,
+  newDownload,
+  transition,
+} from "../../lib/server/download.ts";
+import { Metrics } from "../../lib/server/metrics.ts";
 import { Receiver } from "../../lib/server/receiver.ts";
 import type { Part, Storage } from "../../lib/server/storage/storage.ts";
 import { Logger } from "../../lib/util/logger.ts";
@@ -65,7 +71,10 @@ beforeEach(async () => {
   part = new FakePart();
   told = [];
   pool = new CreditPool(1024 * 1024);
-  const download = claim(newDownload("id", "site-1", "a.bin", NOW), NOW);
+  await receive(claim(newDownload("id", "site-1", "a.bin", NOW), NOW));
+});
+
+async function receive(download: Downloading): Promise<void> {
   row = download;
   const unused = () => Promise.reject(new Error("a receiver does not need it"));
   const storage: Storage = {
@@ -90,11 +99,24 @@ beforeEach(async () => {
       if (event.type === "checkpoint") expect(event.safeOffset).toBeLessThanOrEqual(part.synced);
       return (row = transition(row, event).next);
     },
+    metrics: new Metrics(),
     logger: new Logger({ level: "error", format: "json", write: () => undefined }),
   });
   outcome = receiver.run();
   await settle();
-});
+}
+
+/** In place of the first attempt: one that goes on behind the first chunk. */
+async function resume(): Promise<void> {
+  receiver.lose();
+  await outcome;
+  part.bytes = BYTES.slice(0, CHUNK);
+  part.synced = CHUNK;
+  const source = { identity: IDENTITY, totalSize: BYTES.length, chunkSize: CHUNK };
+  const download = claim(newDownload("id", "site-1", "a.bin", NOW), NOW);
+  await receive({ ...download, source, safeOffset: CHUNK });
+}
+
 afterEach(async () => {
   receiver.lose();
   jest.useRealTimers();
@@ -190,15 +212,28 @@ describe("a client that owes nothing is not", () => {
     expect(await outcome).toMatchObject({ type: "received", md5: md5(BYTES) });
   });
 
-  test("while it says that it proves what we have", async () => {
-    for (let offset = 1; offset <= 20; offset++) {
+  test("while it proves what we have, step by step", async () => {
+    await resume();
+    for (let step = 1; step <= 20; step++) {
       await pass(30);
-      receiver.onMessage({ type: "proving", stream: 1, epoch: 1, offset });
+      receiver.onMessage({ type: "proving", stream: 1, epoch: 1, offset: step });
     }
     start();
     await settle();
     expect(row.status).toBe("downloading");
     expect(told.at(-1)).toMatchObject({ type: "credit" });
+  });
+
+  test.each([
+    ["at the same place again and again", 1],
+    ["beyond all that we have", CHUNK + 1],
+  ])("but not while it proves %s", async (_, first) => {
+    await resume();
+    for (let step = 0; step < 3; step++) {
+      receiver.onMessage({ type: "proving", stream: 1, epoch: 1, offset: first });
+      await pass(30);
+    }
+    expect(await outcome).toMatchObject({ type: "failed", problem: { code: "client_timeout" } });
   });
 });
 

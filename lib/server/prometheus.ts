@@ -1,0 +1,55 @@
+import type { Histogram } from "./metrics.ts";
+
+/*
+ * The text format of Prometheus, version 0.0.4.
+ */
+
+export const CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
+
+/** A metric with its values, as text. */
+export type Family = string;
+
+/** A value that goes up and down. */
+export function gauge(name: string, help: string, value: number): Family {
+  return family(name, help, "gauge", [sample(name, {}, value)]);
+}
+
+/** A value that only rises. @param name ends in `_total` */
+export function counter(name: string, help: string, value: number): Family {
+  return family(name, help, "counter", [sample(name, {}, value)]);
+}
+
+/** One value for each value of a label. */
+export function byLabel(
+  type: "gauge" | "counter",
+  name: string,
+  help: string,
+  label: string,
+  values: Record<string, number>,
+): Family {
+  const samples = Object.entries(values).map(([of, value]) => sample(name, { [label]: of }, value));
+  return family(name, help, type, samples);
+}
+
+/** How values are spread. */
+export function histogram(name: string, help: string, of: Histogram): Family {
+  const buckets = [...of.buckets, { bound: "+Inf", count: of.count }];
+  return family(name, help, "histogram", [
+    ...buckets.map(({ bound, count }) => sample(`${name}_bucket`, { le: String(bound) }, count)),
+    sample(`${name}_sum`, {}, of.sum),
+    sample(`${name}_count`, {}, of.count),
+  ]);
+}
+
+function family(name: string, help: string, type: string, samples: string[]): Family {
+  return [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, ...samples, ""].join("\n");
+}
+
+function sample(name: string, labels: Record<string, string>, value: number): string {
+  const pairs = Object.entries(labels).map(([label, of]) => `${label}="${escape(of)}"`);
+  return `${name}${pairs.length > 0 ? `{${pairs.join(",")}}` : ""} ${value}`;
+}
+
+function escape(value: string): string {
+  return value.replace(/[\\"]/g, "\\$&").replaceAll("\n", "\\n");
+}
