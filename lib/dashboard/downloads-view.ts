@@ -74,7 +74,7 @@ export class DownloadsView {
 
   #row(download: DownloadRecord, now: number): HTMLElement {
     const row = this.#rows.get(download.download_id) ?? this.#newRow(download);
-    const hadFocus = row.contains(document.activeElement);
+    const focused = row.contains(document.activeElement) ? document.activeElement : null;
     row.dataset["status"] = download.status;
     setText(find(row, ".status", HTMLElement), STATUS_WORDS[download.status]);
     const time = find(row, "time", HTMLTimeElement);
@@ -91,7 +91,7 @@ export class DownloadsView {
     setText(why, visible(download.error ?? ""));
     showActions(row, download);
     // The button that was pressed may be gone: the row takes the focus, so that it is not lost.
-    if (hadFocus && document.activeElement?.checkVisibility() !== true) row.focus();
+    if (focused?.checkVisibility() === false) row.focus();
     return row;
   }
 
