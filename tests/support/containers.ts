@@ -65,10 +65,10 @@ export class Containers implements AsyncDisposable {
 
   private constructor(
     readonly folder: string,
-    port: number,
+    readonly url: string,
     token: string,
   ) {
-    this.api = new ApiClient({ server: `http://127.0.0.1:${port}`, token });
+    this.api = new ApiClient({ server: url, token });
   }
 
   /**
@@ -87,7 +87,7 @@ export class Containers implements AsyncDisposable {
     const envFile = join(folder, ".env");
     await appendFile(envFile, `SERVER_PORT=${port}\n`);
     const [, token = ""] = /^API_TOKEN=(.+)$/m.exec(await readFile(envFile, "utf8")) ?? [];
-    return new Containers(folder, port, token);
+    return new Containers(folder, `http://127.0.0.1:${port}`, token);
   }
 
   /** @returns what docker-compose wrote */
