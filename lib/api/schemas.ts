@@ -59,6 +59,13 @@ export const ClientRecord = z
   .meta({ id: "Client" });
 export type ClientRecord = z.infer<typeof ClientRecord>;
 
+/** What an event of the live feeds tells. */
+export const Change = z.discriminatedUnion("event", [
+  z.object({ event: z.literal("download"), data: DownloadRecord }),
+  z.object({ event: z.literal("client"), data: ClientRecord }),
+]);
+export type Change = z.infer<typeof Change>;
+
 export const Health = z
   .object({
     status: z.literal("healthy"),

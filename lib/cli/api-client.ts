@@ -1,18 +1,19 @@
 import * as z from "zod";
 import { type Endpoint, endpoints } from "../api/endpoints.ts";
 import * as schemas from "../api/schemas.ts";
+import { readEvents, type ServerSentEvent } from "../util/server-sent-events.ts";
 import type { Environment } from "../util/settings.ts";
 import { pause } from "./pause.ts";
 import { Failure } from "./program.ts";
 import { plainText } from "./terminal.ts";
 
-/** Most time that a call may take, in ms. */
+/** Most time that a call may take, and that an answer may stand still, in ms. */
 const CALL_TIMEOUT = 30_000;
 
-/** Between two looks at a download, in ms. */
+/** Between two tries to reach a server that is away, in ms. */
 const POLL_INTERVAL = 200;
 
-/** How long a server may be away while a download is watched, in ms: time to be started again. */
+/** How long a server may be away while something is watched, in ms: time to be started again. */
 const PATIENCE = 60_000;
 
 /** What a proxy answers for a server that is not there. */
@@ -57,11 +58,11 @@ export interface ApiClientOptions {
 export interface WatchOptions {
   /** Ends the watching with its reason; the download goes on. */
   signal?: AbortSignal;
-  /** ms */
+  /** Between two tries to reach a server that is away, in ms. */
   pollInterval?: number;
   /** How long the server may be away, in ms. */
   patience?: number;
-  /** Called at each look to which no answer came. */
+  /** Called at each try that did not reach the server. */
   onAway?: () => void;
 }
 
@@ -108,32 +109,30 @@ export class ApiClient {
   }
 
   /**
-   * Looks at a download until it has ended, and outlives a restart of the server.
+   * Follows a download until it has ended, and outlives a restart of the server.
    * @param onChange gets the record at first, whenever it is another, and once the server is back
    * @returns the record with its terminal status
    */
   async watchDownload(
     downloadId: string,
     onChange: (record: schemas.DownloadRecord) => void,
-    { signal, pollInterval = POLL_INTERVAL, patience = PATIENCE, onAway }: WatchOptions = {},
+    options: WatchOptions = {},
   ): Promise<schemas.DownloadRecord> {
-    let last: schemas.DownloadRecord | null = null;
-    let lastAnswer = performance.now();
-    for (;;) {
-      try {
-        const record = await this.download(downloadId, signal);
-        lastAnswer = performance.now();
-        if (!Bun.deepEquals(record, last)) onChange(record);
-        if (hasEnded(record)) return record;
-        last = record;
-      } catch (error) {
-        const isAway = error instanceof UnreachableError;
-        if (!isAway || performance.now() - lastAnswer >= patience) throw error;
-        last = null;
-        onAway?.();
-      }
-      await pause(pollInterval, signal);
+    const call = { downloadId, signal: options.signal };
+    for await (const { event, data } of this.follow(endpoints.downloadEvents, call, options)) {
+      if (event !== "download") continue;
+      onChange(data);
+      if (hasEnded(data)) return data;
     }
+    throw new Error("a download is followed until it has ended");
+  }
+
+  /**
+   * Follows everything that happens, and outlives restarts of the server: at first, and once it is
+   * back, all clients and all downloads that have not ended, then each change.
+   */
+  changes(options: WatchOptions = {}): AsyncGenerator<schemas.Change> {
+    return this.follow(endpoints.events, { signal: options.signal }, options);
   }
 
   /**
@@ -146,28 +145,77 @@ export class ApiClient {
     offset: number,
     signal?: AbortSignal,
   ): AsyncGenerator<Uint8Array> {
+    const etag = `"${md5}"`;
+    const headers = { range: `bytes=${offset}-`, "if-range": etag };
+    const isPart = ({ status, headers: its }: Response) =>
+      status === 206 && its.get("etag") === etag;
+    let left = (total_size ?? 0) - offset;
+    const call = { downloadId, headers, signal };
+    for await (const piece of this.pieces(endpoints.downloadContent, call, isPart)) {
+      left -= piece.length;
+      yield piece;
+    }
+    if (left > 0) throw this.problemOf(new Error(`${left} bytes are missing`), signal);
+  }
+
+  /** The changes that the server tells of, for as long as somebody wants them. */
+  private async *follow(
+    endpoint: Endpoint,
+    call: Call,
+    { pollInterval = POLL_INTERVAL, patience = PATIENCE, onAway }: WatchOptions,
+  ): AsyncGenerator<schemas.Change> {
+    let lastId = "";
+    let awaySince: number | null = null;
+    for (;;) {
+      try {
+        const headers = lastId === "" ? undefined : { "last-event-id": lastId };
+        const pieces = this.pieces(endpoint, { ...call, headers }, isEventStream);
+        for await (const sent of readEvents(pieces)) {
+          awaySince = null;
+          lastId = sent.id;
+          yield this.changeOf(sent);
+        }
+      } catch (error) {
+        awaySince ??= performance.now();
+        const isAway = error instanceof UnreachableError;
+        if (!isAway || performance.now() - awaySince >= patience) throw error;
+        onAway?.();
+      }
+      await pause(pollInterval, call.signal);
+    }
+  }
+
+  private changeOf({ event, data }: ServerSentEvent): schemas.Change {
+    const change = schemas.Change.safeParse({ event, data: parseJson(data) });
+    if (change.success) return change.data;
+    throw this.unexpected({ status: 200 });
+  }
+
+  /**
+   * An answer, piece by piece, however long it goes on.
+   * @param isWanted whether it is what was asked for
+   * @throws UnreachableError also where it breaks off, or nothing comes for a while
+   */
+  private async *pieces(
+    endpoint: Endpoint,
+    call: Call,
+    isWanted: (response: Response) => boolean,
+  ): AsyncGenerator<Uint8Array> {
     const stalled = new AbortController();
     const timer = setTimeout(
       () => stalled.abort(new DOMException("", "TimeoutError")),
       CALL_TIMEOUT,
     );
-    const etag = `"${md5}"`;
     try {
-      const headers = { range: `bytes=${offset}-`, "if-range": etag };
-      const call = { downloadId, headers, signal };
-      const response = await this.send(endpoints.downloadContent, call, stalled.signal);
+      const response = await this.send(endpoint, call, stalled.signal);
       if (!response.ok) throw await this.refusal(response);
-      const isPart = response.status === 206 && response.headers.get("etag") === etag;
-      if (!isPart || !response.body) throw this.unexpected(response);
-      let left = (total_size ?? 0) - offset;
+      if (!isWanted(response) || !response.body) throw this.unexpected(response);
       for await (const piece of response.body) {
         timer.refresh();
-        left -= piece.length;
         yield piece;
       }
-      if (left > 0) throw new Error(`${left} bytes are missing`);
     } catch (error) {
-      throw this.problemOf(error, signal);
+      throw this.problemOf(error, call.signal);
     } finally {
       clearTimeout(timer);
     }
@@ -225,7 +273,7 @@ export class ApiClient {
     );
   }
 
-  private unexpected({ status }: Response): ApiCallError {
+  private unexpected({ status }: Pick<Response, "status">): ApiCallError {
     return new ApiCallError(
       status,
       "unexpected_answer",
@@ -239,6 +287,10 @@ export class ApiClient {
     if (error instanceof Failure) return error;
     return new UnreachableError(whyUnreachable(this.options.server, error), { cause: error });
   }
+}
+
+function isEventStream({ headers }: Response): boolean {
+  return headers.get("content-type")?.startsWith("text/event-stream") ?? false;
 }
 
 function parseJson(text: string): unknown {
