@@ -1,0 +1,171 @@
+import { Database } from "bun:sqlite";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { DownloadAccepted, DownloadRecord } from "../../lib/api/schemas.ts";
+import { ApiClient, bypassProxyForLoopback } from "../../lib/cli/api-client.ts";
+import { DOWNLOAD_ERROR_CODES, meaningOf } from "../../lib/protocol/errors.ts";
+import { FreshCopy } from "../support/fresh-copy.ts";
+import { codeBlocks, codeSpans, section, tableRows } from "../support/markdown.ts";
+import { md5OfFile } from "../support/sources.ts";
+import { System } from "../support/system.ts";
+
+/* What README.md shows is typed into a shell as it stands, in a fresh copy of the project. */
+
+const README = readFileSync(join(import.meta.dir, "../../README.md"), "utf8");
+const plain = (cell: string) => cell.replaceAll("`", "");
+
+const missing = ["sh", "curl", "grep", "cut"].filter((tool) => !Bun.which(tool));
+const needs = missing.length > 0 ? ` (needs ${missing.join(", ")}: install them)` : "";
+const SQLITE = Bun.which("sqlite3") ? "" : " (needs sqlite3: install it)";
+const SYSTEMD = Bun.which("systemd-analyze") ? "" : " (needs systemd-analyze: install systemd)";
+
+describe.skipIf(needs !== "")(`README.md shows what works${needs}`, () => {
+  let copy: FreshCopy;
+  let url = "";
+  let api: ApiClient;
+  let token = "";
+  const [install = "", server = "", client = "", pull = ""] = codeBlocks(
+    section(README, "Try it by hand"),
+    "sh",
+  );
+  const [clients = "", ask = "", take = ""] = codeBlocks(section(README, "The API"), "sh");
+
+  beforeAll(async () => {
+    bypassProxyForLoopback(process.env);
+    copy = await FreshCopy.create();
+    // 100 MiB is the demo's matter.
+    await copy.run(install.replace("run setup", "run setup --size 1MiB"));
+    copy.set({ SERVER_PORT: "0", MIN_FREE_DISK: "1MiB" });
+    const { line } = await copy.start(server, /listening on/);
+    url = /http:[\w/.:]+/.exec(line)![0];
+    copy.set({ SERVER_URL: url });
+    await copy.start(client, /registered as restaurant-001/);
+    const env = await Bun.file(join(copy.folder, ".env")).text();
+    token = /^API_TOKEN=(.+)$/m.exec(env)![1]!;
+    api = new ApiClient({ server: url, token });
+    // curl says after each answer which status it had.
+    await Bun.write(join(copy.folder, ".curlrc"), 'silent\nwrite-out = "\\n%{http_code}\\n"\n');
+  });
+  afterAll(async () => {
+    await copy?.[Symbol.asyncDispose]();
+  });
+
+  test("from the first command to the verified file", async () => {
+    const sums = await Bun.file(join(copy.folder, "checksums.txt")).text();
+    expect(sums).toContain("test-files/restaurant-001/file_to_download.txt");
+    const output = await copy.run(pull);
+    expect(output.split("\n")[0]).toMatch(/^restaurant-001/);
+    expect(output).toMatch(/^ok\t/m);
+  });
+
+  test("calls by curl", async () => {
+    const answers = await curl(clients + ask);
+    expect(answers.map(({ status }) => status)).toEqual([200, 202]);
+    expect(answers[0]!.text).toContain('"restaurant-001"');
+    const { download_id } = DownloadAccepted.parse(JSON.parse(answers[1]!.text));
+    await api.watchDownload(download_id, () => {});
+
+    const [login] = clients.split("\n");
+    const [record, content] = await curl(
+      `${login}\n${take.replace(/ID=\S+/, `ID=${download_id}`)}`,
+    );
+    expect(record).toMatchObject({ status: 200 });
+    const { status, md5, saved_path } = DownloadRecord.parse(JSON.parse(record!.text));
+    expect([status, content!.status]).toEqual(["completed", 200]);
+    expect(await md5OfFile(join(copy.folder, basename(saved_path!)))).toBe(md5!);
+  });
+
+  /** Runs a script, with the address of the server that runs here. */
+  async function curl(script: string): Promise<{ status: number; text: string }[]> {
+    const output = await copy.run(script.replaceAll("http://localhost:8080", url));
+    return [...output.matchAll(/^(.*)\n(\d{3})\n/gm)].map(([, text, status]) => ({
+      status: Number(status),
+      text: text!,
+    }));
+  }
+
+  /** Each row of the table, and how it is met. */
+  const TROUBLES: Record<string, (words: string) => Promise<void>> = {
+    "Is port 8080 in use?": async (words) => {
+      const { port } = new URL(url);
+      const refused = copy.run(`SERVER_PORT=${port} DOWNLOADS_DIR=other ${server}`);
+      await expect(refused).rejects.toThrow(words.replace("8080", port));
+    },
+    'another server already uses "…"': async (words) => {
+      await expect(copy.run(server)).rejects.toThrow(words.split("…")[0]);
+    },
+    "404 client_not_found": async () => {
+      const asked = api.startDownload({ client_id: "nobody" });
+      await expect(asked).rejects.toMatchObject({ status: 404, code: "client_not_found" });
+    },
+    "the download stays queued": async () => {
+      const away = await copy.start("bun run client --id restaurant-002", /registered as/);
+      await away.end();
+      const { download_id } = await api.startDownload({ client_id: "restaurant-002" });
+      expect(await api.download(download_id)).toMatchObject({ status: "queued", error: null });
+    },
+    "401 unauthorized": async () => {
+      const stranger = new ApiClient({ server: url, token: "another" });
+      await expect(stranger.clients()).rejects.toMatchObject({ status: 401, code: "unauthorized" });
+    },
+    "the server refused: enrolment_required": async (words) => {
+      await mkdir(join(copy.folder, "test-files/new"));
+      await copy.start("env ENROLL_TOKEN= bun run client --id new", new RegExp(words));
+    },
+    "the server refused: key_mismatch": async (words) => {
+      await copy.start(`${client.trim()} --state-dir lost`, new RegExp(words));
+    },
+    storage_full: async () => {
+      await using full = await System.start({ MIN_FREE_DISK: "1000000GiB", ENROLL_TOKEN: "" });
+      await full.startClient({ env: { ENROLL_TOKEN: "" } });
+      await expect(full.pull("a")).rejects.toMatchObject({ status: 507, code: "storage_full" });
+    },
+    // Met by tests/e2e/source.test.ts and hostile.test.ts.
+    checksum_mismatch: async (words) => expectFailureCode(words),
+    source_changed: async (words) => expectFailureCode(words),
+    access_denied: async (error_code) => {
+      const asked = { client_id: "restaurant-001", file_path: "/etc/passwd" };
+      const { download_id } = await api.startDownload(asked);
+      const record = await api.watchDownload(download_id, () => {});
+      expect(record).toMatchObject({ status: "failed", error_code });
+    },
+  };
+
+  function expectFailureCode(code: string): void {
+    const found = DOWNLOAD_ERROR_CODES.find((known) => known === code);
+    expect(found && meaningOf(found).retry).toBe("restart");
+  }
+
+  describe("what goes wrong is told in these words", () => {
+    const rows = tableRows(section(README, "When something is wrong"));
+    test.each(rows.map(([words]) => [plain(words!)]))("%s", async (words) => {
+      expect(Object.keys(TROUBLES)).toContain(words);
+      await TROUBLES[words]!(words);
+    });
+    test("and nothing else is looked for", () => {
+      expect(rows.map(([words]) => plain(words!))).toEqual(Object.keys(TROUBLES));
+    });
+  });
+
+  test.skipIf(SQLITE !== "")(`a backup while the server runs${SQLITE}`, async () => {
+    const command = codeSpans(README).find((span) => span.startsWith("sqlite3 "))!;
+    await copy.run(command);
+    using backup = new Database(join(copy.folder, "copy.db"), { readonly: true });
+    const { downloads } = await api.downloads();
+    expect(backup.query("SELECT count(*) AS count FROM downloads").get()).toEqual({
+      count: downloads.length,
+    });
+  });
+});
+
+test.skipIf(SYSTEMD !== "")(`README.md has a unit that systemd takes${SYSTEMD}`, async () => {
+  await using copy = await FreshCopy.create();
+  const [unit = ""] = codeBlocks(README, "ini");
+  // What is not on this machine: the program, and the user.
+  const here = unit.replace("/usr/local/bin/bun", process.execPath).replace("User=fds\n", "");
+  expect(here).not.toBe(unit);
+  await Bun.write(join(copy.folder, "fds-server.service"), here);
+  expect(await copy.run("systemd-analyze verify --man=no ./fds-server.service")).toBe("");
+});

@@ -1,0 +1,123 @@
+import { describe, expect, test } from "bun:test";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { endpoints } from "../lib/api/endpoints.ts";
+import { CLIENT_HELP } from "../lib/client/config.ts";
+import { SERVER_HELP } from "../lib/server/config.ts";
+import packageJson from "../package.json";
+import { codeBlocks, codeSpans, section, tableRows } from "./support/markdown.ts";
+
+/* README.md names what is there, and all of it. tests/e2e/readme.test.ts does what it says. */
+
+const TOP = join(import.meta.dir, "..");
+const README = readFileSync(join(TOP, "README.md"), "utf8");
+
+function helpOf(...command: string[]): string {
+  const argv = [process.execPath, "--no-env-file", ...command, "--help"];
+  return Bun.spawnSync(argv, { cwd: TOP }).stdout.toString();
+}
+
+const all = (pattern: RegExp, text: string) =>
+  [...text.matchAll(pattern)].map((found) => found[1]!);
+const unique = (names: string[]) => [...new Set(names)].toSorted();
+const plain = (cell: string) => cell.replaceAll("`", "");
+
+describe("README.md names", () => {
+  test("every script of package.json, and no other", () => {
+    const named = all(/\bbun(?:@\S+)? run (\w+)/g, README);
+    expect(unique(named)).toEqual(Object.keys(packageJson.scripts).toSorted());
+  });
+
+  test("the version of Bun that is asked for", () => {
+    expect(unique(all(/\bbun@(\S+) run/gi, README))).toEqual([
+      packageJson.engines.bun.replace(">=", ""),
+    ]);
+  });
+
+  test("every command of fds, and no other", () => {
+    const known = all(
+      /^ {2}(\w+)\b.*$/gm,
+      /Commands:\n([^]*?)\n\n/.exec(helpOf("lib/cli/fds.ts"))![1]!,
+    );
+    const inTable = tableRows(section(README, "The command line")).map(([cell]) => cell!);
+    expect(unique(all(/\bfds (\w+)/g, inTable.join(" ")))).toEqual(known.toSorted());
+    const elsewhere = all(
+      /\bfds (\w+)/g,
+      [...codeSpans(README), ...codeBlocks(README, "sh")].join("\n"),
+    );
+    expect(known).toEqual(expect.arrayContaining(elsewhere));
+  });
+
+  test("flags that there are", () => {
+    const programs = ["server.ts", "client.ts", "setup.ts", "lib/cli/demo.ts"].map((file) => [
+      file,
+    ]);
+    const commands = ["pull", "verify"].map((name) => ["lib/cli/fds.ts", name]);
+    const known = [...programs, ...commands].map((command) => helpOf(...command)).join("\n");
+    const foreign = new Set(["--yes", "--build"]);
+    for (const flag of unique(all(/(?<![\w-])(--[a-z]+(?:-[a-z]+)*)/g, README))) {
+      if (!foreign.has(flag)) expect(known).toMatch(new RegExp(`${flag}\\b`));
+    }
+  });
+
+  test.each([
+    ["Server", SERVER_HELP],
+    ["Client", CLIENT_HELP],
+  ])("every setting, with its flag and its default: %s", (heading, help) => {
+    expect(settingsInReadme(heading)).toEqual(settingsInHelp(help));
+  });
+
+  test("every call of the API, and no other", () => {
+    const rows = tableRows(section(README, "The API")).map((cells) => cells.join(" "));
+    const named = codeSpans(rows.join("\n")).filter((span) => /^[A-Z]+ \//.test(span));
+    const known = Object.values(endpoints)
+      .filter(({ path, method }) => path !== "/api/session" || method === "POST")
+      .map(({ method, path }) => `${method} ${path.replace(":download_id", "ID")}`);
+    // The page is no call of the API.
+    expect(unique(named)).toEqual([...known, "GET /"].toSorted());
+    const elsewhere = codeSpans(README).filter((span) => /^[A-Z]+ \//.test(span));
+    expect(named).toEqual(
+      expect.arrayContaining(elsewhere.map((call) => call.replace(/\?.*/, ""))),
+    );
+  });
+
+  test("files and folders that there are", () => {
+    const [, tree = ""] = codeBlocks(section(README, "How it works"), "");
+    const named = [
+      ...all(/^([\w/.]+, .*?) {2}/gm, tree)
+        .join()
+        .split(/, /),
+      ...all(/^(\w+\/\S*)/gm, tree),
+    ];
+    expect(named).toEqual(expect.arrayContaining(["server.ts", "lib/protocol/", "tests/"]));
+    expect(named.filter((path) => !existsSync(join(TOP, path)))).toEqual([]);
+  });
+});
+
+interface SettingTexts {
+  flag: string;
+  default: string;
+}
+
+/** The settings as `--help` has them: two lines for each. */
+function settingsInHelp(help: string): Record<string, SettingTexts> {
+  const found = [...help.matchAll(/^ {2}(?:(--\S+(?: \(repeatable\))?), )?([A-Z_]+)\n {6}(.+)$/gm)];
+  return Object.fromEntries(
+    found.map(([, flag = "", name, text]) => [
+      name!,
+      { flag, default: /\(default: (.+)\)$/.exec(text!)?.[1] ?? "" },
+    ]),
+  );
+}
+
+/** The same from a table; a row may be about several settings. */
+function settingsInReadme(heading: string): Record<string, SettingTexts> {
+  return Object.fromEntries(
+    tableRows(section(README, heading)).flatMap(([names = "", flag = "", text = ""]) =>
+      codeSpans(names).map((name) => [
+        name,
+        { flag: plain(flag).replace(", repeatable", " (repeatable)"), default: plain(text) },
+      ]),
+    ),
+  );
+}
