@@ -1,15 +1,14 @@
-import type { ClientRecord, DownloadRecord } from "../../api/schemas.ts";
-import { type ApiClient, hasEnded, UnreachableError } from "../api-client.ts";
+import type { Change, ClientRecord, DownloadRecord } from "../../api/schemas.ts";
+import { type ApiClient, hasEnded } from "../api-client.ts";
 import { CLIENT_COLUMNS } from "../client-listing.ts";
 import { DOWNLOAD_COLUMNS, LIVE_DOWNLOAD_COLUMNS } from "../download-listing.ts";
 import { listingLines, listingTable } from "../listing.ts";
-import { pause } from "../pause.ts";
 import { Interrupted } from "../program.ts";
 import { paint, type Terminal } from "../terminal.ts";
 import type { Command, CommandContext } from "./command.ts";
 
-/** Between two looks, in ms. */
-const INTERVAL = 500;
+/** How often the screen is drawn, in ms. */
+const INTERVAL = 250;
 
 /** Lines of the screen that hold no client and no download. */
 const FRAME_LINES = 6;
@@ -37,50 +36,79 @@ export const watch: Command = {
   },
 };
 
-/** What there is to see at a moment. */
-interface View {
-  clients: ClientRecord[];
-  /** Those under way first, then the newest. */
-  downloads: DownloadRecord[];
+/** Most downloads that have ended to begin with, and to keep. */
+const MAX_ENDED = 200;
+
+/** What there is to see. */
+class View {
+  readonly #clients = new Map<string, ClientRecord>();
+  readonly #unended = new Map<string, DownloadRecord>();
+  readonly #ended = new Map<string, DownloadRecord>();
+
+  /** By id. */
+  get clients(): ClientRecord[] {
+    return [...this.#clients.values()].toSorted((a, b) => (a.client_id < b.client_id ? -1 : 1));
+  }
+
+  /** Those under way first, the newest of each kind before the others. */
+  get downloads(): DownloadRecord[] {
+    return [this.#unended, this.#ended].flatMap((some) =>
+      [...some.values()].toSorted((a, b) => (a.download_id > b.download_id ? -1 : 1)),
+    );
+  }
+
+  apply({ event, data }: Change): void {
+    if (event === "client") this.#clients.set(data.client_id, data);
+    else this.#applyDownload(data);
+  }
+
+  #applyDownload(record: DownloadRecord): void {
+    const id = record.download_id;
+    if (!hasEnded(record)) {
+      this.#unended.set(id, record);
+      return;
+    }
+    this.#unended.delete(id);
+    this.#ended.set(id, record);
+    const [oldest] = this.#ended.keys();
+    if (this.#ended.size > MAX_ENDED && oldest !== undefined) this.#ended.delete(oldest);
+  }
 }
 
-/** @param limit most downloads of each kind */
-async function look(api: ApiClient, limit: number, signal: AbortSignal): Promise<View> {
-  const list = async (status?: DownloadRecord["status"]) =>
-    (await api.downloads({ ...(status && { status }), limit: String(limit) }, signal)).downloads;
-  const [clients, running, verifying, latest] = await Promise.all([
-    api.clients(signal),
-    list("downloading"),
-    list("verifying"),
-    list(),
-  ]);
-  const byId = new Map([...running, ...verifying, ...latest].map((one) => [one.download_id, one]));
-  const downloads = [...byId.values()];
-  return {
-    clients,
-    downloads: [...downloads.filter((one) => !hasEnded(one)), ...downloads.filter(hasEnded)],
-  };
+/** What happens, beginning with how things are and with the latest downloads. */
+async function* changes(
+  api: ApiClient,
+  signal: AbortSignal,
+  onAway?: () => void,
+): AsyncGenerator<Change> {
+  let isFirst = true;
+  for await (const change of api.changes({ signal, patience: Infinity, onAway })) {
+    // Only now, as from now on no change is missed.
+    if (isFirst) {
+      const { downloads } = await api.downloads({ limit: String(MAX_ENDED) }, signal);
+      for (const data of downloads.toReversed()) yield { event: "download", data };
+    }
+    isFirst = false;
+    yield change;
+  }
 }
 
 async function drawAll({ api, out, interruptions }: CommandContext): Promise<void> {
   const { signal } = interruptions;
-  let view = await look(api, out.rows(), signal);
+  const view = new View();
+  let isAway = false;
+  await api.health(signal);
   const leave = () => out.write(LEAVE_SCREEN);
   out.write(ENTER_SCREEN);
   process.once("exit", leave);
+  const timer = setInterval(() => draw(screenOf(view, isAway, out), out), INTERVAL);
   try {
-    for (let isAway = false; ;) {
-      draw(screenOf(view, isAway, out), out);
-      await pause(INTERVAL, signal);
-      try {
-        view = await look(api, out.rows(), signal);
-        isAway = false;
-      } catch (error) {
-        if (!(error instanceof UnreachableError)) throw error;
-        isAway = true;
-      }
+    for await (const change of changes(api, signal, () => (isAway = true))) {
+      isAway = false;
+      view.apply(change);
     }
   } finally {
+    clearInterval(timer);
     process.off("exit", leave);
     leave();
   }
@@ -113,31 +141,24 @@ function draw(lines: string[], terminal: Terminal): void {
   terminal.write(`\x1b[H${lines.map((line) => `${line}\x1b[K`).join("\r\n")}\x1b[J`);
 }
 
-/** Downloads that a pipe is told about at once: more than can run in one interval. */
-const CHANGES_LIMIT = 200;
-
 /** Writes what is there, then each change, a line each. */
 async function writeChanges({ api, out, json, interruptions }: CommandContext): Promise<void> {
   const { signal } = interruptions;
+  await api.health(signal);
   const written = new Map<string, string>();
-  const write = (event: "client" | "download", id: string, data: object, fields: string) => {
-    const line = json ? JSON.stringify({ event, data }) : `${event}\t${fields}`;
-    if (written.get(id) === line) return;
-    written.set(id, line);
+  for await (const change of changes(api, signal)) {
+    const line = json ? JSON.stringify(change) : `${change.event}\t${fieldsOf(change)}`;
+    const id = change.event === "client" ? change.data.client_id : change.data.download_id;
+    // Once the server is back, it tells of everything again, but of no end.
+    if (written.get(id) === line) continue;
+    if (change.event === "download" && hasEnded(change.data)) written.delete(id);
+    else written.set(id, line);
     out.write(`${line}\n`);
-  };
-  for (let isFirst = true; ; isFirst = false) {
-    try {
-      const view = await look(api, CHANGES_LIMIT, signal);
-      for (const one of view.clients) {
-        write("client", one.client_id, one, listingLines(CLIENT_COLUMNS, [one]).join());
-      }
-      for (const one of view.downloads.toReversed()) {
-        write("download", one.download_id, one, listingLines(DOWNLOAD_COLUMNS, [one]).join());
-      }
-    } catch (error) {
-      if (isFirst || !(error instanceof UnreachableError)) throw error;
-    }
-    await pause(INTERVAL, signal);
   }
+}
+
+function fieldsOf({ event, data }: Change): string {
+  return event === "client"
+    ? listingLines(CLIENT_COLUMNS, [data]).join()
+    : listingLines(DOWNLOAD_COLUMNS, [data]).join();
 }
