@@ -7,8 +7,8 @@ import type { Storage } from "./storage/storage.ts";
 const ROOM_RECHECK_MS = 5_000;
 
 export interface DispatcherOptions {
-  repository: Repository;
-  storage: Storage;
+  repository: Pick<Repository, "clientsWithDueDownloads" | "claimDownload" | "nextDueAt">;
+  storage: Pick<Storage, "room">;
   limits: Limits;
   /** Bytes that must stay free on the disk. */
   minFreeDisk: number;
