@@ -1,4 +1,4 @@
-import { read } from "node:fs";
+import { read as readCallback } from "node:fs";
 import { promisify } from "node:util";
 import { FdsError } from "../protocol/errors.ts";
 import {
@@ -13,7 +13,7 @@ import { decideStart } from "./resume.ts";
 import type { Roots, SourceFile } from "./roots.ts";
 import type { Turns } from "./turns.ts";
 
-const pread = promisify(read);
+const pread = promisify(readCallback);
 
 /** While a long prefix is read again, the server hears of it this often, in ms. */
 const PROVING_EVERY_MS = 5_000;
