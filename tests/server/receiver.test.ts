@@ -10,9 +10,10 @@ import {
 } from "../../lib/server/download.ts";
 import { Metrics } from "../../lib/server/metrics.ts";
 import { Receiver } from "../../lib/server/receiver.ts";
-import type { Part, Storage } from "../../lib/server/storage/storage.ts";
+import type { Storage } from "../../lib/server/storage/storage.ts";
 import { Logger } from "../../lib/util/logger.ts";
 import { claim, NOW } from "../support/downloads.ts";
+import { MemoryPart } from "../support/memory-storage.ts";
 import { Random } from "../support/random.ts";
 import { md5 } from "../support/scripted-client.ts";
 
@@ -31,35 +32,7 @@ const IDENTITY = {
   device: "4",
 };
 
-/** A part in memory. What a sync() has not covered is not safe. */
-class FakePart implements Part {
-  bytes = new Uint8Array(0);
-  synced = 0;
-  closed = false;
-  /** What a write() waits for. */
-  held: Promise<void> = Promise.resolve();
-
-  size = async () => this.bytes.length;
-  truncate = async (size: number) => {
-    this.bytes = this.bytes.slice(0, size);
-  };
-  write = async (chunk: Uint8Array, offset: number) => {
-    await this.held;
-    const grown = new Uint8Array(Math.max(this.bytes.length, offset + chunk.length));
-    grown.set(this.bytes);
-    grown.set(chunk, offset);
-    this.bytes = grown;
-  };
-  read = async (offset: number, length: number) => this.bytes.slice(offset, offset + length);
-  sync = async () => {
-    this.synced = this.bytes.length;
-  };
-  close = async () => {
-    this.closed = true;
-  };
-}
-
-let part: FakePart;
+let part: MemoryPart;
 let row: Download;
 let told: ServerMessage[];
 let pool: CreditPool;
@@ -68,7 +41,7 @@ let outcome: Promise<unknown>;
 
 beforeEach(async () => {
   jest.useFakeTimers();
-  part = new FakePart();
+  part = new MemoryPart();
   told = [];
   pool = new CreditPool(1024 * 1024);
   await receive(claim(newDownload("id", "site-1", "a.bin", NOW), NOW));

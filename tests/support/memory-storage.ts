@@ -1,0 +1,68 @@
+import type { Part, Room, Storage, StoredFile } from "../../lib/server/storage/storage.ts";
+
+/** A part in memory. What a sync() has not covered is not safe. */
+export class MemoryPart implements Part {
+  bytes = new Uint8Array(0);
+  synced = 0;
+  closed = false;
+  /** What a write() waits for. */
+  held: Promise<void> = Promise.resolve();
+
+  size = async () => this.bytes.length;
+  truncate = async (size: number) => {
+    this.bytes = this.bytes.slice(0, size);
+  };
+  write = async (chunk: Uint8Array, offset: number) => {
+    await this.held;
+    const grown = new Uint8Array(Math.max(this.bytes.length, offset + chunk.length));
+    grown.set(this.bytes);
+    grown.set(chunk, offset);
+    this.bytes = grown;
+  };
+  read = async (offset: number, length: number) => this.bytes.slice(offset, offset + length);
+  sync = async () => {
+    this.synced = this.bytes.length;
+  };
+  close = async () => {
+    this.closed = true;
+  };
+}
+
+/** A disk in memory. */
+export class MemoryStorage implements Storage {
+  readonly parts = new Map<string, MemoryPart>();
+  /** Published files by their path. */
+  readonly files = new Map<string, Uint8Array>();
+  /** Parts that were removed while they were open: what is written to them then is lost. */
+  readonly removedOpen: string[] = [];
+  /** What a publish() waits for, or fails with. */
+  publishing: Promise<void> = Promise.resolve();
+
+  openPart = async (downloadId: string): Promise<MemoryPart> => {
+    const part = this.parts.get(downloadId) ?? new MemoryPart();
+    part.closed = false;
+    this.parts.set(downloadId, part);
+    return part;
+  };
+  removePart = async (downloadId: string): Promise<void> => {
+    if (this.parts.get(downloadId)?.closed === false) this.removedOpen.push(downloadId);
+    this.parts.delete(downloadId);
+  };
+  listParts = async (): Promise<string[]> => [...this.parts.keys()];
+  publish = async (downloadId: string, savedPath: string): Promise<boolean> => {
+    await this.publishing;
+    const part = this.parts.get(downloadId);
+    if (!part) return this.files.has(savedPath);
+    if (this.files.has(savedPath)) return false;
+    this.files.set(savedPath, part.bytes);
+    this.parts.delete(downloadId);
+    return true;
+  };
+  openFile = async (savedPath: string): Promise<StoredFile | null> => {
+    const bytes = this.files.get(savedPath);
+    if (!bytes) return null;
+    return { size: bytes.length, slice: (start, end) => new Blob([bytes.slice(start, end)]) };
+  };
+  room = async (): Promise<Room> => ({ free: 2 ** 40, total: 2 ** 40 });
+  close = async (): Promise<void> => undefined;
+}
