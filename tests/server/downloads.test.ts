@@ -122,6 +122,23 @@ describe("an error of the database", () => {
     expect(await downloads.get(id)).toMatchObject({ status: "completed", attempts: 2 });
   });
 
+  test("at one download leaves the others alone", async () => {
+    const site = await connect();
+    const [hit, other] = [await pull(), await pull()];
+    site.send(site.requests[1]!, BYTES, 5_000);
+    await settle();
+    using _ = spyOn(repository, "replaceDownload").mockRejectedValueOnce(broken);
+    site.send(site.requests[0]!, BYTES);
+    await settle();
+    jest.advanceTimersByTime(5_000);
+    await settle();
+    site.send(site.requests[2]!, BYTES);
+    site.sendRest(site.requests[1]!, BYTES, 5_000);
+    await settle();
+    expect(await downloads.get(hit)).toMatchObject({ status: "completed", attempts: 2 });
+    expect(await downloads.get(other)).toMatchObject({ status: "completed", attempts: 1 });
+  });
+
   test("that lasts is met again and again, until it is over", async () => {
     const site = await connect();
     const id = await pull();

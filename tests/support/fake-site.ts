@@ -1,8 +1,7 @@
-import { encodeFrame } from "../../lib/protocol/frame.ts";
 import type { ServerMessage } from "../../lib/protocol/messages.ts";
 import type { Clients } from "../../lib/server/clients.ts";
 import type { Session, Socket } from "../../lib/server/session.ts";
-import { md5, REGISTER, type Request } from "./scripted-client.ts";
+import { frame, md5, REGISTER, type Request } from "./scripted-client.ts";
 
 /** A client without a network: what it says is heard at once, by the server's own code. */
 export class FakeSite implements Socket {
@@ -25,24 +24,30 @@ export class FakeSite implements Socket {
   }
 
   /** Says that the file is open, and sends its bytes up to an offset. */
-  send({ stream, epoch, offset }: Request, bytes: Uint8Array, end = bytes.length): void {
-    const identity = {
-      size: bytes.length,
-      mtime_ns: "1",
-      ctime_ns: "2",
-      inode: "3",
-      device: "4",
-    };
-    const total_size = bytes.length;
-    this.say({ type: "file_start", stream, epoch, identity, total_size, offset });
-    this.#session.onBinary(encodeFrame({ stream, epoch, offset }, bytes.subarray(offset, end)));
-    if (end < bytes.length) return;
-    this.say({ type: "file_complete", stream, epoch, identity, total_size, md5: md5(bytes) });
+  send(request: Request, bytes: Uint8Array, end = bytes.length): void {
+    const { offset } = request;
+    this.#say(request, "file_start", bytes, { offset });
+    this.#sendRange(request, bytes, offset, end);
+  }
+
+  /** Sends what is left from an offset on. */
+  sendRest(request: Request, bytes: Uint8Array, from: number): void {
+    this.#sendRange(request, bytes, from, bytes.length);
   }
 
   /** The connection is gone. */
   leave(): void {
     this.#session.closed();
+  }
+
+  #sendRange(request: Request, bytes: Uint8Array, from: number, end: number): void {
+    this.#session.onBinary(frame(request, from, bytes.subarray(from, end)));
+    if (end === bytes.length) this.#say(request, "file_complete", bytes, { md5: md5(bytes) });
+  }
+
+  #say({ stream, epoch }: Request, type: string, { length }: Uint8Array, fields: object): void {
+    const identity = { size: length, mtime_ns: "1", ctime_ns: "2", inode: "3", device: "4" };
+    this.say({ type, stream, epoch, identity, total_size: length, ...fields });
   }
 
   sendText(text: string): number {
