@@ -127,9 +127,10 @@ describe("an error of the database", () => {
     const [hit, other] = [await pull(), await pull()];
     site.send(site.requests[1]!, BYTES, 5_000);
     await settle();
-    using _ = spyOn(repository, "replaceDownload").mockRejectedValueOnce(broken);
+    using replace = spyOn(repository, "replaceDownload").mockRejectedValue(broken);
     site.send(site.requests[0]!, BYTES);
     await settle();
+    replace.mockRestore();
     jest.advanceTimersByTime(5_000);
     await settle();
     site.send(site.requests[2]!, BYTES);
