@@ -38,7 +38,7 @@ class App {
     onChoose: (clientId) => this.#chooseSite(clientId ?? ""),
     onPull: (clientId) => this.#prepareStart(clientId),
   });
-  readonly #downloads = new DownloadsView(this.#listing, (action, download) => {
+  readonly #downloads = new DownloadsView(this.#listing, this.#board, (action, download) => {
     this.#run(() => this.#act(action, download));
   });
   readonly #totals = new TotalsView(this.#board);

@@ -36,6 +36,10 @@ export class Board {
     else this.#open.set(download.download_id, download);
   }
 
+  isOnline(clientId: string): boolean {
+    return this.#clients.get(clientId)?.connected === true;
+  }
+
   /** Bytes per second of all downloads together. */
   get bytesPerSecond(): number {
     let sum = 0;

@@ -1,7 +1,7 @@
 import type { DownloadRecord } from "../api/schemas.ts";
 import { formatSize } from "../util/sizes.ts";
 import { contentPath } from "./api.ts";
-import { hasEnded } from "./board.ts";
+import { type Board, hasEnded } from "./board.ts";
 import { arrange, byId, cloneOf, find, setText, setTime } from "./dom.ts";
 import { formatAgo, formatRate, formatSpan, visible } from "./format.ts";
 import type { Listing } from "./listing.ts";
@@ -26,6 +26,7 @@ export class DownloadsView {
 
   constructor(
     private readonly listing: Listing,
+    private readonly board: Board,
     onAction: (action: RowAction, download: DownloadRecord) => void,
   ) {
     this.#list.addEventListener("click", ({ target }) => {
@@ -83,7 +84,7 @@ export class DownloadsView {
     const tries = attempts > 1 ? ` · ${attempts} attempts` : "";
     setText(find(row, ".attempts", HTMLElement), tries);
     showProgress(row, download);
-    setText(find(row, ".numbers", HTMLElement), numbersOf(download));
+    setText(find(row, ".numbers", HTMLElement), this.#numbersOf(download));
     find(row, ".sum", HTMLElement).hidden = download.status !== "completed";
     setText(find(row, ".md5", HTMLElement), download.md5 ?? "");
     const why = find(row, ".why", HTMLElement);
@@ -95,12 +96,20 @@ export class DownloadsView {
     return row;
   }
 
+  #numbersOf(download: DownloadRecord): string {
+    if (download.status !== "queued") return numbersOf(download);
+    const waits = `${download.bytes_received > 0 ? `${receivedOf(download)}, waits` : "Waits"} for`;
+    return `${waits} ${this.board.isOnline(download.client_id) ? "its turn" : "its site to connect"}`;
+  }
+
   #newRow({ download_id, client_id, file_path }: DownloadRecord): HTMLElement {
     const row = cloneOf("download-row");
     row.dataset["downloadId"] = download_id;
     const name = visible(file_path);
     const file = find(row, ".file", HTMLElement);
-    setText(file, name);
+    const baseAt = name.lastIndexOf("/") + 1;
+    setText(find(file, ".folder", HTMLElement), name.slice(0, baseAt));
+    setText(find(file, ".base", HTMLElement), name.slice(baseAt));
     file.title = name;
     setText(find(row, ".site-id", HTMLElement), client_id);
     find(row, "progress", HTMLProgressElement).ariaLabel = `Progress of ${name}`;
@@ -136,26 +145,21 @@ function showActions(row: HTMLElement, download: DownloadRecord): void {
   find(row, ".retry", HTMLElement).hidden = status !== "failed" && status !== "cancelled";
 }
 
-/** How far, how fast, how long. */
+/** How far, how fast, how long: of a download that does not wait. */
 function numbersOf(download: DownloadRecord): string {
-  const { status, total_size, bytes_received, bytes_per_second, eta_seconds } = download;
+  const { status, total_size, bytes_per_second, eta_seconds } = download;
+  if (total_size === null) return "";
   const rate = bytes_per_second === null ? [] : [formatRate(bytes_per_second)];
-  const received =
-    total_size === null ? [] : [`${formatSize(bytes_received)} of ${formatSize(total_size)}`];
-  switch (status) {
-    case "completed":
-      return [formatSize(total_size ?? 0), `in ${formatSpan(secondsOf(download))}`, ...rate].join(
-        " · ",
-      );
-    case "queued":
-      return received.length > 0 ? `${received[0]}, waiting` : "Waiting for its turn or its site";
-    case "downloading": {
-      const left = eta_seconds === null ? [] : [`${formatSpan(eta_seconds)} left`];
-      return [...received, ...rate, ...left].join(" · ");
-    }
-    default:
-      return received.join("");
+  if (status === "completed") {
+    return [formatSize(total_size), `in ${formatSpan(secondsOf(download))}`, ...rate].join(" · ");
   }
+  const left = eta_seconds === null ? [] : [`${formatSpan(eta_seconds)} left`];
+  return [receivedOf(download), ...rate, ...left].join(" · ");
+}
+
+/** `"36.3 MiB of 100.0 MiB"` */
+function receivedOf({ bytes_received, total_size }: DownloadRecord): string {
+  return `${formatSize(bytes_received)} of ${formatSize(total_size ?? 0)}`;
 }
 
 function secondsOf({ started_at, completed_at }: DownloadRecord): number {
