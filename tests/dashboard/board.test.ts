@@ -1,0 +1,88 @@
+import { expect, test } from "bun:test";
+import type { ClientRecord } from "../../lib/api/schemas.ts";
+import { Board } from "../../lib/dashboard/board.ts";
+import { downloadRecord } from "../support/records.ts";
+
+function client(client_id: string, connected: boolean): ClientRecord {
+  return {
+    client_id,
+    connected,
+    connected_at: null,
+    last_seen_at: null,
+    remote_address: null,
+    hostname: null,
+    platform: null,
+    version: null,
+    active_downloads: 0,
+  };
+}
+
+const download = (
+  download_id: string,
+  fields: Partial<ReturnType<typeof downloadRecord>>,
+): ReturnType<typeof downloadRecord> => downloadRecord({ download_id, client_id: "b", ...fields });
+
+test("sites stand in order: online first, then by name and number", () => {
+  const board = new Board();
+  for (const [id, connected] of [
+    ["site-10", true],
+    ["site-9", true],
+    ["a", false],
+    ["B", true],
+  ] as const) {
+    board.setClient(client(id, connected));
+  }
+  expect(board.sites().map((site) => site.client.client_id)).toEqual([
+    "B",
+    "site-9",
+    "site-10",
+    "a",
+  ]);
+  board.setClient(client("B", false));
+  expect(board.sites().map((site) => site.client.client_id)).toEqual([
+    "site-9",
+    "site-10",
+    "a",
+    "B",
+  ]);
+  expect(board.isOnline("B")).toBe(false);
+  expect(board.isOnline("site-9")).toBe(true);
+  expect(board.isOnline("never seen")).toBe(false);
+});
+
+test("what goes on is counted by site and in all, and forgotten when it ends", () => {
+  const board = new Board();
+  board.setClient(client("a", true));
+  board.setClient(client("b", true));
+  board.setDownload(download("1", { status: "downloading", bytes_per_second: 100 }));
+  board.setDownload(download("2", { status: "downloading", bytes_per_second: null }));
+  board.setDownload(download("3", { status: "verifying" }));
+  board.setDownload(download("4", { status: "queued" }));
+  board.setDownload(download("5", { status: "downloading", client_id: "a", bytes_per_second: 7 }));
+  board.setDownload(download("6", { status: "queued", client_id: "nobody" }));
+  const active = () =>
+    board.sites().map((site) => [site.client.client_id, site.active.length, site.queued]);
+  expect(active()).toEqual([
+    ["a", 1, 0],
+    ["b", 3, 1],
+  ]);
+  expect(board.bytesPerSecond).toBe(107);
+  expect(board.underWay).toEqual({ active: 4, queued: 2 });
+
+  for (const [id, status] of [
+    ["1", "completed"],
+    ["2", "failed"],
+    ["4", "cancelled"],
+  ] as const) {
+    board.setDownload(download(id, { status, bytes_per_second: 100 }));
+  }
+  expect(active()).toEqual([
+    ["a", 1, 0],
+    ["b", 1, 0],
+  ]);
+  expect(board.bytesPerSecond).toBe(7);
+
+  board.clearDownloads();
+  expect(board.underWay).toEqual({ active: 0, queued: 0 });
+  expect(board.sites()).toHaveLength(2);
+});
