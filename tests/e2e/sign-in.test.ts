@@ -1,0 +1,169 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import { childEnvironment } from "../../lib/cli/processes.ts";
+import { Session, SignInCode, Totals } from "../../lib/api/schemas.ts";
+import { API_TOKEN, System } from "../support/system.ts";
+import { waitFor } from "../support/wait.ts";
+
+/*
+ * Signing in to a real server as a browser does it, and what its cookie may do.
+ */
+
+const SERVER = join(import.meta.dir, "../../server.ts");
+
+let system: System;
+beforeAll(async () => {
+  system = await System.start();
+});
+afterAll(() => system?.[Symbol.asyncDispose]());
+
+interface Call {
+  method?: string;
+  headers?: Record<string, string>;
+  body?: object;
+}
+
+const call = (path: string, { method = "GET", headers, body }: Call = {}): Promise<Response> =>
+  fetch(system.url + path, { method, headers, body: body && JSON.stringify(body) });
+
+const own = () => ({ Origin: system.url });
+const bearer = { Authorization: `Bearer ${API_TOKEN}` };
+
+/** Signs in; gives what a browser sends from then on. */
+async function signIn(body: object): Promise<{ Cookie: string }> {
+  const response = await call("/api/session", { method: "POST", headers: own(), body });
+  expect(response.status).toBe(200);
+  expect(Session.parse(await response.json())).toMatchObject({ signed_in: true, required: true });
+  return { Cookie: response.headers.get("Set-Cookie")!.split(";")[0]! };
+}
+
+async function expectRefused(response: Response, status: number, code: string): Promise<void> {
+  expect(await response.json()).toEqual({ error: expect.any(String), code });
+  expect(response.status).toBe(status);
+  expect(response.headers.get("Set-Cookie")).toBeNull();
+}
+
+describe("a session", () => {
+  test("is what the cookie says that the token gave", async () => {
+    const nobody = await call("/api/session");
+    expect(Session.parse(await nobody.json())).toEqual({
+      signed_in: false,
+      required: true,
+      expires_at: null,
+    });
+    const cookie = await signIn({ token: API_TOKEN });
+    const known = await call("/api/session", { headers: cookie });
+    expect(Session.parse(await known.json())).toMatchObject({ signed_in: true });
+    expect((await call("/api/clients", { headers: cookie })).status).toBe(200);
+  });
+
+  test("changes things only from our own pages", async () => {
+    const cookie = await signIn({ token: API_TOKEN });
+    const path = "/api/downloads/no-such-download/cancel";
+    for (const headers of [
+      cookie,
+      { ...cookie, Origin: "http://evil.example" },
+      { ...cookie, Origin: "null" },
+    ]) {
+      await expectRefused(await call(path, { method: "POST", headers }), 403, "forbidden");
+    }
+    const ours = await call(path, { method: "POST", headers: { ...cookie, ...own() } });
+    await expectRefused(ours, 404, "download_not_found");
+  });
+
+  test("outlives a restart of the server", async () => {
+    const cookie = await signIn({ token: API_TOKEN });
+    system.server.signal("SIGTERM");
+    await system.restartServer();
+    expect((await call("/api/clients", { headers: cookie })).status).toBe(200);
+  });
+
+  test("ends in the browser that signs out", async () => {
+    const headers = { ...(await signIn({ token: API_TOKEN })), ...own() };
+    const response = await call("/api/session", { method: "DELETE", headers });
+    expect(Session.parse(await response.json()).signed_in).toBe(false);
+    expect(response.headers.get("Set-Cookie")).toContain("Max-Age=0");
+  });
+
+  test.each<[object, number, string]>([
+    [{ token: "wrong" }, 401, "unauthorized"],
+    [{ code: "wrong" }, 401, "unauthorized"],
+    [{}, 400, "invalid_request"],
+    [{ token: API_TOKEN, code: "x" }, 400, "invalid_request"],
+    [{ token: API_TOKEN, remember: true }, 400, "invalid_request"],
+  ])("does not begin with %j", async (body, status, code) => {
+    const refused = await call("/api/session", { method: "POST", headers: own(), body });
+    await expectRefused(refused, status, code);
+  });
+
+  test("is not begun by another site's page", async () => {
+    const headers = { Origin: "http://evil.example" };
+    const body = { token: API_TOKEN };
+    const refused = await call("/api/session", { method: "POST", headers, body });
+    await expectRefused(refused, 403, "forbidden");
+  });
+});
+
+describe("the code of a link", () => {
+  test("is made for who shows the token, and good once", async () => {
+    await expectRefused(await call("/api/session/code", { method: "POST" }), 401, "unauthorized");
+    const response = await call("/api/session/code", { method: "POST", headers: bearer });
+    const { code } = SignInCode.parse(await response.json());
+    await signIn({ code });
+    const again = await call("/api/session", { method: "POST", headers: own(), body: { code } });
+    await expectRefused(again, 401, "unauthorized");
+  });
+
+  test.skipIf(process.platform === "win32")("is shown to a person on a terminal", async () => {
+    let shown = "";
+    const env = { API_TOKEN, LOG_FORMAT: "pretty" };
+    const child = Bun.spawn(
+      [process.execPath, "--no-env-file", "--no-orphans", SERVER, "--port", "0"],
+      {
+        cwd: join(system.folder, "root"),
+        env: childEnvironment(process.env, env),
+        terminal: { data: (_, bytes) => (shown += new TextDecoder().decode(bytes)) },
+      },
+    );
+    try {
+      const [, url, code] = await waitFor(
+        () => /dashboard: (http:\S+)\/#code=([\w-]+)/.exec(shown),
+        "the link",
+      );
+      const response = await fetch(`${url}/api/session`, {
+        method: "POST",
+        body: JSON.stringify({ code }),
+      });
+      expect(response.status).toBe(200);
+      expect(shown).not.toContain(API_TOKEN);
+    } finally {
+      child.kill("SIGKILL");
+      await child.exited;
+    }
+  });
+});
+
+test("the totals count what was asked for since a time", async () => {
+  const before = new Date(Date.now() - 60_000).toISOString();
+  const totals = async (since: string) => {
+    const response = await call(`/api/totals?since=${since}`, { headers: bearer });
+    return Totals.parse(await response.json());
+  };
+  const none = { queued: 0, downloading: 0, verifying: 0, completed: 0, failed: 0, cancelled: 0 };
+  expect(await totals(before)).toEqual({ downloads: none, bytes_received: 0 });
+  await Bun.write(system.source("counted.bin"), "twelve bytes");
+  await using _ = await system.startClient();
+  await system.ended(await system.pull("counted.bin"));
+  await system.ended(await system.pull("missing.bin"));
+  expect(await totals(before)).toEqual({
+    downloads: { ...none, completed: 1, failed: 1 },
+    bytes_received: 12,
+  });
+  const later = new Date(Date.now() + 60_000).toISOString();
+  expect(await totals(later)).toEqual({ downloads: none, bytes_received: 0 });
+  await expectRefused(
+    await call("/api/totals?since=yesterday", { headers: bearer }),
+    400,
+    "invalid_request",
+  );
+});
