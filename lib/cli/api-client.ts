@@ -77,6 +77,11 @@ export class ApiClient {
     return this.call(endpoints.health, schemas.Health, { signal });
   }
 
+  /** A code for a link to the dashboard, good for one sign-in. */
+  signInCode(signal?: AbortSignal): Promise<schemas.SignInCode> {
+    return this.call(endpoints.createSignInCode, schemas.SignInCode, { signal });
+  }
+
   async clients(signal?: AbortSignal): Promise<schemas.ClientRecord[]> {
     return (await this.call(endpoints.listClients, schemas.ClientList, { signal })).clients;
   }

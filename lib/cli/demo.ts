@@ -85,18 +85,22 @@ async function runDemo(
   await verifyAll(folder, join(folder, DOWNLOADS), records, terminal, signal);
   if (!keep) return;
 
-  await describeKept({ folder, server, token: tokens.api }, terminal);
+  const { code } = await api.signInCode(signal);
+  await describeKept({ folder, server, token: tokens.api }, code, terminal);
   if (!signal.aborted) await once(signal, "abort");
   // Ctrl-C is how a kept demo is meant to end; a program that ended by itself is a failure
   if (!interrupted.aborted) signal.throwIfAborted();
 }
 
-/** Says where everything is, to a person and to other programs. */
-async function describeKept(demo: KeptDemo, terminal: Terminal) {
+/**
+ * Says where everything is, to a person and to other programs.
+ * @param code signs in to the dashboard, once
+ */
+async function describeKept(demo: KeptDemo, code: string, terminal: Terminal) {
   await announceDemo(demo);
   const { folder, server, token } = demo;
   const lines = [
-    `Dashboard  ${paint(`${server}/`, "cyan", terminal.colour)}`,
+    `Dashboard  ${paint(`${server}/#code=${code}`, "cyan", terminal.colour)}`,
     `API token  ${token}`,
     `Logs       ${join(folder, "*.log")}`,
   ];

@@ -194,6 +194,8 @@ class App {
     this.#filterSite.value = clientId;
     if (clientId) this.#startSite.value = clientId;
     this.#applyFilter();
+    const downloads = byId("downloads", HTMLElement);
+    if (downloads.getBoundingClientRect().top < 0) downloads.scrollIntoView();
   }
 
   #prepareStart(clientId: string): void {
