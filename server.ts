@@ -173,7 +173,8 @@ async function start(config: ServerConfig, isTerminal: boolean) {
   logger.announce(`listening on ${address}`);
   // For a person's eyes alone: not by the logger, and not where a file keeps it.
   if (signIn && isTerminal && config.logFormat === "pretty") {
-    process.stdout.write(`\nOpen the dashboard: ${address}/#code=${signIn.newCode().code}\n\n`);
+    const link = `${scheme}://${hostToOpen(config.host)}:${server.port}/#code=${signIn.newCode().code}`;
+    process.stdout.write(`\nOpen the dashboard: ${link}\n\n`);
   }
   if (apiToken === null) {
     logger.warn("no API_TOKEN is set: anyone on this machine may use the API, nobody else can");
@@ -192,6 +193,11 @@ async function start(config: ServerConfig, isTerminal: boolean) {
       await server.stop(true);
     },
   };
+}
+
+/** All addresses of a machine are none that a browser on it can open. */
+function hostToOpen(host: string): string {
+  return host === "0.0.0.0" || host === "::" ? "localhost" : hostInUrl(host);
 }
 
 function hostInUrl(host: string): string {
