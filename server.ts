@@ -11,6 +11,7 @@ import { Downloads } from "./lib/server/downloads.ts";
 import { EventFeeds } from "./lib/server/event-feeds.ts";
 import { Events } from "./lib/server/events.ts";
 import { watchEventLoop } from "./lib/server/event-loop-lag.ts";
+import { listen } from "./lib/server/listen.ts";
 import { Metrics } from "./lib/server/metrics.ts";
 import { metricsPage } from "./lib/server/metrics-page.ts";
 import { pageRoutes } from "./lib/server/page.ts";
@@ -112,61 +113,64 @@ async function start(config: ServerConfig, isTerminal: boolean) {
     .close();
 
   await downloads.recover();
-  const server = Bun.serve<{ session?: Session }>({
-    hostname: config.host,
-    port: config.port,
-    development: false,
-    // Bun's default where development is false: a second server would get every other connection.
-    reusePort: false,
-    idleTimeout: IDLE_SECONDS,
-    ...(config.tls && {
-      tls: {
-        cert: Bun.file(config.tls.cert),
-        key: Bun.file(config.tls.key),
-        ...(config.tls.clientCa && {
-          ca: Bun.file(config.tls.clientCa),
-          requestCert: true,
-          rejectUnauthorized: true,
-        }),
+  const pages = await pageRoutes(dashboard);
+  const server = listen(config, () =>
+    Bun.serve<{ session?: Session }>({
+      hostname: config.host,
+      port: config.port,
+      development: false,
+      // Bun's default where development is false: a second server would get every other connection.
+      reusePort: false,
+      idleTimeout: IDLE_SECONDS,
+      ...(config.tls && {
+        tls: {
+          cert: Bun.file(config.tls.cert),
+          key: Bun.file(config.tls.key),
+          ...(config.tls.clientCa && {
+            ca: Bun.file(config.tls.clientCa),
+            requestCert: true,
+            rejectUnauthorized: true,
+          }),
+        },
+      }),
+      routes: {
+        ...pages,
+        "/ws": (request: Request, self: Bun.Server<{ session?: Session }>) => {
+          const offered = request.headers.get("Sec-WebSocket-Protocol");
+          if (offered !== null && !offered.split(/, */).includes(SUBPROTOCOL)) {
+            return problem("invalid_request", `This server speaks ${SUBPROTOCOL}`);
+          }
+          if (self.upgrade(request, { data: {} })) return undefined;
+          return problem("invalid_request", "Connect here with a WebSocket");
+        },
+      },
+      fetch: router.fetch,
+      websocket: {
+        perMessageDeflate: false,
+        maxPayloadLength: MAX_CHUNK_SIZE + HEADER_BYTES,
+        // A session has timers of its own: these do not fire on a dead peer that is sent to.
+        idleTimeout: 0,
+        sendPings: false,
+        closeOnBackpressureLimit: true,
+        open(ws) {
+          ws.data.session = clients.connect(ws);
+        },
+        message(ws, message) {
+          if (typeof message === "string") ws.data.session?.onText(message);
+          else ws.data.session?.onBinary(message);
+        },
+        ping(ws) {
+          ws.data.session?.heard();
+        },
+        pong(ws) {
+          ws.data.session?.onPong();
+        },
+        close(ws) {
+          ws.data.session?.closed();
+        },
       },
     }),
-    routes: {
-      ...(await pageRoutes(dashboard)),
-      "/ws": (request: Request, self: Bun.Server<{ session?: Session }>) => {
-        const offered = request.headers.get("Sec-WebSocket-Protocol");
-        if (offered !== null && !offered.split(/, */).includes(SUBPROTOCOL)) {
-          return problem("invalid_request", `This server speaks ${SUBPROTOCOL}`);
-        }
-        if (self.upgrade(request, { data: {} })) return undefined;
-        return problem("invalid_request", "Connect here with a WebSocket");
-      },
-    },
-    fetch: router.fetch,
-    websocket: {
-      perMessageDeflate: false,
-      maxPayloadLength: MAX_CHUNK_SIZE + HEADER_BYTES,
-      // A session has timers of its own: these do not fire on a dead peer that is sent to.
-      idleTimeout: 0,
-      sendPings: false,
-      closeOnBackpressureLimit: true,
-      open(ws) {
-        ws.data.session = clients.connect(ws);
-      },
-      message(ws, message) {
-        if (typeof message === "string") ws.data.session?.onText(message);
-        else ws.data.session?.onBinary(message);
-      },
-      ping(ws) {
-        ws.data.session?.heard();
-      },
-      pong(ws) {
-        ws.data.session?.onPong();
-      },
-      close(ws) {
-        ws.data.session?.closed();
-      },
-    },
-  });
+  );
 
   const scheme = config.tls ? "https" : "http";
   const address = `${scheme}://${hostInUrl(config.host)}:${server.port}`;

@@ -88,7 +88,7 @@ describe.skipIf(needs !== "")(`README.md shows what works${needs}`, () => {
 
   /** Each row of the table, and how it is met. */
   const TROUBLES: Record<string, (words: string) => Promise<void>> = {
-    "Is port 8080 in use?": async (words) => {
+    "port 8080 is in use": async (words) => {
       const { port } = new URL(url);
       const refused = copy.run(`SERVER_PORT=${port} DOWNLOADS_DIR=other ${server}`);
       await expect(refused).rejects.toThrow(words.replace("8080", port));

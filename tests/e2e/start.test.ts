@@ -94,7 +94,16 @@ describe("the server", () => {
     await using system = await System.start();
     const { port } = new URL(system.url);
     const outcome = await run("server.ts", ["--port", port], TOKENS);
-    await expectRefusal(outcome, 1, new RegExp(`^error: .*${port}`));
+    await expectRefusal(
+      outcome,
+      1,
+      new RegExp(`^error: port ${port} is in use: stop .*, or pass another --port\n$`),
+    );
+  });
+
+  test("says when its address is not one of this machine: exit 1 and one line", async () => {
+    const outcome = await run("server.ts", ["--host", "203.0.113.7", "--port", "0"], TOKENS);
+    await expectRefusal(outcome, 1, /^error: pass another --host: "203\.0\.113\.7" is no address/);
   });
 
   test("says when its folder is taken by another server: exit 1 and one line", async () => {
