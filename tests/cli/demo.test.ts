@@ -86,6 +86,12 @@ describe("the demo", () => {
     await using demo = new Demo("--size", "64KiB", "--clients", "2", "--keep");
     const { ownFolder, api } = await keptDemo(demo);
     expect((await api.clients()).map(({ connected }) => connected)).toEqual([true, true]);
+    const { origin, hash } = new URL(await demo.says(/^Dashboard +(\S+)$/m));
+    const entered = await fetch(`${origin}/api/session`, {
+      method: "POST",
+      body: JSON.stringify({ code: hash.replace("#code=", "") }),
+    });
+    expect(entered.status).toBe(200);
     for (const name of ["server", "restaurant-001", "restaurant-002"]) {
       expect(await readFile(join(ownFolder, `${name}.log`), "utf8")).toInclude("registered");
     }
