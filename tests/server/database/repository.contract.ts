@@ -359,6 +359,30 @@ export function repositoryContract(name: string, makeBackend: () => Promise<Back
       });
     });
 
+    describe("totals since a time", () => {
+      const idAt = (ms: number) => Bun.randomUUIDv7("hex", ms);
+
+      test("count the downloads that were asked for from then on", async () => {
+        await rows.insertDownload({ ...queued(1), downloadId: idAt(999_999), safeOffset: 1 });
+        await rows.insertDownload({ ...queued(2), downloadId: idAt(1_000_000), safeOffset: 20 });
+        const { downloadId } = await rows.insertDownload({
+          ...queued(3),
+          downloadId: idAt(2_000_000),
+        });
+        await rows.replaceDownload({ ...cancelled, downloadId, revision: 3, safeOffset: 300 });
+        const none = { downloading: 0, verifying: 0, completed: 0, failed: 0 };
+        expect(await rows.totalsSince(1_000_000)).toEqual({
+          downloads: { ...none, queued: 1, cancelled: 1 },
+          bytes: 320,
+        });
+        expect((await rows.totalsSince(0)).downloads).toMatchObject({ queued: 2, cancelled: 1 });
+        expect(await rows.totalsSince(2_000_001)).toEqual({
+          downloads: { ...none, queued: 0, cancelled: 0 },
+          bytes: 0,
+        });
+      });
+    });
+
     describe("what is due", () => {
       beforeEach(async () => {
         await rows.insertDownload(queued(1, { clientId: "site-3", notBefore: 2_000 }));
