@@ -1,5 +1,5 @@
 import type { DownloadRecord, DownloadStatus } from "../api/schemas.ts";
-import { api } from "./api.ts";
+import { api, ApiProblem } from "./api.ts";
 import { Board, hasEnded } from "./board.ts";
 import { byId, find, setText } from "./dom.ts";
 import { DownloadsView, type RowAction } from "./downloads-view.ts";
@@ -176,7 +176,11 @@ class App {
   #run(work: () => Promise<void>): void {
     work()
       .finally(() => this.#render())
-      .catch(notifyFailure);
+      .catch((error: unknown) => {
+        // The session has ended: the form that begins another says more than a notice.
+        if (error instanceof ApiProblem && error.status === 401) return this.start();
+        notifyFailure(error);
+      });
   }
 
   #applyFilter(): void {

@@ -170,6 +170,17 @@ describe.skipIf(NO_BROWSER !== "")(`the dashboard${NO_BROWSER}`, () => {
     });
   });
 
+  test("asks who is there when the session has ended", async () => {
+    expected = CALL_FAILED;
+    await visiting(async () => {
+      await signIn();
+      await page.context().clearCookies();
+      await page.getByRole("radio", { name: "Failed" }).check();
+      await page.getByLabel("API token").waitFor();
+      expect(await page.locator(".site").count()).toBe(0);
+    });
+  });
+
   test("pulls 100 MiB under a bar that fills, and saves the very file", async () => {
     await visiting(async () => {
       await signIn();
