@@ -13,7 +13,7 @@ export interface Sample {
 
 const NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
 const SAMPLE = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)$/;
-const LABEL = /([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\["\\n])*)"(?:,|$)/y;
+const LABEL = /([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\["\\n])*)"(?:,|$)/gy;
 const VALUE = /^(?:[+-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?|[+-]Inf|NaN)$/;
 /** What the samples of a type may add to its name. */
 const SUFFIXES: Record<string, string[]> = {
@@ -64,15 +64,16 @@ export function parseMetrics(text: string): Map<string, Family> {
 }
 
 function readSample(line: string): Sample | null {
-  const [, name, inner, value = ""] = SAMPLE.exec(line) ?? [];
+  const [, name, inner = "", value = ""] = SAMPLE.exec(line) ?? [];
   if (name === undefined || !VALUE.test(value)) return null;
   const labels: Record<string, string> = {};
-  LABEL.lastIndex = 0;
-  while (inner !== undefined && LABEL.lastIndex < inner.length) {
-    const label = LABEL.exec(inner);
-    if (!label || label[1]! in labels) return null;
-    labels[label[1]!] = label[2]!.replace(/\\(.)/g, (_, of) => (of === "n" ? "\n" : of));
+  let at = 0;
+  for (const [all, label = "", of = ""] of inner.matchAll(LABEL)) {
+    if (label in labels) return null;
+    labels[label] = of.replace(/\\(.)/g, (_, escaped) => (escaped === "n" ? "\n" : escaped));
+    at += all.length;
   }
+  if (at < inner.length) return null;
   return { name, labels, value: Number(value.replace("Inf", "Infinity")) };
 }
 
