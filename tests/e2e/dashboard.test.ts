@@ -177,7 +177,7 @@ describe.skipIf(NO_BROWSER !== "")(`the dashboard${NO_BROWSER}`, () => {
     await visiting(async () => {
       await signIn();
       await page.context().clearCookies();
-      await page.getByRole("radio", { name: "Failed" }).check();
+      await page.getByRole("button", { name: "Start" }).click();
       await page.getByLabel("API token").waitFor();
       expect(await page.locator(".site").count()).toBe(0);
     });
