@@ -8,17 +8,18 @@ import { readServerConfig, SERVER_HELP, type ServerConfig } from "./lib/server/c
 import { CreditPool } from "./lib/server/credit.ts";
 import { openSqlRepository } from "./lib/server/database/sql.ts";
 import { Downloads } from "./lib/server/downloads.ts";
-import { EventFeeds } from "./lib/server/event-feeds.ts";
-import { Events } from "./lib/server/events.ts";
-import { watchEventLoop } from "./lib/server/event-loop-lag.ts";
-import { listen } from "./lib/server/listen.ts";
-import { Metrics } from "./lib/server/metrics.ts";
-import { metricsPage } from "./lib/server/metrics-page.ts";
-import { pageRoutes } from "./lib/server/page.ts";
-import { restHandlers } from "./lib/server/rest.ts";
-import { problem, Router } from "./lib/server/routing.ts";
+import { EventFeeds } from "./lib/server/events/event-feeds.ts";
+import { Events } from "./lib/server/events/events.ts";
+import { watchEventLoop } from "./lib/server/metrics/event-loop-lag.ts";
+import { isOwnOrigin } from "./lib/server/http/access.ts";
+import { listen } from "./lib/server/http/listen.ts";
+import { Metrics } from "./lib/server/metrics/metrics.ts";
+import { metricsPage } from "./lib/server/metrics/metrics-page.ts";
+import { pageRoutes } from "./lib/server/http/page.ts";
+import { restHandlers } from "./lib/server/http/rest.ts";
+import { problem, Router } from "./lib/server/http/routing.ts";
 import type { Session } from "./lib/server/session.ts";
-import { SignIn } from "./lib/server/sign-in.ts";
+import { SignIn } from "./lib/server/http/sign-in.ts";
 import { openDiskStorage } from "./lib/server/storage/disk.ts";
 import { Logger } from "./lib/util/logger.ts";
 import { runService } from "./lib/util/service.ts";
@@ -139,6 +140,9 @@ async function start(config: ServerConfig, isTerminal: boolean) {
           const offered = request.headers.get("Sec-WebSocket-Protocol");
           if (offered !== null && !offered.split(/, */).includes(SUBPROTOCOL)) {
             return problem("invalid_request", `This server speaks ${SUBPROTOCOL}`);
+          }
+          if (!isOwnOrigin(request)) {
+            return problem("forbidden", "Clients connect here, pages of others do not");
           }
           if (self.upgrade(request, { data: {} })) return undefined;
           return problem("invalid_request", "Connect here with a WebSocket");

@@ -1,17 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { CHECKSUMS_FILE } from "./lib/cli/checksums.ts";
-import { containerUser, giveToImageUser } from "./lib/cli/container-user.ts";
+import { CHECKSUMS_FILE } from "./lib/cli/verify/checksums.ts";
+import { containerUser, giveToImageUser } from "./lib/cli/setup/container-user.ts";
 import { runProgram } from "./lib/cli/program.ts";
-import { paint, say, terminalOf } from "./lib/cli/terminal.ts";
-import { makeTestFilesWithBars } from "./lib/cli/test-file-bars.ts";
-import {
-  readTestFileFlags,
-  TEST_FILE_FLAGS,
-  TEST_FILE_FLAGS_HELP,
-} from "./lib/cli/test-file-flags.ts";
-import { testClientIds } from "./lib/cli/test-files.ts";
+import { paint, say, terminalOf } from "./lib/cli/terminal/terminal.ts";
+import { makeTestFilesWithBars } from "./lib/cli/setup/bars.ts";
+import { readTestFileFlags, TEST_FILE_FLAGS, TEST_FILE_FLAGS_HELP } from "./lib/cli/setup/flags.ts";
+import { testClientIds } from "./lib/cli/setup/test-files.ts";
 import { parseFlags } from "./lib/util/flags.ts";
 import { formatSize } from "./lib/util/sizes.ts";
 import { systemCode } from "./lib/util/system-error.ts";

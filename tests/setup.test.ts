@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { containerUser } from "../lib/cli/container-user.ts";
+import { containerUser } from "../lib/cli/setup/container-user.ts";
 import { md5OfFile } from "./support/sources.ts";
 import { waitFor } from "./support/wait.ts";
 

@@ -3,17 +3,17 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { parseFlags } from "../util/flags.ts";
 import { formatSize } from "../util/sizes.ts";
-import { ApiClient, bypassProxyForLoopback } from "./api-client.ts";
-import { DOWNLOADS, freshTokens, startClients, startServer } from "./demo-programs.ts";
-import { pullAll } from "./demo-pull.ts";
-import { verifyAll } from "./demo-results.ts";
-import { announceDemo, DEMOS, type KeptDemo } from "./kept-demo.ts";
-import { Processes } from "./processes.ts";
+import { ApiClient, bypassProxyForLoopback } from "./rest/api-client.ts";
+import { DOWNLOADS, freshTokens, startClients, startServer } from "./demo/programs.ts";
+import { pullAll } from "./demo/pull.ts";
+import { verifyAll } from "./demo/results.ts";
+import { announceDemo, DEMOS, type KeptDemo } from "./rest/kept-demo.ts";
+import { Processes } from "./demo/processes.ts";
 import { runProgram } from "./program.ts";
-import { paint, say, type Terminal, terminalOf } from "./terminal.ts";
-import { makeTestFilesWithBars } from "./test-file-bars.ts";
-import { readTestFileFlags, TEST_FILE_FLAGS, TEST_FILE_FLAGS_HELP } from "./test-file-flags.ts";
-import { testClientIds } from "./test-files.ts";
+import { paint, say, type Terminal, terminalOf } from "./terminal/terminal.ts";
+import { makeTestFilesWithBars } from "./setup/bars.ts";
+import { readTestFileFlags, TEST_FILE_FLAGS, TEST_FILE_FLAGS_HELP } from "./setup/flags.ts";
+import { testClientIds } from "./setup/test-files.ts";
 
 const HELP = `Usage: bun run demo [flags]
 

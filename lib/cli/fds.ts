@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 import { parseFlags, UsageError } from "../util/flags.ts";
-import { ApiClient, bypassProxyForLoopback } from "./api-client.ts";
-import { CONNECTION_FLAGS, CONNECTION_FLAGS_HELP, readConnection } from "./connection.ts";
+import { ApiClient, bypassProxyForLoopback } from "./rest/api-client.ts";
+import { CONNECTION_FLAGS, CONNECTION_FLAGS_HELP, readConnection } from "./rest/connection.ts";
 import { cancel } from "./fds/cancel.ts";
 import { clients } from "./fds/clients.ts";
 import type { Command } from "./fds/command.ts";
@@ -13,7 +13,7 @@ import { status } from "./fds/status.ts";
 import { verify } from "./fds/verify.ts";
 import { watch } from "./fds/watch.ts";
 import { runProgram } from "./program.ts";
-import { type Terminal, terminalOf } from "./terminal.ts";
+import { type Terminal, terminalOf } from "./terminal/terminal.ts";
 
 const COMMANDS = new Map<string, Command>(
   Object.entries({

@@ -1,17 +1,17 @@
 import { parseFlags } from "../util/flags.ts";
-import { bypassProxyForLoopback } from "./api-client.ts";
+import { bypassProxyForLoopback } from "./rest/api-client.ts";
 import {
   CONNECTION_FLAGS,
   CONNECTION_FLAGS_HELP,
   namesServer,
   readConnection,
-} from "./connection.ts";
+} from "./rest/connection.ts";
 import { runMenu } from "./guide/menu.ts";
 import { findTarget, type TargetOptions } from "./guide/target.ts";
-import { Input } from "./input.ts";
-import { DEMOS } from "./kept-demo.ts";
+import { Input } from "./terminal/input.ts";
+import { DEMOS } from "./rest/kept-demo.ts";
 import { Interrupted, runProgram } from "./program.ts";
-import { terminalOf } from "./terminal.ts";
+import { terminalOf } from "./terminal/terminal.ts";
 
 const HELP = `Usage: bun run guide [flags]
 

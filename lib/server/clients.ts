@@ -3,7 +3,7 @@ import type { Register } from "../protocol/messages.ts";
 import type { Logger } from "../util/logger.ts";
 import { admit, hashSecret } from "./auth.ts";
 import type { Client, Repository } from "./database/repository.ts";
-import type { Metrics } from "./metrics.ts";
+import type { Metrics } from "./metrics/metrics.ts";
 import { Session, type SessionHost, type Socket } from "./session.ts";
 
 /** How often dead peers and stalled downloads are looked for, in ms. */

@@ -15,7 +15,7 @@ import {
   transition,
   type Verifying,
 } from "./download.ts";
-import type { Metrics } from "./metrics.ts";
+import type { Metrics } from "./metrics/metrics.ts";
 import { finishPublishing, publish } from "./publish.ts";
 import { type Outcome, type Progress, Receiver } from "./receiver.ts";
 import type { Storage } from "./storage/storage.ts";

@@ -11,7 +11,7 @@ import type { Logger } from "../util/logger.ts";
 import { RateMeter } from "../util/rate-meter.ts";
 import type { CreditPool, StreamCredit } from "./credit.ts";
 import type { Download, DownloadEvent, Downloading, Source } from "./download.ts";
-import type { Metrics } from "./metrics.ts";
+import type { Metrics } from "./metrics/metrics.ts";
 import { PartWriter } from "./part-writer.ts";
 import { findNoRoom } from "./room.ts";
 import type { Part, Storage } from "./storage/storage.ts";

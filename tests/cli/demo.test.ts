@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { ApiClient } from "../../lib/cli/api-client.ts";
+import { ApiClient } from "../../lib/cli/rest/api-client.ts";
 import { waitFor } from "../support/wait.ts";
 
 const DEMO = join(import.meta.dir, "../../lib/cli/demo.ts");

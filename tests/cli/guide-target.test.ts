@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdir, mkdtemp, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { announceDemo, findKeptDemos } from "../../lib/cli/kept-demo.ts";
+import { announceDemo, findKeptDemos } from "../../lib/cli/rest/kept-demo.ts";
 import { demoLogs } from "../../lib/cli/guide/logs.ts";
 import { findTarget } from "../../lib/cli/guide/target.ts";
 

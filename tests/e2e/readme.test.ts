@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { DownloadAccepted, DownloadRecord } from "../../lib/api/schemas.ts";
-import { ApiClient, bypassProxyForLoopback } from "../../lib/cli/api-client.ts";
+import { ApiClient, bypassProxyForLoopback } from "../../lib/cli/rest/api-client.ts";
 import { DOWNLOAD_ERROR_CODES, meaningOf } from "../../lib/protocol/errors.ts";
 import { FreshCopy } from "../support/fresh-copy.ts";
 import { codeBlocks, codeSpans, section, tableRows } from "../support/markdown.ts";

@@ -382,6 +382,11 @@ describe("what is not right is refused, in words", () => {
     const other = { "Sec-WebSocket-Protocol": "fds.v99" };
     expectError(await call("GET", "/ws", undefined, other), "invalid_request", /fds\.v1/);
   });
+
+  test("a WebSocket that another site's page opens", async () => {
+    const foreign = { Origin: "https://example.com" };
+    expectError(await call("GET", "/ws", undefined, foreign), "forbidden", /Clients connect/);
+  });
 });
 
 describe("without the token nobody is told anything", () => {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import { childEnvironment } from "../../lib/cli/processes.ts";
+import { childEnvironment } from "../../lib/cli/demo/processes.ts";
 import { Session, SignInCode, Totals } from "../../lib/api/schemas.ts";
 import { API_TOKEN, System } from "../support/system.ts";
 import { waitFor } from "../support/wait.ts";

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { childEnvironment } from "../../lib/cli/processes.ts";
+import { childEnvironment } from "../../lib/cli/demo/processes.ts";
 import { System } from "../support/system.ts";
 
 /* How the programs start, and how they say that they cannot. */

@@ -8,7 +8,7 @@ import { CreditPool } from "../../lib/server/credit.ts";
 import type { Repository } from "../../lib/server/database/repository.ts";
 import { openSqlRepository } from "../../lib/server/database/sql.ts";
 import { Downloads } from "../../lib/server/downloads.ts";
-import { Metrics } from "../../lib/server/metrics.ts";
+import { Metrics } from "../../lib/server/metrics/metrics.ts";
 import { Logger } from "../../lib/util/logger.ts";
 import { FakeSite } from "../support/fake-site.ts";
 import { MemoryStorage } from "../support/memory-storage.ts";

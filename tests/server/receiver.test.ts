@@ -8,7 +8,7 @@ import {
   newDownload,
   transition,
 } from "../../lib/server/download.ts";
-import { Metrics } from "../../lib/server/metrics.ts";
+import { Metrics } from "../../lib/server/metrics/metrics.ts";
 import { Receiver } from "../../lib/server/receiver.ts";
 import type { Storage } from "../../lib/server/storage/storage.ts";
 import { Logger } from "../../lib/util/logger.ts";

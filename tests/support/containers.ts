@@ -2,8 +2,8 @@ import { appendFile, cp, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { DownloadRecord } from "../../lib/api/schemas.ts";
-import { ApiClient, bypassProxyForLoopback } from "../../lib/cli/api-client.ts";
-import { childEnvironment } from "../../lib/cli/processes.ts";
+import { ApiClient, bypassProxyForLoopback } from "../../lib/cli/rest/api-client.ts";
+import { childEnvironment } from "../../lib/cli/demo/processes.ts";
 import { waitFor } from "./wait.ts";
 
 const PROJECT = join(import.meta.dir, "../..");

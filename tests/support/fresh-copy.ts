@@ -1,7 +1,7 @@
 import { cp, mkdtemp, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { childEnvironment } from "../../lib/cli/processes.ts";
+import { childEnvironment } from "../../lib/cli/demo/processes.ts";
 import { waitFor } from "./wait.ts";
 
 const PROJECT = join(import.meta.dir, "../..");

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { childEnvironment } from "../../lib/cli/processes.ts";
+import { childEnvironment } from "../../lib/cli/demo/processes.ts";
 import { API_TOKEN, type System } from "./system.ts";
 import { waitFor } from "./wait.ts";
 

@@ -1,6 +1,6 @@
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { childEnvironment } from "../../lib/cli/processes.ts";
+import { childEnvironment } from "../../lib/cli/demo/processes.ts";
 import { waitFor } from "./wait.ts";
 
 const PROJECT = join(import.meta.dir, "../..");

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "bun:test";
-import { ApiClient, bypassProxyForLoopback } from "../../lib/cli/api-client.ts";
+import { ApiClient, bypassProxyForLoopback } from "../../lib/cli/rest/api-client.ts";
 import type { DownloadRecord } from "../../lib/api/schemas.ts";
 import { Program } from "./programs.ts";
 import { md5OfFile, type Version, versionOf } from "./sources.ts";

@@ -1,7 +1,7 @@
-import { findDownloadId } from "../download-id.ts";
-import { DOWNLOAD_COLUMNS } from "../download-listing.ts";
-import { listingLines } from "../listing.ts";
-import { paint } from "../terminal.ts";
+import { findDownloadId } from "../rest/download-id.ts";
+import { DOWNLOAD_COLUMNS } from "../terminal/download-listing.ts";
+import { listingLines } from "../terminal/listing.ts";
+import { paint } from "../terminal/terminal.ts";
 import { type Command, print } from "./command.ts";
 
 /** `fds cancel` */

@@ -1,5 +1,5 @@
-import { CLIENT_COLUMNS, NO_CLIENTS } from "../client-listing.ts";
-import { listingLines, listingTable } from "../listing.ts";
+import { CLIENT_COLUMNS, NO_CLIENTS } from "../terminal/client-listing.ts";
+import { listingLines, listingTable } from "../terminal/listing.ts";
 import { type Command, print } from "./command.ts";
 
 /** `fds clients` */

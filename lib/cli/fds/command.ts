@@ -1,8 +1,8 @@
 import type { Flag, ParsedFlags } from "../../util/flags.ts";
 import type { Environment } from "../../util/settings.ts";
-import type { ApiClient } from "../api-client.ts";
+import type { ApiClient } from "../rest/api-client.ts";
 import type { Interruptions } from "../program.ts";
-import type { Terminal } from "../terminal.ts";
+import type { Terminal } from "../terminal/terminal.ts";
 
 /** What a command is given to work with. */
 export interface CommandContext {

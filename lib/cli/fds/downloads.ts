@@ -3,8 +3,8 @@ import { type DownloadQuery, DownloadStatus, MAX_PAGE } from "../../api/schemas.
 import { type ParsedFlags, readSetting } from "../../util/flags.ts";
 import { type Kind, oneOf, wholeNumber } from "../../util/settings.ts";
 import { CLIENT_ID } from "../client-id.ts";
-import { DOWNLOAD_COLUMNS } from "../download-listing.ts";
-import { listingLines, listingTable } from "../listing.ts";
+import { DOWNLOAD_COLUMNS } from "../terminal/download-listing.ts";
+import { listingLines, listingTable } from "../terminal/listing.ts";
 import { type Command, print } from "./command.ts";
 
 const STATUS = oneOf(DownloadStatus.options);

@@ -1,5 +1,5 @@
-import { healthFields } from "../health-fields.ts";
-import { fieldLines } from "../listing.ts";
+import { healthFields } from "../terminal/health-fields.ts";
+import { fieldLines } from "../terminal/listing.ts";
 import { type Command, print } from "./command.ts";
 
 /** `fds health` */

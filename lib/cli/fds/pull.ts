@@ -1,17 +1,17 @@
 import { DEFAULT_FILE, type DownloadRecord, NewDownload } from "../../api/schemas.ts";
 import { readSetting, UsageError } from "../../util/flags.ts";
 import { oneOf } from "../../util/settings.ts";
-import { ApiCallError, UnreachableError } from "../api-client.ts";
+import { ApiCallError, UnreachableError } from "../rest/api-client.ts";
 import { CLIENT_ID } from "../client-id.ts";
-import { shortId } from "../download-listing.ts";
-import { follow, type PullRequest, type Started, startDownloads } from "../follow.ts";
-import { Input } from "../input.ts";
-import { tabbed } from "../listing.ts";
+import { shortId } from "../terminal/download-listing.ts";
+import { follow, type PullRequest, type Started, startDownloads } from "../rest/follow.ts";
+import { Input } from "../terminal/input.ts";
+import { tabbed } from "../terminal/listing.ts";
 import { Failure, Interrupted } from "../program.ts";
-import { Progress } from "../progress.ts";
-import { reasonOf, resultLines } from "../pull-result.ts";
-import { localPath, saveContent } from "../save-content.ts";
-import { paint } from "../terminal.ts";
+import { Progress } from "../terminal/progress.ts";
+import { reasonOf, resultLines } from "../terminal/pull-result.ts";
+import { localPath, saveContent } from "../rest/save-content.ts";
+import { paint } from "../terminal/terminal.ts";
 import { type Command, type CommandContext, print } from "./command.ts";
 
 /** How long the server may be away, in ms: a machine has time to be started again. */

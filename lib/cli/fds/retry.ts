@@ -1,5 +1,5 @@
-import { findDownloadId } from "../download-id.ts";
-import { paint } from "../terminal.ts";
+import { findDownloadId } from "../rest/download-id.ts";
+import { paint } from "../terminal/terminal.ts";
 import { type Command, print } from "./command.ts";
 
 /** `fds retry` */

@@ -1,6 +1,6 @@
-import { downloadFields } from "../download-fields.ts";
-import { findDownloadId } from "../download-id.ts";
-import { fieldLines } from "../listing.ts";
+import { downloadFields } from "../terminal/download-fields.ts";
+import { findDownloadId } from "../rest/download-id.ts";
+import { fieldLines } from "../terminal/listing.ts";
 import { type Command, print } from "./command.ts";
 
 /** `fds status` */

@@ -1,10 +1,10 @@
-import { CHECKSUMS_FILE, parseChecksums, readChecksums } from "../checksums.ts";
-import { tabbed } from "../listing.ts";
+import { CHECKSUMS_FILE, parseChecksums, readChecksums } from "../verify/checksums.ts";
+import { tabbed } from "../terminal/listing.ts";
 import { Failure } from "../program.ts";
-import { paint } from "../terminal.ts";
-import { sumLines, verdictLines, verdictSummary } from "../verdicts.ts";
-import type { CheckedFile } from "../verification.ts";
-import { verifyWithBar } from "../verify-with-bar.ts";
+import { paint } from "../terminal/terminal.ts";
+import { sumLines, verdictLines, verdictSummary } from "../verify/verdicts.ts";
+import type { CheckedFile } from "../verify/verification.ts";
+import { verifyWithBar } from "../verify/verify-with-bar.ts";
 import { type Command, type CommandContext, print } from "./command.ts";
 
 /** `fds verify` */

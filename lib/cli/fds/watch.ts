@@ -1,10 +1,10 @@
 import type { Change, ClientRecord, DownloadRecord } from "../../api/schemas.ts";
-import { type ApiClient, hasEnded } from "../api-client.ts";
-import { CLIENT_COLUMNS } from "../client-listing.ts";
-import { DOWNLOAD_COLUMNS, LIVE_DOWNLOAD_COLUMNS } from "../download-listing.ts";
-import { listingLines, listingTable } from "../listing.ts";
+import { type ApiClient, hasEnded } from "../rest/api-client.ts";
+import { CLIENT_COLUMNS } from "../terminal/client-listing.ts";
+import { DOWNLOAD_COLUMNS, LIVE_DOWNLOAD_COLUMNS } from "../terminal/download-listing.ts";
+import { listingLines, listingTable } from "../terminal/listing.ts";
 import { Interrupted } from "../program.ts";
-import { paint, type Terminal } from "../terminal.ts";
+import { paint, type Terminal } from "../terminal/terminal.ts";
 import type { Command, CommandContext } from "./command.ts";
 
 /** How often the screen is drawn, in ms. */

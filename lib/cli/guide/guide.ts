@@ -1,6 +1,6 @@
-import type { ApiClient } from "../api-client.ts";
-import type { Input } from "../input.ts";
-import { paint, type Terminal } from "../terminal.ts";
+import type { ApiClient } from "../rest/api-client.ts";
+import type { Input } from "../terminal/input.ts";
+import { paint, type Terminal } from "../terminal/terminal.ts";
 
 /** The server that the guide works with, and what this machine has of it. */
 export interface Target {

@@ -1,6 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { findKeptDemos } from "../kept-demo.ts";
+import { findKeptDemos } from "../rest/kept-demo.ts";
 
 /** Lines of a log that are shown. */
 export const LAST_LINES = 50;

@@ -1,9 +1,9 @@
 import { UsageError } from "../../util/flags.ts";
 import { systemCode } from "../../util/system-error.ts";
-import { UnreachableError } from "../api-client.ts";
-import type { Input } from "../input.ts";
+import { UnreachableError } from "../rest/api-client.ts";
+import type { Input } from "../terminal/input.ts";
 import { Failure } from "../program.ts";
-import { paint, plainText, type Terminal } from "../terminal.ts";
+import { paint, plainText, type Terminal } from "../terminal/terminal.ts";
 import { cleanUp } from "./clean-up.ts";
 import { complain, type GuideContext, type Target, tell } from "./guide.ts";
 import { pullFrom, pullFromAll } from "./pull.ts";

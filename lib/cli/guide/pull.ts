@@ -1,5 +1,5 @@
-import { follow, startDownloads } from "../follow.ts";
-import { resultLines } from "../pull-result.ts";
+import { follow, startDownloads } from "../rest/follow.ts";
+import { resultLines } from "../terminal/pull-result.ts";
 import { complain, type GuideContext, tell } from "./guide.ts";
 
 /** Choices 3 to 5: pulls the default file of one client. */

@@ -1,6 +1,6 @@
-import { CLIENT_COLUMNS, NO_CLIENTS } from "../client-listing.ts";
-import { healthFields } from "../health-fields.ts";
-import { listingTable } from "../listing.ts";
+import { CLIENT_COLUMNS, NO_CLIENTS } from "../terminal/client-listing.ts";
+import { healthFields } from "../terminal/health-fields.ts";
+import { listingTable } from "../terminal/listing.ts";
 import { type GuideContext, tell } from "./guide.ts";
 
 /** Choice 1: whether the server works. */

@@ -1,7 +1,7 @@
-import { downloadFields } from "../download-fields.ts";
-import { findDownloadId } from "../download-id.ts";
-import { paintStatus } from "../download-listing.ts";
-import { formatAge } from "../times.ts";
+import { downloadFields } from "../terminal/download-fields.ts";
+import { findDownloadId } from "../rest/download-id.ts";
+import { paintStatus } from "../terminal/download-listing.ts";
+import { formatAge } from "../terminal/times.ts";
 import { type GuideContext, pick, tell } from "./guide.ts";
 
 /** Downloads that are offered to pick from. */

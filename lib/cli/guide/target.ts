@@ -1,8 +1,8 @@
 import { join } from "node:path";
-import { ApiClient, type ApiClientOptions, UnreachableError } from "../api-client.ts";
-import { CHECKSUMS_FILE } from "../checksums.ts";
-import { DOWNLOADS } from "../demo-programs.ts";
-import { findKeptDemos } from "../kept-demo.ts";
+import { ApiClient, type ApiClientOptions, UnreachableError } from "../rest/api-client.ts";
+import { CHECKSUMS_FILE } from "../verify/checksums.ts";
+import { DOWNLOADS } from "../demo/programs.ts";
+import { findKeptDemos } from "../rest/kept-demo.ts";
 import type { Target } from "./guide.ts";
 
 export interface TargetOptions {

@@ -1,7 +1,7 @@
-import { parseChecksums, readChecksums } from "../checksums.ts";
-import { paint } from "../terminal.ts";
-import { sumLines, verdictLines, verdictSummary } from "../verdicts.ts";
-import { verifyWithBar } from "../verify-with-bar.ts";
+import { parseChecksums, readChecksums } from "../verify/checksums.ts";
+import { paint } from "../terminal/terminal.ts";
+import { sumLines, verdictLines, verdictSummary } from "../verify/verdicts.ts";
+import { verifyWithBar } from "../verify/verify-with-bar.ts";
 import { type GuideContext, tell } from "./guide.ts";
 
 /** Choice 8: reads every downloaded file again and shows its sums beside those it must have. */

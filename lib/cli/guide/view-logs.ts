@@ -1,4 +1,4 @@
-import { paint, plainText } from "../terminal.ts";
+import { paint, plainText } from "../terminal/terminal.ts";
 import { complain, type GuideContext, pick, tell } from "./guide.ts";
 import { findLogs, LAST_LINES, type Logs } from "./logs.ts";
 

@@ -1,0 +1,141 @@
+import { closeSync, openSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Environment } from "../../util/settings.ts";
+import { pause } from "../pause.ts";
+import { Failure } from "../program.ts";
+import { plainText } from "../terminal/terminal.ts";
+
+/** Between two looks at a log, in ms. */
+const POLL_INTERVAL = 50;
+
+/** How long a process may take to end after SIGTERM, in ms. */
+const STOP_TIMEOUT = 10_000;
+
+/** Lines of a log that go into an error. */
+const LAST_LINES = 10;
+
+/** What a program needs of the environment to run at all: none of it is a setting of ours. */
+const INHERITED = [
+  "HOME",
+  "LANG",
+  "PATH",
+  "SystemRoot",
+  "TEMP",
+  "TMP",
+  "TMPDIR",
+  "USERPROFILE",
+] as const;
+
+/**
+ * The environment for a child process that must not see the settings of its parent.
+ * @param own variables of the child
+ */
+export function childEnvironment(
+  env: Environment,
+  own: Record<string, string>,
+): Record<string, string> {
+  const inherited = INHERITED.flatMap((name) => {
+    const value = env[name];
+    return value === undefined ? [] : [[name, value]];
+  });
+  return { ...Object.fromEntries(inherited), ...own };
+}
+
+/** Programs that run together: when one ends by itself, all of it has failed. */
+export class Processes implements AsyncDisposable {
+  private readonly children: Bun.Subprocess[] = [];
+  private readonly failure = new AbortController();
+  private stopping = false;
+  private readonly killAll = () => {
+    for (const child of this.children) child.kill("SIGKILL");
+  };
+  /** Aborted with the reason when the outer signal is, or when a program ends by itself. */
+  readonly signal: AbortSignal;
+
+  /**
+   * @param folder where they run and where the logs are; no `.env` there or elsewhere is read
+   * @param signal ends the waiting for them
+   */
+  constructor(
+    private readonly folder: string,
+    signal: AbortSignal,
+  ) {
+    this.signal = AbortSignal.any([signal, this.failure.signal]);
+    // the last resort, for an exit that went past stop()
+    process.once("exit", this.killAll);
+  }
+
+  /**
+   * Starts a Bun program, whose output goes to `<name>.log`.
+   * @param argv the program's file and its flags
+   */
+  start(name: string, argv: string[], env: Record<string, string>): void {
+    const log = openSync(this.logFile(name), "a");
+    try {
+      // --no-orphans ends it even when this process is killed
+      const child = Bun.spawn([process.execPath, "--no-env-file", "--no-orphans", ...argv], {
+        cwd: this.folder,
+        env,
+        stdin: "ignore",
+        stdout: log,
+        stderr: log,
+        onExit: (_, exitCode, signal) => this.ended(name, exitCode ?? `signal ${signal}`),
+      });
+      this.children.push(child);
+    } finally {
+      closeSync(log);
+    }
+  }
+
+  /**
+   * Waits for a line in a program's log.
+   * @param timeout ms
+   * @throws Failure with the last lines of the log when it does not come in time
+   * @throws the reason of {@link Processes.signal} when that is aborted
+   */
+  async waitForLine(name: string, pattern: RegExp, timeout: number): Promise<RegExpExecArray> {
+    const deadline = performance.now() + timeout;
+    for (;;) {
+      const line = pattern.exec(await readFile(this.logFile(name), "utf8"));
+      if (line) return line;
+      if (performance.now() > deadline) {
+        throw await this.failed(`${name} is not ready after ${timeout / 1000} s`, name);
+      }
+      await pause(POLL_INTERVAL, this.signal);
+    }
+  }
+
+  logFile(name: string): string {
+    return join(this.folder, `${name}.log`);
+  }
+
+  /**
+   * Ends every program with SIGTERM and waits until it is gone.
+   * @param timeout ms that they have before they are killed
+   */
+  async stop(timeout = STOP_TIMEOUT): Promise<void> {
+    this.stopping = true;
+    const timer = setTimeout(this.killAll, timeout);
+    for (const child of this.children) child.kill("SIGTERM");
+    await Promise.all(this.children.map((child) => child.exited));
+    clearTimeout(timer);
+    process.off("exit", this.killAll);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  private async ended(name: string, how: number | string): Promise<void> {
+    if (this.stopping) return;
+    const what = typeof how === "number" ? `exit code ${how}` : how;
+    this.failure.abort(await this.failed(`${name} ended by itself with ${what}`, name));
+  }
+
+  private async failed(what: string, name: string): Promise<Failure> {
+    const log = await readFile(this.logFile(name), "utf8");
+    const lines = log.trimEnd().split("\n").slice(-LAST_LINES).map(plainText);
+    return new Failure([`${what}, the end of ${name}.log:`, ...lines].join("\n  "));
+  }
+}

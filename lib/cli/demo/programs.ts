@@ -1,0 +1,65 @@
+import { randomBytes } from "node:crypto";
+import { dirname, join } from "node:path";
+import type { Environment } from "../../util/settings.ts";
+import { childEnvironment, type Processes } from "./processes.ts";
+import type { TestFile } from "../setup/test-files.ts";
+
+/** The server's folder of downloads, relative to the folder it runs in. */
+export const DOWNLOADS = "downloads";
+
+const PROJECT = join(import.meta.dir, "../../..");
+
+/** How long a program may take until it is ready, in ms. */
+const START_TIMEOUT = 30_000;
+
+/** Tokens that nothing else knows. */
+export interface Tokens {
+  api: string;
+  enroll: string;
+}
+
+export function freshTokens(): Tokens {
+  return { api: randomBytes(32).toString("hex"), enroll: randomBytes(32).toString("hex") };
+}
+
+/**
+ * Starts a server on a free port.
+ * @param env what the demo itself was started with
+ * @returns its address
+ */
+export async function startServer(
+  processes: Processes,
+  tokens: Tokens,
+  env: Environment,
+): Promise<string> {
+  const own = { API_TOKEN: tokens.api, ENROLL_TOKEN: tokens.enroll, LOG_FORMAT: "pretty" };
+  const flags = ["--host", "127.0.0.1", "--port", "0", "--downloads-dir", DOWNLOADS];
+  processes.start("server", [join(PROJECT, "server.ts"), ...flags], childEnvironment(env, own));
+  const listening = /listening on (https?:\/\/[\w.:[\]-]+)/;
+  const [, address = ""] = await processes.waitForLine("server", listening, START_TIMEOUT);
+  return address;
+}
+
+/** Starts a client for each file, which serves that file's folder, and waits for all of them. */
+export async function startClients(
+  processes: Processes,
+  server: string,
+  files: TestFile[],
+  tokens: Tokens,
+  env: Environment,
+): Promise<void> {
+  const own = { ENROLL_TOKEN: tokens.enroll, LOG_FORMAT: "pretty" };
+  for (const { clientId, path } of files) {
+    const flags = ["--id", clientId, "--server", server, "--root", dirname(path)];
+    const state = ["--state-dir", join(".client-state", clientId)];
+    const argv = [join(PROJECT, "client.ts"), ...flags, ...state];
+    processes.start(clientId, argv, childEnvironment(env, own));
+  }
+  for (const { clientId } of files) {
+    await processes.waitForLine(
+      clientId,
+      new RegExp(`registered as ${clientId}\\b`),
+      START_TIMEOUT,
+    );
+  }
+}

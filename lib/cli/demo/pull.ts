@@ -1,0 +1,46 @@
+import type { DownloadRecord } from "../../api/schemas.ts";
+import { type ApiClient, hasEnded } from "../rest/api-client.ts";
+import { follow, startDownloads } from "../rest/follow.ts";
+import { Failure } from "../program.ts";
+import type { Terminal } from "../terminal/terminal.ts";
+
+/** How long the downloads may stand still, in ms. */
+const STALL_TIMEOUT = 60_000;
+
+/**
+ * Pulls the default file of every client at once, under a progress bar for each.
+ * @returns the records in the order of the clients, each with its terminal status
+ * @throws Failure when nothing moves any more, or what the API throws
+ * @throws the reason of the signal when it is aborted
+ */
+export async function pullAll(
+  api: ApiClient,
+  clientIds: string[],
+  terminal: Terminal,
+  outer: AbortSignal,
+): Promise<DownloadRecord[]> {
+  const end = new AbortController();
+  const signal = AbortSignal.any([outer, end.signal]);
+  const latest = new Map<string, DownloadRecord>();
+  const stalled = setTimeout(() => end.abort(stallOf([...latest.values()])), STALL_TIMEOUT);
+  const onChange = (record: DownloadRecord) => {
+    stalled.refresh();
+    latest.set(record.client_id, record);
+  };
+  try {
+    const requests = clientIds.map((client_id) => ({ client_id }));
+    const { started, refused } = await startDownloads(api, requests);
+    if (refused.length > 0) throw new Failure(refused.map(({ error }) => error).join("; "));
+    return await follow(api, started, terminal, { signal, onChange });
+  } finally {
+    clearTimeout(stalled);
+  }
+}
+
+function stallOf(records: DownloadRecord[]): Failure {
+  const waiting = records.filter((record) => !hasEnded(record));
+  const names = waiting.map(({ client_id, status }) => `${client_id} is "${status}"`);
+  return new Failure(
+    `nothing has moved for ${STALL_TIMEOUT / 1000} s: ${names.join(", ") || "no download began"}`,
+  );
+}

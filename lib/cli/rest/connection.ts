@@ -1,0 +1,77 @@
+import * as z from "zod";
+import { type Flag, type ParsedFlags, readSetting } from "../../util/flags.ts";
+import {
+  type Environment,
+  type Kind,
+  READABLE_FILE,
+  TOKEN,
+  wholeNumber,
+} from "../../util/settings.ts";
+import type { ApiClientOptions } from "./api-client.ts";
+
+/** Flags of the programs that call a server, for parseFlags. */
+export const CONNECTION_FLAGS = {
+  server: { type: "string" },
+  token: { type: "string" },
+} as const satisfies Record<string, Flag>;
+
+export const CONNECTION_FLAGS_HELP = `  --server URL, SERVER_URL
+      address of the server (default: http://localhost:8080, or SERVER_PORT in place of 8080)
+  --token TOKEN, API_TOKEN
+      what the server's API asks for; rather set it in the environment or in .env, as other
+      users of this machine can see flags
+  TLS_CA, TLS_CLIENT_CERT, TLS_CLIENT_KEY
+      PEM files, for a server whose certificate is not public or that asks for one`;
+
+const ADDRESS: Kind<string> = {
+  schema: z.string().transform(addressOf).pipe(z.string()),
+  expected: 'an address such as "https://files.example.com", without a password, "?" or "#"',
+};
+
+/**
+ * Which server to call, and how.
+ * @param values of {@link CONNECTION_FLAGS}, which come before the environment
+ * @throws UsageError that names the setting, the value (but no secret) and what was expected
+ */
+export function readConnection(values: ParsedFlags["values"], env: Environment): ApiClientOptions {
+  const token =
+    read("--token", values["token"], TOKEN) ?? read("API_TOKEN", env["API_TOKEN"], TOKEN);
+  const ca = read("TLS_CA", env["TLS_CA"], READABLE_FILE);
+  const cert = read("TLS_CLIENT_CERT", env["TLS_CLIENT_CERT"], READABLE_FILE);
+  const key = read("TLS_CLIENT_KEY", env["TLS_CLIENT_KEY"], READABLE_FILE);
+  return {
+    server:
+      read("--server", values["server"], ADDRESS) ??
+      read("SERVER_URL", env["SERVER_URL"], ADDRESS) ??
+      localAddress(env),
+    ...(token !== null && { token }),
+    tls: { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) },
+  };
+}
+
+/** True where a person has said which server it is. */
+export function namesServer(values: ParsedFlags["values"], env: Environment): boolean {
+  return Boolean(values["server"] ?? env["SERVER_URL"]);
+}
+
+/** Where a server with the same environment listens. */
+function localAddress(env: Environment): string {
+  const port = read("SERVER_PORT", env["SERVER_PORT"], wholeNumber(1, 65_535)) ?? 8080;
+  return `${env["TLS_CERT"] ? "https" : "http"}://localhost:${port}`;
+}
+
+/** @returns null when it was not given; an empty variable counts as that */
+function read<T>(source: string, value: ParsedFlags["values"][string], kind: Kind<T>): T | null {
+  if (value === undefined || (value === "" && !source.startsWith("--"))) return null;
+  const secret = kind.expected === TOKEN.expected;
+  return readSetting({ source, text: String(value), secret }, kind.schema, kind.expected);
+}
+
+/** A server's address as clients take it too, for REST; null if it is none. */
+function addressOf(text: string): string | null {
+  const url = URL.parse(text);
+  if (!url || !/^(?:http|ws)s?:$/.test(url.protocol)) return null;
+  if (url.username || url.password || url.search || url.hash) return null;
+  url.protocol = url.protocol.replace("ws", "http");
+  return url.href.replace(/\/+$/, "");
+}

@@ -1,0 +1,93 @@
+import type { DownloadRecord } from "../../api/schemas.ts";
+import { type ApiClient, ApiCallError, type WatchOptions } from "./api-client.ts";
+import { barOf } from "../terminal/download-bar.ts";
+import { Failure } from "../program.ts";
+import { Progress } from "../terminal/progress.ts";
+import type { Terminal } from "../terminal/terminal.ts";
+
+/** What is to be pulled from a client. */
+export interface PullRequest {
+  client_id: string;
+  file_path?: string;
+  if_offline?: "wait" | "fail";
+}
+
+/** A download that the server has taken on. */
+export interface Started {
+  clientId: string;
+  downloadId: string;
+  message: string;
+}
+
+/** A client whose download the server refused, and why. */
+export interface Refused {
+  clientId: string;
+  error: string;
+}
+
+/**
+ * Asks for downloads, all at once.
+ * @returns both in the order of the requests
+ * @throws UnreachableError
+ */
+export async function startDownloads(
+  api: ApiClient,
+  requests: PullRequest[],
+): Promise<{ started: Started[]; refused: Refused[] }> {
+  const answers = await Promise.all(requests.map((request) => start(api, request)));
+  return {
+    started: answers.filter((answer) => "downloadId" in answer),
+    refused: answers.filter((answer) => "error" in answer),
+  };
+}
+
+async function start(api: ApiClient, request: PullRequest): Promise<Started | Refused> {
+  const clientId = request.client_id;
+  try {
+    const { download_id: downloadId, message } = await api.startDownload(request);
+    return { clientId, downloadId, message };
+  } catch (error) {
+    if (!(error instanceof ApiCallError)) throw error;
+    return { clientId, error: error.message };
+  }
+}
+
+export interface FollowOptions extends WatchOptions {
+  /** Gets each record at first, and whenever it is another. */
+  onChange?: (record: DownloadRecord) => void;
+}
+
+/**
+ * Shows a progress bar for each download until all have ended.
+ * @returns the records, each with its terminal status, in the order of the downloads
+ * @throws the reason of the signal when it is aborted, or what the API throws
+ */
+export async function follow(
+  api: ApiClient,
+  downloads: Started[],
+  terminal: Terminal,
+  { signal, onChange, ...options }: FollowOptions = {},
+): Promise<DownloadRecord[]> {
+  const end = new AbortController();
+  const either = signal ? AbortSignal.any([signal, end.signal]) : end.signal;
+  const progress = new Progress(terminal);
+  const watch = ({ downloadId }: Started) => {
+    let last: DownloadRecord | null = null;
+    const show = (record: DownloadRecord) => {
+      last = record;
+      onChange?.(record);
+      progress.set(downloadId, barOf(record));
+    };
+    const onAway = () => {
+      if (last)
+        progress.set(downloadId, { ...barOf(last), bytesPerSecond: null, note: "no answer" });
+    };
+    return api.watchDownload(downloadId, show, { ...options, signal: either, onAway });
+  };
+  try {
+    return await Promise.all(downloads.map(watch));
+  } finally {
+    end.abort(new Failure("another download could not be followed"));
+    progress.stop();
+  }
+}

@@ -1,0 +1,37 @@
+import { Progress } from "../terminal/progress.ts";
+import type { Terminal } from "../terminal/terminal.ts";
+import { makeTestFiles, type TestFile, type TestFileOptions } from "./test-files.ts";
+
+/** Makes test files as {@link makeTestFiles} does, under a progress bar for each. */
+export async function makeTestFilesWithBars(
+  options: Omit<TestFileOptions, "onProgress">,
+  terminal: Terminal,
+): Promise<TestFile[]> {
+  const progress = new Progress(terminal);
+  const startedAt = new Map<string, number>();
+  try {
+    return await makeTestFiles({
+      ...options,
+      onProgress: (clientId, step, bytes) => {
+        const key = `${clientId} ${step}`;
+        const start = startedAt.get(key) ?? performance.now();
+        startedAt.set(key, start);
+        const seconds = (performance.now() - start) / 1000;
+        // the very first moments tell nothing yet
+        const rate = seconds > 0.1 ? bytes / seconds : null;
+        const ended = bytes === options.size;
+        progress.set(clientId, {
+          label: clientId,
+          done: bytes,
+          total: options.size,
+          bytesPerSecond: rate,
+          etaSeconds: rate === null ? null : (options.size - bytes) / rate,
+          note: ended ? { checking: "checked", making: "made" }[step] : null,
+          tone: ended ? "good" : "active",
+        });
+      },
+    });
+  } finally {
+    progress.stop();
+  }
+}

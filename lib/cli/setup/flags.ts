@@ -1,0 +1,32 @@
+import { type Flag, type ParsedFlags, readSetting } from "../../util/flags.ts";
+import { type Kind, size, wholeNumber } from "../../util/settings.ts";
+
+/** Flags of the programs that make test files, for parseFlags. */
+export const TEST_FILE_FLAGS = {
+  size: { type: "string" },
+  clients: { type: "string" },
+} as const satisfies Record<string, Flag>;
+
+export const TEST_FILE_FLAGS_HELP = `  --size SIZE
+      bytes of each test file, such as 64KiB (default: 100MiB)
+  --clients N
+      how many clients get one, 1 to 999 (default: 3)`;
+
+/**
+ * Checks the values of {@link TEST_FILE_FLAGS}.
+ * @returns bytes of each file, and how many clients get one
+ * @throws UsageError that names the flag, the value and what was expected
+ */
+export function readTestFileFlags(values: ParsedFlags["values"]): {
+  size: number;
+  clients: number;
+} {
+  const read = (name: keyof typeof TEST_FILE_FLAGS, fallback: string, kind: Kind<number>) => {
+    const text = String(values[name] ?? fallback);
+    return readSetting({ source: `--${name}`, text }, kind.schema, kind.expected);
+  };
+  return {
+    size: read("size", "100MiB", size(1)),
+    clients: read("clients", "3", wholeNumber(1, 999)),
+  };
+}

@@ -1,0 +1,168 @@
+import { randomFillSync } from "node:crypto";
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat, statfs } from "node:fs/promises";
+import { join } from "node:path";
+import { formatSize } from "../../util/sizes.ts";
+import {
+  CHECKSUMS_FILE,
+  md5OfFile,
+  parseChecksums,
+  readChecksums,
+  withChecksum,
+  writeChecksums,
+} from "../verify/checksums.ts";
+import { Failure } from "../program.ts";
+
+export const TEST_FILE_NAME = "file_to_download.txt";
+
+/** Bytes made, hashed and written at a time: memory stays flat however large the file. */
+const PIECE = 1024 ** 2;
+
+/** A file of random bytes that a client can serve. */
+export interface TestFile {
+  clientId: string;
+  /** Relative to the folder of everything, with forward slashes as `md5sum` writes them. */
+  path: string;
+  md5: string;
+  /** False: it was there and right, and was left alone. */
+  made: boolean;
+}
+
+export interface TestFileOptions {
+  /** The folder that `test-files/` and `checksums.txt` are in. */
+  folder: string;
+  clientIds: string[];
+  /** Bytes of each file. */
+  size: number;
+  /** Makes the files anew even where they are right. */
+  force?: boolean;
+  /** Bytes that must be free on the disk beside those of the files to be made. */
+  reserve: number;
+  /** Stops it; nothing half-made is left behind. */
+  signal: AbortSignal;
+  onProgress?: (clientId: string, step: "checking" | "making", bytes: number) => void;
+}
+
+/** `restaurant-001`, `restaurant-002`, … */
+export function testClientIds(count: number): string[] {
+  return Array.from({ length: count }, (_, i) => `restaurant-${String(i + 1).padStart(3, "0")}`);
+}
+
+/** Where a client's test file is, relative to the folder of everything. */
+export function testFilePath(clientId: string): string {
+  return `test-files/${clientId}/${TEST_FILE_NAME}`;
+}
+
+/**
+ * Makes the test files that are missing or wrong and records all their sums in `checksums.txt`.
+ * Can be run again after any interruption.
+ * @throws Failure when the disk has not enough room, before anything is written
+ * @throws the reason of `signal` when it is aborted
+ */
+export async function makeTestFiles(options: TestFileOptions): Promise<TestFile[]> {
+  const sumsFile = join(options.folder, CHECKSUMS_FILE);
+  const recorded = parseChecksums(await readChecksums(sumsFile));
+  const right = new Map<string, string>();
+  for (const clientId of options.force ? [] : options.clientIds) {
+    const md5 = await md5IfRight(clientId, recorded.get(testFilePath(clientId)), options);
+    if (md5 !== null) right.set(clientId, md5);
+  }
+  const bytesToMake = (options.clientIds.length - right.size) * options.size;
+  if (bytesToMake > 0) await requireRoom(options.folder, bytesToMake + options.reserve);
+
+  const files: TestFile[] = [];
+  for (const clientId of options.clientIds) {
+    const path = testFilePath(clientId);
+    const kept = right.get(clientId);
+    const md5 = kept ?? (await makeFile(clientId, options));
+    files.push({ clientId, path, md5, made: kept === undefined });
+    if (kept !== undefined) continue;
+    // after each file, so that an interrupted run does not make it a second time
+    await writeChecksums(sumsFile, withChecksum(await readChecksums(sumsFile), path, md5));
+  }
+  return files;
+}
+
+/** @returns the MD5 of a file that is there with the right size and the recorded sum, else null */
+async function md5IfRight(
+  clientId: string,
+  recorded: string | undefined,
+  { folder, size, signal, onProgress }: TestFileOptions,
+): Promise<string | null> {
+  const file = join(folder, testFilePath(clientId));
+  const found = await stat(file).catch(() => null);
+  if (!recorded || !found?.isFile() || found.size !== size) return null;
+  let checked = 0;
+  const md5 = await md5OfFile(file, signal, (bytes) => {
+    onProgress?.(clientId, "checking", (checked += bytes));
+  });
+  return md5 === recorded ? md5 : null;
+}
+
+/**
+ * Checks the room on the disk of a folder that exists.
+ * @param needed bytes
+ * @throws Failure
+ */
+export async function requireRoom(folder: string, needed: number): Promise<void> {
+  const { bavail, bsize } = await statfs(folder);
+  const free = bavail * bsize;
+  if (free >= needed) return;
+  throw new Failure(
+    `free some disk space or pass a smaller --size: ${formatSize(needed)} are needed in "${folder}", ${formatSize(free)} are free`,
+  );
+}
+
+/** Writes to a name of its own and renames, so that a file of the final name is always whole. */
+async function makeFile(clientId: string, options: TestFileOptions): Promise<string> {
+  const folder = join(options.folder, "test-files", clientId);
+  await mkdir(folder, { recursive: true });
+  await removeLeftovers(folder);
+  const temporary = join(folder, `.${TEST_FILE_NAME}.${crypto.randomUUID()}.tmp`);
+  try {
+    const md5 = await writeRandomBytes(temporary, options.size, options.signal, (bytes) =>
+      options.onProgress?.(clientId, "making", bytes),
+    );
+    await rename(temporary, join(folder, TEST_FILE_NAME));
+    return md5;
+  } finally {
+    await rm(temporary, { force: true });
+  }
+}
+
+/** Removes what a run left behind that was killed; one that still runs fails, and says so. */
+async function removeLeftovers(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (name.startsWith(`.${TEST_FILE_NAME}.`) && name.endsWith(".tmp"))
+      await rm(join(folder, name));
+  }
+}
+
+/** @returns the MD5 of the bytes, lower-case hex */
+async function writeRandomBytes(
+  file: string,
+  size: number,
+  signal: AbortSignal,
+  onProgress: (written: number) => void,
+): Promise<string> {
+  const hasher = new Bun.CryptoHasher("md5");
+  const buffer = new Uint8Array(Math.min(PIECE, size));
+  await using handle = await open(file, "wx");
+  for (let written = 0; written < size;) {
+    signal.throwIfAborted();
+    const piece = buffer.subarray(0, Math.min(buffer.length, size - written));
+    randomFillSync(piece);
+    hasher.update(piece);
+    await writeAll(handle, piece);
+    written += piece.length;
+    onProgress(written);
+  }
+  return hasher.digest("hex");
+}
+
+/** A write may be short without an error. */
+async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let done = 0; done < bytes.length;) {
+    const { bytesWritten } = await handle.write(bytes, done);
+    done += bytesWritten;
+  }
+}

@@ -1,0 +1,62 @@
+import type { ClientRecord } from "../../api/schemas.ts";
+import type { ListingColumn } from "./listing.ts";
+import { paint, plainText } from "./terminal.ts";
+import { formatAge } from "./times.ts";
+
+/** In place of an empty list. */
+export const NO_CLIENTS =
+  'No client ever registered, start one with "bun run client --id restaurant-001"';
+
+/** The clients that a server knows, one a line. */
+export const CLIENT_COLUMNS: ListingColumn<ClientRecord>[] = [
+  {
+    title: "client",
+    importance: 9,
+    shown: ({ client_id }) => client_id,
+    raw: ({ client_id }) => client_id,
+  },
+  {
+    title: "state",
+    importance: 8,
+    shown: ({ connected }, coloured) =>
+      connected ? paint("● connected", "green", coloured) : paint("○ offline", "dim", coloured),
+    raw: ({ connected }) => (connected ? "connected" : "offline"),
+  },
+  {
+    title: "active",
+    right: true,
+    importance: 6,
+    shown: ({ active_downloads }) => String(active_downloads),
+    raw: ({ active_downloads }) => active_downloads,
+  },
+  {
+    title: "last seen",
+    importance: 5,
+    shown: ({ last_seen_at }) => formatAge(last_seen_at),
+    raw: ({ last_seen_at }) => last_seen_at,
+  },
+  {
+    title: "address",
+    importance: 4,
+    shown: ({ remote_address }) => plainText(remote_address ?? "–"),
+    raw: ({ remote_address }) => remote_address,
+  },
+  {
+    title: "platform",
+    importance: 3,
+    shown: ({ platform }) => plainText(platform ?? "–"),
+    raw: ({ platform }) => platform,
+  },
+  {
+    title: "version",
+    importance: 2,
+    shown: ({ version }) => plainText(version ?? "–"),
+    raw: ({ version }) => version,
+  },
+  {
+    title: "host",
+    importance: 1,
+    shown: ({ hostname }) => plainText(hostname ?? "–"),
+    raw: ({ hostname }) => hostname,
+  },
+];

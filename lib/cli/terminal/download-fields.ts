@@ -1,0 +1,40 @@
+import type { DownloadRecord } from "../../api/schemas.ts";
+import { formatSize } from "../../util/sizes.ts";
+import { paintStatus } from "./download-listing.ts";
+import { labelled } from "./labelled.ts";
+import { formatDuration } from "./progress.ts";
+import { plainText } from "./terminal.ts";
+import { formatAge, formatMoment } from "./times.ts";
+
+/** All that is known of a download, for a person. */
+export function downloadFields(record: DownloadRecord, coloured: boolean): string[] {
+  const moment = (time: string | null) =>
+    time === null ? null : `${formatMoment(time)} (${formatAge(time)})`;
+  const { bytes_per_second: rate, error, error_code, saved_path } = record;
+  return labelled(
+    {
+      download: record.download_id,
+      client: record.client_id,
+      file: plainText(record.file_path),
+      status: paintStatus(record.status, coloured),
+      progress: progressOf(record),
+      chunks:
+        record.total_chunks === null ? null : `${record.chunks_received} of ${record.total_chunks}`,
+      rate: rate === null ? null : `${formatSize(rate)}/s`,
+      left: record.eta_seconds === null ? null : formatDuration(record.eta_seconds),
+      attempts: String(record.attempts),
+      created: moment(record.created_at),
+      started: moment(record.started_at),
+      ended: moment(record.completed_at),
+      MD5: record.md5,
+      "saved as": saved_path === null ? null : plainText(saved_path),
+      error: error === null ? null : `${plainText(error)} (${error_code})`,
+    },
+    coloured,
+  );
+}
+
+function progressOf({ bytes_received, total_size, percent }: DownloadRecord): string {
+  if (total_size === null) return "not begun";
+  return `${percent}%, ${formatSize(bytes_received)} of ${formatSize(total_size)}`;
+}

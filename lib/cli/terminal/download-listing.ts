@@ -1,0 +1,117 @@
+import type { DownloadRecord } from "../../api/schemas.ts";
+import { formatSize } from "../../util/sizes.ts";
+import type { ListingColumn } from "./listing.ts";
+import { formatDuration } from "./progress.ts";
+import { type Colour, paint, plainText } from "./terminal.ts";
+import { formatAge } from "./times.ts";
+
+const COLOURS: Record<DownloadRecord["status"], Colour> = {
+  queued: "yellow",
+  downloading: "cyan",
+  verifying: "cyan",
+  completed: "green",
+  failed: "red",
+  cancelled: "dim",
+};
+
+/** Columns of a path whose end still tells what it is. */
+const PATH_COLUMNS = 15;
+
+/** Characters of an id that tell it from others: its time in ms, and the counter within that. */
+const SHORT_ID = 18;
+
+/** A status in its colour. */
+export function paintStatus(status: DownloadRecord["status"], coloured: boolean): string {
+  return paint(status, COLOURS[status], coloured);
+}
+
+/** The first part of an id, which commands take as well as the whole of it. */
+export function shortId(downloadId: string): string {
+  return downloadId.slice(0, SHORT_ID);
+}
+
+type DownloadColumn = ListingColumn<DownloadRecord>;
+
+const ID: DownloadColumn = {
+  title: "download",
+  importance: 8,
+  shown: ({ download_id }) => shortId(download_id),
+  raw: ({ download_id }) => download_id,
+};
+
+const CLIENT: DownloadColumn = {
+  title: "client",
+  importance: 9,
+  shown: ({ client_id }) => client_id,
+  raw: ({ client_id }) => client_id,
+};
+
+const STATUS: DownloadColumn = {
+  title: "status",
+  importance: 10,
+  shown: ({ status }, coloured) => paintStatus(status, coloured),
+  raw: ({ status }) => status,
+};
+
+const DONE: DownloadColumn = {
+  title: "done",
+  right: true,
+  importance: 7,
+  shown: ({ percent }) => (percent === null ? "–" : `${Math.floor(percent)}%`),
+  raw: ({ bytes_received }) => bytes_received,
+};
+
+const SIZE: DownloadColumn = {
+  title: "size",
+  right: true,
+  importance: 6,
+  shown: ({ total_size }) => (total_size === null ? "–" : formatSize(total_size)),
+  raw: ({ total_size }) => total_size,
+};
+
+const RATE: DownloadColumn = {
+  title: "rate",
+  right: true,
+  importance: 5,
+  shown: ({ bytes_per_second: rate }) => (rate === null ? "–" : `${formatSize(rate)}/s`),
+  raw: ({ bytes_per_second }) => bytes_per_second,
+};
+
+const TIME_LEFT: DownloadColumn = {
+  title: "left",
+  right: true,
+  importance: 4,
+  shown: ({ eta_seconds }) => (eta_seconds === null ? "–" : formatDuration(eta_seconds)),
+  raw: ({ eta_seconds }) => eta_seconds,
+};
+
+const CREATED: DownloadColumn = {
+  title: "created",
+  right: true,
+  importance: 1,
+  shown: ({ created_at }) => formatAge(created_at),
+  raw: ({ created_at }) => created_at,
+};
+
+const FILE: DownloadColumn = {
+  title: "file",
+  importance: 2,
+  least: PATH_COLUMNS,
+  shown: ({ file_path }) => plainText(file_path),
+  raw: ({ file_path }) => file_path,
+};
+
+/** Downloads, one a line. */
+export const DOWNLOAD_COLUMNS = [ID, CLIENT, STATUS, DONE, SIZE, CREATED, FILE];
+
+/** Downloads as they move: how fast tells more than their names. */
+export const LIVE_DOWNLOAD_COLUMNS = [
+  { ...ID, importance: 3 },
+  CLIENT,
+  STATUS,
+  DONE,
+  SIZE,
+  RATE,
+  TIME_LEFT,
+  FILE,
+];

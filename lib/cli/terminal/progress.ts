@@ -1,0 +1,192 @@
+import { formatSize } from "../../util/sizes.ts";
+import { type Colour, type Terminal, padColumns, paint, plainText } from "./terminal.ts";
+
+/** What one bar shows. */
+export interface BarState {
+  label: string;
+  /** Bytes so far. */
+  done: number;
+  /** Bytes in all; null: not known yet. */
+  total: number | null;
+  bytesPerSecond: number | null;
+  etaSeconds: number | null;
+  /** A word such as "queued", in place of the time that is left. */
+  note: string | null;
+  tone: "active" | "good" | "bad";
+}
+
+/** A redraw at most this often, in ms. */
+const REDRAW_INTERVAL = 100;
+
+/** A file or a pipe gets a line each time this share more is done, in percent. */
+const PLAIN_STEP = 10;
+
+const TRACK_COLUMNS = { min: 8, max: 40 };
+const DROPPED_FIRST = ["size", "rate", "track", "ending"] as const;
+const HIDE_CURSOR = "\x1b[?25l";
+const SHOW_CURSOR = "\x1b[?25h";
+const COLOURS = { active: "cyan", good: "green", bad: "red" } as const satisfies Record<
+  BarState["tone"],
+  Colour
+>;
+
+/** @returns 0 to 100, rounded down: 100 only when all is there; null where the total is not known */
+function percentOf({ done, total }: BarState): number | null {
+  if (total === null) return null;
+  return total === 0 ? 100 : Math.min(100, Math.floor((done / total) * 100));
+}
+
+/** A span for a person: `"0:07"`, `"12:00"`, `"1:02:03"`. */
+export function formatDuration(seconds: number): string {
+  const whole = Math.ceil(seconds);
+  const minutes = Math.floor(whole / 60);
+  const twoDigits = (value: number) => String(value % 60).padStart(2, "0");
+  return minutes < 60
+    ? `${minutes}:${twoDigits(whole)}`
+    : `${Math.floor(minutes / 60)}:${twoDigits(minutes)}:${twoDigits(whole)}`;
+}
+
+/** The parts of a line, as wide in one state as in the next, so that bars stand in line. */
+function partsOf(state: BarState) {
+  const { total, bytesPerSecond, etaSeconds, note } = state;
+  const ofTotal = total === null ? "" : ` / ${formatSize(total)}`;
+  const timeLeft = etaSeconds === null ? "" : `ETA ${formatDuration(etaSeconds)}`;
+  return {
+    track: " ".repeat(TRACK_COLUMNS.min),
+    percent: `${percentOf(state) ?? "–"}%`.padStart(4),
+    size: `${formatSize(state.done)}${ofTotal}`.padStart(23),
+    rate: (bytesPerSecond === null ? "" : `${formatSize(bytesPerSecond)}/s`).padStart(12),
+    ending: padColumns(plainText(note ?? timeLeft), 9),
+  };
+}
+
+function renderTrack(state: BarState, columns: number, coloured: boolean): string {
+  const share = (percentOf(state) ?? 0) / 100;
+  const filled = Math.floor(share * columns);
+  // without colours the two halves must differ in shape
+  return (
+    paint("━".repeat(filled), COLOURS[state.tone], coloured) +
+    paint((coloured ? "━" : "─").repeat(columns - filled), "dim", coloured)
+  );
+}
+
+/**
+ * Draws one bar on one line, never wider than `width` columns. Where there is little room the
+ * size goes first, then the rate, the track and the ending; the percentage stays.
+ */
+export function renderBar(state: BarState, width: number, coloured: boolean): string {
+  const parts = partsOf(state);
+  const label = plainText(state.label);
+  let shown: (keyof typeof parts)[] = ["track", "percent", "size", "rate", "ending"];
+  const room = () =>
+    width -
+    shown.reduce((sum, name) => sum + 2 + Bun.stringWidth(parts[name]), Bun.stringWidth(label));
+  for (const name of DROPPED_FIRST) {
+    if (room() >= 0) break;
+    shown = shown.filter((other) => other !== name);
+  }
+  const trackColumns = Math.min(TRACK_COLUMNS.max, TRACK_COLUMNS.min + room());
+  const labelColumns = Bun.stringWidth(label) + Math.min(0, room());
+  const drawn = {
+    ...parts,
+    track: renderTrack(state, Math.max(0, trackColumns), coloured),
+    ending: state.note === null ? parts.ending : paint(parts.ending, COLOURS[state.tone], coloured),
+  };
+  const texts = [shorten(label, labelColumns), ...shown.map((name) => drawn[name])];
+  return Bun.sliceAnsi(texts.filter(Boolean).join("  "), 0, Math.max(0, width));
+}
+
+/** Cuts a text to a number of columns, with "…" where something is missing. */
+function shorten(text: string, columns: number): string {
+  return columns < 1 ? "" : Bun.sliceAnsi(text, 0, columns, "…");
+}
+
+/** Draws one line for a pipe or a file. */
+export function renderPlainLine(state: BarState): string {
+  const { percent, size, rate } = partsOf(state);
+  const known = state.total === null ? [] : [percent, size, rate];
+  const texts = [...known, plainText(state.note ?? "")].map((text) => text.trim());
+  return [plainText(state.label), ...texts].filter(Boolean).join("  ");
+}
+
+/**
+ * Progress bars, one for each key: redrawn in place on a terminal, a line now and then elsewhere.
+ * Ends with {@link Progress.stop}; a program that exits before that gets its cursor back as well.
+ */
+export class Progress {
+  private readonly bars = new Map<string, BarState>();
+  /** Columns of each line on the screen that the next drawing replaces. */
+  private drawn: number[] = [];
+  private lastDrawing = -Infinity;
+  private timer: ReturnType<typeof setTimeout> | null = null;
+  /** What was last written of each key, where lines cannot be redrawn. */
+  private readonly written = new Map<string, string>();
+  private readonly showCursor = () => this.terminal.write(SHOW_CURSOR);
+
+  constructor(private readonly terminal: Terminal) {
+    if (!terminal.live) return;
+    terminal.write(HIDE_CURSOR);
+    process.once("exit", this.showCursor);
+  }
+
+  /** Shows a bar, or what has changed of it. */
+  set(key: string, state: BarState): void {
+    this.bars.set(key, state);
+    if (this.terminal.live) this.drawSoon();
+    else this.writeSteps(key, state);
+  }
+
+  /** Leaves the bars as they are on the screen. */
+  stop(): void {
+    if (!this.terminal.live) return;
+    if (this.timer) clearTimeout(this.timer);
+    this.draw([...this.bars.values()]);
+    this.showCursor();
+    process.off("exit", this.showCursor);
+  }
+
+  private writeSteps(key: string, state: BarState): void {
+    const step = Math.floor((percentOf(state) ?? 0) / PLAIN_STEP);
+    const now = `${step} ${state.tone}`;
+    if (this.written.get(key) === now) return;
+    this.written.set(key, now);
+    this.terminal.write(`${renderPlainLine(state)}\n`);
+  }
+
+  private drawSoon(): void {
+    const wait = this.lastDrawing + REDRAW_INTERVAL - performance.now();
+    this.timer ??= setTimeout(() => this.draw(this.fitting()), Math.max(0, wait));
+  }
+
+  /** As many bars as the screen has lines for, those that have not ended first. */
+  private fitting(): BarState[] {
+    const bars = [...this.bars.values()];
+    const lines = Math.max(1, this.terminal.rows() - 1);
+    if (bars.length <= lines) return bars;
+    const active = bars.filter(({ tone }) => tone === "active");
+    return [...active, ...bars.filter(({ tone }) => tone !== "active")].slice(0, lines);
+  }
+
+  private draw(bars: BarState[]): void {
+    this.timer = null;
+    this.lastDrawing = performance.now();
+    const columns = this.terminal.columns();
+    // a line that was wider than the terminal now is has wrapped
+    const rows = this.drawn.reduce(
+      (sum, width) => sum + Math.max(1, Math.ceil(width / columns)),
+      0,
+    );
+    const widest = Math.max(...bars.map(({ label }) => Bun.stringWidth(plainText(label))));
+    const lines = bars.map((bar) =>
+      // one column stays free: some terminals wrap a line that fills the last one
+      renderBar(
+        { ...bar, label: padColumns(plainText(bar.label), widest) },
+        columns - 1,
+        this.terminal.colour,
+      ),
+    );
+    this.drawn = lines.map((line) => Bun.stringWidth(line));
+    const up = rows > 0 ? `\x1b[${rows}A` : "";
+    this.terminal.write(`\r${up}\x1b[J${lines.map((line) => `${line}\n`).join("")}`);
+  }
+}

@@ -1,0 +1,28 @@
+import type { DownloadRecord } from "../../api/schemas.ts";
+import { formatSize } from "../../util/sizes.ts";
+import { paint, plainText } from "./terminal.ts";
+
+/** What became of a download that has ended, for a person. */
+export function resultLines(record: DownloadRecord, coloured: boolean): string[] {
+  const { client_id, status, saved_path, md5 } = record;
+  if (status !== "completed") {
+    return [`${paint("✗", "red", coloured)} ${client_id}  ${reasonOf(record)}`];
+  }
+  const dim = (text: string) => paint(text, "dim", coloured);
+  return [
+    `${paint("✓", "green", coloured)} ${client_id}  ${dim(summaryOf(record))}`,
+    `  ${plainText(saved_path ?? "")}`,
+    `  ${dim("MD5")} ${md5} ${paint("verified", "green", coloured)}`,
+  ];
+}
+
+/** Why a download did not complete. */
+export function reasonOf({ status, error }: DownloadRecord): string {
+  return error === null ? status : `${status}: ${plainText(error)}`;
+}
+
+function summaryOf({ total_size, bytes_per_second, started_at, completed_at }: DownloadRecord) {
+  const seconds = (Date.parse(completed_at ?? "") - Date.parse(started_at ?? "")) / 1000;
+  const rate = bytes_per_second === null ? "" : `, ${formatSize(bytes_per_second)}/s`;
+  return `${formatSize(total_size ?? 0)} in ${seconds.toFixed(1)} s${rate}`;
+}

@@ -1,0 +1,31 @@
+import { join } from "node:path";
+import type { DownloadRecord } from "../../api/schemas.ts";
+import { md5OfFile } from "./checksums.ts";
+import { plainText } from "../terminal/terminal.ts";
+
+/**
+ * Checks the saved file of a download against its record and against the sum of the original.
+ * The bytes on the disk are read again: neither side's word is taken.
+ * @param downloadsDir the server's folder of downloads
+ * @param expected MD5 of the original, lower-case hex; undefined: nobody recorded it
+ * @returns what is wrong, for a person, or null
+ * @throws the reason of `signal` when it is aborted
+ */
+export async function problemOfSavedFile(
+  record: DownloadRecord,
+  downloadsDir: string,
+  expected: string | undefined,
+  signal: AbortSignal,
+): Promise<string | null> {
+  if (record.status !== "completed" || record.saved_path === null) {
+    return `${record.status}: ${plainText(record.error ?? "no reason given")}`;
+  }
+  if (expected === undefined) return "the original has no checksum";
+  if (record.md5 !== expected) {
+    return `the MD5 of the record is "${record.md5}", expected "${expected}"`;
+  }
+  const file = join(downloadsDir, record.saved_path);
+  if (!(await Bun.file(file).exists())) return `"${file}" is not there`;
+  const found = await md5OfFile(file, signal);
+  return found === expected ? null : `the MD5 of "${file}" is "${found}", expected "${expected}"`;
+}

@@ -1,0 +1,44 @@
+import { CHECKSUMS_FILE } from "./checksums.ts";
+import { paint, plainText } from "../terminal/terminal.ts";
+import type { CheckedFile, Verdict } from "./verification.ts";
+
+const WORDS: Record<Exclude<Verdict, "ok">, string> = {
+  altered: "altered: it is not what was downloaded",
+  not_original: `as it was downloaded, but ${CHECKSUMS_FILE} has another sum`,
+  missing: "missing: it was downloaded, and is not there",
+  unknown: "unknown: no download on record has this name",
+  unreadable: "cannot be read: look at who owns it",
+};
+
+/** The verdict on a file, for a person; what is wrong with it has a line of its own. */
+export function verdictLines({ path, verdict }: CheckedFile, coloured: boolean): string[] {
+  const name = plainText(path);
+  if (verdict === "ok") return [`${paint("✓", "green", coloured)} ${name}`];
+  return [
+    `${paint("✗", "red", coloured)} ${name}`,
+    `    ${paint(WORDS[verdict], "red", coloured)}`,
+  ];
+}
+
+/** The whole of it in one sentence. */
+export function verdictSummary(files: CheckedFile[]): string {
+  const wrong = files.filter(({ verdict }) => verdict !== "ok").length;
+  const count = files.length === 1 ? "1 file" : `${files.length} files`;
+  if (files.length === 0) return "there is no downloaded file to verify";
+  return wrong === 0 ? `${count} verified` : `${wrong} of ${count} not as it should be`;
+}
+
+/** The sums of a file below each other, where there is something to compare. */
+export function sumLines(file: CheckedFile, coloured: boolean): string[] {
+  const sums: [name: string, md5: string | null][] = [
+    ["on disk ", file.md5],
+    ["recorded", file.recorded_md5],
+    ["original", file.original_md5],
+  ];
+  const right = file.original_md5 ?? file.recorded_md5;
+  return sums.flatMap(([name, md5]) => {
+    if (md5 === null) return [];
+    const isRight = right === null || md5 === right;
+    return `    ${paint(name, "dim", coloured)}  ${isRight ? md5 : paint(md5, "red", coloured)}`;
+  });
+}

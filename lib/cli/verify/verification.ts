@@ -1,0 +1,151 @@
+import { lstat, readdir } from "node:fs/promises";
+import { join, relative } from "node:path";
+import type { DownloadRecord } from "../../api/schemas.ts";
+import { systemCode } from "../../util/system-error.ts";
+import type { ApiClient } from "../rest/api-client.ts";
+import { md5OfFile } from "./checksums.ts";
+import { Failure } from "../program.ts";
+
+/**
+ * What a file turned out to be: `altered` differs from its record, `not_original` is as recorded
+ * but differs from `checksums.txt`, `missing` has a record and no file, `unknown` has no record.
+ */
+export type Verdict = "ok" | "altered" | "not_original" | "missing" | "unknown" | "unreadable";
+
+/** A file in the folder of downloads, or one that should be there. */
+export interface CheckedFile {
+  /** Relative to the folder of downloads, with forward slashes. */
+  path: string;
+  verdict: Verdict;
+  download_id: string | null;
+  /** Lower-case hex: of the bytes on the disk, as recorded, and of the original where it is known. */
+  md5: string | null;
+  recorded_md5: string | null;
+  original_md5: string | null;
+}
+
+export interface VerificationOptions {
+  api: ApiClient;
+  /** The server's folder of downloads, as this machine sees it. */
+  downloadsDir: string;
+  /** MD5 by path, as `checksums.txt` has them. */
+  sums: Map<string, string>;
+  signal: AbortSignal;
+  /** Told how far it is, in bytes. */
+  onProgress?: (done: number, total: number) => void;
+}
+
+/** Most records that the server gives at once. */
+const PAGE = "1000";
+
+/**
+ * Reads every file in the folder of downloads again and compares it with its record, and with
+ * the sum of its original where that is known. What is under way is left alone.
+ * @throws Failure when the folder is not there
+ */
+export async function verifyDownloads(options: VerificationOptions): Promise<CheckedFile[]> {
+  const { api, downloadsDir, sums, signal, onProgress } = options;
+  // the files first: what is published meanwhile has its record by the time those are listed
+  const sizes = await savedFiles(downloadsDir);
+  const records = await completedDownloads(api, signal);
+  const total = [...sizes.values()].reduce((sum, size) => sum + size, 0);
+  let done = 0;
+  const md5Of = async (path: string) => {
+    try {
+      return await md5OfFile(join(downloadsDir, path), signal, (bytes) =>
+        onProgress?.((done += bytes), total),
+      );
+    } catch (error) {
+      const code = systemCode(error);
+      if (code === null) throw error;
+      return code === "ENOENT" ? "missing" : "unreadable";
+    }
+  };
+  const checked: CheckedFile[] = [];
+  for (const path of new Set([...sizes.keys(), ...records.keys()])) {
+    checked.push(judge(path, await md5Of(path), records.get(path), sums));
+  }
+  return checked.toSorted((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+/** Sizes in bytes by path; names with a leading dot are the server's own or the system's. */
+async function savedFiles(downloadsDir: string): Promise<Map<string, number>> {
+  const sizes = new Map<string, number>();
+  const visit = async (folder: string): Promise<void> => {
+    for (const entry of await readdir(folder, { withFileTypes: true })) {
+      const path = join(folder, entry.name);
+      if (entry.name.startsWith(".")) continue;
+      if (entry.isDirectory()) await visit(path);
+      else sizes.set(withSlashes(relative(downloadsDir, path)), (await lstat(path)).size);
+    }
+  };
+  try {
+    await visit(downloadsDir);
+  } catch (error) {
+    if (systemCode(error) !== "ENOENT") throw error;
+    throw new Failure(
+      `pass the server's folder of downloads as --downloads-dir: there is no "${downloadsDir}" here`,
+      { cause: error },
+    );
+  }
+  return sizes;
+}
+
+/** Every completed download, by the path of its file. */
+async function completedDownloads(api: ApiClient, signal: AbortSignal) {
+  const records = new Map<string, DownloadRecord>();
+  let cursor: string | null = null;
+  do {
+    const page = await api.downloads(
+      { status: "completed", limit: PAGE, ...(cursor !== null && { cursor }) },
+      signal,
+    );
+    for (const record of page.downloads) {
+      if (record.saved_path !== null) records.set(withSlashes(record.saved_path), record);
+    }
+    cursor = page.next_cursor;
+  } while (cursor !== null);
+  return records;
+}
+
+function judge(
+  path: string,
+  found: string,
+  record: DownloadRecord | undefined,
+  sums: Map<string, string>,
+): CheckedFile {
+  const wasRead = found !== "missing" && found !== "unreadable";
+  const recorded = record?.md5 ?? null;
+  const original = record ? originalSum(record, sums) : null;
+  const verdict = (): Verdict => {
+    if (!wasRead) return found;
+    if (!record) return "unknown";
+    if (found !== recorded) return "altered";
+    return original === null || original === found ? "ok" : "not_original";
+  };
+  return {
+    path,
+    verdict: verdict(),
+    download_id: record?.download_id ?? null,
+    md5: wasRead ? found : null,
+    recorded_md5: recorded,
+    original_md5: original,
+  };
+}
+
+/**
+ * The sum of the file that was pulled, where `checksums.txt` names that: below the client's own
+ * folder, by a path relative to it or an absolute one.
+ */
+function originalSum(record: DownloadRecord, sums: Map<string, string>): string | null {
+  const folder = `test-files/${record.client_id}/`;
+  const asked = withSlashes(record.file_path);
+  const relativePath = sums.get(folder + asked);
+  if (relativePath !== undefined) return relativePath;
+  const start = asked.lastIndexOf(`/${folder}`);
+  return start === -1 ? null : (sums.get(asked.slice(start + 1)) ?? null);
+}
+
+function withSlashes(path: string): string {
+  return path.replaceAll("\\", "/");
+}

@@ -1,0 +1,220 @@
+import type { DownloadRecord } from "../../api/schemas.ts";
+import type { Logger } from "../../util/logger.ts";
+import { formatEvent } from "../../util/server-sent-events.ts";
+import type { Clients, KnownClient } from "../clients.ts";
+import type { Repository } from "../database/repository.ts";
+import { type Download, hasEnded } from "../download.ts";
+import type { Announcement, EventReader } from "./event-reader.ts";
+import type { Progress } from "../receiver.ts";
+import { clientRecord, downloadRecord } from "../http/records.ts";
+
+/** How often the progress of running downloads is told, in ms. */
+const BEAT_MS = 200;
+/** How often every reader is sent a comment, in ms. */
+const COMMENT_MS = 15_000;
+/** Rows read at a time. */
+const PAGE = 200;
+
+export interface EventsOptions {
+  repository: Pick<
+    Repository,
+    "activeDownloads" | "changedSince" | "countActive" | "latestRevision"
+  >;
+  clients: Pick<Clients, "get">;
+  /** What is known of a download beyond its row. */
+  progressOf: (download: Download) => Progress | undefined;
+  logger: Logger;
+}
+
+/**
+ * Tells readers what happens. The rows are the truth here too: whoever changes something gives a
+ * hint, and what changed is then read and put into words once, for all readers. An event's id is
+ * the revision up to which every change has been told. While nobody reads, nothing is done.
+ */
+export class Events {
+  readonly #readers = new Set<EventReader>();
+  /** Readers have been told of every change up to this revision. */
+  #told = 0;
+  /** The downloads that run, each with the record that was told last. */
+  readonly #running = new Map<string, { download: Download; record: DownloadRecord }>();
+  /** Ids of clients that are to be told of. */
+  readonly #clients = new Set<string>();
+  #turns: Promise<unknown> = Promise.resolve();
+  #tellingIsDue = false;
+  #progressIsDue = false;
+  #timers: Timer[] = [];
+
+  constructor(private readonly options: EventsOptions) {}
+
+  /** How many there are now. */
+  get readerCount(): number {
+    return this.#readers.size;
+  }
+
+  /** A hint: a download is new, or its status is another. */
+  downloadChanged(): void {
+    this.#tellSoon();
+  }
+
+  /** A hint: a client came or left. */
+  clientChanged(clientId: string): void {
+    this.#clients.add(clientId);
+    this.#tellSoon();
+  }
+
+  /**
+   * From now on the reader hears of every change.
+   * @returns the revision of the last change that it does not hear of
+   */
+  join(reader: EventReader): Promise<number> {
+    return this.inTurn(async () => {
+      if (this.#readers.size > 0) await this.#tellChanges();
+      else await this.#begin();
+      // It may be gone already.
+      if (!reader.ended) this.#add(reader);
+      return this.#told;
+    });
+  }
+
+  /** The reader is gone, or has heard all that it wants. */
+  leave(reader: EventReader): void {
+    reader.end();
+    this.#readers.delete(reader);
+    if (this.#readers.size === 0) for (const timer of this.#timers.splice(0)) clearInterval(timer);
+  }
+
+  /** Ends every reader; each may come back with the id of its last event, and misses nothing. */
+  close(): void {
+    for (const reader of [...this.#readers]) this.leave(reader);
+  }
+
+  /**
+   * Whatever reads rows to tell of them does so in turns: nothing is told in the midst of it, and
+   * nobody hears the old after the new.
+   */
+  inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#turns.then(work);
+    this.#turns = Promise.allSettled([turn]);
+    return turn;
+  }
+
+  /** A download in the words of an event. */
+  downloadEvent(download: Download, id: number): string {
+    return formatEvent("download", this.#recordOf(download), id);
+  }
+
+  /** @param active how many downloads of each client are under way */
+  clientEvent(client: KnownClient, active: Map<string, number>, id: number): string {
+    return formatEvent("client", clientRecord(client, active.get(client.clientId) ?? 0), id);
+  }
+
+  /** For the first reader: looks at how things are. */
+  async #begin(): Promise<void> {
+    const { repository } = this.options;
+    this.#told = await repository.latestRevision();
+    this.#running.clear();
+    for (const download of await repository.activeDownloads()) {
+      if (download.status !== "downloading") continue;
+      this.#running.set(download.downloadId, { download, record: this.#recordOf(download) });
+    }
+  }
+
+  #add(reader: EventReader): void {
+    if (this.#readers.size === 0) {
+      const tend = () => {
+        for (const each of this.#readers) each.tend();
+      };
+      this.#timers = [setInterval(() => this.#beat(), BEAT_MS), setInterval(tend, COMMENT_MS)];
+    }
+    this.#readers.add(reader);
+  }
+
+  #beat(): void {
+    if (this.#running.size === 0) return;
+    this.#progressIsDue = true;
+    this.#tellSoon();
+  }
+
+  #tellSoon(): void {
+    if (this.#tellingIsDue) return;
+    this.#tellingIsDue = true;
+    this.inTurn(() => this.#tell()).catch((error: unknown) => {
+      this.options.logger.error("events could not be read", {}, error);
+      this.close();
+    });
+  }
+
+  async #tell(): Promise<void> {
+    this.#tellingIsDue = false;
+    if (this.#readers.size === 0) return this.#clients.clear();
+    await this.#tellChanges();
+    if (this.#progressIsDue) this.#tellProgress();
+    this.#progressIsDue = false;
+  }
+
+  async #tellChanges(): Promise<void> {
+    for (let isMore = true; isMore;) {
+      const rows = await this.options.repository.changedSince(this.#told, PAGE);
+      for (const row of rows) this.#tellChange(row);
+      isMore = rows.length === PAGE;
+    }
+    await this.#tellClients();
+  }
+
+  #tellChange(download: Download): void {
+    const { downloadId, clientId, epoch, status } = download;
+    this.#told = download.revision;
+    const known = this.#running.get(downloadId);
+    if (status === "downloading" && known?.download.epoch === epoch) {
+      // Its size is known now, or its safe offset rose: progress, of which the beat tells.
+      known.download = download;
+      return;
+    }
+    const record = this.#recordOf(download);
+    if (status === "downloading") this.#running.set(downloadId, { download, record });
+    else this.#running.delete(downloadId);
+    this.#announceDownload(download, record);
+    this.#clients.add(clientId);
+  }
+
+  #tellProgress(): void {
+    for (const running of this.#running.values()) {
+      const record = this.#recordOf(running.download);
+      if (Bun.deepEquals(record, running.record)) continue;
+      running.record = record;
+      this.#announceDownload(running.download, record);
+    }
+  }
+
+  async #tellClients(): Promise<void> {
+    const { repository, clients } = this.options;
+    const changed = [...this.#clients];
+    this.#clients.clear();
+    if (changed.length === 0) return;
+    const active = await repository.countActive();
+    for (const clientId of changed) {
+      const client = await clients.get(clientId);
+      if (!client) continue;
+      const text = this.clientEvent(client, active, this.#told);
+      this.#announce({ subject: `client/${clientId}`, text, final: false });
+    }
+  }
+
+  #announceDownload(download: Download, record: DownloadRecord): void {
+    const text = formatEvent("download", record, this.#told);
+    this.#announce({ subject: subjectOf(download), text, final: hasEnded(download) });
+  }
+
+  #announce(announcement: Announcement): void {
+    for (const reader of this.#readers) reader.offer(announcement);
+  }
+
+  #recordOf(download: Download): DownloadRecord {
+    return downloadRecord(download, this.options.progressOf(download));
+  }
+}
+
+/** What a download's announcements are about. */
+export function subjectOf(download: Download): string {
+  return `download/${download.downloadId}`;
+}

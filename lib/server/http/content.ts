@@ -1,0 +1,73 @@
+import { basename } from "node:path";
+import type { Completed } from "../download.ts";
+import type { StoredFile } from "../storage/storage.ts";
+
+/** What of a file an HTTP request wants: a part of it, all of it, or something it does not have. */
+export type Range = { start: number; end: number } | "all" | "unsatisfiable";
+
+/**
+ * Reads a Range header (RFC 9110, 14.1–14.2). Several ranges at once, or something that is no
+ * range of bytes, count as none, which the RFC allows.
+ * @param size of the file, in bytes
+ * @returns `end` is not included
+ */
+export function parseRange(header: string | undefined, size: number): Range {
+  const match = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(header?.trim() ?? "");
+  const [, first = "", last = ""] = match ?? [];
+  if (first === "" && last === "") return "all";
+  if (first === "") {
+    const length = Math.min(Number(last), size);
+    return length === 0 ? "unsatisfiable" : { start: size - length, end: size };
+  }
+  const start = Number(first);
+  if (last !== "" && Number(last) < start) return "all";
+  if (start >= size) return "unsatisfiable";
+  return { start, end: last === "" ? size : Math.min(Number(last) + 1, size) };
+}
+
+/** The bytes of a completed download, or the range of them that is asked for. */
+export function contentResponse(download: Completed, file: StoredFile, request: Request): Response {
+  const { headers: asked, method } = request;
+  const etag = `"${download.md5}"`;
+  const headers = new Headers({
+    "Accept-Ranges": "bytes",
+    "Cache-Control": "private, no-cache",
+    "Content-Disposition": contentDisposition(basename(download.savedPath)),
+    "Content-Type": "application/octet-stream",
+    ETag: etag,
+    "X-Content-Type-Options": "nosniff",
+  });
+  if (names(asked.get("If-None-Match"), etag)) return new Response(null, { status: 304, headers });
+  const ifRange = asked.get("If-Range");
+  // A range means something for GET alone (RFC 9110, 14.2), and only of the file that is meant.
+  const ranged = method === "GET" && (ifRange === null || ifRange === etag);
+  const range = parseRange(ranged ? (asked.get("Range") ?? undefined) : undefined, file.size);
+  if (range === "unsatisfiable") {
+    headers.set("Content-Range", `bytes */${file.size}`);
+    return new Response(null, { status: 416, headers });
+  }
+  if (range === "all") {
+    headers.set("Content-Length", String(file.size));
+    return new Response(file.slice(0, file.size), { headers });
+  }
+  const { start, end } = range;
+  headers.set("Content-Range", `bytes ${start}-${end - 1}/${file.size}`);
+  headers.set("Content-Length", String(end - start));
+  return new Response(file.slice(start, end), { status: 206, headers });
+}
+
+/** Whether an If-None-Match header (RFC 9110, 13.1.2) names a tag. */
+function names(header: string | null, etag: string): boolean {
+  const tags = header?.split(",").map((tag) => tag.trim().replace(/^W\//, "")) ?? [];
+  return tags.includes("*") || tags.includes(etag);
+}
+
+/** To be saved under this name, whatever it is made of (RFC 6266, with RFC 8187's encoding). */
+function contentDisposition(name: string): string {
+  const ascii = name.replace(/[^\x20-\x7e]|["\\%]/g, "_");
+  const encoded = encodeURIComponent(name).replace(
+    /['()*]/g,
+    (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+  return `attachment; filename="${ascii}"; filename*=UTF-8''${encoded}`;
+}

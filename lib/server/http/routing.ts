@@ -1,0 +1,156 @@
+import { zValidator } from "@hono/zod-validator";
+import { Hono, type MiddlewareHandler } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { HTTPException } from "hono/http-exception";
+import * as z from "zod";
+import type { Endpoint } from "../../api/endpoints.ts";
+import type { ApiError } from "../../api/schemas.ts";
+import { type ErrorCode, FdsError, meaningOf } from "../../protocol/errors.ts";
+import type { Logger } from "../../util/logger.ts";
+import { type Access, requireAccess } from "./access.ts";
+import { json } from "./json.ts";
+
+const MAX_BODY_BYTES = 64 * 1024;
+
+/** Of a call that takes no query: a field that nobody reads is a mistake worth telling. */
+const NO_QUERY = z.strictObject({});
+
+type Parsed<E extends Endpoint, Part extends "query" | "body"> = E[Part] extends z.ZodType
+  ? z.output<E[Part]>
+  : undefined;
+
+/** What a handler is given: everything checked. */
+export interface Call<E extends Endpoint> {
+  query: Parsed<E, "query">;
+  body: Parsed<E, "body">;
+  /** A parameter of the path. */
+  param: (name: string) => string;
+  request: Request;
+}
+
+export type Handler<E extends Endpoint> = (call: Call<E>) => Response | Promise<Response>;
+
+/** The REST interface: checks who calls and what comes in, and words every error the same way. */
+export class Router {
+  readonly #app = new Hono();
+  readonly #methods = new Map<string, Set<string>>();
+  /** Paths of the API that anybody may call. */
+  readonly #open = new Set<string>();
+
+  constructor(
+    private readonly access: Access,
+    logger: Logger,
+  ) {
+    for (const path of ["/api/*", "/metrics"]) this.#app.use(path, this.#authenticate());
+    this.#app.notFound(() => problem("not_found", "There is nothing at this address"));
+    this.#app.onError((error, c) => {
+      if (error instanceof FdsError && error.code !== "internal_error") {
+        return problem(error.code, error.message);
+      }
+      if (error instanceof HTTPException && error.status === 400) {
+        return problem("invalid_request", "The body is not JSON");
+      }
+      // Whoever called has hung up and hears none of this; it is no fault of the server's.
+      if (error.name === "AbortError") return problem("invalid_request", "The body did not come");
+      logger.error("a request failed", { method: c.req.method, path: c.req.path }, error);
+      return problem("internal_error", "The server failed, its log says why");
+    });
+  }
+
+  /** Answers HTTP requests. */
+  get fetch(): (request: Request) => Response | Promise<Response> {
+    return (request) => {
+      // HTTP/1.0 has no Host; a load balancer's health check may be of that age.
+      const url = request.url.startsWith("/") ? `http://localhost${request.url}` : request.url;
+      if (!URL.canParse(url)) return problem("invalid_request", "The Host is no name of a host");
+      return this.#app.fetch(url === request.url ? request : new Request(url, request));
+    };
+  }
+
+  add<E extends Endpoint>(endpoint: E, handler: Handler<E>): this {
+    const { method, path, query, body } = endpoint;
+    if (endpoint.open) this.#open.add(path);
+    const checks: MiddlewareHandler[] = [zValidator("query", query ?? NO_QUERY, refuse)];
+    if (body) checks.push(limited, asJson, zValidator("json", body, refuse));
+    this.#app.on(method, [path], ...checks, (c) =>
+      handler({
+        query: (query && c.req.valid("query" as never)) as Parsed<E, "query">,
+        body: (body && c.req.valid("json" as never)) as Parsed<E, "body">,
+        param: (name) => c.req.param(name) ?? "",
+        request: c.req.raw,
+      }),
+    );
+    const methods = this.#methods.get(path) ?? new Set();
+    this.#methods.set(path, methods.add(method));
+    return this;
+  }
+
+  /** Every other method of a known path is refused by its name. Call it after the last add(). */
+  close(): this {
+    for (const [path, methods] of this.#methods) {
+      const allowed = [...methods].flatMap((method) =>
+        method === "GET" ? ["GET", "HEAD"] : method,
+      );
+      this.#app.all(path, () =>
+        problem("method_not_allowed", `Use ${allowed.join(" or ")} here`, {
+          Allow: allowed.join(", "),
+        }),
+      );
+    }
+    return this;
+  }
+
+  #authenticate(): MiddlewareHandler {
+    return async (c, next) => {
+      requireAccess(c.req.raw, this.access, this.#open.has(c.req.path));
+      await next();
+    };
+  }
+}
+
+/** The answer to a request that cannot be met. */
+export function problem(
+  code: ErrorCode,
+  message: string,
+  headers: Record<string, string> = {},
+): Response {
+  const body: ApiError = { error: message, code };
+  return json(body, {
+    status: meaningOf(code).http ?? 500,
+    headers: {
+      ...headers,
+      ...(code === "unauthorized" && { "WWW-Authenticate": 'Bearer realm="api"' }),
+    },
+  });
+}
+
+const limited = bodyLimit({
+  maxSize: MAX_BODY_BYTES,
+  onError: () => {
+    throw new FdsError("request_too_large", `The body is over ${MAX_BODY_BYTES / 1024} KiB`);
+  },
+});
+
+/** A body is read as JSON whatever Content-Type says: curl's -d says something else by itself. */
+const asJson: MiddlewareHandler = async (c, next) => {
+  const headers = new Headers(c.req.raw.headers);
+  headers.set("Content-Type", "application/json");
+  c.req.raw = new Request(c.req.raw, { headers });
+  await next();
+};
+
+/** The first thing that is wrong with a request, in words. */
+function refuse(result: { success: boolean; error?: z.core.$ZodError }): void {
+  if (result.success) return;
+  const issue = result.error?.issues[0];
+  throw new FdsError("invalid_request", issue ? describe(issue) : "The request is not valid");
+}
+
+function describe(issue: z.core.$ZodIssue): string {
+  if (issue.code === "unrecognized_keys") {
+    const keys = issue.keys.map((key) => `"${key}"`).join(", ");
+    return `Unknown ${issue.keys.length > 1 ? "fields" : "field"} ${keys}`;
+  }
+  const field = issue.path.join(".");
+  return field === "" ? `The body is not right: ${issue.message}` : `"${field}": ${issue.message}`;
+}

@@ -1,0 +1,65 @@
+import type { ErrorCode } from "../../protocol/errors.ts";
+import type { Ended } from "../download.ts";
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+const GiB = 1024 * MiB;
+
+/** How many values were at most as high as each of some bounds. */
+export class Histogram {
+  readonly buckets: { bound: number; count: number }[];
+  /** How many values there were. */
+  count = 0;
+  sum = 0;
+
+  constructor(bounds: readonly number[]) {
+    this.buckets = bounds.map((bound) => ({ bound, count: 0 }));
+  }
+
+  observe(value: number): void {
+    this.count++;
+    this.sum += value;
+    for (const bucket of this.buckets) if (value <= bucket.bound) bucket.count++;
+  }
+}
+
+/** What is counted since the server started: plain numbers, changed where things happen. */
+export class Metrics {
+  /** Bytes of files that came, whatever became of them. */
+  receivedBytes = 0;
+  /** Bytes that had come and have to come again: damaged, or of a reading that was given up. */
+  resentBytes = 0;
+  /** Bytes that did not have to come again after a break. */
+  resumedBytes = 0;
+  /** Chunks whose CRC was not right. */
+  damagedChunks = 0;
+  /** Files whose MD5 was not that of the client. */
+  checksumFailures = 0;
+  registrations = 0;
+  /** Of these, by clients that were known. */
+  reconnects = 0;
+  readonly refusals: Partial<Record<ErrorCode, number>> = {
+    enrolment_required: 0,
+    id_in_use: 0,
+    key_mismatch: 0,
+  };
+  readonly ended: Record<Ended["status"], number> = { completed: 0, failed: 0, cancelled: 0 };
+  /** Of completed downloads, from the first start to the end, in seconds. */
+  readonly durations = new Histogram([0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3600, 14_400]);
+  /** Of completed downloads, in bytes. */
+  readonly sizes = new Histogram([64 * KiB, MiB, 10 * MiB, 100 * MiB, GiB, 10 * GiB, 100 * GiB]);
+  /** How late the event loop was, looked at now and then, in seconds. */
+  readonly eventLoopLag = new Histogram([0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1]);
+
+  refused(code: ErrorCode): void {
+    this.refusals[code] = (this.refusals[code] ?? 0) + 1;
+  }
+
+  /** A download has ended. */
+  downloadEnded(download: Ended): void {
+    this.ended[download.status]++;
+    if (download.status !== "completed") return;
+    this.durations.observe((download.completedAt - download.startedAt) / 1000);
+    this.sizes.observe(download.source.totalSize);
+  }
+}

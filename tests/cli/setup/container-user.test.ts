@@ -1,0 +1,52 @@
+import { expect, test } from "bun:test";
+import { chown, lstat, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { containerUser, giveToImageUser } from "../../../lib/cli/setup/container-user.ts";
+
+test.each<[NodeJS.Platform, number | undefined, string | null]>([
+  ["linux", 1000, "1000:100"],
+  ["linux", 1001, "1001:100"],
+  ["linux", 0, null],
+  ["darwin", 501, null],
+  ["win32", undefined, null],
+])("on %s, for user %p, the containers run as %p", (platform, uid, expected) => {
+  expect(containerUser(platform, uid, 100)).toBe(expected);
+});
+
+const isRootOnLinux = process.platform === "linux" && process.getuid?.() === 0;
+
+/** Neither root nor the images' user. */
+const OTHER = 4711;
+
+test.skipIf(!isRootOnLinux)(
+  "root gives what it owns, however deep, and nothing else (needs root on Linux)",
+  async () => {
+    const folder = await mkdtemp(join(tmpdir(), "fds-container-user-"));
+    const inFolder = (name: string) => join(folder, name);
+    try {
+      await mkdir(inFolder("downloads/.server/parts"), { recursive: true });
+      await writeFile(inFolder("downloads/.server/parts/part"), "");
+      await writeFile(inFolder("downloads/theirs"), "");
+      await chown(inFolder("downloads/theirs"), OTHER, OTHER);
+      await mkdir(inFolder("elsewhere"));
+      await symlink("../elsewhere", inFolder("downloads/link"));
+      await symlink("downloads", inFolder("way"));
+
+      await giveToImageUser(inFolder("way"));
+
+      const owner = async (name: string) => {
+        const { uid, gid } = await lstat(inFolder(name));
+        return `${uid}:${gid} ${name}`;
+      };
+      const names = ["", "/.server", "/.server/parts", "/.server/parts/part", "/link"];
+      for (const name of names.map((end) => `downloads${end}`)) {
+        expect(await owner(name)).toBe(`1000:1000 ${name}`);
+      }
+      expect(await owner("downloads/theirs")).toBe(`${OTHER}:${OTHER} downloads/theirs`);
+      for (const name of ["elsewhere", "way"]) expect(await owner(name)).toBe(`0:0 ${name}`);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  },
+);

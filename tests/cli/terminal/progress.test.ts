@@ -1,0 +1,244 @@
+import { describe, expect, test } from "bun:test";
+import {
+  type BarState,
+  formatDuration,
+  Progress,
+  renderBar,
+  renderPlainLine,
+} from "../../../lib/cli/terminal/progress.ts";
+import type { Terminal } from "../../../lib/cli/terminal/terminal.ts";
+import { Random } from "../../support/random.ts";
+import { waitFor } from "../../support/wait.ts";
+
+const MIB = 1024 ** 2;
+const half: BarState = {
+  label: "restaurant-001",
+  done: 63 * MIB,
+  total: 100 * MIB,
+  bytesPerSecond: 410.1 * MIB,
+  etaSeconds: 3.2,
+  note: null,
+  tone: "active",
+};
+const queued: BarState = {
+  ...half,
+  done: 0,
+  total: null,
+  bytesPerSecond: null,
+  etaSeconds: null,
+  note: "queued",
+};
+const completed: BarState = { ...half, done: 100 * MIB, note: "completed", tone: "good" };
+
+describe("a bar", () => {
+  test.each([
+    [
+      112,
+      "restaurant-001  ━━━━━━━━━━━━━━━━━━━━━━━━━───────────────   63%     63.0 MiB / 100.0 MiB   410.1 MiB/s  ETA 0:04",
+    ],
+    [80, "restaurant-001  ━━━━━───   63%     63.0 MiB / 100.0 MiB   410.1 MiB/s  ETA 0:04"],
+    [79, "restaurant-001  ━━━━━━━━━━━━━━━━━━━━────────────   63%   410.1 MiB/s  ETA 0:04"],
+    [50, "restaurant-001  ━━━━━━━━━━───────   63%  ETA 0:04"],
+    [40, "restaurant-001   63%  ETA 0:04"],
+    [30, "restaurant-001   63%"],
+    [15, "restaura…   63%"],
+    [4, " 63%"],
+    [0, ""],
+  ])("drops the less important parts to fit into %d columns", (width, line) => {
+    expect(renderBar(half, width, false).trimEnd()).toBe(line);
+  });
+
+  test.each<[string, BarState, string]>([
+    [
+      "waits",
+      queued,
+      "restaurant-001  ────────    –%                      0 B                queued",
+    ],
+    [
+      "has ended",
+      completed,
+      "restaurant-001  ━━━━━━━━  100%    100.0 MiB / 100.0 MiB   410.1 MiB/s  completed",
+    ],
+    [
+      "is of an empty file",
+      { ...completed, done: 0, total: 0 },
+      "restaurant-001  ━━━━━━━━  100%                0 B / 0 B   410.1 MiB/s  completed",
+    ],
+    [
+      "lacks one byte",
+      { ...half, done: 100 * MIB - 1 },
+      "restaurant-001  ━━━━━━━─   99%    100.0 MiB / 100.0 MiB   410.1 MiB/s  ETA 0:04",
+    ],
+    [
+      "got more than it should",
+      { ...half, done: 101 * MIB },
+      "restaurant-001  ━━━━━━━━  100%    101.0 MiB / 100.0 MiB   410.1 MiB/s  ETA 0:04",
+    ],
+    [
+      "has a wide label",
+      { ...half, label: "レストラン1234" },
+      "レストラン1234  ━━━━━───   63%     63.0 MiB / 100.0 MiB   410.1 MiB/s  ETA 0:04",
+    ],
+  ])("that %s", (_, state, line) => {
+    expect(renderBar(state, 80, false).trimEnd()).toBe(line);
+  });
+
+  test("has the colour of its tone, and none without colours", () => {
+    expect(renderBar(half, 80, true)).toContain("\x1b[36m━━━━━\x1b[39m");
+    expect(renderBar(completed, 80, true)).toContain("\x1b[32mcompleted\x1b[39m");
+    expect(renderBar({ ...half, tone: "bad" }, 80, true)).toContain("\x1b[31m━━━━━\x1b[39m");
+    expect(renderBar(completed, 80, false)).not.toContain("\x1b");
+  });
+
+  test("takes no orders from a label or a note", () => {
+    const hostile = "a\x1b[2Jb\x1b]0;title\x07c\r\nd\u202ee\x9b1mf";
+    const line = renderBar({ ...half, label: hostile, note: hostile }, 100, false);
+    expect(line).toStartWith("abcdef  ━");
+    expect(line.trimEnd()).toEndWith("  abcdef");
+  });
+
+  test("is never wider than the terminal, whatever it shows", () => {
+    const random = new Random(7);
+    const text = () => random.pick(["", "a", "レストラン", "👩‍👩‍👧‍👦é", "\x1b[31mx", "x".repeat(60)]);
+    for (let i = 0; i < 2000; i++) {
+      const state: BarState = {
+        label: text(),
+        done: random.int(0, 2 ** 40),
+        total: random.pick([null, 0, 1, random.int(0, 2 ** 40)]),
+        bytesPerSecond: random.pick([null, 0, random.int(0, 2 ** 40)]),
+        etaSeconds: random.pick([null, 0, random.int(0, 1e6)]),
+        note: random.pick([null, text()]),
+        tone: random.pick(["active", "good", "bad"] as const),
+      };
+      const width = random.int(0, 130);
+      const columns = Bun.stringWidth(renderBar(state, width, random.pick([true, false])));
+      expect({ state, width, fits: columns <= width }).toEqual({ state, width, fits: true });
+    }
+  });
+});
+
+test.each<[BarState, string]>([
+  [half, "restaurant-001  63%  63.0 MiB / 100.0 MiB  410.1 MiB/s"],
+  [queued, "restaurant-001  queued"],
+  [completed, "restaurant-001  100%  100.0 MiB / 100.0 MiB  410.1 MiB/s  completed"],
+  [{ ...queued, label: "a\n\x1b[1mb" }, "ab  queued"],
+])("a line for a pipe (%#)", (state, line) => {
+  expect(renderPlainLine(state)).toBe(line);
+});
+
+test.each([
+  [0, "0:00"],
+  [0.2, "0:01"],
+  [59.5, "1:00"],
+  [61, "1:01"],
+  [3599.9, "1:00:00"],
+  [3723, "1:02:03"],
+  [360_000, "100:00:00"],
+])("%d seconds are %s", (seconds, text) => {
+  expect(formatDuration(seconds)).toBe(text);
+});
+
+/** A terminal that keeps what is written. */
+function fakeTerminal(options: Partial<Terminal> = {}) {
+  const written: string[] = [];
+  const terminal: Terminal = {
+    write: (text) => written.push(text),
+    live: true,
+    colour: false,
+    columns: () => 80,
+    rows: () => 24,
+    ...options,
+  };
+  return { terminal, written };
+}
+
+/** The lines that a terminal shows after all of this, for the few codes that are used. */
+function screenOf(written: string[]): string[] {
+  const lines: string[] = [];
+  const text = written.join("").replaceAll("\x1b[J", "");
+  for (const [, up, line] of text.matchAll(/\p{Cc}\[(\d+)A|(\P{Cc}+)\n/gu)) {
+    if (up !== undefined) lines.splice(lines.length - Number(up));
+    else lines.push((line ?? "").trimEnd());
+  }
+  return lines;
+}
+
+describe("bars on a terminal", () => {
+  test("are drawn in place, in line with each other, and the cursor comes back", async () => {
+    const { terminal, written } = fakeTerminal();
+    const progress = new Progress(terminal);
+    progress.set("a", { ...half, label: "short" });
+    await waitFor(() => screenOf(written).length === 1, "the first drawing");
+    progress.set("b", half);
+    progress.set("a", { ...completed, label: "short" });
+    progress.stop();
+    const screen = screenOf(written);
+    expect(screen).toEqual([
+      expect.stringMatching(/^short           ━+  100%.* completed$/),
+      expect.stringMatching(/^restaurant-001  ━+─+   63%.* ETA 0:04$/),
+    ]);
+    expect(written[0]).toBe("\x1b[?25l");
+    expect(written.at(-1)).toBe("\x1b[?25h");
+  });
+
+  test("are not drawn for every change", () => {
+    const { terminal, written } = fakeTerminal();
+    const progress = new Progress(terminal);
+    for (let done = 0; done < 1000; done++) progress.set("a", { ...half, done });
+    progress.stop();
+    expect(written).toHaveLength(3);
+  });
+
+  test("are replaced whole when the terminal got narrower and wrapped them", async () => {
+    let columns = 100;
+    const { terminal, written } = fakeTerminal({ columns: () => columns });
+    const progress = new Progress(terminal);
+    progress.set("a", half);
+    await waitFor(() => screenOf(written).length === 1, "the first drawing");
+    columns = 40;
+    progress.stop();
+    expect(written.at(-2)).toStartWith("\r\x1b[3A\x1b[J");
+  });
+
+  test("that find no room give way to those that still move", async () => {
+    const { terminal, written } = fakeTerminal({ rows: () => 3 });
+    const progress = new Progress(terminal);
+    for (const label of ["a", "b", "c"]) progress.set(label, { ...completed, label });
+    progress.set("d", { ...half, label: "d" });
+    await waitFor(() => screenOf(written).length > 0, "the first drawing");
+    expect(screenOf(written)).toEqual([expect.stringMatching(/^d /), expect.stringMatching(/^a /)]);
+    progress.stop();
+    expect(screenOf(written).map((line) => line[0])).toEqual(["a", "b", "c", "d"]);
+  });
+
+  test("leave a cursor behind even when the program just ends", async () => {
+    const shown: string[] = [];
+    const module = JSON.stringify(require.resolve("../../../lib/cli/terminal/progress.ts"));
+    const script = `
+      const { Progress } = await import(${module});
+      const write = (text) => process.stdout.write(text);
+      new Progress({ write, live: true, colour: false, columns: () => 80, rows: () => 24 });
+      process.exit(3);`;
+    const child = Bun.spawn([process.execPath, "-e", script], { stderr: "inherit" });
+    for await (const bytes of child.stdout) shown.push(new TextDecoder().decode(bytes));
+    expect(await child.exited).toBe(3);
+    expect(shown.join("")).toBe("\x1b[?25l\x1b[?25h");
+  });
+});
+
+describe("bars in a pipe", () => {
+  test("are a line for each tenth and for the end, without any codes", () => {
+    const { terminal, written } = fakeTerminal({ live: false });
+    const progress = new Progress(terminal);
+    for (let percent = 0; percent <= 100; percent++) {
+      progress.set("a", { ...half, done: percent * MIB });
+    }
+    progress.set("a", completed);
+    progress.stop();
+    expect(written.map((line) => /\d+%/.exec(line)?.[0])).toEqual(
+      [0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 100].map((percent) => `${percent}%`),
+    );
+    expect(written.join("")).not.toMatch(/[\p{Cc}--\n]/v);
+    expect(written.at(-1)).toEndWith("completed\n");
+  });
+});

@@ -1,0 +1,48 @@
+import { describe, expect, test } from "bun:test";
+import { padColumns, paint, plainText, terminalOf } from "../../../lib/cli/terminal/terminal.ts";
+
+const stream = (isTTY: boolean, columns = 120) =>
+  ({ isTTY, columns, rows: 40, write: () => true }) as unknown as NodeJS.WriteStream;
+
+describe("what a stream can do", () => {
+  test.each<[string, boolean, Record<string, string>, { live: boolean; colour: boolean }]>([
+    ["a terminal", true, {}, { live: true, colour: true }],
+    ["a pipe", false, {}, { live: false, colour: false }],
+    ["a dumb terminal", true, { TERM: "dumb" }, { live: false, colour: false }],
+    ["NO_COLOR", true, { NO_COLOR: "1" }, { live: true, colour: false }],
+    ["an empty NO_COLOR, which says nothing", true, { NO_COLOR: "" }, { live: true, colour: true }],
+  ])("%s", (_, isTTY, env, expected) => {
+    expect(terminalOf(stream(isTTY), env)).toMatchObject(expected);
+  });
+
+  test("its size, or a usual one where it does not tell", () => {
+    expect(terminalOf(stream(true), {}).columns()).toBe(120);
+    expect(terminalOf(stream(true, 0), {}).columns()).toBe(80);
+  });
+});
+
+test.each([
+  ["plain", "plain"],
+  ["\x1b[31mred\x1b[0m", "red"],
+  ["\x1b]0;title\x07x", "x"],
+  ["a\r\nb\tc\x00d\x7f", "abcd"],
+  ["\x9b31mx", "x"],
+  ["a\u202eb\u2066c\u200bd\u2028e", "abcde"],
+  ["a\x1b", "a"],
+  ["a\ud800b", "a\ufffdb"],
+  ["日本 é 👍", "日本 é 👍"],
+])("%j is shown as %j", (text, shown) => {
+  expect(plainText(text)).toBe(shown);
+});
+
+test("padding counts columns", () => {
+  expect(padColumns("日本", 6)).toBe("日本  ");
+  expect(padColumns("\x1b[31mab\x1b[39m", 3)).toBe("\x1b[31mab\x1b[39m ");
+  expect(padColumns("longer", 3)).toBe("longer");
+});
+
+test("nothing is painted without colours", () => {
+  expect(paint("x", "red", false)).toBe("x");
+  expect(paint("x", "red", true)).toBe("\x1b[31mx\x1b[39m");
+  expect(paint("", "red", true)).toBe("");
+});

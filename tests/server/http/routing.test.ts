@@ -1,0 +1,147 @@
+import { beforeEach, describe, expect, test } from "bun:test";
+import * as z from "zod";
+import type { Endpoint } from "../../../lib/api/endpoints.ts";
+import { FdsError } from "../../../lib/protocol/errors.ts";
+import { Router } from "../../../lib/server/http/routing.ts";
+import { Logger } from "../../../lib/util/logger.ts";
+
+const common = { summary: "", answers: [], errors: [] };
+const read = { ...common, method: "GET", path: "/api/things/:id" } as const satisfies Endpoint;
+const make = {
+  ...common,
+  method: "POST",
+  path: "/api/things",
+  body: z.strictObject({ name: z.string(), size: z.int().min(0).default(7) }),
+} as const satisfies Endpoint;
+const find = {
+  ...common,
+  method: "GET",
+  path: "/api/things",
+  query: z.strictObject({ name: z.string().optional() }),
+} as const satisfies Endpoint;
+
+let log: string[];
+/** What the handler of `read` throws. */
+let failure: unknown;
+let router: Router;
+
+beforeEach(() => {
+  log = [];
+  failure = undefined;
+  const logger = new Logger({ level: "debug", format: "json", write: (line) => log.push(line) });
+  router = new Router({ apiToken: "the-token", signIn: null }, logger)
+    .add(read, ({ param }) => {
+      if (failure !== undefined) throw failure;
+      return Response.json({ id: param("id") });
+    })
+    .add(make, ({ body }) => Response.json(body, { status: 202 }))
+    .add(find, ({ query }) => Response.json(query))
+    .close();
+});
+
+async function call(path: string, init: RequestInit = {}): Promise<[number, unknown]> {
+  const headers = new Headers({ Authorization: "Bearer the-token" });
+  for (const [name, value] of new Headers(init.headers)) headers.set(name, value);
+  const response = await router.fetch(new Request(`http://server${path}`, { ...init, headers }));
+  return [response.status, await response.json()];
+}
+
+const post = (body: string, headers = {}) => call("/api/things", { method: "POST", body, headers });
+
+describe("a request that is right", () => {
+  test("reaches its handler, checked and with defaults", async () => {
+    expect(await post('{"name":"a"}')).toEqual([202, { name: "a", size: 7 }]);
+    expect(await call("/api/things?name=b")).toEqual([200, { name: "b" }]);
+    expect(await call("/api/things/%D1%8F%2F..")).toEqual([200, { id: "я/.." }]);
+  });
+
+  test.each(["text/plain", "application/x-www-form-urlencoded", "application/json; charset=utf-8"])(
+    "is read as JSON, also when it is called %s",
+    async (type) => {
+      expect(await post('{"name":"a"}', { "Content-Type": type })).toEqual([
+        202,
+        { name: "a", size: 7 },
+      ]);
+    },
+  );
+});
+
+describe("a bug", () => {
+  test.each([
+    ["an error", new TypeError("secret path /var/lib/fds")],
+    ["an error of ours that is not for outside", new FdsError("internal_error", "secret")],
+    ["an error with a cause", new Error("secret", { cause: new Error("/etc/passwd") })],
+  ])("is answered without a word of it, and kept in the log: %s", async (_, error) => {
+    failure = error;
+    expect(await call("/api/things/1")).toEqual([
+      500,
+      { error: "The server failed, its log says why", code: "internal_error" },
+    ]);
+    expect(JSON.parse(log.join(""))).toMatchObject({
+      level: "error",
+      path: "/api/things/1",
+      stack: expect.stringContaining("secret"),
+    });
+  });
+
+  test("is no error that has a code of its own", async () => {
+    failure = new FdsError("storage_full", "The disk is full");
+    expect(await call("/api/things/1")).toEqual([
+      507,
+      { error: "The disk is full", code: "storage_full" },
+    ]);
+    expect(log).toEqual([]);
+  });
+});
+
+test("a caller that hangs up in the middle of its body is no fault in the log", async () => {
+  const gone = new DOMException("The connection was closed.", "AbortError");
+  const body = new ReadableStream({ pull: (controller) => controller.error(gone) });
+  const [status] = await call("/api/things", { method: "POST", body });
+  expect([status, log]).toEqual([400, []]);
+});
+
+describe("what is refused", () => {
+  test.each([
+    ["", "The body is not JSON"],
+    ["{", "The body is not JSON"],
+    ["null", "The body is not right: "],
+    ["[]", "The body is not right: "],
+    ["{}", '"name": '],
+    ['{"name":5}', '"name": '],
+    ['{"name":"a","size":-1}', '"size": '],
+    ['{"name":"a","size":1e999}', '"size": '],
+    ['{"name":"a","bogus":1}', 'Unknown field "bogus"'],
+    ['{"name":"a","b":1,"c":2}', 'Unknown fields "b", "c"'],
+    ['{"name":"a","__proto__":{"size":1}}', 'Unknown field "__proto__"'],
+  ])("%p: %s", async (body, message) => {
+    expect(await post(body)).toEqual([
+      400,
+      { error: expect.stringContaining(message), code: "invalid_request" },
+    ]);
+  });
+
+  test.each([
+    ["/api/things?bogus=1", 'Unknown field "bogus"'],
+    // Of a call that takes no query.
+    ["/api/things/1?name=a", 'Unknown field "name"'],
+    ["/api/things?name=a&name=b", '"name": '],
+  ])("the query of %s: %s", async (path, message) => {
+    expect(await call(path)).toEqual([
+      400,
+      { error: expect.stringContaining(message), code: "invalid_request" },
+    ]);
+  });
+
+  test("a query on a call that takes only a body", async () => {
+    const init = { method: "POST", body: '{"name":"a"}' };
+    expect((await call("/api/things?size=1", init))[0]).toBe(400);
+  });
+
+  test("comes before a look at the body when there is no token", async () => {
+    expect(await post("{", { Authorization: "Bearer wrong" })).toEqual([
+      401,
+      { error: "The API token is not the right one", code: "unauthorized" },
+    ]);
+  });
+});
