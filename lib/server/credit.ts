@@ -22,6 +22,8 @@ const MIN_SHARE = 64 * KiB;
 export interface CreditOptions {
   /** The offset at which the stream begins. */
   offset: number;
+  /** The most bytes that may be written and not flushed: what a crash costs beside the window. */
+  maxUnsafe: number;
   /** The least round-trip time seen on the connection, in ms. */
   roundTripMs: () => number;
   /** Called when the client may send further: everything below `maxOffset`. */
@@ -88,6 +90,7 @@ export class CreditPool {
 /** The credit of one incoming stream. Credit is an absolute offset, as in QUIC (RFC 9000, 4.1). */
 export class StreamCredit {
   #written: number;
+  #safe: number;
   #granted: number;
   #end = Number.MAX_SAFE_INTEGER;
   #window = FIRST_WINDOW;
@@ -102,6 +105,7 @@ export class StreamCredit {
   ) {
     this.#now = options.now ?? performance.now.bind(performance);
     this.#written = options.offset;
+    this.#safe = options.offset;
     this.#granted = options.offset;
     this.#sampleAt = this.#now();
   }
@@ -118,8 +122,11 @@ export class StreamCredit {
 
   /** Grants as much as window and budget allow, and tells the client where it is worth a message. */
   grant(): void {
-    const wanted = Math.min(this.#written + this.window, this.#end) - this.#granted;
-    const least = this.#granted + wanted >= this.#end ? 1 : this.window / 4;
+    const { window } = this;
+    // A disk that is slow to flush holds up the client, as one that is slow to write does.
+    const limit = Math.min(this.#written, this.#safe + this.options.maxUnsafe) + window;
+    const wanted = Math.min(limit, this.#end) - this.#granted;
+    const least = this.#granted + wanted >= this.#end ? 1 : window / 4;
     if (wanted < least) return;
     const granted = this.pool.take(this, wanted, Math.min(wanted, least));
     if (granted === 0) return;
@@ -141,6 +148,7 @@ export class StreamCredit {
   restart(): void {
     const held = this.#granted - this.#written;
     this.#written = 0;
+    this.#safe = 0;
     this.#granted = 0;
     this.pool.giveBack(held);
   }
@@ -150,6 +158,12 @@ export class StreamCredit {
     this.#written += bytes;
     this.#measure(bytes);
     this.pool.giveBack(bytes);
+    this.grant();
+  }
+
+  /** Everything below this offset is flushed. */
+  flushed(safeOffset: number): void {
+    this.#safe = safeOffset;
     this.grant();
   }
 

@@ -2,10 +2,8 @@ import { FdsError } from "../protocol/errors.ts";
 import { release } from "../util/release.ts";
 import type { Part } from "./storage/storage.ts";
 
-/** The most that is written and not safe: what a crash costs beside the window. */
-const MAX_UNSAFE = 8 * 1024 * 1024;
 /** The safe offset is moved after this many bytes or this many ms, whichever comes first. */
-const CHECKPOINT_BYTES = MAX_UNSAFE / 2;
+export const CHECKPOINT_BYTES = 8 * 1024 * 1024;
 const CHECKPOINT_MS = 250;
 /** Bytes read at a time of a prefix: a hash of this many holds the event loop for about 1.5 ms. */
 const PREFIX_BLOCK = 1024 * 1024;
@@ -135,8 +133,6 @@ export class PartWriter {
       this.#written += length;
       onWritten(length);
       this.#scheduleCheckpoint();
-      // A disk that is slow to flush holds up the credit, and with it the client.
-      if (this.#written - this.#safe >= MAX_UNSAFE) await this.#checkpointing;
     }
   }
 

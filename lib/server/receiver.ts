@@ -12,7 +12,7 @@ import { RateMeter } from "../util/rate-meter.ts";
 import type { CreditPool, StreamCredit } from "./credit.ts";
 import type { Download, DownloadEvent, Downloading, Source } from "./download.ts";
 import type { Metrics } from "./metrics/metrics.ts";
-import { PartWriter } from "./part-writer.ts";
+import { CHECKPOINT_BYTES, PartWriter } from "./part-writer.ts";
 import { findNoRoom } from "./room.ts";
 import type { Part, Storage } from "./storage/storage.ts";
 
@@ -217,7 +217,9 @@ export class Receiver {
       },
       onSafe: async (safeOffset) => {
         await this.#report({ type: "checkpoint", epoch: this.epoch, safeOffset });
-        if (!this.#over) await this.#checkRoom();
+        if (this.#over) return;
+        this.#credit?.flushed(safeOffset);
+        await this.#checkRoom();
       },
       onError: (error) => this.#fail(problemOf(error, "storage_error")),
     });
@@ -235,6 +237,7 @@ export class Receiver {
     this.#arrived = offset;
     this.#credit = credit.open({
       offset,
+      maxUnsafe: CHECKPOINT_BYTES,
       roundTripMs: () => link.roundTripMs(),
       onGrant: (max_offset) => {
         if (this.#started && !this.#over) this.#tell({ type: "credit", max_offset });

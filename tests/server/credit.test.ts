@@ -5,12 +5,14 @@ import { Random } from "../support/random.ts";
 const KiB = 1024;
 const MiB = 1024 * KiB;
 const GiB = 1024 * MiB;
+const MAX_UNSAFE = 8 * MiB;
 
 /** A stream whose grants are kept, on a clock that stands still. */
 function openStream(pool: CreditPool, offset = 0) {
   const grants: number[] = [];
   const credit = pool.open({
     offset,
+    maxUnsafe: MAX_UNSAFE,
     roundTripMs: () => 1,
     onGrant: (maxOffset) => grants.push(maxOffset),
     now: () => 0,
@@ -71,6 +73,19 @@ describe("a stream alone", () => {
     expect(grants).toEqual([51 * MiB, MiB]);
   });
 
+  test("goes on ahead of what is flushed by the window and the most that may be unsafe", () => {
+    const pool = new CreditPool(128 * MiB);
+    const { credit } = openStream(pool);
+    credit.grant();
+    const { window } = credit;
+    for (let written = 0; written < MAX_UNSAFE; written += window) credit.wrote(window);
+    expect(credit.maxOffset).toBe(MAX_UNSAFE + window);
+    credit.wrote(window);
+    expect(credit.maxOffset, "nothing more while nothing is flushed").toBe(MAX_UNSAFE + window);
+    credit.flushed(window);
+    expect(credit.maxOffset).toBe(MAX_UNSAFE + 2 * window);
+  });
+
   test("gives everything back when it is closed", () => {
     const pool = new CreditPool(128 * MiB);
     const { credit, grants } = openStream(pool);
@@ -89,6 +104,7 @@ describe("the window", () => {
     let now = 0;
     const credit = pool.open({
       offset: 0,
+      maxUnsafe: Infinity,
       roundTripMs: () => roundTripMs,
       onGrant: () => undefined,
       now: () => now,
@@ -150,6 +166,7 @@ function runTransfers(random: Random, budget: number, streams: number, maxSize: 
       told: offset,
       credit: pool.open({
         offset,
+        maxUnsafe: Infinity,
         roundTripMs: () => 10,
         now: () => now,
         onGrant: (maxOffset) => {
