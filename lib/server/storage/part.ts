@@ -3,8 +3,8 @@ import { FdsError } from "../../protocol/errors.ts";
 import { systemCode } from "../../util/system-error.ts";
 import type { Part } from "./storage.ts";
 
-/** The disk, the quota or the largest possible file is used up. */
-const FULL = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
+/** The disk or the quota is used up: room can be made. A file that is too large (EFBIG) stays so. */
+const FULL = new Set(["ENOSPC", "EDQUOT"]);
 
 /**
  * Runs something that touches the disk. Its message reaches REST, so it holds the system's code

@@ -56,7 +56,7 @@ test("a write that takes nothing ends in an error, not in a loop", async () => {
 test.each([
   ["ENOSPC", "storage_full"],
   ["EDQUOT", "storage_full"],
-  ["EFBIG", "storage_full"],
+  ["EFBIG", "storage_error"],
   ["EIO", "storage_error"],
   ["EROFS", "storage_error"],
 ])("%s is %s, with the cause and without a path", async (errno, code) => {
