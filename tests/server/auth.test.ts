@@ -4,6 +4,7 @@ import type { Register } from "../../lib/protocol/messages.ts";
 import { admit, hashSecret, requireToken, sameSecret } from "../../lib/server/auth.ts";
 import type { Client } from "../../lib/server/database/repository.ts";
 import { NOW } from "../support/downloads.ts";
+import { codeOf } from "../support/errors.ts";
 
 const KEY = "the-client-s-own-key";
 const TOKEN = "the-enrolment-token";
@@ -34,17 +35,6 @@ function client(key: string, enrolledAt: number | null): Client {
     connectedAt: NOW - 2000,
     lastSeenAt: NOW - 2000,
   };
-}
-
-/** The code of what a call throws; undefined if it throws nothing. */
-function codeOf(call: () => unknown): string | undefined {
-  try {
-    call();
-    return undefined;
-  } catch (error) {
-    if (error instanceof FdsError) return error.code;
-    throw error;
-  }
 }
 
 describe("who may register", () => {

@@ -7,7 +7,7 @@ import type { Progress } from "../receiver.ts";
 export function downloadRecord(download: Download, progress?: Progress): DownloadRecord {
   const { source } = download;
   const running = download.status === "downloading";
-  const bytesReceived = (running && progress?.bytesReceived) || safeOffsetOf(download);
+  const bytesReceived = (running ? progress?.bytesReceived : undefined) ?? safeOffsetOf(download);
   const totalSize = source?.totalSize ?? null;
   const rate = bytesPerSecond(download, progress);
   const problem = "problem" in download ? download.problem : null;

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import { FdsError } from "../../../lib/protocol/errors.ts";
 import { requireAccess } from "../../../lib/server/http/access.ts";
 import { SignIn } from "../../../lib/server/http/sign-in.ts";
 import { NOW } from "../../support/downloads.ts";
+import { codeOf } from "../../support/errors.ts";
 
 const TOKEN = "the-operators-token";
 const ADDRESS = "http://files.example:8080";
@@ -27,17 +27,6 @@ function request(
 
 /** What a browser sends back of a Set-Cookie header. */
 const shown = (cookie: string) => ({ Cookie: cookie.split(";")[0]! });
-
-/** The code of what a call throws; undefined if it throws nothing. */
-function codeOf(call: () => unknown): string | undefined {
-  try {
-    call();
-    return undefined;
-  } catch (error) {
-    if (error instanceof FdsError) return error.code;
-    throw error;
-  }
-}
 
 describe("a session", () => {
   test("begins with the token, and is known by its cookie", () => {
