@@ -86,34 +86,26 @@ export class ScriptedClient implements AsyncDisposable {
 
   /** Says that a file of these bytes is open. */
   start(request: Request, bytes: Uint8Array, fields: object = {}): void {
-    this.#say(request, "file_start", {
-      identity: identityOf(bytes),
-      total_size: bytes.length,
-      offset: 0,
-      ...fields,
-    });
+    this.send(startMessage(request, bytes, fields));
   }
 
   /** Sends the frames of a file from an offset on. */
   sendFrames(request: Request, bytes: Uint8Array, from = 0): void {
-    for (let offset = from; offset < bytes.length; offset += REGISTER.chunk_size) {
-      this.sendRaw(frame(request, offset, bytes.subarray(offset, offset + REGISTER.chunk_size)));
+    const { chunk_size } = request;
+    for (let offset = from; offset < bytes.length; offset += chunk_size) {
+      this.sendRaw(frame(request, offset, bytes.subarray(offset, offset + chunk_size)));
     }
   }
 
   /** Says that all of the file was sent. */
   complete(request: Request, bytes: Uint8Array, fields: object = {}): void {
-    this.#say(request, "file_complete", {
-      identity: identityOf(bytes),
-      total_size: bytes.length,
-      md5: md5(bytes),
-      ...fields,
-    });
+    this.send(completeMessage(request, bytes, fields));
   }
 
   /** Says that the file cannot be delivered. */
   fail(request: Request, code: string, message = "no"): void {
-    this.#say(request, "error", { code, message });
+    const { stream, epoch } = request;
+    this.send({ type: "error", stream, epoch, code, message });
   }
 
   /** All of a small file, as a client that tells the truth sends it. */
@@ -127,15 +119,30 @@ export class ScriptedClient implements AsyncDisposable {
     this.socket.close();
     await this.closed;
   }
+}
 
-  #say({ stream, epoch }: Request, type: string, fields: object): void {
-    this.send({ type, stream, epoch, ...fields });
-  }
+/** Which attempt is meant. */
+type Address = Pick<Request, "stream" | "epoch">;
+
+/** Says that a file of these bytes is open. */
+export function startMessage({ stream, epoch }: Address, bytes: Uint8Array, fields: object = {}) {
+  const [identity, total_size] = [identityOf(bytes), bytes.length];
+  return { type: "file_start", stream, epoch, identity, total_size, offset: 0, ...fields };
+}
+
+/** Says that all of a file was sent. */
+export function completeMessage(
+  { stream, epoch }: Address,
+  bytes: Uint8Array,
+  fields: object = {},
+) {
+  const told = { identity: identityOf(bytes), total_size: bytes.length, md5: md5(bytes) };
+  return { type: "file_complete", stream, epoch, ...told, ...fields };
 }
 
 /** A frame of the attempt that a request began. */
-export function frame(request: Request, offset: number, payload: Uint8Array) {
-  return encodeFrame({ stream: request.stream, epoch: request.epoch, offset }, payload);
+export function frame({ stream, epoch }: Address, offset: number, payload: Uint8Array) {
+  return encodeFrame({ stream, epoch, offset }, payload);
 }
 
 /** The frame with other bytes at a place of its header, which is told to be right. */

@@ -116,6 +116,19 @@ export class System implements AsyncDisposable {
     return join(this.folder, "root", filePath);
   }
 
+  /** Every download with a status, however many there are. */
+  async records(status: DownloadRecord["status"]): Promise<DownloadRecord[]> {
+    const records: DownloadRecord[] = [];
+    let cursor: string | null = null;
+    do {
+      const page = { status, limit: "1000", ...(cursor !== null && { cursor }) };
+      const { downloads, next_cursor } = await this.api.downloads(page);
+      records.push(...downloads);
+      cursor = next_cursor;
+    } while (cursor !== null);
+    return records;
+  }
+
   /** Names below `downloads/`, without the server's own. */
   async published(): Promise<string[]> {
     const names = await readdir(join(this.folder, "downloads"), {
@@ -158,12 +171,14 @@ export class System implements AsyncDisposable {
    * part is left.
    */
   async expectTidy(): Promise<void> {
-    const { downloads } = await this.api.downloads({ status: "completed", limit: "1000" });
-    const recorded = downloads.map(({ saved_path, md5 }) => `${md5}  ${saved_path}`);
-    const found = (await this.published()).map(
-      async (name) => `${await md5OfFile(join(this.folder, "downloads", name))}  ${name}`,
+    const recorded = (await this.records("completed")).map(
+      ({ saved_path, md5 }) => `${md5}  ${saved_path}`,
     );
-    expect((await Promise.all(found)).toSorted()).toEqual(recorded.toSorted());
+    const found: string[] = [];
+    for (const name of await this.published()) {
+      found.push(`${await md5OfFile(join(this.folder, "downloads", name))}  ${name}`);
+    }
+    expect(found.toSorted()).toEqual(recorded.toSorted());
     expect(await this.parts()).toEqual([]);
   }
 

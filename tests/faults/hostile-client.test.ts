@@ -1,0 +1,218 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import * as z from "zod";
+import { ApiCallError } from "../../lib/cli/rest/api-client.ts";
+import { codeOfClose } from "../../lib/protocol/errors.ts";
+import { decodeFrame } from "../../lib/protocol/frame.ts";
+import { ClientMessage, parseClientMessage } from "../../lib/protocol/messages.ts";
+import { codeOf } from "../support/errors.ts";
+import { EFFORT, SEED, tell } from "../support/effort.ts";
+import { Mutator } from "../support/mutator.ts";
+import { Random } from "../support/random.ts";
+import { type JsonSchema, SchemaValues } from "../support/schema-values.ts";
+import {
+  completeMessage,
+  frame,
+  type Request,
+  ScriptedClient,
+  startMessage,
+} from "../support/scripted-client.ts";
+import { md5OfFile, writeRandom } from "../support/sources.ts";
+import { System } from "../support/system.ts";
+import { waitFor } from "../support/wait.ts";
+
+/*
+ * Clients that speak almost right, at every state of a download: mutated, cut, repeated, in
+ * another order, in floods. Each is let go with a reason, and an honest client beside them never
+ * notices.
+ */
+
+const CONNECTIONS = 160 * EFFORT;
+const AT_ONCE = 8;
+const TIMEOUT = 60_000 * Math.max(1, EFFORT);
+const CHUNK = 4096;
+const BYTES = new Random(11).bytes(3 * CHUNK + 5);
+
+type Item = string | Uint8Array<ArrayBuffer>;
+
+let system: System;
+
+beforeAll(async () => {
+  system = await System.start({ ENROLL_TOKEN: "" });
+  await writeRandom(system.source("honest.bin"), 512 * 1024);
+  await system.startClient({ id: "honest" });
+});
+afterAll(() => system?.[Symbol.asyncDispose]());
+
+/** A liar: registered or not, and perhaps with a download under way. */
+interface Liar {
+  client: ScriptedClient;
+  request?: Request;
+}
+
+async function registered(id: string): Promise<Liar> {
+  const fields = { client_id: id, chunk_size: CHUNK };
+  return { client: await ScriptedClient.register(system.url, fields) };
+}
+
+async function requested(id: string): Promise<Required<Liar>> {
+  const { client } = await registered(id);
+  await system.pull("data.bin", id);
+  return { client, request: await client.next("download_request") };
+}
+
+async function started(id: string): Promise<Required<Liar>> {
+  const { client, request } = await requested(id);
+  client.start(request, BYTES);
+  await client.next("credit");
+  return { client, request };
+}
+
+/** How a liar gets to each state from which it lies. */
+const STATES: Record<string, (id: string) => Promise<Liar>> = {
+  "before register": async () => ({ client: await ScriptedClient.connect(system.url) }),
+  "registered, idle": registered,
+  "request sent": requested,
+  "file started": started,
+  async streaming(id) {
+    const { client, request } = await started(id);
+    client.sendRaw(frame(request, 0, BYTES.subarray(0, CHUNK)));
+    return { client, request };
+  },
+  async "file complete sent"(id) {
+    const { client, request } = await requested(id);
+    client.deliver(request, BYTES);
+    return { client, request };
+  },
+  async "after done"(id) {
+    const { client, request } = await requested(id);
+    client.deliver(request, BYTES);
+    await client.next("done");
+    return { client, request };
+  },
+  async "after cancel"(id) {
+    const { client, request } = await started(id);
+    await system.api.cancel(request.download_id);
+    await client.next("cancel");
+    return { client, request };
+  },
+};
+
+class Lies {
+  readonly #random: Random;
+  readonly #mutator: Mutator;
+  readonly #values: SchemaValues;
+  readonly #schema = z.toJSONSchema(ClientMessage, { io: "input" }) as JsonSchema;
+
+  constructor(seed: number) {
+    this.#random = new Random(seed);
+    this.#mutator = new Mutator(this.#random);
+    this.#values = new SchemaValues(this.#random);
+  }
+
+  /** A delivery and any other messages, some of them changed, in an order of chance. */
+  volley(request: Request | undefined): Item[] {
+    const random = this.#random;
+    const address = request ?? { stream: random.int(0, 2), epoch: random.int(0, 2) };
+    const others = Array.from({ length: random.int(0, 60) }, () => this.#message(address));
+    const delivery: Item[] = [
+      JSON.stringify(startMessage(address, BYTES)),
+      ...Array.from({ length: 4 }, (_, n) =>
+        frame(address, n * CHUNK, BYTES.subarray(n * CHUNK, (n + 1) * CHUNK)),
+      ),
+      JSON.stringify(completeMessage(address, BYTES)),
+    ];
+    const items = random.float() < 0.3 ? others : [...delivery, ...others];
+    const changed = random.float();
+    // What breaks the protocol ends the connection: of what does not, more can be said.
+    const lawful = random.float() < 0.5;
+    return this.#mutator.order(items).map((right) => {
+      if (random.float() > changed) return right;
+      const said = this.#mutated(right);
+      return lawful && !isLawful(said) ? right : said;
+    });
+  }
+
+  #message(address: { stream: number; epoch: number }): string {
+    const message = this.#values.of(this.#schema) as Record<string, unknown>;
+    if (!("stream" in message) || this.#random.float() < 0.2) return JSON.stringify(message);
+    return JSON.stringify({ ...message, stream: address.stream, epoch: address.epoch });
+  }
+
+  #mutated(item: Item): Item {
+    if (typeof item !== "string") return this.#mutator.frame(item);
+    const text = this.#mutator.json(JSON.parse(item));
+    return this.#random.float() < 0.01 ? new TextEncoder().encode(text) : text;
+  }
+}
+
+/** Whether a message or frame is one, whatever it means at the moment. */
+function isLawful(item: Item): boolean {
+  return (
+    codeOf(() =>
+      typeof item === "string" ? parseClientMessage(item) : decodeFrame(item, CHUNK),
+    ) === undefined
+  );
+}
+
+/** Lies until the server has had enough. @returns how much was said */
+async function lie(id: string, state: string, lies: Lies): Promise<number> {
+  const { client, request } = await STATES[state]!(id);
+  const volley = lies.volley(request);
+  for (const item of volley) client.sendRaw(item);
+  // Whatever was let pass before, this is not.
+  client.sendRaw("the end");
+  const { code, reason } = await client.closed;
+  const meaning = codeOfClose(code);
+  expect([code, meaning, reason]).toEqual([code, expect.any(String), expect.stringMatching(/./)]);
+  expect(meaning).not.toBe("internal_error");
+  if (request) await endDownload(request.download_id);
+  return volley.length;
+}
+
+/** So that the next request that the client gets is a new one. */
+async function endDownload(downloadId: string): Promise<void> {
+  await system.api.cancel(downloadId).catch((error: unknown) => {
+    if (!(error instanceof ApiCallError && error.code === "download_already_ended")) throw error;
+  });
+}
+
+/** Pulls from the honest client, again and again, until it is told to stop. */
+async function pullHonestly(until: Promise<unknown>): Promise<number> {
+  const md5 = await md5OfFile(system.source("honest.bin"));
+  let over = false;
+  void until.finally(() => (over = true));
+  for (let pulls = 0; ; pulls++) {
+    const record = await system.ended(await system.pull("honest.bin", "honest"));
+    expect(record).toMatchObject({ status: "completed", md5, attempts: 1 });
+    if (over) return pulls;
+  }
+}
+
+test(
+  `${CONNECTIONS} connections of clients that lie at every state (seed ${SEED})`,
+  async () => {
+    const names = Object.keys(STATES);
+    let next = 0;
+    let said = 0;
+    const liars = Array.from({ length: AT_ONCE }, async (_, n) => {
+      while (next < CONNECTIONS) {
+        const turn = next++;
+        const lies = new Lies(SEED + turn);
+        const count = await lie(`liar-${n}`, names[turn % names.length]!, lies);
+        said += count;
+      }
+    });
+    const lying = Promise.all(liars);
+    await pullHonestly(lying);
+    await lying;
+    expect(said).toBeGreaterThan(CONNECTIONS);
+    for (const { download_id } of await system.records("queued")) await endDownload(download_id);
+    await waitFor(async () => (await system.parts()).length === 0, "the parts to be removed");
+    await system.expectTidy();
+    expect(
+      system.server.log().filter(({ level }) => level === "error" || level === "none"),
+    ).toEqual([]);
+    tell(`${said} messages and frames on ${CONNECTIONS} connections`);
+  },
+  TIMEOUT,
+);

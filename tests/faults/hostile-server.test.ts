@@ -1,0 +1,218 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import * as z from "zod";
+import { codeOfClose } from "../../lib/protocol/errors.ts";
+import { parseServerMessage, ServerMessage } from "../../lib/protocol/messages.ts";
+import { codeOf } from "../support/errors.ts";
+import { EFFORT, SEED, tell } from "../support/effort.ts";
+import { Mutator } from "../support/mutator.ts";
+import { Program } from "../support/programs.ts";
+import { Random } from "../support/random.ts";
+import { type JsonSchema, SchemaValues } from "../support/schema-values.ts";
+import { md5 } from "../support/scripted-client.ts";
+import { type ScriptedConnection, ScriptedServer } from "../support/scripted-server.ts";
+import { writeRandom } from "../support/sources.ts";
+import { waitFor } from "../support/wait.ts";
+
+/*
+ * Servers that speak almost right, at every state of a file. The real client leaves each with a
+ * reason, comes back, and goes on to serve what it is rightly asked for, and that alone.
+ */
+
+const CLIENTS = Math.min(8, Math.ceil(2 * EFFORT));
+/** Of each client. */
+const CONNECTIONS = Math.ceil((16 * EFFORT * 2) / CLIENTS);
+const TIMEOUT = 60_000 * Math.max(1, EFFORT);
+const SIZE = 100_000;
+const SECRET = "what must never leave this machine";
+
+let folder: string;
+let bytes: Uint8Array;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "fds-liars-"));
+  await mkdir(join(folder, "root"));
+  await Bun.write(join(folder, "secret.txt"), SECRET);
+  await writeRandom(join(folder, "root/data.bin"), SIZE);
+  bytes = await Bun.file(join(folder, "root/data.bin")).bytes();
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+/** The real client, and the server that it knows. */
+class Site implements AsyncDisposable {
+  private constructor(
+    readonly server: ScriptedServer,
+    readonly client: Program,
+  ) {}
+
+  /** @param admit false: the server says nothing yet */
+  static async start(name: string): Promise<Site> {
+    const server = new ScriptedServer();
+    const argv = ["client.ts", "--id", name, "--server", server.url, "--root", "root"];
+    const client = await Program.start({
+      name,
+      folder,
+      argv: [...argv, "--state-dir", `${name}-state`],
+      env: { LOG_LEVEL: "debug" },
+      ready: /connecting to/,
+    });
+    return new Site(server, client);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.client[Symbol.asyncDispose]();
+    await this.server[Symbol.asyncDispose]();
+  }
+}
+
+/** A file that is asked for rightly comes whole. */
+async function pullHonestly(connection: ScriptedConnection, stream: number): Promise<void> {
+  connection.request(stream, "data.bin");
+  const of = { stream, epoch: 1 };
+  const complete = await waitFor(
+    () => connection.all("file_complete").find((each) => each.stream === stream),
+    "the file to be complete",
+  );
+  expect(complete).toMatchObject({ total_size: SIZE, md5: md5(bytes) });
+  const payloads = connection.all("frame").filter((frame) => frame.stream === stream);
+  expect(md5(Buffer.concat(payloads.map(({ payload }) => payload)))).toBe(md5(bytes));
+  connection.send({ type: "done", ...of });
+}
+
+const STREAM = 2;
+
+/** How a server gets to each state from which it lies; it has been let in before. */
+const STATES: Record<string, (connection: ScriptedConnection) => unknown> = {
+  "registered, idle": () => undefined,
+  "request sent": (connection) => connection.request(STREAM, "data.bin"),
+  async "file started"(connection) {
+    connection.request(STREAM, "data.bin", { max_offset: 0 });
+    await waitFor(() => connection.all("file_start")[1], "the file to be open");
+  },
+  async streaming(connection) {
+    connection.request(STREAM, "data.bin", { max_offset: SIZE / 2 });
+    await waitFor(() => connection.bytesReceived === SIZE + SIZE / 2, "half of the file");
+  },
+  "after done": (connection) => pullHonestly(connection, STREAM),
+  async "after cancel"(connection) {
+    connection.request(STREAM, "data.bin", { max_offset: SIZE / 2 });
+    await waitFor(() => connection.all("file_start")[1], "the file to be open");
+    connection.send({ type: "cancel", stream: STREAM, epoch: 1 });
+  },
+};
+
+class Lies {
+  readonly #random: Random;
+  readonly #mutator: Mutator;
+  readonly #values: SchemaValues;
+  readonly #schema = z.toJSONSchema(ServerMessage, { io: "input" }) as JsonSchema;
+
+  constructor(seed: number) {
+    this.#random = new Random(seed);
+    this.#mutator = new Mutator(this.#random);
+    this.#values = new SchemaValues(this.#random);
+  }
+
+  /** Messages of every kind, some of them changed, in an order of chance; the last one is wrong. */
+  volley(length: number): string[] {
+    const random = this.#random;
+    const right = Array.from({ length: random.int(0, length) }, () => this.#message());
+    const said = this.#mutator.order(right).map((message) => {
+      const text = this.#mutator.json(message);
+      // What breaks the protocol ends the connection: of what does not, more can be said.
+      return isLawful(text) ? text : JSON.stringify(message);
+    });
+    for (;;) {
+      const last = this.#mutator.json(this.#message());
+      if (!isLawful(last)) return [...said, last];
+    }
+  }
+
+  #message(): Record<string, unknown> {
+    const random = this.#random;
+    const message = this.#values.of(this.#schema) as Record<string, unknown>;
+    if ("stream" in message && random.float() < 0.7) {
+      message["stream"] = random.pick([1, STREAM, random.int(3, 60)]);
+      message["epoch"] = 1;
+    }
+    if ("file_path" in message) message["file_path"] = random.pick(PATHS);
+    return message;
+  }
+}
+
+const PATHS = [
+  "data.bin",
+  "../secret.txt",
+  "/etc/passwd",
+  ".",
+  "data.bin/x",
+  "nothing",
+  "/dev/zero",
+];
+
+function isLawful(text: string): boolean {
+  return codeOf(() => parseServerMessage(text)) === undefined;
+}
+
+/** Says a volley; the client must leave, with a reason that says that it was the server. */
+async function lie(connection: ScriptedConnection, volley: string[]): Promise<number> {
+  for (const item of volley) connection.sendRaw(item);
+  const { code } = await connection.closed;
+  expect(["protocol_error", "message_too_large"]).toContain(codeOfClose(code)!);
+  const sent = connection.all("frame").map(({ payload }) => Buffer.from(payload));
+  expect(sent.some((payload) => payload.includes(SECRET))).toBe(false);
+  return volley.length;
+}
+
+/** Nothing of its own went wrong, and nobody could make it write what it should not. */
+function expectCalm({ client }: Site): void {
+  expect(client.log().filter((line) => "stack" in line || line["level"] === "none")).toEqual([]);
+}
+
+test(
+  `${CLIENTS} clients meet ${CONNECTIONS} lying servers each, at every state (seed ${SEED})`,
+  async () => {
+    const names = Object.keys(STATES);
+    let said = 0;
+    const all = Array.from({ length: CLIENTS }, async (_, n) => {
+      await using site = await Site.start(`site-${n}`);
+      for (let turn = 0; turn < CONNECTIONS; turn++) {
+        const connection = await site.server.accept();
+        await connection.admit();
+        // A transfer that came to its end also lets the client come back soon.
+        await pullHonestly(connection, 1);
+        await STATES[names[turn % names.length]!]!(connection);
+        const lies = new Lies(SEED + n * CONNECTIONS + turn);
+        const count = await lie(connection, lies.volley(EFFORT > 1 ? 500 : 50));
+        said += count;
+      }
+      const connection = await site.server.accept();
+      await connection.admit();
+      await pullHonestly(connection, 1);
+      expectCalm(site);
+      site.client.signal("SIGTERM");
+      expect(await site.client.ended()).toBe(0);
+    });
+    await Promise.all(all);
+    tell(`${said} messages on ${CLIENTS * CONNECTIONS} connections`);
+  },
+  TIMEOUT,
+);
+
+test(
+  `a server that lies before it lets the client in is not asked again soon (seed ${SEED})`,
+  async () => {
+    for (let turn = 0; turn < Math.ceil(3 * EFFORT); turn++) {
+      await using site = await Site.start(`early-${turn}`);
+      const connection = await site.server.accept();
+      await lie(connection, new Lies(SEED - turn - 1).volley(0));
+      const { message } = await site.client.waitForLine(/the server refused: protocol broken/);
+      expect(Number(/next try in ([\d.]+) s/.exec(message)?.[1])).toBeGreaterThan(29);
+      expect(site.server.dialled).toBe(1);
+      expectCalm(site);
+    }
+  },
+  TIMEOUT,
+);

@@ -1,0 +1,83 @@
+import { expect, test } from "bun:test";
+import * as z from "zod";
+import { FdsError } from "../../lib/protocol/errors.ts";
+import { decodeFrame, encodeFrame, HEADER_BYTES } from "../../lib/protocol/frame.ts";
+import {
+  ClientMessage,
+  parseClientMessage,
+  parseServerMessage,
+  ServerMessage,
+} from "../../lib/protocol/messages.ts";
+import { EFFORT, SEED } from "../support/effort.ts";
+import { Mutator } from "../support/mutator.ts";
+import { Random } from "../support/random.ts";
+import { type JsonSchema, SchemaValues } from "../support/schema-values.ts";
+
+/* What reads the network, given what is almost right: it gives something sound, or an FdsError. */
+
+const MAX_PAYLOAD = 256;
+const ROUNDS = 20_000 * EFFORT;
+const TIMEOUT = 60_000 * EFFORT;
+
+const random = new Random(SEED);
+const mutator = new Mutator(random);
+
+/** @returns undefined where the input was refused */
+function attempt<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof FdsError)) throw error;
+    expect(["protocol_error", "message_too_large"]).toContain(error.code);
+    return undefined;
+  }
+}
+
+test(
+  `${ROUNDS} mutated frames are refused, or are what they say (seed ${SEED})`,
+  () => {
+    let sound = 0;
+    for (let round = 0; round < ROUNDS; round++) {
+      const size = random.int(1, MAX_PAYLOAD);
+      const address = {
+        stream: random.int(0, 9),
+        epoch: random.int(0, 9),
+        offset: random.int(0, 2 ** 40),
+      };
+      const right = encodeFrame(address, random.bytes(size));
+      const bytes = mutator.frame(right);
+      const frame = attempt(() => decodeFrame(bytes, MAX_PAYLOAD));
+      if (!frame) continue;
+      sound++;
+      const { offset, payload } = frame;
+      expect(payload.length).toBeWithin(1, MAX_PAYLOAD + 1);
+      expect(Number.isSafeInteger(offset + payload.length)).toBe(true);
+      // A payload that was touched is never taken for the one that was sent.
+      if (frame.intact) expect(Buffer.compare(payload, right.subarray(HEADER_BYTES))).toBe(0);
+    }
+    expect(sound).toBeWithin(1, ROUNDS);
+  },
+  TIMEOUT,
+);
+
+test.each([
+  ["client", ClientMessage, parseClientMessage],
+  ["server", ServerMessage, parseServerMessage],
+] as const)(
+  `${ROUNDS / 4} mutated messages of a %s are refused, or are of its schema (seed ${SEED})`,
+  (_, union, parse) => {
+    const schema = z.toJSONSchema(union, { io: "input" }) as JsonSchema;
+    const values = new SchemaValues(random);
+    let sound = 0;
+    for (let round = 0; round < ROUNDS / 4; round++) {
+      const right = values.of(schema);
+      expect(parse(JSON.stringify(right))).toEqual(right as never);
+      const message = attempt(() => parse(mutator.json(right)));
+      if (!message) continue;
+      sound++;
+      expect(union.parse(message)).toEqual(message);
+    }
+    expect(sound).toBeWithin(1, ROUNDS / 4);
+  },
+  TIMEOUT,
+);
