@@ -245,7 +245,7 @@ describe("fds pull -o", () => {
   test("goes on where it broke off, over restarts of the server and of itself", async () => {
     await using proxy = await Proxy.listen(system.port);
     // so slow that all that came was read, as a reset throws away what was not
-    proxy.bytesPerSecond = 2 * SIZE;
+    proxy.shape({ bytesPerSecond: 2 * SIZE });
     const path = join(saved, "resumed.bin");
     // in the middle of the saving: the answers to all other calls are small
     const broken = proxy.after("down", SIZE / 2, () => {

@@ -147,7 +147,7 @@ describe("what is measured", () => {
   });
 
   test("shows what goes on at the moment", async () => {
-    proxy.bytesPerSecond = 4 * MiB;
+    proxy.shape({ bytesPerSecond: 4 * MiB });
     const id = await system.pull("file");
     const families = await waitFor(async () => {
       const found = await scrape();
@@ -156,7 +156,7 @@ describe("what is measured", () => {
     expect(valueOf(families, "fds_active_transfers")).toBe(1);
     expect(valueOf(families, "fds_downloads", { status: "downloading" })).toBe(1);
     await system.api.cancel(id);
-    proxy.bytesPerSecond = Infinity;
+    proxy.shape({ bytesPerSecond: Infinity });
     await waitFor(
       async () => valueOf(await scrape(), "fds_active_transfers") === 0,
       "the transfer to end",

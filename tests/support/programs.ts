@@ -45,6 +45,14 @@ export class Program implements AsyncDisposable {
     return program;
   }
 
+  get name(): string {
+    return this.options.name;
+  }
+
+  get pid(): number {
+    return this.#process.pid;
+  }
+
   /** Ends it at this very moment, if it runs; KILL is `kill -9`. */
   signal(signal: NodeJS.Signals): void {
     this.#process.kill(signal);

@@ -1,78 +1,45 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
-
-/** `up`: from the client to the server. */
-export type Direction = "up" | "down";
-
-/** How a connection is cut: closed in order, or reset as by a router that forgot it. */
-export type Cut = "fin" | "rst";
-
-/** Something that happens when a byte is about to pass. */
-interface Trap {
-  direction: Direction;
-  /** Counted over all connections, as {@link Proxy.carried} is. */
-  offset: number;
-  /** @param next the bytes from the offset on, which may be changed; at least one */
-  spring: (next: Buffer) => void;
-}
-
-/** Two sockets, one on each side. */
-interface Link {
-  client: Socket;
-  server: Socket;
-}
-
-/** A gate that is open at first. */
-class Gate {
-  #opened = Promise.withResolvers<void>();
-
-  constructor() {
-    this.#opened.resolve();
-  }
-
-  /** Resolves while the gate is open. */
-  get passed(): Promise<void> {
-    return this.#opened.promise;
-  }
-
-  close(): void {
-    this.#opened = Promise.withResolvers();
-  }
-
-  open(): void {
-    this.#opened.resolve();
-  }
-}
-
-/** With a limit on the rate, bytes pass in pieces of this size. */
-const PIECE = 16 * 1024;
+import { type Conditions, DIRECTIONS, type Direction, PERFECT } from "./proxy/conditions.ts";
+import { type Cut, Lane } from "./proxy/lane.ts";
+import { Link } from "./proxy/link.ts";
+import { Traps } from "./proxy/traps.ts";
+import { type WireFrame, WireFrames } from "./proxy/websocket-frames.ts";
+import { Random } from "./random.ts";
 
 /**
  * The network between clients and a server, and what goes wrong in it: counts what it carries,
  * cuts, holds, slows down and damages, each at an exact byte where that is wanted.
  */
 export class Proxy implements AsyncDisposable {
-  /** Bytes that came in so far, over all connections. */
-  readonly carried: Record<Direction, number> = { up: 0, down: 0 };
-  /** Most bytes a second for each direction of each connection. */
-  bytesPerSecond = Infinity;
-  readonly #gates: Record<Direction, Gate> = { up: new Gate(), down: new Gate() };
-  readonly #traps = new Set<Trap>();
+  /** Bytes that came in so far, over all connections; those that were lost in a cut are among them. */
+  readonly sent: Record<Direction, number> = { up: 0, down: 0 };
+  readonly #conditions: Record<Direction, Conditions> = {
+    up: { ...PERFECT },
+    down: { ...PERFECT },
+  };
+  readonly #held: Record<Direction, boolean> = { up: false, down: false };
+  readonly #rewrites: Partial<Record<Direction, (frame: WireFrame) => Buffer[]>> = {};
+  readonly #traps = new Traps();
   readonly #links = new Set<Link>();
 
   private constructor(
     private readonly server: Server,
     private readonly targetPort: number,
+    private readonly random: Random,
   ) {
     server.on("connection", (client) => this.#join(client));
   }
 
-  /** @param targetPort where the server listens on 127.0.0.1, now or later */
-  static async listen(targetPort: number): Promise<Proxy> {
+  /**
+   * @param targetPort where the server listens on 127.0.0.1, now or later
+   * @param seed of the jitter
+   */
+  static async listen(targetPort: number, seed = 1): Promise<Proxy> {
     const server = createServer({ noDelay: true, allowHalfOpen: true });
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
-    return new Proxy(server, targetPort);
+    return new Proxy(server, targetPort, new Random(seed));
   }
 
   /** What to give a client as its server. */
@@ -86,119 +53,98 @@ export class Proxy implements AsyncDisposable {
     return this.#links.size;
   }
 
+  /** The connections that there are now, the oldest first. */
+  get links(): Link[] {
+    return [...this.#links];
+  }
+
+  /** Bytes that were handed on so far, over all connections. */
+  get carried(): Readonly<Record<Direction, number>> {
+    return this.#traps.carried;
+  }
+
+  /** Changes what the network is like from now on, for every connection that is and will be. */
+  shape(conditions: Partial<Conditions>, ...directions: Direction[]): void {
+    for (const direction of directions.length > 0 ? directions : DIRECTIONS) {
+      Object.assign(this.#conditions[direction], conditions);
+    }
+  }
+
   /**
    * Does something at an exact byte, in the middle of the flow: that byte has not passed yet.
    * @param offset counted from the next byte on
+   * @param act gets the bytes from the offset on, which it may change; at least one
    * @returns resolves when it was done
    */
   after(direction: Direction, offset: number, act: (next: Buffer) => void): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const trap: Trap = {
-      direction,
-      offset: this.carried[direction] + offset,
-      spring: (next) => {
-        this.#traps.delete(trap);
-        act(next);
-        resolve();
-      },
-    };
-    this.#traps.add(trap);
-    return promise;
+    return this.#traps.set(direction, offset, act);
   }
 
-  /** Lets nothing pass in a direction; both ends stay connected. */
+  /**
+   * Puts something else in the place of whole WebSocket frames, on connections that begin later.
+   * @param change gives what is sent for a frame: nothing, itself, itself twice, and so on
+   */
+  rewrite(direction: Direction, change: (frame: WireFrame) => Buffer[]): void {
+    this.#rewrites[direction] = change;
+  }
+
+  /** Lets nothing pass in a direction, on connections of now and later; both ends stay connected. */
   hold(direction: Direction): void {
-    this.#gates[direction].close();
+    this.#held[direction] = true;
   }
 
   release(direction: Direction): void {
-    this.#gates[direction].open();
+    this.#held[direction] = false;
+    for (const link of this.#links) link.deliver(direction);
   }
 
   /** Cuts every connection there is; a client may connect again at once. */
   cut(how: Cut): void {
-    for (const link of this.#links) {
-      this.#links.delete(link);
-      for (const socket of [link.client, link.server]) {
-        if (how === "rst") socket.resetAndDestroy();
-        else socket.end();
-      }
-    }
+    for (const link of this.#links) link.cut(how);
+    this.#links.clear();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.cut("rst");
-    this.release("up");
-    this.release("down");
     this.server.close();
     await once(this.server, "close");
   }
 
   #join(client: Socket): void {
     const server = connect({ port: this.targetPort, host: "127.0.0.1", allowHalfOpen: true });
-    const link = { client, server };
-    this.#links.add(link);
     for (const socket of [client, server]) {
       socket.setNoDelay(true);
-      // It also ends the reading loop, which does the rest.
+      // The lanes hear that it is closed, which is all that matters.
       socket.on("error", () => socket.destroy());
     }
-    const ways = [
-      this.#carry("up", link, client, server),
-      this.#carry("down", link, server, client),
-    ];
-    void Promise.all(ways).then(() => this.#links.delete(link));
-  }
-
-  /** Carries one direction of one connection until it ends. */
-  async #carry(direction: Direction, link: Link, from: Socket, to: Socket): Promise<void> {
-    try {
-      for await (const bytes of from) await this.#pass(direction, link, bytes, to);
-      to.end();
-    } catch {
-      // Whatever one side met, a reset is how the other one hears of it.
-      to.resetAndDestroy();
-    }
-  }
-
-  async #pass(direction: Direction, link: Link, bytes: Buffer, to: Socket): Promise<void> {
-    for (let rest = bytes; rest.length > 0;) {
-      for (const trap of this.#traps) {
-        if (trap.direction === direction && trap.offset === this.carried[direction]) {
-          trap.spring(rest);
-        }
-      }
-      await this.#gates[direction].passed;
-      // What comes after a cut goes nowhere.
-      if (!this.#links.has(link)) return;
-      const piece = rest.subarray(0, this.#untilNextTrap(direction));
-      rest = rest.subarray(piece.length);
-      this.carried[direction] += piece.length;
-      if (!to.write(piece) && !to.destroyed) await drained(to);
-      if (this.bytesPerSecond < Infinity) {
-        await Bun.sleep((piece.length / this.bytesPerSecond) * 1000);
-      }
-    }
-  }
-
-  /** Bytes that may pass at once. */
-  #untilNextTrap(direction: Direction): number {
-    let free = this.bytesPerSecond < Infinity ? PIECE : Infinity;
-    for (const trap of this.#traps) {
-      if (trap.direction === direction)
-        free = Math.min(free, trap.offset - this.carried[direction]);
-    }
-    return free;
-  }
-}
-
-/** Resolves when a socket takes more, or never will. */
-function drained(socket: Socket): Promise<void> {
-  return new Promise((resolve) => {
-    const end = () => {
-      socket.off("drain", end).off("close", end);
-      resolve();
+    let open = DIRECTIONS.length;
+    const onDone = () => {
+      if (--open === 0) this.#links.delete(link);
     };
-    socket.on("drain", end).on("close", end);
-  });
+    const lanes = {
+      up: this.#lane("up", client, server, onDone),
+      down: this.#lane("down", server, client, onDone),
+    };
+    const link = new Link([client, server], lanes);
+    this.#links.add(link);
+  }
+
+  #lane(direction: Direction, from: Socket, to: Socket, onDone: () => void): Lane {
+    const change = this.#rewrites[direction];
+    const frames = change && new WireFrames(change);
+    return new Lane({
+      direction,
+      from,
+      to,
+      conditions: this.#conditions[direction],
+      random: this.random,
+      traps: this.#traps,
+      rewrite: (bytes) => frames?.take(bytes) ?? [bytes],
+      onArrived: (bytes) => {
+        this.sent[direction] += bytes;
+      },
+      isHeld: () => this.#held[direction],
+      onDone,
+    });
+  }
 }

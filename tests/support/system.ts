@@ -62,6 +62,16 @@ export class System implements AsyncDisposable {
     return Number(new URL(this.url).port);
   }
 
+  /** The server and every client that was started. */
+  get programs(): Program[] {
+    return [this.server, ...this.#clients];
+  }
+
+  /** Where the server keeps what is its own. */
+  get serverFolder(): string {
+    return join(this.folder, "downloads/.server");
+  }
+
   /** Starts a client that serves the folder `root`, and waits until it is registered. */
   async startClient({
     id = "site-1",
@@ -99,7 +109,7 @@ export class System implements AsyncDisposable {
         pollInterval: 20,
       });
     } catch (cause) {
-      const log = [this.server, ...this.#clients].map((program) =>
+      const log = this.programs.map((program) =>
         program
           .log()
           .slice(-20)
@@ -146,7 +156,7 @@ export class System implements AsyncDisposable {
 
   /** Names of the files under way. */
   parts(): Promise<string[]> {
-    return readdir(join(this.folder, "downloads/.server/parts"));
+    return readdir(join(this.serverFolder, "parts"));
   }
 
   /** That a download is completed, and that its file is the one that was wanted. */

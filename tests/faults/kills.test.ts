@@ -1,0 +1,36 @@
+import { describe, test } from "bun:test";
+import type { FaultName } from "./faults.ts";
+import { play, scenarioOf } from "./scenario.ts";
+import { deadlineOf, overSeeds, SEED, seedCount } from "./seeds.ts";
+
+const MiB = 1024 * 1024;
+
+/** Large against the window and a checkpoint, so that what is sent twice shows. */
+const LARGE = { min: 24 * MiB, max: 32 * MiB };
+
+interface Row {
+  row: string;
+  fault: FaultName;
+  sizes?: { min: number; max: number };
+  /** Seeds in CI. */
+  usual: number;
+}
+
+const ROWS: Row[] = [
+  { row: "row 1: the server is killed", fault: "the server is killed", usual: 8 },
+  { row: "row 3: the client is killed", fault: "the client is killed", usual: 4, sizes: LARGE },
+  { row: "row 4: both are killed at once", fault: "both are killed", usual: 4 },
+  { row: "row 7: FIN in the middle", fault: "the socket is closed", usual: 4, sizes: LARGE },
+  { row: "row 8: RST in the middle", fault: "the socket is reset", usual: 4, sizes: LARGE },
+];
+
+describe(`at random moments (FDS_SEED=${SEED}),`, () => {
+  for (const { row, fault, sizes, usual } of ROWS) {
+    const count = seedCount(usual);
+    test(
+      `${row}, ${count} seeds`,
+      () => overSeeds(count, (seed) => play(scenarioOf(seed, [fault], sizes))),
+      deadlineOf(count),
+    );
+  }
+});

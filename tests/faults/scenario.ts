@@ -1,0 +1,99 @@
+import { type Fault, type FaultName, FAULTS, type Scene } from "./faults.ts";
+import { Invariants } from "../support/invariants.ts";
+import { type Conditions, type Direction, PERFECT } from "../support/proxy/conditions.ts";
+import { Proxy } from "../support/proxy.ts";
+import { Random } from "../support/random.ts";
+import { writeRandom } from "../support/sources.ts";
+import { System } from "../support/system.ts";
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+/** What breaks, and when. */
+export interface Strike {
+  fault: FaultName;
+  /** The byte is counted in this direction. */
+  direction: Direction;
+  /** Up: this share of what is missing has passed. Down: so many messages of 100 bytes have. */
+  after: number;
+  /** So many ms later: it may be verified and published by then, or proven again. */
+  thenMs: number;
+}
+
+/** A pull, and all that goes wrong in it. The same seed gives the same scenario. */
+export interface Scenario {
+  seed: number;
+  /** Bytes of the file. */
+  size: number;
+  chunkSize: number;
+  /** RECEIVE_BUDGET. */
+  window: number;
+  network: Conditions;
+  strikes: Strike[];
+}
+
+/** @param faults those that it may have */
+export function scenarioOf(
+  seed: number,
+  faults: readonly FaultName[],
+  sizes: { min: number; max: number } = { min: 1, max: 8 * MiB },
+): Scenario {
+  const random = new Random(seed);
+  const chunkSize = random.pick([16 * KiB, 64 * KiB, 256 * KiB, MiB]);
+  return {
+    seed,
+    size: random.int(sizes.min, sizes.max),
+    chunkSize,
+    window: random.pick([1, 2, 4]) * MiB,
+    network: random.pick([PERFECT, { ...PERFECT, delay: random.int(1, 30), jitter: 10 }]),
+    strikes: Array.from({ length: random.int(1, 3) }, () => strikeOf(random, faults)),
+  };
+}
+
+function strikeOf(random: Random, faults: readonly FaultName[]): Strike {
+  const direction = random.pick(["up", "up", "up", "down"] as const);
+  // All along the file, and often at its end, where it is verified and published.
+  const share = random.pick([random.float(), random.float(), 1]);
+  return {
+    fault: random.pick(faults),
+    direction,
+    after: direction === "up" ? share : random.float() * 6,
+    thenMs: random.pick([0, 0, random.int(1, 60)]),
+  };
+}
+
+/** Plays a scenario with a server and a client of its own, and asserts every invariant. */
+export async function play(scenario: Scenario): Promise<void> {
+  const { seed, size, chunkSize, window, network, strikes } = scenario;
+  await using system = await System.start({
+    RECEIVE_BUDGET: String(window),
+    CHUNK_SIZE: String(chunkSize),
+  });
+  await using proxy = await Proxy.listen(system.port, seed);
+  proxy.shape(network);
+  const wanted = await writeRandom(system.source("file"), size);
+  const client = await system.startClient({ server: proxy.url });
+  const scene: Scene = { system, proxy, client, random: new Random(seed) };
+  const invariants = await Invariants.watch(system, proxy, window);
+  // Until the answer is here: a server that is killed must not take it along.
+  proxy.hold("down");
+  const downloadId = await system.pull("file");
+  const over = system.ended(downloadId);
+  const before = proxy.carried.up;
+  for (const strike of strikes) {
+    const moment = momentOf(strike, proxy, size - (proxy.carried.up - before));
+    proxy.release("down");
+    await Promise.race([moment, over]);
+    await Bun.sleep(strike.thenMs);
+    const fault: Fault = FAULTS[strike.fault];
+    fault.strike(scene);
+    await invariants.expectSafe();
+    await fault.mend(scene);
+  }
+  await invariants.expectAll({ wanted: new Map([[downloadId, wanted]]), breaks: strikes.length });
+}
+
+function momentOf({ direction, after }: Strike, proxy: Proxy, missing: number): Promise<void> {
+  const bytes = direction === "up" ? after * Math.max(1, missing) : after * 100;
+  return proxy.after(direction, Math.floor(bytes), () => undefined);
+}
