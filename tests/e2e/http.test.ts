@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { once } from "node:events";
-import { connect } from "node:net";
 import { ApiError } from "../../lib/api/schemas.ts";
 import { type ErrorCode, meaningOf } from "../../lib/protocol/errors.ts";
+import { type RawAnswer, sendRaw } from "../support/raw-http.ts";
 import { API_TOKEN, System } from "../support/system.ts";
 
 /* Odd requests, written by hand: each gets an answer for what it is, and never a 500 or a stack. */
@@ -16,33 +15,18 @@ afterAll(async () => {
   await system?.[Symbol.asyncDispose]();
 });
 
-interface Answer {
-  status: number;
-  headers: Headers;
-  body: string;
-}
-
-/** Sends a head, line by line, and perhaps a body; reads until the server closes. */
-async function send(lines: string[], body: string | Uint8Array = ""): Promise<Answer> {
-  const socket = connect(system.port, "127.0.0.1");
-  let text = "";
-  socket.setEncoding("utf8").on("data", (part) => (text += part));
-  socket.write(
-    Buffer.concat([
-      Buffer.from(`${lines.join("\r\n")}\r\n\r\n`),
-      typeof body === "string" ? Buffer.from(body) : body,
-    ]),
+/** Sends a head, line by line, and perhaps a body. */
+function send(lines: string[], body: string | Uint8Array = ""): Promise<RawAnswer> {
+  const head = Buffer.from(`${lines.join("\r\n")}\r\n\r\n`);
+  return sendRaw(
+    system.port,
+    Buffer.concat([head, typeof body === "string" ? Buffer.from(body) : body]),
   );
-  await once(socket, "close");
-  const [head = "", ...rest] = text.split("\r\n\r\n");
-  const [first = "", ...fields] = head.split("\r\n");
-  const headers = new Headers(fields.map((field) => field.split(": ") as [string, string]));
-  return { status: Number(first.split(" ")[1]), headers, body: rest.join("\r\n\r\n") };
 }
 
 const HEAD = ["Host: localhost", "Connection: close", `Authorization: Bearer ${API_TOKEN}`];
 
-function expectError({ status, headers, body }: Answer, code: ErrorCode): void {
+function expectError({ status, headers, body }: RawAnswer, code: ErrorCode): void {
   const error = ApiError.parse(JSON.parse(body));
   expect([status, error.code]).toEqual([meaningOf(code).http!, code]);
   expect(headers.get("Content-Type")).toBe("application/json");

@@ -6,6 +6,7 @@ import { decodeFrame } from "../../lib/protocol/frame.ts";
 import { ClientMessage, parseClientMessage } from "../../lib/protocol/messages.ts";
 import { codeOf } from "../support/errors.ts";
 import { EFFORT, SEED, tell } from "../support/effort.ts";
+import { watch } from "../support/leaks.ts";
 import { Mutator } from "../support/mutator.ts";
 import { Random } from "../support/random.ts";
 import { type JsonSchema, SchemaValues } from "../support/schema-values.ts";
@@ -191,6 +192,7 @@ async function pullHonestly(until: Promise<unknown>): Promise<number> {
 test(
   `${CONNECTIONS} connections of clients that lie at every state (seed ${SEED})`,
   async () => {
+    const footprint = await watch(system.server);
     const names = Object.keys(STATES);
     let next = 0;
     let said = 0;
@@ -209,6 +211,7 @@ test(
     for (const { download_id } of await system.records("queued")) await endDownload(download_id);
     await waitFor(async () => (await system.parts()).length === 0, "the parts to be removed");
     await system.expectTidy();
+    tell(await footprint.expectNoLeak());
     expect(
       system.server.log().filter(({ level }) => level === "error" || level === "none"),
     ).toEqual([]);

@@ -7,6 +7,7 @@ import { codeOfClose } from "../../lib/protocol/errors.ts";
 import { parseServerMessage, ServerMessage } from "../../lib/protocol/messages.ts";
 import { codeOf } from "../support/errors.ts";
 import { EFFORT, SEED, tell } from "../support/effort.ts";
+import { watch, type Watched } from "../support/leaks.ts";
 import { Mutator } from "../support/mutator.ts";
 import { Program } from "../support/programs.ts";
 import { Random } from "../support/random.ts";
@@ -178,11 +179,13 @@ test(
     let said = 0;
     const all = Array.from({ length: CLIENTS }, async (_, n) => {
       await using site = await Site.start(`site-${n}`);
+      let footprint: Watched | undefined;
       for (let turn = 0; turn < CONNECTIONS; turn++) {
         const connection = await site.server.accept();
         await connection.admit();
         // A transfer that came to its end also lets the client come back soon.
         await pullHonestly(connection, 1);
+        footprint ??= await watch(site.client);
         await STATES[names[turn % names.length]!]!(connection);
         const lies = new Lies(SEED + n * CONNECTIONS + turn);
         const count = await lie(connection, lies.volley(EFFORT > 1 ? 500 : 50));
@@ -192,6 +195,7 @@ test(
       await connection.admit();
       await pullHonestly(connection, 1);
       expectCalm(site);
+      tell(await footprint!.expectNoLeak());
       site.client.signal("SIGTERM");
       expect(await site.client.ended()).toBe(0);
     });

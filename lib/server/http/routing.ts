@@ -12,6 +12,10 @@ import { json } from "./json.ts";
 
 const MAX_BODY_BYTES = 64 * 1024;
 
+/** Of the fields that nobody knows, an error names so many, and so many characters of each. */
+const MAX_KEYS_SHOWN = 8;
+const MAX_KEY_SHOWN = 64;
+
 /** Of a call that takes no query: a field that nobody reads is a mistake worth telling. */
 const NO_QUERY = z.strictObject({});
 
@@ -148,9 +152,16 @@ function refuse(result: { success: boolean; error?: z.core.$ZodError }): void {
 
 function describe(issue: z.core.$ZodIssue): string {
   if (issue.code === "unrecognized_keys") {
-    const keys = issue.keys.map((key) => `"${key}"`).join(", ");
-    return `Unknown ${issue.keys.length > 1 ? "fields" : "field"} ${keys}`;
+    const { keys } = issue;
+    const shown = keys.slice(0, MAX_KEYS_SHOWN).map(quote).join(", ");
+    const more = keys.length > MAX_KEYS_SHOWN ? " and others" : "";
+    return `Unknown ${keys.length > 1 ? "fields" : "field"} ${shown}${more}`;
   }
   const field = issue.path.join(".");
   return field === "" ? `The body is not right: ${issue.message}` : `"${field}": ${issue.message}`;
+}
+
+/** What a caller named, on one line and no longer than a sentence bears. */
+function quote(key: string): string {
+  return JSON.stringify(key.length > MAX_KEY_SHOWN ? `${key.slice(0, MAX_KEY_SHOWN)}…` : key);
 }

@@ -113,6 +113,12 @@ describe("what is refused", () => {
     ['{"name":"a","size":1e999}', '"size": '],
     ['{"name":"a","bogus":1}', 'Unknown field "bogus"'],
     ['{"name":"a","b":1,"c":2}', 'Unknown fields "b", "c"'],
+    ['{"name":"a","b\\n\\"c":1}', 'Unknown field "b\\n\\"c"'],
+    [`{"name":"a","${"b".repeat(65)}":1}`, `Unknown field "${"b".repeat(64)}…"`],
+    [
+      JSON.stringify({ name: "a", ...Array(9).fill(1) }),
+      'Unknown fields "0", "1", "2", "3", "4", "5", "6", "7" and others',
+    ],
     ['{"name":"a","__proto__":{"size":1}}', 'Unknown field "__proto__"'],
   ])("%p: %s", async (body, message) => {
     expect(await post(body)).toEqual([

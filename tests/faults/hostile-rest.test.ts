@@ -1,0 +1,139 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { OpenApiDocument } from "../../lib/api/openapi.ts";
+import { ApiError } from "../../lib/api/schemas.ts";
+import { type ErrorCode, meaningOf } from "../../lib/protocol/errors.ts";
+import { EFFORT, SEED, tell } from "../support/effort.ts";
+import { watch } from "../support/leaks.ts";
+import { type MutatedRequest, MutatedRequests } from "../support/mutated-requests.ts";
+import { Random } from "../support/random.ts";
+import { type RawAnswer, sendRaw } from "../support/raw-http.ts";
+import { ScriptedClient } from "../support/scripted-client.ts";
+import { md5OfFile, writeRandom } from "../support/sources.ts";
+import { API_TOKEN, ENROLL_TOKEN, System } from "../support/system.ts";
+
+/*
+ * Requests that are almost what /openapi.json describes, made from that document, to a server
+ * that has downloads in every state: each is answered, soon, and by what the table of codes says.
+ */
+
+const REQUESTS = 2_000 * EFFORT;
+const AT_ONCE = 8;
+const TIMEOUT = 60_000 * Math.max(1, EFFORT);
+/** That HTTP knows (RFC 9110, RFC 5789). */
+const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"];
+const AWAY = "site-away";
+
+let system: System;
+let slow: ScriptedClient;
+let document: OpenApiDocument;
+const ids: string[] = [];
+
+beforeAll(async () => {
+  system = await System.start();
+  await writeRandom(system.source("data.bin"), 20_000);
+  await system.startClient();
+  const away = { client_id: AWAY, key: "the-key-of-the-one-away", enroll_token: ENROLL_TOKEN };
+  const left = await ScriptedClient.register(system.url, away);
+  await left[Symbol.asyncDispose]();
+  slow = await ScriptedClient.register(system.url, { ...away, client_id: "site-slow" });
+  for (const [file, site] of [
+    ["data.bin", "site-1"],
+    ["missing.bin", "site-1"],
+    ["data.bin", AWAY],
+    ["data.bin", "site-slow"],
+  ]) {
+    ids.push(await system.pull(file!, site));
+  }
+  slow.start(await slow.next("download_request"), new Uint8Array(20_000));
+  await system.ended(ids[0]!);
+  document = (await (await fetch(`${system.url}/openapi.json`)).json()) as OpenApiDocument;
+});
+afterAll(async () => {
+  await slow?.[Symbol.asyncDispose]();
+  await system?.[Symbol.asyncDispose]();
+});
+
+/** As it is, right or wrong: no HTTP library would say all of this. */
+async function send(request: MutatedRequest): Promise<RawAnswer> {
+  const { method, target, headers, body } = request;
+  const lines = [`${method} ${target} HTTP/1.1`, "Connection: close"];
+  const sent = {
+    Host: "localhost",
+    ...(body !== "" && { "Content-Length": String(Buffer.byteLength(body)) }),
+    ...headers,
+  };
+  for (const [name, value] of Object.entries(sent)) lines.push(`${name}: ${value}`);
+  return sendRaw(system.port, `${lines.join("\r\n")}\r\n\r\n${body}`);
+}
+
+/** What any answer must be, to whatever. */
+function check({ method }: MutatedRequest, { status, headers, body }: RawAnswer): void {
+  // What is no HTTP never gets to our code: the runtime closes, with a bare status or without.
+  if (Number.isNaN(status)) return expect(METHODS).not.toContain(method);
+  if (body === "" && [400, 413, 431, 505].includes(status)) return;
+  expect(status).toBeLessThan(500);
+  if (status < 400 || status === 416 || method === "HEAD") return;
+  expect(headers.get("Content-Type")).toBe("application/json");
+  const { error, code } = ApiError.strict().parse(JSON.parse(body));
+  expect(meaningOf(code as ErrorCode).http).toBe(status);
+  expect(error).not.toContain(system.folder);
+  expect(error).not.toMatch(/\n|^$/);
+  expect(error.length).toBeLessThan(1000);
+}
+
+/** Every file of the system, but for what the server may write: path, size and time. */
+async function surroundings(): Promise<string[]> {
+  const entries = await readdir(system.folder, { recursive: true });
+  const paths = entries.filter((path) => !/^downloads\/|^downloads$|\.log$/.test(path));
+  const told = paths.map(async (path) => {
+    const { size, mtimeMs } = await stat(join(system.folder, path));
+    return `${path} ${size} ${mtimeMs}`;
+  });
+  return (await Promise.all(told)).toSorted();
+}
+
+test(
+  `${REQUESTS} mutated requests (seed ${SEED})`,
+  async () => {
+    const before = await surroundings();
+    const footprint = await watch(system.server);
+    const hints = {
+      download_id: ids,
+      client_id: ["site-1", AWAY, "site-slow"],
+      file_path: ["data.bin", "missing.bin"],
+      cursor: ids,
+      token: [API_TOKEN],
+    };
+    const right = { Authorization: `Bearer ${API_TOKEN}` };
+    const requests = new MutatedRequests(document, new Random(SEED), hints, right);
+    const statuses: Record<string, number> = {};
+    let sent = 0;
+    const senders = Array.from({ length: AT_ONCE }, async () => {
+      while (sent++ < REQUESTS) {
+        const request = requests.next();
+        try {
+          const answer = await send(request);
+          statuses[answer.status] = (statuses[answer.status] ?? 0) + 1;
+          check(request, answer);
+        } catch (cause) {
+          throw new Error(`the answer is not right to ${JSON.stringify(request)}`, { cause });
+        }
+      }
+    });
+    await Promise.all(senders);
+    tell(`${REQUESTS} requests, by status: ${JSON.stringify(statuses)}`);
+    // Most were understood, or little was put to the test.
+    expect((statuses["200"] ?? 0) + (statuses["202"] ?? 0)).toBeGreaterThan(REQUESTS / 10);
+    expect(await surroundings()).toEqual(before);
+    tell(await footprint.expectNoLeak());
+    const record = await system.ended(await system.pull("data.bin"));
+    const md5 = await md5OfFile(system.source("data.bin"));
+    expect(record).toMatchObject({ status: "completed", md5 });
+    expect(
+      system.server.log().filter(({ level }) => level === "error" || level === "none"),
+    ).toEqual([]);
+  },
+  TIMEOUT,
+);

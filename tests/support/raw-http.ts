@@ -1,0 +1,53 @@
+import { once } from "node:events";
+import { connect } from "node:net";
+
+export interface RawAnswer {
+  /** NaN where none came. */
+  status: number;
+  headers: Headers;
+  body: string;
+}
+
+/** A server that has said nothing for this long, in ms, may wait for more: it is told there is none. */
+const PATIENCE = 500;
+
+/** An answer that is not there after this time never comes, in ms. */
+const DEADLINE = 20_000;
+
+/**
+ * Sends bytes to an HTTP server and reads until it closes, or until an answer begins that is a
+ * stream of events, which never ends.
+ * @throws Error when the server neither answers nor closes
+ */
+export async function sendRaw(port: number, bytes: Uint8Array | string): Promise<RawAnswer> {
+  const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+  // What was cut off is seen at what came until then.
+  socket.on("error", () => socket.destroy());
+  let text = "";
+  socket.setEncoding("utf8").on("data", (part) => {
+    text += part;
+    if (/^content-type: text\/event-stream/im.test(text)) socket.destroy();
+  });
+  socket.on("end", () => socket.end());
+  socket.write(bytes);
+  const patience = setTimeout(() => text === "" && socket.end(), PATIENCE);
+  const hung = AbortSignal.timeout(DEADLINE);
+  try {
+    await once(socket, "close", { signal: hung });
+  } finally {
+    clearTimeout(patience);
+    socket.destroy();
+  }
+  return parse(text);
+}
+
+function parse(text: string): RawAnswer {
+  const parts = text.split("\r\n\r\n");
+  // "Go on" is no answer yet.
+  while (parts[0]?.startsWith("HTTP/1.1 100 ")) parts.shift();
+  const [head = "", ...rest] = parts;
+  const [first = "", ...fields] = head.split("\r\n");
+  const headers = new Headers(fields.map((field) => field.split(": ") as [string, string]));
+  const status = Number.parseInt(first.split(" ")[1] ?? "", 10);
+  return { status, headers, body: rest.join("\r\n\r\n") };
+}
