@@ -5,6 +5,7 @@ import { loadOrCreateKey } from "./lib/client/key.ts";
 import { stayConnected } from "./lib/client/reconnect.ts";
 import { Roots } from "./lib/client/roots.ts";
 import { Logger } from "./lib/util/logger.ts";
+import { TokenBucket } from "./lib/util/token-bucket.ts";
 import { runService } from "./lib/util/service.ts";
 import { version } from "./package.json";
 
@@ -28,6 +29,7 @@ async function start(config: ClientConfig) {
       enrollToken,
       version,
       chunkSize,
+      rateLimit: new TokenBucket(config.rateLimit),
       roots,
       proxy,
       tls: {

@@ -109,6 +109,7 @@ async function start(config: ServerConfig, isTerminal: boolean) {
     .add(endpoints.downloadContent, rest.downloadContent)
     .add(endpoints.downloadEvents, rest.downloadEvents)
     .add(endpoints.events, rest.events)
+    .add(endpoints.changeDownload, rest.changeDownload)
     .add(endpoints.cancelDownload, rest.cancelDownload)
     .add(endpoints.retryDownload, rest.retryDownload)
     .close();

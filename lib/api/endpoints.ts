@@ -14,7 +14,7 @@ export interface Answer {
 
 /** One call of the REST interface: what it takes, what it answers. */
 export interface Endpoint {
-  method: "GET" | "POST" | "DELETE";
+  method: "GET" | "POST" | "PATCH" | "DELETE";
   /** With `:name` for a parameter. */
   path: string;
   summary: string;
@@ -38,7 +38,7 @@ const accepted = {
   headers: { Location: "The path of the new download" },
 };
 const fileHeaders = {
-  ETag: "The MD5 of the file, in quotes",
+  ETag: 'The MD5 of the file, in quotes; of a SHA-256, "sha256:…"',
   "Accept-Ranges": "bytes",
   "Content-Disposition": "attachment, with the name of the file",
 };
@@ -189,6 +189,14 @@ export const endpoints = {
       },
     ],
     errors: [],
+  },
+  changeDownload: {
+    method: "PATCH",
+    path: "/api/downloads/:download_id",
+    summary: "Change the most bytes a second of a download that has not ended",
+    body: schemas.DownloadChange,
+    answers: [{ status: 200, ...downloadRecord }],
+    errors: ["download_not_found", "download_already_ended", "request_too_large"],
   },
   cancelDownload: {
     method: "POST",

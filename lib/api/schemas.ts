@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { CHECKSUM_ALGORITHMS } from "../protocol/checksum.ts";
 import { DOWNLOAD_ERROR_CODES } from "../protocol/errors.ts";
 import { ClientId, FilePath } from "../protocol/messages.ts";
 
@@ -10,6 +11,11 @@ import { ClientId, FilePath } from "../protocol/messages.ts";
 
 const time = z.iso.datetime().meta({ description: "ISO 8601, UTC" });
 const bytes = z.int().min(0);
+export const MIN_RATE_LIMIT = 1024;
+export const RateLimit = z
+  .int()
+  .min(MIN_RATE_LIMIT)
+  .meta({ description: "most bytes of the file a second" });
 
 export const DEFAULT_FILE = "file_to_download.txt";
 
@@ -32,7 +38,12 @@ export const DownloadRecord = z
     percent: z.number().min(0).max(100).nullable(),
     bytes_per_second: z.number().min(0).nullable(),
     eta_seconds: z.number().min(0).nullable(),
+    checksum: z
+      .enum(CHECKSUM_ALGORITHMS)
+      .meta({ description: "what proves that the file arrived whole" }),
     md5: z.string().nullable(),
+    sha256: z.string().nullable(),
+    rate_limit: RateLimit.nullable(),
     saved_path: z.string().nullable().meta({ description: "relative to DOWNLOADS_DIR" }),
     attempts: z.int().min(0),
     created_at: time,
@@ -111,9 +122,17 @@ export const NewDownload = z
     client_id: ClientId,
     file_path: FilePath.default(DEFAULT_FILE),
     if_offline: z.enum(["wait", "fail"]).default("wait"),
+    checksum: z.enum(CHECKSUM_ALGORITHMS).default("md5"),
+    rate_limit: RateLimit.nullable().default(null),
   })
   .meta({ id: "NewDownload" });
 export type NewDownload = z.input<typeof NewDownload>;
+
+/** What can be changed of a download that has not ended. */
+export const DownloadChange = z
+  .strictObject({ rate_limit: RateLimit.nullable() })
+  .meta({ id: "DownloadChange" });
+export type DownloadChange = z.input<typeof DownloadChange>;
 
 export const Session = z
   .object({

@@ -7,6 +7,7 @@ import { clients } from "./fds/clients.ts";
 import type { Command } from "./fds/command.ts";
 import { downloads } from "./fds/downloads.ts";
 import { health } from "./fds/health.ts";
+import { limit } from "./fds/limit.ts";
 import { pull } from "./fds/pull.ts";
 import { retry } from "./fds/retry.ts";
 import { status } from "./fds/status.ts";
@@ -23,6 +24,7 @@ const COMMANDS = new Map<string, Command>(
     downloads,
     status,
     watch,
+    limit,
     cancel,
     retry,
     verify,

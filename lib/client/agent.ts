@@ -1,6 +1,7 @@
 import { FdsError } from "../protocol/errors.ts";
 import { type ClientMessage, MAX_STREAMS, type ServerMessage } from "../protocol/messages.ts";
 import type { Logger } from "../util/logger.ts";
+import type { TokenBucket } from "../util/token-bucket.ts";
 import type { Roots } from "./roots.ts";
 import { Sender } from "./sender.ts";
 import { type Outgoing, Turns } from "./turns.ts";
@@ -9,6 +10,8 @@ export interface AgentOptions {
   roots: Roots;
   /** Most bytes of a file in one frame. */
   chunkSize: number;
+  /** Of all that this client sends, over all its connections. */
+  rateLimit: TokenBucket;
   logger: Logger;
 }
 
@@ -29,7 +32,7 @@ export class Agent {
     private readonly socket: Outgoing,
     private readonly options: AgentOptions,
   ) {
-    this.#turns = new Turns(socket);
+    this.#turns = new Turns(socket, options.rateLimit);
   }
 
   /** Whether the server has taken a good part of a file. */

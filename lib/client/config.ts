@@ -35,6 +35,8 @@ export interface ClientConfig {
   roots: string[];
   /** Most bytes of a file in one frame. */
   chunkSize: number;
+  /** Most bytes a second over all downloads; null: without a limit. */
+  rateLimit: number | null;
   enrollToken: string | null;
   /** Folder of the client's key. */
   stateDir: string;
@@ -62,6 +64,10 @@ const SETTINGS = {
     default: "1MiB",
     help: "most bytes in one frame, 4KiB to 8MiB; the smaller of the two sides counts",
   },
+  RATE_LIMIT: {
+    flag: "rate-limit",
+    help: "most bytes a second to send, over all downloads, such as 2MiB (default: no limit)",
+  },
   CLIENT_STATE_DIR: {
     flag: "state-dir",
     help: "folder of this client's key (default: ./.client-state/<id>)",
@@ -78,6 +84,9 @@ const SETTINGS = {
     help: `${LOG_FORMATS.join(" or ")} (default: pretty on a terminal, json otherwise)`,
   },
 } satisfies Record<string, SettingSpec>;
+
+/** A slower client would leave downloads without a byte for so long that they seem dead. */
+const MIN_RATE_LIMIT = 16 * 1024;
 
 type ClientSettings = Settings<keyof typeof SETTINGS>;
 
@@ -122,6 +131,7 @@ export function readClientConfig(
     serverUrl,
     roots: readRoots(settings, id, exists),
     chunkSize: settings.read("CHUNK_SIZE", size(MIN_CHUNK_SIZE, MAX_CHUNK_SIZE)),
+    rateLimit: settings.readOptional("RATE_LIMIT", size(MIN_RATE_LIMIT)),
     enrollToken: settings.readOptional("ENROLL_TOKEN", TOKEN),
     stateDir: settings.readOptional("CLIENT_STATE_DIR", TEXT) ?? `./.client-state/${id}`,
     tls: readTls(settings),

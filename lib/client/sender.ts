@@ -43,13 +43,14 @@ export class Sender {
   #begin = 0;
   #offset = 0;
   #totalSize = 0;
-  #md5 = new Bun.CryptoHasher("md5");
+  #hash: Bun.CryptoHasher;
   /** Bytes that the hash holds already: those that are sent again do not count twice. */
   #hashed = 0;
 
   constructor(private readonly options: SenderOptions) {
     this.#maxOffset = options.request.max_offset;
     this.#chunkSize = Math.min(options.chunkSize, options.request.chunk_size);
+    this.#hash = new Bun.CryptoHasher(options.request.checksum);
   }
 
   /** Runs until the server confirms or cancels, or the connection ends; never rejects. */
@@ -92,13 +93,19 @@ export class Sender {
 
   async #deliver(file: SourceFile): Promise<void> {
     await this.#open(file);
-    let md5: string | undefined;
+    const { checksum } = this.options.request;
+    let digest: string | undefined;
     while (!this.#stopped) {
       await this.#sendRest(file);
       if (this.#stopped) return;
-      md5 ??= this.#md5.digest("hex");
+      digest ??= this.#hash.digest("hex");
       const identity = await file.identity();
-      this.#send({ type: "file_complete", identity, total_size: this.#totalSize, md5 });
+      this.#send({
+        type: "file_complete",
+        identity,
+        total_size: this.#totalSize,
+        [checksum]: digest,
+      });
       // Now the server says done, or asks for a chunk that came damaged.
       while (!this.#stopped && this.#resendFrom === undefined) await this.#news();
     }
@@ -116,10 +123,10 @@ export class Sender {
       }
       return this.#stopped === undefined;
     });
-    const { offset, totalSize, md5, reason } = start;
+    const { offset, totalSize, hash, reason } = start;
     this.#begin = this.#offset = this.#hashed = offset;
     this.#totalSize = totalSize;
-    this.#md5 = md5;
+    this.#hash = hash;
     if (reason !== undefined) logger.warn(`starts over: ${reason}`);
     // What was granted was granted for what follows the offset that the server offered.
     if (offset < request.offset) this.#maxOffset = 0;
@@ -143,7 +150,7 @@ export class Sender {
       ahead = this.#readBlock(file, this.#offset + block.length);
       // Its error is met when it is awaited, or does not matter any more.
       ahead.catch(() => undefined);
-      this.#hash(block);
+      this.#update(block);
       await this.#sendBlock(block);
       release(block);
     }
@@ -154,9 +161,9 @@ export class Sender {
     return readAt(file, offset, Math.max(0, Math.min(size, this.#totalSize - offset)));
   }
 
-  #hash(block: Uint8Array): void {
+  #update(block: Uint8Array): void {
     const known = Math.min(block.length, this.#hashed - this.#offset);
-    this.#md5.update(known === 0 ? block : block.subarray(known));
+    this.#hash.update(known === 0 ? block : block.subarray(known));
     this.#hashed += block.length - known;
   }
 

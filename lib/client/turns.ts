@@ -1,5 +1,6 @@
 import { encodeFrame, type FrameAddress, HEADER_BYTES } from "../protocol/frame.ts";
 import { RateMeter } from "../util/rate-meter.ts";
+import type { TokenBucket } from "../util/token-bucket.ts";
 
 /** The socket may hold what the link carries in this time, so that a control message is not stuck. */
 const MAX_QUEUED_MS = 250;
@@ -31,11 +32,16 @@ export class Turns {
   #closed = false;
   #buffer = new Uint8Array(0);
 
-  constructor(private readonly socket: Outgoing) {}
+  /** @param limit of all that the client sends */
+  constructor(
+    private readonly socket: Outgoing,
+    private readonly limit: TokenBucket,
+  ) {}
 
   /** The most bytes that the next frame should have: fewer on a slow link. */
   frameSize(maxChunk: number): number {
-    return Math.min(maxChunk, Math.max(MIN_FRAME, this.#carriedIn(MAX_FRAME_MS)));
+    const carried = Math.max(MIN_FRAME, this.#carriedIn(MAX_FRAME_MS));
+    return Math.floor(Math.min(maxChunk, carried, this.limit.burst));
   }
 
   /** Resolves when it is the caller's turn and the socket has room; at once when it is closed. */
@@ -53,6 +59,7 @@ export class Turns {
     // The socket copies what it is given, so the buffer is free again when send() returns.
     this.socket.send(encodeFrame(address, payload, this.#buffer));
     this.#sent += length;
+    this.limit.take(length);
     this.#measure();
   }
 
@@ -73,16 +80,19 @@ export class Turns {
     }
     if (this.#line.length === 0) return;
     this.#polling = true;
-    setTimeout(() => {
-      this.#polling = false;
-      this.#serve();
-    }, POLL_MS);
+    setTimeout(
+      () => {
+        this.#polling = false;
+        this.#serve();
+      },
+      Math.max(POLL_MS, this.limit.msUntil(1)),
+    );
   }
 
   #hasRoom(): boolean {
     this.#measure();
     const limit = Math.min(MAX_QUEUED, Math.max(MIN_QUEUED, this.#carriedIn(MAX_QUEUED_MS)));
-    return this.socket.bufferedAmount < limit;
+    return this.socket.bufferedAmount < limit && this.limit.available > 0;
   }
 
   /** Counts what has left the socket since the last look. */

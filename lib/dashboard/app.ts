@@ -1,3 +1,4 @@
+import { digestOf } from "../api/checksums.ts";
 import type { DownloadRecord, DownloadStatus } from "../api/schemas.ts";
 import { api, ApiProblem } from "./api.ts";
 import { Board, hasEnded } from "./board.ts";
@@ -224,7 +225,7 @@ class App {
   }
 
   async #act(action: RowAction, download: DownloadRecord): Promise<void> {
-    const { download_id, md5 } = download;
+    const { download_id } = download;
     switch (action) {
       case "cancel":
         this.#update(await api.cancel(download_id));
@@ -232,18 +233,18 @@ class App {
       case "retry":
         return notify("done", (await api.retry(download_id)).message);
       case "copy":
-        return this.#copy(download_id, md5 ?? "");
+        return this.#copy(download_id, digestOf(download) ?? "");
     }
   }
 
-  async #copy(downloadId: string, md5: string): Promise<void> {
+  async #copy(downloadId: string, digest: string): Promise<void> {
     // Browsers give the clipboard to pages of https and of this machine alone.
     if (!isSecureContext) {
-      this.#downloads.markMd5(downloadId);
-      return notify("done", "The MD5 is marked, copy it with Ctrl-C");
+      this.#downloads.markDigest(downloadId);
+      return notify("done", "The checksum is marked, copy it with Ctrl-C");
     }
-    await navigator.clipboard.writeText(md5);
-    notify("done", "The MD5 is copied");
+    await navigator.clipboard.writeText(digest);
+    notify("done", "The checksum is copied");
   }
 }
 

@@ -1,3 +1,4 @@
+import { CHECKSUM_NAMES, digestOf } from "../api/checksums.ts";
 import type { DownloadRecord } from "../api/schemas.ts";
 import { formatSize } from "../util/sizes.ts";
 import { contentPath } from "./api.ts";
@@ -50,10 +51,10 @@ export class DownloadsView {
     this.#renderPager();
   }
 
-  /** Marks the MD5 of a row, to be copied by hand. */
-  markMd5(downloadId: string): void {
+  /** Marks the checksum of a row, to be copied by hand. */
+  markDigest(downloadId: string): void {
     const row = this.#rows.get(downloadId);
-    if (row) getSelection()?.selectAllChildren(find(row, ".md5", HTMLElement));
+    if (row) getSelection()?.selectAllChildren(find(row, ".digest", HTMLElement));
   }
 
   #renderPager(): void {
@@ -86,7 +87,8 @@ export class DownloadsView {
     showProgress(row, download);
     setText(find(row, ".numbers", HTMLElement), this.#numbersOf(download));
     find(row, ".sum", HTMLElement).hidden = download.status !== "completed";
-    setText(find(row, ".md5", HTMLElement), download.md5 ?? "");
+    setText(find(row, ".algorithm", HTMLElement), CHECKSUM_NAMES[download.checksum]);
+    setText(find(row, ".digest", HTMLElement), digestOf(download) ?? "");
     const why = find(row, ".why", HTMLElement);
     why.hidden = download.error === null;
     setText(why, visible(download.error ?? ""));
@@ -119,7 +121,7 @@ export class DownloadsView {
       [".save", "Save"],
       [".cancel", "Cancel"],
       [".retry", "Retry"],
-      [".copy", "Copy the MD5 of"],
+      [".copy", "Copy the checksum of"],
     ] as const) {
       find(row, selector, HTMLElement).ariaLabel = `${verb} ${name}`;
     }

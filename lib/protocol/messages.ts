@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { CHECKSUM_ALGORITHMS } from "./checksum.ts";
 import { type DownloadErrorCode, FdsError } from "./errors.ts";
 import { FileIdentity } from "./identity.ts";
 
@@ -56,8 +57,9 @@ const uint32 = z.int().min(0).max(0xffff_ffff);
 const byteCount = z.int().min(0);
 const chunkSize = z.int().min(MIN_CHUNK_SIZE).max(MAX_CHUNK_SIZE);
 const secret = z.string().min(1).max(512);
-const label = z.string().max(255);
 const md5 = z.string().regex(/^[0-9a-f]{32}$/);
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+const label = z.string().max(255);
 
 /** Which attempt at which download a message is about. */
 const address = { stream: uint32, epoch: uint32 };
@@ -86,13 +88,19 @@ export const ClientMessage = z.discriminatedUnion("type", [
   }),
   /** A long re-read of the prefix is under way: the client is alive and busy. */
   z.object({ type: z.literal("proving"), ...address, offset: byteCount }),
-  z.object({
-    type: z.literal("file_complete"),
-    ...address,
-    identity: FileIdentity,
-    total_size: byteCount,
-    md5,
-  }),
+  z
+    .object({
+      type: z.literal("file_complete"),
+      ...address,
+      identity: FileIdentity,
+      total_size: byteCount,
+      md5: md5.optional(),
+      sha256: sha256.optional(),
+    })
+    .refine((message) => message.md5 !== undefined || message.sha256 !== undefined, {
+      path: ["md5"],
+      error: "the digest of the file is missing",
+    }),
   z.object({
     type: z.literal("error"),
     ...address,
@@ -115,8 +123,17 @@ export const ServerMessage = z.discriminatedUnion("type", [
     chunk_size: chunkSize,
     /** Bytes that the server has safe; the frames are to begin here. */
     offset: byteCount,
+    checksum: z.enum(CHECKSUM_ALGORITHMS).default("md5"),
     /** What the offer to resume rests on; there whenever `offset` is over 0. */
-    resume: z.object({ prefix_md5: md5, identity: FileIdentity, total_size: byteCount }).optional(),
+    resume: z
+      .object({
+        /** The digest of the bytes before `offset`, by the algorithm of `checksum`. */
+        prefix_md5: md5.optional(),
+        prefix_sha256: sha256.optional(),
+        identity: FileIdentity,
+        total_size: byteCount,
+      })
+      .optional(),
     max_offset: byteCount,
   }),
   /** Frames may reach up to `max_offset`, an absolute position (as QUIC's flow control does it). */

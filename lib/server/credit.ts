@@ -1,7 +1,10 @@
+import { TokenBucket } from "../util/token-bucket.ts";
+
 /*
  * How much a client may send ahead. What is granted and not yet written bounds the server's
  * memory, whatever clients do: per stream by a window that follows the link, over all streams by
- * one budget (RECEIVE_BUDGET).
+ * one budget (RECEIVE_BUDGET). It is also what holds a download to its rate: bytes that were not
+ * granted do not come.
  */
 
 const KiB = 1024;
@@ -26,6 +29,8 @@ export interface CreditOptions {
   maxUnsafe: number;
   /** The least round-trip time seen on the connection, in ms. */
   roundTripMs: () => number;
+  /** Most bytes a second; null: without a limit. */
+  rateLimit: number | null;
   /** Called when the client may send further: everything below `maxOffset`. */
   onGrant: (maxOffset: number) => void;
   /** ms, monotonic. */
@@ -98,6 +103,8 @@ export class StreamCredit {
   #sampleAt: number;
   #sampleBytes = 0;
   readonly #now: () => number;
+  readonly #bucket: TokenBucket;
+  #pacing: Timer | undefined;
 
   constructor(
     private readonly pool: CreditPool,
@@ -108,6 +115,7 @@ export class StreamCredit {
     this.#safe = options.offset;
     this.#granted = options.offset;
     this.#sampleAt = this.#now();
+    this.#bucket = new TokenBucket(options.rateLimit, this.#now);
   }
 
   /** Everything below this offset may be sent. */
@@ -128,10 +136,21 @@ export class StreamCredit {
     const wanted = Math.min(limit, this.#end) - this.#granted;
     const least = this.#granted + wanted >= this.#end ? 1 : window / 4;
     if (wanted < least) return;
-    const granted = this.pool.take(this, wanted, Math.min(wanted, least));
+    const paced = this.#pace(wanted);
+    if (paced === 0) return;
+    const granted = this.pool.take(this, paced, Math.min(paced, least));
     if (granted === 0) return;
+    this.#bucket.take(granted);
     this.#granted += granted;
     this.options.onGrant(this.#granted);
+  }
+
+  /** Changes the most bytes a second, from now on; null: without a limit. */
+  limitRate(rateLimit: number | null): void {
+    this.#bucket.limit(rateLimit);
+    clearTimeout(this.#pacing);
+    this.#pacing = undefined;
+    this.grant();
   }
 
   /** Now that the file's size is known: nothing is granted beyond it. */
@@ -168,10 +187,24 @@ export class StreamCredit {
   }
 
   close(): void {
+    clearTimeout(this.#pacing);
     const held = this.#granted - this.#written;
     this.#granted = this.#written;
     this.#end = this.#written;
     this.pool.close(this, held);
+  }
+
+  /** @returns how many of the wanted bytes the rate allows now; the rest is granted in time */
+  #pace(wanted: number): number {
+    const batch = Math.min(wanted, this.#bucket.burst / 2);
+    const { available } = this.#bucket;
+    if (available < wanted) {
+      this.#pacing ??= setTimeout(() => {
+        this.#pacing = undefined;
+        this.grant();
+      }, this.#bucket.msUntil(batch));
+    }
+    return available < batch ? 0 : Math.min(wanted, available);
   }
 
   /** Twice the bandwidth-delay product that is seen: it doubles each round trip until the link is full. */

@@ -1,3 +1,4 @@
+import type { ChecksumAlgorithm } from "../protocol/checksum.ts";
 import { MAX_FAILURES, MAX_RESTARTS, meaningOf, type Problem } from "../protocol/errors.ts";
 import type { FileIdentity } from "../protocol/identity.ts";
 
@@ -22,12 +23,19 @@ export interface Source {
   chunkSize: number;
 }
 
-interface Common {
+/** What an operator asks for. */
+export interface Order {
+  clientId: string;
+  filePath: string;
+  /** What proves that the file arrived whole. */
+  checksum: ChecksumAlgorithm;
+  /** Most bytes of the file a second; null: as many as the link carries. */
+  rateLimit: number | null;
+}
+
+interface Common extends Order {
   /** UUIDv7, so ids sort by the time of their making. */
   downloadId: string;
-  clientId: string;
-  /** As asked for. */
-  filePath: string;
   createdAt: number;
   /** How often it was started on a client. */
   attempts: number;
@@ -67,12 +75,13 @@ export interface Downloading extends Common {
   safeOffset: number;
 }
 
-/** Every byte is flushed and the MD5 matched; it is being published. */
+/** Every byte is flushed and the checksum matched; it is being published. */
 export interface Verifying extends Common {
   status: "verifying";
   startedAt: number;
   source: Source;
-  md5: string;
+  /** By the algorithm of `checksum`, lower-case hex. */
+  digest: string;
   /** The name that publishing is about to take, relative to DOWNLOADS_DIR: recorded before it is taken. */
   savedPath: string;
 }
@@ -82,7 +91,8 @@ export interface Completed extends Common {
   startedAt: number;
   completedAt: number;
   source: Source;
-  md5: string;
+  /** By the algorithm of `checksum`, lower-case hex. */
+  digest: string;
   savedPath: string;
 }
 
@@ -107,19 +117,20 @@ export type Active = Downloading | Verifying;
 export type Ended = Completed | Failed | Cancelled;
 export type Download = Queued | Active | Ended;
 
-/** What happened. All but `cancelled` belong to one attempt and are void for any other. */
+/** What happened. All but `cancelled` and `rate_limited` belong to one attempt and are void for any other. */
 export type DownloadEvent =
   | { type: "started"; epoch: number; now: number; source: Source; offset: number; reason?: string }
   | { type: "checkpoint"; epoch: number; safeOffset: number }
-  /** All `size` bytes are flushed and their MD5 matched. */
-  | { type: "received"; epoch: number; size: number; md5: string; savedPath: string }
+  /** All `size` bytes are flushed and their checksum matched. */
+  | { type: "received"; epoch: number; size: number; digest: string; savedPath: string }
   /** The name was taken, another one is next. */
   | { type: "renamed"; epoch: number; savedPath: string }
   | { type: "published"; epoch: number; now: number }
   | { type: "lost"; epoch: number; now: number }
   /** `final`: no other try, whatever the table says of the code. */
   | { type: "failed"; epoch: number; now: number; problem: Problem; final?: boolean }
-  | { type: "cancelled"; now: number };
+  | { type: "cancelled"; now: number }
+  | { type: "rate_limited"; rateLimit: number | null };
 
 /** What is to be done once the next state is recorded. */
 export type Effect =
@@ -127,6 +138,8 @@ export type Effect =
   | { type: "discard_part" }
   /** Tell the client that this attempt is over. */
   | { type: "stop_client" }
+  /** From now on the bytes come at the rate of the row. */
+  | { type: "apply_rate_limit" }
   /** Tell the client that the file is published. */
   | { type: "confirm_client" }
   /** A slot became free, or a download is due at a time: look at the queue then. */
@@ -139,17 +152,11 @@ export interface Transition {
 }
 
 /** A download that was just asked for. */
-export function newDownload(
-  downloadId: string,
-  clientId: string,
-  filePath: string,
-  now: number,
-): Queued {
+export function newDownload(downloadId: string, order: Order, now: number): Queued {
   return {
+    ...order,
     status: "queued",
     downloadId,
-    clientId,
-    filePath,
     createdAt: now,
     attempts: 0,
     epoch: 0,
@@ -186,6 +193,10 @@ export function safeOffsetOf(download: Download): number {
 export function transition(download: Download, event: DownloadEvent): Transition {
   if (hasEnded(download)) return unchanged(download);
   if (event.type === "cancelled") return cancel(download, event.now);
+  if (event.type === "rate_limited") {
+    const effects: Effect[] = [{ type: "apply_rate_limit" }];
+    return { next: { ...download, rateLimit: event.rateLimit }, effects };
+  }
   if (download.status === "queued" || event.epoch !== download.epoch) return unchanged(download);
   switch (event.type) {
     case "lost":
@@ -232,13 +243,17 @@ function unchanged(download: Download): Transition {
   return { next: download, effects: [] };
 }
 
+/** What was asked for, to ask for it again. */
+export function orderOf({ clientId, filePath, checksum, rateLimit }: Order): Order {
+  return { clientId, filePath, checksum, rateLimit };
+}
+
 function common(download: Download): Common {
-  const { downloadId, clientId, filePath, createdAt } = download;
+  const { downloadId, createdAt } = download;
   const { attempts, epoch, restarts, failures, revision } = download;
   return {
+    ...orderOf(download),
     downloadId,
-    clientId,
-    filePath,
     createdAt,
     attempts,
     epoch,
@@ -286,7 +301,7 @@ function receive(
       status: "verifying",
       startedAt: download.startedAt,
       source: download.source,
-      md5: event.md5,
+      digest: event.digest,
       savedPath: event.savedPath,
     },
     effects: [],
@@ -301,7 +316,7 @@ function publish(download: Verifying, now: number): Transition {
       startedAt: download.startedAt,
       completedAt: now,
       source: download.source,
-      md5: download.md5,
+      digest: download.digest,
       savedPath: download.savedPath,
     },
     effects: [{ type: "confirm_client" }, dispatch(now)],

@@ -11,6 +11,8 @@ import {
   type Effect,
   hasEnded,
   newDownload,
+  type Order,
+  orderOf,
   safeOffsetOf,
   transition,
   type Verifying,
@@ -73,15 +75,15 @@ export class Downloads {
   }
 
   /** @throws FdsError `storage_full` when the disk has no room for anything new */
-  async create(clientId: string, filePath: string): Promise<Download> {
+  async create(order: Order): Promise<Download> {
     const { repository, storage, minFreeDisk } = this.options;
     if ((await storage.room()).free < minFreeDisk) {
       throw new FdsError("storage_full", "The server's disk is too full for another download");
     }
     const download = await repository.insertDownload(
-      newDownload(Bun.randomUUIDv7(), clientId, filePath, Date.now()),
+      newDownload(Bun.randomUUIDv7(), order, Date.now()),
     );
-    this.#log(download).info("download queued", { file_path: filePath });
+    this.#log(download).info("download queued", { file_path: order.filePath });
     this.options.onChange();
     this.#dispatcher.wake();
     return download;
@@ -125,7 +127,7 @@ export class Downloads {
     for (;;) {
       const before = await this.get(downloadId);
       if (hasEnded(before)) {
-        throw new FdsError("download_already_ended", `The download is ${before.status} already`);
+        throw alreadyEnded(before);
       }
       const after = await this.#apply(downloadId, { type: "cancelled", now: Date.now() });
       if (after.status === "cancelled") return after;
@@ -136,6 +138,18 @@ export class Downloads {
       }
       await publishing;
     }
+  }
+
+  /**
+   * Changes how fast a download may go, now and in later attempts.
+   * @param rateLimit bytes a second; null: as fast as the link
+   * @throws FdsError `download_not_found` or `download_already_ended`
+   */
+  async limitRate(downloadId: string, rateLimit: number | null): Promise<Download> {
+    const after = await this.#apply(downloadId, { type: "rate_limited", rateLimit });
+    if (hasEnded(after)) throw alreadyEnded(after);
+    this.options.onChange();
+    return after;
   }
 
   /**
@@ -153,7 +167,7 @@ export class Downloads {
     if (!hasEnded(download)) {
       throw new FdsError("download_not_finished", "The download has not ended, cancel it first");
     }
-    return this.create(download.clientId, download.filePath);
+    return this.create(orderOf(download));
   }
 
   /** Begins to work: takes up what an earlier process left. */
@@ -323,6 +337,9 @@ export class Downloads {
       case "stop_client":
         attempt?.receiver.abandon();
         return;
+      case "apply_rate_limit":
+        attempt?.receiver.limitRate(download.rateLimit);
+        return;
       case "confirm_client":
         attempt?.receiver.confirm();
         return;
@@ -342,4 +359,8 @@ export class Downloads {
     const { downloadId, clientId } = download;
     return this.options.logger.with({ download_id: downloadId, client_id: clientId });
   }
+}
+
+function alreadyEnded({ status }: Download): FdsError {
+  return new FdsError("download_already_ended", `The download is ${status} already`);
 }

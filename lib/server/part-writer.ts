@@ -1,3 +1,4 @@
+import type { ChecksumAlgorithm } from "../protocol/checksum.ts";
 import { FdsError } from "../protocol/errors.ts";
 import { release } from "../util/release.ts";
 import type { Part } from "./storage/storage.ts";
@@ -10,6 +11,7 @@ const PREFIX_BLOCK = 1024 * 1024;
 
 export interface PartWriterOptions {
   part: Part;
+  checksum: ChecksumAlgorithm;
   /** Bytes were written; they are not safe yet. */
   onWritten: (bytes: number) => void;
   /** Everything below `safeOffset` is on the disk: to be recorded. */
@@ -22,7 +24,7 @@ export interface PartWriterOptions {
  * flushed now and then so that the next attempt can go on from there.
  */
 export class PartWriter {
-  #hash = new Bun.CryptoHasher("md5");
+  #hash: Bun.CryptoHasher;
   #written = 0;
   #safe = 0;
   readonly #queue: Uint8Array[] = [];
@@ -34,7 +36,9 @@ export class PartWriter {
   #checkpointing: Promise<void> | undefined;
   #timer: Timer | undefined;
 
-  constructor(private readonly options: PartWriterOptions) {}
+  constructor(private readonly options: PartWriterOptions) {
+    this.#hash = new Bun.CryptoHasher(options.checksum);
+  }
 
   /** Bytes from the start of the file that are in the part, perhaps not flushed. */
   get written(): number {
@@ -51,7 +55,7 @@ export class PartWriter {
    * time so that other transfers go on.
    * @param offset bytes of the part that are safe; the rest of it is dropped
    * @param goOn false ends it early, with a hash that means nothing
-   * @returns the MD5 of these bytes
+   * @returns the digest of these bytes
    * @throws FdsError `storage_error`
    */
   async continueFrom(offset: number, goOn: () => boolean): Promise<string> {
@@ -72,7 +76,7 @@ export class PartWriter {
 
   /** Begins again with an empty part. @throws FdsError `storage_error` */
   async startOver(): Promise<void> {
-    this.#hash = new Bun.CryptoHasher("md5");
+    this.#hash = new Bun.CryptoHasher(this.options.checksum);
     this.#written = this.#safe = 0;
     await this.options.part.truncate(0);
   }
@@ -89,7 +93,7 @@ export class PartWriter {
 
   /**
    * The file is whole: flushes the last of it.
-   * @returns the MD5 of all that was written
+   * @returns the digest of all that was written
    * @throws FdsError `storage_full` or `storage_error`
    */
   async seal(): Promise<string> {

@@ -1,3 +1,4 @@
+import { CHECKSUM_NAMES, type ChecksumAlgorithm } from "../protocol/checksum.ts";
 import { FdsError } from "../protocol/errors.ts";
 import { NameTakenError } from "./database/repository.ts";
 import type { Download, DownloadEvent, Downloading, Verifying } from "./download.ts";
@@ -5,7 +6,7 @@ import { savedPath } from "./storage/names.ts";
 import type { Storage } from "./storage/storage.ts";
 
 /*
- * The order of publishing. When it begins, every byte is flushed and the MD5 matched.
+ * The order of publishing. When it begins, every byte is flushed and the checksum matched.
  *
  *   1. the row says `verifying` and names the path that will be taken
  *   2. the part gets that name; a name that is taken is never overwritten, the next one is tried
@@ -28,7 +29,7 @@ const MAX_NAMES = 10_000;
  */
 export async function publish(
   download: Downloading | Verifying,
-  verdict: { md5: string; size: number },
+  verdict: { digest: string; size: number },
   storage: Storage,
   report: Report,
 ): Promise<Download> {
@@ -57,7 +58,7 @@ export async function publish(
 
 /**
  * Goes on with a publishing that was cut short, by a crash or by an error of the disk. Nothing is
- * taken on trust: what lies on the disk must have the recorded MD5.
+ * taken on trust: what lies on the disk must have the recorded digest.
  * @throws FdsError `checksum_mismatch`, `storage_full` or `storage_error`
  */
 export async function finishPublishing(
@@ -65,37 +66,38 @@ export async function finishPublishing(
   storage: Storage,
   report: Report,
 ): Promise<Download> {
-  const { downloadId, epoch, md5, source } = download;
+  const { downloadId, epoch, checksum, digest, source } = download;
   const published = await storage.openFile(download.savedPath);
   if (published && published.size === source.totalSize) {
-    const stored = await md5Of((offset, length) => {
+    const stored = await digestOf(checksum, (offset, length) => {
       const end = Math.min(published.size, offset + length);
       return published.slice(offset, end).bytes();
     });
     // Not every step of it may have reached the disk, so it is taken again.
-    if (stored === md5 && (await storage.publish(downloadId, download.savedPath))) {
+    if (stored === digest && (await storage.publish(downloadId, download.savedPath))) {
       return report({ type: "published", epoch, now: Date.now() });
     }
   }
   const part = await storage.openPart(downloadId);
   try {
-    const stored = await md5Of((offset, length) => part.read(offset, length));
-    if (stored !== md5) {
-      const message = `the MD5 of what was stored is ${stored}, it was ${md5}`;
+    const stored = await digestOf(checksum, (offset, length) => part.read(offset, length));
+    if (stored !== digest) {
+      const message = `the ${CHECKSUM_NAMES[checksum]} of what was stored is ${stored}, it was ${digest}`;
       throw new FdsError("checksum_mismatch", message);
     }
   } finally {
     await part.close();
   }
-  return publish(download, { md5, size: source.totalSize }, storage, report);
+  return publish(download, { digest, size: source.totalSize }, storage, report);
 }
 
 const BLOCK = 1024 * 1024;
 
-async function md5Of(
+async function digestOf(
+  checksum: ChecksumAlgorithm,
   read: (offset: number, length: number) => Promise<Uint8Array>,
 ): Promise<string> {
-  const hash = new Bun.CryptoHasher("md5");
+  const hash = new Bun.CryptoHasher(checksum);
   for (let offset = 0; ;) {
     const block = await read(offset, BLOCK);
     if (block.length === 0) return hash.digest("hex");

@@ -1,3 +1,4 @@
+import { CHECKSUM_NAMES } from "../protocol/checksum.ts";
 import { FdsError, type Problem, problemOf } from "../protocol/errors.ts";
 import type { Frame } from "../protocol/frame.ts";
 import { stillTheSame } from "../protocol/identity.ts";
@@ -47,7 +48,7 @@ export interface ReceiverOptions {
 
 /** How an attempt ended. */
 export type Outcome =
-  | { type: "received"; md5: string; size: number }
+  | { type: "received"; digest: string; size: number }
   | { type: "lost" }
   | { type: "failed"; problem: Problem; final?: boolean }
   /** The download's row says already how it goes on. */
@@ -61,7 +62,7 @@ export interface Progress {
 
 /**
  * One incoming file: from the request to a part on the disk that is whole, flushed and has the
- * client's MD5, or to a safe offset from which the next attempt goes on.
+ * client's checksum, or to a safe offset from which the next attempt goes on.
  */
 export class Receiver {
   readonly #outcome = Promise.withResolvers<Outcome>();
@@ -84,8 +85,11 @@ export class Receiver {
   #resending = false;
   #heardAt = performance.now();
   readonly #rate = new RateMeter();
+  #rateLimit: number | null;
 
-  constructor(private readonly options: ReceiverOptions) {}
+  constructor(private readonly options: ReceiverOptions) {
+    this.#rateLimit = options.download.rateLimit;
+  }
 
   get epoch(): number {
     return this.options.download.epoch;
@@ -128,6 +132,12 @@ export class Receiver {
   /** The row was changed by somebody else, a cancel for one: nothing is kept. */
   abandon(): void {
     this.#end({ type: "abandoned" });
+  }
+
+  /** @param rateLimit most bytes a second; null: without a limit */
+  limitRate(rateLimit: number | null): void {
+    this.#rateLimit = rateLimit;
+    this.#credit?.limitRate(rateLimit);
   }
 
   /** The file is published: the client can forget it. */
@@ -211,6 +221,7 @@ export class Receiver {
   #writerTo(part: Part): PartWriter {
     return new PartWriter({
       part,
+      checksum: this.options.download.checksum,
       onWritten: (bytes) => {
         this.#rate.add(bytes);
         this.#credit?.wrote(bytes);
@@ -227,17 +238,18 @@ export class Receiver {
 
   async #request(part: Part, writer: PartWriter): Promise<void> {
     const { download, link, chunkSize, credit } = this.options;
-    const { source, safeOffset } = download;
+    const { source, safeOffset, checksum } = download;
     // A part that is shorter than what was recorded proves nothing: begin at the first byte.
     const isShort = (await part.size()) < safeOffset;
     if (isShort) this.#restartReason = "the part file is shorter than recorded";
     const offset = isShort ? 0 : safeOffset;
-    const prefix_md5 = await writer.continueFrom(offset, () => !this.#over);
+    const prefix = await writer.continueFrom(offset, () => !this.#over);
     if (this.#over) return;
     this.#arrived = offset;
     this.#credit = credit.open({
       offset,
       maxUnsafe: CHECKPOINT_BYTES,
+      rateLimit: this.#rateLimit,
       roundTripMs: () => link.roundTripMs(),
       onGrant: (max_offset) => {
         if (this.#started && !this.#over) this.#tell({ type: "credit", max_offset });
@@ -251,9 +263,14 @@ export class Receiver {
       file_path: download.filePath,
       chunk_size: chunkSize,
       offset,
+      checksum,
       ...(source &&
         offset > 0 && {
-          resume: { prefix_md5, identity: source.identity, total_size: source.totalSize },
+          resume: {
+            [`prefix_${checksum}`]: prefix,
+            identity: source.identity,
+            total_size: source.totalSize,
+          },
         }),
       max_offset: this.#credit.maxOffset,
     });
@@ -326,18 +343,25 @@ export class Receiver {
   }
 
   async #verify(complete: FileComplete): Promise<void> {
-    const md5 = await this.#writer?.seal();
-    if (this.#over || md5 === undefined || !this.#source) return;
+    const digest = await this.#writer?.seal();
+    if (this.#over || digest === undefined || !this.#source) return;
     if (!stillTheSame(this.#source.identity, complete.identity)) {
       const message = "the file changed while it was read";
       return this.#fail({ code: "source_changed", message });
     }
-    if (md5 !== complete.md5) {
+    const { checksum } = this.options.download;
+    const name = CHECKSUM_NAMES[checksum];
+    const theirs = complete[checksum];
+    if (theirs === undefined) {
+      const message = `update the client: it gave no ${name} of the file`;
+      return this.#fail({ code: "protocol_error", message }, true);
+    }
+    if (digest !== theirs) {
       this.options.metrics.checksumFailures++;
-      const message = `the MD5 of what was stored is ${md5}, the client's is ${complete.md5}`;
+      const message = `the ${name} of what was stored is ${digest}, the client's is ${theirs}`;
       return this.#fail({ code: "checksum_mismatch", message });
     }
-    this.#end({ type: "received", md5, size: this.#source.totalSize });
+    this.#end({ type: "received", digest, size: this.#source.totalSize });
   }
 
   #askAgain(): void {

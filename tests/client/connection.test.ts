@@ -7,6 +7,7 @@ import { stayConnected } from "../../lib/client/reconnect.ts";
 import { Roots } from "../../lib/client/roots.ts";
 import { SUBPROTOCOL } from "../../lib/protocol/messages.ts";
 import { Logger } from "../../lib/util/logger.ts";
+import { TokenBucket } from "../../lib/util/token-bucket.ts";
 
 /* How long a client waits, and for what: real sockets, and a clock that tests move. */
 
@@ -32,6 +33,7 @@ const options = (port: number) => ({
   key: "the-key-of-the-client",
   version: "1.0.0",
   chunkSize: 64 * 1024,
+  rateLimit: new TokenBucket(null),
   roots,
   proxy: null,
   tls: {},

@@ -41,6 +41,7 @@ function request(offset: number, resume: Partial<DownloadRequest["resume"]> | nu
     file_path: "a.txt",
     chunk_size: 65536,
     offset,
+    checksum: "md5",
     max_offset: offset + MiB,
     ...(resume && { resume: { ...proof, ...resume } }),
   };
@@ -53,7 +54,7 @@ describe("resumes", () => {
     expect(start).toMatchObject({ offset, totalSize: FILE.length });
     expect(start.reason).toBeUndefined();
     // The hash holds what lies before, and the rest makes it the whole file's.
-    expect(start.md5.update(FILE.subarray(offset)).digest("hex")).toBe(md5(FILE));
+    expect(start.hash.update(FILE.subarray(offset)).digest("hex")).toBe(md5(FILE));
   });
 
   test("also when the system reads less than it is asked for", async () => {
@@ -104,7 +105,7 @@ describe("starts over", () => {
     expect(start).toMatchObject({ offset: 0, totalSize: identity.size });
     if (reason) expect(start.reason).toMatch(reason);
     else expect(start.reason).toBeUndefined();
-    expect(start.md5.update(bytes).digest("hex")).toBe(md5(bytes));
+    expect(start.hash.update(bytes).digest("hex")).toBe(md5(bytes));
   });
 });
 

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
 import { Turns } from "../../lib/client/turns.ts";
 import { decodeFrame, HEADER_BYTES } from "../../lib/protocol/frame.ts";
+import { TokenBucket } from "../../lib/util/token-bucket.ts";
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -51,7 +52,7 @@ describe("on a link that is full", () => {
   /** Lets some downloads send for a time; then their turns are over. */
   async function race(bytesPerSecond: number, chunks: number[], ms: number) {
     const socket = new SlowSocket(bytesPerSecond);
-    const turns = new Turns(socket);
+    const turns = new Turns(socket, new TokenBucket(null));
     let over = false;
     const senders = chunks.map((chunk, stream) => keepSending(turns, stream, chunk, () => over));
     await pass(socket, ms);
@@ -90,9 +91,33 @@ describe("on a link that is full", () => {
   });
 });
 
+test.each([20 * KiB, MiB, 20 * MiB])(
+  "all senders together keep to a limit of %i bytes a second, and use it",
+  async (rate) => {
+    const socket = new SlowSocket(100 * MiB);
+    const turns = new Turns(socket, new TokenBucket(rate));
+    let sent = 0;
+    const send = socket.send.bind(socket);
+    socket.send = (data) => {
+      sent += data.length;
+      send(data);
+    };
+    let over = false;
+    const senders = [1, 2, 3].map((stream) => keepSending(turns, stream, MiB, () => over));
+    for (let second = 1; second <= 3; second++) {
+      await pass(socket, 1000);
+      expect(sent).toBeLessThan((second + 0.25) * rate);
+      expect(sent).toBeGreaterThan((second - 0.25) * rate);
+    }
+    over = true;
+    turns.close();
+    await Promise.all(senders);
+  },
+);
+
 test("nobody has a turn while the socket is full", async () => {
   const socket = new SlowSocket(0);
-  const turns = new Turns(socket);
+  const turns = new Turns(socket, new TokenBucket(null));
   socket.bufferedAmount = 64 * MiB;
   let served = false;
   const turn = turns.next().then(() => (served = true));
@@ -106,7 +131,7 @@ test("nobody has a turn while the socket is full", async () => {
 
 test("everybody goes when it is closed, also who comes afterwards", async () => {
   const socket = new SlowSocket(0);
-  const turns = new Turns(socket);
+  const turns = new Turns(socket, new TokenBucket(null));
   socket.bufferedAmount = 64 * MiB;
   const waiting = [turns.next(), turns.next(), turns.next()];
   turns.close();

@@ -200,7 +200,7 @@ describe.skipIf(NO_BROWSER !== "")(`the dashboard${NO_BROWSER}`, () => {
       expect(seen.at(-1)).toBe(100);
       expect(seen.some((value) => value > 0 && value < 100)).toBe(true);
       expect(seen).toEqual(seen.toSorted((a, b) => a - b));
-      expect(await found.locator(".md5").textContent()).toBe(large.md5);
+      expect(await found.locator(".digest").textContent()).toBe(large.md5);
 
       const [saving] = await Promise.all([
         page.waitForEvent("download"),

@@ -281,6 +281,7 @@ describe("what is not right is refused, in words", () => {
     ["GET", "/api/clients"],
     ["GET", of(NOWHERE)],
     ["GET", of(NOWHERE, "/content")],
+    ["PATCH", of(NOWHERE)],
     ["POST", of(NOWHERE, "/cancel")],
     ["POST", of(NOWHERE, "/retry")],
   ])("a field that %s %s does not know", async (method, path) => {
@@ -364,7 +365,7 @@ describe("what is not right is refused, in words", () => {
     ["/api/clients", "GET, HEAD"],
     ["/api/download", "POST"],
     ["/api/downloads", "GET, HEAD"],
-    [of(NOWHERE), "GET, HEAD"],
+    [of(NOWHERE), "GET, HEAD, PATCH"],
     [of(NOWHERE, "/content"), "GET, HEAD"],
     [of(NOWHERE, "/cancel"), "POST"],
     [of(NOWHERE, "/retry"), "POST"],
@@ -396,6 +397,7 @@ describe("without the token nobody is told anything", () => {
     ["GET", "/api/downloads"],
     ["GET", "/api/downloads?limit=0"],
     ["GET", of(NOWHERE)],
+    ["PATCH", of(NOWHERE)],
     ["GET", of(NOWHERE, "/content")],
     ["HEAD", of(NOWHERE, "/content")],
     ["POST", of(NOWHERE, "/cancel")],
@@ -422,6 +424,37 @@ describe("without the token nobody is told anything", () => {
       if (method !== "HEAD") expectError(answer, "unauthorized");
     }
   });
+});
+
+describe("a change of the rate", () => {
+  const change = (id: string, body: unknown) => call("PATCH", of(id), JSON.stringify(body));
+
+  test.each(["queued", "downloading"] as const)("of a %s download", async (status) => {
+    for (const rate_limit of [1024, Number.MAX_SAFE_INTEGER, null]) {
+      const answer = await change(ids[status], { rate_limit });
+      expectDocumented(endpoints.changeDownload, answer);
+      expect(answer).toMatchObject({ status: 200, body: { status, rate_limit } });
+      expect((await call("GET", of(ids[status]))).body).toMatchObject({ rate_limit });
+    }
+  });
+
+  test.each(["completed", "failed", "cancelled"] as const)("of a %s one", async (status) => {
+    const answer = await change(ids[status], { rate_limit: 2048 });
+    expectError(answer, "download_already_ended", new RegExp(status));
+    expectDocumented(endpoints.changeDownload, answer);
+  });
+
+  test("of one that there is not", async () => {
+    expectError(await change(NOWHERE, { rate_limit: null }), "download_not_found");
+  });
+
+  test.each([{}, { rate_limit: 1023 }, { rate_limit: 1e300 }, { rate_limit: "2MiB" }, [], null])(
+    "to %j",
+    async (body) => {
+      expectError(await change(ids.queued, body), "invalid_request");
+      expect((await call("GET", of(ids.queued))).body).toMatchObject({ rate_limit: null });
+    },
+  );
 });
 
 describe("cancel and retry", () => {

@@ -9,6 +9,7 @@ import {
 } from "../../lib/protocol/messages.ts";
 
 const MD5 = "d41d8cd98f00b204e9800998ecf8427e";
+const SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 const identity = {
   size: 10,
   mtime_ns: "1700000000000000000",
@@ -38,6 +39,7 @@ const request = {
   file_path: "file_to_download.txt",
   chunk_size: MAX_CHUNK_SIZE,
   offset: 5,
+  checksum: "md5",
   resume: { prefix_md5: MD5, identity, total_size: 10 },
   max_offset: 10,
 };
@@ -60,12 +62,18 @@ const CLIENT_MESSAGES: Record<string, object> = {
   "file_start from the beginning": { ...fileStart, reason: "another file" },
   proving: { type: "proving", ...address, offset: 4096 },
   file_complete: fileComplete,
+  "file_complete with a SHA-256": { ...fileComplete, md5: undefined, sha256: SHA256 },
   error: fileError,
 };
 
 const SERVER_MESSAGES: Record<string, object> = {
   registered: { type: "registered", client_id: "a", version: "1.0.0" },
   download_request: request,
+  "download_request for a SHA-256": {
+    ...request,
+    checksum: "sha256",
+    resume: { ...request.resume, prefix_md5: undefined, prefix_sha256: SHA256 },
+  },
   "download_request from the beginning": { ...request, offset: 0, resume: undefined },
   credit: { type: "credit", ...address, max_offset: Number.MAX_SAFE_INTEGER },
   resend: { type: "resend", ...address, offset: 0 },
@@ -89,10 +97,13 @@ describe.each([
   });
 
   test.each(all)("needs each of its fields: %s", (_name, message) => {
-    const optional = new Set(["enroll_token", "reason", "resume"]);
-    for (const field of Object.keys(message).filter((name) => !optional.has(name))) {
+    const optional = new Set(["enroll_token", "reason", "checksum", "resume"]);
+    const given = Object.entries(message).filter(([, value]) => value !== undefined);
+    for (const [field] of given.filter(([name]) => !optional.has(name))) {
       const text = JSON.stringify({ ...message, [field]: undefined });
-      expect(refusal(parse, text).message).toStartWith(`${field}: `);
+      // Of the digests either is enough, so it is the usual one that is missed.
+      const missed = field === "sha256" ? "md5" : field;
+      expect(refusal(parse, text).message).toStartWith(`${missed}: `);
     }
   });
 
@@ -165,6 +176,8 @@ describe("a wrong value is refused", () => {
       ],
     ],
     md5: [fileComplete, "md5", ["", MD5.slice(1), `${MD5}0`, MD5.toUpperCase(), null]],
+    sha256: [fileComplete, "sha256", ["", MD5, SHA256.toUpperCase(), null]],
+    checksum: [request, "checksum", ["sha1", "MD5", "", null]],
     code: [fileError, "code", ["", "internal_error", "checksum_mismatch", "storage_full", null]],
     "error text": [fileError, "message", ["x".repeat(1025), 1, null]],
     "download id": [request, "download_id", ["", "1", "../x", null]],
@@ -181,6 +194,11 @@ describe("a wrong value is refused", () => {
       expect(error.message).toMatch(new RegExp(`^${field}[.:]`));
     }
   });
+});
+
+test("a server that asks for no checksum by name wants the MD5", () => {
+  const message = parseServerMessage(JSON.stringify({ ...request, checksum: undefined }));
+  expect(message).toMatchObject({ checksum: "md5" });
 });
 
 test("no refusal repeats a secret", () => {

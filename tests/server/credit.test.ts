@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
 import { CreditPool, type StreamCredit } from "../../lib/server/credit.ts";
 import { Random } from "../support/random.ts";
 
@@ -13,6 +13,7 @@ function openStream(pool: CreditPool, offset = 0) {
   const credit = pool.open({
     offset,
     maxUnsafe: MAX_UNSAFE,
+    rateLimit: null,
     roundTripMs: () => 1,
     onGrant: (maxOffset) => grants.push(maxOffset),
     now: () => 0,
@@ -105,6 +106,7 @@ describe("the window", () => {
     const credit = pool.open({
       offset: 0,
       maxUnsafe: Infinity,
+      rateLimit: null,
       roundTripMs: () => roundTripMs,
       onGrant: () => undefined,
       now: () => now,
@@ -129,6 +131,76 @@ describe("the window", () => {
     const window = windowOn(rate, roundTrip);
     expect(window).toBeGreaterThanOrEqual(least);
     expect(window).toBeLessThanOrEqual(most);
+  });
+});
+
+describe("a limit on the rate", () => {
+  beforeEach(() => jest.useFakeTimers());
+  afterEach(() => jest.useRealTimers());
+
+  /** What a stream of 100 MiB is granted under a limit, by a client that sends all at once. */
+  function paced(rateLimit: number | null) {
+    let granted = 0;
+    const credit = new CreditPool(128 * MiB).open({
+      offset: 0,
+      maxUnsafe: MAX_UNSAFE,
+      rateLimit,
+      roundTripMs: () => 1,
+      onGrant: (maxOffset) => queueMicrotask(() => write(maxOffset)),
+    });
+    const write = (maxOffset: number) => {
+      credit.wrote(maxOffset - granted);
+      credit.flushed(maxOffset);
+      granted = maxOffset;
+    };
+    credit.endsAt(100 * MiB);
+    credit.grant();
+    return {
+      credit,
+      grantedAfter: async (ms: number) => {
+        for (let step = 0; step < ms; step++) {
+          jest.advanceTimersByTime(1);
+          for (let turn = 0; turn < 8; turn++) await Promise.resolve();
+        }
+        return granted;
+      },
+    };
+  }
+
+  test.each([
+    ["10 KiB", 10 * KiB],
+    ["1 MiB", MiB],
+    ["8 MiB", 8 * MiB],
+  ])("of %s a second is used up and never exceeded by more than a burst", async (_, rate) => {
+    const { credit, grantedAfter } = paced(rate);
+    const burst = rate / 10;
+    for (let second = 1; second <= 5; second++) {
+      const granted = await grantedAfter(1000);
+      expect(granted).toBeGreaterThan(second * rate - burst);
+      expect(granted).toBeLessThanOrEqual(second * rate + burst);
+    }
+    credit.close();
+  });
+
+  test("is raised, lowered and lifted while it runs", async () => {
+    const { credit, grantedAfter } = paced(10 * KiB);
+    const before = await grantedAfter(1000);
+    credit.limitRate(MiB);
+    const raised = await grantedAfter(1000);
+    expect(raised - before).toBeGreaterThan(0.8 * MiB);
+    credit.limitRate(10 * KiB);
+    const lowered = await grantedAfter(1000);
+    expect(lowered - raised).toBeLessThan(200 * KiB);
+    credit.limitRate(null);
+    expect(await grantedAfter(1000)).toBe(100 * MiB);
+    credit.close();
+  });
+
+  test("leaves no timer behind", async () => {
+    const { credit } = paced(10 * KiB);
+    expect(jest.getTimerCount()).toBe(1);
+    credit.close();
+    expect(jest.getTimerCount()).toBe(0);
   });
 });
 
@@ -167,6 +239,7 @@ function runTransfers(random: Random, budget: number, streams: number, maxSize: 
       credit: pool.open({
         offset,
         maxUnsafe: Infinity,
+        rateLimit: null,
         roundTripMs: () => 10,
         now: () => now,
         onGrant: (maxOffset) => {

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
 import { Dispatcher } from "../../lib/server/dispatcher.ts";
 import { newDownload } from "../../lib/server/download.ts";
 import { Logger } from "../../lib/util/logger.ts";
-import { claim, NOW } from "../support/downloads.ts";
+import { claim, NOW, order } from "../support/downloads.ts";
 
 /* What is started, in which order and when, on a clock that tests move. */
 
@@ -47,7 +47,7 @@ beforeEach(() => {
         const id = queue[clientId]?.shift();
         if (id === undefined) return null;
         freeSlots--;
-        return claim(newDownload(id, clientId, "a.bin", NOW), NOW);
+        return claim(newDownload(id, order(clientId, "a.bin"), NOW), NOW);
       },
       nextDueAt: async () => nextDueAt,
     },

@@ -15,7 +15,7 @@ import {
   type Queued,
   transition,
 } from "../../lib/server/download.ts";
-import { claim, EPOCH, MD5, NOW, problem, source, states } from "../support/downloads.ts";
+import { claim, EPOCH, MD5, NOW, problem, source, states, order } from "../support/downloads.ts";
 
 const { queued, downloading, verifying } = states;
 
@@ -30,13 +30,14 @@ const events = {
   started: { type: "started", ...at, source, offset: 400 },
   "started over": { type: "started", ...at, source, offset: 0, reason: "another file" },
   checkpoint: { type: "checkpoint", epoch: EPOCH, safeOffset: 500 },
-  received: { type: "received", epoch: EPOCH, size: 1000, md5: MD5, savedPath: "r/a.txt" },
+  received: { type: "received", epoch: EPOCH, size: 1000, digest: MD5, savedPath: "r/a.txt" },
   renamed: { type: "renamed", epoch: EPOCH, savedPath: "r/a-2.txt" },
   published: { type: "published", ...at },
   lost: { type: "lost", ...at },
   "failed for good": failure("access_denied"),
   "failed for now": failure("file_unreadable"),
   cancelled: { type: "cancelled", now: NOW },
+  rate_limited: { type: "rate_limited", rateLimit: 2048 },
 } satisfies Record<string, DownloadEvent>;
 
 type StateName = keyof typeof states;
@@ -54,6 +55,7 @@ const LEADS_TO: Record<EventName, Partial<Record<StateName, StateName>>> = {
   "failed for good": { downloading: "failed", verifying: "failed" },
   "failed for now": { downloading: "queued", verifying: "queued" },
   cancelled: { queued: "cancelled", downloading: "cancelled" },
+  rate_limited: { queued: "queued", downloading: "downloading", verifying: "verifying" },
 };
 
 const table = Object.entries(LEADS_TO).flatMap(([event, leads]) =>
@@ -79,7 +81,7 @@ describe("every state meets every event", () => {
     }
   });
 
-  test.each(table.filter(([, event]) => event !== "cancelled"))(
+  test.each(table.filter(([, event]) => "epoch" in events[event]))(
     "%s, %s of another attempt: no change",
     (state, event) => {
       for (const epoch of [EPOCH - 1, EPOCH + 1]) {
@@ -252,7 +254,7 @@ describe("what an error leads to", () => {
 });
 
 test("a new download waits, and has all that a queued one has", () => {
-  const fresh = newDownload("id", "restaurant-001", "a.txt", NOW);
+  const fresh = newDownload("id", order("restaurant-001", "a.txt"), NOW);
   expect(Object.keys(fresh).toSorted()).toEqual(Object.keys(queued).toSorted());
   expect(fresh).toMatchObject({ status: "queued", safeOffset: 0, notBefore: NOW, epoch: 0 });
 });

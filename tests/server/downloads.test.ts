@@ -13,6 +13,7 @@ import { Logger } from "../../lib/util/logger.ts";
 import { FakeSite } from "../support/fake-site.ts";
 import { MemoryStorage } from "../support/memory-storage.ts";
 import { Random } from "../support/random.ts";
+import { order } from "../support/downloads.ts";
 
 /*
  * Downloads with a real database, a disk in memory and a client without a network, on a clock that
@@ -85,7 +86,7 @@ async function connect(): Promise<FakeSite> {
 }
 
 async function pull(): Promise<string> {
-  const { downloadId } = await downloads.create(SITE, "a.bin");
+  const { downloadId } = await downloads.create(order(SITE, "a.bin"));
   await settle();
   return downloadId;
 }

@@ -8,7 +8,7 @@ import { states } from "../support/downloads.ts";
 
 const BYTES = new TextEncoder().encode("what a site sent".repeat(100));
 const MD5 = md5(BYTES);
-const VERDICT = { md5: MD5, size: BYTES.length };
+const VERDICT = { digest: MD5, size: BYTES.length };
 const OTHERS = new TextEncoder().encode("somebody else's");
 
 function md5(bytes: Uint8Array): string {
@@ -136,7 +136,7 @@ describe("publishing", () => {
     await world.run();
     world.expectPublishedOnce();
     expect(world.row).toMatchObject({
-      md5: MD5,
+      digest: MD5,
       savedPath: expect.stringMatching(/^restaurant-001\/\d{8}_\d{6}_file_to_download\.txt$/),
     });
   });

@@ -12,7 +12,7 @@ import { Metrics } from "../../lib/server/metrics/metrics.ts";
 import { Receiver } from "../../lib/server/receiver.ts";
 import type { Storage } from "../../lib/server/storage/storage.ts";
 import { Logger } from "../../lib/util/logger.ts";
-import { claim, NOW } from "../support/downloads.ts";
+import { claim, NOW, order } from "../support/downloads.ts";
 import { MemoryPart } from "../support/memory-storage.ts";
 import { Random } from "../support/random.ts";
 import { md5 } from "../support/scripted-client.ts";
@@ -44,7 +44,7 @@ beforeEach(async () => {
   part = new MemoryPart();
   told = [];
   pool = new CreditPool(1024 * 1024);
-  await receive(claim(newDownload("id", "site-1", "a.bin", NOW), NOW));
+  await receive(claim(newDownload("id", order("site-1", "a.bin"), NOW), NOW));
 });
 
 async function receive(download: Downloading): Promise<void> {
@@ -86,7 +86,7 @@ async function resume(): Promise<void> {
   part.bytes = BYTES.slice(0, CHUNK);
   part.synced = CHUNK;
   const source = { identity: IDENTITY, totalSize: BYTES.length, chunkSize: CHUNK };
-  const download = claim(newDownload("id", "site-1", "a.bin", NOW), NOW);
+  const download = claim(newDownload("id", order("site-1", "a.bin"), NOW), NOW);
   await receive({ ...download, source, safeOffset: CHUNK });
 }
 
@@ -182,7 +182,7 @@ describe("a client that owes nothing is not", () => {
     await pass(300);
     disk.resolve();
     await settle();
-    expect(await outcome).toMatchObject({ type: "received", md5: md5(BYTES) });
+    expect(await outcome).toMatchObject({ type: "received", digest: md5(BYTES) });
   });
 
   test("while it proves what we have, step by step", async () => {

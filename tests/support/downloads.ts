@@ -4,6 +4,7 @@ import type {
   Completed,
   Downloading,
   Failed,
+  Order,
   Queued,
   Source,
   Verifying,
@@ -22,11 +23,15 @@ export const source: Source = {
 /** The problem of a code. */
 export const problem = (code: DownloadErrorCode) => ({ code, message: `met ${code}` });
 
+/** What an operator asks for. */
+export function order(clientId: string, filePath: string, fields: Partial<Order> = {}): Order {
+  return { clientId, filePath, checksum: "md5", rateLimit: null, ...fields };
+}
+
 /** What every state has. */
 const common = {
+  ...order("restaurant-001", "file_to_download.txt"),
   downloadId: "0198c0de-0000-7000-8000-000000000000",
-  clientId: "restaurant-001",
-  filePath: "file_to_download.txt",
   createdAt: NOW - 5000,
   attempts: 4,
   epoch: EPOCH,
@@ -58,7 +63,7 @@ const verifying: Verifying = {
   status: "verifying",
   startedAt,
   source,
-  md5: MD5,
+  digest: MD5,
   savedPath: "restaurant-001/a.txt",
 };
 const completed: Completed = { ...verifying, ...ended, status: "completed" };

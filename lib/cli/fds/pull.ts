@@ -1,10 +1,16 @@
-import { DEFAULT_FILE, type DownloadRecord, NewDownload } from "../../api/schemas.ts";
+import { CHECKSUM_ALGORITHMS, digestOf } from "../../api/checksums.ts";
+import {
+  DEFAULT_FILE,
+  type DownloadRecord,
+  MIN_RATE_LIMIT,
+  NewDownload,
+} from "../../api/schemas.ts";
 import { readSetting, UsageError } from "../../util/flags.ts";
-import { oneOf } from "../../util/settings.ts";
+import { type Kind, oneOf, size } from "../../util/settings.ts";
 import { ApiCallError, UnreachableError } from "../rest/api-client.ts";
 import { CLIENT_ID } from "../client-id.ts";
 import { shortId } from "../terminal/download-listing.ts";
-import { follow, type PullRequest, type Started, startDownloads } from "../rest/follow.ts";
+import { follow, type Started, startDownloads } from "../rest/follow.ts";
 import { Input } from "../terminal/input.ts";
 import { tabbed } from "../terminal/listing.ts";
 import { Failure, Interrupted } from "../program.ts";
@@ -17,7 +23,12 @@ import { type Command, type CommandContext, print } from "./command.ts";
 /** How long the server may be away, in ms: a machine has time to be started again. */
 const PATIENCE = 10 * 60_000;
 
-const IF_OFFLINE = oneOf(["wait", "fail"]);
+/** Flags that go into the request as they are: name of the flag and of the field. */
+const REQUEST_FLAGS = {
+  "if-offline": { field: "if_offline", kind: oneOf(["wait", "fail"]) },
+  checksum: { field: "checksum", kind: oneOf(CHECKSUM_ALGORITHMS) },
+  "rate-limit": { field: "rate_limit", kind: size(MIN_RATE_LIMIT) },
+} satisfies Record<string, { field: keyof NewDownload; kind: Kind<string | number> }>;
 
 /** `fds pull` */
 export const pull: Command = {
@@ -28,6 +39,8 @@ export const pull: Command = {
     output: { type: "string", short: "o" },
     all: { type: "boolean" },
     "if-offline": { type: "string" },
+    checksum: { type: "string" },
+    "rate-limit": { type: "string" },
   },
   flagsHelp: `  FILE
       relative to a folder that the client serves, or absolute inside one
@@ -38,10 +51,14 @@ export const pull: Command = {
   --all
       pull from every client that is connected: fds pull --all [FILE]
   --if-offline wait|fail
-      what to do while the client is not connected (default: wait)`,
+      what to do while the client is not connected (default: wait)
+  --checksum md5|sha256
+      what proves that the file arrived whole (default: md5)
+  --rate-limit SIZE
+      most bytes a second, such as 2MiB; fds limit changes it while it runs (default: no limit)`,
   notes: `Ctrl-C asks whether to cancel the download; a second one leaves it running. It goes on at the
 server whatever becomes of this program, and so does the watching when the server is restarted.
-In a pipe: status, client, download, size, MD5 and where the server saved it, with tabs between.`,
+In a pipe: status, client, download, size, checksum and where the server saved it, with tabs between.`,
   examples: [
     "pull restaurant-001",
     "pull restaurant-001 logs/today.log -o ./today.log",
@@ -69,21 +86,12 @@ In a pipe: status, client, download, size, MD5 and where the server saved it, wi
 };
 
 async function readRequests({ api, words, values, interruptions }: CommandContext) {
-  const offline = values["if-offline"];
-  const if_offline =
-    offline === undefined
-      ? undefined
-      : readSetting(
-          { source: "--if-offline", text: String(offline) },
-          IF_OFFLINE.schema,
-          IF_OFFLINE.expected,
-        );
   const [client, file] = values["all"] ? [undefined, words[0]] : words;
   const file_path = file === undefined ? DEFAULT_FILE : readFile(file);
-  const request = (client_id: string): PullRequest => ({
+  const request = (client_id: string): NewDownload => ({
     client_id,
     file_path,
-    ...(if_offline && { if_offline }),
+    ...readRequestFlags(values),
   });
   if (!values["all"]) {
     if (client === undefined) {
@@ -104,6 +112,16 @@ async function readRequests({ api, words, values, interruptions }: CommandContex
   const connected = (await api.clients(interruptions.signal)).filter((one) => one.connected);
   if (connected.length > 0) return connected.map(({ client_id }) => request(client_id));
   throw new Failure('start a client, "bun run client --id restaurant-001": none is connected');
+}
+
+function readRequestFlags(values: CommandContext["values"]): Partial<NewDownload> {
+  const given = Object.entries(REQUEST_FLAGS).flatMap(([flag, { field, kind }]) => {
+    const value = values[flag];
+    if (value === undefined) return [];
+    const setting = { source: `--${flag}`, text: String(value) };
+    return [[field, readSetting<string | number>(setting, kind.schema, kind.expected)]];
+  });
+  return Object.fromEntries(given);
 }
 
 function readFile(text: string): string {
@@ -223,7 +241,7 @@ function printResult(
           one.client_id,
           one.download_id,
           one.total_size,
-          one.md5,
+          digestOf(one),
           one.saved_path,
         ]),
       ),

@@ -11,7 +11,7 @@ import { type Command, type CommandContext, print } from "./command.ts";
 export const verify: Command = {
   words: "",
   count: [0, 0],
-  summary: "reads every file in downloads/ again and compares its MD5",
+  summary: "reads every file in downloads/ again and compares its checksum",
   flags: {
     "downloads-dir": { type: "string" },
     checksums: { type: "string" },
@@ -25,7 +25,7 @@ export const verify: Command = {
       a file that was removed or moved away is no failure`,
   notes: `Each file is compared with the record of its download, and with the sum of its original where
 that is known. Fails where a file is altered, missing, or of no download on record.
-In a pipe: verdict, MD5 on disk, recorded MD5, MD5 of the original and path, with tabs between.`,
+In a pipe: verdict, checksum on disk, the recorded one, MD5 of the original and path, with tabs between.`,
   examples: ["verify", "verify --json | jq '.files[] | select(.verdict != \"ok\")'"],
   async run(context) {
     const files = await check(context);
@@ -41,7 +41,13 @@ In a pipe: verdict, MD5 on disk, recorded MD5, MD5 of the original and path, wit
       ],
       raw: () =>
         files.map((file) =>
-          tabbed([file.verdict, file.md5, file.recorded_md5, file.original_md5, file.path]),
+          tabbed([
+            file.verdict,
+            file.recorded_sha256 === null ? file.md5 : file.sha256,
+            file.recorded_sha256 ?? file.recorded_md5,
+            file.original_md5,
+            file.path,
+          ]),
         ),
     });
     if (wrong.length > 0) throw new Failure(verdictSummary(files));

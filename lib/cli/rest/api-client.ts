@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { digestOf, entityTag } from "../../api/checksums.ts";
 import { type Endpoint, endpoints } from "../../api/endpoints.ts";
 import * as schemas from "../../api/schemas.ts";
 import { readEvents, type ServerSentEvent } from "../../util/server-sent-events.ts";
@@ -109,6 +110,16 @@ export class ApiClient {
     return this.call(endpoints.cancelDownload, schemas.DownloadRecord, { downloadId, signal });
   }
 
+  /** @param change what is to be another */
+  change(
+    downloadId: string,
+    body: schemas.DownloadChange,
+    signal?: AbortSignal,
+  ): Promise<schemas.DownloadRecord> {
+    const call = { downloadId, body, signal };
+    return this.call(endpoints.changeDownload, schemas.DownloadRecord, call);
+  }
+
   retry(downloadId: string, signal?: AbortSignal): Promise<schemas.DownloadAccepted> {
     return this.call(endpoints.retryDownload, schemas.DownloadAccepted, { downloadId, signal });
   }
@@ -146,11 +157,12 @@ export class ApiClient {
    * @throws UnreachableError also where they break off
    */
   async *content(
-    { download_id: downloadId, md5, total_size }: schemas.DownloadRecord,
+    record: schemas.DownloadRecord,
     offset: number,
     signal?: AbortSignal,
   ): AsyncGenerator<Uint8Array> {
-    const etag = `"${md5}"`;
+    const { download_id: downloadId, checksum, total_size } = record;
+    const etag = entityTag(checksum, digestOf(record) ?? "");
     const headers = { range: `bytes=${offset}-`, "if-range": etag };
     const isPart = ({ status, headers: its }: Response) =>
       status === 206 && its.get("etag") === etag;

@@ -1,16 +1,9 @@
-import type { DownloadRecord } from "../../api/schemas.ts";
+import type { DownloadRecord, NewDownload } from "../../api/schemas.ts";
 import { type ApiClient, ApiCallError, type WatchOptions } from "./api-client.ts";
 import { barOf } from "../terminal/download-bar.ts";
 import { Failure } from "../program.ts";
 import { Progress } from "../terminal/progress.ts";
 import type { Terminal } from "../terminal/terminal.ts";
-
-/** What is to be pulled from a client. */
-export interface PullRequest {
-  client_id: string;
-  file_path?: string;
-  if_offline?: "wait" | "fail";
-}
 
 /** A download that the server has taken on. */
 export interface Started {
@@ -32,7 +25,7 @@ export interface Refused {
  */
 export async function startDownloads(
   api: ApiClient,
-  requests: PullRequest[],
+  requests: NewDownload[],
 ): Promise<{ started: Started[]; refused: Refused[] }> {
   const answers = await Promise.all(requests.map((request) => start(api, request)));
   return {
@@ -41,7 +34,7 @@ export async function startDownloads(
   };
 }
 
-async function start(api: ApiClient, request: PullRequest): Promise<Started | Refused> {
+async function start(api: ApiClient, request: NewDownload): Promise<Started | Refused> {
   const clientId = request.client_id;
   try {
     const { download_id: downloadId, message } = await api.startDownload(request);

@@ -1,10 +1,11 @@
 import { open, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { digestOf } from "../../api/checksums.ts";
 import type { DownloadRecord } from "../../api/schemas.ts";
 import { syncFolder } from "../../util/durable.ts";
 import { systemCode } from "../../util/system-error.ts";
 import { type ApiClient, UnreachableError } from "./api-client.ts";
-import { md5OfFile } from "../verify/checksums.ts";
+import { digestsOfFile } from "../verify/checksums.ts";
 import { pause } from "../pause.ts";
 import { Failure } from "../program.ts";
 
@@ -34,8 +35,8 @@ export async function localPath(output: string, filePath: string): Promise<strin
 }
 
 /**
- * Saves the bytes of a completed download on this machine. A name appears only once its MD5 is
- * right; what was fetched before a break, or before this program was ended, is not fetched again.
+ * Saves the bytes of a completed download on this machine. A name appears only once its checksum
+ * is right; what was fetched before a break, or before this program was ended, is not fetched again.
  * @returns false if the very same file was there already
  * @throws Failure where another file has the name, which is never overwritten
  * @throws the reason of the signal when it is aborted; what was fetched stays for the next time
@@ -46,14 +47,19 @@ export async function saveContent(
   path: string,
   options: SaveOptions,
 ): Promise<boolean> {
+  const digest = digestOf(record);
+  const isRight = async (file: string) => {
+    const found = await digestsOfFile(file, [record.checksum], options.signal);
+    return found[record.checksum] === digest;
+  };
   if (await Bun.file(path).exists()) {
-    if ((await md5OfFile(path, options.signal)) === record.md5) return false;
+    if (await isRight(path)) return false;
     throw occupied(path, record);
   }
-  const part = join(dirname(path), `.${basename(path)}.${record.md5}.part`);
+  const part = join(dirname(path), `.${basename(path)}.${digest}.part`);
   const wasBegun = Bun.file(part).size > 0;
   await fetchInto(part, api, record, options);
-  if ((await md5OfFile(part, options.signal)) !== record.md5) {
+  if (!(await isRight(part))) {
     await rm(part);
     // what an earlier run left behind may be damaged: the whole file once more
     if (wasBegun) return saveContent(api, record, path, options);

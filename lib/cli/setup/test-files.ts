@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { formatSize } from "../../util/sizes.ts";
 import {
   CHECKSUMS_FILE,
-  md5OfFile,
+  digestsOfFile,
   parseChecksums,
   readChecksums,
   withChecksum,
@@ -92,7 +92,7 @@ async function md5IfRight(
   const found = await stat(file).catch(() => null);
   if (!recorded || !found?.isFile() || found.size !== size) return null;
   let checked = 0;
-  const md5 = await md5OfFile(file, signal, (bytes) => {
+  const { md5 } = await digestsOfFile(file, ["md5"], signal, (bytes) => {
     onProgress?.(clientId, "checking", (checked += bytes));
   });
   return md5 === recorded ? md5 : null;

@@ -1,3 +1,4 @@
+import { CHECKSUM_NAMES, digestOf } from "../../api/checksums.ts";
 import type { DownloadRecord } from "../../api/schemas.ts";
 import { formatSize } from "../../util/sizes.ts";
 import { paintStatus } from "./download-listing.ts";
@@ -22,11 +23,12 @@ export function downloadFields(record: DownloadRecord, coloured: boolean): strin
         record.total_chunks === null ? null : `${record.chunks_received} of ${record.total_chunks}`,
       rate: rate === null ? null : `${formatSize(rate)}/s`,
       left: record.eta_seconds === null ? null : formatDuration(record.eta_seconds),
+      limit: record.rate_limit === null ? null : `${formatSize(record.rate_limit)}/s`,
       attempts: String(record.attempts),
       created: moment(record.created_at),
       started: moment(record.started_at),
       ended: moment(record.completed_at),
-      MD5: record.md5,
+      [CHECKSUM_NAMES[record.checksum]]: digestOf(record),
       "saved as": saved_path === null ? null : plainText(saved_path),
       error: error === null ? null : `${plainText(error)} (${error_code})`,
     },

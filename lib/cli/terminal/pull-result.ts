@@ -1,10 +1,11 @@
+import { CHECKSUM_NAMES, digestOf } from "../../api/checksums.ts";
 import type { DownloadRecord } from "../../api/schemas.ts";
 import { formatSize } from "../../util/sizes.ts";
 import { paint, plainText } from "./terminal.ts";
 
 /** What became of a download that has ended, for a person. */
 export function resultLines(record: DownloadRecord, coloured: boolean): string[] {
-  const { client_id, status, saved_path, md5 } = record;
+  const { client_id, status, saved_path, checksum } = record;
   if (status !== "completed") {
     return [`${paint("✗", "red", coloured)} ${client_id}  ${reasonOf(record)}`];
   }
@@ -12,7 +13,7 @@ export function resultLines(record: DownloadRecord, coloured: boolean): string[]
   return [
     `${paint("✓", "green", coloured)} ${client_id}  ${dim(summaryOf(record))}`,
     `  ${plainText(saved_path ?? "")}`,
-    `  ${dim("MD5")} ${md5} ${paint("verified", "green", coloured)}`,
+    `  ${dim(CHECKSUM_NAMES[checksum])} ${digestOf(record)} ${paint("verified", "green", coloured)}`,
   ];
 }
 

@@ -1,4 +1,5 @@
 import { readFile, rename, rm, writeFile } from "node:fs/promises";
+import type { ChecksumAlgorithm } from "../../api/checksums.ts";
 
 /** The file with the sums of the test files, in the format of `md5sum`. */
 export const CHECKSUMS_FILE = "checksums.txt";
@@ -54,21 +55,23 @@ export async function writeChecksums(file: string, text: string): Promise<void> 
 }
 
 /**
- * The MD5 of a file's bytes, read in pieces.
+ * Digests of a file's bytes, read once and in pieces.
  * @param onBytes gets the size of each piece
- * @returns lower-case hex
+ * @returns lower-case hex, by algorithm
  * @throws the reason of `signal` when it is aborted
  */
-export async function md5OfFile(
+export async function digestsOfFile<Algorithm extends ChecksumAlgorithm>(
   file: string,
+  algorithms: Algorithm[],
   signal?: AbortSignal,
   onBytes?: (bytes: number) => void,
-): Promise<string> {
-  const hasher = new Bun.CryptoHasher("md5");
+): Promise<Record<Algorithm, string>> {
+  const hashers = algorithms.map((algorithm) => new Bun.CryptoHasher(algorithm));
   for await (const piece of Bun.file(file).stream()) {
     signal?.throwIfAborted();
-    hasher.update(piece);
+    for (const hasher of hashers) hasher.update(piece);
     onBytes?.(piece.byteLength);
   }
-  return hasher.digest("hex");
+  const digests = algorithms.map((name, index) => [name, hashers[index]?.digest("hex")]);
+  return Object.fromEntries(digests);
 }

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { DownloadRecord } from "../../api/schemas.ts";
-import { md5OfFile } from "./checksums.ts";
+import { digestsOfFile } from "./checksums.ts";
 import { plainText } from "../terminal/terminal.ts";
 
 /**
@@ -26,6 +26,6 @@ export async function problemOfSavedFile(
   }
   const file = join(downloadsDir, record.saved_path);
   if (!(await Bun.file(file).exists())) return `"${file}" is not there`;
-  const found = await md5OfFile(file, signal);
+  const { md5: found } = await digestsOfFile(file, ["md5"], signal);
   return found === expected ? null : `the MD5 of "${file}" is "${found}", expected "${expected}"`;
 }

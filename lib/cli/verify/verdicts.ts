@@ -30,15 +30,27 @@ export function verdictSummary(files: CheckedFile[]): string {
 
 /** The sums of a file below each other, where there is something to compare. */
 export function sumLines(file: CheckedFile, coloured: boolean): string[] {
-  const sums: [name: string, md5: string | null][] = [
-    ["on disk ", file.md5],
-    ["recorded", file.recorded_md5],
-    ["original", file.original_md5],
+  return [
+    ...compared(file.original_md5 ?? file.recorded_md5, coloured, [
+      ["on disk ", file.md5],
+      ["recorded", file.recorded_md5],
+      ["original", file.original_md5],
+    ]),
+    ...compared(file.recorded_sha256, coloured, [
+      ["on disk ", file.sha256],
+      ["recorded", file.recorded_sha256],
+    ]),
   ];
-  const right = file.original_md5 ?? file.recorded_md5;
-  return sums.flatMap(([name, md5]) => {
-    if (md5 === null) return [];
-    const isRight = right === null || md5 === right;
-    return `    ${paint(name, "dim", coloured)}  ${isRight ? md5 : paint(md5, "red", coloured)}`;
+}
+
+function compared(
+  right: string | null,
+  coloured: boolean,
+  sums: [name: string, digest: string | null][],
+): string[] {
+  return sums.flatMap(([name, digest]) => {
+    if (digest === null) return [];
+    const isRight = right === null || digest === right;
+    return `    ${paint(name, "dim", coloured)}  ${isRight ? digest : paint(digest, "red", coloured)}`;
   });
 }

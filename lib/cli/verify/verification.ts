@@ -1,9 +1,10 @@
 import { lstat, readdir } from "node:fs/promises";
 import { join, relative } from "node:path";
+import { type ChecksumAlgorithm, digestOf } from "../../api/checksums.ts";
 import type { DownloadRecord } from "../../api/schemas.ts";
 import { systemCode } from "../../util/system-error.ts";
 import type { ApiClient } from "../rest/api-client.ts";
-import { md5OfFile } from "./checksums.ts";
+import { digestsOfFile } from "./checksums.ts";
 import { Failure } from "../program.ts";
 
 /**
@@ -22,6 +23,9 @@ export interface CheckedFile {
   md5: string | null;
   recorded_md5: string | null;
   original_md5: string | null;
+  /** Of a download that has SHA-256 for its checksum. */
+  sha256: string | null;
+  recorded_sha256: string | null;
 }
 
 export interface VerificationOptions {
@@ -40,7 +44,7 @@ const PAGE = "1000";
 
 /**
  * Reads every file in the folder of downloads again and compares it with its record, and with
- * the sum of its original where that is known. What is under way is left alone.
+ * the MD5 of its original where that is known. What is under way is left alone.
  * @throws Failure when the folder is not there
  */
 export async function verifyDownloads(options: VerificationOptions): Promise<CheckedFile[]> {
@@ -50,9 +54,9 @@ export async function verifyDownloads(options: VerificationOptions): Promise<Che
   const records = await completedDownloads(api, signal);
   const total = [...sizes.values()].reduce((sum, size) => sum + size, 0);
   let done = 0;
-  const md5Of = async (path: string) => {
+  const read = async (path: string, algorithms: ChecksumAlgorithm[]): Promise<Found> => {
     try {
-      return await md5OfFile(join(downloadsDir, path), signal, (bytes) =>
+      return await digestsOfFile(join(downloadsDir, path), algorithms, signal, (bytes) =>
         onProgress?.((done += bytes), total),
       );
     } catch (error) {
@@ -63,7 +67,11 @@ export async function verifyDownloads(options: VerificationOptions): Promise<Che
   };
   const checked: CheckedFile[] = [];
   for (const path of new Set([...sizes.keys(), ...records.keys()])) {
-    checked.push(judge(path, await md5Of(path), records.get(path), sums));
+    const record = records.get(path);
+    const original = record ? originalSum(record, sums) : null;
+    const algorithms = new Set([record?.checksum ?? "md5"]);
+    if (original !== null) algorithms.add("md5");
+    checked.push(judge(path, await read(path, [...algorithms]), record, original));
   }
   return checked.toSorted((a, b) => (a.path < b.path ? -1 : 1));
 }
@@ -108,28 +116,31 @@ async function completedDownloads(api: ApiClient, signal: AbortSignal) {
   return records;
 }
 
+/** The digests of a file, or why there are none. */
+type Found = Partial<Record<ChecksumAlgorithm, string>> | "missing" | "unreadable";
+
 function judge(
   path: string,
-  found: string,
+  found: Found,
   record: DownloadRecord | undefined,
-  sums: Map<string, string>,
+  original: string | null,
 ): CheckedFile {
-  const wasRead = found !== "missing" && found !== "unreadable";
-  const recorded = record?.md5 ?? null;
-  const original = record ? originalSum(record, sums) : null;
+  const digests = typeof found === "string" ? {} : found;
   const verdict = (): Verdict => {
-    if (!wasRead) return found;
+    if (typeof found === "string") return found;
     if (!record) return "unknown";
-    if (found !== recorded) return "altered";
-    return original === null || original === found ? "ok" : "not_original";
+    if (found[record.checksum] !== digestOf(record)) return "altered";
+    return original === null || original === found.md5 ? "ok" : "not_original";
   };
   return {
     path,
     verdict: verdict(),
     download_id: record?.download_id ?? null,
-    md5: wasRead ? found : null,
-    recorded_md5: recorded,
+    md5: digests.md5 ?? null,
+    recorded_md5: record?.md5 ?? null,
     original_md5: original,
+    sha256: digests.sha256 ?? null,
+    recorded_sha256: record?.sha256 ?? null,
   };
 }
 

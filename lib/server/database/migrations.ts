@@ -56,26 +56,34 @@ const MIGRATIONS: readonly (readonly string[])[] = [
     // What changed last, and what changed since.
     `CREATE INDEX downloads_by_revision ON downloads (revision)`,
   ],
+  [
+    `ALTER TABLE downloads RENAME COLUMN md5 TO digest`,
+    `ALTER TABLE downloads ADD COLUMN checksum TEXT NOT NULL DEFAULT 'md5'`,
+    `ALTER TABLE downloads ADD COLUMN rate_limit BIGINT`,
+  ],
 ];
 
+/** The version of the database that this program reads and writes. */
+export const LATEST_VERSION = MIGRATIONS.length;
+
 /**
- * Brings the database to this program's version, each step in a transaction of its own. To be
+ * Brings the database to this program's version, or to an earlier one, each step in a transaction of its own. To be
  * done before anything else uses `sql`: on SQLite, a query beside an open transaction joins it.
  * @throws Error, with nothing changed, when a newer program made the database
  */
-export async function migrate(sql: SQL): Promise<void> {
+export async function migrate(sql: SQL, target = LATEST_VERSION): Promise<void> {
   await sql`CREATE TABLE IF NOT EXISTS schema_version (
     version BIGINT PRIMARY KEY, applied_at BIGINT NOT NULL
   )`;
   const [row] = await sql<{ version: number | null }[]>`
     SELECT MAX(version) AS version FROM schema_version`;
   const version = Number(row?.version ?? 0);
-  if (version > MIGRATIONS.length) {
+  if (version > LATEST_VERSION) {
     throw new Error(
-      `start the newer program that made it, it has version ${version} and this program knows up to version ${MIGRATIONS.length}`,
+      `start the newer program that made it, it has version ${version} and this program knows up to version ${LATEST_VERSION}`,
     );
   }
-  for (const [index, statements] of MIGRATIONS.entries()) {
+  for (const [index, statements] of MIGRATIONS.slice(0, target).entries()) {
     if (index >= version) await apply(sql, index + 1, statements);
   }
 }

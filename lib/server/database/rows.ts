@@ -1,3 +1,4 @@
+import type { ChecksumAlgorithm } from "../../protocol/checksum.ts";
 import { type DownloadErrorCode, type Problem } from "../../protocol/errors.ts";
 import { FileIdentity } from "../../protocol/identity.ts";
 import { safeOffsetOf, type Download, type Source } from "../download.ts";
@@ -12,6 +13,8 @@ export interface DownloadRow {
   downloadId: string;
   clientId: string;
   filePath: string;
+  checksum: ChecksumAlgorithm;
+  rateLimit: number | null;
   status: Download["status"];
   createdAt: number;
   startedAt: number | null;
@@ -27,7 +30,7 @@ export interface DownloadRow {
   chunkSize: number | null;
   /** JSON of the file's identity. */
   identity: string | null;
-  md5: string | null;
+  digest: string | null;
   savedPath: string | null;
   problemCode: DownloadErrorCode | null;
   problemMessage: string | null;
@@ -40,6 +43,8 @@ export function toRow(download: Download): DownloadRow {
     downloadId: download.downloadId,
     clientId: download.clientId,
     filePath: download.filePath,
+    checksum: download.checksum,
+    rateLimit: download.rateLimit,
     status: download.status,
     createdAt: download.createdAt,
     startedAt: download.startedAt,
@@ -54,7 +59,7 @@ export function toRow(download: Download): DownloadRow {
     totalSize: source && source.totalSize,
     chunkSize: source && source.chunkSize,
     identity: source && JSON.stringify(source.identity),
-    md5: "md5" in download ? download.md5 : null,
+    digest: "digest" in download ? download.digest : null,
     savedPath: "savedPath" in download ? download.savedPath : null,
     problemCode: problem && problem.code,
     problemMessage: problem && problem.message,
@@ -67,6 +72,8 @@ export function toDownload(row: DownloadRow): Download {
     downloadId: row.downloadId,
     clientId: row.clientId,
     filePath: row.filePath,
+    checksum: row.checksum,
+    rateLimit: numberOrNull(row.rateLimit),
     createdAt: Number(row.createdAt),
     attempts: Number(row.attempts),
     epoch: Number(row.epoch),
@@ -87,7 +94,7 @@ export function toDownload(row: DownloadRow): Download {
   const received = () => ({
     startedAt: started(),
     source: required(source, "identity"),
-    md5: required(row.md5, "md5"),
+    digest: required(row.digest, "digest"),
     savedPath: required(row.savedPath, "saved_path"),
   });
   switch (status) {

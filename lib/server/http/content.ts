@@ -1,4 +1,5 @@
 import { basename } from "node:path";
+import { entityTag } from "../../api/checksums.ts";
 import type { Completed } from "../download.ts";
 import type { StoredFile } from "../storage/storage.ts";
 
@@ -28,7 +29,7 @@ export function parseRange(header: string | undefined, size: number): Range {
 /** The bytes of a completed download, or the range of them that is asked for. */
 export function contentResponse(download: Completed, file: StoredFile, request: Request): Response {
   const { headers: asked, method } = request;
-  const etag = `"${download.md5}"`;
+  const etag = entityTag(download.checksum, download.digest);
   const headers = new Headers({
     "Accept-Ranges": "bytes",
     "Cache-Control": "private, no-cache",

@@ -27,7 +27,10 @@ export function downloadRecord(download: Download, progress?: Progress): Downloa
     bytes_per_second: rate,
     eta_seconds:
       running && rate && totalSize !== null ? eta(totalSize - bytesReceived, rate) : null,
-    md5: verified ? download.md5 : null,
+    checksum: download.checksum,
+    md5: verified && download.checksum === "md5" ? download.digest : null,
+    sha256: verified && download.checksum === "sha256" ? download.digest : null,
+    rate_limit: download.rateLimit,
     saved_path: download.status === "completed" ? download.savedPath : null,
     attempts: download.attempts,
     created_at: isoTime(download.createdAt),

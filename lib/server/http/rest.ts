@@ -108,7 +108,8 @@ export function restHandlers(options: RestOptions): Handlers {
       if (!client.connected && body.if_offline === "fail") {
         throw new FdsError("client_not_connected", `"${body.client_id}" is not connected`);
       }
-      const download = await downloads.create(body.client_id, body.file_path);
+      const { client_id: clientId, file_path: filePath, checksum, rate_limit: rateLimit } = body;
+      const download = await downloads.create({ clientId, filePath, checksum, rateLimit });
       const wait = client.connected ? "" : `, it waits until "${body.client_id}" connects`;
       return accepted(download, `The download is queued${wait}`);
     },
@@ -146,6 +147,11 @@ export function restHandlers(options: RestOptions): Handlers {
     },
 
     events: ({ request }) => events.all(request.headers.get("Last-Event-ID")),
+
+    async changeDownload({ param, body }) {
+      const download = await downloads.limitRate(param("download_id"), body.rate_limit);
+      return json(record(download));
+    },
 
     async cancelDownload({ param }) {
       return json(record(await downloads.cancel(param("download_id"))));

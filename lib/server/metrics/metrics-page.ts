@@ -96,7 +96,7 @@ export async function metricsPage(options: MetricsPageOptions): Promise<string> 
     counter("fds_crc_failures_total", "Chunks that came damaged.", metrics.damagedChunks),
     counter(
       "fds_checksum_failures_total",
-      "Files whose MD5 was not that of the client.",
+      "Files whose checksum was not that of the client.",
       metrics.checksumFailures,
     ),
     gauge("fds_event_readers", "Readers of live events.", events.readerCount),

@@ -33,7 +33,7 @@ export class Metrics {
   resumedBytes = 0;
   /** Chunks whose CRC was not right. */
   damagedChunks = 0;
-  /** Files whose MD5 was not that of the client. */
+  /** Files whose checksum was not that of the client. */
   checksumFailures = 0;
   registrations = 0;
   /** Of these, by clients that were known. */

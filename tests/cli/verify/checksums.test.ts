@@ -3,7 +3,7 @@ import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
-  md5OfFile,
+  digestsOfFile,
   parseChecksums,
   readChecksums,
   withChecksum,
@@ -59,21 +59,27 @@ describe("the file", () => {
   });
 });
 
-describe("the MD5 of a file", () => {
-  test("is that of its bytes, all of which are counted", async () => {
+describe("the digests of a file", () => {
+  test("are those of its bytes, all of which are counted", async () => {
     const file = join(folder, "a");
     const bytes = Buffer.alloc(3_000_001, "abc");
     await writeFile(file, bytes);
     let counted = 0;
-    const md5 = await md5OfFile(file, undefined, (more) => (counted += more));
+    const { md5, sha256 } = await digestsOfFile(
+      file,
+      ["md5", "sha256"],
+      undefined,
+      (more) => (counted += more),
+    );
     expect(md5).toBe(Bun.MD5.hash(bytes, "hex"));
+    expect(sha256).toBe(Bun.SHA256.hash(bytes, "hex"));
     expect(counted).toBe(bytes.length);
   });
 
-  test("is not waited for when nobody wants it any more", async () => {
+  test("are not waited for when nobody wants it any more", async () => {
     const file = join(folder, "a");
     await writeFile(file, "a");
     const reason = new Error("enough");
-    await expect(md5OfFile(file, AbortSignal.abort(reason))).rejects.toBe(reason);
+    await expect(digestsOfFile(file, ["md5"], AbortSignal.abort(reason))).rejects.toBe(reason);
   });
 });

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { migrate } from "../../../lib/server/database/migrations.ts";
+import { LATEST_VERSION, migrate } from "../../../lib/server/database/migrations.ts";
 
 test("a program that read the version just before another one migrated takes its result", async () => {
   const folder = await mkdtemp(join(tmpdir(), "fds-migrations-"));
@@ -22,7 +22,9 @@ test("a program that read the version just before another one migrated takes its
 
   await migrate(overtaken);
 
-  expect(await late`SELECT version FROM schema_version`.values()).toEqual([[1], [2]]);
+  expect(await late`SELECT version FROM schema_version`.values()).toEqual(
+    Array.from({ length: LATEST_VERSION }, (_, index) => [index + 1]),
+  );
   expect(await late`SELECT * FROM downloads`.values()).toEqual([]);
   await early.close();
   await late.close();

@@ -11,6 +11,7 @@ import {
   type Source,
   type Verifying,
 } from "../../../lib/server/download.ts";
+import { order } from "../../support/downloads.ts";
 
 /** A UUIDv7 whose place in the order of ids is `n`. */
 export function id(n: number): string {
@@ -18,7 +19,7 @@ export function id(n: number): string {
 }
 
 export function queued(n: number, fields: Partial<Queued> = {}): Queued {
-  return { ...newDownload(id(n), "site-1", "logs/till.log", 1_000), ...fields };
+  return { ...newDownload(id(n), order("site-1", "logs/till.log"), 1_000), ...fields };
 }
 
 /** At the far ends of what the fields can hold. */
@@ -41,18 +42,20 @@ const common = {
   downloadId: id(1),
   clientId: "site-1",
   filePath: "~/отчёт 'a\"; DROP TABLE downloads; --/ü.log",
+  checksum: "sha256",
+  rateLimit: Number.MAX_SAFE_INTEGER - 2,
   createdAt: 1_700_000_000_001,
   attempts: 2,
   epoch: 3,
   restarts: 1,
   failures: 4,
   revision: 0,
-};
+} as const;
 const startedAt = 1_700_000_000_002;
 const completedAt = 1_700_000_000_003;
 const safeOffset = Number.MAX_SAFE_INTEGER - 1;
 const notBefore = 1_700_000_000_004;
-const md5 = "d41d8cd98f00b204e9800998ecf8427e";
+const digest = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 const savedPath = "site-1/20250101_000000_ü.log";
 
 export const verifying: Verifying = {
@@ -60,7 +63,7 @@ export const verifying: Verifying = {
   status: "verifying",
   startedAt,
   source,
-  md5,
+  digest,
   savedPath,
 };
 export const completed: Completed = { ...verifying, status: "completed", completedAt };

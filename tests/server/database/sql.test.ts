@@ -1,12 +1,16 @@
+import { SQL } from "bun";
 import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
+import { LATEST_VERSION, migrate } from "../../../lib/server/database/migrations.ts";
 import { openSqlRepository } from "../../../lib/server/database/sql.ts";
 import { UsageError } from "../../../lib/util/flags.ts";
 import { repositoryContract } from "./repository.contract.ts";
 import { completed, id, queued } from "./samples.ts";
+
+const ALL_VERSIONS = Array.from({ length: LATEST_VERSION }, (_, index) => [index + 1]);
 
 const makeFolder = () => mkdtemp(join(tmpdir(), "fds-rows-"));
 
@@ -86,18 +90,22 @@ describe("openSqlRepository", () => {
 
   test("brings a new database to its version, and leaves it there", async () => {
     await makeDatabase();
-    expect(versions()).toEqual([[1], [2]]);
+    expect(versions()).toEqual(ALL_VERSIONS);
     const rows = await openSqlRepository(url);
     expect(await rows.listDownloads({ limit: 1_000 })).toHaveLength(40);
     await rows.close();
-    expect(versions()).toEqual([[1], [2]]);
+    expect(versions()).toEqual(ALL_VERSIONS);
   });
 
   test("numbers the changes in a database of version 1, which counted them by download", async () => {
-    await makeDatabase();
-    tamper("DELETE FROM schema_version WHERE version = 2");
-    tamper("DROP INDEX downloads_by_revision");
-    tamper(`UPDATE downloads SET revision = (download_id = '${id(7)}')`);
+    await using old = new SQL({ adapter: "sqlite", filename: path });
+    await migrate(old, 1);
+    for (let n = 0; n < 40; n++) {
+      await old`INSERT INTO downloads
+        (download_id, client_id, file_path, status, created_at, attempts, epoch, restarts, failures,
+          revision, not_before, safe_offset)
+        VALUES (${id(n)}, 'site-1', 'a.log', 'queued', 1, 0, 0, 0, 0, ${Number(n === 7)}, 1, 0)`;
+    }
     const rows = await openSqlRepository(url);
     const changed = await rows.changedSince(0, 1_000);
     expect(changed.map((d) => d.revision)).toEqual(changed.map((_, n) => n + 1));
@@ -118,9 +126,9 @@ describe("openSqlRepository", () => {
 
   test("refuses a database of a newer program, with both versions", async () => {
     await makeDatabase();
-    tamper("INSERT INTO schema_version (version, applied_at) VALUES (7, 0)");
+    tamper(`INSERT INTO schema_version (version, applied_at) VALUES (${LATEST_VERSION + 7}, 0)`);
     await expectRefusal(
-      "start the newer program that made it, it has version 7 and this program knows up to version 2",
+      `start the newer program that made it, it has version ${LATEST_VERSION + 7} and this program knows up to version ${LATEST_VERSION}`,
     );
   });
 
@@ -156,9 +164,9 @@ describe("openSqlRepository", () => {
     await makeDatabase();
     const rows = await openSqlRepository(url);
     await rows.replaceDownload({ ...completed, downloadId: id(1), revision: 2 });
-    tamper(`UPDATE downloads SET md5 = NULL WHERE download_id = '${id(1)}'`);
+    tamper(`UPDATE downloads SET digest = NULL WHERE download_id = '${id(1)}'`);
     await expect(rows.getDownload(id(1))).rejects.toThrow(
-      `the row of download "${id(1)}" is completed and has no md5`,
+      `the row of download "${id(1)}" is completed and has no digest`,
     );
     await rows.close();
   });

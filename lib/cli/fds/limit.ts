@@ -1,0 +1,38 @@
+import { MIN_RATE_LIMIT } from "../../api/schemas.ts";
+import { readSetting } from "../../util/flags.ts";
+import { size } from "../../util/settings.ts";
+import { formatSize } from "../../util/sizes.ts";
+import { findDownloadId } from "../rest/download-id.ts";
+import { DOWNLOAD_COLUMNS } from "../terminal/download-listing.ts";
+import { listingLines } from "../terminal/listing.ts";
+import { paint } from "../terminal/terminal.ts";
+import { type Command, print } from "./command.ts";
+
+const RATE = size(MIN_RATE_LIMIT);
+
+/** `fds limit` */
+export const limit: Command = {
+  words: "ID RATE",
+  count: [2, 2],
+  summary: "changes how fast a download may go",
+  flags: {},
+  notes: 'RATE is the most bytes a second, such as 500KiB or 2MiB, or "off".',
+  examples: ["limit 0198c0de-7f00 2MiB", "limit 0198c0de-7f00 off"],
+  async run(context) {
+    const { api, words, interruptions } = context;
+    const [id = "", rate = ""] = words;
+    const rate_limit = rate === "off" ? null : readRate(rate);
+    const downloadId = await findDownloadId(api, id, interruptions.signal);
+    const record = await api.change(downloadId, { rate_limit }, interruptions.signal);
+    const told = rate_limit === null ? "no limit" : `${formatSize(rate_limit)}/s at most`;
+    print(context, {
+      value: record,
+      shown: (coloured) => [`${paint("✓", "green", coloured)} ${told} ${record.download_id}`],
+      raw: () => listingLines(DOWNLOAD_COLUMNS, [record]),
+    });
+  },
+};
+
+function readRate(text: string): number {
+  return readSetting({ source: "RATE", text }, RATE.schema, `${RATE.expected}, or "off"`);
+}

@@ -1,0 +1,71 @@
+/** What was not used for this long is lost, in seconds: a pause is not made up for by a burst. */
+const BURST_SECONDS = 0.1;
+
+/** The least burst, in bytes, so that a slow rate does not become crumbs. */
+const MIN_BURST = 1024;
+
+/**
+ * Holds a flow to a rate, smoothly: tokens come at the rate, a byte takes one. More may be taken
+ * than is there, which is then waited for.
+ */
+export class TokenBucket {
+  #rate = Infinity;
+  #tokens = Infinity;
+  #filledAt: number;
+
+  /**
+   * @param rate bytes a second; null: without a limit
+   * @param now ms, monotonic
+   */
+  constructor(
+    rate: number | null,
+    private readonly now: () => number = performance.now.bind(performance),
+  ) {
+    this.#filledAt = now();
+    this.limit(rate);
+  }
+
+  /** Bytes a second; Infinity without a limit. */
+  get rate(): number {
+    return this.#rate;
+  }
+
+  /** The most that may pass at once after a pause, in bytes. */
+  get burst(): number {
+    return this.#rate === Infinity ? Infinity : Math.max(MIN_BURST, this.#rate * BURST_SECONDS);
+  }
+
+  /** Bytes that may pass now, a whole number; below zero while more was taken than there was. */
+  get available(): number {
+    this.#fill();
+    return Math.floor(this.#tokens);
+  }
+
+  /** Changes the rate, from now on. @param rate bytes a second; null: without a limit */
+  limit(rate: number | null): void {
+    this.#fill();
+    this.#rate = rate ?? Infinity;
+    // Without a limit there is always more than enough.
+    this.#tokens = rate === null ? Infinity : Math.min(this.#tokens, this.burst);
+  }
+
+  take(bytes: number): void {
+    this.#fill();
+    this.#tokens -= bytes;
+  }
+
+  /** How long until so many bytes may pass, in ms; at most a burst is ever there at once. */
+  msUntil(bytes: number): number {
+    this.#fill();
+    const missing = Math.min(bytes, this.burst) - this.#tokens;
+    return missing > 0 ? Math.ceil((missing / this.#rate) * 1000) : 0;
+  }
+
+  #fill(): void {
+    const now = this.now();
+    const seconds = (now - this.#filledAt) / 1000;
+    this.#filledAt = now;
+    if (this.#rate === Infinity) return;
+    this.#tokens = Math.min(this.burst, this.#tokens + seconds * this.#rate);
+  }
+}

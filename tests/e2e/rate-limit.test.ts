@@ -1,0 +1,84 @@
+import { expect, test } from "bun:test";
+import type { DownloadRecord } from "../../lib/api/schemas.ts";
+import { runProgram } from "../support/operator.ts";
+import { Proxy } from "../support/proxy.ts";
+import { writeRandom } from "../support/sources.ts";
+import { System } from "../support/system.ts";
+import { waitFor } from "../support/wait.ts";
+
+/*
+ * Limits on the rate, from outside. How exactly they are kept is asserted on a clock that stands
+ * still, in tests/util/token-bucket.test.ts, tests/server/credit.test.ts and tests/client/turns.test.ts.
+ */
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+/** At this rate the file would take four minutes, which is more than the test has. */
+const SLOW = 64 * KiB;
+const SIZE = 16 * MiB;
+
+/** Waits until some of a download has come. */
+const isMoving = (system: System, id: string): Promise<DownloadRecord> =>
+  waitFor(async () => {
+    const record = await system.api.download(id);
+    return record.bytes_received > 0 && record;
+  }, "the first bytes");
+
+test("a download keeps to its limit, survives a break with it, and goes on when it is lifted", async () => {
+  await using system = await System.start();
+  await using proxy = await Proxy.listen(system.port);
+  await system.startClient({ server: proxy.url });
+  const wanted = await writeRandom(system.source("a.bin"), SIZE);
+  const { download_id } = await system.api.startDownload({
+    client_id: "site-1",
+    file_path: "a.bin",
+    rate_limit: SLOW,
+  });
+  expect(await isMoving(system, download_id)).toMatchObject({ rate_limit: SLOW });
+  proxy.cut("rst");
+  await waitFor(
+    async () => (await system.api.download(download_id)).attempts > 1,
+    "another attempt",
+  );
+  expect(proxy.carried.up).toBeLessThan(4 * MiB);
+  expect(await system.api.change(download_id, { rate_limit: null })).toMatchObject({
+    rate_limit: null,
+  });
+  await system.expectDelivered(await system.ended(download_id), wanted);
+});
+
+test("fds limit slows a running download down, and lets it go", async () => {
+  await using system = await System.start();
+  await system.startClient();
+  const wanted = await writeRandom(system.source("a.bin"), SIZE);
+  const { download_id } = await system.api.startDownload({
+    client_id: "site-1",
+    file_path: "a.bin",
+    rate_limit: SLOW,
+  });
+  const limit = (rate: string) => runProgram(system, ["fds", "limit", download_id, rate]);
+  await isMoving(system, download_id);
+  expect(await limit("96KiB")).toMatchObject({ exitCode: 0, stderr: "" });
+  expect(await system.api.download(download_id)).toMatchObject({ rate_limit: 96 * KiB });
+  expect(await limit("1")).toMatchObject({
+    exitCode: 2,
+    stderr: expect.stringContaining('RATE is "1", expected a size of at least 1.0 KiB'),
+  });
+  expect(await limit("off")).toMatchObject({ exitCode: 0 });
+  await system.expectDelivered(await system.ended(download_id), wanted);
+  expect(await limit("off")).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringContaining("The download is completed already"),
+  });
+});
+
+test("a client with RATE_LIMIT sends no faster, whatever the server grants", async () => {
+  await using system = await System.start();
+  await using proxy = await Proxy.listen(system.port);
+  await system.startClient({ server: proxy.url, env: { RATE_LIMIT: "64KiB" } });
+  await writeRandom(system.source("a.bin"), SIZE);
+  const ids = [await system.pull("a.bin"), await system.pull("a.bin")];
+  for (const id of ids) await isMoving(system, id);
+  for (const id of ids) expect(await system.api.cancel(id)).toMatchObject({ status: "cancelled" });
+  expect(proxy.carried.up).toBeLessThan(4 * MiB);
+});
