@@ -69,10 +69,15 @@ export class Program implements AsyncDisposable {
    * @param more flags that override those it had
    */
   async restart(more: string[] = []): Promise<void> {
+    await this.launch(more);
+    await this.waitForLine(this.options.ready);
+  }
+
+  /** As {@link restart}, but it may take its time to be ready. */
+  async launch(more: string[] = []): Promise<void> {
     await this.ended();
     this.#logBefore = this.#text().length;
     this.#process = this.#spawn([...this.options.argv, ...more]);
-    await this.waitForLine(this.options.ready);
   }
 
   /** Waits for a line of this run. */

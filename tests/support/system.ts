@@ -32,11 +32,18 @@ export class System implements AsyncDisposable {
     readonly api: ApiClient,
   ) {}
 
-  /** @param env settings of the server */
-  static async start(env: Record<string, string> = {}): Promise<System> {
+  /**
+   * @param env settings of the server
+   * @param prepare makes the folder ready for it
+   */
+  static async start(
+    env: Record<string, string> = {},
+    prepare?: (folder: string) => Promise<void>,
+  ): Promise<System> {
     bypassProxyForLoopback(process.env);
     const folder = await mkdtemp(join(tmpdir(), "fds-e2e-"));
     try {
+      await prepare?.(folder);
       return await System.#startIn(folder, env);
     } catch (error) {
       await rm(folder, { recursive: true, force: true });
