@@ -448,10 +448,10 @@ describe("a change of the rate", () => {
     expectError(await change(NOWHERE, { rate_limit: null }), "download_not_found");
   });
 
-  test.each([{}, { rate_limit: 1023 }, { rate_limit: 1e300 }, { rate_limit: "2MiB" }, [], null])(
-    "to %j",
+  test.each(["{}", "[]", "null", ...["1023", "1e300", '"2MiB"'].map((n) => `{"rate_limit":${n}}`)])(
+    "to %s",
     async (body) => {
-      expectError(await change(ids.queued, body), "invalid_request");
+      expectError(await call("PATCH", of(ids.queued), body), "invalid_request");
       expect((await call("GET", of(ids.queued))).body).toMatchObject({ rate_limit: null });
     },
   );
