@@ -6,7 +6,7 @@ import { Gauges, type Holding, type Sample } from "./gauges.ts";
 import { type Allowance, DESCRIPTORS, growthOf, MEMORY } from "./growth.ts";
 import { allRecords, type Ledger } from "./operator.ts";
 import type { Report } from "./report.ts";
-import { OPERATORS, storm } from "./storm.ts";
+import { OPERATORS, Storm } from "./storm.ts";
 import { World } from "./world.ts";
 
 /** What connections of operators that are kept for their next call may hold. */
@@ -29,7 +29,7 @@ export async function soak(
   const ledger: Ledger = { ended: new Map(), taken: new Set(), violations: [] };
   const lasting = [world.system.server, ...world.steadyClients];
   const before = await Promise.all(lasting.map(footprintOf));
-  await storm(world, ledger, gauges, options, say);
+  await new Storm(world, ledger, gauges, options, say).rage();
   say("the storm is over, everything is looked at");
   const violations = await audit(world, ledger);
   for (const [n, program] of lasting.entries()) {
