@@ -5,7 +5,8 @@ import { codeOfClose } from "../../lib/protocol/errors.ts";
 import { decodeFrame } from "../../lib/protocol/frame.ts";
 import { ClientMessage, parseClientMessage } from "../../lib/protocol/messages.ts";
 import { codeOf } from "../support/errors.ts";
-import { EFFORT, SEED, tell } from "../support/effort.ts";
+import { EFFORT, tell } from "./effort.ts";
+import { SEED } from "./seeds.ts";
 import { watch } from "../support/leaks.ts";
 import { Mutator } from "../support/mutator.ts";
 import { Random } from "../support/random.ts";
@@ -190,7 +191,7 @@ async function pullHonestly(until: Promise<unknown>): Promise<number> {
 }
 
 test(
-  `${CONNECTIONS} connections of clients that lie at every state (seed ${SEED})`,
+  `${CONNECTIONS} connections of clients that lie at every state (FDS_SEED=${SEED})`,
   async () => {
     const footprint = await watch(system.server);
     const names = Object.keys(STATES);

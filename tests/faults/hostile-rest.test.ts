@@ -4,7 +4,8 @@ import { join } from "node:path";
 import type { OpenApiDocument } from "../../lib/api/openapi.ts";
 import { ApiError } from "../../lib/api/schemas.ts";
 import { type ErrorCode, meaningOf } from "../../lib/protocol/errors.ts";
-import { EFFORT, SEED, tell } from "../support/effort.ts";
+import { EFFORT, tell } from "./effort.ts";
+import { SEED } from "./seeds.ts";
 import { watch } from "../support/leaks.ts";
 import { type MutatedRequest, MutatedRequests } from "../support/mutated-requests.ts";
 import { Random } from "../support/random.ts";
@@ -95,7 +96,7 @@ async function surroundings(): Promise<string[]> {
 }
 
 test(
-  `${REQUESTS} mutated requests (seed ${SEED})`,
+  `${REQUESTS} mutated requests (FDS_SEED=${SEED})`,
   async () => {
     const before = await surroundings();
     const footprint = await watch(system.server);

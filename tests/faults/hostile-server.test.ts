@@ -6,7 +6,8 @@ import * as z from "zod";
 import { codeOfClose } from "../../lib/protocol/errors.ts";
 import { parseServerMessage, ServerMessage } from "../../lib/protocol/messages.ts";
 import { codeOf } from "../support/errors.ts";
-import { EFFORT, SEED, tell } from "../support/effort.ts";
+import { EFFORT, tell } from "./effort.ts";
+import { SEED } from "./seeds.ts";
 import { watch, type Watched } from "../support/leaks.ts";
 import { Mutator } from "../support/mutator.ts";
 import { Program } from "../support/programs.ts";
@@ -173,7 +174,7 @@ function expectCalm({ client }: Site): void {
 }
 
 test(
-  `${CLIENTS} clients meet ${CONNECTIONS} lying servers each, at every state (seed ${SEED})`,
+  `${CLIENTS} clients meet ${CONNECTIONS} lying servers each, at every state (FDS_SEED=${SEED})`,
   async () => {
     const names = Object.keys(STATES);
     let said = 0;
@@ -206,7 +207,7 @@ test(
 );
 
 test(
-  `a server that lies before it lets the client in is not asked again soon (seed ${SEED})`,
+  `a server that lies before it lets the client in is not asked again soon (FDS_SEED=${SEED})`,
   async () => {
     for (let turn = 0; turn < Math.ceil(3 * EFFORT); turn++) {
       await using site = await Site.start(`early-${turn}`);

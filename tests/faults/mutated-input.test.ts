@@ -8,7 +8,8 @@ import {
   parseServerMessage,
   ServerMessage,
 } from "../../lib/protocol/messages.ts";
-import { EFFORT, SEED } from "../support/effort.ts";
+import { EFFORT } from "./effort.ts";
+import { SEED } from "./seeds.ts";
 import { Mutator } from "../support/mutator.ts";
 import { Random } from "../support/random.ts";
 import { type JsonSchema, SchemaValues } from "../support/schema-values.ts";
@@ -34,7 +35,7 @@ function attempt<T>(read: () => T): T | undefined {
 }
 
 test(
-  `${ROUNDS} mutated frames are refused, or are what they say (seed ${SEED})`,
+  `${ROUNDS} mutated frames are refused, or are what they say (FDS_SEED=${SEED})`,
   () => {
     let sound = 0;
     for (let round = 0; round < ROUNDS; round++) {
@@ -64,7 +65,7 @@ test.each([
   ["client", ClientMessage, parseClientMessage],
   ["server", ServerMessage, parseServerMessage],
 ] as const)(
-  `${ROUNDS / 4} mutated messages of a %s are refused, or are of its schema (seed ${SEED})`,
+  `${ROUNDS / 4} mutated messages of a %s are refused, or are of its schema (FDS_SEED=${SEED})`,
   (_, union, parse) => {
     const schema = z.toJSONSchema(union, { io: "input" }) as JsonSchema;
     const values = new SchemaValues(random);

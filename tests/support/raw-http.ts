@@ -30,7 +30,7 @@ export async function sendRaw(port: number, bytes: Uint8Array | string): Promise
   });
   socket.on("end", () => socket.end());
   socket.write(bytes);
-  const patience = setTimeout(() => text === "" && socket.end(), PATIENCE);
+  const patience = setTimeout(() => Number.isNaN(parse(text).status) && socket.end(), PATIENCE);
   const hung = AbortSignal.timeout(DEADLINE);
   try {
     await once(socket, "close", { signal: hung });
