@@ -71,8 +71,10 @@ test.each([
     const values = new SchemaValues(random);
     let sound = 0;
     for (let round = 0; round < ROUNDS / 4; round++) {
-      const right = values.of(schema) as object;
-      expect(parse(JSON.stringify(right))).toMatchObject(right);
+      const right = values.of(schema);
+      const read = union.safeParse(right);
+      // A rule over several fields is in no JSON schema.
+      if (read.success) expect(parse(JSON.stringify(right))).toEqual(read.data);
       const message = attempt(() => parse(mutator.json(right)));
       if (!message) continue;
       sound++;
