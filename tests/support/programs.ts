@@ -49,6 +49,7 @@ export class Program implements AsyncDisposable {
     return this.options.name;
   }
 
+  /** The number of its process; another one after a restart. */
   get pid(): number {
     return this.#process.pid;
   }

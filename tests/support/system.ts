@@ -35,13 +35,15 @@ export class System implements AsyncDisposable {
   /**
    * @param env settings of the server
    * @param prepare makes the folder ready for it
+   * @param within where that folder is made
    */
   static async start(
     env: Record<string, string> = {},
     prepare?: (folder: string) => Promise<void>,
+    within = tmpdir(),
   ): Promise<System> {
     bypassProxyForLoopback(process.env);
-    const folder = await mkdtemp(join(tmpdir(), "fds-e2e-"));
+    const folder = await mkdtemp(join(within, "fds-e2e-"));
     try {
       await prepare?.(folder);
       return await System.#startIn(folder, env);

@@ -1,0 +1,136 @@
+import type { ScenarioResult } from "./result.ts";
+
+/** What a figure of a scenario is to reach, on 2 cores. */
+export interface Bar {
+  what: string;
+  scenario: string;
+  figure: string;
+  atLeast?: number;
+  atMost?: number;
+}
+
+export interface Verdict {
+  bar: Bar;
+  /** The median; null: it was not measured. */
+  reached: number | null;
+  verdict: "reached" | "missed" | "not measured";
+}
+
+/** Ratios of times: what we are compared with stands above the line, so more is better. */
+export const BARS: Bar[] = [
+  {
+    what: "1 GiB to /dev/shm, MD5 at both ends, against two md5sum side by side",
+    scenario: "1gib-memory",
+    figure: "two md5sum ÷ ours, MD5",
+    atLeast: 0.6,
+  },
+  {
+    what: "the same, against the bare socket pair with MD5 and fsync",
+    scenario: "1gib-memory",
+    figure: "bare socket pair ÷ ours, MD5",
+    atLeast: 0.95,
+  },
+  {
+    what: "100 MiB to ext4, SHA-256, against rsync",
+    scenario: "100mib-disk",
+    figure: "rsync ÷ ours, SHA-256",
+    atLeast: 0.95,
+  },
+  {
+    what: "100 MiB to ext4, MD5, against rsync with MD5 and fsync",
+    scenario: "100mib-disk",
+    figure: "rsync, MD5 and fsync ÷ ours, MD5",
+    atLeast: 1.15,
+  },
+  {
+    what: "100 MiB to ext4, SHA-256 against MD5",
+    scenario: "100mib-disk",
+    figure: "ours, MD5 ÷ ours, SHA-256",
+    atLeast: 1.4,
+  },
+  {
+    what: "32 clients at once against one client, total",
+    scenario: "32-clients",
+    figure: "total ÷ one client",
+    atLeast: 0.95,
+  },
+  {
+    what: "32 clients at once, the slowest against the fastest",
+    scenario: "32-clients",
+    figure: "slowest ÷ fastest",
+    atLeast: 0.8,
+  },
+  {
+    what: "REST p99 during 32 pulls, ms",
+    scenario: "32-clients",
+    figure: "REST p99",
+    atMost: 25,
+  },
+  {
+    what: "memory of the server with 256 active pulls, MiB",
+    scenario: "256-clients",
+    figure: "peak memory of the server",
+    atMost: 256,
+  },
+  {
+    what: "memory of a client with one pull, MiB",
+    scenario: "1gib-disk",
+    figure: "ours, MD5, peak memory of a client",
+    atMost: 90,
+  },
+  ...(
+    [
+      ["20 Mbit/s at 200 ms", 0.95],
+      ["100 Mbit/s at 100 ms", 0.95],
+      ["1 Gbit/s at 150 ms", 0.85],
+    ] as const
+  ).map(([link, atLeast]) => ({
+    what: `share of a link of ${link}`,
+    scenario: "wan",
+    figure: `${link}, share of the link`,
+    atLeast,
+  })),
+  {
+    what: "logs on the link of 20 Mbit/s, zstd against raw",
+    scenario: "compression",
+    figure: "logs, zstd ÷ raw",
+    atMost: 0.35,
+  },
+  {
+    what: "random bytes on loopback, compression on against off",
+    scenario: "compression",
+    figure: "random bytes, off ÷ on",
+    atLeast: 0.97,
+  },
+  {
+    what: "server memory for each of 10,000 idle clients, KiB",
+    scenario: "10000-idle",
+    figure: "server memory each",
+    atMost: 6,
+  },
+  {
+    what: "files of 4 KiB from one client, a second",
+    scenario: "small-files",
+    figure: "downloads",
+    atLeast: 300,
+  },
+];
+
+/** How a bar's limit reads. */
+export function limitOf({ atLeast, atMost }: Bar): string {
+  return atLeast === undefined ? `≤ ${atMost}` : `≥ ${atLeast}`;
+}
+
+/** What the bars say of what was measured, in their order; those of scenarios that did not run are left out. */
+export function judge(bars: readonly Bar[], results: readonly ScenarioResult[]): Verdict[] {
+  return bars.flatMap((bar): Verdict[] => {
+    const result = results.find(({ name }) => name === bar.scenario);
+    if (!result) return [];
+    const reached = result.figures.find(({ name }) => name === bar.figure)?.median ?? null;
+    if (reached === null) return [{ bar, reached, verdict: "not measured" }];
+    const { atLeast = -Infinity, atMost = Infinity } = bar;
+    return [
+      { bar, reached, verdict: reached >= atLeast && reached <= atMost ? "reached" : "missed" },
+    ];
+  });
+}

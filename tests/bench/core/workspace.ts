@@ -1,0 +1,94 @@
+import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, open, rm, statfs } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { formatSize } from "../../../lib/util/sizes.ts";
+import { Failure } from "../../../lib/cli/program.ts";
+import { logLines } from "./log-lines.ts";
+
+const MiB = 1024 ** 2;
+
+/** What is in a file: nothing that can be compressed, or lines of a log. */
+export type Content = "random" | "logs";
+
+/** Where files are: on the disk of the temporary folder, or in memory. */
+export type PlaceName = "disk" | "memory";
+
+/** A block is repeated to make a file: far longer than what any compressor of a chunk can look back. */
+const BLOCK = 64 * MiB;
+
+/** Room that is left free, in bytes. */
+const RESERVE = 512 * MiB;
+
+/** A folder on one file system, for all that is written there. */
+export class Place {
+  readonly #made = new Map<string, Promise<string>>();
+
+  constructor(
+    readonly folder: string,
+    private readonly blocks: Record<Content, () => Uint8Array>,
+  ) {}
+
+  /**
+   * A file of a size, which is made when it is first asked for.
+   * @returns its path
+   * @throws Failure when the disk has no room for it and for a copy
+   */
+  file(size: number, content: Content = "random"): Promise<string> {
+    const path = join(this.folder, "data", `${content}-${size}.bin`);
+    const made = this.#made.get(path) ?? this.#make(path, size, content);
+    this.#made.set(path, made);
+    return made;
+  }
+
+  async #make(path: string, size: number, content: Content): Promise<string> {
+    await mkdir(join(this.folder, "data"), { recursive: true });
+    const { bavail, bsize } = await statfs(this.folder);
+    const needed = 2 * size + RESERVE;
+    if (bavail * bsize < needed) {
+      const free = formatSize(bavail * bsize);
+      throw new Failure(
+        `make room in "${this.folder}": ${formatSize(needed)} needed, ${free} free`,
+      );
+    }
+    const block = this.blocks[content]();
+    const file = await open(path, "w");
+    try {
+      for (let left = size; left > 0; left -= block.length) {
+        await file.writeFile(block.subarray(0, left));
+      }
+      // Nobody's time is measured while the disk still has this to write.
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    return path;
+  }
+}
+
+/** The folders of a run; disposal removes them with all that is in them. */
+export class Workspace implements AsyncDisposable {
+  private constructor(readonly places: Record<PlaceName, Place>) {}
+
+  /** @throws Failure where there is no /dev/shm */
+  static async open(): Promise<Workspace> {
+    const memory = "/dev/shm";
+    if (!existsSync(memory)) throw new Failure(`run this on Linux: it needs /proc and "${memory}"`);
+    const blocks = { random: once(() => randomBytes(BLOCK)), logs: once(() => logLines(BLOCK)) };
+    const place = async (parent: string) =>
+      new Place(await mkdtemp(join(parent, "fds-bench-")), blocks);
+    return new Workspace({ disk: await place(tmpdir()), memory: await place(memory) });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const { folder } of Object.values(this.places)) {
+      await rm(folder, { recursive: true, force: true });
+    }
+  }
+}
+
+function once<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => (made ??= make());
+}

@@ -1,0 +1,60 @@
+import { join } from "node:path";
+import { childEnvironment } from "../../../lib/cli/demo/processes.ts";
+import { Failure } from "../../../lib/cli/program.ts";
+
+/** A helper in a process of its own, so that what it does costs the bench's own event loop nothing. */
+export class Peer implements AsyncDisposable {
+  readonly #process: Bun.Subprocess;
+  readonly #said: unknown[] = [];
+  #wanted = Promise.withResolvers<void>();
+  #over = false;
+
+  /** @param argv a file of this folder, and its arguments */
+  static start(file: string, args: string[] = []): Peer {
+    return new Peer(file, args);
+  }
+
+  private constructor(
+    private readonly file: string,
+    args: string[],
+  ) {
+    const command = ["--no-env-file", "--no-orphans", join(import.meta.dir, file), ...args];
+    this.#process = Bun.spawn([process.execPath, ...command], {
+      env: childEnvironment(process.env, {}),
+      stdio: ["ignore", "inherit", "inherit"],
+      ipc: (message) => {
+        this.#said.push(message);
+        this.#wanted.resolve();
+      },
+      onExit: () => {
+        this.#over = true;
+        this.#wanted.resolve();
+      },
+    });
+  }
+
+  /** The next thing that it says. @throws Failure when it ends instead */
+  async next(): Promise<unknown> {
+    while (this.#said.length === 0) {
+      if (this.#over) throw new Failure(`the bench's ${this.file} ended by itself`);
+      this.#wanted = Promise.withResolvers();
+      await this.#wanted.promise;
+    }
+    return this.#said.shift();
+  }
+
+  tell(message: unknown): void {
+    this.#process.send(message);
+  }
+
+  /** Says something, and waits for the answer. */
+  ask(message: unknown): Promise<unknown> {
+    this.tell(message);
+    return this.next();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#process.kill("SIGKILL");
+    await this.#process.exited;
+  }
+}

@@ -1,0 +1,61 @@
+import { closeSync, fsyncSync, openSync, unlinkSync, writeSync } from "node:fs";
+
+/*
+ * Takes files from socket-sender.ts: 8 bytes of length, the bytes, their MD5; answers one byte once
+ * the file is whole and on the disk. Argument: the path to write to. Says its port.
+ */
+
+const HEADER_BYTES = 8;
+const MD5_BYTES = 16;
+
+interface Incoming {
+  file: number;
+  hash: Bun.CryptoHasher;
+  /** What is still missing, the length itself included; null: not known yet. */
+  left: number | null;
+  /** What came of the length or of the MD5. */
+  rest: Buffer;
+}
+
+const [path = ""] = process.argv.slice(2);
+
+/** @returns whether all is there */
+function take(incoming: Incoming, bytes: Buffer): boolean {
+  let data = bytes;
+  if (incoming.left === null) {
+    data = Buffer.concat([incoming.rest, data]);
+    incoming.rest = data;
+    if (data.length < HEADER_BYTES) return false;
+    incoming.left = Number(data.readBigUInt64BE());
+    data = data.subarray(HEADER_BYTES);
+    incoming.rest = Buffer.alloc(0);
+  }
+  const content = data.subarray(0, incoming.left);
+  incoming.hash.update(content);
+  for (let at = 0; at < content.length;) at += writeSync(incoming.file, content, at);
+  incoming.left -= content.length;
+  incoming.rest = Buffer.concat([incoming.rest, data.subarray(content.length)]);
+  return incoming.rest.length >= MD5_BYTES;
+}
+
+const server = Bun.listen<Incoming>({
+  hostname: "127.0.0.1",
+  port: 0,
+  socket: {
+    open(socket) {
+      const hash = new Bun.CryptoHasher("md5");
+      socket.data = { file: openSync(path, "w"), hash, left: null, rest: Buffer.alloc(0) };
+    },
+    data(socket, bytes) {
+      if (!take(socket.data, bytes)) return;
+      fsyncSync(socket.data.file);
+      if (!socket.data.hash.digest().equals(socket.data.rest)) throw new Error("another MD5");
+      socket.write("1");
+    },
+    close(socket) {
+      closeSync(socket.data.file);
+      unlinkSync(path);
+    },
+  },
+});
+process.send?.(server.port);

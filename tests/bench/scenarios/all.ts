@@ -1,0 +1,13 @@
+import type { Scenario } from "../core/scenario.ts";
+import { manyClientsScenarios } from "./many-clients.ts";
+import { oneClientScenarios } from "./one-client.ts";
+import { resume } from "./resume.ts";
+import { smallFiles } from "./small-files.ts";
+
+/** In the order in which they run. */
+export const SCENARIOS: Scenario[] = [
+  ...oneClientScenarios,
+  ...manyClientsScenarios,
+  smallFiles,
+  resume,
+];

@@ -1,0 +1,68 @@
+import { valueOf } from "../../support/prometheus.ts";
+import { waitFor } from "../../support/wait.ts";
+import { probeRest } from "../core/rest-probe.ts";
+import { alternate, type Run, type Scenario } from "../core/scenario.ts";
+import { worstLag } from "../core/server-metrics.ts";
+import { Stage } from "../core/stage.ts";
+import { quantile } from "../core/statistics.ts";
+
+const MiB = 1024 ** 2;
+const GiB = 1024 ** 3;
+
+const SIZE = { tiny: 64 * MiB, quick: GiB, full: 5 * GiB };
+
+/** Where the client is killed. */
+const SHARE = 0.9;
+
+/** The prefix is read again at both ends meanwhile; in ms. */
+const DEADLINE = 120_000;
+
+/**
+ * A client that is killed in a long download and started again: how long until bytes flow again,
+ * and what the server's event loop does while it reads the prefix again.
+ */
+async function measure(run: Run): Promise<void> {
+  const { figures } = run;
+  const size = SIZE[run.effort];
+  const place = run.places.disk;
+  const file = await place.file(size);
+  await alternate(run, [
+    async () => {
+      await using stage = await Stage.open(place, run.signal);
+      await stage.addClients(1);
+      const downloadId = await stage.system.pull(await stage.serve(file));
+      const received = async () => (await stage.api.download(downloadId)).bytes_received;
+      await waitFor(async () => (await received()) >= size * SHARE, "90 % of the file", DEADLINE);
+      const client = stage.clients[0]!;
+      client.signal("SIGKILL");
+      const isQueued = async () => (await stage.api.download(downloadId)).status === "queued";
+      await waitFor(isQueued, "the server to miss the client");
+
+      const before = await stage.metrics();
+      const [offset, bytes] = [await received(), valueOf(before, RECEIVED)];
+      await client.restart();
+      const start = performance.now();
+      const flows = async () => {
+        run.signal.throwIfAborted();
+        return valueOf(await stage.metrics(), RECEIVED) > bytes;
+      };
+      const flowing = waitFor(flows, "bytes to flow again", DEADLINE);
+      const latencies = await probeRest(stage.api, downloadId, flowing);
+      figures.add("until bytes flow again", "s", (performance.now() - start) / 1000);
+      figures.add("event-loop lag, at most", "ms", worstLag(before, await stage.metrics()));
+      figures.add("REST p99 meanwhile", "ms", quantile(latencies, 0.99));
+      figures.add("kept", "share", offset / size);
+      await stage.system.ended(downloadId);
+    },
+  ]);
+}
+
+const RECEIVED = "fds_received_bytes_total";
+
+export const resume: Scenario = {
+  name: "resume",
+  about: "a file of 5 GiB, cut at 90 % and resumed",
+  rounds: { tiny: 1, quick: 1, full: 1 },
+  seconds: { tiny: 2, quick: 12, full: 50 },
+  measure,
+};
