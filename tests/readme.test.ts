@@ -49,9 +49,8 @@ describe("README.md names", () => {
   });
 
   test("flags that there are", () => {
-    const programs = ["server.ts", "client.ts", "setup.ts", "lib/cli/demo.ts"].map((file) => [
-      file,
-    ]);
+    const files = ["server.ts", "client.ts", "setup.ts", "lib/cli/demo.ts", "tests/bench/bench.ts"];
+    const programs = files.map((file) => [file]);
     const commands = ["pull", "verify"].map((name) => ["lib/cli/fds.ts", name]);
     const known = [...programs, ...commands].map((command) => helpOf(...command)).join("\n");
     const foreign = new Set(["--yes", "--build"]);

@@ -20,17 +20,18 @@ export async function probeRest(
     () => api.download(downloadId),
   ];
   const latencies: number[] = [];
-  let over = false;
-  const end = () => void (over = true);
-  meanwhile.then(end, end);
-  while (!over) {
+  const over = meanwhile.then(
+    () => true,
+    () => true,
+  );
+  do {
     for (const call of calls) {
       const start = performance.now();
       await call();
       latencies.push(performance.now() - start);
       await Bun.sleep(PAUSE);
     }
-  }
+  } while (!(await Promise.race([over, false])));
   await meanwhile;
   return latencies;
 }

@@ -1,13 +1,19 @@
 import type { Scenario } from "../core/scenario.ts";
+import { compression } from "./compression.ts";
+import { idleScenarios } from "./idle-clients.ts";
 import { manyClientsScenarios } from "./many-clients.ts";
 import { oneClientScenarios } from "./one-client.ts";
 import { resume } from "./resume.ts";
 import { smallFiles } from "./small-files.ts";
+import { wanScenarios } from "./wan.ts";
 
 /** In the order in which they run. */
 export const SCENARIOS: Scenario[] = [
   ...oneClientScenarios,
   ...manyClientsScenarios,
+  ...wanScenarios,
+  compression,
+  ...idleScenarios,
   smallFiles,
   resume,
 ];

@@ -61,7 +61,7 @@ const RECEIVED = "fds_received_bytes_total";
 
 export const resume: Scenario = {
   name: "resume",
-  about: "a file of 5 GiB, cut at 90 % and resumed",
+  about: "a file of 5 GiB (quick: 1 GiB), cut at 90 % and resumed",
   rounds: { tiny: 1, quick: 1, full: 1 },
   seconds: { tiny: 2, quick: 12, full: 50 },
   measure,

@@ -1,0 +1,35 @@
+import { randomBytes } from "node:crypto";
+import { stayConnected } from "../../../lib/client/reconnect.ts";
+import { Roots } from "../../../lib/client/roots.ts";
+import { Logger } from "../../../lib/util/logger.ts";
+import { TokenBucket } from "../../../lib/util/token-bucket.ts";
+
+/*
+ * Many clients in one process, each with the connection, the key and the patience of a real one.
+ * Arguments: the server's WebSocket URL, the enrolment token, the folder that they serve, the
+ * number of the first one, how many.
+ */
+
+/** So many dial at once at the start, and so long after those before them, in ms. */
+const BATCH = 25;
+const EVERY = 50;
+
+const [url = "", enrollToken = "", folder = "", first = "", count = ""] = process.argv.slice(2);
+
+const shared = {
+  serverUrl: new URL(url),
+  enrollToken,
+  version: "bench",
+  chunkSize: 1024 * 1024,
+  rateLimit: new TokenBucket(null),
+  roots: await Roots.open([folder]),
+  proxy: null,
+  tls: {},
+  logger: new Logger({ level: "error", format: "json", write: () => {} }),
+};
+const never = new AbortController().signal;
+for (let n = 0; n < Number(count); n++) {
+  const key = randomBytes(32).toString("base64url");
+  void stayConnected({ ...shared, id: `idle-${Number(first) + n}`, key }, never);
+  if (n % BATCH === BATCH - 1) await Bun.sleep(EVERY);
+}

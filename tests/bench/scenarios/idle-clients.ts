@@ -1,0 +1,107 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { valueOf } from "../../support/prometheus.ts";
+import { ENROLL_TOKEN } from "../../support/system.ts";
+import { waitFor } from "../../support/wait.ts";
+import { alternate, type Effort, type Run, type Scenario, secondsOf } from "../core/scenario.ts";
+import { Stage } from "../core/stage.ts";
+import { usageOf } from "../core/usage.ts";
+import { Peer } from "../peers/peer.ts";
+
+/** Clients in one process. */
+const PER_PROCESS = 2500;
+
+/** Open files that a server needs beside one for each client. */
+const OTHER_FILES = 500;
+
+/** How long it is watched doing nothing, in ms. */
+const IDLE_FOR = { tiny: 200, quick: 3000, full: 10_000 };
+
+/** Between two looks, in ms: rarely enough to cost the server nothing that counts. */
+const LOOK_EVERY = 100;
+
+/** After this, clients that were refused have dialled again; in ms. */
+const DEADLINE = 180_000;
+
+/** Clients that do nothing, each with a connection of its own, and a server that is restarted. */
+async function measure(run: Run, count: number): Promise<void> {
+  const { effort, figures } = run;
+  const allowed = await openFilesAllowed();
+  if (allowed < count + OTHER_FILES) {
+    return run.notRun(
+      "all of it",
+      `${allowed} open files are allowed, raise that with "ulimit -n"`,
+    );
+  }
+  await alternate(run, [
+    async () => {
+      await using stage = await Stage.open(run.places.disk, run.signal);
+      const { server, folder, url } = stage.system;
+      const before = await usageOf(server.pid);
+      await using peers = new AsyncDisposableStack();
+      const connecting = secondsOf(() => untilConnected(stage, count, run.signal));
+      for (let first = 0; first < count; first += PER_PROCESS) {
+        const here = Math.min(PER_PROCESS, count - first);
+        const args = [`${url.replace("http", "ws")}/ws`, ENROLL_TOKEN, join(folder, "root")];
+        peers.use(Peer.start("idle-clients.ts", [...args, String(first), String(here)]));
+      }
+      figures.add("until all have enrolled", "s", await connecting);
+
+      const began = await usageOf(server.pid);
+      await Bun.sleep(IDLE_FOR[effort]);
+      const { cpuSeconds, memory, peakMemory } = await usageOf(server.pid);
+      const share = (cpuSeconds - began.cpuSeconds) / (IDLE_FOR[effort] / 1000);
+      figures.add("server memory each", "KiB", (memory - before.memory) / 1024 / count);
+      figures.add("server memory", "MiB", memory / 1024 ** 2);
+      figures.add("peak memory of the server", "MiB", peakMemory / 1024 ** 2);
+      figures.add("server CPU while all are idle", "% of a core", share * 100);
+
+      server.signal("SIGTERM");
+      await stage.system.restartServer();
+      const back = await secondsOf(() => untilConnected(stage, count, run.signal));
+      figures.add("until all are back after a restart", "s", back);
+    },
+  ]);
+}
+
+async function untilConnected(stage: Stage, count: number, signal: AbortSignal): Promise<void> {
+  const areAllThere = async () => {
+    signal.throwIfAborted();
+    await Bun.sleep(LOOK_EVERY);
+    return valueOf(await stage.metrics(), "fds_connected_clients") === count;
+  };
+  await waitFor(areAllThere, `${count} clients to be connected`, DEADLINE);
+}
+
+async function openFilesAllowed(): Promise<number> {
+  const limits = await readFile("/proc/self/limits", "utf8");
+  // The first number is the limit that applies, the second one how far a program may raise it.
+  return Number(/^Max open files\s+\S+\s+(\d+)/m.exec(limits)?.[1] ?? Infinity);
+}
+
+function idle(
+  count: Record<Effort, number>,
+  rest: Pick<Scenario, "rounds" | "seconds" | "heavy">,
+): Scenario {
+  return {
+    name: `${count.full}-idle`,
+    about: `${count.full.toLocaleString("en")} clients that do nothing, and a restart of the server`,
+    ...rest,
+    measure: (run) => measure(run, count[run.effort]),
+  };
+}
+
+export const idleScenarios: Scenario[] = [
+  idle(
+    { tiny: 5, quick: 1000, full: 1000 },
+    { rounds: { tiny: 1, quick: 1, full: 2 }, seconds: { tiny: 3, quick: 12, full: 40 } },
+  ),
+  idle(
+    { tiny: 8, quick: 10_000, full: 10_000 },
+    {
+      rounds: { tiny: 1, quick: 1, full: 1 },
+      seconds: { tiny: 3, quick: 60, full: 60 },
+      heavy: true,
+    },
+  ),
+];
