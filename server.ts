@@ -3,6 +3,9 @@ import { endpoints } from "./lib/api/endpoints.ts";
 import dashboard from "./lib/dashboard/index.html";
 import { MAX_CHUNK_SIZE, SUBPROTOCOL } from "./lib/protocol/messages.ts";
 import { HEADER_BYTES } from "./lib/protocol/frame.ts";
+import { BOOTSTRAP_ADMIN } from "./lib/server/access/caller.ts";
+import { OpenCalls } from "./lib/server/access/open-calls.ts";
+import { Tokens } from "./lib/server/access/tokens.ts";
 import { Clients } from "./lib/server/clients.ts";
 import { readServerConfig, SERVER_HELP, type ServerConfig } from "./lib/server/config.ts";
 import { CreditPool } from "./lib/server/credit.ts";
@@ -81,19 +84,23 @@ async function start(config: ServerConfig, isTerminal: boolean) {
     startedAt,
   };
   const { apiToken } = config;
-  const signIn = apiToken === null ? null : new SignIn(apiToken);
+  const openCalls = new OpenCalls();
+  const rows = repository.access;
+  const tokens = new Tokens(rows, openCalls);
+  const signIn = apiToken === null ? null : new SignIn({ apiToken, tokens, rows, openCalls });
   const rest = restHandlers({
     clients,
     downloads,
-    events: new EventFeeds({ repository, clients, events, logger }),
+    events: new EventFeeds({ repository, clients, events, openCalls, logger }),
     storage,
     metricsPage: () => metricsPage(measured),
     signIn,
+    tokens,
     version,
     startedAt,
   });
 
-  const router = new Router({ apiToken, signIn }, logger)
+  const router = new Router({ apiToken, tokens, signIn }, logger)
     .add(endpoints.health, rest.health)
     .add(endpoints.metrics, rest.metrics)
     .add(endpoints.openapi, rest.openapi)
@@ -112,6 +119,9 @@ async function start(config: ServerConfig, isTerminal: boolean) {
     .add(endpoints.changeDownload, rest.changeDownload)
     .add(endpoints.cancelDownload, rest.cancelDownload)
     .add(endpoints.retryDownload, rest.retryDownload)
+    .add(endpoints.listTokens, rest.listTokens)
+    .add(endpoints.createToken, rest.createToken)
+    .add(endpoints.revokeToken, rest.revokeToken)
     .close();
 
   await downloads.recover();
@@ -149,7 +159,7 @@ async function start(config: ServerConfig, isTerminal: boolean) {
           return problem("invalid_request", "Connect here with a WebSocket");
         },
       },
-      fetch: router.fetch,
+      fetch: (request, self) => router.fetch(request, self.requestIP(request)?.address ?? ""),
       websocket: {
         perMessageDeflate: false,
         maxPayloadLength: MAX_CHUNK_SIZE + HEADER_BYTES,
@@ -182,7 +192,7 @@ async function start(config: ServerConfig, isTerminal: boolean) {
   logger.announce(`listening on ${address}`);
   // For a person's eyes alone: not by the logger, and not where a file keeps it.
   if (signIn && isTerminal && config.logFormat === "pretty") {
-    const link = `${scheme}://${hostToOpen(config.host)}:${server.port}/#code=${signIn.newCode().code}`;
+    const link = `${scheme}://${hostToOpen(config.host)}:${server.port}/#code=${signIn.newCode(BOOTSTRAP_ADMIN).code}`;
     process.stdout.write(`\nOpen the dashboard: ${link}\n\n`);
   }
   if (apiToken === null) {

@@ -52,6 +52,7 @@ const FOLDERS = new Set([
   "dashboard",
   "protocol",
   "server",
+  "server/access",
   "server/database",
   "server/events",
   "server/http",

@@ -51,7 +51,7 @@ describe("README.md names", () => {
   test("flags that there are", () => {
     const files = ["server.ts", "client.ts", "setup.ts", "lib/cli/demo.ts", "tests/bench/bench.ts"];
     const programs = files.map((file) => [file]);
-    const commands = ["pull", "verify"].map((name) => ["lib/cli/fds.ts", name]);
+    const commands = ["pull", "verify", "token"].map((name) => ["lib/cli/fds.ts", name]);
     const known = [...programs, ...commands].map((command) => helpOf(...command)).join("\n");
     const foreign = new Set(["--yes", "--build"]);
     for (const flag of unique(all(/(?<![\w-])(--[a-z]+(?:-[a-z]+)*)/g, README))) {
@@ -71,7 +71,10 @@ describe("README.md names", () => {
     const named = codeSpans(rows.join("\n")).filter((span) => /^[A-Z]+ \//.test(span));
     const known = Object.values(endpoints)
       .filter(({ path, method }) => path !== "/api/session" || method === "POST")
-      .map(({ method, path }) => `${method} ${path.replace(":download_id", "ID")}`);
+      .map(
+        ({ method, path }) =>
+          `${method} ${path.replace(":download_id", "ID").replace(":name", "NAME")}`,
+      );
     // The page is no call of the API.
     expect(unique(named)).toEqual([...known, "GET /"].toSorted());
     const elsewhere = codeSpans(README).filter((span) => /^[A-Z]+ \//.test(span));

@@ -1,6 +1,8 @@
 import type * as z from "zod";
 import type { ErrorCode } from "../protocol/errors.ts";
+import type { Role } from "./roles.ts";
 import * as schemas from "./schemas.ts";
+import { IssuedToken, NewToken, TokenList, TokenRecord } from "./tokens.ts";
 
 /** An answer of an endpoint: JSON of a schema, or a body of another media type. */
 export interface Answer {
@@ -18,8 +20,8 @@ export interface Endpoint {
   /** With `:name` for a parameter. */
   path: string;
   summary: string;
-  /** True where no token is needed. */
-  open?: boolean;
+  /** Who may call it: this role and those above it, or anyone, without a token. */
+  role: Role | "anyone";
   /** True where HEAD is answered too. */
   head?: boolean;
   query?: z.ZodType;
@@ -55,7 +57,7 @@ export const endpoints = {
     method: "GET",
     path: "/health",
     summary: "Whether the server works",
-    open: true,
+    role: "anyone",
     answers: [{ status: 200, description: "It works", schema: schemas.Health }],
     errors: [],
   },
@@ -63,6 +65,7 @@ export const endpoints = {
     method: "GET",
     path: "/metrics",
     summary: "What is measured, for Prometheus",
+    role: "viewer",
     answers: [{ status: 200, description: "The text format 0.0.4", mediaType: "text/plain" }],
     errors: [],
   },
@@ -70,7 +73,7 @@ export const endpoints = {
     method: "GET",
     path: "/openapi.json",
     summary: "This document",
-    open: true,
+    role: "anyone",
     answers: [{ status: 200, description: "OpenAPI 3.1", mediaType: "application/json" }],
     errors: [],
   },
@@ -78,7 +81,7 @@ export const endpoints = {
     method: "GET",
     path: "/api/session",
     summary: "Whether the caller's cookie is that of a session",
-    open: true,
+    role: "anyone",
     answers: [{ status: 200, description: "The session", schema: schemas.Session }],
     errors: [],
   },
@@ -86,18 +89,18 @@ export const endpoints = {
     method: "POST",
     path: "/api/session",
     summary: "Sign in: the answer sets a cookie, which does what the token does",
-    open: true,
+    role: "anyone",
     body: schemas.NewSession,
     answers: [
       { status: 200, description: "The session", schema: schemas.Session, headers: cookie },
     ],
-    errors: ["unauthorized", "forbidden", "request_too_large"],
+    errors: ["unauthorized", "forbidden", "request_too_large", "rate_limited"],
   },
   signOut: {
     method: "DELETE",
     path: "/api/session",
     summary: "Sign out: the answer takes the cookie away",
-    open: true,
+    role: "anyone",
     answers: [{ status: 200, description: "No session", schema: schemas.Session, headers: cookie }],
     errors: ["forbidden"],
   },
@@ -105,6 +108,7 @@ export const endpoints = {
     method: "POST",
     path: "/api/session/code",
     summary: "A code for a sign-in link, /#code=…, good once and for 15 minutes",
+    role: "viewer",
     answers: [{ status: 200, description: "The code", schema: schemas.SignInCode }],
     errors: ["not_found"],
   },
@@ -112,6 +116,7 @@ export const endpoints = {
     method: "GET",
     path: "/api/totals",
     summary: "Downloads since a time, counted",
+    role: "viewer",
     query: schemas.TotalsQuery,
     answers: [{ status: 200, description: "The counts", schema: schemas.Totals }],
     errors: [],
@@ -120,6 +125,7 @@ export const endpoints = {
     method: "GET",
     path: "/api/clients",
     summary: "Every client that ever registered",
+    role: "viewer",
     answers: [{ status: 200, description: "The clients, by id", schema: schemas.ClientList }],
     errors: [],
   },
@@ -127,6 +133,7 @@ export const endpoints = {
     method: "POST",
     path: "/api/download",
     summary: "Pull a file from a client",
+    role: "operator",
     body: schemas.NewDownload,
     answers: [accepted],
     errors: ["client_not_found", "client_not_connected", "request_too_large", "storage_full"],
@@ -135,6 +142,7 @@ export const endpoints = {
     method: "GET",
     path: "/api/downloads",
     summary: "Downloads, newest first",
+    role: "viewer",
     query: schemas.DownloadQuery,
     answers: [{ status: 200, description: "A page of them", schema: schemas.DownloadList }],
     errors: [],
@@ -143,6 +151,7 @@ export const endpoints = {
     method: "GET",
     path: "/api/downloads/:download_id",
     summary: "One download",
+    role: "viewer",
     answers: [{ status: 200, ...downloadRecord }],
     errors: ["download_not_found"],
   },
@@ -150,6 +159,7 @@ export const endpoints = {
     method: "GET",
     path: "/api/downloads/:download_id/content",
     summary: "The file of a completed download, or a range of it",
+    role: "viewer",
     head: true,
     answers: [
       { status: 200, description: "The file", ...file },
@@ -163,6 +173,7 @@ export const endpoints = {
     method: "GET",
     path: "/api/downloads/:download_id/events",
     summary: "One download, live: server-sent events until it has ended",
+    role: "viewer",
     headers: lastEventId,
     answers: [
       {
@@ -179,6 +190,7 @@ export const endpoints = {
     method: "GET",
     path: "/api/events",
     summary: "All downloads and clients, live: server-sent events",
+    role: "viewer",
     headers: lastEventId,
     answers: [
       {
@@ -194,6 +206,7 @@ export const endpoints = {
     method: "PATCH",
     path: "/api/downloads/:download_id",
     summary: "Change the most bytes a second of a download that has not ended",
+    role: "operator",
     body: schemas.DownloadChange,
     answers: [{ status: 200, ...downloadRecord }],
     errors: ["download_not_found", "download_already_ended", "request_too_large"],
@@ -202,6 +215,7 @@ export const endpoints = {
     method: "POST",
     path: "/api/downloads/:download_id/cancel",
     summary: "End a download that has not ended",
+    role: "operator",
     answers: [{ status: 200, ...downloadRecord }],
     errors: ["download_not_found", "download_already_ended"],
   },
@@ -209,6 +223,7 @@ export const endpoints = {
     method: "POST",
     path: "/api/downloads/:download_id/retry",
     summary: "Pull the file of a failed or cancelled download again, as a new download",
+    role: "operator",
     answers: [accepted],
     errors: [
       "download_not_found",
@@ -216,5 +231,30 @@ export const endpoints = {
       "download_already_ended",
       "storage_full",
     ],
+  },
+  listTokens: {
+    method: "GET",
+    path: "/api/tokens",
+    summary: "Every API token that was ever made, without its secret",
+    role: "admin",
+    answers: [{ status: 200, description: "The tokens, by name", schema: TokenList }],
+    errors: [],
+  },
+  createToken: {
+    method: "POST",
+    path: "/api/tokens",
+    summary: "Make an API token with a role, perhaps for some sites only",
+    role: "admin",
+    body: NewToken,
+    answers: [{ status: 201, description: "The token with its secret", schema: IssuedToken }],
+    errors: ["request_too_large"],
+  },
+  revokeToken: {
+    method: "DELETE",
+    path: "/api/tokens/:name",
+    summary: "End an API token at once, with its sessions and its live events",
+    role: "admin",
+    answers: [{ status: 200, description: "The token", schema: TokenRecord }],
+    errors: ["not_found"],
   },
 } as const satisfies Record<string, Endpoint>;

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { type ErrorCode, meaningOf } from "../protocol/errors.ts";
 import { type Answer, type Endpoint, endpoints } from "./endpoints.ts";
-import { ApiError, DownloadParams } from "./schemas.ts";
+import { ApiError, PathParams } from "./schemas.ts";
 
 /*
  * The OpenAPI document, made from the table of endpoints and the schemas that check requests, so
@@ -28,6 +28,7 @@ export interface Response {
 export interface Operation {
   operationId: string;
   summary: string;
+  description?: string;
   security?: [];
   parameters?: Parameter[];
   requestBody?: { required: true; content: Content };
@@ -81,7 +82,7 @@ export function openApiDocument(version: string): OpenApiDocument {
           type: "http",
           scheme: "bearer",
           description:
-            "API_TOKEN, or the cookie of a session; a server that has no token asks for none",
+            "API_TOKEN, a token made with it, or the cookie of a session; a server without API_TOKEN asks for none",
         },
       },
     },
@@ -108,15 +109,16 @@ class SchemaCollector {
 }
 
 function describe(name: string, endpoint: Endpoint, schemas: SchemaCollector): Operation {
+  const isOpen = endpoint.role === "anyone";
   const parameters = [
-    ...(endpoint.path.includes(":") ? parametersOf(DownloadParams, "path", schemas) : []),
+    ...pathParametersOf(endpoint, schemas),
     ...(endpoint.query ? parametersOf(endpoint.query, "query", schemas) : []),
     ...headersOf(endpoint),
   ];
   return {
     operationId: name,
     summary: endpoint.summary,
-    ...(endpoint.open && { security: [] }),
+    ...(isOpen ? { security: [] } : { description: `Needs the role ${endpoint.role}.` }),
     ...(parameters.length > 0 && { parameters }),
     ...(endpoint.body && {
       requestBody: {
@@ -131,6 +133,11 @@ function describe(name: string, endpoint: Endpoint, schemas: SchemaCollector): O
       ...errorResponses(endpoint, schemas),
     },
   };
+}
+
+function pathParametersOf({ path }: Endpoint, schemas: SchemaCollector): Parameter[] {
+  const known = parametersOf(PathParams, "path", schemas);
+  return known.filter(({ name }) => path.includes(`:${name}`));
 }
 
 function parametersOf(
@@ -179,7 +186,7 @@ function response(answer: Answer, schemas: SchemaCollector): Response {
 /** An answer for each status, which names the codes that come with it. */
 function errorResponses(endpoint: Endpoint, schemas: SchemaCollector): Record<string, Response> {
   const codes: ErrorCode[] = [...endpoint.errors, "invalid_request", "internal_error"];
-  if (!endpoint.open) codes.push("unauthorized", "forbidden");
+  if (endpoint.role !== "anyone") codes.push("unauthorized", "forbidden");
   const byStatus = Object.groupBy(codes, (code) => meaningOf(code).http ?? 500);
   const responses = Object.entries(byStatus).map(([status, group = []]) => [
     status,

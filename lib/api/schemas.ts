@@ -2,6 +2,7 @@ import * as z from "zod";
 import { CHECKSUM_ALGORITHMS } from "../protocol/checksum.ts";
 import { DOWNLOAD_ERROR_CODES } from "../protocol/errors.ts";
 import { ClientId, FilePath } from "../protocol/messages.ts";
+import { Role } from "./roles.ts";
 
 /*
  * The REST shapes (CONTRACT, "REST"): the one description of what comes in and goes out, from
@@ -139,6 +140,7 @@ export const Session = z
     signed_in: z.boolean(),
     required: z.boolean().meta({ description: "false: the server has no token to sign in with" }),
     expires_at: time.nullable(),
+    role: Role.nullable().meta({ description: "what the caller may do; null: nothing" }),
   })
   .meta({ id: "Session" });
 export type Session = z.infer<typeof Session>;
@@ -146,7 +148,7 @@ export type Session = z.infer<typeof Session>;
 /** Exactly one of the two. */
 export const NewSession = z
   .strictObject({
-    token: z.string().max(1024).optional().meta({ description: "API_TOKEN" }),
+    token: z.string().max(1024).optional().meta({ description: "API_TOKEN, or one made with it" }),
     code: z.string().max(1024).optional().meta({ description: "of a sign-in link, good once" }),
   })
   .refine(({ token, code }) => (token === undefined) !== (code === undefined), {
@@ -190,4 +192,7 @@ export const DownloadQuery = z.strictObject({
 });
 
 /** Parameters of paths. Any text is let in: an id that no download has is not found. */
-export const DownloadParams = z.object({ download_id: z.string() });
+export const PathParams = z.object({
+  download_id: z.string(),
+  name: z.string().meta({ description: "what it was called when it was made" }),
+});

@@ -10,6 +10,7 @@ import { health } from "./fds/health.ts";
 import { limit } from "./fds/limit.ts";
 import { pull } from "./fds/pull.ts";
 import { retry } from "./fds/retry.ts";
+import { token } from "./fds/token.ts";
 import { status } from "./fds/status.ts";
 import { verify } from "./fds/verify.ts";
 import { watch } from "./fds/watch.ts";
@@ -28,6 +29,7 @@ const COMMANDS = new Map<string, Command>(
     cancel,
     retry,
     verify,
+    token,
   }),
 );
 
@@ -45,7 +47,7 @@ Pulls files from clients and looks after them, by the server's REST API. Exits 0
 asked is done, 1 if it failed, 2 for a wrong flag or value.
 
 Commands:
-${[...COMMANDS].map(([name, { words, summary }]) => `  ${`${name} ${words}`.padEnd(19)} ${summary}`).join("\n")}
+${[...COMMANDS].map(([name, { words, summary }]) => `  ${`${name} ${words}`.padEnd(21)} ${summary}`).join("\n")}
 
 Flags of each command:
 ${COMMON_FLAGS_HELP}

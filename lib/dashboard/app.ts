@@ -93,6 +93,8 @@ class App {
     }
     if (!session.signed_in) return this.#showSignIn();
     takeCode();
+    // The style leaves out what this role may not do; the server would refuse it.
+    document.body.dataset["role"] = session.role ?? "";
     byId("sign-out", HTMLButtonElement).hidden = !session.required;
     byId("board", HTMLElement).hidden = false;
     if (this.#isOpen) return;

@@ -13,23 +13,6 @@ export function sameSecret(a: string, b: string): boolean {
   return timingSafeEqual(Buffer.from(hashSecret(a)), Buffer.from(hashSecret(b)));
 }
 
-/**
- * Whether a REST call may go on.
- * @param authorization the header as it came
- * @param apiToken null: the server listens on loopback only and asks for none
- * @throws FdsError `unauthorized`
- */
-export function requireToken(authorization: string | undefined, apiToken: string | null): void {
-  if (apiToken === null) return;
-  if (authorization === undefined) {
-    throw new FdsError("unauthorized", 'Send the API token as "Authorization: Bearer …"');
-  }
-  const given = /^Bearer +(\S+) *$/i.exec(authorization)?.[1];
-  if (given === undefined || !sameSecret(given, apiToken)) {
-    throw new FdsError("unauthorized", "The API token is not the right one");
-  }
-}
-
 export interface Admission {
   /** When the id was bound to the key, or null where it is not. */
   enrolledAt: number | null;

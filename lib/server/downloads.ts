@@ -43,6 +43,11 @@ interface Attempt {
   discard: boolean;
 }
 
+/** The answer to an id that no download has, or none that the caller sees. */
+export function downloadNotFound(): FdsError {
+  return new FdsError("download_not_found", "There is no download with this id");
+}
+
 /** After an error of the database, rows that nobody works on are looked for after this time, in ms. */
 const TAKE_UP_AFTER_MS = 5_000;
 
@@ -92,7 +97,7 @@ export class Downloads {
   /** @throws FdsError `download_not_found` */
   async get(downloadId: string): Promise<Download> {
     const download = await this.options.repository.getDownload(downloadId);
-    if (!download) throw new FdsError("download_not_found", "There is no download with this id");
+    if (!download) throw downloadNotFound();
     return download;
   }
 
@@ -101,9 +106,12 @@ export class Downloads {
     return this.options.repository.listDownloads(filter);
   }
 
-  /** The downloads that were asked for since a time, ms since 1970, counted by status. */
-  totalsSince(since: number): Promise<Totals> {
-    return this.options.repository.totalsSince(since);
+  /**
+   * The downloads that were asked for since a time, ms since 1970, counted by status.
+   * @param sites only those of these clients; null: of all
+   */
+  totalsSince(since: number, sites: ReadonlySet<string> | null): Promise<Totals> {
+    return this.options.repository.totalsSince(since, sites);
   }
 
   /** How many downloads of each client are under way. */

@@ -1,5 +1,6 @@
 import { accessSync, constants, statSync } from "node:fs";
 import * as z from "zod";
+import { parseDuration } from "./durations.ts";
 import { type Flag, parseFlags, readSetting, type Setting, UsageError } from "./flags.ts";
 import { formatSize, parseSize } from "./sizes.ts";
 
@@ -142,6 +143,12 @@ export function size(min: number, max = Number.MAX_SAFE_INTEGER): Kind<number> {
     expected: `a size ${range}, in bytes or such as "1MiB"`,
   };
 }
+
+/** A length of time, in ms. */
+export const DURATION: Kind<number> = {
+  schema: z.string().transform(parseDuration).pipe(z.number().min(1)),
+  expected: 'a duration such as "30d", "12h", "15m" or "90s"',
+};
 
 export function oneOf<const T extends string>(values: readonly T[]): Kind<T> {
   return { schema: z.enum(values), expected: `one of ${values.join(", ")}` };

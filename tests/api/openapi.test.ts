@@ -95,8 +95,8 @@ describe.each(all)("the operation %s", (name, endpoint) => {
 
   test("is named and asks for a token unless it is open", () => {
     expect(operation).toMatchObject({ operationId: name, summary: endpoint.summary });
-    expect(operation.security).toEqual(endpoint.open ? [] : undefined);
-    const asks = !endpoint.open || endpoint.errors.includes("unauthorized");
+    expect(operation.security).toEqual(endpoint.role === "anyone" ? [] : undefined);
+    const asks = endpoint.role !== "anyone" || endpoint.errors.includes("unauthorized");
     expect("401" in operation.responses).toBe(asks);
   });
 

@@ -50,6 +50,7 @@ describe("a session", () => {
       signed_in: false,
       required: true,
       expires_at: null,
+      role: null,
     });
     const cookie = await signIn({ token: API_TOKEN });
     const known = await call("/api/session", { headers: cookie });
@@ -78,11 +79,12 @@ describe("a session", () => {
     expect((await call("/api/clients", { headers: cookie })).status).toBe(200);
   });
 
-  test("ends in the browser that signs out", async () => {
+  test("ends with the sign-out, for a copy of the cookie too", async () => {
     const headers = { ...(await signIn({ token: API_TOKEN })), ...own() };
     const response = await call("/api/session", { method: "DELETE", headers });
     expect(Session.parse(await response.json()).signed_in).toBe(false);
     expect(response.headers.get("Set-Cookie")).toContain("Max-Age=0");
+    await expectRefused(await call("/api/clients", { headers }), 401, "unauthorized");
   });
 
   test.each<[object, number, string]>([

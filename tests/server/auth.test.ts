@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { FdsError } from "../../lib/protocol/errors.ts";
 import type { Register } from "../../lib/protocol/messages.ts";
-import { admit, hashSecret, requireToken, sameSecret } from "../../lib/server/auth.ts";
+import { admit, hashSecret, sameSecret } from "../../lib/server/auth.ts";
 import type { Client } from "../../lib/server/database/repository.ts";
 import { NOW } from "../support/downloads.ts";
 import { codeOf } from "../support/errors.ts";
@@ -103,37 +103,6 @@ describe("who may register", () => {
     ]) {
       expect(refused).toThrow(FdsError);
       expect(refused).not.toThrow(new RegExp(`${KEY}|${TOKEN}|a-wrong-token|[0-9a-f]{64}`));
-    }
-  });
-});
-
-describe("the API token", () => {
-  const API_TOKEN = "right";
-
-  test.each([
-    ["Bearer right", undefined],
-    ["bearer right", undefined],
-    ["BEARER   right ", undefined],
-    [undefined, "unauthorized"],
-    ["", "unauthorized"],
-    ["right", "unauthorized"],
-    ["Bearer", "unauthorized"],
-    ["Bearer ", "unauthorized"],
-    ["Bearer wrong", "unauthorized"],
-    ["Bearer righ", "unauthorized"],
-    ["Bearer rightt", "unauthorized"],
-    ["Bearer Right", "unauthorized"],
-    ["Bearer right right", "unauthorized"],
-    ["Basic right", "unauthorized"],
-    ["Basic cmlnaHQ6", "unauthorized"],
-    ["Token right", "unauthorized"],
-  ])("as %p → %p", (header, expected) => {
-    expect(codeOf(() => requireToken(header, API_TOKEN))).toBe(expected);
-  });
-
-  test("is not asked for where there is none", () => {
-    for (const header of [undefined, "", "Bearer anything", "Basic x"]) {
-      expect(codeOf(() => requireToken(header, null))).toBeUndefined();
     }
   });
 });

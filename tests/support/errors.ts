@@ -10,3 +10,17 @@ export function codeOf(call: () => unknown): string | undefined {
     throw error;
   }
 }
+
+/** The code of what a promise is rejected with; undefined if it is not. */
+export async function codeOfRejection(promise: Promise<unknown>): Promise<string | undefined> {
+  const settled = await promise.then(
+    () => undefined,
+    (error: unknown) => ({ error }),
+  );
+  return (
+    settled &&
+    codeOf(() => {
+      throw settled.error;
+    })
+  );
+}

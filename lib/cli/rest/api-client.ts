@@ -2,6 +2,7 @@ import * as z from "zod";
 import { digestOf, entityTag } from "../../api/checksums.ts";
 import { type Endpoint, endpoints } from "../../api/endpoints.ts";
 import * as schemas from "../../api/schemas.ts";
+import * as tokens from "../../api/tokens.ts";
 import { readEvents, type ServerSentEvent } from "../../util/server-sent-events.ts";
 import type { Environment } from "../../util/settings.ts";
 import { pause } from "../pause.ts";
@@ -41,6 +42,8 @@ export class UnreachableError extends Failure {
 
 interface Call {
   downloadId?: string;
+  /** Of a token. */
+  name?: string;
   query?: Record<string, string>;
   headers?: Record<string, string>;
   body?: unknown;
@@ -122,6 +125,19 @@ export class ApiClient {
 
   retry(downloadId: string, signal?: AbortSignal): Promise<schemas.DownloadAccepted> {
     return this.call(endpoints.retryDownload, schemas.DownloadAccepted, { downloadId, signal });
+  }
+
+  async tokens(signal?: AbortSignal): Promise<tokens.TokenRecord[]> {
+    return (await this.call(endpoints.listTokens, tokens.TokenList, { signal })).tokens;
+  }
+
+  /** The answer alone holds the secret. */
+  createToken(body: tokens.NewToken, signal?: AbortSignal): Promise<tokens.IssuedToken> {
+    return this.call(endpoints.createToken, tokens.IssuedToken, { body, signal });
+  }
+
+  revokeToken(name: string, signal?: AbortSignal): Promise<tokens.TokenRecord> {
+    return this.call(endpoints.revokeToken, tokens.TokenRecord, { name, signal });
   }
 
   /**
@@ -252,11 +268,13 @@ export class ApiClient {
 
   private send(
     endpoint: Endpoint,
-    { downloadId, query, headers, body, signal }: Call,
+    { downloadId = "", name = "", query, headers, body, signal }: Call,
     timeout: AbortSignal,
   ): Promise<Response> {
     const { server, token, tls } = this.options;
-    const path = endpoint.path.replace(":download_id", encodeURIComponent(downloadId ?? ""));
+    const path = endpoint.path
+      .replace(":download_id", encodeURIComponent(downloadId))
+      .replace(":name", encodeURIComponent(name));
     const url = new URL(server.replace(/\/+$/, "") + path);
     url.search = new URLSearchParams(query).toString();
     return fetch(url, {

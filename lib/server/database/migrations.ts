@@ -61,6 +61,23 @@ const MIGRATIONS: readonly (readonly string[])[] = [
     `ALTER TABLE downloads ADD COLUMN checksum TEXT NOT NULL DEFAULT 'md5'`,
     `ALTER TABLE downloads ADD COLUMN rate_limit BIGINT`,
   ],
+  [
+    `CREATE TABLE api_tokens (
+      name TEXT PRIMARY KEY,
+      token_hash TEXT NOT NULL UNIQUE,
+      role TEXT NOT NULL,
+      sites TEXT,
+      created_at BIGINT NOT NULL,
+      expires_at BIGINT,
+      revoked_at BIGINT,
+      last_used_at BIGINT
+    )`,
+    `CREATE TABLE sessions (
+      session_hash TEXT PRIMARY KEY,
+      token_name TEXT,
+      expires_at BIGINT NOT NULL
+    )`,
+  ],
 ];
 
 /** The version of the database that this program reads and writes. */

@@ -1,3 +1,4 @@
+import type { AccessRows } from "../access/rows.ts";
 import type { Download, Downloading, Queued } from "../download.ts";
 
 /** A site's program, as it is known for good. Times are ms since 1970. */
@@ -18,6 +19,8 @@ export interface Client {
 export interface DownloadFilter {
   status?: Download["status"];
   clientId?: string;
+  /** Only downloads of these clients; null: of all. */
+  sites?: ReadonlySet<string> | null;
   /** Only downloads with a smaller id, that is older ones. */
   before?: string;
   /** Most rows to give. */
@@ -51,8 +54,8 @@ export interface Repository {
   getDownload(downloadId: string): Promise<Download | null>;
   /** Newest first. */
   listDownloads(filter: DownloadFilter): Promise<Download[]>;
-  /** The downloads that were asked for since a time, counted. */
-  totalsSince(since: number): Promise<Totals>;
+  /** The downloads that were asked for since a time, counted. @param sites as of a filter */
+  totalsSince(since: number, sites?: ReadonlySet<string> | null): Promise<Totals>;
   /** Every download that is downloading or verifying. */
   activeDownloads(): Promise<Download[]>;
   /** Which of these ids belong to a download that has not ended. */
@@ -90,6 +93,9 @@ export interface Repository {
    */
   registerClient(client: Client, replaces: string | null): Promise<boolean>;
   clientSeen(clientId: string, at: number): Promise<void>;
+
+  /** Who may call the API, and who is signed in. */
+  readonly access: AccessRows;
 
   close(): Promise<void>;
 }

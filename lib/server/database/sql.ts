@@ -3,6 +3,7 @@ import { mkdir, open } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { UsageError } from "../../util/flags.ts";
 import { type Download, type Downloading, LONGEST_WAIT_MS, type Queued } from "../download.ts";
+import { AccessSql } from "./access-sql.ts";
 import { migrate } from "./migrations.ts";
 import {
   NameTakenError,
@@ -91,7 +92,11 @@ const NO_DOWNLOADS: Record<Download["status"], number> = {
 };
 
 class SqlRepository implements Repository {
-  constructor(private readonly sql: SQL) {}
+  readonly access: AccessSql;
+
+  constructor(private readonly sql: SQL) {
+    this.access = new AccessSql(sql);
+  }
 
   async insertDownload(download: Queued): Promise<Queued> {
     const [row] = await this.sql<[DownloadRow]>`
@@ -105,26 +110,28 @@ class SqlRepository implements Repository {
     return row ? toDownload(row) : null;
   }
 
-  async listDownloads({ status, clientId, before, limit }: DownloadFilter): Promise<Download[]> {
+  async listDownloads(filter: DownloadFilter): Promise<Download[]> {
     const { sql } = this;
+    const { status, clientId, before, limit } = filter;
     const rows = await sql<DownloadRow[]>`
       SELECT * FROM downloads
       WHERE TRUE
         ${status === undefined ? sql`` : sql`AND status = ${status}`}
         ${clientId === undefined ? sql`` : sql`AND client_id = ${clientId}`}
+        ${this.#amongSites(filter.sites)}
         ${before === undefined ? sql`` : sql`AND download_id < ${before}`}
       ORDER BY download_id DESC
       LIMIT ${limit}`;
     return rows.map(toDownload);
   }
 
-  async totalsSince(since: number): Promise<Totals> {
+  async totalsSince(since: number, sites?: ReadonlySet<string> | null): Promise<Totals> {
     // An id begins with the time of its making, so the table's own key finds the rows.
     const time = since.toString(16).padStart(12, "0");
     const firstId = `${time.slice(0, 8)}-${time.slice(8)}-7000-8000-000000000000`;
     const rows = await this.sql<{ status: Download["status"]; downloads: number; bytes: number }[]>`
       SELECT status, COUNT(*) AS downloads, SUM(safe_offset) AS bytes FROM downloads
-      WHERE download_id >= ${firstId}
+      WHERE download_id >= ${firstId} ${this.#amongSites(sites)}
       GROUP BY status`;
     const totals: Totals = { downloads: { ...NO_DOWNLOADS }, bytes: 0 };
     for (const { status, downloads, bytes } of rows) {
@@ -257,6 +264,10 @@ class SqlRepository implements Repository {
 
   async close(): Promise<void> {
     await this.sql.close();
+  }
+
+  #amongSites(sites: ReadonlySet<string> | null | undefined) {
+    return sites ? this.sql`AND client_id IN ${this.sql([...sites])}` : this.sql``;
   }
 
   /** The row that records a change of a download. */

@@ -1,5 +1,7 @@
 import type { Logger } from "../../util/logger.ts";
 import { formatStart } from "../../util/server-sent-events.ts";
+import { type Caller, sees } from "../access/caller.ts";
+import type { OpenCalls } from "../access/open-calls.ts";
 import type { Clients } from "../clients.ts";
 import type { Repository } from "../database/repository.ts";
 import { type Download, hasEnded } from "../download.ts";
@@ -18,6 +20,7 @@ export interface EventFeedsOptions {
   repository: Pick<Repository, "changedSince" | "countActive" | "getDownload" | "listDownloads">;
   clients: Pick<Clients, "list">;
   events: Events;
+  openCalls: OpenCalls;
   logger: Logger;
 }
 
@@ -26,56 +29,62 @@ export class EventFeeds {
   constructor(private readonly options: EventFeedsOptions) {}
 
   /**
-   * All clients, and all downloads that have not ended; then each change.
+   * All clients, and all downloads that have not ended; then each change; of what the caller sees.
    * @param lastEventId of a reader that comes back: it is also sent what ended meanwhile; what
    *   cannot be an id counts as none
    */
-  all(lastEventId: string | null): Response {
-    const reader = new EventReader(null);
-    return this.#respond(reader, this.#all(reader, lastEventId));
+  all(caller: Caller, lastEventId: string | null): Response {
+    const reader = new EventReader(null, caller.sites);
+    return this.#respond(reader, caller, this.#all(reader, caller, lastEventId));
   }
 
   /**
-   * One download, until it has ended.
+   * One download that the caller sees, until it has ended.
    * @param lastEventId of a reader that comes back: one that was told of the end is sent away, or
    *   it would come again and again
    */
-  of(download: Download, lastEventId: string | null): Response {
+  of(download: Download, caller: Caller, lastEventId: string | null): Response {
     if (hasEnded(download) && lastEventId === String(download.revision)) {
       return new Response(null, { status: 204 });
     }
     const reader = new EventReader(subjectOf(download));
-    return this.#respond(reader, this.#one(reader, download.downloadId));
+    return this.#respond(reader, caller, this.#one(reader, download.downloadId));
   }
 
-  async *#all(reader: EventReader, lastEventId: string | null): AsyncGenerator<string> {
+  async *#all(
+    reader: EventReader,
+    caller: Caller,
+    lastEventId: string | null,
+  ): AsyncGenerator<string> {
     const { events } = this.options;
     const now = await events.join(reader);
     const since = isId(lastEventId) ? Math.min(Number(lastEventId), now) : now;
     yield formatStart(RETRY_MS, since);
-    yield* this.#endedBetween(since, now);
-    yield this.#knownClients(reader, now);
-    for (const status of UNENDED) yield* this.#downloadsOf(status, reader, now);
+    yield* this.#endedBetween(since, now, caller);
+    yield this.#knownClients(reader, now, caller);
+    for (const status of UNENDED) yield* this.#downloadsOf(status, reader, now, caller);
     yield* reader.news();
   }
 
   /** By revision, so that a reader that is lost amidst of it goes on from there. */
-  async *#endedBetween(since: number, now: number): AsyncGenerator<string> {
+  async *#endedBetween(since: number, now: number, caller: Caller): AsyncGenerator<string> {
     const { repository, events } = this.options;
     for (let at = since; at < now;) {
       const rows = await repository.changedSince(at, PAGE);
-      const owed = rows.filter((row) => hasEnded(row) && row.revision <= now);
+      const owed = rows.filter(
+        (row) => hasEnded(row) && row.revision <= now && sees(caller, row.clientId),
+      );
       yield owed.map((row) => events.downloadEvent(row, row.revision)).join("");
       at = rows.at(-1)?.revision ?? now;
     }
   }
 
-  #knownClients(reader: EventReader, id: number): Promise<string> {
+  #knownClients(reader: EventReader, id: number, caller: Caller): Promise<string> {
     const { repository, clients, events } = this.options;
     return events.inTurn(async () => {
       const earlier = reader.take();
       const active = await repository.countActive();
-      const known = await clients.list();
+      const known = (await clients.list()).filter(({ clientId }) => sees(caller, clientId));
       return earlier + known.map((client) => events.clientEvent(client, active, id)).join("");
     });
   }
@@ -84,13 +93,14 @@ export class EventFeeds {
     status: Download["status"],
     reader: EventReader,
     id: number,
+    { sites }: Caller,
   ): AsyncGenerator<string> {
     const { repository, events } = this.options;
     for (let before: string | undefined, isMore = true; isMore;) {
       const { earlier, rows } = await events.inTurn(async () => ({
         // What waits for the reader is older than what is read now.
         earlier: reader.take(),
-        rows: await repository.listDownloads({ status, before, limit: PAGE }),
+        rows: await repository.listDownloads({ status, sites, before, limit: PAGE }),
       }));
       yield earlier + rows.map((row) => events.downloadEvent(row, id)).join("");
       before = rows.at(-1)?.downloadId;
@@ -111,21 +121,37 @@ export class EventFeeds {
     if (!hasEnded(download)) yield* reader.news();
   }
 
-  #respond(reader: EventReader, feed: AsyncGenerator<string>): Response {
-    return eventResponse(this.#watched(reader, feed), () => this.options.events.leave(reader));
+  #respond(reader: EventReader, caller: Caller, feed: AsyncGenerator<string>): Response {
+    const { events, openCalls } = this.options;
+    const ending = new AbortController();
+    const release = openCalls.add(caller, () => {
+      ending.abort();
+      events.leave(reader);
+    });
+    const leave = () => {
+      release();
+      events.leave(reader);
+    };
+    return eventResponse(this.#watched(reader, feed, leave, ending.signal), leave);
   }
 
   /** The feed, of which the reader is known to ask for more, until one of the two ends. */
-  async *#watched(reader: EventReader, feed: AsyncGenerator<string>): AsyncGenerator<string> {
+  async *#watched(
+    reader: EventReader,
+    feed: AsyncGenerator<string>,
+    leave: () => void,
+    ending: AbortSignal,
+  ): AsyncGenerator<string> {
     try {
       for await (const text of feed) {
+        if (ending.aborted) return;
         if (text !== "") yield text;
         reader.asks();
       }
     } catch (error) {
       this.options.logger.error("events could not be read", {}, error);
     } finally {
-      this.options.events.leave(reader);
+      leave();
     }
   }
 }

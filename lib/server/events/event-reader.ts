@@ -7,6 +7,8 @@ const MAX_WAITING = 1000;
 export interface Announcement {
   /** What it is about: a newer one takes its place where it still waits. */
   subject: string;
+  /** Of which client. */
+  clientId: string;
   /** As it is sent. */
   text: string;
   /** Nothing more will come about this subject. */
@@ -24,16 +26,23 @@ export class EventReader {
   /** It asked for more since it was last tended. */
   #alive = true;
 
-  /** @param subject the only one it hears of, up to its end; null: all */
-  constructor(private readonly subject: string | null) {}
+  /**
+   * @param subject the only one it hears of, up to its end; null: all
+   * @param sites ids of the only clients it hears of; null: all
+   */
+  constructor(
+    private readonly subject: string | null,
+    private readonly sites: ReadonlySet<string> | null = null,
+  ) {}
 
   /** True when nothing more will wait for it. */
   get ended(): boolean {
     return this.#ended;
   }
 
-  offer({ subject, text, final }: Announcement): void {
+  offer({ subject, clientId, text, final }: Announcement): void {
     if (this.#ended || (this.subject !== null && this.subject !== subject)) return;
+    if (this.sites?.has(clientId) === false) return;
     this.#add(subject, text);
     if (this.#waiting.size > MAX_WAITING) this.end();
     else if (final && this.subject !== null) this.#ended = true;

@@ -196,13 +196,14 @@ export class Events {
       const client = await clients.get(clientId);
       if (!client) continue;
       const text = this.clientEvent(client, active, this.#told);
-      this.#announce({ subject: `client/${clientId}`, text, final: false });
+      this.#announce({ subject: `client/${clientId}`, clientId, text, final: false });
     }
   }
 
   #announceDownload(download: Download, record: DownloadRecord): void {
     const text = formatEvent("download", record, this.#told);
-    this.#announce({ subject: subjectOf(download), text, final: hasEnded(download) });
+    const { clientId } = download;
+    this.#announce({ subject: subjectOf(download), clientId, text, final: hasEnded(download) });
   }
 
   #announce(announcement: Announcement): void {

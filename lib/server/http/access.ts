@@ -1,35 +1,65 @@
 import { FdsError } from "../../protocol/errors.ts";
-import { requireToken } from "../auth.ts";
+import { BOOTSTRAP_ADMIN, type Caller, LOCAL_ADMIN } from "../access/caller.ts";
+import type { Tokens } from "../access/tokens.ts";
+import { sameSecret } from "../auth.ts";
 import type { SignIn } from "./sign-in.ts";
 
 /** Who may call the API, and how it is shown. */
 export interface Access {
   /** null: the server listens on loopback only, and asks for none. */
   apiToken: string | null;
+  tokens: Pick<Tokens, "callerOf">;
   /** null where there is no token to sign in with. */
-  signIn: SignIn | null;
+  signIn: Pick<SignIn, "sessionOf"> | null;
 }
 
 /**
- * Whether a call may go on: it shows the token, or the cookie of a session, or neither where the
- * server has no token. A browser sends a cookie, and reaches this machine's loopback, for whatever
- * page it shows: so a change that the token does not vouch for must come from our own page.
- * @param open true for a call that needs neither
+ * Who calls: whoever shows a token, or the cookie of a session, or anyone where the server has no
+ * token. A browser sends a cookie, and reaches this machine's loopback, for whatever page it shows:
+ * so a change that the token does not vouch for must come from our own page.
  * @throws FdsError `unauthorized` or `forbidden`
  */
-export function requireAccess(request: Request, { apiToken, signIn }: Access, open = false): void {
-  const authorization = request.headers.get("Authorization");
-  if (apiToken !== null && authorization !== null && !open) {
-    return requireToken(authorization, apiToken);
+export async function callerOf(request: Request, access: Access): Promise<Caller> {
+  const { apiToken, signIn } = access;
+  if (apiToken === null) {
+    requireLoopbackName(request);
+    requireOwnPage(request, false);
+    return LOCAL_ADMIN;
   }
+  const authorization = request.headers.get("Authorization");
+  if (authorization !== null) return bearerOf(authorization, apiToken, access.tokens);
+  const caller = await signIn?.sessionOf(request);
+  if (!caller) {
+    throw new FdsError("unauthorized", 'Send the API token as "Authorization: Bearer …"');
+  }
+  requireOwnPage(request, true);
+  return caller;
+}
+
+/**
+ * Whether a call may go on that asks for no token.
+ * @throws FdsError `forbidden`
+ */
+export function requireNoTrick(request: Request, { apiToken }: Access): void {
   if (apiToken === null) requireLoopbackName(request);
-  const byCookie = signIn?.sessionOf(request) != null;
-  if (apiToken !== null && !open && !byCookie) requireToken(undefined, apiToken);
-  if (request.method !== "GET" && request.method !== "HEAD") requireOwnOrigin(request, byCookie);
+  requireOwnPage(request, apiToken !== null && request.headers.has("Cookie"));
+}
+
+async function bearerOf(
+  authorization: string,
+  apiToken: string,
+  tokens: Access["tokens"],
+): Promise<Caller> {
+  const given = /^Bearer +(\S+) *$/i.exec(authorization)?.[1];
+  if (given === undefined) {
+    throw new FdsError("unauthorized", 'Send the API token as "Authorization: Bearer …"');
+  }
+  return sameSecret(given, apiToken) ? BOOTSTRAP_ADMIN : tokens.callerOf(given);
 }
 
 /** @param always true: an Origin must be there; else a call without one is a program's, and fine */
-function requireOwnOrigin(request: Request, always: boolean): void {
+function requireOwnPage(request: Request, always: boolean): void {
+  if (request.method === "GET" || request.method === "HEAD") return;
   const isMissing = always && request.headers.get("Origin") === null;
   if (!isMissing && isOwnOrigin(request)) return;
   throw new FdsError("forbidden", "Call this from the server's own pages, or with the API token");

@@ -1,4 +1,6 @@
 import type { ClientRecord, DownloadRecord } from "../../api/schemas.ts";
+import type { TokenRecord } from "../../api/tokens.ts";
+import type { ApiToken } from "../access/rows.ts";
 import type { KnownClient } from "../clients.ts";
 import { type Download, safeOffsetOf } from "../download.ts";
 import type { Progress } from "../receiver.ts";
@@ -34,8 +36,8 @@ export function downloadRecord(download: Download, progress?: Progress): Downloa
     saved_path: download.status === "completed" ? download.savedPath : null,
     attempts: download.attempts,
     created_at: isoTime(download.createdAt),
-    started_at: download.startedAt === null ? null : isoTime(download.startedAt),
-    completed_at: endedAt === null ? null : isoTime(endedAt),
+    started_at: isoTimeOrNull(download.startedAt),
+    completed_at: isoTimeOrNull(endedAt),
     error: problem?.message ?? null,
     error_code: problem?.code ?? null,
   };
@@ -53,6 +55,19 @@ export function clientRecord(client: KnownClient, activeDownloads: number): Clie
     platform: client.platform,
     version: client.version,
     active_downloads: activeDownloads,
+  };
+}
+
+/** An API token as REST shows it: without what it is known by. */
+export function tokenRecord(token: ApiToken): TokenRecord {
+  return {
+    name: token.name,
+    role: token.role,
+    sites: token.sites,
+    created_at: isoTime(token.createdAt),
+    expires_at: isoTimeOrNull(token.expiresAt),
+    revoked_at: isoTimeOrNull(token.revokedAt),
+    last_used_at: isoTimeOrNull(token.lastUsedAt),
   };
 }
 
@@ -83,4 +98,8 @@ function eta(bytes: number, rate: number): number {
 /** A time as REST shows it. @param ms since 1970 */
 export function isoTime(ms: number): string {
   return new Date(ms).toISOString();
+}
+
+function isoTimeOrNull(ms: number | null): string | null {
+  return ms === null ? null : isoTime(ms);
 }

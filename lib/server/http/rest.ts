@@ -1,5 +1,6 @@
 import { endpoints } from "../../api/endpoints.ts";
 import { openApiDocument } from "../../api/openapi.ts";
+import type { IssuedToken, TokenList } from "../../api/tokens.ts";
 import type {
   ClientList,
   DownloadAccepted,
@@ -10,14 +11,16 @@ import type {
   Totals,
 } from "../../api/schemas.ts";
 import { FdsError } from "../../protocol/errors.ts";
+import { type Caller, LOCAL_ADMIN, sees } from "../access/caller.ts";
+import type { Tokens } from "../access/tokens.ts";
 import type { Clients } from "../clients.ts";
 import { contentResponse } from "./content.ts";
 import type { Download } from "../download.ts";
-import type { Downloads } from "../downloads.ts";
+import { downloadNotFound, type Downloads } from "../downloads.ts";
 import type { EventFeeds } from "../events/event-feeds.ts";
 import { json } from "./json.ts";
 import { CONTENT_TYPE } from "../metrics/prometheus.ts";
-import { clientRecord, downloadRecord, isoTime } from "./records.ts";
+import { clientRecord, downloadRecord, isoTime, tokenRecord } from "./records.ts";
 import type { Handler } from "./routing.ts";
 import type { SignIn } from "./sign-in.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -31,6 +34,7 @@ export interface RestOptions {
   metricsPage: () => Promise<string>;
   /** null where there is no token to sign in with. */
   signIn: SignIn | null;
+  tokens: Tokens;
   version: string;
   /** When the server started, ms since 1970. */
   startedAt: number;
@@ -40,9 +44,16 @@ type Handlers = { [Name in keyof typeof endpoints]: Handler<(typeof endpoints)[N
 
 /** What each call of the REST interface does, by the endpoint's name. */
 export function restHandlers(options: RestOptions): Handlers {
-  const { clients, downloads, events, storage, signIn, version, startedAt } = options;
+  const { clients, downloads, events, storage, signIn, tokens, version, startedAt } = options;
 
   const record = (download: Download) => downloadRecord(download, downloads.progressOf(download));
+
+  /** @throws FdsError `download_not_found`, also for a download that the caller does not see */
+  const download = async (downloadId: string, caller: Caller): Promise<Download> => {
+    const found = await downloads.get(downloadId);
+    if (!sees(caller, found.clientId)) throw downloadNotFound();
+    return found;
+  };
 
   return {
     async health() {
@@ -56,68 +67,72 @@ export function restHandlers(options: RestOptions): Handlers {
       } satisfies Health);
     },
 
-    async metrics() {
+    async metrics({ caller }) {
+      if (caller.sites) {
+        throw new FdsError("forbidden", "Use a token that sees all sites, metrics are of all");
+      }
       const page = await options.metricsPage();
       return new Response(page, { headers: { "Content-Type": CONTENT_TYPE } });
     },
 
     openapi: () => json(openApiDocument(version)),
 
-    getSession({ request }) {
-      return json(sessionRecord(signIn, signIn?.sessionOf(request) ?? null));
+    async getSession({ request }) {
+      return json(sessionRecord(signIn, (await signIn?.sessionOf(request)) ?? null));
     },
 
-    signIn({ body, request }) {
+    async signIn({ body, request, address }) {
       if (!signIn) return json(sessionRecord(null, null));
-      const { expiresAt, cookie } = signIn.signIn(body, request);
-      return json(sessionRecord(signIn, expiresAt), { headers: { "Set-Cookie": cookie } });
+      const { caller, cookie } = await signIn.signIn(body, request, address);
+      return json(sessionRecord(signIn, caller), { headers: { "Set-Cookie": cookie } });
     },
 
-    signOut({ request }) {
+    async signOut({ request }) {
       if (!signIn) return json(sessionRecord(null, null));
-      const headers = { "Set-Cookie": signIn.signOut(request) };
+      const headers = { "Set-Cookie": await signIn.signOut(request) };
       return json(sessionRecord(signIn, null), { headers });
     },
 
-    createSignInCode() {
+    createSignInCode({ caller }) {
       if (!signIn) throw new FdsError("not_found", "This server has no token to sign in with");
-      const { code, expiresAt } = signIn.newCode();
+      const { code, expiresAt } = signIn.newCode(caller);
       return json({ code, expires_at: isoTime(expiresAt) } satisfies SignInCode);
     },
 
-    async totals({ query }) {
-      const totals = await downloads.totalsSince(Date.parse(query.since));
+    async totals({ query, caller }) {
+      const totals = await downloads.totalsSince(Date.parse(query.since), caller.sites);
       return json({
         downloads: totals.downloads,
         bytes_received: totals.bytes,
       } satisfies Totals);
     },
 
-    async listClients() {
-      const [known, active] = [await clients.list(), await downloads.countActive()];
+    async listClients({ caller }) {
+      const [all, active] = [await clients.list(), await downloads.countActive()];
+      const known = all.filter(({ clientId }) => sees(caller, clientId));
       return json({
         clients: known.map((client) => clientRecord(client, active.get(client.clientId) ?? 0)),
       } satisfies ClientList);
     },
 
-    async startDownload({ body }) {
+    async startDownload({ body, caller }) {
       const client = await clients.get(body.client_id);
-      if (!client) {
+      if (!client || !sees(caller, body.client_id)) {
         throw new FdsError("client_not_found", `No client "${body.client_id}" ever registered`);
       }
       if (!client.connected && body.if_offline === "fail") {
         throw new FdsError("client_not_connected", `"${body.client_id}" is not connected`);
       }
       const { client_id: clientId, file_path: filePath, checksum, rate_limit: rateLimit } = body;
-      const download = await downloads.create({ clientId, filePath, checksum, rateLimit });
+      const made = await downloads.create({ clientId, filePath, checksum, rateLimit });
       const wait = client.connected ? "" : `, it waits until "${body.client_id}" connects`;
-      return accepted(download, `The download is queued${wait}`);
+      return accepted(made, `The download is queued${wait}`);
     },
 
-    async listDownloads({ query }) {
+    async listDownloads({ query, caller: { sites } }) {
       const { status, client_id: clientId, limit, cursor: before } = query;
       // One more than asked for tells whether there is another page.
-      const found = await downloads.list({ status, clientId, before, limit: limit + 1 });
+      const found = await downloads.list({ status, clientId, sites, before, limit: limit + 1 });
       const page = found.slice(0, limit);
       return json({
         downloads: page.map(record),
@@ -125,51 +140,68 @@ export function restHandlers(options: RestOptions): Handlers {
       } satisfies DownloadList);
     },
 
-    async getDownload({ param }) {
-      return json(record(await downloads.get(param("download_id"))));
+    async getDownload({ param, caller }) {
+      return json(record(await download(param("download_id"), caller)));
     },
 
-    async downloadContent({ param, request }) {
-      const download = await downloads.get(param("download_id"));
-      if (download.status !== "completed") {
-        throw new FdsError("download_not_finished", `The download is ${download.status}`);
+    async downloadContent({ param, request, caller }) {
+      const found = await download(param("download_id"), caller);
+      if (found.status !== "completed") {
+        throw new FdsError("download_not_finished", `The download is ${found.status}`);
       }
-      const file = await storage.openFile(download.savedPath);
-      if (file?.size !== download.source.totalSize) {
+      const file = await storage.openFile(found.savedPath);
+      if (file?.size !== found.source.totalSize) {
         throw new FdsError("not_found", "The file was removed or changed on the server's disk");
       }
-      return contentResponse(download, file, request);
+      return contentResponse(found, file, request);
     },
 
-    async downloadEvents({ param, request }) {
-      const download = await downloads.get(param("download_id"));
-      return events.of(download, request.headers.get("Last-Event-ID"));
+    async downloadEvents({ param, request, caller }) {
+      const found = await download(param("download_id"), caller);
+      return events.of(found, caller, request.headers.get("Last-Event-ID"));
     },
 
-    events: ({ request }) => events.all(request.headers.get("Last-Event-ID")),
+    events: ({ request, caller }) => events.all(caller, request.headers.get("Last-Event-ID")),
 
-    async changeDownload({ param, body }) {
-      const download = await downloads.limitRate(param("download_id"), body.rate_limit);
-      return json(record(download));
+    async changeDownload({ param, body, caller }) {
+      const { downloadId } = await download(param("download_id"), caller);
+      return json(record(await downloads.limitRate(downloadId, body.rate_limit)));
     },
 
-    async cancelDownload({ param }) {
-      return json(record(await downloads.cancel(param("download_id"))));
+    async cancelDownload({ param, caller }) {
+      const { downloadId } = await download(param("download_id"), caller);
+      return json(record(await downloads.cancel(downloadId)));
     },
 
-    async retryDownload({ param }) {
-      const download = await downloads.retry(param("download_id"));
-      return accepted(download, "The file is queued again, as a new download");
+    async retryDownload({ param, caller }) {
+      const { downloadId } = await download(param("download_id"), caller);
+      const made = await downloads.retry(downloadId);
+      return accepted(made, "The file is queued again, as a new download");
+    },
+
+    async listTokens() {
+      return json({ tokens: (await tokens.list()).map(tokenRecord) } satisfies TokenList);
+    },
+
+    async createToken({ body }) {
+      const { secret, token } = await tokens.create(body);
+      const answer: IssuedToken = { token: secret, record: tokenRecord(token) };
+      return json(answer, { status: 201 });
+    },
+
+    async revokeToken({ param }) {
+      return json(tokenRecord(await tokens.revoke(param("name"))));
     },
   };
 }
 
-/** @param expiresAt when the caller's session ends, ms since 1970; null: there is none */
-function sessionRecord(signIn: SignIn | null, expiresAt: number | null): Session {
+/** @param caller who is signed in; null: nobody, and where the server asks for no token, anyone */
+function sessionRecord(signIn: SignIn | null, caller: Caller | null): Session {
   return {
-    signed_in: signIn === null || expiresAt !== null,
+    signed_in: signIn === null || caller !== null,
     required: signIn !== null,
-    expires_at: expiresAt === null ? null : isoTime(expiresAt),
+    expires_at: caller?.expiresAt == null ? null : isoTime(caller.expiresAt),
+    role: signIn === null ? LOCAL_ADMIN.role : (caller?.role ?? null),
   };
 }
 

@@ -4,11 +4,14 @@ import { bodyLimit } from "hono/body-limit";
 import { HTTPException } from "hono/http-exception";
 import * as z from "zod";
 import type { Endpoint } from "../../api/endpoints.ts";
+import { mayActAs, type Role } from "../../api/roles.ts";
 import type { ApiError } from "../../api/schemas.ts";
 import { type ErrorCode, FdsError, meaningOf } from "../../protocol/errors.ts";
 import type { Logger } from "../../util/logger.ts";
-import { type Access, requireAccess } from "./access.ts";
+import type { Caller } from "../access/caller.ts";
+import { type Access, callerOf, requireNoTrick } from "./access.ts";
 import { json } from "./json.ts";
+import { TooManyFailures } from "./sign-in.ts";
 
 const MAX_BODY_BYTES = 64 * 1024;
 
@@ -30,13 +33,22 @@ export interface Call<E extends Endpoint> {
   /** A parameter of the path. */
   param: (name: string) => string;
   request: Request;
+  /** Where the request came from. */
+  address: string;
+  /** Who calls, with a role that may; null where anyone may. */
+  caller: E["role"] extends "anyone" ? null : Caller;
+}
+
+interface Environment {
+  Bindings: { address: string };
+  Variables: { caller: Caller | null };
 }
 
 export type Handler<E extends Endpoint> = (call: Call<E>) => Response | Promise<Response>;
 
 /** The REST interface: checks who calls and what comes in, and words every error the same way. */
 export class Router {
-  readonly #app = new Hono();
+  readonly #app = new Hono<Environment>();
   readonly #methods = new Map<string, Set<string>>();
   /** Paths of the API that anybody may call. */
   readonly #open = new Set<string>();
@@ -49,7 +61,7 @@ export class Router {
     this.#app.notFound(() => problem("not_found", "There is nothing at this address"));
     this.#app.onError((error, c) => {
       if (error instanceof FdsError && error.code !== "internal_error") {
-        return problem(error.code, error.message);
+        return problem(error.code, error.message, headersFor(error));
       }
       if (error instanceof HTTPException && error.status === 400) {
         return problem("invalid_request", "The body is not JSON");
@@ -61,20 +73,22 @@ export class Router {
     });
   }
 
-  /** Answers HTTP requests. */
-  get fetch(): (request: Request) => Response | Promise<Response> {
-    return (request) => {
+  /** Answers HTTP requests; `address` is where one came from. */
+  get fetch(): (request: Request, address: string) => Response | Promise<Response> {
+    return (request, address) => {
       // HTTP/1.0 has no Host; a load balancer's health check may be of that age.
       const url = request.url.startsWith("/") ? `http://localhost${request.url}` : request.url;
       if (!URL.canParse(url)) return problem("invalid_request", "The Host is no name of a host");
-      return this.#app.fetch(url === request.url ? request : new Request(url, request));
+      const named = url === request.url ? request : new Request(url, request);
+      return this.#app.fetch(named, { address });
     };
   }
 
   add<E extends Endpoint>(endpoint: E, handler: Handler<E>): this {
-    const { method, path, query, body } = endpoint;
-    if (endpoint.open) this.#open.add(path);
+    const { method, path, query, body, role } = endpoint;
+    if (role === "anyone") this.#open.add(path);
     const checks: MiddlewareHandler[] = [zValidator("query", query ?? NO_QUERY, refuse)];
+    if (role !== "anyone") checks.unshift(requireRole(role));
     if (body) checks.push(limited, asJson, zValidator("json", body, refuse));
     this.#app.on(method, [path], ...checks, (c) =>
       handler({
@@ -82,6 +96,8 @@ export class Router {
         body: (body && c.req.valid("json" as never)) as Parsed<E, "body">,
         param: (name) => c.req.param(name) ?? "",
         request: c.req.raw,
+        address: c.env.address,
+        caller: c.get("caller") as Call<E>["caller"],
       }),
     );
     const methods = this.#methods.get(path) ?? new Set();
@@ -104,12 +120,30 @@ export class Router {
     return this;
   }
 
-  #authenticate(): MiddlewareHandler {
+  #authenticate(): MiddlewareHandler<Environment> {
     return async (c, next) => {
-      requireAccess(c.req.raw, this.access, this.#open.has(c.req.path));
+      const isOpen = this.#open.has(c.req.path);
+      if (isOpen) requireNoTrick(c.req.raw, this.access);
+      c.set("caller", isOpen ? null : await callerOf(c.req.raw, this.access));
       await next();
     };
   }
+}
+
+function requireRole(needed: Role): MiddlewareHandler<Environment> {
+  return async (c, next) => {
+    const caller = c.get("caller");
+    if (!caller || !mayActAs(caller.role, needed)) {
+      throw new FdsError("forbidden", `Use a token of the role "${needed}" for this`);
+    }
+    await next();
+  };
+}
+
+/** What a client is to know beside the error itself. */
+function headersFor(error: FdsError): Record<string, string> {
+  if (!(error instanceof TooManyFailures)) return {};
+  return { "Retry-After": String(Math.ceil(error.wait / 1000)) };
 }
 
 /** The answer to a request that cannot be met. */

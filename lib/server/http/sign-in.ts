@@ -1,5 +1,10 @@
 import { createHmac, randomBytes } from "node:crypto";
 import { FdsError } from "../../protocol/errors.ts";
+import { BOOTSTRAP, BOOTSTRAP_ADMIN, type Caller } from "../access/caller.ts";
+import type { OpenCalls } from "../access/open-calls.ts";
+import type { AccessRows } from "../access/rows.ts";
+import { SignInLimit } from "../access/sign-in-limit.ts";
+import type { Tokens } from "../access/tokens.ts";
 import { hashSecret, sameSecret } from "../auth.ts";
 
 /** How long a person stays signed in, in seconds. */
@@ -11,86 +16,143 @@ const CODE_LIFETIME_MS = 15 * 60_000;
 /** Codes that are good at the same time; the oldest one gives way. */
 const MAX_CODES = 100;
 
+const SECRET_BYTES = 32;
+
 /** What a person shows to sign in: one of the two. */
 export interface Credentials {
   token?: string | undefined;
   code?: string | undefined;
 }
 
+/** A session that has begun. */
+export interface SignedIn {
+  caller: Caller;
+  /** ms since 1970 */
+  expiresAt: number;
+  /** To be set. */
+  cookie: string;
+}
+
+export interface SignInOptions {
+  /** The API_TOKEN of the settings. */
+  apiToken: string;
+  tokens: Tokens;
+  rows: Pick<AccessRows, "insertSession" | "getSession" | "deleteSession">;
+  openCalls: OpenCalls;
+  /** ms since 1970 */
+  now?: () => number;
+}
+
 /**
  * Signs people in who use the API with a browser, which then shows a cookie in place of the token.
- * A session is a signed time of its end, so it outlives a restart and needs no memory; another
- * API_TOKEN ends all of them.
+ * A session is a row, so it outlives a restart and can be ended; it ends with its token. What is
+ * kept of the cookie is a hash that API_TOKEN goes into: another one ends all sessions.
  */
 export class SignIn {
-  /** Hash of each unused code → when it expires, ms since 1970. */
-  readonly #codes = new Map<string, number>();
-  readonly #key: Buffer;
+  /** Hash of each unused code → whose it is, and when it expires, ms since 1970. */
+  readonly #codes = new Map<string, { name: string | null; expiresAt: number }>();
+  readonly #limit: SignInLimit;
+  readonly #now: () => number;
 
-  /**
-   * @param apiToken of the server
-   * @param now ms since 1970
-   */
-  constructor(
-    private readonly apiToken: string,
-    private readonly now: () => number = Date.now,
-  ) {
-    this.#key = createHmac("sha256", apiToken).update("fds session").digest();
+  constructor(private readonly options: SignInOptions) {
+    this.#now = options.now ?? Date.now;
+    this.#limit = new SignInLimit(this.#now);
   }
 
-  /** A code for a link, good for one sign-in until `expiresAt`, ms since 1970. */
-  newCode(): { code: string; expiresAt: number } {
+  /** A code for a link, good for one sign-in as `caller` until `expiresAt`, ms since 1970. */
+  newCode({ name }: Caller): { code: string; expiresAt: number } {
     const code = randomBytes(24).toString("base64url");
     const [oldest] = this.#codes.keys();
     if (this.#codes.size >= MAX_CODES && oldest !== undefined) this.#codes.delete(oldest);
-    const expiresAt = this.now() + CODE_LIFETIME_MS;
-    this.#codes.set(hashSecret(code), expiresAt);
+    const expiresAt = this.#now() + CODE_LIFETIME_MS;
+    this.#codes.set(hashSecret(code), { name, expiresAt });
     return { code, expiresAt };
   }
 
   /**
    * Begins a session.
-   * @returns when it ends, ms since 1970, and the cookie to set
-   * @throws FdsError `unauthorized`
+   * @param address of whoever asks: one that failed too often is not listened to for a while
+   * @throws FdsError `unauthorized` or `rate_limited`
    */
-  signIn({ token, code }: Credentials, request: Request): { expiresAt: number; cookie: string } {
-    if (code !== undefined && !this.#redeem(code)) {
-      throw new FdsError(
-        "unauthorized",
-        "This sign-in link was used or is too old, sign in with the API token",
-      );
-    }
-    if (code === undefined && !sameSecret(token ?? "", this.apiToken)) {
-      throw new FdsError("unauthorized", "The API token is not the right one");
-    }
-    const expiresAt = this.now() + SESSION_SECONDS * 1000;
-    const cookie = cookieFor(request, this.#sign(expiresAt), SESSION_SECONDS);
-    return { expiresAt, cookie };
+  async signIn(shown: Credentials, request: Request, address: string): Promise<SignedIn> {
+    const wait = this.#limit.begin(address);
+    if (wait > 0) throw new TooManyFailures(wait);
+    const caller = await this.#callerOf(shown);
+    this.#limit.succeeded(address);
+    const now = this.#now();
+    const expiresAt = Math.min(now + SESSION_SECONDS * 1000, caller.expiresAt ?? Infinity);
+    const value = randomBytes(SECRET_BYTES).toString("base64url");
+    const sessionHash = this.#hash(value);
+    const tokenName = caller.name === BOOTSTRAP ? null : caller.name;
+    await this.options.rows.insertSession({ sessionHash, tokenName, expiresAt }, now);
+    const cookie = cookieFor(request, value, Math.ceil((expiresAt - now) / 1000));
+    return { caller: { ...caller, sessionHash, expiresAt }, expiresAt, cookie };
   }
 
-  /** The cookie that ends the session in the browser. */
-  signOut(request: Request): string {
+  /**
+   * Ends the session that a request shows, if it shows one, and what is open with it.
+   * @returns the cookie that makes the browser forget it
+   */
+  async signOut(request: Request): Promise<string> {
+    const shown = shownBy(request);
+    if (shown !== undefined) {
+      const ended = this.#hash(shown);
+      await this.options.rows.deleteSession(ended);
+      this.options.openCalls.end(({ sessionHash }) => sessionHash === ended);
+    }
     return cookieFor(request, "", 0);
   }
 
-  /** When the session that a request shows ends, ms since 1970; null: it shows none that is good. */
-  sessionOf(request: Request): number | null {
-    const value = readCookie(request.headers.get("Cookie") ?? "", cookieName(request));
-    const expiresAt = Number(value?.split(".")[0]);
-    if (value === undefined || !Number.isSafeInteger(expiresAt)) return null;
-    return sameSecret(value, this.#sign(expiresAt)) && expiresAt > this.now() ? expiresAt : null;
+  /** Whose session a request shows; null: it shows none that is good. */
+  async sessionOf(request: Request): Promise<Caller | null> {
+    const shown = shownBy(request);
+    if (shown === undefined) return null;
+    const session = await this.options.rows.getSession(this.#hash(shown));
+    if (!session || session.expiresAt <= this.#now()) return null;
+    const { sessionHash, tokenName, expiresAt } = session;
+    try {
+      return { ...(await this.#callerNamed(tokenName)), sessionHash, expiresAt };
+    } catch (error) {
+      if (error instanceof FdsError && error.code === "unauthorized") return null;
+      throw error;
+    }
   }
 
-  #redeem(code: string): boolean {
+  async #callerOf({ token = "", code }: Credentials): Promise<Caller> {
+    if (code !== undefined) return this.#redeem(code);
+    return sameSecret(token, this.options.apiToken)
+      ? BOOTSTRAP_ADMIN
+      : this.options.tokens.callerOf(token);
+  }
+
+  async #redeem(code: string): Promise<Caller> {
     const hash = hashSecret(code);
-    const expiresAt = this.#codes.get(hash);
+    const found = this.#codes.get(hash);
     this.#codes.delete(hash);
-    return expiresAt !== undefined && expiresAt > this.now();
+    if (found && found.expiresAt > this.#now()) {
+      return this.#callerNamed(found.name === BOOTSTRAP ? null : found.name);
+    }
+    throw new FdsError(
+      "unauthorized",
+      "This sign-in link was used or is too old, sign in with the API token",
+    );
   }
 
-  #sign(expiresAt: number): string {
-    const signature = createHmac("sha256", this.#key).update(String(expiresAt)).digest("base64url");
-    return `${expiresAt}.${signature}`;
+  /** @param tokenName null: the API_TOKEN of the settings */
+  async #callerNamed(tokenName: string | null): Promise<Caller> {
+    return tokenName === null ? BOOTSTRAP_ADMIN : this.options.tokens.callerNamed(tokenName);
+  }
+
+  #hash(cookieValue: string): string {
+    return createHmac("sha256", this.options.apiToken).update(cookieValue).digest("hex");
+  }
+}
+
+/** An address failed to sign in too often. */
+export class TooManyFailures extends FdsError {
+  /** @param wait ms */
+  constructor(readonly wait: number) {
+    super("rate_limited", `Wait ${Math.ceil(wait / 1000)} s, too many sign-ins failed`);
   }
 }
 
@@ -107,7 +169,10 @@ function cookieFor(request: Request, value: string, seconds: number): string {
   return [`${cookieName(request)}=${value}`, ...attributes].join("; ");
 }
 
-function readCookie(header: string, name: string): string | undefined {
-  const pairs = header.split(/; */).map((pair) => pair.split("=", 2));
-  return pairs.find(([key]) => key === name)?.[1];
+/** The value of the session's cookie. */
+function shownBy(request: Request): string | undefined {
+  const pairs = (request.headers.get("Cookie") ?? "")
+    .split(/; */)
+    .map((pair) => pair.split("=", 2));
+  return pairs.find(([key]) => key === cookieName(request))?.[1];
 }

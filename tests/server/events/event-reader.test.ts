@@ -2,7 +2,12 @@ import { beforeEach, describe, expect, test } from "bun:test";
 import { EventReader } from "../../../lib/server/events/event-reader.ts";
 import { COMMENT } from "../../../lib/util/server-sent-events.ts";
 
-const news = (subject: string, text: string, final = false) => ({ subject, text, final });
+const news = (subject: string, text: string, final = false, clientId = "site-1") => ({
+  subject,
+  clientId,
+  text,
+  final,
+});
 
 let reader: EventReader;
 beforeEach(() => {
@@ -61,6 +66,12 @@ describe("the news", () => {
     expect((await stream.next()).done).toBe(true);
     reader.offer(news("a", "too late"));
     expect(reader.take()).toBe("");
+  });
+
+  test("are of the sites that it may hear of", () => {
+    reader = new EventReader(null, new Set(["site-2"]));
+    for (const site of ["site-1", "site-2"]) reader.offer(news(site, site, false, site));
+    expect(reader.take()).toBe("site-2");
   });
 
   test("of one subject are of that alone, and end with its end", async () => {

@@ -7,6 +7,8 @@ import type { KnownClient } from "../../../lib/server/clients.ts";
 import type { Repository } from "../../../lib/server/database/repository.ts";
 import { openSqlRepository } from "../../../lib/server/database/sql.ts";
 import { type Download, hasEnded, type Queued } from "../../../lib/server/download.ts";
+import { type Caller, LOCAL_ADMIN } from "../../../lib/server/access/caller.ts";
+import { OpenCalls } from "../../../lib/server/access/open-calls.ts";
 import { EventFeeds } from "../../../lib/server/events/event-feeds.ts";
 import { Events } from "../../../lib/server/events/events.ts";
 import type { Progress } from "../../../lib/server/receiver.ts";
@@ -39,12 +41,14 @@ let progress: Map<string, Progress>;
 let log: string[];
 let events: Events;
 let feeds: EventFeeds;
+let openCalls: OpenCalls;
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "fds-events-"));
   rows = await openSqlRepository(`sqlite://${folder}/state.db`);
   jest.useFakeTimers();
   calls = [];
+  openCalls = new OpenCalls();
   fault = undefined;
   known = [{ ...client("site-1"), connected: true }];
   progress = new Map();
@@ -54,7 +58,8 @@ beforeEach(async () => {
     get(target, name: keyof Repository) {
       calls.push(name);
       if (fault) throw fault;
-      return target[name].bind(target);
+      const member = target[name];
+      return typeof member === "function" ? member.bind(target) : member;
     },
   });
   const clients = {
@@ -63,7 +68,7 @@ beforeEach(async () => {
   };
   const progressOf = ({ downloadId }: Download) => progress.get(downloadId);
   events = new Events({ repository, clients, progressOf, logger });
-  feeds = new EventFeeds({ repository, clients, events, logger });
+  feeds = new EventFeeds({ repository, clients, events, openCalls, logger });
 });
 afterEach(async () => {
   events.close();
@@ -108,7 +113,8 @@ async function change(before: Download, state: Download): Promise<Download> {
   return after;
 }
 
-const listen = (lastEventId: string | null = null) => new Listener(feeds.all(lastEventId));
+const listen = (lastEventId: string | null = null) =>
+  new Listener(feeds.all(LOCAL_ADMIN, lastEventId));
 
 /** The downloads that are told of before the news, up to the clients and what has not ended. */
 async function snapshot(listener: Listener, count: number): Promise<string[]> {
@@ -197,7 +203,7 @@ describe("all events", () => {
   });
 
   test("cost nothing for an answer of which nobody reads the body, as to HEAD", async () => {
-    const { headers } = feeds.all(null);
+    const { headers } = feeds.all(LOCAL_ADMIN, null);
     await pass(1_000);
     expect(headers.get("content-type")).toBe("text/event-stream; charset=utf-8");
     expect([events.readerCount, calls]).toEqual([0, []]);
@@ -299,7 +305,7 @@ describe("a reader that comes back", () => {
 describe("the events of one download", () => {
   test("are of it alone, and end with its end", async () => {
     const [one, two] = [await ask(1), await ask(2)];
-    const listener = new Listener(feeds.of(one, null));
+    const listener = new Listener(feeds.of(one, LOCAL_ADMIN, null));
     expect(inShort(await listener.next())).toBe("queued");
     await change(two, cancelled);
     const running = await change(one, downloading);
@@ -314,7 +320,7 @@ describe("the events of one download", () => {
 
   test("are one where it has ended", async () => {
     const ended = await change(await ask(1), cancelled);
-    const listener = new Listener(feeds.of(ended, null));
+    const listener = new Listener(feeds.of(ended, LOCAL_ADMIN, null));
     expect(await listener.rest()).toMatchObject([
       { data: { status: "cancelled" }, id: String(ended.revision) },
     ]);
@@ -322,13 +328,13 @@ describe("the events of one download", () => {
 
   test("are none for a reader that knows the end, so that it does not come again", async () => {
     const ended = await change(await ask(1), cancelled);
-    expect(feeds.of(ended, String(ended.revision)).status).toBe(204);
-    expect(feeds.of(ended, String(ended.revision - 1)).status).toBe(200);
+    expect(feeds.of(ended, LOCAL_ADMIN, String(ended.revision)).status).toBe(204);
+    expect(feeds.of(ended, LOCAL_ADMIN, String(ended.revision - 1)).status).toBe(200);
   });
 
   test("tell the end that came between the question and the answer", async () => {
     const before = await ask(1);
-    const response = feeds.of(before, null);
+    const response = feeds.of(before, LOCAL_ADMIN, null);
     await change(before, cancelled);
     expect((await new Listener(response).rest()).map(inShort)).toEqual(["cancelled"]);
   });
@@ -425,7 +431,7 @@ describe("a reader", () => {
   });
 
   test("that hangs up is forgotten at once", async () => {
-    const response = feeds.all(null);
+    const response = feeds.all(LOCAL_ADMIN, null);
     const reader = response.body!.getReader();
     await reader.read();
     expect(events.readerCount).toBe(1);
@@ -434,7 +440,7 @@ describe("a reader", () => {
   });
 
   test("that hangs up before it was told anything is not kept", async () => {
-    const reader = feeds.all(null).body!.getReader();
+    const reader = feeds.all(LOCAL_ADMIN, null).body!.getReader();
     const reading = reader.read();
     await reader.cancel();
     await reading;
@@ -495,4 +501,45 @@ test("whenever readers come and go, each one's last word on a download is how it
     }
     await listener.close();
   }
+});
+
+describe("a reader with a token", () => {
+  const caller = (fields: Partial<Caller>) => ({ ...LOCAL_ADMIN, name: "till", ...fields });
+
+  test("of some sites hears of nothing else, at first and later", async () => {
+    known.push({ ...client("site-2"), connected: true });
+    await ask(1, { clientId: "site-1" });
+    await ask(2, { clientId: "site-2" });
+    const sites = new Set(["site-2"]);
+    const response = feeds.all(caller({ sites }), "0");
+    await ask(3, { clientId: "site-1" });
+    const last = await ask(4, { clientId: "site-2" });
+    let text = "";
+    for await (const piece of response.body!) {
+      text += new TextDecoder().decode(piece);
+      if (text.includes(last.downloadId)) break;
+    }
+    expect(text).toContain('"site-2"');
+    expect(text).not.toContain("site-1");
+  });
+
+  test("is sent away at once when the token is revoked, and nobody else is", async () => {
+    const mine = feeds.all(caller({}), null).body!.getReader();
+    const other = feeds.all(caller({ name: "other" }), null).body!.getReader();
+    await Promise.all([mine.read(), other.read()]);
+    openCalls.end(({ name }) => name === "till");
+    while (!(await mine.read()).done);
+    expect(events.readerCount).toBe(1);
+    await other.cancel();
+  });
+
+  test("is sent away when its right has expired", async () => {
+    const mine = feeds.all(caller({ expiresAt: Date.now() + 60_000 }), null).body!.getReader();
+    await mine.read();
+    await pass(59_000);
+    expect(events.readerCount).toBe(1);
+    await pass(1_000);
+    expect(events.readerCount).toBe(0);
+    while (!(await mine.read()).done);
+  });
 });

@@ -2,10 +2,11 @@ import { beforeEach, describe, expect, test } from "bun:test";
 import * as z from "zod";
 import type { Endpoint } from "../../../lib/api/endpoints.ts";
 import { FdsError } from "../../../lib/protocol/errors.ts";
+import { LOCAL_ADMIN } from "../../../lib/server/access/caller.ts";
 import { Router } from "../../../lib/server/http/routing.ts";
 import { Logger } from "../../../lib/util/logger.ts";
 
-const common = { summary: "", answers: [], errors: [] };
+const common = { summary: "", role: "operator" as const, answers: [], errors: [] };
 const read = { ...common, method: "GET", path: "/api/things/:id" } as const satisfies Endpoint;
 const make = {
   ...common,
@@ -20,6 +21,14 @@ const find = {
   query: z.strictObject({ name: z.string().optional() }),
 } as const satisfies Endpoint;
 
+/** One token beside that of the settings, which may only see. */
+const tokens = {
+  callerOf: async (secret: string) => {
+    if (secret !== "of-a-viewer") throw new FdsError("unauthorized", "The API token is wrong");
+    return { ...LOCAL_ADMIN, name: "till", role: "viewer" as const };
+  },
+};
+
 let log: string[];
 /** What the handler of `read` throws. */
 let failure: unknown;
@@ -29,7 +38,7 @@ beforeEach(() => {
   log = [];
   failure = undefined;
   const logger = new Logger({ level: "debug", format: "json", write: (line) => log.push(line) });
-  router = new Router({ apiToken: "the-token", signIn: null }, logger)
+  router = new Router({ apiToken: "the-token", tokens, signIn: null }, logger)
     .add(read, ({ param }) => {
       if (failure !== undefined) throw failure;
       return Response.json({ id: param("id") });
@@ -42,7 +51,10 @@ beforeEach(() => {
 async function call(path: string, init: RequestInit = {}): Promise<[number, unknown]> {
   const headers = new Headers({ Authorization: "Bearer the-token" });
   for (const [name, value] of new Headers(init.headers)) headers.set(name, value);
-  const response = await router.fetch(new Request(`http://server${path}`, { ...init, headers }));
+  const response = await router.fetch(
+    new Request(`http://server${path}`, { ...init, headers }),
+    "::1",
+  );
   return [response.status, await response.json()];
 }
 
@@ -147,7 +159,14 @@ describe("what is refused", () => {
   test("comes before a look at the body when there is no token", async () => {
     expect(await post("{", { Authorization: "Bearer wrong" })).toEqual([
       401,
-      { error: "The API token is not the right one", code: "unauthorized" },
+      { error: "The API token is wrong", code: "unauthorized" },
+    ]);
+  });
+
+  test("comes before a look at the body when the role is too low", async () => {
+    expect(await post("{", { Authorization: "Bearer of-a-viewer" })).toEqual([
+      403,
+      { error: 'Use a token of the role "operator" for this', code: "forbidden" },
     ]);
   });
 });

@@ -1,19 +1,45 @@
-import { describe, expect, test } from "bun:test";
-import { requireAccess } from "../../../lib/server/http/access.ts";
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { BOOTSTRAP_ADMIN } from "../../../lib/server/access/caller.ts";
+import { OpenCalls } from "../../../lib/server/access/open-calls.ts";
+import { Tokens } from "../../../lib/server/access/tokens.ts";
+import type { Repository } from "../../../lib/server/database/repository.ts";
+import { openSqlRepository } from "../../../lib/server/database/sql.ts";
+import { callerOf, requireNoTrick } from "../../../lib/server/http/access.ts";
 import { SignIn } from "../../../lib/server/http/sign-in.ts";
 import { NOW } from "../../support/downloads.ts";
-import { codeOf } from "../../support/errors.ts";
+import { codeOf, codeOfRejection } from "../../support/errors.ts";
 
 const TOKEN = "the-operators-token";
 const ADDRESS = "http://files.example:8080";
+const FROM = "192.0.2.1";
 const DAY_MS = 86_400_000;
 const MINUTE_MS = 60_000;
 
-let time = NOW;
-const make = (token = TOKEN) => {
+let time: number;
+let folder: string;
+let repository: Repository;
+let tokens: Tokens;
+let openCalls: OpenCalls;
+let signIn: SignIn;
+
+const make = (apiToken = TOKEN) =>
+  new SignIn({ apiToken, tokens, rows: repository.access, openCalls, now: () => time });
+
+beforeEach(async () => {
   time = NOW;
-  return new SignIn(token, () => time);
-};
+  folder = await mkdtemp(join(tmpdir(), "fds-sign-in-"));
+  repository = await openSqlRepository(`sqlite://${folder}/state.db`);
+  openCalls = new OpenCalls(() => time);
+  tokens = new Tokens(repository.access, openCalls, () => time);
+  signIn = make();
+});
+afterEach(async () => {
+  await repository.close();
+  await rm(folder, { recursive: true });
+});
 
 /** A request as a browser sends it. */
 function request(
@@ -25,149 +51,238 @@ function request(
   return new Request(url + path, { method, headers });
 }
 
-/** What a browser sends back of a Set-Cookie header. */
-const shown = (cookie: string) => ({ Cookie: cookie.split(";")[0]! });
+/** Begins a session; gives what a browser sends from then on. */
+async function begin(shown: { token?: string; code?: string } = { token: TOKEN }, from = FROM) {
+  const { cookie } = await signIn.signIn(shown, request(), from);
+  return { Cookie: cookie.split(";")[0]! };
+}
+
+const tokenFor = (name: string, fields: object = {}) =>
+  tokens.create({ name, role: "viewer", sites: null, expires_in_seconds: null, ...fields });
 
 describe("a session", () => {
-  test("begins with the token, and is known by its cookie", () => {
-    const signIn = make();
-    const { expiresAt, cookie } = signIn.signIn({ token: TOKEN }, request());
+  test("begins with the token, and is known by its cookie", async () => {
+    const { expiresAt, cookie } = await signIn.signIn({ token: TOKEN }, request(), FROM);
     expect(expiresAt).toBe(NOW + 7 * DAY_MS);
-    expect(signIn.sessionOf(request(shown(cookie)))).toBe(expiresAt);
-    const others = { Cookie: `a=b; ${shown(cookie).Cookie}; c` };
-    expect(signIn.sessionOf(request(others))).toBe(expiresAt);
+    const shown = cookie.split(";")[0]!;
+    expect(await signIn.sessionOf(request({ Cookie: `a=b; ${shown}; c` }))).toMatchObject({
+      name: "API_TOKEN",
+      role: "admin",
+      expiresAt,
+    });
   });
 
-  test("ends in time", () => {
-    const signIn = make();
-    const { expiresAt, cookie } = signIn.signIn({ token: TOKEN }, request());
-    time = expiresAt - 1;
-    expect(signIn.sessionOf(request(shown(cookie)))).toBe(expiresAt);
-    time = expiresAt;
-    expect(signIn.sessionOf(request(shown(cookie)))).toBeNull();
+  test("has the role and the sites of its token, and ends no later", async () => {
+    const order = { role: "operator", sites: ["site-1"], expires_in_seconds: 60 };
+    const { secret } = await tokenFor("till", order);
+    const cookie = await begin({ token: secret });
+    expect(await signIn.sessionOf(request(cookie))).toMatchObject({
+      name: "till",
+      role: "operator",
+      sites: new Set(["site-1"]),
+      expiresAt: NOW + MINUTE_MS,
+    });
+    time += MINUTE_MS;
+    expect(await signIn.sessionOf(request(cookie))).toBeNull();
   });
 
-  test("outlives a restart, but not another token", () => {
-    const { cookie } = make().signIn({ token: TOKEN }, request());
-    expect(make().sessionOf(request(shown(cookie)))).not.toBeNull();
-    expect(make("another-token").sessionOf(request(shown(cookie)))).toBeNull();
+  test("ends in time", async () => {
+    const cookie = await begin();
+    time = NOW + 7 * DAY_MS - 1;
+    expect(await signIn.sessionOf(request(cookie))).not.toBeNull();
+    time = NOW + 7 * DAY_MS;
+    expect(await signIn.sessionOf(request(cookie))).toBeNull();
   });
 
-  test("cannot be made up, nor be made to last", () => {
-    const signIn = make();
-    const [name, value] = shown(signIn.signIn({ token: TOKEN }, request()).cookie).Cookie.split(
-      "=",
-    );
-    const [, signature] = value!.split(".");
-    for (const forged of [
-      "",
-      ".",
-      "1",
-      `${NOW + 99 * DAY_MS}.${signature}`,
-      `${value}x`,
-      value!.slice(0, -1),
-      `NaN.${signature}`,
-      `1e400.${signature}`,
-    ]) {
-      expect(signIn.sessionOf(request({ Cookie: `${name}=${forged}` })), forged).toBeNull();
+  test("outlives a restart, but not another API_TOKEN", async () => {
+    const cookie = await begin();
+    expect(await make().sessionOf(request(cookie))).not.toBeNull();
+    expect(await make("another-token").sessionOf(request(cookie))).toBeNull();
+  });
+
+  test("ends with its token, and with it what is open", async () => {
+    const { secret } = await tokenFor("till");
+    const cookie = await begin({ token: secret });
+    const other = await begin();
+    let ended = 0;
+    openCalls.add((await signIn.sessionOf(request(cookie)))!, () => ended++);
+    await tokens.revoke("till");
+    expect(ended).toBe(1);
+    expect(await signIn.sessionOf(request(cookie))).toBeNull();
+    expect(await signIn.sessionOf(request(other))).not.toBeNull();
+  });
+
+  test("is over for every copy of its cookie once it is signed out", async () => {
+    const [mine, other] = [await begin(), await begin()];
+    let ended = 0;
+    openCalls.add((await signIn.sessionOf(request(mine)))!, () => ended++);
+    expect(await signIn.signOut(request(mine))).toMatch(/^fds_session_8080=; .*Max-Age=0;/);
+    expect(ended).toBe(1);
+    expect(await signIn.sessionOf(request(mine))).toBeNull();
+    expect(await signIn.sessionOf(request(other))).not.toBeNull();
+  });
+
+  test("cannot be made up, and is not what is kept of it", async () => {
+    const [name, value = ""] = (await begin()).Cookie.split("=");
+    const caller = await signIn.sessionOf(request({ Cookie: `${name}=${value}` }));
+    const kept = caller?.sessionHash ?? "";
+    expect(kept).toMatch(/^[0-9a-f]{64}$/);
+    for (const forged of ["", "1", `${value}x`, value.slice(0, -1), kept]) {
+      expect(await signIn.sessionOf(request({ Cookie: `${name}=${forged}` })), forged).toBeNull();
     }
-    expect(signIn.sessionOf(request())).toBeNull();
+    expect(await signIn.sessionOf(request())).toBeNull();
   });
 
-  test("begins with nothing else", () => {
-    const signIn = make();
+  test("begins with nothing else", async () => {
     for (const wrong of [{}, { token: "" }, { token: "wrong" }, { code: "" }, { code: TOKEN }]) {
-      expect(codeOf(() => signIn.signIn(wrong, request()))).toBe("unauthorized");
+      expect(await codeOfRejection(begin(wrong))).toBe("unauthorized");
     }
   });
 
-  test("has a cookie that scripts and other sites do not get", () => {
-    const signIn = make();
-    const plain = signIn.signIn({ token: TOKEN }, request());
-    expect(plain.cookie).toMatch(
+  test("has a cookie that scripts and other sites do not get", async () => {
+    const cookieOf = async (from: Request) =>
+      (await signIn.signIn({ token: TOKEN }, from, FROM)).cookie;
+    expect(await cookieOf(request())).toMatch(
       /^fds_session_8080=\S+; Path=\/; Max-Age=604800; HttpOnly; SameSite=Strict$/,
     );
     const tls = request({}, "POST", "/api/session", "https://files.example");
-    expect(signIn.signIn({ token: TOKEN }, tls).cookie).toMatch(/^fds_session_default=.*; Secure$/);
+    expect(await cookieOf(tls)).toMatch(/^fds_session_default=.*; Secure$/);
     const proxied = request({ Origin: "https://files.example" });
-    expect(signIn.signIn({ token: TOKEN }, proxied).cookie).toEndWith("; Secure");
-    expect(signIn.signOut(request())).toMatch(/^fds_session_8080=; .*Max-Age=0;/);
+    expect(await cookieOf(proxied)).toEndWith("; Secure");
   });
 
-  test("of a server on another port does not count", () => {
-    const { cookie } = make().signIn({ token: TOKEN }, request());
-    const other = request(shown(cookie), "GET", "/", "http://files.example:9090");
-    expect(make().sessionOf(other)).toBeNull();
+  test("of a server on another port does not count", async () => {
+    const other = request(await begin(), "GET", "/", "http://files.example:9090");
+    expect(await signIn.sessionOf(other)).toBeNull();
   });
 });
 
 describe("the code of a link", () => {
-  test("signs in once", () => {
-    const signIn = make();
-    const { code, expiresAt } = signIn.newCode();
+  test("signs in once, as whoever made it", async () => {
+    const { secret } = await tokenFor("till");
+    const { code, expiresAt } = signIn.newCode(await tokens.callerOf(secret));
     expect(expiresAt).toBe(NOW + 15 * MINUTE_MS);
     expect(code).toMatch(/^[\w-]{32}$/);
-    expect(signIn.sessionOf(request(shown(signIn.signIn({ code }, request()).cookie)))).toBe(
-      NOW + 7 * DAY_MS,
-    );
-    expect(codeOf(() => signIn.signIn({ code }, request()))).toBe("unauthorized");
+    expect(await signIn.sessionOf(request(await begin({ code })))).toMatchObject({
+      name: "till",
+      role: "viewer",
+    });
+    expect(await codeOfRejection(begin({ code }))).toBe("unauthorized");
   });
 
-  test("is too old after a quarter of an hour", () => {
-    const signIn = make();
-    const { code, expiresAt } = signIn.newCode();
+  test("is good no more when the token of who made it is revoked", async () => {
+    const { secret } = await tokenFor("till");
+    const { code } = signIn.newCode(await tokens.callerOf(secret));
+    await tokens.revoke("till");
+    expect(await codeOfRejection(begin({ code }))).toBe("unauthorized");
+  });
+
+  test("is too old after a quarter of an hour", async () => {
+    const { code, expiresAt } = signIn.newCode(BOOTSTRAP_ADMIN);
     time = expiresAt;
-    expect(codeOf(() => signIn.signIn({ code }, request()))).toBe("unauthorized");
+    expect(await codeOfRejection(begin({ code }))).toBe("unauthorized");
   });
 
-  test("is not the only one, but there are not too many", () => {
-    const signIn = make();
-    const codes = Array.from({ length: 101 }, () => signIn.newCode().code);
+  test("is not the only one, but there are not too many", async () => {
+    const codes = Array.from({ length: 101 }, () => signIn.newCode(BOOTSTRAP_ADMIN).code);
     expect(new Set(codes).size).toBe(101);
-    const [first, second, last] = [codes[0], codes[1], codes[100]];
-    expect(codeOf(() => signIn.signIn({ code: first }, request()))).toBe("unauthorized");
+    const [first, second, last] = [codes[0]!, codes[1]!, codes[100]!];
+    expect(await codeOfRejection(begin({ code: first }))).toBe("unauthorized");
     for (const code of [second, last]) {
-      expect(codeOf(() => signIn.signIn({ code }, request()))).toBeUndefined();
+      expect(await codeOfRejection(begin({ code }))).toBeUndefined();
     }
   });
 });
 
+describe("whoever guesses", () => {
+  const guess = (from: string) => codeOfRejection(begin({ token: "a guess" }, from));
+
+  test("waits after ten failures, the right token too, and nobody else does", async () => {
+    for (let n = 0; n < 10; n++) expect(await guess(FROM)).toBe("unauthorized");
+    expect(await guess(FROM)).toBe("rate_limited");
+    expect(await codeOfRejection(begin())).toBe("rate_limited");
+    expect(await codeOfRejection(begin({ token: TOKEN }, "192.0.2.2"))).toBeUndefined();
+    time += 30_000;
+    expect(await guess(FROM)).toBe("unauthorized");
+    expect(await guess(FROM)).toBe("rate_limited");
+    time += 30_000;
+    expect(await codeOfRejection(begin())).toBeUndefined();
+  });
+
+  test("gets no more tries for making them at once", async () => {
+    const codes = await Promise.all(Array.from({ length: 50 }, () => guess(FROM)));
+    expect(codes.filter((code) => code === "unauthorized")).toHaveLength(10);
+  });
+
+  test("has all addresses of an IPv6 network", async () => {
+    for (let n = 0; n < 10; n++) await guess(`2001:db8::${n}`);
+    expect(await guess("2001:db8:0:0:ffff::")).toBe("rate_limited");
+    expect(await guess("2001:db8:0:1::1")).toBe("unauthorized");
+  });
+
+  test("is forgotten where too many others came after it", async () => {
+    for (let n = 0; n < 10; n++) await guess(FROM);
+    for (let n = 0; n < 10_000; n++) await guess(`10.0.${n >> 8}.${n & 255}`);
+    expect(await guess(FROM)).toBe("unauthorized");
+  });
+
+  test("is not made of a person who signs in again and again", async () => {
+    for (let n = 0; n < 50; n++) expect(await codeOfRejection(begin())).toBeUndefined();
+  });
+});
+
 describe("who may call", () => {
-  const signIn = make();
-  const session = shown(signIn.signIn({ token: TOKEN }, request()).cookie);
   const bearer = { Authorization: `Bearer ${TOKEN}` };
   const ours = { Origin: ADDRESS };
   const foreign = { Origin: "http://evil.example" };
-  const withToken = { apiToken: TOKEN, signIn };
+  const SESSION = "a session";
 
-  test.each<[string, Record<string, string>, boolean, string | undefined]>([
-    // method, headers, open → code
-    ["GET", {}, false, "unauthorized"],
-    ["GET", bearer, false, undefined],
-    ["GET", { Authorization: "Bearer wrong" }, false, "unauthorized"],
-    ["GET", { ...session, Authorization: "Bearer wrong" }, false, "unauthorized"],
-    ["GET", session, false, undefined],
-    ["HEAD", session, false, undefined],
-    ["GET", { ...session, ...foreign }, false, undefined],
-    ["POST", {}, false, "unauthorized"],
-    ["POST", ours, false, "unauthorized"],
-    ["POST", bearer, false, undefined],
-    ["POST", { ...bearer, ...foreign }, false, undefined],
-    ["POST", session, false, "forbidden"],
-    ["POST", { ...session, ...ours }, false, undefined],
-    ["POST", { ...session, ...foreign }, false, "forbidden"],
-    ["POST", { ...session, Origin: "null" }, false, "forbidden"],
-    ["POST", { ...session, Origin: "http://files.example" }, false, "forbidden"],
-    ["POST", { ...session, Origin: "https://files.example:8080" }, false, undefined],
-    ["DELETE", session, false, "forbidden"],
-    ["GET", {}, true, undefined],
-    ["POST", {}, true, undefined],
-    ["POST", ours, true, undefined],
-    ["POST", foreign, true, "forbidden"],
-    ["DELETE", { ...session, ...foreign }, true, "forbidden"],
-  ])("%s with %j, open: %p → %p", (method, headers, open, expected) => {
-    const call = () => requireAccess(request(headers, method), withToken, open);
-    expect(codeOf(call)).toBe(expected);
+  test.each<[string, Record<string, string>, string | undefined]>([
+    // method, headers → code
+    ["GET", {}, "unauthorized"],
+    ["GET", bearer, undefined],
+    ["GET", { Authorization: "Bearer wrong" }, "unauthorized"],
+    ["GET", { Cookie: SESSION, Authorization: "Bearer wrong" }, "unauthorized"],
+    ["GET", { Cookie: SESSION }, undefined],
+    ["HEAD", { Cookie: SESSION }, undefined],
+    ["GET", { Cookie: SESSION, ...foreign }, undefined],
+    ["POST", {}, "unauthorized"],
+    ["POST", ours, "unauthorized"],
+    ["POST", bearer, undefined],
+    ["POST", { ...bearer, ...foreign }, undefined],
+    ["POST", { Cookie: SESSION }, "forbidden"],
+    ["POST", { Cookie: SESSION, ...ours }, undefined],
+    ["POST", { Cookie: SESSION, ...foreign }, "forbidden"],
+    ["POST", { Cookie: SESSION, Origin: "null" }, "forbidden"],
+    ["POST", { Cookie: SESSION, Origin: "http://files.example" }, "forbidden"],
+    ["POST", { Cookie: SESSION, Origin: "https://files.example:8080" }, undefined],
+    ["DELETE", { Cookie: SESSION }, "forbidden"],
+    ["GET", { Authorization: `bearer ${TOKEN}` }, undefined],
+    ["GET", { Authorization: `BEARER   ${TOKEN} ` }, undefined],
+    ...["", TOKEN, "Bearer", "Bearer ", `Bearer ${TOKEN}x`, `Bearer ${TOKEN} x`, `Basic ${TOKEN}`]
+      .map((Authorization) => ["GET", { Authorization }, "unauthorized"] as const)
+      .map(([...row]) => row as [string, Record<string, string>, string]),
+  ])("%s with %j → %p", async (method, headers, expected) => {
+    const session = headers["Cookie"] === SESSION ? await begin() : {};
+    const call = callerOf(request({ ...headers, ...session }, method), {
+      apiToken: TOKEN,
+      tokens,
+      signIn,
+    });
+    expect(await codeOfRejection(call)).toBe(expected);
+  });
+
+  test.each<[string, Record<string, string>, string | undefined]>([
+    ["GET", {}, undefined],
+    ["POST", {}, undefined],
+    ["POST", ours, undefined],
+    ["POST", foreign, "forbidden"],
+    ["DELETE", { Cookie: SESSION }, "forbidden"],
+    ["DELETE", { Cookie: SESSION, ...ours }, undefined],
+    ["DELETE", { Cookie: SESSION, ...foreign }, "forbidden"],
+  ])("what is open to anyone: %s with %j → %p", (method, headers, expected) => {
+    const access = { apiToken: TOKEN, tokens, signIn };
+    expect(codeOf(() => requireNoTrick(request(headers, method), access))).toBe(expected);
   });
 
   test.each<[string, string, Record<string, string>, string | undefined]>([
@@ -181,9 +296,10 @@ describe("who may call", () => {
     ["http://evil.example:8080", "GET", {}, "forbidden"],
     ["http://evil.example:8080", "POST", { Origin: "http://evil.example:8080" }, "forbidden"],
     ["http://127.0.0.1.evil.example", "GET", {}, "forbidden"],
-  ])("without a token: %s %s with %j → %p", (url, method, headers, expected) => {
-    const call = () =>
-      requireAccess(request(headers, method, "/", url), { apiToken: null, signIn: null });
-    expect(codeOf(call)).toBe(expected);
+  ])("without a token: %s %s with %j → %p", async (url, method, headers, expected) => {
+    const access = { apiToken: null, tokens, signIn: null };
+    const asked = request(headers, method, "/", url);
+    expect(await codeOfRejection(callerOf(asked, access))).toBe(expected);
+    expect(codeOf(() => requireNoTrick(asked, access))).toBe(expected);
   });
 });

@@ -1,0 +1,64 @@
+import * as z from "zod";
+import { MAX_DURATION } from "../util/durations.ts";
+import { ClientId } from "../protocol/messages.ts";
+import { Role } from "./roles.ts";
+
+/* The REST shapes of API tokens: who may call, and for what. */
+
+const time = z.iso.datetime();
+
+/** Most sites that a token can be limited to. */
+const MAX_SITES = 1000;
+
+/** What an admin calls a token or an enrolment key; in small letters, to be told from API_TOKEN. */
+export const CredentialName = z
+  .string()
+  .regex(
+    /^[a-z0-9][a-z0-9._-]{0,63}$/,
+    "must be 1 to 64 small letters, digits, '.', '_' or '-', the first a letter or digit",
+  );
+
+/** How long something is good for; null: until it is revoked. */
+export const Lifetime = z
+  .int()
+  .min(1)
+  .max(MAX_DURATION / 1000)
+  .nullable();
+
+export const TokenRecord = z
+  .object({
+    name: CredentialName,
+    role: Role,
+    sites: z.array(ClientId).nullable().meta({ description: "the only ones it sees; null: all" }),
+    created_at: time,
+    expires_at: time.nullable(),
+    revoked_at: time.nullable(),
+    last_used_at: time.nullable().meta({ description: "to the minute" }),
+  })
+  .meta({ id: "Token" });
+export type TokenRecord = z.infer<typeof TokenRecord>;
+
+export const TokenList = z.object({ tokens: z.array(TokenRecord) }).meta({ id: "TokenList" });
+export type TokenList = z.infer<typeof TokenList>;
+
+export const NewToken = z
+  .strictObject({
+    name: CredentialName,
+    role: Role,
+    sites: z.array(ClientId).min(1).max(MAX_SITES).nullable().default(null),
+    expires_in_seconds: Lifetime.default(null),
+  })
+  .refine(({ role, sites }) => role !== "admin" || sites === null, {
+    path: ["sites"],
+    message: "an admin sees all sites, leave them out",
+  })
+  .meta({ id: "NewToken" });
+export type NewToken = z.input<typeof NewToken>;
+
+export const IssuedToken = z
+  .object({
+    token: z.string().meta({ description: "the secret, told this once" }),
+    record: TokenRecord,
+  })
+  .meta({ id: "IssuedToken" });
+export type IssuedToken = z.infer<typeof IssuedToken>;

@@ -1,0 +1,74 @@
+import { CredentialName } from "../../api/tokens.ts";
+import { readSetting, UsageError } from "../../util/flags.ts";
+import { DURATION, type Kind } from "../../util/settings.ts";
+import type { CommandContext } from "./command.ts";
+
+/** What the commands have in common that make, list and revoke things that have a name. */
+
+const NAME: Kind<string> = {
+  schema: CredentialName,
+  expected: "1 to 64 small letters, digits, '.', '_' or '-', the first a letter or digit",
+};
+
+export interface NamedActions {
+  create(context: CommandContext, name: string): Promise<void>;
+  list(context: CommandContext): Promise<void>;
+  revoke(context: CommandContext, name: string): Promise<void>;
+}
+
+/**
+ * Does what the first word says, with what the second one names.
+ * @param command for messages
+ * @throws UsageError for another word, or where the name is missing or too much
+ */
+export async function runNamed(
+  command: string,
+  context: CommandContext,
+  { create, list, revoke }: NamedActions,
+): Promise<void> {
+  const [action, name] = context.words;
+  if (action === "list") {
+    if (name === undefined) return list(context);
+    throw new UsageError(`unexpected word "${name}", expected fds ${command} list`);
+  }
+  if (action !== "create" && action !== "revoke") {
+    throw new UsageError(
+      `unknown word "${action}", expected fds ${command} create, list or revoke`,
+    );
+  }
+  if (name === undefined) {
+    throw new UsageError(`NAME is missing, expected fds ${command} ${action} NAME`);
+  }
+  const checked = readSetting({ source: "NAME", text: name }, NAME.schema, NAME.expected);
+  return action === "create" ? create(context, checked) : revoke(context, checked);
+}
+
+/** A flag of a command; undefined where it was not given. @throws UsageError */
+export function readFlag<T>(
+  { values }: CommandContext,
+  flag: string,
+  kind: Kind<T>,
+): T | undefined {
+  const text = values[flag];
+  if (text === undefined) return undefined;
+  return readSetting({ source: `--${flag}`, text: String(text) }, kind.schema, kind.expected);
+}
+
+/** How long something is to be good, in seconds; null: until it is revoked. @throws UsageError */
+export function readLifetime(context: CommandContext, usual: number | null): number | null {
+  if (context.values["expires"] === "never") return null;
+  const given = readFlag(context, "expires", {
+    ...DURATION,
+    expected: `${DURATION.expected}, or never`,
+  });
+  return given === undefined ? usual : Math.ceil(given / 1000);
+}
+
+/** What has a name and an end, for a person. */
+export function stateOf(
+  { revoked_at, expires_at }: { revoked_at: string | null; expires_at: string | null },
+  now = Date.now(),
+): "revoked" | "expired" | "good" {
+  if (revoked_at !== null) return "revoked";
+  return expires_at !== null && Date.parse(expires_at) <= now ? "expired" : "good";
+}

@@ -1,0 +1,126 @@
+import { Role, ROLES } from "../../api/roles.ts";
+import type { TokenRecord } from "../../api/tokens.ts";
+import { readSetting, UsageError } from "../../util/flags.ts";
+import { oneOf } from "../../util/settings.ts";
+import { CLIENT_ID } from "../client-id.ts";
+import { type ListingColumn, listingLines, listingTable } from "../terminal/listing.ts";
+import { paint } from "../terminal/terminal.ts";
+import { formatAge, formatMoment } from "../terminal/times.ts";
+import { type Command, type CommandContext, print } from "./command.ts";
+import { readFlag, readLifetime, runNamed, stateOf } from "./named.ts";
+
+/** `fds token` */
+export const token: Command = {
+  words: "ACTION [NAME]",
+  count: [1, 2],
+  summary: "API tokens with roles: create NAME, list, revoke NAME",
+  flags: {
+    role: { type: "string" },
+    site: { type: "string", multiple: true },
+    expires: { type: "string" },
+  },
+  flagsHelp: `  --role ${ROLES.join("|")}
+      what the new token may do: see; also pull; also manage tokens, clients and the audit
+  --site CLIENT (repeatable)
+      the only clients that it sees and pulls from (default: all)
+  --expires DURATION|never
+      such as 30d or 12h (default: never)`,
+  notes: `A new token's secret is shown once: nobody can look it up. In a pipe, create prints it alone, and
+list prints name, role, sites, state, last use, end and making, with tabs between them.`,
+  examples: [
+    "token create monitoring --role viewer",
+    "token create night-shift --role operator --site restaurant-001 --expires 30d",
+    "token revoke night-shift",
+  ],
+  run: (context) => runNamed("token", context, { create, list, revoke }),
+};
+
+async function create(context: CommandContext, name: string): Promise<void> {
+  const { api, values, interruptions } = context;
+  const role = readFlag(context, "role", oneOf(Role.options));
+  if (role === undefined) {
+    throw new UsageError(`--role is missing, expected one of ${ROLES.join(", ")}`);
+  }
+  const sites = [values["site"] ?? []]
+    .flat()
+    .map((text) =>
+      readSetting({ source: "--site", text: String(text) }, CLIENT_ID.schema, CLIENT_ID.expected),
+    );
+  const issued = await api.createToken(
+    {
+      name,
+      role,
+      sites: sites.length > 0 ? sites : null,
+      expires_in_seconds: readLifetime(context, null),
+    },
+    interruptions.signal,
+  );
+  print(context, {
+    value: issued,
+    shown: (coloured) => [
+      `${paint("✓", "green", coloured)} ${name} is ${role} of ${sites.join(", ") || "all sites"}; keep its secret, it is shown this once:`,
+      issued.token,
+    ],
+    raw: () => [issued.token],
+  });
+}
+
+async function list(context: CommandContext): Promise<void> {
+  const { api, out, interruptions } = context;
+  const tokens = await api.tokens(interruptions.signal);
+  print(context, {
+    value: { tokens },
+    shown: (coloured) =>
+      tokens.length === 0
+        ? ["No tokens beside API_TOKEN"]
+        : listingTable(COLUMNS, tokens, out.columns(), coloured),
+    raw: () => listingLines(COLUMNS, tokens),
+  });
+}
+
+async function revoke(context: CommandContext, name: string): Promise<void> {
+  const record = await context.api.revokeToken(name, context.interruptions.signal);
+  print(context, {
+    value: record,
+    shown: (coloured) => [`${paint("✓", "green", coloured)} revoked ${name}`],
+    raw: () => listingLines(COLUMNS, [record]),
+  });
+}
+
+const COLUMNS: ListingColumn<TokenRecord>[] = [
+  { title: "name", importance: 9, shown: ({ name }) => name, raw: ({ name }) => name },
+  { title: "role", importance: 8, shown: ({ role }) => role, raw: ({ role }) => role },
+  {
+    title: "sites",
+    importance: 5,
+    shown: ({ sites }) => sites?.join(" ") ?? "all",
+    raw: ({ sites }) => sites?.join(" ") ?? "all",
+  },
+  {
+    title: "state",
+    importance: 7,
+    shown: (record, coloured) => {
+      const state = stateOf(record);
+      return paint(state, state === "good" ? "green" : "red", coloured);
+    },
+    raw: (record) => stateOf(record),
+  },
+  {
+    title: "last used",
+    importance: 4,
+    shown: ({ last_used_at }) => formatAge(last_used_at),
+    raw: ({ last_used_at }) => last_used_at,
+  },
+  {
+    title: "expires",
+    importance: 6,
+    shown: ({ expires_at }) => (expires_at === null ? "never" : formatMoment(expires_at)),
+    raw: ({ expires_at }) => expires_at,
+  },
+  {
+    title: "made",
+    importance: 3,
+    shown: ({ created_at }) => formatAge(created_at),
+    raw: ({ created_at }) => created_at,
+  },
+];

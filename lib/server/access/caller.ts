@@ -1,0 +1,38 @@
+import type { Role } from "../../api/roles.ts";
+
+/** Somebody who was let in to call the API. */
+export interface Caller {
+  /** Of the token; `API_TOKEN` for that of the settings, null where the server asks for none. */
+  name: string | null;
+  role: Role;
+  /** Ids of the only clients that it sees; null: all. */
+  sites: ReadonlySet<string> | null;
+  /** When its right ends, ms since 1970; null: not by itself. */
+  expiresAt: number | null;
+  /** Of the session whose cookie it showed; null: it showed a token, or nothing. */
+  sessionHash: string | null;
+}
+
+/** The name of the caller that shows the API_TOKEN of the settings; no other has capital letters. */
+export const BOOTSTRAP = "API_TOKEN";
+
+/** Who shows the API_TOKEN of the settings. */
+export const BOOTSTRAP_ADMIN: Caller = {
+  name: BOOTSTRAP,
+  role: "admin",
+  sites: null,
+  expiresAt: null,
+  sessionHash: null,
+};
+
+/** Anyone on this machine, where the server has no API_TOKEN. */
+export const LOCAL_ADMIN: Caller = { ...BOOTSTRAP_ADMIN, name: null };
+
+/**
+ * Whether a client, with its downloads, is there for a caller. What is not is answered as if it
+ * did not exist (404, or left out of lists, totals and events), so that nobody learns of it; 403
+ * only says that the role is too low, whatever is asked about.
+ */
+export function sees({ sites }: Caller, clientId: string): boolean {
+  return sites === null || sites.has(clientId);
+}

@@ -1,0 +1,43 @@
+import type { Role } from "../../api/roles.ts";
+
+/** An API token as it is kept. Times are ms since 1970. */
+export interface ApiToken {
+  /** Its own for good, also once it is revoked: the audit speaks of it. */
+  name: string;
+  /** SHA-256 of the secret, hex: of 256 random bits nothing slower is needed. */
+  tokenHash: string;
+  role: Role;
+  /** Ids of the only clients that it sees; null: all. */
+  sites: string[] | null;
+  createdAt: number;
+  expiresAt: number | null;
+  revokedAt: number | null;
+  lastUsedAt: number | null;
+}
+
+/** Somebody who is signed in with a browser. */
+export interface SessionRow {
+  /** Of the cookie's value. */
+  sessionHash: string;
+  /** The token that it was begun with; null: the API_TOKEN of the settings. */
+  tokenName: string | null;
+  expiresAt: number;
+}
+
+/** Who may do what, as it is kept. Each change is one conditional statement. */
+export interface AccessRows {
+  /** @returns false if the name is taken */
+  insertToken(token: ApiToken): Promise<boolean>;
+  /** By name. */
+  listTokens(): Promise<ApiToken[]>;
+  tokenByHash(tokenHash: string): Promise<ApiToken | null>;
+  tokenByName(name: string): Promise<ApiToken | null>;
+  /** @returns the token as it now is; null: there is none; one that was revoked stays as it was */
+  revokeToken(name: string, at: number): Promise<ApiToken | null>;
+  tokenUsed(name: string, at: number): Promise<void>;
+
+  /** Also forgets those that have ended by `now`. */
+  insertSession(session: SessionRow, now: number): Promise<void>;
+  getSession(sessionHash: string): Promise<SessionRow | null>;
+  deleteSession(sessionHash: string): Promise<void>;
+}

@@ -1,0 +1,108 @@
+import { randomBytes } from "node:crypto";
+import type { Role } from "../../api/roles.ts";
+import { FdsError } from "../../protocol/errors.ts";
+import { hashSecret } from "../auth.ts";
+import type { Caller } from "./caller.ts";
+import type { OpenCalls } from "./open-calls.ts";
+import type { AccessRows, ApiToken } from "./rows.ts";
+
+const SECRET_BYTES = 32;
+
+/** That a token was used is recorded this often at most, in ms. */
+const USED_EVERY_MS = 60_000;
+
+export interface TokenOrder {
+  name: string;
+  role: Role;
+  sites: string[] | null;
+  expires_in_seconds: number | null;
+}
+
+/** The API tokens that admins make beside the API_TOKEN of the settings. */
+export class Tokens {
+  /** @param now ms since 1970 */
+  constructor(
+    private readonly rows: AccessRows,
+    private readonly openCalls: OpenCalls,
+    private readonly now: () => number = Date.now,
+  ) {}
+
+  /**
+   * Makes a token.
+   * @returns its secret too, which is nowhere else from then on
+   * @throws FdsError `invalid_request` when the name is taken
+   */
+  async create(order: TokenOrder): Promise<{ secret: string; token: ApiToken }> {
+    const secret = newSecret("fds_token");
+    const createdAt = this.now();
+    const token: ApiToken = {
+      name: order.name,
+      tokenHash: hashSecret(secret),
+      role: order.role,
+      sites: order.sites,
+      createdAt,
+      expiresAt: endOf(order.expires_in_seconds, createdAt),
+      revokedAt: null,
+      lastUsedAt: null,
+    };
+    if (await this.rows.insertToken(token)) return { secret, token };
+    throw new FdsError("invalid_request", `Choose another name, a token "${order.name}" was made`);
+  }
+
+  /** By name. */
+  list(): Promise<ApiToken[]> {
+    return this.rows.listTokens();
+  }
+
+  /**
+   * Ends a token at once, and what is open with it.
+   * @throws FdsError `not_found`
+   */
+  async revoke(name: string): Promise<ApiToken> {
+    const token = await this.rows.revokeToken(name, this.now());
+    if (!token) throw new FdsError("not_found", "There is no token of this name");
+    this.openCalls.end((caller) => caller.name === name);
+    return token;
+  }
+
+  /**
+   * Who shows a secret.
+   * @throws FdsError `unauthorized`
+   */
+  async callerOf(secret: string): Promise<Caller> {
+    const token = await this.rows.tokenByHash(hashSecret(secret));
+    return this.#admit(token);
+  }
+
+  /**
+   * Who began a session with a token.
+   * @throws FdsError `unauthorized` when the token is good no more
+   */
+  async callerNamed(name: string): Promise<Caller> {
+    return this.#admit(await this.rows.tokenByName(name));
+  }
+
+  async #admit(token: ApiToken | null): Promise<Caller> {
+    const now = this.now();
+    if (!token) throw new FdsError("unauthorized", "The API token is not the right one");
+    if (token.revokedAt !== null) throw new FdsError("unauthorized", "The API token was revoked");
+    if (token.expiresAt !== null && token.expiresAt <= now) {
+      throw new FdsError("unauthorized", "The API token has expired");
+    }
+    const { name, role, sites, expiresAt, lastUsedAt } = token;
+    if (lastUsedAt === null || now - lastUsedAt >= USED_EVERY_MS) {
+      await this.rows.tokenUsed(name, now);
+    }
+    return { name, role, sites: sites && new Set(sites), expiresAt, sessionHash: null };
+  }
+}
+
+/** 256 random bits, after a word by which a scan for leaked secrets finds them. */
+export function newSecret(kind: string): string {
+  return `${kind}_${randomBytes(SECRET_BYTES).toString("base64url")}`;
+}
+
+/** When something ends that was made to last so long; null: not by itself. */
+export function endOf(seconds: number | null, from: number): number | null {
+  return seconds === null ? null : from + seconds * 1000;
+}
