@@ -218,7 +218,7 @@ describe.skipIf(NO_BROWSER !== "")(`the dashboard${NO_BROWSER}`, () => {
         await signIn();
         const found = await start("site-1", "small.bin");
         await hasStatus(found, "Completed");
-        await found.getByRole("button", { name: "Copy the MD5 of small.bin" }).click();
+        await found.getByRole("button", { name: "Copy the checksum of small.bin" }).click();
         await page.getByText("The MD5 is copied").waitFor();
         expect(await page.evaluate<string>("navigator.clipboard.readText()")).toBe(
           await md5OfFile(system.source("small.bin")),

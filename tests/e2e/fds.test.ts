@@ -389,7 +389,7 @@ describe("mistakes", () => {
       ([, name]) => name!,
     );
     expect(names).toEqual(
-      "health clients pull downloads status watch limit cancel retry verify".split(" "),
+      "health clients pull downloads status watch limit cancel retry verify token".split(" "),
     );
     for (const name of names) {
       const help = await fds([name, "--help"]);
