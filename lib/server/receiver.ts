@@ -117,7 +117,7 @@ export class Receiver {
       this.#writer = this.#writerTo(part);
       await this.#request(part, this.#writer);
     } catch (error) {
-      this.#fail(problemOf(error, "storage_error"));
+      this.broke(error);
     }
     const outcome = await this.#outcome.promise;
     await this.#close(outcome);
@@ -149,6 +149,14 @@ export class Receiver {
   violated(error: FdsError): void {
     const message = `the client broke the protocol: ${error.message}`;
     this.#fail({ code: "protocol_error", message });
+  }
+
+  /** Something was thrown: it ends this attempt and nothing else. A bug keeps its stack in the log. */
+  broke(error: unknown): void {
+    if (!(error instanceof FdsError)) {
+      this.options.logger.error("a download met an error of the server", {}, error);
+    }
+    this.#fail(problemOf(error, "storage_error"));
   }
 
   /** Called now and then: ends the attempt if the client owes an answer for too long. */
@@ -232,7 +240,7 @@ export class Receiver {
         this.#credit?.flushed(safeOffset);
         await this.#checkRoom();
       },
-      onError: (error) => this.#fail(problemOf(error, "storage_error")),
+      onError: (error) => this.broke(error),
     });
   }
 
@@ -301,9 +309,7 @@ export class Receiver {
       this.#credit.restart();
     }
     this.#source = { identity: message.identity, totalSize: message.total_size, chunkSize };
-    this.#start(message, this.#source, this.#credit).catch((error: unknown) =>
-      this.#fail(problemOf(error, "storage_error")),
-    );
+    this.#start(message, this.#source, this.#credit).catch((error: unknown) => this.broke(error));
   }
 
   async #start(message: FileStart, source: Source, credit: StreamCredit): Promise<void> {
@@ -339,7 +345,7 @@ export class Receiver {
     }
     this.#complete = message;
     if (!this.#started) return;
-    this.#verify(message).catch((error: unknown) => this.#fail(problemOf(error, "storage_error")));
+    this.#verify(message).catch((error: unknown) => this.broke(error));
   }
 
   async #verify(complete: FileComplete): Promise<void> {

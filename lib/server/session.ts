@@ -98,7 +98,7 @@ export class Session implements ClientLink {
     this.#guard(() => {
       const message = parseClientMessage(text);
       if (message.type === "register") return this.#register(message);
-      this.#receiverOf(message)?.onMessage(message);
+      this.#hand(this.#receiverOf(message), (receiver) => receiver.onMessage(message));
     });
   }
 
@@ -107,7 +107,7 @@ export class Session implements ClientLink {
     this.#guard(() => {
       if (!this.client) throw new FdsError("protocol_error", "a frame came before register");
       const frame = decodeFrame(bytes, this.client.chunkSize);
-      this.#receiverOf(frame)?.onFrame(frame);
+      this.#hand(this.#receiverOf(frame), (receiver) => receiver.onFrame(frame));
     });
   }
 
@@ -202,6 +202,17 @@ export class Session implements ClientLink {
     const receiver = this.#receivers.get(address.stream);
     if (receiver?.epoch !== address.epoch) return undefined;
     return receiver;
+  }
+
+  /** A bug that one download meets is not the client's doing, and no matter of its other downloads. */
+  #hand(receiver: Receiver | undefined, over: (receiver: Receiver) => void): void {
+    if (!receiver) return;
+    try {
+      over(receiver);
+    } catch (error) {
+      if (error instanceof FdsError) throw error;
+      receiver.broke(error);
+    }
   }
 
   /** What breaks the protocol ends the connection, and counts against what it was carrying. */

@@ -10,7 +10,7 @@ import { md5OfFile, type Version, versionOf } from "./sources.ts";
 export const API_TOKEN = "the-operators-token";
 export const ENROLL_TOKEN = "the-sites-token";
 
-/** A download that is not over after this time hangs, in ms. */
+/** A download that is not over after this time hangs, in ms, unless it is a large one. */
 const DEADLINE = 60_000;
 
 export interface ClientOptions {
@@ -110,11 +110,11 @@ export class System implements AsyncDisposable {
   }
 
   /** Waits until a download has ended, while server and client come and go. */
-  async ended(downloadId: string): Promise<DownloadRecord> {
+  async ended(downloadId: string, deadline = DEADLINE): Promise<DownloadRecord> {
     let last: DownloadRecord | undefined;
     try {
       return await this.api.watchDownload(downloadId, (record) => (last = record), {
-        signal: AbortSignal.timeout(DEADLINE),
+        signal: AbortSignal.timeout(deadline),
         pollInterval: 20,
       });
     } catch (cause) {
@@ -126,7 +126,7 @@ export class System implements AsyncDisposable {
           .join("\n"),
       );
       const told = [JSON.stringify(last), ...log].join("\n\n");
-      throw new Error(`the download did not end in ${DEADLINE / 1000} s:\n${told}`, { cause });
+      throw new Error(`the download did not end in ${deadline / 1000} s:\n${told}`, { cause });
     }
   }
 

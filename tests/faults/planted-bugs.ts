@@ -1,0 +1,36 @@
+import { Receiver } from "../../lib/server/receiver.ts";
+
+/*
+ * Loaded into a server before anything else of it: bugs that files of certain names meet, each
+ * thrown where nobody expects one.
+ */
+
+/** What a server's environment holds to have these bugs. */
+export const WITH_BUGS = { BUN_OPTIONS: `--preload=${import.meta.path}` };
+
+const BUGS: Record<string, { at: "onMessage" | "onFrame"; strike: () => void }> = {
+  "throws at a message": { at: "onMessage", strike: thrown },
+  "throws at a frame": { at: "onFrame", strike: thrown },
+  "throws later": { at: "onFrame", strike: () => void setTimeout(thrown) },
+  "rejects, and nobody listens": {
+    at: "onFrame",
+    strike: () => void Promise.reject(new TypeError("a planted bug")),
+  },
+};
+
+function thrown(): never {
+  throw new TypeError("a planted bug");
+}
+
+/** Puts a bug before a method of every receiver. */
+function plant(at: "onMessage" | "onFrame"): void {
+  const method: (this: Receiver, incoming: never) => void = Receiver.prototype[at];
+  Receiver.prototype[at] = function (incoming) {
+    const bug = BUGS[this["options"].download.filePath];
+    if (bug?.at === at) bug.strike();
+    method.call(this, incoming as never);
+  };
+}
+
+plant("onMessage");
+plant("onFrame");
