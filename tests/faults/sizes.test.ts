@@ -1,6 +1,6 @@
 import { test } from "bun:test";
 import { truncate, writeFile } from "node:fs/promises";
-import { EFFORT } from "../support/effort.ts";
+import { EFFORT } from "./effort.ts";
 import { versionOf } from "../support/sources.ts";
 import { System } from "../support/system.ts";
 
