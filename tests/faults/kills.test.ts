@@ -17,11 +17,21 @@ interface Row {
 }
 
 const ROWS: Row[] = [
-  { row: "row 1: the server is killed", fault: "the server is killed", usual: 8 },
-  { row: "row 3: the client is killed", fault: "the client is killed", usual: 4, sizes: LARGE },
-  { row: "row 4: both are killed at once", fault: "both are killed", usual: 4 },
-  { row: "row 7: FIN in the middle", fault: "the socket is closed", usual: 4, sizes: LARGE },
-  { row: "row 8: RST in the middle", fault: "the socket is reset", usual: 4, sizes: LARGE },
+  { row: "row 1: the server is killed", fault: "the server is killed", usual: 4 },
+  { row: "row 3: the client is killed", fault: "the client is killed", usual: 2, sizes: LARGE },
+  { row: "row 4: both are killed at once", fault: "both are killed", usual: 2 },
+  {
+    row: "row 7: FIN in the middle of a frame",
+    fault: "the socket is closed",
+    usual: 2,
+    sizes: LARGE,
+  },
+  {
+    row: "row 8: RST in the middle of a frame",
+    fault: "the socket is reset",
+    usual: 2,
+    sizes: LARGE,
+  },
 ];
 
 describe(`at random moments (FDS_SEED=${SEED}),`, () => {

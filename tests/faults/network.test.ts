@@ -1,26 +1,159 @@
-import { expect, test } from "bun:test";
-import { Proxy } from "../support/proxy.ts";
-import { writeRandom } from "../support/sources.ts";
-import { System } from "../support/system.ts";
+import { describe, expect, test } from "bun:test";
+import { SEED } from "./seeds.ts";
+import type { Proxy } from "../support/proxy.ts";
+import type { WireFrame } from "../support/proxy/websocket-frames.ts";
+import { Random } from "../support/random.ts";
 
-const KiB = 1024;
-const MiB = 1024 * KiB;
+import { delivered, KiB, MiB, setStage } from "./stage.ts";
 
-test("row 13: a bit flipped in a payload", async () => {
-  await using system = await System.start();
-  await using proxy = await Proxy.listen(system.port);
-  const wanted = await writeRandom(system.source("file"), 8 * MiB);
-  await system.startClient({ server: proxy.url });
-  // In the first chunk, in one in between, and in the last, after which no other frame comes.
-  // Frames are masked by an XOR, so a bit of the wire is a bit of the file.
-  for (const offset of [4 * KiB, 4 * MiB, 8 * MiB - 4 * KiB]) {
-    void proxy.after("up", offset, (next) => (next[0]! ^= 1));
-    const record = await system.ended(await system.pull("file"));
-    await system.expectDelivered(record, wanted);
-    expect(record.attempts).toBe(1);
-  }
-  await system.expectTidy();
-  const damaged = system.server.log().filter(({ message }) => /came damaged/.test(message));
-  expect(damaged).toHaveLength(3);
-  expect(damaged[0]).toMatchObject({ offset: 0 });
-}, 30_000);
+const TIMEOUT = 60_000;
+
+/** Bytes of a chunk, where there are to be many of them. */
+const CHUNK = 64 * KiB;
+const SMALL_CHUNKS = { CHUNK_SIZE: String(CHUNK) };
+/** DESIGN: a frame's header. */
+const HEADER_BYTES = 34;
+
+describe("the client is back before its old socket is seen dead:", () => {
+  test.concurrent.each([
+    ["row 11: which stays silent", false],
+    ["row 12: which comes to life again", true],
+  ])(
+    "%s",
+    async (_, comesAgain) => {
+      await using stage = await setStage({ size: 16 * MiB });
+      const { system, proxy, client, invariants } = stage;
+      const lost = proxy.after("up", 4 * MiB, () => {
+        proxy.links[0]?.hold("up", "down");
+        client.signal("SIGKILL");
+      });
+      const downloadId = await system.pull("file");
+      await lost;
+      const [old] = proxy.links;
+      const again = proxy.after("up", 4 * MiB, () => comesAgain && old?.release("up", "down"));
+      await client.restart();
+      await again;
+      await invariants.expectAll(delivered(downloadId, stage, 1));
+      expect(await system.api.download(downloadId)).toMatchObject({ attempts: 2 });
+      const dropped = system.server.log().filter(({ message }) => /dropped/.test(message));
+      expect(dropped).toEqual([]);
+    },
+    TIMEOUT,
+  );
+});
+
+test.concurrent(
+  "row 13: a bit flipped in a payload",
+  async () => {
+    await using stage = await setStage({ size: 8 * MiB });
+    const { system, proxy, wanted, invariants } = stage;
+    // In the first chunk, in one in between, and in the last, after which no other frame comes.
+    // Frames are masked by an XOR, so a bit of the wire is a bit of the file.
+    const offsets = [4 * KiB, 4 * MiB, 8 * MiB - 4 * KiB];
+    const ids = [];
+    for (const offset of offsets) {
+      void proxy.after("up", offset, (next) => (next[0]! ^= 1));
+      ids.push(await system.pull("file"));
+      expect(await system.ended(ids.at(-1)!)).toMatchObject({ attempts: 1 });
+    }
+    await invariants.expectAll({ wanted: new Map(ids.map((id) => [id, wanted])), breaks: 3 });
+    const damaged = system.server.log().filter(({ message }) => /came damaged/.test(message));
+    expect(damaged).toHaveLength(3);
+    expect(damaged[0]).toMatchObject({ offset: 0 });
+  },
+  TIMEOUT,
+);
+
+/** What is done to a frame in the flow, and the frame after it. */
+type Tampering = (frames: [Buffer, Buffer]) => Buffer[];
+
+/** Tampers once, with the n-th frame of a kind and the one after it. */
+function tamperOnce(n: number, isMeant: (frame: WireFrame) => boolean, tampering: Tampering) {
+  let count = 0;
+  let held: Buffer | undefined;
+  return (frame: WireFrame): Buffer[] => {
+    if (held) {
+      const both = tampering([held, frame.bytes]);
+      held = undefined;
+      return both;
+    }
+    if (!isMeant(frame) || ++count !== n) return [frame.bytes];
+    held = frame.bytes;
+    return [];
+  };
+}
+
+const TAMPERINGS: Record<string, Tampering> = {
+  repeated: ([one, next]) => [one, one, next],
+  reordered: ([one, next]) => [next, one],
+  missing: ([, next]) => [next],
+};
+
+test.concurrent.each([1, 2, 3])(
+  `row 14: a bit flipped in a header, sample %i (FDS_SEED=${SEED})`,
+  async (sample) => {
+    const random = new Random(SEED + sample);
+    const bit = random.int(0, HEADER_BYTES * 8 - 1);
+    let frames = 0;
+    const flipped = random.int(1, 60);
+    const flip = ({ bytes, payloadAt, isBinary }: WireFrame) => {
+      if (isBinary && ++frames === flipped) bytes[payloadAt + (bit >> 3)]! ^= 1 << (bit & 7);
+      return [bytes];
+    };
+    const prepare = { prepare: (proxy: Proxy) => proxy.rewrite("up", flip) };
+    await using stage = await setStage({ size: 8 * MiB, env: SMALL_CHUNKS, ...prepare });
+    const { system, invariants } = stage;
+    const downloadId = await system.pull("file");
+    await system.server.waitForLine(/protocol broken/);
+    await invariants.expectSafe();
+    await invariants.expectAll(delivered(downloadId, stage, 1));
+  },
+  TIMEOUT,
+);
+
+describe("row 15:", () => {
+  test.concurrent.each(Object.entries(TAMPERINGS))(
+    `a frame %s (FDS_SEED=${SEED})`,
+    async (_, tampering) => {
+      const n = new Random(SEED).int(2, 60);
+      const change = tamperOnce(n, ({ isBinary }) => isBinary, tampering);
+      const prepare = (proxy: Proxy) => proxy.rewrite("up", change);
+      await using stage = await setStage({ size: 8 * MiB, env: SMALL_CHUNKS, prepare });
+      const { system, invariants } = stage;
+      const downloadId = await system.pull("file");
+      await system.server.waitForLine(/protocol broken/);
+      await invariants.expectSafe();
+      await invariants.expectAll(delivered(downloadId, stage, 1));
+    },
+    TIMEOUT,
+  );
+
+  test.concurrent.each(["repeated", "reordered"])(
+    `a message of the server %s (FDS_SEED=${SEED})`,
+    async (what) => {
+      // After `registered`: a request or a credit, with what comes next.
+      const n = new Random(SEED).int(2, 8);
+      const change = tamperOnce(n, () => true, TAMPERINGS[what]!);
+      const prepare = (proxy: Proxy) => proxy.rewrite("down", change);
+      await using stage = await setStage({ size: 8 * MiB, env: SMALL_CHUNKS, prepare });
+      const downloadId = await stage.system.pull("file");
+      await stage.invariants.expectAll(delivered(downloadId, stage, 1));
+    },
+    TIMEOUT,
+  );
+});
+
+test.concurrent(
+  "row 16: the stream split at every byte",
+  async () => {
+    await using stage = await setStage({
+      size: 100 * KiB,
+      env: { CHUNK_SIZE: String(4 * KiB) },
+      prepare: (proxy) => proxy.shape({ pieceBytes: 1 }),
+    });
+    const downloadId = await stage.system.pull("file");
+    await stage.invariants.expectAll(delivered(downloadId, stage, 0));
+    expect(await stage.system.api.download(downloadId)).toMatchObject({ attempts: 1 });
+  },
+  TIMEOUT,
+);

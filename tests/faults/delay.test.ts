@@ -1,0 +1,51 @@
+import { expect, test } from "bun:test";
+import { delivered, MiB, setStage } from "./stage.ts";
+
+/* Row 17. By itself in a file: it is about time, and nothing else is to take the processor. */
+
+const TIMEOUT = 60_000;
+
+/** What must be reached of what the link and the window allow. */
+const SHARE = 0.8;
+
+interface Case {
+  /** Round trip, ms. */
+  roundTrip: number;
+  /** Of the link, bytes a second. */
+  link: number;
+  /** RECEIVE_BUDGET. */
+  window: number;
+}
+
+const NARROW_LINK = 20e6 / 8;
+
+/** The first three are bounded by the link, the last one by the window. */
+const CASES: Case[] = [
+  { roundTrip: 50, link: NARROW_LINK, window: 16 * MiB },
+  { roundTrip: 150, link: NARROW_LINK, window: 16 * MiB },
+  { roundTrip: 300, link: NARROW_LINK, window: 16 * MiB },
+  { roundTrip: 300, link: Infinity, window: MiB },
+];
+
+test.concurrent.each(CASES)(
+  "row 17: $roundTrip ms of delay, a link of $link bytes a second, a window of $window bytes",
+  async ({ roundTrip, link, window }) => {
+    const reachable = Math.min(link, window / (roundTrip / 1000));
+    const size = Math.round(reachable * 5);
+    await using stage = await setStage({
+      size,
+      env: { RECEIVE_BUDGET: String(window) },
+      prepare: (proxy) => proxy.shape({ delay: roundTrip / 2, bytesPerSecond: link }),
+    });
+    const { system, proxy, invariants } = stage;
+    const downloadId = await system.pull("file");
+    // Without the request and the opening of the file.
+    await proxy.after("up", 1, () => undefined);
+    const begun = performance.now();
+    await proxy.after("up", size - 1, () => undefined);
+    const reached = size / ((performance.now() - begun) / 1000);
+    expect(reached / reachable).toBeGreaterThanOrEqual(SHARE);
+    await invariants.expectAll(delivered(downloadId, stage, 0));
+  },
+  TIMEOUT,
+);

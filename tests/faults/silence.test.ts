@@ -1,0 +1,152 @@
+import { expect, test } from "bun:test";
+import type { Verdict } from "../support/invariants.ts";
+import type { Program } from "../support/programs.ts";
+import { SEED } from "./seeds.ts";
+import { Random } from "../support/random.ts";
+import { waitFor } from "../support/wait.ts";
+import { delivered, KiB, MiB, setStage } from "./stage.ts";
+
+/*
+ * What takes as long as the programs wait before they take a peer for dead: 45 s, and up to 5 more
+ * until they look. All at once, so that it is waited for once.
+ */
+
+const NOTICED_WITHIN = 55_000;
+const TIMEOUT = 110_000;
+
+const SIZE = 8 * MiB;
+const WHEN = 3 * MiB;
+
+function noticed(program: Program): Promise<unknown> {
+  return waitFor(
+    () => program.log().some(({ message }) => /nothing was heard for 45 s/.test(message)),
+    `${program.name} to notice that nothing comes`,
+    NOTICED_WITHIN,
+  );
+}
+
+test.concurrent(
+  "row 9: half-open: nothing comes and nothing closes",
+  async () => {
+    await using stage = await setStage({ size: SIZE });
+    const { system, proxy, client, invariants } = stage;
+    const silent = proxy.after("up", WHEN, () => {
+      proxy.hold("up");
+      proxy.hold("down");
+    });
+    const downloadId = await system.pull("file");
+    await silent;
+    // Each on its own: no goodbye gets through.
+    await Promise.all([noticed(client), noticed(system.server)]);
+    expect(await system.api.download(downloadId)).toMatchObject({ status: "queued" });
+    await invariants.expectSafe();
+    proxy.release("up");
+    proxy.release("down");
+    await invariants.expectAll(delivered(downloadId, stage, 1));
+  },
+  TIMEOUT,
+);
+
+test.concurrent.each([
+  ["to the server", "up"],
+  ["to the client", "down"],
+] as const)(
+  "row 10: the direction %s is black",
+  async (_, direction) => {
+    await using stage = await setStage({ size: SIZE });
+    const { system, proxy, client, invariants } = stage;
+    // The way that the client takes when it is back is another one.
+    const black = proxy.after("up", WHEN, () => proxy.links[0]?.hold(direction));
+    const downloadId = await system.pull("file");
+    await black;
+    await noticed(direction === "up" ? system.server : client);
+    await invariants.expectSafe();
+    await invariants.expectAll(delivered(downloadId, stage, 1));
+  },
+  TIMEOUT,
+);
+
+test.concurrent(
+  `row 14: a bit flipped in the header of a WebSocket frame (FDS_SEED=${SEED})`,
+  async () => {
+    const random = new Random(SEED);
+    const flips = Array.from({ length: 4 }, () => ({
+      frame: random.int(2, 20),
+      bit: random.int(0, 14 * 8 - 1),
+    }));
+    const run = async (flip: (typeof flips)[number]) => {
+      let frames = 0;
+      await using stage = await setStage({
+        size: SIZE,
+        env: { CHUNK_SIZE: String(64 * KiB) },
+        prepare: (proxy) =>
+          proxy.rewrite("up", ({ bytes, isBinary }) => {
+            // The mask is in the header too, and what comes of it is a bit of the payload.
+            if (isBinary && ++frames === flip.frame) bytes[flip.bit >> 3]! ^= 1 << (flip.bit & 7);
+            return [bytes];
+          }),
+      });
+      const { system, client, invariants } = stage;
+      const downloadId = await system.pull("file");
+      await waitFor(
+        async () =>
+          /completed|failed/.test((await system.api.download(downloadId)).status) ||
+          client.log().some(({ message }) => /not connected/.test(message)),
+        "the flipped bit to have its consequences",
+        NOTICED_WITHIN + 20_000,
+      );
+      await invariants.expectAll(delivered(downloadId, stage, 1));
+    };
+    await Promise.all(flips.map(run));
+  },
+  TIMEOUT,
+);
+
+test.concurrent(
+  "row 18: a 1 Mbit/s link",
+  async () => {
+    await using stage = await setStage({ size: 32 * MiB });
+    const { system, proxy, client, invariants } = stage;
+    proxy.shape({ bytesPerSecond: 1e6 / 8, delay: 20 });
+    const first = await system.pull("file");
+    // It takes 50 s: longer than a peer may be silent.
+    await waitFor(() => proxy.carried.up > 50e6 / 8, "50 s of bytes", 80_000);
+    expect(await system.api.download(first)).toMatchObject({ status: "downloading", attempts: 1 });
+    expect(client.log().filter(({ message }) => /not connected/.test(message))).toEqual([]);
+    expect(proxy.connections).toBe(1);
+
+    const begun = performance.now();
+    expect(await system.api.cancel(first)).toMatchObject({ status: "cancelled" });
+    await client.waitForLine(/not sent: cancelled/);
+    expect(performance.now() - begun).toBeLessThan(2000);
+    expect(proxy.connections).toBe(1);
+    proxy.shape({ bytesPerSecond: Infinity });
+    const second = await system.pull("file");
+    await invariants.expectAll({
+      wanted: new Map<string, Verdict>([
+        [first, "cancelled"],
+        [second, stage.wanted],
+      ]),
+      breaks: 0,
+    });
+  },
+  TIMEOUT,
+);
+
+test.concurrent(
+  "row 20: a client that stops reading is cut off, and others go on",
+  async () => {
+    await using stage = await setStage({ size: SIZE });
+    const { system, proxy, client, invariants } = stage;
+    await system.startClient({ id: "site-2" });
+    const stopped = proxy.after("up", WHEN, () => client.signal("SIGSTOP"));
+    const downloadId = await system.pull("file");
+    await stopped;
+    const other = await system.pull("file", "site-2");
+    await system.expectDelivered(await system.ended(other), stage.wanted);
+    await noticed(system.server);
+    client.signal("SIGCONT");
+    await invariants.expectAll(delivered(downloadId, stage, 1));
+  },
+  TIMEOUT,
+);

@@ -1,0 +1,57 @@
+import { Invariants } from "../support/invariants.ts";
+import type { Program } from "../support/programs.ts";
+import { Proxy } from "../support/proxy.ts";
+import { type Version, writeRandom } from "../support/sources.ts";
+import { System } from "../support/system.ts";
+
+export const KiB = 1024;
+export const MiB = 1024 * KiB;
+
+/** The most that is granted ahead, so that what a break may cost is known. */
+export const WINDOW = MiB;
+
+/** A server, a client with a file, and the network between them. */
+export interface Stage extends AsyncDisposable {
+  system: System;
+  proxy: Proxy;
+  client: Program;
+  /** What the client's "file" holds. */
+  wanted: Version;
+  invariants: Invariants;
+}
+
+export interface StageOptions {
+  /** Bytes of the file. */
+  size: number;
+  /** Settings of the server. */
+  env?: Record<string, string>;
+  seed?: number;
+  /** Called before the client connects. */
+  prepare?: (proxy: Proxy) => void;
+}
+
+export async function setStage({ size, env, seed, prepare }: StageOptions): Promise<Stage> {
+  const system = await System.start({ RECEIVE_BUDGET: String(WINDOW), ...env });
+  const proxy = await Proxy.listen(system.port, seed);
+  prepare?.(proxy);
+  const wanted = await writeRandom(system.source("file"), size);
+  const client = await system.startClient({ server: proxy.url });
+  const window = Number(env?.["RECEIVE_BUDGET"] ?? WINDOW);
+  const invariants = await Invariants.watch(system, proxy, window);
+  return {
+    system,
+    proxy,
+    client,
+    wanted,
+    invariants,
+    async [Symbol.asyncDispose]() {
+      await proxy[Symbol.asyncDispose]();
+      await system[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** What a pull of the stage's file must come to, for {@link Invariants.expectAll}. */
+export function delivered(downloadId: string, { wanted }: Stage, breaks: number) {
+  return { wanted: new Map([[downloadId, wanted]]), breaks };
+}
