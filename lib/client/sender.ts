@@ -15,6 +15,14 @@ import type { Turns } from "./turns.ts";
 
 const pread = promisify(readCallback);
 
+/**
+ * A frame fills no more than this part of what may be under way: the server takes whole frames, and
+ * grants more as it takes them. With one frame in the window, a long link would stand idle.
+ */
+const WINDOW_SHARE = 1 / 4;
+/** Frames do not become crumbs where little is granted. */
+const MIN_SHARE = 16 * 1024;
+
 /** While a long prefix is read again, the server hears of it this often, in ms. */
 const PROVING_EVERY_MS = 5_000;
 
@@ -35,6 +43,8 @@ export type StopReason = "done" | "cancelled" | "disconnected";
 export class Sender {
   readonly #chunkSize: number;
   #maxOffset: number;
+  /** The most that was ever granted ahead. */
+  #window: number;
   #resendFrom: number | undefined;
   #stopped: StopReason | undefined;
   /** Called when there is something new to act on. */
@@ -49,6 +59,7 @@ export class Sender {
 
   constructor(private readonly options: SenderOptions) {
     this.#maxOffset = options.request.max_offset;
+    this.#window = options.request.max_offset - options.request.offset;
     this.#chunkSize = Math.min(options.chunkSize, options.request.chunk_size);
     this.#hash = new Bun.CryptoHasher(options.request.checksum);
   }
@@ -77,6 +88,7 @@ export class Sender {
   /** Everything below `maxOffset` may be sent. */
   grant(maxOffset: number): void {
     this.#maxOffset = maxOffset;
+    this.#window = Math.max(this.#window, maxOffset - this.#offset);
     this.#wake();
   }
 
@@ -157,7 +169,8 @@ export class Sender {
   }
 
   #readBlock(file: SourceFile, offset: number): Promise<Uint8Array> {
-    const size = this.options.turns.frameSize(this.#chunkSize);
+    const share = Math.max(MIN_SHARE, Math.floor(this.#window * WINDOW_SHARE));
+    const size = this.options.turns.frameSize(Math.min(this.#chunkSize, share));
     return readAt(file, offset, Math.max(0, Math.min(size, this.#totalSize - offset)));
   }
 

@@ -100,7 +100,8 @@ export class StreamCredit {
   #end = Number.MAX_SAFE_INTEGER;
   #window = FIRST_WINDOW;
   #rate = 0;
-  #sampleAt: number;
+  /** Undefined until the first bytes are here: the way of the request is no part of the rate. */
+  #sampleAt: number | undefined;
   #sampleBytes = 0;
   readonly #now: () => number;
   readonly #bucket: TokenBucket;
@@ -114,7 +115,6 @@ export class StreamCredit {
     this.#written = options.offset;
     this.#safe = options.offset;
     this.#granted = options.offset;
-    this.#sampleAt = this.#now();
     this.#bucket = new TokenBucket(options.rateLimit, this.#now);
   }
 
@@ -209,6 +209,10 @@ export class StreamCredit {
 
   /** Twice the bandwidth-delay product that is seen: it doubles each round trip until the link is full. */
   #measure(bytes: number): void {
+    if (this.#sampleAt === undefined) {
+      this.#sampleAt = this.#now();
+      return;
+    }
     this.#sampleBytes += bytes;
     const roundTrip = this.options.roundTripMs();
     const elapsed = this.#now() - this.#sampleAt;

@@ -132,6 +132,23 @@ describe("the window", () => {
     expect(window).toBeGreaterThanOrEqual(least);
     expect(window).toBeLessThanOrEqual(most);
   });
+
+  test("is no smaller for the time that the request was under way", () => {
+    let now = 0;
+    const credit = new CreditPool(GiB).open({
+      offset: 0,
+      maxUnsafe: Infinity,
+      rateLimit: null,
+      roundTripMs: () => 300,
+      onGrant: () => undefined,
+      now: () => now,
+    });
+    credit.grant();
+    const first = credit.window;
+    now = 300;
+    credit.wrote(64 * KiB);
+    expect(credit.window).toBe(first);
+  });
 });
 
 describe("a limit on the rate", () => {
