@@ -1,6 +1,7 @@
 /** The cloud side: reads its settings, puts the parts together, serves until it is told to stop. */
 import { endpoints } from "./lib/api/endpoints.ts";
 import dashboard from "./lib/dashboard/index.html";
+import { FdsError } from "./lib/protocol/errors.ts";
 import { MAX_CHUNK_SIZE, SUBPROTOCOL } from "./lib/protocol/messages.ts";
 import { HEADER_BYTES } from "./lib/protocol/frame.ts";
 import { BOOTSTRAP_ADMIN } from "./lib/server/access/caller.ts";
@@ -30,6 +31,14 @@ import { version } from "./package.json";
 
 /** An HTTP connection on which nothing moves is closed after this many seconds. */
 const IDLE_SECONDS = 120;
+
+/** What is kept of a WebSocket. */
+interface Connected {
+  /** Whether the client speaks a protocol that this server knows. */
+  understood: boolean;
+  /** There once it is open, for a client that is understood. */
+  session?: Session;
+}
 
 await runService(async () => {
   const isTerminal = process.stdout.isTTY ?? false;
@@ -127,7 +136,7 @@ async function start(config: ServerConfig, isTerminal: boolean) {
   await downloads.recover();
   const pages = await pageRoutes(dashboard);
   const server = listen(config, () =>
-    Bun.serve<{ session?: Session }>({
+    Bun.serve<Connected>({
       hostname: config.host,
       port: config.port,
       development: false,
@@ -147,16 +156,20 @@ async function start(config: ServerConfig, isTerminal: boolean) {
       }),
       routes: {
         ...pages,
-        "/ws": (request: Request, self: Bun.Server<{ session?: Session }>) => {
-          const offered = request.headers.get("Sec-WebSocket-Protocol");
-          if (offered !== null && !offered.split(/, */).includes(SUBPROTOCOL)) {
-            return problem("invalid_request", `This server speaks ${SUBPROTOCOL}`);
-          }
+        "/ws": (request: Request, self: Bun.Server<Connected>) => {
           if (!isOwnOrigin(request)) {
             return problem("forbidden", "Clients connect here, pages of others do not");
           }
-          if (self.upgrade(request, { data: {} })) return undefined;
-          return problem("invalid_request", "Connect here with a WebSocket");
+          const offered = request.headers.get("Sec-WebSocket-Protocol")?.split(/, */);
+          const understood = offered?.includes(SUBPROTOCOL) ?? true;
+          const chosen = understood ? SUBPROTOCOL : (offered?.[0] ?? "");
+          const headers = offered && { "Sec-WebSocket-Protocol": chosen };
+          // Also one that is not understood: of a refused upgrade a client sees no more than the status.
+          if (self.upgrade(request, { data: { understood }, headers })) return undefined;
+          return problem(
+            "invalid_request",
+            understood ? "Connect here with a WebSocket" : `This server speaks ${SUBPROTOCOL}`,
+          );
         },
       },
       fetch: (request, self) => router.fetch(request, self.requestIP(request)?.address ?? ""),
@@ -168,7 +181,12 @@ async function start(config: ServerConfig, isTerminal: boolean) {
         sendPings: false,
         closeOnBackpressureLimit: true,
         open(ws) {
-          ws.data.session = clients.connect(ws);
+          if (ws.data.understood) {
+            ws.data.session = clients.connect(ws);
+          } else {
+            const message = `this server speaks ${SUBPROTOCOL}`;
+            clients.refuse(ws, new FdsError("unsupported_version", message));
+          }
         },
         message(ws, message) {
           if (typeof message === "string") ws.data.session?.onText(message);

@@ -54,6 +54,7 @@ export async function stayConnected(options: ReconnectOptions, stop: AbortSignal
 function wasRefused({ code, registered }: Ending): boolean {
   switch (code) {
     case "replaced":
+    case "unsupported_version":
       return true;
     case "enrolment_required":
     case "key_mismatch":

@@ -57,6 +57,7 @@ const TABLE = {
   shutting_down: { close: 1012 },
   enrolment_required: { close: 4401 },
   key_mismatch: { close: 4403 },
+  unsupported_version: { close: 4406 },
   id_in_use: { close: 4409 },
   replaced: { close: 4410 },
 } as const satisfies Record<string, CodeMeaning>;

@@ -55,6 +55,15 @@ export class Clients implements SessionHost {
     return session;
   }
 
+  /** A connection with which nothing can be done: tells it why, and ends it. */
+  refuse(socket: Socket, error: FdsError): void {
+    const { metrics, logger } = this.options;
+    metrics.refused(error.code);
+    const fields = { code: error.code, remote_address: socket.remoteAddress };
+    logger.warn(`connection refused: ${error.message}`, fields);
+    this.connect(socket).end(error);
+  }
+
   sessionOf(clientId: string): Session | undefined {
     return this.#byId.get(clientId);
   }

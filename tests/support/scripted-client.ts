@@ -34,9 +34,9 @@ export class ScriptedClient implements AsyncDisposable {
   }
 
   /** @param url the server's, with http */
-  static async connect(url: string): Promise<ScriptedClient> {
+  static async connect(url: string, protocols = [SUBPROTOCOL]): Promise<ScriptedClient> {
     const address = `${url.replace("http", "ws")}/ws`;
-    const socket = new WebSocket(address, { protocols: [SUBPROTOCOL], perMessageDeflate: false });
+    const socket = new WebSocket(address, { protocols, perMessageDeflate: false });
     const client = new ScriptedClient(socket);
     await new Promise((resolve, reject) => {
       socket.addEventListener("open", resolve);
@@ -56,6 +56,11 @@ export class ScriptedClient implements AsyncDisposable {
   /** Resolves when the server, or the network, ended the connection. */
   get closed(): Promise<Closing> {
     return this.#closed.promise;
+  }
+
+  /** The protocol that the server chose. */
+  get protocol(): string {
+    return this.socket.protocol;
   }
 
   get isOpen(): boolean {

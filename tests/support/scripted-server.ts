@@ -97,12 +97,13 @@ export class ScriptedServer implements AsyncDisposable {
   readonly #server: Bun.Server<{ connection?: ScriptedConnection }>;
   #accepted = 0;
 
-  constructor() {
+  /** @param protocol what it answers, whatever is offered */
+  constructor(protocol = SUBPROTOCOL) {
     this.#server = Bun.serve<{ connection?: ScriptedConnection }>({
       hostname: "127.0.0.1",
       port: 0,
       fetch: (request, server) => {
-        const headers = { "Sec-WebSocket-Protocol": SUBPROTOCOL };
+        const headers = { "Sec-WebSocket-Protocol": protocol };
         if (server.upgrade(request, { data: {}, headers })) return undefined;
         return new Response("no", { status: 400 });
       },
