@@ -1,8 +1,12 @@
 /** A site's program: dials out to the server, stays connected, and sends the files it is asked for. */
 import { existsSync } from "node:fs";
+import { DailyLimit } from "./lib/client/daily-limit.ts";
 import { CLIENT_HELP, type ClientConfig, readClientConfig } from "./lib/client/config.ts";
 import { loadOrCreateKey } from "./lib/client/key.ts";
+import { RequestLog } from "./lib/client/request-log.ts";
 import { stayConnected } from "./lib/client/reconnect.ts";
+import { Rules } from "./lib/client/rules.ts";
+import { checkIdentity } from "./lib/client/server-identity.ts";
 import { Roots } from "./lib/client/roots.ts";
 import { Logger } from "./lib/util/logger.ts";
 import { TokenBucket } from "./lib/util/token-bucket.ts";
@@ -16,10 +20,14 @@ await runService(async () => {
 });
 
 async function start(config: ClientConfig) {
-  const { id, serverUrl, chunkSize, enrollToken, proxy, tls } = config;
+  const { id, serverUrl, chunkSize, enrollToken, proxy, tls, stateDir } = config;
   const logger = new Logger({ level: config.logLevel, format: config.logFormat });
-  const roots = await Roots.open(config.roots);
-  const key = await loadOrCreateKey(config.stateDir);
+  const rules = new Rules(config.allow, config.deny);
+  const roots = await Roots.open(config.roots, { rules });
+  const key = await loadOrCreateKey(stateDir);
+  const requestLog = new RequestLog(stateDir, logger);
+  const dailyLimit =
+    config.maxBytesPerDay === null ? null : await DailyLimit.open(stateDir, config.maxBytesPerDay);
   const stopping = new AbortController();
   const connected = stayConnected(
     {
@@ -31,9 +39,25 @@ async function start(config: ClientConfig) {
       chunkSize,
       rateLimit: new TokenBucket(config.rateLimit),
       roots,
+      dailyLimit,
+      onRequestEnded: ({ download_id, file_path }, { outcome, bytesSent, reason }) =>
+        requestLog.add({
+          server: serverUrl.origin,
+          download_id,
+          file_path,
+          outcome,
+          bytes_sent: bytesSent,
+          reason,
+        }),
       proxy,
       tls: {
         ...(tls.ca && { ca: Bun.file(tls.ca) }),
+        checkServerIdentity: (host, certificate) => {
+          const problem = checkIdentity(host, certificate, tls.pins);
+          // The runtime words every refusal as a wrong name.
+          if (problem) logger.error(`the server is not the right one: ${problem.message}`);
+          return problem;
+        },
         ...(tls.cert && { cert: Bun.file(tls.cert) }),
         ...(tls.key && { key: Bun.file(tls.key) }),
       },

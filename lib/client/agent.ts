@@ -1,9 +1,15 @@
 import { FdsError } from "../protocol/errors.ts";
-import { type ClientMessage, MAX_STREAMS, type ServerMessage } from "../protocol/messages.ts";
+import {
+  type ClientMessage,
+  type DownloadRequest,
+  MAX_STREAMS,
+  type ServerMessage,
+} from "../protocol/messages.ts";
 import type { Logger } from "../util/logger.ts";
 import type { TokenBucket } from "../util/token-bucket.ts";
+import type { DailyLimit } from "./daily-limit.ts";
 import type { Roots } from "./roots.ts";
-import { Sender } from "./sender.ts";
+import { type Delivery, Sender } from "./sender.ts";
 import { type Outgoing, Turns } from "./turns.ts";
 
 export interface AgentOptions {
@@ -12,6 +18,10 @@ export interface AgentOptions {
   chunkSize: number;
   /** Of all that this client sends, over all its connections. */
   rateLimit: TokenBucket;
+  /** The most that may leave in a day; null: without a limit. */
+  dailyLimit: DailyLimit | null;
+  /** Called with every request that is over. */
+  onRequestEnded: (request: DownloadRequest, delivery: Delivery) => Promise<void>;
   logger: Logger;
 }
 
@@ -68,7 +78,7 @@ export class Agent {
     await Promise.all(this.#running);
   }
 
-  #start(request: Extract<ServerMessage, { type: "download_request" }>): void {
+  #start(request: DownloadRequest): void {
     const { download_id, stream, file_path, offset } = request;
     // The first sender would be out of reach, and nothing could end it.
     if (this.#senders.has(stream)) {
@@ -82,10 +92,13 @@ export class Agent {
     const send = (message: ClientMessage) => this.socket.send(JSON.stringify(message));
     const sender = new Sender({ ...this.options, request, turns: this.#turns, send, logger });
     this.#senders.set(stream, sender);
-    const running = sender.run().finally(() => {
-      this.#senders.delete(stream);
-      this.#running.delete(running);
-    });
+    const running = sender
+      .run()
+      .then((delivery) => this.options.onRequestEnded(request, delivery))
+      .finally(() => {
+        this.#senders.delete(stream);
+        this.#running.delete(running);
+      });
     this.#running.add(running);
   }
 }

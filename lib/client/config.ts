@@ -12,15 +12,19 @@ import {
   type SettingSpec,
   Settings,
   size,
+  SWITCH,
   TEXT,
   TOKEN,
 } from "../util/settings.ts";
 import { proxyFor } from "./proxy.ts";
+import { PIN_PATTERN } from "./server-identity.ts";
 
 /** Paths of PEM files. */
 export interface ClientTls {
   /** Who signs the server's certificate; null: whoever the system trusts. */
   ca: string | null;
+  /** Public keys of which the server must have one; none: any that is trusted will do. */
+  pins: string[];
   /** The client's own certificate; there with its key, or not at all. */
   cert: string | null;
   key: string | null;
@@ -38,7 +42,13 @@ export interface ClientConfig {
   /** Most bytes a second over all downloads; null: without a limit. */
   rateLimit: number | null;
   enrollToken: string | null;
-  /** Folder of the client's key. */
+  /** What of the roots may leave: none is everything but hidden files and keys. */
+  allow: string[];
+  /** What of the roots may not leave. */
+  deny: string[];
+  /** Most bytes that may leave in a day; null: without a limit. */
+  maxBytesPerDay: number | null;
+  /** Folder of the client's key, and of its record of requests. */
   stateDir: string;
   tls: ClientTls;
   /** URL of the proxy on the way to the server, or null. */
@@ -64,16 +74,39 @@ const SETTINGS = {
     default: "1MiB",
     help: "most bytes in one frame, 4KiB to 8MiB; the smaller of the two sides counts",
   },
+  CLIENT_ALLOW: {
+    flag: "allow",
+    multiple: true,
+    help: `pattern of files that may leave, such as "logs" or "*.csv", the variable a list parted by "${delimiter}" (default: all but hidden files and keys, which must be named: --allow .env)`,
+  },
+  CLIENT_DENY: {
+    flag: "deny",
+    multiple: true,
+    help: "pattern of files that may not leave, whatever is allowed",
+  },
+  MAX_BYTES_PER_DAY: {
+    flag: "max-bytes-per-day",
+    help: "most bytes of files that leave in a day, by the clock here, such as 5GiB (default: no limit)",
+  },
   RATE_LIMIT: {
     flag: "rate-limit",
     help: "most bytes a second to send, over all downloads, such as 2MiB (default: no limit)",
   },
   CLIENT_STATE_DIR: {
     flag: "state-dir",
-    help: "folder of this client's key (default: ./.client-state/<id>)",
+    help: "folder of this client's key and of its requests.log (default: ./.client-state/<id>)",
   },
   ENROLL_TOKEN: { secret: true, help: "what the server asks of a new client, once" },
   TLS_CA: { help: "PEM file of whoever signs the server's certificate" },
+  TLS_PIN: {
+    help: 'list of public keys, one of which must be the server\'s, as "sha256//…" (curl --pinnedpubkey)',
+  },
+  INSECURE: {
+    flag: "insecure",
+    isSwitch: true,
+    default: "false",
+    help: "true: connect without TLS to a server that is not on this machine",
+  },
   TLS_CLIENT_CERT: { help: "PEM file of this client's certificate; needs TLS_CLIENT_KEY" },
   TLS_CLIENT_KEY: { help: "PEM file of its private key" },
   HTTPS_PROXY: { help: "URL of the proxy to an https or wss server" },
@@ -125,12 +158,15 @@ export function readClientConfig(
   const settings = new Settings(SETTINGS, argv, env);
   if (settings.helpWanted) return "help";
   const id = settings.read("CLIENT_ID", ID);
-  const serverUrl = settings.read("SERVER_URL", ENDPOINT);
+  const serverUrl = readServerUrl(settings);
   return {
     id,
     serverUrl,
     roots: readRoots(settings, id, exists),
     chunkSize: settings.read("CHUNK_SIZE", size(MIN_CHUNK_SIZE, MAX_CHUNK_SIZE)),
+    allow: settings.readList("CLIENT_ALLOW", delimiter),
+    deny: settings.readList("CLIENT_DENY", delimiter),
+    maxBytesPerDay: settings.readOptional("MAX_BYTES_PER_DAY", size(1)),
     rateLimit: settings.readOptional("RATE_LIMIT", size(MIN_RATE_LIMIT)),
     enrollToken: settings.readOptional("ENROLL_TOKEN", TOKEN),
     stateDir: settings.readOptional("CLIENT_STATE_DIR", TEXT) ?? `./.client-state/${id}`,
@@ -140,6 +176,19 @@ export function readClientConfig(
     logFormat:
       settings.readOptional("LOG_FORMAT", oneOf(LOG_FORMATS)) ?? (isTerminal ? "pretty" : "json"),
   };
+}
+
+/** Hosts that are this machine: what is sent to them meets no network. */
+const LOOPBACK = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
+
+/** The key and the files would pass readable: that has to be wanted. */
+function readServerUrl(settings: ClientSettings): URL {
+  const url = settings.read("SERVER_URL", ENDPOINT);
+  const isInsecure = url.protocol === "ws:" && !LOOPBACK.test(url.hostname);
+  if (!isInsecure || settings.read("INSECURE", SWITCH)) return url;
+  throw new UsageError(
+    `use https:// for the server "${url.host}", or pass --insecure: without TLS anyone on the way can read the files and the client's key`,
+  );
 }
 
 /** The WebSocket behind a server's address, or null if it is no such address. */
@@ -170,7 +219,14 @@ function readTls(settings: ClientSettings): ClientTls {
   const ca = settings.readOptional("TLS_CA", READABLE_FILE);
   const cert = settings.readOptional("TLS_CLIENT_CERT", READABLE_FILE);
   const key = settings.readOptional("TLS_CLIENT_KEY", READABLE_FILE);
-  if ((cert === null) === (key === null)) return { ca, cert, key };
+  const pins = settings.readList("TLS_PIN", ",");
+  const wrong = pins.find((pin) => !PIN_PATTERN.test(pin));
+  if (wrong !== undefined) {
+    throw new UsageError(
+      `TLS_PIN is "${wrong}", expected "sha256//" and the base64 of the SHA-256 of a public key`,
+    );
+  }
+  if ((cert === null) === (key === null)) return { ca, pins, cert, key };
   const missing = cert === null ? "TLS_CLIENT_CERT" : "TLS_CLIENT_KEY";
   throw new UsageError(`${missing} is missing, set TLS_CLIENT_CERT and TLS_CLIENT_KEY together`);
 }

@@ -1,4 +1,5 @@
 import { arch, hostname, platform } from "node:os";
+import type { ConnectionOptions as TlsConnectionOptions } from "node:tls";
 import { codeOfClose, type ErrorCode, FdsError } from "../protocol/errors.ts";
 import {
   type ClientMessage,
@@ -22,7 +23,7 @@ export interface ConnectionOptions extends AgentOptions {
   /** Shown to enrol; undefined where the key is enough. */
   enrollToken: string | undefined;
   version: string;
-  tls: Bun.TLSOptions;
+  tls: Bun.TLSOptions & Pick<TlsConnectionOptions, "checkServerIdentity">;
   /** URL of a proxy, or null. */
   proxy: string | null;
   onRegistered: () => void;

@@ -6,6 +6,7 @@ import { FdsError } from "../protocol/errors.ts";
 import type { FileIdentity } from "../protocol/identity.ts";
 import { UsageError } from "../util/flags.ts";
 import { systemCode } from "../util/system-error.ts";
+import { Rules } from "./rules.ts";
 
 /** A file that may leave this site, open for reading. */
 export interface SourceFile {
@@ -16,6 +17,8 @@ export interface SourceFile {
 }
 
 export interface RootsOptions {
+  /** What of the roots may leave. */
+  rules?: Rules;
   /** What `~` and `$HOME` stand for. */
   home?: string;
   /** Whether `/proc/self/fd` tells where an open file lies, as it does on Linux. */
@@ -39,7 +42,7 @@ const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBL
 
 /** Why a path is not served; an FdsError once it meets the path as it was asked for. */
 class Refusal extends Error {
-  constructor(readonly code: "outside" | "missing" | "not_regular" | "changed") {
+  constructor(readonly code: "outside" | "denied" | "missing" | "not_regular" | "changed") {
     super(code);
   }
 }
@@ -55,6 +58,7 @@ export class Roots {
   private constructor(
     private readonly roots: Root[],
     private readonly homes: string[],
+    private readonly rules: Rules,
     private readonly hasProc: boolean,
   ) {}
 
@@ -67,7 +71,9 @@ export class Roots {
     const roots = await Promise.all(paths.map(openRoot));
     const home = resolve(options.home ?? homedir());
     const realHome = await realpath(home).catch(() => home);
-    return new Roots(roots, [home, realHome], options.hasProc ?? (await isThere("/proc/self/fd")));
+    const rules = options.rules ?? new Rules([], []);
+    const hasProc = options.hasProc ?? (await isThere("/proc/self/fd"));
+    return new Roots(roots, [home, realHome], rules, hasProc);
   }
 
   /**
@@ -75,7 +81,7 @@ export class Roots {
    * it gives the answer, even where that is a refusal.
    * @param filePath as an operator asked for it
    * @throws FdsError `access_denied` for whatever is outside the roots, there or not, and for what
-   *   the system does not let the client read; `file_not_found`, `not_a_regular_file` or
+   *   the rules or the system do not let out; `file_not_found`, `not_a_regular_file` or
    *   `file_unreadable` for what is inside
    */
   async openFile(filePath: string): Promise<SourceFile> {
@@ -107,12 +113,16 @@ export class Roots {
   }
 
   private async openAt(path: string): Promise<SourceFile> {
+    // Before the first look, so that no answer tells whether a denied file is there.
+    if (this.isInside(path) && !this.isPermitted(path)) throw new Refusal("denied");
     const realPath = await this.follow(path);
     // Before the open: opening a device can do something, and opening a FIFO waits.
     if (!(await lstat(realPath)).isFile()) throw new Refusal("not_regular");
     const handle = await open(realPath, OPEN_FLAGS);
     try {
-      if (!this.isInside(await this.locationOf(handle, realPath))) throw new Refusal("outside");
+      const location = await this.locationOf(handle, realPath);
+      if (!this.isInside(location)) throw new Refusal("outside");
+      if (!this.isPermitted(location)) throw new Refusal("denied");
       if (!(await handle.stat()).isFile()) throw new Refusal("not_regular");
     } catch (error) {
       await handle.close();
@@ -167,6 +177,13 @@ export class Roots {
   private respell(path: string): string {
     const root = this.roots.find(({ given }) => path === given || path.startsWith(given + sep));
     return root === undefined ? path : root.real + path.slice(root.given.length);
+  }
+
+  private isPermitted(path: string): boolean {
+    const within = this.roots
+      .filter(({ real }) => contains(real, path))
+      .map(({ real }) => relative(real, path).replaceAll(sep, "/"));
+    return this.rules.permits(within);
   }
 
   private isInside(path: string): boolean {
@@ -234,6 +251,11 @@ function explain(error: unknown, filePath: string): FdsError {
       throw error;
     case "outside":
       return new FdsError("access_denied", `${shown} is not in a folder that the client serves`);
+    case "denied":
+      return new FdsError(
+        "access_denied",
+        `${shown} is not among the files that the client serves`,
+      );
     case "missing":
     case "ENOENT":
     case "ENOTDIR":

@@ -9,6 +9,7 @@ import {
 } from "../protocol/messages.ts";
 import type { Logger } from "../util/logger.ts";
 import { release } from "../util/release.ts";
+import type { DailyLimit, Reservation } from "./daily-limit.ts";
 import { decideStart } from "./resume.ts";
 import type { Roots, SourceFile } from "./roots.ts";
 import type { Turns } from "./turns.ts";
@@ -33,7 +34,18 @@ export interface SenderOptions {
   /** Most bytes in a frame: the client's own limit, where it is under the server's. */
   chunkSize: number;
   send: (message: ClientMessage) => void;
+  /** The most that may leave in a day; null: without a limit. */
+  dailyLimit: DailyLimit | null;
   logger: Logger;
+}
+
+/** What became of a request. */
+export interface Delivery {
+  outcome: "sent" | "cancelled" | "disconnected" | "refused";
+  /** Bytes of the file that left, those that were sent twice counted twice. */
+  bytesSent: number;
+  /** Why it was refused. */
+  reason?: string;
 }
 
 /** Why a sender is to stop. */
@@ -50,6 +62,8 @@ export class Sender {
   /** Called when there is something new to act on. */
   #wake: () => void = () => undefined;
 
+  #reservation: Reservation | undefined;
+  #sentBytes = 0;
   #begin = 0;
   #offset = 0;
   #totalSize = 0;
@@ -65,7 +79,7 @@ export class Sender {
   }
 
   /** Runs until the server confirms or cancels, or the connection ends; never rejects. */
-  async run(): Promise<void> {
+  async run(): Promise<Delivery> {
     const { request, roots, logger } = this.options;
     try {
       const file = await roots.openFile(request.file_path);
@@ -73,11 +87,15 @@ export class Sender {
         await this.#deliver(file);
       } finally {
         await file.close();
+        await this.#reservation?.end(this.#sentBytes);
       }
       logger.info(`file ${this.#stopped === "done" ? "delivered" : `not sent: ${this.#stopped}`}`);
     } catch (error) {
-      this.#tellWhy(error);
+      const reason = this.#tellWhy(error);
+      return { outcome: "refused", bytesSent: this.#sentBytes, reason };
     }
+    const outcome = this.#stopped === "done" ? "sent" : (this.#stopped ?? "disconnected");
+    return { outcome, bytesSent: this.#sentBytes };
   }
 
   /** Whether at least so many bytes were sent in this attempt. */
@@ -139,6 +157,7 @@ export class Sender {
     this.#begin = this.#offset = this.#hashed = offset;
     this.#totalSize = totalSize;
     this.#hash = hash;
+    this.#reservation = await this.options.dailyLimit?.reserve(totalSize - offset);
     if (reason !== undefined) logger.warn(`starts over: ${reason}`);
     // What was granted was granted for what follows the offset that the server offered.
     if (offset < request.offset) this.#maxOffset = 0;
@@ -192,6 +211,7 @@ export class Sender {
       const payload = rest.subarray(0, size);
       turns.send({ stream, epoch, offset: this.#offset }, payload);
       this.#offset += size;
+      this.#sentBytes += size;
       rest = block.subarray(block.length - (end - this.#offset));
     }
   }
@@ -206,15 +226,18 @@ export class Sender {
     });
   }
 
-  #tellWhy(error: unknown): void {
+  /** @returns what was told */
+  #tellWhy(error: unknown): string {
     const { logger } = this.options;
     const message = error instanceof Error ? error.message : String(error);
     const code =
       CLIENT_ERROR_CODES.find((known) => error instanceof FdsError && error.code === known) ??
       "file_unreadable";
     logger.warn(`file not sent: ${message}`, { code });
-    if (this.#stopped) return;
-    this.#send({ type: "error", code, message: message.slice(0, MAX_ERROR_LENGTH) });
+    if (!this.#stopped) {
+      this.#send({ type: "error", code, message: message.slice(0, MAX_ERROR_LENGTH) });
+    }
+    return `${code}: ${message}`;
   }
 
   #send(message: AttemptMessage): void {

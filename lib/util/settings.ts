@@ -17,6 +17,8 @@ export interface SettingSpec {
   flag?: string;
   /** The flag can be given again and again. */
   multiple?: boolean;
+  /** The flag takes no value: it is there or not. The variable is `true` or `false`. */
+  isSwitch?: boolean;
   /** Written as a person would write it. */
   default?: string;
   secret?: boolean;
@@ -41,8 +43,8 @@ export class Settings<Name extends string> {
     private readonly env: Environment,
   ) {
     const known: Record<string, Flag> = {};
-    for (const { flag, multiple = false } of Object.values<SettingSpec>(specs)) {
-      if (flag !== undefined) known[flag] = { type: "string", multiple };
+    for (const { flag, multiple = false, isSwitch } of Object.values<SettingSpec>(specs)) {
+      if (flag !== undefined) known[flag] = { type: isSwitch ? "boolean" : "string", multiple };
     }
     this.flags = parseFlags(argv, known).values;
     this.helpWanted = this.flags["help"] === true;
@@ -101,6 +103,12 @@ export function describeSettings(specs: Record<string, SettingSpec>): string {
   });
   return ["  --help, -h\n      show this", ...lines].join("\n");
 }
+
+/** Of a switch. */
+export const SWITCH: Kind<boolean> = {
+  schema: z.enum(["true", "false"]).transform((text) => text === "true"),
+  expected: "true or false",
+};
 
 /** Any text but none. */
 export const TEXT: Kind<string> = {

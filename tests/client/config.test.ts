@@ -7,13 +7,16 @@ import { UsageError } from "../../lib/util/flags.ts";
 
 const ID = ["--id", "restaurant-001"];
 const MIB = 1024 * 1024;
-const NO_TLS = { ca: null, cert: null, key: null };
+const NO_TLS = { ca: null, pins: [], cert: null, key: null };
 
 const DEFAULTS: ClientConfig = {
   id: "restaurant-001",
   serverUrl: new URL("ws://localhost:8080/ws"),
   roots: ["./test-files/restaurant-001"],
   chunkSize: MIB,
+  allow: [],
+  deny: [],
+  maxBytesPerDay: null,
   rateLimit: null,
   enrollToken: null,
   stateDir: "./.client-state/restaurant-001",
@@ -92,7 +95,7 @@ describe("each setting is read:", () => {
 test.each([
   ["http://localhost:8080", "ws://localhost:8080/ws"],
   ["https://files.example.com", "wss://files.example.com/ws"],
-  ["ws://10.0.0.1:9000", "ws://10.0.0.1:9000/ws"],
+  ["ws://127.0.0.1:9000", "ws://127.0.0.1:9000/ws"],
   ["wss://[::1]:9000/", "wss://[::1]:9000/ws"],
   ["https://example.com:443/", "wss://example.com/ws"],
   ["HTTPS://Example.com/Base/Path", "wss://example.com/Base/Path/ws"],
@@ -101,6 +104,39 @@ test.each([
   expect(read(ID, { SERVER_URL: address })).toMatchObject({ serverUrl: new URL(endpoint) });
   const config = read([...ID, "--server", address], { SERVER_URL: "http://other" });
   expect(config === "help" ? config : config.serverUrl.href).toBe(endpoint);
+});
+
+describe("without TLS", () => {
+  const FAR = ["http://10.0.0.1:9000", "ws://files.example.com", "http://localhost.example.com"];
+
+  test.each(FAR)("%s is reached only by who wants that", (address) => {
+    const env = { SERVER_URL: address };
+    expect(() => read(ID, env)).toThrow(/^use https:\/\/ for the server .* or pass --insecure/);
+    for (const wanted of [
+      read([...ID, "--insecure"], env),
+      read(ID, { ...env, INSECURE: "true" }),
+      read([...ID, "--insecure"], { ...env, INSECURE: "false" }),
+    ]) {
+      expect(wanted).toHaveProperty("serverUrl.protocol", "ws:");
+    }
+  });
+
+  test.each(["http://localhost", "http://127.9.9.9:1", "http://[::1]:8080"])(
+    "%s is this machine",
+    (address) => expect(read(ID, { SERVER_URL: address })).toHaveProperty("serverUrl"),
+  );
+});
+
+test("the owner's rules are read as given", () => {
+  const flags = ["--allow", "logs", "--allow", "*.csv", "--deny", "*.bak"];
+  const limit = ["--max-bytes-per-day", "5GiB"];
+  expect(read([...ID, ...flags, ...limit], {})).toMatchObject({
+    allow: ["logs", "*.csv"],
+    deny: ["*.bak"],
+    maxBytesPerDay: 5 * 1024 * MIB,
+  });
+  const env = { CLIENT_ALLOW: ["logs", "{a,b}"].join(delimiter), CLIENT_DENY: "x" };
+  expect(read(ID, env)).toMatchObject({ allow: ["logs", "{a,b}"], deny: ["x"] });
 });
 
 describe("each mistake is named:", () => {
@@ -123,6 +159,13 @@ describe("each mistake is named:", () => {
     [ID, { SERVER_URL: "http://a/#b" }, 'SERVER_URL is "http://a/#b", expected'],
     [[...ID, "--chunk-size", "4095"], {}, '--chunk-size is "4095", expected a size from 4.0 KiB'],
     [[...ID, "--rate-limit", "1"], {}, '--rate-limit is "1", expected a size of at least 16.0 KiB'],
+    [
+      ID,
+      { INSECURE: "maybe", SERVER_URL: "http://a" },
+      'INSECURE is "maybe", expected true or false',
+    ],
+    [ID, { TLS_PIN: "sha256//x" }, 'TLS_PIN is "sha256//x", expected "sha256//" and the base64'],
+    [ID, { MAX_BYTES_PER_DAY: "0" }, 'MAX_BYTES_PER_DAY is "0", expected a size of at least 1 B'],
     [ID, { CHUNK_SIZE: "9MiB" }, 'CHUNK_SIZE is "9MiB", expected'],
     [[...ID, "--root", "/a", "--root="], {}, '--root is "", expected a text that is not empty'],
     [[...ID, "--state-dir="], {}, '--state-dir is "", expected'],
@@ -170,6 +213,11 @@ describe("help", () => {
     "--root (repeatable), CLIENT_ROOTS",
     "--chunk-size, CHUNK_SIZE",
     "--rate-limit, RATE_LIMIT",
+    "--allow (repeatable), CLIENT_ALLOW",
+    "--deny (repeatable), CLIENT_DENY",
+    "--max-bytes-per-day, MAX_BYTES_PER_DAY",
+    "--insecure, INSECURE",
+    "TLS_PIN",
     "--state-dir, CLIENT_STATE_DIR",
     "ENROLL_TOKEN",
     "TLS_CA",

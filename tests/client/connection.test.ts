@@ -35,6 +35,8 @@ const options = (port: number) => ({
   chunkSize: 64 * 1024,
   rateLimit: new TokenBucket(null),
   roots,
+  dailyLimit: null,
+  onRequestEnded: async () => {},
   proxy: null,
   tls: {},
 });

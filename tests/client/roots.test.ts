@@ -15,10 +15,14 @@ import {
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Rules } from "../../lib/client/rules.ts";
 import { Roots, type SourceFile } from "../../lib/client/roots.ts";
 import { FdsError } from "../../lib/protocol/errors.ts";
 import { FileIdentity } from "../../lib/protocol/identity.ts";
 import { UsageError } from "../../lib/util/flags.ts";
+
+/** A name with dots in front is hidden: it has to be named. */
+const rules = new Rules(["**", "..name"], []);
 
 const SECRET = "outside, a secret";
 const hasProc = existsSync("/proc/self/fd");
@@ -74,7 +78,7 @@ afterAll(() => rm(base, { recursive: true, force: true }));
 
 /** The first root is given by a link. */
 function openRoots(): Promise<Roots> {
-  return Roots.open([join(base, "link"), join(base, "second")], { home: base });
+  return Roots.open([join(base, "link"), join(base, "second")], { home: base, rules });
 }
 
 async function contentOf(roots: Roots, filePath: string): Promise<string> {
@@ -133,6 +137,7 @@ describe.each([
     ["below home, with dots", "~/outside/../second/a.txt", "second a"],
   ])("%s", async (_name, filePath, text) => {
     const roots = await Roots.open([join(base, "link"), join(base, "second")], {
+      rules,
       home: base,
       hasProc: proc,
     });

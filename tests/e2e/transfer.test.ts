@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { copyFile, mkdir, truncate, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
+import { delimiter, dirname } from "node:path";
 import { Proxy } from "../support/proxy.ts";
 import { versionOf, writeRandom } from "../support/sources.ts";
 import { System } from "../support/system.ts";
@@ -18,7 +18,8 @@ describe("a file comes in whole:", () => {
 
   beforeAll(async () => {
     system = await System.start();
-    await system.startClient();
+    // Names that begin with a dot have to be named.
+    await system.startClient({ env: { CLIENT_ALLOW: ["**", "..*"].join(delimiter) } });
   });
   afterAll(() => system[Symbol.asyncDispose]());
 

@@ -42,8 +42,10 @@ export class World implements AsyncDisposable {
   static async start(clients: number): Promise<World> {
     const env = { RECEIVE_BUDGET: String(RECEIVE_BUDGET), LOG_LEVEL: "warn" };
     let disk: SmallDisk | null = null;
-    const system = await System.start(env, async (folder) => {
-      disk = await SmallDisk.mount(join(folder, "downloads"), DISK);
+    const system = await System.start(env, {
+      prepare: async (folder) => {
+        disk = await SmallDisk.mount(join(folder, "downloads"), DISK);
+      },
     });
     const world = new World(system, disk);
     try {

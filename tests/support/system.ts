@@ -20,6 +20,15 @@ export interface ClientOptions {
   env?: Record<string, string>;
 }
 
+export interface SystemOptions {
+  /** Makes the folder ready for the server. */
+  prepare?: (folder: string) => Promise<void>;
+  /** Where that folder is made. */
+  within?: string;
+  /** PEM files: whom the operator trusts, and what they show. */
+  tls?: { ca: string; cert?: string; key?: string };
+}
+
 /** A real server and real clients in a temporary folder; disposal ends and removes all of it. */
 export class System implements AsyncDisposable {
   readonly #clients: Program[] = [];
@@ -32,28 +41,27 @@ export class System implements AsyncDisposable {
     readonly api: ApiClient,
   ) {}
 
-  /**
-   * @param env settings of the server
-   * @param prepare makes the folder ready for it
-   * @param within where that folder is made
-   */
+  /** @param env settings of the server */
   static async start(
     env: Record<string, string> = {},
-    prepare?: (folder: string) => Promise<void>,
-    within = tmpdir(),
+    { prepare, within = tmpdir(), tls }: SystemOptions = {},
   ): Promise<System> {
     bypassProxyForLoopback(process.env);
     const folder = await mkdtemp(join(within, "fds-e2e-"));
     try {
       await prepare?.(folder);
-      return await System.#startIn(folder, env);
+      return await System.#startIn(folder, env, tls);
     } catch (error) {
       await rm(folder, { recursive: true, force: true });
       throw error;
     }
   }
 
-  static async #startIn(folder: string, env: Record<string, string>): Promise<System> {
+  static async #startIn(
+    folder: string,
+    env: Record<string, string>,
+    tls: SystemOptions["tls"],
+  ): Promise<System> {
     await mkdir(join(folder, "root"));
     const server = await Program.start({
       name: "server",
@@ -63,8 +71,9 @@ export class System implements AsyncDisposable {
       ready: /listening on/,
     });
     const { message } = await server.waitForLine(/listening on/);
-    const url = /http:\S+/.exec(message)?.[0] ?? "";
-    return new System(folder, server, url, new ApiClient({ server: url, token: API_TOKEN }));
+    const url = /https?:\S+/.exec(message)?.[0] ?? "";
+    const api = new ApiClient({ server: url, token: API_TOKEN, tls });
+    return new System(folder, server, url, api);
   }
 
   get port(): number {

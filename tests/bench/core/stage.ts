@@ -50,7 +50,7 @@ export class Stage implements AsyncDisposable {
     signal: AbortSignal,
     env: Record<string, string> = {},
   ): Promise<Stage> {
-    return new Stage(await System.start(env, undefined, place.folder), signal);
+    return new Stage(await System.start(env, { within: place.folder }), signal);
   }
 
   get api() {

@@ -23,6 +23,8 @@ const shared = {
   chunkSize: 1024 * 1024,
   rateLimit: new TokenBucket(null),
   roots: await Roots.open([folder]),
+  dailyLimit: null,
+  onRequestEnded: async () => {},
   proxy: null,
   tls: {},
   logger: new Logger({ level: "error", format: "json", write: () => {} }),

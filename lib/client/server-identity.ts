@@ -1,0 +1,28 @@
+import { createHash, X509Certificate } from "node:crypto";
+import { checkServerIdentity, type PeerCertificate } from "node:tls";
+
+/** A pinned public key as curl's --pinnedpubkey has it: `sha256//` and 44 characters of base64. */
+export const PIN_PATTERN = /^sha256\/\/[A-Za-z0-9+/]{43}=$/;
+
+/** The pin of a certificate's public key. */
+export function pinOf(certificate: X509Certificate): string {
+  const key = certificate.publicKey.export({ type: "spki", format: "der" });
+  return `sha256//${createHash("sha256").update(key).digest("base64")}`;
+}
+
+/**
+ * Checks who a server is, once its certificate is known to be signed by somebody trusted: its name,
+ * and its public key where pins are given, which outlive a renewal of the certificate.
+ * @returns why it is not the right one, or undefined
+ */
+export function checkIdentity(
+  host: string,
+  certificate: PeerCertificate,
+  pins: readonly string[],
+): Error | undefined {
+  const wrongName = checkServerIdentity(host, certificate);
+  if (wrongName || pins.length === 0) return wrongName;
+  const pin = pinOf(new X509Certificate(certificate.raw));
+  if (pins.includes(pin)) return undefined;
+  return new Error(`the server's public key is ${pin}, which TLS_PIN does not name`);
+}

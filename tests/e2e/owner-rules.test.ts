@@ -1,0 +1,73 @@
+import { expect, test } from "bun:test";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { delimiter, join } from "node:path";
+import { writeRandom } from "../support/sources.ts";
+import { System } from "../support/system.ts";
+import { waitFor } from "../support/wait.ts";
+
+/* What a site's owner decides, whatever a server asks for; and what the owner can read of it. */
+
+/** What the site recorded, once there are so many requests. */
+async function recorded(system: System, count: number): Promise<Record<string, unknown>[]> {
+  const read = async () => {
+    const text = await readFile(join(system.folder, "site-1/requests.log"), "utf8").catch(() => "");
+    const lines = text.split("\n").filter(Boolean);
+    return lines.length >= count && lines.map((line) => JSON.parse(line));
+  };
+  return waitFor(read, `${count} recorded requests`);
+}
+
+test("only what the rules let out leaves, and the site records every request", async () => {
+  await using system = await System.start();
+  await mkdir(system.source("logs"), { recursive: true });
+  const wanted = await writeRandom(system.source("logs/a.log"), 100_000);
+  for (const name of ["logs/b.bak", "logs/.env", "other.txt", "server.key"]) {
+    await writeFile(system.source(name), "secret");
+  }
+  const allow = ["logs", "server.key"].join(delimiter);
+  await system.startClient({ env: { CLIENT_ALLOW: allow, CLIENT_DENY: "*.bak" } });
+
+  const sent = await system.pull("logs/a.log");
+  await system.expectDelivered(await system.ended(sent), wanted);
+  const named = await system.ended(await system.pull("server.key"));
+  expect(named).toMatchObject({ status: "completed", total_size: 6 });
+  const refused = ["logs/b.bak", "logs/.env", "other.txt", "logs/.not-there", "gone.txt"];
+  for (const name of refused) {
+    expect(await system.ended(await system.pull(name))).toMatchObject({
+      status: "failed",
+      error_code: "access_denied",
+      error: `"${name}" is not among the files that the client serves`,
+    });
+  }
+  const entries = await recorded(system, 2 + refused.length);
+  expect(entries[0]).toEqual({
+    time: expect.any(String),
+    server: system.url.replace("http", "ws"),
+    download_id: sent,
+    file_path: "logs/a.log",
+    outcome: "sent",
+    bytes_sent: 100_000,
+  });
+  expect(entries.slice(2).map(({ file_path }) => file_path)).toEqual(refused);
+  for (const entry of entries.slice(2)) {
+    expect(entry).toMatchObject({
+      outcome: "refused",
+      bytes_sent: 0,
+      reason: expect.stringMatching(/^access_denied: /),
+    });
+  }
+});
+
+test("no more leaves in a day than the owner lets, over a restart too", async () => {
+  await using system = await System.start();
+  const wanted = await writeRandom(system.source("a.bin"), 600_000);
+  const client = await system.startClient({ env: { MAX_BYTES_PER_DAY: "1000000" } });
+  await system.expectDelivered(await system.ended(await system.pull("a.bin")), wanted);
+  client.signal("SIGKILL");
+  await client.restart();
+  expect(await system.ended(await system.pull("a.bin"))).toMatchObject({
+    status: "failed",
+    error_code: "access_denied",
+    error: "the site lets 976.6 KiB a day leave, 390.6 KiB are left, the file needs 585.9 KiB",
+  });
+});

@@ -1,0 +1,166 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { type AddressInfo, connect, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Authority, type Certificate, openssl, pinOfFile } from "../support/certificates.ts";
+import { Program } from "../support/programs.ts";
+import { writeRandom } from "../support/sources.ts";
+import { ENROLL_TOKEN, System } from "../support/system.ts";
+
+/*
+ * Who is who on the wire: a real server with a certificate, and real clients that trust it, do not,
+ * or have to show one of their own.
+ */
+
+const named = openssl.isThere ? "over TLS" : `over TLS (${openssl.hint})`;
+
+describe.skipIf(!openssl.isThere)(named, () => {
+  let folder: string;
+  let authority: Authority;
+  let own: Certificate;
+  let system: System;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "fds-tls-"));
+    authority = await Authority.make(folder, "authority");
+    own = await authority.sign("server", "serverAuth");
+    system = await System.start(
+      { TLS_CERT: own.cert, TLS_KEY: own.key },
+      { tls: { ca: authority.cert } },
+    );
+  });
+  afterAll(async () => {
+    await system?.[Symbol.asyncDispose]();
+    await rm(folder, { recursive: true });
+  });
+
+  /** Starts a client that is not to be let in, and gives its words. */
+  async function refused(id: string, env: Record<string, string>, words: RegExp): Promise<void> {
+    await using _ = await Program.start({
+      name: id,
+      folder: system.folder,
+      argv: [
+        ...["client.ts", "--id", id, "--server", system.url],
+        ...["--root", "root", "--state-dir", id],
+      ],
+      env: { ENROLL_TOKEN, ...env },
+      ready: words,
+    });
+    expect((await system.api.clients()).map(({ client_id }) => client_id)).not.toContain(id);
+  }
+
+  test("a file comes whole from a client that trusts the server", async () => {
+    await system.startClient({ id: "trusts", env: { TLS_CA: authority.cert } });
+    const wanted = await writeRandom(system.source("a.bin"), 5_000_000);
+    await system.expectDelivered(await system.ended(await system.pull("a.bin", "trusts")), wanted);
+  });
+
+  test("a client that knows nobody who signed for the server does not register", () =>
+    refused("stranger", {}, /TLS handshake failed: .*self.signed certificate|unable to/));
+
+  test("a client with the server's pin registers, with another one it says whose it is", async () => {
+    const pin = await pinOfFile(own.cert);
+    const env = { TLS_CA: authority.cert };
+    await system.startClient({
+      id: "pinned",
+      env: { ...env, TLS_PIN: `sha256//${"A".repeat(43)}=,${pin}` },
+    });
+    const other = await pinOfFile(authority.cert);
+    await refused(
+      "pinned-to-another",
+      { ...env, TLS_PIN: other },
+      new RegExp(
+        `the server's public key is ${pin.replaceAll("+", "\\+")}, which TLS_PIN does not name`,
+      ),
+    );
+  });
+
+  test("a client goes through a proxy that asks who it is", async () => {
+    await using proxy = await signInProxy("till:s3cret proxy");
+    const env = { TLS_CA: authority.cert, NO_PROXY: "" };
+    await system.startClient({
+      id: "proxied",
+      env: { ...env, HTTPS_PROXY: `http://till:s3cret%20proxy@127.0.0.1:${proxy.port}` },
+    });
+    const { tunnels } = proxy;
+    expect(tunnels).toBeGreaterThan(0);
+    await refused(
+      "proxied-wrongly",
+      { ...env, HTTPS_PROXY: `http://till:wrong@127.0.0.1:${proxy.port}` },
+      /not connected: .*[Pp]roxy/,
+    );
+    expect(proxy.tunnels).toBe(tunnels);
+    const wanted = await writeRandom(system.source("b.bin"), 1_000_000);
+    await system.expectDelivered(await system.ended(await system.pull("b.bin", "proxied")), wanted);
+  });
+
+  test("where clients must show a certificate, one without is not even heard", async () => {
+    const client = await authority.sign("till", "clientAuth");
+    const stranger = await Authority.make(folder, "another-authority");
+    const forged = await stranger.sign("forged", "clientAuth");
+    await using strict = await System.start(
+      { TLS_CERT: own.cert, TLS_KEY: own.key, TLS_CLIENT_CA: authority.cert },
+      { tls: { ca: authority.cert, ...client } },
+    );
+    const env = { TLS_CA: authority.cert };
+    await strict.startClient({
+      id: "shows",
+      env: { ...env, TLS_CLIENT_CERT: client.cert, TLS_CLIENT_KEY: client.key },
+    });
+    const wanted = await writeRandom(strict.source("c.bin"), 1_000_000);
+    await strict.expectDelivered(await strict.ended(await strict.pull("c.bin", "shows")), wanted);
+    for (const shown of [{}, { TLS_CLIENT_CERT: forged.cert, TLS_CLIENT_KEY: forged.key }]) {
+      const answer = fetch(`${strict.url}/health`, {
+        tls: {
+          ca: Bun.file(authority.cert),
+          ...(shown.TLS_CLIENT_CERT && {
+            cert: Bun.file(shown.TLS_CLIENT_CERT),
+            key: Bun.file(shown.TLS_CLIENT_KEY),
+          }),
+        },
+      });
+      expect(
+        await answer.then(
+          ({ status }) => status,
+          () => "no answer",
+        ),
+      ).toBe("no answer");
+    }
+  });
+});
+
+/** An HTTP proxy that lets nobody through who does not sign in. */
+async function signInProxy(credentials: string) {
+  const expected = `Proxy-Authorization: Basic ${btoa(credentials)}\r\n`;
+  const state = { tunnels: 0 };
+  const server = createServer((client) => {
+    client.on("error", () => client.destroy());
+    client.once("data", (head) => {
+      const port = /^CONNECT \S+:(\d+) /.exec(head.toString())?.[1];
+      if (!port || !head.includes(expected)) {
+        return client.end(
+          "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n",
+        );
+      }
+      const target = connect(Number(port), "127.0.0.1", () => {
+        state.tunnels++;
+        client.write("HTTP/1.1 200 OK\r\n\r\n");
+        client.pipe(target).pipe(client);
+      });
+      target.on("error", () => client.destroy());
+    });
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    port: (server.address() as AddressInfo).port,
+    get tunnels() {
+      return state.tunnels;
+    },
+    async [Symbol.asyncDispose]() {
+      server.close();
+    },
+  };
+}

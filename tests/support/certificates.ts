@@ -1,0 +1,72 @@
+import { X509Certificate } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { pinOf } from "../../lib/client/server-identity.ts";
+
+/** For the name of a test that cannot run without it. */
+export const openssl = {
+  isThere: Bun.which("openssl") !== null,
+  hint: "needs openssl: apt-get install openssl",
+};
+
+/** PEM files of a certificate and its key. */
+export interface Certificate {
+  cert: string;
+  key: string;
+}
+
+/** Somebody who signs certificates, in a folder of the test's. */
+export class Authority {
+  private constructor(
+    private readonly folder: string,
+    readonly name: string,
+  ) {}
+
+  static async make(folder: string, name: string): Promise<Authority> {
+    const authority = new Authority(folder, name);
+    await run(
+      "req",
+      "-x509",
+      ...KEY,
+      "-keyout",
+      authority.path("key"),
+      "-out",
+      authority.cert,
+      ...["-days", "2", "-subj", `/CN=${name}`],
+    );
+    return authority;
+  }
+
+  get cert(): string {
+    return this.path("crt");
+  }
+
+  /** Signs a certificate for 127.0.0.1 and localhost, or for a client. */
+  async sign(name: string, use: "serverAuth" | "clientAuth"): Promise<Certificate> {
+    const made = { cert: join(this.folder, `${name}.crt`), key: join(this.folder, `${name}.key`) };
+    await run(
+      ...["req", "-x509", ...KEY, "-keyout", made.key, "-out", made.cert, "-days", "2"],
+      ...["-subj", `/CN=${name}`, "-CA", this.cert, "-CAkey", this.path("key")],
+      ...["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
+      ...["-addext", `extendedKeyUsage=${use}`, "-addext", "basicConstraints=critical,CA:FALSE"],
+    );
+    return made;
+  }
+
+  private path(suffix: string): string {
+    return join(this.folder, `${this.name}.${suffix}`);
+  }
+}
+
+const KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+
+/** The pin of a certificate's public key, as TLS_PIN takes it. */
+export async function pinOfFile(cert: string): Promise<string> {
+  return pinOf(new X509Certificate(await readFile(cert)));
+}
+
+async function run(...args: string[]): Promise<void> {
+  const child = Bun.spawn(["openssl", ...args], { stdio: ["ignore", "ignore", "pipe"] });
+  const problem = await child.stderr.text();
+  if ((await child.exited) !== 0) throw new Error(`openssl ${args[0]} failed: ${problem}`);
+}
