@@ -1,9 +1,15 @@
+export interface JsonOptions {
+  status?: number;
+  headers?: Record<string, string>;
+}
+
 /** An answer in JSON. It brings its length along, as the answer to HEAD is this one without its body. */
-export function json(
-  body: unknown,
-  { status = 200, headers = {} }: { status?: number; headers?: Record<string, string> } = {},
-): Response {
-  const text = JSON.stringify(body);
+export function json(body: unknown, options: JsonOptions = {}): Response {
+  return jsonText(JSON.stringify(body), options);
+}
+
+/** The same of what is JSON already. */
+export function jsonText(text: string, { status = 200, headers = {} }: JsonOptions = {}): Response {
   return new Response(text, {
     status,
     headers: {

@@ -18,7 +18,7 @@ import { contentResponse } from "./content.ts";
 import type { Download } from "../download.ts";
 import { downloadNotFound, type Downloads } from "../downloads.ts";
 import type { EventFeeds } from "../events/event-feeds.ts";
-import { json } from "./json.ts";
+import { json, jsonText } from "./json.ts";
 import { CONTENT_TYPE } from "../metrics/prometheus.ts";
 import { clientRecord, downloadRecord, isoTime, tokenRecord } from "./records.ts";
 import type { Handler } from "./routing.ts";
@@ -46,6 +46,8 @@ type Handlers = { [Name in keyof typeof endpoints]: Handler<(typeof endpoints)[N
 export function restHandlers(options: RestOptions): Handlers {
   const { clients, downloads, events, storage, signIn, tokens, version, startedAt } = options;
 
+  // Once: it takes milliseconds to make, and whoever asks for it needs no token.
+  const document = JSON.stringify(openApiDocument(version));
   const record = (download: Download) => downloadRecord(download, downloads.progressOf(download));
 
   /** @throws FdsError `download_not_found`, also for a download that the caller does not see */
@@ -75,7 +77,7 @@ export function restHandlers(options: RestOptions): Handlers {
       return new Response(page, { headers: { "Content-Type": CONTENT_TYPE } });
     },
 
-    openapi: () => json(openApiDocument(version)),
+    openapi: () => jsonText(document),
 
     async getSession({ request }) {
       return json(sessionRecord(signIn, (await signIn?.sessionOf(request)) ?? null));

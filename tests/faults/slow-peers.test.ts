@@ -1,0 +1,113 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { connect, type Socket } from "node:net";
+import { REGISTER } from "../support/scripted-client.ts";
+import { writeRandom } from "../support/sources.ts";
+import { System } from "../support/system.ts";
+import { waitFor } from "../support/wait.ts";
+import { tell } from "./effort.ts";
+import { watch } from "../support/leaks.ts";
+
+/*
+ * Row 36: sockets that say what they have to say a byte at a time, stop in the middle, talk
+ * nonsense or never read. They are cut off, hold little, and three sites beside them deliver.
+ */
+
+const MiB = 1024 * 1024;
+const SITES = ["site-1", "site-2", "site-3"];
+/** Of each kind. */
+const SOCKETS = 40;
+const UPGRADE = [
+  "GET /ws HTTP/1.1",
+  "Host: localhost",
+  "Connection: Upgrade",
+  "Upgrade: websocket",
+  "Sec-WebSocket-Version: 13",
+  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+  "",
+  "",
+].join("\r\n");
+
+let system: System;
+const sockets: Socket[] = [];
+const timers: Timer[] = [];
+
+beforeAll(async () => {
+  system = await System.start();
+  await writeRandom(system.source("data.bin"), 16 * MiB);
+  for (const id of SITES) await system.startClient({ id });
+});
+afterAll(async () => {
+  for (const timer of timers) clearInterval(timer);
+  for (const socket of sockets) socket.destroy();
+  await system?.[Symbol.asyncDispose]();
+});
+
+function open(): Socket {
+  const socket = connect(system.port, "127.0.0.1");
+  // To be reset is what it is there for.
+  socket.on("error", () => socket.destroy());
+  sockets.push(socket);
+  return socket;
+}
+
+/** A frame of a client (RFC 6455, 5.2) whose mask is 0. @param length what it says of itself */
+function webSocketFrame(opcode: number, payload: Uint8Array, length = payload.length): Buffer {
+  const head = Buffer.alloc(14);
+  head.writeUInt8(0x80 | opcode, 0);
+  head.writeUInt8(0x80 | 127, 1);
+  head.writeBigUInt64BE(BigInt(length), 2);
+  return Buffer.concat([head, payload]);
+}
+
+const KINDS: Record<string, (socket: Socket) => void> = {
+  "say nothing": () => undefined,
+  "dribble the handshake"(socket) {
+    let at = 0;
+    const dribble = () => at < UPGRADE.length / 2 && socket.write(UPGRADE[at++]!);
+    timers.push(setInterval(dribble, 1000));
+  },
+  "stop in the middle of the handshake": (socket) => socket.write(UPGRADE.slice(0, 80)),
+  "talk nonsense": (socket) => socket.write(Buffer.alloc(100_000, "\x16\x03\x01junk")),
+  "upgrade and never register": (socket) => socket.write(UPGRADE),
+  "upgrade and talk nonsense": (socket) =>
+    socket.write(Buffer.concat([Buffer.from(UPGRADE), Buffer.alloc(5000, 0xff)])),
+  "begin a frame of many gigabytes"(socket) {
+    socket.write(
+      Buffer.concat([Buffer.from(UPGRADE), webSocketFrame(2, Buffer.alloc(100), 2 ** 40)]),
+    );
+  },
+  "register by half"(socket) {
+    const text = Buffer.from(JSON.stringify(REGISTER));
+    const half = webSocketFrame(1, text.subarray(0, 50), text.length);
+    socket.write(Buffer.concat([Buffer.from(UPGRADE), half]));
+  },
+  "ask a thousand times and never read"(socket) {
+    socket.pause();
+    socket.write("GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(1000));
+  },
+};
+
+/** The kernel may take a while to tell of those that do not read: they notice by writing. */
+function isGone(socket: Socket): boolean {
+  if (socket.isPaused()) socket.write("\r\n");
+  return socket.destroyed || socket.readableEnded;
+}
+
+test(`row 36: ${SOCKETS} sockets of each kind: ${Object.keys(KINDS).join(", ")}`, async () => {
+  const footprint = await watch(system.server);
+  for (let n = 0; n < SOCKETS; n++) {
+    for (const begin of Object.values(KINDS)) begin(open());
+  }
+  for (const socket of sockets) if (!socket.isPaused()) socket.resume();
+  const pulls = SITES.map((id) => system.pull("data.bin", id));
+  for (const pull of pulls) {
+    expect(await system.ended(await pull)).toMatchObject({ status: "completed", attempts: 1 });
+  }
+  // By the runtime after 12 s, or by ours, which gives a client 10 s to register.
+  await waitFor(() => sockets.every(isGone), "every one of them to be cut off", 50_000);
+  tell(await footprint.expectNoLeak());
+  expect(await system.api.health()).toMatchObject({ connected_clients: SITES.length });
+  const lines = system.server.log();
+  expect(lines.filter(({ level }) => level === "error" || level === "none")).toEqual([]);
+  await system.expectTidy();
+}, 90_000);
