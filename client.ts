@@ -20,7 +20,7 @@ await runService(async () => {
 });
 
 async function start(config: ClientConfig) {
-  const { id, serverUrl, chunkSize, enrollToken, proxy, tls, stateDir } = config;
+  const { id, serverUrl, chunkSize, compress, enrollToken, proxy, tls, stateDir } = config;
   const logger = new Logger({ level: config.logLevel, format: config.logFormat });
   const rules = new Rules(config.allow, config.deny);
   const roots = await Roots.open(config.roots, { rules });
@@ -38,6 +38,7 @@ async function start(config: ClientConfig) {
       version,
       chunkSize,
       rateLimit: new TokenBucket(config.rateLimit),
+      compress,
       roots,
       dailyLimit,
       onRequestEnded: ({ download_id, file_path }, { outcome, bytesSent, reason }) =>

@@ -33,6 +33,10 @@ export const DownloadRecord = z
     status: DownloadStatus,
     total_size: bytes.nullable(),
     bytes_received: bytes,
+    bytes_on_wire: bytes.meta({
+      description:
+        "as they came: fewer where they came compressed, more where they had to come again",
+    }),
     chunk_size: bytes.nullable(),
     chunks_received: z.int().min(0),
     total_chunks: z.int().min(0).nullable(),

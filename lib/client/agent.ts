@@ -22,6 +22,8 @@ export interface AgentOptions {
   dailyLimit: DailyLimit | null;
   /** Called with every request that is over. */
   onRequestEnded: (request: DownloadRequest, delivery: Delivery) => Promise<void>;
+  /** Whether chunks may be compressed, where the server takes that. */
+  compress: boolean;
   logger: Logger;
 }
 

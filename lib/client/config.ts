@@ -41,6 +41,8 @@ export interface ClientConfig {
   chunkSize: number;
   /** Most bytes a second over all downloads; null: without a limit. */
   rateLimit: number | null;
+  /** Whether frames are compressed where that saves time. */
+  compress: boolean;
   enrollToken: string | null;
   /** What of the roots may leave: none is everything but hidden files and keys. */
   allow: string[];
@@ -91,6 +93,10 @@ const SETTINGS = {
   RATE_LIMIT: {
     flag: "rate-limit",
     help: "most bytes a second to send, over all downloads, such as 2MiB (default: no limit)",
+  },
+  COMPRESSION: {
+    default: "auto",
+    help: "auto: frames are compressed where that saves time; off: never",
   },
   CLIENT_STATE_DIR: {
     flag: "state-dir",
@@ -168,6 +174,7 @@ export function readClientConfig(
     deny: settings.readList("CLIENT_DENY", delimiter),
     maxBytesPerDay: settings.readOptional("MAX_BYTES_PER_DAY", size(1)),
     rateLimit: settings.readOptional("RATE_LIMIT", size(MIN_RATE_LIMIT)),
+    compress: settings.read("COMPRESSION", oneOf(["auto", "off"])) === "auto",
     enrollToken: settings.readOptional("ENROLL_TOKEN", TOKEN),
     stateDir: settings.readOptional("CLIENT_STATE_DIR", TEXT) ?? `./.client-state/${id}`,
     tls: readTls(settings),

@@ -6,9 +6,11 @@ import {
   type ClientMessage,
   type DownloadRequest,
   MAX_ERROR_LENGTH,
+  ZSTD,
 } from "../protocol/messages.ts";
 import type { Logger } from "../util/logger.ts";
 import { release } from "../util/release.ts";
+import { Compressor } from "./compressor.ts";
 import type { DailyLimit, Reservation } from "./daily-limit.ts";
 import { decideStart } from "./resume.ts";
 import type { Roots, SourceFile } from "./roots.ts";
@@ -33,6 +35,8 @@ export interface SenderOptions {
   turns: Turns;
   /** Most bytes in a frame: the client's own limit, where it is under the server's. */
   chunkSize: number;
+  /** Whether chunks may be compressed, where the server takes that. */
+  compress: boolean;
   send: (message: ClientMessage) => void;
   /** The most that may leave in a day; null: without a limit. */
   dailyLimit: DailyLimit | null;
@@ -54,6 +58,7 @@ export type StopReason = "done" | "cancelled" | "disconnected";
 /** One outgoing file: opens it, proves what the server already has, sends the rest as credit allows. */
 export class Sender {
   readonly #chunkSize: number;
+  readonly #compressor: Compressor | null;
   #maxOffset: number;
   /** The most that was ever granted ahead. */
   #window: number;
@@ -76,6 +81,8 @@ export class Sender {
     this.#window = options.request.max_offset - options.request.offset;
     this.#chunkSize = Math.min(options.chunkSize, options.request.chunk_size);
     this.#hash = new Bun.CryptoHasher(options.request.checksum);
+    const compress = options.compress && options.request.accepts?.includes(ZSTD);
+    this.#compressor = compress ? new Compressor() : null;
   }
 
   /** Runs until the server confirms or cancels, or the connection ends; never rejects. */
@@ -205,15 +212,23 @@ export class Sender {
     const end = this.#offset + block.length;
     for (let rest = block; rest.length > 0;) {
       while (!this.#interrupted() && this.#maxOffset <= this.#offset) await this.#news();
+      if (this.#interrupted()) return;
+      let next = this.#granted(rest);
+      const packed = (await this.#compressor?.pack(this.#offset, next)) ?? null;
       await turns.next();
       if (this.#interrupted()) return;
-      const size = Math.min(rest.length, this.#maxOffset - this.#offset, this.#chunkSize);
-      const payload = rest.subarray(0, size);
-      turns.send({ stream, epoch, offset: this.#offset }, payload);
-      this.#offset += size;
-      this.#sentBytes += size;
+      // More may be granted by now.
+      if (!packed) next = this.#granted(rest);
+      turns.send({ stream, epoch, offset: this.#offset }, next, packed);
+      this.#offset += next.length;
+      this.#sentBytes += next.length;
       rest = block.subarray(block.length - (end - this.#offset));
     }
+  }
+
+  /** What may be sent of these bytes in one frame. */
+  #granted(rest: Uint8Array): Uint8Array {
+    return rest.subarray(0, Math.min(this.#maxOffset - this.#offset, this.#chunkSize));
   }
 
   #interrupted(): boolean {

@@ -52,12 +52,15 @@ export class Turns {
     });
   }
 
-  /** Sends a frame; to be called once after each turn, and at once. */
-  send(address: FrameAddress, payload: Uint8Array): void {
-    const length = HEADER_BYTES + payload.length;
+  /**
+   * Sends a frame; to be called once after each turn, and at once.
+   * @param packed the same bytes compressed, to be sent in their place
+   */
+  send(address: FrameAddress, bytes: Uint8Array, packed: Uint8Array | null = null): void {
+    const length = HEADER_BYTES + (packed ?? bytes).length;
     if (this.#buffer.length < length) this.#buffer = new Uint8Array(length);
     // The socket copies what it is given, so the buffer is free again when send() returns.
-    this.socket.send(encodeFrame(address, payload, this.#buffer));
+    this.socket.send(encodeFrame(address, bytes, packed, this.#buffer));
     this.#sent += length;
     this.limit.take(length);
     this.#measure();

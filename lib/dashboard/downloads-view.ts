@@ -153,10 +153,18 @@ function numbersOf(download: DownloadRecord): string {
   if (total_size === null) return "";
   const rate = bytes_per_second === null ? [] : [formatRate(bytes_per_second)];
   if (status === "completed") {
-    return [formatSize(total_size), `in ${formatSpan(secondsOf(download))}`, ...rate].join(" · ");
+    const span = `in ${formatSpan(secondsOf(download))}`;
+    return [formatSize(total_size), span, ...rate, ...savedBy(download)].join(" · ");
   }
   const left = eta_seconds === null ? [] : [`${formatSpan(eta_seconds)} left`];
   return [receivedOf(download), ...rate, ...left].join(" · ");
+}
+
+/** `"27.0 MiB on the wire"`, where that is clearly less than the file. */
+function savedBy({ bytes_on_wire, total_size }: DownloadRecord): string[] {
+  return bytes_on_wire < (total_size ?? 0) * 0.97
+    ? [`${formatSize(bytes_on_wire)} on the wire`]
+    : [];
 }
 
 /** `"36.3 MiB of 100.0 MiB"` */

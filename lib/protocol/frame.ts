@@ -4,14 +4,17 @@ import { FdsError } from "./errors.ts";
  * A chunk on the wire: a fixed header, big-endian, then the payload.
  *
  *   0  u8   version         18  u32  raw length (of the file's bytes)
- *   1  u8   flags (none)    22  u32  wire length (of the payload as sent)
+ *   1  u8   flags           22  u32  wire length (of the payload as sent)
  *   2  u32  stream          26  u32  CRC-32 of the raw bytes
  *   6  u32  epoch           30  u32  CRC-32 of the 30 bytes before it
  *  10  u64  offset
+ *
+ * Flags: bit 0, the payload is the raw bytes compressed with zstd, and shorter than they are.
  */
 export const HEADER_BYTES = 34;
 const FRAME_VERSION = 1;
 const HEADER_CRC_AT = 30;
+const ZSTD = 1;
 
 /** Which bytes of which download a frame carries. */
 export interface FrameAddress {
@@ -23,33 +26,54 @@ export interface FrameAddress {
   offset: number;
 }
 
-export interface Frame extends FrameAddress {
+interface Payload extends FrameAddress {
+  /** How many bytes of the file it stands for. */
+  rawLength: number;
+  /** As it came over the wire. */
   payload: Uint8Array;
+}
+
+/** The file's bytes as they are. */
+export interface RawFrame extends Payload {
+  compressed: false;
   /** False when the payload is not what its CRC says: to be asked for again. */
   intact: boolean;
 }
 
+/** The file's bytes compressed with zstd: whether they are intact shows when they are not any more. */
+export interface CompressedFrame extends Payload {
+  compressed: true;
+  /** CRC-32 of the file's bytes. */
+  crc: number;
+}
+
+export type Frame = RawFrame | CompressedFrame;
+
 /**
  * Header and payload in one piece, ready to send.
+ * @param raw bytes of the file
+ * @param packed the same compressed with zstd, to be sent in their place; shorter than they are
  * @param buffer where it is put, with room for both: a new one for each frame costs more than the
  *   copying, as its memory has to be had from the system again and again
  * @returns a view of the buffer
  */
 export function encodeFrame(
   address: FrameAddress,
-  payload: Uint8Array,
-  buffer = new Uint8Array(HEADER_BYTES + payload.length),
+  raw: Uint8Array,
+  packed: Uint8Array | null = null,
+  buffer = new Uint8Array(HEADER_BYTES + (packed ?? raw).length),
 ): Uint8Array<ArrayBuffer> {
+  const payload = packed ?? raw;
   const bytes = buffer.subarray(0, HEADER_BYTES + payload.length);
   const view = new DataView(bytes.buffer, bytes.byteOffset, HEADER_BYTES);
   view.setUint8(0, FRAME_VERSION);
-  view.setUint8(1, 0);
+  view.setUint8(1, packed ? ZSTD : 0);
   view.setUint32(2, address.stream);
   view.setUint32(6, address.epoch);
   view.setBigUint64(10, BigInt(address.offset));
-  view.setUint32(18, payload.length);
+  view.setUint32(18, raw.length);
   view.setUint32(22, payload.length);
-  view.setUint32(26, Bun.hash.crc32(payload));
+  view.setUint32(26, Bun.hash.crc32(raw));
   view.setUint32(HEADER_CRC_AT, Bun.hash.crc32(bytes.subarray(0, HEADER_CRC_AT)));
   bytes.set(payload, HEADER_BYTES);
   return bytes;
@@ -57,11 +81,11 @@ export function encodeFrame(
 
 /**
  * Reads a frame; the payload is a view of `bytes`, not a copy.
- * @param maxPayload most payload bytes that were agreed on
+ * @param maxRaw most bytes of a file that were agreed on
  * @throws FdsError `protocol_error` when the header cannot be trusted; a payload that does not
  *   match its CRC is no error here, see {@link Frame.intact}
  */
-export function decodeFrame(bytes: Uint8Array, maxPayload: number): Frame {
+export function decodeFrame(bytes: Uint8Array, maxRaw: number): Frame {
   if (bytes.length < HEADER_BYTES)
     throw bad(`a frame of ${bytes.length} bytes has no whole header`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -71,28 +95,36 @@ export function decodeFrame(bytes: Uint8Array, maxPayload: number): Frame {
   const version = view.getUint8(0);
   if (version !== FRAME_VERSION) throw bad(`unknown frame version ${version}`);
   const flags = view.getUint8(1);
-  if (flags !== 0) throw bad(`unknown frame flags ${flags}`);
+  if ((flags & ~ZSTD) !== 0) throw bad(`unknown frame flags ${flags}`);
+  const compressed = flags === ZSTD;
   const payload = bytes.subarray(HEADER_BYTES);
   const rawLength = view.getUint32(18);
   const wireLength = view.getUint32(22);
-  if (wireLength !== payload.length || rawLength !== wireLength) {
+  if (wireLength !== payload.length) {
     throw bad(`the frame says ${wireLength} bytes and carries ${payload.length}`);
   }
   if (payload.length === 0) throw bad("the frame is empty");
-  if (payload.length > maxPayload) {
-    throw bad(`a frame of ${payload.length} bytes is over the agreed ${maxPayload}`);
+  if (compressed ? wireLength >= rawLength : wireLength !== rawLength) {
+    throw bad(`the frame says ${wireLength} bytes for ${rawLength} of the file`);
+  }
+  if (rawLength > maxRaw) {
+    throw bad(`a frame of ${rawLength} bytes is over the agreed ${maxRaw}`);
   }
   const offset = view.getBigUint64(10);
-  if (offset > BigInt(Number.MAX_SAFE_INTEGER) - BigInt(payload.length)) {
+  if (offset > BigInt(Number.MAX_SAFE_INTEGER) - BigInt(rawLength)) {
     throw bad(`the frame's offset ${offset} is out of range`);
   }
-  return {
+  const crc = view.getUint32(26);
+  const frame = {
     stream: view.getUint32(2),
     epoch: view.getUint32(6),
     offset: Number(offset),
+    rawLength,
     payload,
-    intact: view.getUint32(26) === Bun.hash.crc32(payload),
   };
+  return compressed
+    ? { ...frame, compressed, crc }
+    : { ...frame, compressed, intact: crc === Bun.hash.crc32(payload) };
 }
 
 function bad(message: string): FdsError {

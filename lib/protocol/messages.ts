@@ -18,6 +18,9 @@ export const MAX_MESSAGE_BYTES = 64 * 1024;
 export const MIN_CHUNK_SIZE = 4 * 1024;
 export const MAX_CHUNK_SIZE = 8 * 1024 * 1024;
 
+/** The one way to compress a chunk; see frame.ts. */
+export const ZSTD = "zstd";
+
 /** Most files that a client may be asked for at once. */
 export const MAX_STREAMS = 64;
 
@@ -135,6 +138,8 @@ export const ServerMessage = z.discriminatedUnion("type", [
       })
       .optional(),
     max_offset: byteCount,
+    /** How frames may be compressed; not at all where it is missing. */
+    accepts: z.array(label).optional(),
   }),
   /** Frames may reach up to `max_offset`, an absolute position (as QUIC's flow control does it). */
   z.object({ type: z.literal("credit"), ...address, max_offset: byteCount }),

@@ -45,6 +45,8 @@ interface Common extends Order {
   restarts: number;
   /** Failed tries in a row since bytes last became safe. */
   failures: number;
+  /** Bytes that came for it over all attempts, those that came again too; compressed, where they were. */
+  bytesOnWire: number;
   /**
    * The place of the row's last change among those of all downloads, 0 before it is recorded:
    * what compare-and-set compares, and where a reader of events goes on.
@@ -120,9 +122,16 @@ export type Download = Queued | Active | Ended;
 /** What happened. All but `cancelled` and `rate_limited` belong to one attempt and are void for any other. */
 export type DownloadEvent =
   | { type: "started"; epoch: number; now: number; source: Source; offset: number; reason?: string }
-  | { type: "checkpoint"; epoch: number; safeOffset: number }
+  | { type: "checkpoint"; epoch: number; safeOffset: number; bytesOnWire: number }
   /** All `size` bytes are flushed and their checksum matched. */
-  | { type: "received"; epoch: number; size: number; digest: string; savedPath: string }
+  | {
+      type: "received";
+      epoch: number;
+      size: number;
+      digest: string;
+      bytesOnWire: number;
+      savedPath: string;
+    }
   /** The name was taken, another one is next. */
   | { type: "renamed"; epoch: number; savedPath: string }
   | { type: "published"; epoch: number; now: number }
@@ -162,6 +171,7 @@ export function newDownload(downloadId: string, order: Order, now: number): Queu
     epoch: 0,
     restarts: 0,
     failures: 0,
+    bytesOnWire: 0,
     revision: 0,
     startedAt: null,
     source: null,
@@ -208,12 +218,11 @@ export function transition(download: Download, event: DownloadEvent): Transition
     switch (event.type) {
       case "started":
         return start(download, event);
-      case "checkpoint":
-        if (event.safeOffset <= download.safeOffset) return unchanged(download);
-        return {
-          next: { ...download, safeOffset: event.safeOffset, failures: 0 },
-          effects: [],
-        };
+      case "checkpoint": {
+        const { safeOffset, bytesOnWire } = event;
+        if (safeOffset <= download.safeOffset) return unchanged(download);
+        return { next: { ...download, safeOffset, bytesOnWire, failures: 0 }, effects: [] };
+      }
       case "received":
         return receive(download, event);
     }
@@ -250,7 +259,7 @@ export function orderOf({ clientId, filePath, checksum, rateLimit }: Order): Ord
 
 function common(download: Download): Common {
   const { downloadId, createdAt } = download;
-  const { attempts, epoch, restarts, failures, revision } = download;
+  const { attempts, epoch, restarts, failures, bytesOnWire, revision } = download;
   return {
     ...orderOf(download),
     downloadId,
@@ -259,6 +268,7 @@ function common(download: Download): Common {
     epoch,
     restarts,
     failures,
+    bytesOnWire,
     revision,
   };
 }
@@ -300,6 +310,7 @@ function receive(
       ...common(download),
       status: "verifying",
       startedAt: download.startedAt,
+      bytesOnWire: event.bytesOnWire,
       source: download.source,
       digest: event.digest,
       savedPath: event.savedPath,

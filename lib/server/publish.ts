@@ -29,7 +29,7 @@ const MAX_NAMES = 10_000;
  */
 export async function publish(
   download: Downloading | Verifying,
-  verdict: { digest: string; size: number },
+  verdict: { digest: string; size: number; bytesOnWire: number },
   storage: Storage,
   report: Report,
 ): Promise<Download> {
@@ -66,7 +66,7 @@ export async function finishPublishing(
   storage: Storage,
   report: Report,
 ): Promise<Download> {
-  const { downloadId, epoch, checksum, digest, source } = download;
+  const { downloadId, epoch, checksum, digest, source, bytesOnWire } = download;
   const published = await storage.openFile(download.savedPath);
   if (published && published.size === source.totalSize) {
     const stored = await digestOf(checksum, (offset, length) => {
@@ -88,7 +88,7 @@ export async function finishPublishing(
   } finally {
     await part.close();
   }
-  return publish(download, { digest, size: source.totalSize }, storage, report);
+  return publish(download, { digest, size: source.totalSize, bytesOnWire }, storage, report);
 }
 
 const BLOCK = 1024 * 1024;

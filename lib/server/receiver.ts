@@ -1,16 +1,18 @@
 import { CHECKSUM_NAMES } from "../protocol/checksum.ts";
 import { FdsError, type Problem, problemOf } from "../protocol/errors.ts";
-import type { Frame } from "../protocol/frame.ts";
+import type { CompressedFrame, Frame } from "../protocol/frame.ts";
 import { stillTheSame } from "../protocol/identity.ts";
-import type {
-  ClientMessage,
-  FileComplete,
-  FileStart,
-  ServerMessage,
+import {
+  type ClientMessage,
+  type FileComplete,
+  type FileStart,
+  type ServerMessage,
+  ZSTD,
 } from "../protocol/messages.ts";
 import type { Logger } from "../util/logger.ts";
 import { RateMeter } from "../util/rate-meter.ts";
 import type { CreditPool, StreamCredit } from "./credit.ts";
+import { Decompressor } from "./decompressor.ts";
 import type { Download, DownloadEvent, Downloading, Source } from "./download.ts";
 import type { Metrics } from "./metrics/metrics.ts";
 import { CHECKPOINT_BYTES, PartWriter } from "./part-writer.ts";
@@ -48,7 +50,7 @@ export interface ReceiverOptions {
 
 /** How an attempt ended. */
 export type Outcome =
-  | { type: "received"; digest: string; size: number }
+  | { type: "received"; digest: string; size: number; bytesOnWire: number }
   | { type: "lost" }
   | { type: "failed"; problem: Problem; final?: boolean }
   /** The download's row says already how it goes on. */
@@ -57,6 +59,7 @@ export type Outcome =
 /** What is known of an incoming file at this moment; fresher than the row. */
 export interface Progress {
   bytesReceived: number;
+  bytesOnWire: number;
   bytesPerSecond: number | null;
 }
 
@@ -79,6 +82,11 @@ export class Receiver {
   #arrived = 0;
   /** How far the client has read what the server has. */
   #proven = 0;
+  #bytesOnWire: number;
+  readonly #decompressor = new Decompressor({
+    onBytes: (bytes) => this.#take(bytes),
+    onDamaged: (frame) => this.#onDamaged(frame),
+  });
   /** What arrived before the row said where it begins. */
   #early: Uint8Array[] = [];
   #resends = 0;
@@ -89,6 +97,7 @@ export class Receiver {
 
   constructor(private readonly options: ReceiverOptions) {
     this.#rateLimit = options.download.rateLimit;
+    this.#bytesOnWire = options.download.bytesOnWire;
   }
 
   get epoch(): number {
@@ -104,6 +113,7 @@ export class Receiver {
     const bytesReceived = this.#started ? this.#writer?.written : undefined;
     return {
       bytesReceived: bytesReceived ?? this.options.download.safeOffset,
+      bytesOnWire: this.#bytesOnWire,
       bytesPerSecond: this.#rate.bytesPerSecond(),
     };
   }
@@ -173,7 +183,7 @@ export class Receiver {
   #isClientsTurn(): boolean {
     if (!this.#credit || this.#complete) return false;
     if (!this.#source) return true;
-    if (!this.#started || !this.#writer?.idle) return false;
+    if (!this.#started || !this.#decompressor.idle || !this.#writer?.idle) return false;
     return this.#arrived < this.#credit.maxOffset || this.#arrived === this.#source.totalSize;
   }
 
@@ -200,30 +210,53 @@ export class Receiver {
     this.#heardAt = performance.now();
     if (this.#over) return;
     if (!this.#source || !this.#credit) throw broken("a frame came before file_start");
-    const end = frame.offset + frame.payload.length;
+    const length = frame.rawLength;
+    const end = frame.offset + length;
     if (end > this.#source.totalSize) throw broken("a frame reaches beyond the end of the file");
     if (end > this.#credit.maxOffset) {
       throw broken(`a frame reaches beyond the ${this.#credit.maxOffset} bytes granted`);
     }
     const { metrics } = this.options;
-    const { length } = frame.payload;
     metrics.receivedBytes += length;
-    if (!frame.intact) metrics.damagedChunks++;
+    metrics.wireBytes += frame.payload.length;
+    this.#bytesOnWire += frame.payload.length;
+    const isDamaged = !frame.compressed && !frame.intact;
+    if (isDamaged) metrics.damagedChunks++;
     if (frame.offset !== this.#arrived) {
       metrics.resentBytes += length;
       // What was under way when the damaged chunk was asked for again.
       if (this.#resending && frame.offset > this.#arrived) return;
       throw broken(`a frame begins at ${frame.offset}, expected ${this.#arrived}`);
     }
-    if (!frame.intact) {
+    if (isDamaged) {
       metrics.resentBytes += length;
       return this.#askAgain();
     }
     this.#resending = false;
-    this.#resends = 0;
     this.#arrived += length;
-    if (this.#started) this.#writer?.push(frame.payload);
-    else this.#early.push(frame.payload);
+    this.#decompressor.take(frame);
+  }
+
+  /** The next bytes of the file, as they are in the file. */
+  #take(bytes: Uint8Array): void {
+    this.#resends = 0;
+    if (this.#started) this.#writer?.push(bytes);
+    else this.#early.push(bytes);
+  }
+
+  /**
+   * A compressed chunk does not give what its header tells of. Whether the way did that or the
+   * client lies cannot be told: as with any other damaged chunk, nothing of it is used.
+   */
+  #onDamaged(frame: CompressedFrame): void {
+    if (this.#over) return;
+    const { metrics } = this.options;
+    metrics.damagedChunks++;
+    metrics.resentBytes += this.#arrived - frame.offset;
+    this.#arrived = frame.offset;
+    // Whatever came behind it comes again, and then the client says again that it is all.
+    this.#complete = undefined;
+    this.#askAgain();
   }
 
   #writerTo(part: Part): PartWriter {
@@ -235,7 +268,8 @@ export class Receiver {
         this.#credit?.wrote(bytes);
       },
       onSafe: async (safeOffset) => {
-        await this.#report({ type: "checkpoint", epoch: this.epoch, safeOffset });
+        const bytesOnWire = this.#bytesOnWire;
+        await this.#report({ type: "checkpoint", epoch: this.epoch, safeOffset, bytesOnWire });
         if (this.#over) return;
         this.#credit?.flushed(safeOffset);
         await this.#checkRoom();
@@ -281,6 +315,7 @@ export class Receiver {
           },
         }),
       max_offset: this.#credit.maxOffset,
+      accepts: [ZSTD],
     });
   }
 
@@ -349,6 +384,8 @@ export class Receiver {
   }
 
   async #verify(complete: FileComplete): Promise<void> {
+    await this.#decompressor.settled();
+    if (this.#complete !== complete) return;
     const digest = await this.#writer?.seal();
     if (this.#over || digest === undefined || !this.#source) return;
     if (!stillTheSame(this.#source.identity, complete.identity)) {
@@ -367,7 +404,8 @@ export class Receiver {
       const message = `the ${name} of what was stored is ${digest}, the client's is ${theirs}`;
       return this.#fail({ code: "checksum_mismatch", message });
     }
-    this.#end({ type: "received", digest, size: this.#source.totalSize });
+    const size = this.#source.totalSize;
+    this.#end({ type: "received", digest, size, bytesOnWire: this.#bytesOnWire });
   }
 
   #askAgain(): void {
@@ -418,6 +456,8 @@ export class Receiver {
   async #close(outcome: Outcome): Promise<void> {
     const keep = outcome.type === "lost" || outcome.type === "failed";
     try {
+      if (!keep) this.#decompressor.stop();
+      await this.#decompressor.settled();
       await this.#writer?.close(keep);
     } catch (error) {
       const { message } = problemOf(error, "storage_error");

@@ -18,6 +18,7 @@ const DEFAULTS: ClientConfig = {
   deny: [],
   maxBytesPerDay: null,
   rateLimit: null,
+  compress: true,
   enrollToken: null,
   stateDir: "./.client-state/restaurant-001",
   tls: NO_TLS,

@@ -34,6 +34,7 @@ const options = (port: number) => ({
   version: "1.0.0",
   chunkSize: 64 * 1024,
   rateLimit: new TokenBucket(null),
+  compress: true,
   roots,
   dailyLimit: null,
   onRequestEnded: async () => {},

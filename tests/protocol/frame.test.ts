@@ -44,7 +44,9 @@ describe("a frame", () => {
       };
       const body = random.bytes(random.pick([1, 2, random.int(1, 4096), MAX_PAYLOAD]));
       const frame = decodeFrame(encodeFrame(sent, body), MAX_PAYLOAD);
-      expect(frame).toEqual({ ...sent, payload: body, intact: true });
+      const rawLength = body.length;
+      const rest = { rawLength, payload: body, compressed: false, intact: true } as const;
+      expect(frame).toEqual({ ...sent, ...rest });
     }
   });
 
@@ -65,17 +67,34 @@ describe("a frame", () => {
     expect(bytes.subarray(HEADER_BYTES)).toEqual(payload);
   });
 
+  test("carries bytes in compressed form, with the length and the CRC of the bytes", () => {
+    const raw = new Uint8Array(5000).fill(7);
+    const packed = Bun.zstdCompressSync(raw);
+    const bytes = encodeFrame(address, raw, packed);
+    expect(bytes[1]).toBe(1);
+    expect(bytes).toHaveLength(HEADER_BYTES + packed.length);
+    expect(decodeFrame(bytes, raw.length)).toEqual({
+      ...address,
+      rawLength: 5000,
+      payload: new Uint8Array(packed),
+      compressed: true,
+      crc: Bun.hash.crc32(raw),
+    });
+    expect(refusal(bytes, raw.length - 1).message).toContain("over the agreed 4999");
+  });
+
   test("is read from the middle of a larger buffer, without a copy", () => {
     const bytes = encodeFrame(address, payload);
     const buffer = new Uint8Array(bytes.length + 20);
     buffer.set(bytes, 13);
     const frame = decodeFrame(buffer.subarray(13, 13 + bytes.length), MAX_PAYLOAD);
-    expect(frame).toEqual({ ...address, payload, intact: true });
+    expect(frame).toMatchObject({ ...address, payload, intact: true });
     expect(frame.payload.buffer).toBe(buffer.buffer);
   });
 
   test("may be as long as was agreed", () => {
-    expect(decodeFrame(encodeFrame(address, payload), payload.length).intact).toBe(true);
+    const frame = decodeFrame(encodeFrame(address, payload), payload.length);
+    expect(frame).toMatchObject({ intact: true });
   });
 });
 
@@ -111,8 +130,10 @@ describe("a frame that lies is refused", () => {
   const beyond = BigInt(Number.MAX_SAFE_INTEGER);
   test.each<[string, string, (header: DataView) => void]>([
     ["an unknown version", "version 2", (header) => header.setUint8(0, 2)],
-    ["unknown flags", "flags 1", (header) => header.setUint8(1, 1)],
-    ["another raw length", "carries 20", (header) => header.setUint32(18, 19)],
+    ["an unknown flag", "flags 2", (header) => header.setUint8(1, 2)],
+    ["all flags", "flags 255", (header) => header.setUint8(1, 255)],
+    ["another raw length", "20 bytes for 19", (header) => header.setUint32(18, 19)],
+    ["compressed, and as long as before", "20 bytes for 20", (h) => h.setUint8(1, 1)],
     ["another wire length", "says 21 bytes", (header) => header.setUint32(22, 21)],
     ["a huge length", "says 4294967295", (header) => header.setUint32(22, UINT32_MAX)],
     ["an offset that is no safe integer", "offset", (h) => h.setBigUint64(10, beyond + 1n)],

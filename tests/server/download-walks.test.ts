@@ -41,7 +41,8 @@ function randomEvent(random: Random, download: Download, now: number): DownloadE
     case 6:
     case 7: {
       const size = random.pick([source.totalSize, safeOffset]);
-      return { type: "received", epoch, size, digest: MD5, savedPath: "restaurant-001/a.txt" };
+      const savedPath = "restaurant-001/a.txt";
+      return { type: "received", epoch, size, digest: MD5, bytesOnWire: 600, savedPath };
     }
     case 8:
     case 9:
@@ -50,7 +51,12 @@ function randomEvent(random: Random, download: Download, now: number): DownloadE
       return { type: "started", epoch, now, source, offset, reason: "another file" };
     }
     default:
-      return { type: "checkpoint", epoch, safeOffset: random.int(0, source.totalSize) };
+      return {
+        type: "checkpoint",
+        epoch,
+        safeOffset: random.int(0, source.totalSize),
+        bytesOnWire: 500,
+      };
   }
 }
 

@@ -29,8 +29,15 @@ const failure = (code: DownloadErrorCode, final?: boolean): DownloadEvent => ({
 const events = {
   started: { type: "started", ...at, source, offset: 400 },
   "started over": { type: "started", ...at, source, offset: 0, reason: "another file" },
-  checkpoint: { type: "checkpoint", epoch: EPOCH, safeOffset: 500 },
-  received: { type: "received", epoch: EPOCH, size: 1000, digest: MD5, savedPath: "r/a.txt" },
+  checkpoint: { type: "checkpoint", epoch: EPOCH, safeOffset: 500, bytesOnWire: 350 },
+  received: {
+    type: "received",
+    epoch: EPOCH,
+    size: 1000,
+    digest: MD5,
+    bytesOnWire: 700,
+    savedPath: "r/a.txt",
+  },
   renamed: { type: "renamed", epoch: EPOCH, savedPath: "r/a-2.txt" },
   published: { type: "published", ...at },
   lost: { type: "lost", ...at },
@@ -141,8 +148,15 @@ describe("the file is opened", () => {
 describe("bytes become safe", () => {
   test("so that tries that failed before count no more", () => {
     const { next, effects } = transition({ ...downloading, failures: 2 }, events.checkpoint);
-    expect(next).toEqual({ ...downloading, safeOffset: 500, failures: 0 });
+    expect(next).toEqual({ ...downloading, safeOffset: 500, bytesOnWire: 350, failures: 0 });
     expect(effects).toEqual([]);
+  });
+
+  test("and what they took on the wire is kept to the end", () => {
+    const { next } = transition(downloading, events.received);
+    expect(next.bytesOnWire).toBe(700);
+    expect(transition(next, events.published).next.bytesOnWire).toBe(700);
+    expect(transition(next, events.lost).next.bytesOnWire).toBe(700);
   });
 
   test.each([0, 399, 400])("a checkpoint at %d, not over what is safe, is void", (safeOffset) => {

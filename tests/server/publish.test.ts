@@ -8,7 +8,7 @@ import { states } from "../support/downloads.ts";
 
 const BYTES = new TextEncoder().encode("what a site sent".repeat(100));
 const MD5 = md5(BYTES);
-const VERDICT = { digest: MD5, size: BYTES.length };
+const VERDICT = { digest: MD5, size: BYTES.length, bytesOnWire: BYTES.length };
 const OTHERS = new TextEncoder().encode("somebody else's");
 
 function md5(bytes: Uint8Array): string {

@@ -37,6 +37,7 @@ const common = {
   epoch: EPOCH,
   restarts: 0,
   failures: 0,
+  bytesOnWire: 300,
   revision: 9,
 };
 const startedAt = NOW - 4000;

@@ -9,6 +9,7 @@ export function downloadRecord(fields: Partial<DownloadRecord> = {}): DownloadRe
     status: "queued",
     total_size: null,
     bytes_received: 0,
+    bytes_on_wire: 0,
     chunk_size: null,
     chunks_received: 0,
     total_chunks: null,

@@ -145,9 +145,14 @@ export function completeMessage(
   return { type: "file_complete", stream, epoch, ...told, ...fields };
 }
 
-/** A frame of the attempt that a request began. */
-export function frame({ stream, epoch }: Address, offset: number, payload: Uint8Array) {
-  return encodeFrame({ stream, epoch, offset }, payload);
+/** A frame of the attempt that a request began; `packed` is sent in place of the bytes. */
+export function frame(
+  { stream, epoch }: Address,
+  offset: number,
+  bytes: Uint8Array,
+  packed?: Uint8Array,
+) {
+  return encodeFrame({ stream, epoch, offset }, bytes, packed);
 }
 
 /** The frame with other bytes at a place of its header, which is told to be right. */

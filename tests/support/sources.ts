@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { open } from "node:fs/promises";
+import type { Random } from "./random.ts";
 
 const BLOCK = 1024 * 1024;
 
@@ -14,6 +15,20 @@ export async function writeRandom(path: string, size: number): Promise<Version> 
     await file.close();
   }
   return versionOf(path);
+}
+
+/** Lines such as a till writes into its log: zstd makes a quarter of them, or less. */
+export function logLines(random: Random, size: number): Uint8Array<ArrayBuffer> {
+  const lines: string[] = [];
+  for (let length = 0; length < size; length += lines.at(-1)!.length) {
+    const [hour, minute, second] = [23, 59, 59].map((most) => random.int(0, most));
+    const [table, total] = [random.int(1, 40), random.int(100, 99_999)];
+    const item = random.pick(["pizza", "pasta", "salad", "soup", "bread", "wine", "water"]);
+    lines.push(
+      `2026-01-02T${hour}:${minute}:${second} INFO table=${table} ${item} paid=${total}\n`,
+    );
+  }
+  return new TextEncoder().encode(lines.join("")).slice(0, size);
 }
 
 /** What `md5sum` says of a file. */

@@ -21,6 +21,7 @@ export function downloadFields(record: DownloadRecord, coloured: boolean): strin
       progress: progressOf(record),
       chunks:
         record.total_chunks === null ? null : `${record.chunks_received} of ${record.total_chunks}`,
+      "on the wire": record.bytes_on_wire === 0 ? null : formatSize(record.bytes_on_wire),
       rate: rate === null ? null : `${formatSize(rate)}/s`,
       left: record.eta_seconds === null ? null : formatDuration(record.eta_seconds),
       limit: record.rate_limit === null ? null : `${formatSize(record.rate_limit)}/s`,

@@ -78,6 +78,11 @@ const MIGRATIONS: readonly (readonly string[])[] = [
       expires_at BIGINT NOT NULL
     )`,
   ],
+  [
+    `ALTER TABLE downloads ADD COLUMN bytes_on_wire BIGINT NOT NULL DEFAULT 0`,
+    // Until now every byte came as it is.
+    `UPDATE downloads SET bytes_on_wire = safe_offset`,
+  ],
 ];
 
 /** The version of the database that this program reads and writes. */

@@ -23,6 +23,7 @@ export interface DownloadRow {
   epoch: number;
   restarts: number;
   failures: number;
+  bytesOnWire: number;
   revision: number;
   notBefore: number | null;
   safeOffset: number;
@@ -53,6 +54,7 @@ export function toRow(download: Download): DownloadRow {
     epoch: download.epoch,
     restarts: download.restarts,
     failures: download.failures,
+    bytesOnWire: download.bytesOnWire,
     revision: download.revision,
     notBefore: "notBefore" in download ? download.notBefore : null,
     safeOffset: safeOffsetOf(download),
@@ -79,6 +81,7 @@ export function toDownload(row: DownloadRow): Download {
     epoch: Number(row.epoch),
     restarts: Number(row.restarts),
     failures: Number(row.failures),
+    bytesOnWire: Number(row.bytesOnWire),
     revision: Number(row.revision),
   };
   const { status } = row;

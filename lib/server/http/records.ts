@@ -10,6 +10,7 @@ export function downloadRecord(download: Download, progress?: Progress): Downloa
   const { source } = download;
   const running = download.status === "downloading";
   const bytesReceived = (running ? progress?.bytesReceived : undefined) ?? safeOffsetOf(download);
+  const bytesOnWire = (running ? progress?.bytesOnWire : undefined) ?? download.bytesOnWire;
   const totalSize = source?.totalSize ?? null;
   const rate = bytesPerSecond(download, progress);
   const problem = "problem" in download ? download.problem : null;
@@ -22,6 +23,7 @@ export function downloadRecord(download: Download, progress?: Progress): Downloa
     status: download.status,
     total_size: totalSize,
     bytes_received: bytesReceived,
+    bytes_on_wire: bytesOnWire,
     chunk_size: source?.chunkSize ?? null,
     chunks_received: source ? chunks(bytesReceived, totalSize, source.chunkSize) : 0,
     total_chunks: source ? Math.ceil(source.totalSize / source.chunkSize) : null,

@@ -84,6 +84,11 @@ export async function metricsPage(options: MetricsPageOptions): Promise<string> 
     gauge("fds_credit_budget_bytes", "The most of them, RECEIVE_BUDGET.", credit.budget),
     counter("fds_received_bytes_total", "Bytes of files that came.", metrics.receivedBytes),
     counter(
+      "fds_received_wire_bytes_total",
+      "The same as they came over the wire: fewer where they came compressed.",
+      metrics.wireBytes,
+    ),
+    counter(
       "fds_resent_bytes_total",
       "Bytes of files that came and had to come again.",
       metrics.resentBytes,

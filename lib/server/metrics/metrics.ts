@@ -27,6 +27,8 @@ export class Histogram {
 export class Metrics {
   /** Bytes of files that came, whatever became of them. */
   receivedBytes = 0;
+  /** The same as they came, compressed where that saved something. */
+  wireBytes = 0;
   /** Bytes that had come and have to come again: damaged, or of a reading that was given up. */
   resentBytes = 0;
   /** Bytes that did not have to come again after a break. */

@@ -22,6 +22,7 @@ const shared = {
   version: "bench",
   chunkSize: 1024 * 1024,
   rateLimit: new TokenBucket(null),
+  compress: true,
   roots: await Roots.open([folder]),
   dailyLimit: null,
   onRequestEnded: async () => {},

@@ -49,6 +49,7 @@ const common = {
   epoch: 3,
   restarts: 1,
   failures: 4,
+  bytesOnWire: 5,
   revision: 0,
 } as const;
 const startedAt = 1_700_000_000_002;

@@ -115,6 +115,18 @@ describe("openSqlRepository", () => {
     await rows.close();
   });
 
+  test("takes what a database of version 3 had safe for what came over the wire", async () => {
+    await using old = new SQL({ adapter: "sqlite", filename: path });
+    await migrate(old, 3);
+    await old`INSERT INTO downloads
+      (download_id, client_id, file_path, status, created_at, attempts, epoch, restarts, failures,
+        revision, not_before, safe_offset)
+      VALUES (${id(7)}, 'site-1', 'a.log', 'queued', 1, 1, 1, 0, 0, 1, 1, 12)`;
+    const rows = await openSqlRepository(url);
+    expect(await rows.getDownload(id(7))).toMatchObject({ bytesOnWire: 12 });
+    await rows.close();
+  });
+
   /** Opening fails with the message, and the file stays as it was. */
   async function expectRefusal(message: string): Promise<void> {
     const before = await Bun.file(path).bytes();

@@ -155,7 +155,7 @@ describe("all events", () => {
 
   test("have the record as it is, with the progress that only this process knows", async () => {
     const download = await change(await ask(1), downloading);
-    progress.set(id(1), { bytesReceived: 123, bytesPerSecond: 4.5 });
+    progress.set(id(1), { bytesReceived: 123, bytesOnWire: 123, bytesPerSecond: 4.5 });
     const listener = listen();
     const { data } = await listener.until(({ event }) => event === "download");
     expect(data).toMatchObject({
@@ -216,7 +216,7 @@ describe("all events", () => {
     let looks = 0;
     progress.get = () => {
       looks++;
-      return { bytesReceived: looks, bytesPerSecond: null };
+      return { bytesReceived: looks, bytesOnWire: looks, bytesPerSecond: null };
     };
     await pass(1_000);
     expect(looks).toBe(5);
@@ -357,7 +357,7 @@ describe("progress", () => {
       for (; await listener.next();) heard++;
     })();
     for (let ms = 0; ms < 10_000; ms += 20) {
-      progress.set(id(1), { bytesReceived: ms, bytesPerSecond: ms });
+      progress.set(id(1), { bytesReceived: ms, bytesOnWire: ms, bytesPerSecond: ms });
       row = await change(row, { ...downloading, safeOffset: ms });
       events.downloadChanged();
       jest.advanceTimersByTime(20);
@@ -371,7 +371,7 @@ describe("progress", () => {
 
   test("is told of only where there is some", async () => {
     const { listener, download } = await watched();
-    progress.set(id(1), { bytesReceived: 10, bytesPerSecond: null });
+    progress.set(id(1), { bytesReceived: 10, bytesOnWire: 10, bytesPerSecond: null });
     const first = listener.next();
     await pass(2_000);
     expect(await first).toMatchObject({ data: { bytes_received: 10 } });
@@ -384,7 +384,7 @@ describe("progress", () => {
   test("is not told of after the end", async () => {
     const { listener, download } = await watched();
     await change(download, cancelled);
-    progress.set(id(1), { bytesReceived: 10, bytesPerSecond: null });
+    progress.set(id(1), { bytesReceived: 10, bytesOnWire: 10, bytesPerSecond: null });
     await pass(1_000);
     const next = [await listener.next(), await listener.next()];
     expect(next.map(inShort)).toEqual(["cancelled", "client"]);
@@ -393,11 +393,11 @@ describe("progress", () => {
   test("waits for a slow reader as one event, which gives way to the end", async () => {
     const { listener, download } = await watched();
     for (let bytes = 1; bytes <= 50; bytes++) {
-      progress.set(id(1), { bytesReceived: bytes, bytesPerSecond: null });
+      progress.set(id(1), { bytesReceived: bytes, bytesOnWire: bytes, bytesPerSecond: null });
       await pass(200);
     }
     expect(await listener.next()).toMatchObject({ data: { bytes_received: 50 } });
-    progress.set(id(1), { bytesReceived: 51, bytesPerSecond: null });
+    progress.set(id(1), { bytesReceived: 51, bytesOnWire: 51, bytesPerSecond: null });
     await pass(200);
     await change(download, cancelled);
     await told();

@@ -59,9 +59,10 @@ test("a download that waits for another try says why", () => {
 
 describe("while bytes flow", () => {
   test("what this process knows is fresher than the row", () => {
-    const progress = { bytesReceived: 600, bytesPerSecond: 99.6 };
+    const progress = { bytesReceived: 600, bytesOnWire: 450, bytesPerSecond: 99.6 };
     expect(downloadRecord(states.downloading, progress)).toMatchObject({
       bytes_received: 600,
+      bytes_on_wire: 450,
       percent: 60,
       bytes_per_second: 100,
       eta_seconds: 4,
@@ -70,7 +71,7 @@ describe("while bytes flow", () => {
 
   test("a rate that is not known, or none, promises no end", () => {
     for (const bytesPerSecond of [null, 0]) {
-      const progress = { bytesReceived: 600, bytesPerSecond };
+      const progress = { bytesReceived: 600, bytesOnWire: 450, bytesPerSecond };
       const record = downloadRecord(states.downloading, progress);
       expect(record.eta_seconds).toBeNull();
       expect(record.bytes_per_second).toBe(bytesPerSecond);
@@ -78,9 +79,10 @@ describe("while bytes flow", () => {
   });
 
   test("progress says nothing of a download that does not run any more", () => {
-    const progress = { bytesReceived: 600, bytesPerSecond: 100 };
+    const progress = { bytesReceived: 600, bytesOnWire: 450, bytesPerSecond: 100 };
     expect(downloadRecord(states.queued, progress)).toMatchObject({
       bytes_received: 400,
+      bytes_on_wire: 300,
       bytes_per_second: null,
       eta_seconds: null,
     });
