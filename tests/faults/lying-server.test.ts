@@ -38,6 +38,8 @@ beforeAll(async () => {
   await Bun.write(join(folder, "secret.txt"), SECRET);
   await writeRandom(join(folder, "root/data.bin"), SIZE);
   await symlink(join(folder, "secret.txt"), join(folder, "root/link.txt"));
+  await symlink("/dev/zero", join(folder, "root/device"));
+  Bun.spawnSync(["mkfifo", join(folder, "root/fifo")]);
   bytes = await Bun.file(join(folder, "root/data.bin")).bytes();
   server = new ScriptedServer();
   const argv = ["client.ts", "--id", "site-1", "--server", server.url, "--root", "root"];
@@ -94,6 +96,9 @@ describe("nothing outside the root leaves the site", () => {
     ["a variable that is not expanded", () => "$PWD/secret.txt"],
     ["the root itself", () => "."],
     ["a folder", () => "sub"],
+    ["a link to a device", () => "device"],
+    ["a FIFO, where there are such", () => "fifo"],
+    ["a name of 300 bytes", () => "x".repeat(300)],
     ["what is not there", () => "nothing.txt"],
   ])("%s", async (_, path) => {
     const before = connection.bytesReceived;
