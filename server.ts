@@ -31,6 +31,8 @@ import { version } from "./package.json";
 
 /** An HTTP connection on which nothing moves is closed after this many seconds. */
 const IDLE_SECONDS = 120;
+/** What may wait for a client that does not read; all that it is told are short messages. */
+const MAX_UNREAD_BYTES = 1024 * 1024;
 
 /** What is kept of a WebSocket. */
 interface Connected {
@@ -179,6 +181,7 @@ async function start(config: ServerConfig, isTerminal: boolean) {
         // A session has timers of its own: these do not fire on a dead peer that is sent to.
         idleTimeout: 0,
         sendPings: false,
+        backpressureLimit: MAX_UNREAD_BYTES,
         closeOnBackpressureLimit: true,
         open(ws) {
           if (ws.data.understood) {

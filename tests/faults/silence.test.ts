@@ -1,9 +1,11 @@
 import { expect, test } from "bun:test";
+import { footprintOf, HAS_PROC } from "../support/footprint.ts";
 import type { Verdict } from "../support/invariants.ts";
 import type { Program } from "../support/programs.ts";
 import { SEED } from "./seeds.ts";
 import { Random } from "../support/random.ts";
 import { waitFor } from "../support/wait.ts";
+import { NoReader } from "./no-reader.ts";
 import { delivered, KiB, MiB, setStage } from "./stage.ts";
 
 /*
@@ -147,6 +149,31 @@ test.concurrent(
     await noticed(system.server);
     client.signal("SIGCONT");
     await invariants.expectAll(delivered(downloadId, stage, 1));
+  },
+  TIMEOUT,
+);
+
+test.skipIf(!HAS_PROC).concurrent(
+  "row 20: a client that asks and never reads is cut off, and costs little until then",
+  async () => {
+    await using stage = await setStage({ size: SIZE });
+    const { system, invariants } = stage;
+    const before = await footprintOf(system.server);
+    using client = await NoReader.connect(system.port);
+    await client.ask(64 * MiB);
+    const { memory } = await footprintOf(system.server);
+    expect(memory - before.memory).toBeLessThan(32 * MiB);
+    await waitFor(
+      async () => {
+        // It is not silent: it goes on to ask.
+        await client.ask(1);
+        return client.isCutOff;
+      },
+      "the client to be cut off",
+      NOTICED_WITHIN,
+    );
+    const downloadId = await system.pull("file");
+    await invariants.expectAll(delivered(downloadId, stage, 0));
   },
   TIMEOUT,
 );
