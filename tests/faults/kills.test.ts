@@ -1,5 +1,5 @@
 import { describe, test } from "bun:test";
-import type { FaultName } from "./faults.ts";
+import { type FaultName, FAULTS } from "./faults.ts";
 import { play, scenarioOf } from "./scenario.ts";
 import { deadlineOf, overSeeds, SEED, seedCount } from "./seeds.ts";
 
@@ -10,36 +10,37 @@ const LARGE = { min: 24 * MiB, max: 32 * MiB };
 
 interface Row {
   row: string;
-  fault: FaultName;
+  faults: FaultName[];
   sizes?: { min: number; max: number };
   /** Seeds in CI. */
   usual: number;
 }
 
 const ROWS: Row[] = [
-  { row: "row 1: the server is killed", fault: "the server is killed", usual: 4 },
-  { row: "row 3: the client is killed", fault: "the client is killed", usual: 2, sizes: LARGE },
-  { row: "row 4: both are killed at once", fault: "both are killed", usual: 2 },
+  { row: "row 1: the server is killed", faults: ["the server is killed"], usual: 4 },
+  { row: "row 3: the client is killed", faults: ["the client is killed"], usual: 2, sizes: LARGE },
+  { row: "row 4: both are killed at once", faults: ["both are killed"], usual: 2 },
   {
     row: "row 7: FIN in the middle of a frame",
-    fault: "the socket is closed",
+    faults: ["the socket is closed"],
     usual: 2,
     sizes: LARGE,
   },
   {
     row: "row 8: RST in the middle of a frame",
-    fault: "the socket is reset",
+    faults: ["the socket is reset"],
     usual: 2,
     sizes: LARGE,
   },
+  { row: "anything breaks", faults: Object.keys(FAULTS) as FaultName[], usual: 2 },
 ];
 
 describe(`at random moments (FDS_SEED=${SEED}),`, () => {
-  for (const { row, fault, sizes, usual } of ROWS) {
+  for (const { row, faults, sizes, usual } of ROWS) {
     const count = seedCount(usual);
     test(
       `${row}, ${count} seeds`,
-      () => overSeeds(count, (seed) => play(scenarioOf(seed, [fault], sizes))),
+      () => overSeeds(count, (seed) => play(scenarioOf(seed, faults, sizes))),
       deadlineOf(count),
     );
   }

@@ -1,0 +1,84 @@
+import { expect, test } from "bun:test";
+import { stayConnected } from "../../lib/client/reconnect.ts";
+import { Roots } from "../../lib/client/roots.ts";
+import { Logger } from "../../lib/util/logger.ts";
+import { TokenBucket } from "../../lib/util/token-bucket.ts";
+import { writeRandom } from "../support/sources.ts";
+import { ENROLL_TOKEN, System } from "../support/system.ts";
+import { waitFor } from "../support/wait.ts";
+import { KiB, MiB } from "./stage.ts";
+
+const CLIENTS = 1000;
+/** Those that are asked for a file each; more than there are slots. */
+const ASKED = 100;
+
+/** Clients of ours by the hundred: all of them in this process, as connected as any. */
+class Crowd implements AsyncDisposable {
+  /** In seconds, as the clients said before their first wait after a break. */
+  readonly waits: number[] = [];
+  readonly #stopping = new AbortController();
+  readonly #connected: Promise<void>[];
+
+  constructor({ url }: System, roots: Roots, count: number) {
+    this.#connected = Array.from({ length: count }, (_, n) => this.#start(url, roots, n));
+  }
+
+  #start(url: string, roots: Roots, n: number): Promise<void> {
+    let registered = false;
+    const write = (line: string) => {
+      registered ||= /registered as/.test(line);
+      const [, seconds] = /next try in ([\d.]+) s/.exec(line) ?? [];
+      if (!registered || seconds === undefined) return;
+      this.waits.push(Number(seconds));
+      registered = false;
+    };
+    return stayConnected(
+      {
+        id: `site-${n}`,
+        serverUrl: new URL(`${url.replace("http", "ws")}/ws`),
+        key: `the key of client ${n}`,
+        enrollToken: ENROLL_TOKEN,
+        version: "1.0.0",
+        chunkSize: MiB,
+        rateLimit: new TokenBucket(null),
+        dailyLimit: null,
+        onRequestEnded: async () => {},
+        roots,
+        proxy: null,
+        tls: {},
+        logger: new Logger({ level: "info", format: "json", write }),
+      },
+      this.#stopping.signal,
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopping.abort();
+    await Promise.all(this.#connected);
+  }
+}
+
+test("row 34: 1,000 clients reconnect at once", async () => {
+  await using system = await System.start();
+  const wanted = await writeRandom(system.source("file"), 200 * KiB);
+  await using crowd = new Crowd(system, await Roots.open([system.source("")]), CLIENTS);
+  const allThere = async () => (await system.api.health()).connected_clients === CLIENTS;
+  await waitFor(allThere, "all clients to be there", 60_000);
+
+  const ids = await Promise.all(
+    Array.from({ length: ASKED }, (_, n) => system.pull("file", `site-${n}`)),
+  );
+  system.server.signal("SIGKILL");
+  await system.restartServer();
+  await waitFor(allThere, "all clients to be back", 60_000);
+
+  // Full jitter, from 0 to 1 s: all tenths have their part of it, and none has all of it.
+  expect(crowd.waits).toHaveLength(CLIENTS);
+  const tenths = Array.from({ length: 10 }, (_, n) => n / 10).map(
+    (from) => crowd.waits.filter((wait) => wait >= from && wait < from + 0.1).length,
+  );
+  expect(Math.min(...tenths)).toBeGreaterThan(CLIENTS / 25);
+
+  for (const id of ids) await system.expectDelivered(await system.ended(id), wanted);
+  await system.expectTidy();
+}, 180_000);
