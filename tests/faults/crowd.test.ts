@@ -42,6 +42,7 @@ class Crowd implements AsyncDisposable {
         chunkSize: MiB,
         rateLimit: new TokenBucket(null),
         dailyLimit: null,
+        compress: true,
         onRequestEnded: async () => {},
         roots,
         proxy: null,
