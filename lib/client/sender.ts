@@ -1,5 +1,3 @@
-import { read as readCallback } from "node:fs";
-import { promisify } from "node:util";
 import { FdsError } from "../protocol/errors.ts";
 import {
   CLIENT_ERROR_CODES,
@@ -9,14 +7,12 @@ import {
   ZSTD,
 } from "../protocol/messages.ts";
 import type { Logger } from "../util/logger.ts";
-import { release } from "../util/release.ts";
+import { BlockReader, readAt } from "./block-reader.ts";
 import { Compressor } from "./compressor.ts";
 import type { DailyLimit, Reservation } from "./daily-limit.ts";
 import { decideStart } from "./resume.ts";
 import type { Roots, SourceFile } from "./roots.ts";
 import type { Turns } from "./turns.ts";
-
-const pread = promisify(readCallback);
 
 /**
  * A frame fills no more than this part of what may be under way: the server takes whole frames, and
@@ -130,10 +126,19 @@ export class Sender {
 
   async #deliver(file: SourceFile): Promise<void> {
     await this.#open(file);
+    const blocks = new BlockReader(file, (offset) => this.#blockSize(offset));
+    try {
+      await this.#sendAll(file, blocks);
+    } finally {
+      await blocks.close();
+    }
+  }
+
+  async #sendAll(file: SourceFile, blocks: BlockReader): Promise<void> {
     const { checksum } = this.options.request;
     let digest: string | undefined;
     while (!this.#stopped) {
-      await this.#sendRest(file);
+      await this.#sendRest(blocks);
       if (this.#stopped) return;
       digest ??= this.#hash.digest("hex");
       const identity = await file.identity();
@@ -152,7 +157,8 @@ export class Sender {
     const { request, logger } = this.options;
     let toldAt = performance.now();
     const identity = await file.identity();
-    const read = (offset: number, length: number) => readAt(file, offset, length);
+    const read = (offset: number, length: number) =>
+      readAt(file, offset, Buffer.allocUnsafeSlow(length));
     const start = await decideStart(request, identity, read, (offset) => {
       if (performance.now() - toldAt >= PROVING_EVERY_MS) {
         toldAt = performance.now();
@@ -171,33 +177,27 @@ export class Sender {
     this.#send({ type: "file_start", identity, total_size: totalSize, offset, reason });
   }
 
-  /** Sends everything that is missing, reading one block ahead of what is hashed and sent. */
-  async #sendRest(file: SourceFile): Promise<void> {
-    let ahead: Promise<Uint8Array> | undefined;
+  /** Sends everything that is missing. */
+  async #sendRest(blocks: BlockReader): Promise<void> {
     while (!this.#stopped) {
       if (this.#resendFrom !== undefined) {
         this.#offset = this.#resendFrom;
         this.#resendFrom = undefined;
-        ahead = undefined;
       }
       if (this.#offset >= this.#totalSize) return;
-      const block = await (ahead ?? this.#readBlock(file, this.#offset));
+      const block = await blocks.blockAt(this.#offset);
       if (block.length === 0) {
         throw new FdsError("source_changed", "the file became shorter while it was read");
       }
-      ahead = this.#readBlock(file, this.#offset + block.length);
-      // Its error is met when it is awaited, or does not matter any more.
-      ahead.catch(() => undefined);
       this.#update(block);
       await this.#sendBlock(block);
-      release(block);
     }
   }
 
-  #readBlock(file: SourceFile, offset: number): Promise<Uint8Array> {
+  #blockSize(offset: number): number {
     const share = Math.max(MIN_SHARE, Math.floor(this.#window * WINDOW_SHARE));
     const size = this.options.turns.frameSize(Math.min(this.#chunkSize, share));
-    return readAt(file, offset, Math.max(0, Math.min(size, this.#totalSize - offset)));
+    return Math.max(0, Math.min(size, this.#totalSize - offset));
   }
 
   #update(block: Uint8Array): void {
@@ -206,7 +206,7 @@ export class Sender {
     this.#hashed += block.length - known;
   }
 
-  async #sendBlock(block: Uint8Array): Promise<void> {
+  async #sendBlock(block: Uint8Array<ArrayBuffer>): Promise<void> {
     const { turns, request } = this.options;
     const { stream, epoch } = request;
     const end = this.#offset + block.length;
@@ -227,7 +227,7 @@ export class Sender {
   }
 
   /** What may be sent of these bytes in one frame. */
-  #granted(rest: Uint8Array): Uint8Array {
+  #granted(rest: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
     return rest.subarray(0, Math.min(this.#maxOffset - this.#offset, this.#chunkSize));
   }
 
@@ -264,14 +264,3 @@ export class Sender {
 /** A message about this attempt, without the address that all of them carry. */
 type AttemptMessage = WithoutAddress<Exclude<ClientMessage, { type: "register" }>>;
 type WithoutAddress<T> = T extends unknown ? Omit<T, "stream" | "epoch"> : never;
-
-/**
- * Through the open descriptor: whoever has the file's name by now, it is the same file. With
- * pread(2): a slice of `Bun.file(fd)` moves the position that all reads share, and one that begins
- * at 0 reads wherever that is.
- */
-async function readAt(file: SourceFile, offset: number, length: number): Promise<Uint8Array> {
-  const block = Buffer.allocUnsafeSlow(length);
-  const { bytesRead } = await pread(file.fd, block, 0, length, offset);
-  return block.subarray(0, bytesRead);
-}

@@ -1,4 +1,4 @@
-import { encodeFrame, type FrameAddress, HEADER_BYTES } from "../protocol/frame.ts";
+import { encodeFrame, encodeInPlace, type FrameAddress } from "../protocol/frame.ts";
 import { RateMeter } from "../util/rate-meter.ts";
 import type { TokenBucket } from "../util/token-bucket.ts";
 
@@ -30,7 +30,6 @@ export class Turns {
   #sent = 0;
   #drained = 0;
   #closed = false;
-  #buffer = new Uint8Array(0);
 
   /** @param limit of all that the client sends */
   constructor(
@@ -54,15 +53,19 @@ export class Turns {
 
   /**
    * Sends a frame; to be called once after each turn, and at once.
+   * @param bytes of the file, with room for a header before them in their buffer; the socket copies
+   *   what it is given, so they are the caller's again when this returns
    * @param packed the same bytes compressed, to be sent in their place
    */
-  send(address: FrameAddress, bytes: Uint8Array, packed: Uint8Array | null = null): void {
-    const length = HEADER_BYTES + (packed ?? bytes).length;
-    if (this.#buffer.length < length) this.#buffer = new Uint8Array(length);
-    // The socket copies what it is given, so the buffer is free again when send() returns.
-    this.socket.send(encodeFrame(address, bytes, packed, this.#buffer));
-    this.#sent += length;
-    this.limit.take(length);
+  send(
+    address: FrameAddress,
+    bytes: Uint8Array<ArrayBuffer>,
+    packed: Uint8Array | null = null,
+  ): void {
+    const frame = packed ? encodeFrame(address, bytes, packed) : encodeInPlace(address, bytes);
+    this.socket.send(frame);
+    this.#sent += frame.length;
+    this.limit.take(frame.length);
     this.#measure();
   }
 

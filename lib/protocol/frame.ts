@@ -53,18 +53,39 @@ export type Frame = RawFrame | CompressedFrame;
  * Header and payload in one piece, ready to send.
  * @param raw bytes of the file
  * @param packed the same compressed with zstd, to be sent in their place; shorter than they are
- * @param buffer where it is put, with room for both: a new one for each frame costs more than the
- *   copying, as its memory has to be had from the system again and again
- * @returns a view of the buffer
  */
 export function encodeFrame(
   address: FrameAddress,
   raw: Uint8Array,
   packed: Uint8Array | null = null,
-  buffer = new Uint8Array(HEADER_BYTES + (packed ?? raw).length),
 ): Uint8Array<ArrayBuffer> {
   const payload = packed ?? raw;
-  const bytes = buffer.subarray(0, HEADER_BYTES + payload.length);
+  const bytes = new Uint8Array(HEADER_BYTES + payload.length);
+  bytes.set(payload, HEADER_BYTES);
+  writeHeader(address, raw, packed, bytes);
+  return bytes;
+}
+
+/**
+ * As {@link encodeFrame}, without a copy: the header is written over the {@link HEADER_BYTES} bytes
+ * that lie before `raw` in its buffer.
+ */
+export function encodeInPlace(
+  address: FrameAddress,
+  raw: Uint8Array<ArrayBuffer>,
+): Uint8Array<ArrayBuffer> {
+  const length = HEADER_BYTES + raw.length;
+  const bytes = new Uint8Array(raw.buffer, raw.byteOffset - HEADER_BYTES, length);
+  writeHeader(address, raw, null, bytes);
+  return bytes;
+}
+
+function writeHeader(
+  address: FrameAddress,
+  raw: Uint8Array,
+  packed: Uint8Array | null,
+  bytes: Uint8Array,
+): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset, HEADER_BYTES);
   view.setUint8(0, FRAME_VERSION);
   view.setUint8(1, packed ? ZSTD : 0);
@@ -72,11 +93,9 @@ export function encodeFrame(
   view.setUint32(6, address.epoch);
   view.setBigUint64(10, BigInt(address.offset));
   view.setUint32(18, raw.length);
-  view.setUint32(22, payload.length);
+  view.setUint32(22, (packed ?? raw).length);
   view.setUint32(26, Bun.hash.crc32(raw));
   view.setUint32(HEADER_CRC_AT, Bun.hash.crc32(bytes.subarray(0, HEADER_CRC_AT)));
-  bytes.set(payload, HEADER_BYTES);
-  return bytes;
 }
 
 /**

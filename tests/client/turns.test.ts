@@ -42,7 +42,8 @@ async function pass(socket: SlowSocket, ms: number): Promise<void> {
 async function keepSending(turns: Turns, stream: number, chunk: number, isOver: () => boolean) {
   for (let offset = 0; !isOver();) {
     await turns.next();
-    const payload = new Uint8Array(turns.frameSize(chunk));
+    const buffer = new Uint8Array(HEADER_BYTES + turns.frameSize(chunk));
+    const payload = buffer.subarray(HEADER_BYTES);
     turns.send({ stream, epoch: 1, offset }, payload);
     offset += payload.length;
   }
