@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { DailyLimit } from "./lib/client/daily-limit.ts";
 import { CLIENT_HELP, type ClientConfig, readClientConfig } from "./lib/client/config.ts";
-import { loadOrCreateKey } from "./lib/client/key.ts";
+import { keysToShow, loadOrCreateKey, takeNewKey } from "./lib/client/key.ts";
 import { RequestLog } from "./lib/client/request-log.ts";
 import { stayConnected } from "./lib/client/reconnect.ts";
 import { Rules } from "./lib/client/rules.ts";
@@ -24,7 +24,7 @@ async function start(config: ClientConfig) {
   const logger = new Logger({ level: config.logLevel, format: config.logFormat });
   const rules = new Rules(config.allow, config.deny);
   const roots = await Roots.open(config.roots, { rules });
-  const key = await loadOrCreateKey(stateDir);
+  const keys = { key: await loadOrCreateKey(stateDir) };
   const requestLog = new RequestLog(stateDir, logger);
   const dailyLimit =
     config.maxBytesPerDay === null ? null : await DailyLimit.open(stateDir, config.maxBytesPerDay);
@@ -33,7 +33,9 @@ async function start(config: ClientConfig) {
     {
       id,
       serverUrl,
-      key,
+      keys,
+      keysToShow: () => keysToShow(stateDir, config.keyMaxAge),
+      takeNewKey: () => takeNewKey(stateDir),
       enrollToken,
       version,
       chunkSize,

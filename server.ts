@@ -5,6 +5,7 @@ import { FdsError } from "./lib/protocol/errors.ts";
 import { MAX_CHUNK_SIZE, SUBPROTOCOL } from "./lib/protocol/messages.ts";
 import { HEADER_BYTES } from "./lib/protocol/frame.ts";
 import { BOOTSTRAP_ADMIN } from "./lib/server/access/caller.ts";
+import { EnrolmentKeys } from "./lib/server/access/enrolment.ts";
 import { OpenCalls } from "./lib/server/access/open-calls.ts";
 import { Tokens } from "./lib/server/access/tokens.ts";
 import { Clients } from "./lib/server/clients.ts";
@@ -54,9 +55,12 @@ async function start(config: ServerConfig, isTerminal: boolean) {
   const repository = await openSqlRepository(config.databaseUrl);
   const credit = new CreditPool(config.receiveBudget);
   const metrics = new Metrics();
+  const rows = repository.access;
+  const enrolmentKeys = new EnrolmentKeys(rows);
   const clients = new Clients({
     repository,
     enrollToken: config.enrollToken,
+    enrolmentKeys,
     chunkSize: config.chunkSize,
     version,
     logger,
@@ -96,7 +100,6 @@ async function start(config: ServerConfig, isTerminal: boolean) {
   };
   const { apiToken } = config;
   const openCalls = new OpenCalls();
-  const rows = repository.access;
   const tokens = new Tokens(rows, openCalls);
   const signIn = apiToken === null ? null : new SignIn({ apiToken, tokens, rows, openCalls });
   const rest = restHandlers({
@@ -107,6 +110,7 @@ async function start(config: ServerConfig, isTerminal: boolean) {
     metricsPage: () => metricsPage(measured),
     signIn,
     tokens,
+    enrolmentKeys,
     version,
     startedAt,
   });
@@ -130,6 +134,10 @@ async function start(config: ServerConfig, isTerminal: boolean) {
     .add(endpoints.changeDownload, rest.changeDownload)
     .add(endpoints.cancelDownload, rest.cancelDownload)
     .add(endpoints.retryDownload, rest.retryDownload)
+    .add(endpoints.revokeClient, rest.revokeClient)
+    .add(endpoints.listEnrolmentKeys, rest.listEnrolmentKeys)
+    .add(endpoints.createEnrolmentKey, rest.createEnrolmentKey)
+    .add(endpoints.revokeEnrolmentKey, rest.revokeEnrolmentKey)
     .add(endpoints.listTokens, rest.listTokens)
     .add(endpoints.createToken, rest.createToken)
     .add(endpoints.revokeToken, rest.revokeToken)

@@ -51,7 +51,7 @@ describe("README.md names", () => {
   test("flags that there are", () => {
     const files = ["server.ts", "client.ts", "setup.ts", "lib/cli/demo.ts", "tests/bench/bench.ts"];
     const programs = files.map((file) => [file]);
-    const commands = ["pull", "verify", "token"].map((name) => ["lib/cli/fds.ts", name]);
+    const commands = ["pull", "verify", "token", "enroll"].map((name) => ["lib/cli/fds.ts", name]);
     const known = [...programs, ...commands].map((command) => helpOf(...command)).join("\n");
     const foreign = new Set(["--yes", "--build"]);
     for (const flag of unique(all(/(?<![\w-])(--[a-z]+(?:-[a-z]+)*)/g, README))) {
@@ -73,7 +73,7 @@ describe("README.md names", () => {
       .filter(({ path, method }) => path !== "/api/session" || method === "POST")
       .map(
         ({ method, path }) =>
-          `${method} ${path.replace(":download_id", "ID").replace(":name", "NAME")}`,
+          `${method} ${path.replace(":download_id", "ID").replace(":client_id", "CLIENT").replace(":name", "NAME")}`,
       );
     // The page is no call of the API.
     expect(unique(named)).toEqual([...known, "GET /"].toSorted());

@@ -2,6 +2,12 @@ import type * as z from "zod";
 import type { ErrorCode } from "../protocol/errors.ts";
 import type { Role } from "./roles.ts";
 import * as schemas from "./schemas.ts";
+import {
+  EnrolmentKeyList,
+  EnrolmentKeyRecord,
+  IssuedEnrolmentKey,
+  NewEnrolmentKey,
+} from "./enrolment.ts";
 import { IssuedToken, NewToken, TokenList, TokenRecord } from "./tokens.ts";
 
 /** An answer of an endpoint: JSON of a schema, or a body of another media type. */
@@ -231,6 +237,39 @@ export const endpoints = {
       "download_already_ended",
       "storage_full",
     ],
+  },
+  revokeClient: {
+    method: "POST",
+    path: "/api/clients/:client_id/revoke",
+    summary: "Refuse a client's key from now on, and cut its connection; its downloads wait",
+    role: "admin",
+    answers: [{ status: 200, description: "The client", schema: schemas.ClientRecord }],
+    errors: ["client_not_found"],
+  },
+  listEnrolmentKeys: {
+    method: "GET",
+    path: "/api/enrolment-keys",
+    summary: "Every enrolment key that was ever made, without its secret",
+    role: "admin",
+    answers: [{ status: 200, description: "The keys, by name", schema: EnrolmentKeyList }],
+    errors: [],
+  },
+  createEnrolmentKey: {
+    method: "POST",
+    path: "/api/enrolment-keys",
+    summary: "Make a key with which machines enrol, for some ids, so often, so long",
+    role: "admin",
+    body: NewEnrolmentKey,
+    answers: [{ status: 201, description: "The key with its secret", schema: IssuedEnrolmentKey }],
+    errors: ["request_too_large"],
+  },
+  revokeEnrolmentKey: {
+    method: "DELETE",
+    path: "/api/enrolment-keys/:name",
+    summary: "End an enrolment key; clients that enrolled with it stay",
+    role: "admin",
+    answers: [{ status: 200, description: "The key", schema: EnrolmentKeyRecord }],
+    errors: ["not_found"],
   },
   listTokens: {
     method: "GET",

@@ -71,6 +71,7 @@ export const ClientRecord = z
     platform: z.string().nullable(),
     version: z.string().nullable(),
     active_downloads: z.int().min(0),
+    revoked_at: time.nullable().meta({ description: "its key is refused since then" }),
   })
   .meta({ id: "Client" });
 export type ClientRecord = z.infer<typeof ClientRecord>;
@@ -197,6 +198,7 @@ export const DownloadQuery = z.strictObject({
 
 /** Parameters of paths. Any text is let in: an id that no download has is not found. */
 export const PathParams = z.object({
+  client_id: z.string(),
   download_id: z.string(),
   name: z.string().meta({ description: "what it was called when it was made" }),
 });

@@ -6,10 +6,12 @@ import { cancel } from "./fds/cancel.ts";
 import { clients } from "./fds/clients.ts";
 import type { Command } from "./fds/command.ts";
 import { downloads } from "./fds/downloads.ts";
+import { enroll } from "./fds/enroll.ts";
 import { health } from "./fds/health.ts";
 import { limit } from "./fds/limit.ts";
 import { pull } from "./fds/pull.ts";
 import { retry } from "./fds/retry.ts";
+import { revoke } from "./fds/revoke.ts";
 import { token } from "./fds/token.ts";
 import { status } from "./fds/status.ts";
 import { verify } from "./fds/verify.ts";
@@ -29,6 +31,8 @@ const COMMANDS = new Map<string, Command>(
     cancel,
     retry,
     verify,
+    enroll,
+    revoke,
     token,
   }),
 );

@@ -5,6 +5,7 @@ import { UsageError } from "../util/flags.ts";
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "../util/logger.ts";
 import {
   describeSettings,
+  DURATION,
   type Environment,
   type Kind,
   oneOf,
@@ -52,6 +53,8 @@ export interface ClientConfig {
   maxBytesPerDay: number | null;
   /** Folder of the client's key, and of its record of requests. */
   stateDir: string;
+  /** An older key is replaced when the client connects, in ms. */
+  keyMaxAge: number;
   tls: ClientTls;
   /** URL of the proxy on the way to the server, or null. */
   proxy: string | null;
@@ -102,7 +105,15 @@ const SETTINGS = {
     flag: "state-dir",
     help: "folder of this client's key and of its requests.log (default: ./.client-state/<id>)",
   },
-  ENROLL_TOKEN: { secret: true, help: "what the server asks of a new client, once" },
+  KEY_MAX_AGE: {
+    flag: "key-max-age",
+    default: "90d",
+    help: "an older key is replaced by a new one when the client connects, such as 30d or 12h",
+  },
+  ENROLL_TOKEN: {
+    secret: true,
+    help: "what the server asks of a new client, once: its ENROLL_TOKEN or an enrolment key",
+  },
   TLS_CA: { help: "PEM file of whoever signs the server's certificate" },
   TLS_PIN: {
     help: 'list of public keys, one of which must be the server\'s, as "sha256//…" (curl --pinnedpubkey)',
@@ -177,6 +188,7 @@ export function readClientConfig(
     compress: settings.read("COMPRESSION", oneOf(["auto", "off"])) === "auto",
     enrollToken: settings.readOptional("ENROLL_TOKEN", TOKEN),
     stateDir: settings.readOptional("CLIENT_STATE_DIR", TEXT) ?? `./.client-state/${id}`,
+    keyMaxAge: settings.read("KEY_MAX_AGE", DURATION),
     tls: readTls(settings),
     proxy: proxyFor(serverUrl, env),
     logLevel: settings.read("LOG_LEVEL", oneOf(LOG_LEVELS)),

@@ -9,6 +9,7 @@ import {
   SUBPROTOCOL,
 } from "../protocol/messages.ts";
 import { Agent, type AgentOptions } from "./agent.ts";
+import type { ClientKeys } from "./key.ts";
 
 /** The server has this long, in ms, to take the connection and the registration. */
 const CONNECT_WITHIN_MS = 20_000;
@@ -19,14 +20,15 @@ export interface ConnectionOptions extends AgentOptions {
   id: string;
   /** `ws://HOST:PORT/ws`, or wss. */
   serverUrl: URL;
-  key: string;
+  keys: ClientKeys;
   /** Shown to enrol; undefined where the key is enough. */
   enrollToken: string | undefined;
   version: string;
   tls: Bun.TLSOptions & Pick<TlsConnectionOptions, "checkServerIdentity">;
   /** URL of a proxy, or null. */
   proxy: string | null;
-  onRegistered: () => void;
+  /** @param newKeyTaken the server knows the client by its new key from now on */
+  onRegistered: (newKeyTaken: boolean) => void;
 }
 
 /** How a connection ended. */
@@ -89,11 +91,12 @@ export class Connection {
 
   #register(): void {
     this.#heard();
-    const { id, key, enrollToken, version, chunkSize } = this.options;
+    const { id, keys, enrollToken, version, chunkSize } = this.options;
     const register: ClientMessage = {
       type: "register",
       client_id: id,
-      key,
+      key: keys.key,
+      new_key: keys.newKey,
       enroll_token: enrollToken,
       version,
       hostname: hostname(),
@@ -113,7 +116,7 @@ export class Connection {
       const message = parseServerMessage(data);
       if (message.type !== "registered") return this.#agent.handle(message);
       this.#registered = true;
-      this.options.onRegistered();
+      this.options.onRegistered(message.new_key_taken ?? false);
     } catch (cause) {
       const error =
         cause instanceof FdsError

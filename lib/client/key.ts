@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import { link, mkdir, readFile, rm } from "node:fs/promises";
+import { link, mkdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { syncFolder, writeFileDurably } from "../util/durable.ts";
 import { UsageError } from "../util/flags.ts";
@@ -8,6 +8,13 @@ import { systemCode } from "../util/system-error.ts";
 const KEY_BYTES = 32;
 /** The same bytes as base64url. */
 const KEY_PATTERN = /^[A-Za-z0-9_-]{43}$/;
+
+/** What a client proves itself with. */
+export interface ClientKeys {
+  key: string;
+  /** Is to take the place of `key`, which is too old. */
+  newKey?: string;
+}
 
 /**
  * The key that a client's id belongs to, made at its first start. The client makes it, and not the
@@ -31,6 +38,36 @@ export async function loadOrCreateKey(stateDir: string): Promise<string> {
       { cause: error },
     );
   }
+}
+
+/**
+ * What to show to the server: the key and, where that is too old, also one that is to take its
+ * place. Both are kept and shown until the server says that it took the new one, so whoever of the
+ * two crashes in between, one of them is right.
+ * @param maxAge of the key, in ms
+ * @throws as loadOrCreateKey
+ */
+export async function keysToShow(stateDir: string, maxAge: number): Promise<ClientKeys> {
+  const key = await loadOrCreateKey(stateDir);
+  const path = newKeyPath(stateDir);
+  const age = Date.now() - (await stat(join(stateDir, "key"))).mtimeMs;
+  const newKey = (await read(path)) ?? (age > maxAge ? await create(path) : null);
+  return newKey === null ? { key } : { key, newKey: check(path, newKey) };
+}
+
+/** The server took the new key: the old one is good no more, and goes. */
+export async function takeNewKey(stateDir: string): Promise<void> {
+  try {
+    await rename(newKeyPath(stateDir), join(stateDir, "key"));
+  } catch (error) {
+    // Another process with this folder was first.
+    if (systemCode(error) !== "ENOENT") throw error;
+  }
+  await syncFolder(stateDir);
+}
+
+function newKeyPath(stateDir: string): string {
+  return join(stateDir, "key.new");
 }
 
 async function read(path: string): Promise<string | null> {

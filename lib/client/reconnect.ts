@@ -1,6 +1,8 @@
 import { fullJitter } from "../util/backoff.ts";
 import type { Logger } from "../util/logger.ts";
+import type { ErrorCode } from "../protocol/errors.ts";
 import { Connection, type ConnectionOptions, type Ending } from "./connection.ts";
+import type { ClientKeys } from "./key.ts";
 
 /** Full jitter from 1 to 60 s, in ms. */
 const FIRST_WAIT_MS = 1_000;
@@ -8,26 +10,51 @@ const MAX_WAIT_MS = 60_000;
 /** After a connection that lasted this long, in ms, the waits begin anew. */
 const STABLE_MS = 60_000;
 
+/** What a server says that lets a client in only with what it enrols with. */
+const ASKS_TO_ENROL: ReadonlySet<ErrorCode | undefined> = new Set([
+  "enrolment_required",
+  "key_mismatch",
+  "client_revoked",
+]);
+
 export interface ReconnectOptions extends Omit<ConnectionOptions, "enrollToken" | "onRegistered"> {
   /** Shown only when the server does not know the key. */
   enrollToken: string | null;
+  /** What to show at the next connection, in place of `keys`. */
+  keysToShow: () => Promise<ClientKeys>;
+  /** The server took the new one of them. */
+  takeNewKey: () => Promise<void>;
   logger: Logger;
 }
 
 /**
  * Stays connected until it is told to stop: dials again whenever a connection ends, and enrols
- * when the server does not know the client's key.
+ * when the server does not know the client's key, or wants another.
  */
 export async function stayConnected(options: ReconnectOptions, stop: AbortSignal): Promise<void> {
   const { logger, serverUrl, id } = options;
+  const onRegistered = (newKeyTaken: boolean) => {
+    logger.announce(`registered as ${id}`, { server: serverUrl.origin });
+    if (!newKeyTaken) return;
+    options.takeNewKey().then(
+      () => logger.info("the client has a new key"),
+      (error: unknown) => logger.error("the new key stays beside the old one", {}, error),
+    );
+  };
+  let { keys } = options;
   let attempt = 0;
   let enrol = false;
   while (!stop.aborted) {
+    keys = await options.keysToShow().catch((error: unknown) => {
+      logger.error("the keys cannot be read or renewed, shown are those of before", {}, error);
+      return keys;
+    });
     logger.debug(`connecting to ${serverUrl.origin}`);
     const connection = new Connection({
       ...options,
       enrollToken: enrol && options.enrollToken !== null ? options.enrollToken : undefined,
-      onRegistered: () => logger.announce(`registered as ${id}`, { server: serverUrl.origin }),
+      keys,
+      onRegistered,
     });
     const close = () => connection.close();
     stop.addEventListener("abort", close);
@@ -36,7 +63,7 @@ export async function stayConnected(options: ReconnectOptions, stop: AbortSignal
     stop.removeEventListener("abort", close);
     if (stop.aborted) return;
     const known = !enrol;
-    enrol = code === "enrolment_required" && options.enrollToken !== null;
+    enrol = ASKS_TO_ENROL.has(code) && options.enrollToken !== null;
     if (enrol && known) continue;
     const refused = wasRefused(ending);
     if (worked || lasted >= STABLE_MS) attempt = 0;
@@ -55,6 +82,7 @@ function wasRefused({ code, registered }: Ending): boolean {
   switch (code) {
     case "replaced":
     case "unsupported_version":
+    case "client_revoked":
       return true;
     case "enrolment_required":
     case "key_mismatch":

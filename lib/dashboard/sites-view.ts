@@ -59,7 +59,7 @@ export class SitesView {
   }
 
   #row(site: Site, now: number): HTMLElement {
-    const { client_id, connected, last_seen_at } = site.client;
+    const { client_id, connected, last_seen_at, revoked_at } = site.client;
     const row = this.#rows.get(client_id) ?? this.#newRow(client_id);
     row.classList.toggle("online", connected);
     setText(find(row, ".state", HTMLElement), connected ? "online" : "offline");
@@ -67,7 +67,8 @@ export class SitesView {
     name.ariaPressed = String(client_id === this.#chosen);
     setText(find(row, ".doing", HTMLElement), doingOf(site));
     const seen = last_seen_at === null ? "never seen" : `seen ${formatAgo(last_seen_at, now)}`;
-    setText(find(row, ".about", HTMLElement), connected ? aboutOf(site) : `Offline, ${seen}`);
+    const away = `${revoked_at === null ? "Offline" : "Revoked"}, ${seen}`;
+    setText(find(row, ".about", HTMLElement), connected ? aboutOf(site) : away);
     return row;
   }
 

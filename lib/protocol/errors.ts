@@ -60,6 +60,7 @@ const TABLE = {
   unsupported_version: { close: 4406 },
   id_in_use: { close: 4409 },
   replaced: { close: 4410 },
+  client_revoked: { close: 4411 },
 } as const satisfies Record<string, CodeMeaning>;
 
 export type ErrorCode = keyof typeof TABLE;

@@ -68,11 +68,16 @@ const label = z.string().max(255);
 const address = { stream: uint32, epoch: uint32 };
 
 export const ClientMessage = z.discriminatedUnion("type", [
-  /** The first message. The key is the client's own; the token is there when it enrols. */
+  /**
+   * The first message. The key is the client's own, and `new_key` the one that is to take its place:
+   * either of them proves the client, as it may not know yet that the new one did. The token is
+   * there when it enrols.
+   */
   z.object({
     type: z.literal("register"),
     client_id: ClientId,
     key: secret,
+    new_key: secret.optional(),
     enroll_token: secret.optional(),
     version: label,
     hostname: label,
@@ -117,7 +122,13 @@ export type FileStart = Extract<ClientMessage, { type: "file_start" }>;
 export type FileComplete = Extract<ClientMessage, { type: "file_complete" }>;
 
 export const ServerMessage = z.discriminatedUnion("type", [
-  z.object({ type: z.literal("registered"), client_id: ClientId, version: label }),
+  z.object({
+    type: z.literal("registered"),
+    client_id: ClientId,
+    version: label,
+    /** True: the new key took the place of the old one, which is good no more. */
+    new_key_taken: z.boolean().optional(),
+  }),
   z.object({
     type: z.literal("download_request"),
     ...address,
@@ -150,6 +161,7 @@ export const ServerMessage = z.discriminatedUnion("type", [
   z.object({ type: z.literal("done"), ...address }),
 ]);
 export type ServerMessage = z.infer<typeof ServerMessage>;
+export type Registered = Extract<ServerMessage, { type: "registered" }>;
 export type DownloadRequest = Extract<ServerMessage, { type: "download_request" }>;
 
 /** @throws FdsError `protocol_error` or `message_too_large` */

@@ -1,7 +1,8 @@
 import { FdsError } from "../protocol/errors.ts";
 import type { Register } from "../protocol/messages.ts";
 import type { Logger } from "../util/logger.ts";
-import { admit, hashSecret } from "./auth.ts";
+import { admit } from "./access/admission.ts";
+import type { EnrolmentKeys } from "./access/enrolment.ts";
 import type { Client, Repository } from "./database/repository.ts";
 import type { Metrics } from "./metrics/metrics.ts";
 import { Session, type SessionHost, type Socket } from "./session.ts";
@@ -13,6 +14,7 @@ export interface ClientsOptions {
   repository: Repository;
   /** Null: none is asked for. */
   enrollToken: string | null;
+  enrolmentKeys: Pick<EnrolmentKeys, "find" | "use">;
   /** Most bytes in a frame that this server takes. */
   chunkSize: number;
   version: string;
@@ -88,15 +90,21 @@ export class Clients implements SessionHost {
   }
 
   async #letIn(session: Session, message: Register): Promise<void> {
-    const { repository, enrollToken, chunkSize, version, logger } = this.options;
+    const { repository, enrollToken, enrolmentKeys, chunkSize, version, logger } = this.options;
     const clientId = message.client_id;
     const known = await repository.getClient(clientId);
     const now = Date.now();
-    const admission = admit(message, known, this.#byId.has(clientId), enrollToken, now);
+    const enrolment = {
+      token: enrollToken,
+      key: await enrolmentKeys.find(message.enroll_token),
+    };
+    const admission = admit(message, known, this.#byId.has(clientId), enrolment, now);
+    if (admission.uses) await enrolmentKeys.use(admission.uses);
     const client: Client = {
       clientId,
-      keyHash: hashSecret(message.key),
+      keyHash: admission.keyHash,
       enrolledAt: admission.enrolledAt,
+      revokedAt: null,
       hostname: message.hostname,
       platform: message.platform,
       version: message.version,
@@ -104,7 +112,7 @@ export class Clients implements SessionHost {
       connectedAt: now,
       lastSeenAt: now,
     };
-    if (!(await repository.registerClient(client, admission.replaces))) {
+    if (!(await repository.registerClient(client, known))) {
       throw new FdsError("id_in_use", `another client registered as "${clientId}" just now`);
     }
     if (!this.#sessions.has(session)) return;
@@ -114,7 +122,7 @@ export class Clients implements SessionHost {
     const agreed = Math.min(chunkSize, message.chunk_size);
     session.registered(
       { clientId, keyHash: client.keyHash, chunkSize: agreed, connectedAt: now },
-      version,
+      { version, ...(message.new_key !== undefined && { new_key_taken: true }) },
     );
     this.options.metrics.registrations++;
     if (known) this.options.metrics.reconnects++;
@@ -125,6 +133,21 @@ export class Clients implements SessionHost {
     });
     this.options.onRegistered(session);
     this.options.onChange(clientId);
+  }
+
+  /**
+   * Refuses a client's key from now on, and cuts its connection. What it was asked for goes back to
+   * the queue, and waits for the machine that an admin lets take its place.
+   * @throws FdsError `client_not_found`
+   */
+  async revoke(clientId: string): Promise<KnownClient> {
+    const client = await this.options.repository.revokeClient(clientId, Date.now());
+    if (!client) throw clientNotFound(clientId);
+    const session = this.#byId.get(clientId);
+    session?.end(new FdsError("client_revoked", "an operator revoked this client"));
+    this.options.logger.warn("client revoked", { client_id: clientId, connected: !!session });
+    this.options.onChange(clientId);
+    return this.#withConnection(client);
   }
 
   ended(session: Session): void {
@@ -159,4 +182,9 @@ export class Clients implements SessionHost {
     if (!session) return { ...client, connected: false };
     return { ...client, connected: true, lastSeenAt: session.lastHeardAt };
   }
+}
+
+/** The answer to an id that no client has, or none that the caller sees. */
+export function clientNotFound(clientId: string): FdsError {
+  return new FdsError("client_not_found", `No client "${clientId}" ever registered`);
 }

@@ -5,6 +5,7 @@ import {
   PING_INTERVAL_MS,
   parseClientMessage,
   type Register,
+  type Registered,
   type ServerMessage,
 } from "../protocol/messages.ts";
 import type { Logger } from "../util/logger.ts";
@@ -85,11 +86,14 @@ export class Session implements ClientLink {
   }
 
   /** The answer to a registration; from here on requests may be sent. */
-  registered(client: NonNullable<Session["client"]>, version: string): void {
+  registered(
+    client: NonNullable<Session["client"]>,
+    answer: Pick<Registered, "version" | "new_key_taken">,
+  ): void {
     if (this.#state === "ended") return;
     this.#state = "registered";
     this.client = client;
-    this.send({ type: "registered", client_id: client.clientId, version });
+    this.send({ type: "registered", client_id: client.clientId, ...answer });
     this.#ping();
   }
 

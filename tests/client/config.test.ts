@@ -21,6 +21,7 @@ const DEFAULTS: ClientConfig = {
   compress: true,
   enrollToken: null,
   stateDir: "./.client-state/restaurant-001",
+  keyMaxAge: 90 * 86_400_000,
   tls: NO_TLS,
   proxy: null,
   logLevel: "info",

@@ -27,10 +27,13 @@ afterEach(async () => {
 const logged = (write: (line: string) => void) =>
   new Logger({ level: "info", format: "json", write });
 
+const KEYS = { key: "the-key-of-the-client" };
+const keeping = { enrollToken: null, keysToShow: async () => KEYS, takeNewKey: async () => {} };
+
 const options = (port: number) => ({
   id: "site-1",
   serverUrl: new URL(`ws://127.0.0.1:${port}/ws`),
-  key: "the-key-of-the-client",
+  keys: KEYS,
   version: "1.0.0",
   chunkSize: 64 * 1024,
   rateLimit: new TokenBucket(null),
@@ -121,7 +124,7 @@ describe("a server that refuses to talk is dialled again", () => {
       waits.push(/next try in (\S+) s/.exec(line)?.[1] ?? line);
       told.resolve();
     });
-    const stopped = stayConnected({ ...options(port), enrollToken: null, logger }, stop.signal);
+    const stopped = stayConnected({ ...options(port), ...keeping, logger }, stop.signal);
     for (const wait of [1, 2, 4, 8, 16, 32, 60, 60]) {
       await told.promise;
       told = Promise.withResolvers();
@@ -136,7 +139,7 @@ describe("a server that refuses to talk is dialled again", () => {
     const stop = new AbortController();
     const told = Promise.withResolvers<void>();
     const logger = logged(() => told.resolve());
-    const stopped = stayConnected({ ...options(port), enrollToken: null, logger }, stop.signal);
+    const stopped = stayConnected({ ...options(port), ...keeping, logger }, stop.signal);
     await told.promise;
     stop.abort();
     await stopped;

@@ -1,8 +1,18 @@
-import { afterEach, beforeEach, expect, test } from "bun:test";
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import {
+  chmod,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { loadOrCreateKey } from "../../lib/client/key.ts";
+import { keysToShow, loadOrCreateKey, takeNewKey } from "../../lib/client/key.ts";
 import { UsageError } from "../../lib/util/flags.ts";
 
 let base: string;
@@ -93,3 +103,36 @@ async function problemOf(folder: string): Promise<Error> {
   if (outcome instanceof Error) return outcome;
   throw new Error("the key was taken");
 }
+
+describe("a key that is too old", () => {
+  const DAY_MS = 86_400_000;
+
+  /** Makes the key two days old. */
+  async function age(): Promise<string> {
+    const key = await loadOrCreateKey(stateDir);
+    const then = new Date(Date.now() - 2 * DAY_MS);
+    await utimes(join(stateDir, "key"), then, then);
+    return key;
+  }
+
+  test("is shown with one that is to replace it, the same at every try", async () => {
+    const key = await age();
+    expect(await keysToShow(stateDir, 3 * DAY_MS)).toEqual({ key });
+    const shown = await keysToShow(stateDir, DAY_MS);
+    expect(shown.key).toBe(key);
+    expect(Buffer.from(shown.newKey!, "base64url")).toHaveLength(32);
+    expect(await keysToShow(stateDir, DAY_MS)).toEqual(shown);
+    // Once it was shown it may have been taken, however old a key may be by now.
+    expect(await keysToShow(stateDir, 3 * DAY_MS)).toEqual(shown);
+    expect(await loadOrCreateKey(stateDir)).toBe(key);
+  });
+
+  test("goes when the server took the new one, which is young", async () => {
+    await age();
+    const { newKey } = await keysToShow(stateDir, DAY_MS);
+    await takeNewKey(stateDir);
+    await takeNewKey(stateDir);
+    expect(await keysToShow(stateDir, DAY_MS)).toEqual({ key: newKey! });
+    expect(await readdir(stateDir)).toEqual(["key"]);
+  });
+});

@@ -14,6 +14,7 @@ function client(client_id: string, connected: boolean): ClientRecord {
     platform: null,
     version: null,
     active_downloads: 0,
+    revoked_at: null,
   };
 }
 

@@ -389,7 +389,9 @@ describe("mistakes", () => {
       ([, name]) => name!,
     );
     expect(names).toEqual(
-      "health clients pull downloads status watch limit cancel retry verify token".split(" "),
+      "health clients pull downloads status watch limit cancel retry verify enroll revoke token".split(
+        " ",
+      ),
     );
     for (const name of names) {
       const help = await fds([name, "--help"]);

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FdsError } from "../../lib/protocol/errors.ts";
+import { EnrolmentKeys } from "../../lib/server/access/enrolment.ts";
 import { Clients } from "../../lib/server/clients.ts";
 import { CreditPool } from "../../lib/server/credit.ts";
 import type { Repository } from "../../lib/server/database/repository.ts";
@@ -54,6 +55,7 @@ function begin(): void {
   clients = new Clients({
     repository,
     enrollToken: null,
+    enrolmentKeys: new EnrolmentKeys(repository.access),
     chunkSize: 64 * 1024,
     version: "9.9.9",
     metrics,

@@ -38,7 +38,7 @@ class FakeHost implements SessionHost {
   async register(session: Session, message: Register): Promise<void> {
     if (this.refusal) throw this.refusal;
     const { client_id: clientId, chunk_size: chunkSize } = message;
-    session.registered({ clientId, keyHash: "h", chunkSize, connectedAt: 0 }, "9.9.9");
+    session.registered({ clientId, keyHash: "h", chunkSize, connectedAt: 0 }, { version: "9.9.9" });
   }
   ended(): void {
     this.endings++;

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { digestOf, entityTag } from "../../api/checksums.ts";
 import { type Endpoint, endpoints } from "../../api/endpoints.ts";
+import * as enrolment from "../../api/enrolment.ts";
 import * as schemas from "../../api/schemas.ts";
 import * as tokens from "../../api/tokens.ts";
 import { readEvents, type ServerSentEvent } from "../../util/server-sent-events.ts";
@@ -42,7 +43,8 @@ export class UnreachableError extends Failure {
 
 interface Call {
   downloadId?: string;
-  /** Of a token. */
+  clientId?: string;
+  /** Of a token or an enrolment key. */
   name?: string;
   query?: Record<string, string>;
   headers?: Record<string, string>;
@@ -125,6 +127,30 @@ export class ApiClient {
 
   retry(downloadId: string, signal?: AbortSignal): Promise<schemas.DownloadAccepted> {
     return this.call(endpoints.retryDownload, schemas.DownloadAccepted, { downloadId, signal });
+  }
+
+  /** Cuts a client off; its key is refused from then on. */
+  revokeClient(clientId: string, signal?: AbortSignal): Promise<schemas.ClientRecord> {
+    return this.call(endpoints.revokeClient, schemas.ClientRecord, { clientId, signal });
+  }
+
+  async enrolmentKeys(signal?: AbortSignal): Promise<enrolment.EnrolmentKeyRecord[]> {
+    const schema = enrolment.EnrolmentKeyList;
+    return (await this.call(endpoints.listEnrolmentKeys, schema, { signal })).enrolment_keys;
+  }
+
+  /** The answer alone holds the secret. */
+  createEnrolmentKey(
+    body: enrolment.NewEnrolmentKey,
+    signal?: AbortSignal,
+  ): Promise<enrolment.IssuedEnrolmentKey> {
+    const schema = enrolment.IssuedEnrolmentKey;
+    return this.call(endpoints.createEnrolmentKey, schema, { body, signal });
+  }
+
+  revokeEnrolmentKey(name: string, signal?: AbortSignal): Promise<enrolment.EnrolmentKeyRecord> {
+    const schema = enrolment.EnrolmentKeyRecord;
+    return this.call(endpoints.revokeEnrolmentKey, schema, { name, signal });
   }
 
   async tokens(signal?: AbortSignal): Promise<tokens.TokenRecord[]> {
@@ -268,12 +294,13 @@ export class ApiClient {
 
   private send(
     endpoint: Endpoint,
-    { downloadId = "", name = "", query, headers, body, signal }: Call,
+    { downloadId = "", clientId = "", name = "", query, headers, body, signal }: Call,
     timeout: AbortSignal,
   ): Promise<Response> {
     const { server, token, tls } = this.options;
     const path = endpoint.path
       .replace(":download_id", encodeURIComponent(downloadId))
+      .replace(":client_id", encodeURIComponent(clientId))
       .replace(":name", encodeURIComponent(name));
     const url = new URL(server.replace(/\/+$/, "") + path);
     url.search = new URLSearchParams(query).toString();

@@ -18,9 +18,14 @@ export const CLIENT_COLUMNS: ListingColumn<ClientRecord>[] = [
   {
     title: "state",
     importance: 8,
-    shown: ({ connected }, coloured) =>
-      connected ? paint("● connected", "green", coloured) : paint("○ offline", "dim", coloured),
-    raw: ({ connected }) => (connected ? "connected" : "offline"),
+    shown: ({ connected, revoked_at }, coloured) => {
+      if (revoked_at !== null) return paint("✗ revoked", "red", coloured);
+      return connected
+        ? paint("● connected", "green", coloured)
+        : paint("○ offline", "dim", coloured);
+    },
+    raw: ({ connected, revoked_at }) =>
+      revoked_at !== null ? "revoked" : connected ? "connected" : "offline",
   },
   {
     title: "active",

@@ -15,6 +15,25 @@ export interface ApiToken {
   lastUsedAt: number | null;
 }
 
+/** What lets clients enrol, as it is kept. Times are ms since 1970. */
+export interface EnrolmentKey {
+  /** Its own for good. */
+  name: string;
+  /** SHA-256 of the secret, hex. */
+  keyHash: string;
+  /** Ids that may enrol with it; a `*` stands for any characters, or none. */
+  ids: string;
+  /** It also lets another machine take over an id that belongs to a key, or was revoked. */
+  replaces: boolean;
+  /** null: no limit */
+  maxUses: number | null;
+  uses: number;
+  createdAt: number;
+  expiresAt: number | null;
+  revokedAt: number | null;
+  lastUsedAt: number | null;
+}
+
 /** Somebody who is signed in with a browser. */
 export interface SessionRow {
   /** Of the cookie's value. */
@@ -35,6 +54,16 @@ export interface AccessRows {
   /** @returns the token as it now is; null: there is none; one that was revoked stays as it was */
   revokeToken(name: string, at: number): Promise<ApiToken | null>;
   tokenUsed(name: string, at: number): Promise<void>;
+
+  /** @returns false if the name is taken */
+  insertEnrolmentKey(key: EnrolmentKey): Promise<boolean>;
+  /** By name. */
+  listEnrolmentKeys(): Promise<EnrolmentKey[]>;
+  enrolmentKeyByHash(keyHash: string): Promise<EnrolmentKey | null>;
+  /** As revokeToken. */
+  revokeEnrolmentKey(name: string, at: number): Promise<EnrolmentKey | null>;
+  /** Counts a use, if the key is good and one is left. @returns false: it is not */
+  useEnrolmentKey(name: string, now: number): Promise<boolean>;
 
   /** Also forgets those that have ended by `now`. */
   insertSession(session: SessionRow, now: number): Promise<void>;

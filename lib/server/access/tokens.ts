@@ -1,12 +1,9 @@
-import { randomBytes } from "node:crypto";
 import type { Role } from "../../api/roles.ts";
 import { FdsError } from "../../protocol/errors.ts";
-import { hashSecret } from "../auth.ts";
 import type { Caller } from "./caller.ts";
 import type { OpenCalls } from "./open-calls.ts";
 import type { AccessRows, ApiToken } from "./rows.ts";
-
-const SECRET_BYTES = 32;
+import { hashSecret, newSecret } from "./secrets.ts";
 
 /** That a token was used is recorded this often at most, in ms. */
 const USED_EVERY_MS = 60_000;
@@ -95,11 +92,6 @@ export class Tokens {
     }
     return { name, role, sites: sites && new Set(sites), expiresAt, sessionHash: null };
   }
-}
-
-/** 256 random bits, after a word by which a scan for leaked secrets finds them. */
-export function newSecret(kind: string): string {
-  return `${kind}_${randomBytes(SECRET_BYTES).toString("base64url")}`;
 }
 
 /** When something ends that was made to last so long; null: not by itself. */

@@ -1,10 +1,15 @@
 import type { SQL } from "bun";
-import type { AccessRows, ApiToken, SessionRow } from "../access/rows.ts";
+import type { AccessRows, ApiToken, EnrolmentKey, SessionRow } from "../access/rows.ts";
 import { numberOrNull } from "./rows.ts";
 
 /** A token as a row: its sites are JSON. */
 interface TokenRow extends Omit<ApiToken, "sites"> {
   sites: string | null;
+}
+
+/** An enrolment key as a row: whether it replaces is a number. */
+interface EnrolmentKeyRow extends Omit<EnrolmentKey, "replaces"> {
+  replaces: number;
 }
 
 /** Who may do what, in the same database as the downloads. */
@@ -47,6 +52,41 @@ export class AccessSql implements AccessRows {
       WHERE name = ${name} AND COALESCE(last_used_at, 0) < ${at}`;
   }
 
+  async insertEnrolmentKey(key: EnrolmentKey): Promise<boolean> {
+    const row: EnrolmentKeyRow = { ...key, replaces: Number(key.replaces) };
+    const written = await this.sql`
+      INSERT INTO enrolment_keys ${this.sql(row)} ON CONFLICT (name) DO NOTHING RETURNING name`;
+    return written.length > 0;
+  }
+
+  async listEnrolmentKeys(): Promise<EnrolmentKey[]> {
+    const rows = await this.sql<EnrolmentKeyRow[]>`SELECT * FROM enrolment_keys ORDER BY name`;
+    return rows.map(toEnrolmentKey);
+  }
+
+  async enrolmentKeyByHash(keyHash: string): Promise<EnrolmentKey | null> {
+    const [row] = await this.sql<EnrolmentKeyRow[]>`
+      SELECT * FROM enrolment_keys WHERE key_hash = ${keyHash}`;
+    return row ? toEnrolmentKey(row) : null;
+  }
+
+  async revokeEnrolmentKey(name: string, at: number): Promise<EnrolmentKey | null> {
+    const [row] = await this.sql<EnrolmentKeyRow[]>`
+      UPDATE enrolment_keys SET revoked_at = COALESCE(revoked_at, ${at})
+      WHERE name = ${name} RETURNING *`;
+    return row ? toEnrolmentKey(row) : null;
+  }
+
+  async useEnrolmentKey(name: string, now: number): Promise<boolean> {
+    const used = await this.sql`
+      UPDATE enrolment_keys SET uses = uses + 1, last_used_at = ${now}
+      WHERE name = ${name} AND revoked_at IS NULL
+        AND (expires_at IS NULL OR expires_at > ${now})
+        AND (max_uses IS NULL OR uses < max_uses)
+      RETURNING name`;
+    return used.length > 0;
+  }
+
   async insertSession(session: SessionRow, now: number): Promise<void> {
     await this.sql`DELETE FROM sessions WHERE expires_at <= ${now}`;
     await this.sql`INSERT INTO sessions ${this.sql(session)}`;
@@ -67,6 +107,19 @@ function toToken(row: TokenRow): ApiToken {
   return {
     ...row,
     sites: row.sites === null ? null : (JSON.parse(row.sites) as string[]),
+    createdAt: Number(row.createdAt),
+    expiresAt: numberOrNull(row.expiresAt),
+    revokedAt: numberOrNull(row.revokedAt),
+    lastUsedAt: numberOrNull(row.lastUsedAt),
+  };
+}
+
+function toEnrolmentKey(row: EnrolmentKeyRow): EnrolmentKey {
+  return {
+    ...row,
+    replaces: Number(row.replaces) === 1,
+    maxUses: numberOrNull(row.maxUses),
+    uses: Number(row.uses),
     createdAt: Number(row.createdAt),
     expiresAt: numberOrNull(row.expiresAt),
     revokedAt: numberOrNull(row.revokedAt),

@@ -83,6 +83,21 @@ const MIGRATIONS: readonly (readonly string[])[] = [
     // Until now every byte came as it is.
     `UPDATE downloads SET bytes_on_wire = safe_offset`,
   ],
+  [
+    `CREATE TABLE enrolment_keys (
+      name TEXT PRIMARY KEY,
+      key_hash TEXT NOT NULL UNIQUE,
+      ids TEXT NOT NULL,
+      replaces BIGINT NOT NULL,
+      max_uses BIGINT,
+      uses BIGINT NOT NULL,
+      created_at BIGINT NOT NULL,
+      expires_at BIGINT,
+      revoked_at BIGINT,
+      last_used_at BIGINT
+    )`,
+    `ALTER TABLE clients ADD COLUMN revoked_at BIGINT`,
+  ],
 ];
 
 /** The version of the database that this program reads and writes. */

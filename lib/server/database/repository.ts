@@ -8,6 +8,8 @@ export interface Client {
   keyHash: string;
   /** When it enrolled with a token; null: never, the id is not bound to its key. */
   enrolledAt: number | null;
+  /** When an admin revoked it: its key is refused from then on. */
+  revokedAt: number | null;
   hostname: string;
   platform: string;
   version: string;
@@ -88,10 +90,13 @@ export interface Repository {
   /** By id. */
   listClients(): Promise<Client[]>;
   /**
-   * Writes the client if it is not there yet, or if its key hash still is `replaces`.
-   * @returns false if another registration came first
+   * Writes the client if it is not there yet, or if it still has the key of `replaces` and is as
+   * much revoked.
+   * @returns false if another registration or a revocation came first
    */
-  registerClient(client: Client, replaces: string | null): Promise<boolean>;
+  registerClient(client: Client, replaces: Client | null): Promise<boolean>;
+  /** @returns the client as it now is; null: there is none; one that was revoked stays as it was */
+  revokeClient(clientId: string, at: number): Promise<Client | null>;
   clientSeen(clientId: string, at: number): Promise<void>;
 
   /** Who may call the API, and who is signed in. */

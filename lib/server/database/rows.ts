@@ -125,6 +125,7 @@ export function toClient(row: Client): Client {
   return {
     ...row,
     enrolledAt: numberOrNull(row.enrolledAt),
+    revokedAt: numberOrNull(row.revokedAt),
     connectedAt: Number(row.connectedAt),
     lastSeenAt: Number(row.lastSeenAt),
   };

@@ -248,13 +248,21 @@ class SqlRepository implements Repository {
     return rows.map(toClient);
   }
 
-  async registerClient(client: Client, replaces: string | null): Promise<boolean> {
+  async registerClient(client: Client, replaces: Client | null): Promise<boolean> {
     const written = await this.sql`
       INSERT INTO clients ${this.sql(client)}
       ON CONFLICT (client_id) DO UPDATE SET ${this.sql(client)}
-      WHERE clients.key_hash IS NOT DISTINCT FROM ${replaces}
+      WHERE clients.key_hash = ${replaces?.keyHash ?? null}
+        AND clients.revoked_at IS NOT DISTINCT FROM ${replaces?.revokedAt ?? null}
       RETURNING client_id`;
     return written.length > 0;
+  }
+
+  async revokeClient(clientId: string, at: number): Promise<Client | null> {
+    const [row] = await this.sql<Client[]>`
+      UPDATE clients SET revoked_at = COALESCE(revoked_at, ${at})
+      WHERE client_id = ${clientId} RETURNING *`;
+    return row ? toClient(row) : null;
   }
 
   async clientSeen(clientId: string, at: number): Promise<void> {

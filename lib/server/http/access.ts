@@ -1,7 +1,7 @@
 import { FdsError } from "../../protocol/errors.ts";
 import { BOOTSTRAP_ADMIN, type Caller, LOCAL_ADMIN } from "../access/caller.ts";
 import type { Tokens } from "../access/tokens.ts";
-import { sameSecret } from "../auth.ts";
+import { sameSecret } from "../access/secrets.ts";
 import type { SignIn } from "./sign-in.ts";
 
 /** Who may call the API, and how it is shown. */

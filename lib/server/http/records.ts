@@ -1,6 +1,7 @@
 import type { ClientRecord, DownloadRecord } from "../../api/schemas.ts";
 import type { TokenRecord } from "../../api/tokens.ts";
-import type { ApiToken } from "../access/rows.ts";
+import type { EnrolmentKeyRecord } from "../../api/enrolment.ts";
+import type { ApiToken, EnrolmentKey } from "../access/rows.ts";
 import type { KnownClient } from "../clients.ts";
 import { type Download, safeOffsetOf } from "../download.ts";
 import type { Progress } from "../receiver.ts";
@@ -57,6 +58,7 @@ export function clientRecord(client: KnownClient, activeDownloads: number): Clie
     platform: client.platform,
     version: client.version,
     active_downloads: activeDownloads,
+    revoked_at: isoTimeOrNull(client.revokedAt),
   };
 }
 
@@ -70,6 +72,21 @@ export function tokenRecord(token: ApiToken): TokenRecord {
     expires_at: isoTimeOrNull(token.expiresAt),
     revoked_at: isoTimeOrNull(token.revokedAt),
     last_used_at: isoTimeOrNull(token.lastUsedAt),
+  };
+}
+
+/** An enrolment key as REST shows it: without what it is known by. */
+export function enrolmentKeyRecord(key: EnrolmentKey): EnrolmentKeyRecord {
+  return {
+    name: key.name,
+    ids: key.ids,
+    replace: key.replaces,
+    max_uses: key.maxUses,
+    uses: key.uses,
+    created_at: isoTime(key.createdAt),
+    expires_at: isoTimeOrNull(key.expiresAt),
+    revoked_at: isoTimeOrNull(key.revokedAt),
+    last_used_at: isoTimeOrNull(key.lastUsedAt),
   };
 }
 

@@ -1,5 +1,6 @@
 import { endpoints } from "../../api/endpoints.ts";
 import { openApiDocument } from "../../api/openapi.ts";
+import type { EnrolmentKeyList, IssuedEnrolmentKey } from "../../api/enrolment.ts";
 import type { IssuedToken, TokenList } from "../../api/tokens.ts";
 import type {
   ClientList,
@@ -12,15 +13,22 @@ import type {
 } from "../../api/schemas.ts";
 import { FdsError } from "../../protocol/errors.ts";
 import { type Caller, LOCAL_ADMIN, sees } from "../access/caller.ts";
+import type { EnrolmentKeys } from "../access/enrolment.ts";
 import type { Tokens } from "../access/tokens.ts";
-import type { Clients } from "../clients.ts";
+import { clientNotFound, type Clients } from "../clients.ts";
 import { contentResponse } from "./content.ts";
 import type { Download } from "../download.ts";
 import { downloadNotFound, type Downloads } from "../downloads.ts";
 import type { EventFeeds } from "../events/event-feeds.ts";
 import { json, jsonText } from "./json.ts";
 import { CONTENT_TYPE } from "../metrics/prometheus.ts";
-import { clientRecord, downloadRecord, isoTime, tokenRecord } from "./records.ts";
+import {
+  clientRecord,
+  downloadRecord,
+  enrolmentKeyRecord,
+  isoTime,
+  tokenRecord,
+} from "./records.ts";
 import type { Handler } from "./routing.ts";
 import type { SignIn } from "./sign-in.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -35,6 +43,7 @@ export interface RestOptions {
   /** null where there is no token to sign in with. */
   signIn: SignIn | null;
   tokens: Tokens;
+  enrolmentKeys: EnrolmentKeys;
   version: string;
   /** When the server started, ms since 1970. */
   startedAt: number;
@@ -44,7 +53,8 @@ type Handlers = { [Name in keyof typeof endpoints]: Handler<(typeof endpoints)[N
 
 /** What each call of the REST interface does, by the endpoint's name. */
 export function restHandlers(options: RestOptions): Handlers {
-  const { clients, downloads, events, storage, signIn, tokens, version, startedAt } = options;
+  const { clients, downloads, events, storage, signIn, tokens, enrolmentKeys } = options;
+  const { version, startedAt } = options;
 
   // Once: it takes milliseconds to make, and whoever asks for it needs no token.
   const document = JSON.stringify(openApiDocument(version));
@@ -120,7 +130,7 @@ export function restHandlers(options: RestOptions): Handlers {
     async startDownload({ body, caller }) {
       const client = await clients.get(body.client_id);
       if (!client || !sees(caller, body.client_id)) {
-        throw new FdsError("client_not_found", `No client "${body.client_id}" ever registered`);
+        throw clientNotFound(body.client_id);
       }
       if (!client.connected && body.if_offline === "fail") {
         throw new FdsError("client_not_connected", `"${body.client_id}" is not connected`);
@@ -179,6 +189,27 @@ export function restHandlers(options: RestOptions): Handlers {
       const { downloadId } = await download(param("download_id"), caller);
       const made = await downloads.retry(downloadId);
       return accepted(made, "The file is queued again, as a new download");
+    },
+
+    async revokeClient({ param }) {
+      const client = await clients.revoke(param("client_id"));
+      const active = await downloads.countActive();
+      return json(clientRecord(client, active.get(client.clientId) ?? 0));
+    },
+
+    async listEnrolmentKeys() {
+      const keys = await enrolmentKeys.list();
+      return json({ enrolment_keys: keys.map(enrolmentKeyRecord) } satisfies EnrolmentKeyList);
+    },
+
+    async createEnrolmentKey({ body }) {
+      const { secret, key } = await enrolmentKeys.create(body);
+      const answer: IssuedEnrolmentKey = { enrolment_key: secret, record: enrolmentKeyRecord(key) };
+      return json(answer, { status: 201 });
+    },
+
+    async revokeEnrolmentKey({ param }) {
+      return json(enrolmentKeyRecord(await enrolmentKeys.revoke(param("name"))));
     },
 
     async listTokens() {

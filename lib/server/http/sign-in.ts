@@ -5,7 +5,7 @@ import type { OpenCalls } from "../access/open-calls.ts";
 import type { AccessRows } from "../access/rows.ts";
 import { SignInLimit } from "../access/sign-in-limit.ts";
 import type { Tokens } from "../access/tokens.ts";
-import { hashSecret, sameSecret } from "../auth.ts";
+import { hashSecret, sameSecret } from "../access/secrets.ts";
 
 /** How long a person stays signed in, in seconds. */
 const SESSION_SECONDS = 7 * 86_400;

@@ -32,7 +32,8 @@ const shared = {
 };
 const never = new AbortController().signal;
 for (let n = 0; n < Number(count); n++) {
-  const key = randomBytes(32).toString("base64url");
-  void stayConnected({ ...shared, id: `idle-${Number(first) + n}`, key }, never);
+  const keys = { key: randomBytes(32).toString("base64url") };
+  const own = { id: `idle-${Number(first) + n}`, keys, keysToShow: async () => keys };
+  void stayConnected({ ...shared, ...own, takeNewKey: async () => {} }, never);
   if (n % BATCH === BATCH - 1) await Bun.sleep(EVERY);
 }

@@ -260,6 +260,7 @@ test("all changes come with what they are of", async () => {
     platform: null,
     version: null,
     active_downloads: 0,
+    revoked_at: null,
   };
   const text = formatEvent("client", client, 1) + formatEvent("download", downloadRecord(), 2);
   await using server = scriptedServer(

@@ -433,8 +433,9 @@ export function repositoryContract(name: string, makeBackend: () => Promise<Back
       });
 
       test.each([
-        ["the key that is there", known.keyHash, true],
-        ["another key", "c".repeat(64), false],
+        ["the key that is there", known, true],
+        ["another key", { ...known, keyHash: "c".repeat(64) }, false],
+        ["the key before it was revoked", { ...known, revokedAt: 7 }, false],
         ["none, as if it were new", null, false],
       ])("is replaced only in place of its key: %s", async (_, replaces, done) => {
         await rows.registerClient(known, null);
@@ -444,7 +445,7 @@ export function repositoryContract(name: string, makeBackend: () => Promise<Back
         expect(await rows.getClient("site-2")).toStrictEqual(client("site-2"));
       });
 
-      test.each([null, known.keyHash])("enrols once when two race, over %p", async (replaces) => {
+      test.each([null, known])("enrols once when two race, over %p", async (replaces) => {
         if (replaces !== null) await rows.registerClient(known, null);
         const rival = { ...newKey, keyHash: "c".repeat(64) };
         const [mine, theirs] = await Promise.all([
@@ -453,6 +454,16 @@ export function repositoryContract(name: string, makeBackend: () => Promise<Back
         ]);
         expect([mine, theirs].toSorted()).toEqual([false, true]);
         expect(await rows.getClient("site-1")).toStrictEqual(mine ? newKey : rival);
+      });
+
+      test("is revoked once, which a registration under way finds out", async () => {
+        await rows.registerClient(known, null);
+        expect(await rows.revokeClient("site-1", 77)).toStrictEqual({ ...known, revokedAt: 77 });
+        expect(await others.revokeClient("site-1", 88)).toStrictEqual({ ...known, revokedAt: 77 });
+        expect(await rows.revokeClient("site-2", 77)).toBeNull();
+        expect(await others.registerClient(newKey, known)).toBe(false);
+        expect(await others.registerClient(newKey, { ...known, revokedAt: 77 })).toBe(true);
+        expect(await rows.getClient("site-1")).toStrictEqual(newKey);
       });
 
       test("is seen, and never earlier than before", async () => {

@@ -98,6 +98,7 @@ export function client(clientId: string, fields: Partial<Client> = {}): Client {
     clientId,
     keyHash: "a".repeat(64),
     enrolledAt: null,
+    revokedAt: null,
     hostname: "till",
     platform: "linux",
     version: "1.0.0",

@@ -119,6 +119,7 @@ test("the record of a client is what the document promises, and holds no key", (
       clientId: "restaurant-001",
       keyHash: "a".repeat(64),
       enrolledAt: NOW,
+      revokedAt: NOW + 2,
       hostname: "till",
       platform: "linux x64",
       version: "1.0.0",
@@ -139,5 +140,6 @@ test("the record of a client is what the document promises, and holds no key", (
     platform: "linux x64",
     version: "1.0.0",
     active_downloads: 2,
+    revoked_at: "2023-11-14T22:13:20.002Z",
   });
 });

@@ -1,0 +1,65 @@
+import * as z from "zod";
+import { CredentialName, Lifetime } from "./tokens.ts";
+
+/* The REST shapes of enrolment keys: which machines may become clients. */
+
+const time = z.iso.datetime();
+
+/** How long a new enrolment key is good where nothing else is said, in seconds: a week. */
+const USUAL_LIFETIME = 7 * 86_400;
+
+/** Most clients that a key can be limited to. */
+const MAX_USES = 1_000_000;
+
+/** Ids of clients; a `*` stands for any characters, or none. */
+export const IdPattern = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9._*-]{1,64}$/,
+    "must be 1 to 64 letters, digits, '.', '_', '-' or '*' for any of them",
+  );
+
+export const EnrolmentKeyRecord = z
+  .object({
+    name: CredentialName,
+    ids: IdPattern,
+    replace: z.boolean(),
+    max_uses: z.int().nullable().meta({ description: "null: no limit" }),
+    uses: z.int().min(0),
+    created_at: time,
+    expires_at: time.nullable(),
+    revoked_at: time.nullable(),
+    last_used_at: time.nullable(),
+  })
+  .meta({ id: "EnrolmentKey" });
+export type EnrolmentKeyRecord = z.infer<typeof EnrolmentKeyRecord>;
+
+export const EnrolmentKeyList = z
+  .object({ enrolment_keys: z.array(EnrolmentKeyRecord) })
+  .meta({ id: "EnrolmentKeyList" });
+export type EnrolmentKeyList = z.infer<typeof EnrolmentKeyList>;
+
+export const NewEnrolmentKey = z
+  .strictObject({
+    name: CredentialName,
+    ids: IdPattern,
+    replace: z.boolean().default(false).meta({
+      description: "lets another machine take the id over, also one that was revoked",
+    }),
+    max_uses: z.int().min(1).max(MAX_USES).nullable().default(1),
+    expires_in_seconds: Lifetime.default(USUAL_LIFETIME),
+  })
+  .refine(({ replace, ids }) => !replace || !ids.includes("*"), {
+    path: ["replace"],
+    message: "name the one id that is to be taken over, without a *",
+  })
+  .meta({ id: "NewEnrolmentKey" });
+export type NewEnrolmentKey = z.input<typeof NewEnrolmentKey>;
+
+export const IssuedEnrolmentKey = z
+  .object({
+    enrolment_key: z.string().meta({ description: "the secret, told this once" }),
+    record: EnrolmentKeyRecord,
+  })
+  .meta({ id: "IssuedEnrolmentKey" });
+export type IssuedEnrolmentKey = z.infer<typeof IssuedEnrolmentKey>;

@@ -1,0 +1,149 @@
+import { type EnrolmentKeyRecord, IdPattern } from "../../api/enrolment.ts";
+import { UsageError } from "../../util/flags.ts";
+import { type Kind, wholeNumber } from "../../util/settings.ts";
+import { type ListingColumn, listingLines, listingTable } from "../terminal/listing.ts";
+import { paint } from "../terminal/terminal.ts";
+import { formatAge, formatMoment } from "../terminal/times.ts";
+import { type Command, type CommandContext, print } from "./command.ts";
+import { readFlag, readLifetime, runNamed, stateOf } from "./named.ts";
+
+const IDS: Kind<string> = {
+  schema: IdPattern,
+  expected: 'an id, or a pattern such as "restaurant-*"',
+};
+const USES = wholeNumber(1, 1_000_000);
+const USUAL_LIFETIME = 7 * 86_400;
+
+/** `fds enroll` */
+export const enroll: Command = {
+  words: "ACTION [NAME]",
+  count: [1, 2],
+  summary: "keys for new clients: create NAME, list, revoke NAME",
+  flags: {
+    id: { type: "string" },
+    uses: { type: "string" },
+    expires: { type: "string" },
+    replace: { type: "boolean" },
+  },
+  flagsHelp: `  --id ID
+      which clients may enrol with the new key; a * stands for any characters
+  --uses N|unlimited
+      how many may (default: 1)
+  --expires DURATION|never
+      how long, such as 12h or 30d (default: 7d)
+  --replace
+      lets another machine take over an id that belongs to one, also if that was revoked`,
+  notes: `A client is given the key as ENROLL_TOKEN, once. It is shown once: nobody can look it up. In a
+pipe, create prints it alone, and list prints name, ids, uses, most uses, replace, state, end and
+making, with tabs between them.`,
+  examples: [
+    "enroll create spring --id 'restaurant-*' --uses 20 --expires 30d",
+    "enroll create new-till --id restaurant-001 --replace",
+    "enroll revoke spring",
+  ],
+  run: (context) => runNamed("enroll", context, { create, list, revoke }),
+};
+
+async function create(context: CommandContext, name: string): Promise<void> {
+  const { api, values, interruptions } = context;
+  const ids = readFlag(context, "id", IDS);
+  if (ids === undefined) throw new UsageError(`--id is missing, expected ${IDS.expected}`);
+  const expected = `${USES.expected}, or unlimited`;
+  const uses =
+    values["uses"] === "unlimited" ? null : readFlag(context, "uses", { ...USES, expected });
+  const issued = await api.createEnrolmentKey(
+    {
+      name,
+      ids,
+      replace: values["replace"] === true,
+      max_uses: uses === undefined ? 1 : uses,
+      expires_in_seconds: readLifetime(context, USUAL_LIFETIME),
+    },
+    interruptions.signal,
+  );
+  const { expires_at } = issued.record;
+  const until = expires_at === null ? "revoked" : formatMoment(expires_at);
+  print(context, {
+    value: issued,
+    shown: (coloured) => [
+      `${paint("✓", "green", coloured)} ${ids} may enrol until ${until}; set this as ENROLL_TOKEN there, it is shown this once:`,
+      issued.enrolment_key,
+    ],
+    raw: () => [issued.enrolment_key],
+  });
+}
+
+async function list(context: CommandContext): Promise<void> {
+  const { api, out, interruptions } = context;
+  const keys = await api.enrolmentKeys(interruptions.signal);
+  print(context, {
+    value: { enrolment_keys: keys },
+    shown: (coloured) =>
+      keys.length === 0
+        ? ["No enrolment keys beside ENROLL_TOKEN"]
+        : listingTable(COLUMNS, keys, out.columns(), coloured),
+    raw: () => listingLines(COLUMNS, keys),
+  });
+}
+
+async function revoke(context: CommandContext, name: string): Promise<void> {
+  const record = await context.api.revokeEnrolmentKey(name, context.interruptions.signal);
+  print(context, {
+    value: record,
+    shown: (coloured) => [`${paint("✓", "green", coloured)} revoked ${name}`],
+    raw: () => listingLines(COLUMNS, [record]),
+  });
+}
+
+/** Where none is left, the key is as good as expired. */
+function keyState(record: EnrolmentKeyRecord): string {
+  const { uses, max_uses } = record;
+  const isUsedUp = max_uses !== null && uses >= max_uses;
+  const state = stateOf(record);
+  return state === "good" && isUsedUp ? "used up" : state;
+}
+
+const COLUMNS: ListingColumn<EnrolmentKeyRecord>[] = [
+  { title: "name", importance: 9, shown: ({ name }) => name, raw: ({ name }) => name },
+  { title: "ids", importance: 8, shown: ({ ids }) => ids, raw: ({ ids }) => ids },
+  {
+    title: "uses",
+    right: true,
+    importance: 6,
+    shown: ({ uses, max_uses }) => `${uses} of ${max_uses ?? "any"}`,
+    raw: ({ uses }) => uses,
+  },
+  {
+    title: "most",
+    importance: 1,
+    shown: ({ max_uses }) => String(max_uses ?? "any"),
+    raw: ({ max_uses }) => max_uses,
+  },
+  {
+    title: "replaces",
+    importance: 4,
+    shown: ({ replace }) => (replace ? "yes" : "no"),
+    raw: ({ replace }) => replace,
+  },
+  {
+    title: "state",
+    importance: 7,
+    shown: (record, coloured) => {
+      const state = keyState(record);
+      return paint(state, state === "good" ? "green" : "red", coloured);
+    },
+    raw: keyState,
+  },
+  {
+    title: "expires",
+    importance: 5,
+    shown: ({ expires_at }) => (expires_at === null ? "never" : formatMoment(expires_at)),
+    raw: ({ expires_at }) => expires_at,
+  },
+  {
+    title: "made",
+    importance: 3,
+    shown: ({ created_at }) => formatAge(created_at),
+    raw: ({ created_at }) => created_at,
+  },
+];

@@ -1,0 +1,28 @@
+import { readSetting } from "../../util/flags.ts";
+import { CLIENT_ID } from "../client-id.ts";
+import { CLIENT_COLUMNS } from "../terminal/client-listing.ts";
+import { listingLines } from "../terminal/listing.ts";
+import { paint } from "../terminal/terminal.ts";
+import { type Command, print } from "./command.ts";
+
+/** `fds revoke` */
+export const revoke: Command = {
+  words: "CLIENT",
+  count: [1, 1],
+  summary: "cuts a client off, and refuses its key for good",
+  flags: {},
+  notes: `What it was asked for waits, with all that has come. To let another machine take its place:
+fds enroll create NAME --id CLIENT --replace`,
+  examples: ["revoke restaurant-001"],
+  async run(context) {
+    const { api, words, interruptions } = context;
+    const [text = ""] = words;
+    const clientId = readSetting({ source: "CLIENT", text }, CLIENT_ID.schema, CLIENT_ID.expected);
+    const record = await api.revokeClient(clientId, interruptions.signal);
+    print(context, {
+      value: record,
+      shown: (coloured) => [`${paint("✓", "green", coloured)} revoked ${clientId}`],
+      raw: () => listingLines(CLIENT_COLUMNS, [record]),
+    });
+  },
+};
