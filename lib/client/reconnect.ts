@@ -36,10 +36,10 @@ export async function stayConnected(options: ReconnectOptions, stop: AbortSignal
   const onRegistered = (newKeyTaken: boolean) => {
     logger.announce(`registered as ${id}`, { server: serverUrl.origin });
     if (!newKeyTaken) return;
-    options.takeNewKey().then(
-      () => logger.info("the client has a new key"),
-      (error: unknown) => logger.error("the new key stays beside the old one", {}, error),
-    );
+    options
+      .takeNewKey()
+      .then(() => logger.info("the client has a new key"))
+      .catch((error: unknown) => logger.error("the new key was not put in place", {}, error));
   };
   let { keys } = options;
   let attempt = 0;
