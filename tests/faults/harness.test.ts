@@ -1,0 +1,36 @@
+import { expect, test } from "bun:test";
+import { appendFile, truncate } from "node:fs/promises";
+import { join } from "node:path";
+import { rowsOf } from "../support/rows.ts";
+import { waitFor } from "../support/wait.ts";
+import { delivered, MiB, setStage } from "./stage.ts";
+
+/* What asserts the invariants sees when they are broken. */
+
+test("a part that is shorter than the safe offset is seen", async () => {
+  await using stage = await setStage({ size: 8 * MiB });
+  const { system, proxy, invariants } = stage;
+  const held = proxy.after("up", 4 * MiB, () => proxy.hold("up"));
+  const downloadId = await system.pull("file");
+  await held;
+  await waitFor(
+    () => (rowsOf(system).get(downloadId)?.safe_offset ?? 0) > 0,
+    "something to be safe",
+  );
+  system.server.signal("SIGKILL");
+  await system.server.ended();
+  await invariants.expectSafe();
+  await invariants.expectSafe();
+  await truncate(join(system.serverFolder, "parts", `${downloadId}.part`), 1);
+  await expect(invariants.expectSafe()).rejects.toThrow(/bytes are not there/);
+}, 30_000);
+
+test("a published file that is not the source is seen", async () => {
+  await using stage = await setStage({ size: MiB });
+  const { system, invariants } = stage;
+  const downloadId = await system.pull("file");
+  await invariants.expectAll(delivered(downloadId, stage, 0));
+  const [name = ""] = await system.published();
+  await appendFile(join(system.folder, "downloads", name), "x");
+  await expect(invariants.expectAll(delivered(downloadId, stage, 0))).rejects.toThrow();
+}, 30_000);
