@@ -45,18 +45,18 @@ export function markdown(result: Result): string {
   const places = Object.entries(machine.fileSystems).map(([name, type]) => `${name} ${type}`);
   const facts = [
     `commit ${commit}`,
-    `measured ${startedAt}, \`bun run bench\`${effort === "full" ? "" : ` --${effort}`}`,
+    `measured ${startedAt} by \`bun run bench${effort === "full" ? "" : ` --${effort}`}\``,
     `${machine.cores} cores of ${machine.cpu}, ${formatSize(machine.memory)} of memory`,
     `Linux ${machine.kernel}, Bun ${machine.bun}`,
     `file systems: ${places.join(", ")}`,
   ];
+  const columns = [...BAR_COLUMNS, { title: "bounded by" }];
   const bars = result.verdicts.map((verdict) => [...verdictCells(verdict), ""]);
   return [
     "# Results of `bun run bench`",
     facts.map((fact) => `- ${fact}`).join("\n"),
     EXPLANATION,
-    "## Bars",
-    markdownTable([...BAR_COLUMNS, { title: "bounded by" }], bars),
+    ...(bars.length > 0 ? ["## Bars", markdownTable(columns, bars)] : []),
     ...result.scenarios.flatMap(markdownOfScenario),
   ]
     .join("\n\n")

@@ -48,15 +48,20 @@ async function measure(
   const { name, about } = scenario;
   const figures = new Figures();
   const notRun: ScenarioResult["notRun"] = [];
-  const seconds = await secondsOf(() =>
-    scenario.measure({
-      effort,
-      rounds,
-      places,
-      figures,
-      notRun: (what, why) => notRun.push({ what, why }),
-      signal,
-    }),
-  );
-  return { name, about, rounds, seconds, figures: figures.list(), notRun };
+  const run = {
+    effort,
+    rounds,
+    places,
+    figures,
+    notRun: (what: string, why: string) => void notRun.push({ what, why }),
+    signal,
+  };
+  try {
+    const seconds = await secondsOf(() => scenario.measure(run));
+    return { name, about, rounds, seconds, figures: figures.list(), notRun };
+  } catch (error) {
+    // A Ctrl-C reaches the programs too: that they end then is no failure.
+    signal.throwIfAborted();
+    throw error;
+  }
 }

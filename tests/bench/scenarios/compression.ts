@@ -5,7 +5,7 @@ import { NARROW } from "./wan.ts";
 
 const MiB = 1024 ** 2;
 
-const LOGS = { tiny: MiB / 4, quick: 8 * MiB, full: 24 * MiB };
+const LOGS = { tiny: MiB / 4, quick: 8 * MiB, full: 16 * MiB };
 
 const RANDOM = { tiny: MiB, quick: 64 * MiB, full: 256 * MiB };
 
@@ -45,6 +45,6 @@ export const compression: Scenario = {
   name: "compression",
   about: `logs over ${NARROW.name}, random bytes on loopback, each with compression and without`,
   rounds: { tiny: 1, quick: 1, full: 3 },
-  seconds: { tiny: 4, quick: 12, full: 60 },
+  seconds: { tiny: 4, quick: 12, full: 40 },
   measure,
 };

@@ -98,7 +98,7 @@ export const oneClientScenarios: Scenario[] = [
   }),
   oneClient("1gib-memory", "memory", LARGE, {
     about: "one client, a file of 1 GiB, to /dev/shm",
-    rounds: { tiny: 1, quick: 1, full: 5 },
-    seconds: { tiny: 3, quick: 15, full: 70 },
+    rounds: { tiny: 1, quick: 1, full: 4 },
+    seconds: { tiny: 3, quick: 15, full: 56 },
   }),
 ];

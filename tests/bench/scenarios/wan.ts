@@ -16,7 +16,7 @@ export const NARROW: Link = {
   name: "20 Mbit/s at 200 ms",
   bitsPerSecond: 20e6,
   roundTrip: 200,
-  size: { tiny: MiB / 4, quick: 8 * MiB, full: 32 * MiB },
+  size: { tiny: MiB / 4, quick: 8 * MiB, full: 24 * MiB },
 };
 
 const LINKS: Link[] = [
@@ -147,7 +147,7 @@ export const wanScenarios: Scenario[] = [
     name: "wan",
     about: "a pull over long links, against a bare transfer over the same; and a cancel",
     rounds: { tiny: 1, quick: 1, full: 2 },
-    seconds: { tiny: 5, quick: 35, full: 140 },
+    seconds: { tiny: 5, quick: 35, full: 120 },
     async measure(run) {
       for (const link of LINKS) await measureLink(run, link);
     },
