@@ -11,6 +11,9 @@ const GiB = 1024 ** 3;
 
 const SIZE = { tiny: 64 * MiB, quick: GiB, full: 5 * GiB };
 
+/** So slowly that its last tenth is not over before it is seen. */
+const AT_LEAST_SECONDS = 4;
+
 /** Where the client is killed. */
 const SHARE = 0.9;
 
@@ -30,7 +33,11 @@ async function measure(run: Run): Promise<void> {
     async () => {
       await using stage = await Stage.open(place, run.signal);
       await stage.addClients(1);
-      const downloadId = await stage.system.pull(await stage.serve(file));
+      const { download_id: downloadId } = await stage.api.startDownload({
+        client_id: "site-1",
+        file_path: await stage.serve(file),
+        rate_limit: size / AT_LEAST_SECONDS,
+      });
       const received = async () => (await stage.api.download(downloadId)).bytes_received;
       await waitFor(async () => (await received()) >= size * SHARE, "90 % of the file", DEADLINE);
       const client = stage.clients[0]!;
