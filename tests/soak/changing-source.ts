@@ -17,6 +17,8 @@ interface Upset {
 export class ChangingSource {
   readonly #versions = new Set<string>();
   readonly #upsets: Upset[] = [];
+  /** Its first change: a file that grew and was also changed in front looks as if it only grew. */
+  #kind: "log" | "document" | null = null;
 
   private constructor(
     readonly path: string,
@@ -60,14 +62,17 @@ export class ChangingSource {
   }
 
   async #grow(): Promise<void> {
+    this.#kind ??= "log";
+    if (this.#kind !== "log") return this.#replace();
     const bytes = await readFile(this.path);
     const more = randomBytes(Math.min(100, PAGE - (bytes.length % PAGE)));
     await this.#become(Buffer.concat([bytes, more]), () => appendFile(this.path, more));
   }
 
   async #overwrite(random: Random): Promise<void> {
+    this.#kind ??= "document";
     const bytes = await readFile(this.path);
-    if (bytes.length === 0) return this.#replace();
+    if (this.#kind !== "document" || bytes.length === 0) return this.#replace();
     const at = random.int(0, bytes.length - 1);
     bytes[at]! ^= 0xff;
     await this.#become(bytes, async () => {
@@ -78,12 +83,15 @@ export class ChangingSource {
   }
 
   async #shorten(random: Random): Promise<void> {
+    this.#kind ??= "document";
+    if (this.#kind !== "document") return this.#replace();
     const bytes = await readFile(this.path);
     const size = random.int(0, bytes.length);
     await this.#become(bytes.subarray(0, size), () => truncate(this.path, size));
   }
 
   async #replace(): Promise<void> {
+    this.#kind = null;
     const bytes = randomBytes(this.size);
     await writeFile(`${this.path}.new`, bytes);
     await this.#become(bytes, () => rename(`${this.path}.new`, this.path));

@@ -1,3 +1,4 @@
+import { FdsError } from "../../lib/protocol/errors.ts";
 import type { Part, Room, Storage, StoredFile } from "../../lib/server/storage/storage.ts";
 
 /** A part in memory. What a sync() has not covered is not safe. */
@@ -8,12 +9,16 @@ export class MemoryPart implements Part {
   /** What a write() waits for. */
   held: Promise<void> = Promise.resolve();
 
+  constructor(private readonly disk: { full: boolean } = { full: false }) {}
+
   size = async () => this.bytes.length;
   truncate = async (size: number) => {
     this.bytes = this.bytes.slice(0, size);
+    this.synced = Math.min(this.synced, size);
   };
   write = async (chunk: Uint8Array, offset: number) => {
     await this.held;
+    if (this.disk.full) throw new FdsError("storage_full", "there is no room");
     const grown = new Uint8Array(Math.max(this.bytes.length, offset + chunk.length));
     grown.set(this.bytes);
     grown.set(chunk, offset);
@@ -35,11 +40,12 @@ export class MemoryStorage implements Storage {
   readonly files = new Map<string, Uint8Array>();
   /** Parts that were removed while they were open: what is written to them then is lost. */
   readonly removedOpen: string[] = [];
+  full = false;
   /** What a publish() waits for, or fails with. */
   publishing: Promise<void> = Promise.resolve();
 
   openPart = async (downloadId: string): Promise<MemoryPart> => {
-    const part = this.parts.get(downloadId) ?? new MemoryPart();
+    const part = this.parts.get(downloadId) ?? new MemoryPart(this);
     part.closed = false;
     this.parts.set(downloadId, part);
     return part;
@@ -63,6 +69,14 @@ export class MemoryStorage implements Storage {
     if (!bytes) return null;
     return { size: bytes.length, slice: (start, end) => new Blob([bytes.slice(start, end)]) };
   };
-  room = async (): Promise<Room> => ({ free: 2 ** 40, total: 2 ** 40 });
+  room = async (): Promise<Room> => ({ free: this.full ? 0 : 2 ** 40, total: 2 ** 40 });
+
+  /** The power fails: what was not flushed is gone. */
+  crash(): void {
+    for (const part of this.parts.values()) {
+      part.bytes = part.bytes.slice(0, part.synced);
+      part.closed = true;
+    }
+  }
   close = async (): Promise<void> => undefined;
 }

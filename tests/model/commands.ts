@@ -1,0 +1,118 @@
+import { expect } from "bun:test";
+import * as fc from "fast-check";
+import type { Download } from "../../lib/server/download.ts";
+import { CHANGES } from "./memory-file.ts";
+import type { MemoryWorld } from "./memory-world.ts";
+
+/** What must be true, as far as it can be told without knowing how it is done. */
+export interface Model {
+  full: boolean;
+}
+
+/** What anybody may do, and what must come of it. */
+class Step implements fc.AsyncCommand<Model, MemoryWorld> {
+  constructor(
+    private readonly name: string,
+    private readonly act: (world: MemoryWorld, model: Model) => Promise<void> | void,
+  ) {}
+
+  check(): boolean {
+    return true;
+  }
+
+  async run(model: Model, world: MemoryWorld): Promise<void> {
+    await this.act(world, model);
+    await world.settle();
+    await world.check();
+  }
+
+  toString(): string {
+    return this.name;
+  }
+}
+
+/** The download that a number stands for, whichever there are by then. */
+async function pick(world: MemoryWorld, n: number): Promise<Download | undefined> {
+  const downloads = await world.downloads();
+  return downloads[n % downloads.length];
+}
+
+async function request(world: MemoryWorld, { full }: Model): Promise<void> {
+  expect(await world.request()).toBe(full ? "storage_full" : undefined);
+}
+
+async function cancel(world: MemoryWorld, n: number): Promise<void> {
+  const before = await pick(world, n);
+  if (!before) return;
+  const isOver = ["completed", "failed", "cancelled"].includes(before.status);
+  const refusal = await world.cancel(before.downloadId);
+  expect(refusal).toBe(isOver ? "download_already_ended" : undefined);
+  const after = await pick(world, n);
+  expect(after?.status).toBe(isOver ? before.status : "cancelled");
+}
+
+async function retry(world: MemoryWorld, { full }: Model, n: number): Promise<void> {
+  const before = await pick(world, n);
+  if (!before) return;
+  const refusals: Record<Download["status"], string | undefined> = {
+    queued: "download_not_finished",
+    downloading: "download_not_finished",
+    verifying: "download_not_finished",
+    completed: "download_already_ended",
+    failed: full ? "storage_full" : undefined,
+    cancelled: full ? "storage_full" : undefined,
+  };
+  const count = (await world.downloads()).length;
+  const refusal = await world.retry(before.downloadId);
+  expect(refusal).toBe(refusals[before.status]);
+  expect(await world.downloads()).toHaveLength(refusal === undefined ? count + 1 : count);
+}
+
+async function drop(world: MemoryWorld): Promise<void> {
+  world.drop();
+  await world.settle();
+  for (const { status } of await world.downloads()) expect(status).not.toBe("downloading");
+}
+
+async function setFull(world: MemoryWorld, model: Model, full: boolean): Promise<void> {
+  model.full = full;
+  world.setFull(full);
+}
+
+const anyDownload = fc.nat({ max: 7 });
+const step = (name: string, act: (world: MemoryWorld, model: Model) => Promise<void> | void) =>
+  fc.constant(new Step(name, act));
+
+const frequent = [
+  step("request", request),
+  fc.integer({ min: 1, max: 3 }).map((n) => new Step(`flow ${n}`, (world) => world.flow(n))),
+  fc
+    .constantFrom(...CHANGES)
+    .map((how) => new Step(`${how} the source`, (world) => world.change(how))),
+];
+
+/** Lists of steps; one that fails is made as short as can be. */
+export const steps = fc.commands(
+  [
+    // Else there is seldom anything under way that the others could meet.
+    ...frequent,
+    ...frequent,
+    ...frequent,
+    anyDownload.map((n) => new Step(`cancel ${n}`, (world) => cancel(world, n))),
+    anyDownload.map((n) => new Step(`retry ${n}`, (world, model) => retry(world, model, n))),
+    step("connect", (world) => world.connect()),
+    step("drop", drop),
+    fc.nat({ max: 80 }).map((n) => new Step(`kill the server ${n}`, (w) => w.killServer(n))),
+    step("stop the server", (world) => world.stopServer()),
+    step("restart the client", (world) => {
+      world.drop();
+      world.connect();
+    }),
+    step("fill the disk", (world, model) => setFull(world, model, true)),
+    step("free the disk", (world, model) => setFull(world, model, false)),
+    fc
+      .constantFrom(300, 1_000, 5_000, 20_000)
+      .map((ms) => new Step(`wait ${ms}`, (world) => world.wait(ms))),
+  ],
+  { maxCommands: 50, size: "max" },
+);

@@ -1,0 +1,61 @@
+import { afterAll, beforeAll, jest, test } from "bun:test";
+import * as fc from "fast-check";
+import { existsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Repository } from "../../lib/server/database/repository.ts";
+import { openSqlRepository } from "../../lib/server/database/sql.ts";
+import { SEED, seedCount } from "../faults/seeds.ts";
+import { steps } from "./commands.ts";
+import { MemoryWorld } from "./memory-world.ts";
+
+/*
+ * Whatever is done in whatever order, what must hold holds after every step, and in the end every
+ * download ends. A list of steps that fails is made as short as can be and shown, with the seed and
+ * the path that repeat it.
+ */
+
+const RUNS = seedCount(250);
+
+/** A disk in memory, where there is one: what a commit costs on a real one is most of the time. */
+const MEMORY = "/dev/shm";
+
+let folder: string;
+let repository: Repository;
+
+async function openNew(): Promise<Repository> {
+  return openSqlRepository(`sqlite://${folder}/${Bun.randomUUIDv7()}.db`);
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(existsSync(MEMORY) ? MEMORY : tmpdir(), "fds-model-"));
+  repository = await openNew();
+});
+afterAll(async () => {
+  await repository.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function walk(list: Iterable<fc.AsyncCommand<{ full: boolean }, MemoryWorld>>) {
+  jest.useFakeTimers();
+  const advance = (ms: number) => void jest.advanceTimersByTime(ms);
+  const world = new MemoryWorld(repository, `site-${Bun.randomUUIDv7()}`, advance);
+  try {
+    await fc.asyncModelRun(() => ({ model: { full: false }, real: world }), list);
+    await world.expectAllEnds();
+  } catch (error) {
+    // What it leaves behind is no matter of the next run.
+    repository = await openNew();
+    throw error;
+  } finally {
+    await world.stop();
+    jest.useRealTimers();
+  }
+}
+
+test(
+  `downloads do what the model says, ${RUNS} runs (FDS_SEED=${SEED})`,
+  () => fc.assert(fc.asyncProperty(steps, walk), { seed: SEED, numRuns: RUNS }),
+  60_000 + RUNS * 200,
+);
