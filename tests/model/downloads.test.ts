@@ -42,6 +42,7 @@ async function walk(list: Iterable<fc.AsyncCommand<{ full: boolean }, MemoryWorl
   const advance = (ms: number) => void jest.advanceTimersByTime(ms);
   const world = new MemoryWorld(repository, `site-${Bun.randomUUIDv7()}`, advance);
   try {
+    await world.settle();
     await fc.asyncModelRun(() => ({ model: { full: false }, real: world }), list);
     await world.expectAllEnds();
   } catch (error) {

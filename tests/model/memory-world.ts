@@ -2,6 +2,7 @@ import { expect } from "bun:test";
 import { Clients } from "../../lib/server/clients.ts";
 import { CreditPool } from "../../lib/server/credit.ts";
 import type { Repository } from "../../lib/server/database/repository.ts";
+import { EnrolmentKeys } from "../../lib/server/access/enrolment.ts";
 import { type Download, hasEnded, safeOffsetOf } from "../../lib/server/download.ts";
 import { Downloads } from "../../lib/server/downloads.ts";
 import { Metrics } from "../../lib/server/metrics/metrics.ts";
@@ -228,6 +229,7 @@ export class MemoryWorld {
     const clients = new Clients({
       repository,
       enrollToken: null,
+      enrolmentKeys: new EnrolmentKeys(this.repository.access),
       chunkSize: CHUNK,
       version: "9.9.9",
       metrics,
