@@ -17,6 +17,10 @@ import { EventFeeds } from "./lib/server/events/event-feeds.ts";
 import { Events } from "./lib/server/events/events.ts";
 import { watchEventLoop } from "./lib/server/metrics/event-loop-lag.ts";
 import { isOwnOrigin } from "./lib/server/http/access.ts";
+import { readCertificate } from "./lib/server/http/certificate.ts";
+import { ConnectionLimit } from "./lib/server/http/connection-limit.ts";
+import { TrustedProxies } from "./lib/server/http/remote-address.ts";
+import { Throttle } from "./lib/util/throttle.ts";
 import { listen } from "./lib/server/http/listen.ts";
 import { Metrics } from "./lib/server/metrics/metrics.ts";
 import { metricsPage } from "./lib/server/metrics/metrics-page.ts";
@@ -37,6 +41,8 @@ const MAX_UNREAD_BYTES = 1024 * 1024;
 
 /** What is kept of a WebSocket. */
 interface Connected {
+  /** Where the client is, as far as can be told. */
+  address: string;
   /** Whether the client speaks a protocol that this server knows. */
   understood: boolean;
   /** There once it is open, for a client that is understood. */
@@ -75,6 +81,7 @@ async function start(config: ServerConfig, isTerminal: boolean) {
     credit,
     limits: { total: config.maxActiveDownloads, perClient: config.maxActiveDownloadsPerClient },
     minFreeDisk: config.minFreeDisk,
+    quotas: config.quotas,
     onChange: () => events.downloadChanged(),
     metrics,
     logger,
@@ -115,7 +122,12 @@ async function start(config: ServerConfig, isTerminal: boolean) {
     startedAt,
   });
 
-  const router = new Router({ apiToken, tokens, signIn }, logger)
+  // What comes in a burst is no harm: a page that is opened asks for much at once.
+  const requests = new Throttle({
+    burst: 2 * config.requestRate,
+    everyMs: 1000 / config.requestRate,
+  });
+  const router = new Router({ apiToken, tokens, signIn }, requests, logger)
     .add(endpoints.health, rest.health)
     .add(endpoints.metrics, rest.metrics)
     .add(endpoints.openapi, rest.openapi)
@@ -145,28 +157,23 @@ async function start(config: ServerConfig, isTerminal: boolean) {
 
   await downloads.recover();
   const pages = await pageRoutes(dashboard);
-  const server = listen(config, () =>
+  const proxies = new TrustedProxies(config.trustedProxies);
+  const connections = new ConnectionLimit(config.maxConnectionsPerAddress);
+  const addressOf = (request: Request, self: Bun.Server<Connected>) =>
+    proxies.addressOf(self.requestIP(request)?.address ?? "", request);
+  const serve = (port: number, tls: Bun.TLSOptions | undefined) =>
     Bun.serve<Connected>({
       hostname: config.host,
-      port: config.port,
+      port,
       development: false,
       // Bun's default where development is false: a second server would get every other connection.
       reusePort: false,
       idleTimeout: IDLE_SECONDS,
-      ...(config.tls && {
-        tls: {
-          cert: Bun.file(config.tls.cert),
-          key: Bun.file(config.tls.key),
-          ...(config.tls.clientCa && {
-            ca: Bun.file(config.tls.clientCa),
-            requestCert: true,
-            rejectUnauthorized: true,
-          }),
-        },
-      }),
+      ...(tls && { tls }),
       routes: {
         ...pages,
         "/ws": (request: Request, self: Bun.Server<Connected>) => {
+          const address = addressOf(request, self);
           if (!isOwnOrigin(request)) {
             return problem("forbidden", "Clients connect here, pages of others do not");
           }
@@ -174,15 +181,19 @@ async function start(config: ServerConfig, isTerminal: boolean) {
           const understood = offered?.includes(SUBPROTOCOL) ?? true;
           const chosen = understood ? SUBPROTOCOL : (offered?.[0] ?? "");
           const headers = offered && { "Sec-WebSocket-Protocol": chosen };
+          if (clients.waitOf(address) > 0 || !connections.take(address)) {
+            return problem("rate_limited", "Wait, this address connects too often");
+          }
           // Also one that is not understood: of a refused upgrade a client sees no more than the status.
-          if (self.upgrade(request, { data: { understood }, headers })) return undefined;
+          if (self.upgrade(request, { data: { address, understood }, headers })) return undefined;
+          connections.release(address);
           return problem(
             "invalid_request",
             understood ? "Connect here with a WebSocket" : `This server speaks ${SUBPROTOCOL}`,
           );
         },
       },
-      fetch: (request, self) => router.fetch(request, self.requestIP(request)?.address ?? ""),
+      fetch: (request, self) => router.fetch(request, addressOf(request, self)),
       websocket: {
         perMessageDeflate: false,
         maxPayloadLength: MAX_CHUNK_SIZE + HEADER_BYTES,
@@ -193,10 +204,10 @@ async function start(config: ServerConfig, isTerminal: boolean) {
         closeOnBackpressureLimit: true,
         open(ws) {
           if (ws.data.understood) {
-            ws.data.session = clients.connect(ws);
+            ws.data.session = clients.connect(ws, ws.data.address);
           } else {
             const message = `this server speaks ${SUBPROTOCOL}`;
-            clients.refuse(ws, new FdsError("unsupported_version", message));
+            clients.refuse(ws, ws.data.address, new FdsError("unsupported_version", message));
           }
         },
         message(ws, message) {
@@ -210,18 +221,22 @@ async function start(config: ServerConfig, isTerminal: boolean) {
           ws.data.session?.onPong();
         },
         close(ws) {
+          connections.release(ws.data.address);
           ws.data.session?.closed();
         },
       },
-    }),
-  );
+    });
+  const readTls = async () => (config.tls === null ? undefined : readCertificate(config.tls));
+  const firstTls = await readTls();
+  const servers = [listen(config, () => serve(config.port, firstTls))];
+  const port = servers[0]?.port ?? config.port;
 
   const scheme = config.tls ? "https" : "http";
-  const address = `${scheme}://${hostInUrl(config.host)}:${server.port}`;
+  const address = `${scheme}://${hostInUrl(config.host)}:${port}`;
   logger.announce(`listening on ${address}`);
   // For a person's eyes alone: not by the logger, and not where a file keeps it.
   if (signIn && isTerminal && config.logFormat === "pretty") {
-    const link = `${scheme}://${hostToOpen(config.host)}:${server.port}/#code=${signIn.newCode(BOOTSTRAP_ADMIN).code}`;
+    const link = `${scheme}://${hostToOpen(config.host)}:${port}/#code=${signIn.newCode(BOOTSTRAP_ADMIN).code}`;
     process.stdout.write(`\nOpen the dashboard: ${link}\n\n`);
   }
   if (apiToken === null) {
@@ -230,15 +245,23 @@ async function start(config: ServerConfig, isTerminal: boolean) {
 
   return {
     logger,
+    ...(config.tls && {
+      /** With another certificate from now on; what is connected stays connected. */
+      async reload() {
+        const tls = await readTls();
+        void servers.at(-1)?.stop();
+        servers.push(listen(config, () => serve(port, tls)));
+      },
+    }),
     async stop() {
-      void server.stop();
+      void servers.at(-1)?.stop();
       stopWatching();
       await downloads.stop();
       await clients.close();
       events.close();
       await repository.close();
       await storage.close();
-      await server.stop(true);
+      await Promise.all(servers.map((server) => server.stop(true)));
     },
   };
 }

@@ -6,9 +6,14 @@ import type { EnrolmentKeys } from "./access/enrolment.ts";
 import type { Client, Repository } from "./database/repository.ts";
 import type { Metrics } from "./metrics/metrics.ts";
 import { Session, type SessionHost, type Socket } from "./session.ts";
+import { Throttle } from "../util/throttle.ts";
+import { networkOf } from "./http/remote-address.ts";
 
 /** How often dead peers and stalled downloads are looked for, in ms. */
 const TEND_INTERVAL_MS = 5_000;
+
+/** Of one address, which many clients may share that all enrol at once. */
+const REFUSED_REGISTRATIONS = { burst: 1_000, everyMs: 1_000 };
 
 export interface ClientsOptions {
   repository: Repository;
@@ -38,6 +43,7 @@ export class Clients implements SessionHost {
   /** What is still being written of clients that left. */
   readonly #farewells = new Set<Promise<void>>();
   readonly #timer: Timer;
+  readonly #refusals = new Throttle(REFUSED_REGISTRATIONS);
 
   constructor(private readonly options: ClientsOptions) {
     this.#timer = setInterval(() => {
@@ -50,20 +56,25 @@ export class Clients implements SessionHost {
     return this.#byId.size;
   }
 
+  /** How long an address has to wait whose registrations were refused too often, in ms. */
+  waitOf(remoteAddress: string): number {
+    return this.#refusals.waitOf(networkOf(remoteAddress));
+  }
+
   /** A connection that has not said yet who it is. */
-  connect(socket: Socket): Session {
-    const session = new Session(socket, this, this.options.logger);
+  connect(socket: Socket, remoteAddress: string): Session {
+    const session = new Session(socket, remoteAddress, this, this.options.logger);
     this.#sessions.add(session);
     return session;
   }
 
   /** A connection with which nothing can be done: tells it why, and ends it. */
-  refuse(socket: Socket, error: FdsError): void {
+  refuse(socket: Socket, remoteAddress: string, error: FdsError): void {
     const { metrics, logger } = this.options;
     metrics.refused(error.code);
-    const fields = { code: error.code, remote_address: socket.remoteAddress };
+    const fields = { code: error.code, remote_address: remoteAddress };
     logger.warn(`connection refused: ${error.message}`, fields);
-    this.connect(socket).end(error);
+    this.connect(socket, remoteAddress).end(error);
   }
 
   sessionOf(clientId: string): Session | undefined {
@@ -84,6 +95,7 @@ export class Clients implements SessionHost {
     try {
       await this.#letIn(session, message);
     } catch (error) {
+      this.#refusals.take(networkOf(session.remoteAddress));
       this.options.metrics.refused(error instanceof FdsError ? error.code : "internal_error");
       throw error;
     }

@@ -17,6 +17,8 @@ import {
   TOKEN,
   wholeNumber,
 } from "../util/settings.ts";
+import { isNetwork } from "./http/remote-address.ts";
+import type { Quotas } from "./quota.ts";
 
 /** Paths of PEM files. */
 export interface ServerTls {
@@ -43,6 +45,13 @@ export interface ServerConfig {
   /** Most bytes granted but not yet written, over all clients. */
   receiveBudget: number;
   minFreeDisk: number;
+  quotas: Quotas;
+  /** Reverse proxies whose X-Forwarded-For is believed: addresses and networks. */
+  trustedProxies: string[];
+  /** Most requests a second of one token, or of an address that shows none. */
+  requestRate: number;
+  /** Most WebSockets of one address. */
+  maxConnectionsPerAddress: number;
   /** null: plain HTTP. */
   tls: ServerTls | null;
   logLevel: LogLevel;
@@ -78,6 +87,22 @@ const SETTINGS = {
     help: "most bytes granted but not yet written, over all clients; at least CHUNK_SIZE",
   },
   MIN_FREE_DISK: { default: "256MiB", help: "room on the disk that is left free" },
+  MAX_FILE_SIZE: { help: "largest file that is taken (default: no limit)" },
+  QUOTA_PER_CLIENT: {
+    help: "most bytes of each client in DOWNLOADS_DIR; more waits until some are removed (default: no limit)",
+  },
+  QUOTA: { help: "the same for all clients together (default: no limit)" },
+  REQUEST_RATE: {
+    default: "500",
+    help: "most requests a second of one API token, or of an address that shows none",
+  },
+  MAX_CONNECTIONS_PER_ADDRESS: {
+    default: "20000",
+    help: "most clients that connect from one address, which those behind one router share",
+  },
+  TRUSTED_PROXIES: {
+    help: 'list of reverse proxies whose X-Forwarded-For is believed, such as "10.0.0.0/8,::1"',
+  },
   TLS_CERT: { help: "PEM file of the server's certificate, for https; needs TLS_KEY" },
   TLS_KEY: { help: "PEM file of its private key" },
   TLS_CLIENT_CA: { help: "PEM file of whoever signs the clients' certificates" },
@@ -88,6 +113,14 @@ const SETTINGS = {
 } satisfies Record<string, SettingSpec>;
 
 type ServerSettings = Settings<keyof typeof SETTINGS>;
+
+const NETWORKS: Kind<string[]> = {
+  schema: z
+    .string()
+    .transform((text) => text.split(/[\s,]+/).filter(Boolean))
+    .refine((list) => list.every(isNetwork)),
+  expected: 'addresses and networks such as "10.0.0.0/8,::1"',
+};
 
 const MOST_DOWNLOADS = 100_000;
 
@@ -133,6 +166,17 @@ export function readServerConfig(
     ),
     receiveBudget: settings.read("RECEIVE_BUDGET", size(chunkSize)),
     minFreeDisk: settings.read("MIN_FREE_DISK", size(0)),
+    quotas: {
+      file: settings.readOptional("MAX_FILE_SIZE", size(1)),
+      perClient: settings.readOptional("QUOTA_PER_CLIENT", size(1)),
+      total: settings.readOptional("QUOTA", size(1)),
+    },
+    trustedProxies: settings.readOptional("TRUSTED_PROXIES", NETWORKS) ?? [],
+    requestRate: settings.read("REQUEST_RATE", wholeNumber(1, 1_000_000)),
+    maxConnectionsPerAddress: settings.read(
+      "MAX_CONNECTIONS_PER_ADDRESS",
+      wholeNumber(1, 1_000_000),
+    ),
     tls: readTls(settings),
     logLevel: settings.read("LOG_LEVEL", oneOf(LOG_LEVELS)),
     logFormat:

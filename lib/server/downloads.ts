@@ -19,7 +19,9 @@ import {
 } from "./download.ts";
 import type { Metrics } from "./metrics/metrics.ts";
 import { finishPublishing, publish } from "./publish.ts";
+import { findOverQuota, type Quotas } from "./quota.ts";
 import { type Outcome, type Progress, Receiver } from "./receiver.ts";
+import type { NoRoom } from "./room.ts";
 import type { Storage } from "./storage/storage.ts";
 
 export interface DownloadsOptions {
@@ -30,6 +32,7 @@ export interface DownloadsOptions {
   limits: Limits;
   /** Bytes that must stay free on the disk. */
   minFreeDisk: number;
+  quotas: Quotas;
   /** A download is new, or its status is another. */
   onChange: () => void;
   metrics: Metrics;
@@ -255,6 +258,7 @@ export class Downloads {
           stream,
           chunkSize: agreed.chunkSize,
           link: session,
+          findOverQuota: (totalSize) => this.#findOverQuota(download, totalSize),
           report: (event) => this.#apply(downloadId, event),
           logger: this.#log(download),
         }),
@@ -267,6 +271,11 @@ export class Downloads {
     } finally {
       this.#attempts.delete(downloadId);
     }
+  }
+
+  #findOverQuota(download: Downloading, totalSize: number): Promise<NoRoom | null> {
+    const { quotas, storage, repository } = this.options;
+    return findOverQuota(quotas, download, totalSize, storage, repository);
   }
 
   async #settle(download: Downloading, outcome: Outcome): Promise<void> {

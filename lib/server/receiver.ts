@@ -16,7 +16,7 @@ import { Decompressor } from "./decompressor.ts";
 import type { Download, DownloadEvent, Downloading, Source } from "./download.ts";
 import type { Metrics } from "./metrics/metrics.ts";
 import { CHECKPOINT_BYTES, PartWriter } from "./part-writer.ts";
-import { findNoRoom } from "./room.ts";
+import { findNoRoom, type NoRoom } from "./room.ts";
 import type { Part, Storage } from "./storage/storage.ts";
 
 /** A chunk that came damaged is asked for again this often. */
@@ -42,6 +42,8 @@ export interface ReceiverOptions {
   credit: CreditPool;
   /** Bytes that must stay free on the disk. */
   minFreeDisk: number;
+  /** Whether a file of so many bytes is more than is allowed. */
+  findOverQuota: (totalSize: number) => Promise<NoRoom | null>;
   /** Records what happened; gives the download as it then is. */
   report: (event: DownloadEvent) => Promise<Download>;
   metrics: Metrics;
@@ -350,6 +352,8 @@ export class Receiver {
   async #start(message: FileStart, source: Source, credit: StreamCredit): Promise<void> {
     const { offset, reason = this.#restartReason } = message;
     await this.#checkRoom();
+    const overQuota = await this.options.findOverQuota(source.totalSize);
+    if (overQuota) this.#fail(overQuota.problem, overQuota.final);
     if (this.#over) return;
     const now = Date.now();
     const { epoch } = this;

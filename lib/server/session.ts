@@ -18,7 +18,6 @@ const MAX_REASON_BYTES = 123;
 
 /** The WebSocket as a session needs it; Bun's ServerWebSocket is one. */
 export interface Socket {
-  readonly remoteAddress: string;
   sendText(text: string): number;
   ping(): number;
   close(code: number, reason: string): void;
@@ -54,13 +53,11 @@ export class Session implements ClientLink {
 
   constructor(
     private readonly socket: Socket,
+    /** Where the client is, as far as can be told. */
+    readonly remoteAddress: string,
     private readonly host: SessionHost,
     private readonly logger: Logger,
   ) {}
-
-  get remoteAddress(): string {
-    return this.socket.remoteAddress;
-  }
 
   get isOpen(): boolean {
     return this.#state === "registered";

@@ -7,6 +7,8 @@ const STOP_WITHIN_MS = 9_000;
 /** A program that runs until it is told to stop. */
 export interface Service {
   logger: Logger;
+  /** Takes over what changed outside, at SIGHUP, without an interruption. */
+  reload?(): Promise<void>;
   /** Ends its work cleanly. */
   stop(): Promise<void>;
 }
@@ -33,6 +35,15 @@ export async function runService(start: () => Promise<Service | string>): Promis
   // A bug in one download must not end all the others.
   process.on("unhandledRejection", (error) => logger.error("unhandled rejection", {}, error));
   process.on("uncaughtException", (error) => logger.error("uncaught exception", {}, error));
+  const { reload } = service;
+  if (reload) {
+    process.on("SIGHUP", () => {
+      reload().then(
+        () => logger.info("reloaded after SIGHUP"),
+        (error: unknown) => logger.error(`not reloaded: ${String(error)}`),
+      );
+    });
+  }
   const signal = await stopped;
   logger.info(`stopping after ${signal}`);
   setTimeout(() => {

@@ -70,6 +70,7 @@ function begin(): void {
     credit: new CreditPool(64 * 1024 * 1024),
     limits: { total: 5, perClient: 5 },
     minFreeDisk: 0,
+    quotas: { file: null, perClient: null, total: null },
     onChange: () => undefined,
     metrics,
     logger,

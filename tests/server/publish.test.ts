@@ -96,6 +96,7 @@ class World implements Pick<Storage, "publish" | "openFile" | "openPart" | "remo
       openFile: (path) => this.openFile(path),
       listParts: unused,
       room: unused,
+      usedBytes: unused,
       close: unused,
     };
   }

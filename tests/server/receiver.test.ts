@@ -57,6 +57,7 @@ async function receive(download: Downloading): Promise<void> {
     publish: unused,
     openFile: unused,
     room: async () => ({ free: 2 ** 40, total: 2 ** 40 }),
+    usedBytes: unused,
     close: unused,
   };
   receiver = new Receiver({
@@ -67,6 +68,7 @@ async function receive(download: Downloading): Promise<void> {
     storage,
     credit: pool,
     minFreeDisk: 0,
+    findOverQuota: async () => null,
     report: async (event) => {
       // Never more than what is safe, whatever the receiver says.
       if (event.type === "checkpoint") expect(event.safeOffset).toBeLessThanOrEqual(part.synced);

@@ -68,7 +68,7 @@ beforeEach(() => {
   host = new FakeHost();
   log = [];
   const logger = new Logger({ level: "debug", format: "json", write: (line) => log.push(line) });
-  session = new Session(socket, host, logger);
+  session = new Session(socket, "127.0.0.1", host, logger);
 });
 afterEach(() => jest.useRealTimers());
 
@@ -213,6 +213,7 @@ test("no secret of a client is in the log, whatever it sends", async () => {
   await say({ ...REGISTER, chunk_size: "x" });
   session = new Session(
     socket,
+    "127.0.0.1",
     host,
     new Logger({ level: "debug", format: "json", write: (line) => log.push(line) }),
   );

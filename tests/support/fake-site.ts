@@ -5,12 +5,11 @@ import { frame, md5, REGISTER, type Request } from "./scripted-client.ts";
 
 /** A client without a network: what it says is heard at once, by the server's own code. */
 export class FakeSite implements Socket {
-  readonly remoteAddress = "127.0.0.1";
   readonly told: ServerMessage[] = [];
   readonly #session: Session;
 
   constructor(clients: Pick<Clients, "connect">) {
-    this.#session = clients.connect(this);
+    this.#session = clients.connect(this, "127.0.0.1");
     this.say({ ...REGISTER });
   }
 

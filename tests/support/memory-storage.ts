@@ -54,6 +54,11 @@ export class MemoryStorage implements Storage {
     if (this.parts.get(downloadId)?.closed === false) this.removedOpen.push(downloadId);
     this.parts.delete(downloadId);
   };
+  usedBytes = async (clientId?: string): Promise<number> => {
+    const folder = clientId === undefined ? "" : `${clientId}/`;
+    const found = [...this.files].filter(([path]) => path.startsWith(folder));
+    return found.reduce((sum, [, { length }]) => sum + length, 0);
+  };
   listParts = async (): Promise<string[]> => [...this.parts.keys()];
   publish = async (downloadId: string, savedPath: string): Promise<boolean> => {
     await this.publishing;

@@ -1,5 +1,5 @@
 import { zValidator } from "@hono/zod-validator";
-import { Hono, type MiddlewareHandler } from "hono";
+import { Hono, type HonoRequest, type MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { HTTPException } from "hono/http-exception";
 import * as z from "zod";
@@ -8,10 +8,12 @@ import { mayActAs, type Role } from "../../api/roles.ts";
 import type { ApiError } from "../../api/schemas.ts";
 import { type ErrorCode, FdsError, meaningOf } from "../../protocol/errors.ts";
 import type { Logger } from "../../util/logger.ts";
+import type { Throttle } from "../../util/throttle.ts";
 import type { Caller } from "../access/caller.ts";
 import { type Access, callerOf, requireNoTrick } from "./access.ts";
 import { json } from "./json.ts";
-import { TooManyFailures } from "./sign-in.ts";
+import { RateLimited } from "./rate-limited.ts";
+import { networkOf } from "./remote-address.ts";
 
 const MAX_BODY_BYTES = 64 * 1024;
 
@@ -55,9 +57,10 @@ export class Router {
 
   constructor(
     private readonly access: Access,
+    private readonly requests: Throttle,
     logger: Logger,
   ) {
-    for (const path of ["/api/*", "/metrics"]) this.#app.use(path, this.#authenticate());
+    this.#app.use(this.#authenticate());
     this.#app.notFound(() => problem("not_found", "There is nothing at this address"));
     this.#app.onError((error, c) => {
       if (error instanceof FdsError && error.code !== "internal_error") {
@@ -79,6 +82,10 @@ export class Router {
       // HTTP/1.0 has no Host; a load balancer's health check may be of that age.
       const url = request.url.startsWith("/") ? `http://localhost${request.url}` : request.url;
       if (!URL.canParse(url)) return problem("invalid_request", "The Host is no name of a host");
+      // Two of them, which the runtime joins: a proxy on the way may have looked at the other one.
+      if (request.headers.get("Host")?.includes(",")) {
+        return problem("invalid_request", "Send one Host header");
+      }
       const named = url === request.url ? request : new Request(url, request);
       return this.#app.fetch(named, { address });
     };
@@ -122,11 +129,32 @@ export class Router {
 
   #authenticate(): MiddlewareHandler<Environment> {
     return async (c, next) => {
-      const isOpen = this.#open.has(c.req.path);
-      if (isOpen) requireNoTrick(c.req.raw, this.access);
-      c.set("caller", isOpen ? null : await callerOf(c.req.raw, this.access));
+      try {
+        c.set("caller", await this.#callerOf(c.req));
+      } catch (error) {
+        // Who is not let in is slowed as well.
+        this.#slowDown(networkOf(c.env.address));
+        throw error;
+      }
+      this.#slowDown(c.get("caller")?.name ?? networkOf(c.env.address));
       await next();
     };
+  }
+
+  /** @returns null where anyone may call, or nothing is */
+  async #callerOf({ path, raw }: HonoRequest): Promise<Caller | null> {
+    if (this.#open.has(path)) {
+      requireNoTrick(raw, this.access);
+      return null;
+    }
+    const isGuarded = path.startsWith("/api/") || path === "/metrics";
+    return isGuarded ? callerOf(raw, this.access) : null;
+  }
+
+  /** @param who the name of a token, or an address */
+  #slowDown(who: string): void {
+    const wait = this.requests.take(who);
+    if (wait > 0) throw new RateLimited(wait, "too many requests came");
   }
 }
 
@@ -142,7 +170,7 @@ function requireRole(needed: Role): MiddlewareHandler<Environment> {
 
 /** What a client is to know beside the error itself. */
 function headersFor(error: FdsError): Record<string, string> {
-  if (!(error instanceof TooManyFailures)) return {};
+  if (!(error instanceof RateLimited)) return {};
   return { "Retry-After": String(Math.ceil(error.wait / 1000)) };
 }
 

@@ -3,9 +3,11 @@ import { FdsError } from "../../protocol/errors.ts";
 import { BOOTSTRAP, BOOTSTRAP_ADMIN, type Caller } from "../access/caller.ts";
 import type { OpenCalls } from "../access/open-calls.ts";
 import type { AccessRows } from "../access/rows.ts";
-import { SignInLimit } from "../access/sign-in-limit.ts";
 import type { Tokens } from "../access/tokens.ts";
+import { Throttle } from "../../util/throttle.ts";
 import { hashSecret, sameSecret } from "../access/secrets.ts";
+import { RateLimited } from "./rate-limited.ts";
+import { networkOf } from "./remote-address.ts";
 
 /** How long a person stays signed in, in seconds. */
 const SESSION_SECONDS = 7 * 86_400;
@@ -15,6 +17,9 @@ const CODE_LIFETIME_MS = 15 * 60_000;
 
 /** Codes that are good at the same time; the oldest one gives way. */
 const MAX_CODES = 100;
+
+/** Of one address: whoever guesses is slowed. */
+const FAILED_SIGN_INS = { burst: 10, everyMs: 30_000 };
 
 const SECRET_BYTES = 32;
 
@@ -51,12 +56,12 @@ export interface SignInOptions {
 export class SignIn {
   /** Hash of each unused code → whose it is, and when it expires, ms since 1970. */
   readonly #codes = new Map<string, { name: string | null; expiresAt: number }>();
-  readonly #limit: SignInLimit;
+  readonly #tries: Throttle;
   readonly #now: () => number;
 
   constructor(private readonly options: SignInOptions) {
     this.#now = options.now ?? Date.now;
-    this.#limit = new SignInLimit(this.#now);
+    this.#tries = new Throttle(FAILED_SIGN_INS, this.#now);
   }
 
   /** A code for a link, good for one sign-in as `caller` until `expiresAt`, ms since 1970. */
@@ -75,10 +80,11 @@ export class SignIn {
    * @throws FdsError `unauthorized` or `rate_limited`
    */
   async signIn(shown: Credentials, request: Request, address: string): Promise<SignedIn> {
-    const wait = this.#limit.begin(address);
-    if (wait > 0) throw new TooManyFailures(wait);
+    // Counted before it is known to fail: many at once are as many.
+    const wait = this.#tries.take(networkOf(address));
+    if (wait > 0) throw new RateLimited(wait, "too many sign-ins failed");
     const caller = await this.#callerOf(shown);
-    this.#limit.succeeded(address);
+    this.#tries.giveBack(networkOf(address));
     const now = this.#now();
     const expiresAt = Math.min(now + SESSION_SECONDS * 1000, caller.expiresAt ?? Infinity);
     const value = randomBytes(SECRET_BYTES).toString("base64url");
@@ -145,14 +151,6 @@ export class SignIn {
 
   #hash(cookieValue: string): string {
     return createHmac("sha256", this.options.apiToken).update(cookieValue).digest("hex");
-  }
-}
-
-/** An address failed to sign in too often. */
-export class TooManyFailures extends FdsError {
-  /** @param wait ms */
-  constructor(readonly wait: number) {
-    super("rate_limited", `Wait ${Math.ceil(wait / 1000)} s, too many sign-ins failed`);
   }
 }
 

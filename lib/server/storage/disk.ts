@@ -136,6 +136,19 @@ class DiskStorage implements Storage {
     };
   }
 
+  async usedBytes(clientId?: string): Promise<number> {
+    return onDisk("look at the published files", async () => {
+      const folders = clientId === undefined ? await readdir(this.root) : [clientId];
+      let sum = 0;
+      for (const folder of folders.filter((name) => ClientId.safeParse(name).success)) {
+        const path = join(this.root, folder);
+        const names = (await statIfThere(path))?.isDirectory() ? await readdir(path) : [];
+        for (const name of names) sum += (await statIfThere(join(path, name)))?.size ?? 0;
+      }
+      return sum;
+    });
+  }
+
   async close(): Promise<void> {
     this.unlock();
   }

@@ -46,6 +46,8 @@ export interface Storage {
   /** Opens a published file; null if there is none of that name. */
   openFile(savedPath: string): Promise<StoredFile | null>;
   room(): Promise<Room>;
+  /** Bytes of published files: of a client, or of all. */
+  usedBytes(clientId?: string): Promise<number>;
   /** Lets go of whatever keeps other servers out. */
   close(): Promise<void>;
 }

@@ -5,6 +5,7 @@ import { FdsError } from "../../../lib/protocol/errors.ts";
 import { LOCAL_ADMIN } from "../../../lib/server/access/caller.ts";
 import { Router } from "../../../lib/server/http/routing.ts";
 import { Logger } from "../../../lib/util/logger.ts";
+import { Throttle } from "../../../lib/util/throttle.ts";
 
 const common = { summary: "", role: "operator" as const, answers: [], errors: [] };
 const read = { ...common, method: "GET", path: "/api/things/:id" } as const satisfies Endpoint;
@@ -38,7 +39,11 @@ beforeEach(() => {
   log = [];
   failure = undefined;
   const logger = new Logger({ level: "debug", format: "json", write: (line) => log.push(line) });
-  router = new Router({ apiToken: "the-token", tokens, signIn: null }, logger)
+  router = new Router(
+    { apiToken: "the-token", tokens, signIn: null },
+    new Throttle({ burst: 1000, everyMs: 1 }),
+    logger,
+  )
     .add(read, ({ param }) => {
       if (failure !== undefined) throw failure;
       return Response.json({ id: param("id") });

@@ -48,6 +48,24 @@ export function storageContract(backend: string, open: () => Promise<TemporarySt
       expect(await storage.listParts()).toEqual([ids[1]!]);
     });
 
+    test("published files are counted, of one client and of all, parts are not", async () => {
+      await using temporary = await open();
+      const { storage } = temporary;
+      expect([await storage.usedBytes(), await storage.usedBytes("site-1")]).toEqual([0, 0]);
+      for (const [path, size] of [
+        ["site-1/a", 10],
+        ["site-1/b", 20],
+        ["site-2/a", 40],
+      ] as const) {
+        const id = Bun.randomUUIDv7();
+        await fillPart(storage, id, new Uint8Array(size));
+        await storage.publish(id, path);
+      }
+      await fillPart(storage, Bun.randomUUIDv7(), new Uint8Array(80));
+      const used = [undefined, "site-1", "site-2", "site-3"].map((id) => storage.usedBytes(id));
+      expect(await Promise.all(used)).toEqual([70, 30, 40, 0]);
+    });
+
     test("removing a part that is not there is no error", async () => {
       await using temporary = await open();
       await temporary.storage.removePart(Bun.randomUUIDv7());

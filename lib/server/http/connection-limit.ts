@@ -1,0 +1,25 @@
+import { networkOf } from "./remote-address.ts";
+
+/** How many WebSockets each address has, and may have. */
+export class ConnectionLimit {
+  readonly #open = new Map<string, number>();
+
+  constructor(private readonly most: number) {}
+
+  /** Counts one more of an address. @returns false if it has too many already */
+  take(address: string): boolean {
+    const network = networkOf(address);
+    const open = this.#open.get(network) ?? 0;
+    if (open >= this.most) return false;
+    this.#open.set(network, open + 1);
+    return true;
+  }
+
+  /** One that was taken is closed. */
+  release(address: string): void {
+    const network = networkOf(address);
+    const open = (this.#open.get(network) ?? 0) - 1;
+    if (open > 0) this.#open.set(network, open);
+    else this.#open.delete(network);
+  }
+}

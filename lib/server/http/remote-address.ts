@@ -1,0 +1,62 @@
+import { BlockList, isIP, isIPv6 } from "node:net";
+
+/** Reverse proxies whose word on where a request came from is taken. */
+export class TrustedProxies {
+  readonly #proxies = new BlockList();
+
+  /** @param list addresses and networks (`10.0.0.0/8`), as {@link isNetwork} knows them */
+  constructor(list: readonly string[]) {
+    for (const network of list) {
+      const [address = "", prefix] = network.split("/");
+      const family = familyOf(address);
+      if (prefix === undefined) this.#proxies.addAddress(address, family);
+      else this.#proxies.addSubnet(address, Number(prefix), family);
+    }
+  }
+
+  /**
+   * Where a request came from. Each proxy adds the address that it saw to the end of
+   * X-Forwarded-For, so it is read from there, for as long as those who wrote it are trusted; what
+   * lies before may be anybody's invention.
+   * @param peer address of the other end of the connection
+   */
+  addressOf(peer: string, request: Request): string {
+    const forwarded = request.headers.get("X-Forwarded-For")?.split(",") ?? [];
+    let address = plain(peer);
+    while (this.#isTrusted(address)) {
+      const before = plain(forwarded.pop()?.trim() ?? "");
+      if (isIP(before) === 0) break;
+      address = before;
+    }
+    return address;
+  }
+
+  #isTrusted(address: string): boolean {
+    return isIP(address) !== 0 && this.#proxies.check(address, familyOf(address));
+  }
+}
+
+/** Whether a text is an address or a network: `10.0.0.1`, `10.0.0.0/8`, `fd00::/8`. */
+export function isNetwork(text: string): boolean {
+  const [address = "", prefix, ...rest] = text.split("/");
+  const bits = isIPv6(address) ? 128 : 32;
+  const isPrefix = prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= bits);
+  return isIP(address) !== 0 && isPrefix && rest.length === 0;
+}
+
+/** What to count an address by: whoever has one of IPv6 has all 2^64 of its network. */
+export function networkOf(address: string): string {
+  if (!isIPv6(address) || address.includes(".")) return address;
+  const [before = "", after] = address.split("::").map((part) => part.split(":").filter(Boolean));
+  const missing = after === undefined ? 0 : 8 - before.length - after.length;
+  return [...before, ...Array<string>(missing).fill("0"), ...(after ?? [])].slice(0, 4).join(":");
+}
+
+function familyOf(address: string): "ipv4" | "ipv6" {
+  return isIPv6(address) ? "ipv6" : "ipv4";
+}
+
+/** An IPv4 address that a socket of both families shows as one of IPv6, as itself. */
+function plain(address: string): string {
+  return address.replace(/^::ffff:(?=\d+\.)/i, "");
+}
