@@ -38,10 +38,9 @@ export async function runService(start: () => Promise<Service | string>): Promis
   const { reload } = service;
   if (reload) {
     process.on("SIGHUP", () => {
-      reload().then(
-        () => logger.info("reloaded after SIGHUP"),
-        (error: unknown) => logger.error(`not reloaded: ${String(error)}`),
-      );
+      reload()
+        .then(() => logger.info("reloaded after SIGHUP"))
+        .catch((error: unknown) => logger.error(`not reloaded: ${String(error)}`));
     });
   }
   const signal = await stopped;

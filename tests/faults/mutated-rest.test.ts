@@ -32,7 +32,7 @@ let document: OpenApiDocument;
 const ids: string[] = [];
 
 beforeAll(async () => {
-  system = await System.start();
+  system = await System.start({ REQUEST_RATE: "1000000" });
   await writeRandom(system.source("data.bin"), 20_000);
   await system.startClient();
   const away = { client_id: AWAY, key: "the-key-of-the-one-away", enroll_token: ENROLL_TOKEN };
