@@ -211,7 +211,7 @@ describe.skipIf(NO_BROWSER !== "")(`the dashboard${NO_BROWSER}`, () => {
     });
   });
 
-  test("copies an MD5", async () => {
+  test("copies a checksum", async () => {
     const permissions = ["clipboard-read", "clipboard-write"];
     await visiting(
       async () => {
@@ -219,7 +219,7 @@ describe.skipIf(NO_BROWSER !== "")(`the dashboard${NO_BROWSER}`, () => {
         const found = await start("site-1", "small.bin");
         await hasStatus(found, "Completed");
         await found.getByRole("button", { name: "Copy the checksum of small.bin" }).click();
-        await page.getByText("The MD5 is copied").waitFor();
+        await page.getByText("The checksum is copied").waitFor();
         expect(await page.evaluate<string>("navigator.clipboard.readText()")).toBe(
           await md5OfFile(system.source("small.bin")),
         );

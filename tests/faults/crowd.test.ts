@@ -32,11 +32,14 @@ class Crowd implements AsyncDisposable {
       this.waits.push(Number(seconds));
       registered = false;
     };
+    const keys = { key: `the key of client ${n}` };
     return stayConnected(
       {
         id: `site-${n}`,
         serverUrl: new URL(`${url.replace("http", "ws")}/ws`),
-        key: `the key of client ${n}`,
+        keys,
+        keysToShow: async () => keys,
+        takeNewKey: async () => {},
         enrollToken: ENROLL_TOKEN,
         version: "1.0.0",
         chunkSize: MiB,
