@@ -27,7 +27,7 @@ const STALLED_AFTER_MS = 60_000;
 /** The connection as a receiver sees it. */
 export interface ClientLink {
   send(message: ServerMessage): void;
-  /** The least that was seen, in ms. */
+  /** The least that was seen of late, in ms. */
   roundTripMs(): number;
 }
 

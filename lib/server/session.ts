@@ -13,6 +13,8 @@ import type { ClientLink, Receiver } from "./receiver.ts";
 
 /** A client has this long, in ms, to say who it is. */
 const REGISTER_WITHIN_MS = 10_000;
+/** The least of so many is what the link takes: it is found again after a change of the way. */
+const ROUND_TRIPS_KEPT = 8;
 /** A WebSocket close reason holds at most 123 bytes (RFC 6455, 5.5). */
 const MAX_REASON_BYTES = 123;
 
@@ -49,7 +51,8 @@ export class Session implements ClientLink {
   #heardAt = performance.now();
   #pingedAt = performance.now();
   #pingPending = false;
-  #roundTripMs = 0;
+  /** The latest ones, in ms. */
+  readonly #roundTrips: number[] = [];
 
   constructor(
     private readonly socket: Socket,
@@ -64,7 +67,7 @@ export class Session implements ClientLink {
   }
 
   roundTripMs(): number {
-    return this.#roundTripMs;
+    return this.#roundTrips.length === 0 ? 0 : Math.min(...this.#roundTrips);
   }
 
   /** Gives a receiver its number on this connection; what comes for it is handed to it from now on. */
@@ -116,8 +119,8 @@ export class Session implements ClientLink {
     this.heard();
     if (!this.#pingPending) return;
     this.#pingPending = false;
-    const roundTrip = performance.now() - this.#pingedAt;
-    this.#roundTripMs = this.#roundTripMs ? Math.min(this.#roundTripMs, roundTrip) : roundTrip;
+    this.#roundTrips.push(performance.now() - this.#pingedAt);
+    if (this.#roundTrips.length > ROUND_TRIPS_KEPT) this.#roundTrips.shift();
   }
 
   heard(): void {

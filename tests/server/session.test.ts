@@ -279,6 +279,19 @@ describe("time", () => {
     session.onPong();
     expect(session.roundTripMs(), "a pong that nobody asked for").toBe(20);
   });
+
+  test("is found again when the way to the client became longer", async () => {
+    await say(REGISTER);
+    const pong = (ms: number) => {
+      pass(15);
+      jest.advanceTimersByTime(ms);
+      session.onPong();
+      return session.roundTripMs();
+    };
+    expect(pong(5)).toBe(5);
+    const later = Array.from({ length: 8 }, () => pong(300));
+    expect(later).toEqual([...Array(7).fill(5), 300]);
+  });
 });
 
 describe("the end", () => {
