@@ -30,7 +30,7 @@ export class MemorySite implements Socket {
     clientId: string,
     private readonly file: MemoryFile,
   ) {
-    this.#session = clients.connect(this);
+    this.#session = clients.connect(this, "127.0.0.1");
     this.#say({ ...REGISTER, client_id: clientId, chunk_size: CHUNK });
   }
 

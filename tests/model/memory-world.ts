@@ -244,6 +244,7 @@ export class MemoryWorld {
       credit,
       limits: { total: LIMIT, perClient: LIMIT },
       minFreeDisk: 1,
+      quotas: { file: null, perClient: null, total: null },
       onChange: () => undefined,
       metrics,
       logger,
