@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
+import * as fc from "fast-check";
 import { FdsError } from "../../lib/protocol/errors.ts";
 import { decodeFrame, encodeFrame, HEADER_BYTES } from "../../lib/protocol/frame.ts";
-import { Random } from "../support/random.ts";
 
 const MAX_PAYLOAD = 64 * 1024;
 const UINT32_MAX = 0xffff_ffff;
@@ -34,20 +34,21 @@ function refusal(bytes: Uint8Array, maxPayload = MAX_PAYLOAD): FdsError {
 }
 
 describe("a frame", () => {
-  test.each([1, 2, 3])("comes out as it went in (seed %d)", (seed) => {
-    const random = new Random(seed);
-    for (let round = 0; round < 50; round++) {
-      const sent = {
-        stream: random.int(0, UINT32_MAX),
-        epoch: random.int(0, UINT32_MAX),
-        offset: random.int(0, Number.MAX_SAFE_INTEGER - MAX_PAYLOAD),
-      };
-      const body = random.bytes(random.pick([1, 2, random.int(1, 4096), MAX_PAYLOAD]));
-      const frame = decodeFrame(encodeFrame(sent, body), MAX_PAYLOAD);
-      const rawLength = body.length;
-      const rest = { rawLength, payload: body, compressed: false, intact: true } as const;
-      expect(frame).toEqual({ ...sent, ...rest });
-    }
+  test("comes out as it went in", () => {
+    const anyAddress = fc.record({
+      stream: fc.integer({ min: 0, max: UINT32_MAX }),
+      epoch: fc.integer({ min: 0, max: UINT32_MAX }),
+      offset: fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER - MAX_PAYLOAD }),
+    });
+    const anyPayload = fc.uint8Array({ minLength: 1, maxLength: MAX_PAYLOAD });
+    fc.assert(
+      fc.property(anyAddress, anyPayload, (sent, body) => {
+        const frame = decodeFrame(encodeFrame(sent, body), MAX_PAYLOAD);
+        const rawLength = body.length;
+        const rest = { rawLength, payload: body, compressed: false, intact: true } as const;
+        expect(frame).toEqual({ ...sent, ...rest });
+      }),
+    );
   });
 
   test.each([
@@ -148,6 +149,15 @@ describe("a frame that lies is refused", () => {
   test("more than was agreed", () => {
     const error = refusal(encodeFrame(address, payload), payload.length - 1);
     expect(error.message).toContain("over the agreed 19");
+  });
+
+  test("or it is a frame, whatever bytes come", () => {
+    const anyBytes = fc.uint8Array({ maxLength: 4 * HEADER_BYTES });
+    fc.assert(
+      fc.property(anyBytes, (bytes) => {
+        expect(refusal(bytes).code).toBe("protocol_error");
+      }),
+    );
   });
 
   test("nothing in it", () => {
