@@ -85,8 +85,10 @@ function grownOf(who: string, samples: Sample[], of: (sample: Sample) => Holding
       holdings.map((holding) => holding[what]),
       allowance,
     );
+    const found =
+      early === null ? "too few values" : `${early} in the second quarter, ${late} in the last`;
     return {
-      told: `${what} of ${who}: ${early} in the second quarter, ${late} in the last`,
+      told: `${what} of ${who}: ${found}`,
       grows,
     };
   };
