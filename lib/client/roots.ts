@@ -120,9 +120,11 @@ export class Roots {
     if (!(await lstat(realPath)).isFile()) throw new Refusal("not_regular");
     const handle = await open(realPath, OPEN_FLAGS);
     try {
-      const location = await this.locationOf(handle, realPath);
-      if (!this.isInside(location)) throw new Refusal("outside");
-      if (!this.isPermitted(location)) throw new Refusal("denied");
+      // Of a file that was deleted meanwhile, /proc gives the name with a word behind it.
+      for (const place of [realPath, await this.locationOf(handle, realPath)]) {
+        if (!this.isInside(place)) throw new Refusal("outside");
+        if (!this.isPermitted(place)) throw new Refusal("denied");
+      }
       if (!(await handle.stat()).isFile()) throw new Refusal("not_regular");
     } catch (error) {
       await handle.close();

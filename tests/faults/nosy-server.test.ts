@@ -1,0 +1,370 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { existsSync } from "node:fs";
+import { link, mkdir, mkdtemp, realpath, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { homedir, tmpdir } from "node:os";
+import { join } from "node:path";
+import { Program } from "../support/programs.ts";
+import { type ScriptedConnection, ScriptedServer } from "../support/scripted-server.ts";
+import { waitFor } from "../support/wait.ts";
+
+/*
+ * The real client with a server that wants what lies outside its roots, or what its owner's rules
+ * keep in: by every spelling, by links that lead out or are swapped under way, by words that no
+ * protocol has. All that the client ever sent is searched for what must not leave.
+ */
+
+const KiB = 1024;
+const SECRET = "what must never leave this machine";
+const INSIDE = "what may leave";
+const REFUSED = ["access_denied", "file_not_found", "file_unreadable", "not_a_regular_file"];
+
+let folder: string;
+let server: ScriptedServer;
+let client: Program;
+let connection: ScriptedConnection;
+let streams = 0;
+
+beforeAll(async () => {
+  folder = await realpath(await mkdtemp(join(tmpdir(), "fds-nosy-")));
+  for (const path of ["root/sub/.git", "root/folder", "outside", "root-2"]) {
+    await mkdir(join(folder, path), { recursive: true });
+  }
+  const secrets = ["secret.txt", "outside/file", "outside/data.txt", "root-2/secret.txt"];
+  const kept = [".env", "sub/.git/config", "till.KEY", "id_rsa", "private.bak"];
+  for (const path of [...secrets, ...kept.map((name) => `root/${name}`)]) {
+    await writeFile(join(folder, path), SECRET);
+  }
+  for (const path of ["data.txt", "folder/file", "sub/more.txt"]) {
+    await writeFile(join(folder, "root", path), INSIDE);
+  }
+  const links = {
+    file: "../secret.txt",
+    absolute: join(folder, "secret.txt"),
+    up: "..",
+    chain: "file",
+    "to-outside": "../outside",
+    "to-all": "/",
+    "to-proc": "/proc/self/root",
+    "to-cwd": "/proc/self/cwd",
+    "to-descriptors": "/dev/fd",
+    "to-device": "/dev/zero",
+    "to-key": "till.KEY",
+    "to-hidden": "sub/.git/config",
+    link: "folder",
+  };
+  for (const [path, target] of Object.entries(links)) {
+    await symlink(target, join(folder, "root", path));
+  }
+  for (const [command, ...args] of [
+    ["mkfifo", "fifo"],
+    ["mknod", "device", "c", "1", "5"],
+  ]) {
+    Bun.spawnSync([command!, ...args], { cwd: join(folder, "root"), stderr: "ignore" });
+  }
+  server = new ScriptedServer();
+  const argv = ["client.ts", "--id", "site-1", "--server", server.url, "--root", "root"];
+  const starting = Program.start({
+    name: "client",
+    folder,
+    argv: [...argv, "--state-dir", "state", "--deny", "*.bak"],
+    env: {},
+    ready: /registered as site-1/,
+  });
+  connection = await server.accept();
+  await connection.admit();
+  client = await starting;
+});
+afterAll(async () => {
+  await client?.[Symbol.asyncDispose]();
+  await server?.[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** Asks for a file. @returns what of it came, or the code of the client's refusal */
+async function ask(filePath: string, maxOffset = 1024 * KiB): Promise<{ text: string } | string> {
+  const stream = ++streams;
+  connection.request(stream, filePath, { max_offset: maxOffset });
+  const answer = await waitFor(
+    () =>
+      [...connection.all("error"), ...connection.all("file_complete")].find(
+        (message) => message.stream === stream,
+      ),
+    `an answer about "${filePath}"`,
+  );
+  connection.send({ type: "done", stream, epoch: 1 });
+  return answer.type === "error" ? answer.code : { text: bytesOf(stream).toString() };
+}
+
+function bytesOf(stream: number): Buffer {
+  const frames = connection.all("frame").filter((frame) => frame.stream === stream);
+  return Buffer.concat(frames.map(({ payload }) => payload));
+}
+
+/** Of all that came from the client so far, on whatever stream. */
+function expectNothingLeft(): void {
+  const frames = connection.all("frame").map(({ payload }) => Buffer.from(payload));
+  expect(Buffer.concat(frames).includes(SECRET)).toBe(false);
+  expect(JSON.stringify(connection.all("error"))).not.toContain(SECRET);
+}
+
+async function expectRefused(filePath: string): Promise<void> {
+  expect(REFUSED).toContain(await ask(filePath));
+  expectNothingLeft();
+}
+
+const UP = {
+  plainly: "../secret.txt",
+  "twice over": "sub/../../secret.txt",
+  "with a detour": "./sub/.././.././secret.txt",
+  "with slashes twice": "..//secret.txt",
+  "four dots": "....//secret.txt",
+  "through what is not there": "nothing/../../secret.txt",
+  "through a file": "data.txt/../../secret.txt",
+  "through a link": "link/../../secret.txt",
+  "through a link that leads up": "up/secret.txt",
+  "all the way": `${"../".repeat(1300)}etc/passwd`,
+  "all the way, slowly": `${"./".repeat(2000)}../secret.txt`,
+};
+
+const CODED = {
+  "%2e": "%2e%2e/secret.txt",
+  "%2f": "..%2fsecret.txt",
+  "%252f": "..%252fsecret.txt",
+  "%5c": "..%5csecret.txt",
+  "overlong UTF-8, coded": "..%c0%afsecret.txt",
+  "%u002f": "..%u002fsecret.txt",
+  "an entity": "&#46;&#46;/secret.txt",
+  "an escape": "\\u002e\\u002e/secret.txt",
+  "a URL": "file:///etc/passwd",
+};
+
+const LOOK_ALIKE = {
+  "two dot leader": "\u2025/secret.txt",
+  "one dot leaders": "\u2024\u2024/secret.txt",
+  "full-width dots": "\uFF0E\uFF0E/secret.txt",
+  "full-width slash": "..\uFF0Fsecret.txt",
+  "division slash": "..\u2215secret.txt",
+  "fraction slash": "..\u2044secret.txt",
+  "a space of no width": "..\u200B/secret.txt",
+  "text from right to left": "\u202E../secret.txt",
+  "half a surrogate": "..\uD800/secret.txt",
+};
+
+const WINDOWS = {
+  backslashes: "..\\secret.txt",
+  "a drive": "C:\\Windows\\win.ini",
+  "a drive's folder": "C:secret.txt",
+  "a share": "\\\\127.0.0.1\\c$\\secret.txt",
+  "a share with slashes": "//127.0.0.1/c$/secret.txt",
+  "a device path": "\\\\?\\C:\\secret.txt",
+  "a pipe": "\\\\.\\pipe\\secret",
+  "another stream": "data.txt::$DATA",
+  "a device": "CON",
+  "a device in a folder": "sub/NUL.txt",
+  "a dot behind": ".env.",
+  "a short name": "SECRET~1.TXT",
+};
+
+const SYSTEM = {
+  passwords: "/etc/passwd",
+  "its own memory": "/proc/self/mem",
+  "its environment": "/proc/self/environ",
+  "the root of all by /proc": `/proc/self/root/etc/passwd`,
+  "its folder by /proc": "/proc/self/cwd/secret.txt",
+  "a descriptor": "/proc/self/fd/0",
+  "a thread's": "/proc/thread-self/cwd/secret.txt",
+  "a descriptor by /dev": "/dev/fd/0",
+  "a device without end": "/dev/zero",
+  "a terminal": "/dev/tty",
+  "a home": `${homedir()}/.ssh/id_rsa`,
+  "home by ~": "~/.ssh/id_rsa",
+  "home and up": "~/../etc/passwd",
+  "another's home": "~root/.ssh/id_rsa",
+  "home by $HOME": "$HOME/../etc/passwd",
+  "a variable": "$PWD/secret.txt",
+  "a variable in braces": "${PWD}/secret.txt",
+  "a command": "$(cat ../secret.txt)",
+  "a command behind": "data.txt; cat ../secret.txt",
+  "a pattern": "../secret*",
+  "nothing to see": "data.txt\n../secret.txt",
+};
+
+const IN_THE_ROOT = {
+  "a link to a file": "file",
+  "a link by its whole path": "absolute",
+  "a link to a link": "chain",
+  "a link to a folder": "to-outside/file",
+  "a link to the root of all": "to-all/etc/passwd",
+  "a link to /proc": "to-proc/etc/passwd",
+  "a link to the folder it runs in": "to-cwd/secret.txt",
+  "a link to its descriptors": "to-descriptors/0",
+  "a link to a device": "to-device",
+  "a device, where one can be made": "device",
+  "a FIFO": "fifo",
+  "a folder": "folder",
+  "the root": ".",
+  "a hidden file": ".env",
+  "a hidden folder's": "sub/.git/config",
+  "a link to a hidden folder's": "to-hidden",
+  "a key, by another case": "till.KEY",
+  "a link to a key": "to-key",
+  "a key of SSH": "id_rsa",
+  "what the owner denies": "private.bak",
+};
+
+const LONG = {
+  "a name of 256 bytes": "x".repeat(256),
+  "a path of 4 KiB": "x/".repeat(2048),
+  "a path of 4 KiB that comes back": `${"sub/../".repeat(580)}../secret.txt`,
+};
+
+describe.each(Object.entries({ UP, CODED, LOOK_ALIKE, WINDOWS, SYSTEM, IN_THE_ROOT, LONG }))(
+  "%s: nothing leaves by",
+  (_, paths) => {
+    test.each(Object.entries<string>(paths))("%s", (_name, path) => expectRefused(path));
+  },
+);
+
+describe("nothing leaves by a whole path that", () => {
+  test.each([
+    ["is outside", () => join(folder, "secret.txt")],
+    ["begins as the root does", () => join(folder, "root-2/secret.txt")],
+    ["begins in the root", () => `${folder}/root/../secret.txt`],
+    ["begins in the root, and goes through a link", () => `${folder}/root/to-outside/file`],
+    ["is the client's key", () => join(folder, "state/key")],
+    ["is the site's own record", () => join(folder, "state/requests.log")],
+    ["is the folder of the running client", () => `/proc/${client.pid}/cwd/secret.txt`],
+  ])("%s", (_, path) => expectRefused(path()));
+});
+
+test("what lies in the root leaves, by its name and by its whole path", async () => {
+  for (const path of ["data.txt", "link/file", join(folder, "root/sub/more.txt")]) {
+    expect(await ask(path)).toEqual({ text: INSIDE });
+  }
+});
+
+test("a file that has a second name outside is the root's own: the owner put it there", async () => {
+  await writeFile(join(folder, "outside/shared"), INSIDE);
+  await link(join(folder, "outside/shared"), join(folder, "root/shared"));
+  expect(await ask("shared")).toEqual({ text: INSIDE });
+  await expectRefused("../outside/shared");
+});
+
+test("nothing that a server says widens roots or rules", async () => {
+  const wishes = {
+    roots: ["/"],
+    root: "/",
+    allow: ["**", ".env"],
+    deny: [],
+    rules: { allow: ["**"] },
+    env: { CLIENT_ROOTS: "/", CLIENT_ALLOW: ".env" },
+    __proto__: { roots: ["/"] },
+    max_bytes_per_day: null,
+  };
+  for (const path of ["../secret.txt", ".env", "private.bak", "till.KEY"]) {
+    const stream = ++streams;
+    connection.request(stream, path, wishes);
+    const { code } = await waitFor(
+      () => connection.all("error").find((message) => message.stream === stream),
+      "the refusal",
+    );
+    expect(code).toBe("access_denied");
+  }
+  expectNothingLeft();
+});
+
+/** Swaps in the root until it is disposed of; `pause` is as long as a few system calls. */
+async function startSwapper(swaps: string): Promise<AsyncDisposable> {
+  const stop = join(folder, "stop");
+  const program = `
+    const { existsSync, renameSync, symlinkSync, unlinkSync, writeFileSync } = require("node:fs");
+    const pause = () => { for (let left = Math.random() * 200_000; left > 0; left--); };
+    const put = (target, path) => { symlinkSync(target, ".new"); renameSync(".new", path); };
+    console.log("ready");
+    while (!existsSync("${stop}")) { ${swaps} }`;
+  const cwd = join(folder, "root");
+  const child = Bun.spawn([process.execPath, "-e", program], { cwd, stdout: "pipe" });
+  await child.stdout.getReader().read();
+  return {
+    async [Symbol.asyncDispose]() {
+      await writeFile(stop, "");
+      expect(await child.exited).toBe(0);
+      await rm(stop);
+    },
+  };
+}
+
+describe.if(existsSync("/proc/self/fd"))("nothing leaves (needs /proc) while", () => {
+  test.each([
+    [
+      "a link to a folder is swapped",
+      "link/file",
+      `put("../outside", "link"); pause(); put("folder", "link"); pause();`,
+    ],
+    [
+      "a folder is swapped for a link",
+      "folder/file",
+      `renameSync("folder", ".aside"); symlinkSync("../outside", "folder"); pause();
+       unlinkSync("folder"); renameSync(".aside", "folder"); pause();`,
+    ],
+    [
+      "a file is swapped for a link",
+      "sub/more.txt",
+      `put("../../secret.txt", "sub/more.txt"); pause();
+       writeFileSync(".new", "${INSIDE}"); renameSync(".new", "sub/more.txt"); pause();`,
+    ],
+    [
+      "the root itself is swapped for a link",
+      "data.txt",
+      `renameSync("../root", "../aside"); symlinkSync("outside", "../root"); pause();
+       unlinkSync("../root"); renameSync("../aside", "../root"); pause();`,
+    ],
+    [
+      "a key that a link leads to comes and goes",
+      "to-key",
+      `writeFileSync("till.KEY", "${SECRET}"); pause(); unlinkSync("till.KEY"); pause();`,
+    ],
+  ])(
+    "%s",
+    async (_name, filePath, swaps) => {
+      await using _ = await startSwapper(swaps);
+      const answers = new Set<string>();
+      // Without two kinds of answers nothing would have been put to the test.
+      for (let asked = 0; asked < 300 || answers.size < 2; asked++) {
+        const answer = await ask(filePath);
+        if (typeof answer === "object") expect(INSIDE).toStartWith(answer.text);
+        answers.add(typeof answer === "object" ? "sent" : answer);
+      }
+      expectNothingLeft();
+    },
+    60_000,
+  );
+});
+
+test("a file whose name is given to a link while it leaves is sent as it was, or not to its end", async () => {
+  const size = 300 * KiB;
+  await writeFile(join(folder, "root/long.txt"), "a".repeat(size));
+  const stream = ++streams;
+  connection.request(stream, "long.txt", { max_offset: 100 * KiB });
+  await waitFor(() => bytesOf(stream).length === 100 * KiB, "what was granted");
+  await rename(join(folder, "root/long.txt"), join(folder, "root/other.txt"));
+  await symlink("../secret.txt", join(folder, "root/long.txt"));
+  connection.send({ type: "credit", stream, epoch: 1, max_offset: size });
+  await waitFor(
+    () =>
+      [...connection.all("error"), ...connection.all("file_complete")].some(
+        (message) => message.stream === stream,
+      ),
+    "the end of it",
+  );
+  expect(bytesOf(stream).toString()).toMatch(/^a+$/);
+  await expectRefused("long.txt");
+});
+
+test("after all of it the client is the same process, and recorded what was wanted of it", async () => {
+  expect(server.dialled).toBe(1);
+  expect(client.log().filter((line) => "stack" in line || line["level"] === "none")).toEqual([]);
+  const recorded = await Bun.file(join(folder, "state/requests.log")).text();
+  expect(recorded).toContain('"file_path":"../secret.txt"');
+  expect(recorded).not.toContain(SECRET);
+});
