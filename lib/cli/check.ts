@@ -6,7 +6,7 @@ import { Failure, runProgram } from "./program.ts";
  * is to mend; the tests come last and hold the architecture rules.
  */
 
-const HELP = `Checks format, lint, types, architecture rules and tests.
+const HELP = `Checks format, lint, types, dependencies, architecture rules and tests.
 
 Usage: bun run check`;
 
@@ -16,6 +16,7 @@ const STEPS = {
   lint: ["node_modules/oxlint/bin/oxlint", "--deny-warnings"],
   // Without the flag, `bun check` would run the script of that name: this one.
   types: ["check", "--no-script", "--build"],
+  dependencies: ["lib/cli/check-dependencies.ts"],
   "architecture rules and tests": ["run", "test"],
 };
 
