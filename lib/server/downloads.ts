@@ -329,7 +329,7 @@ export class Downloads {
       const before = await this.get(downloadId);
       const { next, effects } = transition(before, event);
       if (next === before) return before;
-      const after = await this.options.repository.replaceDownload(next);
+      const after = await this.options.repository.replaceDownload(next, before);
       // Somebody else changed the row in between: look again what the event means now.
       if (!after) continue;
       if (after.status !== before.status) {

@@ -84,6 +84,11 @@ const MIGRATIONS: readonly (readonly string[])[] = [
     `UPDATE downloads SET bytes_on_wire = safe_offset`,
   ],
   [
+    // Whose downloads wait, and since when: found with a few steps for each client, however long
+    // its queue is.
+    `CREATE INDEX downloads_waiting ON downloads (client_id, not_before) WHERE status = 'queued'`,
+  ],
+  [
     `CREATE TABLE enrolment_keys (
       name TEXT PRIMARY KEY,
       key_hash TEXT NOT NULL UNIQUE,

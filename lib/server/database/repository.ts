@@ -72,10 +72,11 @@ export interface Repository {
   changedSince(revision: number, limit: number): Promise<Download[]>;
   /**
    * Compare and set: writes `next` if the row still has `next.revision`.
+   * @param before what the row was at that revision: only what differs needs to be written
    * @returns the row as it now is, with a new revision, or null if another change came first
    * @throws NameTakenError when another download holds `next.savedPath`
    */
-  replaceDownload<T extends Download>(next: T): Promise<T | null>;
+  replaceDownload<T extends Download>(next: T, before?: Download): Promise<T | null>;
   /**
    * Takes a client's oldest queued download that is due, if the limits allow one more, and makes
    * it `downloading` with the next epoch and attempt.

@@ -182,18 +182,26 @@ class SqlRepository implements Repository {
     return rows.map(toDownload);
   }
 
-  async replaceDownload<T extends Download>(next: T): Promise<T | null> {
-    const { downloadId, ...columns } = this.#asChange(next);
+  async replaceDownload<T extends Download>(next: T, before?: Download): Promise<T | null> {
+    const { downloadId, revision, ...wanted } = toRow(next);
+    const known: Partial<DownloadRow> = before ? toRow(before) : {};
+    const isOther = ([name, value]: [string, unknown]) =>
+      known[name as keyof DownloadRow] !== value;
+    // Each column takes time to prepare, and one that is in an index changes the index too.
+    const columns = {
+      ...Object.fromEntries(Object.entries(wanted).filter(isOther)),
+      revision: this.#nextRevision(),
+    };
     try {
       const [row] = await this.sql<DownloadRow[]>`
         UPDATE downloads SET ${this.sql(columns)}
-        WHERE download_id = ${downloadId} AND revision = ${next.revision}
+        WHERE download_id = ${downloadId} AND revision = ${revision}
         RETURNING *`;
       // The row has the status that was just written, and with it the shape of `next`.
       return row ? (toDownload(row) as T) : null;
     } catch (error) {
       if (!isUniqueViolation(error)) throw error;
-      const message = `another download holds the name "${columns.savedPath}"`;
+      const message = `another download holds the name "${wanted.savedPath}"`;
       throw new NameTakenError(message, { cause: error });
     }
   }
@@ -222,12 +230,25 @@ class SqlRepository implements Repository {
   }
 
   async clientsWithDueDownloads(now: number): Promise<string[]> {
+    // From one client to the next by the index: to group the rows would read the whole queue.
     const rows = await this.sql<Pick<DownloadRow, "clientId">[]>`
-      SELECT client_id FROM downloads
-      WHERE status = 'queued'
-        AND (not_before <= ${now} OR not_before > ${now + LONGEST_WAIT_MS})
-      GROUP BY client_id
-      ORDER BY MIN(not_before), client_id`;
+      WITH RECURSIVE waiting (client_id) AS (
+        SELECT MIN(client_id) FROM downloads WHERE status = 'queued'
+        UNION ALL
+        SELECT (SELECT MIN(client_id) FROM downloads
+                WHERE status = 'queued' AND client_id > waiting.client_id)
+        FROM waiting WHERE client_id IS NOT NULL
+      ), due AS (
+        SELECT client_id,
+          (SELECT MIN(not_before) FROM downloads
+           WHERE status = 'queued' AND client_id = waiting.client_id) AS earliest,
+          (SELECT MAX(not_before) FROM downloads
+           WHERE status = 'queued' AND client_id = waiting.client_id) AS latest
+        FROM waiting WHERE client_id IS NOT NULL
+      )
+      SELECT client_id FROM due
+      WHERE earliest <= ${now} OR latest > ${now + LONGEST_WAIT_MS}
+      ORDER BY earliest, client_id`;
     return rows.map((row) => row.clientId);
   }
 

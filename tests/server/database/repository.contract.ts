@@ -114,6 +114,13 @@ export function repositoryContract(name: string, makeBackend: () => Promise<Back
         expect(await rows.getDownload(before.downloadId)).toStrictEqual(winner ?? null);
       });
 
+      test.each(STATES)("writes all that differs from what was: %s", async (_, next) => {
+        const before = await rows.insertDownload({ ...queued(0), downloadId: next.downloadId });
+        const written = await rows.replaceDownload({ ...next, revision: before.revision }, before);
+        expect(written).toStrictEqual({ ...next, revision: 2 });
+        expect(await others.getDownload(next.downloadId)).toStrictEqual(written);
+      });
+
       test("does nothing after a claim came first", async () => {
         const before = await rows.insertDownload(queued(1));
         const claimed = await others.claimDownload("site-1", NO_LIMITS, 1_000);
