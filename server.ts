@@ -4,6 +4,7 @@ import dashboard from "./lib/dashboard/index.html";
 import { FdsError } from "./lib/protocol/errors.ts";
 import { MAX_CHUNK_SIZE, SUBPROTOCOL } from "./lib/protocol/messages.ts";
 import { HEADER_BYTES } from "./lib/protocol/frame.ts";
+import { Audit } from "./lib/server/access/audit.ts";
 import { BOOTSTRAP_ADMIN } from "./lib/server/access/caller.ts";
 import { EnrolmentKeys } from "./lib/server/access/enrolment.ts";
 import { OpenCalls } from "./lib/server/access/open-calls.ts";
@@ -61,6 +62,7 @@ async function start(config: ServerConfig, isTerminal: boolean) {
   const repository = await openSqlRepository(config.databaseUrl);
   const credit = new CreditPool(config.receiveBudget);
   const metrics = new Metrics();
+  const audit = new Audit({ rows: repository.audit, keep: config.auditKeep, logger });
   const rows = repository.access;
   const enrolmentKeys = new EnrolmentKeys(rows);
   const clients = new Clients({
@@ -73,6 +75,7 @@ async function start(config: ServerConfig, isTerminal: boolean) {
     onRegistered: () => downloads.clientRegistered(),
     onChange: (clientId) => events.clientChanged(clientId),
     metrics,
+    audit,
   });
   const downloads = new Downloads({
     repository,
@@ -84,6 +87,7 @@ async function start(config: ServerConfig, isTerminal: boolean) {
     quotas: config.quotas,
     onChange: () => events.downloadChanged(),
     metrics,
+    audit,
     logger,
   });
   const events = new Events({
@@ -118,6 +122,7 @@ async function start(config: ServerConfig, isTerminal: boolean) {
     signIn,
     tokens,
     enrolmentKeys,
+    audit,
     version,
     startedAt,
   });
@@ -127,7 +132,7 @@ async function start(config: ServerConfig, isTerminal: boolean) {
     burst: 2 * config.requestRate,
     everyMs: 1000 / config.requestRate,
   });
-  const router = new Router({ apiToken, tokens, signIn }, requests, logger)
+  const router = new Router({ apiToken, tokens, signIn }, requests, audit, logger)
     .add(endpoints.health, rest.health)
     .add(endpoints.metrics, rest.metrics)
     .add(endpoints.openapi, rest.openapi)
@@ -153,6 +158,7 @@ async function start(config: ServerConfig, isTerminal: boolean) {
     .add(endpoints.listTokens, rest.listTokens)
     .add(endpoints.createToken, rest.createToken)
     .add(endpoints.revokeToken, rest.revokeToken)
+    .add(endpoints.audit, rest.audit)
     .close();
 
   await downloads.recover();
@@ -259,6 +265,7 @@ async function start(config: ServerConfig, isTerminal: boolean) {
       await downloads.stop();
       await clients.close();
       events.close();
+      await audit.close();
       await repository.close();
       await storage.close();
       await Promise.all(servers.map((server) => server.stop(true)));

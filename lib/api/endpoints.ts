@@ -1,4 +1,5 @@
 import type * as z from "zod";
+import { type AuditAction, AuditList, AuditQuery } from "./audit.ts";
 import type { ErrorCode } from "../protocol/errors.ts";
 import type { Role } from "./roles.ts";
 import * as schemas from "./schemas.ts";
@@ -28,6 +29,8 @@ export interface Endpoint {
   summary: string;
   /** Who may call it: this role and those above it, or anyone, without a token. */
   role: Role | "anyone";
+  /** What the audit calls it; where there is nothing, it records denials alone. */
+  audit?: AuditAction;
   /** True where HEAD is answered too. */
   head?: boolean;
   query?: z.ZodType;
@@ -96,6 +99,7 @@ export const endpoints = {
     path: "/api/session",
     summary: "Sign in: the answer sets a cookie, which does what the token does",
     role: "anyone",
+    audit: "sign_in",
     body: schemas.NewSession,
     answers: [
       { status: 200, description: "The session", schema: schemas.Session, headers: cookie },
@@ -107,6 +111,7 @@ export const endpoints = {
     path: "/api/session",
     summary: "Sign out: the answer takes the cookie away",
     role: "anyone",
+    audit: "sign_out",
     answers: [{ status: 200, description: "No session", schema: schemas.Session, headers: cookie }],
     errors: ["forbidden"],
   },
@@ -140,6 +145,7 @@ export const endpoints = {
     path: "/api/download",
     summary: "Pull a file from a client",
     role: "operator",
+    audit: "download_start",
     body: schemas.NewDownload,
     answers: [accepted],
     errors: ["client_not_found", "client_not_connected", "request_too_large", "storage_full"],
@@ -166,6 +172,7 @@ export const endpoints = {
     path: "/api/downloads/:download_id/content",
     summary: "The file of a completed download, or a range of it",
     role: "viewer",
+    audit: "content_fetch",
     head: true,
     answers: [
       { status: 200, description: "The file", ...file },
@@ -213,6 +220,7 @@ export const endpoints = {
     path: "/api/downloads/:download_id",
     summary: "Change the most bytes a second of a download that has not ended",
     role: "operator",
+    audit: "download_change",
     body: schemas.DownloadChange,
     answers: [{ status: 200, ...downloadRecord }],
     errors: ["download_not_found", "download_already_ended", "request_too_large"],
@@ -222,6 +230,7 @@ export const endpoints = {
     path: "/api/downloads/:download_id/cancel",
     summary: "End a download that has not ended",
     role: "operator",
+    audit: "download_cancel",
     answers: [{ status: 200, ...downloadRecord }],
     errors: ["download_not_found", "download_already_ended"],
   },
@@ -230,6 +239,7 @@ export const endpoints = {
     path: "/api/downloads/:download_id/retry",
     summary: "Pull the file of a failed or cancelled download again, as a new download",
     role: "operator",
+    audit: "download_retry",
     answers: [accepted],
     errors: [
       "download_not_found",
@@ -243,6 +253,7 @@ export const endpoints = {
     path: "/api/clients/:client_id/revoke",
     summary: "Refuse a client's key from now on, and cut its connection; its downloads wait",
     role: "admin",
+    audit: "client_revoke",
     answers: [{ status: 200, description: "The client", schema: schemas.ClientRecord }],
     errors: ["client_not_found"],
   },
@@ -259,6 +270,7 @@ export const endpoints = {
     path: "/api/enrolment-keys",
     summary: "Make a key with which machines enrol, for some ids, so often, so long",
     role: "admin",
+    audit: "enrolment_key_create",
     body: NewEnrolmentKey,
     answers: [{ status: 201, description: "The key with its secret", schema: IssuedEnrolmentKey }],
     errors: ["request_too_large"],
@@ -268,6 +280,7 @@ export const endpoints = {
     path: "/api/enrolment-keys/:name",
     summary: "End an enrolment key; clients that enrolled with it stay",
     role: "admin",
+    audit: "enrolment_key_revoke",
     answers: [{ status: 200, description: "The key", schema: EnrolmentKeyRecord }],
     errors: ["not_found"],
   },
@@ -284,6 +297,7 @@ export const endpoints = {
     path: "/api/tokens",
     summary: "Make an API token with a role, perhaps for some sites only",
     role: "admin",
+    audit: "token_create",
     body: NewToken,
     answers: [{ status: 201, description: "The token with its secret", schema: IssuedToken }],
     errors: ["request_too_large"],
@@ -293,7 +307,17 @@ export const endpoints = {
     path: "/api/tokens/:name",
     summary: "End an API token at once, with its sessions and its live events",
     role: "admin",
+    audit: "token_revoke",
     answers: [{ status: 200, description: "The token", schema: TokenRecord }],
     errors: ["not_found"],
+  },
+  audit: {
+    method: "GET",
+    path: "/api/audit",
+    summary: "Who did what, from where, and how it ended, newest first",
+    role: "admin",
+    query: AuditQuery,
+    answers: [{ status: 200, description: "A page of it", schema: AuditList }],
+    errors: [],
   },
 } as const satisfies Record<string, Endpoint>;

@@ -181,18 +181,21 @@ export const TotalsQuery = z.strictObject({
 
 export const MAX_PAGE = 1000;
 
+/** Most things on a page. */
+export const PageLimit = z
+  .string()
+  .regex(/^[1-9]\d{0,3}$/, `must be a whole number from 1 to ${MAX_PAGE}`)
+  .transform(Number)
+  .refine((limit) => limit <= MAX_PAGE, `must be a whole number from 1 to ${MAX_PAGE}`)
+  .default(50)
+  // Text on the wire; a number for who reads the OpenAPI document.
+  .meta({ type: "integer", minimum: 1, maximum: MAX_PAGE, description: "50 where not given" });
+
 /** Query of a list; numbers come as text. */
 export const DownloadQuery = z.strictObject({
   status: DownloadStatus.optional(),
   client_id: ClientId.optional(),
-  limit: z
-    .string()
-    .regex(/^[1-9]\d{0,3}$/, `must be a whole number from 1 to ${MAX_PAGE}`)
-    .transform(Number)
-    .refine((limit) => limit <= MAX_PAGE, `must be a whole number from 1 to ${MAX_PAGE}`)
-    .default(50)
-    // Text on the wire; a number for who reads the OpenAPI document.
-    .meta({ type: "integer", minimum: 1, maximum: MAX_PAGE, description: "50 where not given" }),
+  limit: PageLimit,
   cursor: z.uuid("must be the next_cursor of an earlier answer").optional(),
 });
 

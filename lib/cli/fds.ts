@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import { parseFlags, UsageError } from "../util/flags.ts";
 import { ApiClient, bypassProxyForLoopback } from "./rest/api-client.ts";
 import { CONNECTION_FLAGS, CONNECTION_FLAGS_HELP, readConnection } from "./rest/connection.ts";
+import { audit } from "./fds/audit.ts";
 import { cancel } from "./fds/cancel.ts";
 import { clients } from "./fds/clients.ts";
 import type { Command } from "./fds/command.ts";
@@ -34,6 +35,7 @@ const COMMANDS = new Map<string, Command>(
     enroll,
     revoke,
     token,
+    audit,
   }),
 );
 

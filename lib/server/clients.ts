@@ -1,6 +1,7 @@
 import { FdsError } from "../protocol/errors.ts";
 import type { Register } from "../protocol/messages.ts";
 import type { Logger } from "../util/logger.ts";
+import type { Audit } from "./access/audit.ts";
 import { admit } from "./access/admission.ts";
 import type { EnrolmentKeys } from "./access/enrolment.ts";
 import type { Client, Repository } from "./database/repository.ts";
@@ -24,6 +25,7 @@ export interface ClientsOptions {
   chunkSize: number;
   version: string;
   metrics: Metrics;
+  audit: Pick<Audit, "record">;
   logger: Logger;
   /** A client is there and can be asked for files. */
   onRegistered: (session: Session) => void;
@@ -92,16 +94,22 @@ export class Clients implements SessionHost {
   }
 
   async register(session: Session, message: Register): Promise<void> {
+    const { metrics, audit } = this.options;
+    const about = { clientId: message.client_id, address: session.remoteAddress };
     try {
-      await this.#letIn(session, message);
+      const target = await this.#letIn(session, message);
+      audit.record({ action: "client_register", outcome: "ok", ...about, target });
     } catch (error) {
       this.#refusals.take(networkOf(session.remoteAddress));
-      this.options.metrics.refused(error instanceof FdsError ? error.code : "internal_error");
+      const code = error instanceof FdsError ? error.code : "internal_error";
+      metrics.refused(code);
+      audit.record({ action: "client_register", outcome: code, ...about });
       throw error;
     }
   }
 
-  async #letIn(session: Session, message: Register): Promise<void> {
+  /** @returns the name of the enrolment key that it took, if any */
+  async #letIn(session: Session, message: Register): Promise<string | null> {
     const { repository, enrollToken, enrolmentKeys, chunkSize, version, logger } = this.options;
     const clientId = message.client_id;
     const known = await repository.getClient(clientId);
@@ -127,7 +135,8 @@ export class Clients implements SessionHost {
     if (!(await repository.registerClient(client, known))) {
       throw new FdsError("id_in_use", `another client registered as "${clientId}" just now`);
     }
-    if (!this.#sessions.has(session)) return;
+    const enrolledWith = admission.uses?.name ?? null;
+    if (!this.#sessions.has(session)) return enrolledWith;
     // The same client is back before its old connection was seen to be dead.
     this.#byId.get(clientId)?.end(new FdsError("replaced", "the client connected again"));
     this.#byId.set(clientId, session);
@@ -145,6 +154,7 @@ export class Clients implements SessionHost {
     });
     this.options.onRegistered(session);
     this.options.onChange(clientId);
+    return enrolledWith;
   }
 
   /**

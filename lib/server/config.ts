@@ -6,6 +6,7 @@ import { UsageError } from "../util/flags.ts";
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "../util/logger.ts";
 import {
   describeSettings,
+  DURATION,
   type Environment,
   type Kind,
   oneOf,
@@ -54,6 +55,8 @@ export interface ServerConfig {
   maxConnectionsPerAddress: number;
   /** null: plain HTTP. */
   tls: ServerTls | null;
+  /** How long the audit is kept, in ms. */
+  auditKeep: number;
   logLevel: LogLevel;
   logFormat: LogFormat;
 }
@@ -106,6 +109,7 @@ const SETTINGS = {
   TLS_CERT: { help: "PEM file of the server's certificate, for https; needs TLS_KEY" },
   TLS_KEY: { help: "PEM file of its private key" },
   TLS_CLIENT_CA: { help: "PEM file of whoever signs the clients' certificates" },
+  AUDIT_KEEP: { default: "90d", help: "how long the audit is kept, such as 90d" },
   LOG_LEVEL: { default: "info", help: LOG_LEVELS.join(", ") },
   LOG_FORMAT: {
     help: `${LOG_FORMATS.join(" or ")} (default: pretty on a terminal, json otherwise)`,
@@ -178,6 +182,7 @@ export function readServerConfig(
       wholeNumber(1, 1_000_000),
     ),
     tls: readTls(settings),
+    auditKeep: settings.read("AUDIT_KEEP", DURATION),
     logLevel: settings.read("LOG_LEVEL", oneOf(LOG_LEVELS)),
     logFormat:
       settings.readOptional("LOG_FORMAT", oneOf(LOG_FORMATS)) ?? (isTerminal ? "pretty" : "json"),

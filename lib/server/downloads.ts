@@ -1,5 +1,6 @@
 import { FdsError, type Problem, problemOf } from "../protocol/errors.ts";
 import type { Logger } from "../util/logger.ts";
+import type { Audit, AuditEntry } from "./access/audit.ts";
 import type { Clients } from "./clients.ts";
 import type { CreditPool } from "./credit.ts";
 import type { DownloadFilter, Limits, Repository, Totals } from "./database/repository.ts";
@@ -9,6 +10,7 @@ import {
   type DownloadEvent,
   type Downloading,
   type Effect,
+  type Ended,
   hasEnded,
   newDownload,
   type Order,
@@ -36,6 +38,7 @@ export interface DownloadsOptions {
   /** A download is new, or its status is another. */
   onChange: () => void;
   metrics: Metrics;
+  audit: Pick<Audit, "record">;
   logger: Logger;
 }
 
@@ -344,8 +347,10 @@ export class Downloads {
 
   #count(before: Download, after: Download): void {
     const { metrics } = this.options;
-    if (hasEnded(after)) metrics.downloadEnded(after);
-    else metrics.resentBytes += Math.max(0, safeOffsetOf(before) - safeOffsetOf(after));
+    if (hasEnded(after)) {
+      metrics.downloadEnded(after);
+      this.options.audit.record(endOf(after));
+    } else metrics.resentBytes += Math.max(0, safeOffsetOf(before) - safeOffsetOf(after));
   }
 
   async #carryOut(download: Download, effect: Effect): Promise<void> {
@@ -380,4 +385,12 @@ export class Downloads {
 
 function alreadyEnded({ status }: Download): FdsError {
   return new FdsError("download_already_ended", `The download is ${status} already`);
+}
+
+/** How a download ended, for the audit. */
+function endOf(download: Ended): AuditEntry {
+  const { downloadId, clientId, filePath, status } = download;
+  const outcomes = { completed: "ok", cancelled: "cancelled" };
+  const outcome = status === "failed" ? download.problem.code : outcomes[status];
+  return { action: "download_end", outcome, downloadId, clientId, filePath };
 }

@@ -66,6 +66,7 @@ const SAMPLES: Record<Name, Sample> = {
   listEnrolmentKeys: { allowed: 200 },
   createEnrolmentKey: { allowed: 201, body: () => ({ name: `made-${names++}`, ids: "kiosk-*" }) },
   revokeEnrolmentKey: { allowed: 404, of: () => NOWHERE },
+  audit: { allowed: 200 },
   listTokens: { allowed: 200 },
   createToken: { allowed: 201, body: () => ({ name: `made-${names++}`, role: "viewer" }) },
   revokeToken: { allowed: 404, of: () => NOWHERE },

@@ -199,6 +199,20 @@ describe("a real client", () => {
     expect(key).toMatchObject({ uses: 1, max_uses: 1, replace: true });
     const thief = { client_id: "site-1", key: await keyOf("site-1-stolen") };
     expect(await register(thief)).toBe("key_mismatch");
+
+    const { records } = await system.api.audit({ client_id: "site-1" });
+    const told = records.map(({ action, outcome, target }) => [action, outcome, target].join(" "));
+    // Newest first; what comes twice within a short time is told once, and counted.
+    expect(told.toReversed().filter((line, at, all) => all.indexOf(line) === at)).toEqual([
+      "client_register enrolment_required ",
+      "client_register ok ",
+      "download_start ok ",
+      "client_revoke ok ",
+      "client_register client_revoked ",
+      "client_register ok new-till",
+      "download_end ok ",
+      "client_register key_mismatch ",
+    ]);
   });
 
   const keyOf = (folder: string) => Bun.file(join(system.folder, folder, "key")).text();

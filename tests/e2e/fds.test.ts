@@ -389,7 +389,7 @@ describe("mistakes", () => {
       ([, name]) => name!,
     );
     expect(names).toEqual(
-      "health clients pull downloads status watch limit cancel retry verify enroll revoke token".split(
+      "health clients pull downloads status watch limit cancel retry verify enroll revoke token audit".split(
         " ",
       ),
     );

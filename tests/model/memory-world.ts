@@ -233,6 +233,7 @@ export class MemoryWorld {
       chunkSize: CHUNK,
       version: "9.9.9",
       metrics,
+      audit: { record: () => undefined },
       logger,
       onRegistered: () => downloads.clientRegistered(),
       onChange: () => undefined,
@@ -247,6 +248,7 @@ export class MemoryWorld {
       quotas: { file: null, perClient: null, total: null },
       onChange: () => undefined,
       metrics,
+      audit: { record: () => undefined },
       logger,
     });
     return { life, clients, downloads, credit };

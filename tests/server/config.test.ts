@@ -25,6 +25,7 @@ const DEFAULTS: ServerConfig = {
   requestRate: 500,
   maxConnectionsPerAddress: 20_000,
   tls: null,
+  auditKeep: 90 * 86_400_000,
   logLevel: "info",
   logFormat: "json",
 };

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FdsError } from "../../lib/protocol/errors.ts";
+import type { AuditEntry } from "../../lib/server/access/audit.ts";
 import { EnrolmentKeys } from "../../lib/server/access/enrolment.ts";
 import { Clients } from "../../lib/server/clients.ts";
 import { CreditPool } from "../../lib/server/credit.ts";
@@ -48,6 +49,9 @@ afterEach(async () => {
   expect(storage.removedOpen).toEqual([]);
 });
 
+/** What the audit was told. */
+const audited: AuditEntry[] = [];
+
 /** What a server's start does, with the rows and parts that are there. */
 function begin(): void {
   const logger = new Logger({ level: "info", format: "json", write: (line) => log.push(line) });
@@ -59,6 +63,7 @@ function begin(): void {
     chunkSize: 64 * 1024,
     version: "9.9.9",
     metrics,
+    audit: { record: (entry) => void audited.push(entry) },
     logger,
     onRegistered: () => downloads.clientRegistered(),
     onChange: () => undefined,
@@ -73,6 +78,7 @@ function begin(): void {
     quotas: { file: null, perClient: null, total: null },
     onChange: () => undefined,
     metrics,
+    audit: { record: (entry) => void audited.push(entry) },
     logger,
   });
 }

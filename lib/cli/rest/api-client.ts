@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { digestOf, entityTag } from "../../api/checksums.ts";
+import { AuditList, type AuditQuery } from "../../api/audit.ts";
 import { type Endpoint, endpoints } from "../../api/endpoints.ts";
 import * as enrolment from "../../api/enrolment.ts";
 import * as schemas from "../../api/schemas.ts";
@@ -127,6 +128,11 @@ export class ApiClient {
 
   retry(downloadId: string, signal?: AbortSignal): Promise<schemas.DownloadAccepted> {
     return this.call(endpoints.retryDownload, schemas.DownloadAccepted, { downloadId, signal });
+  }
+
+  /** One page of who did what; `next_cursor` leads to the next one. */
+  audit(query: z.input<typeof AuditQuery> = {}, signal?: AbortSignal): Promise<AuditList> {
+    return this.call(endpoints.audit, AuditList, { query, signal });
   }
 
   /** Cuts a client off; its key is refused from then on. */

@@ -1,4 +1,5 @@
 import type { Role } from "../../api/roles.ts";
+import { FdsError } from "../../protocol/errors.ts";
 
 /** Somebody who was let in to call the API. */
 export interface Caller {
@@ -35,4 +36,18 @@ export const LOCAL_ADMIN: Caller = { ...BOOTSTRAP_ADMIN, name: null };
  */
 export function sees({ sites }: Caller, clientId: string): boolean {
   return sites === null || sites.has(clientId);
+}
+
+/** The answer as if nothing were there, to a caller that named what it does not see. */
+export class NotSeen extends FdsError {
+  /**
+   * @param answer the one that it gets where there is nothing
+   * @param clientId whose it is, for the audit
+   */
+  constructor(
+    answer: FdsError,
+    readonly clientId: string,
+  ) {
+    super(answer.code, answer.message);
+  }
 }

@@ -1,3 +1,4 @@
+import type { AuditRows } from "../access/audit.ts";
 import type { AccessRows } from "../access/rows.ts";
 import type { Download, Downloading, Queued } from "../download.ts";
 
@@ -102,6 +103,8 @@ export interface Repository {
 
   /** Who may call the API, and who is signed in. */
   readonly access: AccessRows;
+  /** Who did what. */
+  readonly audit: AuditRows;
 
   close(): Promise<void>;
 }

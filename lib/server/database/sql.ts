@@ -4,6 +4,7 @@ import { dirname, resolve } from "node:path";
 import { UsageError } from "../../util/flags.ts";
 import { type Download, type Downloading, LONGEST_WAIT_MS, type Queued } from "../download.ts";
 import { AccessSql } from "./access-sql.ts";
+import { AuditSql } from "./audit-sql.ts";
 import { migrate } from "./migrations.ts";
 import {
   NameTakenError,
@@ -93,9 +94,11 @@ const NO_DOWNLOADS: Record<Download["status"], number> = {
 
 class SqlRepository implements Repository {
   readonly access: AccessSql;
+  readonly audit: AuditSql;
 
   constructor(private readonly sql: SQL) {
     this.access = new AccessSql(sql);
+    this.audit = new AuditSql(sql);
   }
 
   async insertDownload(download: Queued): Promise<Queued> {

@@ -1,6 +1,8 @@
 import type { ClientRecord, DownloadRecord } from "../../api/schemas.ts";
 import type { TokenRecord } from "../../api/tokens.ts";
+import type { AuditRecord } from "../../api/audit.ts";
 import type { EnrolmentKeyRecord } from "../../api/enrolment.ts";
+import type { AuditRow } from "../access/audit.ts";
 import type { ApiToken, EnrolmentKey } from "../access/rows.ts";
 import type { KnownClient } from "../clients.ts";
 import { type Download, safeOffsetOf } from "../download.ts";
@@ -87,6 +89,24 @@ export function enrolmentKeyRecord(key: EnrolmentKey): EnrolmentKeyRecord {
     expires_at: isoTimeOrNull(key.expiresAt),
     revoked_at: isoTimeOrNull(key.revokedAt),
     last_used_at: isoTimeOrNull(key.lastUsedAt),
+  };
+}
+
+/** What the audit knows, as REST shows it. */
+export function auditRecord(row: AuditRow): AuditRecord {
+  return {
+    audit_id: row.auditId,
+    at: isoTime(row.at),
+    last_at: isoTime(row.lastAt),
+    count: row.count,
+    actor: row.actor,
+    address: row.address,
+    action: row.action,
+    target: row.target,
+    client_id: row.clientId,
+    download_id: row.downloadId,
+    file_path: row.filePath,
+    outcome: row.outcome,
   };
 }
 

@@ -1,5 +1,6 @@
 import { endpoints } from "../../api/endpoints.ts";
 import { openApiDocument } from "../../api/openapi.ts";
+import type { AuditList } from "../../api/audit.ts";
 import type { EnrolmentKeyList, IssuedEnrolmentKey } from "../../api/enrolment.ts";
 import type { IssuedToken, TokenList } from "../../api/tokens.ts";
 import type {
@@ -12,7 +13,8 @@ import type {
   Totals,
 } from "../../api/schemas.ts";
 import { FdsError } from "../../protocol/errors.ts";
-import { type Caller, LOCAL_ADMIN, sees } from "../access/caller.ts";
+import { type Caller, LOCAL_ADMIN, NotSeen, sees } from "../access/caller.ts";
+import type { Audit } from "../access/audit.ts";
 import type { EnrolmentKeys } from "../access/enrolment.ts";
 import type { Tokens } from "../access/tokens.ts";
 import { clientNotFound, type Clients } from "../clients.ts";
@@ -23,6 +25,7 @@ import type { EventFeeds } from "../events/event-feeds.ts";
 import { json, jsonText } from "./json.ts";
 import { CONTENT_TYPE } from "../metrics/prometheus.ts";
 import {
+  auditRecord,
   clientRecord,
   downloadRecord,
   enrolmentKeyRecord,
@@ -44,6 +47,7 @@ export interface RestOptions {
   signIn: SignIn | null;
   tokens: Tokens;
   enrolmentKeys: EnrolmentKeys;
+  audit: Pick<Audit, "list">;
   version: string;
   /** When the server started, ms since 1970. */
   startedAt: number;
@@ -53,7 +57,7 @@ type Handlers = { [Name in keyof typeof endpoints]: Handler<(typeof endpoints)[N
 
 /** What each call of the REST interface does, by the endpoint's name. */
 export function restHandlers(options: RestOptions): Handlers {
-  const { clients, downloads, events, storage, signIn, tokens, enrolmentKeys } = options;
+  const { clients, downloads, events, storage, signIn, tokens, enrolmentKeys, audit } = options;
   const { version, startedAt } = options;
 
   // Once: it takes milliseconds to make, and whoever asks for it needs no token.
@@ -63,7 +67,7 @@ export function restHandlers(options: RestOptions): Handlers {
   /** @throws FdsError `download_not_found`, also for a download that the caller does not see */
   const download = async (downloadId: string, caller: Caller): Promise<Download> => {
     const found = await downloads.get(downloadId);
-    if (!sees(caller, found.clientId)) throw downloadNotFound();
+    if (!sees(caller, found.clientId)) throw new NotSeen(downloadNotFound(), found.clientId);
     return found;
   };
 
@@ -93,14 +97,16 @@ export function restHandlers(options: RestOptions): Handlers {
       return json(sessionRecord(signIn, (await signIn?.sessionOf(request)) ?? null));
     },
 
-    async signIn({ body, request, address }) {
+    async signIn({ body, request, address, note }) {
       if (!signIn) return json(sessionRecord(null, null));
       const { caller, cookie } = await signIn.signIn(body, request, address);
+      note({ actor: caller.name });
       return json(sessionRecord(signIn, caller), { headers: { "Set-Cookie": cookie } });
     },
 
-    async signOut({ request }) {
+    async signOut({ request, note }) {
       if (!signIn) return json(sessionRecord(null, null));
+      note({ actor: (await signIn.sessionOf(request))?.name ?? null });
       const headers = { "Set-Cookie": await signIn.signOut(request) };
       return json(sessionRecord(signIn, null), { headers });
     },
@@ -127,16 +133,19 @@ export function restHandlers(options: RestOptions): Handlers {
       } satisfies ClientList);
     },
 
-    async startDownload({ body, caller }) {
+    async startDownload({ body, caller, note }) {
+      note({ clientId: body.client_id, filePath: body.file_path });
       const client = await clients.get(body.client_id);
-      if (!client || !sees(caller, body.client_id)) {
-        throw clientNotFound(body.client_id);
+      if (!client) throw clientNotFound(body.client_id);
+      if (!sees(caller, body.client_id)) {
+        throw new NotSeen(clientNotFound(body.client_id), body.client_id);
       }
       if (!client.connected && body.if_offline === "fail") {
         throw new FdsError("client_not_connected", `"${body.client_id}" is not connected`);
       }
       const { client_id: clientId, file_path: filePath, checksum, rate_limit: rateLimit } = body;
       const made = await downloads.create({ clientId, filePath, checksum, rateLimit });
+      note({ downloadId: made.downloadId });
       const wait = client.connected ? "" : `, it waits until "${body.client_id}" connects`;
       return accepted(made, `The download is queued${wait}`);
     },
@@ -156,8 +165,9 @@ export function restHandlers(options: RestOptions): Handlers {
       return json(record(await download(param("download_id"), caller)));
     },
 
-    async downloadContent({ param, request, caller }) {
+    async downloadContent({ param, request, caller, note }) {
       const found = await download(param("download_id"), caller);
+      note(aboutOf(found));
       if (found.status !== "completed") {
         throw new FdsError("download_not_finished", `The download is ${found.status}`);
       }
@@ -175,23 +185,27 @@ export function restHandlers(options: RestOptions): Handlers {
 
     events: ({ request, caller }) => events.all(caller, request.headers.get("Last-Event-ID")),
 
-    async changeDownload({ param, body, caller }) {
-      const { downloadId } = await download(param("download_id"), caller);
-      return json(record(await downloads.limitRate(downloadId, body.rate_limit)));
+    async changeDownload({ param, body, caller, note }) {
+      const found = await download(param("download_id"), caller);
+      note(aboutOf(found));
+      return json(record(await downloads.limitRate(found.downloadId, body.rate_limit)));
     },
 
-    async cancelDownload({ param, caller }) {
-      const { downloadId } = await download(param("download_id"), caller);
-      return json(record(await downloads.cancel(downloadId)));
+    async cancelDownload({ param, caller, note }) {
+      const found = await download(param("download_id"), caller);
+      note(aboutOf(found));
+      return json(record(await downloads.cancel(found.downloadId)));
     },
 
-    async retryDownload({ param, caller }) {
-      const { downloadId } = await download(param("download_id"), caller);
-      const made = await downloads.retry(downloadId);
+    async retryDownload({ param, caller, note }) {
+      const found = await download(param("download_id"), caller);
+      note(aboutOf(found));
+      const made = await downloads.retry(found.downloadId);
       return accepted(made, "The file is queued again, as a new download");
     },
 
-    async revokeClient({ param }) {
+    async revokeClient({ param, note }) {
+      note({ clientId: param("client_id") });
       const client = await clients.revoke(param("client_id"));
       const active = await downloads.countActive();
       return json(clientRecord(client, active.get(client.clientId) ?? 0));
@@ -202,13 +216,15 @@ export function restHandlers(options: RestOptions): Handlers {
       return json({ enrolment_keys: keys.map(enrolmentKeyRecord) } satisfies EnrolmentKeyList);
     },
 
-    async createEnrolmentKey({ body }) {
+    async createEnrolmentKey({ body, note }) {
+      note({ target: body.name });
       const { secret, key } = await enrolmentKeys.create(body);
       const answer: IssuedEnrolmentKey = { enrolment_key: secret, record: enrolmentKeyRecord(key) };
       return json(answer, { status: 201 });
     },
 
-    async revokeEnrolmentKey({ param }) {
+    async revokeEnrolmentKey({ param, note }) {
+      note({ target: param("name") });
       return json(enrolmentKeyRecord(await enrolmentKeys.revoke(param("name"))));
     },
 
@@ -216,16 +232,40 @@ export function restHandlers(options: RestOptions): Handlers {
       return json({ tokens: (await tokens.list()).map(tokenRecord) } satisfies TokenList);
     },
 
-    async createToken({ body }) {
+    async createToken({ body, note }) {
+      note({ target: body.name });
       const { secret, token } = await tokens.create(body);
       const answer: IssuedToken = { token: secret, record: tokenRecord(token) };
       return json(answer, { status: 201 });
     },
 
-    async revokeToken({ param }) {
+    async revokeToken({ param, note }) {
+      note({ target: param("name") });
       return json(tokenRecord(await tokens.revoke(param("name"))));
     },
+
+    async audit({ query }) {
+      const { client_id: clientId, download_id: downloadId, since, limit, cursor, ...rest } = query;
+      const found = await audit.list({
+        ...rest,
+        clientId,
+        downloadId,
+        since: since === undefined ? undefined : Date.parse(since),
+        before: cursor,
+        limit: limit + 1,
+      });
+      const page = found.slice(0, limit);
+      return json({
+        records: page.map(auditRecord),
+        next_cursor: found.length > limit ? (page.at(-1)?.auditId ?? null) : null,
+      } satisfies AuditList);
+    },
   };
+}
+
+/** What the audit is told of a download. */
+function aboutOf({ downloadId, clientId, filePath }: Download) {
+  return { downloadId, clientId, filePath };
 }
 
 /** @param caller who is signed in; null: nobody, and where the server asks for no token, anyone */

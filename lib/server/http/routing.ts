@@ -1,15 +1,18 @@
 import { zValidator } from "@hono/zod-validator";
-import { Hono, type HonoRequest, type MiddlewareHandler } from "hono";
+import { type Context, Hono, type HonoRequest, type MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { HTTPException } from "hono/http-exception";
 import * as z from "zod";
-import type { Endpoint } from "../../api/endpoints.ts";
+import type { AuditAction } from "../../api/audit.ts";
+import { type Endpoint, endpoints } from "../../api/endpoints.ts";
 import { mayActAs, type Role } from "../../api/roles.ts";
 import type { ApiError } from "../../api/schemas.ts";
 import { type ErrorCode, FdsError, meaningOf } from "../../protocol/errors.ts";
 import type { Logger } from "../../util/logger.ts";
 import type { Throttle } from "../../util/throttle.ts";
-import type { Caller } from "../access/caller.ts";
+import { matchedRoutes } from "hono/route";
+import type { Audit, AuditEntry } from "../access/audit.ts";
+import { type Caller, NotSeen } from "../access/caller.ts";
 import { type Access, callerOf, requireNoTrick } from "./access.ts";
 import { json } from "./json.ts";
 import { RateLimited } from "./rate-limited.ts";
@@ -39,7 +42,14 @@ export interface Call<E extends Endpoint> {
   address: string;
   /** Who calls, with a role that may; null where anyone may. */
   caller: E["role"] extends "anyone" ? null : Caller;
+  /** Tells the audit what it is about, where the endpoint is one that is audited. */
+  note: (about: About) => void;
 }
+
+type About = Pick<AuditEntry, "actor" | "target" | "clientId" | "downloadId" | "filePath">;
+
+/** What a caller is told that may not do what it asks for. */
+const DENIALS: ReadonlySet<ErrorCode> = new Set(["unauthorized", "forbidden", "rate_limited"]);
 
 interface Environment {
   Bindings: { address: string };
@@ -58,11 +68,13 @@ export class Router {
   constructor(
     private readonly access: Access,
     private readonly requests: Throttle,
+    private readonly audit: Pick<Audit, "record">,
     logger: Logger,
   ) {
     this.#app.use(this.#authenticate());
     this.#app.notFound(() => problem("not_found", "There is nothing at this address"));
     this.#app.onError((error, c) => {
+      this.#auditDenial(error, c);
       if (error instanceof FdsError && error.code !== "internal_error") {
         return problem(error.code, error.message, headersFor(error));
       }
@@ -97,16 +109,22 @@ export class Router {
     const checks: MiddlewareHandler[] = [zValidator("query", query ?? NO_QUERY, refuse)];
     if (role !== "anyone") checks.unshift(requireRole(role));
     if (body) checks.push(limited, asJson, zValidator("json", body, refuse));
-    this.#app.on(method, [path], ...checks, (c) =>
-      handler({
-        query: (query && c.req.valid("query" as never)) as Parsed<E, "query">,
-        body: (body && c.req.valid("json" as never)) as Parsed<E, "body">,
-        param: (name) => c.req.param(name) ?? "",
-        request: c.req.raw,
-        address: c.env.address,
-        caller: c.get("caller") as Call<E>["caller"],
-      }),
-    );
+    this.#app.on(method, [path], ...checks, (c) => {
+      const { address } = c.env;
+      const caller = c.get("caller");
+      const about: About = { actor: caller?.name ?? null };
+      return this.#audited(endpoint.audit, { ...about, address }, (note) =>
+        handler({
+          query: (query && c.req.valid("query" as never)) as Parsed<E, "query">,
+          body: (body && c.req.valid("json" as never)) as Parsed<E, "body">,
+          param: (name) => c.req.param(name) ?? "",
+          request: c.req.raw,
+          address,
+          caller: caller as Call<E>["caller"],
+          note,
+        }),
+      );
+    });
     const methods = this.#methods.get(path) ?? new Set();
     this.#methods.set(path, methods.add(method));
     return this;
@@ -125,6 +143,46 @@ export class Router {
       );
     }
     return this;
+  }
+
+  /** Does what is asked, and records how it ended, where it is something that is audited. */
+  async #audited(
+    action: AuditAction | undefined,
+    who: About & Pick<AuditEntry, "address">,
+    work: (note: (about: About) => void) => Response | Promise<Response>,
+  ): Promise<Response> {
+    const about: About = {};
+    const note = (more: About) => void Object.assign(about, more);
+    if (action === undefined) return work(note);
+    let outcome = "internal_error";
+    try {
+      const response = await work(note);
+      outcome = "ok";
+      return response;
+    } catch (error) {
+      if (error instanceof FdsError) outcome = error.code;
+      throw error;
+    } finally {
+      this.audit.record({ action, outcome, ...who, ...about });
+    }
+  }
+
+  /** Records that somebody was not let in, or reached for what is not theirs. */
+  #auditDenial(error: Error, c: Context<Environment>): void {
+    if (!(error instanceof FdsError)) return;
+    const isHidden = error instanceof NotSeen;
+    if (!isHidden && !DENIALS.has(error.code)) return;
+    // Of a sign-in there is a record already.
+    const path = matchedRoutes(c).at(-1)?.path ?? "";
+    if (path === endpoints.signIn.path) return;
+    this.audit.record({
+      action: "denied",
+      outcome: isHidden ? "forbidden" : error.code,
+      actor: c.get("caller")?.name ?? null,
+      address: c.env.address,
+      target: `${c.req.method} ${path}`,
+      clientId: isHidden ? error.clientId : null,
+    });
   }
 
   #authenticate(): MiddlewareHandler<Environment> {

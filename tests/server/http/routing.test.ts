@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from "bun:test";
 import * as z from "zod";
 import type { Endpoint } from "../../../lib/api/endpoints.ts";
 import { FdsError } from "../../../lib/protocol/errors.ts";
+import type { AuditEntry } from "../../../lib/server/access/audit.ts";
 import { LOCAL_ADMIN } from "../../../lib/server/access/caller.ts";
 import { Router } from "../../../lib/server/http/routing.ts";
 import { Logger } from "../../../lib/util/logger.ts";
@@ -31,17 +32,21 @@ const tokens = {
 };
 
 let log: string[];
+let audited: AuditEntry[];
 /** What the handler of `read` throws. */
 let failure: unknown;
 let router: Router;
 
 beforeEach(() => {
   log = [];
+  audited = [];
+  const audit = { record: (entry: AuditEntry) => void audited.push(entry) };
   failure = undefined;
   const logger = new Logger({ level: "debug", format: "json", write: (line) => log.push(line) });
   router = new Router(
     { apiToken: "the-token", tokens, signIn: null },
     new Throttle({ burst: 1000, everyMs: 1 }),
+    audit,
     logger,
   )
     .add(read, ({ param }) => {
@@ -166,6 +171,16 @@ describe("what is refused", () => {
       401,
       { error: "The API token is wrong", code: "unauthorized" },
     ]);
+  });
+
+  test("is in the audit, by the path of the call and not as it was written", async () => {
+    await call("/api/things/1?secret=2", { headers: { Authorization: "Bearer of-a-viewer" } });
+    await call("/api/nothing/here", { headers: { Authorization: "Bearer wrong" } });
+    const denied = { action: "denied", address: "::1", clientId: null };
+    expect(audited).toEqual([
+      { ...denied, actor: "till", target: "GET /api/things/:id", outcome: "forbidden" },
+      { ...denied, actor: null, target: "GET /*", outcome: "unauthorized" },
+    ] as AuditEntry[]);
   });
 
   test("comes before a look at the body when the role is too low", async () => {

@@ -1,0 +1,69 @@
+import * as z from "zod";
+import { ClientId } from "../protocol/messages.ts";
+import { PageLimit } from "./schemas.ts";
+
+/* The REST shapes of the audit: who did what, from where, and how it ended. */
+
+const time = z.iso.datetime();
+
+export const AUDIT_ACTIONS = [
+  "sign_in",
+  "sign_out",
+  "token_create",
+  "token_revoke",
+  "enrolment_key_create",
+  "enrolment_key_revoke",
+  "client_register",
+  "client_revoke",
+  "download_start",
+  "download_change",
+  "download_cancel",
+  "download_retry",
+  "download_end",
+  "content_fetch",
+  "denied",
+] as const;
+
+export const AuditAction = z.enum(AUDIT_ACTIONS).meta({ id: "AuditAction" });
+export type AuditAction = z.infer<typeof AuditAction>;
+
+export const AuditRecord = z
+  .object({
+    audit_id: z.uuid(),
+    at: time,
+    last_at: time.meta({ description: "of the last one, where it happened again and again" }),
+    count: z.int().min(1).meta({ description: "how often it happened" }),
+    actor: z.string().nullable().meta({
+      description: "name of the token, API_TOKEN for that of the settings; null: nobody was let in",
+    }),
+    address: z.string().nullable().meta({ description: "where it came from" }),
+    action: AuditAction,
+    target: z.string().nullable().meta({
+      description: "the token or enrolment key it was about; of what was denied, the call",
+    }),
+    client_id: z.string().nullable(),
+    download_id: z.string().nullable(),
+    file_path: z.string().nullable(),
+    outcome: z.string().meta({ description: "ok, or the code of the error" }),
+  })
+  .meta({ id: "AuditRecord" });
+export type AuditRecord = z.infer<typeof AuditRecord>;
+
+export const AuditList = z
+  .object({
+    records: z.array(AuditRecord),
+    next_cursor: z.string().nullable().meta({ description: "null: there are no more" }),
+  })
+  .meta({ id: "AuditList" });
+export type AuditList = z.infer<typeof AuditList>;
+
+export const AuditQuery = z.strictObject({
+  action: AuditAction.optional(),
+  actor: z.string().max(64).optional(),
+  client_id: ClientId.optional(),
+  download_id: z.uuid().optional(),
+  outcome: z.string().max(64).optional(),
+  since: time.optional(),
+  limit: PageLimit,
+  cursor: z.uuid("must be the next_cursor of an earlier answer").optional(),
+});

@@ -1,0 +1,130 @@
+import type * as z from "zod";
+import { AuditAction, type AuditQuery, type AuditRecord } from "../../api/audit.ts";
+import { MAX_PAGE } from "../../api/schemas.ts";
+import { DURATION, oneOf, TEXT, wholeNumber } from "../../util/settings.ts";
+import { CLIENT_ID } from "../client-id.ts";
+import { type ListingColumn, listingLines, listingTable } from "../terminal/listing.ts";
+import { paint, plainText } from "../terminal/terminal.ts";
+import { formatMoment } from "../terminal/times.ts";
+import { type Command, type CommandContext, print } from "./command.ts";
+import { readFlag } from "./named.ts";
+
+/** `fds audit` */
+export const audit: Command = {
+  words: "",
+  count: [0, 0],
+  summary: "who did what, from where, and how it ended",
+  flags: {
+    action: { type: "string" },
+    actor: { type: "string" },
+    client: { type: "string" },
+    outcome: { type: "string" },
+    since: { type: "string" },
+    limit: { type: "string" },
+  },
+  flagsHelp: `  --action ACTION
+      only ${AuditAction.options.join(", ")}
+  --actor NAME
+      only what was done with this token, or with API_TOKEN
+  --client CLIENT
+      only what is about this client
+  --outcome OUTCOME
+      only what ended so: ok, or the code of an error, such as forbidden
+  --since DURATION
+      only the last 15m, 12h or 30d
+  --limit N
+      at most so many, 1 to ${MAX_PAGE} (default: 50)`,
+  notes: `In a pipe: time, actor, address, action, outcome, how often, client, target, file and download,
+with tabs between them.`,
+  examples: ["audit --since 1d", "audit --action denied --json", "audit --client restaurant-001"],
+  async run(context) {
+    const { api, out, interruptions } = context;
+    const list = await api.audit(readQuery(context), interruptions.signal);
+    print(context, {
+      value: list,
+      shown: (coloured) =>
+        list.records.length === 0
+          ? ["Nothing of this kind happened"]
+          : listingTable(COLUMNS, list.records, out.columns(), coloured),
+      raw: () => listingLines(COLUMNS, list.records),
+    });
+  },
+};
+
+function readQuery(context: CommandContext): z.input<typeof AuditQuery> {
+  const action = readFlag(context, "action", oneOf(AuditAction.options));
+  const actor = readFlag(context, "actor", TEXT);
+  const client_id = readFlag(context, "client", CLIENT_ID);
+  const outcome = readFlag(context, "outcome", TEXT);
+  const since = readFlag(context, "since", DURATION);
+  const limit = readFlag(context, "limit", wholeNumber(1, MAX_PAGE));
+  return {
+    ...(action && { action }),
+    ...(actor && { actor }),
+    ...(client_id && { client_id }),
+    ...(outcome && { outcome }),
+    ...(since && { since: new Date(Date.now() - since).toISOString() }),
+    ...(limit && { limit: String(limit) }),
+  };
+}
+
+const COLUMNS: ListingColumn<AuditRecord>[] = [
+  {
+    title: "time",
+    importance: 9,
+    shown: ({ last_at }) => formatMoment(last_at),
+    raw: ({ last_at }) => last_at,
+  },
+  {
+    title: "actor",
+    importance: 6,
+    shown: ({ actor }) => plainText(actor ?? "–"),
+    raw: ({ actor }) => actor,
+  },
+  {
+    title: "address",
+    importance: 4,
+    shown: ({ address }) => plainText(address ?? "–"),
+    raw: ({ address }) => address,
+  },
+  { title: "action", importance: 8, shown: ({ action }) => action, raw: ({ action }) => action },
+  {
+    title: "outcome",
+    importance: 7,
+    shown: ({ outcome }, coloured) =>
+      paint(plainText(outcome), outcome === "ok" ? "green" : "red", coloured),
+    raw: ({ outcome }) => outcome,
+  },
+  {
+    title: "times",
+    right: true,
+    importance: 3,
+    shown: ({ count }) => String(count),
+    raw: ({ count }) => count,
+  },
+  {
+    title: "client",
+    importance: 5,
+    shown: ({ client_id }) => plainText(client_id ?? "–"),
+    raw: ({ client_id }) => client_id,
+  },
+  {
+    title: "about",
+    importance: 2,
+    least: 12,
+    shown: ({ target, file_path }) => plainText(target ?? file_path ?? "–"),
+    raw: ({ target }) => target,
+  },
+  {
+    title: "file",
+    importance: 1,
+    shown: ({ file_path }) => plainText(file_path ?? "–"),
+    raw: ({ file_path }) => file_path,
+  },
+  {
+    title: "download",
+    importance: 0,
+    shown: ({ download_id }) => download_id ?? "–",
+    raw: ({ download_id }) => download_id,
+  },
+];

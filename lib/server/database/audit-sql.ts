@@ -1,0 +1,46 @@
+import type { SQL } from "bun";
+import type { AuditFilter, AuditRow, AuditRows } from "../access/audit.ts";
+
+/** Rows written in one statement, which takes only so many parameters. */
+const BATCH = 500;
+
+/** Who did what, in the same database as the downloads. */
+export class AuditSql implements AuditRows {
+  constructor(private readonly sql: SQL) {}
+
+  async insertAudit(rows: AuditRow[]): Promise<void> {
+    for (let at = 0; at < rows.length; at += BATCH) {
+      // A batch that was written before another one failed comes again.
+      await this.sql`
+        INSERT INTO audit ${this.sql(rows.slice(at, at + BATCH))}
+        ON CONFLICT (audit_id) DO NOTHING`;
+    }
+  }
+
+  async listAudit(filter: AuditFilter): Promise<AuditRow[]> {
+    const { sql } = this;
+    const { action, actor, clientId, downloadId, outcome, since, before, limit } = filter;
+    const rows = await sql<AuditRow[]>`
+      SELECT * FROM audit
+      WHERE TRUE
+        ${action === undefined ? sql`` : sql`AND action = ${action}`}
+        ${actor === undefined ? sql`` : sql`AND actor = ${actor}`}
+        ${clientId === undefined ? sql`` : sql`AND client_id = ${clientId}`}
+        ${downloadId === undefined ? sql`` : sql`AND download_id = ${downloadId}`}
+        ${outcome === undefined ? sql`` : sql`AND outcome = ${outcome}`}
+        ${since === undefined ? sql`` : sql`AND last_at >= ${since}`}
+        ${before === undefined ? sql`` : sql`AND audit_id < ${before}`}
+      ORDER BY audit_id DESC
+      LIMIT ${limit}`;
+    return rows.map((row) => ({
+      ...row,
+      at: Number(row.at),
+      lastAt: Number(row.lastAt),
+      count: Number(row.count),
+    }));
+  }
+
+  async deleteAuditBefore(at: number): Promise<void> {
+    await this.sql`DELETE FROM audit WHERE last_at < ${at}`;
+  }
+}
