@@ -1,7 +1,7 @@
 /** The cloud side: reads its settings, puts the parts together, serves until it is told to stop. */
 import { endpoints } from "./lib/api/endpoints.ts";
 import dashboard from "./lib/dashboard/index.html";
-import { FdsError } from "./lib/protocol/errors.ts";
+import { type ErrorCode, FdsError } from "./lib/protocol/errors.ts";
 import { MAX_CHUNK_SIZE, SUBPROTOCOL } from "./lib/protocol/messages.ts";
 import { HEADER_BYTES } from "./lib/protocol/frame.ts";
 import { Audit } from "./lib/server/access/audit.ts";
@@ -28,6 +28,7 @@ import { metricsPage } from "./lib/server/metrics/metrics-page.ts";
 import { pageRoutes } from "./lib/server/http/page.ts";
 import { restHandlers } from "./lib/server/http/rest.ts";
 import { problem, Router } from "./lib/server/http/routing.ts";
+import { securityHeaders } from "./lib/server/http/security-headers.ts";
 import type { Session } from "./lib/server/session.ts";
 import { SignIn } from "./lib/server/http/sign-in.ts";
 import { openDiskStorage } from "./lib/server/storage/disk.ts";
@@ -162,7 +163,9 @@ async function start(config: ServerConfig, isTerminal: boolean) {
     .close();
 
   await downloads.recover();
-  const pages = await pageRoutes(dashboard);
+  const secure = securityHeaders(config.tls !== null);
+  const refuse = (code: ErrorCode, message: string) => secure(problem(code, message));
+  const pages = await pageRoutes(dashboard, secure);
   const proxies = new TrustedProxies(config.trustedProxies);
   const connections = new ConnectionLimit(config.maxConnectionsPerAddress);
   const addressOf = (request: Request, self: Bun.Server<Connected>) =>
@@ -181,25 +184,25 @@ async function start(config: ServerConfig, isTerminal: boolean) {
         "/ws": (request: Request, self: Bun.Server<Connected>) => {
           const address = addressOf(request, self);
           if (!isOwnOrigin(request)) {
-            return problem("forbidden", "Clients connect here, pages of others do not");
+            return refuse("forbidden", "Clients connect here, pages of others do not");
           }
           const offered = request.headers.get("Sec-WebSocket-Protocol")?.split(/, */);
           const understood = offered?.includes(SUBPROTOCOL) ?? true;
           const chosen = understood ? SUBPROTOCOL : (offered?.[0] ?? "");
           const headers = offered && { "Sec-WebSocket-Protocol": chosen };
           if (clients.waitOf(address) > 0 || !connections.take(address)) {
-            return problem("rate_limited", "Wait, this address connects too often");
+            return refuse("rate_limited", "Wait, this address connects too often");
           }
           // Also one that is not understood: of a refused upgrade a client sees no more than the status.
           if (self.upgrade(request, { data: { address, understood }, headers })) return undefined;
           connections.release(address);
-          return problem(
+          return refuse(
             "invalid_request",
             understood ? "Connect here with a WebSocket" : `This server speaks ${SUBPROTOCOL}`,
           );
         },
       },
-      fetch: (request, self) => router.fetch(request, addressOf(request, self)),
+      fetch: async (request, self) => secure(await router.fetch(request, addressOf(request, self))),
       websocket: {
         perMessageDeflate: false,
         maxPayloadLength: MAX_CHUNK_SIZE + HEADER_BYTES,

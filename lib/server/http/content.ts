@@ -36,7 +36,6 @@ export function contentResponse(download: Completed, file: StoredFile, request: 
     "Content-Disposition": contentDisposition(basename(download.savedPath)),
     "Content-Type": "application/octet-stream",
     ETag: etag,
-    "X-Content-Type-Options": "nosniff",
   });
   if (names(asked.get("If-None-Match"), etag)) return new Response(null, { status: 304, headers });
   const ifRange = asked.get("If-Range");

@@ -1,6 +1,7 @@
 import { basename } from "node:path";
+import type { Secure } from "./security-headers.ts";
 
-/** What a browser may do with our pages: load and call this server, and nothing else. */
+/** What our pages may do: load and call this server, and nothing else. */
 const HEADERS = {
   "Content-Security-Policy": [
     "default-src 'none'",
@@ -14,11 +15,7 @@ const HEADERS = {
     "require-trusted-types-for 'script'",
     "trusted-types 'none'",
   ].join("; "),
-  "Cross-Origin-Resource-Policy": "same-origin",
   "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-  "Referrer-Policy": "no-referrer",
-  "X-Content-Type-Options": "nosniff",
-  "X-Frame-Options": "DENY",
 };
 
 /** Names of the page's files hold a hash of what is in them, the page itself has no such name. */
@@ -28,10 +25,14 @@ const CACHING = { page: "no-cache", file: "public, max-age=31536000, immutable" 
  * Bundles a page with its scripts and styles. Bun could serve the page by itself, but with no
  * headers of ours.
  * @param page an HTML file that was imported
+ * @param secure adds what every answer has
  * @returns answers by path, for the `routes` of Bun.serve
  * @throws AggregateError when it cannot be bundled
  */
-export async function pageRoutes(page: Bun.HTMLBundle): Promise<Record<string, { GET: Response }>> {
+export async function pageRoutes(
+  page: Bun.HTMLBundle,
+  secure: Secure,
+): Promise<Record<string, { GET: Response }>> {
   const routes = (await bundle(page)).map(async ({ name, body, type }) => {
     const isPage = name.endsWith(".html");
     const headers = {
@@ -41,7 +42,7 @@ export async function pageRoutes(page: Bun.HTMLBundle): Promise<Record<string, {
     };
     return [
       isPage ? "/" : `/${name}`,
-      { GET: new Response(await body.arrayBuffer(), { headers }) },
+      { GET: secure(new Response(await body.arrayBuffer(), { headers })) },
     ];
   });
   return Object.fromEntries(await Promise.all(routes));

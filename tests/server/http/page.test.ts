@@ -3,10 +3,13 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pageRoutes } from "../../../lib/server/http/page.ts";
+import { securityHeaders } from "../../../lib/server/http/security-headers.ts";
 
 const PAGE = `<!doctype html>
 <link rel="stylesheet" href="./look.css" />
 <script type="module" src="./act.ts"></script>`;
+
+const secure = securityHeaders(false);
 
 let folder: string;
 let routes: Awaited<ReturnType<typeof pageRoutes>>;
@@ -16,7 +19,7 @@ beforeAll(async () => {
   await Bun.write(join(folder, "index.html"), PAGE);
   await Bun.write(join(folder, "look.css"), "body { color: red }");
   await Bun.write(join(folder, "act.ts"), "document.title = 'acted' as string;");
-  routes = await pageRoutes({ index: join(folder, "index.html") });
+  routes = await pageRoutes({ index: join(folder, "index.html") }, secure);
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -71,7 +74,7 @@ describe("a page", () => {
 
   test("that cannot be bundled is an error at once", async () => {
     await Bun.write(join(folder, "broken.html"), '<script src="./missing.ts"></script>');
-    const broken = pageRoutes({ index: join(folder, "broken.html") });
+    const broken = pageRoutes({ index: join(folder, "broken.html") }, secure);
     await expect(broken).rejects.toThrow();
   });
 });
@@ -82,15 +85,18 @@ test("a compiled program serves the files that it brings along", async () => {
     { name: "chunk-b2.js", type: "text/javascript;charset=utf-8", loader: "js" },
   ] as const;
   for (const { name } of files) await Bun.write(join(folder, name), `this is ${name}`);
-  const brought = await pageRoutes({
-    index: join(folder, "index-a1.html"),
-    files: files.map(({ name, type, loader }) => ({
-      path: join(folder, name),
-      loader,
-      isEntry: true,
-      headers: { etag: "x", "content-type": type },
-    })),
-  });
+  const brought = await pageRoutes(
+    {
+      index: join(folder, "index-a1.html"),
+      files: files.map(({ name, type, loader }) => ({
+        path: join(folder, name),
+        loader,
+        isEntry: true,
+        headers: { etag: "x", "content-type": type },
+      })),
+    },
+    secure,
+  );
   expect(await brought["/"]!.GET.text()).toBe("this is index-a1.html");
   expect(await brought["/chunk-b2.js"]!.GET.text()).toBe("this is chunk-b2.js");
   expect(brought["/"]!.GET.headers.get("Content-Type")).toBe("text/html;charset=utf-8");
