@@ -92,7 +92,8 @@ export class Dispatcher {
       }
       clients = more;
     }
-    const next = await repository.nextDueAt(Date.now());
+    // After the moment that this began at: what became due meanwhile was not looked for.
+    const next = await repository.nextDueAt(now);
     if (next !== null) this.wake(next);
   }
 }

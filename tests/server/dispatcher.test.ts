@@ -49,7 +49,7 @@ beforeEach(() => {
         freeSlots--;
         return claim(newDownload(id, order(clientId, "a.bin"), NOW), NOW);
       },
-      nextDueAt: async () => nextDueAt,
+      nextDueAt: async (now) => (nextDueAt !== null && nextDueAt > now ? nextDueAt : null),
     },
     storage: { room: async () => ({ free: freeBytes, total: 2000 }) },
     limits: { total: 100, perClient: 100 },
@@ -110,6 +110,17 @@ describe("what is due is started", () => {
     await settle();
     expect(started).toEqual(["a1"]);
     expect(queue["b"]).toEqual(["b1"]);
+  });
+
+  test("also when it became due while the queue was being read", async () => {
+    const slow = Promise.withResolvers<void>();
+    reading = slow.promise;
+    await wake();
+    nextDueAt = NOW + 250;
+    jest.advanceTimersByTime(1000);
+    slow.resolve();
+    await settle();
+    expect(looks, "nothing else would wake it").toBe(2);
   });
 
   test("also when it came while the queue was being read", async () => {
