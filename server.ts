@@ -112,7 +112,7 @@ async function start(config: ServerConfig, isTerminal: boolean) {
   };
   const { apiToken } = config;
   const openCalls = new OpenCalls();
-  const tokens = new Tokens(rows, openCalls);
+  const tokens = new Tokens(rows, openCalls, logger);
   const signIn = apiToken === null ? null : new SignIn({ apiToken, tokens, rows, openCalls });
   const rest = restHandlers({
     clients,
@@ -183,6 +183,10 @@ async function start(config: ServerConfig, isTerminal: boolean) {
         ...pages,
         "/ws": (request: Request, self: Bun.Server<Connected>) => {
           const address = addressOf(request, self);
+          const refuse = (outcome: "forbidden" | "rate_limited", message: string) => {
+            audit.record({ action: "denied", outcome, address, target: "GET /ws" });
+            return problem(outcome, message);
+          };
           if (!isOwnOrigin(request)) {
             return refuse("forbidden", "Clients connect here, pages of others do not");
           }

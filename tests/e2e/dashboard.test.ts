@@ -104,9 +104,9 @@ describe.skipIf(NO_BROWSER !== "")(`the dashboard${NO_BROWSER}`, () => {
     expect(visit.strayed).toEqual([]);
   }
 
-  async function signIn(): Promise<void> {
+  async function signIn(token = API_TOKEN): Promise<void> {
     await page.goto(system.url);
-    await page.getByLabel("API token").fill(API_TOKEN);
+    await page.getByLabel("API token").fill(token);
     await page.getByRole("button", { name: "Sign in" }).click();
     await isLive();
   }
@@ -208,6 +208,24 @@ describe.skipIf(NO_BROWSER !== "")(`the dashboard${NO_BROWSER}`, () => {
       ]);
       expect(saving.suggestedFilename()).toEndWith("_large.bin");
       expect(await md5OfFile(await saving.path())).toBe(large.md5);
+    });
+  });
+
+  test("offers a viewer nothing that the server would refuse", async () => {
+    const { token } = await system.api.createToken({ name: "eye", role: "viewer" });
+    const failed = await system.pull("missing.bin");
+    await system.ended(failed);
+    await visiting(async () => {
+      await signIn(token);
+      await hasStatus(row(failed), "Failed");
+      for (const name of ["Start", /^Retry/, /^Pull/]) {
+        expect(await page.getByRole("button", { name }).count()).toBe(0);
+      }
+      await page.getByRole("button", { name: "Sign out" }).click();
+      await signIn();
+      await row(failed)
+        .getByRole("button", { name: /^Retry/ })
+        .waitFor();
     });
   });
 

@@ -1,5 +1,6 @@
 import type { Role } from "../../api/roles.ts";
 import { FdsError } from "../../protocol/errors.ts";
+import type { Logger } from "../../util/logger.ts";
 import type { Caller } from "./caller.ts";
 import type { OpenCalls } from "./open-calls.ts";
 import type { AccessRows, ApiToken } from "./rows.ts";
@@ -21,6 +22,7 @@ export class Tokens {
   constructor(
     private readonly rows: AccessRows,
     private readonly openCalls: OpenCalls,
+    private readonly logger: Logger,
     private readonly now: () => number = Date.now,
   ) {}
 
@@ -67,8 +69,7 @@ export class Tokens {
    * @throws FdsError `unauthorized`
    */
   async callerOf(secret: string): Promise<Caller> {
-    const token = await this.rows.tokenByHash(hashSecret(secret));
-    return this.#admit(token);
+    return this.#admit(await this.rows.tokenByHash(hashSecret(secret)));
   }
 
   /**
@@ -79,18 +80,26 @@ export class Tokens {
     return this.#admit(await this.rows.tokenByName(name));
   }
 
-  async #admit(token: ApiToken | null): Promise<Caller> {
+  #admit(token: ApiToken | null): Caller {
     const now = this.now();
     if (!token) throw new FdsError("unauthorized", "The API token is not the right one");
     if (token.revokedAt !== null) throw new FdsError("unauthorized", "The API token was revoked");
     if (token.expiresAt !== null && token.expiresAt <= now) {
       throw new FdsError("unauthorized", "The API token has expired");
     }
-    const { name, role, sites, expiresAt, lastUsedAt } = token;
-    if (lastUsedAt === null || now - lastUsedAt >= USED_EVERY_MS) {
-      await this.rows.tokenUsed(name, now);
-    }
+    this.#used(token, now);
+    const { name, role, sites, expiresAt } = token;
     return { name, role, sites: sites && new Set(sites), expiresAt, sessionHash: null };
+  }
+
+  /** Nobody is kept out because this cannot be written: with a full disk people want to see. */
+  #used({ name, lastUsedAt }: ApiToken, now: number): void {
+    if (lastUsedAt !== null && now - lastUsedAt < USED_EVERY_MS) return;
+    this.rows
+      .tokenUsed(name, now)
+      .catch((error: unknown) =>
+        this.logger.error("last_used_at was not recorded", { token: name }, error),
+      );
   }
 }
 

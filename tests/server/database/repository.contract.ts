@@ -452,7 +452,10 @@ export function repositoryContract(name: string, makeBackend: () => Promise<Back
         expect(await rows.getClient("site-2")).toStrictEqual(client("site-2"));
       });
 
-      test.each([null, known])("enrols once when two race, over %p", async (replaces) => {
+      test.each([
+        ["nobody", null],
+        ["a key", known],
+      ])("enrols once when two race, over %s", async (_, replaces) => {
         if (replaces !== null) await rows.registerClient(known, null);
         const rival = { ...newKey, keyHash: "c".repeat(64) };
         const [mine, theirs] = await Promise.all([

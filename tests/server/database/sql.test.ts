@@ -7,6 +7,7 @@ import { join, relative } from "node:path";
 import { LATEST_VERSION, migrate } from "../../../lib/server/database/migrations.ts";
 import { openSqlRepository } from "../../../lib/server/database/sql.ts";
 import { UsageError } from "../../../lib/util/flags.ts";
+import { accessContract } from "./access.contract.ts";
 import { repositoryContract } from "./repository.contract.ts";
 import { completed, id, queued } from "./samples.ts";
 
@@ -14,13 +15,16 @@ const ALL_VERSIONS = Array.from({ length: LATEST_VERSION }, (_, index) => [index
 
 const makeFolder = () => mkdtemp(join(tmpdir(), "fds-rows-"));
 
-repositoryContract("SQLite", async () => {
+const makeBackend = async () => {
   const folder = await makeFolder();
   return {
     open: () => openSqlRepository(`sqlite://${folder}/state.db`),
     remove: () => rm(folder, { recursive: true }),
   };
-});
+};
+
+repositoryContract("SQLite", makeBackend);
+accessContract("SQLite", makeBackend);
 
 describe("openSqlRepository", () => {
   let folder: string;

@@ -9,6 +9,7 @@ import type { Repository } from "../../../lib/server/database/repository.ts";
 import { openSqlRepository } from "../../../lib/server/database/sql.ts";
 import { callerOf, requireNoTrick } from "../../../lib/server/http/access.ts";
 import { SignIn } from "../../../lib/server/http/sign-in.ts";
+import { Logger } from "../../../lib/util/logger.ts";
 import { NOW } from "../../support/downloads.ts";
 import { codeOf, codeOfRejection } from "../../support/errors.ts";
 
@@ -24,6 +25,7 @@ let repository: Repository;
 let tokens: Tokens;
 let openCalls: OpenCalls;
 let signIn: SignIn;
+let log: string[];
 
 const make = (apiToken = TOKEN) =>
   new SignIn({ apiToken, tokens, rows: repository.access, openCalls, now: () => time });
@@ -33,10 +35,13 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "fds-sign-in-"));
   repository = await openSqlRepository(`sqlite://${folder}/state.db`);
   openCalls = new OpenCalls(() => time);
-  tokens = new Tokens(repository.access, openCalls, () => time);
+  log = [];
+  const logger = new Logger({ level: "info", format: "json", write: (line) => log.push(line) });
+  tokens = new Tokens(repository.access, openCalls, logger, () => time);
   signIn = make();
 });
 afterEach(async () => {
+  expect(log).toEqual([]);
   await repository.close();
   await rm(folder, { recursive: true });
 });

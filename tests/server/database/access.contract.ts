@@ -1,0 +1,177 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import type { AuditRow } from "../../../lib/server/access/audit.ts";
+import type { ApiToken, EnrolmentKey } from "../../../lib/server/access/rows.ts";
+import type { Repository } from "../../../lib/server/database/repository.ts";
+import type { Backend } from "./repository.contract.ts";
+
+const NOW = 1_700_000_000_000;
+
+const token: ApiToken = {
+  name: "night",
+  tokenHash: "a".repeat(64),
+  role: "operator",
+  sites: ["site-1", "site-2"],
+  createdAt: NOW,
+  expiresAt: null,
+  revokedAt: null,
+  lastUsedAt: null,
+};
+const enrolmentKey: EnrolmentKey = {
+  name: "spring",
+  keyHash: "b".repeat(64),
+  ids: "till-*",
+  replaces: true,
+  maxUses: 1,
+  uses: 0,
+  createdAt: NOW,
+  expiresAt: NOW + 10,
+  revokedAt: null,
+  lastUsedAt: null,
+};
+const happened: AuditRow = {
+  auditId: Bun.randomUUIDv7(),
+  at: NOW,
+  lastAt: NOW + 1,
+  count: 2,
+  actor: null,
+  address: "::1",
+  action: "denied",
+  target: "GET /api/tokens",
+  clientId: null,
+  downloadId: null,
+  filePath: null,
+  outcome: "forbidden",
+};
+
+/** What every implementation of a repository is held to, of who gets in and what is told of it. */
+export function accessContract(name: string, makeBackend: () => Promise<Backend>): void {
+  describe(`${name} knows who gets in`, () => {
+    let backend: Backend;
+    /** Two programs that share the rows. */
+    let mine: Repository;
+    let others: Repository;
+
+    beforeEach(async () => {
+      backend = await makeBackend();
+      mine = await backend.open();
+      others = await backend.open();
+    });
+    afterEach(async () => {
+      await mine.close();
+      await others.close();
+      await backend.remove();
+    });
+
+    test("a token comes back as it was made, by its hash and by its name", async () => {
+      const all: ApiToken = { ...token, name: "all", tokenHash: "c", sites: null, expiresAt: NOW };
+      expect(await mine.access.insertToken(token)).toBe(true);
+      expect(await mine.access.insertToken(all)).toBe(true);
+      expect(await others.access.tokenByHash(token.tokenHash)).toStrictEqual(token);
+      expect(await others.access.tokenByName("all")).toStrictEqual(all);
+      expect(await others.access.listTokens()).toStrictEqual([all, token]);
+      expect(await others.access.tokenByHash("another")).toBeNull();
+      expect(await others.access.tokenByName("another")).toBeNull();
+    });
+
+    test("a name of a token is given once", async () => {
+      await mine.access.insertToken(token);
+      expect(await others.access.insertToken({ ...token, tokenHash: "c" })).toBe(false);
+      expect(await mine.access.listTokens()).toStrictEqual([token]);
+    });
+
+    test("a token is revoked once, and is used later and later", async () => {
+      await mine.access.insertToken(token);
+      await mine.access.tokenUsed("night", NOW + 5);
+      await others.access.tokenUsed("night", NOW + 4);
+      const revoked = { ...token, lastUsedAt: NOW + 5, revokedAt: NOW + 6 };
+      expect(await mine.access.revokeToken("night", NOW + 6)).toStrictEqual(revoked);
+      expect(await others.access.revokeToken("night", NOW + 7)).toStrictEqual(revoked);
+      expect(await mine.access.revokeToken("nobody", NOW)).toBeNull();
+    });
+
+    test("a session is there until it is ended, or forgotten after its time", async () => {
+      const session = { sessionHash: "s", tokenName: null, expiresAt: NOW + 10 };
+      const named = { sessionHash: "n", tokenName: "night", expiresAt: NOW + 20 };
+      await mine.access.insertSession(session, NOW);
+      await mine.access.insertSession(named, NOW + 9);
+      expect(await others.access.getSession("s")).toStrictEqual(session);
+      expect(await others.access.getSession("n")).toStrictEqual(named);
+      await others.access.deleteSession("n");
+      expect(await mine.access.getSession("n")).toBeNull();
+      await mine.access.insertSession(named, NOW + 10);
+      expect(await mine.access.getSession("s")).toBeNull();
+    });
+
+    test("an enrolment key comes back as it was made, under a name of its own", async () => {
+      expect(await mine.access.insertEnrolmentKey(enrolmentKey)).toBe(true);
+      expect(await mine.access.insertEnrolmentKey({ ...enrolmentKey, keyHash: "c" })).toBe(false);
+      expect(await others.access.enrolmentKeyByHash(enrolmentKey.keyHash)).toStrictEqual(
+        enrolmentKey,
+      );
+      expect(await others.access.listEnrolmentKeys()).toStrictEqual([enrolmentKey]);
+      expect(await others.access.enrolmentKeyByHash("another")).toBeNull();
+    });
+
+    test.each<[string, Partial<EnrolmentKey>, boolean]>([
+      ["good", {}, true],
+      ["used up", { uses: 1 }, false],
+      ["without a limit", { uses: 999, maxUses: null }, true],
+      ["at its end", { expiresAt: NOW }, false],
+      ["without an end", { expiresAt: null }, true],
+      ["revoked", { revokedAt: NOW - 1 }, false],
+    ])("a use of an enrolment key that is %s: %#", async (_, fields, counted) => {
+      const key = { ...enrolmentKey, ...fields };
+      await mine.access.insertEnrolmentKey(key);
+      expect(await mine.access.useEnrolmentKey("spring", NOW)).toBe(counted);
+      const after = counted ? { ...key, uses: key.uses + 1, lastUsedAt: NOW } : key;
+      expect(await mine.access.listEnrolmentKeys()).toStrictEqual([after]);
+    });
+
+    test("of two that race for the last use of an enrolment key, one gets it", async () => {
+      await mine.access.insertEnrolmentKey(enrolmentKey);
+      const uses = [mine, others].map(({ access }) => access.useEnrolmentKey("spring", NOW));
+      expect((await Promise.all(uses)).toSorted()).toEqual([false, true]);
+    });
+
+    test("an enrolment key is revoked once", async () => {
+      await mine.access.insertEnrolmentKey(enrolmentKey);
+      const revoked = { ...enrolmentKey, revokedAt: NOW };
+      expect(await mine.access.revokeEnrolmentKey("spring", NOW)).toStrictEqual(revoked);
+      expect(await others.access.revokeEnrolmentKey("spring", NOW + 1)).toStrictEqual(revoked);
+      expect(await mine.access.revokeEnrolmentKey("autumn", NOW)).toBeNull();
+    });
+
+    test("what happened comes back, newest first, in parts, until it is old", async () => {
+      const fields: Partial<AuditRow>[] = [
+        {},
+        { actor: "night", action: "download_start", outcome: "ok", lastAt: NOW + 5 },
+        { clientId: "site-1", downloadId: "d", filePath: "ü'\"", outcome: "ok", lastAt: NOW + 9 },
+      ];
+      const all = fields.map((more) => ({ ...happened, ...more, auditId: Bun.randomUUIDv7() }));
+      const [first, second, third] = all as [AuditRow, AuditRow, AuditRow];
+      await mine.audit.insertAudit(all);
+      await mine.audit.insertAudit([first]);
+      const list = (filter: object) => others.audit.listAudit({ limit: 100, ...filter });
+      expect(await list({})).toStrictEqual([third, second, first]);
+      expect(await list({ limit: 1 })).toStrictEqual([third]);
+      expect(await list({ before: third.auditId })).toStrictEqual([second, first]);
+      expect(await list({ actor: "night" })).toStrictEqual([second]);
+      expect(await list({ action: "denied" })).toStrictEqual([third, first]);
+      expect(await list({ outcome: "ok", action: "denied" })).toStrictEqual([third]);
+      expect(await list({ clientId: "site-1" })).toStrictEqual([third]);
+      expect(await list({ downloadId: "d" })).toStrictEqual([third]);
+      expect(await list({ since: NOW + 5 })).toStrictEqual([third, second]);
+      await others.audit.deleteAuditBefore(NOW + 5);
+      expect(await list({})).toStrictEqual([third, second]);
+    });
+
+    test("thousands of things that happened at once are written whole", async () => {
+      const many = Array.from({ length: 1234 }, () => ({
+        ...happened,
+        auditId: Bun.randomUUIDv7(),
+      }));
+      await mine.audit.insertAudit(many);
+      expect(await others.audit.listAudit({ limit: 2000 })).toHaveLength(1234);
+    });
+  });
+}
