@@ -164,7 +164,11 @@ async function start(config: ServerConfig, isTerminal: boolean) {
 
   await downloads.recover();
   const secure = securityHeaders(config.tls !== null);
-  const refuse = (code: ErrorCode, message: string) => secure(problem(code, message));
+  /** Of a client that may not even connect. */
+  const refuse = (address: string, code: ErrorCode, message: string) => {
+    audit.record({ action: "denied", outcome: code, address, target: "GET /ws" });
+    return secure(problem(code, message));
+  };
   const pages = await pageRoutes(dashboard, secure);
   const proxies = new TrustedProxies(config.trustedProxies);
   const connections = new ConnectionLimit(config.maxConnectionsPerAddress);
@@ -183,24 +187,21 @@ async function start(config: ServerConfig, isTerminal: boolean) {
         ...pages,
         "/ws": (request: Request, self: Bun.Server<Connected>) => {
           const address = addressOf(request, self);
-          const refuse = (outcome: "forbidden" | "rate_limited", message: string) => {
-            audit.record({ action: "denied", outcome, address, target: "GET /ws" });
-            return problem(outcome, message);
-          };
           if (!isOwnOrigin(request)) {
-            return refuse("forbidden", "Clients connect here, pages of others do not");
+            return refuse(address, "forbidden", "Clients connect here, pages of others do not");
           }
           const offered = request.headers.get("Sec-WebSocket-Protocol")?.split(/, */);
           const understood = offered?.includes(SUBPROTOCOL) ?? true;
           const chosen = understood ? SUBPROTOCOL : (offered?.[0] ?? "");
           const headers = offered && { "Sec-WebSocket-Protocol": chosen };
           if (clients.waitOf(address) > 0 || !connections.take(address)) {
-            return refuse("rate_limited", "Wait, this address connects too often");
+            return refuse(address, "rate_limited", "Wait, this address connects too often");
           }
           // Also one that is not understood: of a refused upgrade a client sees no more than the status.
           if (self.upgrade(request, { data: { address, understood }, headers })) return undefined;
           connections.release(address);
           return refuse(
+            address,
             "invalid_request",
             understood ? "Connect here with a WebSocket" : `This server speaks ${SUBPROTOCOL}`,
           );
