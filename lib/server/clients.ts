@@ -42,8 +42,9 @@ export interface KnownClient extends Client {
 export class Clients implements SessionHost {
   readonly #sessions = new Set<Session>();
   readonly #byId = new Map<string, Session>();
-  /** What is still being written of clients that left. */
-  readonly #farewells = new Set<Promise<void>>();
+  /** Clients that left, and when they were last heard, ms since 1970: to be recorded. */
+  readonly #left = new Map<string, number>();
+  #recordingLeft: Promise<void> | undefined;
   readonly #timer: Timer;
   readonly #refusals = new Throttle(REFUSED_REGISTRATIONS);
 
@@ -110,43 +111,20 @@ export class Clients implements SessionHost {
 
   /** @returns the name of the enrolment key that it took, if any */
   async #letIn(session: Session, message: Register): Promise<string | null> {
-    const { repository, enrollToken, enrolmentKeys, chunkSize, version, logger } = this.options;
-    const clientId = message.client_id;
-    const known = await repository.getClient(clientId);
-    const now = Date.now();
-    const enrolment = {
-      token: enrollToken,
-      key: await enrolmentKeys.find(message.enroll_token),
-    };
-    const admission = admit(message, known, this.#byId.has(clientId), enrolment, now);
-    if (admission.uses) await enrolmentKeys.use(admission.uses);
-    const client: Client = {
-      clientId,
-      keyHash: admission.keyHash,
-      enrolledAt: admission.enrolledAt,
-      revokedAt: null,
-      hostname: message.hostname,
-      platform: message.platform,
-      version: message.version,
-      remoteAddress: session.remoteAddress,
-      connectedAt: now,
-      lastSeenAt: now,
-    };
-    if (!(await repository.registerClient(client, known))) {
-      throw new FdsError("id_in_use", `another client registered as "${clientId}" just now`);
-    }
-    const enrolledWith = admission.uses?.name ?? null;
+    const { chunkSize, version, logger } = this.options;
+    const { client, isNew, enrolledWith } = await this.#record(session, message);
+    const { clientId, keyHash, connectedAt } = client;
     if (!this.#sessions.has(session)) return enrolledWith;
     // The same client is back before its old connection was seen to be dead.
     this.#byId.get(clientId)?.end(new FdsError("replaced", "the client connected again"));
     this.#byId.set(clientId, session);
     const agreed = Math.min(chunkSize, message.chunk_size);
     session.registered(
-      { clientId, keyHash: client.keyHash, chunkSize: agreed, connectedAt: now },
+      { clientId, keyHash, chunkSize: agreed, connectedAt },
       { version, ...(message.new_key !== undefined && { new_key_taken: true }) },
     );
     this.options.metrics.registrations++;
-    if (known) this.options.metrics.reconnects++;
+    if (!isNew) this.options.metrics.reconnects++;
     logger.info("client registered", {
       client_id: clientId,
       remote_address: session.remoteAddress,
@@ -155,6 +133,42 @@ export class Clients implements SessionHost {
     this.options.onRegistered(session);
     this.options.onChange(clientId);
     return enrolledWith;
+  }
+
+  /** Writes down a client that may register. @throws FdsError when it may not */
+  async #record(session: Session, message: Register) {
+    const { repository, enrollToken, enrolmentKeys } = this.options;
+    const clientId = message.client_id;
+    let enrolledWith: string | null = null;
+    for (;;) {
+      const known = await repository.getClient(clientId);
+      const now = Date.now();
+      const enrolment = {
+        token: enrollToken,
+        key: await enrolmentKeys.find(message.enroll_token),
+      };
+      const admission = admit(message, known, this.#byId.has(clientId), enrolment, now);
+      if (admission.uses && enrolledWith === null) {
+        await enrolmentKeys.use(admission.uses);
+        enrolledWith = admission.uses.name;
+      }
+      const client: Client = {
+        clientId,
+        keyHash: admission.keyHash,
+        enrolledAt: admission.enrolledAt,
+        revokedAt: null,
+        hostname: message.hostname,
+        platform: message.platform,
+        version: message.version,
+        remoteAddress: session.remoteAddress,
+        connectedAt: now,
+        lastSeenAt: now,
+      };
+      if (await repository.registerClient(client, known)) {
+        return { client, isNew: known === null, enrolledWith };
+      }
+      // Another registration came first, perhaps this client's own: look again what may be now.
+    }
   }
 
   /**
@@ -178,16 +192,24 @@ export class Clients implements SessionHost {
     if (clientId === undefined || this.#byId.get(clientId) !== session) return;
     this.#byId.delete(clientId);
     this.options.logger.info("client disconnected", { client_id: clientId });
-    const farewell = this.options.repository
-      .clientSeen(clientId, session.lastHeardAt)
-      .catch((error: unknown) =>
-        this.options.logger.error("last_seen_at was not recorded", { client_id: clientId }, error),
-      )
-      .finally(() => {
-        this.#farewells.delete(farewell);
-        this.options.onChange(clientId);
-      });
-    this.#farewells.add(farewell);
+    this.#left.set(clientId, session.lastHeardAt);
+    this.#recordingLeft ??= this.#recordLeft().finally(() => {
+      this.#recordingLeft = undefined;
+    });
+  }
+
+  /** When clients were last heard: all that leave while one statement runs are the next one's. */
+  async #recordLeft(): Promise<void> {
+    while (this.#left.size > 0) {
+      const left = new Map(this.#left);
+      this.#left.clear();
+      await this.options.repository
+        .clientsSeen(left)
+        .catch((error: unknown) =>
+          this.options.logger.error("last_seen_at was not recorded", { clients: left.size }, error),
+        );
+      for (const clientId of left.keys()) this.options.onChange(clientId);
+    }
   }
 
   /** Ends every session: the server goes away, clients are to come back. */
@@ -196,7 +218,7 @@ export class Clients implements SessionHost {
     for (const session of [...this.#sessions]) {
       session.end(new FdsError("shutting_down", "the server is restarting"));
     }
-    await Promise.all(this.#farewells);
+    await this.#recordingLeft;
   }
 
   #withConnection(client: Client): KnownClient {

@@ -112,6 +112,16 @@ test("a file comes whole", async () => {
   expect(site.told.at(-1)).toMatchObject({ type: "done" });
 });
 
+test("a new client that connects twice at once is there, by its last connection", async () => {
+  const [first, second] = [new FakeSite(clients), new FakeSite(clients)];
+  await settle();
+  const id = await pull();
+  expect(first.requests).toEqual([]);
+  second.send(second.requests[0]!, BYTES);
+  await settle();
+  expect(await statusOf(id)).toBe("completed");
+});
+
 describe("an error of the database", () => {
   const broken = new Error("disk I/O error");
 

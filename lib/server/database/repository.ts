@@ -99,7 +99,8 @@ export interface Repository {
   registerClient(client: Client, replaces: Client | null): Promise<boolean>;
   /** @returns the client as it now is; null: there is none; one that was revoked stays as it was */
   revokeClient(clientId: string, at: number): Promise<Client | null>;
-  clientSeen(clientId: string, at: number): Promise<void>;
+  /** @param lastSeen id → when the client was last heard; a later time that is known already stays */
+  clientsSeen(lastSeen: ReadonlyMap<string, number>): Promise<void>;
 
   /** Who may call the API, and who is signed in. */
   readonly access: AccessRows;

@@ -92,6 +92,9 @@ const NO_DOWNLOADS: Record<Download["status"], number> = {
   cancelled: 0,
 };
 
+/** A statement has a most of parameters, and is put together piece by piece. */
+const CLIENTS_A_STATEMENT = 100;
+
 class SqlRepository implements Repository {
   readonly access: AccessSql;
   readonly audit: AuditSql;
@@ -289,9 +292,18 @@ class SqlRepository implements Repository {
     return row ? toClient(row) : null;
   }
 
-  async clientSeen(clientId: string, at: number): Promise<void> {
-    await this.sql`
-      UPDATE clients SET last_seen_at = ${at} WHERE client_id = ${clientId} AND last_seen_at < ${at}`;
+  async clientsSeen(lastSeen: ReadonlyMap<string, number>): Promise<void> {
+    const { sql } = this;
+    const left = [...lastSeen];
+    while (left.length > 0) {
+      const rows = left
+        .splice(0, CLIENTS_A_STATEMENT)
+        .map(([clientId, at]) => sql`(${clientId}, CAST(${at} AS BIGINT))`)
+        .reduce((list, row) => sql`${list}, ${row}`);
+      await sql`
+        UPDATE clients SET last_seen_at = seen.column2 FROM (VALUES ${rows}) AS seen
+        WHERE client_id = seen.column1 AND last_seen_at < seen.column2`;
+    }
   }
 
   async close(): Promise<void> {

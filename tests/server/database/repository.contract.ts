@@ -480,11 +480,21 @@ export function repositoryContract(name: string, makeBackend: () => Promise<Back
         await rows.registerClient(known, null);
         await rows.registerClient(client("site-2"), null);
         const later = known.lastSeenAt + 10;
-        await rows.clientSeen("site-1", later);
-        await others.clientSeen("site-1", later - 1);
-        await rows.clientSeen("site-3", later);
+        await rows.clientsSeen(new Map([["site-1", later]]));
+        await others.clientsSeen(new Map([["site-1", later - 1]]));
+        await rows.clientsSeen(new Map([["site-3", later]]));
+        await rows.clientsSeen(new Map());
         const expected = [{ ...known, lastSeenAt: later }, client("site-2")];
         expect(await rows.listClients()).toStrictEqual(expected);
+      });
+
+      test("is seen with many others at once", async () => {
+        const ids = Array.from({ length: 1_234 }, (_, n) => `site-${n + 1_000}`);
+        for (const id of ids) await rows.registerClient(client(id), null);
+        const { lastSeenAt } = client("site-1");
+        await rows.clientsSeen(new Map(ids.map((id, n) => [id, lastSeenAt + n])));
+        const found = (await others.listClients()).map((one) => one.lastSeenAt - lastSeenAt);
+        expect(found).toEqual(ids.map((_, n) => n));
       });
     });
   });
