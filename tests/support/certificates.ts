@@ -42,10 +42,15 @@ export class Authority {
   }
 
   /** Signs a certificate for 127.0.0.1 and localhost, or for a client. */
-  async sign(name: string, use: "serverAuth" | "clientAuth"): Promise<Certificate> {
+  async sign(
+    name: string,
+    use: "serverAuth" | "clientAuth",
+    algorithm: "ec" | "rsa" = "ec",
+  ): Promise<Certificate> {
+    const newKey = algorithm === "ec" ? KEY : ["-newkey", "rsa:2048", "-nodes"];
     const made = { cert: join(this.folder, `${name}.crt`), key: join(this.folder, `${name}.key`) };
     await run(
-      ...["req", "-x509", ...KEY, "-keyout", made.key, "-out", made.cert, "-days", "2"],
+      ...["req", "-x509", ...newKey, "-keyout", made.key, "-out", made.cert, "-days", "2"],
       ...["-subj", `/CN=${name}`, "-CA", this.cert, "-CAkey", this.path("key")],
       ...["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
       ...["-addext", `extendedKeyUsage=${use}`, "-addext", "basicConstraints=critical,CA:FALSE"],
