@@ -97,7 +97,6 @@ async function start(config: ServerConfig, isTerminal: boolean) {
     progressOf: (download) => downloads.progressOf(download),
     logger,
   });
-  const startedAt = Date.now();
   const stopWatching = watchEventLoop(metrics.eventLoopLag);
   const measured = {
     metrics,
@@ -108,7 +107,6 @@ async function start(config: ServerConfig, isTerminal: boolean) {
     events,
     credit,
     version,
-    startedAt,
   };
   const { apiToken } = config;
   const openCalls = new OpenCalls();
@@ -125,7 +123,6 @@ async function start(config: ServerConfig, isTerminal: boolean) {
     enrolmentKeys,
     audit,
     version,
-    startedAt,
   });
 
   // What comes in a burst is no harm: a page that is opened asks for much at once.

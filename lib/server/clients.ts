@@ -7,6 +7,7 @@ import type { EnrolmentKeys } from "./access/enrolment.ts";
 import type { Client, Repository } from "./database/repository.ts";
 import type { Metrics } from "./metrics/metrics.ts";
 import { Session, type SessionHost, type Socket } from "./session.ts";
+import { steadyNow } from "../util/steady-clock.ts";
 import { Throttle } from "../util/throttle.ts";
 import { networkOf } from "./http/remote-address.ts";
 
@@ -147,7 +148,7 @@ export class Clients implements SessionHost {
         token: enrollToken,
         key: await enrolmentKeys.find(message.enroll_token),
       };
-      const admission = admit(message, known, this.#byId.has(clientId), enrolment, now);
+      const admission = admit(message, known, this.#byId.has(clientId), enrolment, steadyNow());
       if (admission.uses && enrolledWith === null) {
         await enrolmentKeys.use(admission.uses);
         enrolledWith = admission.uses.name;

@@ -10,13 +10,13 @@ const MAX_KEYS = 10_000;
 
 /** Slows down whoever does something too often, each key by itself, in bounded memory. */
 export class Throttle {
-  /** Key → when all that it did is forgotten, ms since 1970; in the order of the last time. */
+  /** Key → when all that it did is forgotten, by `now`; in the order of the last time. */
   readonly #forgottenAt = new Map<string, number>();
 
-  /** @param now ms since 1970 */
+  /** @param now ms, of a clock that nobody sets */
   constructor(
     private readonly options: ThrottleOptions,
-    private readonly now: () => number = Date.now,
+    private readonly now: () => number = performance.now.bind(performance),
   ) {}
 
   /**

@@ -25,17 +25,24 @@ export interface StageOptions {
   size: number;
   /** Settings of the server. */
   env?: Record<string, string>;
+  clientEnv?: Record<string, string>;
   seed?: number;
   /** Called before the client connects. */
   prepare?: (proxy: Proxy) => void;
 }
 
-export async function setStage({ size, env, seed, prepare }: StageOptions): Promise<Stage> {
+export async function setStage({
+  size,
+  env,
+  clientEnv,
+  seed,
+  prepare,
+}: StageOptions): Promise<Stage> {
   const system = await System.start({ RECEIVE_BUDGET: String(WINDOW), ...env });
   const proxy = await Proxy.listen(system.port, seed);
   prepare?.(proxy);
   const wanted = await writeRandom(system.source("file"), size);
-  const client = await system.startClient({ server: proxy.url });
+  const client = await system.startClient({ server: proxy.url, env: clientEnv });
   const window = Number(env?.["RECEIVE_BUDGET"] ?? WINDOW);
   const invariants = await Invariants.watch(system, proxy, window);
   return {

@@ -1,5 +1,6 @@
 import type { AuditAction } from "../../api/audit.ts";
 import type { Logger } from "../../util/logger.ts";
+import { steadyNow } from "../../util/steady-clock.ts";
 
 /** What happened is written this soon, in ms: together with what happens at the same time. */
 const WRITE_AFTER_MS = 50;
@@ -179,7 +180,7 @@ export class Audit {
   #prune(): void {
     const { rows, keep, logger } = this.options;
     rows
-      .deleteAuditBefore(Date.now() - keep)
+      .deleteAuditBefore(steadyNow() - keep)
       .catch((error: unknown) => logger.error("the audit cannot be pruned", {}, error));
   }
 }

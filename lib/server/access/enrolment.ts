@@ -1,4 +1,5 @@
 import { FdsError } from "../../protocol/errors.ts";
+import { steadyNow } from "../../util/steady-clock.ts";
 import type { AccessRows, EnrolmentKey } from "./rows.ts";
 import { hashSecret, newSecret } from "./secrets.ts";
 import { endOf } from "./tokens.ts";
@@ -16,7 +17,7 @@ export class EnrolmentKeys {
   /** @param now ms since 1970 */
   constructor(
     private readonly rows: AccessRows,
-    private readonly now: () => number = Date.now,
+    private readonly now: () => number = steadyNow,
   ) {}
 
   /**

@@ -1,3 +1,4 @@
+import { steadyNow } from "../../util/steady-clock.ts";
 import type { Caller } from "./caller.ts";
 
 /** setTimeout takes no longer wait, in ms; who is ended early can come back. */
@@ -13,7 +14,7 @@ export class OpenCalls {
   readonly #open = new Set<OpenCall>();
 
   /** @param now ms since 1970 */
-  constructor(private readonly now: () => number = Date.now) {}
+  constructor(private readonly now: () => number = steadyNow) {}
 
   /**
    * @param end ends the answer

@@ -1,6 +1,7 @@
 import type { Role } from "../../api/roles.ts";
 import { FdsError } from "../../protocol/errors.ts";
 import type { Logger } from "../../util/logger.ts";
+import { steadyNow } from "../../util/steady-clock.ts";
 import type { Caller } from "./caller.ts";
 import type { OpenCalls } from "./open-calls.ts";
 import type { AccessRows, ApiToken } from "./rows.ts";
@@ -23,7 +24,7 @@ export class Tokens {
     private readonly rows: AccessRows,
     private readonly openCalls: OpenCalls,
     private readonly logger: Logger,
-    private readonly now: () => number = Date.now,
+    private readonly now: () => number = steadyNow,
   ) {}
 
   /**

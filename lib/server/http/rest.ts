@@ -49,8 +49,6 @@ export interface RestOptions {
   enrolmentKeys: EnrolmentKeys;
   audit: Pick<Audit, "list">;
   version: string;
-  /** When the server started, ms since 1970. */
-  startedAt: number;
 }
 
 type Handlers = { [Name in keyof typeof endpoints]: Handler<(typeof endpoints)[Name]> };
@@ -58,7 +56,7 @@ type Handlers = { [Name in keyof typeof endpoints]: Handler<(typeof endpoints)[N
 /** What each call of the REST interface does, by the endpoint's name. */
 export function restHandlers(options: RestOptions): Handlers {
   const { clients, downloads, events, storage, signIn, tokens, enrolmentKeys, audit } = options;
-  const { version, startedAt } = options;
+  const { version } = options;
 
   // Once: it takes milliseconds to make, and whoever asks for it needs no token.
   const document = JSON.stringify(openApiDocument(version));
@@ -77,7 +75,7 @@ export function restHandlers(options: RestOptions): Handlers {
       return json({
         status: "healthy",
         version,
-        uptime_seconds: Math.floor((Date.now() - startedAt) / 1000),
+        uptime_seconds: Math.floor(process.uptime()),
         connected_clients: clients.connectedCount,
         active_downloads: [...active.values()].reduce((sum, count) => sum + count, 0),
       } satisfies Health);

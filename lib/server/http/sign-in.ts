@@ -4,6 +4,7 @@ import { BOOTSTRAP, BOOTSTRAP_ADMIN, type Caller } from "../access/caller.ts";
 import type { OpenCalls } from "../access/open-calls.ts";
 import type { AccessRows } from "../access/rows.ts";
 import type { Tokens } from "../access/tokens.ts";
+import { steadyNow } from "../../util/steady-clock.ts";
 import { Throttle } from "../../util/throttle.ts";
 import { hashSecret, sameSecret } from "../access/secrets.ts";
 import { RateLimited } from "./rate-limited.ts";
@@ -60,7 +61,7 @@ export class SignIn {
   readonly #now: () => number;
 
   constructor(private readonly options: SignInOptions) {
-    this.#now = options.now ?? Date.now;
+    this.#now = options.now ?? steadyNow;
     this.#tries = new Throttle(FAILED_SIGN_INS, this.#now);
   }
 

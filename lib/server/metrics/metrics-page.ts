@@ -16,8 +16,6 @@ export interface MetricsPageOptions {
   events: Pick<Events, "readerCount">;
   credit: Pick<CreditPool, "outstanding" | "budget">;
   version: string;
-  /** When the server started, ms since 1970. */
-  startedAt: number;
 }
 
 /**
@@ -28,10 +26,9 @@ export interface MetricsPageOptions {
 export async function metricsPage(options: MetricsPageOptions): Promise<string> {
   const { metrics, clients, downloads, events, credit, version } = options;
   const [byStatus, room] = [await options.repository.countByStatus(), await options.storage.room()];
-  const uptime = (Date.now() - options.startedAt) / 1000;
   return [
     byLabel("gauge", "fds_build_info", "The program; always 1.", "version", { [version]: 1 }),
-    gauge("fds_uptime_seconds", "Time since the server started.", uptime),
+    gauge("fds_uptime_seconds", "Time since the server started.", process.uptime()),
     gauge(
       "fds_process_resident_memory_bytes",
       "Memory that the server holds.",

@@ -1,0 +1,37 @@
+import { renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+const DAY_SECONDS = 86_400;
+
+/**
+ * The wall clock of a program, which can be set while it runs, as an operator or NTP does it: the
+ * monotonic clock goes on, and the times of files are what they are.
+ */
+export class WallClock {
+  readonly #file: string;
+
+  /** @param folder for the file that says how wrong it is */
+  constructor(folder: string, name: string) {
+    this.#file = join(folder, `${name}.clock`);
+    this.set(0);
+  }
+
+  /** Settings that let a program live by it. */
+  get env(): Record<string, string> {
+    const asked = Bun.spawnSync(["faketime", "-f", "+0", "printenv", "LD_PRELOAD"]);
+    return {
+      LD_PRELOAD: asked.stdout.toString().trim(),
+      FAKETIME_TIMESTAMP_FILE: this.#file,
+      FAKETIME_NO_CACHE: "1",
+      FAKETIME_DONT_FAKE_MONOTONIC: "1",
+      NO_FAKE_STAT: "1",
+    };
+  }
+
+  /** From now on it is so many days wrong. */
+  set(days: number): void {
+    // In one go: the program reads the file at any moment.
+    writeFileSync(`${this.#file}.new`, `${days < 0 ? "" : "+"}${days * DAY_SECONDS}`);
+    renameSync(`${this.#file}.new`, this.#file);
+  }
+}
