@@ -117,6 +117,10 @@ describe.skipIf(needs !== "")(`README.md shows what works${needs}`, () => {
     "the server refused: key_mismatch": async (words) => {
       await copy.start(`${client.trim()} --state-dir lost`, new RegExp(words));
     },
+    "the server refused: client_revoked": async (words) => {
+      await api.revokeClient("restaurant-002");
+      await copy.start("bun run client --id restaurant-002", new RegExp(words));
+    },
     storage_full: async () => {
       await using full = await System.start({ MIN_FREE_DISK: "1000000GiB", ENROLL_TOKEN: "" });
       await full.startClient({ env: { ENROLL_TOKEN: "" } });
