@@ -490,9 +490,9 @@ export function repositoryContract(name: string, makeBackend: () => Promise<Back
 
       test("is seen with many others at once", async () => {
         const ids = Array.from({ length: 1_234 }, (_, n) => `site-${n + 1_000}`);
-        for (const id of ids) await rows.registerClient(client(id), null);
+        for (const clientId of ids) await rows.registerClient(client(clientId), null);
         const { lastSeenAt } = client("site-1");
-        await rows.clientsSeen(new Map(ids.map((id, n) => [id, lastSeenAt + n])));
+        await rows.clientsSeen(new Map(ids.map((clientId, n) => [clientId, lastSeenAt + n])));
         const found = (await others.listClients()).map((one) => one.lastSeenAt - lastSeenAt);
         expect(found).toEqual(ids.map((_, n) => n));
       });
