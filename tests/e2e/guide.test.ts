@@ -16,7 +16,9 @@ let original: Version;
 beforeAll(async () => {
   system = await System.start();
   original = await writeRandom(system.source(FILE), 3 * 1024 * 1024);
-  await Promise.all(CLIENTS.map((id) => system.startClient({ id })));
+  // Slow enough that a bar is drawn more than once.
+  const env = { RATE_LIMIT: "4MiB" };
+  await Promise.all(CLIENTS.map((id) => system.startClient({ id, env })));
   const sums = CLIENTS.map((id) => `${original.md5}  test-files/${id}/${FILE}\n`);
   await writeFile(join(system.folder, "checksums.txt"), sums.join(""));
 });
