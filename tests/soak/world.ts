@@ -1,11 +1,13 @@
 import { join } from "node:path";
 import type { Program } from "../support/programs.ts";
 import { System } from "../support/system.ts";
-import { SmallDisk } from "./small-disk.ts";
+import { SmallDisk } from "../support/small-disk.ts";
 import { type Site, startSite } from "./site.ts";
 
 const MiB = 1024 * 1024;
 const DISK = 512 * MiB;
+/** Beside what is under way, not among what is published. */
+const ASIDE = ".server";
 
 /**
  * The most that a server has granted and not written (CONTRACT), and what it may have written and
@@ -44,7 +46,8 @@ export class World implements AsyncDisposable {
     let disk: SmallDisk | null = null;
     const system = await System.start(env, {
       prepare: async (folder) => {
-        disk = await SmallDisk.mount(join(folder, "downloads"), DISK);
+        disk = await SmallDisk.mount(join(folder, "downloads"), DISK, ASIDE);
+        return disk;
       },
     });
     const world = new World(system, disk);
@@ -105,9 +108,6 @@ export class World implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.calm();
     for (const { proxy } of this.sites) await proxy[Symbol.asyncDispose]();
-    // Nobody may be there who writes to the disk that goes away.
-    await this.system.server[Symbol.asyncDispose]();
-    await this.disk?.[Symbol.asyncDispose]();
     await this.system[Symbol.asyncDispose]();
   }
 }

@@ -1,5 +1,4 @@
 import { Database } from "bun:sqlite";
-import { join } from "node:path";
 import type { DownloadRecord } from "../../lib/api/schemas.ts";
 import type { System } from "./system.ts";
 
@@ -14,8 +13,8 @@ export interface Row {
 }
 
 /** Every download of a system, by its id; nothing of the database is changed by looking at it. */
-export function rowsOf({ serverFolder }: System): Map<string, Row> {
-  using database = new Database(join(serverFolder, "state.db"), { readonly: true });
+export function rowsOf({ databaseFile }: System): Map<string, Row> {
+  using database = new Database(databaseFile, { readonly: true });
   database.run("PRAGMA busy_timeout = 5000");
   const rows = database
     .query<Row, []>(

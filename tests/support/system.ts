@@ -21,8 +21,8 @@ export interface ClientOptions {
 }
 
 export interface SystemOptions {
-  /** Makes the folder ready for the server. */
-  prepare?: (folder: string) => Promise<void>;
+  /** Makes the folder ready for the server; what it gives is disposed of when all programs ended. */
+  prepare?: (folder: string) => Promise<AsyncDisposable | null>;
   /** Where that folder is made. */
   within?: string;
   /** PEM files: whom the operator trusts, and what they show. */
@@ -39,19 +39,24 @@ export class System implements AsyncDisposable {
     readonly server: Program,
     readonly url: string,
     readonly api: ApiClient,
+    /** The server's rows. */
+    readonly databaseFile: string,
+    private readonly prepared: AsyncDisposable | null | undefined,
   ) {}
 
-  /** @param env settings of the server */
+  /** @param env settings of the server; a DATABASE_URL is relative to its folder */
   static async start(
     env: Record<string, string> = {},
     { prepare, within = tmpdir(), tls }: SystemOptions = {},
   ): Promise<System> {
     bypassProxyForLoopback(process.env);
     const folder = await mkdtemp(join(within, "fds-e2e-"));
+    let prepared: AsyncDisposable | null | undefined;
     try {
-      await prepare?.(folder);
-      return await System.#startIn(folder, env, tls);
+      prepared = await prepare?.(folder);
+      return await System.#startIn(folder, env, tls, prepared);
     } catch (error) {
+      await prepared?.[Symbol.asyncDispose]();
       await rm(folder, { recursive: true, force: true });
       throw error;
     }
@@ -61,6 +66,7 @@ export class System implements AsyncDisposable {
     folder: string,
     env: Record<string, string>,
     tls: SystemOptions["tls"],
+    prepared: AsyncDisposable | null | undefined,
   ): Promise<System> {
     await mkdir(join(folder, "root"));
     const server = await Program.start({
@@ -73,7 +79,9 @@ export class System implements AsyncDisposable {
     const { message } = await server.waitForLine(/listening on/);
     const url = /https?:\S+/.exec(message)?.[0] ?? "";
     const api = new ApiClient({ server: url, token: API_TOKEN, tls });
-    return new System(folder, server, url, api);
+    const database = env["DATABASE_URL"]?.slice("sqlite://".length);
+    const databaseFile = join(folder, database ?? "downloads/.server/state.db");
+    return new System(folder, server, url, api, databaseFile, prepared);
   }
 
   get port(): number {
@@ -212,6 +220,7 @@ export class System implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const program of [...this.#clients, this.server]) await program[Symbol.asyncDispose]();
+    await this.prepared?.[Symbol.asyncDispose]();
     await rm(this.folder, { recursive: true, force: true });
   }
 }

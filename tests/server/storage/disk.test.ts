@@ -4,6 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openDiskStorage } from "../../../lib/server/storage/disk.ts";
 import * as durable from "../../../lib/util/durable.ts";
+import { lacksMounts } from "../../support/machine.ts";
+import { SmallDisk } from "../../support/small-disk.ts";
 import { fillPart, published, storageContract } from "./storage.contract.ts";
 
 const isRoot = process.getuid?.() === 0;
@@ -213,35 +215,12 @@ describe("opening the folder", () => {
   );
 });
 
-/** Mounts a file system of 1 MiB; null where that is not allowed. */
-async function mountSmallDisk() {
-  const folder = await temporaryFolder();
-  const mount = Bun.which("mount");
-  const mounted =
-    mount !== null &&
-    Bun.spawnSync([mount, "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder.path]).success;
-  if (!mounted) {
-    await folder[Symbol.asyncDispose]();
-    return null;
-  }
-  return {
-    path: folder.path,
-    [Symbol.asyncDispose]: async () => {
-      Bun.spawnSync(["umount", folder.path]);
-      await folder[Symbol.asyncDispose]();
-    },
-  };
-}
-
-const canMount = await mountSmallDisk().then(async (disk) => {
-  await disk?.[Symbol.asyncDispose]();
-  return disk !== null;
-});
-
-test.skipIf(!canMount)("a full disk, for real (needs the right to mount)", async () => {
-  await using disk = await mountSmallDisk();
-  const storage = await openDiskStorage(disk!.path);
-  await expect(openDiskStorage(disk!.path)).rejects.toThrow("another server already uses");
+test.skipIf(lacksMounts !== "")(`a full disk, for real${lacksMounts}`, async () => {
+  await using folder = await temporaryFolder();
+  await using disk = await SmallDisk.mount(folder.path, 1024 * 1024);
+  expect(disk).not.toBeNull();
+  const storage = await openDiskStorage(folder.path);
+  await expect(openDiskStorage(folder.path)).rejects.toThrow("another server already uses");
   const part = await storage.openPart(Bun.randomUUIDv7());
   await expect(part.write(new Uint8Array(2 * 1024 * 1024), 0)).rejects.toMatchObject({
     code: "storage_full",
