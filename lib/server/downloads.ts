@@ -272,6 +272,7 @@ export class Downloads {
       await this.#settle(download, await receiver.run());
       if (attempt.discard) await this.options.storage.removePart(downloadId);
     } finally {
+      receiver.dismiss();
       this.#attempts.delete(downloadId);
     }
   }

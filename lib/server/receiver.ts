@@ -72,6 +72,8 @@ export interface Progress {
 export class Receiver {
   readonly #outcome = Promise.withResolvers<Outcome>();
   #over = false;
+  /** The client has sent everything, and keeps the file open until it hears what became of it. */
+  #isAwaited = false;
   #writer: PartWriter | undefined;
   #credit: StreamCredit | undefined;
   #source: Source | undefined;
@@ -154,7 +156,13 @@ export class Receiver {
 
   /** The file is published: the client can forget it. */
   confirm(): void {
+    this.#isAwaited = false;
     this.#tell({ type: "done" });
+  }
+
+  /** The attempt is over, and if the file is not published, a client that sent all of it hears so. */
+  dismiss(): void {
+    if (this.#isAwaited) this.#tell({ type: "cancel" });
   }
 
   /** The client broke the protocol. */
@@ -409,6 +417,7 @@ export class Receiver {
       return this.#fail({ code: "checksum_mismatch", message });
     }
     const size = this.#source.totalSize;
+    this.#isAwaited = true;
     this.#end({ type: "received", digest, size, bytesOnWire: this.#bytesOnWire });
   }
 

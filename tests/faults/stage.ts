@@ -2,7 +2,7 @@ import { Invariants } from "../support/invariants.ts";
 import type { Program } from "../support/programs.ts";
 import { Proxy } from "../support/proxy.ts";
 import { type Version, writeRandom } from "../support/sources.ts";
-import { System } from "../support/system.ts";
+import { System, type SystemOptions } from "../support/system.ts";
 
 export const KiB = 1024;
 export const MiB = 1024 * KiB;
@@ -29,16 +29,14 @@ export interface StageOptions {
   seed?: number;
   /** Called before the client connects. */
   prepare?: (proxy: Proxy) => void;
+  /** Makes the server's folder ready. */
+  prepareFolder?: SystemOptions["prepare"];
 }
 
-export async function setStage({
-  size,
-  env,
-  clientEnv,
-  seed,
-  prepare,
-}: StageOptions): Promise<Stage> {
-  const system = await System.start({ RECEIVE_BUDGET: String(WINDOW), ...env });
+export async function setStage(options: StageOptions): Promise<Stage> {
+  const { size, env, clientEnv, seed, prepare, prepareFolder } = options;
+  const budget = { RECEIVE_BUDGET: String(WINDOW) };
+  const system = await System.start({ ...budget, ...env }, { prepare: prepareFolder });
   const proxy = await Proxy.listen(system.port, seed);
   prepare?.(proxy);
   const wanted = await writeRandom(system.source("file"), size);

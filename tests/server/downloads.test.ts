@@ -122,6 +122,22 @@ test("a new client that connects twice at once is there, by its last connection"
   expect(await statusOf(id)).toBe("completed");
 });
 
+test("a client whose file cannot be published hears that it is over, and is asked again", async () => {
+  const site = await connect();
+  await pull();
+  using publish = spyOn(storage, "publish").mockRejectedValueOnce(
+    new FdsError("storage_error", "no"),
+  );
+  site.send(site.requests[0]!, BYTES);
+  await settle();
+  expect(publish).toHaveBeenCalledTimes(1);
+  const { stream } = site.requests[0]!;
+  expect(site.told.at(-1)).toMatchObject({ type: "cancel", stream });
+  jest.advanceTimersByTime(1_000);
+  await settle();
+  expect(site.requests[1]).toMatchObject({ offset: BYTES.length });
+});
+
 describe("an error of the database", () => {
   const broken = new Error("disk I/O error");
 
@@ -133,6 +149,7 @@ describe("an error of the database", () => {
     await settle();
     expect(await statusOf(id)).toBe("downloading");
     expect(log.join("")).toContain(broken.message);
+    expect(site.told.at(-1)).toMatchObject({ type: "cancel" });
     replace.mockRestore();
     jest.advanceTimersByTime(5_000);
     await settle();

@@ -1,0 +1,122 @@
+import { describe, expect, test } from "bun:test";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { savedPath } from "../../lib/server/storage/names.ts";
+import { lacksStrace } from "../support/machine.ts";
+import { Strace } from "../support/strace.ts";
+import { waitFor } from "../support/wait.ts";
+import { pullHalf } from "./half.ts";
+import { delivered, MiB, setStage, type Stage } from "./stage.ts";
+
+/* The kernel refuses what server and client ask of it. */
+
+const SIZE = 8 * MiB;
+
+/** Which calls fail, and how often before they work again. */
+interface Refusal {
+  row: string;
+  calls: string;
+  /** Relative to the server's folder; without one the part file is meant. */
+  path?: string;
+  times: number;
+}
+
+const REFUSALS: Refusal[] = [
+  { row: "row 24: EIO at fsync, once", calls: "fdatasync", times: 1 },
+  { row: "row 24: EIO at fsync, as it is published", calls: "fsync", times: 1 },
+  { row: "row 24: EIO at fsync of the folder", calls: "fsync", path: "site-1", times: 1 },
+  { row: "row 26: EIO at link", calls: "link,linkat", times: 1 },
+];
+
+describe.skipIf(lacksStrace !== "")(`calls that fail${lacksStrace}`, () => {
+  for (const { row, calls, path, times } of REFUSALS) {
+    test.concurrent(
+      row,
+      async () => {
+        await using stage = await setStage({ size: SIZE });
+        const { system, proxy, invariants } = stage;
+        const { downloadId, part } = await pullHalf(stage);
+        const strace = await Strace.attach(system.server, system.folder, {
+          calls,
+          inject: "error=EIO",
+          path: path === undefined ? part : join(system.folder, "downloads", path),
+        });
+        proxy.release("up");
+        await waitFor(() => strace.injected >= times, `${calls} to fail`);
+        await invariants.expectSafe();
+        await strace[Symbol.asyncDispose]();
+        await invariants.expectAll(delivered(downloadId, stage, 1 + times));
+      },
+      60_000,
+    );
+  }
+
+  test.concurrent(
+    "row 24: EIO at every fsync: the download fails, and tells the cause",
+    async () => {
+      await using stage = await setStage({ size: SIZE });
+      const { system, proxy, invariants } = stage;
+      const { downloadId, part } = await pullHalf(stage);
+      await using strace = await Strace.attach(system.server, system.folder, {
+        calls: "fsync,fdatasync",
+        inject: "error=EIO",
+        path: part,
+      });
+      proxy.release("up");
+      await expectFailure(stage, downloadId, "storage_error", "cannot flush the part file: EIO");
+      // A first try and two more; not one is made with the file that failed.
+      expect(strace.injected).toBeLessThanOrEqual(6);
+      await invariants.expectAll({ wanted: new Map([[downloadId, "storage_error"]]), breaks: 3 });
+    },
+    90_000,
+  );
+
+  test.concurrent(
+    "row 25: EIO reading the source",
+    async () => {
+      await using stage = await setStage({ size: SIZE });
+      const { system, proxy, client, invariants } = stage;
+      const { downloadId } = await pullHalf(stage);
+      await using strace = await Strace.attach(client, system.folder, {
+        calls: "read,pread64,readv,preadv,preadv2",
+        inject: "error=EIO",
+        path: system.source("file"),
+      });
+      proxy.release("up");
+      await expectFailure(stage, downloadId, "file_unreadable", "EIO");
+      expect(strace.injected).toBeLessThanOrEqual(6);
+      await invariants.expectAll({ wanted: new Map([[downloadId, "file_unreadable"]]), breaks: 3 });
+    },
+    90_000,
+  );
+});
+
+async function expectFailure(
+  { system }: Stage,
+  downloadId: string,
+  code: string,
+  cause: string,
+): Promise<void> {
+  const record = await system.ended(downloadId);
+  expect(record).toMatchObject({ status: "failed", error_code: code, attempts: 3 });
+  expect(record.error).toContain(cause);
+}
+
+test("row 26: the final name is taken by somebody else's file", async () => {
+  await using stage = await setStage({ size: SIZE });
+  const { system, proxy, invariants } = stage;
+  const { downloadId } = await pullHalf(stage);
+  await mkdir(join(system.folder, "downloads/site-1"));
+  // Every name that it may get in the next minute.
+  const taken = Array.from({ length: 60 }, (_, second) => {
+    const path = savedPath("site-1", "file", Date.now() + second * 1000, 1);
+    return join(system.folder, "downloads", path);
+  });
+  for (const path of taken) await writeFile(path, "somebody else's");
+  proxy.release("up");
+  await invariants.expectEnded(delivered(downloadId, stage, 0).wanted);
+  const { saved_path } = await system.api.download(downloadId);
+  expect(saved_path).toMatch(/_file-2$/);
+  for (const path of taken) expect(await Bun.file(path).text()).toBe("somebody else's");
+  expect(await system.parts()).toEqual([]);
+}, 60_000);
