@@ -112,6 +112,8 @@ export class PartWriter {
     try {
       await this.#end();
       if (!this.#stopped) await this.#makeSafe();
+      // What an error left behind is no use; on a full disk, the row that says so needs the room.
+      else if (keep) await this.options.part.truncate(this.#safe);
     } finally {
       await this.options.part.close();
     }

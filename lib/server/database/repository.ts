@@ -52,7 +52,10 @@ export class NameTakenError extends Error {
  * statement, so that two actors, in one process or in two, cannot both win.
  */
 export interface Repository {
-  /** @returns the row, with its revision */
+  /**
+   * @returns the row, with its revision
+   * @throws FdsError `storage_full`
+   */
   insertDownload(download: Queued): Promise<Queued>;
   getDownload(downloadId: string): Promise<Download | null>;
   /** Newest first. */

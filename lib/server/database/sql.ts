@@ -1,6 +1,7 @@
 import { SQL } from "bun";
 import { mkdir, open } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
+import { FdsError } from "../../protocol/errors.ts";
 import { UsageError } from "../../util/flags.ts";
 import { type Download, type Downloading, LONGEST_WAIT_MS, type Queued } from "../download.ts";
 import { AccessSql } from "./access-sql.ts";
@@ -79,6 +80,10 @@ function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+function isFull(error: unknown): boolean {
+  return error instanceof SQL.SQLiteError && error.code === "SQLITE_FULL";
+}
+
 function isUniqueViolation(error: unknown): boolean {
   return error instanceof SQL.SQLiteError && error.code === "SQLITE_CONSTRAINT_UNIQUE";
 }
@@ -105,9 +110,15 @@ class SqlRepository implements Repository {
   }
 
   async insertDownload(download: Queued): Promise<Queued> {
-    const [row] = await this.sql<[DownloadRow]>`
-      INSERT INTO downloads ${this.sql(this.#asChange(download))} RETURNING *`;
-    return toDownload(row) as Queued;
+    try {
+      const [row] = await this.sql<[DownloadRow]>`
+        INSERT INTO downloads ${this.sql(this.#asChange(download))} RETURNING *`;
+      return toDownload(row) as Queued;
+    } catch (error) {
+      if (!isFull(error)) throw error;
+      const message = "The disk of the server's database is full";
+      throw new FdsError("storage_full", message, { cause: error });
+    }
   }
 
   async getDownload(downloadId: string): Promise<Download | null> {

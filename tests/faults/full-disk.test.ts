@@ -1,0 +1,139 @@
+import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import type { DownloadRecord } from "../../lib/api/schemas.ts";
+import { lacksMounts, lacksStrace } from "../support/machine.ts";
+import { rowsOf } from "../support/rows.ts";
+import { SmallDisk } from "../support/small-disk.ts";
+import { Strace } from "../support/strace.ts";
+import { waitFor } from "../support/wait.ts";
+import { pullHalf } from "./half.ts";
+import { WITH_SHORT_WRITES } from "./short-writes.ts";
+import { delivered, KiB, MiB, setStage, type Stage } from "./stage.ts";
+
+/* Disks of a few MiB, which are full for a while. */
+
+const SIZE = 8 * MiB;
+/** A download that waits for room is looked at this often, in ms. */
+const RECHECK = 5_000;
+
+/** Rows on another disk than the downloads. */
+const APART = { DATABASE_URL: "sqlite://database/state.db" };
+
+/** A stage where a folder of the server is a disk of its own. */
+async function stageOn(
+  at: "downloads" | "database",
+  size: number,
+  env?: Record<string, string>,
+): Promise<Stage & { disk: SmallDisk }> {
+  let disk: SmallDisk | null = null;
+  const stage = await setStage({
+    size: SIZE,
+    env,
+    prepareFolder: async (folder) => {
+      disk = await SmallDisk.mount(join(folder, at), size);
+      return disk;
+    },
+  });
+  return { ...stage, disk: disk! };
+}
+
+/** Waits until a download waits for room, by what REST says. */
+function waitForFull({ system }: Stage, downloadId: string): Promise<DownloadRecord> {
+  return waitFor(async () => {
+    const record = await system.api.download(downloadId);
+    return record.status === "queued" && record;
+  }, "the download to wait for room");
+}
+
+describe.skipIf(lacksMounts !== "")(`a disk is full${lacksMounts}`, () => {
+  test.concurrent.each([
+    ["0 bytes left, the rows elsewhere", 0, APART],
+    ["64 KiB left, for rows too", 64 * KiB, {}],
+    ["900 KiB left, for rows too", 900 * KiB, {}],
+  ])(
+    "row 21: under way, with %s",
+    async (_, left, env) => {
+      await using stage = await stageOn("downloads", 32 * MiB, env);
+      const { system, proxy, invariants, disk } = stage;
+      const { downloadId } = await pullHalf(stage);
+      await disk.fill(left);
+      proxy.release("up");
+      const waiting = await waitForFull(stage, downloadId);
+      expect(waiting).toMatchObject({ error_code: "storage_full", md5: null, saved_path: null });
+      expect(await system.published()).toEqual(["ballast"]);
+      await invariants.expectSafe();
+
+      // It is looked at now and then, and not begun.
+      await Bun.sleep(RECHECK + 1_000);
+      const later = await system.api.download(downloadId);
+      expect(later).toMatchObject({ status: "queued", error_code: "storage_full" });
+      expect(later.attempts - waiting.attempts).toBeLessThanOrEqual(1);
+      await expect(system.pull("file")).rejects.toThrow(/disk is too full/);
+
+      await disk.free();
+      await invariants.expectAll(delivered(downloadId, stage, 2));
+    },
+    60_000,
+  );
+
+  test.concurrent(
+    "row 22: the disk of the database alone",
+    async () => {
+      await using stage = await stageOn("database", 8 * MiB, APART);
+      const { system, proxy, invariants, disk } = stage;
+      const { downloadId } = await pullHalf(stage);
+      const before = rowsOf(system);
+      await disk.fill(0);
+      proxy.release("up");
+      await waitFor(
+        () => system.server.log().find(({ level }) => level === "error"),
+        "the server to meet it",
+      );
+      await invariants.expectSafe();
+      expect(rowsOf(system)).toEqual(before);
+      await expect(system.pull("file")).rejects.toThrow(/disk of the server's database is full/);
+      expect(await system.published()).toEqual([]);
+
+      await disk.free();
+      await invariants.expectAll(delivered(downloadId, stage, 2));
+    },
+    60_000,
+  );
+
+  test.skipIf(lacksStrace !== "").concurrent(
+    `row 23: short writes, where the last bytes of a disk are taken${lacksStrace}`,
+    async () => {
+      await using stage = await stageOn("downloads", 32 * MiB, APART);
+      const { system, proxy, invariants, disk } = stage;
+      const { downloadId, part } = await pullHalf(stage);
+      await disk.fill(300 * KiB);
+      const trace = { calls: "write,pwrite64,pwritev,pwritev2", path: part };
+      await using strace = await Strace.attach(system.server, system.folder, trace);
+      proxy.release("up");
+      await waitForFull(stage, downloadId);
+      expect(strace.lines.some(isShort)).toBe(true);
+      await invariants.expectSafe();
+      await disk.free();
+      await invariants.expectAll(delivered(downloadId, stage, 2));
+    },
+    60_000,
+  );
+});
+
+/** Whether the kernel took some of the bytes, and not all. */
+function isShort(line: string): boolean {
+  const [, asked, taken] = /, (\d+), \d+\) += (\d+)/.exec(line) ?? [];
+  return asked !== undefined && Number(taken) < Number(asked);
+}
+
+test.concurrent(
+  "row 23: short writes, all the time",
+  async () => {
+    await using stage = await setStage({ size: SIZE, env: WITH_SHORT_WRITES });
+    const { system, invariants } = stage;
+    const downloadId = await system.pull("file");
+    await invariants.expectAll(delivered(downloadId, stage, 0));
+    expect(system.server.log()).toContainEqual({ message: "a write is short" });
+  },
+  60_000,
+);

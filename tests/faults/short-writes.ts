@@ -1,0 +1,22 @@
+import { type FileHandle, open } from "node:fs/promises";
+import { Random } from "../support/random.ts";
+
+/*
+ * Loaded into a server before anything else of it: the system takes less than it is given of most
+ * writes to files, as it may.
+ */
+
+/** What a server's environment holds to have short writes. */
+export const WITH_SHORT_WRITES = { BUN_OPTIONS: `--preload=${import.meta.path}` };
+
+type Write = (bytes: Uint8Array, from: number, length: number, at: number) => Promise<object>;
+
+const random = new Random(Number(process.env["FDS_SEED"] ?? 1));
+const probe = await open(import.meta.path);
+const handles: { write: Write } = Object.getPrototypeOf(probe) as FileHandle & { write: Write };
+await probe.close();
+const { write } = handles;
+handles.write = function (bytes, from, length, at) {
+  if (at === 0) process.stdout.write("a write is short\n");
+  return write.call(this, bytes, from, random.int(1, length), at);
+};
