@@ -26,6 +26,8 @@ const UPGRADE = [
   "",
   "",
 ].join("\r\n");
+/** What anyone may send. */
+const SIGN_IN = "POST /api/session HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9999\r\n\r\n";
 
 let system: System;
 const sockets: Socket[] = [];
@@ -67,6 +69,11 @@ const KINDS: Record<string, (socket: Socket) => void> = {
     timers.push(setInterval(dribble, 1000));
   },
   "stop in the middle of the handshake": (socket) => socket.write(UPGRADE.slice(0, 80)),
+  "stop in the middle of a body": (socket) => socket.write(`${SIGN_IN}{"token":`),
+  "dribble a body"(socket) {
+    socket.write(SIGN_IN);
+    timers.push(setInterval(() => socket.write(" "), 1000));
+  },
   "talk nonsense": (socket) => socket.write(Buffer.alloc(100_000, "\x16\x03\x01junk")),
   "upgrade and never register": (socket) => socket.write(UPGRADE),
   "upgrade and talk nonsense": (socket) =>

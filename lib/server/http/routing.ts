@@ -1,6 +1,5 @@
 import { zValidator } from "@hono/zod-validator";
 import { type Context, Hono, type HonoRequest, type MiddlewareHandler } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import { HTTPException } from "hono/http-exception";
 import * as z from "zod";
 import type { AuditAction } from "../../api/audit.ts";
@@ -14,11 +13,13 @@ import { matchedRoutes } from "hono/route";
 import type { Audit, AuditEntry } from "../access/audit.ts";
 import { type Caller, NotSeen } from "../access/caller.ts";
 import { type Access, callerOf, requireNoTrick } from "./access.ts";
+import { hasUnreadBody, readBody } from "./body.ts";
 import { json } from "./json.ts";
 import { RateLimited } from "./rate-limited.ts";
 import { networkOf } from "./remote-address.ts";
 
-const MAX_BODY_BYTES = 64 * 1024;
+/** An operator says what to do in a few words, and on any line in a moment. */
+const BODY_LIMITS = { size: 64 * 1024, time: 10_000 };
 
 /** Of the fields that nobody knows, an error names so many, and so many characters of each. */
 const MAX_KEYS_SHOWN = 8;
@@ -89,18 +90,24 @@ export class Router {
   }
 
   /** Answers HTTP requests; `address` is where one came from. */
-  get fetch(): (request: Request, address: string) => Response | Promise<Response> {
-    return (request, address) => {
-      // HTTP/1.0 has no Host; a load balancer's health check may be of that age.
-      const url = request.url.startsWith("/") ? `http://localhost${request.url}` : request.url;
-      if (!URL.canParse(url)) return problem("invalid_request", "The Host is no name of a host");
-      // Two of them, which the runtime joins: a proxy on the way may have looked at the other one.
-      if (request.headers.get("Host")?.includes(",")) {
-        return problem("invalid_request", "Send one Host header");
-      }
-      const named = url === request.url ? request : new Request(url, request);
-      return this.#app.fetch(named, { address });
+  get fetch(): (request: Request, address: string) => Promise<Response> {
+    return async (request, address) => {
+      const answer = await this.#answer(request, address);
+      if (hasUnreadBody(request, answer)) answer.headers.set("Connection", "close");
+      return answer;
     };
+  }
+
+  #answer(request: Request, address: string): Response | Promise<Response> {
+    // HTTP/1.0 has no Host; a load balancer's health check may be of that age.
+    const url = request.url.startsWith("/") ? `http://localhost${request.url}` : request.url;
+    if (!URL.canParse(url)) return problem("invalid_request", "The Host is no name of a host");
+    // Two of them, which the runtime joins: a proxy on the way may have looked at the other one.
+    if (request.headers.get("Host")?.includes(",")) {
+      return problem("invalid_request", "Send one Host header");
+    }
+    const named = url === request.url ? request : new Request(url, request);
+    return this.#app.fetch(named, { address });
   }
 
   add<E extends Endpoint>(endpoint: E, handler: Handler<E>): this {
@@ -108,7 +115,7 @@ export class Router {
     if (role === "anyone") this.#open.add(path);
     const checks: MiddlewareHandler[] = [zValidator("query", query ?? NO_QUERY, refuse)];
     if (role !== "anyone") checks.unshift(requireRole(role));
-    if (body) checks.push(limited, asJson, zValidator("json", body, refuse));
+    if (body) checks.push(jsonBody, zValidator("json", body, refuse));
     this.#app.on(method, [path], ...checks, (c) => {
       const { address } = c.env;
       const caller = c.get("caller");
@@ -248,18 +255,13 @@ export function problem(
   });
 }
 
-const limited = bodyLimit({
-  maxSize: MAX_BODY_BYTES,
-  onError: () => {
-    throw new FdsError("request_too_large", `The body is over ${MAX_BODY_BYTES / 1024} KiB`);
-  },
-});
-
 /** A body is read as JSON whatever Content-Type says: curl's -d says something else by itself. */
-const asJson: MiddlewareHandler = async (c, next) => {
-  const headers = new Headers(c.req.raw.headers);
+const jsonBody: MiddlewareHandler = async (c, next) => {
+  const { raw } = c.req;
+  const body = await readBody(raw, BODY_LIMITS);
+  const headers = new Headers(raw.headers);
   headers.set("Content-Type", "application/json");
-  c.req.raw = new Request(c.req.raw, { headers });
+  c.req.raw = new Request(raw.url, { method: raw.method, headers, body, signal: raw.signal });
   await next();
 };
 

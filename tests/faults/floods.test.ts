@@ -1,0 +1,126 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { connect, type Socket } from "node:net";
+import { watch } from "../support/leaks.ts";
+import { type Version, writeRandom } from "../support/sources.ts";
+import { System } from "../support/system.ts";
+import { waitFor } from "../support/wait.ts";
+import { tell } from "./effort.ts";
+
+/*
+ * Many at once that want the server's sockets and nothing else, made by hand and by slowhttptest,
+ * which others wrote. Three sites deliver meanwhile, and afterwards all is as it was.
+ */
+
+const MiB = 1024 * 1024;
+const SITES = ["site-1", "site-2", "site-3"];
+
+let system: System;
+let wanted: Version;
+
+beforeEach(async () => {
+  system = await System.start();
+  wanted = await writeRandom(system.source("data.bin"), 16 * MiB);
+  for (const id of SITES) await system.startClient({ id });
+});
+afterEach(async () => {
+  await system?.[Symbol.asyncDispose]();
+});
+
+/** Pulls a file from each site at once, and has them all in their first attempt. */
+async function expectThreePulls(): Promise<void> {
+  const pulls = await Promise.all(SITES.map((id) => system.pull("data.bin", id)));
+  expect(await system.api.health()).toMatchObject({ connected_clients: SITES.length });
+  for (const id of pulls) {
+    const record = await system.ended(id);
+    await system.expectDelivered(record, wanted);
+    expect(record.attempts).toBe(1);
+  }
+}
+
+const UPGRADE = [
+  "GET /ws HTTP/1.1",
+  "Host: localhost",
+  "Connection: Upgrade",
+  "Upgrade: websocket",
+  "Sec-WebSocket-Version: 13",
+  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+  "",
+  "",
+].join("\r\n");
+
+test.each([
+  ["connections that say nothing", ""],
+  ["upgrades that are never ended", UPGRADE.slice(0, -2)],
+  ["clients that never register", UPGRADE],
+])(
+  "a flood of 500 %s is cut off",
+  async (_, said) => {
+    const footprint = await watch(system.server);
+    const sockets = await Promise.all(Array.from({ length: 500 }, () => open(said)));
+    try {
+      await expectThreePulls();
+      await waitFor(() => sockets.every(isGone), "all of them to be cut off", 40_000);
+    } finally {
+      for (const socket of sockets) socket.destroy();
+    }
+    tell(await footprint.expectNoLeak());
+    await system.expectTidy();
+  },
+  90_000,
+);
+
+async function open(said: string): Promise<Socket> {
+  const socket = connect(system.port, "127.0.0.1");
+  // To be reset is what it is there for.
+  socket.on("error", () => socket.destroy());
+  await new Promise((resolve) => socket.on("connect", resolve).on("close", resolve));
+  socket.write(said);
+  socket.resume();
+  return socket;
+}
+
+function isGone(socket: Socket): boolean {
+  return socket.destroyed || socket.readableEnded;
+}
+
+const isThere = Bun.which("slowhttptest") !== null;
+
+/** What it does, as its flags; each for at most 20 s, with 200 connections. */
+const ATTACKS: Record<string, { path: string; flags: string[] }> = {
+  "a head that never ends": { path: "/health", flags: ["-H", "-i", "3", "-x", "24"] },
+  "a body that dribbles": {
+    path: "/api/session",
+    flags: ["-B", "-i", "3", "-s", "8192", "-x", "10", "-t", "POST"],
+  },
+  "an answer that is hardly read": {
+    path: "/openapi.json",
+    flags: ["-X", "-n", "3", "-w", "512", "-y", "1024", "-z", "32", "-k", "3"],
+  },
+  "a thousand ranges": { path: "/", flags: ["-R", "-a", "10", "-b", "3000"] },
+};
+
+describe.skipIf(!isThere)(
+  isThere ? "slowhttptest with" : "slowhttptest (needs it: apt-get install slowhttptest) with",
+  () => {
+    test.each(Object.entries(ATTACKS))(
+      "%s",
+      async (_, { path, flags }) => {
+        const footprint = await watch(system.server);
+        const often = ["-c", "200", "-r", "200", "-l", "20"];
+        const attack = Bun.spawn(
+          ["slowhttptest", ...flags, ...often, "-u", `${system.url}${path}`],
+          { stdout: "pipe", stderr: "ignore" },
+        );
+        const told = attack.stdout.text();
+        await expectThreePulls();
+        expect(await attack.exited).toBe(0);
+        const text = Bun.stripANSI(await told);
+        expect(text).toMatch(/service available: +YES/);
+        expect(text).not.toMatch(/service available: +NO/);
+        tell(await footprint.expectNoLeak());
+        await system.expectTidy();
+      },
+      90_000,
+    );
+  },
+);
