@@ -1,9 +1,6 @@
 /** The cloud side: reads its settings, puts the parts together, serves until it is told to stop. */
 import { endpoints } from "./lib/api/endpoints.ts";
 import dashboard from "./lib/dashboard/index.html";
-import { type ErrorCode, FdsError } from "./lib/protocol/errors.ts";
-import { MAX_CHUNK_SIZE, SUBPROTOCOL } from "./lib/protocol/messages.ts";
-import { HEADER_BYTES } from "./lib/protocol/frame.ts";
 import { Audit } from "./lib/server/access/audit.ts";
 import { BOOTSTRAP_ADMIN } from "./lib/server/access/caller.ts";
 import { EnrolmentKeys } from "./lib/server/access/enrolment.ts";
@@ -17,19 +14,17 @@ import { Downloads } from "./lib/server/downloads.ts";
 import { EventFeeds } from "./lib/server/events/event-feeds.ts";
 import { Events } from "./lib/server/events/events.ts";
 import { watchEventLoop } from "./lib/server/metrics/event-loop-lag.ts";
-import { isOwnOrigin } from "./lib/server/http/access.ts";
 import { readCertificate } from "./lib/server/http/certificate.ts";
-import { ConnectionLimit } from "./lib/server/http/connection-limit.ts";
+import { ClientSockets, type Connected } from "./lib/server/http/client-sockets.ts";
 import { TrustedProxies } from "./lib/server/http/remote-address.ts";
 import { Throttle } from "./lib/util/throttle.ts";
 import { listen } from "./lib/server/http/listen.ts";
 import { Metrics } from "./lib/server/metrics/metrics.ts";
 import { metricsPage } from "./lib/server/metrics/metrics-page.ts";
 import { pageRoutes } from "./lib/server/http/page.ts";
-import { restHandlers } from "./lib/server/http/rest.ts";
-import { problem, Router } from "./lib/server/http/routing.ts";
+import { type Handlers, restHandlers } from "./lib/server/http/rest.ts";
+import { Router } from "./lib/server/http/routing.ts";
 import { securityHeaders } from "./lib/server/http/security-headers.ts";
-import type { Session } from "./lib/server/session.ts";
 import { SignIn } from "./lib/server/http/sign-in.ts";
 import { openDiskStorage } from "./lib/server/storage/disk.ts";
 import { Logger } from "./lib/util/logger.ts";
@@ -38,18 +33,6 @@ import { version } from "./package.json";
 
 /** An HTTP connection on which nothing moves is closed after this many seconds. */
 const IDLE_SECONDS = 120;
-/** What may wait for a client that does not read; all that it is told are short messages. */
-const MAX_UNREAD_BYTES = 1024 * 1024;
-
-/** What is kept of a WebSocket. */
-interface Connected {
-  /** Where the client is, as far as can be told. */
-  address: string;
-  /** Whether the client speaks a protocol that this server knows. */
-  understood: boolean;
-  /** There once it is open, for a client that is understood. */
-  session?: Session;
-}
 
 await runService(async () => {
   const isTerminal = process.stdout.isTTY ?? false;
@@ -130,45 +113,15 @@ async function start(config: ServerConfig, isTerminal: boolean) {
     burst: 2 * config.requestRate,
     everyMs: 1000 / config.requestRate,
   });
-  const router = new Router({ apiToken, tokens, signIn }, requests, audit, logger)
-    .add(endpoints.health, rest.health)
-    .add(endpoints.metrics, rest.metrics)
-    .add(endpoints.openapi, rest.openapi)
-    .add(endpoints.getSession, rest.getSession)
-    .add(endpoints.signIn, rest.signIn)
-    .add(endpoints.signOut, rest.signOut)
-    .add(endpoints.createSignInCode, rest.createSignInCode)
-    .add(endpoints.totals, rest.totals)
-    .add(endpoints.listClients, rest.listClients)
-    .add(endpoints.startDownload, rest.startDownload)
-    .add(endpoints.listDownloads, rest.listDownloads)
-    .add(endpoints.getDownload, rest.getDownload)
-    .add(endpoints.downloadContent, rest.downloadContent)
-    .add(endpoints.downloadEvents, rest.downloadEvents)
-    .add(endpoints.events, rest.events)
-    .add(endpoints.changeDownload, rest.changeDownload)
-    .add(endpoints.cancelDownload, rest.cancelDownload)
-    .add(endpoints.retryDownload, rest.retryDownload)
-    .add(endpoints.revokeClient, rest.revokeClient)
-    .add(endpoints.listEnrolmentKeys, rest.listEnrolmentKeys)
-    .add(endpoints.createEnrolmentKey, rest.createEnrolmentKey)
-    .add(endpoints.revokeEnrolmentKey, rest.revokeEnrolmentKey)
-    .add(endpoints.listTokens, rest.listTokens)
-    .add(endpoints.createToken, rest.createToken)
-    .add(endpoints.revokeToken, rest.revokeToken)
-    .add(endpoints.audit, rest.audit)
-    .close();
+  const access = { apiToken, tokens, signIn };
+  const router = withRoutes(new Router(access, requests, audit, logger), rest);
 
   await downloads.recover();
   const secure = securityHeaders(config.tls !== null);
-  /** Of a client that may not even connect. */
-  const refuse = (address: string, code: ErrorCode, message: string) => {
-    audit.record({ action: "denied", outcome: code, address, target: "GET /ws" });
-    return secure(problem(code, message));
-  };
   const pages = await pageRoutes(dashboard, secure);
   const proxies = new TrustedProxies(config.trustedProxies);
-  const connections = new ConnectionLimit(config.maxConnectionsPerAddress);
+  const maxPerAddress = config.maxConnectionsPerAddress;
+  const sockets = new ClientSockets({ clients, audit, maxPerAddress });
   const addressOf = (request: Request, self: Bun.Server<Connected>) =>
     proxies.addressOf(self.requestIP(request)?.address ?? "", request);
   const serve = (port: number, tls: Bun.TLSOptions | undefined) =>
@@ -183,59 +136,12 @@ async function start(config: ServerConfig, isTerminal: boolean) {
       routes: {
         ...pages,
         "/ws": (request: Request, self: Bun.Server<Connected>) => {
-          const address = addressOf(request, self);
-          if (!isOwnOrigin(request)) {
-            return refuse(address, "forbidden", "Clients connect here, pages of others do not");
-          }
-          const offered = request.headers.get("Sec-WebSocket-Protocol")?.split(/, */);
-          const understood = offered?.includes(SUBPROTOCOL) ?? true;
-          const chosen = understood ? SUBPROTOCOL : (offered?.[0] ?? "");
-          const headers = offered && { "Sec-WebSocket-Protocol": chosen };
-          if (clients.waitOf(address) > 0 || !connections.take(address)) {
-            return refuse(address, "rate_limited", "Wait, this address connects too often");
-          }
-          // Also one that is not understood: of a refused upgrade a client sees no more than the status.
-          if (self.upgrade(request, { data: { address, understood }, headers })) return undefined;
-          connections.release(address);
-          return refuse(
-            address,
-            "invalid_request",
-            understood ? "Connect here with a WebSocket" : `This server speaks ${SUBPROTOCOL}`,
-          );
+          const refusal = sockets.upgrade(request, addressOf(request, self), self);
+          return refusal && secure(refusal);
         },
       },
       fetch: async (request, self) => secure(await router.fetch(request, addressOf(request, self))),
-      websocket: {
-        perMessageDeflate: false,
-        maxPayloadLength: MAX_CHUNK_SIZE + HEADER_BYTES,
-        // A session has timers of its own: these do not fire on a dead peer that is sent to.
-        idleTimeout: 0,
-        sendPings: false,
-        backpressureLimit: MAX_UNREAD_BYTES,
-        closeOnBackpressureLimit: true,
-        open(ws) {
-          if (ws.data.understood) {
-            ws.data.session = clients.connect(ws, ws.data.address);
-          } else {
-            const message = `this server speaks ${SUBPROTOCOL}`;
-            clients.refuse(ws, ws.data.address, new FdsError("unsupported_version", message));
-          }
-        },
-        message(ws, message) {
-          if (typeof message === "string") ws.data.session?.onText(message);
-          else ws.data.session?.onBinary(message);
-        },
-        ping(ws) {
-          ws.data.session?.heard();
-        },
-        pong(ws) {
-          ws.data.session?.onPong();
-        },
-        close(ws) {
-          connections.release(ws.data.address);
-          ws.data.session?.closed();
-        },
-      },
+      websocket: sockets.handlers,
     });
   const readTls = async () => (config.tls === null ? undefined : readCertificate(config.tls));
   const firstTls = await readTls();
@@ -276,6 +182,38 @@ async function start(config: ServerConfig, isTerminal: boolean) {
       await Promise.all(servers.map((server) => server.stop(true)));
     },
   };
+}
+
+/** The REST interface: what each call is, and what it does. */
+function withRoutes(router: Router, rest: Handlers): Router {
+  return router
+    .add(endpoints.health, rest.health)
+    .add(endpoints.metrics, rest.metrics)
+    .add(endpoints.openapi, rest.openapi)
+    .add(endpoints.getSession, rest.getSession)
+    .add(endpoints.signIn, rest.signIn)
+    .add(endpoints.signOut, rest.signOut)
+    .add(endpoints.createSignInCode, rest.createSignInCode)
+    .add(endpoints.totals, rest.totals)
+    .add(endpoints.listClients, rest.listClients)
+    .add(endpoints.startDownload, rest.startDownload)
+    .add(endpoints.listDownloads, rest.listDownloads)
+    .add(endpoints.getDownload, rest.getDownload)
+    .add(endpoints.downloadContent, rest.downloadContent)
+    .add(endpoints.downloadEvents, rest.downloadEvents)
+    .add(endpoints.events, rest.events)
+    .add(endpoints.changeDownload, rest.changeDownload)
+    .add(endpoints.cancelDownload, rest.cancelDownload)
+    .add(endpoints.retryDownload, rest.retryDownload)
+    .add(endpoints.revokeClient, rest.revokeClient)
+    .add(endpoints.listEnrolmentKeys, rest.listEnrolmentKeys)
+    .add(endpoints.createEnrolmentKey, rest.createEnrolmentKey)
+    .add(endpoints.revokeEnrolmentKey, rest.revokeEnrolmentKey)
+    .add(endpoints.listTokens, rest.listTokens)
+    .add(endpoints.createToken, rest.createToken)
+    .add(endpoints.revokeToken, rest.revokeToken)
+    .add(endpoints.audit, rest.audit)
+    .close();
 }
 
 /** All addresses of a machine are none that a browser on it can open. */

@@ -51,7 +51,7 @@ export interface RestOptions {
   version: string;
 }
 
-type Handlers = { [Name in keyof typeof endpoints]: Handler<(typeof endpoints)[Name]> };
+export type Handlers = { [Name in keyof typeof endpoints]: Handler<(typeof endpoints)[Name]> };
 
 /** What each call of the REST interface does, by the endpoint's name. */
 export function restHandlers(options: RestOptions): Handlers {
