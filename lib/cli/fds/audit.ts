@@ -6,8 +6,7 @@ import { CLIENT_ID } from "../client-id.ts";
 import { type ListingColumn, listingLines, listingTable } from "../terminal/listing.ts";
 import { paint, plainText } from "../terminal/terminal.ts";
 import { formatMoment } from "../terminal/times.ts";
-import { type Command, type CommandContext, print } from "./command.ts";
-import { readFlag } from "./named.ts";
+import { type Command, type CommandContext, print, readFlag } from "./command.ts";
 
 /** `fds audit` */
 export const audit: Command = {

@@ -1,5 +1,5 @@
-import type { Flag, ParsedFlags } from "../../util/flags.ts";
-import type { Environment } from "../../util/settings.ts";
+import { type Flag, type ParsedFlags, readSetting } from "../../util/flags.ts";
+import type { Environment, Kind } from "../../util/settings.ts";
 import type { ApiClient } from "../rest/api-client.ts";
 import type { Interruptions } from "../program.ts";
 import type { Terminal } from "../terminal/terminal.ts";
@@ -37,6 +37,17 @@ export interface Command {
   examples: string[];
   /** Resolves when what was asked is done; throws where it is not. */
   run(context: CommandContext): Promise<void>;
+}
+
+/** A flag of a command; undefined where it was not given. @throws UsageError */
+export function readFlag<T>(
+  { values }: CommandContext,
+  flag: string,
+  kind: Kind<T>,
+): T | undefined {
+  const text = values[flag];
+  if (text === undefined) return undefined;
+  return readSetting({ source: `--${flag}`, text: String(text) }, kind.schema, kind.expected);
 }
 
 /** A result in its three forms. */

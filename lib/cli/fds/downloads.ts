@@ -1,11 +1,10 @@
 import type * as z from "zod";
 import { type DownloadQuery, DownloadStatus, MAX_PAGE } from "../../api/schemas.ts";
-import { type ParsedFlags, readSetting } from "../../util/flags.ts";
-import { type Kind, oneOf, wholeNumber } from "../../util/settings.ts";
+import { oneOf, wholeNumber } from "../../util/settings.ts";
 import { CLIENT_ID } from "../client-id.ts";
 import { DOWNLOAD_COLUMNS } from "../terminal/download-listing.ts";
 import { listingLines, listingTable } from "../terminal/listing.ts";
-import { type Command, print } from "./command.ts";
+import { type Command, type CommandContext, print, readFlag } from "./command.ts";
 
 const STATUS = oneOf(DownloadStatus.options);
 const LIMIT = wholeNumber(1, MAX_PAGE);
@@ -34,8 +33,8 @@ them.`,
     "downloads --status failed | cut -f1 | xargs -n1 bun run fds retry",
   ],
   async run(context) {
-    const { api, out, values, interruptions } = context;
-    const list = await api.downloads(readQuery(values), interruptions.signal);
+    const { api, out, interruptions } = context;
+    const list = await api.downloads(readQuery(context), interruptions.signal);
     print(context, {
       value: list,
       shown: (coloured) =>
@@ -47,15 +46,10 @@ them.`,
   },
 };
 
-function readQuery(values: ParsedFlags["values"]): z.input<typeof DownloadQuery> {
-  const read = <T>(name: string, { schema, expected }: Kind<T>): T | undefined => {
-    const text = values[name];
-    if (text === undefined) return undefined;
-    return readSetting({ source: `--${name}`, text: String(text) }, schema, expected);
-  };
-  const status = read("status", STATUS);
-  const client_id = read("client", CLIENT_ID);
-  const limit = read("limit", LIMIT);
+function readQuery(context: CommandContext): z.input<typeof DownloadQuery> {
+  const status = readFlag(context, "status", STATUS);
+  const client_id = readFlag(context, "client", CLIENT_ID);
+  const limit = readFlag(context, "limit", LIMIT);
   return {
     ...(status && { status }),
     ...(client_id && { client_id }),

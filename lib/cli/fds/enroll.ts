@@ -4,8 +4,8 @@ import { type Kind, wholeNumber } from "../../util/settings.ts";
 import { type ListingColumn, listingLines, listingTable } from "../terminal/listing.ts";
 import { paint } from "../terminal/terminal.ts";
 import { formatAge, formatMoment } from "../terminal/times.ts";
-import { type Command, type CommandContext, print } from "./command.ts";
-import { readFlag, readLifetime, runNamed, stateOf } from "./named.ts";
+import { type Command, type CommandContext, print, readFlag } from "./command.ts";
+import { readLifetime, runNamed, stateOf } from "./named.ts";
 
 const IDS: Kind<string> = {
   schema: IdPattern,

@@ -1,7 +1,7 @@
 import { CredentialName } from "../../api/tokens.ts";
 import { readSetting, UsageError } from "../../util/flags.ts";
 import { DURATION, type Kind } from "../../util/settings.ts";
-import type { CommandContext } from "./command.ts";
+import { type CommandContext, readFlag } from "./command.ts";
 
 /** What the commands have in common that make, list and revoke things that have a name. */
 
@@ -41,17 +41,6 @@ export async function runNamed(
   }
   const checked = readSetting({ source: "NAME", text: name }, NAME.schema, NAME.expected);
   return action === "create" ? create(context, checked) : revoke(context, checked);
-}
-
-/** A flag of a command; undefined where it was not given. @throws UsageError */
-export function readFlag<T>(
-  { values }: CommandContext,
-  flag: string,
-  kind: Kind<T>,
-): T | undefined {
-  const text = values[flag];
-  if (text === undefined) return undefined;
-  return readSetting({ source: `--${flag}`, text: String(text) }, kind.schema, kind.expected);
 }
 
 /** How long something is to be good, in seconds; null: until it is revoked. @throws UsageError */

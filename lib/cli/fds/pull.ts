@@ -18,7 +18,7 @@ import { Progress } from "../terminal/progress.ts";
 import { reasonOf, resultLines } from "../terminal/pull-result.ts";
 import { localPath, saveContent } from "../rest/save-content.ts";
 import { paint } from "../terminal/terminal.ts";
-import { type Command, type CommandContext, print } from "./command.ts";
+import { type Command, type CommandContext, print, readFlag } from "./command.ts";
 
 /** How long the server may be away, in ms: a machine has time to be started again. */
 const PATIENCE = 10 * 60_000;
@@ -85,13 +85,14 @@ In a pipe: status, client, download, size, checksum and where the server saved i
   },
 };
 
-async function readRequests({ api, words, values, interruptions }: CommandContext) {
+async function readRequests(context: CommandContext) {
+  const { api, words, values, interruptions } = context;
   const [client, file] = values["all"] ? [undefined, words[0]] : words;
   const file_path = file === undefined ? DEFAULT_FILE : readFile(file);
   const request = (client_id: string): NewDownload => ({
     client_id,
     file_path,
-    ...readRequestFlags(values),
+    ...readRequestFlags(context),
   });
   if (!values["all"]) {
     if (client === undefined) {
@@ -114,12 +115,10 @@ async function readRequests({ api, words, values, interruptions }: CommandContex
   throw new Failure('start a client, "bun run client --id restaurant-001": none is connected');
 }
 
-function readRequestFlags(values: CommandContext["values"]): Partial<NewDownload> {
+function readRequestFlags(context: CommandContext): Partial<NewDownload> {
   const given = Object.entries(REQUEST_FLAGS).flatMap(([flag, { field, kind }]) => {
-    const value = values[flag];
-    if (value === undefined) return [];
-    const setting = { source: `--${flag}`, text: String(value) };
-    return [[field, readSetting<string | number>(setting, kind.schema, kind.expected)]];
+    const value = readFlag<string | number>(context, flag, kind);
+    return value === undefined ? [] : [[field, value]];
   });
   return Object.fromEntries(given);
 }
