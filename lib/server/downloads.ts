@@ -350,7 +350,7 @@ export class Downloads {
     const { metrics } = this.options;
     if (hasEnded(after)) {
       metrics.downloadEnded(after);
-      this.options.audit.record(endOf(after));
+      this.options.audit.record(auditOfEnd(after));
     } else metrics.resentBytes += Math.max(0, safeOffsetOf(before) - safeOffsetOf(after));
   }
 
@@ -389,7 +389,7 @@ function alreadyEnded({ status }: Download): FdsError {
 }
 
 /** How a download ended, for the audit. */
-function endOf(download: Ended): AuditEntry {
+function auditOfEnd(download: Ended): AuditEntry {
   const { downloadId, clientId, filePath, status } = download;
   const outcomes = { completed: "ok", cancelled: "cancelled" };
   const outcome = status === "failed" ? download.problem.code : outcomes[status];

@@ -1,8 +1,8 @@
 import { FdsError } from "../../protocol/errors.ts";
 import { steadyNow } from "../../util/steady-clock.ts";
+import { expiryAfter, hasExpired } from "./expiry.ts";
 import type { AccessRows, EnrolmentKey } from "./rows.ts";
 import { hashSecret, newSecret } from "./secrets.ts";
-import { endOf } from "./tokens.ts";
 
 export interface EnrolmentOrder {
   name: string;
@@ -36,7 +36,7 @@ export class EnrolmentKeys {
       maxUses: order.max_uses,
       uses: 0,
       createdAt,
-      expiresAt: endOf(order.expires_in_seconds, createdAt),
+      expiresAt: expiryAfter(order.expires_in_seconds, createdAt),
       revokedAt: null,
       lastUsedAt: null,
     };
@@ -75,7 +75,7 @@ export class EnrolmentKeys {
 /** Why a key does not let a client enrol; null: it does, if a use is left when it comes to it. */
 export function flawOf(key: EnrolmentKey, clientId: string, now: number): string | null {
   if (key.revokedAt !== null) return "the enrolment key was revoked";
-  if (key.expiresAt !== null && key.expiresAt <= now) return "the enrolment key has expired";
+  if (hasExpired(key, now)) return "the enrolment key has expired";
   if (key.maxUses !== null && key.uses >= key.maxUses) return "the enrolment key is used up";
   return matches(key.ids, clientId) ? null : `the enrolment key is not for "${clientId}"`;
 }

@@ -3,6 +3,7 @@ import { FdsError } from "../../protocol/errors.ts";
 import type { Logger } from "../../util/logger.ts";
 import { steadyNow } from "../../util/steady-clock.ts";
 import type { Caller } from "./caller.ts";
+import { expiryAfter, hasExpired } from "./expiry.ts";
 import type { OpenCalls } from "./open-calls.ts";
 import type { AccessRows, ApiToken } from "./rows.ts";
 import { hashSecret, newSecret } from "./secrets.ts";
@@ -41,7 +42,7 @@ export class Tokens {
       role: order.role,
       sites: order.sites,
       createdAt,
-      expiresAt: endOf(order.expires_in_seconds, createdAt),
+      expiresAt: expiryAfter(order.expires_in_seconds, createdAt),
       revokedAt: null,
       lastUsedAt: null,
     };
@@ -85,9 +86,7 @@ export class Tokens {
     const now = this.now();
     if (!token) throw new FdsError("unauthorized", "The API token is not the right one");
     if (token.revokedAt !== null) throw new FdsError("unauthorized", "The API token was revoked");
-    if (token.expiresAt !== null && token.expiresAt <= now) {
-      throw new FdsError("unauthorized", "The API token has expired");
-    }
+    if (hasExpired(token, now)) throw new FdsError("unauthorized", "The API token has expired");
     this.#used(token, now);
     const { name, role, sites, expiresAt } = token;
     return { name, role, sites: sites && new Set(sites), expiresAt, sessionHash: null };
@@ -102,9 +101,4 @@ export class Tokens {
         this.logger.error("last_used_at was not recorded", { token: name }, error),
       );
   }
-}
-
-/** When something ends that was made to last so long; null: not by itself. */
-export function endOf(seconds: number | null, from: number): number | null {
-  return seconds === null ? null : from + seconds * 1000;
 }

@@ -40,7 +40,7 @@ export async function callerOf(request: Request, access: Access): Promise<Caller
  * Whether a call may go on that asks for no token.
  * @throws FdsError `forbidden`
  */
-export function requireNoTrick(request: Request, { apiToken }: Access): void {
+export function requireNoForgery(request: Request, { apiToken }: Access): void {
   if (apiToken === null) requireLoopbackName(request);
   requireOwnPage(request, apiToken !== null && request.headers.has("Cookie"));
 }

@@ -4,7 +4,7 @@ import { MAX_CHUNK_SIZE, SUBPROTOCOL } from "../../protocol/messages.ts";
 import type { Audit } from "../access/audit.ts";
 import type { Clients } from "../clients.ts";
 import type { Session } from "../session.ts";
-import { isOwnOrigin } from "./access.ts";
+import { isOwnOrigin } from "./authentication.ts";
 import { ConnectionLimit } from "./connection-limit.ts";
 import { problem } from "./routing.ts";
 

@@ -12,7 +12,7 @@ import type { Throttle } from "../../util/throttle.ts";
 import { matchedRoutes } from "hono/route";
 import type { Audit, AuditEntry } from "../access/audit.ts";
 import { type Caller, NotSeen } from "../access/caller.ts";
-import { type Access, callerOf, requireNoTrick } from "./access.ts";
+import { type Access, callerOf, requireNoForgery } from "./authentication.ts";
 import { hasUnreadBody, readBody } from "./body.ts";
 import { json } from "./json.ts";
 import { RateLimited } from "./rate-limited.ts";
@@ -209,7 +209,7 @@ export class Router {
   /** @returns null where anyone may call, or nothing is */
   async #callerOf({ path, raw }: HonoRequest): Promise<Caller | null> {
     if (this.#open.has(path)) {
-      requireNoTrick(raw, this.access);
+      requireNoForgery(raw, this.access);
       return null;
     }
     const isGuarded = path.startsWith("/api/") || path === "/metrics";

@@ -1,12 +1,13 @@
 import { createHmac, randomBytes } from "node:crypto";
 import { FdsError } from "../../protocol/errors.ts";
 import { BOOTSTRAP, BOOTSTRAP_ADMIN, type Caller } from "../access/caller.ts";
+import { hasExpired } from "../access/expiry.ts";
 import type { OpenCalls } from "../access/open-calls.ts";
 import type { AccessRows } from "../access/rows.ts";
 import type { Tokens } from "../access/tokens.ts";
 import { steadyNow } from "../../util/steady-clock.ts";
 import { Throttle } from "../../util/throttle.ts";
-import { hashSecret, sameSecret } from "../access/secrets.ts";
+import { hashSecret, newSecret, sameSecret } from "../access/secrets.ts";
 import { RateLimited } from "./rate-limited.ts";
 import { networkOf } from "./remote-address.ts";
 
@@ -21,8 +22,6 @@ const MAX_CODES = 100;
 
 /** Of one address: whoever guesses is slowed. */
 const FAILED_SIGN_INS = { burst: 10, everyMs: 30_000 };
-
-const SECRET_BYTES = 32;
 
 /** What a person shows to sign in: one of the two. */
 export interface Credentials {
@@ -88,7 +87,7 @@ export class SignIn {
     this.#tries.giveBack(networkOf(address));
     const now = this.#now();
     const expiresAt = Math.min(now + SESSION_SECONDS * 1000, caller.expiresAt ?? Infinity);
-    const value = randomBytes(SECRET_BYTES).toString("base64url");
+    const value = newSecret("fds_session");
     const sessionHash = this.#hash(value);
     const tokenName = caller.name === BOOTSTRAP ? null : caller.name;
     await this.options.rows.insertSession({ sessionHash, tokenName, expiresAt }, now);
@@ -115,7 +114,7 @@ export class SignIn {
     const shown = shownBy(request);
     if (shown === undefined) return null;
     const session = await this.options.rows.getSession(this.#hash(shown));
-    if (!session || session.expiresAt <= this.#now()) return null;
+    if (!session || hasExpired(session, this.#now())) return null;
     const { sessionHash, tokenName, expiresAt } = session;
     try {
       return { ...(await this.#callerNamed(tokenName)), sessionHash, expiresAt };
@@ -136,7 +135,7 @@ export class SignIn {
     const hash = hashSecret(code);
     const found = this.#codes.get(hash);
     this.#codes.delete(hash);
-    if (found && found.expiresAt > this.#now()) {
+    if (found && !hasExpired(found, this.#now())) {
       return this.#callerNamed(found.name === BOOTSTRAP ? null : found.name);
     }
     throw new FdsError(

@@ -7,7 +7,7 @@ import { OpenCalls } from "../../../lib/server/access/open-calls.ts";
 import { Tokens } from "../../../lib/server/access/tokens.ts";
 import type { Repository } from "../../../lib/server/database/repository.ts";
 import { openSqlRepository } from "../../../lib/server/database/sql.ts";
-import { callerOf, requireNoTrick } from "../../../lib/server/http/access.ts";
+import { callerOf, requireNoForgery } from "../../../lib/server/http/authentication.ts";
 import { SignIn } from "../../../lib/server/http/sign-in.ts";
 import { Logger } from "../../../lib/util/logger.ts";
 import { NOW } from "../../support/downloads.ts";
@@ -287,7 +287,7 @@ describe("who may call", () => {
     ["DELETE", { Cookie: SESSION, ...foreign }, "forbidden"],
   ])("what is open to anyone: %s with %j → %p", (method, headers, expected) => {
     const access = { apiToken: TOKEN, tokens, signIn };
-    expect(codeOf(() => requireNoTrick(request(headers, method), access))).toBe(expected);
+    expect(codeOf(() => requireNoForgery(request(headers, method), access))).toBe(expected);
   });
 
   test.each<[string, string, Record<string, string>, string | undefined]>([
@@ -305,6 +305,6 @@ describe("who may call", () => {
     const access = { apiToken: null, tokens, signIn: null };
     const asked = request(headers, method, "/", url);
     expect(await codeOfRejection(callerOf(asked, access))).toBe(expected);
-    expect(codeOf(() => requireNoTrick(asked, access))).toBe(expected);
+    expect(codeOf(() => requireNoForgery(asked, access))).toBe(expected);
   });
 });

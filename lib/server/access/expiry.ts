@@ -1,0 +1,9 @@
+/** When something expires that is made now, ms since 1970. @param seconds null: never by itself */
+export function expiryAfter(seconds: number | null, now: number): number | null {
+  return seconds === null ? null : now + seconds * 1000;
+}
+
+/** @param now ms since 1970 */
+export function hasExpired({ expiresAt }: { expiresAt: number | null }, now: number): boolean {
+  return expiresAt !== null && expiresAt <= now;
+}
