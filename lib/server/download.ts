@@ -151,8 +151,8 @@ export type Effect =
   | { type: "apply_rate_limit" }
   /** Tell the client that the file is published. */
   | { type: "confirm_client" }
-  /** A slot became free, or a download is due at a time: look at the queue then. */
-  | { type: "dispatch"; at: number }
+  /** A slot became free: look at the queue, and again when what waits in it is due. */
+  | { type: "dispatch" }
   | { type: "log"; level: "info" | "warn"; message: string };
 
 export interface Transition {
@@ -210,7 +210,7 @@ export function transition(download: Download, event: DownloadEvent): Transition
   if (download.status === "queued" || event.epoch !== download.epoch) return unchanged(download);
   switch (event.type) {
     case "lost":
-      return { next: requeue(download, event.now, null), effects: [stop, dispatch(event.now)] };
+      return { next: requeue(download, event.now, null), effects: [stop, dispatch] };
     case "failed":
       return fail(download, event.problem, event.now, event.final ?? false);
   }
@@ -239,10 +239,7 @@ export function transition(download: Download, event: DownloadEvent): Transition
 
 const stop: Effect = { type: "stop_client" };
 const discard: Effect = { type: "discard_part" };
-
-function dispatch(at: number): Effect {
-  return { type: "dispatch", at };
-}
+const dispatch: Effect = { type: "dispatch" };
 
 function warn(message: string): Effect {
   return { type: "log", level: "warn", message };
@@ -330,7 +327,7 @@ function publish(download: Verifying, now: number): Transition {
       digest: download.digest,
       savedPath: download.savedPath,
     },
-    effects: [{ type: "confirm_client" }, dispatch(now)],
+    effects: [{ type: "confirm_client" }, dispatch],
   };
 }
 
@@ -354,7 +351,7 @@ function fail(download: Active, problem: Problem, now: number, final: boolean): 
       if (failures >= MAX_FAILURES) break;
       const at = now + 1000 * 4 ** (failures - 1);
       const next = { ...requeue(download, at, problem), failures };
-      return { next, effects: [stop, dispatch(at), warn(`tries again: ${problem.message}`)] };
+      return { next, effects: [stop, dispatch, warn(`tries again: ${problem.message}`)] };
     }
     case "restart": {
       if (download.restarts >= MAX_RESTARTS) break;
@@ -365,13 +362,13 @@ function fail(download: Active, problem: Problem, now: number, final: boolean): 
         restarts: download.restarts + 1,
       };
       const lost = `starts over, ${safeOffsetOf(download)} safe bytes discarded: ${problem.message}`;
-      return { next, effects: [stop, discard, dispatch(now), warn(lost)] };
+      return { next, effects: [stop, discard, dispatch, warn(lost)] };
     }
     case "when_room": {
       const at = now + ROOM_RECHECK_MS;
       return {
         next: requeue(download, at, problem),
-        effects: [stop, dispatch(at), warn(`waits: ${problem.message}`)],
+        effects: [stop, dispatch, warn(`waits: ${problem.message}`)],
       };
     }
   }
@@ -395,7 +392,7 @@ function end(download: Active, problem: Problem, now: number): Transition {
       safeOffset: safeOffsetOf(download),
       problem,
     },
-    effects: [stop, discard, dispatch(now), warn(`failed: ${problem.message}`)],
+    effects: [stop, discard, dispatch, warn(`failed: ${problem.message}`)],
   };
 }
 
@@ -411,6 +408,6 @@ function cancel(download: Queued | Active, now: number): Transition {
       source: download.source,
       safeOffset: download.safeOffset,
     },
-    effects: [stop, discard, dispatch(now)],
+    effects: [stop, discard, dispatch],
   };
 }

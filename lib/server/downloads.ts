@@ -371,7 +371,7 @@ export class Downloads {
         else await this.options.storage.removePart(download.downloadId);
         return;
       case "dispatch":
-        this.#dispatcher.wake(effect.at);
+        this.#dispatcher.wake();
         return;
       case "log":
         this.#log(download).log(effect.level, effect.message);
