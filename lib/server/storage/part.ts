@@ -3,8 +3,11 @@ import { FdsError } from "../../protocol/errors.ts";
 import { systemCode } from "../../util/system-error.ts";
 import type { Part } from "./storage.ts";
 
-/** The disk or the quota is used up: room can be made. A file that is too large (EFBIG) stays so. */
-const FULL = new Set(["ENOSPC", "EDQUOT"]);
+/**
+ * The disk, the quota or the descriptors are used up: room can be made. A file that is too large
+ * (EFBIG) stays so.
+ */
+const FULL = new Set(["ENOSPC", "EDQUOT", "EMFILE", "ENFILE"]);
 
 /**
  * Runs something that touches the disk. Its message reaches REST, so it holds the system's code

@@ -56,6 +56,8 @@ test("a write that takes nothing ends in an error, not in a loop", async () => {
 test.each([
   ["ENOSPC", "storage_full"],
   ["EDQUOT", "storage_full"],
+  ["EMFILE", "storage_full"],
+  ["ENFILE", "storage_full"],
   ["EFBIG", "storage_error"],
   ["EIO", "storage_error"],
   ["EROFS", "storage_error"],
