@@ -96,6 +96,24 @@ describe("README.md names", () => {
   });
 });
 
+describe("docker-compose.yml passes on", () => {
+  const { services } = Bun.YAML.parse(readFileSync(join(TOP, "docker-compose.yml"), "utf8")) as {
+    services: Record<string, { environment: Record<string, string | null> }>;
+  };
+
+  // What a container has of its own: its name, its folders, its network, and files that it cannot see.
+  const OWN =
+    /^(?:SERVER_HOST|SERVER_PORT|DATABASE_URL|CLIENT_ID|CLIENT_ROOTS|TLS_.*|.*_DIR|.*_PROXY)$/;
+
+  test.each([
+    ["server", SERVER_HELP],
+    ["client-restaurant-001", CLIENT_HELP],
+  ])("every setting that .env may hold: %s", (service, help) => {
+    const wanted = Object.keys(settingsInHelp(help)).filter((name) => !OWN.test(name));
+    expect(Object.keys(services[service]!.environment)).toEqual(expect.arrayContaining(wanted));
+  });
+});
+
 interface SettingTexts {
   flag: string;
   default: string;
