@@ -17,18 +17,18 @@ import { watchEventLoop } from "./lib/server/metrics/event-loop-lag.ts";
 import { readCertificate } from "./lib/server/http/certificate.ts";
 import { ClientSockets, type Connected } from "./lib/server/http/client-sockets.ts";
 import { TrustedProxies } from "./lib/server/http/remote-address.ts";
-import { Throttle } from "./lib/util/throttle.ts";
 import { listen } from "./lib/server/http/listen.ts";
 import { Metrics } from "./lib/server/metrics/metrics.ts";
 import { metricsPage } from "./lib/server/metrics/metrics-page.ts";
 import { pageRoutes } from "./lib/server/http/page.ts";
-import { type Handlers, restHandlers } from "./lib/server/http/rest.ts";
-import { Router } from "./lib/server/http/routing.ts";
+import { restHandlers } from "./lib/server/http/rest.ts";
+import { type Handlers, Router } from "./lib/server/http/routing.ts";
 import { securityHeaders } from "./lib/server/http/security-headers.ts";
 import { SignIn } from "./lib/server/http/sign-in.ts";
 import { openDiskStorage } from "./lib/server/storage/disk.ts";
 import { Logger } from "./lib/util/logger.ts";
 import { runService } from "./lib/util/service.ts";
+import { Throttle } from "./lib/util/throttle.ts";
 import { version } from "./package.json";
 
 /** An HTTP connection on which nothing moves is closed after this many seconds. */

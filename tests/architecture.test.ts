@@ -56,6 +56,7 @@ const FOLDERS = new Set([
   "server/database",
   "server/events",
   "server/http",
+  "server/http/calls",
   "server/metrics",
   "server/storage",
   "util",

@@ -6,7 +6,7 @@ import type { Clients } from "../clients.ts";
 import type { Session } from "../session.ts";
 import { isOwnOrigin } from "./authentication.ts";
 import { ConnectionLimit } from "./connection-limit.ts";
-import { problem } from "./routing.ts";
+import { problem } from "./problem.ts";
 
 /** What may wait for a client that does not read; all that it is told are short messages. */
 const MAX_UNREAD_BYTES = 1024 * 1024;

@@ -1,29 +1,25 @@
 import { zValidator } from "@hono/zod-validator";
 import { type Context, Hono, type HonoRequest, type MiddlewareHandler } from "hono";
 import { HTTPException } from "hono/http-exception";
+import { matchedRoutes } from "hono/route";
 import * as z from "zod";
 import type { AuditAction } from "../../api/audit.ts";
 import { type Endpoint, endpoints } from "../../api/endpoints.ts";
 import { mayActAs, type Role } from "../../api/roles.ts";
-import type { ApiError } from "../../api/schemas.ts";
-import { type ErrorCode, FdsError, meaningOf } from "../../protocol/errors.ts";
+import { type ErrorCode, FdsError } from "../../protocol/errors.ts";
 import type { Logger } from "../../util/logger.ts";
 import type { Throttle } from "../../util/throttle.ts";
-import { matchedRoutes } from "hono/route";
 import type { Audit, AuditEntry } from "../access/audit.ts";
 import { type Caller, NotSeen } from "../access/caller.ts";
 import { type Access, callerOf, requireNoForgery } from "./authentication.ts";
 import { hasUnreadBody, readBody } from "./body.ts";
-import { json } from "./json.ts";
+import { problem } from "./problem.ts";
 import { RateLimited } from "./rate-limited.ts";
 import { networkOf } from "./remote-address.ts";
+import { refuseInvalid } from "./validation.ts";
 
 /** An operator says what to do in a few words, and on any line in a moment. */
 const BODY_LIMITS = { size: 64 * 1024, time: 10_000 };
-
-/** Of the fields that nobody knows, an error names so many, and so many characters of each. */
-const MAX_KEYS_SHOWN = 8;
-const MAX_KEY_SHOWN = 64;
 
 /** Of a call that takes no query: a field that nobody reads is a mistake worth telling. */
 const NO_QUERY = z.strictObject({});
@@ -58,6 +54,9 @@ interface Environment {
 }
 
 export type Handler<E extends Endpoint> = (call: Call<E>) => Response | Promise<Response>;
+
+/** What each call of the REST interface does, by the endpoint's name. */
+export type Handlers = { [Name in keyof typeof endpoints]: Handler<(typeof endpoints)[Name]> };
 
 /** The REST interface: checks who calls and what comes in, and words every error the same way. */
 export class Router {
@@ -113,9 +112,9 @@ export class Router {
   add<E extends Endpoint>(endpoint: E, handler: Handler<E>): this {
     const { method, path, query, body, role } = endpoint;
     if (role === "anyone") this.#open.add(path);
-    const checks: MiddlewareHandler[] = [zValidator("query", query ?? NO_QUERY, refuse)];
+    const checks: MiddlewareHandler[] = [zValidator("query", query ?? NO_QUERY, refuseInvalid)];
     if (role !== "anyone") checks.unshift(requireRole(role));
-    if (body) checks.push(jsonBody, zValidator("json", body, refuse));
+    if (body) checks.push(jsonBody, zValidator("json", body, refuseInvalid));
     this.#app.on(method, [path], ...checks, (c) => {
       const { address } = c.env;
       const caller = c.get("caller");
@@ -239,22 +238,6 @@ function headersFor(error: FdsError): Record<string, string> {
   return { "Retry-After": String(Math.ceil(error.wait / 1000)) };
 }
 
-/** The answer to a request that cannot be met. */
-export function problem(
-  code: ErrorCode,
-  message: string,
-  headers: Record<string, string> = {},
-): Response {
-  const body: ApiError = { error: message, code };
-  return json(body, {
-    status: meaningOf(code).http ?? 500,
-    headers: {
-      ...headers,
-      ...(code === "unauthorized" && { "WWW-Authenticate": 'Bearer realm="api"' }),
-    },
-  });
-}
-
 /** A body is read as JSON whatever Content-Type says: curl's -d says something else by itself. */
 const jsonBody: MiddlewareHandler = async (c, next) => {
   const { raw } = c.req;
@@ -264,26 +247,3 @@ const jsonBody: MiddlewareHandler = async (c, next) => {
   c.req.raw = new Request(raw.url, { method: raw.method, headers, body, signal: raw.signal });
   await next();
 };
-
-/** The first thing that is wrong with a request, in words. */
-function refuse(result: { success: boolean; error?: z.core.$ZodError }): void {
-  if (result.success) return;
-  const issue = result.error?.issues[0];
-  throw new FdsError("invalid_request", issue ? describe(issue) : "The request is not valid");
-}
-
-function describe(issue: z.core.$ZodIssue): string {
-  if (issue.code === "unrecognized_keys") {
-    const { keys } = issue;
-    const shown = keys.slice(0, MAX_KEYS_SHOWN).map(quote).join(", ");
-    const more = keys.length > MAX_KEYS_SHOWN ? " and others" : "";
-    return `Unknown ${keys.length > 1 ? "fields" : "field"} ${shown}${more}`;
-  }
-  const field = issue.path.join(".");
-  return field === "" ? `The body is not right: ${issue.message}` : `"${field}": ${issue.message}`;
-}
-
-/** What a caller named, on one line and no longer than a sentence bears. */
-function quote(key: string): string {
-  return JSON.stringify(key.length > MAX_KEY_SHOWN ? `${key.slice(0, MAX_KEY_SHOWN)}…` : key);
-}

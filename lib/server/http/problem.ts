@@ -1,0 +1,19 @@
+import type { ApiError } from "../../api/schemas.ts";
+import { type ErrorCode, meaningOf } from "../../protocol/errors.ts";
+import { json } from "./json.ts";
+
+/** The answer to a request that cannot be met. */
+export function problem(
+  code: ErrorCode,
+  message: string,
+  headers: Record<string, string> = {},
+): Response {
+  const body: ApiError = { error: message, code };
+  return json(body, {
+    status: meaningOf(code).http ?? 500,
+    headers: {
+      ...headers,
+      ...(code === "unauthorized" && { "WWW-Authenticate": 'Bearer realm="api"' }),
+    },
+  });
+}

@@ -1,0 +1,32 @@
+import type * as z from "zod";
+import { FdsError } from "../../protocol/errors.ts";
+
+/** Of the fields that nobody knows, an error names so many, and so many characters of each. */
+const MAX_KEYS_SHOWN = 8;
+const MAX_KEY_SHOWN = 64;
+
+/**
+ * What @hono/zod-validator is to do with what it found.
+ * @throws FdsError `invalid_request`: the first thing that is wrong with a request, in words
+ */
+export function refuseInvalid(result: { success: boolean; error?: z.core.$ZodError }): void {
+  if (result.success) return;
+  const issue = result.error?.issues[0];
+  throw new FdsError("invalid_request", issue ? describe(issue) : "The request is not valid");
+}
+
+function describe(issue: z.core.$ZodIssue): string {
+  if (issue.code === "unrecognized_keys") {
+    const { keys } = issue;
+    const shown = keys.slice(0, MAX_KEYS_SHOWN).map(quote).join(", ");
+    const more = keys.length > MAX_KEYS_SHOWN ? " and others" : "";
+    return `Unknown ${keys.length > 1 ? "fields" : "field"} ${shown}${more}`;
+  }
+  const field = issue.path.join(".");
+  return field === "" ? `The body is not right: ${issue.message}` : `"${field}": ${issue.message}`;
+}
+
+/** What a caller named, on one line and no longer than a sentence bears. */
+function quote(key: string): string {
+  return JSON.stringify(key.length > MAX_KEY_SHOWN ? `${key.slice(0, MAX_KEY_SHOWN)}…` : key);
+}
