@@ -25,6 +25,7 @@ async function start(config: ClientConfig) {
   const rules = new Rules(config.allow, config.deny);
   const roots = await Roots.open(config.roots, { rules });
   const keys = { key: await loadOrCreateKey(stateDir) };
+  await roots.withhold(stateDir);
   const requestLog = new RequestLog(stateDir, logger);
   const dailyLimit =
     config.maxBytesPerDay === null ? null : await DailyLimit.open(stateDir, config.maxBytesPerDay);

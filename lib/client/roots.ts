@@ -55,6 +55,8 @@ class Refusal extends Error {
  * between a look and the open, where the open file lies is checked once more.
  */
 export class Roots {
+  private readonly withheld: string[] = [];
+
   private constructor(
     private readonly roots: Root[],
     private readonly homes: string[],
@@ -74,6 +76,14 @@ export class Roots {
     const rules = options.rules ?? new Rules([], []);
     const hasProc = options.hasProc ?? (await isThere("/proc/self/fd"));
     return new Roots(roots, [home, realHome], rules, hasProc);
+  }
+
+  /**
+   * From now on nothing of this folder leaves, whatever the rules say.
+   * @throws Error when it is not there
+   */
+  async withhold(folder: string): Promise<void> {
+    this.withheld.push(await realpath(folder));
   }
 
   /**
@@ -182,6 +192,7 @@ export class Roots {
   }
 
   private isPermitted(path: string): boolean {
+    if (this.withheld.some((folder) => contains(folder, path))) return false;
     const within = this.roots
       .filter(({ real }) => contains(real, path))
       .map(({ real }) => relative(real, path).replaceAll(sep, "/"));

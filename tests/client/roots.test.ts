@@ -361,3 +361,13 @@ test.if(hasProc)("no descriptor is left behind (needs /proc)", async () => {
   }
   expect(openFiles()).toEqual([]);
 });
+
+test("what is withheld stays, by whatever way, and however it is allowed", async () => {
+  const roots = await openRoots();
+  await roots.withhold(join(base, "link/folder"));
+  for (const path of ["folder/b.txt", "folder/none", "stays", join(base, "site/folder/b.txt")]) {
+    expect((await problemOf(roots, path)).code).toBe("access_denied");
+  }
+  expect(await contentOf(roots, "a.txt")).toBe("site a");
+  await expect(roots.withhold(join(base, "none"))).rejects.toThrow("ENOENT");
+});

@@ -130,7 +130,7 @@ test("it can be asked for parts, page by page", async () => {
 test("no secret of the run is in any log, answer, record or row", async () => {
   expect(secrets.size).toBe(11);
   const texts = new Map([["what operators were shown", written]]);
-  for (const name of ["server.log", "site-1.log"]) {
+  for (const name of ["server.log", "site-1.log", "site-1/requests.log"]) {
     texts.set(name, await Bun.file(join(system.folder, name)).text());
   }
   for (const path of ["audit", "tokens", "enrolment-keys", "clients", "downloads"]) {

@@ -92,6 +92,11 @@ describe.skipIf(!openssl.isThere)(named, () => {
       /not connected: .*[Pp]roxy/,
     );
     expect(proxy.tunnels).toBe(tunnels);
+    for (const name of ["proxied", "proxied-wrongly"]) {
+      const log = await Bun.file(join(system.folder, `${name}.log`)).text();
+      expect(log).not.toMatch(/s3cret|till:wrong/);
+      expect(log).not.toContain(btoa("till:s3cret proxy"));
+    }
     const wanted = await writeRandom(system.source("b.bin"), 1_000_000);
     await system.expectDelivered(await system.ended(await system.pull("b.bin", "proxied")), wanted);
   });

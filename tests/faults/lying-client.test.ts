@@ -1,4 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
 import { HEADER_BYTES } from "../../lib/protocol/frame.ts";
 import { Random } from "../support/random.ts";
 import {
@@ -480,6 +482,39 @@ describe("a flood", () => {
     }, "the last one to be seen gone");
   });
 });
+
+test.each([
+  ["nothing", ""],
+  ["the folder itself", "."],
+  ["the folder above", ".."],
+  ["the server's own folder", ".server"],
+  ["a way out", "../honest"],
+  ["a whole path", "/tmp/evil"],
+  ["a folder in another's", "honest/evil"],
+  ["the same, as on Windows", "honest\\evil"],
+  ["a drive", "C:evil"],
+  ["a NUL", "honest\0"],
+  ["a line behind", "honest\n"],
+  ["what looks like another's", "h\u043Enest"],
+  ["what cannot be seen", "honest\u200B"],
+  ["65 letters", "x".repeat(65)],
+])("a client that calls itself %s is no client, and has no folder", async (_, client_id) => {
+  const before = await folders();
+  await using client = await ScriptedClient.connect(system.url);
+  client.send({ ...REGISTER, client_id });
+  expect(await client.closed).toMatchObject({
+    code: 1002,
+    reason: expect.stringContaining("client_id"),
+  });
+  expect((await system.api.clients()).map((known) => known.client_id)).not.toContain(client_id);
+  expect(await folders()).toEqual(before);
+});
+
+/** Those of the clients, and what lies beside them; the honest one comes and goes by itself. */
+async function folders(): Promise<string[]> {
+  const downloads = await readdir(join(system.folder, "downloads"));
+  return [...(await readdir(system.folder)), ...downloads].filter((name) => name !== "honest");
+}
 
 test("a name that a liar chose is made safe", async () => {
   const client_id = `liar-${++ids}`;

@@ -26,7 +26,7 @@ let streams = 0;
 
 beforeAll(async () => {
   folder = await realpath(await mkdtemp(join(tmpdir(), "fds-nosy-")));
-  for (const path of ["root/sub/.git", "root/folder", "outside", "root-2"]) {
+  for (const path of ["root/sub/.git", "root/folder", "second", "outside", "root-2"]) {
     await mkdir(join(folder, path), { recursive: true });
   }
   const secrets = ["secret.txt", "outside/file", "outside/data.txt", "root-2/secret.txt"];
@@ -50,6 +50,7 @@ beforeAll(async () => {
     "to-device": "/dev/zero",
     "to-key": "till.KEY",
     "to-hidden": "sub/.git/config",
+    "to-state": "../second/state",
     link: "folder",
   };
   for (const [path, target] of Object.entries(links)) {
@@ -66,7 +67,7 @@ beforeAll(async () => {
   const starting = Program.start({
     name: "client",
     folder,
-    argv: [...argv, "--state-dir", "state", "--deny", "*.bak"],
+    argv: [...argv, "--root", "second", "--state-dir", "second/state", "--deny", "*.bak"],
     env: {},
     ready: /registered as site-1/,
   });
@@ -210,6 +211,8 @@ const IN_THE_ROOT = {
   "a link to a key": "to-key",
   "a key of SSH": "id_rsa",
   "what the owner denies": "private.bak",
+  "the client's key": "state/key",
+  "a link to the client's key": "to-state/key",
 };
 
 const LONG = {
@@ -231,8 +234,8 @@ describe("nothing leaves by a whole path that", () => {
     ["begins as the root does", () => join(folder, "root-2/secret.txt")],
     ["begins in the root", () => `${folder}/root/../secret.txt`],
     ["begins in the root, and goes through a link", () => `${folder}/root/to-outside/file`],
-    ["is the client's key", () => join(folder, "state/key")],
-    ["is the site's own record", () => join(folder, "state/requests.log")],
+    ["is the client's key, in a root", () => join(folder, "second/state/key")],
+    ["is the site's own record, in a root", () => join(folder, "second/state/requests.log")],
     ["is the folder of the running client", () => `/proc/${client.pid}/cwd/secret.txt`],
   ])("%s", (_, path) => expectRefused(path()));
 });
@@ -365,7 +368,7 @@ test("a file whose name is given to a link while it leaves is sent as it was, or
 test("after all of it the client is the same process, and recorded what was wanted of it", async () => {
   expect(server.dialled).toBe(1);
   expect(client.log().filter((line) => "stack" in line || line["level"] === "none")).toEqual([]);
-  const recorded = await Bun.file(join(folder, "state/requests.log")).text();
+  const recorded = await Bun.file(join(folder, "second/state/requests.log")).text();
   expect(recorded).toContain('"file_path":"../secret.txt"');
   expect(recorded).not.toContain(SECRET);
 });
