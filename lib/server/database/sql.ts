@@ -35,14 +35,17 @@ export async function openSqlRepository(
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     // SQLite gives the files beside it the mode of this one.
     await (await open(path, "a", 0o600)).close();
-    const sql = new SQL({ adapter: "sqlite", filename: path, transform: SQL.camel });
+    const connect = () => new SQL({ adapter: "sqlite", filename: path, transform: SQL.camel });
+    const [sql, relaxed] = [connect(), connect()];
     try {
       await prepare(sql, busyTimeoutMs);
+      await relaxed`PRAGMA busy_timeout = ${relaxed.unsafe(String(busyTimeoutMs))}`;
+      await relaxed`PRAGMA synchronous = NORMAL`;
     } catch (error) {
-      await sql.close();
+      await Promise.all([sql.close(), relaxed.close()]);
       throw error;
     }
-    return new SqlRepository(sql);
+    return new SqlRepository(sql, relaxed);
   } catch (error) {
     throw new Error(`cannot open the database "${path}": ${reasonOf(error)}`, { cause: error });
   }
@@ -70,7 +73,14 @@ async function prepare(sql: SQL, busyTimeoutMs: number): Promise<void> {
   // What a commit wrote outlives a power cut; WAL's default would lose the last ones.
   await sql`PRAGMA synchronous = FULL`;
   await migrate(sql);
+  // Numbers that a power cut took back may be known to readers of events: never give them again.
+  await sql`
+    UPDATE downloads SET revision = revision + ${LEAP}
+    WHERE revision = (SELECT MAX(revision) FROM downloads)`;
 }
+
+/** More changes than can be lost, as SQLite flushes its log each 1,000 pages. */
+const LEAP = 1_000_000;
 
 function reasonOf(error: unknown): string {
   const code = error instanceof SQL.SQLiteError ? error.code : "";
@@ -104,7 +114,16 @@ class SqlRepository implements Repository {
   readonly access: AccessSql;
   readonly audit: AuditSql;
 
-  constructor(private readonly sql: SQL) {
+  /**
+   * @param sql what it wrote outlives a power cut
+   * @param relaxed a second connection, for changes that a power cut may take back: it flushes
+   *   nothing by itself, so that they cost no wait for the disk. They reach it with the next
+   *   change that does wait.
+   */
+  constructor(
+    private readonly sql: SQL,
+    private readonly relaxed: SQL,
+  ) {
     this.access = new AccessSql(sql);
     this.audit = new AuditSql(sql);
   }
@@ -209,9 +228,11 @@ class SqlRepository implements Repository {
       ...Object.fromEntries(Object.entries(wanted).filter(isOther)),
       revision: this.#nextRevision(),
     };
+    // An attempt that is lost from the row is made again, and sends again what was not yet safe.
+    const sql = next.status === "downloading" ? this.relaxed : this.sql;
     try {
-      const [row] = await this.sql<DownloadRow[]>`
-        UPDATE downloads SET ${this.sql(columns)}
+      const [row] = await sql<DownloadRow[]>`
+        UPDATE downloads SET ${sql(columns)}
         WHERE download_id = ${downloadId} AND revision = ${revision}
         RETURNING *`;
       // The row has the status that was just written, and with it the shape of `next`.
@@ -225,7 +246,7 @@ class SqlRepository implements Repository {
 
   async claimDownload(clientId: string, limits: Limits, now: number): Promise<Downloading | null> {
     // The plus keeps SQLite off the index by due time, where it would sort the whole queue.
-    const [row] = await this.sql<DownloadRow[]>`
+    const [row] = await this.relaxed<DownloadRow[]>`
       UPDATE downloads SET
         status = 'downloading', started_at = COALESCE(started_at, ${now}),
         attempts = attempts + 1, epoch = epoch + 1, revision = ${this.#nextRevision()},
@@ -318,6 +339,7 @@ class SqlRepository implements Repository {
   }
 
   async close(): Promise<void> {
+    await this.relaxed.close();
     await this.sql.close();
   }
 

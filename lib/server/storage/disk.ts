@@ -19,12 +19,15 @@ import { systemCode } from "../../util/system-error.ts";
 import { lockFolder } from "./lock.ts";
 import { isSafeFileName } from "./names.ts";
 import { onDisk, PartFile } from "./part.ts";
+import { SharedSync } from "./shared-sync.ts";
 import type { Part, Room, Storage, StoredFile } from "./storage.ts";
 
 const DownloadId = z.uuid();
 const PART = ".part";
-const PART_MODE = 0o600;
-/** Operators read what is published; the umask may take more away. */
+/**
+ * Operators read what is published; the umask may take more away. Parts have it from the start, in
+ * a folder that nobody else may enter: to change it later would be one more thing to flush.
+ */
 const PUBLISHED_MODE = 0o644 & ~process.umask();
 /** How file systems say that they have no hard links, or no modes. */
 const UNSUPPORTED = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"]);
@@ -58,6 +61,10 @@ export async function openDiskStorage(downloadsDir: string): Promise<Storage> {
 }
 
 class DiskStorage implements Storage {
+  readonly #shared = new SharedSync();
+  /** Folders of clients whose own names are on the disk. */
+  readonly #named = new Set<string>();
+
   constructor(
     private readonly root: string,
     private readonly parts: string,
@@ -69,15 +76,9 @@ class DiskStorage implements Storage {
     return onDisk("open the part file", async () => {
       // A publish() that was cut short left a second name for the published file: never write to it.
       if (((await statIfThere(path))?.nlink ?? 0) > 1) await unlink(path);
-      const file = await open(path, constants.O_RDWR | constants.O_CREAT, PART_MODE);
-      try {
-        // Also if it was there: whoever made it may have died before this.
-        await syncFolder(this.parts);
-      } catch (error) {
-        await file.close();
-        throw error;
-      }
-      return new PartFile(file);
+      const file = await open(path, constants.O_RDWR | constants.O_CREAT, PUBLISHED_MODE);
+      // Also if it was there: whoever made it may have died before this.
+      return new PartFile(file, this.#shared.flush(this.parts));
     });
   }
 
@@ -101,16 +102,15 @@ class DiskStorage implements Storage {
     return onDisk("publish the file", async () => {
       // The part's name goes last of all, so without one an earlier call came that far.
       if (!(await statIfThere(part)) && (await statIfThere(final))) {
-        await syncFolder(folder);
+        await this.#shared.flush(folder);
         return true;
       }
       await flushForReaders(part);
-      await mkdir(folder, { recursive: true });
-      await syncFolder(this.root);
+      await this.#makeFolder(folder);
       if (!(await takeName(part, final))) return false;
       try {
         // Before the part's name goes: at no moment may a power cut take both.
-        await syncFolder(folder);
+        await this.#shared.flush(folder);
         await unlinkIfThere(part);
       } catch (error) {
         // The download will be tried again, under another name; this one must not stay behind.
@@ -153,6 +153,14 @@ class DiskStorage implements Storage {
     this.unlock();
   }
 
+  async #makeFolder(folder: string): Promise<void> {
+    if (this.#named.has(folder) && (await statIfThere(folder))) return;
+    await mkdir(folder, { recursive: true });
+    // Also if it was there: whoever made it may have died before this.
+    await this.#shared.flush(this.root);
+    this.#named.add(folder);
+  }
+
   /** Ids and names were checked long before; nothing becomes a path without being checked here. */
   private partPath(downloadId: string): string {
     if (!DownloadId.safeParse(downloadId).success) {
@@ -193,7 +201,10 @@ async function unlinkIfThere(path: string): Promise<void> {
 async function flushForReaders(path: string): Promise<void> {
   const file = await open(path, "r+");
   try {
-    await file.chmod(PUBLISHED_MODE).catch(unlessUnsupported);
+    const { mode } = await file.stat();
+    if ((mode & 0o777) !== PUBLISHED_MODE) {
+      await file.chmod(PUBLISHED_MODE).catch(unlessUnsupported);
+    }
     await file.sync();
   } finally {
     await file.close();

@@ -31,7 +31,14 @@ export class PartFile implements Part {
   /** A flush failed: what the kernel did with the unflushed bytes is not known, and it may not say again. */
   private givenUp = false;
 
-  constructor(private readonly file: FileHandle) {}
+  /** @param named resolves when the file's name is on the disk */
+  constructor(
+    private readonly file: FileHandle,
+    private readonly named: Promise<void> = Promise.resolve(),
+  ) {
+    // Its error is met by the first flush.
+    named.catch(() => undefined);
+  }
 
   size(): Promise<number> {
     return this.use("read the part file's size", async () => (await this.file.stat()).size);
@@ -71,6 +78,7 @@ export class PartFile implements Part {
   sync(): Promise<void> {
     return this.use("flush the part file", async () => {
       try {
+        await this.named;
         await this.file.datasync();
       } catch (error) {
         this.givenUp = true;

