@@ -114,6 +114,18 @@ describe("docker-compose.yml passes on", () => {
   });
 });
 
+test("lib/SECURITY.md names settings and commands that there are", () => {
+  const spans = codeSpans(readFileSync(join(TOP, "lib/SECURITY.md"), "utf8"));
+  const settings = spans.filter((span) => /^[A-Z][A-Z_]+$/.test(span));
+  expect(settings).toContain("TRUSTED_PROXIES");
+  for (const name of settings)
+    expect(SERVER_HELP + CLIENT_HELP).toMatch(new RegExp(`\\b${name}\\b`));
+  const commands = spans.flatMap((span) => /^fds (\w+)/.exec(span)?.[1] ?? []);
+  expect(commands).toContain("revoke");
+  for (const name of commands)
+    expect(helpOf("lib/cli/fds.ts")).toMatch(new RegExp(`^ {2}${name}\\b`, "m"));
+});
+
 interface SettingTexts {
   flag: string;
   default: string;
