@@ -1,13 +1,13 @@
 /** A site's program: dials out to the server, stays connected, and sends the files it is asked for. */
 import { existsSync } from "node:fs";
-import { DailyLimit } from "./lib/client/daily-limit.ts";
+import { DailyLimit } from "./lib/client/owner-rules/daily-limit.ts";
 import { CLIENT_HELP, type ClientConfig, readClientConfig } from "./lib/client/config.ts";
 import { keysToShow, loadOrCreateKey, takeNewKey } from "./lib/client/key.ts";
-import { RequestLog } from "./lib/client/request-log.ts";
+import { RequestLog } from "./lib/client/owner-rules/request-log.ts";
 import { stayConnected } from "./lib/client/reconnect.ts";
-import { Rules } from "./lib/client/rules.ts";
+import { Rules } from "./lib/client/owner-rules/rules.ts";
 import { checkIdentity } from "./lib/client/server-identity.ts";
-import { Roots } from "./lib/client/roots.ts";
+import { Roots } from "./lib/client/owner-rules/roots.ts";
 import { Logger } from "./lib/util/logger.ts";
 import { TokenBucket } from "./lib/util/token-bucket.ts";
 import { runService } from "./lib/util/service.ts";

@@ -49,6 +49,7 @@ const FOLDERS = new Set([
   "cli/terminal",
   "cli/verify",
   "client",
+  "client/owner-rules",
   "dashboard",
   "protocol",
   "server",

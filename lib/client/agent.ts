@@ -7,8 +7,8 @@ import {
 } from "../protocol/messages.ts";
 import type { Logger } from "../util/logger.ts";
 import type { TokenBucket } from "../util/token-bucket.ts";
-import type { DailyLimit } from "./daily-limit.ts";
-import type { Roots } from "./roots.ts";
+import type { DailyLimit } from "./owner-rules/daily-limit.ts";
+import type { Roots } from "./owner-rules/roots.ts";
 import { type Delivery, Sender } from "./sender.ts";
 import { type Outgoing, Turns } from "./turns.ts";
 

@@ -9,9 +9,9 @@ import {
 import type { Logger } from "../util/logger.ts";
 import { BlockReader, readAt } from "./block-reader.ts";
 import { Compressor } from "./compressor.ts";
-import type { DailyLimit, Reservation } from "./daily-limit.ts";
+import type { DailyLimit, Reservation } from "./owner-rules/daily-limit.ts";
 import { decideStart } from "./resume.ts";
-import type { Roots, SourceFile } from "./roots.ts";
+import type { Roots, SourceFile } from "./owner-rules/roots.ts";
 import type { Turns } from "./turns.ts";
 
 /**

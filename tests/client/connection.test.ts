@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Connection } from "../../lib/client/connection.ts";
 import { stayConnected } from "../../lib/client/reconnect.ts";
-import { Roots } from "../../lib/client/roots.ts";
+import { Roots } from "../../lib/client/owner-rules/roots.ts";
 import { SUBPROTOCOL } from "../../lib/protocol/messages.ts";
 import { Logger } from "../../lib/util/logger.ts";
 import { TokenBucket } from "../../lib/util/token-bucket.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { stayConnected } from "../../lib/client/reconnect.ts";
-import { Roots } from "../../lib/client/roots.ts";
+import { Roots } from "../../lib/client/owner-rules/roots.ts";
 import { Logger } from "../../lib/util/logger.ts";
 import { TokenBucket } from "../../lib/util/token-bucket.ts";
 import { writeRandom } from "../support/sources.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { Rules } from "../../lib/client/rules.ts";
+import { Rules } from "../../../lib/client/owner-rules/rules.ts";
 
 const permits = (allow: string[], deny: string[], path: string) =>
   new Rules(allow, deny).permits([path]);

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { DailyLimit } from "../../lib/client/daily-limit.ts";
+import { DailyLimit } from "../../../lib/client/owner-rules/daily-limit.ts";
 
 let folder: string;
 let now: Date;

@@ -3,8 +3,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Roots } from "../../lib/client/roots.ts";
-import { FdsError } from "../../lib/protocol/errors.ts";
+import { Roots } from "../../../lib/client/owner-rules/roots.ts";
+import { FdsError } from "../../../lib/protocol/errors.ts";
 
 /* Links that change between a look and the open, made to by a process that does nothing else. */
 

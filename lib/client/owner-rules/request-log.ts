@@ -1,7 +1,7 @@
 import { appendFile, rename, stat } from "node:fs/promises";
 import { join } from "node:path";
-import type { Logger } from "../util/logger.ts";
-import { systemCode } from "../util/system-error.ts";
+import type { Logger } from "../../util/logger.ts";
+import { systemCode } from "../../util/system-error.ts";
 
 /** Beyond this size, in bytes, the log begins anew; the one before it is kept. */
 const MAX_BYTES = 8 * 1024 * 1024;
@@ -24,32 +24,32 @@ export interface RequestEntry {
  * folder, in a file that only the client's user reads.
  */
 export class RequestLog {
-  private readonly path: string;
-  private writing: Promise<void> = Promise.resolve();
+  readonly #path: string;
+  #writing: Promise<void> = Promise.resolve();
 
   constructor(
     stateDir: string,
     private readonly logger: Logger,
   ) {
-    this.path = join(stateDir, "requests.log");
+    this.#path = join(stateDir, "requests.log");
   }
 
   /** Resolves when it is written; an error of the disk is told in the program's log. */
   add(entry: RequestEntry): Promise<void> {
     const line = `${JSON.stringify({ time: new Date().toISOString(), ...entry })}\n`;
-    this.writing = this.writing
-      .then(() => this.append(line))
+    this.#writing = this.#writing
+      .then(() => this.#append(line))
       .catch((error: unknown) =>
-        this.logger.error("a request could not be recorded", { path: this.path }, error),
+        this.logger.error("a request could not be recorded", { path: this.#path }, error),
       );
-    return this.writing;
+    return this.#writing;
   }
 
-  private async append(line: string): Promise<void> {
-    if ((await sizeOf(this.path)) + line.length > MAX_BYTES) {
-      await rename(this.path, `${this.path}.1`);
+  async #append(line: string): Promise<void> {
+    if ((await sizeOf(this.#path)) + line.length > MAX_BYTES) {
+      await rename(this.#path, `${this.#path}.1`);
     }
-    await appendFile(this.path, line, { mode: 0o600 });
+    await appendFile(this.#path, line, { mode: 0o600 });
   }
 }
 

@@ -2,10 +2,9 @@ import { constants } from "node:fs";
 import { access, lstat, open, readlink, realpath, stat, type FileHandle } from "node:fs/promises";
 import { homedir } from "node:os";
 import { isAbsolute, join, parse, relative, resolve, sep } from "node:path";
-import { FdsError } from "../protocol/errors.ts";
-import type { FileIdentity } from "../protocol/identity.ts";
-import { UsageError } from "../util/flags.ts";
-import { systemCode } from "../util/system-error.ts";
+import type { FileIdentity } from "../../protocol/identity.ts";
+import { UsageError } from "../../util/flags.ts";
+import { explain, Refusal } from "./refusal.ts";
 import { Rules } from "./rules.ts";
 
 /** A file that may leave this site, open for reading. */
@@ -34,18 +33,8 @@ interface Root {
 /** Most links on the way to one file, as on Linux. */
 const MAX_LINKS = 40;
 
-/** Most characters of a path in a message, which has a limit on the wire. */
-const MAX_SHOWN = 500;
-
 /** A non-blocking open cannot hang on a FIFO that took the file's place; Windows lacks both. */
 const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-
-/** Why a path is not served; an FdsError once it meets the path as it was asked for. */
-class Refusal extends Error {
-  constructor(readonly code: "outside" | "denied" | "missing" | "not_regular" | "changed") {
-    super(code);
-  }
-}
 
 /**
  * The folders that a client is willing to serve: the check that keeps /etc/passwd at home.
@@ -55,7 +44,7 @@ class Refusal extends Error {
  * between a look and the open, where the open file lies is checked once more.
  */
 export class Roots {
-  private readonly withheld: string[] = [];
+  readonly #withheld: string[] = [];
 
   private constructor(
     private readonly roots: Root[],
@@ -83,7 +72,7 @@ export class Roots {
    * @throws Error when it is not there
    */
   async withhold(folder: string): Promise<void> {
-    this.withheld.push(await realpath(folder));
+    this.#withheld.push(await realpath(folder));
   }
 
   /**
@@ -96,9 +85,9 @@ export class Roots {
    */
   async openFile(filePath: string): Promise<SourceFile> {
     let problem = explain(new Refusal("outside"), filePath);
-    for (const path of this.candidates(filePath)) {
+    for (const path of this.#candidates(filePath)) {
       try {
-        return await this.openAt(path);
+        return await this.#openAt(path);
       } catch (error) {
         problem = explain(error, filePath);
         if (problem.code !== "file_not_found") break;
@@ -108,32 +97,32 @@ export class Roots {
   }
 
   /** The absolute paths that an asked one can mean, their `..` taken out. */
-  private candidates(filePath: string): string[] {
+  #candidates(filePath: string): string[] {
     if (filePath.includes("\0")) return [];
     for (const name of ["~", "$HOME"]) {
       if (!filePath.startsWith(name) || !["/", sep].includes(filePath.charAt(name.length)))
         continue;
       const rest = filePath.slice(name.length + 1);
       return this.homes
-        .map((home) => this.respell(join(home, rest)))
-        .filter((path) => this.isInside(path));
+        .map((home) => this.#respell(join(home, rest)))
+        .filter((path) => this.#isInside(path));
     }
-    if (isAbsolute(filePath)) return [this.respell(resolve(filePath))];
+    if (isAbsolute(filePath)) return [this.#respell(resolve(filePath))];
     return this.roots.map((root) => resolve(root.real, filePath));
   }
 
-  private async openAt(path: string): Promise<SourceFile> {
+  async #openAt(path: string): Promise<SourceFile> {
     // Before the first look, so that no answer tells whether a denied file is there.
-    if (this.isInside(path) && !this.isPermitted(path)) throw new Refusal("denied");
-    const realPath = await this.follow(path);
+    if (this.#isInside(path) && !this.#isPermitted(path)) throw new Refusal("denied");
+    const realPath = await this.#follow(path);
     // Before the open: opening a device can do something, and opening a FIFO waits.
     if (!(await lstat(realPath)).isFile()) throw new Refusal("not_regular");
     const handle = await open(realPath, OPEN_FLAGS);
     try {
       // Of a file that was deleted meanwhile, /proc gives the name with a word behind it.
-      for (const place of [realPath, await this.locationOf(handle, realPath)]) {
-        if (!this.isInside(place)) throw new Refusal("outside");
-        if (!this.isPermitted(place)) throw new Refusal("denied");
+      for (const place of [realPath, await this.#locationOf(handle, realPath)]) {
+        if (!this.#isInside(place)) throw new Refusal("outside");
+        if (!this.#isPermitted(place)) throw new Refusal("denied");
       }
       if (!(await handle.stat()).isFile()) throw new Refusal("not_regular");
     } catch (error) {
@@ -151,32 +140,32 @@ export class Roots {
    * Walks to a path's real one, as the system would, without a step outside. The folders above
    * the roots are known to be real folders, so a link may lead through them and back.
    */
-  private async follow(path: string): Promise<string> {
+  async #follow(path: string): Promise<string> {
     let current = parse(path).root;
     let links = 0;
     const steps = stepsOf(path);
     for (let step = steps.shift(); step !== undefined; step = steps.shift()) {
       const next = join(current, step);
-      if (this.isAbove(next)) {
+      if (this.#isAbove(next)) {
         current = next;
         continue;
       }
-      if (!this.isInside(next)) throw new Refusal("outside");
+      if (!this.#isInside(next)) throw new Refusal("outside");
       if (!(await lstat(next)).isSymbolicLink()) {
         current = next;
         continue;
       }
       if (++links > MAX_LINKS) throw new Refusal("missing");
-      const target = this.respell(await readlink(next));
+      const target = this.#respell(await readlink(next));
       if (isAbsolute(target)) current = parse(target).root;
       steps.unshift(...stepsOf(target));
     }
-    if (!this.isInside(current)) throw new Refusal("outside");
+    if (!this.#isInside(current)) throw new Refusal("outside");
     return current;
   }
 
   /** Where an open file lies, which no later change of a link can alter. */
-  private async locationOf(handle: FileHandle, path: string): Promise<string> {
+  async #locationOf(handle: FileHandle, path: string): Promise<string> {
     if (this.hasProc) return readlink(`/proc/self/fd/${handle.fd}`);
     const location = await realpath(path);
     const found = await stat(location, { bigint: true });
@@ -186,24 +175,24 @@ export class Roots {
   }
 
   /** A path below a root as it was given, by the root's real path; any other as it is. */
-  private respell(path: string): string {
+  #respell(path: string): string {
     const root = this.roots.find(({ given }) => path === given || path.startsWith(given + sep));
     return root === undefined ? path : root.real + path.slice(root.given.length);
   }
 
-  private isPermitted(path: string): boolean {
-    if (this.withheld.some((folder) => contains(folder, path))) return false;
+  #isPermitted(path: string): boolean {
+    if (this.#withheld.some((folder) => contains(folder, path))) return false;
     const within = this.roots
       .filter(({ real }) => contains(real, path))
       .map(({ real }) => relative(real, path).replaceAll(sep, "/"));
     return this.rules.permits(within);
   }
 
-  private isInside(path: string): boolean {
+  #isInside(path: string): boolean {
     return this.roots.some((root) => contains(root.real, path));
   }
 
-  private isAbove(path: string): boolean {
+  #isAbove(path: string): boolean {
     return this.roots.some((root) => contains(path, root.real));
   }
 }
@@ -253,40 +242,4 @@ async function identityOf(handle: FileHandle): Promise<FileIdentity> {
     inode: String(BigInt.asUintN(64, info.ino)),
     device: String(BigInt.asUintN(64, info.dev)),
   };
-}
-
-/** @returns what to tell an operator; the cause, which may name real paths, stays at the site */
-function explain(error: unknown, filePath: string): FdsError {
-  const shown = `"${filePath.slice(0, MAX_SHOWN)}${filePath.length > MAX_SHOWN ? "…" : ""}"`;
-  const reason = error instanceof Refusal ? error.code : systemCode(error);
-  switch (reason) {
-    case null:
-      throw error;
-    case "outside":
-      return new FdsError("access_denied", `${shown} is not in a folder that the client serves`);
-    case "denied":
-      return new FdsError(
-        "access_denied",
-        `${shown} is not among the files that the client serves`,
-      );
-    case "missing":
-    case "ENOENT":
-    case "ENOTDIR":
-    case "ENAMETOOLONG":
-      return new FdsError("file_not_found", `the client has no file ${shown}`, { cause: error });
-    case "not_regular":
-      return new FdsError("not_a_regular_file", `${shown} is not a regular file`);
-    // A link where there was none, or none where there was one.
-    case "ELOOP":
-    case "EINVAL":
-    case "changed":
-      return new FdsError("file_unreadable", `${shown} was moved while it was opened`);
-    case "EACCES":
-    case "EPERM":
-      return new FdsError("access_denied", `the client may not read ${shown}`, { cause: error });
-    default:
-      return new FdsError("file_unreadable", `the client cannot read ${shown}: ${reason}`, {
-        cause: error,
-      });
-  }
 }

@@ -23,21 +23,21 @@ interface Pattern {
  * one without a slash matches at any depth, and one that matches a folder matches all in it.
  */
 export class Rules {
-  private readonly allowed: Pattern[];
-  private readonly denied: Bun.Glob[];
+  readonly #allowed: Pattern[];
+  readonly #denied: Bun.Glob[];
 
   /**
    * @param allow what may leave; none: everything
    * @param deny what may not leave, whatever `allow` says
    */
   constructor(allow: string[], deny: string[]) {
-    this.allowed = allow.map((text) => ({
+    this.#allowed = allow.map((text) => ({
       glob: globOf(text),
       namesHidden: isHidden(text),
       namesKeys: isKeyFile(text),
     }));
     // Compared without regard to case, as a file system that is so would find it under any.
-    this.denied = deny.map((text) => globOf(fold(text)));
+    this.#denied = deny.map((text) => globOf(fold(text)));
   }
 
   /**
@@ -46,15 +46,15 @@ export class Rules {
    * @param paths the file's path within each root that it lies in, with forward slashes
    */
   permits(paths: string[]): boolean {
-    if (paths.some((path) => this.denied.some((glob) => matches(glob, fold(path))))) return false;
-    return paths.some((path) => this.isAllowed(path));
+    if (paths.some((path) => this.#denied.some((glob) => matches(glob, fold(path))))) return false;
+    return paths.some((path) => this.#isAllowed(path));
   }
 
-  private isAllowed(path: string): boolean {
+  #isAllowed(path: string): boolean {
     const hidden = isHidden(path);
     const keys = isKeyFile(path);
-    if (this.allowed.length === 0) return !hidden && !keys;
-    return this.allowed.some(
+    if (this.#allowed.length === 0) return !hidden && !keys;
+    return this.#allowed.some(
       ({ glob, namesHidden, namesKeys }) =>
         (namesHidden || !hidden) && (namesKeys || !keys) && matches(glob, path),
     );

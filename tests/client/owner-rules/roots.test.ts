@@ -15,11 +15,11 @@ import {
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Rules } from "../../lib/client/rules.ts";
-import { Roots, type SourceFile } from "../../lib/client/roots.ts";
-import { FdsError } from "../../lib/protocol/errors.ts";
-import { FileIdentity } from "../../lib/protocol/identity.ts";
-import { UsageError } from "../../lib/util/flags.ts";
+import { Rules } from "../../../lib/client/owner-rules/rules.ts";
+import { Roots, type SourceFile } from "../../../lib/client/owner-rules/roots.ts";
+import { FdsError } from "../../../lib/protocol/errors.ts";
+import { FileIdentity } from "../../../lib/protocol/identity.ts";
+import { UsageError } from "../../../lib/util/flags.ts";
 
 /** A name with dots in front is hidden: it has to be named. */
 const rules = new Rules(["**", "..name"], []);
@@ -160,7 +160,7 @@ test("home may be a link itself", async () => {
 });
 
 test("a root may be given relative to the working directory", async () => {
-  const roots = await Roots.open(["lib/client"]);
+  const roots = await Roots.open(["lib/client/owner-rules"]);
   expect(await contentOf(roots, "roots.ts")).toContain("export class Roots");
 });
 

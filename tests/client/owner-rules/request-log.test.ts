@@ -2,8 +2,8 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { RequestLog, type RequestEntry } from "../../lib/client/request-log.ts";
-import { Logger } from "../../lib/util/logger.ts";
+import { RequestLog, type RequestEntry } from "../../../lib/client/owner-rules/request-log.ts";
+import { Logger } from "../../../lib/util/logger.ts";
 
 let folder: string;
 let lines: string[];

@@ -1,10 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod";
-import { FdsError } from "../protocol/errors.ts";
-import { writeFileDurably } from "../util/durable.ts";
-import { formatSize } from "../util/sizes.ts";
-import { systemCode } from "../util/system-error.ts";
+import { FdsError } from "../../protocol/errors.ts";
+import { writeFileDurably } from "../../util/durable.ts";
+import { formatSize } from "../../util/sizes.ts";
+import { systemCode } from "../../util/system-error.ts";
 
 /** What was sent on a day, as it is kept in the state folder. */
 const Sent = z.object({ day: z.string(), bytes: z.int().min(0) });
@@ -22,7 +22,7 @@ export interface Reservation {
  * lets more out.
  */
 export class DailyLimit {
-  private saving: Promise<void> = Promise.resolve();
+  #saving: Promise<void> = Promise.resolve();
 
   private constructor(
     private readonly path: string,
@@ -55,21 +55,21 @@ export class DailyLimit {
     }
     const { sent } = this;
     sent.bytes += bytes;
-    await this.save();
+    await this.#save();
     return {
       end: async (used) => {
         // What was sent twice counts twice, and a new day owes nothing to the old one.
         sent.bytes += used - bytes;
-        await this.save();
+        await this.#save();
       },
     };
   }
 
   /** One writing at a time, so that the last one says what is so. */
-  private save(): Promise<void> {
+  #save(): Promise<void> {
     const write = () => writeFileDurably(this.path, JSON.stringify(this.sent), 0o600);
-    this.saving = this.saving.then(write, write);
-    return this.saving;
+    this.#saving = this.#saving.then(write, write);
+    return this.#saving;
   }
 }
 

@@ -1,0 +1,51 @@
+import { FdsError } from "../../protocol/errors.ts";
+import { systemCode } from "../../util/system-error.ts";
+
+/** Most characters of a path in a message, which has a limit on the wire. */
+const MAX_SHOWN = 500;
+
+/** Why a path is not served; an FdsError once it meets the path as it was asked for. */
+export class Refusal extends Error {
+  constructor(readonly code: "outside" | "denied" | "missing" | "not_regular" | "changed") {
+    super(code);
+  }
+}
+
+/**
+ * What to tell an operator; the cause, which may name real paths, stays at the site.
+ * @param error a Refusal or an error of the system; any other is thrown again
+ */
+export function explain(error: unknown, filePath: string): FdsError {
+  const shown = `"${filePath.slice(0, MAX_SHOWN)}${filePath.length > MAX_SHOWN ? "…" : ""}"`;
+  const reason = error instanceof Refusal ? error.code : systemCode(error);
+  switch (reason) {
+    case null:
+      throw error;
+    case "outside":
+      return new FdsError("access_denied", `${shown} is not in a folder that the client serves`);
+    case "denied":
+      return new FdsError(
+        "access_denied",
+        `${shown} is not among the files that the client serves`,
+      );
+    case "missing":
+    case "ENOENT":
+    case "ENOTDIR":
+    case "ENAMETOOLONG":
+      return new FdsError("file_not_found", `the client has no file ${shown}`, { cause: error });
+    case "not_regular":
+      return new FdsError("not_a_regular_file", `${shown} is not a regular file`);
+    // A link where there was none, or none where there was one.
+    case "ELOOP":
+    case "EINVAL":
+    case "changed":
+      return new FdsError("file_unreadable", `${shown} was moved while it was opened`);
+    case "EACCES":
+    case "EPERM":
+      return new FdsError("access_denied", `the client may not read ${shown}`, { cause: error });
+    default:
+      return new FdsError("file_unreadable", `the client cannot read ${shown}: ${reason}`, {
+        cause: error,
+      });
+  }
+}
