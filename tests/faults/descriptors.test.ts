@@ -2,28 +2,18 @@ import { expect, test } from "bun:test";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { Listener } from "../support/events.ts";
-import type { Program } from "../support/programs.ts";
+import { lacksLimits, setLimit } from "../support/limits.ts";
 import { API_TOKEN } from "../support/system.ts";
 import { waitFor } from "../support/wait.ts";
 import { pullHalf } from "./half.ts";
 import { MiB, setStage } from "./stage.ts";
 
-const canLimit = Bun.which("prlimit") !== null;
-const lacks = canLimit ? "" : " (needs prlimit: apt-get install util-linux)";
-
 const MANY = 1000;
 /** Connections that nobody needs. */
 const FLOOD = 40;
 
-/** Lets a program that runs open descriptors up to a number, and keep those it has. */
-function limitDescriptors({ pid }: Program, most: number): void {
-  const limit = ["--pid", String(pid), `--nofile=${most}:`];
-  const { success, stderr } = Bun.spawnSync(["prlimit", ...limit]);
-  if (!success) throw new Error(`prlimit failed: ${stderr.toString()}`);
-}
-
-test.skipIf(!canLimit)(
-  `row 33: out of descriptors${lacks}`,
+test.skipIf(lacksLimits !== "")(
+  `row 33: out of descriptors${lacksLimits}`,
   async () => {
     const oneAtATime = { MAX_ACTIVE_DOWNLOADS_PER_CLIENT: "1" };
     await using stage = await setStage({ size: 8 * MiB, env: oneAtATime });
@@ -33,7 +23,7 @@ test.skipIf(!canLimit)(
     const { downloadId: old } = await pullHalf(stage);
     const late = await system.pull("file");
 
-    limitDescriptors(system.server, 1);
+    setLimit(system.server, "nofile", 1);
     const flood = Array.from({ length: FLOOD }, () => connect(system.port, "127.0.0.1"));
     await Promise.all(flood.map((socket) => once(socket, "connect")));
     let answer = "";
@@ -59,7 +49,7 @@ test.skipIf(!canLimit)(
     expect(answer).toBe("");
     await invariants.expectSafe();
 
-    limitDescriptors(system.server, MANY);
+    setLimit(system.server, "nofile", MANY);
     await waitFor(() => answer.includes("200 OK"), "the one that waited to be served");
     for (const socket of flood) socket.destroy();
     await listener.close();

@@ -2,8 +2,10 @@ import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import type { DownloadRecord } from "../../lib/api/schemas.ts";
 import { lacksMounts, lacksStrace } from "../support/machine.ts";
+import { lacksLimits, setLimit } from "../support/limits.ts";
 import { rowsOf } from "../support/rows.ts";
 import { SmallDisk } from "../support/small-disk.ts";
+import { writeRandom } from "../support/sources.ts";
 import { Strace } from "../support/strace.ts";
 import { waitFor } from "../support/wait.ts";
 import { pullHalf } from "./half.ts";
@@ -134,6 +136,27 @@ test.concurrent(
     const downloadId = await system.pull("file");
     await invariants.expectAll(delivered(downloadId, stage, 0));
     expect(system.server.log()).toContainEqual({ message: "a write is short" });
+  },
+  60_000,
+);
+
+test.skipIf(lacksLimits !== "").concurrent(
+  `row 23: short writes, up to the most that a file may have${lacksLimits}`,
+  async () => {
+    await using stage = await setStage({ size: SIZE });
+    const { system, proxy, invariants } = stage;
+    const { downloadId } = await pullHalf(stage);
+    setLimit(system.server, "fsize", 5 * MiB + 1);
+    proxy.release("up");
+    await invariants.expectAll({ wanted: new Map([[downloadId, "storage_error"]]), breaks: 3 });
+    const { error, attempts } = await system.api.download(downloadId);
+    expect({ error, attempts }).toEqual({
+      error: "cannot write the part file: EFBIG",
+      attempts: 3,
+    });
+    // What is smaller comes in as ever.
+    const small = await writeRandom(system.source("small"), 5 * MiB);
+    await system.expectDelivered(await system.ended(await system.pull("small")), small);
   },
   60_000,
 );

@@ -72,6 +72,29 @@ describe.skipIf(lacksStrace !== "")(`calls that fail${lacksStrace}`, () => {
   );
 
   test.concurrent(
+    "row 25: EIO reading the source, once on each thread that reads",
+    async () => {
+      await using stage = await setStage({ size: SIZE });
+      const { system, proxy, client, invariants } = stage;
+      const { downloadId } = await pullHalf(stage);
+      await using strace = await Strace.attach(client, system.folder, {
+        calls: "pread64",
+        inject: "error=EIO:when=1",
+        path: system.source("file"),
+      });
+      proxy.release("up");
+      await invariants.expectEnded(new Map([[downloadId, stage.wanted]]));
+      expect(strace.injected).toBeGreaterThan(0);
+      const { attempts } = await system.api.download(downloadId);
+      expect(attempts).toBeLessThanOrEqual(1 + strace.injected);
+      expect(client.log()).toContainEqual(expect.objectContaining({ code: "file_unreadable" }));
+      await strace[Symbol.asyncDispose]();
+      await invariants.expectAll(delivered(downloadId, stage, 1));
+    },
+    60_000,
+  );
+
+  test.concurrent(
     "row 25: EIO reading the source",
     async () => {
       await using stage = await setStage({ size: SIZE });
