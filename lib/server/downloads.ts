@@ -1,6 +1,7 @@
-import { FdsError, type Problem, problemOf } from "../protocol/errors.ts";
+import { FdsError } from "../protocol/errors.ts";
 import type { Logger } from "../util/logger.ts";
 import type { Audit, AuditEntry } from "./access/audit.ts";
+import { Attempts } from "./attempts.ts";
 import type { Clients } from "./clients.ts";
 import type { CreditPool } from "./credit.ts";
 import type { DownloadFilter, Limits, Repository, Totals } from "./database/repository.ts";
@@ -8,7 +9,6 @@ import { Dispatcher } from "./dispatcher.ts";
 import {
   type Download,
   type DownloadEvent,
-  type Downloading,
   type Effect,
   type Ended,
   hasEnded,
@@ -17,13 +17,10 @@ import {
   orderOf,
   safeOffsetOf,
   transition,
-  type Verifying,
 } from "./download.ts";
 import type { Metrics } from "./metrics/metrics.ts";
-import { finishPublishing, publish } from "./publish.ts";
-import { findOverQuota, type Quotas } from "./quota.ts";
-import { type Outcome, type Progress, Receiver } from "./receiver.ts";
-import type { NoRoom } from "./room.ts";
+import type { Quotas } from "./quota.ts";
+import type { Progress } from "./receiver.ts";
 import type { Storage } from "./storage/storage.ts";
 
 export interface DownloadsOptions {
@@ -42,13 +39,6 @@ export interface DownloadsOptions {
   logger: Logger;
 }
 
-/** A download that this process carries out. */
-interface Attempt {
-  receiver: Receiver;
-  /** Its part is to be removed once it is closed. */
-  discard: boolean;
-}
-
 /** The answer to an id that no download has, or none that the caller sees. */
 export function downloadNotFound(): FdsError {
   return new FdsError("download_not_found", "There is no download with this id");
@@ -62,7 +52,7 @@ const TAKE_UP_AFTER_MS = 5_000;
  * effects. The rows are the truth; what is in memory here belongs to attempts that run now.
  */
 export class Downloads {
-  readonly #attempts = new Map<string, Attempt>();
+  readonly #attempts: Attempts;
   /** What is under way for a download: attempts and publishings, one after the other. */
   readonly #work = new Map<string, Promise<void>>();
   #takeUpTimer: Timer | undefined;
@@ -70,11 +60,16 @@ export class Downloads {
   readonly #dispatcher: Dispatcher;
 
   constructor(private readonly options: DownloadsOptions) {
+    this.#attempts = new Attempts({
+      ...options,
+      apply: (downloadId, event) => this.#apply(downloadId, event),
+      logOf: (download) => this.#log(download),
+    });
     this.#dispatcher = new Dispatcher({
       ...options,
       isConnected: (clientId) => options.clients.sessionOf(clientId)?.isOpen ?? false,
       start: (download) => {
-        this.#run(download.downloadId, () => this.#attempt(download));
+        this.#run(download.downloadId, () => this.#attempts.run(download));
         options.onChange();
       },
     });
@@ -127,12 +122,12 @@ export class Downloads {
 
   /** How many downloads run here now. */
   get runningCount(): number {
-    return this.#attempts.size;
+    return this.#attempts.count;
   }
 
   /** What this process knows of a download beyond its row; undefined if it does not run here. */
   progressOf(download: Download): Progress | undefined {
-    const receiver = this.#attempts.get(download.downloadId)?.receiver;
+    const receiver = this.#attempts.receiverOf(download.downloadId);
     return receiver?.epoch === download.epoch ? receiver.progress : undefined;
   }
 
@@ -200,7 +195,7 @@ export class Downloads {
     this.#stopped = true;
     clearTimeout(this.#takeUpTimer);
     await this.#dispatcher.stop();
-    for (const { receiver } of this.#attempts.values()) receiver.lose();
+    this.#attempts.stop();
     await Promise.all(this.#work.values());
   }
 
@@ -213,7 +208,7 @@ export class Downloads {
       const { downloadId, epoch, status } = download;
       if (this.#work.has(downloadId)) continue;
       this.#log(download).info("download taken up again", { status });
-      if (status === "verifying") this.#run(downloadId, () => this.#finish(download));
+      if (status === "verifying") this.#run(downloadId, () => this.#attempts.finish(download));
       else await this.#apply(downloadId, { type: "lost", epoch, now: Date.now() });
     }
     this.#dispatcher.wake();
@@ -244,89 +239,6 @@ export class Downloads {
     }, TAKE_UP_AFTER_MS);
   }
 
-  /** One attempt: from the claim to what its outcome means for the row. */
-  async #attempt(download: Downloading): Promise<void> {
-    const { downloadId, clientId, epoch } = download;
-    const session = this.options.clients.sessionOf(clientId);
-    const agreed = session?.client;
-    if (this.#stopped || !session?.isOpen || !agreed) {
-      await this.#apply(downloadId, { type: "lost", epoch, now: Date.now() });
-      return;
-    }
-    const receiver = session.attach(
-      (stream) =>
-        new Receiver({
-          ...this.options,
-          download,
-          stream,
-          chunkSize: agreed.chunkSize,
-          link: session,
-          findOverQuota: (totalSize) => this.#findOverQuota(download, totalSize),
-          report: (event) => this.#apply(downloadId, event),
-          logger: this.#log(download),
-        }),
-    );
-    const attempt: Attempt = { receiver, discard: false };
-    this.#attempts.set(downloadId, attempt);
-    try {
-      await this.#settle(download, await receiver.run());
-      if (attempt.discard) await this.options.storage.removePart(downloadId);
-    } finally {
-      receiver.dismiss();
-      this.#attempts.delete(downloadId);
-    }
-  }
-
-  #findOverQuota(download: Downloading, totalSize: number): Promise<NoRoom | null> {
-    const { quotas, storage, repository } = this.options;
-    return findOverQuota(quotas, download, totalSize, storage, repository);
-  }
-
-  async #settle(download: Downloading, outcome: Outcome): Promise<void> {
-    const { downloadId, epoch } = download;
-    switch (outcome.type) {
-      case "abandoned":
-        return;
-      case "lost":
-        await this.#apply(downloadId, { type: "lost", epoch, now: Date.now() });
-        return;
-      case "failed":
-        await this.#failed(download, outcome.problem, outcome.final);
-        return;
-      case "received":
-        await this.#publishing(download, (report) =>
-          publish(download, outcome, this.options.storage, report),
-        );
-    }
-  }
-
-  async #finish(download: Verifying): Promise<void> {
-    await this.#publishing(download, (report) =>
-      finishPublishing(download, this.options.storage, report),
-    );
-  }
-
-  async #publishing(
-    download: Downloading | Verifying,
-    work: (report: (event: DownloadEvent) => Promise<Download>) => Promise<Download>,
-  ): Promise<void> {
-    try {
-      await work((event) => this.#apply(download.downloadId, event));
-    } catch (error) {
-      if (!(error instanceof FdsError)) throw error;
-      await this.#failed(download, problemOf(error, "storage_error"));
-    }
-  }
-
-  async #failed(
-    { downloadId, epoch }: Downloading | Verifying,
-    problem: Problem,
-    final = false,
-  ): Promise<void> {
-    const now = Date.now();
-    await this.#apply(downloadId, { type: "failed", epoch, now, problem, final });
-  }
-
   /** Records what an event makes of a download, then does what follows from it. */
   async #apply(downloadId: string, event: DownloadEvent): Promise<Download> {
     for (;;) {
@@ -340,13 +252,14 @@ export class Downloads {
         this.#log(after).info(`download ${after.status}`);
         this.options.onChange();
       }
-      this.#count(before, after);
+      this.#tell(before, after);
       for (const effect of effects) await this.#carryOut(after, effect);
       return after;
     }
   }
 
-  #count(before: Download, after: Download): void {
+  /** Tells the metrics, and of an end the audit. */
+  #tell(before: Download, after: Download): void {
     const { metrics } = this.options;
     if (hasEnded(after)) {
       metrics.downloadEnded(after);
@@ -355,21 +268,19 @@ export class Downloads {
   }
 
   async #carryOut(download: Download, effect: Effect): Promise<void> {
-    const attempt = this.#attempts.get(download.downloadId);
+    const receiver = this.#attempts.receiverOf(download.downloadId);
     switch (effect.type) {
       case "stop_client":
-        attempt?.receiver.abandon();
+        receiver?.abandon();
         return;
       case "apply_rate_limit":
-        attempt?.receiver.limitRate(download.rateLimit);
+        receiver?.limitRate(download.rateLimit);
         return;
       case "confirm_client":
-        attempt?.receiver.confirm();
+        receiver?.confirm();
         return;
       case "discard_part":
-        if (attempt) attempt.discard = true;
-        else await this.options.storage.removePart(download.downloadId);
-        return;
+        return this.#attempts.discardPart(download.downloadId);
       case "dispatch":
         this.#dispatcher.wake();
         return;
