@@ -225,6 +225,21 @@ describe("what is safe", () => {
     expect(part.synced).toBe(CHUNK);
   });
 
+  test("is nothing that the disk has not taken yet", async () => {
+    start();
+    await settle();
+    sendChunk(0);
+    await settle();
+    const disk = Promise.withResolvers<void>();
+    part.held = disk.promise;
+    sendChunk(CHUNK);
+    await settle();
+    jest.advanceTimersByTime(250);
+    await settle();
+    expect(row).toMatchObject({ safeOffset: CHUNK });
+    disk.resolve();
+  });
+
   test("is all that arrived, when the connection is lost", async () => {
     start();
     await settle();

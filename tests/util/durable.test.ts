@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, spyOn, test } from "bun:test";
+import { afterEach, beforeEach, expect, jest, spyOn, test } from "bun:test";
 import * as fs from "node:fs/promises";
 import { mkdir, mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -12,7 +12,20 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "fds-durable-"));
 });
 
-afterEach(() => rm(folder, { recursive: true, force: true }));
+afterEach(async () => {
+  jest.restoreAllMocks();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** No flush of what is opened from now on works. */
+function failFlushes(): void {
+  const { open } = fs;
+  spyOn(fs, "open").mockImplementation(async (...args) => {
+    const handle = await open(...args);
+    spyOn(handle, "sync").mockRejectedValue(new Error("no flush"));
+    return handle;
+  });
+}
 
 test("a file is written, and written over, with nothing left beside it", async () => {
   const path = join(folder, "file");
@@ -46,13 +59,7 @@ test("what fails leaves the old file and nothing beside it", async () => {
 test("the old content stays until the new one is flushed", async () => {
   const path = join(folder, "file");
   await writeFileDurably(path, "old", 0o600);
-  const { open } = fs;
-  using opening = spyOn(fs, "open");
-  opening.mockImplementation(async (...args) => {
-    const handle = await open(...args);
-    spyOn(handle, "sync").mockRejectedValue(new Error("no flush"));
-    return handle;
-  });
+  failFlushes();
   const error = await writeFileDurably(path, "new", 0o600).catch((reason: unknown) => reason);
   expect(error).toEqual(new Error("no flush"));
   expect(await readFile(path, "utf8")).toBe("old");
@@ -67,3 +74,9 @@ test.if(process.platform !== "win32")(
     expect(systemCode(error)).toBe("ENOENT");
   },
 );
+
+test.if(process.platform !== "win32")("a folder is flushed for real (needs POSIX)", async () => {
+  failFlushes();
+  const error = await syncFolder(folder).catch((reason: unknown) => reason);
+  expect(error).toEqual(new Error("no flush"));
+});

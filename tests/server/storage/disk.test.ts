@@ -41,6 +41,14 @@ async function temporaryStorage() {
 const modeOf = async (path: string) => (await fs.stat(path)).mode & 0o777;
 const systemError = (code: string) => Object.assign(new Error(code), { code, errno: -1 });
 
+/** The system cannot make sure of the names in this folder, from now on. */
+function failFlushOf(folder: string): void {
+  const { syncFolder } = durable;
+  spyOn(durable, "syncFolder").mockImplementation((path) =>
+    path === folder ? Promise.reject(systemError("EIO")) : syncFolder(path),
+  );
+}
+
 storageContract("disk", temporaryStorage);
 
 describe("on the disk", () => {
@@ -97,6 +105,18 @@ describe("on the disk", () => {
   });
 });
 
+test("a part whose name may not outlive a loss of power is not called safe", async () => {
+  await using temporary = await temporaryStorage();
+  failFlushOf(join(temporary.folder, ".server/parts"));
+  const part = await temporary.storage.openPart(Bun.randomUUIDv7());
+  await part.write(CONTENT, 0);
+  await expect(part.sync()).rejects.toMatchObject({
+    code: "storage_error",
+    message: "cannot flush the part file: EIO",
+  });
+  await part.close();
+});
+
 describe("a publish that was cut short", () => {
   test("between link and unlink is completed by the next one", async () => {
     await using temporary = await temporaryStorage();
@@ -124,24 +144,24 @@ describe("a publish that was cut short", () => {
     expect(await published(storage, PATH)).toEqual(CONTENT);
   });
 
-  test("by a folder that cannot be flushed leaves the part, and no name outside", async () => {
-    await using temporary = await temporaryStorage();
-    const { storage, folder } = temporary;
-    const id = Bun.randomUUIDv7();
-    await fillPart(storage, id, CONTENT);
-    const { syncFolder } = durable;
-    spyOn(durable, "syncFolder").mockImplementation((path) =>
-      path.endsWith("site-1") ? Promise.reject(systemError("EIO")) : syncFolder(path),
-    );
-    await expect(storage.publish(id, PATH)).rejects.toMatchObject({
-      code: "storage_error",
-      message: "cannot publish the file: EIO",
-    });
-    expect(await fs.readdir(join(folder, "site-1"))).toEqual([]);
-    jest.restoreAllMocks();
-    expect(await storage.publish(id, PATH)).toBe(true);
-    expect(await published(storage, PATH)).toEqual(CONTENT);
-  });
+  test.each(["", "site-1"])(
+    "by a folder that cannot be flushed, %j, leaves the part, and no name outside",
+    async (unflushed) => {
+      await using temporary = await temporaryStorage();
+      const { storage, folder } = temporary;
+      const id = Bun.randomUUIDv7();
+      await fillPart(storage, id, CONTENT);
+      failFlushOf(join(folder, unflushed));
+      await expect(storage.publish(id, PATH)).rejects.toMatchObject({
+        code: "storage_error",
+        message: "cannot publish the file: EIO",
+      });
+      expect(await fs.readdir(join(folder, "site-1"))).toEqual([]);
+      jest.restoreAllMocks();
+      expect(await storage.publish(id, PATH)).toBe(true);
+      expect(await published(storage, PATH)).toEqual(CONTENT);
+    },
+  );
 
   test("by a part that cannot be removed leaves the part, and tells the true cause", async () => {
     await using temporary = await temporaryStorage();

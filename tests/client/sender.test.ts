@@ -1,0 +1,81 @@
+import { afterEach, beforeEach, expect, spyOn, test } from "bun:test";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Roots, type SourceFile } from "../../lib/client/owner-rules/roots.ts";
+import { type Delivery, Sender } from "../../lib/client/sender.ts";
+import { Turns } from "../../lib/client/turns.ts";
+import type { ClientMessage, DownloadRequest } from "../../lib/protocol/messages.ts";
+import { Logger } from "../../lib/util/logger.ts";
+import { TokenBucket } from "../../lib/util/token-bucket.ts";
+import { waitFor } from "../support/wait.ts";
+
+/* What a sender holds, and lets go of. The collector closes a file too, so nobody else would see. */
+
+const REQUEST: DownloadRequest = {
+  type: "download_request",
+  stream: 1,
+  epoch: 1,
+  download_id: "0198c0de-0000-7000-8000-000000000000",
+  file_path: "file",
+  chunk_size: 65_536,
+  offset: 0,
+  checksum: "md5",
+  max_offset: 65_536,
+};
+
+let folder: string;
+let file: SourceFile;
+let sent: ClientMessage[];
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "fds-sender-"));
+  await writeFile(join(folder, "file"), "content");
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+/**
+ * A sender of the file, under way.
+ * @param change what is wrong with the file
+ */
+async function send(
+  change: (file: SourceFile) => void = () => undefined,
+): Promise<{ sender: Sender; delivery: Promise<Delivery> }> {
+  const roots = await Roots.open([folder]);
+  file = await roots.openFile("file");
+  spyOn(file, "close");
+  change(file);
+  spyOn(roots, "openFile").mockResolvedValue(file);
+  sent = [];
+  const sender = new Sender({
+    request: REQUEST,
+    roots,
+    turns: new Turns({ send: () => undefined, bufferedAmount: 0 }, new TokenBucket(null)),
+    chunkSize: 65_536,
+    compress: false,
+    send: (message) => sent.push(message),
+    dailyLimit: null,
+    logger: new Logger({ level: "error", format: "json", write: () => undefined }),
+  });
+  return { sender, delivery: sender.run() };
+}
+
+test.each(["done", "cancelled", "disconnected"] as const)(
+  "the file is closed when it is %s",
+  async (reason) => {
+    const { sender, delivery } = await send();
+    await waitFor(() => sent.some(({ type }) => type === "file_complete"), "the file to be sent");
+    expect(file.close).not.toHaveBeenCalled();
+    sender.stop(reason);
+    expect(await delivery).toMatchObject({ outcome: reason === "done" ? "sent" : reason });
+    expect(file.close).toHaveBeenCalledTimes(1);
+  },
+);
+
+test("the file is closed when it cannot be read", async () => {
+  const { delivery } = await send((unreadable) => {
+    spyOn(unreadable, "identity").mockRejectedValue(new Error("EIO"));
+  });
+  expect(await delivery).toMatchObject({ outcome: "refused" });
+  expect(file.close).toHaveBeenCalledTimes(1);
+});
