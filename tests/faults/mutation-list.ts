@@ -1,0 +1,342 @@
+/** The product broken on purpose in one place, and the tests that must notice. */
+export interface Mutation {
+  name: string;
+  /** What no longer holds: DESIGN's invariant, or the rule that serves it. */
+  breaks: string;
+  /** From the top of the tree. */
+  file: string;
+  /** Must be there exactly once, so that the list cannot outlive what it is about. */
+  find: string;
+  replace: string;
+  /** Test files, with what stands in the name of the tests in each that must fail. */
+  caughtBy: Record<string, string>;
+}
+
+const DISK = "tests/server/storage/disk.test.ts";
+const SHARED_SYNC = "tests/server/storage/shared-sync.test.ts";
+const DURABLE = "tests/util/durable.test.ts";
+const PART = "tests/server/storage/part.test.ts";
+const RECEIVER = "tests/server/receiver.test.ts";
+const CREDIT = "tests/server/credit.test.ts";
+const MODEL = "tests/model/downloads.test.ts";
+const LYING_CLIENT = "tests/faults/lying-client.test.ts";
+const LYING_SERVER = "tests/faults/lying-server.test.ts";
+const SOURCE = "tests/e2e/source.test.ts";
+const STATES = "tests/server/download.test.ts";
+const RESUME = "tests/client/resume.test.ts";
+const PART_FILE = "tests/faults/part-file.test.ts";
+const PUBLISH = "tests/server/publish.test.ts";
+const FULL_DISK = "tests/faults/full-disk.test.ts";
+const DISPATCHER = "tests/server/dispatcher.test.ts";
+const SLOW_DISK = "tests/faults/slow-disk.test.ts";
+const DOWNLOADS = "tests/server/downloads.test.ts";
+const SENDER = "tests/client/sender.test.ts";
+const REST = "tests/e2e/rest.test.ts";
+
+const THE_MODEL = "downloads do what the model says";
+
+export const MUTATIONS: readonly Mutation[] = [
+  {
+    name: "no-folder-flush",
+    breaks: "A, B: a name outlives a loss of power once its folder is flushed",
+    file: "lib/util/durable.ts",
+    find: `  const handle = await open(path, "r");
+  try {
+    await handle.sync();`,
+    replace: `  const handle = await open(path, "r");
+  try {`,
+    caughtBy: { [DURABLE]: "a folder is flushed for real" },
+  },
+  {
+    name: "no-folder-flush-before-unlink",
+    breaks: "A: at no moment may a loss of power take both names of a file",
+    file: "lib/server/storage/disk.ts",
+    find: `        await this.#shared.flush(folder);
+        await unlinkIfThere(part);`,
+    replace: `        await unlinkIfThere(part);`,
+    caughtBy: { [DISK]: "by a folder that cannot be flushed" },
+  },
+  {
+    name: "no-folder-flush-of-parts",
+    breaks: "B: the part of a safe offset is there after a loss of power",
+    file: "lib/server/storage/part.ts",
+    find: `        await this.named;
+`,
+    replace: ``,
+    caughtBy: { [DISK]: "a part whose name may not outlive a loss of power is not called safe" },
+  },
+  {
+    name: "flush-of-another-moment",
+    breaks: "A, B: who shares a flush of a folder has one that began after the name was there",
+    file: "lib/server/storage/shared-sync.ts",
+    find: `if (!running) return this.#run(folder);`,
+    replace: `return running ?? this.#run(folder);`,
+    caughtBy: { [SHARED_SYNC]: "those who come while a flush runs share the next one" },
+  },
+  {
+    name: "safe-before-flushed",
+    breaks: "B: first the bytes, then the row",
+    file: "lib/server/part-writer.ts",
+    find: `    await this.options.part.sync();
+    await this.options.onSafe(safeOffset);`,
+    replace: `    await this.options.onSafe(safeOffset);
+    await this.options.part.sync();`,
+    caughtBy: { [RECEIVER]: "is told within 250 ms, and not before it is flushed" },
+  },
+  {
+    name: "safe-without-flush",
+    breaks: "B: what is safe is on the disk",
+    file: "lib/server/part-writer.ts",
+    find: `    await this.options.part.sync();
+    await this.options.onSafe(safeOffset);`,
+    replace: `    await this.options.onSafe(safeOffset);`,
+    caughtBy: {
+      [RECEIVER]: "is told within 250 ms, and not before it is flushed",
+      [MODEL]: THE_MODEL,
+    },
+  },
+  {
+    name: "safe-before-written",
+    breaks: "B: what is counted as written is in the part",
+    file: "lib/server/part-writer.ts",
+    find: `      await writing;
+      release(chunk);
+      this.#written += length;`,
+    replace: `      this.#written += length;
+      await writing;
+      release(chunk);`,
+    caughtBy: { [RECEIVER]: "is nothing that the disk has not taken yet", [MODEL]: THE_MODEL },
+  },
+  {
+    name: "any-epoch-of-a-frame",
+    breaks: "A: what belongs to an older attempt is dropped",
+    file: "lib/server/session.ts",
+    find: `    if (receiver?.epoch !== address.epoch) return undefined;
+`,
+    replace: ``,
+    caughtBy: { [LYING_CLIENT]: "frames and messages of another epoch" },
+  },
+  {
+    name: "any-epoch-of-an-event",
+    breaks: "A, C: what an older attempt reports is void",
+    file: "lib/server/download.ts",
+    find: `download.status === "queued" || event.epoch !== download.epoch`,
+    replace: `download.status === "queued"`,
+    caughtBy: { [STATES]: "of another attempt: no change" },
+  },
+  {
+    name: "prefix-not-compared",
+    breaks: "A: a client goes on only where its first bytes are those that the server has",
+    file: "lib/client/resume.ts",
+    find: 'hash.copy().digest("hex") !== resume[`prefix_${checksum}`]',
+    replace: "false",
+    caughtBy: {
+      [RESUME]: "when a byte of the prefix differs",
+      [LYING_SERVER]: "an offer to resume that is a lie",
+    },
+  },
+  {
+    name: "any-offset-of-a-client",
+    breaks: "A: a client goes on where the server's proof ends, or at the first byte",
+    file: "lib/server/receiver.ts",
+    find: `message.offset !== this.#arrived && resumes`,
+    replace: `false`,
+    caughtBy: { [LYING_CLIENT]: "an offset of its own" },
+  },
+  {
+    name: "short-part-trusted",
+    breaks: "A, C: a part that is shorter than recorded proves nothing",
+    file: "lib/server/receiver.ts",
+    find: `const isShort = (await part.size()) < safeOffset;`,
+    replace: `const isShort = false;`,
+    caughtBy: { [PART_FILE]: "row 28: the part file shortened at rest" },
+  },
+  {
+    name: "name-before-checksum",
+    breaks: "A: a file gets its name after its checksum was compared",
+    file: "lib/server/receiver.ts",
+    find: `    if (digest !== theirs) {`,
+    replace: `    const { totalSize } = this.#source;
+    this.#end({ type: "received", digest, size: totalSize, bytesOnWire: this.#bytesOnWire });
+    if (digest !== theirs) {`,
+    caughtBy: { [LYING_CLIENT]: "in its MD5 is read again from the start" },
+  },
+  {
+    name: "checksum-of-the-part-not-compared",
+    breaks: "A: a publishing that was cut short trusts nothing that lies on the disk",
+    file: "lib/server/publish.ts",
+    find: `    if (stored !== digest) {`,
+    replace: `    if (false) {`,
+    caughtBy: {
+      [PUBLISH]: "is not published",
+      [PART_FILE]: "row 27: a bit of the part file flipped when it is about to be published",
+    },
+  },
+  {
+    name: "write-error-swallowed-by-the-part",
+    breaks: "A, F: an error of the disk is told",
+    file: "lib/server/storage/part.ts",
+    find: "const { bytesWritten } = await this.file.write(bytes, done, left, offset + done);",
+    replace: `const { bytesWritten } = await this.file
+          .write(bytes, done, left, offset + done)
+          .catch(() => ({ bytesWritten: left }));`,
+    caughtBy: { [PART]: "with the cause and without a path", [FULL_DISK]: "row 21: under way" },
+  },
+  {
+    name: "write-error-swallowed-by-the-writer",
+    breaks: "C, F: an error of the disk ends the attempt",
+    file: "lib/server/part-writer.ts",
+    find: `    this.#stopped = true;
+    this.options.onError(error);`,
+    replace: `    this.#stopped = true;`,
+    caughtBy: { [MODEL]: THE_MODEL, [FULL_DISK]: "row 21: under way" },
+  },
+  {
+    name: "due-by-now",
+    breaks: "C: a download that becomes due while the queue is read is started",
+    file: "lib/server/dispatcher.ts",
+    find: `repository.nextDueAt(now)`,
+    replace: `repository.nextDueAt(Date.now())`,
+    caughtBy: { [DISPATCHER]: "also when it became due while the queue was being read" },
+  },
+  {
+    name: "budget-without-end",
+    breaks: "E: memory is bounded by RECEIVE_BUDGET",
+    file: "lib/server/credit.ts",
+    find: `const granted = room < least ? 0 : Math.min(wanted, room);`,
+    replace: `const granted = Math.max(wanted, Math.min(room, least));`,
+    caughtBy: { [CREDIT]: "every file comes to its end within the budget", [MODEL]: THE_MODEL },
+  },
+  {
+    name: "window-without-end",
+    breaks: "D, E: what is under way is bounded by the window",
+    file: "lib/server/credit.ts",
+    find: `const limit = Math.min(this.#written, this.#safe + this.options.maxUnsafe) + window;`,
+    replace: `const limit = Number.MAX_SAFE_INTEGER;`,
+    caughtBy: { [CREDIT]: "a file that is longer than the window" },
+  },
+  {
+    name: "credit-exceeded",
+    breaks: "E: a client that sends more than it was granted is cut off",
+    file: "lib/server/receiver.ts",
+    find: `if (end > this.#credit.maxOffset) {`,
+    replace: `if (false) {`,
+    caughtBy: { [LYING_CLIENT]: "a frame beyond its credit" },
+  },
+  {
+    name: "credit-for-what-arrived",
+    breaks: "E: a client gets new credit for what was written, not for what arrived",
+    file: "lib/server/receiver.ts",
+    find: `    if (this.#started) this.#writer?.push(bytes);`,
+    replace: `    this.#credit?.wrote(bytes.length);
+    if (this.#started) this.#writer?.push(bytes);`,
+    caughtBy: { [MODEL]: THE_MODEL, [SLOW_DISK]: "row 19: a slow disk at the server" },
+  },
+  {
+    name: "slow-flush-not-waited-for",
+    breaks: "D: what is written and not flushed is bounded",
+    file: "lib/server/credit.ts",
+    find: `Math.min(this.#written, this.#safe + this.options.maxUnsafe)`,
+    replace: `this.#written`,
+    caughtBy: { [CREDIT]: "goes on ahead of what is flushed" },
+  },
+  {
+    name: "part-left-open",
+    breaks: "E: no descriptor is left by an attempt that ended",
+    file: "lib/server/part-writer.ts",
+    find: `    } finally {
+      await this.options.part.close();
+    }`,
+    replace: `    } finally {
+    }`,
+    caughtBy: {
+      [RECEIVER]: "is all that arrived, when the connection is lost",
+      [MODEL]: THE_MODEL,
+    },
+  },
+  {
+    name: "part-left-behind",
+    breaks: "E: no part is left by a download that failed or was cancelled",
+    file: "lib/server/attempts.ts",
+    find: `      if (attempt.discard) await this.options.storage.removePart(downloadId);
+`,
+    replace: ``,
+    caughtBy: {
+      [DOWNLOADS]: "removes the part once nothing writes to it any more",
+      [MODEL]: THE_MODEL,
+    },
+  },
+  {
+    name: "source-left-open",
+    breaks: "E: a client keeps no file open",
+    file: "lib/client/sender.ts",
+    find: `        await file.close();
+`,
+    replace: ``,
+    caughtBy: { [SENDER]: "the file is closed when it" },
+  },
+  {
+    name: "full-disk-told-as-broken",
+    breaks: "F: a full disk is told as one, and waited for",
+    file: "lib/server/storage/part.ts",
+    find: `FULL.has(errno) ? "storage_full" : "storage_error"`,
+    replace: `"storage_error"`,
+    caughtBy: { [PART]: "with the cause and without a path", [FULL_DISK]: "row 21: under way" },
+  },
+  {
+    name: "cause-of-a-client-lost",
+    breaks: "F: what a site could not do is told as it was",
+    file: "lib/client/sender.ts",
+    find: `      CLIENT_ERROR_CODES.find((known) => error instanceof FdsError && error.code === known) ??
+      "file_unreadable";`,
+    replace: `      CLIENT_ERROR_CODES.find((known) => known === "file_unreadable") ?? "file_unreadable";`,
+    caughtBy: {
+      [REST]: "a failed record tells why",
+      [SOURCE]: "deleted: it says that there is no such file",
+    },
+  },
+  {
+    name: "short-write-taken-for-whole",
+    breaks: "A: a write that took a part of the bytes goes on with the rest",
+    file: "lib/server/storage/part.ts",
+    find: `done += bytesWritten;`,
+    replace: `done = bytes.length;`,
+    caughtBy: {
+      [PART]: "short writes and short reads go on",
+      [FULL_DISK]: "row 23: short writes, all the time",
+    },
+  },
+  {
+    name: "flushed-again-after-a-failure",
+    breaks: "A, B: a flush that failed is not tried again, the kernel may say yes to it",
+    file: "lib/server/storage/part.ts",
+    find: `await this.file.datasync();`,
+    replace: `await this.file.datasync().catch(() => this.file.datasync());`,
+    caughtBy: {
+      [PART]: "after a flush that failed, nothing but closing is left",
+    },
+  },
+  {
+    name: "used-again-after-a-failed-flush",
+    breaks: "A, B: a part whose flush failed takes nothing more",
+    file: "lib/server/storage/part.ts",
+    find: `        this.givenUp = true;
+`,
+    replace: ``,
+    caughtBy: {
+      [PART]: "after a flush that failed, nothing but closing is left",
+    },
+  },
+];
+
+/**
+ * The text of the mutated file.
+ * @throws Error where what is to be replaced is not there exactly once
+ */
+export function mutate(text: string, { name, file, find, replace }: Mutation): string {
+  const times = text.split(find).length - 1;
+  if (times !== 1) {
+    throw new Error(`"${name}": what it replaces is in "${file}" ${times} times, expected once`);
+  }
+  return text.replace(find, () => replace);
+}

@@ -1,0 +1,130 @@
+import { cp, mkdtemp, rm, symlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Failure, runProgram } from "../../lib/cli/program.ts";
+import { parseFlags, UsageError } from "../../lib/util/flags.ts";
+import { mutate, type Mutation, MUTATIONS } from "./mutation-list.ts";
+
+/*
+ * Whether the tests would notice: each mutation is made in a copy of the tree, and the tests that
+ * must catch it have to pass without it and fail with it.
+ */
+
+const HELP = `Breaks the product on purpose, in a copy of it, and looks whether the tests notice.
+
+Usage: bun tests/faults/mutations.ts [NAME…]
+  NAME  only these mutations
+
+Mutations:
+${MUTATIONS.map(({ name, breaks }) => `  ${name}\n      ${breaks}`).join("\n")}
+`;
+
+const TOP = join(import.meta.dir, "../..");
+
+/** For one test, and for all of a file's together, in ms. */
+const TEST_TIMEOUT = 60_000;
+const RUN_TIMEOUT = 300_000;
+
+if (import.meta.main) await runProgram(main);
+
+async function main(signal: AbortSignal): Promise<void> {
+  const { values, positionals } = parseFlags(process.argv.slice(2), {}, Infinity);
+  if (values["help"]) return void process.stdout.write(HELP);
+  const mutations = choose(positionals);
+  const copy = await copyTree();
+  let missed = 0;
+  try {
+    for (const mutation of mutations) {
+      print(`\n${mutation.name}: ${mutation.breaks}`);
+      if (!(await isCaught(mutation, copy, signal))) missed++;
+    }
+  } finally {
+    await rm(copy, { recursive: true, force: true });
+  }
+  print(`\n${mutations.length - missed} caught, ${missed} NOT CAUGHT`);
+  if (missed > 0) throw new Failure("the tests do not notice all that is broken");
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+/** @throws UsageError that names the mutations there are */
+function choose(names: readonly string[]): readonly Mutation[] {
+  const known = MUTATIONS.map(({ name }) => name);
+  const unknown = names.find((name) => !known.includes(name));
+  if (unknown !== undefined) {
+    throw new UsageError(`unknown mutation "${unknown}", expected some of ${known.join(" ")}`);
+  }
+  return names.length === 0 ? MUTATIONS : MUTATIONS.filter(({ name }) => names.includes(name));
+}
+
+/** All that git has or would have, as it is now. @returns where it is */
+async function copyTree(): Promise<string> {
+  const listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"];
+  const { stdout } = Bun.spawnSync(listing, { cwd: TOP });
+  const copy = await mkdtemp(join(tmpdir(), "fds-mutations-"));
+  for (const path of stdout.toString().split("\0")) {
+    if (path !== "") await cp(join(TOP, path), join(copy, path));
+  }
+  await symlink(join(TOP, "node_modules"), join(copy, "node_modules"));
+  return copy;
+}
+
+/** Every test that the list names and this machine can run has to catch it, and one at least. */
+async function isCaught(mutation: Mutation, copy: string, signal: AbortSignal): Promise<boolean> {
+  const path = join(copy, mutation.file);
+  const text = await Bun.file(path).text();
+  const verdicts: boolean[] = [];
+  for (const [file, name] of Object.entries(mutation.caughtBy)) {
+    const before = await runTests(copy, file, name, signal);
+    if (before.passed.length === 0 && before.failed.length === 0) {
+      print(`  not run here: ${file}: ${before.skipped[0] ?? name}`);
+      continue;
+    }
+    await Bun.write(path, mutate(text, mutation));
+    const after = await runTests(copy, file, name, signal);
+    await Bun.write(path, text);
+    // A test that fails without it as well says nothing.
+    const caught = after.failed.filter((test) => before.passed.includes(test));
+    for (const test of before.failed) print(`  fails anyway: ${file}: ${test}`);
+    for (const test of caught) print(`  caught by ${file}: ${test}`);
+    if (caught.length === 0) print(`  NOT CAUGHT by ${file}: ${name}`);
+    verdicts.push(caught.length > 0 && before.failed.length === 0);
+  }
+  return verdicts.length > 0 && verdicts.every(Boolean);
+}
+
+/** The tests of a file whose name holds a text, by how they ended; each has its whole name. */
+interface Run {
+  passed: string[];
+  failed: string[];
+  skipped: string[];
+}
+
+async function runTests(
+  cwd: string,
+  file: string,
+  name: string,
+  signal: AbortSignal,
+): Promise<Run> {
+  const pattern = name.replaceAll(/[\\^$.*+?()[\]{}|]/g, "\\$&");
+  const args = ["test", "--no-orphans", `--timeout=${TEST_TIMEOUT}`, "-t", pattern, file];
+  const child = Bun.spawn([process.execPath, ...args], {
+    cwd,
+    stdio: ["ignore", "ignore", "pipe"],
+    // The same seed each time: what is caught once is caught again.
+    env: { ...process.env, FDS_SEED: "1" },
+    signal,
+    timeout: RUN_TIMEOUT,
+  });
+  const output = Bun.stripANSI(await new Response(child.stderr).text());
+  await child.exited;
+  signal.throwIfAborted();
+  // Each with the time it took; a long run names them a second time, at its end.
+  const named = (end: string) => {
+    const lines = new RegExp(`^\\(${end}\\) (.+?)(?: \\[[\\d.]+m?s\\])?$`, "gm");
+    return [...new Set([...output.matchAll(lines)].map(([, test]) => test!))];
+  };
+  return { passed: named("pass"), failed: named("fail"), skipped: named("skip") };
+}
