@@ -3,10 +3,11 @@ import { AuditAction, type AuditQuery, type AuditRecord } from "../../api/audit.
 import { MAX_PAGE } from "../../api/schemas.ts";
 import { DURATION, oneOf, TEXT, wholeNumber } from "../../util/settings.ts";
 import { CLIENT_ID } from "../client-id.ts";
-import { type ListingColumn, listingLines, listingTable } from "../terminal/listing.ts";
+import type { ListingColumn } from "../terminal/listing.ts";
 import { paint, plainText } from "../terminal/terminal.ts";
 import { formatMoment } from "../terminal/times.ts";
-import { type Command, type CommandContext, print, readFlag } from "./command.ts";
+import { type Command, type CommandContext, readFlag } from "./command.ts";
+import { printListing } from "./listing.ts";
 
 /** `fds audit` */
 export const audit: Command = {
@@ -37,16 +38,10 @@ export const audit: Command = {
 with tabs between them.`,
   examples: ["audit --since 1d", "audit --action denied --json", "audit --client restaurant-001"],
   async run(context) {
-    const { api, out, interruptions } = context;
+    const { api, interruptions } = context;
     const list = await api.audit(readQuery(context), interruptions.signal);
-    print(context, {
-      value: list,
-      shown: (coloured) =>
-        list.records.length === 0
-          ? ["Nothing of this kind happened"]
-          : listingTable(COLUMNS, list.records, out.columns(), coloured),
-      raw: () => listingLines(COLUMNS, list.records),
-    });
+    const none = "Nothing of this kind happened";
+    printListing(context, list, { items: list.records, columns: COLUMNS, none });
   },
 };
 

@@ -1,8 +1,7 @@
 import { findDownloadId } from "../rest/download-id.ts";
 import { DOWNLOAD_COLUMNS } from "../terminal/download-listing.ts";
-import { listingLines } from "../terminal/listing.ts";
-import { paint } from "../terminal/terminal.ts";
-import { type Command, print } from "./command.ts";
+import type { Command } from "./command.ts";
+import { printDone } from "./listing.ts";
 
 /** `fds cancel` */
 export const cancel: Command = {
@@ -15,12 +14,6 @@ export const cancel: Command = {
     const { api, words, interruptions } = context;
     const [text = ""] = words;
     const record = await api.cancel(await findDownloadId(api, text, interruptions.signal));
-    print(context, {
-      value: record,
-      shown: (coloured) => [
-        `${paint("✓", "green", coloured)} ${record.status} ${record.download_id}`,
-      ],
-      raw: () => listingLines(DOWNLOAD_COLUMNS, [record]),
-    });
+    printDone(context, record, DOWNLOAD_COLUMNS, `${record.status} ${record.download_id}`);
   },
 };

@@ -1,6 +1,6 @@
 import { CLIENT_COLUMNS, NO_CLIENTS } from "../terminal/client-listing.ts";
-import { listingLines, listingTable } from "../terminal/listing.ts";
-import { type Command, print } from "./command.ts";
+import type { Command } from "./command.ts";
+import { printListing } from "./listing.ts";
 
 /** `fds clients` */
 export const clients: Command = {
@@ -12,15 +12,7 @@ export const clients: Command = {
 with tabs between them.`,
   examples: ["clients", "clients | awk -F'\\t' '$2 == \"offline\" {print $1}'"],
   async run(context) {
-    const { api, out, interruptions } = context;
-    const known = await api.clients(interruptions.signal);
-    print(context, {
-      value: { clients: known },
-      shown: (coloured) =>
-        known.length === 0
-          ? [NO_CLIENTS]
-          : listingTable(CLIENT_COLUMNS, known, out.columns(), coloured),
-      raw: () => listingLines(CLIENT_COLUMNS, known),
-    });
+    const items = await context.api.clients(context.interruptions.signal);
+    printListing(context, { clients: items }, { items, columns: CLIENT_COLUMNS, none: NO_CLIENTS });
   },
 };

@@ -3,8 +3,8 @@ import { type DownloadQuery, DownloadStatus, MAX_PAGE } from "../../api/schemas.
 import { oneOf, wholeNumber } from "../../util/settings.ts";
 import { CLIENT_ID } from "../client-id.ts";
 import { DOWNLOAD_COLUMNS } from "../terminal/download-listing.ts";
-import { listingLines, listingTable } from "../terminal/listing.ts";
-import { type Command, type CommandContext, print, readFlag } from "./command.ts";
+import { type Command, type CommandContext, readFlag } from "./command.ts";
+import { printListing } from "./listing.ts";
 
 const STATUS = oneOf(DownloadStatus.options);
 const LIMIT = wholeNumber(1, MAX_PAGE);
@@ -33,16 +33,10 @@ them.`,
     "downloads --status failed | cut -f1 | xargs -n1 bun run fds retry",
   ],
   async run(context) {
-    const { api, out, interruptions } = context;
+    const { api, interruptions } = context;
     const list = await api.downloads(readQuery(context), interruptions.signal);
-    print(context, {
-      value: list,
-      shown: (coloured) =>
-        list.downloads.length === 0
-          ? ["No downloads"]
-          : listingTable(DOWNLOAD_COLUMNS, list.downloads, out.columns(), coloured),
-      raw: () => listingLines(DOWNLOAD_COLUMNS, list.downloads),
-    });
+    const items = list.downloads;
+    printListing(context, list, { items, columns: DOWNLOAD_COLUMNS, none: "No downloads" });
   },
 };
 

@@ -1,10 +1,11 @@
 import { type EnrolmentKeyRecord, IdPattern } from "../../api/enrolment.ts";
 import { UsageError } from "../../util/flags.ts";
 import { type Kind, wholeNumber } from "../../util/settings.ts";
-import { type ListingColumn, listingLines, listingTable } from "../terminal/listing.ts";
+import type { ListingColumn } from "../terminal/listing.ts";
 import { paint } from "../terminal/terminal.ts";
 import { formatAge, formatMoment } from "../terminal/times.ts";
 import { type Command, type CommandContext, print, readFlag } from "./command.ts";
+import { printDone, printListing } from "./listing.ts";
 import { readLifetime, runNamed, stateOf } from "./named.ts";
 
 const IDS: Kind<string> = {
@@ -74,25 +75,14 @@ async function create(context: CommandContext, name: string): Promise<void> {
 }
 
 async function list(context: CommandContext): Promise<void> {
-  const { api, out, interruptions } = context;
-  const keys = await api.enrolmentKeys(interruptions.signal);
-  print(context, {
-    value: { enrolment_keys: keys },
-    shown: (coloured) =>
-      keys.length === 0
-        ? ["No enrolment keys beside ENROLL_TOKEN"]
-        : listingTable(COLUMNS, keys, out.columns(), coloured),
-    raw: () => listingLines(COLUMNS, keys),
-  });
+  const items = await context.api.enrolmentKeys(context.interruptions.signal);
+  const none = "No enrolment keys beside ENROLL_TOKEN";
+  printListing(context, { enrolment_keys: items }, { items, columns: COLUMNS, none });
 }
 
 async function revoke(context: CommandContext, name: string): Promise<void> {
   const record = await context.api.revokeEnrolmentKey(name, context.interruptions.signal);
-  print(context, {
-    value: record,
-    shown: (coloured) => [`${paint("✓", "green", coloured)} revoked ${name}`],
-    raw: () => listingLines(COLUMNS, [record]),
-  });
+  printDone(context, record, COLUMNS, `revoked ${name}`);
 }
 
 /** Where none is left, the key is as good as expired. */

@@ -4,9 +4,8 @@ import { size } from "../../util/settings.ts";
 import { formatSize } from "../../util/sizes.ts";
 import { findDownloadId } from "../rest/download-id.ts";
 import { DOWNLOAD_COLUMNS } from "../terminal/download-listing.ts";
-import { listingLines } from "../terminal/listing.ts";
-import { paint } from "../terminal/terminal.ts";
-import { type Command, print } from "./command.ts";
+import type { Command } from "./command.ts";
+import { printDone } from "./listing.ts";
 
 const RATE = size(MIN_RATE_LIMIT);
 
@@ -25,11 +24,7 @@ export const limit: Command = {
     const downloadId = await findDownloadId(api, id, interruptions.signal);
     const record = await api.change(downloadId, { rate_limit }, interruptions.signal);
     const told = rate_limit === null ? "no limit" : `${formatSize(rate_limit)}/s at most`;
-    print(context, {
-      value: record,
-      shown: (coloured) => [`${paint("✓", "green", coloured)} ${told} ${record.download_id}`],
-      raw: () => listingLines(DOWNLOAD_COLUMNS, [record]),
-    });
+    printDone(context, record, DOWNLOAD_COLUMNS, `${told} ${record.download_id}`);
   },
 };
 

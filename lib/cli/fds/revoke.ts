@@ -1,9 +1,8 @@
 import { readSetting } from "../../util/flags.ts";
 import { CLIENT_ID } from "../client-id.ts";
 import { CLIENT_COLUMNS } from "../terminal/client-listing.ts";
-import { listingLines } from "../terminal/listing.ts";
-import { paint } from "../terminal/terminal.ts";
-import { type Command, print } from "./command.ts";
+import type { Command } from "./command.ts";
+import { printDone } from "./listing.ts";
 
 /** `fds revoke` */
 export const revoke: Command = {
@@ -19,10 +18,6 @@ fds enroll create NAME --id CLIENT --replace`,
     const [text = ""] = words;
     const clientId = readSetting({ source: "CLIENT", text }, CLIENT_ID.schema, CLIENT_ID.expected);
     const record = await api.revokeClient(clientId, interruptions.signal);
-    print(context, {
-      value: record,
-      shown: (coloured) => [`${paint("✓", "green", coloured)} revoked ${clientId}`],
-      raw: () => listingLines(CLIENT_COLUMNS, [record]),
-    });
+    printDone(context, record, CLIENT_COLUMNS, `revoked ${clientId}`);
   },
 };

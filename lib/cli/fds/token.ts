@@ -3,10 +3,11 @@ import type { TokenRecord } from "../../api/tokens.ts";
 import { readSetting, UsageError } from "../../util/flags.ts";
 import { oneOf } from "../../util/settings.ts";
 import { CLIENT_ID } from "../client-id.ts";
-import { type ListingColumn, listingLines, listingTable } from "../terminal/listing.ts";
+import type { ListingColumn } from "../terminal/listing.ts";
 import { paint } from "../terminal/terminal.ts";
 import { formatAge, formatMoment } from "../terminal/times.ts";
 import { type Command, type CommandContext, print, readFlag } from "./command.ts";
+import { printDone, printListing } from "./listing.ts";
 import { readLifetime, runNamed, stateOf } from "./named.ts";
 
 /** `fds token` */
@@ -66,25 +67,14 @@ async function create(context: CommandContext, name: string): Promise<void> {
 }
 
 async function list(context: CommandContext): Promise<void> {
-  const { api, out, interruptions } = context;
-  const tokens = await api.tokens(interruptions.signal);
-  print(context, {
-    value: { tokens },
-    shown: (coloured) =>
-      tokens.length === 0
-        ? ["No tokens beside API_TOKEN"]
-        : listingTable(COLUMNS, tokens, out.columns(), coloured),
-    raw: () => listingLines(COLUMNS, tokens),
-  });
+  const items = await context.api.tokens(context.interruptions.signal);
+  const none = "No tokens beside API_TOKEN";
+  printListing(context, { tokens: items }, { items, columns: COLUMNS, none });
 }
 
 async function revoke(context: CommandContext, name: string): Promise<void> {
   const record = await context.api.revokeToken(name, context.interruptions.signal);
-  print(context, {
-    value: record,
-    shown: (coloured) => [`${paint("✓", "green", coloured)} revoked ${name}`],
-    raw: () => listingLines(COLUMNS, [record]),
-  });
+  printDone(context, record, COLUMNS, `revoked ${name}`);
 }
 
 const COLUMNS: ListingColumn<TokenRecord>[] = [

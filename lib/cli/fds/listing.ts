@@ -1,0 +1,39 @@
+import { type ListingColumn, listingLines, listingTable } from "../terminal/listing.ts";
+import { paint } from "../terminal/terminal.ts";
+import { type CommandContext, print } from "./command.ts";
+
+/** A list of things, with what is said where there is none. */
+export interface Listing<T> {
+  items: T[];
+  columns: ListingColumn<T>[];
+  /** For a person. */
+  none: string;
+}
+
+/** Writes a list: a table for a person, fields for a pipe. @param value for `--json` */
+export function printListing<T>(
+  context: CommandContext,
+  value: unknown,
+  { items, columns, none }: Listing<T>,
+): void {
+  print(context, {
+    value,
+    shown: (coloured) =>
+      items.length === 0 ? [none] : listingTable(columns, items, context.out.columns(), coloured),
+    raw: () => listingLines(columns, items),
+  });
+}
+
+/** Writes that something was done to one of them. @param done in a few words, for a person */
+export function printDone<T>(
+  context: CommandContext,
+  item: T,
+  columns: ListingColumn<T>[],
+  done: string,
+): void {
+  print(context, {
+    value: item,
+    shown: (coloured) => [`${paint("✓", "green", coloured)} ${done}`],
+    raw: () => listingLines(columns, [item]),
+  });
+}
