@@ -147,9 +147,12 @@ function showActions(row: HTMLElement, download: DownloadRecord): void {
   find(row, ".retry", HTMLElement).hidden = status !== "failed" && status !== "cancelled";
 }
 
+/** What the wire was spared is worth a word from this part of the file on. */
+const WORTH_TELLING = 0.03;
+
 /** How far, how fast, how long: of a download that does not wait. */
 function numbersOf(download: DownloadRecord): string {
-  const { status, total_size, bytes_per_second, eta_seconds } = download;
+  const { status, total_size, bytes_per_second, eta_seconds, rate_limit } = download;
   if (total_size === null) return "";
   const rate = bytes_per_second === null ? [] : [formatRate(bytes_per_second)];
   if (status === "completed") {
@@ -157,12 +160,13 @@ function numbersOf(download: DownloadRecord): string {
     return [formatSize(total_size), span, ...rate, ...savedBy(download)].join(" · ");
   }
   const left = eta_seconds === null ? [] : [`${formatSpan(eta_seconds)} left`];
-  return [receivedOf(download), ...rate, ...left].join(" · ");
+  const limit = rate_limit === null ? [] : [`${formatRate(rate_limit)} at most`];
+  return [receivedOf(download), ...rate, ...limit, ...left].join(" · ");
 }
 
 /** `"27.0 MiB on the wire"`, where that is clearly less than the file. */
 function savedBy({ bytes_on_wire, total_size }: DownloadRecord): string[] {
-  return bytes_on_wire < (total_size ?? 0) * 0.97
+  return bytes_on_wire < (total_size ?? 0) * (1 - WORTH_TELLING)
     ? [`${formatSize(bytes_on_wire)} on the wire`]
     : [];
 }

@@ -246,7 +246,7 @@ describe.skipIf(NO_BROWSER !== "")(`the dashboard${NO_BROWSER}`, () => {
     );
   });
 
-  test("cancels a download, and tries it again", async () => {
+  test("tells how fast a download may go, cancels it, and tries it again", async () => {
     const slow = { client_id: "site-slow", enroll_token: ENROLL_TOKEN };
     await using other = await ScriptedClient.register(system.url, slow);
     await visiting(async () => {
@@ -254,6 +254,9 @@ describe.skipIf(NO_BROWSER !== "")(`the dashboard${NO_BROWSER}`, () => {
       const found = await start("site-slow", "endless.bin");
       other.start(await other.next("download_request"), new Uint8Array(MIB));
       await hasStatus(found, "Downloading");
+      const { downloads } = await system.api.downloads({ client_id: "site-slow" });
+      await system.api.change(downloads[0]!.download_id, { rate_limit: 2 * MIB });
+      await found.getByText("2.0 MiB/s at most").waitFor();
       await found.getByRole("button", { name: "Cancel endless.bin" }).click();
       await hasStatus(found, "Cancelled");
       await other.next("cancel");
