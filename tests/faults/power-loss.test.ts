@@ -1,0 +1,138 @@
+import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import { LoopDisk } from "../support/loop-disk.ts";
+import { lacksLoopDisks, lacksStrace } from "../support/machine.ts";
+import { Random } from "../support/random.ts";
+import { md5OfFile } from "../support/sources.ts";
+import { deadlineOf, overSeeds, SEED, seedCount } from "./seeds.ts";
+import { delivered, KiB, MiB, setStage, type Stage, type StageOptions } from "./stage.ts";
+import { overSteps, pullWhileAway, STEPS_DEADLINE, stepThrough } from "./steps.ts";
+
+/*
+ * The server is killed at a chosen call, or its disk loses its power: what was not flushed is gone,
+ * names and their removal too. A disk is real ext4 in a file, with the rows on it or not: where they
+ * are elsewhere nothing of them is lost, and they must not say more than the disk holds.
+ */
+
+const DISK = 64 * MiB;
+const APART = { DATABASE_URL: "sqlite://state.db" };
+
+/** A stage whose server keeps its downloads on a disk that can lose its power. */
+async function stageOnDisk(options: StageOptions): Promise<Stage & { disk: LoopDisk }> {
+  let disk: LoopDisk | null = null;
+  const stage = await setStage({
+    ...options,
+    prepareFolder: async (folder) => (disk = await LoopDisk.mount(join(folder, "downloads"), DISK)),
+  });
+  return { ...stage, disk: disk! };
+}
+
+/** A and B, while the server is down: what has a name outside `.server/` is whole. */
+async function expectNothingBetween({ system, wanted, invariants }: Stage): Promise<void> {
+  for (const name of await system.published()) {
+    if (name.startsWith("lost+found")) continue;
+    expect(await md5OfFile(join(system.folder, "downloads", name)), name).toBe(wanted.md5);
+  }
+  await invariants.expectSafe();
+}
+
+/** All of it, after the server was started again. */
+async function expectDelivered(stage: Stage, downloadId: string, breaks: number): Promise<void> {
+  await stage.system.restartServer();
+  await stage.invariants.expectAll(delivered(downloadId, stage, breaks));
+}
+
+/**
+ * Pulls a file on a stage of its own, and kills the server right after a step.
+ * @param until without one nothing is killed
+ * @param down what else happens then, before the server is started again
+ */
+async function killAfter(stage: Stage, until?: string, down?: LoopDisk): Promise<string[]> {
+  const { server } = stage.system;
+  const downloadId = await pullWhileAway(stage);
+  const steps = await stepThrough(stage, downloadId, until);
+  if (until === undefined || !steps.includes(until)) return steps;
+  down?.cutPower();
+  server.signal("SIGKILL");
+  await server.ended();
+  await down?.restorePower();
+  await expectNothingBetween(stage);
+  await expectDelivered(stage, downloadId, 2);
+  return steps;
+}
+
+/** What is met in every download; commits of rows come at other times now and then. */
+const ALWAYS = [
+  "fsync parts 1",
+  "fdatasync part 1",
+  "fsync part 1",
+  "fsync downloads 1",
+  "link 1",
+  "fsync site-1 1",
+  "unlink 1",
+];
+const rounds = seedCount(1);
+
+test.skipIf(lacksStrace !== "")(
+  `row 2: the server is killed after each fsync, link and unlink in turn (FDS_SEED=${SEED}), ${rounds} times${lacksStrace}`,
+  async () => {
+    for (let round = 0; round < rounds; round++) {
+      const size = new Random(SEED + round).int(1, 4 * MiB);
+      const met = await overSteps(async (until) => {
+        await using stage = await setStage({ size });
+        return await killAfter(stage, until);
+      });
+      expect([...met]).toEqual(expect.arrayContaining(ALWAYS));
+    }
+  },
+  rounds * STEPS_DEADLINE,
+);
+
+describe.skipIf(lacksLoopDisks !== "")(`the power is lost${lacksLoopDisks}`, () => {
+  const seeds = seedCount(4);
+
+  test(
+    `row 5: while bytes flow (FDS_SEED=${SEED}), ${seeds} seeds`,
+    () =>
+      overSeeds(seeds, async (seed) => {
+        const random = new Random(seed);
+        const size = random.int(4 * MiB, 16 * MiB);
+        const env = {
+          ...(random.pick([true, false]) && APART),
+          CHUNK_SIZE: String(random.pick([64 * KiB, MiB])),
+        };
+        await using stage = await stageOnDisk({ size, env, seed });
+        const { system, proxy, disk } = stage;
+        // So that it lasts longer than some checkpoints.
+        proxy.shape({ bytesPerSecond: 8 * MiB });
+        const moment = random.int(1, size);
+        const cut = proxy.after("up", moment, () => disk.cutPower());
+        const downloadId = await system.pull("file");
+        await cut;
+        // The disk is dead, and the server is not yet.
+        await Bun.sleep(random.pick([0, random.int(0, 400)]));
+        system.server.signal("SIGKILL");
+        await system.server.ended();
+        await disk.restorePower();
+        await expectNothingBetween(stage);
+        await expectDelivered(stage, downloadId, 1);
+      }),
+    deadlineOf(seeds),
+  );
+
+  test.skipIf(lacksStrace !== "")(
+    `row 6: after each fsync, link and unlink in turn (FDS_SEED=${SEED}), ${rounds} times${lacksStrace}`,
+    async () => {
+      for (let round = 0; round < rounds; round++) {
+        const size = new Random(SEED + round).int(1, 4 * MiB);
+        let n = SEED + round;
+        const met = await overSteps(async (until) => {
+          await using stage = await stageOnDisk({ size, env: n++ % 2 === 0 ? APART : {} });
+          return await killAfter(stage, until, stage.disk);
+        });
+        expect([...met]).toEqual(expect.arrayContaining(ALWAYS));
+      }
+    },
+    rounds * STEPS_DEADLINE,
+  );
+});

@@ -1,0 +1,93 @@
+import { basename } from "node:path";
+import { rowsOf } from "../support/rows.ts";
+import { Strace } from "../support/strace.ts";
+import { waitFor } from "../support/wait.ts";
+import type { Stage } from "./stage.ts";
+
+/** Every call by which something of a download gets to the disk, or gets a name there. */
+const CALLS = "fsync,fdatasync,link,linkat,unlink,unlinkat,rename,renameat,renameat2";
+
+/** How many are tried at once: most of the time they wait for a client to come back. */
+const AT_ONCE = 4;
+
+/** The most that {@link overSteps} takes, in ms; there are about 15 steps. */
+export const STEPS_DEADLINE = 300_000;
+
+/** Asks for the stage's file while its client is away; it comes back by itself a second later. */
+export async function pullWhileAway({ system, proxy }: Stage): Promise<string> {
+  proxy.cut("rst");
+  await waitFor(
+    async () => (await system.api.clients()).every(({ connected }) => !connected),
+    "the client to be away",
+  );
+  return system.pull("file");
+}
+
+/**
+ * Lets a server carry out a download, one call of {@link CALLS} after the other.
+ * @param until the step after which it is left stopped; without one it goes on to the end
+ * @returns the steps that were done: `"link 1"`, `"fsync parts 2"`
+ */
+export async function stepThrough(
+  { system }: Stage,
+  downloadId: string,
+  until?: string,
+): Promise<string[]> {
+  const how = { calls: CALLS, inject: "signal=STOP" };
+  await using strace = await Strace.attach(system.server, system.folder, how);
+  const hasStopped = (times: number) =>
+    strace.lines.filter((line) => line.includes("--- SIGSTOP {")).length >= times;
+  const isCompleted = () => rowsOf(system).get(downloadId)?.status === "completed";
+  for (let stops = 1; ; stops++) {
+    await waitFor(() => hasStopped(stops) || isCompleted(), `stop ${stops}`);
+    const steps = stepsOf(strace.lines);
+    if (until !== undefined && steps.includes(until)) return steps;
+    if (!hasStopped(stops)) {
+      await strace[Symbol.asyncDispose]();
+      system.server.signal("SIGCONT");
+      return steps;
+    }
+    system.server.signal("SIGCONT");
+  }
+}
+
+/** Calls by their names and what they were on, numbered: names of clients and ids do not matter. */
+function stepsOf(lines: string[]): string[] {
+  const times = new Map<string, number>();
+  const calls = lines.map((line) => /^\d+ +(\w+)\((?:\d+<([^>]*)>)?/.exec(line));
+  return calls
+    .filter((call) => call !== null)
+    .map(([, call, path = ""]) => {
+      const on = basename(path).replace(/^.*\.part$/, "part");
+      const name = `${call} ${on}`.trim();
+      times.set(name, (times.get(name) ?? 0) + 1);
+      return `${name} ${times.get(name)}`;
+    });
+}
+
+/**
+ * Runs something for each step of a download in turn.
+ * @param run as {@link stepThrough}
+ * @returns the steps that were met
+ * @throws Error that names the step of the first one that failed, once all have ended
+ */
+export async function overSteps(run: (until?: string) => Promise<string[]>): Promise<Set<string>> {
+  const met = new Set<string>();
+  const failures: Error[] = [];
+  const steps = await run();
+  const work = async () => {
+    for (let step = steps.shift(); step !== undefined; step = steps.shift()) {
+      try {
+        if ((await run(step)).includes(step)) met.add(step);
+      } catch (cause) {
+        const why = cause instanceof Error ? cause.message : String(cause);
+        failures.push(new Error(`after "${step}" it fails: ${why}`, { cause }));
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  if (failures.length > 0) {
+    throw new AggregateError(failures, failures.map(({ message }) => message).join("\n\n"));
+  }
+  return met;
+}
