@@ -67,7 +67,6 @@ async function killAfter(stage: Stage, until?: string, down?: LoopDisk): Promise
 const ALWAYS = [
   "fsync parts 1",
   "fdatasync part 1",
-  "fdatasync part 2",
   "fsync part 1",
   "fsync downloads 1",
   "link 1",
@@ -100,8 +99,9 @@ describe.skipIf(lacksLoopDisks !== "")(`the power is lost${lacksLoopDisks}`, () 
       overSeeds(seeds, async (seed) => {
         const random = new Random(seed);
         const size = random.int(4 * MiB, 16 * MiB);
+        const isApart = random.pick([true, false]);
         const env = {
-          ...(random.pick([true, false]) && APART),
+          ...(isApart && APART),
           CHUNK_SIZE: String(random.pick([64 * KiB, MiB])),
         };
         await using stage = await stageOnDisk({ size, env, seed });
@@ -118,7 +118,8 @@ describe.skipIf(lacksLoopDisks !== "")(`the power is lost${lacksLoopDisks}`, () 
         await system.server.ended();
         await disk.restorePower();
         await expectNothingBetween(stage);
-        await expectDelivered(stage, downloadId, 1);
+        // Rows of what is under way are not flushed: all of the file may come again.
+        await expectDelivered(stage, downloadId, isApart ? 1 : 2);
       }),
     deadlineOf(seeds),
   );
