@@ -59,12 +59,14 @@ export async function stayConnected(options: ReconnectOptions, stop: AbortSignal
     const close = () => connection.close();
     stop.addEventListener("abort", close);
     const ending = await connection.ended;
-    const { reason, code, worked, lasted } = ending;
+    const { reason, code, registered, worked, lasted } = ending;
     stop.removeEventListener("abort", close);
     if (stop.aborted) return;
     const known = !enrol;
-    enrol = ASKS_TO_ENROL.has(code) && options.enrollToken !== null;
-    if (enrol && known) continue;
+    const isAsked = ASKS_TO_ENROL.has(code) && options.enrollToken !== null;
+    // A server that was not reached, or had no time, still wants what it asked for.
+    enrol = isAsked || (enrol && code === undefined && !registered);
+    if (isAsked && known) continue;
     const refused = wasRefused(ending);
     if (worked || lasted >= STABLE_MS) attempt = 0;
     const wait = refused

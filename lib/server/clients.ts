@@ -1,5 +1,5 @@
 import { FdsError } from "../protocol/errors.ts";
-import type { Register } from "../protocol/messages.ts";
+import { ClientId, type Register } from "../protocol/messages.ts";
 import type { Logger } from "../util/logger.ts";
 import type { Audit } from "./access/audit.ts";
 import { admit } from "./access/admission.ts";
@@ -14,8 +14,8 @@ import { networkOf } from "./http/remote-address.ts";
 /** How often dead peers and stalled downloads are looked for, in ms. */
 const TEND_INTERVAL_MS = 5_000;
 
-/** Of one address, which many clients may share that all enrol at once. */
-const REFUSED_REGISTRATIONS = { burst: 1_000, everyMs: 1_000 };
+/** Of one address, which many clients may share that all enrol at once: each is refused once first. */
+const REFUSED_REGISTRATIONS = { burst: 2_000, everyMs: 1_000 };
 
 export interface ClientsOptions {
   repository: Repository;
@@ -231,5 +231,7 @@ export class Clients implements SessionHost {
 
 /** The answer to an id that no client has, or none that the caller sees. */
 export function clientNotFound(clientId: string): FdsError {
-  return new FdsError("client_not_found", `No client "${clientId}" ever registered`);
+  // What is no id may be of any length, and of many lines.
+  const named = ClientId.safeParse(clientId).success ? `"${clientId}"` : "of this name";
+  return new FdsError("client_not_found", `No client ${named} ever registered`);
 }
