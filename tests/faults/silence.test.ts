@@ -40,7 +40,8 @@ test.concurrent(
     await silent;
     // Each on its own: no goodbye gets through.
     await Promise.all([noticed(client), noticed(system.server)]);
-    expect(await system.api.download(downloadId)).toMatchObject({ status: "queued" });
+    const isQueued = async () => (await system.api.download(downloadId)).status === "queued";
+    await waitFor(isQueued, "the download to be queued again");
     await invariants.expectSafe();
     proxy.release("up");
     proxy.release("down");
