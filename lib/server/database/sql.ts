@@ -3,7 +3,13 @@ import { mkdir, open } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { FdsError } from "../../protocol/errors.ts";
 import { UsageError } from "../../util/flags.ts";
-import { type Download, type Downloading, LONGEST_WAIT_MS, type Queued } from "../download.ts";
+import {
+  type Download,
+  type Downloading,
+  LONGEST_WAIT_MS,
+  type Queued,
+  safeOffsetOf,
+} from "../download.ts";
 import { AccessSql } from "./access-sql.ts";
 import { AuditSql } from "./audit-sql.ts";
 import { migrate } from "./migrations.ts";
@@ -109,6 +115,19 @@ const NO_DOWNLOADS: Record<Download["status"], number> = {
 
 /** A statement has a most of parameters, and is put together piece by piece. */
 const CLIENTS_A_STATEMENT = 100;
+
+/** A power cut costs at most so many bytes sent again, beside what was not yet safe. */
+const DURABLE_EACH = 64 * 1024 * 1024;
+
+/**
+ * Whether a power cut may undo a change: an attempt that its row knows nothing of is made again. Of
+ * its checkpoints one now and then has to stay, or a large file would begin anew.
+ */
+function mayBeTakenBack(next: Download, before: Download | undefined): boolean {
+  if (next.status !== "downloading" || !before) return false;
+  const steps = (download: Download) => Math.floor(safeOffsetOf(download) / DURABLE_EACH);
+  return steps(next) === steps(before);
+}
 
 class SqlRepository implements Repository {
   readonly access: AccessSql;
@@ -228,8 +247,7 @@ class SqlRepository implements Repository {
       ...Object.fromEntries(Object.entries(wanted).filter(isOther)),
       revision: this.#nextRevision(),
     };
-    // An attempt that is lost from the row is made again, and sends again what was not yet safe.
-    const sql = next.status === "downloading" ? this.relaxed : this.sql;
+    const sql = mayBeTakenBack(next, before) ? this.relaxed : this.sql;
     try {
       const [row] = await sql<DownloadRow[]>`
         UPDATE downloads SET ${sql(columns)}
