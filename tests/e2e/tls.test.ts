@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
-import { type AddressInfo, connect, createServer } from "node:net";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createServer as createTlsServer } from "node:tls";
 import { Authority, type Certificate, openssl, pinOfFile } from "../support/certificates.ts";
 import { Program } from "../support/programs.ts";
 import { writeRandom } from "../support/sources.ts";
@@ -77,29 +78,34 @@ describe.skipIf(!openssl.isThere)(named, () => {
     );
   });
 
-  test("a client goes through a proxy that asks who it is", async () => {
-    await using proxy = await signInProxy("till:s3cret proxy");
-    const env = { TLS_CA: authority.cert, NO_PROXY: "" };
-    await system.startClient({
-      id: "proxied",
-      env: { ...env, HTTPS_PROXY: `http://till:s3cret%20proxy@127.0.0.1:${proxy.port}` },
-    });
-    const { tunnels } = proxy;
-    expect(tunnels).toBeGreaterThan(0);
-    await refused(
-      "proxied-wrongly",
-      { ...env, HTTPS_PROXY: `http://till:wrong@127.0.0.1:${proxy.port}` },
-      /not connected: .*[Pp]roxy/,
-    );
-    expect(proxy.tunnels).toBe(tunnels);
-    for (const name of ["proxied", "proxied-wrongly"]) {
-      const log = await Bun.file(join(system.folder, `${name}.log`)).text();
-      expect(log).not.toMatch(/s3cret|till:wrong/);
-      expect(log).not.toContain(btoa("till:s3cret proxy"));
-    }
-    const wanted = await writeRandom(system.source("b.bin"), 1_000_000);
-    await system.expectDelivered(await system.ended(await system.pull("b.bin", "proxied")), wanted);
-  });
+  test.each(["http", "https"])(
+    "a client goes through an %s proxy that asks who it is",
+    async (scheme) => {
+      const tls = scheme === "https" ? own : undefined;
+      await using proxy = await signInProxy("till:s3cret proxy", tls);
+      const [right, wrong] = [`${scheme}-proxied`, `${scheme}-proxied-wrongly`];
+      const env = { TLS_CA: authority.cert, NO_PROXY: "" };
+      await system.startClient({
+        id: right,
+        env: { ...env, HTTPS_PROXY: `${scheme}://till:s3cret%20proxy@127.0.0.1:${proxy.port}` },
+      });
+      const { tunnels } = proxy;
+      expect(tunnels).toBeGreaterThan(0);
+      await refused(
+        wrong,
+        { ...env, HTTPS_PROXY: `${scheme}://till:wrong@127.0.0.1:${proxy.port}` },
+        /not connected: .*[Pp]roxy/,
+      );
+      expect(proxy.tunnels).toBe(tunnels);
+      for (const name of [right, wrong]) {
+        const log = await Bun.file(join(system.folder, `${name}.log`)).text();
+        expect(log).not.toMatch(/s3cret|till:wrong/);
+        expect(log).not.toContain(btoa("till:s3cret proxy"));
+      }
+      const wanted = await writeRandom(system.source("b.bin"), 1_000_000);
+      await system.expectDelivered(await system.ended(await system.pull("b.bin", right)), wanted);
+    },
+  );
 
   test("where clients must show a certificate, one without is not even heard", async () => {
     const client = await authority.sign("till", "clientAuth");
@@ -137,10 +143,10 @@ describe.skipIf(!openssl.isThere)(named, () => {
 });
 
 /** An HTTP proxy that lets nobody through who does not sign in. */
-async function signInProxy(credentials: string) {
+async function signInProxy(credentials: string, certificate?: Certificate) {
   const expected = `Proxy-Authorization: Basic ${btoa(credentials)}\r\n`;
   const state = { tunnels: 0 };
-  const server = createServer((client) => {
+  const serve = (client: Socket) => {
     client.on("error", () => client.destroy());
     client.once("data", (head) => {
       const port = /^CONNECT \S+:(\d+) /.exec(head.toString())?.[1];
@@ -156,7 +162,13 @@ async function signInProxy(credentials: string) {
       });
       target.on("error", () => client.destroy());
     });
-  });
+  };
+  const server = certificate
+    ? createTlsServer(
+        { cert: await readFile(certificate.cert), key: await readFile(certificate.key) },
+        serve,
+      )
+    : createServer(serve);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   return {

@@ -49,12 +49,13 @@ function waitForFull({ system }: Stage, downloadId: string): Promise<DownloadRec
 
 describe.skipIf(lacksMounts !== "")(`a disk is full${lacksMounts}`, () => {
   test.concurrent.each([
-    ["0 bytes left, the rows elsewhere", 0, APART],
-    ["64 KiB left, for rows too", 64 * KiB, {}],
-    ["900 KiB left, for rows too", 900 * KiB, {}],
+    ["0 bytes left, the rows elsewhere", 0, APART, true],
+    ["64 KiB left, for rows too", 64 * KiB, {}, true],
+    // What was not yet safe is dropped, which may leave enough for another one to be asked for.
+    ["900 KiB left, for rows too", 900 * KiB, {}, false],
   ])(
     "row 21: under way, with %s",
-    async (_, left, env) => {
+    async (_, left, env, refusesMore) => {
       await using stage = await stageOn("downloads", 32 * MiB, env);
       const { system, proxy, invariants, disk } = stage;
       const { downloadId } = await pullHalf(stage);
@@ -70,7 +71,7 @@ describe.skipIf(lacksMounts !== "")(`a disk is full${lacksMounts}`, () => {
       const later = await system.api.download(downloadId);
       expect(later).toMatchObject({ status: "queued", error_code: "storage_full" });
       expect(later.attempts - waiting.attempts).toBeLessThanOrEqual(1);
-      await expect(system.pull("file")).rejects.toThrow(/disk is too full/);
+      if (refusesMore) await expect(system.pull("file")).rejects.toThrow(/disk is too full/);
 
       await disk.free();
       await invariants.expectAll(delivered(downloadId, stage, 2));
