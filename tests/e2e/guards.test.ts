@@ -83,11 +83,13 @@ describe("requests", () => {
 
   test("with two Host headers are refused", async () => {
     await using system = await System.start();
-    for (const second of ["Host: evil.example", "Host: 127.0.0.1"]) {
-      const head = `GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n${second}\r\nConnection: close\r\n\r\n`;
-      const answer = await raw(system.port, head);
-      expect(answer).toStartWith("HTTP/1.1 400 ");
-      expect(answer).toContain('"code":"invalid_request"');
+    for (const path of ["/health", "/ws"]) {
+      for (const second of ["Host: evil.example", "Host: 127.0.0.1"]) {
+        const lines = [`GET ${path} HTTP/1.1`, "Host: 127.0.0.1", second, "Connection: close"];
+        const answer = await raw(system.port, `${lines.join("\r\n")}\r\n\r\n`);
+        expect(answer).toStartWith("HTTP/1.1 400 ");
+        expect(answer).toContain('"code":"invalid_request"');
+      }
     }
   });
 });

@@ -81,9 +81,13 @@ describe("what is not there, or not right, has an error of its own", () => {
     expectError(await send(["POST /api/download HTTP/1.1", ...HEAD, ...lines], body), code);
   });
 
-  test("a Host that is none", async () => {
-    const lines = ["GET /health HTTP/1.1", "Host: [::", "Connection: close"];
+  test.each(["/health", "/ws"])("a Host that is none: %s", async (path) => {
+    const lines = [`GET ${path} HTTP/1.1`, "Host: [::", "Origin: http://x", "Connection: close"];
     expectError(await send(lines), "invalid_request");
+  });
+
+  test("a page of elsewhere that would be a client, by HTTP/1.0 without a Host", async () => {
+    expectError(await send(["GET /ws HTTP/1.0", "Origin: http://x"]), "forbidden");
   });
 
   test.each([

@@ -2,6 +2,7 @@ import { FdsError } from "../../protocol/errors.ts";
 import { BOOTSTRAP_ADMIN, type Caller, LOCAL_ADMIN } from "../access/caller.ts";
 import type { Tokens } from "../access/tokens.ts";
 import { sameSecret } from "../access/secrets.ts";
+import { addressAsked } from "./host.ts";
 import type { SignIn } from "./sign-in.ts";
 
 /** Who may call the API, and how it is shown. */
@@ -68,7 +69,7 @@ function requireOwnPage(request: Request, always: boolean): void {
 /** False for what a browser sends on behalf of another site's page; programs send no Origin. */
 export function isOwnOrigin(request: Request): boolean {
   const origin = request.headers.get("Origin");
-  return origin === null || URL.parse(origin)?.host === new URL(request.url).host;
+  return origin === null || URL.parse(origin)?.host === new URL(addressAsked(request)).host;
 }
 
 /** A page of elsewhere can give its own name our address (DNS rebinding), but not take ours. */

@@ -6,6 +6,7 @@ import type { Clients } from "../clients.ts";
 import type { Session } from "../session.ts";
 import { isOwnOrigin } from "./authentication.ts";
 import { ConnectionLimit } from "./connection-limit.ts";
+import { flawOfHost } from "./host.ts";
 import { problem } from "./problem.ts";
 
 /** What may wait for a client that does not read; all that it is told are short messages. */
@@ -42,6 +43,8 @@ export class ClientSockets {
    * @returns the answer to one that may not connect, which is in the audit then
    */
   upgrade(request: Request, address: string, server: Bun.Server<Connected>): Response | undefined {
+    const flaw = flawOfHost(request);
+    if (flaw !== null) return this.#refuse(address, "invalid_request", flaw);
     if (!isOwnOrigin(request)) {
       return this.#refuse(address, "forbidden", "Clients connect here, pages of others do not");
     }

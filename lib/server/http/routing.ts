@@ -13,6 +13,7 @@ import type { Audit, AuditEntry } from "../access/audit.ts";
 import { type Caller, NotSeen } from "../access/caller.ts";
 import { type Access, callerOf, requireNoForgery } from "./authentication.ts";
 import { hasUnreadBody, readBody } from "./body.ts";
+import { addressAsked, flawOfHost } from "./host.ts";
 import { problem } from "./problem.ts";
 import { RateLimited } from "./rate-limited.ts";
 import { networkOf } from "./remote-address.ts";
@@ -98,13 +99,9 @@ export class Router {
   }
 
   #answer(request: Request, address: string): Response | Promise<Response> {
-    // HTTP/1.0 has no Host; a load balancer's health check may be of that age.
-    const url = request.url.startsWith("/") ? `http://localhost${request.url}` : request.url;
-    if (!URL.canParse(url)) return problem("invalid_request", "The Host is no name of a host");
-    // Two of them, which the runtime joins: a proxy on the way may have looked at the other one.
-    if (request.headers.get("Host")?.includes(",")) {
-      return problem("invalid_request", "Send one Host header");
-    }
+    const flaw = flawOfHost(request);
+    if (flaw !== null) return problem("invalid_request", flaw);
+    const url = addressAsked(request);
     const named = url === request.url ? request : new Request(url, request);
     return this.#app.fetch(named, { address });
   }
