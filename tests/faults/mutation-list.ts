@@ -15,6 +15,7 @@ export interface Mutation {
 const DISK = "tests/server/storage/disk.test.ts";
 const SHARED_SYNC = "tests/server/storage/shared-sync.test.ts";
 const DURABLE = "tests/util/durable.test.ts";
+const POWER = "tests/faults/power-loss.test.ts";
 const PART = "tests/server/storage/part.test.ts";
 const RECEIVER = "tests/server/receiver.test.ts";
 const CREDIT = "tests/server/credit.test.ts";
@@ -33,6 +34,7 @@ const DOWNLOADS = "tests/server/downloads.test.ts";
 const SENDER = "tests/client/sender.test.ts";
 const REST = "tests/e2e/rest.test.ts";
 
+const ROW_6 = "row 6: after each fsync, link and unlink in turn";
 const THE_MODEL = "downloads do what the model says";
 
 export const MUTATIONS: readonly Mutation[] = [
@@ -45,7 +47,7 @@ export const MUTATIONS: readonly Mutation[] = [
     await handle.sync();`,
     replace: `  const handle = await open(path, "r");
   try {`,
-    caughtBy: { [DURABLE]: "a folder is flushed for real" },
+    caughtBy: { [DURABLE]: "a folder is flushed for real", [POWER]: ROW_6 },
   },
   {
     name: "no-folder-flush-before-unlink",
@@ -54,7 +56,7 @@ export const MUTATIONS: readonly Mutation[] = [
     find: `        await this.#shared.flush(folder);
         await unlinkIfThere(part);`,
     replace: `        await unlinkIfThere(part);`,
-    caughtBy: { [DISK]: "by a folder that cannot be flushed" },
+    caughtBy: { [DISK]: "by a folder that cannot be flushed", [POWER]: ROW_6 },
   },
   {
     name: "no-folder-flush-of-parts",
