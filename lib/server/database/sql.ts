@@ -121,12 +121,13 @@ const DURABLE_EACH = 64 * 1024 * 1024;
 
 /**
  * Whether a power cut may undo a change: an attempt that its row knows nothing of is made again. Of
- * its checkpoints one now and then has to stay, or a large file would begin anew.
+ * its checkpoints one now and then has to stay, or a large file would begin anew; and one that says
+ * less than before has to, as the part will soon hold no more.
  */
 function mayBeTakenBack(next: Download, before: Download | undefined): boolean {
   if (next.status !== "downloading" || !before) return false;
-  const steps = (download: Download) => Math.floor(safeOffsetOf(download) / DURABLE_EACH);
-  return steps(next) === steps(before);
+  const [now, then] = [safeOffsetOf(next), safeOffsetOf(before)];
+  return now >= then && Math.floor(now / DURABLE_EACH) === Math.floor(then / DURABLE_EACH);
 }
 
 class SqlRepository implements Repository {
