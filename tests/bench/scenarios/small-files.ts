@@ -21,7 +21,9 @@ async function measure(run: Run): Promise<void> {
   const names = Array.from({ length: COUNT[effort] }, (_, n) => `small-${n}.bin`);
   await alternate(run, [
     async () => {
-      await using stage = await Stage.open(run.places.disk, run.signal);
+      // All are asked for at once, and by one caller.
+      const env = { REQUEST_RATE: "1000000" };
+      await using stage = await Stage.open(run.places.disk, run.signal, env);
       await stage.addClients(1);
       for (const name of names) await writeFile(stage.system.source(name), randomBytes(SIZE));
       const seconds = await secondsOf(() => pullAll(stage, names, run.signal));
