@@ -1,7 +1,10 @@
 import { expect, test } from "bun:test";
+import { join } from "node:path";
 import { writeRandom } from "../support/sources.ts";
 import { System } from "../support/system.ts";
-import { WITH_BUGS } from "./planted-bugs.ts";
+
+/** What a server's environment holds to have planted bugs. */
+const WITH_BUGS = { BUN_OPTIONS: `--preload=${join(import.meta.dir, "planted-bugs.ts")}` };
 
 /* A server with bugs in it: a download that meets one is alone with it. */
 

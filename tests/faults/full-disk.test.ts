@@ -9,7 +9,6 @@ import { writeRandom } from "../support/sources.ts";
 import { Strace } from "../support/strace.ts";
 import { waitFor } from "../support/wait.ts";
 import { pullHalf } from "./half.ts";
-import { WITH_SHORT_WRITES } from "./short-writes.ts";
 import { delivered, KiB, MiB, setStage, type Stage } from "./stage.ts";
 
 /* Disks of a few MiB, which are full for a while. */
@@ -18,6 +17,10 @@ const SIZE = 8 * MiB;
 /** A download that waits for room is looked at this often, in ms. */
 const RECHECK = 5_000;
 
+/** What a server's environment holds to have short writes. */
+const WITH_SHORT_WRITES = {
+  BUN_OPTIONS: `--preload=${join(import.meta.dir, "short-writes.ts")}`,
+};
 /** Rows on another disk than the downloads. */
 const APART = { DATABASE_URL: "sqlite://database/state.db" };
 

@@ -1,12 +1,9 @@
 import { Receiver } from "../../lib/server/receiver.ts";
 
 /*
- * Loaded into a server before anything else of it: bugs that files of certain names meet, each
+ * Loaded into a server before anything else of it, and never imported: bugs that files of certain names meet, each
  * thrown where nobody expects one.
  */
-
-/** What a server's environment holds to have these bugs. */
-export const WITH_BUGS = { BUN_OPTIONS: `--preload=${import.meta.path}` };
 
 const BUGS: Record<string, { at: "onMessage" | "onFrame"; strike: () => void }> = {
   "throws at a message": { at: "onMessage", strike: thrown },

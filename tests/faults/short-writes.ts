@@ -2,12 +2,9 @@ import { type FileHandle, open } from "node:fs/promises";
 import { Random } from "../support/random.ts";
 
 /*
- * Loaded into a server before anything else of it: the system takes less than it is given of most
- * writes to files, as it may.
+ * Loaded into a server before anything else of it, and never imported, as it changes whoever does:
+ * the system takes less than it is given of most writes to files, as it may.
  */
-
-/** What a server's environment holds to have short writes. */
-export const WITH_SHORT_WRITES = { BUN_OPTIONS: `--preload=${import.meta.path}` };
 
 type Write = (bytes: Uint8Array, from: number, length: number, at: number) => Promise<object>;
 
