@@ -85,6 +85,8 @@ export async function finishPublishing(
       const message = `the ${CHECKSUM_NAMES[checksum]} of what was stored is ${stored}, it was ${digest}`;
       throw new FdsError("checksum_mismatch", message);
     }
+    // That it can be read does not mean that it is on the disk.
+    await part.sync();
   } finally {
     await part.close();
   }

@@ -126,7 +126,8 @@ export class Receiver {
   async run(): Promise<Outcome> {
     const { storage, download } = this.options;
     try {
-      await this.#checkRoom();
+      // Whether there is room for anything at all was looked at when it was claimed.
+      if (download.source) await this.#checkRoom();
       const part = await storage.openPart(download.downloadId);
       this.#writer = this.#writerTo(part);
       await this.#request(part, this.#writer);
@@ -292,7 +293,7 @@ export class Receiver {
     const { download, link, chunkSize, credit } = this.options;
     const { source, safeOffset, checksum } = download;
     // A part that is shorter than what was recorded proves nothing: begin at the first byte.
-    const isShort = (await part.size()) < safeOffset;
+    const isShort = part.size < safeOffset;
     if (isShort) this.#restartReason = "the part file is shorter than recorded";
     const offset = isShort ? 0 : safeOffset;
     const prefix = await writer.continueFrom(offset, () => !this.#over);

@@ -13,8 +13,9 @@ export interface Mutation {
 }
 
 const DISK = "tests/server/storage/disk.test.ts";
-const SHARED_SYNC = "tests/server/storage/shared-sync.test.ts";
+const SHARED_SYNC = "tests/util/shared-sync.test.ts";
 const DURABLE = "tests/util/durable.test.ts";
+const LOG = "tests/server/database/write-ahead-log.test.ts";
 const POWER = "tests/faults/power-loss.test.ts";
 const PART = "tests/server/storage/part.test.ts";
 const RECEIVER = "tests/server/receiver.test.ts";
@@ -68,9 +69,26 @@ export const MUTATIONS: readonly Mutation[] = [
     caughtBy: { [DISK]: "a part whose name may not outlive a loss of power is not called safe" },
   },
   {
+    name: "log-flushed-again-after-a-failure",
+    breaks: "A, B: a log that could not be flushed is not taken for safe by the next flush",
+    file: "lib/server/database/write-ahead-log.ts",
+    find: `if (this.#inDoubt) this.empty();
+      else `,
+    replace: ``,
+    caughtBy: { [LOG]: "gets to the database itself" },
+  },
+  {
+    name: "row-not-flushed",
+    breaks: "A, C: what a row says of a name outlives a loss of power before the name is taken",
+    file: "lib/server/database/sql.ts",
+    find: `if (row && !mayBeTakenBack(next, before)) await this.database.flush();`,
+    replace: ``,
+    caughtBy: { [POWER]: ROW_6 },
+  },
+  {
     name: "flush-of-another-moment",
     breaks: "A, B: who shares a flush of a folder has one that began after the name was there",
-    file: "lib/server/storage/shared-sync.ts",
+    file: "lib/util/shared-sync.ts",
     find: `if (!running) return this.#run(folder);`,
     replace: `return running ?? this.#run(folder);`,
     caughtBy: { [SHARED_SYNC]: "those who come while a flush runs share the next one" },
@@ -149,7 +167,7 @@ export const MUTATIONS: readonly Mutation[] = [
     name: "short-part-trusted",
     breaks: "A, C: a part that is shorter than recorded proves nothing",
     file: "lib/server/receiver.ts",
-    find: `const isShort = (await part.size()) < safeOffset;`,
+    find: `const isShort = part.size < safeOffset;`,
     replace: `const isShort = false;`,
     caughtBy: { [PART_FILE]: "row 28: the part file shortened at rest" },
   },

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, jest, test } from "bun:test";
+import { afterAll, beforeAll, jest, spyOn, test } from "bun:test";
 import * as fc from "fast-check";
 import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Repository } from "../../lib/server/database/repository.ts";
 import { openSqlRepository } from "../../lib/server/database/sql.ts";
+import { WriteAheadLog } from "../../lib/server/database/write-ahead-log.ts";
 import { SEED, seedCount } from "../faults/seeds.ts";
 import { steps } from "./commands.ts";
 import { MemoryWorld } from "./memory-world.ts";
@@ -31,8 +32,11 @@ async function openNew(): Promise<Repository> {
 beforeAll(async () => {
   folder = await mkdtemp(join(existsSync(MEMORY) ? MEMORY : tmpdir(), "fds-model-"));
   repository = await openNew();
+  // Steps are cut short after so many turns of the loop: none of them may depend on the disk.
+  spyOn(WriteAheadLog.prototype, "flush").mockResolvedValue(undefined);
 });
 afterAll(async () => {
+  jest.restoreAllMocks();
   await repository.close();
   await rm(folder, { recursive: true, force: true });
 });
@@ -40,7 +44,8 @@ afterAll(async () => {
 async function walk(list: Iterable<fc.AsyncCommand<{ full: boolean }, MemoryWorld>>) {
   jest.useFakeTimers();
   const advance = (ms: number) => void jest.advanceTimersByTime(ms);
-  const world = new MemoryWorld(repository, `site-${Bun.randomUUIDv7()}`, advance);
+  const rows = repository;
+  const world = new MemoryWorld(rows, `site-${Bun.randomUUIDv7()}`, advance);
   try {
     await world.settle();
     await fc.asyncModelRun(() => ({ model: { full: false }, real: world }), list);
@@ -51,6 +56,7 @@ async function walk(list: Iterable<fc.AsyncCommand<{ full: boolean }, MemoryWorl
     throw error;
   } finally {
     await world.stop();
+    if (rows !== repository) await rows.close();
     jest.useRealTimers();
   }
 }

@@ -73,12 +73,12 @@ class World implements Pick<Storage, "publish" | "openFile" | "openPart" | "remo
     const bytes = (this.part ??= new Uint8Array());
     const unused = () => Promise.reject(new Error("publishing only reads"));
     return {
-      size: async () => bytes.length,
+      size: bytes.length,
       read: async (offset, length) => bytes.subarray(offset, offset + length),
       close: async () => undefined,
+      sync: async () => undefined,
       truncate: unused,
       write: unused,
-      sync: unused,
     };
   }
 

@@ -11,7 +11,9 @@ export class MemoryPart implements Part {
 
   constructor(private readonly disk: { full: boolean } = { full: false }) {}
 
-  size = async () => this.bytes.length;
+  get size(): number {
+    return this.bytes.length;
+  }
   truncate = async (size: number) => {
     this.bytes = this.bytes.slice(0, size);
     this.synced = Math.min(this.synced, size);

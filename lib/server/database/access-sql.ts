@@ -1,6 +1,7 @@
-import type { SQL } from "bun";
 import type { AccessRows, ApiToken, EnrolmentKey, SessionRow } from "../access/rows.ts";
+import type { SqlDatabase } from "./database.ts";
 import { numberOrNull } from "./rows.ts";
+import { insertion, sql } from "./statement.ts";
 
 /** A token as a row: its sites are JSON. */
 interface TokenRow extends Omit<ApiToken, "sites"> {
@@ -14,92 +15,96 @@ interface EnrolmentKeyRow extends Omit<EnrolmentKey, "replaces"> {
 
 /** Who may do what, in the same database as the downloads. */
 export class AccessSql implements AccessRows {
-  constructor(private readonly sql: SQL) {}
+  constructor(private readonly database: SqlDatabase) {}
 
   async insertToken(token: ApiToken): Promise<boolean> {
     const row: TokenRow = { ...token, sites: token.sites && JSON.stringify(token.sites) };
-    const written = await this.sql`
-      INSERT INTO api_tokens ${this.sql(row)} ON CONFLICT (name) DO NOTHING RETURNING name`;
+    const written = await this.database.keep(sql`
+      INSERT INTO api_tokens ${insertion(row)} ON CONFLICT (name) DO NOTHING RETURNING name`);
     return written.length > 0;
   }
 
   async listTokens(): Promise<ApiToken[]> {
-    const rows = await this.sql<TokenRow[]>`SELECT * FROM api_tokens ORDER BY name`;
+    const rows = await this.database.run<TokenRow>(sql`SELECT * FROM api_tokens ORDER BY name`);
     return rows.map(toToken);
   }
 
   async tokenByHash(tokenHash: string): Promise<ApiToken | null> {
-    const [row] = await this.sql<TokenRow[]>`
-      SELECT * FROM api_tokens WHERE token_hash = ${tokenHash}`;
+    const [row] = await this.database.run<TokenRow>(sql`
+      SELECT * FROM api_tokens WHERE token_hash = ${tokenHash}`);
     return row ? toToken(row) : null;
   }
 
   async tokenByName(name: string): Promise<ApiToken | null> {
-    const [row] = await this.sql<TokenRow[]>`SELECT * FROM api_tokens WHERE name = ${name}`;
+    const [row] = await this.database.run<TokenRow>(
+      sql`SELECT * FROM api_tokens WHERE name = ${name}`,
+    );
     return row ? toToken(row) : null;
   }
 
   async revokeToken(name: string, at: number): Promise<ApiToken | null> {
-    const [row] = await this.sql<TokenRow[]>`
+    const [row] = await this.database.keep<TokenRow>(sql`
       UPDATE api_tokens SET revoked_at = COALESCE(revoked_at, ${at})
-      WHERE name = ${name} RETURNING *`;
+      WHERE name = ${name} RETURNING *`);
     return row ? toToken(row) : null;
   }
 
   async tokenUsed(name: string, at: number): Promise<void> {
-    await this.sql`
+    await this.database.run(sql`
       UPDATE api_tokens SET last_used_at = ${at}
-      WHERE name = ${name} AND COALESCE(last_used_at, 0) < ${at}`;
+      WHERE name = ${name} AND COALESCE(last_used_at, 0) < ${at}`);
   }
 
   async insertEnrolmentKey(key: EnrolmentKey): Promise<boolean> {
     const row: EnrolmentKeyRow = { ...key, replaces: Number(key.replaces) };
-    const written = await this.sql`
-      INSERT INTO enrolment_keys ${this.sql(row)} ON CONFLICT (name) DO NOTHING RETURNING name`;
+    const written = await this.database.keep(sql`
+      INSERT INTO enrolment_keys ${insertion(row)} ON CONFLICT (name) DO NOTHING RETURNING name`);
     return written.length > 0;
   }
 
   async listEnrolmentKeys(): Promise<EnrolmentKey[]> {
-    const rows = await this.sql<EnrolmentKeyRow[]>`SELECT * FROM enrolment_keys ORDER BY name`;
+    const rows = await this.database.run<EnrolmentKeyRow>(
+      sql`SELECT * FROM enrolment_keys ORDER BY name`,
+    );
     return rows.map(toEnrolmentKey);
   }
 
   async enrolmentKeyByHash(keyHash: string): Promise<EnrolmentKey | null> {
-    const [row] = await this.sql<EnrolmentKeyRow[]>`
-      SELECT * FROM enrolment_keys WHERE key_hash = ${keyHash}`;
+    const [row] = await this.database.run<EnrolmentKeyRow>(sql`
+      SELECT * FROM enrolment_keys WHERE key_hash = ${keyHash}`);
     return row ? toEnrolmentKey(row) : null;
   }
 
   async revokeEnrolmentKey(name: string, at: number): Promise<EnrolmentKey | null> {
-    const [row] = await this.sql<EnrolmentKeyRow[]>`
+    const [row] = await this.database.keep<EnrolmentKeyRow>(sql`
       UPDATE enrolment_keys SET revoked_at = COALESCE(revoked_at, ${at})
-      WHERE name = ${name} RETURNING *`;
+      WHERE name = ${name} RETURNING *`);
     return row ? toEnrolmentKey(row) : null;
   }
 
   async useEnrolmentKey(name: string, now: number): Promise<boolean> {
-    const used = await this.sql`
+    const used = await this.database.keep(sql`
       UPDATE enrolment_keys SET uses = uses + 1, last_used_at = ${now}
       WHERE name = ${name} AND revoked_at IS NULL
         AND (expires_at IS NULL OR expires_at > ${now})
         AND (max_uses IS NULL OR uses < max_uses)
-      RETURNING name`;
+      RETURNING name`);
     return used.length > 0;
   }
 
   async insertSession(session: SessionRow, now: number): Promise<void> {
-    await this.sql`DELETE FROM sessions WHERE expires_at <= ${now}`;
-    await this.sql`INSERT INTO sessions ${this.sql(session)}`;
+    await this.database.keep(sql`DELETE FROM sessions WHERE expires_at <= ${now}`);
+    await this.database.keep(sql`INSERT INTO sessions ${insertion(session)}`);
   }
 
   async getSession(sessionHash: string): Promise<SessionRow | null> {
-    const [row] = await this.sql<SessionRow[]>`
-      SELECT * FROM sessions WHERE session_hash = ${sessionHash}`;
+    const [row] = await this.database.run<SessionRow>(sql`
+      SELECT * FROM sessions WHERE session_hash = ${sessionHash}`);
     return row ? { ...row, expiresAt: Number(row.expiresAt) } : null;
   }
 
   async deleteSession(sessionHash: string): Promise<void> {
-    await this.sql`DELETE FROM sessions WHERE session_hash = ${sessionHash}`;
+    await this.database.keep(sql`DELETE FROM sessions WHERE session_hash = ${sessionHash}`);
   }
 }
 

@@ -1,26 +1,26 @@
-import type { SQL } from "bun";
 import type { AuditFilter, AuditRow, AuditRows } from "../access/audit.ts";
+import type { SqlDatabase } from "./database.ts";
+import { insertion, sql } from "./statement.ts";
 
 /** Rows written in one statement, which takes only so many parameters. */
 const BATCH = 500;
 
 /** Who did what, in the same database as the downloads. */
 export class AuditSql implements AuditRows {
-  constructor(private readonly sql: SQL) {}
+  constructor(private readonly database: SqlDatabase) {}
 
   async insertAudit(rows: AuditRow[]): Promise<void> {
     for (let at = 0; at < rows.length; at += BATCH) {
       // A batch that was written before another one failed comes again.
-      await this.sql`
-        INSERT INTO audit ${this.sql(rows.slice(at, at + BATCH))}
-        ON CONFLICT (audit_id) DO NOTHING`;
+      await this.database.keep(sql`
+        INSERT INTO audit ${insertion(...rows.slice(at, at + BATCH))}
+        ON CONFLICT (audit_id) DO NOTHING`);
     }
   }
 
   async listAudit(filter: AuditFilter): Promise<AuditRow[]> {
-    const { sql } = this;
     const { action, actor, clientId, downloadId, outcome, since, before, limit } = filter;
-    const rows = await sql<AuditRow[]>`
+    const rows = await this.database.run<AuditRow>(sql`
       SELECT * FROM audit
       WHERE TRUE
         ${action === undefined ? sql`` : sql`AND action = ${action}`}
@@ -31,7 +31,7 @@ export class AuditSql implements AuditRows {
         ${since === undefined ? sql`` : sql`AND last_at >= ${since}`}
         ${before === undefined ? sql`` : sql`AND audit_id < ${before}`}
       ORDER BY audit_id DESC
-      LIMIT ${limit}`;
+      LIMIT ${limit}`);
     return rows.map((row) => ({
       ...row,
       at: Number(row.at),
@@ -41,6 +41,6 @@ export class AuditSql implements AuditRows {
   }
 
   async deleteAuditBefore(at: number): Promise<void> {
-    await this.sql`DELETE FROM audit WHERE last_at < ${at}`;
+    await this.database.keep(sql`DELETE FROM audit WHERE last_at < ${at}`);
   }
 }

@@ -1,4 +1,4 @@
-import type { SQL } from "bun";
+import type { Database } from "bun:sqlite";
 
 /**
  * How the database came to its shape: the n-th entry leads from version n - 1 to version n. What
@@ -127,34 +127,35 @@ const MIGRATIONS: readonly (readonly string[])[] = [
 export const LATEST_VERSION = MIGRATIONS.length;
 
 /**
- * Brings the database to this program's version, or to an earlier one, each step in a transaction of its own. To be
- * done before anything else uses `sql`: on SQLite, a query beside an open transaction joins it.
+ * Brings the database to this program's version, or to an earlier one, each step in a transaction of
+ * its own.
  * @throws Error, with nothing changed, when a newer program made the database
  */
-export async function migrate(sql: SQL, target = LATEST_VERSION): Promise<void> {
-  await sql`CREATE TABLE IF NOT EXISTS schema_version (
+export function migrate(database: Database, target = LATEST_VERSION): void {
+  database.run(`CREATE TABLE IF NOT EXISTS schema_version (
     version BIGINT PRIMARY KEY, applied_at BIGINT NOT NULL
-  )`;
-  const [row] = await sql<{ version: number | null }[]>`
-    SELECT MAX(version) AS version FROM schema_version`;
-  const version = Number(row?.version ?? 0);
+  )`);
+  const latest = "SELECT MAX(version) AS version FROM schema_version";
+  const version = database.query<{ version: number | null }, []>(latest).get()?.version ?? 0;
   if (version > LATEST_VERSION) {
     throw new Error(
       `start the newer program that made it, it has version ${version} and this program knows up to version ${LATEST_VERSION}`,
     );
   }
   for (const [index, statements] of MIGRATIONS.slice(0, target).entries()) {
-    if (index >= version) await apply(sql, index + 1, statements);
+    if (index >= version) apply(database, index + 1, statements);
   }
 }
 
-function apply(sql: SQL, version: number, statements: readonly string[]): Promise<void> {
-  return sql.begin(async (transaction) => {
+function apply(database: Database, version: number, statements: readonly string[]): void {
+  const step = database.transaction(() => {
     // Written first, as this is what a second program that starts at the same time waits for.
-    const mine = await transaction`
-      INSERT INTO schema_version (version, applied_at) VALUES (${version}, ${Date.now()})
-      ON CONFLICT DO NOTHING RETURNING version`;
-    if (mine.length === 0) return;
-    for (const statement of statements) await transaction.unsafe(statement);
+    const { changes } = database.run(
+      "INSERT INTO schema_version (version, applied_at) VALUES (?, ?) ON CONFLICT DO NOTHING",
+      [version, Date.now()],
+    );
+    if (changes === 0) return;
+    for (const statement of statements) database.run(statement);
   });
+  step.immediate();
 }

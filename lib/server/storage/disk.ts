@@ -1,6 +1,7 @@
 import { constants, type Stats } from "node:fs";
 import {
   access,
+  type FileHandle,
   link,
   lstat,
   mkdir,
@@ -19,7 +20,7 @@ import { systemCode } from "../../util/system-error.ts";
 import { lockFolder } from "./lock.ts";
 import { isSafeFileName } from "./names.ts";
 import { onDisk, PartFile } from "./part.ts";
-import { SharedSync } from "./shared-sync.ts";
+import { SharedSync } from "../../util/shared-sync.ts";
 import type { Part, Room, Storage, StoredFile } from "./storage.ts";
 
 const DownloadId = z.uuid();
@@ -74,11 +75,26 @@ class DiskStorage implements Storage {
   async openPart(downloadId: string): Promise<Part> {
     const path = this.partPath(downloadId);
     return onDisk("open the part file", async () => {
-      // A publish() that was cut short left a second name for the published file: never write to it.
-      if (((await statIfThere(path))?.nlink ?? 0) > 1) await unlink(path);
-      const file = await open(path, constants.O_RDWR | constants.O_CREAT, PUBLISHED_MODE);
-      // Also if it was there: whoever made it may have died before this.
-      return new PartFile(file, this.#shared.flush(this.parts));
+      let file = await openForPart(path);
+      try {
+        let stats = await file.stat();
+        if (stats.nlink > 1) {
+          // A publish() that was cut short left a second name for the published file: never write to it.
+          await unlink(path);
+          await file.close();
+          file = await openForPart(path);
+          stats = await file.stat();
+        }
+        const { size, mode } = stats;
+        if ((mode & 0o777) !== PUBLISHED_MODE) {
+          await file.chmod(PUBLISHED_MODE).catch(unlessUnsupported);
+        }
+        // Also if it was there: whoever made it may have died before this.
+        return new PartFile(file, size, this.#shared.flush(this.parts));
+      } catch (error) {
+        await file.close();
+        throw error;
+      }
     });
   }
 
@@ -100,21 +116,15 @@ class DiskStorage implements Storage {
     const final = this.publishedPath(savedPath);
     const folder = dirname(final);
     return onDisk("publish the file", async () => {
-      // The part's name goes last of all, so without one an earlier call came that far.
-      if (!(await statIfThere(part)) && (await statIfThere(final))) {
-        await this.#shared.flush(folder);
-        return true;
-      }
-      await flushForReaders(part);
       await this.#makeFolder(folder);
-      if (!(await takeName(part, final))) return false;
+      if (!(await this.#takeName(part, final))) return false;
       try {
         // Before the part's name goes: at no moment may a power cut take both.
         await this.#shared.flush(folder);
         await unlinkIfThere(part);
       } catch (error) {
         // The download will be tried again, under another name; this one must not stay behind.
-        await unlinkIfThere(final);
+        if (await statIfThere(part)) await unlinkIfThere(final);
         throw error;
       }
       return true;
@@ -153,8 +163,23 @@ class DiskStorage implements Storage {
     this.unlock();
   }
 
+  /** @returns false if the name is taken by something else than the part itself */
+  async #takeName(part: string, final: string): Promise<boolean> {
+    try {
+      return await takeName(part, final);
+    } catch (error) {
+      if (systemCode(error) !== "ENOENT") throw error;
+      // The part's name goes last of all, so without one an earlier call came that far.
+      if (!(await statIfThere(part)) && (await statIfThere(final))) return true;
+      // Somebody removed the folder.
+      this.#named.delete(dirname(final));
+      await this.#makeFolder(dirname(final));
+      return takeName(part, final);
+    }
+  }
+
   async #makeFolder(folder: string): Promise<void> {
-    if (this.#named.has(folder) && (await statIfThere(folder))) return;
+    if (this.#named.has(folder)) return;
     await mkdir(folder, { recursive: true });
     // Also if it was there: whoever made it may have died before this.
     await this.#shared.flush(this.root);
@@ -197,18 +222,8 @@ async function unlinkIfThere(path: string): Promise<void> {
   }
 }
 
-/** Lets others read the file, and flushes it with all that belongs to it. */
-async function flushForReaders(path: string): Promise<void> {
-  const file = await open(path, "r+");
-  try {
-    const { mode } = await file.stat();
-    if ((mode & 0o777) !== PUBLISHED_MODE) {
-      await file.chmod(PUBLISHED_MODE).catch(unlessUnsupported);
-    }
-    await file.sync();
-  } finally {
-    await file.close();
-  }
+function openForPart(path: string): Promise<FileHandle> {
+  return open(path, constants.O_RDWR | constants.O_CREAT, PUBLISHED_MODE);
 }
 
 /** @returns false if the name is taken by something else than the part itself */
@@ -222,7 +237,7 @@ async function takeName(part: string, final: string): Promise<boolean> {
   }
   // No hard links (FAT, some network shares): look, then rename. Nothing comes between the two,
   // for a name is recorded as one download's own before it is taken, and the folder is locked.
-  if (await statIfThere(final)) return false;
+  if (await statIfThere(final)) return !(await statIfThere(part));
   await rename(part, final);
   return true;
 }

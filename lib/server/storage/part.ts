@@ -31,23 +31,29 @@ export class PartFile implements Part {
   /** A flush failed: what the kernel did with the unflushed bytes is not known, and it may not say again. */
   private givenUp = false;
 
-  /** @param named resolves when the file's name is on the disk */
+  /**
+   * @param bytes how many are in it
+   * @param named resolves when the file's name is on the disk
+   */
   constructor(
     private readonly file: FileHandle,
-    private readonly named: Promise<void> = Promise.resolve(),
+    private bytes: number,
+    private readonly named: Promise<void>,
   ) {
     // Its error is met by the first flush.
     named.catch(() => undefined);
   }
 
-  size(): Promise<number> {
-    return this.use("read the part file's size", async () => (await this.file.stat()).size);
+  get size(): number {
+    return this.bytes;
   }
 
   truncate(size: number): Promise<void> {
     return this.use("shorten the part file", async () => {
       // truncate() would also lengthen, with zeros that nobody sent.
-      if (size < (await this.file.stat()).size) await this.file.truncate(size);
+      if (size >= this.bytes) return;
+      await this.file.truncate(size);
+      this.bytes = size;
     });
   }
 
@@ -58,6 +64,7 @@ export class PartFile implements Part {
         const { bytesWritten } = await this.file.write(bytes, done, left, offset + done);
         if (bytesWritten === 0) throw new Error("the system took no byte and gave no reason");
         done += bytesWritten;
+        this.bytes = Math.max(this.bytes, offset + done);
       }
     });
   }

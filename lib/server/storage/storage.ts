@@ -13,8 +13,8 @@ export interface StoredFile {
 
 /** One incoming file, not yet published. Every method throws FdsError `storage_full` or `storage_error`. */
 export interface Part {
-  /** Bytes in it now. */
-  size(): Promise<number>;
+  /** Bytes in it now, as far as it is this server that writes to it. */
+  readonly size: number;
   /** Drops everything from `size` on. */
   truncate(size: number): Promise<void>;
   /** Writes all of the bytes at `offset`; they are not safe before {@link Part.sync}. */

@@ -1,4 +1,4 @@
-import { SQL } from "bun";
+import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -8,25 +8,23 @@ import { LATEST_VERSION, migrate } from "../../../lib/server/database/migrations
 test("a program that read the version just before another one migrated takes its result", async () => {
   const folder = await mkdtemp(join(tmpdir(), "fds-migrations-"));
   const filename = join(folder, "state.db");
-  const early = new SQL({ adapter: "sqlite", filename });
-  const late = new SQL({ adapter: "sqlite", filename });
+  const early = new Database(filename);
+  const late = new Database(filename);
   const overtaken = new Proxy(late, {
-    get: (sql, name) =>
-      name === "begin"
-        ? async (work: SQL.TransactionContextCallback<unknown>) => {
-            await migrate(early);
-            return sql.begin(work);
-          }
-        : Reflect.get(sql, name),
+    get: (database, name) => {
+      const found = Reflect.get(database, name);
+      if (name === "transaction") migrate(early);
+      return typeof found === "function" ? found.bind(database) : found;
+    },
   });
 
-  await migrate(overtaken);
+  migrate(overtaken);
 
-  expect(await late`SELECT version FROM schema_version`.values()).toEqual(
+  expect(late.query("SELECT version FROM schema_version").values()).toEqual(
     Array.from({ length: LATEST_VERSION }, (_, index) => [index + 1]),
   );
-  expect(await late`SELECT * FROM downloads`.values()).toEqual([]);
-  await early.close();
-  await late.close();
+  expect(late.query("SELECT * FROM downloads").values()).toEqual([]);
+  early.close();
+  late.close();
   await rm(folder, { recursive: true });
 });

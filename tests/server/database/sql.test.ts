@@ -1,4 +1,3 @@
-import { SQL } from "bun";
 import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdtemp, rm, stat } from "node:fs/promises";
@@ -102,13 +101,13 @@ describe("openSqlRepository", () => {
   });
 
   test("numbers the changes in a database of version 1, which counted them by download", async () => {
-    await using old = new SQL({ adapter: "sqlite", filename: path });
-    await migrate(old, 1);
+    using old = new Database(path);
+    migrate(old, 1);
     for (let n = 0; n < 40; n++) {
-      await old`INSERT INTO downloads
+      old.run(`INSERT INTO downloads
         (download_id, client_id, file_path, status, created_at, attempts, epoch, restarts, failures,
           revision, not_before, safe_offset)
-        VALUES (${id(n)}, 'site-1', 'a.log', 'queued', 1, 0, 0, 0, 0, ${Number(n === 7)}, 1, 0)`;
+        VALUES ('${id(n)}', 'site-1', 'a.log', 'queued', 1, 0, 0, 0, 0, ${Number(n === 7)}, 1, 0)`);
     }
     const rows = await openSqlRepository(url);
     const changed = await rows.changedSince(0, 1_000);
@@ -123,12 +122,12 @@ describe("openSqlRepository", () => {
   });
 
   test("takes what a database of version 3 had safe for what came over the wire", async () => {
-    await using old = new SQL({ adapter: "sqlite", filename: path });
-    await migrate(old, 3);
-    await old`INSERT INTO downloads
+    using old = new Database(path);
+    migrate(old, 3);
+    old.run(`INSERT INTO downloads
       (download_id, client_id, file_path, status, created_at, attempts, epoch, restarts, failures,
         revision, not_before, safe_offset)
-      VALUES (${id(7)}, 'site-1', 'a.log', 'queued', 1, 1, 1, 0, 0, 1, 1, 12)`;
+      VALUES ('${id(7)}', 'site-1', 'a.log', 'queued', 1, 1, 1, 0, 0, 1, 1, 12)`);
     const rows = await openSqlRepository(url);
     expect(await rows.getDownload(id(7))).toMatchObject({ bytesOnWire: 12 });
     await rows.close();

@@ -10,7 +10,7 @@ async function openPart() {
   const file = await open(join(folder, "part"), "w+");
   return {
     file,
-    part: new PartFile(file),
+    part: new PartFile(file, 0, Promise.resolve()),
     [Symbol.asyncDispose]: async () => {
       await file.close();
       await rm(folder, { recursive: true });

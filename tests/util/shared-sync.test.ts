@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { SharedSync } from "../../../lib/server/storage/shared-sync.ts";
+import { SharedSync } from "../../lib/util/shared-sync.ts";
 
 /** A disk whose flushes end when the test says so. */
 function slowDisk() {

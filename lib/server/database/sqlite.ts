@@ -1,0 +1,163 @@
+import { Database, SQLiteError, type Statement as Prepared } from "bun:sqlite";
+import { mkdir, open } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import { UsageError } from "../../util/flags.ts";
+import type { SqlDatabase } from "./database.ts";
+import { migrate } from "./migrations.ts";
+import { fieldOf, type Statement, type Value } from "./statement.ts";
+import { WriteAheadLog } from "./write-ahead-log.ts";
+
+/**
+ * Opens the database, making it if it is not there, and brings it to this program's version.
+ * @param databaseUrl `sqlite:///absolute/path.db` or `sqlite://./relative/path.db`
+ * @param busyTimeoutMs how long a statement, and the event loop with it, waits while another
+ *   program writes
+ * @throws UsageError when it is no such URL
+ * @throws Error when the database cannot be used as it is: damaged, locked by another program,
+ *   made by a newer one; it is left as it was
+ */
+export async function openSqlite(databaseUrl: string, busyTimeoutMs = 5_000): Promise<SqlDatabase> {
+  const path = pathOf(databaseUrl);
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    // SQLite gives the files beside it the mode of this one.
+    await (await open(path, "a", 0o600)).close();
+    const database = new Database(path);
+    try {
+      prepare(database, busyTimeoutMs);
+      const log = await WriteAheadLog.open(`${path}-wal`, () => emptyLog(database));
+      return new SqliteDatabase(database, log);
+    } catch (error) {
+      database.close();
+      throw error;
+    }
+  } catch (error) {
+    throw new Error(`cannot open the database "${path}": ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+/** Texts of statements that stay prepared; filters give them many forms. */
+const MAX_PREPARED = 200;
+
+interface PreparedStatement {
+  prepared: Prepared<unknown, Value[]>;
+  /** The names of the fields of a row. */
+  fields: string[];
+}
+
+/** Every statement is run at once, on the event loop: it takes microseconds, and flushes nothing. */
+class SqliteDatabase implements SqlDatabase {
+  /** By text, the one that was used the longest ago first. */
+  readonly #prepared = new Map<string, PreparedStatement>();
+
+  constructor(
+    private readonly database: Database,
+    private readonly log: WriteAheadLog,
+  ) {}
+
+  async run<Row>(statement: Statement): Promise<Row[]> {
+    const { prepared, fields } = this.#prepare(statement.texts.join("?"));
+    const rows = prepared.values(...statement.values);
+    return rows.map((values) => {
+      const row: Record<string, unknown> = {};
+      for (const [index, field] of fields.entries()) row[field] = values[index];
+      return row as Row;
+    });
+  }
+
+  async keep<Row>(statement: Statement): Promise<Row[]> {
+    const rows = await this.run<Row>(statement);
+    await this.flush();
+    return rows;
+  }
+
+  flush(): Promise<void> {
+    return this.log.flush();
+  }
+
+  async close(): Promise<void> {
+    for (const { prepared } of this.#prepared.values()) prepared.finalize();
+    this.database.close(true);
+    await this.log.close();
+  }
+
+  #prepare(text: string): PreparedStatement {
+    let statement = this.#prepared.get(text);
+    if (statement) {
+      this.#prepared.delete(text);
+    } else {
+      const prepared = this.database.prepare<unknown, Value[]>(text);
+      statement = { prepared, fields: prepared.columnNames.map(fieldOf) };
+    }
+    this.#prepared.set(text, statement);
+    const [oldest] = this.#prepared;
+    if (this.#prepared.size > MAX_PREPARED && oldest) {
+      this.#prepared.delete(oldest[0]);
+      oldest[1].prepared.finalize();
+    }
+    return statement;
+  }
+}
+
+function pathOf(databaseUrl: string): string {
+  // Bun would cut the path at a "?", and rows in memory would not outlive the program.
+  const [, path] = /^sqlite:\/\/(?!:memory:$)([^?]+)$/.exec(databaseUrl) ?? [];
+  if (path !== undefined) return resolve(path);
+  // Of another database only the scheme: what follows it often holds a password.
+  const shown = databaseUrl.startsWith("sqlite:")
+    ? databaseUrl
+    : databaseUrl.replace(/:.*/s, "://…");
+  throw new UsageError(
+    `DATABASE_URL is "${shown}", expected "sqlite://PATH", the path of a file and without a "?"`,
+  );
+}
+
+function prepare(database: Database, busyTimeoutMs: number): void {
+  database.run(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
+  // Before the first write, so that a damaged file is left to whoever repairs it.
+  const [[check] = []] = database.prepare("PRAGMA quick_check(1)").values();
+  if (check !== "ok") throw new Error("it is damaged", { cause: check });
+  database.run("PRAGMA journal_mode = WAL");
+  // The database stays sound, and what a commit wrote outlives a power cut once the log is flushed.
+  database.run("PRAGMA synchronous = NORMAL");
+  database.run(`PRAGMA wal_autocheckpoint = ${LOG_PAGES}`);
+  migrate(database);
+  // Numbers that a power cut took back may be known to readers of events: never give them again.
+  database.run(
+    `UPDATE downloads SET revision = revision + ${LEAP}
+    WHERE revision = (SELECT MAX(revision) FROM downloads)`,
+  );
+}
+
+/**
+ * After so many pages of 4 KiB the log is moved to the database itself, for which the event loop
+ * waits: the pages that most changes have in common are written once for all of them.
+ */
+const LOG_PAGES = 4_000;
+
+/** More changes than can be lost, as each of them takes a page of the log at least. */
+const LEAP = 1_000_000;
+
+/** @throws Error when somebody else still reads from the log */
+function emptyLog(database: Database): void {
+  const [[busy] = []] = database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").values();
+  if (busy !== 0) throw new Error("the log is in use");
+}
+
+function reasonOf(error: unknown): string {
+  const code = error instanceof SQLiteError ? (error.code ?? "") : "";
+  if (code === "SQLITE_NOTADB") return "it is not a database";
+  if (code.startsWith("SQLITE_CORRUPT")) return "it is damaged";
+  if (code.startsWith("SQLITE_BUSY")) return "it is locked by another program";
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Whether a statement failed because the disk is full. */
+export function isFull(error: unknown): boolean {
+  return error instanceof SQLiteError && error.code === "SQLITE_FULL";
+}
+
+/** Whether a statement failed because another row has the value of a unique column. */
+export function isUniqueViolation(error: unknown): boolean {
+  return error instanceof SQLiteError && error.code === "SQLITE_CONSTRAINT_UNIQUE";
+}
