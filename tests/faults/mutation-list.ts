@@ -89,8 +89,8 @@ export const MUTATIONS: readonly Mutation[] = [
     name: "flush-of-another-moment",
     breaks: "A, B: who shares a flush of a folder has one that began after the name was there",
     file: "lib/util/shared-sync.ts",
-    find: `if (!running) return this.#run(folder);`,
-    replace: `return running ?? this.#run(folder);`,
+    find: `if (!running) return this.#run(path);`,
+    replace: `return running ?? this.#run(path);`,
     caughtBy: { [SHARED_SYNC]: "those who come while a flush runs share the next one" },
   },
   {
