@@ -121,6 +121,12 @@ const MIGRATIONS: readonly (readonly string[])[] = [
     `CREATE INDEX audit_by_time ON audit (last_at)`,
     `CREATE INDEX audit_by_client ON audit (client_id, audit_id)`,
   ],
+  [
+    // Of what waits alone: it took part in every change, and in the search for waiting clients it
+    // stood in for the other one, which skips from client to client.
+    `DROP INDEX downloads_by_due_time`,
+    `CREATE INDEX downloads_by_due_time ON downloads (not_before) WHERE status = 'queued'`,
+  ],
 ];
 
 /** The version of the database that this program reads and writes. */

@@ -210,19 +210,21 @@ class SqlRepository implements Repository {
   }
 
   async clientsWithDueDownloads(now: number): Promise<string[]> {
-    // From one client to the next by the index: to group the rows would read the whole queue.
+    // From one client to the next by the index, which SQLite has to be told: left to itself it takes
+    // the one by status, and reads the whole queue.
+    const waiting = sql`downloads INDEXED BY downloads_waiting`;
     const rows = await this.database.run<Pick<DownloadRow, "clientId">>(sql`
       WITH RECURSIVE waiting (client_id) AS (
-        SELECT MIN(client_id) FROM downloads WHERE status = 'queued'
+        SELECT MIN(client_id) FROM ${waiting} WHERE status = 'queued'
         UNION ALL
-        SELECT (SELECT MIN(client_id) FROM downloads
+        SELECT (SELECT MIN(client_id) FROM ${waiting}
                 WHERE status = 'queued' AND client_id > waiting.client_id)
         FROM waiting WHERE client_id IS NOT NULL
       ), due AS (
         SELECT client_id,
-          (SELECT MIN(not_before) FROM downloads
+          (SELECT MIN(not_before) FROM ${waiting}
            WHERE status = 'queued' AND client_id = waiting.client_id) AS earliest,
-          (SELECT MAX(not_before) FROM downloads
+          (SELECT MAX(not_before) FROM ${waiting}
            WHERE status = 'queued' AND client_id = waiting.client_id) AS latest
         FROM waiting WHERE client_id IS NOT NULL
       )
