@@ -17,6 +17,11 @@ const MIN_WINDOW = 256 * KiB;
 const MAX_WINDOW = 72 * MiB;
 /** What covers a pause of the disk or of a busy processor on a link with hardly any delay. */
 const SLACK_SECONDS = 0.04;
+/**
+ * Where many share the processors, each stream has its turn only now and then: so much covers that,
+ * but no more than {@link FIRST_WINDOW}, or fast streams would fill the memory with what waits.
+ */
+const TURN_SECONDS = 0.25;
 /** Rates are measured over at least this long, in ms. */
 const SAMPLE_MS = 20;
 /** A stream's part of the budget is never less, so that frames do not become crumbs. */
@@ -221,7 +226,8 @@ export class StreamCredit {
     this.#rate = Math.max(sample, this.#rate * 0.8);
     this.#sampleBytes = 0;
     this.#sampleAt = this.#now();
-    const window = Math.round(this.#rate * (2 * (roundTrip / 1000) + SLACK_SECONDS));
-    this.#window = Math.min(MAX_WINDOW, Math.max(MIN_WINDOW, window));
+    const link = Math.round(this.#rate * (2 * (roundTrip / 1000) + SLACK_SECONDS));
+    const turn = Math.min(FIRST_WINDOW, Math.round(this.#rate * TURN_SECONDS));
+    this.#window = Math.min(MAX_WINDOW, Math.max(MIN_WINDOW, link, turn));
   }
 }
