@@ -380,7 +380,8 @@ export class Receiver {
     credit.endsAt(source.totalSize);
     credit.grant();
     // The request has granted all of a small file already.
-    if (this.#requested < source.totalSize) this.#tell({ type: "credit", max_offset: credit.maxOffset });
+    if (this.#requested < source.totalSize)
+      this.#tell({ type: "credit", max_offset: credit.maxOffset });
     this.#rate.add(0);
     for (const chunk of this.#early.splice(0)) this.#writer?.push(chunk);
     if (this.#complete) await this.#verify(this.#complete);

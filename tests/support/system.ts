@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { expect } from "bun:test";
 import { ApiClient, bypassProxyForLoopback } from "../../lib/cli/rest/api-client.ts";
 import type { DownloadRecord } from "../../lib/api/schemas.ts";
+import { runtimeEnvironment } from "../../lib/cli/demo/programs.ts";
 import { Program } from "./programs.ts";
 import { md5OfFile, type Version, versionOf } from "./sources.ts";
 
@@ -73,7 +74,13 @@ export class System implements AsyncDisposable {
       name: "server",
       folder,
       argv: ["server.ts", "--host", "127.0.0.1", "--port", "0", "--downloads-dir", "downloads"],
-      env: { API_TOKEN, ENROLL_TOKEN, MIN_FREE_DISK: "1MiB", ...env },
+      env: {
+        ...runtimeEnvironment("server"),
+        API_TOKEN,
+        ENROLL_TOKEN,
+        MIN_FREE_DISK: "1MiB",
+        ...env,
+      },
       ready: /listening on/,
     });
     const { message } = await server.waitForLine(/listening on/);
@@ -108,7 +115,7 @@ export class System implements AsyncDisposable {
       name: id,
       folder: this.folder,
       argv: ["client.ts", "--id", id, "--server", server, "--root", "root", "--state-dir", id],
-      env: { ENROLL_TOKEN, ...env },
+      env: { ...runtimeEnvironment("client"), ENROLL_TOKEN, ...env },
       ready: new RegExp(`registered as ${id}$`),
     });
     this.#clients.push(client);

@@ -24,7 +24,8 @@ beforeEach(async () => {
     file.datasync = async () => {
       flushes++;
       const code = errors.shift();
-      if (code !== undefined) throw Object.assign(new Error(`${code}: it failed`), { code, errno: -5 });
+      if (code !== undefined)
+        throw Object.assign(new Error(`${code}: it failed`), { code, errno: -5 });
       await datasync();
     };
     return file;
