@@ -1,5 +1,6 @@
 import type { ChecksumAlgorithm } from "../protocol/checksum.ts";
 import { FdsError } from "../protocol/errors.ts";
+import { loopTurns } from "../util/loop-turns.ts";
 import { release } from "../util/release.ts";
 import type { Part } from "./storage/storage.ts";
 
@@ -66,7 +67,7 @@ export class PartWriter {
       if (block.length === 0) {
         throw new FdsError("storage_error", "the part file became shorter while it was read");
       }
-      this.#hash.update(block);
+      await loopTurns.run(() => this.#hash.update(block));
       this.#written += block.length;
       release(block);
     }
@@ -133,8 +134,8 @@ export class PartWriter {
       const { length } = chunk;
       const writing = part.write(chunk, this.#written);
       // While the disk works.
-      this.#hash.update(chunk);
-      await writing;
+      const hashing = loopTurns.run(() => this.#hash.update(chunk));
+      await Promise.all([writing, hashing]);
       release(chunk);
       this.#written += length;
       onWritten(length);

@@ -119,11 +119,11 @@ export const MUTATIONS: readonly Mutation[] = [
     name: "safe-before-written",
     breaks: "B: what is counted as written is in the part",
     file: "lib/server/part-writer.ts",
-    find: `      await writing;
+    find: `      await Promise.all([writing, hashing]);
       release(chunk);
       this.#written += length;`,
     replace: `      this.#written += length;
-      await writing;
+      await Promise.all([writing, hashing]);
       release(chunk);`,
     caughtBy: { [RECEIVER]: "is nothing that the disk has not taken yet", [MODEL]: THE_MODEL },
   },

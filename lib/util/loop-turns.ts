@@ -1,0 +1,58 @@
+/**
+ * In one round of the event loop so much time is given to long work, in ms, while calls and timers
+ * wait: more than a block of 1 MiB takes.
+ */
+const ROUND_MS = 2;
+
+/** As it is before a test takes the timers over. */
+const atNextRound = setImmediate;
+
+/**
+ * Work that holds the event loop for a millisecond or so each time, like hashing a block. What many
+ * have to do at once is spread over the rounds of the loop, so that whatever else comes gets its
+ * turn in between.
+ */
+export class LoopTurns {
+  readonly #line: (() => void)[] = [];
+  /** Time given in this round, in ms. */
+  #used = 0;
+
+  /** @param now ms, of a clock that nobody sets */
+  constructor(private readonly now: () => number = performance.now.bind(performance)) {}
+
+  /**
+   * Does the work at once while this round has time left, else in one of the next: in the order in
+   * which it was asked for.
+   * @param work may throw
+   */
+  async run<T>(work: () => T): Promise<T> {
+    if (this.#line.length === 0 && this.#used < ROUND_MS) return this.#do(work);
+    return new Promise((resolve, reject) => {
+      this.#line.push(() => {
+        try {
+          resolve(this.#do(work));
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
+  }
+
+  #do<T>(work: () => T): T {
+    if (this.#used === 0) atNextRound(() => this.#beginRound());
+    const start = this.now();
+    try {
+      return work();
+    } finally {
+      this.#used += Math.max(this.now() - start, Number.MIN_VALUE);
+    }
+  }
+
+  #beginRound(): void {
+    this.#used = 0;
+    while (this.#used < ROUND_MS && this.#line.length > 0) this.#line.shift()?.();
+  }
+}
+
+/** The event loop is one for all of the process. */
+export const loopTurns = new LoopTurns();
