@@ -1,5 +1,6 @@
 import { FdsError, type Problem, problemOf } from "../protocol/errors.ts";
 import type { Logger } from "../util/logger.ts";
+import { OneByOne } from "../util/one-by-one.ts";
 import type { Clients } from "./clients.ts";
 import type { CreditPool } from "./credit.ts";
 import type { Repository } from "./database/repository.ts";
@@ -35,6 +36,7 @@ interface Attempt {
 /** The attempts that run now: each from the claim of a download to what its outcome makes of its row. */
 export class Attempts {
   readonly #running = new Map<string, Attempt>();
+  readonly #checkpoints = new OneByOne();
   #stopped = false;
 
   constructor(private readonly options: AttemptsOptions) {}
@@ -59,6 +61,7 @@ export class Attempts {
       (stream) =>
         new Receiver({
           ...this.options,
+          checkpoints: this.#checkpoints,
           download,
           stream,
           chunkSize: agreed.chunkSize,

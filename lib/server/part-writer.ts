@@ -1,6 +1,7 @@
 import type { ChecksumAlgorithm } from "../protocol/checksum.ts";
 import { FdsError } from "../protocol/errors.ts";
 import { loopTurns } from "../util/loop-turns.ts";
+import type { OneByOne } from "../util/one-by-one.ts";
 import { release } from "../util/release.ts";
 import type { Part } from "./storage/storage.ts";
 
@@ -13,6 +14,8 @@ const PREFIX_BLOCK = 1024 * 1024;
 export interface PartWriterOptions {
   part: Part;
   checksum: ChecksumAlgorithm;
+  /** Those of all parts: many at once keep every thread at the disk, and each flushes little. */
+  checkpoints: OneByOne;
   /** Bytes were written; they are not safe yet. */
   onWritten: (bytes: number) => void;
   /** Everything below `safeOffset` is on the disk: to be recorded. */
@@ -34,6 +37,8 @@ export class PartWriter {
   /** The last flush is near: no checkpoint begins any more. */
   #ending = false;
   #writing: Promise<void> | undefined;
+  /** A checkpoint waits for its turn. */
+  #isInLine = false;
   #checkpointing: Promise<void> | undefined;
   #timer: Timer | undefined;
 
@@ -150,20 +155,29 @@ export class PartWriter {
   }
 
   #scheduleCheckpoint(): void {
-    if (this.#stopped || this.#ending || this.#checkpointing) return;
-    if (this.#written - this.#safe >= CHECKPOINT_BYTES) this.#checkpoint();
-    else this.#timer ??= setTimeout(() => this.#checkpoint(), CHECKPOINT_MS);
+    if (this.#stopped || this.#ending || this.#isInLine || this.#checkpointing) return;
+    if (this.#written - this.#safe >= CHECKPOINT_BYTES) this.#getInLine();
+    else this.#timer ??= setTimeout(() => this.#getInLine(), CHECKPOINT_MS);
   }
 
-  #checkpoint(): void {
+  #getInLine(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.#isInLine = true;
+    void this.options.checkpoints.run(() => this.#checkpoint());
+  }
+
+  async #checkpoint(): Promise<void> {
+    this.#isInLine = false;
+    // The end does not wait for a turn: it makes safe what is left by itself.
+    if (this.#stopped || this.#ending) return;
     this.#checkpointing = this.#makeSafe()
       .catch((error: unknown) => this.#fail(error))
       .finally(() => {
         this.#checkpointing = undefined;
         if (this.#written > this.#safe) this.#scheduleCheckpoint();
       });
+    await this.#checkpointing;
   }
 
   /** First the bytes, then the row: the safe offset never says more than the disk holds. */

@@ -10,6 +10,7 @@ import {
   ZSTD,
 } from "../protocol/messages.ts";
 import type { Logger } from "../util/logger.ts";
+import type { OneByOne } from "../util/one-by-one.ts";
 import { RateMeter } from "../util/rate-meter.ts";
 import type { CreditPool, StreamCredit } from "./credit.ts";
 import { Decompressor } from "./decompressor.ts";
@@ -40,6 +41,8 @@ export interface ReceiverOptions {
   link: ClientLink;
   storage: Storage;
   credit: CreditPool;
+  /** Of all receivers. */
+  checkpoints: OneByOne;
   /** Bytes that must stay free on the disk. */
   minFreeDisk: number;
   /** Whether a file of so many bytes is more than is allowed. */
@@ -276,6 +279,7 @@ export class Receiver {
     return new PartWriter({
       part,
       checksum: this.options.download.checksum,
+      checkpoints: this.options.checkpoints,
       onWritten: (bytes) => {
         this.#rate.add(bytes);
         this.#credit?.wrote(bytes);

@@ -8,6 +8,7 @@ import {
   newDownload,
   transition,
 } from "../../lib/server/download.ts";
+import { OneByOne } from "../../lib/util/one-by-one.ts";
 import { Metrics } from "../../lib/server/metrics/metrics.ts";
 import { Receiver } from "../../lib/server/receiver.ts";
 import type { Storage } from "../../lib/server/storage/storage.ts";
@@ -68,6 +69,7 @@ async function receive(download: Downloading): Promise<void> {
     storage,
     credit: pool,
     minFreeDisk: 0,
+    checkpoints: new OneByOne(),
     findOverQuota: async () => null,
     report: async (event) => {
       // Never more than what is safe, whatever the receiver says.
