@@ -63,6 +63,11 @@ export class CreditPool {
     return Math.min(this.budget, Math.max(MIN_SHARE, fair));
   }
 
+  /** What a stream may hold without having shown that its link needs it. */
+  get modestShare(): number {
+    return Math.max(MIN_SHARE, Math.floor(this.share / 4));
+  }
+
   open(options: CreditOptions): StreamCredit {
     this.#streams++;
     return new StreamCredit(this, options);
@@ -103,7 +108,9 @@ export class StreamCredit {
   #safe: number;
   #granted: number;
   #end = Number.MAX_SAFE_INTEGER;
-  #window = FIRST_WINDOW;
+  /** What the link needs as far as it is known, and what is given without that. */
+  #link = 0;
+  #modest = FIRST_WINDOW;
   #rate = 0;
   /** Undefined until the first bytes are here: the way of the request is no part of the rate. */
   #sampleAt: number | undefined;
@@ -130,7 +137,8 @@ export class StreamCredit {
 
   /** Bytes that may be granted and not yet written. */
   get window(): number {
-    return Math.min(this.#window, this.pool.share);
+    const modest = Math.min(this.#modest, this.pool.modestShare);
+    return Math.min(Math.max(this.#link, modest), this.pool.share);
   }
 
   /** Grants as much as window and budget allow, and tells the client where it is worth a message. */
@@ -227,7 +235,8 @@ export class StreamCredit {
     this.#sampleBytes = 0;
     this.#sampleAt = this.#now();
     const link = Math.round(this.#rate * (2 * (roundTrip / 1000) + SLACK_SECONDS));
-    const turn = Math.min(FIRST_WINDOW, Math.round(this.#rate * TURN_SECONDS));
-    this.#window = Math.min(MAX_WINDOW, Math.max(MIN_WINDOW, link, turn));
+    this.#link = Math.min(MAX_WINDOW, link);
+    const turn = Math.round(this.#rate * TURN_SECONDS);
+    this.#modest = Math.min(FIRST_WINDOW, Math.max(MIN_WINDOW, turn));
   }
 }

@@ -222,14 +222,26 @@ describe("a limit on the rate", () => {
 });
 
 test("a stream that had to wait goes on when another one is closed", () => {
-  const pool = new CreditPool(MiB);
-  const first = openStream(pool);
-  first.credit.grant();
-  const second = openStream(pool);
-  second.credit.grant();
-  expect([first.grants, second.grants]).toEqual([[MiB], []]);
-  first.credit.close();
-  expect(second.grants).toEqual([MiB]);
+  const pool = new CreditPool(256 * KiB);
+  const streams = Array.from({ length: 5 }, () => openStream(pool));
+  for (const { credit } of streams) credit.grant();
+  const each = [64 * KiB];
+  expect(streams.map(({ grants }) => grants)).toEqual([each, each, each, each, []]);
+  streams[0]!.credit.close();
+  expect(streams[4]!.grants).toEqual(each);
+});
+
+test.each([
+  [1, MiB],
+  [32, MiB],
+  [64, 512 * KiB],
+  [256, 128 * KiB],
+  [1_000, 64 * KiB],
+])("%d streams that are new have %d bytes each", (count, each) => {
+  const pool = new CreditPool(128 * MiB);
+  const streams = Array.from({ length: count }, () => openStream(pool));
+  for (const { credit } of streams) credit.grant();
+  expect(new Set(streams.flatMap(({ grants }) => grants))).toEqual(new Set([each]));
 });
 
 interface Transfer {
