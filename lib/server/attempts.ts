@@ -37,6 +37,7 @@ interface Attempt {
 export class Attempts {
   readonly #running = new Map<string, Attempt>();
   readonly #checkpoints = new OneByOne();
+  readonly #starts = new OneByOne();
   #stopped = false;
 
   constructor(private readonly options: AttemptsOptions) {}
@@ -62,6 +63,7 @@ export class Attempts {
         new Receiver({
           ...this.options,
           checkpoints: this.#checkpoints,
+          starts: this.#starts,
           download,
           stream,
           chunkSize: agreed.chunkSize,

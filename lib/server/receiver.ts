@@ -43,6 +43,8 @@ export interface ReceiverOptions {
   credit: CreditPool;
   /** Of all receivers. */
   checkpoints: OneByOne;
+  /** Of all receivers, too: what one takes of a quota is recorded before the next one looks. */
+  starts: OneByOne;
   /** Bytes that must stay free on the disk. */
   minFreeDisk: number;
   /** Whether a file of so many bytes is more than is allowed. */
@@ -366,14 +368,8 @@ export class Receiver {
   }
 
   async #start(message: FileStart, source: Source, credit: StreamCredit): Promise<void> {
-    const { offset, reason = this.#restartReason } = message;
-    await this.#checkRoom();
-    const overQuota = await this.options.findOverQuota(source.totalSize);
-    if (overQuota) this.#fail(overQuota.problem, overQuota.final);
-    if (this.#over) return;
-    const now = Date.now();
-    const { epoch } = this;
-    const after = await this.#report({ type: "started", epoch, now, source, offset, reason });
+    const { offset } = message;
+    const after = await this.options.starts.run(() => this.#recordStart(message, source));
     // The row first: it must never say more than the part holds.
     if (!this.#over && offset < (this.#writer?.written ?? 0)) await this.#writer?.startOver();
     if (this.#over) return;
@@ -389,6 +385,17 @@ export class Receiver {
     this.#rate.add(0);
     for (const chunk of this.#early.splice(0)) this.#writer?.push(chunk);
     if (this.#complete) await this.#verify(this.#complete);
+  }
+
+  /** @returns the download as it now is, or null where the attempt is over */
+  async #recordStart(message: FileStart, source: Source): Promise<Downloading | null> {
+    const { offset, reason = this.#restartReason } = message;
+    await this.#checkRoom();
+    const overQuota = await this.options.findOverQuota(source.totalSize);
+    if (overQuota) this.#fail(overQuota.problem, overQuota.final);
+    if (this.#over) return null;
+    const { epoch } = this;
+    return this.#report({ type: "started", epoch, now: Date.now(), source, offset, reason });
   }
 
   #onComplete(message: FileComplete): void {

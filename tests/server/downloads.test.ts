@@ -57,7 +57,7 @@ afterEach(async () => {
 const audited: AuditEntry[] = [];
 
 /** What a server's start does, with the rows and parts that are there. */
-function begin(): void {
+function begin(quota: number | null = null): void {
   const logger = new Logger({ level: "info", format: "json", write: (line) => log.push(line) });
   const metrics = new Metrics();
   clients = new Clients({
@@ -79,7 +79,7 @@ function begin(): void {
     credit: new CreditPool(64 * 1024 * 1024),
     limits: { total: 5, perClient: 5 },
     minFreeDisk: 0,
-    quotas: { file: null, perClient: null, total: null },
+    quotas: { file: null, perClient: null, total: quota },
     onChange: () => undefined,
     metrics,
     audit: { record: (entry) => void audited.push(entry) },
@@ -124,6 +124,20 @@ test("a new client that connects twice at once is there, by its last connection"
   second.send(second.requests[0]!, BYTES);
   await settle();
   expect(await statusOf(id)).toBe("completed");
+});
+
+test("two files that begin at once do not pass a quota together", async () => {
+  begin(BYTES.length * 1.5);
+  const site = await connect();
+  const ids = [await pull(), await pull()];
+  for (const request of site.requests) site.send(request, BYTES, 1);
+  await settle();
+  const [first, second] = await Promise.all(ids.map((id) => downloads.get(id)));
+  expect(first).toMatchObject({ status: "downloading", source: { totalSize: BYTES.length } });
+  expect(second).toMatchObject({ status: "queued", problem: { code: "storage_full" } });
+  site.sendRest(site.requests[0]!, BYTES, 1);
+  await settle();
+  expect(await statusOf(ids[0]!)).toBe("completed");
 });
 
 test("a client whose file cannot be published hears that it is over, and is asked again", async () => {

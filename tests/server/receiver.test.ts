@@ -70,6 +70,7 @@ async function receive(download: Downloading): Promise<void> {
     credit: pool,
     minFreeDisk: 0,
     checkpoints: new OneByOne(),
+    starts: new OneByOne(),
     findOverQuota: async () => null,
     report: async (event) => {
       // Never more than what is safe, whatever the receiver says.

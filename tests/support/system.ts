@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { expect } from "bun:test";
 import { ApiClient, bypassProxyForLoopback } from "../../lib/cli/rest/api-client.ts";
 import type { DownloadRecord } from "../../lib/api/schemas.ts";
-import { runtimeEnvironment } from "../../lib/cli/demo/programs.ts";
 import { Program } from "./programs.ts";
+import { runtimeEnvironment } from "./runtime.ts";
 import { md5OfFile, type Version, versionOf } from "./sources.ts";
 
 export const API_TOKEN = "the-operators-token";

@@ -3,7 +3,6 @@ import { dirname, join } from "node:path";
 import type { Environment } from "../../util/settings.ts";
 import { childEnvironment, type Processes } from "./processes.ts";
 import type { TestFile } from "../setup/test-files.ts";
-import { scripts } from "../../../package.json";
 
 /** The server's folder of downloads, relative to the folder it runs in. */
 export const DOWNLOADS = "downloads";
@@ -17,13 +16,6 @@ const START_TIMEOUT = 30_000;
 export interface Tokens {
   api: string;
   enroll: string;
-}
-
-/** What `bun run NAME` puts into the environment of the runtime: what stands before the command. */
-export function runtimeEnvironment(name: "server" | "client"): Record<string, string> {
-  const words = scripts[name].split(" ");
-  const settings = words.slice(0, words.indexOf("bun")).map((word) => word.split("=", 2));
-  return Object.fromEntries(settings);
 }
 
 export function freshTokens(): Tokens {
@@ -40,12 +32,7 @@ export async function startServer(
   tokens: Tokens,
   env: Environment,
 ): Promise<string> {
-  const own = {
-    ...runtimeEnvironment("server"),
-    API_TOKEN: tokens.api,
-    ENROLL_TOKEN: tokens.enroll,
-    LOG_FORMAT: "pretty",
-  };
+  const own = { API_TOKEN: tokens.api, ENROLL_TOKEN: tokens.enroll, LOG_FORMAT: "pretty" };
   const flags = ["--host", "127.0.0.1", "--port", "0", "--downloads-dir", DOWNLOADS];
   processes.start("server", [join(PROJECT, "server.ts"), ...flags], childEnvironment(env, own));
   const listening = /listening on (https?:\/\/[\w.:[\]-]+)/;
@@ -61,11 +48,7 @@ export async function startClients(
   tokens: Tokens,
   env: Environment,
 ): Promise<void> {
-  const own = {
-    ...runtimeEnvironment("client"),
-    ENROLL_TOKEN: tokens.enroll,
-    LOG_FORMAT: "pretty",
-  };
+  const own = { ENROLL_TOKEN: tokens.enroll, LOG_FORMAT: "pretty" };
   for (const { clientId, path } of files) {
     const flags = ["--id", clientId, "--server", server, "--root", dirname(path)];
     const state = ["--state-dir", join(".client-state", clientId)];
