@@ -47,9 +47,10 @@ export class Attempts {
     return this.#running.size;
   }
 
-  /** Of the attempt at a download, if one runs. */
-  receiverOf(downloadId: string): Receiver | undefined {
-    return this.#running.get(downloadId)?.receiver;
+  /** Of this attempt at a download, if it runs. */
+  receiverOf({ downloadId, epoch }: Pick<Download, "downloadId" | "epoch">): Receiver | undefined {
+    const receiver = this.#running.get(downloadId)?.receiver;
+    return receiver?.epoch === epoch ? receiver : undefined;
   }
 
   /** Makes an attempt at a download that was claimed for it. */

@@ -69,7 +69,7 @@ export class Downloads {
       ...options,
       isConnected: (clientId) => options.clients.sessionOf(clientId)?.isOpen ?? false,
       start: (download) => {
-        this.#run(download.downloadId, () => this.#attempts.run(download));
+        void this.#run(download.downloadId, () => this.#attempts.run(download));
         options.onChange();
       },
     });
@@ -127,8 +127,7 @@ export class Downloads {
 
   /** What this process knows of a download beyond its row; undefined if it does not run here. */
   progressOf(download: Download): Progress | undefined {
-    const receiver = this.#attempts.receiverOf(download.downloadId);
-    return receiver?.epoch === download.epoch ? receiver.progress : undefined;
+    return this.#attempts.receiverOf(download)?.progress;
   }
 
   /** @throws FdsError `download_not_found` or `download_already_ended` */
@@ -204,18 +203,27 @@ export class Downloads {
    * queue, a publishing that was cut short is finished.
    */
   async #takeUp(): Promise<void> {
+    const lost: Promise<void>[] = [];
     for (const download of await this.options.repository.activeDownloads()) {
       const { downloadId, epoch, status } = download;
       if (this.#work.has(downloadId)) continue;
       this.#log(download).info("download taken up again", { status });
-      if (status === "verifying") this.#run(downloadId, () => this.#attempts.finish(download));
-      else await this.#apply(downloadId, { type: "lost", epoch, now: Date.now() });
+      if (status === "verifying") void this.#run(downloadId, () => this.#attempts.finish(download));
+      else lost.push(this.#run(downloadId, () => this.#lose(downloadId, epoch)));
     }
+    await Promise.all(lost);
     this.#dispatcher.wake();
   }
 
-  /** Runs work on a download after all earlier work on it has ended. */
-  #run(downloadId: string, work: () => Promise<void>): void {
+  async #lose(downloadId: string, epoch: number): Promise<void> {
+    await this.#apply(downloadId, { type: "lost", epoch, now: Date.now() });
+  }
+
+  /**
+   * Runs work on a download after all earlier work on it has ended: a row that waits again may be
+   * claimed before it is flushed, and what follows from it is not yet done then.
+   */
+  #run(downloadId: string, work: () => Promise<void>): Promise<void> {
     const running = (this.#work.get(downloadId) ?? Promise.resolve())
       .then(work)
       .catch((error: unknown) => {
@@ -226,6 +234,7 @@ export class Downloads {
         if (this.#work.get(downloadId) === running) this.#work.delete(downloadId);
       });
     this.#work.set(downloadId, running);
+    return running;
   }
 
   #takeUpLater(): void {
@@ -268,7 +277,7 @@ export class Downloads {
   }
 
   async #carryOut(download: Download, effect: Effect): Promise<void> {
-    const receiver = this.#attempts.receiverOf(download.downloadId);
+    const receiver = this.#attempts.receiverOf(download);
     switch (effect.type) {
       case "stop_client":
         receiver?.abandon();

@@ -89,8 +89,6 @@ export class Receiver {
 
   /** Where the next frame must begin; what lies below is here, perhaps not yet written. */
   #arrived = 0;
-  /** What the request granted; 0 once the client has started over, for which that is void. */
-  #requested = 0;
   /** How far the client has read what the server has. */
   #proven = 0;
   #bytesOnWire: number;
@@ -317,7 +315,6 @@ export class Receiver {
       },
     });
     this.#credit.grant();
-    this.#requested = this.#credit.maxOffset;
     this.#heardAt = performance.now();
     this.#tell({
       type: "download_request",
@@ -334,7 +331,7 @@ export class Receiver {
             total_size: source.totalSize,
           },
         }),
-      max_offset: this.#requested,
+      max_offset: this.#credit.maxOffset,
       accepts: [ZSTD],
     });
   }
@@ -360,7 +357,7 @@ export class Receiver {
       throw broken("file_start offers more bytes than the file has");
     }
     if (message.offset < this.#arrived) {
-      this.#arrived = this.#requested = 0;
+      this.#arrived = 0;
       this.#credit.restart();
     }
     this.#source = { identity: message.identity, totalSize: message.total_size, chunkSize };
@@ -379,9 +376,7 @@ export class Receiver {
     this.options.metrics.resumedBytes += offset;
     credit.endsAt(source.totalSize);
     credit.grant();
-    // The request has granted all of a small file already.
-    if (this.#requested < source.totalSize)
-      this.#tell({ type: "credit", max_offset: credit.maxOffset });
+    this.#tell({ type: "credit", max_offset: credit.maxOffset });
     this.#rate.add(0);
     for (const chunk of this.#early.splice(0)) this.#writer?.push(chunk);
     if (this.#complete) await this.#verify(this.#complete);

@@ -177,6 +177,29 @@ describe("an error of the database", () => {
     expect(await downloads.get(id)).toMatchObject({ status: "completed", attempts: 2 });
   });
 
+  test("leaves a row that is claimed again before it is flushed to its new attempt", async () => {
+    const site = await connect();
+    const id = await pull();
+    using replace = spyOn(repository, "replaceDownload").mockRejectedValue(broken);
+    site.send(site.requests[0]!, BYTES);
+    await settle();
+    replace.mockRestore();
+    const flushed = Promise.withResolvers<void>();
+    using flush = spyOn(WriteAheadLog.prototype, "flush").mockReturnValue(flushed.promise);
+    jest.advanceTimersByTime(5_000);
+    await settle();
+    expect(flush).toHaveBeenCalled();
+    downloads.clientRegistered();
+    await settle();
+    expect(await downloads.get(id)).toMatchObject({ status: "downloading", epoch: 2 });
+    flush.mockResolvedValue(undefined);
+    flushed.resolve();
+    await settle();
+    site.send(site.requests[1]!, BYTES);
+    await settle();
+    expect(await statusOf(id)).toBe("completed");
+  });
+
   test("at one download leaves the others alone", async () => {
     const site = await connect();
     const [hit, other] = [await pull(), await pull()];
