@@ -63,9 +63,10 @@ export class CreditPool {
     return Math.min(this.budget, Math.max(MIN_SHARE, fair));
   }
 
-  /** What a stream may hold without having shown that its link needs it. */
+  /** What a stream that is not alone may hold without having shown that its link needs it. */
   get modestShare(): number {
-    return Math.max(MIN_SHARE, Math.floor(this.share / 4));
+    const { share } = this;
+    return this.#streams > 1 ? Math.max(MIN_SHARE, Math.floor(share / 4)) : share;
   }
 
   open(options: CreditOptions): StreamCredit {

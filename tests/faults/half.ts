@@ -3,7 +3,7 @@ import { rowsOf } from "../support/rows.ts";
 import { waitFor } from "../support/wait.ts";
 import type { Stage } from "./stage.ts";
 
-/** A download of which some bytes are safe; no more come until the proxy releases "up". */
+/** A download whose first bytes are safe; no more come until the proxy releases "up". */
 export interface Half {
   downloadId: string;
   /** Its part file. */
@@ -15,9 +15,9 @@ export async function pullHalf({ system, proxy, wanted }: Stage): Promise<Half> 
   const held = proxy.after("up", Math.floor(wanted.size / 2), () => proxy.hold("up"));
   const downloadId = await system.pull("file");
   await held;
-  await waitFor(
-    () => (rowsOf(system).get(downloadId)?.safe_offset ?? 0) > 0,
-    "something to be safe",
-  );
+  await waitFor(async () => {
+    const { bytes_received } = await system.api.download(downloadId);
+    return bytes_received > 0 && rowsOf(system).get(downloadId)?.safe_offset === bytes_received;
+  }, "all that came to be safe");
   return { downloadId, part: join(system.serverFolder, "parts", `${downloadId}.part`) };
 }
