@@ -1,6 +1,6 @@
 import { CHECKSUM_NAMES } from "../protocol/checksum.ts";
 import { FdsError, type Problem, problemOf } from "../protocol/errors.ts";
-import type { CompressedFrame, Frame } from "../protocol/frame.ts";
+import type { Frame } from "../protocol/frame.ts";
 import { stillTheSame } from "../protocol/identity.ts";
 import {
   type ClientMessage,
@@ -13,8 +13,8 @@ import type { Logger } from "../util/logger.ts";
 import type { OneByOne } from "../util/one-by-one.ts";
 import { RateMeter } from "../util/rate-meter.ts";
 import type { CreditPool, StreamCredit } from "./credit.ts";
-import { Decompressor } from "./decompressor.ts";
 import type { Download, DownloadEvent, Downloading, Source } from "./download.ts";
+import { IncomingFrames } from "./incoming-frames.ts";
 import type { Metrics } from "./metrics/metrics.ts";
 import { CHECKPOINT_BYTES, PartWriter } from "./part-writer.ts";
 import { findNoRoom, type NoRoom } from "./room.ts";
@@ -76,6 +76,7 @@ export interface Progress {
  */
 export class Receiver {
   readonly #outcome = Promise.withResolvers<Outcome>();
+  readonly #frames: IncomingFrames;
   #over = false;
   /** The client has sent everything, and keeps the file open until it hears what became of it. */
   #isAwaited = false;
@@ -87,26 +88,22 @@ export class Receiver {
   #restartReason: string | undefined;
   #complete: FileComplete | undefined;
 
-  /** Where the next frame must begin; what lies below is here, perhaps not yet written. */
-  #arrived = 0;
   /** How far the client has read what the server has. */
   #proven = 0;
-  #bytesOnWire: number;
-  readonly #decompressor = new Decompressor({
-    onBytes: (bytes) => this.#take(bytes),
-    onDamaged: (frame) => this.#onDamaged(frame),
-  });
-  /** What arrived before the row said where it begins. */
-  #early: Uint8Array[] = [];
-  #resends = 0;
-  #resending = false;
   #heardAt = performance.now();
   readonly #rate = new RateMeter();
   #rateLimit: number | null;
 
   constructor(private readonly options: ReceiverOptions) {
-    this.#rateLimit = options.download.rateLimit;
-    this.#bytesOnWire = options.download.bytesOnWire;
+    const { download, metrics } = options;
+    this.#rateLimit = download.rateLimit;
+    this.#frames = new IncomingFrames({
+      bytesOnWire: download.bytesOnWire,
+      isOver: () => this.#over,
+      onBytes: (bytes) => this.#writer?.push(bytes),
+      onDamaged: (offset, times) => this.#askAgain(offset, times),
+      metrics,
+    });
   }
 
   get epoch(): number {
@@ -122,7 +119,7 @@ export class Receiver {
     const bytesReceived = this.#started ? this.#writer?.written : undefined;
     return {
       bytesReceived: bytesReceived ?? this.options.download.safeOffset,
-      bytesOnWire: this.#bytesOnWire,
+      bytesOnWire: this.#frames.bytesOnWire,
       bytesPerSecond: this.#rate.bytesPerSecond(),
     };
   }
@@ -199,8 +196,9 @@ export class Receiver {
   #isClientsTurn(): boolean {
     if (!this.#credit || this.#complete) return false;
     if (!this.#source) return true;
-    if (!this.#started || !this.#decompressor.idle || !this.#writer?.idle) return false;
-    return this.#arrived < this.#credit.maxOffset || this.#arrived === this.#source.totalSize;
+    const { idle, arrived } = this.#frames;
+    if (!this.#started || !idle || !this.#writer?.idle) return false;
+    return arrived < this.#credit.maxOffset || arrived === this.#source.totalSize;
   }
 
   /** @throws FdsError `protocol_error` */
@@ -226,53 +224,12 @@ export class Receiver {
     this.#heardAt = performance.now();
     if (this.#over) return;
     if (!this.#source || !this.#credit) throw broken("a frame came before file_start");
-    const length = frame.rawLength;
-    const end = frame.offset + length;
+    const end = frame.offset + frame.rawLength;
     if (end > this.#source.totalSize) throw broken("a frame reaches beyond the end of the file");
     if (end > this.#credit.maxOffset) {
       throw broken(`a frame reaches beyond the ${this.#credit.maxOffset} bytes granted`);
     }
-    const { metrics } = this.options;
-    metrics.receivedBytes += length;
-    metrics.wireBytes += frame.payload.length;
-    this.#bytesOnWire += frame.payload.length;
-    const isDamaged = !frame.compressed && !frame.intact;
-    if (isDamaged) metrics.damagedChunks++;
-    if (frame.offset !== this.#arrived) {
-      metrics.resentBytes += length;
-      // What was under way when the damaged chunk was asked for again.
-      if (this.#resending && frame.offset > this.#arrived) return;
-      throw broken(`a frame begins at ${frame.offset}, expected ${this.#arrived}`);
-    }
-    if (isDamaged) {
-      metrics.resentBytes += length;
-      return this.#askAgain();
-    }
-    this.#resending = false;
-    this.#arrived += length;
-    this.#decompressor.take(frame);
-  }
-
-  /** The next bytes of the file, as they are in the file. */
-  #take(bytes: Uint8Array): void {
-    this.#resends = 0;
-    if (this.#started) this.#writer?.push(bytes);
-    else this.#early.push(bytes);
-  }
-
-  /**
-   * A compressed chunk does not give what its header tells of. Whether the way did that or the
-   * client lies cannot be told: as with any other damaged chunk, nothing of it is used.
-   */
-  #onDamaged(frame: CompressedFrame): void {
-    if (this.#over) return;
-    const { metrics } = this.options;
-    metrics.damagedChunks++;
-    metrics.resentBytes += this.#arrived - frame.offset;
-    this.#arrived = frame.offset;
-    // Whatever came behind it comes again, and then the client says again that it is all.
-    this.#complete = undefined;
-    this.#askAgain();
+    this.#frames.take(frame);
   }
 
   #writerTo(part: Part): PartWriter {
@@ -285,7 +242,7 @@ export class Receiver {
         this.#credit?.wrote(bytes);
       },
       onSafe: async (safeOffset) => {
-        const bytesOnWire = this.#bytesOnWire;
+        const bytesOnWire = this.#frames.bytesOnWire;
         await this.#report({ type: "checkpoint", epoch: this.epoch, safeOffset, bytesOnWire });
         if (this.#over) return;
         this.#credit?.flushed(safeOffset);
@@ -304,7 +261,7 @@ export class Receiver {
     const offset = isShort ? 0 : safeOffset;
     const prefix = await writer.continueFrom(offset, () => !this.#over);
     if (this.#over) return;
-    this.#arrived = offset;
+    this.#frames.beginAt(offset);
     this.#credit = credit.open({
       offset,
       maxUnsafe: CHECKPOINT_BYTES,
@@ -338,7 +295,7 @@ export class Receiver {
 
   /** A long reading counts as an answer as long as it gets somewhere. */
   #onProving(offset: number): void {
-    if (this.#source || offset <= this.#proven || offset > this.#arrived) return;
+    if (this.#source || offset <= this.#proven || offset > this.#frames.arrived) return;
     this.#proven = offset;
     this.#heardAt = performance.now();
   }
@@ -346,9 +303,10 @@ export class Receiver {
   #onStart(message: FileStart): void {
     if (this.#source || !this.#credit) throw broken("file_start came at the wrong time");
     const { download, chunkSize } = this.options;
+    const { arrived } = this.#frames;
     const resumes = message.offset > 0;
-    if (message.offset !== this.#arrived && resumes) {
-      throw broken(`file_start begins at ${message.offset}, expected ${this.#arrived} or 0`);
+    if (message.offset !== arrived && resumes) {
+      throw broken(`file_start begins at ${message.offset}, expected ${arrived} or 0`);
     }
     if (resumes && message.total_size !== download.source?.totalSize) {
       throw broken(`file_start says ${message.total_size} bytes, expected the size agreed before`);
@@ -356,8 +314,8 @@ export class Receiver {
     if (message.identity.size < message.total_size) {
       throw broken("file_start offers more bytes than the file has");
     }
-    if (message.offset < this.#arrived) {
-      this.#arrived = 0;
+    if (message.offset < arrived) {
+      this.#frames.beginAt(0);
       this.#credit.restart();
     }
     this.#source = { identity: message.identity, totalSize: message.total_size, chunkSize };
@@ -378,7 +336,7 @@ export class Receiver {
     credit.grant();
     this.#tell({ type: "credit", max_offset: credit.maxOffset });
     this.#rate.add(0);
-    for (const chunk of this.#early.splice(0)) this.#writer?.push(chunk);
+    this.#frames.open();
     if (this.#complete) await this.#verify(this.#complete);
   }
 
@@ -396,10 +354,11 @@ export class Receiver {
   #onComplete(message: FileComplete): void {
     if (!this.#source || this.#complete) throw broken("file_complete came at the wrong time");
     // It was sent before the client heard that a chunk is wanted again; it will come again.
-    if (this.#resending) return;
+    if (this.#frames.resending) return;
+    const { arrived } = this.#frames;
     const { totalSize } = this.#source;
-    if (message.total_size !== totalSize || this.#arrived !== totalSize) {
-      const came = `${this.#arrived} of ${totalSize} came`;
+    if (message.total_size !== totalSize || arrived !== totalSize) {
+      const came = `${arrived} of ${totalSize} came`;
       throw broken(`file_complete says ${message.total_size} bytes, ${came}`);
     }
     this.#complete = message;
@@ -408,7 +367,7 @@ export class Receiver {
   }
 
   async #verify(complete: FileComplete): Promise<void> {
-    await this.#decompressor.settled();
+    await this.#frames.settled();
     if (this.#complete !== complete) return;
     const digest = await this.#writer?.seal();
     if (this.#over || digest === undefined || !this.#source) return;
@@ -430,14 +389,14 @@ export class Receiver {
     }
     const size = this.#source.totalSize;
     this.#isAwaited = true;
-    this.#end({ type: "received", digest, size, bytesOnWire: this.#bytesOnWire });
+    this.#end({ type: "received", digest, size, bytesOnWire: this.#frames.bytesOnWire });
   }
 
-  #askAgain(): void {
-    this.#resending = true;
-    const offset = this.#arrived;
-    if (++this.#resends > MAX_RESENDS) {
-      const message = `the chunk at ${offset} came damaged ${this.#resends} times`;
+  #askAgain(offset: number, times: number): void {
+    // Whatever came behind the chunk comes again, and then the client says again that it is all.
+    this.#complete = undefined;
+    if (times > MAX_RESENDS) {
+      const message = `the chunk at ${offset} came damaged ${times} times`;
       return this.#fail({ code: "checksum_mismatch", message }, true);
     }
     this.options.logger.warn("a chunk came damaged and is asked for again", { offset });
@@ -481,8 +440,8 @@ export class Receiver {
   async #close(outcome: Outcome): Promise<void> {
     const keep = outcome.type === "lost" || outcome.type === "failed";
     try {
-      if (!keep) this.#decompressor.stop();
-      await this.#decompressor.settled();
+      if (!keep) this.#frames.stop();
+      await this.#frames.settled();
       await this.#writer?.close(keep);
     } catch (error) {
       const { message } = problemOf(error, "storage_error");

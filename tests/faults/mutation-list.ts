@@ -159,7 +159,7 @@ export const MUTATIONS: readonly Mutation[] = [
     name: "any-offset-of-a-client",
     breaks: "A: a client goes on where the server's proof ends, or at the first byte",
     file: "lib/server/receiver.ts",
-    find: `message.offset !== this.#arrived && resumes`,
+    find: `message.offset !== arrived && resumes`,
     replace: `false`,
     caughtBy: { [LYING_CLIENT]: "an offset of its own" },
   },
@@ -177,7 +177,7 @@ export const MUTATIONS: readonly Mutation[] = [
     file: "lib/server/receiver.ts",
     find: `    if (digest !== theirs) {`,
     replace: `    const { totalSize } = this.#source;
-    this.#end({ type: "received", digest, size: totalSize, bytesOnWire: this.#bytesOnWire });
+    this.#end({ type: "received", digest, size: totalSize, bytesOnWire: this.#frames.bytesOnWire });
     if (digest !== theirs) {`,
     caughtBy: { [LYING_CLIENT]: "in its MD5 is read again from the start" },
   },
@@ -247,9 +247,11 @@ export const MUTATIONS: readonly Mutation[] = [
     name: "credit-for-what-arrived",
     breaks: "E: a client gets new credit for what was written, not for what arrived",
     file: "lib/server/receiver.ts",
-    find: `    if (this.#started) this.#writer?.push(bytes);`,
-    replace: `    this.#credit?.wrote(bytes.length);
-    if (this.#started) this.#writer?.push(bytes);`,
+    find: `onBytes: (bytes) => this.#writer?.push(bytes),`,
+    replace: `onBytes: (bytes) => {
+        this.#credit?.wrote(bytes.length);
+        this.#writer?.push(bytes);
+      },`,
     caughtBy: { [MODEL]: THE_MODEL, [SLOW_DISK]: "row 19: a slow disk at the server" },
   },
   {
