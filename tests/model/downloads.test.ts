@@ -8,6 +8,7 @@ import type { Repository } from "../../lib/server/database/repository.ts";
 import { openSqlRepository } from "../../lib/server/database/sql.ts";
 import { WriteAheadLog } from "../../lib/server/database/write-ahead-log.ts";
 import { SEED, seedCount } from "../faults/seeds.ts";
+import { Random } from "../support/random.ts";
 import { steps } from "./commands.ts";
 import { MemoryWorld } from "./memory-world.ts";
 
@@ -22,6 +23,9 @@ const RUNS = seedCount(250);
 /** A disk in memory, where there is one: what a commit costs on a real one is most of the time. */
 const MEMORY = "/dev/shm";
 
+/** Others do a lot meanwhile, but less than they do until all is settled. */
+const MAX_FLUSH_TURNS = 100;
+
 let folder: string;
 let repository: Repository;
 
@@ -32,8 +36,11 @@ async function openNew(): Promise<Repository> {
 beforeAll(async () => {
   folder = await mkdtemp(join(existsSync(MEMORY) ? MEMORY : tmpdir(), "fds-model-"));
   repository = await openNew();
-  // Steps are cut short after so many turns of the loop: none of them may depend on the disk.
-  spyOn(WriteAheadLog.prototype, "flush").mockResolvedValue(undefined);
+  // Steps are cut short after so many turns of the loop, so a flush takes some of those, and no time.
+  const random = new Random(SEED);
+  spyOn(WriteAheadLog.prototype, "flush").mockImplementation(async () => {
+    for (let turns = random.int(0, MAX_FLUSH_TURNS); turns > 0; turns--) await undefined;
+  });
 });
 afterAll(async () => {
   jest.restoreAllMocks();
