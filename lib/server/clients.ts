@@ -8,6 +8,7 @@ import type { Client, Repository } from "./database/repository.ts";
 import type { Metrics } from "./metrics/metrics.ts";
 import { Session, type SessionHost, type Socket } from "./session.ts";
 import { steadyNow } from "../util/steady-clock.ts";
+import { OneByOne } from "../util/one-by-one.ts";
 import { Throttle } from "../util/throttle.ts";
 import { networkOf } from "./http/remote-address.ts";
 
@@ -47,6 +48,7 @@ export class Clients implements SessionHost {
   readonly #left = new Map<string, number>();
   #recordingLeft: Promise<void> | undefined;
   readonly #timer: Timer;
+  readonly #registrations = new OneByOne();
   readonly #refusals = new Throttle(REFUSED_REGISTRATIONS);
 
   constructor(private readonly options: ClientsOptions) {
@@ -95,7 +97,12 @@ export class Clients implements SessionHost {
     return client && this.#withConnection(client);
   }
 
-  async register(session: Session, message: Register): Promise<void> {
+  /** Of one id one after the other: who is second must see that the first is connected. */
+  register(session: Session, message: Register): Promise<void> {
+    return this.#registrations.run(() => this.#register(session, message), message.client_id);
+  }
+
+  async #register(session: Session, message: Register): Promise<void> {
     const { metrics, audit } = this.options;
     const about = { clientId: message.client_id, address: session.remoteAddress };
     try {

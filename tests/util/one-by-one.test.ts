@@ -19,3 +19,13 @@ test("one begins when the one before it is over, also if that failed", async () 
   ]);
   expect(log).toEqual(["a begins", "a ends", "b begins", "b ends", "c begins", "c ends"]);
 });
+
+test("what is about something else does not wait", async () => {
+  const line = new OneByOne();
+  const held = Promise.withResolvers<string>();
+  const first = line.run(() => held.promise, "a");
+  const second = line.run(async () => "second", "a");
+  expect(await line.run(async () => "other", "b")).toBe("other");
+  held.resolve("first");
+  expect(await Promise.all([first, second])).toEqual(["first", "second"]);
+});
