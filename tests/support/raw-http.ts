@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { connect } from "node:net";
 
 export interface RawAnswer {
@@ -31,10 +30,16 @@ export async function sendRaw(port: number, bytes: Uint8Array | string): Promise
   socket.on("end", () => socket.end());
   socket.write(bytes);
   const patience = setTimeout(() => Number.isNaN(parse(text).status) && socket.end(), PATIENCE);
-  const hung = AbortSignal.timeout(DEADLINE);
+  const closed = Promise.withResolvers<void>();
+  // Not by once() of events, for which a connection that is reset is an error.
+  socket.on("close", () => closed.resolve());
+  const hung = setTimeout(() => {
+    closed.reject(new Error(`the server neither answers nor closes in ${DEADLINE / 1000} s`));
+  }, DEADLINE);
   try {
-    await once(socket, "close", { signal: hung });
+    await closed.promise;
   } finally {
+    clearTimeout(hung);
     clearTimeout(patience);
     socket.destroy();
   }

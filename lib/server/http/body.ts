@@ -33,6 +33,33 @@ export async function readBody(request: Request, { size, time }: BodyLimits): Pr
     }
   } finally {
     clearTimeout(timer);
+    // For whoever drops the rest.
+    reader?.releaseLock();
+  }
+}
+
+/** What is read of a body that nobody wants: bytes, and ms. */
+const DROPPED: BodyLimits = { size: 1024 * 1024, time: 1_000 };
+
+/**
+ * Reads what is left of a body and drops it, within limits. A connection that is closed before all of
+ * it has come is reset, and the answer may be lost with that.
+ */
+export async function dropBody({ body, headers }: Request): Promise<void> {
+  if (!body || body.locked || Number(headers.get("Content-Length")) > DROPPED.size) return;
+  const reader = body.getReader();
+  const timer = setTimeout(() => void reader.cancel(), DROPPED.time);
+  try {
+    for (let length = 0; length <= DROPPED.size;) {
+      const { value } = await reader.read();
+      if (value === undefined) return;
+      length += value.length;
+    }
+  } catch {
+    // The caller has gone, and hears no answer anyway.
+  } finally {
+    clearTimeout(timer);
+    reader.releaseLock();
   }
 }
 

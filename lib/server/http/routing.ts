@@ -12,7 +12,7 @@ import type { Throttle } from "../../util/throttle.ts";
 import type { Audit, AuditEntry } from "../access/audit.ts";
 import { type Caller, NotSeen } from "../access/caller.ts";
 import { type Access, callerOf, requireNoForgery } from "./authentication.ts";
-import { hasUnreadBody, readBody } from "./body.ts";
+import { dropBody, hasUnreadBody, readBody } from "./body.ts";
 import { addressAsked, flawOfHost } from "./host.ts";
 import { problem } from "./problem.ts";
 import { RateLimited } from "./rate-limited.ts";
@@ -93,7 +93,10 @@ export class Router {
   get fetch(): (request: Request, address: string) => Promise<Response> {
     return async (request, address) => {
       const answer = await this.#answer(request, address);
-      if (hasUnreadBody(request, answer)) answer.headers.set("Connection", "close");
+      if (hasUnreadBody(request, answer)) {
+        await dropBody(request);
+        answer.headers.set("Connection", "close");
+      }
       return answer;
     };
   }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { once } from "node:events";
 import { connect } from "node:net";
-import { hasUnreadBody, readBody } from "../../../lib/server/http/body.ts";
+import { dropBody, hasUnreadBody, readBody } from "../../../lib/server/http/body.ts";
 import { codeOfRejection } from "../../support/errors.ts";
 
 const LIMITS = { size: 1024, time: 200 };
@@ -35,6 +35,30 @@ describe("a body", () => {
   test("that never ends is given up", async () => {
     const reading = readBody(posted(["{"], true), LIMITS);
     await expect(reading).rejects.toThrow("The body took over 0.2 s");
+  });
+});
+
+describe("what is left of a body", () => {
+  test("is read to its end, also behind what was read before it was too long", async () => {
+    const request = posted(Array.from({ length: 9 }, () => "x".repeat(256)));
+    expect(await codeOfRejection(readBody(request, LIMITS))).toBe("request_too_large");
+    await dropBody(request);
+    expect(await request.body!.getReader().read()).toEqual({ value: undefined, done: true });
+  });
+
+  test("is read no further than 1 MiB, and not for ever", async () => {
+    let given = 0;
+    const endless = new ReadableStream({
+      pull: (controller) => controller.enqueue(new Uint8Array(64 * 1024).fill(++given)),
+    });
+    await dropBody(new Request("http://localhost/", { method: "POST", body: endless }));
+    expect(given).toBeGreaterThan(15);
+    expect(given).toBeLessThan(20);
+    await dropBody(posted(["{"], true));
+  });
+
+  test("is nothing where there is no body", async () => {
+    await dropBody(new Request("http://localhost/"));
   });
 });
 
