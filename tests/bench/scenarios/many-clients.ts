@@ -88,7 +88,7 @@ export const manyClientsScenarios: Scenario[] = [
     },
     {
       rounds: { tiny: 1, quick: 1, full: 2 },
-      seconds: { tiny: 2, quick: 60, full: 80 },
+      seconds: { tiny: 2, quick: 120, full: 400 },
       heavy: true,
     },
   ),
