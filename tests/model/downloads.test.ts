@@ -23,11 +23,12 @@ const RUNS = seedCount(250);
 /** A disk in memory, where there is one: what a commit costs on a real one is most of the time. */
 const MEMORY = "/dev/shm";
 
-/** Others do a lot meanwhile, but less than they do until all is settled. */
+/** Others do a lot meanwhile. */
 const MAX_FLUSH_TURNS = 100;
 
 let folder: string;
 let repository: Repository;
+let flushing = 0;
 
 async function openNew(): Promise<Repository> {
   return openSqlRepository(`sqlite://${folder}/${Bun.randomUUIDv7()}.db`);
@@ -36,10 +37,12 @@ async function openNew(): Promise<Repository> {
 beforeAll(async () => {
   folder = await mkdtemp(join(existsSync(MEMORY) ? MEMORY : tmpdir(), "fds-model-"));
   repository = await openNew();
-  // Steps are cut short after so many turns of the loop, so a flush takes some of those, and no time.
+  // On the clock that the test moves, a flush takes turns of the loop and no time.
   const random = new Random(SEED);
   spyOn(WriteAheadLog.prototype, "flush").mockImplementation(async () => {
+    flushing++;
     for (let turns = random.int(0, MAX_FLUSH_TURNS); turns > 0; turns--) await undefined;
+    flushing--;
   });
 });
 afterAll(async () => {
@@ -52,7 +55,8 @@ async function walk(list: Iterable<fc.AsyncCommand<{ full: boolean }, MemoryWorl
   jest.useFakeTimers();
   const advance = (ms: number) => void jest.advanceTimersByTime(ms);
   const rows = repository;
-  const world = new MemoryWorld(rows, `site-${Bun.randomUUIDv7()}`, advance);
+  const clientId = `site-${Bun.randomUUIDv7()}`;
+  const world = new MemoryWorld(rows, clientId, advance, () => flushing > 0);
   try {
     await world.settle();
     await fc.asyncModelRun(() => ({ model: { full: false }, real: world }), list);

@@ -28,6 +28,9 @@ const ROOM_RECHECK = 5_000;
 /** What arrived is flushed at most this long after, in ms. */
 const CHECKPOINT_MS = 250;
 
+/** More turns of the loop than anything takes between one flush and the next. */
+const QUIET_TURNS = 300;
+
 /** A server's process: all that is gone with it. */
 interface ServerRun {
   life: Life;
@@ -54,11 +57,13 @@ export class MemoryWorld {
    * @param repository of earlier worlds, too: all their downloads have ended
    * @param clientId one that no other world has
    * @param advance moves the clock, ms
+   * @param isFlushing whether the database is being flushed
    */
   constructor(
     private readonly repository: Repository,
     private readonly clientId: string,
     private readonly advance: (ms: number) => void,
+    private readonly isFlushing: () => boolean,
   ) {
     this.#server = this.#startServer();
     this.connect();
@@ -133,9 +138,12 @@ export class MemoryWorld {
     await this.settle();
   }
 
-  /** Lets everything happen that waits for no clock. */
+  /** Lets everything happen that waits for no clock: flushes, and what follows from each of them. */
   async settle(): Promise<void> {
-    for (let turn = 0; turn < 300; turn++) await Promise.resolve();
+    for (let turn = 0; turn < QUIET_TURNS; turn++) {
+      await Promise.resolve();
+      if (this.isFlushing()) turn = 0;
+    }
   }
 
   /** What must hold whenever nothing moves. */
