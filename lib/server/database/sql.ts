@@ -235,8 +235,9 @@ class SqlRepository implements Repository {
   }
 
   async nextDueAt(now: number): Promise<number | null> {
+    // As above: the first entry of this index behind the time, and not the whole queue.
     const [row] = await this.database.run<{ due: number | null }>(sql`
-      SELECT MIN(not_before) AS due FROM downloads
+      SELECT MIN(not_before) AS due FROM downloads INDEXED BY downloads_by_due_time
       WHERE status = 'queued' AND not_before > ${now}`);
     return numberOrNull(row?.due ?? null);
   }
