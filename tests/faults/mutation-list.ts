@@ -43,11 +43,8 @@ export const MUTATIONS: readonly Mutation[] = [
     name: "no-folder-flush",
     breaks: "A, B: a name outlives a loss of power once its folder is flushed",
     file: "lib/util/durable.ts",
-    find: `  const handle = await open(path, "r");
-  try {
-    await handle.sync();`,
-    replace: `  const handle = await open(path, "r");
-  try {`,
+    find: `    await flush(folder);`,
+    replace: ``,
     caughtBy: { [DURABLE]: "a folder is flushed for real", [POWER]: ROW_6 },
   },
   {

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, jest, spyOn, test } from "bun:test";
-import * as fs from "node:fs/promises";
+import fs from "node:fs";
+import * as promises from "node:fs/promises";
 import { mkdir, mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -19,12 +20,16 @@ afterEach(async () => {
 
 /** No flush of what is opened from now on works. */
 function failFlushes(): void {
-  const { open } = fs;
-  spyOn(fs, "open").mockImplementation(async (...args) => {
+  const { open } = promises;
+  const noFlush = new Error("no flush");
+  spyOn(promises, "open").mockImplementation(async (...args) => {
     const handle = await open(...args);
-    spyOn(handle, "sync").mockRejectedValue(new Error("no flush"));
+    spyOn(handle, "sync").mockRejectedValue(noFlush);
     return handle;
   });
+  const fail = (_: number, done: fs.NoParamCallback) => done(noFlush);
+  const __promisify__ = () => Promise.reject(noFlush);
+  spyOn(fs, "fsync").mockImplementation(Object.assign(fail, { __promisify__ }));
 }
 
 test("a file is written, and written over, with nothing left beside it", async () => {
