@@ -80,18 +80,16 @@ class DiskStorage implements Storage {
     const path = this.partPath(downloadId);
     return onDisk("open the part file", async () => {
       let file = await openForPart(path);
+      // At once: that it was opened has brought this to memory, and a trip to another thread takes
+      // ten times as long.
+      if (fstatSync(file.fd).nlink > 1) {
+        // A publish() that was cut short left a second name for the published file: never write to it.
+        await file.close();
+        await unlink(path);
+        file = await openForPart(path);
+      }
       try {
-        // At once: that it was opened has brought this to memory, and a trip to another thread takes
-        // ten times as long.
-        let stats = fstatSync(file.fd);
-        if (stats.nlink > 1) {
-          // A publish() that was cut short left a second name for the published file: never write to it.
-          await unlink(path);
-          await file.close();
-          file = await openForPart(path);
-          stats = fstatSync(file.fd);
-        }
-        const { size, mode } = stats;
+        const { size, mode } = fstatSync(file.fd);
         if ((mode & 0o777) !== PUBLISHED_MODE) {
           await file.chmod(PUBLISHED_MODE).catch(unlessUnsupported);
         }

@@ -144,6 +144,27 @@ describe("a publish that was cut short", () => {
     expect(await published(storage, PATH)).toEqual(CONTENT);
   });
 
+  test("whose part cannot be made anew tells why, and opens nothing for good", async () => {
+    await using temporary = await temporaryStorage();
+    const { storage, folder, final, part } = temporary;
+    const id = Bun.randomUUIDv7();
+    await fillPart(storage, id, CONTENT);
+    await fs.mkdir(join(folder, "site-1"));
+    await fs.link(part(id), final);
+    const { open } = fs;
+    const opened: fs.FileHandle[] = [];
+    spyOn(fs, "open").mockImplementation(async (...args) => {
+      if (opened.length > 0) throw systemError("ENOSPC");
+      opened.push(await open(...args));
+      return opened[0]!;
+    });
+    await expect(storage.openPart(id)).rejects.toMatchObject({
+      code: "storage_full",
+      message: "cannot open the part file: ENOSPC",
+    });
+    expect(opened.map(({ fd }) => fd)).toEqual([-1]);
+  });
+
   test.each(["", "site-1"])(
     "by a folder that cannot be flushed, %j, leaves the part, and no name outside",
     async (unflushed) => {
