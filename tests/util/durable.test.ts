@@ -28,8 +28,8 @@ function failFlushes(): void {
     return handle;
   });
   const fail = (_: number, done: fs.NoParamCallback) => done(noFlush);
-  const __promisify__ = () => Promise.reject(noFlush);
-  spyOn(fs, "fsync").mockImplementation(Object.assign(fail, { __promisify__ }));
+  const promised = { __promisify__: () => Promise.reject(noFlush) };
+  spyOn(fs, "fsync").mockImplementation(Object.assign(fail, promised));
 }
 
 test("a file is written, and written over, with nothing left beside it", async () => {
