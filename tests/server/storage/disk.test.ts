@@ -258,6 +258,22 @@ describe("opening the folder", () => {
   );
 });
 
+test("free room is that of the last 20 ms, asked for once", async () => {
+  await using temporary = await temporaryStorage();
+  const { statfs } = fs;
+  const asked = spyOn(fs, "statfs").mockImplementation(statfs);
+  const clock = spyOn(performance, "now").mockReturnValue(1_000);
+  for (const [now, times] of [
+    [1_000, 1],
+    [1_020, 1],
+    [1_021, 2],
+  ] as const) {
+    clock.mockReturnValue(now);
+    expect((await temporary.storage.room()).total).toBeGreaterThan(0);
+    expect(asked).toHaveBeenCalledTimes(times);
+  }
+});
+
 test.skipIf(lacksMounts !== "")(`a full disk, for real${lacksMounts}`, async () => {
   await using folder = await temporaryFolder();
   await using disk = await SmallDisk.mount(folder.path, 1024 * 1024);
