@@ -89,6 +89,7 @@ function wasRefused({ code, registered }: Ending): boolean {
     case "enrolment_required":
     case "key_mismatch":
     case "id_in_use":
+    case "message_too_large":
     case "protocol_error":
       return !registered;
     default:
