@@ -13,8 +13,9 @@ const AT_ONCE = 4;
 /** The most that {@link overSteps} takes, in ms; there are about 15 steps. */
 export const STEPS_DEADLINE = 300_000;
 
-/** Asks for the stage's file while its client is away; it comes back by itself a second later. */
+/** Asks for the stage's file while its client is away, and kept away: see {@link stepThrough}. */
 export async function pullWhileAway({ system, proxy }: Stage): Promise<string> {
+  proxy.hold("up");
   proxy.cut("rst");
   await waitFor(
     async () => (await system.api.clients()).every(({ connected }) => !connected),
@@ -24,17 +25,20 @@ export async function pullWhileAway({ system, proxy }: Stage): Promise<string> {
 }
 
 /**
- * Lets a server carry out a download, one call of {@link CALLS} after the other.
+ * Lets the client of {@link pullWhileAway} come back, and a server carry out the download, one call
+ * of {@link CALLS} after the other.
  * @param until the step after which it is left stopped; without one it goes on to the end
  * @returns the steps that were done: `"link 1"`, `"fsync parts 2"`
  */
 export async function stepThrough(
-  { system }: Stage,
+  { system, proxy }: Stage,
   downloadId: string,
   until?: string,
 ): Promise<string[]> {
   const how = { calls: CALLS, inject: "signal=STOP" };
   await using strace = await Strace.attach(system.server, system.folder, how);
+  // Only now: under load it takes longer than a client stays away, and the first steps were missed.
+  proxy.release("up");
   const hasStopped = (times: number) =>
     strace.lines.filter((line) => line.includes("--- SIGSTOP {")).length >= times;
   const isCompleted = () => rowsOf(system).get(downloadId)?.status === "completed";
