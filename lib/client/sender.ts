@@ -106,9 +106,9 @@ export class Sender {
     return this.#offset - this.#begin >= bytes;
   }
 
-  /** Everything below `maxOffset` may be sent. */
+  /** Everything below `maxOffset` may be sent; what was granted stays so, whatever comes late. */
   grant(maxOffset: number): void {
-    this.#maxOffset = maxOffset;
+    this.#maxOffset = Math.max(this.#maxOffset, maxOffset);
     this.#window = Math.max(this.#window, maxOffset - this.#offset);
     this.#wake();
   }

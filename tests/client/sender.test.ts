@@ -10,7 +10,10 @@ import { Logger } from "../../lib/util/logger.ts";
 import { TokenBucket } from "../../lib/util/token-bucket.ts";
 import { waitFor } from "../support/wait.ts";
 
-/* What a sender holds, and lets go of. The collector closes a file too, so nobody else would see. */
+/*
+ * What a sender may send, and what it holds and lets go of: the collector closes a file too, so
+ * nobody else would see.
+ */
 
 const REQUEST: DownloadRequest = {
   type: "download_request",
@@ -21,8 +24,11 @@ const REQUEST: DownloadRequest = {
   chunk_size: 65_536,
   offset: 0,
   checksum: "md5",
-  max_offset: 65_536,
+  max_offset: 2,
 };
+
+const CONTENT = "content";
+const SIZE = CONTENT.length;
 
 let folder: string;
 let file: SourceFile;
@@ -30,7 +36,7 @@ let sent: ClientMessage[];
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "fds-sender-"));
-  await writeFile(join(folder, "file"), "content");
+  await writeFile(join(folder, "file"), CONTENT);
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
@@ -64,6 +70,7 @@ test.each(["done", "cancelled", "disconnected"] as const)(
   "the file is closed when it is %s",
   async (reason) => {
     const { sender, delivery } = await send();
+    sender.grant(SIZE);
     await waitFor(() => sent.some(({ type }) => type === "file_complete"), "the file to be sent");
     expect(file.close).not.toHaveBeenCalled();
     sender.stop(reason);
@@ -71,6 +78,15 @@ test.each(["done", "cancelled", "disconnected"] as const)(
     expect(file.close).toHaveBeenCalledTimes(1);
   },
 );
+
+test("a credit that comes late takes nothing back", async () => {
+  const { sender, delivery } = await send();
+  sender.grant(SIZE);
+  sender.grant(REQUEST.max_offset + 1);
+  await waitFor(() => sent.some(({ type }) => type === "file_complete"), "the file to be sent");
+  sender.stop("done");
+  expect(await delivery).toEqual({ outcome: "sent", bytesSent: SIZE });
+});
 
 test("the file is closed when it cannot be read", async () => {
   const { delivery } = await send((unreadable) => {
