@@ -34,6 +34,13 @@ import { version } from "./package.json";
 /** An HTTP connection on which nothing moves is closed after this many seconds. */
 const IDLE_SECONDS = 120;
 
+/**
+ * How long clients have to hear why they are cut off, before the process ends, in ms. What they still
+ * send is taken meanwhile: bytes that nobody took would reset the connection (RFC 1122, 4.2.2.13),
+ * and a reset that overtakes the close frame is all that a client hears.
+ */
+const GOODBYE_MS = 250;
+
 await runService(async () => {
   const isTerminal = process.stdout.isTTY ?? false;
   const config = readServerConfig(process.argv.slice(2), process.env, isTerminal);
@@ -175,10 +182,12 @@ async function start(config: ServerConfig, isTerminal: boolean) {
       stopWatching();
       await downloads.stop();
       await clients.close();
+      const heard = Bun.sleep(GOODBYE_MS);
       events.close();
       await audit.close();
       await repository.close();
       await storage.close();
+      await heard;
       await Promise.all(servers.map((server) => server.stop(true)));
     },
   };

@@ -15,13 +15,6 @@ import { networkOf } from "./http/remote-address.ts";
 /** How often dead peers and stalled downloads are looked for, in ms. */
 const TEND_INTERVAL_MS = 5_000;
 
-/**
- * What clients have to hear a goodbye before the process ends, in ms. What they still send is taken
- * meanwhile: bytes that nobody took would reset the connection (RFC 1122, 4.2.2.13), and a reset that
- * overtakes the goodbye is all that a client hears.
- */
-const GOODBYE_MS = 250;
-
 /** Of one address, which many clients may share that all enrol at once: each is refused once first. */
 const REFUSED_REGISTRATIONS = { burst: 2_000, everyMs: 1_000 };
 
@@ -227,15 +220,13 @@ export class Clients implements SessionHost {
     }
   }
 
-  /** Ends every session, and lets the clients hear why: the server goes away, they are to come back. */
+  /** Ends every session: the server goes away, clients are to come back. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
-    const sessions = [...this.#sessions];
-    for (const session of sessions) {
+    for (const session of [...this.#sessions]) {
       session.end(new FdsError("shutting_down", "the server is restarting"));
     }
     await this.#recordingLeft;
-    if (sessions.length > 0) await Bun.sleep(GOODBYE_MS);
   }
 
   #withConnection(client: Client): KnownClient {
