@@ -31,6 +31,7 @@ describe.skipIf(!isLinux)(`a tiny round${reason}`, () => {
       expect(figures.length).toBeGreaterThan(0);
       for (const figure of figures) expect(markdown(result)).toContain(`| ${figure.name} |`);
     },
+    60_000,
   );
 });
 
