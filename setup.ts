@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { CHECKSUMS_FILE } from "./lib/cli/verify/checksums.ts";
+import { CHECKSUMS_FILE } from "./lib/cli/checksums.ts";
 import { containerUser, giveToImageUser } from "./lib/cli/setup/container-user.ts";
 import { runProgram } from "./lib/cli/program.ts";
 import { paint, say, terminalOf } from "./lib/cli/terminal/terminal.ts";

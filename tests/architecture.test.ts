@@ -5,6 +5,7 @@ import packageJson from "../package.json";
 import {
   chosenBackends,
   cycles,
+  foldersOf,
   type Graph,
   importsOf,
   settingsReaders,
@@ -54,12 +55,17 @@ const FOLDERS = new Set([
   "protocol",
   "server",
   "server/access",
+  "server/audit",
+  "server/clients",
   "server/database",
+  "server/downloads",
   "server/events",
   "server/http",
   "server/http/calls",
   "server/metrics",
+  "server/records",
   "server/storage",
+  "server/transfer",
   "util",
 ]);
 
@@ -82,7 +88,7 @@ describe("the house", () => {
   test("is read whole, or nothing below means anything", () => {
     const known = ["server.ts", "client.ts", "setup.ts", "lib/protocol/frame.ts"];
     expect(files).toEqual(expect.arrayContaining([...known, ...programs]));
-    expect(graph["server.ts"]).toContain("lib/server/downloads.ts");
+    expect(graph["server.ts"]).toContain("lib/server/downloads/downloads.ts");
     expect(programs).toContain("server.ts");
   });
 
@@ -96,6 +102,10 @@ describe("the house", () => {
 
   test("nothing imports in a circle, types neither", () => {
     expect(cycles(graph)).toEqual([]);
+  });
+
+  test("folders stand on each other, none on one that stands on it", () => {
+    expect(cycles(foldersOf(graph))).toEqual([]);
   });
 
   test("only programs read settings", () => {
@@ -184,8 +194,8 @@ describe("each rule can be broken", () => {
   });
 
   test.each([
-    ["lib/server/downloads.ts", "lib/server/database/sql.ts"],
-    ["lib/server/downloads.ts", "lib/server/storage/disk.ts"],
+    ["lib/server/downloads/downloads.ts", "lib/server/database/sql.ts"],
+    ["lib/server/downloads/downloads.ts", "lib/server/storage/disk.ts"],
     ["lib/server/storage/disk.ts", "lib/server/database/migrations.ts"],
   ])("%s may not choose %s", (file, target) => {
     expect(chosenBackends(of(file, target))).toEqual([
@@ -196,8 +206,8 @@ describe("each rule can be broken", () => {
   test.each([
     ["server.ts", "lib/server/database/sql.ts"],
     ["lib/server/database/sql.ts", "lib/server/database/rows.ts"],
-    ["lib/server/downloads.ts", "lib/server/database/repository.ts"],
-    ["lib/server/publish.ts", "lib/server/storage/names.ts"],
+    ["lib/server/downloads/downloads.ts", "lib/server/database/repository.ts"],
+    ["lib/server/downloads/publish.ts", "lib/server/storage/names.ts"],
   ])("%s may know %s", (file, target) => {
     expect(chosenBackends(of(file, target))).toEqual([]);
   });
@@ -206,6 +216,15 @@ describe("each rule can be broken", () => {
     expect(cycles({ a: ["b"], b: ["c"], c: ["b"] })).toEqual(["b → c → b"]);
     expect(cycles({ a: ["a"] })).toEqual(["a → a"]);
     expect(cycles({ a: ["b", "c"], b: ["c"], c: [] })).toEqual([]);
+  });
+
+  test("a folder that stands on one that stands on it is found", () => {
+    const both = { "lib/a/x/1.ts": ["lib/a/y/2.ts"], "lib/a/y/2.ts": ["lib/a/x/3.ts"] };
+    expect(cycles(foldersOf({ ...both, "lib/a/x/3.ts": [] }))).toEqual([
+      "lib/a/x → lib/a/y → lib/a/x",
+    ]);
+    const beside = { "lib/a/1.ts": ["lib/a/x/2.ts"], "lib/a/x/2.ts": ["lib/a/3.ts"] };
+    expect(cycles(foldersOf({ ...beside, "lib/a/3.ts": [] }))).toEqual([]);
   });
 
   test.each(["process.env.HOME", "process.argv", "Bun.env", "import.meta.env"])(

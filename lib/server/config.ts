@@ -18,8 +18,8 @@ import {
   TOKEN,
   wholeNumber,
 } from "../util/settings.ts";
-import { isNetwork } from "./http/remote-address.ts";
-import type { Quotas } from "./quota.ts";
+import { isNetwork } from "./access/remote-address.ts";
+import type { Quotas } from "./downloads/quota.ts";
 
 /** Paths of PEM files. */
 export interface ServerTls {

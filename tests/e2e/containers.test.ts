@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { parseChecksums, readChecksums } from "../../lib/cli/verify/checksums.ts";
+import { parseChecksums, readChecksums } from "../../lib/cli/checksums.ts";
 import { testClientIds, testFilePath } from "../../lib/cli/setup/test-files.ts";
 import { Containers, missingForContainers } from "../support/containers.ts";
 import { md5OfFile, writeRandom } from "../support/sources.ts";

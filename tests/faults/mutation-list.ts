@@ -18,8 +18,8 @@ const DURABLE = "tests/util/durable.test.ts";
 const LOG = "tests/server/database/write-ahead-log.test.ts";
 const POWER = "tests/faults/power-loss.test.ts";
 const PART = "tests/server/storage/part.test.ts";
-const RECEIVER = "tests/server/receiver.test.ts";
-const CREDIT = "tests/server/credit.test.ts";
+const RECEIVER = "tests/server/transfer/receiver.test.ts";
+const CREDIT = "tests/server/transfer/flow-control.test.ts";
 const MODEL = "tests/model/downloads.test.ts";
 const LYING_CLIENT = "tests/faults/lying-client.test.ts";
 const LYING_SERVER = "tests/faults/lying-server.test.ts";
@@ -27,11 +27,11 @@ const SOURCE = "tests/e2e/source.test.ts";
 const STATES = "tests/server/download.test.ts";
 const RESUME = "tests/client/resume.test.ts";
 const PART_FILE = "tests/faults/part-file.test.ts";
-const PUBLISH = "tests/server/publish.test.ts";
+const PUBLISH = "tests/server/downloads/publish.test.ts";
 const FULL_DISK = "tests/faults/full-disk.test.ts";
-const DISPATCHER = "tests/server/dispatcher.test.ts";
+const DISPATCHER = "tests/server/downloads/dispatcher.test.ts";
 const SLOW_DISK = "tests/faults/slow-disk.test.ts";
-const DOWNLOADS = "tests/server/downloads.test.ts";
+const DOWNLOADS = "tests/server/downloads/downloads.test.ts";
 const SENDER = "tests/client/sender.test.ts";
 const REST = "tests/e2e/rest.test.ts";
 
@@ -93,7 +93,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "safe-before-flushed",
     breaks: "B: first the bytes, then the row",
-    file: "lib/server/part-writer.ts",
+    file: "lib/server/transfer/part-writer.ts",
     find: `    await this.options.part.sync();
     await this.options.onSafe(safeOffset);`,
     replace: `    await this.options.onSafe(safeOffset);
@@ -103,7 +103,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "safe-without-flush",
     breaks: "B: what is safe is on the disk",
-    file: "lib/server/part-writer.ts",
+    file: "lib/server/transfer/part-writer.ts",
     find: `    await this.options.part.sync();
     await this.options.onSafe(safeOffset);`,
     replace: `    await this.options.onSafe(safeOffset);`,
@@ -115,7 +115,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "safe-before-written",
     breaks: "B: what is counted as written is in the part",
-    file: "lib/server/part-writer.ts",
+    file: "lib/server/transfer/part-writer.ts",
     find: `      await Promise.all([writing, hashing]);
       release(chunk);
       this.#written += length;`,
@@ -127,7 +127,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "any-epoch-of-a-frame",
     breaks: "A: what belongs to an older attempt is dropped",
-    file: "lib/server/session.ts",
+    file: "lib/server/clients/session.ts",
     find: `    if (receiver?.epoch !== address.epoch) return undefined;
 `,
     replace: ``,
@@ -155,7 +155,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "any-offset-of-a-client",
     breaks: "A: a client goes on where the server's proof ends, or at the first byte",
-    file: "lib/server/receiver.ts",
+    file: "lib/server/transfer/receiver.ts",
     find: `message.offset !== arrived && resumes`,
     replace: `false`,
     caughtBy: { [LYING_CLIENT]: "an offset of its own" },
@@ -163,7 +163,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "short-part-trusted",
     breaks: "A, C: a part that is shorter than recorded proves nothing",
-    file: "lib/server/receiver.ts",
+    file: "lib/server/transfer/receiver.ts",
     find: `const isShort = part.size < safeOffset;`,
     replace: `const isShort = false;`,
     caughtBy: { [PART_FILE]: "row 28: the part file shortened at rest" },
@@ -171,7 +171,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "name-before-checksum",
     breaks: "A: a file gets its name after its checksum was compared",
-    file: "lib/server/receiver.ts",
+    file: "lib/server/transfer/receiver.ts",
     find: `    if (digest !== theirs) {`,
     replace: `    const { totalSize } = this.#source;
     this.#end({ type: "received", digest, size: totalSize, bytesOnWire: this.#frames.bytesOnWire });
@@ -181,7 +181,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "checksum-of-the-part-not-compared",
     breaks: "A: a publishing that was cut short trusts nothing that lies on the disk",
-    file: "lib/server/publish.ts",
+    file: "lib/server/downloads/publish.ts",
     find: `    if (stored !== digest) {`,
     replace: `    if (false) {`,
     caughtBy: {
@@ -202,7 +202,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "write-error-swallowed-by-the-writer",
     breaks: "C, F: an error of the disk ends the attempt",
-    file: "lib/server/part-writer.ts",
+    file: "lib/server/transfer/part-writer.ts",
     find: `    this.#stopped = true;
     this.options.onError(error);`,
     replace: `    this.#stopped = true;`,
@@ -211,7 +211,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "due-by-now",
     breaks: "C: a download that becomes due while the queue is read is started",
-    file: "lib/server/dispatcher.ts",
+    file: "lib/server/downloads/dispatcher.ts",
     find: `repository.nextDueAt(now)`,
     replace: `repository.nextDueAt(Date.now())`,
     caughtBy: { [DISPATCHER]: "also when it became due while the queue was being read" },
@@ -219,7 +219,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "budget-without-end",
     breaks: "E: memory is bounded by RECEIVE_BUDGET",
-    file: "lib/server/credit.ts",
+    file: "lib/server/transfer/flow-control.ts",
     find: `const granted = room < least ? 0 : Math.min(wanted, room);`,
     replace: `const granted = Math.max(wanted, Math.min(room, least));`,
     caughtBy: { [CREDIT]: "every file comes to its end within the budget", [MODEL]: THE_MODEL },
@@ -227,7 +227,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "window-without-end",
     breaks: "D, E: what is under way is bounded by the window",
-    file: "lib/server/credit.ts",
+    file: "lib/server/transfer/flow-control.ts",
     find: `const limit = Math.min(this.#written, this.#safe + this.options.maxUnsafe) + window;`,
     replace: `const limit = Number.MAX_SAFE_INTEGER;`,
     caughtBy: { [CREDIT]: "a file that is longer than the window" },
@@ -235,7 +235,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "credit-exceeded",
     breaks: "E: a client that sends more than it was granted is cut off",
-    file: "lib/server/receiver.ts",
+    file: "lib/server/transfer/receiver.ts",
     find: `if (end > this.#credit.maxOffset) {`,
     replace: `if (false) {`,
     caughtBy: { [LYING_CLIENT]: "a frame beyond its credit" },
@@ -243,7 +243,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "credit-for-what-arrived",
     breaks: "E: a client gets new credit for what was written, not for what arrived",
-    file: "lib/server/receiver.ts",
+    file: "lib/server/transfer/receiver.ts",
     find: `onBytes: (bytes) => this.#writer?.push(bytes),`,
     replace: `onBytes: (bytes) => {
         this.#credit?.wrote(bytes.length);
@@ -254,7 +254,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "slow-flush-not-waited-for",
     breaks: "D: what is written and not flushed is bounded",
-    file: "lib/server/credit.ts",
+    file: "lib/server/transfer/flow-control.ts",
     find: `Math.min(this.#written, this.#safe + this.options.maxUnsafe)`,
     replace: `this.#written`,
     caughtBy: { [CREDIT]: "goes on ahead of what is flushed" },
@@ -262,7 +262,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "part-left-open",
     breaks: "E: no descriptor is left by an attempt that ended",
-    file: "lib/server/part-writer.ts",
+    file: "lib/server/transfer/part-writer.ts",
     find: `    } finally {
       await this.options.part.close();
     }`,
@@ -276,7 +276,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "part-left-behind",
     breaks: "E: no part is left by a download that failed or was cancelled",
-    file: "lib/server/attempts.ts",
+    file: "lib/server/downloads/attempts.ts",
     find: `      if (attempt.discard) await this.options.storage.removePart(downloadId);
 `,
     replace: ``,

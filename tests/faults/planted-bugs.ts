@@ -1,4 +1,4 @@
-import { Receiver } from "../../lib/server/receiver.ts";
+import { Receiver } from "../../lib/server/transfer/receiver.ts";
 
 /*
  * Loaded into a server before anything else of it, and never imported: bugs that files of certain names meet, each

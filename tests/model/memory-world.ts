@@ -1,10 +1,10 @@
 import { expect } from "bun:test";
-import { Clients } from "../../lib/server/clients.ts";
-import { CreditPool } from "../../lib/server/credit.ts";
+import { Clients } from "../../lib/server/clients/clients.ts";
+import { CreditPool } from "../../lib/server/transfer/flow-control.ts";
 import type { Repository } from "../../lib/server/database/repository.ts";
-import { EnrolmentKeys } from "../../lib/server/access/enrolment.ts";
+import { EnrolmentKeys } from "../../lib/server/clients/enrolment.ts";
 import { type Download, hasEnded, safeOffsetOf } from "../../lib/server/download.ts";
-import { Downloads } from "../../lib/server/downloads.ts";
+import { Downloads } from "../../lib/server/downloads/downloads.ts";
 import { Metrics } from "../../lib/server/metrics/metrics.ts";
 import { Logger } from "../../lib/util/logger.ts";
 import { order } from "../support/downloads.ts";

@@ -117,6 +117,28 @@ export function settingsReaders(sources: Record<string, string>, programs: strin
   });
 }
 
+/**
+ * The graph of folders: what a folder's files import from other folders. A file that lies beside
+ * folders stands for itself, so that what all of them stand on can lie next to what starts them.
+ */
+export function foldersOf(graph: Graph): Graph {
+  const folders = new Set(Object.keys(graph).map((file) => dirname(file)));
+  const roomOf = (file: string) => {
+    const folder = dirname(file);
+    const hasFolders = [...folders].some((other) => other.startsWith(`${folder}/`));
+    return hasFolders || !file.startsWith("lib/") ? file : folder;
+  };
+  const rooms: Record<string, Set<string>> = {};
+  for (const [file, targets] of Object.entries(graph)) {
+    const room = roomOf(file);
+    const others = (rooms[room] ??= new Set());
+    for (const target of targets.filter((name) => name in graph).map(roomOf)) {
+      if (target !== room) others.add(target);
+    }
+  }
+  return Object.fromEntries(Object.entries(rooms).map(([room, others]) => [room, [...others]]));
+}
+
 function isOurs(target: string): boolean {
   return target.includes(".") && !target.startsWith("node:");
 }

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { DownloadRecord } from "../../api/schemas.ts";
 import { formatSize } from "../../util/sizes.ts";
-import { CHECKSUMS_FILE, parseChecksums } from "../verify/checksums.ts";
+import { CHECKSUMS_FILE, parseChecksums } from "../checksums.ts";
 import { Failure } from "../program.ts";
 import { problemOfSavedFile } from "../verify/saved-file.ts";
 import { renderTable } from "../terminal/table.ts";

@@ -1,4 +1,4 @@
-import { CHECKSUMS_FILE, parseChecksums, readChecksums } from "../verify/checksums.ts";
+import { CHECKSUMS_FILE, parseChecksums, readChecksums } from "../checksums.ts";
 import { tabbed } from "../terminal/listing.ts";
 import { Failure } from "../program.ts";
 import { paint } from "../terminal/terminal.ts";

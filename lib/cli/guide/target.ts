@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { ApiClient, type ApiClientOptions, UnreachableError } from "../rest/api-client.ts";
-import { CHECKSUMS_FILE } from "../verify/checksums.ts";
+import { CHECKSUMS_FILE } from "../checksums.ts";
 import { DOWNLOADS } from "../demo/programs.ts";
 import { findKeptDemos } from "../rest/kept-demo.ts";
 import type { Target } from "./guide.ts";

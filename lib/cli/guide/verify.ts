@@ -1,4 +1,4 @@
-import { parseChecksums, readChecksums } from "../verify/checksums.ts";
+import { parseChecksums, readChecksums } from "../checksums.ts";
 import { paint } from "../terminal/terminal.ts";
 import { sumLines, verdictLines, verdictSummary } from "../verify/verdicts.ts";
 import { verifyWithBar } from "../verify/verify-with-bar.ts";

@@ -5,7 +5,7 @@ import type { DownloadRecord } from "../../api/schemas.ts";
 import { syncFolder } from "../../util/durable.ts";
 import { systemCode } from "../../util/system-error.ts";
 import { type ApiClient, UnreachableError } from "./api-client.ts";
-import { digestsOfFile } from "../verify/checksums.ts";
+import { digestsOfFile } from "../checksums.ts";
 import { pause } from "../pause.ts";
 import { Failure } from "../program.ts";
 

@@ -9,7 +9,7 @@ import {
   readChecksums,
   withChecksum,
   writeChecksums,
-} from "../verify/checksums.ts";
+} from "../checksums.ts";
 import { Failure } from "../program.ts";
 
 export const TEST_FILE_NAME = "file_to_download.txt";

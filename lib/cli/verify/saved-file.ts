@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { DownloadRecord } from "../../api/schemas.ts";
-import { digestsOfFile } from "./checksums.ts";
+import { digestsOfFile } from "../checksums.ts";
 import { plainText } from "../terminal/terminal.ts";
 
 /**

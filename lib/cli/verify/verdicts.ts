@@ -1,4 +1,4 @@
-import { CHECKSUMS_FILE } from "./checksums.ts";
+import { CHECKSUMS_FILE } from "../checksums.ts";
 import { paint, plainText } from "../terminal/terminal.ts";
 import type { CheckedFile, Verdict } from "./verification.ts";
 

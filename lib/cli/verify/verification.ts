@@ -4,7 +4,7 @@ import { type ChecksumAlgorithm, digestOf } from "../../api/checksums.ts";
 import type { DownloadRecord } from "../../api/schemas.ts";
 import { systemCode } from "../../util/system-error.ts";
 import type { ApiClient } from "../rest/api-client.ts";
-import { digestsOfFile } from "./checksums.ts";
+import { digestsOfFile } from "../checksums.ts";
 import { Failure } from "../program.ts";
 
 /**

@@ -1,4 +1,4 @@
-import type { AuditFilter, AuditRow, AuditRows } from "../access/audit.ts";
+import type { AuditFilter, AuditRow, AuditRows } from "../audit/audit.ts";
 import type { SqlDatabase } from "./database.ts";
 import { insertion, sql } from "./statement.ts";
 

@@ -1,4 +1,4 @@
-import type { AuditRows } from "../access/audit.ts";
+import type { AuditRows } from "../audit/audit.ts";
 import type { AccessRows } from "../access/rows.ts";
 import type { Download, Downloading, Queued } from "../download.ts";
 

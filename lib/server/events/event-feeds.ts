@@ -2,11 +2,11 @@ import type { Logger } from "../../util/logger.ts";
 import { formatStart } from "../../util/server-sent-events.ts";
 import { type Caller, sees } from "../access/caller.ts";
 import type { OpenCalls } from "../access/open-calls.ts";
-import type { Clients } from "../clients.ts";
+import type { Clients } from "../clients/clients.ts";
 import type { Repository } from "../database/repository.ts";
 import { type Download, hasEnded } from "../download.ts";
 import { EventReader } from "./event-reader.ts";
-import { eventResponse } from "../http/event-response.ts";
+import { eventResponse } from "./event-response.ts";
 import { type Events, subjectOf } from "./events.ts";
 
 /** A reader that lost its connection comes back after this time, in ms. */

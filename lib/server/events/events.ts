@@ -1,12 +1,12 @@
 import type { DownloadRecord } from "../../api/schemas.ts";
 import type { Logger } from "../../util/logger.ts";
 import { formatEvent } from "../../util/server-sent-events.ts";
-import type { Clients, KnownClient } from "../clients.ts";
+import type { Clients, KnownClient } from "../clients/clients.ts";
 import type { Repository } from "../database/repository.ts";
 import { type Download, hasEnded } from "../download.ts";
 import type { Announcement, EventReader } from "./event-reader.ts";
-import type { Progress } from "../receiver.ts";
-import { clientRecord, downloadRecord } from "../http/records.ts";
+import type { Progress } from "../transfer/receiver.ts";
+import { clientRecord, downloadRecord } from "../records/records.ts";
 
 /** How often the progress of running downloads is told, in ms. */
 const BEAT_MS = 200;

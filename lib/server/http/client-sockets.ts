@@ -1,9 +1,9 @@
 import { type ErrorCode, FdsError } from "../../protocol/errors.ts";
 import { HEADER_BYTES } from "../../protocol/frame.ts";
 import { MAX_CHUNK_SIZE, SUBPROTOCOL } from "../../protocol/messages.ts";
-import type { Audit } from "../access/audit.ts";
-import type { Clients } from "../clients.ts";
-import type { Session } from "../session.ts";
+import type { Audit } from "../audit/audit.ts";
+import type { Clients } from "../clients/clients.ts";
+import type { Session } from "../clients/session.ts";
 import { isOwnOrigin } from "./authentication.ts";
 import { ConnectionLimit } from "./connection-limit.ts";
 import { flawOfHost } from "./host.ts";

@@ -1,4 +1,4 @@
-import { networkOf } from "./remote-address.ts";
+import { networkOf } from "../access/remote-address.ts";
 
 /** How many WebSockets each address has, and may have. */
 export class ConnectionLimit {

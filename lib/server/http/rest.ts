@@ -7,7 +7,7 @@ import { adminCalls, type AdminCallsOptions } from "./calls/admin.ts";
 import { clientCalls } from "./calls/clients.ts";
 import { downloadCalls, type DownloadCallsOptions } from "./calls/downloads.ts";
 import { sessionCalls } from "./calls/sessions.ts";
-import type { Clients } from "../clients.ts";
+import type { Clients } from "../clients/clients.ts";
 import { json, jsonText } from "./json.ts";
 import type { Handlers } from "./routing.ts";
 import type { SignIn } from "./sign-in.ts";

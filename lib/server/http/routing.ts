@@ -9,14 +9,14 @@ import { mayActAs, type Role } from "../../api/roles.ts";
 import { type ErrorCode, FdsError } from "../../protocol/errors.ts";
 import type { Logger } from "../../util/logger.ts";
 import type { Throttle } from "../../util/throttle.ts";
-import type { Audit, AuditEntry } from "../access/audit.ts";
+import type { Audit, AuditEntry } from "../audit/audit.ts";
 import { type Caller, NotSeen } from "../access/caller.ts";
 import { type Access, callerOf, requireNoForgery } from "./authentication.ts";
 import { dropBody, hasUnreadBody, readBody } from "./body.ts";
 import { addressAsked, flawOfHost } from "./host.ts";
 import { problem } from "./problem.ts";
 import { RateLimited } from "./rate-limited.ts";
-import { networkOf } from "./remote-address.ts";
+import { networkOf } from "../access/remote-address.ts";
 import { refuseInvalid } from "./validation.ts";
 
 /** An operator says what to do in a few words, and on any line in a moment. */

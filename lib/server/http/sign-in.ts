@@ -9,7 +9,7 @@ import { steadyNow } from "../../util/steady-clock.ts";
 import { Throttle } from "../../util/throttle.ts";
 import { hashSecret, newSecret, sameSecret } from "../access/secrets.ts";
 import { RateLimited } from "./rate-limited.ts";
-import { networkOf } from "./remote-address.ts";
+import { networkOf } from "../access/remote-address.ts";
 
 /** How long a person stays signed in, in seconds. */
 const SESSION_SECONDS = 7 * 86_400;

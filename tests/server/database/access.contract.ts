@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import type { AuditRow } from "../../../lib/server/access/audit.ts";
+import type { AuditRow } from "../../../lib/server/audit/audit.ts";
 import type { ApiToken, EnrolmentKey } from "../../../lib/server/access/rows.ts";
 import type { Repository } from "../../../lib/server/database/repository.ts";
 import type { Backend } from "./repository.contract.ts";

@@ -1,11 +1,11 @@
 import type { AuditList } from "../../../api/audit.ts";
 import type { EnrolmentKeyList, IssuedEnrolmentKey } from "../../../api/enrolment.ts";
 import type { IssuedToken, TokenList } from "../../../api/tokens.ts";
-import type { Audit } from "../../access/audit.ts";
-import type { EnrolmentKeys } from "../../access/enrolment.ts";
+import type { Audit } from "../../audit/audit.ts";
+import type { EnrolmentKeys } from "../../clients/enrolment.ts";
 import type { Tokens } from "../../access/tokens.ts";
 import { json } from "../json.ts";
-import { auditRecord, enrolmentKeyRecord, tokenRecord } from "../records.ts";
+import { auditRecord, enrolmentKeyRecord, tokenRecord } from "../../records/records.ts";
 import type { Handlers } from "../routing.ts";
 
 export interface AdminCallsOptions {

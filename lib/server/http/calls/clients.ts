@@ -1,9 +1,9 @@
 import type { ClientList } from "../../../api/schemas.ts";
 import { sees } from "../../access/caller.ts";
-import type { Clients } from "../../clients.ts";
-import type { Downloads } from "../../downloads.ts";
+import type { Clients } from "../../clients/clients.ts";
+import type { Downloads } from "../../downloads/downloads.ts";
 import { json } from "../json.ts";
-import { clientRecord } from "../records.ts";
+import { clientRecord } from "../../records/records.ts";
 import type { Handlers } from "../routing.ts";
 
 export interface ClientCallsOptions {

@@ -1,14 +1,14 @@
 import type { DownloadAccepted, DownloadList, Totals } from "../../../api/schemas.ts";
 import { FdsError } from "../../../protocol/errors.ts";
 import { type Caller, NotSeen, sees } from "../../access/caller.ts";
-import { clientNotFound, type Clients } from "../../clients.ts";
+import { clientNotFound, type Clients } from "../../clients/clients.ts";
 import type { Download } from "../../download.ts";
-import { downloadNotFound, type Downloads } from "../../downloads.ts";
+import { downloadNotFound, type Downloads } from "../../downloads/downloads.ts";
 import type { EventFeeds } from "../../events/event-feeds.ts";
 import type { Storage } from "../../storage/storage.ts";
 import { contentResponse } from "../content.ts";
 import { json } from "../json.ts";
-import { downloadRecord } from "../records.ts";
+import { downloadRecord } from "../../records/records.ts";
 import type { Handlers } from "../routing.ts";
 
 export interface DownloadCallsOptions {

@@ -2,7 +2,7 @@ import type { Session, SignInCode } from "../../../api/schemas.ts";
 import { FdsError } from "../../../protocol/errors.ts";
 import { type Caller, LOCAL_ADMIN } from "../../access/caller.ts";
 import { json } from "../json.ts";
-import { isoTime } from "../records.ts";
+import { isoTime } from "../../records/records.ts";
 import type { Handlers } from "../routing.ts";
 import type { SignIn } from "../sign-in.ts";
 

@@ -1,0 +1,71 @@
+import { FdsError } from "../../protocol/errors.ts";
+import type { Register } from "../../protocol/messages.ts";
+import type { Client } from "../database/repository.ts";
+import { flawOf } from "./enrolment.ts";
+import type { EnrolmentKey } from "../access/rows.ts";
+import { hashSecret, sameSecret } from "../access/secrets.ts";
+
+/** What a client can enrol with. */
+export interface Enrolment {
+  /** The ENROLL_TOKEN of the settings; null: any id may register that belongs to no key. */
+  token: string | null;
+  /** The enrolment key that the client shows, good or not. */
+  key: EnrolmentKey | null;
+}
+
+export interface Admission {
+  /** SHA-256 of the key that the id has from now on. */
+  keyHash: string;
+  /** When the id was bound to the key, or null where it is not. */
+  enrolledAt: number | null;
+  /** The enrolment key of which a use is to be counted first. */
+  uses: EnrolmentKey | null;
+}
+
+/**
+ * Whether a client may register (CONTRACT, "Who gets in"). An enrolled id belongs to its key, until
+ * the client itself puts another in its place, or an admin makes an enrolment key that replaces it;
+ * a revoked one belongs to nobody until then. An id that never enrolled needs the enrolment token
+ * or an enrolment key, or, where the server has no token, only that no other key is connected.
+ * @param known the client's row, if there is one
+ * @param connected true while a connection of this id is open
+ * @throws FdsError `key_mismatch`, `client_revoked`, `enrolment_required` or `id_in_use`
+ */
+export function admit(
+  register: Register,
+  known: Client | null,
+  connected: boolean,
+  { token, key }: Enrolment,
+  now: number,
+): Admission {
+  const id = register.client_id;
+  const keyHash = hashSecret(register.new_key ?? register.key);
+  const shown = [keyHash, hashSecret(register.key)];
+  const sameKey = known !== null && shown.some((hash) => sameSecret(known.keyHash, hash));
+  const flaw = key && flawOf(key, id, now);
+  const enrolled = { keyHash, enrolledAt: now, uses: key };
+  if (known && (known.enrolledAt !== null || known.revokedAt !== null)) {
+    if (sameKey && known.revokedAt === null) {
+      return { keyHash, enrolledAt: known.enrolledAt, uses: null };
+    }
+    if (!sameKey && key?.replaces && flaw === null) return enrolled;
+    if (known.revokedAt === null) {
+      throw new FdsError("key_mismatch", `"${id}" belongs to another key`);
+    }
+    throw new FdsError("client_revoked", `"${id}" was revoked, and so was its key`);
+  }
+  if (key && flaw === null) return enrolled;
+  if (token === null) {
+    if (connected && !sameKey) {
+      throw new FdsError("id_in_use", `another client is connected as "${id}"`);
+    }
+    return { keyHash, enrolledAt: null, uses: null };
+  }
+  if (register.enroll_token === undefined) {
+    throw new FdsError("enrolment_required", "this client has to enrol, set its ENROLL_TOKEN");
+  }
+  if (!sameSecret(register.enroll_token, token)) {
+    throw new FdsError("enrolment_required", flaw ?? "ENROLL_TOKEN is not the server's");
+  }
+  return { ...enrolled, uses: null };
+}

@@ -1,0 +1,244 @@
+import { FdsError } from "../../protocol/errors.ts";
+import { ClientId, type Register } from "../../protocol/messages.ts";
+import type { Logger } from "../../util/logger.ts";
+import type { Audit } from "../audit/audit.ts";
+import { admit } from "./admission.ts";
+import type { EnrolmentKeys } from "./enrolment.ts";
+import type { Client, Repository } from "../database/repository.ts";
+import type { Metrics } from "../metrics/metrics.ts";
+import { Session, type SessionHost, type Socket } from "./session.ts";
+import { steadyNow } from "../../util/steady-clock.ts";
+import { OneByOne } from "../../util/one-by-one.ts";
+import { Throttle } from "../../util/throttle.ts";
+import { networkOf } from "../access/remote-address.ts";
+
+/** How often dead peers and stalled downloads are looked for, in ms. */
+const TEND_INTERVAL_MS = 5_000;
+
+/** Of one address, which many clients may share that all enrol at once: each is refused once first. */
+const REFUSED_REGISTRATIONS = { burst: 2_000, everyMs: 1_000 };
+
+export interface ClientsOptions {
+  repository: Repository;
+  /** Null: none is asked for. */
+  enrollToken: string | null;
+  enrolmentKeys: Pick<EnrolmentKeys, "find" | "use">;
+  /** Most bytes in a frame that this server takes. */
+  chunkSize: number;
+  version: string;
+  metrics: Metrics;
+  audit: Pick<Audit, "record">;
+  logger: Logger;
+  /** A client is there and can be asked for files. */
+  onRegistered: (session: Session) => void;
+  /** A client is there, or gone. */
+  onChange: (clientId: string) => void;
+}
+
+/** A client as it is known, with whether it is connected now. */
+export interface KnownClient extends Client {
+  connected: boolean;
+}
+
+/** Who is connected. Lets clients register, and keeps one session for each id. */
+export class Clients implements SessionHost {
+  readonly #sessions = new Set<Session>();
+  readonly #byId = new Map<string, Session>();
+  /** Clients that left, and when they were last heard, ms since 1970: to be recorded. */
+  readonly #left = new Map<string, number>();
+  #recordingLeft: Promise<void> | undefined;
+  readonly #timer: Timer;
+  readonly #registrations = new OneByOne();
+  readonly #refusals = new Throttle(REFUSED_REGISTRATIONS);
+
+  constructor(private readonly options: ClientsOptions) {
+    this.#timer = setInterval(() => {
+      for (const session of this.#sessions) session.tend();
+    }, TEND_INTERVAL_MS);
+  }
+
+  /** How many are registered and connected. */
+  get connectedCount(): number {
+    return this.#byId.size;
+  }
+
+  /** How long an address has to wait whose registrations were refused too often, in ms. */
+  waitOf(remoteAddress: string): number {
+    return this.#refusals.waitOf(networkOf(remoteAddress));
+  }
+
+  /** A connection that has not said yet who it is. */
+  connect(socket: Socket, remoteAddress: string): Session {
+    const session = new Session(socket, remoteAddress, this, this.options.logger);
+    this.#sessions.add(session);
+    return session;
+  }
+
+  /** A connection with which nothing can be done: tells it why, and ends it. */
+  refuse(socket: Socket, remoteAddress: string, error: FdsError): void {
+    const { metrics, logger } = this.options;
+    metrics.refused(error.code);
+    const fields = { code: error.code, remote_address: remoteAddress };
+    logger.warn(`connection refused: ${error.message}`, fields);
+    this.connect(socket, remoteAddress).end(error);
+  }
+
+  sessionOf(clientId: string): Session | undefined {
+    return this.#byId.get(clientId);
+  }
+
+  async list(): Promise<KnownClient[]> {
+    const clients = await this.options.repository.listClients();
+    return clients.map((client) => this.#withConnection(client));
+  }
+
+  async get(clientId: string): Promise<KnownClient | null> {
+    const client = await this.options.repository.getClient(clientId);
+    return client && this.#withConnection(client);
+  }
+
+  /** Of one id one after the other: who is second must see that the first is connected. */
+  register(session: Session, message: Register): Promise<void> {
+    return this.#registrations.run(() => this.#register(session, message), message.client_id);
+  }
+
+  async #register(session: Session, message: Register): Promise<void> {
+    const { metrics, audit } = this.options;
+    const about = { clientId: message.client_id, address: session.remoteAddress };
+    try {
+      const target = await this.#letIn(session, message);
+      audit.record({ action: "client_register", outcome: "ok", ...about, target });
+    } catch (error) {
+      this.#refusals.take(networkOf(session.remoteAddress));
+      const code = error instanceof FdsError ? error.code : "internal_error";
+      metrics.refused(code);
+      audit.record({ action: "client_register", outcome: code, ...about });
+      throw error;
+    }
+  }
+
+  /** @returns the name of the enrolment key that it took, if any */
+  async #letIn(session: Session, message: Register): Promise<string | null> {
+    const { chunkSize, version, logger } = this.options;
+    const { client, isNew, enrolledWith } = await this.#record(session, message);
+    const { clientId, keyHash, connectedAt } = client;
+    if (!this.#sessions.has(session)) return enrolledWith;
+    // The same client is back before its old connection was seen to be dead.
+    this.#byId.get(clientId)?.end(new FdsError("replaced", "the client connected again"));
+    this.#byId.set(clientId, session);
+    const agreed = Math.min(chunkSize, message.chunk_size);
+    session.registered(
+      { clientId, keyHash, chunkSize: agreed, connectedAt },
+      { version, ...(message.new_key !== undefined && { new_key_taken: true }) },
+    );
+    this.options.metrics.registrations++;
+    if (!isNew) this.options.metrics.reconnects++;
+    logger.info("client registered", {
+      client_id: clientId,
+      remote_address: session.remoteAddress,
+      version: message.version,
+    });
+    this.options.onRegistered(session);
+    this.options.onChange(clientId);
+    return enrolledWith;
+  }
+
+  /** Writes down a client that may register. @throws FdsError when it may not */
+  async #record(session: Session, message: Register) {
+    const { repository, enrollToken, enrolmentKeys } = this.options;
+    const clientId = message.client_id;
+    let enrolledWith: string | null = null;
+    for (;;) {
+      const known = await repository.getClient(clientId);
+      const now = Date.now();
+      const enrolment = {
+        token: enrollToken,
+        key: await enrolmentKeys.find(message.enroll_token),
+      };
+      const admission = admit(message, known, this.#byId.has(clientId), enrolment, steadyNow());
+      if (admission.uses && enrolledWith === null) {
+        await enrolmentKeys.use(admission.uses);
+        enrolledWith = admission.uses.name;
+      }
+      const client: Client = {
+        clientId,
+        keyHash: admission.keyHash,
+        enrolledAt: admission.enrolledAt,
+        revokedAt: null,
+        hostname: message.hostname,
+        platform: message.platform,
+        version: message.version,
+        remoteAddress: session.remoteAddress,
+        connectedAt: now,
+        lastSeenAt: now,
+      };
+      if (await repository.registerClient(client, known)) {
+        return { client, isNew: known === null, enrolledWith };
+      }
+      // Another registration came first, perhaps this client's own: look again what may be now.
+    }
+  }
+
+  /**
+   * Refuses a client's key from now on, and cuts its connection. What it was asked for goes back to
+   * the queue, and waits for the machine that an admin lets take its place.
+   * @throws FdsError `client_not_found`
+   */
+  async revoke(clientId: string): Promise<KnownClient> {
+    const client = await this.options.repository.revokeClient(clientId, Date.now());
+    if (!client) throw clientNotFound(clientId);
+    const session = this.#byId.get(clientId);
+    session?.end(new FdsError("client_revoked", "an operator revoked this client"));
+    this.options.logger.warn("client revoked", { client_id: clientId, connected: !!session });
+    this.options.onChange(clientId);
+    return this.#withConnection(client);
+  }
+
+  ended(session: Session): void {
+    this.#sessions.delete(session);
+    const clientId = session.client?.clientId;
+    if (clientId === undefined || this.#byId.get(clientId) !== session) return;
+    this.#byId.delete(clientId);
+    this.options.logger.info("client disconnected", { client_id: clientId });
+    this.#left.set(clientId, session.lastHeardAt);
+    this.#recordingLeft ??= this.#recordLeft().finally(() => {
+      this.#recordingLeft = undefined;
+    });
+  }
+
+  /** When clients were last heard: all that leave while one statement runs are the next one's. */
+  async #recordLeft(): Promise<void> {
+    while (this.#left.size > 0) {
+      const left = new Map(this.#left);
+      this.#left.clear();
+      await this.options.repository
+        .clientsSeen(left)
+        .catch((error: unknown) =>
+          this.options.logger.error("last_seen_at was not recorded", { clients: left.size }, error),
+        );
+      for (const clientId of left.keys()) this.options.onChange(clientId);
+    }
+  }
+
+  /** Ends every session: the server goes away, clients are to come back. */
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    for (const session of [...this.#sessions]) {
+      session.end(new FdsError("shutting_down", "the server is restarting"));
+    }
+    await this.#recordingLeft;
+  }
+
+  #withConnection(client: Client): KnownClient {
+    const session = this.#byId.get(client.clientId);
+    if (!session) return { ...client, connected: false };
+    return { ...client, connected: true, lastSeenAt: session.lastHeardAt };
+  }
+}
+
+/** The answer to an id that no client has, or none that the caller sees. */
+export function clientNotFound(clientId: string): FdsError {
+  // What is no id may be of any length, and of many lines.
+  const named = ClientId.safeParse(clientId).success ? `"${clientId}"` : "of this name";
+  return new FdsError("client_not_found", `No client ${named} ever registered`);
+}

@@ -1,0 +1,96 @@
+import { FdsError } from "../../protocol/errors.ts";
+import { steadyNow } from "../../util/steady-clock.ts";
+import { expiryAfter, hasExpired } from "../access/expiry.ts";
+import type { AccessRows, EnrolmentKey } from "../access/rows.ts";
+import { hashSecret, newSecret } from "../access/secrets.ts";
+
+export interface EnrolmentOrder {
+  name: string;
+  ids: string;
+  replace: boolean;
+  max_uses: number | null;
+  expires_in_seconds: number | null;
+}
+
+/** The enrolment keys that admins make beside the ENROLL_TOKEN of the settings. */
+export class EnrolmentKeys {
+  /** @param now ms since 1970 */
+  constructor(
+    private readonly rows: AccessRows,
+    private readonly now: () => number = steadyNow,
+  ) {}
+
+  /**
+   * Makes a key.
+   * @returns its secret too, which is nowhere else from then on
+   * @throws FdsError `invalid_request` when the name is taken
+   */
+  async create(order: EnrolmentOrder): Promise<{ secret: string; key: EnrolmentKey }> {
+    const secret = newSecret("fds_enroll");
+    const createdAt = this.now();
+    const key: EnrolmentKey = {
+      name: order.name,
+      keyHash: hashSecret(secret),
+      ids: order.ids,
+      replaces: order.replace,
+      maxUses: order.max_uses,
+      uses: 0,
+      createdAt,
+      expiresAt: expiryAfter(order.expires_in_seconds, createdAt),
+      revokedAt: null,
+      lastUsedAt: null,
+    };
+    if (await this.rows.insertEnrolmentKey(key)) return { secret, key };
+    throw new FdsError("invalid_request", `Choose another name, a key "${order.name}" was made`);
+  }
+
+  /** By name. */
+  list(): Promise<EnrolmentKey[]> {
+    return this.rows.listEnrolmentKeys();
+  }
+
+  /** @throws FdsError `not_found` */
+  async revoke(name: string): Promise<EnrolmentKey> {
+    const key = await this.rows.revokeEnrolmentKey(name, this.now());
+    if (!key) throw new FdsError("not_found", "There is no enrolment key of this name");
+    return key;
+  }
+
+  /** The key that a client shows, good or not; null: it shows none that was ever made. */
+  async find(secret: string | undefined): Promise<EnrolmentKey | null> {
+    return secret === undefined ? null : this.rows.enrolmentKeyByHash(hashSecret(secret));
+  }
+
+  /**
+   * Counts a use: of two clients that come for the last one, one gets it. A crash before the client
+   * is recorded costs a use, and never gives one.
+   * @throws FdsError `enrolment_required` when there was none left
+   */
+  async use({ name }: EnrolmentKey): Promise<void> {
+    if (await this.rows.useEnrolmentKey(name, this.now())) return;
+    throw new FdsError("enrolment_required", "the enrolment key is good no more");
+  }
+}
+
+/** Why a key does not let a client enrol; null: it does, if a use is left when it comes to it. */
+export function flawOf(key: EnrolmentKey, clientId: string, now: number): string | null {
+  if (key.revokedAt !== null) return "the enrolment key was revoked";
+  if (hasExpired(key, now)) return "the enrolment key has expired";
+  if (key.maxUses !== null && key.uses >= key.maxUses) return "the enrolment key is used up";
+  return matches(key.ids, clientId) ? null : `the enrolment key is not for "${clientId}"`;
+}
+
+/** Without a regular expression: one with many stars could take for ever. */
+function matches(pattern: string, clientId: string): boolean {
+  const [first = "", ...rest] = pattern.split("*");
+  if (rest.length === 0) return pattern === clientId;
+  const last = rest.pop() ?? "";
+  if (!clientId.startsWith(first) || !clientId.endsWith(last)) return false;
+  let at = first.length;
+  for (const part of rest) {
+    const found = clientId.indexOf(part, at);
+    if (found < 0) return false;
+    at = found + part.length;
+  }
+  return at <= clientId.length - last.length;
+}

@@ -1,0 +1,248 @@
+import { FdsError } from "../../protocol/errors.ts";
+import { decodeFrame } from "../../protocol/frame.ts";
+import {
+  DEAD_AFTER_MS,
+  PING_INTERVAL_MS,
+  parseClientMessage,
+  type Register,
+  type Registered,
+  type ServerMessage,
+} from "../../protocol/messages.ts";
+import type { Logger } from "../../util/logger.ts";
+import type { ClientLink, Receiver } from "../transfer/receiver.ts";
+
+/** A client has this long, in ms, to say who it is. */
+const REGISTER_WITHIN_MS = 10_000;
+/** The least of so many is what the link takes: it is found again after a change of the way. */
+const ROUND_TRIPS_KEPT = 8;
+/** A WebSocket close reason holds at most 123 bytes (RFC 6455, 5.5). */
+const MAX_REASON_BYTES = 123;
+
+/** The WebSocket as a session needs it; Bun's ServerWebSocket is one. */
+export interface Socket {
+  sendText(text: string): number;
+  ping(): number;
+  close(code: number, reason: string): void;
+  terminate(): void;
+}
+
+/** What a session asks of those who know the clients. */
+export interface SessionHost {
+  /** @throws FdsError when the client may not register */
+  register(session: Session, message: Register): Promise<void>;
+  /** The session has ended; called once, also when it never registered. */
+  ended(session: Session): void;
+}
+
+/**
+ * One connection of a client: reads what comes, hands it to the receiver it is for, and notices
+ * when the other side is dead. Whatever breaks the protocol ends the connection with a code.
+ */
+export class Session implements ClientLink {
+  /** Set once the client has registered. */
+  client: { clientId: string; keyHash: string; chunkSize: number; connectedAt: number } | undefined;
+  lastHeardAt = Date.now();
+
+  #state: "new" | "registering" | "registered" | "ended" = "new";
+  readonly #receivers = new Map<number, Receiver>();
+  #lastStream = 0;
+  // Monotonic, ms: a clock that is set must not kill anybody.
+  readonly #openedAt = performance.now();
+  #heardAt = performance.now();
+  #pingedAt = performance.now();
+  #pingPending = false;
+  /** The latest ones, in ms. */
+  readonly #roundTrips: number[] = [];
+
+  constructor(
+    private readonly socket: Socket,
+    /** Where the client is, as far as can be told. */
+    readonly remoteAddress: string,
+    private readonly host: SessionHost,
+    private readonly logger: Logger,
+  ) {}
+
+  get isOpen(): boolean {
+    return this.#state === "registered";
+  }
+
+  roundTripMs(): number {
+    return this.#roundTrips.length === 0 ? 0 : Math.min(...this.#roundTrips);
+  }
+
+  /** Gives a receiver its number on this connection; what comes for it is handed to it from now on. */
+  attach(make: (stream: number) => Receiver): Receiver {
+    const stream = ++this.#lastStream;
+    const receiver = make(stream);
+    this.#receivers.set(stream, receiver);
+    void receiver.ended.then(() => this.#receivers.delete(stream));
+    return receiver;
+  }
+
+  send(message: ServerMessage): void {
+    if (this.#state !== "registered") return;
+    // 0: dropped. A client that lost a message is no longer one that can be talked to.
+    if (this.socket.sendText(JSON.stringify(message)) === 0) this.drop("it reads too slowly");
+  }
+
+  /** The answer to a registration; from here on requests may be sent. */
+  registered(
+    client: NonNullable<Session["client"]>,
+    answer: Pick<Registered, "version" | "new_key_taken">,
+  ): void {
+    if (this.#state === "ended") return;
+    this.#state = "registered";
+    this.client = client;
+    this.send({ type: "registered", client_id: client.clientId, ...answer });
+    this.#ping();
+  }
+
+  onText(text: string): void {
+    this.heard();
+    this.#guard(() => {
+      const message = parseClientMessage(text);
+      if (message.type === "register") return this.#register(message);
+      this.#hand(this.#receiverOf(message), (receiver) => receiver.onMessage(message));
+    });
+  }
+
+  onBinary(bytes: Uint8Array): void {
+    this.heard();
+    this.#guard(() => {
+      if (!this.client) throw new FdsError("protocol_error", "a frame came before register");
+      const frame = decodeFrame(bytes, this.client.chunkSize);
+      this.#hand(this.#receiverOf(frame), (receiver) => receiver.onFrame(frame));
+    });
+  }
+
+  onPong(): void {
+    this.heard();
+    if (!this.#pingPending) return;
+    this.#pingPending = false;
+    this.#roundTrips.push(performance.now() - this.#pingedAt);
+    if (this.#roundTrips.length > ROUND_TRIPS_KEPT) this.#roundTrips.shift();
+  }
+
+  heard(): void {
+    this.#heardAt = performance.now();
+    this.lastHeardAt = Date.now();
+  }
+
+  /** Called now and then: pings, and gives up a peer from which nothing comes. */
+  tend(): void {
+    if (this.#state === "ended") return;
+    const now = performance.now();
+    const silent = now - this.#heardAt;
+    if (!this.client && now - this.#openedAt > REGISTER_WITHIN_MS) {
+      this.end(
+        new FdsError("client_timeout", `did not register in ${REGISTER_WITHIN_MS / 1000} s`),
+      );
+    } else if (silent > DEAD_AFTER_MS) {
+      this.drop(`nothing was heard for ${DEAD_AFTER_MS / 1000} s`);
+    } else if (now - this.#pingedAt >= PING_INTERVAL_MS) {
+      this.#ping();
+    }
+    for (const receiver of this.#receivers.values()) receiver.checkStalled();
+  }
+
+  /** Ends the connection with the error's close code and reason. */
+  end(error: FdsError): void {
+    if (this.#state === "ended") return;
+    this.socket.close(error.close, shorten(`${error.code}: ${error.message}`));
+    this.closed();
+  }
+
+  /** Ends the connection without a word: the other side is not there to hear it. */
+  drop(reason: string): void {
+    if (this.#state === "ended") return;
+    this.logger.warn(`connection dropped: ${reason}`, { client_id: this.client?.clientId });
+    this.socket.terminate();
+    this.closed();
+  }
+
+  /** The connection is gone, for whatever reason. */
+  closed(): void {
+    if (this.#state === "ended") return;
+    this.#state = "ended";
+    for (const receiver of this.#receivers.values()) receiver.lose();
+    this.host.ended(this);
+  }
+
+  #ping(): void {
+    this.#pingedAt = performance.now();
+    this.#pingPending = true;
+    this.socket.ping();
+  }
+
+  #register(message: Register): void {
+    if (this.#state !== "new") {
+      throw new FdsError("protocol_error", "register came twice");
+    }
+    this.#state = "registering";
+    this.host.register(this, message).catch((error: unknown) => this.#refuse(error));
+  }
+
+  #refuse(error: unknown): void {
+    if (error instanceof FdsError) {
+      const fields = { code: error.code, remote_address: this.remoteAddress };
+      // Every client is asked once: it shows its token only to a server that does not know its key.
+      const level = error.code === "enrolment_required" ? "info" : "warn";
+      this.logger.log(level, `registration refused: ${error.message}`, fields);
+      this.end(error);
+    } else {
+      this.logger.error("registration failed", { remote_address: this.remoteAddress }, error);
+      this.end(new FdsError("internal_error", "the server could not register the client"));
+    }
+  }
+
+  /** The receiver of an attempt that still runs; undefined for what comes late. */
+  #receiverOf(address: { stream: number; epoch: number }): Receiver | undefined {
+    if (this.#state !== "registered") {
+      throw new FdsError("protocol_error", "register must be the first message");
+    }
+    if (address.stream > this.#lastStream) {
+      throw new FdsError("protocol_error", `there is no stream ${address.stream}`);
+    }
+    const receiver = this.#receivers.get(address.stream);
+    if (receiver?.epoch !== address.epoch) return undefined;
+    return receiver;
+  }
+
+  /** A bug that one download meets is not the client's doing, and no matter of its other downloads. */
+  #hand(receiver: Receiver | undefined, over: (receiver: Receiver) => void): void {
+    if (!receiver) return;
+    try {
+      over(receiver);
+    } catch (error) {
+      if (error instanceof FdsError) throw error;
+      receiver.broke(error);
+    }
+  }
+
+  /** What breaks the protocol ends the connection, and counts against what it was carrying. */
+  #guard(handle: () => void): void {
+    if (this.#state === "ended") return;
+    try {
+      handle();
+    } catch (cause) {
+      const error =
+        cause instanceof FdsError
+          ? cause
+          : new FdsError("internal_error", "the server failed to read a message", { cause });
+      const fields = { client_id: this.client?.clientId, remote_address: this.remoteAddress };
+      if (error.code === "internal_error") this.logger.error(error.message, fields, cause);
+      else this.logger.warn(`protocol broken: ${error.message}`, fields);
+      for (const receiver of this.#receivers.values()) receiver.violated(error);
+      this.end(error);
+    }
+  }
+}
+
+function shorten(reason: string): string {
+  const bytes = Buffer.from(reason);
+  if (bytes.length <= MAX_REASON_BYTES) return reason;
+  // A character cut in two would make the close frame invalid.
+  return new TextDecoder("utf-8", { ignoreBOM: true })
+    .decode(bytes.subarray(0, MAX_REASON_BYTES))
+    .replace(/\uFFFD+$/, "");
+}

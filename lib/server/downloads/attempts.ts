@@ -1,0 +1,152 @@
+import { FdsError, type Problem, problemOf } from "../../protocol/errors.ts";
+import type { Logger } from "../../util/logger.ts";
+import { OneByOne } from "../../util/one-by-one.ts";
+import type { Clients } from "../clients/clients.ts";
+import type { CreditPool } from "../transfer/flow-control.ts";
+import type { Repository } from "../database/repository.ts";
+import type { Download, DownloadEvent, Downloading, Verifying } from "../download.ts";
+import type { Metrics } from "../metrics/metrics.ts";
+import { finishPublishing, publish, type Report } from "./publish.ts";
+import { findOverQuota, type Quotas } from "./quota.ts";
+import { type Outcome, Receiver } from "../transfer/receiver.ts";
+import type { NoRoom } from "../transfer/free-space.ts";
+import type { Storage } from "../storage/storage.ts";
+
+export interface AttemptsOptions {
+  repository: Pick<Repository, "activeDownloads">;
+  storage: Storage;
+  clients: Pick<Clients, "sessionOf">;
+  credit: CreditPool;
+  /** Bytes that must stay free on the disk. */
+  minFreeDisk: number;
+  quotas: Quotas;
+  metrics: Metrics;
+  /** Records what an event makes of a download; gives the download as it then is. */
+  apply: (downloadId: string, event: DownloadEvent) => Promise<Download>;
+  logOf: (download: Download) => Logger;
+}
+
+/** A download that this process carries out. */
+interface Attempt {
+  receiver: Receiver;
+  /** Its part is to be removed once it is closed. */
+  discard: boolean;
+}
+
+/** The attempts that run now: each from the claim of a download to what its outcome makes of its row. */
+export class Attempts {
+  readonly #running = new Map<string, Attempt>();
+  readonly #checkpoints = new OneByOne();
+  readonly #starts = new OneByOne();
+  #stopped = false;
+
+  constructor(private readonly options: AttemptsOptions) {}
+
+  /** How many run. */
+  get count(): number {
+    return this.#running.size;
+  }
+
+  /** Of this attempt at a download, if it runs. */
+  receiverOf({ downloadId, epoch }: Pick<Download, "downloadId" | "epoch">): Receiver | undefined {
+    const receiver = this.#running.get(downloadId)?.receiver;
+    return receiver?.epoch === epoch ? receiver : undefined;
+  }
+
+  /** Makes an attempt at a download that was claimed for it. */
+  async run(download: Downloading): Promise<void> {
+    const { downloadId, clientId } = download;
+    const session = this.options.clients.sessionOf(clientId);
+    const agreed = session?.client;
+    if (this.#stopped || !session?.isOpen || !agreed) return this.#lost(download);
+    const receiver = session.attach(
+      (stream) =>
+        new Receiver({
+          ...this.options,
+          checkpoints: this.#checkpoints,
+          starts: this.#starts,
+          download,
+          stream,
+          chunkSize: agreed.chunkSize,
+          link: session,
+          findOverQuota: (totalSize) => this.#findOverQuota(download, totalSize),
+          report: (event) => this.options.apply(downloadId, event),
+          logger: this.options.logOf(download),
+        }),
+    );
+    const attempt: Attempt = { receiver, discard: false };
+    this.#running.set(downloadId, attempt);
+    try {
+      await this.#settle(download, await receiver.run());
+      if (attempt.discard) await this.options.storage.removePart(downloadId);
+    } finally {
+      receiver.dismiss();
+      this.#running.delete(downloadId);
+    }
+  }
+
+  /** Goes on with a publishing that was cut short. */
+  async finish(download: Verifying): Promise<void> {
+    await this.#publishing(download, (report) =>
+      finishPublishing(download, this.options.storage, report),
+    );
+  }
+
+  /** Removes what has arrived: at once, or when the attempt that writes it is over. */
+  async discardPart(downloadId: string): Promise<void> {
+    const attempt = this.#running.get(downloadId);
+    if (attempt) attempt.discard = true;
+    else await this.options.storage.removePart(downloadId);
+  }
+
+  /** Ends all attempts, keeping what has arrived, and begins no other one. */
+  stop(): void {
+    this.#stopped = true;
+    for (const { receiver } of this.#running.values()) receiver.lose();
+  }
+
+  #findOverQuota(download: Downloading, totalSize: number): Promise<NoRoom | null> {
+    const { quotas, storage, repository } = this.options;
+    return findOverQuota(quotas, download, totalSize, storage, repository);
+  }
+
+  async #settle(download: Downloading, outcome: Outcome): Promise<void> {
+    switch (outcome.type) {
+      case "abandoned":
+        return;
+      case "lost":
+        return this.#lost(download);
+      case "failed":
+        return this.#failed(download, outcome.problem, outcome.final);
+      case "received":
+        return this.#publishing(download, (report) =>
+          publish(download, outcome, this.options.storage, report),
+        );
+    }
+  }
+
+  async #publishing(
+    download: Downloading | Verifying,
+    work: (report: Report) => Promise<Download>,
+  ): Promise<void> {
+    try {
+      await work((event) => this.options.apply(download.downloadId, event));
+    } catch (error) {
+      if (!(error instanceof FdsError)) throw error;
+      await this.#failed(download, problemOf(error, "storage_error"));
+    }
+  }
+
+  async #lost({ downloadId, epoch }: Downloading): Promise<void> {
+    await this.options.apply(downloadId, { type: "lost", epoch, now: Date.now() });
+  }
+
+  async #failed(
+    { downloadId, epoch }: Downloading | Verifying,
+    problem: Problem,
+    final = false,
+  ): Promise<void> {
+    const now = Date.now();
+    await this.options.apply(downloadId, { type: "failed", epoch, now, problem, final });
+  }
+}

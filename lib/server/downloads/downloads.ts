@@ -1,0 +1,317 @@
+import { FdsError } from "../../protocol/errors.ts";
+import type { Logger } from "../../util/logger.ts";
+import type { Audit, AuditEntry } from "../audit/audit.ts";
+import { Attempts } from "./attempts.ts";
+import type { Clients } from "../clients/clients.ts";
+import type { CreditPool } from "../transfer/flow-control.ts";
+import type { DownloadFilter, Limits, Repository, Totals } from "../database/repository.ts";
+import { Dispatcher } from "./dispatcher.ts";
+import {
+  type Download,
+  type DownloadEvent,
+  type Effect,
+  type Ended,
+  hasEnded,
+  newDownload,
+  type Order,
+  orderOf,
+  safeOffsetOf,
+  transition,
+} from "../download.ts";
+import type { Metrics } from "../metrics/metrics.ts";
+import type { Quotas } from "./quota.ts";
+import type { Progress } from "../transfer/receiver.ts";
+import type { Storage } from "../storage/storage.ts";
+
+export interface DownloadsOptions {
+  repository: Repository;
+  storage: Storage;
+  clients: Clients;
+  credit: CreditPool;
+  limits: Limits;
+  /** Bytes that must stay free on the disk. */
+  minFreeDisk: number;
+  quotas: Quotas;
+  /** A download is new, or its status is another. */
+  onChange: () => void;
+  metrics: Metrics;
+  audit: Pick<Audit, "record">;
+  logger: Logger;
+}
+
+/** The answer to an id that no download has, or none that the caller sees. */
+export function downloadNotFound(): FdsError {
+  return new FdsError("download_not_found", "There is no download with this id");
+}
+
+/** After an error of the database, rows that nobody works on are looked for after this time, in ms. */
+const TAKE_UP_AFTER_MS = 5_000;
+
+/**
+ * Runs downloads: turns what happens into events, records the next state, then carries out the
+ * effects. The rows are the truth; what is in memory here belongs to attempts that run now.
+ */
+export class Downloads {
+  readonly #attempts: Attempts;
+  /** What is under way for a download: attempts and publishings, one after the other. */
+  readonly #work = new Map<string, Promise<void>>();
+  #takeUpTimer: Timer | undefined;
+  #stopped = false;
+  readonly #dispatcher: Dispatcher;
+
+  constructor(private readonly options: DownloadsOptions) {
+    this.#attempts = new Attempts({
+      ...options,
+      apply: (downloadId, event) => this.#apply(downloadId, event),
+      logOf: (download) => this.#log(download),
+    });
+    this.#dispatcher = new Dispatcher({
+      ...options,
+      isConnected: (clientId) => options.clients.sessionOf(clientId)?.isOpen ?? false,
+      start: (download) => {
+        void this.#run(download.downloadId, () => this.#attempts.run(download));
+        options.onChange();
+      },
+    });
+  }
+
+  /** A client is there: what waits for it goes on. */
+  clientRegistered(): void {
+    this.#dispatcher.wake();
+  }
+
+  /** @throws FdsError `storage_full` when the disk has no room for anything new */
+  async create(order: Order): Promise<Download> {
+    const { repository, storage, minFreeDisk } = this.options;
+    if ((await storage.room()).free < minFreeDisk) {
+      throw new FdsError("storage_full", "The server's disk is too full for another download");
+    }
+    const download = await repository.insertDownload(
+      newDownload(Bun.randomUUIDv7(), order, Date.now()),
+    );
+    this.#log(download).info("download queued", { file_path: order.filePath });
+    this.options.onChange();
+    this.#dispatcher.wake();
+    return download;
+  }
+
+  /** @throws FdsError `download_not_found` */
+  async get(downloadId: string): Promise<Download> {
+    const download = await this.options.repository.getDownload(downloadId);
+    if (!download) throw downloadNotFound();
+    return download;
+  }
+
+  /** Newest first. */
+  list(filter: DownloadFilter): Promise<Download[]> {
+    return this.options.repository.listDownloads(filter);
+  }
+
+  /**
+   * The downloads that were asked for since a time, ms since 1970, counted by status.
+   * @param sites only those of these clients; null: of all
+   */
+  totalsSince(since: number, sites: ReadonlySet<string> | null): Promise<Totals> {
+    return this.options.repository.totalsSince(since, sites);
+  }
+
+  /** How many downloads of each client are under way. */
+  countActive(): Promise<Map<string, number>> {
+    return this.options.repository.countActive();
+  }
+
+  /** How many downloads run here now. */
+  get runningCount(): number {
+    return this.#attempts.count;
+  }
+
+  /** What this process knows of a download beyond its row; undefined if it does not run here. */
+  progressOf(download: Download): Progress | undefined {
+    return this.#attempts.receiverOf(download)?.progress;
+  }
+
+  /** @throws FdsError `download_not_found` or `download_already_ended` */
+  async cancel(downloadId: string): Promise<Download> {
+    for (;;) {
+      const before = await this.get(downloadId);
+      if (hasEnded(before)) {
+        throw alreadyEnded(before);
+      }
+      const after = await this.#apply(downloadId, { type: "cancelled", now: Date.now() });
+      if (after.status === "cancelled") return after;
+      // It is being published, which is a matter of moments and may still fail.
+      const publishing = this.#work.get(downloadId);
+      if (!publishing) {
+        throw new FdsError("download_already_ended", "The download is about to be completed");
+      }
+      await publishing;
+    }
+  }
+
+  /**
+   * Changes how fast a download may go, now and in later attempts.
+   * @param rateLimit bytes a second; null: as fast as the link
+   * @throws FdsError `download_not_found` or `download_already_ended`
+   */
+  async limitRate(downloadId: string, rateLimit: number | null): Promise<Download> {
+    const after = await this.#apply(downloadId, { type: "rate_limited", rateLimit });
+    if (hasEnded(after)) throw alreadyEnded(after);
+    this.options.onChange();
+    return after;
+  }
+
+  /**
+   * Asks again for the file of a failed or cancelled download.
+   * @throws FdsError `download_not_found`, `download_not_finished`, `download_already_ended`
+   */
+  async retry(downloadId: string): Promise<Download> {
+    const download = await this.get(downloadId);
+    if (download.status === "completed") {
+      throw new FdsError(
+        "download_already_ended",
+        "The download is completed, there is nothing to retry",
+      );
+    }
+    if (!hasEnded(download)) {
+      throw new FdsError("download_not_finished", "The download has not ended, cancel it first");
+    }
+    return this.create(orderOf(download));
+  }
+
+  /** Begins to work: takes up what an earlier process left. */
+  async recover(): Promise<void> {
+    const { repository, storage } = this.options;
+    const parts = await storage.listParts();
+    const wanted = await repository.unendedAmong(parts);
+    for (const downloadId of parts) {
+      if (!wanted.has(downloadId)) await storage.removePart(downloadId);
+    }
+    await this.#takeUp();
+  }
+
+  /** Flushes what has arrived and puts everything back into the queue, for the next start. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#takeUpTimer);
+    await this.#dispatcher.stop();
+    this.#attempts.stop();
+    await Promise.all(this.#work.values());
+  }
+
+  /**
+   * Rows that say that somebody works on them, when nobody does: an attempt goes back to the
+   * queue, a publishing that was cut short is finished.
+   */
+  async #takeUp(): Promise<void> {
+    const lost: Promise<void>[] = [];
+    for (const download of await this.options.repository.activeDownloads()) {
+      const { downloadId, epoch, status } = download;
+      if (this.#work.has(downloadId)) continue;
+      this.#log(download).info("download taken up again", { status });
+      if (status === "verifying") void this.#run(downloadId, () => this.#attempts.finish(download));
+      else lost.push(this.#run(downloadId, () => this.#lose(downloadId, epoch)));
+    }
+    await Promise.all(lost);
+    this.#dispatcher.wake();
+  }
+
+  async #lose(downloadId: string, epoch: number): Promise<void> {
+    await this.#apply(downloadId, { type: "lost", epoch, now: Date.now() });
+  }
+
+  /**
+   * Runs work on a download after all earlier work on it has ended: a row that waits again may be
+   * claimed before it is flushed, and what follows from it is not yet done then.
+   */
+  #run(downloadId: string, work: () => Promise<void>): Promise<void> {
+    const running = (this.#work.get(downloadId) ?? Promise.resolve())
+      .then(work)
+      .catch((error: unknown) => {
+        this.options.logger.error("a download was interrupted", { download_id: downloadId }, error);
+        this.#takeUpLater();
+      })
+      .finally(() => {
+        if (this.#work.get(downloadId) === running) this.#work.delete(downloadId);
+      });
+    this.#work.set(downloadId, running);
+    return running;
+  }
+
+  #takeUpLater(): void {
+    clearTimeout(this.#takeUpTimer);
+    if (this.#stopped) return;
+    this.#takeUpTimer = setTimeout(() => {
+      this.#takeUp().catch((error: unknown) => {
+        this.options.logger.error("the database cannot be read", {}, error);
+        this.#takeUpLater();
+      });
+    }, TAKE_UP_AFTER_MS);
+  }
+
+  /** Records what an event makes of a download, then does what follows from it. */
+  async #apply(downloadId: string, event: DownloadEvent): Promise<Download> {
+    for (;;) {
+      const before = await this.get(downloadId);
+      const { next, effects } = transition(before, event);
+      if (next === before) return before;
+      const after = await this.options.repository.replaceDownload(next, before);
+      // Somebody else changed the row in between: look again what the event means now.
+      if (!after) continue;
+      if (after.status !== before.status) {
+        this.#log(after).info(`download ${after.status}`);
+        this.options.onChange();
+      }
+      this.#tell(before, after);
+      for (const effect of effects) await this.#carryOut(after, effect);
+      return after;
+    }
+  }
+
+  /** Tells the metrics, and of an end the audit. */
+  #tell(before: Download, after: Download): void {
+    const { metrics } = this.options;
+    if (hasEnded(after)) {
+      metrics.downloadEnded(after);
+      this.options.audit.record(auditOfEnd(after));
+    } else metrics.resentBytes += Math.max(0, safeOffsetOf(before) - safeOffsetOf(after));
+  }
+
+  async #carryOut(download: Download, effect: Effect): Promise<void> {
+    const receiver = this.#attempts.receiverOf(download);
+    switch (effect.type) {
+      case "stop_client":
+        receiver?.abandon();
+        return;
+      case "apply_rate_limit":
+        receiver?.limitRate(download.rateLimit);
+        return;
+      case "confirm_client":
+        receiver?.confirm();
+        return;
+      case "discard_part":
+        return this.#attempts.discardPart(download.downloadId);
+      case "dispatch":
+        this.#dispatcher.wake();
+        return;
+      case "log":
+        this.#log(download).log(effect.level, effect.message);
+    }
+  }
+
+  #log(download: Download): Logger {
+    const { downloadId, clientId } = download;
+    return this.options.logger.with({ download_id: downloadId, client_id: clientId });
+  }
+}
+
+function alreadyEnded({ status }: Download): FdsError {
+  return new FdsError("download_already_ended", `The download is ${status} already`);
+}
+
+/** How a download ended, for the audit. */
+function auditOfEnd(download: Ended): AuditEntry {
+  const { downloadId, clientId, filePath, status } = download;
+  const outcomes = { completed: "ok", cancelled: "cancelled" };
+  const outcome = status === "failed" ? download.problem.code : outcomes[status];
+  return { action: "download_end", outcome, downloadId, clientId, filePath };
+}

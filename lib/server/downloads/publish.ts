@@ -1,0 +1,110 @@
+import { CHECKSUM_NAMES, type ChecksumAlgorithm } from "../../protocol/checksum.ts";
+import { FdsError } from "../../protocol/errors.ts";
+import { loopTurns } from "../../util/loop-turns.ts";
+import { NameTakenError } from "../database/repository.ts";
+import type { Download, DownloadEvent, Downloading, Verifying } from "../download.ts";
+import { savedPath } from "../storage/names.ts";
+import type { Storage } from "../storage/storage.ts";
+
+/*
+ * The order of publishing. When it begins, every byte is flushed and the checksum matched.
+ *
+ *   1. the row says `verifying` and names the path that will be taken
+ *   2. the part gets that name; a name that is taken is never overwritten, the next one is tried
+ *   3. the row says `completed`
+ *
+ * A crash after 1 or 2 leaves a row that says what was meant: finishPublishing() goes on from it.
+ */
+
+/** Records an event; gives the download as it then is. */
+export type Report = (event: DownloadEvent) => Promise<Download>;
+
+/** Gives up after this many names that are taken, all of the same second. */
+const MAX_NAMES = 10_000;
+
+/**
+ * Publishes the verified part of a download.
+ * @param verdict what was received, for a download whose row does not say `verifying` yet
+ * @returns the download as it then is: completed, unless its row was changed by somebody else
+ * @throws FdsError `storage_full` or `storage_error`
+ */
+export async function publish(
+  download: Downloading | Verifying,
+  verdict: { digest: string; size: number; bytesOnWire: number },
+  storage: Storage,
+  report: Report,
+): Promise<Download> {
+  const { epoch, clientId, filePath } = download;
+  const at = Date.now();
+  let current: Download = download;
+  for (let n = 1; n <= MAX_NAMES; n++) {
+    const path = savedPath(clientId, filePath, at, n);
+    try {
+      current = await report(
+        current.status === "verifying"
+          ? { type: "renamed", epoch, savedPath: path }
+          : { type: "received", epoch, savedPath: path, ...verdict },
+      );
+    } catch (error) {
+      if (error instanceof NameTakenError) continue;
+      throw error;
+    }
+    if (current.status !== "verifying" || current.epoch !== epoch) return current;
+    if (await storage.publish(download.downloadId, path)) {
+      return report({ type: "published", epoch, now: Date.now() });
+    }
+  }
+  throw new FdsError("storage_error", `no free name for "${filePath}" was found`);
+}
+
+/**
+ * Goes on with a publishing that was cut short, by a crash or by an error of the disk. Nothing is
+ * taken on trust: what lies on the disk must have the recorded digest.
+ * @throws FdsError `checksum_mismatch`, `storage_full` or `storage_error`
+ */
+export async function finishPublishing(
+  download: Verifying,
+  storage: Storage,
+  report: Report,
+): Promise<Download> {
+  const { downloadId, epoch, checksum, digest, source, bytesOnWire } = download;
+  const published = await storage.openFile(download.savedPath);
+  if (published && published.size === source.totalSize) {
+    const stored = await digestOf(checksum, (offset, length) => {
+      const end = Math.min(published.size, offset + length);
+      return published.slice(offset, end).bytes();
+    });
+    // Not every step of it may have reached the disk, so it is taken again.
+    if (stored === digest && (await storage.publish(downloadId, download.savedPath))) {
+      return report({ type: "published", epoch, now: Date.now() });
+    }
+  }
+  const part = await storage.openPart(downloadId);
+  try {
+    const stored = await digestOf(checksum, (offset, length) => part.read(offset, length));
+    if (stored !== digest) {
+      const message = `the ${CHECKSUM_NAMES[checksum]} of what was stored is ${stored}, it was ${digest}`;
+      throw new FdsError("checksum_mismatch", message);
+    }
+    // That it can be read does not mean that it is on the disk.
+    await part.sync();
+  } finally {
+    await part.close();
+  }
+  return publish(download, { digest, size: source.totalSize, bytesOnWire }, storage, report);
+}
+
+const BLOCK = 1024 * 1024;
+
+async function digestOf(
+  checksum: ChecksumAlgorithm,
+  read: (offset: number, length: number) => Promise<Uint8Array>,
+): Promise<string> {
+  const hash = new Bun.CryptoHasher(checksum);
+  for (let offset = 0; ;) {
+    const block = await read(offset, BLOCK);
+    if (block.length === 0) return hash.digest("hex");
+    await loopTurns.run(() => hash.update(block));
+    offset += block.length;
+  }
+}

@@ -1,0 +1,106 @@
+import type { Clients } from "../clients/clients.ts";
+import type { CreditPool } from "../transfer/flow-control.ts";
+import type { Repository } from "../database/repository.ts";
+import type { Downloads } from "../downloads/downloads.ts";
+import type { Events } from "../events/events.ts";
+import type { Metrics } from "../metrics/metrics.ts";
+import { byLabel, counter, gauge, histogram } from "../metrics/prometheus.ts";
+import type { Storage } from "../storage/storage.ts";
+
+export interface MetricsPageOptions {
+  metrics: Metrics;
+  repository: Pick<Repository, "countByStatus">;
+  storage: Pick<Storage, "room">;
+  clients: Pick<Clients, "connectedCount">;
+  downloads: Pick<Downloads, "runningCount">;
+  events: Pick<Events, "readerCount">;
+  credit: Pick<CreditPool, "outstanding" | "budget">;
+  version: string;
+}
+
+/**
+ * All that is measured, for Prometheus. No label has the name of a client or of a file: there would
+ * be no end of them.
+ * @throws FdsError `storage_error`
+ */
+export async function metricsPage(options: MetricsPageOptions): Promise<string> {
+  const { metrics, clients, downloads, events, credit, version } = options;
+  const [byStatus, room] = [await options.repository.countByStatus(), await options.storage.room()];
+  return [
+    byLabel("gauge", "fds_build_info", "The program; always 1.", "version", { [version]: 1 }),
+    gauge("fds_uptime_seconds", "Time since the server started.", process.uptime()),
+    gauge(
+      "fds_process_resident_memory_bytes",
+      "Memory that the server holds.",
+      process.memoryUsage.rss(),
+    ),
+    histogram(
+      "fds_event_loop_lag_seconds",
+      "How late the event loop was, looked at 10 times a second.",
+      metrics.eventLoopLag,
+    ),
+    gauge("fds_disk_free_bytes", "Room that is left on the disk of DOWNLOADS_DIR.", room.free),
+    gauge("fds_disk_size_bytes", "Size of the disk of DOWNLOADS_DIR.", room.total),
+
+    gauge("fds_connected_clients", "Clients that are connected now.", clients.connectedCount),
+    counter("fds_client_registrations_total", "Clients that connected.", metrics.registrations),
+    counter(
+      "fds_client_reconnects_total",
+      "Clients that connected and were known from before.",
+      metrics.reconnects,
+    ),
+    byLabel(
+      "counter",
+      "fds_refused_registrations_total",
+      "Clients that were not let in, by error code; each one is asked once for its enrolment_required.",
+      "code",
+      metrics.refusals,
+    ),
+
+    byLabel("gauge", "fds_downloads", "Downloads on record, by status.", "status", byStatus),
+    byLabel(
+      "counter",
+      "fds_downloads_ended_total",
+      "Downloads that ended, by their last status.",
+      "status",
+      metrics.ended,
+    ),
+    histogram(
+      "fds_download_duration_seconds",
+      "Time that completed downloads took since they were first started.",
+      metrics.durations,
+    ),
+    histogram("fds_download_size_bytes", "Sizes of completed downloads.", metrics.sizes),
+
+    gauge("fds_active_transfers", "Downloads that this server works on.", downloads.runningCount),
+    gauge(
+      "fds_credit_outstanding_bytes",
+      "Bytes that clients may send and that are not written yet.",
+      credit.outstanding,
+    ),
+    gauge("fds_credit_budget_bytes", "The most of them, RECEIVE_BUDGET.", credit.budget),
+    counter("fds_received_bytes_total", "Bytes of files that came.", metrics.receivedBytes),
+    counter(
+      "fds_received_wire_bytes_total",
+      "The same as they came over the wire: fewer where they came compressed.",
+      metrics.wireBytes,
+    ),
+    counter(
+      "fds_resent_bytes_total",
+      "Bytes of files that came and had to come again.",
+      metrics.resentBytes,
+    ),
+    counter(
+      "fds_resumed_bytes_total",
+      "Bytes of files that did not have to come again after a break.",
+      metrics.resumedBytes,
+    ),
+    counter("fds_crc_failures_total", "Chunks that came damaged.", metrics.damagedChunks),
+    counter(
+      "fds_checksum_failures_total",
+      "Files whose checksum was not that of the client.",
+      metrics.checksumFailures,
+    ),
+    gauge("fds_event_readers", "Readers of live events.", events.readerCount),
+  ].join("");
+}

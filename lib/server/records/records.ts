@@ -1,0 +1,144 @@
+import type { ClientRecord, DownloadRecord } from "../../api/schemas.ts";
+import type { TokenRecord } from "../../api/tokens.ts";
+import type { AuditRecord } from "../../api/audit.ts";
+import type { EnrolmentKeyRecord } from "../../api/enrolment.ts";
+import type { AuditRow } from "../audit/audit.ts";
+import type { ApiToken, EnrolmentKey } from "../access/rows.ts";
+import type { KnownClient } from "../clients/clients.ts";
+import { type Download, safeOffsetOf } from "../download.ts";
+import type { Progress } from "../transfer/receiver.ts";
+
+/** A download as REST shows it. `progress`, where there is some, is fresher than the row. */
+export function downloadRecord(download: Download, progress?: Progress): DownloadRecord {
+  const { source } = download;
+  const running = download.status === "downloading";
+  const bytesReceived = (running ? progress?.bytesReceived : undefined) ?? safeOffsetOf(download);
+  const bytesOnWire = (running ? progress?.bytesOnWire : undefined) ?? download.bytesOnWire;
+  const totalSize = source?.totalSize ?? null;
+  const rate = bytesPerSecond(download, progress);
+  const problem = "problem" in download ? download.problem : null;
+  const verified = download.status === "verifying" || download.status === "completed";
+  const endedAt = "completedAt" in download ? download.completedAt : null;
+  return {
+    download_id: download.downloadId,
+    client_id: download.clientId,
+    file_path: download.filePath,
+    status: download.status,
+    total_size: totalSize,
+    bytes_received: bytesReceived,
+    bytes_on_wire: bytesOnWire,
+    chunk_size: source?.chunkSize ?? null,
+    chunks_received: source ? chunks(bytesReceived, totalSize, source.chunkSize) : 0,
+    total_chunks: source ? Math.ceil(source.totalSize / source.chunkSize) : null,
+    percent: totalSize === null ? null : percent(bytesReceived, totalSize),
+    bytes_per_second: rate,
+    eta_seconds:
+      running && rate && totalSize !== null ? eta(totalSize - bytesReceived, rate) : null,
+    checksum: download.checksum,
+    md5: verified && download.checksum === "md5" ? download.digest : null,
+    sha256: verified && download.checksum === "sha256" ? download.digest : null,
+    rate_limit: download.rateLimit,
+    saved_path: download.status === "completed" ? download.savedPath : null,
+    attempts: download.attempts,
+    created_at: isoTime(download.createdAt),
+    started_at: isoTimeOrNull(download.startedAt),
+    completed_at: isoTimeOrNull(endedAt),
+    error: problem?.message ?? null,
+    error_code: problem?.code ?? null,
+  };
+}
+
+/** A client as REST shows it. */
+export function clientRecord(client: KnownClient, activeDownloads: number): ClientRecord {
+  return {
+    client_id: client.clientId,
+    connected: client.connected,
+    connected_at: isoTime(client.connectedAt),
+    last_seen_at: isoTime(client.lastSeenAt),
+    remote_address: client.remoteAddress,
+    hostname: client.hostname,
+    platform: client.platform,
+    version: client.version,
+    active_downloads: activeDownloads,
+    revoked_at: isoTimeOrNull(client.revokedAt),
+  };
+}
+
+/** An API token as REST shows it: without what it is known by. */
+export function tokenRecord(token: ApiToken): TokenRecord {
+  return {
+    name: token.name,
+    role: token.role,
+    sites: token.sites,
+    created_at: isoTime(token.createdAt),
+    expires_at: isoTimeOrNull(token.expiresAt),
+    revoked_at: isoTimeOrNull(token.revokedAt),
+    last_used_at: isoTimeOrNull(token.lastUsedAt),
+  };
+}
+
+/** An enrolment key as REST shows it: without what it is known by. */
+export function enrolmentKeyRecord(key: EnrolmentKey): EnrolmentKeyRecord {
+  return {
+    name: key.name,
+    ids: key.ids,
+    replace: key.replaces,
+    max_uses: key.maxUses,
+    uses: key.uses,
+    created_at: isoTime(key.createdAt),
+    expires_at: isoTimeOrNull(key.expiresAt),
+    revoked_at: isoTimeOrNull(key.revokedAt),
+    last_used_at: isoTimeOrNull(key.lastUsedAt),
+  };
+}
+
+/** What the audit knows, as REST shows it. */
+export function auditRecord(row: AuditRow): AuditRecord {
+  return {
+    audit_id: row.auditId,
+    at: isoTime(row.at),
+    last_at: isoTime(row.lastAt),
+    count: row.count,
+    actor: row.actor,
+    address: row.address,
+    action: row.action,
+    target: row.target,
+    client_id: row.clientId,
+    download_id: row.downloadId,
+    file_path: row.filePath,
+    outcome: row.outcome,
+  };
+}
+
+/** Now, while it runs; on average, once it is completed. */
+function bytesPerSecond(download: Download, progress: Progress | undefined): number | null {
+  if (download.status === "downloading") {
+    return progress?.bytesPerSecond == null ? null : Math.round(progress.bytesPerSecond);
+  }
+  if (download.status !== "completed") return null;
+  const seconds = Math.max(1, download.completedAt - download.startedAt) / 1000;
+  return Math.round(download.source.totalSize / seconds);
+}
+
+/** Whole chunks; the last one of a file is often shorter. */
+function chunks(bytes: number, totalSize: number | null, chunkSize: number): number {
+  return bytes === totalSize ? Math.ceil(bytes / chunkSize) : Math.floor(bytes / chunkSize);
+}
+
+/** With one digit; 100 only when nothing is missing. */
+function percent(bytes: number, totalSize: number): number {
+  return totalSize === 0 ? 100 : Math.floor((bytes / totalSize) * 1000) / 10;
+}
+
+function eta(bytes: number, rate: number): number {
+  return Math.ceil(bytes / rate);
+}
+
+/** A time as REST shows it. @param ms since 1970 */
+export function isoTime(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+function isoTimeOrNull(ms: number | null): string | null {
+  return ms === null ? null : isoTime(ms);
+}

@@ -1,0 +1,243 @@
+import { TokenBucket } from "../../util/token-bucket.ts";
+
+/*
+ * How much a client may send ahead. What is granted and not yet written bounds the server's
+ * memory, whatever clients do: per stream by a window that follows the link, over all streams by
+ * one budget (RECEIVE_BUDGET). It is also what holds a download to its rate: bytes that were not
+ * granted do not come.
+ */
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+/** The window before anything is known of the link: enough to start, little to lose. */
+const FIRST_WINDOW = 1 * MiB;
+const MIN_WINDOW = 256 * KiB;
+/** 1 Gbit/s at 300 ms needs 36 MiB, so twice that is never held back. */
+const MAX_WINDOW = 72 * MiB;
+/** What covers a pause of the disk or of a busy processor on a link with hardly any delay. */
+const SLACK_SECONDS = 0.04;
+/**
+ * Where many share the processors, each stream has its turn only now and then: so much covers that,
+ * but no more than {@link FIRST_WINDOW}, or fast streams would fill the memory with what waits.
+ */
+const TURN_SECONDS = 0.25;
+/** Rates are measured over at least this long, in ms. */
+const SAMPLE_MS = 20;
+/** A stream's part of the budget is never less, so that frames do not become crumbs. */
+const MIN_SHARE = 64 * KiB;
+
+export interface CreditOptions {
+  /** The offset at which the stream begins. */
+  offset: number;
+  /** The most bytes that may be written and not flushed: what a crash costs beside the window. */
+  maxUnsafe: number;
+  /** The least round-trip time seen on the connection, in ms. */
+  roundTripMs: () => number;
+  /** Most bytes a second; null: without a limit. */
+  rateLimit: number | null;
+  /** Called when the client may send further: everything below `maxOffset`. */
+  onGrant: (maxOffset: number) => void;
+  /** ms, monotonic. */
+  now?: () => number;
+}
+
+/** The budget that all incoming streams share. */
+export class CreditPool {
+  #outstanding = 0;
+  #streams = 0;
+  /** Streams that wanted more than there was, the one that waits longest first. */
+  readonly #waiting = new Set<StreamCredit>();
+
+  /** @param budget most bytes granted but not yet written, over all streams */
+  constructor(readonly budget: number) {}
+
+  /** Bytes granted and not yet written. */
+  get outstanding(): number {
+    return this.#outstanding;
+  }
+
+  /** The most that one stream may hold now. */
+  get share(): number {
+    const fair = Math.floor(this.budget / Math.max(1, this.#streams));
+    return Math.min(this.budget, Math.max(MIN_SHARE, fair));
+  }
+
+  /** What a stream that is not alone may hold without having shown that its link needs it. */
+  get modestShare(): number {
+    const { share } = this;
+    return this.#streams > 1 ? Math.max(MIN_SHARE, Math.floor(share / 4)) : share;
+  }
+
+  open(options: CreditOptions): StreamCredit {
+    this.#streams++;
+    return new StreamCredit(this, options);
+  }
+
+  /**
+   * @param least fewer are not worth a message: rather than a crumb, the stream waits in line
+   * @returns how many of the wanted bytes are granted
+   */
+  take(stream: StreamCredit, wanted: number, least: number): number {
+    const room = this.budget - this.#outstanding;
+    const granted = room < least ? 0 : Math.min(wanted, room);
+    this.#outstanding += granted;
+    this.#waiting.delete(stream);
+    if (granted < wanted) this.#waiting.add(stream);
+    return granted;
+  }
+
+  /** Gives bytes back and lets the streams that had to wait have them. */
+  giveBack(bytes: number): void {
+    this.#outstanding -= bytes;
+    for (const stream of [...this.#waiting]) {
+      if (this.#outstanding >= this.budget) return;
+      stream.grant();
+    }
+  }
+
+  close(stream: StreamCredit, bytes: number): void {
+    this.#streams--;
+    this.#waiting.delete(stream);
+    this.giveBack(bytes);
+  }
+}
+
+/** The credit of one incoming stream. Credit is an absolute offset, as in QUIC (RFC 9000, 4.1). */
+export class StreamCredit {
+  #written: number;
+  #safe: number;
+  #granted: number;
+  #end = Number.MAX_SAFE_INTEGER;
+  /** What the link needs as far as it is known, and what is given without that. */
+  #link = 0;
+  #modest = FIRST_WINDOW;
+  #rate = 0;
+  /** Undefined until the first bytes are here: the way of the request is no part of the rate. */
+  #sampleAt: number | undefined;
+  #sampleBytes = 0;
+  readonly #now: () => number;
+  readonly #bucket: TokenBucket;
+  #pacing: Timer | undefined;
+
+  constructor(
+    private readonly pool: CreditPool,
+    private readonly options: CreditOptions,
+  ) {
+    this.#now = options.now ?? performance.now.bind(performance);
+    this.#written = options.offset;
+    this.#safe = options.offset;
+    this.#granted = options.offset;
+    this.#bucket = new TokenBucket(options.rateLimit, this.#now);
+  }
+
+  /** Everything below this offset may be sent. */
+  get maxOffset(): number {
+    return this.#granted;
+  }
+
+  /** Bytes that may be granted and not yet written. */
+  get window(): number {
+    const modest = Math.min(this.#modest, this.pool.modestShare);
+    return Math.min(Math.max(this.#link, modest), this.pool.share);
+  }
+
+  /** Grants as much as window and budget allow, and tells the client where it is worth a message. */
+  grant(): void {
+    const { window } = this;
+    // A disk that is slow to flush holds up the client, as one that is slow to write does.
+    const limit = Math.min(this.#written, this.#safe + this.options.maxUnsafe) + window;
+    const wanted = Math.min(limit, this.#end) - this.#granted;
+    const least = this.#granted + wanted >= this.#end ? 1 : window / 4;
+    if (wanted < least) return;
+    const paced = this.#pace(wanted);
+    if (paced === 0) return;
+    const granted = this.pool.take(this, paced, Math.min(paced, least));
+    if (granted === 0) return;
+    this.#bucket.take(granted);
+    this.#granted += granted;
+    this.options.onGrant(this.#granted);
+  }
+
+  /** Changes the most bytes a second, from now on; null: without a limit. */
+  limitRate(rateLimit: number | null): void {
+    this.#bucket.limit(rateLimit);
+    clearTimeout(this.#pacing);
+    this.#pacing = undefined;
+    this.grant();
+  }
+
+  /** Now that the file's size is known: nothing is granted beyond it. */
+  endsAt(totalSize: number): void {
+    this.#end = totalSize;
+    if (this.#granted > totalSize) {
+      const unused = this.#granted - Math.max(totalSize, this.#written);
+      this.#granted -= unused;
+      this.pool.giveBack(unused);
+    }
+  }
+
+  /** The client starts over from the first byte. */
+  restart(): void {
+    const held = this.#granted - this.#written;
+    this.#written = 0;
+    this.#safe = 0;
+    this.#granted = 0;
+    this.pool.giveBack(held);
+  }
+
+  /** Bytes were written: they are no longer outstanding, and the window moves on. */
+  wrote(bytes: number): void {
+    this.#written += bytes;
+    this.#measure(bytes);
+    this.pool.giveBack(bytes);
+    this.grant();
+  }
+
+  /** Everything below this offset is flushed. */
+  flushed(safeOffset: number): void {
+    this.#safe = safeOffset;
+    this.grant();
+  }
+
+  close(): void {
+    clearTimeout(this.#pacing);
+    const held = this.#granted - this.#written;
+    this.#granted = this.#written;
+    this.#end = this.#written;
+    this.pool.close(this, held);
+  }
+
+  /** @returns how many of the wanted bytes the rate allows now; the rest is granted in time */
+  #pace(wanted: number): number {
+    const batch = Math.min(wanted, this.#bucket.burst / 2);
+    const { available } = this.#bucket;
+    if (available < wanted) {
+      this.#pacing ??= setTimeout(() => {
+        this.#pacing = undefined;
+        this.grant();
+      }, this.#bucket.msUntil(batch));
+    }
+    return available < batch ? 0 : Math.min(wanted, available);
+  }
+
+  /** Twice the bandwidth-delay product that is seen: it doubles each round trip until the link is full. */
+  #measure(bytes: number): void {
+    if (this.#sampleAt === undefined) {
+      this.#sampleAt = this.#now();
+      return;
+    }
+    this.#sampleBytes += bytes;
+    const roundTrip = this.options.roundTripMs();
+    const elapsed = this.#now() - this.#sampleAt;
+    if (elapsed < Math.max(SAMPLE_MS, roundTrip)) return;
+    const sample = this.#sampleBytes / (elapsed / 1000);
+    this.#rate = Math.max(sample, this.#rate * 0.8);
+    this.#sampleBytes = 0;
+    this.#sampleAt = this.#now();
+    const link = Math.round(this.#rate * (2 * (roundTrip / 1000) + SLACK_SECONDS));
+    this.#link = Math.min(MAX_WINDOW, link);
+    const turn = Math.round(this.#rate * TURN_SECONDS);
+    this.#modest = Math.min(FIRST_WINDOW, Math.max(MIN_WINDOW, turn));
+  }
+}

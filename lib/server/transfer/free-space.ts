@@ -1,0 +1,36 @@
+import type { Problem } from "../../protocol/errors.ts";
+import { formatSize } from "../../util/sizes.ts";
+import type { Storage } from "../storage/storage.ts";
+
+/** Why a file does not fit. */
+export interface NoRoom {
+  problem: Problem;
+  /** It never will, however long it waits. */
+  final: boolean;
+}
+
+/**
+ * Whether the rest of a file would leave enough of the disk free.
+ * @param totalSize of the file, in bytes; 0 where it is not known yet
+ * @param written bytes of it that are on the disk already
+ * @param minFreeDisk bytes that must stay free
+ * @returns null if it fits
+ * @throws FdsError `storage_error`
+ */
+export async function findNoRoom(
+  storage: Storage,
+  totalSize: number,
+  written: number,
+  minFreeDisk: number,
+): Promise<NoRoom | null> {
+  const { free, total } = await storage.room();
+  const reserve = formatSize(minFreeDisk);
+  if (totalSize + minFreeDisk > total) {
+    const message = `a disk of ${formatSize(total)} can never hold the file's ${formatSize(totalSize)} with ${reserve} left free`;
+    return { problem: { code: "storage_full", message }, final: true };
+  }
+  const missing = totalSize - written;
+  if (free - missing >= minFreeDisk) return null;
+  const message = `the disk has ${formatSize(free)} free, the file needs ${formatSize(missing)} more and ${reserve} must stay free`;
+  return { problem: { code: "storage_full", message }, final: false };
+}

@@ -1,0 +1,191 @@
+import type { ChecksumAlgorithm } from "../../protocol/checksum.ts";
+import { FdsError } from "../../protocol/errors.ts";
+import { loopTurns } from "../../util/loop-turns.ts";
+import type { OneByOne } from "../../util/one-by-one.ts";
+import { release } from "../../util/release.ts";
+import type { Part } from "../storage/storage.ts";
+
+/** The safe offset is moved after this many bytes or this many ms, whichever comes first. */
+export const CHECKPOINT_BYTES = 8 * 1024 * 1024;
+const CHECKPOINT_MS = 250;
+/** Bytes read at a time of a prefix: a hash of this many holds the event loop for about 1.5 ms. */
+const PREFIX_BLOCK = 1024 * 1024;
+
+export interface PartWriterOptions {
+  part: Part;
+  checksum: ChecksumAlgorithm;
+  /** Those of all parts: many at once keep every thread at the disk, and each flushes little. */
+  checkpoints: OneByOne;
+  /** Bytes were written; they are not safe yet. */
+  onWritten: (bytes: number) => void;
+  /** Everything below `safeOffset` is on the disk: to be recorded. */
+  onSafe: (safeOffset: number) => Promise<void>;
+  onError: (error: unknown) => void;
+}
+
+/**
+ * Brings the bytes of one file to its part: in order, off the event loop, hashed on the way, and
+ * flushed now and then so that the next attempt can go on from there.
+ */
+export class PartWriter {
+  #hash: Bun.CryptoHasher;
+  #written = 0;
+  #safe = 0;
+  readonly #queue: Uint8Array[] = [];
+  /** An error came, or nothing is to be kept: no byte is written any more. */
+  #stopped = false;
+  /** The last flush is near: no checkpoint begins any more. */
+  #ending = false;
+  #writing: Promise<void> | undefined;
+  /** A checkpoint waits for its turn. */
+  #isInLine = false;
+  #checkpointing: Promise<void> | undefined;
+  #timer: Timer | undefined;
+
+  constructor(private readonly options: PartWriterOptions) {
+    this.#hash = new Bun.CryptoHasher(options.checksum);
+  }
+
+  /** Bytes from the start of the file that are in the part, perhaps not flushed. */
+  get written(): number {
+    return this.#written;
+  }
+
+  /** True when everything that was given has been written. */
+  get idle(): boolean {
+    return this.#writing === undefined;
+  }
+
+  /**
+   * Begins behind what the part already holds, which is read again from the disk, a block at a
+   * time so that other transfers go on.
+   * @param offset bytes of the part that are safe; the rest of it is dropped
+   * @param goOn false ends it early, with a hash that means nothing
+   * @returns the digest of these bytes
+   * @throws FdsError `storage_error`
+   */
+  async continueFrom(offset: number, goOn: () => boolean): Promise<string> {
+    const { part } = this.options;
+    await part.truncate(offset);
+    while (this.#written < offset && goOn()) {
+      const block = await part.read(this.#written, Math.min(PREFIX_BLOCK, offset - this.#written));
+      if (block.length === 0) {
+        throw new FdsError("storage_error", "the part file became shorter while it was read");
+      }
+      await loopTurns.run(() => this.#hash.update(block));
+      this.#written += block.length;
+      release(block);
+    }
+    this.#safe = offset;
+    return this.#hash.copy().digest("hex");
+  }
+
+  /** Begins again with an empty part. @throws FdsError `storage_error` */
+  async startOver(): Promise<void> {
+    this.#hash = new Bun.CryptoHasher(this.options.checksum);
+    this.#written = this.#safe = 0;
+    await this.options.part.truncate(0);
+  }
+
+  /** Takes the next bytes of the file; they are the writer's from now on. */
+  push(chunk: Uint8Array): void {
+    this.#queue.push(chunk);
+    this.#writing ??= this.#writeQueued()
+      .catch((error: unknown) => this.#fail(error))
+      .finally(() => {
+        this.#writing = undefined;
+      });
+  }
+
+  /**
+   * The file is whole: flushes the last of it.
+   * @returns the digest of all that was written
+   * @throws FdsError `storage_full` or `storage_error`
+   */
+  async seal(): Promise<string> {
+    await this.#end();
+    await this.options.part.sync();
+    return this.#hash.digest("hex");
+  }
+
+  /**
+   * Ends it, part and all.
+   * @param keep whether what was given is still to be written and made safe
+   * @throws FdsError `storage_full` or `storage_error` when that did not work
+   */
+  async close(keep: boolean): Promise<void> {
+    if (!keep) this.#stopped = true;
+    try {
+      await this.#end();
+      if (!this.#stopped) await this.#makeSafe();
+      // What an error left behind is no use; on a full disk, the row that says so needs the room.
+      else if (keep) await this.options.part.truncate(this.#safe);
+    } finally {
+      await this.options.part.close();
+    }
+  }
+
+  async #end(): Promise<void> {
+    this.#ending = true;
+    clearTimeout(this.#timer);
+    await this.#writing;
+    await this.#checkpointing;
+  }
+
+  async #writeQueued(): Promise<void> {
+    const { part, onWritten } = this.options;
+    for (let chunk = this.#queue.shift(); chunk; chunk = this.#queue.shift()) {
+      if (this.#stopped) return;
+      const { length } = chunk;
+      const writing = part.write(chunk, this.#written);
+      // While the disk works.
+      const hashing = loopTurns.run(() => this.#hash.update(chunk));
+      await Promise.all([writing, hashing]);
+      release(chunk);
+      this.#written += length;
+      onWritten(length);
+      this.#scheduleCheckpoint();
+    }
+  }
+
+  /** After an error nothing more is written: it would land where other bytes belong. */
+  #fail(error: unknown): void {
+    this.#stopped = true;
+    this.options.onError(error);
+  }
+
+  #scheduleCheckpoint(): void {
+    if (this.#stopped || this.#ending || this.#isInLine || this.#checkpointing) return;
+    if (this.#written - this.#safe >= CHECKPOINT_BYTES) this.#getInLine();
+    else this.#timer ??= setTimeout(() => this.#getInLine(), CHECKPOINT_MS);
+  }
+
+  #getInLine(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#isInLine = true;
+    void this.options.checkpoints.run(() => this.#checkpoint());
+  }
+
+  async #checkpoint(): Promise<void> {
+    this.#isInLine = false;
+    // The end does not wait for a turn: it makes safe what is left by itself.
+    if (this.#stopped || this.#ending) return;
+    this.#checkpointing = this.#makeSafe()
+      .catch((error: unknown) => this.#fail(error))
+      .finally(() => {
+        this.#checkpointing = undefined;
+        if (this.#written > this.#safe) this.#scheduleCheckpoint();
+      });
+    await this.#checkpointing;
+  }
+
+  /** First the bytes, then the row: the safe offset never says more than the disk holds. */
+  async #makeSafe(): Promise<void> {
+    const safeOffset = this.#written;
+    if (safeOffset === this.#safe) return;
+    await this.options.part.sync();
+    await this.options.onSafe(safeOffset);
+    this.#safe = safeOffset;
+  }
+}
