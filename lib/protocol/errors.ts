@@ -81,7 +81,8 @@ export const DOWNLOAD_ERROR_CODES = [
 
 export type DownloadErrorCode = (typeof DOWNLOAD_ERROR_CODES)[number];
 
-const ERROR_CODES = Object.keys(TABLE) as ErrorCode[];
+/** Every code of the table. */
+export const ERROR_CODES = Object.keys(TABLE) as ErrorCode[];
 
 /** What the table says of a code. */
 export function meaningOf(code: ErrorCode): CodeMeaning {
