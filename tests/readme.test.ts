@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { endpoints } from "../lib/api/endpoints.ts";
 import { CLIENT_HELP } from "../lib/client/config.ts";
 import { SERVER_HELP } from "../lib/server/config.ts";
@@ -95,6 +95,45 @@ describe("README.md names", () => {
     expect(named.filter((path) => !existsSync(join(TOP, path)))).toEqual([]);
   });
 });
+
+describe("every page of documentation", () => {
+  const pages = [...new Bun.Glob("{*.md,lib/**/*.md,tests/**/*.md}").scanSync(TOP)];
+
+  test.each(pages)("%s links to what is there", (page) => {
+    const text = readFileSync(join(TOP, page), "utf8").replaceAll(/^```[^]*?^```$/gm, "");
+    const links = all(/\]\((?!https?:)([^)\s]+)\)/g, text);
+    const broken = links.filter((link) => {
+      const [path = "", heading] = link.split("#");
+      const target = join(TOP, path === "" ? page : join(dirname(page), path));
+      return !existsSync(target) || (heading && !headingsOf(target).includes(heading));
+    });
+    expect(broken).toEqual([]);
+  });
+
+  test("lib/README.md names every folder of lib, and every file beside them", () => {
+    const named = all(/^ *(\S+) {2,}/gm, codeBlocks(readText("lib/README.md"), "").join("\n"));
+    const entries = (folder: string) =>
+      readdirSync(join(TOP, folder), { withFileTypes: true })
+        .filter(({ name }) => !/\.(?:md|json)$/.test(name))
+        .map((entry) => (entry.isDirectory() ? `${entry.name}/` : entry.name));
+    const known = [...entries("lib"), ...entries("lib/server")];
+    expect(named).toEqual(expect.arrayContaining(known));
+  });
+});
+
+/** The anchors of a page's headings, as GitHub makes them. */
+function headingsOf(file: string): string[] {
+  return all(/^#+ (.+)$/gm, readFileSync(file, "utf8")).map((heading) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\w -]/g, "")
+      .replaceAll(" ", "-"),
+  );
+}
+
+function readText(path: string): string {
+  return readFileSync(join(TOP, path), "utf8");
+}
 
 describe("docker-compose.yml passes on", () => {
   const { services } = Bun.YAML.parse(readFileSync(join(TOP, "docker-compose.yml"), "utf8")) as {
