@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { plainText } from "../util/plain-text.ts";
 import { Failure, runProgram } from "./program.ts";
 
 /*
@@ -45,7 +46,7 @@ async function main(signal: AbortSignal): Promise<void> {
   const audit = bun(["audit", "--json"], signal);
   const advisories = readAdvisories(await audit.stdout.text());
   if (advisories === null) {
-    console.log(`Not audited, the registry did not say: ${(await audit.stderr.text()).trim()}`);
+    console.log(`Not audited, the registry did not say: ${plainText(await audit.stderr.text())}`);
   } else if (advisories.length > 0) {
     throw new Failure(`update what has known faults: ${advisories.join("; ")}`);
   } else {

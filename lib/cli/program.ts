@@ -1,4 +1,5 @@
 import { UsageError } from "../util/flags.ts";
+import { plainLines } from "../util/plain-text.ts";
 import { systemCode } from "../util/system-error.ts";
 
 /** A failure at run time that a person can act on: one line, exit 1. */
@@ -84,7 +85,7 @@ function report(error: unknown): number {
     if (error.signal !== "SIGPIPE") console.error(error.message);
     return error.exitCode;
   }
-  console.error(isExpected(error) ? `error: ${error.message}` : error);
+  console.error(plainLines(isExpected(error) ? `error: ${error.message}` : Bun.inspect(error)));
   return error instanceof UsageError ? 2 : 1;
 }
 

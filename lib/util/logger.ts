@@ -1,3 +1,5 @@
+import { plainJson, plainLines, plainText } from "./plain-text.ts";
+
 export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 export const LOG_FORMATS = ["pretty", "json"] as const;
@@ -59,7 +61,7 @@ export class Logger {
     const time = new Date().toISOString();
     write(
       this.options.format === "json"
-        ? `${JSON.stringify({ time, level, message, ...all })}\n`
+        ? `${plainJson({ time, level, message, ...all })}\n`
         : `${time} ${level.toUpperCase().padEnd(5)} ${oneLine(message)}${pretty(all)}\n`,
     );
   }
@@ -69,16 +71,21 @@ function pretty(fields: LogFields): string {
   let text = "";
   for (const [name, value] of Object.entries(fields)) {
     if (value === undefined || value === null) continue;
-    text += name === "stack" ? `\n${String(value)}` : ` ${name}=${quoted(String(value))}`;
+    text += name === "stack" ? `\n${indented(String(value))}` : ` ${name}=${quoted(String(value))}`;
   }
   return text;
 }
 
 /** Text from outside must not be able to make up a line of its own. */
 function oneLine(text: string): string {
-  return text.replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, " ");
+  return plainText(text.replace(/[\t\r\n]+/g, " "));
+}
+
+/** So far from the margin, no line of a stack can be taken for one of the log. */
+function indented(stack: string): string {
+  return plainLines(stack).replaceAll(/^/gm, "  ");
 }
 
 function quoted(text: string): string {
-  return /^[\w./:@+-]+$/.test(text) ? text : JSON.stringify(oneLine(text));
+  return /^[\w./:@+-]+$/.test(text) ? text : plainJson(text);
 }

@@ -1,5 +1,6 @@
 import { UsageError } from "./flags.ts";
 import type { Logger } from "./logger.ts";
+import { plainLines } from "./plain-text.ts";
 
 /** A service that does not end by itself in this time, in ms, once it is told to, is ended. */
 const STOP_WITHIN_MS = 9_000;
@@ -24,7 +25,8 @@ export async function runService(start: () => Promise<Service | string>): Promis
   try {
     service = await start();
   } catch (error) {
-    console.error(`error: ${error instanceof Error ? error.message : String(error)}`);
+    const why = error instanceof Error ? error.message : String(error);
+    console.error(plainLines(`error: ${why}`));
     process.exit(error instanceof UsageError ? 2 : 1);
   }
   if (typeof service === "string") {

@@ -1,6 +1,22 @@
 import { describe, expect, test } from "bun:test";
 import { LOG_LEVELS, Logger, type LogFormat, type LogLevel } from "../../lib/util/logger.ts";
 
+/** What a terminal obeys, or what changes how the text around it is shown. */
+const UNFIT = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
+const EVIL = [
+  "\n",
+  "\r\n",
+  "\u001b[2J",
+  "\u2028",
+  "\u2029",
+  "\0",
+  "\u0085",
+  "\u009b2J",
+  "\u202e",
+  "\u2066",
+  "\u200b",
+];
+
 /** A logger whose lines are kept, without the time they begin with. */
 function loggerTo(
   lines: string[],
@@ -60,26 +76,36 @@ describe("a line for a person", () => {
     );
   });
 
-  test.each(["\n", "\r\n", "\u001b[2J", "\u2028", "\u2029", "\0", "\u0085"])(
-    "stays one line, whatever a site sends: %p",
-    (evil) => {
-      const line = written((logger) =>
-        logger.warn(`a${evil}INFO  forged`, { name: `b${evil}forged` }),
-      );
-      // oxlint-disable-next-line eslint/no-control-regex -- they are what is looked for
-      expect(line.slice(0, -1)).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/);
-      expect(line).toEndWith("\n");
-    },
-  );
+  test.each(EVIL)("stays one line, whatever a site sends: %j", (evil) => {
+    const line = written((logger) =>
+      logger.warn(`a${evil}INFO  forged`, { name: `b${evil}forged` }),
+    );
+    expect(line.slice(0, -1)).not.toMatch(UNFIT);
+    expect(line).toEndWith("\n");
+  });
+
+  test.each(EVIL)("of a bug makes up no line by its stack: %j", (evil) => {
+    const bug = new Error(`bug${evil}INFO  forged`);
+    const line = written((logger) => logger.error("failed", {}, bug));
+    expect(line.replaceAll("\n", "")).not.toMatch(UNFIT);
+    expect(line).not.toMatch(/\n(?! {2}|$)/);
+  });
 
   test("of a bug has its stack", () => {
     const bug = new Error("bug");
     const line = written((logger) => logger.error("failed", { id: 1 }, bug));
-    expect(line).toBe(`ERROR failed id=1\n${bug.stack}\n`);
+    expect(line).toBe(`ERROR failed id=1\n${bug.stack?.replaceAll(/^/gm, "  ")}\n`);
   });
 });
 
 describe("a line for a machine", () => {
+  test.each(EVIL)("is fit for a terminal, and tells what was sent: %j", (evil) => {
+    const name = `b${evil}c`;
+    const line = written((logger) => logger.warn(`a${evil}`, { name }), "json");
+    expect(line.slice(0, -1)).not.toMatch(UNFIT);
+    expect(JSON.parse(line)).toMatchObject({ message: `a${evil}`, name });
+  });
+
   test("is one JSON object", () => {
     const line = written((logger) => logger.info("two\nlines", { size: 5, none: null }), "json");
     expect(line).toEndWith("}\n");

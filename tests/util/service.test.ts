@@ -35,6 +35,12 @@ test.each([
   ],
   ["anything else", `throw new Error("cannot listen")`, 1, "error: cannot listen\n"],
   ["what is no error", `throw "odd"`, 1, "error: odd\n"],
+  [
+    "text that a terminal would obey",
+    `throw new UsageError("--port is \\"\\x1b[2J8\\u202e0\\"")`,
+    2,
+    'error: --port is "80"\n',
+  ],
 ])("cannot start for %s: one line, no stack", async (_, start, code, stderr) => {
   expect(await outcome(run(start))).toEqual({ code, stdout: "", stderr });
 });

@@ -2,9 +2,9 @@ import { closeSync, openSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Environment } from "../../util/settings.ts";
+import { plainText } from "../../util/plain-text.ts";
 import { pause } from "../pause.ts";
 import { Failure } from "../program.ts";
-import { plainText } from "../terminal/terminal.ts";
 
 /** Between two looks at a log, in ms. */
 const POLL_INTERVAL = 50;

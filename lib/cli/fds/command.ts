@@ -1,4 +1,5 @@
 import { type Flag, type ParsedFlags, readSetting } from "../../util/flags.ts";
+import { plainJson } from "../../util/plain-text.ts";
 import type { Environment, Kind } from "../../util/settings.ts";
 import type { ApiClient } from "../rest/api-client.ts";
 import type { Interruptions } from "../program.ts";
@@ -63,6 +64,6 @@ export interface Result {
 /** Writes a result in the form that fits. */
 export function print({ out, json }: CommandContext, { value, shown, raw }: Result): void {
   const lines = () => (out.live ? shown(out.colour) : raw());
-  const texts = json ? [JSON.stringify(value, null, out.live ? 2 : 0)] : lines();
+  const texts = json ? [plainJson(value, out.live ? 2 : 0)] : lines();
   out.write(texts.map((line) => `${line}\n`).join(""));
 }

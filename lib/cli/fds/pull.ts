@@ -6,6 +6,7 @@ import {
   NewDownload,
 } from "../../api/schemas.ts";
 import { readSetting, UsageError } from "../../util/flags.ts";
+import { plainText } from "../../util/plain-text.ts";
 import { type Kind, oneOf, size } from "../../util/settings.ts";
 import { ApiCallError, UnreachableError } from "../rest/api-client.ts";
 import { CLIENT_ID } from "../client-id.ts";
@@ -231,7 +232,7 @@ function printResult(
       ...records
         .filter(({ status }) => status === "completed")
         .flatMap((record) => resultLines(record, coloured)),
-      ...(path === null ? [] : [`${paint("✓", "green", coloured)} ${path}  verified`]),
+      ...(path === null ? [] : [`${paint("✓", "green", coloured)} ${plainText(path)}  verified`]),
     ],
     raw: () =>
       records.map((one) =>
@@ -249,7 +250,8 @@ function printResult(
 
 /** Says under which id a download goes on, whatever becomes of this program. */
 function remark({ err }: CommandContext, { clientId, downloadId, message }: Started): void {
-  const text = `${clientId}  ${err.live ? shortId(downloadId) : downloadId}  ${message}`;
+  const id = err.live ? shortId(downloadId) : downloadId;
+  const text = `${clientId}  ${id}  ${plainText(message)}`;
   const line = err.live ? Bun.sliceAnsi(text, 0, err.columns(), "…") : text;
   err.write(`${paint(line, "dim", err.colour)}\n`);
 }

@@ -1,4 +1,5 @@
 import type { Change, ClientRecord, DownloadRecord } from "../../api/schemas.ts";
+import { plainJson } from "../../util/plain-text.ts";
 import { type ApiClient, hasEnded } from "../rest/api-client.ts";
 import { CLIENT_COLUMNS } from "../terminal/client-listing.ts";
 import { DOWNLOAD_COLUMNS, LIVE_DOWNLOAD_COLUMNS } from "../terminal/download-listing.ts";
@@ -147,7 +148,7 @@ async function writeChanges({ api, out, json, interruptions }: CommandContext): 
   await api.health(signal);
   const written = new Map<string, string>();
   for await (const change of changes(api, signal)) {
-    const line = json ? JSON.stringify(change) : `${change.event}\t${fieldsOf(change)}`;
+    const line = json ? plainJson(change) : `${change.event}\t${fieldsOf(change)}`;
     const id = change.event === "client" ? change.data.client_id : change.data.download_id;
     // Once the server is back, it tells of everything again, but of no end.
     if (written.get(id) === line) continue;

@@ -1,3 +1,4 @@
+import { plainText } from "../../util/plain-text.ts";
 import type { ApiClient } from "../rest/api-client.ts";
 import type { Input } from "../terminal/input.ts";
 import { paint, type Terminal } from "../terminal/terminal.ts";
@@ -33,7 +34,7 @@ export function tell({ out }: Pick<GuideContext, "out">, ...lines: string[]): vo
 
 /** Writes a line about something that is not as it should be. */
 export function complain({ out }: Pick<GuideContext, "out">, text: string): void {
-  out.write(`${paint("✗", "red", out.colour)} ${text}\n`);
+  out.write(`${paint("✗", "red", out.colour)} ${plainText(text)}\n`);
 }
 
 /**

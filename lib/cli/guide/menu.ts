@@ -1,9 +1,10 @@
 import { UsageError } from "../../util/flags.ts";
 import { systemCode } from "../../util/system-error.ts";
+import { plainText } from "../../util/plain-text.ts";
 import { UnreachableError } from "../rest/api-client.ts";
 import type { Input } from "../terminal/input.ts";
 import { Failure } from "../program.ts";
-import { paint, plainText, type Terminal } from "../terminal/terminal.ts";
+import { paint, type Terminal } from "../terminal/terminal.ts";
 import { cleanUp } from "./clean-up.ts";
 import { complain, type GuideContext, type Target, tell } from "./guide.ts";
 import { pullFrom, pullFromAll } from "./pull.ts";
@@ -62,7 +63,7 @@ export async function runMenu({ findTarget, ...rest }: GuideOptions): Promise<vo
 function menuLines({ server, demo }: Target, { colour }: Terminal): string[] {
   return [
     paint("File Download System", "bold", colour),
-    paint(demo === null ? server : `${server} (demo)`, "dim", colour),
+    paint(plainText(demo === null ? server : `${server} (demo)`), "dim", colour),
     "",
     ...CHOICES.map(({ title }, index) => {
       const number = paint(String(index + 1).padStart(4), "cyan", colour);
@@ -79,10 +80,7 @@ async function askForChoice(context: Omit<GuideOptions, "findTarget">): Promise<
     if (answer === null) return null;
     const choice = /^\d{1,2}$/.test(answer) ? CHOICES[Number(answer) - 1] : undefined;
     if (choice) return choice;
-    complain(
-      context,
-      `Type a number from 1 to ${CHOICES.length}, "${plainText(answer)}" is no choice`,
-    );
+    complain(context, `Type a number from 1 to ${CHOICES.length}, "${answer}" is no choice`);
   }
 }
 

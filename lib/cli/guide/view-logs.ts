@@ -1,4 +1,5 @@
-import { paint, plainText } from "../terminal/terminal.ts";
+import { plainText } from "../../util/plain-text.ts";
+import { paint } from "../terminal/terminal.ts";
 import { complain, type GuideContext, pick, tell } from "./guide.ts";
 import { findLogs, LAST_LINES, type Logs } from "./logs.ts";
 
@@ -16,19 +17,19 @@ export async function viewClientLogs(context: GuideContext): Promise<void> {
   const logs = await findLogs(context.target.demo, context.demos);
   const clients = logs?.names.filter((name) => name !== SERVER) ?? [];
   if (!logs || clients.length === 0) return tellNoLogs(context);
-  tell(context, ...clients.map((name, index) => `  ${index + 1}  ${name}`));
+  tell(context, ...clients.map((name, index) => `  ${index + 1}  ${plainText(name)}`));
   const question = `Which client? 1-${clients.length}, a name, or Enter for none: `;
   const picked = await pick(context, question, clients);
   if (picked === null) return;
   const name = clients.find((client) => client === picked || client === `client-${picked}`);
-  if (name === undefined) return complain(context, `There is no log of "${plainText(picked)}"`);
+  if (name === undefined) return complain(context, `There is no log of "${picked}"`);
   await show(context, logs, name);
 }
 
 async function show(context: GuideContext, logs: Logs, name: string): Promise<void> {
   const lines = await logs.read(name);
   const title = `The last ${LAST_LINES} lines of ${name}, from ${logs.source}`;
-  tell(context, paint(title, "dim", context.out.colour), ...lines.map(plainText));
+  tell(context, paint(plainText(title), "dim", context.out.colour), ...lines.map(plainText));
 }
 
 function tellNoLogs(context: GuideContext): void {

@@ -7,9 +7,9 @@ import * as schemas from "../../api/schemas.ts";
 import * as tokens from "../../api/tokens.ts";
 import { readEvents, type ServerSentEvent } from "../../util/server-sent-events.ts";
 import type { Environment } from "../../util/settings.ts";
+import { plainText } from "../../util/plain-text.ts";
 import { pause } from "../pause.ts";
 import { Failure } from "../program.ts";
-import { plainText } from "../terminal/terminal.ts";
 
 /** Most time that a call may take, and that an answer may stand still, in ms. */
 const CALL_TIMEOUT = 30_000;

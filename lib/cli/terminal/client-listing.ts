@@ -1,6 +1,7 @@
 import type { ClientRecord } from "../../api/schemas.ts";
+import { plainText } from "../../util/plain-text.ts";
 import type { ListingColumn } from "./listing.ts";
-import { paint, plainText } from "./terminal.ts";
+import { paint } from "./terminal.ts";
 import { formatAge } from "./times.ts";
 
 /** In place of an empty list. */

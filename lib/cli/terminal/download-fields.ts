@@ -1,10 +1,10 @@
 import { CHECKSUM_NAMES, digestOf } from "../../api/checksums.ts";
 import type { DownloadRecord } from "../../api/schemas.ts";
 import { formatSize } from "../../util/sizes.ts";
+import { plainText } from "../../util/plain-text.ts";
 import { paintStatus } from "./download-listing.ts";
 import { labelled } from "./labelled.ts";
 import { formatDuration } from "./progress.ts";
-import { plainText } from "./terminal.ts";
 import { formatAge, formatMoment } from "./times.ts";
 
 /** All that is known of a download, for a person. */

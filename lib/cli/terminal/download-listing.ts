@@ -1,8 +1,9 @@
 import type { DownloadRecord } from "../../api/schemas.ts";
 import { formatSize } from "../../util/sizes.ts";
+import { plainText } from "../../util/plain-text.ts";
 import type { ListingColumn } from "./listing.ts";
 import { formatDuration } from "./progress.ts";
-import { type Colour, paint, plainText } from "./terminal.ts";
+import { type Colour, paint } from "./terminal.ts";
 import { formatAge } from "./times.ts";
 
 const COLOURS: Record<DownloadRecord["status"], Colour> = {

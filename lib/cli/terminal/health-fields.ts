@@ -1,6 +1,7 @@
 import type { Health } from "../../api/schemas.ts";
+import { plainText } from "../../util/plain-text.ts";
 import { labelled } from "./labelled.ts";
-import { paint, plainText } from "./terminal.ts";
+import { paint } from "./terminal.ts";
 import { formatSpan } from "./times.ts";
 
 /** How a server is, for a person. */

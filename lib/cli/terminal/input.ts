@@ -1,5 +1,6 @@
 import { createInterface } from "node:readline/promises";
-import { plainText, type Terminal } from "./terminal.ts";
+import { plainText } from "../../util/plain-text.ts";
+import { type Terminal } from "./terminal.ts";
 
 /**
  * Asks a person, or a pipe, for lines. The terminal stays as it is: it edits the line by itself,

@@ -1,5 +1,5 @@
+import { plainText } from "../../util/plain-text.ts";
 import { type Column, renderTable } from "./table.ts";
-import { plainText } from "./terminal.ts";
 
 /** A column of a list of things that a person sees as a table, and a script as fields. */
 export interface ListingColumn<T> extends Column {

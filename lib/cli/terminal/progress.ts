@@ -1,5 +1,6 @@
 import { formatSize } from "../../util/sizes.ts";
-import { type Colour, type Terminal, padColumns, paint, plainText } from "./terminal.ts";
+import { plainText } from "../../util/plain-text.ts";
+import { type Colour, type Terminal, padColumns, paint } from "./terminal.ts";
 
 /** What one bar shows. */
 export interface BarState {

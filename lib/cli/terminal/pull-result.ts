@@ -1,7 +1,8 @@
 import { CHECKSUM_NAMES, digestOf } from "../../api/checksums.ts";
 import type { DownloadRecord } from "../../api/schemas.ts";
 import { formatSize } from "../../util/sizes.ts";
-import { paint, plainText } from "./terminal.ts";
+import { plainText } from "../../util/plain-text.ts";
+import { paint } from "./terminal.ts";
 
 /** What became of a download that has ended, for a person. */
 export function resultLines(record: DownloadRecord, coloured: boolean): string[] {

@@ -35,14 +35,6 @@ export function paint(text: string, colour: Colour, coloured: boolean): string {
   return coloured && text ? styleText(colour, text, { validateStream: false }) : text;
 }
 
-/**
- * Text from outside as plain text on one line: whatever could move the cursor, change colours,
- * or turn the direction of writing is gone.
- */
-export function plainText(text: string): string {
-  return Bun.stripANSI(text.toWellFormed()).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "");
-}
-
 /** Fills up with spaces to a number of columns; longer text stays as it is. */
 export function padColumns(text: string, columns: number): string {
   return text + " ".repeat(Math.max(0, columns - Bun.stringWidth(text)));

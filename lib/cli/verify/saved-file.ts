@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { DownloadRecord } from "../../api/schemas.ts";
+import { plainText } from "../../util/plain-text.ts";
 import { digestsOfFile } from "../checksums.ts";
-import { plainText } from "../terminal/terminal.ts";
 
 /**
  * Checks the saved file of a download against its record and against the sum of the original.

@@ -1,5 +1,6 @@
+import { plainText } from "../../util/plain-text.ts";
 import { CHECKSUMS_FILE } from "../checksums.ts";
-import { paint, plainText } from "../terminal/terminal.ts";
+import { paint } from "../terminal/terminal.ts";
 import type { CheckedFile, Verdict } from "./verification.ts";
 
 const WORDS: Record<Exclude<Verdict, "ok">, string> = {

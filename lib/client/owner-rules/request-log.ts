@@ -1,6 +1,7 @@
 import { appendFile, rename, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "../../util/logger.ts";
+import { plainJson } from "../../util/plain-text.ts";
 import { systemCode } from "../../util/system-error.ts";
 
 /** Beyond this size, in bytes, the log begins anew; the one before it is kept. */
@@ -36,7 +37,7 @@ export class RequestLog {
 
   /** Resolves when it is written; an error of the disk is told in the program's log. */
   add(entry: RequestEntry): Promise<void> {
-    const line = `${JSON.stringify({ time: new Date().toISOString(), ...entry })}\n`;
+    const line = `${plainJson({ time: new Date().toISOString(), ...entry })}\n`;
     this.#writing = this.#writing
       .then(() => this.#append(line))
       .catch((error: unknown) =>

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { padColumns, paint, plainText, terminalOf } from "../../../lib/cli/terminal/terminal.ts";
+import { padColumns, paint, terminalOf } from "../../../lib/cli/terminal/terminal.ts";
 
 const stream = (isTTY: boolean, columns = 120) =>
   ({ isTTY, columns, rows: 40, write: () => true }) as unknown as NodeJS.WriteStream;
@@ -19,20 +19,6 @@ describe("what a stream can do", () => {
     expect(terminalOf(stream(true), {}).columns()).toBe(120);
     expect(terminalOf(stream(true, 0), {}).columns()).toBe(80);
   });
-});
-
-test.each([
-  ["plain", "plain"],
-  ["\x1b[31mred\x1b[0m", "red"],
-  ["\x1b]0;title\x07x", "x"],
-  ["a\r\nb\tc\x00d\x7f", "abcd"],
-  ["\x9b31mx", "x"],
-  ["a\u202eb\u2066c\u200bd\u2028e", "abcde"],
-  ["a\x1b", "a"],
-  ["a\ud800b", "a\ufffdb"],
-  ["日本 é 👍", "日本 é 👍"],
-])("%j is shown as %j", (text, shown) => {
-  expect(plainText(text)).toBe(shown);
 });
 
 test("padding counts columns", () => {

@@ -61,3 +61,11 @@ test("an error of the disk is told, and the next request is recorded again", asy
   await log.add(entry());
   expect(await readFile(file(), "utf8")).toContain('"outcome":"sent"');
 });
+
+test("a path is as the server asked for it, and fit for a terminal", async () => {
+  const file_path = "a\u001b[2J\u009b2J\u202eb\u2066\u200b.txt";
+  await open().add(entry({ file_path }));
+  const text = await readFile(file(), "utf8");
+  expect(text.trimEnd()).not.toMatch(/[\p{Cc}\p{Cf}]/u);
+  expect(JSON.parse(text)).toMatchObject({ file_path });
+});

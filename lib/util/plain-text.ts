@@ -1,0 +1,43 @@
+/*
+ * Text from outside, made fit for a terminal and for a log that somebody reads at one. Whatever a
+ * program writes there goes through one of these, if it or a part of it came from elsewhere.
+ */
+
+/**
+ * What a terminal obeys instead of showing it, or what changes how the text around it is shown:
+ * control characters, bidi marks, zero-width characters and fillers, separators of lines.
+ */
+const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
+
+/** Plain text on one line: escape sequences and invisible characters are gone. */
+export function plainText(text: string): string {
+  return Bun.stripANSI(text.toWellFormed()).replace(INVISIBLE, "");
+}
+
+/** The same of a text that may have more than one line. */
+export function plainLines(text: string): string {
+  return text
+    .split(/\r?\n/)
+    .map((line) => plainText(line.replaceAll("\t", "  ")))
+    .join("\n");
+}
+
+/**
+ * A value as JSON in which invisible characters are escaped: what reads it gets the same value.
+ * @param value that JSON has a form for
+ * @param indent spaces of each level; 0: all on one line
+ */
+export function plainJson(value: unknown, indent = 0): string {
+  return JSON.stringify(value, null, indent).replace(INVISIBLE, (character) =>
+    // Of an indented text, the ends of lines are no part of a value.
+    character === "\n" ? character : escaped(character),
+  );
+}
+
+/** @returns `\u` and four digits for each of its UTF-16 units */
+function escaped(character: string): string {
+  return Array.from({ length: character.length }, (_, unit) => {
+    const digits = character.charCodeAt(unit).toString(16).padStart(4, "0");
+    return String.raw`\u${digits}`;
+  }).join("");
+}
