@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { Secret } from "./schemas.ts";
 import { CredentialName, Lifetime } from "./tokens.ts";
 
 /* The REST shapes of enrolment keys: which machines may become clients. */
@@ -58,7 +59,7 @@ export type NewEnrolmentKey = z.input<typeof NewEnrolmentKey>;
 
 export const IssuedEnrolmentKey = z
   .object({
-    enrolment_key: z.string().meta({ description: "the secret, told this once" }),
+    enrolment_key: Secret.meta({ description: "the secret, told this once" }),
     record: EnrolmentKeyRecord,
   })
   .meta({ id: "IssuedEnrolmentKey" });

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { CHECKSUM_ALGORITHMS } from "../protocol/checksum.ts";
+import { CHECKSUM_ALGORITHMS, Md5, Sha256 } from "../protocol/checksum.ts";
 import { DOWNLOAD_ERROR_CODES } from "../protocol/errors.ts";
 import { ClientId, FilePath } from "../protocol/messages.ts";
 import { Role } from "./roles.ts";
@@ -18,12 +18,21 @@ export const RateLimit = z
   .min(MIN_RATE_LIMIT)
   .meta({ description: "most bytes of the file a second" });
 
+/** What the server made for somebody to keep: a terminal that shows it shows all of it. */
+export const Secret = z.string().regex(/^[\x21-\x7e]{1,1024}$/);
+
 export const DEFAULT_FILE = "file_to_download.txt";
 
 export const DownloadStatus = z
   .enum(["queued", "downloading", "verifying", "completed", "failed", "cancelled"])
   .meta({ id: "DownloadStatus" });
 export type DownloadStatus = z.infer<typeof DownloadStatus>;
+
+/** Whoever joins it to a folder stays in that folder. */
+const SavedPath = z
+  .string()
+  .regex(/^(?:[^./\\][^/\\]*\/)*[^./\\][^/\\]*$/)
+  .meta({ description: "relative to DOWNLOADS_DIR, with forward slashes" });
 
 export const DownloadRecord = z
   .object({
@@ -46,10 +55,10 @@ export const DownloadRecord = z
     checksum: z
       .enum(CHECKSUM_ALGORITHMS)
       .meta({ description: "what proves that the file arrived whole" }),
-    md5: z.string().nullable(),
-    sha256: z.string().nullable(),
+    md5: Md5.nullable(),
+    sha256: Sha256.nullable(),
     rate_limit: RateLimit.nullable(),
-    saved_path: z.string().nullable().meta({ description: "relative to DOWNLOADS_DIR" }),
+    saved_path: SavedPath.nullable(),
     attempts: z.int().min(0),
     created_at: time,
     started_at: time.nullable(),
@@ -162,9 +171,7 @@ export const NewSession = z
   .meta({ id: "NewSession" });
 export type NewSession = z.input<typeof NewSession>;
 
-export const SignInCode = z
-  .object({ code: z.string(), expires_at: time })
-  .meta({ id: "SignInCode" });
+export const SignInCode = z.object({ code: Secret, expires_at: time }).meta({ id: "SignInCode" });
 export type SignInCode = z.infer<typeof SignInCode>;
 
 export const Totals = z

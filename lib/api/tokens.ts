@@ -2,6 +2,7 @@ import * as z from "zod";
 import { MAX_DURATION } from "../util/durations.ts";
 import { ClientId } from "../protocol/messages.ts";
 import { Role } from "./roles.ts";
+import { Secret } from "./schemas.ts";
 
 /* The REST shapes of API tokens: who may call, and for what. */
 
@@ -57,7 +58,7 @@ export type NewToken = z.input<typeof NewToken>;
 
 export const IssuedToken = z
   .object({
-    token: z.string().meta({ description: "the secret, told this once" }),
+    token: Secret.meta({ description: "the secret, told this once" }),
     record: TokenRecord,
   })
   .meta({ id: "IssuedToken" });

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { CHECKSUM_ALGORITHMS } from "./checksum.ts";
+import { CHECKSUM_ALGORITHMS, Md5, Sha256 } from "./checksum.ts";
 import { type DownloadErrorCode, FdsError } from "./errors.ts";
 import { FileIdentity } from "./identity.ts";
 
@@ -60,8 +60,6 @@ const uint32 = z.int().min(0).max(0xffff_ffff);
 const byteCount = z.int().min(0);
 const chunkSize = z.int().min(MIN_CHUNK_SIZE).max(MAX_CHUNK_SIZE);
 const secret = z.string().min(1).max(512);
-const md5 = z.string().regex(/^[0-9a-f]{32}$/);
-const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const label = z.string().max(255);
 
 /** Which attempt at which download a message is about. */
@@ -102,8 +100,8 @@ export const ClientMessage = z.discriminatedUnion("type", [
       ...address,
       identity: FileIdentity,
       total_size: byteCount,
-      md5: md5.optional(),
-      sha256: sha256.optional(),
+      md5: Md5.optional(),
+      sha256: Sha256.optional(),
     })
     .refine((message) => message.md5 !== undefined || message.sha256 !== undefined, {
       path: ["md5"],
@@ -142,8 +140,8 @@ export const ServerMessage = z.discriminatedUnion("type", [
     resume: z
       .object({
         /** The digest of the bytes before `offset`, by the algorithm of `checksum`. */
-        prefix_md5: md5.optional(),
-        prefix_sha256: sha256.optional(),
+        prefix_md5: Md5.optional(),
+        prefix_sha256: Sha256.optional(),
         identity: FileIdentity,
         total_size: byteCount,
       })

@@ -239,6 +239,29 @@ describe("fds pull -o", () => {
     expect(await readdir(saved)).toEqual(["mine.txt"]);
   });
 
+  test.skipIf(process.platform === "win32")(
+    "refuses what is no file, before it pulls anything (needs POSIX)",
+    async () => {
+      const fifo = join(saved, "fifo");
+      Bun.spawnSync(["mkfifo", fifo]);
+      const before = await json("downloads");
+      for (const path of ["/dev/null", fifo]) {
+        const { exitCode, stdout, stderr } = await fds(["pull", "site-1", "-o", path]);
+        expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "" });
+        expect(stderr).toBe(
+          `error: pass another -o, or "-" for standard output: "${path}" is no regular file\n`,
+        );
+      }
+      expect(await json("downloads")).toEqual(before);
+    },
+  );
+
+  test("takes the longest name that a disk has", async () => {
+    const path = join(saved, "x".repeat(255));
+    expect(await fds(["pull", "site-1", "-o", path])).toMatchObject({ exitCode: 0 });
+    expect(await versionOf(path)).toEqual(original);
+  });
+
   test("says at once that there is no such folder", async () => {
     const { exitCode, stderr } = await fds(["pull", "site-1", "-o", join(saved, "no/file")]);
     expect(exitCode).toBe(1);
@@ -262,6 +285,33 @@ describe("fds pull -o", () => {
     expect(await versionOf(path)).toEqual(original);
     expect(await readdir(saved)).toEqual(["resumed.bin"]);
     expect(proxy.carried.down).toBeLessThan(SIZE * 1.3);
+  });
+});
+
+describe("fds pull -o -", () => {
+  test("writes the file to standard output, and all else to standard error", async () => {
+    const child = startProgram(system, ["fds", "pull", "site-1", "-o", "-"]);
+    const [bytes, stderr] = await Promise.all([child.stdout.bytes(), child.stderr.text()]);
+    expect(await child.exited).toBe(0);
+    expect(Buffer.compare(bytes, await readFile(system.source(FILE)))).toBe(0);
+    expect(stderr).toContain(`completed\tsite-1`);
+    expect(stderr).toContain("100%");
+  });
+
+  test("ends quietly when nobody reads any more", async () => {
+    const child = startProgram(system, ["fds", "pull", "site-1", "-o", "-"]);
+    const reader = child.stdout.getReader();
+    const { value } = await reader.read();
+    expect(value?.length).toBeGreaterThan(0);
+    await reader.cancel();
+    expect(await child.stderr.text()).not.toContain("error");
+    expect([0, 141]).toContain((await child.exited) ?? -1);
+  });
+
+  test("is refused where JSON is wanted too", async () => {
+    const { exitCode, stdout, stderr } = await fds(["pull", "site-1", "-o", "-", "--json"]);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
+    expect(stderr).toMatch(/^error: --output is "-".+\n$/);
   });
 });
 
@@ -427,6 +477,12 @@ describe("at a terminal (needs POSIX)", () => {
     expect(await screen.ended()).toBe(130);
     expect((await system.api.download(id)).status).toBe("queued");
     await system.api.cancel(id);
+  });
+
+  itPty("no file is written to it by -o -", async () => {
+    await using screen = new Screen(system, ["fds", "pull", "site-1", "-o", "-"]);
+    await screen.shows(/error: --output is "-", expected a pipe or a file there, not a terminal/);
+    expect(await screen.ended()).toBe(2);
   });
 
   itPty("no line is wider than a narrow one, and NO_COLOR is obeyed", async () => {

@@ -11,18 +11,15 @@ import { type Kind, oneOf, size } from "../../util/settings.ts";
 import { ApiCallError, UnreachableError } from "../rest/api-client.ts";
 import { CLIENT_ID } from "../client-id.ts";
 import { shortId } from "../terminal/download-listing.ts";
-import { follow, type Started, startDownloads } from "../rest/follow.ts";
+import { follow, PATIENCE_MS, type Started, startDownloads } from "../rest/follow.ts";
 import { Input } from "../terminal/input.ts";
 import { tabbed } from "../terminal/listing.ts";
 import { Failure, Interrupted } from "../program.ts";
-import { Progress } from "../terminal/progress.ts";
 import { reasonOf, resultLines } from "../terminal/pull-result.ts";
-import { localPath, saveContent } from "../rest/save-content.ts";
+import { STANDARD_OUTPUT } from "../rest/local-path.ts";
 import { paint } from "../terminal/terminal.ts";
 import { type Command, type CommandContext, print, readFlag } from "./command.ts";
-
-/** How long the server may be away, in ms: a machine has time to be started again. */
-const PATIENCE = 10 * 60_000;
+import { readOutput, save } from "./pull-output.ts";
 
 /** Flags that go into the request as they are: name of the flag and of the field. */
 const REQUEST_FLAGS = {
@@ -48,7 +45,7 @@ export const pull: Command = {
       (default: ${DEFAULT_FILE})
   --output PATH, -o PATH
       also save the file here, under this name or in this folder; it is fetched on where it
-      broke off, verified, and never overwrites another file
+      broke off, verified, and never overwrites another file; - is standard output
   --all
       pull from every client that is connected: fds pull --all [FILE]
   --if-offline wait|fail
@@ -63,19 +60,21 @@ In a pipe: status, client, download, size, checksum and where the server saved i
   examples: [
     "pull restaurant-001",
     "pull restaurant-001 logs/today.log -o ./today.log",
+    "pull restaurant-001 logs/today.log -o - | grep ERROR",
     "pull --all --json",
   ],
   async run(context) {
     const requests = await readRequests(context);
-    const output = context.values["output"];
-    const path =
-      output === undefined ? null : await localPath(String(output), requests[0]?.file_path ?? "");
+    const path = await readOutput(context, requests[0]?.file_path ?? "");
     const { started, refused } = await startDownloads(context.api, requests);
     for (const one of started) remark(context, one);
     const records = started.length > 0 ? await followToTheEnd(context, started) : [];
-    const completed = records.filter(({ status }) => status === "completed");
-    const saved = path === null ? null : await save(context, completed, path);
-    printResult(context, records, saved);
+    const completed = records.find(({ status }) => status === "completed");
+    if (path !== null && completed) await save(context, completed, path);
+    // what goes to standard output is the file alone
+    const { out, err } = context;
+    const told = { ...context, out: path === STANDARD_OUTPUT ? err : out };
+    printResult(told, records, completed && path !== STANDARD_OUTPUT ? path : null);
     const problems = [
       ...refused.map(({ clientId, error }) => `${clientId}: ${error}`),
       ...records
@@ -160,7 +159,7 @@ async function followUntilCtrlC(
     : null;
   const signal = AbortSignal.any([interruptions.signal, pressed.signal]);
   try {
-    return await follow(api, started, err, { signal, patience: PATIENCE });
+    return await follow(api, started, err, { signal, patience: PATIENCE_MS });
   } catch (error) {
     if (error !== pressed.signal.reason) throw error;
     return null;
@@ -185,34 +184,6 @@ async function cancelAll({ api }: CommandContext, started: Started[]): Promise<v
       const hasEnded = error instanceof ApiCallError && error.code === "download_already_ended";
       if (!hasEnded) throw error;
     }
-  }
-}
-
-/** Brings the file here, under a bar of its own. @returns where it is, null if there is none */
-async function save(
-  { api, err, interruptions }: CommandContext,
-  [record]: DownloadRecord[],
-  path: string,
-): Promise<string | null> {
-  if (!record) return null;
-  const progress = new Progress(err);
-  const bar = {
-    label: "saving",
-    total: record.total_size,
-    bytesPerSecond: null,
-    etaSeconds: null,
-  };
-  try {
-    const fresh = await saveContent(api, record, path, {
-      signal: interruptions.signal,
-      patience: PATIENCE,
-      onProgress: (done) => progress.set(path, { ...bar, done, note: "saving", tone: "active" }),
-    });
-    const note = fresh ? "saved" : "was there";
-    progress.set(path, { ...bar, done: record.total_size ?? 0, note, tone: "good" });
-    return path;
-  } finally {
-    progress.stop();
   }
 }
 

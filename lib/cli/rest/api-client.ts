@@ -218,6 +218,11 @@ export class ApiClient {
     const call = { downloadId, headers, signal };
     for await (const piece of this.pieces(endpoints.downloadContent, call, isPart)) {
       left -= piece.length;
+      if (left < 0) {
+        throw new Failure(
+          `the server at "${this.options.server}" sends more bytes than the file has`,
+        );
+      }
       yield piece;
     }
     if (left > 0) throw this.problemOf(new Error(`${left} bytes are missing`), signal);

@@ -5,6 +5,9 @@ import { Failure } from "../program.ts";
 import { Progress } from "../terminal/progress.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 
+/** How long the server may be away, in ms: a machine has time to be started again. */
+export const PATIENCE_MS = 10 * 60_000;
+
 /** A download that the server has taken on. */
 export interface Started {
   clientId: string;

@@ -1,5 +1,5 @@
-import { open, rename, rm, stat } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { open, rename, rm } from "node:fs/promises";
+import { dirname } from "node:path";
 import { digestOf } from "../../api/checksums.ts";
 import type { DownloadRecord } from "../../api/schemas.ts";
 import { syncFolder } from "../../util/durable.ts";
@@ -7,7 +7,8 @@ import { systemCode } from "../../util/system-error.ts";
 import { type ApiClient, UnreachableError } from "./api-client.ts";
 import { digestsOfFile } from "../checksums.ts";
 import { pause } from "../pause.ts";
-import { Failure } from "../program.ts";
+import { Failure, Interrupted } from "../program.ts";
+import { openPart, partPath } from "./part-file.ts";
 
 /** Between two tries to go on, in ms. */
 const RETRY_INTERVAL = 500;
@@ -18,20 +19,6 @@ export interface SaveOptions {
   patience: number;
   /** Told how many bytes are there. */
   onProgress: (bytes: number) => void;
-}
-
-/**
- * Finds out where a file is to be saved.
- * @param output a file's path, or a folder that is there
- * @param filePath the file as its client knows it
- * @throws Failure where there is no such folder
- */
-export async function localPath(output: string, filePath: string): Promise<string> {
-  const found = await stat(output).catch(() => null);
-  if (found?.isDirectory()) return join(output, basename(filePath.replaceAll("\\", "/")));
-  const folder = await stat(dirname(output)).catch(() => null);
-  if (folder?.isDirectory()) return output;
-  throw new Failure(`make the folder "${dirname(output)}" first, "${output}" is to be saved there`);
 }
 
 /**
@@ -56,9 +43,8 @@ export async function saveContent(
     if (await isRight(path)) return false;
     throw occupied(path, record);
   }
-  const part = join(dirname(path), `.${basename(path)}.${digest}.part`);
-  const wasBegun = Bun.file(part).size > 0;
-  await fetchInto(part, api, record, options);
+  const part = partPath(path, `${record.checksum}:${digest}`);
+  const wasBegun = await fetchInto(part, api, record, options);
   if (!(await isRight(part))) {
     await rm(part);
     // what an earlier run left behind may be damaged: the whole file once more
@@ -69,24 +55,72 @@ export async function saveContent(
   return true;
 }
 
-/** Fetches what a part file lacks, and waits while the server is away. */
+/**
+ * Writes the bytes of a completed download to a stream, and compares their checksum at the end.
+ * @throws Failure where it is another one: what was written is not the file
+ * @throws Interrupted when nobody reads the stream any more
+ */
+export async function streamContent(
+  api: ApiClient,
+  record: DownloadRecord,
+  stream: NodeJS.WritableStream,
+  options: SaveOptions,
+): Promise<void> {
+  const hasher = new Bun.CryptoHasher(record.checksum);
+  let written = 0;
+  for await (const piece of content(api, record, 0, options)) {
+    hasher.update(piece);
+    await write(stream, piece);
+    options.onProgress((written += piece.length));
+  }
+  if (hasher.digest("hex") === digestOf(record)) return;
+  throw new Failure("throw away what was written, and pull again: it is not the file");
+}
+
+/** Resolves when the stream can take more. */
+function write(stream: NodeJS.WritableStream, piece: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    stream.write(piece, (error) => {
+      if (!error) resolve();
+      else reject(systemCode(error) === "EPIPE" ? new Interrupted("SIGPIPE") : error);
+    });
+  });
+}
+
+/** Fetches what a part file lacks. @returns true if an earlier run had begun it */
 async function fetchInto(
   part: string,
   api: ApiClient,
   record: DownloadRecord,
-  { signal, patience, onProgress }: SaveOptions,
-): Promise<void> {
-  const total = record.total_size ?? 0;
-  await using handle = await open(part, "a");
+  options: SaveOptions,
+): Promise<boolean> {
+  await using handle = await openPart(part);
   let { size } = await handle.stat();
-  if (size > total) await handle.truncate((size = 0));
-  for (let lastByte = performance.now(); size < total;) {
+  const wasBegun = size > 0;
+  if (size > (record.total_size ?? 0)) await handle.truncate((size = 0));
+  for await (const piece of content(api, record, size, options)) {
+    await handle.appendFile(piece);
+    options.onProgress((size += piece.length));
+  }
+  await handle.sync();
+  return wasBegun;
+}
+
+/** The bytes of a download from an offset on, over breaks and while the server is away. */
+async function* content(
+  api: ApiClient,
+  record: DownloadRecord,
+  offset: number,
+  { signal, patience }: SaveOptions,
+): AsyncGenerator<Uint8Array> {
+  const total = record.total_size ?? 0;
+  for (let lastByte = performance.now(); offset < total;) {
     try {
-      for await (const piece of api.content(record, size, signal)) {
-        await handle.appendFile(piece);
-        size += piece.length;
+      for await (const piece of api.content(record, offset, signal)) {
+        offset += piece.length;
+        yield piece;
+        // after the yield: a reader may take as long as it likes
         lastByte = performance.now();
-        onProgress(size);
       }
     } catch (error) {
       const isAway = error instanceof UnreachableError;
@@ -94,7 +128,6 @@ async function fetchInto(
       await pause(RETRY_INTERVAL, signal);
     }
   }
-  await handle.sync();
 }
 
 /** Gives the file its name, if nothing has taken that meanwhile. */

@@ -87,7 +87,7 @@ describe("a call", () => {
   });
 
   test("gives what the server answers", async () => {
-    const record = downloadRecord({ status: "completed", md5: "x" });
+    const record = downloadRecord({ status: "completed", md5: "0".repeat(32) });
     await using server = scriptedServer(json(record));
     expect(await server.api.download(ID)).toEqual(record);
   });

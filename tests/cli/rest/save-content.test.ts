@@ -1,23 +1,36 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import {
+  link,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { ApiClient } from "../../../lib/cli/rest/api-client.ts";
+import { partPath } from "../../../lib/cli/rest/part-file.ts";
 import { saveContent } from "../../../lib/cli/rest/save-content.ts";
 import { downloadRecord } from "../../support/records.ts";
 
 const BYTES = randomBytes(300_000);
 const MD5 = new Bun.CryptoHasher("md5").update(BYTES).digest("hex");
 const RECORD = downloadRecord({ status: "completed", total_size: BYTES.length, md5: MD5 });
-const PART = `.file.bin.${MD5}.part`;
 
 let folder: string;
 let path: string;
+/** Where the file is kept until it is whole. */
+let part: string;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "fds-save-"));
   path = join(folder, "file.bin");
+  part = partPath(path, `md5:${MD5}`);
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
@@ -82,7 +95,7 @@ describe("saving", () => {
   });
 
   test("goes on with what an earlier run left behind", async () => {
-    await writeFile(join(folder, PART), BYTES.subarray(0, 200_000));
+    await writeFile(part, BYTES.subarray(0, 200_000));
     expect((await save([whole])).offsets).toEqual([200_000]);
     expect(await readFile(path)).toEqual(BYTES);
   });
@@ -92,7 +105,7 @@ describe("saving", () => {
     ["damaged, and as long as the file", Buffer.alloc(BYTES.length), [0]],
     ["too long", Buffer.alloc(BYTES.length + 1), [0]],
   ])("starts over where that is %s", async (_, left, offsets) => {
-    await writeFile(join(folder, PART), left);
+    await writeFile(part, left);
     const outcome = await save([whole]);
     expect(outcome).toMatchObject({ fresh: true, offsets });
     expect(await readFile(path)).toEqual(BYTES);
@@ -134,8 +147,8 @@ describe("saving", () => {
   test("gives up on a server that does not come back, and keeps what it has", async () => {
     const { error } = await save([broken(100_000), broken(0)], { patience: 0 });
     expect(error).not.toBeNull();
-    expect(await readdir(folder)).toEqual([PART]);
-    expect((await readFile(join(folder, PART))).length).toBe(100_000);
+    expect(await readdir(folder)).toEqual([basename(part)]);
+    expect((await readFile(part)).length).toBe(100_000);
   });
 
   test("ends with its signal, and keeps what it has", async () => {
@@ -145,6 +158,44 @@ describe("saving", () => {
       return broken(100_000)(offset);
     };
     expect((await save([stopping, broken(0)], { signal: end.signal })).error).toBe("enough");
-    expect(await readdir(folder)).toEqual([PART]);
+    expect(await readdir(folder)).toEqual([basename(part)]);
+  });
+
+  test("keeps the part under a short name, however long the file's is", async () => {
+    path = join(folder, "é".repeat(127));
+    expect(await save([broken(100_000), broken(0)], { patience: 0 })).not.toMatchObject({
+      error: null,
+    });
+    const [name = ""] = await readdir(folder);
+    expect(name).toMatch(/^\.fds-[\da-f]{32}\.part$/);
+    expect((await save([whole])).offsets).toEqual([100_000]);
+    expect(await readFile(path)).toEqual(BYTES);
+  });
+
+  describe.skipIf(process.platform === "win32")("in the place of the part (needs POSIX)", () => {
+    let stranger: string;
+    beforeEach(async () => {
+      stranger = join(folder, "stranger.txt");
+      await writeFile(stranger, "mine");
+    });
+
+    test.each([
+      ["a link to another file", () => symlink(stranger, part)],
+      ["a second name of another file", () => link(stranger, part)],
+      ["a link that leads nowhere", () => symlink(join(folder, "nothing"), part)],
+      ["a FIFO", async () => void Bun.spawnSync(["mkfifo", part])],
+    ])("%s is removed, and not written to", async (_, put) => {
+      await put();
+      expect(await save([whole])).toMatchObject({ fresh: true, offsets: [0] });
+      expect((await lstat(path)).isFile()).toBe(true);
+      expect(await readFile(path)).toEqual(BYTES);
+      expect(await readFile(stranger, "utf8")).toBe("mine");
+      expect((await readdir(folder)).toSorted()).toEqual(["file.bin", "stranger.txt"]);
+    });
+
+    test("a folder is an error that names it", async () => {
+      await mkdir(part);
+      expect((await save([whole])).error).toContain(part);
+    });
   });
 });

@@ -1,0 +1,53 @@
+import { lstat, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { safeFileName } from "../../util/safe-file-name.ts";
+import { systemCode } from "../../util/system-error.ts";
+import { Failure } from "../program.ts";
+
+/** What stands for standard output where a path is expected. */
+export const STANDARD_OUTPUT = "-";
+
+/**
+ * Finds out where a file is to be saved, before anything is pulled.
+ * @param output a file's path, or a folder that is there: in it the file gets its own name, made
+ *   safe for every disk
+ * @param filePath the file as its client knows it
+ * @throws Failure where there is no such folder, or something other than a file has the name
+ */
+export async function localPath(output: string, filePath: string): Promise<string> {
+  const isFolder = (await kindOf(output)) === "folder";
+  const path = isFolder ? join(output, safeFileName(filePath)) : output;
+  const kind = await kindOf(path);
+  if (kind === "file") return path;
+  if (kind !== "nothing") {
+    throw new Failure(
+      `pass another -o, or "${STANDARD_OUTPUT}" for standard output: "${path}" is no regular file`,
+    );
+  }
+  // "name/" can only be a folder
+  const folder = /[/\\]$/.test(path) ? path : dirname(path);
+  if ((await kindOf(folder)) === "folder") return path;
+  throw new Failure(`make the folder "${folder}" first, the file is to be saved there`);
+}
+
+/** What is at a path; a link that leads nowhere is something else. */
+async function kindOf(path: string): Promise<"file" | "folder" | "nothing" | "other"> {
+  const own = await lookAt(path, lstat);
+  if (!own) return "nothing";
+  const found = own.isSymbolicLink() ? await lookAt(path, stat) : own;
+  if (found?.isFile()) return "file";
+  return found?.isDirectory() ? "folder" : "other";
+}
+
+/** @throws Failure for a name that the disk cannot hold */
+async function lookAt(path: string, look: typeof stat) {
+  try {
+    return await look(path);
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === "ENOENT" || code === "ENOTDIR" || code === "ELOOP") return null;
+    throw new Failure(`pass another -o: this disk cannot hold "${path}" (${code})`, {
+      cause: error,
+    });
+  }
+}

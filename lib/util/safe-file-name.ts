@@ -1,0 +1,48 @@
+/** Most bytes of UTF-8 in a file name (CONTRACT, "Files on disk"). */
+const MAX_NAME_BYTES = 200;
+
+/** What a person cannot see, or what changes how the rest is shown: controls, bidi marks, fillers. */
+const INVISIBLE = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
+
+/** Windows allows none of these in a name, and a server's files are copied to Windows too. */
+const FORBIDDEN = /[<>:"|?*]/g;
+
+/** Windows opens a device for these, whatever follows the first dot. */
+const DEVICE = /^(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])\s*(\.|$)/i;
+
+/**
+ * The last component of a path from elsewhere, made into a name that is safe on Linux, macOS and
+ * Windows. A safe name comes back as it was.
+ * @param filePath with `/` or `\` as separators
+ * @returns 1 to 200 bytes of UTF-8, in Unicode's form NFC; `"file"` if nothing is left
+ */
+export function safeFileName(filePath: string): string {
+  const last = filePath.split(/[/\\]/).findLast((component) => component !== "") ?? "";
+  const name = trim(last.replace(INVISIBLE, "").normalize("NFC").replace(FORBIDDEN, "_"));
+  const short = shortFileName(name);
+  return DEVICE.test(short) ? shortFileName(`_${short}`) : short || "file";
+}
+
+/** Whether the name is one that {@link safeFileName} leaves as it is. */
+export function isSafeFileName(name: string): boolean {
+  return safeFileName(name) === name;
+}
+
+/** Puts `suffix` before the extension; the stem gives way if the whole would be too long. */
+export function shortFileName(name: string, suffix = ""): string {
+  const extension = /(?<=.)\.[^.\s]{1,16}$/su.exec(name)?.[0] ?? "";
+  const stem = extension === "" ? name : name.slice(0, -extension.length);
+  const room = MAX_NAME_BYTES - Buffer.byteLength(suffix + extension);
+  const kept = Buffer.byteLength(stem) <= room ? stem : trim(cut(stem, room));
+  return kept + suffix + extension;
+}
+
+/** The longest start of the text that takes at most so many bytes of UTF-8. */
+function cut(text: string, bytes: number): string {
+  return text.slice(0, new TextEncoder().encodeInto(text, new Uint8Array(bytes)).read);
+}
+
+/** Without dots and spaces at the ends: the first hide a file, the last vanish on Windows. */
+function trim(name: string): string {
+  return name.replaceAll(/^[\s.]+|[\s.]+$/g, "");
+}

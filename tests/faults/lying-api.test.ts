@@ -1,0 +1,181 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { formatEvent } from "../../lib/util/server-sent-events.ts";
+import { runProgram, Screen } from "../support/operator.ts";
+import { downloadRecord } from "../support/records.ts";
+
+/*
+ * A server that lies to the command line: it wants to reach the operator's terminal and the files of
+ * the operator's machine. No real server is there.
+ */
+
+const BYTES = Buffer.from("what the server has for the operator\n");
+const MD5 = new Bun.CryptoHasher("md5").update(BYTES).digest("hex");
+const ID = "01a207d4-bffb-7022-8959-ed1304f66c3b";
+const EVIL = "\x1b[2J\x1b]0;owned\x07\x9b31m\u202e\u2066\u200b\x07";
+/** What no terminal may get of it. Our own output holds colours, and moves of bars. */
+// oxlint-disable-next-line eslint/no-control-regex -- they are what is looked for
+const UNFIT = /\x1b\]|\x1b\[2J|[\x07\x7f-\x9f\u200b\u202e\u2066]/;
+
+const RECORD = downloadRecord({
+  download_id: ID,
+  client_id: "site-1",
+  status: "completed",
+  total_size: BYTES.length,
+  bytes_received: BYTES.length,
+  percent: 100,
+  md5: MD5,
+  saved_path: "site-1/20260102_030405_file_to_download.txt",
+  started_at: "2026-01-02T03:04:05.000Z",
+  completed_at: "2026-01-02T03:04:06.000Z",
+});
+
+interface Lies {
+  record?: Record<string, unknown>;
+  message?: string;
+  content?: () => Response;
+}
+
+/** A server that takes every download on and has it completed at once. */
+function lyingServer({ record, message = "queued", content }: Lies = {}) {
+  const told = { ...RECORD, ...record };
+  const routes: Record<string, () => Response> = {
+    "POST /api/download": () =>
+      Response.json({ success: true, download_id: ID, status: "queued", message }),
+    [`GET /api/downloads/${ID}/events`]: () =>
+      new Response(formatEvent("download", told, 1), {
+        headers: { "content-type": "text/event-stream" },
+      }),
+    [`GET /api/downloads/${ID}`]: () => Response.json(told),
+    "GET /api/downloads": () => Response.json({ downloads: [told], next_cursor: null }),
+    [`GET /api/downloads/${ID}/content`]:
+      content ?? (() => new Response(BYTES, { status: 206, headers: { etag: `"${MD5}"` } })),
+  };
+  const http = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    fetch: ({ method, url }) =>
+      routes[`${method} ${new URL(url).pathname}`]?.() ??
+      Response.json({ error: `nothing${EVIL}`, code: "not_found" }, { status: 404 }),
+  });
+  return {
+    url: `http://127.0.0.1:${http.port}`,
+    [Symbol.asyncDispose]: () => http.stop(true),
+  };
+}
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "fds-lying-api-"));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+/** Runs a command against it, in a pipe. */
+async function fds(lies: Lies, ...args: string[]) {
+  await using server = lyingServer(lies);
+  return await runProgram({ folder, url: server.url }, ["fds", ...args]);
+}
+
+describe("what it says", () => {
+  const lies: Lies = {
+    message: `queued${EVIL}`,
+    record: {
+      status: "failed",
+      file_path: `a${EVIL}b`,
+      error: `no${EVIL}`,
+      error_code: "file_unreadable",
+    },
+  };
+
+  test.each([
+    ["pull", ["pull", "site-1"]],
+    ["status", ["status", ID]],
+    ["downloads", ["downloads"]],
+    ["an error", ["clients"]],
+  ])("reaches no pipe as anything but text: %s", async (_, args) => {
+    const { stdout, stderr } = await fds(lies, ...args);
+    expect(stdout + stderr).not.toBe("");
+    expect(stdout + stderr).not.toMatch(UNFIT);
+  });
+
+  test.each([
+    ["status", ["status", ID]],
+    ["downloads", ["downloads"]],
+  ])("is in JSON what it was: %s", async (_, args) => {
+    const { stdout } = await fds(lies, ...args, "--json");
+    expect(stdout).not.toMatch(UNFIT);
+    const answer = JSON.parse(stdout);
+    expect(answer.downloads?.[0] ?? answer).toMatchObject({ file_path: `a${EVIL}b` });
+  });
+
+  test.skipIf(process.platform === "win32").each([
+    ["pull", ["pull", "site-1"]],
+    ["status", ["status", ID]],
+    ["status --json", ["status", ID, "--json"]],
+    ["downloads", ["downloads"]],
+    ["an error", ["clients"]],
+  ])("reaches no terminal as anything but text (needs POSIX): %s", async (_, args) => {
+    await using server = lyingServer(lies);
+    await using screen = new Screen({ folder, url: server.url }, ["fds", ...args]);
+    await screen.ended();
+    expect(screen.text).not.toBe("");
+    expect(screen.raw).not.toMatch(UNFIT);
+  });
+
+  test.each<[string, Lies["record"]]>([
+    ["an MD5 that is a path", { md5: "/../../x" }],
+    ["an MD5 that is none", { md5: `${"0".repeat(31)}\x1b` }],
+    ["a SHA-256 that is none", { sha256: "x" }],
+    ["a path out of the folder of downloads", { saved_path: "../x" }],
+    ["an absolute path", { saved_path: "/etc/passwd" }],
+    ["a path for Windows", { saved_path: String.raw`site-1\..\..\x` }],
+  ])("is no answer with %s", async (_, record) => {
+    const { exitCode, stdout, stderr } = await fds({ record }, "status", ID);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "" });
+    expect(stderr).toContain("not of this version of the API");
+  });
+});
+
+describe("fds pull -o", () => {
+  let here: string;
+  beforeEach(async () => {
+    here = join(folder, "here");
+    await mkdir(here);
+  });
+
+  test("touches no file of another folder", async () => {
+    const stranger = join(folder, "x.part");
+    await writeFile(stranger, "mine");
+    const md5 = "/../../x";
+    const content = () => new Response(BYTES, { status: 206, headers: { etag: `"${md5}"` } });
+    const lies = { record: { md5 }, content };
+    const { exitCode } = await fds(lies, "pull", "site-1", "-o", join(here, "a"));
+    expect(exitCode).toBe(1);
+    expect(await readFile(stranger, "utf8")).toBe("mine");
+  });
+
+  test("takes no more bytes than the file has", async () => {
+    const endless = () => {
+      const body = new ReadableStream({
+        pull: (controller) => controller.enqueue(new Uint8Array(1024 * 1024)),
+      });
+      return new Response(body, { status: 206, headers: { etag: `"${MD5}"` } });
+    };
+    const outcome = await fds({ content: endless }, "pull", "site-1", "-o", join(here, "a"));
+    expect(outcome.exitCode).toBe(1);
+    expect(outcome.stderr).toContain("more bytes than the file has");
+    for (const name of await readdir(here)) {
+      expect((await stat(join(here, name))).size).toBeLessThanOrEqual(BYTES.length);
+    }
+  });
+
+  test("to standard output fails where other bytes came", async () => {
+    const other = Buffer.from(BYTES).fill("x");
+    const content = () => new Response(other, { status: 206, headers: { etag: `"${MD5}"` } });
+    const { exitCode, stderr } = await fds({ content }, "pull", "site-1", "-o", "-");
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain("it is not the file");
+  });
+});
