@@ -1,10 +1,6 @@
-import { FdsError } from "../protocol/errors.ts";
-import { type FileIdentity, stillTheSame } from "../protocol/identity.ts";
+import { type FileIdentity, mayBeTheSame } from "../protocol/identity.ts";
 import type { DownloadRequest } from "../protocol/messages.ts";
-import { release } from "../util/release.ts";
-
-/** Bytes hashed at a time: it holds the event loop for about 1.5 ms. */
-const BLOCK = 1024 * 1024;
+import { type GoOn, hashPrefix, type Read } from "./prefix-hash.ts";
 
 /** Where a download begins, with the hash of what lies before. */
 export interface Start {
@@ -12,49 +8,42 @@ export interface Start {
   /** Bytes to deliver, from the first byte of the file. */
   totalSize: number;
   hash: Bun.CryptoHasher;
+  /** By which the server knows the file: as it was when its first byte was read for this download. */
+  identity: FileIdentity;
   /** Why it starts over, where it does. */
   reason?: string;
 }
 
 /**
- * When a download may resume: the file is what it was or only grew, and its first bytes are those
- * that the server has, which both sides read again and compare by their checksum. Otherwise it starts
- * over. A resumed file is delivered at the size it had at first.
+ * When a download may resume: it is the same file, no shorter than it was, and its first bytes are
+ * those that the server has, which both sides read again and compare by their checksum. Otherwise it
+ * starts over. A resumed file is delivered at the size it had at first.
  * @param identity of the file as it is open now
- * @param read gives bytes of the file, fewer than asked for at its end; each time in a buffer of
- *   their own, which is released once they are hashed
- * @param goOn called with the bytes read so far; false ends it
- * @throws FdsError `protocol_error` when it was ended
+ * @throws FdsError `protocol_error` when `goOn` ended it
  */
 export async function decideStart(
   request: DownloadRequest,
   identity: FileIdentity,
-  read: (offset: number, length: number) => Promise<Uint8Array>,
-  goOn: (offset: number) => boolean,
+  read: Read,
+  goOn: GoOn,
 ): Promise<Start> {
   const { offset, resume, checksum } = request;
   const startOver = (reason?: string): Start => ({
     offset: 0,
     totalSize: identity.size,
     hash: new Bun.CryptoHasher(checksum),
+    identity,
     reason,
   });
   if (offset === 0) return startOver();
   if (!resume) return startOver("the server sent no proof of what it has");
-  if (!stillTheSame(resume.identity, identity)) {
+  if (!mayBeTheSame(resume.identity, identity)) {
     return startOver("the file changed since it was first read");
   }
-  const hash = new Bun.CryptoHasher(checksum);
-  for (let at = 0; at < offset;) {
-    const block = await read(at, Math.min(BLOCK, offset - at));
-    if (block.length === 0) return startOver("the file became shorter");
-    hash.update(block);
-    at += block.length;
-    release(block);
-    if (!goOn(at)) throw new FdsError("protocol_error", "the server wants no more of it");
-  }
+  const hash = await hashPrefix(checksum, offset, read, goOn);
+  if (!hash) return startOver("the file became shorter");
   if (hash.copy().digest("hex") !== resume[`prefix_${checksum}`]) {
     return startOver("the file's first bytes are not those that the server has");
   }
-  return { offset, totalSize: resume.total_size, hash };
+  return { offset, totalSize: resume.total_size, hash, identity: resume.identity };
 }

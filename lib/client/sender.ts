@@ -7,11 +7,12 @@ import {
   ZSTD,
 } from "../protocol/messages.ts";
 import type { Logger } from "../util/logger.ts";
-import { BlockReader, readAt } from "./block-reader.ts";
+import { BlockReader } from "./block-reader.ts";
 import { Compressor } from "./compressor.ts";
 import type { DailyLimit, Reservation } from "./owner-rules/daily-limit.ts";
-import { decideStart } from "./resume.ts";
 import type { Roots, SourceFile } from "./owner-rules/roots.ts";
+import type { GoOn } from "./prefix-hash.ts";
+import { Source } from "./source.ts";
 import type { Turns } from "./turns.ts";
 
 /**
@@ -22,7 +23,7 @@ const WINDOW_SHARE = 1 / 4;
 /** Frames do not become crumbs where little is granted. */
 const MIN_SHARE = 16 * 1024;
 
-/** While a long prefix is read again, the server hears of it this often, in ms. */
+/** While a long file is read again, the server hears of it this often, in ms. */
 const PROVING_EVERY_MS = 5_000;
 
 export interface SenderOptions {
@@ -92,11 +93,12 @@ export class Sender {
         await file.close();
         await this.#reservation?.end(this.#sentBytes);
       }
-      logger.info(`file ${this.#stopped === "done" ? "delivered" : `not sent: ${this.#stopped}`}`);
     } catch (error) {
       const reason = this.#tellWhy(error);
-      return { outcome: "refused", bytesSent: this.#sentBytes, reason };
+      // An error that comes once nobody wants the file any more is no refusal.
+      if (!this.#stopped) return { outcome: "refused", bytesSent: this.#sentBytes, reason };
     }
+    logger.info(`file ${this.#stopped === "done" ? "delivered" : `not sent: ${this.#stopped}`}`);
     const outcome = this.#stopped === "done" ? "sent" : (this.#stopped ?? "disconnected");
     return { outcome, bytesSent: this.#sentBytes };
   }
@@ -125,26 +127,26 @@ export class Sender {
   }
 
   async #deliver(file: SourceFile): Promise<void> {
-    await this.#open(file);
+    const source = await this.#open(file);
     const blocks = new BlockReader(file, (offset) => this.#blockSize(offset));
     try {
-      await this.#sendAll(file, blocks);
+      await this.#sendAll(source, blocks);
     } finally {
       await blocks.close();
     }
   }
 
-  async #sendAll(file: SourceFile, blocks: BlockReader): Promise<void> {
+  async #sendAll(source: Source, blocks: BlockReader): Promise<void> {
     const { checksum } = this.options.request;
     let digest: string | undefined;
     while (!this.#stopped) {
       await this.#sendRest(blocks);
       if (this.#stopped) return;
       digest ??= this.#hash.digest("hex");
-      const identity = await file.identity();
+      await source.confirm(digest, this.#proving());
       this.#send({
         type: "file_complete",
-        identity,
+        identity: source.start.identity,
         total_size: this.#totalSize,
         [checksum]: digest,
       });
@@ -153,20 +155,10 @@ export class Sender {
     }
   }
 
-  async #open(file: SourceFile): Promise<void> {
+  async #open(file: SourceFile): Promise<Source> {
     const { request, logger } = this.options;
-    let toldAt = performance.now();
-    const identity = await file.identity();
-    const read = (offset: number, length: number) =>
-      readAt(file, offset, Buffer.allocUnsafeSlow(length));
-    const start = await decideStart(request, identity, read, (offset) => {
-      if (performance.now() - toldAt >= PROVING_EVERY_MS) {
-        toldAt = performance.now();
-        this.#send({ type: "proving", offset });
-      }
-      return this.#stopped === undefined;
-    });
-    const { offset, totalSize, hash, reason } = start;
+    const source = await Source.open(file, request, this.#proving());
+    const { offset, totalSize, hash, identity, reason } = source.start;
     this.#begin = this.#offset = this.#hashed = offset;
     this.#totalSize = totalSize;
     this.#hash = hash;
@@ -175,6 +167,19 @@ export class Sender {
     // What was granted was granted for what follows the offset that the server offered.
     if (offset < request.offset) this.#maxOffset = 0;
     this.#send({ type: "file_start", identity, total_size: totalSize, offset, reason });
+    return source;
+  }
+
+  /** Tells the server now and then how far a file was read again; ends that when it is not wanted. */
+  #proving(): GoOn {
+    let toldAt = performance.now();
+    return (offset) => {
+      if (performance.now() - toldAt >= PROVING_EVERY_MS) {
+        toldAt = performance.now();
+        this.#send({ type: "proving", offset });
+      }
+      return this.#stopped === undefined;
+    };
   }
 
   /** Sends everything that is missing. */

@@ -18,6 +18,7 @@ beforeAll(async () => {
   file = {
     fd: handle.fd,
     identity: () => Promise.reject(new Error("not asked for")),
+    hasName: () => Promise.reject(new Error("not asked for")),
     close: () => handle.close(),
   };
 });

@@ -4,6 +4,7 @@ import {
   appendFileSync,
   closeSync,
   ftruncateSync,
+  linkSync,
   openSync,
   renameSync,
   statSync,
@@ -54,6 +55,14 @@ function startAnew(path: string): void {
   ftruncateSync(fd, 0);
   writeSync(fd, randomBytes(1000));
   closeSync(fd);
+}
+
+const touch = (path: string) => utimesSync(path, new Date(), new Date());
+
+/** As a log is rotated by renaming it. */
+function rotate(path: string): void {
+  renameSync(path, `${path}.1`);
+  writeFileSync(path, "the first line of the next log\n");
 }
 
 const grow = (path: string) => appendFileSync(path, randomBytes(3 * MiB));
@@ -112,6 +121,25 @@ describe("while it is read, the source is", () => {
       expect(last).not.toEqual(first);
       await system.expectDelivered(record, delivers === "first" ? first : last);
       expect(record.attempts).toBe(attempts);
+      await system.expectTidy();
+    },
+    TIMEOUT,
+  );
+
+  test.each<[string, (path: string, passed: number) => void]>([
+    ["touched", touch],
+    ["given hard links", (path, passed) => linkSync(path, `${path}.${passed}`)],
+    ["renamed, and another one has its name", (path, passed) => passed === WHEN && rotate(path)],
+  ])(
+    "%s: what it was at the start is delivered, and sent once",
+    async (_, change) => {
+      await using pull = await startPull();
+      const { system, proxy, path, first } = pull;
+      await system.startClient({ server: proxy.url });
+      for (let at = MiB; at < SIZE; at += MiB) void proxy.after("up", at, () => change(path, at));
+      const record = await system.ended(await system.pull("file"));
+      await system.expectDelivered(record, first);
+      expect(record.attempts).toBe(1);
       await system.expectTidy();
     },
     TIMEOUT,
@@ -191,6 +219,8 @@ describe("while its client is away and a part of it at the server, the source is
 
   test.each<[string, (path: string) => void, "first" | "last"]>([
     ["not touched", () => undefined, "first"],
+    ["touched", touch, "first"],
+    ["given a hard link", (path) => linkSync(path, `${path}.2`), "first"],
     ["longer: what it was at the start is delivered", grow, "first"],
     ["rewritten, with its time set back", rewriteUnseen, "last"],
     ["replaced by another file", replace, "last"],

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdir } from "node:fs/promises";
+import { mkdir, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { meaningOf } from "../../lib/protocol/errors.ts";
 import { SUBPROTOCOL } from "../../lib/protocol/messages.ts";
@@ -15,6 +15,7 @@ import {
 } from "../support/scripted-client.ts";
 import { ScriptedServer } from "../support/scripted-server.ts";
 import { writeRandom } from "../support/sources.ts";
+import { waitFor } from "../support/wait.ts";
 import { System } from "../support/system.ts";
 
 /* Row 41: clients and servers that are older or newer than each other. */
@@ -104,6 +105,30 @@ describe("row 41: a newer client with an older server", () => {
     expect(client.protocol).toBe(SUBPROTOCOL);
     client.send({ ...REGISTER, client_id: "bilingual" });
     await client.next("registered");
+  });
+});
+
+describe("row 41: a newer client with a server that knows a file by its first identity alone", () => {
+  test("says that identity where times changed and the bytes did not", async () => {
+    await using server = new ScriptedServer();
+    await using _ = await clientOf(server, "touched");
+    const path = join(system.folder, "root/data.bin");
+    const connection = await server.accept();
+    await connection.admit();
+    connection.request(1, "data.bin");
+    const { identity } = await connection.first("file_start");
+    connection.send({ type: "cancel", stream: 1, epoch: 1 });
+    await utimes(path, 1, 1);
+
+    const prefix_md5 = md5((await Bun.file(path).bytes()).subarray(0, 5));
+    const resume = { prefix_md5, identity, total_size: 100_000 };
+    connection.request(2, "data.bin", { offset: 5, resume, max_offset: 50_000 });
+    const start = await waitFor(() => connection.all("file_start")[1], "the file to be opened");
+    expect(start).toMatchObject({ offset: 5, identity });
+    await utimes(path, 2, 2);
+    connection.send({ type: "credit", stream: 2, epoch: 1, max_offset: 100_000 });
+    const isComplete = () => connection.all("file_complete").find(({ stream }) => stream === 2);
+    expect(await waitFor(isComplete, "the end of it")).toMatchObject({ identity });
   });
 });
 

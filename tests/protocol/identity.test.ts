@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { type FileIdentity, stillTheSame } from "../../lib/protocol/identity.ts";
+import { type FileIdentity, mayBeTheSame, stillTheSame } from "../../lib/protocol/identity.ts";
 
 const before: FileIdentity = {
   size: 1000,
@@ -30,4 +30,17 @@ test.each<[what: string, change: Partial<FileIdentity>, same: boolean]>([
 
 test("an empty file that grew is still the empty file it was", () => {
   expect(stillTheSame({ ...before, size: 0 }, { ...before, size: 5, ...touched })).toBe(true);
+});
+
+test.each<[what: string, change: Partial<FileIdentity>, may: boolean]>([
+  ["nothing changed", {}, true],
+  ["it was touched, or written in place", touched, true],
+  ["it got a hard link, or another name", { ctime_ns: touched.ctime_ns }, true],
+  ["a network share tells of another time", { mtime_ns: touched.mtime_ns }, true],
+  ["it grew", { size: 1001, ...touched }, true],
+  ["it shrank", { size: 999 }, false],
+  ["it was replaced by another", { inode: "43" }, false],
+  ["another disk was mounted there", { device: "2050" }, false],
+])("the part that was read may still be right, its bytes tell: %s", (_, change, may) => {
+  expect(mayBeTheSame(before, { ...before, ...change })).toBe(may);
 });

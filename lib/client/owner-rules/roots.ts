@@ -12,6 +12,8 @@ export interface SourceFile {
   fd: number;
   /** What the open file is now, whoever has its name by then. */
   identity(): Promise<FileIdentity>;
+  /** False once it was deleted, or another file took its name, and no hard link is left. */
+  hasName(): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -132,6 +134,7 @@ export class Roots {
     return {
       fd: handle.fd,
       identity: () => identityOf(handle),
+      hasName: async () => (await handle.stat()).nlink > 0,
       close: () => handle.close(),
     };
   }

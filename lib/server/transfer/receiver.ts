@@ -88,7 +88,7 @@ export class Receiver {
   #restartReason: string | undefined;
   #complete: FileComplete | undefined;
 
-  /** How far the client has read what the server has. */
+  /** How far the client has read again what the server has. */
   #proven = 0;
   #heardAt = performance.now();
   readonly #rate = new RateMeter();
@@ -293,9 +293,14 @@ export class Receiver {
     });
   }
 
-  /** A long reading counts as an answer as long as it gets somewhere. */
+  /**
+   * A long reading counts as an answer as long as it gets somewhere: that of what the server has,
+   * and once more of all the file where its times changed while it was sent.
+   */
   #onProving(offset: number): void {
-    if (this.#source || offset <= this.#proven || offset > this.#frames.arrived) return;
+    const { arrived } = this.#frames;
+    if (this.#source && arrived < this.#source.totalSize) return;
+    if (offset <= this.#proven || offset > arrived) return;
     this.#proven = offset;
     this.#heardAt = performance.now();
   }
@@ -319,6 +324,7 @@ export class Receiver {
       this.#credit.restart();
     }
     this.#source = { identity: message.identity, totalSize: message.total_size, chunkSize };
+    this.#proven = 0;
     this.#start(message, this.#source, this.#credit).catch((error: unknown) => this.broke(error));
   }
 

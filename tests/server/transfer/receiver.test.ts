@@ -117,15 +117,18 @@ async function pass(seconds: number): Promise<void> {
   }
 }
 
-const start = () =>
+const start = (offset = 0) =>
   receiver.onMessage({
     type: "file_start",
     stream: 1,
     epoch: 1,
     identity: IDENTITY,
     total_size: BYTES.length,
-    offset: 0,
+    offset,
   });
+
+const proving = (offset: number) =>
+  receiver.onMessage({ type: "proving", stream: 1, epoch: 1, offset });
 
 function sendChunk(offset: number): void {
   const payload = BYTES.subarray(offset, offset + CHUNK);
@@ -194,12 +197,37 @@ describe("a client that owes nothing is not", () => {
     await resume();
     for (let step = 1; step <= 20; step++) {
       await pass(30);
-      receiver.onMessage({ type: "proving", stream: 1, epoch: 1, offset: step });
+      proving(step);
     }
     start();
     await settle();
     expect(row.status).toBe("downloading");
     expect(told.at(-1)).toMatchObject({ type: "credit" });
+  });
+
+  test("while it reads all of the file once more, step by step", async () => {
+    await resume();
+    proving(CHUNK);
+    start(CHUNK);
+    await settle();
+    for (let offset = CHUNK; offset < BYTES.length; offset += CHUNK) sendChunk(offset);
+    for (let step = 1; step <= 5; step++) {
+      await pass(30);
+      proving(step);
+    }
+    complete();
+    expect(await outcome).toMatchObject({ type: "received" });
+  });
+
+  test("but not while it says to read again a file of which bytes are owed", async () => {
+    await resume();
+    start(CHUNK);
+    await settle();
+    for (let step = 1; step <= 3; step++) {
+      proving(step);
+      await pass(30);
+    }
+    expect(await outcome).toMatchObject(STALLED);
   });
 
   test.each([
@@ -208,7 +236,7 @@ describe("a client that owes nothing is not", () => {
   ])("but not while it proves %s", async (_, first) => {
     await resume();
     for (let step = 0; step < 3; step++) {
-      receiver.onMessage({ type: "proving", stream: 1, epoch: 1, offset: first });
+      proving(first);
       await pass(30);
     }
     expect(await outcome).toMatchObject({ type: "failed", problem: { code: "client_timeout" } });
