@@ -21,11 +21,13 @@ export class TrustedProxies {
    * @param peer address of the other end of the connection
    */
   addressOf(peer: string, request: Request): string {
-    const forwarded = request.headers.get("X-Forwarded-For")?.split(",") ?? [];
+    const header = request.headers.get("X-Forwarded-For") ?? "";
+    // Empty elements of a list count for nothing (RFC 9110, 5.6.1.2).
+    const forwarded = header.split(",").filter((element) => element.trim() !== "");
     let address = plain(peer);
     while (this.#isTrusted(address)) {
-      const before = plain(forwarded.pop()?.trim() ?? "");
-      if (isIP(before) === 0) break;
+      const before = addressIn(forwarded.pop() ?? "");
+      if (before === null) break;
       address = before;
     }
     return address;
@@ -54,6 +56,16 @@ export function networkOf(address: string): string {
 
 function familyOf(address: string): "ipv4" | "ipv6" {
   return isIPv6(address) ? "ipv6" : "ipv4";
+}
+
+/** The address in an element of X-Forwarded-For, where some proxies write a port or brackets too. */
+function addressIn(element: string): string | null {
+  const [, ipv4, bracketed, ipv6] =
+    /^(?:([\d.]+)(?::\d{1,5})?|\[([\da-f:.]+)\](?::\d{1,5})?|([\da-f:.]+))$/i.exec(
+      element.trim(),
+    ) ?? [];
+  const address = plain(ipv4 ?? bracketed ?? ipv6 ?? "");
+  return isIP(address) === 0 ? null : address;
 }
 
 /** An IPv4 address that a socket of both families shows as one of IPv6, as itself. */
