@@ -107,6 +107,7 @@ async function start(config: ServerConfig, isTerminal: boolean) {
     downloads,
     events: new EventFeeds({ repository, clients, events, openCalls, logger }),
     storage,
+    openCalls,
     metricsPage: () => metricsPage(measured),
     signIn,
     tokens,

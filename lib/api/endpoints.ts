@@ -31,6 +31,8 @@ export interface Endpoint {
   role: Role | "anyone";
   /** What the audit calls it; where there is nothing, it records denials alone. */
   audit?: AuditAction;
+  /** True where the answer goes on for long; it ends with the right of its caller. */
+  goesOn?: boolean;
   /** True where HEAD is answered too. */
   head?: boolean;
   query?: z.ZodType;
@@ -173,6 +175,7 @@ export const endpoints = {
     summary: "The file of a completed download, or a range of it",
     role: "viewer",
     audit: "content_fetch",
+    goesOn: true,
     head: true,
     answers: [
       { status: 200, description: "The file", ...file },
@@ -187,6 +190,7 @@ export const endpoints = {
     path: "/api/downloads/:download_id/events",
     summary: "One download, live: server-sent events until it has ended",
     role: "viewer",
+    goesOn: true,
     headers: lastEventId,
     answers: [
       {
@@ -204,6 +208,7 @@ export const endpoints = {
     path: "/api/events",
     summary: "All downloads and clients, live: server-sent events",
     role: "viewer",
+    goesOn: true,
     headers: lastEventId,
     answers: [
       {

@@ -1,4 +1,5 @@
 import { connect } from "node:net";
+import { waitFor } from "./wait.ts";
 
 export interface RawAnswer {
   /** NaN where none came. */
@@ -41,6 +42,37 @@ export async function sendRaw(port: number, bytes: Uint8Array | string): Promise
   } finally {
     clearTimeout(hung);
     clearTimeout(patience);
+    socket.destroy();
+  }
+  return parse(text);
+}
+
+/**
+ * Sends a call, whose last byte is held back while something else happens.
+ * @param lines of its head, without the length
+ * @param meanwhile called once the server has read the head
+ */
+export async function sendLastByteLate(
+  port: number,
+  lines: string[],
+  body: string,
+  meanwhile: () => Promise<void>,
+): Promise<RawAnswer> {
+  const socket = connect({ port, host: "127.0.0.1" });
+  const closed = Promise.withResolvers<void>();
+  socket.on("error", closed.reject).on("close", () => closed.resolve());
+  let text = "";
+  socket.setEncoding("utf8").on("data", (part) => (text += part));
+  // The server asks for the body, once it knows what is called.
+  const rest = [`Content-Length: ${body.length}`, "Expect: 100-continue", "Connection: close"];
+  socket.write(`${[...lines, `Host: 127.0.0.1:${port}`, ...rest].join("\r\n")}\r\n\r\n`);
+  try {
+    await waitFor(() => text.startsWith("HTTP/1.1 100 "), "the server to ask for the body");
+    socket.write(body.slice(0, -1));
+    await meanwhile();
+    socket.write(body.slice(-1));
+    await closed.promise;
+  } finally {
     socket.destroy();
   }
   return parse(text);

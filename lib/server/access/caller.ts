@@ -29,6 +29,11 @@ export const BOOTSTRAP_ADMIN: Caller = {
 /** Anyone on this machine, where the server has no API_TOKEN. */
 export const LOCAL_ADMIN: Caller = { ...BOOTSTRAP_ADMIN, name: null };
 
+/** Whether the right of a caller can end while the server runs: that of the API_TOKEN cannot. */
+export function canEnd({ name, sessionHash }: Caller): boolean {
+  return sessionHash !== null || (name !== null && name !== BOOTSTRAP);
+}
+
 /**
  * Whether a client, with its downloads, is there for a caller. What is not is answered as if it
  * did not exist (404, or left out of lists, totals and events), so that nobody learns of it; 403

@@ -26,8 +26,16 @@ export function parseRange(header: string | undefined, size: number): Range {
   return { start, end: last === "" ? size : Math.min(Number(last) + 1, size) };
 }
 
-/** The bytes of a completed download, or the range of them that is asked for. */
-export function contentResponse(download: Completed, file: StoredFile, request: Request): Response {
+/**
+ * The bytes of a completed download, or the range of them that is asked for.
+ * @param bodyOf makes a body of them
+ */
+export function contentResponse(
+  download: Completed,
+  file: StoredFile,
+  request: Request,
+  bodyOf: (bytes: Blob) => Blob | ReadableStream<Uint8Array> = (bytes) => bytes,
+): Response {
   const { headers: asked, method } = request;
   const etag = entityTag(download.checksum, download.digest);
   const headers = new Headers({
@@ -36,6 +44,8 @@ export function contentResponse(download: Completed, file: StoredFile, request: 
     "Content-Disposition": contentDisposition(basename(download.savedPath)),
     "Content-Type": "application/octet-stream",
     ETag: etag,
+    // nginx would fill its buffers, and then take nothing for so long that the connection is closed.
+    "X-Accel-Buffering": "no",
   });
   if (names(asked.get("If-None-Match"), etag)) return new Response(null, { status: 304, headers });
   const ifRange = asked.get("If-Range");
@@ -48,12 +58,12 @@ export function contentResponse(download: Completed, file: StoredFile, request: 
   }
   if (range === "all") {
     headers.set("Content-Length", String(file.size));
-    return new Response(file.slice(0, file.size), { headers });
+    return new Response(bodyOf(file.slice(0, file.size)), { headers });
   }
   const { start, end } = range;
   headers.set("Content-Range", `bytes ${start}-${end - 1}/${file.size}`);
   headers.set("Content-Length", String(end - start));
-  return new Response(file.slice(start, end), { status: 206, headers });
+  return new Response(bodyOf(file.slice(start, end)), { status: 206, headers });
 }
 
 /** Whether an If-None-Match header (RFC 9110, 13.1.2) names a tag. */

@@ -114,13 +114,15 @@ export class Router {
     if (role === "anyone") this.#open.add(path);
     const checks: MiddlewareHandler[] = [zValidator("query", query ?? NO_QUERY, refuseInvalid)];
     if (role !== "anyone") checks.unshift(requireRole(role));
-    if (body) checks.push(jsonBody, zValidator("json", body, refuseInvalid));
+    if (body) {
+      checks.push(jsonBody, this.#authenticateAgain(), zValidator("json", body, refuseInvalid));
+    }
     this.#app.on(method, [path], ...checks, (c) => {
       const { address } = c.env;
       const caller = c.get("caller");
       const about: About = { actor: caller?.name ?? null };
-      return this.#audited(endpoint.audit, { ...about, address }, (note) =>
-        handler({
+      return this.#audited(endpoint.audit, { ...about, address }, async (note) => {
+        const answer = await handler({
           query: (query && c.req.valid("query" as never)) as Parsed<E, "query">,
           body: (body && c.req.valid("json" as never)) as Parsed<E, "body">,
           param: (name) => c.req.param(name) ?? "",
@@ -128,8 +130,10 @@ export class Router {
           address,
           caller: caller as Call<E>["caller"],
           note,
-        }),
-      );
+        });
+        if (endpoint.goesOn) await this.#confirm(c.req, answer);
+        return answer;
+      });
     });
     const methods = this.#methods.get(path) ?? new Set();
     this.#methods.set(path, methods.add(method));
@@ -203,6 +207,24 @@ export class Router {
       this.#slowDown(c.get("caller")?.name ?? networkOf(c.env.address));
       await next();
     };
+  }
+
+  /** Who may call is decided when the call acts: a body may come long after the head. */
+  #authenticateAgain(): MiddlewareHandler<Environment> {
+    return async (c, next) => {
+      c.set("caller", await this.#callerOf(c.req));
+      await next();
+    };
+  }
+
+  /** Takes an answer back whose caller lost the right to it before its end could be planned. */
+  async #confirm(request: HonoRequest, answer: Response): Promise<void> {
+    try {
+      await this.#callerOf(request);
+    } catch (error) {
+      await answer.body?.cancel();
+      throw error;
+    }
   }
 
   /** @returns null where anyone may call, or nothing is */

@@ -23,10 +23,20 @@ const find = {
   query: z.strictObject({ name: z.string().optional() }),
 } as const satisfies Endpoint;
 
-/** One token beside that of the settings, which may only see. */
+const follow = {
+  ...common,
+  method: "GET",
+  path: "/api/changes",
+  role: "viewer",
+  goesOn: true,
+} as const satisfies Endpoint;
+
+/** One token beside that of the settings, which may only see, until it is revoked. */
 const tokens = {
+  revoked: false,
   callerOf: async (secret: string) => {
-    if (secret !== "of-a-viewer") throw new FdsError("unauthorized", "The API token is wrong");
+    if (secret !== "of-a-viewer" || tokens.revoked)
+      throw new FdsError("unauthorized", "The API token is wrong");
     return { ...LOCAL_ADMIN, name: "till", role: "viewer" as const };
   },
 };
@@ -40,6 +50,7 @@ let router: Router;
 beforeEach(() => {
   log = [];
   audited = [];
+  tokens.revoked = false;
   const audit = { record: (entry: AuditEntry) => void audited.push(entry) };
   failure = undefined;
   const logger = new Logger({ level: "debug", format: "json", write: (line) => log.push(line) });
@@ -55,6 +66,10 @@ beforeEach(() => {
     })
     .add(make, ({ body }) => Response.json(body, { status: 202 }))
     .add(find, ({ query }) => Response.json(query))
+    .add(follow, () => {
+      tokens.revoked = true;
+      return new Response(new ReadableStream({ cancel: () => void log.push("cancelled") }));
+    })
     .close();
 });
 
@@ -121,6 +136,12 @@ test("a caller that hangs up in the middle of its body is no fault in the log", 
   const body = new ReadableStream({ pull: (controller) => controller.error(gone) });
   const [status] = await call("/api/things", { method: "POST", body });
   expect([status, log]).toEqual([400, []]);
+});
+
+test("an answer that goes on does not begin for a token that was revoked meanwhile", async () => {
+  const headers = { Authorization: "Bearer of-a-viewer" };
+  expect(await call("/api/changes", { headers })).toMatchObject([401, { code: "unauthorized" }]);
+  expect(log).toEqual(["cancelled"]);
 });
 
 describe("what is refused", () => {

@@ -1,12 +1,14 @@
 import type { DownloadAccepted, DownloadList, Totals } from "../../../api/schemas.ts";
 import { FdsError } from "../../../protocol/errors.ts";
-import { type Caller, NotSeen, sees } from "../../access/caller.ts";
+import { type Caller, canEnd, NotSeen, sees } from "../../access/caller.ts";
+import type { OpenCalls } from "../../access/open-calls.ts";
 import { clientNotFound, type Clients } from "../../clients/clients.ts";
 import type { Download } from "../../download.ts";
 import { downloadNotFound, type Downloads } from "../../downloads/downloads.ts";
 import type { EventFeeds } from "../../events/event-feeds.ts";
 import type { Storage } from "../../storage/storage.ts";
 import { contentResponse } from "../content.ts";
+import { endableBody } from "../endable-body.ts";
 import { json } from "../json.ts";
 import { downloadRecord } from "../../records/records.ts";
 import type { Handlers } from "../routing.ts";
@@ -16,10 +18,12 @@ export interface DownloadCallsOptions {
   downloads: Downloads;
   events: Pick<EventFeeds, "of">;
   storage: Pick<Storage, "openFile">;
+  openCalls: OpenCalls;
 }
 
 /** What is asked about downloads: to start them, to follow them, and to take what came of them. */
-export function downloadCalls({ clients, downloads, events, storage }: DownloadCallsOptions) {
+export function downloadCalls(options: DownloadCallsOptions) {
+  const { clients, downloads, events, storage, openCalls } = options;
   const record = (download: Download) => downloadRecord(download, downloads.progressOf(download));
 
   /** @throws FdsError `download_not_found`, also for a download that the caller does not see */
@@ -80,7 +84,11 @@ export function downloadCalls({ clients, downloads, events, storage }: DownloadC
       if (file?.size !== found.source.totalSize) {
         throw new FdsError("not_found", "The file was removed or changed on the server's disk");
       }
-      return contentResponse(found, file, request);
+      // The answer to HEAD has no body that could go on.
+      const isEndable = request.method === "GET" && canEnd(caller);
+      return contentResponse(found, file, request, (bytes) =>
+        isEndable ? endableBody(bytes, caller, openCalls) : bytes,
+      );
     },
 
     async downloadEvents({ param, request, caller }) {

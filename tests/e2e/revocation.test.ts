@@ -1,0 +1,208 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import { type Endpoint, endpoints } from "../../lib/api/endpoints.ts";
+import { sendLastByteLate } from "../support/raw-http.ts";
+import { API_TOKEN, System } from "../support/system.ts";
+import { waitFor } from "../support/wait.ts";
+
+/* Who loses the right to call loses it at once, also in the midst of a call. */
+
+const MiB = 1024 * 1024;
+/** More than the kernel's buffers on the way hold. */
+const SIZE = 64 * MiB;
+
+let system: System;
+/** A download that is completed, and one that waits. */
+const ids = { completed: "", queued: "" };
+let names = 0;
+
+beforeAll(async () => {
+  system = await System.start();
+  await Bun.write(system.source("large.bin"), new Uint8Array(SIZE));
+  const client = await system.startClient();
+  ids.completed = await system.pull("large.bin");
+  expect((await system.ended(ids.completed)).status).toBe("completed");
+  client.signal("SIGTERM");
+  await client.ended();
+  ids.queued = await system.pull("large.bin");
+});
+afterAll(() => system?.[Symbol.asyncDispose]());
+
+/** A right to call that can be taken away. */
+interface Right {
+  headers: Record<string, string>;
+  end: () => Promise<void>;
+}
+
+const call = (path: string, init: RequestInit = {}) => fetch(system.url + path, init);
+
+const contentPath = () => `/api/downloads/${ids.completed}/content`;
+
+async function isRefused({ headers }: Right): Promise<boolean> {
+  return (await call("/api/clients", { headers })).status === 401;
+}
+
+async function token(expires_in_seconds: number | null = null) {
+  const name = `right-${names++}`;
+  const made = await system.api.createToken({ name, role: "admin", expires_in_seconds });
+  return { name, secret: made.token, headers: { Authorization: `Bearer ${made.token}` } };
+}
+
+async function session(secret: string): Promise<Record<string, string>> {
+  const body = JSON.stringify({ token: secret });
+  const answer = await call("/api/session", { method: "POST", body });
+  return { Cookie: answer.headers.get("Set-Cookie")!.split(";")[0]!, Origin: system.url };
+}
+
+const RIGHTS: Record<string, () => Promise<Right>> = {
+  "a token that is revoked": async () => {
+    const { name, headers } = await token();
+    return { headers, end: async () => void (await system.api.revokeToken(name)) };
+  },
+  "a token that expires": async () => {
+    const { headers } = await token(3);
+    const right: Right = {
+      headers,
+      end: async () => void (await waitFor(() => isRefused(right), "the token to expire")),
+    };
+    return right;
+  },
+  "a session that is signed out": async () => {
+    const headers = await session(API_TOKEN);
+    return {
+      headers,
+      end: async () => void (await call("/api/session", { method: "DELETE", headers })),
+    };
+  },
+  "a session whose token is revoked": async () => {
+    const { name, secret } = await token();
+    const headers = await session(secret);
+    return { headers, end: async () => void (await system.api.revokeToken(name)) };
+  },
+};
+
+/** What each call with a body asks for, and what would be there if it were done. */
+const ACTS: Record<string, { path: string; body: object; done: () => Promise<boolean> }> = {
+  startDownload: {
+    path: endpoints.startDownload.path,
+    body: { client_id: "site-1", file_path: "stolen.bin" },
+    done: async () =>
+      (await system.api.downloads()).downloads.some(({ file_path }) => file_path === "stolen.bin"),
+  },
+  changeDownload: {
+    get path() {
+      return `/api/downloads/${ids.queued}`;
+    },
+    body: { rate_limit: 4711 },
+    done: async () => (await system.api.download(ids.queued)).rate_limit === 4711,
+  },
+  createEnrolmentKey: {
+    path: endpoints.createEnrolmentKey.path,
+    body: { name: "stolen", ids: "*" },
+    done: async () => (await system.api.enrolmentKeys()).some(({ name }) => name === "stolen"),
+  },
+  createToken: {
+    path: endpoints.createToken.path,
+    body: { name: "stolen", role: "admin" },
+    done: async () => (await system.api.tokens()).some(({ name }) => name === "stolen"),
+  },
+};
+
+test("every call with a body is tried", () => {
+  const withBody = Object.entries<Endpoint>(endpoints)
+    .filter(([, { body, role }]) => body && role !== "anyone")
+    .map(([name]) => name);
+  expect(Object.keys(ACTS).toSorted()).toEqual(withBody.toSorted());
+});
+
+/** A body of which the last byte comes when the right has ended: nothing is done. */
+async function expectNothingDone(make: () => Promise<Right>): Promise<void> {
+  const tries = Object.entries(ACTS).map(async ([name, { path, body, done }]) => {
+    const { headers, end } = await make();
+    const { method } = endpoints[name as keyof typeof endpoints];
+    const lines = Object.entries(headers).map((line) => line.join(": "));
+    const head = [`${method} ${path} HTTP/1.1`, ...lines];
+    const answer = await sendLastByteLate(system.port, head, JSON.stringify(body), end);
+    expect(answer).toMatchObject({
+      status: 401,
+      body: expect.stringContaining('"code":"unauthorized"'),
+    });
+    expect(await done(), name).toBe(false);
+  });
+  await Promise.all(tries);
+}
+
+/** Content that is being taken breaks off, and nobody takes what came for all of it. */
+async function expectContentCut(make: () => Promise<Right>): Promise<void> {
+  const { headers, end } = await make();
+  const reader = await SlowReader.begin(system.port, contentPath(), headers);
+  await end();
+  const bytes = await reader.rest();
+  expect(bytes).toBeGreaterThan(0);
+  expect(bytes).toBeLessThan(SIZE);
+}
+
+async function expectEventsEnded(make: () => Promise<Right>): Promise<void> {
+  const { headers, end } = await make();
+  const response = await call("/api/events", { headers });
+  const reader = response.body!.getReader();
+  await reader.read();
+  await end();
+  while (!(await reader.read()).done);
+}
+
+test.each(Object.entries(RIGHTS))("%s ends all that is under way", async (_, make) => {
+  const all = [expectNothingDone, expectContentCut, expectEventsEnded];
+  await Promise.all(all.map((expectation) => expectation(make)));
+});
+
+describe("content", () => {
+  test("is whole for who keeps the right", async () => {
+    const { headers } = await token();
+    const answer = await call(contentPath(), { headers: { ...headers, Range: "bytes=10-" } });
+    expect(answer.status).toBe(206);
+    expect((await answer.bytes()).length).toBe(SIZE - 10);
+    const head = await call(contentPath(), { method: "HEAD", headers });
+    expect(head.headers.get("Content-Length")).toBe(String(SIZE));
+  });
+
+  test("has its length in front for the API_TOKEN, whose right cannot end", async () => {
+    const answer = await call(contentPath(), { headers: { Authorization: `Bearer ${API_TOKEN}` } });
+    expect(answer.headers.get("Content-Length")).toBe(String(SIZE));
+    expect(answer.headers.get("X-Accel-Buffering")).toBe("no");
+    await answer.body?.cancel();
+  });
+});
+
+/** Reads the first bytes of an answer, and the others later. */
+class SlowReader {
+  private constructor(
+    private readonly socket: Socket,
+    private bytes: number,
+  ) {}
+
+  static async begin(port: number, path: string, headers: Record<string, string>) {
+    const socket = connect(port, "127.0.0.1");
+    const lines = Object.entries({ Host: `127.0.0.1:${port}`, ...headers }).map((line) =>
+      line.join(": "),
+    );
+    socket.write(`GET ${path} HTTP/1.1\r\n${lines.join("\r\n")}\r\n\r\n`);
+    const [first] = (await once(socket, "data")) as [Buffer];
+    socket.pause();
+    expect(first.toString("latin1")).toStartWith("HTTP/1.1 200 OK");
+    return new SlowReader(socket, first.length);
+  }
+
+  /** All bytes that came, once the connection is reset. */
+  async rest(): Promise<number> {
+    const end = Promise.withResolvers<string>();
+    this.socket.on("data", (part) => (this.bytes += part.length));
+    this.socket.on("error", (error: NodeJS.ErrnoException) => end.resolve(error.code ?? ""));
+    this.socket.on("close", () => end.resolve("closed"));
+    this.socket.resume();
+    await end.promise;
+    this.socket.destroy();
+    return this.bytes;
+  }
+}
