@@ -2,13 +2,14 @@ import { randomBytes } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { CHECKSUMS_FILE } from "./lib/cli/checksums.ts";
-import { containerUser, giveToImageUser } from "./lib/cli/setup/container-user.ts";
+import { containerUser, giveToImageUser, IMAGE_USER_NAME } from "./lib/cli/setup/container-user.ts";
 import { runProgram } from "./lib/cli/program.ts";
 import { paint, say, terminalOf } from "./lib/cli/terminal/terminal.ts";
 import { makeTestFilesWithBars } from "./lib/cli/setup/bars.ts";
 import { readTestFileFlags, TEST_FILE_FLAGS, TEST_FILE_FLAGS_HELP } from "./lib/cli/setup/flags.ts";
 import { testClientIds } from "./lib/cli/setup/test-files.ts";
 import { parseFlags } from "./lib/util/flags.ts";
+import { plainText } from "./lib/util/plain-text.ts";
 import { formatSize } from "./lib/util/sizes.ts";
 import { systemCode } from "./lib/util/system-error.ts";
 
@@ -59,7 +60,11 @@ await runProgram(async (signal) => {
   }
   say(terminal, ".client-state/", "where the clients keep their keys");
   for (const name of ["downloads", "test-files", ".client-state"]) {
-    await giveToImageUser(join(folder, name));
+    const { given, kept } = await giveToImageUser(join(folder, name));
+    if (given > 0) say(terminal, `${name}/`, `given to ${IMAGE_USER_NAME}, as whom containers run`);
+    for (const path of kept) {
+      terminal.write(`${plainText(path)} stays root's: it has a second name elsewhere\n`);
+    }
   }
   const fresh = await makeEnvironmentFile(join(folder, ".env"));
   say(terminal, ".env", fresh ? "fresh API_TOKEN and ENROLL_TOKEN" : "kept as it is");

@@ -89,14 +89,15 @@ describe("the first run", () => {
     }
   });
 
-  test("makes the containers run as a person that is not root", async () => {
-    await setUp("--clients", "1");
+  test("makes the containers run as a person that is not root, and says whose files are", async () => {
+    const stdout = await setUp("--clients", "1");
     const [, user = null] =
       /^CONTAINER_USER=(.+)$/m.exec(await readFile(inFolder(".env"), "utf8")) ?? [];
     expect(user).toBe(containerUser(process.platform, process.getuid?.(), process.getgid?.()));
-    // Root's folders are the images' user's then.
-    const owner =
-      process.getuid?.() === 0 && process.platform === "linux" ? 1000 : process.getuid?.();
+    // Root's folders are the images' user's then, and root is told so.
+    const isRoot = process.getuid?.() === 0 && process.platform === "linux";
+    expect(/^✓ downloads\/ {2}given to user 1000,/m.test(stdout)).toBe(isRoot);
+    const owner = isRoot ? 1000 : process.getuid?.();
     for (const name of ["downloads", ".client-state/restaurant-001"]) {
       if (owner !== undefined) expect((await stat(inFolder(name))).uid).toBe(owner);
     }

@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { lchown, lstat, open, readdir, realpath } from "node:fs/promises";
+import { type FileHandle, open, readdir, readlink, realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { systemCode } from "../../util/system-error.ts";
 
@@ -22,31 +22,61 @@ export function containerUser(
   return platform === "linux" && uid !== ROOT ? `${uid}:${gid}` : null;
 }
 
+/** What became of a folder that was to be the images' user's. */
+export interface Gift {
+  /** How many files and folders changed hands. */
+  given: number;
+  /** Files that stay root's, as they have a second name. */
+  kept: string[];
+}
+
+/** In words. */
+export const IMAGE_USER_NAME = `user ${IMAGE_USER.uid}`;
+
 /**
- * Gives all that root owns in a folder to the images' user, who could not write there. What is
- * somebody else's stays theirs. Does nothing but for root on Linux.
+ * Gives the files and folders that root owns in a folder to the images' user, who could not write
+ * there. What is somebody else's stays theirs. Does nothing but for root on Linux.
  * @param folder may be a link
  */
-export async function giveToImageUser(folder: string): Promise<void> {
-  if (process.platform !== "linux" || process.getuid?.() !== ROOT) return;
+export async function giveToImageUser(folder: string): Promise<Gift> {
+  const gift: Gift = { given: 0, kept: [] };
+  if (process.platform !== "linux" || process.getuid?.() !== ROOT) return gift;
   try {
-    await give(await realpath(folder));
+    await giveFolder(await realpath(folder), folder, gift);
   } catch (error) {
     // A root without all rights: the server in its container says what it cannot write to.
     if (systemCode(error) !== "EPERM") throw error;
   }
+  return gift;
 }
 
-async function give(path: string): Promise<void> {
-  const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants;
+const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = constants;
+
+/** @param name of the folder, as the person knows it */
+async function giveFolder(path: string, name: string, gift: Gift): Promise<void> {
   await using folder = await open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-  const { uid, gid } = IMAGE_USER;
-  if ((await folder.stat()).uid === ROOT) await folder.chown(uid, gid);
+  await give(folder, gift);
   // By way of the open folder: whoever may write there could put a link to elsewhere in its place.
   const here = `/proc/self/fd/${folder.fd}`;
   for (const entry of await readdir(here, { withFileTypes: true })) {
-    const inside = join(here, entry.name);
-    if (entry.isDirectory()) await give(inside);
-    else if ((await lstat(inside)).uid === ROOT) await lchown(inside, uid, gid);
+    const [inside, itsName] = [join(here, entry.name), join(name, entry.name)];
+    if (entry.isDirectory()) await giveFolder(inside, itsName, gift);
+    else if (entry.isFile()) await giveFile(inside, itsName, gift);
   }
+}
+
+async function giveFile(path: string, name: string, gift: Gift): Promise<void> {
+  await using file = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  // Whoever may write in the folder could put a second name of a file of the system there. The
+  // count first: a name that is removed after that was still counted.
+  const isAlone = (await file.stat()).nlink === 1;
+  const isThere = !(await readlink(`/proc/self/fd/${file.fd}`)).endsWith(" (deleted)");
+  if (isAlone && isThere) await give(file, gift);
+  else gift.kept.push(name);
+}
+
+async function give(handle: FileHandle, gift: Gift): Promise<void> {
+  if ((await handle.stat()).uid !== ROOT) return;
+  await handle.chown(IMAGE_USER.uid, IMAGE_USER.gid);
+  gift.given++;
 }

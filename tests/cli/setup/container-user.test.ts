@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { chown, lstat, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { chown, link, lstat, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { containerUser, giveToImageUser } from "../../../lib/cli/setup/container-user.ts";
@@ -32,19 +32,27 @@ test.skipIf(!isRootOnLinux)(
       await mkdir(inFolder("elsewhere"));
       await symlink("../elsewhere", inFolder("downloads/link"));
       await symlink("downloads", inFolder("way"));
+      await writeFile(inFolder("elsewhere/of-the-system"), "");
+      await link(inFolder("elsewhere/of-the-system"), inFolder("downloads/second-name"));
+      Bun.spawnSync(["mkfifo", inFolder("downloads/fifo")]);
 
-      await giveToImageUser(inFolder("way"));
+      expect(await giveToImageUser(inFolder("way"))).toEqual({
+        given: 4,
+        kept: [inFolder("way/second-name")],
+      });
 
       const owner = async (name: string) => {
         const { uid, gid } = await lstat(inFolder(name));
         return `${uid}:${gid} ${name}`;
       };
-      const names = ["", "/.server", "/.server/parts", "/.server/parts/part", "/link"];
+      const names = ["", "/.server", "/.server/parts", "/.server/parts/part"];
       for (const name of names.map((end) => `downloads${end}`)) {
         expect(await owner(name)).toBe(`1000:1000 ${name}`);
       }
       expect(await owner("downloads/theirs")).toBe(`${OTHER}:${OTHER} downloads/theirs`);
-      for (const name of ["elsewhere", "way"]) expect(await owner(name)).toBe(`0:0 ${name}`);
+      const kept = ["elsewhere", "elsewhere/of-the-system", "way", "downloads/link"];
+      for (const name of kept) expect(await owner(name)).toBe(`0:0 ${name}`);
+      expect(await giveToImageUser(inFolder("way"))).toMatchObject({ given: 0 });
     } finally {
       await rm(folder, { recursive: true });
     }
