@@ -1,7 +1,13 @@
 import { parseArgs } from "node:util";
 import { parseFlags, UsageError } from "../util/flags.ts";
+import { plainText } from "../util/plain-text.ts";
 import { ApiClient, bypassProxyForLoopback } from "./rest/api-client.ts";
-import { CONNECTION_FLAGS, CONNECTION_FLAGS_HELP, readConnection } from "./rest/connection.ts";
+import {
+  clearTextWarning,
+  CONNECTION_FLAGS,
+  CONNECTION_FLAGS_HELP,
+  readConnection,
+} from "./rest/connection.ts";
 import { audit } from "./fds/audit.ts";
 import { cancel } from "./fds/cancel.ts";
 import { clients } from "./fds/clients.ts";
@@ -82,11 +88,14 @@ await runProgram(async (_, interruptions) => {
   if (positionals.length < least) {
     throw new UsageError(`${command.words} is missing, expected fds ${name} ${command.words}`);
   }
-  bypassProxyForLoopback(process.env);
+  const connection = readConnection(values, process.env);
+  bypassProxyForLoopback(process.env, connection.server);
+  const warning = clearTextWarning(connection, process.env);
+  if (warning !== null) console.error(plainText(warning));
   const json = values["json"] === true;
   const err = terminalOf(process.stderr, process.env);
   await command.run({
-    api: new ApiClient(readConnection(values, process.env)),
+    api: new ApiClient(connection),
     words: positionals,
     values,
     env: process.env,

@@ -1,6 +1,8 @@
 import { parseFlags } from "../util/flags.ts";
+import { plainText } from "../util/plain-text.ts";
 import { bypassProxyForLoopback } from "./rest/api-client.ts";
 import {
+  clearTextWarning,
   CONNECTION_FLAGS,
   CONNECTION_FLAGS_HELP,
   namesServer,
@@ -28,10 +30,13 @@ ${CONNECTION_FLAGS_HELP}
 await runProgram(async (signal) => {
   const { values } = parseFlags(process.argv.slice(2), CONNECTION_FLAGS);
   if (values["help"]) return void process.stdout.write(HELP);
-  bypassProxyForLoopback(process.env);
+  const connection = readConnection(values, process.env);
+  bypassProxyForLoopback(process.env, connection.server);
+  const warning = clearTextWarning(connection, process.env);
+  if (warning !== null) console.error(plainText(warning));
   const out = terminalOf(process.stdout, process.env);
   const options: TargetOptions = {
-    connection: readConnection(values, process.env),
+    connection,
     isNamed: namesServer(values, process.env),
     downloadsDir: process.env["DOWNLOADS_DIR"] || "downloads",
     demos: DEMOS,

@@ -2,6 +2,7 @@ import { delimiter } from "node:path";
 import * as z from "zod";
 import { ClientId, MAX_CHUNK_SIZE, MIN_CHUNK_SIZE } from "../protocol/messages.ts";
 import { UsageError } from "../util/flags.ts";
+import { isLoopback } from "../util/loopback.ts";
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "../util/logger.ts";
 import {
   describeSettings,
@@ -197,13 +198,10 @@ export function readClientConfig(
   };
 }
 
-/** Hosts that are this machine: what is sent to them meets no network. */
-const LOOPBACK = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
-
 /** The key and the files would pass readable: that has to be wanted. */
 function readServerUrl(settings: ClientSettings): URL {
   const url = settings.read("SERVER_URL", ENDPOINT);
-  const isInsecure = url.protocol === "ws:" && !LOOPBACK.test(url.hostname);
+  const isInsecure = url.protocol === "ws:" && !isLoopback(url.hostname);
   if (!isInsecure || settings.read("INSECURE", SWITCH)) return url;
   throw new UsageError(
     `use https:// for the server "${url.host}", or pass --insecure: without TLS anyone on the way can read the files and the client's key`,

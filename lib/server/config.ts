@@ -1,8 +1,9 @@
-import { isIP, isIPv4 } from "node:net";
+import { isIP } from "node:net";
 import { join } from "node:path";
 import * as z from "zod";
 import { MAX_CHUNK_SIZE, MAX_STREAMS, MIN_CHUNK_SIZE } from "../protocol/messages.ts";
 import { UsageError } from "../util/flags.ts";
+import { isLoopback } from "../util/loopback.ts";
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "../util/logger.ts";
 import {
   describeSettings,
@@ -205,14 +206,6 @@ function hostFor(apiToken: string | null, enrollToken: string | null): Kind<stri
 
 function isHost(text: string): boolean {
   return isIP(text) !== 0 || /^[a-z0-9_](?:[a-z0-9_.-]{0,252})$/i.test(text);
-}
-
-function isLoopback(host: string): boolean {
-  return (
-    host.toLowerCase() === "localhost" ||
-    host === "::1" ||
-    (isIPv4(host) && host.startsWith("127."))
-  );
 }
 
 function readTls(settings: ServerSettings): ServerTls | null {

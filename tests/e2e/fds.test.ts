@@ -435,6 +435,18 @@ describe("mistakes", () => {
     expect(stranger.stderr).not.toContain("guessed");
   });
 
+  test("a token that leaves the machine without encryption is told, in JSON too", async () => {
+    // the same server, by an address that is not of the loopback
+    const env = { SERVER_URL: `http://0.0.0.0:${system.port}` };
+    const warned = /^warning: the token goes to "0.0.0.0" without encryption.+\n$/;
+    for (const args of [["health"], ["health", "--json"]]) {
+      const { exitCode, stderr } = await fds(args, { env });
+      expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: expect.stringMatching(warned) });
+    }
+    const quiet = await fds(["health"], { env: { ...env, INSECURE: "true" } });
+    expect(quiet).toMatchObject({ exitCode: 0, stderr: "" });
+  });
+
   test("--help of all and of each command has examples, and needs no server", async () => {
     const { exitCode, stdout } = await fds(["--help"]);
     expect(exitCode).toBe(0);

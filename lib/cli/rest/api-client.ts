@@ -7,6 +7,7 @@ import * as schemas from "../../api/schemas.ts";
 import * as tokens from "../../api/tokens.ts";
 import { readEvents, type ServerSentEvent } from "../../util/server-sent-events.ts";
 import type { Environment } from "../../util/settings.ts";
+import { isLoopback } from "../../util/loopback.ts";
 import { plainText } from "../../util/plain-text.ts";
 import { pause } from "../pause.ts";
 import { Failure } from "../program.ts";
@@ -328,13 +329,17 @@ export class ApiClient {
         ...(tls?.cert && { cert: Bun.file(tls.cert) }),
         ...(tls?.key && { key: Bun.file(tls.key) }),
       },
+      // Elsewhere the token would be missing, or be shown to another server.
+      redirect: "manual",
       signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
     });
   }
 
   /** What an answer means that is not the one that was asked for. */
   private async refusal(response: Response): Promise<Failure> {
-    const { status } = response;
+    const { status, headers } = response;
+    const elsewhere = status >= 300 && status < 400 ? headers.get("location") : null;
+    if (elsewhere !== null) return this.redirected(status, elsewhere);
     const answer = schemas.ApiError.safeParse(parseJson(await response.text()));
     if (answer.success) {
       const hint = status === 401 ? "set API_TOKEN to that of the server: " : "";
@@ -344,6 +349,12 @@ export class ApiClient {
     return new UnreachableError(
       `start the server behind the proxy at "${this.options.server}", which answered ${status}`,
     );
+  }
+
+  private redirected(status: number, location: string): ApiCallError {
+    const { server } = this.options;
+    const message = `pass the right address: "${server}" answered ${status}, it leads to "${plainText(location)}"`;
+    return new ApiCallError(status, "unexpected_answer", message);
   }
 
   private unexpected({ status }: Pick<Response, "status">): ApiCallError {
@@ -391,9 +402,18 @@ export function hasEnded({ status }: schemas.DownloadRecord): boolean {
 
 /**
  * Makes calls to this machine pass by the HTTP proxy that the environment may name: it could not
- * reach what listens on our loopback. `fetch` reads the variable at each call.
+ * reach what listens on our loopback, and the token is none of its business. `fetch` reads the
+ * variable at each call.
  */
-export function bypassProxyForLoopback(env: Environment): void {
+export function bypassProxyForLoopback(env: Environment, server = "http://localhost"): void {
+  const { hostname } = new URL(server);
   const others = env["no_proxy"] ?? env["NO_PROXY"];
-  env["no_proxy"] = [...(others ? [others] : []), "localhost", "127.0.0.1", "::1"].join(",");
+  const hosts = [
+    ...(others ? [others] : []),
+    "localhost",
+    "127.0.0.1",
+    "::1",
+    ...(isLoopback(hostname) ? [hostname.replace(/^\[|\]$/g, "")] : []),
+  ];
+  env["no_proxy"] = [...new Set(hosts)].join(",");
 }

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { type Flag, type ParsedFlags, readSetting } from "../../util/flags.ts";
+import { isLoopback } from "../../util/loopback.ts";
 import {
   type Environment,
   type Kind,
@@ -47,6 +48,17 @@ export function readConnection(values: ParsedFlags["values"], env: Environment):
     ...(token !== null && { token }),
     tls: { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) },
   };
+}
+
+/** What to say where the token is to leave this machine readable; null where it is not. */
+export function clearTextWarning(
+  { server, token }: ApiClientOptions,
+  env: Environment,
+): string | null {
+  const { protocol, hostname } = new URL(server);
+  if (token === undefined || protocol === "https:" || isLoopback(hostname)) return null;
+  if (env["INSECURE"] === "true") return null;
+  return `warning: the token goes to "${hostname}" without encryption, use https (INSECURE=true: the way is safe)`;
 }
 
 /** True where a person has said which server it is. */

@@ -276,11 +276,29 @@ test("all changes come with what they are of", async () => {
   expect(server.requests[0]?.path).toBe("/api/events");
 });
 
-test.each([
-  [{}, "localhost,127.0.0.1,::1"],
-  [{ NO_PROXY: "a.example" }, "a.example,localhost,127.0.0.1,::1"],
-  [{ no_proxy: "b.example", NO_PROXY: "a.example" }, "b.example,localhost,127.0.0.1,::1"],
-])("with %j, calls to this machine pass by the proxy", (env: Record<string, string>, expected) => {
-  bypassProxyForLoopback(env);
+test.each<[Record<string, string>, string | undefined, string]>([
+  [{}, undefined, "localhost,127.0.0.1,::1"],
+  [{ NO_PROXY: "a.example" }, undefined, "a.example,localhost,127.0.0.1,::1"],
+  [
+    { no_proxy: "b.example", NO_PROXY: "a.example" },
+    undefined,
+    "b.example,localhost,127.0.0.1,::1",
+  ],
+  [{}, "http://127.0.0.2:80", "localhost,127.0.0.1,::1,127.0.0.2"],
+  [{}, "http://[::1]:80", "localhost,127.0.0.1,::1"],
+  [{}, "https://files.example.com", "localhost,127.0.0.1,::1"],
+])("with %j, calls to this machine pass by the proxy: %p", (env, server, expected) => {
+  bypassProxyForLoopback(env, server);
   expect(env["no_proxy"]).toBe(expected);
+});
+
+test("a redirection is not followed, and is told", async () => {
+  const location = "https://elsewhere.example/api/clients\u001b[2J";
+  await using server = scriptedServer(() => Response.redirect(location, 301));
+  const error = await errorOf(server.api.clients());
+  expect(error).toMatchObject({ status: 301, code: "unexpected_answer" });
+  expect(error).toMatchObject({
+    message: expect.stringMatching(/it leads to "https:\/\/elsewhere/),
+  });
+  expect(server.requests).toHaveLength(1);
 });

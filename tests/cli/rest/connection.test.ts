@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { namesServer, readConnection } from "../../../lib/cli/rest/connection.ts";
+import { clearTextWarning, namesServer, readConnection } from "../../../lib/cli/rest/connection.ts";
 import { UsageError } from "../../../lib/util/flags.ts";
 
 describe("the server's address", () => {
@@ -46,5 +46,20 @@ describe("the token", () => {
     const read = () => readConnection({}, { API_TOKEN: "se cret" });
     expect(read).toThrow(/^API_TOKEN has a wrong value/);
     expect(read).not.toThrow(/se cret/);
+  });
+
+  test.each<[string, string, Record<string, string>, boolean]>([
+    ["to another machine without TLS", "http://files.example.com", {}, true],
+    ["the same by its address", "http://192.0.2.1:8080", {}, true],
+    ["with TLS", "https://files.example.com", {}, false],
+    ["to this machine", "http://localhost:8080", {}, false],
+    ["to this machine by another address", "http://127.0.0.2:8080", {}, false],
+    ["where the way is safe by itself", "http://10.0.0.1", { INSECURE: "true" }, false],
+  ])("that goes %s: %s", (_, server, env, isTold) => {
+    const host = new URL(server).hostname;
+    const warning = clearTextWarning({ server, token: "secret" }, env);
+    expect(warning === null ? null : warning.includes(`"${host}"`)).toBe(isTold || null);
+    expect(warning ?? "").not.toContain("secret");
+    expect(clearTextWarning({ server }, env)).toBeNull();
   });
 });
