@@ -145,7 +145,7 @@ export type DownloadEvent =
 export type Effect =
   /** Remove the part file: nothing in it will be used. */
   | { type: "discard_part" }
-  /** Tell the client that this attempt is over. */
+  /** End the attempt that runs, which knows nothing of it, and tell the client. */
   | { type: "stop_client" }
   /** From now on the bytes come at the rate of the row. */
   | { type: "apply_rate_limit" }
@@ -210,7 +210,7 @@ export function transition(download: Download, event: DownloadEvent): Transition
   if (download.status === "queued" || event.epoch !== download.epoch) return unchanged(download);
   switch (event.type) {
     case "lost":
-      return { next: requeue(download, event.now, null), effects: [stop, dispatch] };
+      return { next: requeue(download, event.now, null), effects: [dispatch] };
     case "failed":
       return fail(download, event.problem, event.now, event.final ?? false);
   }
@@ -237,7 +237,6 @@ export function transition(download: Download, event: DownloadEvent): Transition
   return unchanged(download);
 }
 
-const stop: Effect = { type: "stop_client" };
 const discard: Effect = { type: "discard_part" };
 const dispatch: Effect = { type: "dispatch" };
 
@@ -351,7 +350,7 @@ function fail(download: Active, problem: Problem, now: number, final: boolean): 
       if (failures >= MAX_FAILURES) break;
       const at = now + 1000 * 4 ** (failures - 1);
       const next = { ...requeue(download, at, problem), failures };
-      return { next, effects: [stop, dispatch, warn(`tries again: ${problem.message}`)] };
+      return { next, effects: [dispatch, warn(`tries again: ${problem.message}`)] };
     }
     case "restart": {
       if (download.restarts >= MAX_RESTARTS) break;
@@ -362,13 +361,13 @@ function fail(download: Active, problem: Problem, now: number, final: boolean): 
         restarts: download.restarts + 1,
       };
       const lost = `starts over, ${safeOffsetOf(download)} safe bytes discarded: ${problem.message}`;
-      return { next, effects: [stop, discard, dispatch, warn(lost)] };
+      return { next, effects: [discard, dispatch, warn(lost)] };
     }
     case "when_room": {
       const at = now + ROOM_RECHECK_MS;
       return {
         next: requeue(download, at, problem),
-        effects: [stop, dispatch, warn(`waits: ${problem.message}`)],
+        effects: [dispatch, warn(`waits: ${problem.message}`)],
       };
     }
   }
@@ -392,7 +391,7 @@ function end(download: Active, problem: Problem, now: number): Transition {
       safeOffset: safeOffsetOf(download),
       problem,
     },
-    effects: [stop, discard, dispatch, warn(`failed: ${problem.message}`)],
+    effects: [discard, dispatch, warn(`failed: ${problem.message}`)],
   };
 }
 
@@ -408,6 +407,6 @@ function cancel(download: Queued | Active, now: number): Transition {
       source: download.source,
       safeOffset: download.safeOffset,
     },
-    effects: [stop, discard, dispatch],
+    effects: [{ type: "stop_client" }, discard, dispatch],
   };
 }

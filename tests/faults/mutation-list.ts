@@ -18,7 +18,7 @@ const DURABLE = "tests/util/durable.test.ts";
 const LOG = "tests/server/database/write-ahead-log.test.ts";
 const POWER = "tests/faults/power-loss.test.ts";
 const PART = "tests/server/storage/part.test.ts";
-const RECEIVER = "tests/server/transfer/receiver.test.ts";
+const RECEIVER = "tests/server/transfer/file-receiver.test.ts";
 const CREDIT = "tests/server/transfer/flow-control.test.ts";
 const MODEL = "tests/model/downloads.test.ts";
 const LYING_CLIENT = "tests/faults/lying-client.test.ts";
@@ -128,7 +128,7 @@ export const MUTATIONS: readonly Mutation[] = [
     name: "any-epoch-of-a-frame",
     breaks: "A: what belongs to an older attempt is dropped",
     file: "lib/server/clients/session.ts",
-    find: `    if (receiver?.epoch !== address.epoch) return undefined;
+    find: `    if (stream?.epoch !== address.epoch) return undefined;
 `,
     replace: ``,
     caughtBy: { [LYING_CLIENT]: "frames and messages of another epoch" },
@@ -155,15 +155,15 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "any-offset-of-a-client",
     breaks: "A: a client goes on where the server's proof ends, or at the first byte",
-    file: "lib/server/transfer/receiver.ts",
-    find: `message.offset !== arrived && resumes`,
+    file: "lib/server/transfer/file-request.ts",
+    find: `offset > 0 && offset !== offered`,
     replace: `false`,
     caughtBy: { [LYING_CLIENT]: "an offset of its own" },
   },
   {
     name: "short-part-trusted",
     breaks: "A, C: a part that is shorter than recorded proves nothing",
-    file: "lib/server/transfer/receiver.ts",
+    file: "lib/server/transfer/file-receiver.ts",
     find: `const isShort = part.size < safeOffset;`,
     replace: `const isShort = false;`,
     caughtBy: { [PART_FILE]: "row 28: the part file shortened at rest" },
@@ -171,11 +171,10 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "name-before-checksum",
     breaks: "A: a file gets its name after its checksum was compared",
-    file: "lib/server/transfer/receiver.ts",
-    find: `    if (digest !== theirs) {`,
-    replace: `    const { totalSize } = this.#source;
-    this.#end({ type: "received", digest, size: totalSize, bytesOnWire: this.#frames.bytesOnWire });
-    if (digest !== theirs) {`,
+    file: "lib/server/transfer/file-receiver.ts",
+    find: `    if (flaw) return this.fail(flaw.problem, flaw.final);
+`,
+    replace: ``,
     caughtBy: { [LYING_CLIENT]: "in its MD5 is read again from the start" },
   },
   {
@@ -235,18 +234,18 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "credit-exceeded",
     breaks: "E: a client that sends more than it was granted is cut off",
-    file: "lib/server/transfer/receiver.ts",
-    find: `if (end > this.#credit.maxOffset) {`,
-    replace: `if (false) {`,
+    file: "lib/server/transfer/file-receiver.ts",
+    find: `if (end > maxOffset) throw`,
+    replace: `if (false) throw`,
     caughtBy: { [LYING_CLIENT]: "a frame beyond its credit" },
   },
   {
     name: "credit-for-what-arrived",
     breaks: "E: a client gets new credit for what was written, not for what arrived",
-    file: "lib/server/transfer/receiver.ts",
+    file: "lib/server/transfer/file-receiver.ts",
     find: `onBytes: (bytes) => this.#writer?.push(bytes),`,
     replace: `onBytes: (bytes) => {
-        this.#credit?.wrote(bytes.length);
+        this.#flow?.wrote(bytes.length);
         this.#writer?.push(bytes);
       },`,
     caughtBy: { [MODEL]: THE_MODEL, [SLOW_DISK]: "row 19: a slow disk at the server" },

@@ -1,4 +1,4 @@
-import { Receiver } from "../../lib/server/transfer/receiver.ts";
+import { FileReceiver } from "../../lib/server/transfer/file-receiver.ts";
 
 /*
  * Loaded into a server before anything else of it, and never imported: bugs that files of certain names meet, each
@@ -21,8 +21,8 @@ function thrown(): never {
 
 /** Puts a bug before a method of every receiver. */
 function plant(at: "onMessage" | "onFrame"): void {
-  const method: (this: Receiver, incoming: never) => void = Receiver.prototype[at];
-  Receiver.prototype[at] = function (incoming) {
+  const method: (this: FileReceiver, incoming: never) => void = FileReceiver.prototype[at];
+  FileReceiver.prototype[at] = function (incoming) {
     const bug = BUGS[this["options"].download.filePath];
     if (bug?.at === at) bug.strike();
     method.call(this, incoming as never);

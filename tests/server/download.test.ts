@@ -187,7 +187,7 @@ describe("the end", () => {
   });
 
   test.each([
-    ["failed", "failed for good", ["stop_client", "discard_part", "dispatch", "log"]],
+    ["failed", "failed for good", ["discard_part", "dispatch", "log"]],
     ["cancelled", "cancelled", ["stop_client", "discard_part", "dispatch"]],
   ] as const)("%s: nothing is left behind, and a slot is free", (status, event, expected) => {
     const { next, effects } = transition(downloading, events[event]);
@@ -198,7 +198,7 @@ describe("the end", () => {
   test("a lost connection keeps what is safe, is no failure, and can go on at once", () => {
     const { next, effects } = transition(downloading, events.lost);
     expect(next).toEqual(queued);
-    expect(effects).toEqual([{ type: "stop_client" }, { type: "dispatch" }]);
+    expect(effects).toEqual([{ type: "dispatch" }]);
     expect(transition(verifying, events.lost).next).toEqual({ ...queued, safeOffset: 1000 });
   });
 });
@@ -251,7 +251,7 @@ describe("what an error leads to", () => {
       level: "warn",
       message: "starts over, 1000 safe bytes discarded: met checksum_mismatch",
     });
-    expect(typesOf(effects)).toEqual(["stop_client", "discard_part", "dispatch", "log"]);
+    expect(typesOf(effects)).toEqual(["discard_part", "dispatch", "log"]);
   });
 
   test("when there is room: it waits, counts no failure, and keeps what is safe", () => {

@@ -9,7 +9,7 @@ import {
   type ServerMessage,
 } from "../../protocol/messages.ts";
 import type { Logger } from "../../util/logger.ts";
-import type { ClientLink, Receiver } from "../transfer/receiver.ts";
+import type { ClientLink, IncomingStream } from "../transfer/incoming-stream.ts";
 
 /** A client has this long, in ms, to say who it is. */
 const REGISTER_WITHIN_MS = 10_000;
@@ -35,7 +35,7 @@ export interface SessionHost {
 }
 
 /**
- * One connection of a client: reads what comes, hands it to the receiver it is for, and notices
+ * One connection of a client: reads what comes, hands it to the stream it is for, and notices
  * when the other side is dead. Whatever breaks the protocol ends the connection with a code.
  */
 export class Session implements ClientLink {
@@ -44,7 +44,7 @@ export class Session implements ClientLink {
   lastHeardAt = Date.now();
 
   #state: "new" | "registering" | "registered" | "ended" = "new";
-  readonly #receivers = new Map<number, Receiver>();
+  readonly #streams = new Map<number, IncomingStream>();
   #lastStream = 0;
   // Monotonic, ms: a clock that is set must not kill anybody.
   readonly #openedAt = performance.now();
@@ -70,13 +70,13 @@ export class Session implements ClientLink {
     return this.#roundTrips.length === 0 ? 0 : Math.min(...this.#roundTrips);
   }
 
-  /** Gives a receiver its number on this connection; what comes for it is handed to it from now on. */
-  attach(make: (stream: number) => Receiver): Receiver {
-    const stream = ++this.#lastStream;
-    const receiver = make(stream);
-    this.#receivers.set(stream, receiver);
-    void receiver.ended.then(() => this.#receivers.delete(stream));
-    return receiver;
+  /** Gives a stream its number on this connection; what comes for it is handed to it from now on. */
+  attach<Stream extends IncomingStream>(make: (number: number) => Stream): Stream {
+    const number = ++this.#lastStream;
+    const stream = make(number);
+    this.#streams.set(number, stream);
+    void stream.ended.then(() => this.#streams.delete(number));
+    return stream;
   }
 
   send(message: ServerMessage): void {
@@ -102,7 +102,7 @@ export class Session implements ClientLink {
     this.#guard(() => {
       const message = parseClientMessage(text);
       if (message.type === "register") return this.#register(message);
-      this.#hand(this.#receiverOf(message), (receiver) => receiver.onMessage(message));
+      this.#hand(this.#streamOf(message), (stream) => stream.onMessage(message));
     });
   }
 
@@ -111,7 +111,7 @@ export class Session implements ClientLink {
     this.#guard(() => {
       if (!this.client) throw new FdsError("protocol_error", "a frame came before register");
       const frame = decodeFrame(bytes, this.client.chunkSize);
-      this.#hand(this.#receiverOf(frame), (receiver) => receiver.onFrame(frame));
+      this.#hand(this.#streamOf(frame), (stream) => stream.onFrame(frame));
     });
   }
 
@@ -142,7 +142,7 @@ export class Session implements ClientLink {
     } else if (now - this.#pingedAt >= PING_INTERVAL_MS) {
       this.#ping();
     }
-    for (const receiver of this.#receivers.values()) receiver.checkStalled();
+    for (const stream of this.#streams.values()) stream.checkStalled();
   }
 
   /** Ends the connection with the error's close code and reason. */
@@ -164,7 +164,7 @@ export class Session implements ClientLink {
   closed(): void {
     if (this.#state === "ended") return;
     this.#state = "ended";
-    for (const receiver of this.#receivers.values()) receiver.lose();
+    for (const stream of this.#streams.values()) stream.lose();
     this.host.ended(this);
   }
 
@@ -195,27 +195,27 @@ export class Session implements ClientLink {
     }
   }
 
-  /** The receiver of an attempt that still runs; undefined for what comes late. */
-  #receiverOf(address: { stream: number; epoch: number }): Receiver | undefined {
+  /** A stream that still runs; undefined for what comes late. */
+  #streamOf(address: { stream: number; epoch: number }): IncomingStream | undefined {
     if (this.#state !== "registered") {
       throw new FdsError("protocol_error", "register must be the first message");
     }
     if (address.stream > this.#lastStream) {
       throw new FdsError("protocol_error", `there is no stream ${address.stream}`);
     }
-    const receiver = this.#receivers.get(address.stream);
-    if (receiver?.epoch !== address.epoch) return undefined;
-    return receiver;
+    const stream = this.#streams.get(address.stream);
+    if (stream?.epoch !== address.epoch) return undefined;
+    return stream;
   }
 
   /** A bug that one download meets is not the client's doing, and no matter of its other downloads. */
-  #hand(receiver: Receiver | undefined, over: (receiver: Receiver) => void): void {
-    if (!receiver) return;
+  #hand(stream: IncomingStream | undefined, over: (stream: IncomingStream) => void): void {
+    if (!stream) return;
     try {
-      over(receiver);
+      over(stream);
     } catch (error) {
       if (error instanceof FdsError) throw error;
-      receiver.broke(error);
+      stream.broke(error);
     }
   }
 
@@ -232,7 +232,7 @@ export class Session implements ClientLink {
       const fields = { client_id: this.client?.clientId, remote_address: this.remoteAddress };
       if (error.code === "internal_error") this.logger.error(error.message, fields, cause);
       else this.logger.warn(`protocol broken: ${error.message}`, fields);
-      for (const receiver of this.#receivers.values()) receiver.violated(error);
+      for (const stream of this.#streams.values()) stream.violated(error);
       this.end(error);
     }
   }

@@ -8,7 +8,8 @@ import type { Download, DownloadEvent, Downloading, Verifying } from "../downloa
 import type { Metrics } from "../metrics/metrics.ts";
 import { finishPublishing, publish, type Report } from "./publish.ts";
 import { findOverQuota, type Quotas } from "./quota.ts";
-import { type Outcome, Receiver } from "../transfer/receiver.ts";
+import { FileReceiver, type FileReceiverOptions } from "../transfer/file-receiver.ts";
+import type { Outcome } from "../transfer/incoming-stream.ts";
 import type { NoRoom } from "../transfer/free-space.ts";
 import type { Storage } from "../storage/storage.ts";
 
@@ -28,7 +29,9 @@ export interface AttemptsOptions {
 
 /** A download that this process carries out. */
 interface Attempt {
-  receiver: Receiver;
+  receiver: FileReceiver;
+  /** The client sent everything, and keeps the file open until it hears what became of it. */
+  isAwaited: boolean;
   /** Its part is to be removed once it is closed. */
   discard: boolean;
 }
@@ -48,7 +51,10 @@ export class Attempts {
   }
 
   /** Of this attempt at a download, if it runs. */
-  receiverOf({ downloadId, epoch }: Pick<Download, "downloadId" | "epoch">): Receiver | undefined {
+  receiverOf({
+    downloadId,
+    epoch,
+  }: Pick<Download, "downloadId" | "epoch">): FileReceiver | undefined {
     const receiver = this.#running.get(downloadId)?.receiver;
     return receiver?.epoch === epoch ? receiver : undefined;
   }
@@ -59,30 +65,27 @@ export class Attempts {
     const session = this.options.clients.sessionOf(clientId);
     const agreed = session?.client;
     if (this.#stopped || !session?.isOpen || !agreed) return this.#lost(download);
-    const receiver = session.attach(
-      (stream) =>
-        new Receiver({
-          ...this.options,
-          checkpoints: this.#checkpoints,
-          starts: this.#starts,
-          download,
-          stream,
-          chunkSize: agreed.chunkSize,
-          link: session,
-          findOverQuota: (totalSize) => this.#findOverQuota(download, totalSize),
-          report: (event) => this.options.apply(downloadId, event),
-          logger: this.options.logOf(download),
-        }),
+    const { chunkSize } = agreed;
+    const receiver = session.attach((stream) =>
+      this.#receiverFor(download, { stream, chunkSize, link: session }),
     );
-    const attempt: Attempt = { receiver, discard: false };
+    const attempt: Attempt = { receiver, isAwaited: false, discard: false };
     this.#running.set(downloadId, attempt);
     try {
-      await this.#settle(download, await receiver.run());
+      const outcome = await receiver.run();
+      attempt.isAwaited = outcome.type === "received";
+      await this.#settle(download, outcome);
       if (attempt.discard) await this.options.storage.removePart(downloadId);
     } finally {
-      receiver.dismiss();
+      this.#answer(attempt, "cancel");
       this.#running.delete(downloadId);
     }
+  }
+
+  /** Tells the client that its file is published: it can forget it. */
+  confirm({ downloadId, epoch }: Download): void {
+    const attempt = this.#running.get(downloadId);
+    if (attempt?.receiver.epoch === epoch) this.#answer(attempt, "done");
   }
 
   /** Goes on with a publishing that was cut short. */
@@ -103,6 +106,27 @@ export class Attempts {
   stop(): void {
     this.#stopped = true;
     for (const { receiver } of this.#running.values()) receiver.lose();
+  }
+
+  #receiverFor(
+    download: Downloading,
+    connection: Pick<FileReceiverOptions, "stream" | "chunkSize" | "link">,
+  ): FileReceiver {
+    return new FileReceiver({
+      ...this.options,
+      ...connection,
+      checkpoints: this.#checkpoints,
+      starts: this.#starts,
+      download,
+      findOverQuota: (totalSize) => this.#findOverQuota(download, totalSize),
+      report: (event) => this.options.apply(download.downloadId, event),
+      logger: this.options.logOf(download),
+    });
+  }
+
+  #answer(attempt: Attempt, type: "done" | "cancel"): void {
+    if (attempt.isAwaited) attempt.receiver.tell({ type });
+    attempt.isAwaited = false;
   }
 
   #findOverQuota(download: Downloading, totalSize: number): Promise<NoRoom | null> {

@@ -20,7 +20,7 @@ import {
 } from "../download.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { Quotas } from "./quota.ts";
-import type { Progress } from "../transfer/receiver.ts";
+import type { Progress } from "../transfer/incoming-stream.ts";
 import type { Storage } from "../storage/storage.ts";
 
 export interface DownloadsOptions {
@@ -286,7 +286,7 @@ export class Downloads {
         receiver?.limitRate(download.rateLimit);
         return;
       case "confirm_client":
-        receiver?.confirm();
+        this.#attempts.confirm(download);
         return;
       case "discard_part":
         return this.#attempts.discardPart(download.downloadId);

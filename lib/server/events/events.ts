@@ -5,7 +5,7 @@ import type { Clients, KnownClient } from "../clients/clients.ts";
 import type { Repository } from "../database/repository.ts";
 import { type Download, hasEnded } from "../download.ts";
 import type { Announcement, EventReader } from "./event-reader.ts";
-import type { Progress } from "../transfer/receiver.ts";
+import type { Progress } from "../transfer/incoming-stream.ts";
 import { clientRecord, downloadRecord } from "../records/records.ts";
 
 /** How often the progress of running downloads is told, in ms. */

@@ -6,7 +6,7 @@ import type { AuditRow } from "../audit/audit.ts";
 import type { ApiToken, EnrolmentKey } from "../access/rows.ts";
 import type { KnownClient } from "../clients/clients.ts";
 import { type Download, safeOffsetOf } from "../download.ts";
-import type { Progress } from "../transfer/receiver.ts";
+import type { Progress } from "../transfer/incoming-stream.ts";
 
 /** A download as REST shows it. `progress`, where there is some, is fresher than the row. */
 export function downloadRecord(download: Download, progress?: Progress): DownloadRecord {

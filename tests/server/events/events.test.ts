@@ -11,7 +11,7 @@ import { type Caller, LOCAL_ADMIN } from "../../../lib/server/access/caller.ts";
 import { OpenCalls } from "../../../lib/server/access/open-calls.ts";
 import { EventFeeds } from "../../../lib/server/events/event-feeds.ts";
 import { Events } from "../../../lib/server/events/events.ts";
-import type { Progress } from "../../../lib/server/transfer/receiver.ts";
+import type { Progress } from "../../../lib/server/transfer/incoming-stream.ts";
 import { Logger } from "../../../lib/util/logger.ts";
 import { inShort, Listener, type Told } from "../../support/events.ts";
 import { Random } from "../../support/random.ts";

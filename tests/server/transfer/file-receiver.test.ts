@@ -10,7 +10,7 @@ import {
 } from "../../../lib/server/download.ts";
 import { OneByOne } from "../../../lib/util/one-by-one.ts";
 import { Metrics } from "../../../lib/server/metrics/metrics.ts";
-import { Receiver } from "../../../lib/server/transfer/receiver.ts";
+import { FileReceiver } from "../../../lib/server/transfer/file-receiver.ts";
 import type { Storage } from "../../../lib/server/storage/storage.ts";
 import { Logger } from "../../../lib/util/logger.ts";
 import { claim, NOW, order } from "../../support/downloads.ts";
@@ -37,7 +37,7 @@ let part: MemoryPart;
 let row: Download;
 let told: ServerMessage[];
 let pool: CreditPool;
-let receiver: Receiver;
+let receiver: FileReceiver;
 let outcome: Promise<unknown>;
 
 beforeEach(async () => {
@@ -61,7 +61,7 @@ async function receive(download: Downloading): Promise<void> {
     usedBytes: unused,
     close: unused,
   };
-  receiver = new Receiver({
+  receiver = new FileReceiver({
     download,
     stream: 1,
     chunkSize: CHUNK,

@@ -1,0 +1,315 @@
+import type { Frame } from "../../protocol/frame.ts";
+import type { FileComplete, FileStart } from "../../protocol/messages.ts";
+import type { OneByOne } from "../../util/one-by-one.ts";
+import { RateMeter } from "../../util/rate-meter.ts";
+import type { Downloading, Source } from "../download.ts";
+import type { Part, Storage } from "../storage/storage.ts";
+import type { FilePhase } from "./file-phase.ts";
+import { checkStart, fileRequest } from "./file-request.ts";
+import type { CreditPool, StreamCredit } from "./flow-control.ts";
+import { findNoRoom, type NoRoom } from "./free-space.ts";
+import { type AttemptOptions, broken, IncomingAttempt } from "./incoming-attempt.ts";
+import { IncomingFrames } from "./incoming-frames.ts";
+import type { Outcome, Progress, StreamMessage } from "./incoming-stream.ts";
+import { CHECKPOINT_BYTES, PartWriter } from "./part-writer.ts";
+import { findFlaw } from "./verdict.ts";
+
+/** A chunk that came damaged is asked for again this often. */
+const MAX_RESENDS = 3;
+
+export interface FileReceiverOptions extends AttemptOptions {
+  storage: Storage;
+  credit: CreditPool;
+  /** Shared by all receivers: checkpoints run one after the other. */
+  checkpoints: OneByOne;
+  /** Shared by all receivers: what one takes of a quota is recorded before the next one looks. */
+  starts: OneByOne;
+  /** Bytes that must stay free on the disk. */
+  minFreeDisk: number;
+  /** Whether a file of so many bytes is more than is allowed. */
+  findOverQuota: (totalSize: number) => Promise<NoRoom | null>;
+}
+
+/**
+ * One incoming file: from the request to a part on the disk that is whole, flushed and has the
+ * client's checksum, or to a safe offset from which the next attempt goes on.
+ */
+export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
+  readonly #frames: IncomingFrames;
+  readonly #rate = new RateMeter();
+  #phase: FilePhase = { name: "opening" };
+  /** What is to be closed at the end, whatever the phase. */
+  #writer: PartWriter | undefined;
+  #flow: StreamCredit | undefined;
+  /** The writer, once the row says where the file begins. */
+  #begun: PartWriter | undefined;
+  #rateLimit: number | null;
+  /** Why the server asks for the file from its first byte, where it has a part. */
+  #restartReason: string | undefined;
+  /** How far the client has read again what the server has. */
+  #proven = 0;
+
+  constructor(options: FileReceiverOptions) {
+    super(options);
+    const { download, metrics } = options;
+    this.#rateLimit = download.rateLimit;
+    this.#frames = new IncomingFrames({
+      bytesOnWire: download.bytesOnWire,
+      isOver: () => this.isOver,
+      onBytes: (bytes) => this.#writer?.push(bytes),
+      onDamaged: (offset, times) => this.#askAgain(offset, times),
+      metrics,
+    });
+  }
+
+  get progress(): Progress {
+    return {
+      bytesReceived: this.#begun?.written ?? this.options.download.safeOffset,
+      bytesOnWire: this.#frames.bytesOnWire,
+      bytesPerSecond: this.#rate.bytesPerSecond(),
+    };
+  }
+
+  limitRate(rateLimit: number | null): void {
+    this.#rateLimit = rateLimit;
+    this.#flow?.limitRate(rateLimit);
+  }
+
+  onMessage(message: StreamMessage): void {
+    if (this.isOver) return;
+    if (message.type === "proving") return this.#onProving(message.offset);
+    this.stalled.restart();
+    switch (message.type) {
+      case "error":
+        return this.fail({ code: message.code, message: message.message });
+      case "file_start":
+        return this.#onStart(message);
+      case "file_complete":
+        return this.#onComplete(message);
+    }
+  }
+
+  onFrame(frame: Frame): void {
+    this.stalled.restart();
+    const phase = this.#phase;
+    if (phase.name === "ended") return;
+    if (!("source" in phase)) throw broken("a frame came before file_start");
+    const end = frame.offset + frame.rawLength;
+    const { maxOffset } = phase.flow;
+    if (end > phase.source.totalSize) throw broken("a frame reaches beyond the end of the file");
+    if (end > maxOffset) throw broken(`a frame reaches beyond the ${maxOffset} bytes granted`);
+    this.#frames.take(frame);
+  }
+
+  protected get isOver(): boolean {
+    return this.#phase.name === "ended";
+  }
+
+  protected async begin(): Promise<void> {
+    const { storage, download } = this.options;
+    // Whether there is room for anything at all was looked at when it was claimed.
+    if (download.source) await this.#checkRoom();
+    const part = await storage.openPart(download.downloadId);
+    this.#writer = this.#writerTo(part);
+    await this.#request(part, this.#writer);
+  }
+
+  protected stop(): void {
+    this.#phase = { name: "ended" };
+  }
+
+  protected async close(outcome: Outcome): Promise<void> {
+    const keep = outcome.type === "lost" || outcome.type === "failed";
+    try {
+      if (!keep) this.#frames.stop();
+      await this.#frames.settled();
+      await this.#writer?.close(keep);
+    } finally {
+      this.#flow?.close();
+    }
+  }
+
+  protected isClientsTurn(): boolean {
+    const phase = this.#phase;
+    if (phase.name === "requested") return true;
+    if (phase.name !== "receiving" || !this.#frames.idle || !phase.writer.idle) return false;
+    const { arrived } = this.#frames;
+    return arrived < phase.flow.maxOffset || arrived === phase.source.totalSize;
+  }
+
+  #writerTo(part: Part): PartWriter {
+    return new PartWriter({
+      part,
+      checksum: this.options.download.checksum,
+      checkpoints: this.options.checkpoints,
+      onWritten: (bytes) => {
+        this.#rate.add(bytes);
+        this.#flow?.wrote(bytes);
+      },
+      onSafe: async (safeOffset) => {
+        const bytesOnWire = this.#frames.bytesOnWire;
+        await this.report({ type: "checkpoint", epoch: this.epoch, safeOffset, bytesOnWire });
+        if (this.isOver) return;
+        this.#flow?.flushed(safeOffset);
+        await this.#checkRoom();
+      },
+      onError: (error) => this.broke(error),
+    });
+  }
+
+  async #request(part: Part, writer: PartWriter): Promise<void> {
+    const { safeOffset } = this.options.download;
+    // A part that is shorter than what was recorded proves nothing: begin at the first byte.
+    const isShort = part.size < safeOffset;
+    if (isShort) this.#restartReason = "the part file is shorter than recorded";
+    const offset = isShort ? 0 : safeOffset;
+    const prefix = await writer.continueFrom(offset, () => !this.isOver);
+    if (this.isOver) return;
+    this.#frames.beginAt(offset);
+    this.#flow = this.#openFlow(offset);
+    this.#phase = { name: "requested", writer, flow: this.#flow };
+    this.#flow.grant();
+    this.stalled.restart();
+    const { download, chunkSize } = this.options;
+    const { maxOffset } = this.#flow;
+    this.tell(fileRequest(download, { offset, prefix, maxOffset, chunkSize }));
+  }
+
+  #openFlow(offset: number): StreamCredit {
+    const { link, credit } = this.options;
+    return credit.open({
+      offset,
+      maxUnsafe: CHECKPOINT_BYTES,
+      rateLimit: this.#rateLimit,
+      roundTripMs: () => link.roundTripMs(),
+      onGrant: (max_offset) => {
+        // The request, and the answer to file_start, say for themselves how far it goes.
+        if (this.#begun && !this.isOver) this.tell({ type: "credit", max_offset });
+      },
+    });
+  }
+
+  /**
+   * A long reading counts as an answer as long as it gets somewhere: that of what the server has,
+   * and once more of all the file where its times changed while it was sent.
+   */
+  #onProving(offset: number): void {
+    const { arrived } = this.#frames;
+    if ("source" in this.#phase && arrived < this.#phase.source.totalSize) return;
+    if (offset <= this.#proven || offset > arrived) return;
+    this.#proven = offset;
+    this.stalled.restart();
+  }
+
+  #onStart(message: FileStart): void {
+    const phase = this.#phase;
+    if (phase.name !== "requested") throw broken("file_start came at the wrong time");
+    const { download, chunkSize } = this.options;
+    const { arrived } = this.#frames;
+    checkStart(message, arrived, download);
+    if (message.offset < arrived) {
+      this.#frames.beginAt(0);
+      phase.flow.restart();
+    }
+    const source = { identity: message.identity, totalSize: message.total_size, chunkSize };
+    this.#phase = { ...phase, name: "starting", source, complete: null };
+    this.#proven = 0;
+    this.#start(message, source).catch((error: unknown) => this.broke(error));
+  }
+
+  async #start(message: FileStart, source: Source): Promise<void> {
+    const { offset } = message;
+    const after = await this.options.starts.run(() => this.#recordStart(message, source));
+    // The row first: it must never say more than the part holds.
+    if (!this.isOver && offset < (this.#writer?.written ?? 0)) await this.#writer?.startOver();
+    const phase = this.#phase;
+    if (phase.name !== "starting") return;
+    // What the last reading is compared with is the first one, perhaps of an earlier attempt.
+    const { writer, flow, complete } = phase;
+    const agreed = after?.source ?? source;
+    this.#phase = { name: "receiving", source: agreed, writer, flow };
+    this.#begun = writer;
+    this.options.metrics.resumedBytes += offset;
+    flow.endsAt(agreed.totalSize);
+    flow.grant();
+    this.tell({ type: "credit", max_offset: flow.maxOffset });
+    this.#rate.add(0);
+    this.#frames.open();
+    if (complete) this.#verify(complete);
+  }
+
+  /** @returns the download as it now is, or null where the attempt is over */
+  async #recordStart(message: FileStart, source: Source): Promise<Downloading | null> {
+    const { offset, reason = this.#restartReason } = message;
+    await this.#checkRoom();
+    const overQuota = await this.options.findOverQuota(source.totalSize);
+    if (overQuota) this.fail(overQuota.problem, overQuota.final);
+    if (this.isOver) return null;
+    const { epoch } = this;
+    return this.report({ type: "started", epoch, now: Date.now(), source, offset, reason });
+  }
+
+  #onComplete(message: FileComplete): void {
+    const phase = this.#phase;
+    const isExpected =
+      phase.name === "receiving" || (phase.name === "starting" && phase.complete === null);
+    if (!isExpected) throw broken("file_complete came at the wrong time");
+    // It was sent before the client heard that a chunk is wanted again; it will come again.
+    if (this.#frames.resending) return;
+    const { arrived } = this.#frames;
+    const { totalSize } = phase.source;
+    if (message.total_size !== totalSize || arrived !== totalSize) {
+      const came = `${arrived} of ${totalSize} came`;
+      throw broken(`file_complete says ${message.total_size} bytes, ${came}`);
+    }
+    if (phase.name === "starting") this.#phase = { ...phase, complete: message };
+    else this.#verify(message);
+  }
+
+  #verify(complete: FileComplete): void {
+    if (this.#phase.name !== "receiving") return;
+    const phase = { ...this.#phase, name: "verifying", complete } as const;
+    this.#phase = phase;
+    this.#compare(phase).catch((error: unknown) => this.broke(error));
+  }
+
+  async #compare(phase: Extract<FilePhase, { name: "verifying" }>): Promise<void> {
+    const { source, writer, complete } = phase;
+    await this.#frames.settled();
+    // A chunk may have come damaged, and be asked for again.
+    if (this.#phase !== phase) return;
+    const digest = await writer.seal();
+    if (this.#phase !== phase) return;
+    const flaw = findFlaw(source, complete, this.options.download.checksum, digest);
+    if (flaw?.problem.code === "checksum_mismatch") this.options.metrics.checksumFailures++;
+    if (flaw) return this.fail(flaw.problem, flaw.final);
+    const { bytesOnWire } = this.#frames;
+    this.end({ type: "received", digest, size: source.totalSize, bytesOnWire });
+  }
+
+  #askAgain(offset: number, times: number): void {
+    // Whatever came behind the chunk comes again, and then the client says again that it is all.
+    const phase = this.#phase;
+    if (phase.name === "starting") {
+      this.#phase = { ...phase, complete: null };
+    } else if (phase.name === "verifying") {
+      const { source, writer, flow } = phase;
+      this.#phase = { name: "receiving", source, writer, flow };
+    }
+    if (times > MAX_RESENDS) {
+      const message = `the chunk at ${offset} came damaged ${times} times`;
+      return this.fail({ code: "checksum_mismatch", message }, true);
+    }
+    this.options.logger.warn("a chunk came damaged and is asked for again", { offset });
+    this.tell({ type: "resend", offset });
+  }
+
+  /** Ends the attempt when the rest of the file would not leave enough of the disk free. */
+  async #checkRoom(): Promise<void> {
+    const { storage, minFreeDisk, download } = this.options;
+    const source = "source" in this.#phase ? this.#phase.source : download.source;
+    const written = this.#writer ? this.#writer.written : download.safeOffset;
+    const noRoom = await findNoRoom(storage, source?.totalSize ?? 0, written, minFreeDisk);
+    if (noRoom) this.fail(noRoom.problem, noRoom.final);
+  }
+}

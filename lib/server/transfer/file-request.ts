@@ -1,0 +1,58 @@
+import { type FileStart, ZSTD } from "../../protocol/messages.ts";
+import type { Downloading } from "../download.ts";
+import { broken } from "./incoming-attempt.ts";
+import type { StreamCommand } from "./incoming-stream.ts";
+
+/** What the server has of a file, and how far the client may send. */
+export interface Offer {
+  /** Bytes that are safe: the frames are to begin here. */
+  offset: number;
+  /** The digest of these bytes. */
+  prefix: string;
+  /** Everything below it may be sent. */
+  maxOffset: number;
+  /** Most bytes in a frame. */
+  chunkSize: number;
+}
+
+/** Asks a client for the file of a download. */
+export function fileRequest(download: Downloading, offer: Offer): StreamCommand {
+  const { downloadId, filePath, source, checksum } = download;
+  const { offset, prefix, maxOffset, chunkSize } = offer;
+  return {
+    type: "download_request",
+    download_id: downloadId,
+    file_path: filePath,
+    chunk_size: chunkSize,
+    offset,
+    checksum,
+    ...(source &&
+      offset > 0 && {
+        resume: {
+          [`prefix_${checksum}`]: prefix,
+          identity: source.identity,
+          total_size: source.totalSize,
+        },
+      }),
+    max_offset: maxOffset,
+    accepts: [ZSTD],
+  };
+}
+
+/**
+ * Checks what a client answers to a request.
+ * @param offered the offset of the request
+ * @throws FdsError `protocol_error`
+ */
+export function checkStart(message: FileStart, offered: number, download: Downloading): void {
+  const { offset, total_size, identity } = message;
+  if (offset > 0 && offset !== offered) {
+    throw broken(`file_start begins at ${offset}, expected ${offered} or 0`);
+  }
+  if (offset > 0 && total_size !== download.source?.totalSize) {
+    throw broken(`file_start says ${total_size} bytes, expected the size agreed before`);
+  }
+  if (identity.size < total_size) {
+    throw broken("file_start offers more bytes than the file has");
+  }
+}
