@@ -2,7 +2,7 @@ import { read as readCallback } from "node:fs";
 import { promisify } from "node:util";
 import { HEADER_BYTES } from "../protocol/frame.ts";
 import { release } from "../util/release.ts";
-import type { SourceFile } from "./owner-rules/roots.ts";
+import type { SourceFile } from "./owner-rules/source-file.ts";
 
 const pread = promisify(readCallback);
 

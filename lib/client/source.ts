@@ -2,7 +2,7 @@ import { FdsError } from "../protocol/errors.ts";
 import { type FileIdentity, mayBeTheSame, stillTheSame } from "../protocol/identity.ts";
 import type { DownloadRequest } from "../protocol/messages.ts";
 import { readAt } from "./block-reader.ts";
-import type { SourceFile } from "./owner-rules/roots.ts";
+import type { SourceFile } from "./owner-rules/source-file.ts";
 import { type GoOn, hashPrefix } from "./prefix-hash.ts";
 import { decideStart, type Start } from "./resume.ts";
 

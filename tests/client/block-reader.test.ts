@@ -3,7 +3,7 @@ import { mkdtemp, open, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BlockReader } from "../../lib/client/block-reader.ts";
-import type { SourceFile } from "../../lib/client/owner-rules/roots.ts";
+import type { SourceFile } from "../../lib/client/owner-rules/source-file.ts";
 import { decodeFrame, encodeInPlace } from "../../lib/protocol/frame.ts";
 
 const CONTENT = Buffer.from("0123456789abcdefghijklmnopqrstuvwxyz");

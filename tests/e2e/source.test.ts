@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import {
   appendFileSync,
   closeSync,
+  existsSync,
   ftruncateSync,
   linkSync,
   openSync,
@@ -270,3 +271,49 @@ describe("while its client is away and a part of it at the server, the source is
     TIMEOUT,
   );
 });
+
+const MEMORY = "/dev/shm";
+
+describe.if(["/proc/uptime", "/sys/class/net/lo/mtu", MEMORY].every((path) => existsSync(path)))(
+  "a file whose size cannot be said is refused, and it alone (needs /proc, /sys, /dev/shm):",
+  () => {
+    test.each<[string, string, object]>([
+      [
+        "one of /proc, which says that it is empty",
+        "/proc/uptime",
+        { error_code: "not_a_regular_file", attempts: 1 },
+      ],
+      [
+        "one of /sys, which says that it is a page",
+        "/sys/class/net/lo/mtu",
+        { error_code: "not_a_regular_file", attempts: 1 },
+      ],
+      [
+        "one with more bytes than a number of JSON says",
+        "large",
+        { error_code: "file_unreadable" },
+      ],
+    ])("%s", async (_, path, problem) => {
+      await using system = await System.start({}, { within: MEMORY });
+      const client = await system.startClient({ roots: ["/proc", "/sys", "root"] });
+      const wanted = await writeRandom(system.source("file"), MiB);
+      Bun.spawnSync(["truncate", "--size=8P", system.source("large")]);
+      const refused = await system.pull(path);
+      await system.expectDelivered(await system.ended(await system.pull("file")), wanted);
+      expect(await system.ended(refused)).toMatchObject({ status: "failed", ...problem });
+      expect(client.log().filter(({ message }) => /not connected/.test(message))).toEqual([]);
+      await system.expectTidy();
+    });
+  },
+);
+
+test.if(existsSync(MEMORY))(
+  "a file from a year that no clock will show is delivered (needs /dev/shm)",
+  async () => {
+    await using system = await System.start({}, { within: MEMORY });
+    await system.startClient();
+    const wanted = await writeRandom(system.source("file"), 1000);
+    utimesSync(system.source("file"), 1e14, 1e14);
+    await system.expectDelivered(await system.ended(await system.pull("file")), wanted);
+  },
+);

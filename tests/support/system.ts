@@ -18,6 +18,8 @@ export interface ClientOptions {
   id?: string;
   /** Its server: a proxy's address, where there is one between. */
   server?: string;
+  /** Folders that it serves, seen from the system's own. */
+  roots?: string[];
   env?: Record<string, string>;
 }
 
@@ -105,16 +107,18 @@ export class System implements AsyncDisposable {
     return join(this.folder, "downloads/.server");
   }
 
-  /** Starts a client that serves the folder `root`, and waits until it is registered. */
+  /** Starts a client, which serves the folder `root` if not told otherwise; waits until it is registered. */
   async startClient({
     id = "site-1",
     server = this.url,
+    roots = ["root"],
     env,
   }: ClientOptions = {}): Promise<Program> {
+    const folders = roots.flatMap((root) => ["--root", root]);
     const client = await Program.start({
       name: id,
       folder: this.folder,
-      argv: ["client.ts", "--id", id, "--server", server, "--root", "root", "--state-dir", id],
+      argv: ["client.ts", "--id", id, "--server", server, ...folders, "--state-dir", id],
       env: { ...runtimeEnvironment("client"), ENROLL_TOKEN, ...env },
       ready: new RegExp(`registered as ${id}$`),
     });

@@ -6,7 +6,10 @@ const MAX_SHOWN = 500;
 
 /** Why a path is not served; an FdsError once it meets the path as it was asked for. */
 export class Refusal extends Error {
-  constructor(readonly code: "outside" | "denied" | "missing" | "not_regular" | "changed") {
+  constructor(
+    readonly code:
+      "outside" | "denied" | "missing" | "not_regular" | "size_unknown" | "too_large" | "changed",
+  ) {
     super(code);
   }
 }
@@ -35,6 +38,16 @@ export function explain(error: unknown, filePath: string): FdsError {
       return new FdsError("file_not_found", `the client has no file ${shown}`, { cause: error });
     case "not_regular":
       return new FdsError("not_a_regular_file", `${shown} is not a regular file`);
+    case "size_unknown":
+      return new FdsError(
+        "not_a_regular_file",
+        `${shown} is not a regular file, its size is not known`,
+      );
+    case "too_large":
+      return new FdsError(
+        "file_unreadable",
+        `${shown} has more bytes than can be sent, ${Number.MAX_SAFE_INTEGER}`,
+      );
     // A link where there was none, or none where there was one.
     case "ELOOP":
     case "EINVAL":

@@ -2,20 +2,10 @@ import { constants } from "node:fs";
 import { access, lstat, open, readlink, realpath, stat, type FileHandle } from "node:fs/promises";
 import { homedir } from "node:os";
 import { isAbsolute, join, parse, relative, resolve, sep } from "node:path";
-import type { FileIdentity } from "../../protocol/identity.ts";
 import { UsageError } from "../../util/flags.ts";
 import { explain, Refusal } from "./refusal.ts";
 import { Rules } from "./rules.ts";
-
-/** A file that may leave this site, open for reading. */
-export interface SourceFile {
-  fd: number;
-  /** What the open file is now, whoever has its name by then. */
-  identity(): Promise<FileIdentity>;
-  /** False once it was deleted, or another file took its name, and no hard link is left. */
-  hasName(): Promise<boolean>;
-  close(): Promise<void>;
-}
+import { type SourceFile, sourceFileOf } from "./source-file.ts";
 
 export interface RootsOptions {
   /** What of the roots may leave. */
@@ -126,17 +116,11 @@ export class Roots {
         if (!this.#isInside(place)) throw new Refusal("outside");
         if (!this.#isPermitted(place)) throw new Refusal("denied");
       }
-      if (!(await handle.stat()).isFile()) throw new Refusal("not_regular");
+      return await sourceFileOf(handle);
     } catch (error) {
       await handle.close();
       throw error;
     }
-    return {
-      fd: handle.fd,
-      identity: () => identityOf(handle),
-      hasName: async () => (await handle.stat()).nlink > 0,
-      close: () => handle.close(),
-    };
   }
 
   /**
@@ -233,16 +217,4 @@ function stepsOf(path: string): string[] {
     .slice(parse(path).root.length)
     .split(sep === "\\" ? /[\\/]/ : sep)
     .filter((step) => step !== "" && step !== ".");
-}
-
-async function identityOf(handle: FileHandle): Promise<FileIdentity> {
-  const info = await handle.stat({ bigint: true });
-  return {
-    size: Number(info.size),
-    mtime_ns: String(info.mtimeNs),
-    ctime_ns: String(info.ctimeNs),
-    // 64 bits without a sign, which the runtime reads as if they had one.
-    inode: String(BigInt.asUintN(64, info.ino)),
-    device: String(BigInt.asUintN(64, info.dev)),
-  };
 }

@@ -16,7 +16,8 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Rules } from "../../../lib/client/owner-rules/rules.ts";
-import { Roots, type SourceFile } from "../../../lib/client/owner-rules/roots.ts";
+import { Roots } from "../../../lib/client/owner-rules/roots.ts";
+import type { SourceFile } from "../../../lib/client/owner-rules/source-file.ts";
 import { FdsError } from "../../../lib/protocol/errors.ts";
 import { FileIdentity } from "../../../lib/protocol/identity.ts";
 import { UsageError } from "../../../lib/util/flags.ts";
@@ -297,6 +298,24 @@ test.if(process.platform !== "win32")(
     }
   },
 );
+
+describe.if(hasProc)("what the system makes up when it is read has no size (needs /proc)", () => {
+  test.each(["/proc/uptime", "/proc/self/status", "/proc/sys/kernel/hostname"])(
+    "%s",
+    async (path) => {
+      const roots = await Roots.open(["/proc"]);
+      const problem = await problemOf(roots, path);
+      expect(problem.code).toBe("not_a_regular_file");
+      expect(problem.message).toBe(`"${path}" is not a regular file, its size is not known`);
+    },
+  );
+});
+
+test.each([0, 1, 2])("a file of %d bytes has a size", async (size) => {
+  const path = join(base, "site/small");
+  await writeFile(path, "x".repeat(size));
+  expect(await contentOf(await openRoots(), "small")).toHaveLength(size);
+});
 
 test("the identity is the open file's, also after another took its name", async () => {
   const path = join(base, "site/replaced");
