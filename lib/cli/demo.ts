@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { parseFlags } from "../util/flags.ts";
 import { formatSize } from "../util/sizes.ts";
-import { ApiClient, bypassProxyForLoopback } from "./rest/api-client.ts";
+import { ApiClient } from "./rest/api-client.ts";
 import { DOWNLOADS, freshTokens, startClients, startServer } from "./demo/programs.ts";
 import { pullAll } from "./demo/pull.ts";
 import { verifyAll } from "./demo/results.ts";
@@ -39,7 +39,6 @@ await runProgram(async (signal) => {
   const { size, clients } = readTestFileFlags(values);
   const options = { size, clientIds: testClientIds(clients), keep: values["keep"] === true };
   const terminal = terminalOf(process.stdout, process.env);
-  bypassProxyForLoopback(process.env);
   await inFreshFolder((folder) => runDemo(folder, options, terminal, signal));
 });
 

@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 import { parseFlags, UsageError } from "../util/flags.ts";
 import { plainText } from "../util/plain-text.ts";
-import { ApiClient, bypassProxyForLoopback } from "./rest/api-client.ts";
+import { ApiClient } from "./rest/api-client.ts";
 import {
   clearTextWarning,
   CONNECTION_FLAGS,
@@ -89,7 +89,6 @@ await runProgram(async (_, interruptions) => {
     throw new UsageError(`${command.words} is missing, expected fds ${name} ${command.words}`);
   }
   const connection = readConnection(values, process.env);
-  bypassProxyForLoopback(process.env, connection.server);
   const warning = clearTextWarning(connection, process.env);
   if (warning !== null) console.error(plainText(warning));
   const json = values["json"] === true;

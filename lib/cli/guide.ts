@@ -1,6 +1,5 @@
 import { parseFlags } from "../util/flags.ts";
 import { plainText } from "../util/plain-text.ts";
-import { bypassProxyForLoopback } from "./rest/api-client.ts";
 import {
   clearTextWarning,
   CONNECTION_FLAGS,
@@ -31,7 +30,6 @@ await runProgram(async (signal) => {
   const { values } = parseFlags(process.argv.slice(2), CONNECTION_FLAGS);
   if (values["help"]) return void process.stdout.write(HELP);
   const connection = readConnection(values, process.env);
-  bypassProxyForLoopback(process.env, connection.server);
   const warning = clearTextWarning(connection, process.env);
   if (warning !== null) console.error(plainText(warning));
   const out = terminalOf(process.stdout, process.env);

@@ -127,8 +127,8 @@ const SETTINGS = {
   },
   TLS_CLIENT_CERT: { help: "PEM file of this client's certificate; needs TLS_CLIENT_KEY" },
   TLS_CLIENT_KEY: { help: "PEM file of its private key" },
-  HTTPS_PROXY: { help: "URL of the proxy to an https or wss server" },
-  HTTP_PROXY: { help: "URL of the proxy to an http or ws server" },
+  HTTPS_PROXY: { help: "URL of the proxy to an https or wss server that is not on this machine" },
+  HTTP_PROXY: { help: "URL of the proxy to an http or ws server that is not on this machine" },
   NO_PROXY: { help: "list of hosts, .domains and host:port to reach without it, or *" },
   LOG_LEVEL: { default: "info", help: LOG_LEVELS.join(", ") },
   LOG_FORMAT: {

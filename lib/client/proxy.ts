@@ -1,16 +1,19 @@
 import { UsageError } from "../util/flags.ts";
+import { leadsHere } from "../util/loopback.ts";
 import type { Environment } from "../util/settings.ts";
 
 const DEFAULT_PORTS: Record<string, string> = { "ws:": "80", "wss:": "443" };
 
 /**
  * The proxy on the way to a server, by the variables that most programs know: `HTTPS_PROXY` for
- * wss, `HTTP_PROXY` for ws, unless `NO_PROXY` names the server. Lower case is understood too.
+ * wss, `HTTP_PROXY` for ws, unless `NO_PROXY` names the server. Lower case is understood too. There
+ * is none on the way to this machine: it would see the key, and take it to another one.
  * @param server a ws or wss URL
  * @returns the proxy's URL, or null to go straight
  * @throws UsageError that names the variable; its value may hold a password and is not repeated
  */
 export function proxyFor(server: URL, env: Environment): string | null {
+  if (leadsHere(server.hostname)) return null;
   const name = server.protocol === "wss:" ? "HTTPS_PROXY" : "HTTP_PROXY";
   const source = env[name] ? name : name.toLowerCase();
   const text = env[source];

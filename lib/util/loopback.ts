@@ -8,3 +8,21 @@ export function isLoopback(host: string): boolean {
   if (isIPv4(host)) return host.startsWith("127.");
   return ["localhost", "::1", "[::1]"].includes(host.toLowerCase());
 }
+
+/**
+ * Whether a URL leads to this machine, so that a proxy has no business with it. Wider than
+ * {@link isLoopback}: names below `localhost` stand for this machine (RFC 6761, 6.3), but it depends
+ * on the resolver whether they are safe.
+ * @param hostname as `URL.hostname` has it
+ */
+export function leadsHere(hostname: string): boolean {
+  const host = hostname.toLowerCase().replace(/\.$/, "");
+  // `[::ffff:7f00:1]` is 127.0.0.1.
+  const isMapped = /^\[::ffff:7f[0-9a-f]{2}:/.test(host);
+  return isLoopback(host) || isMapped || host.endsWith(".localhost") || isUnspecified(host);
+}
+
+/** Whoever connects to no address reaches this machine. */
+function isUnspecified(host: string): boolean {
+  return host === "0.0.0.0" || host === "[::]";
+}

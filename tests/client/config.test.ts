@@ -77,13 +77,18 @@ describe("each setting is read:", () => {
     [[], { ENROLL_TOKEN: "enroll-secret" }, { enrollToken: "enroll-secret" }],
     [[], { CLIENT_STATE_DIR: "/state" }, { stateDir: "/state" }],
     [["--state-dir", "/flag"], { CLIENT_STATE_DIR: "/state" }, { stateDir: "/flag" }],
-    [[], { HTTP_PROXY: "http://proxy:3128" }, { proxy: "http://proxy:3128/" }],
-    [[], { HTTP_PROXY: "http://proxy:3128", NO_PROXY: "localhost" }, { proxy: null }],
-    [[], { HTTPS_PROXY: "http://proxy:3128" }, { proxy: null }],
+    [[], { HTTP_PROXY: "http://proxy:3128" }, { proxy: null }],
     [[], { LOG_LEVEL: "warn" }, { logLevel: "warn" }],
     [[], { LOG_FORMAT: "pretty" }, { logFormat: "pretty" }],
   ])("%j %j", (argv, env, expected) => {
     expect(read([...ID, ...argv], env)).toEqual({ ...DEFAULTS, ...expected });
+  });
+
+  test("the proxy on the way to the server", () => {
+    const env = { SERVER_URL: "https://files.example.com", HTTPS_PROXY: "http://proxy:3128" };
+    expect(read(ID, env)).toHaveProperty("proxy", "http://proxy:3128/");
+    expect(read(ID, { ...env, NO_PROXY: "example.com" })).toHaveProperty("proxy", null);
+    expect(read(ID, { ...env, SERVER_URL: "https://localhost" })).toHaveProperty("proxy", null);
   });
 
   test("the files of TLS", () => {

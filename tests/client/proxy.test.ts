@@ -18,7 +18,6 @@ test.each<[string, Record<string, string>, string | null]>([
   [WS, { HTTPS_PROXY: PROXY }, null],
   [WS, { HTTP_PROXY: "proxy:3128" }, `${PROXY}/`],
   [WS, { HTTP_PROXY: "http://user:pass@proxy:3128" }, "http://user:pass@proxy:3128/"],
-  ["ws://localhost:8080/ws", { HTTP_PROXY: PROXY }, `${PROXY}/`],
 ])("the proxy to %s with %j is %s", (server, env, expected) => {
   expect(proxyFor(new URL(server), env)).toBe(expected);
 });
@@ -37,9 +36,9 @@ test.each([
   [WS, "files.example.com:8080"],
   ["ws://example.com/ws", "example.com:80"],
   ["ws://10.1.2.3:8080/ws", "10.1.2.3"],
-  ["ws://[::1]:8080/ws", "::1"],
-  ["ws://[::1]:8080/ws", "[::1]"],
-  ["ws://[::1]:8080/ws", "[::1]:8080"],
+  ["ws://[fd00::1]:8080/ws", "fd00::1"],
+  ["ws://[fd00::1]:8080/ws", "[fd00::1]"],
+  ["ws://[fd00::1]:8080/ws", "[fd00::1]:8080"],
 ])("%s is reached without a proxy by NO_PROXY=%s", (server, list) => {
   const env = { HTTPS_PROXY: PROXY, HTTP_PROXY: PROXY };
   expect(proxyFor(new URL(server), { ...env, NO_PROXY: list })).toBeNull();
@@ -70,3 +69,21 @@ test.each(["socks5://user:pass@proxy", "http://user:pass@", "http://user:pass@a 
     expect(proxyFor(new URL(WS), { https_proxy: value })).toBeNull();
   },
 );
+
+test.each([
+  "localhost",
+  "LOCALHOST",
+  "localhost.",
+  "till.localhost",
+  "127.0.0.1",
+  "127.8.8.8",
+  "127.1",
+  "[::1]",
+  "[::ffff:127.0.0.1]",
+  "0.0.0.0",
+])("%s is this machine: the key goes through no proxy", (host) => {
+  const env = { HTTPS_PROXY: PROXY, HTTP_PROXY: PROXY, https_proxy: PROXY, http_proxy: PROXY };
+  for (const scheme of ["ws", "wss"]) {
+    expect(proxyFor(new URL(`${scheme}://${host}:8080/ws`), env)).toBeNull();
+  }
+});

@@ -129,7 +129,11 @@ describe("the client", () => {
     [["--id", "a", "--root", "root", "--server", "ftp://x"], {}, /--server is "ftp:\/\/x"/],
     [["--id", "a", "--root", "root", "--chunk-size", "16MiB"], {}, /--chunk-size is "16MiB"/],
     [["--id", "a", "--root", "root", "--rot", "x"], {}, /unknown flag "--rot"/],
-    [["--id", "a", "--root", "root"], { HTTP_PROXY: "socks5://me:hunter2@x" }, /HTTP_PROXY/],
+    [
+      ["--id", "a", "--root", "root", "--server", "https://files.example.com"],
+      { HTTPS_PROXY: "socks5://me:hunter2@x" },
+      /HTTPS_PROXY has a wrong value/,
+    ],
   ])("refuses %j with %j: exit 2 and one line", async (flags, env, message) => {
     const outcome = await run("client.ts", flags, env);
     await expectRefusal(outcome, 2, message);

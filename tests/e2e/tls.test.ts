@@ -5,7 +5,13 @@ import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createServer as createTlsServer } from "node:tls";
-import { Authority, type Certificate, openssl, pinOfFile } from "../support/certificates.ts";
+import {
+  Authority,
+  type Certificate,
+  FAR_NAME,
+  openssl,
+  pinOfFile,
+} from "../support/certificates.ts";
 import { Program } from "../support/programs.ts";
 import { writeRandom } from "../support/sources.ts";
 import { ENROLL_TOKEN, System } from "../support/system.ts";
@@ -37,13 +43,18 @@ describe.skipIf(!openssl.isThere)(named, () => {
     await rm(folder, { recursive: true });
   });
 
-  /** Starts a client that is not to be let in, and gives its words. */
-  async function refused(id: string, env: Record<string, string>, words: RegExp): Promise<void> {
+  /** Starts a client that is not to be let in, and waits for its words. */
+  async function refused(
+    id: string,
+    env: Record<string, string>,
+    words: RegExp,
+    server = system.url,
+  ): Promise<void> {
     await using _ = await Program.start({
       name: id,
       folder: system.folder,
       argv: [
-        ...["client.ts", "--id", id, "--server", system.url],
+        ...["client.ts", "--id", id, "--server", server],
         ...["--root", "root", "--state-dir", id],
       ],
       env: { ENROLL_TOKEN, ...env },
@@ -85,8 +96,10 @@ describe.skipIf(!openssl.isThere)(named, () => {
       await using proxy = await signInProxy("till:s3cret proxy", tls);
       const [right, wrong] = [`${scheme}-proxied`, `${scheme}-proxied-wrongly`];
       const env = { TLS_CA: authority.cert, NO_PROXY: "" };
+      const server = `https://${FAR_NAME}:${system.port}`;
       await system.startClient({
         id: right,
+        server,
         env: { ...env, HTTPS_PROXY: `${scheme}://till:s3cret%20proxy@127.0.0.1:${proxy.port}` },
       });
       const { tunnels } = proxy;
@@ -95,6 +108,7 @@ describe.skipIf(!openssl.isThere)(named, () => {
         wrong,
         { ...env, HTTPS_PROXY: `${scheme}://till:wrong@127.0.0.1:${proxy.port}` },
         /not connected: .*[Pp]roxy/,
+        server,
       );
       expect(proxy.tunnels).toBe(tunnels);
       for (const name of [right, wrong]) {
@@ -106,6 +120,19 @@ describe.skipIf(!openssl.isThere)(named, () => {
       await system.expectDelivered(await system.ended(await system.pull("b.bin", right)), wanted);
     },
   );
+
+  test("a client shows its key to no proxy on the way to this machine", async () => {
+    await using proxy = await signInProxy("nobody:may");
+    const address = `http://127.0.0.1:${proxy.port}`;
+    for (const host of ["localhost", "127.0.0.1"]) {
+      await system.startClient({
+        id: `direct-${host}`,
+        server: `https://${host}:${system.port}`,
+        env: { TLS_CA: authority.cert, HTTPS_PROXY: address, https_proxy: address, NO_PROXY: "" },
+      });
+    }
+    expect(proxy.asked).toBe(0);
+  });
 
   test("where clients must show a certificate, one without is not even heard", async () => {
     const client = await authority.sign("till", "clientAuth");
@@ -145,10 +172,11 @@ describe.skipIf(!openssl.isThere)(named, () => {
 /** An HTTP proxy that lets nobody through who does not sign in. */
 async function signInProxy(credentials: string, certificate?: Certificate) {
   const expected = `Proxy-Authorization: Basic ${btoa(credentials)}\r\n`;
-  const state = { tunnels: 0 };
+  const state = { asked: 0, tunnels: 0 };
   const serve = (client: Socket) => {
     client.on("error", () => client.destroy());
     client.once("data", (head) => {
+      state.asked++;
       const port = /^CONNECT \S+:(\d+) /.exec(head.toString())?.[1];
       if (!port || !head.includes(expected)) {
         return client.end(
@@ -173,6 +201,9 @@ async function signInProxy(credentials: string, certificate?: Certificate) {
   await once(server, "listening");
   return {
     port: (server.address() as AddressInfo).port,
+    get asked() {
+      return state.asked;
+    },
     get tunnels() {
       return state.tunnels;
     },

@@ -9,6 +9,9 @@ export const openssl = {
   hint: "needs openssl: apt-get install openssl",
 };
 
+/** A server that is not on this machine, as far as its name tells. Only a proxy of a test's finds it. */
+export const FAR_NAME = "files.fds.test";
+
 /** PEM files of a certificate and its key. */
 export interface Certificate {
   cert: string;
@@ -41,7 +44,7 @@ export class Authority {
     return this.path("crt");
   }
 
-  /** Signs a certificate for 127.0.0.1 and localhost, or for a client. */
+  /** Signs a certificate for 127.0.0.1, localhost and {@link FAR_NAME}, or for a client. */
   async sign(
     name: string,
     use: "serverAuth" | "clientAuth",
@@ -52,7 +55,7 @@ export class Authority {
     await run(
       ...["req", "-x509", ...newKey, "-keyout", made.key, "-out", made.cert, "-days", "2"],
       ...["-subj", `/CN=${name}`, "-CA", this.cert, "-CAkey", this.path("key")],
-      ...["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
+      ...["-addext", `subjectAltName=DNS:localhost,DNS:${FAR_NAME},IP:127.0.0.1`],
       ...["-addext", `extendedKeyUsage=${use}`, "-addext", "basicConstraints=critical,CA:FALSE"],
     );
     return made;

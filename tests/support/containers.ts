@@ -2,7 +2,8 @@ import { appendFile, cp, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { DownloadRecord } from "../../lib/api/schemas.ts";
-import { ApiClient, bypassProxyForLoopback } from "../../lib/cli/rest/api-client.ts";
+import { ApiClient } from "../../lib/cli/rest/api-client.ts";
+import { bypassProxyForLoopback } from "./no-proxy.ts";
 import { childEnvironment } from "../../lib/cli/demo/processes.ts";
 import { waitFor } from "./wait.ts";
 

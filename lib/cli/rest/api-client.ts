@@ -6,8 +6,7 @@ import * as enrolment from "../../api/enrolment.ts";
 import * as schemas from "../../api/schemas.ts";
 import * as tokens from "../../api/tokens.ts";
 import { readEvents, type ServerSentEvent } from "../../util/server-sent-events.ts";
-import type { Environment } from "../../util/settings.ts";
-import { isLoopback } from "../../util/loopback.ts";
+import { leadsHere } from "../../util/loopback.ts";
 import { plainText } from "../../util/plain-text.ts";
 import { pause } from "../pause.ts";
 import { Failure } from "../program.ts";
@@ -329,6 +328,8 @@ export class ApiClient {
         ...(tls?.cert && { cert: Bun.file(tls.cert) }),
         ...(tls?.key && { key: Bun.file(tls.key) }),
       },
+      // A proxy that the environment names would see the token, and could not reach our loopback.
+      ...(leadsHere(url.hostname) && { proxy: false }),
       // Elsewhere the token would be missing, or be shown to another server.
       redirect: "manual",
       signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
@@ -398,22 +399,4 @@ function whyUnreachable(server: string, error: unknown): string {
 /** True for a status that never changes any more. */
 export function hasEnded({ status }: schemas.DownloadRecord): boolean {
   return status === "completed" || status === "failed" || status === "cancelled";
-}
-
-/**
- * Makes calls to this machine pass by the HTTP proxy that the environment may name: it could not
- * reach what listens on our loopback, and the token is none of its business. `fetch` reads the
- * variable at each call.
- */
-export function bypassProxyForLoopback(env: Environment, server = "http://localhost"): void {
-  const { hostname } = new URL(server);
-  const others = env["no_proxy"] ?? env["NO_PROXY"];
-  const hosts = [
-    ...(others ? [others] : []),
-    "localhost",
-    "127.0.0.1",
-    "::1",
-    ...(isLoopback(hostname) ? [hostname.replace(/^\[|\]$/g, "")] : []),
-  ];
-  env["no_proxy"] = [...new Set(hosts)].join(",");
 }
