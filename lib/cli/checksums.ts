@@ -1,26 +1,52 @@
 import { readFile, rename, rm, writeFile } from "node:fs/promises";
+import { normalize } from "node:path/posix";
 import type { ChecksumAlgorithm } from "../api/checksums.ts";
 
 /** The file with the sums of the test files, in the format of `md5sum`. */
 export const CHECKSUMS_FILE = "checksums.txt";
 
-/**
- * Reads the MD5 of each path that a text in the format of `md5sum` names. Lines of any other form
- * count for nothing.
- */
-export function parseChecksums(text: string): Map<string, string> {
-  const sums = new Map<string, string>();
-  for (const line of text.split("\n")) {
-    const entry = parseLine(line);
-    if (entry) sums.set(entry.path, entry.md5);
-  }
-  return sums;
+/** A text in the format of `md5sum`, read. */
+export interface Checksums {
+  /** MD5 by path, without `./` before it; of a path that is there twice, the last one. */
+  sums: Map<string, string>;
+  /**
+   * Numbers of the lines that say nothing for sure, from 1: of another form, or with another sum of
+   * a path that was there before. Comments and empty lines are none.
+   */
+  strange: number[];
 }
 
-/** "*" stands for binary mode, which differs on no system that has both. */
+/** Reads a text in the format of `md5sum`. */
+export function parseChecksums(text: string): Checksums {
+  const sums = new Map<string, string>();
+  const strange: number[] = [];
+  for (const [index, line] of text.split("\n").entries()) {
+    if (/^\s*(?:#|$)/.test(line)) continue;
+    const entry = parseLine(line);
+    const before = entry && sums.get(entry.path);
+    if (!entry || (before && before !== entry.md5)) strange.push(index + 1);
+    if (entry) sums.set(entry.path, entry.md5);
+  }
+  return { sums, strange };
+}
+
+/**
+ * "*" stands for binary mode, which differs on no system that has both. A backslash at the start says
+ * that the path has escapes.
+ */
 function parseLine(line: string): { path: string; md5: string } | null {
-  const [, md5, path] = /^([0-9a-f]{32}) [ *](.+?)\r?$/i.exec(line) ?? [];
-  return md5 && path ? { md5: md5.toLowerCase(), path } : null;
+  const usual = /^(?<escaped>\\?)(?<md5>[0-9a-f]{32}) [ *](?<path>.+?)\r?$/i;
+  const tagged = /^(?<escaped>\\?)MD5 \((?<path>.+)\) = (?<md5>[0-9a-f]{32})\r?$/i;
+  const { escaped, md5, path } = (usual.exec(line) ?? tagged.exec(line))?.groups ?? {};
+  if (!md5 || !path) return null;
+  const plain = escaped ? unescaped(path) : path;
+  return plain === null ? null : { md5: md5.toLowerCase(), path: normalize(plain) };
+}
+
+/** @returns null where there is an escape that `md5sum` does not write */
+function unescaped(path: string): string | null {
+  if (!/^(?:[^\\]|\\[\\nr])+$/.test(path)) return null;
+  return path.replaceAll(/\\(.)/g, (_, letter) => ({ n: "\n", r: "\r" })[String(letter)] ?? "\\");
 }
 
 /**

@@ -27,10 +27,31 @@ test.each<[string, string, Record<string, string>]>([
   ["no end of the last line", `${A}  a.txt\n${B}  b.txt`, { "a.txt": A, "b.txt": B }],
   ["capital letters", `${A.toUpperCase()}  a.txt\n`, { "a.txt": A }],
   ["a name with spaces", `${A}  my file  1.txt\n`, { "my file  1.txt": A }],
-  ["the same name twice", `${A}  a.txt\n${B}  a.txt\n`, { "a.txt": B }],
-  ["what is no sum", `# sums\n\n${A} a.txt\n${A.slice(1)}  a.txt\n${A}0  a.txt\n`, {}],
+  ["the same name twice", `${A}  a.txt\n${A} *a.txt\n`, { "a.txt": A }],
+  ["a path that begins here", `${A}  ./x//a.txt\n`, { "x/a.txt": A }],
+  ["a backslash in a name", `\\${A}  we\\\\ird.txt\n`, { "we\\ird.txt": A }],
+  ["ends of lines in a name", `\\${A}  a\\nb\\rc\\\\n\n`, { "a\nb\rc\\n": A }],
+  ["a backslash that is no escape", `${A}  we\\nird.txt\n`, { "we\\nird.txt": A }],
+  ["what `md5sum --tag` writes", `MD5 (a (1).txt) = ${A}\n`, { "a (1).txt": A }],
+  ["its escapes", `\\MD5 (a\\\\b) = ${A}\n`, { "a\\b": A }],
+  ["no comments", `# sums\n\n  \r\n`, {}],
 ])("reads %s", (_, text, sums) => {
-  expect(Object.fromEntries(parseChecksums(text))).toEqual(sums);
+  const read = parseChecksums(text);
+  expect(Object.fromEntries(read.sums)).toEqual(sums);
+  expect(read.strange).toEqual([]);
+});
+
+test.each<[string, string, number[]]>([
+  ["one space too few", `${A} a.txt\n`, [1]],
+  ["a sum that is too short, or too long", `${A.slice(1)}  a\n${A}0  a\n`, [1, 2]],
+  ["no name", `# x\n\n${A}  \n`, [3]],
+  ["an escape that nobody writes", `\\${A}  a\\tb\n`, [1]],
+  ["an escape without an end", `\\${A}  a\\\n`, [1]],
+  ["SHA-256", `${A}${B}  a\nSHA256 (a) = ${A}${B}\n`, [1, 2]],
+  ["another sum of the same name", `${A}  a\n${A}  ./a\n${B}  a\n`, [3]],
+  ["words", "all is well\n", [1]],
+])("does not take for a sum: %s", (_, text, strange) => {
+  expect(parseChecksums(text).strange).toEqual(strange);
 });
 
 test.each<[string, string, string]>([

@@ -67,7 +67,7 @@ async function expectHardened(containers: Containers): Promise<void> {
 
 /** All three files come in whole, at once, and the person can do with them what they like. */
 async function pullFromAll(containers: Containers): Promise<void> {
-  const sums = parseChecksums(await readChecksums(join(containers.folder, "checksums.txt")));
+  const { sums } = parseChecksums(await readChecksums(join(containers.folder, "checksums.txt")));
   const pulls = RESTAURANTS.map(async (clientId) => {
     const { download_id } = await containers.api.startDownload({ client_id: clientId });
     const record = await containers.api.watchDownload(download_id, () => {});

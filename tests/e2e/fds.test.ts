@@ -388,6 +388,41 @@ describe("fds verify", () => {
     });
   });
 
+  test.skipIf(process.platform === "win32")(
+    "compares where a backslash is a part of the name (needs POSIX)",
+    async () => {
+      const name = String.raw`we\ird.txt`;
+      const source = await writeRandom(system.source(name), 1000);
+      const { saved_path } = await system.ended(await system.pull(name));
+      const sums = join(saved, "sums.txt");
+      // as md5sum writes it
+      const line = (md5: string) => `\\${md5}  test-files/site-1/we\\\\ird.txt\n`;
+      await writeFile(sums, line(source.md5));
+      const verdict = () => verdictOn(saved_path ?? "", "--checksums", sums);
+      expect(await verdict()).toEqual({ exitCode: 0, verdict: "ok" });
+      await writeFile(sums, line("0".repeat(32)));
+      expect(await verdict()).toEqual({ exitCode: 1, verdict: "not_original" });
+    },
+  );
+
+  test("fails where a line of the sums is not understood, and says which", async () => {
+    const sums = join(saved, "sums.txt");
+    await writeFile(sums, `# sums\n${original.md5}  test-files/site-1/${FILE}\nnonsense\n`);
+    const { exitCode, stderr } = await fds(["verify", "--checksums", sums]);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain(`line 3 of ${sums} is not understood, and not compared`);
+    const { stdout } = await fds(["verify", "--checksums", sums, "--json"]);
+    expect(JSON.parse(stdout)).toMatchObject({ wrong: 0, strange_lines: [3] });
+  });
+
+  test.skipIf(process.platform === "win32")("reads nothing but files (needs POSIX)", async () => {
+    const name = "site-1/20260101_000000_fifo";
+    const path = join(system.folder, "downloads", name);
+    Bun.spawnSync(["mkfifo", path]);
+    expect(await verdictOn(name)).toEqual({ exitCode: 1, verdict: "unreadable" });
+    await rm(path);
+  });
+
   test("finds a file that is missing, and can be told that this is meant", async () => {
     const { name, path } = await delivered();
     const bytes = await readFile(path);

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { runProgram, type RunOptions, Screen } from "../support/operator.ts";
 import { Proxy } from "../support/proxy.ts";
@@ -123,6 +123,24 @@ describe("through a pipe", () => {
     expect(await system.parts()).toEqual([]);
     expect(await readFile(stray, "utf8")).toBe("mine");
     expect(await guide(["11", "12"])).toContain("There is nothing to remove");
+    await rm(stray);
+  });
+
+  test("what 11 removed is known as removed to 8, and to fds verify", async () => {
+    await system.ended(await system.pull(FILE, "restaurant-001"));
+    await guide(["11", "y", "12"]);
+    const { saved_path } = await system.ended(await system.pull(FILE, "restaurant-001"));
+    const text = await guide(["8", "12"]);
+    expect(text).toMatch(/^1 file verified, \d+ removed with the guide$/m);
+    expect(text).not.toContain("✗");
+    const verify = () => runProgram(system, ["fds", "verify", "--json"]);
+    const { exitCode, stdout } = await verify();
+    expect(exitCode).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ verified: 1, wrong: 0 });
+    // what nobody chose to remove is missing as ever
+    await rm(join(system.folder, "downloads", saved_path ?? ""));
+    expect(await guide(["8", "12"])).toMatch(/^1 of 1 file not as it should be, \d+ removed/m);
+    expect((await verify()).exitCode).toBe(1);
   });
 
   test("a wrong choice is answered, and is not the end", async () => {

@@ -31,7 +31,7 @@ export async function verifyAll(
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<void> {
-  const sums = parseChecksums(await readFile(join(folder, CHECKSUMS_FILE), "utf8"));
+  const { sums } = parseChecksums(await readFile(join(folder, CHECKSUMS_FILE), "utf8"));
   const problems: string[] = [];
   const rows: string[][] = [];
   for (const record of records) {

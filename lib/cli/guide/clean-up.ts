@@ -1,7 +1,8 @@
 import { lstat, readdir, rm, rmdir } from "node:fs/promises";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { formatSize } from "../../util/sizes.ts";
 import { systemCode } from "../../util/system-error.ts";
+import { rememberRemoved } from "../verify/removed-files.ts";
 import { complain, type GuideContext, tell } from "./guide.ts";
 
 /** As the server names what it publishes: `20260725_101500_file.txt`. */
@@ -17,6 +18,7 @@ export async function cleanUp(context: GuideContext): Promise<void> {
   const bytes = formatSize(files.reduce((sum, { size }) => sum + size, 0));
   const question = `Remove ${count(files.length)} (${bytes}) from ${target.downloadsDir}?`;
   if (!(await input.confirm(question, signal))) return tell(context, "Nothing was removed");
+  await remember(context, files);
   let removed = 0;
   for (const { path } of files) {
     try {
@@ -29,6 +31,22 @@ export async function cleanUp(context: GuideContext): Promise<void> {
   }
   await removeEmptyFolders(target.downloadsDir);
   tell(context, `${count(removed)} removed; the records of the downloads stay`);
+}
+
+/** Before they are gone, as one that is still there is verified as ever. */
+async function remember(context: GuideContext, files: { path: string }[]): Promise<void> {
+  const { downloadsDir } = context.target;
+  const paths = files.map(({ path }) => relative(downloadsDir, path).replaceAll("\\", "/"));
+  try {
+    await rememberRemoved(downloadsDir, paths);
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === null) throw error;
+    complain(
+      context,
+      `That they are removed cannot be noted (${code}): they will count as missing`,
+    );
+  }
 }
 
 /**

@@ -1,6 +1,6 @@
 import { parseChecksums, readChecksums } from "../checksums.ts";
 import { paint } from "../terminal/terminal.ts";
-import { sumLines, verdictLines, verdictSummary } from "../verify/verdicts.ts";
+import { isWrong, sumLines, verdictLines, verdictSummary } from "../verify/verdicts.ts";
 import { verifyWithBar } from "../verify/verify-with-bar.ts";
 import { type GuideContext, tell } from "./guide.ts";
 
@@ -8,13 +8,17 @@ import { type GuideContext, tell } from "./guide.ts";
 export async function verifyFiles(context: GuideContext): Promise<void> {
   const { target, out, signal } = context;
   const { api, downloadsDir, checksumsFile } = target;
-  const sums = parseChecksums(await readChecksums(checksumsFile));
+  const { sums, strange } = parseChecksums(await readChecksums(checksumsFile));
   const files = await verifyWithBar({ api, downloadsDir, sums, signal }, out);
   const lines = files.flatMap((file) => [
     ...verdictLines(file, out.colour),
     ...sumLines(file, out.colour),
   ]);
-  const allRight = files.every(({ verdict }) => verdict === "ok");
-  const summary = paint(verdictSummary(files), allRight ? "green" : "red", out.colour);
+  const isFine = strange.length === 0 && !files.some(isWrong);
+  const summary = paint(
+    verdictSummary(files, strange, checksumsFile),
+    isFine ? "green" : "red",
+    out.colour,
+  );
   tell(context, ...lines, "", summary);
 }

@@ -60,7 +60,7 @@ export function testFilePath(clientId: string): string {
  */
 export async function makeTestFiles(options: TestFileOptions): Promise<TestFile[]> {
   const sumsFile = join(options.folder, CHECKSUMS_FILE);
-  const recorded = parseChecksums(await readChecksums(sumsFile));
+  const { sums: recorded } = parseChecksums(await readChecksums(sumsFile));
   const right = new Map<string, string>();
   for (const clientId of options.force ? [] : options.clientIds) {
     const md5 = await md5IfRight(clientId, recorded.get(testFilePath(clientId)), options);

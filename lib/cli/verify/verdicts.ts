@@ -3,30 +3,60 @@ import { CHECKSUMS_FILE } from "../checksums.ts";
 import { paint } from "../terminal/terminal.ts";
 import type { CheckedFile, Verdict } from "./verification.ts";
 
-const WORDS: Record<Exclude<Verdict, "ok">, string> = {
+/** Most numbers of lines in a sentence. */
+const MAX_STRANGE = 10;
+
+const WORDS: Record<Exclude<Verdict, "ok" | "removed">, string> = {
   altered: "altered: it is not what was downloaded",
   not_original: `as it was downloaded, but ${CHECKSUMS_FILE} has another sum`,
   missing: "missing: it was downloaded, and is not there",
   unknown: "unknown: no download on record has this name",
-  unreadable: "cannot be read: look at who owns it",
+  unreadable: "cannot be read: look at what it is, and who owns it",
 };
 
 /** The verdict on a file, for a person; what is wrong with it has a line of its own. */
 export function verdictLines({ path, verdict }: CheckedFile, coloured: boolean): string[] {
   const name = plainText(path);
   if (verdict === "ok") return [`${paint("✓", "green", coloured)} ${name}`];
+  // there is nothing to look at, and may be very many: the summary counts them
+  if (verdict === "removed") return [];
   return [
     `${paint("✗", "red", coloured)} ${name}`,
     `    ${paint(WORDS[verdict], "red", coloured)}`,
   ];
 }
 
-/** The whole of it in one sentence. */
-export function verdictSummary(files: CheckedFile[]): string {
-  const wrong = files.filter(({ verdict }) => verdict !== "ok").length;
-  const count = files.length === 1 ? "1 file" : `${files.length} files`;
-  if (files.length === 0) return "there is no downloaded file to verify";
-  return wrong === 0 ? `${count} verified` : `${wrong} of ${count} not as it should be`;
+/** Whether something is to be done about a file. */
+export function isWrong({ verdict }: CheckedFile): boolean {
+  return verdict !== "ok" && verdict !== "removed";
+}
+
+/**
+ * The whole of it in one sentence.
+ * @param strange numbers of the lines of the checksums' file that were not understood
+ */
+export function verdictSummary(
+  files: CheckedFile[],
+  strange: number[],
+  checksumsFile: string,
+): string {
+  const there = files.filter(({ verdict }) => verdict !== "removed");
+  const wrong = there.filter(isWrong).length;
+  const removed = files.length - there.length;
+  const count = there.length === 1 ? "1 file" : `${there.length} files`;
+  const judged = wrong === 0 ? `${count} verified` : `${wrong} of ${count} not as it should be`;
+  return [
+    there.length === 0 ? "there is no downloaded file to verify" : judged,
+    ...(removed === 0 ? [] : [`${removed} removed with the guide`]),
+    ...(strange.length === 0 ? [] : [strangeSummary(strange, checksumsFile)]),
+  ].join(", ");
+}
+
+function strangeSummary(strange: number[], checksumsFile: string): string {
+  const numbers = strange.slice(0, MAX_STRANGE).join(", ");
+  const more = strange.length > MAX_STRANGE ? ", …" : "";
+  const [lines, are] = strange.length === 1 ? ["line", "is"] : ["lines", "are"];
+  return `${lines} ${numbers}${more} of ${checksumsFile} ${are} not understood, and not compared`;
 }
 
 /** The sums of a file below each other, where there is something to compare. */

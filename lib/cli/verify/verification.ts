@@ -1,17 +1,21 @@
-import { lstat, readdir } from "node:fs/promises";
+import { lstat, readdir, stat } from "node:fs/promises";
 import { join, relative } from "node:path";
+import { normalize } from "node:path/posix";
 import { type ChecksumAlgorithm, digestOf } from "../../api/checksums.ts";
 import type { DownloadRecord } from "../../api/schemas.ts";
 import { systemCode } from "../../util/system-error.ts";
 import type { ApiClient } from "../rest/api-client.ts";
 import { digestsOfFile } from "../checksums.ts";
 import { Failure } from "../program.ts";
+import { removedFiles } from "./removed-files.ts";
 
 /**
  * What a file turned out to be: `altered` differs from its record, `not_original` is as recorded
- * but differs from `checksums.txt`, `missing` has a record and no file, `unknown` has no record.
+ * but differs from `checksums.txt`, `missing` has a record and no file, `removed` is missing because
+ * a person removed it with the guide, `unknown` has no record.
  */
-export type Verdict = "ok" | "altered" | "not_original" | "missing" | "unknown" | "unreadable";
+export type Verdict =
+  "ok" | "altered" | "not_original" | "missing" | "removed" | "unknown" | "unreadable";
 
 /** A file in the folder of downloads, or one that should be there. */
 export interface CheckedFile {
@@ -52,17 +56,22 @@ export async function verifyDownloads(options: VerificationOptions): Promise<Che
   // the files first: what is published meanwhile has its record by the time those are listed
   const sizes = await savedFiles(downloadsDir);
   const records = await completedDownloads(api, signal);
+  const removed = await removedFiles(downloadsDir);
   const total = [...sizes.values()].reduce((sum, size) => sum + size, 0);
   let done = 0;
   const read = async (path: string, algorithms: ChecksumAlgorithm[]): Promise<Found> => {
+    const file = join(downloadsDir, path);
     try {
-      return await digestsOfFile(join(downloadsDir, path), algorithms, signal, (bytes) =>
+      // a FIFO would be waited for without end
+      if (!(await stat(file)).isFile()) return "unreadable";
+      return await digestsOfFile(file, algorithms, signal, (bytes) =>
         onProgress?.((done += bytes), total),
       );
     } catch (error) {
       const code = systemCode(error);
       if (code === null) throw error;
-      return code === "ENOENT" ? "missing" : "unreadable";
+      if (code !== "ENOENT") return "unreadable";
+      return removed.has(path) ? "removed" : "missing";
     }
   };
   const checked: CheckedFile[] = [];
@@ -117,7 +126,7 @@ async function completedDownloads(api: ApiClient, signal: AbortSignal) {
 }
 
 /** The digests of a file, or why there are none. */
-type Found = Partial<Record<ChecksumAlgorithm, string>> | "missing" | "unreadable";
+type Found = Partial<Record<ChecksumAlgorithm, string>> | "missing" | "removed" | "unreadable";
 
 function judge(
   path: string,
@@ -150,11 +159,14 @@ function judge(
  */
 function originalSum(record: DownloadRecord, sums: Map<string, string>): string | null {
   const folder = `test-files/${record.client_id}/`;
-  const asked = withSlashes(record.file_path);
-  const relativePath = sums.get(folder + asked);
-  if (relativePath !== undefined) return relativePath;
-  const start = asked.lastIndexOf(`/${folder}`);
-  return start === -1 ? null : (sums.get(asked.slice(start + 1)) ?? null);
+  // A backslash is a part of a name, or stands between two on Windows.
+  for (const asked of [record.file_path, withSlashes(record.file_path)].map(normalize)) {
+    const start = asked.lastIndexOf(`/${folder}`);
+    const absolute = start === -1 ? undefined : sums.get(asked.slice(start + 1));
+    const found = sums.get(folder + asked) ?? absolute;
+    if (found !== undefined) return found;
+  }
+  return null;
 }
 
 function withSlashes(path: string): string {
