@@ -16,6 +16,7 @@ import { Events } from "./lib/server/events/events.ts";
 import { watchEventLoop } from "./lib/server/metrics/event-loop-lag.ts";
 import { readCertificate } from "./lib/server/http/certificate.ts";
 import { ClientSockets, type Connected } from "./lib/server/http/client-sockets.ts";
+import { FrontDoor } from "./lib/server/http/front-door.ts";
 import { TrustedProxies } from "./lib/server/access/remote-address.ts";
 import { listen } from "./lib/server/http/listen.ts";
 import { Metrics } from "./lib/server/metrics/metrics.ts";
@@ -129,9 +130,15 @@ async function start(config: ServerConfig, isTerminal: boolean) {
   const pages = await pageRoutes(dashboard, secure);
   const proxies = new TrustedProxies(config.trustedProxies);
   const maxPerAddress = config.maxConnectionsPerAddress;
-  const sockets = new ClientSockets({ clients, audit, maxPerAddress });
-  const addressOf = (request: Request, self: Bun.Server<Connected>) =>
-    proxies.addressOf(self.requestIP(request)?.address ?? "", request);
+  const sockets = new ClientSockets({
+    clients,
+    audit,
+    maxPerAddress,
+    chunkSize: config.chunkSize,
+    anyoneEnrols: config.enrollToken === null,
+  });
+  const isOpen = apiToken === null;
+  const door = new FrontDoor({ router, sockets, pages, audit, isOpen, secure });
   const serve = (port: number, tls: Bun.TLSOptions | undefined) =>
     Bun.serve<Connected>({
       hostname: config.host,
@@ -141,14 +148,10 @@ async function start(config: ServerConfig, isTerminal: boolean) {
       reusePort: false,
       idleTimeout: IDLE_SECONDS,
       ...(tls && { tls }),
-      routes: {
-        ...pages,
-        "/ws": (request: Request, self: Bun.Server<Connected>) => {
-          const refusal = sockets.upgrade(request, addressOf(request, self), self);
-          return refusal && secure(refusal);
-        },
+      fetch: (request, self) => {
+        const address = proxies.addressOf(self.requestIP(request)?.address ?? "", request);
+        return door.answer(request, address, self);
       },
-      fetch: async (request, self) => secure(await router.fetch(request, addressOf(request, self))),
       websocket: sockets.handlers,
     });
   const readTls = async () => (config.tls === null ? undefined : readCertificate(config.tls));

@@ -95,6 +95,48 @@ describe("requests", () => {
   });
 });
 
+describe("a server without tokens", () => {
+  const upgrade = (headers: string[]) => [
+    "GET /ws HTTP/1.1",
+    ...headers,
+    "Connection: Upgrade",
+    "Upgrade: websocket",
+    "Sec-WebSocket-Version: 13",
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+  ];
+
+  test("is none for a page whose own name leads to it (DNS rebinding), by any door", async () => {
+    await using system = await System.start({ API_TOKEN: "", ENROLL_TOKEN: "" });
+    const send = (lines: string[]) => raw(system.port, `${lines.join("\r\n")}\r\n\r\n`);
+    const foreign = `evil.example:${system.port}`;
+    for (const host of [foreign, "127.0.0.1.evil.example", "evil.example"]) {
+      const headers = [`Host: ${host}`, `Origin: http://${host}`];
+      expect(await send(upgrade(headers))).toStartWith("HTTP/1.1 403 ");
+      expect(await send(upgrade([`Host: ${host}`]))).toStartWith("HTTP/1.1 403 ");
+      for (const path of ["/", "/health", "/openapi.json", "/api/clients", "/metrics"]) {
+        const answer = await send([`GET ${path} HTTP/1.1`, ...headers, "Connection: close"]);
+        expect(answer, path).toStartWith("HTTP/1.1 403 ");
+        expect(answer).toContain('"code":"forbidden"');
+      }
+    }
+    const own = ["localhost", `127.0.0.1:${system.port}`, "[::1]"];
+    for (const host of own) {
+      const headers = [`Host: ${host}`, `Origin: http://${host}`];
+      expect(await send(upgrade(headers))).toStartWith("HTTP/1.1 101 ");
+      const answer = await send(["GET / HTTP/1.1", ...headers, "Connection: close"]);
+      expect(answer).toStartWith("HTTP/1.1 200 ");
+    }
+  });
+
+  test("is none for such a page where the token of the API alone is set", async () => {
+    await using system = await System.start({ ENROLL_TOKEN: "" });
+    const lines = upgrade(["Host: evil.example", "Origin: http://evil.example"]);
+    const answer = await raw(system.port, `${lines.join("\r\n")}\r\n\r\n`);
+    expect(answer).toStartWith("HTTP/1.1 403 ");
+    expect(answer).toContain("Set ENROLL_TOKEN");
+  });
+});
+
 describe("connections", () => {
   test("of one address are so many and no more; one that closes makes room", async () => {
     await using system = await System.start({ MAX_CONNECTIONS_PER_ADDRESS: "2" });

@@ -34,9 +34,13 @@ export class ScriptedClient implements AsyncDisposable {
   }
 
   /** @param url the server's, with http */
-  static async connect(url: string, protocols = [SUBPROTOCOL]): Promise<ScriptedClient> {
+  static async connect(
+    url: string,
+    protocols = [SUBPROTOCOL],
+    headers: Record<string, string> = {},
+  ): Promise<ScriptedClient> {
     const address = `${url.replace("http", "ws")}/ws`;
-    const socket = new WebSocket(address, { protocols, perMessageDeflate: false });
+    const socket = new WebSocket(address, { protocols, headers, perMessageDeflate: false });
     const client = new ScriptedClient(socket);
     await new Promise((resolve, reject) => {
       socket.addEventListener("open", resolve);

@@ -67,9 +67,12 @@ export class Clients implements SessionHost {
     return this.#refusals.waitOf(networkOf(remoteAddress));
   }
 
-  /** A connection that has not said yet who it is. */
-  connect(socket: Socket, remoteAddress: string): Session {
-    const session = new Session(socket, remoteAddress, this, this.options.logger);
+  /**
+   * A connection that has not said yet who it is.
+   * @param onRegistered it is known now
+   */
+  connect(socket: Socket, remoteAddress: string, onRegistered?: () => void): Session {
+    const session = new Session(socket, remoteAddress, this, this.options.logger, onRegistered);
     this.#sessions.add(session);
     return session;
   }

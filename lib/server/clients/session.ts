@@ -60,6 +60,8 @@ export class Session implements ClientLink {
     readonly remoteAddress: string,
     private readonly host: SessionHost,
     private readonly logger: Logger,
+    /** Called once the client has registered. */
+    private readonly onRegistered: () => void = () => {},
   ) {}
 
   get isOpen(): boolean {
@@ -93,6 +95,7 @@ export class Session implements ClientLink {
     if (this.#state === "ended") return;
     this.#state = "registered";
     this.client = client;
+    this.onRegistered();
     this.send({ type: "registered", client_id: client.clientId, ...answer });
     this.#ping();
   }

@@ -72,9 +72,16 @@ export function isOwnOrigin(request: Request): boolean {
   return origin === null || URL.parse(origin)?.host === new URL(addressAsked(request)).host;
 }
 
+/** What is told to who calls a server without tokens by another name than its own. */
+export const FOREIGN_NAME = 'Set API_TOKEN to use any other name than "localhost"';
+
 /** A page of elsewhere can give its own name our address (DNS rebinding), but not take ours. */
+export function hasLoopbackName(request: Request): boolean {
+  const { hostname } = new URL(addressAsked(request));
+  return /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(hostname);
+}
+
 function requireLoopbackName(request: Request): void {
-  const { hostname } = new URL(request.url);
-  if (/^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(hostname)) return;
-  throw new FdsError("forbidden", 'Set API_TOKEN to use any other name than "localhost"');
+  if (hasLoopbackName(request)) return;
+  throw new FdsError("forbidden", FOREIGN_NAME);
 }

@@ -68,7 +68,10 @@ export async function dropBody({ body, headers }: Request): Promise<void> {
  * connection is good for nothing else.
  */
 export function hasUnreadBody(request: Request, answer: Response): boolean {
-  const { headers, bodyUsed } = request;
-  const hasBody = Number(headers.get("Content-Length")) > 0 || headers.has("Transfer-Encoding");
-  return hasBody && !(bodyUsed && answer.ok);
+  return hasBody(request) && !(request.bodyUsed && answer.ok);
+}
+
+/** Whether a request says that a body comes with it, whatever its method. */
+export function hasBody({ headers }: Request): boolean {
+  return Number(headers.get("Content-Length")) > 0 || headers.has("Transfer-Encoding");
 }

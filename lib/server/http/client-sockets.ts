@@ -1,16 +1,22 @@
 import { type ErrorCode, FdsError } from "../../protocol/errors.ts";
 import { HEADER_BYTES } from "../../protocol/frame.ts";
-import { MAX_CHUNK_SIZE, SUBPROTOCOL } from "../../protocol/messages.ts";
+import { MAX_MESSAGE_BYTES, SUBPROTOCOL } from "../../protocol/messages.ts";
 import type { Audit } from "../audit/audit.ts";
 import type { Clients } from "../clients/clients.ts";
 import type { Session } from "../clients/session.ts";
-import { isOwnOrigin } from "./authentication.ts";
+import { hasLoopbackName, isOwnOrigin } from "./authentication.ts";
 import { ConnectionLimit } from "./connection-limit.ts";
-import { flawOfHost } from "./host.ts";
 import { problem } from "./problem.ts";
+import { WaitingRoom } from "./waiting-room.ts";
 
 /** What may wait for a client that does not read; all that it is told are short messages. */
 const MAX_UNREAD_BYTES = 1024 * 1024;
+
+/** Most clients that have not registered yet: of one address, and in all. */
+const WAITING = { perAddress: 1_024, inAll: 2_048 };
+
+/** What all clients that have not registered yet may hold in memory, in bytes. */
+const UNREGISTERED_BYTES = 16 * 1024 * 1024;
 
 /** What is kept of a WebSocket. */
 export interface Connected {
@@ -27,14 +33,30 @@ export interface ClientSocketsOptions {
   audit: Pick<Audit, "record">;
   /** Most WebSockets of one address. */
   maxPerAddress: number;
+  /** Most bytes in a frame that this server takes. */
+  chunkSize: number;
+  /** Whether a client can enrol without a token: then it has to be on this machine. */
+  anyoneEnrols: boolean;
 }
+
+type ClientSocket = Bun.ServerWebSocket<Connected>;
 
 /** The way in for clients: makes WebSockets of their requests, and a session of each WebSocket. */
 export class ClientSockets {
   readonly #limit: ConnectionLimit;
+  readonly #waiting: WaitingRoom<ClientSocket>;
+  /** Most bytes of one message: the runtime keeps what has come until the message is whole. */
+  readonly #maxMessage: number;
 
   constructor(private readonly options: ClientSocketsOptions) {
     this.#limit = new ConnectionLimit(options.maxPerAddress);
+    this.#maxMessage = Math.max(MAX_MESSAGE_BYTES, options.chunkSize + HEADER_BYTES);
+    this.#waiting = new WaitingRoom({
+      ...WAITING,
+      readAtOnce: Math.max(2, Math.floor(UNREGISTERED_BYTES / this.#maxMessage)),
+      turnAway: ({ data }) =>
+        data.session?.end(new FdsError("client_timeout", "did not register, and others wait")),
+    });
   }
 
   /**
@@ -42,9 +64,15 @@ export class ClientSockets {
    * @param address where it came from
    * @returns the answer to one that may not connect, which is in the audit then
    */
-  upgrade(request: Request, address: string, server: Bun.Server<Connected>): Response | undefined {
-    const flaw = flawOfHost(request);
-    if (flaw !== null) return this.#refuse(address, "invalid_request", flaw);
+  async upgrade(
+    request: Request,
+    address: string,
+    server: Bun.Server<Connected>,
+  ): Promise<Response | undefined> {
+    if (this.options.anyoneEnrols && !hasLoopbackName(request)) {
+      const message = 'Set ENROLL_TOKEN to use any other name than "localhost"';
+      return this.#refuse(address, "forbidden", message);
+    }
     if (!isOwnOrigin(request)) {
       return this.#refuse(address, "forbidden", "Clients connect here, pages of others do not");
     }
@@ -52,12 +80,16 @@ export class ClientSockets {
     const understood = offered?.includes(SUBPROTOCOL) ?? true;
     const chosen = understood ? SUBPROTOCOL : (offered?.[0] ?? "");
     const headers = offered && { "Sec-WebSocket-Protocol": chosen };
-    if (this.options.clients.waitOf(address) > 0 || !this.#limit.take(address)) {
+    if (!this.#takePlace(address)) {
       return this.#refuse(address, "rate_limited", "Wait, this address connects too often");
     }
+    // What came right behind the request would be read before anything can hold it back. A client
+    // says nothing until it is answered (RFC 6455, 4.1), and the runtime refuses one that does.
+    await new Promise(setImmediate);
     // Also one that is not understood: of a refused upgrade a client sees no more than the status.
     if (server.upgrade(request, { data: { address, understood }, headers })) return undefined;
     this.#limit.release(address);
+    this.#waiting.giveBack(address);
     const message = understood
       ? "Connect here with a WebSocket"
       : `This server speaks ${SUBPROTOCOL}`;
@@ -67,23 +99,29 @@ export class ClientSockets {
   /** What Bun.serve is to do with them. */
   get handlers(): Bun.WebSocketHandler<Connected> {
     const { clients } = this.options;
+    const waiting = this.#waiting;
     return {
       perMessageDeflate: false,
-      maxPayloadLength: MAX_CHUNK_SIZE + HEADER_BYTES,
+      maxPayloadLength: this.#maxMessage,
       // A session has timers of its own: these do not fire on a dead peer that is sent to.
       idleTimeout: 0,
       sendPings: false,
       backpressureLimit: MAX_UNREAD_BYTES,
       closeOnBackpressureLimit: true,
       open(ws) {
+        waiting.enter(ws, ws.data.address);
         if (ws.data.understood) {
-          ws.data.session = clients.connect(ws, ws.data.address);
+          ws.data.session = clients.connect(ws, ws.data.address, () => {
+            waiting.leave(ws);
+            ws.resume();
+          });
         } else {
           const message = `this server speaks ${SUBPROTOCOL}`;
           clients.refuse(ws, ws.data.address, new FdsError("unsupported_version", message));
         }
       },
       message(ws, message) {
+        waiting.heard(ws);
         if (typeof message === "string") ws.data.session?.onText(message);
         else ws.data.session?.onBinary(message);
       },
@@ -95,9 +133,18 @@ export class ClientSockets {
       },
       close: (ws) => {
         this.#limit.release(ws.data.address);
+        waiting.leave(ws);
         ws.data.session?.closed();
       },
     };
+  }
+
+  /** @returns false where an address has too many connections, or too many that did not register */
+  #takePlace(address: string): boolean {
+    if (this.options.clients.waitOf(address) > 0 || !this.#limit.take(address)) return false;
+    if (this.#waiting.take(address)) return true;
+    this.#limit.release(address);
+    return false;
   }
 
   #refuse(address: string, code: ErrorCode, message: string): Response {

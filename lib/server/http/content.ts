@@ -67,7 +67,7 @@ export function contentResponse(
 }
 
 /** Whether an If-None-Match header (RFC 9110, 13.1.2) names a tag. */
-function names(header: string | null, etag: string): boolean {
+export function names(header: string | null, etag: string): boolean {
   const tags = header?.split(",").map((tag) => tag.trim().replace(/^W\//, "")) ?? [];
   return tags.includes("*") || tags.includes(etag);
 }

@@ -1,4 +1,5 @@
 import { basename } from "node:path";
+import { names } from "./content.ts";
 import type { Secure } from "./security-headers.ts";
 
 /** What our pages may do: load and call this server, and nothing else. */
@@ -21,31 +22,42 @@ const HEADERS = {
 /** Names of the page's files hold a hash of what is in them, the page itself has no such name. */
 const CACHING = { page: "no-cache", file: "public, max-age=31536000, immutable" };
 
+/** Answers to GET by path, each to be given as {@link pageAnswer}. */
+export type Pages = Readonly<Record<string, { GET: Response }>>;
+
 /**
  * Bundles a page with its scripts and styles. Bun could serve the page by itself, but with no
  * headers of ours.
  * @param page an HTML file that was imported
  * @param secure adds what every answer has
- * @returns answers by path, for the `routes` of Bun.serve
  * @throws AggregateError when it cannot be bundled
  */
-export async function pageRoutes(
-  page: Bun.HTMLBundle,
-  secure: Secure,
-): Promise<Record<string, { GET: Response }>> {
+export async function pageRoutes(page: Bun.HTMLBundle, secure: Secure): Promise<Pages> {
   const routes = (await bundle(page)).map(async ({ name, body, type }) => {
     const isPage = name.endsWith(".html");
+    const content = new Uint8Array(await body.arrayBuffer());
     const headers = {
       ...HEADERS,
       "Content-Type": type,
+      "Content-Length": String(content.length),
       "Cache-Control": CACHING[isPage ? "page" : "file"],
+      ETag: `"${Bun.hash(content).toString(16)}"`,
     };
-    return [
-      isPage ? "/" : `/${name}`,
-      { GET: secure(new Response(await body.arrayBuffer(), { headers })) },
-    ];
+    return [isPage ? "/" : `/${name}`, { GET: secure(new Response(content, { headers })) }];
   });
   return Object.fromEntries(await Promise.all(routes));
+}
+
+/** The answer to a request for a page, or that the browser has it already. */
+export function pageAnswer({ GET: page }: Pages[string], request: Request): Response {
+  const { headers } = page;
+  if (names(request.headers.get("If-None-Match"), headers.get("ETag") ?? "")) {
+    const kept = new Headers(headers);
+    kept.delete("Content-Length");
+    return new Response(null, { status: 304, headers: kept });
+  }
+  // Typed by another library, of the same class.
+  return page.clone() as Response;
 }
 
 interface PageFile {

@@ -12,8 +12,8 @@ import type { Throttle } from "../../util/throttle.ts";
 import type { Audit, AuditEntry } from "../audit/audit.ts";
 import { type Caller, NotSeen } from "../access/caller.ts";
 import { type Access, callerOf, requireNoForgery } from "./authentication.ts";
-import { dropBody, hasUnreadBody, readBody } from "./body.ts";
-import { addressAsked, flawOfHost } from "./host.ts";
+import { readBody } from "./body.ts";
+import { addressAsked } from "./host.ts";
 import { problem } from "./problem.ts";
 import { RateLimited } from "./rate-limited.ts";
 import { networkOf } from "../access/remote-address.ts";
@@ -92,21 +92,10 @@ export class Router {
   /** Answers HTTP requests; `address` is where one came from. */
   get fetch(): (request: Request, address: string) => Promise<Response> {
     return async (request, address) => {
-      const answer = await this.#answer(request, address);
-      if (hasUnreadBody(request, answer)) {
-        await dropBody(request);
-        answer.headers.set("Connection", "close");
-      }
-      return answer;
+      const url = addressAsked(request);
+      const named = url === request.url ? request : new Request(url, request);
+      return this.#app.fetch(named, { address });
     };
-  }
-
-  #answer(request: Request, address: string): Response | Promise<Response> {
-    const flaw = flawOfHost(request);
-    if (flaw !== null) return problem("invalid_request", flaw);
-    const url = addressAsked(request);
-    const named = url === request.url ? request : new Request(url, request);
-    return this.#app.fetch(named, { address });
   }
 
   add<E extends Endpoint>(endpoint: E, handler: Handler<E>): this {

@@ -1,0 +1,69 @@
+import type { Audit } from "../audit/audit.ts";
+import { FOREIGN_NAME, hasLoopbackName } from "./authentication.ts";
+import { dropBody, hasBody, hasUnreadBody } from "./body.ts";
+import type { ClientSockets, Connected } from "./client-sockets.ts";
+import { addressAsked, flawOfHost } from "./host.ts";
+import { pageAnswer, type Pages } from "./page.ts";
+import { problem } from "./problem.ts";
+import type { Router } from "./routing.ts";
+import type { Secure } from "./security-headers.ts";
+
+export interface FrontDoorOptions {
+  router: Pick<Router, "fetch">;
+  sockets: Pick<ClientSockets, "upgrade">;
+  pages: Pages;
+  audit: Pick<Audit, "record">;
+  /** Whether anyone may use the API: then only under a name of this machine. */
+  isOpen: boolean;
+  /** Adds the headers that every answer has. */
+  secure: Secure;
+}
+
+/**
+ * Where every request comes in: for the page, for a WebSocket, or for the API. Bun's own routes are not
+ * used, as they take a body of any length without telling.
+ */
+export class FrontDoor {
+  constructor(private readonly options: FrontDoorOptions) {}
+
+  /**
+   * @param address where the request came from
+   * @returns the answer; undefined for a request that has become a WebSocket
+   */
+  async answer(
+    request: Request,
+    address: string,
+    server: Bun.Server<Connected>,
+  ): Promise<Response | undefined> {
+    const answer = await this.#answer(request, address, server);
+    if (answer && hasUnreadBody(request, answer)) {
+      await dropBody(request);
+      answer.headers.set("Connection", "close");
+    }
+    return answer && this.options.secure(answer);
+  }
+
+  async #answer(
+    request: Request,
+    address: string,
+    server: Bun.Server<Connected>,
+  ): Promise<Response | undefined> {
+    const flaw = flawOfHost(request);
+    if (flaw !== null) return problem("invalid_request", flaw);
+    const { method } = request;
+    // The runtime shows no body of a GET, and takes it for as long as the answer lasts.
+    if (hasBody(request) && request.body === null) {
+      return problem("invalid_request", `Send no body with ${method}`);
+    }
+    const { pathname } = new URL(addressAsked(request));
+    if (pathname === "/ws") return this.options.sockets.upgrade(request, address, server);
+    const page = this.options.pages[pathname];
+    if (!page || (method !== "GET" && method !== "HEAD")) {
+      return this.options.router.fetch(request, address);
+    }
+    if (!this.options.isOpen || hasLoopbackName(request)) return pageAnswer(page, request);
+    const target = `${method} ${pathname}`;
+    this.options.audit.record({ action: "denied", outcome: "forbidden", address, target });
+    return problem("forbidden", FOREIGN_NAME);
+  }
+}

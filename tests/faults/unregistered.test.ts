@@ -1,0 +1,114 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import { footprintOf, HAS_PROC } from "../support/footprint.ts";
+import { REGISTER, ScriptedClient } from "../support/scripted-client.ts";
+import { ENROLL_TOKEN, System } from "../support/system.ts";
+import { waitFor } from "../support/wait.ts";
+
+/*
+ * Row 36: connections that anyone can open and that never register. They hold next to nothing, are as
+ * many as may be and no more, and keep out nobody who comes from elsewhere. A trusted proxy stands for
+ * many addresses.
+ */
+
+const MiB = 1024 * 1024;
+
+let system: System;
+const sockets: Socket[] = [];
+
+beforeEach(async () => {
+  system = await System.start({ TRUSTED_PROXIES: "127.0.0.1" });
+});
+afterEach(async () => {
+  for (const socket of sockets.splice(0)) socket.destroy();
+  await system[Symbol.asyncDispose]();
+});
+
+/** A request for a WebSocket. @param address where the proxy says that it comes from */
+function upgrade(address: string): string {
+  return [
+    "GET /ws HTTP/1.1",
+    "Host: localhost",
+    `X-Forwarded-For: ${address}`,
+    "Connection: Upgrade",
+    "Upgrade: websocket",
+    "Sec-WebSocket-Version: 13",
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    "",
+    "",
+  ].join("\r\n");
+}
+
+/** Begins a message of 1 MiB, and says so much of it that it is nearly whole. */
+const UNFINISHED = (() => {
+  const head = Buffer.alloc(14);
+  head.writeUInt8(0x82, 0);
+  head.writeUInt8(0x80 | 127, 1);
+  head.writeBigUInt64BE(BigInt(MiB), 2);
+  return Buffer.concat([head, Buffer.alloc(MiB - 1000)]);
+})();
+
+/** Opens a connection, sends a request, and gives the first line of the answer. */
+async function open(request: string | Buffer): Promise<{ socket: Socket; answer: string }> {
+  const socket = connect(system.port, "127.0.0.1");
+  sockets.push(socket);
+  socket.on("error", () => socket.destroy());
+  socket.write(request);
+  const [data] = await Promise.race([once(socket, "data"), once(socket, "close")]);
+  return { socket, answer: String(data).split("\r\n")[0]! };
+}
+
+/** Registers, from an address. */
+async function register(address: string, client_id: string): Promise<ScriptedClient> {
+  const headers = { "X-Forwarded-For": address };
+  const client = await ScriptedClient.connect(system.url, undefined, headers);
+  client.send({ ...REGISTER, client_id, enroll_token: ENROLL_TOKEN });
+  await client.next("registered");
+  return client;
+}
+
+const SWITCHING = "HTTP/1.1 101 Switching Protocols";
+
+test.skipIf(!HAS_PROC)(
+  "row 36: 200 unfinished first messages of 1 MiB are not kept in memory",
+  async () => {
+    const before = await footprintOf(system.server);
+    const opened = await Promise.all(Array.from({ length: 200 }, () => open(upgrade("10.0.0.1"))));
+    expect(new Set(opened.map(({ answer }) => answer))).toEqual(new Set([SWITCHING]));
+    let most = 0;
+    for (const { socket } of opened) {
+      socket.resume().on("end", () => socket.destroy());
+      socket.write(UNFINISHED);
+    }
+    // An honest one from elsewhere does not wait for all of them.
+    await using honest = await register("10.0.0.2", "honest");
+    await waitFor(async () => {
+      most = Math.max(most, (await footprintOf(system.server)).memory - before.memory);
+      return sockets.filter(({ destroyed }) => destroyed).length >= 40;
+    }, "some of them to be cut off");
+    expect(honest.isOpen).toBe(true);
+    // 200 MiB where each is kept; the runtime's own garbage is some MiB of it.
+    expect(most).toBeLessThan(100 * MiB);
+  },
+  60_000,
+);
+
+test("row 36: what comes right behind the request, before the answer, is not taken", async () => {
+  const { answer } = await open(Buffer.concat([Buffer.from(upgrade("10.0.0.1")), UNFINISHED]));
+  expect(answer).not.toBe(SWITCHING);
+  await using honest = await register("10.0.0.1", "honest");
+  expect(honest.isOpen).toBe(true);
+});
+
+test("row 36: an address has 1,024 that wait, all have 2,048, and another address is let in", async () => {
+  const openMany = (address: string) =>
+    Promise.all(Array.from({ length: 1_024 }, () => open(upgrade(address))));
+  const first = await openMany("10.0.0.1");
+  expect(new Set(first.map(({ answer }) => answer))).toEqual(new Set([SWITCHING]));
+  expect((await open(upgrade("10.0.0.1"))).answer).toStartWith("HTTP/1.1 429 ");
+  await openMany("10.0.0.2");
+  await using honest = await register("10.0.0.3", "honest");
+  expect(honest.isOpen).toBe(true);
+  expect(await system.api.health()).toMatchObject({ connected_clients: 1 });
+}, 60_000);
