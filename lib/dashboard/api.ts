@@ -1,3 +1,4 @@
+import type { IssuedEnrolmentKey, NewEnrolmentKey } from "../api/enrolment.ts";
 import type * as schemas from "../api/schemas.ts";
 
 /** The server refused a call, or failed at it. */
@@ -39,6 +40,8 @@ export const api = {
   start: (body: schemas.NewDownload) =>
     call<schemas.DownloadAccepted>("POST", "/api/download", body),
   cancel: (id: string) => call<schemas.DownloadRecord>("POST", `${pathOf(id)}/cancel`),
+  createEnrolmentKey: (body: NewEnrolmentKey) =>
+    call<IssuedEnrolmentKey>("POST", "/api/enrolment-keys", body),
   retry: (id: string) => call<schemas.DownloadAccepted>("POST", `${pathOf(id)}/retry`),
 };
 

@@ -1,15 +1,19 @@
-import { digestOf } from "../api/checksums.ts";
-import type { DownloadRecord, DownloadStatus } from "../api/schemas.ts";
+import type { DownloadRecord, NewDownload } from "../api/schemas.ts";
+import { AddSite } from "./add-site.ts";
 import { api, ApiProblem } from "./api.ts";
-import { Board, hasEnded } from "./board.ts";
-import { byId, find, setText } from "./dom.ts";
+import { Board } from "./board.ts";
+import { copyText } from "./clipboard.ts";
+import { ConnectionView } from "./connection-view.ts";
+import { byId, find } from "./dom.ts";
 import { DownloadsView, type RowAction } from "./downloads-view.ts";
 import { Feed } from "./feed.ts";
+import { Filters } from "./filters.ts";
 import { type Filter, Listing } from "./listing.ts";
 import { notify, notifyFailure } from "./notices.ts";
 import { SignInForm, takeCode } from "./sign-in.ts";
-import { offerSites } from "./site-choice.ts";
 import { SitesView } from "./sites-view.ts";
+import { StartForm } from "./start-form.ts";
+import { hasEnded } from "./status.ts";
 import { midnight, TotalsView } from "./totals-view.ts";
 
 /** How often the words for how long ago something was are written anew, in ms. */
@@ -21,32 +25,27 @@ const RENDER_MS = 100;
 /** Between a change and the look at what has to be counted or filled up after it, in ms. */
 const SETTLE_MS = 1_000;
 
-/** The file that the form proposes. */
-const USUAL_FILE = "file_to_download.txt";
-
-const WORDS = {
-  connecting: "Connecting…",
-  live: "Live",
-  lost: "Reconnecting…",
-  "signed-out": "Signed out",
-};
-
 /** The page: puts its parts together, and passes on what happens in one to the others. */
 class App {
   readonly #board = new Board();
-  readonly #listing = new Listing((query) => api.downloads(query));
+  readonly #connection = new ConnectionView();
+  readonly #filters = new Filters(() => this.#filtersChanged());
+  readonly #listing = new Listing((query) => api.downloads(query), this.#listFilter());
   readonly #sites = new SitesView({
-    onChoose: (clientId) => this.#chooseSite(clientId ?? ""),
-    onPull: (clientId) => this.#prepareStart(clientId),
+    onChoose: (site) => this.#chooseSite(site),
+    onPull: (clientId) => this.#startForm.prepare(clientId),
+    onAll: () => this.#filters.change({ onlyOffline: false }),
   });
-  readonly #downloads = new DownloadsView(this.#listing, this.#board, (action, download) => {
-    this.#run(() => this.#act(action, download));
+  readonly #addSite = new AddSite((work) => void this.#run(work));
+  readonly #downloads = new DownloadsView(this.#listing, this.#board, {
+    onAction: (action, download, row) => this.#once(action, download, row),
   });
   readonly #totals = new TotalsView(this.#board);
   readonly #signIn = new SignInForm(() => void this.start());
+  readonly #startForm = new StartForm((download) => this.#run(() => this.#pull(download)));
   readonly #feed = new Feed({
     onLive: () => this.#live(),
-    onLost: () => this.#lost(),
+    onLost: () => this.#connection.show("lost"),
     onRefused: () => void this.start(),
     onDownload: (download) => this.#update(download),
     onClient: (client) => {
@@ -54,30 +53,28 @@ class App {
       this.#renderSoon();
     },
   });
-  readonly #filterForm = byId("filters", HTMLFormElement);
-  readonly #filterSite = byId("filter-site", HTMLSelectElement);
-  readonly #startSite = byId("start-site", HTMLSelectElement);
-  readonly #startPath = byId("start-path", HTMLInputElement);
   #isOpen = false;
-  #lostSince: Date | null = null;
+  /** True once it is known what there is, or that there is nothing. */
+  #isKnown = false;
   #rendering: ReturnType<typeof setTimeout> | undefined;
   #settling: ReturnType<typeof setTimeout> | undefined;
   /** True where the page of downloads has a gap that the server has to fill. */
   #hasGap = false;
+  /** What is being done to rows: a second press does it no second time. */
+  readonly #underWay = new Set<string>();
 
   constructor() {
-    this.#startPath.value = USUAL_FILE;
-    byId("start-form", HTMLFormElement).addEventListener("submit", (event) => {
-      event.preventDefault();
-      this.#run(() => this.#startDownload());
-    });
-    this.#filterForm.addEventListener("submit", (event) => event.preventDefault());
-    this.#filterForm.addEventListener("change", () => this.#applyFilter());
-    byId("older", HTMLButtonElement).addEventListener("click", () => this.#turn("older"));
-    byId("newer", HTMLButtonElement).addEventListener("click", () => this.#turn("newer"));
+    for (const direction of ["newest", "newer", "older"] as const) {
+      byId(direction, HTMLButtonElement).addEventListener("click", () => this.#turn(direction));
+    }
     byId("sign-out", HTMLButtonElement).addEventListener("click", () =>
       this.#run(() => this.#signOut()),
     );
+    for (const link of document.querySelectorAll<HTMLAnchorElement>("a.total")) {
+      link.addEventListener("click", () => {
+        lead(link.hash.includes("sites=") ? "sites-panel" : "downloads");
+      });
+    }
     addEventListener("hashchange", () => void this.start());
     setInterval(() => {
       if (this.#isOpen) this.#settle();
@@ -88,6 +85,7 @@ class App {
   async start(): Promise<void> {
     const session = await api.session().catch(() => null);
     if (session === null) {
+      this.#connection.show("lost");
       setTimeout(() => void this.start(), SETTLE_MS);
       return;
     }
@@ -96,16 +94,18 @@ class App {
     // The style leaves out what this role may not do; the server would refuse it.
     document.body.dataset["role"] = session.role ?? "";
     byId("sign-out", HTMLButtonElement).hidden = !session.required;
+    this.#addSite.needsKey = session.required;
     byId("board", HTMLElement).hidden = false;
     if (this.#isOpen) return;
     this.#isOpen = true;
+    this.#filtersChanged();
     this.#feed.open();
   }
 
   async #showSignIn(): Promise<void> {
     // A fresh page holds nothing that the next person should not see.
     if (this.#isOpen) return location.reload();
-    this.#showConnection("signed-out");
+    this.#connection.show("signed-out");
     await this.#signIn.show();
   }
 
@@ -115,29 +115,14 @@ class App {
   }
 
   #live(): void {
-    this.#lostSince = null;
-    this.#showConnection("live");
+    this.#connection.show("live");
     this.#board.clearDownloads();
     this.#hasGap = true;
     this.#settle();
   }
 
-  #lost(): void {
-    this.#lostSince ??= new Date();
-    this.#showConnection("lost");
-  }
-
-  #showConnection(state: keyof typeof WORDS): void {
-    const connection = byId("connection", HTMLElement);
-    connection.dataset["state"] = state;
-    setText(connection, WORDS[state]);
-    const banner = byId("lost", HTMLElement);
-    banner.hidden = state !== "lost";
-    setText(find(banner, "time", HTMLTimeElement), this.#lostSince?.toLocaleTimeString() ?? "");
-  }
-
   #update(download: DownloadRecord): void {
-    this.#board.setDownload(download);
+    this.#board.setDownload(download, Date.now());
     if (!this.#listing.update(download)) this.#hasGap = true;
     if (hasEnded(download) || this.#hasGap) this.#settleSoon();
     this.#renderSoon();
@@ -152,9 +137,12 @@ class App {
     clearTimeout(this.#rendering);
     this.#rendering = undefined;
     const sites = this.#board.sites();
-    offerSites(this.#startSite, sites, null);
-    offerSites(this.#filterSite, sites, "All sites");
-    this.#sites.render(sites);
+    const { site, onlyOffline } = this.#filters.shown;
+    this.#startForm.offer(sites);
+    this.#filters.offer(sites);
+    const isKnown = this.#isKnown;
+    this.#sites.render(sites, { isKnown, chosen: site, onlyOffline });
+    if (isKnown) this.#addSite.render(sites);
     this.#downloads.render();
     this.#totals.renderCounts();
   }
@@ -169,65 +157,68 @@ class App {
     this.#settling = undefined;
     const isReloadDue = this.#hasGap;
     this.#hasGap = false;
-    this.#run(async () => {
+    void this.#run(async () => {
       if (isReloadDue) await this.#listing.reload();
       this.#totals.show(await api.totals(midnight()));
+      this.#isKnown = true;
     });
   }
 
   /** Does something that takes a moment, and shows what came of it. */
-  #run(work: () => Promise<void>): void {
-    work()
-      .finally(() => this.#render())
-      .catch((error: unknown) => {
-        // The session has ended: the form that begins another says more than a notice.
-        if (error instanceof ApiProblem && error.status === 401) return this.start();
-        notifyFailure(error);
-      });
+  async #run(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      // The session has ended: the form that begins another says more than a notice.
+      if (error instanceof ApiProblem && error.status === 401) await this.start();
+      else notifyFailure(error);
+    } finally {
+      this.#render();
+    }
   }
 
-  #applyFilter(): void {
-    const status = new FormData(this.#filterForm).get("status");
-    const clientId = this.#filterSite.value;
-    const filter: Filter = {
-      ...(status && { status: status as DownloadStatus }),
-      ...(clientId && { clientId }),
-    };
-    this.#sites.choose(clientId || null);
-    this.#run(() => this.#listing.setFilter(filter));
+  #listFilter(): Filter {
+    const { status, site } = this.#filters.shown;
+    return { ...(status && { status }), ...(site !== null && { clientId: site }) };
   }
 
-  #chooseSite(clientId: string): void {
-    this.#filterSite.value = clientId;
-    if (clientId) this.#startSite.value = clientId;
-    this.#applyFilter();
+  #filtersChanged(): void {
+    if (!this.#isOpen) return;
+    const filter = this.#listFilter();
+    const { status, clientId } = this.#listing.filter;
+    if (filter.status === status && filter.clientId === clientId) return this.#render();
+    void this.#run(() => this.#listing.setFilter(filter));
+  }
+
+  #chooseSite(site: string | null): void {
+    this.#filters.change({ site });
+    if (site !== null) this.#startForm.choose(site);
     const downloads = byId("downloads", HTMLElement);
     if (downloads.getBoundingClientRect().top < 0) downloads.scrollIntoView();
   }
 
-  #prepareStart(clientId: string): void {
-    this.#startSite.value = clientId;
-    this.#startPath.focus();
-    this.#startPath.select();
-  }
-
-  #turn(direction: "older" | "newer"): void {
-    this.#run(async () => {
+  #turn(direction: "newest" | "newer" | "older"): void {
+    void this.#run(async () => {
       await this.#listing[direction]();
       byId("downloads", HTMLElement).scrollIntoView();
     });
   }
 
-  async #startDownload(): Promise<void> {
-    const { message } = await api.start({
-      client_id: this.#startSite.value,
-      file_path: this.#startPath.value,
-    });
+  async #pull(download: NewDownload): Promise<void> {
+    const { message } = await api.start(download);
     notify("done", message);
   }
 
-  async #act(action: RowAction, download: DownloadRecord): Promise<void> {
-    const { download_id } = download;
+  #once(action: RowAction, download: DownloadRecord, row: HTMLElement): void {
+    const what = `${action} ${download.download_id}`;
+    if (this.#underWay.has(what)) return;
+    this.#underWay.add(what);
+    void this.#run(() => this.#act(action, download, row)).finally(() =>
+      this.#underWay.delete(what),
+    );
+  }
+
+  async #act(action: RowAction, { download_id }: DownloadRecord, row: HTMLElement): Promise<void> {
     switch (action) {
       case "cancel":
         this.#update(await api.cancel(download_id));
@@ -235,19 +226,17 @@ class App {
       case "retry":
         return notify("done", (await api.retry(download_id)).message);
       case "copy":
-        return this.#copy(download_id, digestOf(download) ?? "");
+        return copyText(find(row, ".digest", HTMLElement), "The checksum");
     }
   }
+}
 
-  async #copy(downloadId: string, digest: string): Promise<void> {
-    // Browsers give the clipboard to pages of https and of this machine alone.
-    if (!isSecureContext) {
-      this.#downloads.markDigest(downloadId);
-      return notify("done", "The checksum is marked, copy it with Ctrl-C");
-    }
-    await navigator.clipboard.writeText(digest);
-    notify("done", "The checksum is copied");
-  }
+/** Leads to a part of the page, with the focus, and with its beginning in sight. */
+function lead(id: string): void {
+  const part = byId(id, HTMLElement);
+  part.focus({ preventScroll: true });
+  const { top } = part.getBoundingClientRect();
+  if (top < 0 || top > innerHeight / 2) part.scrollIntoView();
 }
 
 await new App().start();

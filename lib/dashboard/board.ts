@@ -1,4 +1,11 @@
 import type { ClientRecord, DownloadRecord } from "../api/schemas.ts";
+import { hasEnded, isRunning } from "./status.ts";
+
+/** How long a download that ran stays in its place, in ms: what became of it is to be seen. */
+const LINGER_MS = 60_000;
+
+/** Most downloads that linger: small files come by the hundred. */
+const MAX_LINGERING = 10;
 
 /** A site, and what it is doing. */
 export interface Site {
@@ -12,15 +19,12 @@ export interface Site {
 /** By name, and by number where a name has one. */
 const byName = new Intl.Collator("en", { numeric: true });
 
-/** True for a status that never changes any more. */
-export function hasEnded({ status }: DownloadRecord): boolean {
-  return status === "completed" || status === "failed" || status === "cancelled";
-}
-
-/** What is going on: every site, and every download that has not ended. */
+/** What is going on: every site, every download that has not ended, and what just ran. */
 export class Board {
   readonly #clients = new Map<string, ClientRecord>();
   readonly #open = new Map<string, DownloadRecord>();
+  /** Those that ran and run no more, and since when, ms since 1970; the latest is the last. */
+  readonly #lingering = new Map<string, { download: DownloadRecord; since: number }>();
 
   /** Forgets what was going on: all that still is, is about to be told. */
   clearDownloads(): void {
@@ -31,9 +35,18 @@ export class Board {
     this.#clients.set(client.client_id, client);
   }
 
-  setDownload(download: DownloadRecord): void {
-    if (hasEnded(download)) this.#open.delete(download.download_id);
-    else this.#open.set(download.download_id, download);
+  /** @param now ms since 1970 */
+  setDownload(download: DownloadRecord, now: number): void {
+    const id = download.download_id;
+    const before = this.#open.get(id);
+    if (hasEnded(download)) this.#open.delete(id);
+    else this.#open.set(id, download);
+    if (isRunning(download)) this.#lingering.delete(id);
+    else if (before && isRunning(before)) this.#linger(download, now);
+    else {
+      const lingering = this.#lingering.get(id);
+      if (lingering) lingering.download = download;
+    }
   }
 
   isOnline(clientId: string): boolean {
@@ -56,6 +69,28 @@ export class Board {
     return { active: this.#open.size - queued, queued };
   }
 
+  /** How many sites there are, and how many of them are not connected. */
+  get siteCounts(): { all: number; offline: number } {
+    let offline = 0;
+    for (const { connected } of this.#clients.values()) if (!connected) offline++;
+    return { all: this.#clients.size, offline };
+  }
+
+  /**
+   * What runs, and what ran until a moment ago, newest first.
+   * @param site the only one whose downloads are meant; null: all
+   * @param now ms since 1970
+   */
+  running(site: string | null, now: number): DownloadRecord[] {
+    for (const [id, { since }] of this.#lingering) {
+      if (now - since > LINGER_MS) this.#lingering.delete(id);
+    }
+    const lingering = [...this.#lingering.values()].map(({ download }) => download);
+    return [...this.#open.values().filter(isRunning), ...lingering]
+      .filter(({ client_id }) => site === null || client_id === site)
+      .toSorted((a, b) => (a.download_id < b.download_id ? 1 : -1));
+  }
+
   /** Every site, those online first, each group by name. */
   sites(): Site[] {
     const sites = [...this.#clients.values()].map((client): Site => ({
@@ -74,5 +109,11 @@ export class Board {
         Number(b.client.connected) - Number(a.client.connected) ||
         byName.compare(a.client.client_id, b.client.client_id),
     );
+  }
+
+  #linger(download: DownloadRecord, since: number): void {
+    this.#lingering.set(download.download_id, { download, since });
+    const [oldest] = this.#lingering.keys();
+    if (this.#lingering.size > MAX_LINGERING && oldest) this.#lingering.delete(oldest);
   }
 }

@@ -51,3 +51,11 @@ export function setTime(element: HTMLTimeElement, time: string, text: string): v
   }
   setText(element, text);
 }
+
+/** Moves elements about; an element that had the focus has it again, if it is still there. */
+export function keepingFocus(move: () => void): void {
+  const focused = document.activeElement;
+  move();
+  if (!(focused instanceof HTMLElement) || focused === document.activeElement) return;
+  if (focused.checkVisibility()) focused.focus({ preventScroll: true });
+}

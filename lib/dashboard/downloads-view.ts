@@ -1,26 +1,29 @@
 import { CHECKSUM_NAMES, digestOf } from "../api/checksums.ts";
 import type { DownloadRecord } from "../api/schemas.ts";
-import { formatSize } from "../util/sizes.ts";
 import { contentPath } from "./api.ts";
-import { type Board, hasEnded } from "./board.ts";
-import { arrange, byId, cloneOf, find, setText, setTime } from "./dom.ts";
-import { formatAgo, formatRate, formatSpan, visible } from "./format.ts";
+import type { Board } from "./board.ts";
+import { arrange, byId, cloneOf, find, keepingFocus, setText, setTime } from "./dom.ts";
+import { formatCount, formatWhen, visible } from "./format.ts";
+import { numbersOf } from "./download-numbers.ts";
 import type { Listing } from "./listing.ts";
+import { showPath, showSite } from "./long-names.ts";
+import { hasEnded, STATUS_WORDS } from "./status.ts";
 
 /** What can be done with a row. */
 export type RowAction = "cancel" | "retry" | "copy";
 
-const STATUS_WORDS = {
-  queued: "Queued",
-  downloading: "Downloading",
-  verifying: "Verifying",
-  completed: "Completed",
-  failed: "Failed",
-  cancelled: "Cancelled",
-} satisfies Record<DownloadRecord["status"], string>;
+/** Most rows that are pinned above the pages; the others are told by their number. */
+const MAX_PINNED = 50;
 
-/** The page of downloads that is shown. */
+export interface DownloadsListener {
+  /** @param row of the download */
+  onAction(action: RowAction, download: DownloadRecord, row: HTMLElement): void;
+}
+
+/** The page of downloads that is shown, and above it, on whatever page, what runs. */
 export class DownloadsView {
+  readonly #lists = byId("download-lists", HTMLElement);
+  readonly #pinned = byId("running-list", HTMLOListElement);
   readonly #list = byId("download-list", HTMLOListElement);
   readonly #rows = new Map<string, HTMLElement>();
   #shown: readonly DownloadRecord[] = [];
@@ -28,50 +31,56 @@ export class DownloadsView {
   constructor(
     private readonly listing: Listing,
     private readonly board: Board,
-    onAction: (action: RowAction, download: DownloadRecord) => void,
+    listener: DownloadsListener,
   ) {
-    this.#list.addEventListener("click", ({ target }) => {
+    this.#lists.addEventListener("click", ({ target }) => {
       const button = target instanceof Element ? target.closest("button") : null;
-      const id = button?.closest<HTMLElement>(".download")?.dataset["downloadId"];
+      const row = button?.closest<HTMLElement>(".download");
+      const id = row?.dataset["downloadId"];
       const download = this.#shown.find(({ download_id }) => download_id === id);
       const action = (["cancel", "retry", "copy"] as const).find((name) =>
         button?.classList.contains(name),
       );
-      if (download && action) onAction(action, download);
+      if (row && download && action) listener.onAction(action, download, row);
     });
   }
 
   render(): void {
     const now = Date.now();
-    this.#shown = [...this.listing.rows];
+    const { status, clientId = null } = this.listing.filter;
+    // A list of one status has what runs in its place already.
+    const running = status === undefined ? this.board.running(clientId, now) : [];
+    const pinned = running.slice(0, MAX_PINNED);
+    const isPinned = new Set(pinned.map(({ download_id }) => download_id));
+    const page = this.listing.rows.filter(({ download_id }) => !isPinned.has(download_id));
+    this.#shown = [...pinned, ...page];
     const rows = this.#shown.map((download) => this.#row(download, now));
-    arrange(this.#list, rows);
+    keepingFocus(() => {
+      arrange(this.#pinned, rows.slice(0, pinned.length));
+      arrange(this.#list, rows.slice(pinned.length));
+    });
     const kept = new Set(this.#shown.map(({ download_id }) => download_id));
     for (const id of this.#rows.keys()) if (!kept.has(id)) this.#rows.delete(id);
+    byId("running", HTMLElement).hidden = pinned.length === 0;
+    const more = byId("running-more", HTMLElement);
+    more.hidden = running.length <= MAX_PINNED;
+    setText(more, `${formatCount(running.length - MAX_PINNED)} more are under way`);
     this.#renderPager();
   }
 
-  /** Marks the checksum of a row, to be copied by hand. */
-  markDigest(downloadId: string): void {
-    const row = this.#rows.get(downloadId);
-    if (row) getSelection()?.selectAllChildren(find(row, ".digest", HTMLElement));
-  }
-
   #renderPager(): void {
-    const { pageNumber, hasOlder, filter } = this.listing;
-    byId("newer", HTMLButtonElement).disabled = pageNumber === 1;
+    const { pageNumber, hasOlder, filter, isLoaded } = this.listing;
+    for (const id of ["newest", "newer"]) byId(id, HTMLButtonElement).disabled = pageNumber === 1;
     byId("older", HTMLButtonElement).disabled = !hasOlder;
     byId("pager", HTMLElement).hidden = pageNumber === 1 && !hasOlder;
     setText(byId("page-number", HTMLElement), `Page ${pageNumber}`);
     const empty = byId("downloads-empty", HTMLElement);
-    empty.hidden = !this.listing.isEmpty;
+    empty.hidden = isLoaded && this.#shown.length > 0;
     const isFiltered = filter.status !== undefined || filter.clientId !== undefined;
-    setText(
-      empty,
-      isFiltered
-        ? "No download is like this."
-        : "Nothing was pulled yet: choose a site and a file above, and press Start.",
-    );
+    const canStart = byId("start-form", HTMLFormElement).checkVisibility();
+    const none = `Nothing was pulled yet${canStart ? ": choose a site and a file above, and press Start" : ""}.`;
+    const nothing = isFiltered ? "No download is like this." : none;
+    setText(empty, isLoaded ? nothing : "Loading…");
   }
 
   #row(download: DownloadRecord, now: number): HTMLElement {
@@ -80,40 +89,31 @@ export class DownloadsView {
     row.dataset["status"] = download.status;
     setText(find(row, ".status", HTMLElement), STATUS_WORDS[download.status]);
     const time = find(row, "time", HTMLTimeElement);
-    setTime(time, download.created_at, formatAgo(download.created_at, now));
-    const { attempts } = download;
-    const tries = attempts > 1 ? ` · ${attempts} attempts` : "";
-    setText(find(row, ".attempts", HTMLElement), tries);
+    setTime(time, download.created_at, formatWhen(download.created_at, now));
     showProgress(row, download);
-    setText(find(row, ".numbers", HTMLElement), this.#numbersOf(download));
-    find(row, ".sum", HTMLElement).hidden = download.status !== "completed";
+    const isOnline = this.board.isOnline(download.client_id);
+    setText(find(row, ".numbers", HTMLElement), numbersOf(download, isOnline));
+    for (const selector of [".verified", ".sum"]) {
+      find(row, selector, HTMLElement).hidden = download.status !== "completed";
+    }
     setText(find(row, ".algorithm", HTMLElement), CHECKSUM_NAMES[download.checksum]);
     setText(find(row, ".digest", HTMLElement), digestOf(download) ?? "");
     const why = find(row, ".why", HTMLElement);
     why.hidden = download.error === null;
     setText(why, visible(download.error ?? ""));
+    why.title = why.textContent;
     showActions(row, download);
     // The button that was pressed may be gone: the row takes the focus, so that it is not lost.
     if (focused?.checkVisibility() === false) row.focus();
     return row;
   }
 
-  #numbersOf(download: DownloadRecord): string {
-    if (download.status !== "queued") return numbersOf(download);
-    const waits = `${download.bytes_received > 0 ? `${receivedOf(download)}, waits` : "Waits"} for`;
-    return `${waits} ${this.board.isOnline(download.client_id) ? "its turn" : "its site to connect"}`;
-  }
-
   #newRow({ download_id, client_id, file_path }: DownloadRecord): HTMLElement {
     const row = cloneOf("download-row");
     row.dataset["downloadId"] = download_id;
     const name = visible(file_path);
-    const file = find(row, ".file", HTMLElement);
-    const baseAt = name.lastIndexOf("/") + 1;
-    setText(find(file, ".folder", HTMLElement), name.slice(0, baseAt));
-    setText(find(file, ".base", HTMLElement), name.slice(baseAt));
-    file.title = name;
-    setText(find(row, ".site-id", HTMLElement), client_id);
+    showPath(find(row, ".file", HTMLElement), name);
+    showSite(find(row, ".site-id", HTMLElement), client_id);
     find(row, "progress", HTMLProgressElement).ariaLabel = `Progress of ${name}`;
     const save = find(row, ".save", HTMLAnchorElement);
     save.href = contentPath(download_id);
@@ -145,38 +145,4 @@ function showActions(row: HTMLElement, download: DownloadRecord): void {
   find(row, ".save", HTMLElement).hidden = status !== "completed";
   find(row, ".cancel", HTMLElement).hidden = hasEnded(download);
   find(row, ".retry", HTMLElement).hidden = status !== "failed" && status !== "cancelled";
-}
-
-/** What the wire was spared is worth a word from this part of the file on. */
-const WORTH_TELLING = 0.03;
-
-/** How far, how fast, how long: of a download that does not wait. */
-function numbersOf(download: DownloadRecord): string {
-  const { status, total_size, bytes_per_second, eta_seconds, rate_limit } = download;
-  if (total_size === null) return "";
-  const rate = bytes_per_second === null ? [] : [formatRate(bytes_per_second)];
-  if (status === "completed") {
-    const span = `in ${formatSpan(secondsOf(download))}`;
-    return [formatSize(total_size), span, ...rate, ...savedBy(download)].join(" · ");
-  }
-  const left = eta_seconds === null ? [] : [`${formatSpan(eta_seconds)} left`];
-  const limit = rate_limit === null ? [] : [`${formatRate(rate_limit)} at most`];
-  return [receivedOf(download), ...rate, ...limit, ...left].join(" · ");
-}
-
-/** `"27.0 MiB on the wire"`, where that is clearly less than the file. */
-function savedBy({ bytes_on_wire, total_size }: DownloadRecord): string[] {
-  return bytes_on_wire < (total_size ?? 0) * (1 - WORTH_TELLING)
-    ? [`${formatSize(bytes_on_wire)} on the wire`]
-    : [];
-}
-
-/** `"36.3 MiB of 100.0 MiB"` */
-function receivedOf({ bytes_received, total_size }: DownloadRecord): string {
-  return `${formatSize(bytes_received)} of ${formatSize(total_size ?? 0)}`;
-}
-
-function secondsOf({ started_at, completed_at }: DownloadRecord): number {
-  if (started_at === null || completed_at === null) return 0;
-  return (Date.parse(completed_at) - Date.parse(started_at)) / 1000;
 }

@@ -1,21 +1,36 @@
 import { formatSize } from "../util/sizes.ts";
 
 const UNITS = [
-  ["day", 86_400],
   ["hour", 3600],
   ["minute", 60],
   ["second", 1],
 ] as const;
 
+const DAY_MS = 86_400_000;
+
 const ago = new Intl.RelativeTimeFormat("en", { style: "short", numeric: "always" });
+const day = { month: "short", day: "numeric" } as const;
+const thisYear = new Intl.DateTimeFormat("en", {
+  ...day,
+  hour: "2-digit",
+  minute: "2-digit",
+  hourCycle: "h23",
+});
+const anyYear = new Intl.DateTimeFormat("en", { ...day, year: "numeric" });
 
 /**
- * How long ago something was: `"5 min. ago"`, or `"just now"`.
+ * When something was: `"just now"`, `"5 min. ago"`; after a day `"Nov 14, 22:13"`, in another year
+ * `"Nov 14, 2023"`, by the clock of the browser.
  * @param time ISO 8601
  * @param now ms since 1970
  */
-export function formatAgo(time: string, now: number): string {
-  const seconds = Math.round((now - Date.parse(time)) / 1000);
+export function formatWhen(time: string, now: number): string {
+  const at = Date.parse(time);
+  if (now - at >= DAY_MS) {
+    const isThisYear = new Date(at).getFullYear() === new Date(now).getFullYear();
+    return (isThisYear ? thisYear : anyYear).format(at);
+  }
+  const seconds = Math.round((now - at) / 1000);
   if (seconds < 5) return "just now";
   const [unit, size] = UNITS.find(([, length]) => seconds >= length) ?? ["second", 1];
   return ago.format(-Math.floor(seconds / size), unit);
@@ -32,16 +47,27 @@ export function formatSpan(seconds: number): string {
 }
 
 /**
- * Text from a site as it can be shown: what has no shape of its own, or turns the direction of
- * writing to make a name look like another, is shown as its code point.
+ * Characters without a shape of their own, which can make one name look like another: control
+ * characters, bidi marks, zero-width characters. Those that join letters and emoji stay.
  */
+const INVISIBLE =
+  /[[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Default_Ignorable_Code_Point}]--[\u200C\u200D\p{Variation_Selector}\u{E0020}-\u{E007F}]]/gv;
+
+/** Text from a site as it can be shown: what is invisible is shown as its code point. */
 export function visible(text: string): string {
   return text
     .toWellFormed()
     .replace(
-      /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu,
+      INVISIBLE,
       (char) => `[U+${(char.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}]`,
     );
+}
+
+const count = new Intl.NumberFormat("en");
+
+/** `"12,345"` */
+export function formatCount(number: number): string {
+  return count.format(number);
 }
 
 /** `"11.2 MiB/s"` @param bytes per second */

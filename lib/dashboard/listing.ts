@@ -15,7 +15,7 @@ export interface Filter {
  * than its page, however many downloads there are.
  */
 export class Listing {
-  #filter: Filter = {};
+  #filter: Filter;
   #rows: DownloadRecord[] = [];
   /** What leads to this page and to those before it; the first page needs nothing. */
   #trail: string[] = [];
@@ -28,15 +28,20 @@ export class Listing {
   readonly #meanwhile = new Map<string, DownloadRecord>();
 
   /** @param fetchPage asks the server */
-  constructor(private readonly fetchPage: (query: ListQuery) => Promise<DownloadList>) {}
+  constructor(
+    private readonly fetchPage: (query: ListQuery) => Promise<DownloadList>,
+    filter: Filter = {},
+  ) {
+    this.#filter = filter;
+  }
 
   get rows(): readonly DownloadRecord[] {
     return this.#rows;
   }
 
-  /** True where the server has nothing to show; false as long as that is not known. */
-  get isEmpty(): boolean {
-    return this.#hasLoaded && this.#rows.length === 0;
+  /** False as long as nothing is known of what the server has. */
+  get isLoaded(): boolean {
+    return this.#hasLoaded;
   }
 
   get filter(): Filter {
@@ -55,7 +60,7 @@ export class Listing {
   /** Shows the newest downloads that the filter lets through. */
   async setFilter(filter: Filter): Promise<void> {
     this.#filter = filter;
-    await this.#show([]);
+    await this.newest();
   }
 
   /** Asks for this page again. */
@@ -68,6 +73,10 @@ export class Listing {
     // The first page moves on as downloads are added: what follows it has to be asked for.
     if (this.#trail.length === 0) await this.reload();
     if (this.#nextCursor !== null) await this.#show([...this.#trail, this.#nextCursor]);
+  }
+
+  async newest(): Promise<void> {
+    await this.#show([]);
   }
 
   async newer(): Promise<void> {

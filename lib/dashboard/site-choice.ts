@@ -1,25 +1,46 @@
 import type { Site } from "./board.ts";
 
+export interface SiteChoice {
+  /** The words for none of them; null: one has to be chosen. */
+  none: string | null;
+  /** What is chosen, though it may be no site that is known yet; null: nothing. */
+  chosen: string | null;
+}
+
 /**
- * Offers the sites in a list to choose from, those online first, and keeps what is chosen.
- * @param any the words for none of them; null: one has to be chosen
+ * Offers the sites in a list to choose from, those online first. What is chosen stays. A list that
+ * somebody may have opened stays as it is, too.
  */
-export function offerSites(select: HTMLSelectElement, sites: Site[], any: string | null): void {
-  const key = sites.map(({ client }) => `${client.client_id} ${client.connected}`).join("\n");
-  if (select.dataset["sites"] === key) return;
+export function offerSites(
+  select: HTMLSelectElement,
+  sites: Site[],
+  { none, chosen }: SiteChoice,
+): void {
+  const known = sites.map(({ client }) => `${client.client_id} ${client.connected}`);
+  const key = [...known, chosen].join("\n");
+  const isInUse = select === document.activeElement && select.length > 1;
+  if (select.dataset["sites"] === key || isInUse) return;
   select.dataset["sites"] = key;
-  const { value } = select;
-  const group = (label: string, connected: boolean) => {
-    const element = document.createElement("optgroup");
-    element.label = label;
-    const members = sites.filter(({ client }) => client.connected === connected);
-    element.append(...members.map(({ client }) => new Option(client.client_id, client.client_id)));
-    return element;
-  };
-  const groups = [group("Online", true), group("Offline", false)];
+  const ids = (connected: boolean) =>
+    sites
+      .filter(({ client }) => client.connected === connected)
+      .map((site) => site.client.client_id);
+  const isUnknown = chosen !== null && !sites.some((site) => site.client.client_id === chosen);
+  const groups = [
+    group("Online", ids(true)),
+    group("Offline", ids(false)),
+    group("Not known", isUnknown ? [chosen] : []),
+  ];
   select.replaceChildren(
-    ...(any === null ? [] : [new Option(any, "")]),
+    ...(none === null ? [] : [new Option(none, "")]),
     ...groups.filter((element) => element.childElementCount > 0),
   );
-  if (value !== "") select.value = value;
+  if (chosen !== null) select.value = chosen;
+}
+
+function group(label: string, ids: string[]): HTMLOptGroupElement {
+  const element = document.createElement("optgroup");
+  element.label = label;
+  element.append(...ids.map((id) => new Option(id, id)));
+  return element;
 }

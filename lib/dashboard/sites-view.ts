@@ -1,12 +1,27 @@
 import type { Site } from "./board.ts";
 import { arrange, byId, cloneOf, find, setText } from "./dom.ts";
-import { formatAgo, formatRate } from "./format.ts";
+import { formatWhen, formatCount, formatRate, visible } from "./format.ts";
+import { showSite } from "./long-names.ts";
+
+/** Most sites in the list at once; the others are found by their name. */
+const MAX_SHOWN = 250;
 
 export interface SitesListener {
   /** Show the downloads of a site; null: of all. */
   onChoose(clientId: string | null): void;
   /** Begin a download of a site. */
   onPull(clientId: string): void;
+  /** Show the sites that are connected, too. */
+  onAll(): void;
+}
+
+/** Which sites are shown. */
+export interface SiteFilter {
+  /** False as long as the server may not have told of all sites. */
+  isKnown: boolean;
+  /** The site whose downloads are shown; null: those of all. */
+  chosen: string | null;
+  onlyOffline: boolean;
 }
 
 /** The sites, and what each is doing. */
@@ -15,47 +30,63 @@ export class SitesView {
   readonly #search = byId("sites-search", HTMLInputElement);
   readonly #rows = new Map<string, HTMLElement>();
   #sites: Site[] = [];
-  #chosen: string | null = null;
+  #filter: SiteFilter = { isKnown: false, chosen: null, onlyOffline: false };
 
   constructor(private readonly listener: SitesListener) {
-    this.#search.addEventListener("input", () => this.render(this.#sites));
+    this.#search.addEventListener("input", () => this.render(this.#sites, this.#filter));
+    byId("sites-all", HTMLButtonElement).addEventListener("click", () => {
+      this.listener.onAll();
+      // The button is gone.
+      byId("sites-panel", HTMLElement).focus();
+    });
     this.#list.addEventListener("click", ({ target }) => {
       if (!(target instanceof Element)) return;
       const clientId = target.closest<HTMLElement>(".site")?.dataset["clientId"];
       if (clientId === undefined) return;
       if (target.closest(".pull")) this.listener.onPull(clientId);
       else if (target.closest(".site-name")) {
-        this.listener.onChoose(clientId === this.#chosen ? null : clientId);
+        this.listener.onChoose(clientId === this.#filter.chosen ? null : clientId);
       }
     });
   }
 
-  /** Marks the site whose downloads are shown; null: none. */
-  choose(clientId: string | null): void {
-    this.#chosen = clientId;
-    this.render(this.#sites);
-  }
-
   /** @param sites in the order to show */
-  render(sites: Site[]): void {
+  render(sites: Site[], filter: SiteFilter): void {
     this.#sites = sites;
+    this.#filter = filter;
     const wanted = this.#search.value.trim().toLowerCase();
-    const shown = sites.filter(({ client }) => client.client_id.toLowerCase().includes(wanted));
+    const found = sites.filter(
+      ({ client }) =>
+        client.client_id.toLowerCase().includes(wanted) &&
+        !(filter.onlyOffline && client.connected),
+    );
     const now = Date.now();
     arrange(
       this.#list,
-      shown.map((site) => this.#row(site, now)),
+      found.slice(0, MAX_SHOWN).map((site) => this.#row(site, now)),
     );
+    this.#list.hidden = found.length === 0;
+    this.#renderCounts(sites, found.length);
+  }
+
+  #renderCounts(sites: Site[], found: number): void {
+    const { onlyOffline, isKnown } = this.#filter;
     const online = sites.filter(({ client }) => client.connected).length;
-    setText(byId("sites-count", HTMLElement), `${online} of ${sites.length} online`);
+    const [all, offline] = [sites.length, sites.length - online].map(formatCount);
+    const count = onlyOffline
+      ? `${offline} of ${all} offline`
+      : `${formatCount(online)} of ${all} online`;
+    setText(byId("sites-count", HTMLElement), sites.length === 0 ? "" : count);
+    byId("sites-all", HTMLElement).hidden = !onlyOffline;
+    this.#search.hidden = sites.length === 0;
+    const more = byId("sites-more", HTMLElement);
+    more.hidden = found <= MAX_SHOWN;
+    setText(more, `${formatCount(found - MAX_SHOWN)} more, find them by their name`);
     const empty = byId("sites-empty", HTMLElement);
-    empty.hidden = shown.length > 0;
-    setText(
-      empty,
-      sites.length === 0
-        ? "No site has registered yet: start a client with its --server set to this address."
-        : "No site has this in its name.",
-    );
+    empty.hidden = isKnown ? found > 0 || sites.length === 0 : sites.length > 0;
+    const nothing =
+      this.#search.value.trim() === "" ? "Every site is online." : "No site has this in its name.";
+    setText(empty, isKnown ? nothing : "Loading…");
   }
 
   #row(site: Site, now: number): HTMLElement {
@@ -64,18 +95,18 @@ export class SitesView {
     row.classList.toggle("online", connected);
     setText(find(row, ".state", HTMLElement), connected ? "online" : "offline");
     const name = find(row, ".site-name", HTMLButtonElement);
-    name.ariaPressed = String(client_id === this.#chosen);
+    name.ariaPressed = String(client_id === this.#filter.chosen);
     setText(find(row, ".doing", HTMLElement), doingOf(site));
-    const seen = last_seen_at === null ? "never seen" : `seen ${formatAgo(last_seen_at, now)}`;
-    const away = `${revoked_at === null ? "Offline" : "Revoked"}, ${seen}`;
-    setText(find(row, ".about", HTMLElement), connected ? aboutOf(site) : away);
+    const seen = last_seen_at === null ? "never seen" : `seen ${formatWhen(last_seen_at, now)}`;
+    const offline = `${revoked_at === null ? "Offline" : "Revoked"}, ${seen}`;
+    setText(find(row, ".about", HTMLElement), connected ? aboutOf(site) : offline);
     return row;
   }
 
   #newRow(clientId: string): HTMLElement {
     const row = cloneOf("site-row");
     row.dataset["clientId"] = clientId;
-    setText(find(row, ".name", HTMLElement), clientId);
+    showSite(find(row, ".name", HTMLElement), clientId);
     find(row, ".pull", HTMLElement).ariaLabel = `Pull a file from ${clientId}`;
     this.#rows.set(clientId, row);
     return row;
@@ -84,7 +115,8 @@ export class SitesView {
 
 function aboutOf({ client }: Site): string {
   const { version, platform, hostname } = client;
-  return [version && `v${version}`, hostname, platform].filter(Boolean).join(" · ");
+  const about = [version && `v${version}`, hostname, platform].filter(Boolean).join(" · ");
+  return visible(about);
 }
 
 function doingOf({ active, queued }: Site): string {
@@ -92,6 +124,6 @@ function doingOf({ active, queued }: Site): string {
   const sending = active.map(({ percent }) => `${Math.floor(percent ?? 0)} %`).join(", ");
   return [
     ...(active.length > 0 ? [`Sending ${sending} · ${formatRate(rate)}`] : []),
-    ...(queued > 0 ? [`${queued} waiting`] : []),
+    ...(queued > 0 ? [`${formatCount(queued)} queued`] : []),
   ].join(" · ");
 }

@@ -2,7 +2,7 @@ import type { Totals } from "../api/schemas.ts";
 import { formatSize } from "../util/sizes.ts";
 import type { Board } from "./board.ts";
 import { byId, setText } from "./dom.ts";
-import { formatRate } from "./format.ts";
+import { formatCount, formatRate } from "./format.ts";
 import { Throughput } from "./throughput.ts";
 
 /** Between two samples of the graph, in ms. */
@@ -18,8 +18,8 @@ export class TotalsView {
 
   /** @param totals since midnight */
   show({ downloads, bytes_received }: Totals): void {
-    setText(byId("total-completed", HTMLElement), String(downloads.completed));
-    setText(byId("total-failed", HTMLElement), String(downloads.failed));
+    setText(byId("total-completed", HTMLElement), formatCount(downloads.completed));
+    setText(byId("total-failed", HTMLElement), formatCount(downloads.failed));
     byId("total-failed", HTMLElement).classList.toggle("bad", downloads.failed > 0);
     setText(byId("total-bytes", HTMLElement), formatSize(bytes_received));
   }
@@ -27,8 +27,10 @@ export class TotalsView {
   /** What is going on now, whenever it was asked for. */
   renderCounts(): void {
     const { active, queued } = this.board.underWay;
-    setText(byId("total-active", HTMLElement), String(active));
-    setText(byId("total-queued", HTMLElement), String(queued));
+    const { offline } = this.board.siteCounts;
+    setText(byId("total-active", HTMLElement), formatCount(active));
+    setText(byId("total-queued", HTMLElement), formatCount(queued));
+    setText(byId("total-offline", HTMLElement), formatCount(offline));
   }
 
   #sample(): void {

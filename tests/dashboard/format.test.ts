@@ -1,5 +1,11 @@
 import { describe, expect, test } from "bun:test";
-import { formatAgo, formatRate, formatSpan, visible } from "../../lib/dashboard/format.ts";
+import {
+  formatWhen,
+  formatCount,
+  formatRate,
+  formatSpan,
+  visible,
+} from "../../lib/dashboard/format.ts";
 
 const NOW = Date.parse("2026-11-23T12:00:00Z");
 
@@ -12,10 +18,12 @@ test.each([
   [60, "1 min. ago"],
   [3599, "59 min. ago"],
   [3600, "1 hr. ago"],
-  [86_400, "1 day ago"],
-  [86_400 * 30, "30 days ago"],
+  [86_399, "23 hr. ago"],
+  [86_400, "Nov 22, 12:00"],
+  [86_400 * 30, "Oct 24, 12:00"],
+  [86_400 * 365, "Nov 23, 2025"],
 ])("%d s ago is %p", (seconds, expected) => {
-  expect(formatAgo(new Date(NOW - seconds * 1000).toISOString(), NOW)).toBe(expected);
+  expect(formatWhen(new Date(NOW - seconds * 1000).toISOString(), NOW)).toBe(expected);
 });
 
 test.each([
@@ -36,6 +44,10 @@ test("a rate is a size a second", () => {
   expect(formatRate(11.2 * 1024 ** 2)).toBe("11.2 MiB/s");
 });
 
+test("a large number is read at a glance", () => {
+  expect([0, 999, 1060, 1_234_567].map(formatCount)).toEqual(["0", "999", "1,060", "1,234,567"]);
+});
+
 describe("a text from a site", () => {
   test.each([
     ["logs/today.log", "logs/today.log"],
@@ -45,6 +57,8 @@ describe("a text from a site", () => {
     ["a\u200Fb\u2066c\u2069", "a[U+200F]b[U+2066]c[U+2069]"],
     ["two\nlines\u2028three\t\0", "two[U+000A]lines[U+2028]three[U+0009][U+0000]"],
     ["half \uD800", "half \uFFFD"],
+    ["pass\u200Bword\u00AD\u2060\uFEFF\u3164", "pass[U+200B]word[U+00AD][U+2060][U+FEFF][U+3164]"],
+    ["می\u200Cخواهم ❤\uFE0F 🏴\u{E0067}\u{E007F}", "می\u200Cخواهم ❤\uFE0F 🏴\u{E0067}\u{E007F}"],
   ])("%j is shown as %j", (text, shown) => {
     expect(visible(text)).toBe(shown);
   });

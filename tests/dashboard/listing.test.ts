@@ -80,11 +80,12 @@ describe("pages", () => {
     expect(listing.pageNumber).toBe(1);
   });
 
-  test("are empty only where the server said so", async () => {
+  test("are known to be empty only once the server said so", async () => {
     stored = [];
-    expect(listing.isEmpty).toBe(false);
+    expect(listing.isLoaded).toBe(false);
     await listing.reload();
-    expect(listing.isEmpty).toBe(true);
+    expect(listing.isLoaded).toBe(true);
+    expect(shown()).toEqual([]);
   });
 });
 

@@ -8,14 +8,11 @@ import {
   test,
 } from "bun:test";
 import { join } from "node:path";
-import { SQL } from "bun";
 import type { Browser, Locator, Page } from "playwright-core";
 import { SignInCode } from "../../lib/api/schemas.ts";
 import { PAGE_SIZE } from "../../lib/dashboard/listing.ts";
-import { toRow } from "../../lib/server/database/rows.ts";
-import { client } from "../server/database/samples.ts";
-import { launchBrowser, NO_BROWSER, Visit } from "../support/browser.ts";
-import { states } from "../support/downloads.ts";
+import { launchBrowser, NO_BROWSER, type Visit } from "../support/browser.ts";
+import { Dashboard, fillDatabase } from "../support/dashboard.ts";
 import type { Program } from "../support/programs.ts";
 import { ScriptedClient } from "../support/scripted-client.ts";
 import { md5OfFile, type Version, writeRandom } from "../support/sources.ts";
@@ -39,37 +36,11 @@ const EVIL_DIRECTION = "photo_\u202Egpj.exe";
 /** What the browser's own console says of calls that fail, which the tests mean to happen. */
 const CALL_FAILED = /^Failed to load resource: /;
 
-/** Writes what a chain of sites left in a year, beside the server. */
-async function fillDatabase(folder: string): Promise<void> {
-  await using sql = new SQL({
-    adapter: "sqlite",
-    filename: join(folder, "downloads/.server/state.db"),
-    transform: SQL.camel,
-  });
-  const siteOf = (index: number) => `site-${String(index % SITES).padStart(4, "0")}`;
-  const clients = Array.from({ length: SITES }, (_, index) => client(siteOf(index)));
-  const rows = Array.from({ length: DOWNLOADS }, (_, index) => {
-    const state = index % 10 === 0 ? states.failed : states.completed;
-    return toRow({
-      ...state,
-      downloadId: Bun.randomUUIDv7(),
-      clientId: siteOf(index),
-      revision: index + 1,
-      ...(state.status === "completed" && { savedPath: `${siteOf(index)}/${index}.txt` }),
-    });
-  });
-  await sql.begin(async (all) => {
-    await all`INSERT INTO clients ${all(clients)}`;
-    for (let at = 0; at < rows.length; at += SITES) {
-      await all`INSERT INTO downloads ${all(rows.slice(at, at + SITES))}`;
-    }
-  });
-}
-
 let browser: Browser;
 let system: System;
 let siteOne: Program;
 let large: Version;
+let dashboard: Dashboard;
 let visit: Visit;
 let page: Page;
 /** Errors that a test expects. */
@@ -96,28 +67,30 @@ beforeEach(() => {
 
 describe.skipIf(NO_BROWSER !== "")(`the dashboard${NO_BROWSER}`, () => {
   /** A visit, held to account at its end. */
-  async function visiting(run: () => Promise<void>, options = {}, url = system.url): Promise<void> {
-    await using own = await Visit.start(browser, url, options);
-    ({ page } = visit = own);
-    await run();
-    expect(visit.errors.filter((error) => !expected?.test(error))).toEqual([]);
-    expect(visit.strayed).toEqual([]);
-  }
+  const visiting = (run: () => Promise<void>, options = {}, url = system.url) =>
+    Dashboard.visit(
+      browser,
+      url,
+      async (visited) => {
+        dashboard = visited;
+        ({ page, visit } = visited);
+        await run();
+      },
+      { expected, ...options },
+    );
 
   async function signIn(token = API_TOKEN): Promise<void> {
-    await page.goto(system.url);
-    await page.getByLabel("API token").fill(token);
-    await page.getByRole("button", { name: "Sign in" }).click();
-    await isLive();
-  }
-
-  async function isLive(): Promise<void> {
-    await page.getByText("Live", { exact: true }).waitFor();
+    await dashboard.signIn(token);
     await site("site-1").waitFor();
   }
 
-  const site = (id: string): Locator => page.locator(`.site[data-client-id="${id}"]`);
-  const row = (id: string): Locator => page.locator(`.download[data-download-id="${id}"]`);
+  async function isLive(): Promise<void> {
+    await dashboard.isLive();
+    await site("site-1").waitFor();
+  }
+
+  const site = (id: string): Locator => dashboard.site(id);
+  const row = (id: string): Locator => dashboard.row(id);
 
   async function start(clientId: string, path: string): Promise<Locator> {
     await page.getByLabel("Site", { exact: true }).selectOption(clientId);
@@ -191,7 +164,7 @@ describe.skipIf(NO_BROWSER !== "")(`the dashboard${NO_BROWSER}`, () => {
         new MutationObserver(() => {
           const bar = document.querySelector(".download progress");
           if (bar) seen.push(bar.value);
-        }).observe(document.getElementById("download-list"), {
+        }).observe(document.getElementById("download-lists"), {
           subtree: true, childList: true, attributes: true, characterData: true,
         });`);
       const found = await start("site-1", "large.bin");
@@ -222,6 +195,7 @@ describe.skipIf(NO_BROWSER !== "")(`the dashboard${NO_BROWSER}`, () => {
         expect(await page.getByRole("button", { name }).count()).toBe(0);
       }
       await page.getByRole("button", { name: "Sign out" }).click();
+      await page.getByLabel("API token").waitFor();
       await signIn();
       await row(failed)
         .getByRole("button", { name: /^Retry/ })
@@ -360,15 +334,14 @@ describe.skipIf(NO_BROWSER !== "")(`the dashboard${NO_BROWSER}`, () => {
       await signIn();
       await page.locator(".download").first().waitFor();
       expect(await visit.violations()).toEqual([]);
-      // Nothing has to be moved sideways.
-      expect(await page.evaluate<number>("document.documentElement.scrollWidth")).toBe(width);
+      await dashboard.expectFitting();
     }, options);
   });
 
   test("keeps its size with 200 sites and 10,000 downloads", async () => {
     const busy = await System.start();
     await using _ = busy;
-    await fillDatabase(busy.folder);
+    await fillDatabase(busy.folder, { sites: SITES, downloads: DOWNLOADS });
     await visiting(
       async () => {
         await page.goto(busy.url);

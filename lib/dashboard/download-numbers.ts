@@ -1,0 +1,65 @@
+import type { DownloadRecord } from "../api/schemas.ts";
+import { formatSize } from "../util/sizes.ts";
+import { formatRate, formatSpan } from "./format.ts";
+
+/** What the wire was spared is worth a word from this part of the file on. */
+const WORTH_TELLING = 0.03;
+
+/**
+ * How far a download is, how fast and how long it takes, in a person's words: `"36.3 MiB of 100.0 MiB ·
+ * 11.2 MiB/s · 6 s left"`.
+ * @param isOnline whether its site is connected
+ */
+export function numbersOf(download: DownloadRecord, isOnline: boolean): string {
+  const { status, total_size, attempts } = download;
+  const tries = attempts > 1 ? [`${attempts} attempts`] : [];
+  const received = total_size === null ? [] : [receivedOf(download, total_size)];
+  switch (status) {
+    case "queued":
+      return [...waitsFor(download, isOnline), ...tries].join(" · ");
+    case "downloading":
+      return [...received, ...speedOf(download), ...tries].join(" · ");
+    case "completed":
+      return [...takenBy(download), ...tries].join(" · ");
+    default:
+      return [...received, ...tries].join(" · ");
+  }
+}
+
+function waitsFor(download: DownloadRecord, isOnline: boolean): string[] {
+  const { bytes_received, total_size } = download;
+  const waits = `Waits for ${isOnline ? "its turn" : "its site to connect"}`;
+  return bytes_received > 0 ? [receivedOf(download, total_size ?? 0), waits] : [waits];
+}
+
+function speedOf({ bytes_per_second, rate_limit, eta_seconds }: DownloadRecord): string[] {
+  return [
+    ...(bytes_per_second === null ? [] : [formatRate(bytes_per_second)]),
+    ...(rate_limit === null ? [] : [`${formatRate(rate_limit)} at most`]),
+    ...(eta_seconds === null ? [] : [`${formatSpan(eta_seconds)} left`]),
+  ];
+}
+
+/** What a completed one took: its size, how long, how fast, and what the wire was spared. */
+function takenBy(download: DownloadRecord): string[] {
+  const { total_size, bytes_per_second, bytes_on_wire } = download;
+  const size = total_size ?? 0;
+  return [
+    formatSize(size),
+    `in ${formatSpan(secondsOf(download))}`,
+    ...(bytes_per_second === null ? [] : [formatRate(bytes_per_second)]),
+    ...(bytes_on_wire < size * (1 - WORTH_TELLING)
+      ? [`${formatSize(bytes_on_wire)} on the wire`]
+      : []),
+  ];
+}
+
+/** `"36.3 MiB of 100.0 MiB"` */
+function receivedOf({ bytes_received }: DownloadRecord, totalSize: number): string {
+  return `${formatSize(bytes_received)} of ${formatSize(totalSize)}`;
+}
+
+function secondsOf({ started_at, completed_at }: DownloadRecord): number {
+  if (started_at === null || completed_at === null) return 0;
+  return (Date.parse(completed_at) - Date.parse(started_at)) / 1000;
+}

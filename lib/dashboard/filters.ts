@@ -1,0 +1,61 @@
+import { addressOf, readAddress, type Shown } from "./address.ts";
+import type { Site } from "./board.ts";
+import { byId } from "./dom.ts";
+import { offerSites } from "./site-choice.ts";
+import { isStatus } from "./status.ts";
+
+const EVERYTHING: Shown = { status: null, site: null, onlyOffline: false };
+
+/** What of the board is shown: the address says it, and the form above the downloads changes it. */
+export class Filters {
+  readonly #form = byId("filters", HTMLFormElement);
+  readonly #site = byId("filter-site", HTMLSelectElement);
+  #shown: Shown = readAddress(location.hash) ?? EVERYTHING;
+  #sites: Site[] = [];
+
+  /** @param onChange called when something else is to be shown */
+  constructor(private readonly onChange: () => void) {
+    this.#form.addEventListener("submit", (event) => event.preventDefault());
+    this.#form.addEventListener("change", () => this.#read());
+    addEventListener("hashchange", () => this.#adopt());
+    this.#render();
+  }
+
+  get shown(): Readonly<Shown> {
+    return this.#shown;
+  }
+
+  /** Shows something else, and says so in the address. */
+  change(change: Partial<Shown>): void {
+    const hash = addressOf({ ...this.#shown, ...change });
+    history.pushState(null, "", hash === "#" ? location.pathname : hash);
+    this.#adopt();
+  }
+
+  /** @param sites that can be chosen */
+  offer(sites: Site[]): void {
+    this.#sites = sites;
+    offerSites(this.#site, sites, { none: "All sites", chosen: this.#shown.site });
+  }
+
+  #read(): void {
+    const status = String(new FormData(this.#form).get("status"));
+    this.change({ status: isStatus(status) ? status : null, site: this.#site.value || null });
+  }
+
+  #adopt(): void {
+    const shown = readAddress(location.hash);
+    if (!shown) return;
+    this.#shown = shown;
+    this.#render();
+    this.onChange();
+  }
+
+  #render(): void {
+    for (const radio of this.#form.querySelectorAll<HTMLInputElement>("input[name=status]")) {
+      radio.checked = radio.value === (this.#shown.status ?? "");
+    }
+    this.offer(this.#sites);
+    this.#site.value = this.#shown.site ?? "";
+  }
+}

@@ -1,0 +1,46 @@
+import type { NewDownload } from "../api/schemas.ts";
+import type { Site } from "./board.ts";
+import { byId } from "./dom.ts";
+import { offerSites } from "./site-choice.ts";
+
+/** The file that the form proposes. */
+const USUAL_FILE = "file_to_download.txt";
+
+/** The form that starts a download. */
+export class StartForm {
+  readonly #form = byId("start-form", HTMLFormElement);
+  readonly #site = byId("start-site", HTMLSelectElement);
+  readonly #path = byId("start-path", HTMLInputElement);
+  readonly #submit = byId("start-submit", HTMLButtonElement);
+
+  /** @param onStart called with what to pull; until it is settled, nothing can be started */
+  constructor(onStart: (download: NewDownload) => Promise<void>) {
+    this.#path.value = USUAL_FILE;
+    this.#form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      // A second press while the first one is on its way would pull the file twice.
+      if (this.#submit.ariaDisabled === "true") return;
+      this.#submit.ariaDisabled = "true";
+      void onStart({ client_id: this.#site.value, file_path: this.#path.value }).finally(() => {
+        this.#submit.ariaDisabled = "false";
+      });
+    });
+  }
+
+  /** @param sites that can be chosen */
+  offer(sites: Site[]): void {
+    this.#form.hidden = sites.length === 0;
+    offerSites(this.#site, sites, { none: null, chosen: this.#site.value || null });
+  }
+
+  choose(clientId: string): void {
+    this.#site.value = clientId;
+  }
+
+  /** Leaves only the file to be said. */
+  prepare(clientId: string): void {
+    this.choose(clientId);
+    this.#path.focus();
+    this.#path.select();
+  }
+}

@@ -1,0 +1,25 @@
+import type { DownloadRecord, DownloadStatus } from "../api/schemas.ts";
+
+/** Each status in a person's words. */
+export const STATUS_WORDS = {
+  queued: "Queued",
+  downloading: "Downloading",
+  verifying: "Verifying",
+  completed: "Completed",
+  failed: "Failed",
+  cancelled: "Cancelled",
+} satisfies Record<DownloadStatus, string>;
+
+export function isStatus(text: string): text is DownloadStatus {
+  return Object.hasOwn(STATUS_WORDS, text);
+}
+
+/** True for a status that never changes any more. */
+export function hasEnded({ status }: DownloadRecord): boolean {
+  return status === "completed" || status === "failed" || status === "cancelled";
+}
+
+/** True while bytes come or are compared. */
+export function isRunning({ status }: DownloadRecord): boolean {
+  return status === "downloading" || status === "verifying";
+}

@@ -1,0 +1,167 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import type { Browser, Page } from "playwright-core";
+import { PAGE_SIZE } from "../../lib/dashboard/listing.ts";
+import { launchBrowser, NO_BROWSER } from "../support/browser.ts";
+import { Dashboard, fillDatabase, siteId } from "../support/dashboard.ts";
+import { ScriptedClient } from "../support/scripted-client.ts";
+import { ENROLL_TOKEN, System } from "../support/system.ts";
+
+/*
+ * The dashboard of a chain: many sites, most of them offline, a year of downloads, and one that runs
+ * and is older than all of them.
+ */
+
+setDefaultTimeout(60_000);
+
+const SITES = 61;
+const DOWNLOADS = 3000;
+const FAILED = DOWNLOADS / 10;
+
+let browser: Browser;
+let system: System;
+/** Of the download that runs. */
+let running: ScriptedClient;
+let runningId: string;
+
+beforeAll(async () => {
+  if (NO_BROWSER !== "") return;
+  browser = await launchBrowser();
+  system = await System.start();
+  running = await ScriptedClient.register(system.url, {
+    client_id: "site-running",
+    enroll_token: ENROLL_TOKEN,
+  });
+  runningId = await system.pull("endless.bin", "site-running");
+  running.start(await running.next("download_request"), new Uint8Array(1024 * 1024));
+  await fillDatabase(system.folder, { sites: SITES, downloads: DOWNLOADS });
+});
+afterAll(async () => {
+  await running?.[Symbol.asyncDispose]();
+  await browser?.close();
+  await system?.[Symbol.asyncDispose]();
+});
+
+/** Controls, marks that turn the direction of writing, and what is as wide as nothing. */
+const EVIL = `\u001B[31m\u202Etxt.\u2066${"exe\u200B".repeat(900)}\n.sh`;
+
+/** What each row has to show whole, and does not: ends of names, times, buttons. */
+const OUT_OF_SIGHT = `
+  [...document.querySelectorAll(".site .tail, .download :is(.tail, .when, .actions)")]
+    .filter((element) => {
+      const inner = element.getBoundingClientRect();
+      const outer = element.closest(".name, .download, .site").getBoundingClientRect();
+      return inner.left < outer.left - 1 || inner.right > outer.right + 1;
+    })
+    .map((element) => element.outerHTML)`;
+
+/** In pixels. */
+const TALLEST_ROW = `
+  Math.max(...[...document.querySelectorAll(".download")]
+    .map((row) => row.getBoundingClientRect().height))`;
+
+const shownPage = (page: Page, number: number) =>
+  page.getByText(`Page ${number}`, { exact: true }).waitFor();
+
+describe.skipIf(NO_BROWSER !== "")(`the dashboard of a chain${NO_BROWSER}`, () => {
+  test.each([1280, 390])("ends where its content does, %d pixels wide", async (width) => {
+    await Dashboard.visit(
+      browser,
+      system.url,
+      async (dashboard) => {
+        await dashboard.signIn();
+        await dashboard.site(siteId(SITES - 1)).waitFor();
+        await dashboard.page
+          .locator("#download-list .download")
+          .nth(PAGE_SIZE - 1)
+          .waitFor();
+        await dashboard.expectFitting();
+        expect(await dashboard.visit.violations()).toEqual([]);
+      },
+      { viewport: { width, height: 800 } },
+    );
+  });
+
+  test("pins what runs above every page, and names what was verified", async () => {
+    await Dashboard.visit(browser, system.url, async (dashboard) => {
+      const { page } = dashboard;
+      await dashboard.signIn();
+      const pinned = page.getByRole("list", { name: "Downloads under way" }).locator(".download");
+      await pinned.getByText("Downloading", { exact: true }).waitFor();
+      expect(await pinned.getAttribute("data-download-id")).toBe(runningId);
+      await page.getByRole("button", { name: "Older" }).click();
+      await shownPage(page, 2);
+      expect(await pinned.count()).toBe(1);
+      await page.getByRole("button", { name: "Newest" }).click();
+      await shownPage(page, 1);
+      const first = page.locator('.download[data-status="completed"]').first();
+      expect(await first.locator(".verified").innerText()).toBe("✓ verified");
+      // It has its place in the list of its status, and is in no list twice.
+      await page.getByRole("radio", { name: "Downloading" }).check();
+      await pinned.waitFor({ state: "hidden" });
+      await dashboard.row(runningId).waitFor();
+      expect(await page.locator(".download").count()).toBe(1);
+    });
+  });
+
+  test("leads from each number to what it counts, by an address that can be kept", async () => {
+    await Dashboard.visit(browser, system.url, async (dashboard) => {
+      const { page } = dashboard;
+      await dashboard.signIn();
+      await page.getByRole("link", { name: `${FAILED} Failed` }).click();
+      await page.locator('.download[data-status="completed"]').first().waitFor({ state: "hidden" });
+      const failed = page.locator('#download-list .download[data-status="failed"]');
+      expect(await failed.count()).toBe(PAGE_SIZE);
+      expect(await failed.first().locator(".why").innerText()).not.toBe("");
+      expect(page.url()).toContain("#status=failed");
+      await page.goBack();
+      await page.locator('.download[data-status="completed"]').first().waitFor();
+      expect(await page.getByRole("radio", { name: "All" }).isChecked()).toBe(true);
+      await page.goForward();
+      await page.locator('.download[data-status="completed"]').first().waitFor({ state: "hidden" });
+      await page.reload();
+      await failed.first().waitFor();
+      expect(await page.getByRole("radio", { name: "Failed" }).isChecked()).toBe(true);
+
+      await page.getByRole("link", { name: `${SITES} Offline` }).click();
+      await dashboard.site("site-running").waitFor({ state: "hidden" });
+      expect(await page.locator(".site").count()).toBe(SITES);
+      await page.getByRole("button", { name: "Show all" }).click();
+      await dashboard.site("site-running").waitFor();
+    });
+  });
+
+  test("keeps its shape with the longest names", async () => {
+    await using other = await System.start();
+    const idOf = (site: number) => String(site).padStart(64, "kitchen-");
+    const paths = [`${"a/".repeat(2040)}ü.txt`, "x".repeat(4096), "שלום".repeat(500), EVIL];
+    const pathOf = (download: number) => paths[download % paths.length]!;
+    await fillDatabase(other.folder, { sites: 3, downloads: 12, idOf, pathOf });
+    for (const width of [1280, 390]) {
+      await Dashboard.visit(
+        browser,
+        other.url,
+        async (dashboard) => {
+          const { page } = dashboard;
+          await dashboard.signIn();
+          await page.locator(".download").nth(11).waitFor();
+          await dashboard.expectFitting();
+          expect(await dashboard.visit.violations()).toEqual([]);
+          expect(await page.evaluate(OUT_OF_SIGHT)).toEqual([]);
+          expect(await page.evaluate<number>(TALLEST_ROW)).toBeLessThan(200);
+        },
+        { viewport: { width, height: 800 } },
+      );
+    }
+  });
+
+  test("opens at the address of a site's downloads", async () => {
+    await Dashboard.visit(browser, system.url, async (dashboard) => {
+      const { page } = dashboard;
+      await dashboard.signIn(undefined, `#site=${siteId(7)}`);
+      await page.locator(".download").first().waitFor();
+      const sites = await page.locator(".download .site-id").allTextContents();
+      expect(new Set(sites)).toEqual(new Set([siteId(7)]));
+      expect(await page.getByLabel("Show downloads of").inputValue()).toBe(siteId(7));
+    });
+  });
+});

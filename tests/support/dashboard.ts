@@ -1,0 +1,117 @@
+import { expect } from "bun:test";
+import { join } from "node:path";
+import { SQL } from "bun";
+import type { Browser, BrowserContextOptions, Locator, Page } from "playwright-core";
+import { toRow } from "../../lib/server/database/rows.ts";
+import { client } from "../server/database/samples.ts";
+import { Visit } from "./browser.ts";
+import { states } from "./downloads.ts";
+import { API_TOKEN } from "./system.ts";
+
+export interface DashboardVisitOptions extends BrowserContextOptions {
+  /** Errors in the browser's console that a test means to happen. */
+  expected?: RegExp | null;
+}
+
+/** The page as a person with a browser meets it. */
+export class Dashboard {
+  readonly page: Page;
+
+  constructor(
+    readonly visit: Visit,
+    private readonly url: string,
+  ) {
+    this.page = visit.page;
+  }
+
+  /** A visit of somebody who was never there; nothing may have gone wrong in the page at its end. */
+  static async visit(
+    browser: Browser,
+    url: string,
+    run: (dashboard: Dashboard) => Promise<void>,
+    { expected, ...options }: DashboardVisitOptions = {},
+  ): Promise<void> {
+    await using visit = await Visit.start(browser, url, options);
+    await run(new Dashboard(visit, url));
+    expect(visit.errors.filter((error) => !expected?.test(error))).toEqual([]);
+    expect(visit.strayed).toEqual([]);
+  }
+
+  /** @param hash of the address: what is to be shown */
+  async signIn(token = API_TOKEN, hash = ""): Promise<void> {
+    await this.page.goto(`${this.url}/${hash}`);
+    await this.page.getByLabel("API token").fill(token);
+    await this.page.getByRole("button", { name: "Sign in" }).click();
+    await this.isLive();
+  }
+
+  async isLive(): Promise<void> {
+    await this.page.getByText("Live", { exact: true }).waitFor();
+  }
+
+  site(clientId: string): Locator {
+    return this.page.locator(`.site[data-client-id="${clientId}"]`);
+  }
+
+  row(downloadId: string): Locator {
+    return this.page.locator(`.download[data-download-id="${downloadId}"]`);
+  }
+
+  /** That nothing has to be moved sideways, and that the page ends where its content does. */
+  async expectFitting(): Promise<void> {
+    const [wider, longer] = await this.page.evaluate<number[]>(`[
+      document.documentElement.scrollWidth - innerWidth,
+      document.documentElement.scrollHeight - Math.max(innerHeight,
+        Math.floor(document.querySelector("main").getBoundingClientRect().bottom + scrollY)),
+    ]`);
+    expect(wider).toBe(0);
+    // Heights are rounded.
+    expect(longer).toBeLessThanOrEqual(1);
+  }
+}
+
+/** What lies in a database that was filled; the number is of the site or download. */
+export interface Filling {
+  sites: number;
+  downloads: number;
+  idOf?: (site: number) => string;
+  pathOf?: (download: number) => string;
+  /** When each was asked for, ms since 1970; by itself now. */
+  createdAt?: (download: number) => number;
+}
+
+/** The id of a site of a filled database, where nothing else is said. */
+export function siteId(site: number): string {
+  return `site-${String(site).padStart(4, "0")}`;
+}
+
+/** Writes what a chain of sites left in a year, beside the server. One of ten failed. */
+export async function fillDatabase(folder: string, filling: Filling): Promise<void> {
+  const { sites, downloads, idOf = siteId, pathOf, createdAt = () => Date.now() } = filling;
+  await using sql = new SQL({
+    adapter: "sqlite",
+    filename: join(folder, "downloads/.server/state.db"),
+    transform: SQL.camel,
+  });
+  const clients = Array.from({ length: sites }, (_, site) => client(idOf(site)));
+  const rows = Array.from({ length: downloads }, (_, index) => {
+    const state = index % 10 === 0 ? states.failed : states.completed;
+    const clientId = idOf(index % sites);
+    return toRow({
+      ...state,
+      ...(pathOf && { filePath: pathOf(index) }),
+      downloadId: Bun.randomUUIDv7("hex", createdAt(index)),
+      clientId,
+      revision: index + 1,
+      ...(state.status === "completed" && { savedPath: `${clientId}/${index}.txt` }),
+    });
+  });
+  await sql.begin(async (all) => {
+    for (let at = 0; at < clients.length; at += 200) {
+      await all`INSERT INTO clients ${all(clients.slice(at, at + 200))}`;
+    }
+    for (let at = 0; at < rows.length; at += 200) {
+      await all`INSERT INTO downloads ${all(rows.slice(at, at + 200))}`;
+    }
+  });
+}
