@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { writeRandom } from "../support/sources.ts";
 import { System } from "../support/system.ts";
@@ -56,6 +56,27 @@ test("only what the rules let out leaves, and the site records every request", a
       reason: expect.stringMatching(/^access_denied: /),
     });
   }
+});
+
+test("a root given as a link is where the link leads, and the old place is served no more", async () => {
+  await using system = await System.start();
+  for (const version of ["v1", "v2"]) {
+    await mkdir(system.source(version));
+    await writeFile(system.source(`${version}/a.txt`), version);
+  }
+  await symlink("v1", system.source("current"));
+  await system.startClient({ roots: ["root/current"] });
+  const contentOf = async (filePath: string) => {
+    const { saved_path, error_code } = await system.ended(await system.pull(filePath));
+    return saved_path
+      ? readFile(join(system.folder, "downloads", saved_path), "utf8")
+      : `failed: ${error_code}`;
+  };
+  expect(await contentOf("a.txt")).toBe("v1");
+  await rm(system.source("current"));
+  await symlink("v2", system.source("current"));
+  expect(await contentOf("a.txt")).toBe("v2");
+  expect(await contentOf(system.source("v1/a.txt"))).toBe("failed: access_denied");
 });
 
 test("no more leaves in a day than the owner lets, over a restart too", async () => {

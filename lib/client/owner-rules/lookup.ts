@@ -1,0 +1,132 @@
+import { lstat, open, readlink, realpath, stat, type FileHandle } from "node:fs/promises";
+import { constants } from "node:fs";
+import { isAbsolute, join, relative, resolve, sep } from "node:path";
+import type { Place } from "./folder.ts";
+import { contains, walk } from "./paths.ts";
+import { explain, Refusal } from "./refusal.ts";
+import type { Rules } from "./rules.ts";
+import { type SourceFile, sourceFileOf } from "./source-file.ts";
+
+/** A non-blocking open cannot hang on a FIFO that took the file's place; Windows lacks both. */
+const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+export interface LookupOptions {
+  /** The roots, where they are now. */
+  roots: readonly Place[];
+  /** What `~` and `$HOME` stand for. */
+  homes: readonly string[];
+  /** Real folders of which nothing leaves, whatever the rules say. */
+  withheld: readonly string[];
+  rules: Rules;
+  /** Whether `/proc/self/fd` tells where an open file lies, as it does on Linux. */
+  hasProc: boolean;
+}
+
+/**
+ * One request's way to a file. Links are followed by hand, and the first step out of the roots is
+ * refused without a look at what is there, so no answer tells anything of the rest of the machine.
+ * As links can change between a look and the open, where the open file lies is checked once more.
+ */
+export class Lookup {
+  constructor(private readonly options: LookupOptions) {}
+
+  /** As {@link Roots.openFile} has it. */
+  async open(filePath: string): Promise<SourceFile> {
+    let problem = explain(new Refusal("outside"), filePath);
+    for (const path of this.#candidates(filePath)) {
+      try {
+        return await this.#openAt(path);
+      } catch (error) {
+        problem = explain(error, filePath);
+        if (problem.code !== "file_not_found") break;
+      }
+    }
+    throw problem;
+  }
+
+  /** The absolute paths that an asked one can mean, their `..` taken out. */
+  #candidates(filePath: string): string[] {
+    if (filePath.includes("\0")) return [];
+    for (const name of ["~", "$HOME"]) {
+      if (!filePath.startsWith(name) || !["/", sep].includes(filePath.charAt(name.length)))
+        continue;
+      const rest = filePath.slice(name.length + 1);
+      return this.options.homes
+        .map((home) => this.#respell(join(home, rest)))
+        .filter((path) => this.#isInside(path));
+    }
+    if (isAbsolute(filePath)) return [this.#respell(resolve(filePath))];
+    return this.options.roots.map((root) => resolve(root.real, filePath));
+  }
+
+  async #openAt(path: string): Promise<SourceFile> {
+    // Before the first look, so that no answer tells whether a denied file is there.
+    if (this.#isInside(path) && !this.#isPermitted(path)) throw new Refusal("denied");
+    const realPath = await this.#follow(path);
+    // Before the open: opening a device can do something, and opening a FIFO waits.
+    if (!(await lstat(realPath)).isFile()) throw new Refusal("not_regular");
+    const handle = await open(realPath, OPEN_FLAGS);
+    try {
+      // Of a file that was deleted meanwhile, /proc gives the name with a word behind it.
+      for (const place of [realPath, await this.#locationOf(handle, realPath)]) {
+        if (!this.#isInside(place)) throw new Refusal("outside");
+        if (!this.#isPermitted(place)) throw new Refusal("denied");
+      }
+      return await sourceFileOf(handle);
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  }
+
+  /**
+   * The real path. The folders above the roots are known to be real folders, so a link may lead
+   * through them and back.
+   */
+  async #follow(path: string): Promise<string> {
+    const real = await walk(path, {
+      isKnown: (next) => {
+        if (this.#isAbove(next)) return true;
+        if (!this.#isInside(next)) throw new Refusal("outside");
+        return false;
+      },
+      respell: (target) => this.#respell(target),
+    });
+    if (!this.#isInside(real)) throw new Refusal("outside");
+    return real;
+  }
+
+  /** Where an open file lies, which no later change of a link can alter. */
+  async #locationOf(handle: FileHandle, path: string): Promise<string> {
+    if (this.options.hasProc) return readlink(`/proc/self/fd/${handle.fd}`);
+    const location = await realpath(path);
+    const found = await stat(location, { bigint: true });
+    const opened = await handle.stat({ bigint: true });
+    if (found.ino !== opened.ino || found.dev !== opened.dev) throw new Refusal("changed");
+    return location;
+  }
+
+  /** A path below a root as it was given, by the root's real path; any other as it is. */
+  #respell(path: string): string {
+    const root = this.options.roots.find(
+      ({ given }) => path === given || path.startsWith(given + sep),
+    );
+    return root === undefined ? path : root.real + path.slice(root.given.length);
+  }
+
+  #isPermitted(path: string): boolean {
+    if (this.options.withheld.some((folder) => contains(folder, path))) return false;
+    const within = this.options.roots
+      .filter(({ real }) => contains(real, path))
+      .map(({ real }) => relative(real, path).replaceAll(sep, "/"));
+    return this.options.rules.permits(within);
+  }
+
+  #isInside(path: string): boolean {
+    return this.options.roots.some((root) => contains(root.real, path));
+  }
+
+  #isAbove(path: string): boolean {
+    return this.options.roots.some((root) => contains(path, root.real));
+  }
+}
