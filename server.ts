@@ -18,6 +18,7 @@ import { readCertificate } from "./lib/server/http/certificate.ts";
 import { ClientSockets, type Connected } from "./lib/server/http/client-sockets.ts";
 import { FrontDoor } from "./lib/server/http/front-door.ts";
 import { TrustedProxies } from "./lib/server/access/remote-address.ts";
+import { Guesses } from "./lib/server/http/guesses.ts";
 import { listen } from "./lib/server/http/listen.ts";
 import { Metrics } from "./lib/server/metrics/metrics.ts";
 import { metricsPage } from "./lib/server/http/metrics-page.ts";
@@ -102,7 +103,9 @@ async function start(config: ServerConfig, isTerminal: boolean) {
   const { apiToken } = config;
   const openCalls = new OpenCalls();
   const tokens = new Tokens(rows, openCalls, logger);
-  const signIn = apiToken === null ? null : new SignIn({ apiToken, tokens, rows, openCalls });
+  const guesses = new Guesses();
+  const signIn =
+    apiToken === null ? null : new SignIn({ apiToken, tokens, rows, openCalls, guesses });
   const rest = restHandlers({
     clients,
     downloads,
@@ -122,7 +125,7 @@ async function start(config: ServerConfig, isTerminal: boolean) {
     burst: 2 * config.requestRate,
     everyMs: 1000 / config.requestRate,
   });
-  const access = { apiToken, tokens, signIn };
+  const access = { apiToken, tokens, guesses, signIn };
   const router = withRoutes(new Router(access, requests, audit, logger), rest);
 
   await downloads.recover();

@@ -265,7 +265,7 @@ export const endpoints = {
   listEnrolmentKeys: {
     method: "GET",
     path: "/api/enrolment-keys",
-    summary: "Every enrolment key that was ever made, without its secret",
+    summary: "The enrolment keys, also those that are good no more, without their secrets",
     role: "admin",
     answers: [{ status: 200, description: "The keys, by name", schema: EnrolmentKeyList }],
     errors: [],
@@ -292,7 +292,7 @@ export const endpoints = {
   listTokens: {
     method: "GET",
     path: "/api/tokens",
-    summary: "Every API token that was ever made, without its secret",
+    summary: "The API tokens, also those that are good no more, without their secrets",
     role: "admin",
     answers: [{ status: 200, description: "The tokens, by name", schema: TokenList }],
     errors: [],

@@ -210,5 +210,5 @@ export const DownloadQuery = z.strictObject({
 export const PathParams = z.object({
   client_id: z.string(),
   download_id: z.string(),
-  name: z.string().meta({ description: "what it was called when it was made" }),
+  name: z.string().meta({ description: "of a token or an enrolment key" }),
 });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { type Endpoint, endpoints } from "../../lib/api/endpoints.ts";
 import { mayActAs, type Role, ROLES } from "../../lib/api/roles.ts";
-import { ClientList, DownloadList, Totals } from "../../lib/api/schemas.ts";
+import { ClientList, DownloadList, SignInCode, Totals } from "../../lib/api/schemas.ts";
 import { ScriptedClient } from "../support/scripted-client.ts";
 import { API_TOKEN, ENROLL_TOKEN, System } from "../support/system.ts";
 import { waitFor } from "../support/wait.ts";
@@ -241,16 +241,52 @@ test("a token that is revoked ends the events that it reads", async () => {
   expect((await call(endpoints.events, {}, bearer("reader"))).status).toBe(401);
 });
 
-test("a token says when it was used, and keeps its name", async () => {
+test("a token says when it was used, and keeps its name while it is good", async () => {
   const tokens = await system.api.tokens();
   const of = (name: string) => tokens.find((token) => token.name === name);
   expect(of("viewer")?.last_used_at).toEqual(expect.any(String));
   expect(of("revoked")?.revoked_at).toEqual(expect.any(String));
   expect(of("viewer-2")?.sites).toEqual(["site-2"]);
-  const again = system.api.createToken({ name: "revoked", role: "viewer" });
-  await expect(again).rejects.toThrow('a token "revoked" was made');
+  const again = (name: string) => system.api.createToken({ name, role: "viewer" });
+  await expect(again("viewer")).rejects.toThrow('or revoke the token "viewer" first');
+  for (const name of ["revoked", "expired"]) {
+    const { token, record } = await again(name);
+    expect(record).toMatchObject({ role: "viewer", revoked_at: null, expires_at: null });
+    const status = async (headers: Record<string, string>) =>
+      (await call(endpoints.listClients, {}, headers)).status;
+    expect(await status({ Authorization: `Bearer ${token}` })).toBe(200);
+    expect(await status(bearer(name))).toBe(401);
+  }
+  expect((await call(endpoints.listClients, {}, cookie("revoked"))).status).toBe(401);
   const limited = system.api.createToken({ name: "x", role: "admin", sites: ["site-1"] });
   await expect(limited).rejects.toThrow("an admin sees all sites");
+});
+
+test("a code that was made in a session ends with it", async () => {
+  await signIn("thief", API_TOKEN);
+  const path = "/api/session/code";
+  const headers = cookie("thief");
+  const made = await fetch(system.url + path, { method: "POST", headers });
+  const { code } = SignInCode.parse(await made.json());
+  await fetch(`${system.url}/api/session`, { method: "DELETE", headers });
+  const body = JSON.stringify({ code });
+  const redeemed = await fetch(`${system.url}/api/session`, { method: "POST", body });
+  expect(redeemed.status).toBe(401);
+  expect(redeemed.headers.get("Set-Cookie")).toBeNull();
+});
+
+test("who guesses tokens is told how long to wait, and whose token is right is not", async () => {
+  let guesses = 0;
+  const guess = () =>
+    call(endpoints.listClients, {}, { Authorization: `Bearer guess-${guesses++}` });
+  const limited = await waitFor(async () => {
+    const answer = await guess();
+    return answer.status === 429 && answer;
+  }, "it to be slowed");
+  expect(guesses).toBeLessThanOrEqual(11);
+  expect(await limited.json()).toMatchObject({ code: "rate_limited" });
+  expect(Number(limited.headers.get("Retry-After"))).toBeWithin(1, 31);
+  expect((await call(endpoints.listClients, {}, bearer("viewer"))).status).toBe(200);
 });
 
 test("who guesses is told how long to wait", async () => {

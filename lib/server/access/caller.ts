@@ -8,6 +8,8 @@ export interface Caller {
   role: Role;
   /** Ids of the only clients that it sees; null: all. */
   sites: ReadonlySet<string> | null;
+  /** Of the secret of the token; null: it is not one of those that admins make. */
+  tokenHash: string | null;
   /** When its right ends, ms since 1970; null: not by itself. */
   expiresAt: number | null;
   /** Of the session whose cookie it showed; null: it showed a token, or nothing. */
@@ -22,6 +24,7 @@ export const BOOTSTRAP_ADMIN: Caller = {
   name: BOOTSTRAP,
   role: "admin",
   sites: null,
+  tokenHash: null,
   expiresAt: null,
   sessionHash: null,
 };

@@ -2,7 +2,7 @@ import type { Role } from "../../api/roles.ts";
 
 /** An API token as it is kept. Times are ms since 1970. */
 export interface ApiToken {
-  /** Its own for good, also once it is revoked: the audit speaks of it. */
+  /** Its own as long as it is good: then another one may have it. */
   name: string;
   /** SHA-256 of the secret, hex: of 256 random bits nothing slower is needed. */
   tokenHash: string;
@@ -17,7 +17,7 @@ export interface ApiToken {
 
 /** What lets clients enrol, as it is kept. Times are ms since 1970. */
 export interface EnrolmentKey {
-  /** Its own for good. */
+  /** Its own as long as it is good, and a use is left. */
   name: string;
   /** SHA-256 of the secret, hex. */
   keyHash: string;
@@ -38,24 +38,25 @@ export interface EnrolmentKey {
 export interface SessionRow {
   /** Of the cookie's value. */
   sessionHash: string;
-  /** The token that it was begun with; null: the API_TOKEN of the settings. */
-  tokenName: string | null;
+  /** Of the token that it was begun with; null: the API_TOKEN of the settings. */
+  tokenHash: string | null;
+  /** The session in which the code was made that it was begun with, if any: it ends with that. */
+  begunWith: string | null;
   expiresAt: number;
 }
 
 /** Who may do what, as it is kept. Each change is one conditional statement. */
 export interface AccessRows {
-  /** @returns false if the name is taken */
+  /** @returns false if the name is taken by one that is good when this one is made */
   insertToken(token: ApiToken): Promise<boolean>;
   /** By name. */
   listTokens(): Promise<ApiToken[]>;
   tokenByHash(tokenHash: string): Promise<ApiToken | null>;
-  tokenByName(name: string): Promise<ApiToken | null>;
   /** @returns the token as it now is; null: there is none; one that was revoked stays as it was */
   revokeToken(name: string, at: number): Promise<ApiToken | null>;
-  tokenUsed(name: string, at: number): Promise<void>;
+  tokenUsed(tokenHash: string, at: number): Promise<void>;
 
-  /** @returns false if the name is taken */
+  /** As insertToken. */
   insertEnrolmentKey(key: EnrolmentKey): Promise<boolean>;
   /** By name. */
   listEnrolmentKeys(): Promise<EnrolmentKey[]>;
@@ -63,10 +64,12 @@ export interface AccessRows {
   /** As revokeToken. */
   revokeEnrolmentKey(name: string, at: number): Promise<EnrolmentKey | null>;
   /** Counts a use, if the key is good and one is left. @returns false: it is not */
-  useEnrolmentKey(name: string, now: number): Promise<boolean>;
+  useEnrolmentKey(keyHash: string, now: number): Promise<boolean>;
 
   /** Also forgets those that have ended by `now`. */
   insertSession(session: SessionRow, now: number): Promise<void>;
+  /** @returns null also where the session is gone that it was begun with */
   getSession(sessionHash: string): Promise<SessionRow | null>;
-  deleteSession(sessionHash: string): Promise<void>;
+  /** Ends a session, and those that were begun with it. @returns their hashes */
+  deleteSession(sessionHash: string): Promise<string[]>;
 }

@@ -18,6 +18,13 @@ export interface TokenOrder {
   expires_in_seconds: number | null;
 }
 
+/** What was shown is the secret of no token that was ever made, or of one whose name has another. */
+export class UnknownToken extends FdsError {
+  constructor() {
+    super("unauthorized", "The API token is not the right one");
+  }
+}
+
 /** The API tokens that admins make beside the API_TOKEN of the settings. */
 export class Tokens {
   /** @param now ms since 1970 */
@@ -31,7 +38,7 @@ export class Tokens {
   /**
    * Makes a token.
    * @returns its secret too, which is nowhere else from then on
-   * @throws FdsError `invalid_request` when the name is taken
+   * @throws FdsError `invalid_request` when the name is that of a token that is good
    */
   async create(order: TokenOrder): Promise<{ secret: string; token: ApiToken }> {
     const secret = newSecret("fds_token");
@@ -47,7 +54,10 @@ export class Tokens {
       lastUsedAt: null,
     };
     if (await this.rows.insertToken(token)) return { secret, token };
-    throw new FdsError("invalid_request", `Choose another name, a token "${order.name}" was made`);
+    throw new FdsError(
+      "invalid_request",
+      `Choose another name, or revoke the token "${order.name}" first`,
+    );
   }
 
   /** By name. */
@@ -68,35 +78,29 @@ export class Tokens {
 
   /**
    * Who shows a secret.
-   * @throws FdsError `unauthorized`
+   * @throws FdsError `unauthorized`, an {@link UnknownToken} where it was never a token's
    */
-  async callerOf(secret: string): Promise<Caller> {
-    return this.#admit(await this.rows.tokenByHash(hashSecret(secret)));
+  callerOf(secret: string): Promise<Caller> {
+    return this.callerWith(hashSecret(secret));
   }
 
-  /**
-   * Who began a session with a token.
-   * @throws FdsError `unauthorized` when the token is good no more
-   */
-  async callerNamed(name: string): Promise<Caller> {
-    return this.#admit(await this.rows.tokenByName(name));
-  }
-
-  #admit(token: ApiToken | null): Caller {
+  /** As callerOf. @param tokenHash of the secret */
+  async callerWith(tokenHash: string): Promise<Caller> {
+    const token = await this.rows.tokenByHash(tokenHash);
+    if (!token) throw new UnknownToken();
     const now = this.now();
-    if (!token) throw new FdsError("unauthorized", "The API token is not the right one");
     if (token.revokedAt !== null) throw new FdsError("unauthorized", "The API token was revoked");
     if (hasExpired(token, now)) throw new FdsError("unauthorized", "The API token has expired");
     this.#used(token, now);
     const { name, role, sites, expiresAt } = token;
-    return { name, role, sites: sites && new Set(sites), expiresAt, sessionHash: null };
+    return { name, role, sites: sites && new Set(sites), tokenHash, expiresAt, sessionHash: null };
   }
 
   /** Nobody is kept out because this cannot be written: with a full disk people want to see. */
-  #used({ name, lastUsedAt }: ApiToken, now: number): void {
+  #used({ name, tokenHash, lastUsedAt }: ApiToken, now: number): void {
     if (lastUsedAt !== null && now - lastUsedAt < USED_EVERY_MS) return;
     this.rows
-      .tokenUsed(name, now)
+      .tokenUsed(tokenHash, now)
       .catch((error: unknown) =>
         this.logger.error("last_used_at was not recorded", { token: name }, error),
       );

@@ -23,7 +23,7 @@ export class EnrolmentKeys {
   /**
    * Makes a key.
    * @returns its secret too, which is nowhere else from then on
-   * @throws FdsError `invalid_request` when the name is taken
+   * @throws FdsError `invalid_request` when the name is that of a key that is good
    */
   async create(order: EnrolmentOrder): Promise<{ secret: string; key: EnrolmentKey }> {
     const secret = newSecret("fds_enroll");
@@ -41,7 +41,10 @@ export class EnrolmentKeys {
       lastUsedAt: null,
     };
     if (await this.rows.insertEnrolmentKey(key)) return { secret, key };
-    throw new FdsError("invalid_request", `Choose another name, a key "${order.name}" was made`);
+    throw new FdsError(
+      "invalid_request",
+      `Choose another name, or revoke the enrolment key "${order.name}" first`,
+    );
   }
 
   /** By name. */
@@ -66,8 +69,8 @@ export class EnrolmentKeys {
    * is recorded costs a use, and never gives one.
    * @throws FdsError `enrolment_required` when there was none left
    */
-  async use({ name }: EnrolmentKey): Promise<void> {
-    if (await this.rows.useEnrolmentKey(name, this.now())) return;
+  async use({ keyHash }: EnrolmentKey): Promise<void> {
+    if (await this.rows.useEnrolmentKey(keyHash, this.now())) return;
     throw new FdsError("enrolment_required", "the enrolment key is good no more");
   }
 }

@@ -1,7 +1,7 @@
 import type { AccessRows, ApiToken, EnrolmentKey, SessionRow } from "../access/rows.ts";
 import type { SqlDatabase } from "./database.ts";
 import { numberOrNull } from "./rows.ts";
-import { insertion, sql } from "./statement.ts";
+import { assignments, insertion, sql } from "./statement.ts";
 
 /** A token as a row: its sites are JSON. */
 interface TokenRow extends Omit<ApiToken, "sites"> {
@@ -20,7 +20,10 @@ export class AccessSql implements AccessRows {
   async insertToken(token: ApiToken): Promise<boolean> {
     const row: TokenRow = { ...token, sites: token.sites && JSON.stringify(token.sites) };
     const written = await this.database.keep(sql`
-      INSERT INTO api_tokens ${insertion(row)} ON CONFLICT (name) DO NOTHING RETURNING name`);
+      INSERT INTO api_tokens ${insertion(row)}
+      ON CONFLICT (name) DO UPDATE SET ${assignments(row)}
+        WHERE api_tokens.revoked_at IS NOT NULL OR api_tokens.expires_at <= ${token.createdAt}
+      RETURNING name`);
     return written.length > 0;
   }
 
@@ -35,13 +38,6 @@ export class AccessSql implements AccessRows {
     return row ? toToken(row) : null;
   }
 
-  async tokenByName(name: string): Promise<ApiToken | null> {
-    const [row] = await this.database.run<TokenRow>(
-      sql`SELECT * FROM api_tokens WHERE name = ${name}`,
-    );
-    return row ? toToken(row) : null;
-  }
-
   async revokeToken(name: string, at: number): Promise<ApiToken | null> {
     const [row] = await this.database.keep<TokenRow>(sql`
       UPDATE api_tokens SET revoked_at = COALESCE(revoked_at, ${at})
@@ -49,16 +45,21 @@ export class AccessSql implements AccessRows {
     return row ? toToken(row) : null;
   }
 
-  async tokenUsed(name: string, at: number): Promise<void> {
+  async tokenUsed(tokenHash: string, at: number): Promise<void> {
     await this.database.run(sql`
       UPDATE api_tokens SET last_used_at = ${at}
-      WHERE name = ${name} AND COALESCE(last_used_at, 0) < ${at}`);
+      WHERE token_hash = ${tokenHash} AND COALESCE(last_used_at, 0) < ${at}`);
   }
 
   async insertEnrolmentKey(key: EnrolmentKey): Promise<boolean> {
     const row: EnrolmentKeyRow = { ...key, replaces: Number(key.replaces) };
     const written = await this.database.keep(sql`
-      INSERT INTO enrolment_keys ${insertion(row)} ON CONFLICT (name) DO NOTHING RETURNING name`);
+      INSERT INTO enrolment_keys ${insertion(row)}
+      ON CONFLICT (name) DO UPDATE SET ${assignments(row)}
+        WHERE enrolment_keys.revoked_at IS NOT NULL
+          OR enrolment_keys.expires_at <= ${key.createdAt}
+          OR enrolment_keys.uses >= enrolment_keys.max_uses
+      RETURNING name`);
     return written.length > 0;
   }
 
@@ -82,10 +83,10 @@ export class AccessSql implements AccessRows {
     return row ? toEnrolmentKey(row) : null;
   }
 
-  async useEnrolmentKey(name: string, now: number): Promise<boolean> {
+  async useEnrolmentKey(keyHash: string, now: number): Promise<boolean> {
     const used = await this.database.keep(sql`
       UPDATE enrolment_keys SET uses = uses + 1, last_used_at = ${now}
-      WHERE name = ${name} AND revoked_at IS NULL
+      WHERE key_hash = ${keyHash} AND revoked_at IS NULL
         AND (expires_at IS NULL OR expires_at > ${now})
         AND (max_uses IS NULL OR uses < max_uses)
       RETURNING name`);
@@ -99,12 +100,21 @@ export class AccessSql implements AccessRows {
 
   async getSession(sessionHash: string): Promise<SessionRow | null> {
     const [row] = await this.database.run<SessionRow>(sql`
-      SELECT * FROM sessions WHERE session_hash = ${sessionHash}`);
+      SELECT * FROM sessions
+      WHERE session_hash = ${sessionHash}
+        AND (begun_with IS NULL OR begun_with IN (SELECT session_hash FROM sessions))`);
     return row ? { ...row, expiresAt: Number(row.expiresAt) } : null;
   }
 
-  async deleteSession(sessionHash: string): Promise<void> {
-    await this.database.keep(sql`DELETE FROM sessions WHERE session_hash = ${sessionHash}`);
+  async deleteSession(sessionHash: string): Promise<string[]> {
+    const ended = await this.database.keep<Pick<SessionRow, "sessionHash">>(sql`
+      WITH RECURSIVE ended (hash) AS (
+        SELECT session_hash FROM sessions WHERE session_hash = ${sessionHash}
+        UNION SELECT session_hash FROM sessions JOIN ended ON begun_with = hash
+      )
+      DELETE FROM sessions WHERE session_hash IN (SELECT hash FROM ended)
+      RETURNING session_hash`);
+    return ended.map((row) => row.sessionHash);
   }
 }
 

@@ -3,6 +3,7 @@ import { BOOTSTRAP_ADMIN, type Caller, LOCAL_ADMIN } from "../access/caller.ts";
 import type { Tokens } from "../access/tokens.ts";
 import { sameSecret } from "../access/secrets.ts";
 import { addressAsked } from "./host.ts";
+import type { Guesses } from "./guesses.ts";
 import type { SignIn } from "./sign-in.ts";
 
 /** Who may call the API, and how it is shown. */
@@ -10,6 +11,7 @@ export interface Access {
   /** null: the server listens on loopback only, and asks for none. */
   apiToken: string | null;
   tokens: Pick<Tokens, "callerOf">;
+  guesses: Pick<Guesses, "call">;
   /** null where there is no token to sign in with. */
   signIn: Pick<SignIn, "sessionOf"> | null;
 }
@@ -18,17 +20,23 @@ export interface Access {
  * Who calls: whoever shows a token, or the cookie of a session, or anyone where the server has no
  * token. A browser sends a cookie, and reaches this machine's loopback, for whatever page it shows:
  * so a change that the token does not vouch for must come from our own page.
- * @throws FdsError `unauthorized` or `forbidden`
+ * @param address where the request came from
+ * @throws FdsError `unauthorized`, `forbidden`, or `rate_limited` where many guesses came from there
  */
-export async function callerOf(request: Request, access: Access): Promise<Caller> {
-  const { apiToken, signIn } = access;
+export async function callerOf(request: Request, address: string, access: Access): Promise<Caller> {
+  const { apiToken, tokens, guesses, signIn } = access;
   if (apiToken === null) {
     requireLoopbackName(request);
     requireOwnPage(request, false);
     return LOCAL_ADMIN;
   }
   const authorization = request.headers.get("Authorization");
-  if (authorization !== null) return bearerOf(authorization, apiToken, access.tokens);
+  if (authorization !== null) {
+    const shown = tokenIn(authorization);
+    return guesses.call(address, shown, async () =>
+      sameSecret(shown, apiToken) ? BOOTSTRAP_ADMIN : tokens.callerOf(shown),
+    );
+  }
   const caller = await signIn?.sessionOf(request);
   if (!caller) {
     throw new FdsError("unauthorized", 'Send the API token as "Authorization: Bearer …"');
@@ -41,21 +49,15 @@ export async function callerOf(request: Request, access: Access): Promise<Caller
  * Whether a call may go on that asks for no token.
  * @throws FdsError `forbidden`
  */
-export function requireNoForgery(request: Request, { apiToken }: Access): void {
+export function requireNoForgery(request: Request, { apiToken }: Pick<Access, "apiToken">): void {
   if (apiToken === null) requireLoopbackName(request);
   requireOwnPage(request, apiToken !== null && request.headers.has("Cookie"));
 }
 
-async function bearerOf(
-  authorization: string,
-  apiToken: string,
-  tokens: Access["tokens"],
-): Promise<Caller> {
-  const given = /^Bearer +(\S+) *$/i.exec(authorization)?.[1];
-  if (given === undefined) {
-    throw new FdsError("unauthorized", 'Send the API token as "Authorization: Bearer …"');
-  }
-  return sameSecret(given, apiToken) ? BOOTSTRAP_ADMIN : tokens.callerOf(given);
+function tokenIn(authorization: string): string {
+  const shown = /^Bearer +(\S+) *$/i.exec(authorization)?.[1];
+  if (shown !== undefined) return shown;
+  throw new FdsError("unauthorized", 'Send the API token as "Authorization: Bearer …"');
 }
 
 /** @param always true: an Origin must be there; else a call without one is a program's, and fine */

@@ -1,5 +1,5 @@
 import { zValidator } from "@hono/zod-validator";
-import { type Context, Hono, type HonoRequest, type MiddlewareHandler } from "hono";
+import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { matchedRoutes } from "hono/route";
 import * as z from "zod";
@@ -120,7 +120,7 @@ export class Router {
           caller: caller as Call<E>["caller"],
           note,
         });
-        if (endpoint.goesOn) await this.#confirm(c.req, answer);
+        if (endpoint.goesOn) await this.#confirm(c, answer);
         return answer;
       });
     });
@@ -187,13 +187,13 @@ export class Router {
   #authenticate(): MiddlewareHandler<Environment> {
     return async (c, next) => {
       try {
-        c.set("caller", await this.#callerOf(c.req));
+        c.set("caller", await this.#callerOf(c));
       } catch (error) {
         // Who is not let in is slowed as well.
-        this.#slowDown(networkOf(c.env.address));
+        this.#slowDown(null, c.env.address);
         throw error;
       }
-      this.#slowDown(c.get("caller")?.name ?? networkOf(c.env.address));
+      this.#slowDown(c.get("caller")?.name ?? null, c.env.address);
       await next();
     };
   }
@@ -201,15 +201,15 @@ export class Router {
   /** Who may call is decided when the call acts: a body may come long after the head. */
   #authenticateAgain(): MiddlewareHandler<Environment> {
     return async (c, next) => {
-      c.set("caller", await this.#callerOf(c.req));
+      c.set("caller", await this.#callerOf(c));
       await next();
     };
   }
 
   /** Takes an answer back whose caller lost the right to it before its end could be planned. */
-  async #confirm(request: HonoRequest, answer: Response): Promise<void> {
+  async #confirm(c: Context<Environment>, answer: Response): Promise<void> {
     try {
-      await this.#callerOf(request);
+      await this.#callerOf(c);
     } catch (error) {
       await answer.body?.cancel();
       throw error;
@@ -217,17 +217,19 @@ export class Router {
   }
 
   /** @returns null where anyone may call, or nothing is */
-  async #callerOf({ path, raw }: HonoRequest): Promise<Caller | null> {
+  async #callerOf({ req: { path, raw }, env }: Context<Environment>): Promise<Caller | null> {
     if (this.#open.has(path)) {
       requireNoForgery(raw, this.access);
       return null;
     }
     const isGuarded = path.startsWith("/api/") || path === "/metrics";
-    return isGuarded ? callerOf(raw, this.access) : null;
+    return isGuarded ? callerOf(raw, env.address, this.access) : null;
   }
 
-  /** @param who the name of a token, or an address */
-  #slowDown(who: string): void {
+  /** @param name of the token that was shown; null: none */
+  #slowDown(name: string | null, address: string): void {
+    // A token may be called as an address is.
+    const who = name === null ? `address ${networkOf(address)}` : `token ${name}`;
     const wait = this.requests.take(who);
     if (wait > 0) throw new RateLimited(wait, "too many requests came");
   }

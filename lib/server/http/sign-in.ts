@@ -1,15 +1,13 @@
 import { createHmac, randomBytes } from "node:crypto";
 import { FdsError } from "../../protocol/errors.ts";
-import { BOOTSTRAP, BOOTSTRAP_ADMIN, type Caller } from "../access/caller.ts";
+import { BOOTSTRAP_ADMIN, type Caller } from "../access/caller.ts";
 import { hasExpired } from "../access/expiry.ts";
 import type { OpenCalls } from "../access/open-calls.ts";
 import type { AccessRows } from "../access/rows.ts";
 import type { Tokens } from "../access/tokens.ts";
 import { steadyNow } from "../../util/steady-clock.ts";
-import { Throttle } from "../../util/throttle.ts";
 import { hashSecret, newSecret, sameSecret } from "../access/secrets.ts";
-import { RateLimited } from "./rate-limited.ts";
-import { networkOf } from "../access/remote-address.ts";
+import type { Guesses } from "./guesses.ts";
 
 /** How long a person stays signed in, in seconds. */
 const SESSION_SECONDS = 7 * 86_400;
@@ -17,11 +15,8 @@ const SESSION_SECONDS = 7 * 86_400;
 /** How long a code of a sign-in link can be used, in ms. */
 const CODE_LIFETIME_MS = 15 * 60_000;
 
-/** Codes that are good at the same time; the oldest one gives way. */
+/** Codes of one token that are good at the same time; its oldest one gives way. */
 const MAX_CODES = 100;
-
-/** Of one address: whoever guesses is slowed. */
-const FAILED_SIGN_INS = { burst: 10, everyMs: 30_000 };
 
 /** What a person shows to sign in: one of the two. */
 export interface Credentials {
@@ -44,33 +39,44 @@ export interface SignInOptions {
   tokens: Tokens;
   rows: Pick<AccessRows, "insertSession" | "getSession" | "deleteSession">;
   openCalls: OpenCalls;
+  guesses: Pick<Guesses, "signIn">;
   /** ms since 1970 */
   now?: () => number;
 }
 
+/** An unused code. */
+interface Code {
+  hash: string;
+  /** Who made it. */
+  maker: Caller;
+  /** ms since 1970 */
+  expiresAt: number;
+}
+
 /**
  * Signs people in who use the API with a browser, which then shows a cookie in place of the token.
- * A session is a row, so it outlives a restart and can be ended; it ends with its token. What is
- * kept of the cookie is a hash that API_TOKEN goes into: another one ends all sessions.
+ * A session is a row, so it outlives a restart and can be ended; it ends with its token, and with
+ * the session that it was begun with, if any. What is kept of the cookie is a hash that API_TOKEN
+ * goes into: another one ends all sessions.
  */
 export class SignIn {
-  /** Hash of each unused code → whose it is, and when it expires, ms since 1970. */
-  readonly #codes = new Map<string, { name: string | null; expiresAt: number }>();
-  readonly #tries: Throttle;
+  /** The oldest first. */
+  #codes: Code[] = [];
   readonly #now: () => number;
 
   constructor(private readonly options: SignInOptions) {
     this.#now = options.now ?? steadyNow;
-    this.#tries = new Throttle(FAILED_SIGN_INS, this.#now);
   }
 
   /** A code for a link, good for one sign-in as `caller` until `expiresAt`, ms since 1970. */
-  newCode({ name }: Caller): { code: string; expiresAt: number } {
+  newCode(maker: Caller): { code: string; expiresAt: number } {
+    const now = this.#now();
     const code = randomBytes(24).toString("base64url");
-    const [oldest] = this.#codes.keys();
-    if (this.#codes.size >= MAX_CODES && oldest !== undefined) this.#codes.delete(oldest);
-    const expiresAt = this.#now() + CODE_LIFETIME_MS;
-    this.#codes.set(hashSecret(code), { name, expiresAt });
+    const expiresAt = now + CODE_LIFETIME_MS;
+    this.#dropCodes((known) => hasExpired(known, now));
+    const own = this.#codes.filter((known) => known.maker.name === maker.name);
+    if (own.length >= MAX_CODES) this.#dropCodes((known) => known === own[0]);
+    this.#codes.push({ hash: hashSecret(code), maker, expiresAt });
     return { code, expiresAt };
   }
 
@@ -80,31 +86,31 @@ export class SignIn {
    * @throws FdsError `unauthorized` or `rate_limited`
    */
   async signIn(shown: Credentials, request: Request, address: string): Promise<SignedIn> {
-    // Counted before it is known to fail: many at once are as many.
-    const wait = this.#tries.take(networkOf(address));
-    if (wait > 0) throw new RateLimited(wait, "too many sign-ins failed");
-    const caller = await this.#callerOf(shown);
-    this.#tries.giveBack(networkOf(address));
+    const { rows, guesses } = this.options;
+    const caller = await guesses.signIn(address, () => this.#callerOf(shown));
     const now = this.#now();
     const expiresAt = Math.min(now + SESSION_SECONDS * 1000, caller.expiresAt ?? Infinity);
     const value = newSecret("fds_session");
     const sessionHash = this.#hash(value);
-    const tokenName = caller.name === BOOTSTRAP ? null : caller.name;
-    await this.options.rows.insertSession({ sessionHash, tokenName, expiresAt }, now);
+    const { tokenHash, sessionHash: begunWith } = caller;
+    await rows.insertSession({ sessionHash, tokenHash, begunWith, expiresAt }, now);
     const cookie = cookieFor(request, value, Math.ceil((expiresAt - now) / 1000));
     return { caller: { ...caller, sessionHash, expiresAt }, expiresAt, cookie };
   }
 
   /**
-   * Ends the session that a request shows, if it shows one, and what is open with it.
+   * Ends the session that a request shows, if it shows one, with the codes that were made in it, the
+   * sessions that were begun with them, and what is open with them.
    * @returns the cookie that makes the browser forget it
    */
   async signOut(request: Request): Promise<string> {
     const shown = shownBy(request);
     if (shown !== undefined) {
-      const ended = this.#hash(shown);
-      await this.options.rows.deleteSession(ended);
-      this.options.openCalls.end(({ sessionHash }) => sessionHash === ended);
+      const ended = new Set<string | null>(
+        await this.options.rows.deleteSession(this.#hash(shown)),
+      );
+      this.#dropCodes(({ maker }) => ended.has(maker.sessionHash));
+      this.options.openCalls.end(({ sessionHash }) => ended.has(sessionHash));
     }
     return cookieFor(request, "", 0);
   }
@@ -113,11 +119,8 @@ export class SignIn {
   async sessionOf(request: Request): Promise<Caller | null> {
     const shown = shownBy(request);
     if (shown === undefined) return null;
-    const session = await this.options.rows.getSession(this.#hash(shown));
-    if (!session || hasExpired(session, this.#now())) return null;
-    const { sessionHash, tokenName, expiresAt } = session;
     try {
-      return { ...(await this.#callerNamed(tokenName)), sessionHash, expiresAt };
+      return await this.#callerIn(this.#hash(shown));
     } catch (error) {
       if (error instanceof FdsError && error.code === "unauthorized") return null;
       throw error;
@@ -131,22 +134,38 @@ export class SignIn {
       : this.options.tokens.callerOf(token);
   }
 
+  /** Who made a code, as long as its maker could still make one. */
   async #redeem(code: string): Promise<Caller> {
     const hash = hashSecret(code);
-    const found = this.#codes.get(hash);
-    this.#codes.delete(hash);
-    if (found && !hasExpired(found, this.#now())) {
-      return this.#callerNamed(found.name === BOOTSTRAP ? null : found.name);
+    const found = this.#codes.find((known) => known.hash === hash);
+    this.#dropCodes((known) => known === found);
+    if (!found || hasExpired(found, this.#now())) {
+      throw new FdsError(
+        "unauthorized",
+        "This sign-in link was used or is too old, sign in with the API token",
+      );
     }
-    throw new FdsError(
-      "unauthorized",
-      "This sign-in link was used or is too old, sign in with the API token",
-    );
+    const { sessionHash, tokenHash } = found.maker;
+    return sessionHash === null ? this.#callerWith(tokenHash) : this.#callerIn(sessionHash);
   }
 
-  /** @param tokenName null: the API_TOKEN of the settings */
-  async #callerNamed(tokenName: string | null): Promise<Caller> {
-    return tokenName === null ? BOOTSTRAP_ADMIN : this.options.tokens.callerNamed(tokenName);
+  /** @throws FdsError `unauthorized` where the session or its token is good no more */
+  async #callerIn(sessionHash: string): Promise<Caller> {
+    const session = await this.options.rows.getSession(sessionHash);
+    if (!session || hasExpired(session, this.#now())) {
+      throw new FdsError("unauthorized", "The session has ended, sign in again");
+    }
+    const { tokenHash, expiresAt } = session;
+    return { ...(await this.#callerWith(tokenHash)), sessionHash, expiresAt };
+  }
+
+  /** @param tokenHash null: the API_TOKEN of the settings */
+  async #callerWith(tokenHash: string | null): Promise<Caller> {
+    return tokenHash === null ? BOOTSTRAP_ADMIN : this.options.tokens.callerWith(tokenHash);
+  }
+
+  #dropCodes(isMeant: (code: Code) => boolean): void {
+    this.#codes = this.#codes.filter((code) => !isMeant(code));
   }
 
   #hash(cookieValue: string): string {

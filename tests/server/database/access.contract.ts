@@ -62,27 +62,38 @@ export function accessContract(name: string, makeBackend: () => Promise<Backend>
       await backend.remove();
     });
 
-    test("a token comes back as it was made, by its hash and by its name", async () => {
+    test("a token comes back as it was made, by its hash", async () => {
       const all: ApiToken = { ...token, name: "all", tokenHash: "c", sites: null, expiresAt: NOW };
       expect(await mine.access.insertToken(token)).toBe(true);
       expect(await mine.access.insertToken(all)).toBe(true);
       expect(await others.access.tokenByHash(token.tokenHash)).toStrictEqual(token);
-      expect(await others.access.tokenByName("all")).toStrictEqual(all);
       expect(await others.access.listTokens()).toStrictEqual([all, token]);
       expect(await others.access.tokenByHash("another")).toBeNull();
-      expect(await others.access.tokenByName("another")).toBeNull();
     });
 
-    test("a name of a token is given once", async () => {
-      await mine.access.insertToken(token);
-      expect(await others.access.insertToken({ ...token, tokenHash: "c" })).toBe(false);
-      expect(await mine.access.listTokens()).toStrictEqual([token]);
+    test.each<[string, Partial<ApiToken>, boolean]>([
+      ["good", {}, false],
+      ["good for a while", { expiresAt: NOW + 1, lastUsedAt: NOW }, false],
+      ["revoked", { revokedAt: NOW - 1 }, true],
+      ["expired", { expiresAt: NOW }, true],
+    ])("a name of a token that is %s: %#", async (_, fields, isFree) => {
+      const [old, next] = [
+        { ...token, ...fields },
+        { ...token, tokenHash: "c" },
+      ];
+      await mine.access.insertToken(old);
+      expect(await others.access.insertToken(next)).toBe(isFree);
+      expect(await mine.access.listTokens()).toStrictEqual([isFree ? next : old]);
+      expect(await mine.access.tokenByHash(old.tokenHash)).toStrictEqual(isFree ? null : old);
+      // What was under way with the old one does not count for the new one.
+      await mine.access.tokenUsed(old.tokenHash, NOW + 5);
+      expect((await mine.access.listTokens())[0]?.lastUsedAt).toBe(isFree ? null : NOW + 5);
     });
 
     test("a token is revoked once, and is used later and later", async () => {
       await mine.access.insertToken(token);
-      await mine.access.tokenUsed("night", NOW + 5);
-      await others.access.tokenUsed("night", NOW + 4);
+      await mine.access.tokenUsed(token.tokenHash, NOW + 5);
+      await others.access.tokenUsed(token.tokenHash, NOW + 4);
       const revoked = { ...token, lastUsedAt: NOW + 5, revokedAt: NOW + 6 };
       expect(await mine.access.revokeToken("night", NOW + 6)).toStrictEqual(revoked);
       expect(await others.access.revokeToken("night", NOW + 7)).toStrictEqual(revoked);
@@ -90,26 +101,72 @@ export function accessContract(name: string, makeBackend: () => Promise<Backend>
     });
 
     test("a session is there until it is ended, or forgotten after its time", async () => {
-      const session = { sessionHash: "s", tokenName: null, expiresAt: NOW + 10 };
-      const named = { sessionHash: "n", tokenName: "night", expiresAt: NOW + 20 };
+      const none = { tokenHash: null, begunWith: null };
+      const session = { ...none, sessionHash: "s", expiresAt: NOW + 10 };
+      const named = { ...none, sessionHash: "n", tokenHash: "t", expiresAt: NOW + 20 };
       await mine.access.insertSession(session, NOW);
       await mine.access.insertSession(named, NOW + 9);
       expect(await others.access.getSession("s")).toStrictEqual(session);
       expect(await others.access.getSession("n")).toStrictEqual(named);
-      await others.access.deleteSession("n");
+      expect(await others.access.deleteSession("n")).toEqual(["n"]);
+      expect(await others.access.deleteSession("n")).toEqual([]);
       expect(await mine.access.getSession("n")).toBeNull();
       await mine.access.insertSession(named, NOW + 10);
       expect(await mine.access.getSession("s")).toBeNull();
     });
 
-    test("an enrolment key comes back as it was made, under a name of its own", async () => {
+    test("a session ends with the one that it was begun with", async () => {
+      const begin = (sessionHash: string, begunWith: string | null) =>
+        mine.access.insertSession(
+          { sessionHash, tokenHash: null, begunWith, expiresAt: NOW + 10 },
+          NOW,
+        );
+      for (const [hash, origin] of [
+        ["a", null],
+        ["b", "a"],
+        ["c", "b"],
+        ["d", "a"],
+        ["e", null],
+      ] as const) {
+        await begin(hash, origin);
+      }
+      expect((await others.access.deleteSession("b")).toSorted()).toEqual(["b", "c"]);
+      // It came a moment too late.
+      await begin("f", "c");
+      const left = async () =>
+        (await Promise.all([..."abcdef"].map((hash) => mine.access.getSession(hash)))).map(
+          (row) => row?.sessionHash ?? "-",
+        );
+      expect((await left()).join("")).toBe("a--de-");
+      await others.access.deleteSession("a");
+      expect((await left()).join("")).toBe("----e-");
+    });
+
+    test("an enrolment key comes back as it was made", async () => {
       expect(await mine.access.insertEnrolmentKey(enrolmentKey)).toBe(true);
-      expect(await mine.access.insertEnrolmentKey({ ...enrolmentKey, keyHash: "c" })).toBe(false);
       expect(await others.access.enrolmentKeyByHash(enrolmentKey.keyHash)).toStrictEqual(
         enrolmentKey,
       );
       expect(await others.access.listEnrolmentKeys()).toStrictEqual([enrolmentKey]);
       expect(await others.access.enrolmentKeyByHash("another")).toBeNull();
+    });
+
+    test.each<[string, Partial<EnrolmentKey>, boolean]>([
+      ["good", {}, false],
+      ["good for ever", { uses: 9, maxUses: null, expiresAt: null }, false],
+      ["used up", { uses: 1 }, true],
+      ["expired", { expiresAt: NOW }, true],
+      ["revoked", { revokedAt: NOW - 1 }, true],
+    ])("a name of an enrolment key that is %s: %#", async (_, fields, isFree) => {
+      const [old, next] = [
+        { ...enrolmentKey, ...fields },
+        { ...enrolmentKey, keyHash: "c", ids: "kiosk-1", maxUses: null },
+      ];
+      await mine.access.insertEnrolmentKey(old);
+      expect(await others.access.insertEnrolmentKey(next)).toBe(isFree);
+      expect(await mine.access.listEnrolmentKeys()).toStrictEqual([isFree ? next : old]);
+      // Whoever was let in by the old one takes no use of the new one.
+      if (isFree) expect(await mine.access.useEnrolmentKey(old.keyHash, NOW)).toBe(false);
     });
 
     test.each<[string, Partial<EnrolmentKey>, boolean]>([
@@ -122,14 +179,16 @@ export function accessContract(name: string, makeBackend: () => Promise<Backend>
     ])("a use of an enrolment key that is %s: %#", async (_, fields, counted) => {
       const key = { ...enrolmentKey, ...fields };
       await mine.access.insertEnrolmentKey(key);
-      expect(await mine.access.useEnrolmentKey("spring", NOW)).toBe(counted);
+      expect(await mine.access.useEnrolmentKey(enrolmentKey.keyHash, NOW)).toBe(counted);
       const after = counted ? { ...key, uses: key.uses + 1, lastUsedAt: NOW } : key;
       expect(await mine.access.listEnrolmentKeys()).toStrictEqual([after]);
     });
 
     test("of two that race for the last use of an enrolment key, one gets it", async () => {
       await mine.access.insertEnrolmentKey(enrolmentKey);
-      const uses = [mine, others].map(({ access }) => access.useEnrolmentKey("spring", NOW));
+      const uses = [mine, others].map(({ access }) =>
+        access.useEnrolmentKey(enrolmentKey.keyHash, NOW),
+      );
       expect((await Promise.all(uses)).toSorted()).toEqual([false, true]);
     });
 

@@ -4,6 +4,7 @@ import type { Endpoint } from "../../../lib/api/endpoints.ts";
 import { FdsError } from "../../../lib/protocol/errors.ts";
 import type { AuditEntry } from "../../../lib/server/audit/audit.ts";
 import { LOCAL_ADMIN } from "../../../lib/server/access/caller.ts";
+import { Guesses } from "../../../lib/server/http/guesses.ts";
 import { Router } from "../../../lib/server/http/routing.ts";
 import { Logger } from "../../../lib/util/logger.ts";
 import { Throttle } from "../../../lib/util/throttle.ts";
@@ -55,7 +56,7 @@ beforeEach(() => {
   failure = undefined;
   const logger = new Logger({ level: "debug", format: "json", write: (line) => log.push(line) });
   router = new Router(
-    { apiToken: "the-token", tokens, signIn: null },
+    { apiToken: "the-token", tokens, guesses: new Guesses(), signIn: null },
     new Throttle({ burst: 1000, everyMs: 1 }),
     audit,
     logger,
@@ -142,6 +143,24 @@ test("an answer that goes on does not begin for a token that was revoked meanwhi
   const headers = { Authorization: "Bearer of-a-viewer" };
   expect(await call("/api/changes", { headers })).toMatchObject([401, { code: "unauthorized" }]);
   expect(log).toEqual(["cancelled"]);
+});
+
+test("a token that is called as an address is takes nothing of what that address may ask", async () => {
+  const named = { callerOf: async () => ({ ...LOCAL_ADMIN, name: "192.0.2.1" }) };
+  const access = { apiToken: "the-token", tokens: named, guesses: new Guesses(), signIn: null };
+  const once = new Throttle({ burst: 1, everyMs: 60_000 });
+  const audit = { record: () => {} };
+  const logger = new Logger({ level: "debug", format: "json", write: () => {} });
+  const limited = new Router(access, once, audit, logger).add(find, () => new Response()).close();
+  const ask = async (path: string, headers = {}) => {
+    const request = new Request(`http://server${path}`, { headers });
+    return (await limited.fetch(request, "192.0.2.1")).status;
+  };
+  const headers = { Authorization: "Bearer of-192.0.2.1" };
+  expect(await ask("/api/things", headers)).toBe(200);
+  expect(await ask("/api/things", headers)).toBe(429);
+  expect(await ask("/nothing")).toBe(404);
+  expect(await ask("/nothing")).toBe(429);
 });
 
 describe("what is refused", () => {

@@ -8,6 +8,7 @@ import { Tokens } from "../../../lib/server/access/tokens.ts";
 import type { Repository } from "../../../lib/server/database/repository.ts";
 import { openSqlRepository } from "../../../lib/server/database/sql.ts";
 import { callerOf, requireNoForgery } from "../../../lib/server/http/authentication.ts";
+import { Guesses } from "../../../lib/server/http/guesses.ts";
 import { SignIn } from "../../../lib/server/http/sign-in.ts";
 import { Logger } from "../../../lib/util/logger.ts";
 import { NOW } from "../../support/downloads.ts";
@@ -24,11 +25,12 @@ let folder: string;
 let repository: Repository;
 let tokens: Tokens;
 let openCalls: OpenCalls;
+let guesses: Guesses;
 let signIn: SignIn;
 let log: string[];
 
 const make = (apiToken = TOKEN) =>
-  new SignIn({ apiToken, tokens, rows: repository.access, openCalls, now: () => time });
+  new SignIn({ apiToken, tokens, rows: repository.access, openCalls, guesses, now: () => time });
 
 beforeEach(async () => {
   time = NOW;
@@ -38,6 +40,7 @@ beforeEach(async () => {
   log = [];
   const logger = new Logger({ level: "info", format: "json", write: (line) => log.push(line) });
   tokens = new Tokens(repository.access, openCalls, logger, () => time);
+  guesses = new Guesses(() => time);
   signIn = make();
 });
 afterEach(async () => {
@@ -61,6 +64,8 @@ async function begin(shown: { token?: string; code?: string } = { token: TOKEN }
   const { cookie } = await signIn.signIn(shown, request(), from);
   return { Cookie: cookie.split(";")[0]! };
 }
+
+const access = () => ({ apiToken: TOKEN, tokens, guesses, signIn });
 
 const tokenFor = (name: string, fields: object = {}) =>
   tokens.create({ name, role: "viewer", sites: null, expires_in_seconds: null, ...fields });
@@ -115,6 +120,16 @@ describe("a session", () => {
     expect(ended).toBe(1);
     expect(await signIn.sessionOf(request(cookie))).toBeNull();
     expect(await signIn.sessionOf(request(other))).not.toBeNull();
+  });
+
+  test("is nothing to a new token of the old name", async () => {
+    const { secret } = await tokenFor("till");
+    const cookie = await begin({ token: secret });
+    const { code } = signIn.newCode(await tokens.callerOf(secret));
+    await tokens.revoke("till");
+    await tokenFor("till", { role: "admin" });
+    expect(await signIn.sessionOf(request(cookie))).toBeNull();
+    expect(await codeOfRejection(begin({ code }))).toBe("unauthorized");
   });
 
   test("is over for every copy of its cookie once it is signed out", async () => {
@@ -188,6 +203,47 @@ describe("the code of a link", () => {
     expect(await codeOfRejection(begin({ code }))).toBe("unauthorized");
   });
 
+  test("is good no more when the session is signed out in which it was made", async () => {
+    const cookie = await begin();
+    const { code } = signIn.newCode((await signIn.sessionOf(request(cookie)))!);
+    await signIn.signOut(request(cookie));
+    expect(await codeOfRejection(begin({ code }))).toBe("unauthorized");
+  });
+
+  test("begins no session that outlives the one in which it was made", async () => {
+    const first = await begin();
+    time += DAY_MS;
+    const { code } = signIn.newCode((await signIn.sessionOf(request(first)))!);
+    const second = await begin({ code });
+    time += DAY_MS;
+    const next = signIn.newCode((await signIn.sessionOf(request(second)))!);
+    const third = await begin({ code: next.code });
+    const caller = (await signIn.sessionOf(request(third)))!;
+    expect(caller.expiresAt).toBe(NOW + 7 * DAY_MS);
+    let ended = 0;
+    openCalls.add(caller, () => ended++);
+    await signIn.signOut(request(first));
+    expect(ended).toBe(1);
+    for (const cookie of [second, third]) {
+      expect(await signIn.sessionOf(request(cookie))).toBeNull();
+    }
+  });
+
+  test("ends for itself alone: the session in which it was made goes on", async () => {
+    const first = await begin();
+    const { code } = signIn.newCode((await signIn.sessionOf(request(first)))!);
+    await signIn.signOut(request(await begin({ code })));
+    expect(await signIn.sessionOf(request(first))).not.toBeNull();
+  });
+
+  test("of one token is not pushed out by those of another one", async () => {
+    const { code } = signIn.newCode(BOOTSTRAP_ADMIN);
+    const { secret } = await tokenFor("till");
+    const viewer = await tokens.callerOf(secret);
+    for (let n = 0; n < 1000; n++) signIn.newCode(viewer);
+    expect(await codeOfRejection(begin({ code }))).toBeUndefined();
+  });
+
   test("is not the only one, but there are not too many", async () => {
     const codes = Array.from({ length: 101 }, () => signIn.newCode(BOOTSTRAP_ADMIN).code);
     expect(new Set(codes).size).toBe(101);
@@ -231,6 +287,39 @@ describe("whoever guesses", () => {
     expect(await guess(FROM)).toBe("unauthorized");
   });
 
+  describe("by an Authorization header", () => {
+    const call = (token: string, from = FROM) =>
+      codeOfRejection(callerOf(request({ Authorization: `Bearer ${token}` }), from, access()));
+
+    test("waits as long, with the right token too, and to sign in", async () => {
+      for (let n = 0; n < 10; n++) expect(await call(`guess-${n}`)).toBe("unauthorized");
+      for (const token of ["another-guess", TOKEN]) expect(await call(token)).toBe("rate_limited");
+      expect(await codeOfRejection(begin())).toBe("rate_limited");
+      expect(await call("guess-10", "192.0.2.2")).toBe("unauthorized");
+      time += 30_000;
+      expect(await call("guess-11")).toBe("unauthorized");
+      expect(await call("guess-12")).toBe("rate_limited");
+    });
+
+    test("keeps nobody out whose token was right before", async () => {
+      const { secret } = await tokenFor("till");
+      for (const token of [TOKEN, secret]) expect(await call(token)).toBeUndefined();
+      for (let n = 0; n < 11; n++) await call(`guess-${n}`);
+      for (const token of [TOKEN, secret]) expect(await call(token)).toBeUndefined();
+      expect(await call(TOKEN, "192.0.2.2")).toBeUndefined();
+    });
+
+    test("is who shows another token each time, not an old one again and again", async () => {
+      const { secret } = await tokenFor("till");
+      await tokens.revoke("till");
+      for (let n = 0; n < 50; n++) {
+        expect(await call("an-old-one")).toBe("unauthorized");
+        expect(await call(secret)).toBe("unauthorized");
+      }
+      expect(await call(TOKEN)).toBeUndefined();
+    });
+  });
+
   test("is not made of a person who signs in again and again", async () => {
     for (let n = 0; n < 50; n++) expect(await codeOfRejection(begin())).toBeUndefined();
   });
@@ -269,11 +358,7 @@ describe("who may call", () => {
       .map(([...row]) => row as [string, Record<string, string>, string]),
   ])("%s with %j → %p", async (method, headers, expected) => {
     const session = headers["Cookie"] === SESSION ? await begin() : {};
-    const call = callerOf(request({ ...headers, ...session }, method), {
-      apiToken: TOKEN,
-      tokens,
-      signIn,
-    });
+    const call = callerOf(request({ ...headers, ...session }, method), FROM, access());
     expect(await codeOfRejection(call)).toBe(expected);
   });
 
@@ -286,8 +371,7 @@ describe("who may call", () => {
     ["DELETE", { Cookie: SESSION, ...ours }, undefined],
     ["DELETE", { Cookie: SESSION, ...foreign }, "forbidden"],
   ])("what is open to anyone: %s with %j → %p", (method, headers, expected) => {
-    const access = { apiToken: TOKEN, tokens, signIn };
-    expect(codeOf(() => requireNoForgery(request(headers, method), access))).toBe(expected);
+    expect(codeOf(() => requireNoForgery(request(headers, method), access()))).toBe(expected);
   });
 
   test.each<[string, string, Record<string, string>, string | undefined]>([
@@ -302,9 +386,9 @@ describe("who may call", () => {
     ["http://evil.example:8080", "POST", { Origin: "http://evil.example:8080" }, "forbidden"],
     ["http://127.0.0.1.evil.example", "GET", {}, "forbidden"],
   ])("without a token: %s %s with %j → %p", async (url, method, headers, expected) => {
-    const access = { apiToken: null, tokens, signIn: null };
+    const open = { ...access(), apiToken: null, signIn: null };
     const asked = request(headers, method, "/", url);
-    expect(await codeOfRejection(callerOf(asked, access))).toBe(expected);
-    expect(codeOf(() => requireNoForgery(asked, access))).toBe(expected);
+    expect(await codeOfRejection(callerOf(asked, FROM, open))).toBe(expected);
+    expect(codeOf(() => requireNoForgery(asked, open))).toBe(expected);
   });
 });
