@@ -29,6 +29,7 @@ import { securityHeaders } from "./lib/server/http/security-headers.ts";
 import { SignIn } from "./lib/server/http/sign-in.ts";
 import { openDiskStorage } from "./lib/server/storage/disk.ts";
 import { Logger } from "./lib/util/logger.ts";
+import { isLoopback } from "./lib/util/loopback.ts";
 import { runService } from "./lib/util/service.ts";
 import { Throttle } from "./lib/util/throttle.ts";
 import { version } from "./package.json";
@@ -169,6 +170,11 @@ async function start(config: ServerConfig, isTerminal: boolean) {
   if (signIn && isTerminal && config.logFormat === "pretty") {
     const link = `${scheme}://${hostToOpen(config.host)}:${port}/#code=${signIn.newCode(BOOTSTRAP_ADMIN).code}`;
     process.stdout.write(`\nOpen the dashboard: ${link}\n\n`);
+  }
+  if (config.tls === null && !isLoopback(config.host)) {
+    logger.warn(
+      "no TLS_CERT is set: tokens, keys and files can be read on the way, unless a proxy or a VPN hides them",
+    );
   }
   if (apiToken === null) {
     logger.warn("no API_TOKEN is set: anyone on this machine may use the API, nobody else can");

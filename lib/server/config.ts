@@ -62,11 +62,14 @@ export interface ServerConfig {
   logFormat: LogFormat;
 }
 
+/** Of tokens, where others than the server's machine reach it; setup makes longer ones. */
+const MIN_TOKEN_LENGTH = 16;
+
 const SETTINGS = {
   SERVER_HOST: {
     flag: "host",
     default: "127.0.0.1",
-    help: "address to listen on; one that is not loopback needs API_TOKEN and ENROLL_TOKEN",
+    help: `address to listen on; one that is not loopback needs API_TOKEN and ENROLL_TOKEN, of ${MIN_TOKEN_LENGTH} characters and more`,
   },
   SERVER_PORT: { flag: "port", default: "8080", help: "port to listen on, 0 for any free one" },
   DOWNLOADS_DIR: {
@@ -152,10 +155,12 @@ export function readServerConfig(
   if (settings.helpWanted) return "help";
   const apiToken = settings.readOptional("API_TOKEN", TOKEN);
   const enrollToken = settings.readOptional("ENROLL_TOKEN", TOKEN);
+  const host = settings.read("SERVER_HOST", hostFor(apiToken, enrollToken));
+  if (!isLoopback(host)) requireStrongTokens(host, apiToken, enrollToken);
   const downloadsDir = settings.read("DOWNLOADS_DIR", TEXT);
   const chunkSize = settings.read("CHUNK_SIZE", size(MIN_CHUNK_SIZE, MAX_CHUNK_SIZE));
   return {
-    host: settings.read("SERVER_HOST", hostFor(apiToken, enrollToken)),
+    host,
     port: settings.read("SERVER_PORT", wholeNumber(0, 65_535)),
     downloadsDir,
     databaseUrl:
@@ -202,6 +207,24 @@ function hostFor(apiToken: string | null, enrollToken: string | null): Kind<stri
     schema: schema.refine(isLoopback),
     expected: `a loopback address such as "127.0.0.1", as there is ${missing.join(" and ")}`,
   };
+}
+
+/** Where anyone can try to get in, a token must be no word to guess, and open one door only. */
+function requireStrongTokens(
+  host: string,
+  apiToken: string | null,
+  enrollToken: string | null,
+): void {
+  for (const [name, token] of Object.entries({ API_TOKEN: apiToken, ENROLL_TOKEN: enrollToken })) {
+    if (token === null || token.length >= MIN_TOKEN_LENGTH) continue;
+    throw new UsageError(
+      `${name} is too short, expected at least ${MIN_TOKEN_LENGTH} characters, as others than this machine reach "${host}" and could guess it`,
+    );
+  }
+  if (apiToken !== enrollToken) return;
+  throw new UsageError(
+    `ENROLL_TOKEN is the same as API_TOKEN, expected another one: who may enrol a client could do everything`,
+  );
 }
 
 function isHost(text: string): boolean {

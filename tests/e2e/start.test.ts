@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { childEnvironment } from "../../lib/cli/demo/processes.ts";
+import { Program } from "../support/programs.ts";
 import { System } from "../support/system.ts";
 
 /* How the programs start, and how they say that they cannot. */
@@ -64,10 +65,17 @@ describe("the server", () => {
     [[], { TLS_CERT: "/nowhere.pem" }, /TLS_CERT is "\/nowhere\.pem"/],
     [[], { DATABASE_URL: "postgres://me:hunter2@db/fds" }, /DATABASE_URL/],
     [[], { API_TOKEN: "two words" }, /API_TOKEN has a wrong value/],
+    [["--host", "0.0.0.0"], { ...TOKENS, API_TOKEN: "x" }, /API_TOKEN is too short.*16 characters/],
+    [["--host", "::"], { ...TOKENS, ENROLL_TOKEN: "hunter2" }, /ENROLL_TOKEN is too short/],
+    [
+      ["--host", "0.0.0.0"],
+      { ...TOKENS, ENROLL_TOKEN: TOKENS.API_TOKEN },
+      /ENROLL_TOKEN is the same as API_TOKEN, expected another one/,
+    ],
   ])("refuses %j with %j: exit 2 and one line", async (flags, env, message) => {
     const outcome = await run("server.ts", ["--port", "0", ...flags], env);
     await expectRefusal(outcome, 2, message);
-    expect(outcome.stderr).not.toMatch(/hunter2|two words/);
+    expect(outcome.stderr).not.toMatch(/hunter2|two words|a-secret/);
     // A mistake that is found while it is read costs nothing on the disk.
     if (!("DATABASE_URL" in env)) expect(await readdir(folder)).toEqual(["root"]);
   });
@@ -88,6 +96,26 @@ describe("the server", () => {
       const answer = await fetch(`${system.url}/api/clients`, { headers: { Authorization } });
       expect(answer.status).toBe(200);
     }
+  });
+
+  test.each([
+    // Names this machine too, in a way that counts as any other name.
+    ["127.1", true],
+    ["127.0.0.1", false],
+  ])("on %s without TLS warns that others can read along: %p", async (host, warns) => {
+    await using server = await Program.start({
+      name: "server",
+      folder,
+      argv: ["server.ts", "--host", host, "--port", "0"],
+      env: TOKENS,
+      ready: /listening on/,
+    });
+    server.signal("SIGTERM");
+    await server.ended();
+    const warnings = server.log().filter(({ level }) => level === "warn");
+    expect(warnings.map(({ message }) => message)).toEqual(
+      warns ? [expect.stringContaining("no TLS_CERT is set: tokens, keys and files can be")] : [],
+    );
   });
 
   test("says when its port is taken: exit 1 and one line", async () => {

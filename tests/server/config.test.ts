@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { readServerConfig, SERVER_HELP, type ServerConfig } from "../../lib/server/config.ts";
 import { UsageError } from "../../lib/util/flags.ts";
 
-const TOKENS = { API_TOKEN: "api-secret", ENROLL_TOKEN: "enroll-secret" };
+const TOKENS = { API_TOKEN: "api-secret-of-tests", ENROLL_TOKEN: "enroll-secret-of-tests" };
 const MIB = 1024 * 1024;
 
 const DEFAULTS: ServerConfig = {
@@ -178,6 +178,21 @@ describe("who gets in without tokens:", () => {
       );
     },
   );
+});
+
+describe("tokens that others than this machine could guess:", () => {
+  const long = "x".repeat(16);
+  test.each<[Record<string, string>, string | null]>([
+    [{ API_TOKEN: long, ENROLL_TOKEN: `${long}y` }, null],
+    [{ API_TOKEN: long.slice(1), ENROLL_TOKEN: `${long}y` }, "API_TOKEN is too short, expected"],
+    [{ API_TOKEN: long, ENROLL_TOKEN: "x" }, "ENROLL_TOKEN is too short, expected at least 16"],
+    [{ API_TOKEN: long, ENROLL_TOKEN: long }, "ENROLL_TOKEN is the same as API_TOKEN, expected"],
+  ])("%j", (tokens, expected) => {
+    const read = (host: string) => readServerConfig(["--host", host], tokens, false);
+    if (expected === null) expect(read("0.0.0.0")).toMatchObject({ host: "0.0.0.0" });
+    else expect(mistake(["--host", "0.0.0.0"], tokens)).toStartWith(expected);
+    expect(read("127.0.0.1")).toMatchObject({ host: "127.0.0.1" });
+  });
 });
 
 test.each(["API_TOKEN", "ENROLL_TOKEN"])("a bad %s is not repeated", (name) => {
