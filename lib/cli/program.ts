@@ -65,15 +65,15 @@ export class Interruptions {
 /**
  * Runs a command-line program and ends the process: exit 0, 2 for a wrong flag or value, 1 for a
  * failure, 128 and more after a signal.
- * @param main gets a signal that Ctrl-C aborts; it must clean up and throw the signal's reason
+ * @param main gets a signal that Ctrl-C aborts; it must clean up and throw the signal's reason. An
+ *   exit code that it gives is taken without a word: it has said all that there is to say
  */
 export async function runProgram(
-  main: (signal: AbortSignal, interruptions: Interruptions) => Promise<void>,
+  main: (signal: AbortSignal, interruptions: Interruptions) => Promise<number | void>,
 ): Promise<never> {
   const interruptions = new Interruptions();
   try {
-    await main(interruptions.signal, interruptions);
-    return process.exit(0);
+    return process.exit((await main(interruptions.signal, interruptions)) ?? 0);
   } catch (error) {
     return process.exit(report(error));
   }

@@ -1,6 +1,6 @@
 import * as z from "zod";
-import { plainText } from "../util/plain-text.ts";
-import { Failure, runProgram } from "./program.ts";
+import { plainText } from "../../lib/util/plain-text.ts";
+import { Failure, runProgram } from "../../lib/cli/program.ts";
 
 /*
  * A step of `bun run check`: every dependency is pinned, what is pinned is what bun.lock has, and

@@ -2,10 +2,10 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { unpinned } from "../../lib/cli/check-dependencies.ts";
+import { unpinned } from "./check-dependencies.ts";
 
 const PROJECT = join(import.meta.dir, "../..");
-const STEP = join(PROJECT, "lib/cli/check-dependencies.ts");
+const STEP = join(import.meta.dir, "check-dependencies.ts");
 
 const ADVISORY = {
   id: 1,

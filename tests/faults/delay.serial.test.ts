@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { delivered, MiB, setStage } from "./stage.ts";
 
-/* Row 17. By itself in a file: it is about time, and nothing else is to take the processor. */
+/* Row 17. Serial: it measures time, and nothing else is to take the processor. */
 
 const TIMEOUT = 60_000;
 

@@ -1,0 +1,127 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { testEnvironment } from "../support/environment.ts";
+
+/* `bun run test` as people and machines start it, in a folder with a few tests of its own. */
+
+const PROGRAM = join(import.meta.dir, "run-tests.ts");
+
+const FILES = {
+  passes: `test("fine", () => {}); test.skip("lame (needs legs: apt-get install legs)", () => {});`,
+  groups: `describe("group", () => { test("» (skip) 7 fail", () => console.error(" 9 pass")); });`,
+  fails: `test("wrong", () => expect(1).toBe(2));`,
+  "cannot-load": `test("never", () => {}); throw new Error("no");`,
+  dies: `test("before", () => {}); test("dies", () => process.kill(process.pid, "SIGKILL"));`,
+  exits: `test("before", () => {}); test("exits", () => process.exit(0));`,
+  // "serial" in its name: it has a process of its own
+  "dies.serial": `test("dies", () => process.kill(process.pid, "SIGKILL"));`,
+};
+
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "fds-run-tests-"));
+  await mkdir(join(folder, "tests"));
+  for (const [name, text] of Object.entries(FILES)) {
+    const imports = 'import { describe, expect, test } from "bun:test";\n';
+    await Bun.write(join(folder, "tests", `${name}.test.ts`), imports + text);
+  }
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const argvOf = (files: string[]) => [
+  process.execPath,
+  PROGRAM,
+  ...files.map((name) => `tests/${name}.test.ts`),
+];
+
+/** Runs the tests of these files with output in pipes. */
+async function inPipe(files: string[], env: Record<string, string> = {}) {
+  const child = Bun.spawn(argvOf(files), {
+    cwd: folder,
+    env: testEnvironment(env),
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const [stdout] = await Promise.all([child.stdout.text(), child.stderr.text()]);
+  return { text: stdout, exitCode: await child.exited };
+}
+
+/** Runs the tests of these files in a terminal. */
+async function inTerminal(files: string[], env: Record<string, string> = {}) {
+  const decoder = new TextDecoder();
+  let screen = "";
+  const child = Bun.spawn(argvOf(files), {
+    cwd: folder,
+    env: testEnvironment({ TERM: "xterm-256color", ...env }),
+    terminal: {
+      cols: 80,
+      rows: 24,
+      data: (_, bytes) => void (screen += decoder.decode(bytes, { stream: true })),
+    },
+  });
+  const exitCode = await child.exited;
+  child.terminal?.close();
+  return { text: Bun.stripANSI(screen).replaceAll("\r", ""), exitCode };
+}
+
+describe("names what was not run and ends with the counts", () => {
+  test.concurrent.each<[string, typeof inPipe, Record<string, string>]>([
+    ["in a pipe", inPipe, {}],
+    ["in a pipe, with colours forced", inPipe, { FORCE_COLOR: "1" }],
+    ["in a pipe, in CI", inPipe, { CI: "true" }],
+    ["in a terminal", inTerminal, {}],
+    ["in a terminal without colours", inTerminal, { NO_COLOR: "1" }],
+    ["in a terminal, with colours forced", inTerminal, { FORCE_COLOR: "1" }],
+    ["in a dumb terminal", inTerminal, { TERM: "dumb" }],
+  ])("%s", async (_, run, env) => {
+    const { text, exitCode } = await run(["passes", "groups"], env);
+    expect(text).toEndWith(
+      "\nNot run here:\n  tests/passes.test.ts: lame (needs legs: apt-get install legs)\n" +
+        "\n2 passed, 0 failed, 1 skipped\n",
+    );
+    expect(exitCode).toBe(0);
+  });
+});
+
+describe("names what failed, and the file of it:", () => {
+  test.concurrent.each<[string, string[], string, string]>([
+    ["a wrong test", ["passes", "fails"], "fails.test.ts: wrong", "1 passed, 1 failed, 1 skipped"],
+    [
+      "a file that cannot be loaded",
+      ["groups", "cannot-load"],
+      "cannot-load.test.ts: it gave no result",
+      "1 passed, 1 failed",
+    ],
+    [
+      "a process that was killed",
+      ["groups", "dies"],
+      "dies.test.ts: (worker crashed)",
+      "2 passed, 1 failed",
+    ],
+    [
+      "a process that ended itself, and said that all was well",
+      ["groups", "exits"],
+      "exits.test.ts: (worker crashed)",
+      "2 passed, 1 failed",
+    ],
+    ["one that was alone", ["exits"], "exits.test.ts: it gave no result", "0 passed, 1 failed"],
+    [
+      "one that runs when the others are done",
+      ["groups", "dies.serial"],
+      "dies.serial.test.ts: it gave no result",
+      "1 passed, 1 failed",
+    ],
+  ])("%s", async (_, files, named, counts) => {
+    const { text, exitCode } = await inPipe(files);
+    expect(text).toMatch(
+      new RegExp(`\nFailed:\n  tests/${RegExp.escape(named)}.*\n\n${counts}\n$`),
+    );
+    expect(exitCode).toBe(1);
+  });
+});
+
+test("a text that no path holds is a mistake, not a success", async () => {
+  expect(await inPipe(["nowhere"])).toEqual({ text: "", exitCode: 1 });
+});

@@ -1,0 +1,70 @@
+import { availableParallelism } from "node:os";
+import { Failure, runProgram } from "../../lib/cli/program.ts";
+import { parseFlags } from "../../lib/util/flags.ts";
+import { runBunTest } from "./bun-test.ts";
+import { closingLine, type TestResult } from "./report.ts";
+
+/*
+ * `bun run test [FILE…]`: every test that this machine can run. A test that needs more than Bun
+ * (a tool, a browser, root) is skipped where that is missing, and its name says how to get it:
+ * the names are listed at the end, so that nobody takes "skipped" for "works".
+ */
+
+const HELP = `Runs the tests and says what could not be run here.
+
+Usage: bun run test [FILE…]
+  FILE  only test files whose path holds this text`;
+
+/** Test files that run at once. Most of them wait more than they compute: two for each core. */
+const PROCESSES = 2 * availableParallelism();
+
+/** Files that measure time: they run one after the other, when nothing else takes the processor. */
+const SERIAL = /\.serial\.test\.ts$/;
+
+/** Runs the test files whose path holds one of these texts, or all where there are none. */
+async function runTests(texts: readonly string[], signal: AbortSignal): Promise<TestResult[]> {
+  const all = [...new Bun.Glob("tests/**/*.test.ts").scanSync()].map((file) =>
+    file.replaceAll("\\", "/"),
+  );
+  const files = all
+    .filter((file) => texts.length === 0 || texts.some((text) => file.includes(text)))
+    .toSorted();
+  if (files.length === 0) throw new Failure(`no test file has a path with ${texts.join(", ")}`);
+  const parallel = files.filter((file) => !SERIAL.test(file));
+  const results: TestResult[] = [];
+  if (parallel.length > 0) {
+    const flags = [`--parallel=${PROCESSES}`];
+    results.push(...(await runBunTest({ files: parallel, flags, output: "inherit", signal })));
+  }
+  for (const file of files.filter((each) => SERIAL.test(each))) {
+    results.push(...(await runBunTest({ files: [file], output: "inherit", signal })));
+  }
+  return results;
+}
+
+/** Names the tests that ended in a way, under a heading. */
+function list(heading: string, results: readonly TestResult[]): void {
+  if (results.length === 0) return;
+  const lines = results.map(({ file, name }) => (file ? `${file}: ${name}` : name));
+  console.log([`\n${heading}`, ...new Set(lines)].join("\n  "));
+}
+
+/** @returns the exit code; the line of counts is the last one, whatever came of the tests */
+async function main(signal: AbortSignal): Promise<number> {
+  const { values, positionals } = parseFlags(process.argv.slice(2), {}, Infinity);
+  if (values["help"]) {
+    console.log(HELP);
+    return 0;
+  }
+  const results = await runTests(positionals, signal);
+  const failed = results.filter(({ outcome }) => outcome === "failed");
+  list(
+    "Not run here:",
+    results.filter(({ outcome }) => outcome === "skipped"),
+  );
+  list("Failed:", failed);
+  console.log(`\n${closingLine(results)}`);
+  return failed.length > 0 ? 1 : 0;
+}
+
+if (import.meta.main) await runProgram(main);
