@@ -45,6 +45,19 @@ export const api = {
   retry: (id: string) => call<schemas.DownloadAccepted>("POST", `${pathOf(id)}/retry`),
 };
 
+/** Why the server does not tell of changes; null: it does, or it does not answer. */
+export async function refusalOfEvents(): Promise<ApiProblem | null> {
+  const ending = new AbortController();
+  try {
+    const response = await fetch("/api/events", { signal: ending.signal });
+    return response.ok ? null : await problemOf(response);
+  } catch {
+    return null;
+  } finally {
+    ending.abort();
+  }
+}
+
 /** Where the bytes of a completed download are. */
 export function contentPath(downloadId: string): string {
   return `${pathOf(downloadId)}/content`;

@@ -45,8 +45,12 @@ class App {
   readonly #startForm = new StartForm((download) => this.#run(() => this.#pull(download)));
   readonly #feed = new Feed({
     onLive: () => this.#live(),
+    onPaused: () => this.#connection.show("paused"),
     onLost: () => this.#connection.show("lost"),
-    onRefused: () => void this.start(),
+    onRefused: (problem) => {
+      if (problem.status === 401) void this.start();
+      else this.#connection.show("lost", problem.message);
+    },
     onDownload: (download) => this.#update(download),
     onClient: (client) => {
       this.#board.setClient(client);

@@ -1,8 +1,10 @@
 import { byId, find, setText } from "./dom.ts";
+import { visible } from "./format.ts";
 
 const WORDS = {
   connecting: "Connecting…",
   live: "Live",
+  paused: "Paused",
   lost: "Reconnecting…",
   "signed-out": "Signed out",
 };
@@ -11,13 +13,17 @@ const WORDS = {
 export class ConnectionView {
   readonly #state = byId("connection", HTMLElement);
   readonly #lost = byId("lost", HTMLElement);
-  #lostSince: Date | null = null;
+  /** Since when it is not. */
+  #since: Date | null = null;
 
-  show(state: keyof typeof WORDS): void {
+  /** @param why it is lost, where the server said so; else it does not answer */
+  show(state: keyof typeof WORDS, why = "No answer from the server"): void {
     this.#state.dataset["state"] = state;
     setText(this.#state, WORDS[state]);
-    this.#lostSince = state === "lost" ? (this.#lostSince ?? new Date()) : null;
-    this.#lost.hidden = this.#lostSince === null;
-    setText(find(this.#lost, "time", HTMLTimeElement), this.#lostSince?.toLocaleTimeString() ?? "");
+    const isStale = state === "lost" || state === "paused";
+    this.#since = isStale ? (this.#since ?? new Date()) : null;
+    this.#lost.hidden = state !== "lost";
+    setText(find(this.#lost, "strong", HTMLElement), `${visible(why)}.`);
+    setText(find(this.#lost, "time", HTMLTimeElement), this.#since?.toLocaleTimeString() ?? "");
   }
 }

@@ -1,49 +1,79 @@
 import type { ClientRecord, DownloadRecord } from "../api/schemas.ts";
+import { type ApiProblem, refusalOfEvents } from "./api.ts";
 
 /** Between two attempts to connect, in ms, where the browser does not try again by itself. */
 const RECONNECT_MS = 2_000;
 
+/**
+ * How long a page that nobody sees stays connected, in ms. A browser opens six connections to a
+ * server, for all tabs together: with one for each tab, the seventh would wait for ever.
+ */
+const UNSEEN_MS = 60_000;
+
 export interface FeedListener {
   /** The connection is there, and a picture of all that is going on follows. */
   onLive(): void;
+  /** The connection was given up, as nobody sees the page. */
+  onPaused(): void;
   /** The connection is gone, and will be made again. */
   onLost(): void;
-  /** The server turned the connection down: perhaps the session has ended. */
-  onRefused(): void;
+  /** The server answered, and turned the connection down. */
+  onRefused(problem: ApiProblem): void;
   onDownload(download: DownloadRecord): void;
   onClient(client: ClientRecord): void;
 }
 
-/** What the server tells of every change, by server-sent events, for as long as it is open. */
+/** What the server tells of every change, by server-sent events, for as long as somebody sees it. */
 export class Feed {
   #source: EventSource | null = null;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #reconnecting: ReturnType<typeof setTimeout> | undefined;
+  #pausing: ReturnType<typeof setTimeout> | undefined;
+  #isPaused = false;
 
-  constructor(private readonly listener: FeedListener) {}
+  constructor(private readonly listener: FeedListener) {
+    document.addEventListener("visibilitychange", () => this.#seen());
+  }
 
   open(): void {
-    this.close();
+    this.#close();
     const source = new EventSource("/api/events");
     this.#source = source;
     source.addEventListener("open", () => this.listener.onLive());
-    source.addEventListener("error", () => this.#failed(source));
+    source.addEventListener("error", () => void this.#failed(source));
     source.addEventListener("download", ({ data }) => this.listener.onDownload(JSON.parse(data)));
     source.addEventListener("client", ({ data }) => this.listener.onClient(JSON.parse(data)));
   }
 
-  close(): void {
-    clearTimeout(this.#timer);
+  #close(): void {
+    clearTimeout(this.#reconnecting);
     this.#source?.close();
     this.#source = null;
   }
 
-  #failed(source: EventSource): void {
+  #seen(): void {
+    clearTimeout(this.#pausing);
+    if (document.visibilityState === "hidden") {
+      if (this.#source) this.#pausing = setTimeout(() => this.#pause(), UNSEEN_MS);
+    } else if (this.#isPaused) {
+      this.#isPaused = false;
+      this.open();
+    }
+  }
+
+  #pause(): void {
+    this.#isPaused = true;
+    this.#close();
+    this.listener.onPaused();
+  }
+
+  async #failed(source: EventSource): Promise<void> {
     if (source !== this.#source) return;
-    this.listener.onLost();
     // The browser connects again after a lost connection, but not after an answer that is no feed.
-    if (source.readyState !== EventSource.CLOSED) return;
-    this.listener.onRefused();
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.open(), RECONNECT_MS);
+    if (source.readyState !== EventSource.CLOSED) return this.listener.onLost();
+    const refusal = await refusalOfEvents();
+    if (source !== this.#source) return;
+    if (refusal) this.listener.onRefused(refusal);
+    else this.listener.onLost();
+    this.#reconnecting = setTimeout(() => this.open(), RECONNECT_MS);
   }
 }

@@ -1,0 +1,90 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import type { Browser, Page } from "playwright-core";
+import { launchBrowser, NO_BROWSER } from "../support/browser.ts";
+import { Dashboard } from "../support/dashboard.ts";
+import { API_TOKEN, System } from "../support/system.ts";
+import { waitFor } from "../support/wait.ts";
+
+/* What the dashboard does about its connection to the server: while nobody sees it, and when refused. */
+
+setDefaultTimeout(60_000);
+
+/** What the browser's own console says of calls that fail, which the tests mean to happen. */
+const CALL_FAILED = /^Failed to load resource: /;
+
+let browser: Browser;
+let system: System;
+
+beforeAll(async () => {
+  if (NO_BROWSER !== "") return;
+  browser = await launchBrowser();
+  system = await System.start();
+});
+afterAll(async () => {
+  await browser?.close();
+  await system?.[Symbol.asyncDispose]();
+});
+
+/** How many pages are told of changes. */
+async function readers(): Promise<number> {
+  const headers = { Authorization: `Bearer ${API_TOKEN}` };
+  const page = await (await fetch(`${system.url}/metrics`, { headers })).text();
+  return Number(/^fds_event_readers (\d+)$/m.exec(page)?.[1]);
+}
+
+const haveReaders = (count: number) =>
+  waitFor(async () => (await readers()) === count || undefined, `${count} readers of events`);
+
+/** Browsers without a screen see all of their pages all the time. */
+const setVisibility = (page: Page, state: "visible" | "hidden") =>
+  page.evaluate(`
+    Object.defineProperty(document, "visibilityState", { value: "${state}", configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));`);
+
+describe.skipIf(NO_BROWSER !== "")(`the dashboard's connection${NO_BROWSER}`, () => {
+  test("is given up while nobody sees the page, and made again when somebody does", async () => {
+    await Dashboard.visit(browser, system.url, async (dashboard) => {
+      const { page } = dashboard;
+      await page.clock.install();
+      await dashboard.signIn();
+      await haveReaders(1);
+      await setVisibility(page, "hidden");
+      await page.clock.fastForward(59_000);
+      expect(await readers()).toBe(1);
+      await page.clock.fastForward(1_000);
+      await haveReaders(0);
+      await using client = await system.startClient({ id: "site-1" });
+      expect(client.log()).not.toEqual([]);
+      await setVisibility(page, "visible");
+      await dashboard.isLive();
+      await dashboard.site("site-1").getByText("online", { exact: true }).waitFor();
+      await haveReaders(1);
+      // A look elsewhere costs nothing.
+      await setVisibility(page, "hidden");
+      await setVisibility(page, "visible");
+      await page.clock.fastForward(120_000);
+      expect(await readers()).toBe(1);
+    });
+  });
+
+  test("is said to be refused, with the server's reason, until it is not", async () => {
+    await Dashboard.visit(
+      browser,
+      system.url,
+      async (dashboard) => {
+        const { page } = dashboard;
+        const refusal = JSON.stringify({ error: "too many pages are open", code: "rate_limited" });
+        await page.route("**/api/events", (route) => route.fulfill({ status: 429, body: refusal }));
+        await page.goto(system.url);
+        await page.getByLabel("API token").fill(API_TOKEN);
+        await page.keyboard.press("Enter");
+        await page.getByText("too many pages are open. What you see is from").waitFor();
+        expect(await dashboard.visit.violations()).toEqual([]);
+        await page.unroute("**/api/events");
+        await dashboard.isLive();
+        await page.getByText("too many pages are open").waitFor({ state: "hidden" });
+      },
+      { expected: CALL_FAILED },
+    );
+  });
+});
