@@ -46,16 +46,20 @@ export const api = {
 };
 
 /** Why the server does not tell of changes; null: it does, or it does not answer. */
-export async function refusalOfEvents(): Promise<ApiProblem | null> {
-  const ending = new AbortController();
-  try {
-    const response = await fetch("/api/events", { signal: ending.signal });
-    return response.ok ? null : await problemOf(response);
-  } catch {
-    return null;
-  } finally {
-    ending.abort();
-  }
+export function refusalOfEvents(): Promise<ApiProblem | null> {
+  return refusalOf("/api/events").catch(() => null);
+}
+
+/**
+ * That the bytes of a completed download are there.
+ * @throws ApiProblem where they are not
+ */
+export async function requireContent(downloadId: string): Promise<void> {
+  const path = contentPath(downloadId);
+  const { ok } = await answered(fetch(path, { method: "HEAD" }));
+  // The answer to a HEAD has no body that would say why.
+  const refusal = ok ? null : await refusalOf(path);
+  if (refusal) throw refusal;
 }
 
 /** Where the bytes of a completed download are. */
@@ -73,18 +77,34 @@ function searchOf(query: ListQuery): string {
 }
 
 async function call<T>(method: string, path: string, body?: object): Promise<T> {
-  const response = await fetch(path, {
+  const request = fetch(path, {
     method,
     signal: AbortSignal.timeout(CALL_TIMEOUT),
     ...(body && {
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify(body),
     }),
-  }).catch((cause: unknown) => {
-    throw new Error("No answer from the server", { cause });
   });
+  const response = await answered(request);
   if (response.ok) return response.json();
   throw await problemOf(response);
+}
+
+async function answered(request: Promise<Response>): Promise<Response> {
+  return request.catch((cause: unknown) => {
+    throw new Error("No answer from the server", { cause });
+  });
+}
+
+/** Why a GET is refused; null: it is not. What it answers is not read. */
+async function refusalOf(path: string): Promise<ApiProblem | null> {
+  const ending = new AbortController();
+  try {
+    const response = await answered(fetch(path, { signal: ending.signal }));
+    return response.ok ? null : await problemOf(response);
+  } finally {
+    ending.abort();
+  }
 }
 
 async function problemOf(response: Response): Promise<ApiProblem> {

@@ -1,6 +1,6 @@
 import type { DownloadRecord, NewDownload } from "../api/schemas.ts";
 import { AddSite } from "./add-site.ts";
-import { api, ApiProblem } from "./api.ts";
+import { api, ApiProblem, contentPath, requireContent } from "./api.ts";
 import { Board } from "./board.ts";
 import { copyText } from "./clipboard.ts";
 import { ConnectionView } from "./connection-view.ts";
@@ -231,8 +231,20 @@ class App {
         return notify("done", (await api.retry(download_id)).message);
       case "copy":
         return copyText(find(row, ".digest", HTMLElement), "The checksum");
+      case "save":
+        // Else the browser would save the words that say why as if they were the file.
+        await requireContent(download_id);
+        return saveFrom(contentPath(download_id));
     }
   }
+}
+
+/** Lets the browser save a file; the page stays. */
+function saveFrom(path: string): void {
+  const link = document.createElement("a");
+  link.href = path;
+  link.download = "";
+  link.click();
 }
 
 /** Leads to a part of the page, with the focus, and with its beginning in sight. */

@@ -10,7 +10,8 @@ import { showPath, showSite } from "./long-names.ts";
 import { hasEnded, STATUS_WORDS } from "./status.ts";
 
 /** What can be done with a row. */
-export type RowAction = "cancel" | "retry" | "copy";
+const ACTIONS = ["cancel", "retry", "copy", "save"] as const;
+export type RowAction = (typeof ACTIONS)[number];
 
 /** Most rows that are pinned above the pages; the others are told by their number. */
 const MAX_PINNED = 50;
@@ -33,15 +34,15 @@ export class DownloadsView {
     private readonly board: Board,
     listener: DownloadsListener,
   ) {
-    this.#lists.addEventListener("click", ({ target }) => {
-      const button = target instanceof Element ? target.closest("button") : null;
-      const row = button?.closest<HTMLElement>(".download");
+    this.#lists.addEventListener("click", (event) => {
+      const pressed = event.target instanceof Element ? event.target.closest("button, a") : null;
+      const row = pressed?.closest<HTMLElement>(".download");
       const id = row?.dataset["downloadId"];
       const download = this.#shown.find(({ download_id }) => download_id === id);
-      const action = (["cancel", "retry", "copy"] as const).find((name) =>
-        button?.classList.contains(name),
-      );
-      if (row && download && action) listener.onAction(action, download, row);
+      const action = ACTIONS.find((name) => pressed?.classList.contains(name));
+      if (!row || !download || !action) return;
+      event.preventDefault();
+      listener.onAction(action, download, row);
     });
   }
 

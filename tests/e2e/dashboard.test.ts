@@ -7,6 +7,7 @@ import {
   setDefaultTimeout,
   test,
 } from "bun:test";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Browser, Locator, Page } from "playwright-core";
 import { SignInCode } from "../../lib/api/schemas.ts";
@@ -181,6 +182,21 @@ describe.skipIf(NO_BROWSER !== "")(`the dashboard${NO_BROWSER}`, () => {
       ]);
       expect(saving.suggestedFilename()).toEndWith("_large.bin");
       expect(await md5OfFile(await saving.path())).toBe(large.md5);
+    });
+  });
+
+  test("says why a file cannot be saved that was removed from the server's disk", async () => {
+    expected = CALL_FAILED;
+    const id = await system.pull("small.bin");
+    const { saved_path } = await system.ended(id);
+    await rm(join(system.folder, "downloads", saved_path ?? ""));
+    await visiting(async () => {
+      await signIn();
+      const saved: string[] = [];
+      page.on("download", (saving) => saved.push(saving.suggestedFilename()));
+      await row(id).getByRole("link", { name: "Save small.bin" }).click();
+      await page.getByText("The file was removed or changed on the server's disk").waitFor();
+      expect(saved).toEqual([]);
     });
   });
 
