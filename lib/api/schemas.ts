@@ -149,11 +149,22 @@ export const DownloadChange = z
   .meta({ id: "DownloadChange" });
 export type DownloadChange = z.input<typeof DownloadChange>;
 
+/** Why a session is good no more. */
+export const SessionEnd = z.enum(["signed_out", "expired", "revoked"]).meta({
+  description:
+    "signed_out: also with another session, or by another API_TOKEN of the server; revoked: the token that it was begun with",
+});
+export type SessionEnd = z.infer<typeof SessionEnd>;
+
 export const Session = z
   .object({
     signed_in: z.boolean(),
     required: z.boolean().meta({ description: "false: the server has no token to sign in with" }),
     expires_at: time.nullable(),
+    ended: SessionEnd.nullable().meta({
+      description:
+        "why the session of the cookie is good no more; null: it is good, or there is none",
+    }),
     role: Role.nullable().meta({ description: "what the caller may do; null: nothing" }),
   })
   .meta({ id: "Session" });

@@ -1,4 +1,4 @@
-import type { DownloadRecord, NewDownload } from "../api/schemas.ts";
+import type { DownloadRecord, NewDownload, SessionEnd } from "../api/schemas.ts";
 import { AddSite } from "./add-site.ts";
 import { api, ApiProblem, contentPath, requireContent } from "./api.ts";
 import { Board } from "./board.ts";
@@ -10,7 +10,7 @@ import { Feed } from "./feed.ts";
 import { Filters } from "./filters.ts";
 import { type Filter, Listing } from "./listing.ts";
 import { notify, notifyFailure } from "./notices.ts";
-import { SignInForm, takeCode } from "./sign-in.ts";
+import { leave, SignInForm, takeCode } from "./sign-in.ts";
 import { SitesView } from "./sites-view.ts";
 import { StartForm } from "./start-form.ts";
 import { hasEnded } from "./status.ts";
@@ -58,6 +58,8 @@ class App {
     },
   });
   #isOpen = false;
+  /** When the session ends by itself, ISO 8601; null: not by itself. */
+  #expiresAt: string | null = null;
   /** True once it is known what there is, or that there is nothing. */
   #isKnown = false;
   #rendering: ReturnType<typeof setTimeout> | undefined;
@@ -93,8 +95,9 @@ class App {
       setTimeout(() => void this.start(), SETTLE_MS);
       return;
     }
-    if (!session.signed_in) return this.#showSignIn();
+    if (!session.signed_in) return this.#showSignIn(session.ended);
     takeCode();
+    this.#expiresAt = session.expires_at;
     // The style leaves out what this role may not do; the server would refuse it.
     document.body.dataset["role"] = session.role ?? "";
     byId("sign-out", HTMLButtonElement).hidden = !session.required;
@@ -106,16 +109,19 @@ class App {
     this.#feed.open();
   }
 
-  async #showSignIn(): Promise<void> {
-    // A fresh page holds nothing that the next person should not see.
-    if (this.#isOpen) return location.reload();
+  /** @param ended why the session of the cookie is good no more; null: there is no cookie */
+  async #showSignIn(ended: SessionEnd | null): Promise<void> {
+    if (this.#isOpen) {
+      const isOver = this.#expiresAt !== null && Date.parse(this.#expiresAt) <= Date.now();
+      return leave(ended ?? (isOver ? "expired" : "left"));
+    }
     this.#connection.show("signed-out");
-    await this.#signIn.show();
+    await this.#signIn.show(ended);
   }
 
   async #signOut(): Promise<void> {
     await api.signOut();
-    await this.#showSignIn();
+    leave("left");
   }
 
   #live(): void {

@@ -50,6 +50,7 @@ describe("a session", () => {
       signed_in: false,
       required: true,
       expires_at: null,
+      ended: null,
       role: null,
     });
     const cookie = await signIn({ token: API_TOKEN });

@@ -1,4 +1,5 @@
 import { createHmac, randomBytes } from "node:crypto";
+import type { SessionEnd } from "../../api/schemas.ts";
 import { FdsError } from "../../protocol/errors.ts";
 import { BOOTSTRAP_ADMIN, type Caller } from "../access/caller.ts";
 import { hasExpired } from "../access/expiry.ts";
@@ -117,12 +118,24 @@ export class SignIn {
 
   /** Whose session a request shows; null: it shows none that is good. */
   async sessionOf(request: Request): Promise<Caller | null> {
+    const found = await this.#lookAt(request);
+    return found instanceof SessionEnded ? null : found;
+  }
+
+  /** Why the session that a request shows is good no more; null: it is good, or none is shown. */
+  async endOf(request: Request): Promise<SessionEnd | null> {
+    const found = await this.#lookAt(request);
+    return found instanceof SessionEnded ? found.reason : null;
+  }
+
+  /** @returns null: no session is shown */
+  async #lookAt(request: Request): Promise<Caller | SessionEnded | null> {
     const shown = shownBy(request);
     if (shown === undefined) return null;
     try {
       return await this.#callerIn(this.#hash(shown));
     } catch (error) {
-      if (error instanceof FdsError && error.code === "unauthorized") return null;
+      if (error instanceof SessionEnded) return error;
       throw error;
     }
   }
@@ -149,14 +162,19 @@ export class SignIn {
     return sessionHash === null ? this.#callerWith(tokenHash) : this.#callerIn(sessionHash);
   }
 
-  /** @throws FdsError `unauthorized` where the session or its token is good no more */
+  /** @throws SessionEnded where the session or its token is good no more */
   async #callerIn(sessionHash: string): Promise<Caller> {
     const session = await this.options.rows.getSession(sessionHash);
-    if (!session || hasExpired(session, this.#now())) {
-      throw new FdsError("unauthorized", "The session has ended, sign in again");
-    }
+    if (!session) throw new SessionEnded("signed_out");
+    if (hasExpired(session, this.#now())) throw new SessionEnded("expired");
     const { tokenHash, expiresAt } = session;
-    return { ...(await this.#callerWith(tokenHash)), sessionHash, expiresAt };
+    try {
+      return { ...(await this.#callerWith(tokenHash)), sessionHash, expiresAt };
+    } catch (error) {
+      // A session never outlives the time that its token had from the start.
+      const isRefused = error instanceof FdsError && error.code === "unauthorized";
+      throw isRefused ? new SessionEnded("revoked") : error;
+    }
   }
 
   /** @param tokenHash null: the API_TOKEN of the settings */
@@ -170,6 +188,13 @@ export class SignIn {
 
   #hash(cookieValue: string): string {
     return createHmac("sha256", this.options.apiToken).update(cookieValue).digest("hex");
+  }
+}
+
+/** A session that is good no more. */
+class SessionEnded extends FdsError {
+  constructor(readonly reason: SessionEnd) {
+    super("unauthorized", "The session has ended, sign in again");
   }
 }
 

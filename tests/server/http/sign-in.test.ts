@@ -122,6 +122,22 @@ describe("a session", () => {
     expect(await signIn.sessionOf(request(other))).not.toBeNull();
   });
 
+  test("says why it is good no more", async () => {
+    const { secret } = await tokenFor("till");
+    const [gone, late] = [await begin(), await begin()];
+    const revoked = await begin({ token: secret });
+    const endOf = (cookie: object) => signIn.endOf(request({ ...cookie }));
+    expect(await Promise.all([gone, late, revoked].map(endOf))).toEqual([null, null, null]);
+    expect(await signIn.endOf(request())).toBeNull();
+    await signIn.signOut(request(gone));
+    await tokens.revoke("till");
+    expect(await endOf(revoked)).toBe("revoked");
+    expect(await make("another-token").endOf(request(late))).toBe("signed_out");
+    time = NOW + 7 * DAY_MS;
+    expect(await endOf(gone)).toBe("signed_out");
+    expect(await endOf(late)).toBe("expired");
+  });
+
   test("is nothing to a new token of the old name", async () => {
     const { secret } = await tokenFor("till");
     const cookie = await begin({ token: secret });

@@ -13,7 +13,9 @@ import type { SignIn } from "../sign-in.ts";
 export function sessionCalls(signIn: SignIn | null) {
   return {
     async getSession({ request }) {
-      return json(sessionRecord(signIn, (await signIn?.sessionOf(request)) ?? null));
+      const caller = (await signIn?.sessionOf(request)) ?? null;
+      const ended = caller === null ? await signIn?.endOf(request) : null;
+      return json({ ...sessionRecord(signIn, caller), ended: ended ?? null } satisfies Session);
     },
 
     async signIn({ body, request, address, note }) {
@@ -44,6 +46,7 @@ function sessionRecord(signIn: SignIn | null, caller: Caller | null): Session {
     signed_in: signIn === null || caller !== null,
     required: signIn !== null,
     expires_at: caller?.expiresAt == null ? null : isoTime(caller.expiresAt),
+    ended: null,
     role: signIn === null ? LOCAL_ADMIN.role : (caller?.role ?? null),
   };
 }
