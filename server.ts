@@ -19,7 +19,7 @@ import { ClientSockets, type Connected } from "./lib/server/http/client-sockets.
 import { FrontDoor } from "./lib/server/http/front-door.ts";
 import { TrustedProxies } from "./lib/server/access/remote-address.ts";
 import { Guesses } from "./lib/server/http/guesses.ts";
-import { listen } from "./lib/server/http/listen.ts";
+import { Listener } from "./lib/server/http/listen.ts";
 import { Metrics } from "./lib/server/metrics/metrics.ts";
 import { metricsPage } from "./lib/server/http/metrics-page.ts";
 import { pageRoutes } from "./lib/server/http/page.ts";
@@ -143,35 +143,34 @@ async function start(config: ServerConfig, isTerminal: boolean) {
   });
   const isOpen = apiToken === null;
   const door = new FrontDoor({ router, sockets, pages, audit, isOpen, secure });
-  const serve = (port: number, tls: Bun.TLSOptions | undefined) =>
+  const { host, port, tls } = config;
+  const serve = (on: number, certificate: Bun.TLSOptions | undefined) =>
     Bun.serve<Connected>({
-      hostname: config.host,
-      port,
+      hostname: host,
+      port: on,
       development: false,
       // Bun's default where development is false: a second server would get every other connection.
       reusePort: false,
       idleTimeout: IDLE_SECONDS,
-      ...(tls && { tls }),
+      ...(certificate && { tls: certificate }),
       fetch: (request, self) => {
         const address = proxies.addressOf(self.requestIP(request)?.address ?? "", request);
         return door.answer(request, address, self);
       },
       websocket: sockets.handlers,
     });
-  const readTls = async () => (config.tls === null ? undefined : readCertificate(config.tls));
-  const firstTls = await readTls();
-  const servers = [listen(config, () => serve(config.port, firstTls))];
-  const port = servers[0]?.port ?? config.port;
+  const readTls = tls && (() => readCertificate(tls));
+  const listener = await Listener.start({ host, port, serve, readTls, logger });
 
-  const scheme = config.tls ? "https" : "http";
-  const address = `${scheme}://${hostInUrl(config.host)}:${port}`;
+  const scheme = tls ? "https" : "http";
+  const address = `${scheme}://${hostInUrl(host)}:${listener.port}`;
   logger.announce(`listening on ${address}`);
   // For a person's eyes alone: not by the logger, and not where a file keeps it.
   if (signIn && isTerminal && config.logFormat === "pretty") {
-    const link = `${scheme}://${hostToOpen(config.host)}:${port}/#code=${signIn.newCode(BOOTSTRAP_ADMIN).code}`;
+    const link = `${scheme}://${hostToOpen(host)}:${listener.port}/#code=${signIn.newCode(BOOTSTRAP_ADMIN).code}`;
     process.stdout.write(`\nOpen the dashboard: ${link}\n\n`);
   }
-  if (config.tls === null && !isLoopback(config.host)) {
+  if (tls === null && !isLoopback(host)) {
     logger.warn(
       "no TLS_CERT is set: tokens, keys and files can be read on the way, unless a proxy or a VPN hides them",
     );
@@ -182,16 +181,9 @@ async function start(config: ServerConfig, isTerminal: boolean) {
 
   return {
     logger,
-    ...(config.tls && {
-      /** With another certificate from now on; what is connected stays connected. */
-      async reload() {
-        const tls = await readTls();
-        void servers.at(-1)?.stop();
-        servers.push(listen(config, () => serve(port, tls)));
-      },
-    }),
+    ...(tls && { reload: () => listener.reload() }),
     async stop() {
-      void servers.at(-1)?.stop();
+      listener.close();
       stopWatching();
       await downloads.stop();
       await clients.close();
@@ -201,7 +193,7 @@ async function start(config: ServerConfig, isTerminal: boolean) {
       await repository.close();
       await storage.close();
       await heard;
-      await Promise.all(servers.map((server) => server.stop(true)));
+      await listener.end();
     },
   };
 }

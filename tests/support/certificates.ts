@@ -30,7 +30,7 @@ export class Authority {
     await run(
       "req",
       "-x509",
-      ...KEY,
+      ...ecKey(),
       "-keyout",
       authority.path("key"),
       "-out",
@@ -49,8 +49,9 @@ export class Authority {
     name: string,
     use: "serverAuth" | "clientAuth",
     algorithm: "ec" | "rsa" = "ec",
+    curve = "prime256v1",
   ): Promise<Certificate> {
-    const newKey = algorithm === "ec" ? KEY : ["-newkey", "rsa:2048", "-nodes"];
+    const newKey = algorithm === "ec" ? ecKey(curve) : ["-newkey", "rsa:2048", "-nodes"];
     const made = { cert: join(this.folder, `${name}.crt`), key: join(this.folder, `${name}.key`) };
     await run(
       ...["req", "-x509", ...newKey, "-keyout", made.key, "-out", made.cert, "-days", "2"],
@@ -66,7 +67,9 @@ export class Authority {
   }
 }
 
-const KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+function ecKey(curve = "prime256v1"): string[] {
+  return ["-newkey", "ec", "-pkeyopt", `ec_paramgen_curve:${curve}`, "-nodes"];
+}
 
 /** The pin of a certificate's public key, as TLS_PIN takes it. */
 export async function pinOfFile(cert: string): Promise<string> {

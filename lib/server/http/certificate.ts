@@ -1,5 +1,6 @@
+import { X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { createSecureContext } from "node:tls";
+import { connect } from "node:tls";
 import { UsageError } from "../../util/flags.ts";
 import type { ServerTls } from "../config.ts";
 
@@ -12,9 +13,13 @@ const CIPHERS = ["AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305"]
   .flatMap((cipher) => [`ECDHE-ECDSA-${cipher}`, `ECDHE-RSA-${cipher}`])
   .join(":");
 
+/** A handshake with oneself takes milliseconds; one that takes so many never ends. */
+const HANDSHAKE_MS = 5_000;
+
 /**
- * Reads the PEM files as they are now, for Bun.serve.
- * @throws UsageError when they are no certificate and key, or do not belong together
+ * Reads the PEM files as they are now, for Bun.serve, and tries them: a file that is empty or half
+ * written may look right until the first connection.
+ * @throws UsageError when they are no certificate and key, do not belong together, or do not work
  */
 export async function readCertificate({ cert, key, clientCa }: ServerTls): Promise<Bun.TLSOptions> {
   try {
@@ -22,16 +27,48 @@ export async function readCertificate({ cert, key, clientCa }: ServerTls): Promi
       ciphers: CIPHERS,
       cert: await readFile(cert, "utf8"),
       key: await readFile(key, "utf8"),
-      ...(clientCa !== null && { ca: await readFile(clientCa, "utf8") }),
     };
-    createSecureContext(pem);
-    return { ...pem, ...(clientCa !== null && { requestCert: true, rejectUnauthorized: true }) };
+    await shakeHands(pem);
+    if (clientCa === null) return pem;
+    const ca = await readFile(clientCa, "utf8");
+    requireCertificates(ca, clientCa);
+    return { ...pem, ca, requestCert: true, rejectUnauthorized: true };
   } catch (cause) {
     const files = [cert, key, ...(clientCa === null ? [] : [clientCa])];
     const names = files.map((file) => `"${file}"`).join(", ");
     const message = `check the PEM files ${names}: they cannot be used (${reasonOf(cause)})`;
     throw new UsageError(message, { cause });
   }
+}
+
+/** Whether a client gets a connection with a certificate. @throws Error when it does not */
+async function shakeHands(tls: { cert: string; key: string; ciphers: string }): Promise<void> {
+  const fetch = () => new Response(null, { status: 404 });
+  const server = Bun.serve({ hostname: "127.0.0.1", port: 0, development: false, tls, fetch });
+  const shown = Promise.withResolvers<string>();
+  const socket = connect({ host: "127.0.0.1", port: server.port, rejectUnauthorized: false });
+  const fail = (reason: string) => () => shown.reject(new Error(reason));
+  socket
+    .on("secureConnect", () => shown.resolve(socket.getPeerCertificate().fingerprint256))
+    .on("error", shown.reject)
+    .on("close", fail("the handshake with it broke off"))
+    .setTimeout(HANDSHAKE_MS, fail("the handshake with it did not end"));
+  try {
+    if ((await shown.promise) === new X509Certificate(tls.cert).fingerprint256) return;
+    throw new Error("another certificate was shown");
+  } finally {
+    socket.destroy();
+    await server.stop(true);
+  }
+}
+
+/** The runtime takes what comes before a certificate that is cut off. @throws Error */
+function requireCertificates(pem: string, file: string): void {
+  const begun = pem.split("-----BEGIN ").length - 1;
+  const blocks = pem.match(/-----BEGIN ([^-]+)-----[^-]+-----END \1-----/g) ?? [];
+  const certificates = blocks.map((block) => new X509Certificate(block));
+  if (certificates.length === 0) throw new Error(`there is no certificate in "${file}"`);
+  if (certificates.length < begun) throw new Error(`a certificate in "${file}" has no end`);
 }
 
 function reasonOf(cause: unknown): string {

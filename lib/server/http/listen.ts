@@ -1,17 +1,131 @@
+import type { Logger } from "../../util/logger.ts";
+import { OneByOne } from "../../util/one-by-one.ts";
 import { systemCode } from "../../util/system-error.ts";
 
-/**
- * Starts to listen.
- * @param serve does it
- * @throws Error that says what a person can do; whatever else `serve` throws
- */
-export function listen<T>({ host, port }: { host: string; port: number }, serve: () => T): T {
+/** After a certificate that cannot be used, the files are read again this often, in ms. */
+const RETRY_MS = 2_000;
+
+/** What listens, as Bun.serve gives it. */
+type Listening = Pick<Bun.Server<unknown>, "port" | "stop">;
+
+export interface ListenerOptions {
+  host: string;
+  /** 0: any free one. */
+  port: number;
+  serve: (port: number, tls: Bun.TLSOptions | undefined) => Listening;
+  /** Reads the certificate as it is now; null: plain HTTP. */
+  readTls: (() => Promise<Bun.TLSOptions>) | null;
+  logger: Logger;
+}
+
+/** Listens, with the certificate of the day: what is connected stays connected when that changes. */
+export class Listener {
+  /** What listens now, and what listened before and still has connections. */
+  readonly #all = new Set<Listening>();
+  readonly #reloads = new OneByOne();
+  #retry: Timer | undefined;
+  #isClosed = false;
+
+  private constructor(
+    private readonly options: ListenerOptions,
+    private tls: Bun.TLSOptions | undefined,
+    private now: Listening,
+    readonly port: number,
+  ) {
+    this.#all.add(now);
+  }
+
+  /** @throws Error that says what a person can do; UsageError when the certificate cannot be used */
+  static async start(options: ListenerOptions): Promise<Listener> {
+    const tls = await options.readTls?.();
+    const now = listen(options, options.port, tls);
+    return new Listener(options, tls, now, now.port ?? options.port);
+  }
+
+  /**
+   * Reads the certificate again, for what connects from now on. One that cannot be used changes
+   * nothing, and is tried again until it can.
+   * @throws Error that says why it was not taken
+   */
+  async reload(): Promise<void> {
+    clearTimeout(this.#retry);
+    try {
+      await this.#renew();
+    } catch (cause) {
+      this.#tryAgain(cause);
+      throw new Error(
+        `${messageOf(cause)}; the one before goes on, and the files are read every ${RETRY_MS / 1000} s`,
+        { cause },
+      );
+    }
+  }
+
+  /** Takes no new connections. */
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#retry);
+    void this.now.stop();
+  }
+
+  /** Ends every connection. */
+  async end(): Promise<void> {
+    await Promise.all([...this.#all].map((server) => server.stop(true)));
+  }
+
+  #renew(): Promise<void> {
+    return this.#reloads.run(async () => {
+      const tls = await this.options.readTls?.();
+      if (!this.#isClosed) this.#replace(tls);
+    });
+  }
+
+  /** @throws Error when nothing can listen with it; then what listened before does again */
+  #replace(tls: Bun.TLSOptions | undefined): void {
+    const before = this.now;
+    // It ends with its last connection.
+    void before.stop().then(() => this.#all.delete(before));
+    try {
+      this.now = listen(this.options, this.port, tls);
+      this.tls = tls;
+    } catch (error) {
+      this.now = listen(this.options, this.port, this.tls);
+      throw error;
+    } finally {
+      this.#all.add(this.now);
+    }
+  }
+
+  /** @param told why it failed the last time */
+  #tryAgain(told: unknown): void {
+    if (this.#isClosed) return;
+    const { logger } = this.options;
+    this.#retry = setTimeout(async () => {
+      try {
+        await this.#renew();
+        logger.info("reloaded, at another try");
+      } catch (error) {
+        if (messageOf(error) !== messageOf(told)) logger.error(`not reloaded: ${messageOf(error)}`);
+        this.#tryAgain(error);
+      }
+    }, RETRY_MS);
+  }
+}
+
+function listen(
+  { host, serve }: ListenerOptions,
+  port: number,
+  tls: Bun.TLSOptions | undefined,
+): Listening {
   try {
-    return serve();
+    return serve(port, tls);
   } catch (cause) {
     const advice = adviceFor(systemCode(cause), host, port);
     throw advice === null ? cause : new Error(advice, { cause });
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function adviceFor(code: string | null, host: string, port: number): string | null {
