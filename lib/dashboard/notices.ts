@@ -4,14 +4,22 @@ import { visible } from "./format.ts";
 /** How long a notice stays, in ms; one of a failure longer. */
 const SHOWN_MS = { done: 5_000, failed: 12_000 };
 
-/** Tells a person what came of something, for a while; a screen reader reads it out. */
+/**
+ * Tells a person what came of something, for a while or until it is pressed; a screen reader reads
+ * it out.
+ */
 export function notify(kind: keyof typeof SHOWN_MS, text: string): void {
   const notice = document.createElement("p");
   notice.className = `notice ${kind}`;
   const words = document.createElement("bdi");
   words.textContent = visible(text);
   notice.append(words);
+  notice.addEventListener("click", () => notice.remove());
   const notices = byId("notices", HTMLElement);
+  // What was said already is said anew, not twice.
+  for (const other of [...notices.children]) {
+    if (other.textContent === notice.textContent) other.remove();
+  }
   notices.append(notice);
   // A few at once are enough.
   if (notices.childElementCount > 3) notices.firstElementChild?.remove();
