@@ -5,7 +5,6 @@ import { CLIENT_HELP, type ClientConfig, readClientConfig } from "./lib/client/c
 import { keysToShow, loadOrCreateKey, takeNewKey } from "./lib/client/key.ts";
 import { RequestLog } from "./lib/client/owner-rules/request-log.ts";
 import { stayConnected } from "./lib/client/reconnect.ts";
-import { Rules } from "./lib/client/owner-rules/rules.ts";
 import { checkIdentity } from "./lib/client/server-identity.ts";
 import { Roots } from "./lib/client/owner-rules/roots.ts";
 import { Logger } from "./lib/util/logger.ts";
@@ -22,8 +21,8 @@ await runService(async () => {
 async function start(config: ClientConfig) {
   const { id, serverUrl, chunkSize, compress, enrollToken, proxy, tls, stateDir } = config;
   const logger = new Logger({ level: config.logLevel, format: config.logFormat });
-  const rules = new Rules(config.allow, config.deny);
-  const roots = await Roots.open(config.roots, { rules });
+  const { allow, deny } = config;
+  const roots = await Roots.open(config.roots, { allow, deny });
   const keys = { key: await loadOrCreateKey(stateDir) };
   await roots.withhold(stateDir);
   const requestLog = new RequestLog(stateDir, logger);

@@ -58,6 +58,28 @@ test("only what the rules let out leaves, and the site records every request", a
   }
 });
 
+test("a folder is denied by every spelling that means it", async () => {
+  await using system = await System.start();
+  const spellings: Record<string, string> = {
+    one: "./one",
+    two: system.source("two"),
+    three: "three//p.txt",
+    four: "../root/four",
+    five: "five/",
+  };
+  for (const name of [...Object.keys(spellings), "open"]) {
+    await mkdir(system.source(name));
+    await writeFile(system.source(`${name}/p.txt`), name);
+  }
+  await system.startClient({ env: { CLIENT_DENY: Object.values(spellings).join(delimiter) } });
+  const codes: Record<string, unknown> = {};
+  for (const name of [...Object.keys(spellings), "open"]) {
+    codes[name] = (await system.ended(await system.pull(`${name}/p.txt`))).error_code;
+  }
+  const denied = Object.keys(spellings).map((name) => [name, "access_denied"]);
+  expect(codes).toEqual({ ...Object.fromEntries(denied), open: null });
+});
+
 test("a root given as a link is where the link leads, and the old place is served no more", async () => {
   await using system = await System.start();
   for (const version of ["v1", "v2"]) {

@@ -157,6 +157,9 @@ describe("the client", () => {
     [["--id", "a", "--root", "root", "--server", "ftp://x"], {}, /--server is "ftp:\/\/x"/],
     [["--id", "a", "--root", "root", "--chunk-size", "16MiB"], {}, /--chunk-size is "16MiB"/],
     [["--id", "a", "--root", "root", "--rot", "x"], {}, /unknown flag "--rot"/],
+    [["--id", "a", "--root", "root", "--deny", "{priv"], {}, /--deny or CLIENT_DENY .*"\{priv": /],
+    [["--id", "a", "--root", "root"], { CLIENT_DENY: "priv " }, /"priv ": write "priv"/],
+    [["--id", "a", "--root", "root", "--allow", "~/logs"], {}, /"~\/logs": .* no folder .* served/],
     [
       ["--id", "a", "--root", "root", "--server", "https://files.example.com"],
       { HTTPS_PROXY: "socks5://me:hunter2@x" },

@@ -9,8 +9,9 @@ import { Rules } from "./rules.ts";
 import type { SourceFile } from "./source-file.ts";
 
 export interface RootsOptions {
-  /** What of the roots may leave. */
-  rules?: Rules;
+  /** What of the roots may leave, and what may not: patterns, as {@link Rules} has them. */
+  allow?: string[];
+  deny?: string[];
   /** What `~` and `$HOME` stand for. */
   home?: string;
   /** Whether `/proc/self/fd` tells where an open file lies, as it does on Linux. */
@@ -30,16 +31,19 @@ export class Roots {
 
   /**
    * @param paths folders, absolute or relative to the working directory
-   * @throws UsageError when there is none, or one is not a folder that can be read
+   * @throws UsageError when there is none, or one is not a folder that can be read, or a pattern can
+   *   match nothing
    */
   static async open(paths: string[], options: RootsOptions = {}): Promise<Roots> {
     if (paths.length === 0) throw new UsageError("no folder to serve, pass --root FOLDER");
     const folders = await Promise.all(paths.map(openRoot));
     const home = resolve(options.home ?? homedir());
     const realHome = await realpath(home).catch(() => home);
-    const rules = options.rules ?? new Rules([], []);
+    const homes = [home, realHome];
+    const places = { roots: folders.flatMap(({ given, real }) => [given, real]), homes };
+    const rules = new Rules(options.allow ?? [], options.deny ?? [], places);
     const hasProc = options.hasProc ?? (await isThere("/proc/self/fd"));
-    return new Roots(folders, [home, realHome], rules, hasProc);
+    return new Roots(folders, homes, rules, hasProc);
   }
 
   /**

@@ -1,43 +1,46 @@
+import { isKeyName } from "./key-files.ts";
+import { type Places, readPatterns } from "./patterns.ts";
+
 /*
  * What of its roots a site's owner lets leave: patterns that come from the site alone, by flags or
  * the environment. Nothing that a server says can widen them.
  */
 
-/** Names of files that hold keys or passwords; whoever wants one to leave has to name it. */
-const KEY_FILES = [
-  "*.{pem,key,p8,p12,pfx,ppk,jks,keystore,kdb,kdbx,ovpn,gpg}",
-  "id_{rsa,dsa,ecdsa,ed25519}*",
-  "{credentials,secrets}{,.*}",
-  "wallet.dat",
-].map((pattern) => new Bun.Glob(pattern));
-
-/** A pattern as it was given, ready to be matched. */
-interface Pattern {
-  glob: Bun.Glob;
+/** A pattern of what may leave. */
+interface Allowed {
+  globs: Globs;
   namesHidden: boolean;
   namesKeys: boolean;
 }
+
+/** Of a pattern, and of all that lies in a folder that it matches. */
+type Globs = readonly [Bun.Glob, Bun.Glob];
 
 /**
  * Which files may leave. A pattern is a glob over the path within a root, with forward slashes;
  * one without a slash matches at any depth, and one that matches a folder matches all in it.
  */
 export class Rules {
-  readonly #allowed: Pattern[];
-  readonly #denied: Bun.Glob[];
+  readonly #allowed: Allowed[];
+  readonly #denied: Globs[];
 
   /**
    * @param allow what may leave; none: everything
    * @param deny what may not leave, whatever `allow` says
+   * @param places what patterns may name beside paths within a root
+   * @throws UsageError that names a pattern that can match nothing
    */
-  constructor(allow: string[], deny: string[]) {
-    this.#allowed = allow.map((text) => ({
-      glob: globOf(text),
-      namesHidden: isHidden(text),
-      namesKeys: isKeyFile(text),
+  constructor(allow: string[], deny: string[], places: Places = { roots: [], homes: [] }) {
+    this.#allowed = readPatterns("--allow or CLIENT_ALLOW", allow, places).map((pattern) => ({
+      globs: globsOf(pattern.text, !pattern.isAnchored),
+      namesHidden: isHidden(pattern.text),
+      namesKeys: isKeyFile(pattern.text),
     }));
-    // Compared without regard to case, as a file system that is so would find it under any.
-    this.#denied = deny.map((text) => globOf(fold(text)));
+    // Compared without regard to case, as a file system that is so would find it under any; and a
+    // name at any depth however it was spelled. Rather too much stays than too little.
+    this.#denied = readPatterns("--deny or CLIENT_DENY", deny, places).map(({ text }) =>
+      globsOf(fold(text), !text.includes("/")),
+    );
   }
 
   /**
@@ -46,7 +49,8 @@ export class Rules {
    * @param paths the file's path within each root that it lies in, with forward slashes
    */
   permits(paths: string[]): boolean {
-    if (paths.some((path) => this.#denied.some((glob) => matches(glob, fold(path))))) return false;
+    const folded = paths.map(fold);
+    if (folded.some((path) => this.#denied.some((globs) => matches(globs, path)))) return false;
     return paths.some((path) => this.#isAllowed(path));
   }
 
@@ -55,21 +59,19 @@ export class Rules {
     const keys = isKeyFile(path);
     if (this.#allowed.length === 0) return !hidden && !keys;
     return this.#allowed.some(
-      ({ glob, namesHidden, namesKeys }) =>
-        (namesHidden || !hidden) && (namesKeys || !keys) && matches(glob, path),
+      ({ globs, namesHidden, namesKeys }) =>
+        (namesHidden || !hidden) && (namesKeys || !keys) && matches(globs, path),
     );
   }
 }
 
-function globOf(text: string): Bun.Glob {
-  const pattern = text.replace(/^\/+|\/+$/g, "");
-  return new Bun.Glob(pattern.includes("/") ? pattern : `**/${pattern}`);
+function globsOf(pattern: string, anyDepth: boolean): Globs {
+  const glob = anyDepth ? `**/${pattern}` : pattern;
+  return [new Bun.Glob(glob), new Bun.Glob(`${glob}/**`)];
 }
 
-/** Whether it matches the path or a folder on the way to it. */
-function matches(glob: Bun.Glob, path: string): boolean {
-  const steps = path.split("/");
-  return steps.some((_, index) => glob.match(steps.slice(0, index + 1).join("/")));
+function matches([itself, below]: Globs, path: string): boolean {
+  return itself.match(path) || below.match(path);
 }
 
 function isHidden(path: string): boolean {
@@ -77,8 +79,7 @@ function isHidden(path: string): boolean {
 }
 
 function isKeyFile(path: string): boolean {
-  const steps = fold(path).split("/");
-  return steps.some((step) => KEY_FILES.some((glob) => glob.match(step)));
+  return fold(path).split("/").some(isKeyName);
 }
 
 /** One spelling of what some file systems take for the same name. */

@@ -15,7 +15,6 @@ import {
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Rules } from "../../../lib/client/owner-rules/rules.ts";
 import { Roots } from "../../../lib/client/owner-rules/roots.ts";
 import type { SourceFile } from "../../../lib/client/owner-rules/source-file.ts";
 import { FdsError } from "../../../lib/protocol/errors.ts";
@@ -23,7 +22,7 @@ import { FileIdentity } from "../../../lib/protocol/identity.ts";
 import { UsageError } from "../../../lib/util/flags.ts";
 
 /** A name with dots in front is hidden: it has to be named. */
-const rules = new Rules(["**", "..name"], []);
+const allow = ["**", "..name"];
 
 const SECRET = "outside, a secret";
 const hasProc = existsSync("/proc/self/fd");
@@ -79,7 +78,7 @@ afterAll(() => rm(base, { recursive: true, force: true }));
 
 /** The first root is given by a link. */
 function openRoots(): Promise<Roots> {
-  return Roots.open([join(base, "link"), join(base, "second")], { home: base, rules });
+  return Roots.open([join(base, "link"), join(base, "second")], { home: base, allow });
 }
 
 async function contentOf(roots: Roots, filePath: string): Promise<string> {
@@ -138,7 +137,7 @@ describe.each([
     ["below home, with dots", "~/outside/../second/a.txt", "second a"],
   ])("%s", async (_name, filePath, text) => {
     const roots = await Roots.open([join(base, "link"), join(base, "second")], {
-      rules,
+      allow,
       home: base,
       hasProc: proc,
     });

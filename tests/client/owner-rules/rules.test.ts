@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { Rules } from "../../../lib/client/owner-rules/rules.ts";
+import { UsageError } from "../../../lib/util/flags.ts";
 
 const permits = (allow: string[], deny: string[], path: string) =>
   new Rules(allow, deny).permits([path]);
@@ -25,6 +26,10 @@ describe("without rules", () => {
     "app/credentials.json",
     "secrets.yaml",
     "store.JKS/part",
+    "tls/server.key.old",
+    "SSH_HOST_RSA_KEY",
+    "backup/key",
+    "key/a.txt",
   ])("%s stays", (path) => expect(permits([], [], path)).toBe(false));
 });
 
@@ -71,9 +76,134 @@ describe("a pattern", () => {
     ["tls", "tls/server.pem", false],
     ["*.pem", ".hidden/server.pem", false],
     ["id_rsa.pub", "id_rsa.pub", true],
+    ["server.key.old", "tls/server.key.old", true],
+    ["*.{csv,pem}", "tls/server.pem", true],
+    ["{logs,.env}", ".env", true],
+    ["{logs,.env}", ".profile", false],
   ])("lets hidden files and keys leave only where it names them: %s, %s: %p", (allow, path, yes) =>
     expect(permits(["*.txt", allow], [], path)).toBe(yes),
   );
+});
+
+const places = { roots: ["/srv/link", "/srv/real"], homes: ["/home/till"] };
+
+describe("a pattern by another spelling is made right:", () => {
+  test.each([
+    "./priv",
+    "priv/",
+    "./priv/.",
+    "/priv",
+    "/srv/link/priv",
+    "/srv/real/priv/",
+    "/srv//real/./priv",
+    "/srv/other/../real/priv",
+    "../link/priv",
+    "x/../priv",
+    "{./priv,other}",
+  ])("%s", (pattern) => {
+    for (const path of ["priv", "priv/p.txt", "PRIV/p.txt"]) {
+      expect(new Rules([], [pattern], places).permits([path])).toBe(false);
+    }
+    expect(new Rules([pattern], [], places).permits(["priv/p.txt"])).toBe(true);
+    for (const rules of [new Rules([], [pattern], places), new Rules([], [], places)]) {
+      expect(rules.permits(["a.txt"])).toBe(true);
+    }
+    expect(new Rules([pattern], [], places).permits(["a.txt"])).toBe(false);
+  });
+
+  test.each([
+    ["priv//p.txt", "priv/p.txt"],
+    ["priv/./p.txt", "priv/p.txt"],
+    ["/srv/real/priv/*.txt", "priv/p.txt"],
+    ["../real/priv/p.txt", "priv/p.txt"],
+  ])("%s", (pattern, path) => {
+    expect(new Rules([], [pattern], places).permits([path])).toBe(false);
+    expect(new Rules([pattern], [], places).permits([path])).toBe(true);
+    expect(new Rules([pattern], [], places).permits(["a.txt"])).toBe(false);
+  });
+
+  test.each(["~/till/priv", "$HOME/till/priv"])("%s, in a root below home", (pattern) => {
+    const below = { roots: ["/home/till/till"], homes: ["/home/till"] };
+    expect(new Rules([], [pattern], below).permits(["priv/p.txt"])).toBe(false);
+  });
+
+  test("/srv/real/priv, where the root is that of all", () => {
+    const rules = new Rules([], ["/srv/real/priv"], { roots: ["/"], homes: [] });
+    expect(rules.permits(["srv/real/priv/p.txt"])).toBe(false);
+    expect(rules.permits(["priv/p.txt"])).toBe(true);
+  });
+
+  test.each([".", "./", "/srv/real", "/srv/link/"])("%s, which is all of a root", (pattern) => {
+    expect(new Rules([], [pattern], places).permits(["a/b.txt"])).toBe(false);
+    expect(new Rules([pattern], [], places).permits(["a/b.txt"])).toBe(true);
+  });
+});
+
+test("a name that is spelled as a path allows one place, and denies every one", () => {
+  for (const pattern of ["./logs", "/logs", "/srv/real/logs"]) {
+    expect(new Rules([pattern], [], places).permits(["old/logs/a.txt"])).toBe(false);
+    expect(new Rules([], [pattern], places).permits(["old/logs/a.txt"])).toBe(false);
+  }
+});
+
+describe("a pattern that can match nothing, or not what was meant, is refused:", () => {
+  test.each([
+    ["priv ", 'write "priv", or [ ]'],
+    [" priv", 'write "priv", or [ ]'],
+    ["priv /p.txt", 'write "priv/p.txt", or [ ]'],
+    ["priv\n", 'write "priv", or [ ]'],
+    ["{priv", '"{" has no "}", write [{]'],
+    ["priv}", '"}" has no "{", write [{]'],
+    ["[priv", '"[" has no "]", write [{]'],
+    ["priv]", '"]" has no "[", write [{]'],
+    ["{priv,}", "write a name in each part"],
+    ["!priv", 'write it without the "!"'],
+    ["priv\\p.txt", 'write "priv/p.txt"'],
+    ["priv\\", 'write "priv/"'],
+    ["*.bak,*.tmp", "write each pattern by itself, or [,]"],
+    ["*.bak;*.tmp", "write each pattern by itself, or [;]"],
+    ["*.bak\n*.tmp", "write each pattern by itself"],
+    ["/srv/other/priv", 'in no folder that is served, write a path within one: "srv/other/priv"'],
+    ["/", "in no folder that is served"],
+    ["../other/priv", "in no folder that is served"],
+    ["..", "in no folder that is served"],
+    ["~/priv", "in no folder that is served"],
+    ["~", "in no folder that is served"],
+    ["$HOME/priv", "in no folder that is served"],
+    ["{a,b}".repeat(10), "write it as several, it stands for over 100"],
+  ])("%j", (pattern, reason) => {
+    for (const [setting, lists] of [
+      ["--deny or CLIENT_DENY", [[], ["*.ok", pattern]]],
+      ["--allow or CLIENT_ALLOW", [["*.ok", pattern], []]],
+    ] as const) {
+      const make = () => new Rules([...lists[0]], [...lists[1]], places);
+      expect(make).toThrow(UsageError);
+      expect(make).toThrow(`${setting} has the pattern "${pattern}": `);
+      expect(make).toThrow(reason);
+    }
+  });
+
+  test.each(["a[,]b", "a\\,b", "[{]priv", "[!]]x", "\\*", "a b", "priv[ ]", "[~]", "{1..9}.log"])(
+    "but not %j",
+    (pattern) => expect(() => new Rules([pattern], [pattern], places)).not.toThrow(),
+  );
+
+  test("and so are very many", () => {
+    expect(() => new Rules([], Array(1001).fill("a"), places)).toThrow(/1001 patterns, expected/);
+  });
+});
+
+test("no path takes long, however deep it is and whatever the patterns", () => {
+  const patterns = [
+    ...Array.from({ length: 20 }, (_, n) => `*.x${n}`),
+    ...["**/a/**/a/**/x", "*a*a*a*x", "a/**/{b,c}/**/{d,e}/*", "{a,*}/{a,*}/{a,*}/{a,*}/x"],
+  ];
+  const rules = new Rules([...patterns, "*"], patterns);
+  const paths = ["a/".repeat(2000), `${"a".repeat(200)}/`.repeat(20), "a".repeat(4000)];
+  const begun = performance.now();
+  for (const path of paths) expect(rules.permits([`${path}b`])).toBe(true);
+  // It was over a second, and is some ms.
+  expect(performance.now() - begun).toBeLessThan(300);
 });
 
 describe("a file in two roots, one within the other", () => {

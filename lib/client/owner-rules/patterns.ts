@@ -1,0 +1,131 @@
+import { isAbsolute, posix, sep } from "node:path";
+import { UsageError } from "../../util/flags.ts";
+import { expandBraces } from "./braces.ts";
+
+/** A glob over the path within a root, with forward slashes; without alternatives in braces. */
+export interface Pattern {
+  text: string;
+  /** It says from the root on where a file lies. Otherwise it holds at any depth. */
+  isAnchored: boolean;
+}
+
+/** What a pattern may name beside paths within a root. */
+export interface Places {
+  /** Absolute paths of the roots, by every name that they are known by. */
+  roots: readonly string[];
+  /** What `~` and `$HOME` stand for: the home folder, by every name. */
+  homes: readonly string[];
+}
+
+/** More would take too long to match. */
+const MAX_ALTERNATIVES = 100;
+const MAX_PATTERNS = 1000;
+
+/**
+ * Reads an owner's patterns. Other spellings of a path within a root are made right; what could match
+ * nothing is refused, as a rule that does nothing keeps nothing in.
+ * @param setting for the message
+ * @throws UsageError that says how to write it
+ */
+export function readPatterns(setting: string, texts: readonly string[], places: Places): Pattern[] {
+  const patterns = texts.flatMap((text) => {
+    try {
+      return readPattern(text, places);
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      throw new UsageError(`${setting} has the pattern "${text}": ${error.message}`);
+    }
+  });
+  if (patterns.length <= MAX_PATTERNS) return patterns;
+  throw new UsageError(`${setting} has ${patterns.length} patterns, expected ${MAX_PATTERNS}`);
+}
+
+/** Why a pattern is refused, and how to write it. */
+class Problem extends Error {}
+
+function readPattern(text: string, places: Places): Pattern[] {
+  checkSpelling(text);
+  const isPath = text.replace(/\/+$/, "").includes("/");
+  return alternativesOf(text).flatMap((alternative) => {
+    const paths = pathsOf(alternative, places);
+    return paths.map((path) => ({
+      text: path || "**",
+      isAnchored: isPath || path !== alternative,
+    }));
+  });
+}
+
+function checkSpelling(text: string): void {
+  const trimmed = text
+    .split("/")
+    .map((step) => step.trim())
+    .join("/");
+  if (trimmed !== text) {
+    throw new Problem(`write "${trimmed}", or [ ] for a space that a name begins or ends with`);
+  }
+  if (text.startsWith("!")) {
+    throw new Problem(`write it without the "!", what may leave and what may not are apart`);
+  }
+  // Elsewhere than on Windows it makes the character behind it an ordinary one.
+  const stray = sep === "\\" ? /\\/ : /\\(?![*?[\]{}!\\,])/;
+  if (stray.test(text)) throw new Problem(`write "${text.replaceAll("\\", "/")}"`);
+}
+
+function alternativesOf(text: string): string[] {
+  let all: string[] | null;
+  try {
+    all = expandBraces(text, MAX_ALTERNATIVES);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Problem(`${reason}, write [{], [}], [[] or []] for the character itself`);
+  }
+  if (!all) throw new Problem(`write it as several, it stands for over ${MAX_ALTERNATIVES}`);
+  const stray = /[,;\r\n]/.exec(all.map((one) => one.replace(/\\.|\[[^\]]*\]/gs, "")).join(""));
+  if (stray) {
+    throw new Problem(
+      `write each pattern by itself, or [${stray[0]}] where a name has that character`,
+    );
+  }
+  if (all.includes("")) throw new Problem("write a name in each part of the braces");
+  return all;
+}
+
+/** The paths within roots that a spelling stands for; an empty one is the root itself. */
+function pathsOf(text: string, { roots, homes }: Places): string[] {
+  const [, inHome] = /^(?:~|\$HOME)(\/.*|$)/s.exec(text) ?? [];
+  const isUp = text.split("/").includes("..");
+  if (inHome === undefined && !isAbsolute(text) && !isUp) return [cleaned(text)];
+  const folders = roots.map(slashed);
+  let spelled = folders.map((root) => `${root}/${text}`);
+  if (inHome !== undefined) spelled = homes.map((home) => slashed(home) + inHome);
+  else if (isAbsolute(text)) spelled = [text];
+  const within = spelled.flatMap((path) =>
+    folders.flatMap((root) => pathWithin(root, posix.normalize(path)) ?? []),
+  );
+  if (within.length > 0) return [...new Set(within)];
+  const path = cleaned(text);
+  const isPlain = inHome === undefined && !isUp && path !== "";
+  // A slash before a single name has always been left out.
+  if (isPlain && !path.includes("/")) return [path];
+  const example = isPlain ? path : "logs/a.txt";
+  throw new Problem(`it is in no folder that is served, write a path within one: "${example}"`);
+}
+
+function slashed(path: string): string {
+  return path.replaceAll(sep, "/");
+}
+
+/** @returns null when it does not lie there */
+function pathWithin(folder: string, path: string): string | null {
+  if (cleaned(path) === cleaned(folder)) return "";
+  const start = folder.endsWith("/") ? folder : `${folder}/`;
+  return path.startsWith(start) ? cleaned(path.slice(start.length)) : null;
+}
+
+/** Without what names no step: `./a//b/` is `a/b`. */
+function cleaned(path: string): string {
+  return path
+    .split("/")
+    .filter((step) => step !== "" && step !== ".")
+    .join("/");
+}
