@@ -72,9 +72,8 @@ const FOLDERS = new Set([
 const files = ["*.ts", "lib/**/*.ts"].flatMap((pattern) =>
   [...new Bun.Glob(pattern).scanSync(TOP)].map((file) => file.replaceAll("\\", "/")),
 );
-const sources = Object.fromEntries(
-  files.map((file) => [file, readFileSync(join(TOP, file), "utf8")]),
-);
+const textOf = (file: string) => readFileSync(join(TOP, file), "utf8");
+const sources = Object.fromEntries(files.map((file) => [file, textOf(file)]));
 const graph: Graph = Object.fromEntries(
   Object.entries(sources).map(([file, source]) => [file, importsOf(file, source)]),
 );
@@ -139,6 +138,18 @@ describe("the house", () => {
       .map((folder) => folder.replaceAll("\\", "/"));
     expect(folders.filter((folder) => !FOLDERS.has(folder))).toEqual([]);
   });
+});
+
+test("tests start programs by tests/support/spawn.ts, which states their environment", () => {
+  const starters = [...new Bun.Glob("tests/**/*.ts").scanSync(TOP)]
+    .map((file) => file.replaceAll("\\", "/"))
+    .filter((file) => /\bBun\.(?:spawn|\$)|["']node:child_process/.test(textOf(file)));
+  // The gate passes on the environment that it has.
+  const gate = ["bun-test", "check-dependencies", "check"].map((name) => `tests/gate/${name}.ts`);
+  expect(starters.filter((file) => file !== "tests/architecture.test.ts").toSorted()).toEqual([
+    ...gate,
+    "tests/support/spawn.ts",
+  ]);
 });
 
 describe("the imports of a file", () => {

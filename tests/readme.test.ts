@@ -6,6 +6,7 @@ import { CLIENT_HELP } from "../lib/client/config.ts";
 import { SERVER_HELP } from "../lib/server/config.ts";
 import packageJson from "../package.json";
 import { codeBlocks, codeSpans, section, tableRows } from "./support/markdown.ts";
+import { spawnSync } from "./support/spawn.ts";
 
 /* README.md names what is there, and all of it. tests/e2e/readme.test.ts does what it says. */
 
@@ -14,7 +15,7 @@ const README = readFileSync(join(TOP, "README.md"), "utf8");
 
 function helpOf(...command: string[]): string {
   const argv = [process.execPath, "--no-env-file", ...command, "--help"];
-  return Bun.spawnSync(argv, { cwd: TOP }).stdout.toString();
+  return spawnSync(argv, { cwd: TOP }).stdout.toString();
 }
 
 const all = (pattern: RegExp, text: string) =>

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { containerUser } from "../lib/cli/setup/container-user.ts";
 import { md5OfFile } from "./support/sources.ts";
 import { waitFor } from "./support/wait.ts";
+import { spawn } from "./support/spawn.ts";
 
 const SETUP = join(import.meta.dir, "..", "setup.ts");
 const SIZE = 64 * 1024;
@@ -19,7 +20,7 @@ const path = (id: number) => `test-files/restaurant-00${id}/file_to_download.txt
 const inFolder = (name: string) => join(folder, name);
 
 function start(...flags: string[]) {
-  return Bun.spawn([process.execPath, SETUP, ...flags], {
+  return spawn([process.execPath, SETUP, ...flags], {
     cwd: folder,
     stdout: "pipe",
     stderr: "pipe",

@@ -4,6 +4,7 @@ import { BARS } from "./core/bars.ts";
 import { markdown } from "./core/report.ts";
 import { runScenarios } from "./core/run.ts";
 import { SCENARIOS } from "./scenarios/all.ts";
+import { spawnSync } from "../support/spawn.ts";
 
 /* One tiny round of all that is measured: that it works, and that all figures are there. */
 
@@ -43,7 +44,7 @@ test("every bar is about a scenario that there is", () => {
 describe("the command line", () => {
   const run = (...args: string[]) => {
     const argv = [process.execPath, "--no-env-file", join(import.meta.dir, "bench.ts"), ...args];
-    const { exitCode, stdout, stderr } = Bun.spawnSync(argv);
+    const { exitCode, stdout, stderr } = spawnSync(argv);
     return { exitCode, stdout: stdout.toString(), stderr: stderr.toString() };
   };
 

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { ApiClient } from "../../lib/cli/rest/api-client.ts";
 import { waitFor } from "../support/wait.ts";
+import { spawn } from "../support/spawn.ts";
 
 const DEMO = join(import.meta.dir, "../../lib/cli/demo.ts");
 
@@ -24,10 +25,10 @@ class Demo implements AsyncDisposable {
   private readonly reading: Promise<void>;
 
   constructor(...flags: string[]) {
-    this.process = Bun.spawn([process.execPath, "--no-orphans", DEMO, ...flags], {
+    this.process = spawn([process.execPath, "--no-orphans", DEMO, ...flags], {
       cwd: folder,
       // a proxy that nobody could use
-      env: { ...process.env, HTTP_PROXY: "http://127.0.0.1:1", http_proxy: "http://127.0.0.1:1" },
+      env: { HTTP_PROXY: "http://127.0.0.1:1", http_proxy: "http://127.0.0.1:1" },
       stdout: "pipe",
       stderr: "pipe",
     });

@@ -14,6 +14,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { keysToShow, loadOrCreateKey, takeNewKey } from "../../lib/client/key.ts";
 import { UsageError } from "../../lib/util/flags.ts";
+import { spawn } from "../support/spawn.ts";
 
 let base: string;
 let stateDir: string;
@@ -48,7 +49,7 @@ test("starts at the same time end with the same key, and leave nothing else behi
   const module = JSON.stringify(resolve("lib/client/key.ts"));
   const program = `process.stdout.write(await (await import(${module})).loadOrCreateKey(process.argv[1]))`;
   const inOthers = Array.from({ length: 3 }, () =>
-    new Response(Bun.spawn([process.execPath, "-e", program, stateDir]).stdout).text(),
+    new Response(spawn([process.execPath, "-e", program, stateDir]).stdout).text(),
   );
   const keys = new Set(await Promise.all([...inThisProcess, ...inOthers]));
   expect([...keys]).toEqual([await readFile(join(stateDir, "key"), "utf8")]);

@@ -13,6 +13,7 @@ import type { Program } from "../support/programs.ts";
 import { Proxy } from "../support/proxy.ts";
 import { type Version, versionOf, writeRandom } from "../support/sources.ts";
 import { System } from "../support/system.ts";
+import { spawnSync } from "../support/spawn.ts";
 
 const FILE = "file_to_download.txt";
 const SIZE = 5 * 1024 * 1024;
@@ -243,7 +244,7 @@ describe("fds pull -o", () => {
     "refuses what is no file, before it pulls anything (needs POSIX)",
     async () => {
       const fifo = join(saved, "fifo");
-      Bun.spawnSync(["mkfifo", fifo]);
+      spawnSync(["mkfifo", fifo]);
       const before = await json("downloads");
       for (const path of ["/dev/null", fifo]) {
         const { exitCode, stdout, stderr } = await fds(["pull", "site-1", "-o", path]);
@@ -418,7 +419,7 @@ describe("fds verify", () => {
   test.skipIf(process.platform === "win32")("reads nothing but files (needs POSIX)", async () => {
     const name = "site-1/20260101_000000_fifo";
     const path = join(system.folder, "downloads", name);
-    Bun.spawnSync(["mkfifo", path]);
+    spawnSync(["mkfifo", path]);
     expect(await verdictOn(name)).toEqual({ exitCode: 1, verdict: "unreadable" });
     await rm(path);
   });

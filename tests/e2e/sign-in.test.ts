@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import { childEnvironment } from "../../lib/cli/demo/processes.ts";
 import { Session, SignInCode, Totals } from "../../lib/api/schemas.ts";
 import { API_TOKEN, System } from "../support/system.ts";
 import { waitFor } from "../support/wait.ts";
+import { spawn } from "../support/spawn.ts";
 
 /*
  * Signing in to a real server as a browser does it, and what its cookie may do.
@@ -120,11 +120,11 @@ describe("the code of a link", () => {
   test.skipIf(process.platform === "win32")("is shown to a person on a terminal", async () => {
     let shown = "";
     const env = { API_TOKEN, LOG_FORMAT: "pretty" };
-    const child = Bun.spawn(
+    const child = spawn(
       [process.execPath, "--no-env-file", "--no-orphans", SERVER, "--port", "0"],
       {
         cwd: join(system.folder, "root"),
-        env: childEnvironment(process.env, env),
+        env,
         terminal: { data: (_, bytes) => (shown += new TextDecoder().decode(bytes)) },
       },
     );

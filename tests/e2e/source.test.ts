@@ -19,6 +19,7 @@ import { Proxy } from "../support/proxy.ts";
 import { type Version, versionOf, writeRandom } from "../support/sources.ts";
 import { System } from "../support/system.ts";
 import { waitFor } from "../support/wait.ts";
+import { spawnSync } from "../support/spawn.ts";
 
 /*
  * A source that changes while it is pulled. The change is made when a certain byte passes the
@@ -297,7 +298,7 @@ describe.if(["/proc/uptime", "/sys/class/net/lo/mtu", MEMORY].every((path) => ex
       await using system = await System.start({}, { within: MEMORY });
       const client = await system.startClient({ roots: ["/proc", "/sys", "root"] });
       const wanted = await writeRandom(system.source("file"), MiB);
-      Bun.spawnSync(["truncate", "--size=8P", system.source("large")]);
+      spawnSync(["truncate", "--size=8P", system.source("large")]);
       const refused = await system.pull(path);
       await system.expectDelivered(await system.ended(await system.pull("file")), wanted);
       expect(await system.ended(refused)).toMatchObject({ status: "failed", ...problem });

@@ -2,9 +2,9 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { childEnvironment } from "../../lib/cli/demo/processes.ts";
 import { Program } from "../support/programs.ts";
 import { System } from "../support/system.ts";
+import { spawn } from "../support/spawn.ts";
 
 /* How the programs start, and how they say that they cannot. */
 
@@ -20,11 +20,11 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 
 /** Runs a program that is expected to end by itself. */
 async function run(file: string, flags: string[], env: Record<string, string> = {}) {
-  const child = Bun.spawn(
+  const child = spawn(
     [process.execPath, "--no-env-file", "--no-orphans", join(PROJECT, file), ...flags],
     {
       cwd: folder,
-      env: childEnvironment(process.env, env),
+      env,
       stdio: ["ignore", "pipe", "pipe"],
       // It would run for ever if it did start.
       timeout: 20_000,

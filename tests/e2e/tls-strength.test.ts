@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { Authority, type Certificate, openssl } from "../support/certificates.ts";
 import { System } from "../support/system.ts";
 import { waitFor } from "../support/wait.ts";
+import { spawn } from "../support/spawn.ts";
 
 /*
  * What is weak in TLS is refused. OpenSSL asks for it, of our server and of one of its own that
@@ -31,7 +32,7 @@ const STRONG = {
 async function connects(port: number, [version = "", ciphers = "ALL:eNULL"]: string[]) {
   const address = ["-connect", `127.0.0.1:${port}`];
   const args = ["s_client", ...address, version, "-cipher", `${ciphers}:@SECLEVEL=0`];
-  const child = Bun.spawn(["openssl", ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(["openssl", ...args], { stdio: ["ignore", "pipe", "pipe"] });
   const [told, problem] = [await child.stdout.text(), await child.stderr.text()];
   if (!told.includes("CONNECTED")) throw new Error(`no connection at all: ${problem}`);
   return (await child.exited) === 0 && !/Cipher is \(NONE\)/.test(told);
@@ -41,7 +42,7 @@ async function connects(port: number, [version = "", ciphers = "ALL:eNULL"]: str
 async function startLaxServer({ cert, key }: Certificate) {
   const args = ["s_server", "-accept", "127.0.0.1:0", "-cert", cert, "-key", key, "-www"];
   const lax = ["-cipher", "ALL:eNULL:aNULL:@SECLEVEL=0", "-min_protocol", "TLSv1"];
-  const child = Bun.spawn(["openssl", ...args, ...lax], { stdio: ["ignore", "pipe", "ignore"] });
+  const child = spawn(["openssl", ...args, ...lax], { stdio: ["ignore", "pipe", "ignore"] });
   let told = "";
   const reading = (async () => {
     const decoder = new TextDecoder();

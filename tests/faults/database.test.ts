@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { md5OfFile } from "../support/sources.ts";
 import { pullHalf } from "./half.ts";
 import { delivered, MiB, setStage, type Stage } from "./stage.ts";
+import { spawn } from "../support/spawn.ts";
 
 /* What is wrong with the database when a server starts, in the middle of a download. */
 
@@ -67,7 +68,7 @@ test.concurrent(
   async () => {
     await expectRefusal("it is locked by another program", async (_, database) => {
       // Another process: this one would let go of the lock when it looks at the file (POSIX).
-      const keeper = Bun.spawn([process.execPath, "-e", KEEPER, database], {
+      const keeper = spawn([process.execPath, "-e", KEEPER, database], {
         stdio: ["pipe", "pipe", "inherit"],
       });
       await keeper.stdout.getReader().read();

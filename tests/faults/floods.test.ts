@@ -5,6 +5,7 @@ import { type Version, writeRandom } from "../support/sources.ts";
 import { System } from "../support/system.ts";
 import { waitFor } from "../support/wait.ts";
 import { tell } from "./effort.ts";
+import { spawn } from "../support/spawn.ts";
 
 /*
  * Many at once that want the server's sockets and nothing else, made by hand and by slowhttptest,
@@ -107,10 +108,10 @@ describe.skipIf(!isThere)(
       async (_, { path, flags }) => {
         const footprint = await watch(system.server);
         const often = ["-c", "200", "-r", "200", "-l", "20"];
-        const attack = Bun.spawn(
-          ["slowhttptest", ...flags, ...often, "-u", `${system.url}${path}`],
-          { stdout: "pipe", stderr: "ignore" },
-        );
+        const attack = spawn(["slowhttptest", ...flags, ...often, "-u", `${system.url}${path}`], {
+          stdout: "pipe",
+          stderr: "ignore",
+        });
         const told = attack.stdout.text();
         await expectThreePulls();
         expect(await attack.exited).toBe(0);

@@ -13,6 +13,7 @@ import { Random } from "../support/random.ts";
 import { md5OfFile } from "../support/sources.ts";
 import { System } from "../support/system.ts";
 import { waitFor } from "../support/wait.ts";
+import { spawn, spawnSync } from "../support/spawn.ts";
 
 /*
  * WebSockets that others wrote, as clients: what is lawful in RFC 6455 is understood, also where
@@ -173,7 +174,7 @@ describe("npm's ws", () => {
 const python = ["/usr/bin/python3", "python3"].find(
   (each) =>
     Bun.which(each) !== null &&
-    Bun.spawnSync([each, "-c", "import websockets"], { stderr: "ignore" }).exitCode === 0,
+    spawnSync([each, "-c", "import websockets"], { stderr: "ignore" }).exitCode === 0,
 );
 
 describe.skipIf(python === undefined)(
@@ -187,7 +188,7 @@ describe.skipIf(python === undefined)(
       const id = `python-${how}-${size}`;
       const url = `${system.url.replace("http", "ws")}/ws`;
       const script = join(import.meta.dir, "foreign_client.py");
-      const program = Bun.spawn([python!, script, url, id, how, String(size)], { stdout: "pipe" });
+      const program = spawn([python!, script, url, id, how, String(size)], { stdout: "pipe" });
       try {
         const { value } = await program.stdout.getReader().read();
         const downloadId = await system.pull("data.bin", id);

@@ -15,6 +15,7 @@ import { md5 } from "../support/scripted-client.ts";
 import { type ScriptedConnection, ScriptedServer } from "../support/scripted-server.ts";
 import { writeRandom } from "../support/sources.ts";
 import { waitFor } from "../support/wait.ts";
+import { spawnSync } from "../support/spawn.ts";
 
 /*
  * The real client with a server that lies. Whatever that says, the client lives, comes back, and
@@ -39,7 +40,7 @@ beforeAll(async () => {
   await writeRandom(join(folder, "root/data.bin"), SIZE);
   await symlink(join(folder, "secret.txt"), join(folder, "root/link.txt"));
   await symlink("/dev/zero", join(folder, "root/device"));
-  Bun.spawnSync(["mkfifo", join(folder, "root/fifo")]);
+  spawnSync(["mkfifo", join(folder, "root/fifo")]);
   bytes = await Bun.file(join(folder, "root/data.bin")).bytes();
   server = new ScriptedServer();
   const argv = ["client.ts", "--id", "site-1", "--server", server.url, "--root", "root"];

@@ -6,6 +6,7 @@ import { parseFlags, UsageError } from "../../lib/util/flags.ts";
 import { runBunTest } from "../gate/bun-test.ts";
 import type { TestResult } from "../gate/report.ts";
 import { mutate, type Mutation, MUTATIONS } from "./mutation-list.ts";
+import { spawnSync } from "../support/spawn.ts";
 
 /*
  * Whether the tests would notice: each mutation is made in a copy of the tree, and the tests that
@@ -63,7 +64,7 @@ function choose(names: readonly string[]): readonly Mutation[] {
 /** All that git has or would have, as it is now. @returns where it is */
 async function copyTree(): Promise<string> {
   const listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"];
-  const { stdout } = Bun.spawnSync(listing, { cwd: TOP });
+  const { stdout } = spawnSync(listing, { cwd: TOP });
   const copy = await mkdtemp(join(tmpdir(), "fds-mutations-"));
   for (const path of stdout.toString().split("\0")) {
     if (path !== "") await cp(join(TOP, path), join(copy, path));

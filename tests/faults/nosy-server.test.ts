@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { Program } from "../support/programs.ts";
 import { type ScriptedConnection, ScriptedServer } from "../support/scripted-server.ts";
 import { waitFor } from "../support/wait.ts";
+import { spawn, spawnSync } from "../support/spawn.ts";
 
 /*
  * The real client with a server that wants what lies outside its roots, or what its owner's rules
@@ -60,7 +61,7 @@ beforeAll(async () => {
     ["mkfifo", "fifo"],
     ["mknod", "device", "c", "1", "5"],
   ]) {
-    Bun.spawnSync([command!, ...args], { cwd: join(folder, "root"), stderr: "ignore" });
+    spawnSync([command!, ...args], { cwd: join(folder, "root"), stderr: "ignore" });
   }
   server = new ScriptedServer();
   const argv = ["client.ts", "--id", "site-1", "--server", server.url, "--root", "root"];
@@ -287,7 +288,7 @@ async function startSwapper(swaps: string): Promise<AsyncDisposable> {
     console.log("ready");
     while (!existsSync("${stop}")) { ${swaps} }`;
   const cwd = join(folder, "root");
-  const child = Bun.spawn([process.execPath, "-e", program], { cwd, stdout: "pipe" });
+  const child = spawn([process.execPath, "-e", program], { cwd, stdout: "pipe" });
   await child.stdout.getReader().read();
   return {
     async [Symbol.asyncDispose]() {

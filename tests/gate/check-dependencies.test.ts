@@ -3,6 +3,7 @@ import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { unpinned } from "./check-dependencies.ts";
+import { spawn } from "../support/spawn.ts";
 
 const PROJECT = join(import.meta.dir, "../..");
 const STEP = join(import.meta.dir, "check-dependencies.ts");
@@ -28,9 +29,9 @@ async function check(answer: () => Response, change = (text: string) => text) {
   await cp(join(PROJECT, "bun.lock"), join(folder, "bun.lock"));
   const manifest = await Bun.file(join(PROJECT, "package.json")).text();
   await Bun.write(join(folder, "package.json"), change(manifest));
-  const child = Bun.spawn([process.execPath, STEP], {
+  const child = spawn([process.execPath, STEP], {
     cwd: folder,
-    env: { ...process.env, BUN_CONFIG_REGISTRY: registry.url.href, NO_PROXY: "127.0.0.1" },
+    env: { BUN_CONFIG_REGISTRY: registry.url.href, NO_PROXY: "127.0.0.1" },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const [told, problem] = [await child.stdout.text(), await child.stderr.text()];

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { testEnvironment } from "../support/environment.ts";
+import { spawn } from "../support/spawn.ts";
 
 /* `bun run test` as people and machines start it, in a folder with a few tests of its own. */
 
@@ -39,9 +39,9 @@ const argvOf = (files: string[]) => [
 
 /** Runs the tests of these files with output in pipes. */
 async function inPipe(files: string[], env: Record<string, string> = {}) {
-  const child = Bun.spawn(argvOf(files), {
+  const child = spawn(argvOf(files), {
     cwd: folder,
-    env: testEnvironment(env),
+    env,
     stdio: ["ignore", "pipe", "pipe"],
   });
   const [stdout] = await Promise.all([child.stdout.text(), child.stderr.text()]);
@@ -52,9 +52,9 @@ async function inPipe(files: string[], env: Record<string, string> = {}) {
 async function inTerminal(files: string[], env: Record<string, string> = {}) {
   const decoder = new TextDecoder();
   let screen = "";
-  const child = Bun.spawn(argvOf(files), {
+  const child = spawn(argvOf(files), {
     cwd: folder,
-    env: testEnvironment({ TERM: "xterm-256color", ...env }),
+    env: { TERM: "xterm-256color", ...env },
     terminal: {
       cols: 80,
       rows: 24,

@@ -2,6 +2,7 @@ import { X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pinOf } from "../../lib/client/server-identity.ts";
+import { spawn } from "./spawn.ts";
 
 /** For the name of a test that cannot run without it. */
 export const openssl = {
@@ -77,7 +78,7 @@ export async function pinOfFile(cert: string): Promise<string> {
 }
 
 async function run(...args: string[]): Promise<void> {
-  const child = Bun.spawn(["openssl", ...args], { stdio: ["ignore", "ignore", "pipe"] });
+  const child = spawn(["openssl", ...args], { stdio: ["ignore", "ignore", "pipe"] });
   const problem = await child.stderr.text();
   if ((await child.exited) !== 0) throw new Error(`openssl ${args[0]} failed: ${problem}`);
 }

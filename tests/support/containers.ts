@@ -4,8 +4,8 @@ import { join } from "node:path";
 import type { DownloadRecord } from "../../lib/api/schemas.ts";
 import { ApiClient } from "../../lib/cli/rest/api-client.ts";
 import { bypassProxyForLoopback } from "./no-proxy.ts";
-import { childEnvironment } from "../../lib/cli/demo/processes.ts";
 import { waitFor } from "./wait.ts";
+import { spawn, spawnSync } from "./spawn.ts";
 
 const PROJECT = join(import.meta.dir, "../..");
 
@@ -26,6 +26,10 @@ const SOURCES = [
 const LOOK_TIMEOUT = 5_000;
 
 const BASE_IMAGE = "oven/bun:1.4.5-slim";
+
+/** Where the engine is, if that is not where it always is. */
+const { DOCKER_HOST } = process.env;
+const ENGINE: Record<string, string> = DOCKER_HOST ? { DOCKER_HOST } : {};
 
 /** A client that lost its server tries again after at most a minute, in ms. */
 const HEALTHY_WITHIN = 90_000;
@@ -48,7 +52,7 @@ function whatIsMissing(): string | null {
 /** Whether a program is there, and ends well and soon. */
 function succeeds(program = "", ...args: string[]): boolean {
   if (!Bun.which(program)) return false;
-  return Bun.spawnSync([program, ...args], { timeout: LOOK_TIMEOUT }).success;
+  return spawnSync([program, ...args], { env: ENGINE, timeout: LOOK_TIMEOUT }).success;
 }
 
 /** What `docker inspect` says of a container, as far as it matters here. */
@@ -140,10 +144,9 @@ export class Containers implements AsyncDisposable {
  * @throws Error with all that it wrote, unless it ends well
  */
 async function run(folder: string, ...command: string[]): Promise<string> {
-  const { DOCKER_HOST } = process.env;
-  const child = Bun.spawn(command, {
+  const child = spawn(command, {
     cwd: folder,
-    env: childEnvironment(process.env, { ...(DOCKER_HOST && { DOCKER_HOST }) }),
+    env: ENGINE,
     stdio: ["ignore", "pipe", "pipe"],
   });
   const [stdout, stderr] = await Promise.all([child.stdout.text(), child.stderr.text()]);

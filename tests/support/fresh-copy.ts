@@ -1,8 +1,8 @@
 import { cp, mkdtemp, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { childEnvironment } from "../../lib/cli/demo/processes.ts";
 import { waitFor } from "./wait.ts";
+import { spawn } from "./spawn.ts";
 
 const PROJECT = join(import.meta.dir, "../..");
 
@@ -24,7 +24,7 @@ export class FreshCopy implements AsyncDisposable {
 
   private constructor(readonly folder: string) {
     const path = `${dirname(process.execPath)}:${process.env["PATH"]}`;
-    this.#env = childEnvironment(process.env, { PATH: path, HOME: folder });
+    this.#env = { PATH: path, HOME: folder };
   }
 
   static async create(): Promise<FreshCopy> {
@@ -81,7 +81,7 @@ export class FreshCopy implements AsyncDisposable {
   }
 
   #spawn(script: string) {
-    return Bun.spawn(["sh", "-ec", script], {
+    return spawn(["sh", "-ec", script], {
       cwd: this.folder,
       env: this.#env,
       stdio: ["ignore", "pipe", "inherit"],

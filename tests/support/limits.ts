@@ -1,4 +1,5 @@
 import type { Program } from "./programs.ts";
+import { spawnSync } from "./spawn.ts";
 
 /** Why no limits can be set here, to stand behind the name of a test; `""` where they can. */
 export const lacksLimits =
@@ -10,6 +11,6 @@ export const lacksLimits =
  */
 export function setLimit({ pid }: Program, limit: "nofile" | "fsize", most: number): void {
   const command = ["prlimit", "--pid", String(pid), `--${limit}=${most}:`];
-  const { success, stderr } = Bun.spawnSync(command);
+  const { success, stderr } = spawnSync(command);
   if (!success) throw new Error(`prlimit failed: ${stderr.toString()}`);
 }

@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
+import { spawn } from "./spawn.ts";
 
 /** Numbers of Linux's capabilities: to trace other users' processes, and to mount. */
 const CAP_SYS_PTRACE = 19n;
@@ -20,7 +21,7 @@ export const lacksFaketime = lacking(0n, { faketime: "faketime" });
 
 /** Runs a command to its end; true if it went well. */
 export async function run(command: string, ...flags: string[]): Promise<boolean> {
-  const child = Bun.spawn([command, ...flags], { stdio: ["ignore", "ignore", "ignore"] });
+  const child = spawn([command, ...flags], { stdio: ["ignore", "ignore", "ignore"] });
   return (await child.exited) === 0;
 }
 

@@ -1,7 +1,7 @@
 import { join } from "node:path";
-import { childEnvironment } from "../../lib/cli/demo/processes.ts";
 import { API_TOKEN, type System } from "./system.ts";
 import { waitFor } from "./wait.ts";
+import { spawn } from "./spawn.ts";
 
 const CLI = join(import.meta.dir, "../../lib/cli");
 
@@ -24,7 +24,7 @@ export function startProgram(
   { input = "", env }: RunOptions = {},
 ) {
   const argv = [process.execPath, "--no-env-file", "--no-orphans", join(CLI, `${program}.ts`)];
-  return Bun.spawn([...argv, ...flags], {
+  return spawn([...argv, ...flags], {
     cwd: folder,
     env: environment(url, env),
     stdin: Buffer.from(input),
@@ -60,7 +60,7 @@ export class Screen implements AsyncDisposable {
   ) {
     const decoder = new TextDecoder();
     const argv = [process.execPath, "--no-env-file", "--no-orphans", join(CLI, `${program}.ts`)];
-    this.#child = Bun.spawn([...argv, ...flags], {
+    this.#child = spawn([...argv, ...flags], {
       cwd: folder,
       env: { ...environment(url, env), TERM: "xterm-256color" },
       terminal: {
@@ -125,5 +125,5 @@ export class Screen implements AsyncDisposable {
 }
 
 function environment(url: string, env: Record<string, string> = {}): Record<string, string> {
-  return childEnvironment(process.env, { SERVER_URL: url, API_TOKEN, ...env });
+  return { SERVER_URL: url, API_TOKEN, ...env };
 }

@@ -1,7 +1,7 @@
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { childEnvironment } from "../../lib/cli/demo/processes.ts";
 import { waitFor } from "./wait.ts";
+import { spawn } from "./spawn.ts";
 
 const PROJECT = join(import.meta.dir, "../..");
 
@@ -118,9 +118,9 @@ export class Program implements AsyncDisposable {
     const command = ["--no-env-file", "--no-orphans", join(PROJECT, file), ...flags];
     const log = openSync(this.#logFile, "a");
     try {
-      return Bun.spawn([process.execPath, ...command], {
+      return spawn([process.execPath, ...command], {
         cwd: folder,
-        env: childEnvironment(process.env, { LOG_FORMAT: "json", ...env }),
+        env: { LOG_FORMAT: "json", ...env },
         stdio: ["ignore", log, log],
       });
     } finally {

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Program } from "./programs.ts";
 import { waitFor } from "./wait.ts";
+import { spawn } from "./spawn.ts";
 
 export interface TraceOptions {
   /** System calls: `"fsync,fdatasync"`. */
@@ -30,7 +31,7 @@ export class Strace implements AsyncDisposable {
     const where = path === undefined ? [] : ["-P", path];
     // -f: files are read and written by threads. -s 0: none of what they hold.
     const flags = ["-f", "-qq", "-y", "-s", "0", "-o", output, "-e", `trace=${calls}`];
-    const tracer = Bun.spawn(["strace", ...flags, ...how, ...where, "-p", String(program.pid)], {
+    const tracer = spawn(["strace", ...flags, ...how, ...where, "-p", String(program.pid)], {
       stdio: ["ignore", "ignore", "inherit"],
     });
     const strace = new Strace(tracer, output);

@@ -1,5 +1,6 @@
 import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { spawnSync } from "./spawn.ts";
 
 const DAY_SECONDS = 86_400;
 
@@ -18,7 +19,7 @@ export class WallClock {
 
   /** Settings that let a program live by it. */
   get env(): Record<string, string> {
-    const asked = Bun.spawnSync(["faketime", "-f", "+0", "printenv", "LD_PRELOAD"]);
+    const asked = spawnSync(["faketime", "-f", "+0", "printenv", "LD_PRELOAD"]);
     return {
       LD_PRELOAD: asked.stdout.toString().trim(),
       FAKETIME_TIMESTAMP_FILE: this.#file,

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { resolve } from "node:path";
+import { spawn } from "../support/spawn.ts";
 
 /*
  * A service is a whole process, so each test runs one: the text is what follows
@@ -17,7 +18,7 @@ function run(start: string) {
     import { Logger } from ${LOGGER};
     const logger = new Logger({ level: "info", format: "json" });
     await runService(async () => { ${start} });`;
-  return Bun.spawn([process.execPath, "-e", program], { stdout: "pipe", stderr: "pipe" });
+  return spawn([process.execPath, "-e", program], { stdout: "pipe", stderr: "pipe" });
 }
 
 /** Its exit code, standard output and standard error, once it has ended. */

@@ -1,5 +1,6 @@
 import { cpus, release, totalmem } from "node:os";
 import { readFile } from "node:fs/promises";
+import { spawnSync } from "../../support/spawn.ts";
 
 /** On what it was measured: figures of two machines do not compare. */
 export interface Machine {
@@ -41,7 +42,7 @@ export async function machine(places: Record<string, string>): Promise<Machine> 
 /** The commit that is measured, and whether anything is changed in it. */
 export function commit(): string {
   const git = (...args: string[]) =>
-    Bun.spawnSync(["git", ...args], { cwd: import.meta.dir, stderr: "ignore" })
+    spawnSync(["git", ...args], { cwd: import.meta.dir, stderr: "ignore" })
       .stdout.toString()
       .trim();
   const changed = git("status", "--porcelain") === "" ? "" : " and changes";

@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { childEnvironment } from "../../../lib/cli/demo/processes.ts";
 import { Failure } from "../../../lib/cli/program.ts";
+import { spawn } from "../../support/spawn.ts";
 
 /** A helper in a process of its own, so that what it does costs the bench's own event loop nothing. */
 export class Peer implements AsyncDisposable {
@@ -19,8 +19,7 @@ export class Peer implements AsyncDisposable {
     args: string[],
   ) {
     const command = ["--no-env-file", "--no-orphans", join(import.meta.dir, file), ...args];
-    this.#process = Bun.spawn([process.execPath, ...command], {
-      env: childEnvironment(process.env, {}),
+    this.#process = spawn([process.execPath, ...command], {
       stdio: ["ignore", "inherit", "inherit"],
       ipc: (message) => {
         this.#said.push(message);

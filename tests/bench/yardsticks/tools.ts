@@ -1,4 +1,5 @@
 import { Failure } from "../../../lib/cli/program.ts";
+import { spawn } from "../../support/spawn.ts";
 
 /** Programs of others that yardsticks run, and the Debian package of each. */
 const PACKAGES = { curl: "curl", md5sum: "coreutils", nginx: "nginx-light", rsync: "rsync" };
@@ -33,5 +34,5 @@ export async function runTool(tool: Tool, args: string[]): Promise<string> {
 
 /** Starts a program that runs on. */
 export function startTool(tool: Tool, args: string[]) {
-  return Bun.spawn([findTool(tool) ?? tool, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  return spawn([findTool(tool) ?? tool, ...args], { stdio: ["ignore", "pipe", "pipe"] });
 }

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { childEnvironment, Processes } from "../../../lib/cli/demo/processes.ts";
 import { Failure } from "../../../lib/cli/program.ts";
 import { waitFor } from "../../support/wait.ts";
+import { spawn, testEnvironment } from "../../support/spawn.ts";
 
 const PROCESSES = join(import.meta.dir, "../../../lib/cli/demo/processes.ts");
 const STAY = "setInterval(() => {}, 1000);";
@@ -16,7 +17,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-const env = childEnvironment(process.env, {});
+const env = testEnvironment();
 const never = new AbortController().signal;
 
 function isAlive(pid: number): boolean {
@@ -127,7 +128,7 @@ describe("the end of them", () => {
       const [, pid] = await processes.waitForLine("one", /pid (\\d+) is up/, 10_000);
       console.log(pid);
       ${end};`;
-    const child = Bun.spawn([process.execPath, "-e", parent], { stderr: "ignore" });
+    const child = spawn([process.execPath, "-e", parent], { stderr: "ignore" });
     const pid = Number(await child.stdout.text());
     expect(pid).toBeGreaterThan(0);
     await waitFor(() => !isAlive(pid), "the child to end");

@@ -4,6 +4,7 @@ import { ApiCallError, ApiClient, UnreachableError } from "../../../lib/cli/rest
 import type { ClientRecord, DownloadRecord } from "../../../lib/api/schemas.ts";
 import { formatEvent, formatStart } from "../../../lib/util/server-sent-events.ts";
 import { downloadRecord } from "../../support/records.ts";
+import { spawn } from "../../support/spawn.ts";
 
 const ID = downloadRecord().download_id;
 
@@ -283,7 +284,7 @@ test.each(["localhost", "127.0.0.1"])(
       console.log((await api.clients()).length);`;
     const names = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"];
     const env = Object.fromEntries(names.map((name) => [name, `http://127.0.0.1:${proxy.port}`]));
-    const child = Bun.spawn([process.execPath, "-e", program], { env, stderr: "inherit" });
+    const child = spawn([process.execPath, "-e", program], { env, stderr: "inherit" });
     expect(await new Response(child.stdout).text()).toBe("0\n");
     expect(proxy.requests).toEqual([]);
   },

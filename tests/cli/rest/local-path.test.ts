@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { localPath } from "../../../lib/cli/rest/local-path.ts";
+import { spawnSync } from "../../support/spawn.ts";
 
 const isPosix = process.platform !== "win32";
 
@@ -13,7 +14,7 @@ beforeAll(async () => {
   await mkdir(join(base, "folder/sub"));
   await writeFile(join(base, "file"), "x");
   if (!isPosix) return;
-  Bun.spawnSync(["mkfifo", join(base, "fifo")]);
+  spawnSync(["mkfifo", join(base, "fifo")]);
   await symlink("file", join(base, "to-file"));
   await symlink("folder", join(base, "to-folder"));
   await symlink("nothing", join(base, "to-nothing"));

@@ -18,6 +18,7 @@ import { ApiClient } from "../../../lib/cli/rest/api-client.ts";
 import { partPath } from "../../../lib/cli/rest/part-file.ts";
 import { saveContent } from "../../../lib/cli/rest/save-content.ts";
 import { downloadRecord } from "../../support/records.ts";
+import { spawnSync } from "../../support/spawn.ts";
 
 const BYTES = randomBytes(300_000);
 const MD5 = new Bun.CryptoHasher("md5").update(BYTES).digest("hex");
@@ -183,7 +184,7 @@ describe("saving", () => {
       ["a link to another file", () => symlink(stranger, part)],
       ["a second name of another file", () => link(stranger, part)],
       ["a link that leads nowhere", () => symlink(join(folder, "nothing"), part)],
-      ["a FIFO", async () => void Bun.spawnSync(["mkfifo", part])],
+      ["a FIFO", async () => void spawnSync(["mkfifo", part])],
     ])("%s is removed, and not written to", async (_, put) => {
       await put();
       expect(await save([whole])).toMatchObject({ fresh: true, offsets: [0] });

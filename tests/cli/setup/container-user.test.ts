@@ -3,6 +3,7 @@ import { chown, link, lstat, mkdir, mkdtemp, rm, symlink, writeFile } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { containerUser, giveToImageUser } from "../../../lib/cli/setup/container-user.ts";
+import { spawnSync } from "../../support/spawn.ts";
 
 test.each<[NodeJS.Platform, number | undefined, string | null]>([
   ["linux", 1000, "1000:100"],
@@ -34,7 +35,7 @@ test.skipIf(!isRootOnLinux)(
       await symlink("downloads", inFolder("way"));
       await writeFile(inFolder("elsewhere/of-the-system"), "");
       await link(inFolder("elsewhere/of-the-system"), inFolder("downloads/second-name"));
-      Bun.spawnSync(["mkfifo", inFolder("downloads/fifo")]);
+      spawnSync(["mkfifo", inFolder("downloads/fifo")]);
 
       expect(await giveToImageUser(inFolder("way"))).toEqual({
         given: 4,

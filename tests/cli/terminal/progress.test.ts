@@ -9,6 +9,7 @@ import {
 import type { Terminal } from "../../../lib/cli/terminal/terminal.ts";
 import { Random } from "../../support/random.ts";
 import { waitFor } from "../../support/wait.ts";
+import { spawn } from "../../support/spawn.ts";
 
 const MIB = 1024 ** 2;
 const half: BarState = {
@@ -219,7 +220,7 @@ describe("bars on a terminal", () => {
       const write = (text) => process.stdout.write(text);
       new Progress({ write, live: true, colour: false, columns: () => 80, rows: () => 24 });
       process.exit(3);`;
-    const child = Bun.spawn([process.execPath, "-e", script], { stderr: "inherit" });
+    const child = spawn([process.execPath, "-e", script], { stderr: "inherit" });
     for await (const bytes of child.stdout) shown.push(new TextDecoder().decode(bytes));
     expect(await child.exited).toBe(3);
     expect(shown.join("")).toBe("\x1b[?25l\x1b[?25h");

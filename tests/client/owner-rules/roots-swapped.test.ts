@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Roots } from "../../../lib/client/owner-rules/roots.ts";
 import { FdsError } from "../../../lib/protocol/errors.ts";
+import { spawn } from "../../support/spawn.ts";
 
 /* Links that change between a look and the open, made to by a process that does nothing else. */
 
@@ -31,7 +32,7 @@ function startSwapper(swaps: string): Bun.Subprocess<"ignore", "pipe", "inherit"
     const put = (target, path) => { symlinkSync(target, "new"); renameSync("new", path); };
     console.log("ready");
     for (;;) { ${swaps} }`;
-  return Bun.spawn([process.execPath, "-e", program], { cwd: site, stdout: "pipe" });
+  return spawn([process.execPath, "-e", program], { cwd: site, stdout: "pipe" });
 }
 
 /** @returns the content, or null where the client refuses */

@@ -20,6 +20,7 @@ import type { SourceFile } from "../../../lib/client/owner-rules/source-file.ts"
 import { FdsError } from "../../../lib/protocol/errors.ts";
 import { FileIdentity } from "../../../lib/protocol/identity.ts";
 import { UsageError } from "../../../lib/util/flags.ts";
+import { spawnSync } from "../../support/spawn.ts";
 
 /** A name with dots in front is hidden: it has to be named. */
 const allow = ["**", "..name"];
@@ -259,7 +260,7 @@ test.if(process.platform !== "win32")(
   async () => {
     const folder = join(base, "site/special");
     await mkdir(folder);
-    expect(Bun.spawnSync(["mkfifo", join(folder, "fifo")]).exitCode).toBe(0);
+    expect(spawnSync(["mkfifo", join(folder, "fifo")]).exitCode).toBe(0);
     const server = createServer();
     await new Promise<void>((done) => server.listen(join(folder, "socket"), done));
     try {

@@ -3,6 +3,7 @@ import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { lockFolder } from "../../../lib/server/storage/lock.ts";
+import { spawn } from "../../support/spawn.ts";
 
 async function temporaryFolder() {
   const path = await mkdtemp(join(tmpdir(), "fds-lock-"));
@@ -47,7 +48,7 @@ test("a process that forgot its lock still holds it, until it is killed", async 
       console.log("locked");
     });
     setInterval(() => {}, 60_000);`;
-  await using holder = Bun.spawn([process.execPath, "-e", script], { stdout: "pipe" });
+  await using holder = spawn([process.execPath, "-e", script], { stdout: "pipe" });
   const { value } = await holder.stdout.getReader().read();
   expect(new TextDecoder().decode(value)).toBe("locked\n");
   expect(() => lockFolder(folder.path, folder.lock)).toThrow("another server already uses");
