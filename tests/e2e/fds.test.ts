@@ -544,6 +544,15 @@ describe("at a terminal (needs POSIX)", () => {
     }
   });
 
+  itPty("fds downloads and fds watch say why one failed, and of which file", async () => {
+    const name = "no/such/file.txt";
+    await system.ended(await system.pull(name));
+    for (const command of ["downloads", "watch"]) {
+      await using screen = new Screen(system, ["fds", command]);
+      await screen.shows(new RegExp(`failed .+ ${name}\\s+↳ file_not_found: .+"${name}"`));
+    }
+  });
+
   itPty("fds watch draws a table that is live, and gives the screen back", async () => {
     await using screen = new Screen(system, ["fds", "watch"]);
     await screen.shows(/1 of 2 clients connected/);

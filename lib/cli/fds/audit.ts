@@ -5,7 +5,7 @@ import { DURATION, oneOf, TEXT, wholeNumber } from "../../util/settings.ts";
 import { plainText } from "../../util/plain-text.ts";
 import { CLIENT_ID } from "../client-id.ts";
 import type { ListingColumn } from "../terminal/listing.ts";
-import { paint } from "../terminal/terminal.ts";
+import { NAME_COLUMNS, paint } from "../terminal/terminal.ts";
 import { formatMoment } from "../terminal/times.ts";
 import { type Command, type CommandContext, readFlag } from "./command.ts";
 import { printListing } from "./listing.ts";
@@ -73,6 +73,7 @@ const COLUMNS: ListingColumn<AuditRecord>[] = [
   {
     title: "actor",
     importance: 6,
+    least: NAME_COLUMNS,
     shown: ({ actor }) => plainText(actor ?? "–"),
     raw: ({ actor }) => actor,
   },
@@ -100,6 +101,7 @@ const COLUMNS: ListingColumn<AuditRecord>[] = [
   {
     title: "client",
     importance: 5,
+    least: NAME_COLUMNS,
     shown: ({ client_id }) => plainText(client_id ?? "–"),
     raw: ({ client_id }) => client_id,
   },

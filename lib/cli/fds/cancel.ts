@@ -1,5 +1,5 @@
 import { findDownloadId } from "../rest/download-id.ts";
-import { DOWNLOAD_COLUMNS } from "../terminal/download-listing.ts";
+import { DOWNLOAD_FIELDS } from "../terminal/download-listing.ts";
 import type { Command } from "./command.ts";
 import { printDone } from "./listing.ts";
 
@@ -14,6 +14,6 @@ export const cancel: Command = {
     const { api, words, interruptions } = context;
     const [text = ""] = words;
     const record = await api.cancel(await findDownloadId(api, text, interruptions.signal));
-    printDone(context, record, DOWNLOAD_COLUMNS, `${record.status} ${record.download_id}`);
+    printDone(context, record, DOWNLOAD_FIELDS, `${record.status} ${record.download_id}`);
   },
 };

@@ -2,7 +2,7 @@ import type * as z from "zod";
 import { type DownloadQuery, DownloadStatus, MAX_PAGE } from "../../api/schemas.ts";
 import { oneOf, wholeNumber } from "../../util/settings.ts";
 import { CLIENT_ID } from "../client-id.ts";
-import { DOWNLOAD_COLUMNS } from "../terminal/download-listing.ts";
+import { DOWNLOAD_COLUMNS, DOWNLOAD_FIELDS, problemOf } from "../terminal/download-listing.ts";
 import { type Command, type CommandContext, readFlag } from "./command.ts";
 import { printListing } from "./listing.ts";
 
@@ -25,8 +25,8 @@ export const downloads: Command = {
       only those of this client
   --limit N
       at most so many, 1 to ${MAX_PAGE} (default: 50)`,
-  notes: `In a pipe: download, client, status, bytes received, size, created and file, with tabs between
-them.`,
+  notes: `In a pipe: download, client, status, bytes received, size, created, file, and the code and the
+words of what went wrong, with tabs between them.`,
   examples: [
     "downloads --limit 10",
     "downloads --status failed --client restaurant-001",
@@ -35,8 +35,13 @@ them.`,
   async run(context) {
     const { api, interruptions } = context;
     const list = await api.downloads(readQuery(context), interruptions.signal);
-    const items = list.downloads;
-    printListing(context, list, { items, columns: DOWNLOAD_COLUMNS, none: "No downloads" });
+    printListing(context, list, {
+      items: list.downloads,
+      columns: DOWNLOAD_COLUMNS,
+      fields: DOWNLOAD_FIELDS,
+      detailOf: problemOf,
+      none: "No downloads",
+    });
   },
 };
 

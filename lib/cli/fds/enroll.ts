@@ -2,7 +2,7 @@ import { type EnrolmentKeyRecord, IdPattern } from "../../api/enrolment.ts";
 import { UsageError } from "../../util/flags.ts";
 import { type Kind, wholeNumber } from "../../util/settings.ts";
 import type { ListingColumn } from "../terminal/listing.ts";
-import { paint } from "../terminal/terminal.ts";
+import { NAME_COLUMNS, paint } from "../terminal/terminal.ts";
 import { formatAge, formatMoment } from "../terminal/times.ts";
 import { type Command, type CommandContext, print, readFlag } from "./command.ts";
 import { printDone, printListing } from "./listing.ts";
@@ -94,8 +94,20 @@ function keyState(record: EnrolmentKeyRecord): string {
 }
 
 const COLUMNS: ListingColumn<EnrolmentKeyRecord>[] = [
-  { title: "name", importance: 9, shown: ({ name }) => name, raw: ({ name }) => name },
-  { title: "ids", importance: 8, shown: ({ ids }) => ids, raw: ({ ids }) => ids },
+  {
+    title: "name",
+    importance: 9,
+    least: NAME_COLUMNS,
+    shown: ({ name }) => name,
+    raw: ({ name }) => name,
+  },
+  {
+    title: "ids",
+    importance: 8,
+    least: NAME_COLUMNS,
+    shown: ({ ids }) => ids,
+    raw: ({ ids }) => ids,
+  },
   {
     title: "uses",
     right: true,

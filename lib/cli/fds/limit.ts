@@ -3,7 +3,7 @@ import { readSetting } from "../../util/flags.ts";
 import { size } from "../../util/settings.ts";
 import { formatSize } from "../../util/sizes.ts";
 import { findDownloadId } from "../rest/download-id.ts";
-import { DOWNLOAD_COLUMNS } from "../terminal/download-listing.ts";
+import { DOWNLOAD_FIELDS } from "../terminal/download-listing.ts";
 import type { Command } from "./command.ts";
 import { printDone } from "./listing.ts";
 
@@ -24,7 +24,7 @@ export const limit: Command = {
     const downloadId = await findDownloadId(api, id, interruptions.signal);
     const record = await api.change(downloadId, { rate_limit }, interruptions.signal);
     const told = rate_limit === null ? "no limit" : `${formatSize(rate_limit)}/s at most`;
-    printDone(context, record, DOWNLOAD_COLUMNS, `${told} ${record.download_id}`);
+    printDone(context, record, DOWNLOAD_FIELDS, `${told} ${record.download_id}`);
   },
 };
 

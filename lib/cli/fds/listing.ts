@@ -1,4 +1,4 @@
-import { type ListingColumn, listingLines, listingTable } from "../terminal/listing.ts";
+import { type Field, type ListingColumn, listingLines, listingTable } from "../terminal/listing.ts";
 import { paint } from "../terminal/terminal.ts";
 import { type CommandContext, print } from "./command.ts";
 
@@ -6,6 +6,10 @@ import { type CommandContext, print } from "./command.ts";
 export interface Listing<T> {
   items: T[];
   columns: ListingColumn<T>[];
+  /** For a script; the columns where it is not given. */
+  fields?: Field<T>[];
+  /** What else a person has to know of one, on a line of its own; null: nothing. */
+  detailOf?: (item: T) => string | null;
   /** For a person. */
   none: string;
 }
@@ -14,13 +18,14 @@ export interface Listing<T> {
 export function printListing<T>(
   context: CommandContext,
   value: unknown,
-  { items, columns, none }: Listing<T>,
+  { items, columns, fields = columns, detailOf, none }: Listing<T>,
 ): void {
+  const table = (coloured: boolean) =>
+    listingTable(columns, items, context.out.columns(), coloured, detailOf);
   print(context, {
     value,
-    shown: (coloured) =>
-      items.length === 0 ? [none] : listingTable(columns, items, context.out.columns(), coloured),
-    raw: () => listingLines(columns, items),
+    shown: (coloured) => (items.length === 0 ? [none] : table(coloured)),
+    raw: () => listingLines(fields, items),
   });
 }
 
@@ -28,12 +33,12 @@ export function printListing<T>(
 export function printDone<T>(
   context: CommandContext,
   item: T,
-  columns: ListingColumn<T>[],
+  fields: Field<T>[],
   done: string,
 ): void {
   print(context, {
     value: item,
     shown: (coloured) => [`${paint("✓", "green", coloured)} ${done}`],
-    raw: () => listingLines(columns, [item]),
+    raw: () => listingLines(fields, [item]),
   });
 }

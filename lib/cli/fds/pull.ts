@@ -17,7 +17,7 @@ import { tabbed } from "../terminal/listing.ts";
 import { Failure, Interrupted } from "../program.ts";
 import { reasonOf, resultLines } from "../terminal/pull-result.ts";
 import { STANDARD_OUTPUT } from "../rest/local-path.ts";
-import { paint } from "../terminal/terminal.ts";
+import { ending, NAME_COLUMNS, paint } from "../terminal/terminal.ts";
 import { type Command, type CommandContext, print, readFlag } from "./command.ts";
 import { readOutput, save } from "./pull-output.ts";
 
@@ -222,7 +222,8 @@ function printResult(
 /** Says under which id a download goes on, whatever becomes of this program. */
 function remark({ err }: CommandContext, { clientId, downloadId, message }: Started): void {
   const id = err.live ? shortId(downloadId) : downloadId;
-  const text = `${clientId}  ${id}  ${plainText(message)}`;
+  const name = err.live ? ending(clientId, NAME_COLUMNS) : clientId;
+  const text = `${name}  ${id}  ${plainText(message)}`;
   const line = err.live ? Bun.sliceAnsi(text, 0, err.columns(), "…") : text;
   err.write(`${paint(line, "dim", err.colour)}\n`);
 }

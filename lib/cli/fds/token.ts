@@ -4,7 +4,7 @@ import { readSetting, UsageError } from "../../util/flags.ts";
 import { oneOf } from "../../util/settings.ts";
 import { CLIENT_ID } from "../client-id.ts";
 import type { ListingColumn } from "../terminal/listing.ts";
-import { paint } from "../terminal/terminal.ts";
+import { NAME_COLUMNS, paint } from "../terminal/terminal.ts";
 import { formatAge, formatMoment } from "../terminal/times.ts";
 import { type Command, type CommandContext, print, readFlag } from "./command.ts";
 import { printDone, printListing } from "./listing.ts";
@@ -78,11 +78,18 @@ async function revoke(context: CommandContext, name: string): Promise<void> {
 }
 
 const COLUMNS: ListingColumn<TokenRecord>[] = [
-  { title: "name", importance: 9, shown: ({ name }) => name, raw: ({ name }) => name },
+  {
+    title: "name",
+    importance: 9,
+    least: NAME_COLUMNS,
+    shown: ({ name }) => name,
+    raw: ({ name }) => name,
+  },
   { title: "role", importance: 8, shown: ({ role }) => role, raw: ({ role }) => role },
   {
     title: "sites",
     importance: 5,
+    least: NAME_COLUMNS,
     shown: ({ sites }) => sites?.join(" ") ?? "all",
     raw: ({ sites }) => sites?.join(" ") ?? "all",
   },

@@ -2,7 +2,7 @@ import type { Change, ClientRecord, DownloadRecord } from "../../api/schemas.ts"
 import { plainJson } from "../../util/plain-text.ts";
 import { type ApiClient, hasEnded } from "../rest/api-client.ts";
 import { CLIENT_COLUMNS } from "../terminal/client-listing.ts";
-import { DOWNLOAD_COLUMNS, LIVE_DOWNLOAD_COLUMNS } from "../terminal/download-listing.ts";
+import { DOWNLOAD_FIELDS, LIVE_DOWNLOAD_COLUMNS, problemOf } from "../terminal/download-listing.ts";
 import { listingLines, listingTable } from "../terminal/listing.ts";
 import { Interrupted } from "../program.ts";
 import { paint, type Terminal } from "../terminal/terminal.ts";
@@ -121,7 +121,14 @@ function screenOf({ clients, downloads }: View, isAway: boolean, terminal: Termi
   const columns = terminal.columns();
   const rows = Math.max(2, terminal.rows() - FRAME_LINES);
   const shownClients = clients.slice(0, Math.max(1, Math.floor(rows / 2)));
-  const shownDownloads = downloads.slice(0, Math.max(1, rows - shownClients.length));
+  const room = Math.max(1, rows - shownClients.length);
+  const [titles = "", ...shownDownloads] = listingTable(
+    LIVE_DOWNLOAD_COLUMNS,
+    downloads.slice(0, room),
+    columns,
+    colour,
+    problemOf,
+  );
   const connected = clients.filter((one) => one.connected).length;
   const active = downloads.filter((one) => !hasEnded(one)).length;
   const state = isAway
@@ -133,7 +140,8 @@ function screenOf({ clients, downloads }: View, isAway: boolean, terminal: Termi
     "",
     ...listingTable(CLIENT_COLUMNS, shownClients, columns, colour),
     "",
-    ...listingTable(LIVE_DOWNLOAD_COLUMNS, shownDownloads, columns, colour),
+    titles,
+    ...shownDownloads.slice(0, room),
   ].map((line) => Bun.sliceAnsi(line, 0, columns));
 }
 
@@ -161,5 +169,5 @@ async function writeChanges({ api, out, json, interruptions }: CommandContext): 
 function fieldsOf({ event, data }: Change): string {
   return event === "client"
     ? listingLines(CLIENT_COLUMNS, [data]).join()
-    : listingLines(DOWNLOAD_COLUMNS, [data]).join();
+    : listingLines(DOWNLOAD_FIELDS, [data]).join();
 }

@@ -14,10 +14,11 @@ export async function checkStatus(context: GuideContext): Promise<void> {
   if (downloads.length === 0) return tell(context, "No downloads yet, choices 3 to 6 make some");
   tell(
     context,
-    ...downloads.map(
-      ({ client_id, status, created_at }, index) =>
-        `  ${index + 1}  ${client_id}  ${paintStatus(status, out.colour)}  ${formatAge(created_at)}`,
-    ),
+    ...downloads.map(({ client_id, status, created_at, error_code }, index) => {
+      const state = paintStatus(status, out.colour);
+      const why = error_code === null ? "" : ` (${error_code})`;
+      return `  ${index + 1}  ${client_id}  ${state}${why}  ${formatAge(created_at)}`;
+    }),
   );
   const question = `Which one? 1-${downloads.length}, an id, or Enter for none: `;
   const picked = await pick(context, question, downloads);

@@ -1,7 +1,7 @@
 import type { ClientRecord } from "../../api/schemas.ts";
 import { plainText } from "../../util/plain-text.ts";
 import type { ListingColumn } from "./listing.ts";
-import { paint } from "./terminal.ts";
+import { NAME_COLUMNS, paint } from "./terminal.ts";
 import { formatAge } from "./times.ts";
 
 /** In place of an empty list. */
@@ -13,6 +13,7 @@ export const CLIENT_COLUMNS: ListingColumn<ClientRecord>[] = [
   {
     title: "client",
     importance: 9,
+    least: NAME_COLUMNS,
     shown: ({ client_id }) => client_id,
     raw: ({ client_id }) => client_id,
   },

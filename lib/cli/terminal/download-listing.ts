@@ -1,9 +1,9 @@
 import type { DownloadRecord } from "../../api/schemas.ts";
 import { formatSize } from "../../util/sizes.ts";
 import { plainText } from "../../util/plain-text.ts";
-import type { ListingColumn } from "./listing.ts";
+import type { Field, ListingColumn } from "./listing.ts";
 import { formatDuration } from "./progress.ts";
-import { type Colour, paint } from "./terminal.ts";
+import { NAME_COLUMNS, type Colour, paint } from "./terminal.ts";
 import { formatAge } from "./times.ts";
 
 const COLOURS: Record<DownloadRecord["status"], Colour> = {
@@ -16,7 +16,7 @@ const COLOURS: Record<DownloadRecord["status"], Colour> = {
 };
 
 /** Columns of a path whose end still tells what it is. */
-const PATH_COLUMNS = 15;
+const PATH_COLUMNS = 12;
 
 /** Characters of an id that tell it from others: its time in ms, and the counter within that. */
 const SHORT_ID = 18;
@@ -43,6 +43,7 @@ const ID: DownloadColumn = {
 const CLIENT: DownloadColumn = {
   title: "client",
   importance: 9,
+  least: NAME_COLUMNS,
   shown: ({ client_id }) => client_id,
   raw: ({ client_id }) => client_id,
 };
@@ -81,7 +82,7 @@ const RATE: DownloadColumn = {
 const TIME_LEFT: DownloadColumn = {
   title: "left",
   right: true,
-  importance: 4,
+  importance: 3,
   shown: ({ eta_seconds }) => (eta_seconds === null ? "–" : formatDuration(eta_seconds)),
   raw: ({ eta_seconds }) => eta_seconds,
 };
@@ -105,14 +106,26 @@ const FILE: DownloadColumn = {
 /** Downloads, one a line. */
 export const DOWNLOAD_COLUMNS = [ID, CLIENT, STATUS, DONE, SIZE, CREATED, FILE];
 
-/** Downloads as they move: how fast tells more than their names. */
+/** The same for a script, which also learns what a person reads in {@link problemOf}. */
+export const DOWNLOAD_FIELDS: Field<DownloadRecord>[] = [
+  ...DOWNLOAD_COLUMNS,
+  { raw: ({ error_code }) => error_code },
+  { raw: ({ error }) => error },
+];
+
+/** Downloads as they move: how fast tells more than how large. */
 export const LIVE_DOWNLOAD_COLUMNS = [
-  { ...ID, importance: 3 },
+  { ...ID, importance: 6 },
   CLIENT,
   STATUS,
   DONE,
-  SIZE,
+  { ...SIZE, importance: 4 },
   RATE,
   TIME_LEFT,
-  FILE,
+  { ...FILE, importance: 8 },
 ];
+
+/** Why a download failed, or what one that is queued waits for; null where there is nothing to say. */
+export function problemOf({ error, error_code }: DownloadRecord): string | null {
+  return error === null ? null : [error_code, plainText(error)].filter(Boolean).join(": ");
+}

@@ -1,56 +1,83 @@
 import { plainText } from "../../util/plain-text.ts";
-import { type Column, renderTable } from "./table.ts";
+import { type Column, GAP, renderTable } from "./table.ts";
+import { ending, paint } from "./terminal.ts";
 
-/** A column of a list of things that a person sees as a table, and a script as fields. */
-export interface ListingColumn<T> extends Column {
-  /** Where there is little room, the least important columns go. */
-  importance: number;
-  /** Before it goes, its texts are cut from the left, to no fewer columns than this. */
-  least?: number;
-  /** For a person; may hold colours. */
-  shown(item: T, coloured: boolean): string;
-  /** For a script. */
+/** What a script reads of each thing of a list. */
+export interface Field<T> {
   raw(item: T): string | number | boolean | null;
 }
 
-/** Lays out a table that is at most `width` columns wide; the titles come first. */
+/** A column of a list of things that a person sees as a table, and a script as fields. */
+export interface ListingColumn<T> extends Column, Field<T> {
+  /** Where there is too little room, the least important columns go. */
+  importance: number;
+  /** Before any column goes, texts of this one are cut from the left, to no fewer columns than this. */
+  least?: number;
+  /** For a person; may hold colours. */
+  shown(item: T, coloured: boolean): string;
+}
+
+/**
+ * Lays out a table that is at most `width` columns wide; the titles come first.
+ * @param detailOf what else a person has to know of one thing, on a line below it; null: nothing
+ */
 export function listingTable<T>(
   columns: ListingColumn<T>[],
   items: T[],
   width: number,
   coloured: boolean,
+  detailOf: (item: T) => string | null = () => null,
 ): string[] {
-  const least = Math.min(...columns.map(({ importance }) => importance));
-  const last = columns.find(({ importance }) => importance === least);
-  const render = (cut = Infinity) => {
-    const cell = (item: T, column: ListingColumn<T>) => {
-      const text = column.shown(item, coloured);
-      return column === last ? ending(text, cut) : text;
-    };
-    const rows = items.map((item) => columns.map((column) => cell(item, column)));
-    const lines = renderTable(columns, rows, coloured);
-    return { lines, width: Math.max(...lines.map((line) => Bun.stringWidth(line))) };
-  };
-  const table = render();
-  if (table.width <= width) return table.lines;
-  if (last?.least !== undefined) {
-    const widest = Math.max(...items.map((item) => Bun.stringWidth(last.shown(item, coloured))));
-    const room = widest - (table.width - width);
-    const cut = render(Math.max(room, last.least));
-    if (cut.width <= width) return cut.lines;
-  }
-  if (columns.length === 1) return table.lines.map((line) => Bun.sliceAnsi(line, 0, width, "…"));
-  return listingTable(
-    columns.filter((column) => column !== last),
-    items,
-    width,
-    coloured,
+  const fitting = fit(columns, items, width);
+  const rows = items.map((item) =>
+    fitting.map(({ column, room }) => ending(column.shown(item, coloured), room)),
   );
+  const shown = fitting.map(({ column }) => column);
+  const [titles = "", ...lines] = renderTable(shown, rows, coloured);
+  const withDetails = items.flatMap((item, index) => {
+    const detail = detailOf(item);
+    return [
+      lines[index] ?? "",
+      ...(detail === null ? [] : [paint(`  ↳ ${detail}`, "dim", coloured)]),
+    ];
+  });
+  return [titles, ...withDetails].map((line) => Bun.sliceAnsi(line, 0, width, "…"));
+}
+
+interface FittingColumn<T> {
+  column: ListingColumn<T>;
+  /** How wide its texts may be. */
+  room: number;
+}
+
+/** The columns that there is room for. */
+function fit<T>(columns: ListingColumn<T>[], items: T[], width: number): FittingColumn<T>[] {
+  const fitting = columns.map((column) => {
+    const texts = [column.title, ...items.map((item) => column.shown(item, false))];
+    const room = Math.max(...texts.map((text) => Bun.stringWidth(text)));
+    return { column, room, least: Math.max(column.least ?? room, Bun.stringWidth(column.title)) };
+  });
+  const gaps = GAP * (columns.length - 1);
+  let excess = fitting.reduce((sum, { room }) => sum + room, gaps) - width;
+  for (; excess > 0; excess--) {
+    const [widest] = fitting
+      .filter(({ room, least }) => room > least)
+      .toSorted((a, b) => b.room - a.room);
+    if (!widest) break;
+    widest.room--;
+  }
+  return excess <= 0 || columns.length === 1 ? fitting : fit(withoutOne(columns), items, width);
+}
+
+/** Without the least important one. */
+function withoutOne<T>(columns: ListingColumn<T>[]): ListingColumn<T>[] {
+  const least = Math.min(...columns.map(({ importance }) => importance));
+  return columns.filter(({ importance }) => importance !== least);
 }
 
 /** A line for each item, its fields separated by tabs. */
-export function listingLines<T>(columns: ListingColumn<T>[], items: T[]): string[] {
-  return items.map((item) => tabbed(columns.map((column) => column.raw(item))));
+export function listingLines<T>(fields: Field<T>[], items: T[]): string[] {
+  return items.map((item) => tabbed(fields.map((field) => field.raw(item))));
 }
 
 /** A name and a value on each line. */
@@ -61,9 +88,4 @@ export function fieldLines(fields: object): string[] {
 /** Fields of one line; nothing in them can be taken for a separator. */
 export function tabbed(fields: unknown[]): string {
   return fields.map((field) => plainText(String(field ?? ""))).join("\t");
-}
-
-/** The last part of a long text, which tells most of a path. */
-function ending(text: string, columns: number): string {
-  return Bun.stringWidth(text) <= columns ? text : `…${Bun.sliceAnsi(text, 1 - columns)}`;
 }

@@ -1,6 +1,6 @@
 import { formatSize } from "../../util/sizes.ts";
 import { plainText } from "../../util/plain-text.ts";
-import { type Colour, type Terminal, padColumns, paint } from "./terminal.ts";
+import { type Colour, ending, NAME_COLUMNS, padColumns, paint, type Terminal } from "./terminal.ts";
 
 /** What one bar shows. */
 export interface BarState {
@@ -21,6 +21,9 @@ const REDRAW_INTERVAL = 100;
 
 /** A file or a pipe gets a line each time this share more is done, in percent. */
 const PLAIN_STEP = 10;
+
+/** A label has at most one part in so many of the screen's width. */
+const LABEL_SHARE = 4;
 
 const TRACK_COLUMNS = { min: 8, max: 40 };
 const DROPPED_FIRST = ["size", "rate", "track", "ending"] as const;
@@ -177,15 +180,15 @@ export class Progress {
       (sum, width) => sum + Math.max(1, Math.ceil(width / columns)),
       0,
     );
-    const widest = Math.max(...bars.map(({ label }) => Bun.stringWidth(plainText(label))));
-    const lines = bars.map((bar) =>
+    const labels = bars.map(({ label }) => plainText(label));
+    const longest = Math.max(...labels.map((label) => Bun.stringWidth(label)));
+    // a long name leaves room for the bar
+    const widest = Math.min(longest, Math.max(NAME_COLUMNS, Math.floor(columns / LABEL_SHARE)));
+    const lines = bars.map((bar, index) => {
+      const label = padColumns(ending(labels[index] ?? "", widest), widest);
       // one column stays free: some terminals wrap a line that fills the last one
-      renderBar(
-        { ...bar, label: padColumns(plainText(bar.label), widest) },
-        columns - 1,
-        this.terminal.colour,
-      ),
-    );
+      return renderBar({ ...bar, label }, columns - 1, this.terminal.colour);
+    });
     this.drawn = lines.map((line) => Bun.stringWidth(line));
     const up = rows > 0 ? `\x1b[${rows}A` : "";
     this.terminal.write(`\r${up}\x1b[J${lines.map((line) => `${line}\n`).join("")}`);

@@ -1,5 +1,8 @@
 import { padColumns, paint } from "./terminal.ts";
 
+/** Columns of the screen between two of the table. */
+export const GAP = 2;
+
 export interface Column {
   title: string;
   /** Numbers stand at the right. */
@@ -24,7 +27,7 @@ export function renderTable(columns: Column[], rows: string[][], coloured: boole
         const padded = padColumns(cell, widths[index] ?? 0);
         return right ? padded.slice(cell.length) + cell : padded;
       })
-      .join("  ")
+      .join(" ".repeat(GAP))
       .trimEnd();
   const titles = layOut(columns.map(({ title }) => title));
   return [paint(titles, "dim", coloured), ...rows.map(layOut)];

@@ -35,6 +35,14 @@ export function paint(text: string, colour: Colour, coloured: boolean): string {
   return coloured && text ? styleText(colour, text, { validateStream: false }) : text;
 }
 
+/** Columns of a name that still tell it from others. */
+export const NAME_COLUMNS = 14;
+
+/** The last part of a long text, which tells most of a path or a name. */
+export function ending(text: string, columns: number): string {
+  return Bun.stringWidth(text) <= columns ? text : `…${Bun.sliceAnsi(text, 1 - columns)}`;
+}
+
 /** Fills up with spaces to a number of columns; longer text stays as it is. */
 export function padColumns(text: string, columns: number): string {
   return text + " ".repeat(Math.max(0, columns - Bun.stringWidth(text)));

@@ -182,6 +182,18 @@ describe("bars on a terminal", () => {
     expect(written.at(-1)).toBe("\x1b[?25h");
   });
 
+  test("of a site with a long name are bars still, and the name keeps its end", () => {
+    const { terminal, written } = fakeTerminal();
+    const progress = new Progress(terminal);
+    progress.set("a", { ...half, label: `${"x".repeat(60)}-001` });
+    progress.set("b", half);
+    progress.stop();
+    expect(screenOf(written)).toEqual([
+      expect.stringMatching(/^…x{15}-001  ━+─+ +63%.* ETA 0:04$/),
+      expect.stringMatching(/^restaurant-001        ━+─+ +63%.* ETA 0:04$/),
+    ]);
+  });
+
   test("are not drawn for every change", () => {
     const { terminal, written } = fakeTerminal();
     const progress = new Progress(terminal);
