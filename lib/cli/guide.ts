@@ -12,6 +12,7 @@ import { findTarget, type TargetOptions } from "./guide/target.ts";
 import { Input } from "./terminal/input.ts";
 import { DEMOS } from "./rest/kept-demo.ts";
 import { Interrupted, runProgram } from "./program.ts";
+import { downloadsDirOf } from "./saved-path.ts";
 import { terminalOf } from "./terminal/terminal.ts";
 
 const HELP = `Usage: bun run guide [flags]
@@ -36,7 +37,7 @@ await runProgram(async (signal) => {
   const options: TargetOptions = {
     connection,
     isNamed: namesServer(values, process.env),
-    downloadsDir: process.env["DOWNLOADS_DIR"] || "downloads",
+    downloadsDir: downloadsDirOf(process.env),
     demos: DEMOS,
   };
   using input = new Input(process.stdin, out);

@@ -159,9 +159,41 @@ describe("fds pull", () => {
     expect(record).toEqual(await system.api.download(record.download_id));
   });
 
-  test("from all that are connected, at once", async () => {
-    const { downloads } = await json("pull", "--all");
+  test("from all that are connected, at once, and says who is left out", async () => {
+    const { downloads, left_out } = await json("pull", "--all");
     expect(downloads).toMatchObject([{ client_id: "site-1", md5: original.md5 }]);
+    expect(left_out).toEqual(["away"]);
+    const { exitCode, stderr } = await fds(["pull", "--all"]);
+    expect(exitCode).toBe(0);
+    expect(stderr).toContain(
+      "1 of 2 clients is not connected and left out: away (--if-offline wait",
+    );
+    expect(stderr).toContain("1 of 1  100%");
+  });
+
+  test("from all, waits for the others where it is told to", async () => {
+    const result = fds(["pull", "--all", "--if-offline", "wait", "--json"]);
+    await away.restart();
+    const { exitCode, stdout } = await result;
+    away.signal("SIGTERM");
+    await away.ended();
+    expect(exitCode).toBe(0);
+    const { downloads, left_out } = JSON.parse(stdout);
+    expect(downloads.map(({ client_id }: DownloadRecord) => client_id).toSorted()).toEqual([
+      "away",
+      "site-1",
+    ]);
+    expect(left_out).toEqual([]);
+  });
+
+  test("from all, fails for those that are away where that matters", async () => {
+    const args = ["pull", "--all", "--if-offline", "fail"];
+    const { exitCode, stdout, stderr } = await fds(args);
+    expect(exitCode).toBe(1);
+    expect(fields({ exitCode, stdout, stderr }).map(([status]) => status)).toEqual(["completed"]);
+    expect(stderr).toMatch(/^error: 1 of 2 files verified, .+, 1 did not arrive, away: .+$/m);
+    const answer = JSON.parse((await fds([...args, "--json"])).stdout);
+    expect(answer).toMatchObject({ refused: [{ client_id: "away" }], left_out: [] });
   });
 
   test("of a file that is not there fails, and says why", async () => {
@@ -533,6 +565,29 @@ describe("at a terminal (needs POSIX)", () => {
     expect(await screen.ended()).toBe(2);
   });
 
+  itPty("fds pull --all shows one bar for all, and ends with one line", async () => {
+    await using screen = new Screen(system, ["fds", "pull", "--all"]);
+    await screen.shows(/1 of 2 clients is not connected and left out: away/);
+    await screen.shows(/1 of 1 +━+ +100%.* completed/);
+    await screen.shows(/✓ site-1\/\S+ +5.0 MiB\n/);
+    const folder = join(system.folder, "downloads");
+    const line = screen.shows(
+      /1 of 1 files verified, 5.0 MiB in .+1 not connected and left out\n$/,
+    );
+    expect((await line).replaceAll("\n", "")).toContain(`saved in ${folder}`);
+    expect(await screen.ended()).toBe(0);
+  });
+
+  itPty("a result has a path that can be opened", async () => {
+    await using screen = new Screen(system, ["fds", "pull", "site-1", "-o", "here.bin"]);
+    expect(await screen.ended()).toBe(0);
+    const [, atServer = ""] = /^ {2}(\/.+\.txt)$/m.exec(screen.text) ?? [];
+    const [, here = ""] = /^✓ (\/.+here\.bin) {2}verified$/m.exec(screen.text) ?? [];
+    expect(await versionOf(atServer)).toEqual(original);
+    expect(await versionOf(here)).toEqual(original);
+    await rm(join(system.folder, "here.bin"));
+  });
+
   itPty("no line is wider than a narrow one, and NO_COLOR is obeyed", async () => {
     const env = { NO_COLOR: "1" };
     for (const command of [["clients"], ["downloads"], ["health"]]) {
@@ -545,7 +600,7 @@ describe("at a terminal (needs POSIX)", () => {
   });
 
   itPty("fds downloads and fds watch say why one failed, and of which file", async () => {
-    const name = "no/such/file.txt";
+    const name = "no/such.txt";
     await system.ended(await system.pull(name));
     for (const command of ["downloads", "watch"]) {
       await using screen = new Screen(system, ["fds", command]);

@@ -5,6 +5,7 @@ import { formatSize } from "../../util/sizes.ts";
 import { CHECKSUMS_FILE, parseChecksums } from "../checksums.ts";
 import { Failure } from "../program.ts";
 import { problemOfSavedFile } from "../verify/saved-file.ts";
+import { secondsOf } from "../terminal/pull-result.ts";
 import { renderTable } from "../terminal/table.ts";
 import { paint, say, type Terminal } from "../terminal/terminal.ts";
 import { testFilePath } from "../setup/test-files.ts";
@@ -43,9 +44,9 @@ export async function verifyAll(
   terminal.write(`\n${renderTable(RESULT_COLUMNS, rows, terminal.colour).join("\n")}\n\n`);
   if (problems.length > 0) throw new Failure(problems.join("; "));
   const bytes = records.reduce((sum, { total_size }) => sum + (total_size ?? 0), 0);
-  const seconds = secondsBetween(
-    Math.min(...records.map(({ started_at }) => Date.parse(started_at ?? ""))),
-    Math.max(...records.map(({ completed_at }) => Date.parse(completed_at ?? ""))),
+  const seconds = secondsOf(
+    records.map(({ started_at }) => started_at),
+    records.map(({ completed_at }) => completed_at),
   );
   const sum = `${formatSize(bytes)} in ${seconds.toFixed(1)} s, ${formatSize(bytes / seconds)}/s`;
   say(terminal, `all ${records.length} files arrived whole`, sum);
@@ -53,7 +54,7 @@ export async function verifyAll(
 
 function resultRow(record: DownloadRecord, verified: boolean, coloured: boolean): string[] {
   const { client_id, total_size, started_at, completed_at, md5 } = record;
-  const seconds = secondsBetween(Date.parse(started_at ?? ""), Date.parse(completed_at ?? ""));
+  const seconds = secondsOf([started_at], [completed_at]);
   const rate = (total_size ?? 0) / 1024 ** 2 / seconds;
   return [
     client_id,
@@ -63,9 +64,4 @@ function resultRow(record: DownloadRecord, verified: boolean, coloured: boolean)
     md5 ?? "–",
     verified ? paint("✓ verified", "green", coloured) : paint("✗ wrong", "red", coloured),
   ];
-}
-
-/** Never 0: a clock of milliseconds does not see a small file pass. */
-function secondsBetween(from: number, to: number): number {
-  return Math.max(1, to - from) / 1000;
 }

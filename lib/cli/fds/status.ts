@@ -1,5 +1,6 @@
 import { downloadFields } from "../terminal/download-fields.ts";
 import { findDownloadId } from "../rest/download-id.ts";
+import { downloadsDirOf, savedPathOf } from "../saved-path.ts";
 import { fieldLines } from "../terminal/listing.ts";
 import { type Command, print } from "./command.ts";
 
@@ -18,7 +19,8 @@ export const status: Command = {
     const record = await api.download(await findDownloadId(api, text, signal), signal);
     print(context, {
       value: record,
-      shown: (coloured) => downloadFields(record, coloured),
+      shown: (coloured) =>
+        downloadFields(record, savedPathOf(record, downloadsDirOf(context.env)), coloured),
       raw: () => fieldLines(record),
     });
   },

@@ -4,6 +4,7 @@ import { Failure } from "../program.ts";
 import { paint } from "../terminal/terminal.ts";
 import { isWrong, sumLines, verdictLines, verdictSummary } from "../verify/verdicts.ts";
 import type { CheckedFile } from "../verify/verification.ts";
+import { downloadsDirOf } from "../saved-path.ts";
 import { verifyWithBar } from "../verify/verify-with-bar.ts";
 import { type Command, type CommandContext, print } from "./command.ts";
 
@@ -71,7 +72,7 @@ async function check(
   const files: CheckedFile[] = await verifyWithBar(
     {
       api,
-      downloadsDir: String(values["downloads-dir"] ?? (env["DOWNLOADS_DIR"] || "downloads")),
+      downloadsDir: String(values["downloads-dir"] ?? downloadsDirOf(env)),
       sums,
       signal: interruptions.signal,
     },

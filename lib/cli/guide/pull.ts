@@ -1,4 +1,5 @@
 import { follow, startDownloads } from "../rest/follow.ts";
+import { savedPathOf } from "../saved-path.ts";
 import { resultLines } from "../terminal/pull-result.ts";
 import { complain, type GuideContext, tell } from "./guide.ts";
 
@@ -28,5 +29,11 @@ async function pull(context: GuideContext, clientIds: string[]): Promise<void> {
   }
   if (started.length === 0) return;
   const records = await follow(target.api, started, out, { signal });
-  tell(context, "", ...records.flatMap((record) => resultLines(record, out.colour)));
+  tell(
+    context,
+    "",
+    ...records.flatMap((record) =>
+      resultLines(record, savedPathOf(record, target.downloadsDir), out.colour),
+    ),
+  );
 }

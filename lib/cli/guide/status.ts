@@ -1,5 +1,6 @@
 import { downloadFields } from "../terminal/download-fields.ts";
 import { findDownloadId } from "../rest/download-id.ts";
+import { savedPathOf } from "../saved-path.ts";
 import { paintStatus } from "../terminal/download-listing.ts";
 import { formatAge } from "../terminal/times.ts";
 import { type GuideContext, pick, tell } from "./guide.ts";
@@ -27,5 +28,7 @@ export async function checkStatus(context: GuideContext): Promise<void> {
     typeof picked === "string"
       ? await findDownloadId(target.api, picked, signal)
       : picked.download_id;
-  tell(context, "", ...downloadFields(await target.api.download(id, signal), out.colour));
+  const record = await target.api.download(id, signal);
+  const savedPath = savedPathOf(record, target.downloadsDir);
+  tell(context, "", ...downloadFields(record, savedPath, out.colour));
 }

@@ -1,6 +1,6 @@
 import type { DownloadRecord, NewDownload } from "../../api/schemas.ts";
-import { type ApiClient, ApiCallError, type WatchOptions } from "./api-client.ts";
-import { barOf } from "../terminal/download-bar.ts";
+import { type ApiClient, ApiCallError, hasEnded, type WatchOptions } from "./api-client.ts";
+import { barOf, totalBarOf } from "../terminal/download-bar.ts";
 import { Failure } from "../program.ts";
 import { Progress } from "../terminal/progress.ts";
 import type { Terminal } from "../terminal/terminal.ts";
@@ -51,6 +51,8 @@ async function start(api: ApiClient, request: NewDownload): Promise<Started | Re
 export interface FollowOptions extends WatchOptions {
   /** Gets each record at first, and whenever it is another. */
   onChange?: (record: DownloadRecord) => void;
+  /** Also shows one bar for all of them; where lines cannot be redrawn, that and the ends alone. */
+  withTotal?: boolean;
 }
 
 /**
@@ -62,19 +64,21 @@ export async function follow(
   api: ApiClient,
   downloads: Started[],
   terminal: Terminal,
-  { signal, onChange, ...options }: FollowOptions = {},
+  { signal, onChange, withTotal = false, ...options }: FollowOptions = {},
 ): Promise<DownloadRecord[]> {
   const end = new AbortController();
   const either = signal ? AbortSignal.any([signal, end.signal]) : end.signal;
   const progress = new Progress(terminal);
+  const latest = new Map<string, DownloadRecord>();
   const watch = ({ downloadId }: Started) => {
-    let last: DownloadRecord | null = null;
     const show = (record: DownloadRecord) => {
-      last = record;
+      latest.set(downloadId, record);
       onChange?.(record);
-      progress.set(downloadId, barOf(record));
+      if (!withTotal || terminal.live || hasEnded(record)) progress.set(downloadId, barOf(record));
+      if (withTotal) progress.setTotal(totalBarOf([...latest.values()], downloads.length));
     };
     const onAway = () => {
+      const last = latest.get(downloadId);
       if (last)
         progress.set(downloadId, { ...barOf(last), bytesPerSecond: null, note: "no answer" });
     };

@@ -24,3 +24,38 @@ function noteOf({ status, total_size }: DownloadRecord): string | null {
   if (status !== "downloading") return status;
   return total_size === null ? "starting" : null;
 }
+
+/**
+ * One progress bar for many downloads.
+ * @param records what is known of them so far
+ * @param count how many there are
+ */
+export function totalBarOf(records: DownloadRecord[], count: number): BarState {
+  const sum = (value: (record: DownloadRecord) => number) =>
+    records.reduce((so, record) => so + value(record), 0);
+  const ended = records.filter(({ status }) => TONES[status] !== undefined);
+  const failed = ended.filter(({ status }) => status !== "completed").length;
+  const isSized = ({ status, total_size }: DownloadRecord) =>
+    total_size !== null || TONES[status] !== undefined;
+  const done = sum(({ bytes_received }) => bytes_received);
+  const total =
+    records.length === count && records.every(isSized)
+      ? sum(({ status, total_size, bytes_received }) =>
+          TONES[status] === "bad" ? bytes_received : (total_size ?? 0),
+        )
+      : null;
+  const rate = sum((record) =>
+    record.status === "downloading" ? (record.bytes_per_second ?? 0) : 0,
+  );
+  const isOver = ended.length === count;
+  return {
+    label: `${ended.length} of ${count}`,
+    done,
+    total,
+    share: sum(({ status, percent }) => (TONES[status] ? 1 : (percent ?? 0) / 100)) / count,
+    bytesPerSecond: isOver ? null : rate,
+    etaSeconds: total !== null && rate > 0 ? (total - done) / rate : null,
+    note: failed > 0 ? `${failed} failed` : isOver ? "completed" : null,
+    tone: failed > 0 ? "bad" : isOver ? "good" : "active",
+  };
+}

@@ -7,11 +7,15 @@ import { labelled } from "./labelled.ts";
 import { formatDuration } from "./progress.ts";
 import { formatAge, formatMoment } from "./times.ts";
 
-/** All that is known of a download, for a person. */
-export function downloadFields(record: DownloadRecord, coloured: boolean): string[] {
+/** All that is known of a download, for a person. @param savedPath where its file can be found */
+export function downloadFields(
+  record: DownloadRecord,
+  savedPath: string | null,
+  coloured: boolean,
+): string[] {
   const moment = (time: string | null) =>
     time === null ? null : `${formatMoment(time)} (${formatAge(time)})`;
-  const { bytes_per_second: rate, error, error_code, saved_path } = record;
+  const { bytes_per_second: rate, error, error_code } = record;
   return labelled(
     {
       download: record.download_id,
@@ -30,7 +34,7 @@ export function downloadFields(record: DownloadRecord, coloured: boolean): strin
       started: moment(record.started_at),
       ended: moment(record.completed_at),
       [CHECKSUM_NAMES[record.checksum]]: digestOf(record),
-      "saved as": saved_path === null ? null : plainText(saved_path),
+      "saved as": savedPath,
       error: error === null ? null : `${plainText(error)} (${error_code})`,
     },
     coloured,

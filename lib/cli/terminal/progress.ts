@@ -9,6 +9,8 @@ export interface BarState {
   done: number;
   /** Bytes in all; null: not known yet. */
   total: number | null;
+  /** How much is done, 0 to 1, where the bytes do not tell. */
+  share?: number;
   bytesPerSecond: number | null;
   etaSeconds: number | null;
   /** A word such as "queued", in place of the time that is left. */
@@ -21,6 +23,9 @@ const REDRAW_INTERVAL = 100;
 
 /** A file or a pipe gets a line each time this share more is done, in percent. */
 const PLAIN_STEP = 10;
+
+/** Of the bar for all, among the keys of the others. */
+const TOTAL_KEY = "\0total";
 
 /** A label has at most one part in so many of the screen's width. */
 const LABEL_SHARE = 4;
@@ -35,8 +40,8 @@ const COLOURS = { active: "cyan", good: "green", bad: "red" } as const satisfies
 >;
 
 /** @returns 0 to 100, rounded down: 100 only when all is there; null where the total is not known */
-function percentOf({ done, total }: BarState): number | null {
-  if (total === null) return null;
+function percentOf({ done, total, share }: BarState): number | null {
+  if (total === null) return share === undefined ? null : Math.floor(share * 100);
   return total === 0 ? 100 : Math.min(100, Math.floor((done / total) * 100));
 }
 
@@ -108,7 +113,7 @@ function shorten(text: string, columns: number): string {
 /** Draws one line for a pipe or a file. */
 export function renderPlainLine(state: BarState): string {
   const { percent, size, rate } = partsOf(state);
-  const known = state.total === null ? [] : [percent, size, rate];
+  const known = percentOf(state) === null ? [] : [percent, size, rate];
   const texts = [...known, plainText(state.note ?? "")].map((text) => text.trim());
   return [plainText(state.label), ...texts].filter(Boolean).join("  ");
 }
@@ -119,6 +124,8 @@ export function renderPlainLine(state: BarState): string {
  */
 export class Progress {
   private readonly bars = new Map<string, BarState>();
+  /** Of all bars together; null: nobody wants one. */
+  private total: BarState | null = null;
   /** Columns of each line on the screen that the next drawing replaces. */
   private drawn: number[] = [];
   private lastDrawing = -Infinity;
@@ -140,11 +147,18 @@ export class Progress {
     else this.writeSteps(key, state);
   }
 
+  /** Shows one bar for all of them below the others, which is what remains at the end. */
+  setTotal(state: BarState): void {
+    this.total = state;
+    if (this.terminal.live) this.drawSoon();
+    else this.writeSteps(TOTAL_KEY, state);
+  }
+
   /** Leaves the bars as they are on the screen. */
   stop(): void {
     if (!this.terminal.live) return;
     if (this.timer) clearTimeout(this.timer);
-    this.draw([...this.bars.values()]);
+    this.draw(this.total ? [] : [...this.bars.values()]);
     this.showCursor();
     process.off("exit", this.showCursor);
   }
@@ -165,13 +179,14 @@ export class Progress {
   /** As many bars as the screen has lines for, those that have not ended first. */
   private fitting(): BarState[] {
     const bars = [...this.bars.values()];
-    const lines = Math.max(1, this.terminal.rows() - 1);
+    const lines = Math.max(1, this.terminal.rows() - (this.total ? 2 : 1));
     if (bars.length <= lines) return bars;
     const active = bars.filter(({ tone }) => tone === "active");
     return [...active, ...bars.filter(({ tone }) => tone !== "active")].slice(0, lines);
   }
 
-  private draw(bars: BarState[]): void {
+  private draw(single: BarState[]): void {
+    const bars = this.total ? [...single, this.total] : single;
     this.timer = null;
     this.lastDrawing = performance.now();
     const columns = this.terminal.columns();

@@ -4,16 +4,23 @@ import { formatSize } from "../../util/sizes.ts";
 import { plainText } from "../../util/plain-text.ts";
 import { paint } from "./terminal.ts";
 
-/** What became of a download that has ended, for a person. */
-export function resultLines(record: DownloadRecord, coloured: boolean): string[] {
-  const { client_id, status, saved_path, checksum } = record;
+/**
+ * What became of a download that has ended, for a person.
+ * @param savedPath where its file can be found; null: there is none
+ */
+export function resultLines(
+  record: DownloadRecord,
+  savedPath: string | null,
+  coloured: boolean,
+): string[] {
+  const { client_id, status, checksum } = record;
   if (status !== "completed") {
     return [`${paint("✗", "red", coloured)} ${client_id}  ${reasonOf(record)}`];
   }
   const dim = (text: string) => paint(text, "dim", coloured);
   return [
     `${paint("✓", "green", coloured)} ${client_id}  ${dim(summaryOf(record))}`,
-    `  ${plainText(saved_path ?? "")}`,
+    `  ${savedPath}`,
     `  ${dim(CHECKSUM_NAMES[checksum])} ${digestOf(record)} ${paint("verified", "green", coloured)}`,
   ];
 }
@@ -24,7 +31,17 @@ export function reasonOf({ status, error }: DownloadRecord): string {
 }
 
 function summaryOf({ total_size, bytes_per_second, started_at, completed_at }: DownloadRecord) {
-  const seconds = (Date.parse(completed_at ?? "") - Date.parse(started_at ?? "")) / 1000;
+  const seconds = secondsOf([started_at], [completed_at]);
   const rate = bytes_per_second === null ? "" : `, ${formatSize(bytes_per_second)}/s`;
   return `${formatSize(total_size ?? 0)} in ${seconds.toFixed(1)} s${rate}`;
+}
+
+/**
+ * From the first start to the last end, in seconds.
+ * @returns never 0: a clock of milliseconds does not see a small file pass
+ */
+export function secondsOf(starts: (string | null)[], ends: (string | null)[]): number {
+  const from = Math.min(...starts.map((time) => Date.parse(time ?? "")));
+  const to = Math.max(...ends.map((time) => Date.parse(time ?? "")));
+  return Math.max(1, to - from) / 1000;
 }

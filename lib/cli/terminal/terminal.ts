@@ -43,6 +43,16 @@ export function ending(text: string, columns: number): string {
   return Bun.stringWidth(text) <= columns ? text : `…${Bun.sliceAnsi(text, 1 - columns)}`;
 }
 
+/** Most names in a sentence. */
+const MAX_NAMED = 10;
+
+/** The first of many names or sentences, and how many more there are. */
+export function someOf(texts: string[], separator = ", "): string {
+  const more = texts.length - MAX_NAMED;
+  const named = texts.slice(0, MAX_NAMED).join(separator);
+  return more > 0 ? `${named} and ${more} more` : named;
+}
+
 /** Fills up with spaces to a number of columns; longer text stays as it is. */
 export function padColumns(text: string, columns: number): string {
   return text + " ".repeat(Math.max(0, columns - Bun.stringWidth(text)));

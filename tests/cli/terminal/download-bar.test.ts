@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import type { DownloadRecord } from "../../../lib/api/schemas.ts";
-import { barOf } from "../../../lib/cli/terminal/download-bar.ts";
+import { barOf, totalBarOf } from "../../../lib/cli/terminal/download-bar.ts";
 import { downloadRecord } from "../../support/records.ts";
 
 test("a bar shows what the record tells", () => {
@@ -26,4 +26,44 @@ test.each<[DownloadRecord["status"], number | null, string | null, string]>([
   ["cancelled", null, "cancelled", "bad"],
 ])("%s (of %p bytes) is shown as %p, %s", (status, total_size, note, tone) => {
   expect(barOf(downloadRecord({ status, total_size }))).toMatchObject({ note, tone });
+});
+
+test("one bar for many sums them up, by their shares until all sizes are known", () => {
+  const half = downloadRecord({
+    status: "downloading",
+    bytes_received: 50,
+    total_size: 100,
+    percent: 50,
+    bytes_per_second: 10,
+  });
+  const done = downloadRecord({
+    status: "completed",
+    bytes_received: 300,
+    total_size: 300,
+    percent: 100,
+    bytes_per_second: 99,
+  });
+  const failed = downloadRecord({ status: "failed", bytes_received: 0, percent: null });
+  const begun = { done: 350, bytesPerSecond: 10, note: null, tone: "active" } as const;
+  expect(totalBarOf([half, done], 4)).toEqual({
+    ...begun,
+    label: "1 of 4",
+    total: null,
+    share: 0.375,
+    etaSeconds: null,
+  });
+  expect(totalBarOf([half, done], 2)).toMatchObject({ ...begun, total: 400, etaSeconds: 5 });
+  expect(totalBarOf([half, done, failed], 3)).toMatchObject({
+    label: "2 of 3",
+    total: 400,
+    note: "1 failed",
+    tone: "bad",
+  });
+  expect(totalBarOf([done, done], 2)).toMatchObject({
+    label: "2 of 2",
+    bytesPerSecond: null,
+    note: "completed",
+    tone: "good",
+  });
+  expect(totalBarOf([failed], 1)).toMatchObject({ label: "1 of 1", share: 1, note: "1 failed" });
 });

@@ -224,6 +224,17 @@ describe("bars on a terminal", () => {
     expect(screenOf(written).map((line) => line[0])).toEqual(["a", "b", "c", "d"]);
   });
 
+  test("have one for all of them below, which is there however many they are, and remains", async () => {
+    const { terminal, written } = fakeTerminal({ rows: () => 4 });
+    const progress = new Progress(terminal);
+    for (const label of ["a", "b", "c"]) progress.set(label, { ...half, label });
+    progress.setTotal({ ...half, label: "0 of 3" });
+    await waitFor(() => screenOf(written).length > 0, "the first drawing");
+    expect(screenOf(written).map((line) => line.split("  ")[0])).toEqual(["a", "b", "0 of 3"]);
+    progress.stop();
+    expect(screenOf(written)).toEqual([expect.stringMatching(/^0 of 3  ━+/)]);
+  });
+
   test("leave a cursor behind even when the program just ends", async () => {
     const shown: string[] = [];
     const module = JSON.stringify(require.resolve("../../../lib/cli/terminal/progress.ts"));
