@@ -39,7 +39,7 @@ const TABLE = {
   download_not_finished: { http: 409 },
   download_already_ended: { http: 409 },
   request_too_large: { http: 413 },
-  rate_limited: { http: 429 },
+  rate_limited: { http: 429, close: 4429 },
   internal_error: { http: 500, close: 1011 },
   // why a download failed
   file_not_found: { retry: "never" },

@@ -13,6 +13,8 @@ export interface LoggerOptions {
   format: LogFormat;
   /** Takes a finished line; standard output where it is not given. */
   write?: (line: string) => void;
+  /** Asked before each line that its level lets through. */
+  mayWrite?: (message: string) => boolean;
 }
 
 /** Lines of text for a terminal, or of JSON for a machine. */
@@ -25,6 +27,11 @@ export class Logger {
   /** A logger whose lines also carry these fields. */
   with(fields: LogFields): Logger {
     return new Logger(this.options, { ...this.context, ...fields });
+  }
+
+  /** A logger that leaves out the lines of which `mayWrite` says no. */
+  where(mayWrite: (message: string) => boolean): Logger {
+    return new Logger({ ...this.options, mayWrite }, this.context);
   }
 
   debug(message: string, fields?: LogFields): void {
@@ -51,7 +58,9 @@ export class Logger {
   }
 
   log(level: LogLevel, message: string, fields?: LogFields): void {
-    if (LOG_LEVELS.indexOf(level) < LOG_LEVELS.indexOf(this.options.level)) return;
+    const { level: least, mayWrite } = this.options;
+    if (LOG_LEVELS.indexOf(level) < LOG_LEVELS.indexOf(least)) return;
+    if (mayWrite && !mayWrite(message)) return;
     this.write(level, message, fields);
   }
 

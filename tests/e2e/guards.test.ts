@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
 import { Authority, openssl } from "../support/certificates.ts";
 import { Proxy } from "../support/proxy.ts";
+import { upgradeRequest } from "../support/raw-websocket.ts";
 import { REGISTER, ScriptedClient } from "../support/scripted-client.ts";
 import { writeRandom } from "../support/sources.ts";
 import { API_TOKEN, ENROLL_TOKEN, System } from "../support/system.ts";
@@ -96,23 +97,15 @@ describe("requests", () => {
 });
 
 describe("a server without tokens", () => {
-  const upgrade = (headers: string[]) => [
-    "GET /ws HTTP/1.1",
-    ...headers,
-    "Connection: Upgrade",
-    "Upgrade: websocket",
-    "Sec-WebSocket-Version: 13",
-    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-  ];
-
   test("is none for a page whose own name leads to it (DNS rebinding), by any door", async () => {
     await using system = await System.start({ API_TOKEN: "", ENROLL_TOKEN: "" });
     const send = (lines: string[]) => raw(system.port, `${lines.join("\r\n")}\r\n\r\n`);
+    const upgrade = (lines: string[]) => raw(system.port, upgradeRequest(...lines));
     const foreign = `evil.example:${system.port}`;
     for (const host of [foreign, "127.0.0.1.evil.example", "evil.example"]) {
       const headers = [`Host: ${host}`, `Origin: http://${host}`];
-      expect(await send(upgrade(headers))).toStartWith("HTTP/1.1 403 ");
-      expect(await send(upgrade([`Host: ${host}`]))).toStartWith("HTTP/1.1 403 ");
+      expect(await upgrade(headers)).toStartWith("HTTP/1.1 403 ");
+      expect(await upgrade([`Host: ${host}`])).toStartWith("HTTP/1.1 403 ");
       for (const path of ["/", "/health", "/openapi.json", "/api/clients", "/metrics"]) {
         const answer = await send([`GET ${path} HTTP/1.1`, ...headers, "Connection: close"]);
         expect(answer, path).toStartWith("HTTP/1.1 403 ");
@@ -122,7 +115,7 @@ describe("a server without tokens", () => {
     const own = ["localhost", `127.0.0.1:${system.port}`, "[::1]"];
     for (const host of own) {
       const headers = [`Host: ${host}`, `Origin: http://${host}`];
-      expect(await send(upgrade(headers))).toStartWith("HTTP/1.1 101 ");
+      expect(await upgrade(headers)).toStartWith("HTTP/1.1 101 ");
       const answer = await send(["GET / HTTP/1.1", ...headers, "Connection: close"]);
       expect(answer).toStartWith("HTTP/1.1 200 ");
     }
@@ -130,8 +123,8 @@ describe("a server without tokens", () => {
 
   test("is none for such a page where the token of the API alone is set", async () => {
     await using system = await System.start({ ENROLL_TOKEN: "" });
-    const lines = upgrade(["Host: evil.example", "Origin: http://evil.example"]);
-    const answer = await raw(system.port, `${lines.join("\r\n")}\r\n\r\n`);
+    const request = upgradeRequest("Host: evil.example", "Origin: http://evil.example");
+    const answer = await raw(system.port, request);
     expect(answer).toStartWith("HTTP/1.1 403 ");
     expect(answer).toContain("Set ENROLL_TOKEN");
   });

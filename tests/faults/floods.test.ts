@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { connect, type Socket } from "node:net";
 import { watch } from "../support/leaks.ts";
+import { upgradeRequest } from "../support/raw-websocket.ts";
 import { type Version, writeRandom } from "../support/sources.ts";
 import { System } from "../support/system.ts";
 import { waitFor } from "../support/wait.ts";
@@ -38,16 +39,7 @@ async function expectThreePulls(): Promise<void> {
   }
 }
 
-const UPGRADE = [
-  "GET /ws HTTP/1.1",
-  "Host: localhost",
-  "Connection: Upgrade",
-  "Upgrade: websocket",
-  "Sec-WebSocket-Version: 13",
-  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-  "",
-  "",
-].join("\r\n");
+const UPGRADE = upgradeRequest();
 
 test.each([
   ["connections that say nothing", ""],

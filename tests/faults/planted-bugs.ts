@@ -21,11 +21,13 @@ function thrown(): never {
 
 /** Puts a bug before a method of every receiver. */
 function plant(at: "onMessage" | "onFrame"): void {
-  const method: (this: FileReceiver, incoming: never) => void = FileReceiver.prototype[at];
+  const method: (this: FileReceiver, incoming: never) => never = FileReceiver.prototype[
+    at
+  ] as never;
   FileReceiver.prototype[at] = function (incoming) {
     const bug = BUGS[this["options"].download.filePath];
     if (bug?.at === at) bug.strike();
-    method.call(this, incoming as never);
+    return method.call(this, incoming as never);
   };
 }
 

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { connect, type Socket } from "node:net";
+import { BINARY, TEXT, upgradeRequest, webSocketFrame } from "../support/raw-websocket.ts";
 import { REGISTER } from "../support/scripted-client.ts";
 import { writeRandom } from "../support/sources.ts";
 import { System } from "../support/system.ts";
@@ -16,16 +17,7 @@ const MiB = 1024 * 1024;
 const SITES = ["site-1", "site-2", "site-3"];
 /** Of each kind. */
 const SOCKETS = 40;
-const UPGRADE = [
-  "GET /ws HTTP/1.1",
-  "Host: localhost",
-  "Connection: Upgrade",
-  "Upgrade: websocket",
-  "Sec-WebSocket-Version: 13",
-  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-  "",
-  "",
-].join("\r\n");
+const UPGRADE = upgradeRequest();
 /** What anyone may send. */
 const SIGN_IN = "POST /api/session HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9999\r\n\r\n";
 
@@ -52,15 +44,6 @@ function open(): Socket {
   return socket;
 }
 
-/** A frame of a client (RFC 6455, 5.2) whose mask is 0. @param length what it says of itself */
-function webSocketFrame(opcode: number, payload: Uint8Array, length = payload.length): Buffer {
-  const head = Buffer.alloc(14);
-  head.writeUInt8(0x80 | opcode, 0);
-  head.writeUInt8(0x80 | 127, 1);
-  head.writeBigUInt64BE(BigInt(length), 2);
-  return Buffer.concat([head, payload]);
-}
-
 const KINDS: Record<string, (socket: Socket) => void> = {
   "say nothing": () => undefined,
   "dribble the handshake"(socket) {
@@ -80,12 +63,12 @@ const KINDS: Record<string, (socket: Socket) => void> = {
     socket.write(Buffer.concat([Buffer.from(UPGRADE), Buffer.alloc(5000, 0xff)])),
   "begin a frame of many gigabytes"(socket) {
     socket.write(
-      Buffer.concat([Buffer.from(UPGRADE), webSocketFrame(2, Buffer.alloc(100), 2 ** 40)]),
+      Buffer.concat([Buffer.from(UPGRADE), webSocketFrame(BINARY, Buffer.alloc(100), 2 ** 40)]),
     );
   },
   "register by half"(socket) {
     const text = Buffer.from(JSON.stringify(REGISTER));
-    const half = webSocketFrame(1, text.subarray(0, 50), text.length);
+    const half = webSocketFrame(TEXT, text.subarray(0, 50), text.length);
     socket.write(Buffer.concat([Buffer.from(UPGRADE), half]));
   },
   "ask a thousand times and never read"(socket) {

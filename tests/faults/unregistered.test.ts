@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { footprintOf, HAS_PROC } from "../support/footprint.ts";
+import { BINARY, upgradeRequest, webSocketFrame } from "../support/raw-websocket.ts";
 import { REGISTER, ScriptedClient } from "../support/scripted-client.ts";
 import { ENROLL_TOKEN, System } from "../support/system.ts";
 import { waitFor } from "../support/wait.ts";
@@ -26,28 +27,10 @@ afterEach(async () => {
 });
 
 /** A request for a WebSocket. @param address where the proxy says that it comes from */
-function upgrade(address: string): string {
-  return [
-    "GET /ws HTTP/1.1",
-    "Host: localhost",
-    `X-Forwarded-For: ${address}`,
-    "Connection: Upgrade",
-    "Upgrade: websocket",
-    "Sec-WebSocket-Version: 13",
-    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-    "",
-    "",
-  ].join("\r\n");
-}
+const upgrade = (address: string) => upgradeRequest(`X-Forwarded-For: ${address}`);
 
 /** Begins a message of 1 MiB, and says so much of it that it is nearly whole. */
-const UNFINISHED = (() => {
-  const head = Buffer.alloc(14);
-  head.writeUInt8(0x82, 0);
-  head.writeUInt8(0x80 | 127, 1);
-  head.writeBigUInt64BE(BigInt(MiB), 2);
-  return Buffer.concat([head, Buffer.alloc(MiB - 1000)]);
-})();
+const UNFINISHED = webSocketFrame(BINARY, Buffer.alloc(MiB - 1000), MiB);
 
 /** Opens a connection, sends a request, and gives the first line of the answer. */
 async function open(request: string | Buffer): Promise<{ socket: Socket; answer: string }> {

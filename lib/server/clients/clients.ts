@@ -6,17 +6,15 @@ import { admit } from "./admission.ts";
 import type { EnrolmentKeys } from "./enrolment.ts";
 import type { Client, Repository } from "../database/repository.ts";
 import type { Metrics } from "../metrics/metrics.ts";
+import { RegistrationLimits } from "./registration-limits.ts";
 import { Session, type SessionHost, type Socket } from "./session.ts";
 import { steadyNow } from "../../util/steady-clock.ts";
 import { OneByOne } from "../../util/one-by-one.ts";
-import { Throttle } from "../../util/throttle.ts";
+import { LineLimit } from "../../util/line-limit.ts";
 import { networkOf } from "../access/remote-address.ts";
 
 /** How often dead peers and stalled downloads are looked for, in ms. */
 const TEND_INTERVAL_MS = 5_000;
-
-/** Of one address, which many clients may share that all enrol at once: each is refused once first. */
-const REFUSED_REGISTRATIONS = { burst: 2_000, everyMs: 1_000 };
 
 export interface ClientsOptions {
   repository: Repository;
@@ -49,9 +47,11 @@ export class Clients implements SessionHost {
   #recordingLeft: Promise<void> | undefined;
   readonly #timer: Timer;
   readonly #registrations = new OneByOne();
-  readonly #refusals = new Throttle(REFUSED_REGISTRATIONS);
+  readonly #limits = new RegistrationLimits();
+  readonly #lines: LineLimit;
 
   constructor(private readonly options: ClientsOptions) {
+    this.#lines = new LineLimit(options.logger);
     this.#timer = setInterval(() => {
       for (const session of this.#sessions) session.tend();
     }, TEND_INTERVAL_MS);
@@ -62,9 +62,9 @@ export class Clients implements SessionHost {
     return this.#byId.size;
   }
 
-  /** How long an address has to wait whose registrations were refused too often, in ms. */
+  /** How long an address has to wait that connects too often for nothing, in ms. */
   waitOf(remoteAddress: string): number {
-    return this.#refusals.waitOf(networkOf(remoteAddress));
+    return this.#limits.waitOf(remoteAddress);
   }
 
   /**
@@ -72,16 +72,17 @@ export class Clients implements SessionHost {
    * @param onRegistered it is known now
    */
   connect(socket: Socket, remoteAddress: string, onRegistered?: () => void): Session {
-    const session = new Session(socket, remoteAddress, this, this.options.logger, onRegistered);
+    const logger = this.#lines.of(networkOf(remoteAddress));
+    const session = new Session(socket, remoteAddress, this, logger, onRegistered);
     this.#sessions.add(session);
     return session;
   }
 
   /** A connection with which nothing can be done: tells it why, and ends it. */
   refuse(socket: Socket, remoteAddress: string, error: FdsError): void {
-    const { metrics, logger } = this.options;
-    metrics.refused(error.code);
+    this.options.metrics.refused(error.code);
     const fields = { code: error.code, remote_address: remoteAddress };
+    const logger = this.#lines.of(networkOf(remoteAddress));
     logger.warn(`connection refused: ${error.message}`, fields);
     this.connect(socket, remoteAddress).end(error);
   }
@@ -112,7 +113,7 @@ export class Clients implements SessionHost {
       const target = await this.#letIn(session, message);
       audit.record({ action: "client_register", outcome: "ok", ...about, target });
     } catch (error) {
-      this.#refusals.take(networkOf(session.remoteAddress));
+      this.#limits.refused(session.remoteAddress);
       const code = error instanceof FdsError ? error.code : "internal_error";
       metrics.refused(code);
       audit.record({ action: "client_register", outcome: code, ...about });
@@ -151,6 +152,7 @@ export class Clients implements SessionHost {
     const { repository, enrollToken, enrolmentKeys } = this.options;
     const clientId = message.client_id;
     let enrolledWith: string | null = null;
+    let isCounted = false;
     for (;;) {
       const known = await repository.getClient(clientId);
       const now = Date.now();
@@ -159,6 +161,8 @@ export class Clients implements SessionHost {
         key: await enrolmentKeys.find(message.enroll_token),
       };
       const admission = admit(message, known, this.#byId.has(clientId), enrolment, steadyNow());
+      if (!isCounted) this.#limits.count(clientId, session.remoteAddress, known === null);
+      isCounted = true;
       if (admission.uses && enrolledWith === null) {
         await enrolmentKeys.use(admission.uses);
         enrolledWith = admission.uses.name;
@@ -200,7 +204,8 @@ export class Clients implements SessionHost {
   ended(session: Session): void {
     this.#sessions.delete(session);
     const clientId = session.client?.clientId;
-    if (clientId === undefined || this.#byId.get(clientId) !== session) return;
+    if (clientId === undefined) return this.#limits.leftUnregistered(session.remoteAddress);
+    if (this.#byId.get(clientId) !== session) return;
     this.#byId.delete(clientId);
     this.options.logger.info("client disconnected", { client_id: clientId });
     this.#left.set(clientId, session.lastHeardAt);

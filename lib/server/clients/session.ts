@@ -2,6 +2,7 @@ import { FdsError } from "../../protocol/errors.ts";
 import { decodeFrame } from "../../protocol/frame.ts";
 import {
   DEAD_AFTER_MS,
+  MIN_CHUNK_SIZE,
   PING_INTERVAL_MS,
   parseClientMessage,
   type Register,
@@ -10,9 +11,13 @@ import {
 } from "../../protocol/messages.ts";
 import type { Logger } from "../../util/logger.ts";
 import type { ClientLink, IncomingStream } from "../transfer/incoming-stream.ts";
+import { MessageAllowance } from "./message-allowance.ts";
 
 /** A client has this long, in ms, to say who it is. */
 const REGISTER_WITHIN_MS = 10_000;
+/** What a client may say before it has registered, and what from then on. */
+const STRANGERS_MESSAGES = { burst: 20, perSecond: 1 };
+const CLIENTS_MESSAGES = { burst: 5_000, perSecond: 500 };
 /** The least of so many is what the link takes: it is found again after a change of the way. */
 const ROUND_TRIPS_KEPT = 8;
 /** A WebSocket close reason holds at most 123 bytes (RFC 6455, 5.5). */
@@ -53,6 +58,8 @@ export class Session implements ClientLink {
   #pingPending = false;
   /** The latest ones, in ms. */
   readonly #roundTrips: number[] = [];
+  /** Messages that may come, beside those that bring a file on. */
+  #allowance = new MessageAllowance(STRANGERS_MESSAGES);
 
   constructor(
     private readonly socket: Socket,
@@ -95,14 +102,16 @@ export class Session implements ClientLink {
     if (this.#state === "ended") return;
     this.#state = "registered";
     this.client = client;
+    this.#allowance = new MessageAllowance(CLIENTS_MESSAGES);
     this.onRegistered();
     this.send({ type: "registered", client_id: client.clientId, ...answer });
     this.#ping();
   }
 
   onText(text: string): void {
-    this.heard();
+    this.#heard();
     this.#guard(() => {
+      this.#count();
       const message = parseClientMessage(text);
       if (message.type === "register") return this.#register(message);
       this.#hand(this.#streamOf(message), (stream) => stream.onMessage(message));
@@ -110,25 +119,30 @@ export class Session implements ClientLink {
   }
 
   onBinary(bytes: Uint8Array): void {
-    this.heard();
+    this.#heard();
     this.#guard(() => {
       if (!this.client) throw new FdsError("protocol_error", "a frame came before register");
       const frame = decodeFrame(bytes, this.client.chunkSize);
-      this.#hand(this.#streamOf(frame), (stream) => stream.onFrame(frame));
+      const stream = this.#streamOf(frame);
+      const isOfUse = this.#hand(stream, (to) => to.onFrame(frame)) ?? false;
+      // A frame that brings its file on is paid for by credit, another one by what it costs to send.
+      const length = isOfUse ? frame.rawLength : frame.payload.length;
+      if (length < MIN_CHUNK_SIZE) this.#count();
     });
   }
 
+  onPing(): void {
+    this.#heard();
+    this.#guard(() => this.#count());
+  }
+
   onPong(): void {
-    this.heard();
+    this.#heard();
+    this.#guard(() => this.#count());
     if (!this.#pingPending) return;
     this.#pingPending = false;
     this.#roundTrips.push(performance.now() - this.#pingedAt);
     if (this.#roundTrips.length > ROUND_TRIPS_KEPT) this.#roundTrips.shift();
-  }
-
-  heard(): void {
-    this.#heardAt = performance.now();
-    this.lastHeardAt = Date.now();
   }
 
   /** Called now and then: pings, and gives up a peer from which nothing comes. */
@@ -169,6 +183,17 @@ export class Session implements ClientLink {
     this.#state = "ended";
     for (const stream of this.#streams.values()) stream.lose();
     this.host.ended(this);
+  }
+
+  #heard(): void {
+    this.#heardAt = performance.now();
+    this.lastHeardAt = Date.now();
+  }
+
+  /** @throws FdsError `rate_limited` */
+  #count(): void {
+    if (this.#allowance.take()) return;
+    throw new FdsError("rate_limited", "the client says too much that brings no file on");
   }
 
   #ping(): void {
@@ -212,13 +237,14 @@ export class Session implements ClientLink {
   }
 
   /** A bug that one download meets is not the client's doing, and no matter of its other downloads. */
-  #hand(stream: IncomingStream | undefined, over: (stream: IncomingStream) => void): void {
-    if (!stream) return;
+  #hand<T>(stream: IncomingStream | undefined, over: (stream: IncomingStream) => T): T | undefined {
+    if (!stream) return undefined;
     try {
-      over(stream);
+      return over(stream);
     } catch (error) {
       if (error instanceof FdsError) throw error;
       stream.broke(error);
+      return undefined;
     }
   }
 

@@ -1,4 +1,5 @@
 import { FdsError } from "../../protocol/errors.ts";
+import { LineLimit } from "../../util/line-limit.ts";
 import type { Logger } from "../../util/logger.ts";
 import type { Audit, AuditEntry } from "../audit/audit.ts";
 import { Attempts } from "./attempts.ts";
@@ -60,10 +61,11 @@ export class Downloads {
   readonly #dispatcher: Dispatcher;
 
   constructor(private readonly options: DownloadsOptions) {
+    const lines = new LineLimit(options.logger);
     this.#attempts = new Attempts({
       ...options,
       apply: (downloadId, event) => this.#apply(downloadId, event),
-      logOf: (download) => this.#log(download),
+      logOf: (download) => lines.of(download.clientId, this.#log(download)),
     });
     this.#dispatcher = new Dispatcher({
       ...options,

@@ -126,7 +126,7 @@ export class ClientSockets {
         else ws.data.session?.onBinary(message);
       },
       ping(ws) {
-        ws.data.session?.heard();
+        ws.data.session?.onPing();
       },
       pong(ws) {
         ws.data.session?.onPong();

@@ -89,16 +89,16 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
     }
   }
 
-  onFrame(frame: Frame): void {
+  onFrame(frame: Frame): boolean {
     this.stalled.restart();
     const phase = this.#phase;
-    if (phase.name === "ended") return;
+    if (phase.name === "ended") return false;
     if (!("source" in phase)) throw broken("a frame came before file_start");
     const end = frame.offset + frame.rawLength;
     const { maxOffset } = phase.flow;
     if (end > phase.source.totalSize) throw broken("a frame reaches beyond the end of the file");
     if (end > maxOffset) throw broken(`a frame reaches beyond the ${maxOffset} bytes granted`);
-    this.#frames.take(frame);
+    return this.#frames.take(frame);
   }
 
   protected get isOver(): boolean {

@@ -35,7 +35,7 @@ export abstract class IncomingAttempt<Options extends AttemptOptions> implements
 
   abstract get progress(): Progress;
   abstract onMessage(message: StreamMessage): void;
-  abstract onFrame(frame: Frame): void;
+  abstract onFrame(frame: Frame): boolean;
   /** Changes the most bytes a second; null: without a limit. */
   abstract limitRate(rateLimit: number | null): void;
 

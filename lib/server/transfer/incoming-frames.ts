@@ -69,9 +69,10 @@ export class IncomingFrames {
 
   /**
    * Takes a frame of what was granted.
+   * @returns whether it brought the file on, or was dropped
    * @throws FdsError `protocol_error` when it is not the next one
    */
-  take(frame: Frame): void {
+  take(frame: Frame): boolean {
     const { metrics } = this.options;
     const length = frame.rawLength;
     metrics.receivedBytes += length;
@@ -82,17 +83,19 @@ export class IncomingFrames {
     if (frame.offset !== this.#arrived) {
       metrics.resentBytes += length;
       // What was under way when the damaged chunk was asked for again.
-      if (this.#resending && frame.offset > this.#arrived) return;
+      if (this.#resending && frame.offset > this.#arrived) return false;
       const message = `a frame begins at ${frame.offset}, expected ${this.#arrived}`;
       throw new FdsError("protocol_error", message);
     }
     if (isDamaged) {
       metrics.resentBytes += length;
-      return this.#askAgain();
+      this.#askAgain();
+      return false;
     }
     this.#resending = false;
     this.#arrived += length;
     this.#decompressor.take(frame);
+    return true;
   }
 
   /** Resolves when every frame that was taken has been decompressed; never rejects. */

@@ -27,8 +27,11 @@ export interface IncomingStream {
   readonly ended: Promise<unknown>;
   /** @throws FdsError `protocol_error` */
   onMessage(message: StreamMessage): void;
-  /** @throws FdsError `protocol_error`; nothing of such a frame was kept */
-  onFrame(frame: Frame): void;
+  /**
+   * @returns whether it brought the file on; any other frame is dropped
+   * @throws FdsError `protocol_error`; nothing of such a frame was kept
+   */
+  onFrame(frame: Frame): boolean;
   /** Called now and then: ends the stream if the client owes an answer for too long. */
   checkStalled(): void;
   /** The connection is gone, or the server shuts down: what has arrived is kept. */

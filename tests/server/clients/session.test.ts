@@ -235,7 +235,7 @@ describe("time", () => {
   test("is not given anew to a stranger that only pings", () => {
     for (let second = 1; second <= 15; second += 5) {
       pass(5);
-      session.heard();
+      session.onPing();
     }
     expect(socket.closed?.[0]).toBe(4408);
   });

@@ -1,0 +1,43 @@
+import type { Logger } from "./logger.ts";
+import { Throttle } from "./throttle.ts";
+
+/** Lines of one kind about one peer. */
+const OF_A_PEER = { burst: 50, everyMs: 2_000 };
+/** Lines about all peers together. */
+const OF_ALL = { burst: 2_000, everyMs: 20 };
+/** How often it is told how many lines were left out, in ms. */
+const TOLD_EVERY_MS = 10_000;
+
+/**
+ * Limits the log lines that peers can cause as often as they like: a flood of them would fill the
+ * disk, and what a person looks for is lost in it. What is left out is counted.
+ */
+export class LineLimit {
+  readonly #ofPeers = new Throttle(OF_A_PEER);
+  readonly #ofAll = new Throttle(OF_ALL);
+  #leftOut = 0;
+
+  /** @param logger is told how many lines were left out */
+  constructor(private readonly logger: Logger) {}
+
+  /**
+   * @param peer whose doings the lines are about
+   * @returns the logger, but for lines that are too many
+   */
+  of(peer: string, logger = this.logger): Logger {
+    return logger.where((message) => this.#take(peer, message));
+  }
+
+  #take(peer: string, message: string): boolean {
+    // What follows the colon is different each time, or can be.
+    const [kind] = message.split(":", 1);
+    if (this.#ofPeers.take(`${kind} ${peer}`) === 0 && this.#ofAll.take("") === 0) return true;
+    if (this.#leftOut++ === 0) setTimeout(() => this.#tell(), TOLD_EVERY_MS).unref();
+    return false;
+  }
+
+  #tell(): void {
+    this.logger.warn("log lines about clients were left out", { lines: this.#leftOut });
+    this.#leftOut = 0;
+  }
+}
