@@ -50,7 +50,7 @@ await runProgram(async (signal) => {
     terminal,
   );
   for (const { path, made } of files) {
-    say(terminal, path, `${formatSize(size)} of random bytes${made ? "" : ", kept as they are"}`);
+    say(terminal, path, made ? `${formatSize(size)} of random bytes` : "kept as it is");
   }
   say(terminal, CHECKSUMS_FILE, 'check with "md5sum -c checksums.txt"');
   await mkdir(join(folder, "downloads"), { recursive: true });

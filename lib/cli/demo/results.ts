@@ -6,17 +6,26 @@ import { CHECKSUMS_FILE, parseChecksums } from "../checksums.ts";
 import { Failure } from "../program.ts";
 import { problemOfSavedFile } from "../verify/saved-file.ts";
 import { secondsOf } from "../terminal/pull-result.ts";
-import { renderTable } from "../terminal/table.ts";
+import { type ListingColumn, listingTable } from "../terminal/listing.ts";
 import { paint, say, type Terminal } from "../terminal/terminal.ts";
 import { testFilePath } from "../setup/test-files.ts";
 
-const RESULT_COLUMNS = [
-  { title: "client" },
-  { title: "size", right: true },
-  { title: "seconds", right: true },
-  { title: "MiB/s", right: true },
-  { title: "MD5" },
-  { title: "verdict" },
+/** A download, and whether its saved file is the original. */
+interface Result {
+  record: DownloadRecord;
+  verified: boolean;
+}
+
+const RESULT_COLUMNS: ListingColumn<Result>[] = [
+  column("client", 9, ({ record }) => record.client_id),
+  { ...column("size", 8, ({ record }) => sizeOf(record)), right: true },
+  { ...column("seconds", 7, ({ record }) => known(secondsFor(record), 2)), right: true },
+  { ...column("MiB/s", 7, ({ record }) => known(rateOf(record), 1)), right: true },
+  // Of a sum, the end is enough to compare by eye.
+  { ...column("MD5", 6, ({ record }) => record.md5 ?? "–"), least: 9 },
+  column("verdict", 10, ({ verified }, coloured) =>
+    verified ? paint("✓ verified", "green", coloured) : paint("✗ wrong", "red", coloured),
+  ),
 ];
 
 /**
@@ -34,14 +43,16 @@ export async function verifyAll(
 ): Promise<void> {
   const { sums } = parseChecksums(await readFile(join(folder, CHECKSUMS_FILE), "utf8"));
   const problems: string[] = [];
-  const rows: string[][] = [];
+  const results: Result[] = [];
   for (const record of records) {
     const expected = sums.get(testFilePath(record.client_id));
     const problem = await problemOfSavedFile(record, downloadsDir, expected, signal);
     if (problem !== null) problems.push(`${record.client_id}: ${problem}`);
-    rows.push(resultRow(record, problem === null, terminal.colour));
+    results.push({ record, verified: problem === null });
   }
-  terminal.write(`\n${renderTable(RESULT_COLUMNS, rows, terminal.colour).join("\n")}\n\n`);
+  const width = terminal.live ? terminal.columns() : Infinity;
+  const table = listingTable(RESULT_COLUMNS, results, width, terminal.colour);
+  terminal.write(`\n${table.join("\n")}\n\n`);
   if (problems.length > 0) throw new Failure(problems.join("; "));
   const bytes = records.reduce((sum, { total_size }) => sum + (total_size ?? 0), 0);
   const seconds = secondsOf(
@@ -52,16 +63,27 @@ export async function verifyAll(
   say(terminal, `all ${records.length} files arrived whole`, sum);
 }
 
-function resultRow(record: DownloadRecord, verified: boolean, coloured: boolean): string[] {
-  const { client_id, total_size, started_at, completed_at, md5 } = record;
-  const seconds = secondsOf([started_at], [completed_at]);
-  const rate = (total_size ?? 0) / 1024 ** 2 / seconds;
-  return [
-    client_id,
-    total_size === null ? "–" : formatSize(total_size),
-    Number.isNaN(seconds) ? "–" : seconds.toFixed(2),
-    Number.isNaN(rate) ? "–" : rate.toFixed(1),
-    md5 ?? "–",
-    verified ? paint("✓ verified", "green", coloured) : paint("✗ wrong", "red", coloured),
-  ];
+function column(
+  title: string,
+  importance: number,
+  shown: ListingColumn<Result>["shown"],
+): ListingColumn<Result> {
+  return { title, importance, shown, raw: (result) => shown(result, false) };
+}
+
+function sizeOf({ total_size }: DownloadRecord): string {
+  return total_size === null ? "–" : formatSize(total_size);
+}
+
+function secondsFor({ started_at, completed_at }: DownloadRecord): number {
+  return secondsOf([started_at], [completed_at]);
+}
+
+/** In MiB a second. */
+function rateOf(record: DownloadRecord): number {
+  return (record.total_size ?? 0) / 1024 ** 2 / secondsFor(record);
+}
+
+function known(value: number, digits: number): string {
+  return Number.isNaN(value) ? "–" : value.toFixed(digits);
 }

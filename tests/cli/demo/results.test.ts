@@ -35,11 +35,11 @@ async function completedRecord(client_id: string, saved: Uint8Array): Promise<Do
 }
 
 /** @returns what was written, and what was thrown */
-async function verify(records: DownloadRecord[]) {
+async function verify(records: DownloadRecord[], live = false) {
   const written: string[] = [];
   const terminal = {
     write: (text: string) => written.push(text),
-    live: false,
+    live,
     colour: false,
     columns: () => 80,
     rows: () => 24,
@@ -65,6 +65,13 @@ test("the table of files that all arrived", async () => {
     `restaurant-002  3.0 MiB     1.50    2.0  ${md5}  ✓ verified`,
     "✓ all 2 files arrived whole  6.0 MiB in 1.5 s, 4.0 MiB/s",
   ]);
+});
+
+test("the table fits a terminal of 80 columns: the MD5 is cut", async () => {
+  const record = await completedRecord("restaurant-001", bytes);
+  const { lines } = await verify([{ ...record, total_size: 100 * 1024 ** 2 }], true);
+  expect(lines.map((line) => Bun.stringWidth(line) <= 80)).toEqual([true, true, true]);
+  expect(lines[1]).toMatch(/^restaurant-001 {2}100\.0 MiB .* …[0-9a-f]{20,} {2}✓ verified$/);
 });
 
 test("whatever did not arrive fails, and is named with its reason", async () => {
