@@ -169,6 +169,8 @@ async function start(config: ServerConfig, isTerminal: boolean) {
   if (signIn && isTerminal && config.logFormat === "pretty") {
     const link = `${scheme}://${hostToOpen(host)}:${listener.port}/#code=${signIn.newCode(BOOTSTRAP_ADMIN).code}`;
     process.stdout.write(`\nOpen the dashboard: ${link}\n\n`);
+  } else if (signIn) {
+    logger.info('for a link to the dashboard, run "bun run fds dashboard" where API_TOKEN is set');
   }
   if (tls === null && !isLoopback(host)) {
     logger.warn(

@@ -11,10 +11,12 @@ import {
 import { audit } from "./fds/audit.ts";
 import { cancel } from "./fds/cancel.ts";
 import { clients } from "./fds/clients.ts";
+import { dashboard } from "./fds/dashboard.ts";
 import type { Command } from "./fds/command.ts";
 import { downloads } from "./fds/downloads.ts";
 import { enroll } from "./fds/enroll.ts";
 import { health } from "./fds/health.ts";
+import { JsonOutput } from "./fds/json-output.ts";
 import { limit } from "./fds/limit.ts";
 import { pull } from "./fds/pull.ts";
 import { retry } from "./fds/retry.ts";
@@ -23,7 +25,7 @@ import { token } from "./fds/token.ts";
 import { status } from "./fds/status.ts";
 import { verify } from "./fds/verify.ts";
 import { watch } from "./fds/watch.ts";
-import { runProgram } from "./program.ts";
+import { type Interruptions, runProgram } from "./program.ts";
 import { type Terminal, terminalOf } from "./terminal/terminal.ts";
 
 const COMMANDS = new Map<string, Command>(
@@ -42,13 +44,15 @@ const COMMANDS = new Map<string, Command>(
     revoke,
     token,
     audit,
+    dashboard,
   }),
 );
 
 const COMMON_FLAGS = { ...CONNECTION_FLAGS, json: { type: "boolean" } } as const;
 
 const COMMON_FLAGS_HELP = `  --json
-      JSON on standard output, for scripts
+      JSON on standard output, for scripts; a failure is {"error": "…", "code": "…"} there, unless
+      the result tells it
 ${CONNECTION_FLAGS_HELP}
   --help, -h
       show this`;
@@ -71,7 +75,23 @@ Examples:
 `;
 
 await runProgram(async (_, interruptions) => {
-  const { name, rest } = splitCommand(process.argv.slice(2));
+  const argv = process.argv.slice(2);
+  if (argv.length === 0) return void process.stdout.write(HELP);
+  const out = new JsonOutput(terminalOf(process.stdout, process.env));
+  try {
+    await runCommand(argv, out.terminal, interruptions);
+  } catch (error) {
+    if (argv.includes("--json")) out.tellFailure(error);
+    throw error;
+  }
+});
+
+async function runCommand(
+  argv: string[],
+  out: Terminal,
+  interruptions: Interruptions,
+): Promise<void> {
+  const { name, rest } = splitCommand(argv);
   if (name === null) {
     const { values } = parseFlags(rest, COMMON_FLAGS);
     if (values["help"]) return void process.stdout.write(HELP);
@@ -98,13 +118,13 @@ await runProgram(async (_, interruptions) => {
     words: positionals,
     values,
     env: process.env,
-    out: terminalOf(process.stdout, process.env),
+    out,
     err: json && !err.live ? silent(err) : err,
     json,
     interactive: err.live && process.stdin.isTTY === true,
     interruptions,
   });
-});
+}
 
 /** Finds the command's name, which may come after flags that all commands have. */
 function splitCommand(argv: string[]): { name: string | null; rest: string[] } {

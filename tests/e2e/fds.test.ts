@@ -97,6 +97,31 @@ describe("what is there", () => {
     await system.api.cancel(id);
   });
 
+  test("fds downloads and fds audit, page by page", async () => {
+    for (const [command = "", list = "", id = ""] of [
+      ["downloads", "downloads", "download_id"],
+      ["audit", "records", "audit_id"],
+    ]) {
+      const all = (await json(command))[list].slice(0, 4);
+      const first = await json(command, "--limit", "2");
+      const second = await json(command, "--limit", "2", "--cursor", first.next_cursor);
+      const ids = [...first[list], ...second[list]].map((one: Record<string, string>) => one[id]);
+      expect(ids).toEqual(all.map((one: Record<string, string>) => one[id]));
+    }
+  });
+
+  test("fds dashboard, a link that signs a browser in, once", async () => {
+    const { url } = await json("dashboard");
+    const [address = "", code] = url.split("/#code=");
+    expect(address).toBe(system.url);
+    const signIn = () =>
+      fetch(`${address}/api/session`, { method: "POST", body: JSON.stringify({ code }) });
+    expect(await (await signIn()).json()).toMatchObject({ signed_in: true, role: "admin" });
+    expect((await signIn()).status).toBe(401);
+    const { stdout } = await fds(["dashboard"]);
+    expect(stdout).toMatch(/^http:\/\/\S+\/#code=\S+\n$/);
+  });
+
   test("fds status, by the beginning of an id too", async () => {
     const record = await system.ended(await system.pull(FILE));
     expect(await json("status", record.download_id)).toEqual(record);
@@ -343,7 +368,8 @@ describe("fds pull -o -", () => {
 
   test("is refused where JSON is wanted too", async () => {
     const { exitCode, stdout, stderr } = await fds(["pull", "site-1", "-o", "-", "--json"]);
-    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
+    expect(exitCode).toBe(2);
+    expect(JSON.parse(stdout)).toMatchObject({ code: "usage_error" });
     expect(stderr).toMatch(/^error: --output is "-".+\n$/);
   });
 });
@@ -474,7 +500,7 @@ describe("fds verify", () => {
 
 describe("mistakes", () => {
   test.each([
-    ["no command", [], "COMMAND"],
+    ["flags and no command", ["--json"], "COMMAND"],
     ["an unknown command", ["steal"], '"steal"'],
     ["an unknown flag", ["health", "--fast"], '"--fast"'],
     ["a word too many", ["health", "now"], '"now"'],
@@ -488,9 +514,31 @@ describe("mistakes", () => {
     ["what is no address", ["health", "--server", "here"], '"here"'],
   ])("%s: exit 2 and one line that names it", async (_, args, named) => {
     const { exitCode, stdout, stderr } = await fds(args);
-    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
+    expect(exitCode).toBe(2);
+    if (!args.includes("--json")) expect(stdout).toBe("");
     expect(stderr).toMatch(/^error: .+\n$/);
     expect(stderr).toContain(named);
+  });
+
+  test.each<[string, string[], number, string]>([
+    ["what the server refuses", ["pull", "nobody"], 1, "client_not_found"],
+    ["what is not there", ["status", crypto.randomUUID()], 1, "download_not_found"],
+    ["a wrong token", ["clients", "--token", "guessed"], 1, "unauthorized"],
+    ["no server", ["health", "--server", "http://127.0.0.1:1"], 1, "unreachable"],
+    ["a mistake", ["downloads", "--limit", "0"], 2, "usage_error"],
+    ["an unknown command", ["steal"], 2, "usage_error"],
+    ["what this machine has not", ["verify", "--downloads-dir", "/none"], 1, "failed"],
+  ])("with --json are JSON: %s", async (_, args, code, expected) => {
+    const { exitCode, stdout, stderr } = await fds([...args, "--json"]);
+    expect(exitCode).toBe(code);
+    expect(JSON.parse(stdout)).toEqual({ error: expect.any(String), code: expected });
+    expect(stderr).toBe(`error: ${JSON.parse(stdout).error}\n`);
+  });
+
+  test("fds alone shows the help", async () => {
+    const { exitCode, stdout, stderr } = await fds([]);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+    expect(stdout).toBe((await fds(["--help"])).stdout);
   });
 
   test("no server, and a wrong token: exit 1 and one line that says what to do", async () => {
@@ -522,7 +570,7 @@ describe("mistakes", () => {
       ([, name]) => name!,
     );
     expect(names).toEqual(
-      "health clients pull downloads status watch limit cancel retry verify enroll revoke token audit".split(
+      "health clients pull downloads status watch limit cancel retry verify enroll revoke token audit dashboard".split(
         " ",
       ),
     );
@@ -563,6 +611,11 @@ describe("at a terminal (needs POSIX)", () => {
     await using screen = new Screen(system, ["fds", "pull", "site-1", "-o", "-"]);
     await screen.shows(/error: --output is "-", expected a pipe or a file there, not a terminal/);
     expect(await screen.ended()).toBe(2);
+  });
+
+  itPty("a list that goes on says how", async () => {
+    await using screen = new Screen(system, ["fds", "downloads", "--limit", "1"]);
+    await screen.shows(/\nThere are more: --cursor [\da-f-]{36}\n/);
   });
 
   itPty("fds pull --all shows one bar for all, and ends with one line", async () => {

@@ -7,7 +7,7 @@ import { CLIENT_ID } from "../client-id.ts";
 import type { ListingColumn } from "../terminal/listing.ts";
 import { NAME_COLUMNS, paint } from "../terminal/terminal.ts";
 import { formatMoment } from "../terminal/times.ts";
-import { type Command, type CommandContext, readFlag } from "./command.ts";
+import { type Command, type CommandContext, CURSOR, readFlag } from "./command.ts";
 import { printListing } from "./listing.ts";
 
 /** `fds audit` */
@@ -22,6 +22,7 @@ export const audit: Command = {
     outcome: { type: "string" },
     since: { type: "string" },
     limit: { type: "string" },
+    cursor: { type: "string" },
   },
   flagsHelp: `  --action ACTION
       only ${AuditAction.options.join(", ")}
@@ -34,15 +35,21 @@ export const audit: Command = {
   --since DURATION
       only the last 15m, 12h or 30d
   --limit N
-      at most so many, 1 to ${MAX_PAGE} (default: 50)`,
+      at most so many, 1 to ${MAX_PAGE} (default: 50)
+  --cursor CURSOR
+      those that come after an earlier list, which has it as next_cursor with --json`,
   notes: `In a pipe: time, actor, address, action, outcome, how often, client, target, file and download,
 with tabs between them.`,
   examples: ["audit --since 1d", "audit --action denied --json", "audit --client restaurant-001"],
   async run(context) {
     const { api, interruptions } = context;
     const list = await api.audit(readQuery(context), interruptions.signal);
-    const none = "Nothing of this kind happened";
-    printListing(context, list, { items: list.records, columns: COLUMNS, none });
+    printListing(context, list, {
+      items: list.records,
+      columns: COLUMNS,
+      none: "Nothing of this kind happened",
+      nextCursor: list.next_cursor,
+    });
   },
 };
 
@@ -53,6 +60,7 @@ function readQuery(context: CommandContext): z.input<typeof AuditQuery> {
   const outcome = readFlag(context, "outcome", TEXT);
   const since = readFlag(context, "since", DURATION);
   const limit = readFlag(context, "limit", wholeNumber(1, MAX_PAGE));
+  const cursor = readFlag(context, "cursor", CURSOR);
   return {
     ...(action && { action }),
     ...(actor && { actor }),
@@ -60,6 +68,7 @@ function readQuery(context: CommandContext): z.input<typeof AuditQuery> {
     ...(outcome && { outcome }),
     ...(since && { since: new Date(Date.now() - since).toISOString() }),
     ...(limit && { limit: String(limit) }),
+    ...(cursor && { cursor }),
   };
 }
 

@@ -1,3 +1,4 @@
+import * as z from "zod";
 import { type Flag, type ParsedFlags, readSetting } from "../../util/flags.ts";
 import { plainJson } from "../../util/plain-text.ts";
 import type { Environment, Kind } from "../../util/settings.ts";
@@ -50,6 +51,12 @@ export function readFlag<T>(
   if (text === undefined) return undefined;
   return readSetting({ source: `--${flag}`, text: String(text) }, kind.schema, kind.expected);
 }
+
+/** Where a list goes on: the `next_cursor` of an earlier answer. */
+export const CURSOR: Kind<string> = {
+  schema: z.uuid(),
+  expected: "the next_cursor of an earlier list",
+};
 
 /** A result in its three forms. */
 export interface Result {

@@ -3,7 +3,7 @@ import { type DownloadQuery, DownloadStatus, MAX_PAGE } from "../../api/schemas.
 import { oneOf, wholeNumber } from "../../util/settings.ts";
 import { CLIENT_ID } from "../client-id.ts";
 import { DOWNLOAD_COLUMNS, DOWNLOAD_FIELDS, problemOf } from "../terminal/download-listing.ts";
-import { type Command, type CommandContext, readFlag } from "./command.ts";
+import { type Command, type CommandContext, CURSOR, readFlag } from "./command.ts";
 import { printListing } from "./listing.ts";
 
 const STATUS = oneOf(DownloadStatus.options);
@@ -18,13 +18,16 @@ export const downloads: Command = {
     status: { type: "string" },
     client: { type: "string" },
     limit: { type: "string" },
+    cursor: { type: "string" },
   },
   flagsHelp: `  --status STATUS
       only those that are ${DownloadStatus.options.join(", ")}
   --client CLIENT
       only those of this client
   --limit N
-      at most so many, 1 to ${MAX_PAGE} (default: 50)`,
+      at most so many, 1 to ${MAX_PAGE} (default: 50)
+  --cursor CURSOR
+      those that come after an earlier list, which has it as next_cursor with --json`,
   notes: `In a pipe: download, client, status, bytes received, size, created, file, and the code and the
 words of what went wrong, with tabs between them.`,
   examples: [
@@ -41,6 +44,7 @@ words of what went wrong, with tabs between them.`,
       fields: DOWNLOAD_FIELDS,
       detailOf: problemOf,
       none: "No downloads",
+      nextCursor: list.next_cursor,
     });
   },
 };
@@ -49,9 +53,11 @@ function readQuery(context: CommandContext): z.input<typeof DownloadQuery> {
   const status = readFlag(context, "status", STATUS);
   const client_id = readFlag(context, "client", CLIENT_ID);
   const limit = readFlag(context, "limit", LIMIT);
+  const cursor = readFlag(context, "cursor", CURSOR);
   return {
     ...(status && { status }),
     ...(client_id && { client_id }),
     ...(limit && { limit: String(limit) }),
+    ...(cursor && { cursor }),
   };
 }

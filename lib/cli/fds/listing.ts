@@ -1,3 +1,4 @@
+import { plainText } from "../../util/plain-text.ts";
 import { type Field, type ListingColumn, listingLines, listingTable } from "../terminal/listing.ts";
 import { paint } from "../terminal/terminal.ts";
 import { type CommandContext, print } from "./command.ts";
@@ -12,16 +13,21 @@ export interface Listing<T> {
   detailOf?: (item: T) => string | null;
   /** For a person. */
   none: string;
+  /** Where the list goes on; null: it does not. */
+  nextCursor?: string | null;
 }
 
 /** Writes a list: a table for a person, fields for a pipe. @param value for `--json` */
 export function printListing<T>(
   context: CommandContext,
   value: unknown,
-  { items, columns, fields = columns, detailOf, none }: Listing<T>,
+  { items, columns, fields = columns, detailOf, none, nextCursor = null }: Listing<T>,
 ): void {
-  const table = (coloured: boolean) =>
-    listingTable(columns, items, context.out.columns(), coloured, detailOf);
+  const more = nextCursor === null ? [] : [`There are more: --cursor ${plainText(nextCursor)}`];
+  const table = (coloured: boolean) => [
+    ...listingTable(columns, items, context.out.columns(), coloured, detailOf),
+    ...more.map((text) => paint(text, "dim", coloured)),
+  ];
   print(context, {
     value,
     shown: (coloured) => (items.length === 0 ? [none] : table(coloured)),

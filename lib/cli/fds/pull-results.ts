@@ -22,7 +22,7 @@ export interface PullResults {
 /** Why something of it did not arrive, a text for each. */
 export function problemsOf({ records, refused }: PullResults): string[] {
   return [
-    ...refused.map(({ clientId, error }) => `${clientId}: ${error}`),
+    ...refused.map(({ clientId, error }) => `${clientId}: ${error.message}`),
     ...records
       .filter(({ status }) => status !== "completed")
       .map((record) => `${record.client_id}: ${reasonOf(record)}`),
@@ -57,13 +57,18 @@ export function printAll(context: CommandContext, results: PullResults): void {
   print(context, {
     value: {
       downloads: records,
-      refused: refused.map(({ clientId, error }) => ({ client_id: clientId, error })),
+      refused: refused.map(({ clientId, error: { message, code } }) => ({
+        client_id: clientId,
+        error: message,
+        code,
+      })),
       left_out: leftOut,
     },
     shown: (coloured) => [
       ...records.map((record) => lineOf(record, coloured)),
       ...refused.map(
-        ({ clientId, error }) => `${paint("✗", "red", coloured)} ${clientId}  ${plainText(error)}`,
+        ({ clientId, error }) =>
+          `${paint("✗", "red", coloured)} ${clientId}  ${plainText(error.message)}`,
       ),
       ...(isFine ? [paint(closingLine(results, context), "bold", coloured)] : []),
     ],

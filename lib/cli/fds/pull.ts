@@ -61,7 +61,8 @@ async function pullFromOne(context: CommandContext): Promise<void> {
   const told = { ...context, out: path === STANDARD_OUTPUT ? err : out };
   printOne(told, records, completed && path !== STANDARD_OUTPUT ? path : null);
   const [problem] = problemsOf({ records, refused, leftOut: [] });
-  if (problem !== undefined) throw new Failure(problem);
+  if (problem === undefined) return;
+  throw refused[0]?.error.about(context.words[0] ?? "") ?? new Failure(problem);
 }
 
 async function pullFromAll(context: CommandContext): Promise<void> {

@@ -25,7 +25,7 @@ async function pull(context: GuideContext, clientIds: string[]): Promise<void> {
   const requests = clientIds.map((client_id) => ({ client_id, if_offline: "fail" as const }));
   const { started, refused } = await startDownloads(target.api, requests);
   for (const { clientId, error } of refused) {
-    complain(context, `${error}, start it with "bun run client --id ${clientId}"`);
+    complain(context, `${error.message}, start it with "bun run client --id ${clientId}"`);
   }
   if (started.length === 0) return;
   const records = await follow(target.api, started, out, { signal });

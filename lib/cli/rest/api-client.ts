@@ -35,6 +35,12 @@ export class ApiCallError extends Failure {
   ) {
     super(message, options);
   }
+
+  /** The same error, which says what it is about. */
+  about(what: string): ApiCallError {
+    const { status, code, message } = this;
+    return new ApiCallError(status, code, `${what}: ${message}`, { cause: this });
+  }
 }
 
 /** No answer came: nothing listens there, the connection broke, or time ran out. */
@@ -79,6 +85,11 @@ export interface WatchOptions {
  */
 export class ApiClient {
   constructor(private readonly options: ApiClientOptions) {}
+
+  /** Its address, without a slash at the end. */
+  get server(): string {
+    return this.options.server.replace(/\/+$/, "");
+  }
 
   health(signal?: AbortSignal): Promise<schemas.Health> {
     return this.call(endpoints.health, schemas.Health, { signal });
@@ -308,12 +319,12 @@ export class ApiClient {
     { downloadId = "", clientId = "", name = "", query, headers, body, signal }: Call,
     timeout: AbortSignal,
   ): Promise<Response> {
-    const { server, token, tls } = this.options;
+    const { token, tls } = this.options;
     const path = endpoint.path
       .replace(":download_id", encodeURIComponent(downloadId))
       .replace(":client_id", encodeURIComponent(clientId))
       .replace(":name", encodeURIComponent(name));
-    const url = new URL(server.replace(/\/+$/, "") + path);
+    const url = new URL(this.server + path);
     url.search = new URLSearchParams(query).toString();
     return fetch(url, {
       method: endpoint.method,

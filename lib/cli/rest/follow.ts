@@ -18,7 +18,7 @@ export interface Started {
 /** A client whose download the server refused, and why. */
 export interface Refused {
   clientId: string;
-  error: string;
+  error: ApiCallError;
 }
 
 /**
@@ -44,7 +44,7 @@ async function start(api: ApiClient, request: NewDownload): Promise<Started | Re
     return { clientId, downloadId, message };
   } catch (error) {
     if (!(error instanceof ApiCallError)) throw error;
-    return { clientId, error: error.message };
+    return { clientId, error };
   }
 }
 

@@ -1,0 +1,39 @@
+import { ApiCallError } from "../rest/api-client.ts";
+import { paint } from "../terminal/terminal.ts";
+import { formatMoment } from "../terminal/times.ts";
+import { type Command, type CommandContext, print } from "./command.ts";
+
+/** `fds dashboard` */
+export const dashboard: Command = {
+  words: "",
+  count: [0, 0],
+  summary: "a link to the dashboard that signs a browser in",
+  flags: {},
+  notes: `The link is good once and for 15 minutes, for whoever has it: it signs in as the token that it was made
+with. It leads to the server by the address that this program calls.`,
+  examples: [
+    "dashboard",
+    "dashboard --server https://files.example.com",
+    'open "$(fds dashboard)"',
+  ],
+  async run(context) {
+    const { url, expires_at } = await link(context);
+    const until = expires_at === null ? [] : [`good once, until ${formatMoment(expires_at)}`];
+    print(context, {
+      value: { url, expires_at },
+      shown: (coloured) => [url, ...until.map((text) => paint(text, "dim", coloured))],
+      raw: () => [url],
+    });
+  },
+};
+
+/** A server without tokens lets every browser in. */
+async function link({ api, interruptions }: CommandContext) {
+  try {
+    const { code, expires_at } = await api.signInCode(interruptions.signal);
+    return { url: `${api.server}/#code=${code}`, expires_at };
+  } catch (error) {
+    if (!(error instanceof ApiCallError && error.code === "not_found")) throw error;
+    return { url: `${api.server}/`, expires_at: null };
+  }
+}

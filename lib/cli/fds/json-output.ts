@@ -1,0 +1,34 @@
+import { UsageError } from "../../util/flags.ts";
+import { plainJson } from "../../util/plain-text.ts";
+import { Interrupted } from "../program.ts";
+import { ApiCallError, UnreachableError } from "../rest/api-client.ts";
+import type { Terminal } from "../terminal/terminal.ts";
+
+/** Standard output of a command, on which a script that wants JSON always finds some. */
+export class JsonOutput {
+  /** For the command. */
+  readonly terminal: Terminal;
+  private isEmpty = true;
+
+  constructor(private readonly output: Terminal) {
+    const write = (text: string) => {
+      this.isEmpty = false;
+      output.write(text);
+    };
+    this.terminal = { ...output, write };
+  }
+
+  /** Writes why the command failed, where it has no result that tells it. */
+  tellFailure(error: unknown): void {
+    if (!this.isEmpty || error instanceof Interrupted) return;
+    const message = error instanceof Error ? error.message : String(error);
+    this.output.write(`${plainJson({ error: message, code: codeOf(error) })}\n`);
+  }
+}
+
+/** The server's code, or one of ours. */
+function codeOf(error: unknown): string {
+  if (error instanceof ApiCallError) return error.code;
+  if (error instanceof UnreachableError) return "unreachable";
+  return error instanceof UsageError ? "usage_error" : "failed";
+}
