@@ -73,6 +73,7 @@ async function start(config: ClientConfig) {
     async stop() {
       stopping.abort();
       await connected;
+      await requestLog.close();
     },
   };
 }

@@ -6,6 +6,7 @@ import {
   type ServerMessage,
 } from "../protocol/messages.ts";
 import type { Logger } from "../util/logger.ts";
+import { cutToFit } from "../util/plain-text.ts";
 import type { TokenBucket } from "../util/token-bucket.ts";
 import type { DailyLimit } from "./owner-rules/daily-limit.ts";
 import type { Roots } from "./owner-rules/roots.ts";
@@ -32,6 +33,9 @@ const WORTH_BYTES = 4 * 1024 * 1024;
 
 /** Most files that are open at once: one that is over takes a moment to be closed. */
 const MAX_OPEN = 2 * MAX_STREAMS;
+
+/** Most bytes of a path in each line of the log: the server chooses it. */
+const MAX_SHOWN = 512;
 
 /** Answers the server's requests on one connection: a sender for each file that is wanted. */
 export class Agent {
@@ -89,7 +93,8 @@ export class Agent {
     if (this.#senders.size >= MAX_OPEN) {
       throw new FdsError("protocol_error", `over ${MAX_OPEN} files were asked for at once`);
     }
-    const logger = this.options.logger.with({ download_id, file_path });
+    const shown = cutToFit(file_path, MAX_SHOWN);
+    const logger = this.options.logger.with({ download_id, file_path: shown });
     logger.info("file requested", { offset });
     const send = (message: ClientMessage) => this.socket.send(JSON.stringify(message));
     const sender = new Sender({ ...this.options, request, turns: this.#turns, send, logger });

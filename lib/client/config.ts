@@ -104,7 +104,7 @@ const SETTINGS = {
   },
   CLIENT_STATE_DIR: {
     flag: "state-dir",
-    help: "folder of this client's key and of its requests.log (default: ./.client-state/<id>)",
+    help: "folder of this client's key and of its record of requests (default: ./.client-state/<id>)",
   },
   KEY_MAX_AGE: {
     flag: "key-max-age",

@@ -34,6 +34,25 @@ export function plainJson(value: unknown, indent = 0): string {
   );
 }
 
+/** Whether a text has at most so many bytes in JSON, where a character can take six. */
+export function fits(text: string, most: number): boolean {
+  return text.length <= most && sizeInJson(text) <= most;
+}
+
+/** As much of a text's beginning as fits so many bytes in JSON, with a word on what it was. */
+export function cutToFit(text: string, most: number): string {
+  if (fits(text, most)) return text;
+  let head = text.slice(0, most);
+  for (let size = sizeInJson(head); size > most; size = sizeInJson(head)) {
+    head = head.slice(0, (head.length * most) / size);
+  }
+  return `${head}… (${text.length} characters)`;
+}
+
+function sizeInJson(text: string): number {
+  return Buffer.byteLength(plainJson(text));
+}
+
 /** @returns `\u` and four digits for each of its UTF-16 units */
 function escaped(character: string): string {
   return Array.from({ length: character.length }, (_, unit) => {

@@ -129,6 +129,31 @@ describe("nothing outside the root leaves the site", () => {
   });
 });
 
+test("row 61: a flood of refused requests is counted, and leaves the record of what was sent", async () => {
+  await expectHonestTransferWorks();
+  const record = join(folder, "state/requests-refused.log");
+  const lines = async () =>
+    (
+      await Bun.file(record)
+        .text()
+        .catch(() => "")
+    ).split("\n").length - 1;
+  const before = await lines();
+  for (let asked = 0; asked < 700;) {
+    for (const until = asked + 50; asked < until; asked++) {
+      connection.request(++streams, `../${asked}${"\u0001".repeat(4090)}`);
+    }
+    await reply("error", streams);
+    // It takes no more at once than it has written down.
+    const wanted = Math.min(200, before + asked);
+    await waitFor(async () => (await lines()) >= wanted, "what was refused to be recorded");
+  }
+  expect(await lines()).toBe(200);
+  expect(Bun.file(record).size).toBeLessThan(512 * KiB);
+  const sent = await Bun.file(join(folder, "state/requests.log")).text();
+  expect(sent).toContain('"file_path":"data.bin","outcome":"sent"');
+});
+
 describe("an offer to resume that is a lie makes the client start over", () => {
   /** The identity that the client itself tells of the file. */
   async function identity(): Promise<FileStart["identity"]> {

@@ -237,6 +237,7 @@ describe("nothing leaves by a whole path that", () => {
     ["begins in the root, and goes through a link", () => `${folder}/root/to-outside/file`],
     ["is the client's key, in a root", () => join(folder, "second/state/key")],
     ["is the site's own record, in a root", () => join(folder, "second/state/requests.log")],
+    ["is what it refused, in a root", () => join(folder, "second/state/requests-refused.log")],
     ["is the folder of the running client", () => `/proc/${client.pid}/cwd/secret.txt`],
   ])("%s", (_, path) => expectRefused(path()));
 });
@@ -369,7 +370,7 @@ test("a file whose name is given to a link while it leaves is sent as it was, or
 test("after all of it the client is the same process, and recorded what was wanted of it", async () => {
   expect(server.dialled).toBe(1);
   expect(client.log().filter((line) => "stack" in line || line["level"] === "none")).toEqual([]);
-  const recorded = await Bun.file(join(folder, "second/state/requests.log")).text();
+  const recorded = await Bun.file(join(folder, "second/state/requests-refused.log")).text();
   expect(recorded).toContain('"file_path":"../secret.txt"');
   expect(recorded).not.toContain(SECRET);
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { plainJson, plainLines, plainText } from "../../lib/util/plain-text.ts";
+import { cutToFit, fits, plainJson, plainLines, plainText } from "../../lib/util/plain-text.ts";
 
 /** What no terminal may get of a text from outside. */
 const UNFIT = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u;
@@ -49,4 +49,16 @@ test("JSON of what is fit for a terminal is as it always is", () => {
   const value = { path: "日本 é 👍", size: 1, none: null, list: [] };
   expect(plainJson(value)).toBe(JSON.stringify(value));
   expect(plainJson(value, 2)).toBe(JSON.stringify(value, null, 2));
+});
+
+test.each([
+  ["short", "short"],
+  ["x".repeat(18), "x".repeat(18)],
+  ["x".repeat(19), `${"x".repeat(18)}… (19 characters)`],
+  ["\u0001".repeat(4096), "\u0001\u0001\u0001… (4096 characters)"],
+  ["€".repeat(100), "€€€€€€… (100 characters)"],
+  ["x\u202e".repeat(100), "x\u202ex\u202ex… (200 characters)"],
+])("%j is cut to 20 bytes of JSON", (text, cut) => {
+  expect(cutToFit(text, 20)).toBe(cut);
+  expect(fits(text, 20)).toBe(cut === text);
 });

@@ -1,11 +1,23 @@
-import { appendFile, rename, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { join, normalize } from "node:path";
 import type { Logger } from "../../util/logger.ts";
-import { plainJson } from "../../util/plain-text.ts";
-import { systemCode } from "../../util/system-error.ts";
+import { cutToFit, fits, plainJson } from "../../util/plain-text.ts";
+import { LineFile } from "./line-file.ts";
+import { Recurrence, type Repeated } from "./recurrence.ts";
 
-/** Beyond this size, in bytes, the log begins anew; the one before it is kept. */
-const MAX_BYTES = 8 * 1024 * 1024;
+const MiB = 1024 * 1024;
+
+/** What comes again in this time, in ms, is counted once there is much of it. */
+const SPAN = 10 * 60 * 1000;
+
+/** What left is kept longest: 64 MiB, and in a span so many lines of one file. */
+const LEFT = { file: "requests.log", maxBytes: 8 * MiB, older: 7, most: 20 };
+
+/** Of what else is asked for the server decides how much there is: so many lines in a span. */
+const REFUSED = { file: "requests-refused.log", maxBytes: MiB, older: 1, most: 200 };
+
+/** Most bytes of a text in JSON, where a character can take six. A path of a file fits the first. */
+const MAX_PATH_OF_LEFT = 4096;
+const MAX_TEXT_OF_REFUSED = 512;
 
 /** A request of the server's, and what became of it. */
 export interface RequestEntry {
@@ -21,44 +33,74 @@ export interface RequestEntry {
 }
 
 /**
- * The site's own record of what a server asked for, and of what left: lines of JSON in the state
- * folder, in a file that only the client's user reads.
+ * The site's own record of what a server asked for: lines of JSON in the state folder. What left is
+ * kept apart from requests of which nothing left, so that a flood of them wipes no evidence.
  */
 export class RequestLog {
-  readonly #path: string;
-  #writing: Promise<void> = Promise.resolve();
+  readonly #left: Kept;
+  readonly #refused: Kept;
 
   constructor(
     stateDir: string,
     private readonly logger: Logger,
   ) {
-    this.#path = join(stateDir, "requests.log");
+    const keep = ({ file, most, ...limits }: typeof LEFT): Kept => {
+      const lines = new LineFile({ ...limits, path: join(stateDir, file) });
+      const onRepeated = (repeated: Repeated<RequestEntry>) =>
+        void this.#write(lines, lineOf(repeated));
+      return { lines, again: new Recurrence({ most, span: SPAN, onRepeated }) };
+    };
+    this.#left = keep(LEFT);
+    this.#refused = keep(REFUSED);
   }
 
-  /** Resolves when it is written; an error of the disk is told in the program's log. */
-  add(entry: RequestEntry): Promise<void> {
-    const line = `${plainJson({ time: new Date().toISOString(), ...entry })}\n`;
-    this.#writing = this.#writing
-      .then(() => this.#append(line))
-      .catch((error: unknown) =>
-        this.logger.error("a request could not be recorded", { path: this.#path }, error),
-      );
-    return this.#writing;
+  /** Resolves when it is written, or counted; an error of the disk is told in the program's log. */
+  async add(entry: RequestEntry): Promise<void> {
+    const hasLeft = entry.outcome === "sent" || entry.bytes_sent > 0;
+    const told = shortened(entry, hasLeft ? MAX_PATH_OF_LEFT : MAX_TEXT_OF_REFUSED);
+    const { lines, again } = hasLeft ? this.#left : this.#refused;
+    const key = hasLeft ? `${told.outcome} ${normalize(told.file_path)}` : "";
+    if (again.take(key, told, told.bytes_sent)) await this.#write(lines, told);
   }
 
-  async #append(line: string): Promise<void> {
-    if ((await sizeOf(this.#path)) + line.length > MAX_BYTES) {
-      await rename(this.#path, `${this.#path}.1`);
+  /** Writes what was counted: the program ends. */
+  async close(): Promise<void> {
+    for (const { lines, again } of [this.#left, this.#refused]) {
+      again.end();
+      await lines.settled();
     }
-    await appendFile(this.#path, line, { mode: 0o600 });
+  }
+
+  async #write(lines: LineFile, entry: object): Promise<void> {
+    try {
+      await lines.append(plainJson({ time: new Date().toISOString(), ...entry }));
+    } catch (error) {
+      const { path } = lines;
+      this.logger.error("a request could not be recorded", { path }, error);
+    }
   }
 }
 
-async function sizeOf(path: string): Promise<number> {
-  try {
-    return (await stat(path)).size;
-  } catch (error) {
-    if (systemCode(error) === "ENOENT") return 0;
-    throw error;
-  }
+/** A file of the record, and what is not written in it one by one. */
+interface Kept {
+  lines: LineFile;
+  again: Recurrence<RequestEntry>;
+}
+
+/** What came beyond what was written one by one. */
+function lineOf({ first, times, bytes }: Repeated<RequestEntry>): object {
+  const { server, file_path, outcome } = first;
+  return bytes > 0 || outcome === "sent"
+    ? { server, file_path, outcome, times, bytes_sent: bytes }
+    : { server, outcome: "refused", times };
+}
+
+function shortened(entry: RequestEntry, most: number): RequestEntry {
+  const { file_path, reason } = entry;
+  return {
+    ...entry,
+    // What `..` takes out again is no part of a long path's name.
+    file_path: fits(file_path, most) ? file_path : cutToFit(normalize(file_path), most),
+    reason: reason && cutToFit(reason, most),
+  };
 }

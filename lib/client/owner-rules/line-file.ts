@@ -1,0 +1,61 @@
+import { appendFile, rename, stat } from "node:fs/promises";
+import { systemCode } from "../../util/system-error.ts";
+
+export interface LineFileOptions {
+  path: string;
+  /** Beyond this size, in bytes, the file begins anew. */
+  maxBytes: number;
+  /** So many files before it are kept: `.1` is the latest. */
+  older: number;
+}
+
+/** A file of lines that only the program's user reads; the oldest lines give way. */
+export class LineFile {
+  #writing: Promise<void> = Promise.resolve();
+
+  constructor(private readonly options: LineFileOptions) {}
+
+  get path(): string {
+    return this.options.path;
+  }
+
+  /** Resolves when all that was to be appended is written, or failed. */
+  settled(): Promise<void> {
+    return this.#writing;
+  }
+
+  /** @param line without its end. Resolves when it is written. @throws an error of the disk */
+  append(line: string): Promise<void> {
+    const writing = this.#writing.then(() => this.#append(`${line}\n`));
+    // The next line is another try.
+    this.#writing = writing.catch(() => undefined);
+    return writing;
+  }
+
+  async #append(text: string): Promise<void> {
+    const { path, maxBytes, older } = this.options;
+    if ((await sizeOf(path)) + Buffer.byteLength(text) > maxBytes) {
+      for (let n = older; n > 0; n--) {
+        await renameIfThere(n === 1 ? path : `${path}.${n - 1}`, `${path}.${n}`);
+      }
+    }
+    await appendFile(path, text, { mode: 0o600 });
+  }
+}
+
+async function sizeOf(path: string): Promise<number> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return 0;
+    throw error;
+  }
+}
+
+async function renameIfThere(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to);
+  } catch (error) {
+    if (systemCode(error) !== "ENOENT") throw error;
+  }
+}
