@@ -22,7 +22,7 @@ async function start(config: ClientConfig) {
   const { id, serverUrl, chunkSize, compress, enrollToken, proxy, tls, stateDir } = config;
   const logger = new Logger({ level: config.logLevel, format: config.logFormat });
   const { allow, deny } = config;
-  const roots = await Roots.open(config.roots, { allow, deny });
+  const roots = await Roots.open(config.roots, { allow, deny, mayBrowse: config.mayBrowse });
   const keys = { key: await loadOrCreateKey(stateDir) };
   await roots.withhold(stateDir);
   const requestLog = new RequestLog(stateDir, logger);
@@ -43,11 +43,10 @@ async function start(config: ClientConfig) {
       compress,
       roots,
       dailyLimit,
-      onRequestEnded: ({ download_id, file_path }, { outcome, bytesSent, reason }) =>
+      onRequestEnded: (about, { outcome, bytesSent, reason }) =>
         requestLog.add({
           server: serverUrl.origin,
-          download_id,
-          file_path,
+          ...about,
           outcome,
           bytes_sent: bytesSent,
           reason,

@@ -6,6 +6,7 @@ import { BOOTSTRAP_ADMIN } from "./lib/server/access/caller.ts";
 import { EnrolmentKeys } from "./lib/server/clients/enrolment.ts";
 import { OpenCalls } from "./lib/server/access/open-calls.ts";
 import { Tokens } from "./lib/server/access/tokens.ts";
+import { Browsing } from "./lib/server/clients/browsing.ts";
 import { Clients } from "./lib/server/clients/clients.ts";
 import { readServerConfig, SERVER_HELP, type ServerConfig } from "./lib/server/config.ts";
 import { CreditPool } from "./lib/server/transfer/flow-control.ts";
@@ -109,6 +110,7 @@ async function start(config: ServerConfig, isTerminal: boolean) {
     apiToken === null ? null : new SignIn({ apiToken, tokens, rows, openCalls, guesses });
   const rest = restHandlers({
     clients,
+    browsing: new Browsing({ clients, credit, metrics }),
     downloads,
     events: new EventFeeds({ repository, clients, events, openCalls, logger }),
     storage,
@@ -212,6 +214,7 @@ function withRoutes(router: Router, rest: Handlers): Router {
     .add(endpoints.createSignInCode, rest.createSignInCode)
     .add(endpoints.totals, rest.totals)
     .add(endpoints.listClients, rest.listClients)
+    .add(endpoints.listClientFiles, rest.listClientFiles)
     .add(endpoints.startDownload, rest.startDownload)
     .add(endpoints.listDownloads, rest.listDownloads)
     .add(endpoints.getDownload, rest.getDownload)

@@ -51,6 +51,7 @@ const FOLDERS = new Set([
   "cli/verify",
   "client",
   "client/owner-rules",
+  "client/sets",
   "dashboard",
   "protocol",
   "server",

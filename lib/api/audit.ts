@@ -21,6 +21,7 @@ export const AUDIT_ACTIONS = [
   "download_retry",
   "download_end",
   "content_fetch",
+  "browse",
   "denied",
 ] as const;
 

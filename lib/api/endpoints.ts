@@ -1,5 +1,6 @@
 import type * as z from "zod";
 import { type AuditAction, AuditList, AuditQuery } from "./audit.ts";
+import { ClientFileList, ClientFileQuery } from "./files.ts";
 import type { ErrorCode } from "../protocol/errors.ts";
 import type { Role } from "./roles.ts";
 import * as schemas from "./schemas.ts";
@@ -141,6 +142,24 @@ export const endpoints = {
     role: "viewer",
     answers: [{ status: 200, description: "The clients, by id", schema: schemas.ClientList }],
     errors: [],
+  },
+  listClientFiles: {
+    method: "GET",
+    path: "/api/clients/:client_id/files",
+    summary: "The files and folders in a folder of a client, or its roots",
+    role: "operator",
+    audit: "browse",
+    query: ClientFileQuery,
+    answers: [{ status: 200, description: "A page of them, by name", schema: ClientFileList }],
+    errors: [
+      "client_not_found",
+      "client_not_connected",
+      "client_outdated",
+      "file_not_found",
+      "access_denied",
+      "not_a_folder",
+      "client_timeout",
+    ],
   },
   startDownload: {
     method: "POST",

@@ -18,6 +18,7 @@ import { enroll } from "./fds/enroll.ts";
 import { health } from "./fds/health.ts";
 import { JsonOutput } from "./fds/json-output.ts";
 import { limit } from "./fds/limit.ts";
+import { ls } from "./fds/ls.ts";
 import { pull } from "./fds/pull.ts";
 import { retry } from "./fds/retry.ts";
 import { revoke } from "./fds/revoke.ts";
@@ -32,6 +33,7 @@ const COMMANDS = new Map<string, Command>(
   Object.entries({
     health,
     clients,
+    ls,
     pull,
     downloads,
     status,

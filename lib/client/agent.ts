@@ -2,15 +2,23 @@ import { FdsError } from "../protocol/errors.ts";
 import {
   type ClientMessage,
   type DownloadRequest,
+  type ListRequest,
   MAX_STREAMS,
   type ServerMessage,
+  type SetRequest,
+  ZSTD,
 } from "../protocol/messages.ts";
 import type { Logger } from "../util/logger.ts";
 import { cutToFit } from "../util/plain-text.ts";
 import type { TokenBucket } from "../util/token-bucket.ts";
+import { Compressor } from "./compressor.ts";
 import type { DailyLimit } from "./owner-rules/daily-limit.ts";
 import type { Roots } from "./owner-rules/roots.ts";
-import { type Delivery, Sender } from "./sender.ts";
+import type { About, Delivery, OutgoingStream } from "./outgoing-stream.ts";
+import { Sender } from "./sender.ts";
+import { FrameOutlet } from "./sets/frame-outlet.ts";
+import { ListSender } from "./sets/list-sender.ts";
+import { SetSender } from "./sets/set-sender.ts";
 import { type Outgoing, Turns } from "./turns.ts";
 
 export interface AgentOptions {
@@ -22,7 +30,7 @@ export interface AgentOptions {
   /** The most that may leave in a day; null: without a limit. */
   dailyLimit: DailyLimit | null;
   /** Called with every request that is over. */
-  onRequestEnded: (request: DownloadRequest, delivery: Delivery) => Promise<void>;
+  onRequestEnded: (about: About, delivery: Delivery) => Promise<void>;
   /** Whether chunks may be compressed, where the server takes that. */
   compress: boolean;
   logger: Logger;
@@ -39,7 +47,7 @@ const MAX_SHOWN = 512;
 
 /** Answers the server's requests on one connection: a sender for each file that is wanted. */
 export class Agent {
-  readonly #senders = new Map<number, Sender>();
+  readonly #streams = new Map<number, OutgoingStream>();
   readonly #running = new Set<Promise<void>>();
   readonly #turns: Turns;
   #worked = false;
@@ -61,51 +69,93 @@ export class Agent {
    * @throws FdsError `protocol_error` when a request uses the stream of another, or is one too many
    */
   handle(message: Exclude<ServerMessage, { type: "registered" }>): void {
-    if (message.type === "download_request") return this.#start(message);
-    const sender = this.#senders.get(message.stream);
+    if (isRequest(message)) return this.#start(message);
+    const stream = this.#streams.get(message.stream);
     switch (message.type) {
       case "credit":
-        this.#worked ||= sender?.hasDelivered(WORTH_BYTES) ?? false;
-        return sender?.grant(message.max_offset);
+        this.#worked ||= stream?.hasDelivered(WORTH_BYTES) ?? false;
+        return stream?.grant(message.max_offset);
       case "resend":
-        return sender?.resend(message.offset);
+        return stream?.resend(message.offset);
       case "cancel":
-        return sender?.stop("cancelled");
+        return stream?.stop("cancelled");
       case "done":
         this.#worked = true;
-        return sender?.stop("done");
+        return stream?.stop("done");
+      default:
+        return stream?.onSetMessage(message);
     }
   }
 
   /** The connection is gone. Resolves when every file is closed. */
   async stop(): Promise<void> {
-    for (const sender of this.#senders.values()) sender.stop("disconnected");
+    for (const sender of this.#streams.values()) sender.stop("disconnected");
     this.#turns.close();
     await Promise.all(this.#running);
   }
 
-  #start(request: DownloadRequest): void {
-    const { download_id, stream, file_path, offset } = request;
-    // The first sender would be out of reach, and nothing could end it.
-    if (this.#senders.has(stream)) {
+  #start(request: StreamRequest): void {
+    const { stream } = request;
+    // The first one would be out of reach, and nothing could end it.
+    if (this.#streams.has(stream)) {
       throw new FdsError("protocol_error", `stream ${stream} is in use`);
     }
-    if (this.#senders.size >= MAX_OPEN) {
+    if (this.#streams.size >= MAX_OPEN) {
       throw new FdsError("protocol_error", `over ${MAX_OPEN} files were asked for at once`);
     }
-    const shown = cutToFit(file_path, MAX_SHOWN);
-    const logger = this.options.logger.with({ download_id, file_path: shown });
-    logger.info("file requested", { offset });
-    const send = (message: ClientMessage) => this.socket.send(JSON.stringify(message));
-    const sender = new Sender({ ...this.options, request, turns: this.#turns, send, logger });
-    this.#senders.set(stream, sender);
+    const sender = this.#streamFor(request);
+    this.#streams.set(stream, sender);
     const running = sender
       .run()
-      .then((delivery) => this.options.onRequestEnded(request, delivery))
+      .then((delivery) => this.options.onRequestEnded(sender.about, delivery))
       .finally(() => {
-        this.#senders.delete(stream);
+        this.#streams.delete(stream);
         this.#running.delete(running);
       });
     this.#running.add(running);
   }
+
+  #streamFor(request: StreamRequest): OutgoingStream {
+    const { logger } = this.options;
+    const send = (message: ClientMessage) => this.socket.send(JSON.stringify(message));
+    switch (request.type) {
+      case "download_request": {
+        const { download_id, file_path, offset } = request;
+        const shown = cutToFit(file_path, MAX_SHOWN);
+        const about = logger.with({ download_id, file_path: shown });
+        about.info("file requested", { offset });
+        return new Sender({ ...this.options, request, turns: this.#turns, send, logger: about });
+      }
+      case "set_request": {
+        const about = logger.with({ download_id: request.download_id });
+        about.info("set requested");
+        const outlet = this.#outletFor(request);
+        return new SetSender({ ...this.options, request, outlet, send, logger: about });
+      }
+      case "list_request": {
+        logger.info("listing requested", { path: cutToFit(request.path ?? "", MAX_SHOWN) });
+        const outlet = this.#outletFor(request);
+        return new ListSender({ ...this.options, request, outlet, send, logger });
+      }
+    }
+  }
+
+  #outletFor(request: SetRequest | ListRequest): FrameOutlet {
+    const { chunkSize, compress } = this.options;
+    return new FrameOutlet({
+      stream: request.stream,
+      epoch: request.epoch,
+      chunkSize: Math.min(chunkSize, request.chunk_size),
+      maxOffset: request.max_offset,
+      turns: this.#turns,
+      compressor: compress && request.accepts?.includes(ZSTD) ? new Compressor() : null,
+    });
+  }
+}
+
+/** A message that begins a stream. */
+export type StreamRequest = DownloadRequest | SetRequest | ListRequest;
+
+function isRequest(message: ServerMessage): message is StreamRequest {
+  return message.type.endsWith("_request");
 }

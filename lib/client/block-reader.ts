@@ -66,7 +66,7 @@ export class BlockReader {
  * @returns the part of the buffer that was filled
  */
 export async function readAt(
-  file: SourceFile,
+  file: Pick<SourceFile, "fd">,
   offset: number,
   buffer: Uint8Array<ArrayBuffer>,
 ): Promise<Uint8Array<ArrayBuffer>> {

@@ -52,6 +52,8 @@ export interface ClientConfig {
   deny: string[];
   /** Most bytes that may leave in a day; null: without a limit. */
   maxBytesPerDay: number | null;
+  /** Whether the names of files may be listed. */
+  mayBrowse: boolean;
   /** Folder of the client's key, and of its record of requests. */
   stateDir: string;
   /** An older key is replaced when the client connects, in ms. */
@@ -89,6 +91,13 @@ const SETTINGS = {
     flag: "deny",
     multiple: true,
     help: "pattern of files that may not leave, whatever is allowed",
+  },
+  CLIENT_BROWSE: {
+    flag: "no-browse",
+    isSwitch: true,
+    switchValue: "off",
+    default: "on",
+    help: "on: operators may list the names of files that may leave, and pull folders and patterns; off: only files that they name",
   },
   MAX_BYTES_PER_DAY: {
     flag: "max-bytes-per-day",
@@ -184,6 +193,7 @@ export function readClientConfig(
     chunkSize: settings.read("CHUNK_SIZE", size(MIN_CHUNK_SIZE, MAX_CHUNK_SIZE)),
     allow: settings.readList("CLIENT_ALLOW", delimiter),
     deny: settings.readList("CLIENT_DENY", delimiter),
+    mayBrowse: settings.read("CLIENT_BROWSE", oneOf(["on", "off"])) === "on",
     maxBytesPerDay: settings.readOptional("MAX_BYTES_PER_DAY", size(1)),
     rateLimit: settings.readOptional("RATE_LIMIT", size(MIN_RATE_LIMIT)),
     compress: settings.read("COMPRESSION", oneOf(["auto", "off"])) === "auto",

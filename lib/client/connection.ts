@@ -4,6 +4,7 @@ import { codeOfClose, type ErrorCode, FdsError } from "../protocol/errors.ts";
 import {
   type ClientMessage,
   DEAD_AFTER_MS,
+  FEATURES,
   PING_INTERVAL_MS,
   parseServerMessage,
   SUBPROTOCOL,
@@ -102,6 +103,7 @@ export class Connection {
       hostname: hostname(),
       platform: `${platform()} ${arch()}`,
       chunk_size: chunkSize,
+      features: Object.values(FEATURES),
     };
     this.#socket.send(JSON.stringify(register));
   }

@@ -1,6 +1,5 @@
 import { FdsError } from "../protocol/errors.ts";
 import {
-  CLIENT_ERROR_CODES,
   type ClientMessage,
   type DownloadRequest,
   MAX_ERROR_LENGTH,
@@ -8,7 +7,9 @@ import {
 } from "../protocol/messages.ts";
 import type { Logger } from "../util/logger.ts";
 import { BlockReader } from "./block-reader.ts";
+import { clientErrorOf } from "./client-error.ts";
 import { Compressor } from "./compressor.ts";
+import type { About, Delivery, OutgoingStream, StopReason } from "./outgoing-stream.ts";
 import type { DailyLimit, Reservation } from "./owner-rules/daily-limit.ts";
 import type { Roots } from "./owner-rules/roots.ts";
 import type { SourceFile } from "./owner-rules/source-file.ts";
@@ -41,20 +42,8 @@ export interface SenderOptions {
   logger: Logger;
 }
 
-/** What became of a request. */
-export interface Delivery {
-  outcome: "sent" | "cancelled" | "disconnected" | "refused";
-  /** Bytes of the file that left, those that were sent twice counted twice. */
-  bytesSent: number;
-  /** Why it was refused. */
-  reason?: string;
-}
-
-/** Why a sender is to stop. */
-export type StopReason = "done" | "cancelled" | "disconnected";
-
 /** One outgoing file: opens it, proves what the server already has, sends the rest as credit allows. */
-export class Sender {
+export class Sender implements OutgoingStream {
   readonly #chunkSize: number;
   readonly #compressor: Compressor | null;
   #maxOffset: number;
@@ -81,6 +70,11 @@ export class Sender {
     this.#hash = new Bun.CryptoHasher(options.request.checksum);
     const compress = options.compress && options.request.accepts?.includes(ZSTD);
     this.#compressor = compress ? new Compressor() : null;
+  }
+
+  get about(): About {
+    const { download_id, file_path } = this.options.request;
+    return { download_id, file_path };
   }
 
   /** Runs until the server confirms or cancels, or the connection ends; never rejects. */
@@ -125,6 +119,10 @@ export class Sender {
   stop(reason: StopReason): void {
     this.#stopped ??= reason;
     this.#wake();
+  }
+
+  onSetMessage(): never {
+    throw new FdsError("protocol_error", "a file is no set");
   }
 
   async #deliver(file: SourceFile): Promise<void> {
@@ -250,10 +248,7 @@ export class Sender {
   /** @returns what was told */
   #tellWhy(error: unknown): string {
     const { logger } = this.options;
-    const message = error instanceof Error ? error.message : String(error);
-    const code =
-      CLIENT_ERROR_CODES.find((known) => error instanceof FdsError && error.code === known) ??
-      "file_unreadable";
+    const { code, message } = clientErrorOf(error);
     logger.warn(`file not sent: ${message}`, { code });
     if (!this.#stopped) {
       this.#send({ type: "error", code, message: message.slice(0, MAX_ERROR_LENGTH) });

@@ -86,7 +86,7 @@ export class Board {
       if (now - since > LINGER_MS) this.#lingering.delete(id);
     }
     const lingering = [...this.#lingering.values()].map(({ download }) => download);
-    return [...[...this.#open.values()].filter(isRunning), ...lingering]
+    return [...this.#open.values().filter(isRunning), ...lingering]
       .filter(({ client_id }) => site === null || client_id === site)
       .toSorted((a, b) => (a.download_id < b.download_id ? 1 : -1));
   }

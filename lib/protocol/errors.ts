@@ -31,6 +31,7 @@ const TABLE = {
   invalid_request: { http: 400 },
   unauthorized: { http: 401 },
   forbidden: { http: 403 },
+  not_a_folder: { http: 400, retry: "never" },
   not_found: { http: 404 },
   client_not_found: { http: 404 },
   download_not_found: { http: 404 },
@@ -42,15 +43,18 @@ const TABLE = {
   rate_limited: { http: 429, close: 4429 },
   internal_error: { http: 500, close: 1011 },
   // why a download failed
-  file_not_found: { retry: "never" },
-  access_denied: { retry: "never" },
+  file_not_found: { http: 404, retry: "never" },
+  access_denied: { http: 403, retry: "never" },
   not_a_regular_file: { retry: "never" },
   file_unreadable: { retry: "later" },
   source_changed: { retry: "restart" },
   checksum_mismatch: { retry: "restart" },
+  too_many_files: { retry: "never" },
+  set_too_large: { retry: "never" },
+  client_outdated: { http: 409, retry: "never" },
   storage_full: { http: 507, retry: "when_room" },
   storage_error: { retry: "later" },
-  client_timeout: { retry: "later", close: 4408 },
+  client_timeout: { http: 504, retry: "later", close: 4408 },
   protocol_error: { retry: "later", close: 1002 },
   // why a connection ended
   message_too_large: { close: 1009 },
@@ -77,7 +81,18 @@ export const DOWNLOAD_ERROR_CODES = [
   "storage_error",
   "client_timeout",
   "protocol_error",
+  "too_many_files",
+  "set_too_large",
+  "client_outdated",
 ] as const satisfies ErrorCode[];
+
+/** Why a file of a set did not come, beside what a download can fail with. */
+export const SET_FILE_ERROR_CODES = [
+  ...DOWNLOAD_ERROR_CODES,
+  "name_unusable",
+  "not_settled",
+] as const;
+export type SetFileErrorCode = (typeof SET_FILE_ERROR_CODES)[number];
 
 export type DownloadErrorCode = (typeof DOWNLOAD_ERROR_CODES)[number];
 

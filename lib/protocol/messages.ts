@@ -1,7 +1,8 @@
 import * as z from "zod";
 import { CHECKSUM_ALGORITHMS, Md5, Sha256 } from "./checksum.ts";
-import { type DownloadErrorCode, FdsError } from "./errors.ts";
+import { type ErrorCode, FdsError } from "./errors.ts";
 import { FileIdentity } from "./identity.ts";
+import { MAX_PATTERN_LENGTH } from "./patterns.ts";
 
 /*
  * The control messages: JSON text, one union for each direction. Unknown fields are ignored, so
@@ -23,6 +24,18 @@ export const ZSTD = "zstd";
 
 /** Most files that a client may be asked for at once. */
 export const MAX_STREAMS = 64;
+
+/** What a side can do beyond single files, as its `features` say. */
+export const FEATURES = { list: "list", set: "set" } as const;
+
+/** Most names of a folder that one listing gives. */
+export const MAX_LISTED = 1_000;
+
+/** Most files that a set may have. */
+export const MAX_SET_FILES = 100_000;
+
+/** Most files of a set that are wanted and not yet answered. */
+export const MAX_WANTED = 4_096;
 
 /** Most characters of an error's sentence. */
 export const MAX_ERROR_LENGTH = 1024;
@@ -47,6 +60,8 @@ export const FilePath = z
   .max(4096, "must be at most 4096 characters")
   .refine((path) => !path.includes("\0"), "must not hold a NUL character");
 
+const pattern = z.string().min(1).max(MAX_PATTERN_LENGTH);
+
 /** Why a client cannot deliver a file; the other codes are the server's own. */
 export const CLIENT_ERROR_CODES = [
   "file_not_found",
@@ -54,13 +69,20 @@ export const CLIENT_ERROR_CODES = [
   "not_a_regular_file",
   "file_unreadable",
   "source_changed",
-] as const satisfies DownloadErrorCode[];
+  "not_a_folder",
+  "too_many_files",
+  "set_too_large",
+] as const satisfies ErrorCode[];
 
 const uint32 = z.int().min(0).max(0xffff_ffff);
 const byteCount = z.int().min(0);
 const chunkSize = z.int().min(MIN_CHUNK_SIZE).max(MAX_CHUNK_SIZE);
 const secret = z.string().min(1).max(512);
 const label = z.string().max(255);
+const features = z.array(label).max(32);
+const digest = z.union([Md5, Sha256]);
+/** A path within a root, or a name in a folder; the client decides what it means. */
+const name = z.string().min(1).max(4096);
 
 /** Which attempt at which download a message is about. */
 const address = { stream: uint32, epoch: uint32 };
@@ -81,6 +103,8 @@ export const ClientMessage = z.discriminatedUnion("type", [
     hostname: label,
     platform: label,
     chunk_size: chunkSize,
+    /** See {@link FEATURES}. */
+    features: features.optional(),
   }),
   /** The file is open. `offset` is where the frames begin: what was asked for, or 0 to start over. */
   z.object({
@@ -107,6 +131,17 @@ export const ClientMessage = z.discriminatedUnion("type", [
       path: ["md5"],
       error: "the digest of the file is missing",
     }),
+  /** All frames of a listing were sent. `more`: there are names behind them. */
+  z.object({
+    type: z.literal("list_complete"),
+    ...address,
+    total_size: byteCount,
+    more: z.boolean(),
+    /** True: the folder has more names than were read. */
+    truncated: z.boolean(),
+  }),
+  /** All frames of a set's manifest were sent; `total_size` is their bytes. */
+  z.object({ type: z.literal("set_listed"), ...address, total_size: byteCount }),
   z.object({
     type: z.literal("error"),
     ...address,
@@ -126,6 +161,7 @@ export const ServerMessage = z.discriminatedUnion("type", [
     version: label,
     /** True: the new key took the place of the old one, which is good no more. */
     new_key_taken: z.boolean().optional(),
+    features: features.optional(),
   }),
   z.object({
     type: z.literal("download_request"),
@@ -150,6 +186,61 @@ export const ServerMessage = z.discriminatedUnion("type", [
     /** How frames may be compressed; not at all where it is missing. */
     accepts: z.array(label).optional(),
   }),
+  /** The names in a folder; without a path, the roots. */
+  z.object({
+    type: z.literal("list_request"),
+    ...address,
+    path: FilePath.optional(),
+    /** The last name of the page before. */
+    after: name.optional(),
+    limit: z.int().min(1).max(MAX_LISTED),
+    chunk_size: chunkSize,
+    max_offset: byteCount,
+    accepts: z.array(label).optional(),
+  }),
+  /** Begins a set. What it is made of comes next: patterns to be listed, or files of its manifest. */
+  z.object({
+    type: z.literal("set_request"),
+    ...address,
+    download_id: z.uuid(),
+    checksum: z.enum(CHECKSUM_ALGORITHMS),
+    chunk_size: chunkSize,
+    max_offset: byteCount,
+    accepts: z.array(label).optional(),
+  }),
+  /** Patterns of a set; there may be several such messages, as each has a most of bytes. */
+  z.object({
+    type: z.literal("set_select"),
+    ...address,
+    include: z.array(pattern),
+    exclude: z.array(pattern),
+  }),
+  /** The patterns are complete: walk, and send the manifest. */
+  z.object({
+    type: z.literal("set_list"),
+    ...address,
+    /** Files that were changed more recently are left for later, in ms. */
+    min_age_ms: byteCount,
+    max_files: z.int().min(1).max(MAX_SET_FILES),
+    max_bytes: byteCount.optional(),
+  }),
+  /** Files of the manifest that are to come, in this order. */
+  z.object({
+    type: z.literal("set_want"),
+    ...address,
+    files: z.array(
+      z.object({
+        /** Its number in the manifest. */
+        index: uint32,
+        /** As the manifest has it, with the number of its root. */
+        path: name,
+        root: uint32,
+        /** Bytes that the server has safe, and their digest. */
+        offset: byteCount.optional(),
+        prefix: digest.optional(),
+      }),
+    ),
+  }),
   /** Frames may reach up to `max_offset`, an absolute position (as QUIC's flow control does it). */
   z.object({ type: z.literal("credit"), ...address, max_offset: byteCount }),
   /** A chunk came damaged: send again from `offset`. */
@@ -161,6 +252,10 @@ export const ServerMessage = z.discriminatedUnion("type", [
 export type ServerMessage = z.infer<typeof ServerMessage>;
 export type Registered = Extract<ServerMessage, { type: "registered" }>;
 export type DownloadRequest = Extract<ServerMessage, { type: "download_request" }>;
+export type ListRequest = Extract<ServerMessage, { type: "list_request" }>;
+export type SetRequest = Extract<ServerMessage, { type: "set_request" }>;
+export type SetWant = Extract<ServerMessage, { type: "set_want" }>;
+export type WantedFile = SetWant["files"][number];
 
 /** @throws FdsError `protocol_error` or `message_too_large` */
 export function parseClientMessage(text: string): ClientMessage {

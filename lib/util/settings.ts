@@ -17,8 +17,10 @@ export interface SettingSpec {
   flag?: string;
   /** The flag can be given again and again. */
   multiple?: boolean;
-  /** The flag takes no value: it is there or not. The variable is `true` or `false`. */
+  /** The flag takes no value: it is there or not. */
   isSwitch?: boolean;
+  /** What the switch stands for, as the variable would say it; else `true`. */
+  switchValue?: string;
   /** Written as a person would write it. */
   default?: string;
   secret?: boolean;
@@ -84,10 +86,12 @@ export class Settings<Name extends string> {
 
   /** What the person wrote; an empty variable counts as not set, as in a `.env` left to fill in. */
   private given(name: Name): Setting[] {
-    const { flag, secret = false } = this.specs[name];
+    const { flag, switchValue, secret = false } = this.specs[name];
     const values = flag === undefined ? undefined : this.flags[flag];
     if (values !== undefined) {
-      return [values].flat().map((text) => ({ source: `--${flag}`, text: String(text), secret }));
+      return [switchValue ?? values]
+        .flat()
+        .map((text) => ({ source: `--${flag}`, text: String(text), secret }));
     }
     const text = this.env[name];
     return text ? [{ source: name, text, secret }] : [];

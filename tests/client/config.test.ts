@@ -16,6 +16,7 @@ const DEFAULTS: ClientConfig = {
   chunkSize: MIB,
   allow: [],
   deny: [],
+  mayBrowse: true,
   maxBytesPerDay: null,
   rateLimit: null,
   compress: true,

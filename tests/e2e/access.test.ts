@@ -42,6 +42,8 @@ const SAMPLES: Record<Name, Sample> = {
   createSignInCode: { allowed: 200 },
   totals: { allowed: 200, query: "since=2020-01-01T00:00:00Z" },
   listClients: { allowed: 200 },
+  // The client is away.
+  listClientFiles: { allowed: 409, elsewhere: 404, of: () => "site-1" },
   startDownload: {
     // The client is away.
     allowed: 409,

@@ -304,10 +304,9 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "cause-of-a-client-lost",
     breaks: "F: what a site could not do is told as it was",
-    file: "lib/client/sender.ts",
-    find: `      CLIENT_ERROR_CODES.find((known) => error instanceof FdsError && error.code === known) ??
-      "file_unreadable";`,
-    replace: `      CLIENT_ERROR_CODES.find((known) => known === "file_unreadable") ?? "file_unreadable";`,
+    file: "lib/client/client-error.ts",
+    find: `(known) => error instanceof FdsError && error.code === known,`,
+    replace: `(known) => known === "file_unreadable",`,
     caughtBy: {
       [REST]: "a failed record tells why",
       [SOURCE]: "deleted: it says that there is no such file",

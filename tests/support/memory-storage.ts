@@ -1,4 +1,8 @@
+import * as z from "zod";
 import { FdsError } from "../../lib/protocol/errors.ts";
+import { ClientId } from "../../lib/protocol/messages.ts";
+import { isSafeFileName } from "../../lib/util/safe-file-name.ts";
+import { MemorySets } from "./memory-sets.ts";
 import type { Part, Room, Storage, StoredFile } from "../../lib/server/storage/storage.ts";
 
 /** A part in memory. What a sync() has not covered is not safe. */
@@ -21,6 +25,7 @@ export class MemoryPart implements Part {
   write = async (chunk: Uint8Array, offset: number) => {
     await this.held;
     if (this.disk.full) throw new FdsError("storage_full", "there is no room");
+    if (chunk.length === 0) return;
     const grown = new Uint8Array(Math.max(this.bytes.length, offset + chunk.length));
     grown.set(this.bytes);
     grown.set(chunk, offset);
@@ -37,6 +42,7 @@ export class MemoryPart implements Part {
 
 /** A disk in memory. */
 export class MemoryStorage implements Storage {
+  readonly sets = new MemorySets(this);
   readonly parts = new Map<string, MemoryPart>();
   /** Published files by their path. */
   readonly files = new Map<string, Uint8Array>();
@@ -47,13 +53,13 @@ export class MemoryStorage implements Storage {
   publishing: Promise<void> = Promise.resolve();
 
   openPart = async (downloadId: string): Promise<MemoryPart> => {
-    const part = this.parts.get(downloadId) ?? new MemoryPart(this);
+    const part = this.parts.get(checkedId(downloadId)) ?? new MemoryPart(this);
     part.closed = false;
     this.parts.set(downloadId, part);
     return part;
   };
   removePart = async (downloadId: string): Promise<void> => {
-    if (this.parts.get(downloadId)?.closed === false) this.removedOpen.push(downloadId);
+    if (this.parts.get(checkedId(downloadId))?.closed === false) this.removedOpen.push(downloadId);
     this.parts.delete(downloadId);
   };
   usedBytes = async (clientId?: string): Promise<number> => {
@@ -64,14 +70,17 @@ export class MemoryStorage implements Storage {
   listParts = async (): Promise<string[]> => [...this.parts.keys()];
   publish = async (downloadId: string, savedPath: string): Promise<boolean> => {
     await this.publishing;
-    const part = this.parts.get(downloadId);
-    if (!part) return this.files.has(savedPath);
+    const part = this.parts.get(checkedId(downloadId));
+    if (!isPath(savedPath) || savedPath.split("/").length !== 2) throw notPublished(savedPath);
+    if (!part && this.files.has(savedPath)) return true;
+    if (!part) throw new FdsError("storage_error", "there is no part");
     if (this.files.has(savedPath)) return false;
     this.files.set(savedPath, part.bytes);
     this.parts.delete(downloadId);
     return true;
   };
   openFile = async (savedPath: string): Promise<StoredFile | null> => {
+    if (!isPath(savedPath)) throw notPublished(savedPath);
     const bytes = this.files.get(savedPath);
     if (!bytes) return null;
     return { size: bytes.length, slice: (start, end) => new Blob([bytes.slice(start, end)]) };
@@ -86,4 +95,18 @@ export class MemoryStorage implements Storage {
     }
   }
   close = async (): Promise<void> => undefined;
+}
+
+function isPath(savedPath: string): boolean {
+  const [clientId, ...names] = savedPath.split("/");
+  return ClientId.safeParse(clientId).success && names.length > 0 && names.every(isSafeFileName);
+}
+
+function notPublished(savedPath: string): FdsError {
+  return new FdsError("storage_error", `"${savedPath}" is not the path of a published file`);
+}
+
+function checkedId(downloadId: string): string {
+  if (z.uuid().safeParse(downloadId).success) return downloadId;
+  throw new FdsError("storage_error", `"${downloadId}" is not the id of a download`);
 }

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { digestOf, entityTag } from "../../api/checksums.ts";
 import { AuditList, type AuditQuery } from "../../api/audit.ts";
+import { ClientFileList } from "../../api/files.ts";
 import { type Endpoint, endpoints } from "../../api/endpoints.ts";
 import * as enrolment from "../../api/enrolment.ts";
 import * as schemas from "../../api/schemas.ts";
@@ -102,6 +103,20 @@ export class ApiClient {
 
   async clients(signal?: AbortSignal): Promise<schemas.ClientRecord[]> {
     return (await this.call(endpoints.listClients, schemas.ClientList, { signal })).clients;
+  }
+
+  /** One page of a client's folder; without a path, of its roots. */
+  clientFiles(
+    clientId: string,
+    { path, cursor }: { path: string | undefined; cursor: string | undefined },
+    signal?: AbortSignal,
+  ): Promise<ClientFileList> {
+    const query = {
+      limit: String(schemas.MAX_PAGE),
+      ...(path !== undefined && { path }),
+      ...(cursor !== undefined && { cursor }),
+    };
+    return this.call(endpoints.listClientFiles, ClientFileList, { clientId, query, signal });
   }
 
   startDownload(

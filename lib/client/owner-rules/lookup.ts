@@ -18,6 +18,7 @@ export interface LookupOptions {
   /** Real folders of which nothing leaves, whatever the rules say. */
   withheld: readonly string[];
   rules: Rules;
+  mayBrowse: boolean;
   /** Whether `/proc/self/fd` tells where an open file lies, as it does on Linux. */
   hasProc: boolean;
 }
@@ -42,6 +43,53 @@ export class Lookup {
       }
     }
     throw problem;
+  }
+
+  /** The roots, where they are now. */
+  get roots(): readonly Place[] {
+    return this.options.roots;
+  }
+
+  /** Whether the site lets the names of its files be listed. */
+  get mayBrowse(): boolean {
+    return this.options.mayBrowse;
+  }
+
+  /** Whether `/proc/self/fd` tells where an open file lies. */
+  get hasProc(): boolean {
+    return this.options.hasProc;
+  }
+
+  /**
+   * The real path of what may be a folder in a root.
+   * @throws FdsError `access_denied` for whatever is outside the roots or denied, there or not;
+   *   `file_not_found` for what is inside and not there
+   */
+  async findFolder(path: string): Promise<string> {
+    let problem = explain(new Refusal("outside"), path);
+    for (const candidate of this.#candidates(path)) {
+      try {
+        if (this.#isInside(candidate) && !this.mayEnter(candidate)) throw new Refusal("denied");
+        const real = await this.#follow(candidate);
+        if (!this.mayEnter(real)) throw new Refusal("denied");
+        return real;
+      } catch (error) {
+        problem = explain(error, path);
+        if (problem.code !== "file_not_found") break;
+      }
+    }
+    throw problem;
+  }
+
+  /** Whether a file may leave. @param path real and inside a root */
+  permits(path: string): boolean {
+    return this.#isPermitted(path);
+  }
+
+  /** Whether a folder may be looked into. @param path real and inside a root */
+  mayEnter(path: string): boolean {
+    if (this.options.withheld.some((folder) => contains(folder, path))) return false;
+    return this.options.rules.mayEnter(this.#within(path));
   }
 
   /** The absolute paths that an asked one can mean, their `..` taken out. */
@@ -116,10 +164,14 @@ export class Lookup {
 
   #isPermitted(path: string): boolean {
     if (this.options.withheld.some((folder) => contains(folder, path))) return false;
-    const within = this.options.roots
+    return this.options.rules.permits(this.#within(path));
+  }
+
+  /** A path within each root that it lies in, with forward slashes. */
+  #within(path: string): string[] {
+    return this.options.roots
       .filter(({ real }) => contains(real, path))
       .map(({ real }) => relative(real, path).replaceAll(sep, "/"));
-    return this.options.rules.permits(within);
   }
 
   #isInside(path: string): boolean {

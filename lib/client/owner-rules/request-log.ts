@@ -1,6 +1,7 @@
 import { join, normalize } from "node:path";
 import type { Logger } from "../../util/logger.ts";
 import { cutToFit, fits, plainJson } from "../../util/plain-text.ts";
+import type { About } from "../outgoing-stream.ts";
 import { LineFile } from "./line-file.ts";
 import { Recurrence, type Repeated } from "./recurrence.ts";
 
@@ -20,11 +21,8 @@ const MAX_PATH_OF_LEFT = 4096;
 const MAX_TEXT_OF_REFUSED = 512;
 
 /** A request of the server's, and what became of it. */
-export interface RequestEntry {
+export interface RequestEntry extends About {
   server: string;
-  download_id: string;
-  /** As the server asked for it. */
-  file_path: string;
   outcome: "sent" | "refused" | "cancelled" | "disconnected";
   /** Bytes of the file that left, those that were sent twice counted twice. */
   bytes_sent: number;

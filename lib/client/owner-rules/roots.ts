@@ -12,6 +12,8 @@ export interface RootsOptions {
   /** What of the roots may leave, and what may not: patterns, as {@link Rules} has them. */
   allow?: string[];
   deny?: string[];
+  /** Whether the names of files may be listed; else only files that are named whole leave. */
+  mayBrowse?: boolean;
   /** What `~` and `$HOME` stand for. */
   home?: string;
   /** Whether `/proc/self/fd` tells where an open file lies, as it does on Linux. */
@@ -26,6 +28,7 @@ export class Roots {
     private readonly folders: Folder[],
     private readonly homes: string[],
     private readonly rules: Rules,
+    private readonly mayBrowse: boolean,
     private readonly hasProc: boolean,
   ) {}
 
@@ -43,7 +46,7 @@ export class Roots {
     const places = { roots: folders.flatMap(({ given, real }) => [given, real]), homes };
     const rules = new Rules(options.allow ?? [], options.deny ?? [], places);
     const hasProc = options.hasProc ?? (await isThere("/proc/self/fd"));
-    return new Roots(folders, homes, rules, hasProc);
+    return new Roots(folders, homes, rules, options.mayBrowse ?? true, hasProc);
   }
 
   /**
@@ -63,11 +66,16 @@ export class Roots {
    *   `file_unreadable` for what is inside
    */
   async openFile(filePath: string): Promise<SourceFile> {
-    const { homes, rules, hasProc } = this;
+    return (await this.lookup()).open(filePath);
+  }
+
+  /** One request's way into the roots, where they are now. */
+  async lookup(): Promise<Lookup> {
+    const { homes, rules, mayBrowse, hasProc } = this;
     const roots = await Promise.all(this.folders.map((folder) => this.#locate(folder)));
     const away = await Promise.all(this.#withheld.map((folder) => this.#locate(folder)));
     const withheld = [...this.#withheld, ...away].map(({ real }) => real);
-    return new Lookup({ roots, homes, withheld, rules, hasProc }).open(filePath);
+    return new Lookup({ roots, homes, withheld, rules, mayBrowse, hasProc });
   }
 
   /** Whoever can write in another root decides what lies there, but not what is served beside it. */

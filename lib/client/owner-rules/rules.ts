@@ -54,6 +54,18 @@ export class Rules {
     return paths.some((path) => this.#isAllowed(path));
   }
 
+  /**
+   * Whether a folder may be looked into: it is not denied, and not hidden, or named by an allowed
+   * pattern. What `allow` names is asked for each file.
+   * @param paths the folder's path within each root that it lies in; "" for a root itself
+   */
+  mayEnter(paths: string[]): boolean {
+    if (paths.some((path) => this.#denied.some((glob) => matches(glob, fold(path))))) return false;
+    return paths.some(
+      (path) => path === "" || (!isHidden(path) && !isKeyFile(path)) || this.#isAllowed(path),
+    );
+  }
+
   #isAllowed(path: string): boolean {
     const hidden = isHidden(path);
     const keys = isKeyFile(path);

@@ -43,8 +43,8 @@ async function endsWhereItSays(handle: FileHandle, { size }: BigIntStats): Promi
   return (await handle.stat({ bigint: true })).size !== size;
 }
 
-/** @throws Refusal when it has more bytes than a number of the protocol can say */
-function identityOf(info: BigIntStats): FileIdentity {
+/** What tells one state of a file from another. @throws Refusal when it has more bytes than a number of the protocol can say */
+export function identityOf(info: BigIntStats): FileIdentity {
   if (info.size > BigInt(Number.MAX_SAFE_INTEGER)) throw new Refusal("too_large");
   return {
     size: Number(info.size),

@@ -132,7 +132,7 @@ export class Clients implements SessionHost {
     this.#byId.set(clientId, session);
     const agreed = Math.min(chunkSize, message.chunk_size);
     session.registered(
-      { clientId, keyHash, chunkSize: agreed, connectedAt },
+      { clientId, keyHash, chunkSize: agreed, connectedAt, features: new Set(message.features) },
       { version, ...(message.new_key !== undefined && { new_key_taken: true }) },
     );
     this.options.metrics.registrations++;

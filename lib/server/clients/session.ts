@@ -2,6 +2,7 @@ import { FdsError } from "../../protocol/errors.ts";
 import { decodeFrame } from "../../protocol/frame.ts";
 import {
   DEAD_AFTER_MS,
+  FEATURES,
   MIN_CHUNK_SIZE,
   PING_INTERVAL_MS,
   parseClientMessage,
@@ -39,13 +40,24 @@ export interface SessionHost {
   ended(session: Session): void;
 }
 
+/** What is known of a client while it is connected. */
+export interface RegisteredClient {
+  clientId: string;
+  keyHash: string;
+  /** Most bytes in a frame, as agreed. */
+  chunkSize: number;
+  connectedAt: number;
+  /** What it can do beyond single files, see {@link FEATURES}. */
+  features: ReadonlySet<string>;
+}
+
 /**
  * One connection of a client: reads what comes, hands it to the stream it is for, and notices
  * when the other side is dead. Whatever breaks the protocol ends the connection with a code.
  */
 export class Session implements ClientLink {
   /** Set once the client has registered. */
-  client: { clientId: string; keyHash: string; chunkSize: number; connectedAt: number } | undefined;
+  client: RegisteredClient | undefined;
   lastHeardAt = Date.now();
 
   #state: "new" | "registering" | "registered" | "ended" = "new";
@@ -96,7 +108,7 @@ export class Session implements ClientLink {
 
   /** The answer to a registration; from here on requests may be sent. */
   registered(
-    client: NonNullable<Session["client"]>,
+    client: RegisteredClient,
     answer: Pick<Registered, "version" | "new_key_taken">,
   ): void {
     if (this.#state === "ended") return;
@@ -104,7 +116,8 @@ export class Session implements ClientLink {
     this.client = client;
     this.#allowance = new MessageAllowance(CLIENTS_MESSAGES);
     this.onRegistered();
-    this.send({ type: "registered", client_id: client.clientId, ...answer });
+    const features = Object.values(FEATURES);
+    this.send({ type: "registered", client_id: client.clientId, features, ...answer });
     this.#ping();
   }
 

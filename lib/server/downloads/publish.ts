@@ -19,6 +19,9 @@ import type { Storage } from "../storage/storage.ts";
 /** Records an event; gives the download as it then is. */
 export type Report = (event: DownloadEvent) => Promise<Download>;
 
+/** What publishing asks of the storage. */
+type PublishStorage = Pick<Storage, "openPart" | "openFile" | "publish">;
+
 /** Gives up after this many names that are taken, all of the same second. */
 const MAX_NAMES = 10_000;
 
@@ -31,7 +34,7 @@ const MAX_NAMES = 10_000;
 export async function publish(
   download: Downloading | Verifying,
   verdict: { digest: string; size: number; bytesOnWire: number },
-  storage: Storage,
+  storage: PublishStorage,
   report: Report,
 ): Promise<Download> {
   const { epoch, clientId, filePath } = download;
@@ -64,7 +67,7 @@ export async function publish(
  */
 export async function finishPublishing(
   download: Verifying,
-  storage: Storage,
+  storage: PublishStorage,
   report: Report,
 ): Promise<Download> {
   const { downloadId, epoch, checksum, digest, source, bytesOnWire } = download;

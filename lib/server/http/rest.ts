@@ -7,6 +7,7 @@ import { adminCalls, type AdminCallsOptions } from "./calls/admin.ts";
 import { clientCalls } from "./calls/clients.ts";
 import { downloadCalls, type DownloadCallsOptions } from "./calls/downloads.ts";
 import { sessionCalls } from "./calls/sessions.ts";
+import type { Browsing } from "../clients/browsing.ts";
 import type { Clients } from "../clients/clients.ts";
 import { json, jsonText } from "./json.ts";
 import type { Handlers } from "./routing.ts";
@@ -14,6 +15,7 @@ import type { SignIn } from "./sign-in.ts";
 
 export interface RestOptions extends DownloadCallsOptions, AdminCallsOptions {
   clients: Clients;
+  browsing: Browsing;
   events: EventFeeds;
   /** What `/metrics` answers. */
   metricsPage: () => Promise<string>;

@@ -1,26 +1,18 @@
-import { constants, fstatSync, type Stats } from "node:fs";
-import {
-  access,
-  type FileHandle,
-  link,
-  lstat,
-  mkdir,
-  open,
-  readdir,
-  rename,
-  statfs,
-  unlink,
-} from "node:fs/promises";
+import { constants, fstatSync } from "node:fs";
+import { access, type FileHandle, mkdir, open, readdir, statfs, unlink } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import * as z from "zod";
 import { FdsError } from "../../protocol/errors.ts";
 import { ClientId } from "../../protocol/messages.ts";
 import { syncFolder } from "../../util/durable.ts";
+import { statIfThere, takeName, unlessUnsupported, unlinkIfThere } from "./file-names.ts";
 import { isSafeFileName } from "../../util/safe-file-name.ts";
 import { systemCode } from "../../util/system-error.ts";
+import { DiskSets } from "./disk-sets.ts";
 import { lockFolder } from "./lock.ts";
 import { onDisk, PartFile } from "./part.ts";
 import { SharedSync } from "../../util/shared-sync.ts";
+import type { SetStorage } from "./storage.ts";
 import type { Part, Room, Storage, StoredFile } from "./storage.ts";
 
 const DownloadId = z.uuid();
@@ -32,8 +24,6 @@ const PART = ".part";
 const PUBLISHED_MODE = 0o644 & ~process.umask();
 /** The system is asked for free room at most this often, in ms: a small file comes by several times. */
 const ROOM_AGE_MS = 20;
-/** How file systems say that they have no hard links, or no modes. */
-const UNSUPPORTED = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"]);
 
 /**
  * Keeps bytes in a folder: parts in `.server/parts/<download_id>.part`, published files in
@@ -64,6 +54,7 @@ export async function openDiskStorage(downloadsDir: string): Promise<Storage> {
 }
 
 class DiskStorage implements Storage {
+  readonly sets: SetStorage;
   readonly #shared = new SharedSync();
   /** Folders of clients whose own names are on the disk. */
   readonly #named = new Set<string>();
@@ -74,7 +65,15 @@ class DiskStorage implements Storage {
     private readonly root: string,
     private readonly parts: string,
     private readonly unlock: () => void,
-  ) {}
+  ) {
+    this.sets = new DiskSets({
+      parts,
+      fileMode: PUBLISHED_MODE,
+      publishedPath: (savedPath) => this.publishedPath(savedPath),
+      pathOf: (savedPath) => this.pathOf(savedPath),
+      makeFolder: (folder) => this.#makeFolder(folder),
+    });
+  }
 
   async openPart(downloadId: string): Promise<Part> {
     const path = this.partPath(downloadId);
@@ -136,7 +135,7 @@ class DiskStorage implements Storage {
   }
 
   async openFile(savedPath: string): Promise<StoredFile | null> {
-    const path = this.publishedPath(savedPath);
+    const path = this.pathOf(savedPath);
     const stats = await onDisk("open the file", () => statIfThere(path));
     if (!stats?.isFile()) return null;
     return { size: stats.size, slice: (start, end) => Bun.file(path).slice(start, end) };
@@ -207,31 +206,18 @@ class DiskStorage implements Storage {
     return join(this.parts, downloadId + PART);
   }
 
+  /** The path of what has a name in a client's folder: a file, or the folder of a set. */
   private publishedPath(savedPath: string): string {
-    const [clientId, name, ...more] = savedPath.split("/");
-    const safe = ClientId.safeParse(clientId).success && name !== undefined && isSafeFileName(name);
-    if (!safe || more.length > 0) {
-      throw new FdsError("storage_error", `"${savedPath}" is not the path of a published file`);
-    }
-    return join(this.root, clientId ?? "", name);
+    if (savedPath.split("/").length === 2) return this.pathOf(savedPath);
+    throw notPublished(savedPath);
   }
-}
 
-async function statIfThere(path: string): Promise<Stats | null> {
-  try {
-    return await lstat(path);
-  } catch (error) {
-    if (systemCode(error) === "ENOENT" || systemCode(error) === "ENOTDIR") return null;
-    throw error;
-  }
-}
-
-/** Not rm(): that tells any error of unlink as EFAULT. */
-async function unlinkIfThere(path: string): Promise<void> {
-  try {
-    await unlink(path);
-  } catch (error) {
-    if (systemCode(error) !== "ENOENT") throw error;
+  /** The path of a file, also of one in a set. */
+  private pathOf(savedPath: string): string {
+    const [clientId, ...names] = savedPath.split("/");
+    const isSafe = ClientId.safeParse(clientId).success && names.every(isSafeFileName);
+    if (!isSafe || names.length === 0) throw notPublished(savedPath);
+    return join(this.root, clientId ?? "", ...names);
   }
 }
 
@@ -239,28 +225,6 @@ function openForPart(path: string): Promise<FileHandle> {
   return open(path, constants.O_RDWR | constants.O_CREAT, PUBLISHED_MODE);
 }
 
-/** @returns false if the name is taken by something else than the part itself */
-async function takeName(part: string, final: string): Promise<boolean> {
-  try {
-    await link(part, final);
-    return true;
-  } catch (error) {
-    if (systemCode(error) === "EEXIST") return isSameFile(part, final);
-    unlessUnsupported(error);
-  }
-  // No hard links (FAT, some network shares): look, then rename. Nothing comes between the two,
-  // for a name is recorded as one download's own before it is taken, and the folder is locked.
-  if (await statIfThere(final)) return !(await statIfThere(part));
-  await rename(part, final);
-  return true;
-}
-
-async function isSameFile(a: string, b: string): Promise<boolean> {
-  const [one, other] = [await statIfThere(a), await statIfThere(b)];
-  return one !== null && other !== null && one.ino === other.ino && one.dev === other.dev;
-}
-
-/** Throws the error again, unless it says that the file system has no such thing. */
-function unlessUnsupported(error: unknown): void {
-  if (!UNSUPPORTED.has(systemCode(error) ?? "")) throw error;
+function notPublished(savedPath: string): FdsError {
+  return new FdsError("storage_error", `"${savedPath}" is not the path of a published file`);
 }

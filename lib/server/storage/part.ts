@@ -19,11 +19,16 @@ export async function onDisk<T>(action: string, work: () => Promise<T>): Promise
   try {
     return await work();
   } catch (cause) {
-    if (cause instanceof FdsError) throw cause;
-    const errno = systemCode(cause) ?? "unexpected error";
-    const code = FULL.has(errno) ? "storage_full" : "storage_error";
-    throw new FdsError(code, `cannot ${action}: ${errno}`, { cause });
+    throw problemOnDisk(action, cause);
   }
+}
+
+/** The error that tells what {@link onDisk} tells, for work that is done at once. */
+export function problemOnDisk(action: string, cause: unknown): FdsError {
+  if (cause instanceof FdsError) return cause;
+  const errno = systemCode(cause) ?? "unexpected error";
+  const code = FULL.has(errno) ? "storage_full" : "storage_error";
+  return new FdsError(code, `cannot ${action}: ${errno}`, { cause });
 }
 
 /** A part in an open file. */

@@ -27,10 +27,66 @@ export interface Part {
 }
 
 /**
+ * The files of a set that is under way, in a folder of their own, at the paths that they will have.
+ * Nothing is safe before {@link SetFolder.sync}. Methods throw FdsError `storage_full` or
+ * `storage_error`. Paths are relative, parted by `/`, each name a safe one.
+ */
+export interface SetFolder {
+  /**
+   * Writes a small file that came whole, in the place of any earlier one. It is done when the call
+   * returns: a trip to another thread would cost more than the writing.
+   * @param mtimeNs when the file was last changed at the site, ns since 1970
+   */
+  writeFile(path: string, bytes: Uint8Array, mtimeNs: bigint): void;
+  /** Opens a large file, to be written piece by piece; makes it if it is not there. */
+  openFile(path: string): Promise<Part>;
+  /** Gives a large file that is complete its time, ns since 1970. */
+  setTime(path: string, mtimeNs: bigint): Promise<void>;
+  /**
+   * Gives a published file a second place, as a hard link or, where there are none, as a copy.
+   * @param savedPath of the published file
+   * @returns false if it is not there any more, or has another size
+   */
+  linkFile(path: string, savedPath: string, size: number): Promise<boolean>;
+  /** The bytes of a file; null if it is not there. */
+  readFile(path: string): Blob | null;
+  /** Removes a file that is not to be published; no error if it is not there. */
+  removeFile(path: string): Promise<void>;
+  /** Everything that was written before the call is on the disk when it resolves. */
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Where sets are kept. Methods throw FdsError `storage_full` or `storage_error`. */
+export interface SetStorage {
+  /** Opens the folder of a set that is under way, making it if it is not there. */
+  open(downloadId: string): Promise<SetFolder>;
+  /** Removes a set that is under way, with all its files. */
+  remove(downloadId: string): Promise<void>;
+  /** Ids of the downloads that have such a folder. */
+  list(): Promise<string[]>;
+  /**
+   * Gives a flushed set its final name: first the folder, by one rename, then the checksums beside
+   * it, which say that it is complete.
+   * @param savedPath relative, `<client_id>/<name>`
+   * @param sums name and text of the file of checksums, in the client's folder
+   * @returns false, and changes nothing, if one of the two names is taken; a call that was cut
+   *   short is completed by the next one
+   */
+  publish(
+    downloadId: string,
+    savedPath: string,
+    sums: { suffix: string; text: string },
+  ): Promise<boolean>;
+}
+
+/**
  * The bytes. Parts are under way and named by their download; published files are complete,
  * verified, and never overwritten. Methods throw FdsError `storage_full` or `storage_error`.
  */
 export interface Storage {
+  /** Downloads of many files. */
+  readonly sets: SetStorage;
   /** Opens a download's part, making it if it is not there. */
   openPart(downloadId: string): Promise<Part>;
   removePart(downloadId: string): Promise<void>;

@@ -1,3 +1,4 @@
+import { FdsError, problemOf } from "../../protocol/errors.ts";
 import type { Frame } from "../../protocol/frame.ts";
 import type { FileComplete, FileStart } from "../../protocol/messages.ts";
 import type { OneByOne } from "../../util/one-by-one.ts";
@@ -18,7 +19,7 @@ import { findFlaw } from "./verdict.ts";
 const MAX_RESENDS = 3;
 
 export interface FileReceiverOptions extends AttemptOptions {
-  storage: Storage;
+  storage: Pick<Storage, "openPart" | "room">;
   credit: CreditPool;
   /** Shared by all receivers: checkpoints run one after the other. */
   checkpoints: OneByOne;
@@ -81,11 +82,13 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
     this.stalled.restart();
     switch (message.type) {
       case "error":
-        return this.fail({ code: message.code, message: message.message });
+        return this.fail(problemOf(new FdsError(message.code, message.message), "protocol_error"));
       case "file_start":
         return this.#onStart(message);
       case "file_complete":
         return this.#onComplete(message);
+      default:
+        throw broken(`${message.type} is nothing to say about a file`);
     }
   }
 

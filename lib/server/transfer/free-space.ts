@@ -18,7 +18,7 @@ export interface NoRoom {
  * @throws FdsError `storage_error`
  */
 export async function findNoRoom(
-  storage: Storage,
+  storage: Pick<Storage, "room">,
   totalSize: number,
   written: number,
   minFreeDisk: number,

@@ -38,7 +38,10 @@ class FakeHost implements SessionHost {
   async register(session: Session, message: Register): Promise<void> {
     if (this.refusal) throw this.refusal;
     const { client_id: clientId, chunk_size: chunkSize } = message;
-    session.registered({ clientId, keyHash: "h", chunkSize, connectedAt: 0 }, { version: "9.9.9" });
+    session.registered(
+      { clientId, keyHash: "h", chunkSize, features: new Set<string>(), connectedAt: 0 },
+      { version: "9.9.9" },
+    );
   }
   ended(): void {
     this.endings++;
@@ -91,7 +94,12 @@ describe("a client that says who it is", () => {
     expect(session.isOpen).toBe(false);
     await say(REGISTER);
     expect(socket.sent).toEqual([
-      { type: "registered", client_id: "restaurant-001", version: "9.9.9" },
+      {
+        type: "registered",
+        client_id: "restaurant-001",
+        features: ["list", "set"],
+        version: "9.9.9",
+      },
     ]);
     expect(session.isOpen).toBe(true);
   });

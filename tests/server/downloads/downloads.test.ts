@@ -348,8 +348,9 @@ describe("a start", () => {
     site.send(site.requests[0]!, BYTES, 5_000);
     await settle();
     await downloads.stop();
-    await storage.openPart("of-nobody");
-    await storage.parts.get("of-nobody")!.close();
+    const ofNobody = Bun.randomUUIDv7();
+    await storage.openPart(ofNobody);
+    await storage.parts.get(ofNobody)!.close();
     begin();
     await downloads.recover();
     expect([...storage.parts.keys()].toSorted()).toEqual([cut, waiting].toSorted());

@@ -6,6 +6,7 @@ import { openDiskStorage } from "../../../lib/server/storage/disk.ts";
 import * as durable from "../../../lib/util/durable.ts";
 import { lacksMounts } from "../../support/machine.ts";
 import { SmallDisk } from "../../support/small-disk.ts";
+import { setsContract } from "./sets.contract.ts";
 import { fillPart, published, storageContract } from "./storage.contract.ts";
 
 const isRoot = process.getuid?.() === 0;
@@ -50,6 +51,7 @@ function failFlushOf(folder: string): void {
 }
 
 storageContract("disk", temporaryStorage);
+setsContract("disk", temporaryStorage);
 
 describe("on the disk", () => {
   test.skipIf(isWindows)("only the operator's own files are for others to read", async () => {

@@ -183,7 +183,8 @@ export function storageContract(backend: string, open: () => Promise<TemporarySt
       "../a.txt",
       "site-1/..",
       "site-1/.a",
-      "site-1/b/a.txt",
+      "site-1/b/../a.txt",
+      "site-1/b//a.txt",
       "site-1\\a.txt",
       "site-1/b\\a.txt",
       ".server/a.txt",
@@ -198,6 +199,16 @@ export function storageContract(backend: string, open: () => Promise<TemporarySt
       await expect(storage.publish(id, path)).rejects.toMatchObject({ code: "storage_error" });
       await expect(storage.openFile(path)).rejects.toMatchObject({ code: "storage_error" });
       expect(await storage.listParts()).toEqual([id]);
+    });
+
+    test("a file is published beside the sets of its client, not in one", async () => {
+      await using temporary = await open();
+      const { storage } = temporary;
+      const id = Bun.randomUUIDv7();
+      await fillPart(storage, id, bytes("content"));
+      const publishing = storage.publish(id, "site-1/b/a.txt");
+      await expect(publishing).rejects.toMatchObject({ code: "storage_error" });
+      expect(await storage.openFile("site-1/b/a.txt")).toBeNull();
     });
 
     test.each(["", "..", "../x", "a/b", "0198c0de-0000-7000-8000-00000000000", "lock"])(

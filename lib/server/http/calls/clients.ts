@@ -1,18 +1,21 @@
 import type { ClientList } from "../../../api/schemas.ts";
 import { sees } from "../../access/caller.ts";
-import type { Clients } from "../../clients/clients.ts";
+import type { Browsing } from "../../clients/browsing.ts";
+import { clientNotFound, type Clients } from "../../clients/clients.ts";
 import type { Downloads } from "../../downloads/downloads.ts";
 import { json } from "../json.ts";
 import { clientRecord } from "../../records/records.ts";
+import { fileListRecord, nameOf } from "../../records/files.ts";
 import type { Handlers } from "../routing.ts";
 
 export interface ClientCallsOptions {
   clients: Pick<Clients, "list" | "revoke">;
   downloads: Pick<Downloads, "countActive">;
+  browsing: Browsing;
 }
 
 /** What is asked about clients. */
-export function clientCalls({ clients, downloads }: ClientCallsOptions) {
+export function clientCalls({ clients, downloads, browsing }: ClientCallsOptions) {
   return {
     async listClients({ caller }) {
       const [all, active] = [await clients.list(), await downloads.countActive()];
@@ -20,6 +23,16 @@ export function clientCalls({ clients, downloads }: ClientCallsOptions) {
       return json({
         clients: known.map((client) => clientRecord(client, active.get(client.clientId) ?? 0)),
       } satisfies ClientList);
+    },
+
+    async listClientFiles({ param, query, caller, request, note }) {
+      const clientId = param("client_id");
+      const { path, limit, cursor } = query;
+      note({ clientId, filePath: path });
+      if (!sees(caller, clientId)) throw clientNotFound(clientId);
+      const after = cursor === undefined ? undefined : nameOf(cursor);
+      const listing = await browsing.list(clientId, { path, after, limit }, request.signal);
+      return json(fileListRecord(clientId, path ?? null, listing));
     },
 
     async revokeClient({ param, note }) {

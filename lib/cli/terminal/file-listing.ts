@@ -1,0 +1,44 @@
+import type { ClientFile } from "../../api/files.ts";
+import { plainText } from "../../util/plain-text.ts";
+import { formatSize } from "../../util/sizes.ts";
+import type { ListingColumn } from "./listing.ts";
+import { paint } from "./terminal.ts";
+import { formatAge } from "./times.ts";
+
+/** Columns of a name whose end still tells what it is. */
+const NAME_COLUMNS = 15;
+
+/** The files and folders of a client, one a line. */
+export const FILE_COLUMNS: ListingColumn<ClientFile>[] = [
+  {
+    title: "name",
+    importance: 10,
+    least: NAME_COLUMNS,
+    shown: ({ name, type }, coloured) => {
+      const shown = plainText(name);
+      return type === "folder" ? paint(`${shown.replace(/\/$/, "")}/`, "cyan", coloured) : shown;
+    },
+    raw: ({ type }) => type,
+  },
+  {
+    title: "size",
+    right: true,
+    importance: 9,
+    shown: ({ size }) => (size === null ? "" : formatSize(size)),
+    raw: ({ size }) => size,
+  },
+  {
+    title: "changed",
+    right: true,
+    importance: 8,
+    shown: ({ modified_at }) => formatAge(modified_at),
+    raw: ({ modified_at }) => modified_at,
+  },
+  {
+    title: "path",
+    importance: 1,
+    least: NAME_COLUMNS,
+    shown: ({ path }) => plainText(path),
+    raw: ({ path }) => path,
+  },
+];

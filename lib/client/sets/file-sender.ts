@@ -1,0 +1,161 @@
+import type { ChecksumAlgorithm } from "../../protocol/checksum.ts";
+import { FdsError } from "../../protocol/errors.ts";
+import { MAX_ERROR_LENGTH, type WantedFile } from "../../protocol/messages.ts";
+import {
+  DATA_HEADER_BYTES,
+  recordLength,
+  type SetRecord,
+  START_BYTES,
+} from "../../protocol/set-records.ts";
+import { loopTurns } from "../../util/loop-turns.ts";
+import { systemCode } from "../../util/system-error.ts";
+import fs from "node:fs";
+import { readAt } from "../block-reader.ts";
+import { type GoOn, hashPrefix } from "../prefix-hash.ts";
+import type { FrameBuilder } from "./frame-builder.ts";
+import type { SetFile, SetFiles } from "./set-files.ts";
+
+/** Files up to this size, in bytes, are read at once: a trip to another thread costs more. */
+const SMALL = 64 * 1024;
+/** No more room in a frame is waited for than this, in bytes. */
+const MOST_ROOM = 16 * 1024;
+/** An END record with the longest digest. */
+const END_BYTES = 3 + 32;
+
+export interface FileSenderOptions {
+  files: SetFiles;
+  frames: FrameBuilder;
+  checksum: ChecksumAlgorithm;
+  /** False ends it: nobody wants the files any more, or one comes again. */
+  isWanted: () => boolean;
+  /** Tells the server now and then how far a file was read again. */
+  proving: () => GoOn;
+  /** Called before a file is sent. @throws FdsError `access_denied` when no more may leave today */
+  allow: (bytes: number) => Promise<void>;
+}
+
+/** Sends one file of a set after the other, as records. */
+export class FileSender {
+  /** Bytes of files that were sent, those that were sent twice counted twice. */
+  sentBytes = 0;
+  sentFiles = 0;
+
+  constructor(private readonly options: FileSenderOptions) {}
+
+  /**
+   * Answers a want by a file, or by why it does not come.
+   * @param number of the want, counted from the first
+   * @param from where a frame came damaged in the middle of this file; else undefined
+   */
+  async send(want: WantedFile, number: number, from?: number): Promise<void> {
+    try {
+      using file = await loopTurns.run(() => this.options.files.open(want));
+      const isSmall = file.identity.size <= SMALL && !want.offset && !from;
+      if (isSmall) await this.#sendSmall(want, file, number);
+      else await this.#sendLarge(want, file, number, from);
+    } catch (error) {
+      await this.#skip(want, number, error);
+    }
+  }
+
+  /** A small file goes into one frame, whole. */
+  async #sendSmall(want: WantedFile, file: SetFile, number: number): Promise<void> {
+    const { frames, checksum } = this.options;
+    const { size } = file.identity;
+    const needed = START_BYTES + DATA_HEADER_BYTES + size + END_BYTES;
+    if (!(await frames.need(Math.min(needed, MOST_ROOM), { want: number, offset: 0 }))) return;
+    if (frames.left < needed) return this.#sendLarge(want, file, number);
+    await this.options.allow(size);
+    await loopTurns.run(() => {
+      const start = frames.target.subarray(START_BYTES + DATA_HEADER_BYTES);
+      const read = size === 0 ? 0 : fs.readSync(file.fd, start, 0, size, 0);
+      const bytes = start.subarray(0, read);
+      const digest = new Bun.CryptoHasher(checksum).update(bytes).digest("hex");
+      frames.add(startOf(want, file, 0));
+      // The bytes are in their place already.
+      if (read > 0) frames.add({ type: "data", bytes });
+      const changed = read !== size || file.compare() !== "same";
+      frames.add({ type: "end", changed, digest });
+      this.sentBytes += read;
+    });
+    this.sentFiles++;
+  }
+
+  async #sendLarge(want: WantedFile, file: SetFile, number: number, from?: number): Promise<void> {
+    const { frames, isWanted } = this.options;
+    const prefix = await this.#prefix(want, file, from);
+    let { offset } = prefix;
+    await this.options.allow(file.identity.size - offset);
+    if (!(await frames.need(START_BYTES, { want: number, offset }))) return;
+    frames.add(startOf(want, file, offset));
+    const { size } = file.identity;
+    let read = -1;
+    while (offset < size && read !== 0) {
+      if (!(await frames.need(DATA_HEADER_BYTES + 1, { want: number, offset }))) return;
+      const room = Math.min(frames.left - DATA_HEADER_BYTES, size - offset);
+      const target = frames.target.subarray(DATA_HEADER_BYTES, DATA_HEADER_BYTES + room);
+      const bytes = await readAt({ fd: file.fd }, offset, target);
+      read = bytes.length;
+      if (read === 0) break;
+      await loopTurns.run(() => prefix.hash.update(bytes));
+      frames.add({ type: "data", bytes });
+      offset += read;
+      this.sentBytes += read;
+      if (!isWanted()) return;
+    }
+    const digest = prefix.hash.digest("hex");
+    const changed = offset < size || !(await this.#isSame(file, digest));
+    if (!(await frames.need(END_BYTES, { want: number, offset }))) return;
+    frames.add({ type: "end", changed, digest });
+    this.sentFiles++;
+  }
+
+  /** Where the file's bytes begin, with the hash of what lies before. */
+  async #prefix(want: WantedFile, file: SetFile, from: number | undefined) {
+    const { checksum, proving } = this.options;
+    const length = from ?? want.offset ?? 0;
+    const fresh = { offset: 0, hash: new Bun.CryptoHasher(checksum) };
+    if (length === 0 || length > file.identity.size) return fresh;
+    const hash = await hashPrefix(checksum, length, readerOf(file), proving());
+    if (!hash) return fresh;
+    const isProven = from !== undefined || hash.copy().digest("hex") === want.prefix;
+    return isProven ? { offset: length, hash } : fresh;
+  }
+
+  /** Where only times differ the bytes decide, which are read once more. */
+  async #isSame(file: SetFile, digest: string): Promise<boolean> {
+    const verdict = file.compare();
+    if (verdict !== "perhaps") return verdict === "same";
+    const { checksum, proving } = this.options;
+    const hash = await hashPrefix(checksum, file.identity.size, readerOf(file), proving());
+    return hash?.digest("hex") === digest && file.compare() !== "changed";
+  }
+
+  async #skip(want: WantedFile, number: number, error: unknown): Promise<void> {
+    if (!this.options.isWanted()) return;
+    const known = error instanceof FdsError ? error.code : null;
+    const code = known ?? "file_unreadable";
+    const message =
+      known && error instanceof Error
+        ? error.message
+        : `the client cannot read it: ${systemCode(error) ?? "an unexpected error"}`;
+    const record: SetRecord = {
+      type: "skip",
+      index: want.index,
+      code,
+      message: message.slice(0, MAX_ERROR_LENGTH),
+    };
+    if (!(await this.options.frames.need(recordLength(record), { want: number, offset: 0 })))
+      return;
+    this.options.frames.add(record);
+  }
+}
+
+function startOf(want: WantedFile, { identity }: SetFile, offset: number): SetRecord {
+  const { size, mtime_ns } = identity;
+  return { type: "start", index: want.index, size, mtimeNs: BigInt(mtime_ns), offset };
+}
+
+function readerOf({ fd }: SetFile) {
+  return (offset: number, length: number) => readAt({ fd }, offset, Buffer.allocUnsafeSlow(length));
+}

@@ -1,0 +1,145 @@
+import { join, sep } from "node:path";
+import { FdsError } from "../../protocol/errors.ts";
+import { loopTurns } from "../../util/loop-turns.ts";
+import { explain, Refusal } from "../owner-rules/refusal.ts";
+import type { Lookup } from "../owner-rules/lookup.ts";
+import { contains } from "../owner-rules/paths.ts";
+import { compareNames, type EntryType, OpenFolder, typeOf } from "./open-folder.ts";
+
+/** Most names of a folder that are read; the ones behind them are left out. */
+const MAX_NAMES = 100_000;
+/** Names looked at in one go: it holds the event loop for less than a millisecond. */
+const BATCH = 64;
+
+/** A name in a folder. */
+export interface Entry {
+  name: string;
+  type: "file" | "folder";
+  /** Bytes; null for a folder. */
+  size: number | null;
+  /** ms since 1970. */
+  mtimeMs: number;
+}
+
+/** A page of a folder's names, in the order of their bytes. */
+export interface Page {
+  entries: Entry[];
+  /** There are more names behind these. */
+  more: boolean;
+  /** The folder has more names than were read. */
+  truncated: boolean;
+}
+
+export interface ListOptions {
+  lookup: Lookup;
+  /** As an operator asked for it; undefined: the roots. */
+  path: string | undefined;
+  /** The last name of the page before. */
+  after: string | undefined;
+  limit: number;
+}
+
+/**
+ * Reads a page of a folder's names, within the owner's rules.
+ * @throws FdsError `access_denied` for what is outside or denied, there or not; `file_not_found`;
+ *   `not_a_folder`
+ */
+export async function listFolder(options: ListOptions): Promise<Page> {
+  const { path, lookup } = options;
+  if (path === undefined) return listRoots(options);
+  const real = await lookup.findFolder(path);
+  try {
+    using folder = openWithin(lookup, real);
+    return await readPage(folder, real, options);
+  } catch (error) {
+    if (!isNoFolder(error)) throw explain(error, path);
+    // A file that stays at home does not exist.
+    if (!lookup.permits(real)) throw explain(new Refusal("missing"), path);
+    throw new FdsError("not_a_folder", `"${path}" is not a folder`, { cause: error });
+  }
+}
+
+function listRoots({ lookup, after, limit }: ListOptions): Page {
+  const places = lookup.roots.toSorted((a, b) => compareNames(a.given, b.given));
+  const behind = places.filter(
+    ({ given }) => after === undefined || compareNames(given, after) > 0,
+  );
+  const entries = behind.slice(0, limit).map(({ given, real }): Entry => {
+    using folder = OpenFolder.open(real, lookup.hasProc);
+    return { name: given, type: "folder", size: null, mtimeMs: Number(folder.stat(".").mtimeMs) };
+  });
+  return { entries, more: behind.length > limit, truncated: false };
+}
+
+/** Opens a folder from its root on, one name at a time. */
+function openWithin(lookup: Lookup, real: string): OpenFolder {
+  const root = lookup.roots.find((place) => contains(place.real, real))?.real ?? real;
+  const names = real
+    .slice(root.length)
+    .split(sep)
+    .filter((name) => name !== "");
+  let folder = OpenFolder.open(root, lookup.hasProc);
+  for (const name of names) {
+    using parent = folder;
+    folder = parent.folder(name);
+  }
+  return folder;
+}
+
+async function readPage(folder: OpenFolder, real: string, options: ListOptions): Promise<Page> {
+  const { lookup, after, limit } = options;
+  const all = await folder.entries();
+  const names = all
+    .slice(0, MAX_NAMES)
+    .filter(({ name }) => after === undefined || compareNames(name, after) > 0)
+    .toSorted((a, b) => compareNames(a.name, b.name));
+  const page: Page = { entries: [], more: false, truncated: all.length > MAX_NAMES };
+  for (let at = 0; at < names.length && !page.more; at += BATCH) {
+    const batch = names.slice(at, at + BATCH);
+    await loopTurns.run(() => {
+      for (const entry of batch) {
+        const seen = look(entry.name, () => typeOf(entry, folder), folder, lookup, real);
+        if (!seen) continue;
+        if (page.entries.length < limit) page.entries.push(seen);
+        else page.more = true;
+      }
+    });
+  }
+  return page;
+}
+
+/** @returns null for what is not listed, or is gone */
+function look(
+  name: string,
+  type: () => EntryType,
+  folder: OpenFolder,
+  lookup: Lookup,
+  real: string,
+): Entry | null {
+  const path = join(real, name);
+  try {
+    const kind = type();
+    const isListed =
+      kind === "folder" ? lookup.mayEnter(path) : kind === "file" && lookup.permits(path);
+    if (!isListed) return null;
+    const { size, mtimeMs } = folder.stat(name);
+    const isFile = kind === "file";
+    return {
+      name,
+      type: isFile ? "file" : "folder",
+      size: isFile ? Number(size) : null,
+      mtimeMs: Number(mtimeMs),
+    };
+  } catch {
+    // It is gone, or its name is not UTF-8 and nobody could ask for it.
+    return null;
+  }
+}
+
+function isNoFolder(error: unknown): boolean {
+  return (
+    error instanceof Error &&
+    "code" in error &&
+    (error.code === "ENOTDIR" || error.code === "ELOOP")
+  );
+}

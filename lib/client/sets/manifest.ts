@@ -1,0 +1,111 @@
+import { FdsError } from "../../protocol/errors.ts";
+import type { FrameOutlet } from "./frame-outlet.ts";
+import type { Found } from "./walk.ts";
+
+/** Most bytes of a manifest: it is kept until the server has all of it. */
+const MAX_MANIFEST_BYTES = 64 * 1024 * 1024;
+/** Lines are sent once they have so many bytes, or there are no more. */
+const FLUSH_AT = 64 * 1024;
+
+/** How much a set may have. */
+export interface SetLimits {
+  maxFiles: number;
+  /** Undefined: any. */
+  maxBytes: number | undefined;
+}
+
+/**
+ * Sends lines of JSON as the bytes of a stream. What was sent is kept, as it is only once at hand: the
+ * server may want a part of it again.
+ */
+export class LineSender {
+  readonly #blocks: Uint8Array[] = [];
+  #length = 0;
+  #lines = "";
+  #sending: Promise<void> | undefined;
+
+  constructor(
+    private readonly outlet: FrameOutlet,
+    private readonly isWanted: () => boolean,
+  ) {}
+
+  /** Bytes so far. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** @throws FdsError `too_many_files` */
+  async add(line: object): Promise<void> {
+    this.#lines += `${JSON.stringify(line)}\n`;
+    if (this.#lines.length >= FLUSH_AT) await this.flush();
+  }
+
+  /** Sends what was added. */
+  async flush(): Promise<void> {
+    const block = Buffer.from(this.#lines);
+    this.#lines = "";
+    if (this.#length + block.length > MAX_MANIFEST_BYTES) {
+      throw new FdsError("too_many_files", "the paths of the files are too long for one set");
+    }
+    this.#blocks.push(block);
+    this.#length += block.length;
+    await this.sendRest();
+  }
+
+  /** Sends what is behind the outlet's offset; who calls it twice at a time waits for one sending. */
+  sendRest(): Promise<void> {
+    this.#sending ??= this.#sendRest().finally(() => (this.#sending = undefined));
+    return this.#sending;
+  }
+
+  async #sendRest(): Promise<void> {
+    while (this.outlet.offset < this.#length) {
+      const room = await this.outlet.room(1, this.isWanted);
+      if (room === 0) return;
+      const length = this.#copy(this.outlet.offset, this.outlet.body.subarray(0, room));
+      await this.outlet.send(length);
+    }
+  }
+
+  /** @returns how many bytes were copied */
+  #copy(offset: number, target: Uint8Array): number {
+    let start = 0;
+    let copied = 0;
+    for (const block of this.#blocks) {
+      const from = offset + copied - start;
+      if (from >= 0 && from < block.length && copied < target.length) {
+        const part = block.subarray(from, from + target.length - copied);
+        target.set(part, copied);
+        copied += part.length;
+      }
+      start += block.length;
+    }
+    return copied;
+  }
+}
+
+/** Counts what a set has, and refuses what is more than it may have. */
+export class SetTally {
+  #files = 0;
+  #bytes = 0;
+
+  constructor(private readonly limits: SetLimits) {}
+
+  /** @throws FdsError `too_many_files` or `set_too_large` */
+  add(found: Found): void {
+    const { maxFiles, maxBytes } = this.limits;
+    this.#files++;
+    if (found.skipped === undefined) this.#bytes += found.size;
+    if (this.#files > maxFiles) {
+      throw new FdsError("too_many_files", `the patterns name over ${maxFiles} files`);
+    }
+    if (maxBytes !== undefined && this.#bytes > maxBytes) {
+      throw new FdsError("set_too_large", `the files have over ${maxBytes} bytes`);
+    }
+  }
+}
+
+/** A file as the manifest has it. */
+export function manifestLine({ path, root, size, mtimeNs, skipped }: Found): object {
+  return { path, root, size, mtime_ns: String(mtimeNs), ...(skipped && { skipped }) };
+}

@@ -1,0 +1,102 @@
+import fs, { type BigIntStats, constants, type Dirent } from "node:fs";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { Refusal } from "../owner-rules/refusal.ts";
+
+const FOLDER_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+/** A non-blocking open cannot hang on a FIFO that took the file's place; Windows lacks both. */
+const FILE_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+/**
+ * A folder that is open. What is in it is reached through its descriptor, one name at a time, and no
+ * link is followed: whoever renames folders or puts links in their place meanwhile changes nothing of
+ * where this leads.
+ */
+export class OpenFolder implements Disposable {
+  /** Where its names are looked up. */
+  readonly #base: string;
+
+  private constructor(
+    private readonly fd: number,
+    /** Where it was when it was opened. */
+    private readonly path: string,
+    private readonly hasProc: boolean,
+  ) {
+    this.#base = hasProc ? `/proc/self/fd/${fd}` : path;
+  }
+
+  /**
+   * @param path real and absolute
+   * @param hasProc whether `/proc/self/fd` leads to open files, as it does on Linux
+   * @throws an error of the system, ELOOP or ENOTDIR where a link took its place
+   */
+  static open(path: string, hasProc: boolean): OpenFolder {
+    const folder = new OpenFolder(fs.openSync(path, FOLDER_FLAGS), path, hasProc);
+    folder.#check();
+    return folder;
+  }
+
+  /** Opens a folder in it. @throws as {@link OpenFolder.open} */
+  folder(name: string): OpenFolder {
+    const path = join(this.path, name);
+    const fd = fs.openSync(`${this.#base}/${name}`, FOLDER_FLAGS);
+    const folder = new OpenFolder(fd, path, this.hasProc);
+    folder.#check();
+    return folder;
+  }
+
+  /**
+   * Opens a file in it for reading; the caller closes it.
+   * @throws an error of the system, ELOOP where it is a link
+   */
+  file(name: string): number {
+    return fs.openSync(`${this.#base}/${name}`, FILE_FLAGS);
+  }
+
+  /** Looks at something in it without following a link. @throws an error of the system */
+  stat(name: string): BigIntStats {
+    return fs.lstatSync(`${this.#base}/${name}`, { bigint: true });
+  }
+
+  /** Everything in it, in no order. A name that is not UTF-8 has a U+FFFD, and leads nowhere. */
+  entries(): Promise<Dirent[]> {
+    return readdir(this.#base, { withFileTypes: true });
+  }
+
+  [Symbol.dispose](): void {
+    fs.closeSync(this.fd);
+  }
+
+  /** Without /proc, names are looked up by path: what was opened must still be what lies there. */
+  #check(): void {
+    if (this.hasProc) return;
+    const opened = fs.fstatSync(this.fd);
+    const there = fs.lstatSync(this.path);
+    const isSame = there.ino === opened.ino && there.dev === opened.dev;
+    if (isSame && fs.realpathSync(this.path) === this.path) return;
+    this[Symbol.dispose]();
+    throw new Refusal("changed");
+  }
+}
+
+/** What a name in a folder is; "other" for links, devices, FIFOs and sockets. */
+export type EntryType = "file" | "folder" | "other";
+
+/** Some file systems do not say what a name is: then it is looked at. */
+export function typeOf(entry: Dirent, folder: OpenFolder): EntryType {
+  const known = entry.isFile() || entry.isDirectory() || entry.isSymbolicLink();
+  const isSpecial =
+    entry.isFIFO() || entry.isSocket() || entry.isCharacterDevice() || entry.isBlockDevice();
+  const found = known || isSpecial ? entry : folder.stat(entry.name);
+  if (found.isFile()) return "file";
+  return found.isDirectory() ? "folder" : "other";
+}
+
+/** Orders names by their bytes in UTF-8. JavaScript's own order differs beyond U+FFFF. */
+export function compareNames(a: string, b: string): number {
+  if (SURROGATE.test(a) || SURROGATE.test(b)) return Buffer.compare(Buffer.from(a), Buffer.from(b));
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}
+
+const SURROGATE = /[\uD800-\uDFFF]/;

@@ -1,0 +1,106 @@
+import fs, { type BigIntStats } from "node:fs";
+import { join } from "node:path";
+import type { WantedFile } from "../../protocol/messages.ts";
+import { mayBeTheSame, stillTheSame, type FileIdentity } from "../../protocol/identity.ts";
+import type { Lookup } from "../owner-rules/lookup.ts";
+import { explain, Refusal } from "../owner-rules/refusal.ts";
+import { identityOf } from "../owner-rules/source-file.ts";
+import { OpenFolder } from "./open-folder.ts";
+
+/** A file of a set that is open. */
+export class SetFile implements Disposable {
+  private constructor(
+    readonly fd: number,
+    /** As it was when it was opened. */
+    readonly identity: FileIdentity,
+  ) {}
+
+  /** @throws Refusal for what is no regular file */
+  static of(fd: number): SetFile {
+    try {
+      const info = fs.fstatSync(fd, { bigint: true });
+      if (!info.isFile()) throw new Refusal("not_regular");
+      return new SetFile(fd, identityOf(info));
+    } catch (error) {
+      fs.closeSync(fd);
+      throw error;
+    }
+  }
+
+  /**
+   * Whether the bytes that were read are one state of the file. "perhaps": only times differ, and
+   * reading it again tells.
+   */
+  compare(): "same" | "perhaps" | "changed" {
+    const info: BigIntStats = fs.fstatSync(this.fd, { bigint: true });
+    const now = identityOf(info);
+    if (stillTheSame(this.identity, now)) return "same";
+    return mayBeTheSame(this.identity, now) && info.nlink > 0n ? "perhaps" : "changed";
+  }
+
+  [Symbol.dispose](): void {
+    fs.closeSync(this.fd);
+  }
+}
+
+/**
+ * Opens the files of a set, one after the other. The folders on the way to the last one stay open:
+ * the next file is most often in the same one.
+ */
+export class SetFiles implements Disposable {
+  #root = -1;
+  #names: string[] = [];
+  /** The root, and a folder for each name. */
+  #folders: OpenFolder[] = [];
+
+  constructor(private readonly lookup: Lookup) {}
+
+  /**
+   * @throws FdsError `access_denied` for what the owner's rules keep at home, `file_not_found`,
+   *   `not_a_regular_file` or `file_unreadable`
+   */
+  open({ root, path }: WantedFile): SetFile {
+    try {
+      const real = this.lookup.roots[root]?.real;
+      const names = path.split("/");
+      const isPath = names.every(
+        (name) => name !== "" && name !== "." && name !== ".." && !name.includes("\0"),
+      );
+      if (real === undefined || !isPath) throw new Refusal("outside");
+      if (!this.lookup.permits(join(real, path))) throw new Refusal("denied");
+      const name = names.pop() ?? "";
+      return SetFile.of(this.#folderOf(root, real, names).file(name));
+    } catch (error) {
+      throw explain(error, path);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#leave(0);
+  }
+
+  #folderOf(root: number, real: string, names: string[]): OpenFolder {
+    if (root !== this.#root) this.#leave(0);
+    this.#root = root;
+    let common = 0;
+    while (common < names.length && names[common] === this.#names[common]) common++;
+    this.#leave(common + 1);
+    if (this.#folders.length === 0) this.#folders.push(OpenFolder.open(real, this.lookup.hasProc));
+    this.#names.length = this.#folders.length - 1;
+    for (const name of names.slice(this.#names.length)) {
+      const parent = this.#folders.at(-1);
+      if (!parent) break;
+      this.#folders.push(parent.folder(name));
+      this.#names.push(name);
+    }
+    const folder = this.#folders.at(-1);
+    if (!folder) throw new Refusal("missing");
+    return folder;
+  }
+
+  /** Closes all but the first `kept` folders. */
+  #leave(kept: number): void {
+    for (const folder of this.#folders.splice(kept).toReversed()) folder[Symbol.dispose]();
+    this.#names.length = Math.max(0, this.#folders.length - 1);
+  }
+}

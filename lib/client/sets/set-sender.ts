@@ -1,0 +1,256 @@
+import { PatternError } from "../../protocol/braces.ts";
+import { FdsError } from "../../protocol/errors.ts";
+import {
+  type ClientMessage,
+  MAX_ERROR_LENGTH,
+  type SetRequest,
+  type WantedFile,
+} from "../../protocol/messages.ts";
+import { PathPatterns } from "../../protocol/patterns.ts";
+import type { Logger } from "../../util/logger.ts";
+import { clientErrorOf } from "../client-error.ts";
+import type { DailyLimit } from "../owner-rules/daily-limit.ts";
+import type { Lookup } from "../owner-rules/lookup.ts";
+import type { Roots } from "../owner-rules/roots.ts";
+import type {
+  About,
+  Delivery,
+  OutgoingStream,
+  SetMessage,
+  StopReason,
+} from "../outgoing-stream.ts";
+import type { GoOn } from "../prefix-hash.ts";
+import { FileSender } from "./file-sender.ts";
+import { FrameBuilder } from "./frame-builder.ts";
+import type { FrameOutlet } from "./frame-outlet.ts";
+import { LineSender, manifestLine, SetTally } from "./manifest.ts";
+import { SetAllowance } from "./set-allowance.ts";
+import { SetFiles } from "./set-files.ts";
+import { WantList } from "./want-list.ts";
+import { Walk } from "./walk.ts";
+
+/** While a long file is read again, the server hears of it this often, in ms. */
+const PROVING_EVERY_MS = 5_000;
+
+type SetList = Extract<SetMessage, { type: "set_list" }>;
+
+export interface SetSenderOptions {
+  request: SetRequest;
+  roots: Roots;
+  outlet: FrameOutlet;
+  send: (message: ClientMessage) => void;
+  /** The most that may leave in a day; null: without a limit. */
+  dailyLimit: DailyLimit | null;
+  logger: Logger;
+}
+
+/**
+ * Answers the requests for a set: walks and sends its manifest, where the server has none yet, then
+ * the files that the server wants. It keeps no state over connections.
+ */
+export class SetSender implements OutgoingStream {
+  readonly #include: string[] = [];
+  readonly #exclude: string[] = [];
+  readonly #wants = new WantList();
+  readonly #frames: FrameBuilder;
+  /** What is to be listed, until it is. */
+  #list: SetList | undefined;
+  #lines: LineSender | undefined;
+  #resendFrom: number | undefined;
+  #stopped: StopReason | undefined;
+  #wake: () => void = () => undefined;
+  #sender: FileSender | undefined;
+
+  constructor(private readonly options: SetSenderOptions) {
+    this.#frames = new FrameBuilder(options.outlet, () => this.#isWanted);
+  }
+
+  get about(): About {
+    const { download_id } = this.options.request;
+    const files = this.#sender?.sentFiles ?? 0;
+    return { action: "set", download_id, file_path: this.#include.join(" "), files };
+  }
+
+  async run(): Promise<Delivery> {
+    const { roots, dailyLimit, logger } = this.options;
+    const allowance = new SetAllowance(dailyLimit);
+    try {
+      const lookup = await roots.lookup();
+      using files = new SetFiles(lookup);
+      this.#sender = this.#fileSender(files, allowance);
+      await this.#serve(lookup, this.#sender);
+    } catch (error) {
+      const reason = this.#tellWhy(error);
+      if (!this.#stopped) return { outcome: "refused", bytesSent: this.#sentBytes, reason };
+    } finally {
+      await allowance.end();
+    }
+    logger.info(`set ${this.#stopped === "done" ? "delivered" : `not sent: ${this.#stopped}`}`);
+    const outcome = this.#stopped === "done" ? "sent" : (this.#stopped ?? "disconnected");
+    return { outcome, bytesSent: this.#sentBytes };
+  }
+
+  hasDelivered(bytes: number): boolean {
+    return this.options.outlet.offset >= bytes;
+  }
+
+  grant(maxOffset: number): void {
+    this.options.outlet.grant(maxOffset);
+  }
+
+  resend(offset: number): void {
+    this.#resendFrom = offset;
+    this.#wakeUp();
+  }
+
+  stop(reason: StopReason): void {
+    this.#stopped ??= reason;
+    this.options.outlet.close();
+    this.#wakeUp();
+  }
+
+  onSetMessage(message: SetMessage): void {
+    switch (message.type) {
+      case "set_select":
+        this.#include.push(...message.include);
+        this.#exclude.push(...message.exclude);
+        break;
+      case "set_list":
+        this.#list = message;
+        break;
+      case "set_want":
+        this.#wants.add(message.files);
+    }
+    this.#wakeUp();
+  }
+
+  get #sentBytes(): number {
+    return this.#sender?.sentBytes ?? 0;
+  }
+
+  /** False: what is being made is not to be sent, or not yet. */
+  get #isWanted(): boolean {
+    return this.#stopped === undefined && this.#resendFrom === undefined;
+  }
+
+  #fileSender(files: SetFiles, allowance: SetAllowance): FileSender {
+    return new FileSender({
+      files,
+      frames: this.#frames,
+      checksum: this.options.request.checksum,
+      isWanted: () => this.#isWanted,
+      proving: () => this.#proving(),
+      allow: (bytes) => allowance.take(bytes),
+    });
+  }
+
+  async #serve(lookup: Lookup, sender: FileSender): Promise<void> {
+    while (!this.#stopped) {
+      if (this.#resendFrom !== undefined) await this.#rewind();
+      else if (this.#list) await this.#sendManifest(lookup, this.#list);
+      else if (this.#wants.next) await this.#sendFile(this.#wants.next, sender);
+      else {
+        await this.#frames.flush();
+        await this.#news();
+      }
+    }
+  }
+
+  async #sendManifest(lookup: Lookup, list: SetList): Promise<void> {
+    this.#list = undefined;
+    const walk = new Walk({
+      lookup,
+      include: patternsOf(this.#include),
+      exclude: patternsOf(this.#exclude),
+      minAgeMs: list.min_age_ms,
+      goOn: () => this.#stopped === undefined,
+    });
+    const tally = new SetTally({ maxFiles: list.max_files, maxBytes: list.max_bytes });
+    const lines = new LineSender(this.options.outlet, () => this.#isWanted);
+    this.#lines = lines;
+    for await (const batch of walk.files()) {
+      for (const found of batch) {
+        tally.add(found);
+        await lines.add(manifestLine(found));
+      }
+    }
+    await lines.flush();
+    this.#tellListed();
+  }
+
+  #tellListed(): void {
+    if (!this.#isWanted || !this.#lines) return;
+    this.#send({ type: "set_listed", total_size: this.#lines.length });
+  }
+
+  async #sendFile(want: WantedFile, sender: FileSender): Promise<void> {
+    const number = this.#wants.position;
+    const from = this.#wants.resumeAt;
+    await sender.send(want, number, from);
+    if (this.#isWanted) this.#wants.done();
+  }
+
+  /** A frame came damaged: everything from there on is made anew. */
+  async #rewind(): Promise<void> {
+    const at = this.#resendFrom ?? 0;
+    this.#resendFrom = undefined;
+    if (this.#lines && at < this.#lines.length) {
+      this.options.outlet.rewind(at);
+      await this.#lines.sendRest();
+      return this.#tellListed();
+    }
+    const place = this.#frames.rewind(at);
+    if (!place || !this.#wants.rewind(place)) {
+      throw new FdsError("file_unreadable", `no frame of the set begins at ${at}`);
+    }
+  }
+
+  #proving(): GoOn {
+    let toldAt = performance.now();
+    return (offset) => {
+      if (performance.now() - toldAt >= PROVING_EVERY_MS) {
+        toldAt = performance.now();
+        this.#send({ type: "proving", offset });
+      }
+      return this.#stopped === undefined;
+    };
+  }
+
+  /** @returns what was told */
+  #tellWhy(error: unknown): string {
+    const { code, message } = clientErrorOf(error);
+    this.options.logger.warn(`set not sent: ${message}`, { code });
+    if (!this.#stopped) {
+      this.#send({ type: "error", code, message: message.slice(0, MAX_ERROR_LENGTH) });
+    }
+    return `${code}: ${message}`;
+  }
+
+  #send(message: WithoutAddress<Exclude<ClientMessage, { type: "register" }>>): void {
+    const { stream, epoch } = this.options.request;
+    this.options.send({ ...message, stream, epoch });
+  }
+
+  #wakeUp(): void {
+    this.options.outlet.wake();
+    this.#wake();
+  }
+
+  #news(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+}
+
+type WithoutAddress<T> = T extends unknown ? Omit<T, "stream" | "epoch"> : never;
+
+/** The server has read them too: what it cannot read never comes, unless it lies. */
+function patternsOf(patterns: string[]): PathPatterns {
+  try {
+    return new PathPatterns(patterns);
+  } catch (error) {
+    if (!(error instanceof PatternError)) throw error;
+    throw new FdsError("access_denied", error.message, { cause: error });
+  }
+}

@@ -1,0 +1,220 @@
+import type { Dirent } from "node:fs";
+import { join, sep } from "node:path";
+import { FdsError } from "../../protocol/errors.ts";
+import type { PathPatterns, PatternWalk } from "../../protocol/patterns.ts";
+import { loopTurns } from "../../util/loop-turns.ts";
+import { systemCode } from "../../util/system-error.ts";
+import type { Lookup } from "../owner-rules/lookup.ts";
+import { Refusal } from "../owner-rules/refusal.ts";
+import { compareNames, OpenFolder, typeOf } from "./open-folder.ts";
+
+/** Names that one walk looks at, before it is given up as endless. */
+const MAX_NAMES = 2_000_000;
+/** How long one walk may take, in ms. */
+const MAX_WALK_MS = 600_000;
+/** No path of a file is longer, in bytes of UTF-8: a server could not keep it. */
+const MAX_PATH_BYTES = 900;
+/** Names looked at in one go: it holds the event loop for less than a millisecond. */
+const BATCH = 64;
+
+/** Why something that a pattern names does not come. */
+export type Skipped = "not_settled" | "name_unusable" | "access_denied" | "file_unreadable";
+
+/** A file that the patterns name. */
+export interface Found {
+  /** Relative to its root, parted by `/`. */
+  path: string;
+  /** The number of its root. */
+  root: number;
+  size: number;
+  /** ns since 1970. */
+  mtimeNs: bigint;
+  skipped?: Skipped;
+}
+
+export interface WalkOptions {
+  lookup: Lookup;
+  include: PathPatterns;
+  exclude: PathPatterns;
+  /** Files that were changed more recently are skipped, in ms. */
+  minAgeMs: number;
+  /** False ends the walk: nobody waits for it any more. */
+  goOn: () => boolean;
+}
+
+/** A folder on the way, as the patterns see it. */
+interface Step {
+  folder: OpenFolder;
+  /** Relative to its root; "" for the root itself. */
+  path: string;
+  include: PatternWalk;
+  exclude: PatternWalk;
+}
+
+/**
+ * Finds the files that patterns name, within the owner's rules: what these keep at home does not
+ * exist. No link is followed. Folders are gone through in the order of their names, so two walks
+ * through the same files give the same.
+ */
+export class Walk {
+  #names = 0;
+  readonly #endsAt = performance.now() + MAX_WALK_MS;
+  /** Paths that an earlier root had. */
+  readonly #seen: Set<string> | null;
+
+  constructor(private readonly options: WalkOptions) {
+    this.#seen = options.lookup.roots.length > 1 ? new Set() : null;
+  }
+
+  /**
+   * The files, in batches.
+   * @throws FdsError `access_denied` when no pattern can name anything in a root; `too_many_files`
+   *   when there is no end of names
+   */
+  async *files(): AsyncGenerator<Found[]> {
+    const { lookup, include, exclude } = this.options;
+    // A site that lists nothing gives files that are named whole.
+    if (!lookup.mayBrowse && !include.isLiteral) throw listingIsOff();
+    let isInside = false;
+    for (const [root, { real }] of lookup.roots.entries()) {
+      const names = real.split(sep).filter((name) => name !== "");
+      const start = { include: include.startIn(names), exclude: exclude.startIn(names) };
+      if (!start.include.mayMatchInside || !lookup.mayEnter(real)) continue;
+      isInside = true;
+      using folder = OpenFolder.open(real, lookup.hasProc);
+      yield* this.#inFolder({ folder, path: "", ...start }, root, real);
+    }
+    if (!isInside) {
+      throw new FdsError(
+        "access_denied",
+        "the patterns name nothing in a folder that the client serves",
+      );
+    }
+  }
+
+  async *#inFolder(step: Step, root: number, real: string): AsyncGenerator<Found[]> {
+    const entries = (await step.folder.entries()).toSorted((a, b) => compareNames(a.name, b.name));
+    for (let at = 0; at < entries.length; at += BATCH) {
+      if (!this.options.goOn()) return;
+      const batch = entries.slice(at, at + BATCH);
+      this.#count(batch.length);
+      const { files, folders } = await loopTurns.run(() => this.#look(batch, step, root, real));
+      if (files.length > 0) yield files;
+      for (const { name, ...next } of folders) yield* this.#enter(step, name, next, root, real);
+    }
+  }
+
+  /** What a few names are. */
+  #look(entries: Dirent[], step: Step, root: number, real: string) {
+    const files: Found[] = [];
+    const folders: (Omit<Step, "folder"> & { name: string })[] = [];
+    for (const entry of entries) {
+      const { name } = entry;
+      const include = step.include.step(name);
+      const exclude = step.exclude.step(name);
+      if (!include.mayMatchInside || exclude.matched) continue;
+      const path = step.path === "" ? name : `${step.path}/${name}`;
+      const found = { path, root, size: 0, mtimeNs: 0n };
+      try {
+        const type = typeOf(entry, step.folder);
+        if (type === "folder" && include.matched && !this.options.lookup.mayBrowse)
+          throw listingIsOff();
+        if (type === "folder") folders.push({ name, path, include, exclude });
+        else if (type === "file" && include.matched)
+          files.push(...this.#file(found, name, step, real));
+      } catch (error) {
+        const skipped = reasonOf(error, name);
+        if (skipped && include.matched) files.push({ ...found, skipped });
+      }
+    }
+    return { files, folders };
+  }
+
+  /** @returns nothing for a file that does not exist for a set */
+  #file(found: Found, name: string, step: Step, real: string): Found[] {
+    if (!this.options.lookup.permits(join(real, found.path)) || this.#isDouble(found.path))
+      return [];
+    if (Buffer.byteLength(found.path) > MAX_PATH_BYTES)
+      return [{ ...found, skipped: "name_unusable" }];
+    const info = step.folder.stat(name);
+    if (!info.isFile()) return [];
+    const file = { ...found, size: Number(info.size), mtimeNs: BigInt.asIntN(64, info.mtimeNs) };
+    const isSettled = Number(info.mtimeMs) <= Date.now() - this.options.minAgeMs;
+    return [isSettled || this.options.minAgeMs === 0 ? file : { ...file, skipped: "not_settled" }];
+  }
+
+  async *#enter(
+    step: Step,
+    name: string,
+    next: Omit<Step, "folder">,
+    root: number,
+    real: string,
+  ): AsyncGenerator<Found[]> {
+    if (!this.options.goOn() || !this.options.lookup.mayEnter(join(real, next.path))) return;
+    const found = { path: next.path, root, size: 0, mtimeNs: 0n };
+    if (Buffer.byteLength(next.path) > MAX_PATH_BYTES) {
+      yield [{ ...found, skipped: "name_unusable" }];
+      return;
+    }
+    let folder: OpenFolder;
+    try {
+      folder = step.folder.folder(name);
+    } catch (error) {
+      const skipped = reasonOf(error, name);
+      if (skipped) yield [{ ...found, skipped }];
+      return;
+    }
+    using opened = folder;
+    yield* this.#inFolder({ ...next, folder: opened }, root, real);
+  }
+
+  /** Of the same path in two roots the first root's counts. */
+  #isDouble(path: string): boolean {
+    if (this.#seen?.has(path)) return true;
+    this.#seen?.add(path);
+    return false;
+  }
+
+  #count(names: number): void {
+    this.#names += names;
+    if (this.#names > MAX_NAMES) {
+      throw new FdsError(
+        "too_many_files",
+        `there are over ${MAX_NAMES} names to look at, name fewer folders`,
+      );
+    }
+    if (performance.now() > this.#endsAt) {
+      const minutes = MAX_WALK_MS / 60_000;
+      throw new FdsError(
+        "too_many_files",
+        `the folders were not gone through in ${minutes} minutes, name fewer`,
+      );
+    }
+  }
+}
+
+/** The answer of a site that lists nothing. */
+export function listingIsOff(): FdsError {
+  return new FdsError("access_denied", "the site lists no files: name a file");
+}
+
+/** Why something that is there cannot be had; null where it is gone, or a link took its place. */
+function reasonOf(error: unknown, name: string): Skipped | null {
+  if (error instanceof FdsError) throw error;
+  if (error instanceof Refusal) return null;
+  switch (systemCode(error)) {
+    case null:
+      throw error;
+    case "ENOENT":
+      // A name that is not UTF-8 is shown with this character, and is not found by it.
+      return name.includes("\uFFFD") ? "name_unusable" : null;
+    case "ENOTDIR":
+    case "ELOOP":
+      return null;
+    case "EACCES":
+    case "EPERM":
+      return "access_denied";
+    default:
+      return "file_unreadable";
+  }
+}

@@ -1,0 +1,147 @@
+import { PatternError } from "./braces.ts";
+
+/** What one place of a name may be. */
+type Token =
+  | { type: "char"; char: string }
+  | { type: "any" }
+  /** Any number of characters. */
+  | { type: "star" }
+  | { type: "class"; negated: boolean; ranges: [from: number, to: number][] };
+
+/**
+ * A pattern of one name between slashes: `*`, `?`, `[a-z]`, `[!a-z]`; a backslash takes the next
+ * character as it is. A name that begins with a dot matches only a pattern that begins with one.
+ */
+export class NamePattern {
+  readonly #tokens: Token[];
+  /** The name that it stands for, where it is one name alone. */
+  readonly literal: string | null;
+
+  /** @throws PatternError */
+  constructor(text: string) {
+    this.#tokens = tokensOf(text);
+    const chars = this.#tokens.map((token) => (token.type === "char" ? token.char : null));
+    this.literal = chars.includes(null) ? null : chars.join("");
+  }
+
+  /** Takes time in proportion to the two lengths, whatever the pattern. */
+  matches(name: string): boolean {
+    if (this.literal !== null) return name === this.literal;
+    const [first] = this.#tokens;
+    if (name.startsWith(".") && !(first?.type === "char" && first.char === ".")) return false;
+    const chars = [...name];
+    let at = 0;
+    let token = 0;
+    // Where to go on when what follows a star does not match: the star takes one more.
+    let afterStar = -1;
+    let starEnd = 0;
+    while (at < chars.length) {
+      const wanted = this.#tokens[token];
+      if (wanted?.type === "star") {
+        afterStar = ++token;
+        starEnd = at;
+      } else if (wanted && isOf(wanted, chars[at] ?? "")) {
+        token++;
+        at++;
+      } else if (afterStar >= 0) {
+        token = afterStar;
+        at = ++starEnd;
+      } else {
+        return false;
+      }
+    }
+    return this.#tokens.slice(token).every(({ type }) => type === "star");
+  }
+}
+
+function isOf(token: Exclude<Token, { type: "star" }>, char: string): boolean {
+  switch (token.type) {
+    case "char":
+      return token.char === char;
+    case "any":
+      return true;
+    case "class": {
+      const code = char.codePointAt(0) ?? 0;
+      return token.negated !== token.ranges.some(([from, to]) => from <= code && code <= to);
+    }
+  }
+}
+
+/** Reads a pattern's characters one after the other. */
+class Reader {
+  #at = 0;
+  readonly #chars: string[];
+
+  constructor(private readonly text: string) {
+    this.#chars = [...text];
+  }
+
+  get next(): string | undefined {
+    return this.#chars[this.#at];
+  }
+
+  take(): string | undefined {
+    return this.#chars[this.#at++];
+  }
+
+  /** Takes the next character if it is this one. */
+  takeIf(char: string): boolean {
+    const isNext = this.next === char;
+    if (isNext) this.#at++;
+    return isNext;
+  }
+
+  /** Takes a character, or the one that a backslash says is meant as it is. */
+  takeLiteral(): string | undefined {
+    const char = this.take();
+    if (char !== "\\") return char;
+    const escaped = this.take();
+    if (escaped === undefined) throw new PatternError(`"${this.text}" ends with a lone "\\"`);
+    return escaped;
+  }
+}
+
+function tokensOf(text: string): Token[] {
+  const reader = new Reader(text);
+  const tokens: Token[] = [];
+  while (reader.next !== undefined) {
+    switch (reader.next) {
+      case "*":
+        reader.take();
+        if (tokens.at(-1)?.type !== "star") tokens.push({ type: "star" });
+        break;
+      case "?":
+        reader.take();
+        tokens.push({ type: "any" });
+        break;
+      case "[":
+        reader.take();
+        tokens.push(readClass(reader, text));
+        break;
+      default:
+        tokens.push({ type: "char", char: reader.takeLiteral() ?? "" });
+    }
+  }
+  return tokens;
+}
+
+/** Reads what follows a `[`. A `]` right behind it, or behind its `!`, is one of the characters. */
+function readClass(reader: Reader, text: string): Token {
+  const negated = reader.takeIf("!") || reader.takeIf("^");
+  const ranges: [number, number][] = [];
+  do {
+    const from = reader.takeLiteral();
+    let to = from;
+    if (reader.takeIf("-")) {
+      if (reader.next === "]") ranges.push([DASH, DASH]);
+      else to = reader.takeLiteral();
+    }
+    if (from === undefined || to === undefined || reader.next === undefined) {
+      throw new PatternError(`"${text}" has a "[" without its "]"`);
+    }
+    ranges.push([from.codePointAt(0) ?? 0, to.codePointAt(0) ?? 0]);
+  } while (!reader.takeIf("]"));
+  return { type: "class", negated, ranges };
+}
+
+const DASH = 0x2d;

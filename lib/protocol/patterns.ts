@@ -1,0 +1,160 @@
+import { expandBraces, PatternError } from "./braces.ts";
+import { NamePattern } from "./name-pattern.ts";
+
+/*
+ * The patterns that say which files a set is made of. Both sides know them: the server refuses what
+ * cannot be read, the client walks its folders with them.
+ */
+
+/** Most patterns of a request, and most characters of each. */
+export const MAX_PATTERNS = 100;
+export const MAX_PATTERN_LENGTH = 1_024;
+
+/** Most patterns that a request's braces may stand for, all together. */
+const MAX_ALTERNATIVES = 1_000;
+
+/** A part of a pattern between slashes; `null` stands for `**`, folders of any depth. */
+type Part = NamePattern | null;
+
+/** Patterns over paths, parted by `/` on every system. They take the walk of a folder step by step. */
+export class PathPatterns {
+  readonly #relative: Part[][] = [];
+  readonly #absolute: Part[][] = [];
+
+  /**
+   * @param patterns relative to a folder, or absolute: `logs`, `sales_*.csv`, `{a,b}/?[0-9]`
+   * @throws PatternError
+   */
+  constructor(patterns: readonly string[]) {
+    let count = 0;
+    for (const pattern of patterns) {
+      const texts = expandBraces(pattern, MAX_ALTERNATIVES - count);
+      count += texts.length;
+      for (const text of texts)
+        (isAbsolute(text) ? this.#absolute : this.#relative).push(partsOf(text));
+    }
+  }
+
+  /** Whether each of them is the path of one file or folder. */
+  get isLiteral(): boolean {
+    const all = [...this.#relative, ...this.#absolute].flat();
+    return all.every((part) => part !== null && part.literal !== null);
+  }
+
+  /**
+   * Where a walk through a root begins.
+   * @param root the names of the root's own path, which absolute patterns begin with
+   */
+  startIn(root: readonly string[]): PatternWalk {
+    const fresh = (alternatives: Part[][]) => alternatives.map((parts) => ({ parts, next: 0 }));
+    const inRoot = root.reduce(
+      (positions, name) => advance(closure(positions), name),
+      fresh(this.#absolute),
+    );
+    return PatternWalk.at([...fresh(this.#relative), ...inRoot]);
+  }
+
+  /** Whether they match a path in a root, by itself or as a part of a folder. */
+  match(names: readonly string[], root: readonly string[] = []): boolean {
+    return names.reduce((walk, name) => walk.step(name), this.startIn(root)).matched;
+  }
+}
+
+/** `/srv/data`, or on Windows `C:/data`. */
+function isAbsolute(pattern: string): boolean {
+  return /^(?:\/|[A-Za-z]:\/)/.test(pattern);
+}
+
+/** How much of an alternative has been matched on the way to where the walk is. */
+interface Position {
+  parts: Part[];
+  next: number;
+}
+
+/** Where a walk through folders is, as seen by the patterns. It never changes: a step gives another. */
+export class PatternWalk {
+  private constructor(
+    private readonly positions: Position[],
+    /** What is here matches: a file is meant, of a folder all that is in it. */
+    readonly matched: boolean,
+  ) {}
+
+  static at(positions: Position[]): PatternWalk {
+    const reached = closure(positions);
+    return new PatternWalk(
+      reached,
+      reached.some(({ parts, next }) => next === parts.length),
+    );
+  }
+
+  /** Whether anything in this folder can match. */
+  get mayMatchInside(): boolean {
+    return this.matched || this.positions.length > 0;
+  }
+
+  /**
+   * One name further: into a folder of the one where the walk is, or to a file in it. What a folder
+   * that matched holds matches too, but for names that begin with a dot.
+   */
+  step(name: string): PatternWalk {
+    const walk = PatternWalk.at(advance(this.positions, name));
+    if (walk.matched || !this.matched || name.startsWith(".")) return walk;
+    return new PatternWalk(walk.positions, true);
+  }
+}
+
+/** One name further. */
+function advance(positions: Position[], name: string): Position[] {
+  return positions.flatMap(({ parts, next }): Position[] => {
+    const part = parts[next];
+    if (part === undefined) return [];
+    if (part === null) {
+      if (name.startsWith(".")) return [];
+      return next === parts.length - 1 ? [{ parts, next: parts.length }] : [{ parts, next }];
+    }
+    return part.matches(name) ? [{ parts, next: next + 1 }] : [];
+  });
+}
+
+/** `**` also stands for no folder at all, but at the end: what is in a folder is not the folder. */
+function closure(positions: Position[]): Position[] {
+  const reached: Position[] = [];
+  const known = new Map<Part[], Set<number>>();
+  for (const { parts, next } of positions) {
+    const seen = known.get(parts) ?? new Set();
+    known.set(parts, seen);
+    for (let at = next; !seen.has(at); at++) {
+      seen.add(at);
+      reached.push({ parts, next: at });
+      if (parts[at] !== null || at === parts.length - 1) break;
+    }
+  }
+  return reached;
+}
+
+function partsOf(pattern: string): Part[] {
+  const texts = splitAtSlashes(pattern);
+  // What ends with a slash names a folder: all that is in it is meant.
+  if (texts.at(-1) === "" && texts.some((text) => text !== "")) texts.push("**");
+  const parts = texts
+    .filter((part) => part !== "" && part !== ".")
+    .map((part) => (part === "**" ? null : new NamePattern(part)));
+  if (parts.length === 0) throw new PatternError(`"${pattern}" names nothing`);
+  if (parts.some((part) => part?.literal === "..")) {
+    throw new PatternError(`"${pattern}" leads out of its folder, name what is in it`);
+  }
+  return parts;
+}
+
+/** A slash behind a backslash parts names all the same: no name holds one. */
+function splitAtSlashes(pattern: string): string[] {
+  const parts = [""];
+  for (let at = 0; at < pattern.length; at++) {
+    const char = pattern[at] ?? "";
+    if (char === "/") parts.push("");
+    else if (char === "\\" && pattern[at + 1] !== "/")
+      parts.push((parts.pop() ?? "") + char + (pattern[++at] ?? ""));
+    else if (char !== "\\") parts.push((parts.pop() ?? "") + char);
+  }
+  return parts;
+}

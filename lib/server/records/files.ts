@@ -1,0 +1,40 @@
+import type { ClientFile, ClientFileList } from "../../api/files.ts";
+import { FdsError } from "../../protocol/errors.ts";
+import type { Entry, Listing } from "../transfer/listing-receiver.ts";
+import { isoTime } from "./records.ts";
+
+/** A page of a client's folder as REST shows it. @param path as asked for; null: the roots */
+export function fileListRecord(
+  clientId: string,
+  path: string | null,
+  { entries, more, truncated }: Listing,
+): ClientFileList {
+  const last = entries.at(-1);
+  return {
+    client_id: clientId,
+    path,
+    entries: entries.map((entry) => fileRecord(path, entry)),
+    next_cursor: more && last ? Buffer.from(last.name).toString("base64url") : null,
+    truncated,
+  };
+}
+
+/**
+ * The name behind which a page goes on.
+ * @throws FdsError `invalid_request` for what is no cursor
+ */
+export function nameOf(cursor: string): string {
+  const name = Buffer.from(cursor, "base64url").toString();
+  if (name !== "" && Buffer.from(name).toString("base64url") === cursor) return name;
+  throw new FdsError("invalid_request", "cursor: must be the next_cursor of an earlier answer");
+}
+
+function fileRecord(path: string | null, { name, type, size, mtime_ms }: Entry): ClientFile {
+  return { name, path: pathIn(path, name), type, size, modified_at: isoTime(mtime_ms) };
+}
+
+/** The roots are named by their whole paths; "." is the first of them. */
+function pathIn(folder: string | null, name: string): string {
+  if (folder === null || folder === ".") return name;
+  return folder.endsWith("/") ? folder + name : `${folder}/${name}`;
+}

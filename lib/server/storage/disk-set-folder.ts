@@ -1,0 +1,153 @@
+import fs, { constants } from "node:fs";
+import { copyFile, link, lstat, mkdir, open, rm, utimes } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { FdsError } from "../../protocol/errors.ts";
+import { syncFolder } from "../../util/durable.ts";
+import { fileSystemSync } from "../../util/file-system-sync.ts";
+import { isSafeFileName } from "../../util/safe-file-name.ts";
+import { systemCode } from "../../util/system-error.ts";
+import { onDisk, PartFile, problemOnDisk } from "./part.ts";
+import type { SetFolder } from "./storage.ts";
+import type { Part } from "./storage.ts";
+
+const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW;
+const LARGE_FILE = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
+/** Why a file cannot have one more name: no hard links there, too many, or on another disk. */
+const NO_LINK = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK", "EXDEV"]);
+
+/** The files of a set in a folder on the disk. */
+export class DiskSetFolder implements SetFolder {
+  /** Folders that are there; "" is the set itself. */
+  readonly #folders = new Set([""]);
+  /** What was written since the last flush, for systems where each file is flushed by itself. */
+  readonly #unflushed = new Set<string>();
+
+  private constructor(
+    private readonly path: string,
+    /** Open from before the first byte is written, so that a flush tells of all errors since. */
+    private readonly fd: number,
+    private readonly fileMode: number,
+    /** Turns the saved path of a published file into its path on the disk. */
+    private readonly pathOf: (savedPath: string) => string,
+  ) {}
+
+  /** @param path of the folder; made if it is not there */
+  static async open(
+    path: string,
+    fileMode: number,
+    pathOf: (savedPath: string) => string,
+  ): Promise<DiskSetFolder> {
+    return onDisk("open the folder of the set", async () => {
+      await mkdir(path, { recursive: true });
+      const fd = fs.openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+      return new DiskSetFolder(path, fd, fileMode, pathOf);
+    });
+  }
+
+  writeFile(path: string, bytes: Uint8Array, mtimeNs: bigint): void {
+    try {
+      const file = fs.openSync(this.#place(path), NEW_FILE, this.fileMode);
+      try {
+        for (let done = 0; done < bytes.length;) {
+          done += fs.writeSync(file, bytes, done, bytes.length - done, done);
+        }
+        fs.futimesSync(file, secondsOf(mtimeNs), secondsOf(mtimeNs));
+      } finally {
+        fs.closeSync(file);
+      }
+    } catch (error) {
+      throw problemOnDisk("write a file of the set", error);
+    }
+    this.#unflushed.add(path);
+  }
+
+  async openFile(path: string): Promise<Part> {
+    return onDisk("open a file of the set", async () => {
+      const file = await open(this.#place(path), LARGE_FILE, this.fileMode);
+      this.#unflushed.add(path);
+      return new PartFile(file, (await file.stat()).size, Promise.resolve());
+    });
+  }
+
+  async setTime(path: string, mtimeNs: bigint): Promise<void> {
+    const time = secondsOf(mtimeNs);
+    await onDisk("set the time of a file of the set", () => utimes(this.#place(path), time, time));
+  }
+
+  async linkFile(path: string, savedPath: string, size: number): Promise<boolean> {
+    const from = this.pathOf(savedPath);
+    const to = this.#place(path);
+    return onDisk("link a file of the set", async () => {
+      try {
+        const found = await lstat(from);
+        if (!found.isFile() || found.size !== size) return false;
+        await rm(to, { force: true });
+        await link(from, to);
+      } catch (error) {
+        const code = systemCode(error) ?? "";
+        if (code === "ENOENT" || code === "ENOTDIR") return false;
+        if (!NO_LINK.has(code)) throw error;
+        await copyFile(from, to);
+      }
+      this.#unflushed.add(path);
+      return true;
+    });
+  }
+
+  readFile(path: string): Blob | null {
+    const place = this.#place(path);
+    return fs.existsSync(place) ? Bun.file(place) : null;
+  }
+
+  async removeFile(path: string): Promise<void> {
+    await onDisk("remove a file of the set", () => rm(this.#place(path), { force: true }));
+    this.#unflushed.delete(path);
+  }
+
+  async sync(): Promise<void> {
+    const files = [...this.#unflushed];
+    this.#unflushed.clear();
+    await onDisk("flush the set", async () => {
+      if (await fileSystemSync.flush(this.fd)) return;
+      await this.#syncEach(files);
+    });
+  }
+
+  async close(): Promise<void> {
+    fs.closeSync(this.fd);
+  }
+
+  /** Where the system flushes no whole file system: each file, then each folder, the deepest first. */
+  async #syncEach(files: string[]): Promise<void> {
+    for (const path of files) {
+      const file = await open(join(this.path, path), "r+");
+      try {
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+    }
+    const deepestFirst = [...this.#folders].toSorted((a, b) => b.length - a.length);
+    for (const folder of deepestFirst) await syncFolder(join(this.path, folder));
+  }
+
+  /** Where a file lies; its folder is made. Nothing becomes a path without being checked here. */
+  #place(path: string): string {
+    if (!path.split("/").every((name) => isSafeFileName(name))) {
+      throw new FdsError("storage_error", `"${path}" is not the path of a file in a set`);
+    }
+    this.#makeFolder(dirname(path) === "." ? "" : dirname(path));
+    return join(this.path, path);
+  }
+
+  #makeFolder(folder: string): void {
+    if (this.#folders.has(folder)) return;
+    fs.mkdirSync(join(this.path, folder), { recursive: true });
+    for (let each = folder; each !== "."; each = dirname(each)) this.#folders.add(each);
+  }
+}
+
+/** As the system takes times. A double holds them to a fraction of a microsecond. */
+function secondsOf(ns: bigint): number {
+  return Number(ns / 1_000n) / 1e6;
+}

@@ -1,0 +1,93 @@
+import { describe, expect, test } from "bun:test";
+import * as fc from "fast-check";
+import { isSafeFileName } from "../../../lib/util/safe-file-name.ts";
+import { SetNames } from "../../../lib/server/storage/set-names.ts";
+
+function placed(...paths: string[]): string[] {
+  const names = new SetNames();
+  return paths.map((path) => names.add(path));
+}
+
+describe("the files of a set", () => {
+  test.each([
+    [
+      ["a.txt", "x/y/b.csv"],
+      ["a.txt", "x/y/b.csv"],
+    ],
+    [
+      ["a.txt", "A.TXT", "a.Txt"],
+      ["a.txt", "A-2.TXT", "a-3.Txt"],
+    ],
+    [
+      ["x/1", "X/1", "X/2", "x/2"],
+      ["x/1", "X-2/1", "X-2/2", "x/2"],
+    ],
+    [
+      ["a", "A/b"],
+      ["a", "A-2/b"],
+    ],
+    [
+      ["A/b", "a"],
+      ["A/b", "a-2"],
+    ],
+    [
+      ["a-2", "a", "A"],
+      ["a-2", "a", "A-3"],
+    ],
+    [
+      ["caf\u00e9", "cafe\u0301"],
+      ["caf\u00e9", "caf\u00e9-2"],
+    ],
+    [
+      ["a:b", "a?b"],
+      ["a_b", "a_b-2"],
+    ],
+    [
+      ["a\\b", "a/b"],
+      ["a_b", "a/b"],
+    ],
+    [
+      ["x\\/b", "x_/c"],
+      ["x_/b", "x_-2/c"],
+    ],
+    [["one\ntwo.txt"], ["onetwo.txt"]],
+    [["CON/nul.txt"], ["_CON/_nul.txt"]],
+    [[".hidden/.file"], ["hidden/file"]],
+    [
+      ["..", "a/.../b"],
+      ["file", "a/file/b"],
+    ],
+  ])("%j lie at %j", (paths, expected) => {
+    expect(placed(...paths)).toEqual(expected);
+  });
+
+  test("take no time that explodes where all have one name", () => {
+    const paths = Array.from(
+      { length: 50_000 },
+      (_, n) => `a${"\u200b".repeat(n % 250)}${" ".repeat(Math.floor(n / 250))}`,
+    );
+    expect(new Set(placed(...paths)).size).toBe(paths.length);
+  });
+
+  test("never lie at the same place, and are safe", () => {
+    const unit = fc.constantFrom("a", "A", "é", "e\u0301", ".", "\\", " ", "-2", "\n", "..");
+    const name = fc.string({ unit, minLength: 1, maxLength: 4 });
+    const path = fc.array(name, { minLength: 1, maxLength: 3 }).map((names) => names.join("/"));
+    fc.assert(
+      fc.property(fc.uniqueArray(path, { maxLength: 30 }), (paths) => {
+        const places = placed(...paths);
+        const spellings = places.map((place) => place.normalize("NFC").toLowerCase());
+        expect(new Set(spellings).size).toBe(paths.length);
+        expect(places.flatMap((place) => place.split("/")).every(isSafeFileName)).toBe(true);
+        // No file lies where a folder must be.
+        const folders = new Set(spellings.flatMap(foldersOf));
+        expect(spellings.filter((place) => folders.has(place))).toEqual([]);
+      }),
+    );
+  });
+});
+
+function foldersOf(path: string): string[] {
+  const names = path.split("/").slice(0, -1);
+  return names.map((_, index) => names.slice(0, index + 1).join("/"));
+}

@@ -1,0 +1,162 @@
+import { describe, expect, test } from "bun:test";
+import type { SetFolder } from "../../../lib/server/storage/storage.ts";
+import type { Storage } from "../../../lib/server/storage/storage.ts";
+import { published, type TemporaryStorage } from "./storage.contract.ts";
+
+const SUMS = { suffix: ".md5", text: "0123  set/a.txt\n" };
+const TIME = 1_700_000_000_123_456_000n;
+const bytes = (content: string) => new TextEncoder().encode(content);
+const text = async (storage: Storage, path: string) => {
+  const found = await published(storage, path);
+  return found && new TextDecoder().decode(found);
+};
+
+/** Makes a set of small files, flushed. */
+async function fillSet(storage: Storage, id: string, files: Record<string, string>): Promise<void> {
+  const folder = await storage.sets.open(id);
+  for (const [path, content] of Object.entries(files)) folder.writeFile(path, bytes(content), TIME);
+  await folder.sync();
+  await folder.close();
+}
+
+/** What every backend does with sets, whatever it keeps its bytes in. */
+export function setsContract(backend: string, open: () => Promise<TemporaryStorage>): void {
+  const withFolder = async (work: (folder: SetFolder, storage: Storage) => Promise<void>) => {
+    await using temporary = await open();
+    const folder = await temporary.storage.sets.open(Bun.randomUUIDv7());
+    try {
+      await work(folder, temporary.storage);
+    } finally {
+      await folder.close();
+    }
+  };
+
+  describe(`${backend}: a set under way`, () => {
+    test("keeps files at their paths, and takes another one in the place of the first", () =>
+      withFolder(async (folder) => {
+        folder.writeFile("a.txt", bytes("first"), TIME);
+        folder.writeFile("deep/er/b.txt", bytes(""), TIME);
+        folder.writeFile("a.txt", bytes("2nd"), TIME);
+        await folder.sync();
+        expect(await folder.readFile("a.txt")?.text()).toBe("2nd");
+        expect(await folder.readFile("deep/er/b.txt")?.text()).toBe("");
+        expect(folder.readFile("deep/c.txt")).toBeNull();
+      }));
+
+    test("keeps large files piece by piece, and goes on with them later", () =>
+      withFolder(async (folder) => {
+        const first = await folder.openFile("x/large.bin");
+        await first.write(bytes("hello "), 0);
+        await folder.sync();
+        await first.close();
+        const again = await folder.openFile("x/large.bin");
+        expect(again.size).toBe(6);
+        await again.write(bytes("world"), 6);
+        await again.close();
+        await folder.setTime("x/large.bin", TIME);
+        expect(await folder.readFile("x/large.bin")?.text()).toBe("hello world");
+      }));
+
+    test("removes what is not to be published", () =>
+      withFolder(async (folder) => {
+        folder.writeFile("a", bytes("a"), TIME);
+        await folder.removeFile("a");
+        await folder.removeFile("a");
+        expect(folder.readFile("a")).toBeNull();
+        await folder.sync();
+      }));
+
+    test("links what was published before, if it is still as it was", () =>
+      withFolder(async (folder, storage) => {
+        const id = Bun.randomUUIDv7();
+        await fillSet(storage, id, { "a.txt": "same" });
+        expect(await storage.sets.publish(id, "site-1/one", SUMS)).toBe(true);
+        expect(await folder.linkFile("b/a.txt", "site-1/one/a.txt", 4)).toBe(true);
+        expect(await folder.linkFile("b/a.txt", "site-1/one/a.txt", 4)).toBe(true);
+        expect(await folder.readFile("b/a.txt")?.text()).toBe("same");
+        expect(await folder.linkFile("c", "site-1/one/a.txt", 5)).toBe(false);
+        expect(await folder.linkFile("c", "site-1/one/gone.txt", 4)).toBe(false);
+        expect(await folder.linkFile("c", "site-2/one/a.txt", 4)).toBe(false);
+        expect(folder.readFile("c")).toBeNull();
+      }));
+
+    test.each(["../a", "a/../b", "/a", "a//b", ".a", "", "a/", "a\\b", "CON", "a\nb"])(
+      "has no file at %j",
+      (path) =>
+        withFolder(async (folder) => {
+          const refused = expect.objectContaining({ code: "storage_error" });
+          expect(() => folder.writeFile(path, bytes("x"), TIME)).toThrow(refused);
+          expect(folder.openFile(path)).rejects.toEqual(refused);
+          expect(folder.removeFile(path)).rejects.toEqual(refused);
+        }),
+    );
+
+    test("is listed until it is removed", async () => {
+      await using temporary = await open();
+      const { sets } = temporary.storage;
+      const ids = [Bun.randomUUIDv7(), Bun.randomUUIDv7()];
+      for (const id of ids) await fillSet(temporary.storage, id, { a: "1", "b/c": "2" });
+      expect(new Set(await sets.list())).toEqual(new Set(ids));
+      await sets.remove(ids[0]!);
+      await sets.remove(Bun.randomUUIDv7());
+      expect(await sets.list()).toEqual([ids[1]!]);
+      expect(await temporary.storage.listParts()).toEqual([]);
+    });
+  });
+
+  describe(`${backend}: publishing a set`, () => {
+    test("gives the folder and its checksums their names, and leaves nothing behind", async () => {
+      await using temporary = await open();
+      const { storage } = temporary;
+      const id = Bun.randomUUIDv7();
+      await fillSet(storage, id, { "a.txt": "A", "x/b.txt": "B" });
+      expect(await storage.sets.publish(id, "site-1/set", SUMS)).toBe(true);
+      expect(await text(storage, "site-1/set/a.txt")).toBe("A");
+      expect(await text(storage, "site-1/set/x/b.txt")).toBe("B");
+      expect(await text(storage, "site-1/set.md5")).toBe(SUMS.text);
+      expect(await storage.sets.list()).toEqual([]);
+    });
+
+    test("again changes nothing", async () => {
+      await using temporary = await open();
+      const { storage } = temporary;
+      const id = Bun.randomUUIDv7();
+      await fillSet(storage, id, { "a.txt": "A" });
+      expect(await storage.sets.publish(id, "site-1/set", SUMS)).toBe(true);
+      expect(await storage.sets.publish(id, "site-1/set", SUMS)).toBe(true);
+      expect(await text(storage, "site-1/set/a.txt")).toBe("A");
+      expect(await text(storage, "site-1/set.md5")).toBe(SUMS.text);
+    });
+
+    test.each(["site-1/set", "site-1/set.md5"])(
+      "replaces nothing: not a file called %s",
+      async (taken) => {
+        await using temporary = await open();
+        const { storage } = temporary;
+        const [file, id] = [Bun.randomUUIDv7(), Bun.randomUUIDv7()];
+        const part = await storage.openPart(file);
+        await part.write(bytes("mine"), 0);
+        await part.sync();
+        await part.close();
+        await storage.publish(file, taken);
+        await fillSet(storage, id, { "a.txt": "A" });
+        expect(await storage.sets.publish(id, "site-1/set", SUMS)).toBe(false);
+        expect(await text(storage, taken)).toBe("mine");
+        expect(await storage.sets.list()).toEqual([id]);
+        expect(await storage.sets.publish(id, "site-1/set-2", SUMS)).toBe(true);
+        expect(await text(storage, "site-1/set-2/a.txt")).toBe("A");
+      },
+    );
+
+    test("replaces no other set", async () => {
+      await using temporary = await open();
+      const { storage } = temporary;
+      const [first, second] = [Bun.randomUUIDv7(), Bun.randomUUIDv7()];
+      await fillSet(storage, first, { "a.txt": "1" });
+      await fillSet(storage, second, { "a.txt": "2" });
+      expect(await storage.sets.publish(first, "site-1/set", SUMS)).toBe(true);
+      expect(await storage.sets.publish(second, "site-1/set", SUMS)).toBe(false);
+      expect(await text(storage, "site-1/set/a.txt")).toBe("1");
+    });
+  });
+}

@@ -1,0 +1,76 @@
+import { FdsError } from "../../lib/protocol/errors.ts";
+import type { SetFolder, SetStorage } from "../../lib/server/storage/storage.ts";
+import { isSafeFileName } from "../../lib/util/safe-file-name.ts";
+import { MemoryPart, type MemoryStorage } from "./memory-storage.ts";
+
+/** The files of a set in memory. What a sync() has not covered is not safe. */
+class MemorySetFolder implements SetFolder {
+  readonly parts = new Map<string, MemoryPart>();
+
+  constructor(private readonly storage: MemoryStorage) {}
+
+  writeFile = (path: string, bytes: Uint8Array): void => {
+    if (this.storage.full) throw new FdsError("storage_full", "there is no room");
+    const part = new MemoryPart(this.storage);
+    part.bytes = bytes.slice();
+    this.parts.set(checked(path), part);
+  };
+  openFile = async (path: string): Promise<MemoryPart> => {
+    const part = this.parts.get(checked(path)) ?? new MemoryPart(this.storage);
+    part.closed = false;
+    this.parts.set(path, part);
+    return part;
+  };
+  setTime = async (): Promise<void> => undefined;
+  linkFile = async (path: string, savedPath: string, size: number): Promise<boolean> => {
+    const bytes = this.storage.files.get(savedPath);
+    if (bytes?.length !== size) return false;
+    this.writeFile(path, bytes);
+    return true;
+  };
+  readFile = (path: string): Blob | null => {
+    const part = this.parts.get(checked(path));
+    return part ? new Blob([part.bytes]) : null;
+  };
+  removeFile = async (path: string): Promise<void> => void this.parts.delete(checked(path));
+  sync = async (): Promise<void> => {
+    for (const part of this.parts.values()) await part.sync();
+  };
+  close = async (): Promise<void> => undefined;
+}
+
+/** Sets in memory. */
+export class MemorySets implements SetStorage {
+  readonly folders = new Map<string, MemorySetFolder>();
+
+  constructor(private readonly storage: MemoryStorage) {}
+
+  open = async (downloadId: string): Promise<MemorySetFolder> => {
+    const folder = this.folders.get(downloadId) ?? new MemorySetFolder(this.storage);
+    this.folders.set(downloadId, folder);
+    return folder;
+  };
+  remove = async (downloadId: string): Promise<void> => void this.folders.delete(downloadId);
+  list = async (): Promise<string[]> => [...this.folders.keys()];
+  publish = async (
+    downloadId: string,
+    savedPath: string,
+    sums: { suffix: string; text: string },
+  ): Promise<boolean> => {
+    const { files } = this.storage;
+    const folder = this.folders.get(downloadId);
+    const names = [...files.keys()];
+    const isThere = names.some((name) => name === savedPath || name.startsWith(`${savedPath}/`));
+    if (!folder) return isThere;
+    if (isThere || files.has(savedPath + sums.suffix)) return false;
+    for (const [path, { bytes }] of folder.parts) files.set(`${savedPath}/${path}`, bytes);
+    files.set(savedPath + sums.suffix, new TextEncoder().encode(sums.text));
+    this.folders.delete(downloadId);
+    return true;
+  };
+}
+
+function checked(path: string): string {
+  if (path.split("/").every((name) => isSafeFileName(name))) return path;
+  throw new FdsError("storage_error", `"${path}" is not the path of a file in a set`);
+}
