@@ -98,6 +98,7 @@ describe("what is there", () => {
   });
 
   test("fds downloads and fds audit, page by page", async () => {
+    for (let n = 0; n < 4; n++) await system.api.cancel(await waiting());
     for (const [command = "", list = "", id = ""] of [
       ["downloads", "downloads", "download_id"],
       ["audit", "records", "audit_id"],

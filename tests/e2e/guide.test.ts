@@ -235,6 +235,37 @@ describe("at a terminal (needs POSIX)", () => {
     expect(await screen.ended()).toBe(0);
   });
 
+  test.skipIf(process.platform === "win32")(
+    "24 rows of 80 columns show each result with its title, and how to get the menu back",
+    async () => {
+      await system.ended(await system.pull("missing.txt", "restaurant-002"));
+      await using screen = new Screen(system, ["guide"], { rows: 24 });
+      await screen.shows(/Your choice \(1-12\): /);
+      expect(screen.visible).toContain("File Download System");
+      const see = async (keys: string[], ...expected: string[]) => {
+        for (const [index, key] of keys.entries()) {
+          screen.type(`${key}\n`);
+          await screen.shows(index + 1 < keys.length ? /: $/ : /Your choice \(1-12\): $/);
+        }
+        for (const text of [...expected, "m shows the menu again"]) {
+          expect(screen.visible).toContain(text);
+        }
+      };
+      await see(["1"], "Check system health", "✓ healthy", "3 connected");
+      await see(["2"], "List connected clients", ...CLIENTS);
+      await see(["3"], "Download from restaurant-001", "✓ restaurant-001", original.md5);
+      await see(["6"], "Download from all clients", ...CLIENTS.map((id) => `✓ ${id}`));
+      await see(["7", "1"], "status", "completed", "saved as");
+      // with three lines for each file
+      await writeRandom(system.source("small.txt"), 1000);
+      for (let n = 0; n < 6; n++) await system.ended(await system.pull("small.txt", CLIENTS[0]));
+      await see(["8"], "Verify downloaded files", "more lines: bun run fds verify", "on disk");
+      screen.type("m\n");
+      await screen.shows(/12 {2}Exit\s+Your choice \(1-12\): $/);
+      expect(screen.visible).toContain("File Download System");
+    },
+  );
+
   onPosix.each([
     ["Ctrl-C at the menu", "\x03", []],
     ["Ctrl-C at a question", "\x03", ["7"]],

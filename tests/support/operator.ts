@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { API_TOKEN, type System } from "./system.ts";
+import { visibleRows } from "./visible-rows.ts";
 import { waitFor } from "./wait.ts";
 import { spawn } from "./spawn.ts";
 
@@ -45,6 +46,12 @@ export async function runProgram(
   return { exitCode: child.exitCode, stdout, stderr };
 }
 
+export interface ScreenOptions {
+  columns?: number;
+  rows?: number;
+  env?: Record<string, string>;
+}
+
 /** An operator's program in a terminal of its own. */
 export class Screen implements AsyncDisposable {
   /** All that was ever written, with the escape codes. */
@@ -52,12 +59,16 @@ export class Screen implements AsyncDisposable {
   /** How much of the text was looked at. */
   #seen = 0;
   readonly #child;
+  readonly #columns;
+  readonly #rows;
 
   constructor(
     { folder, url }: Pick<System, "folder" | "url">,
     [program, ...flags]: string[],
-    { columns = 80, env }: { columns?: number; env?: Record<string, string> } = {},
+    { columns = 80, rows = 30, env }: ScreenOptions = {},
   ) {
+    this.#columns = columns;
+    this.#rows = rows;
     const decoder = new TextDecoder();
     const argv = [process.execPath, "--no-env-file", "--no-orphans", join(CLI, `${program}.ts`)];
     this.#child = spawn([...argv, ...flags], {
@@ -65,7 +76,7 @@ export class Screen implements AsyncDisposable {
       env: { ...environment(url, env), TERM: "xterm-256color" },
       terminal: {
         cols: columns,
-        rows: 30,
+        rows,
         data: (_, bytes) => {
           this.raw += decoder.decode(bytes, { stream: true });
         },
@@ -76,6 +87,11 @@ export class Screen implements AsyncDisposable {
   /** All that was ever written, as plain text. */
   get text(): string {
     return Bun.stripANSI(this.raw).replaceAll("\r", "");
+  }
+
+  /** What a person sees now. */
+  get visible(): string {
+    return visibleRows(this.raw, this.#columns, this.#rows).join("\n");
   }
 
   type(keys: string): void {

@@ -6,7 +6,7 @@ import { formatSize } from "../../util/sizes.ts";
 import type { Refused } from "../rest/follow.ts";
 import { downloadsDirOf, savedFolderOf, savedPathOf } from "../saved-path.ts";
 import { tabbed } from "../terminal/listing.ts";
-import { reasonOf, resultLines, secondsOf } from "../terminal/pull-result.ts";
+import { reasonOf, resultLine, resultLines, secondsOf } from "../terminal/pull-result.ts";
 import { paint, someOf } from "../terminal/terminal.ts";
 import { type CommandContext, print } from "./command.ts";
 
@@ -65,7 +65,7 @@ export function printAll(context: CommandContext, results: PullResults): void {
       left_out: leftOut,
     },
     shown: (coloured) => [
-      ...records.map((record) => lineOf(record, coloured)),
+      ...records.map((record) => resultLine(record, coloured)),
       ...refused.map(
         ({ clientId, error }) =>
           `${paint("✗", "red", coloured)} ${clientId}  ${plainText(error.message)}`,
@@ -102,14 +102,6 @@ function sumOf(records: DownloadRecord[]): string {
     records.map(({ completed_at }) => completed_at),
   );
   return `${formatSize(bytes)} in ${seconds.toFixed(1)} s at ${formatSize(bytes / seconds)}/s`;
-}
-
-function lineOf(record: DownloadRecord, coloured: boolean): string {
-  if (record.status !== "completed") {
-    return `${paint("✗", "red", coloured)} ${record.client_id}  ${reasonOf(record)}`;
-  }
-  const size = paint(formatSize(record.total_size ?? 0), "dim", coloured);
-  return `${paint("✓", "green", coloured)} ${plainText(record.saved_path ?? "")}  ${size}`;
 }
 
 function rawLine(record: DownloadRecord): string {

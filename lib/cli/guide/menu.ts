@@ -34,6 +34,11 @@ const CHOICES: Choice[] = [
   { title: "Exit", run: null },
 ];
 
+/** Shows the menu again. */
+const MENU_KEY = "m";
+
+const WHAT_TO_TYPE = `Type a number from 1 to ${CHOICES.length}, or ${MENU_KEY} for the menu`;
+
 export interface GuideOptions {
   /** Looks for the server: one may have been started, or ended, since the last choice. */
   findTarget: () => Promise<Target>;
@@ -50,13 +55,16 @@ export interface GuideOptions {
  */
 export async function runMenu({ findTarget, ...rest }: GuideOptions): Promise<void> {
   let target = await findTarget();
+  const showMenu = () => tell(rest, "", ...menuLines(target, rest.out), "");
+  showMenu();
   for (;;) {
-    tell(rest, "", ...menuLines(target, rest.out), "");
-    const choice = await askForChoice(rest);
+    const choice = await askForChoice(rest, showMenu);
     if (!choice?.run) return;
     tell(rest, "", paint(choice.title, "bold", rest.out.colour), "");
     target = await findTarget();
     await attempt(choice.run, { ...rest, target });
+    // not the menu: it would push the result off a small screen
+    tell(rest, "", paint(`${MENU_KEY} shows the menu again`, "dim", rest.out.colour));
   }
 }
 
@@ -73,14 +81,18 @@ function menuLines({ server, demo }: Target, { colour }: Terminal): string[] {
 }
 
 /** @returns null at the end of the input */
-async function askForChoice(context: Omit<GuideOptions, "findTarget">): Promise<Choice | null> {
+async function askForChoice(
+  context: Omit<GuideOptions, "findTarget">,
+  showMenu: () => void,
+): Promise<Choice | null> {
   const { input, signal } = context;
   for (;;) {
     const answer = await input.ask(`Your choice (1-${CHOICES.length}): `, signal);
     if (answer === null) return null;
     const choice = /^\d{1,2}$/.test(answer) ? CHOICES[Number(answer) - 1] : undefined;
     if (choice) return choice;
-    complain(context, `Type a number from 1 to ${CHOICES.length}, "${answer}" is no choice`);
+    if (answer.toLowerCase() === MENU_KEY) showMenu();
+    else complain(context, `${WHAT_TO_TYPE}: "${answer}" is no choice`);
   }
 }
 

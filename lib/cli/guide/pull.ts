@@ -1,7 +1,12 @@
 import { follow, startDownloads } from "../rest/follow.ts";
 import { savedPathOf } from "../saved-path.ts";
-import { resultLines } from "../terminal/pull-result.ts";
+import { resultLine, resultLines } from "../terminal/pull-result.ts";
+import { someOf } from "../terminal/terminal.ts";
+import { fitting } from "./fitting.ts";
 import { complain, type GuideContext, tell } from "./guide.ts";
+
+/** Downloads whose bars and results all fit on a small screen. */
+const MAX_SHOWN = 3;
 
 /** Choices 3 to 5: pulls the default file of one client. */
 export function pullFrom(clientId: string): (context: GuideContext) => Promise<void> {
@@ -14,6 +19,10 @@ export async function pullFromAll(context: GuideContext): Promise<void> {
   const clients = await target.api.clients(signal);
   const connected = clients.filter((client) => client.connected);
   if (connected.length === 0) return complain(context, "No client is connected");
+  const others = clients.filter((client) => !client.connected && client.revoked_at === null);
+  if (others.length > 0) {
+    tell(context, `Not connected, left out: ${someOf(others.map(({ client_id }) => client_id))}`);
+  }
   await pull(
     context,
     connected.map(({ client_id }) => client_id),
@@ -28,12 +37,12 @@ async function pull(context: GuideContext, clientIds: string[]): Promise<void> {
     complain(context, `${error.message}, start it with "bun run client --id ${clientId}"`);
   }
   if (started.length === 0) return;
-  const records = await follow(target.api, started, out, { signal });
-  tell(
-    context,
-    "",
-    ...records.flatMap((record) =>
-      resultLines(record, savedPathOf(record, target.downloadsDir), out.colour),
-    ),
+  const withTotal = started.length > MAX_SHOWN;
+  const records = await follow(target.api, started, out, { signal, withTotal });
+  const lines = records.flatMap((record) =>
+    withTotal
+      ? resultLine(record, out.colour)
+      : resultLines(record, savedPathOf(record, target.downloadsDir), out.colour),
   );
+  tell(context, "", ...fitting(lines, out, "start", "bun run fds downloads"));
 }

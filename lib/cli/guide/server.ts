@@ -1,6 +1,7 @@
 import { CLIENT_COLUMNS, NO_CLIENTS } from "../terminal/client-listing.ts";
 import { healthFields } from "../terminal/health-fields.ts";
 import { listingTable } from "../terminal/listing.ts";
+import { fitting } from "./fitting.ts";
 import { type GuideContext, tell } from "./guide.ts";
 
 /** Choice 1: whether the server works. */
@@ -14,5 +15,7 @@ export async function listClients(context: GuideContext): Promise<void> {
   const { target, out, signal } = context;
   const clients = await target.api.clients(signal);
   if (clients.length === 0) return tell(context, NO_CLIENTS);
-  tell(context, ...listingTable(CLIENT_COLUMNS, clients, out.columns(), out.colour));
+  const inOrder = clients.toSorted((a, b) => Number(b.connected) - Number(a.connected));
+  const table = listingTable(CLIENT_COLUMNS, inOrder, out.columns(), out.colour);
+  tell(context, ...fitting(table, out, "start", "bun run fds clients"));
 }

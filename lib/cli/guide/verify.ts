@@ -2,6 +2,7 @@ import { parseChecksums, readChecksums } from "../checksums.ts";
 import { paint } from "../terminal/terminal.ts";
 import { isWrong, sumLines, verdictLines, verdictSummary } from "../verify/verdicts.ts";
 import { verifyWithBar } from "../verify/verify-with-bar.ts";
+import { fitting } from "./fitting.ts";
 import { type GuideContext, tell } from "./guide.ts";
 
 /** Choice 8: reads every downloaded file again and shows its sums beside those it must have. */
@@ -10,7 +11,9 @@ export async function verifyFiles(context: GuideContext): Promise<void> {
   const { api, downloadsDir, checksumsFile } = target;
   const { sums, strange } = parseChecksums(await readChecksums(checksumsFile));
   const files = await verifyWithBar({ api, downloadsDir, sums, signal }, out);
-  const lines = files.flatMap((file) => [
+  // what is wrong comes last, right before the sum of it
+  const inOrder = files.toSorted((a, b) => Number(isWrong(a)) - Number(isWrong(b)));
+  const lines = inOrder.flatMap((file) => [
     ...verdictLines(file, out.colour),
     ...sumLines(file, out.colour),
   ]);
@@ -20,5 +23,5 @@ export async function verifyFiles(context: GuideContext): Promise<void> {
     isFine ? "green" : "red",
     out.colour,
   );
-  tell(context, ...lines, "", summary);
+  tell(context, ...fitting([...lines, "", summary], out, "end", "bun run fds verify"));
 }

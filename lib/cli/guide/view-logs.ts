@@ -1,5 +1,6 @@
 import { plainText } from "../../util/plain-text.ts";
 import { paint } from "../terminal/terminal.ts";
+import { fitting } from "./fitting.ts";
 import { complain, type GuideContext, pick, tell } from "./guide.ts";
 import { findLogs, LAST_LINES, type Logs } from "./logs.ts";
 
@@ -27,9 +28,11 @@ export async function viewClientLogs(context: GuideContext): Promise<void> {
 }
 
 async function show(context: GuideContext, logs: Logs, name: string): Promise<void> {
-  const lines = await logs.read(name);
+  const { out } = context;
+  const lines = (await logs.read(name)).map(plainText);
   const title = `The last ${LAST_LINES} lines of ${name}, from ${logs.source}`;
-  tell(context, paint(plainText(title), "dim", context.out.colour), ...lines.map(plainText));
+  const shown = fitting(lines, out, "end", "make the terminal larger, or look there");
+  tell(context, paint(plainText(title), "dim", out.colour), ...shown);
 }
 
 function tellNoLogs(context: GuideContext): void {

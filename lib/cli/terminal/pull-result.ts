@@ -25,6 +25,16 @@ export function resultLines(
   ];
 }
 
+/** The same on one line, where there are many. */
+export function resultLine(record: DownloadRecord, coloured: boolean): string {
+  const { client_id, status, saved_path, total_size } = record;
+  if (status !== "completed") {
+    return `${paint("✗", "red", coloured)} ${client_id}  ${reasonOf(record)}`;
+  }
+  const size = paint(formatSize(total_size ?? 0), "dim", coloured);
+  return `${paint("✓", "green", coloured)} ${plainText(saved_path ?? "")}  ${size}`;
+}
+
 /** Why a download did not complete. */
 export function reasonOf({ status, error }: DownloadRecord): string {
   return error === null ? status : `${status}: ${plainText(error)}`;

@@ -1,0 +1,28 @@
+import { paint, type Terminal } from "../terminal/terminal.ts";
+
+/** Rows of the screen that a result leaves to its title, a bar and the next question. */
+const FRAME_ROWS = 8;
+
+/**
+ * What fits on the screen of a result, so that its title is still there when the next question
+ * comes; all of it where there is no screen.
+ * @param keep which end of it counts
+ * @param rest how to see all of it
+ */
+export function fitting(
+  lines: string[],
+  { live, rows, columns, colour }: Terminal,
+  keep: "start" | "end",
+  rest: string,
+): string[] {
+  if (!live) return lines;
+  const inOrder = keep === "start" ? lines : lines.toReversed();
+  let room = rows() - FRAME_ROWS;
+  const kept = inOrder.filter((line) => {
+    room -= Math.max(1, Math.ceil(Bun.stringWidth(line) / columns()));
+    return room >= 0;
+  });
+  if (kept.length === lines.length) return lines;
+  const more = paint(`… ${lines.length - kept.length} more lines: ${rest}`, "dim", colour);
+  return keep === "start" ? [...kept, more] : [more, ...kept.toReversed()];
+}
