@@ -1,5 +1,5 @@
 import { arch, hostname, platform } from "node:os";
-import type { ConnectionOptions as TlsConnectionOptions } from "node:tls";
+import type { WebSocket } from "ws";
 import { codeOfClose, type ErrorCode, FdsError } from "../protocol/errors.ts";
 import {
   type ClientMessage,
@@ -7,27 +7,28 @@ import {
   FEATURES,
   PING_INTERVAL_MS,
   parseServerMessage,
-  SUBPROTOCOL,
+  type ServerMessage,
 } from "../protocol/messages.ts";
+import { Throttle } from "../util/throttle.ts";
 import { Agent, type AgentOptions } from "./agent.ts";
+import { codeOfSocketError, describeAnswer, dial, type DialOptions } from "./dial.ts";
 import type { ClientKeys } from "./key.ts";
 
 /** The server has this long, in ms, to take the connection and the registration. */
 const CONNECT_WITHIN_MS = 20_000;
 /** How often the connection is looked after, in ms. */
 const TEND_INTERVAL_MS = 5_000;
+/** Messages of a server: far more than the credit of the fastest link takes. */
+const MESSAGES = { burst: 20_000, everyMs: 0.1 };
+/** What may wait for a server that does not read: more than frames, which wait for room, ever take. */
+const MAX_UNREAD_BYTES = 16 * 1024 * 1024;
 
-export interface ConnectionOptions extends AgentOptions {
+export interface ConnectionOptions extends AgentOptions, DialOptions {
   id: string;
-  /** `ws://HOST:PORT/ws`, or wss. */
-  serverUrl: URL;
   keys: ClientKeys;
   /** Shown to enrol; undefined where the key is enough. */
   enrollToken: string | undefined;
   version: string;
-  tls: Bun.TLSOptions & Pick<TlsConnectionOptions, "checkServerIdentity">;
-  /** URL of a proxy, or null. */
-  proxy: string | null;
   /** @param newKeyTaken the server knows the client by its new key from now on */
   onRegistered: (newKeyTaken: boolean) => void;
 }
@@ -52,6 +53,7 @@ export class Connection {
   readonly #agent: Agent;
   readonly #ending = Promise.withResolvers<Ending>();
   readonly #timer: Timer;
+  readonly #messages = new Throttle(MESSAGES);
   #over = false;
   #registered = false;
   // Monotonic, ms: a clock that is set must not kill the connection.
@@ -59,24 +61,26 @@ export class Connection {
   #heardAt = performance.now();
   #pingedAt = performance.now();
 
+  /** @throws Error when the runtime cannot use the options */
   constructor(private readonly options: ConnectionOptions) {
-    const { serverUrl, tls, proxy } = options;
-    this.#socket = new WebSocket(serverUrl, {
-      protocols: [SUBPROTOCOL],
-      perMessageDeflate: false,
-      ...(serverUrl.protocol === "wss:" && { tls }),
-      ...(proxy !== null && { proxy }),
-    });
+    this.#socket = dial(options);
     this.#agent = new Agent(this.#socket, options);
-    this.#socket.addEventListener("open", () => this.#register());
-    this.#socket.addEventListener("message", ({ data }) => this.#onMessage(data));
-    this.#socket.addEventListener("ping", () => this.#heard());
-    this.#socket.addEventListener("pong", () => this.#heard());
-    this.#socket.addEventListener("error", ({ message }) => this.#end(message || "cannot connect"));
-    this.#socket.addEventListener("close", ({ code, reason }) =>
-      this.#end(reason || `closed with code ${code}`, codeOfClose(code)),
-    );
+    this.#socket
+      .on("open", () => this.#register())
+      .on("message", (data, isBinary) => this.#onMessage(data, isBinary))
+      .on("ping", () => this.#heard())
+      .on("pong", () => this.#heard())
+      .on("unexpected-response", (_, answer) => this.#drop(describeAnswer(answer)))
+      .on("error", (error) => this.#failed(error))
+      .on("close", (code, reason) =>
+        this.#end(reason.toString() || describeClose(code), codeOfClose(code)),
+      );
     this.#timer = setInterval(() => this.#tend(), TEND_INTERVAL_MS);
+  }
+
+  /** Whether there is still something to be expected of it. */
+  get isAlive(): boolean {
+    return !this.#over;
   }
 
   /** Resolves when the connection has ended and every file is closed. */
@@ -108,24 +112,41 @@ export class Connection {
     this.#socket.send(JSON.stringify(register));
   }
 
-  #onMessage(data: unknown): void {
+  #onMessage(data: Buffer, isBinary: boolean): void {
     this.#heard();
     if (this.#over) return;
+    if (this.#socket.bufferedAmount > MAX_UNREAD_BYTES) {
+      return this.#drop("the server asks, and does not read the answers");
+    }
     try {
-      if (typeof data !== "string") {
+      if (isBinary) {
         throw new FdsError("protocol_error", "the server sent a frame, it may only send text");
       }
-      const message = parseServerMessage(data);
-      if (message.type !== "registered") return this.#agent.handle(message);
-      this.#registered = true;
-      this.options.onRegistered(message.new_key_taken ?? false);
+      if (this.#messages.take("") > 0) {
+        throw new FdsError("protocol_error", "the server sends more messages than a file takes");
+      }
+      this.#handle(parseServerMessage(data.toString()));
     } catch (cause) {
       const error =
         cause instanceof FdsError
           ? cause
           : new FdsError("internal_error", String(cause), { cause });
       this.#socket.close(error.close, error.code);
+      // What else it has to say does not matter any more.
+      this.#socket.pause();
       this.#end(`protocol broken: ${error.message}`, error.code);
+    }
+  }
+
+  #handle(message: ServerMessage): void {
+    if (message.type === "registered") {
+      if (this.#registered) throw new FdsError("protocol_error", "registered came twice");
+      this.#registered = true;
+      this.options.onRegistered(message.new_key_taken ?? false);
+    } else if (this.#registered) {
+      this.#agent.handle(message);
+    } else {
+      throw new FdsError("protocol_error", "registered must be the first message");
     }
   }
 
@@ -143,6 +164,11 @@ export class Connection {
       this.#pingedAt = now;
       this.#socket.ping();
     }
+  }
+
+  #failed(error: Error & { code?: string }): void {
+    const code = codeOfSocketError(error);
+    this.#end(`${code ? "protocol broken: " : ""}${error.message || "cannot connect"}`, code);
   }
 
   /** The other side is not there to hear a goodbye. */
@@ -165,4 +191,9 @@ export class Connection {
     });
     void this.#agent.stop().then(() => this.#ending.resolve(ending()));
   }
+}
+
+/** @param code of a close that brought no reason; 1006 stands for none at all (RFC 6455, 7.1.5) */
+function describeClose(code: number): string {
+  return code === 1006 ? "the connection broke off" : `closed with code ${code}`;
 }

@@ -80,10 +80,10 @@ export function chosenBackends(graph: Graph): string[] {
   });
 }
 
-/** Imports of a package that is no runtime dependency and does not come with Bun. */
+/** Imports of a package that is no runtime dependency and does not come with Bun, as its `ws` does. */
 export function strangePackages(graph: Graph): string[] {
   return broken(graph, (_, target) => {
-    if (isOurs(target) || /^(?:node:|bun$|bun:)/.test(target)) return null;
+    if (isOurs(target) || /^(?:node:|bun$|bun:|ws$)/.test(target)) return null;
     const isKnown = PACKAGES.some((name) => target === name || target.startsWith(`${name}/`));
     return isKnown ? null : `only ${PACKAGES.join(", ")} and Bun's own are there`;
   });

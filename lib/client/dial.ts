@@ -1,0 +1,46 @@
+import { type HandshakeAnswer, WebSocket, type WebSocketOptions } from "ws";
+import type { ErrorCode } from "../protocol/errors.ts";
+import { MAX_MESSAGE_BYTES, SUBPROTOCOL } from "../protocol/messages.ts";
+
+/** A server that was told goodbye has this long, in ms, to end the connection. */
+const CLOSE_WITHIN_MS = 2_000;
+/** Most characters of what a strange server says, in a message. */
+const MAX_SHOWN = 200;
+
+export interface DialOptions {
+  /** `ws://HOST:PORT/ws`, or wss. */
+  serverUrl: URL;
+  tls: NonNullable<WebSocketOptions["tls"]>;
+  /** URL of a proxy, or null. */
+  proxy: string | null;
+}
+
+/**
+ * Begins to connect. What the server sends is bounded from here on: a message has a most of bytes,
+ * in one frame or in many.
+ * @throws Error when the runtime cannot use the options
+ */
+export function dial({ serverUrl, tls, proxy }: DialOptions): WebSocket {
+  return new WebSocket(serverUrl, [SUBPROTOCOL], {
+    perMessageDeflate: false,
+    maxPayload: MAX_MESSAGE_BYTES,
+    closeTimeout: CLOSE_WITHIN_MS,
+    ...(serverUrl.protocol === "wss:" && { tls }),
+    ...(proxy !== null && { proxy }),
+  });
+}
+
+/** What to tell of a server that answers, but opens no WebSocket. */
+export function describeAnswer({ statusCode, statusMessage, headers }: HandshakeAnswer): string {
+  const answer = `${statusCode} ${statusMessage}`.trim().slice(0, MAX_SHOWN);
+  const location = headers["location"]?.slice(0, MAX_SHOWN);
+  return location === undefined
+    ? `the server answered ${answer} and opened no WebSocket`
+    : `the server answered ${answer} and leads to "${location}", check SERVER_URL`;
+}
+
+/** What the runtime found wrong with what a server sent, as a code of ours; undefined: nothing. */
+export function codeOfSocketError({ code }: { code?: string }): ErrorCode | undefined {
+  if (code === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH") return "message_too_large";
+  return code?.startsWith("WS_ERR_") ? "protocol_error" : undefined;
+}
