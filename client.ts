@@ -6,6 +6,7 @@ import { keysToShow, loadOrCreateKey, takeNewKey } from "./lib/client/key.ts";
 import { RequestLog } from "./lib/client/owner-rules/request-log.ts";
 import { stayConnected } from "./lib/client/reconnect.ts";
 import { checkIdentity } from "./lib/client/server-identity.ts";
+import { TlsFiles } from "./lib/client/tls-files.ts";
 import { Roots } from "./lib/client/owner-rules/roots.ts";
 import { Logger } from "./lib/util/logger.ts";
 import { TokenBucket } from "./lib/util/token-bucket.ts";
@@ -23,6 +24,7 @@ async function start(config: ClientConfig) {
   const logger = new Logger({ level: config.logLevel, format: config.logFormat });
   const { allow, deny } = config;
   const roots = await Roots.open(config.roots, { allow, deny, mayBrowse: config.mayBrowse });
+  const tlsFiles = await TlsFiles.open(tls);
   const keys = { key: await loadOrCreateKey(stateDir) };
   await roots.withhold(stateDir);
   const requestLog = new RequestLog(stateDir, logger);
@@ -52,23 +54,17 @@ async function start(config: ClientConfig) {
           reason,
         }),
       proxy,
-      tls: {
-        ...(tls.ca && { ca: Bun.file(tls.ca) }),
-        checkServerIdentity: (host, certificate) => {
-          const problem = checkIdentity(host, certificate, tls.pins);
-          // The runtime words every refusal as a wrong name.
-          if (problem) logger.error(`the server is not the right one: ${problem.message}`);
-          return problem;
-        },
-        ...(tls.cert && { cert: Bun.file(tls.cert) }),
-        ...(tls.key && { key: Bun.file(tls.key) }),
-      },
+      tlsToUse: async () => ({
+        ...(await tlsFiles.read(logger)),
+        checkServerIdentity: (host, certificate) => checkIdentity(host, certificate, tls.pins),
+      }),
       logger,
     },
     stopping.signal,
   );
   return {
     logger,
+    ended: connected,
     async stop() {
       stopping.abort();
       await connected;

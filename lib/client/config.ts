@@ -20,16 +20,12 @@ import {
 } from "../util/settings.ts";
 import { proxyFor } from "./proxy.ts";
 import { PIN_PATTERN } from "./server-identity.ts";
+import type { TlsPaths } from "./tls-files.ts";
 
-/** Paths of PEM files. */
-export interface ClientTls {
-  /** Who signs the server's certificate; null: whoever the system trusts. */
-  ca: string | null;
+/** How to know the server, and to be known to it. */
+export interface ClientTls extends TlsPaths {
   /** Public keys of which the server must have one; none: any that is trusted will do. */
   pins: string[];
-  /** The client's own certificate; there with its key, or not at all. */
-  cert: string | null;
-  key: string | null;
 }
 
 /** Everything the client is told from outside. */

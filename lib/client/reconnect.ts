@@ -3,6 +3,7 @@ import type { Logger } from "../util/logger.ts";
 import type { ErrorCode } from "../protocol/errors.ts";
 import { Connection, type ConnectionOptions, type Ending } from "./connection.ts";
 import type { ClientKeys } from "./key.ts";
+import { watch } from "./watchdog.ts";
 
 /** Full jitter from 1 to 60 s, in ms. */
 const FIRST_WAIT_MS = 1_000;
@@ -17,66 +18,126 @@ const ASKS_TO_ENROL: ReadonlySet<ErrorCode | undefined> = new Set([
   "client_revoked",
 ]);
 
-export interface ReconnectOptions extends Omit<ConnectionOptions, "enrollToken" | "onRegistered"> {
+export interface ReconnectOptions extends Omit<
+  ConnectionOptions,
+  "enrollToken" | "onRegistered" | "tls"
+> {
   /** Shown only when the server does not know the key. */
   enrollToken: string | null;
   /** What to show at the next connection, in place of `keys`. */
   keysToShow: () => Promise<ClientKeys>;
   /** The server took the new one of them. */
   takeNewKey: () => Promise<void>;
+  /** How to speak TLS at the next connection. */
+  tlsToUse: () => Promise<ConnectionOptions["tls"]>;
   logger: Logger;
 }
 
 /**
- * Stays connected until it is told to stop: dials again whenever a connection ends, and enrols
- * when the server does not know the client's key, or wants another.
+ * Stays connected until it is told to stop: dials again whenever a connection ends or cannot begin,
+ * and enrols when the server does not know the client's key, or wants another.
+ * @throws Error when it stands still, or cannot go on
  */
-export async function stayConnected(options: ReconnectOptions, stop: AbortSignal): Promise<void> {
-  const { logger, serverUrl, id } = options;
-  const onRegistered = (newKeyTaken: boolean) => {
-    logger.announce(`registered as ${id}`, { server: serverUrl.origin });
-    if (!newKeyTaken) return;
-    options
-      .takeNewKey()
-      .then(() => logger.info("the client has a new key"))
-      .catch((error: unknown) => logger.error("the new key was not put in place", {}, error));
-  };
-  let { keys } = options;
-  let attempt = 0;
-  let enrol = false;
-  while (!stop.aborted) {
-    keys = await options.keysToShow().catch((error: unknown) => {
+export function stayConnected(options: ReconnectOptions, stop: AbortSignal): Promise<void> {
+  const connections = new Connections(options, stop);
+  return watch(connections.run(), () => connections.isWell);
+}
+
+/** One connection after the other. */
+class Connections {
+  #current: Connection | undefined;
+  #isWaiting = false;
+  #keys: ClientKeys;
+  /** Connections in a row that came to nothing. */
+  #attempt = 0;
+  /** The server wants to see what the client enrols with. */
+  #enrol = false;
+
+  constructor(
+    private readonly options: ReconnectOptions,
+    private readonly stop: AbortSignal,
+  ) {
+    this.#keys = options.keys;
+  }
+
+  /** Whether there is a connection, or a next one is planned. */
+  get isWell(): boolean {
+    return this.#isWaiting || (this.#current?.isAlive ?? false);
+  }
+
+  async run(): Promise<void> {
+    const { stop } = this;
+    while (!stop.aborted) {
+      const ending = await this.#connect().catch(cannotBegin);
+      if (stop.aborted) return;
+      const wait = this.#waitAfter(ending);
+      if (wait === 0) continue;
+      this.#isWaiting = true;
+      await pause(wait, stop);
+      this.#isWaiting = false;
+    }
+  }
+
+  /** @throws whatever keeps a connection from beginning */
+  async #connect(): Promise<Ending> {
+    const { options, stop } = this;
+    const { logger, serverUrl, enrollToken } = options;
+    this.#keys = await options.keysToShow().catch((error: unknown) => {
       logger.error("the keys cannot be read or renewed, shown are those of before", {}, error);
-      return keys;
+      return this.#keys;
     });
+    const tls = await options.tlsToUse();
+    if (stop.aborted) throw stop.reason;
     logger.debug(`connecting to ${serverUrl.origin}`);
     const connection = new Connection({
       ...options,
-      enrollToken: enrol && options.enrollToken !== null ? options.enrollToken : undefined,
-      keys,
-      onRegistered,
+      tls,
+      enrollToken: this.#enrol && enrollToken !== null ? enrollToken : undefined,
+      keys: this.#keys,
+      onRegistered: (newKeyTaken) => this.#registered(newKeyTaken),
     });
+    this.#current = connection;
     const close = () => connection.close();
     stop.addEventListener("abort", close);
     const ending = await connection.ended;
-    const { reason, code, registered, worked, lasted } = ending;
     stop.removeEventListener("abort", close);
-    if (stop.aborted) return;
-    const known = !enrol;
-    const isAsked = ASKS_TO_ENROL.has(code) && options.enrollToken !== null;
+    return ending;
+  }
+
+  #registered(newKeyTaken: boolean): void {
+    const { logger, id, serverUrl, takeNewKey } = this.options;
+    logger.announce(`registered as ${id}`, { server: serverUrl.origin });
+    if (!newKeyTaken) return;
+    takeNewKey()
+      .then(() => logger.info("the client has a new key"))
+      .catch((error: unknown) => logger.error("the new key was not put in place", {}, error));
+  }
+
+  /** Tells how it ended. @returns how long to wait for the next try, in ms */
+  #waitAfter(ending: Ending): number {
+    const { logger, enrollToken } = this.options;
+    const { reason, code, registered, worked, lasted } = ending;
+    const known = !this.#enrol;
+    const isAsked = ASKS_TO_ENROL.has(code) && enrollToken !== null;
     // A server that was not reached, or had no time, still wants what it asked for.
-    enrol = isAsked || (enrol && code === undefined && !registered);
-    if (isAsked && known) continue;
+    this.#enrol = isAsked || (this.#enrol && code === undefined && !registered);
+    if (isAsked && known) return 0;
     const refused = wasRefused(ending);
-    if (worked || lasted >= STABLE_MS) attempt = 0;
+    if (worked || lasted >= STABLE_MS) this.#attempt = 0;
     const wait = refused
       ? MAX_WAIT_MS / 2 + fullJitter(0, MAX_WAIT_MS / 2, MAX_WAIT_MS / 2)
-      : fullJitter(attempt++, FIRST_WAIT_MS, MAX_WAIT_MS);
+      : fullJitter(this.#attempt++, FIRST_WAIT_MS, MAX_WAIT_MS);
     const again = `next try in ${(wait / 1000).toFixed(1)} s`;
     if (refused) logger.error(`the server refused: ${reason}; ${again}`);
     else logger.warn(`not connected: ${reason}; ${again}`);
-    await pause(wait, stop);
+    return wait;
   }
+}
+
+/** What throws before there is a connection is a failed one, and is tried again. */
+function cannotBegin(error: unknown): Ending {
+  const reason = error instanceof Error ? error.message : String(error);
+  return { reason, code: undefined, registered: false, worked: false, lasted: 0 };
 }
 
 /** The server will say it again until somebody changes something: no hurry to hear it. */

@@ -10,13 +10,15 @@ export interface Service {
   logger: Logger;
   /** Takes over what changed outside, at SIGHUP, without an interruption. */
   reload?(): Promise<void>;
+  /** Rejects when it cannot go on: the program ends, so that its service manager starts it anew. */
+  readonly ended?: Promise<void>;
   /** Ends its work cleanly. */
   stop(): Promise<void>;
 }
 
 /**
  * Runs a service as the whole process, up to its exit code: 0 after SIGINT or SIGTERM, 1 when it
- * cannot start, 2 for a person's mistake, which is told in one line.
+ * cannot start or go on, 2 for a person's mistake, which is told in one line.
  * @param start gives the running service, or a text to show instead
  */
 export async function runService(start: () => Promise<Service | string>): Promise<void> {
@@ -25,8 +27,7 @@ export async function runService(start: () => Promise<Service | string>): Promis
   try {
     service = await start();
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    console.error(plainLines(`error: ${why}`));
+    console.error(plainLines(`error: ${messageOf(error)}`));
     process.exit(error instanceof UsageError ? 2 : 1);
   }
   if (typeof service === "string") {
@@ -37,6 +38,10 @@ export async function runService(start: () => Promise<Service | string>): Promis
   // A bug in one download must not end all the others.
   process.on("unhandledRejection", (error) => logger.error("unhandled rejection", {}, error));
   process.on("uncaughtException", (error) => logger.error("uncaught exception", {}, error));
+  service.ended?.catch((error: unknown) => {
+    logger.error(`cannot go on: ${messageOf(error)}`, {}, error);
+    process.exit(1);
+  });
   const { reload } = service;
   if (reload) {
     process.on("SIGHUP", () => {
@@ -59,6 +64,10 @@ export async function runService(start: () => Promise<Service | string>): Promis
   }
   logger.info("stopped");
   process.exit(0);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** From the first moment on, so that a signal that comes while a service starts is not lost. */

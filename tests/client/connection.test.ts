@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, jest, spyOn, test } from "bun:
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { WebSocket } from "ws";
 import { Connection } from "../../lib/client/connection.ts";
 import { stayConnected } from "../../lib/client/reconnect.ts";
 import { Roots } from "../../lib/client/owner-rules/roots.ts";
@@ -28,7 +29,12 @@ const logged = (write: (line: string) => void) =>
   new Logger({ level: "info", format: "json", write });
 
 const KEYS = { key: "the-key-of-the-client" };
-const keeping = { enrollToken: null, keysToShow: async () => KEYS, takeNewKey: async () => {} };
+const keeping = {
+  enrollToken: null,
+  keysToShow: async () => KEYS,
+  takeNewKey: async () => {},
+  tlsToUse: async () => ({}),
+};
 
 const options = (port: number) => ({
   id: "site-1",
@@ -145,4 +151,50 @@ describe("a server that refuses to talk is dialled again", () => {
     await stopped;
     expect(jest.getTimerCount()).toBe(0);
   });
+});
+
+describe("a client that cannot dial", () => {
+  const cannotDial = { ...options(1), serverUrl: new URL("ws://127.0.0.1:1/ws#fragment") };
+
+  test("says why, and tries again", async () => {
+    const stop = new AbortController();
+    const said: string[] = [];
+    let told = Promise.withResolvers<void>();
+    const logger = logged((line) => {
+      said.push(line);
+      told.resolve();
+    });
+    const stopped = stayConnected({ ...cannotDial, ...keeping, logger }, stop.signal);
+    for (const times of [1, 2, 3]) {
+      await told.promise;
+      told = Promise.withResolvers();
+      expect(said).toHaveLength(times);
+      expect(said.at(-1)).toMatch(/not connected: The URL contains a fragment.*next try in/);
+      jest.advanceTimersByTime(60_000);
+    }
+    stop.abort();
+    await stopped;
+  });
+
+  test("and that knows no next try is given up", async () => {
+    const keysToShow = () => new Promise<never>(() => undefined);
+    const logger = logged(() => undefined);
+    const never = new AbortController().signal;
+    const connected = stayConnected({ ...cannotDial, ...keeping, keysToShow, logger }, never);
+    jest.advanceTimersByTime(70_000);
+    await expect(connected).rejects.toThrow(/neither a connection nor a next try/);
+  });
+});
+
+test("a server that asks and does not read the answers is left", async () => {
+  using server = welcomingServer();
+  const unread = Object.getOwnPropertyDescriptor(WebSocket.prototype, "bufferedAmount")!;
+  Object.defineProperty(WebSocket.prototype, "bufferedAmount", { get: () => 17 * 1024 * 1024 });
+  try {
+    expect(await connect(server.port).ended).toMatchObject({
+      reason: "the server asks, and does not read the answers",
+    });
+  } finally {
+    Object.defineProperty(WebSocket.prototype, "bufferedAmount", unread);
+  }
 });

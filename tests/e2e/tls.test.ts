@@ -50,7 +50,7 @@ describe.skipIf(!openssl.isThere)(named, () => {
     words: RegExp,
     server = system.url,
   ): Promise<void> {
-    await using _ = await Program.start({
+    await using client = await Program.start({
       name: id,
       folder: system.folder,
       argv: [
@@ -60,6 +60,10 @@ describe.skipIf(!openssl.isThere)(named, () => {
       env: { ENROLL_TOKEN, ...env },
       ready: words,
     });
+    // One line for each try, which holds the reason.
+    for (const { level, message } of client.log()) {
+      if (level !== "info") expect(message).toMatch(words);
+    }
     expect((await system.api.clients()).map(({ client_id }) => client_id)).not.toContain(id);
   }
 

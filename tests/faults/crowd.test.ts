@@ -49,7 +49,7 @@ class Crowd implements AsyncDisposable {
         onRequestEnded: async () => {},
         roots,
         proxy: null,
-        tls: {},
+        tlsToUse: async () => ({}),
         logger: new Logger({ level: "info", format: "json", write }),
       },
       this.#stopping.signal,

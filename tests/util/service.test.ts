@@ -107,3 +107,12 @@ test.skipIf(process.platform === "win32")(
     expect(stdout).toContain("Error: second bug");
   },
 );
+
+test("a service that cannot go on by itself exits 1, with the reason in the log", async () => {
+  const child = run(`${KEEP_ALIVE}
+    const ended = new Promise((_, reject) => setTimeout(() => reject(new Error("stood still"))));
+    return { logger, ended, stop: async () => clearInterval(timer) };`);
+  const { code, stdout } = await outcome(child);
+  expect(code).toBe(1);
+  expect(stdout).toContain('"level":"error","message":"cannot go on: stood still"');
+});

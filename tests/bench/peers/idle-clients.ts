@@ -27,7 +27,7 @@ const shared = {
   dailyLimit: null,
   onRequestEnded: async () => {},
   proxy: null,
-  tls: {},
+  tlsToUse: async () => ({}),
   logger: new Logger({ level: "error", format: "json", write: () => {} }),
 };
 const never = new AbortController().signal;
