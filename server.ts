@@ -57,7 +57,12 @@ async function start(config: ServerConfig, isTerminal: boolean) {
   const repository = await openSqlRepository(config.databaseUrl);
   const credit = new CreditPool(config.receiveBudget);
   const metrics = new Metrics();
-  const audit = new Audit({ rows: repository.audit, keep: config.auditKeep, logger });
+  const audit = new Audit({
+    rows: repository.audit,
+    keep: config.auditKeep,
+    maxSize: config.auditMaxSize,
+    logger,
+  });
   const rows = repository.access;
   const enrolmentKeys = new EnrolmentKeys(rows);
   const clients = new Clients({

@@ -58,6 +58,8 @@ export interface ServerConfig {
   tls: ServerTls | null;
   /** How long the audit is kept, in ms. */
   auditKeep: number;
+  /** Most bytes of the audit. */
+  auditMaxSize: number;
   logLevel: LogLevel;
   logFormat: LogFormat;
 }
@@ -114,6 +116,10 @@ const SETTINGS = {
   TLS_KEY: { help: "PEM file of its private key" },
   TLS_CLIENT_CA: { help: "PEM file of whoever signs the clients' certificates" },
   AUDIT_KEEP: { default: "90d", help: "how long the audit is kept, such as 90d" },
+  AUDIT_MAX_SIZE: {
+    default: "256MiB",
+    help: "most bytes of the audit: the oldest go, of strangers apart from all others",
+  },
   LOG_LEVEL: { default: "info", help: LOG_LEVELS.join(", ") },
   LOG_FORMAT: {
     help: `${LOG_FORMATS.join(" or ")} (default: pretty on a terminal, json otherwise)`,
@@ -129,6 +135,9 @@ const NETWORKS: Kind<string[]> = {
     .refine((list) => list.every(isNetwork)),
   expected: 'addresses and networks such as "10.0.0.0/8,::1"',
 };
+
+/** Room for thousands of rows, in bytes. */
+const MIN_AUDIT_SIZE = 1024 * 1024;
 
 const MOST_DOWNLOADS = 100_000;
 
@@ -189,6 +198,7 @@ export function readServerConfig(
     ),
     tls: readTls(settings),
     auditKeep: settings.read("AUDIT_KEEP", DURATION),
+    auditMaxSize: settings.read("AUDIT_MAX_SIZE", size(MIN_AUDIT_SIZE)),
     logLevel: settings.read("LOG_LEVEL", oneOf(LOG_LEVELS)),
     logFormat:
       settings.readOptional("LOG_FORMAT", oneOf(LOG_FORMATS)) ?? (isTerminal ? "pretty" : "json"),

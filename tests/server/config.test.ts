@@ -26,6 +26,7 @@ const DEFAULTS: ServerConfig = {
   maxConnectionsPerAddress: 20_000,
   tls: null,
   auditKeep: 90 * 86_400_000,
+  auditMaxSize: 256 * MIB,
   logLevel: "info",
   logFormat: "json",
 };

@@ -1,7 +1,8 @@
 import { FdsError } from "../../protocol/errors.ts";
 import { LineLimit } from "../../util/line-limit.ts";
 import type { Logger } from "../../util/logger.ts";
-import type { Audit, AuditEntry } from "../audit/audit.ts";
+import type { Audit } from "../audit/audit.ts";
+import type { AuditEntry } from "../audit/entry.ts";
 import { Attempts } from "./attempts.ts";
 import type { Clients } from "../clients/clients.ts";
 import type { CreditPool } from "../transfer/flow-control.ts";

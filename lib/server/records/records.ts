@@ -2,7 +2,7 @@ import type { ClientRecord, DownloadRecord } from "../../api/schemas.ts";
 import type { TokenRecord } from "../../api/tokens.ts";
 import type { AuditRecord } from "../../api/audit.ts";
 import type { EnrolmentKeyRecord } from "../../api/enrolment.ts";
-import type { AuditRow } from "../audit/audit.ts";
+import type { AuditRow } from "../audit/entry.ts";
 import type { ApiToken, EnrolmentKey } from "../access/rows.ts";
 import type { KnownClient } from "../clients/clients.ts";
 import { type Download, safeOffsetOf } from "../download.ts";

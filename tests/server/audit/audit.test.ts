@@ -1,35 +1,53 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
-import {
-  Audit,
-  type AuditEntry,
-  type AuditFilter,
-  type AuditRow,
-} from "../../../lib/server/audit/audit.ts";
+import { Audit, type AuditFilter } from "../../../lib/server/audit/audit.ts";
+import type { AuditEntry, AuditRow, Standing } from "../../../lib/server/audit/entry.ts";
 import { Logger } from "../../../lib/util/logger.ts";
 
 const WINDOW_MS = 600_000;
+const KEEP_MS = 100 * 86_400_000;
+const MAX_SIZE = 100_000;
 
 let rows: AuditRow[];
 let fault: Error | undefined;
-let prunedBefore: number[];
 let log: string[];
 let audit: Audit;
 
-beforeEach(() => {
-  jest.useFakeTimers();
-  [rows, prunedBefore, log, fault] = [[], [], [], undefined];
-  audit = new Audit({
+const sizeOf = (standing: Standing) =>
+  rows.reduce((sum, row) => sum + (row.standing === standing ? row.bytes : 0), 0);
+
+function open(): Audit {
+  return new Audit({
     rows: {
       async insertAudit(more) {
         if (fault) throw fault;
         rows.push(...more);
       },
       listAudit: async ({ limit }: AuditFilter) => rows.toReversed().slice(0, limit),
-      deleteAuditBefore: async (at) => void prunedBefore.push(at),
+      auditSizes: async () => ({
+        act: sizeOf("act"),
+        known: sizeOf("known"),
+        stranger: sizeOf("stranger"),
+      }),
+      async removeAudit(which) {
+        const removed = rows
+          .filter((row) =>
+            "before" in which ? row.lastAt < which.before : row.standing === which.standing,
+          )
+          .slice(0, 2);
+        rows = rows.filter((row) => !removed.includes(row));
+        return removed;
+      },
     },
-    keep: 1000,
+    keep: KEEP_MS,
+    maxSize: MAX_SIZE,
     logger: new Logger({ level: "debug", format: "json", write: (line) => log.push(line) }),
   });
+}
+
+beforeEach(() => {
+  jest.useFakeTimers();
+  [rows, log, fault] = [[], [], undefined];
+  audit = open();
 });
 afterEach(async () => {
   await audit.close();
@@ -45,6 +63,11 @@ const denied = (address: string): AuditEntry => ({
 });
 const everything = () => audit.list({ limit: 1e6 });
 const counts = async () => (await everything()).map(({ count }) => count).toReversed();
+
+/** Lets what was begun be done. */
+const settled = async () => {
+  for (let n = 0; n < 2000; n++) await Promise.resolve();
+};
 
 describe("what happens", () => {
   test("is written soon, with what happens at the same time", async () => {
@@ -65,6 +88,12 @@ describe("what happens", () => {
     expect(await everything()).toMatchObject([started]);
   });
 
+  test("is written to its last when the server stops", async () => {
+    for (let n = 0; n < 3; n++) audit.record(denied("::1"));
+    await audit.close();
+    expect(rows.map(({ count }) => count)).toEqual([1, 2]);
+  });
+
   test("outlives a database that cannot be written for a while", async () => {
     fault = new Error("the disk is full");
     audit.record(started);
@@ -74,16 +103,19 @@ describe("what happens", () => {
     expect(await counts()).toEqual([1]);
   });
 
-  test("is forgotten in time", () => {
-    expect(prunedBefore).toEqual([Date.now() - 1000]);
-    jest.advanceTimersByTime(3_600_000);
-    expect(prunedBefore).toEqual([expect.any(Number), Date.now() - 1000]);
-  });
-
-  test("is written to its last when the server stops", async () => {
-    for (let n = 0; n < 3; n++) audit.record(denied("::1"));
-    await audit.close();
-    expect(rows.map(({ count }) => count)).toEqual([1, 2]);
+  test("outlives it also where strangers made more of it than waits", async () => {
+    fault = new Error("the disk is full");
+    audit.record(started);
+    await audit.list({ limit: 1 });
+    for (let window = 0; window < 120; window++) {
+      for (let n = 0; n < 100; n++) audit.record(denied(`192.0.2.${n}`));
+      jest.advanceTimersByTime(WINDOW_MS);
+      await audit.list({ limit: 1 });
+    }
+    fault = undefined;
+    const found = await everything();
+    expect(found).toHaveLength(10_000);
+    expect(found).toContainEqual(expect.objectContaining(started));
   });
 });
 
@@ -103,21 +135,46 @@ describe("what happens again and again", () => {
     audit.record(denied("::1"));
     expect(await counts()).toEqual([1, 2, 1]);
   });
+});
 
-  test("is not mixed with what is another", async () => {
-    for (const address of ["::1", "::2", "::1"]) audit.record(denied(address));
-    audit.record({ ...denied("::1"), outcome: "unauthorized" });
-    expect(await counts()).toEqual([1, 1, 1, 1]);
+describe("the audit", () => {
+  test("forgets what is old, now and then", async () => {
+    for (const actor of ["till", "night"]) audit.record({ ...started, actor });
+    await everything();
+    rows[0]!.lastAt -= KEEP_MS + 1;
+    jest.advanceTimersByTime(3_600_000);
+    await settled();
+    expect(rows).toMatchObject([{ actor: "night" }]);
   });
 
-  test("from everywhere is counted together: a flood fills no disk", async () => {
-    for (let n = 0; n < 100_000; n++) audit.record(denied(`address ${n}`));
-    const found = await everything();
-    expect(found).toHaveLength(102);
-    expect(found.reduce((sum, { count }) => sum + count, 0)).toBe(100_000);
-    expect(found[0]).toMatchObject({ address: null, count: 99_899 });
-    // What goes well is never hidden by it.
-    audit.record({ action: "sign_in", outcome: "ok", actor: "till", address: "::9" });
-    expect((await everything())[0]).toMatchObject({ actor: "till", address: "::9", count: 1 });
+  test("has a size: the oldest goes first, and a flood pushes out nothing of others", async () => {
+    const flood = async (entry: (n: number) => AuditEntry) => {
+      for (let n = 0; n < 1000; n++) {
+        audit.record(entry(n));
+        if (n % 100 === 0) jest.advanceTimersByTime(WINDOW_MS);
+      }
+      await everything();
+      await settled();
+    };
+    const act = (n: number): AuditEntry => ({ ...started, downloadId: `d-${n}` });
+    for (let n = 0; n < 10; n++) audit.record(act(n));
+    for (let n = 0; n < 10; n++)
+      audit.record({ action: "sign_in", outcome: "ok", actor: `a-${n}` });
+    await flood((n) => denied(`192.0.${n >> 8}.${n & 255}`));
+    const known = () => rows.filter(({ standing }) => standing === "known");
+    expect(rows.filter(({ standing }) => standing === "act")).toHaveLength(10);
+    expect(known()).toHaveLength(10);
+    expect(sizeOf("stranger")).toBeWithin(MAX_SIZE / 5, MAX_SIZE / 4 + 1);
+    await flood((n) => act(n));
+    expect(known()).toHaveLength(10);
+    expect(sizeOf("act")).toBeWithin(MAX_SIZE / 3, MAX_SIZE / 2 + 1);
+    expect(rows.at(-1)).toMatchObject({ downloadId: "d-999" });
+    await audit.close();
+    // Another start counts what is there.
+    audit = open();
+    audit.record(act(1000));
+    await everything();
+    await settled();
+    expect(sizeOf("act")).toBeLessThanOrEqual(MAX_SIZE / 2);
   });
 });

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FdsError } from "../../../lib/protocol/errors.ts";
-import type { AuditEntry } from "../../../lib/server/audit/audit.ts";
+import type { AuditEntry } from "../../../lib/server/audit/entry.ts";
 import { EnrolmentKeys } from "../../../lib/server/clients/enrolment.ts";
 import { Clients } from "../../../lib/server/clients/clients.ts";
 import { CreditPool } from "../../../lib/server/transfer/flow-control.ts";

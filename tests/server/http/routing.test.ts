@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from "bun:test";
 import * as z from "zod";
 import type { Endpoint } from "../../../lib/api/endpoints.ts";
 import { FdsError } from "../../../lib/protocol/errors.ts";
-import type { AuditEntry } from "../../../lib/server/audit/audit.ts";
+import type { AuditEntry } from "../../../lib/server/audit/entry.ts";
 import { LOCAL_ADMIN } from "../../../lib/server/access/caller.ts";
 import { Guesses } from "../../../lib/server/http/guesses.ts";
 import { Router } from "../../../lib/server/http/routing.ts";

@@ -1,0 +1,89 @@
+import type { Logger } from "../../util/logger.ts";
+import { loopTurns } from "../../util/loop-turns.ts";
+import { steadyNow } from "../../util/steady-clock.ts";
+import { type AuditRow, type Standing, STANDINGS } from "./entry.ts";
+
+/**
+ * How much of the audit's size the rows of each standing may take. Each has its own: what strangers
+ * do pushes out nothing that was done by somebody, and what was tried or read nothing that was done.
+ */
+const SHARES: Record<Standing, number> = { act: 1 / 2, known: 1 / 4, stranger: 1 / 4 };
+
+/** How often old rows are removed, in ms. */
+const PRUNE_EVERY_MS = 3_600_000;
+
+type Removed = Pick<AuditRow, "standing" | "bytes">;
+
+export interface RoomRows {
+  /** Bytes of all rows of each standing. */
+  auditSizes(): Promise<Record<Standing, number>>;
+  /**
+   * Removes some rows, the oldest first: so many as take a moment.
+   * @param which those of a standing, or those that last happened before a time, ms since 1970
+   * @returns what was removed; nothing where there is no such row
+   */
+  removeAudit(which: { standing: Standing } | { before: number }): Promise<Removed[]>;
+}
+
+export interface RoomOptions {
+  rows: RoomRows;
+  /** How long rows are kept, in ms. */
+  keep: number;
+  /** Most bytes of all rows. */
+  maxSize: number;
+  logger: Logger;
+}
+
+/** The room that the audit takes: removes rows that are too old, and the oldest where there are too many. */
+export class AuditRoom {
+  /** Bytes of each standing; undefined until they were counted. */
+  #used: Record<Standing, number> | undefined;
+  #removing: Promise<void> | undefined;
+  #isClosed = false;
+  readonly #timer: Timer;
+
+  constructor(private readonly options: RoomOptions) {
+    this.#timer = setInterval(() => this.#removeSoon(), PRUNE_EVERY_MS);
+    this.#removeSoon();
+  }
+
+  /** Rows were added. */
+  take(rows: readonly AuditRow[]): void {
+    if (!this.#used) return;
+    for (const { standing, bytes } of rows) this.#used[standing] += bytes;
+    if (STANDINGS.some((standing) => this.#isOver(standing))) this.#removeSoon();
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearInterval(this.#timer);
+    await this.#removing;
+  }
+
+  #removeSoon(): void {
+    this.#removing ??= this.#removeAll()
+      .catch((error: unknown) => this.options.logger.error("the audit cannot be pruned", {}, error))
+      .finally(() => (this.#removing = undefined));
+  }
+
+  async #removeAll(): Promise<void> {
+    this.#used ??= await this.options.rows.auditSizes();
+    const before = steadyNow() - this.options.keep;
+    while (await this.#remove({ before }));
+    for (const standing of STANDINGS) {
+      while (this.#isOver(standing) && (await this.#remove({ standing })));
+    }
+  }
+
+  /** @returns false: there was nothing more to remove, or no time */
+  async #remove(which: Parameters<RoomRows["removeAudit"]>[0]): Promise<boolean> {
+    if (this.#isClosed) return false;
+    const removed = await loopTurns.run(() => this.options.rows.removeAudit(which));
+    for (const { standing, bytes } of removed) if (this.#used) this.#used[standing] -= bytes;
+    return removed.length > 0;
+  }
+
+  #isOver(standing: Standing): boolean {
+    return (this.#used?.[standing] ?? 0) > SHARES[standing] * this.options.maxSize;
+  }
+}
