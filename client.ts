@@ -12,9 +12,10 @@ import { Logger } from "./lib/util/logger.ts";
 import { TokenBucket } from "./lib/util/token-bucket.ts";
 import { runService } from "./lib/util/service.ts";
 import { version } from "./package.json";
+import { stdout } from "./lib/util/output.ts";
 
 await runService(async () => {
-  const isTerminal = process.stdout.isTTY ?? false;
+  const isTerminal = stdout.isTTY;
   const config = readClientConfig(process.argv.slice(2), process.env, isTerminal, existsSync);
   return config === "help" ? CLIENT_HELP : start(config);
 });

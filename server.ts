@@ -34,6 +34,7 @@ import { isLoopback } from "./lib/util/loopback.ts";
 import { runService } from "./lib/util/service.ts";
 import { Throttle } from "./lib/util/throttle.ts";
 import { version } from "./package.json";
+import { stdout } from "./lib/util/output.ts";
 
 /** An HTTP connection on which nothing moves is closed after this many seconds. */
 const IDLE_SECONDS = 120;
@@ -46,7 +47,7 @@ const IDLE_SECONDS = 120;
 const GOODBYE_MS = 250;
 
 await runService(async () => {
-  const isTerminal = process.stdout.isTTY ?? false;
+  const isTerminal = stdout.isTTY;
   const config = readServerConfig(process.argv.slice(2), process.env, isTerminal);
   return config === "help" ? SERVER_HELP : start(config, isTerminal);
 });
@@ -175,7 +176,7 @@ async function start(config: ServerConfig, isTerminal: boolean) {
   // For a person's eyes alone: not by the logger, and not where a file keeps it.
   if (signIn && isTerminal && config.logFormat === "pretty") {
     const link = `${scheme}://${hostToOpen(host)}:${listener.port}/#code=${signIn.newCode(BOOTSTRAP_ADMIN).code}`;
-    process.stdout.write(`\nOpen the dashboard: ${link}\n\n`);
+    stdout.write(`\nOpen the dashboard: ${link}\n\n`);
   } else if (signIn) {
     logger.info('for a link to the dashboard, run "bun run fds dashboard" where API_TOKEN is set');
   }

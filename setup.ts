@@ -12,6 +12,7 @@ import { parseFlags } from "./lib/util/flags.ts";
 import { plainText } from "./lib/util/plain-text.ts";
 import { formatSize } from "./lib/util/sizes.ts";
 import { systemCode } from "./lib/util/system-error.ts";
+import { stdout } from "./lib/util/output.ts";
 
 const HELP = `Usage: bun run setup [flags]
 
@@ -34,8 +35,8 @@ await runProgram(async (signal) => {
     ...TEST_FILE_FLAGS,
     force: { type: "boolean" },
   });
-  if (values["help"]) return void process.stdout.write(HELP);
-  const terminal = terminalOf(process.stdout, process.env);
+  if (values["help"]) return void stdout.write(HELP);
+  const terminal = terminalOf(stdout, process.env);
   const { size, clients } = readTestFileFlags(values);
   const folder = process.cwd();
   const files = await makeTestFilesWithBars(

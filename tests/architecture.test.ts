@@ -112,6 +112,14 @@ describe("the house", () => {
     expect(settingsReaders(sources, programs)).toEqual([]);
   });
 
+  test("only lib/util/output.ts writes to standard output, and ends a process that wrote", () => {
+    const writers = files.filter((file) =>
+      /\bprocess\.(?:stdout|stderr|exit)\b/.test(textOf(file)),
+    );
+    // A service ends at once where it does not end in time.
+    expect(writers.toSorted()).toEqual(["lib/util/output.ts", "lib/util/service.ts"]);
+  });
+
   test("the runtime dependencies are three, and nothing imports another", () => {
     expect(Object.keys(packageJson.dependencies)).toEqual(["@hono/zod-validator", "hono", "zod"]);
     expect(strangePackages(graph)).toEqual([]);

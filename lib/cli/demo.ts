@@ -14,6 +14,7 @@ import { paint, say, type Terminal, terminalOf } from "./terminal/terminal.ts";
 import { makeTestFilesWithBars } from "./setup/bars.ts";
 import { readTestFileFlags, TEST_FILE_FLAGS, TEST_FILE_FLAGS_HELP } from "./setup/flags.ts";
 import { testClientIds } from "./setup/test-files.ts";
+import { stdout } from "../util/output.ts";
 
 const HELP = `Usage: bun run demo [flags]
 
@@ -35,10 +36,10 @@ await runProgram(async (signal) => {
     ...TEST_FILE_FLAGS,
     keep: { type: "boolean" },
   });
-  if (values["help"]) return void process.stdout.write(HELP);
+  if (values["help"]) return void stdout.write(HELP);
   const { size, clients } = readTestFileFlags(values);
   const options = { size, clientIds: testClientIds(clients), keep: values["keep"] === true };
-  const terminal = terminalOf(process.stdout, process.env);
+  const terminal = terminalOf(stdout, process.env);
   await inFreshFolder((folder) => runDemo(folder, options, terminal, signal));
 });
 

@@ -28,6 +28,7 @@ import { verify } from "./fds/verify.ts";
 import { watch } from "./fds/watch.ts";
 import { type Interruptions, runProgram } from "./program.ts";
 import { type Terminal, terminalOf } from "./terminal/terminal.ts";
+import { stderr, stdout } from "../util/output.ts";
 
 const COMMANDS = new Map<string, Command>(
   Object.entries({
@@ -78,8 +79,8 @@ Examples:
 
 await runProgram(async (_, interruptions) => {
   const argv = process.argv.slice(2);
-  if (argv.length === 0) return void process.stdout.write(HELP);
-  const out = new JsonOutput(terminalOf(process.stdout, process.env));
+  if (argv.length === 0) return void stdout.write(HELP);
+  const out = new JsonOutput(terminalOf(stdout, process.env));
   try {
     await runCommand(argv, out.terminal, interruptions);
   } catch (error) {
@@ -96,7 +97,7 @@ async function runCommand(
   const { name, rest } = splitCommand(argv);
   if (name === null) {
     const { values } = parseFlags(rest, COMMON_FLAGS);
-    if (values["help"]) return void process.stdout.write(HELP);
+    if (values["help"]) return void stdout.write(HELP);
     throw new UsageError(`COMMAND is missing, expected one of ${[...COMMANDS.keys()].join(", ")}`);
   }
   const command = COMMANDS.get(name);
@@ -106,15 +107,15 @@ async function runCommand(
   }
   const [least, most] = command.count;
   const { values, positionals } = parseFlags(rest, { ...COMMON_FLAGS, ...command.flags }, most);
-  if (values["help"]) return void process.stdout.write(helpOf(name, command));
+  if (values["help"]) return void stdout.write(helpOf(name, command));
   if (positionals.length < least) {
     throw new UsageError(`${command.words} is missing, expected fds ${name} ${command.words}`);
   }
   const connection = readConnection(values, process.env);
   const warning = clearTextWarning(connection, process.env);
-  if (warning !== null) console.error(plainText(warning));
+  if (warning !== null) stderr.write(`${plainText(warning)}\n`);
   const json = values["json"] === true;
-  const err = terminalOf(process.stderr, process.env);
+  const err = terminalOf(stderr, process.env);
   await command.run({
     api: new ApiClient(connection),
     words: positionals,

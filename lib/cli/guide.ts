@@ -14,6 +14,7 @@ import { DEMOS } from "./rest/kept-demo.ts";
 import { Interrupted, runProgram } from "./program.ts";
 import { downloadsDirOf } from "./saved-path.ts";
 import { terminalOf } from "./terminal/terminal.ts";
+import { stderr, stdout } from "../util/output.ts";
 
 const HELP = `Usage: bun run guide [flags]
 
@@ -29,11 +30,11 @@ ${CONNECTION_FLAGS_HELP}
 
 await runProgram(async (signal) => {
   const { values } = parseFlags(process.argv.slice(2), CONNECTION_FLAGS);
-  if (values["help"]) return void process.stdout.write(HELP);
+  if (values["help"]) return void stdout.write(HELP);
   const connection = readConnection(values, process.env);
   const warning = clearTextWarning(connection, process.env);
-  if (warning !== null) console.error(plainText(warning));
-  const out = terminalOf(process.stdout, process.env);
+  if (warning !== null) stderr.write(`${plainText(warning)}\n`);
+  const out = terminalOf(stdout, process.env);
   const options: TargetOptions = {
     connection,
     isNamed: namesServer(values, process.env),

@@ -1,4 +1,5 @@
 import { UsageError } from "../util/flags.ts";
+import { exit, OutputLost, stderr, stdout } from "../util/output.ts";
 import { plainLines } from "../util/plain-text.ts";
 import { systemCode } from "../util/system-error.ts";
 
@@ -7,8 +8,8 @@ export class Failure extends Error {
   override name = "Failure";
 }
 
-/** What ends a program from outside, with its number; SIGPIPE: nobody reads its output any more. */
-const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGPIPE: 13, SIGTERM: 15 } as const;
+/** What ends a program from outside, with its number. */
+const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 
 /** Somebody ended the program with Ctrl-C or a signal. */
 export class Interrupted extends Error {
@@ -37,10 +38,10 @@ export class Interruptions {
     for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"] as const) {
       process.on(signal, () => this.interrupt(signal));
     }
-    process.stdout.on("error", () => this.interrupt("SIGPIPE"));
+    stdout.onLost = (lost) => this.end.abort(lost);
   }
 
-  /** Aborted, with {@link Interrupted}, by the first signal from outside. */
+  /** Aborted by the first signal, with {@link Interrupted}, or as nobody takes the output. */
   get signal(): AbortSignal {
     return this.end.signal;
   }
@@ -63,8 +64,8 @@ export class Interruptions {
 }
 
 /**
- * Runs a command-line program and ends the process: exit 0, 2 for a wrong flag or value, 1 for a
- * failure, 128 and more after a signal.
+ * Runs a command-line program and ends the process, once its output was taken: exit 0, 2 for a wrong
+ * flag or value, 1 for a failure, 128 and more after a signal or where its reader left.
  * @param main gets a signal that Ctrl-C aborts; it must clean up and throw the signal's reason. An
  *   exit code that it gives is taken without a word: it has said all that there is to say
  */
@@ -72,25 +73,29 @@ export async function runProgram(
   main: (signal: AbortSignal, interruptions: Interruptions) => Promise<number | void>,
 ): Promise<never> {
   const interruptions = new Interruptions();
+  const { signal } = interruptions;
+  let exitCode: number;
   try {
-    return process.exit((await main(interruptions.signal, interruptions)) ?? 0);
+    exitCode = (await main(signal, interruptions)) ?? 0;
+    if (!(await stdout.drained(signal))) exitCode = report(signal.reason);
   } catch (error) {
-    return process.exit(report(error));
+    exitCode = report(error);
   }
+  return exit(exitCode, signal);
 }
 
 /** Says on standard error what went wrong. @returns the exit code */
 function report(error: unknown): number {
-  if (error instanceof Interrupted) {
-    if (error.signal !== "SIGPIPE") console.error(error.message);
-    return error.exitCode;
-  }
-  console.error(plainLines(isExpected(error) ? `error: ${error.message}` : Bun.inspect(error)));
+  if (error instanceof OutputLost && error.readerLeft) return error.exitCode;
+  const text = error instanceof Interrupted ? error.message : describe(error);
+  stderr.write(`${plainLines(text)}\n`);
+  if (error instanceof Interrupted) return error.exitCode;
   return error instanceof UsageError ? 2 : 1;
 }
 
-/** Not a bug: it is known what it means, or the operating system says so. Bugs keep their stack. */
-function isExpected(error: unknown): error is Error {
-  if (error instanceof Failure || error instanceof UsageError) return true;
-  return systemCode(error) !== null;
+/** One line, where it is known what it means or the operating system says so. Bugs keep their stack. */
+function describe(error: unknown): string {
+  const known = [Failure, UsageError, OutputLost].some((kind) => error instanceof kind);
+  const isExpected = known || systemCode(error) !== null;
+  return isExpected && error instanceof Error ? `error: ${error.message}` : Bun.inspect(error);
 }

@@ -1,3 +1,4 @@
+import { stdout } from "./output.ts";
 import { plainJson, plainLines, plainText } from "./plain-text.ts";
 
 export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
@@ -65,7 +66,7 @@ export class Logger {
   }
 
   private write(level: LogLevel, message: string, fields?: LogFields): void {
-    const write = this.options.write ?? ((line) => process.stdout.write(line));
+    const write = this.options.write ?? ((line) => stdout.write(line));
     const all = { ...this.context, ...fields };
     const time = new Date().toISOString();
     write(

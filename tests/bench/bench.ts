@@ -7,6 +7,7 @@ import { markdown, scenarioLines, verdictLines } from "./core/report.ts";
 import { runScenarios } from "./core/run.ts";
 import type { Effort, Scenario } from "./core/scenario.ts";
 import { SCENARIOS } from "./scenarios/all.ts";
+import { stdout } from "../../lib/util/output.ts";
 
 const HELP = `Usage: bun run bench [flags] [SCENARIO…]
 
@@ -40,7 +41,7 @@ if (import.meta.main) await runProgram(main);
 
 async function main(signal: AbortSignal): Promise<void> {
   const { values, positionals } = parseFlags(process.argv.slice(2), FLAGS, Infinity);
-  const { write, colour } = terminalOf(process.stdout, process.env);
+  const { write, colour } = terminalOf(stdout, process.env);
   const print = (lines: string[]) => write(`${lines.join("\n")}\n`);
   if (values["help"]) return write(HELP);
   const effort = values["quick"] ? "quick" : "full";

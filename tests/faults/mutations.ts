@@ -7,6 +7,7 @@ import { runBunTest } from "../gate/bun-test.ts";
 import type { TestResult } from "../gate/report.ts";
 import { mutate, type Mutation, MUTATIONS } from "./mutation-list.ts";
 import { spawnSync } from "../support/spawn.ts";
+import { stdout } from "../../lib/util/output.ts";
 
 /*
  * Whether the tests would notice: each mutation is made in a copy of the tree, and the tests that
@@ -31,7 +32,7 @@ if (import.meta.main) await runProgram(main);
 
 async function main(signal: AbortSignal): Promise<void> {
   const { values, positionals } = parseFlags(process.argv.slice(2), {}, Infinity);
-  if (values["help"]) return void process.stdout.write(HELP);
+  if (values["help"]) return void stdout.write(HELP);
   const mutations = choose(positionals);
   const copy = await copyTree();
   let missed = 0;
@@ -48,7 +49,7 @@ async function main(signal: AbortSignal): Promise<void> {
 }
 
 function print(line: string): void {
-  process.stdout.write(`${line}\n`);
+  stdout.write(`${line}\n`);
 }
 
 /** @throws UsageError that names the mutations there are */
@@ -64,9 +65,9 @@ function choose(names: readonly string[]): readonly Mutation[] {
 /** All that git has or would have, as it is now. @returns where it is */
 async function copyTree(): Promise<string> {
   const listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"];
-  const { stdout } = spawnSync(listing, { cwd: TOP });
+  const listed = spawnSync(listing, { cwd: TOP }).stdout.toString();
   const copy = await mkdtemp(join(tmpdir(), "fds-mutations-"));
-  for (const path of stdout.toString().split("\0")) {
+  for (const path of listed.split("\0")) {
     if (path !== "") await cp(join(TOP, path), join(copy, path));
   }
   await symlink(join(TOP, "node_modules"), join(copy, "node_modules"));

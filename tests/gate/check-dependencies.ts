@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { plainText } from "../../lib/util/plain-text.ts";
 import { Failure, runProgram } from "../../lib/cli/program.ts";
+import { stdout } from "../../lib/util/output.ts";
 
 /*
  * A step of `bun run check`: every dependency is pinned, what is pinned is what bun.lock has, and
@@ -41,17 +42,21 @@ async function main(signal: AbortSignal): Promise<void> {
   if (loose.length > 0) throw new Failure(`name one version of: ${loose.join(", ")}`);
   const locked = bun(["install", "--frozen-lockfile", "--dry-run"], signal);
   if ((await locked.exited) !== 0) throw new Failure(await locked.stderr.text());
-  console.log("All dependencies are pinned, and bun.lock is in step");
+  say("All dependencies are pinned, and bun.lock is in step");
 
   const audit = bun(["audit", "--json"], signal);
   const advisories = readAdvisories(await audit.stdout.text());
   if (advisories === null) {
-    console.log(`Not audited, the registry did not say: ${plainText(await audit.stderr.text())}`);
+    say(`Not audited, the registry did not say: ${plainText(await audit.stderr.text())}`);
   } else if (advisories.length > 0) {
     throw new Failure(`update what has known faults: ${advisories.join("; ")}`);
   } else {
-    console.log("The registry knows no fault of any of them");
+    say("The registry knows no fault of any of them");
   }
+}
+
+function say(line: string): void {
+  stdout.write(`${line}\n`);
 }
 
 function bun(args: string[], signal: AbortSignal) {

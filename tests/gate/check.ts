@@ -1,5 +1,6 @@
 import { parseFlags } from "../../lib/util/flags.ts";
 import { runProgram } from "../../lib/cli/program.ts";
+import { stdout } from "../../lib/util/output.ts";
 
 /*
  * `bun run check`: the one gate, and what CI runs. All steps run, so that one run shows all there
@@ -30,20 +31,25 @@ async function succeeds(args: string[], signal: AbortSignal): Promise<boolean> {
   return exitCode === 0;
 }
 
+/** Writes a line before what the next step writes. */
+function say(line: string, signal: AbortSignal): Promise<void> {
+  return stdout.send(`${line}\n`, signal);
+}
+
 /** @returns the exit code. The last line is that of the tests, which come last */
 async function main(signal: AbortSignal): Promise<number> {
   if (parseFlags(process.argv.slice(2), {}).values["help"]) {
-    console.log(HELP);
+    stdout.write(`${HELP}\n`);
     return 0;
   }
   let exitCode = 0;
   for (const [name, args] of Object.entries(STEPS)) {
-    console.log(`\n== ${name}`);
+    await say(`\n== ${name}`, signal);
     if (await succeeds(args, signal)) continue;
-    console.log(`== ${name}: FAILED`);
+    await say(`== ${name}: FAILED`, signal);
     exitCode = 1;
   }
-  console.log("\n== architecture rules and tests");
+  await say("\n== architecture rules and tests", signal);
   return (await succeeds(["run", "test"], signal)) ? exitCode : 1;
 }
 

@@ -3,6 +3,7 @@ import { Failure, runProgram } from "../../lib/cli/program.ts";
 import { parseFlags } from "../../lib/util/flags.ts";
 import { runBunTest } from "./bun-test.ts";
 import { closingLine, type TestResult } from "./report.ts";
+import { stdout } from "../../lib/util/output.ts";
 
 /*
  * `bun run test [FILE…]`: every test that this machine can run. A test that needs more than Bun
@@ -46,14 +47,14 @@ async function runTests(texts: readonly string[], signal: AbortSignal): Promise<
 function list(heading: string, results: readonly TestResult[]): void {
   if (results.length === 0) return;
   const lines = results.map(({ file, name }) => (file ? `${file}: ${name}` : name));
-  console.log([`\n${heading}`, ...new Set(lines)].join("\n  "));
+  stdout.write(`${[`\n${heading}`, ...new Set(lines)].join("\n  ")}\n`);
 }
 
 /** @returns the exit code; the line of counts is the last one, whatever came of the tests */
 async function main(signal: AbortSignal): Promise<number> {
   const { values, positionals } = parseFlags(process.argv.slice(2), {}, Infinity);
   if (values["help"]) {
-    console.log(HELP);
+    stdout.write(`${HELP}\n`);
     return 0;
   }
   const results = await runTests(positionals, signal);
@@ -63,7 +64,7 @@ async function main(signal: AbortSignal): Promise<number> {
     results.filter(({ outcome }) => outcome === "skipped"),
   );
   list("Failed:", failed);
-  console.log(`\n${closingLine(results)}`);
+  stdout.write(`\n${closingLine(results)}\n`);
   return failed.length > 0 ? 1 : 0;
 }
 

@@ -7,6 +7,7 @@ import { parseFlags, readSetting } from "../../lib/util/flags.ts";
 import { HAS_PROC } from "../support/footprint.ts";
 import { graphOf, linesOf, type Report } from "./report.ts";
 import { soak } from "./soak.ts";
+import { stdout } from "../../lib/util/output.ts";
 
 const HELP = `Usage: bun run soak [flags]
 
@@ -48,7 +49,7 @@ const seed = number(
 
 await runProgram(async (signal) => {
   const { values } = parseFlags(process.argv.slice(2), FLAGS);
-  if (values["help"]) return void process.stdout.write(HELP);
+  if (values["help"]) return void stdout.write(HELP);
   const read = <T>(name: keyof typeof FLAGS, schema: z.ZodType<T>, expected: string, preset: T) =>
     typeof values[name] === "string"
       ? readSetting({ source: `--${name}`, text: values[name] }, schema, expected)
@@ -72,7 +73,7 @@ await runProgram(async (signal) => {
 });
 
 function say(line: string): void {
-  process.stdout.write(`${new Date().toISOString().slice(11, 19)} ${line}\n`);
+  stdout.write(`${new Date().toISOString().slice(11, 19)} ${line}\n`);
 }
 
 function freshFolder(): Promise<string> {

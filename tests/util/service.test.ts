@@ -1,5 +1,7 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
+import { tmpdir } from "node:os";
 import { resolve } from "node:path";
+import { lacksPipes, Pipe } from "../support/pipe.ts";
 import { spawn } from "../support/spawn.ts";
 
 /*
@@ -11,14 +13,23 @@ const SERVICE = JSON.stringify(resolve("lib/util/service.ts"));
 const FLAGS = JSON.stringify(resolve("lib/util/flags.ts"));
 const LOGGER = JSON.stringify(resolve("lib/util/logger.ts"));
 
-function run(start: string) {
+function argvOf(start: string): string[] {
   const program = `
     import { runService } from ${SERVICE};
     import { UsageError } from ${FLAGS};
     import { Logger } from ${LOGGER};
     const logger = new Logger({ level: "info", format: "json" });
     await runService(async () => { ${start} });`;
-  return spawn([process.execPath, "-e", program], { stdout: "pipe", stderr: "pipe" });
+  return [process.execPath, "-e", program];
+}
+
+function run(start: string) {
+  return spawn(argvOf(start), { stdout: "pipe", stderr: "pipe" });
+}
+
+/** With its output in a file, or in the end of a pipe. */
+function runInto(stdout: number | Bun.BunFile, start: string) {
+  return spawn(argvOf(start), { stdout, stderr: "pipe" });
 }
 
 /** Its exit code, standard output and standard error, once it has ended. */
@@ -115,4 +126,51 @@ test("a service that cannot go on by itself exits 1, with the reason in the log"
   const { code, stdout } = await outcome(child);
   expect(code).toBe(1);
   expect(stdout).toContain('"level":"error","message":"cannot go on: stood still"');
+});
+
+describe.skipIf(lacksPipes !== "")(`a log${lacksPipes}`, () => {
+  const LINES = 1000;
+  /** Logs more than a pipe takes, and then is told to stop. */
+  const TALKS = `${KEEP_ALIVE}
+    for (let line = 0; line < ${LINES}; line++) logger.info("x".repeat(200));
+    setTimeout(() => process.kill(process.pid, "SIGTERM"));
+    return { logger, stop: async () => clearInterval(timer) };`;
+
+  test("comes whole to a reader that begins late", async () => {
+    await using pipe = Pipe.make(tmpdir());
+    const child = runInto(pipe.end, TALKS);
+    await pipe.isFull(child);
+    const lines = Buffer.from(await pipe.read())
+      .toString()
+      .trimEnd()
+      .split("\n");
+    expect(lines).toHaveLength(LINES + 2);
+    expect(lines.at(-1)).toContain('"message":"stopped"');
+    expect(await child.exited).toBe(0);
+  });
+
+  test("that nobody reads any more ends nothing", async () => {
+    await using pipe = Pipe.make(tmpdir());
+    const child = runInto(pipe.end, TALKS);
+    await pipe.isFull(child);
+    pipe.leave();
+    expect([await child.exited, await child.stderr.text()]).toEqual([0, ""]);
+  });
+
+  test("on a disk that is full ends nothing, and takes no processor", async () => {
+    const child = runInto(Bun.file("/dev/full"), TALKS);
+    expect([await child.exited, await child.stderr.text()]).toEqual([0, ""]);
+  });
+
+  test("a text in its place comes whole too, or it is a failure", async () => {
+    await using pipe = Pipe.make(tmpdir());
+    const text = 'return "Usage: …\\n".repeat(10_000)';
+    const child = runInto(pipe.end, text);
+    await pipe.isFull(child);
+    expect(Buffer.from(await pipe.read()).toString()).toBe("Usage: …\n".repeat(10_000));
+    expect(await child.exited).toBe(0);
+    const failed = runInto(Bun.file("/dev/full"), text);
+    expect(await failed.stderr.text()).toMatch(/^error: standard output .* ENOSPC.*\n$/);
+    expect(await failed.exited).toBe(1);
+  });
 });

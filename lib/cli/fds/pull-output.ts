@@ -1,5 +1,6 @@
 import type { DownloadRecord } from "../../api/schemas.ts";
 import { UsageError } from "../../util/flags.ts";
+import { stdout } from "../../util/output.ts";
 import { PATIENCE_MS } from "../rest/follow.ts";
 import { localPath, STANDARD_OUTPUT } from "../rest/local-path.ts";
 import { saveContent, streamContent } from "../rest/save-content.ts";
@@ -20,7 +21,7 @@ export async function readOutput(
   if (output === undefined) return null;
   if (output !== STANDARD_OUTPUT) return localPath(String(output), filePath);
   if (json) throw new UsageError('--output is "-", expected a path, as --json writes there too');
-  if (process.stdout.isTTY) {
+  if (stdout.isTTY) {
     throw new UsageError('--output is "-", expected a pipe or a file there, not a terminal');
   }
   return STANDARD_OUTPUT;
@@ -47,7 +48,7 @@ export async function save(
   };
   const bring = async () => {
     if (path !== STANDARD_OUTPUT) return saveContent(api, record, path, options);
-    await streamContent(api, record, process.stdout, options);
+    await streamContent(api, record, stdout, options);
     return true;
   };
   try {

@@ -3,11 +3,12 @@ import { dirname } from "node:path";
 import { digestOf } from "../../api/checksums.ts";
 import type { DownloadRecord } from "../../api/schemas.ts";
 import { syncFolder } from "../../util/durable.ts";
+import type { Output } from "../../util/output.ts";
 import { systemCode } from "../../util/system-error.ts";
 import { type ApiClient, UnreachableError } from "./api-client.ts";
 import { digestsOfFile } from "../checksums.ts";
 import { pause } from "../pause.ts";
-import { Failure, Interrupted } from "../program.ts";
+import { Failure } from "../program.ts";
 import { openPart, partPath } from "./part-file.ts";
 
 /** Between two tries to go on, in ms. */
@@ -56,35 +57,25 @@ export async function saveContent(
 }
 
 /**
- * Writes the bytes of a completed download to a stream, and compares their checksum at the end.
+ * Writes the bytes of a completed download, and compares their checksum at the end.
  * @throws Failure where it is another one: what was written is not the file
- * @throws Interrupted when nobody reads the stream any more
+ * @throws OutputLost when nobody reads the output any more
  */
 export async function streamContent(
   api: ApiClient,
   record: DownloadRecord,
-  stream: NodeJS.WritableStream,
+  output: Pick<Output, "send">,
   options: SaveOptions,
 ): Promise<void> {
   const hasher = new Bun.CryptoHasher(record.checksum);
   let written = 0;
   for await (const piece of content(api, record, 0, options)) {
     hasher.update(piece);
-    await write(stream, piece);
+    await output.send(piece, options.signal);
     options.onProgress((written += piece.length));
   }
   if (hasher.digest("hex") === digestOf(record)) return;
   throw new Failure("throw away what was written, and pull again: it is not the file");
-}
-
-/** Resolves when the stream can take more. */
-function write(stream: NodeJS.WritableStream, piece: Uint8Array): Promise<void> {
-  return new Promise((resolve, reject) => {
-    stream.write(piece, (error) => {
-      if (!error) resolve();
-      else reject(systemCode(error) === "EPIPE" ? new Interrupted("SIGPIPE") : error);
-    });
-  });
 }
 
 /** Fetches what a part file lacks. @returns true if an earlier run had begun it */

@@ -1,4 +1,5 @@
 import { styleText } from "node:util";
+import type { Output } from "../../util/output.ts";
 
 export type Colour = "green" | "red" | "cyan" | "yellow" | "dim" | "bold";
 
@@ -13,20 +14,20 @@ export interface Terminal {
 }
 
 /**
- * What a stream of this process can do.
+ * What an output of this process can do.
  * @param env for NO_COLOR (https://no-color.org) and TERM
  */
 export function terminalOf(
-  stream: NodeJS.WriteStream,
+  output: Pick<Output, "write" | "isTTY" | "columns" | "rows">,
   env: Record<string, string | undefined>,
 ): Terminal {
-  const live = stream.isTTY === true && env["TERM"] !== "dumb";
+  const live = output.isTTY && env["TERM"] !== "dumb";
   return {
-    write: (text) => stream.write(text),
+    write: (text) => output.write(text),
     live,
     colour: live && !env["NO_COLOR"],
-    columns: () => stream.columns || 80,
-    rows: () => stream.rows || 24,
+    columns: () => output.columns || 80,
+    rows: () => output.rows || 24,
   };
 }
 

@@ -1,8 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import { padColumns, paint, terminalOf } from "../../../lib/cli/terminal/terminal.ts";
 
-const stream = (isTTY: boolean, columns = 120) =>
-  ({ isTTY, columns, rows: 40, write: () => true }) as unknown as NodeJS.WriteStream;
+const stream = (isTTY: boolean, columns = 120) => ({
+  isTTY,
+  columns,
+  rows: 40,
+  write: () => undefined,
+});
 
 describe("what a stream can do", () => {
   test.each<[string, boolean, Record<string, string>, { live: boolean; colour: boolean }]>([
