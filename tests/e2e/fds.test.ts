@@ -571,7 +571,7 @@ describe("mistakes", () => {
       ([, name]) => name!,
     );
     expect(names).toEqual(
-      "health clients pull downloads status watch limit cancel retry verify enroll revoke token audit dashboard".split(
+      "health clients ls pull downloads status watch limit cancel retry verify enroll revoke token audit dashboard".split(
         " ",
       ),
     );

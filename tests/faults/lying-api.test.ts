@@ -32,6 +32,70 @@ const RECORD = downloadRecord({
   completed_at: "2026-01-02T03:04:06.000Z",
 });
 
+const HEALTH = {
+  status: "healthy",
+  uptime_seconds: 1,
+  connected_clients: 1,
+  active_downloads: 0,
+} as const;
+
+const EVIL_CLIENT = {
+  client_id: "site-1",
+  connected: true,
+  connected_at: null,
+  last_seen_at: null,
+  remote_address: EVIL,
+  hostname: EVIL,
+  platform: EVIL,
+  version: EVIL,
+  active_downloads: 0,
+  revoked_at: null,
+};
+
+const EVIL_FILES = {
+  client_id: "site-1",
+  path: EVIL,
+  entries: ["file", "folder"].map((type) => ({
+    name: `a${EVIL}`,
+    path: `a${EVIL}`,
+    type,
+    size: null,
+    modified_at: "2026-01-02T03:04:05.000Z",
+  })),
+  next_cursor: null,
+  truncated: false,
+};
+
+const EVIL_RECORD = {
+  audit_id: ID,
+  at: "2026-01-02T03:04:05.000Z",
+  last_at: "2026-01-02T03:04:05.000Z",
+  count: 1,
+  actor: EVIL,
+  address: EVIL,
+  action: "denied",
+  target: EVIL,
+  client_id: EVIL,
+  download_id: EVIL,
+  file_path: EVIL,
+  outcome: EVIL,
+};
+
+/** Commands that show what a server says. */
+const COMMANDS: [what: string, args: string[]][] = [
+  ["pull", ["pull", "site-1"]],
+  ["pull --all", ["pull", "--all"]],
+  ["status", ["status", ID]],
+  ["status --json", ["status", ID, "--json"]],
+  ["downloads", ["downloads"]],
+  ["clients", ["clients"]],
+  ["ls", ["ls", "site-1"]],
+  ["health", ["health"]],
+  ["audit", ["audit"]],
+  ["an error", ["token", "list"]],
+  ["an error in JSON", ["token", "list", "--json"]],
+];
+
 interface Lies {
   record?: Record<string, unknown>;
   message?: string;
@@ -49,6 +113,14 @@ function lyingServer({ record, message = "queued", content }: Lies = {}) {
         headers: { "content-type": "text/event-stream" },
       }),
     [`GET /api/downloads/${ID}`]: () => Response.json(told),
+    "GET /health": () => Response.json({ ...HEALTH, version: EVIL }),
+    "GET /api/clients": () => Response.json({ clients: [EVIL_CLIENT] }),
+    "GET /api/clients/site-1/files": () => Response.json(EVIL_FILES),
+    "GET /api/audit": () => Response.json({ records: [EVIL_RECORD], next_cursor: EVIL }),
+    "GET /api/events": () =>
+      new Response(formatEvent("client", EVIL_CLIENT, 1) + formatEvent("download", told, 2), {
+        headers: { "content-type": "text/event-stream" },
+      }),
     "GET /api/downloads": () => Response.json({ downloads: [told], next_cursor: null }),
     [`GET /api/downloads/${ID}/content`]:
       content ?? (() => new Response(BYTES, { status: 206, headers: { etag: `"${MD5}"` } })),
@@ -65,6 +137,8 @@ function lyingServer({ record, message = "queued", content }: Lies = {}) {
     [Symbol.asyncDispose]: () => http.stop(true),
   };
 }
+
+const onPosix = test.skipIf(process.platform === "win32");
 
 let folder: string;
 beforeEach(async () => {
@@ -89,12 +163,7 @@ describe("what it says", () => {
     },
   };
 
-  test.each([
-    ["pull", ["pull", "site-1"]],
-    ["status", ["status", ID]],
-    ["downloads", ["downloads"]],
-    ["an error", ["clients"]],
-  ])("reaches no pipe as anything but text: %s", async (_, args) => {
+  test.each(COMMANDS)("reaches no pipe as anything but text: %s", async (_, args) => {
     const { stdout, stderr } = await fds(lies, ...args);
     expect(stdout + stderr).not.toBe("");
     expect(stdout + stderr).not.toMatch(UNFIT);
@@ -110,17 +179,25 @@ describe("what it says", () => {
     expect(answer.downloads?.[0] ?? answer).toMatchObject({ file_path: `a${EVIL}b` });
   });
 
-  test.skipIf(process.platform === "win32").each([
-    ["pull", ["pull", "site-1"]],
-    ["status", ["status", ID]],
-    ["status --json", ["status", ID, "--json"]],
-    ["downloads", ["downloads"]],
-    ["an error", ["clients"]],
-  ])("reaches no terminal as anything but text (needs POSIX): %s", async (_, args) => {
+  onPosix.each(COMMANDS)(
+    "reaches no terminal as anything but text (needs POSIX): %s",
+    async (_, args) => {
+      await using server = lyingServer(lies);
+      await using screen = new Screen({ folder, url: server.url }, ["fds", ...args]);
+      await screen.ended();
+      expect(screen.text).not.toBe("");
+      expect(screen.raw).not.toMatch(UNFIT);
+    },
+  );
+
+  onPosix.each([
+    ["the guide", ["guide"], "1\n2\n7\n1\n6\n12\n", /Bye/],
+    ["fds watch", ["fds", "watch"], "", /1 of 1 clients connected[^]+failed/],
+  ] as const)("reaches no terminal by %s (needs POSIX)", async (_, program, keys, shown) => {
     await using server = lyingServer(lies);
-    await using screen = new Screen({ folder, url: server.url }, ["fds", ...args]);
-    await screen.ended();
-    expect(screen.text).not.toBe("");
+    await using screen = new Screen({ folder, url: server.url }, [...program]);
+    screen.type(keys);
+    await screen.shows(shown);
     expect(screen.raw).not.toMatch(UNFIT);
   });
 

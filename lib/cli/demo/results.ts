@@ -7,7 +7,7 @@ import { Failure } from "../program.ts";
 import { problemOfSavedFile } from "../verify/saved-file.ts";
 import { secondsOf } from "../terminal/pull-result.ts";
 import { type ListingColumn, listingTable } from "../terminal/listing.ts";
-import { paint, say, type Terminal } from "../terminal/terminal.ts";
+import { say, show, type Terminal } from "../terminal/terminal.ts";
 import { testFilePath } from "../setup/test-files.ts";
 
 /** A download, and whether its saved file is the original. */
@@ -23,8 +23,8 @@ const RESULT_COLUMNS: ListingColumn<Result>[] = [
   { ...column("MiB/s", 7, ({ record }) => known(rateOf(record), 1)), right: true },
   // Of a sum, the end is enough to compare by eye.
   { ...column("MD5", 6, ({ record }) => record.md5 ?? "–"), least: 9 },
-  column("verdict", 10, ({ verified }, coloured) =>
-    verified ? paint("✓ verified", "green", coloured) : paint("✗ wrong", "red", coloured),
+  column("verdict", 10, ({ verified }) =>
+    verified ? { text: "✓ verified", colour: "green" } : { text: "✗ wrong", colour: "red" },
   ),
 ];
 
@@ -68,7 +68,7 @@ function column(
   importance: number,
   shown: ListingColumn<Result>["shown"],
 ): ListingColumn<Result> {
-  return { title, importance, shown, raw: (result) => shown(result, false) };
+  return { title, importance, shown, raw: (result) => show(shown(result), false) };
 }
 
 function sizeOf({ total_size }: DownloadRecord): string {

@@ -2,10 +2,9 @@ import type * as z from "zod";
 import { AuditAction, type AuditQuery, type AuditRecord } from "../../api/audit.ts";
 import { MAX_PAGE } from "../../api/schemas.ts";
 import { DURATION, oneOf, TEXT, wholeNumber } from "../../util/settings.ts";
-import { plainText } from "../../util/plain-text.ts";
 import { CLIENT_ID } from "../client-id.ts";
 import type { ListingColumn } from "../terminal/listing.ts";
-import { NAME_COLUMNS, paint } from "../terminal/terminal.ts";
+import { NAME_COLUMNS } from "../terminal/terminal.ts";
 import { formatMoment } from "../terminal/times.ts";
 import { type Command, type CommandContext, CURSOR, readFlag } from "./command.ts";
 import { printListing } from "./listing.ts";
@@ -83,21 +82,20 @@ const COLUMNS: ListingColumn<AuditRecord>[] = [
     title: "actor",
     importance: 6,
     least: NAME_COLUMNS,
-    shown: ({ actor }) => plainText(actor ?? "–"),
+    shown: ({ actor }) => actor ?? "–",
     raw: ({ actor }) => actor,
   },
   {
     title: "address",
     importance: 4,
-    shown: ({ address }) => plainText(address ?? "–"),
+    shown: ({ address }) => address ?? "–",
     raw: ({ address }) => address,
   },
   { title: "action", importance: 8, shown: ({ action }) => action, raw: ({ action }) => action },
   {
     title: "outcome",
     importance: 7,
-    shown: ({ outcome }, coloured) =>
-      paint(plainText(outcome), outcome === "ok" ? "green" : "red", coloured),
+    shown: ({ outcome }) => ({ text: outcome, colour: outcome === "ok" ? "green" : "red" }),
     raw: ({ outcome }) => outcome,
   },
   {
@@ -111,20 +109,20 @@ const COLUMNS: ListingColumn<AuditRecord>[] = [
     title: "client",
     importance: 5,
     least: NAME_COLUMNS,
-    shown: ({ client_id }) => plainText(client_id ?? "–"),
+    shown: ({ client_id }) => client_id ?? "–",
     raw: ({ client_id }) => client_id,
   },
   {
     title: "about",
     importance: 2,
     least: 12,
-    shown: ({ target, file_path }) => plainText(target ?? file_path ?? "–"),
+    shown: ({ target, file_path }) => target ?? file_path ?? "–",
     raw: ({ target }) => target,
   },
   {
     title: "file",
     importance: 1,
-    shown: ({ file_path }) => plainText(file_path ?? "–"),
+    shown: ({ file_path }) => file_path ?? "–",
     raw: ({ file_path }) => file_path,
   },
   {

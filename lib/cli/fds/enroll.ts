@@ -130,9 +130,9 @@ const COLUMNS: ListingColumn<EnrolmentKeyRecord>[] = [
   {
     title: "state",
     importance: 7,
-    shown: (record, coloured) => {
+    shown: (record) => {
       const state = keyState(record);
-      return paint(state, state === "good" ? "green" : "red", coloured);
+      return { text: state, colour: state === "good" ? "green" : "red" };
     },
     raw: keyState,
   },

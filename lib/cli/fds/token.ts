@@ -96,9 +96,9 @@ const COLUMNS: ListingColumn<TokenRecord>[] = [
   {
     title: "state",
     importance: 7,
-    shown: (record, coloured) => {
+    shown: (record) => {
       const state = stateOf(record);
-      return paint(state, state === "good" ? "green" : "red", coloured);
+      return { text: state, colour: state === "good" ? "green" : "red" };
     },
     raw: (record) => stateOf(record),
   },

@@ -1,6 +1,7 @@
 import { lstat, readdir, rm, rmdir } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { formatSize } from "../../util/sizes.ts";
+import { plainText } from "../../util/plain-text.ts";
 import { systemCode } from "../../util/system-error.ts";
 import { rememberRemoved } from "../verify/removed-files.ts";
 import { complain, type GuideContext, tell } from "./guide.ts";
@@ -14,7 +15,7 @@ export async function cleanUp(context: GuideContext): Promise<void> {
   const { files, others } = await publishedFiles(target.downloadsDir);
   if (others > 0) tell(context, `${count(others)} of another kind will stay`);
   if (files.length === 0)
-    return tell(context, `There is nothing to remove in ${target.downloadsDir}`);
+    return tell(context, `There is nothing to remove in ${plainText(target.downloadsDir)}`);
   const bytes = formatSize(files.reduce((sum, { size }) => sum + size, 0));
   const question = `Remove ${count(files.length)} (${bytes}) from ${target.downloadsDir}?`;
   if (!(await input.confirm(question, signal))) return tell(context, "Nothing was removed");

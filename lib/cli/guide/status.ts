@@ -1,7 +1,8 @@
 import { downloadFields } from "../terminal/download-fields.ts";
 import { findDownloadId } from "../rest/download-id.ts";
 import { savedPathOf } from "../saved-path.ts";
-import { paintStatus } from "../terminal/download-listing.ts";
+import { statusShown } from "../terminal/download-listing.ts";
+import { show } from "../terminal/terminal.ts";
 import { formatAge } from "../terminal/times.ts";
 import { type GuideContext, pick, tell } from "./guide.ts";
 
@@ -16,7 +17,7 @@ export async function checkStatus(context: GuideContext): Promise<void> {
   tell(
     context,
     ...downloads.map(({ client_id, status, created_at, error_code }, index) => {
-      const state = paintStatus(status, out.colour);
+      const state = show(statusShown(status), out.colour);
       const why = error_code === null ? "" : ` (${error_code})`;
       return `  ${index + 1}  ${client_id}  ${state}${why}  ${formatAge(created_at)}`;
     }),

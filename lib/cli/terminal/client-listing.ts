@@ -1,7 +1,6 @@
 import type { ClientRecord } from "../../api/schemas.ts";
-import { plainText } from "../../util/plain-text.ts";
 import type { ListingColumn } from "./listing.ts";
-import { NAME_COLUMNS, paint } from "./terminal.ts";
+import { NAME_COLUMNS } from "./terminal.ts";
 import { formatAge } from "./times.ts";
 
 /** In place of an empty list. */
@@ -20,11 +19,11 @@ export const CLIENT_COLUMNS: ListingColumn<ClientRecord>[] = [
   {
     title: "state",
     importance: 8,
-    shown: ({ connected, revoked_at }, coloured) => {
-      if (revoked_at !== null) return paint("✗ revoked", "red", coloured);
+    shown: ({ connected, revoked_at }) => {
+      if (revoked_at !== null) return { text: "✗ revoked", colour: "red" };
       return connected
-        ? paint("● connected", "green", coloured)
-        : paint("○ offline", "dim", coloured);
+        ? { text: "● connected", colour: "green" }
+        : { text: "○ offline", colour: "dim" };
     },
     raw: ({ connected, revoked_at }) =>
       revoked_at !== null ? "revoked" : connected ? "connected" : "offline",
@@ -45,25 +44,25 @@ export const CLIENT_COLUMNS: ListingColumn<ClientRecord>[] = [
   {
     title: "address",
     importance: 4,
-    shown: ({ remote_address }) => plainText(remote_address ?? "–"),
+    shown: ({ remote_address }) => remote_address ?? "–",
     raw: ({ remote_address }) => remote_address,
   },
   {
     title: "platform",
     importance: 3,
-    shown: ({ platform }) => plainText(platform ?? "–"),
+    shown: ({ platform }) => platform ?? "–",
     raw: ({ platform }) => platform,
   },
   {
     title: "version",
     importance: 2,
-    shown: ({ version }) => plainText(version ?? "–"),
+    shown: ({ version }) => version ?? "–",
     raw: ({ version }) => version,
   },
   {
     title: "host",
     importance: 1,
-    shown: ({ hostname }) => plainText(hostname ?? "–"),
+    shown: ({ hostname }) => hostname ?? "–",
     raw: ({ hostname }) => hostname,
   },
 ];

@@ -1,8 +1,7 @@
 import { CHECKSUM_NAMES, digestOf } from "../../api/checksums.ts";
 import type { DownloadRecord } from "../../api/schemas.ts";
 import { formatSize } from "../../util/sizes.ts";
-import { plainText } from "../../util/plain-text.ts";
-import { paintStatus } from "./download-listing.ts";
+import { statusShown } from "./download-listing.ts";
 import { labelled } from "./labelled.ts";
 import { formatDuration } from "./progress.ts";
 import { formatAge, formatMoment } from "./times.ts";
@@ -20,8 +19,8 @@ export function downloadFields(
     {
       download: record.download_id,
       client: record.client_id,
-      file: plainText(record.file_path),
-      status: paintStatus(record.status, coloured),
+      file: record.file_path,
+      status: statusShown(record.status),
       progress: progressOf(record),
       chunks:
         record.total_chunks === null ? null : `${record.chunks_received} of ${record.total_chunks}`,
@@ -35,7 +34,7 @@ export function downloadFields(
       ended: moment(record.completed_at),
       [CHECKSUM_NAMES[record.checksum]]: digestOf(record),
       "saved as": savedPath,
-      error: error === null ? null : `${plainText(error)} (${error_code})`,
+      error: error === null ? null : `${error} (${error_code})`,
     },
     coloured,
   );

@@ -3,7 +3,7 @@ import { formatSize } from "../../util/sizes.ts";
 import { plainText } from "../../util/plain-text.ts";
 import type { Field, ListingColumn } from "./listing.ts";
 import { formatDuration } from "./progress.ts";
-import { NAME_COLUMNS, type Colour, paint } from "./terminal.ts";
+import { type Colour, NAME_COLUMNS, type Shown } from "./terminal.ts";
 import { formatAge } from "./times.ts";
 
 const COLOURS: Record<DownloadRecord["status"], Colour> = {
@@ -22,8 +22,8 @@ const PATH_COLUMNS = 12;
 const SHORT_ID = 18;
 
 /** A status in its colour. */
-export function paintStatus(status: DownloadRecord["status"], coloured: boolean): string {
-  return paint(status, COLOURS[status], coloured);
+export function statusShown(status: DownloadRecord["status"]): Shown {
+  return { text: status, colour: COLOURS[status] };
 }
 
 /** The first part of an id, which commands take as well as the whole of it. */
@@ -51,7 +51,7 @@ const CLIENT: DownloadColumn = {
 const STATUS: DownloadColumn = {
   title: "status",
   importance: 10,
-  shown: ({ status }, coloured) => paintStatus(status, coloured),
+  shown: ({ status }) => statusShown(status),
   raw: ({ status }) => status,
 };
 
@@ -99,7 +99,7 @@ const FILE: DownloadColumn = {
   title: "file",
   importance: 2,
   least: PATH_COLUMNS,
-  shown: ({ file_path }) => plainText(file_path),
+  shown: ({ file_path }) => file_path,
   raw: ({ file_path }) => file_path,
 };
 

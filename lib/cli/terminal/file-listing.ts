@@ -1,8 +1,6 @@
 import type { ClientFile } from "../../api/files.ts";
-import { plainText } from "../../util/plain-text.ts";
 import { formatSize } from "../../util/sizes.ts";
 import type { ListingColumn } from "./listing.ts";
-import { paint } from "./terminal.ts";
 import { formatAge } from "./times.ts";
 
 /** Columns of a name whose end still tells what it is. */
@@ -14,10 +12,8 @@ export const FILE_COLUMNS: ListingColumn<ClientFile>[] = [
     title: "name",
     importance: 10,
     least: NAME_COLUMNS,
-    shown: ({ name, type }, coloured) => {
-      const shown = plainText(name);
-      return type === "folder" ? paint(`${shown.replace(/\/$/, "")}/`, "cyan", coloured) : shown;
-    },
+    shown: ({ name, type }) =>
+      type === "folder" ? { text: `${name.replace(/\/$/, "")}/`, colour: "cyan" } : name,
     raw: ({ type }) => type,
   },
   {
@@ -38,7 +34,7 @@ export const FILE_COLUMNS: ListingColumn<ClientFile>[] = [
     title: "path",
     importance: 1,
     least: NAME_COLUMNS,
-    shown: ({ path }) => plainText(path),
+    shown: ({ path }) => path,
     raw: ({ path }) => path,
   },
 ];

@@ -1,5 +1,5 @@
 import { createInterface } from "node:readline/promises";
-import { plainText } from "../../util/plain-text.ts";
+import { plainLines, plainText } from "../../util/plain-text.ts";
 import { type Terminal } from "./terminal.ts";
 
 /**
@@ -23,7 +23,7 @@ export class Input implements Disposable {
    * @throws the reason of `signal` when it is aborted
    */
   async ask(question: string, signal: AbortSignal): Promise<string | null> {
-    this.terminal.write(question);
+    this.terminal.write(plainLines(question));
     const aborted = Promise.withResolvers<never>();
     const abort = () => {
       this.terminal.write("\n");

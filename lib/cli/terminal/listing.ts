@@ -1,6 +1,6 @@
 import { plainText } from "../../util/plain-text.ts";
 import { type Column, GAP, renderTable } from "./table.ts";
-import { ending, paint } from "./terminal.ts";
+import { ending, show, type Shown } from "./terminal.ts";
 
 /** What a script reads of each thing of a list. */
 export interface Field<T> {
@@ -13,8 +13,8 @@ export interface ListingColumn<T> extends Column, Field<T> {
   importance: number;
   /** Before any column goes, texts of this one are cut from the left, to no fewer columns than this. */
   least?: number;
-  /** For a person; may hold colours. */
-  shown(item: T, coloured: boolean): string;
+  /** For a person. */
+  shown(item: T): Shown;
 }
 
 /**
@@ -30,7 +30,7 @@ export function listingTable<T>(
 ): string[] {
   const fitting = fit(columns, items, width);
   const rows = items.map((item) =>
-    fitting.map(({ column, room }) => ending(column.shown(item, coloured), room)),
+    fitting.map(({ column, room }) => ending(show(column.shown(item), coloured), room)),
   );
   const shown = fitting.map(({ column }) => column);
   const [titles = "", ...lines] = renderTable(shown, rows, coloured);
@@ -38,7 +38,7 @@ export function listingTable<T>(
     const detail = detailOf(item);
     return [
       lines[index] ?? "",
-      ...(detail === null ? [] : [paint(`  ↳ ${detail}`, "dim", coloured)]),
+      ...(detail === null ? [] : [show({ text: `  ↳ ${detail}`, colour: "dim" }, coloured)]),
     ];
   });
   return [titles, ...withDetails].map((line) => Bun.sliceAnsi(line, 0, width, "…"));
@@ -53,7 +53,7 @@ interface FittingColumn<T> {
 /** The columns that there is room for. */
 function fit<T>(columns: ListingColumn<T>[], items: T[], width: number): FittingColumn<T>[] {
   const fitting = columns.map((column) => {
-    const texts = [column.title, ...items.map((item) => column.shown(item, false))];
+    const texts = [column.title, ...items.map((item) => show(column.shown(item), false))];
     const room = Math.max(...texts.map((text) => Bun.stringWidth(text)));
     return { column, room, least: Math.max(column.least ?? room, Bun.stringWidth(column.title)) };
   });

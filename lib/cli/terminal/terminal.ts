@@ -1,5 +1,6 @@
 import { styleText } from "node:util";
 import type { Output } from "../../util/output.ts";
+import { plainText } from "../../util/plain-text.ts";
 
 export type Colour = "green" | "red" | "cyan" | "yellow" | "dim" | "bold";
 
@@ -36,6 +37,16 @@ export function paint(text: string, colour: Colour, coloured: boolean): string {
   return coloured && text ? styleText(colour, text, { validateStream: false }) : text;
 }
 
+/** Text for a person, perhaps in a colour. It may come from outside. */
+export type Shown = string | { text: string; colour: Colour };
+
+/** Makes such a text fit for a terminal. */
+export function show(shown: Shown, coloured: boolean): string {
+  return typeof shown === "string"
+    ? plainText(shown)
+    : paint(plainText(shown.text), shown.colour, coloured);
+}
+
 /** Columns of a name that still tell it from others. */
 export const NAME_COLUMNS = 14;
 
@@ -62,5 +73,7 @@ export function padColumns(text: string, columns: number): string {
 /** Writes a line for something that is done. */
 export function say(terminal: Terminal, what: string, remark: string): void {
   const tick = paint("✓", "green", terminal.colour);
-  terminal.write(`${tick} ${what}  ${paint(remark, "dim", terminal.colour)}\n`);
+  terminal.write(
+    `${tick} ${plainText(what)}  ${show({ text: remark, colour: "dim" }, terminal.colour)}\n`,
+  );
 }
