@@ -136,6 +136,8 @@ export type DownloadEvent =
   | { type: "renamed"; epoch: number; savedPath: string }
   | { type: "published"; epoch: number; now: number }
   | { type: "lost"; epoch: number; now: number }
+  /** The client was slow while others waited. */
+  | { type: "gave_way"; epoch: number; now: number; problem: Problem }
   /** `final`: no other try, whatever the table says of the code. */
   | { type: "failed"; epoch: number; now: number; problem: Problem; final?: boolean }
   | { type: "cancelled"; now: number }
@@ -222,6 +224,10 @@ export function transition(download: Download, event: DownloadEvent): Transition
         const { safeOffset, bytesOnWire } = event;
         if (safeOffset <= download.safeOffset) return unchanged(download);
         return { next: { ...download, safeOffset, bytesOnWire, failures: 0 }, effects: [] };
+      }
+      case "gave_way": {
+        const next = requeue(download, event.now + GIVE_WAY_MS, event.problem);
+        return { next, effects: [dispatch, warn(`waits: ${event.problem.message}`)] };
       }
       case "received":
         return receive(download, event);
@@ -376,6 +382,12 @@ function fail(download: Active, problem: Problem, now: number, final: boolean): 
 
 /** A download that waits for room looks again this often, in ms. */
 const ROOM_RECHECK_MS = 5_000;
+
+/**
+ * A download that gave way lets others go first for so long, in ms: longer than they wait before they
+ * look for room again.
+ */
+const GIVE_WAY_MS = 2 * ROOM_RECHECK_MS;
 
 /** No wait before another try is longer, in ms. */
 export const LONGEST_WAIT_MS = 60_000;

@@ -41,6 +41,7 @@ const events = {
   renamed: { type: "renamed", epoch: EPOCH, savedPath: "r/a-2.txt" },
   published: { type: "published", ...at },
   lost: { type: "lost", ...at },
+  gave_way: { type: "gave_way", ...at, problem: problem("client_timeout") },
   "failed for good": failure("access_denied"),
   "failed for now": failure("file_unreadable"),
   cancelled: { type: "cancelled", now: NOW },
@@ -59,6 +60,7 @@ const LEADS_TO: Record<EventName, Partial<Record<StateName, StateName>>> = {
   renamed: { verifying: "verifying" },
   published: { verifying: "completed" },
   lost: { downloading: "queued", verifying: "queued" },
+  gave_way: { downloading: "queued" },
   "failed for good": { downloading: "failed", verifying: "failed" },
   "failed for now": { downloading: "queued", verifying: "queued" },
   cancelled: { queued: "cancelled", downloading: "cancelled" },
@@ -259,6 +261,14 @@ describe("what an error leads to", () => {
     expect(next).toMatchObject({ status: "queued", failures: 0, safeOffset: 400 });
     expect(effects).toContainEqual({ type: "dispatch" });
     expect((next as Queued).notBefore).toBeGreaterThan(NOW);
+  });
+
+  test("by a slow client: it lets others go first, says why, and counts no failure", () => {
+    const { next, effects } = transition(downloading, events.gave_way);
+    expect(next).toMatchObject({ status: "queued", failures: 0, safeOffset: 400 });
+    expect((next as Queued).problem).toEqual(problem("client_timeout"));
+    expect((next as Queued).notBefore).toBe(NOW + 10_000);
+    expect(typesOf(effects)).toEqual(["dispatch", "log"]);
   });
 
   test.each([...DOWNLOAD_ERROR_CODES])("%s, final: it failed", (code) => {

@@ -1,6 +1,6 @@
 import type { AuditRows } from "../audit/audit.ts";
 import type { AccessRows } from "../access/rows.ts";
-import type { Download, Downloading, Queued } from "../download.ts";
+import type { Active, Download, Downloading, Queued } from "../download.ts";
 
 /** A site's program, as it is known for good. Times are ms since 1970. */
 export interface Client {
@@ -63,7 +63,7 @@ export interface Repository {
   /** The downloads that were asked for since a time, counted. @param sites as of a filter */
   totalsSince(since: number, sites?: ReadonlySet<string> | null): Promise<Totals>;
   /** Every download that is downloading or verifying. */
-  activeDownloads(): Promise<Download[]>;
+  activeDownloads(): Promise<Active[]>;
   /** Which of these ids belong to a download that has not ended. */
   unendedAmong(downloadIds: string[]): Promise<Set<string>>;
   /** How many downloads of each client are downloading or verifying; clients with none are left out. */

@@ -1,5 +1,6 @@
 import { FdsError } from "../../protocol/errors.ts";
 import {
+  type Active,
   type Download,
   type Downloading,
   LONGEST_WAIT_MS,
@@ -120,10 +121,10 @@ class SqlRepository implements Repository {
     return totals;
   }
 
-  async activeDownloads(): Promise<Download[]> {
+  async activeDownloads(): Promise<Active[]> {
     const rows = await this.database.run<DownloadRow>(sql`
       SELECT * FROM downloads WHERE status IN ('downloading', 'verifying')`);
-    return rows.map(toDownload);
+    return rows.map((row) => toDownload(row) as Active);
   }
 
   async unendedAmong(downloadIds: string[]): Promise<Set<string>> {

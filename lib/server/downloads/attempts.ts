@@ -22,10 +22,15 @@ export interface AttemptsOptions {
   minFreeDisk: number;
   quotas: Quotas;
   metrics: Metrics;
+  /** Whether a client waits for a slot that others have. */
+  isCrowded: () => Promise<boolean>;
   /** Records what an event makes of a download; gives the download as it then is. */
   apply: (downloadId: string, event: DownloadEvent) => Promise<Download>;
   logOf: (download: Download) => Logger;
 }
+
+/** A download that waits for a quota looks again within this time, in ms. */
+const SHORT_FOR_MS = 15_000;
 
 /** A download that this process carries out. */
 interface Attempt {
@@ -41,6 +46,8 @@ export class Attempts {
   readonly #running = new Map<string, Attempt>();
   readonly #checkpoints = new OneByOne();
   readonly #starts = new OneByOne();
+  /** Whose quota made a download wait, null for that of all, and when (`performance.now`). */
+  readonly #shortAt = new Map<string | null, number>();
   #stopped = false;
 
   constructor(private readonly options: AttemptsOptions) {}
@@ -48,6 +55,12 @@ export class Attempts {
   /** How many run. */
   get count(): number {
     return this.#running.size;
+  }
+
+  /** How many of them are of one client. */
+  countOf(clientId: string): number {
+    const all = this.#running.values();
+    return all.reduce((sum, { receiver }) => sum + Number(receiver.clientId === clientId), 0);
   }
 
   /** Of this attempt at a download, if it runs. */
@@ -119,6 +132,7 @@ export class Attempts {
       starts: this.#starts,
       download,
       findOverQuota: (totalSize) => this.#findOverQuota(download, totalSize),
+      othersWait: () => this.#othersWait(download.clientId),
       report: (event) => this.options.apply(download.downloadId, event),
       logger: this.options.logOf(download),
     });
@@ -129,9 +143,31 @@ export class Attempts {
     attempt.isAwaited = false;
   }
 
-  #findOverQuota(download: Downloading, totalSize: number): Promise<NoRoom | null> {
+  async #findOverQuota(download: Downloading, totalSize: number): Promise<NoRoom | null> {
     const { quotas, storage, repository } = this.options;
-    return findOverQuota(quotas, download, totalSize, storage, repository);
+    const over = await findOverQuota(quotas, download, totalSize, storage, repository, Date.now());
+    if (over && !over.final) this.#shortAt.set(over.of, performance.now());
+    return over;
+  }
+
+  /** Whether somebody waits for a slot, credit or quota that a download of a client may hold. */
+  async #othersWait(clientId: string): Promise<boolean> {
+    const { isCrowded, credit } = this.options;
+    const since = performance.now() - SHORT_FOR_MS;
+    const isShort = [null, clientId].some((of) => (this.#shortAt.get(of) ?? -Infinity) > since);
+    return isShort || credit.isShort || isCrowded();
+  }
+
+  /** Once it is whole there may be less room than when it began, as others did not wait for it. */
+  #withinQuota(download: Downloading, report: Report): Report {
+    return (event) => {
+      if (event.type !== "received") return report(event);
+      return this.#starts.run(async () => {
+        const over = await this.#findOverQuota(download, event.size);
+        if (over) throw new FdsError(over.problem.code, over.problem.message);
+        return report(event);
+      });
+    };
   }
 
   async #settle(download: Downloading, outcome: Outcome): Promise<void> {
@@ -140,11 +176,17 @@ export class Attempts {
         return;
       case "lost":
         return this.#lost(download);
+      case "gave_way": {
+        const { downloadId, epoch } = download;
+        const { problem } = outcome;
+        await this.options.apply(downloadId, { ...outcome, epoch, now: Date.now(), problem });
+        return;
+      }
       case "failed":
         return this.#failed(download, outcome.problem, outcome.final);
       case "received":
         return this.#publishing(download, (report) =>
-          publish(download, outcome, this.options.storage, report),
+          publish(download, outcome, this.options.storage, this.#withinQuota(download, report)),
         );
     }
   }

@@ -6,6 +6,12 @@ import type { Storage } from "../storage/storage.ts";
 /** Where the disk is too full to begin anything, it is looked at again after this time, in ms. */
 const ROOM_RECHECK_MS = 5_000;
 
+/** Whether clients wait for a slot is looked up this often at most, in ms. */
+const CROWD_RECHECK_MS = 2_000;
+
+/** Clients whose last turn is remembered; those before them come first, as who never had one. */
+const MOST_REMEMBERED = 10_000;
+
 export interface DispatcherOptions {
   repository: Pick<Repository, "clientsWithDueDownloads" | "claimDownload" | "nextDueAt">;
   storage: Pick<Storage, "room">;
@@ -13,6 +19,8 @@ export interface DispatcherOptions {
   /** Bytes that must stay free on the disk. */
   minFreeDisk: number;
   isConnected: (clientId: string) => boolean;
+  /** How many downloads of a client run. */
+  runningOf: (clientId: string) => number;
   /** Takes over a download that was claimed. */
   start: (download: Downloading) => void;
   logger: Logger;
@@ -29,6 +37,11 @@ export class Dispatcher {
   #stopped = false;
   #timer: Timer | undefined;
   #timerAt = Infinity;
+  /** Clients in the order in which a download of theirs was last started. */
+  readonly #served = new Map<string, number>();
+  #servings = 0;
+  /** What was last found. */
+  #crowded = { lookedAt: 0, answer: Promise.resolve(false) };
 
   constructor(private readonly options: DispatcherOptions) {}
 
@@ -55,6 +68,20 @@ export class Dispatcher {
       });
   }
 
+  /** Whether a client that is connected waits for a slot that others have. */
+  async isCrowded(): Promise<boolean> {
+    const { repository, limits, isConnected, runningOf } = this.options;
+    const now = Date.now();
+    // Many may ask at once, and the queue may be long.
+    if (Math.abs(now - this.#crowded.lookedAt) > CROWD_RECHECK_MS) {
+      const waiting = repository
+        .clientsWithDueDownloads(now)
+        .then((ids) => ids.some((id) => isConnected(id) && runningOf(id) < limits.perClient));
+      this.#crowded = { lookedAt: now, answer: waiting };
+    }
+    return this.#crowded.answer;
+  }
+
   /** Nothing is claimed any more once this has resolved. */
   async stop(): Promise<void> {
     this.#stopped = true;
@@ -75,7 +102,9 @@ export class Dispatcher {
   async #dispatch(): Promise<void> {
     const { repository, storage, limits, minFreeDisk, isConnected, start, logger } = this.options;
     const now = Date.now();
-    const waiting = (await repository.clientsWithDueDownloads(now)).filter(isConnected);
+    const due = (await repository.clientsWithDueDownloads(now)).filter(isConnected);
+    // Who had a slot the longest ago comes first, or an old queue would get each one that is free.
+    const waiting = due.toSorted((a, b) => this.#servedAt(a) - this.#servedAt(b));
     if (waiting.length > 0 && (await storage.room()).free < minFreeDisk) {
       logger.warn("downloads wait: the disk is too full to begin any");
       return this.wake(now + ROOM_RECHECK_MS);
@@ -87,6 +116,7 @@ export class Dispatcher {
         if (this.#stopped || !isConnected(clientId)) continue;
         const download = await repository.claimDownload(clientId, limits, Date.now());
         if (!download) continue;
+        this.#serve(clientId);
         start(download);
         more.push(clientId);
       }
@@ -95,5 +125,16 @@ export class Dispatcher {
     // After the moment that this began at: what became due meanwhile was not looked for.
     const next = await repository.nextDueAt(now);
     if (next !== null) this.wake(next);
+  }
+
+  #servedAt(clientId: string): number {
+    return this.#served.get(clientId) ?? 0;
+  }
+
+  #serve(clientId: string): void {
+    this.#served.delete(clientId);
+    this.#served.set(clientId, ++this.#servings);
+    const [oldest] = this.#served.keys();
+    if (this.#served.size > MOST_REMEMBERED && oldest !== undefined) this.#served.delete(oldest);
   }
 }

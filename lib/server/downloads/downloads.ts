@@ -65,11 +65,13 @@ export class Downloads {
     const lines = new LineLimit(options.logger);
     this.#attempts = new Attempts({
       ...options,
+      isCrowded: () => this.#dispatcher.isCrowded(),
       apply: (downloadId, event) => this.#apply(downloadId, event),
       logOf: (download) => lines.of(download.clientId, this.#log(download)),
     });
     this.#dispatcher = new Dispatcher({
       ...options,
+      runningOf: (clientId) => this.#attempts.countOf(clientId),
       isConnected: (clientId) => options.clients.sessionOf(clientId)?.isOpen ?? false,
       start: (download) => {
         void this.#run(download.downloadId, () => this.#attempts.run(download));

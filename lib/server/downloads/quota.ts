@@ -1,6 +1,6 @@
 import { formatSize } from "../../util/sizes.ts";
 import type { Repository } from "../database/repository.ts";
-import type { Downloading } from "../download.ts";
+import { type Active, type Downloading, safeOffsetOf } from "../download.ts";
 import type { NoRoom } from "../transfer/free-space.ts";
 import type { Storage } from "../storage/storage.ts";
 
@@ -11,10 +11,35 @@ export interface Quotas {
   total: number | null;
 }
 
+/** A file that is more than is allowed. */
+export interface OverQuota extends NoRoom {
+  /** Whose quota it is over; null: that of all clients, or of each file. */
+  of: string | null;
+}
+
+/** So long after its first start, in ms, a download has what its client says that there is to come. */
+const GRACE_MS = 20_000;
+/** From then on it has what has come, and what will in so many ms at the pace that it had. */
+const AHEAD_MS = 60_000;
+
 /**
- * Whether a file would be more than is allowed, beside what lies there and what is under way. A
- * file that is too large for itself never fits; any other waits for room, as on a full disk.
+ * How many bytes are kept for a file that is under way. A client's word is good for a while; what it
+ * only says, and does not send, takes nothing from others.
+ * @param now ms since 1970
+ */
+export function reservedFor(download: Active, now: number): number {
+  const { totalSize } = download.source ?? { totalSize: 0 };
+  const come = safeOffsetOf(download);
+  const age = now - download.startedAt;
+  if (age < GRACE_MS) return totalSize;
+  return Math.min(totalSize, Math.ceil(come + (come / age) * AHEAD_MS));
+}
+
+/**
+ * Whether a file would be more than is allowed, beside what lies there and what is kept for others. One
+ * that is too large for itself never fits; any other waits for room, as on a full disk.
  * @param totalSize of the file, in bytes
+ * @param now ms since 1970
  * @returns null if it may come
  * @throws FdsError `storage_error`
  */
@@ -24,10 +49,12 @@ export async function findOverQuota(
   totalSize: number,
   storage: Pick<Storage, "usedBytes">,
   repository: Pick<Repository, "activeDownloads">,
-): Promise<NoRoom | null> {
+  now: number,
+): Promise<OverQuota | null> {
   if (quotas.file !== null && totalSize > quotas.file) {
     const largest = formatSize(quotas.file);
-    return overQuota(`the file has ${formatSize(totalSize)}, the most is ${largest}`, true);
+    const message = `the file has ${formatSize(totalSize)}, the most is ${largest}`;
+    return overQuota(null, message, true);
   }
   for (const [quota, owner, ofWhom] of [
     [quotas.perClient, clientId, `"${clientId}"`],
@@ -39,11 +66,12 @@ export async function findOverQuota(
       (other) =>
         other.downloadId !== downloadId && (owner === undefined || other.clientId === owner),
     );
-    const coming = others.reduce((sum, { source }) => sum + (source?.totalSize ?? 0), 0);
-    const used = (await storage.usedBytes(owner)) + coming;
+    const reserved = others.reduce((sum, other) => sum + reservedFor(other, now), 0);
+    const used = (await storage.usedBytes(owner)) + reserved;
     if (used + totalSize <= quota) continue;
     const room = `${formatSize(used)} of ${formatSize(quota)} are used`;
     return overQuota(
+      owner ?? null,
       `the quota of ${ofWhom} is too small: ${room}, the file has ${formatSize(totalSize)}`,
       totalSize > quota,
     );
@@ -51,6 +79,6 @@ export async function findOverQuota(
   return null;
 }
 
-function overQuota(message: string, final: boolean): NoRoom {
-  return { problem: { code: "storage_full", message }, final };
+function overQuota(of: string | null, message: string, final: boolean): OverQuota {
+  return { of, problem: { code: "storage_full", message }, final };
 }

@@ -57,6 +57,11 @@ export class CreditPool {
     return this.#outstanding;
   }
 
+  /** Whether streams wait for what others hold. */
+  get isShort(): boolean {
+    return this.#waiting.size > 0;
+  }
+
   /** The most that one stream may hold now. */
   get share(): number {
     const fair = Math.floor(this.budget / Math.max(1, this.#streams));

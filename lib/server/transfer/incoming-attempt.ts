@@ -1,6 +1,7 @@
 import { FdsError, type Problem, problemOf } from "../../protocol/errors.ts";
 import type { Frame } from "../../protocol/frame.ts";
 import type { Logger } from "../../util/logger.ts";
+import { formatSize } from "../../util/sizes.ts";
 import type { Download, DownloadEvent, Downloading } from "../download.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type {
@@ -11,7 +12,7 @@ import type {
   StreamCommand,
   StreamMessage,
 } from "./incoming-stream.ts";
-import { StallWatch } from "./stall-watch.ts";
+import { type Stall, StallWatch } from "./stall-watch.ts";
 
 export interface AttemptOptions {
   download: Downloading;
@@ -20,11 +21,20 @@ export interface AttemptOptions {
   /** Most bytes in a frame, as agreed with the client. */
   chunkSize: number;
   link: ClientLink;
+  /** Whether somebody waits for what this attempt holds: then a client that is slow gives way. */
+  othersWait: () => Promise<boolean>;
   /** Records what happened; gives the download as it then is. */
   report: (event: DownloadEvent) => Promise<Download>;
   metrics: Metrics;
   logger: Logger;
 }
+
+/** Ends that a client has to be told of: the server's doing. */
+const IS_UNKNOWN_TO_CLIENT: ReadonlySet<Outcome["type"]> = new Set([
+  "failed",
+  "abandoned",
+  "gave_way",
+]);
 
 /** What all attempts at a download have in common: how they end, and what is said of them. */
 export abstract class IncomingAttempt<Options extends AttemptOptions> implements IncomingStream {
@@ -41,6 +51,10 @@ export abstract class IncomingAttempt<Options extends AttemptOptions> implements
 
   get epoch(): number {
     return this.options.download.epoch;
+  }
+
+  get clientId(): string {
+    return this.options.download.clientId;
   }
 
   get ended(): Promise<Outcome> {
@@ -81,9 +95,20 @@ export abstract class IncomingAttempt<Options extends AttemptOptions> implements
   }
 
   checkStalled(): void {
-    const seconds = this.stalled.overdueSeconds(this.isClientsTurn());
-    if (seconds === null) return;
-    this.fail({ code: "client_timeout", message: `the client sent nothing for ${seconds} s` });
+    const stall = this.stalled.judge(this.isClientsTurn(), this.rateLimit);
+    if (stall?.type === "silent") {
+      const message = `the client sent nothing for ${stall.seconds} s`;
+      this.fail({ code: "client_timeout", message });
+    } else if (stall) {
+      this.#giveWay(stall).catch((error: unknown) => this.broke(error));
+    }
+  }
+
+  async #giveWay({ bytes, seconds }: Extract<Stall, { type: "slow" }>): Promise<void> {
+    if (!(await this.options.othersWait())) return;
+    const sent = formatSize(Math.floor(bytes));
+    const message = `the client sent ${sent} in ${seconds} s and others wait: it goes on in its turn`;
+    this.end({ type: "gave_way", problem: { code: "client_timeout", message } });
   }
 
   /** Tells the client something about this stream. */
@@ -98,6 +123,8 @@ export abstract class IncomingAttempt<Options extends AttemptOptions> implements
   protected abstract stop(): void;
   /** Keeps what arrived in order where the next attempt can use it, and lets go of everything. */
   protected abstract close(outcome: Outcome): Promise<void>;
+  /** Most bytes a second that an operator allows; null: no limit. */
+  protected abstract get rateLimit(): number | null;
   /** False while it is for the server to read, to write or to grant. */
   protected abstract isClientsTurn(): boolean;
   protected abstract get isOver(): boolean;
@@ -117,7 +144,7 @@ export abstract class IncomingAttempt<Options extends AttemptOptions> implements
   protected end(outcome: Outcome): void {
     if (this.isOver) return;
     this.stop();
-    if (outcome.type === "failed" || outcome.type === "abandoned") this.tell({ type: "cancel" });
+    if (IS_UNKNOWN_TO_CLIENT.has(outcome.type)) this.tell({ type: "cancel" });
     this.#outcome.resolve(outcome);
   }
 }

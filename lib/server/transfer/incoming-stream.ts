@@ -47,6 +47,8 @@ export type Outcome =
   | { type: "received"; digest: string; size: number; bytesOnWire: number }
   | { type: "lost" }
   | { type: "failed"; problem: Problem; final?: boolean }
+  /** It goes on once those who waited had their turn. */
+  | { type: "gave_way"; problem: Problem }
   /** The download's row says already how it goes on. */
   | { type: "abandoned" };
 

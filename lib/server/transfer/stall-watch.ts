@@ -1,23 +1,61 @@
-/** A client that owes an answer and gives none for this long, in ms, is given up. */
+/** A client that owes an answer and brings nothing on for this long, in ms, is given up. */
 const STALLED_AFTER_MS = 60_000;
+/** A client's pace is measured over at least this long, in ms. */
+const PACE_OVER_MS = 15_000;
+/** Bytes a second below which a client is slow. */
+const LEAST_PACE = 16 * 1024;
 
-/** Measures how long a client has owed an answer. */
+/** What is wrong with a client. */
+export type Stall =
+  | { type: "silent"; seconds: number }
+  /** It brings on less than {@link LEAST_PACE}, for so long. */
+  | { type: "slow"; seconds: number; bytes: number };
+
+/** Measures how long a client has owed an answer, and how fast it goes. Only progress counts. */
 export class StallWatch {
   // Monotonic, ms: a clock that is set must not end anything.
-  #heardAt = performance.now();
+  #movedAt = performance.now();
+  #paceFrom = performance.now();
+  #judgedAt = performance.now();
+  /** Bytes since `paceFrom`. */
+  #moved = 0;
 
-  /** The client did something that counts as an answer, or its time begins now. */
+  /** The client's time begins now. */
   restart(): void {
-    this.#heardAt = performance.now();
+    this.#movedAt = this.#paceFrom = this.#judgedAt = performance.now();
+    this.#moved = 0;
+  }
+
+  /** The client brought its file on. */
+  moved(bytes: number): void {
+    this.#movedAt = performance.now();
+    this.#moved += bytes;
   }
 
   /**
    * Called now and then. Time counts only while it is the client's turn.
    * @param isClientsTurn false while it is for the server to read, to write or to grant
-   * @returns for how many seconds nothing came, where that is too long; else null
+   * @param rateLimit bytes a second that the client may send; null: as many as it can
+   * @returns null if nothing is wrong
    */
-  overdueSeconds(isClientsTurn: boolean): number | null {
-    if (!isClientsTurn) this.restart();
-    return performance.now() - this.#heardAt > STALLED_AFTER_MS ? STALLED_AFTER_MS / 1000 : null;
+  judge(isClientsTurn: boolean, rateLimit: number | null): Stall | null {
+    const now = performance.now();
+    const since = now - this.#judgedAt;
+    this.#judgedAt = now;
+    if (!isClientsTurn) {
+      this.#movedAt += since;
+      this.#paceFrom += since;
+      return null;
+    }
+    if (now - this.#movedAt > STALLED_AFTER_MS) {
+      return { type: "silent", seconds: STALLED_AFTER_MS / 1000 };
+    }
+    const seconds = Math.round((now - this.#paceFrom) / 1000);
+    if (now - this.#paceFrom < PACE_OVER_MS) return null;
+    const pace = Math.min(LEAST_PACE, (rateLimit ?? Infinity) / 2);
+    if (this.#moved < pace * seconds) return { type: "slow", seconds, bytes: this.#moved };
+    this.#paceFrom = now;
+    this.#moved = 0;
+    return null;
   }
 }

@@ -18,6 +18,8 @@ let reading: Promise<void>;
 /** What a claim waits for. */
 let claims: Promise<void>;
 let started: string[];
+/** How many downloads of a client run. */
+let running: Record<string, number>;
 let looks: number;
 let log: string[];
 let dispatcher: Dispatcher;
@@ -32,6 +34,7 @@ beforeEach(() => {
   nextDueAt = null;
   reading = claims = Promise.resolve();
   started = [];
+  running = {};
   looks = 0;
   log = [];
   dispatcher = new Dispatcher({
@@ -52,7 +55,8 @@ beforeEach(() => {
       nextDueAt: async (now) => (nextDueAt !== null && nextDueAt > now ? nextDueAt : null),
     },
     storage: { room: async () => ({ free: freeBytes, total: 2000 }) },
-    limits: { total: 100, perClient: 100 },
+    limits: { total: 100, perClient: 2 },
+    runningOf: (clientId) => running[clientId] ?? 0,
     minFreeDisk: 500,
     isConnected: (clientId) => connected.has(clientId),
     start: ({ downloadId }) => started.push(downloadId),
@@ -88,6 +92,12 @@ describe("what is due is started", () => {
     freeSlots = 5;
     await wake();
     expect(started.slice(5)).toEqual(["a3", "a4"]);
+  });
+
+  test("in turns also where one slot at a time becomes free", async () => {
+    queue = { a: ["a1", "a2", "a3"], b: ["b1", "b2"] };
+    for (freeSlots = 1; started.length < 5; freeSlots = 1) await wake();
+    expect(started).toEqual(["a1", "b1", "a2", "b2", "a3"]);
   });
 
   test("where its client is connected", async () => {
@@ -231,5 +241,27 @@ describe("once it is stopped", () => {
     expect(started).toEqual(["a1", "stopped"]);
     await settle();
     expect(queue).toEqual({ a: ["a2"], b: ["b1"] });
+  });
+});
+
+describe("a client waits for a slot that others have", () => {
+  test.each<[string, Record<string, string[]>, Record<string, number>, boolean]>([
+    ["which is connected, and has none", { a: ["a1"] }, {}, true],
+    ["which may have another one", { a: ["a1"] }, { a: 1 }, true],
+    ["but has as many as it may", { a: ["a1"] }, { a: 2 }, false],
+    ["but is away", { away: ["x1"] }, {}, false],
+    ["where nothing is due", {}, {}, false],
+  ])("%s", async (_, waiting, runs, crowded) => {
+    [queue, running] = [waiting, runs];
+    expect(await dispatcher.isCrowded()).toBe(crowded);
+  });
+
+  test("and that is looked up now and then, however many ask", async () => {
+    queue = { a: ["a1"] };
+    const answers = await Promise.all([1, 2, 3].map(() => dispatcher.isCrowded()));
+    expect([answers, looks]).toEqual([[true, true, true], 1]);
+    queue = {};
+    await pass(3_000);
+    expect([await dispatcher.isCrowded(), looks]).toEqual([false, 2]);
   });
 });

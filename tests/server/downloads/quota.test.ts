@@ -1,18 +1,23 @@
 import { expect, test } from "bun:test";
-import { findOverQuota, type Quotas } from "../../../lib/server/downloads/quota.ts";
+import type { Active } from "../../../lib/server/download.ts";
+import { findOverQuota, type Quotas, reservedFor } from "../../../lib/server/downloads/quota.ts";
 import { states } from "../../support/downloads.ts";
 import { MemoryStorage } from "../../support/memory-storage.ts";
 
 const NONE: Quotas = { file: null, perClient: null, total: null };
 const MINE = { downloadId: "mine", clientId: "site-1" };
 
-/** 300 bytes of site-1 and 500 of site-2 lie there, and 1000 of restaurant-001 are on their way. */
-function check(quotas: Partial<Quotas>, totalSize: number, asked = MINE) {
+/** 1000 bytes of restaurant-001 are on their way, and 400 of them have come. */
+const { downloading } = states;
+const SOON = downloading.startedAt + 1_000;
+
+/** 300 bytes of site-1 and 500 of site-2 lie there, and {@link downloading} is on its way. */
+function check(quotas: Partial<Quotas>, totalSize: number, asked = MINE, now = SOON) {
   const storage = new MemoryStorage();
   storage.files.set("site-1/a", new Uint8Array(300));
   storage.files.set("site-2/a", new Uint8Array(500));
-  const repository = { activeDownloads: async () => [states.downloading] };
-  return findOverQuota({ ...NONE, ...quotas }, asked, totalSize, storage, repository);
+  const repository = { activeDownloads: async () => [downloading] };
+  return findOverQuota({ ...NONE, ...quotas }, asked, totalSize, storage, repository, now);
 }
 
 test.each([
@@ -24,6 +29,7 @@ test.each([
 
 test("a file over the largest size never fits", async () => {
   expect(await check({ file: 100 }, 101)).toEqual({
+    of: null,
     problem: { code: "storage_full", message: "the file has 101 B, the most is 100 B" },
     final: true,
   });
@@ -32,6 +38,7 @@ test("a file over the largest size never fits", async () => {
 test("one byte over the client's quota waits, or never fits where it is too large by itself", async () => {
   const message = 'the quota of "site-1" is too small: 300 B of 400 B are used, the file has 101 B';
   expect(await check({ perClient: 400 }, 101)).toEqual({
+    of: "site-1",
     problem: { code: "storage_full", message },
     final: false,
   });
@@ -40,9 +47,31 @@ test("one byte over the client's quota waits, or never fits where it is too larg
 
 test("what others fetch counts to the quota of all, what this download fetched itself does not", async () => {
   expect(await check({ total: 1899 }, 100)).toMatchObject({
+    of: null,
     problem: { message: expect.stringContaining("the quota of all clients is too small: 1.8 KiB") },
     final: false,
   });
-  const { downloadId, clientId } = states.downloading;
+  const { downloadId, clientId } = downloading;
   expect(await check({ perClient: 1000 }, 1000, { downloadId, clientId })).toBeNull();
+});
+
+test("what a client says and does not send is kept for it for 20 s, and then what it is about to send", async () => {
+  const after = (seconds: number) => downloading.startedAt + seconds * 1000;
+  const fits = (seconds: number) => check({ total: 1500 }, 100, MINE, after(seconds));
+  expect(await fits(19)).not.toBeNull();
+  // 400 bytes in 120 s: another 200 in the next minute.
+  expect(await fits(119)).not.toBeNull();
+  expect(await fits(121)).toBeNull();
+});
+
+test.each<[string, Active, number, number]>([
+  ["nothing, where its size is not known", { ...downloading, source: null }, 1, 0],
+  ["what it says, at its beginning", { ...downloading, safeOffset: 0 }, 19, 1000],
+  ["what it says, also where the clock was put back", { ...downloading, safeOffset: 0 }, -99, 1000],
+  ["nothing, where nothing comes", { ...downloading, safeOffset: 0 }, 21, 0],
+  ["what it says, where it comes", downloading, 30, 1000],
+  ["what came and a minute of its pace, where it hardly comes", downloading, 1200, 420],
+  ["all of it, where it came whole", states.verifying, 9999, 1000],
+])("of a download is kept %s", (_, download, seconds, bytes) => {
+  expect(reservedFor(download, downloading.startedAt + seconds * 1000)).toBe(bytes);
 });

@@ -39,8 +39,11 @@ let told: ServerMessage[];
 let pool: CreditPool;
 let receiver: FileReceiver;
 let outcome: Promise<unknown>;
+/** For what the receiver holds. */
+let othersWait: boolean;
 
 beforeEach(async () => {
+  othersWait = false;
   jest.useFakeTimers();
   part = new MemoryPart();
   told = [];
@@ -65,6 +68,7 @@ async function receive(download: Downloading): Promise<void> {
     checkpoints: new OneByOne(),
     starts: new OneByOne(),
     findOverQuota: async () => null,
+    othersWait: async () => othersWait,
     report: async (event) => {
       // Never more than what is safe, whatever the receiver says.
       if (event.type === "checkpoint") expect(event.safeOffset).toBeLessThanOrEqual(part.synced);
@@ -169,6 +173,72 @@ describe("a client that owes an answer for a minute is given up", () => {
     await pass(10);
     expect(await outcome).toMatchObject(STALLED);
     expect(told.at(-1)).toMatchObject({ type: "cancel" });
+  });
+});
+
+describe("a client that only seems to be busy is given up as well", () => {
+  /** The first chunk comes damaged, and is asked for again. */
+  async function damage(): Promise<void> {
+    start();
+    await settle();
+    const bytes = encodeFrame({ stream: 1, epoch: 1, offset: 0 }, BYTES.subarray(0, CHUNK));
+    bytes[HEADER_BYTES] = bytes[HEADER_BYTES]! ^ 1;
+    receiver.onFrame(decodeFrame(bytes, CHUNK));
+  }
+
+  test.each<[string, () => void]>([
+    ["with frames behind the one that is wanted again", () => sendChunk(CHUNK)],
+    ["by saying that this was all", () => complete()],
+  ])("%s", async (_, act) => {
+    await damage();
+    for (let step = 0; step < 3; step++) {
+      act();
+      await pass(30);
+    }
+    expect(await outcome).toMatchObject(STALLED);
+  });
+});
+
+describe("a slow client", () => {
+  const GAVE_WAY = { type: "gave_way", problem: { code: "client_timeout" } };
+
+  test("gives way after 15 s where others wait", async () => {
+    othersWait = true;
+    start();
+    await settle();
+    sendChunk(0);
+    await pass(10);
+    expect(told.at(-1)).toMatchObject({ type: "credit" });
+    await pass(10);
+    expect(await outcome).toMatchObject(GAVE_WAY);
+    expect(await outcome).toMatchObject({
+      problem: {
+        message: "the client sent 4.0 KiB in 15 s and others wait: it goes on in its turn",
+      },
+    });
+    expect(told.at(-1)).toMatchObject({ type: "cancel" });
+    // What came is kept.
+    expect(row).toMatchObject({ safeOffset: CHUNK });
+  });
+
+  test("gives way as soon as others wait, however long it was alone", async () => {
+    start();
+    await settle();
+    sendChunk(0);
+    await pass(50);
+    othersWait = true;
+    await pass(5);
+    expect(await outcome).toMatchObject(GAVE_WAY);
+  });
+
+  test("does not give way where an operator wants it slow", async () => {
+    othersWait = true;
+    receiver.limitRate(200);
+    start();
+    await settle();
+    sendChunk(0);
+    await pass(15);
+    expect(told.at(-1)).toMatchObject({ type: "credit" });
   });
 });
 
