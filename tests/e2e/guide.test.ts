@@ -133,6 +133,8 @@ describe("through a pipe", () => {
     const text = await guide(["8", "12"]);
     expect(text).toMatch(/^1 file verified, \d+ removed with the guide$/m);
     expect(text).not.toContain("✗");
+    // sums of what is there, and of nothing else
+    expect(text.match(/recorded/g)).toHaveLength(1);
     const verify = () => runProgram(system, ["fds", "verify", "--json"]);
     const { exitCode, stdout } = await verify();
     expect(exitCode).toBe(0);

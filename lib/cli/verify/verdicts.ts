@@ -61,6 +61,8 @@ function strangeSummary(strange: number[], checksumsFile: string): string {
 
 /** The sums of a file below each other, where there is something to compare. */
 export function sumLines(file: CheckedFile, coloured: boolean): string[] {
+  // of a file that is gone there is nothing to compare
+  if (file.verdict === "removed") return [];
   return [
     ...compared(file.original_md5 ?? file.recorded_md5, coloured, [
       ["on disk ", file.md5],
