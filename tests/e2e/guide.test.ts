@@ -86,6 +86,9 @@ describe("through a pipe", () => {
     const latest = await system.pull("missing.txt", "restaurant-002");
     const { error } = await system.ended(latest);
     const text = await guide(["7", "1", "7", latest, "7", "", "7", "nonsense", "12"]);
+    expect(text).toMatch(
+      /^ {2}1 {2}restaurant-002 {2}failed \(file_not_found\) {2}.* {2}missing.txt$/m,
+    );
     expect(text.match(new RegExp(`download +${latest}`, "g"))).toHaveLength(2);
     expect(countOf(text, error ?? "no error")).toBe(2);
     expect(text).toContain('✗ ID is "nonsense"');
@@ -258,6 +261,9 @@ describe("at a terminal (needs POSIX)", () => {
       await see(["3"], "Download from restaurant-001", "✓ restaurant-001", original.md5);
       await see(["6"], "Download from all clients", ...CLIENTS.map((id) => `✓ ${id}`));
       await see(["7", "1"], "status", "completed", "saved as");
+      expect(screen.visible).toMatch(
+        /\d {2}restaurant-00. {2}completed {2}.* ago {2}file_to_download/,
+      );
       // with three lines for each file
       await writeRandom(system.source("small.txt"), 1000);
       for (let n = 0; n < 6; n++) await system.ended(await system.pull("small.txt", CLIENTS[0]));

@@ -1,27 +1,25 @@
+import type { DownloadRecord } from "../../api/schemas.ts";
+import { plainText } from "../../util/plain-text.ts";
 import { downloadFields } from "../terminal/download-fields.ts";
 import { findDownloadId } from "../rest/download-id.ts";
 import { savedPathOf } from "../saved-path.ts";
 import { statusShown } from "../terminal/download-listing.ts";
-import { show } from "../terminal/terminal.ts";
+import { ending, show, type Terminal } from "../terminal/terminal.ts";
 import { formatAge } from "../terminal/times.ts";
 import { type GuideContext, pick, tell } from "./guide.ts";
 
 /** Downloads that are offered to pick from. */
 const OFFERED = "9";
 
+/** Columns in which the end of a file's name tells something. */
+const LEAST_NAME = 8;
+
 /** Choice 7: all that is known of a download. */
 export async function checkStatus(context: GuideContext): Promise<void> {
   const { target, out, signal } = context;
   const { downloads } = await target.api.downloads({ limit: OFFERED }, signal);
   if (downloads.length === 0) return tell(context, "No downloads yet, choices 3 to 6 make some");
-  tell(
-    context,
-    ...downloads.map(({ client_id, status, created_at, error_code }, index) => {
-      const state = show(statusShown(status), out.colour);
-      const why = error_code === null ? "" : ` (${error_code})`;
-      return `  ${index + 1}  ${client_id}  ${state}${why}  ${formatAge(created_at)}`;
-    }),
-  );
+  tell(context, ...downloads.map((download, index) => offer(download, index + 1, out)));
   const question = `Which one? 1-${downloads.length}, an id, or Enter for none: `;
   const picked = await pick(context, question, downloads);
   if (picked === null) return;
@@ -32,4 +30,14 @@ export async function checkStatus(context: GuideContext): Promise<void> {
   const record = await target.api.download(id, signal);
   const savedPath = savedPathOf(record, target.downloadsDir);
   tell(context, "", ...downloadFields(record, savedPath, out.colour));
+}
+
+/** A line for a download; of a long file name the end, as wide as there is room for. */
+function offer(download: DownloadRecord, number: number, out: Terminal): string {
+  const { client_id, status, created_at, error_code, file_path } = download;
+  const state = show(statusShown(status), out.colour);
+  const why = error_code === null ? "" : ` (${error_code})`;
+  const line = `  ${number}  ${client_id}  ${state}${why}  ${formatAge(created_at)}  `;
+  const room = out.live ? out.columns() - Bun.stringWidth(line) : Infinity;
+  return room < LEAST_NAME ? line.trimEnd() : line + ending(plainText(file_path), room);
 }
