@@ -66,8 +66,12 @@ export interface AccessRows {
   /** Counts a use, if the key is good and one is left. @returns false: it is not */
   useEnrolmentKey(keyHash: string, now: number): Promise<boolean>;
 
-  /** Also forgets those that have ended by `now`. */
-  insertSession(session: SessionRow, now: number): Promise<void>;
+  /**
+   * Begins a session at `now`, and forgets some that have ended by then.
+   * @param most sessions of one token; those that were begun before are ended
+   * @returns the hashes of those
+   */
+  insertSession(session: SessionRow, now: number, most: number): Promise<string[]>;
   /** @returns null also where the session is gone that it was begun with */
   getSession(sessionHash: string): Promise<SessionRow | null>;
   /** Ends a session, and those that were begun with it. @returns their hashes */

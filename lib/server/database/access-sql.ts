@@ -13,6 +13,9 @@ interface EnrolmentKeyRow extends Omit<EnrolmentKey, "replaces"> {
   replaces: number;
 }
 
+/** A sign-in forgets no more sessions at once, as others wait meanwhile; the next one goes on. */
+const MOST_FORGOTTEN = 10;
+
 /** Who may do what, in the same database as the downloads. */
 export class AccessSql implements AccessRows {
   constructor(private readonly database: SqlDatabase) {}
@@ -93,14 +96,25 @@ export class AccessSql implements AccessRows {
     return used.length > 0;
   }
 
-  async insertSession(session: SessionRow, now: number): Promise<void> {
-    await this.database.keep(sql`DELETE FROM sessions WHERE expires_at <= ${now}`);
-    await this.database.keep(sql`INSERT INTO sessions ${insertion(session)}`);
+  async insertSession(session: SessionRow, now: number, most: number): Promise<string[]> {
+    const row = { ...session, begunAt: now };
+    await this.database.run(sql`
+      DELETE FROM sessions WHERE session_hash IN (
+        SELECT session_hash FROM sessions WHERE expires_at <= ${now}
+        ORDER BY expires_at LIMIT ${MOST_FORGOTTEN})`);
+    await this.database.run(sql`INSERT INTO sessions ${insertion(row)}`);
+    const ended = await this.database.keep<Pick<SessionRow, "sessionHash">>(sql`
+      DELETE FROM sessions WHERE session_hash IN (
+        SELECT session_hash FROM sessions
+        WHERE token_hash IS NOT DISTINCT FROM ${session.tokenHash}
+        ORDER BY begun_at DESC, session_hash LIMIT ${MOST_FORGOTTEN} OFFSET ${most})
+      RETURNING session_hash`);
+    return ended.map(({ sessionHash }) => sessionHash);
   }
 
   async getSession(sessionHash: string): Promise<SessionRow | null> {
     const [row] = await this.database.run<SessionRow>(sql`
-      SELECT * FROM sessions
+      SELECT session_hash, token_hash, begun_with, expires_at FROM sessions
       WHERE session_hash = ${sessionHash}
         AND (begun_with IS NULL OR begun_with IN (SELECT session_hash FROM sessions))`);
     return row ? { ...row, expiresAt: Number(row.expiresAt) } : null;

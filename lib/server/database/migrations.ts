@@ -154,6 +154,12 @@ const MIGRATIONS: readonly (readonly string[])[] = [
       WHERE count > 1`,
     `CREATE INDEX audit_by_standing ON audit (standing, audit_id, bytes)`,
   ],
+  [
+    // Of each token so many sessions stay, those that were begun last.
+    `ALTER TABLE sessions ADD COLUMN begun_at BIGINT NOT NULL DEFAULT 0`,
+    `CREATE INDEX sessions_by_token ON sessions (token_hash, begun_at DESC, session_hash)`,
+    `CREATE INDEX sessions_by_end ON sessions (expires_at)`,
+  ],
 ];
 
 /** The version of the database that this program reads and writes. */

@@ -19,6 +19,9 @@ const CODE_LIFETIME_MS = 15 * 60_000;
 /** Codes of one token that are good at the same time; its oldest one gives way. */
 const MAX_CODES = 100;
 
+/** Sessions of one token; the one that was begun first ends for one more. */
+const MAX_SESSIONS = 100;
+
 /** What a person shows to sign in: one of the two. */
 export interface Credentials {
   token?: string | undefined;
@@ -94,7 +97,8 @@ export class SignIn {
     const value = newSecret("fds_session");
     const sessionHash = this.#hash(value);
     const { tokenHash, sessionHash: begunWith } = caller;
-    await rows.insertSession({ sessionHash, tokenHash, begunWith, expiresAt }, now);
+    const session = { sessionHash, tokenHash, begunWith, expiresAt };
+    this.#end(await rows.insertSession(session, now, MAX_SESSIONS));
     const cookie = cookieFor(request, value, Math.ceil((expiresAt - now) / 1000));
     return { caller: { ...caller, sessionHash, expiresAt }, expiresAt, cookie };
   }
@@ -107,11 +111,7 @@ export class SignIn {
   async signOut(request: Request): Promise<string> {
     const shown = shownBy(request);
     if (shown !== undefined) {
-      const ended = new Set<string | null>(
-        await this.options.rows.deleteSession(this.#hash(shown)),
-      );
-      this.#dropCodes(({ maker }) => ended.has(maker.sessionHash));
-      this.options.openCalls.end(({ sessionHash }) => ended.has(sessionHash));
+      this.#end(await this.options.rows.deleteSession(this.#hash(shown)));
     }
     return cookieFor(request, "", 0);
   }
@@ -180,6 +180,14 @@ export class SignIn {
   /** @param tokenHash null: the API_TOKEN of the settings */
   async #callerWith(tokenHash: string | null): Promise<Caller> {
     return tokenHash === null ? BOOTSTRAP_ADMIN : this.options.tokens.callerWith(tokenHash);
+  }
+
+  /** Sessions are over: and so are the codes that were made in them, and what is open with them. */
+  #end(sessionHashes: string[]): void {
+    if (sessionHashes.length === 0) return;
+    const ended = new Set<string | null>(sessionHashes);
+    this.#dropCodes(({ maker }) => ended.has(maker.sessionHash));
+    this.options.openCalls.end(({ sessionHash }) => ended.has(sessionHash));
   }
 
   #dropCodes(isMeant: (code: Code) => boolean): void {

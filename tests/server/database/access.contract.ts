@@ -106,15 +106,31 @@ export function accessContract(name: string, makeBackend: () => Promise<Backend>
       const none = { tokenHash: null, begunWith: null };
       const session = { ...none, sessionHash: "s", expiresAt: NOW + 10 };
       const named = { ...none, sessionHash: "n", tokenHash: "t", expiresAt: NOW + 20 };
-      await mine.access.insertSession(session, NOW);
-      await mine.access.insertSession(named, NOW + 9);
+      await mine.access.insertSession(session, NOW, 9);
+      await mine.access.insertSession(named, NOW + 9, 9);
       expect(await others.access.getSession("s")).toStrictEqual(session);
       expect(await others.access.getSession("n")).toStrictEqual(named);
       expect(await others.access.deleteSession("n")).toEqual(["n"]);
       expect(await others.access.deleteSession("n")).toEqual([]);
       expect(await mine.access.getSession("n")).toBeNull();
-      await mine.access.insertSession(named, NOW + 10);
+      await mine.access.insertSession(named, NOW + 10, 9);
       expect(await mine.access.getSession("s")).toBeNull();
+    });
+
+    test("of each token so many sessions are there, those that were begun last", async () => {
+      const begin = (sessionHash: string, tokenHash: string | null, at: number) => {
+        // All of them end with their token: that says nothing of their age.
+        const session = { sessionHash, tokenHash, begunWith: null, expiresAt: NOW + 1000 };
+        return mine.access.insertSession(session, NOW + at, 2);
+      };
+      expect(await begin("a", "night", 1)).toEqual([]);
+      expect(await begin("b", null, 2)).toEqual([]);
+      expect(await begin("c", "night", 3)).toEqual([]);
+      expect(await begin("d", "night", 4)).toEqual(["a"]);
+      expect(await begin("e", null, 5)).toEqual([]);
+      expect(await begin("f", null, 6)).toEqual(["b"]);
+      const left = await Promise.all([..."abcdef"].map((hash) => others.access.getSession(hash)));
+      expect(left.map((row) => row?.sessionHash ?? "-").join("")).toBe("--cdef");
     });
 
     test("a session ends with the one that it was begun with", async () => {
@@ -122,6 +138,7 @@ export function accessContract(name: string, makeBackend: () => Promise<Backend>
         mine.access.insertSession(
           { sessionHash, tokenHash: null, begunWith, expiresAt: NOW + 10 },
           NOW,
+          9,
         );
       for (const [hash, origin] of [
         ["a", null],
