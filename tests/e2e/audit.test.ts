@@ -127,6 +127,15 @@ test("it can be asked for parts, page by page", async () => {
   );
 });
 
+test("it is in the order of the times that it shows, the latest first", async () => {
+  const lines = (await fds("audit", "--limit", "1000")).split("\n");
+  const times = lines.map((text) => text.split("\t")[0]!);
+  expect(times).toEqual(times.toSorted().toReversed());
+  // What was counted is not where it was written, behind all else.
+  const counts = lines.map((text) => Number(text.split("\t")[5]));
+  expect(counts.findIndex((count) => count > 1)).toBeGreaterThan(5);
+});
+
 test("no secret of the run is in any log, answer, record or row", async () => {
   expect(secrets.size).toBe(11);
   const texts = new Map([["what operators were shown", written]]);
