@@ -36,8 +36,11 @@ import { Throttle } from "./lib/util/throttle.ts";
 import { version } from "./package.json";
 import { stdout } from "./lib/util/output.ts";
 
-/** An HTTP connection on which nothing moves is closed after this many seconds. */
-const IDLE_SECONDS = 120;
+/**
+ * An HTTP connection on which nothing moves is closed after this many seconds, as many as the runtime
+ * can count: megabytes that lie in buffers on the way take long to drain into a slow line.
+ */
+const IDLE_SECONDS = 255;
 
 /**
  * How long clients have to hear why they are cut off, before the process ends, in ms. What they still

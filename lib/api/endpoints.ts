@@ -49,7 +49,7 @@ const accepted = {
   status: 202,
   description: "It is queued",
   schema: schemas.DownloadAccepted,
-  headers: { Location: "The path of the new download" },
+  headers: { Location: "The new download, relative to the address of the call" },
 };
 const fileHeaders = {
   ETag: 'The MD5 of the file, in quotes; of a SHA-256, "sha256:…"',

@@ -72,7 +72,8 @@ export function openApiDocument(version: string): OpenApiDocument {
       version,
       license: { name: "MIT", identifier: "MIT" },
     },
-    servers: [{ url: "/" }],
+    // Relative to this document: the server may lie below a path of a proxy.
+    servers: [{ url: "." }],
     security: [{ token: [] }],
     paths,
     components: {

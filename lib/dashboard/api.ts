@@ -25,29 +25,30 @@ export interface ListQuery {
 const CALL_TIMEOUT = 30_000;
 
 /**
- * The calls of the REST interface that the page makes, with the cookie of the session. Each throws
+ * The calls of the REST interface that the page makes, with the cookie of the session. Their addresses
+ * are relative to the page's, which may lie below a path of a reverse proxy. Each throws
  * {@link ApiProblem} with what the server said, or another Error where no answer came.
  */
 export const api = {
-  session: () => call<schemas.Session>("GET", "/api/session"),
-  signIn: (body: schemas.NewSession) => call<schemas.Session>("POST", "/api/session", body),
-  signOut: () => call<schemas.Session>("DELETE", "/api/session"),
-  clients: () => call<schemas.ClientList>("GET", "/api/clients"),
+  session: () => call<schemas.Session>("GET", "api/session"),
+  signIn: (body: schemas.NewSession) => call<schemas.Session>("POST", "api/session", body),
+  signOut: () => call<schemas.Session>("DELETE", "api/session"),
+  clients: () => call<schemas.ClientList>("GET", "api/clients"),
   totals: (since: Date) =>
-    call<schemas.Totals>("GET", `/api/totals?since=${encodeURIComponent(since.toISOString())}`),
+    call<schemas.Totals>("GET", `api/totals?since=${encodeURIComponent(since.toISOString())}`),
   downloads: (query: ListQuery) =>
-    call<schemas.DownloadList>("GET", `/api/downloads?${searchOf(query)}`),
+    call<schemas.DownloadList>("GET", `api/downloads?${searchOf(query)}`),
   start: (body: schemas.NewDownload) =>
-    call<schemas.DownloadAccepted>("POST", "/api/download", body),
+    call<schemas.DownloadAccepted>("POST", "api/download", body),
   cancel: (id: string) => call<schemas.DownloadRecord>("POST", `${pathOf(id)}/cancel`),
   createEnrolmentKey: (body: NewEnrolmentKey) =>
-    call<IssuedEnrolmentKey>("POST", "/api/enrolment-keys", body),
+    call<IssuedEnrolmentKey>("POST", "api/enrolment-keys", body),
   retry: (id: string) => call<schemas.DownloadAccepted>("POST", `${pathOf(id)}/retry`),
 };
 
 /** Why the server does not tell of changes; null: it does, or it does not answer. */
 export function refusalOfEvents(): Promise<ApiProblem | null> {
-  return refusalOf("/api/events").catch(() => null);
+  return refusalOf("api/events").catch(() => null);
 }
 
 /**
@@ -68,7 +69,7 @@ export function contentPath(downloadId: string): string {
 }
 
 function pathOf(downloadId: string): string {
-  return `/api/downloads/${encodeURIComponent(downloadId)}`;
+  return `api/downloads/${encodeURIComponent(downloadId)}`;
 }
 
 function searchOf(query: ListQuery): string {

@@ -36,7 +36,7 @@ export class Feed {
 
   open(): void {
     this.#close();
-    const source = new EventSource("/api/events");
+    const source = new EventSource("api/events");
     this.#source = source;
     source.addEventListener("open", () => this.listener.onLive());
     source.addEventListener("error", () => void this.#failed(source));

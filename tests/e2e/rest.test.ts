@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { readdir } from "node:fs/promises";
+import { mkdtemp, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { type Endpoint, endpoints } from "../../lib/api/endpoints.ts";
 import { openApiDocument } from "../../lib/api/openapi.ts";
@@ -8,6 +8,7 @@ import { type ErrorCode, meaningOf } from "../../lib/protocol/errors.ts";
 import { version } from "../../package.json";
 import { REGISTER, ScriptedClient } from "../support/scripted-client.ts";
 import { md5OfFile, writeRandom } from "../support/sources.ts";
+import { spawn } from "../support/spawn.ts";
 import { API_TOKEN, ENROLL_TOKEN, System } from "../support/system.ts";
 
 /*
@@ -102,6 +103,10 @@ function expectError({ status, body }: Answer, code: ErrorCode, message: RegExp 
 
 const of = (id: string, action = "") => `/api/downloads/${id}${action}`;
 
+/** The path that a Location means, in the answer to a call of another path. */
+const placeOf = ({ headers }: Answer, path: string) =>
+  new URL(headers.get("Location") ?? "", system.url + path).pathname;
+
 describe("what goes well", () => {
   test("GET /health, without a token", async () => {
     const answer = await call("GET", "/health", undefined, { Authorization: "" });
@@ -138,8 +143,8 @@ describe("what goes well", () => {
     expectDocumented(endpoints.startDownload, answer);
     expect(answer.status).toBe(202);
     const { download_id } = DownloadAccepted.parse(answer.body);
-    expect(answer.headers.get("Location")).toBe(of(download_id));
-    const record = await call("GET", answer.headers.get("Location")!);
+    expect(placeOf(answer, "/api/download")).toBe(of(download_id));
+    const record = await call("GET", of(download_id));
     expect(record.body).toMatchObject({ file_path: "file_to_download.txt", status: "queued" });
     await system.api.cancel(download_id);
   });
@@ -496,7 +501,7 @@ describe("cancel and retry", () => {
       expectDocumented(endpoints.retryDownload, answer);
       expect(answer.status).toBe(202);
       const { download_id } = DownloadAccepted.parse(answer.body);
-      expect(answer.headers.get("Location")).toBe(of(download_id));
+      expect(placeOf(answer, of(ids[status], "/retry"))).toBe(of(download_id));
       const { client_id, file_path } = before;
       expect((await call("GET", of(download_id))).body).toMatchObject({ client_id, file_path });
       // What has ended stays as it was.
@@ -561,6 +566,29 @@ describe("the content", () => {
     expect([changed.status, (await changed.bytes()).length]).toEqual([200, SIZE]);
   });
 
+  const NO_CURL = Bun.which("curl") ? "" : " (needs curl: apt-get install curl)";
+  test.skipIf(NO_CURL !== "")(
+    `that is not there is not saved as if it were, by who saves what a link gives${NO_CURL}`,
+    async () => {
+      const saved = async (flags: string) => {
+        const folder = await mkdtemp(join(system.folder, "saved-"));
+        const url = system.url + of(ids.failed, "/content");
+        const header = `Authorization: Bearer ${API_TOKEN}`;
+        const curl = spawn(["curl", "-s", "-H", header, flags, url], { cwd: folder });
+        await curl.exited;
+        const names = await readdir(folder);
+        return Promise.all(
+          names.map(async (name) => [name, await Bun.file(join(folder, name)).text()] as const),
+        );
+      };
+      expect(await saved("-OJ")).toEqual([
+        ["error.json", expect.stringContaining("download_not_finished")],
+      ]);
+      // As the README has it: some versions make an empty file.
+      for (const file of await saved("-fOJ")) expect(file).toEqual(["error.json", ""]);
+    },
+  );
+
   test("by HEAD is its headers", async () => {
     const response = await content({}, "HEAD");
     expect(response.status).toBe(200);
@@ -574,6 +602,7 @@ describe("the content", () => {
     async (status) => {
       const answer = await call("GET", of(ids[status], "/content"));
       expectError(answer, "download_not_finished", new RegExp(status));
+      expect(answer.headers.get("Content-Disposition")).toBe('inline; filename="error.json"');
       expectDocumented(endpoints.downloadContent, answer);
       expect((await call("HEAD", of(ids[status], "/content"))).status).toBe(409);
     },

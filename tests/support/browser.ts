@@ -51,10 +51,10 @@ export class Visit implements AsyncDisposable {
     });
   }
 
-  /** A browser that has never been there. @param origin the server's address */
-  static async start(browser: Browser, origin: string, options: BrowserContextOptions = {}) {
+  /** A browser that has never been there. @param address the server's */
+  static async start(browser: Browser, address: string, options: BrowserContextOptions = {}) {
     const context = await browser.newContext({ acceptDownloads: true, ...options });
-    return new Visit(await context.newPage(), origin);
+    return new Visit(await context.newPage(), new URL(address).origin);
   }
 
   /** What axe-core finds wrong: the rule, and where it is broken. */

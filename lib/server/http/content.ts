@@ -54,6 +54,7 @@ export function contentResponse(
   const range = parseRange(ranged ? (asked.get("Range") ?? undefined) : undefined, file.size);
   if (range === "unsatisfiable") {
     headers.set("Content-Range", `bytes */${file.size}`);
+    headers.delete("Content-Disposition");
     return new Response(null, { status: 416, headers });
   }
   if (range === "all") {

@@ -12,6 +12,9 @@ export function problem(
   return json(body, {
     status: meaningOf(code).http ?? 500,
     headers: {
+      // Whoever saves what a link gives gets a file that says so, and not one named as if it were the
+      // content.
+      "Content-Disposition": 'inline; filename="error.json"',
       ...headers,
       ...(code === "unauthorized" && { "WWW-Authenticate": 'Bearer realm="api"' }),
     },

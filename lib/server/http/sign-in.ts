@@ -214,7 +214,8 @@ function cookieName(request: Request): string {
 function cookieFor(request: Request, value: string, seconds: number): string {
   // A proxy may have taken the TLS off: then only the browser's Origin tells of it.
   const origin = request.headers.get("Origin") ?? request.url;
-  const attributes = ["Path=/", `Max-Age=${seconds}`, "HttpOnly", "SameSite=Strict"];
+  // Without a Path it is that of the API, as the browser sees it: below a path of a proxy, too.
+  const attributes = [`Max-Age=${seconds}`, "HttpOnly", "SameSite=Strict"];
   if (origin.startsWith("https:")) attributes.push("Secure");
   return [`${cookieName(request)}=${value}`, ...attributes].join("; ");
 }

@@ -179,7 +179,7 @@ describe("a session", () => {
     const cookieOf = async (from: Request) =>
       (await signIn.signIn({ token: TOKEN }, from, FROM)).cookie;
     expect(await cookieOf(request())).toMatch(
-      /^fds_session_8080=\S+; Path=\/; Max-Age=604800; HttpOnly; SameSite=Strict$/,
+      /^fds_session_8080=\S+; Max-Age=604800; HttpOnly; SameSite=Strict$/,
     );
     const tls = request({}, "POST", "/api/session", "https://files.example");
     expect(await cookieOf(tls)).toMatch(/^fds_session_default=.*; Secure$/);

@@ -56,7 +56,7 @@ export function downloadCalls(options: DownloadCallsOptions) {
       const made = await downloads.create({ clientId, filePath, checksum, rateLimit });
       note({ downloadId: made.downloadId });
       const wait = client.connected ? "" : `, it waits until "${body.client_id}" connects`;
-      return accepted(made, `The download is queued${wait}`);
+      return accepted(made, `The download is queued${wait}`, "downloads/");
     },
 
     async listDownloads({ query, caller: { sites } }) {
@@ -112,7 +112,7 @@ export function downloadCalls(options: DownloadCallsOptions) {
       const found = await seen(param("download_id"), caller);
       note(aboutOf(found));
       const made = await downloads.retry(found.downloadId);
-      return accepted(made, "The file is queued again, as a new download");
+      return accepted(made, "The file is queued again, as a new download", "../");
     },
   } satisfies Partial<Handlers>;
 }
@@ -122,8 +122,9 @@ function aboutOf({ downloadId, clientId, filePath }: Download) {
   return { downloadId, clientId, filePath };
 }
 
-function accepted(download: Download, message: string): Response {
+/** @param folder of downloads, relative to the call: the server may lie below a path of a proxy */
+function accepted(download: Download, message: string, folder: string): Response {
   const { downloadId, status } = download;
   const body: DownloadAccepted = { success: true, download_id: downloadId, status, message };
-  return json(body, { status: 202, headers: { Location: `/api/downloads/${downloadId}` } });
+  return json(body, { status: 202, headers: { Location: `${folder}${downloadId}` } });
 }
