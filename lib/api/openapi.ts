@@ -96,7 +96,10 @@ class SchemaCollector {
 
   /** @param io what a request may hold, or what an answer does hold */
   add(schema: z.ZodType, io: "input" | "output"): JsonSchema {
-    const text = JSON.stringify(z.toJSONSchema(schema, { io }));
+    const override = ({ jsonSchema }: { jsonSchema: JsonSchema }) => {
+      if (io === "input") tellDefault(jsonSchema);
+    };
+    const text = JSON.stringify(z.toJSONSchema(schema, { io, override }));
     const {
       $schema: _,
       $defs,
@@ -107,6 +110,18 @@ class SchemaCollector {
     Object.assign(this.named, $defs);
     return made;
   }
+}
+
+/**
+ * A default in words: where a request has a field with `default`, generators of types such as
+ * openapi-typescript ask for the field.
+ */
+function tellDefault(schema: JsonSchema): void {
+  if (!("default" in schema)) return;
+  const { default: value, description } = schema;
+  const told = `${JSON.stringify(value)} where not given`;
+  schema["description"] = description === undefined ? told : `${String(description)}; ${told}`;
+  delete schema["default"];
 }
 
 function describe(name: string, endpoint: Endpoint, schemas: SchemaCollector): Operation {

@@ -185,9 +185,17 @@ export type NewSession = z.input<typeof NewSession>;
 export const SignInCode = z.object({ code: Secret, expires_at: time }).meta({ id: "SignInCode" });
 export type SignInCode = z.infer<typeof SignInCode>;
 
+/** Downloads of each status. Not a record, of which generators of types forget the names. */
+const Counts = z.object(
+  Object.fromEntries(DownloadStatus.options.map((status) => [status, z.int().min(0)])) as Record<
+    DownloadStatus,
+    z.ZodInt
+  >,
+);
+
 export const Totals = z
   .object({
-    downloads: z.record(DownloadStatus, z.int().min(0)),
+    downloads: Counts,
     bytes_received: bytes,
   })
   .meta({ id: "Totals" });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { type Endpoint, endpoints } from "../../lib/api/endpoints.ts";
 import { openApiDocument, type Operation } from "../../lib/api/openapi.ts";
+import { DownloadStatus } from "../../lib/api/schemas.ts";
 import { meaningOf } from "../../lib/protocol/errors.ts";
 
 const document = openApiDocument("1.2.3");
@@ -77,7 +78,11 @@ describe("the OpenAPI document", () => {
     expect(document.components.schemas["NewDownload"]).toMatchObject({
       required: ["client_id"],
       additionalProperties: false,
-      properties: { file_path: { default: "file_to_download.txt" } },
+      properties: { file_path: { description: '"file_to_download.txt" where not given' } },
+    });
+    expect(document.components.schemas["NewEnrolmentKey"]).toMatchObject({
+      required: ["name", "ids"],
+      properties: { replace: { description: expect.stringMatching(/^lets .*; false where not/) } },
     });
     expect(operationOf(endpoints.listDownloads).parameters).toContainEqual(
       expect.objectContaining({
@@ -87,6 +92,24 @@ describe("the OpenAPI document", () => {
         schema: expect.objectContaining({ type: "integer", minimum: 1, maximum: 1000 }),
       }),
     );
+  });
+});
+
+describe("generators of types", () => {
+  test("are told of no default as one: openapi-typescript asks for such fields", () => {
+    const defaults = [...walk(document)].filter(([at]) => at.endsWith("/default"));
+    expect(defaults).toEqual([]);
+  });
+
+  test("are told every name: there is no object of any fields", () => {
+    const open = [...walk(document)].filter(
+      ([at, value]) => at.endsWith("/additionalProperties") && value !== false,
+    );
+    expect(open).toEqual([]);
+    const { downloads } = document.components.schemas["Totals"]!["properties"] as {
+      downloads: { properties: object };
+    };
+    expect(Object.keys(downloads.properties)).toEqual(DownloadStatus.options);
   });
 });
 
