@@ -29,7 +29,7 @@ export async function pullAll(
   };
   try {
     const requests = clientIds.map((client_id) => ({ client_id }));
-    const { started, refused } = await startDownloads(api, requests);
+    const { started, refused } = await startDownloads(api, requests, signal);
     if (refused.length > 0) throw new Failure(refused.map(({ error }) => error.message).join("; "));
     return await follow(api, started, terminal, { signal, onChange });
   } finally {

@@ -75,7 +75,11 @@ async function pullFromAll(context: CommandContext): Promise<void> {
 
 /** Asks for the files, and follows the downloads to their ends. */
 async function pullThem(context: CommandContext, requests: PullRequests["requests"]) {
-  const { started, refused } = await startDownloads(context.api, requests);
+  const { started, refused } = await startDownloads(
+    context.api,
+    requests,
+    context.interruptions.signal,
+  );
   for (const one of started) remark(context, one);
   const records = started.length > 0 ? await followToTheEnd(context, started) : [];
   return { records, refused };

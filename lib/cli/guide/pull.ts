@@ -32,7 +32,7 @@ export async function pullFromAll(context: GuideContext): Promise<void> {
 async function pull(context: GuideContext, clientIds: string[]): Promise<void> {
   const { target, out, signal } = context;
   const requests = clientIds.map((client_id) => ({ client_id, if_offline: "fail" as const }));
-  const { started, refused } = await startDownloads(target.api, requests);
+  const { started, refused } = await startDownloads(target.api, requests, signal);
   for (const { clientId, error } of refused) {
     complain(context, `${error.message}, start it with "bun run client --id ${clientId}"`);
   }

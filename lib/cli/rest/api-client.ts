@@ -21,6 +21,9 @@ const POLL_INTERVAL = 200;
 /** How long a server may be away while something is watched, in ms: time to be started again. */
 const PATIENCE = 60_000;
 
+/** The same where it has no time for more requests for now. */
+const BUSY_INTERVAL = 1000;
+
 /** What a proxy answers for a server that is not there. */
 const AWAY = new Set([502, 503, 504]);
 
@@ -76,6 +79,8 @@ export interface WatchOptions {
   pollInterval?: number;
   /** How long the server may be away, in ms. */
   patience?: number;
+  /** Called before each try to reach the server: what happens until then may not be told. */
+  onDial?: () => void;
   /** Called at each try that did not reach the server. */
   onAway?: () => void;
 }
@@ -258,11 +263,12 @@ export class ApiClient {
   private async *follow(
     endpoint: Endpoint,
     call: Call,
-    { pollInterval = POLL_INTERVAL, patience = PATIENCE, onAway }: WatchOptions,
+    { pollInterval = POLL_INTERVAL, patience = PATIENCE, onDial, onAway }: WatchOptions,
   ): AsyncGenerator<schemas.Change> {
     let lastId = "";
     let awaySince: number | null = null;
     for (;;) {
+      onDial?.();
       try {
         const headers = lastId === "" ? undefined : { "last-event-id": lastId };
         const pieces = this.pieces(endpoint, { ...call, headers }, isEventStream);
@@ -273,9 +279,9 @@ export class ApiClient {
         }
       } catch (error) {
         awaySince ??= performance.now();
-        const isAway = error instanceof UnreachableError;
-        if (!isAway || performance.now() - awaySince >= patience) throw error;
+        if (!isTransient(error) || performance.now() - awaySince >= patience) throw error;
         onAway?.();
+        if (error instanceof ApiCallError) await pause(BUSY_INTERVAL, call.signal);
       }
       await pause(pollInterval, call.signal);
     }
@@ -420,6 +426,14 @@ function whyUnreachable(server: string, error: unknown): string {
   return "code" in error && error.code === "ECONNREFUSED"
     ? `no server answers at "${server}", start it with "bun run server"`
     : `check the address "${server}": ${plainText(error.message)}`;
+}
+
+/** True where another try makes sense: the server is away, or has no time for now. */
+export function isTransient(error: unknown): error is ApiCallError | UnreachableError {
+  return (
+    error instanceof UnreachableError ||
+    (error instanceof ApiCallError && error.code === "rate_limited")
+  );
 }
 
 /** True for a status that never changes any more. */

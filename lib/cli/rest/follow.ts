@@ -1,12 +1,30 @@
 import type { DownloadRecord, NewDownload } from "../../api/schemas.ts";
-import { type ApiClient, ApiCallError, hasEnded, type WatchOptions } from "./api-client.ts";
+import {
+  type ApiClient,
+  ApiCallError,
+  hasEnded,
+  isTransient,
+  type WatchOptions,
+} from "./api-client.ts";
+import { pause } from "../pause.ts";
 import { barOf, totalBarOf } from "../terminal/download-bar.ts";
 import { Failure } from "../program.ts";
 import { Progress } from "../terminal/progress.ts";
 import type { Terminal } from "../terminal/terminal.ts";
+import { watchMany } from "./watch-many.ts";
 
 /** How long the server may be away, in ms: a machine has time to be started again. */
 export const PATIENCE_MS = 10 * 60_000;
+
+/** Requests under way at once, of which a server takes only so many a second. */
+const ASKED_AT_ONCE = 16;
+
+/** How often, and after which time in ms, a request is made that the server has no time for. */
+const MAX_TRIES = 30;
+const RETRY_INTERVAL_MS = 1000;
+
+/** Downloads that are followed by a stream each; more are followed by one for all. */
+const MAX_STREAMS = 8;
 
 /** A download that the server has taken on. */
 export interface Started {
@@ -22,29 +40,44 @@ export interface Refused {
 }
 
 /**
- * Asks for downloads, all at once.
+ * Asks for downloads, some at a time.
  * @returns both in the order of the requests
  * @throws UnreachableError
+ * @throws the reason of the signal when it is aborted while the server has no time
  */
 export async function startDownloads(
   api: ApiClient,
   requests: NewDownload[],
+  signal?: AbortSignal,
 ): Promise<{ started: Started[]; refused: Refused[] }> {
-  const answers = await Promise.all(requests.map((request) => start(api, request)));
+  const answers: (Started | Refused)[] = [];
+  const waiting = requests.entries();
+  const ask = async () => {
+    for (const [index, request] of waiting) answers[index] = await start(api, request, signal);
+  };
+  await Promise.all(Array.from({ length: ASKED_AT_ONCE }, ask));
   return {
     started: answers.filter((answer) => "downloadId" in answer),
     refused: answers.filter((answer) => "error" in answer),
   };
 }
 
-async function start(api: ApiClient, request: NewDownload): Promise<Started | Refused> {
+/** Waits where the server takes no more requests for now. */
+async function start(
+  api: ApiClient,
+  request: NewDownload,
+  signal?: AbortSignal,
+): Promise<Started | Refused> {
   const clientId = request.client_id;
-  try {
-    const { download_id: downloadId, message } = await api.startDownload(request);
-    return { clientId, downloadId, message };
-  } catch (error) {
-    if (!(error instanceof ApiCallError)) throw error;
-    return { clientId, error };
+  for (let tries = 1; ; tries++) {
+    try {
+      const { download_id: downloadId, message } = await api.startDownload(request);
+      return { clientId, downloadId, message };
+    } catch (error) {
+      if (!(error instanceof ApiCallError)) throw error;
+      if (!isTransient(error) || tries === MAX_TRIES) return { clientId, error };
+      await pause(RETRY_INTERVAL_MS, signal);
+    }
   }
 }
 
@@ -70,22 +103,25 @@ export async function follow(
   const either = signal ? AbortSignal.any([signal, end.signal]) : end.signal;
   const progress = new Progress(terminal);
   const latest = new Map<string, DownloadRecord>();
-  const watch = ({ downloadId }: Started) => {
-    const show = (record: DownloadRecord) => {
-      latest.set(downloadId, record);
-      onChange?.(record);
-      if (!withTotal || terminal.live || hasEnded(record)) progress.set(downloadId, barOf(record));
-      if (withTotal) progress.setTotal(totalBarOf([...latest.values()], downloads.length));
-    };
-    const onAway = () => {
-      const last = latest.get(downloadId);
-      if (last)
-        progress.set(downloadId, { ...barOf(last), bytesPerSecond: null, note: "no answer" });
-    };
-    return api.watchDownload(downloadId, show, { ...options, signal: either, onAway });
+  const show = (record: DownloadRecord) => {
+    latest.set(record.download_id, record);
+    onChange?.(record);
+    if (!withTotal || terminal.live || hasEnded(record)) {
+      progress.set(record.download_id, barOf(record));
+    }
+    if (withTotal) progress.setTotal(totalBarOf([...latest.values()], downloads.length));
   };
+  const onAway = () => {
+    for (const [id, record] of latest) {
+      if (hasEnded(record)) continue;
+      progress.set(id, { ...barOf(record), bytesPerSecond: null, note: "no answer" });
+    }
+  };
+  const ids = downloads.map(({ downloadId }) => downloadId);
+  const watching = { ...options, signal: either, onAway };
   try {
-    return await Promise.all(downloads.map(watch));
+    if (ids.length > MAX_STREAMS) return await watchMany(api, ids, show, watching);
+    return await Promise.all(ids.map((id) => api.watchDownload(id, show, watching)));
   } finally {
     end.abort(new Failure("another download could not be followed"));
     progress.stop();

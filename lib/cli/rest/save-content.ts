@@ -5,7 +5,7 @@ import type { DownloadRecord } from "../../api/schemas.ts";
 import { syncFolder } from "../../util/durable.ts";
 import type { Output } from "../../util/output.ts";
 import { systemCode } from "../../util/system-error.ts";
-import { type ApiClient, UnreachableError } from "./api-client.ts";
+import { type ApiClient, isTransient } from "./api-client.ts";
 import { digestsOfFile } from "../checksums.ts";
 import { pause } from "../pause.ts";
 import { Failure } from "../program.ts";
@@ -114,8 +114,7 @@ async function* content(
         lastByte = performance.now();
       }
     } catch (error) {
-      const isAway = error instanceof UnreachableError;
-      if (!isAway || performance.now() - lastByte >= patience) throw error;
+      if (!isTransient(error) || performance.now() - lastByte >= patience) throw error;
       await pause(RETRY_INTERVAL, signal);
     }
   }

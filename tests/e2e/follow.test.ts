@@ -1,0 +1,58 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { follow, startDownloads } from "../../lib/cli/rest/follow.ts";
+import type { Terminal } from "../../lib/cli/terminal/terminal.ts";
+import { type Version, writeRandom } from "../support/sources.ts";
+import { System } from "../support/system.ts";
+import { waitFor } from "../support/wait.ts";
+
+/** More than have a stream of events each. */
+const MANY = 30;
+const FILE = "file_to_download.txt";
+
+/** A server that has time for a few requests a second, and a client that takes a while. */
+let system: System;
+let original: Version;
+beforeAll(async () => {
+  system = await System.start({ REQUEST_RATE: "10" });
+  original = await writeRandom(system.source(FILE), 100_000);
+  await system.startClient({ env: { RATE_LIMIT: "1MiB" } });
+});
+afterAll(() => system[Symbol.asyncDispose]());
+
+const nowhere: Terminal = {
+  write: () => undefined,
+  live: false,
+  colour: false,
+  columns: () => 80,
+  rows: () => 24,
+};
+
+async function readersOfEvents(): Promise<number | null> {
+  const headers = { authorization: "Bearer the-operators-token" };
+  const text = await (await fetch(`${system.url}/metrics`, { headers })).text();
+  const [, count] = /^fds_event_readers (\d+)$/m.exec(text) ?? [];
+  return count === undefined ? null : Number(count);
+}
+
+test("many downloads are asked for at the server's pace, and followed by one stream, over a restart", async () => {
+  const requests = Array.from({ length: MANY }, () => ({ client_id: "site-1", file_path: FILE }));
+  const { started, refused } = await startDownloads(system.api, requests);
+  expect({ started: started.length, refused }).toEqual({ started: MANY, refused: [] });
+  // the first one ends before anybody follows
+  await system.ended(started[0]?.downloadId ?? "");
+
+  const ended = new Set<string>();
+  const following = follow(system.api, started, nowhere, {
+    onChange: ({ download_id, status }) => void (status === "completed" && ended.add(download_id)),
+  });
+  await waitFor(() => ended.size > 1, "some to end");
+  // asked again where the server has no time for that either
+  expect(await waitFor(readersOfEvents, "a count of readers")).toBe(1);
+  system.server.signal("SIGKILL");
+  await system.restartServer();
+  const records = await following;
+  expect(records.map(({ download_id }) => download_id)).toEqual(
+    started.map(({ downloadId }) => downloadId),
+  );
+  for (const record of records) await system.expectDelivered(record, original);
+});
