@@ -5,6 +5,7 @@ import { CHECKSUMS_FILE } from "./lib/cli/checksums.ts";
 import { containerUser, giveToImageUser, IMAGE_USER_NAME } from "./lib/cli/setup/container-user.ts";
 import { runProgram } from "./lib/cli/program.ts";
 import { paint, say, terminalOf } from "./lib/cli/terminal/terminal.ts";
+import { wrapHelp } from "./lib/cli/terminal/wrap.ts";
 import { makeTestFilesWithBars } from "./lib/cli/setup/bars.ts";
 import { readTestFileFlags, TEST_FILE_FLAGS, TEST_FILE_FLAGS_HELP } from "./lib/cli/setup/flags.ts";
 import { testClientIds } from "./lib/cli/setup/test-files.ts";
@@ -35,7 +36,7 @@ await runProgram(async (signal) => {
     ...TEST_FILE_FLAGS,
     force: { type: "boolean" },
   });
-  if (values["help"]) return void stdout.write(HELP);
+  if (values["help"]) return void stdout.write(wrapHelp(HELP));
   const terminal = terminalOf(stdout, process.env);
   const { size, clients } = readTestFileFlags(values);
   const folder = process.cwd();

@@ -11,6 +11,7 @@ import { announceDemo, DEMOS, type KeptDemo } from "./rest/kept-demo.ts";
 import { Processes } from "./demo/processes.ts";
 import { runProgram } from "./program.ts";
 import { paint, say, type Terminal, terminalOf } from "./terminal/terminal.ts";
+import { wrapHelp } from "./terminal/wrap.ts";
 import { makeTestFilesWithBars } from "./setup/bars.ts";
 import { readTestFileFlags, TEST_FILE_FLAGS, TEST_FILE_FLAGS_HELP } from "./setup/flags.ts";
 import { testClientIds } from "./setup/test-files.ts";
@@ -36,7 +37,7 @@ await runProgram(async (signal) => {
     ...TEST_FILE_FLAGS,
     keep: { type: "boolean" },
   });
-  if (values["help"]) return void stdout.write(HELP);
+  if (values["help"]) return void stdout.write(wrapHelp(HELP));
   const { size, clients } = readTestFileFlags(values);
   const options = { size, clientIds: testClientIds(clients), keep: values["keep"] === true };
   const terminal = terminalOf(stdout, process.env);

@@ -28,6 +28,7 @@ import { verify } from "./fds/verify.ts";
 import { watch } from "./fds/watch.ts";
 import { type Interruptions, runProgram } from "./program.ts";
 import { type Terminal, terminalOf } from "./terminal/terminal.ts";
+import { wrapHelp } from "./terminal/wrap.ts";
 import { stderr, stdout } from "../util/output.ts";
 
 const COMMANDS = new Map<string, Command>(
@@ -79,7 +80,7 @@ Examples:
 
 await runProgram(async (_, interruptions) => {
   const argv = process.argv.slice(2);
-  if (argv.length === 0) return void stdout.write(HELP);
+  if (argv.length === 0) return void stdout.write(wrapHelp(HELP));
   const out = new JsonOutput(terminalOf(stdout, process.env));
   try {
     await runCommand(argv, out.terminal, interruptions);
@@ -97,7 +98,7 @@ async function runCommand(
   const { name, rest } = splitCommand(argv);
   if (name === null) {
     const { values } = parseFlags(rest, COMMON_FLAGS);
-    if (values["help"]) return void stdout.write(HELP);
+    if (values["help"]) return void stdout.write(wrapHelp(HELP));
     throw new UsageError(`COMMAND is missing, expected one of ${[...COMMANDS.keys()].join(", ")}`);
   }
   const command = COMMANDS.get(name);
@@ -107,7 +108,7 @@ async function runCommand(
   }
   const [least, most] = command.count;
   const { values, positionals } = parseFlags(rest, { ...COMMON_FLAGS, ...command.flags }, most);
-  if (values["help"]) return void stdout.write(helpOf(name, command));
+  if (values["help"]) return void stdout.write(wrapHelp(helpOf(name, command)));
   if (positionals.length < least) {
     throw new UsageError(`${command.words} is missing, expected fds ${name} ${command.words}`);
   }

@@ -14,6 +14,7 @@ import { DEMOS } from "./rest/kept-demo.ts";
 import { Interrupted, runProgram } from "./program.ts";
 import { downloadsDirOf } from "./saved-path.ts";
 import { terminalOf } from "./terminal/terminal.ts";
+import { wrapHelp } from "./terminal/wrap.ts";
 import { stderr, stdout } from "../util/output.ts";
 
 const HELP = `Usage: bun run guide [flags]
@@ -30,7 +31,7 @@ ${CONNECTION_FLAGS_HELP}
 
 await runProgram(async (signal) => {
   const { values } = parseFlags(process.argv.slice(2), CONNECTION_FLAGS);
-  if (values["help"]) return void stdout.write(HELP);
+  if (values["help"]) return void stdout.write(wrapHelp(HELP));
   const connection = readConnection(values, process.env);
   const warning = clearTextWarning(connection, process.env);
   if (warning !== null) stderr.write(`${plainText(warning)}\n`);

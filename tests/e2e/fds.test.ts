@@ -578,6 +578,8 @@ describe("mistakes", () => {
     for (const name of names) {
       const help = await fds([name, "--help"]);
       expect(help.stdout).toContain(`Examples:\n  bun run fds ${name}`);
+      const widths = help.stdout.split("\n").map((line) => Bun.stringWidth(line));
+      expect(Math.max(...widths)).toBeLessThan(80);
     }
   });
 });

@@ -15,7 +15,7 @@ import { closingLine, printAll, printOne, problemsOf } from "./pull-results.ts";
 export const pull: Command = {
   words: "CLIENT [FILE]",
   count: [0, 2],
-  summary: "brings a file from a client to the server, and here where -o says so",
+  summary: "brings a file to the server, and here with -o",
   flags: {
     output: { type: "string", short: "o" },
     all: { type: "boolean" },

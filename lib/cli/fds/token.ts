@@ -30,7 +30,7 @@ export const token: Command = {
 list prints name, role, sites, state, last use, end and making, with tabs between them.`,
   examples: [
     "token create monitoring --role viewer",
-    "token create night-shift --role operator --site restaurant-001 --expires 30d",
+    "token create night --role operator --site restaurant-001 --expires 30d",
     "token revoke night-shift",
   ],
   run: (context) => runNamed("token", context, { create, list, revoke }),

@@ -12,7 +12,7 @@ import { type Command, type CommandContext, print } from "./command.ts";
 export const verify: Command = {
   words: "",
   count: [0, 0],
-  summary: "reads every file in downloads/ again and compares its checksum",
+  summary: "compares every file in downloads/ with its checksum",
   flags: {
     "downloads-dir": { type: "string" },
     checksums: { type: "string" },

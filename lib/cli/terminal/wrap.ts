@@ -1,0 +1,33 @@
+/** The narrowest usual terminal, less one column: some wrap a line that fills the last one. */
+const COLUMNS = 79;
+
+/**
+ * Breaks what is too wide of a help text between words. Lines of one indentation that follow each
+ * other, one of which is too wide, are a paragraph; all others stay as they are.
+ */
+export function wrapHelp(text: string): string {
+  const blocks: string[][] = [];
+  for (const line of text.split("\n")) {
+    const block = blocks.at(-1);
+    const before = block?.at(-1);
+    if (before && line !== "" && indentOf(before) === indentOf(line)) block?.push(line);
+    else blocks.push([line]);
+  }
+  return blocks.map((lines) => wrapBlock(lines)).join("\n");
+}
+
+function wrapBlock(lines: string[]): string {
+  if (lines.every((line) => Bun.stringWidth(line) <= COLUMNS)) return lines.join("\n");
+  const indent = indentOf(lines[0] ?? "");
+  const filled: string[] = [];
+  for (const word of lines.join(" ").split(" ").filter(Boolean)) {
+    const longer = `${filled.at(-1) ?? indent} ${word}`;
+    if (filled.length > 0 && Bun.stringWidth(longer) <= COLUMNS) filled[filled.length - 1] = longer;
+    else filled.push(indent + word);
+  }
+  return filled.join("\n");
+}
+
+function indentOf(line: string): string {
+  return /^ */.exec(line)?.[0] ?? "";
+}
