@@ -29,8 +29,8 @@ async function start(config: ClientConfig) {
   const keys = { key: await loadOrCreateKey(stateDir) };
   await roots.withhold(stateDir);
   const requestLog = new RequestLog(stateDir, logger);
-  const dailyLimit =
-    config.maxBytesPerDay === null ? null : await DailyLimit.open(stateDir, config.maxBytesPerDay);
+  const { maxBytesPerDay: limit } = config;
+  const dailyLimit = limit === null ? null : await DailyLimit.open({ stateDir, limit, logger });
   const stopping = new AbortController();
   const connected = stayConnected(
     {

@@ -42,6 +42,9 @@ export async function decideStart(
   }
   const hash = await hashPrefix(checksum, offset, read, goOn);
   if (!hash) return startOver("the file became shorter");
+  if (resume.total_size < offset) {
+    return startOver("the server has more than it says that there is");
+  }
   if (hash.copy().digest("hex") !== resume[`prefix_${checksum}`]) {
     return startOver("the file's first bytes are not those that the server has");
   }

@@ -10,7 +10,8 @@ import { BlockReader } from "./block-reader.ts";
 import { clientErrorOf } from "./client-error.ts";
 import { Compressor } from "./compressor.ts";
 import type { About, Delivery, OutgoingStream, StopReason } from "./outgoing-stream.ts";
-import type { DailyLimit, Reservation } from "./owner-rules/daily-limit.ts";
+import { Allowance } from "./owner-rules/allowance.ts";
+import type { DailyLimit } from "./owner-rules/daily-limit.ts";
 import type { Roots } from "./owner-rules/roots.ts";
 import type { SourceFile } from "./owner-rules/source-file.ts";
 import type { GoOn } from "./prefix-hash.ts";
@@ -54,7 +55,7 @@ export class Sender implements OutgoingStream {
   /** Called when there is something new to act on. */
   #wake: () => void = () => undefined;
 
-  #reservation: Reservation | undefined;
+  readonly #allowance: Allowance;
   #sentBytes = 0;
   #begin = 0;
   #offset = 0;
@@ -68,6 +69,7 @@ export class Sender implements OutgoingStream {
     this.#window = options.request.max_offset - options.request.offset;
     this.#chunkSize = Math.min(options.chunkSize, options.request.chunk_size);
     this.#hash = new Bun.CryptoHasher(options.request.checksum);
+    this.#allowance = new Allowance(options.dailyLimit);
     const compress = options.compress && options.request.accepts?.includes(ZSTD);
     this.#compressor = compress ? new Compressor() : null;
   }
@@ -86,7 +88,7 @@ export class Sender implements OutgoingStream {
         await this.#deliver(file);
       } finally {
         await file.close();
-        await this.#reservation?.end(this.#sentBytes);
+        await this.#allowance.end();
       }
     } catch (error) {
       const reason = this.#tellWhy(error);
@@ -161,7 +163,7 @@ export class Sender implements OutgoingStream {
     this.#begin = this.#offset = this.#hashed = offset;
     this.#totalSize = totalSize;
     this.#hash = hash;
-    this.#reservation = await this.options.dailyLimit?.reserve(totalSize - offset);
+    await this.#allowance.ensure(totalSize - offset);
     if (reason !== undefined) logger.warn(`starts over: ${reason}`);
     // What was granted was granted for what follows the offset that the server offered.
     if (offset < request.offset) this.#maxOffset = 0;
@@ -219,11 +221,14 @@ export class Sender implements OutgoingStream {
       if (this.#interrupted()) return;
       let next = this.#granted(rest);
       const packed = (await this.#compressor?.pack(this.#offset, next)) ?? null;
+      // Bytes that are sent again were not reserved at the start.
+      await this.#allowance.ensure(rest.length);
       await turns.next();
       if (this.#interrupted()) return;
       // More may be granted by now.
       if (!packed) next = this.#granted(rest);
       turns.send({ stream, epoch, offset: this.#offset }, next, packed);
+      this.#allowance.spend(next.length);
       this.#offset += next.length;
       this.#sentBytes += next.length;
       rest = block.subarray(block.length - (end - this.#offset));

@@ -99,6 +99,13 @@ describe("starts over", () => {
       FILE,
       /first bytes/,
     ],
+    [
+      "at an offset behind the size that it was said to have",
+      request(MiB, { total_size: 0 }),
+      IDENTITY,
+      FILE,
+      /more than it says/,
+    ],
     ["at an offset behind the end", request(9 * MiB), IDENTITY, FILE, /shorter/],
     ["when the file is another one", request(MiB), { ...IDENTITY, inode: "31" }, FILE, /changed/],
     ["on another device", request(MiB), { ...IDENTITY, device: "41" }, FILE, /changed/],

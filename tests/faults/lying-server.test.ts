@@ -10,6 +10,7 @@ import {
   type FileStart,
   MAX_STREAMS,
 } from "../../lib/protocol/messages.ts";
+import { MAX_PATTERNS } from "../../lib/protocol/patterns.ts";
 import { Program } from "../support/programs.ts";
 import { md5 } from "../support/scripted-client.ts";
 import { type ScriptedConnection, ScriptedServer } from "../support/scripted-server.ts";
@@ -320,6 +321,21 @@ describe("a server that breaks the protocol loses the client, which comes back",
     await expectHonestTransferWorks();
     for (let more = 0; more <= 2 * MAX_STREAMS; more++) {
       connection.request(++streams, "data.bin", { max_offset: 0 });
+    }
+    expect((await connection.closed).code).toBe(1002);
+    connection = await server.accept();
+    await connection.admit();
+    await expectHonestTransferWorks();
+  });
+
+  test("with more patterns than a set may have", async () => {
+    await expectHonestTransferWorks();
+    const set = { stream: ++streams, epoch: 1 };
+    const download_id = "0198c0de-0000-7000-8000-000000000000";
+    const options = { checksum: "md5", chunk_size: 65_536, max_offset: 1000 };
+    connection.send({ type: "set_request", ...set, download_id, ...options });
+    for (let more = 0; more <= MAX_PATTERNS; more++) {
+      connection.send({ type: "set_select", ...set, include: [`*.${more}`], exclude: [] });
     }
     expect((await connection.closed).code).toBe(1002);
     connection = await server.accept();

@@ -1,25 +1,37 @@
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod";
 import { FdsError } from "../../protocol/errors.ts";
 import { writeFileDurably } from "../../util/durable.ts";
+import type { Logger } from "../../util/logger.ts";
 import { formatSize } from "../../util/sizes.ts";
 import { systemCode } from "../../util/system-error.ts";
 
+const FILE = "sent-today.json";
+
 /** What was sent on a day, as it is kept in the state folder. */
-const Sent = z.object({ day: z.string(), bytes: z.int().min(0) });
+const Sent = z.object({ day: z.string(), bytes: z.int().transform((bytes) => Math.max(0, bytes)) });
 type Sent = z.infer<typeof Sent>;
 
-/** Bytes that one file may take of a day's. */
+/** Bytes that may leave, taken of a day's. */
 export interface Reservation {
-  /** Gives back what was not sent. @param sent bytes of the file that were */
-  end(sent: number): Promise<void>;
+  bytes: number;
+  /** Gives bytes of it back that did not leave. */
+  giveBack(unused: number): Promise<void>;
+}
+
+export interface DailyLimitOptions {
+  stateDir: string;
+  /** Bytes a day. */
+  limit: number;
+  logger: Logger;
+  /** The site's clock. */
+  now?: () => Date;
 }
 
 /**
- * The most bytes of files that leave a site in a day of its own clock. A file takes its share
- * before its first byte, and that is on the disk before it is sent: neither a crash nor a restart
- * lets more out.
+ * The most bytes of files that leave a site in a day of its own clock. What leaves is reserved
+ * before, and that is on the disk before it is sent: neither a crash nor a restart lets more out.
  */
 export class DailyLimit {
   #saving: Promise<void> = Promise.resolve();
@@ -31,36 +43,51 @@ export class DailyLimit {
     private readonly now: () => Date,
   ) {}
 
-  /**
-   * @param limit bytes a day
-   * @throws Error when what is kept in the folder cannot be read
-   */
-  static async open(
-    stateDir: string,
-    limit: number,
-    now: () => Date = () => new Date(),
-  ): Promise<DailyLimit> {
-    const path = join(stateDir, "sent-today.json");
-    return new DailyLimit(path, limit, (await load(path)) ?? { day: dayOf(now()), bytes: 0 }, now);
+  /** Where the record cannot be read, all of today's bytes count as sent: it lets nothing more out. */
+  static async open({
+    stateDir,
+    limit,
+    logger,
+    now = () => new Date(),
+  }: DailyLimitOptions): Promise<DailyLimit> {
+    const path = join(stateDir, FILE);
+    const today = dayOf(now());
+    const sent = await load(path, today).catch((error: unknown) => {
+      const message = `"${path}" does not say what left today, so nothing more will: remove it to begin at 0`;
+      logger.error(message, { why: String(error) });
+      return { day: today, bytes: limit };
+    });
+    return new DailyLimit(path, limit, sent, now);
   }
 
-  /** @throws FdsError `access_denied` when the file is more than is left of the day's bytes */
+  /**
+   * @param bytes 0 or more
+   * @throws FdsError `access_denied` when that is more than is left of the day's bytes, or cannot be
+   *   recorded
+   */
   async reserve(bytes: number): Promise<Reservation> {
     const today = dayOf(this.now());
     if (this.sent.day !== today) this.sent = { day: today, bytes: 0 };
     const left = this.limit - this.sent.bytes;
-    if (bytes > left) {
+    if (!(bytes >= 0 && bytes <= left)) {
       const message = `the site lets ${formatSize(this.limit)} a day leave, ${formatSize(Math.max(0, left))} are left, the file needs ${formatSize(bytes)}`;
       throw new FdsError("access_denied", message);
     }
+    // A new day owes nothing to the old one.
     const { sent } = this;
     sent.bytes += bytes;
-    await this.#save();
+    try {
+      await this.#save();
+    } catch (cause) {
+      sent.bytes -= bytes;
+      throw cannotRecord(cause);
+    }
     return {
-      end: async (used) => {
-        // What was sent twice counts twice, and a new day owes nothing to the old one.
-        sent.bytes += used - bytes;
-        await this.#save();
+      bytes,
+      giveBack: async (unused) => {
+        sent.bytes -= unused;
+        // What stays on the disk is more than what left, until the next time that it can be written.
+        await this.#save().catch(() => undefined);
       },
     };
   }
@@ -73,13 +100,26 @@ export class DailyLimit {
   }
 }
 
-async function load(path: string): Promise<Sent | null> {
+/** @throws Error when the record of today cannot be read; one of another day does not matter */
+async function load(path: string, today: string): Promise<Sent> {
+  const nothing = { day: today, bytes: 0 };
   try {
     return Sent.parse(JSON.parse(await readFile(path, "utf8")));
-  } catch (cause) {
-    if (systemCode(cause) === "ENOENT") return null;
-    throw new Error(`remove "${path}": it does not say what was sent today`, { cause });
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return nothing;
+    if (dayOf((await stat(path)).mtime) === today) throw error;
+    return nothing;
   }
+}
+
+/** The file is not to blame: without a record the limit could not be kept. */
+function cannotRecord(cause: unknown): FdsError {
+  const why =
+    systemCode(cause) === "ENOSPC"
+      ? "the disk of its state folder is full"
+      : `its state folder cannot be written (${systemCode(cause) ?? String(cause)})`;
+  const message = `the site cannot record what leaves in a day, so nothing does: ${why}`;
+  return new FdsError("access_denied", message, { cause });
 }
 
 /** `2026-01-31`, by the clock of the site. */

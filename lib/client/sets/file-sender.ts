@@ -11,6 +11,7 @@ import { loopTurns } from "../../util/loop-turns.ts";
 import { systemCode } from "../../util/system-error.ts";
 import fs from "node:fs";
 import { readAt } from "../block-reader.ts";
+import type { Allowance } from "../owner-rules/allowance.ts";
 import { type GoOn, hashPrefix } from "../prefix-hash.ts";
 import type { FrameBuilder } from "./frame-builder.ts";
 import type { SetFile, SetFiles } from "./set-files.ts";
@@ -30,8 +31,8 @@ export interface FileSenderOptions {
   isWanted: () => boolean;
   /** Tells the server now and then how far a file was read again. */
   proving: () => GoOn;
-  /** Called before a file is sent. @throws FdsError `access_denied` when no more may leave today */
-  allow: (bytes: number) => Promise<void>;
+  /** What may leave today. */
+  allowance: Allowance;
 }
 
 /** Sends one file of a set after the other, as records. */
@@ -65,7 +66,7 @@ export class FileSender {
     const needed = START_BYTES + DATA_HEADER_BYTES + size + END_BYTES;
     if (!(await frames.need(Math.min(needed, MOST_ROOM), { want: number, offset: 0 }))) return;
     if (frames.left < needed) return this.#sendLarge(want, file, number);
-    await this.options.allow(size);
+    await this.options.allowance.ensure(size);
     await loopTurns.run(() => {
       const start = frames.target.subarray(START_BYTES + DATA_HEADER_BYTES);
       const read = size === 0 ? 0 : fs.readSync(file.fd, start, 0, size, 0);
@@ -76,7 +77,7 @@ export class FileSender {
       if (read > 0) frames.add({ type: "data", bytes });
       const changed = read !== size || file.compare() !== "same";
       frames.add({ type: "end", changed, digest });
-      this.sentBytes += read;
+      this.#count(read);
     });
     this.sentFiles++;
   }
@@ -85,7 +86,7 @@ export class FileSender {
     const { frames, isWanted } = this.options;
     const prefix = await this.#prefix(want, file, from);
     let { offset } = prefix;
-    await this.options.allow(file.identity.size - offset);
+    await this.options.allowance.ensure(file.identity.size - offset);
     if (!(await frames.need(START_BYTES, { want: number, offset }))) return;
     frames.add(startOf(want, file, offset));
     const { size } = file.identity;
@@ -100,7 +101,7 @@ export class FileSender {
       await loopTurns.run(() => prefix.hash.update(bytes));
       frames.add({ type: "data", bytes });
       offset += read;
-      this.sentBytes += read;
+      this.#count(read);
       if (!isWanted()) return;
     }
     const digest = prefix.hash.digest("hex");
@@ -108,6 +109,11 @@ export class FileSender {
     if (!(await frames.need(END_BYTES, { want: number, offset }))) return;
     frames.add({ type: "end", changed, digest });
     this.sentFiles++;
+  }
+
+  #count(bytes: number): void {
+    this.sentBytes += bytes;
+    this.options.allowance.spend(bytes);
   }
 
   /** Where the file's bytes begin, with the hash of what lies before. */

@@ -6,9 +6,10 @@ import {
   type SetRequest,
   type WantedFile,
 } from "../../protocol/messages.ts";
-import { PathPatterns } from "../../protocol/patterns.ts";
+import { MAX_PATTERNS, PathPatterns } from "../../protocol/patterns.ts";
 import type { Logger } from "../../util/logger.ts";
 import { clientErrorOf } from "../client-error.ts";
+import { Allowance } from "../owner-rules/allowance.ts";
 import type { DailyLimit } from "../owner-rules/daily-limit.ts";
 import type { Lookup } from "../owner-rules/lookup.ts";
 import type { Roots } from "../owner-rules/roots.ts";
@@ -24,13 +25,14 @@ import { FileSender } from "./file-sender.ts";
 import { FrameBuilder } from "./frame-builder.ts";
 import type { FrameOutlet } from "./frame-outlet.ts";
 import { LineSender, manifestLine, SetTally } from "./manifest.ts";
-import { SetAllowance } from "./set-allowance.ts";
 import { SetFiles } from "./set-files.ts";
 import { WantList } from "./want-list.ts";
 import { Walk } from "./walk.ts";
 
 /** While a long file is read again, the server hears of it this often, in ms. */
 const PROVING_EVERY_MS = 5_000;
+/** Of the bytes that may leave in a day, so many are reserved at a time, not file by file. */
+const RESERVED_AHEAD = 16 * 1024 * 1024;
 
 type SetList = Extract<SetMessage, { type: "set_list" }>;
 
@@ -73,7 +75,7 @@ export class SetSender implements OutgoingStream {
 
   async run(): Promise<Delivery> {
     const { roots, dailyLimit, logger } = this.options;
-    const allowance = new SetAllowance(dailyLimit);
+    const allowance = new Allowance(dailyLimit, RESERVED_AHEAD);
     try {
       const lookup = await roots.lookup();
       using files = new SetFiles(lookup);
@@ -112,8 +114,8 @@ export class SetSender implements OutgoingStream {
   onSetMessage(message: SetMessage): void {
     switch (message.type) {
       case "set_select":
-        this.#include.push(...message.include);
-        this.#exclude.push(...message.exclude);
+        addPatterns(this.#include, message.include);
+        addPatterns(this.#exclude, message.exclude);
         break;
       case "set_list":
         this.#list = message;
@@ -133,14 +135,14 @@ export class SetSender implements OutgoingStream {
     return this.#stopped === undefined && this.#resendFrom === undefined;
   }
 
-  #fileSender(files: SetFiles, allowance: SetAllowance): FileSender {
+  #fileSender(files: SetFiles, allowance: Allowance): FileSender {
     return new FileSender({
       files,
       frames: this.#frames,
       checksum: this.options.request.checksum,
       isWanted: () => this.#isWanted,
       proving: () => this.#proving(),
-      allow: (bytes) => allowance.take(bytes),
+      allowance,
     });
   }
 
@@ -244,6 +246,14 @@ export class SetSender implements OutgoingStream {
 }
 
 type WithoutAddress<T> = T extends unknown ? Omit<T, "stream" | "epoch"> : never;
+
+/** @throws FdsError `protocol_error` when there are more than a set may have */
+function addPatterns(patterns: string[], more: string[]): void {
+  if (patterns.length + more.length > MAX_PATTERNS) {
+    throw new FdsError("protocol_error", `over ${MAX_PATTERNS} patterns of a set`);
+  }
+  patterns.push(...more);
+}
 
 /** The server has read them too: what it cannot read never comes, unless it lies. */
 function patternsOf(patterns: string[]): PathPatterns {

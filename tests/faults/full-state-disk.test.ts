@@ -1,0 +1,42 @@
+import { expect, test } from "bun:test";
+import { join } from "node:path";
+import { lacksMounts } from "../support/machine.ts";
+import { SmallDisk } from "../support/small-disk.ts";
+import { writeRandom } from "../support/sources.ts";
+import { System } from "../support/system.ts";
+
+/* Row 63: the disk of a client's state folder is full, where it has to record what leaves. */
+
+const KiB = 1024;
+
+test.skipIf(lacksMounts !== "")(
+  `row 63: the disk of a client's state folder is full${lacksMounts}`,
+  async () => {
+    let disk: SmallDisk | null = null;
+    await using system = await System.start(
+      {},
+      {
+        prepare: async (folder) => {
+          disk = await SmallDisk.mount(join(folder, "site-1"), 256 * KiB);
+          return disk;
+        },
+      },
+    );
+    const wanted = await writeRandom(system.source("file"), 600 * KiB);
+    const client = await system.startClient({ env: { MAX_BYTES_PER_DAY: "1000KiB" } });
+    await disk!.fill(0);
+    // More than the day has, if each took its part.
+    for (let time = 0; time < 3; time++) {
+      expect(await system.ended(await system.pull("file"))).toMatchObject({
+        status: "failed",
+        error_code: "access_denied",
+        error:
+          "the site cannot record what leaves in a day, so nothing does: the disk of its state folder is full",
+      });
+    }
+    await disk!.free();
+    await system.expectDelivered(await system.ended(await system.pull("file")), wanted);
+    client.signal("SIGTERM");
+    expect(await client.ended()).toBe(0);
+  },
+);
