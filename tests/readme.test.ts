@@ -23,6 +23,13 @@ const all = (pattern: RegExp, text: string) =>
 const unique = (names: string[]) => [...new Set(names)].toSorted();
 const plain = (cell: string) => cell.replaceAll("`", "");
 
+test("README.md's services have the allocator that package.json's server has", () => {
+  const [setting] = /MIMALLOC_PURGE_DELAY=\d+/.exec(packageJson.scripts.server)!;
+  const units = codeBlocks(README, "ini");
+  expect(units).toHaveLength(2);
+  for (const unit of units) expect(unit).toContain(`\nEnvironment=${setting}\n`);
+});
+
 describe("README.md names", () => {
   test("every script of package.json, and no other", () => {
     const named = all(/\bbun(?:@\S+)? run (\w+)/g, README);
