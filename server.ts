@@ -123,6 +123,7 @@ async function start(config: ServerConfig, isTerminal: boolean) {
     downloads,
     events: new EventFeeds({ repository, clients, events, openCalls, logger }),
     storage,
+    sets: repository.sets,
     openCalls,
     metricsPage: () => metricsPage(measured),
     signIn,
@@ -227,6 +228,7 @@ function withRoutes(router: Router, rest: Handlers): Router {
     .add(endpoints.startDownload, rest.startDownload)
     .add(endpoints.listDownloads, rest.listDownloads)
     .add(endpoints.getDownload, rest.getDownload)
+    .add(endpoints.listSetFiles, rest.listSetFiles)
     .add(endpoints.downloadContent, rest.downloadContent)
     .add(endpoints.downloadEvents, rest.downloadEvents)
     .add(endpoints.events, rest.events)

@@ -1,6 +1,7 @@
 import type * as z from "zod";
 import { type AuditAction, AuditList, AuditQuery } from "./audit.ts";
 import { ClientFileList, ClientFileQuery } from "./files.ts";
+import { ContentQuery, SetFileList, SetFileQuery } from "./sets.ts";
 import type { ErrorCode } from "../protocol/errors.ts";
 import type { Role } from "./roles.ts";
 import * as schemas from "./schemas.ts";
@@ -40,6 +41,8 @@ export interface Endpoint {
   /** Headers that a request may have: name → what it says. */
   headers?: Record<string, string>;
   body?: z.ZodType;
+  /** Most bytes of the body, where it may be longer than that of other calls. */
+  maxBodyBytes?: number;
   answers: Answer[];
   /** The codes of the errors it can answer, besides those that any call can. */
   errors: ErrorCode[];
@@ -168,8 +171,16 @@ export const endpoints = {
     role: "operator",
     audit: "download_start",
     body: schemas.NewDownload,
+    // Patterns may have 200,000 characters, each of six bytes in JSON.
+    maxBodyBytes: 2 * 1024 * 1024,
     answers: [accepted],
-    errors: ["client_not_found", "client_not_connected", "request_too_large", "storage_full"],
+    errors: [
+      "client_not_found",
+      "client_not_connected",
+      "client_outdated",
+      "request_too_large",
+      "storage_full",
+    ],
   },
   listDownloads: {
     method: "GET",
@@ -188,14 +199,24 @@ export const endpoints = {
     answers: [{ status: 200, ...downloadRecord }],
     errors: ["download_not_found"],
   },
+  listSetFiles: {
+    method: "GET",
+    path: "/api/downloads/:download_id/files",
+    summary: "The files of a set, and what became of each, in the order of the manifest",
+    role: "viewer",
+    query: SetFileQuery,
+    answers: [{ status: 200, description: "A page of them", schema: SetFileList }],
+    errors: ["download_not_found"],
+  },
   downloadContent: {
     method: "GET",
     path: "/api/downloads/:download_id/content",
-    summary: "The file of a completed download, or a range of it",
+    summary: "The file of a completed download, or a range of it; a set as a tar archive",
     role: "viewer",
     audit: "content_fetch",
     goesOn: true,
     head: true,
+    query: ContentQuery,
     answers: [
       { status: 200, description: "The file", ...file },
       { status: 206, description: "The range", ...file },

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { ClientId, FilePath } from "../protocol/messages.ts";
-import { pageLimit } from "./schemas.ts";
+import { pageLimit } from "./page-limit.ts";
 
 /* The REST shapes of looking into a client's folders. */
 

@@ -2,7 +2,9 @@ import * as z from "zod";
 import { CHECKSUM_ALGORITHMS, Md5, Sha256 } from "../protocol/checksum.ts";
 import { DOWNLOAD_ERROR_CODES } from "../protocol/errors.ts";
 import { ClientId, FilePath } from "../protocol/messages.ts";
+import { pageLimit } from "./page-limit.ts";
 import { Role } from "./roles.ts";
+import { checkSetFields, SetFields } from "./sets.ts";
 
 /*
  * The REST shapes (CONTRACT, "REST"): the one description of what comes in and goes out, from
@@ -38,9 +40,16 @@ export const DownloadRecord = z
   .object({
     download_id: z.uuid(),
     client_id: ClientId,
-    file_path: z.string().meta({ description: "as asked for" }),
+    kind: z.enum(["file", "set"]),
+    file_path: z.string().nullable().meta({ description: "as asked for; null for a set" }),
+    paths: z.array(z.string()).nullable().meta({ description: "of a set, as asked for" }),
+    exclude: z.array(z.string()).nullable().meta({ description: "of a set, as asked for" }),
     status: DownloadStatus,
-    total_size: bytes.nullable(),
+    total_size: bytes.nullable().meta({ description: "of what is to be received" }),
+    files_total: z.int().min(0).nullable().meta({ description: "of a set, once it is listed" }),
+    files_received: z.int().min(0).nullable(),
+    files_unchanged: z.int().min(0).nullable().meta({ description: "stored already, and linked" }),
+    files_skipped: z.int().min(0).nullable().meta({ description: "did not come, see /files" }),
     bytes_received: bytes,
     bytes_on_wire: bytes.meta({
       description:
@@ -68,6 +77,11 @@ export const DownloadRecord = z
   })
   .meta({ id: "Download" });
 export type DownloadRecord = z.infer<typeof DownloadRecord>;
+
+/** What a download is called: its file, or the patterns of a set. */
+export function nameOfDownload({ file_path, paths }: Pick<DownloadRecord, "file_path" | "paths">) {
+  return file_path ?? paths?.join(" ") ?? "";
+}
 
 export const ClientRecord = z
   .object({
@@ -135,11 +149,15 @@ export type ApiError = z.infer<typeof ApiError>;
 export const NewDownload = z
   .strictObject({
     client_id: ClientId,
-    file_path: FilePath.default(DEFAULT_FILE),
+    file_path: FilePath.optional().meta({
+      description: `${DEFAULT_FILE} where neither it nor paths is given`,
+    }),
+    ...SetFields,
     if_offline: z.enum(["wait", "fail"]).default("wait"),
     checksum: z.enum(CHECKSUM_ALGORITHMS).default("md5"),
     rate_limit: RateLimit.nullable().default(null),
   })
+  .superRefine(checkSetFields)
   .meta({ id: "NewDownload" });
 export type NewDownload = z.input<typeof NewDownload>;
 
@@ -205,27 +223,7 @@ export const TotalsQuery = z.strictObject({
   since: time.meta({ description: "Counts the downloads that were asked for from then on" }),
 });
 
-export const MAX_PAGE = 1000;
-
-/** Most things on a page. @param normal where it is not given */
-export function pageLimit(normal: number) {
-  const expected = `must be a whole number from 1 to ${MAX_PAGE}`;
-  return (
-    z
-      .string()
-      .regex(/^[1-9]\d{0,3}$/, expected)
-      .transform(Number)
-      .refine((limit) => limit <= MAX_PAGE, expected)
-      .default(normal)
-      // Text on the wire; a number for who reads the OpenAPI document.
-      .meta({
-        type: "integer",
-        minimum: 1,
-        maximum: MAX_PAGE,
-        description: `${normal} where not given`,
-      })
-  );
-}
+/** Most things on a page of downloads, and of what has as many. */
 export const PageLimit = pageLimit(50);
 
 /** Query of a list; numbers come as text. */

@@ -1,5 +1,5 @@
 import { CHECKSUM_NAMES, digestOf } from "../api/checksums.ts";
-import type { DownloadRecord } from "../api/schemas.ts";
+import { type DownloadRecord, nameOfDownload } from "../api/schemas.ts";
 import { contentPath } from "./api.ts";
 import type { Board } from "./board.ts";
 import { arrange, byId, cloneOf, find, keepingFocus, setText, setTime } from "./dom.ts";
@@ -109,10 +109,11 @@ export class DownloadsView {
     return row;
   }
 
-  #newRow({ download_id, client_id, file_path }: DownloadRecord): HTMLElement {
+  #newRow(download: DownloadRecord): HTMLElement {
     const row = cloneOf("download-row");
+    const { download_id, client_id } = download;
     row.dataset["downloadId"] = download_id;
-    const name = visible(file_path);
+    const name = visible(nameOfDownload(download));
     showPath(find(row, ".file", HTMLElement), name);
     showSite(find(row, ".site-id", HTMLElement), client_id);
     find(row, "progress", HTMLProgressElement).ariaLabel = `Progress of ${name}`;

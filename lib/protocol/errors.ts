@@ -52,6 +52,8 @@ const TABLE = {
   too_many_files: { retry: "never" },
   set_too_large: { retry: "never" },
   client_outdated: { http: 409, retry: "never" },
+  name_unusable: { retry: "never" },
+  not_settled: { retry: "never" },
   storage_full: { http: 507, retry: "when_room" },
   storage_error: { retry: "later" },
   client_timeout: { http: 504, retry: "later", close: 4408 },
@@ -84,15 +86,9 @@ export const DOWNLOAD_ERROR_CODES = [
   "too_many_files",
   "set_too_large",
   "client_outdated",
-] as const satisfies ErrorCode[];
-
-/** Why a file of a set did not come, beside what a download can fail with. */
-export const SET_FILE_ERROR_CODES = [
-  ...DOWNLOAD_ERROR_CODES,
   "name_unusable",
   "not_settled",
-] as const;
-export type SetFileErrorCode = (typeof SET_FILE_ERROR_CODES)[number];
+] as const satisfies ErrorCode[];
 
 export type DownloadErrorCode = (typeof DOWNLOAD_ERROR_CODES)[number];
 

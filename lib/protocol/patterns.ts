@@ -18,21 +18,22 @@ type Part = NamePattern | null;
 
 /** Patterns over paths, parted by `/` on every system. They take the walk of a folder step by step. */
 export class PathPatterns {
-  readonly #relative: Part[][] = [];
-  readonly #absolute: Part[][] = [];
+  readonly #relative: Part[][];
+  readonly #absolute: Part[][];
 
   /**
    * @param patterns relative to a folder, or absolute: `logs`, `sales_*.csv`, `{a,b}/?[0-9]`
    * @throws PatternError
    */
   constructor(patterns: readonly string[]) {
-    let count = 0;
-    for (const pattern of patterns) {
-      const texts = expandBraces(pattern, MAX_ALTERNATIVES - count);
-      count += texts.length;
-      for (const text of texts)
-        (isAbsolute(text) ? this.#absolute : this.#relative).push(partsOf(text));
-    }
+    const { relative, absolute } = readAll(patterns);
+    this.#relative = relative;
+    this.#absolute = absolute;
+  }
+
+  /** Whether any of them is absolute: what it names depends on where a root lies. */
+  get hasAbsolute(): boolean {
+    return this.#absolute.length > 0;
   }
 
   /** Whether each of them is the path of one file or folder. */
@@ -58,6 +59,36 @@ export class PathPatterns {
   match(names: readonly string[], root: readonly string[] = []): boolean {
     return names.reduce((walk, name) => walk.step(name), this.startIn(root)).matched;
   }
+}
+
+/** @throws PatternError */
+function readAll(patterns: readonly string[]): { relative: Part[][]; absolute: Part[][] } {
+  const read: ReturnType<typeof readAll> = { relative: [], absolute: [] };
+  let count = 0;
+  for (const pattern of patterns) {
+    const texts = expandBraces(pattern, MAX_ALTERNATIVES - count);
+    count += texts.length;
+    for (const text of texts) read[isAbsolute(text) ? "absolute" : "relative"].push(partsOf(text));
+  }
+  return read;
+}
+
+/** Why patterns cannot be read, in a sentence; null if they can. */
+export function flawOfPatterns(patterns: readonly string[]): string | null {
+  try {
+    readAll(patterns);
+    return null;
+  } catch (error) {
+    if (error instanceof PatternError) return error.message;
+    throw error;
+  }
+}
+
+/** The last name of a pattern that stands for one name alone; null if there is none. */
+export function literalNameOf(pattern: string): string | null {
+  const [text = ""] = expandBraces(pattern, MAX_ALTERNATIVES);
+  const names = partsOf(text).map((part) => part?.literal ?? null);
+  return names.findLast((name) => name !== null) ?? null;
 }
 
 /** `/srv/data`, or on Windows `C:/data`. */

@@ -1,6 +1,7 @@
 import type { ChecksumAlgorithm } from "../protocol/checksum.ts";
 import { MAX_FAILURES, MAX_RESTARTS, meaningOf, type Problem } from "../protocol/errors.ts";
 import type { FileIdentity } from "../protocol/identity.ts";
+import type { SetCounts, SetOrder } from "./set.ts";
 
 /*
  * The life of a download, as a pure machine: a state has only its legal fields, and
@@ -16,8 +17,9 @@ import type { FileIdentity } from "../protocol/identity.ts";
 
 /** The file as the client found it when this download began to read it. */
 export interface Source {
-  identity: FileIdentity;
-  /** Bytes to deliver: the file's size at that moment. */
+  /** null: a set. */
+  identity: FileIdentity | null;
+  /** Bytes to deliver: the file's size at that moment, or that of a set's files that are to come. */
   totalSize: number;
   /** Most bytes in a frame, as agreed between the two sides. */
   chunkSize: number;
@@ -26,7 +28,10 @@ export interface Source {
 /** What an operator asks for. */
 export interface Order {
   clientId: string;
+  /** Of a set: its patterns, one behind the other, for people. */
   filePath: string;
+  /** What the set is made of; null: it is one file. */
+  set: SetOrder | null;
   /** What proves that the file arrived whole. */
   checksum: ChecksumAlgorithm;
   /** Most bytes of the file a second; null: as many as the link carries. */
@@ -47,6 +52,8 @@ interface Common extends Order {
   failures: number;
   /** Bytes that came for it over all attempts, those that came again too; compressed, where they were. */
   bytesOnWire: number;
+  /** What became of the files of a set, as far as it is known; null: it is one file, or not listed. */
+  files: SetCounts | null;
   /**
    * The place of the row's last change among those of all downloads, 0 before it is recorded:
    * what compare-and-set compares, and where a reader of events goes on.
@@ -95,7 +102,8 @@ export interface Completed extends Common {
   source: Source;
   /** By the algorithm of `checksum`, lower-case hex. */
   digest: string;
-  savedPath: string;
+  /** null: a set of no files. */
+  savedPath: string | null;
 }
 
 export interface Failed extends Common {
@@ -122,7 +130,15 @@ export type Download = Queued | Active | Ended;
 /** What happened. All but `cancelled` and `rate_limited` belong to one attempt and are void for any other. */
 export type DownloadEvent =
   | { type: "started"; epoch: number; now: number; source: Source; offset: number; reason?: string }
-  | { type: "checkpoint"; epoch: number; safeOffset: number; bytesOnWire: number }
+  /** The manifest of a set is recorded. */
+  | { type: "listed"; epoch: number; source: Source; files: SetCounts }
+  | {
+      type: "checkpoint";
+      epoch: number;
+      safeOffset: number;
+      bytesOnWire: number;
+      files?: SetCounts;
+    }
   /** All `size` bytes are flushed and their checksum matched. */
   | {
       type: "received";
@@ -131,9 +147,13 @@ export type DownloadEvent =
       digest: string;
       bytesOnWire: number;
       savedPath: string;
+      /** Of a set, whose size is known only now. */
+      files?: SetCounts;
     }
+  /** A set that may be empty is: there is nothing to publish. */
+  | { type: "nothing"; epoch: number; now: number; digest: string; chunkSize: number }
   /** The name was taken, another one is next. */
-  | { type: "renamed"; epoch: number; savedPath: string }
+  | { type: "renamed"; epoch: number; savedPath: string; digest?: string }
   | { type: "published"; epoch: number; now: number }
   | { type: "lost"; epoch: number; now: number }
   /** The client was slow while others waited. */
@@ -174,6 +194,7 @@ export function newDownload(downloadId: string, order: Order, now: number): Queu
     restarts: 0,
     failures: 0,
     bytesOnWire: 0,
+    files: null,
     revision: 0,
     startedAt: null,
     source: null,
@@ -221,9 +242,14 @@ export function transition(download: Download, event: DownloadEvent): Transition
       case "started":
         return start(download, event);
       case "checkpoint": {
-        const { safeOffset, bytesOnWire } = event;
-        if (safeOffset <= download.safeOffset) return unchanged(download);
-        return { next: { ...download, safeOffset, bytesOnWire, failures: 0 }, effects: [] };
+        const { safeOffset, bytesOnWire, files = download.files } = event;
+        if (safeOffset < download.safeOffset) return unchanged(download);
+        if (safeOffset === download.safeOffset && !event.files) return unchanged(download);
+        return { next: { ...download, safeOffset, bytesOnWire, files, failures: 0 }, effects: [] };
+      }
+      case "listed": {
+        const { source, files } = event;
+        return { next: { ...download, source, files }, effects: [] };
       }
       case "gave_way": {
         const next = requeue(download, event.now + GIVE_WAY_MS, event.problem);
@@ -231,12 +257,21 @@ export function transition(download: Download, event: DownloadEvent): Transition
       }
       case "received":
         return receive(download, event);
+      case "nothing":
+        return completeEmpty(download, event);
     }
     return unchanged(download);
   }
   switch (event.type) {
     case "renamed":
-      return { next: { ...download, savedPath: event.savedPath }, effects: [] };
+      return {
+        next: {
+          ...download,
+          savedPath: event.savedPath,
+          digest: event.digest ?? download.digest,
+        },
+        effects: [],
+      };
     case "published":
       return publish(download, event.now);
   }
@@ -255,13 +290,13 @@ function unchanged(download: Download): Transition {
 }
 
 /** What was asked for, to ask for it again. */
-export function orderOf({ clientId, filePath, checksum, rateLimit }: Order): Order {
-  return { clientId, filePath, checksum, rateLimit };
+export function orderOf({ clientId, filePath, set, checksum, rateLimit }: Order): Order {
+  return { clientId, filePath, set, checksum, rateLimit };
 }
 
 function common(download: Download): Common {
   const { downloadId, createdAt } = download;
-  const { attempts, epoch, restarts, failures, bytesOnWire, revision } = download;
+  const { attempts, epoch, restarts, failures, bytesOnWire, files, revision } = download;
   return {
     ...orderOf(download),
     downloadId,
@@ -271,6 +306,7 @@ function common(download: Download): Common {
     restarts,
     failures,
     bytesOnWire,
+    files,
     revision,
   };
 }
@@ -306,14 +342,16 @@ function receive(
   download: Downloading,
   event: Extract<DownloadEvent, { type: "received" }>,
 ): Transition {
-  if (download.source?.totalSize !== event.size) return unchanged(download);
+  const { source } = download;
+  if (!source || (!event.files && source.totalSize !== event.size)) return unchanged(download);
   return {
     next: {
       ...common(download),
       status: "verifying",
       startedAt: download.startedAt,
       bytesOnWire: event.bytesOnWire,
-      source: download.source,
+      source: { ...source, totalSize: event.size },
+      files: event.files ?? null,
       digest: event.digest,
       savedPath: event.savedPath,
     },
@@ -331,6 +369,25 @@ function publish(download: Verifying, now: number): Transition {
       source: download.source,
       digest: download.digest,
       savedPath: download.savedPath,
+    },
+    effects: [{ type: "confirm_client" }, dispatch],
+  };
+}
+
+function completeEmpty(
+  download: Downloading,
+  { now, digest, chunkSize }: Extract<DownloadEvent, { type: "nothing" }>,
+): Transition {
+  return {
+    next: {
+      ...common(download),
+      status: "completed",
+      startedAt: download.startedAt,
+      completedAt: now,
+      source: { identity: null, totalSize: 0, chunkSize },
+      files: { total: 0, received: 0, unchanged: 0, skipped: 0 },
+      digest,
+      savedPath: null,
     },
     effects: [{ type: "confirm_client" }, dispatch],
   };

@@ -28,11 +28,14 @@ export function isSafeFileName(name: string): boolean {
   return safeFileName(name) === name;
 }
 
-/** Puts `suffix` before the extension; the stem gives way if the whole would be too long. */
-export function shortFileName(name: string, suffix = ""): string {
+/**
+ * Puts `suffix` before the extension; the stem gives way if the whole would be too long.
+ * @param most bytes of UTF-8
+ */
+export function shortFileName(name: string, suffix = "", most = MAX_NAME_BYTES): string {
   const extension = /(?<=.)\.[^.\s]{1,16}$/su.exec(name)?.[0] ?? "";
   const stem = extension === "" ? name : name.slice(0, -extension.length);
-  const room = MAX_NAME_BYTES - Buffer.byteLength(suffix + extension);
+  const room = most - Buffer.byteLength(suffix + extension);
   const kept = Buffer.byteLength(stem) <= room ? stem : trim(cut(stem, room));
   return kept + suffix + extension;
 }

@@ -78,7 +78,9 @@ describe("the OpenAPI document", () => {
     expect(document.components.schemas["NewDownload"]).toMatchObject({
       required: ["client_id"],
       additionalProperties: false,
-      properties: { file_path: { description: '"file_to_download.txt" where not given' } },
+      properties: {
+        file_path: { description: "file_to_download.txt where neither it nor paths is given" },
+      },
     });
     expect(document.components.schemas["NewEnrolmentKey"]).toMatchObject({
       required: ["name", "ids"],

@@ -52,6 +52,7 @@ const SAMPLES: Record<Name, Sample> = {
   },
   listDownloads: { allowed: 200, query: "client_id=site-1" },
   getDownload: { allowed: 200, elsewhere: 404, of: () => completed },
+  listSetFiles: { allowed: 200, elsewhere: 404, of: () => completed },
   downloadContent: { allowed: 200, elsewhere: 404, of: () => completed },
   downloadEvents: { allowed: 200, elsewhere: 404, of: () => completed },
   events: { allowed: 200 },

@@ -276,7 +276,7 @@ export const MUTATIONS: readonly Mutation[] = [
     name: "part-left-behind",
     breaks: "E: no part is left by a download that failed or was cancelled",
     file: "lib/server/downloads/attempts.ts",
-    find: `      if (attempt.discard) await this.options.storage.removePart(downloadId);
+    find: `      if (attempt.discard) await this.#remove(download);
 `,
     replace: ``,
     caughtBy: {

@@ -204,10 +204,10 @@ export class MemoryWorld {
   #checkFiles(downloads: Download[]): void {
     const completed = downloads.filter((download) => download.status === "completed");
     expect([...this.storage.files.keys()].toSorted()).toEqual(
-      completed.map(({ savedPath }) => savedPath).toSorted(),
+      completed.map(({ savedPath }) => savedPath!).toSorted(),
     );
     for (const { savedPath, checksum, digest } of completed) {
-      const bytes = this.storage.files.get(savedPath) ?? new Uint8Array();
+      const bytes = this.storage.files.get(savedPath!) ?? new Uint8Array();
       expect([checksum, digest]).toEqual(["md5", md5(bytes)]);
       expect(this.file.wasEver(bytes)).toBe(true);
     }

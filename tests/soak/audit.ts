@@ -24,7 +24,7 @@ export async function audit(world: World, ledger: Ledger): Promise<string[]> {
   const sources = new Map(
     world.sites.flatMap((site) => site.sources.map((source) => [source.filePath, source])),
   );
-  const sourceOf = ({ file_path }: DownloadRecord) => sources.get(file_path)!;
+  const sourceOf = ({ file_path }: DownloadRecord) => sources.get(file_path ?? "")!;
   return [
     ...ledger.violations,
     ...records.flatMap((record) => problemsOf(record, sourceOf(record), ledger)),

@@ -25,7 +25,7 @@ export const problem = (code: DownloadErrorCode) => ({ code, message: `met ${cod
 
 /** What an operator asks for. */
 export function order(clientId: string, filePath: string, fields: Partial<Order> = {}): Order {
-  return { clientId, filePath, checksum: "md5", rateLimit: null, ...fields };
+  return { clientId, filePath, set: null, checksum: "md5", rateLimit: null, ...fields };
 }
 
 /** What every state has. */
@@ -38,6 +38,7 @@ const common = {
   restarts: 0,
   failures: 0,
   bytesOnWire: 300,
+  files: null,
   revision: 9,
 };
 const startedAt = NOW - 4000;

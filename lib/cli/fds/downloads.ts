@@ -1,5 +1,6 @@
 import type * as z from "zod";
-import { type DownloadQuery, DownloadStatus, MAX_PAGE } from "../../api/schemas.ts";
+import { MAX_PAGE } from "../../api/page-limit.ts";
+import { type DownloadQuery, DownloadStatus } from "../../api/schemas.ts";
 import { oneOf, wholeNumber } from "../../util/settings.ts";
 import { CLIENT_ID } from "../client-id.ts";
 import { DOWNLOAD_COLUMNS, DOWNLOAD_FIELDS, problemOf } from "../terminal/download-listing.ts";

@@ -79,6 +79,9 @@ function readRequestFlags(context: CommandContext): Partial<NewDownload> {
 }
 
 function readFile(text: string): string {
-  const schema = NewDownload.shape.file_path;
-  return readSetting({ source: "FILE", text }, schema, "the path of a file");
+  return readSetting(
+    { source: "FILE", text },
+    NewDownload.shape.file_path.unwrap(),
+    "the path of a file",
+  );
 }

@@ -1,4 +1,4 @@
-import type { DownloadRecord } from "../../api/schemas.ts";
+import { type DownloadRecord, nameOfDownload } from "../../api/schemas.ts";
 import { plainText } from "../../util/plain-text.ts";
 import { downloadFields } from "../terminal/download-fields.ts";
 import { findDownloadId } from "../rest/download-id.ts";
@@ -34,10 +34,12 @@ export async function checkStatus(context: GuideContext): Promise<void> {
 
 /** A line for a download; of a long file name the end, as wide as there is room for. */
 function offer(download: DownloadRecord, number: number, out: Terminal): string {
-  const { client_id, status, created_at, error_code, file_path } = download;
+  const { client_id, status, created_at, error_code } = download;
   const state = show(statusShown(status), out.colour);
   const why = error_code === null ? "" : ` (${error_code})`;
   const line = `  ${number}  ${client_id}  ${state}${why}  ${formatAge(created_at)}  `;
   const room = out.live ? out.columns() - Bun.stringWidth(line) : Infinity;
-  return room < LEAST_NAME ? line.trimEnd() : line + ending(plainText(file_path), room);
+  return room < LEAST_NAME
+    ? line.trimEnd()
+    : line + ending(plainText(nameOfDownload(download)), room);
 }

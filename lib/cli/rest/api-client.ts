@@ -4,6 +4,7 @@ import { AuditList, type AuditQuery } from "../../api/audit.ts";
 import { ClientFileList } from "../../api/files.ts";
 import { type Endpoint, endpoints } from "../../api/endpoints.ts";
 import * as enrolment from "../../api/enrolment.ts";
+import { MAX_PAGE } from "../../api/page-limit.ts";
 import * as schemas from "../../api/schemas.ts";
 import * as tokens from "../../api/tokens.ts";
 import { readEvents, type ServerSentEvent } from "../../util/server-sent-events.ts";
@@ -117,7 +118,7 @@ export class ApiClient {
     signal?: AbortSignal,
   ): Promise<ClientFileList> {
     const query = {
-      limit: String(schemas.MAX_PAGE),
+      limit: String(MAX_PAGE),
       ...(path !== undefined && { path }),
       ...(cursor !== undefined && { cursor }),
     };

@@ -1,4 +1,4 @@
-import { MAX_PAGE } from "../../api/schemas.ts";
+import { MAX_PAGE } from "../../api/page-limit.ts";
 import { UsageError } from "../../util/flags.ts";
 import type { ApiClient } from "./api-client.ts";
 import { Failure } from "../program.ts";

@@ -1,4 +1,5 @@
-import { type DownloadRecord, MAX_PAGE } from "../../api/schemas.ts";
+import { MAX_PAGE } from "../../api/page-limit.ts";
+import type { DownloadRecord } from "../../api/schemas.ts";
 import { type ApiClient, hasEnded, isTransient, type WatchOptions } from "./api-client.ts";
 
 /**

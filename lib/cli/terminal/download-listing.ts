@@ -1,4 +1,4 @@
-import type { DownloadRecord } from "../../api/schemas.ts";
+import { type DownloadRecord, nameOfDownload } from "../../api/schemas.ts";
 import { formatSize } from "../../util/sizes.ts";
 import { plainText } from "../../util/plain-text.ts";
 import type { Field, ListingColumn } from "./listing.ts";
@@ -99,8 +99,8 @@ const FILE: DownloadColumn = {
   title: "file",
   importance: 2,
   least: PATH_COLUMNS,
-  shown: ({ file_path }) => file_path,
-  raw: ({ file_path }) => file_path,
+  shown: nameOfDownload,
+  raw: nameOfDownload,
 };
 
 /** Downloads, one a line. */

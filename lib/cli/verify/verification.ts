@@ -159,8 +159,9 @@ function judge(
  */
 function originalSum(record: DownloadRecord, sums: Map<string, string>): string | null {
   const folder = `test-files/${record.client_id}/`;
+  const path = record.file_path ?? "";
   // A backslash is a part of a name, or stands between two on Windows.
-  for (const asked of [record.file_path, withSlashes(record.file_path)].map(normalize)) {
+  for (const asked of [path, withSlashes(path)].map(normalize)) {
     const start = asked.lastIndexOf(`/${folder}`);
     const absolute = start === -1 ? undefined : sums.get(asked.slice(start + 1));
     const found = sums.get(folder + asked) ?? absolute;

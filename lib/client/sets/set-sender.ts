@@ -165,7 +165,7 @@ export class SetSender implements OutgoingStream {
       include: patternsOf(this.#include),
       exclude: patternsOf(this.#exclude),
       minAgeMs: list.min_age_ms,
-      goOn: () => this.#stopped === undefined,
+      goOn: this.#proving(),
     });
     const tally = new SetTally({ maxFiles: list.max_files, maxBytes: list.max_bytes });
     const lines = new LineSender(this.options.outlet, () => this.#isWanted);

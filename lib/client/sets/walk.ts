@@ -6,6 +6,7 @@ import { loopTurns } from "../../util/loop-turns.ts";
 import { systemCode } from "../../util/system-error.ts";
 import type { Lookup } from "../owner-rules/lookup.ts";
 import { Refusal } from "../owner-rules/refusal.ts";
+import type { GoOn } from "../prefix-hash.ts";
 import { compareNames, OpenFolder, typeOf } from "./open-folder.ts";
 
 /** Names that one walk looks at, before it is given up as endless. */
@@ -38,8 +39,8 @@ export interface WalkOptions {
   exclude: PathPatterns;
   /** Files that were changed more recently are skipped, in ms. */
   minAgeMs: number;
-  /** False ends the walk: nobody waits for it any more. */
-  goOn: () => boolean;
+  /** Called with the number of names that were looked at; false ends the walk. */
+  goOn: GoOn;
 }
 
 /** A folder on the way, as the patterns see it. */
@@ -53,8 +54,8 @@ interface Step {
 
 /**
  * Finds the files that patterns name, within the owner's rules: what these keep at home does not
- * exist. No link is followed. Folders are gone through in the order of their names, so two walks
- * through the same files give the same.
+ * exist. No link is followed. The files of a folder come first, then its folders, each by name, so two
+ * walks through the same files give the same.
  */
 export class Walk {
   #names = 0;
@@ -94,14 +95,16 @@ export class Walk {
 
   async *#inFolder(step: Step, root: number, real: string): AsyncGenerator<Found[]> {
     const entries = (await step.folder.entries()).toSorted((a, b) => compareNames(a.name, b.name));
+    const inside: (Omit<Step, "folder"> & { name: string })[] = [];
     for (let at = 0; at < entries.length; at += BATCH) {
-      if (!this.options.goOn()) return;
+      if (!this.options.goOn(this.#names)) return;
       const batch = entries.slice(at, at + BATCH);
       this.#count(batch.length);
       const { files, folders } = await loopTurns.run(() => this.#look(batch, step, root, real));
       if (files.length > 0) yield files;
-      for (const { name, ...next } of folders) yield* this.#enter(step, name, next, root, real);
+      inside.push(...folders);
     }
+    for (const { name, ...next } of inside) yield* this.#enter(step, name, next, root, real);
   }
 
   /** What a few names are. */
@@ -150,7 +153,8 @@ export class Walk {
     root: number,
     real: string,
   ): AsyncGenerator<Found[]> {
-    if (!this.options.goOn() || !this.options.lookup.mayEnter(join(real, next.path))) return;
+    if (!this.options.goOn(this.#names) || !this.options.lookup.mayEnter(join(real, next.path)))
+      return;
     const found = { path: next.path, root, size: 0, mtimeNs: 0n };
     if (Buffer.byteLength(next.path) > MAX_PATH_BYTES) {
       yield [{ ...found, skipped: "name_unusable" }];

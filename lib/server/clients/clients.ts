@@ -172,6 +172,7 @@ export class Clients implements SessionHost {
         keyHash: admission.keyHash,
         enrolledAt: admission.enrolledAt,
         revokedAt: null,
+        features: message.features ?? [],
         hostname: message.hostname,
         platform: message.platform,
         version: message.version,

@@ -1,4 +1,5 @@
 import type { AuditRows } from "../audit/audit.ts";
+import type { SetRows } from "../set.ts";
 import type { AccessRows } from "../access/rows.ts";
 import type { Active, Download, Downloading, Queued } from "../download.ts";
 
@@ -11,6 +12,8 @@ export interface Client {
   enrolledAt: number | null;
   /** When an admin revoked it: its key is refused from then on. */
   revokedAt: number | null;
+  /** What it can do beyond single files, as its last registration says. */
+  features: string[];
   hostname: string;
   platform: string;
   version: string;
@@ -105,6 +108,8 @@ export interface Repository {
   /** @param lastSeen id → when the client was last heard; a later time that is known already stays */
   clientsSeen(lastSeen: ReadonlyMap<string, number>): Promise<void>;
 
+  /** The files of sets. */
+  readonly sets: SetRows;
   /** Who may call the API, and who is signed in. */
   readonly access: AccessRows;
   /** Who did what. */

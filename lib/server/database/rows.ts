@@ -2,6 +2,7 @@ import type { ChecksumAlgorithm } from "../../protocol/checksum.ts";
 import { type DownloadErrorCode, type Problem } from "../../protocol/errors.ts";
 import { FileIdentity } from "../../protocol/identity.ts";
 import { safeOffsetOf, type Download, type Source } from "../download.ts";
+import type { SetCounts, SetOrder } from "../set.ts";
 import type { Client } from "./repository.ts";
 
 /*
@@ -13,6 +14,8 @@ export interface DownloadRow {
   downloadId: string;
   clientId: string;
   filePath: string;
+  /** JSON of what a set is made of. */
+  setOrder: string | null;
   checksum: ChecksumAlgorithm;
   rateLimit: number | null;
   status: Download["status"];
@@ -24,6 +27,10 @@ export interface DownloadRow {
   restarts: number;
   failures: number;
   bytesOnWire: number;
+  filesTotal: number | null;
+  filesReceived: number | null;
+  filesUnchanged: number | null;
+  filesSkipped: number | null;
   revision: number;
   notBefore: number | null;
   safeOffset: number;
@@ -44,6 +51,7 @@ export function toRow(download: Download): DownloadRow {
     downloadId: download.downloadId,
     clientId: download.clientId,
     filePath: download.filePath,
+    setOrder: download.set && JSON.stringify(download.set),
     checksum: download.checksum,
     rateLimit: download.rateLimit,
     status: download.status,
@@ -55,12 +63,16 @@ export function toRow(download: Download): DownloadRow {
     restarts: download.restarts,
     failures: download.failures,
     bytesOnWire: download.bytesOnWire,
+    filesTotal: download.files && download.files.total,
+    filesReceived: download.files && download.files.received,
+    filesUnchanged: download.files && download.files.unchanged,
+    filesSkipped: download.files && download.files.skipped,
     revision: download.revision,
     notBefore: "notBefore" in download ? download.notBefore : null,
     safeOffset: safeOffsetOf(download),
     totalSize: source && source.totalSize,
     chunkSize: source && source.chunkSize,
-    identity: source && JSON.stringify(source.identity),
+    identity: source?.identity ? JSON.stringify(source.identity) : null,
     digest: "digest" in download ? download.digest : null,
     savedPath: "savedPath" in download ? download.savedPath : null,
     problemCode: problem && problem.code,
@@ -74,6 +86,7 @@ export function toDownload(row: DownloadRow): Download {
     downloadId: row.downloadId,
     clientId: row.clientId,
     filePath: row.filePath,
+    set: toSetOrder(row),
     checksum: row.checksum,
     rateLimit: numberOrNull(row.rateLimit),
     createdAt: Number(row.createdAt),
@@ -82,6 +95,7 @@ export function toDownload(row: DownloadRow): Download {
     restarts: Number(row.restarts),
     failures: Number(row.failures),
     bytesOnWire: Number(row.bytesOnWire),
+    files: toCounts(row),
     revision: Number(row.revision),
   };
   const { status } = row;
@@ -98,8 +112,8 @@ export function toDownload(row: DownloadRow): Download {
     startedAt: started(),
     source: required(source, "identity"),
     digest: required(row.digest, "digest"),
-    savedPath: required(row.savedPath, "saved_path"),
   });
+  const { savedPath } = row;
   switch (status) {
     case "queued": {
       const notBefore = Number(required(row.notBefore, "not_before"));
@@ -109,9 +123,9 @@ export function toDownload(row: DownloadRow): Download {
     case "downloading":
       return { ...common, status, startedAt: started(), source, safeOffset };
     case "verifying":
-      return { ...common, status, ...received() };
+      return { ...common, status, ...received(), savedPath: required(savedPath, "saved_path") };
     case "completed":
-      return { ...common, status, ...received(), completedAt: ended() };
+      return { ...common, status, ...received(), savedPath, completedAt: ended() };
     case "failed": {
       const problem = required(toProblem(row), "problem_code");
       return { ...common, status, startedAt, completedAt: ended(), source, safeOffset, problem };
@@ -121,9 +135,20 @@ export function toDownload(row: DownloadRow): Download {
   }
 }
 
-export function toClient(row: Client): Client {
+/** A client as a row. */
+export interface ClientRow extends Omit<Client, "features"> {
+  /** JSON */
+  features: string;
+}
+
+export function toClientRow(client: Client): ClientRow {
+  return { ...client, features: JSON.stringify(client.features) };
+}
+
+export function toClient(row: ClientRow): Client {
   return {
     ...row,
+    features: JSON.parse(row.features) as string[],
     enrolledAt: numberOrNull(row.enrolledAt),
     revokedAt: numberOrNull(row.revokedAt),
     connectedAt: Number(row.connectedAt),
@@ -136,11 +161,25 @@ export function numberOrNull(value: number | null): number | null {
 }
 
 function toSource({ identity, totalSize, chunkSize }: DownloadRow): Source | null {
-  if (identity === null) return null;
+  if (totalSize === null) return null;
   return {
-    identity: FileIdentity.parse(JSON.parse(identity)),
+    identity: identity === null ? null : FileIdentity.parse(JSON.parse(identity)),
     totalSize: Number(totalSize),
     chunkSize: Number(chunkSize),
+  };
+}
+
+function toSetOrder({ setOrder }: DownloadRow): SetOrder | null {
+  return setOrder === null ? null : (JSON.parse(setOrder) as SetOrder);
+}
+
+function toCounts(row: DownloadRow): SetCounts | null {
+  if (row.filesTotal === null) return null;
+  return {
+    total: Number(row.filesTotal),
+    received: Number(row.filesReceived),
+    unchanged: Number(row.filesUnchanged),
+    skipped: Number(row.filesSkipped),
   };
 }
 

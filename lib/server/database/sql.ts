@@ -8,6 +8,7 @@ import {
   safeOffsetOf,
 } from "../download.ts";
 import { AccessSql } from "./access-sql.ts";
+import { SetRowsSql } from "./set-rows-sql.ts";
 import { AuditSql } from "./audit-sql.ts";
 import {
   NameTakenError,
@@ -17,7 +18,15 @@ import {
   type Repository,
   type Totals,
 } from "./repository.ts";
-import { numberOrNull, toClient, toDownload, toRow, type DownloadRow } from "./rows.ts";
+import {
+  numberOrNull,
+  toClient,
+  toClientRow,
+  toDownload,
+  toRow,
+  type ClientRow,
+  type DownloadRow,
+} from "./rows.ts";
 import type { SqlDatabase } from "./database.ts";
 import { isFull, isUniqueViolation, openSqlite } from "./sqlite.ts";
 import { assignments, insertion, list, sql, type Statement } from "./statement.ts";
@@ -60,10 +69,12 @@ function mayBeTakenBack(next: Download, before: Download | undefined): boolean {
 }
 
 class SqlRepository implements Repository {
+  readonly sets: SetRowsSql;
   readonly access: AccessSql;
   readonly audit: AuditSql;
 
   constructor(private readonly database: SqlDatabase) {
+    this.sets = new SetRowsSql(database);
     this.access = new AccessSql(database);
     this.audit = new AuditSql(database);
   }
@@ -244,21 +255,22 @@ class SqlRepository implements Repository {
   }
 
   async getClient(clientId: string): Promise<Client | null> {
-    const [row] = await this.database.run<Client>(
+    const [row] = await this.database.run<ClientRow>(
       sql`SELECT * FROM clients WHERE client_id = ${clientId}`,
     );
     return row ? toClient(row) : null;
   }
 
   async listClients(): Promise<Client[]> {
-    const rows = await this.database.run<Client>(sql`SELECT * FROM clients ORDER BY client_id`);
+    const rows = await this.database.run<ClientRow>(sql`SELECT * FROM clients ORDER BY client_id`);
     return rows.map(toClient);
   }
 
   async registerClient(client: Client, replaces: Client | null): Promise<boolean> {
+    const row = toClientRow(client);
     const written = await this.database.keep(sql`
-      INSERT INTO clients ${insertion(client)}
-      ON CONFLICT (client_id) DO UPDATE SET ${assignments(client)}
+      INSERT INTO clients ${insertion(row)}
+      ON CONFLICT (client_id) DO UPDATE SET ${assignments(row)}
       WHERE clients.key_hash = ${replaces?.keyHash ?? null}
         AND clients.revoked_at IS NOT DISTINCT FROM ${replaces?.revokedAt ?? null}
       RETURNING client_id`);
@@ -266,7 +278,7 @@ class SqlRepository implements Repository {
   }
 
   async revokeClient(clientId: string, at: number): Promise<Client | null> {
-    const [row] = await this.database.keep<Client>(sql`
+    const [row] = await this.database.keep<ClientRow>(sql`
       UPDATE clients SET revoked_at = COALESCE(revoked_at, ${at})
       WHERE client_id = ${clientId} RETURNING *`);
     return row ? toClient(row) : null;

@@ -1,20 +1,24 @@
 import { FdsError, type Problem, problemOf } from "../../protocol/errors.ts";
+import { FEATURES } from "../../protocol/messages.ts";
 import type { Logger } from "../../util/logger.ts";
 import { OneByOne } from "../../util/one-by-one.ts";
 import type { Clients } from "../clients/clients.ts";
 import type { CreditPool } from "../transfer/flow-control.ts";
 import type { Repository } from "../database/repository.ts";
 import type { Download, DownloadEvent, Downloading, Verifying } from "../download.ts";
+import type { SetOrder } from "../set.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import { finishPublishing, publish, type Report } from "./publish.ts";
 import { findOverQuota, type Quotas } from "./quota.ts";
+import { SetReceiver } from "../transfer/set-receiver.ts";
+import { finishSet, publishSet, type SetPublishing } from "./publish-set.ts";
 import { FileReceiver, type FileReceiverOptions } from "../transfer/file-receiver.ts";
 import type { Outcome } from "../transfer/incoming-stream.ts";
 import type { NoRoom } from "../transfer/free-space.ts";
 import type { Storage } from "../storage/storage.ts";
 
 export interface AttemptsOptions {
-  repository: Pick<Repository, "activeDownloads">;
+  repository: Pick<Repository, "activeDownloads" | "sets">;
   storage: Storage;
   clients: Pick<Clients, "sessionOf">;
   credit: CreditPool;
@@ -32,9 +36,11 @@ export interface AttemptsOptions {
 /** A download that waits for a quota looks again within this time, in ms. */
 const SHORT_FOR_MS = 15_000;
 
+type Receiver = FileReceiver | SetReceiver;
+
 /** A download that this process carries out. */
 interface Attempt {
-  receiver: FileReceiver;
+  receiver: Receiver;
   /** The client sent everything, and keeps the file open until it hears what became of it. */
   isAwaited: boolean;
   /** Its part is to be removed once it is closed. */
@@ -64,10 +70,7 @@ export class Attempts {
   }
 
   /** Of this attempt at a download, if it runs. */
-  receiverOf({
-    downloadId,
-    epoch,
-  }: Pick<Download, "downloadId" | "epoch">): FileReceiver | undefined {
+  receiverOf({ downloadId, epoch }: Pick<Download, "downloadId" | "epoch">): Receiver | undefined {
     const receiver = this.#running.get(downloadId)?.receiver;
     return receiver?.epoch === epoch ? receiver : undefined;
   }
@@ -78,6 +81,10 @@ export class Attempts {
     const session = this.options.clients.sessionOf(clientId);
     const agreed = session?.client;
     if (this.#stopped || !session?.isOpen || !agreed) return this.#lost(download);
+    if (download.set && !agreed.features.has(FEATURES.set)) {
+      const message = "the client is too old for folders and patterns: update it";
+      return this.#failed(download, { code: "client_outdated", message }, true);
+    }
     const { chunkSize } = agreed;
     const receiver = session.attach((stream) =>
       this.#receiverFor(download, { stream, chunkSize, link: session }),
@@ -86,9 +93,9 @@ export class Attempts {
     this.#running.set(downloadId, attempt);
     try {
       const outcome = await receiver.run();
-      attempt.isAwaited = outcome.type === "received";
+      attempt.isAwaited = AWAITED.has(outcome.type);
       await this.#settle(download, outcome);
-      if (attempt.discard) await this.options.storage.removePart(downloadId);
+      if (attempt.discard) await this.#remove(download);
     } finally {
       this.#answer(attempt, "cancel");
       this.#running.delete(downloadId);
@@ -104,15 +111,17 @@ export class Attempts {
   /** Goes on with a publishing that was cut short. */
   async finish(download: Verifying): Promise<void> {
     await this.#publishing(download, (report) =>
-      finishPublishing(download, this.options.storage, report),
+      download.set
+        ? finishSet(setOf(download), this.#setPublishing(report))
+        : finishPublishing(download, this.options.storage, report),
     );
   }
 
   /** Removes what has arrived: at once, or when the attempt that writes it is over. */
-  async discardPart(downloadId: string): Promise<void> {
-    const attempt = this.#running.get(downloadId);
+  async discardPart(download: Download): Promise<void> {
+    const attempt = this.#running.get(download.downloadId);
     if (attempt) attempt.discard = true;
-    else await this.options.storage.removePart(downloadId);
+    else await this.#remove(download);
   }
 
   /** Ends all attempts, keeping what has arrived, and begins no other one. */
@@ -121,21 +130,27 @@ export class Attempts {
     for (const { receiver } of this.#running.values()) receiver.lose();
   }
 
+  async #remove({ downloadId, set }: Download): Promise<void> {
+    const { storage } = this.options;
+    await (set ? storage.sets.remove(downloadId) : storage.removePart(downloadId));
+  }
+
   #receiverFor(
     download: Downloading,
     connection: Pick<FileReceiverOptions, "stream" | "chunkSize" | "link">,
-  ): FileReceiver {
-    return new FileReceiver({
+  ): Receiver {
+    const common = {
       ...this.options,
       ...connection,
-      checkpoints: this.#checkpoints,
-      starts: this.#starts,
       download,
-      findOverQuota: (totalSize) => this.#findOverQuota(download, totalSize),
+      findOverQuota: (totalSize: number) => this.#findOverQuota(download, totalSize),
       othersWait: () => this.#othersWait(download.clientId),
-      report: (event) => this.options.apply(download.downloadId, event),
+      report: (event: DownloadEvent) => this.options.apply(download.downloadId, event),
       logger: this.options.logOf(download),
-    });
+    };
+    const { set } = download;
+    if (set) return new SetReceiver({ ...common, order: set, rows: this.options.repository.sets });
+    return new FileReceiver({ ...common, checkpoints: this.#checkpoints, starts: this.#starts });
   }
 
   #answer(attempt: Attempt, type: "done" | "cancel"): void {
@@ -188,7 +203,27 @@ export class Attempts {
         return this.#publishing(download, (report) =>
           publish(download, outcome, this.options.storage, this.#withinQuota(download, report)),
         );
+      case "set_received":
+        return this.#publishing(download, (report) =>
+          publishSet(
+            setOf(download),
+            outcome,
+            this.#setPublishing(this.#withinQuota(download, report)),
+          ),
+        );
+      case "nothing": {
+        const digest = new Bun.CryptoHasher(download.checksum).digest("hex");
+        const { downloadId, epoch } = download;
+        const now = Date.now();
+        await this.options.apply(downloadId, { ...outcome, epoch, now, digest });
+        await this.options.storage.sets.remove(downloadId);
+      }
     }
+  }
+
+  #setPublishing(report: Report): SetPublishing {
+    const { storage, repository } = this.options;
+    return { sets: storage.sets, rows: repository.sets, report };
   }
 
   async #publishing(
@@ -215,4 +250,12 @@ export class Attempts {
     const now = Date.now();
     await this.options.apply(downloadId, { type: "failed", epoch, now, problem, final });
   }
+}
+
+/** Outcomes after which the client waits to hear what became of what it sent. */
+const AWAITED: ReadonlySet<Outcome["type"]> = new Set(["received", "set_received", "nothing"]);
+
+function setOf<D extends Download>(download: D): D & { set: SetOrder } {
+  if (!download.set) throw new Error(`download "${download.downloadId}" is no set`);
+  return { ...download, set: download.set };
 }

@@ -186,10 +186,13 @@ export class Downloads {
   /** Begins to work: takes up what an earlier process left. */
   async recover(): Promise<void> {
     const { repository, storage } = this.options;
-    const parts = await storage.listParts();
-    const wanted = await repository.unendedAmong(parts);
+    const [parts, sets] = [await storage.listParts(), await storage.sets.list()];
+    const wanted = await repository.unendedAmong([...parts, ...sets]);
     for (const downloadId of parts) {
       if (!wanted.has(downloadId)) await storage.removePart(downloadId);
+    }
+    for (const downloadId of sets) {
+      if (!wanted.has(downloadId)) await storage.sets.remove(downloadId);
     }
     await this.#takeUp();
   }
@@ -213,8 +216,11 @@ export class Downloads {
       const { downloadId, epoch, status } = download;
       if (this.#work.has(downloadId)) continue;
       this.#log(download).info("download taken up again", { status });
-      if (status === "verifying") void this.#run(downloadId, () => this.#attempts.finish(download));
-      else lost.push(this.#run(downloadId, () => this.#lose(downloadId, epoch)));
+      if (status === "verifying") {
+        const finishing = this.#run(downloadId, () => this.#attempts.finish(download));
+        // Of a set a part may be under its name: nobody sees it before that is finished.
+        if (download.set) lost.push(finishing);
+      } else lost.push(this.#run(downloadId, () => this.#lose(downloadId, epoch)));
     }
     await Promise.all(lost);
     this.#dispatcher.wake();
@@ -294,7 +300,7 @@ export class Downloads {
         this.#attempts.confirm(download);
         return;
       case "discard_part":
-        return this.#attempts.discardPart(download.downloadId);
+        return this.#attempts.discardPart(download);
       case "dispatch":
         this.#dispatcher.wake();
         return;

@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import { entityTag } from "../../api/checksums.ts";
-import type { Completed } from "../download.ts";
+import type { ChecksumAlgorithm } from "../../protocol/checksum.ts";
 import type { StoredFile } from "../storage/storage.ts";
 
 /** What of a file an HTTP request wants: a part of it, all of it, or something it does not have. */
@@ -26,22 +26,29 @@ export function parseRange(header: string | undefined, size: number): Range {
   return { start, end: last === "" ? size : Math.min(Number(last) + 1, size) };
 }
 
+/** What is to be told of a file: its checksum, and where it lies, relative to DOWNLOADS_DIR. */
+export interface Content {
+  checksum: ChecksumAlgorithm;
+  digest: string;
+  savedPath: string;
+}
+
 /**
  * The bytes of a completed download, or the range of them that is asked for.
  * @param bodyOf makes a body of them
  */
 export function contentResponse(
-  download: Completed,
+  { checksum, digest, savedPath }: Content,
   file: StoredFile,
   request: Request,
   bodyOf: (bytes: Blob) => Blob | ReadableStream<Uint8Array> = (bytes) => bytes,
 ): Response {
   const { headers: asked, method } = request;
-  const etag = entityTag(download.checksum, download.digest);
+  const etag = entityTag(checksum, digest);
   const headers = new Headers({
     "Accept-Ranges": "bytes",
     "Cache-Control": "private, no-cache",
-    "Content-Disposition": contentDisposition(basename(download.savedPath)),
+    "Content-Disposition": contentDisposition(basename(savedPath)),
     "Content-Type": "application/octet-stream",
     ETag: etag,
     // nginx would fill its buffers, and then take nothing for so long that the connection is closed.
@@ -74,7 +81,7 @@ export function names(header: string | null, etag: string): boolean {
 }
 
 /** To be saved under this name, whatever it is made of (RFC 6266, with RFC 8187's encoding). */
-function contentDisposition(name: string): string {
+export function contentDisposition(name: string): string {
   const ascii = name.replace(/[^\x20-\x7e]|["\\%]/g, "_");
   const encoded = encodeURIComponent(name).replace(
     /['()*]/g,

@@ -7,11 +7,11 @@ import type { OpenCalls } from "../access/open-calls.ts";
  * Content-Length.
  */
 export function endableBody(
-  bytes: Blob,
+  bytes: Blob | ReadableStream<Uint8Array>,
   caller: Caller,
   openCalls: Pick<OpenCalls, "add">,
 ): ReadableStream<Uint8Array> {
-  const reader = bytes.stream().getReader();
+  const reader = (bytes instanceof Blob ? bytes.stream() : bytes).getReader();
   let release = () => {};
   const close = () => {
     release();

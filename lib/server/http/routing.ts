@@ -21,7 +21,8 @@ import { networkOf } from "../access/remote-address.ts";
 import { refuseInvalid } from "./validation.ts";
 
 /** An operator says what to do in a few words, and on any line in a moment. */
-const BODY_LIMITS = { size: 64 * 1024, time: 10_000 };
+const MAX_BODY_BYTES = 64 * 1024;
+const BODY_WITHIN_MS = 10_000;
 
 /** Of a call that takes no query: a field that nobody reads is a mistake worth telling. */
 const NO_QUERY = z.strictObject({});
@@ -105,7 +106,11 @@ export class Router {
     const checks: MiddlewareHandler[] = [zValidator("query", query ?? NO_QUERY, refuseInvalid)];
     if (role !== "anyone") checks.unshift(requireRole(role));
     if (body) {
-      checks.push(jsonBody, this.#authenticateAgain(), zValidator("json", body, refuseInvalid));
+      checks.push(
+        jsonBody(endpoint.maxBodyBytes),
+        this.#authenticateAgain(),
+        zValidator("json", body, refuseInvalid),
+      );
     }
     this.#app.on(method, [path], ...checks, (c) => {
       const { address } = c.env;
@@ -253,11 +258,13 @@ function headersFor(error: FdsError): Record<string, string> {
 }
 
 /** A body is read as JSON whatever Content-Type says: curl's -d says something else by itself. */
-const jsonBody: MiddlewareHandler = async (c, next) => {
-  const { raw } = c.req;
-  const body = await readBody(raw, BODY_LIMITS);
-  const headers = new Headers(raw.headers);
-  headers.set("Content-Type", "application/json");
-  c.req.raw = new Request(raw.url, { method: raw.method, headers, body, signal: raw.signal });
-  await next();
-};
+function jsonBody(maxBytes = MAX_BODY_BYTES): MiddlewareHandler {
+  return async (c, next) => {
+    const { raw } = c.req;
+    const body = await readBody(raw, { size: maxBytes, time: BODY_WITHIN_MS });
+    const headers = new Headers(raw.headers);
+    headers.set("Content-Type", "application/json");
+    c.req.raw = new Request(raw.url, { method: raw.method, headers, body, signal: raw.signal });
+    await next();
+  };
+}

@@ -15,6 +15,7 @@ export function downloadRecord(download: Download, progress?: Progress): Downloa
   const bytesReceived = (running ? progress?.bytesReceived : undefined) ?? safeOffsetOf(download);
   const bytesOnWire = (running ? progress?.bytesOnWire : undefined) ?? download.bytesOnWire;
   const totalSize = source?.totalSize ?? null;
+  const files = (running ? progress?.files : undefined) ?? download.files;
   const rate = bytesPerSecond(download, progress);
   const problem = "problem" in download ? download.problem : null;
   const verified = download.status === "verifying" || download.status === "completed";
@@ -22,9 +23,16 @@ export function downloadRecord(download: Download, progress?: Progress): Downloa
   return {
     download_id: download.downloadId,
     client_id: download.clientId,
-    file_path: download.filePath,
+    kind: download.set ? "set" : "file",
+    file_path: download.set ? null : download.filePath,
+    paths: download.set?.paths ?? null,
+    exclude: download.set?.exclude ?? null,
     status: download.status,
     total_size: totalSize,
+    files_total: files?.total ?? null,
+    files_received: files?.received ?? null,
+    files_unchanged: files?.unchanged ?? null,
+    files_skipped: files?.skipped ?? null,
     bytes_received: bytesReceived,
     bytes_on_wire: bytesOnWire,
     chunk_size: source?.chunkSize ?? null,

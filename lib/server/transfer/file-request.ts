@@ -26,7 +26,7 @@ export function fileRequest(download: Downloading, offer: Offer): StreamCommand 
     chunk_size: chunkSize,
     offset,
     checksum,
-    ...(source &&
+    ...(source?.identity &&
       offset > 0 && {
         resume: {
           [`prefix_${checksum}`]: prefix,

@@ -1,3 +1,4 @@
+import type { SetCounts } from "../set.ts";
 import type { FdsError, Problem } from "../../protocol/errors.ts";
 import type { Frame } from "../../protocol/frame.ts";
 import type { ClientMessage, ServerMessage } from "../../protocol/messages.ts";
@@ -45,6 +46,10 @@ export interface IncomingStream {
 /** How an attempt ended. */
 export type Outcome =
   | { type: "received"; digest: string; size: number; bytesOnWire: number }
+  /** Every file of a set that is to come is there, and flushed. `size`: the bytes that came. */
+  | { type: "set_received"; size: number; files: SetCounts; bytesOnWire: number }
+  /** No file matches, which is what the set is, then. */
+  | { type: "nothing"; chunkSize: number }
   | { type: "lost" }
   | { type: "failed"; problem: Problem; final?: boolean }
   /** It goes on once those who waited had their turn. */
@@ -57,4 +62,6 @@ export interface Progress {
   bytesReceived: number;
   bytesOnWire: number;
   bytesPerSecond: number | null;
+  /** Of a set. */
+  files?: SetCounts;
 }

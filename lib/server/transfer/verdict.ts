@@ -24,7 +24,7 @@ export function findFlaw(
   checksum: ChecksumAlgorithm,
   digest: string,
 ): Flaw | null {
-  if (!stillTheSame(source.identity, complete.identity)) {
+  if (!source.identity || !stillTheSame(source.identity, complete.identity)) {
     const message = "the file changed while it was read";
     return { problem: { code: "source_changed", message }, final: false };
   }

@@ -31,6 +31,7 @@ function client(key: string, enrolledAt: number | null): Client {
     keyHash: hashSecret(key),
     enrolledAt,
     revokedAt: null,
+    features: [],
     hostname: "till",
     platform: "linux x64",
     version: "1.0.0",

@@ -42,6 +42,7 @@ const common = {
   downloadId: id(1),
   clientId: "site-1",
   filePath: "~/отчёт 'a\"; DROP TABLE downloads; --/ü.log",
+  set: null,
   checksum: "sha256",
   rateLimit: Number.MAX_SAFE_INTEGER - 2,
   createdAt: 1_700_000_000_001,
@@ -50,6 +51,7 @@ const common = {
   restarts: 1,
   failures: 4,
   bytesOnWire: 5,
+  files: null,
   revision: 0,
 } as const;
 const startedAt = 1_700_000_000_002;
@@ -99,6 +101,7 @@ export function client(clientId: string, fields: Partial<Client> = {}): Client {
     keyHash: "a".repeat(64),
     enrolledAt: null,
     revokedAt: null,
+    features: ["list"],
     hostname: "till",
     platform: "linux",
     version: "1.0.0",

@@ -41,7 +41,7 @@ class World implements Pick<Storage, "publish" | "openFile" | "openPart" | "remo
   readonly report: Report = async (event: DownloadEvent) => {
     this.#step();
     const { next } = transition(this.row, event);
-    if ("savedPath" in next && this.held.has(next.savedPath)) throw new NameTakenError();
+    if ("savedPath" in next && this.held.has(next.savedPath!)) throw new NameTakenError();
     this.row = next;
     return next;
   };
@@ -107,7 +107,7 @@ class World implements Pick<Storage, "publish" | "openFile" | "openPart" | "remo
   expectPublishedOnce(): void {
     expect(this.row.status).toBe("completed");
     const ours = [...this.files].filter(([, bytes]) => bytes === BYTES).map(([path]) => path);
-    expect(ours).toEqual([(this.row as typeof states.completed).savedPath]);
+    expect(ours).toEqual([(this.row as typeof states.completed).savedPath!]);
     expect(this.part).toBeNull();
   }
 }

@@ -1,6 +1,5 @@
 import { describe, expect, test } from "bun:test";
 import { contentResponse, parseRange } from "../../../lib/server/http/content.ts";
-import type { Completed } from "../../../lib/server/download.ts";
 import { MD5, states } from "../../support/downloads.ts";
 
 const BYTES = "0123456789";
@@ -60,7 +59,7 @@ function answer(
   headers: Record<string, string>,
   { method = "GET", name = "a.txt", bytes = BYTES } = {},
 ): Response {
-  const download: Completed = { ...states.completed, savedPath: `restaurant-001/${name}` };
+  const download = { ...states.completed, savedPath: `restaurant-001/${name}` };
   const blob = new Blob([bytes]);
   const file = { size: blob.size, slice: (start: number, end: number) => blob.slice(start, end) };
   return contentResponse(download, file, new Request("http://server/", { method, headers }));

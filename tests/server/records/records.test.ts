@@ -120,6 +120,7 @@ test("the record of a client is what the document promises, and holds no key", (
       keyHash: "a".repeat(64),
       enrolledAt: NOW,
       revokedAt: NOW + 2,
+      features: [],
       hostname: "till",
       platform: "linux x64",
       version: "1.0.0",

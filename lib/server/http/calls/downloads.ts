@@ -1,9 +1,18 @@
-import type { DownloadAccepted, DownloadList, Totals } from "../../../api/schemas.ts";
+import type * as z from "zod";
+import {
+  DEFAULT_FILE,
+  type DownloadAccepted,
+  type DownloadList,
+  type NewDownload,
+  type Totals,
+} from "../../../api/schemas.ts";
+import type { SetFileList } from "../../../api/sets.ts";
 import { FdsError } from "../../../protocol/errors.ts";
+import { FEATURES, MAX_SET_FILES } from "../../../protocol/messages.ts";
 import { type Caller, canEnd, NotSeen, sees } from "../../access/caller.ts";
 import type { OpenCalls } from "../../access/open-calls.ts";
 import { clientNotFound, type Clients } from "../../clients/clients.ts";
-import type { Download } from "../../download.ts";
+import type { Completed, Download, Order } from "../../download.ts";
 import { downloadNotFound, type Downloads } from "../../downloads/downloads.ts";
 import type { EventFeeds } from "../../events/event-feeds.ts";
 import type { Storage } from "../../storage/storage.ts";
@@ -11,6 +20,9 @@ import { contentResponse } from "../content.ts";
 import { endableBody } from "../endable-body.ts";
 import { json } from "../json.ts";
 import { downloadRecord } from "../../records/records.ts";
+import { setFileRecord } from "../../records/set-files.ts";
+import type { SetRows } from "../../set.ts";
+import { openSetFile, savedPathOf, setContentResponse } from "../set-content.ts";
 import type { Handlers } from "../routing.ts";
 
 export interface DownloadCallsOptions {
@@ -19,11 +31,12 @@ export interface DownloadCallsOptions {
   events: Pick<EventFeeds, "of">;
   storage: Pick<Storage, "openFile">;
   openCalls: OpenCalls;
+  sets: SetRows;
 }
 
 /** What is asked about downloads: to start them, to follow them, and to take what came of them. */
 export function downloadCalls(options: DownloadCallsOptions) {
-  const { clients, downloads, events, storage, openCalls } = options;
+  const { clients, downloads, events, storage, openCalls, sets } = options;
   const record = (download: Download) => downloadRecord(download, downloads.progressOf(download));
 
   /** @throws FdsError `download_not_found`, also for a download that the caller does not see */
@@ -31,6 +44,28 @@ export function downloadCalls(options: DownloadCallsOptions) {
     const found = await downloads.get(downloadId);
     if (!sees(caller, found.clientId)) throw new NotSeen(downloadNotFound(), found.clientId);
     return found;
+  };
+
+  /** Makes a body end with its caller's right; the answer to HEAD has none that could go on. */
+  const ending =
+    (request: Request, caller: Caller) => (bytes: Blob | ReadableStream<Uint8Array>) =>
+      request.method === "GET" && canEnd(caller) ? endableBody(bytes, caller, openCalls) : bytes;
+
+  /** A set as an archive, or one of its files. */
+  const setContent = async (
+    found: Completed,
+    path: string | undefined,
+    request: Request,
+    caller: Caller,
+  ) => {
+    const stored = { rows: sets, storage };
+    if (path === undefined) {
+      const { headers, body } = setContentResponse(found, request, stored);
+      return new Response(body && ending(request, caller)(body), { headers });
+    }
+    const { file, digest, savedPath } = await openSetFile(found, path, stored);
+    const { checksum } = found;
+    return contentResponse({ checksum, digest, savedPath }, file, request, ending(request, caller));
   };
 
   return {
@@ -43,7 +78,7 @@ export function downloadCalls(options: DownloadCallsOptions) {
     },
 
     async startDownload({ body, caller, note }) {
-      note({ clientId: body.client_id, filePath: body.file_path });
+      note({ clientId: body.client_id, filePath: nameOfOrder(body) });
       const client = await clients.get(body.client_id);
       if (!client) throw clientNotFound(body.client_id);
       if (!sees(caller, body.client_id)) {
@@ -52,8 +87,11 @@ export function downloadCalls(options: DownloadCallsOptions) {
       if (!client.connected && body.if_offline === "fail") {
         throw new FdsError("client_not_connected", `"${body.client_id}" is not connected`);
       }
-      const { client_id: clientId, file_path: filePath, checksum, rate_limit: rateLimit } = body;
-      const made = await downloads.create({ clientId, filePath, checksum, rateLimit });
+      if (body.paths && !client.features.includes(FEATURES.set)) {
+        const message = `"${body.client_id}" is too old for folders and patterns: update it`;
+        throw new FdsError("client_outdated", message);
+      }
+      const made = await downloads.create(orderOf(body));
       note({ downloadId: made.downloadId });
       const wait = client.connected ? "" : `, it waits until "${body.client_id}" connects`;
       return accepted(made, `The download is queued${wait}`, "downloads/");
@@ -74,20 +112,39 @@ export function downloadCalls(options: DownloadCallsOptions) {
       return json(record(await seen(param("download_id"), caller)));
     },
 
-    async downloadContent({ param, request, caller, note }) {
+    async listSetFiles({ param, query, caller }) {
+      const found = await seen(param("download_id"), caller);
+      const { status, limit, cursor } = query;
+      const after = cursor === undefined ? -1 : Number(cursor);
+      const filter = { status, known: true, after, limit: limit + 1 };
+      const files = await sets.list(found.downloadId, filter);
+      const page = files.slice(0, limit);
+      const savedPath = found.status === "completed" ? found.savedPath : null;
+      return json({
+        files: page.map((file) => setFileRecord(found, file, savedPathOf({ savedPath }, file))),
+        next_cursor: files.length > limit ? String(page.at(-1)?.index) : null,
+      } satisfies SetFileList);
+    },
+
+    async downloadContent({ param, query, request, caller, note }) {
       const found = await seen(param("download_id"), caller);
       note(aboutOf(found));
       if (found.status !== "completed") {
         throw new FdsError("download_not_finished", `The download is ${found.status}`);
       }
+      if (found.set) return setContent(found, query.path, request, caller);
+      if (query.path !== undefined) throw new FdsError("not_found", "The download is no set");
+      if (found.savedPath === null) throw new Error("a file was published nowhere");
       const file = await storage.openFile(found.savedPath);
       if (file?.size !== found.source.totalSize) {
         throw new FdsError("not_found", "The file was removed or changed on the server's disk");
       }
-      // The answer to HEAD has no body that could go on.
-      const isEndable = request.method === "GET" && canEnd(caller);
-      return contentResponse(found, file, request, (bytes) =>
-        isEndable ? endableBody(bytes, caller, openCalls) : bytes,
+      const { checksum, digest, savedPath } = found;
+      return contentResponse(
+        { checksum, digest, savedPath },
+        file,
+        request,
+        ending(request, caller),
       );
     },
 
@@ -115,6 +172,28 @@ export function downloadCalls(options: DownloadCallsOptions) {
       return accepted(made, "The file is queued again, as a new download", "../");
     },
   } satisfies Partial<Handlers>;
+}
+
+type StartDownload = z.output<typeof NewDownload>;
+
+/** The file that is asked for, or the patterns of a set, for people. */
+function nameOfOrder({ file_path, paths }: StartDownload): string {
+  return paths?.join(" ") ?? file_path ?? DEFAULT_FILE;
+}
+
+function orderOf(body: StartDownload): Order {
+  const { client_id: clientId, paths, checksum, rate_limit: rateLimit } = body;
+  const set = paths && {
+    paths,
+    exclude: body.exclude ?? [],
+    minAgeMs: body.min_age ?? 0,
+    unchanged: body.unchanged ?? "send",
+    strict: body.strict ?? false,
+    ifNone: body.if_none ?? "fail",
+    maxFiles: body.max_files ?? MAX_SET_FILES,
+    maxBytes: body.max_bytes ?? null,
+  };
+  return { clientId, filePath: nameOfOrder(body), set: set ?? null, checksum, rateLimit };
 }
 
 /** What the audit is told of a download. */

@@ -1,0 +1,131 @@
+import * as z from "zod";
+import { DOWNLOAD_ERROR_CODES } from "../protocol/errors.ts";
+import { MAX_SET_FILES } from "../protocol/messages.ts";
+import { flawOfPatterns, MAX_PATTERN_LENGTH, MAX_PATTERNS } from "../protocol/patterns.ts";
+import { parseDuration } from "../util/durations.ts";
+import { parseSize } from "../util/sizes.ts";
+import { pageLimit } from "./page-limit.ts";
+
+/* The REST shapes of sets: downloads of many files. */
+
+const patterns = z
+  .array(
+    z
+      .string()
+      .min(1, "must not be empty")
+      .max(MAX_PATTERN_LENGTH, `must be at most ${MAX_PATTERN_LENGTH} characters`)
+      .refine((text) => !text.includes("\0"), "must not hold a NUL character"),
+  )
+  .min(1, "must name at least one pattern")
+  .max(MAX_PATTERNS, `must be at most ${MAX_PATTERNS} patterns`)
+  .superRefine((texts, context) => {
+    const flaw = flawOfPatterns(texts);
+    if (flaw !== null) context.addIssue({ code: "custom", message: flaw });
+  });
+
+const duration = z
+  .string()
+  .transform((text, context) => {
+    const ms = parseDuration(text);
+    if (ms !== null) return ms;
+    context.addIssue({
+      code: "custom",
+      message: 'must be a duration such as "90s", "15m" or "12h"',
+    });
+    return z.NEVER;
+  })
+  .meta({ type: "string", description: 'such as "90s", "15m", "12h" or "7d"' });
+
+const size = z
+  .union([z.int().min(0), z.string()])
+  .transform((given, context) => {
+    const bytes = typeof given === "number" ? given : parseSize(given);
+    if (bytes !== null) return bytes;
+    context.addIssue({ code: "custom", message: 'must be a size such as 1048576 or "5GiB"' });
+    return z.NEVER;
+  })
+  .meta({ type: ["integer", "string"], description: 'bytes, or a text such as "5GiB"' });
+
+/** What is said about a set, beside `paths`. */
+export const SetFields = {
+  paths: patterns.optional().meta({
+    description: "patterns of files, in place of file_path: *, ?, [a-z], {a,b}, ** for any depth",
+  }),
+  exclude: patterns.optional().meta({ description: "patterns of files that are left out" }),
+  min_age: duration
+    .optional()
+    .meta({ description: "files changed more recently are left for later" }),
+  unchanged: z.enum(["send", "skip"]).optional().meta({
+    description:
+      "skip: what is stored already, as it is, is linked and not sent again; send where not given",
+  }),
+  strict: z
+    .boolean()
+    .optional()
+    .meta({ description: "the first file that does not come fails the set" }),
+  if_none: z.enum(["fail", "complete"]).optional().meta({ description: "fail where not given" }),
+  max_files: z.int().min(1).max(MAX_SET_FILES).optional(),
+  max_bytes: size.optional(),
+};
+
+/** Names of the fields that mean something for a set alone. */
+const ONLY_OF_SETS = Object.keys(SetFields).filter((name) => name !== "paths");
+
+/** Holds a request to exactly one of `file_path` and `paths`, and to fields that mean something. */
+export function checkSetFields(
+  body: Record<string, unknown>,
+  context: z.core.$RefinementCtx,
+): void {
+  const refuse = (field: string, message: string) =>
+    context.addIssue({ code: "custom", path: [field], message, input: body });
+  if (body["paths"] === undefined) {
+    for (const field of ONLY_OF_SETS) {
+      if (body[field] !== undefined) refuse(field, 'goes with "paths"');
+    }
+  } else if (body["file_path"] !== undefined) {
+    refuse("paths", 'give either "file_path" or "paths"');
+  }
+}
+
+export const SetFileStatus = z.enum(["received", "unchanged", "skipped"]);
+
+export const SetFileRecord = z
+  .object({
+    path: z.string().meta({ description: "relative to its root at the site" }),
+    saved_path: z.string().nullable().meta({ description: "relative to DOWNLOADS_DIR" }),
+    size: z.int().min(0),
+    modified_at: z.iso.datetime(),
+    md5: z.string().nullable(),
+    sha256: z.string().nullable(),
+    status: SetFileStatus,
+    error_code: z.enum(DOWNLOAD_ERROR_CODES).nullable(),
+    error: z.string().nullable(),
+  })
+  .meta({ id: "SetFile" });
+export type SetFileRecord = z.infer<typeof SetFileRecord>;
+
+export const SetFileList = z
+  .object({
+    files: z.array(SetFileRecord),
+    next_cursor: z.string().nullable().meta({ description: "null: there are no more" }),
+  })
+  .meta({ id: "SetFileList" });
+export type SetFileList = z.infer<typeof SetFileList>;
+
+export const SetFileQuery = z.strictObject({
+  status: SetFileStatus.optional(),
+  limit: pageLimit(200),
+  cursor: z
+    .string()
+    .regex(/^\d{1,6}$/, "must be the next_cursor of an earlier answer")
+    .optional(),
+});
+
+export const ContentQuery = z.strictObject({
+  path: z
+    .string()
+    .min(1)
+    .max(4096)
+    .optional()
+    .meta({ description: "one file of a set, by its path" }),
+});

@@ -1,0 +1,139 @@
+import type { ChecksumAlgorithm } from "../../protocol/checksum.ts";
+import { FdsError } from "../../protocol/errors.ts";
+import { literalNameOf } from "../../protocol/patterns.ts";
+import { NameTakenError } from "../database/repository.ts";
+import type { Download, Downloading, Verifying } from "../download.ts";
+import type { SetCounts, SetOrder, SetRows } from "../set.ts";
+import { setPath } from "../storage/names.ts";
+import type { SetStorage } from "../storage/storage.ts";
+import type { Report } from "./publish.ts";
+
+/*
+ * The order of publishing a set. When it begins, every file is flushed and was compared.
+ *
+ *   1. the row says `verifying` and names the folder that will be taken, with the digest of the
+ *      checksums that will lie beside it
+ *   2. the folder gets that name; a name that is taken is never replaced, the next one is tried
+ *   3. the checksums get theirs, beside it
+ *   4. the row says `completed`
+ *
+ * A crash after 1, 2 or 3 leaves a row that says what was meant: finishSet() goes on from it.
+ */
+
+/** Gives up after this many names that are taken, all of the same second. */
+const MAX_NAMES = 10_000;
+/** Rows that are read at a time. */
+const PAGE = 1_000;
+
+/** What arrived of a set. */
+export interface SetVerdict {
+  /** Bytes of the files that came. */
+  size: number;
+  files: SetCounts;
+  bytesOnWire: number;
+}
+
+/** What publishing a set stands on. */
+export interface SetPublishing {
+  sets: SetStorage;
+  rows: Pick<SetRows, "list">;
+  report: Report;
+}
+
+/**
+ * Publishes the files of a set.
+ * @param download whose row does not say `verifying` yet
+ * @returns the download as it then is: completed, unless its row was changed by somebody else
+ * @throws FdsError `storage_full` or `storage_error`
+ */
+export async function publishSet(
+  download: Downloading & { set: SetOrder },
+  verdict: SetVerdict,
+  publishing: SetPublishing,
+): Promise<Download> {
+  return takeName(download, verdict, Date.now(), 1, publishing);
+}
+
+/** Goes on with a publishing that was cut short: nothing is done twice. @throws as publishSet */
+export async function finishSet(
+  download: Verifying & { set: SetOrder },
+  publishing: SetPublishing,
+): Promise<Download> {
+  const { source, files, bytesOnWire } = download;
+  const done = await place(download, download.savedPath, publishing);
+  if (done) return done;
+  const counts = files ?? { total: 0, received: 0, unchanged: 0, skipped: 0 };
+  const verdict = { size: source.totalSize, files: counts, bytesOnWire };
+  return takeName(download, verdict, Date.now(), 1, publishing);
+}
+
+async function takeName(
+  download: (Downloading | Verifying) & { set: SetOrder },
+  verdict: SetVerdict,
+  at: number,
+  first: number,
+  publishing: SetPublishing,
+): Promise<Download> {
+  const { epoch, clientId, set } = download;
+  const name = literalNameOf(set.paths[0] ?? "") ?? "files";
+  let current: Download = download;
+  for (let n = first; n <= MAX_NAMES; n++) {
+    const savedPath = setPath(clientId, name, at, n);
+    const { digest } = await sumsOf(download, savedPath, publishing);
+    try {
+      current = await publishing.report(
+        current.status === "verifying"
+          ? { type: "renamed", epoch, savedPath, digest }
+          : { ...verdict, type: "received", epoch, savedPath, digest },
+      );
+    } catch (error) {
+      if (error instanceof NameTakenError) continue;
+      throw error;
+    }
+    if (current.status !== "verifying" || current.epoch !== epoch) return current;
+    const done = await place(download, savedPath, publishing);
+    if (done) return done;
+  }
+  throw new FdsError("storage_error", `no free name for "${name}" was found`);
+}
+
+/** @returns null if the name is taken on the disk */
+async function place(
+  download: Downloading | Verifying,
+  savedPath: string,
+  publishing: SetPublishing,
+): Promise<Download | null> {
+  const { downloadId, epoch, checksum } = download;
+  const { text } = await sumsOf(download, savedPath, publishing);
+  const sums = { suffix: suffixOf(checksum), text };
+  if (!(await publishing.sets.publish(downloadId, savedPath, sums))) return null;
+  return publishing.report({ type: "published", epoch, now: Date.now() });
+}
+
+/** `.md5` or `.sha256`, for the file of checksums beside a set. */
+export function suffixOf(checksum: ChecksumAlgorithm): string {
+  return `.${checksum}`;
+}
+
+/**
+ * The checksums of a set's files, a line each, as `md5sum` has them in the client's folder. Names in a
+ * set hold nothing that would have to be escaped.
+ */
+async function sumsOf(
+  { downloadId, checksum }: Pick<Download, "downloadId" | "checksum">,
+  savedPath: string,
+  { rows }: SetPublishing,
+): Promise<{ text: string; digest: string }> {
+  const folder = savedPath.slice(savedPath.indexOf("/") + 1);
+  const lines: string[] = [];
+  for (let after = -1, isMore = true; isMore;) {
+    const files = await rows.list(downloadId, { after, limit: PAGE });
+    for (const { digest, place: path } of files) {
+      if (digest !== null && path !== null) lines.push(`${digest}  ${folder}/${path}\n`);
+    }
+    after = files.at(-1)?.index ?? after;
+    isMore = files.length === PAGE;
+  }
+  const text = lines.join("");
+  return { text, digest: new Bun.CryptoHasher(checksum).update(text).digest("hex") };
+}

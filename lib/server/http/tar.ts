@@ -1,0 +1,71 @@
+/*
+ * The tar format (POSIX.1-2001, "pax"), as far as files need it: a header of 512 bytes, the file's
+ * bytes, and zeros up to the next 512. What a header has no room for, a long or a non-ASCII path or a
+ * size over 8 GiB, stands in an extended header before it.
+ */
+
+const BLOCK = 512;
+/** The largest size that eleven octal digits hold. */
+const MAX_OCTAL_SIZE = 8 ** 11 - 1;
+const MODE = 0o644;
+
+/** A file in an archive. */
+export interface TarEntry {
+  /** Relative, parted by `/`. */
+  path: string;
+  /** Bytes. */
+  size: number;
+  /** Seconds since 1970. */
+  mtime: number;
+}
+
+/** The header of a file, with the extended one before it where it needs one. */
+export function tarHeader({ path, size, mtime }: TarEntry): Uint8Array {
+  const isPlain = /^[\x20-\x7e]{1,100}$/.test(path);
+  const records: string[] = [];
+  if (!isPlain) records.push(paxRecord("path", path));
+  if (size > MAX_OCTAL_SIZE) records.push(paxRecord("size", String(size)));
+  const name = isPlain ? path : "file";
+  const plain = block({ name, size: Math.min(size, MAX_OCTAL_SIZE), mtime, type: "0" });
+  if (records.length === 0) return plain;
+  const body = Buffer.from(records.join(""));
+  const extended = block({ name: "PaxHeader", size: body.length, mtime, type: "x" });
+  return Buffer.concat([extended, body, tarPadding(body.length), plain]);
+}
+
+/** The zeros behind a file's bytes. */
+export function tarPadding(size: number): Uint8Array {
+  return new Uint8Array((BLOCK - (size % BLOCK)) % BLOCK);
+}
+
+/** The end of an archive. */
+export const TAR_END: Uint8Array = new Uint8Array(2 * BLOCK);
+
+function block(fields: { name: string; size: number; mtime: number; type: "0" | "x" }): Uint8Array {
+  const { name, size, mtime, type } = fields;
+  const bytes = new Uint8Array(BLOCK);
+  const write = (at: number, text: string) =>
+    new TextEncoder().encodeInto(text, bytes.subarray(at));
+  const octal = (value: number, digits: number) => `${value.toString(8).padStart(digits, "0")}\0`;
+  write(0, name);
+  write(100, octal(MODE, 7));
+  write(108, octal(0, 7));
+  write(116, octal(0, 7));
+  write(124, octal(size, 11));
+  write(136, octal(Math.min(Math.max(0, Math.floor(mtime)), MAX_OCTAL_SIZE), 11));
+  write(156, type);
+  write(257, "ustar\x0000");
+  // The checksum counts its own field as spaces.
+  write(148, " ".repeat(8));
+  const sum = bytes.reduce((total, byte) => total + byte, 0);
+  write(148, `${sum.toString(8).padStart(6, "0")}\0 `);
+  return bytes;
+}
+
+/** `LENGTH key=value\n`, where the length counts itself. */
+function paxRecord(key: string, value: string): string {
+  const rest = Buffer.byteLength(` ${key}=${value}\n`);
+  let length = rest + String(rest).length;
+  if (rest + String(length).length !== length) length = rest + String(length).length;
+  return `${length} ${key}=${value}\n`;
+}

@@ -1,0 +1,32 @@
+import type { SetFileRecord } from "../../api/sets.ts";
+import type { Download } from "../download.ts";
+import type { SetFile } from "../set.ts";
+import { isoTime } from "./records.ts";
+
+/** A file of a set as REST shows it. @param savedPath relative to DOWNLOADS_DIR; null: nowhere */
+export function setFileRecord(
+  { checksum }: Pick<Download, "checksum">,
+  file: SetFile,
+  savedPath: string | null,
+): SetFileRecord {
+  const { path, size, digest, status, error } = file;
+  return {
+    path,
+    saved_path: savedPath,
+    size,
+    modified_at: timeOf(file.mtimeNs),
+    md5: checksum === "md5" ? digest : null,
+    sha256: checksum === "sha256" ? digest : null,
+    status: status === "pending" ? "skipped" : status,
+    error_code: error?.code ?? null,
+    error: error?.message ?? null,
+  };
+}
+
+/** The furthest time from 1970 that can be told, in ms. */
+const MAX_TIME = 8.64e15;
+
+function timeOf(ns: string): string {
+  const ms = Number(BigInt(ns) / 1_000_000n);
+  return isoTime(Math.min(MAX_TIME, Math.max(-MAX_TIME, ms)));
+}

@@ -1,0 +1,108 @@
+import type { Problem } from "../protocol/errors.ts";
+
+/*
+ * A set: one download of many files of one client. What an operator asks for, and what is known of
+ * each file. Times are ms since 1970, where not said otherwise.
+ */
+
+/** Which files an operator asks for, and how. */
+export interface SetOrder {
+  /** Patterns of the files. */
+  paths: string[];
+  /** Patterns of files that are left out. */
+  exclude: string[];
+  /** Files that were changed more recently are left for later, in ms. */
+  minAgeMs: number;
+  /** Whether files that are stored already, as they are, are sent again. */
+  unchanged: "send" | "skip";
+  /** The first file that does not come fails the set. */
+  strict: boolean;
+  /** What a set of no files is. */
+  ifNone: "fail" | "complete";
+  maxFiles: number;
+  /** null: without a limit */
+  maxBytes: number | null;
+}
+
+/** How many files of a set there are, and what became of them. */
+export interface SetCounts {
+  total: number;
+  received: number;
+  /** Stored already, and not sent again. */
+  unchanged: number;
+  skipped: number;
+}
+
+/** A file of a set's manifest, as the client listed it. */
+export interface ListedFile {
+  /** Its number in the manifest, from 0. */
+  index: number;
+  /** Relative to its root, parted by `/`. */
+  path: string;
+  /** The number of its root. */
+  root: number;
+  size: number;
+  /** ns since 1970, as decimal digits. */
+  mtimeNs: string;
+  /** Where it will lie in the set's folder; null: nowhere. */
+  place: string | null;
+  /** Why it will not come; null: it will. */
+  error: Problem | null;
+}
+
+/** A file of a set, as it is known. */
+export interface SetFile extends ListedFile {
+  status: "pending" | "received" | "unchanged" | "skipped";
+  /** Of all its bytes, by the algorithm of the download, lower-case hex; null: not known. */
+  digest: string | null;
+  /** Bytes of it that are flushed to the disk, while it is pending. */
+  safeOffset: number;
+}
+
+/** What became known of a file. */
+export type SetFileChange = Pick<SetFile, "index"> &
+  (
+    | { status: "received"; size: number; mtimeNs: string; digest: string; readAt: number }
+    | { status: "unchanged"; digest: string; readAt: number }
+    | { status: "skipped"; error: Problem }
+    | { status: "pending"; safeOffset: number }
+  );
+
+/** A published file that is the same as one that is listed. */
+export interface StoredTwin {
+  /** Of the listed file. */
+  index: number;
+  /** Relative to DOWNLOADS_DIR. */
+  savedPath: string;
+  digest: string;
+  /** When the client read it. */
+  readAt: number;
+}
+
+export interface SetFileFilter {
+  status?: SetFile["status"];
+  /** True: all but those that are pending. */
+  known?: boolean;
+  /** Only files behind this number. */
+  after?: number;
+  limit: number;
+}
+
+/** The rows of sets' files. They are written in batches, never one by one. */
+export interface SetRows {
+  /** Adds files to a set's manifest. */
+  insert(downloadId: string, clientId: string, files: ListedFile[]): Promise<void>;
+  /** Forgets a set's manifest. */
+  clear(downloadId: string): Promise<void>;
+  /** In the order of the manifest. */
+  list(downloadId: string, filter: SetFileFilter): Promise<SetFile[]>;
+  /** The first file of a path; null if there is none. */
+  byPath(downloadId: string, path: string): Promise<SetFile | null>;
+  update(downloadId: string, changes: SetFileChange[]): Promise<void>;
+  counts(downloadId: string): Promise<SetCounts & { bytesListed: number; bytesReceived: number }>;
+  /**
+   * Finds files that are stored already: of the same client, path, size and time, in a set that is
+   * completed and made with the same checksum, and read at least 2 s after their last change.
+   */
+  twins(clientId: string, checksum: string, files: SetFile[]): Promise<StoredTwin[]>;
+}

@@ -1,0 +1,98 @@
+import type { SetFileChange, SetRows } from "../set.ts";
+import type { SetFolder } from "../storage/storage.ts";
+
+/** What has arrived is made safe after so many bytes, so many files or this many ms. */
+const CHECKPOINT_BYTES = 64 * 1024 * 1024;
+const CHECKPOINT_FILES = 4_000;
+const CHECKPOINT_MS = 500;
+
+/** What a checkpoint makes safe beside the files that are whole. */
+export interface Moment {
+  /** The file in the middle of which the set is, and how many of its bytes are there. */
+  current: { index: number; length: number } | undefined;
+  /** Bytes of the stream that were written. */
+  streamOffset: number;
+}
+
+export interface SetCheckpointsOptions {
+  downloadId: string;
+  folder: SetFolder;
+  rows: Pick<SetRows, "update">;
+  /** What is so when a checkpoint begins. */
+  moment: () => Moment;
+  /** What was there at that moment is on the disk, and in the rows. */
+  onSafe: (moment: Moment) => Promise<void>;
+  onError: (error: unknown) => void;
+}
+
+/**
+ * Makes what arrives safe now and then: first the bytes of all files, by one flush, then their rows. So
+ * a row never says of a file that it is here when it may not be.
+ */
+export class SetCheckpoints {
+  #changes: SetFileChange[] = [];
+  #bytes = 0;
+  #timer: Timer | undefined;
+  #running: Promise<void> | undefined;
+  #stopped = false;
+
+  constructor(private readonly options: SetCheckpointsOptions) {}
+
+  /** Bytes were written. */
+  wrote(bytes: number): void {
+    this.#bytes += bytes;
+    this.#schedule();
+  }
+
+  /** Something became known of a file, which may be recorded once its bytes are flushed. */
+  add(change: SetFileChange): void {
+    this.#changes.push(change);
+    this.#schedule();
+  }
+
+  /** Makes safe what there is, and waits for it. */
+  async finish(): Promise<void> {
+    await this.#running;
+    await this.#make();
+  }
+
+  /** Begins no other one, and waits for the one that runs. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    await this.#running;
+  }
+
+  #schedule(): void {
+    if (this.#stopped || this.#running) return;
+    if (this.#bytes >= CHECKPOINT_BYTES || this.#changes.length >= CHECKPOINT_FILES) this.#start();
+    else this.#timer ??= setTimeout(() => this.#start(), CHECKPOINT_MS);
+  }
+
+  #start(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#stopped || this.#running) return;
+    this.#running = this.#make()
+      .catch((error: unknown) => this.options.onError(error))
+      .finally(() => {
+        this.#running = undefined;
+        if (this.#bytes > 0 || this.#changes.length > 0) this.#schedule();
+      });
+  }
+
+  async #make(): Promise<void> {
+    const { downloadId, folder, rows, moment, onSafe } = this.options;
+    const changes = this.#changes;
+    const now = moment();
+    this.#changes = [];
+    this.#bytes = 0;
+    await folder.sync();
+    const { current } = now;
+    const middle: SetFileChange[] = current
+      ? [{ index: current.index, status: "pending", safeOffset: current.length }]
+      : [];
+    await rows.update(downloadId, [...changes, ...middle]);
+    await onSafe(now);
+  }
+}

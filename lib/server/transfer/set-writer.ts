@@ -1,0 +1,196 @@
+import type { ChecksumAlgorithm } from "../../protocol/checksum.ts";
+import type { Problem } from "../../protocol/errors.ts";
+import type { SetRecord } from "../../protocol/set-records.ts";
+import { loopTurns } from "../../util/loop-turns.ts";
+import type { SetFile } from "../set.ts";
+import type { Part, SetFolder } from "../storage/storage.ts";
+import { broken } from "./incoming-attempt.ts";
+
+/** Files up to this size, in bytes, are kept in memory until they are whole, and written at once. */
+const SMALL = 256 * 1024;
+
+/** What became of a wanted file. */
+export type Answer =
+  | { type: "received"; file: SetFile; size: number; mtimeNs: bigint; digest: string }
+  /** It changed while it was read, or came as something else than was sent. */
+  | { type: "again"; file: SetFile; error: Problem }
+  | { type: "skipped"; file: SetFile; code: string; message: string };
+
+export interface SetWriterOptions {
+  folder: SetFolder;
+  checksum: ChecksumAlgorithm;
+  /** The next file that is owed. @throws FdsError `protocol_error` when none is, or another one */
+  expect: (index: number) => SetFile;
+  /** Whether so many bytes more may come. @throws FdsError */
+  admit: (bytes: number) => Promise<void>;
+  onAnswer: (answer: Answer) => void;
+}
+
+/** A file whose records are under way. */
+interface Incoming {
+  file: SetFile;
+  size: number;
+  mtimeNs: bigint;
+  /** Bytes of it that came. */
+  length: number;
+  hash: Bun.CryptoHasher;
+  /** The pieces of a small file, or the open part of a large one. */
+  sink: { pieces: Uint8Array[] } | { part: Part };
+}
+
+/** Brings the records of a set to its folder: the files one after the other, each compared. */
+export class SetWriter {
+  #incoming: Incoming | undefined;
+
+  constructor(private readonly options: SetWriterOptions) {}
+
+  /** Whether pieces of frames are kept until their file is whole. */
+  get holds(): boolean {
+    const incoming = this.#incoming;
+    return incoming !== undefined && "pieces" in incoming.sink && incoming.sink.pieces.length > 0;
+  }
+
+  /** The file in the middle of which the next record goes on, if there is one. */
+  get current(): { file: SetFile; length: number } | undefined {
+    const incoming = this.#incoming;
+    return incoming && "part" in incoming.sink ? incoming : undefined;
+  }
+
+  /**
+   * Takes the next record.
+   * @throws FdsError `protocol_error` for what is out of order, `storage_full` or `storage_error`
+   */
+  async take(record: SetRecord): Promise<void> {
+    switch (record.type) {
+      case "start":
+        return this.#start(record);
+      case "data":
+        return this.#data(record.bytes);
+      case "end":
+        return this.#end(record);
+      case "skip": {
+        if (this.#incoming) await this.#drop(this.#incoming);
+        const file = this.options.expect(record.index);
+        return this.options.onAnswer({ ...record, type: "skipped", file });
+      }
+    }
+  }
+
+  /** Lets go of the file under way, keeping what came of it. */
+  async close(): Promise<void> {
+    const incoming = this.#incoming;
+    this.#incoming = undefined;
+    if (incoming && "part" in incoming.sink) await incoming.sink.part.close();
+  }
+
+  async #start(record: Extract<SetRecord, { type: "start" }>): Promise<void> {
+    const { index, size, mtimeNs, offset } = record;
+    const before = this.#incoming;
+    // After a frame that came damaged, the client goes on with the file that was under way.
+    if (before?.file.index === index && offset > 0) return this.#resume(before, record);
+    if (before) await this.#drop(before);
+    const file = this.options.expect(index);
+    if (offset !== 0 && offset !== file.safeOffset) {
+      throw broken(`a file begins at ${offset}, expected ${file.safeOffset} or 0`);
+    }
+    if (offset > size) throw broken(`a file of ${size} bytes begins at ${offset}`);
+    await this.options.admit(Math.max(0, size - file.size));
+    const base = { file, size, mtimeNs, length: offset };
+    const hash = new Bun.CryptoHasher(this.options.checksum);
+    if (size <= SMALL && offset === 0) {
+      this.#incoming = { ...base, hash, sink: { pieces: [] } };
+      return;
+    }
+    const part = await this.options.folder.openFile(placeOf(file));
+    this.#incoming = { ...base, hash, sink: { part } };
+    await part.truncate(offset);
+    await hashPart(part, offset, hash);
+  }
+
+  #resume(
+    before: Incoming,
+    { size, mtimeNs, offset }: Extract<SetRecord, { type: "start" }>,
+  ): void {
+    if (offset !== before.length)
+      throw broken(`a file goes on at ${offset}, expected ${before.length}`);
+    before.size = size;
+    before.mtimeNs = mtimeNs;
+  }
+
+  async #data(bytes: Uint8Array): Promise<void> {
+    const incoming = this.#incoming;
+    if (!incoming) throw broken("bytes came before their file");
+    if (incoming.length + bytes.length > incoming.size)
+      throw broken("a file has more bytes than it said");
+    if ("part" in incoming.sink) {
+      const writing = incoming.sink.part.write(bytes, incoming.length);
+      const hashing = loopTurns.run(() => incoming.hash.update(bytes));
+      await Promise.all([writing, hashing]);
+    } else {
+      incoming.sink.pieces.push(bytes);
+    }
+    incoming.length += bytes.length;
+  }
+
+  async #end({ changed, digest }: Extract<SetRecord, { type: "end" }>): Promise<void> {
+    const incoming = this.#incoming;
+    if (!incoming) throw broken("a file ended before it began");
+    this.#incoming = undefined;
+    const { file, size, mtimeNs, length } = incoming;
+    if (length !== size && !changed) throw broken(`a file of ${size} bytes ended after ${length}`);
+    const stored = await this.#finish(incoming, changed);
+    const error = changed ? CHANGED : stored === digest ? null : mismatch(stored, digest);
+    if (error) return this.options.onAnswer({ type: "again", file, error });
+    this.options.onAnswer({ type: "received", file, size, mtimeNs, digest: stored });
+  }
+
+  /** Writes what is not written yet. @returns the digest of what is stored */
+  async #finish({ file, sink, hash, mtimeNs }: Incoming, changed: boolean): Promise<string> {
+    const place = placeOf(file);
+    if ("part" in sink) {
+      await sink.part.close();
+      if (!changed) await this.options.folder.setTime(place, mtimeNs);
+      return hash.digest("hex");
+    }
+    return loopTurns.run(() => {
+      const bytes =
+        sink.pieces.length === 1 ? (sink.pieces[0] ?? EMPTY) : Buffer.concat(sink.pieces);
+      if (!changed) this.options.folder.writeFile(place, bytes, mtimeNs);
+      return hash.update(bytes).digest("hex");
+    });
+  }
+
+  async #drop(incoming: Incoming): Promise<void> {
+    this.#incoming = undefined;
+    if ("part" in incoming.sink) await incoming.sink.part.close();
+  }
+}
+
+const EMPTY = new Uint8Array(0);
+
+const CHANGED: Problem = {
+  code: "source_changed",
+  message: "the file changed each time it was read",
+};
+
+function mismatch(stored: string, theirs: string): Problem {
+  const message = `the checksum of what was stored is ${stored}, the client's is ${theirs}`;
+  return { code: "checksum_mismatch", message };
+}
+
+function placeOf({ place, path }: SetFile): string {
+  if (place !== null) return place;
+  throw new Error(`${JSON.stringify(path)} was wanted and has no place`);
+}
+
+const BLOCK = 1024 * 1024;
+
+/** Hashes the first bytes of a part. */
+export async function hashPart(part: Part, length: number, hash: Bun.CryptoHasher): Promise<void> {
+  for (let at = 0; at < length;) {
+    const block = await part.read(at, Math.min(BLOCK, length - at));
+    if (block.length === 0) throw broken("a file of the set became shorter");
+    await loopTurns.run(() => hash.update(block));
+    at += block.length;
+  }
+}
