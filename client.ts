@@ -26,7 +26,7 @@ async function start(config: ClientConfig) {
   const { allow, deny } = config;
   const roots = await Roots.open(config.roots, { allow, deny, mayBrowse: config.mayBrowse });
   const tlsFiles = await TlsFiles.open(tls);
-  const keys = { key: await loadOrCreateKey(stateDir) };
+  const { key, isNew } = await loadOrCreateKey(stateDir);
   await roots.withhold(stateDir);
   const requestLog = new RequestLog(stateDir, logger);
   const { maxBytesPerDay: limit } = config;
@@ -36,7 +36,8 @@ async function start(config: ClientConfig) {
     {
       id,
       serverUrl,
-      keys,
+      keys: { key },
+      isKeyNew: isNew,
       keysToShow: () => keysToShow(stateDir, config.keyMaxAge),
       takeNewKey: () => takeNewKey(stateDir),
       enrollToken,

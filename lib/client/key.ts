@@ -9,6 +9,10 @@ const KEY_BYTES = 32;
 /** The same bytes as base64url. */
 const KEY_PATTERN = /^[A-Za-z0-9_-]{43}$/;
 
+/** Whoever holds the lock needs some ms; one that is older than this, in ms, was left by a crash. */
+const LOCK_MS = 2_000;
+const LOOK_EVERY_MS = 50;
+
 /** What a client proves itself with. */
 export interface ClientKeys {
   key: string;
@@ -20,16 +24,17 @@ export interface ClientKeys {
  * The key that a client's id belongs to, made at its first start. The client makes it, and not the
  * server, so that a lost answer to the first registration costs nothing.
  * @param stateDir made if it is not there
- * @returns 256 random bits as base64url
+ * @returns 256 random bits as base64url; whether they were made just now, so that no server knows them
  * @throws UsageError when the folder cannot be used
  * @throws Error when the key in it is no key; it is never replaced, as the id belongs to the lost
  *   one for good
  */
-export async function loadOrCreateKey(stateDir: string): Promise<string> {
-  const path = join(stateDir, "key");
+export async function loadOrCreateKey(stateDir: string): Promise<{ key: string; isNew: boolean }> {
+  const path = keyPath(stateDir);
   try {
     await mkdir(stateDir, { recursive: true, mode: 0o700 });
-    return check(path, (await read(path)) ?? (await create(path)));
+    const known = await read(path);
+    return { key: check(path, known ?? (await create(path))), isNew: known === null };
   } catch (error) {
     const code = systemCode(error);
     if (code === null) throw error;
@@ -45,20 +50,22 @@ export async function loadOrCreateKey(stateDir: string): Promise<string> {
  * place. Both are kept and shown until the server says that it took the new one, so whoever of the
  * two crashes in between, one of them is right.
  * @param maxAge of the key, in ms
- * @throws as loadOrCreateKey
+ * @throws Error when the key is gone, or no key any more: no other one is made while the client runs,
+ *   as the id belongs to that one
  */
 export async function keysToShow(stateDir: string, maxAge: number): Promise<ClientKeys> {
-  const key = await loadOrCreateKey(stateDir);
-  const path = newKeyPath(stateDir);
-  const age = Date.now() - (await stat(join(stateDir, "key"))).mtimeMs;
-  const newKey = (await read(path)) ?? (age > maxAge ? await create(path) : null);
-  return newKey === null ? { key } : { key, newKey: check(path, newKey) };
+  const path = keyPath(stateDir);
+  const key = check(path, (await read(path)) ?? "");
+  const age = Date.now() - (await stat(path)).mtimeMs;
+  const newKey =
+    (await readNewKey(stateDir)) ?? (age > maxAge ? await create(newKeyPath(stateDir)) : null);
+  return newKey === null ? { key } : { key, newKey };
 }
 
 /** The server took the new key: the old one is good no more, and goes. */
 export async function takeNewKey(stateDir: string): Promise<void> {
   try {
-    await rename(newKeyPath(stateDir), join(stateDir, "key"));
+    await rename(newKeyPath(stateDir), keyPath(stateDir));
   } catch (error) {
     // Another process with this folder was first.
     if (systemCode(error) !== "ENOENT") throw error;
@@ -66,8 +73,21 @@ export async function takeNewKey(stateDir: string): Promise<void> {
   await syncFolder(stateDir);
 }
 
+function keyPath(stateDir: string): string {
+  return join(stateDir, "key");
+}
+
 function newKeyPath(stateDir: string): string {
   return join(stateDir, "key.new");
+}
+
+/** @returns null where there is none, or none that any server can have seen: what is no key is not shown */
+async function readNewKey(stateDir: string): Promise<string | null> {
+  const path = newKeyPath(stateDir);
+  const key = (await read(path))?.trim() ?? null;
+  if (key === null || KEY_PATTERN.test(key)) return key;
+  await rm(path);
+  return null;
 }
 
 async function read(path: string): Promise<string | null> {
@@ -84,15 +104,49 @@ async function create(path: string): Promise<string> {
   const candidate = `${path}.${randomUUID()}`;
   await writeFileDurably(candidate, randomBytes(KEY_BYTES).toString("base64url"), 0o600);
   try {
-    // A link, unlike a rename, fails where another start was first.
-    await link(candidate, path);
-  } catch (error) {
-    if (systemCode(error) !== "EEXIST") throw error;
+    await placeOnce(candidate, path);
   } finally {
-    await rm(candidate);
+    await rm(candidate, { force: true });
   }
   await syncFolder(dirname(path));
   return readFile(path, "utf8");
+}
+
+/** Gives a file a name, unless another start was first with one of its own. */
+async function placeOnce(candidate: string, path: string): Promise<void> {
+  try {
+    // A link, unlike a rename, fails where another start was first.
+    await link(candidate, path);
+  } catch (error) {
+    if (systemCode(error) === "EEXIST") return;
+    // Not every disk has links, and each says so in another way.
+    await withLock(`${path}.lock`, async () => {
+      if ((await read(path)) === null) await rename(candidate, path);
+    });
+  }
+}
+
+/** @param folder made as long as the work is done: who finds it there waits */
+async function withLock(folder: string, work: () => Promise<void>): Promise<void> {
+  for (let waited = 0; waited < LOCK_MS && !(await isMade(folder)); waited += LOOK_EVERY_MS) {
+    await Bun.sleep(LOOK_EVERY_MS);
+  }
+  try {
+    await work();
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** @returns false where it was there */
+async function isMade(folder: string): Promise<boolean> {
+  try {
+    await mkdir(folder);
+    return true;
+  } catch (error) {
+    if (systemCode(error) === "EEXIST") return false;
+    throw error;
+  }
 }
 
 function check(path: string, text: string): string {

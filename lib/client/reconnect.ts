@@ -22,8 +22,10 @@ export interface ReconnectOptions extends Omit<
   ConnectionOptions,
   "enrollToken" | "onRegistered" | "tls"
 > {
-  /** Shown only when the server does not know the key. */
+  /** Shown only where the server does not know the key. */
   enrollToken: string | null;
+  /** No server can know the key: it is shown with what the client enrols with at once. */
+  isKeyNew: boolean;
   /** What to show at the next connection, in place of `keys`. */
   keysToShow: () => Promise<ClientKeys>;
   /** The server took the new one of them. */
@@ -51,13 +53,14 @@ class Connections {
   /** Connections in a row that came to nothing. */
   #attempt = 0;
   /** The server wants to see what the client enrols with. */
-  #enrol = false;
+  #enrol: boolean;
 
   constructor(
     private readonly options: ReconnectOptions,
     private readonly stop: AbortSignal,
   ) {
     this.#keys = options.keys;
+    this.#enrol = options.isKeyNew;
   }
 
   /** Whether there is a connection, or a next one is planned. */

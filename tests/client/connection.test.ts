@@ -31,6 +31,7 @@ const logged = (write: (line: string) => void) =>
 const KEYS = { key: "the-key-of-the-client" };
 const keeping = {
   enrollToken: null,
+  isKeyNew: false,
   keysToShow: async () => KEYS,
   takeNewKey: async () => {},
   tlsToUse: async () => ({}),

@@ -14,6 +14,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { keysToShow, loadOrCreateKey, takeNewKey } from "../../lib/client/key.ts";
 import { UsageError } from "../../lib/util/flags.ts";
+import { lacksStrace } from "../support/machine.ts";
 import { spawn } from "../support/spawn.ts";
 
 let base: string;
@@ -31,10 +32,11 @@ async function permissionsOf(path: string): Promise<number> {
 }
 
 test("a key is 256 random bits, made once", async () => {
-  const key = await loadOrCreateKey(stateDir);
+  const { key, isNew } = await loadOrCreateKey(stateDir);
   expect(Buffer.from(key, "base64url")).toHaveLength(32);
-  expect(await loadOrCreateKey(stateDir)).toBe(key);
-  expect(await loadOrCreateKey(join(base, "another"))).not.toBe(key);
+  expect(isNew).toBe(true);
+  expect(await loadOrCreateKey(stateDir)).toEqual({ key, isNew: false });
+  expect((await loadOrCreateKey(join(base, "another"))).key).not.toBe(key);
 });
 
 test.if(process.platform !== "win32")("nobody else can read it (needs POSIX)", async () => {
@@ -44,22 +46,55 @@ test.if(process.platform !== "win32")("nobody else can read it (needs POSIX)", a
   expect(await permissionsOf(join(base, "states"))).toBe(0o700);
 });
 
-test("starts at the same time end with the same key, and leave nothing else behind", async () => {
-  const inThisProcess = Array.from({ length: 10 }, () => loadOrCreateKey(stateDir));
+/** Lets other processes load the key; gives what each has then. */
+function loadInOthers(count: number, ...wrapper: string[]): Promise<string>[] {
   const module = JSON.stringify(resolve("lib/client/key.ts"));
-  const program = `process.stdout.write(await (await import(${module})).loadOrCreateKey(process.argv[1]))`;
-  const inOthers = Array.from({ length: 3 }, () =>
-    new Response(spawn([process.execPath, "-e", program, stateDir]).stdout).text(),
+  const program = `process.stdout.write((await (await import(${module})).loadOrCreateKey(process.argv[1])).key)`;
+  const command = [...wrapper, process.execPath, "-e", program, stateDir];
+  return Array.from({ length: count }, () =>
+    new Response(spawn(command, { stdio: ["ignore", "pipe", "inherit"] }).stdout).text(),
   );
-  const keys = new Set(await Promise.all([...inThisProcess, ...inOthers]));
+}
+
+test("starts at the same time end with the same key, and leave nothing else behind", async () => {
+  const inThisProcess = Array.from({ length: 10 }, async () => {
+    return (await loadOrCreateKey(stateDir)).key;
+  });
+  const keys = new Set(await Promise.all([...inThisProcess, ...loadInOthers(3)]));
   expect([...keys]).toEqual([await readFile(join(stateDir, "key"), "utf8")]);
   expect(await readdir(stateDir)).toEqual(["key"]);
 });
 
+describe.skipIf(lacksStrace !== "")(`on a disk without links${lacksStrace}`, () => {
+  // Of vfat, of some network mounts, of some that are programs.
+  test.each(["EPERM", "EOPNOTSUPP", "ENOSYS"])(
+    "that says %s, a key is made all the same",
+    async (code) => {
+      const calls = "link,linkat";
+      const wrapper = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", `trace=${calls}`];
+      const inject = ["-e", `inject=${calls}:error=${code}`];
+      const keys = new Set(await Promise.all(loadInOthers(3, ...wrapper, ...inject)));
+      expect([...keys]).toEqual([await readFile(join(stateDir, "key"), "utf8")]);
+      expect(await readdir(stateDir)).toEqual(["key"]);
+      expect(await permissionsOf(join(stateDir, "key"))).toBe(0o600);
+    },
+  );
+
+  test("a lock that a crash left keeps no client from its key", async () => {
+    await mkdir(join(stateDir, "key.lock"), { recursive: true });
+    const inject = ["-e", "trace=link,linkat", "-e", "inject=link,linkat:error=EPERM"];
+    const [key] = await Promise.all(
+      loadInOthers(1, "strace", "-f", "-qq", "-o", "/dev/null", ...inject),
+    );
+    expect(key).toBe(await readFile(join(stateDir, "key"), "utf8"));
+    expect(await readdir(stateDir)).toEqual(["key"]);
+  });
+});
+
 test("a key that was put back by hand may end with a line break", async () => {
-  const key = await loadOrCreateKey(stateDir);
+  const { key } = await loadOrCreateKey(stateDir);
   await writeFile(join(stateDir, "key"), `${key}\n`);
-  expect(await loadOrCreateKey(stateDir)).toBe(key);
+  expect((await loadOrCreateKey(stateDir)).key).toBe(key);
 });
 
 test.each([
@@ -105,12 +140,23 @@ async function problemOf(folder: string): Promise<Error> {
   throw new Error("the key was taken");
 }
 
+test.each([
+  ["gone", null],
+  ["empty", ""],
+])("a key that is %s while the client runs is not replaced by another one", async (_, text) => {
+  await loadOrCreateKey(stateDir);
+  await rm(join(stateDir, "key"));
+  if (text !== null) await writeFile(join(stateDir, "key"), text);
+  await expect(keysToShow(stateDir, 1)).rejects.toThrow(/holds no key/);
+  expect(await readdir(stateDir)).toEqual(text === null ? [] : ["key"]);
+});
+
 describe("a key that is too old", () => {
   const DAY_MS = 86_400_000;
 
   /** Makes the key two days old. */
   async function age(): Promise<string> {
-    const key = await loadOrCreateKey(stateDir);
+    const { key } = await loadOrCreateKey(stateDir);
     const then = new Date(Date.now() - 2 * DAY_MS);
     await utimes(join(stateDir, "key"), then, then);
     return key;
@@ -125,7 +171,15 @@ describe("a key that is too old", () => {
     expect(await keysToShow(stateDir, DAY_MS)).toEqual(shown);
     // Once it was shown it may have been taken, however old a key may be by now.
     expect(await keysToShow(stateDir, 3 * DAY_MS)).toEqual(shown);
-    expect(await loadOrCreateKey(stateDir)).toBe(key);
+    expect((await loadOrCreateKey(stateDir)).key).toBe(key);
+  });
+
+  test("is replaced by another one where the new one is no key: no server can have seen it", async () => {
+    const key = await age();
+    await writeFile(join(stateDir, "key.new"), "half of a k");
+    const shown = await keysToShow(stateDir, DAY_MS);
+    expect(shown.key).toBe(key);
+    expect(Buffer.from(shown.newKey!, "base64url")).toHaveLength(32);
   });
 
   test("goes when the server took the new one, which is young", async () => {

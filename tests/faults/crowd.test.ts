@@ -38,6 +38,7 @@ class Crowd implements AsyncDisposable {
         id: `site-${n}`,
         serverUrl: new URL(`${url.replace("http", "ws")}/ws`),
         keys,
+        isKeyNew: false,
         keysToShow: async () => keys,
         takeNewKey: async () => {},
         enrollToken: ENROLL_TOKEN,

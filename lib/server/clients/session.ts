@@ -220,15 +220,18 @@ export class Session implements ClientLink {
       throw new FdsError("protocol_error", "register came twice");
     }
     this.#state = "registering";
-    this.host.register(this, message).catch((error: unknown) => this.#refuse(error));
+    this.host.register(this, message).catch((error: unknown) => this.#refuse(error, message));
   }
 
-  #refuse(error: unknown): void {
+  #refuse(error: unknown, { client_id, enroll_token }: Register): void {
     if (error instanceof FdsError) {
-      const fields = { code: error.code, remote_address: this.remoteAddress };
-      // Every client is asked once: it shows its token only to a server that does not know its key.
-      const level = error.code === "enrolment_required" ? "info" : "warn";
-      this.logger.log(level, `registration refused: ${error.message}`, fields);
+      const fields = { code: error.code, client_id, remote_address: this.remoteAddress };
+      // A client that was known before shows what it enrols with only when it is asked to.
+      if (error.code === "enrolment_required" && enroll_token === undefined) {
+        this.logger.info("client has to enrol", fields);
+      } else {
+        this.logger.warn(`registration refused: ${error.message}`, fields);
+      }
       this.end(error);
     } else {
       this.logger.error("registration failed", { remote_address: this.remoteAddress }, error);

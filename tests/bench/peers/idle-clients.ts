@@ -33,7 +33,12 @@ const shared = {
 const never = new AbortController().signal;
 for (let n = 0; n < Number(count); n++) {
   const keys = { key: randomBytes(32).toString("base64url") };
-  const own = { id: `idle-${Number(first) + n}`, keys, keysToShow: async () => keys };
+  const own = {
+    id: `idle-${Number(first) + n}`,
+    keys,
+    isKeyNew: false,
+    keysToShow: async () => keys,
+  };
   void stayConnected({ ...shared, ...own, takeNewKey: async () => {} }, never);
   if (n % BATCH === BATCH - 1) await Bun.sleep(EVERY);
 }
