@@ -33,7 +33,7 @@ export interface Endpoint {
   role: Role | "anyone";
   /** What the audit calls it; where there is nothing, it records denials alone. */
   audit?: AuditAction;
-  /** True where the answer goes on for long; it ends with the right of its caller. */
+  /** True where the answer takes long, or goes on for long: it ends with the right of its caller. */
   goesOn?: boolean;
   /** True where HEAD is answered too. */
   head?: boolean;
@@ -110,7 +110,7 @@ export const endpoints = {
     answers: [
       { status: 200, description: "The session", schema: schemas.Session, headers: cookie },
     ],
-    errors: ["unauthorized", "forbidden", "request_too_large", "rate_limited"],
+    errors: ["unauthorized", "forbidden", "request_too_large"],
   },
   signOut: {
     method: "DELETE",
@@ -152,6 +152,7 @@ export const endpoints = {
     summary: "The files and folders in a folder of a client, or its roots",
     role: "operator",
     audit: "browse",
+    goesOn: true,
     query: ClientFileQuery,
     answers: [{ status: 200, description: "A page of them, by name", schema: ClientFileList }],
     errors: [

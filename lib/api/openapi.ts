@@ -201,7 +201,8 @@ function response(answer: Answer, schemas: SchemaCollector): Response {
 
 /** An answer for each status, which names the codes that come with it. */
 function errorResponses(endpoint: Endpoint, schemas: SchemaCollector): Record<string, Response> {
-  const codes: ErrorCode[] = [...endpoint.errors, "invalid_request", "internal_error"];
+  const common: ErrorCode[] = ["invalid_request", "rate_limited", "internal_error"];
+  const codes = [...endpoint.errors, ...common];
   if (endpoint.role !== "anyone") codes.push("unauthorized", "forbidden");
   const byStatus = Object.groupBy(codes, (code) => meaningOf(code).http ?? 500);
   const responses = Object.entries(byStatus).map(([status, group = []]) => [

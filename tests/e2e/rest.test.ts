@@ -87,7 +87,7 @@ function expectDocumented(endpoint: Endpoint, { status, body }: Answer): void {
   if (documented?.schema) return expect(documented.schema.parse(body)).toEqual(body as object);
   if (documented) return;
   const error = ApiError.strict().parse(body);
-  const common: ErrorCode[] = ["unauthorized", "invalid_request", "internal_error"];
+  const common: ErrorCode[] = ["unauthorized", "invalid_request", "rate_limited", "internal_error"];
   const known = [...endpoint.errors, ...common].find((code) => code === error.code);
   expect(known, `${endpoint.method} ${endpoint.path} may not answer ${error.code}`).toBeDefined();
   expect(status).toBe(meaningOf(known!).http!);

@@ -3,7 +3,8 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { type Endpoint, endpoints } from "../../lib/api/endpoints.ts";
 import { sendLastByteLate } from "../support/raw-http.ts";
-import { API_TOKEN, System } from "../support/system.ts";
+import { REGISTER, ScriptedClient } from "../support/scripted-client.ts";
+import { API_TOKEN, ENROLL_TOKEN, System } from "../support/system.ts";
 import { waitFor } from "../support/wait.ts";
 
 /* Who loses the right to call loses it at once, also in the midst of a call. */
@@ -152,8 +153,22 @@ async function expectEventsEnded(make: () => Promise<Right>): Promise<void> {
   while (!(await reader.read()).done);
 }
 
+/** What a site is asked for shows nothing when it comes. */
+async function expectListingRefused(make: () => Promise<Right>): Promise<void> {
+  const { headers, end } = await make();
+  const client_id = `slow-${names++}`;
+  const fields = { client_id, enroll_token: ENROLL_TOKEN, features: ["list"] };
+  await using client = await ScriptedClient.register(system.url, { ...REGISTER, ...fields });
+  const answer = call(`/api/clients/${client_id}/files`, { headers });
+  const { stream, epoch } = await client.next("list_request");
+  await end();
+  const said = { total_size: 0, more: false, truncated: false };
+  client.send({ type: "list_complete", stream, epoch, ...said });
+  expect((await answer).status).toBe(401);
+}
+
 test.each(Object.entries(RIGHTS))("%s ends all that is under way", async (_, make) => {
-  const all = [expectNothingDone, expectContentCut, expectEventsEnded];
+  const all = [expectNothingDone, expectContentCut, expectEventsEnded, expectListingRefused];
   await Promise.all(all.map((expectation) => expectation(make)));
 });
 
