@@ -78,11 +78,6 @@ export const DownloadRecord = z
   .meta({ id: "Download" });
 export type DownloadRecord = z.infer<typeof DownloadRecord>;
 
-/** What a download is called: its file, or the patterns of a set. */
-export function nameOfDownload({ file_path, paths }: Pick<DownloadRecord, "file_path" | "paths">) {
-  return file_path ?? paths?.join(" ") ?? "";
-}
-
 export const ClientRecord = z
   .object({
     client_id: ClientId,

@@ -1,5 +1,6 @@
 import { CHECKSUM_NAMES, digestOf } from "../api/checksums.ts";
-import { type DownloadRecord, nameOfDownload } from "../api/schemas.ts";
+import { nameOfDownload } from "../api/download-name.ts";
+import type { DownloadRecord } from "../api/schemas.ts";
 import { contentPath } from "./api.ts";
 import type { Board } from "./board.ts";
 import { arrange, byId, cloneOf, find, keepingFocus, setText, setTime } from "./dom.ts";

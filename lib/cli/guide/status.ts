@@ -1,4 +1,5 @@
-import { type DownloadRecord, nameOfDownload } from "../../api/schemas.ts";
+import { nameOfDownload } from "../../api/download-name.ts";
+import type { DownloadRecord } from "../../api/schemas.ts";
 import { plainText } from "../../util/plain-text.ts";
 import { downloadFields } from "../terminal/download-fields.ts";
 import { findDownloadId } from "../rest/download-id.ts";

@@ -1,4 +1,5 @@
-import { type DownloadRecord, nameOfDownload } from "../../api/schemas.ts";
+import { nameOfDownload } from "../../api/download-name.ts";
+import type { DownloadRecord } from "../../api/schemas.ts";
 import { formatSize } from "../../util/sizes.ts";
 import { plainText } from "../../util/plain-text.ts";
 import type { Field, ListingColumn } from "./listing.ts";

@@ -1,0 +1,14 @@
+import { expect, test } from "bun:test";
+import { join } from "node:path";
+
+const PAGE = join(import.meta.dir, "../../lib/dashboard/index.html");
+
+/** The page is some 25 KiB of our own; a package that validates or routes is several times that. */
+const MOST_BYTES = 64 * 1024;
+
+test("the page's script is small: it knows the REST shapes as types alone", async () => {
+  const { outputs } = await Bun.build({ entrypoints: [PAGE], minify: true });
+  const scripts = outputs.filter(({ path }) => path.endsWith(".js"));
+  expect(scripts).toHaveLength(1);
+  expect(scripts[0]?.size).toBeLessThan(MOST_BYTES);
+});
