@@ -21,6 +21,7 @@ import { FrontDoor } from "./lib/server/http/front-door.ts";
 import { TrustedProxies } from "./lib/server/access/remote-address.ts";
 import { Guesses } from "./lib/server/http/guesses.ts";
 import { Listener } from "./lib/server/http/listen.ts";
+import { LongAnswers } from "./lib/server/http/long-answers.ts";
 import { Metrics } from "./lib/server/metrics/metrics.ts";
 import { metricsPage } from "./lib/server/http/metrics-page.ts";
 import { pageRoutes } from "./lib/server/http/page.ts";
@@ -29,6 +30,7 @@ import { type Handlers, Router } from "./lib/server/http/routing.ts";
 import { securityHeaders } from "./lib/server/http/security-headers.ts";
 import { SignIn } from "./lib/server/http/sign-in.ts";
 import { openDiskStorage } from "./lib/server/storage/disk.ts";
+import { FairTurns } from "./lib/util/fair-turns.ts";
 import { Logger } from "./lib/util/logger.ts";
 import { isLoopback } from "./lib/util/loopback.ts";
 import { runService } from "./lib/util/service.ts";
@@ -49,6 +51,9 @@ const IDLE_SECONDS = 255;
  */
 const GOODBYE_MS = 250;
 
+/** Whose the server's own long work is; no token has a space in its name. */
+const THE_SERVER = "the server";
+
 await runService(async () => {
   const isTerminal = stdout.isTTY;
   const config = readServerConfig(process.argv.slice(2), process.env, isTerminal);
@@ -58,7 +63,10 @@ await runService(async () => {
 async function start(config: ServerConfig, isTerminal: boolean) {
   const logger = new Logger({ level: config.logLevel, format: config.logFormat });
   const storage = await openDiskStorage(config.downloadsDir);
-  const repository = await openSqlRepository(config.databaseUrl);
+  const turns = new FairTurns();
+  const repository = await openSqlRepository(config.databaseUrl, {
+    inTurn: (piece) => turns.run(THE_SERVER, piece),
+  });
   const credit = new CreditPool(config.receiveBudget);
   const metrics = new Metrics();
   const audit = new Audit({
@@ -121,11 +129,11 @@ async function start(config: ServerConfig, isTerminal: boolean) {
     clients,
     browsing: new Browsing({ clients, credit, metrics }),
     downloads,
-    events: new EventFeeds({ repository, clients, events, openCalls, logger }),
+    events: new EventFeeds({ repository, clients, events, openCalls, turns, logger }),
     storage,
     sets: repository.sets,
     openCalls,
-    metricsPage: () => metricsPage(measured),
+    metricsPage: (inTurn) => metricsPage(measured, inTurn),
     signIn,
     tokens,
     enrolmentKeys,
@@ -139,7 +147,8 @@ async function start(config: ServerConfig, isTerminal: boolean) {
     everyMs: 1000 / config.requestRate,
   });
   const access = { apiToken, tokens, guesses, signIn };
-  const router = withRoutes(new Router(access, requests, audit, logger), rest);
+  const longAnswers = new LongAnswers({ turns, openCalls, logger });
+  const router = withRoutes(new Router({ access, requests, longAnswers, audit, logger }), rest);
 
   await downloads.recover();
   const secure = securityHeaders(config.tls !== null);

@@ -63,7 +63,8 @@ const file = { mediaType: "application/octet-stream", headers: fileHeaders };
 const cookie = { "Set-Cookie": "The session, for browsers" };
 const downloadRecord = { schema: schemas.DownloadRecord, description: "The download" };
 const lastEventId = {
-  "Last-Event-ID": "The id of the last event that was read: no end of a download is missed",
+  "Last-Event-ID":
+    "The id of the last event that was read: the latest 10,000 ends of downloads since then are told of. The answer begins with an id of its own, from which on no end is missed",
 };
 
 /** Every call, by name: what server.ts routes and the OpenAPI document describes. */
@@ -255,7 +256,7 @@ export const endpoints = {
       {
         status: 200,
         description:
-          'Events "download" and "client", whose data is the download or client: first every client, every download that has not ended and every one that ended since Last-Event-ID, then each change',
+          'Events "download" and "client", whose data is the download or client: first every client, every download that has not ended and those that ended since Last-Event-ID, then each change',
         mediaType: "text/event-stream",
       },
     ],
@@ -283,7 +284,8 @@ export const endpoints = {
   retryDownload: {
     method: "POST",
     path: "/api/downloads/:download_id/retry",
-    summary: "Pull the file of a failed or cancelled download again, as a new download",
+    summary:
+      "Pull the file of a failed or cancelled download again, as a new download, which the old one names",
     role: "operator",
     audit: "download_retry",
     answers: [accepted],

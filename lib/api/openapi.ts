@@ -204,7 +204,7 @@ function errorResponses(endpoint: Endpoint, schemas: SchemaCollector): Record<st
   const common: ErrorCode[] = ["invalid_request", "rate_limited", "internal_error"];
   const codes = [...endpoint.errors, ...common];
   if (endpoint.role !== "anyone") codes.push("unauthorized", "forbidden");
-  const byStatus = Object.groupBy(codes, (code) => meaningOf(code).http ?? 500);
+  const byStatus = Object.groupBy(new Set(codes), (code) => meaningOf(code).http ?? 500);
   const responses = Object.entries(byStatus).map(([status, group = []]) => [
     status,
     {

@@ -74,6 +74,10 @@ export const DownloadRecord = z
     completed_at: time.nullable().meta({ description: "when it ended, however it ended" }),
     error: z.string().nullable(),
     error_code: z.enum(DOWNLOAD_ERROR_CODES).nullable(),
+    retried_as: z
+      .uuid()
+      .nullable()
+      .meta({ description: "of what failed or was cancelled: the download that a retry made" }),
   })
   .meta({ id: "Download" });
 export type DownloadRecord = z.infer<typeof DownloadRecord>;
@@ -210,6 +214,10 @@ export const Totals = z
   .object({
     downloads: Counts,
     bytes_received: bytes,
+    open_failures: z
+      .int()
+      .min(0)
+      .meta({ description: "what failed, at any time, and was not retried" }),
   })
   .meta({ id: "Totals" });
 export type Totals = z.infer<typeof Totals>;
@@ -222,12 +230,20 @@ export const TotalsQuery = z.strictObject({
 export const PageLimit = pageLimit(50);
 
 /** Query of a list; numbers come as text. */
-export const DownloadQuery = z.strictObject({
-  status: DownloadStatus.optional(),
-  client_id: ClientId.optional(),
-  limit: PageLimit,
-  cursor: z.uuid("must be the next_cursor of an earlier answer").optional(),
-});
+export const DownloadQuery = z
+  .strictObject({
+    status: DownloadStatus.optional(),
+    client_id: ClientId.optional(),
+    open: z.literal("true").optional().meta({
+      description: "only what failed and was not retried: its file is still owed",
+    }),
+    limit: PageLimit,
+    cursor: z.uuid("must be the next_cursor of an earlier answer").optional(),
+  })
+  .refine(({ open, status = "failed" }) => open === undefined || status === "failed", {
+    path: ["open"],
+    message: "only what failed is open, ask for status=failed",
+  });
 
 /** Parameters of paths. Any text is let in: an id that no download has is not found. */
 export const PathParams = z.object({

@@ -113,6 +113,8 @@ export interface Failed extends Common {
   source: Source | null;
   safeOffset: number;
   problem: Problem;
+  /** The download that asked for its file again; null: its file is still owed. */
+  retriedAs: string | null;
 }
 
 export interface Cancelled extends Common {
@@ -121,13 +123,18 @@ export interface Cancelled extends Common {
   completedAt: number;
   source: Source | null;
   safeOffset: number;
+  /** The download that asked for its file again. */
+  retriedAs: string | null;
 }
 
 export type Active = Downloading | Verifying;
 export type Ended = Completed | Failed | Cancelled;
 export type Download = Queued | Active | Ended;
 
-/** What happened. All but `cancelled` and `rate_limited` belong to one attempt and are void for any other. */
+/**
+ * What happened. All but `cancelled`, `rate_limited` and `retried` belong to one attempt and are void
+ * for any other.
+ */
 export type DownloadEvent =
   | { type: "started"; epoch: number; now: number; source: Source; offset: number; reason?: string }
   /** The manifest of a set is recorded. */
@@ -161,7 +168,9 @@ export type DownloadEvent =
   /** `final`: no other try, whatever the table says of the code. */
   | { type: "failed"; epoch: number; now: number; problem: Problem; final?: boolean }
   | { type: "cancelled"; now: number }
-  | { type: "rate_limited"; rateLimit: number | null };
+  | { type: "rate_limited"; rateLimit: number | null }
+  /** Another download asks for the file again. */
+  | { type: "retried"; as: string };
 
 /** What is to be done once the next state is recorded. */
 export type Effect =
@@ -221,9 +230,11 @@ export function safeOffsetOf(download: Download): number {
 
 /**
  * The next state. An event that means nothing in this state, or belongs to another attempt, gives
- * the same object back and no effects: terminal states absorb everything.
+ * the same object back and no effects: terminal states absorb everything, and only take down which
+ * download came in their place.
  */
 export function transition(download: Download, event: DownloadEvent): Transition {
+  if (event.type === "retried") return takeDownRetry(download, event.as);
   if (hasEnded(download)) return unchanged(download);
   if (event.type === "cancelled") return cancel(download, event.now);
   if (event.type === "rate_limited") {
@@ -449,6 +460,11 @@ const GIVE_WAY_MS = 2 * ROOM_RECHECK_MS;
 /** No wait before another try is longer, in ms. */
 export const LONGEST_WAIT_MS = 60_000;
 
+function takeDownRetry(download: Download, retriedAs: string): Transition {
+  if (download.status !== "failed" && download.status !== "cancelled") return unchanged(download);
+  return { next: { ...download, retriedAs }, effects: [] };
+}
+
 function end(download: Active, problem: Problem, now: number): Transition {
   return {
     next: {
@@ -459,6 +475,7 @@ function end(download: Active, problem: Problem, now: number): Transition {
       source: download.source,
       safeOffset: safeOffsetOf(download),
       problem,
+      retriedAs: null,
     },
     effects: [discard, dispatch, warn(`failed: ${problem.message}`)],
   };
@@ -475,6 +492,7 @@ function cancel(download: Queued | Active, now: number): Transition {
       completedAt: now,
       source: download.source,
       safeOffset: download.safeOffset,
+      retriedAs: null,
     },
     effects: [{ type: "stop_client" }, discard, dispatch],
   };

@@ -8,6 +8,7 @@ import { type ErrorCode, meaningOf } from "../../lib/protocol/errors.ts";
 import { version } from "../../package.json";
 import { REGISTER, ScriptedClient } from "../support/scripted-client.ts";
 import { md5OfFile, writeRandom } from "../support/sources.ts";
+import { Listener } from "../support/events.ts";
 import { spawn } from "../support/spawn.ts";
 import { API_TOKEN, ENROLL_TOKEN, System } from "../support/system.ts";
 
@@ -265,6 +266,8 @@ describe("what is not right is refused, in words", () => {
     ["status=", /"status"/],
     ["client_id=a%20b", /"client_id"/],
     ["limit=0", /"limit".*1 to 1000/],
+    ["open=false", /"open"/],
+    ["open=true&status=completed", /"open": only what failed is open/],
     ["limit=-1", /"limit"/],
     ["limit=1001", /"limit"/],
     ["limit=1e3", /"limit"/],
@@ -504,12 +507,68 @@ describe("cancel and retry", () => {
       expect(placeOf(answer, of(ids[status], "/retry"))).toBe(of(download_id));
       const { client_id, file_path } = before;
       expect((await call("GET", of(download_id))).body).toMatchObject({ client_id, file_path });
-      // What has ended stays as it was.
-      expect((await call("GET", of(ids[status]))).body).toEqual(before);
+      // What has ended stays as it was, and names what came in its place.
+      expect((await call("GET", of(ids[status]))).body).toEqual({
+        ...before,
+        retried_as: download_id,
+      });
       if (status === "cancelled") await system.api.cancel(download_id);
       else expect(await system.ended(download_id)).toMatchObject({ status: "failed" });
     },
   );
+});
+
+describe("what failed", () => {
+  /** Downloads whose files are still owed, with their number in the totals. */
+  async function owed(): Promise<string[]> {
+    const list = await call("GET", "/api/downloads?status=failed&open=true");
+    expectDocumented(endpoints.listDownloads, list);
+    const found = DownloadList.parse(list.body).downloads.map(({ download_id }) => download_id);
+    const later = new Date(Date.now() + 60_000).toISOString();
+    const totals = await call("GET", `/api/totals?since=${later}`);
+    expectDocumented(endpoints.totals, totals);
+    expect(totals.body).toMatchObject({ open_failures: found.length });
+    expect((await call("GET", "/metrics")).body).toContain(`fds_open_failures ${found.length}\n`);
+    return found;
+  }
+
+  test("is owed until a retry of it is completed, or cancelled", async () => {
+    const before = await owed();
+    const first = await system.pull("late.bin");
+    await system.ended(first);
+    expect(await owed()).toEqual([first, ...before]);
+    // A retry that waits or runs is no failure, and one that fails is owed in place of the first.
+    const second = (await system.api.retry(first)).download_id;
+    await system.ended(second);
+    expect(await owed()).toEqual([second, ...before]);
+    await Bun.write(system.source("late.bin"), "there now");
+    const third = (await system.api.retry(second)).download_id;
+    expect(await owed()).toEqual(before);
+    expect(await system.ended(third)).toMatchObject({ status: "completed", retried_as: null });
+    expect(await owed()).toEqual(before);
+    expect((await call("GET", of(first))).body).toMatchObject({
+      status: "failed",
+      retried_as: second,
+    });
+  });
+
+  test("is told to who follows, when it is retried", async () => {
+    const failed = await system.pull("missing.bin");
+    await system.ended(failed);
+    const listener = new Listener(
+      await fetch(`${system.url}/api/events`, {
+        headers: { Authorization: `Bearer ${API_TOKEN}` },
+      }),
+    );
+    await listener.next();
+    const { download_id } = await system.api.retry(failed);
+    const told = await listener.until(
+      ({ event, data }) => event === "download" && data.download_id === failed,
+    );
+    expect(told.data).toMatchObject({ status: "failed", retried_as: download_id });
+    await listener.close();
+    await system.ended(download_id);
+  });
 });
 
 describe("the content", () => {

@@ -167,7 +167,7 @@ test("the totals count what was asked for since a time", async () => {
     return Totals.parse(await response.json());
   };
   const none = { queued: 0, downloading: 0, verifying: 0, completed: 0, failed: 0, cancelled: 0 };
-  expect(await totals(before)).toEqual({ downloads: none, bytes_received: 0 });
+  expect(await totals(before)).toEqual({ downloads: none, bytes_received: 0, open_failures: 0 });
   await Bun.write(system.source("counted.bin"), "twelve bytes");
   await using _ = await system.startClient();
   await system.ended(await system.pull("counted.bin"));
@@ -175,9 +175,10 @@ test("the totals count what was asked for since a time", async () => {
   expect(await totals(before)).toEqual({
     downloads: { ...none, completed: 1, failed: 1 },
     bytes_received: 12,
+    open_failures: 1,
   });
   const later = new Date(Date.now() + 60_000).toISOString();
-  expect(await totals(later)).toEqual({ downloads: none, bytes_received: 0 });
+  expect(await totals(later)).toEqual({ downloads: none, bytes_received: 0, open_failures: 1 });
   await expectRefused(
     await call("/api/totals?since=yesterday", { headers: bearer }),
     400,

@@ -55,12 +55,14 @@ test(
       } else {
         expect(record.status).toBe("cancelled");
         // Of two cancels one came first.
-        expect([first, second]).toContainEqual(record);
+        expect([first, second]).toContainEqual({ ...record, retried_as: null });
         expect([first, second]).toContainEqual("download_already_ended");
       }
       if (typeof retried !== "string") {
         await system.expectDelivered(await system.ended(retried.download_id), wanted);
       } else if (record.status === "cancelled") expect(retried).toBe("download_not_finished");
+      const retriedAs = typeof retried === "string" ? null : retried.download_id;
+      expect(record.retried_as).toBe(retriedAs);
       // What has ended stays as it is.
       expect(await system.api.download(id)).toEqual(record);
     }

@@ -65,7 +65,15 @@ async function retry(world: MemoryWorld, { full }: Model, n: number): Promise<vo
   const count = (await world.downloads()).length;
   const refusal = await world.retry(before.downloadId);
   expect(refusal).toBe(refusals[before.status]);
-  expect(await world.downloads()).toHaveLength(refusal === undefined ? count + 1 : count);
+  const after = await world.downloads();
+  expect(after).toHaveLength(refusal === undefined ? count + 1 : count);
+  if (refusal !== undefined) return;
+  const retried = after.find(({ downloadId }) => downloadId === before.downloadId);
+  const newest = after
+    .map(({ downloadId }) => downloadId)
+    .toSorted()
+    .at(-1);
+  expect(retried).toHaveProperty("retriedAs", newest);
 }
 
 async function drop(world: MemoryWorld): Promise<void> {

@@ -46,6 +46,7 @@ const events = {
   "failed for now": failure("file_unreadable"),
   cancelled: { type: "cancelled", now: NOW },
   rate_limited: { type: "rate_limited", rateLimit: 2048 },
+  retried: { type: "retried", as: "0198c0de-0000-7000-8000-000000000001" },
 } satisfies Record<string, DownloadEvent>;
 
 type StateName = keyof typeof states;
@@ -59,6 +60,7 @@ const LEADS_TO: Record<EventName, Partial<Record<StateName, StateName>>> = {
   received: { downloading: "verifying" },
   renamed: { verifying: "verifying" },
   published: { verifying: "completed" },
+  retried: { failed: "failed", cancelled: "cancelled" },
   lost: { downloading: "queued", verifying: "queued" },
   gave_way: { downloading: "queued" },
   "failed for good": { downloading: "failed", verifying: "failed" },

@@ -75,8 +75,15 @@ const failed: Failed = {
   status: "failed",
   safeOffset: 400,
   problem: problem("file_not_found"),
+  retriedAs: null,
 };
-const cancelled: Cancelled = { ...common, ...ended, status: "cancelled", safeOffset: 400 };
+const cancelled: Cancelled = {
+  ...common,
+  ...ended,
+  status: "cancelled",
+  safeOffset: 400,
+  retriedAs: null,
+};
 /** One download of each state, in the same attempt. */
 export const states = { queued, downloading, verifying, completed, failed, cancelled };
 

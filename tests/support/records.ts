@@ -34,6 +34,7 @@ export function downloadRecord(fields: Partial<DownloadRecord> = {}): DownloadRe
     completed_at: null,
     error: null,
     error_code: null,
+    retried_as: null,
     ...fields,
   };
 }

@@ -45,12 +45,20 @@ export interface SessionRow {
   expiresAt: number;
 }
 
+/** A part of a list by name. */
+export interface NamesPage {
+  /** Only what comes behind this name. */
+  after?: string;
+  /** Most rows to give. */
+  limit: number;
+}
+
 /** Who may do what, as it is kept. Each change is one conditional statement. */
 export interface AccessRows {
   /** @returns false if the name is taken by one that is good when this one is made */
   insertToken(token: ApiToken): Promise<boolean>;
   /** By name. */
-  listTokens(): Promise<ApiToken[]>;
+  listTokens(page: NamesPage): Promise<ApiToken[]>;
   tokenByHash(tokenHash: string): Promise<ApiToken | null>;
   /** @returns the token as it now is; null: there is none; one that was revoked stays as it was */
   revokeToken(name: string, at: number): Promise<ApiToken | null>;
@@ -59,7 +67,7 @@ export interface AccessRows {
   /** As insertToken. */
   insertEnrolmentKey(key: EnrolmentKey): Promise<boolean>;
   /** By name. */
-  listEnrolmentKeys(): Promise<EnrolmentKey[]>;
+  listEnrolmentKeys(page: NamesPage): Promise<EnrolmentKey[]>;
   enrolmentKeyByHash(keyHash: string): Promise<EnrolmentKey | null>;
   /** As revokeToken. */
   revokeEnrolmentKey(name: string, at: number): Promise<EnrolmentKey | null>;

@@ -5,7 +5,7 @@ import { steadyNow } from "../../util/steady-clock.ts";
 import type { Caller } from "./caller.ts";
 import { expiryAfter, hasExpired } from "./expiry.ts";
 import type { OpenCalls } from "./open-calls.ts";
-import type { AccessRows, ApiToken } from "./rows.ts";
+import type { AccessRows, ApiToken, NamesPage } from "./rows.ts";
 import { hashSecret, newSecret } from "./secrets.ts";
 
 /** That a token was used is recorded this often at most, in ms. */
@@ -61,8 +61,8 @@ export class Tokens {
   }
 
   /** By name. */
-  list(): Promise<ApiToken[]> {
-    return this.rows.listTokens();
+  list(page: NamesPage): Promise<ApiToken[]> {
+    return this.rows.listTokens(page);
   }
 
   /**

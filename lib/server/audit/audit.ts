@@ -1,4 +1,5 @@
 import type { AuditAction } from "../../api/audit.ts";
+import type { InTurn } from "../../util/fair-turns.ts";
 import type { Logger } from "../../util/logger.ts";
 import { type AuditEntry, type AuditRow, STANDINGS } from "./entry.ts";
 import { AuditRoom, type RoomRows } from "./room.ts";
@@ -27,8 +28,8 @@ export interface AuditFilter {
 /** The rows: only ever added, and removed by their age and size. */
 export interface AuditRows extends RoomRows {
   insertAudit(rows: AuditRow[]): Promise<void>;
-  /** Newest first. */
-  listAudit(filter: AuditFilter): Promise<AuditRow[]>;
+  /** Newest first. What passes the filter is looked for in pieces, each of which has its turn. */
+  listAudit(filter: AuditFilter, inTurn?: InTurn): Promise<AuditRow[]>;
 }
 
 export interface AuditOptions {
@@ -60,9 +61,10 @@ export class Audit {
   }
 
   /** Newest first, with all that happened up to now. */
-  async list(filter: AuditFilter): Promise<AuditRow[]> {
-    await this.#writeAll();
-    return this.options.rows.listAudit(filter);
+  async list(filter: AuditFilter, inTurn?: InTurn): Promise<AuditRow[]> {
+    // What comes behind a row is older than what is not written yet.
+    if (filter.before === undefined) await this.#writeAll();
+    return this.options.rows.listAudit(filter, inTurn);
   }
 
   /** Writes what is left. */

@@ -1,10 +1,11 @@
 import { FdsError } from "../../protocol/errors.ts";
 import { ClientId, type Register } from "../../protocol/messages.ts";
+import { pauses } from "../../util/fair-turns.ts";
 import type { Logger } from "../../util/logger.ts";
 import type { Audit } from "../audit/audit.ts";
 import { admit } from "./admission.ts";
 import type { EnrolmentKeys } from "./enrolment.ts";
-import type { Client, Repository } from "../database/repository.ts";
+import type { Client, ClientFilter, Repository } from "../database/repository.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import { RegistrationLimits } from "./registration-limits.ts";
 import { Session, type SessionHost, type Socket } from "./session.ts";
@@ -52,9 +53,7 @@ export class Clients implements SessionHost {
 
   constructor(private readonly options: ClientsOptions) {
     this.#lines = new LineLimit(options.logger);
-    this.#timer = setInterval(() => {
-      for (const session of this.#sessions) session.tend();
-    }, TEND_INTERVAL_MS);
+    this.#timer = setInterval(() => void this.#tend(), TEND_INTERVAL_MS);
   }
 
   /** How many are registered and connected. */
@@ -91,8 +90,9 @@ export class Clients implements SessionHost {
     return this.#byId.get(clientId);
   }
 
-  async list(): Promise<KnownClient[]> {
-    const clients = await this.options.repository.listClients();
+  /** By id. */
+  async list(filter: ClientFilter): Promise<KnownClient[]> {
+    const clients = await this.options.repository.listClients(filter);
     return clients.map((client) => this.#withConnection(client));
   }
 
@@ -145,6 +145,14 @@ export class Clients implements SessionHost {
     this.options.onRegistered(session);
     this.options.onChange(clientId);
     return enrolledWith;
+  }
+
+  async #tend(): Promise<void> {
+    const pause = pauses();
+    for (const session of this.#sessions) {
+      session.tend();
+      await pause();
+    }
   }
 
   /** Writes down a client that may register. @throws FdsError when it may not */

@@ -1,7 +1,7 @@
 import { FdsError } from "../../protocol/errors.ts";
 import { steadyNow } from "../../util/steady-clock.ts";
 import { expiryAfter, hasExpired } from "../access/expiry.ts";
-import type { AccessRows, EnrolmentKey } from "../access/rows.ts";
+import type { AccessRows, EnrolmentKey, NamesPage } from "../access/rows.ts";
 import { hashSecret, newSecret } from "../access/secrets.ts";
 
 export interface EnrolmentOrder {
@@ -48,8 +48,8 @@ export class EnrolmentKeys {
   }
 
   /** By name. */
-  list(): Promise<EnrolmentKey[]> {
-    return this.rows.listEnrolmentKeys();
+  list(page: NamesPage): Promise<EnrolmentKey[]> {
+    return this.rows.listEnrolmentKeys(page);
   }
 
   /** @throws FdsError `not_found` */

@@ -1,4 +1,4 @@
-import type { AccessRows, ApiToken, EnrolmentKey, SessionRow } from "../access/rows.ts";
+import type { AccessRows, ApiToken, EnrolmentKey, NamesPage, SessionRow } from "../access/rows.ts";
 import type { SqlDatabase } from "./database.ts";
 import { numberOrNull } from "./rows.ts";
 import { assignments, insertion, sql } from "./statement.ts";
@@ -30,8 +30,9 @@ export class AccessSql implements AccessRows {
     return written.length > 0;
   }
 
-  async listTokens(): Promise<ApiToken[]> {
-    const rows = await this.database.run<TokenRow>(sql`SELECT * FROM api_tokens ORDER BY name`);
+  async listTokens({ after = "", limit }: NamesPage): Promise<ApiToken[]> {
+    const rows = await this.database.run<TokenRow>(sql`
+      SELECT * FROM api_tokens WHERE name > ${after} ORDER BY name LIMIT ${limit}`);
     return rows.map(toToken);
   }
 
@@ -66,10 +67,9 @@ export class AccessSql implements AccessRows {
     return written.length > 0;
   }
 
-  async listEnrolmentKeys(): Promise<EnrolmentKey[]> {
-    const rows = await this.database.run<EnrolmentKeyRow>(
-      sql`SELECT * FROM enrolment_keys ORDER BY name`,
-    );
+  async listEnrolmentKeys({ after = "", limit }: NamesPage): Promise<EnrolmentKey[]> {
+    const rows = await this.database.run<EnrolmentKeyRow>(sql`
+      SELECT * FROM enrolment_keys WHERE name > ${after} ORDER BY name LIMIT ${limit}`);
     return rows.map(toEnrolmentKey);
   }
 

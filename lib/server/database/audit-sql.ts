@@ -1,19 +1,23 @@
 import type { AuditFilter, AuditRows } from "../audit/audit.ts";
-import type { AuditRow, Standing } from "../audit/entry.ts";
-import { loopTurns } from "../../util/loop-turns.ts";
+import { type AuditRow, type Standing, STANDINGS } from "../audit/entry.ts";
+import type { InTurn } from "../../util/fair-turns.ts";
 import type { SqlDatabase } from "./database.ts";
 import { insertion, sql, type Statement } from "./statement.ts";
+import { idBefore } from "./totals-sql.ts";
 
-/** Rows in one statement, which holds the event loop for about 5 ms. */
+/** Rows in one statement, which takes some ms. */
 const WRITTEN_AT_ONCE = 100;
-const REMOVED_AT_ONCE = 500;
+const REMOVED_AT_ONCE = 100;
 
-/** Rows that are looked at in one go for those that are asked for: it takes about 2 ms. */
-const SLICE = 2_000;
+/** Rows that are looked at in one turn for those that are asked for: it takes about a millisecond. */
+const SLICE = 1_000;
 
 /** Who did what, in the same database as the downloads. */
 export class AuditSql implements AuditRows {
-  constructor(private readonly database: SqlDatabase) {}
+  constructor(
+    private readonly database: SqlDatabase,
+    private readonly inTurn: InTurn,
+  ) {}
 
   async insertAudit(rows: AuditRow[]): Promise<void> {
     for (let at = 0; at < rows.length; at += WRITTEN_AT_ONCE) {
@@ -24,42 +28,41 @@ export class AuditSql implements AuditRows {
     }
   }
 
-  async listAudit(filter: AuditFilter): Promise<AuditRow[]> {
+  async listAudit(filter: AuditFilter, inTurn = this.inTurn): Promise<AuditRow[]> {
     const found: AuditRow[] = [];
     // Slice by slice, with others in between: few rows may match, among more than a million.
     for (let before = filter.before; found.length < filter.limit;) {
-      const until = await loopTurns.run(() => this.#endOfSlice(filter, before));
-      const limit = filter.limit - found.length;
-      const slice = { ...filter, before, limit };
-      found.push(...(await loopTurns.run(() => this.#matching(slice, until))));
-      if (until === undefined) break;
-      before = until;
+      const slice = { ...filter, before, limit: filter.limit - found.length };
+      const { rows, end } = await inTurn(() => this.#slice(slice));
+      found.push(...rows);
+      if (end === undefined) break;
+      before = end;
     }
     return found;
   }
 
-  /** The id of the last row of a slice; undefined where it is the last one. */
-  async #endOfSlice(filter: AuditFilter, before: string | undefined): Promise<string | undefined> {
-    const [row] = await this.database.run<Pick<AuditRow, "auditId">>(sql`
+  /** @returns also the id of the last row that was looked at; undefined where there are no more */
+  async #slice(filter: AuditFilter): Promise<{ rows: AuditRow[]; end: string | undefined }> {
+    const [last] = await this.database.run<Pick<AuditRow, "auditId">>(sql`
       SELECT audit_id FROM audit
-      WHERE ${olderOf(filter, before)}
+      WHERE ${olderOf(filter)} AND audit_id > ${oldestOf(filter)}
       ORDER BY audit_id DESC
       LIMIT 1 OFFSET ${SLICE - 1}`);
-    return row?.auditId;
+    const end = last?.auditId;
+    return { rows: await this.#matching(filter, end ?? oldestOf(filter)), end };
   }
 
-  /** @param until the id of the oldest row that is looked at; undefined: all */
-  async #matching(filter: AuditFilter, until: string | undefined): Promise<AuditRow[]> {
-    const { action, actor, downloadId, outcome, since, before, limit } = filter;
+  /** @param until the id of the oldest row that is looked at */
+  async #matching(filter: AuditFilter, until: string): Promise<AuditRow[]> {
+    const { action, actor, outcome, since, limit } = filter;
+    // The plus keeps SQLite off the index by time, by which it would read all rows since then.
     const rows = await this.database.run<AuditRow>(sql`
       SELECT * FROM audit
-      WHERE ${olderOf(filter, before)}
-        ${until === undefined ? sql`` : sql`AND audit_id >= ${until}`}
+      WHERE ${olderOf(filter)} AND audit_id >= ${until}
         ${action === undefined ? sql`` : sql`AND action = ${action}`}
         ${actor === undefined ? sql`` : sql`AND actor = ${actor}`}
-        ${downloadId === undefined ? sql`` : sql`AND download_id = ${downloadId}`}
         ${outcome === undefined ? sql`` : sql`AND outcome = ${outcome}`}
-        ${since === undefined ? sql`` : sql`AND last_at >= ${since}`}
+        ${since === undefined ? sql`` : sql`AND +last_at >= ${since}`}
       ORDER BY audit_id DESC
       LIMIT ${limit}`);
     return rows.map((row) => ({
@@ -72,11 +75,24 @@ export class AuditSql implements AuditRows {
   }
 
   async auditSizes(): Promise<Record<Standing, number>> {
-    const rows = await this.database.run<Pick<AuditRow, "standing" | "bytes">>(sql`
-      SELECT standing, SUM(bytes) AS bytes FROM audit GROUP BY standing`);
     const sizes = { act: 0, known: 0, stranger: 0 };
-    for (const { standing, bytes } of rows) sizes[standing] = Number(bytes);
+    for (const standing of STANDINGS) {
+      for (let after: string | null = ""; after !== null;) {
+        const { bytes, end } = await this.inTurn(() => this.#sizeOfSlice(standing, after ?? ""));
+        sizes[standing] += bytes;
+        after = end;
+      }
+    }
     return sizes;
+  }
+
+  /** @returns also the id of the last row that was counted; null where there are no more */
+  async #sizeOfSlice(standing: Standing, after: string) {
+    const [slice] = await this.database.run<{ bytes: number | null; end: string | null }>(sql`
+      SELECT SUM(bytes) AS bytes, MAX(audit_id) AS "end" FROM (
+        SELECT audit_id, bytes FROM audit WHERE standing = ${standing} AND audit_id > ${after}
+        ORDER BY audit_id LIMIT ${SLICE})`);
+    return { bytes: Number(slice?.bytes ?? 0), end: slice?.end ?? null };
   }
 
   async removeAudit(
@@ -94,8 +110,15 @@ export class AuditSql implements AuditRows {
   }
 }
 
-function olderOf({ clientId }: AuditFilter, before: string | undefined): Statement {
+/** The part of a filter that an index answers, in the order of ids. */
+function olderOf({ clientId, downloadId, before }: AuditFilter): Statement {
   return sql`TRUE
+    ${downloadId === undefined ? sql`` : sql`AND download_id = ${downloadId}`}
     ${clientId === undefined ? sql`` : sql`AND client_id = ${clientId}`}
     ${before === undefined ? sql`` : sql`AND audit_id < ${before}`}`;
+}
+
+/** What is smaller than the id of each row that a filter lets through: an id is of the last time. */
+function oldestOf({ since }: AuditFilter): string {
+  return since === undefined ? "" : idBefore(since);
 }

@@ -1,3 +1,4 @@
+import type { InTurn } from "../../util/fair-turns.ts";
 import type { AuditRows } from "../audit/audit.ts";
 import type { SetRows } from "../set.ts";
 import type { AccessRows } from "../access/rows.ts";
@@ -27,8 +28,29 @@ export interface DownloadFilter {
   clientId?: string;
   /** Only downloads of these clients; null: of all. */
   sites?: ReadonlySet<string> | null;
+  /** Only what failed and was not asked for again. */
+  open?: boolean;
   /** Only downloads with a smaller id, that is older ones. */
   before?: string;
+  /** Most rows to give. */
+  limit: number;
+}
+
+export interface ClientFilter {
+  /** Only clients with a greater id. */
+  after?: string;
+  /** Only these clients; null: all. */
+  sites?: ReadonlySet<string> | null;
+  /** Most rows to give. */
+  limit: number;
+}
+
+export interface EndsFilter {
+  /** Only changes after this revision, up to another one. */
+  after: number;
+  upTo: number;
+  /** Only downloads of these clients; null: of all. */
+  sites: ReadonlySet<string> | null;
   /** Most rows to give. */
   limit: number;
 }
@@ -43,6 +65,8 @@ export interface Limits {
 export interface Totals {
   downloads: Record<Download["status"], number>;
   bytes: number;
+  /** What failed, at any time, and was not asked for again. */
+  openFailures: number;
 }
 
 /** Another download holds the `savedPath` that was asked for. */
@@ -53,6 +77,9 @@ export class NameTakenError extends Error {
 /**
  * The rows: the one truth about every download and every client. Each change is one conditional
  * statement, so that two actors, in one process or in two, cannot both win.
+ *
+ * A statement holds the event loop while it runs. So what a call reads is found by an index, and is
+ * bounded by its `limit`; what cannot be bounded is done in pieces, each of which has its turn.
  */
 export interface Repository {
   /**
@@ -63,20 +90,29 @@ export interface Repository {
   getDownload(downloadId: string): Promise<Download | null>;
   /** Newest first. */
   listDownloads(filter: DownloadFilter): Promise<Download[]>;
-  /** The downloads that were asked for since a time, counted. @param sites as of a filter */
-  totalsSince(since: number, sites?: ReadonlySet<string> | null): Promise<Totals>;
+  /**
+   * The downloads that were asked for since a time, counted.
+   * @param sites as of a filter
+   * @param inTurn where it is not the server itself that wants to know
+   */
+  totalsSince(since: number, sites?: ReadonlySet<string> | null, inTurn?: InTurn): Promise<Totals>;
   /** Every download that is downloading or verifying. */
   activeDownloads(): Promise<Active[]>;
   /** Which of these ids belong to a download that has not ended. */
   unendedAmong(downloadIds: string[]): Promise<Set<string>>;
   /** How many downloads of each client are downloading or verifying; clients with none are left out. */
   countActive(): Promise<Map<string, number>>;
-  /** How many downloads have each status. */
-  countByStatus(): Promise<Record<Download["status"], number>>;
   /** The revision of the latest change; 0 where there are no downloads. */
   latestRevision(): Promise<number>;
   /** Downloads that changed after that revision, the latest change last. */
   changedSince(revision: number, limit: number): Promise<Download[]>;
+  /** The revision after which there are as many ends as this; 0 where there are no more. */
+  beforeLatestEnds(count: number): Promise<number>;
+  /**
+   * Downloads that have ended, the latest change last. With `sites`, it reads every end between the
+   * two revisions: let them enclose no more than {@link beforeLatestEnds} was asked for.
+   */
+  endsBetween(filter: EndsFilter): Promise<Download[]>;
   /**
    * Compare and set: writes `next` if the row still has `next.revision`.
    * @param before what the row was at that revision: only what differs needs to be written
@@ -96,7 +132,7 @@ export interface Repository {
 
   getClient(clientId: string): Promise<Client | null>;
   /** By id. */
-  listClients(): Promise<Client[]>;
+  listClients(filter: ClientFilter): Promise<Client[]>;
   /**
    * Writes the client if it is not there yet, or if it still has the key of `replaces` and is as
    * much revoked.

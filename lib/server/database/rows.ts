@@ -42,6 +42,7 @@ export interface DownloadRow {
   savedPath: string | null;
   problemCode: DownloadErrorCode | null;
   problemMessage: string | null;
+  retriedAs: string | null;
 }
 
 export function toRow(download: Download): DownloadRow {
@@ -77,6 +78,7 @@ export function toRow(download: Download): DownloadRow {
     savedPath: "savedPath" in download ? download.savedPath : null,
     problemCode: problem && problem.code,
     problemMessage: problem && problem.message,
+    retriedAs: "retriedAs" in download ? download.retriedAs : null,
   };
 }
 
@@ -98,7 +100,7 @@ export function toDownload(row: DownloadRow): Download {
     files: toCounts(row),
     revision: Number(row.revision),
   };
-  const { status } = row;
+  const { status, retriedAs } = row;
   const safeOffset = Number(row.safeOffset);
   const startedAt = numberOrNull(row.startedAt);
   const source = toSource(row);
@@ -128,10 +130,11 @@ export function toDownload(row: DownloadRow): Download {
       return { ...common, status, ...received(), savedPath, completedAt: ended() };
     case "failed": {
       const problem = required(toProblem(row), "problem_code");
-      return { ...common, status, startedAt, completedAt: ended(), source, safeOffset, problem };
+      const completedAt = ended();
+      return { ...common, status, startedAt, completedAt, source, safeOffset, problem, retriedAs };
     }
     case "cancelled":
-      return { ...common, status, startedAt, completedAt: ended(), source, safeOffset };
+      return { ...common, status, startedAt, completedAt: ended(), source, safeOffset, retriedAs };
   }
 }
 

@@ -1,19 +1,22 @@
 import { FdsError } from "../../protocol/errors.ts";
+import { atOnce, type InTurn } from "../../util/fair-turns.ts";
 import {
   type Active,
   type Download,
   type Downloading,
-  LONGEST_WAIT_MS,
   type Queued,
   safeOffsetOf,
 } from "../download.ts";
 import { AccessSql } from "./access-sql.ts";
 import { SetRowsSql } from "./set-rows-sql.ts";
 import { AuditSql } from "./audit-sql.ts";
+import { idsOf, listOf } from "./list-sql.ts";
 import {
   NameTakenError,
   type Client,
+  type ClientFilter,
   type DownloadFilter,
+  type EndsFilter,
   type Limits,
   type Repository,
   type Totals,
@@ -27,9 +30,17 @@ import {
   type ClientRow,
   type DownloadRow,
 } from "./rows.ts";
+import { claimOf, isDue, nextDueAfter, waitingClients, type WaitingClient } from "./queue-sql.ts";
 import type { SqlDatabase } from "./database.ts";
 import { isFull, isUniqueViolation, openSqlite } from "./sqlite.ts";
 import { assignments, insertion, list, sql, type Statement } from "./statement.ts";
+import { TotalsSql } from "./totals-sql.ts";
+
+export interface SqlRepositoryOptions {
+  busyTimeoutMs?: number;
+  /** Runs a piece of the server's own long work. */
+  inTurn?: InTurn;
+}
 
 /**
  * Opens the rows of a database, making it if it is not there.
@@ -37,22 +48,16 @@ import { assignments, insertion, list, sql, type Statement } from "./statement.t
  */
 export async function openSqlRepository(
   databaseUrl: string,
-  busyTimeoutMs?: number,
+  { busyTimeoutMs, inTurn = atOnce }: SqlRepositoryOptions = {},
 ): Promise<Repository> {
-  return new SqlRepository(await openSqlite(databaseUrl, busyTimeoutMs));
+  return new SqlRepository(await openSqlite(databaseUrl, busyTimeoutMs), inTurn);
 }
 
-const NO_DOWNLOADS: Record<Download["status"], number> = {
-  queued: 0,
-  downloading: 0,
-  verifying: 0,
-  completed: 0,
-  failed: 0,
-  cancelled: 0,
-};
+/** Clients, or ids, of which one statement takes care: it takes about a millisecond. */
+const IN_ONE_STATEMENT = 200;
 
-/** A statement has a most of parameters, and is put together piece by piece. */
-const CLIENTS_A_STATEMENT = 100;
+/** What has ended; written like this it is answered by the index of what has. */
+const HAS_ENDED = sql`status IN ('completed', 'failed', 'cancelled')`;
 
 /** A power cut costs at most so many bytes sent again, beside what was not yet safe. */
 const DURABLE_EACH = 64 * 1024 * 1024;
@@ -73,10 +78,13 @@ class SqlRepository implements Repository {
   readonly access: AccessSql;
   readonly audit: AuditSql;
 
-  constructor(private readonly database: SqlDatabase) {
+  constructor(
+    private readonly database: SqlDatabase,
+    private readonly inTurn: InTurn,
+  ) {
     this.sets = new SetRowsSql(database);
     this.access = new AccessSql(database);
-    this.audit = new AuditSql(database);
+    this.audit = new AuditSql(database, inTurn);
   }
 
   async insertDownload(download: Queued): Promise<Queued> {
@@ -99,37 +107,15 @@ class SqlRepository implements Repository {
   }
 
   async listDownloads(filter: DownloadFilter): Promise<Download[]> {
-    const { status, clientId, before, limit } = filter;
-    const rows = await this.database.run<DownloadRow>(sql`
-      SELECT * FROM downloads
-      WHERE TRUE
-        ${status === undefined ? sql`` : sql`AND status = ${status}`}
-        ${clientId === undefined ? sql`` : sql`AND client_id = ${clientId}`}
-        ${this.#amongSites(filter.sites)}
-        ${before === undefined ? sql`` : sql`AND download_id < ${before}`}
-      ORDER BY download_id DESC
-      LIMIT ${limit}`);
-    return rows.map(toDownload);
+    return (await this.database.run<DownloadRow>(listOf(filter))).map(toDownload);
   }
 
-  async totalsSince(since: number, sites?: ReadonlySet<string> | null): Promise<Totals> {
-    // An id begins with the time of its making, so the table's own key finds the rows.
-    const time = since.toString(16).padStart(12, "0");
-    const firstId = `${time.slice(0, 8)}-${time.slice(8)}-7000-8000-000000000000`;
-    const rows = await this.database.run<{
-      status: Download["status"];
-      downloads: number;
-      bytes: number;
-    }>(sql`
-      SELECT status, COUNT(*) AS downloads, SUM(safe_offset) AS bytes FROM downloads
-      WHERE download_id >= ${firstId} ${this.#amongSites(sites)}
-      GROUP BY status`);
-    const totals: Totals = { downloads: { ...NO_DOWNLOADS }, bytes: 0 };
-    for (const { status, downloads, bytes } of rows) {
-      totals.downloads[status] = Number(downloads);
-      totals.bytes += Number(bytes);
-    }
-    return totals;
+  totalsSince(
+    since: number,
+    sites: ReadonlySet<string> | null = null,
+    inTurn = this.inTurn,
+  ): Promise<Totals> {
+    return new TotalsSql(this.database, inTurn).since(since, sites);
   }
 
   async activeDownloads(): Promise<Active[]> {
@@ -139,10 +125,14 @@ class SqlRepository implements Repository {
   }
 
   async unendedAmong(downloadIds: string[]): Promise<Set<string>> {
-    // All of them, as a statement takes only so many parameters.
-    const rows = await this.database.run<Pick<DownloadRow, "downloadId">>(sql`
-      SELECT download_id FROM downloads WHERE status IN ('queued', 'downloading', 'verifying')`);
-    return new Set(rows.map((row) => row.downloadId)).intersection(new Set(downloadIds));
+    const unended = new Set<string>();
+    for (const some of slices(downloadIds, IN_ONE_STATEMENT)) {
+      const rows = await this.database.run<Pick<DownloadRow, "downloadId">>(sql`
+        SELECT download_id FROM downloads
+        WHERE download_id IN (SELECT value FROM ${idsOf(some)}) AND NOT ${HAS_ENDED}`);
+      for (const { downloadId } of rows) unended.add(downloadId);
+    }
+    return unended;
   }
 
   async countActive(): Promise<Map<string, number>> {
@@ -151,14 +141,6 @@ class SqlRepository implements Repository {
       WHERE status IN ('downloading', 'verifying')
       GROUP BY client_id`);
     return new Map(rows.map((row) => [row.clientId, Number(row.active)]));
-  }
-
-  async countByStatus(): Promise<Record<Download["status"], number>> {
-    const counts = { ...NO_DOWNLOADS };
-    const rows = await this.database.run<{ status: Download["status"]; downloads: number }>(sql`
-      SELECT status, COUNT(*) AS downloads FROM downloads GROUP BY status`);
-    for (const { status, downloads } of rows) counts[status] = Number(downloads);
-    return counts;
   }
 
   async latestRevision(): Promise<number> {
@@ -170,6 +152,22 @@ class SqlRepository implements Repository {
   async changedSince(revision: number, limit: number): Promise<Download[]> {
     const rows = await this.database.run<DownloadRow>(sql`
       SELECT * FROM downloads WHERE revision > ${revision} ORDER BY revision LIMIT ${limit}`);
+    return rows.map(toDownload);
+  }
+
+  async beforeLatestEnds(count: number): Promise<number> {
+    const [row] = await this.database.run<{ revision: number }>(sql`
+      SELECT revision FROM downloads INDEXED BY downloads_ended WHERE ${HAS_ENDED}
+      ORDER BY revision DESC LIMIT 1 OFFSET ${count}`);
+    return Number(row?.revision ?? 0);
+  }
+
+  async endsBetween({ after, upTo, sites, limit }: EndsFilter): Promise<Download[]> {
+    const rows = await this.database.run<DownloadRow>(sql`
+      SELECT * FROM downloads INDEXED BY downloads_ended
+      WHERE ${HAS_ENDED} AND revision > ${after} AND revision <= ${upTo}
+        ${sites ? sql`AND client_id IN (SELECT value FROM ${idsOf(sites)})` : sql``}
+      ORDER BY revision LIMIT ${limit}`);
     return rows.map(toDownload);
   }
 
@@ -199,58 +197,28 @@ class SqlRepository implements Repository {
   }
 
   async claimDownload(clientId: string, limits: Limits, now: number): Promise<Downloading | null> {
-    // The plus keeps SQLite off the index by due time, where it would sort the whole queue.
-    const [row] = await this.database.run<DownloadRow>(sql`
-      UPDATE downloads SET
-        status = 'downloading', started_at = COALESCE(started_at, ${now}),
-        attempts = attempts + 1, epoch = epoch + 1, revision = ${this.#nextRevision()},
-        not_before = NULL, problem_code = NULL, problem_message = NULL
-      WHERE status = 'queued'
-        AND download_id = (
-          SELECT download_id FROM downloads
-          WHERE client_id = ${clientId} AND status = 'queued'
-            AND (+not_before <= ${now} OR +not_before > ${now + LONGEST_WAIT_MS})
-          ORDER BY download_id
-          LIMIT 1)
-        AND ${limits.total} > (
-          SELECT COUNT(*) FROM downloads WHERE status IN ('downloading', 'verifying'))
-        AND ${limits.perClient} > (
-          SELECT COUNT(*) FROM downloads
-          WHERE status IN ('downloading', 'verifying') AND client_id = ${clientId})
-      RETURNING *`);
+    const [row] = await this.database.run<DownloadRow>(
+      claimOf(clientId, limits, now, this.#nextRevision()),
+    );
     return row ? (toDownload(row) as Downloading) : null;
   }
 
   async clientsWithDueDownloads(now: number): Promise<string[]> {
-    // From one client to the next by the index, which SQLite has to be told: left to itself it takes
-    // the one by status, and reads the whole queue.
-    const waiting = sql`downloads INDEXED BY downloads_waiting`;
-    const rows = await this.database.run<Pick<DownloadRow, "clientId">>(sql`
-      WITH RECURSIVE waiting (client_id) AS (
-        SELECT MIN(client_id) FROM ${waiting} WHERE status = 'queued'
-        UNION ALL
-        SELECT (SELECT MIN(client_id) FROM ${waiting}
-                WHERE status = 'queued' AND client_id > waiting.client_id)
-        FROM waiting WHERE client_id IS NOT NULL
-      ), due AS (
-        SELECT client_id,
-          (SELECT MIN(not_before) FROM ${waiting}
-           WHERE status = 'queued' AND client_id = waiting.client_id) AS earliest,
-          (SELECT MAX(not_before) FROM ${waiting}
-           WHERE status = 'queued' AND client_id = waiting.client_id) AS latest
-        FROM waiting WHERE client_id IS NOT NULL
-      )
-      SELECT client_id FROM due
-      WHERE earliest <= ${now} OR latest > ${now + LONGEST_WAIT_MS}
-      ORDER BY earliest, client_id`);
-    return rows.map((row) => row.clientId);
+    const due: WaitingClient[] = [];
+    for (let after = "", isMore = true; isMore;) {
+      const page = await this.inTurn(() =>
+        this.database.run<WaitingClient>(waitingClients(after, IN_ONE_STATEMENT)),
+      );
+      due.push(...page.filter((client) => isDue(client, now)));
+      after = page.at(-1)?.clientId ?? "";
+      isMore = page.length === IN_ONE_STATEMENT;
+    }
+    const byTime = due.toSorted((a, b) => Number(a.earliest) - Number(b.earliest));
+    return byTime.map(({ clientId }) => clientId);
   }
 
   async nextDueAt(now: number): Promise<number | null> {
-    // As above: the first entry of this index behind the time, and not the whole queue.
-    const [row] = await this.database.run<{ due: number | null }>(sql`
-      SELECT MIN(not_before) AS due FROM downloads INDEXED BY downloads_by_due_time
-      WHERE status = 'queued' AND not_before > ${now}`);
+    const [row] = await this.database.run<{ due: number | null }>(nextDueAfter(now));
     return numberOrNull(row?.due ?? null);
   }
 
@@ -261,8 +229,12 @@ class SqlRepository implements Repository {
     return row ? toClient(row) : null;
   }
 
-  async listClients(): Promise<Client[]> {
-    const rows = await this.database.run<ClientRow>(sql`SELECT * FROM clients ORDER BY client_id`);
+  async listClients({ after, sites, limit }: ClientFilter): Promise<Client[]> {
+    const rows = await this.database.run<ClientRow>(sql`
+      SELECT * FROM clients
+      WHERE client_id > ${after ?? ""}
+        ${sites ? sql`AND client_id IN (SELECT value FROM ${idsOf(sites)})` : sql``}
+      ORDER BY client_id LIMIT ${limit}`);
     return rows.map(toClient);
   }
 
@@ -285,23 +257,18 @@ class SqlRepository implements Repository {
   }
 
   async clientsSeen(lastSeen: ReadonlyMap<string, number>): Promise<void> {
-    const left = [...lastSeen];
-    while (left.length > 0) {
-      const rows = left
-        .splice(0, CLIENTS_A_STATEMENT)
-        .map(([clientId, at]) => sql`(${clientId}, CAST(${at} AS BIGINT))`);
-      await this.database.run(sql`
-        UPDATE clients SET last_seen_at = seen.column2 FROM (VALUES ${list(rows)}) AS seen
-        WHERE client_id = seen.column1 AND last_seen_at < seen.column2`);
+    for (const some of slices([...lastSeen], IN_ONE_STATEMENT)) {
+      const rows = some.map(([clientId, at]) => sql`(${clientId}, CAST(${at} AS BIGINT))`);
+      await this.inTurn(() =>
+        this.database.run(sql`
+          UPDATE clients SET last_seen_at = seen.column2 FROM (VALUES ${list(rows)}) AS seen
+          WHERE client_id = seen.column1 AND last_seen_at < seen.column2`),
+      );
     }
   }
 
   close(): Promise<void> {
     return this.database.close();
-  }
-
-  #amongSites(sites: ReadonlySet<string> | null | undefined): Statement {
-    return sites ? sql`AND client_id IN (${list([...sites])})` : sql``;
   }
 
   /** The row that records a change of a download. */
@@ -313,4 +280,10 @@ class SqlRepository implements Repository {
   #nextRevision(): Statement {
     return sql`(SELECT COALESCE(MAX(revision), 0) + 1 FROM downloads)`;
   }
+}
+
+function slices<T>(items: readonly T[], length: number): T[][] {
+  return Array.from({ length: Math.ceil(items.length / length) }, (_, n) =>
+    items.slice(n * length, (n + 1) * length),
+  );
 }

@@ -1,3 +1,4 @@
+import { pauses } from "../../util/fair-turns.ts";
 import type { Logger } from "../../util/logger.ts";
 import type { Limits, Repository } from "../database/repository.ts";
 import { type Downloading, LONGEST_WAIT_MS } from "../download.ts";
@@ -13,7 +14,10 @@ const CROWD_RECHECK_MS = 2_000;
 const MOST_REMEMBERED = 10_000;
 
 export interface DispatcherOptions {
-  repository: Pick<Repository, "clientsWithDueDownloads" | "claimDownload" | "nextDueAt">;
+  repository: Pick<
+    Repository,
+    "clientsWithDueDownloads" | "claimDownload" | "countActive" | "nextDueAt"
+  >;
   storage: Pick<Storage, "room">;
   limits: Limits;
   /** Bytes that must stay free on the disk. */
@@ -100,31 +104,50 @@ export class Dispatcher {
   }
 
   async #dispatch(): Promise<void> {
-    const { repository, storage, limits, minFreeDisk, isConnected, start, logger } = this.options;
+    const { repository, storage, minFreeDisk, isConnected, logger } = this.options;
     const now = Date.now();
-    const due = (await repository.clientsWithDueDownloads(now)).filter(isConnected);
+    const free = await this.#freeSlots();
+    // While none is free the queue, which may be long, is nobody's concern.
+    const ids = free > 0 ? await repository.clientsWithDueDownloads(now) : [];
+    const due = ids.filter(isConnected);
     // Who had a slot the longest ago comes first, or an old queue would get each one that is free.
     const waiting = due.toSorted((a, b) => this.#servedAt(a) - this.#servedAt(b));
     if (waiting.length > 0 && (await storage.room()).free < minFreeDisk) {
       logger.warn("downloads wait: the disk is too full to begin any");
       return this.wake(now + ROOM_RECHECK_MS);
     }
-    // One each in turn, so that a client with a long queue does not take all the slots.
+    await this.#startSome(waiting, free);
+    // After the moment that this began at: what became due meanwhile was not looked for.
+    const next = await repository.nextDueAt(now);
+    if (next !== null) this.wake(next);
+  }
+
+  async #freeSlots(): Promise<number> {
+    const { repository, limits } = this.options;
+    const active = await repository.countActive();
+    return limits.total - [...active.values()].reduce((sum, count) => sum + count, 0);
+  }
+
+  /** One each in turn, so that a client with a long queue does not take all the slots. */
+  async #startSome(waiting: string[], free: number): Promise<void> {
+    const { repository, limits, isConnected, start } = this.options;
+    const pause = pauses();
+    let left = free;
     for (let clients = waiting; clients.length > 0;) {
       const more: string[] = [];
       for (const clientId of clients) {
+        if (left <= 0) return;
+        await pause();
         if (this.#stopped || !isConnected(clientId)) continue;
         const download = await repository.claimDownload(clientId, limits, Date.now());
         if (!download) continue;
         this.#serve(clientId);
         start(download);
+        left--;
         more.push(clientId);
       }
       clients = more;
     }
-    // After the moment that this began at: what became due meanwhile was not looked for.
-    const next = await repository.nextDueAt(now);
-    if (next !== null) this.wake(next);
   }
 
   #servedAt(clientId: string): number {

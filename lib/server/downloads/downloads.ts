@@ -1,4 +1,5 @@
 import { FdsError } from "../../protocol/errors.ts";
+import type { InTurn } from "../../util/fair-turns.ts";
 import { LineLimit } from "../../util/line-limit.ts";
 import type { Logger } from "../../util/logger.ts";
 import type { Audit } from "../audit/audit.ts";
@@ -116,8 +117,8 @@ export class Downloads {
    * The downloads that were asked for since a time, ms since 1970, counted by status.
    * @param sites only those of these clients; null: of all
    */
-  totalsSince(since: number, sites: ReadonlySet<string> | null): Promise<Totals> {
-    return this.options.repository.totalsSince(since, sites);
+  totalsSince(since: number, sites: ReadonlySet<string> | null, inTurn: InTurn): Promise<Totals> {
+    return this.options.repository.totalsSince(since, sites, inTurn);
   }
 
   /** How many downloads of each client are under way. */
@@ -166,7 +167,7 @@ export class Downloads {
   }
 
   /**
-   * Asks again for the file of a failed or cancelled download.
+   * Asks again for the file of a failed or cancelled download, which then names the new one.
    * @throws FdsError `download_not_found`, `download_not_finished`, `download_already_ended`
    */
   async retry(downloadId: string): Promise<Download> {
@@ -180,7 +181,10 @@ export class Downloads {
     if (!hasEnded(download)) {
       throw new FdsError("download_not_finished", "The download has not ended, cancel it first");
     }
-    return this.create(orderOf(download));
+    const retry = await this.create(orderOf(download));
+    // After it is there: until then the file is owed, whatever breaks in between.
+    await this.#apply(downloadId, { type: "retried", as: retry.downloadId });
+    return retry;
   }
 
   /** Begins to work: takes up what an earlier process left. */
@@ -268,10 +272,9 @@ export class Downloads {
       const after = await this.options.repository.replaceDownload(next, before);
       // Somebody else changed the row in between: look again what the event means now.
       if (!after) continue;
-      if (after.status !== before.status) {
-        this.#log(after).info(`download ${after.status}`);
-        this.options.onChange();
-      }
+      const isOther = after.status !== before.status;
+      if (isOther) this.#log(after).info(`download ${after.status}`);
+      if (isOther || hasEnded(after)) this.options.onChange();
       this.#tell(before, after);
       for (const effect of effects) await this.#carryOut(after, effect);
       return after;
@@ -281,6 +284,7 @@ export class Downloads {
   /** Tells the metrics, and of an end the audit. */
   #tell(before: Download, after: Download): void {
     const { metrics } = this.options;
+    if (hasEnded(before)) return;
     if (hasEnded(after)) {
       metrics.downloadEnded(after);
       this.options.audit.record(auditOfEnd(after));

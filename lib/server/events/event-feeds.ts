@@ -1,114 +1,153 @@
+import type { FairTurns } from "../../util/fair-turns.ts";
 import type { Logger } from "../../util/logger.ts";
 import { formatStart } from "../../util/server-sent-events.ts";
-import { type Caller, sees } from "../access/caller.ts";
+import type { Caller } from "../access/caller.ts";
 import type { OpenCalls } from "../access/open-calls.ts";
 import type { Clients } from "../clients/clients.ts";
 import type { Repository } from "../database/repository.ts";
 import { type Download, hasEnded } from "../download.ts";
-import { EventReader } from "./event-reader.ts";
-import { eventResponse } from "./event-response.ts";
+import { EventReader, PIECE_BYTES } from "./event-reader.ts";
+import { eventResponse, headResponse } from "./event-response.ts";
 import { type Events, subjectOf } from "./events.ts";
+import { OpenStreams } from "./open-streams.ts";
 
 /** A reader that lost its connection comes back after this time, in ms. */
 const RETRY_MS = 1_000;
-/** Rows read at a time, and only as fast as the reader takes them. */
-const PAGE = 200;
+/** Rows read at a time, which takes about a millisecond, and only as fast as the reader takes them. */
+const PAGE = 25;
+/** The latest ends that a reader is told of that comes back; who needs older ones lists them. */
+const MAX_REPLAYED = 10_000;
 
 const UNENDED = ["queued", "downloading", "verifying"] as const;
 
+const encoder = new TextEncoder();
+
 export interface EventFeedsOptions {
-  repository: Pick<Repository, "changedSince" | "countActive" | "getDownload" | "listDownloads">;
+  repository: Pick<
+    Repository,
+    "beforeLatestEnds" | "countActive" | "endsBetween" | "getDownload" | "listDownloads"
+  >;
   clients: Pick<Clients, "list">;
   events: Events;
   openCalls: OpenCalls;
+  /** Where reading for one reader waits for its turn. */
+  turns: FairTurns;
   logger: Logger;
+}
+
+/** A reader of everything that a caller sees. */
+interface Audience {
+  reader: EventReader;
+  caller: Caller;
+  /** The revision of the last change that it does not hear of as it happens. */
+  now: number;
 }
 
 /** What readers of events are sent: how things are, then what happens. */
 export class EventFeeds {
+  readonly #open = new OpenStreams();
+
   constructor(private readonly options: EventFeedsOptions) {}
 
   /**
    * All clients, and all downloads that have not ended; then each change; of what the caller sees.
-   * @param lastEventId of a reader that comes back: it is also sent what ended meanwhile; what
-   *   cannot be an id counts as none
+   * A reader that comes back, as its Last-Event-ID tells, is also sent what ended meanwhile, the
+   * latest {@link MAX_REPLAYED} ends. The id before the first event tells from which change on it
+   * misses nothing. What cannot be an id counts as none.
+   * @throws FdsError `rate_limited`
    */
-  all(caller: Caller, lastEventId: string | null): Response {
+  all(caller: Caller, request: Request): Response {
     const reader = new EventReader(null, caller.sites);
-    return this.#respond(reader, caller, this.#all(reader, caller, lastEventId));
+    const lastEventId = request.headers.get("Last-Event-ID");
+    return this.#respond(reader, caller, request, this.#all(reader, caller, lastEventId));
   }
 
   /**
-   * One download that the caller sees, until it has ended.
-   * @param lastEventId of a reader that comes back: one that was told of the end is sent away, or
-   *   it would come again and again
+   * One download that the caller sees, until it has ended. A reader that comes back and was told of
+   * the end is sent away, or it would come again and again.
+   * @throws FdsError `rate_limited`
    */
-  of(download: Download, caller: Caller, lastEventId: string | null): Response {
+  of(download: Download, caller: Caller, request: Request): Response {
+    const lastEventId = request.headers.get("Last-Event-ID");
     if (hasEnded(download) && lastEventId === String(download.revision)) {
       return new Response(null, { status: 204 });
     }
     const reader = new EventReader(subjectOf(download));
-    return this.#respond(reader, caller, this.#one(reader, download.downloadId));
+    return this.#respond(reader, caller, request, this.#one(reader, download.downloadId));
   }
 
   async *#all(
     reader: EventReader,
     caller: Caller,
     lastEventId: string | null,
-  ): AsyncGenerator<string> {
-    const { events } = this.options;
+  ): AsyncGenerator<Uint8Array> {
+    const { repository, events } = this.options;
     const now = await events.join(reader);
-    const since = isId(lastEventId) ? Math.min(Number(lastEventId), now) : now;
-    yield formatStart(RETRY_MS, since);
-    yield* this.#endedBetween(since, now, caller);
-    yield this.#knownClients(reader, now, caller);
-    for (const status of UNENDED) yield* this.#downloadsOf(status, reader, now, caller);
+    const audience = { reader, caller, now };
+    const since = isId(lastEventId)
+      ? Math.min(
+          now,
+          Math.max(Number(lastEventId), await repository.beforeLatestEnds(MAX_REPLAYED)),
+        )
+      : now;
+    yield encoder.encode(formatStart(RETRY_MS, since));
+    yield* this.#endsSince(since, audience);
+    yield* this.#knownClients(audience);
+    for (const status of UNENDED) yield* this.#downloadsOf(status, audience);
     yield* reader.news();
   }
 
   /** By revision, so that a reader that is lost amidst of it goes on from there. */
-  async *#endedBetween(since: number, now: number, caller: Caller): AsyncGenerator<string> {
-    const { repository, events } = this.options;
-    for (let at = since; at < now;) {
-      const rows = await repository.changedSince(at, PAGE);
-      const owed = rows.filter(
-        (row) => hasEnded(row) && row.revision <= now && sees(caller, row.clientId),
-      );
-      yield owed.map((row) => events.downloadEvent(row, row.revision)).join("");
-      at = rows.at(-1)?.revision ?? now;
-    }
-  }
-
-  #knownClients(reader: EventReader, id: number, caller: Caller): Promise<string> {
-    const { repository, clients, events } = this.options;
-    return events.inTurn(async () => {
-      const earlier = reader.take();
-      const active = await repository.countActive();
-      const known = (await clients.list()).filter(({ clientId }) => sees(caller, clientId));
-      return earlier + known.map((client) => events.clientEvent(client, active, id)).join("");
-    });
-  }
-
-  async *#downloadsOf(
-    status: Download["status"],
-    reader: EventReader,
-    id: number,
-    { sites }: Caller,
-  ): AsyncGenerator<string> {
-    const { repository, events } = this.options;
-    for (let before: string | undefined, isMore = true; isMore;) {
-      const { earlier, rows } = await events.inTurn(async () => ({
-        // What waits for the reader is older than what is read now.
-        earlier: reader.take(),
-        rows: await repository.listDownloads({ status, sites, before, limit: PAGE }),
-      }));
-      yield earlier + rows.map((row) => events.downloadEvent(row, id)).join("");
-      before = rows.at(-1)?.downloadId;
+  async *#endsSince(since: number, { caller, now }: Audience): AsyncGenerator<Uint8Array> {
+    const { repository, events, turns } = this.options;
+    for (let after = since, isMore = true; isMore;) {
+      const filter = { after, upTo: now, sites: caller.sites, limit: PAGE };
+      const rows = await turns.run(ownerOf(caller), () => repository.endsBetween(filter));
+      yield* eventsOf(rows, (row) => events.downloadEvent(row, row.revision));
+      after = rows.at(-1)?.revision ?? now;
       isMore = rows.length === PAGE;
     }
   }
 
-  async *#one(reader: EventReader, downloadId: string): AsyncGenerator<string> {
+  async *#knownClients(audience: Audience): AsyncGenerator<Uint8Array> {
+    const { repository, clients, events } = this.options;
+    const { sites } = audience.caller;
+    for (let after: string | undefined, isMore = true; isMore;) {
+      const filter = { after, sites, limit: PAGE };
+      const { earlier, found } = await this.#readFor(audience, async () => ({
+        rows: await clients.list(filter),
+        active: await repository.countActive(),
+      }));
+      yield* earlier;
+      yield* eventsOf(found.rows, (row) => events.clientEvent(row, found.active, audience.now));
+      after = found.rows.at(-1)?.clientId;
+      isMore = found.rows.length === PAGE;
+    }
+  }
+
+  async *#downloadsOf(status: Download["status"], audience: Audience): AsyncGenerator<Uint8Array> {
+    const { repository, events } = this.options;
+    const { sites } = audience.caller;
+    for (let before: string | undefined, isMore = true; isMore;) {
+      const filter = { status, sites, before, limit: PAGE };
+      const { earlier, found } = await this.#readFor(audience, () =>
+        repository.listDownloads(filter),
+      );
+      yield* earlier;
+      yield* eventsOf(found, (row) => events.downloadEvent(row, audience.now));
+      before = found.at(-1)?.downloadId;
+      isMore = found.length === PAGE;
+    }
+  }
+
+  /** Reads rows. @returns also what waited for the reader, which is older than these */
+  #readFor<T>({ reader, caller }: Audience, read: () => Promise<T>) {
+    const { events, turns } = this.options;
+    const both = async () => ({ earlier: reader.take(), found: await read() });
+    return turns.run(ownerOf(caller), () => events.inTurn(both));
+  }
+
+  async *#one(reader: EventReader, downloadId: string): AsyncGenerator<Uint8Array> {
     const { repository, events } = this.options;
     await events.join(reader);
     const download = await events.inTurn(async () => {
@@ -117,35 +156,40 @@ export class EventFeeds {
     });
     if (!download) return;
     const { revision } = download;
-    yield formatStart(RETRY_MS, revision) + events.downloadEvent(download, revision);
+    yield encoder.encode(
+      formatStart(RETRY_MS, revision) + events.downloadEvent(download, revision),
+    );
     if (!hasEnded(download)) yield* reader.news();
   }
 
-  #respond(reader: EventReader, caller: Caller, feed: AsyncGenerator<string>): Response {
+  #respond(
+    reader: EventReader,
+    caller: Caller,
+    { method }: Request,
+    feed: AsyncGenerator<Uint8Array>,
+  ): Response {
+    if (method === "HEAD") return headResponse();
     const { events, openCalls } = this.options;
-    const ending = new AbortController();
-    const release = openCalls.add(caller, () => {
-      ending.abort();
-      events.leave(reader);
-    });
+    const close = this.#open.add(caller.name);
+    const release = openCalls.add(caller, () => leave());
     const leave = () => {
       release();
+      close();
       events.leave(reader);
     };
-    return eventResponse(this.#watched(reader, feed, leave, ending.signal), leave);
+    return eventResponse(this.#watched(reader, feed, leave), reader.over, leave);
   }
 
   /** The feed, of which the reader is known to ask for more, until one of the two ends. */
   async *#watched(
     reader: EventReader,
-    feed: AsyncGenerator<string>,
+    feed: AsyncGenerator<Uint8Array>,
     leave: () => void,
-    ending: AbortSignal,
-  ): AsyncGenerator<string> {
+  ): AsyncGenerator<Uint8Array> {
     try {
-      for await (const text of feed) {
-        if (ending.aborted) return;
-        if (text !== "") yield text;
+      for await (const bytes of feed) {
+        if (reader.over.aborted) return;
+        if (bytes.length > 0) yield bytes;
         reader.asks();
       }
     } catch (error) {
@@ -154,6 +198,25 @@ export class EventFeeds {
       leave();
     }
   }
+}
+
+function ownerOf({ name }: Caller): string {
+  return name ?? "";
+}
+
+/** Rows as events, a piece of them at a time: each reader that does not take it holds one. */
+function* eventsOf<Row>(
+  rows: readonly Row[],
+  eventOf: (row: Row) => string,
+): Generator<Uint8Array> {
+  let text = "";
+  for (const row of rows) {
+    text += eventOf(row);
+    if (text.length < PIECE_BYTES) continue;
+    yield encoder.encode(text);
+    text = "";
+  }
+  yield encoder.encode(text);
 }
 
 function isId(lastEventId: string | null): lastEventId is string {

@@ -1,7 +1,12 @@
 import { COMMENT } from "../../util/server-sent-events.ts";
 
-/** When more things than this wait for a reader, it is too slow. */
-const MAX_WAITING = 1000;
+/** When more bytes than this wait for a reader, it is too slow. */
+const MAX_WAITING_BYTES = 512 * 1024;
+
+/** About so many bytes are handed over at a time: only these are the reader's own. */
+export const PIECE_BYTES = 32 * 1024;
+
+const COMMENT_BYTES = new TextEncoder().encode(COMMENT);
 
 /** An event, made once for all readers. */
 export interface Announcement {
@@ -10,19 +15,22 @@ export interface Announcement {
   /** Of which client. */
   clientId: string;
   /** As it is sent. */
-  text: string;
+  bytes: Uint8Array;
   /** Nothing more will come about this subject. */
   final: boolean;
 }
 
 /**
  * What waits for one reader: about each subject only the newest, so that one who reads slowly is
- * told less often, and memory stays bounded. What is final is never lost: nothing newer comes.
+ * told less often. All readers share the bytes of an event. One for whom too many bytes wait is given
+ * up, and may come back: what is final is never lost, as nothing newer comes.
  */
 export class EventReader {
-  readonly #waiting = new Map<string, string>();
+  readonly #waiting = new Map<string, Uint8Array>();
+  #waitingBytes = 0;
   #wake = Promise.withResolvers<void>();
   #ended = false;
+  readonly #over = new AbortController();
   /** It asked for more since it was last tended. */
   #alive = true;
 
@@ -40,27 +48,47 @@ export class EventReader {
     return this.#ended;
   }
 
-  offer({ subject, clientId, text, final }: Announcement): void {
+  /** Aborted when it is gone, or given up. */
+  get over(): AbortSignal {
+    return this.#over.signal;
+  }
+
+  /** Lets an event wait. The reader goes on with it once it is woken. */
+  offer({ subject, clientId, bytes, final }: Announcement): void {
     if (this.#ended || (this.subject !== null && this.subject !== subject)) return;
     if (this.sites?.has(clientId) === false) return;
-    this.#add(subject, text);
-    if (this.#waiting.size > MAX_WAITING) this.end();
+    this.#add(subject, bytes);
+    if (this.#waitingBytes > MAX_WAITING_BYTES) this.end();
     else if (final && this.subject !== null) this.#ended = true;
   }
 
-  /** What waits, perhaps nothing. */
-  take(): string {
-    const text = [...this.#waiting.values()].join("");
-    this.#waiting.clear();
-    return text;
+  /** Lets it go on with what waits. */
+  wake(): void {
+    if (this.#waiting.size > 0) this.#wake.resolve();
   }
 
-  /** What waits, as soon as there is something; ends when nothing more will come. */
-  async *news(): AsyncGenerator<string> {
+  /**
+   * What waits, in the order it came, perhaps nothing.
+   * @param most bytes, unless the first event has more
+   */
+  take(most = Infinity): Uint8Array[] {
+    const taken: Uint8Array[] = [];
+    let left = most;
+    for (const [subject, bytes] of this.#waiting) {
+      if (taken.length > 0 && bytes.length > left) break;
+      this.#remove(subject);
+      taken.push(bytes);
+      left -= bytes.length;
+    }
+    return taken;
+  }
+
+  /** What waits, piece by piece, as soon as there is something; ends when nothing more will come. */
+  async *news(): AsyncGenerator<Uint8Array> {
     while (!this.#ended || this.#waiting.size > 0) {
       if (this.#waiting.size === 0) await this.#wake.promise;
       this.#wake = Promise.withResolvers();
-      yield this.take();
+      if (this.#waiting.size > 0) yield together(this.take(PIECE_BYTES));
     }
   }
 
@@ -74,20 +102,41 @@ export class EventReader {
     if (this.#ended) return;
     if (!this.#alive) return this.end();
     this.#alive = false;
-    this.#add("", COMMENT);
+    this.#add("", COMMENT_BYTES);
   }
 
   /** It is gone, or given up: what waits is dropped. */
   end(): void {
     this.#ended = true;
-    this.#waiting.clear();
+    this.take();
     this.#wake.resolve();
+    this.#over.abort();
   }
 
-  #add(subject: string, text: string): void {
+  #add(subject: string, bytes: Uint8Array): void {
     // Behind the others, so that the ids of what is sent only rise.
-    this.#waiting.delete(subject);
-    this.#waiting.set(subject, text);
-    this.#wake.resolve();
+    this.#remove(subject);
+    this.#waiting.set(subject, bytes);
+    this.#waitingBytes += bytes.length;
   }
+
+  #remove(subject: string): void {
+    this.#waitingBytes -= this.#waiting.get(subject)?.length ?? 0;
+    this.#waiting.delete(subject);
+  }
+}
+
+/** What was put together last for those who begin with these bytes. */
+const joined = new WeakMap<Uint8Array, { pieces: Uint8Array[]; whole: Uint8Array }>();
+
+/** Bytes one behind the other: once for all readers for whom the same waits. */
+function together(pieces: Uint8Array[]): Uint8Array {
+  const [first = COMMENT_BYTES] = pieces;
+  if (pieces.length <= 1) return first;
+  const known = joined.get(first);
+  const isSame = known?.pieces.length === pieces.length;
+  if (isSame && known.pieces.every((piece, n) => piece === pieces[n])) return known.whole;
+  const whole = Buffer.concat(pieces);
+  joined.set(first, { pieces, whole });
+  return whole;
 }

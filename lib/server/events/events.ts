@@ -1,4 +1,5 @@
 import type { DownloadRecord } from "../../api/schemas.ts";
+import { nextRound, pauses } from "../../util/fair-turns.ts";
 import type { Logger } from "../../util/logger.ts";
 import { formatEvent } from "../../util/server-sent-events.ts";
 import type { Clients, KnownClient } from "../clients/clients.ts";
@@ -13,7 +14,11 @@ const BEAT_MS = 200;
 /** How often every reader is sent a comment, in ms. */
 const COMMENT_MS = 15_000;
 /** Rows read at a time. */
-const PAGE = 200;
+const PAGE = 50;
+/** Readers that go on in one round of the event loop: each takes some 20 µs. */
+const WOKEN_AT_ONCE = 50;
+
+const encoder = new TextEncoder();
 
 export interface EventsOptions {
   repository: Pick<
@@ -121,10 +126,10 @@ export class Events {
 
   #add(reader: EventReader): void {
     if (this.#readers.size === 0) {
-      const tend = () => {
-        for (const each of this.#readers) each.tend();
-      };
-      this.#timers = [setInterval(() => this.#beat(), BEAT_MS), setInterval(tend, COMMENT_MS)];
+      this.#timers = [
+        setInterval(() => this.#beat(), BEAT_MS),
+        setInterval(() => this.#tendIsDue(), COMMENT_MS),
+      ];
     }
     this.#readers.add(reader);
   }
@@ -132,6 +137,11 @@ export class Events {
   #beat(): void {
     if (this.#running.size === 0) return;
     this.#progressIsDue = true;
+    this.#tellSoon();
+  }
+
+  #tendIsDue(): void {
+    for (const reader of this.#readers) reader.tend();
     this.#tellSoon();
   }
 
@@ -148,14 +158,19 @@ export class Events {
     this.#tellingIsDue = false;
     if (this.#readers.size === 0) return this.#clients.clear();
     await this.#tellChanges();
-    if (this.#progressIsDue) this.#tellProgress();
+    if (this.#progressIsDue) await this.#tellProgress();
     this.#progressIsDue = false;
+    await this.#wakeReaders();
   }
 
   async #tellChanges(): Promise<void> {
+    const pause = pauses();
     for (let isMore = true; isMore;) {
       const rows = await this.options.repository.changedSince(this.#told, PAGE);
-      for (const row of rows) this.#tellChange(row);
+      for (const row of rows) {
+        this.#tellChange(row);
+        await pause();
+      }
       isMore = rows.length === PAGE;
     }
     await this.#tellClients();
@@ -177,8 +192,10 @@ export class Events {
     this.#clients.add(clientId);
   }
 
-  #tellProgress(): void {
+  async #tellProgress(): Promise<void> {
+    const pause = pauses();
     for (const running of this.#running.values()) {
+      await pause();
       const record = this.#recordOf(running.download);
       if (Bun.deepEquals(record, running.record)) continue;
       running.record = record;
@@ -192,22 +209,33 @@ export class Events {
     this.#clients.clear();
     if (changed.length === 0) return;
     const active = await repository.countActive();
+    const pause = pauses();
     for (const clientId of changed) {
+      await pause();
       const client = await clients.get(clientId);
       if (!client) continue;
-      const text = this.clientEvent(client, active, this.#told);
-      this.#announce({ subject: `client/${clientId}`, clientId, text, final: false });
+      const bytes = encoder.encode(this.clientEvent(client, active, this.#told));
+      this.#announce({ subject: `client/${clientId}`, clientId, bytes, final: false });
     }
   }
 
   #announceDownload(download: Download, record: DownloadRecord): void {
-    const text = formatEvent("download", record, this.#told);
+    const bytes = encoder.encode(formatEvent("download", record, this.#told));
     const { clientId } = download;
-    this.#announce({ subject: subjectOf(download), clientId, text, final: hasEnded(download) });
+    this.#announce({ subject: subjectOf(download), clientId, bytes, final: hasEnded(download) });
   }
 
   #announce(announcement: Announcement): void {
     for (const reader of this.#readers) reader.offer(announcement);
+  }
+
+  /** However many readers there are, whatever else is due gets its turn between some of them. */
+  async #wakeReaders(): Promise<void> {
+    let woken = 0;
+    for (const reader of this.#readers) {
+      reader.wake();
+      if (++woken % WOKEN_AT_ONCE === 0) await nextRound();
+    }
   }
 
   #recordOf(download: Download): DownloadRecord {

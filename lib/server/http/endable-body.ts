@@ -4,18 +4,18 @@ import type { OpenCalls } from "../access/open-calls.ts";
 /**
  * Bytes that are sent piece by piece, until the right of their caller ends: the connection is reset
  * then, so that nobody takes what came for all of it. The runtime sends such a body without a
- * Content-Length.
+ * Content-Length, and asks for the next piece once it has sent the last one.
  */
 export function endableBody(
-  bytes: Blob | ReadableStream<Uint8Array>,
+  pieces: AsyncIterable<Uint8Array>,
   caller: Caller,
   openCalls: Pick<OpenCalls, "add">,
 ): ReadableStream<Uint8Array> {
-  const reader = (bytes instanceof Blob ? bytes.stream() : bytes).getReader();
+  const iterator = pieces[Symbol.asyncIterator]();
   let release = () => {};
   const close = () => {
     release();
-    void reader.cancel();
+    void iterator.return?.();
   };
   return new ReadableStream<Uint8Array>(
     {
@@ -27,7 +27,7 @@ export function endableBody(
         });
       },
       async pull(controller) {
-        const { done, value } = await reader.read();
+        const { done, value } = await iterator.next();
         if (!done) return controller.enqueue(value);
         release();
         controller.close();

@@ -1,3 +1,4 @@
+import type { InTurn } from "../../util/fair-turns.ts";
 import type { Clients } from "../clients/clients.ts";
 import type { CreditPool } from "../transfer/flow-control.ts";
 import type { Repository } from "../database/repository.ts";
@@ -9,7 +10,7 @@ import type { Storage } from "../storage/storage.ts";
 
 export interface MetricsPageOptions {
   metrics: Metrics;
-  repository: Pick<Repository, "countByStatus">;
+  repository: Pick<Repository, "totalsSince">;
   storage: Pick<Storage, "room">;
   clients: Pick<Clients, "connectedCount">;
   downloads: Pick<Downloads, "runningCount">;
@@ -21,11 +22,13 @@ export interface MetricsPageOptions {
 /**
  * All that is measured, for Prometheus. No label has the name of a client or of a file: there would
  * be no end of them.
+ * @param inTurn runs a piece of the counting
  * @throws FdsError `storage_error`
  */
-export async function metricsPage(options: MetricsPageOptions): Promise<string> {
+export async function metricsPage(options: MetricsPageOptions, inTurn: InTurn): Promise<string> {
   const { metrics, clients, downloads, events, credit, version } = options;
-  const [byStatus, room] = [await options.repository.countByStatus(), await options.storage.room()];
+  const totals = await options.repository.totalsSince(0, null, inTurn);
+  const room = await options.storage.room();
   return [
     byLabel("gauge", "fds_build_info", "The program; always 1.", "version", { [version]: 1 }),
     gauge("fds_uptime_seconds", "Time since the server started.", process.uptime()),
@@ -57,7 +60,14 @@ export async function metricsPage(options: MetricsPageOptions): Promise<string> 
       metrics.refusals,
     ),
 
-    byLabel("gauge", "fds_downloads", "Downloads on record, by status.", "status", byStatus),
+    byLabel(
+      "gauge",
+      "fds_downloads",
+      "Downloads on record, by status.",
+      "status",
+      totals.downloads,
+    ),
+    gauge("fds_open_failures", "Downloads that failed and were not retried.", totals.openFailures),
     byLabel(
       "counter",
       "fds_downloads_ended_total",

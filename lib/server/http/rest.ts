@@ -1,6 +1,7 @@
 import { openApiDocument } from "../../api/openapi.ts";
 import type { Health } from "../../api/schemas.ts";
 import { FdsError } from "../../protocol/errors.ts";
+import type { InTurn } from "../../util/fair-turns.ts";
 import type { EventFeeds } from "../events/event-feeds.ts";
 import { CONTENT_TYPE } from "../metrics/prometheus.ts";
 import { adminCalls, type AdminCallsOptions } from "./calls/admin.ts";
@@ -18,7 +19,7 @@ export interface RestOptions extends DownloadCallsOptions, AdminCallsOptions {
   browsing: Browsing;
   events: EventFeeds;
   /** What `/metrics` answers. */
-  metricsPage: () => Promise<string>;
+  metricsPage: (inTurn: InTurn) => Promise<string>;
   /** null where there is no token to sign in with. */
   signIn: SignIn | null;
   version: string;
@@ -35,7 +36,7 @@ export function restHandlers(options: RestOptions): Handlers {
     ...sessionCalls(options.signIn),
     ...adminCalls(options),
 
-    events: ({ request, caller }) => events.all(caller, request.headers.get("Last-Event-ID")),
+    events: ({ request, caller }) => events.all(caller, request),
 
     async health() {
       const active = await downloads.countActive();
@@ -48,11 +49,11 @@ export function restHandlers(options: RestOptions): Handlers {
       } satisfies Health);
     },
 
-    async metrics({ caller }) {
+    async metrics({ caller, inTurn }) {
       if (caller.sites) {
         throw new FdsError("forbidden", "Use a token that sees all sites, metrics are of all");
       }
-      const page = await options.metricsPage();
+      const page = await options.metricsPage(inTurn);
       return new Response(page, { headers: { "Content-Type": CONTENT_TYPE } });
     },
 

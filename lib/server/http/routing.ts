@@ -15,6 +15,7 @@ import { type Caller, NotSeen } from "../access/caller.ts";
 import { type Access, callerOf, requireNoForgery } from "./authentication.ts";
 import { readBody } from "./body.ts";
 import { addressAsked } from "./host.ts";
+import type { Answering, LongAnswers } from "./long-answers.ts";
 import { problem } from "./problem.ts";
 import { RateLimited } from "./rate-limited.ts";
 import { networkOf } from "../access/remote-address.ts";
@@ -32,12 +33,11 @@ type Parsed<E extends Endpoint, Part extends "query" | "body"> = E[Part] extends
   : undefined;
 
 /** What a handler is given: everything checked. */
-export interface Call<E extends Endpoint> {
+export interface Call<E extends Endpoint> extends Answering {
   query: Parsed<E, "query">;
   body: Parsed<E, "body">;
   /** A parameter of the path. */
   param: (name: string) => string;
-  request: Request;
   /** Where the request came from. */
   address: string;
   /** Who calls, with a role that may; null where anyone may. */
@@ -61,19 +61,26 @@ export type Handler<E extends Endpoint> = (call: Call<E>) => Response | Promise<
 /** What each call of the REST interface does, by the endpoint's name. */
 export type Handlers = { [Name in keyof typeof endpoints]: Handler<(typeof endpoints)[Name]> };
 
+export interface RouterOptions {
+  access: Access;
+  /** How many requests each caller may make. */
+  requests: Throttle;
+  longAnswers: LongAnswers;
+  audit: Pick<Audit, "record">;
+  logger: Logger;
+}
+
 /** The REST interface: checks who calls and what comes in, and words every error the same way. */
 export class Router {
+  readonly #access: Access;
   readonly #app = new Hono<Environment>();
   readonly #methods = new Map<string, Set<string>>();
   /** Paths of the API that anybody may call. */
   readonly #open = new Set<string>();
 
-  constructor(
-    private readonly access: Access,
-    private readonly requests: Throttle,
-    private readonly audit: Pick<Audit, "record">,
-    logger: Logger,
-  ) {
+  constructor(private readonly options: RouterOptions) {
+    const { access, logger } = options;
+    this.#access = access;
     this.#app.use(this.#authenticate());
     this.#app.notFound(() => problem("not_found", "There is nothing at this address"));
     this.#app.onError((error, c) => {
@@ -121,10 +128,10 @@ export class Router {
           query: (query && c.req.valid("query" as never)) as Parsed<E, "query">,
           body: (body && c.req.valid("json" as never)) as Parsed<E, "body">,
           param: (name) => c.req.param(name) ?? "",
-          request: c.req.raw,
           address,
           caller: caller as Call<E>["caller"],
           note,
+          ...this.options.longAnswers.for(c.req.raw, caller),
         });
         if (endpoint.goesOn) await this.#confirm(c, answer);
         return answer;
@@ -168,7 +175,7 @@ export class Router {
       if (error instanceof FdsError) outcome = error.code;
       throw error;
     } finally {
-      this.audit.record({ action, outcome, ...who, ...about });
+      this.options.audit.record({ action, outcome, ...who, ...about });
     }
   }
 
@@ -180,7 +187,7 @@ export class Router {
     // Of a sign-in there is a record already.
     const path = matchedRoutes(c).at(-1)?.path ?? "";
     if (path === endpoints.signIn.path) return;
-    this.audit.record({
+    this.options.audit.record({
       action: "denied",
       outcome: isHidden ? "forbidden" : error.code,
       actor: c.get("caller")?.name ?? null,
@@ -225,18 +232,18 @@ export class Router {
   /** @returns null where anyone may call, or nothing is */
   async #callerOf({ req: { path, raw }, env }: Context<Environment>): Promise<Caller | null> {
     if (this.#open.has(path)) {
-      requireNoForgery(raw, this.access);
+      requireNoForgery(raw, this.#access);
       return null;
     }
     const isGuarded = path.startsWith("/api/") || path === "/metrics";
-    return isGuarded ? callerOf(raw, env.address, this.access) : null;
+    return isGuarded ? callerOf(raw, env.address, this.#access) : null;
   }
 
   /** @param name of the token that was shown; null: none */
   #slowDown(name: string | null, address: string): void {
     // A token may be called as an address is.
     const who = name === null ? `address ${networkOf(address)}` : `token ${name}`;
-    const wait = this.requests.take(who);
+    const wait = this.options.requests.take(who);
     if (wait > 0) throw new RateLimited(wait, "too many requests came");
   }
 }

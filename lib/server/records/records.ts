@@ -53,6 +53,7 @@ export function downloadRecord(download: Download, progress?: Progress): Downloa
     completed_at: isoTimeOrNull(endedAt),
     error: problem?.message ?? null,
     error_code: problem?.code ?? null,
+    retried_as: "retriedAs" in download ? download.retriedAs : null,
   };
 }
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import type { AuditRow, Standing } from "../../../lib/server/audit/entry.ts";
-import type { ApiToken, EnrolmentKey } from "../../../lib/server/access/rows.ts";
+import type { ApiToken, EnrolmentKey, NamesPage } from "../../../lib/server/access/rows.ts";
 import type { Repository } from "../../../lib/server/database/repository.ts";
 import type { Backend } from "./repository.contract.ts";
 
@@ -69,8 +69,22 @@ export function accessContract(name: string, makeBackend: () => Promise<Backend>
       expect(await mine.access.insertToken(token)).toBe(true);
       expect(await mine.access.insertToken(all)).toBe(true);
       expect(await others.access.tokenByHash(token.tokenHash)).toStrictEqual(token);
-      expect(await others.access.listTokens()).toStrictEqual([all, token]);
+      expect(await others.access.listTokens({ limit: 100 })).toStrictEqual([all, token]);
       expect(await others.access.tokenByHash("another")).toBeNull();
+    });
+
+    test("tokens and enrolment keys are listed by name, part by part", async () => {
+      for (const one of ["c", "a", "b"]) {
+        await mine.access.insertToken({ ...token, name: one, tokenHash: one });
+        await mine.access.insertEnrolmentKey({ ...enrolmentKey, name: one, keyHash: one });
+      }
+      for (const list of [
+        (page: NamesPage) => others.access.listTokens(page),
+        (page: NamesPage) => others.access.listEnrolmentKeys(page),
+      ]) {
+        expect(await list({ limit: 2 })).toMatchObject([{ name: "a" }, { name: "b" }]);
+        expect(await list({ after: "b", limit: 2 })).toMatchObject([{ name: "c" }]);
+      }
     });
 
     test.each<[string, Partial<ApiToken>, boolean]>([
@@ -85,11 +99,13 @@ export function accessContract(name: string, makeBackend: () => Promise<Backend>
       ];
       await mine.access.insertToken(old);
       expect(await others.access.insertToken(next)).toBe(isFree);
-      expect(await mine.access.listTokens()).toStrictEqual([isFree ? next : old]);
+      expect(await mine.access.listTokens({ limit: 100 })).toStrictEqual([isFree ? next : old]);
       expect(await mine.access.tokenByHash(old.tokenHash)).toStrictEqual(isFree ? null : old);
       // What was under way with the old one does not count for the new one.
       await mine.access.tokenUsed(old.tokenHash, NOW + 5);
-      expect((await mine.access.listTokens())[0]?.lastUsedAt).toBe(isFree ? null : NOW + 5);
+      expect((await mine.access.listTokens({ limit: 100 }))[0]?.lastUsedAt).toBe(
+        isFree ? null : NOW + 5,
+      );
     });
 
     test("a token is revoked once, and is used later and later", async () => {
@@ -166,7 +182,7 @@ export function accessContract(name: string, makeBackend: () => Promise<Backend>
       expect(await others.access.enrolmentKeyByHash(enrolmentKey.keyHash)).toStrictEqual(
         enrolmentKey,
       );
-      expect(await others.access.listEnrolmentKeys()).toStrictEqual([enrolmentKey]);
+      expect(await others.access.listEnrolmentKeys({ limit: 100 })).toStrictEqual([enrolmentKey]);
       expect(await others.access.enrolmentKeyByHash("another")).toBeNull();
     });
 
@@ -183,7 +199,9 @@ export function accessContract(name: string, makeBackend: () => Promise<Backend>
       ];
       await mine.access.insertEnrolmentKey(old);
       expect(await others.access.insertEnrolmentKey(next)).toBe(isFree);
-      expect(await mine.access.listEnrolmentKeys()).toStrictEqual([isFree ? next : old]);
+      expect(await mine.access.listEnrolmentKeys({ limit: 100 })).toStrictEqual([
+        isFree ? next : old,
+      ]);
       // Whoever was let in by the old one takes no use of the new one.
       if (isFree) expect(await mine.access.useEnrolmentKey(old.keyHash, NOW)).toBe(false);
     });
@@ -200,7 +218,7 @@ export function accessContract(name: string, makeBackend: () => Promise<Backend>
       await mine.access.insertEnrolmentKey(key);
       expect(await mine.access.useEnrolmentKey(enrolmentKey.keyHash, NOW)).toBe(counted);
       const after = counted ? { ...key, uses: key.uses + 1, lastUsedAt: NOW } : key;
-      expect(await mine.access.listEnrolmentKeys()).toStrictEqual([after]);
+      expect(await mine.access.listEnrolmentKeys({ limit: 100 })).toStrictEqual([after]);
     });
 
     test("of two that race for the last use of an enrolment key, one gets it", async () => {

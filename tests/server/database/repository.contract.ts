@@ -5,7 +5,12 @@ import {
   type Limits,
   type Repository,
 } from "../../../lib/server/database/repository.ts";
-import { hasEnded, LONGEST_WAIT_MS, type Download } from "../../../lib/server/download.ts";
+import {
+  hasEnded,
+  LONGEST_WAIT_MS,
+  type Download,
+  type Failed,
+} from "../../../lib/server/download.ts";
 import {
   cancelled,
   client,
@@ -268,14 +273,41 @@ export function repositoryContract(name: string, makeBackend: () => Promise<Back
 
       test("gives every row once, newest first, page by page and for every filter", async () => {
         await fill();
+        const sitesOf = [null, ["site-1"], ["site-2", "site-3", "site-4"], ["site-4"], []];
         for (const status of [undefined, "queued", "failed", "completed", "cancelled"] as const) {
           for (const clientId of [undefined, ...CLIENTS, "site-4"]) {
-            const expected = all.filter(
-              (d) => (!status || d.status === status) && (!clientId || d.clientId === clientId),
+            for (const sites of sitesOf.map((ids) => ids && new Set<string>(ids))) {
+              const expected = all.filter(
+                (d) =>
+                  (!status || d.status === status) &&
+                  (!clientId || d.clientId === clientId) &&
+                  sites?.has(d.clientId) !== false,
+              );
+              const found = await pages({ status, clientId, sites, limit: 17 });
+              expect(found.map((d) => d.downloadId)).toEqual(expected.map((d) => d.downloadId));
+            }
+          }
+        }
+      });
+
+      test("gives what failed and was not retried", async () => {
+        await fill();
+        const open = all.filter(({ status }) => status === "failed");
+        const retried = open.splice(3, 10);
+        for (const { downloadId } of retried) {
+          const failure = (await rows.getDownload(downloadId)) as Failed;
+          await rows.replaceDownload({ ...failure, retriedAs: id(999) });
+        }
+        for (const sites of [null, new Set(["site-1", "site-2"])]) {
+          for (const clientId of [undefined, "site-2"]) {
+            const expected = open.filter(
+              (d) => (!clientId || d.clientId === clientId) && sites?.has(d.clientId) !== false,
             );
-            const found = await pages({ status, clientId, limit: 17 });
+            const found = await pages({ open: true, clientId, sites, limit: 7 });
             expect(found.map((d) => d.downloadId)).toEqual(expected.map((d) => d.downloadId));
           }
+          const { openFailures } = await rows.totalsSince(Date.now(), sites);
+          expect(openFailures).toBe(open.filter((d) => sites?.has(d.clientId) !== false).length);
         }
       });
     });
@@ -309,13 +341,6 @@ export function repositoryContract(name: string, makeBackend: () => Promise<Back
         );
       });
 
-      test("countByStatus counts each status, also one that none has", async () => {
-        const counts = { queued: 2, downloading: 2, verifying: 1, completed: 1, failed: 2 };
-        expect(await rows.countByStatus()).toEqual({ ...counts, cancelled: 2 });
-        await put({ ...verifying, downloadId: id(100), savedPath: "site-1/other" });
-        expect(await rows.countByStatus()).toEqual({ ...counts, verifying: 2, cancelled: 2 });
-      });
-
       test("unendedAmong tells them from those that ended, or never were", async () => {
         const [first, ...rest] = states;
         const unended = rest.filter((d) => !hasEnded(d)).map((d) => d.downloadId);
@@ -339,7 +364,6 @@ export function repositoryContract(name: string, makeBackend: () => Promise<Back
       test("is 0 and nothing has changed where there are no downloads", async () => {
         expect(await rows.latestRevision()).toBe(0);
         expect(await changedSince(0)).toEqual([]);
-        expect(await rows.countByStatus()).toMatchObject({ queued: 0, cancelled: 0 });
       });
 
       test("rises over all downloads, by insert, claim and replacement", async () => {
@@ -360,6 +384,24 @@ export function repositoryContract(name: string, makeBackend: () => Promise<Back
         expect(await changedSince(2)).toEqual([2, 1].map(id));
         expect(await changedSince(2, 1)).toEqual([2].map(id));
         expect(await changedSince(await rows.latestRevision())).toEqual([]);
+      });
+
+      test("finds the latest ends, of all or of some sites, the latest change last", async () => {
+        for (let n = 0; n < 6; n++) {
+          const clientId = `site-${n % 2}`;
+          await put({ ...(n === 3 ? downloading : cancelled), downloadId: id(n), clientId });
+        }
+        const upTo = await rows.latestRevision();
+        const ends = async (after: number, sites: string[] | null = null, limit = 100) => {
+          const filter = { after, upTo, sites: sites && new Set(sites), limit };
+          return (await others.endsBetween(filter)).map(({ downloadId }) => downloadId);
+        };
+        await put({ ...failed, downloadId: id(6), clientId: "site-0" });
+        expect(await ends(0)).toEqual([0, 1, 2, 4, 5].map(id));
+        expect(await ends(0, null, 2)).toEqual([0, 1].map(id));
+        expect(await ends(0, ["site-1", "site-9"])).toEqual([1, 5].map(id));
+        expect(await ends(await rows.beforeLatestEnds(3))).toEqual([4, 5].map(id));
+        expect(await rows.beforeLatestEnds(6)).toBe(0);
       });
 
       test("is that of one change alone, also where two programs race", async () => {
@@ -387,11 +429,31 @@ export function repositoryContract(name: string, makeBackend: () => Promise<Back
         expect(await rows.totalsSince(1_000_000)).toEqual({
           downloads: { ...none, queued: 1, cancelled: 1 },
           bytes: 320,
+          openFailures: 0,
         });
         expect((await rows.totalsSince(0)).downloads).toMatchObject({ queued: 2, cancelled: 1 });
         expect(await rows.totalsSince(2_000_001)).toEqual({
           downloads: { ...none, queued: 0, cancelled: 0 },
           bytes: 0,
+          openFailures: 0,
+        });
+      });
+
+      test("count each site by itself, and more than one statement reads", async () => {
+        const COUNT = 2_100;
+        for (let n = 0; n < COUNT; n++) {
+          const clientId = n % 7 ? "site-1" : "site-2";
+          await rows.insertDownload({ ...queued(n), clientId, safeOffset: 1 });
+        }
+        const counted = async (...sites: string[]) => {
+          const { downloads, bytes } = await rows.totalsSince(0, new Set(sites));
+          return [downloads.queued, bytes];
+        };
+        expect(await counted("site-2", "site-3")).toEqual([300, 300]);
+        expect(await counted("site-1", "site-2")).toEqual([COUNT, COUNT]);
+        expect(await rows.totalsSince(0)).toMatchObject({
+          downloads: { queued: COUNT, completed: 0 },
+          bytes: COUNT,
         });
       });
     });
@@ -412,6 +474,16 @@ export function repositoryContract(name: string, makeBackend: () => Promise<Back
         [9_000, ["site-2", "site-3", "site-1"]],
       ])("at %d it is of these clients, the longest waiting first", async (now, clients) => {
         expect(await rows.clientsWithDueDownloads(now)).toEqual(clients);
+      });
+
+      test("is of every client, however many wait", async () => {
+        const ids = Array.from({ length: 450 }, (_, n) => `till-${n + 1_000}`);
+        for (const [n, clientId] of ids.entries()) {
+          await rows.insertDownload(queued(n + 10, { clientId, notBefore: 9_000 - n }));
+        }
+        const found = await rows.clientsWithDueDownloads(9_000);
+        expect(found.slice(0, 3)).toEqual(["site-2", "site-3", "site-1"]);
+        expect(found.slice(3)).toEqual(ids.toReversed());
       });
 
       test.each([
@@ -442,7 +514,13 @@ export function repositoryContract(name: string, makeBackend: () => Promise<Back
           await rows.registerClient(client(clientId), null);
         }
         const listed = ["site-1", "site-10", "site-2"].map((clientId) => client(clientId));
-        expect(await rows.listClients()).toStrictEqual(listed);
+        expect(await rows.listClients({ limit: 2 })).toStrictEqual(listed.slice(0, 2));
+        expect(await rows.listClients({ after: "site-10", limit: 2 })).toStrictEqual(
+          listed.slice(2),
+        );
+        const sites = new Set(["site-10", "site-2", "site-3"]);
+        expect(await rows.listClients({ sites, limit: 9 })).toStrictEqual(listed.slice(1));
+        expect(await rows.listClients({ limit: 10_000 })).toStrictEqual(listed);
       });
 
       test.each([
@@ -491,7 +569,7 @@ export function repositoryContract(name: string, makeBackend: () => Promise<Back
         await rows.clientsSeen(new Map([["site-3", later]]));
         await rows.clientsSeen(new Map());
         const expected = [{ ...known, lastSeenAt: later }, client("site-2")];
-        expect(await rows.listClients()).toStrictEqual(expected);
+        expect(await rows.listClients({ limit: 10_000 })).toStrictEqual(expected);
       });
 
       test("is seen with many others at once", async () => {
@@ -499,7 +577,9 @@ export function repositoryContract(name: string, makeBackend: () => Promise<Back
         for (const clientId of ids) await rows.registerClient(client(clientId), null);
         const { lastSeenAt } = client("site-1");
         await rows.clientsSeen(new Map(ids.map((clientId, n) => [clientId, lastSeenAt + n])));
-        const found = (await others.listClients()).map((one) => one.lastSeenAt - lastSeenAt);
+        const found = (await others.listClients({ limit: 10_000 })).map(
+          (one) => one.lastSeenAt - lastSeenAt,
+        );
         expect(found).toEqual(ids.map((_, n) => n));
       });
     });

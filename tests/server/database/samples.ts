@@ -77,8 +77,9 @@ export const downloading: Downloading = {
   source,
   safeOffset,
 };
-export const failed: Failed = { ...downloading, status: "failed", completedAt, problem };
-export const cancelled: Cancelled = { ...downloading, status: "cancelled", completedAt };
+const ended = { ...downloading, completedAt, retriedAs: null };
+export const failed: Failed = { ...ended, status: "failed", problem };
+export const cancelled: Cancelled = { ...ended, status: "cancelled" };
 const waiting: Queued = { ...downloading, status: "queued", notBefore, problem };
 
 /** Every state of one download, with its optional fields filled and empty. */
@@ -91,6 +92,7 @@ export const STATES: [what: string, download: Download][] = [
   ["completed", completed],
   ["failed", failed],
   ["failed before the file was opened", { ...failed, source: null, safeOffset: 0 }],
+  ["failed and retried", { ...failed, retriedAs: id(2) }],
   ["cancelled", cancelled],
   ["cancelled before it was started", { ...cancelled, startedAt: null, source: null }],
 ];

@@ -136,7 +136,9 @@ describe("openSqlRepository", () => {
   /** Opening fails with the message, and the file stays as it was. */
   async function expectRefusal(message: string): Promise<void> {
     const before = await Bun.file(path).bytes();
-    const error = await openSqlRepository(url, 50).catch((reason: unknown) => reason);
+    const error = await openSqlRepository(url, { busyTimeoutMs: 50 }).catch(
+      (reason: unknown) => reason,
+    );
     expect(error).toHaveProperty("message", `cannot open the database "${path}": ${message}`);
     expect(error).toHaveProperty("cause", expect.any(Error));
     expect(Buffer.compare(await Bun.file(path).bytes(), before)).toBe(0);

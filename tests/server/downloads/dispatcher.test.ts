@@ -52,6 +52,7 @@ beforeEach(() => {
         freeSlots--;
         return claim(newDownload(id, order(clientId, "a.bin"), NOW), NOW);
       },
+      countActive: async () => new Map([["a", 100 - freeSlots]]),
       nextDueAt: async (now) => (nextDueAt !== null && nextDueAt > now ? nextDueAt : null),
     },
     storage: { room: async () => ({ free: freeBytes, total: 2000 }) },

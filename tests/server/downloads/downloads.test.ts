@@ -256,6 +256,21 @@ describe("an error of the database", () => {
   });
 });
 
+test("a retry is named by what it retries, which does not end a second time", async () => {
+  const id = await pull();
+  await downloads.cancel(id);
+  const ends = () => audited.filter(({ action }) => action === "download_end").length;
+  const before = ends();
+  const first = await downloads.retry(id);
+  expect(await downloads.get(id)).toMatchObject({ retriedAs: first.downloadId });
+  const second = await downloads.retry(id);
+  expect(await downloads.get(id)).toMatchObject({
+    status: "cancelled",
+    retriedAs: second.downloadId,
+  });
+  expect(ends()).toBe(before);
+});
+
 describe("a cancel", () => {
   test("removes the part once nothing writes to it any more", async () => {
     const site = await connect();

@@ -2,14 +2,23 @@ import { beforeEach, describe, expect, test } from "bun:test";
 import { EventReader } from "../../../lib/server/events/event-reader.ts";
 import { COMMENT } from "../../../lib/util/server-sent-events.ts";
 
+const encoder = new TextEncoder();
 const news = (subject: string, text: string, final = false, clientId = "site-1") => ({
   subject,
   clientId,
-  text,
+  bytes: encoder.encode(text),
   final,
 });
+const textOf = (bytes: Uint8Array | undefined | void) =>
+  new TextDecoder().decode(bytes ?? undefined);
 
 let reader: EventReader;
+const taken = () => textOf(Buffer.concat(reader.take()));
+/** Lets an event wait, and the reader go on with it. */
+const tell = (...event: Parameters<typeof news>) => {
+  reader.offer(news(...event));
+  reader.wake();
+};
 beforeEach(() => {
   reader = new EventReader(null);
 });
@@ -17,33 +26,43 @@ beforeEach(() => {
 describe("what waits", () => {
   test("is taken once, in the order it came", () => {
     for (const text of ["a", "b", "c"]) reader.offer(news(text, text));
-    expect(reader.take()).toBe("abc");
-    expect(reader.take()).toBe("");
+    expect(taken()).toBe("abc");
+    expect(taken()).toBe("");
   });
 
   test("is of each subject the newest, behind what came before that", () => {
     reader.offer(news("x", "x1"));
     reader.offer(news("y", "y1"));
     reader.offer(news("x", "x2"));
-    expect(reader.take()).toBe("y1x2");
+    expect(taken()).toBe("y1x2");
   });
 
   test("is bounded by the number of subjects, however long nobody takes it", () => {
     for (let n = 0; n < 100_000; n++) reader.offer(news(`s${n % 3}`, "x".repeat(n % 7)));
-    expect(reader.take().length).toBeLessThanOrEqual(3 * 6);
+    expect(taken().length).toBeLessThanOrEqual(3 * 6);
   });
 
   test("never loses an end: nothing newer takes its place", () => {
     reader.offer(news("x", "x1"));
     reader.offer(news("x", "the end of x", true));
     for (let n = 0; n < 900; n++) reader.offer(news(`s${n}`, "."));
-    expect(reader.take()).toStartWith("the end of x");
+    expect(taken()).toStartWith("the end of x");
   });
 
-  test("is dropped, and the reader with it, when it is of too many subjects", () => {
-    for (let n = 0; n < 1001; n++) reader.offer(news(`s${n}`, "x"));
-    expect(reader.ended).toBe(true);
-    expect(reader.take()).toBe("");
+  test("is dropped, and the reader with it, when it is too many bytes", () => {
+    const kibibyte = "x".repeat(1024);
+    for (let n = 0; n < 512; n++) reader.offer(news(`s${n}`, kibibyte));
+    reader.offer(news("s7", kibibyte));
+    expect([reader.ended, reader.over.aborted]).toEqual([false, false]);
+    reader.offer(news("s512", "x"));
+    expect([reader.ended, reader.over.aborted]).toEqual([true, true]);
+    expect(taken()).toBe("");
+  });
+
+  test("is shared with other readers, not copied", () => {
+    const event = news("x", "x1");
+    reader.offer(event);
+    expect(reader.take()[0]).toBe(event.bytes);
   });
 });
 
@@ -52,37 +71,47 @@ describe("the news", () => {
     const stream = reader.news();
     const first = stream.next();
     reader.offer(news("a", "a1"));
-    reader.offer(news("b", "b1"));
-    expect((await first).value).toBe("a1b1");
-    reader.offer(news("a", "a2"));
-    expect((await stream.next()).value).toBe("a2");
+    tell("b", "b1");
+    expect(textOf((await first).value)).toBe("a1b1");
+    tell("a", "a2");
+    expect(textOf((await stream.next()).value)).toBe("a2");
+  });
+
+  test("come in pieces, of which the rest still gives way to what is newer", async () => {
+    const half = "x".repeat(20_000);
+    for (const subject of ["a", "b", "c"]) tell(subject, half);
+    const stream = reader.news();
+    expect(textOf((await stream.next()).value)).toBe(half);
+    tell("b", "b2");
+    expect(textOf((await stream.next()).value)).toBe(`${half}b2`);
+    tell("d", "x".repeat(100_000));
+    expect((await stream.next()).value).toHaveLength(100_000);
   });
 
   test("end when the reader is gone", async () => {
     const stream = reader.news();
     const last = stream.next();
     reader.end();
-    expect((await last).value).toBe("");
-    expect((await stream.next()).done).toBe(true);
+    expect((await last).done).toBe(true);
     reader.offer(news("a", "too late"));
-    expect(reader.take()).toBe("");
+    expect(taken()).toBe("");
   });
 
   test("are of the sites that it may hear of", () => {
     reader = new EventReader(null, new Set(["site-2"]));
     for (const site of ["site-1", "site-2"]) reader.offer(news(site, site, false, site));
-    expect(reader.take()).toBe("site-2");
+    expect(taken()).toBe("site-2");
   });
 
   test("of one subject are of that alone, and end with its end", async () => {
     reader = new EventReader("x");
     reader.offer(news("y", "y1", true));
     reader.offer(news("x", "x1"));
-    expect(reader.take()).toBe("x1");
+    expect(taken()).toBe("x1");
     reader.offer(news("x", "x2", true));
     reader.tend();
     reader.tend();
-    expect(await Array.fromAsync(reader.news())).toEqual(["x2"]);
+    expect((await Array.fromAsync(reader.news())).map(textOf)).toEqual(["x2"]);
   });
 
   test("of all subjects go on after one's end", () => {
@@ -94,7 +123,7 @@ describe("the news", () => {
 describe("a reader that is tended", () => {
   test("gets a comment", () => {
     reader.tend();
-    expect(reader.take()).toBe(COMMENT);
+    expect(taken()).toBe(COMMENT);
   });
 
   test("lives as long as it asks for more", () => {
@@ -111,6 +140,6 @@ describe("a reader that is tended", () => {
     expect(reader.ended).toBe(false);
     reader.tend();
     expect(reader.ended).toBe(true);
-    expect(reader.take()).toBe("");
+    expect(taken()).toBe("");
   });
 });

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { DownloadRecord } from "../../../lib/api/schemas.ts";
 import type { KnownClient } from "../../../lib/server/clients/clients.ts";
-import type { Repository } from "../../../lib/server/database/repository.ts";
+import type { ClientFilter, Repository } from "../../../lib/server/database/repository.ts";
 import { openSqlRepository } from "../../../lib/server/database/sql.ts";
 import { type Download, hasEnded, type Queued } from "../../../lib/server/download.ts";
 import { type Caller, LOCAL_ADMIN } from "../../../lib/server/access/caller.ts";
@@ -12,9 +12,11 @@ import { OpenCalls } from "../../../lib/server/access/open-calls.ts";
 import { EventFeeds } from "../../../lib/server/events/event-feeds.ts";
 import { Events } from "../../../lib/server/events/events.ts";
 import type { Progress } from "../../../lib/server/transfer/incoming-stream.ts";
+import { FairTurns, nextRound } from "../../../lib/util/fair-turns.ts";
 import { Logger } from "../../../lib/util/logger.ts";
 import { inShort, Listener, type Told } from "../../support/events.ts";
 import { Random } from "../../support/random.ts";
+import { fillDatabase } from "../../support/stored.ts";
 import {
   cancelled,
   client,
@@ -63,12 +65,20 @@ beforeEach(async () => {
     },
   });
   const clients = {
-    list: async () => known,
+    list: async ({ after = "", sites }: ClientFilter) =>
+      known.filter(({ clientId }) => clientId > after && sites?.has(clientId) !== false),
     get: async (clientId: string) => known.find((one) => one.clientId === clientId) ?? null,
   };
   const progressOf = ({ downloadId }: Download) => progress.get(downloadId);
   events = new Events({ repository, clients, progressOf, logger });
-  feeds = new EventFeeds({ repository, clients, events, openCalls, logger });
+  feeds = new EventFeeds({
+    repository,
+    clients,
+    events,
+    openCalls,
+    turns: new FairTurns(),
+    logger,
+  });
 });
 afterEach(async () => {
   events.close();
@@ -87,6 +97,7 @@ async function pass(ms: number): Promise<void> {
   for (let gone = 0; gone < ms; gone += 50) {
     jest.advanceTimersByTime(50);
     await told();
+    await nextRound();
   }
 }
 
@@ -113,8 +124,14 @@ async function change(before: Download, state: Download): Promise<Download> {
   return after;
 }
 
+/** A request of a reader that comes back, or of a new one. */
+const asking = (lastEventId: string | null = null) =>
+  new Request("http://server/", {
+    headers: lastEventId === null ? {} : { "Last-Event-ID": lastEventId },
+  });
+
 const listen = (lastEventId: string | null = null) =>
-  new Listener(feeds.all(LOCAL_ADMIN, lastEventId));
+  new Listener(feeds.all(LOCAL_ADMIN, asking(lastEventId)));
 
 /** The downloads that are told of before the news, up to the clients and what has not ended. */
 async function snapshot(listener: Listener, count: number): Promise<string[]> {
@@ -202,10 +219,17 @@ describe("all events", () => {
     expect(events.readerCount).toBe(0);
   });
 
-  test("cost nothing for an answer of which nobody reads the body, as to HEAD", async () => {
-    const { headers } = feeds.all(LOCAL_ADMIN, null);
+  test("cost nothing for an answer without a body, as to HEAD", async () => {
+    const head = new Request("http://server/", { method: "HEAD" });
+    // More often than streams may be open.
+    for (let n = 0; n < 300; n++) {
+      const { headers, body } = feeds.all(LOCAL_ADMIN, head);
+      expect([headers.get("content-type"), body]).toEqual([
+        "text/event-stream; charset=utf-8",
+        null,
+      ]);
+    }
     await pass(1_000);
-    expect(headers.get("content-type")).toBe("text/event-stream; charset=utf-8");
     expect([events.readerCount, calls]).toEqual([0, []]);
   });
 
@@ -292,7 +316,7 @@ describe("a reader that comes back", () => {
     expect(ended).toEqual(ends);
   });
 
-  test.each(["", "x", "-1", "1.5", "1e3", "9".repeat(16), "9".repeat(15), "1 ", "１"])(
+  test.each(["", "x", "-1", "1.5", "1e3", "9".repeat(16), "9".repeat(15), "1 1"])(
     "with the id %p, which none of ours is, is told what anybody is told",
     async (lastEventId) => {
       await change(await ask(1), cancelled);
@@ -305,7 +329,7 @@ describe("a reader that comes back", () => {
 describe("the events of one download", () => {
   test("are of it alone, and end with its end", async () => {
     const [one, two] = [await ask(1), await ask(2)];
-    const listener = new Listener(feeds.of(one, LOCAL_ADMIN, null));
+    const listener = new Listener(feeds.of(one, LOCAL_ADMIN, asking()));
     expect(inShort(await listener.next())).toBe("queued");
     await change(two, cancelled);
     const running = await change(one, downloading);
@@ -320,7 +344,7 @@ describe("the events of one download", () => {
 
   test("are one where it has ended", async () => {
     const ended = await change(await ask(1), cancelled);
-    const listener = new Listener(feeds.of(ended, LOCAL_ADMIN, null));
+    const listener = new Listener(feeds.of(ended, LOCAL_ADMIN, asking()));
     expect(await listener.rest()).toMatchObject([
       { data: { status: "cancelled" }, id: String(ended.revision) },
     ]);
@@ -328,13 +352,13 @@ describe("the events of one download", () => {
 
   test("are none for a reader that knows the end, so that it does not come again", async () => {
     const ended = await change(await ask(1), cancelled);
-    expect(feeds.of(ended, LOCAL_ADMIN, String(ended.revision)).status).toBe(204);
-    expect(feeds.of(ended, LOCAL_ADMIN, String(ended.revision - 1)).status).toBe(200);
+    expect(feeds.of(ended, LOCAL_ADMIN, asking(String(ended.revision))).status).toBe(204);
+    expect(feeds.of(ended, LOCAL_ADMIN, asking(String(ended.revision - 1))).status).toBe(200);
   });
 
   test("tell the end that came between the question and the answer", async () => {
     const before = await ask(1);
-    const response = feeds.of(before, LOCAL_ADMIN, null);
+    const response = feeds.of(before, LOCAL_ADMIN, asking());
     await change(before, cancelled);
     expect((await new Listener(response).rest()).map(inShort)).toEqual(["cancelled"]);
   });
@@ -424,14 +448,15 @@ describe("a reader", () => {
     await pass(14_000);
     expect(events.readerCount).toBe(2);
     await pass(32_000);
-    expect(await dead.next()).toBeNull();
+    // Its connection is reset, so that no memory is held for it.
+    await expect(dead.next()).rejects.toBeUndefined();
     expect(events.readerCount).toBe(1);
     events.close();
     expect(await reading).toEqual([]);
   });
 
   test("that hangs up is forgotten at once", async () => {
-    const response = feeds.all(LOCAL_ADMIN, null);
+    const response = feeds.all(LOCAL_ADMIN, asking());
     const reader = response.body!.getReader();
     await reader.read();
     expect(events.readerCount).toBe(1);
@@ -440,7 +465,7 @@ describe("a reader", () => {
   });
 
   test("that hangs up before it was told anything is not kept", async () => {
-    const reader = feeds.all(LOCAL_ADMIN, null).body!.getReader();
+    const reader = feeds.all(LOCAL_ADMIN, asking()).body!.getReader();
     const reading = reader.read();
     await reader.cancel();
     await reading;
@@ -503,6 +528,48 @@ test("whenever readers come and go, each one's last word on a download is how it
   }
 });
 
+describe("how many", () => {
+  test("streams a token has open is bounded, until one of them ends", async () => {
+    const other = { ...LOCAL_ADMIN, name: "other" };
+    const streams = Array.from({ length: 200 }, () => feeds.all(LOCAL_ADMIN, asking()));
+    const one = await ask(1);
+    const refused = { code: "rate_limited", message: expect.stringContaining("200 streams") };
+    expect(() => feeds.all(LOCAL_ADMIN, asking())).toThrow(expect.objectContaining(refused));
+    expect(() => feeds.of(one, LOCAL_ADMIN, asking())).toThrow(expect.objectContaining(refused));
+    streams.push(feeds.all(other, asking()));
+    await streams[7]!.body!.cancel();
+    streams.push(feeds.all(LOCAL_ADMIN, asking()));
+    expect(() => feeds.all(LOCAL_ADMIN, asking())).toThrow();
+    for (const { body } of streams) await body!.cancel();
+  });
+
+  test("streams are open in all is bounded", async () => {
+    const streams = Array.from({ length: 1_000 }, (_, n) =>
+      feeds.all({ ...LOCAL_ADMIN, name: `token-${n % 10}` }, asking()),
+    );
+    expect(() => feeds.all(LOCAL_ADMIN, asking())).toThrow("1000 streams");
+    for (const { body } of streams) await body!.cancel();
+    await feeds.all(LOCAL_ADMIN, asking()).body!.cancel();
+  });
+
+  test("ends a reader that comes back is told of is bounded: the latest ones, and from where", async () => {
+    fillDatabase(`${folder}/state.db`, { downloads: 12_000, clients: 1 });
+    const ends = await rows.endsBetween({ after: 0, upTo: 1e9, sites: null, limit: 1e6 });
+    expect(ends.length).toBeGreaterThan(10_000);
+    const response = feeds.all(LOCAL_ADMIN, asking("0"));
+    const listener = new Listener(response);
+    await listener.until(({ event }) => event === "client");
+    const replayed = listener.heard
+      .slice(0, -1)
+      .map(({ data }) => "download_id" in data && data.download_id);
+    expect(replayed).toEqual(ends.slice(-10_000).map(({ downloadId }) => downloadId));
+    const again = feeds.all(LOCAL_ADMIN, asking("0")).body!.getReader();
+    const start = new TextDecoder().decode((await again.read()).value);
+    expect(start).toContain(`id: ${ends.at(-10_001)?.revision}\n`);
+    await Promise.all([listener.close(), again.cancel()]);
+  });
+});
+
 describe("a reader with a token", () => {
   const caller = (fields: Partial<Caller>) => ({ ...LOCAL_ADMIN, name: "till", ...fields });
 
@@ -511,7 +578,7 @@ describe("a reader with a token", () => {
     await ask(1, { clientId: "site-1" });
     await ask(2, { clientId: "site-2" });
     const sites = new Set(["site-2"]);
-    const response = feeds.all(caller({ sites }), "0");
+    const response = feeds.all(caller({ sites }), asking("0"));
     await ask(3, { clientId: "site-1" });
     const last = await ask(4, { clientId: "site-2" });
     let text = "";
@@ -524,8 +591,8 @@ describe("a reader with a token", () => {
   });
 
   test("is sent away at once when the token is revoked, and nobody else is", async () => {
-    const mine = feeds.all(caller({}), null).body!.getReader();
-    const other = feeds.all(caller({ name: "other" }), null).body!.getReader();
+    const mine = feeds.all(caller({}), asking()).body!.getReader();
+    const other = feeds.all(caller({ name: "other" }), asking()).body!.getReader();
     await Promise.all([mine.read(), other.read()]);
     openCalls.end(({ name }) => name === "till");
     while (!(await mine.read()).done);
@@ -534,12 +601,14 @@ describe("a reader with a token", () => {
   });
 
   test("is sent away when its right has expired", async () => {
-    const mine = feeds.all(caller({ expiresAt: Date.now() + 60_000 }), null).body!.getReader();
-    await mine.read();
+    const mine = feeds.all(caller({ expiresAt: Date.now() + 60_000 }), asking()).body!.getReader();
+    const reading = (async () => {
+      while (!(await mine.read()).done);
+    })();
     await pass(59_000);
     expect(events.readerCount).toBe(1);
     await pass(1_000);
     expect(events.readerCount).toBe(0);
-    while (!(await mine.read()).done);
+    await reading;
   });
 });

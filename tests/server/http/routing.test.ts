@@ -5,7 +5,10 @@ import { FdsError } from "../../../lib/protocol/errors.ts";
 import type { AuditEntry } from "../../../lib/server/audit/entry.ts";
 import { LOCAL_ADMIN } from "../../../lib/server/access/caller.ts";
 import { Guesses } from "../../../lib/server/http/guesses.ts";
+import { OpenCalls } from "../../../lib/server/access/open-calls.ts";
+import { LongAnswers } from "../../../lib/server/http/long-answers.ts";
 import { Router } from "../../../lib/server/http/routing.ts";
+import { FairTurns } from "../../../lib/util/fair-turns.ts";
 import { Logger } from "../../../lib/util/logger.ts";
 import { Throttle } from "../../../lib/util/throttle.ts";
 
@@ -55,12 +58,13 @@ beforeEach(() => {
   const audit = { record: (entry: AuditEntry) => void audited.push(entry) };
   failure = undefined;
   const logger = new Logger({ level: "debug", format: "json", write: (line) => log.push(line) });
-  router = new Router(
-    { apiToken: "the-token", tokens, guesses: new Guesses(), signIn: null },
-    new Throttle({ burst: 1000, everyMs: 1 }),
+  router = new Router({
+    access: { apiToken: "the-token", tokens, guesses: new Guesses(), signIn: null },
+    requests: new Throttle({ burst: 1000, everyMs: 1 }),
+    longAnswers: new LongAnswers({ turns: new FairTurns(), openCalls: new OpenCalls(), logger }),
     audit,
     logger,
-  )
+  })
     .add(read, ({ param }) => {
       if (failure !== undefined) throw failure;
       return Response.json({ id: param("id") });
@@ -151,7 +155,14 @@ test("a token that is called as an address is takes nothing of what that address
   const once = new Throttle({ burst: 1, everyMs: 60_000 });
   const audit = { record: () => {} };
   const logger = new Logger({ level: "debug", format: "json", write: () => {} });
-  const limited = new Router(access, once, audit, logger).add(find, () => new Response()).close();
+  const longAnswers = new LongAnswers({
+    turns: new FairTurns(),
+    openCalls: new OpenCalls(),
+    logger,
+  });
+  const limited = new Router({ access, requests: once, longAnswers, audit, logger })
+    .add(find, () => new Response())
+    .close();
   const ask = async (path: string, headers = {}) => {
     const request = new Request(`http://server${path}`, { headers });
     return (await limited.fetch(request, "192.0.2.1")).status;

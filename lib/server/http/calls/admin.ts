@@ -1,10 +1,10 @@
-import type { AuditList } from "../../../api/audit.ts";
-import type { EnrolmentKeyList, IssuedEnrolmentKey } from "../../../api/enrolment.ts";
-import type { IssuedToken, TokenList } from "../../../api/tokens.ts";
+import type { IssuedEnrolmentKey } from "../../../api/enrolment.ts";
+import type { IssuedToken } from "../../../api/tokens.ts";
 import type { Audit } from "../../audit/audit.ts";
 import type { EnrolmentKeys } from "../../clients/enrolment.ts";
 import type { Tokens } from "../../access/tokens.ts";
 import { json } from "../json.ts";
+import { listAnswer } from "../long-list.ts";
 import { auditRecord, enrolmentKeyRecord, tokenRecord } from "../../records/records.ts";
 import type { Handlers } from "../routing.ts";
 
@@ -17,9 +17,13 @@ export interface AdminCallsOptions {
 /** What admins do: who gets in, and who did what. */
 export function adminCalls({ tokens, enrolmentKeys, audit }: AdminCallsOptions) {
   return {
-    async listEnrolmentKeys() {
-      const keys = await enrolmentKeys.list();
-      return json({ enrolment_keys: keys.map(enrolmentKeyRecord) } satisfies EnrolmentKeyList);
+    listEnrolmentKeys({ inTurn, ...answering }) {
+      return listAnswer(answering, {
+        name: "enrolment_keys",
+        read: (after, limit) => inTurn(() => enrolmentKeys.list({ after, limit })),
+        idOf: ({ name }) => name,
+        record: enrolmentKeyRecord,
+      });
     },
 
     async createEnrolmentKey({ body, note }) {
@@ -34,8 +38,13 @@ export function adminCalls({ tokens, enrolmentKeys, audit }: AdminCallsOptions) 
       return json(enrolmentKeyRecord(await enrolmentKeys.revoke(param("name"))));
     },
 
-    async listTokens() {
-      return json({ tokens: (await tokens.list()).map(tokenRecord) } satisfies TokenList);
+    listTokens({ inTurn, ...answering }) {
+      return listAnswer(answering, {
+        name: "tokens",
+        read: (after, limit) => inTurn(() => tokens.list({ after, limit })),
+        idOf: ({ name }) => name,
+        record: tokenRecord,
+      });
     },
 
     async createToken({ body, note }) {
@@ -50,21 +59,17 @@ export function adminCalls({ tokens, enrolmentKeys, audit }: AdminCallsOptions) 
       return json(tokenRecord(await tokens.revoke(param("name"))));
     },
 
-    async audit({ query }) {
+    audit({ query, inTurn, ...answering }) {
       const { client_id: clientId, download_id: downloadId, since, limit, cursor, ...rest } = query;
-      const found = await audit.list({
-        ...rest,
-        clientId,
-        downloadId,
-        since: since === undefined ? undefined : Date.parse(since),
-        before: cursor,
-        limit: limit + 1,
+      const from = since === undefined ? undefined : Date.parse(since);
+      const filter = { ...rest, clientId, downloadId, since: from };
+      return listAnswer(answering, {
+        name: "records",
+        read: (before, count) => audit.list({ ...filter, before, limit: count }, inTurn),
+        idOf: ({ auditId }) => auditId,
+        record: auditRecord,
+        page: { cursor, limit },
       });
-      const page = found.slice(0, limit);
-      return json({
-        records: page.map(auditRecord),
-        next_cursor: found.length > limit ? (page.at(-1)?.auditId ?? null) : null,
-      } satisfies AuditList);
     },
   } satisfies Partial<Handlers>;
 }

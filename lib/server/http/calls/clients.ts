@@ -1,9 +1,10 @@
-import type { ClientList } from "../../../api/schemas.ts";
+import type { ClientRecord } from "../../../api/schemas.ts";
 import { sees } from "../../access/caller.ts";
 import type { Browsing } from "../../clients/browsing.ts";
 import { clientNotFound, type Clients } from "../../clients/clients.ts";
 import type { Downloads } from "../../downloads/downloads.ts";
 import { json } from "../json.ts";
+import { listAnswer } from "../long-list.ts";
 import { clientRecord } from "../../records/records.ts";
 import { fileListRecord, nameOf } from "../../records/files.ts";
 import type { Handlers } from "../routing.ts";
@@ -17,12 +18,14 @@ export interface ClientCallsOptions {
 /** What is asked about clients. */
 export function clientCalls({ clients, downloads, browsing }: ClientCallsOptions) {
   return {
-    async listClients({ caller }) {
-      const [all, active] = [await clients.list(), await downloads.countActive()];
-      const known = all.filter(({ clientId }) => sees(caller, clientId));
-      return json({
-        clients: known.map((client) => clientRecord(client, active.get(client.clientId) ?? 0)),
-      } satisfies ClientList);
+    async listClients({ caller: { sites }, inTurn, ...answering }) {
+      const active = await downloads.countActive();
+      return listAnswer(answering, {
+        name: "clients",
+        read: (after, limit) => inTurn(() => clients.list({ after, sites, limit })),
+        idOf: ({ clientId }) => clientId,
+        record: (client): ClientRecord => clientRecord(client, active.get(client.clientId) ?? 0),
+      });
     },
 
     async listClientFiles({ param, query, caller, request, note }) {

@@ -2,7 +2,6 @@ import type * as z from "zod";
 import {
   DEFAULT_FILE,
   type DownloadAccepted,
-  type DownloadList,
   type NewDownload,
   type Totals,
 } from "../../../api/schemas.ts";
@@ -19,6 +18,7 @@ import type { Storage } from "../../storage/storage.ts";
 import { contentResponse } from "../content.ts";
 import { endableBody } from "../endable-body.ts";
 import { json } from "../json.ts";
+import { listAnswer } from "../long-list.ts";
 import { downloadRecord } from "../../records/records.ts";
 import { setFileRecord } from "../../records/set-files.ts";
 import type { SetRows } from "../../set.ts";
@@ -49,7 +49,9 @@ export function downloadCalls(options: DownloadCallsOptions) {
   /** Makes a body end with its caller's right; the answer to HEAD has none that could go on. */
   const ending =
     (request: Request, caller: Caller) => (bytes: Blob | ReadableStream<Uint8Array>) =>
-      request.method === "GET" && canEnd(caller) ? endableBody(bytes, caller, openCalls) : bytes;
+      request.method === "GET" && canEnd(caller)
+        ? endableBody(bytes instanceof Blob ? bytes.stream() : bytes, caller, openCalls)
+        : bytes;
 
   /** A set as an archive, or one of its files. */
   const setContent = async (
@@ -69,11 +71,13 @@ export function downloadCalls(options: DownloadCallsOptions) {
   };
 
   return {
-    async totals({ query, caller }) {
-      const totals = await downloads.totalsSince(Date.parse(query.since), caller.sites);
+    async totals({ query, caller, inTurn }) {
+      const since = Date.parse(query.since);
+      const totals = await downloads.totalsSince(since, caller.sites, inTurn);
       return json({
         downloads: totals.downloads,
         bytes_received: totals.bytes,
+        open_failures: totals.openFailures,
       } satisfies Totals);
     },
 
@@ -97,15 +101,16 @@ export function downloadCalls(options: DownloadCallsOptions) {
       return accepted(made, `The download is queued${wait}`, "downloads/");
     },
 
-    async listDownloads({ query, caller: { sites } }) {
-      const { status, client_id: clientId, limit, cursor: before } = query;
-      // One more than asked for tells whether there is another page.
-      const found = await downloads.list({ status, clientId, sites, before, limit: limit + 1 });
-      const page = found.slice(0, limit);
-      return json({
-        downloads: page.map(record),
-        next_cursor: found.length > limit ? (page.at(-1)?.downloadId ?? null) : null,
-      } satisfies DownloadList);
+    listDownloads({ query, caller: { sites }, inTurn, ...answering }) {
+      const { status, client_id: clientId, open, ...page } = query;
+      const filter = { status, clientId, sites, open: open !== undefined };
+      return listAnswer(answering, {
+        name: "downloads",
+        read: (before, limit) => inTurn(() => downloads.list({ ...filter, before, limit })),
+        idOf: ({ downloadId }) => downloadId,
+        record,
+        page,
+      });
     },
 
     async getDownload({ param, caller }) {
@@ -150,7 +155,7 @@ export function downloadCalls(options: DownloadCallsOptions) {
 
     async downloadEvents({ param, request, caller }) {
       const found = await seen(param("download_id"), caller);
-      return events.of(found, caller, request.headers.get("Last-Event-ID"));
+      return events.of(found, caller, request);
     },
 
     async changeDownload({ param, body, caller, note }) {

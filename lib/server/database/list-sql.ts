@@ -1,0 +1,59 @@
+import type { DownloadFilter } from "./repository.ts";
+import { sql, type Statement } from "./statement.ts";
+
+/** A failed download whose file is still owed: nobody has asked for it again. */
+const IS_OPEN = sql`status = 'failed' AND retried_as IS NULL`;
+
+/** The open failures of all clients, by id. SQLite has to be told not to read all that failed. */
+export const OPEN_FAILURES = sql`downloads INDEXED BY downloads_open WHERE ${IS_OPEN}`;
+
+/** The same, by client and id. */
+export const OPEN_FAILURES_BY_CLIENT = sql`downloads INDEXED BY downloads_open_by_client WHERE ${IS_OPEN}`;
+
+/** A list of ids as a table with the one column `value`: one parameter, however many there are. */
+export function idsOf(ids: Iterable<string>): Statement {
+  return sql`json_each(${JSON.stringify([...ids])})`;
+}
+
+/** Downloads that pass a filter, newest first. About as many rows are read as are given. */
+export function listOf(filter: DownloadFilter): Statement {
+  const { status, clientId, sites, before, open, limit } = filter;
+  const wanted = sql`
+    ${status === undefined ? sql`` : sql`AND status = ${status}`}
+    ${before === undefined ? sql`` : sql`AND download_id < ${before}`}`;
+  const ofClient = sql`${open ? OPEN_FAILURES_BY_CLIENT : sql`downloads WHERE TRUE`} ${wanted}`;
+  if (clientId !== undefined && sites?.has(clientId) !== false) {
+    return page(sql`${ofClient} AND client_id = ${clientId}`, limit);
+  }
+  if (sites) return listOfSites(clientId === undefined ? sites : [], ofClient, limit);
+  return page(sql`${open ? OPEN_FAILURES : sql`downloads WHERE TRUE`} ${wanted}`, limit);
+}
+
+function page(from: Statement, limit: number): Statement {
+  return sql`SELECT * FROM ${from} ORDER BY download_id DESC LIMIT ${limit}`;
+}
+
+/**
+ * Some of many sites have little, some have most of what there is: to read all of each site has no
+ * end, and neither has to read on until enough rows are of these sites. So the newest download of
+ * each site is looked up first. No more sites than rows are wanted can have any of these rows, and
+ * no row is older than the newest one of the last of these sites.
+ */
+function listOfSites(sites: Iterable<string>, ofClient: Statement, limit: number): Statement {
+  return sql`
+    WITH newest AS MATERIALIZED (
+      SELECT value AS site, (SELECT MAX(download_id) FROM ${ofClient} AND client_id = value) AS id
+      FROM ${idsOf(sites)}
+    ), latest AS MATERIALIZED (
+      SELECT site, id FROM newest WHERE id IS NOT NULL ORDER BY id DESC LIMIT ${limit}
+    )
+    SELECT * FROM downloads WHERE download_id IN (
+      SELECT own.download_id FROM latest CROSS JOIN downloads AS own ON own.download_id IN (
+        SELECT download_id FROM ${ofClient}
+          AND client_id = site AND download_id >= (SELECT MIN(id) FROM latest)
+        ORDER BY download_id DESC LIMIT ${limit}
+      )
+      ORDER BY own.download_id DESC LIMIT ${limit}
+    )
+    ORDER BY download_id DESC`;
+}

@@ -1,0 +1,76 @@
+import { jsonText } from "./json.ts";
+import type { Answering } from "./long-answers.ts";
+
+/** Rows that are read and put into words at a time, which takes about a millisecond. */
+const PAGE = 64;
+
+/** Text that is sent at once, in characters; a shorter answer is sent as one. */
+const PIECE = 32 * 1024;
+
+/** A list of any length. */
+export interface LongList<Row, Item> {
+  /** What the answer calls it. */
+  name: string;
+  /** Reads so many rows behind an id, or the first ones; fewer where there are no more. */
+  read: (after: string | undefined, count: number) => Promise<Row[]>;
+  idOf: (row: Row) => string;
+  /** A row as REST shows it. */
+  record: (row: Row) => Item;
+  /** The page that is asked for; where there is none, the whole list is. */
+  page?: { cursor?: string | undefined; limit: number };
+}
+
+/** The list as JSON. A long one is neither read nor kept as a whole: its pages are, one at a time. */
+export async function listAnswer<Row, Item>(
+  { request, goOn }: Pick<Answering, "request" | "goOn">,
+  list: LongList<Row, Item>,
+): Promise<Response> {
+  const pieces = piecesOf(list);
+  const first = await pieces.next();
+  const second = await pieces.next();
+  if (second.done) return jsonText(first.value ?? "");
+  const headers = { "Content-Type": "application/json" };
+  // The answer to HEAD has no body that could go on.
+  if (request.method === "HEAD") return new Response(null, { headers });
+  return new Response(goOn(encoded([first.value ?? "", second.value], pieces)), { headers });
+}
+
+async function* piecesOf<Row, Item>({
+  name,
+  read,
+  idOf,
+  record,
+  page,
+}: LongList<Row, Item>): AsyncGenerator<string, undefined> {
+  let left = page?.limit ?? Infinity;
+  let last: Row | undefined;
+  let text = `{"${name}":[`;
+  for (;;) {
+    // One more than asked for tells whether there is another page.
+    const count = Math.min(left + 1, PAGE);
+    const rows = await read(last ? idOf(last) : page?.cursor, count);
+    const shown = rows.slice(0, left);
+    if (last && shown.length > 0) text += ",";
+    text += shown.map((row) => JSON.stringify(record(row))).join(",");
+    last = shown.at(-1) ?? last;
+    left -= shown.length;
+    const isMore = rows.length > shown.length;
+    if (isMore || rows.length < count) {
+      const cursor = isMore && last ? idOf(last) : null;
+      yield page ? `${text}],"next_cursor":${JSON.stringify(cursor)}}` : `${text}]}`;
+      return;
+    }
+    if (text.length < PIECE) continue;
+    yield text;
+    text = "";
+  }
+}
+
+async function* encoded(
+  first: readonly string[],
+  rest: AsyncGenerator<string>,
+): AsyncGenerator<Uint8Array> {
+  const encoder = new TextEncoder();
+  for (const text of first) yield encoder.encode(text);
+  for await (const text of rest) yield encoder.encode(text);
+}

@@ -1,0 +1,84 @@
+/** A round of the event loop gives so much time to long work, in ms, while calls and timers wait. */
+const ROUND_MS = 2;
+
+/** As it is before a test takes the timers over. */
+const atNextRound = setImmediate;
+
+/** Runs a piece of long work in its turn. @returns what the piece gives */
+export type InTurn = <T>(piece: () => Promise<T>) => Promise<T>;
+
+/** Runs a piece at once: for work that is known to be short. */
+export const atOnce: InTurn = (piece) => piece();
+
+/**
+ * Long work of many, cut into pieces of a millisecond or so. One piece runs at a time. Owners take
+ * turns, so that who asks for much waits longer than who asks for little, and between the rounds of
+ * the event loop everything else gets its turn.
+ */
+export class FairTurns {
+  /** Pieces that wait, by their owner. Who had a turn is put behind the others. */
+  readonly #lines = new Map<string, (() => Promise<void>)[]>();
+  #isRunning = false;
+  /** When no other piece may begin in this round; null: none has begun in it. */
+  #roundEndsAt: number | null = null;
+
+  /** @param now ms, of a clock that nobody sets */
+  constructor(private readonly now: () => number = performance.now.bind(performance)) {}
+
+  /** How many pieces of an owner wait. */
+  waitingOf(owner: string): number {
+    return this.#lines.get(owner)?.length ?? 0;
+  }
+
+  /** Runs a piece once it is the owner's turn; pieces of one owner run in order. */
+  run<T>(owner: string, piece: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const line = this.#lines.get(owner) ?? [];
+      line.push(() => piece().then(resolve, reject));
+      this.#lines.set(owner, line);
+      if (!this.#isRunning) void this.#runAll();
+    });
+  }
+
+  async #runAll(): Promise<void> {
+    this.#isRunning = true;
+    for (let next = this.#next(); next; next = this.#next()) {
+      if (this.#roundEndsAt !== null && this.now() >= this.#roundEndsAt) await nextRound();
+      this.#beginRound();
+      await next();
+    }
+    this.#isRunning = false;
+  }
+
+  /** Takes the piece whose turn it is. */
+  #next(): (() => Promise<void>) | undefined {
+    const [first] = this.#lines;
+    if (!first) return undefined;
+    const [owner, line] = first;
+    const piece = line.shift();
+    this.#lines.delete(owner);
+    if (line.length > 0) this.#lines.set(owner, line);
+    return piece;
+  }
+
+  #beginRound(): void {
+    if (this.#roundEndsAt !== null) return;
+    this.#roundEndsAt = this.now() + ROUND_MS;
+    atNextRound(() => (this.#roundEndsAt = null));
+  }
+}
+
+/** Resolves once the event loop has done what else is due. */
+export function nextRound(): Promise<void> {
+  return new Promise((resolve) => atNextRound(resolve));
+}
+
+/** For a loop that may be long. @returns waits for the next round where this one has had its time */
+export function pauses(now: () => number = performance.now.bind(performance)): () => Promise<void> {
+  let endsAt = now() + ROUND_MS;
+  return async () => {
+    if (now() < endsAt) return;
+    await nextRound();
+    endsAt = now() + ROUND_MS;
+  };
+}

@@ -1,0 +1,98 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { footprintOf, HAS_PROC } from "../support/footprint.ts";
+import { parseMetrics, valueOf } from "../support/prometheus.ts";
+import { API_TOKEN, System } from "../support/system.ts";
+import { waitFor } from "../support/wait.ts";
+
+/*
+ * Row 20: readers of events that take nothing of what they are sent. They are as many as may be and no
+ * more, hold little memory, and are cut off.
+ */
+
+const MiB = 1024 * 1024;
+
+/** Streams of events that one token may have open. */
+const MOST = 200;
+
+let system: System;
+const sockets: Bun.Socket[] = [];
+
+beforeEach(async () => {
+  system = await System.start({ REQUEST_RATE: "100000" });
+  (await system.startClient({ id: "away" })).signal("SIGKILL");
+  await waitFor(async () => (await system.api.health()).connected_clients === 0, "it to be away");
+});
+afterEach(async () => {
+  for (const socket of sockets.splice(0)) socket.terminate();
+  await system[Symbol.asyncDispose]();
+});
+
+/** Asks for events, and reads no more of the answer than the first line. */
+async function openReader(token = API_TOKEN): Promise<string> {
+  const first = Promise.withResolvers<string>();
+  const request = [
+    "GET /api/events HTTP/1.1",
+    "Host: localhost",
+    `Authorization: Bearer ${token}`,
+    "",
+    "",
+  ];
+  const socket = await Bun.connect({
+    hostname: "127.0.0.1",
+    port: system.port,
+    socket: {
+      data(self, bytes) {
+        self.pause();
+        first.resolve(bytes.toString("latin1").split("\r\n")[0] ?? "");
+      },
+      close: () => first.resolve("closed"),
+    },
+  });
+  sockets.push(socket);
+  socket.write(request.join("\r\n"));
+  return first.promise;
+}
+
+async function readerCount(): Promise<number> {
+  const response = await fetch(`${system.url}/metrics`, {
+    headers: { Authorization: `Bearer ${API_TOKEN}` },
+  });
+  return valueOf(parseMetrics(await response.text()), "fds_event_readers");
+}
+
+test("row 20: a token has 200 readers, another one has its own, and who leaves makes room", async () => {
+  const { token } = await system.api.createToken({ name: "other", role: "viewer" });
+  const answers = await Promise.all(Array.from({ length: MOST }, () => openReader()));
+  expect(new Set(answers)).toEqual(new Set(["HTTP/1.1 200 OK"]));
+  expect(await openReader()).toStartWith("HTTP/1.1 429 ");
+  const refused = await fetch(`${system.url}/api/events`, {
+    headers: { Authorization: `Bearer ${API_TOKEN}` },
+  });
+  expect(await refused.json()).toEqual({
+    code: "rate_limited",
+    error: "Close some of them first, 200 streams of events are open with this token",
+  });
+  expect(await openReader(token)).toBe("HTTP/1.1 200 OK");
+  for (const socket of sockets.splice(0)) socket.terminate();
+  await waitFor(async () => (await readerCount()) === 0, "the server to see that they are gone");
+  expect(await openReader()).toBe("HTTP/1.1 200 OK");
+});
+
+test.skipIf(!HAS_PROC)(
+  "row 20: 200 readers that take nothing hold little memory, and are cut off",
+  async () => {
+    const before = await footprintOf(system.server);
+    await Promise.all(Array.from({ length: MOST }, () => openReader()));
+    let most = 0;
+    // What the system takes for a reader, before anything waits in the server, differs much.
+    await waitFor(async () => {
+      const long = Array.from({ length: 100 }, (_, n) => system.pull(`${n}`.repeat(2_000), "away"));
+      await Promise.all(long);
+      most = Math.max(most, (await footprintOf(system.server)).memory - before.memory);
+      return (await readerCount()) === 0;
+    }, "all of them to be cut off");
+    // Some 600 MiB where each has what waits for it to itself.
+    expect(most).toBeLessThan(300 * MiB);
+  },
+  60_000,
+);

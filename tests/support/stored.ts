@@ -1,0 +1,92 @@
+import { Database } from "bun:sqlite";
+import { migrate } from "../../lib/server/database/migrations.ts";
+
+/** How much is stored; 0 where nothing is said. */
+export interface Stored {
+  downloads?: number;
+  clients?: number;
+  /** Records of the audit. */
+  audit?: number;
+}
+
+/** Between two downloads, in ms. */
+const EVERY_MS = 30_000;
+
+/**
+ * Writes as many rows as years of work would, by SQL: of ten downloads one is queued, one failed,
+ * every second ten one was cancelled, and the others are completed. Clients are `idle-0`, `idle-1`,
+ * …; what is queued is of as many others, `away-0`, `away-1`, …, which no test connects.
+ * @param path of the database, made if it is not there; no program may write to it meanwhile
+ */
+export function fillDatabase(
+  path: string,
+  { downloads = 0, clients = 1, audit = 0 }: Stored,
+): void {
+  using database = new Database(path);
+  database.run("PRAGMA journal_mode = WAL");
+  database.run("PRAGMA synchronous = OFF");
+  migrate(database);
+  const now = Date.now();
+  database.transaction(() => {
+    if (downloads > 0) fillDownloads(database, downloads, clients, now);
+    fillClients(database, clients, now);
+    if (audit > 0) fillAudit(database, audit, clients, now);
+  })();
+}
+
+const numbers = (count: number) => `WITH RECURSIVE numbers (n) AS (
+  SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < ${count - 1})`;
+/** A UUIDv7 of a time in ms, the `n`-th. */
+const uuid = "printf('%08x-%04x-7000-8000-%012x', at >> 16, at & 65535, n)";
+
+function fillDownloads(database: Database, count: number, clients: number, now: number): void {
+  const identity = JSON.stringify({
+    size: 1_000_000,
+    mtime_ns: "1700000000123456789",
+    ctime_ns: "1700000000123456789",
+    inode: "1234567",
+    device: "64768",
+  });
+  database.run(`${numbers(count)}, times AS (
+      SELECT n, ${now} - ${EVERY_MS} * (${count} - n) AS at, (n * 7919) % ${clients} AS client,
+        CASE WHEN n % 10 = 0 THEN 'queued' WHEN n % 10 = 1 THEN 'failed'
+          WHEN n % 20 = 2 THEN 'cancelled' ELSE 'completed' END AS status
+      FROM numbers
+    ), named AS (
+      SELECT *, CASE status WHEN 'queued' THEN 'away-' ELSE 'idle-' END || client AS client_id
+      FROM times
+    )
+    INSERT INTO downloads (download_id, client_id, file_path, checksum, status, created_at,
+      started_at, completed_at, attempts, epoch, restarts, failures, bytes_on_wire, revision,
+      not_before, safe_offset, total_size, chunk_size, identity, digest, saved_path, problem_code,
+      problem_message)
+    SELECT ${uuid}, client_id, 'logs/till.log', 'md5', status, at, at + 1000,
+      CASE WHEN status <> 'queued' THEN at + 5000 END, 1, 1, 0, 0, 1000000, n + 1,
+      CASE WHEN status = 'queued' THEN at END, 1000000, 1000000, 1048576, '${identity}',
+      CASE WHEN status = 'completed' THEN 'd41d8cd98f00b204e9800998ecf8427e' END,
+      CASE WHEN status = 'completed' THEN client_id || '/' || n END,
+      CASE WHEN status = 'failed' THEN 'file_not_found' END,
+      CASE WHEN status = 'failed' THEN 'there is no such file' END
+    FROM named`);
+}
+
+/** None has enrolled: where the server has no ENROLL_TOKEN, any key may register as one of them. */
+function fillClients(database: Database, count: number, now: number): void {
+  database.run(`${numbers(count)}
+    INSERT INTO clients (client_id, key_hash, hostname, platform, version, remote_address,
+      connected_at, last_seen_at)
+    SELECT 'idle-' || n, printf('%064x', n), 'till', 'linux', '1.0.0', '::1', ${now}, ${now}
+    FROM numbers`);
+}
+
+function fillAudit(database: Database, count: number, clients: number, now: number): void {
+  database.run(`${numbers(count)}, times AS (
+      SELECT n, ${now} - 1000 * (${count} - n) AS at FROM numbers
+    )
+    INSERT INTO audit (audit_id, at, last_at, count, actor, address, action, client_id,
+      download_id, file_path, outcome)
+    SELECT ${uuid}, at, at, 1, 'till-' || (n % 50), '10.0.0.1',
+      CASE n % 2 WHEN 0 THEN 'download_end' ELSE 'download_start' END, 'idle-' || (n % ${clients}),
+      printf('00000000-0000-7000-8000-%012x', n), 'logs/till.log', 'ok'
+    FROM times`);
+}
