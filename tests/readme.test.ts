@@ -59,7 +59,10 @@ describe("README.md names", () => {
   test("flags that there are", () => {
     const files = ["server.ts", "client.ts", "setup.ts", "lib/cli/demo.ts", "tests/bench/bench.ts"];
     const programs = files.map((file) => [file]);
-    const commands = ["pull", "verify", "token", "enroll"].map((name) => ["lib/cli/fds.ts", name]);
+    const commands = ["pull", "downloads", "verify", "token", "enroll"].map((name) => [
+      "lib/cli/fds.ts",
+      name,
+    ]);
     const known = [...programs, ...commands].map((command) => helpOf(...command)).join("\n");
     const foreign = new Set(["--yes", "--build"]);
     for (const flag of unique(all(/(?<![\w-])(--[a-z]+(?:-[a-z]+)*)/g, README))) {

@@ -16,11 +16,11 @@ export class TotalsView {
     setInterval(() => this.#sample(), SAMPLE_MS);
   }
 
-  /** @param totals since midnight */
-  show({ downloads, bytes_received }: Totals): void {
+  /** @param totals since midnight; what failed and was not retried is of any time */
+  show({ downloads, bytes_received, open_failures }: Totals): void {
     setText(byId("total-completed", HTMLElement), formatCount(downloads.completed));
-    setText(byId("total-failed", HTMLElement), formatCount(downloads.failed));
-    byId("total-failed", HTMLElement).classList.toggle("bad", downloads.failed > 0);
+    setText(byId("total-failed", HTMLElement), formatCount(open_failures));
+    byId("total-failed", HTMLElement).classList.toggle("bad", open_failures > 0);
     setText(byId("total-bytes", HTMLElement), formatSize(bytes_received));
   }
 

@@ -386,6 +386,18 @@ describe("cancel and retry", () => {
     expect(await fds(["cancel", again])).toMatchObject({ exitCode: 0 });
   });
 
+  test("what failed is listed as open until it is retried", async () => {
+    const { download_id: id } = await system.ended(await system.pull("none.bin"));
+    const open = async () =>
+      fields(await fds(["downloads", "--open", "--client", "site-1"])).map(([first]) => first);
+    expect(await open()).toContain(id);
+    const again = (await fds(["retry", id])).stdout.trim();
+    await system.ended(again);
+    expect(await open()).not.toContain(id);
+    expect(await open()).toContain(again);
+    expect(fields(await fds(["status", id]))).toContainEqual(["retried_as", again]);
+  });
+
   test("of one that is completed are refused", async () => {
     const { download_id: id } = await system.ended(await system.pull(FILE));
     expect(await fds(["cancel", id])).toMatchObject({ exitCode: 1, stdout: "" });
@@ -511,6 +523,7 @@ describe("mistakes", () => {
     ["-o with --all", ["pull", "--all", "-o", "x"], "--output"],
     ["what is no id", ["cancel", "the last one"], '"the last one"'],
     ["what is no status", ["downloads", "--status", "lost"], '"lost"'],
+    ["what cannot be open", ["downloads", "--open", "--status", "queued"], '"queued"'],
     ["what is no number", ["downloads", "--limit", "0"], '"0"'],
     ["what is no address", ["health", "--server", "here"], '"here"'],
   ])("%s: exit 2 and one line that names it", async (_, args, named) => {

@@ -1,6 +1,7 @@
 import type * as z from "zod";
 import { MAX_PAGE } from "../../api/page-limit.ts";
 import { type DownloadQuery, DownloadStatus } from "../../api/schemas.ts";
+import { UsageError } from "../../util/flags.ts";
 import { oneOf, wholeNumber } from "../../util/settings.ts";
 import { CLIENT_ID } from "../client-id.ts";
 import { DOWNLOAD_COLUMNS, DOWNLOAD_FIELDS, problemOf } from "../terminal/download-listing.ts";
@@ -17,12 +18,15 @@ export const downloads: Command = {
   summary: "the latest downloads, the newest first",
   flags: {
     status: { type: "string" },
+    open: { type: "boolean" },
     client: { type: "string" },
     limit: { type: "string" },
     cursor: { type: "string" },
   },
   flagsHelp: `  --status STATUS
       only those that are ${DownloadStatus.options.join(", ")}
+  --open
+      only those that failed and were not retried: their files are still owed
   --client CLIENT
       only those of this client
   --limit N
@@ -34,7 +38,7 @@ words of what went wrong, with tabs between them.`,
   examples: [
     "downloads --limit 10",
     "downloads --status failed --client restaurant-001",
-    "downloads --status failed | cut -f1 | xargs -n1 bun run fds retry",
+    "downloads --open | cut -f1 | xargs -n1 bun run fds retry",
   ],
   async run(context) {
     const { api, interruptions } = context;
@@ -55,8 +59,13 @@ function readQuery(context: CommandContext): z.input<typeof DownloadQuery> {
   const client_id = readFlag(context, "client", CLIENT_ID);
   const limit = readFlag(context, "limit", LIMIT);
   const cursor = readFlag(context, "cursor", CURSOR);
+  const open = context.values["open"] === true;
+  if (open && status !== undefined && status !== "failed") {
+    throw new UsageError(`--status is "${status}" and only what failed is --open, leave one out`);
+  }
   return {
     ...(status && { status }),
+    ...(open && { open: "true" as const }),
     ...(client_id && { client_id }),
     ...(limit && { limit: String(limit) }),
     ...(cursor && { cursor }),

@@ -34,6 +34,7 @@ export function downloadFields(
       ended: moment(record.completed_at),
       [CHECKSUM_NAMES[record.checksum]]: digestOf(record),
       "saved as": savedPath,
+      "retried as": record.retried_as,
       error: error === null ? null : `${error} (${error_code})`,
     },
     coloured,
