@@ -1,5 +1,6 @@
 import * as z from "zod";
-import { CHECKSUM_ALGORITHMS, Md5, Sha256 } from "../protocol/checksum.ts";
+import { CHECKSUM_ALGORITHMS } from "../protocol/checksum.ts";
+import { Md5, Sha256 } from "../protocol/digest.ts";
 import { DOWNLOAD_ERROR_CODES } from "../protocol/errors.ts";
 import { ClientId, FilePath } from "../protocol/messages.ts";
 import { pageLimit } from "./page-limit.ts";

@@ -1,5 +1,3 @@
-import * as z from "zod";
-
 /** What proves that a file arrived whole: MD5 by default, SHA-256 where forgery matters too. */
 export const CHECKSUM_ALGORITHMS = ["md5", "sha256"] as const;
 export type ChecksumAlgorithm = (typeof CHECKSUM_ALGORITHMS)[number];
@@ -9,7 +7,3 @@ export const CHECKSUM_NAMES = {
   md5: "MD5",
   sha256: "SHA-256",
 } as const satisfies Record<ChecksumAlgorithm, string>;
-
-/** A digest as it travels: lower-case hex. */
-export const Md5 = z.string().regex(/^[0-9a-f]{32}$/);
-export const Sha256 = z.string().regex(/^[0-9a-f]{64}$/);

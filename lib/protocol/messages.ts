@@ -1,5 +1,6 @@
 import * as z from "zod";
-import { CHECKSUM_ALGORITHMS, Md5, Sha256 } from "./checksum.ts";
+import { CHECKSUM_ALGORITHMS } from "./checksum.ts";
+import { Md5, Sha256 } from "./digest.ts";
 import { type ErrorCode, FdsError } from "./errors.ts";
 import { FileIdentity } from "./identity.ts";
 import { MAX_PATTERN_LENGTH } from "./patterns.ts";
