@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import fs from "node:fs";
 import { open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
+import { systemCode } from "./system-error.ts";
 
 /**
  * Writes a whole file so that, whenever the power goes, the old or the new one is there.
@@ -19,7 +20,7 @@ export async function writeFileDurably(path: string, data: string, mode: number)
   await syncFolder(dirname(path));
 }
 
-/** Makes the names in a folder outlive a power cut. */
+/** Makes the names in a folder outlive a power cut, where its disk knows how: some network shares do not. */
 export async function syncFolder(path: string): Promise<void> {
   // Windows opens no folders; its file systems keep a log of names of their own.
   if (process.platform === "win32") return;
@@ -28,6 +29,9 @@ export async function syncFolder(path: string): Promise<void> {
   const folder = fs.openSync(path, "r");
   try {
     await flush(folder);
+  } catch (error) {
+    // "It cannot be flushed" (fsync(2)): nothing was tried, and so nothing failed.
+    if (systemCode(error) !== "EINVAL") throw error;
   } finally {
     fs.closeSync(folder);
   }

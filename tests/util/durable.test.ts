@@ -19,9 +19,8 @@ afterEach(async () => {
 });
 
 /** No flush of what is opened from now on works. */
-function failFlushes(): void {
+function failFlushes(noFlush = new Error("no flush")): void {
   const { open } = promises;
-  const noFlush = new Error("no flush");
   spyOn(promises, "open").mockImplementation(async (...args) => {
     const handle = await open(...args);
     spyOn(handle, "sync").mockRejectedValue(noFlush);
@@ -85,3 +84,14 @@ test.if(process.platform !== "win32")("a folder is flushed for real (needs POSIX
   const error = await syncFolder(folder).catch((reason: unknown) => reason);
   expect(error).toEqual(new Error("no flush"));
 });
+
+test.if(process.platform !== "win32")(
+  "a disk that knows no flush of folders is no failure (needs POSIX)",
+  async () => {
+    failFlushes(Object.assign(new Error("EINVAL"), { errno: -22, code: "EINVAL" }));
+    await syncFolder(folder);
+    failFlushes(Object.assign(new Error("EIO"), { errno: -5, code: "EIO" }));
+    const error = await syncFolder(folder).catch((reason: unknown) => reason);
+    expect(systemCode(error)).toBe("EIO");
+  },
+);
