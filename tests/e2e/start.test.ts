@@ -4,9 +4,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Program } from "../support/programs.ts";
 import { System } from "../support/system.ts";
-import { spawn } from "../support/spawn.ts";
+import { spawn, spawnSync } from "../support/spawn.ts";
 
 /* How the programs start, and how they say that they cannot. */
+
+/** Why no program can be run as a user that is in no list. */
+const lacksUserNames = canUnshare() ? "" : " (needs unshare with user namespaces, on Linux)";
+
+function canUnshare(): boolean {
+  if (!Bun.which("unshare")) return false;
+  return spawnSync(["unshare", "--user", "--map-user=12345", "true"]).exitCode === 0;
+}
 
 const PROJECT = join(import.meta.dir, "../..");
 
@@ -171,6 +179,33 @@ describe("the client", () => {
     expect(outcome.stderr).not.toContain("hunter2");
     expect(await readdir(folder)).toEqual(["root"]);
   });
+
+  test.skipIf(lacksUserNames !== "")(
+    `starts for a user without a home${lacksUserNames}`,
+    async () => {
+      const program = [
+        process.execPath,
+        "--no-env-file",
+        "--no-orphans",
+        join(PROJECT, "client.ts"),
+      ];
+      const flags = ["--id", "a", "--root", "root", "--state-dir", "state"];
+      // A user that no list of users knows, as in a container that runs as a number.
+      const child = spawn(
+        ["env", "-u", "HOME", "unshare", "--user", "--map-user=12345", ...program, ...flags],
+        {
+          cwd: folder,
+          env: { SERVER_URL: "http://127.0.0.1:1" },
+          stdio: ["ignore", "pipe", "pipe"],
+        },
+      );
+      const lines = child.stdout.getReader();
+      expect(new TextDecoder().decode((await lines.read()).value)).toContain("ECONNREFUSED");
+      child.kill();
+      expect(await child.exited).toBe(0);
+      expect(await new Response(child.stderr).text()).toBe("");
+    },
+  );
 
   test("says when its key is no key: exit 1 and one line", async () => {
     await Bun.write(join(folder, "state/key"), "not a key");

@@ -3,6 +3,7 @@ import { access, realpath, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { resolve } from "node:path";
 import { UsageError } from "../../util/flags.ts";
+import { systemCode } from "../../util/system-error.ts";
 import { Folder } from "./folder.ts";
 import { Lookup } from "./lookup.ts";
 import { Rules } from "./rules.ts";
@@ -14,8 +15,8 @@ export interface RootsOptions {
   deny?: string[];
   /** Whether the names of files may be listed; else only files that are named whole leave. */
   mayBrowse?: boolean;
-  /** What `~` and `$HOME` stand for. */
-  home?: string;
+  /** What `~` and `$HOME` stand for; null: nothing. Where it is not given, the user's home folder. */
+  home?: string | null;
   /** Whether `/proc/self/fd` tells where an open file lies, as it does on Linux. */
   hasProc?: boolean;
 }
@@ -40,9 +41,7 @@ export class Roots {
   static async open(paths: string[], options: RootsOptions = {}): Promise<Roots> {
     if (paths.length === 0) throw new UsageError("no folder to serve, pass --root FOLDER");
     const folders = await Promise.all(paths.map(openRoot));
-    const home = resolve(options.home ?? homedir());
-    const realHome = await realpath(home).catch(() => home);
-    const homes = [home, realHome];
+    const homes = await namesOf(options.home === undefined ? homeOfUser() : options.home);
     const places = { roots: folders.flatMap(({ given, real }) => [given, real]), homes };
     const rules = new Rules(options.allow ?? [], options.deny ?? [], places);
     const hasProc = options.hasProc ?? (await isThere("/proc/self/fd"));
@@ -84,6 +83,23 @@ export class Roots {
       this.folders.some((other) => other !== folder && other.holds(link)),
     );
   }
+}
+
+/** @returns null for a user without one, as in a container that runs as a number */
+function homeOfUser(): string | null {
+  try {
+    return homedir();
+  } catch (error) {
+    if (systemCode(error) === null) throw error;
+    return null;
+  }
+}
+
+/** The names that a folder is known by. */
+async function namesOf(folder: string | null): Promise<string[]> {
+  if (folder === null) return [];
+  const given = resolve(folder);
+  return [given, await realpath(given).catch(() => given)];
 }
 
 async function openRoot(path: string): Promise<Folder> {

@@ -160,6 +160,16 @@ test("home may be a link itself", async () => {
   expect(await contentOf(roots, "~/site/a.txt")).toBe("site a");
 });
 
+test("without a home nothing lies below it", async () => {
+  const roots = await Roots.open([join(base, "site")], { home: null });
+  expect(await contentOf(roots, "a.txt")).toBe("site a");
+  for (const path of ["~/site/a.txt", "$HOME/site/a.txt"]) {
+    expect(await problemOf(roots, path)).toHaveProperty("code", "access_denied");
+  }
+  const deny = ["~/site/a.txt"];
+  await expect(Roots.open([join(base, "site")], { home: null, deny })).rejects.toThrow(UsageError);
+});
+
 test("a root may be given relative to the working directory", async () => {
   const roots = await Roots.open(["lib/client/owner-rules"]);
   expect(await contentOf(roots, "roots.ts")).toContain("export class Roots");
