@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { isatty } from "node:tty";
 import { UsageError } from "./flags.ts";
 import type { Logger } from "./logger.ts";
 import { exit, stderr, stdout } from "./output.ts";
@@ -6,6 +7,14 @@ import { plainLines } from "./plain-text.ts";
 
 /** A service that does not end by itself in this time, in ms, once it is told to, is ended. */
 const STOP_WITHIN_MS = 9_000;
+
+const isWindows = process.platform === "win32";
+/** What ends a service. On Windows SIGHUP is a console that closes, which nothing can keep from it. */
+const STOPPING = isWindows
+  ? (["SIGINT", "SIGTERM", "SIGBREAK", "SIGHUP"] as const)
+  : (["SIGINT", "SIGTERM", "SIGQUIT"] as const);
+/** What would end a program that does not know it, without a word. */
+const OTHERS = isWindows ? [] : (["SIGHUP", "SIGUSR1", "SIGUSR2"] as const);
 
 /** A program that runs until it is told to stop. */
 export interface Service {
@@ -19,9 +28,9 @@ export interface Service {
 }
 
 /**
- * Runs a service as the whole process, up to its exit code: 0 after SIGINT or SIGTERM, 1 when it
- * cannot start or go on, 2 for a person's mistake, which is told in one line. It outlives who reads
- * its log.
+ * Runs a service as the whole process, up to its exit code: 0 after SIGINT, SIGTERM or SIGQUIT, 1 when
+ * it cannot start or go on, 2 for a person's mistake, which is told in one line. It outlives who reads
+ * its log, but not the terminal that it was started at.
  * @param start gives the running service, or a text to show instead
  */
 export async function runService(start: () => Promise<Service | string>): Promise<void> {
@@ -42,14 +51,7 @@ export async function runService(start: () => Promise<Service | string>): Promis
     logger.error(`cannot go on: ${messageOf(error)}`, {}, error);
     void exit(1, AbortSignal.abort());
   });
-  const { reload } = service;
-  if (reload) {
-    process.on("SIGHUP", () => {
-      reload()
-        .then(() => logger.info("reloaded after SIGHUP"))
-        .catch((error: unknown) => logger.error(`not reloaded: ${String(error)}`));
-    });
-  }
+  for (const signal of OTHERS) process.on(signal, () => hear(signal, service, toStop));
   if (!toStop.aborted) await once(toStop, "abort");
   logger.info(`stopping after ${toStop.reason}`);
   setTimeout(() => {
@@ -81,12 +83,35 @@ async function show(text: string, toStop: AbortSignal): Promise<never> {
   return exit(lost?.exitCode ?? 0, toStop);
 }
 
+/** What a signal that ends nothing does. */
+function hear(signal: string, { logger, reload }: Service, toStop: AbortSignal): void {
+  if (toStop.aborted) return;
+  if (signal !== "SIGHUP" || !reload) {
+    logger.info(`${signal} changes nothing here, the program goes on`);
+    return;
+  }
+  reload()
+    .then(() => logger.info("reloaded after SIGHUP"))
+    .catch((error: unknown) => logger.error(`not reloaded: ${String(error)}`));
+}
+
 /**
- * Aborted by the first SIGINT or SIGTERM, with its name. From the first moment on, so that one that
- * comes while a service starts is not lost.
+ * Aborted by the first signal that ends a service, with its name. From the first moment on, so that
+ * one that comes while a service starts is not lost.
  */
 function stopSignal(): AbortController {
   const stop = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => stop.abort(signal));
+  for (const signal of STOPPING) process.on(signal, () => stop.abort(signal));
+  const hasTerminal = atTerminal();
+  for (const signal of OTHERS) {
+    process.on(signal, () => {
+      if (signal === "SIGHUP" && hasTerminal && !atTerminal()) stop.abort(signal);
+    });
+  }
   return stop;
+}
+
+/** Whether this program is at a terminal, now: one that was closed is none any more. */
+function atTerminal(): boolean {
+  return isatty(0) || isatty(1);
 }

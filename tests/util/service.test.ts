@@ -67,7 +67,7 @@ test("a text is shown instead of a service", async () => {
 
 const KEEP_ALIVE = "const timer = setInterval(() => undefined, 1000);";
 
-test.skipIf(process.platform === "win32").each(["SIGINT", "SIGTERM"] as const)(
+test.skipIf(process.platform === "win32").each(["SIGINT", "SIGTERM", "SIGQUIT"] as const)(
   "%s stops it cleanly (needs POSIX signals)",
   async (signal) => {
     const child = run(`${KEEP_ALIVE}
@@ -80,6 +80,42 @@ test.skipIf(process.platform === "win32").each(["SIGINT", "SIGTERM"] as const)(
       '"message":"tidied up"',
       '"message":"stopped"',
     ]);
+  },
+);
+
+test.skipIf(process.platform === "win32").each(["SIGHUP", "SIGUSR1", "SIGUSR2"] as const)(
+  "%s, which nobody knows here, ends nothing and is told (needs POSIX signals)",
+  async (signal) => {
+    const child = run(`${KEEP_ALIVE}
+      process.kill(process.pid, "${signal}");
+      await new Promise((resolve) => setTimeout(resolve));
+      setTimeout(() => process.kill(process.pid, "${signal}"));
+      const heard = setInterval(() => told && process.kill(process.pid, "SIGTERM"));
+      let told = false;
+      const write = (line) => { told ||= line.includes("goes on"); process.stdout.write(line); };
+      const logger = new Logger({ level: "info", format: "json", write });
+      return { logger, stop: async () => { clearInterval(heard); clearInterval(timer); } };`);
+    const { code, stdout } = await outcome(child);
+    expect(code).toBe(0);
+    expect(stdout).toContain(`"message":"${signal} changes nothing here, the program goes on"`);
+    expect(stdout).toContain('"message":"stopping after SIGTERM"');
+  },
+);
+
+test.skipIf(process.platform === "win32")(
+  "it ends with the terminal that it was started at (needs POSIX terminals)",
+  async () => {
+    const started = Promise.withResolvers<void>();
+    const program = `${KEEP_ALIVE}
+      logger.info("started");
+      return { logger, reload: async () => undefined, stop: async () => clearInterval(timer) };`;
+    const data = (_: unknown, bytes: Uint8Array) => {
+      if (bytes.toString().includes("started")) started.resolve();
+    };
+    const child = spawn(argvOf(program), { terminal: { data } });
+    await started.promise;
+    child.terminal!.close();
+    expect(await child.exited).toBe(0);
   },
 );
 

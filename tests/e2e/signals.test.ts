@@ -1,0 +1,26 @@
+import { expect, test } from "bun:test";
+import { writeRandom } from "../support/sources.ts";
+import { System } from "../support/system.ts";
+
+/* Signals that people and their tools send to services, and that mean nothing to ours. */
+
+test.skipIf(process.platform === "win32")(
+  "no signal ends a server or a client without a word (needs POSIX signals)",
+  async () => {
+    await using system = await System.start();
+    await system.startClient();
+    const wanted = await writeRandom(system.source("file"), 100_000);
+    for (const signal of ["SIGHUP", "SIGUSR1", "SIGUSR2"] as const) {
+      for (const program of system.programs) {
+        program.signal(signal);
+        await program.waitForLine(new RegExp(`^${signal} changes nothing here`));
+      }
+    }
+    await system.expectDelivered(await system.ended(await system.pull("file")), wanted);
+    for (const program of system.programs.toReversed()) {
+      program.signal("SIGQUIT");
+      expect(await program.ended()).toBe(0);
+      await program.waitForLine(/^stopping after SIGQUIT$/);
+    }
+  },
+);
