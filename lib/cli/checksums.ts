@@ -1,6 +1,8 @@
-import { readFile, rename, rm, writeFile } from "node:fs/promises";
+import { readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { normalize } from "node:path/posix";
 import type { ChecksumAlgorithm } from "../api/checksums.ts";
+import { systemCode } from "../util/system-error.ts";
+import { Failure } from "./program.ts";
 
 /** The file with the sums of the test files, in the format of `md5sum`. */
 export const CHECKSUMS_FILE = "checksums.txt";
@@ -64,9 +66,24 @@ export function withChecksum(text: string, path: string, md5: string): string {
   return `${[...before, `${md5}  ${path}`, ...after].join("\n")}\n`;
 }
 
-/** @returns the text of a checksums file, empty if there is none */
+/**
+ * @returns the text of a checksums file, empty if there is none
+ * @throws Failure where the name is that of a folder, a FIFO or the like
+ */
 export async function readChecksums(file: string): Promise<string> {
-  return (await Bun.file(file).exists()) ? readFile(file, "utf8") : "";
+  try {
+    await requireRegularFile(file);
+    return await readFile(file, "utf8");
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return "";
+    throw error;
+  }
+}
+
+/** A FIFO would be waited for without end. @throws Failure */
+async function requireRegularFile(file: string): Promise<void> {
+  if ((await stat(file)).isFile()) return;
+  throw new Failure(`remove "${file}", or name another file: it is no regular file`);
 }
 
 /** Writes the whole file or, when it is interrupted, nothing. */
@@ -84,6 +101,7 @@ export async function writeChecksums(file: string, text: string): Promise<void> 
  * Digests of a file's bytes, read once and in pieces.
  * @param onBytes gets the size of each piece
  * @returns lower-case hex, by algorithm
+ * @throws Failure where it is no regular file
  * @throws the reason of `signal` when it is aborted
  */
 export async function digestsOfFile<Algorithm extends ChecksumAlgorithm>(
@@ -92,6 +110,7 @@ export async function digestsOfFile<Algorithm extends ChecksumAlgorithm>(
   signal?: AbortSignal,
   onBytes?: (bytes: number) => void,
 ): Promise<Record<Algorithm, string>> {
+  await requireRegularFile(file);
   const hashers = algorithms.map((algorithm) => new Bun.CryptoHasher(algorithm));
   for await (const piece of Bun.file(file).stream()) {
     signal?.throwIfAborted();

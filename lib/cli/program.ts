@@ -28,6 +28,9 @@ export class Interrupted extends Error {
 /** `bun run` passes a Ctrl-C on that the terminal has sent here already: one more so soon is none, in ms. */
 const ECHO_TIME = 100;
 
+/** How long a program has to clean up once it was told to end, in ms: the demo ends its programs. */
+const END_WITHIN_MS = 12_000;
+
 /** What ends the program from outside. */
 export class Interruptions {
   private readonly end = new AbortController();
@@ -68,20 +71,32 @@ export class Interruptions {
  * flag or value, 1 for a failure, 128 and more after a signal or where its reader left.
  * @param main gets a signal that Ctrl-C aborts; it must clean up and throw the signal's reason. An
  *   exit code that it gives is taken without a word: it has said all that there is to say
+ * @param endWithin how long it has for that, in ms: what it waits for may never come
  */
 export async function runProgram(
   main: (signal: AbortSignal, interruptions: Interruptions) => Promise<number | void>,
+  endWithin = END_WITHIN_MS,
 ): Promise<never> {
   const interruptions = new Interruptions();
   const { signal } = interruptions;
   let exitCode: number;
   try {
-    exitCode = (await main(signal, interruptions)) ?? 0;
+    const ended = main(signal, interruptions);
+    exitCode = (await Promise.race([ended, overdue(signal, endWithin)])) ?? 0;
     if (!(await stdout.drained(signal))) exitCode = report(signal.reason);
   } catch (error) {
     exitCode = report(error);
   }
   return exit(exitCode, signal);
+}
+
+/** Rejects with the reason of a signal some time after that was aborted. */
+function overdue(signal: AbortSignal, ms: number): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener("abort", () => {
+      setTimeout(() => reject(signal.reason), ms).unref();
+    });
+  });
 }
 
 /** Says on standard error what went wrong. @returns the exit code */

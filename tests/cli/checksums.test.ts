@@ -9,6 +9,7 @@ import {
   withChecksum,
   writeChecksums,
 } from "../../lib/cli/checksums.ts";
+import { spawnSync } from "../support/spawn.ts";
 
 const A = "0cc175b9c0f1b6a831c399e269772661";
 const B = "92eb5ffee6ae2fec3ad71c777531578f";
@@ -69,6 +70,16 @@ describe("the file", () => {
   test("is empty where there is none", async () => {
     expect(await readChecksums(join(folder, "sums"))).toBe("");
   });
+
+  test.skipIf(process.platform === "win32")(
+    "is not waited for where it is no file (needs POSIX)",
+    async () => {
+      const fifo = join(folder, "fifo");
+      spawnSync(["mkfifo", fifo]);
+      await expect(readChecksums(fifo)).rejects.toThrow(/no regular file/);
+      await expect(digestsOfFile(fifo, ["md5"])).rejects.toThrow(/no regular file/);
+    },
+  );
 
   test("is replaced, and nothing else is left", async () => {
     const file = join(folder, "sums");
