@@ -10,11 +10,26 @@ import { isStatus } from "./status.ts";
 export interface Shown {
   /** Downloads with this status; null: with any. */
   status: DownloadStatus | null;
+  /** Of what failed, only what was not retried. */
+  onlyOpen: boolean;
   /** Downloads of this site; null: of all. */
   site: string | null;
+  /** The only download that is shown; null: as many as there are. */
+  download: string | null;
   /** Of the sites, only those that are not connected. */
   onlyOffline: boolean;
 }
+
+export const EVERYTHING: Readonly<Shown> = {
+  status: null,
+  onlyOpen: false,
+  site: null,
+  download: null,
+  onlyOffline: false,
+};
+
+/** What an address can be about. */
+const FIELDS = ["status", "site", "download", "sites"];
 
 /**
  * What an address asks for.
@@ -23,21 +38,25 @@ export interface Shown {
  */
 export function readAddress(hash: string): Shown | null {
   const fields = new URLSearchParams(hash.slice(1));
-  const known = ["status", "site", "sites"].some((name) => fields.has(name));
-  if (!known && hash.length > 1) return null;
+  if (hash.length > 1 && !FIELDS.some((name) => fields.has(name))) return null;
   const status = fields.get("status") ?? "";
   return {
     status: isStatus(status) ? status : null,
+    onlyOpen: status === "failed" && fields.get("open") === "true",
     site: fields.get("site") || null,
+    download: fields.get("download") || null,
     onlyOffline: fields.get("sites") === "offline",
   };
 }
 
 /** The hash of the address that asks for this: `#` and what differs from showing everything. */
-export function addressOf({ status, site, onlyOffline }: Shown): string {
+export function addressOf(shown: Shown): string {
+  const { status, onlyOpen, site, download, onlyOffline } = shown;
   const fields = new URLSearchParams();
   if (status !== null) fields.set("status", status);
+  if (status === "failed" && onlyOpen) fields.set("open", "true");
   if (site !== null) fields.set("site", site);
+  if (download !== null) fields.set("download", download);
   if (onlyOffline) fields.set("sites", "offline");
   return `#${fields}`;
 }

@@ -17,6 +17,9 @@ export class ApiProblem extends Error {
 export interface ListQuery {
   status?: schemas.DownloadStatus;
   client_id?: string;
+  open?: "true";
+  /** The only one that is meant. */
+  download_id?: string;
   limit?: number;
   cursor?: string;
 }
@@ -36,8 +39,10 @@ export const api = {
   clients: () => call<schemas.ClientList>("GET", "api/clients"),
   totals: (since: Date) =>
     call<schemas.Totals>("GET", `api/totals?since=${encodeURIComponent(since.toISOString())}`),
-  downloads: (query: ListQuery) =>
-    call<schemas.DownloadList>("GET", `api/downloads?${searchOf(query)}`),
+  downloads: ({ download_id, ...query }: ListQuery) =>
+    download_id === undefined
+      ? call<schemas.DownloadList>("GET", `api/downloads?${searchOf(query)}`)
+      : listOfOne(download_id),
   start: (body: schemas.NewDownload) =>
     call<schemas.DownloadAccepted>("POST", "api/download", body),
   cancel: (id: string) => call<schemas.DownloadRecord>("POST", `${pathOf(id)}/cancel`),
@@ -70,6 +75,16 @@ export function contentPath(downloadId: string): string {
 
 function pathOf(downloadId: string): string {
   return `api/downloads/${encodeURIComponent(downloadId)}`;
+}
+
+async function listOfOne(downloadId: string): Promise<schemas.DownloadList> {
+  try {
+    const download = await call<schemas.DownloadRecord>("GET", pathOf(downloadId));
+    return { downloads: [download], next_cursor: null };
+  } catch (error) {
+    if (!(error instanceof ApiProblem) || error.status !== 404) throw error;
+    return { downloads: [], next_cursor: null };
+  }
 }
 
 function searchOf(query: ListQuery): string {

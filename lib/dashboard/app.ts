@@ -8,7 +8,7 @@ import { byId, find } from "./dom.ts";
 import { DownloadsView, type RowAction } from "./downloads-view.ts";
 import { Feed } from "./feed.ts";
 import { Filters } from "./filters.ts";
-import { type Filter, Listing } from "./listing.ts";
+import { areSame, type Filter, Listing } from "./listing.ts";
 import { notify, notifyFailure } from "./notices.ts";
 import { leave, SignInForm, takeCode } from "./sign-in.ts";
 import { SitesView } from "./sites-view.ts";
@@ -188,20 +188,24 @@ class App {
   }
 
   #listFilter(): Filter {
-    const { status, site } = this.#filters.shown;
-    return { ...(status && { status }), ...(site !== null && { clientId: site }) };
+    const { status, onlyOpen, site, download } = this.#filters.shown;
+    if (download !== null) return { downloadId: download };
+    return {
+      ...(status && { status }),
+      ...(onlyOpen && { open: true }),
+      ...(site !== null && { clientId: site }),
+    };
   }
 
   #filtersChanged(): void {
     if (!this.#isOpen) return;
     const filter = this.#listFilter();
-    const { status, clientId } = this.#listing.filter;
-    if (filter.status === status && filter.clientId === clientId) return this.#render();
+    if (areSame(filter, this.#listing.filter)) return this.#render();
     void this.#run(() => this.#listing.setFilter(filter));
   }
 
   #chooseSite(site: string | null): void {
-    this.#filters.change({ site });
+    this.#filters.change({ site, download: null });
     if (site !== null) this.#startForm.choose(site);
     const downloads = byId("downloads", HTMLElement);
     if (downloads.getBoundingClientRect().top < 0) downloads.scrollIntoView();

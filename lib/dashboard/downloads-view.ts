@@ -2,11 +2,12 @@ import { CHECKSUM_NAMES, digestOf } from "../api/checksums.ts";
 import { nameOfDownload } from "../api/download-name.ts";
 import type { DownloadRecord } from "../api/schemas.ts";
 import { contentPath } from "./api.ts";
+import { addressOf, EVERYTHING } from "./address.ts";
 import type { Board } from "./board.ts";
 import { arrange, byId, cloneOf, find, keepingFocus, setText, setTime } from "./dom.ts";
 import { formatCount, formatWhen, visible } from "./format.ts";
 import { numbersOf } from "./download-numbers.ts";
-import type { Listing } from "./listing.ts";
+import { areSame, type Listing } from "./listing.ts";
 import { showPath, showSite } from "./long-names.ts";
 import { hasEnded, STATUS_WORDS } from "./status.ts";
 
@@ -49,9 +50,10 @@ export class DownloadsView {
 
   render(): void {
     const now = Date.now();
-    const { status, clientId = null } = this.listing.filter;
+    const { status, clientId = null, downloadId } = this.listing.filter;
     // A list of one status has what runs in its place already.
-    const running = status === undefined ? this.board.running(clientId, now) : [];
+    const isPinning = status === undefined && downloadId === undefined;
+    const running = isPinning ? this.board.running(clientId, now) : [];
     const pinned = running.slice(0, MAX_PINNED);
     const isPinned = new Set(pinned.map(({ download_id }) => download_id));
     const page = this.listing.rows.filter(({ download_id }) => !isPinned.has(download_id));
@@ -78,7 +80,7 @@ export class DownloadsView {
     setText(byId("page-number", HTMLElement), `Page ${pageNumber}`);
     const empty = byId("downloads-empty", HTMLElement);
     empty.hidden = isLoaded && this.#shown.length > 0;
-    const isFiltered = filter.status !== undefined || filter.clientId !== undefined;
+    const isFiltered = !areSame(filter, {});
     const canStart = byId("start-form", HTMLFormElement).checkVisibility();
     const none = `Nothing was pulled yet${canStart ? ": choose a site and a file above, and press Start" : ""}.`;
     const nothing = isFiltered ? "No download is like this." : none;
@@ -104,6 +106,9 @@ export class DownloadsView {
     why.hidden = download.error === null;
     setText(why, visible(download.error ?? ""));
     why.title = why.textContent;
+    const retried = find(row, ".retried", HTMLAnchorElement);
+    retried.hidden = download.retried_as === null;
+    retried.href = addressOf({ ...EVERYTHING, download: download.retried_as });
     showActions(row, download);
     // The button that was pressed may be gone: the row takes the focus, so that it is not lost.
     if (focused?.checkVisibility() === false) row.focus();
@@ -144,8 +149,9 @@ function showProgress(row: HTMLElement, { status, percent }: DownloadRecord): vo
 }
 
 function showActions(row: HTMLElement, download: DownloadRecord): void {
-  const { status } = download;
+  const { status, retried_as } = download;
   find(row, ".save", HTMLElement).hidden = status !== "completed";
   find(row, ".cancel", HTMLElement).hidden = hasEnded(download);
-  find(row, ".retry", HTMLElement).hidden = status !== "failed" && status !== "cancelled";
+  find(row, ".retry", HTMLElement).hidden =
+    (status !== "failed" && status !== "cancelled") || retried_as !== null;
 }

@@ -1,16 +1,15 @@
-import { addressOf, readAddress, type Shown } from "./address.ts";
+import { addressOf, EVERYTHING, readAddress, type Shown } from "./address.ts";
 import type { Site } from "./board.ts";
-import { byId } from "./dom.ts";
+import { byId, find } from "./dom.ts";
 import { offerSites } from "./site-choice.ts";
 import { isStatus } from "./status.ts";
-
-const EVERYTHING: Shown = { status: null, site: null, onlyOffline: false };
 
 /** What of the board is shown: the address says it, and the form above the downloads changes it. */
 export class Filters {
   readonly #form = byId("filters", HTMLFormElement);
   readonly #site = byId("filter-site", HTMLSelectElement);
-  #shown: Shown = readAddress(location.hash) ?? EVERYTHING;
+  readonly #open = byId("filter-open", HTMLInputElement);
+  #shown: Readonly<Shown> = readAddress(location.hash) ?? EVERYTHING;
   #sites: Site[] = [];
 
   /** @param onChange called when something else is to be shown */
@@ -40,7 +39,12 @@ export class Filters {
 
   #read(): void {
     const status = String(new FormData(this.#form).get("status"));
-    this.change({ status: isStatus(status) ? status : null, site: this.#site.value || null });
+    this.change({
+      status: isStatus(status) ? status : null,
+      onlyOpen: this.#open.checked,
+      site: this.#site.value || null,
+      download: null,
+    });
   }
 
   #adopt(): void {
@@ -55,6 +59,9 @@ export class Filters {
     for (const radio of this.#form.querySelectorAll<HTMLInputElement>("input[name=status]")) {
       radio.checked = radio.value === (this.#shown.status ?? "");
     }
+    this.#open.checked = this.#shown.onlyOpen;
+    find(this.#form, ".open", HTMLElement).hidden = this.#shown.status !== "failed";
+    byId("one-download", HTMLElement).hidden = this.#shown.download === null;
     this.offer(this.#sites);
     this.#site.value = this.#shown.site ?? "";
   }

@@ -8,6 +8,16 @@ export const PAGE_SIZE = 50;
 export interface Filter {
   status?: DownloadStatus;
   clientId?: string;
+  /** Only what failed and was not retried. */
+  open?: true;
+  downloadId?: string;
+}
+
+/** Whether two filters let the same downloads through. */
+export function areSame(one: Filter, other: Filter): boolean {
+  return (["status", "clientId", "open", "downloadId"] as const).every(
+    (field) => one[field] === other[field],
+  );
 }
 
 /**
@@ -109,14 +119,19 @@ export class Listing {
     if (dropped) this.#nextCursor ??= dropped.download_id;
   }
 
-  #matches({ status, client_id }: DownloadRecord): boolean {
-    const { status: wanted = status, clientId = client_id } = this.#filter;
-    return status === wanted && client_id === clientId;
+  #matches(download: DownloadRecord): boolean {
+    const { status, clientId, open, downloadId } = this.#filter;
+    return (
+      (status === undefined || download.status === status) &&
+      (clientId === undefined || download.client_id === clientId) &&
+      (open === undefined || (download.status === "failed" && download.retried_as === null)) &&
+      (downloadId === undefined || download.download_id === downloadId)
+    );
   }
 
   async #show(trail: string[]): Promise<void> {
     const load = ++this.#load;
-    const { status, clientId } = this.#filter;
+    const { status, clientId, open, downloadId } = this.#filter;
     const cursor = trail.at(-1);
     this.#meanwhile.clear();
     this.#isLoading = true;
@@ -125,6 +140,8 @@ export class Listing {
         limit: PAGE_SIZE,
         ...(status && { status }),
         ...(clientId !== undefined && { client_id: clientId }),
+        ...(open && { open: "true" }),
+        ...(downloadId !== undefined && { download_id: downloadId }),
         ...(cursor !== undefined && { cursor }),
       });
       if (load !== this.#load) return;

@@ -1,28 +1,29 @@
 import { expect, test } from "bun:test";
-import { addressOf, readAddress, type Shown } from "../../lib/dashboard/address.ts";
-
-const EVERYTHING: Shown = { status: null, site: null, onlyOffline: false };
+import { addressOf, EVERYTHING, readAddress, type Shown } from "../../lib/dashboard/address.ts";
 
 test.each<[hash: string, shown: Shown]>([
   ["#", EVERYTHING],
   ["#status=failed", { ...EVERYTHING, status: "failed" }],
+  ["#status=failed&open=true", { ...EVERYTHING, status: "failed", onlyOpen: true }],
+  ["#download=01a2284b", { ...EVERYTHING, download: "01a2284b" }],
   ["#site=Till-1", { ...EVERYTHING, site: "Till-1" }],
   ["#sites=offline", { ...EVERYTHING, onlyOffline: true }],
   [
     "#status=queued&site=a.b_c&sites=offline",
-    { status: "queued", site: "a.b_c", onlyOffline: true },
+    { ...EVERYTHING, status: "queued", site: "a.b_c", onlyOffline: true },
   ],
 ])("%s asks for what it was made of", (hash, shown) => {
   expect(readAddress(hash)).toEqual(shown);
   expect(addressOf(shown)).toBe(hash);
 });
 
-test.each([
+test.each<[hash: string, shown: Shown]>([
   ["", EVERYTHING],
   ["#status=", EVERYTHING],
   ["#status=toString", EVERYTHING],
   ["#status=broken&site=a", { ...EVERYTHING, site: "a" }],
   ["#sites=online", EVERYTHING],
+  ["#status=queued&open=true", { ...EVERYTHING, status: "queued" }],
 ])("of %p, what is not known counts as nothing", (hash, shown) => {
   expect(readAddress(hash)).toEqual(shown);
 });

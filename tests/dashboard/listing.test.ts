@@ -17,9 +17,12 @@ let asked: ListQuery[];
 let listing: Listing;
 
 /** The server's side of GET /api/downloads. */
-function answer({ status, client_id, cursor, limit = 50 }: ListQuery): DownloadList {
+function answer(query: ListQuery): DownloadList {
+  const { status, client_id, open, download_id, cursor, limit = 50 } = query;
   const found = stored
     .toReversed()
+    .filter((row) => download_id === undefined || row.download_id === download_id)
+    .filter((row) => open === undefined || row.retried_as === null)
     .filter((row) => status === undefined || row.status === status)
     .filter((row) => client_id === undefined || row.client_id === client_id)
     .filter((row) => cursor === undefined || row.download_id < cursor);
@@ -119,6 +122,25 @@ describe("an event", () => {
     await listing.setFilter({ status: "completed" });
     expect(listing.update(record(stored.length - 1, { status: "failed" }))).toBe(false);
     expect(shown()).toEqual(newest(PAGE_SIZE - 1, stored.length - 1));
+  });
+
+  test("of a retry takes the old one away from what is still owed", async () => {
+    stored = [0, 1, 2].map((number) => record(number, { status: "failed" }));
+    await listing.setFilter({ status: "failed", open: true });
+    expect(asked.at(-1)).toEqual({ limit: PAGE_SIZE, status: "failed", open: "true" });
+    listing.update(record(1, { status: "failed", retried_as: idOf(3) }));
+    listing.update(record(3, { status: "downloading" }));
+    expect(shown()).toEqual([idOf(2), idOf(0)]);
+    listing.update(record(3, { status: "failed" }));
+    expect(shown()).toEqual([idOf(3), idOf(2), idOf(0)]);
+  });
+
+  test("of another download than the one that is shown changes nothing", async () => {
+    await listing.setFilter({ downloadId: idOf(7) });
+    expect(shown()).toEqual([idOf(7)]);
+    listing.update(record(8));
+    listing.update(record(7, { status: "cancelled" }));
+    expect(listing.rows).toMatchObject([{ download_id: idOf(7), status: "cancelled" }]);
   });
 
   test("puts in its place what the filter lets through from now on", async () => {

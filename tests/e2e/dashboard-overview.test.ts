@@ -112,7 +112,7 @@ describe.skipIf(NO_BROWSER !== "")(`the dashboard of a chain${NO_BROWSER}`, () =
       const failed = page.locator('#download-list .download[data-status="failed"]');
       expect(await failed.count()).toBe(PAGE_SIZE);
       expect(await failed.first().locator(".why").innerText()).not.toBe("");
-      expect(page.url()).toContain("#status=failed");
+      expect(page.url()).toContain("#status=failed&open=true");
       await page.goBack();
       await page.locator('.download[data-status="completed"]').first().waitFor();
       expect(await page.getByRole("radio", { name: "All" }).isChecked()).toBe(true);
@@ -127,6 +127,37 @@ describe.skipIf(NO_BROWSER !== "")(`the dashboard of a chain${NO_BROWSER}`, () =
       expect(await page.locator(".site").count()).toBe(SITES);
       await page.getByRole("button", { name: "Show all" }).click();
       await dashboard.site("site-running").waitFor();
+    });
+  });
+
+  test("counts as failed what is still owed, and names the retry of the rest", async () => {
+    await using other = await System.start();
+    await other.startClient();
+    const failed = await other.pull("late.bin");
+    await other.ended(failed);
+    await Dashboard.visit(browser, other.url, async (dashboard) => {
+      const { page } = dashboard;
+      await dashboard.signIn();
+      await page.getByRole("link", { name: "1 Failed" }).click();
+      await dashboard.row(failed).getByText('no file "late.bin"').waitFor();
+      await Bun.write(other.source("late.bin"), "here now");
+      await dashboard.row(failed).getByRole("button", { name: "Retry" }).click();
+      // Nothing is owed any more, so it is in no list of that.
+      await dashboard.row(failed).waitFor({ state: "hidden" });
+      await page.getByRole("link", { name: "0 Failed" }).waitFor();
+      await page.getByLabel("Not retried").uncheck();
+      const old = dashboard.row(failed);
+      await old.waitFor();
+      expect(await old.getByRole("button", { name: "Retry" }).count()).toBe(0);
+      expect(await dashboard.visit.violations()).toEqual([]);
+      await old.getByRole("link", { name: "Retried, see the new download" }).click();
+      await page.getByText("One download is shown").waitFor();
+      const shown = page.locator(".download");
+      await shown.getByText("Completed", { exact: true }).waitFor();
+      expect(await shown.count()).toBe(1);
+      expect(await shown.getAttribute("data-download-id")).not.toBe(failed);
+      await page.getByRole("link", { name: "Show all" }).click();
+      await old.waitFor();
     });
   });
 
