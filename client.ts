@@ -2,12 +2,13 @@
 import { existsSync } from "node:fs";
 import { DailyLimit } from "./lib/client/owner-rules/daily-limit.ts";
 import { CLIENT_HELP, type ClientConfig, readClientConfig } from "./lib/client/config.ts";
-import { keysToShow, loadOrCreateKey, takeNewKey } from "./lib/client/key.ts";
+import { keyFiles, keysToShow, loadOrCreateKey, takeNewKey } from "./lib/client/key.ts";
 import { RequestLog } from "./lib/client/owner-rules/request-log.ts";
 import { stayConnected } from "./lib/client/reconnect.ts";
 import { checkIdentity } from "./lib/client/server-identity.ts";
 import { TlsFiles } from "./lib/client/tls-files.ts";
 import { Roots } from "./lib/client/owner-rules/roots.ts";
+import { exposedFiles } from "./lib/util/exposed-files.ts";
 import { Logger } from "./lib/util/logger.ts";
 import { TokenBucket } from "./lib/util/token-bucket.ts";
 import { runService } from "./lib/util/service.ts";
@@ -28,6 +29,8 @@ async function start(config: ClientConfig) {
   const tlsFiles = await TlsFiles.open(tls);
   const { key, isNew } = await loadOrCreateKey(stateDir);
   await roots.withhold(stateDir);
+  const secrets = [...keyFiles(stateDir), tls.key];
+  for (const warning of await exposedFiles(...secrets)) logger.warn(warning);
   const requestLog = new RequestLog(stateDir, logger);
   const { maxBytesPerDay: limit } = config;
   const dailyLimit = limit === null ? null : await DailyLimit.open({ stateDir, limit, logger });

@@ -31,6 +31,7 @@ import { securityHeaders } from "./lib/server/http/security-headers.ts";
 import { SignIn } from "./lib/server/http/sign-in.ts";
 import { openDiskStorage } from "./lib/server/storage/disk.ts";
 import { FairTurns } from "./lib/util/fair-turns.ts";
+import { exposedFiles } from "./lib/util/exposed-files.ts";
 import { Logger } from "./lib/util/logger.ts";
 import { isLoopback } from "./lib/util/loopback.ts";
 import { runService } from "./lib/util/service.ts";
@@ -181,6 +182,7 @@ async function start(config: ServerConfig, isTerminal: boolean) {
       websocket: sockets.handlers,
     });
   const readTls = tls && (() => readCertificate(tls));
+  for (const warning of await exposedFiles(tls?.key ?? null)) logger.warn(warning);
   const listener = await Listener.start({ host, port, serve, readTls, logger });
 
   const scheme = tls ? "https" : "http";

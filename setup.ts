@@ -11,6 +11,7 @@ import { readTestFileFlags, TEST_FILE_FLAGS, TEST_FILE_FLAGS_HELP } from "./lib/
 import { testClientIds } from "./lib/cli/setup/test-files.ts";
 import { parseFlags } from "./lib/util/flags.ts";
 import { plainText } from "./lib/util/plain-text.ts";
+import { exposedFiles } from "./lib/util/exposed-files.ts";
 import { formatSize } from "./lib/util/sizes.ts";
 import { systemCode } from "./lib/util/system-error.ts";
 import { stdout } from "./lib/util/output.ts";
@@ -70,6 +71,7 @@ await runProgram(async (signal) => {
   }
   const fresh = await makeEnvironmentFile(join(folder, ".env"));
   say(terminal, ".env", fresh ? "fresh API_TOKEN and ENROLL_TOKEN" : "kept as it is");
+  for (const warning of await exposedFiles(".env")) terminal.write(`${warning}\n`);
   terminal.write(`\nNext: ${paint("bun run server", "bold", terminal.colour)}\n`);
 });
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { containerUser } from "../lib/cli/setup/container-user.ts";
@@ -57,6 +57,18 @@ async function traces(...names: string[]) {
   const stats = await Promise.all(names.map((name) => stat(inFolder(name), { bigint: true })));
   return stats.map(({ ino, mtimeNs, ctimeNs }) => ({ ino, mtimeNs, ctimeNs }));
 }
+
+test.skipIf(process.platform === "win32")(
+  "an .env that everybody may read is kept, and told of (needs POSIX)",
+  async () => {
+    await writeFile(inFolder(".env"), "API_TOKEN=secret\n", { mode: 0o644 });
+    const warning =
+      'everybody on this machine can read the secret in ".env", run chmod 600 on it\n';
+    expect(await setUp("--clients", "1")).toContain(warning);
+    await chmod(inFolder(".env"), 0o600);
+    expect(await setUp("--clients", "1")).not.toContain("everybody");
+  },
+);
 
 describe("the first run", () => {
   test("makes everything", async () => {

@@ -3,9 +3,9 @@ import { parseFlags, UsageError } from "../util/flags.ts";
 import { plainText } from "../util/plain-text.ts";
 import { ApiClient } from "./rest/api-client.ts";
 import {
-  clearTextWarning,
   CONNECTION_FLAGS,
   CONNECTION_FLAGS_HELP,
+  connectionWarnings,
   readConnection,
 } from "./rest/connection.ts";
 import { audit } from "./fds/audit.ts";
@@ -113,8 +113,9 @@ async function runCommand(
     throw new UsageError(`${command.words} is missing, expected fds ${name} ${command.words}`);
   }
   const connection = readConnection(values, process.env);
-  const warning = clearTextWarning(connection, process.env);
-  if (warning !== null) stderr.write(`${plainText(warning)}\n`);
+  for (const warning of await connectionWarnings(connection, process.env)) {
+    stderr.write(`${plainText(warning)}\n`);
+  }
   const json = values["json"] === true;
   const err = terminalOf(stderr, process.env);
   await command.run({

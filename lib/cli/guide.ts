@@ -1,9 +1,9 @@
 import { parseFlags } from "../util/flags.ts";
 import { plainText } from "../util/plain-text.ts";
 import {
-  clearTextWarning,
   CONNECTION_FLAGS,
   CONNECTION_FLAGS_HELP,
+  connectionWarnings,
   namesServer,
   readConnection,
 } from "./rest/connection.ts";
@@ -33,8 +33,9 @@ await runProgram(async (signal) => {
   const { values } = parseFlags(process.argv.slice(2), CONNECTION_FLAGS);
   if (values["help"]) return void stdout.write(wrapHelp(HELP));
   const connection = readConnection(values, process.env);
-  const warning = clearTextWarning(connection, process.env);
-  if (warning !== null) stderr.write(`${plainText(warning)}\n`);
+  for (const warning of await connectionWarnings(connection, process.env)) {
+    stderr.write(`${plainText(warning)}\n`);
+  }
   const out = terminalOf(stdout, process.env);
   const options: TargetOptions = {
     connection,

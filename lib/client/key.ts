@@ -73,6 +73,11 @@ export async function takeNewKey(stateDir: string): Promise<void> {
   await syncFolder(stateDir);
 }
 
+/** The files that hold a key, whether they are there or not. */
+export function keyFiles(stateDir: string): string[] {
+  return [keyPath(stateDir), newKeyPath(stateDir)];
+}
+
 function keyPath(stateDir: string): string {
   return join(stateDir, "key");
 }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { once } from "node:events";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { chmod, mkdtemp, readFile, rm } from "node:fs/promises";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,6 +12,7 @@ import {
   openssl,
   pinOfFile,
 } from "../support/certificates.ts";
+import { runProgram } from "../support/operator.ts";
 import { Program } from "../support/programs.ts";
 import { writeRandom } from "../support/sources.ts";
 import { ENROLL_TOKEN, System } from "../support/system.ts";
@@ -136,6 +137,36 @@ describe.skipIf(!openssl.isThere)(named, () => {
       });
     }
     expect(proxy.asked).toBe(0);
+  });
+
+  test("a key that everybody on the machine may read is told of, whose ever it is", async () => {
+    const till = await authority.sign("exposed-till", "clientAuth");
+    const shown = await authority.sign("exposed-server", "serverAuth");
+    for (const { key } of [till, shown]) await chmod(key, 0o644);
+    const sentence = (path: string) =>
+      `everybody on this machine can read the secret in "${path}", run chmod 600 on it`;
+    await using exposed = await System.start(
+      { TLS_CERT: shown.cert, TLS_KEY: shown.key, TLS_CLIENT_CA: authority.cert },
+      { tls: { ca: authority.cert, ...till } },
+    );
+    const env = {
+      TLS_CA: authority.cert,
+      TLS_CLIENT_CERT: till.cert,
+      TLS_CLIENT_KEY: till.key,
+    };
+    const client = await exposed.startClient({ env });
+    const { stderr } = await runProgram(exposed, ["fds", "health"], { env });
+    expect(stderr).toBe(`warning: ${sentence(till.key)}\n`);
+    const warned = (program: Program) =>
+      program.log().flatMap(({ level, message }) => (level === "warn" ? [message] : []));
+    expect(warned(exposed.server)).toEqual([sentence(shown.key)]);
+    expect(warned(client)).toEqual([sentence(till.key)]);
+
+    client.signal("SIGTERM");
+    await client.ended();
+    await chmod(join(exposed.folder, "site-1/key"), 0o644);
+    await client.restart();
+    expect(warned(client)).toEqual([sentence("site-1/key"), sentence(till.key)]);
   });
 
   test("where clients must show a certificate, one without is not even heard", async () => {

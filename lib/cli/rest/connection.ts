@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { exposedFiles } from "../../util/exposed-files.ts";
 import { type Flag, type ParsedFlags, readSetting } from "../../util/flags.ts";
 import { isLoopback } from "../../util/loopback.ts";
 import {
@@ -59,6 +60,19 @@ export function clearTextWarning(
   if (token === undefined || protocol === "https:" || isLoopback(hostname)) return null;
   if (env["INSECURE"] === "true") return null;
   return `warning: the token goes to "${hostname}" without encryption, use https (INSECURE=true: the way is safe)`;
+}
+
+/** What a person should know before the calls begin. */
+export async function connectionWarnings(
+  connection: ApiClientOptions,
+  env: Environment,
+): Promise<string[]> {
+  const clearText = clearTextWarning(connection, env);
+  const exposed = await exposedFiles(connection.tls?.key ?? null);
+  return [
+    ...(clearText === null ? [] : [clearText]),
+    ...exposed.map((sentence) => `warning: ${sentence}`),
+  ];
 }
 
 /** True where a person has said which server it is. */
