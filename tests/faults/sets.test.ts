@@ -1,0 +1,96 @@
+import { describe, expect, test } from "bun:test";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { Proxy } from "../support/proxy.ts";
+import { Random } from "../support/random.ts";
+import { flawsOfSet, pullSet, unsafeFiles, writeSet } from "../support/set-source.ts";
+import { System } from "../support/system.ts";
+import { waitFor } from "../support/wait.ts";
+import { type FaultName, FAULTS, type Scene } from "./faults.ts";
+import { deadlineOf, overSeeds, SEED, seedCount } from "./seeds.ts";
+
+/* Row 43: what breaks while a set is listed, received and published. */
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+/** About what the wire carries of such a set. */
+const CARRIED = 5 * MiB;
+
+const ROWS: { row: string; faults: FaultName[]; usual: number }[] = [
+  { row: "the server is killed", faults: ["the server is killed"], usual: 3 },
+  { row: "the client is killed", faults: ["the client is killed"], usual: 2 },
+  {
+    row: "the connection breaks",
+    faults: ["the socket is closed", "the socket is reset"],
+    usual: 2,
+  },
+  { row: "anything breaks", faults: Object.keys(FAULTS) as FaultName[], usual: 2 },
+];
+
+describe(`row 43: at random moments of a set (FDS_SEED=${SEED}),`, () => {
+  for (const { row, faults, usual } of ROWS) {
+    const count = seedCount(usual);
+    test(
+      `${row}, ${count} seeds`,
+      () => overSeeds(count, (seed) => play(seed, faults)),
+      deadlineOf(count),
+    );
+  }
+});
+
+/** Pulls a set over a connection on which things break, and looks at every file of it. */
+async function play(seed: number, faults: FaultName[]): Promise<void> {
+  const random = new Random(seed);
+  await using system = await System.start({
+    RECEIVE_BUDGET: String(random.pick([256 * KiB, MiB])),
+    CHUNK_SIZE: String(random.pick([16 * KiB, 64 * KiB, MiB])),
+  });
+  await using proxy = await Proxy.listen(system.port, seed);
+  await writeSet(system, random, { small: 300, large: [MiB, 2 * MiB + 1] });
+  const client = await system.startClient({ server: proxy.url });
+  const scene: Scene = { system, proxy, client, random };
+  proxy.hold("down");
+  const downloadId = await pullSet(system);
+  const over = system.ended(downloadId);
+  for (let strike = random.int(1, 3); strike > 0; strike--) {
+    const fault = FAULTS[random.pick(faults)];
+    // All along the set, and often at its end, where it is published.
+    const bytes = Math.floor(random.pick([random.float(), random.float(), 1]) * CARRIED);
+    const moment = proxy.after("up", bytes, () => undefined);
+    proxy.release("down");
+    await Promise.race([moment, over]);
+    await Bun.sleep(random.pick([0, 0, random.int(1, 60)]));
+    fault.strike(scene);
+    expect(await settledUnsafe(system, downloadId)).toEqual([]);
+    expect(await halfPublished(system)).toEqual([]);
+    await fault.mend(scene);
+  }
+  proxy.release("down");
+  const record = await over;
+  expect(record).toMatchObject({ status: "completed", files_total: 302, files_skipped: 0 });
+  expect(flawsOfSet(system, record.saved_path!)).toBe("");
+  expect(await readdir(join(system.serverFolder, "parts"))).toEqual([]);
+}
+
+/** A row that changes while its file is looked at proves nothing. */
+async function settledUnsafe(system: System, downloadId: string): Promise<string[]> {
+  let last: string[] = [];
+  await waitFor(async () => {
+    const found = await unsafeFiles(system, downloadId);
+    const isSame = Bun.deepEquals(found, last);
+    last = found;
+    return found.length === 0 || isSame;
+  }, "rows that stay as they are");
+  return last;
+}
+
+/** A: folders whose checksums lie beside them are whole, and their checksums are right. */
+async function halfPublished(system: System): Promise<string[]> {
+  const folder = join(system.folder, "downloads/site-1");
+  const names = await readdir(folder).catch(() => []);
+  return names
+    .filter((name) => name.endsWith(".md5"))
+    .map((name) => flawsOfSet(system, `site-1/${name.slice(0, -".md5".length)}`))
+    .filter((flaw) => flaw !== "");
+}
