@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { HEADER_BYTES } from "../../lib/protocol/frame.ts";
 import { Proxy } from "../support/proxy.ts";
 import { Random } from "../support/random.ts";
 import { flawsOfSet, pullSet, unsafeFiles, writeSet } from "../support/set-source.ts";
@@ -39,11 +40,40 @@ describe(`row 43: at random moments of a set (FDS_SEED=${SEED}),`, () => {
   }
 });
 
+describe(`row 43, as row 13 (FDS_SEED=${SEED}):`, () => {
+  test.concurrent.each([0, 1, 2, 3])(
+    "bits of frames of a set are flipped, sample %i",
+    async (sample) => {
+      const random = new Random(SEED + sample);
+      await using system = await System.start({ CHUNK_SIZE: String(64 * KiB) });
+      await using proxy = await Proxy.listen(system.port, SEED + sample);
+      await writeSet(system, random, { small: 200, large: [MiB] });
+      // In the manifest, among small files and in the large one.
+      const flipped = new Set([1, random.int(2, 10), random.int(11, 40)]);
+      let frames = 0;
+      proxy.rewrite("up", ({ bytes, payloadAt, isBinary }) => {
+        const isFlipped = isBinary && flipped.has(++frames);
+        if (isFlipped) bytes[random.int(payloadAt + HEADER_BYTES, bytes.length - 1)]! ^= 1;
+        return [bytes];
+      });
+      await system.startClient({
+        server: proxy.url,
+        env: { COMPRESSION: random.pick(["auto", "off"]) },
+      });
+      const record = await system.ended(await pullSet(system));
+      expect(record).toMatchObject({ status: "completed", attempts: 1, files_received: 201 });
+      expect(flawsOfSet(system, record.saved_path!)).toBe("");
+      const damaged = system.server.log().filter(({ message }) => /came damaged/.test(message));
+      expect(damaged.length).toBeGreaterThanOrEqual(2);
+    },
+  );
+});
+
 /** Pulls a set over a connection on which things break, and looks at every file of it. */
 async function play(seed: number, faults: FaultName[]): Promise<void> {
   const random = new Random(seed);
   await using system = await System.start({
-    RECEIVE_BUDGET: String(random.pick([256 * KiB, MiB])),
+    RECEIVE_BUDGET: String(random.pick([MiB, 4 * MiB])),
     CHUNK_SIZE: String(random.pick([16 * KiB, 64 * KiB, MiB])),
   });
   await using proxy = await Proxy.listen(system.port, seed);
