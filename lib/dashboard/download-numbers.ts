@@ -1,6 +1,6 @@
 import type { DownloadRecord } from "../api/schemas.ts";
 import { formatSize } from "../util/sizes.ts";
-import { formatRate, formatSpan } from "./format.ts";
+import { formatCount, formatRate, formatSpan } from "./format.ts";
 
 /** What the wire was spared is worth a word from this part of the file on. */
 const WORTH_TELLING = 0.03;
@@ -13,7 +13,10 @@ const WORTH_TELLING = 0.03;
 export function numbersOf(download: DownloadRecord, isOnline: boolean): string {
   const { status, total_size, attempts } = download;
   const tries = attempts > 1 ? [`${attempts} attempts`] : [];
-  const received = total_size === null ? [] : [receivedOf(download, total_size)];
+  const received = [
+    ...filesOf(download),
+    ...(total_size === null ? [] : [receivedOf(download, total_size)]),
+  ];
   switch (status) {
     case "queued":
       return [...waitsFor(download, isOnline), ...tries].join(" · ");
@@ -45,12 +48,26 @@ function takenBy(download: DownloadRecord): string[] {
   const { total_size, bytes_per_second, bytes_on_wire } = download;
   const size = total_size ?? 0;
   return [
+    ...filesOf(download),
     formatSize(size),
     `in ${formatSpan(secondsOf(download))}`,
     ...(bytes_per_second === null ? [] : [formatRate(bytes_per_second)]),
     ...(bytes_on_wire < size * (1 - WORTH_TELLING)
       ? [`${formatSize(bytes_on_wire)} on the wire`]
       : []),
+  ];
+}
+
+/** Of a set: `"3 of 20 files"`, or `"20 files"` with what was left out of them. */
+function filesOf(download: DownloadRecord): string[] {
+  const { status, files_total, files_received, files_unchanged, files_skipped } = download;
+  if (files_total === null) return [];
+  const files = `${formatCount(files_total)} ${files_total === 1 ? "file" : "files"}`;
+  const there = (files_received ?? 0) + (files_unchanged ?? 0);
+  return [
+    status === "completed" ? files : `${formatCount(there)} of ${files}`,
+    ...(files_unchanged ? [`${formatCount(files_unchanged)} unchanged`] : []),
+    ...(files_skipped ? [`${formatCount(files_skipped)} skipped`] : []),
   ];
 }
 

@@ -14,6 +14,13 @@ const whole: Partial<DownloadRecord> = {
   completed_at: "2026-11-23T12:00:02.000Z",
   bytes_per_second: 2 * MIB,
 };
+const set: Partial<DownloadRecord> = {
+  kind: "set",
+  files_total: 1200,
+  files_received: 0,
+  files_unchanged: 0,
+  files_skipped: 0,
+};
 
 test.each<[words: string, fields: Partial<DownloadRecord>]>([
   ["Waits for its turn", { status: "queued" }],
@@ -37,6 +44,14 @@ test.each<[words: string, fields: Partial<DownloadRecord>]>([
   ["2.0 MiB of 4.0 MiB · 4 attempts", { ...half, status: "failed", attempts: 4 }],
   ["", { status: "failed", attempts: 1 }],
   ["2.0 MiB of 4.0 MiB", { ...half, status: "cancelled" }],
+  [
+    "3 of 1,200 files · 2.0 MiB of 4.0 MiB",
+    { ...half, ...set, status: "downloading", files_received: 3 },
+  ],
+  [
+    "1,200 files · 100 unchanged · 2 skipped · 4.0 MiB · in 2 s · 2.0 MiB/s",
+    { ...whole, ...set, files_received: 1098, files_unchanged: 100, files_skipped: 2 },
+  ],
 ])("%p", (words, fields) => {
   expect(numbersOf(downloadRecord(fields), true)).toBe(words);
 });
