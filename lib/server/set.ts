@@ -1,4 +1,5 @@
 import type { Problem } from "../protocol/errors.ts";
+import type { InTurn } from "../util/fair-turns.ts";
 
 /*
  * A set: one download of many files of one client. What an operator asks for, and what is known of
@@ -94,10 +95,10 @@ export interface SetRows {
   insert(downloadId: string, clientId: string, files: ListedFile[]): Promise<void>;
   /** Forgets a set's manifest. */
   clear(downloadId: string): Promise<void>;
-  /** In the order of the manifest. */
-  list(downloadId: string, filter: SetFileFilter): Promise<SetFile[]>;
-  /** The first file of a path; null if there is none. */
-  byPath(downloadId: string, path: string): Promise<SetFile | null>;
+  /** In the order of the manifest. @param inTurn runs a piece of the work */
+  list(downloadId: string, filter: SetFileFilter, inTurn?: InTurn): Promise<SetFile[]>;
+  /** The first file of a path that is stored; null if there is none. */
+  storedByPath(downloadId: string, path: string): Promise<SetFile | null>;
   update(downloadId: string, changes: SetFileChange[]): Promise<void>;
   counts(downloadId: string): Promise<SetCounts & { bytesListed: number; bytesReceived: number }>;
   /**

@@ -209,6 +209,12 @@ const MIGRATIONS: readonly (readonly string[])[] = [
     `CREATE INDEX audit_by_download ON audit (download_id, audit_id)
       WHERE download_id IS NOT NULL`,
   ],
+  [
+    // A path is stored in many sets of a client.
+    `DROP INDEX set_files_stored`,
+    `CREATE INDEX set_files_stored ON set_files (client_id, path, download_id)
+      WHERE status IN ('received', 'unchanged')`,
+  ],
 ];
 
 /** The version of the database that this program reads and writes. */

@@ -1,7 +1,7 @@
 import type { DownloadErrorCode } from "../../protocol/errors.ts";
+import { atOnce, type InTurn, pauses } from "../../util/fair-turns.ts";
 import type {
   ListedFile,
-  SetCounts,
   SetFile,
   SetFileChange,
   SetFileFilter,
@@ -9,10 +9,12 @@ import type {
   StoredTwin,
 } from "../set.ts";
 import type { SqlDatabase } from "./database.ts";
-import { sql } from "./statement.ts";
+import { sql, type Statement } from "./statement.ts";
 
-/** Rows of one statement: it holds the event loop for some milliseconds. */
-const BATCH = 250;
+/** Rows that one statement writes: it holds the event loop for some milliseconds. */
+const BATCH = 100;
+/** Rows that one statement looks at: it holds the event loop for about a millisecond. */
+const SLICE = 1_000;
 /** A file that was read sooner after its last change may have changed again unseen, in ms. */
 const SETTLED_MS = 2_000;
 
@@ -31,12 +33,18 @@ interface SetFileRow {
   error: string | null;
 }
 
-/** The rows of sets' files. Each batch is one statement, whose rows come in as JSON. */
+/**
+ * The rows of sets' files. Each batch is one statement, whose rows come in as JSON. A set may have
+ * very many: between batches, and between slices that are looked at, everything else gets its turn.
+ */
 export class SetRowsSql implements SetRows {
+  /** Before each batch and each slice. */
+  readonly #pause = pauses();
+
   constructor(private readonly database: SqlDatabase) {}
 
   async insert(downloadId: string, clientId: string, files: ListedFile[]): Promise<void> {
-    for (const batch of batches(files)) {
+    for await (const batch of this.#batches(files)) {
       const rows = batch.map(({ index, path, root, size, mtimeNs, place, error }) => [
         index,
         path,
@@ -58,31 +66,58 @@ export class SetRowsSql implements SetRows {
   }
 
   async clear(downloadId: string): Promise<void> {
-    await this.database.run(sql`DELETE FROM set_files WHERE download_id = ${downloadId}`);
+    for (let deleted = BATCH; deleted === BATCH;) {
+      await this.#pause();
+      const rows = await this.database.run(sql`
+        DELETE FROM set_files WHERE download_id = ${downloadId} AND idx IN (
+          SELECT idx FROM set_files WHERE download_id = ${downloadId} ORDER BY idx LIMIT ${BATCH})
+        RETURNING idx`);
+      deleted = rows.length;
+    }
   }
 
   async list(
     downloadId: string,
     { status, known = false, after = -1, limit }: SetFileFilter,
+    inTurn: InTurn = atOnce,
   ): Promise<SetFile[]> {
-    const rows = await this.database.run<SetFileRow>(sql`
-      SELECT * FROM set_files
-      WHERE download_id = ${downloadId} AND idx > ${after}
-        ${status === undefined ? sql`` : sql`AND status = ${status}`}
-        ${known ? sql`AND status <> 'pending'` : sql``}
-      ORDER BY idx LIMIT ${limit}`);
-    return rows.map(toSetFile);
+    const found: SetFile[] = [];
+    for await (const slice of this.#slices(downloadId, after)) {
+      const passing = sql`
+        SELECT * FROM set_files
+        WHERE ${slice}
+          ${status === undefined ? sql`` : sql`AND status = ${status}`}
+          ${known ? sql`AND status <> 'pending'` : sql``}
+        ORDER BY idx LIMIT ${limit - found.length}`;
+      const rows = await inTurn(() => this.database.run<SetFileRow>(passing));
+      found.push(...rows.map(toSetFile));
+      if (found.length === limit) break;
+    }
+    return found;
   }
 
-  async byPath(downloadId: string, path: string): Promise<SetFile | null> {
+  /** Conditions that together hold for all files of a set behind a number, each for some of them. */
+  async *#slices(downloadId: string, after = -1): AsyncGenerator<Statement> {
+    const [row] = await this.database.run<{ last: number | null }>(sql`
+      SELECT MAX(idx) AS last FROM set_files WHERE download_id = ${downloadId}`);
+    for (let from = after; from < Number(row?.last ?? -1); from += SLICE) {
+      await this.#pause();
+      yield sql`download_id = ${downloadId} AND idx > ${from} AND idx <= ${from + SLICE}`;
+    }
+  }
+
+  async storedByPath(downloadId: string, path: string): Promise<SetFile | null> {
     const [row] = await this.database.run<SetFileRow>(sql`
-      SELECT * FROM set_files WHERE download_id = ${downloadId} AND path = ${path}
+      SELECT * FROM set_files INDEXED BY set_files_stored
+      WHERE client_id = (SELECT client_id FROM downloads WHERE download_id = ${downloadId})
+        AND path = ${path} AND download_id = ${downloadId}
+        AND status IN ('received', 'unchanged')
       ORDER BY idx LIMIT 1`);
     return row ? toSetFile(row) : null;
   }
 
   async update(downloadId: string, changes: SetFileChange[]): Promise<void> {
-    for (const batch of batches(changes)) {
+    for await (const batch of this.#batches(changes)) {
       const rows = batch.map((change) => [
         change.index,
         change.status,
@@ -113,24 +148,25 @@ export class SetRowsSql implements SetRows {
   }
 
   async counts(downloadId: string) {
-    const rows = await this.database.run<{
-      status: SetFile["status"];
-      files: number;
-      bytes: number;
-    }>(sql`
-      SELECT status, COUNT(*) AS files, SUM(size) AS bytes FROM set_files
-      WHERE download_id = ${downloadId} GROUP BY status`);
-    const of = (status: SetFile["status"]) => rows.find((row) => row.status === status);
-    const files = (status: SetFile["status"]) => Number(of(status)?.files ?? 0);
-    const bytes = (status: SetFile["status"]) => Number(of(status)?.bytes ?? 0);
-    const counts: SetCounts = {
-      total: rows.reduce((sum, row) => sum + Number(row.files), 0),
-      received: files("received"),
-      unchanged: files("unchanged"),
-      skipped: files("skipped"),
-    };
-    const bytesReceived = bytes("received");
-    return { ...counts, bytesReceived, bytesListed: bytesReceived + bytes("pending") };
+    const none = () => ({ pending: 0, received: 0, unchanged: 0, skipped: 0 });
+    const [files, bytes] = [none(), none()];
+    for await (const slice of this.#slices(downloadId)) {
+      const rows = await this.database.run<{
+        status: SetFile["status"];
+        files: number;
+        bytes: number;
+      }>(sql`
+        SELECT status, COUNT(*) AS files, SUM(size) AS bytes FROM set_files
+        WHERE ${slice} GROUP BY status`);
+      for (const row of rows) {
+        files[row.status] += Number(row.files);
+        bytes[row.status] += Number(row.bytes);
+      }
+    }
+    const { pending, ...known } = files;
+    const total = pending + known.received + known.unchanged + known.skipped;
+    const bytesListed = bytes.received + bytes.pending;
+    return { ...known, total, bytesReceived: bytes.received, bytesListed };
   }
 
   async twins(clientId: string, checksum: string, files: SetFile[]): Promise<StoredTwin[]> {
@@ -161,6 +197,13 @@ export class SetRowsSql implements SetRows {
       readAt: Number(readAt),
     }));
   }
+
+  async *#batches<T>(items: T[]): AsyncGenerator<T[]> {
+    for (let at = 0; at < items.length; at += BATCH) {
+      await this.#pause();
+      yield items.slice(at, at + BATCH);
+    }
+  }
 }
 
 function toSetFile(row: SetFileRow): SetFile {
@@ -176,8 +219,4 @@ function toSetFile(row: SetFileRow): SetFile {
     safeOffset: Number(row.safeOffset),
     error: row.errorCode && { code: row.errorCode, message: row.error ?? "" },
   };
-}
-
-function* batches<T>(items: T[]): Generator<T[]> {
-  for (let at = 0; at < items.length; at += BATCH) yield items.slice(at, at + BATCH);
 }

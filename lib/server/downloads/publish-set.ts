@@ -125,15 +125,18 @@ async function sumsOf(
   { rows }: SetPublishing,
 ): Promise<{ text: string; digest: string }> {
   const folder = savedPath.slice(savedPath.indexOf("/") + 1);
-  const lines: string[] = [];
+  const hash = new Bun.CryptoHasher(checksum);
+  const pages: string[] = [];
   for (let after = -1, isMore = true; isMore;) {
     const files = await rows.list(downloadId, { after, limit: PAGE });
-    for (const { digest, place: path } of files) {
-      if (digest !== null && path !== null) lines.push(`${digest}  ${folder}/${path}\n`);
-    }
+    const lines = files.map(({ digest, place: path }) =>
+      digest !== null && path !== null ? `${digest}  ${folder}/${path}\n` : "",
+    );
+    const page = lines.join("");
+    hash.update(page);
+    pages.push(page);
     after = files.at(-1)?.index ?? after;
     isMore = files.length === PAGE;
   }
-  const text = lines.join("");
-  return { text, digest: new Bun.CryptoHasher(checksum).update(text).digest("hex") };
+  return { text: pages.join(""), digest: hash.digest("hex") };
 }

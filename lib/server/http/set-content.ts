@@ -11,7 +11,7 @@ import { TAR_END, tarHeader, tarPadding } from "./tar.ts";
 const PAGE = 500;
 
 export interface SetContentOptions {
-  rows: Pick<SetRows, "list" | "byPath">;
+  rows: Pick<SetRows, "list" | "storedByPath">;
   storage: Pick<Storage, "openFile">;
 }
 
@@ -52,7 +52,7 @@ export async function openSetFile(
   path: string,
   { rows, storage }: SetContentOptions,
 ): Promise<StoredSetFile> {
-  const found = await rows.byPath(download.downloadId, path);
+  const found = await rows.storedByPath(download.downloadId, path);
   const savedPath = found && savedPathOf(download, found);
   if (!savedPath || found.digest === null) {
     throw new FdsError("not_found", "There is no such file in the set");

@@ -9,6 +9,7 @@ import { UsageError } from "../../../lib/util/flags.ts";
 import { accessContract } from "./access.contract.ts";
 import { repositoryContract } from "./repository.contract.ts";
 import { completed, id, queued } from "./samples.ts";
+import { setRowsContract } from "./set-rows.contract.ts";
 
 const ALL_VERSIONS = Array.from({ length: LATEST_VERSION }, (_, index) => [index + 1]);
 
@@ -24,6 +25,7 @@ const makeBackend = async () => {
 
 repositoryContract("SQLite", makeBackend);
 accessContract("SQLite", makeBackend);
+setRowsContract("SQLite", makeBackend);
 
 describe("openSqlRepository", () => {
   let folder: string;

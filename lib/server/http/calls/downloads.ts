@@ -5,7 +5,7 @@ import {
   type NewDownload,
   type Totals,
 } from "../../../api/schemas.ts";
-import type { SetFileList } from "../../../api/sets.ts";
+import type { SetFileRecord } from "../../../api/sets.ts";
 import { FdsError } from "../../../protocol/errors.ts";
 import { FEATURES, MAX_SET_FILES } from "../../../protocol/messages.ts";
 import { type Caller, canEnd, NotSeen, sees } from "../../access/caller.ts";
@@ -117,18 +117,22 @@ export function downloadCalls(options: DownloadCallsOptions) {
       return json(record(await seen(param("download_id"), caller)));
     },
 
-    async listSetFiles({ param, query, caller }) {
+    async listSetFiles({ param, query, caller, inTurn, ...answering }) {
       const found = await seen(param("download_id"), caller);
-      const { status, limit, cursor } = query;
-      const after = cursor === undefined ? -1 : Number(cursor);
-      const filter = { status, known: true, after, limit: limit + 1 };
-      const files = await sets.list(found.downloadId, filter);
-      const page = files.slice(0, limit);
+      const { status, ...page } = query;
       const savedPath = found.status === "completed" ? found.savedPath : null;
-      return json({
-        files: page.map((file) => setFileRecord(found, file, savedPathOf({ savedPath }, file))),
-        next_cursor: files.length > limit ? String(page.at(-1)?.index) : null,
-      } satisfies SetFileList);
+      return listAnswer(answering, {
+        name: "files",
+        read: (cursor, limit) => {
+          const after = cursor === undefined ? -1 : Number(cursor);
+          const filter = { status, known: true, after, limit };
+          return sets.list(found.downloadId, filter, inTurn);
+        },
+        idOf: ({ index }) => String(index),
+        record: (file): SetFileRecord =>
+          setFileRecord(found, file, savedPathOf({ savedPath }, file)),
+        page,
+      });
     },
 
     async downloadContent({ param, query, request, caller, note }) {
