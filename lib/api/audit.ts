@@ -14,6 +14,7 @@ export const AUDIT_ACTIONS = [
   "enrolment_key_create",
   "enrolment_key_revoke",
   "client_register",
+  "two_machines",
   "client_revoke",
   "download_start",
   "download_change",
@@ -40,7 +41,8 @@ export const AuditRecord = z
     address: z.string().nullable().meta({ description: "where it came from" }),
     action: AuditAction,
     target: z.string().nullable().meta({
-      description: "the token or enrolment key it was about; of what was denied, the call",
+      description:
+        "the token or enrolment key it was about; of what was denied, the call; of two machines with one id, where the other one is",
     }),
     client_id: z.string().nullable(),
     download_id: z.string().nullable(),

@@ -95,6 +95,10 @@ export const ClientRecord = z
     version: z.string().nullable(),
     active_downloads: z.int().min(0),
     revoked_at: time.nullable().meta({ description: "its key is refused since then" }),
+    problem: z
+      .string()
+      .nullable()
+      .meta({ description: "what a person has to mend, such as two machines that use this id" }),
   })
   .meta({ id: "Client" });
 export type ClientRecord = z.infer<typeof ClientRecord>;

@@ -90,7 +90,7 @@ export class SitesView {
   }
 
   #row(site: Site, now: number): HTMLElement {
-    const { client_id, connected, last_seen_at, revoked_at } = site.client;
+    const { client_id, connected, last_seen_at, revoked_at, problem } = site.client;
     const row = this.#rows.get(client_id) ?? this.#newRow(client_id);
     row.classList.toggle("online", connected);
     setText(find(row, ".state", HTMLElement), connected ? "online" : "offline");
@@ -99,7 +99,9 @@ export class SitesView {
     setText(find(row, ".doing", HTMLElement), doingOf(site));
     const seen = last_seen_at === null ? "never seen" : `seen ${formatWhen(last_seen_at, now)}`;
     const offline = `${revoked_at === null ? "Offline" : "Revoked"}, ${seen}`;
-    setText(find(row, ".about", HTMLElement), connected ? aboutOf(site) : offline);
+    const about = find(row, ".about", HTMLElement);
+    about.classList.toggle("problem", problem !== null);
+    setText(about, problem === null ? (connected ? aboutOf(site) : offline) : visible(problem));
     return row;
   }
 

@@ -64,7 +64,7 @@ const TABLE = {
   enrolment_required: { close: 4401 },
   key_mismatch: { close: 4403 },
   unsupported_version: { close: 4406 },
-  id_in_use: { close: 4409 },
+  id_in_use: { retry: "later", close: 4409 },
   replaced: { close: 4410 },
   client_revoked: { close: 4411 },
 } as const satisfies Record<string, CodeMeaning>;
@@ -86,6 +86,7 @@ export const DOWNLOAD_ERROR_CODES = [
   "too_many_files",
   "set_too_large",
   "client_outdated",
+  "id_in_use",
   "name_unusable",
   "not_settled",
 ] as const satisfies ErrorCode[];

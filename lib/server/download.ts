@@ -163,7 +163,7 @@ export type DownloadEvent =
   | { type: "renamed"; epoch: number; savedPath: string; digest?: string }
   | { type: "published"; epoch: number; now: number }
   | { type: "lost"; epoch: number; now: number }
-  /** The client was slow while others waited. */
+  /** The client was slow while others waited, or another machine took its id. */
   | { type: "gave_way"; epoch: number; now: number; problem: Problem }
   /** `final`: no other try, whatever the table says of the code. */
   | { type: "failed"; epoch: number; now: number; problem: Problem; final?: boolean }
@@ -263,7 +263,9 @@ export function transition(download: Download, event: DownloadEvent): Transition
         return { next: { ...download, source, files }, effects: [] };
       }
       case "gave_way": {
-        const next = requeue(download, event.now + GIVE_WAY_MS, event.problem);
+        const queued = requeue(download, event.now + GIVE_WAY_MS, event.problem);
+        // Where another machine has the file otherwise, it is not the file that changed.
+        const next = event.problem.code === "id_in_use" ? { ...queued, restarts: 0 } : queued;
         return { next, effects: [dispatch, warn(`waits: ${event.problem.message}`)] };
       }
       case "received":

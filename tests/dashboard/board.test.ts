@@ -17,6 +17,7 @@ function client(client_id: string, connected: boolean): ClientRecord {
     version: null,
     active_downloads: 0,
     revoked_at: null,
+    problem: null,
   };
 }
 

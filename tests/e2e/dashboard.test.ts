@@ -291,6 +291,21 @@ describe.skipIf(NO_BROWSER !== "")(`the dashboard${NO_BROWSER}`, () => {
     });
   });
 
+  test("tells of two machines that use one id", async () => {
+    await visiting(async () => {
+      await signIn();
+      const twin = { client_id: "twin", enroll_token: ENROLL_TOKEN };
+      await using first = await ScriptedClient.register(system.url, twin);
+      await site("twin").getByText("online", { exact: true }).waitFor();
+      await using second = await ScriptedClient.register(system.url, twin);
+      await site("twin")
+        .getByText('two machines use this id: "till" at 127.0.0.1 and "till" at 127.0.0.1')
+        .waitFor();
+      expect(second.isOpen).toBe(true);
+      expect(await first.closed).toMatchObject({ code: 4410 });
+    });
+  });
+
   test("says when the server is gone, and goes on when it is back", async () => {
     expected = CALL_FAILED;
     await visiting(async () => {

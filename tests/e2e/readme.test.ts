@@ -11,6 +11,7 @@ import { FreshCopy } from "../support/fresh-copy.ts";
 import { codeBlocks, codeSpans, section, tableRows } from "../support/markdown.ts";
 import { md5OfFile } from "../support/sources.ts";
 import { System } from "../support/system.ts";
+import { waitFor } from "../support/wait.ts";
 
 /* What README.md shows is typed into a shell as it stands, in a fresh copy of the project. */
 
@@ -121,6 +122,14 @@ describe.skipIf(needs !== "")(`README.md shows what works${needs}`, () => {
     "the server refused: client_revoked": async (words) => {
       await api.revokeClient("restaurant-002");
       await copy.start("bun run client --id restaurant-002", new RegExp(words));
+    },
+    "two machines use this id": async (words) => {
+      await copy.start(client, /registered as restaurant-001/);
+      await waitFor(async () => {
+        const known = await api.clients();
+        const one = known.find(({ client_id }) => client_id === "restaurant-001");
+        return one?.problem?.startsWith(words);
+      }, "it to be told");
     },
     storage_full: async () => {
       await using full = await System.start({ MIN_FREE_DISK: "1000000GiB", ENROLL_TOKEN: "" });

@@ -46,6 +46,7 @@ test.concurrent(
     proxy.release("up");
     proxy.release("down");
     await invariants.expectAll(delivered(downloadId, stage, 1));
+    expect((await system.api.clients())[0]).toMatchObject({ connected: true, problem: null });
   },
   TIMEOUT,
 );

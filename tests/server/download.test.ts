@@ -265,6 +265,13 @@ describe("what an error leads to", () => {
     expect((next as Queued).notBefore).toBeGreaterThan(NOW);
   });
 
+  test("by another machine that has its id: what that one has is no change of the file", () => {
+    const event = { ...events.gave_way, problem: problem("id_in_use") };
+    const { next } = transition({ ...downloading, restarts: 2 }, event);
+    expect(next).toMatchObject({ status: "queued", restarts: 0, safeOffset: 400 });
+    expect(transition({ ...downloading, restarts: 2 }, events.gave_way).next.restarts).toBe(2);
+  });
+
   test("by a slow client: it lets others go first, says why, and counts no failure", () => {
     const { next, effects } = transition(downloading, events.gave_way);
     expect(next).toMatchObject({ status: "queued", failures: 0, safeOffset: 400 });

@@ -1,4 +1,4 @@
-import { CLIENT_COLUMNS, NO_CLIENTS } from "../terminal/client-listing.ts";
+import { CLIENT_COLUMNS, clientProblemOf, NO_CLIENTS } from "../terminal/client-listing.ts";
 import type { Command } from "./command.ts";
 import { printListing } from "./listing.ts";
 
@@ -13,6 +13,15 @@ with tabs between them.`,
   examples: ["clients", "clients | awk -F'\\t' '$2 == \"offline\" {print $1}'"],
   async run(context) {
     const items = await context.api.clients(context.interruptions.signal);
-    printListing(context, { clients: items }, { items, columns: CLIENT_COLUMNS, none: NO_CLIENTS });
+    printListing(
+      context,
+      { clients: items },
+      {
+        items,
+        columns: CLIENT_COLUMNS,
+        detailOf: clientProblemOf,
+        none: NO_CLIENTS,
+      },
+    );
   },
 };

@@ -1,7 +1,7 @@
 import type { Change, ClientRecord, DownloadRecord } from "../../api/schemas.ts";
 import { plainJson } from "../../util/plain-text.ts";
 import { type ApiClient, hasEnded } from "../rest/api-client.ts";
-import { CLIENT_COLUMNS } from "../terminal/client-listing.ts";
+import { CLIENT_COLUMNS, clientProblemOf } from "../terminal/client-listing.ts";
 import { DOWNLOAD_FIELDS, LIVE_DOWNLOAD_COLUMNS, problemOf } from "../terminal/download-listing.ts";
 import { listingLines, listingTable } from "../terminal/listing.ts";
 import { Interrupted } from "../program.ts";
@@ -120,8 +120,16 @@ function screenOf({ clients, downloads }: View, isAway: boolean, terminal: Termi
   const { colour } = terminal;
   const columns = terminal.columns();
   const rows = Math.max(2, terminal.rows() - FRAME_LINES);
-  const shownClients = clients.slice(0, Math.max(1, Math.floor(rows / 2)));
-  const room = Math.max(1, rows - shownClients.length);
+  const half = Math.max(1, Math.floor(rows / 2));
+  const shownClients = clients.slice(0, half);
+  const clientLines = listingTable(
+    CLIENT_COLUMNS,
+    shownClients,
+    columns,
+    colour,
+    clientProblemOf,
+  ).slice(0, half + 1);
+  const room = Math.max(1, rows + 1 - clientLines.length);
   const [titles = "", ...shownDownloads] = listingTable(
     LIVE_DOWNLOAD_COLUMNS,
     downloads.slice(0, room),
@@ -138,7 +146,7 @@ function screenOf({ clients, downloads }: View, isAway: boolean, terminal: Termi
   return [
     `${state}  ${title}, ${active} under way`,
     "",
-    ...listingTable(CLIENT_COLUMNS, shownClients, columns, colour),
+    ...clientLines,
     "",
     titles,
     ...shownDownloads.slice(0, room),

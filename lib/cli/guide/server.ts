@@ -1,4 +1,4 @@
-import { CLIENT_COLUMNS, NO_CLIENTS } from "../terminal/client-listing.ts";
+import { CLIENT_COLUMNS, clientProblemOf, NO_CLIENTS } from "../terminal/client-listing.ts";
 import { healthFields } from "../terminal/health-fields.ts";
 import { listingTable } from "../terminal/listing.ts";
 import { fitting } from "./fitting.ts";
@@ -16,6 +16,6 @@ export async function listClients(context: GuideContext): Promise<void> {
   const clients = await target.api.clients(signal);
   if (clients.length === 0) return tell(context, NO_CLIENTS);
   const inOrder = clients.toSorted((a, b) => Number(b.connected) - Number(a.connected));
-  const table = listingTable(CLIENT_COLUMNS, inOrder, out.columns(), out.colour);
+  const table = listingTable(CLIENT_COLUMNS, inOrder, out.columns(), out.colour, clientProblemOf);
   tell(context, ...fitting(table, out, "start", "bun run fds clients"));
 }

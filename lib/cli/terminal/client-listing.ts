@@ -66,3 +66,8 @@ export const CLIENT_COLUMNS: ListingColumn<ClientRecord>[] = [
     raw: ({ hostname }) => hostname,
   },
 ];
+
+/** What a person has to mend of a client, on a line below it; null: nothing. */
+export function clientProblemOf({ problem }: ClientRecord): string | null {
+  return problem;
+}

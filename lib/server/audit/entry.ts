@@ -8,7 +8,10 @@ export interface AuditEntry {
   /** Name of the token; null: nobody was let in, or it was not a caller of the API. */
   actor?: string | null;
   address?: string | null;
-  /** The token or enrolment key it was about; of what was denied, the call. */
+  /**
+   * The token or enrolment key it was about; of what was denied, the call; of two machines with one
+   * id, where the other one is.
+   */
   target?: string | null;
   clientId?: string | null;
   downloadId?: string | null;
@@ -51,6 +54,8 @@ export function standingOf({ action, outcome, actor, clientId }: AuditEntry): St
   const isDone = outcome === "ok";
   // A download ends once, however it does.
   if (action === "download_end" || (isDone && ACTS.has(action))) return "act";
+  // Both showed the key of their id.
+  if (action === "two_machines") return "known";
   return actor != null || (isDone && clientId != null) ? "known" : "stranger";
 }
 

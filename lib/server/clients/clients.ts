@@ -8,6 +8,7 @@ import type { EnrolmentKeys } from "./enrolment.ts";
 import type { Client, ClientFilter, Repository } from "../database/repository.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import { RegistrationLimits } from "./registration-limits.ts";
+import { type Machine, SharedIds } from "./shared-ids.ts";
 import { Session, type SessionHost, type Socket } from "./session.ts";
 import { steadyNow } from "../../util/steady-clock.ts";
 import { OneByOne } from "../../util/one-by-one.ts";
@@ -37,6 +38,8 @@ export interface ClientsOptions {
 /** A client as it is known, with whether it is connected now. */
 export interface KnownClient extends Client {
   connected: boolean;
+  /** What a person has to mend, in words, where there is something. */
+  problem?: string;
 }
 
 /** Who is connected. Lets clients register, and keeps one session for each id. */
@@ -50,8 +53,10 @@ export class Clients implements SessionHost {
   readonly #registrations = new OneByOne();
   readonly #limits = new RegistrationLimits();
   readonly #lines: LineLimit;
+  readonly #shared: SharedIds;
 
   constructor(private readonly options: ClientsOptions) {
+    this.#shared = new SharedIds(options.onChange);
     this.#lines = new LineLimit(options.logger);
     this.#timer = setInterval(() => void this.#tend(), TEND_INTERVAL_MS);
   }
@@ -84,6 +89,11 @@ export class Clients implements SessionHost {
     const logger = this.#lines.of(networkOf(remoteAddress));
     logger.warn(`connection refused: ${error.message}`, fields);
     this.connect(socket, remoteAddress).end(error);
+  }
+
+  /** What is wrong with a client, in words; null: nothing. */
+  problemOf(clientId: string): string | null {
+    return this.#shared.problemOf(clientId);
   }
 
   sessionOf(clientId: string): Session | undefined {
@@ -124,11 +134,16 @@ export class Clients implements SessionHost {
   /** @returns the name of the enrolment key that it took, if any */
   async #letIn(session: Session, message: Register): Promise<string | null> {
     const { chunkSize, version, logger } = this.options;
-    const { client, isNew, enrolledWith } = await this.#record(session, message);
+    const { client, known, enrolledWith } = await this.#record(session, message);
     const { clientId, keyHash, connectedAt } = client;
     if (!this.#sessions.has(session)) return enrolledWith;
-    // The same client is back before its old connection was seen to be dead.
-    this.#byId.get(clientId)?.end(new FdsError("replaced", "the client connected again"));
+    // The same client, back before its old connection was seen to be dead, or another machine.
+    const old = this.#byId.get(clientId);
+    const [hostname, before] = [client.hostname, known?.hostname ?? client.hostname];
+    old?.replace(() => {
+      const first = { address: old.remoteAddress, hostname: before };
+      this.#noticeTwo(clientId, first, { address: session.remoteAddress, hostname });
+    });
     this.#byId.set(clientId, session);
     const agreed = Math.min(chunkSize, message.chunk_size);
     session.registered(
@@ -136,7 +151,7 @@ export class Clients implements SessionHost {
       { version, ...(message.new_key !== undefined && { new_key_taken: true }) },
     );
     this.options.metrics.registrations++;
-    if (!isNew) this.options.metrics.reconnects++;
+    if (known) this.options.metrics.reconnects++;
     logger.info("client registered", {
       client_id: clientId,
       remote_address: session.remoteAddress,
@@ -189,7 +204,7 @@ export class Clients implements SessionHost {
         lastSeenAt: now,
       };
       if (await repository.registerClient(client, known)) {
-        return { client, isNew: known === null, enrolledWith };
+        return { client, known, enrolledWith };
       }
       // Another registration came first, perhaps this client's own: look again what may be now.
     }
@@ -208,6 +223,17 @@ export class Clients implements SessionHost {
     this.options.logger.warn("client revoked", { client_id: clientId, connected: !!session });
     this.options.onChange(clientId);
     return this.#withConnection(client);
+  }
+
+  /** A machine answered whose id another one had taken. */
+  #noticeTwo(clientId: string, first: Machine, second: Machine): void {
+    const message = this.#shared.notice(clientId, first, second);
+    const { logger, audit, onChange } = this.options;
+    logger.warn(message, { client_id: clientId });
+    const [address, target] = [first.address, second.address];
+    audit.record({ action: "two_machines", outcome: "replaced", clientId, address, target });
+    this.#byId.get(clientId)?.interrupt({ code: "id_in_use", message });
+    onChange(clientId);
   }
 
   ended(session: Session): void {
@@ -248,8 +274,10 @@ export class Clients implements SessionHost {
 
   #withConnection(client: Client): KnownClient {
     const session = this.#byId.get(client.clientId);
-    if (!session) return { ...client, connected: false };
-    return { ...client, connected: true, lastSeenAt: session.lastHeardAt };
+    const problem = this.problemOf(client.clientId);
+    const known = problem === null ? client : { ...client, problem };
+    if (!session) return { ...known, connected: false };
+    return { ...known, connected: true, lastSeenAt: session.lastHeardAt };
   }
 }
 

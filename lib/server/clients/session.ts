@@ -1,4 +1,4 @@
-import { FdsError } from "../../protocol/errors.ts";
+import { FdsError, type Problem } from "../../protocol/errors.ts";
 import { decodeFrame } from "../../protocol/frame.ts";
 import {
   DEAD_AFTER_MS,
@@ -18,7 +18,9 @@ import { MessageAllowance } from "./message-allowance.ts";
 const REGISTER_WITHIN_MS = 10_000;
 /** What a client may say before it has registered, and what from then on. */
 const STRANGERS_MESSAGES = { burst: 20, perSecond: 1 };
-const CLIENTS_MESSAGES = { burst: 5_000, perSecond: 500 };
+const CLIENTS_MESSAGES = { burst: 20_000, perSecond: 500 };
+/** An old connection of a client has this long, in ms, to show that somebody is still there. */
+const ANSWER_WITHIN_MS = 5_000;
 /** The least of so many is what the link takes: it is found again after a change of the way. */
 const ROUND_TRIPS_KEPT = 8;
 /** A WebSocket close reason holds at most 123 bytes (RFC 6455, 5.5). */
@@ -27,7 +29,7 @@ const MAX_REASON_BYTES = 123;
 /** The WebSocket as a session needs it; Bun's ServerWebSocket is one. */
 export interface Socket {
   sendText(text: string): number;
-  ping(): number;
+  ping(data?: string): number;
   close(code: number, reason: string): void;
   terminate(): void;
 }
@@ -72,6 +74,8 @@ export class Session implements ClientLink {
   readonly #roundTrips: number[] = [];
   /** Messages that may come, beside those that bring a file on. */
   #allowance = new MessageAllowance(STRANGERS_MESSAGES);
+  /** Asked when another connection took the client's id. */
+  #question: { nonce: string; onAnswer: () => void; timer: Timer } | undefined;
 
   constructor(
     private readonly socket: Socket,
@@ -149,8 +153,10 @@ export class Session implements ClientLink {
     this.#guard(() => this.#count());
   }
 
-  onPong(): void {
+  /** @param data what the ping said that it answers */
+  onPong(data = ""): void {
     this.#heard();
+    if (this.#question?.nonce === data) this.#answered();
     this.#guard(() => this.#count());
     if (!this.#pingPending) return;
     this.#pingPending = false;
@@ -182,6 +188,26 @@ export class Session implements ClientLink {
     this.closed();
   }
 
+  /**
+   * Another connection has the client's id. This one carries nothing any more, and ends once the
+   * other side has shown that it is still there, or did not.
+   * @param onAnswer it did: so it is not what the client left behind when its line broke
+   */
+  replace(onAnswer: () => void): void {
+    if (this.#state === "ended") return;
+    this.closed();
+    // Anew each time: what was sent before is no answer.
+    const nonce = crypto.randomUUID();
+    const timer = setTimeout(() => this.#leave("the client connected again"), ANSWER_WITHIN_MS);
+    this.#question = { nonce, onAnswer, timer: timer.unref() };
+    this.socket.ping(nonce);
+  }
+
+  /** What it carries goes on later, for a reason that the records tell. */
+  interrupt(problem: Problem): void {
+    for (const stream of this.#streams.values()) stream.giveWay(problem);
+  }
+
   /** Ends the connection without a word: the other side is not there to hear it. */
   drop(reason: string): void {
     if (this.#state === "ended") return;
@@ -192,6 +218,7 @@ export class Session implements ClientLink {
 
   /** The connection is gone, for whatever reason. */
   closed(): void {
+    clearTimeout(this.#question?.timer);
     if (this.#state === "ended") return;
     this.#state = "ended";
     for (const stream of this.#streams.values()) stream.lose();
@@ -201,6 +228,19 @@ export class Session implements ClientLink {
   #heard(): void {
     this.#heardAt = performance.now();
     this.lastHeardAt = Date.now();
+  }
+
+  #answered(): void {
+    this.#question?.onAnswer();
+    this.#leave("another machine uses this id");
+  }
+
+  /** Says why it was replaced. */
+  #leave(reason: string): void {
+    clearTimeout(this.#question?.timer);
+    this.#question = undefined;
+    const { close, code } = new FdsError("replaced", reason);
+    this.socket.close(close, `${code}: ${reason}`);
   }
 
   /** @throws FdsError `rate_limited` */
@@ -266,7 +306,11 @@ export class Session implements ClientLink {
 
   /** What breaks the protocol ends the connection, and counts against what it was carrying. */
   #guard(handle: () => void): void {
-    if (this.#state === "ended") return;
+    if (this.#state === "ended") {
+      // It may be there for a while, if it was replaced.
+      if (!this.#allowance.take()) this.socket.terminate();
+      return;
+    }
     try {
       handle();
     } catch (cause) {

@@ -20,7 +20,7 @@ import type { Storage } from "../storage/storage.ts";
 export interface AttemptsOptions {
   repository: Pick<Repository, "activeDownloads" | "sets">;
   storage: Storage;
-  clients: Pick<Clients, "sessionOf">;
+  clients: Pick<Clients, "sessionOf" | "problemOf">;
   credit: CreditPool;
   /** Bytes that must stay free on the disk. */
   minFreeDisk: number;
@@ -191,12 +191,8 @@ export class Attempts {
         return;
       case "lost":
         return this.#lost(download);
-      case "gave_way": {
-        const { downloadId, epoch } = download;
-        const { problem } = outcome;
-        await this.options.apply(downloadId, { ...outcome, epoch, now: Date.now(), problem });
-        return;
-      }
+      case "gave_way":
+        return this.#gaveWay(download, outcome.problem);
       case "failed":
         return this.#failed(download, outcome.problem, outcome.final);
       case "received":
@@ -238,16 +234,29 @@ export class Attempts {
     }
   }
 
-  async #lost({ downloadId, epoch }: Downloading): Promise<void> {
+  async #lost(download: Downloading): Promise<void> {
+    const { downloadId, clientId, epoch } = download;
+    const problem = this.options.clients.problemOf(clientId);
+    if (problem !== null) {
+      return this.#gaveWay(download, { code: "id_in_use", message: problem });
+    }
     await this.options.apply(downloadId, { type: "lost", epoch, now: Date.now() });
   }
 
+  async #gaveWay({ downloadId, epoch }: Downloading, problem: Problem): Promise<void> {
+    const now = Date.now();
+    await this.options.apply(downloadId, { type: "gave_way", epoch, now, problem });
+  }
+
   async #failed(
-    { downloadId, epoch }: Downloading | Verifying,
-    problem: Problem,
+    { downloadId, clientId, epoch }: Downloading | Verifying,
+    { code, message }: Problem,
     final = false,
   ): Promise<void> {
     const now = Date.now();
+    // The file is not to be blamed alone for what one of two machines has or has not.
+    const shared = this.options.clients.problemOf(clientId);
+    const problem = { code, message: shared === null ? message : `${message}; ${shared}` };
     await this.options.apply(downloadId, { type: "failed", epoch, now, problem, final });
   }
 }

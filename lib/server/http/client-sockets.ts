@@ -128,8 +128,8 @@ export class ClientSockets {
       ping(ws) {
         ws.data.session?.onPing();
       },
-      pong(ws) {
-        ws.data.session?.onPong();
+      pong(ws, data) {
+        ws.data.session?.onPong(String(data));
       },
       close: (ws) => {
         this.#limit.release(ws.data.address);

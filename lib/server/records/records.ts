@@ -70,6 +70,7 @@ export function clientRecord(client: KnownClient, activeDownloads: number): Clie
     version: client.version,
     active_downloads: activeDownloads,
     revoked_at: isoTimeOrNull(client.revokedAt),
+    problem: client.problem ?? null,
   };
 }
 

@@ -81,6 +81,10 @@ export abstract class IncomingAttempt<Options extends AttemptOptions> implements
     this.end({ type: "abandoned" });
   }
 
+  giveWay(problem: Problem): void {
+    this.end({ type: "gave_way", problem });
+  }
+
   violated(error: FdsError): void {
     const message = `the client broke the protocol: ${error.message}`;
     this.fail({ code: "protocol_error", message });
@@ -100,15 +104,15 @@ export abstract class IncomingAttempt<Options extends AttemptOptions> implements
       const message = `the client sent nothing for ${stall.seconds} s`;
       this.fail({ code: "client_timeout", message });
     } else if (stall) {
-      this.#giveWay(stall).catch((error: unknown) => this.broke(error));
+      this.#letOthersGo(stall).catch((error: unknown) => this.broke(error));
     }
   }
 
-  async #giveWay({ bytes, seconds }: Extract<Stall, { type: "slow" }>): Promise<void> {
+  async #letOthersGo({ bytes, seconds }: Extract<Stall, { type: "slow" }>): Promise<void> {
     if (!(await this.options.othersWait())) return;
     const sent = formatSize(Math.floor(bytes));
     const message = `the client sent ${sent} in ${seconds} s and others wait: it goes on in its turn`;
-    this.end({ type: "gave_way", problem: { code: "client_timeout", message } });
+    this.giveWay({ code: "client_timeout", message });
   }
 
   /** Tells the client something about this stream. */

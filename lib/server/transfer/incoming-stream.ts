@@ -37,6 +37,8 @@ export interface IncomingStream {
   checkStalled(): void;
   /** The connection is gone, or the server shuts down: what has arrived is kept. */
   lose(): void;
+  /** It is to go on later, for a reason that the download's record tells. */
+  giveWay(problem: Problem): void;
   /** The client broke the protocol. */
   violated(error: FdsError): void;
   /** Something was thrown: it ends this stream and nothing else. */

@@ -136,6 +136,10 @@ export class ListingReceiver implements IncomingStream {
     return this.#frames.take(frame);
   }
 
+  giveWay(): void {
+    // Whoever asked for it waits, and it is short.
+  }
+
   checkStalled(): void {
     // It has a time limit of its own.
   }

@@ -258,6 +258,7 @@ test("all changes come with what they are of", async () => {
     version: null,
     active_downloads: 0,
     revoked_at: null,
+    problem: null,
   };
   const text = formatEvent("client", client, 1) + formatEvent("download", downloadRecord(), 2);
   await using server = scriptedServer(

@@ -10,6 +10,8 @@ class FakeSocket implements Socket {
   readonly remoteAddress = "127.0.0.1";
   readonly sent: unknown[] = [];
   pings = 0;
+  /** What the last ping said. */
+  asked = "";
   closed: [code: number, reason: string] | undefined;
   terminated = false;
   /** What sendText() gives: 0 says that the message was dropped. */
@@ -19,7 +21,8 @@ class FakeSocket implements Socket {
     this.sent.push(JSON.parse(text));
     return this.taken;
   }
-  ping(): number {
+  ping(data = ""): number {
+    this.asked = data;
     return ++this.pings;
   }
   close(code: number, reason: string): void {
@@ -299,6 +302,57 @@ describe("time", () => {
     expect(pong(5)).toBe(5);
     const later = Array.from({ length: 8 }, () => pong(300));
     expect(later).toEqual([...Array(7).fill(5), 300]);
+  });
+});
+
+describe("another connection has the client's id", () => {
+  let answers: number;
+
+  beforeEach(async () => {
+    answers = 0;
+    await say(REGISTER);
+    session.replace(() => answers++);
+  });
+
+  test("so this one carries nothing, and is asked whether it is there", () => {
+    expect(host.endings).toBe(1);
+    expect([socket.closed, session.isOpen]).toEqual([undefined, false]);
+    expect(socket.asked).not.toBe("");
+    session.onText("{");
+    session.onBinary(FRAME);
+    expect(socket.closed).toBeUndefined();
+  });
+
+  test("and it answers: that is told, and then it ends", () => {
+    session.onPong(socket.asked);
+    expect(answers).toBe(1);
+    expect(socket.closed).toEqual([4410, "replaced: another machine uses this id"]);
+    session.onPong(socket.asked);
+    expect(answers).toBe(1);
+  });
+
+  test.each<[string, () => void]>([
+    ["nothing", () => undefined],
+    ["what came late", () => session.onText('{"type":"proving","stream":1,"epoch":1,"offset":0}')],
+    ["the answer to an earlier ping", () => session.onPong("")],
+  ])("and %s comes: it is what the client left behind, and ends", (_, come) => {
+    come();
+    pass(4);
+    expect(socket.closed).toBeUndefined();
+    pass(1);
+    expect(socket.closed).toEqual([4410, "replaced: the client connected again"]);
+    expect(answers).toBe(0);
+  });
+
+  test("and it is gone before it answered: that is all", () => {
+    session.closed();
+    pass(10);
+    expect([socket.closed, answers]).toEqual([undefined, 0]);
+  });
+
+  test("and a flood of what it still says ends it", () => {
+    for (let n = 0; n < 30_000; n++) session.onPing();
+    expect(socket.terminated).toBe(true);
   });
 });
 

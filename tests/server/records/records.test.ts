@@ -128,6 +128,7 @@ test("the record of a client is what the document promises, and holds no key", (
       connectedAt: NOW,
       lastSeenAt: NOW + 1,
       connected: true,
+      problem: "two machines use this id",
     },
     2,
   );
@@ -142,5 +143,6 @@ test("the record of a client is what the document promises, and holds no key", (
     version: "1.0.0",
     active_downloads: 2,
     revoked_at: "2023-11-14T22:13:20.002Z",
+    problem: "two machines use this id",
   });
 });
