@@ -1,4 +1,5 @@
 import { fullJitter } from "../util/backoff.ts";
+import { LineLimit } from "../util/line-limit.ts";
 import type { Logger } from "../util/logger.ts";
 import type { ErrorCode } from "../protocol/errors.ts";
 import { Connection, type ConnectionOptions, type Ending } from "./connection.ts";
@@ -49,6 +50,8 @@ export function stayConnected(options: ReconnectOptions, stop: AbortSignal): Pro
 class Connections {
   #current: Connection | undefined;
   #isWaiting = false;
+  /** A server asks as often as it likes. */
+  readonly #requestLogger: Logger;
   #keys: ClientKeys;
   /** Connections in a row that came to nothing. */
   #attempt = 0;
@@ -59,6 +62,7 @@ class Connections {
     private readonly options: ReconnectOptions,
     private readonly stop: AbortSignal,
   ) {
+    this.#requestLogger = new LineLimit(options.logger, "the server's requests").of("");
     this.#keys = options.keys;
     this.#enrol = options.isKeyNew;
   }
@@ -94,6 +98,7 @@ class Connections {
     logger.debug(`connecting to ${serverUrl.origin}`);
     const connection = new Connection({
       ...options,
+      logger: this.#requestLogger,
       tls,
       enrollToken: this.#enrol && enrollToken !== null ? enrollToken : undefined,
       keys: this.#keys,

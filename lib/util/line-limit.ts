@@ -17,8 +17,14 @@ export class LineLimit {
   readonly #ofAll = new Throttle(OF_ALL);
   #leftOut = 0;
 
-  /** @param logger is told how many lines were left out */
-  constructor(private readonly logger: Logger) {}
+  /**
+   * @param logger is told how many lines were left out
+   * @param about whose lines they are, for that
+   */
+  constructor(
+    private readonly logger: Logger,
+    private readonly about = "clients",
+  ) {}
 
   /**
    * @param peer whose doings the lines are about
@@ -37,7 +43,7 @@ export class LineLimit {
   }
 
   #tell(): void {
-    this.logger.warn("log lines about clients were left out", { lines: this.#leftOut });
+    this.logger.warn(`log lines about ${this.about} were left out`, { lines: this.#leftOut });
     this.#leftOut = 0;
   }
 }

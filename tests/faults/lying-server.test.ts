@@ -153,6 +153,8 @@ test("row 61: a flood of refused requests is counted, and leaves the record of w
   expect(Bun.file(record).size).toBeLessThan(512 * KiB);
   const sent = await Bun.file(join(folder, "state/requests.log")).text();
   expect(sent).toContain('"file_path":"data.bin","outcome":"sent"');
+  const told = client.log().filter(({ message }) => message.startsWith("file not sent: "));
+  expect(told.length).toBeLessThan(200);
 });
 
 describe("an offer to resume that is a lie makes the client start over", () => {
