@@ -1,5 +1,8 @@
 import { expect, test } from "bun:test";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import { footprintOf, HAS_PROC } from "../support/footprint.ts";
+import { run as runCommand } from "../support/machine.ts";
 import type { Verdict } from "../support/invariants.ts";
 import type { Program } from "../support/programs.ts";
 import { SEED } from "./seeds.ts";
@@ -176,6 +179,23 @@ test.skipIf(!HAS_PROC).concurrent(
     );
     const downloadId = await system.pull("file");
     await invariants.expectAll(delivered(downloadId, stage, 0));
+  },
+  TIMEOUT,
+);
+
+test.concurrent.skipIf(process.platform === "win32")(
+  "row 64: a client whose state folder hangs, so that it cannot dial, ends (needs mkfifo)",
+  async () => {
+    await using stage = await setStage({ size: KiB });
+    const { system, proxy, client } = stage;
+    const key = join(system.folder, "site-1/key");
+    await rm(key);
+    // Whoever opens it waits for a writer, for ever.
+    expect(await runCommand("mkfifo", key)).toBe(true);
+    proxy.cut("rst");
+    expect(await client.ended()).toBe(1);
+    const last = client.log().at(-1);
+    expect(last?.message).toMatch(/^cannot go on: for 60 s there was neither a connection nor a/);
   },
   TIMEOUT,
 );
