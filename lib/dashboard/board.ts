@@ -91,7 +91,7 @@ export class Board {
       .toSorted((a, b) => (a.download_id < b.download_id ? 1 : -1));
   }
 
-  /** Every site, those online first, each group by name. */
+  /** Every site: those with a problem first, then those online, each group by name. */
   sites(): Site[] {
     const sites = [...this.#clients.values()].map((client): Site => ({
       client,
@@ -106,6 +106,7 @@ export class Board {
     }
     return sites.toSorted(
       (a, b) =>
+        Number(b.client.problem !== null) - Number(a.client.problem !== null) ||
         Number(b.client.connected) - Number(a.client.connected) ||
         byName.compare(a.client.client_id, b.client.client_id),
     );

@@ -26,7 +26,7 @@ const download = (
   fields: Partial<ReturnType<typeof downloadRecord>>,
 ): ReturnType<typeof downloadRecord> => downloadRecord({ download_id, client_id: "b", ...fields });
 
-test("sites stand in order: online first, then by name and number", () => {
+test("sites stand in order: with a problem first, then online, then by name and number", () => {
   const board = new Board();
   for (const [id, connected] of [
     ["site-10", true],
@@ -47,6 +47,13 @@ test("sites stand in order: online first, then by name and number", () => {
     "site-9",
     "site-10",
     "a",
+    "B",
+  ]);
+  board.setClient({ ...client("a", false), problem: "two machines use this id" });
+  expect(board.sites().map((site) => site.client.client_id)).toEqual([
+    "a",
+    "site-9",
+    "site-10",
     "B",
   ]);
   expect(board.isOnline("B")).toBe(false);
