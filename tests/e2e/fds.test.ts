@@ -647,6 +647,31 @@ describe("at a terminal (needs POSIX)", () => {
     expect(await screen.ended()).toBe(0);
   });
 
+  itPty("fds verify says where the files are", async () => {
+    await system.ended(await system.pull(FILE));
+    await using screen = new Screen(system, ["fds", "verify"], { columns: 200 });
+    const shown = await screen.shows(/All of this is in (\/.+)\n\d+ files? verified\n/);
+    const [, folder = ""] = /is in (.+)\n/.exec(shown) ?? [];
+    const [, path = ""] = /✓ (site-1\/.+)\n/.exec(shown) ?? [];
+    expect(await versionOf(join(folder, path))).toEqual(original);
+  });
+
+  itPty("fds watch shows what moves, and who is there, before what waits", async () => {
+    const waits: string[] = [];
+    for (let n = 0; n < 3; n++) waits.push(await waiting());
+    const moving = await system.api.startDownload({
+      client_id: "site-1",
+      file_path: FILE,
+      rate_limit: 1024,
+    });
+    waits.push(await waiting());
+    await using screen = new Screen(system, ["fds", "watch"]);
+    await screen.shows(/\n(?:download )? *client +status.+\n(?:\S+ +)?site-1 +downloading/);
+    const clients = screen.text.slice(0, screen.text.indexOf("status"));
+    expect(clients.indexOf("site-1")).toBeLessThan(clients.indexOf("away"));
+    for (const id of [moving.download_id, ...waits]) await system.api.cancel(id);
+  });
+
   itPty("a result has a path that can be opened", async () => {
     await using screen = new Screen(system, ["fds", "pull", "site-1", "-o", "here.bin"]);
     expect(await screen.ended()).toBe(0);

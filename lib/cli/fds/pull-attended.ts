@@ -3,6 +3,7 @@ import { ApiCallError, UnreachableError } from "../rest/api-client.ts";
 import { follow, PATIENCE_MS, type Started } from "../rest/follow.ts";
 import { Input } from "../terminal/input.ts";
 import { Interrupted } from "../program.ts";
+import { someOf } from "../terminal/terminal.ts";
 import type { CommandContext } from "./command.ts";
 
 /** Shows the bars until the end; on Ctrl-C it asks what is to become of the downloads. */
@@ -18,7 +19,10 @@ export async function followToTheEnd(
     }
   } catch (error) {
     if (error instanceof Interrupted || error instanceof UnreachableError) {
-      const ids = started.map(({ downloadId }) => downloadId).join(" ");
+      const ids = someOf(
+        started.map(({ downloadId }) => downloadId),
+        " ",
+      );
       context.err.write(`not cancelled, it goes on at the server: ${ids}\n`);
     }
     throw error;

@@ -1,7 +1,8 @@
+import { resolve } from "node:path";
 import { CHECKSUMS_FILE, parseChecksums, readChecksums } from "../checksums.ts";
 import { tabbed } from "../terminal/listing.ts";
 import { Failure } from "../program.ts";
-import { paint } from "../terminal/terminal.ts";
+import { paint, show } from "../terminal/terminal.ts";
 import { isWrong, sumLines, verdictLines, verdictSummary } from "../verify/verdicts.ts";
 import type { CheckedFile } from "../verify/verification.ts";
 import { downloadsDirOf } from "../saved-path.ts";
@@ -31,7 +32,8 @@ In a pipe: verdict, checksum on disk, the recorded one, MD5 of the original and 
   examples: ["verify", "verify --json | jq '.files[] | select(.verdict != \"ok\")'"],
   async run(context) {
     const checksumsFile = String(context.values["checksums"] ?? CHECKSUMS_FILE);
-    const { files, strange } = await check(context, checksumsFile);
+    const folder = String(context.values["downloads-dir"] ?? downloadsDirOf(context.env));
+    const { files, strange } = await check(context, folder, checksumsFile);
     const wrong = files.filter(isWrong);
     const isFine = wrong.length === 0 && strange.length === 0;
     const summary = verdictSummary(files, strange, checksumsFile);
@@ -44,6 +46,7 @@ In a pipe: verdict, checksum on disk, the recorded one, MD5 of the original and 
           ...verdictLines(file, coloured),
           ...(isWrong(file) ? sumLines(file, coloured) : []),
         ]),
+        show({ text: `All of this is in ${resolve(folder)}`, colour: "dim" }, coloured),
         ...(isFine ? [paint(summary, "bold", coloured)] : []),
       ],
       raw: () =>
@@ -62,7 +65,8 @@ In a pipe: verdict, checksum on disk, the recorded one, MD5 of the original and 
 };
 
 async function check(
-  { api, values, env, err, interruptions }: CommandContext,
+  { api, values, err, interruptions }: CommandContext,
+  downloadsDir: string,
   checksumsFile: string,
 ) {
   if (values["checksums"] !== undefined && !(await Bun.file(checksumsFile).exists())) {
@@ -70,12 +74,7 @@ async function check(
   }
   const { sums, strange } = parseChecksums(await readChecksums(checksumsFile));
   const files: CheckedFile[] = await verifyWithBar(
-    {
-      api,
-      downloadsDir: String(values["downloads-dir"] ?? downloadsDirOf(env)),
-      sums,
-      signal: interruptions.signal,
-    },
+    { api, downloadsDir, sums, signal: interruptions.signal },
     err,
   );
   const isMeant = ({ verdict }: CheckedFile) => verdict === "missing" && values["ignore-missing"];

@@ -46,16 +46,20 @@ class View {
   readonly #unended = new Map<string, DownloadRecord>();
   readonly #ended = new Map<string, DownloadRecord>();
 
-  /** By id. */
+  /** Those that are connected first, by id. */
   get clients(): ClientRecord[] {
-    return [...this.#clients.values()].toSorted((a, b) => (a.client_id < b.client_id ? -1 : 1));
+    const byId = [...this.#clients.values()].toSorted((a, b) =>
+      a.client_id < b.client_id ? -1 : 1,
+    );
+    return byId.toSorted((a, b) => Number(b.connected) - Number(a.connected));
   }
 
-  /** Those under way first, the newest of each kind before the others. */
+  /** Those that move first, then those that wait, the newest of each kind before the others. */
   get downloads(): DownloadRecord[] {
-    return [this.#unended, this.#ended].flatMap((some) =>
-      [...some.values()].toSorted((a, b) => (a.download_id > b.download_id ? -1 : 1)),
-    );
+    const isQueued = ({ status }: DownloadRecord) => status === "queued";
+    const unended = newestFirst(this.#unended);
+    const moving = unended.filter((record) => !isQueued(record));
+    return [...moving, ...unended.filter(isQueued), ...newestFirst(this.#ended)];
   }
 
   apply({ event, data }: Change): void {
@@ -74,6 +78,10 @@ class View {
     const [oldest] = this.#ended.keys();
     if (this.#ended.size > MAX_ENDED && oldest !== undefined) this.#ended.delete(oldest);
   }
+}
+
+function newestFirst(records: Map<string, DownloadRecord>): DownloadRecord[] {
+  return [...records.values()].toSorted((a, b) => (a.download_id > b.download_id ? -1 : 1));
 }
 
 /** What happens, beginning with how things are and with the latest downloads. */

@@ -1,5 +1,5 @@
 import { lstat, readdir, rm, rmdir } from "node:fs/promises";
-import { join, relative } from "node:path";
+import { join, relative, resolve } from "node:path";
 import { formatSize } from "../../util/sizes.ts";
 import { plainText } from "../../util/plain-text.ts";
 import { systemCode } from "../../util/system-error.ts";
@@ -12,12 +12,12 @@ const PUBLISHED = /^\d{8}_\d{6}_/;
 /** Choice 11: removes what was downloaded, if a person says so. */
 export async function cleanUp(context: GuideContext): Promise<void> {
   const { target, input, signal } = context;
+  const folder = plainText(resolve(target.downloadsDir));
   const { files, others } = await publishedFiles(target.downloadsDir);
   if (others > 0) tell(context, `${count(others)} of another kind will stay`);
-  if (files.length === 0)
-    return tell(context, `There is nothing to remove in ${plainText(target.downloadsDir)}`);
+  if (files.length === 0) return tell(context, `There is nothing to remove in ${folder}`);
   const bytes = formatSize(files.reduce((sum, { size }) => sum + size, 0));
-  const question = `Remove ${count(files.length)} (${bytes}) from ${target.downloadsDir}?`;
+  const question = `Remove ${count(files.length)} (${bytes}) from ${folder}?`;
   if (!(await input.confirm(question, signal))) return tell(context, "Nothing was removed");
   await remember(context, files);
   let removed = 0;
