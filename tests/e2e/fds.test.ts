@@ -515,6 +515,7 @@ describe("mistakes", () => {
   test.each([
     ["flags and no command", ["--json"], "COMMAND"],
     ["an unknown command", ["steal"], '"steal"'],
+    ["what a terminal would obey", ["\x1b[2Jst\u202eeal\x9b2J"], '"steal"'],
     ["an unknown flag", ["health", "--fast"], '"--fast"'],
     ["a word too many", ["health", "now"], '"now"'],
     ["a missing word", ["status"], "ID"],
