@@ -61,13 +61,25 @@ ${CONNECTION_FLAGS_HELP}
   --help, -h
       show this`;
 
+const COMMAND_LIST = [...COMMANDS]
+  .map(([name, { words, summary }]) => `  ${`${name} ${words}`.padEnd(21)} ${summary}`)
+  .join("\n");
+
+/** Fits a terminal of 24 rows: with all flags behind it, the commands would be out of sight. */
+const OVERVIEW = `Usage: bun run fds COMMAND [flags]
+
+${COMMAND_LIST}
+
+bun run fds COMMAND --help says all of one, bun run fds --help what all have in common.
+`;
+
 const HELP = `Usage: bun run fds COMMAND [flags]
 
 Pulls files from clients and looks after them, by the server's REST API. Exits 0 only if what was
 asked is done, 1 if it failed, 2 for a wrong flag or value.
 
 Commands:
-${[...COMMANDS].map(([name, { words, summary }]) => `  ${`${name} ${words}`.padEnd(21)} ${summary}`).join("\n")}
+${COMMAND_LIST}
 
 Flags of each command:
 ${COMMON_FLAGS_HELP}
@@ -80,7 +92,7 @@ Examples:
 
 await runProgram(async (_, interruptions) => {
   const argv = process.argv.slice(2);
-  if (argv.length === 0) return void stdout.write(wrapHelp(HELP));
+  if (argv.length === 0) return void stdout.write(wrapHelp(OVERVIEW));
   const out = new JsonOutput(terminalOf(stdout, process.env));
   try {
     await runCommand(argv, out.terminal, interruptions);

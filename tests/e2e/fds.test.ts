@@ -550,10 +550,15 @@ describe("mistakes", () => {
     expect(stderr).toBe(`error: ${JSON.parse(stdout).error}\n`);
   });
 
-  test("fds alone shows the help", async () => {
+  test("fds alone shows its commands, in 24 rows, and the way to the rest of the help", async () => {
     const { exitCode, stdout, stderr } = await fds([]);
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
-    expect(stdout).toBe((await fds(["--help"])).stdout);
+    expect(stdout.split("\n").length).toBeLessThanOrEqual(24);
+    const { stdout: help } = await fds(["--help"]);
+    const [, commands = ""] = /^Commands:\n(.+?)\n\n/ms.exec(help) ?? [];
+    expect(commands.split("\n").length).toBeGreaterThanOrEqual(16);
+    expect(stdout).toContain(commands);
+    expect(stdout).toContain("bun run fds --help");
   });
 
   test("no server, and a wrong token: exit 1 and one line that says what to do", async () => {
