@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { DownloadRecord } from "../../lib/api/schemas.ts";
 import type { SetFileRecord } from "../../lib/api/sets.ts";
 import { spawnSync } from "../support/spawn.ts";
+import { waitFor } from "../support/wait.ts";
 import { API_TOKEN, System } from "../support/system.ts";
 
 /* Folders and patterns (FLEET, "Sets"): many files by one pull, with real programs over REST. */
@@ -167,7 +168,8 @@ describe("patterns", () => {
     const before = inFolder("ls");
     expect(await pull(fields)).toMatchObject({ status: "failed", error_code: code });
     expect(inFolder("ls")).toBe(before);
-    expect(inFolder("ls", "../.server/parts")).toBe("");
+    // First the row says that it is over.
+    await waitFor(() => inFolder("ls", "../.server/parts") === "", "its part to be removed");
   });
 
   test("that match nothing are a set of nothing where that is asked for", async () => {
