@@ -12,6 +12,7 @@ import { DiskSets } from "./disk-sets.ts";
 import { lockFolder } from "./lock.ts";
 import { onDisk, PartFile } from "./part.ts";
 import { SharedSync } from "../../util/shared-sync.ts";
+import { UsedBytes } from "./used-bytes.ts";
 import type { SetStorage } from "./storage.ts";
 import type { Part, Room, Storage, StoredFile } from "./storage.ts";
 
@@ -56,6 +57,7 @@ export async function openDiskStorage(downloadsDir: string): Promise<Storage> {
 class DiskStorage implements Storage {
   readonly sets: SetStorage;
   readonly #shared = new SharedSync();
+  readonly #used = new UsedBytes();
   /** Folders of clients whose own names are on the disk. */
   readonly #named = new Set<string>();
   #room: Promise<Room> | undefined;
@@ -163,11 +165,9 @@ class DiskStorage implements Storage {
       const folders = clientId === undefined ? await readdir(this.root) : [clientId];
       let sum = 0;
       for (const folder of folders.filter((name) => ClientId.safeParse(name).success)) {
-        const path = join(this.root, folder);
-        const names = (await statIfThere(path))?.isDirectory() ? await readdir(path) : [];
-        for (const name of names) sum += (await statIfThere(join(path, name)))?.size ?? 0;
+        sum += await this.#used.of(join(this.root, folder));
       }
-      return sum;
+      return Math.round(sum);
     });
   }
 
