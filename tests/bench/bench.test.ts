@@ -1,10 +1,13 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { BARS } from "./core/bars.ts";
 import { markdown } from "./core/report.ts";
 import { runScenarios } from "./core/run.ts";
 import { SCENARIOS } from "./scenarios/all.ts";
 import { spawnSync } from "../support/spawn.ts";
+import { TEST_LIMIT } from "../support/wait.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 /* One tiny round of all that is measured: that it works, and that all figures are there. */
 
@@ -32,7 +35,6 @@ describe.skipIf(!isLinux)(`a tiny round${reason}`, () => {
       expect(figures.length).toBeGreaterThan(0);
       for (const figure of figures) expect(markdown(result)).toContain(`| ${figure.name} |`);
     },
-    60_000,
   );
 });
 

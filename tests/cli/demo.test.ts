@@ -1,11 +1,13 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { ApiClient } from "../../lib/cli/rest/api-client.ts";
-import { waitFor } from "../support/wait.ts";
+import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 import { spawn } from "../support/spawn.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 const DEMO = join(import.meta.dir, "../../lib/cli/demo.ts");
 
@@ -81,7 +83,7 @@ describe("the demo", () => {
     expect(rows).toHaveLength(3);
     expect(stdout).toContain("✓ all 3 files arrived whole  6.0 MiB in ");
     expect(await readdir(folder)).toEqual([".env"]);
-  }, 60_000);
+  });
 
   test("with --keep goes on until it is ended, and leaves nothing then", async () => {
     await using demo = new Demo("--size", "64KiB", "--clients", "2", "--keep");
@@ -101,7 +103,7 @@ describe("the demo", () => {
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
     expect(existsSync(ownFolder)).toBe(false);
     await expect(api.health()).rejects.toThrow("no server answers");
-  }, 60_000);
+  });
 
   test("can run beside another one", async () => {
     await using kept = new Demo("--size", "64KiB", "--clients", "1", "--keep");
@@ -110,23 +112,17 @@ describe("the demo", () => {
     expect((await demo.result()).exitCode).toBe(0);
     expect(existsSync(ownFolder)).toBe(true);
     expect(await api.health()).toMatchObject({ status: "healthy", connected_clients: 1 });
-  }, 60_000);
+  });
 
-  test.skipIf(process.platform === "win32")(
-    "can be ended at any time",
-    async () => {
-      await using demo = new Demo("--size", "64MiB", "--clients", "2");
-      const address = await demo.says(/listens on (\S+)/);
-      await demo.says(/Pulling/);
-      demo.process.kill("SIGTERM");
-      const { exitCode, stderr } = await demo.result();
-      expect({ exitCode, stderr }).toEqual({ exitCode: 143, stderr: "ended by SIGTERM\n" });
-      await expect(new ApiClient({ server: address }).health()).rejects.toThrow(
-        "no server answers",
-      );
-    },
-    60_000,
-  );
+  test.skipIf(process.platform === "win32")("can be ended at any time", async () => {
+    await using demo = new Demo("--size", "64MiB", "--clients", "2");
+    const address = await demo.says(/listens on (\S+)/);
+    await demo.says(/Pulling/);
+    demo.process.kill("SIGTERM");
+    const { exitCode, stderr } = await demo.result();
+    expect({ exitCode, stderr }).toEqual({ exitCode: 143, stderr: "ended by SIGTERM\n" });
+    await expect(new ApiClient({ server: address }).health()).rejects.toThrow("no server answers");
+  });
 
   test.each([
     [["--size", "no"], 2, /^error: --size is "no", expected a size .*\n$/],

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { HEADER_BYTES } from "../../lib/protocol/frame.ts";
 import { parseMetrics, valueOf } from "../support/prometheus.ts";
@@ -15,12 +15,14 @@ import {
 import { ScriptedServer } from "../support/scripted-server.ts";
 import { logLines, versionOf } from "../support/sources.ts";
 import { API_TOKEN, ENROLL_TOKEN, System } from "../support/system.ts";
+import { TEST_LIMIT } from "../support/wait.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
 /** 20 Mbit/s, which any processor compresses faster than. */
 const SLOW = 2.5 * MiB;
-const TIMEOUT = 60_000;
 
 const TEXT = logLines(new Random(1), 4 * MiB);
 const NOISE = randomBytes(4 * MiB);
@@ -61,79 +63,55 @@ async function pulled(bytes: Uint8Array, client = "site-1") {
 }
 
 describe("over a slow link", () => {
-  test(
-    "a log passes as a third of itself, or less",
-    async () => {
-      const wire = await metric("fds_received_wire_bytes_total");
-      const raw = await metric("fds_received_bytes_total");
-      const { record, share } = await pulled(TEXT);
-      expect(share).toBeLessThan(0.35);
-      expect(record.attempts).toBe(1);
-      expect((await metric("fds_received_bytes_total")) - raw).toBe(TEXT.length);
-      expect((await metric("fds_received_wire_bytes_total")) - wire).toBe(record.bytes_on_wire);
-    },
-    TIMEOUT,
-  );
+  test("a log passes as a third of itself, or less", async () => {
+    const wire = await metric("fds_received_wire_bytes_total");
+    const raw = await metric("fds_received_bytes_total");
+    const { record, share } = await pulled(TEXT);
+    expect(share).toBeLessThan(0.35);
+    expect(record.attempts).toBe(1);
+    expect((await metric("fds_received_bytes_total")) - raw).toBe(TEXT.length);
+    expect((await metric("fds_received_wire_bytes_total")) - wire).toBe(record.bytes_on_wire);
+  });
 
-  test(
-    "random bytes pass as they are",
-    async () => {
-      const { record, share } = await pulled(NOISE);
-      expect(record.bytes_on_wire).toBe(NOISE.length);
-      expect(share).toBeLessThan(1.02);
-    },
-    TIMEOUT,
-  );
+  test("random bytes pass as they are", async () => {
+    const { record, share } = await pulled(NOISE);
+    expect(record.bytes_on_wire).toBe(NOISE.length);
+    expect(share).toBeLessThan(1.02);
+  });
 
-  test(
-    "half a log and half random bytes pass as that",
-    async () => {
-      const { share } = await pulled(Buffer.concat([TEXT, NOISE]));
-      expect(share).toBeLessThan(0.7);
-    },
-    TIMEOUT,
-  );
+  test("half a log and half random bytes pass as that", async () => {
+    const { share } = await pulled(Buffer.concat([TEXT, NOISE]));
+    expect(share).toBeLessThan(0.7);
+  });
 
-  test(
-    "a client that is told not to compress sends all as it is",
-    async () => {
-      const { record } = await pulled(TEXT, "plain");
-      expect(record.bytes_on_wire).toBe(TEXT.length);
-    },
-    TIMEOUT,
-  );
+  test("a client that is told not to compress sends all as it is", async () => {
+    const { record } = await pulled(TEXT, "plain");
+    expect(record.bytes_on_wire).toBe(TEXT.length);
+  });
 
-  test(
-    "a compressed file that is cut off goes on where it was, and counts all that came",
-    async () => {
-      const struck = proxy.after("up", 600 * KiB, () => proxy.cut("rst"));
-      const { record, share } = await pulled(TEXT);
-      await struck;
-      expect(record.attempts).toBe(2);
-      expect(share).toBeLessThan(0.7);
-      await system.expectTidy();
-    },
-    TIMEOUT,
-  );
+  test("a compressed file that is cut off goes on where it was, and counts all that came", async () => {
+    const struck = proxy.after("up", 600 * KiB, () => proxy.cut("rst"));
+    const { record, share } = await pulled(TEXT);
+    await struck;
+    expect(record.attempts).toBe(2);
+    expect(share).toBeLessThan(0.7);
+    await system.expectTidy();
+  });
 
-  test(
-    "a server that is killed still knows what came before",
-    async () => {
-      await Bun.write(system.source("file"), TEXT);
-      const struck = proxy.after("up", 600 * KiB, () => system.server.signal("SIGKILL"));
-      const id = await system.pull("file");
-      await struck;
-      await system.restartServer();
-      const record = await system.ended(id);
-      await system.expectDelivered(record, await versionOf(system.source("file")));
-      // What was not recorded as safe came again.
-      const once = Bun.zstdCompressSync(TEXT, { level: 1 }).length;
-      expect(record.attempts).toBe(2);
-      expect(record.bytes_on_wire).toBeGreaterThan(0.9 * once);
-      expect(record.bytes_on_wire).toBeLessThan(TEXT.length / 2);
-    },
-    TIMEOUT,
-  );
+  test("a server that is killed still knows what came before", async () => {
+    await Bun.write(system.source("file"), TEXT);
+    const struck = proxy.after("up", 600 * KiB, () => system.server.signal("SIGKILL"));
+    const id = await system.pull("file");
+    await struck;
+    await system.restartServer();
+    const record = await system.ended(id);
+    await system.expectDelivered(record, await versionOf(system.source("file")));
+    // What was not recorded as safe came again.
+    const once = Bun.zstdCompressSync(TEXT, { level: 1 }).length;
+    expect(record.attempts).toBe(2);
+    expect(record.bytes_on_wire).toBeGreaterThan(0.9 * once);
+    expect(record.bytes_on_wire).toBeLessThan(TEXT.length / 2);
+  });
 });
 
 describe("a chunk that came compressed", () => {
@@ -162,80 +140,64 @@ describe("a chunk that came compressed", () => {
     return { client, id, request };
   }
 
-  test(
-    "and is damaged is asked for again, with all that came behind it",
-    async () => {
-      const { client, id, request } = await asked();
-      await using _ = client;
-      const failures = await metric("fds_crc_failures_total");
-      const resent = await metric("fds_resent_bytes_total");
-      client.sendRaw(packedFrame(request, 0));
-      client.sendRaw(damaged(packedFrame(request, 1), HEADER_BYTES + 100));
-      client.sendRaw(packedFrame(request, 2));
-      client.complete(request, bytes);
-      expect(await client.next("resend")).toMatchObject({ offset: REGISTER.chunk_size });
-      sendFrom(client, request, 1);
-      expect(await system.ended(id)).toMatchObject({ status: "completed", attempts: 1 });
-      expect((await metric("fds_crc_failures_total")) - failures).toBe(1);
-      expect((await metric("fds_resent_bytes_total")) - resent).toBe(2 * REGISTER.chunk_size);
-    },
-    TIMEOUT,
-  );
+  test("and is damaged is asked for again, with all that came behind it", async () => {
+    const { client, id, request } = await asked();
+    await using _ = client;
+    const failures = await metric("fds_crc_failures_total");
+    const resent = await metric("fds_resent_bytes_total");
+    client.sendRaw(packedFrame(request, 0));
+    client.sendRaw(damaged(packedFrame(request, 1), HEADER_BYTES + 100));
+    client.sendRaw(packedFrame(request, 2));
+    client.complete(request, bytes);
+    expect(await client.next("resend")).toMatchObject({ offset: REGISTER.chunk_size });
+    sendFrom(client, request, 1);
+    expect(await system.ended(id)).toMatchObject({ status: "completed", attempts: 1 });
+    expect((await metric("fds_crc_failures_total")) - failures).toBe(1);
+    expect((await metric("fds_resent_bytes_total")) - resent).toBe(2 * REGISTER.chunk_size);
+  });
 
-  test(
-    "and lies about its length is asked for 3 times, then the download fails",
-    async () => {
-      const { client, id, request } = await asked();
-      await using _ = client;
-      const lie = () => {
-        const raw = bytes.subarray(0, 1000);
-        const bomb = Bun.zstdCompressSync(new Uint8Array(1000 * KiB));
-        client.sendRaw(frame(request, 0, raw, bomb));
-      };
+  test("and lies about its length is asked for 3 times, then the download fails", async () => {
+    const { client, id, request } = await asked();
+    await using _ = client;
+    const lie = () => {
+      const raw = bytes.subarray(0, 1000);
+      const bomb = Bun.zstdCompressSync(new Uint8Array(1000 * KiB));
+      client.sendRaw(frame(request, 0, raw, bomb));
+    };
+    lie();
+    for (let time = 1; time <= 3; time++) {
+      expect(await client.next("resend")).toMatchObject({ offset: 0 });
       lie();
-      for (let time = 1; time <= 3; time++) {
-        expect(await client.next("resend")).toMatchObject({ offset: 0 });
-        lie();
-      }
-      const record = await system.ended(id);
-      expect(record).toMatchObject({ status: "failed", error_code: "checksum_mismatch" });
-      expect(record.error).toBe("the chunk at 0 came damaged 4 times");
-      expect(client.isOpen).toBe(true);
-    },
-    TIMEOUT,
-  );
+    }
+    const record = await system.ended(id);
+    expect(record).toMatchObject({ status: "failed", error_code: "checksum_mismatch" });
+    expect(record.error).toBe("the chunk at 0 came damaged 4 times");
+    expect(client.isOpen).toBe(true);
+  });
 
-  test(
-    "and is said to be more than was agreed on ends the connection",
-    async () => {
-      const { client, id, request } = await asked();
-      await using _ = client;
-      client.sendRaw(withHeader(packedFrame(request, 0), 18, 0, 1, 0, 1));
-      expect((await client.closed).reason).toMatch(/^protocol_error: .* over the agreed 65536/);
-      await system.api.cancel(id);
-    },
-    TIMEOUT,
-  );
+  test("and is said to be more than was agreed on ends the connection", async () => {
+    const { client, id, request } = await asked();
+    await using _ = client;
+    client.sendRaw(withHeader(packedFrame(request, 0), 18, 0, 1, 0, 1));
+    expect((await client.closed).reason).toMatch(/^protocol_error: .* over the agreed 65536/);
+    await system.api.cancel(id);
+  });
 });
 
 test.each([
   ["does not say that it takes zstd", undefined, false],
   ["takes only what is not known here", ["brotli"], false],
   ["takes zstd among others", ["brotli", "zstd"], true],
-])(
-  "to a server that %s",
-  async (_, accepts, isCompressed) => {
-    await using server = new ScriptedServer();
-    await Bun.write(system.source("old"), TEXT.subarray(0, 256 * KiB));
-    const started = system.startClient({ id: `to-${Bun.randomUUIDv7()}`, server: server.url });
-    const connection = await server.accept();
-    await connection.admit();
-    await started;
-    connection.request(1, "old", { accepts });
-    await connection.first("file_complete");
-    const compressed = connection.all("frame").map((each) => each.compressed);
-    expect(compressed).toContain(isCompressed);
-    expect(compressed).not.toContain(!isCompressed);
-  },
-  TIMEOUT,
-);
+])("to a server that %s", async (_, accepts, isCompressed) => {
+  await using server = new ScriptedServer();
+  await Bun.write(system.source("old"), TEXT.subarray(0, 256 * KiB));
+  const started = system.startClient({ id: `to-${Bun.randomUUIDv7()}`, server: server.url });
+  const connection = await server.accept();
+  await connection.admit();
+  await started;
+  connection.request(1, "old", { accepts });
+  await connection.first("file_complete");
+  const compressed = connection.all("frame").map((each) => each.compressed);
+  expect(compressed).toContain(isCompressed);
+  expect(compressed).not.toContain(!isCompressed);
+});

@@ -3,10 +3,11 @@ import type { Browser } from "playwright-core";
 import { launchBrowser, NO_BROWSER } from "../support/browser.ts";
 import { Dashboard } from "../support/dashboard.ts";
 import { System } from "../support/system.ts";
+import { TEST_LIMIT } from "../support/wait.ts";
 
 /* How the first site, and each one after it, is added from the dashboard. */
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(TEST_LIMIT);
 
 const permissions = ["clipboard-read", "clipboard-write"];
 const CLIPBOARD = "navigator.clipboard.readText()";

@@ -3,11 +3,11 @@ import type { Browser, Page } from "playwright-core";
 import { launchBrowser, NO_BROWSER } from "../support/browser.ts";
 import { Dashboard } from "../support/dashboard.ts";
 import { API_TOKEN, System } from "../support/system.ts";
-import { waitFor } from "../support/wait.ts";
+import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 
 /* What the dashboard does about its connection to the server: while nobody sees it, and when refused. */
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(TEST_LIMIT);
 
 /** What the browser's own console says of calls that fail, which the tests mean to happen. */
 const CALL_FAILED = /^Failed to load resource: /;

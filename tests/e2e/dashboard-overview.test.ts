@@ -5,13 +5,14 @@ import { launchBrowser, NO_BROWSER } from "../support/browser.ts";
 import { Dashboard, fillDatabase, siteId } from "../support/dashboard.ts";
 import { ScriptedClient } from "../support/scripted-client.ts";
 import { ENROLL_TOKEN, System } from "../support/system.ts";
+import { TEST_LIMIT } from "../support/wait.ts";
 
 /*
  * The dashboard of a chain: many sites, most of them offline, a year of downloads, and one that runs
  * and is older than all of them.
  */
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(TEST_LIMIT);
 
 const SITES = 61;
 const DOWNLOADS = 3000;

@@ -3,10 +3,11 @@ import type { Browser } from "playwright-core";
 import { launchBrowser, NO_BROWSER } from "../support/browser.ts";
 import { Dashboard } from "../support/dashboard.ts";
 import { API_TOKEN, System } from "../support/system.ts";
+import { TEST_LIMIT } from "../support/wait.ts";
 
 /* What the dashboard says of a session that has ended: nothing of the board, and why. */
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(TEST_LIMIT);
 
 /** What the browser's own console says of calls that fail, which the tests mean to happen. */
 const expected = /^Failed to load resource: /;

@@ -18,6 +18,7 @@ import type { Program } from "../support/programs.ts";
 import { ScriptedClient } from "../support/scripted-client.ts";
 import { md5OfFile, type Version, writeRandom } from "../support/sources.ts";
 import { API_TOKEN, ENROLL_TOKEN, System } from "../support/system.ts";
+import { TEST_LIMIT } from "../support/wait.ts";
 
 /*
  * The dashboard in a real browser, before a real server and a real client. Each test is a visit of
@@ -25,7 +26,7 @@ import { API_TOKEN, ENROLL_TOKEN, System } from "../support/system.ts";
  * anybody but the server.
  */
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(TEST_LIMIT);
 
 const MIB = 1024 * 1024;
 const SITES = 200;

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { copyFile, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { once } from "node:events";
 import { connect } from "node:net";
@@ -11,7 +11,9 @@ import { upgradeRequest } from "../support/raw-websocket.ts";
 import { REGISTER, ScriptedClient } from "../support/scripted-client.ts";
 import { writeRandom } from "../support/sources.ts";
 import { API_TOKEN, ENROLL_TOKEN, System } from "../support/system.ts";
-import { waitFor } from "../support/wait.ts";
+import { TEST_LIMIT, waitFor } from "../support/wait.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 /* What keeps a server on its feet that anyone can reach, from outside. */
 
@@ -46,7 +48,7 @@ describe("quotas", () => {
     await rm(join(system.folder, "downloads", first.saved_path ?? ""));
     // It looks again every 5 s: longer than Bun gives a test by itself.
     await system.expectDelivered(await system.ended(waiting), wanted);
-  }, 60_000);
+  });
 
   test("a file over the largest size fails before its first byte", async () => {
     await using system = await System.start({ MAX_FILE_SIZE: "1MiB" });

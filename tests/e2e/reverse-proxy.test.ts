@@ -12,11 +12,11 @@ import { Nginx, NO_NGINX } from "../support/nginx.ts";
 import { runProgram } from "../support/operator.ts";
 import { md5OfFile, type Version, writeRandom } from "../support/sources.ts";
 import { API_TOKEN, System } from "../support/system.ts";
-import { waitFor } from "../support/wait.ts";
+import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 
 /* The server behind nginx, set up as the README says: at the root of a host, and below a path. */
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(TEST_LIMIT);
 
 const README = readFileSync(join(import.meta.dir, "../../README.md"), "utf8");
 const [AT_ROOT = "", BELOW = ""] = codeBlocks(section(README, "Run it for real"), "nginx");

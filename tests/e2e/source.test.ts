@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import {
   appendFileSync,
@@ -18,8 +18,10 @@ import {
 import { Proxy } from "../support/proxy.ts";
 import { type Version, versionOf, writeRandom } from "../support/sources.ts";
 import { System } from "../support/system.ts";
-import { waitFor } from "../support/wait.ts";
+import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 import { spawnSync } from "../support/spawn.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 /*
  * A source that changes while it is pulled. The change is made when a certain byte passes the
@@ -30,7 +32,6 @@ const MiB = 1024 * 1024;
 const SIZE = 16 * MiB;
 const WHEN = 6 * MiB;
 const BUDGET = { RECEIVE_BUDGET: "1MiB" };
-const TIMEOUT = 30_000;
 
 /** In place: the file stays the same one. */
 function overwrite(path: string, position: number, length: number): void {
@@ -110,98 +111,78 @@ describe("while it is read, the source is", () => {
     ["replaced by another file", replace, { delivers: "last", attempts: 2 }],
     ["changed in one byte", (path) => overwrite(path, 0, 1), { delivers: "last", attempts: 2 }],
     ["rewritten, with its time set back", rewriteUnseen, { delivers: "last", attempts: 2 }],
-  ])(
-    "%s",
-    async (_, change, { delivers, attempts }) => {
-      await using pull = await startPull();
-      const { system, proxy, path, first } = pull;
-      await system.startClient({ server: proxy.url });
-      const changed = proxy.after("up", WHEN, () => change(path));
-      const record = await system.ended(await system.pull("file"));
-      await changed;
-      const last = await versionOf(path);
-      expect(last).not.toEqual(first);
-      await system.expectDelivered(record, delivers === "first" ? first : last);
-      expect(record.attempts).toBe(attempts);
-      await system.expectTidy();
-    },
-    TIMEOUT,
-  );
+  ])("%s", async (_, change, { delivers, attempts }) => {
+    await using pull = await startPull();
+    const { system, proxy, path, first } = pull;
+    await system.startClient({ server: proxy.url });
+    const changed = proxy.after("up", WHEN, () => change(path));
+    const record = await system.ended(await system.pull("file"));
+    await changed;
+    const last = await versionOf(path);
+    expect(last).not.toEqual(first);
+    await system.expectDelivered(record, delivers === "first" ? first : last);
+    expect(record.attempts).toBe(attempts);
+    await system.expectTidy();
+  });
 
   test.each<[string, (path: string, passed: number) => void]>([
     ["touched", touch],
     ["given hard links", (path, passed) => linkSync(path, `${path}.${passed}`)],
     ["renamed, and another one has its name", (path, passed) => passed === WHEN && rotate(path)],
-  ])(
-    "%s: what it was at the start is delivered, and sent once",
-    async (_, change) => {
-      await using pull = await startPull();
-      const { system, proxy, path, first } = pull;
-      await system.startClient({ server: proxy.url });
-      for (let at = MiB; at < SIZE; at += MiB) void proxy.after("up", at, () => change(path, at));
-      const record = await system.ended(await system.pull("file"));
-      await system.expectDelivered(record, first);
-      expect(record.attempts).toBe(1);
-      await system.expectTidy();
-    },
-    TIMEOUT,
-  );
+  ])("%s: what it was at the start is delivered, and sent once", async (_, change) => {
+    await using pull = await startPull();
+    const { system, proxy, path, first } = pull;
+    await system.startClient({ server: proxy.url });
+    for (let at = MiB; at < SIZE; at += MiB) void proxy.after("up", at, () => change(path, at));
+    const record = await system.ended(await system.pull("file"));
+    await system.expectDelivered(record, first);
+    expect(record.attempts).toBe(1);
+    await system.expectTidy();
+  });
 
-  test(
-    "growing all the time: what it was at the start is delivered",
-    async () => {
-      await using pull = await startPull();
-      const { system, proxy, path, first } = pull;
-      await system.startClient({ server: proxy.url });
-      for (let at = MiB / 2; at < SIZE; at += MiB / 2) {
-        void proxy.after("up", at, () => appendFileSync(path, "another line\n"));
-      }
-      const record = await system.ended(await system.pull("file"));
-      await system.expectDelivered(record, first);
-      expect(record.attempts).toBe(1);
-      await system.expectTidy();
-    },
-    TIMEOUT,
-  );
+  test("growing all the time: what it was at the start is delivered", async () => {
+    await using pull = await startPull();
+    const { system, proxy, path, first } = pull;
+    await system.startClient({ server: proxy.url });
+    for (let at = MiB / 2; at < SIZE; at += MiB / 2) {
+      void proxy.after("up", at, () => appendFileSync(path, "another line\n"));
+    }
+    const record = await system.ended(await system.pull("file"));
+    await system.expectDelivered(record, first);
+    expect(record.attempts).toBe(1);
+    await system.expectTidy();
+  });
 
-  test(
-    "deleted: it says that there is no such file",
-    async () => {
-      await using pull = await startPull();
-      const { system, proxy, path } = pull;
-      await system.startClient({ server: proxy.url });
-      const deleted = proxy.after("up", WHEN, () => unlinkSync(path));
-      const record = await system.ended(await system.pull("file"));
-      await deleted;
-      expect(record).toMatchObject({ status: "failed", error_code: "file_not_found" });
-      await system.expectTidy();
-      expect(await system.published()).toEqual([]);
-    },
-    TIMEOUT,
-  );
+  test("deleted: it says that there is no such file", async () => {
+    await using pull = await startPull();
+    const { system, proxy, path } = pull;
+    await system.startClient({ server: proxy.url });
+    const deleted = proxy.after("up", WHEN, () => unlinkSync(path));
+    const record = await system.ended(await system.pull("file"));
+    await deleted;
+    expect(record).toMatchObject({ status: "failed", error_code: "file_not_found" });
+    await system.expectTidy();
+    expect(await system.published()).toEqual([]);
+  });
 
-  test(
-    "changed at every attempt: after three it is given up as source_changed",
-    async () => {
-      await using pull = await startPull();
-      const { system, proxy, path } = pull;
-      await system.startClient({ server: proxy.url });
-      for (const attempt of [0, 1, 2]) {
-        void proxy.after("up", attempt * SIZE + WHEN, () => overwrite(path, 0, 1));
-      }
-      const record = await system.ended(await system.pull("file"));
-      expect(record).toMatchObject({
-        status: "failed",
-        error_code: "source_changed",
-        attempts: 3,
-        md5: null,
-        saved_path: null,
-      });
-      await system.expectTidy();
-      expect(await system.published()).toEqual([]);
-    },
-    TIMEOUT,
-  );
+  test("changed at every attempt: after three it is given up as source_changed", async () => {
+    await using pull = await startPull();
+    const { system, proxy, path } = pull;
+    await system.startClient({ server: proxy.url });
+    for (const attempt of [0, 1, 2]) {
+      void proxy.after("up", attempt * SIZE + WHEN, () => overwrite(path, 0, 1));
+    }
+    const record = await system.ended(await system.pull("file"));
+    expect(record).toMatchObject({
+      status: "failed",
+      error_code: "source_changed",
+      attempts: 3,
+      md5: null,
+      saved_path: null,
+    });
+    await system.expectTidy();
+    expect(await system.published()).toEqual([]);
+  });
 });
 
 describe("while its client is away and a part of it at the server, the source is", () => {
@@ -235,42 +216,34 @@ describe("while its client is away and a part of it at the server, the source is
       },
       "last",
     ],
-  ])(
-    "%s",
-    async (_, change, delivers) => {
-      await using pull = await startPull();
-      const { system, proxy, path, first } = pull;
-      const { client, downloadId } = await pullHalf(pull);
-      change(path);
-      const before = proxy.carried.up;
-      await client.restart();
-      const record = await system.ended(downloadId);
-      const wanted = delivers === "first" ? first : await versionOf(path);
-      await system.expectDelivered(record, wanted);
-      expect(record.attempts).toBe(2);
-      // It goes on where it was, or starts over; nothing of the old file is kept then.
-      const again = proxy.carried.up - before;
-      if (delivers === "first") expect(again).toBeLessThan(SIZE - MiB);
-      else expect(again).toBeGreaterThan(wanted.size);
-      await system.expectTidy();
-    },
-    TIMEOUT,
-  );
+  ])("%s", async (_, change, delivers) => {
+    await using pull = await startPull();
+    const { system, proxy, path, first } = pull;
+    const { client, downloadId } = await pullHalf(pull);
+    change(path);
+    const before = proxy.carried.up;
+    await client.restart();
+    const record = await system.ended(downloadId);
+    const wanted = delivers === "first" ? first : await versionOf(path);
+    await system.expectDelivered(record, wanted);
+    expect(record.attempts).toBe(2);
+    // It goes on where it was, or starts over; nothing of the old file is kept then.
+    const again = proxy.carried.up - before;
+    if (delivers === "first") expect(again).toBeLessThan(SIZE - MiB);
+    else expect(again).toBeGreaterThan(wanted.size);
+    await system.expectTidy();
+  });
 
-  test(
-    "deleted: it says that there is no such file",
-    async () => {
-      await using pull = await startPull();
-      const { system, path } = pull;
-      const { client, downloadId } = await pullHalf(pull);
-      unlinkSync(path);
-      await client.restart();
-      const record = await system.ended(downloadId);
-      expect(record).toMatchObject({ status: "failed", error_code: "file_not_found" });
-      await system.expectTidy();
-    },
-    TIMEOUT,
-  );
+  test("deleted: it says that there is no such file", async () => {
+    await using pull = await startPull();
+    const { system, path } = pull;
+    const { client, downloadId } = await pullHalf(pull);
+    unlinkSync(path);
+    await client.restart();
+    const record = await system.ended(downloadId);
+    expect(record).toMatchObject({ status: "failed", error_code: "file_not_found" });
+    await system.expectTidy();
+  });
 });
 
 const MEMORY = "/dev/shm";

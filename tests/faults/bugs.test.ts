@@ -1,7 +1,10 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { writeRandom } from "../support/sources.ts";
 import { System } from "../support/system.ts";
+import { TEST_LIMIT } from "../support/wait.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 /** What a server's environment holds to have planted bugs. */
 const WITH_BUGS = { BUN_OPTIONS: `--preload=${join(import.meta.dir, "planted-bugs.ts")}` };
@@ -47,4 +50,4 @@ test("row 42: a download that meets a bug is alone with it: the server and the o
   expect(logged.length).toBeGreaterThanOrEqual(names.length);
   for (const line of logged) expect(line["stack"]).toContain("a planted bug");
   await system.expectTidy();
-}, 60_000);
+});

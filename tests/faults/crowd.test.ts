@@ -1,12 +1,14 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { stayConnected } from "../../lib/client/reconnect.ts";
 import { Roots } from "../../lib/client/owner-rules/roots.ts";
 import { Logger } from "../../lib/util/logger.ts";
 import { TokenBucket } from "../../lib/util/token-bucket.ts";
 import { writeRandom } from "../support/sources.ts";
 import { ENROLL_TOKEN, System } from "../support/system.ts";
-import { waitFor } from "../support/wait.ts";
+import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 import { KiB, MiB } from "./stage.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 const CLIENTS = 1000;
 /** Those that are asked for a file each; more than there are slots. */
@@ -86,4 +88,4 @@ test("row 34: 1,000 clients reconnect at once", async () => {
 
   for (const id of ids) await system.expectDelivered(await system.ended(id), wanted);
   await system.expectTidy();
-}, 180_000);
+});

@@ -1,11 +1,14 @@
 import { Database } from "bun:sqlite";
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { open, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { md5OfFile } from "../support/sources.ts";
 import { pullHalf } from "./half.ts";
 import { delivered, MiB, setStage, type Stage } from "./stage.ts";
 import { spawn } from "../support/spawn.ts";
+import { TEST_LIMIT } from "../support/wait.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 /* What is wrong with the database when a server starts, in the middle of a download. */
 
@@ -63,37 +66,29 @@ const KEEPER = `
   process.stdin.resume();
 `;
 
-test.concurrent(
-  "row 40: the database is locked at start",
-  async () => {
-    await expectRefusal("it is locked by another program", async (_, database) => {
-      // Another process: this one would let go of the lock when it looks at the file (POSIX).
-      const keeper = spawn([process.execPath, "-e", KEEPER, database], {
-        stdio: ["pipe", "pipe", "inherit"],
-      });
-      await keeper.stdout.getReader().read();
-      return async () => {
-        keeper.kill();
-        await keeper.exited;
-      };
+test.concurrent("row 40: the database is locked at start", async () => {
+  await expectRefusal("it is locked by another program", async (_, database) => {
+    // Another process: this one would let go of the lock when it looks at the file (POSIX).
+    const keeper = spawn([process.execPath, "-e", KEEPER, database], {
+      stdio: ["pipe", "pipe", "inherit"],
     });
-  },
-  60_000,
-);
+    await keeper.stdout.getReader().read();
+    return async () => {
+      keeper.kill();
+      await keeper.exited;
+    };
+  });
+});
 
-test.concurrent(
-  "row 40: the database is corrupt at start",
-  async () => {
-    await expectRefusal("it is damaged", async (_, database) => {
-      // All that is in the log moves to the file: there it is that pages are broken.
-      using keeper = new Database(database);
-      keeper.run("PRAGMA wal_checkpoint(TRUNCATE)");
-      const whole = await Bun.file(database).bytes();
-      const file = await open(database, "r+");
-      await file.write(new Uint8Array(2 * PAGE).fill(0xa5), 0, 2 * PAGE, 2 * PAGE);
-      await file.close();
-      return () => Bun.write(database, whole);
-    });
-  },
-  60_000,
-);
+test.concurrent("row 40: the database is corrupt at start", async () => {
+  await expectRefusal("it is damaged", async (_, database) => {
+    // All that is in the log moves to the file: there it is that pages are broken.
+    using keeper = new Database(database);
+    keeper.run("PRAGMA wal_checkpoint(TRUNCATE)");
+    const whole = await Bun.file(database).bytes();
+    const file = await open(database, "r+");
+    await file.write(new Uint8Array(2 * PAGE).fill(0xa5), 0, 2 * PAGE, 2 * PAGE);
+    await file.close();
+    return () => Bun.write(database, whole);
+  });
+});

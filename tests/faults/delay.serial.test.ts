@@ -1,9 +1,10 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { delivered, MiB, setStage } from "./stage.ts";
+import { TEST_LIMIT } from "../support/wait.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 /* Row 17. Serial: it measures time, and nothing else is to take the processor. */
-
-const TIMEOUT = 60_000;
 
 /** What must be reached of what the link and the window allow. */
 const SHARE = 0.8;
@@ -47,5 +48,4 @@ test.concurrent.each(CASES)(
     expect(reached / reachable).toBeGreaterThanOrEqual(SHARE);
     await invariants.expectAll(delivered(downloadId, stage, 0));
   },
-  TIMEOUT,
 );

@@ -1,8 +1,10 @@
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { footprintOf, HAS_PROC } from "../support/footprint.ts";
 import { parseMetrics, valueOf } from "../support/prometheus.ts";
 import { API_TOKEN, System } from "../support/system.ts";
-import { waitFor } from "../support/wait.ts";
+import { TEST_LIMIT, waitFor } from "../support/wait.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 /*
  * Row 20: readers of events that take nothing of what they are sent. They are as many as may be and no
@@ -94,5 +96,4 @@ test.skipIf(!HAS_PROC)(
     // Some 600 MiB where each has what waits for it to itself.
     expect(most).toBeLessThan(300 * MiB);
   },
-  60_000,
 );

@@ -1,12 +1,14 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { connect, type Socket } from "node:net";
 import { watch } from "../support/leaks.ts";
 import { upgradeRequest } from "../support/raw-websocket.ts";
 import { type Version, writeRandom } from "../support/sources.ts";
 import { System } from "../support/system.ts";
-import { waitFor } from "../support/wait.ts";
+import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 import { tell } from "./effort.ts";
 import { spawn } from "../support/spawn.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 /*
  * Many at once that want the server's sockets and nothing else, made by hand and by slowhttptest,
@@ -45,22 +47,18 @@ test.each([
   ["connections that say nothing", ""],
   ["upgrades that are never ended", UPGRADE.slice(0, -2)],
   ["clients that never register", UPGRADE],
-])(
-  "a flood of 500 %s is cut off",
-  async (_, said) => {
-    const footprint = await watch(system.server);
-    const sockets = await Promise.all(Array.from({ length: 500 }, () => open(said)));
-    try {
-      await expectThreePulls();
-      await waitFor(() => sockets.every(isGone), "all of them to be cut off", 40_000);
-    } finally {
-      for (const socket of sockets) socket.destroy();
-    }
-    tell(await footprint.expectNoLeak());
-    await system.expectTidy();
-  },
-  90_000,
-);
+])("a flood of 500 %s is cut off", async (_, said) => {
+  const footprint = await watch(system.server);
+  const sockets = await Promise.all(Array.from({ length: 500 }, () => open(said)));
+  try {
+    await expectThreePulls();
+    await waitFor(() => sockets.every(isGone), "all of them to be cut off", 40_000);
+  } finally {
+    for (const socket of sockets) socket.destroy();
+  }
+  tell(await footprint.expectNoLeak());
+  await system.expectTidy();
+});
 
 async function open(said: string): Promise<Socket> {
   const socket = connect(system.port, "127.0.0.1");
@@ -95,25 +93,21 @@ const ATTACKS: Record<string, { path: string; flags: string[] }> = {
 describe.skipIf(!isThere)(
   isThere ? "slowhttptest with" : "slowhttptest (needs it: apt-get install slowhttptest) with",
   () => {
-    test.each(Object.entries(ATTACKS))(
-      "%s",
-      async (_, { path, flags }) => {
-        const footprint = await watch(system.server);
-        const often = ["-c", "200", "-r", "200", "-l", "20"];
-        const attack = spawn(["slowhttptest", ...flags, ...often, "-u", `${system.url}${path}`], {
-          stdout: "pipe",
-          stderr: "ignore",
-        });
-        const told = attack.stdout.text();
-        await expectThreePulls();
-        expect(await attack.exited).toBe(0);
-        const text = Bun.stripANSI(await told);
-        expect(text).toMatch(/service available: +YES/);
-        expect(text).not.toMatch(/service available: +NO/);
-        tell(await footprint.expectNoLeak());
-        await system.expectTidy();
-      },
-      90_000,
-    );
+    test.each(Object.entries(ATTACKS))("%s", async (_, { path, flags }) => {
+      const footprint = await watch(system.server);
+      const often = ["-c", "200", "-r", "200", "-l", "20"];
+      const attack = spawn(["slowhttptest", ...flags, ...often, "-u", `${system.url}${path}`], {
+        stdout: "pipe",
+        stderr: "ignore",
+      });
+      const told = attack.stdout.text();
+      await expectThreePulls();
+      expect(await attack.exited).toBe(0);
+      const text = Bun.stripANSI(await told);
+      expect(text).toMatch(/service available: +YES/);
+      expect(text).not.toMatch(/service available: +NO/);
+      tell(await footprint.expectNoLeak());
+      await system.expectTidy();
+    });
   },
 );

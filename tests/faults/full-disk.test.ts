@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import type { DownloadRecord } from "../../lib/api/schemas.ts";
 import { lacksMounts, lacksStrace } from "../support/machine.ts";
@@ -7,9 +7,11 @@ import { rowsOf } from "../support/rows.ts";
 import { SmallDisk } from "../support/small-disk.ts";
 import { writeRandom } from "../support/sources.ts";
 import { Strace } from "../support/strace.ts";
-import { waitFor } from "../support/wait.ts";
+import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 import { pullHalf } from "./half.ts";
 import { delivered, KiB, MiB, setStage, type Stage } from "./stage.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 /* Disks of a few MiB, which are full for a while. */
 
@@ -56,74 +58,67 @@ describe.skipIf(lacksMounts !== "")(`a disk is full${lacksMounts}`, () => {
     ["64 KiB left, for rows too", 64 * KiB, {}, true],
     // What was not yet safe is dropped, which may leave enough for another one to be asked for.
     ["900 KiB left, for rows too", 900 * KiB, {}, false],
-  ])(
-    "row 21: under way, with %s",
-    async (_, left, env, refusesMore) => {
-      await using stage = await stageOn("downloads", 32 * MiB, env);
-      const { system, proxy, invariants, disk } = stage;
-      const { downloadId } = await pullHalf(stage);
-      await disk.fill(left);
-      proxy.release("up");
-      const waiting = await waitForFull(stage, downloadId);
-      expect(waiting).toMatchObject({ error_code: "storage_full", md5: null, saved_path: null });
-      expect(await system.published()).toEqual(["ballast"]);
-      await invariants.expectSafe();
+  ])("row 21: under way, with %s", async (_, left, env, refusesMore) => {
+    await using stage = await stageOn("downloads", 32 * MiB, env);
+    const { system, proxy, invariants, disk } = stage;
+    const { downloadId } = await pullHalf(stage);
+    await disk.fill(left);
+    proxy.release("up");
+    const waiting = await waitForFull(stage, downloadId);
+    expect(waiting).toMatchObject({ error_code: "storage_full", md5: null, saved_path: null });
+    expect(await system.published()).toEqual(["ballast"]);
+    await invariants.expectSafe();
 
-      // It is looked at now and then, and not begun.
-      await Bun.sleep(RECHECK + 1_000);
-      const later = await system.api.download(downloadId);
-      expect(later).toMatchObject({ status: "queued", error_code: "storage_full" });
-      expect(later.attempts - waiting.attempts).toBeLessThanOrEqual(1);
-      if (refusesMore) await expect(system.pull("file")).rejects.toThrow(/disk is too full/);
+    // It is looked at now and then, and not begun.
+    await Bun.sleep(RECHECK + 1_000);
+    const later = await system.api.download(downloadId);
+    expect(later).toMatchObject({ status: "queued", error_code: "storage_full" });
+    expect(later.attempts - waiting.attempts).toBeLessThanOrEqual(1);
+    if (refusesMore) await expect(system.pull("file")).rejects.toThrow(/disk is too full/);
 
-      await disk.free();
-      await invariants.expectAll(delivered(downloadId, stage, 2));
-    },
-    60_000,
-  );
+    await disk.free();
+    await invariants.expectAll(delivered(downloadId, stage, 2));
+  });
 
-  test.concurrent(
-    "row 22: the disk of the database alone",
-    async () => {
-      await using stage = await stageOn("database", 8 * MiB, APART);
-      const { system, proxy, invariants, disk } = stage;
-      const { downloadId } = await pullHalf(stage);
-      const before = rowsOf(system);
-      await disk.fill(0);
-      proxy.release("up");
-      await waitFor(
-        () => system.server.log().find(({ level }) => level === "error"),
-        "the server to meet it",
-      );
-      await invariants.expectSafe();
-      expect(rowsOf(system)).toEqual(before);
-      await expect(system.pull("file")).rejects.toThrow(/disk of the server's database is full/);
-      expect(await system.published()).toEqual([]);
+  test.concurrent("row 22: the disk of the database alone", async () => {
+    await using stage = await stageOn("database", 8 * MiB, APART);
+    const { system, proxy, invariants, disk } = stage;
+    const { downloadId } = await pullHalf(stage);
+    const before = rowsOf(system);
+    await disk.fill(0);
+    proxy.release("up");
+    await waitFor(
+      () => system.server.log().find(({ level }) => level === "error"),
+      "the server to meet it",
+    );
+    await invariants.expectSafe();
+    expect(rowsOf(system)).toEqual(before);
+    await expect(system.pull("file")).rejects.toThrow(/disk of the server's database is full/);
+    expect(await system.published()).toEqual([]);
 
-      await disk.free();
-      await invariants.expectAll(delivered(downloadId, stage, 2));
-    },
-    60_000,
-  );
+    await disk.free();
+    await invariants.expectAll(delivered(downloadId, stage, 2));
+  });
 
-  test.skipIf(lacksStrace !== "").concurrent(
-    `row 23: short writes, where the last bytes of a disk are taken${lacksStrace}`,
-    async () => {
-      await using stage = await stageOn("downloads", 32 * MiB, APART);
-      const { system, proxy, invariants, disk } = stage;
-      const { downloadId, part } = await pullHalf(stage);
-      await disk.fill(300 * KiB);
-      const trace = { calls: "write,pwrite64,pwritev,pwritev2", path: part };
-      await using strace = await Strace.attach(system.server, system.folder, trace);
-      proxy.release("up");
-      await waitForFull(stage, downloadId);
-      expect(strace.lines.some(isShort)).toBe(true);
-      await invariants.expectSafe();
-      await disk.free();
-      await invariants.expectAll(delivered(downloadId, stage, 2));
-    },
-    60_000,
-  );
+  test
+    .skipIf(lacksStrace !== "")
+    .concurrent(
+      `row 23: short writes, where the last bytes of a disk are taken${lacksStrace}`,
+      async () => {
+        await using stage = await stageOn("downloads", 32 * MiB, APART);
+        const { system, proxy, invariants, disk } = stage;
+        const { downloadId, part } = await pullHalf(stage);
+        await disk.fill(300 * KiB);
+        const trace = { calls: "write,pwrite64,pwritev,pwritev2", path: part };
+        await using strace = await Strace.attach(system.server, system.folder, trace);
+        proxy.release("up");
+        await waitForFull(stage, downloadId);
+        expect(strace.lines.some(isShort)).toBe(true);
+        await invariants.expectSafe();
+        await disk.free();
+        await invariants.expectAll(delivered(downloadId, stage, 2));
+      },
+    );
 });
 
 /** Whether the kernel took some of the bytes, and not all. */
@@ -132,37 +127,34 @@ function isShort(line: string): boolean {
   return asked !== undefined && Number(taken) < Number(asked);
 }
 
-test.concurrent(
-  "row 23: short writes, all the time",
-  async () => {
-    await using stage = await setStage({ size: SIZE, env: WITH_SHORT_WRITES });
-    const { system, invariants } = stage;
-    const downloadId = await system.pull("file");
-    await invariants.expectAll(delivered(downloadId, stage, 0));
-    expect(system.server.log()).toContainEqual({ message: "a write is short" });
-  },
-  60_000,
-);
+test.concurrent("row 23: short writes, all the time", async () => {
+  await using stage = await setStage({ size: SIZE, env: WITH_SHORT_WRITES });
+  const { system, invariants } = stage;
+  const downloadId = await system.pull("file");
+  await invariants.expectAll(delivered(downloadId, stage, 0));
+  expect(system.server.log()).toContainEqual({ message: "a write is short" });
+});
 
-test.skipIf(lacksLimits !== "").concurrent(
-  `row 23: short writes, up to the most that a file may have${lacksLimits}`,
-  async () => {
-    await using stage = await setStage({ size: SIZE });
-    const { system, proxy, invariants } = stage;
-    const { downloadId } = await pullHalf(stage);
-    // No chunk more: one that is safe before the next fails begins the three tries anew.
-    const { bytes_received } = await system.api.download(downloadId);
-    setLimit(system.server, "fsize", bytes_received + 1);
-    proxy.release("up");
-    await invariants.expectAll({ wanted: new Map([[downloadId, "storage_error"]]), breaks: 3 });
-    const { error, attempts } = await system.api.download(downloadId);
-    expect({ error, attempts }).toEqual({
-      error: "cannot write the part file: EFBIG",
-      attempts: 3,
-    });
-    // What is smaller comes in as ever.
-    const small = await writeRandom(system.source("small"), MiB);
-    await system.expectDelivered(await system.ended(await system.pull("small")), small);
-  },
-  60_000,
-);
+test
+  .skipIf(lacksLimits !== "")
+  .concurrent(
+    `row 23: short writes, up to the most that a file may have${lacksLimits}`,
+    async () => {
+      await using stage = await setStage({ size: SIZE });
+      const { system, proxy, invariants } = stage;
+      const { downloadId } = await pullHalf(stage);
+      // No chunk more: one that is safe before the next fails begins the three tries anew.
+      const { bytes_received } = await system.api.download(downloadId);
+      setLimit(system.server, "fsize", bytes_received + 1);
+      proxy.release("up");
+      await invariants.expectAll({ wanted: new Map([[downloadId, "storage_error"]]), breaks: 3 });
+      const { error, attempts } = await system.api.download(downloadId);
+      expect({ error, attempts }).toEqual({
+        error: "cannot write the part file: EFBIG",
+        attempts: 3,
+      });
+      // What is smaller comes in as ever.
+      const small = await writeRandom(system.source("small"), MiB);
+      await system.expectDelivered(await system.ended(await system.pull("small")), small);
+    },
+  );

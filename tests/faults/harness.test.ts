@@ -1,9 +1,11 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { appendFile, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { rowsOf } from "../support/rows.ts";
-import { waitFor } from "../support/wait.ts";
+import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 import { delivered, MiB, setStage } from "./stage.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 /* What asserts the invariants sees when they are broken. */
 
@@ -22,7 +24,7 @@ test("a part that is shorter than the safe offset is seen", async () => {
   await invariants.expectSafe();
   await truncate(join(system.serverFolder, "parts", `${downloadId}.part`), 1);
   await expect(invariants.expectSafe()).rejects.toThrow(/bytes are not there/);
-}, 30_000);
+});
 
 test("a published file that is not the source is seen", async () => {
   await using stage = await setStage({ size: MiB });
@@ -32,4 +34,4 @@ test("a published file that is not the source is seen", async () => {
   const [name = ""] = await system.published();
   await appendFile(join(system.folder, "downloads", name), "x");
   await expect(invariants.expectAll(delivered(downloadId, stage, 0))).rejects.toThrow();
-}, 30_000);
+});

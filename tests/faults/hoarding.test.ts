@@ -1,9 +1,11 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import type { DownloadRecord } from "../../lib/api/schemas.ts";
 import { frame, REGISTER, ScriptedClient } from "../support/scripted-client.ts";
 import { type Version, writeRandom } from "../support/sources.ts";
 import { ENROLL_TOKEN, System } from "../support/system.ts";
-import { waitFor } from "../support/wait.ts";
+import { TEST_LIMIT, waitFor } from "../support/wait.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 /*
  * Row 36: a client that takes what all share, and then sends a byte a second. Whoever waits for it gets
@@ -110,4 +112,4 @@ const SCENES = {
 
 test(`row 36: a client that sends a byte a second keeps nobody from ${Object.keys(SCENES).join(", ")}`, async () => {
   await Promise.all(Object.values(SCENES).map((scene) => scene()));
-}, 120_000);
+});

@@ -1,4 +1,13 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  setDefaultTimeout,
+  test,
+} from "bun:test";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { HEADER_BYTES } from "../../lib/protocol/frame.ts";
@@ -14,7 +23,9 @@ import {
 } from "../support/scripted-client.ts";
 import { md5OfFile, writeRandom } from "../support/sources.ts";
 import { System } from "../support/system.ts";
-import { waitFor } from "../support/wait.ts";
+import { TEST_LIMIT, waitFor } from "../support/wait.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 /*
  * Clients that lie. After each lie the server lives, an honest client's download that was under
@@ -266,7 +277,7 @@ describe("a client that breaks the protocol is told how, and its download waits 
       error_code: "protocol_error",
       attempts: 3,
     });
-  }, 60_000);
+  });
 
   test("a frame that no chunk size allows is not even read", async () => {
     const { client } = await requested();

@@ -20,7 +20,7 @@ import {
 } from "../support/scripted-client.ts";
 import { md5OfFile, writeRandom } from "../support/sources.ts";
 import { System } from "../support/system.ts";
-import { waitFor } from "../support/wait.ts";
+import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 
 /*
  * Clients that speak almost right, at every state of a download: mutated, cut, repeated, in
@@ -30,7 +30,7 @@ import { waitFor } from "../support/wait.ts";
 
 const CONNECTIONS = 160 * EFFORT;
 const AT_ONCE = 8;
-const TIMEOUT = 60_000 * Math.max(1, EFFORT);
+const TIMEOUT = TEST_LIMIT * Math.max(1, EFFORT);
 const CHUNK = 4096;
 const BYTES = new Random(11).bytes(3 * CHUNK + 5);
 

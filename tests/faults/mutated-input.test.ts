@@ -13,12 +13,13 @@ import { SEED } from "./seeds.ts";
 import { Mutator } from "../support/mutator.ts";
 import { Random } from "../support/random.ts";
 import { type JsonSchema, SchemaValues } from "../support/schema-values.ts";
+import { TEST_LIMIT } from "../support/wait.ts";
 
 /* What reads the network, given what is almost right: it gives something sound, or an FdsError. */
 
 const MAX_PAYLOAD = 256;
 const ROUNDS = 20_000 * EFFORT;
-const TIMEOUT = 60_000 * EFFORT;
+const TIMEOUT = TEST_LIMIT * Math.max(1, EFFORT);
 
 const random = new Random(SEED);
 const mutator = new Mutator(random);

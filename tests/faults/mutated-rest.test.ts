@@ -13,6 +13,7 @@ import { type RawAnswer, sendRaw } from "../support/raw-http.ts";
 import { ScriptedClient } from "../support/scripted-client.ts";
 import { md5OfFile, writeRandom } from "../support/sources.ts";
 import { API_TOKEN, ENROLL_TOKEN, System } from "../support/system.ts";
+import { TEST_LIMIT } from "../support/wait.ts";
 
 /*
  * Requests that are almost what /openapi.json describes, made from that document, to a server
@@ -21,7 +22,7 @@ import { API_TOKEN, ENROLL_TOKEN, System } from "../support/system.ts";
 
 const REQUESTS = 2_000 * EFFORT;
 const AT_ONCE = 8;
-const TIMEOUT = 60_000 * Math.max(1, EFFORT);
+const TIMEOUT = TEST_LIMIT * Math.max(1, EFFORT);
 /** That HTTP knows (RFC 9110, RFC 5789). */
 const METHODS = /^(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|TRACE)$/;
 const AWAY = "site-away";

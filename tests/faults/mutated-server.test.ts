@@ -20,7 +20,7 @@ import { type JsonSchema, SchemaValues } from "../support/schema-values.ts";
 import { md5 } from "../support/scripted-client.ts";
 import { type ScriptedConnection, ScriptedServer } from "../support/scripted-server.ts";
 import { writeRandom } from "../support/sources.ts";
-import { waitFor } from "../support/wait.ts";
+import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 
 /*
  * Servers that speak almost right, at every state of a file. The real client leaves each with a
@@ -30,7 +30,7 @@ import { waitFor } from "../support/wait.ts";
 const CLIENTS = Math.min(8, Math.ceil(2 * EFFORT));
 /** Of each client. */
 const CONNECTIONS = Math.ceil((16 * EFFORT * 2) / CLIENTS);
-const TIMEOUT = 60_000 * Math.max(1, EFFORT);
+const TIMEOUT = TEST_LIMIT * Math.max(1, EFFORT);
 const SIZE = 100_000;
 const SECRET = "what must never leave this machine";
 

@@ -1,12 +1,13 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { SEED } from "./seeds.ts";
 import type { Proxy } from "../support/proxy.ts";
 import type { WireFrame } from "../support/proxy/websocket-frames.ts";
 import { Random } from "../support/random.ts";
 
 import { delivered, KiB, MiB, setStage } from "./stage.ts";
+import { TEST_LIMIT } from "../support/wait.ts";
 
-const TIMEOUT = 60_000;
+setDefaultTimeout(TEST_LIMIT);
 
 /** Bytes of a chunk, where there are to be many of them. */
 const CHUNK = 64 * KiB;
@@ -18,51 +19,43 @@ describe("the client is back before its old socket is seen dead:", () => {
   test.concurrent.each([
     ["row 11: which stays silent", false],
     ["row 12: which comes to life again", true],
-  ])(
-    "%s",
-    async (_, comesAgain) => {
-      await using stage = await setStage({ size: 16 * MiB });
-      const { system, proxy, client, invariants } = stage;
-      const lost = proxy.after("up", 4 * MiB, () => {
-        proxy.links[0]?.hold("up", "down");
-        client.signal("SIGKILL");
-      });
-      const downloadId = await system.pull("file");
-      await lost;
-      const [old] = proxy.links;
-      const again = proxy.after("up", 4 * MiB, () => comesAgain && old?.release("up", "down"));
-      await client.restart();
-      await again;
-      await invariants.expectAll(delivered(downloadId, stage, 1));
-      expect(await system.api.download(downloadId)).toMatchObject({ attempts: 2 });
-      const told = system.server.log().map(({ message }) => message);
-      expect(told.filter((message) => /dropped|two machines/.test(message))).toEqual([]);
-    },
-    TIMEOUT,
-  );
+  ])("%s", async (_, comesAgain) => {
+    await using stage = await setStage({ size: 16 * MiB });
+    const { system, proxy, client, invariants } = stage;
+    const lost = proxy.after("up", 4 * MiB, () => {
+      proxy.links[0]?.hold("up", "down");
+      client.signal("SIGKILL");
+    });
+    const downloadId = await system.pull("file");
+    await lost;
+    const [old] = proxy.links;
+    const again = proxy.after("up", 4 * MiB, () => comesAgain && old?.release("up", "down"));
+    await client.restart();
+    await again;
+    await invariants.expectAll(delivered(downloadId, stage, 1));
+    expect(await system.api.download(downloadId)).toMatchObject({ attempts: 2 });
+    const told = system.server.log().map(({ message }) => message);
+    expect(told.filter((message) => /dropped|two machines/.test(message))).toEqual([]);
+  });
 });
 
-test.concurrent(
-  "row 13: a bit flipped in a payload",
-  async () => {
-    await using stage = await setStage({ size: 8 * MiB });
-    const { system, proxy, wanted, invariants } = stage;
-    // In the first chunk, in one in between, and in the last, after which no other frame comes.
-    // Frames are masked by an XOR, so a bit of the wire is a bit of the file.
-    const offsets = [4 * KiB, 4 * MiB, 8 * MiB - 4 * KiB];
-    const ids = [];
-    for (const offset of offsets) {
-      void proxy.after("up", offset, (next) => (next[0]! ^= 1));
-      ids.push(await system.pull("file"));
-      expect(await system.ended(ids.at(-1)!)).toMatchObject({ attempts: 1 });
-    }
-    await invariants.expectAll({ wanted: new Map(ids.map((id) => [id, wanted])), breaks: 3 });
-    const damaged = system.server.log().filter(({ message }) => /came damaged/.test(message));
-    expect(damaged).toHaveLength(3);
-    expect(damaged[0]).toMatchObject({ offset: 0 });
-  },
-  TIMEOUT,
-);
+test.concurrent("row 13: a bit flipped in a payload", async () => {
+  await using stage = await setStage({ size: 8 * MiB });
+  const { system, proxy, wanted, invariants } = stage;
+  // In the first chunk, in one in between, and in the last, after which no other frame comes.
+  // Frames are masked by an XOR, so a bit of the wire is a bit of the file.
+  const offsets = [4 * KiB, 4 * MiB, 8 * MiB - 4 * KiB];
+  const ids = [];
+  for (const offset of offsets) {
+    void proxy.after("up", offset, (next) => (next[0]! ^= 1));
+    ids.push(await system.pull("file"));
+    expect(await system.ended(ids.at(-1)!)).toMatchObject({ attempts: 1 });
+  }
+  await invariants.expectAll({ wanted: new Map(ids.map((id) => [id, wanted])), breaks: 3 });
+  const damaged = system.server.log().filter(({ message }) => /came damaged/.test(message));
+  expect(damaged).toHaveLength(3);
+  expect(damaged[0]).toMatchObject({ offset: 0 });
+});
 
 /** What is done to a frame in the flow, and the frame after it. */
 type Tampering = (frames: [Buffer, Buffer]) => Buffer[];
@@ -108,7 +101,6 @@ test.concurrent.each([1, 2, 3])(
     await invariants.expectSafe();
     await invariants.expectAll(delivered(downloadId, stage, 1));
   },
-  TIMEOUT,
 );
 
 describe("row 15:", () => {
@@ -125,7 +117,6 @@ describe("row 15:", () => {
       await invariants.expectSafe();
       await invariants.expectAll(delivered(downloadId, stage, 1));
     },
-    TIMEOUT,
   );
 
   test.concurrent.each(["repeated", "reordered"])(
@@ -139,21 +130,16 @@ describe("row 15:", () => {
       const downloadId = await stage.system.pull("file");
       await stage.invariants.expectAll(delivered(downloadId, stage, 1));
     },
-    TIMEOUT,
   );
 });
 
-test.concurrent(
-  "row 16: the stream split at every byte",
-  async () => {
-    await using stage = await setStage({
-      size: 100 * KiB,
-      env: { CHUNK_SIZE: String(4 * KiB) },
-      prepare: (proxy) => proxy.shape({ pieceBytes: 1 }),
-    });
-    const downloadId = await stage.system.pull("file");
-    await stage.invariants.expectAll(delivered(downloadId, stage, 0));
-    expect(await stage.system.api.download(downloadId)).toMatchObject({ attempts: 1 });
-  },
-  TIMEOUT,
-);
+test.concurrent("row 16: the stream split at every byte", async () => {
+  await using stage = await setStage({
+    size: 100 * KiB,
+    env: { CHUNK_SIZE: String(4 * KiB) },
+    prepare: (proxy) => proxy.shape({ pieceBytes: 1 }),
+  });
+  const downloadId = await stage.system.pull("file");
+  await stage.invariants.expectAll(delivered(downloadId, stage, 0));
+  expect(await stage.system.api.download(downloadId)).toMatchObject({ attempts: 1 });
+});

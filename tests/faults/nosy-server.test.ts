@@ -1,12 +1,14 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { link, mkdir, mkdtemp, realpath, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { Program } from "../support/programs.ts";
 import { type ScriptedConnection, ScriptedServer } from "../support/scripted-server.ts";
-import { waitFor } from "../support/wait.ts";
+import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 import { spawn, spawnSync } from "../support/spawn.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 /*
  * The real client with a server that wants what lies outside its roots, or what its owner's rules
@@ -330,21 +332,17 @@ describe.if(existsSync("/proc/self/fd"))("nothing leaves (needs /proc) while", (
       "to-key",
       `writeFileSync("till.KEY", "${SECRET}"); pause(); unlinkSync("till.KEY"); pause();`,
     ],
-  ])(
-    "%s",
-    async (_name, filePath, swaps) => {
-      await using _ = await startSwapper(swaps);
-      const answers = new Set<string>();
-      // Without two kinds of answers nothing would have been put to the test.
-      for (let asked = 0; asked < 300 || answers.size < 2; asked++) {
-        const answer = await ask(filePath);
-        if (typeof answer === "object") expect(INSIDE).toStartWith(answer.text);
-        answers.add(typeof answer === "object" ? "sent" : answer);
-      }
-      expectNothingLeft();
-    },
-    60_000,
-  );
+  ])("%s", async (_name, filePath, swaps) => {
+    await using _ = await startSwapper(swaps);
+    const answers = new Set<string>();
+    // Without two kinds of answers nothing would have been put to the test.
+    for (let asked = 0; asked < 300 || answers.size < 2; asked++) {
+      const answer = await ask(filePath);
+      if (typeof answer === "object") expect(INSIDE).toStartWith(answer.text);
+      answers.add(typeof answer === "object" ? "sent" : answer);
+    }
+    expectNothingLeft();
+  });
 });
 
 test("a file whose name is given to a link while it leaves is sent as it was, or not to its end", async () => {

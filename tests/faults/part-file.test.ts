@@ -1,10 +1,13 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { open, rm, truncate } from "node:fs/promises";
 import { lacksStrace } from "../support/machine.ts";
 import { rowsOf } from "../support/rows.ts";
 import { Strace } from "../support/strace.ts";
 import { type Half, pullHalf } from "./half.ts";
 import { delivered, MiB, setStage, type Stage } from "./stage.ts";
+import { TEST_LIMIT } from "../support/wait.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 /* Somebody or something else changes a part file, while its server is down or under its hands. */
 
@@ -41,59 +44,44 @@ async function flipBit(path: string, offset: number): Promise<void> {
   }
 }
 
-test.concurrent(
-  "row 27: a bit of the part file flipped at rest",
-  async () => {
-    await whileDown((part) => flipBit(part, 1000));
-  },
-  60_000,
-);
+test.concurrent("row 27: a bit of the part file flipped at rest", async () => {
+  await whileDown((part) => flipBit(part, 1000));
+});
 
-test.skipIf(lacksStrace !== "").concurrent(
-  `row 27: a bit of the part file flipped when it is about to be published${lacksStrace}`,
-  async () => {
-    await using stage = await setStage({ size: SIZE });
-    const { system } = stage;
-    const half = await pullHalf(stage);
-    await using strace = await Strace.attach(system.server, system.folder, {
-      calls: "link,linkat",
-      inject: "signal=KILL",
-    });
-    stage.proxy.release("up");
-    await system.server.ended();
-    expect(strace.injected).toBe(0);
-    expect(rowsOf(system).get(half.downloadId)?.status).toBe("verifying");
-    expect(await system.published()).toEqual([]);
-    await flipBit(half.part, SIZE - 1);
-    await system.restartServer();
-    await expectDelivered(stage, half);
-  },
-  60_000,
-);
+test
+  .skipIf(lacksStrace !== "")
+  .concurrent(
+    `row 27: a bit of the part file flipped when it is about to be published${lacksStrace}`,
+    async () => {
+      await using stage = await setStage({ size: SIZE });
+      const { system } = stage;
+      const half = await pullHalf(stage);
+      await using strace = await Strace.attach(system.server, system.folder, {
+        calls: "link,linkat",
+        inject: "signal=KILL",
+      });
+      stage.proxy.release("up");
+      await system.server.ended();
+      expect(strace.injected).toBe(0);
+      expect(rowsOf(system).get(half.downloadId)?.status).toBe("verifying");
+      expect(await system.published()).toEqual([]);
+      await flipBit(half.part, SIZE - 1);
+      await system.restartServer();
+      await expectDelivered(stage, half);
+    },
+  );
 
-test.concurrent(
-  "row 28: the part file shortened at rest",
-  async () => {
-    await whileDown((part) => truncate(part, 1000));
-  },
-  60_000,
-);
+test.concurrent("row 28: the part file shortened at rest", async () => {
+  await whileDown((part) => truncate(part, 1000));
+});
 
-test.concurrent(
-  "row 28: the part file deleted at rest",
-  async () => {
-    await whileDown((part) => rm(part));
-  },
-  60_000,
-);
+test.concurrent("row 28: the part file deleted at rest", async () => {
+  await whileDown((part) => rm(part));
+});
 
-test.concurrent(
-  "row 28: the part file deleted under way",
-  async () => {
-    await using stage = await setStage({ size: SIZE });
-    const half = await pullHalf(stage);
-    await rm(half.part);
-    await expectDelivered(stage, half);
-  },
-  60_000,
-);
+test.concurrent("row 28: the part file deleted under way", async () => {
+  await using stage = await setStage({ size: SIZE });
+  const half = await pullHalf(stage);
+  await rm(half.part);
+  await expectDelivered(stage, half);
+});

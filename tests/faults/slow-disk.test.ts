@@ -1,11 +1,13 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { footprintOf } from "../support/footprint.ts";
 import { lacksStrace } from "../support/machine.ts";
 import { writeRandom } from "../support/sources.ts";
 import { Strace } from "../support/strace.ts";
-import { waitFor } from "../support/wait.ts";
+import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 import { KiB, MiB, setStage, WINDOW } from "./stage.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 /** What a write takes, in µs: the wire brings thousands of times as much. */
 const WRITE_TAKES = 500_000;
@@ -16,51 +18,46 @@ const SIZE = 24 * MiB;
 const HEADERS = 64 * KiB;
 /** The runtime may keep what was freed, far less than what a client could send in that time. */
 const SPARE_MEMORY = 64 * MiB;
-const TIMEOUT = 90_000;
 
-test.skipIf(lacksStrace !== "")(
-  `row 19: a slow disk at the server${lacksStrace}`,
-  async () => {
-    await using stage = await setStage({ size: SIZE });
-    const { system, proxy, invariants } = stage;
-    const other = await writeRandom(system.source("other"), 16 * MiB);
-    await system.startClient({ id: "site-2" });
-    const held = proxy.after("up", MiB, () => proxy.hold("up"));
-    const before = proxy.carried.up;
-    const slow = await system.pull("file");
-    await held;
-    const { memory } = await footprintOf(system.server);
-    await using strace = await Strace.attach(system.server, system.folder, {
-      calls: "pwrite64",
-      inject: `delay_enter=${WRITE_TAKES}`,
-      path: join(system.serverFolder, "parts", `${slow}.part`),
-    });
-    proxy.release("up");
+test.skipIf(lacksStrace !== "")(`row 19: a slow disk at the server${lacksStrace}`, async () => {
+  await using stage = await setStage({ size: SIZE });
+  const { system, proxy, invariants } = stage;
+  const other = await writeRandom(system.source("other"), 16 * MiB);
+  await system.startClient({ id: "site-2" });
+  const held = proxy.after("up", MiB, () => proxy.hold("up"));
+  const before = proxy.carried.up;
+  const slow = await system.pull("file");
+  await held;
+  const { memory } = await footprintOf(system.server);
+  await using strace = await Strace.attach(system.server, system.folder, {
+    calls: "pwrite64",
+    inject: `delay_enter=${WRITE_TAKES}`,
+    path: join(system.serverFolder, "parts", `${slow}.part`),
+  });
+  proxy.release("up");
 
-    const fast = await system.pull("other", "site-2");
-    let most = 0;
-    const look = async () => {
-      const carried = proxy.carried.up - before;
-      const { status, bytes_received } = await system.api.download(slow);
-      expect(status).toBe("downloading");
-      expect(carried - bytes_received).toBeLessThanOrEqual(WINDOW + HEADERS);
-      most = Math.max(most, (await footprintOf(system.server)).memory);
-    };
-    const writes = async () => {
-      await look();
-      return strace.lines.length >= SLOW_WRITES;
-    };
-    // Completed while the other one waits for its disk, as the next looks tell.
-    await system.ended(fast);
-    await waitFor(writes, `${SLOW_WRITES} slow writes`);
-    expect(most).toBeLessThan(memory + WINDOW + SPARE_MEMORY);
-    await strace[Symbol.asyncDispose]();
-    await invariants.expectEnded(
-      new Map([
-        [slow, stage.wanted],
-        [fast, other],
-      ]),
-    );
-  },
-  TIMEOUT,
-);
+  const fast = await system.pull("other", "site-2");
+  let most = 0;
+  const look = async () => {
+    const carried = proxy.carried.up - before;
+    const { status, bytes_received } = await system.api.download(slow);
+    expect(status).toBe("downloading");
+    expect(carried - bytes_received).toBeLessThanOrEqual(WINDOW + HEADERS);
+    most = Math.max(most, (await footprintOf(system.server)).memory);
+  };
+  const writes = async () => {
+    await look();
+    return strace.lines.length >= SLOW_WRITES;
+  };
+  // Completed while the other one waits for its disk, as the next looks tell.
+  await system.ended(fast);
+  await waitFor(writes, `${SLOW_WRITES} slow writes`);
+  expect(most).toBeLessThan(memory + WINDOW + SPARE_MEMORY);
+  await strace[Symbol.asyncDispose]();
+  await invariants.expectEnded(
+    new Map([
+      [slow, stage.wanted],
+      [fast, other],
+    ]),
+  );
+});

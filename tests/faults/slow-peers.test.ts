@@ -1,12 +1,14 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { connect, type Socket } from "node:net";
 import { BINARY, TEXT, upgradeRequest, webSocketFrame } from "../support/raw-websocket.ts";
 import { REGISTER } from "../support/scripted-client.ts";
 import { writeRandom } from "../support/sources.ts";
 import { System } from "../support/system.ts";
-import { waitFor } from "../support/wait.ts";
+import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 import { tell } from "./effort.ts";
 import { watch } from "../support/leaks.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 /*
  * Row 36: sockets that say what they have to say a byte at a time, stop in the middle, talk
@@ -100,4 +102,4 @@ test(`row 36: ${SOCKETS} sockets of each kind: ${Object.keys(KINDS).join(", ")}`
   const lines = system.server.log();
   expect(lines.filter(({ level }) => level === "error" || level === "none")).toEqual([]);
   await system.expectTidy();
-}, 90_000);
+});

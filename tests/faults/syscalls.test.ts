@@ -1,12 +1,14 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { savedPath } from "../../lib/server/storage/names.ts";
 import { lacksStrace } from "../support/machine.ts";
 import { Strace } from "../support/strace.ts";
-import { waitFor } from "../support/wait.ts";
+import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 import { pullHalf } from "./half.ts";
 import { delivered, MiB, setStage, type Stage } from "./stage.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 /* The kernel refuses what server and client ask of it. */
 
@@ -35,25 +37,21 @@ const REFUSALS: Refusal[] = [
 
 describe.skipIf(lacksStrace !== "")(`calls that fail${lacksStrace}`, () => {
   for (const { row, calls, path, times } of REFUSALS) {
-    test.concurrent(
-      row,
-      async () => {
-        await using stage = await setStage({ size: SIZE });
-        const { system, proxy, invariants } = stage;
-        const { downloadId, part } = await pullHalf(stage);
-        const strace = await Strace.attach(system.server, system.folder, {
-          calls,
-          inject: "error=EIO",
-          path: path === undefined ? part : join(system.folder, "downloads", path),
-        });
-        proxy.release("up");
-        await waitFor(() => strace.injected >= times, `${calls} to fail`);
-        await invariants.expectSafe();
-        await strace[Symbol.asyncDispose]();
-        await invariants.expectAll(delivered(downloadId, stage, 1 + times));
-      },
-      60_000,
-    );
+    test.concurrent(row, async () => {
+      await using stage = await setStage({ size: SIZE });
+      const { system, proxy, invariants } = stage;
+      const { downloadId, part } = await pullHalf(stage);
+      const strace = await Strace.attach(system.server, system.folder, {
+        calls,
+        inject: "error=EIO",
+        path: path === undefined ? part : join(system.folder, "downloads", path),
+      });
+      proxy.release("up");
+      await waitFor(() => strace.injected >= times, `${calls} to fail`);
+      await invariants.expectSafe();
+      await strace[Symbol.asyncDispose]();
+      await invariants.expectAll(delivered(downloadId, stage, 1 + times));
+    });
   }
 
   test.concurrent(
@@ -73,50 +71,41 @@ describe.skipIf(lacksStrace !== "")(`calls that fail${lacksStrace}`, () => {
       expect(strace.injected).toBeLessThanOrEqual(6);
       await invariants.expectAll({ wanted: new Map([[downloadId, "storage_error"]]), breaks: 3 });
     },
-    90_000,
   );
 
-  test.concurrent(
-    "row 25: EIO reading the source, once on each thread that reads",
-    async () => {
-      await using stage = await setStage({ size: SIZE });
-      const { system, proxy, client, invariants } = stage;
-      const { downloadId } = await pullHalf(stage);
-      await using strace = await Strace.attach(client, system.folder, {
-        calls: "pread64",
-        inject: "error=EIO:when=1",
-        path: system.source("file"),
-      });
-      proxy.release("up");
-      await invariants.expectEnded(new Map([[downloadId, stage.wanted]]));
-      expect(strace.injected).toBeGreaterThan(0);
-      const { attempts } = await system.api.download(downloadId);
-      expect(attempts).toBeLessThanOrEqual(1 + strace.injected);
-      expect(client.log()).toContainEqual(expect.objectContaining({ code: "file_unreadable" }));
-      await strace[Symbol.asyncDispose]();
-      await invariants.expectAll(delivered(downloadId, stage, 1));
-    },
-    60_000,
-  );
+  test.concurrent("row 25: EIO reading the source, once on each thread that reads", async () => {
+    await using stage = await setStage({ size: SIZE });
+    const { system, proxy, client, invariants } = stage;
+    const { downloadId } = await pullHalf(stage);
+    await using strace = await Strace.attach(client, system.folder, {
+      calls: "pread64",
+      inject: "error=EIO:when=1",
+      path: system.source("file"),
+    });
+    proxy.release("up");
+    await invariants.expectEnded(new Map([[downloadId, stage.wanted]]));
+    expect(strace.injected).toBeGreaterThan(0);
+    const { attempts } = await system.api.download(downloadId);
+    expect(attempts).toBeLessThanOrEqual(1 + strace.injected);
+    expect(client.log()).toContainEqual(expect.objectContaining({ code: "file_unreadable" }));
+    await strace[Symbol.asyncDispose]();
+    await invariants.expectAll(delivered(downloadId, stage, 1));
+  });
 
-  test.concurrent(
-    "row 25: EIO reading the source",
-    async () => {
-      await using stage = await setStage({ size: SIZE });
-      const { system, proxy, client, invariants } = stage;
-      const { downloadId } = await pullHalf(stage);
-      await using strace = await Strace.attach(client, system.folder, {
-        calls: "read,pread64,readv,preadv,preadv2",
-        inject: "error=EIO",
-        path: system.source("file"),
-      });
-      proxy.release("up");
-      await expectFailure(stage, downloadId, "file_unreadable", "EIO");
-      expect(strace.injected).toBeLessThanOrEqual(6);
-      await invariants.expectAll({ wanted: new Map([[downloadId, "file_unreadable"]]), breaks: 3 });
-    },
-    90_000,
-  );
+  test.concurrent("row 25: EIO reading the source", async () => {
+    await using stage = await setStage({ size: SIZE });
+    const { system, proxy, client, invariants } = stage;
+    const { downloadId } = await pullHalf(stage);
+    await using strace = await Strace.attach(client, system.folder, {
+      calls: "read,pread64,readv,preadv,preadv2",
+      inject: "error=EIO",
+      path: system.source("file"),
+    });
+    proxy.release("up");
+    await expectFailure(stage, downloadId, "file_unreadable", "EIO");
+    expect(strace.injected).toBeLessThanOrEqual(6);
+    await invariants.expectAll({ wanted: new Map([[downloadId, "file_unreadable"]]), breaks: 3 });
+  });
 });
 
 async function expectFailure(
@@ -147,4 +136,4 @@ test("row 26: the final name is taken by somebody else's file", async () => {
   expect(saved_path).toMatch(/_file-2$/);
   for (const path of taken) expect(await Bun.file(path).text()).toBe("somebody else's");
   expect(await system.parts()).toEqual([]);
-}, 60_000);
+});

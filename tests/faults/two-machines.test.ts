@@ -1,11 +1,13 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { cp } from "node:fs/promises";
 import { join } from "node:path";
 import { Program } from "../support/programs.ts";
 import { runProgram } from "../support/operator.ts";
 import { writeRandom } from "../support/sources.ts";
 import { System } from "../support/system.ts";
-import { waitFor } from "../support/wait.ts";
+import { TEST_LIMIT, waitFor } from "../support/wait.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 /* Row 53: a cloned disk, so that two machines have one id and its key. */
 
@@ -62,7 +64,7 @@ test("row 53: two machines with one key are told as that, and no file is blamed 
   await system.api.change(download_id, { rate_limit: null });
   await system.expectDelivered(await system.ended(download_id), wanted);
   expect(clone.name).toBe("clone");
-}, 60_000);
+});
 
 test("row 53: a client that was killed and is back at once is no second machine", async () => {
   await using system = await System.start();
@@ -73,4 +75,4 @@ test("row 53: a client that was killed and is back at once is no second machine"
   }
   expect((await system.api.clients())[0]).toMatchObject({ connected: true, problem: null });
   expect(system.server.log().filter(({ message }) => TOLD.test(message))).toEqual([]);
-}, 60_000);
+});

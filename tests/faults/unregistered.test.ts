@@ -1,11 +1,13 @@
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { footprintOf, HAS_PROC } from "../support/footprint.ts";
 import { BINARY, upgradeRequest, webSocketFrame } from "../support/raw-websocket.ts";
 import { REGISTER, ScriptedClient } from "../support/scripted-client.ts";
 import { ENROLL_TOKEN, System } from "../support/system.ts";
-import { waitFor } from "../support/wait.ts";
+import { TEST_LIMIT, waitFor } from "../support/wait.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 /*
  * Row 36: connections that anyone can open and that never register. They hold next to nothing, are as
@@ -74,7 +76,6 @@ test.skipIf(!HAS_PROC)(
     // 200 MiB where each is kept; the runtime's own garbage is some MiB of it.
     expect(most).toBeLessThan(100 * MiB);
   },
-  60_000,
 );
 
 test("row 36: what comes right behind the request, before the answer, is not taken", async () => {
@@ -94,4 +95,4 @@ test("row 36: an address has 1,024 that wait, all have 2,048, and another addres
   await using honest = await register("10.0.0.3", "honest");
   expect(honest.isOpen).toBe(true);
   expect(await system.api.health()).toMatchObject({ connected_clients: 1 });
-}, 60_000);
+});

@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { TEST_LIMIT } from "../support/wait.ts";
 import { resultsOf, type TestResult } from "./report.ts";
 
 export interface BunTestOptions {
@@ -18,9 +19,6 @@ export interface BunTestOptions {
   timeout?: number;
 }
 
-/** A test may take this long, in ms: those that start programs are slow on a small, busy machine. */
-const TEST_TIMEOUT = 60_000;
-
 /**
  * Runs `bun test` to its end.
  * @throws the reason of the signal when that is aborted
@@ -33,7 +31,7 @@ export async function runBunTest(options: BunTestOptions): Promise<TestResult[]>
   try {
     const reporting = ["--reporter=junit", `--reporter-outfile=${reportFile}`];
     // --no-orphans: a program that a test left behind must not outlive it.
-    const args = ["test", "--no-orphans", `--timeout=${TEST_TIMEOUT}`, ...reporting, ...flags];
+    const args = ["test", "--no-orphans", `--timeout=${TEST_LIMIT}`, ...reporting, ...flags];
     // A path that does not begin with "./" would be a pattern.
     const paths = files.map((file) => `./${file}`);
     const child = Bun.spawn([process.execPath, ...args, ...paths], {

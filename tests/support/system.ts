@@ -13,7 +13,7 @@ export const API_TOKEN = "the-operators-token";
 export const ENROLL_TOKEN = "the-sites-token";
 
 /** A download that is not over after this time hangs, in ms, unless it is a large one. */
-const DEADLINE = 60_000;
+const DEADLINE = 120_000;
 
 export interface ClientOptions {
   id?: string;
