@@ -22,7 +22,7 @@ await runService(async () => {
 });
 
 async function start(config: ClientConfig) {
-  const { id, serverUrl, chunkSize, compress, enrollToken, proxy, tls, stateDir } = config;
+  const { id, serverUrl, chunkSize, compress, enrolToken, proxy, tls, stateDir } = config;
   const logger = new Logger({ level: config.logLevel, format: config.logFormat });
   const { allow, deny } = config;
   const roots = await Roots.open(config.roots, { allow, deny, mayBrowse: config.mayBrowse });
@@ -43,7 +43,7 @@ async function start(config: ClientConfig) {
       isKeyNew: isNew,
       keysToShow: () => keysToShow(stateDir, config.keyMaxAge),
       takeNewKey: () => takeNewKey(stateDir),
-      enrollToken,
+      enrolToken,
       version,
       chunkSize,
       rateLimit: new TokenBucket(config.rateLimit),

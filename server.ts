@@ -9,7 +9,7 @@ import { Tokens } from "./lib/server/access/tokens.ts";
 import { Browsing } from "./lib/server/clients/browsing.ts";
 import { Clients } from "./lib/server/clients/clients.ts";
 import { readServerConfig, SERVER_HELP, type ServerConfig } from "./lib/server/config.ts";
-import { CreditPool } from "./lib/server/transfer/flow-control.ts";
+import { FlowControl } from "./lib/server/transfer/flow-control.ts";
 import { openSqlRepository } from "./lib/server/database/sql.ts";
 import { Downloads } from "./lib/server/downloads/downloads.ts";
 import { EventFeeds } from "./lib/server/events/event-feeds.ts";
@@ -35,7 +35,7 @@ import { exposedFiles } from "./lib/util/exposed-files.ts";
 import { Logger } from "./lib/util/logger.ts";
 import { isLoopback } from "./lib/util/loopback.ts";
 import { runService } from "./lib/util/service.ts";
-import { Throttle } from "./lib/util/throttle.ts";
+import { RateLimiter } from "./lib/util/rate-limiter.ts";
 import { version } from "./package.json";
 import { stdout } from "./lib/util/output.ts";
 
@@ -68,7 +68,7 @@ async function start(config: ServerConfig, isTerminal: boolean) {
   const repository = await openSqlRepository(config.databaseUrl, {
     inTurn: (piece) => turns.run(THE_SERVER, piece),
   });
-  const credit = new CreditPool(config.receiveBudget);
+  const credit = new FlowControl(config.receiveBudget);
   const metrics = new Metrics();
   const audit = new Audit({
     rows: repository.audit,
@@ -80,7 +80,7 @@ async function start(config: ServerConfig, isTerminal: boolean) {
   const enrolmentKeys = new EnrolmentKeys(rows);
   const clients = new Clients({
     repository,
-    enrollToken: config.enrollToken,
+    enrolToken: config.enrolToken,
     enrolmentKeys,
     chunkSize: config.chunkSize,
     version,
@@ -143,7 +143,7 @@ async function start(config: ServerConfig, isTerminal: boolean) {
   });
 
   // What comes in a burst is no harm: a page that is opened asks for much at once.
-  const requests = new Throttle({
+  const requests = new RateLimiter({
     burst: 2 * config.requestRate,
     everyMs: 1000 / config.requestRate,
   });
@@ -161,7 +161,7 @@ async function start(config: ServerConfig, isTerminal: boolean) {
     audit,
     maxPerAddress,
     chunkSize: config.chunkSize,
-    anyoneEnrols: config.enrollToken === null,
+    anyoneEnrols: config.enrolToken === null,
   });
   const isOpen = apiToken === null;
   const door = new FrontDoor({ router, sockets, pages, audit, isOpen, secure });

@@ -19,7 +19,7 @@ import { Sender } from "./sender.ts";
 import { FrameOutlet } from "./sets/frame-outlet.ts";
 import { ListSender } from "./sets/list-sender.ts";
 import { SetSender } from "./sets/set-sender.ts";
-import { type Outgoing, Turns } from "./turns.ts";
+import { type Outgoing, SendScheduler } from "./send-scheduler.ts";
 
 export interface AgentOptions {
   roots: Roots;
@@ -49,14 +49,14 @@ const MAX_SHOWN = 512;
 export class Agent {
   readonly #streams = new Map<number, OutgoingStream>();
   readonly #running = new Set<Promise<void>>();
-  readonly #turns: Turns;
+  readonly #scheduler: SendScheduler;
   #worked = false;
 
   constructor(
     private readonly socket: Outgoing,
     private readonly options: AgentOptions,
   ) {
-    this.#turns = new Turns(socket, options.rateLimit);
+    this.#scheduler = new SendScheduler(socket, options.rateLimit);
   }
 
   /** Whether the server has taken a good part of a file. */
@@ -90,7 +90,7 @@ export class Agent {
   /** The connection is gone. Resolves when every file is closed. */
   async stop(): Promise<void> {
     for (const sender of this.#streams.values()) sender.stop("disconnected");
-    this.#turns.close();
+    this.#scheduler.close();
     await Promise.all(this.#running);
   }
 
@@ -124,7 +124,13 @@ export class Agent {
         const shown = cutToFit(file_path, MAX_SHOWN);
         const about = logger.with({ download_id, file_path: shown });
         about.info("file requested", { offset });
-        return new Sender({ ...this.options, request, turns: this.#turns, send, logger: about });
+        return new Sender({
+          ...this.options,
+          request,
+          scheduler: this.#scheduler,
+          send,
+          logger: about,
+        });
       }
       case "set_request": {
         const about = logger.with({ download_id: request.download_id });
@@ -147,7 +153,7 @@ export class Agent {
       epoch: request.epoch,
       chunkSize: Math.min(chunkSize, request.chunk_size),
       maxOffset: request.max_offset,
-      turns: this.#turns,
+      scheduler: this.#scheduler,
       compressor: compress && request.accepts?.includes(ZSTD) ? new Compressor() : null,
     });
   }

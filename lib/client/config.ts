@@ -41,7 +41,7 @@ export interface ClientConfig {
   rateLimit: number | null;
   /** Whether frames are compressed where that saves time. */
   compress: boolean;
-  enrollToken: string | null;
+  enrolToken: string | null;
   /** What of the roots may leave: none is everything but hidden files and keys. */
   allow: string[];
   /** What of the roots may not leave. */
@@ -193,7 +193,7 @@ export function readClientConfig(
     maxBytesPerDay: settings.readOptional("MAX_BYTES_PER_DAY", size(1)),
     rateLimit: settings.readOptional("RATE_LIMIT", size(MIN_RATE_LIMIT)),
     compress: settings.read("COMPRESSION", oneOf(["auto", "off"])) === "auto",
-    enrollToken: settings.readOptional("ENROLL_TOKEN", TOKEN),
+    enrolToken: settings.readOptional("ENROLL_TOKEN", TOKEN),
     stateDir: settings.readOptional("CLIENT_STATE_DIR", TEXT) ?? `./.client-state/${id}`,
     keyMaxAge: settings.read("KEY_MAX_AGE", DURATION),
     tls: readTls(settings),

@@ -9,7 +9,7 @@ import {
   parseServerMessage,
   type ServerMessage,
 } from "../protocol/messages.ts";
-import { Throttle } from "../util/throttle.ts";
+import { RateLimiter } from "../util/rate-limiter.ts";
 import { Agent, type AgentOptions } from "./agent.ts";
 import { codeOfSocketError, describeAnswer, dial, type DialOptions } from "./dial.ts";
 import type { ClientKeys } from "./key.ts";
@@ -27,7 +27,7 @@ export interface ConnectionOptions extends AgentOptions, DialOptions {
   id: string;
   keys: ClientKeys;
   /** Shown to enrol; undefined where the key is enough. */
-  enrollToken: string | undefined;
+  enrolToken: string | undefined;
   version: string;
   /** @param newKeyTaken the server knows the client by its new key from now on */
   onRegistered: (newKeyTaken: boolean) => void;
@@ -53,7 +53,7 @@ export class Connection {
   readonly #agent: Agent;
   readonly #ending = Promise.withResolvers<Ending>();
   readonly #timer: Timer;
-  readonly #messages = new Throttle(MESSAGES);
+  readonly #messages = new RateLimiter(MESSAGES);
   #over = false;
   #registered = false;
   // Monotonic, ms: a clock that is set must not kill the connection.
@@ -96,13 +96,13 @@ export class Connection {
 
   #register(): void {
     this.#heard();
-    const { id, keys, enrollToken, version, chunkSize } = this.options;
+    const { id, keys, enrolToken, version, chunkSize } = this.options;
     const register: ClientMessage = {
       type: "register",
       client_id: id,
       key: keys.key,
       new_key: keys.newKey,
-      enroll_token: enrollToken,
+      enroll_token: enrolToken,
       version,
       hostname: hostname(),
       platform: `${platform()} ${arch()}`,

@@ -21,10 +21,10 @@ const ASKS_TO_ENROL: ReadonlySet<ErrorCode | undefined> = new Set([
 
 export interface ReconnectOptions extends Omit<
   ConnectionOptions,
-  "enrollToken" | "onRegistered" | "tls"
+  "enrolToken" | "onRegistered" | "tls"
 > {
   /** Shown only where the server does not know the key. */
-  enrollToken: string | null;
+  enrolToken: string | null;
   /** No server can know the key: it is shown with what the client enrols with at once. */
   isKeyNew: boolean;
   /** What to show at the next connection, in place of `keys`. */
@@ -88,7 +88,7 @@ class Connections {
   /** @throws whatever keeps a connection from beginning */
   async #connect(): Promise<Ending> {
     const { options, stop } = this;
-    const { logger, serverUrl, enrollToken } = options;
+    const { logger, serverUrl, enrolToken } = options;
     this.#keys = await options.keysToShow().catch((error: unknown) => {
       logger.error("the keys cannot be read or renewed, shown are those of before", {}, error);
       return this.#keys;
@@ -100,7 +100,7 @@ class Connections {
       ...options,
       logger: this.#requestLogger,
       tls,
-      enrollToken: this.#enrol && enrollToken !== null ? enrollToken : undefined,
+      enrolToken: this.#enrol && enrolToken !== null ? enrolToken : undefined,
       keys: this.#keys,
       onRegistered: (newKeyTaken) => this.#registered(newKeyTaken),
     });
@@ -123,10 +123,10 @@ class Connections {
 
   /** Tells how it ended. @returns how long to wait for the next try, in ms */
   #waitAfter(ending: Ending): number {
-    const { logger, enrollToken } = this.options;
+    const { logger, enrolToken } = this.options;
     const { reason, code, registered, worked, lasted } = ending;
     const known = !this.#enrol;
-    const isAsked = ASKS_TO_ENROL.has(code) && enrollToken !== null;
+    const isAsked = ASKS_TO_ENROL.has(code) && enrolToken !== null;
     // A server that was not reached, or had no time, still wants what it asked for.
     this.#enrol = isAsked || (this.#enrol && code === undefined && !registered);
     if (isAsked && known) return 0;

@@ -16,7 +16,7 @@ import type { Roots } from "./owner-rules/roots.ts";
 import type { SourceFile } from "./owner-rules/source-file.ts";
 import type { GoOn } from "./prefix-hash.ts";
 import { Source } from "./source.ts";
-import type { Turns } from "./turns.ts";
+import type { SendScheduler } from "./send-scheduler.ts";
 
 /**
  * A frame fills no more than this part of what may be under way: the server takes whole frames, and
@@ -32,7 +32,7 @@ const PROVING_EVERY_MS = 5_000;
 export interface SenderOptions {
   request: DownloadRequest;
   roots: Roots;
-  turns: Turns;
+  scheduler: SendScheduler;
   /** Most bytes in a frame: the client's own limit, where it is under the server's. */
   chunkSize: number;
   /** Whether chunks may be compressed, where the server takes that. */
@@ -202,7 +202,7 @@ export class Sender implements OutgoingStream {
 
   #blockSize(offset: number): number {
     const share = Math.max(MIN_SHARE, Math.floor(this.#window * WINDOW_SHARE));
-    const size = this.options.turns.frameSize(Math.min(this.#chunkSize, share));
+    const size = this.options.scheduler.frameSize(Math.min(this.#chunkSize, share));
     return Math.max(0, Math.min(size, this.#totalSize - offset));
   }
 
@@ -213,7 +213,7 @@ export class Sender implements OutgoingStream {
   }
 
   async #sendBlock(block: Uint8Array<ArrayBuffer>): Promise<void> {
-    const { turns, request } = this.options;
+    const { scheduler, request } = this.options;
     const { stream, epoch } = request;
     const end = this.#offset + block.length;
     for (let rest = block; rest.length > 0;) {
@@ -223,11 +223,11 @@ export class Sender implements OutgoingStream {
       const packed = (await this.#compressor?.pack(this.#offset, next)) ?? null;
       // Bytes that are sent again were not reserved at the start.
       await this.#allowance.ensure(rest.length);
-      await turns.next();
+      await scheduler.next();
       if (this.#interrupted()) return;
       // More may be granted by now.
       if (!packed) next = this.#granted(rest);
-      turns.send({ stream, epoch, offset: this.#offset }, next, packed);
+      scheduler.send({ stream, epoch, offset: this.#offset }, next, packed);
       this.#allowance.spend(next.length);
       this.#offset += next.length;
       this.#sentBytes += next.length;

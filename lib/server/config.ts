@@ -40,7 +40,7 @@ export interface ServerConfig {
   /** What an operator has to show; null: nothing, and `host` is loopback. */
   apiToken: string | null;
   /** What a new client has to show; null: nothing, and `host` is loopback. */
-  enrollToken: string | null;
+  enrolToken: string | null;
   chunkSize: number;
   maxActiveDownloads: number;
   maxActiveDownloadsPerClient: number;
@@ -136,7 +136,7 @@ const NETWORKS: Kind<string[]> = {
   expected: 'addresses and networks such as "10.0.0.0/8,::1"',
 };
 
-/** Room for thousands of rows, in bytes. */
+/** FreeSpace for thousands of rows, in bytes. */
 const MIN_AUDIT_SIZE = 1024 * 1024;
 
 const MOST_DOWNLOADS = 100_000;
@@ -163,9 +163,9 @@ export function readServerConfig(
   const settings = new Settings(SETTINGS, argv, env);
   if (settings.helpWanted) return "help";
   const apiToken = settings.readOptional("API_TOKEN", TOKEN);
-  const enrollToken = settings.readOptional("ENROLL_TOKEN", TOKEN);
-  const host = settings.read("SERVER_HOST", hostFor(apiToken, enrollToken));
-  if (!isLoopback(host)) requireStrongTokens(host, apiToken, enrollToken);
+  const enrolToken = settings.readOptional("ENROLL_TOKEN", TOKEN);
+  const host = settings.read("SERVER_HOST", hostFor(apiToken, enrolToken));
+  if (!isLoopback(host)) requireStrongTokens(host, apiToken, enrolToken);
   const downloadsDir = settings.read("DOWNLOADS_DIR", TEXT);
   const chunkSize = settings.read("CHUNK_SIZE", size(MIN_CHUNK_SIZE, MAX_CHUNK_SIZE));
   return {
@@ -176,7 +176,7 @@ export function readServerConfig(
       settings.readOptional("DATABASE_URL", TEXT) ??
       `sqlite://${join(downloadsDir, ".server", "state.db")}`,
     apiToken,
-    enrollToken,
+    enrolToken,
     chunkSize,
     maxActiveDownloads: settings.read("MAX_ACTIVE_DOWNLOADS", wholeNumber(1, MOST_DOWNLOADS)),
     maxActiveDownloadsPerClient: settings.read(
@@ -206,10 +206,10 @@ export function readServerConfig(
 }
 
 /** Without both tokens anyone who reaches the server is let in, so only this machine may. */
-function hostFor(apiToken: string | null, enrollToken: string | null): Kind<string> {
+function hostFor(apiToken: string | null, enrolToken: string | null): Kind<string> {
   const missing = [
     ...(apiToken === null ? ["no API_TOKEN"] : []),
-    ...(enrollToken === null ? ["no ENROLL_TOKEN"] : []),
+    ...(enrolToken === null ? ["no ENROLL_TOKEN"] : []),
   ];
   const schema = z.string().refine(isHost);
   if (missing.length === 0) return { schema, expected: 'an address such as "0.0.0.0"' };
@@ -223,15 +223,15 @@ function hostFor(apiToken: string | null, enrollToken: string | null): Kind<stri
 function requireStrongTokens(
   host: string,
   apiToken: string | null,
-  enrollToken: string | null,
+  enrolToken: string | null,
 ): void {
-  for (const [name, token] of Object.entries({ API_TOKEN: apiToken, ENROLL_TOKEN: enrollToken })) {
+  for (const [name, token] of Object.entries({ API_TOKEN: apiToken, ENROLL_TOKEN: enrolToken })) {
     if (token === null || token.length >= MIN_TOKEN_LENGTH) continue;
     throw new UsageError(
       `${name} is too short, expected at least ${MIN_TOKEN_LENGTH} characters, as others than this machine reach "${host}" and could guess it`,
     );
   }
-  if (apiToken !== enrollToken) return;
+  if (apiToken !== enrolToken) return;
   throw new UsageError(
     `ENROLL_TOKEN is the same as API_TOKEN, expected another one: who may enrol a client could do everything`,
   );

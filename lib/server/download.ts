@@ -66,7 +66,7 @@ export interface Queued extends Common {
   startedAt: number | null;
   source: Source | null;
   /** Bytes from the start of the file that are flushed to the disk. */
-  safeOffset: number;
+  durableOffset: number;
   /**
    * Not to be claimed before this time; one that lies further ahead than {@link LONGEST_WAIT_MS}
    * was set before the clock was put back, and has come.
@@ -81,7 +81,7 @@ export interface Downloading extends Common {
   startedAt: number;
   /** Null until the client has opened the file. */
   source: Source | null;
-  safeOffset: number;
+  durableOffset: number;
 }
 
 /** Every byte is flushed and the checksum matched; it is being published. */
@@ -111,7 +111,7 @@ export interface Failed extends Common {
   startedAt: number | null;
   completedAt: number;
   source: Source | null;
-  safeOffset: number;
+  durableOffset: number;
   problem: Problem;
   /** The download that asked for its file again; null: its file is still owed. */
   retriedAs: string | null;
@@ -122,7 +122,7 @@ export interface Cancelled extends Common {
   startedAt: number | null;
   completedAt: number;
   source: Source | null;
-  safeOffset: number;
+  durableOffset: number;
   /** The download that asked for its file again. */
   retriedAs: string | null;
 }
@@ -142,7 +142,7 @@ export type DownloadEvent =
   | {
       type: "checkpoint";
       epoch: number;
-      safeOffset: number;
+      durableOffset: number;
       bytesOnWire: number;
       files?: SetCounts;
     }
@@ -207,7 +207,7 @@ export function newDownload(downloadId: string, order: Order, now: number): Queu
     revision: 0,
     startedAt: null,
     source: null,
-    safeOffset: 0,
+    durableOffset: 0,
     notBefore: now,
     problem: null,
   };
@@ -222,10 +222,10 @@ export function hasEnded(download: Download): download is Ended {
 }
 
 /** Bytes that are flushed to the disk, in any state. */
-export function safeOffsetOf(download: Download): number {
+export function durableOffsetOf(download: Download): number {
   return download.status === "verifying" || download.status === "completed"
     ? download.source.totalSize
-    : download.safeOffset;
+    : download.durableOffset;
 }
 
 /**
@@ -253,10 +253,13 @@ export function transition(download: Download, event: DownloadEvent): Transition
       case "started":
         return start(download, event);
       case "checkpoint": {
-        const { safeOffset, bytesOnWire, files = download.files } = event;
-        if (safeOffset < download.safeOffset) return unchanged(download);
-        if (safeOffset === download.safeOffset && !event.files) return unchanged(download);
-        return { next: { ...download, safeOffset, bytesOnWire, files, failures: 0 }, effects: [] };
+        const { durableOffset, bytesOnWire, files = download.files } = event;
+        if (durableOffset < download.durableOffset) return unchanged(download);
+        if (durableOffset === download.durableOffset && !event.files) return unchanged(download);
+        return {
+          next: { ...download, durableOffset, bytesOnWire, files, failures: 0 },
+          effects: [],
+        };
       }
       case "listed": {
         const { source, files } = event;
@@ -328,7 +331,7 @@ function start(
   download: Downloading,
   event: Extract<DownloadEvent, { type: "started" }>,
 ): Transition {
-  if (event.offset === download.safeOffset) {
+  if (event.offset === download.durableOffset) {
     // On resume the first reading's size stays the goal: a log that grew is delivered as it was.
     const source =
       download.source && event.offset > 0
@@ -344,10 +347,10 @@ function start(
     next: {
       ...download,
       source: event.source,
-      safeOffset: 0,
+      durableOffset: 0,
       restarts: download.restarts + 1,
     },
-    effects: [warn(`starts over, ${download.safeOffset} safe bytes discarded: ${reason}`)],
+    effects: [warn(`starts over, ${download.durableOffset} safe bytes discarded: ${reason}`)],
   };
 }
 
@@ -412,7 +415,7 @@ function requeue(download: Active, notBefore: number, problem: Problem | null): 
     status: "queued",
     startedAt: download.startedAt,
     source: download.source,
-    safeOffset: safeOffsetOf(download),
+    durableOffset: durableOffsetOf(download),
     notBefore,
     problem,
   };
@@ -433,10 +436,10 @@ function fail(download: Active, problem: Problem, now: number, final: boolean): 
       const next: Queued = {
         ...requeue(download, now, problem),
         source: null,
-        safeOffset: 0,
+        durableOffset: 0,
         restarts: download.restarts + 1,
       };
-      const lost = `starts over, ${safeOffsetOf(download)} safe bytes discarded: ${problem.message}`;
+      const lost = `starts over, ${durableOffsetOf(download)} safe bytes discarded: ${problem.message}`;
       return { next, effects: [discard, dispatch, warn(lost)] };
     }
     case "when_room": {
@@ -475,7 +478,7 @@ function end(download: Active, problem: Problem, now: number): Transition {
       startedAt: download.startedAt,
       completedAt: now,
       source: download.source,
-      safeOffset: safeOffsetOf(download),
+      durableOffset: durableOffsetOf(download),
       problem,
       retriedAs: null,
     },
@@ -493,7 +496,7 @@ function cancel(download: Queued | Active, now: number): Transition {
       startedAt: download.startedAt,
       completedAt: now,
       source: download.source,
-      safeOffset: download.safeOffset,
+      durableOffset: download.durableOffset,
       retriedAs: null,
     },
     effects: [{ type: "stop_client" }, discard, dispatch],

@@ -57,7 +57,7 @@ export interface SetFile extends ListedFile {
   /** Of all its bytes, by the algorithm of the download, lower-case hex; null: not known. */
   digest: string | null;
   /** Bytes of it that are flushed to the disk, while it is pending. */
-  safeOffset: number;
+  durableOffset: number;
 }
 
 /** What became known of a file. */
@@ -66,7 +66,7 @@ export type SetFileChange = Pick<SetFile, "index"> &
     | { status: "received"; size: number; mtimeNs: string; digest: string; readAt: number }
     | { status: "unchanged"; digest: string; readAt: number }
     | { status: "skipped"; error: Problem }
-    | { status: "pending"; safeOffset: number }
+    | { status: "pending"; durableOffset: number }
   );
 
 /** A published file that is the same as one that is listed. */

@@ -1,5 +1,5 @@
 import type { Logger } from "./logger.ts";
-import { Throttle } from "./throttle.ts";
+import { RateLimiter } from "./rate-limiter.ts";
 
 /** Lines of one kind about one peer. */
 const OF_A_PEER = { burst: 50, everyMs: 2_000 };
@@ -13,8 +13,8 @@ const TOLD_EVERY_MS = 10_000;
  * disk, and what a person looks for is lost in it. What is left out is counted.
  */
 export class LineLimit {
-  readonly #ofPeers = new Throttle(OF_A_PEER);
-  readonly #ofAll = new Throttle(OF_ALL);
+  readonly #ofPeers = new RateLimiter(OF_A_PEER);
+  readonly #ofAll = new RateLimiter(OF_ALL);
   #leftOut = 0;
 
   /**

@@ -30,7 +30,7 @@ const logged = (write: (line: string) => void) =>
 
 const KEYS = { key: "the-key-of-the-client" };
 const keeping = {
-  enrollToken: null,
+  enrolToken: null,
   isKeyNew: false,
   keysToShow: async () => KEYS,
   takeNewKey: async () => {},
@@ -54,7 +54,7 @@ const options = (port: number) => ({
 
 function connect(port: number, onRegistered = () => {}): Connection {
   const logger = logged(() => {});
-  return new Connection({ ...options(port), enrollToken: undefined, onRegistered, logger });
+  return new Connection({ ...options(port), enrolToken: undefined, onRegistered, logger });
 }
 
 /** A server that takes connections and says nothing. */

@@ -6,7 +6,7 @@ import { Roots } from "../../lib/client/owner-rules/roots.ts";
 import type { SourceFile } from "../../lib/client/owner-rules/source-file.ts";
 import type { Delivery } from "../../lib/client/outgoing-stream.ts";
 import { Sender } from "../../lib/client/sender.ts";
-import { Turns } from "../../lib/client/turns.ts";
+import { SendScheduler } from "../../lib/client/send-scheduler.ts";
 import type { ClientMessage, DownloadRequest } from "../../lib/protocol/messages.ts";
 import { Logger } from "../../lib/util/logger.ts";
 import { TokenBucket } from "../../lib/util/token-bucket.ts";
@@ -58,7 +58,10 @@ async function send(
   const sender = new Sender({
     request: REQUEST,
     roots,
-    turns: new Turns({ send: () => undefined, bufferedAmount: 0 }, new TokenBucket(null)),
+    scheduler: new SendScheduler(
+      { send: () => undefined, bufferedAmount: 0 },
+      new TokenBucket(null),
+    ),
     chunkSize: 65_536,
     compress: false,
     send: (message) => sent.push(message),

@@ -43,7 +43,7 @@ class Crowd implements AsyncDisposable {
         isKeyNew: false,
         keysToShow: async () => keys,
         takeNewKey: async () => {},
-        enrollToken: ENROLL_TOKEN,
+        enrolToken: ENROLL_TOKEN,
         version: "1.0.0",
         chunkSize: MiB,
         rateLimit: new TokenBucket(null),

@@ -95,8 +95,8 @@ export const MUTATIONS: readonly Mutation[] = [
     breaks: "B: first the bytes, then the row",
     file: "lib/server/transfer/part-writer.ts",
     find: `    await this.options.part.sync();
-    await this.options.onSafe(safeOffset);`,
-    replace: `    await this.options.onSafe(safeOffset);
+    await this.options.onDurable(durableOffset);`,
+    replace: `    await this.options.onDurable(durableOffset);
     await this.options.part.sync();`,
     caughtBy: { [RECEIVER]: "is told within 250 ms, and not before it is flushed" },
   },
@@ -105,8 +105,8 @@ export const MUTATIONS: readonly Mutation[] = [
     breaks: "B: what is safe is on the disk",
     file: "lib/server/transfer/part-writer.ts",
     find: `    await this.options.part.sync();
-    await this.options.onSafe(safeOffset);`,
-    replace: `    await this.options.onSafe(safeOffset);`,
+    await this.options.onDurable(durableOffset);`,
+    replace: `    await this.options.onDurable(durableOffset);`,
     caughtBy: {
       [RECEIVER]: "is told within 250 ms, and not before it is flushed",
       [MODEL]: THE_MODEL,
@@ -164,7 +164,7 @@ export const MUTATIONS: readonly Mutation[] = [
     name: "short-part-trusted",
     breaks: "A, C: a part that is shorter than recorded proves nothing",
     file: "lib/server/transfer/file-receiver.ts",
-    find: `const isShort = part.size < safeOffset;`,
+    find: `const isShort = part.size < durableOffset;`,
     replace: `const isShort = false;`,
     caughtBy: { [PART_FILE]: "row 28: the part file shortened at rest" },
   },
@@ -227,7 +227,7 @@ export const MUTATIONS: readonly Mutation[] = [
     name: "window-without-end",
     breaks: "D, E: what is under way is bounded by the window",
     file: "lib/server/transfer/flow-control.ts",
-    find: `const limit = Math.min(this.#written, this.#safe + this.options.maxUnsafe) + window;`,
+    find: `const limit = Math.min(this.#written, this.#safe + this.options.maxUnflushed) + window;`,
     replace: `const limit = Number.MAX_SAFE_INTEGER;`,
     caughtBy: { [CREDIT]: "a file that is longer than the window" },
   },
@@ -254,7 +254,7 @@ export const MUTATIONS: readonly Mutation[] = [
     name: "slow-flush-not-waited-for",
     breaks: "D: what is written and not flushed is bounded",
     file: "lib/server/transfer/flow-control.ts",
-    find: `Math.min(this.#written, this.#safe + this.options.maxUnsafe)`,
+    find: `Math.min(this.#written, this.#safe + this.options.maxUnflushed)`,
     replace: `this.#written`,
     caughtBy: { [CREDIT]: "goes on ahead of what is flushed" },
   },

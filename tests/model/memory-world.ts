@@ -1,9 +1,9 @@
 import { expect } from "bun:test";
 import { Clients } from "../../lib/server/clients/clients.ts";
-import { CreditPool } from "../../lib/server/transfer/flow-control.ts";
+import { FlowControl } from "../../lib/server/transfer/flow-control.ts";
 import type { Repository } from "../../lib/server/database/repository.ts";
 import { EnrolmentKeys } from "../../lib/server/clients/enrolment.ts";
-import { type Download, hasEnded, safeOffsetOf } from "../../lib/server/download.ts";
+import { type Download, hasEnded, durableOffsetOf } from "../../lib/server/download.ts";
 import { Downloads } from "../../lib/server/downloads/downloads.ts";
 import { Metrics } from "../../lib/server/metrics/metrics.ts";
 import { Logger } from "../../lib/util/logger.ts";
@@ -36,7 +36,7 @@ interface ServerRun {
   life: Life;
   clients: Clients;
   downloads: Downloads;
-  credit: CreditPool;
+  credit: FlowControl;
 }
 
 /**
@@ -194,7 +194,7 @@ export class MemoryWorld {
     else {
       // B: what is called safe outlives a loss of power.
       const synced = this.storage.parts.get(downloadId)?.synced ?? 0;
-      expect(synced).toBeGreaterThanOrEqual(safeOffsetOf(download));
+      expect(synced).toBeGreaterThanOrEqual(durableOffsetOf(download));
     }
     if (download.status === "failed") {
       // F: only what happened to the file can be the cause.
@@ -231,7 +231,7 @@ export class MemoryWorld {
     const life = new Life();
     const repository = life.of(this.repository);
     const storage = life.of(this.storage);
-    const credit = new CreditPool(BUDGET);
+    const credit = new FlowControl(BUDGET);
     const metrics = new Metrics();
     const write = (line: string) => {
       if (/"level":"error"/.test(line)) this.#bugs.push(line);
@@ -239,7 +239,7 @@ export class MemoryWorld {
     const logger = new Logger({ level: "error", format: "json", write });
     const clients = new Clients({
       repository,
-      enrollToken: null,
+      enrolToken: null,
       enrolmentKeys: new EnrolmentKeys(this.repository.access),
       chunkSize: CHUNK,
       version: "9.9.9",

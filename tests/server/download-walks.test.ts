@@ -5,7 +5,7 @@ import {
   type DownloadEvent,
   hasEnded,
   newDownload,
-  safeOffsetOf,
+  durableOffsetOf,
   type Transition,
   transition,
 } from "../../lib/server/download.ts";
@@ -22,7 +22,7 @@ const STEPS = 200;
 /** Something that could happen now: mostly of this attempt, sometimes of another. */
 function randomEvent(random: Random, download: Download, now: number): DownloadEvent {
   const epoch = random.float() < 0.9 ? download.epoch : random.int(0, download.epoch + 1);
-  const safeOffset = safeOffsetOf(download);
+  const durableOffset = durableOffsetOf(download);
   // What goes on is made likelier than what ends a download, so that walks are long.
   switch (random.int(0, 19)) {
     case 0:
@@ -40,21 +40,21 @@ function randomEvent(random: Random, download: Download, now: number): DownloadE
       return { type: "published", epoch, now };
     case 6:
     case 7: {
-      const size = random.pick([source.totalSize, safeOffset]);
+      const size = random.pick([source.totalSize, durableOffset]);
       const savedPath = "restaurant-001/a.txt";
       return { type: "received", epoch, size, digest: MD5, bytesOnWire: 600, savedPath };
     }
     case 8:
     case 9:
     case 10: {
-      const offset = random.float() < 0.8 ? safeOffset : 0;
+      const offset = random.float() < 0.8 ? durableOffset : 0;
       return { type: "started", epoch, now, source, offset, reason: "another file" };
     }
     default:
       return {
         type: "checkpoint",
         epoch,
-        safeOffset: random.int(0, source.totalSize),
+        durableOffset: random.int(0, source.totalSize),
         bytesOnWire: 500,
       };
   }
@@ -85,9 +85,9 @@ function expectLawful(before: Download, event: DownloadEvent, { next, effects }:
   const startsOver = next.restarts > before.restarts;
   expect(next.restarts - before.restarts).toBe(startsOver ? 1 : 0);
   expect(next.restarts).toBeLessThanOrEqual(MAX_RESTARTS);
-  if (safeOffsetOf(next) < safeOffsetOf(before)) expect(startsOver).toBe(true);
+  if (durableOffsetOf(next) < durableOffsetOf(before)) expect(startsOver).toBe(true);
   if (startsOver) {
-    expect(safeOffsetOf(next)).toBe(0);
+    expect(durableOffsetOf(next)).toBe(0);
     expect(effects).toContainEqual(expect.objectContaining({ type: "log", level: "warn" }));
   }
   expect(next.failures).toBeLessThan(MAX_FAILURES);

@@ -29,7 +29,7 @@ const failure = (code: DownloadErrorCode, final?: boolean): DownloadEvent => ({
 const events = {
   started: { type: "started", ...at, source, offset: 400 },
   "started over": { type: "started", ...at, source, offset: 0, reason: "another file" },
-  checkpoint: { type: "checkpoint", epoch: EPOCH, safeOffset: 500, bytesOnWire: 350 },
+  checkpoint: { type: "checkpoint", epoch: EPOCH, durableOffset: 500, bytesOnWire: 350 },
   received: {
     type: "received",
     epoch: EPOCH,
@@ -108,7 +108,7 @@ describe("the file is opened", () => {
   const grown = { ...source, totalSize: 2000, chunkSize: 8192 };
 
   test("for the first time: its size is the goal", () => {
-    const fresh = { ...downloading, source: null, safeOffset: 0 };
+    const fresh = { ...downloading, source: null, durableOffset: 0 };
     const event = { ...events.started, source: grown, offset: 0 };
     expect(transition(fresh, event)).toEqual({ next: { ...fresh, source: grown }, effects: [] });
   });
@@ -120,8 +120,8 @@ describe("the file is opened", () => {
 
   test("again, with nothing safe: what it is now is the goal", () => {
     const event = { ...events.started, source: grown, offset: 0 };
-    const { next } = transition({ ...downloading, safeOffset: 0 }, event);
-    expect(next).toEqual({ ...downloading, safeOffset: 0, source: grown });
+    const { next } = transition({ ...downloading, durableOffset: 0 }, event);
+    expect(next).toEqual({ ...downloading, durableOffset: 0, source: grown });
   });
 
   test("from the beginning: what was safe is discarded, and that is logged", () => {
@@ -129,7 +129,7 @@ describe("the file is opened", () => {
       ...events["started over"],
       source: grown,
     });
-    expect(next).toEqual({ ...downloading, source: grown, safeOffset: 0, restarts: 1 });
+    expect(next).toEqual({ ...downloading, source: grown, durableOffset: 0, restarts: 1 });
     expect(effects).toEqual([
       {
         type: "log",
@@ -152,7 +152,7 @@ describe("the file is opened", () => {
 describe("bytes become safe", () => {
   test("so that tries that failed before count no more", () => {
     const { next, effects } = transition({ ...downloading, failures: 2 }, events.checkpoint);
-    expect(next).toEqual({ ...downloading, safeOffset: 500, bytesOnWire: 350, failures: 0 });
+    expect(next).toEqual({ ...downloading, durableOffset: 500, bytesOnWire: 350, failures: 0 });
     expect(effects).toEqual([]);
   });
 
@@ -163,17 +163,20 @@ describe("bytes become safe", () => {
     expect(transition(next, events.lost).next.bytesOnWire).toBe(700);
   });
 
-  test.each([0, 399, 400])("a checkpoint at %d, not over what is safe, is void", (safeOffset) => {
-    const event = { ...events.checkpoint, safeOffset };
-    expect(transition(downloading, event).next).toBe(downloading);
-  });
+  test.each([0, 399, 400])(
+    "a checkpoint at %d, not over what is safe, is void",
+    (durableOffset) => {
+      const event = { ...events.checkpoint, durableOffset };
+      expect(transition(downloading, event).next).toBe(downloading);
+    },
+  );
 
   test.each([0, 999, 1001])("%d bytes are not the file of 1000", (size) => {
     expect(transition(downloading, { ...events.received, size }).next).toBe(downloading);
   });
 
   test("nothing is received before the file was opened", () => {
-    const unopened = { ...downloading, source: null, safeOffset: 0 };
+    const unopened = { ...downloading, source: null, durableOffset: 0 };
     expect(transition(unopened, events.received).next).toBe(unopened);
   });
 });
@@ -195,7 +198,7 @@ describe("the end", () => {
     ["cancelled", "cancelled", ["stop_client", "discard_part", "dispatch"]],
   ] as const)("%s: nothing is left behind, and a slot is free", (status, event, expected) => {
     const { next, effects } = transition(downloading, events[event]);
-    expect(next).toMatchObject({ status, completedAt: NOW, safeOffset: 400 });
+    expect(next).toMatchObject({ status, completedAt: NOW, durableOffset: 400 });
     expect(typesOf(effects)).toEqual([...expected]);
   });
 
@@ -203,7 +206,7 @@ describe("the end", () => {
     const { next, effects } = transition(downloading, events.lost);
     expect(next).toEqual(queued);
     expect(effects).toEqual([{ type: "dispatch" }]);
-    expect(transition(verifying, events.lost).next).toEqual({ ...queued, safeOffset: 1000 });
+    expect(transition(verifying, events.lost).next).toEqual({ ...queued, durableOffset: 1000 });
   });
 });
 
@@ -236,8 +239,8 @@ describe("what an error leads to", () => {
   test("later: after a pause that grows, with what is safe", () => {
     const seen = failAgainAndAgain("client_timeout", 20).slice(0, -1);
     expect(seen).toMatchObject([
-      { failures: 1, notBefore: NOW + 1000, safeOffset: 400 },
-      { failures: 2, notBefore: NOW + 4000, safeOffset: 400 },
+      { failures: 1, notBefore: NOW + 1000, durableOffset: 400 },
+      { failures: 2, notBefore: NOW + 4000, durableOffset: 400 },
     ]);
   });
 
@@ -246,7 +249,7 @@ describe("what an error leads to", () => {
     expect(next).toEqual({
       ...queued,
       source: null,
-      safeOffset: 0,
+      durableOffset: 0,
       restarts: 1,
       problem: problem("checksum_mismatch"),
     });
@@ -260,7 +263,7 @@ describe("what an error leads to", () => {
 
   test("when there is room: it waits, counts no failure, and keeps what is safe", () => {
     const { next, effects } = transition(downloading, failure("storage_full"));
-    expect(next).toMatchObject({ status: "queued", failures: 0, safeOffset: 400 });
+    expect(next).toMatchObject({ status: "queued", failures: 0, durableOffset: 400 });
     expect(effects).toContainEqual({ type: "dispatch" });
     expect((next as Queued).notBefore).toBeGreaterThan(NOW);
   });
@@ -268,13 +271,13 @@ describe("what an error leads to", () => {
   test("by another machine that has its id: what that one has is no change of the file", () => {
     const event = { ...events.gave_way, problem: problem("id_in_use") };
     const { next } = transition({ ...downloading, restarts: 2 }, event);
-    expect(next).toMatchObject({ status: "queued", restarts: 0, safeOffset: 400 });
+    expect(next).toMatchObject({ status: "queued", restarts: 0, durableOffset: 400 });
     expect(transition({ ...downloading, restarts: 2 }, events.gave_way).next.restarts).toBe(2);
   });
 
   test("by a slow client: it lets others go first, says why, and counts no failure", () => {
     const { next, effects } = transition(downloading, events.gave_way);
-    expect(next).toMatchObject({ status: "queued", failures: 0, safeOffset: 400 });
+    expect(next).toMatchObject({ status: "queued", failures: 0, durableOffset: 400 });
     expect((next as Queued).problem).toEqual(problem("client_timeout"));
     expect((next as Queued).notBefore).toBe(NOW + 10_000);
     expect(typesOf(effects)).toEqual(["dispatch", "log"]);
@@ -289,5 +292,5 @@ describe("what an error leads to", () => {
 test("a new download waits, and has all that a queued one has", () => {
   const fresh = newDownload("id", order("restaurant-001", "a.txt"), NOW);
   expect(Object.keys(fresh).toSorted()).toEqual(Object.keys(queued).toSorted());
-  expect(fresh).toMatchObject({ status: "queued", safeOffset: 0, notBefore: NOW, epoch: 0 });
+  expect(fresh).toMatchObject({ status: "queued", durableOffset: 0, notBefore: NOW, epoch: 0 });
 });

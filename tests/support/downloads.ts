@@ -49,7 +49,7 @@ const queued: Queued = {
   status: "queued",
   startedAt,
   source,
-  safeOffset: 400,
+  durableOffset: 400,
   notBefore: NOW,
   problem: null,
 };
@@ -58,7 +58,7 @@ const downloading: Downloading = {
   status: "downloading",
   startedAt,
   source,
-  safeOffset: 400,
+  durableOffset: 400,
 };
 const verifying: Verifying = {
   ...common,
@@ -73,7 +73,7 @@ const failed: Failed = {
   ...common,
   ...ended,
   status: "failed",
-  safeOffset: 400,
+  durableOffset: 400,
   problem: problem("file_not_found"),
   retriedAs: null,
 };
@@ -81,7 +81,7 @@ const cancelled: Cancelled = {
   ...common,
   ...ended,
   status: "cancelled",
-  safeOffset: 400,
+  durableOffset: 400,
   retriedAs: null,
 };
 /** One download of each state, in the same attempt. */

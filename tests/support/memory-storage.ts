@@ -3,7 +3,7 @@ import { FdsError } from "../../lib/protocol/errors.ts";
 import { ClientId } from "../../lib/protocol/messages.ts";
 import { isSafeFileName } from "../../lib/util/safe-file-name.ts";
 import { MemorySets } from "./memory-sets.ts";
-import type { Part, Room, Storage, StoredFile } from "../../lib/server/storage/storage.ts";
+import type { Part, FreeSpace, Storage, StoredFile } from "../../lib/server/storage/storage.ts";
 
 /** A part in memory. What a sync() has not covered is not safe. */
 export class MemoryPart implements Part {
@@ -85,7 +85,7 @@ export class MemoryStorage implements Storage {
     if (!bytes) return null;
     return { size: bytes.length, slice: (start, end) => new Blob([bytes.slice(start, end)]) };
   };
-  room = async (): Promise<Room> => ({ free: this.full ? 0 : 2 ** 40, total: 2 ** 40 });
+  freeSpace = async (): Promise<FreeSpace> => ({ free: this.full ? 0 : 2 ** 40, total: 2 ** 40 });
 
   /** The power fails: what was not flushed is gone. */
   crash(): void {

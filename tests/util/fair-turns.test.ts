@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { FairTurns } from "../../lib/util/fair-turns.ts";
 
-/** Turns on a clock that only work moves. */
+/** SendScheduler on a clock that only work moves. */
 function turnsOf() {
   let now = 0;
   const turns = new FairTurns(() => now);

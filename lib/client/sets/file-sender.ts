@@ -7,7 +7,7 @@ import {
   type SetRecord,
   START_BYTES,
 } from "../../protocol/set-records.ts";
-import { loopTurns } from "../../util/loop-turns.ts";
+import { eventLoopBudget } from "../../util/event-loop-budget.ts";
 import { systemCode } from "../../util/system-error.ts";
 import fs from "node:fs";
 import { readAt } from "../block-reader.ts";
@@ -50,7 +50,7 @@ export class FileSender {
    */
   async send(want: WantedFile, number: number, from?: number): Promise<void> {
     try {
-      using file = await loopTurns.run(() => this.options.files.open(want));
+      using file = await eventLoopBudget.run(() => this.options.files.open(want));
       const isSmall = file.identity.size <= SMALL && !want.offset && !from;
       if (isSmall) await this.#sendSmall(want, file, number);
       else await this.#sendLarge(want, file, number, from);
@@ -67,7 +67,7 @@ export class FileSender {
     if (!(await frames.need(Math.min(needed, MOST_ROOM), { want: number, offset: 0 }))) return;
     if (frames.left < needed) return this.#sendLarge(want, file, number);
     await this.options.allowance.ensure(size);
-    await loopTurns.run(() => {
+    await eventLoopBudget.run(() => {
       const start = frames.target.subarray(START_BYTES + DATA_HEADER_BYTES);
       const read = size === 0 ? 0 : fs.readSync(file.fd, start, 0, size, 0);
       const bytes = start.subarray(0, read);
@@ -98,7 +98,7 @@ export class FileSender {
       const bytes = await readAt({ fd: file.fd }, offset, target);
       read = bytes.length;
       if (read === 0) break;
-      await loopTurns.run(() => prefix.hash.update(bytes));
+      await eventLoopBudget.run(() => prefix.hash.update(bytes));
       frames.add({ type: "data", bytes });
       offset += read;
       this.#count(read);

@@ -48,7 +48,7 @@ export class FrameBuilder {
     if (this.left >= bytes) return true;
     await this.flush();
     const least = Math.min(this.outlet.body.length, Math.max(bytes, LEAST_ROOM));
-    this.#room = await this.outlet.room(least, this.isWanted);
+    this.#room = await this.outlet.waitForCredit(least, this.isWanted);
     if (this.#room === 0) return false;
     this.#places.push({ at: this.outlet.offset, place });
     if (this.#places.length > MAX_PLACES) this.#places.shift();

@@ -1,6 +1,6 @@
 import { HEADER_BYTES } from "../../protocol/frame.ts";
 import type { Compressor } from "../compressor.ts";
-import type { Turns } from "../turns.ts";
+import type { SendScheduler } from "../send-scheduler.ts";
 
 /**
  * A frame fills no more than this part of what may be under way: the server takes whole frames, and
@@ -17,7 +17,7 @@ export interface FrameOutletOptions {
   chunkSize: number;
   /** Everything below it may be sent. */
   maxOffset: number;
-  turns: Turns;
+  scheduler: SendScheduler;
   /** Null: frames are sent as they are. */
   compressor: Compressor | null;
 }
@@ -80,7 +80,7 @@ export class FrameOutlet {
    * @param isWanted false ends the waiting
    * @returns how many bytes the next frame may have; 0 where it is not wanted
    */
-  async room(least: number, isWanted: () => boolean): Promise<number> {
+  async waitForCredit(least: number, isWanted: () => boolean): Promise<number> {
     while (!this.#closed && isWanted()) {
       const granted = this.#maxOffset - this.#offset;
       if (granted >= least) return Math.min(granted, Math.max(least, this.#frameSize()));
@@ -91,19 +91,19 @@ export class FrameOutlet {
 
   /** Sends the first bytes of {@link FrameOutlet.body}, which may be filled anew afterwards. */
   async send(length: number): Promise<void> {
-    const { turns, compressor, stream, epoch } = this.options;
+    const { scheduler, compressor, stream, epoch } = this.options;
     const offset = this.#offset;
     const bytes = this.body.subarray(0, length);
     const packed = (await compressor?.pack(offset, bytes)) ?? null;
-    await turns.next();
+    await scheduler.next();
     // Meanwhile an earlier frame may be wanted again.
     if (this.#closed || this.#offset !== offset) return;
-    turns.send({ stream, epoch, offset }, bytes, packed);
+    scheduler.send({ stream, epoch, offset }, bytes, packed);
     this.#offset += length;
   }
 
   #frameSize(): number {
     const share = Math.max(MIN_SHARE, Math.floor(this.#window * WINDOW_SHARE));
-    return this.options.turns.frameSize(Math.min(this.options.chunkSize, share));
+    return this.options.scheduler.frameSize(Math.min(this.options.chunkSize, share));
   }
 }

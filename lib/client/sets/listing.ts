@@ -1,6 +1,6 @@
 import { join, sep } from "node:path";
 import { FdsError } from "../../protocol/errors.ts";
-import { loopTurns } from "../../util/loop-turns.ts";
+import { eventLoopBudget } from "../../util/event-loop-budget.ts";
 import { explain, Refusal } from "../owner-rules/refusal.ts";
 import type { Lookup } from "../owner-rules/lookup.ts";
 import { contains } from "../owner-rules/paths.ts";
@@ -96,7 +96,7 @@ async function readPage(folder: OpenFolder, real: string, options: ListOptions):
   const page: Page = { entries: [], more: false, truncated: all.length > MAX_NAMES };
   for (let at = 0; at < names.length && !page.more; at += BATCH) {
     const batch = names.slice(at, at + BATCH);
-    await loopTurns.run(() => {
+    await eventLoopBudget.run(() => {
       for (const entry of batch) {
         const seen = look(entry.name, () => typeOf(entry, folder), folder, lookup, real);
         if (!seen) continue;

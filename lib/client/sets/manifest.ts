@@ -60,7 +60,7 @@ export class LineSender {
 
   async #sendRest(): Promise<void> {
     while (this.outlet.offset < this.#length) {
-      const room = await this.outlet.room(1, this.isWanted);
+      const room = await this.outlet.waitForCredit(1, this.isWanted);
       if (room === 0) return;
       const length = this.#copy(this.outlet.offset, this.outlet.body.subarray(0, room));
       await this.outlet.send(length);

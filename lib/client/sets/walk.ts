@@ -2,7 +2,7 @@ import type { Dirent } from "node:fs";
 import { join, sep } from "node:path";
 import { FdsError } from "../../protocol/errors.ts";
 import type { PathPatterns, PatternWalk } from "../../protocol/patterns.ts";
-import { loopTurns } from "../../util/loop-turns.ts";
+import { eventLoopBudget } from "../../util/event-loop-budget.ts";
 import { systemCode } from "../../util/system-error.ts";
 import type { Lookup } from "../owner-rules/lookup.ts";
 import { Refusal } from "../owner-rules/refusal.ts";
@@ -100,7 +100,9 @@ export class Walk {
       if (!this.options.goOn(this.#names)) return;
       const batch = entries.slice(at, at + BATCH);
       this.#count(batch.length);
-      const { files, folders } = await loopTurns.run(() => this.#look(batch, step, root, real));
+      const { files, folders } = await eventLoopBudget.run(() =>
+        this.#look(batch, step, root, real),
+      );
       if (files.length > 0) yield files;
       inside.push(...folders);
     }

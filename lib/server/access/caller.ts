@@ -47,7 +47,7 @@ export function sees({ sites }: Caller, clientId: string): boolean {
 }
 
 /** The answer as if nothing were there, to a caller that named what it does not see. */
-export class NotSeen extends FdsError {
+export class OutOfScope extends FdsError {
   /**
    * @param answer the one that it gets where there is nothing
    * @param clientId whose it is, for the audit

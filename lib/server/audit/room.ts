@@ -1,5 +1,5 @@
 import type { Logger } from "../../util/logger.ts";
-import { loopTurns } from "../../util/loop-turns.ts";
+import { eventLoopBudget } from "../../util/event-loop-budget.ts";
 import { steadyNow } from "../../util/steady-clock.ts";
 import { type AuditRow, type Standing, STANDINGS } from "./entry.ts";
 
@@ -78,7 +78,7 @@ export class AuditRoom {
   /** @returns false: there was nothing more to remove, or no time */
   async #remove(which: Parameters<RoomRows["removeAudit"]>[0]): Promise<boolean> {
     if (this.#isClosed) return false;
-    const removed = await loopTurns.run(() => this.options.rows.removeAudit(which));
+    const removed = await eventLoopBudget.run(() => this.options.rows.removeAudit(which));
     for (const { standing, bytes } of removed) if (this.#used) this.#used[standing] -= bytes;
     return removed.length > 0;
   }

@@ -1,7 +1,7 @@
 import { FdsError } from "../../protocol/errors.ts";
 import { FEATURES } from "../../protocol/messages.ts";
 import type { Metrics } from "../metrics/metrics.ts";
-import type { CreditPool } from "../transfer/flow-control.ts";
+import type { FlowControl } from "../transfer/flow-control.ts";
 import { type Listing, type ListingOrder, ListingReceiver } from "../transfer/listing-receiver.ts";
 import { clientNotFound, type Clients } from "./clients.ts";
 
@@ -10,7 +10,7 @@ const MAX_AT_ONCE = 4;
 
 export interface BrowsingOptions {
   clients: Pick<Clients, "get" | "sessionOf">;
-  credit: CreditPool;
+  credit: FlowControl;
   metrics: Metrics;
 }
 

@@ -11,7 +11,7 @@ import { RegistrationLimits } from "./registration-limits.ts";
 import { type Machine, SharedIds } from "./shared-ids.ts";
 import { Session, type SessionHost, type Socket } from "./session.ts";
 import { steadyNow } from "../../util/steady-clock.ts";
-import { OneByOne } from "../../util/one-by-one.ts";
+import { SerialQueue } from "../../util/serial-queue.ts";
 import { LineLimit } from "../../util/line-limit.ts";
 import { networkOf } from "../access/remote-address.ts";
 
@@ -21,7 +21,7 @@ const TEND_INTERVAL_MS = 5_000;
 export interface ClientsOptions {
   repository: Repository;
   /** Null: none is asked for. */
-  enrollToken: string | null;
+  enrolToken: string | null;
   enrolmentKeys: Pick<EnrolmentKeys, "find" | "use">;
   /** Most bytes in a frame that this server takes. */
   chunkSize: number;
@@ -50,7 +50,7 @@ export class Clients implements SessionHost {
   readonly #left = new Map<string, number>();
   #recordingLeft: Promise<void> | undefined;
   readonly #timer: Timer;
-  readonly #registrations = new OneByOne();
+  readonly #registrations = new SerialQueue();
   readonly #limits = new RegistrationLimits();
   readonly #lines: LineLimit;
   readonly #shared: SharedIds;
@@ -172,7 +172,7 @@ export class Clients implements SessionHost {
 
   /** Writes down a client that may register. @throws FdsError when it may not */
   async #record(session: Session, message: Register) {
-    const { repository, enrollToken, enrolmentKeys } = this.options;
+    const { repository, enrolToken, enrolmentKeys } = this.options;
     const clientId = message.client_id;
     let enrolledWith: string | null = null;
     let isCounted = false;
@@ -180,7 +180,7 @@ export class Clients implements SessionHost {
       const known = await repository.getClient(clientId);
       const now = Date.now();
       const enrolment = {
-        token: enrollToken,
+        token: enrolToken,
         key: await enrolmentKeys.find(message.enroll_token),
       };
       const admission = admit(message, known, this.#byId.has(clientId), enrolment, steadyNow());

@@ -1,5 +1,5 @@
 import { FdsError } from "../../protocol/errors.ts";
-import { Throttle } from "../../util/throttle.ts";
+import { RateLimiter } from "../../util/rate-limiter.ts";
 import { networkOf } from "../access/remote-address.ts";
 
 /** Of one address, which many clients may share that all enrol at once: each is refused once first. */
@@ -15,11 +15,11 @@ const OF_AN_ADDRESS = { burst: 20_000, everyMs: 10 };
 
 /** How often clients may come: what does no good is bounded for each address and each client. */
 export class RegistrationLimits {
-  readonly #refused = new Throttle(REFUSED);
-  readonly #unregistered = new Throttle(UNREGISTERED);
-  readonly #newIds = new Throttle(NEW_IDS);
-  readonly #ofClients = new Throttle(OF_A_CLIENT);
-  readonly #ofAddresses = new Throttle(OF_AN_ADDRESS);
+  readonly #refused = new RateLimiter(REFUSED);
+  readonly #unregistered = new RateLimiter(UNREGISTERED);
+  readonly #newIds = new RateLimiter(NEW_IDS);
+  readonly #ofClients = new RateLimiter(OF_A_CLIENT);
+  readonly #ofAddresses = new RateLimiter(OF_AN_ADDRESS);
 
   /** How long an address has to wait before it may connect again, in ms. */
   waitOf(address: string): number {

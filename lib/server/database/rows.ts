@@ -1,7 +1,7 @@
 import type { ChecksumAlgorithm } from "../../protocol/checksum.ts";
 import { type DownloadErrorCode, type Problem } from "../../protocol/errors.ts";
 import { FileIdentity } from "../../protocol/identity.ts";
-import { safeOffsetOf, type Download, type Source } from "../download.ts";
+import { durableOffsetOf, type Download, type Source } from "../download.ts";
 import type { SetCounts, SetOrder } from "../set.ts";
 import type { Client } from "./repository.ts";
 
@@ -70,7 +70,7 @@ export function toRow(download: Download): DownloadRow {
     filesSkipped: download.files && download.files.skipped,
     revision: download.revision,
     notBefore: "notBefore" in download ? download.notBefore : null,
-    safeOffset: safeOffsetOf(download),
+    safeOffset: durableOffsetOf(download),
     totalSize: source && source.totalSize,
     chunkSize: source && source.chunkSize,
     identity: source?.identity ? JSON.stringify(source.identity) : null,
@@ -101,7 +101,7 @@ export function toDownload(row: DownloadRow): Download {
     revision: Number(row.revision),
   };
   const { status, retriedAs } = row;
-  const safeOffset = Number(row.safeOffset);
+  const durableOffset = Number(row.safeOffset);
   const startedAt = numberOrNull(row.startedAt);
   const source = toSource(row);
   const required = <T>(value: T | null, name: string): T => {
@@ -120,10 +120,10 @@ export function toDownload(row: DownloadRow): Download {
     case "queued": {
       const notBefore = Number(required(row.notBefore, "not_before"));
       const problem = toProblem(row);
-      return { ...common, status, startedAt, source, safeOffset, notBefore, problem };
+      return { ...common, status, startedAt, source, durableOffset, notBefore, problem };
     }
     case "downloading":
-      return { ...common, status, startedAt: started(), source, safeOffset };
+      return { ...common, status, startedAt: started(), source, durableOffset };
     case "verifying":
       return { ...common, status, ...received(), savedPath: required(savedPath, "saved_path") };
     case "completed":
@@ -131,10 +131,27 @@ export function toDownload(row: DownloadRow): Download {
     case "failed": {
       const problem = required(toProblem(row), "problem_code");
       const completedAt = ended();
-      return { ...common, status, startedAt, completedAt, source, safeOffset, problem, retriedAs };
+      return {
+        ...common,
+        status,
+        startedAt,
+        completedAt,
+        source,
+        durableOffset,
+        problem,
+        retriedAs,
+      };
     }
     case "cancelled":
-      return { ...common, status, startedAt, completedAt: ended(), source, safeOffset, retriedAs };
+      return {
+        ...common,
+        status,
+        startedAt,
+        completedAt: ended(),
+        source,
+        durableOffset,
+        retriedAs,
+      };
   }
 }
 

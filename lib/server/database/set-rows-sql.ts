@@ -125,7 +125,7 @@ export class SetRowsSql implements SetRows {
         "mtimeNs" in change ? change.mtimeNs : null,
         "digest" in change ? change.digest : null,
         "readAt" in change ? change.readAt : null,
-        "safeOffset" in change ? change.safeOffset : 0,
+        "durableOffset" in change ? change.durableOffset : 0,
         "error" in change ? change.error.code : null,
         "error" in change ? change.error.message : null,
       ]);
@@ -216,7 +216,7 @@ function toSetFile(row: SetFileRow): SetFile {
     place: row.place,
     status: row.status,
     digest: row.digest,
-    safeOffset: Number(row.safeOffset),
+    durableOffset: Number(row.safeOffset),
     error: row.errorCode && { code: row.errorCode, message: row.error ?? "" },
   };
 }

@@ -5,7 +5,7 @@ import {
   type Download,
   type Downloading,
   type Queued,
-  safeOffsetOf,
+  durableOffsetOf,
 } from "../download.ts";
 import { AccessSql } from "./access-sql.ts";
 import { SetRowsSql } from "./set-rows-sql.ts";
@@ -69,7 +69,7 @@ const DURABLE_EACH = 64 * 1024 * 1024;
  */
 function mayBeTakenBack(next: Download, before: Download | undefined): boolean {
   if (next.status !== "downloading" || !before) return false;
-  const [now, then] = [safeOffsetOf(next), safeOffsetOf(before)];
+  const [now, then] = [durableOffsetOf(next), durableOffsetOf(before)];
   return now >= then && Math.floor(now / DURABLE_EACH) === Math.floor(then / DURABLE_EACH);
 }
 

@@ -1,9 +1,9 @@
 import { FdsError, type Problem, problemOf } from "../../protocol/errors.ts";
 import { FEATURES } from "../../protocol/messages.ts";
 import type { Logger } from "../../util/logger.ts";
-import { OneByOne } from "../../util/one-by-one.ts";
+import { SerialQueue } from "../../util/serial-queue.ts";
 import type { Clients } from "../clients/clients.ts";
-import type { CreditPool } from "../transfer/flow-control.ts";
+import type { FlowControl } from "../transfer/flow-control.ts";
 import type { Repository } from "../database/repository.ts";
 import type { Download, DownloadEvent, Downloading, Verifying } from "../download.ts";
 import type { SetOrder } from "../set.ts";
@@ -14,14 +14,14 @@ import { SetReceiver } from "../transfer/set-receiver.ts";
 import { finishSet, publishSet, type SetPublishing } from "./publish-set.ts";
 import { FileReceiver, type FileReceiverOptions } from "../transfer/file-receiver.ts";
 import type { Outcome } from "../transfer/incoming-stream.ts";
-import type { NoRoom } from "../transfer/free-space.ts";
+import type { SpaceShortage } from "../transfer/free-space.ts";
 import type { Storage } from "../storage/storage.ts";
 
 export interface AttemptsOptions {
   repository: Pick<Repository, "activeDownloads" | "sets">;
   storage: Storage;
   clients: Pick<Clients, "sessionOf" | "problemOf">;
-  credit: CreditPool;
+  credit: FlowControl;
   /** Bytes that must stay free on the disk. */
   minFreeDisk: number;
   quotas: Quotas;
@@ -50,8 +50,8 @@ interface Attempt {
 /** The attempts that run now: each from the claim of a download to what its outcome makes of its row. */
 export class Attempts {
   readonly #running = new Map<string, Attempt>();
-  readonly #checkpoints = new OneByOne();
-  readonly #starts = new OneByOne();
+  readonly #checkpoints = new SerialQueue();
+  readonly #starts = new SerialQueue();
   /** Whose quota made a download wait, null for that of all, and when (`performance.now`). */
   readonly #shortAt = new Map<string | null, number>();
   #stopped = false;
@@ -158,7 +158,7 @@ export class Attempts {
     attempt.isAwaited = false;
   }
 
-  async #findOverQuota(download: Downloading, totalSize: number): Promise<NoRoom | null> {
+  async #findOverQuota(download: Downloading, totalSize: number): Promise<SpaceShortage | null> {
     const { quotas, storage, repository } = this.options;
     const over = await findOverQuota(quotas, download, totalSize, storage, repository, Date.now());
     if (over && !over.final) this.#shortAt.set(over.of, performance.now());

@@ -18,7 +18,7 @@ export interface DispatcherOptions {
     Repository,
     "clientsWithDueDownloads" | "claimDownload" | "countActive" | "nextDueAt"
   >;
-  storage: Pick<Storage, "room">;
+  storage: Pick<Storage, "freeSpace">;
   limits: Limits;
   /** Bytes that must stay free on the disk. */
   minFreeDisk: number;
@@ -112,7 +112,7 @@ export class Dispatcher {
     const due = ids.filter(isConnected);
     // Who had a slot the longest ago comes first, or an old queue would get each one that is free.
     const waiting = due.toSorted((a, b) => this.#servedAt(a) - this.#servedAt(b));
-    if (waiting.length > 0 && (await storage.room()).free < minFreeDisk) {
+    if (waiting.length > 0 && (await storage.freeSpace()).free < minFreeDisk) {
       logger.warn("downloads wait: the disk is too full to begin any");
       return this.wake(now + ROOM_RECHECK_MS);
     }

@@ -6,7 +6,7 @@ import type { Audit } from "../audit/audit.ts";
 import type { AuditEntry } from "../audit/entry.ts";
 import { Attempts } from "./attempts.ts";
 import type { Clients } from "../clients/clients.ts";
-import type { CreditPool } from "../transfer/flow-control.ts";
+import type { FlowControl } from "../transfer/flow-control.ts";
 import type { DownloadFilter, Limits, Repository, Totals } from "../database/repository.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import {
@@ -18,7 +18,7 @@ import {
   newDownload,
   type Order,
   orderOf,
-  safeOffsetOf,
+  durableOffsetOf,
   transition,
 } from "../download.ts";
 import type { Metrics } from "../metrics/metrics.ts";
@@ -30,7 +30,7 @@ export interface DownloadsOptions {
   repository: Repository;
   storage: Storage;
   clients: Clients;
-  credit: CreditPool;
+  credit: FlowControl;
   limits: Limits;
   /** Bytes that must stay free on the disk. */
   minFreeDisk: number;
@@ -89,7 +89,7 @@ export class Downloads {
   /** @throws FdsError `storage_full` when the disk has no room for anything new */
   async create(order: Order): Promise<Download> {
     const { repository, storage, minFreeDisk } = this.options;
-    if ((await storage.room()).free < minFreeDisk) {
+    if ((await storage.freeSpace()).free < minFreeDisk) {
       throw new FdsError("storage_full", "The server's disk is too full for another download");
     }
     const download = await repository.insertDownload(
@@ -288,7 +288,7 @@ export class Downloads {
     if (hasEnded(after)) {
       metrics.downloadEnded(after);
       this.options.audit.record(auditOfEnd(after));
-    } else metrics.resentBytes += Math.max(0, safeOffsetOf(before) - safeOffsetOf(after));
+    } else metrics.resentBytes += Math.max(0, durableOffsetOf(before) - durableOffsetOf(after));
   }
 
   async #carryOut(download: Download, effect: Effect): Promise<void> {

@@ -1,6 +1,6 @@
 import { CHECKSUM_NAMES, type ChecksumAlgorithm } from "../../protocol/checksum.ts";
 import { FdsError } from "../../protocol/errors.ts";
-import { loopTurns } from "../../util/loop-turns.ts";
+import { eventLoopBudget } from "../../util/event-loop-budget.ts";
 import { NameTakenError } from "../database/repository.ts";
 import type { Download, DownloadEvent, Downloading, Verifying } from "../download.ts";
 import { savedPath } from "../storage/names.ts";
@@ -107,7 +107,7 @@ async function digestOf(
   for (let offset = 0; ;) {
     const block = await read(offset, BLOCK);
     if (block.length === 0) return hash.digest("hex");
-    await loopTurns.run(() => hash.update(block));
+    await eventLoopBudget.run(() => hash.update(block));
     offset += block.length;
   }
 }

@@ -1,7 +1,7 @@
 import { formatSize } from "../../util/sizes.ts";
 import type { Repository } from "../database/repository.ts";
-import { type Active, type Downloading, safeOffsetOf } from "../download.ts";
-import type { NoRoom } from "../transfer/free-space.ts";
+import { type Active, type Downloading, durableOffsetOf } from "../download.ts";
+import type { SpaceShortage } from "../transfer/free-space.ts";
 import type { Storage } from "../storage/storage.ts";
 
 /** What may lie in DOWNLOADS_DIR, in bytes; null: as much as the disk holds. */
@@ -12,7 +12,7 @@ export interface Quotas {
 }
 
 /** A file that is more than is allowed. */
-export interface OverQuota extends NoRoom {
+export interface OverQuota extends SpaceShortage {
   /** Whose quota it is over; null: that of all clients, or of each file. */
   of: string | null;
 }
@@ -29,7 +29,7 @@ const AHEAD_MS = 60_000;
  */
 export function reservedFor(download: Active, now: number): number {
   const { totalSize } = download.source ?? { totalSize: 0 };
-  const come = safeOffsetOf(download);
+  const come = durableOffsetOf(download);
   const age = now - download.startedAt;
   if (age < GRACE_MS) return totalSize;
   return Math.min(totalSize, Math.ceil(come + (come / age) * AHEAD_MS));

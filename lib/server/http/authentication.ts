@@ -49,7 +49,7 @@ export async function callerOf(request: Request, address: string, access: Access
  * Whether a call may go on that asks for no token.
  * @throws FdsError `forbidden`
  */
-export function requireNoForgery(request: Request, { apiToken }: Pick<Access, "apiToken">): void {
+export function requireCsrfSafe(request: Request, { apiToken }: Pick<Access, "apiToken">): void {
   if (apiToken === null) requireLoopbackName(request);
   requireOwnPage(request, apiToken !== null && request.headers.has("Cookie"));
 }

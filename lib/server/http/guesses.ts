@@ -1,6 +1,6 @@
 import { steadyNow } from "../../util/steady-clock.ts";
 import { Recent } from "../../util/recent.ts";
-import { Throttle } from "../../util/throttle.ts";
+import { RateLimiter } from "../../util/rate-limiter.ts";
 import type { Caller } from "../access/caller.ts";
 import { networkOf } from "../access/remote-address.ts";
 import { hashSecret } from "../access/secrets.ts";
@@ -15,14 +15,14 @@ const MAX_REMEMBERED = 10_000;
 
 /** Slows addresses that guess secrets, by signing in or by an Authorization header. */
 export class Guesses {
-  readonly #tries: Throttle;
+  readonly #tries: RateLimiter;
   /** Hashes of an address and a secret that it showed. */
   readonly #right = new Recent(MAX_REMEMBERED);
   readonly #wrong = new Recent(MAX_REMEMBERED);
 
   /** @param now ms, of a clock that nobody sets */
   constructor(now: () => number = steadyNow) {
-    this.#tries = new Throttle(WRONG_SECRETS, now);
+    this.#tries = new RateLimiter(WRONG_SECRETS, now);
   }
 
   /**

@@ -1,5 +1,5 @@
 import type { Logger } from "../../util/logger.ts";
-import { OneByOne } from "../../util/one-by-one.ts";
+import { SerialQueue } from "../../util/serial-queue.ts";
 import { systemCode } from "../../util/system-error.ts";
 
 /** After a certificate that cannot be used, the files are read again this often, in ms. */
@@ -22,7 +22,7 @@ export interface ListenerOptions {
 export class Listener {
   /** What listens now, and what listened before and still has connections. */
   readonly #all = new Set<Listening>();
-  readonly #reloads = new OneByOne();
+  readonly #reloads = new SerialQueue();
   #retry: Timer | undefined;
   #isClosed = false;
 

@@ -1,6 +1,6 @@
 import type { InTurn } from "../../util/fair-turns.ts";
 import type { Clients } from "../clients/clients.ts";
-import type { CreditPool } from "../transfer/flow-control.ts";
+import type { FlowControl } from "../transfer/flow-control.ts";
 import type { Repository } from "../database/repository.ts";
 import type { Downloads } from "../downloads/downloads.ts";
 import type { Events } from "../events/events.ts";
@@ -11,11 +11,11 @@ import type { Storage } from "../storage/storage.ts";
 export interface MetricsPageOptions {
   metrics: Metrics;
   repository: Pick<Repository, "totalsSince">;
-  storage: Pick<Storage, "room">;
+  storage: Pick<Storage, "freeSpace">;
   clients: Pick<Clients, "connectedCount">;
   downloads: Pick<Downloads, "runningCount">;
   events: Pick<Events, "readerCount">;
-  credit: Pick<CreditPool, "outstanding" | "budget">;
+  credit: Pick<FlowControl, "outstanding" | "budget">;
   version: string;
 }
 
@@ -28,7 +28,7 @@ export interface MetricsPageOptions {
 export async function metricsPage(options: MetricsPageOptions, inTurn: InTurn): Promise<string> {
   const { metrics, clients, downloads, events, credit, version } = options;
   const totals = await options.repository.totalsSince(0, null, inTurn);
-  const room = await options.storage.room();
+  const room = await options.storage.freeSpace();
   return [
     byLabel("gauge", "fds_build_info", "The program; always 1.", "version", { [version]: 1 }),
     gauge("fds_uptime_seconds", "Time since the server started.", process.uptime()),
@@ -42,7 +42,7 @@ export async function metricsPage(options: MetricsPageOptions, inTurn: InTurn): 
       "How late the event loop was, looked at 10 times a second.",
       metrics.eventLoopLag,
     ),
-    gauge("fds_disk_free_bytes", "Room that is left on the disk of DOWNLOADS_DIR.", room.free),
+    gauge("fds_disk_free_bytes", "FreeSpace that is left on the disk of DOWNLOADS_DIR.", room.free),
     gauge("fds_disk_size_bytes", "Size of the disk of DOWNLOADS_DIR.", room.total),
 
     gauge("fds_connected_clients", "Clients that are connected now.", clients.connectedCount),

@@ -8,11 +8,11 @@ import { type Endpoint, endpoints } from "../../api/endpoints.ts";
 import { mayActAs, type Role } from "../../api/roles.ts";
 import { type ErrorCode, FdsError } from "../../protocol/errors.ts";
 import type { Logger } from "../../util/logger.ts";
-import type { Throttle } from "../../util/throttle.ts";
+import type { RateLimiter } from "../../util/rate-limiter.ts";
 import type { Audit } from "../audit/audit.ts";
 import type { AuditEntry } from "../audit/entry.ts";
-import { type Caller, NotSeen } from "../access/caller.ts";
-import { type Access, callerOf, requireNoForgery } from "./authentication.ts";
+import { type Caller, OutOfScope } from "../access/caller.ts";
+import { type Access, callerOf, requireCsrfSafe } from "./authentication.ts";
 import { readBody } from "./body.ts";
 import { addressAsked } from "./host.ts";
 import type { Answering, LongAnswers } from "./long-answers.ts";
@@ -64,7 +64,7 @@ export type Handlers = { [Name in keyof typeof endpoints]: Handler<(typeof endpo
 export interface RouterOptions {
   access: Access;
   /** How many requests each caller may make. */
-  requests: Throttle;
+  requests: RateLimiter;
   longAnswers: LongAnswers;
   audit: Pick<Audit, "record">;
   logger: Logger;
@@ -182,7 +182,7 @@ export class Router {
   /** Records that somebody was not let in, or reached for what is not theirs. */
   #auditDenial(error: Error, c: Context<Environment>): void {
     if (!(error instanceof FdsError)) return;
-    const isHidden = error instanceof NotSeen;
+    const isHidden = error instanceof OutOfScope;
     if (!isHidden && !DENIALS.has(error.code)) return;
     // Of a sign-in there is a record already.
     const path = matchedRoutes(c).at(-1)?.path ?? "";
@@ -232,7 +232,7 @@ export class Router {
   /** @returns null where anyone may call, or nothing is */
   async #callerOf({ req: { path, raw }, env }: Context<Environment>): Promise<Caller | null> {
     if (this.#open.has(path)) {
-      requireNoForgery(raw, this.#access);
+      requireCsrfSafe(raw, this.#access);
       return null;
     }
     const isGuarded = path.startsWith("/api/") || path === "/metrics";

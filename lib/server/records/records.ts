@@ -5,14 +5,15 @@ import type { EnrolmentKeyRecord } from "../../api/enrolment.ts";
 import type { AuditRow } from "../audit/entry.ts";
 import type { ApiToken, EnrolmentKey } from "../access/rows.ts";
 import type { KnownClient } from "../clients/clients.ts";
-import { type Download, safeOffsetOf } from "../download.ts";
+import { type Download, durableOffsetOf } from "../download.ts";
 import type { Progress } from "../transfer/incoming-stream.ts";
 
 /** A download as REST shows it. `progress`, where there is some, is fresher than the row. */
 export function downloadRecord(download: Download, progress?: Progress): DownloadRecord {
   const { source } = download;
   const running = download.status === "downloading";
-  const bytesReceived = (running ? progress?.bytesReceived : undefined) ?? safeOffsetOf(download);
+  const bytesReceived =
+    (running ? progress?.bytesReceived : undefined) ?? durableOffsetOf(download);
   const bytesOnWire = (running ? progress?.bytesOnWire : undefined) ?? download.bytesOnWire;
   const totalSize = source?.totalSize ?? null;
   const files = (running ? progress?.files : undefined) ?? download.files;

@@ -14,7 +14,7 @@ import { onDisk, PartFile } from "./part.ts";
 import { SharedSync } from "../../util/shared-sync.ts";
 import { UsedBytes } from "./used-bytes.ts";
 import type { SetStorage } from "./storage.ts";
-import type { Part, Room, Storage, StoredFile } from "./storage.ts";
+import type { Part, FreeSpace, Storage, StoredFile } from "./storage.ts";
 
 const DownloadId = z.uuid();
 const PART = ".part";
@@ -60,7 +60,7 @@ class DiskStorage implements Storage {
   readonly #used = new UsedBytes();
   /** Folders of clients whose own names are on the disk. */
   readonly #named = new Set<string>();
-  #room: Promise<Room> | undefined;
+  #room: Promise<FreeSpace> | undefined;
   #roomAskedAt = 0;
 
   constructor(
@@ -143,7 +143,7 @@ class DiskStorage implements Storage {
     return { size: stats.size, slice: (start, end) => Bun.file(path).slice(start, end) };
   }
 
-  room(): Promise<Room> {
+  freeSpace(): Promise<FreeSpace> {
     const now = performance.now();
     if (this.#room === undefined || now - this.#roomAskedAt > ROOM_AGE_MS) {
       this.#roomAskedAt = now;
@@ -152,7 +152,7 @@ class DiskStorage implements Storage {
     return this.#room;
   }
 
-  async #askForRoom(): Promise<Room> {
+  async #askForRoom(): Promise<FreeSpace> {
     const stats = await onDisk("ask for free room", () => statfs(this.root, { bigint: true }));
     return {
       free: Number(stats.bavail * stats.bsize),

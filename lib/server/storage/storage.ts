@@ -1,5 +1,5 @@
 /** Free and whole room where downloads are kept, in bytes. */
-export interface Room {
+export interface FreeSpace {
   free: number;
   total: number;
 }
@@ -101,7 +101,7 @@ export interface Storage {
   publish(downloadId: string, savedPath: string): Promise<boolean>;
   /** Opens a published file; null if there is none of that name. */
   openFile(savedPath: string): Promise<StoredFile | null>;
-  room(): Promise<Room>;
+  freeSpace(): Promise<FreeSpace>;
   /** Bytes of published files: of a client, or of all. */
   usedBytes(clientId?: string): Promise<number>;
   /** Lets go of whatever keeps other servers out. */

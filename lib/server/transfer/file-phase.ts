@@ -1,12 +1,12 @@
 import type { FileComplete } from "../../protocol/messages.ts";
 import type { Source } from "../download.ts";
-import type { StreamCredit } from "./flow-control.ts";
+import type { StreamFlowControl } from "./flow-control.ts";
 import type { PartWriter } from "./part-writer.ts";
 
 /** What an attempt holds from its request on. */
 interface Open {
   writer: PartWriter;
-  flow: StreamCredit;
+  flow: StreamFlowControl;
 }
 
 /** Where an attempt at a file is. Each phase has only what is known in it. */

@@ -1,14 +1,14 @@
 import { FdsError, problemOf } from "../../protocol/errors.ts";
 import type { Frame } from "../../protocol/frame.ts";
 import type { FileComplete, FileStart } from "../../protocol/messages.ts";
-import type { OneByOne } from "../../util/one-by-one.ts";
+import type { SerialQueue } from "../../util/serial-queue.ts";
 import { RateMeter } from "../../util/rate-meter.ts";
 import type { Downloading, Source } from "../download.ts";
 import type { Part, Storage } from "../storage/storage.ts";
 import type { FilePhase } from "./file-phase.ts";
 import { checkStart, fileRequest } from "./file-request.ts";
-import type { CreditPool, StreamCredit } from "./flow-control.ts";
-import { findNoRoom, type NoRoom } from "./free-space.ts";
+import type { FlowControl, StreamFlowControl } from "./flow-control.ts";
+import { findSpaceShortage, type SpaceShortage } from "./free-space.ts";
 import { type AttemptOptions, broken, IncomingAttempt } from "./incoming-attempt.ts";
 import { IncomingFrames } from "./incoming-frames.ts";
 import type { Outcome, Progress, StreamMessage } from "./incoming-stream.ts";
@@ -21,16 +21,16 @@ const MAX_RESENDS = 3;
 const PROVEN_WORTH = 1 / 8;
 
 export interface FileReceiverOptions extends AttemptOptions {
-  storage: Pick<Storage, "openPart" | "room">;
-  credit: CreditPool;
+  storage: Pick<Storage, "openPart" | "freeSpace">;
+  credit: FlowControl;
   /** Shared by all receivers: checkpoints run one after the other. */
-  checkpoints: OneByOne;
+  checkpoints: SerialQueue;
   /** Shared by all receivers: what one takes of a quota is recorded before the next one looks. */
-  starts: OneByOne;
+  starts: SerialQueue;
   /** Bytes that must stay free on the disk. */
   minFreeDisk: number;
   /** Whether a file of so many bytes is more than is allowed. */
-  findOverQuota: (totalSize: number) => Promise<NoRoom | null>;
+  findOverQuota: (totalSize: number) => Promise<SpaceShortage | null>;
 }
 
 /**
@@ -43,7 +43,7 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
   #phase: FilePhase = { name: "opening" };
   /** What is to be closed at the end, whatever the phase. */
   #writer: PartWriter | undefined;
-  #flow: StreamCredit | undefined;
+  #flow: StreamFlowControl | undefined;
   /** The writer, once the row says where the file begins. */
   #begun: PartWriter | undefined;
   #rateLimit: number | null;
@@ -69,7 +69,7 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
 
   get progress(): Progress {
     return {
-      bytesReceived: this.#begun?.written ?? this.options.download.safeOffset,
+      bytesReceived: this.#begun?.written ?? this.options.download.durableOffset,
       bytesOnWire: this.#frames.bytesOnWire,
       bytesPerSecond: this.#rate.bytesPerSecond(),
     };
@@ -164,11 +164,11 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
         this.#rate.add(bytes);
         this.#flow?.wrote(bytes);
       },
-      onSafe: async (safeOffset) => {
+      onDurable: async (durableOffset) => {
         const bytesOnWire = this.#frames.bytesOnWire;
-        await this.report({ type: "checkpoint", epoch: this.epoch, safeOffset, bytesOnWire });
+        await this.report({ type: "checkpoint", epoch: this.epoch, durableOffset, bytesOnWire });
         if (this.isOver) return;
-        this.#flow?.flushed(safeOffset);
+        this.#flow?.flushed(durableOffset);
         await this.#checkRoom();
       },
       onError: (error) => this.broke(error),
@@ -176,11 +176,11 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
   }
 
   async #request(part: Part, writer: PartWriter): Promise<void> {
-    const { safeOffset } = this.options.download;
+    const { durableOffset } = this.options.download;
     // A part that is shorter than what was recorded proves nothing: begin at the first byte.
-    const isShort = part.size < safeOffset;
+    const isShort = part.size < durableOffset;
     if (isShort) this.#restartReason = "the part file is shorter than recorded";
-    const offset = isShort ? 0 : safeOffset;
+    const offset = isShort ? 0 : durableOffset;
     const prefix = await writer.continueFrom(offset, () => !this.isOver);
     if (this.isOver) return;
     this.#frames.beginAt(offset);
@@ -194,11 +194,11 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
     this.tell(fileRequest(download, { offset, prefix, maxOffset, chunkSize }));
   }
 
-  #openFlow(offset: number): StreamCredit {
+  #openFlow(offset: number): StreamFlowControl {
     const { link, credit } = this.options;
     return credit.open({
       offset,
-      maxUnsafe: CHECKPOINT_BYTES,
+      maxUnflushed: CHECKPOINT_BYTES,
       rateLimit: this.#rateLimit,
       roundTripMs: () => link.roundTripMs(),
       onGrant: (max_offset) => {
@@ -335,8 +335,8 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
   async #checkRoom(): Promise<void> {
     const { storage, minFreeDisk, download } = this.options;
     const source = "source" in this.#phase ? this.#phase.source : download.source;
-    const written = this.#writer ? this.#writer.written : download.safeOffset;
-    const noRoom = await findNoRoom(storage, source?.totalSize ?? 0, written, minFreeDisk);
+    const written = this.#writer ? this.#writer.written : download.durableOffset;
+    const noRoom = await findSpaceShortage(storage, source?.totalSize ?? 0, written, minFreeDisk);
     if (noRoom) this.fail(noRoom.problem, noRoom.final);
   }
 }

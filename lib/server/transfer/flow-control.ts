@@ -27,11 +27,11 @@ const SAMPLE_MS = 20;
 /** A stream's part of the budget is never less, so that frames do not become crumbs. */
 const MIN_SHARE = 64 * KiB;
 
-export interface CreditOptions {
+export interface StreamFlowOptions {
   /** The offset at which the stream begins. */
   offset: number;
   /** The most bytes that may be written and not flushed: what a crash costs beside the window. */
-  maxUnsafe: number;
+  maxUnflushed: number;
   /** The least round-trip time seen on the connection, in ms. */
   roundTripMs: () => number;
   /** Most bytes a second; null: without a limit. */
@@ -43,11 +43,11 @@ export interface CreditOptions {
 }
 
 /** The budget that all incoming streams share. */
-export class CreditPool {
+export class FlowControl {
   #outstanding = 0;
   #streams = 0;
   /** Streams that wanted more than there was, the one that waits longest first. */
-  readonly #waiting = new Set<StreamCredit>();
+  readonly #waiting = new Set<StreamFlowControl>();
 
   /** @param budget most bytes granted but not yet written, over all streams */
   constructor(readonly budget: number) {}
@@ -74,16 +74,16 @@ export class CreditPool {
     return this.#streams > 1 ? Math.max(MIN_SHARE, Math.floor(share / 4)) : share;
   }
 
-  open(options: CreditOptions): StreamCredit {
+  open(options: StreamFlowOptions): StreamFlowControl {
     this.#streams++;
-    return new StreamCredit(this, options);
+    return new StreamFlowControl(this, options);
   }
 
   /**
    * @param least fewer are not worth a message: rather than a crumb, the stream waits in line
    * @returns how many of the wanted bytes are granted
    */
-  take(stream: StreamCredit, wanted: number, least: number): number {
+  take(stream: StreamFlowControl, wanted: number, least: number): number {
     const room = this.budget - this.#outstanding;
     const granted = room < least ? 0 : Math.min(wanted, room);
     this.#outstanding += granted;
@@ -101,7 +101,7 @@ export class CreditPool {
     }
   }
 
-  close(stream: StreamCredit, bytes: number): void {
+  close(stream: StreamFlowControl, bytes: number): void {
     this.#streams--;
     this.#waiting.delete(stream);
     this.giveBack(bytes);
@@ -109,7 +109,7 @@ export class CreditPool {
 }
 
 /** The credit of one incoming stream. Credit is an absolute offset, as in QUIC (RFC 9000, 4.1). */
-export class StreamCredit {
+export class StreamFlowControl {
   #written: number;
   #safe: number;
   #granted: number;
@@ -126,8 +126,8 @@ export class StreamCredit {
   #pacing: Timer | undefined;
 
   constructor(
-    private readonly pool: CreditPool,
-    private readonly options: CreditOptions,
+    private readonly pool: FlowControl,
+    private readonly options: StreamFlowOptions,
   ) {
     this.#now = options.now ?? performance.now.bind(performance);
     this.#written = options.offset;
@@ -151,7 +151,7 @@ export class StreamCredit {
   grant(): void {
     const { window } = this;
     // A disk that is slow to flush holds up the client, as one that is slow to write does.
-    const limit = Math.min(this.#written, this.#safe + this.options.maxUnsafe) + window;
+    const limit = Math.min(this.#written, this.#safe + this.options.maxUnflushed) + window;
     const wanted = Math.min(limit, this.#end) - this.#granted;
     const least = this.#granted + wanted >= this.#end ? 1 : window / 4;
     if (wanted < least) return;
@@ -200,8 +200,8 @@ export class StreamCredit {
   }
 
   /** Everything below this offset is flushed. */
-  flushed(safeOffset: number): void {
-    this.#safe = safeOffset;
+  flushed(durableOffset: number): void {
+    this.#safe = durableOffset;
     this.grant();
   }
 

@@ -3,7 +3,7 @@ import { formatSize } from "../../util/sizes.ts";
 import type { Storage } from "../storage/storage.ts";
 
 /** Why a file does not fit. */
-export interface NoRoom {
+export interface SpaceShortage {
   problem: Problem;
   /** It never will, however long it waits. */
   final: boolean;
@@ -17,13 +17,13 @@ export interface NoRoom {
  * @returns null if it fits
  * @throws FdsError `storage_error`
  */
-export async function findNoRoom(
-  storage: Pick<Storage, "room">,
+export async function findSpaceShortage(
+  storage: Pick<Storage, "freeSpace">,
   totalSize: number,
   written: number,
   minFreeDisk: number,
-): Promise<NoRoom | null> {
-  const { free, total } = await storage.room();
+): Promise<SpaceShortage | null> {
+  const { free, total } = await storage.freeSpace();
   const reserve = formatSize(minFreeDisk);
   if (totalSize + minFreeDisk > total) {
     const message = `a disk of ${formatSize(total)} can never hold the file's ${formatSize(totalSize)} with ${reserve} left free`;

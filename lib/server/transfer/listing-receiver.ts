@@ -3,7 +3,7 @@ import { FdsError } from "../../protocol/errors.ts";
 import type { Frame } from "../../protocol/frame.ts";
 import { type ListRequest, MAX_LISTED, ZSTD } from "../../protocol/messages.ts";
 import type { Metrics } from "../metrics/metrics.ts";
-import type { CreditPool, StreamCredit } from "./flow-control.ts";
+import type { FlowControl, StreamFlowControl } from "./flow-control.ts";
 import { broken } from "./incoming-attempt.ts";
 import { IncomingFrames } from "./incoming-frames.ts";
 import type {
@@ -44,7 +44,7 @@ export interface ListingReceiverOptions {
   /** Most bytes in a frame, as agreed with the client. */
   chunkSize: number;
   link: ClientLink;
-  credit: CreditPool;
+  credit: FlowControl;
   metrics: Metrics;
 }
 
@@ -56,7 +56,7 @@ export class ListingReceiver implements IncomingStream {
   readonly epoch = 1;
   readonly #listing = Promise.withResolvers<Listing>();
   readonly #frames: IncomingFrames;
-  readonly #flow: StreamCredit;
+  readonly #flow: StreamFlowControl;
   readonly #timer: Timer;
   #text = "";
   readonly #decoder = new TextDecoder("utf-8", { fatal: true });
@@ -74,7 +74,7 @@ export class ListingReceiver implements IncomingStream {
     this.#frames.open();
     this.#flow = credit.open({
       offset: 0,
-      maxUnsafe: MAX_LISTING_BYTES,
+      maxUnflushed: MAX_LISTING_BYTES,
       rateLimit: null,
       roundTripMs: () => link.roundTripMs(),
       onGrant: (max_offset) => this.#tell({ type: "credit", max_offset }),

@@ -1,7 +1,7 @@
 import type { ChecksumAlgorithm } from "../../protocol/checksum.ts";
 import { FdsError } from "../../protocol/errors.ts";
-import { loopTurns } from "../../util/loop-turns.ts";
-import type { OneByOne } from "../../util/one-by-one.ts";
+import { eventLoopBudget } from "../../util/event-loop-budget.ts";
+import type { SerialQueue } from "../../util/serial-queue.ts";
 import { release } from "../../util/release.ts";
 import type { Part } from "../storage/storage.ts";
 
@@ -15,11 +15,11 @@ export interface PartWriterOptions {
   part: Part;
   checksum: ChecksumAlgorithm;
   /** Those of all parts: many at once keep every thread at the disk, and each flushes little. */
-  checkpoints: OneByOne;
+  checkpoints: SerialQueue;
   /** Bytes were written; they are not safe yet. */
   onWritten: (bytes: number) => void;
-  /** Everything below `safeOffset` is on the disk: to be recorded. */
-  onSafe: (safeOffset: number) => Promise<void>;
+  /** Everything below `durableOffset` is on the disk: to be recorded. */
+  onDurable: (durableOffset: number) => Promise<void>;
   onError: (error: unknown) => void;
 }
 
@@ -72,7 +72,7 @@ export class PartWriter {
       if (block.length === 0) {
         throw new FdsError("storage_error", "the part file became shorter while it was read");
       }
-      await loopTurns.run(() => this.#hash.update(block));
+      await eventLoopBudget.run(() => this.#hash.update(block));
       this.#written += block.length;
       release(block);
     }
@@ -139,7 +139,7 @@ export class PartWriter {
       const { length } = chunk;
       const writing = part.write(chunk, this.#written);
       // While the disk works.
-      const hashing = loopTurns.run(() => this.#hash.update(chunk));
+      const hashing = eventLoopBudget.run(() => this.#hash.update(chunk));
       await Promise.all([writing, hashing]);
       release(chunk);
       this.#written += length;
@@ -182,10 +182,10 @@ export class PartWriter {
 
   /** First the bytes, then the row: the safe offset never says more than the disk holds. */
   async #makeSafe(): Promise<void> {
-    const safeOffset = this.#written;
-    if (safeOffset === this.#safe) return;
+    const durableOffset = this.#written;
+    if (durableOffset === this.#safe) return;
     await this.options.part.sync();
-    await this.options.onSafe(safeOffset);
-    this.#safe = safeOffset;
+    await this.options.onDurable(durableOffset);
+    this.#safe = durableOffset;
   }
 }

@@ -21,7 +21,7 @@ export interface SetCheckpointsOptions {
   /** What is so when a checkpoint begins. */
   moment: () => Moment;
   /** What was there at that moment is on the disk, and in the rows. */
-  onSafe: (moment: Moment) => Promise<void>;
+  onDurable: (moment: Moment) => Promise<void>;
   onError: (error: unknown) => void;
 }
 
@@ -82,7 +82,7 @@ export class SetCheckpoints {
   }
 
   async #make(): Promise<void> {
-    const { downloadId, folder, rows, moment, onSafe } = this.options;
+    const { downloadId, folder, rows, moment, onDurable } = this.options;
     const changes = this.#changes;
     const now = moment();
     this.#changes = [];
@@ -90,9 +90,9 @@ export class SetCheckpoints {
     await folder.sync();
     const { current } = now;
     const middle: SetFileChange[] = current
-      ? [{ index: current.index, status: "pending", safeOffset: current.length }]
+      ? [{ index: current.index, status: "pending", durableOffset: current.length }]
       : [];
     await rows.update(downloadId, [...changes, ...middle]);
-    await onSafe(now);
+    await onDurable(now);
   }
 }

@@ -6,8 +6,8 @@ import { RateMeter } from "../../util/rate-meter.ts";
 import { release } from "../../util/release.ts";
 import type { SetCounts, SetFile, SetOrder, SetRows } from "../set.ts";
 import type { SetFolder, Storage } from "../storage/storage.ts";
-import type { CreditPool, StreamCredit } from "./flow-control.ts";
-import { findNoRoom, type NoRoom } from "./free-space.ts";
+import type { FlowControl, StreamFlowControl } from "./flow-control.ts";
+import { findSpaceShortage, type SpaceShortage } from "./free-space.ts";
 import { type AttemptOptions, broken, IncomingAttempt } from "./incoming-attempt.ts";
 import { IncomingFrames } from "./incoming-frames.ts";
 import type { Outcome, Progress, StreamMessage } from "./incoming-stream.ts";
@@ -20,19 +20,19 @@ import { WantQueue } from "./want-queue.ts";
 /** A frame that came damaged is asked for again this often. */
 const MAX_RESENDS = 3;
 /** Bytes that may be written and not flushed, beside the window. */
-const MAX_UNSAFE = 64 * 1024 * 1024;
+const MAX_UNFLUSHED = 64 * 1024 * 1024;
 /** Files that are looked for among those that are stored already, at a time. */
 const TWINS = 250;
 
 export interface SetReceiverOptions extends AttemptOptions {
   order: SetOrder;
-  storage: Pick<Storage, "sets" | "room">;
+  storage: Pick<Storage, "sets" | "freeSpace">;
   rows: SetRows;
-  credit: CreditPool;
+  credit: FlowControl;
   /** Bytes that must stay free on the disk. */
   minFreeDisk: number;
   /** Whether so many bytes are more than is allowed. */
-  findOverQuota: (totalSize: number) => Promise<NoRoom | null>;
+  findOverQuota: (totalSize: number) => Promise<SpaceShortage | null>;
 }
 
 /** Where an attempt at a set is. */
@@ -55,7 +55,7 @@ type Phase =
 export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
   readonly #frames: IncomingFrames;
   readonly #rate = new RateMeter();
-  readonly #flow: StreamCredit;
+  readonly #flow: StreamFlowControl;
   #phase: Phase = { name: "opening" };
   /** Frames are worked on one after the other. */
   #work: Promise<void> = Promise.resolve();
@@ -88,7 +88,7 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
     this.#frames.open();
     this.#flow = credit.open({
       offset: 0,
-      maxUnsafe: MAX_UNSAFE,
+      maxUnflushed: MAX_UNFLUSHED,
       rateLimit: download.rateLimit,
       roundTripMs: () => link.roundTripMs(),
       onGrant: (max_offset) => {
@@ -160,7 +160,7 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
   protected async begin(): Promise<void> {
     const { download, storage, order, rows } = this.options;
     const { downloadId, checksum, source } = download;
-    if (source) await this.#checkRoom(source.totalSize - download.safeOffset);
+    if (source) await this.#checkRoom(source.totalSize - download.durableOffset);
     this.#folder = await storage.sets.open(downloadId);
     if (!source) await rows.clear(downloadId);
     if (this.isOver) return;
@@ -363,7 +363,7 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
       folder,
       rows,
       moment: () => this.#moment(writer),
-      onSafe: (moment) => this.#onSafe(moment),
+      onDurable: (moment) => this.#onDurable(moment),
       onError: (error) => this.broke(error),
     });
     const phase: Phase = { name: "receiving", wants, writer };
@@ -387,20 +387,20 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
 
   /** What the client is told of a file: of one that is half here also what proves it. */
   async #describe(file: SetFile, folder: SetFolder): Promise<WantedFile> {
-    const { index, path, root, safeOffset, place } = file;
-    if (safeOffset === 0 || place === null) return { index, path, root };
+    const { index, path, root, durableOffset, place } = file;
+    if (durableOffset === 0 || place === null) return { index, path, root };
     const hash = new Bun.CryptoHasher(this.options.download.checksum);
     const part = await folder.openFile(place);
     try {
-      if (part.size < safeOffset) {
-        file.safeOffset = 0;
+      if (part.size < durableOffset) {
+        file.durableOffset = 0;
         return { index, path, root };
       }
-      await hashPart(part, safeOffset, hash);
+      await hashPart(part, durableOffset, hash);
     } finally {
       await part.close();
     }
-    return { index, path, root, offset: safeOffset, prefix: hash.digest("hex") };
+    return { index, path, root, offset: durableOffset, prefix: hash.digest("hex") };
   }
 
   #onAnswer(answer: Answer, wants: WantQueue): void {
@@ -460,14 +460,14 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
     };
   }
 
-  async #onSafe({ current, streamOffset }: Moment): Promise<void> {
+  async #onDurable({ current, streamOffset }: Moment): Promise<void> {
     const { bytesOnWire } = this.#frames;
-    const safeOffset = this.#bytes + (current?.length ?? 0);
+    const durableOffset = this.#bytes + (current?.length ?? 0);
     const files = { ...this.#counts };
-    await this.report({ type: "checkpoint", epoch: this.epoch, safeOffset, bytesOnWire, files });
+    await this.report({ type: "checkpoint", epoch: this.epoch, durableOffset, bytesOnWire, files });
     if (this.isOver) return;
     this.#flow.flushed(streamOffset);
-    await this.#checkRoom(Math.max(0, this.#totalSize - safeOffset));
+    await this.#checkRoom(Math.max(0, this.#totalSize - durableOffset));
   }
 
   /** The client cannot deliver the set. */
@@ -487,7 +487,7 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
   /** @param missing bytes that are still to come */
   async #checkRoom(missing: number): Promise<void> {
     const { storage, minFreeDisk } = this.options;
-    const noRoom = await findNoRoom(storage, missing, 0, minFreeDisk);
+    const noRoom = await findSpaceShortage(storage, missing, 0, minFreeDisk);
     if (noRoom) this.fail(noRoom.problem, noRoom.final);
   }
 }

@@ -1,7 +1,7 @@
 import type { ChecksumAlgorithm } from "../../protocol/checksum.ts";
 import type { Problem } from "../../protocol/errors.ts";
 import type { SetRecord } from "../../protocol/set-records.ts";
-import { loopTurns } from "../../util/loop-turns.ts";
+import { eventLoopBudget } from "../../util/event-loop-budget.ts";
 import type { SetFile } from "../set.ts";
 import type { Part, SetFolder } from "../storage/storage.ts";
 import { broken } from "./incoming-attempt.ts";
@@ -90,8 +90,8 @@ export class SetWriter {
     if (before?.file.index === index && offset > 0) return this.#resume(before, record);
     if (before) await this.#drop(before);
     const file = this.options.expect(index);
-    if (offset !== 0 && offset !== file.safeOffset) {
-      throw broken(`a file begins at ${offset}, expected ${file.safeOffset} or 0`);
+    if (offset !== 0 && offset !== file.durableOffset) {
+      throw broken(`a file begins at ${offset}, expected ${file.durableOffset} or 0`);
     }
     if (offset > size) throw broken(`a file of ${size} bytes begins at ${offset}`);
     await this.options.admit(Math.max(0, size - file.size));
@@ -124,7 +124,7 @@ export class SetWriter {
       throw broken("a file has more bytes than it said");
     if ("part" in incoming.sink) {
       const writing = incoming.sink.part.write(bytes, incoming.length);
-      const hashing = loopTurns.run(() => incoming.hash.update(bytes));
+      const hashing = eventLoopBudget.run(() => incoming.hash.update(bytes));
       await Promise.all([writing, hashing]);
     } else {
       incoming.sink.pieces.push(bytes);
@@ -152,7 +152,7 @@ export class SetWriter {
       if (!changed) await this.options.folder.setTime(place, mtimeNs);
       return hash.digest("hex");
     }
-    return loopTurns.run(() => {
+    return eventLoopBudget.run(() => {
       const bytes =
         sink.pieces.length === 1 ? (sink.pieces[0] ?? EMPTY) : Buffer.concat(sink.pieces);
       if (!changed) this.options.folder.writeFile(place, bytes, mtimeNs);
@@ -190,7 +190,7 @@ export async function hashPart(part: Part, length: number, hash: Bun.CryptoHashe
   for (let at = 0; at < length;) {
     const block = await part.read(at, Math.min(BLOCK, length - at));
     if (block.length === 0) throw broken("a file of the set became shorter");
-    await loopTurns.run(() => hash.update(block));
+    await eventLoopBudget.run(() => hash.update(block));
     at += block.length;
   }
 }

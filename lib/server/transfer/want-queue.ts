@@ -70,7 +70,7 @@ export class WantQueue {
     const repeats = this.#repeats.get(file.index) ?? 0;
     if (repeats >= MAX_REPEATS) return false;
     this.#repeats.set(file.index, repeats + 1);
-    this.#again.push({ ...file, safeOffset: 0 });
+    this.#again.push({ ...file, durableOffset: 0 });
     return true;
   }
 

@@ -14,11 +14,11 @@ import { TokenBucket } from "../../../lib/util/token-bucket.ts";
 const BATCH = 25;
 const EVERY = 50;
 
-const [url = "", enrollToken = "", folder = "", first = "", count = ""] = process.argv.slice(2);
+const [url = "", enrolToken = "", folder = "", first = "", count = ""] = process.argv.slice(2);
 
 const shared = {
   serverUrl: new URL(url),
-  enrollToken,
+  enrolToken,
   version: "bench",
   chunkSize: 1024 * 1024,
   rateLimit: new TokenBucket(null),

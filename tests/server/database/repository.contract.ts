@@ -113,8 +113,8 @@ export function repositoryContract(name: string, makeBackend: () => Promise<Back
     describe("replaceDownload", () => {
       test("lets one of two writers win", async () => {
         const before = await put(downloading);
-        const mine = { ...before, safeOffset: 111 };
-        const theirs = { ...before, safeOffset: 222 };
+        const mine = { ...before, durableOffset: 111 };
+        const theirs = { ...before, durableOffset: 222 };
         const written = await Promise.all([
           rows.replaceDownload(mine),
           others.replaceDownload(theirs),
@@ -169,7 +169,7 @@ export function repositoryContract(name: string, makeBackend: () => Promise<Back
       test("makes it the next attempt and drops what only a queued one has", async () => {
         const problem = { code: "storage_full", message: "no room" } as const;
         const waited = await put(
-          queued(1, { attempts: 4, epoch: 6, source, safeOffset: 5, problem }),
+          queued(1, { attempts: 4, epoch: 6, source, durableOffset: 5, problem }),
         );
         const { notBefore: _, problem: __, ...rest } = waited;
         const claimed = await rows.claimDownload("site-1", NO_LIMITS, 7_000);
@@ -418,13 +418,13 @@ export function repositoryContract(name: string, makeBackend: () => Promise<Back
       const idAt = (ms: number) => Bun.randomUUIDv7("hex", ms);
 
       test("count the downloads that were asked for from then on", async () => {
-        await rows.insertDownload({ ...queued(1), downloadId: idAt(999_999), safeOffset: 1 });
-        await rows.insertDownload({ ...queued(2), downloadId: idAt(1_000_000), safeOffset: 20 });
+        await rows.insertDownload({ ...queued(1), downloadId: idAt(999_999), durableOffset: 1 });
+        await rows.insertDownload({ ...queued(2), downloadId: idAt(1_000_000), durableOffset: 20 });
         const { downloadId } = await rows.insertDownload({
           ...queued(3),
           downloadId: idAt(2_000_000),
         });
-        await rows.replaceDownload({ ...cancelled, downloadId, revision: 3, safeOffset: 300 });
+        await rows.replaceDownload({ ...cancelled, downloadId, revision: 3, durableOffset: 300 });
         const none = { downloading: 0, verifying: 0, completed: 0, failed: 0 };
         expect(await rows.totalsSince(1_000_000)).toEqual({
           downloads: { ...none, queued: 1, cancelled: 1 },
@@ -443,7 +443,7 @@ export function repositoryContract(name: string, makeBackend: () => Promise<Back
         const COUNT = 2_100;
         for (let n = 0; n < COUNT; n++) {
           const clientId = n % 7 ? "site-1" : "site-2";
-          await rows.insertDownload({ ...queued(n), clientId, safeOffset: 1 });
+          await rows.insertDownload({ ...queued(n), clientId, durableOffset: 1 });
         }
         const counted = async (...sites: string[]) => {
           const { downloads, bytes } = await rows.totalsSince(0, new Set(sites));

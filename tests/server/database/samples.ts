@@ -56,7 +56,7 @@ const common = {
 } as const;
 const startedAt = 1_700_000_000_002;
 const completedAt = 1_700_000_000_003;
-const safeOffset = Number.MAX_SAFE_INTEGER - 1;
+const durableOffset = Number.MAX_SAFE_INTEGER - 1;
 const notBefore = 1_700_000_000_004;
 const digest = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 const savedPath = "site-1/20250101_000000_ü.log";
@@ -75,7 +75,7 @@ export const downloading: Downloading = {
   status: "downloading",
   startedAt,
   source,
-  safeOffset,
+  durableOffset,
 };
 const ended = { ...downloading, completedAt, retriedAs: null };
 export const failed: Failed = { ...ended, status: "failed", problem };
@@ -86,12 +86,12 @@ const waiting: Queued = { ...downloading, status: "queued", notBefore, problem }
 export const STATES: [what: string, download: Download][] = [
   ["queued, not tried yet", { ...waiting, startedAt: null, source: null, problem: null }],
   ["queued after a problem", waiting],
-  ["downloading, the file not opened yet", { ...downloading, source: null, safeOffset: 0 }],
+  ["downloading, the file not opened yet", { ...downloading, source: null, durableOffset: 0 }],
   ["downloading", downloading],
   ["verifying", verifying],
   ["completed", completed],
   ["failed", failed],
-  ["failed before the file was opened", { ...failed, source: null, safeOffset: 0 }],
+  ["failed before the file was opened", { ...failed, source: null, durableOffset: 0 }],
   ["failed and retried", { ...failed, retriedAs: id(2) }],
   ["cancelled", cancelled],
   ["cancelled before it was started", { ...cancelled, startedAt: null, source: null }],

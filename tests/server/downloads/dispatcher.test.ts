@@ -55,7 +55,7 @@ beforeEach(() => {
       countActive: async () => new Map([["a", 100 - freeSlots]]),
       nextDueAt: async (now) => (nextDueAt !== null && nextDueAt > now ? nextDueAt : null),
     },
-    storage: { room: async () => ({ free: freeBytes, total: 2000 }) },
+    storage: { freeSpace: async () => ({ free: freeBytes, total: 2000 }) },
     limits: { total: 100, perClient: 2 },
     runningOf: (clientId) => running[clientId] ?? 0,
     minFreeDisk: 500,

@@ -6,7 +6,7 @@ import { FdsError } from "../../../lib/protocol/errors.ts";
 import type { AuditEntry } from "../../../lib/server/audit/entry.ts";
 import { EnrolmentKeys } from "../../../lib/server/clients/enrolment.ts";
 import { Clients } from "../../../lib/server/clients/clients.ts";
-import { CreditPool } from "../../../lib/server/transfer/flow-control.ts";
+import { FlowControl } from "../../../lib/server/transfer/flow-control.ts";
 import type { Repository } from "../../../lib/server/database/repository.ts";
 import { openSqlRepository } from "../../../lib/server/database/sql.ts";
 import { WriteAheadLog } from "../../../lib/server/database/write-ahead-log.ts";
@@ -62,7 +62,7 @@ function begin(quota: number | null = null): void {
   const metrics = new Metrics();
   clients = new Clients({
     repository,
-    enrollToken: null,
+    enrolToken: null,
     enrolmentKeys: new EnrolmentKeys(repository.access),
     chunkSize: 64 * 1024,
     version: "9.9.9",
@@ -76,7 +76,7 @@ function begin(quota: number | null = null): void {
     repository,
     storage,
     clients,
-    credit: new CreditPool(64 * 1024 * 1024),
+    credit: new FlowControl(64 * 1024 * 1024),
     limits: { total: 5, perClient: 5 },
     minFreeDisk: 0,
     quotas: { file: null, perClient: null, total: quota },
@@ -328,7 +328,7 @@ describe("a stop", () => {
     await settle();
     await downloads.stop();
     expect(storage.parts.get(id)).toMatchObject({ closed: true, synced: 5_000 });
-    expect(await downloads.get(id)).toMatchObject({ status: "queued", safeOffset: 5_000 });
+    expect(await downloads.get(id)).toMatchObject({ status: "queued", durableOffset: 5_000 });
   });
 
   test("waits for a file that gets its name", async () => {

@@ -66,9 +66,14 @@ test("what a client says and does not send is kept for it for 20 s, and then wha
 
 test.each<[string, Active, number, number]>([
   ["nothing, where its size is not known", { ...downloading, source: null }, 1, 0],
-  ["what it says, at its beginning", { ...downloading, safeOffset: 0 }, 19, 1000],
-  ["what it says, also where the clock was put back", { ...downloading, safeOffset: 0 }, -99, 1000],
-  ["nothing, where nothing comes", { ...downloading, safeOffset: 0 }, 21, 0],
+  ["what it says, at its beginning", { ...downloading, durableOffset: 0 }, 19, 1000],
+  [
+    "what it says, also where the clock was put back",
+    { ...downloading, durableOffset: 0 },
+    -99,
+    1000,
+  ],
+  ["nothing, where nothing comes", { ...downloading, durableOffset: 0 }, 21, 0],
   ["what it says, where it comes", downloading, 30, 1000],
   ["what came and a minute of its pace, where it hardly comes", downloading, 1200, 420],
   ["all of it, where it came whole", states.verifying, 9999, 1000],

@@ -382,7 +382,7 @@ describe("progress", () => {
     })();
     for (let ms = 0; ms < 10_000; ms += 20) {
       progress.set(id(1), { bytesReceived: ms, bytesOnWire: ms, bytesPerSecond: ms });
-      row = await change(row, { ...downloading, safeOffset: ms });
+      row = await change(row, { ...downloading, durableOffset: ms });
       events.downloadChanged();
       jest.advanceTimersByTime(20);
       await told();

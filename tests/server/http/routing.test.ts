@@ -10,7 +10,7 @@ import { LongAnswers } from "../../../lib/server/http/long-answers.ts";
 import { Router } from "../../../lib/server/http/routing.ts";
 import { FairTurns } from "../../../lib/util/fair-turns.ts";
 import { Logger } from "../../../lib/util/logger.ts";
-import { Throttle } from "../../../lib/util/throttle.ts";
+import { RateLimiter } from "../../../lib/util/rate-limiter.ts";
 
 const common = { summary: "", role: "operator" as const, answers: [], errors: [] };
 const read = { ...common, method: "GET", path: "/api/things/:id" } as const satisfies Endpoint;
@@ -60,7 +60,7 @@ beforeEach(() => {
   const logger = new Logger({ level: "debug", format: "json", write: (line) => log.push(line) });
   router = new Router({
     access: { apiToken: "the-token", tokens, guesses: new Guesses(), signIn: null },
-    requests: new Throttle({ burst: 1000, everyMs: 1 }),
+    requests: new RateLimiter({ burst: 1000, everyMs: 1 }),
     longAnswers: new LongAnswers({ turns: new FairTurns(), openCalls: new OpenCalls(), logger }),
     audit,
     logger,
@@ -152,7 +152,7 @@ test("an answer that goes on does not begin for a token that was revoked meanwhi
 test("a token that is called as an address is takes nothing of what that address may ask", async () => {
   const named = { callerOf: async () => ({ ...LOCAL_ADMIN, name: "192.0.2.1" }) };
   const access = { apiToken: "the-token", tokens: named, guesses: new Guesses(), signIn: null };
-  const once = new Throttle({ burst: 1, everyMs: 60_000 });
+  const once = new RateLimiter({ burst: 1, everyMs: 60_000 });
   const audit = { record: () => {} };
   const logger = new Logger({ level: "debug", format: "json", write: () => {} });
   const longAnswers = new LongAnswers({

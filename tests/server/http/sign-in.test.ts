@@ -7,7 +7,7 @@ import { OpenCalls } from "../../../lib/server/access/open-calls.ts";
 import { Tokens } from "../../../lib/server/access/tokens.ts";
 import type { Repository } from "../../../lib/server/database/repository.ts";
 import { openSqlRepository } from "../../../lib/server/database/sql.ts";
-import { callerOf, requireNoForgery } from "../../../lib/server/http/authentication.ts";
+import { callerOf, requireCsrfSafe } from "../../../lib/server/http/authentication.ts";
 import { Guesses } from "../../../lib/server/http/guesses.ts";
 import { SignIn } from "../../../lib/server/http/sign-in.ts";
 import { Logger } from "../../../lib/util/logger.ts";
@@ -387,7 +387,7 @@ describe("who may call", () => {
     ["DELETE", { Cookie: SESSION, ...ours }, undefined],
     ["DELETE", { Cookie: SESSION, ...foreign }, "forbidden"],
   ])("what is open to anyone: %s with %j → %p", (method, headers, expected) => {
-    expect(codeOf(() => requireNoForgery(request(headers, method), access()))).toBe(expected);
+    expect(codeOf(() => requireCsrfSafe(request(headers, method), access()))).toBe(expected);
   });
 
   test.each<[string, string, Record<string, string>, string | undefined]>([
@@ -405,6 +405,6 @@ describe("who may call", () => {
     const open = { ...access(), apiToken: null, signIn: null };
     const asked = request(headers, method, "/", url);
     expect(await codeOfRejection(callerOf(asked, FROM, open))).toBe(expected);
-    expect(codeOf(() => requireNoForgery(asked, open))).toBe(expected);
+    expect(codeOf(() => requireCsrfSafe(asked, open))).toBe(expected);
   });
 });

@@ -34,7 +34,7 @@ describe.each(all)("the record of a %s download", (status, download) => {
 });
 
 test("a download that was never begun has nulls for what is not known", () => {
-  const fresh = { ...states.queued, startedAt: null, source: null, safeOffset: 0, attempts: 0 };
+  const fresh = { ...states.queued, startedAt: null, source: null, durableOffset: 0, attempts: 0 };
   expect(downloadRecord(fresh)).toMatchObject({
     total_size: null,
     bytes_received: 0,
@@ -100,9 +100,9 @@ test.each([
   [3_000_000, 1_000_000, 1_000_000, 33.3, 1, 3],
   [1_000_000, 4096, 999_999, 99.9, 244, 245],
 ])("%d bytes in chunks of %d, %d here: %d %, %d of %d chunks", (...row) => {
-  const [totalSize, chunkSize, safeOffset, percent, chunks_received, total_chunks] = row;
+  const [totalSize, chunkSize, durableOffset, percent, chunks_received, total_chunks] = row;
   const it: Source = { ...source, totalSize, chunkSize };
-  const record = downloadRecord({ ...states.downloading, source: it, safeOffset });
+  const record = downloadRecord({ ...states.downloading, source: it, durableOffset });
   expect(record).toMatchObject({ percent, chunks_received, total_chunks });
 });
 

@@ -271,7 +271,7 @@ test("free room is that of the last 20 ms, asked for once", async () => {
     [1_021, 2],
   ] as const) {
     clock.mockReturnValue(now);
-    expect((await temporary.storage.room()).total).toBeGreaterThan(0);
+    expect((await temporary.storage.freeSpace()).total).toBeGreaterThan(0);
     expect(asked).toHaveBeenCalledTimes(times);
   }
 });
@@ -287,7 +287,7 @@ test.skipIf(lacksMounts !== "")(`a full disk, for real${lacksMounts}`, async () 
     code: "storage_full",
     message: "cannot write the part file: ENOSPC",
   });
-  expect((await storage.room()).free).toBe(0);
+  expect((await storage.freeSpace()).free).toBe(0);
   await part.truncate(0);
   await part.write(CONTENT, 0);
   await part.sync();

@@ -226,7 +226,7 @@ export function storageContract(backend: string, open: () => Promise<TemporarySt
 
   test(`${backend}: room`, async () => {
     await using temporary = await open();
-    const { free, total } = await temporary.storage.room();
+    const { free, total } = await temporary.storage.freeSpace();
     expect(total).toBeGreaterThan(0);
     expect(free).toBeWithin(0, total + 1);
   });

@@ -1,14 +1,14 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
 import { HEADER_BYTES, decodeFrame, encodeFrame } from "../../../lib/protocol/frame.ts";
 import type { ServerMessage } from "../../../lib/protocol/messages.ts";
-import { CreditPool } from "../../../lib/server/transfer/flow-control.ts";
+import { FlowControl } from "../../../lib/server/transfer/flow-control.ts";
 import {
   type Download,
   type Downloading,
   newDownload,
   transition,
 } from "../../../lib/server/download.ts";
-import { OneByOne } from "../../../lib/util/one-by-one.ts";
+import { SerialQueue } from "../../../lib/util/serial-queue.ts";
 import { Metrics } from "../../../lib/server/metrics/metrics.ts";
 import { FileReceiver } from "../../../lib/server/transfer/file-receiver.ts";
 import type { Storage } from "../../../lib/server/storage/storage.ts";
@@ -36,7 +36,7 @@ const IDENTITY = {
 let part: MemoryPart;
 let row: Download;
 let told: ServerMessage[];
-let pool: CreditPool;
+let pool: FlowControl;
 let receiver: FileReceiver;
 let outcome: Promise<unknown>;
 /** For what the receiver holds. */
@@ -47,15 +47,15 @@ beforeEach(async () => {
   jest.useFakeTimers();
   part = new MemoryPart();
   told = [];
-  pool = new CreditPool(1024 * 1024);
+  pool = new FlowControl(1024 * 1024);
   await receive(claim(newDownload("id", order("site-1", "a.bin"), NOW), NOW));
 });
 
 async function receive(download: Downloading): Promise<void> {
   row = download;
-  const storage: Pick<Storage, "openPart" | "room"> = {
+  const storage: Pick<Storage, "openPart" | "freeSpace"> = {
     openPart: async () => part,
-    room: async () => ({ free: 2 ** 40, total: 2 ** 40 }),
+    freeSpace: async () => ({ free: 2 ** 40, total: 2 ** 40 }),
   };
   receiver = new FileReceiver({
     download,
@@ -65,13 +65,13 @@ async function receive(download: Downloading): Promise<void> {
     storage,
     credit: pool,
     minFreeDisk: 0,
-    checkpoints: new OneByOne(),
-    starts: new OneByOne(),
+    checkpoints: new SerialQueue(),
+    starts: new SerialQueue(),
     findOverQuota: async () => null,
     othersWait: async () => othersWait,
     report: async (event) => {
       // Never more than what is safe, whatever the receiver says.
-      if (event.type === "checkpoint") expect(event.safeOffset).toBeLessThanOrEqual(part.synced);
+      if (event.type === "checkpoint") expect(event.durableOffset).toBeLessThanOrEqual(part.synced);
       return (row = transition(row, event).next);
     },
     metrics: new Metrics(),
@@ -89,7 +89,7 @@ async function resume(): Promise<void> {
   part.synced = CHUNK;
   const source = { identity: IDENTITY, totalSize: BYTES.length, chunkSize: CHUNK };
   const download = claim(newDownload("id", order("site-1", "a.bin"), NOW), NOW);
-  await receive({ ...download, source, safeOffset: CHUNK });
+  await receive({ ...download, source, durableOffset: CHUNK });
 }
 
 afterEach(async () => {
@@ -218,7 +218,7 @@ describe("a slow client", () => {
     });
     expect(told.at(-1)).toMatchObject({ type: "cancel" });
     // What came is kept.
-    expect(row).toMatchObject({ safeOffset: CHUNK });
+    expect(row).toMatchObject({ durableOffset: CHUNK });
   });
 
   test("gives way as soon as others wait, however long it was alone", async () => {
@@ -312,10 +312,10 @@ describe("what is safe", () => {
     await settle();
     sendChunk(0);
     await settle();
-    expect(row).toMatchObject({ safeOffset: 0 });
+    expect(row).toMatchObject({ durableOffset: 0 });
     jest.advanceTimersByTime(250);
     await settle();
-    expect(row).toMatchObject({ safeOffset: CHUNK });
+    expect(row).toMatchObject({ durableOffset: CHUNK });
     expect(part.synced).toBe(CHUNK);
   });
 
@@ -330,7 +330,7 @@ describe("what is safe", () => {
     await settle();
     jest.advanceTimersByTime(250);
     await settle();
-    expect(row).toMatchObject({ safeOffset: CHUNK });
+    expect(row).toMatchObject({ durableOffset: CHUNK });
     disk.resolve();
   });
 
@@ -341,7 +341,7 @@ describe("what is safe", () => {
     sendChunk(CHUNK);
     receiver.lose();
     expect(await outcome).toEqual({ type: "lost" });
-    expect(row).toMatchObject({ safeOffset: 2 * CHUNK });
+    expect(row).toMatchObject({ durableOffset: 2 * CHUNK });
     expect(part.bytes).toEqual(BYTES.slice(0, 2 * CHUNK));
   });
 
@@ -354,7 +354,7 @@ describe("what is safe", () => {
     jest.advanceTimersByTime(250);
     await settle();
     expect(await outcome).toEqual({ type: "abandoned" });
-    expect(row).toMatchObject({ status: "cancelled", safeOffset: 0 });
+    expect(row).toMatchObject({ status: "cancelled", durableOffset: 0 });
   });
 });
 

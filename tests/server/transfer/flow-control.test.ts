@@ -1,18 +1,18 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
-import { CreditPool, type StreamCredit } from "../../../lib/server/transfer/flow-control.ts";
+import { FlowControl, type StreamFlowControl } from "../../../lib/server/transfer/flow-control.ts";
 import { Random } from "../../support/random.ts";
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
 const GiB = 1024 * MiB;
-const MAX_UNSAFE = 8 * MiB;
+const MAX_UNFLUSHED = 8 * MiB;
 
 /** A stream whose grants are kept, on a clock that stands still. */
-function openStream(pool: CreditPool, offset = 0) {
+function openStream(pool: FlowControl, offset = 0) {
   const grants: number[] = [];
   const credit = pool.open({
     offset,
-    maxUnsafe: MAX_UNSAFE,
+    maxUnflushed: MAX_UNFLUSHED,
     rateLimit: null,
     roundTripMs: () => 1,
     onGrant: (maxOffset) => grants.push(maxOffset),
@@ -30,7 +30,7 @@ describe("a stream alone", () => {
     ["the last bytes of a file", 3 * MiB, 3 * MiB + 7, 3 * MiB + 7],
     ["nothing, as all is here", 3 * MiB, 3 * MiB, 3 * MiB],
   ])("is granted %s", (_, offset, totalSize, expected) => {
-    const pool = new CreditPool(128 * MiB);
+    const pool = new FlowControl(128 * MiB);
     const { credit } = openStream(pool, offset);
     credit.endsAt(totalSize);
     credit.grant();
@@ -39,7 +39,7 @@ describe("a stream alone", () => {
   });
 
   test("gives back what lies behind the end, once that is known", () => {
-    const pool = new CreditPool(128 * MiB);
+    const pool = new FlowControl(128 * MiB);
     const { credit } = openStream(pool);
     credit.grant();
     expect(pool.outstanding).toBe(MiB);
@@ -48,7 +48,7 @@ describe("a stream alone", () => {
   });
 
   test("goes on as bytes are written, not for every crumb, and not beyond the end", () => {
-    const pool = new CreditPool(128 * MiB);
+    const pool = new FlowControl(128 * MiB);
     const { credit, grants } = openStream(pool);
     credit.endsAt(2 * MiB);
     credit.grant();
@@ -64,7 +64,7 @@ describe("a stream alone", () => {
   });
 
   test("begins at the first byte again after a restart, and holds nothing meanwhile", () => {
-    const pool = new CreditPool(128 * MiB);
+    const pool = new FlowControl(128 * MiB);
     const { credit, grants } = openStream(pool, 50 * MiB);
     credit.grant();
     credit.restart();
@@ -75,20 +75,20 @@ describe("a stream alone", () => {
   });
 
   test("goes on ahead of what is flushed by the window and the most that may be unsafe", () => {
-    const pool = new CreditPool(128 * MiB);
+    const pool = new FlowControl(128 * MiB);
     const { credit } = openStream(pool);
     credit.grant();
     const { window } = credit;
-    for (let written = 0; written < MAX_UNSAFE; written += window) credit.wrote(window);
-    expect(credit.maxOffset).toBe(MAX_UNSAFE + window);
+    for (let written = 0; written < MAX_UNFLUSHED; written += window) credit.wrote(window);
+    expect(credit.maxOffset).toBe(MAX_UNFLUSHED + window);
     credit.wrote(window);
-    expect(credit.maxOffset, "nothing more while nothing is flushed").toBe(MAX_UNSAFE + window);
+    expect(credit.maxOffset, "nothing more while nothing is flushed").toBe(MAX_UNFLUSHED + window);
     credit.flushed(window);
-    expect(credit.maxOffset).toBe(MAX_UNSAFE + 2 * window);
+    expect(credit.maxOffset).toBe(MAX_UNFLUSHED + 2 * window);
   });
 
   test("gives everything back when it is closed", () => {
-    const pool = new CreditPool(128 * MiB);
+    const pool = new FlowControl(128 * MiB);
     const { credit, grants } = openStream(pool);
     credit.grant();
     credit.wrote(5);
@@ -101,11 +101,11 @@ describe("a stream alone", () => {
 describe("the window", () => {
   /** The window after a link has carried as much as it can for some round trips. */
   function windowOn(bytesPerSecond: number, roundTripMs: number): number {
-    const pool = new CreditPool(10 * GiB);
+    const pool = new FlowControl(10 * GiB);
     let now = 0;
     const credit = pool.open({
       offset: 0,
-      maxUnsafe: Infinity,
+      maxUnflushed: Infinity,
       rateLimit: null,
       roundTripMs: () => roundTripMs,
       onGrant: () => undefined,
@@ -135,9 +135,9 @@ describe("the window", () => {
 
   test("is no smaller for the time that the request was under way", () => {
     let now = 0;
-    const credit = new CreditPool(GiB).open({
+    const credit = new FlowControl(GiB).open({
       offset: 0,
-      maxUnsafe: Infinity,
+      maxUnflushed: Infinity,
       rateLimit: null,
       roundTripMs: () => 300,
       onGrant: () => undefined,
@@ -158,9 +158,9 @@ describe("a limit on the rate", () => {
   /** What a stream of 100 MiB is granted under a limit, by a client that sends all at once. */
   function paced(rateLimit: number | null) {
     let granted = 0;
-    const credit = new CreditPool(128 * MiB).open({
+    const credit = new FlowControl(128 * MiB).open({
       offset: 0,
-      maxUnsafe: MAX_UNSAFE,
+      maxUnflushed: MAX_UNFLUSHED,
       rateLimit,
       roundTripMs: () => 1,
       onGrant: (maxOffset) => queueMicrotask(() => write(maxOffset)),
@@ -222,7 +222,7 @@ describe("a limit on the rate", () => {
 });
 
 test("a stream that had to wait goes on when another one is closed", () => {
-  const pool = new CreditPool(256 * KiB);
+  const pool = new FlowControl(256 * KiB);
   const streams = Array.from({ length: 5 }, () => openStream(pool));
   for (const { credit } of streams) credit.grant();
   const each = [64 * KiB];
@@ -238,14 +238,14 @@ test.each([
   [256, 128 * KiB],
   [1_000, 64 * KiB],
 ])("%d streams that are new have %d bytes each", (count, each) => {
-  const pool = new CreditPool(128 * MiB);
+  const pool = new FlowControl(128 * MiB);
   const streams = Array.from({ length: count }, () => openStream(pool));
   for (const { credit } of streams) credit.grant();
   expect(new Set(streams.flatMap(({ grants }) => grants))).toEqual(new Set([each]));
 });
 
 interface Transfer {
-  credit: StreamCredit;
+  credit: StreamFlowControl;
   totalSize: number;
   written: number;
   /** The most that the client was told. */
@@ -254,7 +254,7 @@ interface Transfer {
 
 /** Many files at once under one budget: clients send what they may, the disk writes it. */
 function runTransfers(random: Random, budget: number, streams: number, maxSize: number): void {
-  const pool = new CreditPool(budget);
+  const pool = new FlowControl(budget);
   const transfers = new Set<Transfer>();
   let now = 0;
 
@@ -267,7 +267,7 @@ function runTransfers(random: Random, budget: number, streams: number, maxSize: 
       told: offset,
       credit: pool.open({
         offset,
-        maxUnsafe: Infinity,
+        maxUnflushed: Infinity,
         rateLimit: null,
         roundTripMs: () => 10,
         now: () => now,
@@ -339,7 +339,7 @@ test.each([
 });
 
 test("nobody starves: each stream is served again and again while others want everything", () => {
-  const pool = new CreditPool(256 * KiB);
+  const pool = new FlowControl(256 * KiB);
   const streams = Array.from({ length: 40 }, () => openStream(pool));
   for (const { credit } of streams) {
     credit.endsAt(GiB);

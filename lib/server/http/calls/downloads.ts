@@ -8,7 +8,7 @@ import {
 import type { SetFileRecord } from "../../../api/sets.ts";
 import { FdsError } from "../../../protocol/errors.ts";
 import { FEATURES, MAX_SET_FILES } from "../../../protocol/messages.ts";
-import { type Caller, canEnd, NotSeen, sees } from "../../access/caller.ts";
+import { type Caller, canEnd, OutOfScope, sees } from "../../access/caller.ts";
 import type { OpenCalls } from "../../access/open-calls.ts";
 import { clientNotFound, type Clients } from "../../clients/clients.ts";
 import type { Completed, Download, Order } from "../../download.ts";
@@ -42,7 +42,7 @@ export function downloadCalls(options: DownloadCallsOptions) {
   /** @throws FdsError `download_not_found`, also for a download that the caller does not see */
   const seen = async (downloadId: string, caller: Caller): Promise<Download> => {
     const found = await downloads.get(downloadId);
-    if (!sees(caller, found.clientId)) throw new NotSeen(downloadNotFound(), found.clientId);
+    if (!sees(caller, found.clientId)) throw new OutOfScope(downloadNotFound(), found.clientId);
     return found;
   };
 
@@ -86,7 +86,7 @@ export function downloadCalls(options: DownloadCallsOptions) {
       const client = await clients.get(body.client_id);
       if (!client) throw clientNotFound(body.client_id);
       if (!sees(caller, body.client_id)) {
-        throw new NotSeen(clientNotFound(body.client_id), body.client_id);
+        throw new OutOfScope(clientNotFound(body.client_id), body.client_id);
       }
       if (!client.connected && body.if_offline === "fail") {
         throw new FdsError("client_not_connected", `"${body.client_id}" is not connected`);

@@ -23,7 +23,7 @@ export interface Outgoing {
  * Fair turns at one socket: whoever has something to send waits in line for a turn and sends one
  * frame. Little is kept in the socket, so that a cancel or a new download gets through at once.
  */
-export class Turns {
+export class SendScheduler {
   readonly #line: (() => void)[] = [];
   readonly #rate = new RateMeter(1000);
   #polling = false;

@@ -1,5 +1,5 @@
 /** Work that is done one after the other, in the order in which it was asked for. */
-export class OneByOne {
+export class SerialQueue {
   readonly #last = new Map<string, Promise<void>>();
 
   /**

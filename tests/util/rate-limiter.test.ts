@@ -1,10 +1,10 @@
 import { expect, test } from "bun:test";
-import { Throttle } from "../../lib/util/throttle.ts";
+import { RateLimiter } from "../../lib/util/rate-limiter.ts";
 
 /** A throttle on a clock that tests move. */
 function throttleOf(burst: number, everyMs: number) {
   const clock = { now: 1_700_000_000_000 };
-  return { clock, throttle: new Throttle({ burst, everyMs }, () => clock.now) };
+  return { clock, throttle: new RateLimiter({ burst, everyMs }, () => clock.now) };
 }
 
 test("a burst goes through, then one in each interval", () => {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
-import { Turns } from "../../lib/client/turns.ts";
+import { SendScheduler } from "../../lib/client/send-scheduler.ts";
 import { decodeFrame, HEADER_BYTES } from "../../lib/protocol/frame.ts";
 import { TokenBucket } from "../../lib/util/token-bucket.ts";
 
@@ -39,12 +39,17 @@ async function pass(socket: SlowSocket, ms: number): Promise<void> {
 }
 
 /** Sends frames of a stream as fast as its turns come. */
-async function keepSending(turns: Turns, stream: number, chunk: number, isOver: () => boolean) {
+async function keepSending(
+  scheduler: SendScheduler,
+  stream: number,
+  chunk: number,
+  isOver: () => boolean,
+) {
   for (let offset = 0; !isOver();) {
-    await turns.next();
-    const buffer = new Uint8Array(HEADER_BYTES + turns.frameSize(chunk));
+    await scheduler.next();
+    const buffer = new Uint8Array(HEADER_BYTES + scheduler.frameSize(chunk));
     const payload = buffer.subarray(HEADER_BYTES);
-    turns.send({ stream, epoch: 1, offset }, payload);
+    scheduler.send({ stream, epoch: 1, offset }, payload);
     offset += payload.length;
   }
 }
@@ -53,14 +58,16 @@ describe("on a link that is full", () => {
   /** Lets some downloads send for a time; then their turns are over. */
   async function race(bytesPerSecond: number, chunks: number[], ms: number) {
     const socket = new SlowSocket(bytesPerSecond);
-    const turns = new Turns(socket, new TokenBucket(null));
+    const scheduler = new SendScheduler(socket, new TokenBucket(null));
     let over = false;
-    const senders = chunks.map((chunk, stream) => keepSending(turns, stream, chunk, () => over));
+    const senders = chunks.map((chunk, stream) =>
+      keepSending(scheduler, stream, chunk, () => over),
+    );
     await pass(socket, ms);
     over = true;
-    turns.close();
+    scheduler.close();
     await Promise.all(senders);
-    return { socket, turns };
+    return { socket, scheduler };
   }
 
   test("every download has its turn before one has another", async () => {
@@ -83,9 +90,9 @@ describe("on a link that is full", () => {
   });
 
   test("frames are as long as the link carries in a tenth of a second, and no crumbs", async () => {
-    const { turns: slow } = await race(16 * KiB, [64 * KiB], 20_000);
+    const { scheduler: slow } = await race(16 * KiB, [64 * KiB], 20_000);
     expect(slow.frameSize(MiB)).toBe(16 * KiB);
-    const { turns: medium } = await race(2 * MiB, [64 * KiB], 10_000);
+    const { scheduler: medium } = await race(2 * MiB, [64 * KiB], 10_000);
     expect(medium.frameSize(MiB)).toBeGreaterThan(150 * KiB);
     expect(medium.frameSize(MiB)).toBeLessThan(260 * KiB);
     expect(medium.frameSize(4 * KiB)).toBe(4 * KiB);
@@ -96,7 +103,7 @@ test.each([20 * KiB, MiB, 20 * MiB])(
   "all senders together keep to a limit of %i bytes a second, and use it",
   async (rate) => {
     const socket = new SlowSocket(100 * MiB);
-    const turns = new Turns(socket, new TokenBucket(rate));
+    const scheduler = new SendScheduler(socket, new TokenBucket(rate));
     let sent = 0;
     const send = socket.send.bind(socket);
     socket.send = (data) => {
@@ -104,24 +111,24 @@ test.each([20 * KiB, MiB, 20 * MiB])(
       send(data);
     };
     let over = false;
-    const senders = [1, 2, 3].map((stream) => keepSending(turns, stream, MiB, () => over));
+    const senders = [1, 2, 3].map((stream) => keepSending(scheduler, stream, MiB, () => over));
     for (let second = 1; second <= 3; second++) {
       await pass(socket, 1000);
       expect(sent).toBeLessThan((second + 0.25) * rate);
       expect(sent).toBeGreaterThan((second - 0.25) * rate);
     }
     over = true;
-    turns.close();
+    scheduler.close();
     await Promise.all(senders);
   },
 );
 
 test("nobody has a turn while the socket is full", async () => {
   const socket = new SlowSocket(0);
-  const turns = new Turns(socket, new TokenBucket(null));
+  const scheduler = new SendScheduler(socket, new TokenBucket(null));
   socket.bufferedAmount = 64 * MiB;
   let served = false;
-  const turn = turns.next().then(() => (served = true));
+  const turn = scheduler.next().then(() => (served = true));
   await pass(socket, 1000);
   expect(served).toBe(false);
   socket.bufferedAmount = 0;
@@ -132,12 +139,12 @@ test("nobody has a turn while the socket is full", async () => {
 
 test("everybody goes when it is closed, also who comes afterwards", async () => {
   const socket = new SlowSocket(0);
-  const turns = new Turns(socket, new TokenBucket(null));
+  const scheduler = new SendScheduler(socket, new TokenBucket(null));
   socket.bufferedAmount = 64 * MiB;
-  const waiting = [turns.next(), turns.next(), turns.next()];
-  turns.close();
+  const waiting = [scheduler.next(), scheduler.next(), scheduler.next()];
+  scheduler.close();
   await Promise.all(waiting);
-  const late = turns.next();
+  const late = scheduler.next();
   await pass(socket, 10);
   await late;
   expect(socket.streams).toEqual([]);

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
-import { OneByOne } from "../../lib/util/one-by-one.ts";
+import { SerialQueue } from "../../lib/util/serial-queue.ts";
 
 test("one begins when the one before it is over, also if that failed", async () => {
-  const line = new OneByOne();
+  const line = new SerialQueue();
   const log: string[] = [];
   const work = (name: string, error?: Error) => async () => {
     log.push(`${name} begins`);
@@ -21,7 +21,7 @@ test("one begins when the one before it is over, also if that failed", async () 
 });
 
 test("what is about something else does not wait", async () => {
-  const line = new OneByOne();
+  const line = new SerialQueue();
   const held = Promise.withResolvers<string>();
   const first = line.run(() => held.promise, "a");
   const second = line.run(async () => "second", "a");

@@ -1,4 +1,4 @@
-export interface ThrottleOptions {
+export interface RateLimiterOptions {
   /** So many may come in a row. */
   burst: number;
   /** Then one more after this time, in ms. */
@@ -9,13 +9,13 @@ export interface ThrottleOptions {
 const MAX_KEYS = 10_000;
 
 /** Slows down whoever does something too often, each key by itself, in bounded memory. */
-export class Throttle {
+export class RateLimiter {
   /** Key → when all that it did is forgotten, by `now`; in the order of the last time. */
   readonly #forgottenAt = new Map<string, number>();
 
   /** @param now ms, of a clock that nobody sets */
   constructor(
-    private readonly options: ThrottleOptions,
+    private readonly options: RateLimiterOptions,
     private readonly now: () => number = performance.now.bind(performance),
   ) {}
 

@@ -12,7 +12,7 @@ const atNextRound = setImmediate;
  * have to do at once is spread over the rounds of the loop, so that whatever else comes gets its
  * turn in between.
  */
-export class LoopTurns {
+export class EventLoopBudget {
   readonly #line: (() => void)[] = [];
   /** Time given in this round, in ms. */
   #used = 0;
@@ -55,4 +55,4 @@ export class LoopTurns {
 }
 
 /** The event loop is one for all of the process. */
-export const loopTurns = new LoopTurns();
+export const eventLoopBudget = new EventLoopBudget();

@@ -1,10 +1,10 @@
 import { expect, test } from "bun:test";
-import { LoopTurns } from "../../lib/util/loop-turns.ts";
+import { EventLoopBudget } from "../../lib/util/event-loop-budget.ts";
 
-/** Turns on a clock that only work moves. */
+/** SendScheduler on a clock that only work moves. */
 function turnsOf() {
   let now = 0;
-  const turns = new LoopTurns(() => now);
+  const turns = new EventLoopBudget(() => now);
   const done: string[] = [];
   /** Work that takes so many ms. */
   const work = (name: string, ms: number) =>
