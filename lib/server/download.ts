@@ -144,7 +144,8 @@ export type DownloadEvent =
       epoch: number;
       durableOffset: number;
       bytesOnWire: number;
-      files?: SetCounts;
+      /** What became of a set's files, and the bytes of all that will have come. */
+      set?: { files: SetCounts; totalSize: number };
     }
   /** All `size` bytes are flushed and their checksum matched. */
   | {
@@ -252,15 +253,8 @@ export function transition(download: Download, event: DownloadEvent): Transition
     switch (event.type) {
       case "started":
         return start(download, event);
-      case "checkpoint": {
-        const { durableOffset, bytesOnWire, files = download.files } = event;
-        if (durableOffset < download.durableOffset) return unchanged(download);
-        if (durableOffset === download.durableOffset && !event.files) return unchanged(download);
-        return {
-          next: { ...download, durableOffset, bytesOnWire, files, failures: 0 },
-          effects: [],
-        };
-      }
+      case "checkpoint":
+        return checkpoint(download, event);
       case "listed": {
         const { source, files } = event;
         return { next: { ...download, source, files }, effects: [] };
@@ -351,6 +345,26 @@ function start(
       restarts: download.restarts + 1,
     },
     effects: [warn(`starts over, ${download.durableOffset} safe bytes discarded: ${reason}`)],
+  };
+}
+
+function checkpoint(
+  download: Downloading,
+  { durableOffset, bytesOnWire, set }: Extract<DownloadEvent, { type: "checkpoint" }>,
+): Transition {
+  const isBehind = durableOffset < download.durableOffset;
+  if (isBehind || (durableOffset === download.durableOffset && !set)) return unchanged(download);
+  const { source, files } = download;
+  return {
+    next: {
+      ...download,
+      durableOffset,
+      bytesOnWire,
+      source: source && set ? { ...source, totalSize: set.totalSize } : source,
+      files: set?.files ?? files,
+      failures: 0,
+    },
+    effects: [],
   };
 }
 

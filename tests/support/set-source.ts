@@ -95,8 +95,10 @@ export function flawsOfSet(system: System, savedPath: string): string {
 }
 
 async function md5Of(path: string, length: number): Promise<string | null> {
-  const file = Bun.file(path);
-  if (!(await file.exists())) return null;
-  const end = Math.min(length, file.size);
-  return new Bun.CryptoHasher("md5").update(await file.slice(0, end).bytes()).digest("hex");
+  try {
+    const bytes = await Bun.file(path).slice(0, length).bytes();
+    return new Bun.CryptoHasher("md5").update(bytes).digest("hex");
+  } catch {
+    return null; // The set may be published meanwhile, to another place.
+  }
 }

@@ -151,10 +151,8 @@ export class SetSender implements OutgoingStream {
       if (this.#resendFrom !== undefined) await this.#rewind();
       else if (this.#list) await this.#sendManifest(lookup, this.#list);
       else if (this.#wants.next) await this.#sendFile(this.#wants.next, sender);
-      else {
-        await this.#frames.flush();
-        await this.#news();
-      }
+      else if (!this.#frames.isEmpty) await this.#frames.flush();
+      else await this.#news();
     }
   }
 

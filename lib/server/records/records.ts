@@ -15,8 +15,9 @@ export function downloadRecord(download: Download, progress?: Progress): Downloa
   const bytesReceived =
     (running ? progress?.bytesReceived : undefined) ?? durableOffsetOf(download);
   const bytesOnWire = (running ? progress?.bytesOnWire : undefined) ?? download.bytesOnWire;
-  const totalSize = source?.totalSize ?? null;
-  const files = (running ? progress?.files : undefined) ?? download.files;
+  const set = running ? progress?.set : undefined;
+  const totalSize = set?.totalSize ?? source?.totalSize ?? null;
+  const files = set?.files ?? download.files;
   const rate = bytesPerSecond(download, progress);
   const problem = "problem" in download ? download.problem : null;
   const verified = download.status === "verifying" || download.status === "completed";
@@ -38,7 +39,7 @@ export function downloadRecord(download: Download, progress?: Progress): Downloa
     bytes_on_wire: bytesOnWire,
     chunk_size: source?.chunkSize ?? null,
     chunks_received: source ? chunks(bytesReceived, totalSize, source.chunkSize) : 0,
-    total_chunks: source ? Math.ceil(source.totalSize / source.chunkSize) : null,
+    total_chunks: source ? Math.ceil((totalSize ?? 0) / source.chunkSize) : null,
     percent: totalSize === null ? null : percent(bytesReceived, totalSize),
     bytes_per_second: rate,
     eta_seconds:

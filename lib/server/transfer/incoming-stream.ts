@@ -64,6 +64,6 @@ export interface Progress {
   bytesReceived: number;
   bytesOnWire: number;
   bytesPerSecond: number | null;
-  /** Of a set. */
-  files?: SetCounts;
+  /** Of a set, of which files may have grown since it was listed. */
+  set?: { files: SetCounts; totalSize: number };
 }

@@ -1,4 +1,4 @@
-import type { SetFileChange, SetRows } from "../set.ts";
+import type { SetCounts, SetFileChange, SetRows } from "../set.ts";
 import type { SetFolder } from "../storage/storage.ts";
 
 /** What has arrived is made safe after so many bytes, so many files or this many ms. */
@@ -10,6 +10,11 @@ const CHECKPOINT_MS = 500;
 export interface Moment {
   /** The file in the middle of which the set is, and how many of its bytes are there. */
   current: { index: number; length: number } | undefined;
+  /** Bytes of files, and files, that were there. */
+  bytes: number;
+  files: SetCounts;
+  /** Bytes of all files that will have come. */
+  totalSize: number;
   /** Bytes of the stream that were written. */
   streamOffset: number;
 }

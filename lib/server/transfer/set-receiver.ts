@@ -104,7 +104,7 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
       bytesReceived: this.#bytes + (current?.length ?? 0),
       bytesOnWire: this.#frames.bytesOnWire,
       bytesPerSecond: this.#rate.bytesPerSecond(),
-      files: { ...this.#counts },
+      ...(this.#writer && { set: { files: { ...this.#counts }, totalSize: this.#totalSize } }),
     };
   }
 
@@ -456,15 +456,23 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
     const { current } = writer;
     return {
       current: current && { index: current.file.index, length: current.length },
+      bytes: this.#bytes + (current?.length ?? 0),
+      files: { ...this.#counts },
+      totalSize: this.#totalSize,
       streamOffset: this.#written,
     };
   }
 
-  async #onDurable({ current, streamOffset }: Moment): Promise<void> {
+  async #onDurable({
+    bytes: durableOffset,
+    files,
+    totalSize,
+    streamOffset,
+  }: Moment): Promise<void> {
     const { bytesOnWire } = this.#frames;
-    const durableOffset = this.#bytes + (current?.length ?? 0);
-    const files = { ...this.#counts };
-    await this.report({ type: "checkpoint", epoch: this.epoch, durableOffset, bytesOnWire, files });
+    const { epoch } = this;
+    const set = { files, totalSize };
+    await this.report({ type: "checkpoint", epoch, durableOffset, bytesOnWire, set });
     if (this.isOver) return;
     this.#flow.flushed(streamOffset);
     await this.#checkRoom(Math.max(0, this.#totalSize - durableOffset));
