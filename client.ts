@@ -9,6 +9,7 @@ import { checkIdentity } from "./lib/client/server-identity.ts";
 import { TlsFiles } from "./lib/client/tls-files.ts";
 import { Roots } from "./lib/client/owner-rules/roots.ts";
 import { exposedFiles } from "./lib/util/exposed-files.ts";
+import { LineLimit } from "./lib/util/line-limit.ts";
 import { Logger } from "./lib/util/logger.ts";
 import { TokenBucket } from "./lib/util/token-bucket.ts";
 import { runService } from "./lib/util/service.ts";
@@ -31,7 +32,8 @@ async function start(config: ClientConfig) {
   await roots.withhold(stateDir);
   const secrets = [...keyFiles(stateDir), tls.key];
   for (const warning of await exposedFiles(...secrets)) logger.warn(warning);
-  const requestLog = new RequestLog(stateDir, logger);
+  const requestLines = new LineLimit(logger, "the record of requests");
+  const requestLog = new RequestLog(stateDir, requestLines.of(""));
   const { maxBytesPerDay: limit } = config;
   const dailyLimit = limit === null ? null : await DailyLimit.open({ stateDir, limit, logger });
   const stopping = new AbortController();
