@@ -32,7 +32,10 @@ describe.skipIf(needs !== "")(`README.md shows what works${needs}`, () => {
     section(README, "Try it by hand"),
     "sh",
   );
-  const [clients = "", ask = "", take = ""] = codeBlocks(section(README, "The API"), "sh");
+  const [clients = "", ask = "", askForMany = "", take = ""] = codeBlocks(
+    section(README, "The API"),
+    "sh",
+  );
 
   beforeAll(async () => {
     bypassProxyForLoopback(process.env);
@@ -63,8 +66,8 @@ describe.skipIf(needs !== "")(`README.md shows what works${needs}`, () => {
   });
 
   test("calls by curl", async () => {
-    const answers = await curl(clients + ask);
-    expect(answers.map(({ status }) => status)).toEqual([200, 202]);
+    const answers = await curl(clients + ask + askForMany);
+    expect(answers.map(({ status }) => status)).toEqual([200, 202, 202]);
     expect(answers[0]!.text).toContain('"restaurant-001"');
     const { download_id } = DownloadAccepted.parse(JSON.parse(answers[1]!.text));
     await api.watchDownload(download_id, () => {});

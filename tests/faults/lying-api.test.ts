@@ -2,6 +2,9 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { AuditRecord } from "../../lib/api/audit.ts";
+import type { ClientFileList } from "../../lib/api/files.ts";
+import type { ClientRecord } from "../../lib/api/schemas.ts";
 import { formatEvent } from "../../lib/util/server-sent-events.ts";
 import { runProgram, Screen } from "../support/operator.ts";
 import { downloadRecord } from "../support/records.ts";
@@ -50,12 +53,13 @@ const EVIL_CLIENT = {
   version: EVIL,
   active_downloads: 0,
   revoked_at: null,
-};
+  problem: EVIL,
+} satisfies ClientRecord;
 
 const EVIL_FILES = {
   client_id: "site-1",
   path: EVIL,
-  entries: ["file", "folder"].map((type) => ({
+  entries: (["file", "folder"] as const).map((type) => ({
     name: `a${EVIL}`,
     path: `a${EVIL}`,
     type,
@@ -64,7 +68,7 @@ const EVIL_FILES = {
   })),
   next_cursor: null,
   truncated: false,
-};
+} satisfies ClientFileList;
 
 const EVIL_RECORD = {
   audit_id: ID,
@@ -79,7 +83,10 @@ const EVIL_RECORD = {
   download_id: EVIL,
   file_path: EVIL,
   outcome: EVIL,
-};
+} satisfies AuditRecord;
+
+/** What is said of an answer that is none: it then tells nothing of the words in it. */
+const NO_ANSWER = "not of this version of the API";
 
 /** Commands that show what a server says. */
 const COMMANDS: [what: string, args: string[]][] = [
@@ -166,6 +173,7 @@ describe("what it says", () => {
   test.each(COMMANDS)("reaches no pipe as anything but text: %s", async (_, args) => {
     const { stdout, stderr } = await fds(lies, ...args);
     expect(stdout + stderr).not.toBe("");
+    expect(stdout + stderr).not.toContain(NO_ANSWER);
     expect(stdout + stderr).not.toMatch(UNFIT);
   });
 
@@ -186,6 +194,7 @@ describe("what it says", () => {
       await using screen = new Screen({ folder, url: server.url }, ["fds", ...args]);
       await screen.ended();
       expect(screen.text).not.toBe("");
+      expect(screen.text).not.toContain(NO_ANSWER);
       expect(screen.raw).not.toMatch(UNFIT);
     },
   );
@@ -211,7 +220,7 @@ describe("what it says", () => {
   ])("is no answer with %s", async (_, record) => {
     const { exitCode, stdout, stderr } = await fds({ record }, "status", ID);
     expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "" });
-    expect(stderr).toContain("not of this version of the API");
+    expect(stderr).toContain(NO_ANSWER);
   });
 });
 
