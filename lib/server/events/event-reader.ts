@@ -3,6 +3,12 @@ import { COMMENT } from "../../util/server-sent-events.ts";
 /** When more bytes than this wait for a reader, it is too slow. */
 const MAX_WAITING_BYTES = 512 * 1024;
 
+/**
+ * No event counts as more: a set of many long patterns has over 1 MiB, which all readers share and one
+ * who keeps up takes at once.
+ */
+const MAX_COUNTED_BYTES = 8 * 1024;
+
 /** About so many bytes are handed over at a time: only these are the reader's own. */
 export const PIECE_BYTES = 32 * 1024;
 
@@ -117,13 +123,17 @@ export class EventReader {
     // Behind the others, so that the ids of what is sent only rise.
     this.#remove(subject);
     this.#waiting.set(subject, bytes);
-    this.#waitingBytes += bytes.length;
+    this.#waitingBytes += countOf(bytes);
   }
 
   #remove(subject: string): void {
-    this.#waitingBytes -= this.#waiting.get(subject)?.length ?? 0;
+    this.#waitingBytes -= countOf(this.#waiting.get(subject));
     this.#waiting.delete(subject);
   }
+}
+
+function countOf(bytes: Uint8Array | undefined): number {
+  return Math.min(bytes?.length ?? 0, MAX_COUNTED_BYTES);
 }
 
 /** What was put together last for those who begin with these bytes. */

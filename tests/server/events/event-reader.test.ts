@@ -59,6 +59,15 @@ describe("what waits", () => {
     expect(taken()).toBe("");
   });
 
+  test("may hold an event of any size: no reader could ever hear of a set of many patterns", () => {
+    const large = "x".repeat(1024 * 1024);
+    for (let n = 0; n < 3; n++) reader.offer(news(`s${n}`, large));
+    expect(reader.ended).toBe(false);
+    expect(taken()).toHaveLength(3 * large.length);
+    for (let n = 0; n < 65; n++) reader.offer(news(`s${n}`, large));
+    expect(reader.ended).toBe(true);
+  });
+
   test("is shared with other readers, not copied", () => {
     const event = news("x", "x1");
     reader.offer(event);
