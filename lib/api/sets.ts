@@ -8,6 +8,8 @@ import { pageLimit } from "./page-limit.ts";
 
 /* The REST shapes of sets: downloads of many files. */
 
+export { MAX_SET_FILES };
+
 const patterns = z
   .array(
     z
@@ -88,6 +90,7 @@ export function checkSetFields(
 }
 
 export const SetFileStatus = z.enum(["received", "unchanged", "skipped"]);
+export type SetFileStatus = z.infer<typeof SetFileStatus>;
 
 export const SetFileRecord = z
   .object({

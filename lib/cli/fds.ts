@@ -15,6 +15,7 @@ import { dashboard } from "./fds/dashboard.ts";
 import type { Command } from "./fds/command.ts";
 import { downloads } from "./fds/downloads.ts";
 import { enroll } from "./fds/enroll.ts";
+import { files } from "./fds/files.ts";
 import { health } from "./fds/health.ts";
 import { JsonOutput } from "./fds/json-output.ts";
 import { limit } from "./fds/limit.ts";
@@ -39,6 +40,7 @@ const COMMANDS = new Map<string, Command>(
     pull,
     downloads,
     status,
+    files,
     watch,
     limit,
     cancel,

@@ -586,11 +586,11 @@ describe("mistakes", () => {
   test("--help of all and of each command has examples, and needs no server", async () => {
     const { exitCode, stdout } = await fds(["--help"]);
     expect(exitCode).toBe(0);
-    const names = [...stdout.matchAll(/^ {2}([a-z]+)(?: [A-Z[\] ]+)? {2,}\S/gm)].map(
+    const names = [...stdout.matchAll(/^ {2}([a-z]+)(?: [A-Z[\]… ]+)? {2,}\S/gm)].map(
       ([, name]) => name!,
     );
     expect(names).toEqual(
-      "health clients ls pull downloads status watch limit cancel retry verify enroll revoke token audit dashboard".split(
+      "health clients ls pull downloads status files watch limit cancel retry verify enroll revoke token audit dashboard".split(
         " ",
       ),
     );

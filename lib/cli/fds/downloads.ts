@@ -33,8 +33,9 @@ export const downloads: Command = {
       at most so many, 1 to ${MAX_PAGE} (default: 50)
   --cursor CURSOR
       those that come after an earlier list, which has it as next_cursor with --json`,
-  notes: `In a pipe: download, client, status, bytes received, size, created, file, and the code and the
-words of what went wrong, with tabs between them.`,
+  notes: `In a pipe: download, client, status, bytes received, size, created, file or patterns, the code
+and the words of what went wrong, and of a set the numbers of its files: of all, received, unchanged
+and skipped, with tabs between them.`,
   examples: [
     "downloads --limit 10",
     "downloads --status failed --client restaurant-001",

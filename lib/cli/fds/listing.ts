@@ -35,6 +35,29 @@ export function printListing<T>(
   });
 }
 
+/**
+ * Writes a list of any length, page by page as they come: a table for a person, fields for a pipe.
+ * @param valueOf makes what `--json` gives, at the end, of all of it
+ */
+export async function printPages<T>(
+  context: CommandContext,
+  pages: AsyncIterable<T[]>,
+  { columns, fields = columns, detailOf, none }: Omit<Listing<T>, "items" | "nextCursor">,
+  valueOf: (items: T[]) => unknown,
+): Promise<void> {
+  const { out, json } = context;
+  const all: T[] = [];
+  let isEmpty = true;
+  for await (const items of pages) {
+    if (json) all.push(...items);
+    else if (items.length > 0)
+      printListing(context, null, { items, columns, fields, detailOf, none });
+    isEmpty &&= items.length === 0;
+  }
+  if (json) print(context, { value: valueOf(all), shown: () => [], raw: () => [] });
+  else if (isEmpty && out.live) out.write(`${none}\n`);
+}
+
 /** Writes that something was done to one of them. @param done in a few words, for a person */
 export function printDone<T>(
   context: CommandContext,

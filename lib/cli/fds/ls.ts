@@ -3,7 +3,7 @@ import { CLIENT_ID } from "../client-id.ts";
 import { readSetting } from "../../util/flags.ts";
 import { FILE_COLUMNS } from "../terminal/file-listing.ts";
 import type { Command } from "./command.ts";
-import { printListing } from "./listing.ts";
+import { printPages } from "./listing.ts";
 
 /** `fds ls` */
 export const ls: Command = {
@@ -21,18 +21,22 @@ leave. In a pipe: type, size, time and path, with tabs between them.`,
       CLIENT_ID.schema,
       CLIENT_ID.expected,
     );
-    const { api, interruptions } = context;
-    const items: ClientFile[] = [];
+    const { api, interruptions, err } = context;
     let truncated = false;
-    let cursor: string | undefined;
-    do {
-      const page = await api.clientFiles(clientId, { path, cursor }, interruptions.signal);
-      items.push(...page.entries);
-      truncated ||= page.truncated;
-      cursor = page.next_cursor ?? undefined;
-    } while (cursor !== undefined);
-    const none = "There is nothing in it that the site lets leave";
-    printListing(context, { entries: items, truncated }, { items, columns: FILE_COLUMNS, none });
-    if (truncated) context.err.write("There are more names than the client read\n");
+    const pages = async function* (): AsyncGenerator<ClientFile[]> {
+      for (let cursor: string | undefined; ;) {
+        const page = await api.clientFiles(clientId, { path, cursor }, interruptions.signal);
+        truncated ||= page.truncated;
+        yield page.entries;
+        if (page.next_cursor === null) return;
+        cursor = page.next_cursor;
+      }
+    };
+    const listing = {
+      columns: FILE_COLUMNS,
+      none: "There is nothing in it that the site lets leave",
+    };
+    await printPages(context, pages(), listing, (entries) => ({ entries, truncated }));
+    if (truncated) err.write("There are more names than the client read\n");
   },
 };

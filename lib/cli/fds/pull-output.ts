@@ -1,25 +1,30 @@
-import type { DownloadRecord } from "../../api/schemas.ts";
+import type { DownloadRecord, NewDownload } from "../../api/schemas.ts";
 import { UsageError } from "../../util/flags.ts";
 import { stdout } from "../../util/output.ts";
 import { PATIENCE_MS } from "../rest/follow.ts";
-import { localPath, STANDARD_OUTPUT } from "../rest/local-path.ts";
+import { localFolder, localPath, STANDARD_OUTPUT } from "../rest/local-path.ts";
 import { saveContent, streamContent } from "../rest/save-content.ts";
+import { type SavedFiles, saveSet } from "../rest/save-set.ts";
+import { storedFileOf } from "../rest/stored-file.ts";
 import { Progress } from "../terminal/progress.ts";
 import type { CommandContext } from "./command.ts";
 
 /**
- * Reads `-o`: where `fds pull` saves the file on this machine.
- * @param filePath the file as its client knows it
+ * Reads `-o`: where `fds pull` saves the file or the set on this machine.
  * @returns a path, {@link STANDARD_OUTPUT}, or null: nowhere
  * @throws UsageError, Failure before anything is pulled
  */
 export async function readOutput(
   { values, json }: CommandContext,
-  filePath: string,
+  { file_path = "", paths }: Pick<NewDownload, "file_path" | "paths">,
 ): Promise<string | null> {
   const output = values["output"];
   if (output === undefined) return null;
-  if (output !== STANDARD_OUTPUT) return localPath(String(output), filePath);
+  if (paths && output === STANDARD_OUTPUT) {
+    throw new UsageError('--output is "-", expected a folder for many files');
+  }
+  if (paths) return localFolder(String(output));
+  if (output !== STANDARD_OUTPUT) return localPath(String(output), file_path);
   if (json) throw new UsageError('--output is "-", expected a path, as --json writes there too');
   if (stdout.isTTY) {
     throw new UsageError('--output is "-", expected a pipe or a file there, not a terminal');
@@ -28,27 +33,23 @@ export async function readOutput(
 }
 
 /** Brings the file of a completed download here, under a bar of its own. @param path or `-` */
-export async function save(
-  { api, err, interruptions }: CommandContext,
+export async function saveFile(
+  context: CommandContext,
   record: DownloadRecord,
   path: string,
 ): Promise<void> {
+  const { api, err } = context;
   const progress = new Progress(err);
-  const bar = {
-    label: "saving",
-    total: record.total_size,
-    bytesPerSecond: null,
-    etaSeconds: null,
-  };
+  const bar = { ...BAR, total: record.total_size };
   const options = {
-    signal: interruptions.signal,
-    patience: PATIENCE_MS,
+    ...optionsOf(context),
     onProgress: (done: number) =>
       progress.set(path, { ...bar, done, note: "saving", tone: "active" }),
   };
+  const file = storedFileOf(record);
   const bring = async () => {
-    if (path !== STANDARD_OUTPUT) return saveContent(api, record, path, options);
-    await streamContent(api, record, stdout, options);
+    if (path !== STANDARD_OUTPUT) return saveContent(api, file, path, options);
+    await streamContent(api, file, stdout, options);
     return true;
   };
   try {
@@ -57,4 +58,38 @@ export async function save(
   } finally {
     progress.stop();
   }
+}
+
+/** Brings the files of a completed set here, under a bar of its own. */
+export async function saveFiles(
+  context: CommandContext,
+  record: DownloadRecord,
+  folder: string,
+): Promise<SavedFiles> {
+  const { api, err } = context;
+  const progress = new Progress(err);
+  const count = (record.files_received ?? 0) + (record.files_unchanged ?? 0);
+  const show = ({ saved, present, failed, bytes }: SavedFiles, isOver: boolean) => {
+    const done = saved + present + failed;
+    const files = { done, total: count };
+    // Of what was unchanged the record has no size.
+    const total = record.files_unchanged === 0 ? record.total_size : isOver ? bytes : null;
+    const note = failed > 0 ? `${failed} failed` : isOver ? "saved" : "saving";
+    const tone = failed > 0 ? "bad" : isOver ? "good" : "active";
+    progress.set(folder, { ...BAR, done: bytes, total, share: done / count, files, note, tone });
+  };
+  try {
+    const onProgress = (so: SavedFiles) => show(so, false);
+    const saved = await saveSet(api, record, folder, { ...optionsOf(context), onProgress });
+    if (count > 0) show(saved, true);
+    return saved;
+  } finally {
+    progress.stop();
+  }
+}
+
+const BAR = { label: "saving", bytesPerSecond: null, etaSeconds: null };
+
+function optionsOf({ interruptions }: CommandContext) {
+  return { signal: interruptions.signal, patience: PATIENCE_MS };
 }

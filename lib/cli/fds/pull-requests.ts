@@ -6,6 +6,7 @@ import { CLIENT_ID } from "../client-id.ts";
 import { Failure } from "../program.ts";
 import { someOf } from "../terminal/terminal.ts";
 import { type CommandContext, readFlag } from "./command.ts";
+import { readSet } from "./pull-set.ts";
 
 /** Flags that go into the request as they are: name of the flag and of the field. */
 const REQUEST_FLAGS = {
@@ -28,16 +29,16 @@ export interface PullRequests {
  */
 export async function readRequests(context: CommandContext): Promise<PullRequests> {
   const { words, values } = context;
-  const [client, file] = values["all"] ? [undefined, words[0]] : words;
-  const file_path = file === undefined ? DEFAULT_FILE : readFile(file);
+  const [client, files] = values["all"] ? [undefined, words] : [words[0], words.slice(1)];
+  const what = readSet(context, files) ?? { file_path: readFile(files[0] ?? DEFAULT_FILE) };
   const others = readRequestFlags(context);
-  const request = (client_id: string): NewDownload => ({ client_id, file_path, ...others });
+  const request = (client_id: string): NewDownload => ({ client_id, ...what, ...others });
   if (values["all"]) {
     const { asked, leftOut } = await chooseClients(context, others.if_offline);
     return { requests: asked.map(request), leftOut };
   }
   if (client === undefined) {
-    throw new UsageError("CLIENT is missing, expected fds pull CLIENT [FILE], or --all");
+    throw new UsageError("CLIENT is missing, expected fds pull CLIENT [FILE…], or --all");
   }
   const id = readSetting({ source: "CLIENT", text: client }, CLIENT_ID.schema, CLIENT_ID.expected);
   return { requests: [request(id)], leftOut: [] };
@@ -48,14 +49,11 @@ export async function readRequests(context: CommandContext): Promise<PullRequest
  * One that was revoked never comes again.
  */
 async function chooseClients(
-  { api, words, values, interruptions }: CommandContext,
+  { api, values, interruptions }: CommandContext,
   ifOffline: NewDownload["if_offline"],
 ) {
-  if (words[1] !== undefined) {
-    throw new UsageError(`unexpected word "${words[1]}", expected fds pull --all [FILE]`);
-  }
   if (values["output"] !== undefined) {
-    throw new UsageError("--output saves one file, expected fds pull CLIENT [FILE] -o PATH");
+    throw new UsageError("--output is for one client, expected fds pull CLIENT [FILE…] -o PATH");
   }
   const known = await api.clients(interruptions.signal);
   const clients = known.filter(({ revoked_at }) => revoked_at === null);

@@ -4,9 +4,11 @@ import type { DownloadRecord } from "../../api/schemas.ts";
 import { plainText } from "../../util/plain-text.ts";
 import { formatSize } from "../../util/sizes.ts";
 import type { Refused } from "../rest/follow.ts";
+import type { SavedFiles } from "../rest/save-set.ts";
 import { downloadsDirOf, savedFolderOf, savedPathOf } from "../saved-path.ts";
 import { tabbed } from "../terminal/listing.ts";
 import { reasonOf, resultLine, resultLines, secondsOf } from "../terminal/pull-result.ts";
+import { countFiles } from "../terminal/set-counts.ts";
 import { paint, someOf } from "../terminal/terminal.ts";
 import { type CommandContext, print } from "./command.ts";
 
@@ -25,29 +27,60 @@ export function problemsOf({ records, refused }: PullResults): string[] {
     ...refused.map(({ clientId, error }) => `${clientId}: ${error.message}`),
     ...records
       .filter(({ status }) => status !== "completed")
-      .map((record) => `${record.client_id}: ${reasonOf(record)}`),
+      .map((record) => `${record.client_id}: ${reasonOf(record)}${hintOf(record)}`),
   ];
 }
 
-/** Writes what came of one download. @param path where the file was saved here; null: nowhere */
+/** What to do about it. */
+function hintOf({ error_code, file_path }: DownloadRecord): string {
+  if (error_code !== "not_a_regular_file") return "";
+  return `; of a folder, pull "${plainText(file_path ?? "")}/"`;
+}
+
+/** Where something was saved here. */
+export interface LocalCopy {
+  path: string;
+  /** Of a set; null: one file was saved, or was there. */
+  files: SavedFiles | null;
+}
+
+/** Writes what came of one download. @param copy null: nothing was to be saved here */
 export function printOne(
   context: CommandContext,
   [record]: DownloadRecord[],
-  path: string | null,
+  copy: LocalCopy | null,
 ): void {
   if (!record) return;
-  const local_path = path === null ? null : resolve(path);
   const savedPath = savedPathOf(record, downloadsDirOf(context.env));
   print(context, {
-    value: { ...record, ...(local_path !== null && { local_path }) },
+    value: { ...record, ...(copy && localFields(copy)) },
     shown: (coloured) => [
       ...(record.status === "completed" ? resultLines(record, savedPath, coloured) : []),
-      ...(local_path === null
-        ? []
-        : [`${paint("✓", "green", coloured)} ${plainText(local_path)}  verified`]),
+      ...(copy ? [localLine(copy, coloured)] : []),
     ],
     raw: () => [rawLine(record)],
   });
+}
+
+/** With `--json`. */
+function localFields({ path, files }: LocalCopy) {
+  const local_path = resolve(path);
+  if (files === null) return { local_path };
+  const { saved, present, failed } = files;
+  return { local_path, local_files: { saved, present, failed } };
+}
+
+function localLine({ path, files }: LocalCopy, coloured: boolean): string {
+  const isWhole = !files || files.failed === 0;
+  const sign = isWhole ? paint("✓", "green", coloured) : paint("✗", "red", coloured);
+  const counts = files
+    ? [
+        `${countFiles(files.saved)} saved`,
+        ...(files.present > 0 ? [`${files.present} there already`] : []),
+        ...(files.failed > 0 ? [`${files.failed} not saved`] : []),
+      ]
+    : [];
+  return `${sign} ${plainText(resolve(path))}  ${[...counts, ...(isWhole ? ["verified"] : [])].join(", ")}`;
 }
 
 /** Writes what came of the downloads of all clients: a line for each, and one for the whole. */
@@ -87,11 +120,15 @@ export function closingLine(
   const problems = problemsOf(results);
   const reasons = out.live && !json ? [] : [someOf(problems, "; ")];
   return [
-    `${arrived.length} of ${records.length + refused.length} files verified`,
+    `${arrived.length} of ${records.length + refused.length} ${nounOf(records)} verified`,
     ...(first ? [sumOf(arrived), `saved in ${savedFolderOf(first, downloadsDirOf(env))}`] : []),
     ...(leftOut.length > 0 ? [`${leftOut.length} not connected and left out`] : []),
     ...(problems.length > 0 ? [`${problems.length} did not arrive`, ...reasons] : []),
   ].join(", ");
+}
+
+function nounOf(records: DownloadRecord[]): string {
+  return records.some(({ kind }) => kind === "set") ? "sets" : "files";
 }
 
 /** `85.8 MiB in 2.1 s at 40.2 MiB/s` */
@@ -105,6 +142,9 @@ function sumOf(records: DownloadRecord[]): string {
 }
 
 function rawLine(record: DownloadRecord): string {
-  const { status, client_id, download_id, total_size, saved_path } = record;
-  return tabbed([status, client_id, download_id, total_size, digestOf(record), saved_path]);
+  const { kind, status, client_id, download_id, total_size, saved_path } = record;
+  const fields = [status, client_id, download_id, total_size, digestOf(record), saved_path];
+  if (kind === "file") return tabbed(fields);
+  const { files_total, files_received, files_unchanged, files_skipped } = record;
+  return tabbed([...fields, files_total, files_received, files_unchanged, files_skipped]);
 }

@@ -1,50 +1,63 @@
-import { DEFAULT_FILE } from "../../api/schemas.ts";
+import { DEFAULT_FILE, type DownloadRecord } from "../../api/schemas.ts";
 import { plainText } from "../../util/plain-text.ts";
 import { Failure } from "../program.ts";
 import { type Started, startDownloads } from "../rest/follow.ts";
 import { STANDARD_OUTPUT } from "../rest/local-path.ts";
 import { shortId } from "../terminal/download-listing.ts";
+import { countFiles } from "../terminal/set-counts.ts";
 import { ending, NAME_COLUMNS, paint, someOf } from "../terminal/terminal.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { followToTheEnd } from "./pull-attended.ts";
-import { readOutput, save } from "./pull-output.ts";
+import { readOutput, saveFile, saveFiles } from "./pull-output.ts";
 import { type PullRequests, readRequests } from "./pull-requests.ts";
 import { closingLine, printAll, printOne, problemsOf } from "./pull-results.ts";
+import { SET_FLAGS, SET_FLAGS_HELP } from "./pull-set.ts";
+import { saySkipped } from "./pull-skipped.ts";
 
 /** `fds pull` */
 export const pull: Command = {
-  words: "CLIENT [FILE]",
-  count: [0, 2],
-  summary: "brings a file to the server, and here with -o",
+  words: "CLIENT [FILE…]",
+  count: [0, Infinity],
+  summary: "brings files to the server, and here with -o",
   flags: {
     output: { type: "string", short: "o" },
     all: { type: "boolean" },
     "if-offline": { type: "string" },
     checksum: { type: "string" },
     "rate-limit": { type: "string" },
+    ...SET_FLAGS,
   },
   flagsHelp: `  FILE
       relative to a folder that the client serves, or absolute inside one
       (default: ${DEFAULT_FILE})
+  PATTERN…
+      many files, as one download: what ends in / is a folder, * ? [a-z] {a,b} and ** (any depth)
+      stand for others, \\ takes the next character as it is, and so are two words and more
   --output PATH, -o PATH
       also save the file here, under this name or in this folder; it is fetched on where it
-      broke off, verified, and never overwrites another file; - is standard output
+      broke off, verified, and never overwrites another file; - is standard output. Many files
+      are saved in the folder PATH, which is made: those that are there and right stay
   --all
-      pull from every client that is connected: fds pull --all [FILE]
+      pull from every client that is connected: fds pull --all [FILE…]
   --if-offline wait|fail
       what to do while the client is not connected (default: wait; with --all: leave it out)
   --checksum md5|sha256
-      what proves that the file arrived whole (default: md5)
+      what proves that each file arrived whole (default: md5)
   --rate-limit SIZE
-      most bytes a second, such as 2MiB; fds limit changes it while it runs (default: no limit)`,
-  notes: `Ctrl-C asks whether to cancel the download; a second one leaves it running. It goes on at the
+      most bytes a second, such as 2MiB; fds limit changes it while it runs (default: no limit)
+${SET_FLAGS_HELP}`,
+  notes: `Quote patterns: the shell here would take them for files of its own. A file that did not come of
+many is told as skipped, with its cause, and is no failure without --strict.
+Ctrl-C asks whether to cancel the download; a second one leaves it running. It goes on at the
 server whatever becomes of this program, and so does the watching when the server is restarted.
 In a pipe: status, client, download, size, checksum and where the server saved it, relative to its
-folder of downloads, with tabs between.`,
+folder of downloads, with tabs between; of a set also the numbers of its files: of all, received,
+unchanged and skipped.`,
   examples: [
     "pull restaurant-001",
     "pull restaurant-001 logs/today.log -o ./today.log",
     "pull restaurant-001 logs/today.log -o - | grep ERROR",
+    "pull restaurant-001 'exports/*.csv' logs/ --exclude '**/*.tmp' -o ./restaurant-001",
     "pull --all --json",
   ],
   run: (context) => (context.values["all"] ? pullFromAll(context) : pullFromOne(context)),
@@ -52,23 +65,39 @@ folder of downloads, with tabs between.`,
 
 async function pullFromOne(context: CommandContext): Promise<void> {
   const { requests } = await readRequests(context);
-  const path = await readOutput(context, requests[0]?.file_path ?? "");
+  const path = await readOutput(context, requests[0] ?? {});
   const { records, refused } = await pullThem(context, requests);
   const completed = records.find(({ status }) => status === "completed");
-  if (path !== null && completed) await save(context, completed, path);
+  const saved = path !== null && completed ? await save(context, completed, path) : null;
   // what goes to standard output is the file alone
   const { out, err } = context;
   const told = { ...context, out: path === STANDARD_OUTPUT ? err : out };
-  printOne(told, records, completed && path !== STANDARD_OUTPUT ? path : null);
-  const [problem] = problemsOf({ records, refused, leftOut: [] });
+  for (const record of records) await saySkipped(context, record);
+  const hasPath = saved !== null && path !== STANDARD_OUTPUT;
+  printOne(told, records, hasPath ? { path: path ?? "", ...saved } : null);
+  const [problem] = [...problemsOf({ records, refused, leftOut: [] }), ...(saved?.problems ?? [])];
   if (problem === undefined) return;
   throw refused[0]?.error.about(context.words[0] ?? "") ?? new Failure(problem);
+}
+
+/** Brings what was pulled here. @returns of a set, what became of its files, and what went wrong */
+async function save(context: CommandContext, record: DownloadRecord, path: string) {
+  if (record.kind === "file") {
+    await saveFile(context, record, path);
+    return { files: null, problems: [] };
+  }
+  const files = await saveFiles(context, record, path);
+  const { saved, present, failed, problems } = files;
+  if (failed === 0) return { files, problems: [] };
+  const count = `${failed} of ${countFiles(saved + present + failed)} not saved`;
+  return { files, problems: [`${count}: ${problems.join("; ")}`] };
 }
 
 async function pullFromAll(context: CommandContext): Promise<void> {
   const { requests, leftOut } = await readRequests(context);
   if (leftOut.length > 0) sayLeftOut(context, leftOut, requests.length);
   const results = { ...(await pullThem(context, requests)), leftOut };
+  for (const record of results.records) await saySkipped(context, record);
   printAll(context, results);
   if (problemsOf(results).length > 0) throw new Failure(closingLine(results, context));
 }

@@ -6,7 +6,7 @@ import { type Command, print } from "./command.ts";
 export const retry: Command = {
   words: "ID",
   count: [1, 1],
-  summary: "pulls the file of a failed or cancelled download again",
+  summary: "pulls a failed or cancelled download again",
   flags: {},
   notes: `It becomes a new download, whose id is printed; follow it with "fds status" or "fds watch".`,
   examples: ["retry 0198c0de-7f00"],

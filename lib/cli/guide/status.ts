@@ -1,10 +1,9 @@
-import { nameOfDownload } from "../../api/download-name.ts";
 import type { DownloadRecord } from "../../api/schemas.ts";
 import { plainText } from "../../util/plain-text.ts";
 import { downloadFields } from "../terminal/download-fields.ts";
 import { findDownloadId } from "../rest/download-id.ts";
 import { savedPathOf } from "../saved-path.ts";
-import { statusShown } from "../terminal/download-listing.ts";
+import { nameShown, statusShown } from "../terminal/download-listing.ts";
 import { ending, show, type Terminal } from "../terminal/terminal.ts";
 import { formatAge } from "../terminal/times.ts";
 import { type GuideContext, pick, tell } from "./guide.ts";
@@ -40,7 +39,5 @@ function offer(download: DownloadRecord, number: number, out: Terminal): string 
   const why = error_code === null ? "" : ` (${error_code})`;
   const line = `  ${number}  ${client_id}  ${state}${why}  ${formatAge(created_at)}  `;
   const room = out.live ? out.columns() - Bun.stringWidth(line) : Infinity;
-  return room < LEAST_NAME
-    ? line.trimEnd()
-    : line + ending(plainText(nameOfDownload(download)), room);
+  return room < LEAST_NAME ? line.trimEnd() : line + ending(plainText(nameShown(download)), room);
 }

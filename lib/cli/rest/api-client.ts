@@ -1,17 +1,19 @@
 import * as z from "zod";
-import { digestOf, entityTag } from "../../api/checksums.ts";
+import { entityTag } from "../../api/checksums.ts";
 import { AuditList, type AuditQuery } from "../../api/audit.ts";
 import { ClientFileList } from "../../api/files.ts";
 import { type Endpoint, endpoints } from "../../api/endpoints.ts";
 import * as enrolment from "../../api/enrolment.ts";
 import { MAX_PAGE } from "../../api/page-limit.ts";
 import * as schemas from "../../api/schemas.ts";
+import { SetFileList, type SetFileQuery } from "../../api/sets.ts";
 import * as tokens from "../../api/tokens.ts";
 import { readEvents, type ServerSentEvent } from "../../util/server-sent-events.ts";
 import { leadsHere } from "../../util/loopback.ts";
 import { plainText } from "../../util/plain-text.ts";
 import { pause } from "../pause.ts";
 import { Failure } from "../program.ts";
+import type { StoredFile } from "./stored-file.ts";
 
 /** Most time that a call may take, and that an answer may stand still, in ms. */
 const CALL_TIMEOUT = 30_000;
@@ -231,23 +233,31 @@ export class ApiClient {
     return this.follow(endpoints.events, { signal: options.signal }, options);
   }
 
+  /** One page of the files of a set; `next_cursor` leads to the next one. */
+  setFiles(
+    downloadId: string,
+    query: z.input<typeof SetFileQuery> = {},
+    signal?: AbortSignal,
+  ): Promise<SetFileList> {
+    return this.call(endpoints.listSetFiles, SetFileList, { downloadId, query, signal });
+  }
+
   /**
-   * The bytes of a completed download, piece by piece.
+   * The bytes of a file that the server keeps, piece by piece.
    * @param offset where to begin, less than the size
    * @throws UnreachableError also where they break off
    */
   async *content(
-    record: schemas.DownloadRecord,
+    { downloadId, path, checksum, digest, size }: StoredFile,
     offset: number,
     signal?: AbortSignal,
   ): AsyncGenerator<Uint8Array> {
-    const { download_id: downloadId, checksum, total_size } = record;
-    const etag = entityTag(checksum, digestOf(record) ?? "");
+    const etag = entityTag(checksum, digest);
     const headers = { range: `bytes=${offset}-`, "if-range": etag };
     const isPart = ({ status, headers: its }: Response) =>
       status === 206 && its.get("etag") === etag;
-    let left = (total_size ?? 0) - offset;
-    const call = { downloadId, headers, signal };
+    let left = size - offset;
+    const call = { downloadId, headers, signal, ...(path !== undefined && { query: { path } }) };
     for await (const piece of this.pieces(endpoints.downloadContent, call, isPart)) {
       left -= piece.length;
       if (left < 0) {

@@ -1,5 +1,5 @@
 import { lstat, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { safeFileName } from "../../util/safe-file-name.ts";
 import { systemCode } from "../../util/system-error.ts";
 import { Failure } from "../program.ts";
@@ -28,6 +28,24 @@ export async function localPath(output: string, filePath: string): Promise<strin
   const folder = /[/\\]$/.test(path) ? path : dirname(path);
   if ((await kindOf(folder)) === "folder") return path;
   throw new Failure(`make the folder "${folder}" first, the file is to be saved there`);
+}
+
+/**
+ * Finds out where the files of a set are saved, before anything is pulled.
+ * @param output a folder that is there, or the name of one that can be made
+ * @throws Failure where it cannot be one
+ */
+export async function localFolder(output: string): Promise<string> {
+  const kind = await kindOf(output);
+  if (kind === "folder") return output;
+  if (kind !== "nothing") {
+    throw new Failure(
+      `pass a folder as -o: "${output}" is something else, and many files are pulled`,
+    );
+  }
+  const parent = dirname(resolve(output));
+  if ((await kindOf(parent)) === "folder") return output;
+  throw new Failure(`make the folder "${parent}" first, the files are to be saved below it`);
 }
 
 /** What is at a path; a link that leads nowhere is something else. */

@@ -1,7 +1,5 @@
 import { open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
-import { digestOf } from "../../api/checksums.ts";
-import type { DownloadRecord } from "../../api/schemas.ts";
 import { syncFolder } from "../../util/durable.ts";
 import type { Output } from "../../util/output.ts";
 import { systemCode } from "../../util/system-error.ts";
@@ -10,6 +8,7 @@ import { digestsOfFile } from "../checksums.ts";
 import { pause } from "../pause.ts";
 import { Failure } from "../program.ts";
 import { openPart, partPath } from "./part-file.ts";
+import type { StoredFile } from "./stored-file.ts";
 
 /** Between two tries to go on, in ms. */
 const RETRY_INTERVAL = 500;
@@ -23,7 +22,7 @@ export interface SaveOptions {
 }
 
 /**
- * Saves the bytes of a completed download on this machine. A name appears only once its checksum
+ * Saves a file that the server keeps on this machine. A name appears only once its checksum
  * is right; what was fetched before a break, or before this program was ended, is not fetched again.
  * @returns false if the very same file was there already
  * @throws Failure where another file has the name, which is never overwritten
@@ -31,50 +30,50 @@ export interface SaveOptions {
  */
 export async function saveContent(
   api: ApiClient,
-  record: DownloadRecord,
+  file: StoredFile,
   path: string,
   options: SaveOptions,
 ): Promise<boolean> {
-  const digest = digestOf(record);
-  const isRight = async (file: string) => {
-    const found = await digestsOfFile(file, [record.checksum], options.signal);
-    return found[record.checksum] === digest;
+  const { checksum, digest } = file;
+  const isRight = async (name: string) => {
+    const found = await digestsOfFile(name, [checksum], options.signal);
+    return found[checksum] === digest;
   };
   if (await Bun.file(path).exists()) {
     if (await isRight(path)) return false;
-    throw occupied(path, record);
+    throw occupied(path, file);
   }
-  const part = partPath(path, `${record.checksum}:${digest}`);
-  const wasBegun = await fetchInto(part, api, record, options);
+  const part = partPath(path, `${checksum}:${digest}`);
+  const wasBegun = await fetchInto(part, api, file, options);
   if (!(await isRight(part))) {
     await rm(part);
     // what an earlier run left behind may be damaged: the whole file once more
-    if (wasBegun) return saveContent(api, record, path, options);
+    if (wasBegun) return saveContent(api, file, path, options);
     throw new Failure(`save it again: the bytes that came for "${path}" are not those of the file`);
   }
-  await publish(part, path, record);
+  await publish(part, path, file);
   return true;
 }
 
 /**
- * Writes the bytes of a completed download, and compares their checksum at the end.
+ * Writes the bytes of a file that the server keeps, and compares their checksum at the end.
  * @throws Failure where it is another one: what was written is not the file
  * @throws OutputLost when nobody reads the output any more
  */
 export async function streamContent(
   api: ApiClient,
-  record: DownloadRecord,
+  file: StoredFile,
   output: Pick<Output, "send">,
   options: SaveOptions,
 ): Promise<void> {
-  const hasher = new Bun.CryptoHasher(record.checksum);
+  const hasher = new Bun.CryptoHasher(file.checksum);
   let written = 0;
-  for await (const piece of content(api, record, 0, options)) {
+  for await (const piece of content(api, file, 0, options)) {
     hasher.update(piece);
     await output.send(piece, options.signal);
     options.onProgress((written += piece.length));
   }
-  if (hasher.digest("hex") === digestOf(record)) return;
+  if (hasher.digest("hex") === file.digest) return;
   throw new Failure("throw away what was written, and pull again: it is not the file");
 }
 
@@ -82,32 +81,35 @@ export async function streamContent(
 async function fetchInto(
   part: string,
   api: ApiClient,
-  record: DownloadRecord,
+  file: StoredFile,
   options: SaveOptions,
 ): Promise<boolean> {
   await using handle = await openPart(part);
   let { size } = await handle.stat();
   const wasBegun = size > 0;
-  if (size > (record.total_size ?? 0)) await handle.truncate((size = 0));
-  for await (const piece of content(api, record, size, options)) {
+  if (size > file.size) await handle.truncate((size = 0));
+  for await (const piece of content(api, file, size, options)) {
     await handle.appendFile(piece);
     options.onProgress((size += piece.length));
+  }
+  if (file.modifiedAt !== undefined) {
+    const time = new Date(file.modifiedAt);
+    await handle.utimes(time, time);
   }
   await handle.sync();
   return wasBegun;
 }
 
-/** The bytes of a download from an offset on, over breaks and while the server is away. */
+/** The bytes of a file from an offset on, over breaks and while the server is away. */
 async function* content(
   api: ApiClient,
-  record: DownloadRecord,
+  file: StoredFile,
   offset: number,
   { signal, patience }: SaveOptions,
 ): AsyncGenerator<Uint8Array> {
-  const total = record.total_size ?? 0;
-  for (let lastByte = performance.now(); offset < total;) {
+  for (let lastByte = performance.now(); offset < file.size;) {
     try {
-      for await (const piece of api.content(record, offset, signal)) {
+      for await (const piece of api.content(file, offset, signal)) {
         offset += piece.length;
         yield piece;
         // after the yield: a reader may take as long as it likes
@@ -121,19 +123,19 @@ async function* content(
 }
 
 /** Gives the file its name, if nothing has taken that meanwhile. */
-async function publish(part: string, path: string, record: DownloadRecord): Promise<void> {
+async function publish(part: string, path: string, file: StoredFile): Promise<void> {
   try {
     // An empty file of our own is what rename() replaces; links are not to be had everywhere.
     await (await open(path, "wx")).close();
   } catch (error) {
-    throw systemCode(error) === "EEXIST" ? occupied(path, record) : error;
+    throw systemCode(error) === "EEXIST" ? occupied(path, file) : error;
   }
   await rename(part, path);
   await syncFolder(dirname(path));
 }
 
-function occupied(path: string, { download_id }: DownloadRecord): Failure {
+function occupied(path: string, { downloadId }: StoredFile): Failure {
   return new Failure(
-    `move "${path}" away or pass another -o: it is another file; the server keeps the one that was pulled as download ${download_id}`,
+    `move "${path}" away or pass another -o: it is another file; the server keeps the one that was pulled as download ${downloadId}`,
   );
 }

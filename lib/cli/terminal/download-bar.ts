@@ -1,5 +1,6 @@
 import type { DownloadRecord } from "../../api/schemas.ts";
 import type { BarState } from "./progress.ts";
+import { fileProgressOf } from "./set-counts.ts";
 
 const TONES: Partial<Record<DownloadRecord["status"], BarState["tone"]>> = {
   completed: "good",
@@ -9,10 +10,12 @@ const TONES: Partial<Record<DownloadRecord["status"], BarState["tone"]>> = {
 
 /** The progress bar of a download. */
 export function barOf(record: DownloadRecord): BarState {
+  const files = fileProgressOf(record);
   return {
     label: record.client_id,
     done: record.bytes_received,
     total: record.total_size,
+    ...(files && { files }),
     bytesPerSecond: record.bytes_per_second,
     etaSeconds: record.eta_seconds,
     note: noteOf(record),
@@ -20,9 +23,10 @@ export function barOf(record: DownloadRecord): BarState {
   };
 }
 
-function noteOf({ status, total_size }: DownloadRecord): string | null {
+function noteOf({ status, kind, total_size }: DownloadRecord): string | null {
   if (status !== "downloading") return status;
-  return total_size === null ? "starting" : null;
+  if (total_size !== null) return null;
+  return kind === "set" ? "listing" : "starting";
 }
 
 /**

@@ -1,9 +1,11 @@
 import { CHECKSUM_NAMES, digestOf } from "../../api/checksums.ts";
 import type { DownloadRecord } from "../../api/schemas.ts";
 import { formatSize } from "../../util/sizes.ts";
-import { statusShown } from "./download-listing.ts";
+import { shortId, statusShown } from "./download-listing.ts";
 import { labelled } from "./labelled.ts";
 import { formatDuration } from "./progress.ts";
+import { outcomeOf } from "./set-counts.ts";
+import { someOf } from "./terminal.ts";
 import { formatAge, formatMoment } from "./times.ts";
 
 /** All that is known of a download, for a person. @param savedPath where its file can be found */
@@ -20,8 +22,11 @@ export function downloadFields(
       download: record.download_id,
       client: record.client_id,
       file: record.file_path,
+      patterns: record.paths && patternsShown(record.paths),
+      excluded: record.exclude?.length ? patternsShown(record.exclude) : null,
       status: statusShown(record.status),
       progress: progressOf(record),
+      files: filesOf(record),
       chunks:
         record.total_chunks === null ? null : `${record.chunks_received} of ${record.total_chunks}`,
       "on the wire": record.bytes_on_wire === 0 ? null : formatSize(record.bytes_on_wire),
@@ -41,7 +46,28 @@ export function downloadFields(
   );
 }
 
-function progressOf({ bytes_received, total_size, percent }: DownloadRecord): string {
-  if (total_size === null) return "not begun";
+/** Columns of a pattern that tell what it is. */
+const PATTERN_COLUMNS = 60;
+
+/** The first of many, each cut to what tells it from others. */
+function patternsShown(patterns: string[]): string {
+  return someOf(
+    patterns.map((pattern) => Bun.sliceAnsi(pattern, 0, PATTERN_COLUMNS, "…")),
+    "  ",
+  );
+}
+
+/** `62: 60 received, 2 skipped (fds files 0198c0de-7f00 --status skipped)` */
+function filesOf(record: DownloadRecord): string | null {
+  const { files_total, files_skipped, download_id } = record;
+  if (files_total === null) return null;
+  const all = files_skipped ? ` (fds files ${shortId(download_id)} --status skipped)` : "";
+  return `${files_total}: ${outcomeOf(record)}${all}`;
+}
+
+function progressOf({ kind, status, bytes_received, total_size, percent }: DownloadRecord): string {
+  if (total_size === null) {
+    return kind === "set" && status === "downloading" ? "being listed" : "not begun";
+  }
   return `${percent}%, ${formatSize(bytes_received)} of ${formatSize(total_size)}`;
 }

@@ -4,6 +4,7 @@ import { formatSize } from "../../util/sizes.ts";
 import { plainText } from "../../util/plain-text.ts";
 import type { Field, ListingColumn } from "./listing.ts";
 import { formatDuration } from "./progress.ts";
+import { fileProgressOf } from "./set-counts.ts";
 import { type Colour, NAME_COLUMNS, type Shown } from "./terminal.ts";
 import { formatAge } from "./times.ts";
 
@@ -100,9 +101,32 @@ const FILE: DownloadColumn = {
   title: "file",
   importance: 2,
   least: PATH_COLUMNS,
-  shown: nameOfDownload,
+  shown: nameShown,
   raw: nameOfDownload,
 };
+
+/** Most patterns that are shown of a set, and most characters of a name. */
+const MAX_PATTERNS = 3;
+const MAX_NAME = 200;
+
+/**
+ * What a download is called, for a person: a set by its first patterns, and by its files behind them,
+ * as the end of a name is what stays where there is little room.
+ */
+export function nameShown(record: DownloadRecord): string {
+  const { kind, paths, files_skipped } = record;
+  if (kind === "file") return nameOfDownload(record);
+  const patterns = paths?.slice(0, MAX_PATTERNS).join(" ").slice(0, MAX_NAME) ?? "";
+  const more = (paths?.length ?? 0) - MAX_PATTERNS;
+  const files = fileProgressOf(record);
+  return [
+    patterns,
+    ...(more > 0 ? [`and ${more} more`] : []),
+    ...(files
+      ? [`(${files.done}/${files.total} files${files_skipped ? `, ${files_skipped} skipped` : ""})`]
+      : []),
+  ].join(" ");
+}
 
 /** Downloads, one a line. */
 export const DOWNLOAD_COLUMNS = [ID, CLIENT, STATUS, DONE, SIZE, CREATED, FILE];
@@ -112,6 +136,10 @@ export const DOWNLOAD_FIELDS: Field<DownloadRecord>[] = [
   ...DOWNLOAD_COLUMNS,
   { raw: ({ error_code }) => error_code },
   { raw: ({ error }) => error },
+  { raw: ({ files_total }) => files_total },
+  { raw: ({ files_received }) => files_received },
+  { raw: ({ files_unchanged }) => files_unchanged },
+  { raw: ({ files_skipped }) => files_skipped },
 ];
 
 /** Downloads as they move: how fast tells more than how large. */

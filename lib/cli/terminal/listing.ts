@@ -1,4 +1,4 @@
-import { plainText } from "../../util/plain-text.ts";
+import { plainJson, plainText } from "../../util/plain-text.ts";
 import { type Column, GAP, renderTable } from "./table.ts";
 import { ending, show, type Shown } from "./terminal.ts";
 
@@ -80,9 +80,11 @@ export function listingLines<T>(fields: Field<T>[], items: T[]): string[] {
   return items.map((item) => tabbed(fields.map((field) => field.raw(item))));
 }
 
-/** A name and a value on each line. */
+/** A name and a value on each line; a list as JSON. */
 export function fieldLines(fields: object): string[] {
-  return Object.entries(fields).map((field) => tabbed(field));
+  return Object.entries(fields).map(([name, value]) =>
+    tabbed([name, Array.isArray(value) ? plainJson(value) : value]),
+  );
 }
 
 /** Fields of one line; nothing in them can be taken for a separator. */

@@ -11,6 +11,8 @@ export interface BarState {
   total: number | null;
   /** How much is done, 0 to 1, where the bytes do not tell. */
   share?: number;
+  /** Of a set that is listed. */
+  files?: { done: number; total: number };
   bytesPerSecond: number | null;
   etaSeconds: number | null;
   /** A word such as "queued", in place of the time that is left. */
@@ -31,7 +33,9 @@ const TOTAL_KEY = "\0total";
 const LABEL_SHARE = 4;
 
 const TRACK_COLUMNS = { min: 8, max: 40 };
-const DROPPED_FIRST = ["size", "rate", "track", "ending"] as const;
+const DROPPED_FIRST = ["size", "rate", "track", "files", "ending"] as const;
+/** Of a set the size tells more than the rate. */
+const DROPPED_FIRST_OF_SET = ["rate", "size", "track", "files", "ending"] as const;
 const HIDE_CURSOR = "\x1b[?25l";
 const SHOW_CURSOR = "\x1b[?25h";
 const COLOURS = { active: "cyan", good: "green", bad: "red" } as const satisfies Record<
@@ -57,10 +61,12 @@ export function formatDuration(seconds: number): string {
 
 /** The parts of a line, as wide in one state as in the next, so that bars stand in line. */
 function partsOf(state: BarState) {
-  const { total, bytesPerSecond, etaSeconds, note } = state;
+  const { total, bytesPerSecond, etaSeconds, note, files } = state;
   const ofTotal = total === null ? "" : ` / ${formatSize(total)}`;
   const timeLeft = etaSeconds === null ? "" : `ETA ${formatDuration(etaSeconds)}`;
+  const most = `${files?.total}/${files?.total} files`;
   return {
+    files: files ? `${files.done}/${files.total} files`.padStart(most.length) : "",
     track: " ".repeat(TRACK_COLUMNS.min),
     percent: `${percentOf(state) ?? "–"}%`.padStart(4),
     size: `${formatSize(state.done)}${ofTotal}`.padStart(23),
@@ -81,16 +87,18 @@ function renderTrack(state: BarState, columns: number, coloured: boolean): strin
 
 /**
  * Draws one bar on one line, never wider than `width` columns. Where there is little room the
- * size goes first, then the rate, the track and the ending; the percentage stays.
+ * size goes first (of a set the rate), then the rate, the track, the files and the ending; the
+ * percentage stays.
  */
 export function renderBar(state: BarState, width: number, coloured: boolean): string {
   const parts = partsOf(state);
   const label = plainText(state.label);
-  let shown: (keyof typeof parts)[] = ["track", "percent", "size", "rate", "ending"];
+  const names = ["track", "percent", "files", "size", "rate", "ending"] as const;
+  let shown: (keyof typeof parts)[] = names.filter((name) => name !== "files" || state.files);
   const room = () =>
     width -
     shown.reduce((sum, name) => sum + 2 + Bun.stringWidth(parts[name]), Bun.stringWidth(label));
-  for (const name of DROPPED_FIRST) {
+  for (const name of state.files ? DROPPED_FIRST_OF_SET : DROPPED_FIRST) {
     if (room() >= 0) break;
     shown = shown.filter((other) => other !== name);
   }
@@ -112,8 +120,8 @@ function shorten(text: string, columns: number): string {
 
 /** Draws one line for a pipe or a file. */
 export function renderPlainLine(state: BarState): string {
-  const { percent, size, rate } = partsOf(state);
-  const known = percentOf(state) === null ? [] : [percent, size, rate];
+  const { percent, files, size, rate } = partsOf(state);
+  const known = percentOf(state) === null ? [] : [percent, files, size, rate];
   const texts = [...known, plainText(state.note ?? "")].map((text) => text.trim());
   return [plainText(state.label), ...texts].filter(Boolean).join("  ");
 }

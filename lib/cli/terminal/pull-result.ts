@@ -2,6 +2,7 @@ import { CHECKSUM_NAMES, digestOf } from "../../api/checksums.ts";
 import type { DownloadRecord } from "../../api/schemas.ts";
 import { formatSize } from "../../util/sizes.ts";
 import { plainText } from "../../util/plain-text.ts";
+import { countFiles, outcomeOf } from "./set-counts.ts";
 import { paint } from "./terminal.ts";
 
 /**
@@ -18,8 +19,10 @@ export function resultLines(
     return [`${paint("✗", "red", coloured)} ${client_id}  ${reasonOf(record)}`];
   }
   const dim = (text: string) => paint(text, "dim", coloured);
+  const first = `${paint("✓", "green", coloured)} ${client_id}  ${dim(summaryOf(record))}`;
+  if (savedPath === null) return [first];
   return [
-    `${paint("✓", "green", coloured)} ${client_id}  ${dim(summaryOf(record))}`,
+    first,
     `  ${savedPath}`,
     `  ${dim(CHECKSUM_NAMES[checksum])} ${digestOf(record)} ${paint("verified", "green", coloured)}`,
   ];
@@ -27,12 +30,13 @@ export function resultLines(
 
 /** The same on one line, where there are many. */
 export function resultLine(record: DownloadRecord, coloured: boolean): string {
-  const { client_id, status, saved_path, total_size } = record;
+  const { client_id, status, saved_path } = record;
   if (status !== "completed") {
     return `${paint("✗", "red", coloured)} ${client_id}  ${reasonOf(record)}`;
   }
-  const size = paint(formatSize(total_size ?? 0), "dim", coloured);
-  return `${paint("✓", "green", coloured)} ${plainText(saved_path ?? "")}  ${size}`;
+  const what = [sizeOf(record), outcomeOf(record)].filter((text) => text !== null).join(", ");
+  const name = saved_path ?? `${client_id}: nothing`;
+  return `${paint("✓", "green", coloured)} ${plainText(name)}  ${paint(what, "dim", coloured)}`;
 }
 
 /** Why a download did not complete. */
@@ -40,10 +44,19 @@ export function reasonOf({ status, error }: DownloadRecord): string {
   return error === null ? status : `${status}: ${plainText(error)}`;
 }
 
-function summaryOf({ total_size, bytes_per_second, started_at, completed_at }: DownloadRecord) {
+function summaryOf(record: DownloadRecord): string {
+  const { bytes_per_second, started_at, completed_at, files_total } = record;
+  if (files_total === 0) return "nothing matches";
   const seconds = secondsOf([started_at], [completed_at]);
   const rate = bytes_per_second === null ? "" : `, ${formatSize(bytes_per_second)}/s`;
-  return `${formatSize(total_size ?? 0)} in ${seconds.toFixed(1)} s${rate}`;
+  const outcome = files_total === null ? "" : `; ${outcomeOf(record)}`;
+  return `${sizeOf(record)} in ${seconds.toFixed(1)} s${rate}${outcome}`;
+}
+
+/** `4.0 KiB`, and of a set `62 files, 2.9 MiB`. */
+function sizeOf({ files_total, total_size }: DownloadRecord): string {
+  const size = formatSize(total_size ?? 0);
+  return files_total === null ? size : `${countFiles(files_total)}, ${size}`;
 }
 
 /**

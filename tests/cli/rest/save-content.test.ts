@@ -17,12 +17,15 @@ import { basename, join } from "node:path";
 import { ApiClient } from "../../../lib/cli/rest/api-client.ts";
 import { partPath } from "../../../lib/cli/rest/part-file.ts";
 import { saveContent } from "../../../lib/cli/rest/save-content.ts";
+import { storedFileOf } from "../../../lib/cli/rest/stored-file.ts";
 import { downloadRecord } from "../../support/records.ts";
 import { spawnSync } from "../../support/spawn.ts";
 
 const BYTES = randomBytes(300_000);
 const MD5 = new Bun.CryptoHasher("md5").update(BYTES).digest("hex");
-const RECORD = downloadRecord({ status: "completed", total_size: BYTES.length, md5: MD5 });
+const FILE = storedFileOf(
+  downloadRecord({ status: "completed", total_size: BYTES.length, md5: MD5 }),
+);
 
 let folder: string;
 let path: string;
@@ -64,7 +67,7 @@ async function save(answers: Answer[], options: { signal?: AbortSignal; patience
     [Symbol.asyncDispose]: () => server.http.stop(true),
   };
   const api = new ApiClient({ server: `http://127.0.0.1:${server.http.port}` });
-  const saved = saveContent(api, RECORD, path, {
+  const saved = saveContent(api, FILE, path, {
     signal: new AbortController().signal,
     patience: 10_000,
     onProgress: (bytes) => progress.push(bytes),

@@ -1,0 +1,89 @@
+import * as z from "zod";
+import type { NewDownload } from "../../api/schemas.ts";
+import { MAX_SET_FILES, SetFields } from "../../api/sets.ts";
+import { parseDuration } from "../../util/durations.ts";
+import { type Flag, UsageError } from "../../util/flags.ts";
+import { DURATION, type Kind, oneOf, size, wholeNumber } from "../../util/settings.ts";
+import { type CommandContext, readFlag } from "./command.ts";
+
+/* What `fds pull` asks for where it pulls a set: many files, as one download. */
+
+/** Flags that mean something for sets alone. */
+export const SET_FLAGS = {
+  exclude: { type: "string", multiple: true },
+  strict: { type: "boolean" },
+  "skip-unchanged": { type: "boolean" },
+  "min-age": { type: "string" },
+  "if-none": { type: "string" },
+  "max-files": { type: "string" },
+  "max-bytes": { type: "string" },
+} satisfies Record<string, Flag>;
+
+export const SET_FLAGS_HELP = `  --exclude PATTERN
+      leaves out the files that it names; repeatable
+  --strict
+      the first file that does not come fails the whole; else it is skipped, with its cause
+  --skip-unchanged
+      links at the server what is stored there already as it is at the site, and sends the rest
+  --min-age DURATION
+      leaves for later what changed more recently, such as 15m
+  --if-none fail|complete
+      what it is where the patterns name no file (default: fail)
+  --max-files N, --max-bytes SIZE
+      fails before the first byte where there are more (default: ${MAX_SET_FILES} files)`;
+
+/** Sent as it is written. */
+const MIN_AGE: Kind<string> = {
+  schema: z.string().refine((text) => parseDuration(text) !== null),
+  expected: DURATION.expected,
+};
+const IF_NONE = oneOf(["fail", "complete"]);
+const MAX_FILES = wholeNumber(1, MAX_SET_FILES);
+const MAX_BYTES = size(0);
+
+/** What a set is asked for by, in place of `file_path`. */
+export type SetRequest = Pick<NewDownload, keyof typeof SetFields>;
+
+/**
+ * Reads the words behind the client as patterns, and the flags that go with them.
+ * @returns null where one file is meant: a word alone, that is no pattern and does not end in `/`
+ * @throws UsageError
+ */
+export function readSet(context: CommandContext, words: string[]): SetRequest | null {
+  const flag = Object.keys(SET_FLAGS).find((name) => context.values[name] !== undefined);
+  const [first = ""] = words;
+  const isSet = flag !== undefined || words.length > 1 || /[*?[{]|\/$/.test(first);
+  if (!isSet) return null;
+  if (words.length === 0) {
+    throw new UsageError(`PATTERN is missing, expected fds pull CLIENT PATTERN --${flag}`);
+  }
+  const { values } = context;
+  const { exclude } = values;
+  const min_age = readFlag(context, "min-age", MIN_AGE);
+  const if_none = readFlag(context, "if-none", IF_NONE);
+  const max_files = readFlag(context, "max-files", MAX_FILES);
+  const max_bytes = readFlag(context, "max-bytes", MAX_BYTES);
+  return {
+    paths: readPatterns("PATTERN", words),
+    ...(Array.isArray(exclude) && { exclude: readPatterns("--exclude", exclude) }),
+    ...(values["strict"] === true && { strict: true }),
+    ...(values["skip-unchanged"] === true && { unchanged: "skip" as const }),
+    ...(min_age !== undefined && { min_age }),
+    ...(if_none !== undefined && { if_none }),
+    ...(max_files !== undefined && { max_files }),
+    ...(max_bytes !== undefined && { max_bytes }),
+  };
+}
+
+/** @throws UsageError that says which one cannot be read, and why */
+function readPatterns(source: string, texts: string[]): string[] {
+  const { error, data } = SetFields.paths.unwrap().safeParse(texts);
+  if (data) return data;
+  const [issue] = error.issues;
+  const text = texts[Number(issue?.path[0])];
+  const which = text === undefined ? source : `${source} "${text.slice(0, MAX_SHOWN)}"`;
+  throw new UsageError(`${which}: ${issue?.message}`);
+}
+
+/** Characters of a pattern in a message. */
+const MAX_SHOWN = 100;

@@ -1,0 +1,53 @@
+import { MAX_PAGE } from "../../api/page-limit.ts";
+import type { SetFileRecord, SetFileList, SetFileStatus } from "../../api/sets.ts";
+import { pause } from "../pause.ts";
+import { type ApiClient, isTransient } from "./api-client.ts";
+
+/** Between two tries to reach a server that is away, in ms. */
+const RETRY_INTERVAL = 500;
+
+export interface SetFileListOptions {
+  status?: SetFileStatus;
+  signal: AbortSignal;
+  /** How long the server may be away, in ms. */
+  patience?: number;
+}
+
+/**
+ * The files of a set, a page at a time, in the order of the manifest.
+ * @throws what the API throws, after some patience where the server is away
+ */
+export async function* setFilePages(
+  api: ApiClient,
+  downloadId: string,
+  { status, signal, patience = 0 }: SetFileListOptions,
+): AsyncGenerator<SetFileRecord[]> {
+  const query = { limit: String(MAX_PAGE), ...(status && { status }) };
+  for (let cursor: string | null = null; ;) {
+    const from = cursor === null ? {} : { cursor };
+    const page: SetFileList = await patiently(
+      () => api.setFiles(downloadId, { ...query, ...from }, signal),
+      patience,
+      signal,
+    );
+    yield page.files;
+    if (page.next_cursor === null) return;
+    cursor = page.next_cursor;
+  }
+}
+
+/** Makes a call again while the server is away, but not for ever. */
+async function patiently<T>(
+  call: () => Promise<T>,
+  patience: number,
+  signal: AbortSignal,
+): Promise<T> {
+  for (const since = performance.now(); ;) {
+    try {
+      return await call();
+    } catch (error) {
+      if (!isTransient(error) || performance.now() - since >= patience) throw error;
+      await pause(RETRY_INTERVAL, signal);
+    }
+  }
+}

@@ -1,0 +1,70 @@
+import { lstat, mkdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { isSafeFileName } from "../../util/safe-file-name.ts";
+import { systemCode } from "../../util/system-error.ts";
+import { Failure } from "../program.ts";
+
+/**
+ * Where the files of a set are saved below a folder of this machine, whose folders are made on the way.
+ * Nothing that a server says leads out of it: names are safe ones, and links are not followed.
+ */
+export class SetFolders {
+  /** Each folder by its path: it is made, or looked at, once. */
+  readonly #folders = new Map<string, Promise<void>>();
+
+  /** @param root a folder, or the name of one that is to be made */
+  constructor(private readonly root: string) {}
+
+  /**
+   * Finds the path of a file, and makes its folders.
+   * @param place of the file in the set, parted by `/`
+   * @throws Failure where a name is not safe, or something else is in the way
+   */
+  async pathOf(place: string): Promise<string> {
+    const names = place.split("/");
+    if (!names.every(isSafeFileName)) {
+      throw new Failure(
+        `nothing was saved under "${place}": the server must not name a file like this`,
+      );
+    }
+    const path = join(this.root, ...names);
+    for (let count = 0; count < names.length; count++) {
+      await this.#folder(join(this.root, ...names.slice(0, count)));
+    }
+    if ((await linkAt(path)) === "link") throw inTheWay(path);
+    return path;
+  }
+
+  #folder(path: string): Promise<void> {
+    const known = this.#folders.get(path) ?? this.#make(path);
+    this.#folders.set(path, known);
+    return known;
+  }
+
+  async #make(path: string): Promise<void> {
+    try {
+      await mkdir(path);
+    } catch (error) {
+      if (systemCode(error) !== "EEXIST") throw error;
+      // The root is where a person said, also where that is a link.
+      if (path !== this.root && (await linkAt(path)) !== "folder") throw inTheWay(path);
+    }
+  }
+}
+
+async function linkAt(path: string): Promise<"folder" | "link" | "other"> {
+  try {
+    const found = await lstat(path);
+    if (found.isSymbolicLink()) return "link";
+    return found.isDirectory() ? "folder" : "other";
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return "other";
+    throw error;
+  }
+}
+
+function inTheWay(path: string): Failure {
+  return new Failure(
+    `move "${path}" away or pass another -o: it is in the way of what is to be saved in "${dirname(path)}"`,
+  );
+}

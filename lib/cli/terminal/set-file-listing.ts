@@ -1,0 +1,60 @@
+import type { SetFileRecord } from "../../api/sets.ts";
+import { formatSize } from "../../util/sizes.ts";
+import { plainText } from "../../util/plain-text.ts";
+import type { Field, ListingColumn } from "./listing.ts";
+import type { Colour } from "./terminal.ts";
+import { formatAge } from "./times.ts";
+
+const COLOURS: Record<SetFileRecord["status"], Colour> = {
+  received: "green",
+  unchanged: "cyan",
+  skipped: "yellow",
+};
+
+/** Columns of a path whose end still tells what it is. */
+const PATH_COLUMNS = 15;
+
+/** The files of a set, one a line. */
+export const SET_FILE_COLUMNS: ListingColumn<SetFileRecord>[] = [
+  {
+    title: "status",
+    importance: 9,
+    shown: ({ status }) => ({ text: status, colour: COLOURS[status] }),
+    raw: ({ status }) => status,
+  },
+  {
+    title: "size",
+    right: true,
+    importance: 8,
+    shown: ({ size }) => formatSize(size),
+    raw: ({ size }) => size,
+  },
+  {
+    title: "changed",
+    right: true,
+    importance: 6,
+    shown: ({ modified_at }) => formatAge(modified_at),
+    raw: ({ modified_at }) => modified_at,
+  },
+  {
+    title: "path",
+    importance: 10,
+    least: PATH_COLUMNS,
+    shown: ({ path }) => path,
+    raw: ({ path }) => path,
+  },
+];
+
+/** The same for a script, which also learns where a file lies, and what a person reads in {@link causeOf}. */
+export const SET_FILE_FIELDS: Field<SetFileRecord>[] = [
+  ...SET_FILE_COLUMNS,
+  { raw: ({ md5, sha256 }) => md5 ?? sha256 },
+  { raw: ({ saved_path }) => saved_path },
+  { raw: ({ error_code }) => error_code },
+  { raw: ({ error }) => error },
+];
+
+/** Why a file did not come; null where there is nothing to say. */
+export function causeOf({ error_code, error }: SetFileRecord): string | null {
+  return error_code === null ? null : `${error_code}: ${plainText(error ?? "")}`;
+}
