@@ -114,7 +114,7 @@ const MAX_NAME = 200;
  * as the end of a name is what stays where there is little room.
  */
 export function nameShown(record: DownloadRecord): string {
-  const { kind, paths, files_skipped } = record;
+  const { kind, paths } = record;
   if (kind === "file") return nameOfDownload(record);
   const patterns = paths?.slice(0, MAX_PATTERNS).join(" ").slice(0, MAX_NAME) ?? "";
   const more = (paths?.length ?? 0) - MAX_PATTERNS;
@@ -122,10 +122,8 @@ export function nameShown(record: DownloadRecord): string {
   return [
     patterns,
     ...(more > 0 ? [`and ${more} more`] : []),
-    ...(files
-      ? [`(${files.done}/${files.total} files${files_skipped ? `, ${files_skipped} skipped` : ""})`]
-      : []),
-  ].join(" ");
+    ...(files ? [`${files.done}/${files.total} files`] : []),
+  ].join("  ");
 }
 
 /** Downloads, one a line. */
@@ -154,7 +152,13 @@ export const LIVE_DOWNLOAD_COLUMNS = [
   { ...FILE, importance: 8 },
 ];
 
-/** Why a download failed, or what one that is queued waits for; null where there is nothing to say. */
-export function problemOf({ error, error_code }: DownloadRecord): string | null {
-  return error === null ? null : [error_code, plainText(error)].filter(Boolean).join(": ");
+/**
+ * Why a download failed, what one that is queued waits for, or that files of a set did not come; null
+ * where there is nothing to say.
+ */
+export function problemOf(record: DownloadRecord): string | null {
+  const { error, error_code, files_skipped, files_total, download_id } = record;
+  if (error !== null) return [error_code, plainText(error)].filter(Boolean).join(": ");
+  if (!files_skipped) return null;
+  return `${files_skipped} of ${files_total} files skipped: fds files ${shortId(download_id)} --status skipped`;
 }

@@ -67,3 +67,11 @@ test("one bar for many sums them up, by their shares until all sizes are known",
   });
   expect(totalBarOf([failed], 1)).toMatchObject({ label: "1 of 1", share: 1, note: "1 failed" });
 });
+
+test("the bar of a set says that it is listed, and then how many files there are", () => {
+  const set = downloadRecord({ kind: "set", status: "downloading", paths: ["logs/"] });
+  expect(barOf(set)).toMatchObject({ note: "listing", total: null });
+  const listed = { ...set, total_size: 9, files_total: 5, files_received: 2 };
+  const bar = barOf({ ...listed, files_unchanged: 1, files_skipped: 0 });
+  expect(bar).toMatchObject({ note: null, total: 9, files: { done: 3, total: 5 } });
+});

@@ -78,3 +78,28 @@ test("a script gets the code and the words after all else", () => {
     ...Array(4).fill(""),
   ]);
 });
+
+describe("a set", () => {
+  const set = downloadRecord({
+    kind: "set",
+    file_path: null,
+    paths: Array.from({ length: 100 }, (_, n) => `${n}${"é".repeat(1_000)}`),
+    files_total: 62,
+    files_received: 40,
+    files_unchanged: 2,
+    files_skipped: 1,
+  });
+
+  test("is named by its first patterns and its files, which keep their place", () => {
+    const [, line = "", detail] = at80(DOWNLOAD_COLUMNS, [set]);
+    expect(line).toMatch(/ … 43\/62 files$/);
+    expect(detail).toBe("  ↳ 1 of 62 files skipped: fds files 01a207d4-bffb-7022 --status skipped");
+    expect(Bun.stringWidth(line)).toBeLessThanOrEqual(80);
+  });
+
+  test("that is not listed yet has no files", () => {
+    const unlisted = downloadRecord({ kind: "set", file_path: null, paths: ["logs/", "*.csv"] });
+    const [, line = ""] = at80(DOWNLOAD_COLUMNS, [unlisted]);
+    expect(line).toEndWith(" logs/ *.csv");
+  });
+});

@@ -80,6 +80,11 @@ describe("a bar", () => {
       { ...half, label: "レストラン1234" },
       "レストラン1234  ━━━━━───   63%     63.0 MiB / 100.0 MiB   410.1 MiB/s  ETA 0:04",
     ],
+    [
+      "is of a set, whose rate gives way",
+      { ...half, label: "site-1", files: { done: 7, total: 62 } },
+      "site-1  ━━━━━━━━━━───────   63%   7/62 files     63.0 MiB / 100.0 MiB  ETA 0:04",
+    ],
   ])("that %s", (_, state, line) => {
     expect(renderBar(state, 80, false).trimEnd()).toBe(line);
   });
@@ -106,6 +111,7 @@ describe("a bar", () => {
         label: text(),
         done: random.int(0, 2 ** 40),
         total: random.pick([null, 0, 1, random.int(0, 2 ** 40)]),
+        files: random.pick([undefined, { done: 1, total: random.int(1, 100_000) }]),
         bytesPerSecond: random.pick([null, 0, random.int(0, 2 ** 40)]),
         etaSeconds: random.pick([null, 0, random.int(0, 1e6)]),
         note: random.pick([null, text()]),
