@@ -15,7 +15,7 @@ import { SerialQueue } from "../../util/serial-queue.ts";
 import { LineLimit } from "../../util/line-limit.ts";
 import { networkOf } from "../access/remote-address.ts";
 
-/** How often dead peers and stalled downloads are looked for, in ms. */
+/** How often dead peers and stalled downloads are looked for, in ms, on average. */
 const TEND_INTERVAL_MS = 5_000;
 
 export interface ClientsOptions {
@@ -49,7 +49,7 @@ export class Clients implements SessionHost {
   /** Clients that left, and when they were last heard, ms since 1970: to be recorded. */
   readonly #left = new Map<string, number>();
   #recordingLeft: Promise<void> | undefined;
-  readonly #timer: Timer;
+  #timer: Timer;
   readonly #registrations = new SerialQueue();
   readonly #limits = new RegistrationLimits();
   readonly #lines: LineLimit;
@@ -58,7 +58,7 @@ export class Clients implements SessionHost {
   constructor(private readonly options: ClientsOptions) {
     this.#shared = new SharedIds(options.onChange);
     this.#lines = new LineLimit(options.logger);
-    this.#timer = setInterval(() => void this.#tend(), TEND_INTERVAL_MS);
+    this.#timer = this.#tendLater();
   }
 
   /** How many are registered and connected. */
@@ -162,7 +162,13 @@ export class Clients implements SessionHost {
     return enrolledWith;
   }
 
+  /** At times that nobody knows: a client that did could seem to be busy just then. */
+  #tendLater(): Timer {
+    return setTimeout(() => void this.#tend(), TEND_INTERVAL_MS * (0.5 + Math.random()));
+  }
+
   async #tend(): Promise<void> {
+    this.#timer = this.#tendLater();
     const pause = pauses();
     for (const session of this.#sessions) {
       session.tend();
@@ -265,7 +271,7 @@ export class Clients implements SessionHost {
 
   /** Ends every session: the server goes away, clients are to come back. */
   async close(): Promise<void> {
-    clearInterval(this.#timer);
+    clearTimeout(this.#timer);
     for (const session of [...this.#sessions]) {
       session.end(new FdsError("shutting_down", "the server is restarting"));
     }

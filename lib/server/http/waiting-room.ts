@@ -20,7 +20,7 @@ export interface WaitingRoomOptions<G> {
 }
 
 /** A guest that is read has this long, in ms, where others wait for their turn. */
-export const TURN_MS = 1_000;
+export const TURN_MS = 2_000;
 
 /** The guests of one address. */
 interface Group<G> {
