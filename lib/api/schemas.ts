@@ -5,6 +5,7 @@ import { DOWNLOAD_ERROR_CODES } from "../protocol/errors.ts";
 import { ClientId, FilePath } from "../protocol/messages.ts";
 import { pageLimit } from "./page-limit.ts";
 import { Role } from "./roles.ts";
+import { SavedPath } from "./saved-path.ts";
 import { checkSetFields, SetFields } from "./sets.ts";
 
 /*
@@ -30,12 +31,6 @@ export const DownloadStatus = z
   .enum(["queued", "downloading", "verifying", "completed", "failed", "cancelled"])
   .meta({ id: "DownloadStatus" });
 export type DownloadStatus = z.infer<typeof DownloadStatus>;
-
-/** Whoever joins it to a folder stays in that folder. */
-const SavedPath = z
-  .string()
-  .regex(/^(?:[^./\\][^/\\]*\/)*[^./\\][^/\\]*$/)
-  .meta({ description: "relative to DOWNLOADS_DIR, with forward slashes" });
 
 export const DownloadRecord = z
   .object({

@@ -5,6 +5,7 @@ import { flawOfPatterns, MAX_PATTERN_LENGTH, MAX_PATTERNS } from "../protocol/pa
 import { parseDuration } from "../util/durations.ts";
 import { parseSize } from "../util/sizes.ts";
 import { pageLimit } from "./page-limit.ts";
+import { SavedPath } from "./saved-path.ts";
 
 /* The REST shapes of sets: downloads of many files. */
 
@@ -95,7 +96,7 @@ export type SetFileStatus = z.infer<typeof SetFileStatus>;
 export const SetFileRecord = z
   .object({
     path: z.string().meta({ description: "relative to its root at the site" }),
-    saved_path: z.string().nullable().meta({ description: "relative to DOWNLOADS_DIR" }),
+    saved_path: SavedPath.nullable(),
     size: z.int().min(0),
     modified_at: z.iso.datetime(),
     md5: z.string().nullable(),

@@ -148,6 +148,18 @@ describe("through a pipe", () => {
     expect((await verify()).exitCode).toBe(1);
   });
 
+  test("11 removes sets whole, with their checksums, and 8 does not miss them", async () => {
+    const { download_id } = await system.api.startDownload({
+      client_id: "restaurant-001",
+      paths: [FILE, "no-*"],
+    });
+    const { saved_path } = await system.ended(download_id);
+    expect(await guide(["8", "12"])).toContain(`✓ ${saved_path}  1 file\n`);
+    await guide(["11", "y", "12"]);
+    expect(await system.published()).toEqual([]);
+    expect(await guide(["8", "12"])).not.toContain(saved_path!);
+  });
+
   test("a wrong choice is answered, and is not the end", async () => {
     const text = await guide(["0", "13", "", "one", "\x1b[2J", "1", "12"]);
     expect(countOf(text, "✗ Type a number from 1 to 12")).toBe(5);

@@ -3,8 +3,8 @@ import { CHECKSUMS_FILE, parseChecksums, readChecksums } from "../checksums.ts";
 import { tabbed } from "../terminal/listing.ts";
 import { Failure } from "../program.ts";
 import { paint, show } from "../terminal/terminal.ts";
-import { isWrong, sumLines, verdictLines, verdictSummary } from "../verify/verdicts.ts";
-import type { CheckedFile } from "../verify/verification.ts";
+import { countRight, isWrong, sumLines, verdictLines, verdictSummary } from "../verify/verdicts.ts";
+import type { CheckedFile } from "../verify/checked-file.ts";
 import { downloadsDirOf } from "../saved-path.ts";
 import { verifyWithBar } from "../verify/verify-with-bar.ts";
 import { type Command, type CommandContext, print } from "./command.ts";
@@ -28,7 +28,10 @@ export const verify: Command = {
   notes: `Each file is compared with the record of its download, and with the sum of its original where
 that is known. Fails where a file is altered, missing, or of no download on record, and
 where a line of the sums is not understood. What choice 11 of the guide removed is not missing.
-In a pipe: verdict, checksum on disk, the recorded one, MD5 of the original and path, with tabs between.`,
+Of a set every file is compared with what the server lists, and its checksums with its record: one
+verdict is for all its files that are right, and each other one has its own.
+In a pipe: verdict, checksum on disk, the recorded one, MD5 of the original and path, with tabs between;
+behind the path of a set, how many of its files are right.`,
   examples: ["verify", "verify --json | jq '.files[] | select(.verdict != \"ok\")'"],
   async run(context) {
     const checksumsFile = String(context.values["checksums"] ?? CHECKSUMS_FILE);
@@ -38,7 +41,7 @@ In a pipe: verdict, checksum on disk, the recorded one, MD5 of the original and 
     const isFine = wrong.length === 0 && strange.length === 0;
     const summary = verdictSummary(files, strange, checksumsFile);
     const removed = files.filter(({ verdict }) => verdict === "removed").length;
-    const verified = files.length - wrong.length - removed;
+    const verified = countRight(files);
     print(context, {
       value: { files, verified, wrong: wrong.length, removed, strange_lines: strange },
       shown: (coloured) => [
@@ -57,6 +60,7 @@ In a pipe: verdict, checksum on disk, the recorded one, MD5 of the original and 
             file.recorded_sha256 ?? file.recorded_md5,
             file.original_md5,
             file.path,
+            ...(file.files === undefined ? [] : [file.files]),
           ]),
         ),
     });

@@ -3,41 +3,67 @@ import { join, relative, resolve } from "node:path";
 import { formatSize } from "../../util/sizes.ts";
 import { plainText } from "../../util/plain-text.ts";
 import { systemCode } from "../../util/system-error.ts";
+import { countFiles } from "../terminal/set-counts.ts";
 import { rememberRemoved } from "../verify/removed-files.ts";
+import { filesBelow } from "../verify/saved-names.ts";
 import { complain, type GuideContext, tell } from "./guide.ts";
 
 /** As the server names what it publishes: `20260725_101500_file.txt`. */
 const PUBLISHED = /^\d{8}_\d{6}_/;
 
+/** Of the checksums beside the folder of a set. */
+const SUMS = /\.(?:md5|sha256)$/;
+
+/** What the server published: a file, or a set with its checksums. */
+interface Published {
+  /** The file; or the checksums of a set, and then its folder. */
+  paths: string[];
+  files: number;
+  /** Bytes. */
+  size: number;
+}
+
 /** Choice 11: removes what was downloaded, if a person says so. */
 export async function cleanUp(context: GuideContext): Promise<void> {
   const { target, input, signal } = context;
   const folder = plainText(resolve(target.downloadsDir));
-  const { files, others } = await publishedFiles(target.downloadsDir);
-  if (others > 0) tell(context, `${count(others)} of another kind will stay`);
-  if (files.length === 0) return tell(context, `There is nothing to remove in ${folder}`);
-  const bytes = formatSize(files.reduce((sum, { size }) => sum + size, 0));
-  const question = `Remove ${count(files.length)} (${bytes}) from ${folder}?`;
+  const { published, others } = await lookAround(target.downloadsDir);
+  if (others > 0) tell(context, `${countFiles(others)} of another kind will stay`);
+  if (published.length === 0) return tell(context, `There is nothing to remove in ${folder}`);
+  const sum = (value: (one: Published) => number, of = published) =>
+    of.reduce((so, one) => so + value(one), 0);
+  const what = `${countFiles(sum(({ files }) => files))} (${formatSize(sum(({ size }) => size))})`;
+  const question = `Remove ${what} from ${folder}?`;
   if (!(await input.confirm(question, signal))) return tell(context, "Nothing was removed");
-  await remember(context, files);
-  let removed = 0;
-  for (const { path } of files) {
+  await remember(
+    context,
+    published.flatMap(({ paths }) => paths),
+  );
+  const removed: Published[] = [];
+  for (const one of published) if (await remove(context, one)) removed.push(one);
+  await removeEmptyFolders(target.downloadsDir);
+  const count = countFiles(sum(({ files }) => files, removed));
+  tell(context, `${count} removed; the records of the downloads stay`);
+}
+
+/** @returns false where something of it stays */
+async function remove(context: GuideContext, { paths }: Published): Promise<boolean> {
+  for (const path of paths) {
     try {
-      await rm(path);
-      removed++;
+      await rm(path, { recursive: true });
     } catch (error) {
       if (systemCode(error) === null) throw error;
       complain(context, `"${path}" cannot be removed: look at who owns it`);
+      return false;
     }
   }
-  await removeEmptyFolders(target.downloadsDir);
-  tell(context, `${count(removed)} removed; the records of the downloads stay`);
+  return true;
 }
 
 /** Before they are gone, as one that is still there is verified as ever. */
-async function remember(context: GuideContext, files: { path: string }[]): Promise<void> {
+async function remember(context: GuideContext, removed: string[]): Promise<void> {
   const { downloadsDir } = context.target;
-  const paths = files.map(({ path }) => relative(downloadsDir, path).replaceAll("\\", "/"));
+  const paths = removed.map((path) => relative(downloadsDir, path).replaceAll("\\", "/"));
   try {
     await rememberRemoved(downloadsDir, paths);
   } catch (error) {
@@ -51,23 +77,39 @@ async function remember(context: GuideContext, files: { path: string }[]): Promi
 }
 
 /**
- * The files that the server published, with their sizes in bytes. What is under way lies in a
- * folder with a leading dot, and is no concern of ours.
+ * What the server published. What is under way lies in a folder with a leading dot, and is no concern
+ * of ours.
  */
-async function publishedFiles(downloadsDir: string) {
-  const files: { path: string; size: number }[] = [];
+async function lookAround(downloadsDir: string) {
+  const published: Published[] = [];
   let others = 0;
   for (const client of await clientFolders(downloadsDir)) {
-    for (const entry of await readdir(client, { withFileTypes: true })) {
+    const entries = await readdir(client, { withFileTypes: true });
+    const names = new Map(entries.map((entry) => [entry.name, entry]));
+    for (const entry of entries) {
       const path = join(client, entry.name);
-      if (entry.isFile() && PUBLISHED.test(entry.name)) {
-        files.push({ path, size: (await lstat(path)).size });
+      const folder = SUMS.test(entry.name) ? entry.name.replace(SUMS, "") : "";
+      if (!entry.isFile() || !PUBLISHED.test(entry.name)) {
+        // The folder of a set goes with its checksums, which are written last.
+        const isSet = ["md5", "sha256"].some((kind) => names.has(`${entry.name}.${kind}`));
+        if (!entry.isDirectory() || !isSet) others++;
+      } else if (names.get(folder)?.isDirectory()) {
+        published.push(await setAt(path, join(client, folder)));
       } else {
-        others++;
+        published.push({ paths: [path], files: 1, size: (await lstat(path)).size });
       }
     }
   }
-  return { files, others };
+  return { published, others };
+}
+
+async function setAt(sums: string, folder: string): Promise<Published> {
+  const set: Published = { paths: [sums, folder], files: 0, size: 0 };
+  for await (const path of filesBelow(folder, "")) {
+    set.files++;
+    set.size += (await lstat(join(folder, path))).size;
+  }
+  return set;
 }
 
 async function clientFolders(downloadsDir: string): Promise<string[]> {
@@ -86,8 +128,4 @@ async function removeEmptyFolders(downloadsDir: string): Promise<void> {
   for (const folder of await clientFolders(downloadsDir)) {
     if ((await readdir(folder)).length === 0) await rmdir(folder);
   }
-}
-
-function count(files: number): string {
-  return files === 1 ? "1 file" : `${files} files`;
 }

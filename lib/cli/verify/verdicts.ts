@@ -1,7 +1,8 @@
 import { plainText } from "../../util/plain-text.ts";
 import { CHECKSUMS_FILE } from "../checksums.ts";
+import { countFiles } from "../terminal/set-counts.ts";
 import { paint } from "../terminal/terminal.ts";
-import type { CheckedFile, Verdict } from "./verification.ts";
+import type { CheckedFile, Verdict } from "./checked-file.ts";
 
 /** Most numbers of lines in a sentence. */
 const MAX_STRANGE = 10;
@@ -9,15 +10,17 @@ const MAX_STRANGE = 10;
 const WORDS: Record<Exclude<Verdict, "ok" | "removed">, string> = {
   altered: "altered: it is not what was downloaded",
   not_original: `as it was downloaded, but ${CHECKSUMS_FILE} has another sum`,
+  not_as_listed: "as it was written, but the server lists other files or checksums",
   missing: "missing: it was downloaded, and is not there",
   unknown: "unknown: no download on record has this name",
   unreadable: "cannot be read: look at what it is, and who owns it",
 };
 
 /** The verdict on a file, for a person; what is wrong with it has a line of its own. */
-export function verdictLines({ path, verdict }: CheckedFile, coloured: boolean): string[] {
+export function verdictLines({ path, verdict, files }: CheckedFile, coloured: boolean): string[] {
   const name = plainText(path);
-  if (verdict === "ok") return [`${paint("✓", "green", coloured)} ${name}`];
+  const count = files === undefined ? "" : `  ${paint(countFiles(files), "dim", coloured)}`;
+  if (verdict === "ok") return [`${paint("✓", "green", coloured)} ${name}${count}`];
   // there is nothing to look at, and may be very many: the summary counts them
   if (verdict === "removed") return [];
   return [
@@ -31,6 +34,12 @@ export function isWrong({ verdict }: CheckedFile): boolean {
   return verdict !== "ok" && verdict !== "removed";
 }
 
+/** How many files are as they should be. */
+export function countRight(files: CheckedFile[]): number {
+  const right = files.filter(({ verdict }) => verdict === "ok");
+  return right.reduce((sum, file) => sum + (file.files ?? 1), 0);
+}
+
 /**
  * The whole of it in one sentence.
  * @param strange numbers of the lines of the checksums' file that were not understood
@@ -40,13 +49,13 @@ export function verdictSummary(
   strange: number[],
   checksumsFile: string,
 ): string {
-  const there = files.filter(({ verdict }) => verdict !== "removed");
-  const wrong = there.filter(isWrong).length;
-  const removed = files.length - there.length;
-  const count = there.length === 1 ? "1 file" : `${there.length} files`;
+  const wrong = files.filter(isWrong).length;
+  const removed = files.filter(({ verdict }) => verdict === "removed").length;
+  const there = countRight(files) + wrong;
+  const count = countFiles(there);
   const judged = wrong === 0 ? `${count} verified` : `${wrong} of ${count} not as it should be`;
   return [
-    there.length === 0 ? "there is no downloaded file to verify" : judged,
+    there === 0 ? "there is no downloaded file to verify" : judged,
     ...(removed === 0 ? [] : [`${removed} removed with the guide`]),
     ...(strange.length === 0 ? [] : [strangeSummary(strange, checksumsFile)]),
   ].join(", ");

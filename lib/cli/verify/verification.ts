@@ -1,36 +1,19 @@
-import { lstat, readdir, stat } from "node:fs/promises";
-import { join, relative } from "node:path";
-import { normalize } from "node:path/posix";
-import { type ChecksumAlgorithm, digestOf } from "../../api/checksums.ts";
-import type { DownloadRecord } from "../../api/schemas.ts";
-import { systemCode } from "../../util/system-error.ts";
+import { join } from "node:path";
+import type { ChecksumAlgorithm } from "../../api/checksums.ts";
 import type { ApiClient } from "../rest/api-client.ts";
-import { digestsOfFile } from "../checksums.ts";
-import { Failure } from "../program.ts";
+import {
+  type Check,
+  type CheckedFile,
+  expectedOf,
+  judge,
+  originalSum,
+  type Published,
+  readAgain,
+  withSlashes,
+} from "./checked-file.ts";
 import { removedFiles } from "./removed-files.ts";
-
-/**
- * What a file turned out to be: `altered` differs from its record, `not_original` is as recorded
- * but differs from `checksums.txt`, `missing` has a record and no file, `removed` is missing because
- * a person removed it with the guide, `unknown` has no record.
- */
-export type Verdict =
-  "ok" | "altered" | "not_original" | "missing" | "removed" | "unknown" | "unreadable";
-
-/** A file in the folder of downloads, or one that should be there. */
-export interface CheckedFile {
-  /** Relative to the folder of downloads, with forward slashes. */
-  path: string;
-  verdict: Verdict;
-  download_id: string | null;
-  /** Lower-case hex: of the bytes on the disk, as recorded, and of the original where it is known. */
-  md5: string | null;
-  recorded_md5: string | null;
-  original_md5: string | null;
-  /** Of a download that has SHA-256 for its checksum. */
-  sha256: string | null;
-  recorded_sha256: string | null;
-}
+import { filesBelow, savedNames } from "./saved-names.ts";
+import { verifySet } from "./set-verification.ts";
 
 export interface VerificationOptions {
   api: ApiClient;
@@ -48,69 +31,51 @@ const PAGE = "1000";
 
 /**
  * Reads every file in the folder of downloads again and compares it with its record, and with
- * the MD5 of its original where that is known. What is under way is left alone.
+ * the MD5 of its original where that is known. What is under way is left alone. Of a set one verdict is
+ * for all files that are right, each other file has its own.
  * @throws Failure when the folder is not there
  */
 export async function verifyDownloads(options: VerificationOptions): Promise<CheckedFile[]> {
   const { api, downloadsDir, sums, signal, onProgress } = options;
   // the files first: what is published meanwhile has its record by the time those are listed
-  const sizes = await savedFiles(downloadsDir);
+  const names = await savedNames(downloadsDir);
   const records = await completedDownloads(api, signal);
   const removed = await removedFiles(downloadsDir);
-  const total = [...sizes.values()].reduce((sum, size) => sum + size, 0);
   let done = 0;
-  const read = async (path: string, algorithms: ChecksumAlgorithm[]): Promise<Found> => {
-    const file = join(downloadsDir, path);
-    try {
-      // a FIFO would be waited for without end
-      if (!(await stat(file)).isFile()) return "unreadable";
-      return await digestsOfFile(file, algorithms, signal, (bytes) =>
-        onProgress?.((done += bytes), total),
-      );
-    } catch (error) {
-      const code = systemCode(error);
-      if (code === null) throw error;
-      if (code !== "ENOENT") return "unreadable";
-      return removed.has(path) ? "removed" : "missing";
-    }
+  const onBytes = (bytes: number) => onProgress?.((done += bytes), Math.max(done, names.bytes));
+  const check: Check = async (path, expected) => {
+    const algorithms = new Set<ChecksumAlgorithm>([expected?.checksum ?? "md5"]);
+    if (expected && expected.original !== null) algorithms.add("md5");
+    const found = await readAgain(join(downloadsDir, path), [...algorithms], signal, onBytes);
+    const isRemoved = found === "missing" && removed.has(path);
+    return judge(path, isRemoved ? "removed" : found, expected);
   };
   const checked: CheckedFile[] = [];
-  for (const path of new Set([...sizes.keys(), ...records.keys()])) {
-    const record = records.get(path);
-    const original = record ? originalSum(record, sums) : null;
-    const algorithms = new Set([record?.checksum ?? "md5"]);
-    if (original !== null) algorithms.add("md5");
-    checked.push(judge(path, await read(path, [...algorithms]), record, original));
+  const files = new Set(names.files);
+  const folders = new Set(names.folders);
+  for (const record of records) {
+    const path = withSlashes(record.saved_path);
+    if (record.kind === "set") {
+      folders.delete(path);
+      files.delete(`${path}.${record.checksum}`);
+      const set = { record, path, isRemoved: removed.has(path) };
+      checked.push(...(await verifySet(set, { api, downloadsDir, sums, signal, check })));
+    } else {
+      files.delete(path);
+      const original = originalSum(record.client_id, record.file_path ?? "", sums);
+      checked.push(await check(path, expectedOf(record, original)));
+    }
+  }
+  for (const path of files) checked.push(await check(path));
+  for (const folder of folders) {
+    for await (const path of filesBelow(downloadsDir, folder)) checked.push(await check(path));
   }
   return checked.toSorted((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-/** Sizes in bytes by path; names with a leading dot are the server's own or the system's. */
-async function savedFiles(downloadsDir: string): Promise<Map<string, number>> {
-  const sizes = new Map<string, number>();
-  const visit = async (folder: string): Promise<void> => {
-    for (const entry of await readdir(folder, { withFileTypes: true })) {
-      const path = join(folder, entry.name);
-      if (entry.name.startsWith(".")) continue;
-      if (entry.isDirectory()) await visit(path);
-      else sizes.set(withSlashes(relative(downloadsDir, path)), (await lstat(path)).size);
-    }
-  };
-  try {
-    await visit(downloadsDir);
-  } catch (error) {
-    if (systemCode(error) !== "ENOENT") throw error;
-    throw new Failure(
-      `pass the server's folder of downloads as --downloads-dir: there is no "${downloadsDir}" here`,
-      { cause: error },
-    );
-  }
-  return sizes;
-}
-
-/** Every completed download, by the path of its file. */
-async function completedDownloads(api: ApiClient, signal: AbortSignal) {
-  const records = new Map<string, DownloadRecord>();
+/** Every completed download that has something on the disk. */
+async function completedDownloads(api: ApiClient, signal: AbortSignal): Promise<Published[]> {
+  const records: Published[] = [];
   let cursor: string | null = null;
   do {
     const page = await api.downloads(
@@ -118,58 +83,11 @@ async function completedDownloads(api: ApiClient, signal: AbortSignal) {
       signal,
     );
     for (const record of page.downloads) {
-      if (record.saved_path !== null) records.set(withSlashes(record.saved_path), record);
+      const { download_id, client_id, kind, file_path, checksum, md5, sha256, saved_path } = record;
+      if (saved_path === null) continue;
+      records.push({ download_id, client_id, kind, file_path, checksum, md5, sha256, saved_path });
     }
     cursor = page.next_cursor;
   } while (cursor !== null);
   return records;
-}
-
-/** The digests of a file, or why there are none. */
-type Found = Partial<Record<ChecksumAlgorithm, string>> | "missing" | "removed" | "unreadable";
-
-function judge(
-  path: string,
-  found: Found,
-  record: DownloadRecord | undefined,
-  original: string | null,
-): CheckedFile {
-  const digests = typeof found === "string" ? {} : found;
-  const verdict = (): Verdict => {
-    if (typeof found === "string") return found;
-    if (!record) return "unknown";
-    if (found[record.checksum] !== digestOf(record)) return "altered";
-    return original === null || original === found.md5 ? "ok" : "not_original";
-  };
-  return {
-    path,
-    verdict: verdict(),
-    download_id: record?.download_id ?? null,
-    md5: digests.md5 ?? null,
-    recorded_md5: record?.md5 ?? null,
-    original_md5: original,
-    sha256: digests.sha256 ?? null,
-    recorded_sha256: record?.sha256 ?? null,
-  };
-}
-
-/**
- * The sum of the file that was pulled, where `checksums.txt` names that: below the client's own
- * folder, by a path relative to it or an absolute one.
- */
-function originalSum(record: DownloadRecord, sums: Map<string, string>): string | null {
-  const folder = `test-files/${record.client_id}/`;
-  const path = record.file_path ?? "";
-  // A backslash is a part of a name, or stands between two on Windows.
-  for (const asked of [path, withSlashes(path)].map(normalize)) {
-    const start = asked.lastIndexOf(`/${folder}`);
-    const absolute = start === -1 ? undefined : sums.get(asked.slice(start + 1));
-    const found = sums.get(folder + asked) ?? absolute;
-    if (found !== undefined) return found;
-  }
-  return null;
-}
-
-function withSlashes(path: string): string {
-  return path.replaceAll("\\", "/");
 }

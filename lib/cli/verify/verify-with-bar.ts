@@ -1,6 +1,7 @@
 import { Progress } from "../terminal/progress.ts";
 import type { Terminal } from "../terminal/terminal.ts";
-import { type CheckedFile, type VerificationOptions, verifyDownloads } from "./verification.ts";
+import type { CheckedFile } from "./checked-file.ts";
+import { type VerificationOptions, verifyDownloads } from "./verification.ts";
 
 /** Verifies the folder of downloads under a progress bar. */
 export async function verifyWithBar(

@@ -1,0 +1,132 @@
+import { stat } from "node:fs/promises";
+import { normalize } from "node:path/posix";
+import { type ChecksumAlgorithm, digestOf } from "../../api/checksums.ts";
+import type { DownloadRecord } from "../../api/schemas.ts";
+import { systemCode } from "../../util/system-error.ts";
+import { digestsOfFile } from "../checksums.ts";
+
+/**
+ * What a file turned out to be: `altered` differs from its record, `not_original` is as recorded
+ * but differs from `checksums.txt`, `not_as_listed` are checksums of a set that the server lists
+ * otherwise, `missing` has a record and no file, `removed` is missing because a person removed it with
+ * the guide, `unknown` has no record.
+ */
+export type Verdict =
+  | "ok"
+  | "altered"
+  | "not_original"
+  | "not_as_listed"
+  | "missing"
+  | "removed"
+  | "unknown"
+  | "unreadable";
+
+/** A file in the folder of downloads, or one that should be there; or all files of a set that are right. */
+export interface CheckedFile {
+  /** Relative to the folder of downloads, with forward slashes. */
+  path: string;
+  verdict: Verdict;
+  download_id: string | null;
+  /** Of a set: how many of its files have this verdict; its digests are those of its checksums. */
+  files?: number;
+  /** Lower-case hex: of the bytes on the disk, as recorded, and of the original where it is known. */
+  md5: string | null;
+  recorded_md5: string | null;
+  original_md5: string | null;
+  /** Of a download that has SHA-256 for its checksum. */
+  sha256: string | null;
+  recorded_sha256: string | null;
+}
+
+/** What of a record is needed: there may be very many, and their patterns are long. */
+export type Published = Pick<
+  DownloadRecord,
+  "download_id" | "client_id" | "kind" | "file_path" | "checksum" | "md5" | "sha256"
+> & { saved_path: string };
+
+/** What a file that was published is to be. */
+export interface Expected {
+  downloadId: string;
+  checksum: ChecksumAlgorithm;
+  /** Lower-case hex. */
+  digest: string | null;
+  /** MD5 of the original; null where nobody recorded it. */
+  original: string | null;
+}
+
+/** Reads a file again, and compares it. @param expected undefined: no download on record has this name */
+export type Check = (path: string, expected?: Expected) => Promise<CheckedFile>;
+
+/** What the file of a record is to be: of a set, that of its checksums. */
+export function expectedOf(record: Published, original: string | null): Expected {
+  const { download_id: downloadId, checksum } = record;
+  return { downloadId, checksum, digest: digestOf(record), original };
+}
+
+/** The digests of a file, or why there are none. */
+export type Found =
+  Partial<Record<ChecksumAlgorithm, string>> | "missing" | "removed" | "unreadable";
+
+/** Reads a file again. @param onBytes gets the size of each piece */
+export async function readAgain(
+  file: string,
+  algorithms: ChecksumAlgorithm[],
+  signal: AbortSignal,
+  onBytes: (bytes: number) => void,
+): Promise<Found> {
+  try {
+    // a FIFO would be waited for without end
+    if (!(await stat(file)).isFile()) return "unreadable";
+    return await digestsOfFile(file, algorithms, signal, onBytes);
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === null) throw error;
+    return code === "ENOENT" || code === "ENOTDIR" ? "missing" : "unreadable";
+  }
+}
+
+/** Compares what was found with what should be. @param expected undefined: nobody knows the file */
+export function judge(path: string, found: Found, expected: Expected | undefined): CheckedFile {
+  const digests = typeof found === "string" ? {} : found;
+  const { checksum, digest = null, original = null } = expected ?? {};
+  const verdict = (): Verdict => {
+    if (typeof found === "string") return found;
+    if (checksum === undefined) return "unknown";
+    if (found[checksum] !== digest) return "altered";
+    return original === null || original === found.md5 ? "ok" : "not_original";
+  };
+  return {
+    path,
+    verdict: verdict(),
+    download_id: expected?.downloadId ?? null,
+    md5: digests.md5 ?? null,
+    recorded_md5: checksum === "md5" ? digest : null,
+    original_md5: original,
+    sha256: digests.sha256 ?? null,
+    recorded_sha256: checksum === "sha256" ? digest : null,
+  };
+}
+
+/**
+ * The sum of the file that was pulled, where `checksums.txt` names that: below the client's own
+ * folder, by a path relative to it or an absolute one.
+ */
+export function originalSum(
+  clientId: string,
+  path: string,
+  sums: Map<string, string>,
+): string | null {
+  const folder = `test-files/${clientId}/`;
+  // A backslash is a part of a name, or stands between two on Windows.
+  for (const asked of [path, withSlashes(path)].map(normalize)) {
+    const start = asked.lastIndexOf(`/${folder}`);
+    const absolute = start === -1 ? undefined : sums.get(asked.slice(start + 1));
+    const found = sums.get(folder + asked) ?? absolute;
+    if (found !== undefined) return found;
+  }
+  return null;
+}
+
+export function withSlashes(path: string): string {
+  return path.replaceAll("\\", "/");
+}

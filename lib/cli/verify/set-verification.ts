@@ -1,0 +1,80 @@
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { digestOf } from "../../api/checksums.ts";
+import { systemCode } from "../../util/system-error.ts";
+import type { ApiClient } from "../rest/api-client.ts";
+import { setFilePages } from "../rest/set-file-list.ts";
+import { SetSums } from "../rest/set-sums.ts";
+import { filesBelow } from "./saved-names.ts";
+import {
+  type Check,
+  type CheckedFile,
+  expectedOf,
+  originalSum,
+  type Published,
+} from "./checked-file.ts";
+
+/** A set that was published. */
+export interface PublishedSet {
+  record: Published;
+  /** Of its folder, relative to the folder of downloads. */
+  path: string;
+  /** A person removed the whole of it with the guide; it may be there again. */
+  isRemoved: boolean;
+}
+
+export interface SetVerificationOptions {
+  api: ApiClient;
+  /** The server's folder of downloads, as this machine sees it. */
+  downloadsDir: string;
+  /** MD5 by path, as `checksums.txt` has them. */
+  sums: Map<string, string>;
+  signal: AbortSignal;
+  check: Check;
+}
+
+/**
+ * Compares every file of a set with what the server lists, and its checksums with the record. Never
+ * more is kept than the names of one set and what is wrong with it.
+ * @returns one verdict on all that is right, and one on each other file
+ */
+export async function verifySet(
+  { record, path, isRemoved }: PublishedSet,
+  { api, downloadsDir, sums, signal, check }: SetVerificationOptions,
+): Promise<CheckedFile[]> {
+  const { download_id, client_id, checksum } = record;
+  const expected = expectedOf(record, null);
+  const written = await check(`${path}.${checksum}`, expected);
+  if (!(await isFolder(join(downloadsDir, path))))
+    return [{ ...written, path, verdict: isRemoved ? "removed" : "missing" }];
+  const wrong: CheckedFile[] = written.verdict === "ok" ? [] : [written];
+  const listed = new SetSums(checksum);
+  const places = new Set<string>();
+  let right = 0;
+  for await (const page of setFilePages(api, download_id, { signal })) {
+    for (const file of page) {
+      listed.add(file);
+      if (file.saved_path === null) continue;
+      places.add(file.saved_path);
+      const original = originalSum(client_id, file.path, sums);
+      const digest = file[checksum];
+      const checked = await check(file.saved_path, { ...expected, digest, original });
+      if (checked.verdict === "ok") right++;
+      else wrong.push(checked);
+    }
+  }
+  if (listed.digest() !== digestOf(record)) wrong.push({ ...written, verdict: "not_as_listed" });
+  for await (const found of filesBelow(downloadsDir, path)) {
+    if (!places.has(found)) wrong.push(await check(found));
+  }
+  return [{ ...written, path, verdict: "ok", files: right }, ...wrong];
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch (error) {
+    if (systemCode(error) === null) throw error;
+    return false;
+  }
+}
