@@ -4,7 +4,7 @@ import type { DownloadRecord, NewDownload } from "../../../lib/api/schemas.ts";
 import { Failure } from "../../../lib/cli/program.ts";
 import { hasEnded } from "../../../lib/cli/rest/api-client.ts";
 import type { Program } from "../../support/programs.ts";
-import { type ClientOptions, System } from "../../support/system.ts";
+import { type ClientOptions, System, type SystemOptions } from "../../support/system.ts";
 import { readMetrics } from "./server-metrics.ts";
 import { forgetPeak, type Usage, usageOf } from "./usage.ts";
 import type { Place } from "./workspace.ts";
@@ -44,13 +44,18 @@ export class Stage implements AsyncDisposable {
     private readonly signal: AbortSignal,
   ) {}
 
-  /** @param env settings of the server */
+  /**
+   * @param env settings of the server
+   * @param prepare makes its folder ready
+   */
   static async open(
     place: Place,
     signal: AbortSignal,
     env: Record<string, string> = {},
+    prepare?: SystemOptions["prepare"],
   ): Promise<Stage> {
-    return new Stage(await System.start(env, { within: place.folder }), signal);
+    const options: SystemOptions = { within: place.folder, ...(prepare && { prepare }) };
+    return new Stage(await System.start(env, options), signal);
   }
 
   get api() {

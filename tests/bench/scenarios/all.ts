@@ -5,6 +5,7 @@ import { manyClientsScenarios } from "./many-clients.ts";
 import { oneClientScenarios } from "./one-client.ts";
 import { resume } from "./resume.ts";
 import { smallFiles } from "./small-files.ts";
+import { stored } from "./stored.ts";
 import { wanScenarios } from "./wan.ts";
 
 /** In the order in which they run. */
@@ -16,4 +17,5 @@ export const SCENARIOS: Scenario[] = [
   ...idleScenarios,
   smallFiles,
   resume,
+  stored,
 ];

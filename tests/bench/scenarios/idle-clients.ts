@@ -29,27 +29,17 @@ const DEADLINE = 180_000;
 /** Clients that do nothing, each with a connection of its own, and a server that is restarted. */
 async function measure(run: Run, count: number): Promise<void> {
   const { effort, figures } = run;
-  const allowed = await openFilesAllowed();
-  if (allowed < count + OTHER_FILES) {
-    return run.notRun(
-      "all of it",
-      `${allowed} open files are allowed, raise that with "ulimit -n"`,
-    );
-  }
+  if (await lacksFiles(run, count)) return;
   await alternate(run, [
     async () => {
       // All are of one address, which the server's guards take for no good.
       const env = { MAX_CONNECTIONS_PER_ADDRESS: String(2 * count), ENROLL_TOKEN: "" };
       await using stage = await Stage.open(run.places.disk, run.signal, env);
-      const { server, folder, url } = stage.system;
+      const { server } = stage.system;
       const before = await usageOf(server.pid);
       await using peers = new AsyncDisposableStack();
       const connecting = secondsOf(() => untilConnected(stage, count, run.signal));
-      for (let first = 0; first < count; first += PER_PROCESS) {
-        const here = Math.min(PER_PROCESS, count - first);
-        const args = [`${url.replace("http", "ws")}/ws`, ENROLL_TOKEN, join(folder, "root")];
-        peers.use(Peer.start("idle-clients.ts", [...args, String(first), String(here)]));
-      }
+      startIdle(stage, peers, count);
       figures.add("until all are there", "s", await connecting);
 
       const began = await usageOf(server.pid);
@@ -73,6 +63,29 @@ async function measure(run: Run, count: number): Promise<void> {
       figures.add("slowest REST answer meanwhile", "s", slowest);
     },
   ]);
+}
+
+/** Starts clients `idle-0`, `idle-1`, … that do nothing. */
+export function startIdle(
+  { system: { folder, url } }: Stage,
+  peers: AsyncDisposableStack,
+  count: number,
+): void {
+  for (let first = 0; first < count; first += PER_PROCESS) {
+    const here = Math.min(PER_PROCESS, count - first);
+    const args = [`${url.replace("http", "ws")}/ws`, ENROLL_TOKEN, join(folder, "root")];
+    peers.use(Peer.start("idle-clients.ts", [...args, String(first), String(here)]));
+  }
+}
+
+/** Says so where a program may not have so many connections open. */
+export async function lacksFiles(run: Run, connections: number): Promise<boolean> {
+  const allowed = await openFilesAllowed();
+  const lacks = allowed < connections + OTHER_FILES;
+  if (lacks) {
+    run.notRun("all of it", `${allowed} open files are allowed, raise that with "ulimit -n"`);
+  }
+  return lacks;
 }
 
 /** @returns the longest that the server took to answer meanwhile, in s */
