@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { connect, type Socket } from "node:net";
 import { watch } from "../support/leaks.ts";
 import { upgradeRequest } from "../support/raw-websocket.ts";
@@ -12,47 +12,63 @@ setDefaultTimeout(TEST_LIMIT);
 
 /*
  * Many at once that want the server's sockets and nothing else, made by hand and by slowhttptest,
- * which others wrote. Three sites deliver meanwhile, and afterwards all is as it was.
+ * which others wrote. Three sites deliver meanwhile, and afterwards all is as it was. All floods at once,
+ * each with a server of its own: they wait most of the time.
  */
 
 const MiB = 1024 * 1024;
 const SITES = ["site-1", "site-2", "site-3"];
 
-let system: System;
-let wanted: Version;
+/** A server with three sites, which deliver whatever happens beside them. */
+class Sites implements AsyncDisposable {
+  private constructor(
+    readonly system: System,
+    private readonly wanted: Version,
+  ) {}
 
-beforeEach(async () => {
-  system = await System.start();
-  wanted = await writeRandom(system.source("data.bin"), 16 * MiB);
-  for (const id of SITES) await system.startClient({ id });
-});
-afterEach(async () => {
-  await system?.[Symbol.asyncDispose]();
-});
+  static async start(): Promise<Sites> {
+    const system = await System.start();
+    try {
+      const wanted = await writeRandom(system.source("data.bin"), 16 * MiB);
+      for (const id of SITES) await system.startClient({ id });
+      return new Sites(system, wanted);
+    } catch (error) {
+      await system[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
 
-/** Pulls a file from each site at once, and has them all in their first attempt. */
-async function expectThreePulls(): Promise<void> {
-  const pulls = await Promise.all(SITES.map((id) => system.pull("data.bin", id)));
-  expect(await system.api.health()).toMatchObject({ connected_clients: SITES.length });
-  for (const id of pulls) {
-    const record = await system.ended(id);
-    await system.expectDelivered(record, wanted);
-    expect(record.attempts).toBe(1);
+  /** Pulls a file from each at once, and has them all in their first attempt. */
+  async expectThreePulls(): Promise<void> {
+    const { system } = this;
+    const pulls = await Promise.all(SITES.map((id) => system.pull("data.bin", id)));
+    expect(await system.api.health()).toMatchObject({ connected_clients: SITES.length });
+    for (const id of pulls) {
+      const record = await system.ended(id);
+      await system.expectDelivered(record, this.wanted);
+      expect(record.attempts).toBe(1);
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.system[Symbol.asyncDispose]();
   }
 }
 
 const UPGRADE = upgradeRequest();
 
-test.each([
+test.concurrent.each([
   ["connections that say nothing", ""],
   ["upgrades that are never ended", UPGRADE.slice(0, -2)],
   ["clients that never register", UPGRADE],
 ])("a flood of 500 %s is cut off", async (_, said) => {
+  await using sites = await Sites.start();
+  const { system } = sites;
   const footprint = await watch(system.server);
-  const sockets = await Promise.all(Array.from({ length: 500 }, () => open(said)));
+  const sockets = await Promise.all(Array.from({ length: 500 }, () => open(system.port, said)));
   try {
-    await expectThreePulls();
-    await waitFor(() => sockets.every(isGone), "all of them to be cut off", 40_000);
+    await sites.expectThreePulls();
+    await waitFor(() => sockets.every(isGone), "all of them to be cut off");
   } finally {
     for (const socket of sockets) socket.destroy();
   }
@@ -60,8 +76,8 @@ test.each([
   await system.expectTidy();
 });
 
-async function open(said: string): Promise<Socket> {
-  const socket = connect(system.port, "127.0.0.1");
+async function open(port: number, said: string): Promise<Socket> {
+  const socket = connect(port, "127.0.0.1");
   // To be reset is what it is there for.
   socket.on("error", () => socket.destroy());
   await new Promise((resolve) => socket.on("connect", resolve).on("close", resolve));
@@ -93,7 +109,9 @@ const ATTACKS: Record<string, { path: string; flags: string[] }> = {
 describe.skipIf(!isThere)(
   isThere ? "slowhttptest with" : "slowhttptest (needs it: apt-get install slowhttptest) with",
   () => {
-    test.each(Object.entries(ATTACKS))("%s", async (_, { path, flags }) => {
+    test.concurrent.each(Object.entries(ATTACKS))("%s", async (_, { path, flags }) => {
+      await using sites = await Sites.start();
+      const { system } = sites;
       const footprint = await watch(system.server);
       const often = ["-c", "200", "-r", "200", "-l", "20"];
       const attack = spawn(["slowhttptest", ...flags, ...often, "-u", `${system.url}${path}`], {
@@ -101,7 +119,7 @@ describe.skipIf(!isThere)(
         stderr: "ignore",
       });
       const told = attack.stdout.text();
-      await expectThreePulls();
+      await sites.expectThreePulls();
       expect(await attack.exited).toBe(0);
       const text = Bun.stripANSI(await told);
       expect(text).toMatch(/service available: +YES/);
