@@ -9,6 +9,8 @@ export interface Report {
   options: StormOptions & { clients: number };
   /** What must not be, one line each. */
   violations: string[];
+  /** The last errors in the server's log, which a violation may come from. */
+  serverErrors: string[];
   /** What was not tried here, and why. */
   notTried: string[];
   /** How many downloads ended in which way. */
@@ -31,6 +33,7 @@ export function linesOf(report: Report): string[] {
     ...counted(report.faults),
     ...report.growth,
     ...report.notTried.map((what) => `not tried: ${what}`),
+    ...(report.violations.length > 0 ? report.serverErrors : []),
     ...report.violations.map((what) => `VIOLATION ${what}`),
     report.violations.length === 0
       ? "verdict: passed, A to F held and nothing grew"

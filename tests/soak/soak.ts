@@ -9,6 +9,9 @@ import type { Report } from "./report.ts";
 import { OPERATORS, Storm } from "./storm.ts";
 import { World } from "./world.ts";
 
+/** Errors of the server's log that are told, at most. */
+const ERRORS_TOLD = 10;
+
 /** What connections of operators that are kept for their next call may hold. */
 const SPARE_DESCRIPTORS = 2 * OPERATORS;
 
@@ -41,6 +44,11 @@ export async function soak(
   return {
     options,
     violations,
+    serverErrors: world.system.server
+      .log()
+      .filter(({ level }) => level === "error")
+      .slice(-ERRORS_TOLD)
+      .map((line) => `server: ${JSON.stringify(line)}`),
     notTried: world.disk ? [] : ['"disk full": to mount a disk takes Linux and root'],
     downloads: Object.fromEntries(
       Object.entries(statuses).map(([status, records]) => [status, records.length]),
