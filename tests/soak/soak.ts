@@ -79,7 +79,10 @@ interface Grown {
 /** E: whether the processes that lived on hold more and more. */
 function grownIn(samples: Sample[]): Grown[] {
   const lastServer = samples.at(-1)?.serverPid;
-  const ofServer = samples.filter(({ serverPid }) => serverPid === lastServer);
+  // One that does not answer yet is starting, and holds next to nothing.
+  const ofServer = samples.filter(
+    ({ serverPid, ended }) => serverPid === lastServer && ended !== null,
+  );
   return [
     ...grownOf("the last server", ofServer, ({ server }) => server),
     ...grownOf("the steady clients", samples, ({ clients }) => clients),
