@@ -16,7 +16,7 @@ import { LineLimit } from "../../util/line-limit.ts";
 import { networkOf } from "../access/remote-address.ts";
 
 /** How often dead peers and stalled downloads are looked for, in ms, on average. */
-const TEND_INTERVAL_MS = 5_000;
+const TEND_INTERVAL_MS = 2_500;
 
 export interface ClientsOptions {
   repository: Repository;

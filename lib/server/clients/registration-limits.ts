@@ -5,7 +5,7 @@ import { networkOf } from "../access/remote-address.ts";
 /** Of one address, which many clients may share that all enrol at once: each is refused once first. */
 const REFUSED = { burst: 2_000, everyMs: 1_000 };
 /** Connections of one address that ended before they had registered. */
-const UNREGISTERED = { burst: 2_000, everyMs: 10 };
+const UNREGISTERED = { burst: 2_000, everyMs: 1 };
 /** Ids of one address that were never there before: each is a row for good. */
 const NEW_IDS = { burst: 20_000, everyMs: 10_000 };
 /** Registrations of one client: one whose line breaks all the time needs no more. */

@@ -18,7 +18,7 @@ export interface OverQuota extends SpaceShortage {
 }
 
 /** So long after its first start, in ms, a download has what its client says that there is to come. */
-const GRACE_MS = 20_000;
+const GRACE_MS = 10_000;
 /** From then on it has what has come, and what will in so many ms at the pace that it had. */
 const AHEAD_MS = 60_000;
 

@@ -149,6 +149,7 @@ export class ClientSockets {
 
   #refuse(address: string, code: ErrorCode, message: string): Response {
     this.options.audit.record({ action: "denied", outcome: code, address, target: "GET /ws" });
-    return problem(code, message);
+    // Whoever is not let in as a client has nothing else to say here.
+    return problem(code, message, { Connection: "close" });
   }
 }

@@ -20,7 +20,7 @@ const CODE_LIFETIME_MS = 15 * 60_000;
 const MAX_CODES = 100;
 
 /** Sessions of one token; the one that was begun first ends for one more. */
-const MAX_SESSIONS = 100;
+const MAX_SESSIONS = 1_000;
 
 /** What a person shows to sign in: one of the two. */
 export interface Credentials {

@@ -25,13 +25,13 @@ export const TURN_MS = 2_000;
 /** The guests of one address. */
 interface Group<G> {
   size: number;
-  /** Those that wait for their turn to be read. */
+  /** Those that wait for their turn to be read, the first that came first. */
   line: Set<G>;
 }
 
 /**
  * Where connections wait until they have registered. Anyone can open them, so they hold next to
- * nothing: only a few are read at once, those of each address in turn. Whoever has one address
+ * nothing: only a few are read at once, those of each address in turn, the latest first. Whoever has one address
  * cannot keep out those of another.
  */
 export class WaitingRoom<G extends Guest> {
@@ -111,9 +111,9 @@ export class WaitingRoom<G extends Guest> {
     const groups = [...this.#groups.values()];
     const largest = groups.reduce((most, group) => (group.size > most.size ? group : most));
     if (largest.size <= size + 1) return false;
-    const [last] = [...largest.line].slice(-1);
-    if (last === undefined) return false;
-    this.#turnAway(last);
+    const [first] = largest.line;
+    if (first === undefined) return false;
+    this.#turnAway(first);
     return true;
   }
 
@@ -130,9 +130,10 @@ export class WaitingRoom<G extends Guest> {
     }
   }
 
+  /** The latest that came: who means it has something to say soon, and those before had their time. */
   #next(): [network: string, group: Group<G>, guest: G] | undefined {
     for (const [network, group] of this.#groups) {
-      const [guest] = group.line;
+      const guest = [...group.line].at(-1);
       if (guest) return [network, group, guest];
     }
     return undefined;

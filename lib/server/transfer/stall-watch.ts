@@ -1,7 +1,7 @@
 /** A client that owes an answer and brings nothing on for this long, in ms, is given up. */
 const STALLED_AFTER_MS = 60_000;
 /** A client's pace is measured over at least this long, in ms. */
-const PACE_OVER_MS = 15_000;
+const PACE_OVER_MS = 10_000;
 /** Bytes a second below which a client is slow. */
 const LEAST_PACE = 16 * 1024;
 

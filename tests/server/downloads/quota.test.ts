@@ -55,10 +55,10 @@ test("what others fetch counts to the quota of all, what this download fetched i
   expect(await check({ perClient: 1000 }, 1000, { downloadId, clientId })).toBeNull();
 });
 
-test("what a client says and does not send is kept for it for 20 s, and then what it is about to send", async () => {
+test("what a client says and does not send is kept for it for 10 s, and then what it is about to send", async () => {
   const after = (seconds: number) => downloading.startedAt + seconds * 1000;
   const fits = (seconds: number) => check({ total: 1500 }, 100, MINE, after(seconds));
-  expect(await fits(19)).not.toBeNull();
+  expect(await fits(9)).not.toBeNull();
   // 400 bytes in 120 s: another 200 in the next minute.
   expect(await fits(119)).not.toBeNull();
   expect(await fits(121)).toBeNull();
@@ -66,14 +66,14 @@ test("what a client says and does not send is kept for it for 20 s, and then wha
 
 test.each<[string, Active, number, number]>([
   ["nothing, where its size is not known", { ...downloading, source: null }, 1, 0],
-  ["what it says, at its beginning", { ...downloading, durableOffset: 0 }, 19, 1000],
+  ["what it says, at its beginning", { ...downloading, durableOffset: 0 }, 9, 1000],
   [
     "what it says, also where the clock was put back",
     { ...downloading, durableOffset: 0 },
     -99,
     1000,
   ],
-  ["nothing, where nothing comes", { ...downloading, durableOffset: 0 }, 21, 0],
+  ["nothing, where nothing comes", { ...downloading, durableOffset: 0 }, 11, 0],
   ["what it says, where it comes", downloading, 30, 1000],
   ["what came and a minute of its pace, where it hardly comes", downloading, 1200, 420],
   ["all of it, where it came whole", states.verifying, 9999, 1000],

@@ -57,6 +57,12 @@ describe("a guest", () => {
     expect(room.size).toBe(2);
   });
 
+  test("is read before those of its address that came earlier and said nothing", () => {
+    const [first, , third, fourth] = comeAll("a", "a", "a", "a");
+    room.leave(first!);
+    expect([third!, fourth!].map(isRead)).toEqual([false, true]);
+  });
+
   test("that was heard keeps its place until it leaves, which it does once", () => {
     const [guest] = comeAll("a");
     room.heard(guest!);
@@ -103,13 +109,13 @@ describe("an address", () => {
     const [first, second, third, fourth, other] = comeAll("a", "a", "a", "a", "b");
     room.heard(first!);
     room.heard(second!);
-    expect([third!, fourth!, other!].map(isRead)).toEqual([true, false, true]);
+    expect([third!, fourth!, other!].map(isRead)).toEqual([false, true, true]);
   });
 
-  test("that has the most gives up a place where all are taken, its latest", () => {
+  test("that has the most gives up a place where all are taken, that of its first in line", () => {
     const guests = comeAll("a", "a", "a", "a", "b", "b", "b", "c");
     const [more] = comeAll("c");
-    expect(guests.filter(isGone)).toEqual([guests[3]!]);
+    expect(guests.filter(isGone)).toEqual([guests[2]!]);
     expect([room.size, isGone(more!)]).toEqual([8, false]);
     comeAll("d");
     expect(guests.filter(isGone)).toHaveLength(2);
