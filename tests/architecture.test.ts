@@ -53,6 +53,7 @@ const FOLDERS = new Set([
   "client/owner-rules",
   "client/sets",
   "dashboard",
+  "dashboard/files",
   "protocol",
   "server",
   "server/access",

@@ -1,5 +1,7 @@
 import type { IssuedEnrolmentKey, NewEnrolmentKey } from "../api/enrolment.ts";
+import type { ClientFileList } from "../api/files.ts";
 import type * as schemas from "../api/schemas.ts";
+import type { SetFileList } from "../api/sets.ts";
 
 /** The server refused a call, or failed at it. */
 export class ApiProblem extends Error {
@@ -24,6 +26,14 @@ export interface ListQuery {
   cursor?: string;
 }
 
+/** What the names of a folder, or the files of a set, are asked for; null: not said. */
+export interface PageQuery {
+  path?: string | null;
+  status?: string | null;
+  limit: number;
+  cursor: string | null;
+}
+
 /** Most time that a call may take, in ms. */
 const CALL_TIMEOUT = 30_000;
 
@@ -43,6 +53,15 @@ export const api = {
     download_id === undefined
       ? call<schemas.DownloadList>("GET", `api/downloads?${searchOf(query)}`)
       : listOfOne(download_id),
+  clientFiles: (id: string, query: PageQuery, signal: AbortSignal) =>
+    call<ClientFileList>(
+      "GET",
+      `api/clients/${encodeURIComponent(id)}/files?${searchOf(query)}`,
+      undefined,
+      signal,
+    ),
+  setFiles: (id: string, query: PageQuery) =>
+    call<SetFileList>("GET", `${pathOf(id)}/files?${searchOf(query)}`),
   start: (body: schemas.NewDownload) =>
     call<schemas.DownloadAccepted>("POST", "api/download", body),
   cancel: (id: string) => call<schemas.DownloadRecord>("POST", `${pathOf(id)}/cancel`),
@@ -87,15 +106,22 @@ async function listOfOne(downloadId: string): Promise<schemas.DownloadList> {
   }
 }
 
-function searchOf(query: ListQuery): string {
-  const given = Object.entries(query).filter(([, value]) => value !== undefined);
+function searchOf(query: ListQuery | PageQuery): string {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== null);
   return new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
 }
 
-async function call<T>(method: string, path: string, body?: object): Promise<T> {
+/** @param signal ends the call */
+async function call<T>(
+  method: string,
+  path: string,
+  body?: object,
+  signal?: AbortSignal,
+): Promise<T> {
+  const timeout = AbortSignal.timeout(CALL_TIMEOUT);
   const request = fetch(path, {
     method,
-    signal: AbortSignal.timeout(CALL_TIMEOUT),
+    signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
     ...(body && {
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify(body),

@@ -7,6 +7,8 @@ import { ConnectionView } from "./connection-view.ts";
 import { byId, find } from "./dom.ts";
 import { DownloadsView, type RowAction } from "./downloads-view.ts";
 import { Feed } from "./feed.ts";
+import { FolderBrowser } from "./files/folder-browser.ts";
+import { SetFiles } from "./files/set-files.ts";
 import { Filters } from "./filters.ts";
 import { areSame, type Filter, Listing } from "./listing.ts";
 import { notify, notifyFailure } from "./notices.ts";
@@ -42,7 +44,12 @@ class App {
   });
   readonly #totals = new TotalsView(this.#board);
   readonly #signIn = new SignInForm(() => void this.start());
-  readonly #startForm = new StartForm((download) => this.#run(() => this.#pull(download)));
+  readonly #setFiles = new SetFiles();
+  readonly #folderBrowser = new FolderBrowser((download) => this.#run(() => this.#pull(download)));
+  readonly #startForm = new StartForm(
+    async (download) => void (await this.#run(() => this.#pull(download))),
+    (clientId) => this.#folderBrowser.show(clientId),
+  );
   readonly #feed = new Feed({
     onLive: () => this.#live(),
     onPaused: () => this.#connection.show("paused"),
@@ -174,14 +181,16 @@ class App {
     });
   }
 
-  /** Does something that takes a moment, and shows what came of it. */
-  async #run(work: () => Promise<void>): Promise<void> {
+  /** Does something that takes a moment, and shows what came of it. @returns whether it was done */
+  async #run(work: () => Promise<void>): Promise<boolean> {
     try {
       await work();
+      return true;
     } catch (error) {
       // The session has ended: the form that begins another says more than a notice.
       if (error instanceof ApiProblem && error.status === 401) await this.start();
       else notifyFailure(error);
+      return false;
     } finally {
       this.#render();
     }
@@ -232,8 +241,11 @@ class App {
     );
   }
 
-  async #act(action: RowAction, { download_id }: DownloadRecord, row: HTMLElement): Promise<void> {
+  async #act(action: RowAction, download: DownloadRecord, row: HTMLElement): Promise<void> {
+    const { download_id } = download;
     switch (action) {
+      case "files":
+        return this.#setFiles.show(download);
       case "cancel":
         this.#update(await api.cancel(download_id));
         return notify("done", "The download is cancelled");

@@ -12,7 +12,7 @@ import { showPath, showSite } from "./long-names.ts";
 import { hasEnded, STATUS_WORDS } from "./status.ts";
 
 /** What can be done with a row. */
-const ACTIONS = ["cancel", "retry", "copy", "save"] as const;
+const ACTIONS = ["cancel", "retry", "copy", "save", "files"] as const;
 export type RowAction = (typeof ACTIONS)[number];
 
 /** Most rows that are pinned above the pages; the others are told by their number. */
@@ -130,6 +130,7 @@ export class DownloadsView {
       [".cancel", "Cancel"],
       [".retry", "Retry"],
       [".copy", "Copy the checksum of"],
+      [".files", "Files of"],
     ] as const) {
       find(row, selector, HTMLElement).ariaLabel = `${verb} ${name}`;
     }
@@ -151,6 +152,7 @@ function showProgress(row: HTMLElement, { status, percent }: DownloadRecord): vo
 function showActions(row: HTMLElement, download: DownloadRecord): void {
   const { status, retried_as } = download;
   find(row, ".save", HTMLElement).hidden = status !== "completed";
+  find(row, ".files", HTMLElement).hidden = download.files_total === null;
   find(row, ".cancel", HTMLElement).hidden = hasEnded(download);
   find(row, ".retry", HTMLElement).hidden =
     (status !== "failed" && status !== "cancelled") || retried_as !== null;

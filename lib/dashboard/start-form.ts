@@ -1,4 +1,5 @@
 import type { NewDownload } from "../api/schemas.ts";
+import { asksForSet } from "../api/set-words.ts";
 import type { Site } from "./board.ts";
 import { byId } from "./dom.ts";
 import { offerSites } from "./site-choice.ts";
@@ -13,15 +14,24 @@ export class StartForm {
   readonly #path = byId("start-path", HTMLInputElement);
   readonly #submit = byId("start-submit", HTMLButtonElement);
 
-  /** @param onStart called with what to pull; until it is settled, nothing can be started */
-  constructor(onStart: (download: NewDownload) => Promise<void>) {
+  /**
+   * @param onStart called with what to pull; until it is settled, nothing can be started
+   * @param onBrowse called with the site whose folders are to be looked into
+   */
+  constructor(
+    onStart: (download: NewDownload) => Promise<void>,
+    onBrowse: (clientId: string) => void,
+  ) {
     this.#path.value = USUAL_FILE;
+    byId("browse", HTMLButtonElement).addEventListener("click", () => onBrowse(this.#site.value));
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
       // A second press while the first one is on its way would pull the file twice.
       if (this.#submit.ariaDisabled === "true") return;
       this.#submit.ariaDisabled = "true";
-      void onStart({ client_id: this.#site.value, file_path: this.#path.value }).finally(() => {
+      const word = this.#path.value;
+      const what = asksForSet(word) ? { paths: [word] } : { file_path: word };
+      void onStart({ client_id: this.#site.value, ...what }).finally(() => {
         this.#submit.ariaDisabled = "false";
       });
     });

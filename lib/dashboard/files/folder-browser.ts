@@ -1,0 +1,172 @@
+import type { ClientFile, ClientFileList } from "../../api/files.ts";
+import type { NewDownload } from "../../api/schemas.ts";
+import { literalPattern } from "../../api/set-words.ts";
+import { api } from "../api.ts";
+import { byId, setText } from "../dom.ts";
+import { formatCount, visible } from "../format.ts";
+import { FolderList } from "./folder-list.ts";
+
+/** Names that are asked for at once: as many as the server gives. */
+const PAGE_SIZE = 1_000;
+
+/** Most paths that a request can have. */
+const MAX_CHOSEN = 100;
+
+/** The dialog that looks into a site's folders, to choose what is pulled. */
+export class FolderBrowser {
+  readonly #dialog = byId("folder-browser", HTMLDialogElement);
+  readonly #path = byId("folder-path", HTMLInputElement);
+  readonly #pull = byId("folder-pull", HTMLButtonElement);
+  readonly #list: FolderList;
+  #clientId = "";
+  /** The folder that is shown, and those that lead to it; null: the roots. */
+  #trail: (string | null)[] = [null];
+  readonly #chosen = new Map<string, ClientFile>();
+  #cursor: string | null = null;
+  #shown = 0;
+  /** Ends the call that is under way: its answer is not waited for any more. */
+  #loading: AbortController | null = null;
+
+  /** @param onPull called with what was chosen; @returns whether it is asked for */
+  constructor(private readonly onPull: (download: NewDownload) => Promise<boolean>) {
+    this.#list = new FolderList((path) => this.#chosen.has(path), {
+      onOpen: (folder) => void this.#open([...this.#trail, folder.path]),
+      onUp: () => void this.#up(),
+      onTick: (entry) => this.#tick(entry),
+      onEnd: () => void this.#more(),
+    });
+    byId("folder-up", HTMLButtonElement).addEventListener("click", () => void this.#up());
+    byId("folder-close", HTMLButtonElement).addEventListener("click", () => this.#dialog.close());
+    byId("folder-clear", HTMLButtonElement).addEventListener("click", () => this.#clear());
+    this.#pull.addEventListener("click", () => void this.#start());
+    byId("folder-go", HTMLFormElement).addEventListener("submit", (event) => {
+      event.preventDefault();
+      const path = this.#path.value.trim();
+      void this.#open(path === "" ? [null] : [null, path]);
+    });
+    this.#dialog.addEventListener("close", () => this.#loading?.abort());
+  }
+
+  /** Shows the folders that a site serves. */
+  show(clientId: string): void {
+    this.#clientId = clientId;
+    setText(byId("folder-heading", HTMLElement), `Files of ${clientId}`);
+    this.#chosen.clear();
+    this.#renderChosen();
+    this.#dialog.showModal();
+    void this.#open([null]);
+  }
+
+  /** @param from the entry that gets the focus; null: the first one */
+  async #open(trail: (string | null)[], from: string | null = null): Promise<void> {
+    this.#trail = trail;
+    this.#path.value = this.#folder ?? "";
+    byId("folder-up", HTMLButtonElement).disabled = trail.length === 1;
+    this.#loading?.abort();
+    this.#loading = null;
+    this.#list.clear();
+    this.#shown = 0;
+    this.#cursor = null;
+    await this.#load();
+    this.#list.focus(from);
+  }
+
+  get #folder(): string | null {
+    return this.#trail.at(-1) ?? null;
+  }
+
+  async #up(): Promise<void> {
+    if (this.#trail.length > 1) await this.#open(this.#trail.slice(0, -1), this.#folder);
+  }
+
+  async #more(): Promise<void> {
+    if (this.#cursor !== null && this.#loading === null) await this.#load();
+  }
+
+  async #load(): Promise<void> {
+    const loading = new AbortController();
+    this.#loading = loading;
+    this.#say(this.#shown === 0 ? "Asking the site…" : `${formatCount(this.#shown)} names, more…`);
+    const query = { path: this.#folder, limit: PAGE_SIZE, cursor: this.#cursor };
+    try {
+      const answer = await api.clientFiles(this.#clientId, query, loading.signal);
+      if (this.#loading !== loading) return;
+      this.#loading = null;
+      this.#take(answer);
+    } catch (error) {
+      if (this.#loading !== loading) return;
+      this.#loading = null;
+      this.#cursor = null;
+      this.#say(error instanceof Error ? visible(error.message) : String(error), true);
+    }
+  }
+
+  #take({ entries, next_cursor, truncated }: ClientFileList): void {
+    this.#shown += entries.length;
+    this.#cursor = next_cursor;
+    const names = `${formatCount(this.#shown)} ${this.#shown === 1 ? "name" : "names"}`;
+    const more = next_cursor === null ? "" : ", more below";
+    const cut = truncated ? "; the folder has more than the site reads" : "";
+    this.#say(this.#shown === 0 ? "Nothing is here to be pulled." : `${names}${more}${cut}`);
+    this.#list.add(entries);
+  }
+
+  #say(words: string, isProblem = false): void {
+    const state = byId("folder-state", HTMLElement);
+    state.classList.toggle("bad", isProblem);
+    setText(state, words);
+  }
+
+  #tick(entry: ClientFile): void {
+    if (!this.#chosen.delete(entry.path)) {
+      if (this.#chosen.size >= MAX_CHOSEN) {
+        return this.#say(`${MAX_CHOSEN} can be chosen at most: choose their folder`, true);
+      }
+      this.#chosen.set(entry.path, entry);
+    }
+    this.#renderChosen();
+  }
+
+  #clear(): void {
+    this.#chosen.clear();
+    this.#list.render();
+    this.#renderChosen();
+    this.#list.focus();
+  }
+
+  #renderChosen(): void {
+    const entries = [...this.#chosen.values()];
+    const folders = entries.filter(({ type }) => type === "folder").length;
+    const files = entries.length - folders;
+    const words = [
+      ...(folders > 0 ? [`${folders} ${folders === 1 ? "folder" : "folders"}`] : []),
+      ...(files > 0 ? [`${files} ${files === 1 ? "file" : "files"}`] : []),
+    ];
+    const chosen = byId("folder-chosen", HTMLElement);
+    setText(chosen, entries.length === 0 ? "Nothing is chosen" : `${words.join(" and ")} chosen`);
+    chosen.title = entries.map(({ path }) => visible(path)).join("\n");
+    byId("folder-clear", HTMLButtonElement).hidden = entries.length === 0;
+    this.#pull.disabled = entries.length === 0;
+  }
+
+  async #start(): Promise<void> {
+    this.#pull.disabled = true;
+    const isStarted = await this.onPull(this.#request());
+    if (isStarted) this.#dialog.close();
+    else this.#renderChosen();
+  }
+
+  /** One file alone is pulled as a file, anything else as a set. */
+  #request(): NewDownload {
+    const entries = [...this.#chosen.values()];
+    const [first, ...others] = entries;
+    const client_id = this.#clientId;
+    if (first?.type === "file" && others.length === 0) return { client_id, file_path: first.path };
+    const isSkipping = byId("folder-skip", HTMLInputElement).checked;
+    return {
+      client_id,
+      paths: entries.map(({ path }) => literalPattern(path)),
+      ...(isSkipping && { unchanged: "skip" as const }),
+    };
+  }
+}

@@ -1,0 +1,187 @@
+import type { ClientFile } from "../../api/files.ts";
+import { formatSize } from "../../util/sizes.ts";
+import { byId, cloneOf, find, setText } from "../dom.ts";
+import { formatWhen, visible } from "../format.ts";
+
+/** Within this time, in ms, letters that are typed are one beginning of a name. */
+const TYPING_MS = 700;
+
+/** Height of an entry, in px, as the style has it. */
+const ENTRY_PX = 32;
+
+/** Entries that are drawn above and below those in sight. */
+const MARGIN = 20;
+
+/** This near to the end of what is known, in entries, a list asks for more. */
+const NEAR_END = 50;
+
+export interface FolderListListener {
+  onOpen(folder: ClientFile): void;
+  onUp(): void;
+  /** Something was ticked, or is no more. */
+  onTick(entry: ClientFile): void;
+  /** The end of what is listed is near. */
+  onEnd(): void;
+}
+
+/**
+ * The names in a folder, as a list box that is worked by keys: arrows, Home, End, Page Up and Down
+ * and the first letters of a name move; Space ticks; Enter and Right open; Backspace and Left go up.
+ * Only those in sight are elements of the page: a folder may have 100,000.
+ */
+export class FolderList {
+  readonly #list = byId("folder-list", HTMLElement);
+  /** As high as all entries, so that the list can be scrolled through them. */
+  readonly #spacer = document.createElement("li");
+  #entries: ClientFile[] = [];
+  #active = -1;
+  #typed = "";
+  #typedAt = 0;
+
+  /** @param isTicked whether a path is chosen */
+  constructor(
+    private readonly isTicked: (path: string) => boolean,
+    private readonly listener: FolderListListener,
+  ) {
+    this.#spacer.role = "presentation";
+    this.#list.addEventListener("keydown", (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey || !this.#press(event.key)) return;
+      event.preventDefault();
+    });
+    this.#list.addEventListener("click", (event) => this.#click(event.target));
+    this.#list.addEventListener("scroll", () => this.render());
+    new ResizeObserver(() => this.render()).observe(this.#list);
+  }
+
+  clear(): void {
+    this.#entries = [];
+    this.#active = -1;
+    this.#list.scrollTop = 0;
+    this.render();
+  }
+
+  /** Adds what comes next in the folder. */
+  add(entries: ClientFile[]): void {
+    this.#entries.push(...entries);
+    if (this.#active < 0) this.#move(0);
+    else this.render();
+  }
+
+  /** Takes the focus, with the entry of a path in sight. @param path null: the first one */
+  focus(path: string | null = null): void {
+    this.#move(this.#entries.findIndex((entry) => entry.path === path));
+    this.#list.focus();
+  }
+
+  /** Draws what is in sight. */
+  render(): void {
+    const { scrollTop, clientHeight } = this.#list;
+    const first = Math.max(0, Math.floor(scrollTop / ENTRY_PX) - MARGIN);
+    const last = Math.ceil((scrollTop + clientHeight) / ENTRY_PX) + MARGIN;
+    const now = Date.now();
+    const shown = this.#entries.slice(first, last);
+    this.#spacer.style.height = `${this.#entries.length * ENTRY_PX}px`;
+    this.#list.replaceChildren(
+      this.#spacer,
+      ...shown.map((entry, index) => this.#option(entry, first + index, now)),
+    );
+    if (last > this.#entries.length - NEAR_END) this.listener.onEnd();
+  }
+
+  #option(entry: ClientFile, index: number, now: number): HTMLElement {
+    const option = cloneOf("folder-entry");
+    option.id = `entry-${index}`;
+    option.dataset["index"] = String(index);
+    option.dataset["type"] = entry.type;
+    option.style.top = `${index * ENTRY_PX}px`;
+    option.ariaPosInSet = String(index + 1);
+    option.ariaSetSize = String(this.#entries.length);
+    option.ariaSelected = String(this.isTicked(entry.path));
+    option.classList.toggle("active", index === this.#active);
+    const name = visible(entry.name);
+    setText(find(option, ".entry-name", HTMLElement), name);
+    option.title = name;
+    const size = entry.size === null ? "folder" : formatSize(entry.size);
+    setText(find(option, ".entry-size", HTMLElement), size);
+    setText(find(option, ".entry-time", HTMLElement), formatWhen(entry.modified_at, now));
+    return option;
+  }
+
+  /** @returns whether the key means something here */
+  #press(key: string): boolean {
+    const entry = this.#entries[this.#active];
+    const to = this.#placeOf(key);
+    if (to !== null) this.#move(to);
+    else if (key === " " && entry) this.#tick(entry);
+    else if (key === "Enter" && entry) this.#choose(entry);
+    else if (key === "ArrowRight" && entry?.type === "folder") this.listener.onOpen(entry);
+    else if (key === "Backspace" || key === "ArrowLeft") this.listener.onUp();
+    else if ([...key].length === 1 && key !== " ") this.#type(key);
+    else return false;
+    return true;
+  }
+
+  /** Where a key that moves leads to; null: it is none of them. */
+  #placeOf(key: string): number | null {
+    const last = this.#entries.length - 1;
+    const page = Math.max(1, Math.floor(this.#list.clientHeight / ENTRY_PX) - 1);
+    const places: Record<string, number> = {
+      ArrowDown: this.#active + 1,
+      ArrowUp: this.#active - 1,
+      PageDown: this.#active + page,
+      PageUp: this.#active - page,
+      Home: 0,
+      End: last,
+    };
+    const to = places[key];
+    return to === undefined ? null : Math.min(last, Math.max(0, to));
+  }
+
+  #isTyping(): boolean {
+    return this.#typed !== "" && Date.now() - this.#typedAt < TYPING_MS;
+  }
+
+  #type(letter: string): void {
+    this.#typed = (this.#isTyping() ? this.#typed : "") + letter.toLowerCase();
+    this.#typedAt = Date.now();
+    const isFound = ({ name }: ClientFile) => name.toLowerCase().startsWith(this.#typed);
+    const index = this.#entries.findIndex(isFound);
+    if (index >= 0) this.#move(index);
+  }
+
+  /** @param to index; what is beyond the ends is the nearest there is */
+  #move(to: number): void {
+    this.#active = Math.min(Math.max(to, 0), this.#entries.length - 1);
+    const top = this.#active * ENTRY_PX;
+    const { scrollTop, clientHeight } = this.#list;
+    this.#spacer.style.height = `${this.#entries.length * ENTRY_PX}px`;
+    if (top < scrollTop) this.#list.scrollTop = top;
+    else if (top + ENTRY_PX > scrollTop + clientHeight) {
+      this.#list.scrollTop = top + ENTRY_PX - clientHeight;
+    }
+    this.render();
+    if (this.#active < 0) this.#list.removeAttribute("aria-activedescendant");
+    else this.#list.setAttribute("aria-activedescendant", `entry-${this.#active}`);
+  }
+
+  #click(target: EventTarget | null): void {
+    const option = target instanceof Element ? target.closest<HTMLElement>(".entry") : null;
+    const index = Number(option?.dataset["index"] ?? -1);
+    const entry = this.#entries[index];
+    if (!entry || !(target instanceof Element)) return;
+    const isTick = target.closest(".tick") !== null;
+    this.#move(index);
+    if (isTick) this.#tick(entry);
+    else this.#choose(entry);
+  }
+
+  #choose(entry: ClientFile): void {
+    if (entry.type === "folder") this.listener.onOpen(entry);
+    else this.#tick(entry);
+  }
+
+  #tick(entry: ClientFile): void {
+    this.listener.onTick(entry);
+    this.render();
+  }
+}

@@ -1,0 +1,145 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { mkdir, writeFile } from "node:fs/promises";
+import type { Browser, Page } from "playwright-core";
+import { launchBrowser, NO_BROWSER } from "../support/browser.ts";
+import { Dashboard } from "../support/dashboard.ts";
+import { System } from "../support/system.ts";
+import { TEST_LIMIT } from "../support/wait.ts";
+
+/* How an operator looks into a site's folders on the page, and pulls what is chosen there. */
+
+setDefaultTimeout(TEST_LIMIT);
+
+let browser: Browser;
+
+beforeAll(async () => {
+  if (NO_BROWSER === "") browser = await launchBrowser();
+});
+afterAll(async () => {
+  await browser?.close();
+});
+
+describe.skipIf(NO_BROWSER !== "")(`folders on the dashboard${NO_BROWSER}`, () => {
+  test("10,000 names are gone through by keys, and what is ticked is pulled", async () => {
+    await using system = await System.start();
+    await fillSite(system, 10_000);
+    await system.startClient();
+    await Dashboard.visit(browser, system.url, async (dashboard) => {
+      const { page } = dashboard;
+      await dashboard.signIn();
+      await page.getByRole("button", { name: "Browse…" }).click();
+      const list = page.getByRole("listbox", { name: "In this folder" });
+      await list.getByRole("option").first().waitFor();
+      await page.keyboard.press("Enter"); // the one root
+      await isActive(page, "2026");
+      expect(await dashboard.visit.violations()).toEqual([]);
+
+      // A folder of 10,000: letters find, End goes on to the last one.
+      await page.keyboard.type("many");
+      await isActive(page, "many");
+      await page.keyboard.press("Enter");
+      await isActive(page, "sale-00000.csv");
+      while ((await activeName(page)) !== "sale-09999.csv") {
+        await page.keyboard.press("End");
+        await page.getByText(/^[\d,]+ names(, more below)?$/).waitFor();
+      }
+      await page.getByText("10,000 names", { exact: true }).waitFor();
+      await page.keyboard.press("Backspace");
+      await isActive(page, "many");
+
+      // Two folders are ticked, one of them with characters of patterns in its name.
+      await page.keyboard.press("Home");
+      await page.keyboard.press(" ");
+      await page.keyboard.type("odd");
+      await isActive(page, "odd [a]*");
+      await page.keyboard.press(" ");
+      await page.getByText("2 folders chosen").waitFor();
+      await page.getByRole("button", { name: "Pull", exact: true }).click();
+      await page.locator("#folder-browser").waitFor({ state: "hidden" });
+
+      const row = page.locator(".download[data-status=completed]");
+      await row.getByText("4 files · 1 skipped").waitFor();
+      const [download] = await system.records("completed");
+      expect(download).toMatchObject({ kind: "set", files_received: 3, files_skipped: 1 });
+
+      // What was left out is said, with its reason.
+      await row.getByRole("button", { name: "Files of" }).click();
+      const files = page.getByRole("list", { name: "Files of the set" });
+      await files.getByText("2026/a.txt").waitFor();
+      expect(await files.getByRole("listitem").count()).toBe(4);
+      expect(await dashboard.visit.violations()).toEqual([]);
+      const [saved] = await Promise.all([
+        page.waitForEvent("download"),
+        files.getByRole("link", { name: "Save 2026/a.txt" }).click(),
+      ]);
+      expect(await Bun.file(await saved.path()).text()).toBe("a");
+      await page.getByLabel("Show files that are").selectOption("skipped");
+      await files.getByText("2026/b.txt").waitFor({ state: "hidden" });
+      await page.keyboard.press("Escape");
+      await page.locator("#set-files").waitFor({ state: "hidden" });
+    });
+  });
+
+  test("one file is pulled as a file, and a pattern that is typed as a set", async () => {
+    await using system = await System.start();
+    await fillSite(system);
+    await system.startClient();
+    await Dashboard.visit(browser, system.url, async (dashboard) => {
+      const { page } = dashboard;
+      await dashboard.signIn();
+      await page.getByRole("button", { name: "Browse…" }).click();
+      await page.getByLabel("Folder", { exact: true }).fill(system.source("2026"));
+      await page.keyboard.press("Enter");
+      await isActive(page, "a.txt");
+      await page.keyboard.press(" ");
+      await page.getByText("1 file chosen").waitFor();
+      await page.getByRole("button", { name: "Pull", exact: true }).click();
+      await page.locator(".download[data-status=completed]").waitFor();
+
+      await page.getByLabel("File", { exact: true }).fill("2026/*.txt");
+      await page.getByRole("button", { name: "Start" }).click();
+      await page.locator(".download[data-status=completed]").nth(1).waitFor();
+      const downloads = await system.records("completed");
+      expect(downloads.map(({ kind }) => kind)).toEqual(["set", "file"]);
+    });
+  });
+
+  test("a site that lets nobody look says so, on a narrow page too", async () => {
+    await using system = await System.start();
+    await system.startClient({ env: { CLIENT_BROWSE: "off" } });
+    await Dashboard.visit(
+      browser,
+      system.url,
+      async (dashboard) => {
+        const { page } = dashboard;
+        await dashboard.signIn();
+        await page.getByRole("button", { name: "Browse…" }).click();
+        await page.locator("#folder-state.bad").waitFor();
+        await dashboard.expectFitting();
+        expect(await dashboard.visit.violations()).toEqual([]);
+        await page.getByRole("button", { name: "Close" }).click();
+      },
+      { viewport: { width: 390, height: 800 }, expected: /status of 403/ },
+    );
+  });
+});
+
+async function fillSite(system: System, files = 0): Promise<void> {
+  for (const name of ["2026", "many", "odd [a]*"]) await mkdir(system.source(name));
+  await writeFile(system.source("2026/a.txt"), "a");
+  await writeFile(system.source("2026/b.txt"), "b");
+  // Not UTF-8: it cannot be kept under its name.
+  await writeFile(Buffer.from(system.source("2026/caf\xe9.txt"), "latin1"), "");
+  await writeFile(system.source("odd [a]*/c.txt"), "c");
+  for (let file = 0; file < files; file++) {
+    await writeFile(system.source(`many/sale-${String(file).padStart(5, "0")}.csv`), "");
+  }
+}
+
+function activeName(page: Page): Promise<string | undefined> {
+  return page.evaluate(`document.querySelector(".entry.active .entry-name")?.textContent`);
+}
+
+async function isActive(page: Page, name: string): Promise<void> {
+  await page.locator(".entry.active .entry-name").getByText(name, { exact: true }).waitFor();
+}
