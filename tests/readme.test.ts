@@ -8,10 +8,23 @@ import packageJson from "../package.json";
 import { codeBlocks, codeSpans, section, tableRows } from "./support/markdown.ts";
 import { spawnSync } from "./support/spawn.ts";
 
-/* README.md names what is there, and all of it. tests/e2e/readme.test.ts does what it says. */
+/*
+ * The pages of documentation name what is there, and all of it. tests/e2e/readme.test.ts and
+ * tests/e2e/rest-by-curl.test.ts do what they say.
+ */
 
 const TOP = join(import.meta.dir, "..");
-const README = readFileSync(join(TOP, "README.md"), "utf8");
+const README = readText("README.md");
+const API_PAGE = readText("lib/api/README.md");
+const CLI_PAGE = readText("lib/cli/README.md");
+const CLIENT_PAGE = readText("lib/client/README.md");
+const SERVER_PAGE = readText("lib/server/README.md");
+/** What users read. */
+const MANUAL = [README, API_PAGE, CLI_PAGE, CLIENT_PAGE, SERVER_PAGE].join("\n");
+/** Every page, by its path. One glob for all finds none (Bun 1.4.5). */
+const PAGES = ["*.md", "{lib,tests}/**/*.md"].flatMap((glob) => [
+  ...new Bun.Glob(glob).scanSync(TOP),
+]);
 
 function helpOf(...command: string[]): string {
   const argv = [process.execPath, "--no-env-file", ...command, "--help"];
@@ -23,21 +36,29 @@ const all = (pattern: RegExp, text: string) =>
 const unique = (names: string[]) => [...new Set(names)].toSorted();
 const plain = (cell: string) => cell.replaceAll("`", "");
 
-test("README.md's services have the allocator that package.json's server has", () => {
+test("the services have the allocator that package.json's server has", () => {
   const [setting] = /MIMALLOC_PURGE_DELAY=\d+/.exec(packageJson.scripts.server)!;
-  const units = codeBlocks(README, "ini");
+  const units = codeBlocks(MANUAL, "ini");
   expect(units).toHaveLength(2);
   for (const unit of units) expect(unit).toContain(`\nEnvironment=${setting}\n`);
 });
 
-describe("README.md names", () => {
+test("README.md is short: a way from nothing to a file, and links", () => {
+  expect(README.trimEnd().split("\n").length).toBeLessThanOrEqual(170);
+  const elsewhere = PAGES.filter((page) => page !== "README.md");
+  const linked = all(/\]\(([^)\s#]+)[^)]*\)/g, README);
+  expect(linked).toEqual(expect.arrayContaining(elsewhere));
+});
+
+describe("the manual names", () => {
   test("every script of package.json, and no other", () => {
-    const named = all(/\bbun(?:@\S+)? run (\w+)/g, README);
-    expect(unique(named)).toEqual(Object.keys(packageJson.scripts).toSorted());
+    const scripts = Object.keys(packageJson.scripts).toSorted();
+    expect(unique(all(/\bbun(?:@\S+)? run (\w+)/g, README))).toEqual(scripts);
+    expect(scripts).toEqual(expect.arrayContaining(all(/\bbun(?:@\S+)? run (\w+)/g, MANUAL)));
   });
 
   test("the version of Bun that is asked for", () => {
-    expect(unique(all(/\bbun@(\S+) run/gi, README))).toEqual([
+    expect(unique(all(/\bbun@(\S+) run/gi, MANUAL))).toEqual([
       packageJson.engines.bun.replace(">=", ""),
     ]);
   });
@@ -47,11 +68,11 @@ describe("README.md names", () => {
       /^ {2}(\w+)\b.*$/gm,
       /Commands:\n([^]*?)\n\n/.exec(helpOf("lib/cli/fds.ts"))![1]!,
     );
-    const inTable = tableRows(section(README, "The command line")).map(([cell]) => cell!);
+    const inTable = tableRows(section(CLI_PAGE, "The command line")).map(([cell]) => cell!);
     expect(unique(all(/\bfds (\w+)/g, inTable.join(" ")))).toEqual(known.toSorted());
     const elsewhere = all(
       /\bfds (\w+)/g,
-      [...codeSpans(README), ...codeBlocks(README, "sh")].join("\n"),
+      [...codeSpans(MANUAL), ...codeBlocks(MANUAL, "sh")].join("\n"),
     );
     expect(known).toEqual(expect.arrayContaining(elsewhere));
   });
@@ -65,20 +86,32 @@ describe("README.md names", () => {
     ]);
     const known = [...programs, ...commands].map((command) => helpOf(...command)).join("\n");
     const foreign = new Set(["--yes", "--build"]);
-    for (const flag of unique(all(/(?<![\w-])(--[a-z]+(?:-[a-z]+)*)/g, README))) {
+    for (const flag of unique(all(/(?<![\w-])(--[a-z]+(?:-[a-z]+)*)/g, MANUAL))) {
       if (!foreign.has(flag)) expect(known).toMatch(new RegExp(`${flag}\\b`));
     }
   });
 
   test.each([
-    ["Server", SERVER_HELP],
-    ["Client", CLIENT_HELP],
-  ])("every setting, with its flag and its default: %s", (heading, help) => {
-    expect(settingsInReadme(heading)).toEqual(settingsInHelp(help));
+    ["lib/server/README.md", SERVER_HELP],
+    ["lib/client/README.md", CLIENT_HELP],
+  ])("every setting, with its flag and its default: %s", (page, help) => {
+    const table = settingsInTable(section(readText(page), "Settings"));
+    expect(table).toEqual(settingsInHelp(help));
+  });
+
+  test("settings in these two tables, and nowhere else", () => {
+    const pages = PAGES.filter((page) =>
+      tableRows(readText(page)).some(([names = ""]) => /^`[A-Z_]+`(?:, `[A-Z_]+`)*$/.test(names)),
+    );
+    expect(pages.toSorted()).toEqual(["lib/client/README.md", "lib/server/README.md"]);
+    for (const page of [CLIENT_PAGE, SERVER_PAGE]) {
+      const names = all(/^\| ((?:`[A-Z_]+`(?:, )?)+) /gm, page).flatMap(codeSpans);
+      expect(names.toSorted()).toEqual(unique(names));
+    }
   });
 
   test("every call of the API, and no other", () => {
-    const rows = tableRows(section(README, "The API")).map((cells) => cells.join(" "));
+    const rows = tableRows(section(API_PAGE, "The calls")).map((cells) => cells.join(" "));
     const named = codeSpans(rows.join("\n")).filter((span) => /^[A-Z]+ \//.test(span));
     const known = Object.values(endpoints)
       .filter(({ path, method }) => path !== "/api/session" || method === "POST")
@@ -88,29 +121,21 @@ describe("README.md names", () => {
       );
     // The page is no call of the API.
     expect(unique(named)).toEqual([...known, "GET /"].toSorted());
-    const elsewhere = codeSpans(README).filter((span) => /^[A-Z]+ \//.test(span));
+    const elsewhere = codeSpans(MANUAL).filter((span) => /^[A-Z]+ \//.test(span));
     expect(named).toEqual(
       expect.arrayContaining(elsewhere.map((call) => call.replace(/\?.*/, ""))),
     );
   });
-
-  test("files and folders that there are", () => {
-    const [, tree = ""] = codeBlocks(section(README, "How it works"), "");
-    const named = [
-      ...all(/^([\w/.]+, .*?) {2}/gm, tree)
-        .join()
-        .split(/, /),
-      ...all(/^(\w+\/\S*)/gm, tree),
-    ];
-    expect(named).toEqual(expect.arrayContaining(["server.ts", "lib/protocol/", "tests/"]));
-    expect(named.filter((path) => !existsSync(join(TOP, path)))).toEqual([]);
-  });
 });
 
 describe("every page of documentation", () => {
-  const pages = [...new Bun.Glob("{*.md,lib/**/*.md,tests/**/*.md}").scanSync(TOP)];
+  test("is found", () => {
+    expect(PAGES).toEqual(
+      expect.arrayContaining(["README.md", "lib/README.md", "tests/README.md"]),
+    );
+  });
 
-  test.each(pages)("%s links to what is there", (page) => {
+  test.each(PAGES)("%s links to what is there", (page) => {
     const text = readFileSync(join(TOP, page), "utf8").replaceAll(/^```[^]*?^```$/gm, "");
     const links = all(/\]\((?!https?:)([^)\s]+)\)/g, text);
     const broken = links.filter((link) => {
@@ -193,9 +218,9 @@ function settingsInHelp(help: string): Record<string, SettingTexts> {
 }
 
 /** The same from a table; a row may be about several settings. */
-function settingsInReadme(heading: string): Record<string, SettingTexts> {
+function settingsInTable(table: string): Record<string, SettingTexts> {
   return Object.fromEntries(
-    tableRows(section(README, heading)).flatMap(([names = "", flag = "", text = ""]) =>
+    tableRows(table).flatMap(([names = "", flag = "", text = ""]) =>
       codeSpans(names).map((name) => [
         name,
         { flag: plain(flag).replace(", repeatable", " (repeatable)"), default: plain(text) },

@@ -13,9 +13,14 @@ import { md5OfFile } from "../support/sources.ts";
 import { System } from "../support/system.ts";
 import { waitFor } from "../support/wait.ts";
 
-/* What README.md shows is typed into a shell as it stands, in a fresh copy of the project. */
+/*
+ * What README.md and lib/server/README.md show is typed into a shell as it stands, in a fresh copy of
+ * the project, and the services of lib/server and lib/client are given to systemd.
+ */
 
-const README = readFileSync(join(import.meta.dir, "../../README.md"), "utf8");
+const read = (page: string) => readFileSync(join(import.meta.dir, "../..", page), "utf8");
+const README = read("README.md");
+const SERVER_PAGE = read("lib/server/README.md");
 const plain = (cell: string) => cell.replaceAll("`", "");
 
 const missing = ["sh", "curl", "grep", "cut"].filter((tool) => !Bun.which(tool));
@@ -28,14 +33,11 @@ describe.skipIf(needs !== "")(`README.md shows what works${needs}`, () => {
   let url = "";
   let api: ApiClient;
   let token = "";
-  const [install = "", server = "", client = "", pull = ""] = codeBlocks(
+  const [install = "", server = "", client = "", pull = "", pullMany = ""] = codeBlocks(
     section(README, "Try it by hand"),
     "sh",
   );
-  const [clients = "", ask = "", askForMany = "", take = ""] = codeBlocks(
-    section(README, "The API"),
-    "sh",
-  );
+  const [ask = "", take = ""] = codeBlocks(section(README, "Pull a file by curl"), "sh");
 
   beforeAll(async () => {
     bypassProxyForLoopback(process.env);
@@ -65,14 +67,19 @@ describe.skipIf(needs !== "")(`README.md shows what works${needs}`, () => {
     expect(output).toMatch(/^ok\t/m);
   });
 
+  test("many files at once", async () => {
+    const output = await copy.run(pullMany);
+    expect(output).toContain("file_to_download.txt");
+    expect(output).toContain("completed");
+  });
+
   test("calls by curl", async () => {
-    const answers = await curl(clients + ask + askForMany);
-    expect(answers.map(({ status }) => status)).toEqual([200, 202, 202]);
-    expect(answers[0]!.text).toContain('"restaurant-001"');
-    const { download_id } = DownloadAccepted.parse(JSON.parse(answers[1]!.text));
+    const [answer, ...others] = await curl(ask);
+    expect([answer!.status, others]).toEqual([202, []]);
+    const { download_id } = DownloadAccepted.parse(JSON.parse(answer!.text));
     await api.watchDownload(download_id, () => {});
 
-    const [login] = clients.split("\n");
+    const [login] = ask.split("\n");
     const [record, content] = await curl(
       `${login}\n${take.replace(/ID=\S+/, `ID=${download_id}`)}`,
     );
@@ -156,7 +163,7 @@ describe.skipIf(needs !== "")(`README.md shows what works${needs}`, () => {
   }
 
   describe("what goes wrong is told in these words", () => {
-    const rows = tableRows(section(README, "When something is wrong"));
+    const rows = tableRows(section(SERVER_PAGE, "When something is wrong"));
     test.each(rows.map(([words]) => [plain(words!)]))("%s", async (words) => {
       expect(Object.keys(TROUBLES)).toContain(words);
       await TROUBLES[words]!(words);
@@ -167,7 +174,7 @@ describe.skipIf(needs !== "")(`README.md shows what works${needs}`, () => {
   });
 
   test.skipIf(SQLITE !== "")(`a backup while the server runs${SQLITE}`, async () => {
-    const command = codeSpans(README).find((span) => span.startsWith("sqlite3 "))!;
+    const command = codeSpans(SERVER_PAGE).find((span) => span.startsWith("sqlite3 "))!;
     await copy.run(command);
     using backup = new Database(join(copy.folder, "copy.db"), { readonly: true });
     const { downloads } = await api.downloads();
@@ -177,13 +184,11 @@ describe.skipIf(needs !== "")(`README.md shows what works${needs}`, () => {
   });
 });
 
-describe.skipIf(SYSTEMD !== "")(`README.md has units that systemd takes${SYSTEMD}`, () => {
-  test.each([
-    ["server", 0],
-    ["client", 1],
-  ])("%s: they are right, and leave little exposed", async (program, index) => {
+describe.skipIf(SYSTEMD !== "")(`systemd takes the units of the manual${SYSTEMD}`, () => {
+  test.each(["server", "client"])("%s: it is right, and leaves little exposed", async (program) => {
     await using copy = await FreshCopy.create();
-    const unit = codeBlocks(README, "ini")[index]!;
+    const [unit = "", ...others] = codeBlocks(read(`lib/${program}/README.md`), "ini");
+    expect(others).toEqual([]);
     expect(unit).toContain(`ExecStart=/usr/local/bin/bun ${program}.ts\n`);
     // What is not on this machine: the program, and the user.
     const here = unit.replace("/usr/local/bin/bun", process.execPath).replace("User=fds\n", "");

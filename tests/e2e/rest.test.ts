@@ -643,7 +643,7 @@ describe("the content", () => {
       expect(await saved("-OJ")).toEqual([
         ["error.json", expect.stringContaining("download_not_finished")],
       ]);
-      // As the README has it: some versions make an empty file.
+      // As lib/api/README.md has it: some versions make an empty file.
       for (const file of await saved("-fOJ")) expect(file).toEqual(["error.json", ""]);
     },
   );

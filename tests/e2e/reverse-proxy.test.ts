@@ -14,12 +14,12 @@ import { md5OfFile, type Version, writeRandom } from "../support/sources.ts";
 import { API_TOKEN, System } from "../support/system.ts";
 import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 
-/* The server behind nginx, set up as the README says: at the root of a host, and below a path. */
+/* The server behind nginx, set up as lib/server/README.md says: at the root of a host, and below a path. */
 
 setDefaultTimeout(TEST_LIMIT);
 
-const README = readFileSync(join(import.meta.dir, "../../README.md"), "utf8");
-const [AT_ROOT = "", BELOW = ""] = codeBlocks(section(README, "Run it for real"), "nginx");
+const PAGE = readFileSync(join(import.meta.dir, "../../lib/server/README.md"), "utf8");
+const [AT_ROOT = "", BELOW = ""] = codeBlocks(section(PAGE, "Behind a reverse proxy"), "nginx");
 const SIZE = 64 * 1024 * 1024;
 
 describe.skipIf(NO_NGINX !== "").each([

@@ -1,0 +1,82 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { endpoints } from "../../lib/api/endpoints.ts";
+import { DownloadAccepted } from "../../lib/api/schemas.ts";
+import { FreshCopy } from "../support/fresh-copy.ts";
+import { codeBlocks } from "../support/markdown.ts";
+
+/* Every call that lib/api/README.md shows is typed into a shell as it stands, in its order. */
+
+const PAGE = readFileSync(join(import.meta.dir, "../../lib/api/README.md"), "utf8");
+const [LOGIN = "", ...BLOCKS] = codeBlocks(PAGE, "sh");
+
+const missing = ["sh", "curl", "grep", "cut"].filter((tool) => !Bun.which(tool));
+const needs = missing.length > 0 ? ` (needs ${missing.join(", ")}: install them)` : "";
+
+/** The call of a line that begins with curl, with the names of endpoints.ts for its parameters. */
+function callOf(line: string): string {
+  const [, path = ""] = /\$SERVER(\/[^\s"?]*)/.exec(line) ?? [];
+  const [, method = line.includes(" -d ") && !line.includes(" -G ") ? "POST" : "GET"] =
+    / -X (\w+)/.exec(line) ?? [];
+  const template = path
+    .replace("$ID", ":download_id")
+    .replace("restaurant-001", ":client_id")
+    .replace(/(tokens|enrolment-keys)\/.+/, "$1/:name");
+  return `${method} ${template}`;
+}
+
+const callsOf = (block: string) =>
+  block
+    .replaceAll("\\\n", "")
+    .split("\n")
+    .filter((line) => line.startsWith("curl "))
+    .map(callOf);
+
+test("lib/api/README.md shows every call by curl, and no other", () => {
+  const known = Object.values(endpoints).map(({ method, path }) => `${method} ${path}`);
+  expect([...new Set(BLOCKS.flatMap(callsOf))].toSorted()).toEqual(known.toSorted());
+});
+
+describe.skipIf(needs !== "")(`lib/api/README.md shows what works${needs}`, () => {
+  let copy: FreshCopy;
+  let url = "";
+  /** Of the download that was asked for last. */
+  let id = "";
+
+  beforeAll(async () => {
+    copy = await FreshCopy.create();
+    // Large enough to be slowed down and ended before it is there.
+    await copy.run("bun install && bun run setup --size 16MiB");
+    copy.set({ SERVER_PORT: "0", MIN_FREE_DISK: "1MiB" });
+    const { line } = await copy.start("bun run server", /listening on/);
+    url = /http:[\w/.:]+/.exec(line)![0];
+    copy.set({ SERVER_URL: url });
+    await copy.start("bun run client --id restaurant-001", /registered as restaurant-001/);
+    await Bun.write(join(copy.folder, ".curlrc"), 'silent\nwrite-out = "\\n%{http_code}\\n"\n');
+  });
+  afterAll(async () => {
+    await copy?.[Symbol.asyncDispose]();
+  });
+
+  const script = (block: string) =>
+    (LOGIN + block).replace("http://localhost:8080", url).replace(/^ID=\S+/m, `ID=${id}`);
+
+  test.each(BLOCKS.map((block) => [callsOf(block).join(", "), block]))(
+    "%s",
+    async (calls, block) => {
+      if (calls === "GET /api/events") {
+        await copy.start(
+          `sh -c '${script(block).replace("curl", "exec curl")}'`,
+          /^event: client$/m,
+        );
+        return;
+      }
+      const answers = [...(await copy.run(script(block))).matchAll(/^(.*)\n(\d{3})$/gm)];
+      const good = callsOf(block).map(() => expect.stringMatching(/^2\d\d$/));
+      expect(answers.map(([, , status]) => status)).toEqual(good);
+      if (calls !== "POST /api/download") return;
+      ({ download_id: id } = DownloadAccepted.parse(JSON.parse(answers[0]![1]!)));
+    },
+  );
+});
