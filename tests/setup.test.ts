@@ -1,11 +1,13 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { containerUser } from "../lib/cli/setup/container-user.ts";
 import { md5OfFile } from "./support/sources.ts";
-import { waitFor } from "./support/wait.ts";
+import { TEST_LIMIT, waitFor } from "./support/wait.ts";
 import { spawn } from "./support/spawn.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 const SETUP = join(import.meta.dir, "..", "setup.ts");
 const SIZE = 64 * 1024;

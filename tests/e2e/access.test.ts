@@ -1,10 +1,12 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { type Endpoint, endpoints } from "../../lib/api/endpoints.ts";
 import { mayActAs, type Role, ROLES } from "../../lib/api/roles.ts";
 import { ClientList, DownloadList, SignInCode, Totals } from "../../lib/api/schemas.ts";
 import { ScriptedClient } from "../support/scripted-client.ts";
 import { API_TOKEN, ENROLL_TOKEN, System } from "../support/system.ts";
-import { waitFor } from "../support/wait.ts";
+import { TEST_LIMIT, waitFor } from "../support/wait.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 /*
  * Who may call what: every endpoint × every way to show who one is, each answer exactly that of the

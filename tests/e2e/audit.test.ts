@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { AuditRecord } from "../../lib/api/audit.ts";
@@ -6,6 +6,9 @@ import { runProgram } from "../support/operator.ts";
 import { ScriptedClient, REGISTER } from "../support/scripted-client.ts";
 import { writeRandom } from "../support/sources.ts";
 import { API_TOKEN, ENROLL_TOKEN, System } from "../support/system.ts";
+import { TEST_LIMIT } from "../support/wait.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 /* One run in which everything happens that the audit tells of, looked at from outside. */
 

@@ -1,9 +1,12 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { Proxy } from "../support/proxy.ts";
 import { runProgram } from "../support/operator.ts";
 import { writeRandom } from "../support/sources.ts";
 import { API_TOKEN, System } from "../support/system.ts";
+import { TEST_LIMIT } from "../support/wait.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 const MiB = 1024 * 1024;
 

@@ -1,11 +1,21 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  describe,
+  expect,
+  setDefaultTimeout,
+  test,
+} from "bun:test";
 import { rename, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { runProgram } from "../support/operator.ts";
 import { REGISTER, ScriptedClient } from "../support/scripted-client.ts";
 import { writeRandom } from "../support/sources.ts";
 import { ENROLL_TOKEN, System } from "../support/system.ts";
-import { waitFor } from "../support/wait.ts";
+import { TEST_LIMIT, waitFor } from "../support/wait.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 /* Who becomes a client, who stays one, and who is cut off: with real servers. */
 

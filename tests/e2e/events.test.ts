@@ -1,11 +1,13 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import type { DownloadRecord } from "../../lib/api/schemas.ts";
 import { inShort, Listener, type Told } from "../support/events.ts";
 import { md5OfFile, writeRandom } from "../support/sources.ts";
 import { API_TOKEN, System } from "../support/system.ts";
-import { waitFor } from "../support/wait.ts";
+import { TEST_LIMIT, waitFor } from "../support/wait.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 const MiB = 1024 * 1024;
 const TOKEN = { Authorization: `Bearer ${API_TOKEN}` };

@@ -1,4 +1,12 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import {
+  afterAll,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  setDefaultTimeout,
+  test,
+} from "bun:test";
 import {
   cp,
   mkdir,
@@ -16,6 +24,9 @@ import { join } from "node:path";
 import { type Outcome, runProgram, type RunOptions, Screen } from "../support/operator.ts";
 import { spawnSync } from "../support/spawn.ts";
 import { System } from "../support/system.ts";
+import { TEST_LIMIT } from "../support/wait.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 /* Folders and patterns on the command line: pulled, saved here, looked at and verified. */
 

@@ -1,4 +1,12 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import {
+  afterAll,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  setDefaultTimeout,
+  test,
+} from "bun:test";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { DownloadRecord } from "../../lib/api/schemas.ts";
@@ -14,6 +22,9 @@ import { Proxy } from "../support/proxy.ts";
 import { type Version, versionOf, writeRandom } from "../support/sources.ts";
 import { System } from "../support/system.ts";
 import { spawnSync } from "../support/spawn.ts";
+import { TEST_LIMIT } from "../support/wait.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 const FILE = "file_to_download.txt";
 const SIZE = 5 * 1024 * 1024;

@@ -1,9 +1,11 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { follow, startDownloads } from "../../lib/cli/rest/follow.ts";
 import type { Terminal } from "../../lib/cli/terminal/terminal.ts";
 import { type Version, writeRandom } from "../support/sources.ts";
 import { System } from "../support/system.ts";
-import { waitFor } from "../support/wait.ts";
+import { TEST_LIMIT, waitFor } from "../support/wait.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 /** More than have a stream of events each. */
 const MANY = 30;

@@ -1,10 +1,13 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { runProgram, type RunOptions, Screen } from "../support/operator.ts";
 import { Proxy } from "../support/proxy.ts";
 import { type Version, writeRandom } from "../support/sources.ts";
 import { System } from "../support/system.ts";
+import { TEST_LIMIT } from "../support/wait.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 const FILE = "file_to_download.txt";
 const CLIENTS = ["restaurant-001", "restaurant-002", "restaurant-003"];

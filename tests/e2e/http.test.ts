@@ -1,8 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { ApiError } from "../../lib/api/schemas.ts";
 import { type ErrorCode, meaningOf } from "../../lib/protocol/errors.ts";
 import { type RawAnswer, sendRaw } from "../support/raw-http.ts";
 import { API_TOKEN, System } from "../support/system.ts";
+import { TEST_LIMIT } from "../support/wait.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 /* Odd requests, written by hand: each gets an answer for what it is, and never a 500 or a stack. */
 

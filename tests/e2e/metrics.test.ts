@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { HEADER_BYTES } from "../../lib/protocol/frame.ts";
 import { Proxy } from "../support/proxy.ts";
 import { type Family, parseMetrics, valueOf } from "../support/prometheus.ts";
@@ -11,7 +11,9 @@ import {
 } from "../support/scripted-client.ts";
 import { writeRandom } from "../support/sources.ts";
 import { API_TOKEN, ENROLL_TOKEN, System } from "../support/system.ts";
-import { waitFor } from "../support/wait.ts";
+import { TEST_LIMIT, waitFor } from "../support/wait.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 const MiB = 1024 * 1024;
 const SIZE = 30 * MiB;

@@ -1,10 +1,13 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { DownloadList } from "../../lib/api/schemas.ts";
 import { lacksPipes, Pipe, PIPE_BYTES } from "../support/pipe.ts";
 import { writeRandom } from "../support/sources.ts";
 import { spawn } from "../support/spawn.ts";
 import { API_TOKEN, System } from "../support/system.ts";
+import { TEST_LIMIT } from "../support/wait.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 /* What programs write, to readers that are late, stuck or gone, and onto a disk that is full. */
 

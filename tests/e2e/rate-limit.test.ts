@@ -1,10 +1,12 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import type { DownloadRecord } from "../../lib/api/schemas.ts";
 import { runProgram } from "../support/operator.ts";
 import { Proxy } from "../support/proxy.ts";
 import { writeRandom } from "../support/sources.ts";
 import { System } from "../support/system.ts";
-import { waitFor } from "../support/wait.ts";
+import { TEST_LIMIT, waitFor } from "../support/wait.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 /*
  * Limits on the rate, from outside. How exactly they are kept is asserted on a clock that stands

@@ -1,5 +1,5 @@
 import { Database } from "bun:sqlite";
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { basename, join } from "node:path";
@@ -11,7 +11,9 @@ import { FreshCopy } from "../support/fresh-copy.ts";
 import { codeBlocks, codeSpans, section, tableRows } from "../support/markdown.ts";
 import { md5OfFile } from "../support/sources.ts";
 import { System } from "../support/system.ts";
-import { waitFor } from "../support/wait.ts";
+import { TEST_LIMIT, waitFor } from "../support/wait.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 /*
  * What README.md and lib/server/README.md show is typed into a shell as it stands, in a fresh copy of

@@ -1,10 +1,13 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { endpoints } from "../../lib/api/endpoints.ts";
 import { DownloadAccepted } from "../../lib/api/schemas.ts";
 import { FreshCopy } from "../support/fresh-copy.ts";
 import { codeBlocks } from "../support/markdown.ts";
+import { TEST_LIMIT } from "../support/wait.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 /* Every call that lib/api/README.md shows is typed into a shell as it stands, in its order. */
 

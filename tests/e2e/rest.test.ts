@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtemp, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { type Endpoint, endpoints } from "../../lib/api/endpoints.ts";
@@ -11,6 +11,9 @@ import { md5OfFile, writeRandom } from "../support/sources.ts";
 import { Listener } from "../support/events.ts";
 import { spawn } from "../support/spawn.ts";
 import { API_TOKEN, ENROLL_TOKEN, System } from "../support/system.ts";
+import { TEST_LIMIT } from "../support/wait.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 /*
  * The REST interface of a real server, call by call. Every answer is held against the schemas

@@ -1,11 +1,13 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { type Endpoint, endpoints } from "../../lib/api/endpoints.ts";
 import { sendLastByteLate } from "../support/raw-http.ts";
 import { REGISTER, ScriptedClient } from "../support/scripted-client.ts";
 import { API_TOKEN, ENROLL_TOKEN, System } from "../support/system.ts";
-import { waitFor } from "../support/wait.ts";
+import { TEST_LIMIT, waitFor } from "../support/wait.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 /* Who loses the right to call loses it at once, also in the midst of a call. */
 

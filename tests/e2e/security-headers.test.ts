@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,6 +7,9 @@ import { type RawAnswer, sendRaw } from "../support/raw-http.ts";
 import { ScriptedClient } from "../support/scripted-client.ts";
 import { writeRandom } from "../support/sources.ts";
 import { API_TOKEN, ENROLL_TOKEN, System } from "../support/system.ts";
+import { TEST_LIMIT } from "../support/wait.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 /* What a browser is told of every answer, and that no answer is a page with a caller's words in it. */
 

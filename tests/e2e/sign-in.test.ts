@@ -1,9 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { Session, SignInCode, Totals } from "../../lib/api/schemas.ts";
 import { API_TOKEN, System } from "../support/system.ts";
-import { waitFor } from "../support/wait.ts";
+import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 import { spawn } from "../support/spawn.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 /*
  * Signing in to a real server as a browser does it, and what its cookie may do.

@@ -1,10 +1,12 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { codeBlocks, section } from "../support/markdown.ts";
 import { REGISTER, ScriptedClient } from "../support/scripted-client.ts";
 import { ENROLL_TOKEN, System } from "../support/system.ts";
-import { waitFor } from "../support/wait.ts";
+import { TEST_LIMIT, waitFor } from "../support/wait.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 /* The session that lib/protocol/README.md shows, byte by byte, with a real server. */
 

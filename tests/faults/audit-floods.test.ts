@@ -1,8 +1,11 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { Database } from "bun:sqlite";
 import type { AuditRecord } from "../../lib/api/audit.ts";
 import { REGISTER, ScriptedClient } from "../support/scripted-client.ts";
 import { System } from "../support/system.ts";
+import { TEST_LIMIT } from "../support/wait.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 /* The audit as a weapon: what anybody can make happen, as often as they like, fills no disk, and
  * hides nothing that was done by somebody who is known. */

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { type ServerMessage, SUBPROTOCOL } from "../../lib/protocol/messages.ts";
 import {
@@ -12,8 +12,10 @@ import {
 import { Random } from "../support/random.ts";
 import { md5OfFile } from "../support/sources.ts";
 import { System } from "../support/system.ts";
-import { waitFor } from "../support/wait.ts";
+import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 import { spawn, spawnSync } from "../support/spawn.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 /*
  * WebSockets that others wrote, as clients: what is lawful in RFC 6455 is understood, also where

@@ -1,9 +1,12 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { lacksMounts } from "../support/machine.ts";
 import { SmallDisk } from "../support/small-disk.ts";
 import { writeRandom } from "../support/sources.ts";
 import { System } from "../support/system.ts";
+import { TEST_LIMIT } from "../support/wait.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 /* Row 63: the disk of a client's state folder is full, where it has to record what leaves. */
 

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,7 +7,9 @@ import { Program } from "../support/programs.ts";
 import { md5 } from "../support/scripted-client.ts";
 import { type ScriptedConnection, ScriptedServer } from "../support/scripted-server.ts";
 import { writeRandom } from "../support/sources.ts";
-import { waitFor } from "../support/wait.ts";
+import { TEST_LIMIT, waitFor } from "../support/wait.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 /*
  * Row 62: the real client with a server that wants more than the site's owner lets leave in a day.

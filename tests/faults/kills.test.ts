@@ -1,7 +1,10 @@
-import { describe, test } from "bun:test";
+import { describe, setDefaultTimeout, test } from "bun:test";
 import { type FaultName, FAULTS } from "./faults.ts";
 import { play, scenarioOf } from "./scenario.ts";
 import { deadlineOf, overSeeds, SEED, seedCount } from "./seeds.ts";
+import { TEST_LIMIT } from "../support/wait.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 const MiB = 1024 * 1024;
 

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,6 +8,9 @@ import type { ClientRecord } from "../../lib/api/schemas.ts";
 import { formatEvent } from "../../lib/util/server-sent-events.ts";
 import { runProgram, Screen } from "../support/operator.ts";
 import { downloadRecord } from "../support/records.ts";
+import { TEST_LIMIT } from "../support/wait.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 /*
  * A server that lies to the command line: it wants to reach the operator's terminal and the files of

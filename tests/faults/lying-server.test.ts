@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -15,8 +15,10 @@ import { Program } from "../support/programs.ts";
 import { md5 } from "../support/scripted-client.ts";
 import { type ScriptedConnection, ScriptedServer } from "../support/scripted-server.ts";
 import { writeRandom } from "../support/sources.ts";
-import { waitFor } from "../support/wait.ts";
+import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 import { spawnSync } from "../support/spawn.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 /*
  * The real client with a server that lies. Whatever that says, the client lives, comes back, and

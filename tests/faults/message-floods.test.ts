@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { frame, REGISTER, type Request } from "../support/scripted-client.ts";
 import {
   BINARY,
@@ -11,7 +11,9 @@ import {
 } from "../support/raw-websocket.ts";
 import { type Version, writeRandom } from "../support/sources.ts";
 import { ENROLL_TOKEN, System } from "../support/system.ts";
-import { waitFor } from "../support/wait.ts";
+import { TEST_LIMIT, waitFor } from "../support/wait.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 /*
  * Row 36: peers that keep the server busy for nothing: with messages, with registrations, with junk

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import * as z from "zod";
 import { ApiCallError } from "../../lib/cli/rest/api-client.ts";
 import { codeOfClose } from "../../lib/protocol/errors.ts";
@@ -21,6 +21,8 @@ import {
 import { md5OfFile, writeRandom } from "../support/sources.ts";
 import { System } from "../support/system.ts";
 import { TEST_LIMIT, waitFor } from "../support/wait.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 /*
  * Clients that speak almost right, at every state of a download: mutated, cut, repeated, in

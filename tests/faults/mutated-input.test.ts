@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import * as z from "zod";
 import { FdsError } from "../../lib/protocol/errors.ts";
 import { decodeFrame, encodeFrame, HEADER_BYTES } from "../../lib/protocol/frame.ts";
@@ -14,6 +14,8 @@ import { Mutator } from "../support/mutator.ts";
 import { Random } from "../support/random.ts";
 import { type JsonSchema, SchemaValues } from "../support/schema-values.ts";
 import { TEST_LIMIT } from "../support/wait.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 /* What reads the network, given what is almost right: it gives something sound, or an FdsError. */
 

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { OpenApiDocument } from "../../lib/api/openapi.ts";
@@ -14,6 +14,8 @@ import { ScriptedClient } from "../support/scripted-client.ts";
 import { md5OfFile, writeRandom } from "../support/sources.ts";
 import { API_TOKEN, ENROLL_TOKEN, System } from "../support/system.ts";
 import { TEST_LIMIT } from "../support/wait.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 /*
  * Requests that are almost what /openapi.json describes, made from that document, to a server

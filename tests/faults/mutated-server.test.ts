@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -21,6 +21,8 @@ import { md5 } from "../support/scripted-client.ts";
 import { type ScriptedConnection, ScriptedServer } from "../support/scripted-server.ts";
 import { writeRandom } from "../support/sources.ts";
 import { TEST_LIMIT, waitFor } from "../support/wait.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 /*
  * Servers that speak almost right, at every state of a file. The real client leaves each with a

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { LoopDisk } from "../support/loop-disk.ts";
 import { lacksLoopDisks, lacksStrace } from "../support/machine.ts";
@@ -7,6 +7,9 @@ import { md5OfFile } from "../support/sources.ts";
 import { deadlineOf, overSeeds, SEED, seedCount } from "./seeds.ts";
 import { delivered, KiB, MiB, setStage, type Stage, type StageOptions } from "./stage.ts";
 import { overSteps, pullWhileAway, STEPS_DEADLINE, stepThrough } from "./steps.ts";
+import { TEST_LIMIT } from "../support/wait.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 /*
  * The server is killed at a chosen call, or its disk loses its power: what was not flushed is gone,

@@ -1,10 +1,13 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { ApiCallError } from "../../lib/cli/rest/api-client.ts";
 import { Proxy } from "../support/proxy.ts";
 import { Random } from "../support/random.ts";
 import { writeRandom } from "../support/sources.ts";
 import { System } from "../support/system.ts";
 import { SEED, seedCount } from "./seeds.ts";
+import { TEST_LIMIT } from "../support/wait.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 /* What operators ask for at the very moment at which a download ends by itself. */
 

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { HEADER_BYTES } from "../../lib/protocol/frame.ts";
@@ -6,9 +6,11 @@ import { Proxy } from "../support/proxy.ts";
 import { Random } from "../support/random.ts";
 import { flawsOfSet, pullSet, unsafeFiles, writeSet } from "../support/set-source.ts";
 import { System } from "../support/system.ts";
-import { waitFor } from "../support/wait.ts";
+import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 import { type FaultName, FAULTS, type Scene } from "./faults.ts";
 import { deadlineOf, overSeeds, SEED, seedCount } from "./seeds.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 /* Row 43: what breaks while a set is listed, received and published. */
 

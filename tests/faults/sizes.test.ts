@@ -1,8 +1,11 @@
-import { test } from "bun:test";
+import { setDefaultTimeout, test } from "bun:test";
 import { truncate, writeFile } from "node:fs/promises";
 import { EFFORT } from "./effort.ts";
 import { versionOf } from "../support/sources.ts";
 import { System } from "../support/system.ts";
+import { TEST_LIMIT } from "../support/wait.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 /* The other sizes of row 31 are in tests/e2e/transfer.test.ts. */
 

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdir, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { meaningOf } from "../../lib/protocol/errors.ts";
@@ -15,8 +15,10 @@ import {
 } from "../support/scripted-client.ts";
 import { ScriptedServer } from "../support/scripted-server.ts";
 import { writeRandom } from "../support/sources.ts";
-import { waitFor } from "../support/wait.ts";
+import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 import { System } from "../support/system.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 /* Row 41: clients and servers that are older or newer than each other. */
 

@@ -1,8 +1,11 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { tmpdir } from "node:os";
 import { resolve } from "node:path";
 import { lacksPipes, Pipe } from "../support/pipe.ts";
 import { spawn } from "../support/spawn.ts";
+import { TEST_LIMIT } from "../support/wait.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 /*
  * A service is a whole process, so each test runs one: the text is what follows
