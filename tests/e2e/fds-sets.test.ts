@@ -22,6 +22,7 @@ import {
 } from "node:fs/promises";
 import { join } from "node:path";
 import { type Outcome, runProgram, type RunOptions, Screen } from "../support/operator.ts";
+import { Proxy } from "../support/proxy.ts";
 import { spawnSync } from "../support/spawn.ts";
 import { System } from "../support/system.ts";
 import { TEST_LIMIT } from "../support/wait.ts";
@@ -226,6 +227,27 @@ describe("fds pull -o", () => {
       local_files: { saved: 1, present: 21, failed: 0 },
     });
     expect((await stat(join(saved, "logs/deep/large.bin"))).ctimeMs).toBe(untouched.ctimeMs);
+  });
+
+  test("goes on where it broke off, over a restart of the server", async () => {
+    await using proxy = await Proxy.listen(system.port);
+    // so slow that all that came was read, as a reset throws away what was not
+    proxy.shape({ bytesPerSecond: 4_000_000 });
+    // in the middle of the large file: the answers to all other calls are small
+    const broken = proxy.after("down", 2_000_000, () => {
+      system.server.signal("SIGKILL");
+      proxy.cut("rst");
+    });
+    const result = pull("--json", "--server", proxy.url);
+    await broken;
+    await system.restartServer();
+    const { stdout, exitCode } = await result;
+    expect({ exitCode, ...JSON.parse(stdout) }).toMatchObject({
+      exitCode: 0,
+      local_files: { saved: 22, present: 0, failed: 0 },
+    });
+    expect(diff(join(saved, "logs"), join(root, "logs"))).toBe("");
+    expect(proxy.carried.down).toBeLessThan(4_000_000);
   });
 
   test("never takes the place of another file, and brings all others", async () => {

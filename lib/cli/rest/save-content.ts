@@ -1,7 +1,7 @@
 import { open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
-import { syncFolder } from "../../util/durable.ts";
 import type { Output } from "../../util/output.ts";
+import { SharedSync } from "../../util/shared-sync.ts";
 import { systemCode } from "../../util/system-error.ts";
 import { type ApiClient, isTransient } from "./api-client.ts";
 import { digestsOfFile } from "../checksums.ts";
@@ -12,6 +12,9 @@ import type { StoredFile } from "./stored-file.ts";
 
 /** Between two tries to go on, in ms. */
 const RETRY_INTERVAL = 500;
+
+/** Files of a set that are saved in one folder at the same time share its flushes. */
+const folderSync = new SharedSync();
 
 export interface SaveOptions {
   signal: AbortSignal;
@@ -131,7 +134,7 @@ async function publish(part: string, path: string, file: StoredFile): Promise<vo
     throw systemCode(error) === "EEXIST" ? occupied(path, file) : error;
   }
   await rename(part, path);
-  await syncFolder(dirname(path));
+  await folderSync.flush(dirname(path));
 }
 
 function occupied(path: string, { downloadId }: StoredFile): Failure {

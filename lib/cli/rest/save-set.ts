@@ -10,7 +10,7 @@ import { SetSums } from "./set-sums.ts";
 import { storedFileIn } from "./stored-file.ts";
 
 /** Files on their way at once: each takes some answers of the server and of the disk. */
-const AT_ONCE = 8;
+const AT_ONCE = 16;
 
 /** Most problems that are kept to be told. */
 const MAX_PROBLEMS = 10;

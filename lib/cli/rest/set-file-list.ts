@@ -1,6 +1,12 @@
 import { MAX_PAGE } from "../../api/page-limit.ts";
-import type { SetFileRecord, SetFileList, SetFileStatus } from "../../api/sets.ts";
+import {
+  MAX_SET_FILES,
+  type SetFileList,
+  type SetFileRecord,
+  type SetFileStatus,
+} from "../../api/sets.ts";
 import { pause } from "../pause.ts";
+import { Failure } from "../program.ts";
 import { type ApiClient, isTransient } from "./api-client.ts";
 
 /** Between two tries to reach a server that is away, in ms. */
@@ -15,6 +21,7 @@ export interface SetFileListOptions {
 
 /**
  * The files of a set, a page at a time, in the order of the manifest.
+ * @throws Failure for more files than a set can have
  * @throws what the API throws, after some patience where the server is away
  */
 export async function* setFilePages(
@@ -23,6 +30,7 @@ export async function* setFilePages(
   { status, signal, patience = 0 }: SetFileListOptions,
 ): AsyncGenerator<SetFileRecord[]> {
   const query = { limit: String(MAX_PAGE), ...(status && { status }) };
+  let count = 0;
   for (let cursor: string | null = null; ;) {
     const from = cursor === null ? {} : { cursor };
     const page: SetFileList = await patiently(
@@ -30,6 +38,11 @@ export async function* setFilePages(
       patience,
       signal,
     );
+    count += page.files.length;
+    const isEndless = page.files.length === 0 && page.next_cursor !== null;
+    if (isEndless || count > MAX_SET_FILES) {
+      throw new Failure("look at the server: it lists more files than a set can have");
+    }
     yield page.files;
     if (page.next_cursor === null) return;
     cursor = page.next_cursor;
