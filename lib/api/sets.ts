@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { Md5, Sha256 } from "../protocol/digest.ts";
 import { DOWNLOAD_ERROR_CODES } from "../protocol/errors.ts";
 import { MAX_SET_FILES } from "../protocol/messages.ts";
 import { flawOfPatterns, MAX_PATTERN_LENGTH, MAX_PATTERNS } from "../protocol/patterns.ts";
@@ -99,8 +100,8 @@ export const SetFileRecord = z
     saved_path: SavedPath.nullable(),
     size: z.int().min(0),
     modified_at: z.iso.datetime(),
-    md5: z.string().nullable(),
-    sha256: z.string().nullable(),
+    md5: Md5.nullable(),
+    sha256: Sha256.nullable(),
     status: SetFileStatus,
     error_code: z.enum(DOWNLOAD_ERROR_CODES).nullable(),
     error: z.string().nullable(),

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { AuditRecord } from "../../lib/api/audit.ts";
 import type { ClientFileList } from "../../lib/api/files.ts";
 import type { ClientRecord } from "../../lib/api/schemas.ts";
+import type { SetFileList } from "../../lib/api/sets.ts";
 import { formatEvent } from "../../lib/util/server-sent-events.ts";
 import { runProgram, Screen } from "../support/operator.ts";
 import { downloadRecord } from "../support/records.ts";
@@ -106,6 +107,43 @@ const COMMANDS: [what: string, args: string[]][] = [
   ["an error in JSON", ["token", "list", "--json"]],
 ];
 
+const EVIL_SET = {
+  kind: "set",
+  file_path: null,
+  paths: [EVIL, "logs/"],
+  exclude: [EVIL],
+  files_total: 2,
+  files_received: 1,
+  files_unchanged: 0,
+  files_skipped: 1,
+} as const;
+
+const EVIL_SET_FILES = {
+  files: [
+    {
+      path: `a${EVIL}`,
+      saved_path: null,
+      size: 1,
+      modified_at: "2026-01-02T03:04:05.000Z",
+      md5: null,
+      sha256: null,
+      status: "skipped",
+      error_code: "file_unreadable",
+      error: EVIL,
+    },
+  ],
+  next_cursor: null,
+} satisfies SetFileList;
+
+/** The same where a server shows a set. */
+const SET_COMMANDS: [what: string, args: string[]][] = [
+  ["pull", ["pull", "site-1", "logs/"]],
+  ["status", ["status", ID]],
+  ["downloads", ["downloads"]],
+  ["files", ["files", ID]],
+  ["files --json", ["files", ID, "--json"]],
+];
+
 interface Lies {
   record?: Record<string, unknown>;
   message?: string;
@@ -131,6 +169,7 @@ function lyingServer({ record, message = "queued", content }: Lies = {}) {
       new Response(formatEvent("client", EVIL_CLIENT, 1) + formatEvent("download", told, 2), {
         headers: { "content-type": "text/event-stream" },
       }),
+    [`GET /api/downloads/${ID}/files`]: () => Response.json(EVIL_SET_FILES),
     "GET /api/downloads": () => Response.json({ downloads: [told], next_cursor: null }),
     [`GET /api/downloads/${ID}/content`]:
       content ?? (() => new Response(BYTES, { status: 206, headers: { etag: `"${MD5}"` } })),
@@ -179,6 +218,24 @@ describe("what it says", () => {
     expect(stdout + stderr).not.toContain(NO_ANSWER);
     expect(stdout + stderr).not.toMatch(UNFIT);
   });
+
+  test.each(SET_COMMANDS)("of a set reaches no pipe as anything but text: %s", async (_, args) => {
+    const { stdout, stderr } = await fds({ ...lies, record: EVIL_SET }, ...args);
+    expect(stdout).not.toBe("");
+    expect(stdout + stderr).not.toContain(NO_ANSWER);
+    expect(stdout + stderr).not.toMatch(UNFIT);
+  });
+
+  onPosix.each(SET_COMMANDS)(
+    "of a set reaches no terminal as anything but text (needs POSIX): %s",
+    async (_, args) => {
+      await using server = lyingServer({ ...lies, record: EVIL_SET });
+      await using screen = new Screen({ folder, url: server.url }, ["fds", ...args]);
+      await screen.ended();
+      expect(screen.text).not.toBe("");
+      expect(screen.raw).not.toMatch(UNFIT);
+    },
+  );
 
   test.each([
     ["status", ["status", ID]],
@@ -243,6 +300,16 @@ describe("fds pull -o", () => {
     const { exitCode } = await fds(lies, "pull", "site-1", "-o", join(here, "a"));
     expect(exitCode).toBe(1);
     expect(await readFile(stranger, "utf8")).toBe("mine");
+  });
+
+  test.each<[string, string[], Lies["record"]]>([
+    ["a file where a set was asked for", ["logs/"], {}],
+    ["a set where a file was asked for", ["file.txt"], EVIL_SET],
+  ])("saves nothing where it pulled %s", async (_, args, record) => {
+    const { exitCode, stderr } = await fds({ record }, "pull", "site-1", ...args, "-o", here);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain("it pulled something else than what was asked for");
+    expect(await readdir(folder, { recursive: true })).toEqual(["here"]);
   });
 
   test("takes no more bytes than the file has", async () => {

@@ -65,9 +65,13 @@ unchanged and skipped.`,
 
 async function pullFromOne(context: CommandContext): Promise<void> {
   const { requests } = await readRequests(context);
-  const path = await readOutput(context, requests[0] ?? {});
+  const [request = {}] = requests;
+  const path = await readOutput(context, request);
   const { records, refused } = await pullThem(context, requests);
   const completed = records.find(({ status }) => status === "completed");
+  if (completed && (completed.kind === "set") !== "paths" in request) {
+    throw new Failure("look at the server: it pulled something else than what was asked for");
+  }
   const saved = path !== null && completed ? await save(context, completed, path) : null;
   // what goes to standard output is the file alone
   const { out, err } = context;

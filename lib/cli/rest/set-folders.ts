@@ -1,5 +1,5 @@
 import { lstat, mkdir } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { isSafeFileName } from "../../util/safe-file-name.ts";
 import { systemCode } from "../../util/system-error.ts";
 import { Failure } from "../program.ts";
@@ -12,8 +12,12 @@ export class SetFolders {
   /** Each folder by its path: it is made, or looked at, once. */
   readonly #folders = new Map<string, Promise<void>>();
 
+  readonly #root: string;
+
   /** @param root a folder, or the name of one that is to be made */
-  constructor(private readonly root: string) {}
+  constructor(root: string) {
+    this.#root = resolve(root);
+  }
 
   /**
    * Finds the path of a file, and makes its folders.
@@ -27,9 +31,9 @@ export class SetFolders {
         `nothing was saved under "${place}": the server must not name a file like this`,
       );
     }
-    const path = join(this.root, ...names);
+    const path = join(this.#root, ...names);
     for (let count = 0; count < names.length; count++) {
-      await this.#folder(join(this.root, ...names.slice(0, count)));
+      await this.#folder(join(this.#root, ...names.slice(0, count)));
     }
     if ((await linkAt(path)) === "link") throw inTheWay(path);
     return path;
@@ -47,7 +51,7 @@ export class SetFolders {
     } catch (error) {
       if (systemCode(error) !== "EEXIST") throw error;
       // The root is where a person said, also where that is a link.
-      if (path !== this.root && (await linkAt(path)) !== "folder") throw inTheWay(path);
+      if (path !== this.#root && (await linkAt(path)) !== "folder") throw inTheWay(path);
     }
   }
 }
