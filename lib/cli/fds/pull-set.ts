@@ -20,17 +20,17 @@ export const SET_FLAGS = {
 } satisfies Record<string, Flag>;
 
 export const SET_FLAGS_HELP = `  --exclude PATTERN
-      leaves out the files that it names; repeatable
+      of a set: leave these files out, such as '**/*.tmp'; repeatable
   --strict
-      the first file that does not come fails the whole; else it is skipped, with its cause
+      of a set: fail as soon as one file does not come (default: skip it, and say why)
   --skip-unchanged
-      links at the server what is stored there already as it is at the site, and sends the rest
+      of a set: link what the server has stored already, as it still is, in place of sending it
   --min-age DURATION
-      leaves for later what changed more recently, such as 15m
+      of a set: skip files that changed more recently, such as 15m
   --if-none fail|complete
-      what it is where the patterns name no file (default: fail)
+      of a set: what happens when no file matches (default: fail)
   --max-files N, --max-bytes SIZE
-      fails before the first byte where there are more (default: ${MAX_SET_FILES} files)`;
+      of a set: fail before the first byte when there are more (default: ${MAX_SET_FILES} files)`;
 
 /** Sent as it is written. */
 const MIN_AGE: Kind<string> = {

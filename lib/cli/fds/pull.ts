@@ -31,12 +31,13 @@ export const pull: Command = {
       relative to a folder that the client serves, or absolute inside one
       (default: ${DEFAULT_FILE})
   PATTERN…
-      many files, as one download: what ends in / is a folder, * ? [a-z] {a,b} and ** (any depth)
-      stand for others, \\ takes the next character as it is, and so are two words and more
+      a set, which is many files in one download: a folder, whose name ends in "/", a pattern
+      (* ? [a-z] {a,b}, ** for any depth, \\ before a character that is meant as it is), or more
+      than one word
   --output PATH, -o PATH
-      also save the file here, under this name or in this folder; it is fetched on where it
-      broke off, verified, and never overwrites another file; - is standard output. Many files
-      are saved in the folder PATH, which is made: those that are there and right stay
+      also save the file here, under this name or in this folder; - is standard output. A set is
+      saved file by file in the folder PATH. Each file is verified, is fetched on where it broke
+      off, and never overwrites another file
   --all
       pull from every client that is connected: fds pull --all [FILE…]
   --if-offline wait|fail
@@ -46,18 +47,20 @@ export const pull: Command = {
   --rate-limit SIZE
       most bytes a second, such as 2MiB; fds limit changes it while it runs (default: no limit)
 ${SET_FLAGS_HELP}`,
-  notes: `Quote patterns: the shell here would take them for files of its own. A file that did not come of
-many is told as skipped, with its cause, and is no failure without --strict.
+  notes: `Quote patterns, or your shell expands them here. Files of a set that were skipped are listed with
+their cause; they are no failure without --strict.
+
 Ctrl-C asks whether to cancel the download; a second one leaves it running. It goes on at the
 server whatever becomes of this program, and so does the watching when the server is restarted.
+
 In a pipe: status, client, download, size, checksum and where the server saved it, relative to its
-folder of downloads, with tabs between; of a set also the numbers of its files: of all, received,
-unchanged and skipped.`,
+folder of downloads, with tabs between; of a set also how many files it has, and how many of them
+were received, unchanged and skipped.`,
   examples: [
     "pull restaurant-001",
     "pull restaurant-001 logs/today.log -o ./today.log",
     "pull restaurant-001 logs/today.log -o - | grep ERROR",
-    "pull restaurant-001 'exports/*.csv' logs/ --exclude '**/*.tmp' -o ./restaurant-001",
+    "pull restaurant-001 'exports/*.csv' logs/ -o ./restaurant-001",
     "pull --all --json",
   ],
   run: (context) => (context.values["all"] ? pullFromAll(context) : pullFromOne(context)),

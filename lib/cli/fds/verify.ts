@@ -28,8 +28,8 @@ export const verify: Command = {
   notes: `Each file is compared with the record of its download, and with the sum of its original where
 that is known. Fails where a file is altered, missing, or of no download on record, and
 where a line of the sums is not understood. What choice 11 of the guide removed is not missing.
-Of a set every file is compared with what the server lists, and its checksums with its record: one
-verdict is for all its files that are right, and each other one has its own.
+A set has one verdict for all its files that are right, and one for each other file; its .md5 is
+compared with its record, and with what the server lists.
 In a pipe: verdict, checksum on disk, the recorded one, MD5 of the original and path, with tabs between;
 behind the path of a set, how many of its files are right.`,
   examples: ["verify", "verify --json | jq '.files[] | select(.verdict != \"ok\")'"],
