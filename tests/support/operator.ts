@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { API_TOKEN, type System } from "./system.ts";
 import { visibleRows } from "./visible-rows.ts";
-import { waitFor } from "./wait.ts";
+import { waitFor, within } from "./wait.ts";
 import { spawn } from "./spawn.ts";
 
 const CLI = join(import.meta.dir, "../../lib/cli");
@@ -41,7 +41,8 @@ export async function runProgram(
   options?: RunOptions,
 ): Promise<Outcome> {
   const child = startProgram(system, command, options);
-  const [stdout, stderr] = await Promise.all([child.stdout.text(), child.stderr.text()]);
+  const output = Promise.all([child.stdout.text(), child.stderr.text()]);
+  const [stdout, stderr] = await within(output, `"${command.join(" ")}" to end`);
   await child.exited;
   return { exitCode: child.exitCode, stdout, stderr };
 }
@@ -129,7 +130,7 @@ export class Screen implements AsyncDisposable {
   }
 
   async ended(): Promise<number | null> {
-    await this.#child.exited;
+    await within(this.#child.exited, "the program on the screen to end");
     return this.#child.exitCode;
   }
 

@@ -1,6 +1,6 @@
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { waitFor } from "./wait.ts";
+import { waitFor, within } from "./wait.ts";
 import { spawn } from "./spawn.ts";
 
 const PROJECT = join(import.meta.dir, "../..");
@@ -61,7 +61,7 @@ export class Program implements AsyncDisposable {
 
   /** Waits until it has ended; gives the exit code, null where a signal ended it. */
   async ended(): Promise<number | null> {
-    await this.#process.exited;
+    await within(this.#process.exited, `${this.name} to end`);
     return this.#process.exitCode;
   }
 

@@ -1,7 +1,7 @@
 import { encodeFrame, HEADER_BYTES } from "../../lib/protocol/frame.ts";
 import type { FileIdentity } from "../../lib/protocol/identity.ts";
 import { type ServerMessage, SUBPROTOCOL } from "../../lib/protocol/messages.ts";
-import { waitFor } from "./wait.ts";
+import { waitFor, within } from "./wait.ts";
 
 /** What ended a connection. */
 export interface Closing {
@@ -59,7 +59,7 @@ export class ScriptedClient implements AsyncDisposable {
 
   /** Resolves when the server, or the network, ended the connection. */
   get closed(): Promise<Closing> {
-    return this.#closed.promise;
+    return within(this.#closed.promise, "the end of the connection");
   }
 
   /** The protocol that the server chose. */

@@ -6,7 +6,7 @@ import {
   parseClientMessage,
   SUBPROTOCOL,
 } from "../../lib/protocol/messages.ts";
-import { waitFor } from "./wait.ts";
+import { waitFor, within } from "./wait.ts";
 
 /** One connection of a client, on which the server says what a test makes it say. */
 export class ScriptedConnection {
@@ -17,7 +17,7 @@ export class ScriptedConnection {
 
   /** Resolves when the client ended the connection. */
   get closed(): Promise<{ code: number; reason: string }> {
-    return this.#closed.promise;
+    return within(this.#closed.promise, "the end of the connection");
   }
 
   /** Bytes of files that came. */

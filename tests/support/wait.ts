@@ -33,3 +33,22 @@ export async function waitFor<T>(
     await Bun.sleep(LOOK_EVERY);
   }
 }
+
+/**
+ * Waits for a promise that nothing else ends.
+ * @param what for the error: `"the server to end the connection"`
+ * @throws Error that says what did not come: a test that ran into its limit instead would have its
+ *   programs killed by Bun, those that the tests behind it share too
+ */
+export async function within<T>(promise: Promise<T>, what: string): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => late.reject(new Error(`waited ${DEADLINE / 1000} s for ${what}`)),
+    DEADLINE,
+  );
+  try {
+    return await Promise.race([promise, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
