@@ -16,8 +16,8 @@ const HELP = `Runs the tests and says what could not be run here.
 Usage: bun run test [FILE…]
   FILE  only test files whose path holds this text`;
 
-/** Test files that run at once. Most of them wait more than they compute: two for each core. */
-const PROCESSES = 2 * availableParallelism();
+/** Test files that run at once. Most of them wait more than they compute: three for each core. */
+const PROCESSES = 3 * availableParallelism();
 
 /** Files that measure time: they run one after the other, when nothing else takes the processor. */
 const SERIAL = /\.serial\.test\.ts$/;

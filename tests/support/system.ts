@@ -5,6 +5,7 @@ import { expect } from "bun:test";
 import { ApiClient } from "../../lib/cli/rest/api-client.ts";
 import { bypassProxyForLoopback } from "./no-proxy.ts";
 import type { DownloadRecord } from "../../lib/api/schemas.ts";
+import { parseMetrics, valueOf } from "./prometheus.ts";
 import { Program } from "./programs.ts";
 import { runtimeEnvironment } from "./runtime.ts";
 import { md5OfFile, type Version, versionOf } from "./sources.ts";
@@ -157,6 +158,13 @@ export class System implements AsyncDisposable {
       const told = [JSON.stringify(last), ...log].join("\n\n");
       throw new Error(`the download did not end in ${deadline / 1000} s:\n${told}`, { cause });
     }
+  }
+
+  /** A figure of `GET /metrics`. */
+  async metric(name: string): Promise<number> {
+    const headers = { Authorization: `Bearer ${API_TOKEN}` };
+    const page = await fetch(`${this.url}/metrics`, { headers });
+    return valueOf(parseMetrics(await page.text()), name);
   }
 
   /** A path in the folder that the clients serve. */
