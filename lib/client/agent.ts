@@ -111,6 +111,7 @@ export class Agent {
       .finally(() => {
         this.#streams.delete(stream);
         this.#running.delete(running);
+        if (this.#streams.size === 0) this.#scheduler.rest();
       });
     this.#running.add(running);
   }

@@ -9,6 +9,11 @@ const MAX_QUEUED = 4 * 1024 * 1024;
 /** A frame is no longer than what the link carries in this time. */
 const MAX_FRAME_MS = 100;
 const MIN_FRAME = 16 * 1024;
+/** Rates are measured over this long, in ms. */
+const RATE_SPAN_MS = 1000;
+/** A rate that was measured for less time, in ms, or of fewer bytes says nothing of the link. */
+const MIN_MEASURED_MS = 100;
+const MIN_MEASURED = 1024 * 1024;
 /** The socket tells of no drain, so it is looked at this often, in ms. */
 const POLL_MS = 2;
 
@@ -25,7 +30,13 @@ export interface Outgoing {
  */
 export class SendScheduler {
   readonly #line: (() => void)[] = [];
-  readonly #rate = new RateMeter(1000);
+  #rate = new RateMeter(RATE_SPAN_MS);
+  /** What was measured when the last frame was sent, and before a rest, in bytes a second. */
+  #latestRate: number | null = null;
+  #formerRate: number | null = null;
+  /** When the first frame since then was sent, and how many bytes had been sent before. */
+  #begunAt = Infinity;
+  #sentBefore = 0;
   #polling = false;
   #sent = 0;
   #drained = 0;
@@ -39,7 +50,8 @@ export class SendScheduler {
 
   /** The most bytes that the next frame should have: fewer on a slow link. */
   frameSize(maxChunk: number): number {
-    const carried = Math.max(MIN_FRAME, this.#carriedIn(MAX_FRAME_MS));
+    const rate = this.#bytesPerSecond() ?? Infinity;
+    const carried = Math.max(MIN_FRAME, (rate * MAX_FRAME_MS) / 1000);
     return Math.floor(Math.min(maxChunk, carried, this.limit.burst));
   }
 
@@ -62,11 +74,21 @@ export class SendScheduler {
     bytes: Uint8Array<ArrayBuffer>,
     packed: Uint8Array | null = null,
   ): void {
+    this.#begunAt = Math.min(this.#begunAt, performance.now());
     const frame = packed ? encodeFrame(address, bytes, packed) : encodeInPlace(address, bytes);
     this.socket.send(frame);
     this.#sent += frame.length;
     this.limit.take(frame.length);
     this.#measure();
+    this.#latestRate = this.#bytesPerSecond();
+  }
+
+  /** Nobody sends any more: the time until somebody does is no part of the rate. */
+  rest(): void {
+    if (this.#sent - this.#sentBefore >= MIN_MEASURED) this.#formerRate = this.#latestRate;
+    this.#rate = new RateMeter(RATE_SPAN_MS);
+    this.#begunAt = Infinity;
+    this.#sentBefore = this.#sent;
   }
 
   /** Lets everybody who waits go. */
@@ -97,7 +119,10 @@ export class SendScheduler {
 
   #hasRoom(): boolean {
     this.#measure();
-    const limit = Math.min(MAX_QUEUED, Math.max(MIN_QUEUED, this.#carriedIn(MAX_QUEUED_MS)));
+    // What the system took at once, in the first moments, it may only have put into its own buffer.
+    const rate = this.#rate.bytesPerSecond(RATE_SPAN_MS) ?? 0;
+    const carried = (rate * MAX_QUEUED_MS) / 1000;
+    const limit = Math.min(MAX_QUEUED, Math.max(MIN_QUEUED, carried));
     return this.socket.bufferedAmount < limit && this.limit.available > 0;
   }
 
@@ -108,9 +133,9 @@ export class SendScheduler {
     this.#drained = drained;
   }
 
-  /** Bytes that the link carries in this many ms, as far as it is known. */
-  #carriedIn(ms: number): number {
-    const rate = this.#rate.bytesPerSecond();
-    return rate === null ? MAX_QUEUED : Math.round((rate * ms) / 1000);
+  /** What the link carries, as far as it is known. */
+  #bytesPerSecond(): number | null {
+    const isNew = performance.now() - this.#begunAt < MIN_MEASURED_MS;
+    return (isNew ? this.#formerRate : null) ?? this.#rate.bytesPerSecond();
   }
 }

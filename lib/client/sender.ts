@@ -223,7 +223,7 @@ export class Sender implements OutgoingStream {
       const packed = (await this.#compressor?.pack(this.#offset, next)) ?? null;
       // Bytes that are sent again were not reserved at the start.
       await this.#allowance.ensure(rest.length);
-      await scheduler.next();
+      await this.#turn();
       if (this.#interrupted()) return;
       // More may be granted by now.
       if (!packed) next = this.#granted(rest);
@@ -233,6 +233,16 @@ export class Sender implements OutgoingStream {
       this.#sentBytes += next.length;
       rest = block.subarray(block.length - (end - this.#offset));
     }
+  }
+
+  /** Resolves when it is this file's turn, or nobody wants it any more: a slow socket has no turns. */
+  #turn(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = () => {
+        if (this.#interrupted()) resolve();
+      };
+      void this.options.scheduler.next().then(resolve);
+    });
   }
 
   /** What may be sent of these bytes in one frame. */

@@ -27,11 +27,14 @@ export class RateMeter {
     }
   }
 
-  /** Null until there is something to tell. */
-  bytesPerSecond(): number | null {
+  /**
+   * Null until there is something to tell.
+   * @param leastMs what came in less time is taken as all that came in this one
+   */
+  bytesPerSecond(leastMs = 0): number | null {
     const first = this.#samples[0];
     if (!first) return null;
-    const seconds = (this.now() - first.at) / 1000;
+    const seconds = Math.max(this.now() - first.at, leastMs) / 1000;
     return seconds > 0 ? (this.#total - first.total) / seconds : null;
   }
 }

@@ -89,6 +89,27 @@ describe("on a link that is full", () => {
     expect(socket.bufferedAmount).toBeLessThan(most);
   });
 
+  test("little lies in the socket also after the system took much at once", async () => {
+    const socket = new SlowSocket(128 * KiB);
+    let taken = 0;
+    const send = socket.send.bind(socket);
+    socket.send = (data) => {
+      send(data);
+      const first = Math.min(2 * MiB - taken, socket.bufferedAmount);
+      taken += first;
+      socket.bufferedAmount -= first;
+    };
+    const scheduler = new SendScheduler(socket, new TokenBucket(null));
+    let over = false;
+    const sending = keepSending(scheduler, 1, 64 * KiB, () => over);
+    await pass(socket, 300);
+    expect(taken).toBe(2 * MiB);
+    expect(socket.bufferedAmount).toBeLessThan(MiB);
+    over = true;
+    scheduler.close();
+    await sending;
+  });
+
   test("frames are as long as the link carries in a tenth of a second, and no crumbs", async () => {
     const { scheduler: slow } = await race(16 * KiB, [64 * KiB], 20_000);
     expect(slow.frameSize(MiB)).toBe(16 * KiB);
@@ -96,6 +117,51 @@ describe("on a link that is full", () => {
     expect(medium.frameSize(MiB)).toBeGreaterThan(150 * KiB);
     expect(medium.frameSize(MiB)).toBeLessThan(260 * KiB);
     expect(medium.frameSize(4 * KiB)).toBe(4 * KiB);
+  });
+});
+
+describe("after a rest", () => {
+  /** Sends for a time, rests for another one, and sends again. @returns the next frames' size */
+  async function frameSizeAfterRest(bytesPerSecond: number, ms: number) {
+    const socket = new SlowSocket(bytesPerSecond);
+    const scheduler = new SendScheduler(socket, new TokenBucket(null));
+    let over = false;
+    const sending = keepSending(scheduler, 1, MiB, () => over);
+    await pass(socket, ms);
+    over = true;
+    await pass(socket, 10_000);
+    await sending;
+    scheduler.rest();
+    await pass(socket, 60_000);
+    await scheduler.next();
+    scheduler.send(
+      { stream: 1, epoch: 1, offset: 0 },
+      new Uint8Array(HEADER_BYTES + 1).subarray(-1),
+    );
+    return scheduler.frameSize(MiB);
+  }
+
+  test.each([
+    ["a fast link", 20 * MiB, MiB],
+    ["a slower one", 2 * MiB, 200 * KiB],
+  ])("frames on %s are as long as before, though the rest was", async (_, rate, expected) => {
+    const size = await frameSizeAfterRest(rate, 3000);
+    expect(size).toBeGreaterThan(expected * 0.8);
+    expect(size).toBeLessThan(expected * 1.2);
+  });
+
+  test("a few bytes that were sent before say nothing", async () => {
+    const known = await frameSizeAfterRest(20 * MiB, 1000);
+    const socket = new SlowSocket(20 * MiB);
+    const scheduler = new SendScheduler(socket, new TokenBucket(null));
+    const unknown = scheduler.frameSize(MiB);
+    scheduler.send(
+      { stream: 1, epoch: 1, offset: 0 },
+      new Uint8Array(HEADER_BYTES + 1).subarray(-1),
+    );
+    await pass(socket, 5000);
+    scheduler.rest();
+    expect([known, scheduler.frameSize(MiB)]).toEqual([MiB, unknown]);
   });
 });
 

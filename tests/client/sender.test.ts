@@ -45,9 +45,11 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 /**
  * A sender of the file, under way.
  * @param change what is wrong with the file
+ * @param bufferedAmount bytes that the socket holds all the time
  */
 async function send(
   change: (file: SourceFile) => void = () => undefined,
+  bufferedAmount = 0,
 ): Promise<{ sender: Sender; delivery: Promise<Delivery> }> {
   const roots = await Roots.open([folder]);
   file = await roots.openFile("file");
@@ -58,10 +60,7 @@ async function send(
   const sender = new Sender({
     request: REQUEST,
     roots,
-    scheduler: new SendScheduler(
-      { send: () => undefined, bufferedAmount: 0 },
-      new TokenBucket(null),
-    ),
+    scheduler: new SendScheduler({ send: () => undefined, bufferedAmount }, new TokenBucket(null)),
     chunkSize: 65_536,
     compress: false,
     send: (message) => sent.push(message),
@@ -83,6 +82,15 @@ test.each(["done", "cancelled", "disconnected"] as const)(
     expect(file.close).toHaveBeenCalledTimes(1);
   },
 );
+
+test("a cancel takes effect at once where the socket takes nothing more", async () => {
+  const { sender, delivery } = await send(() => undefined, 2 ** 30);
+  sender.grant(SIZE);
+  await waitFor(() => sent.some(({ type }) => type === "file_start"), "the file to be opened");
+  sender.stop("cancelled");
+  expect(await delivery).toEqual({ outcome: "cancelled", bytesSent: 0 });
+  expect(file.close).toHaveBeenCalledTimes(1);
+});
 
 test("a credit that comes late takes nothing back", async () => {
   const { sender, delivery } = await send();

@@ -48,3 +48,14 @@ test("falls while nothing comes", () => {
   clock.now += 9000;
   expect(meter.bytesPerSecond()).toBe(100);
 });
+
+test("takes what came at once for all that came in a given time, until that has passed", () => {
+  const { clock, meter } = meterWithClock(2000);
+  meter.add(0);
+  clock.now += 10;
+  meter.add(1000);
+  expect(meter.bytesPerSecond()).toBe(100_000);
+  expect(meter.bytesPerSecond(1000)).toBe(1000);
+  clock.now += 1990;
+  expect(meter.bytesPerSecond(1000)).toBe(500);
+});

@@ -95,11 +95,21 @@ export class FrameOutlet {
     const offset = this.#offset;
     const bytes = this.body.subarray(0, length);
     const packed = (await compressor?.pack(offset, bytes)) ?? null;
-    await scheduler.next();
+    await this.#turn();
     // Meanwhile an earlier frame may be wanted again.
     if (this.#closed || this.#offset !== offset) return;
     scheduler.send({ stream, epoch, offset }, bytes, packed);
     this.#offset += length;
+  }
+
+  /** Resolves when it is this stream's turn, or it is closed: a slow socket has no turns. */
+  #turn(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = () => {
+        if (this.#closed) resolve();
+      };
+      void this.options.scheduler.next().then(resolve);
+    });
   }
 
   #frameSize(): number {

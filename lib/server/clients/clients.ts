@@ -9,7 +9,7 @@ import type { Client, ClientFilter, Repository } from "../database/repository.ts
 import type { Metrics } from "../metrics/metrics.ts";
 import { RegistrationLimits } from "./registration-limits.ts";
 import { type Machine, SharedIds } from "./shared-ids.ts";
-import { Session, type SessionHost, type Socket } from "./session.ts";
+import { Session, type SessionHost, type Socket, type Way } from "./session.ts";
 import { steadyNow } from "../../util/steady-clock.ts";
 import { SerialQueue } from "../../util/serial-queue.ts";
 import { LineLimit } from "../../util/line-limit.ts";
@@ -46,6 +46,8 @@ export interface KnownClient extends Client {
 export class Clients implements SessionHost {
   readonly #sessions = new Set<Session>();
   readonly #byId = new Map<string, Session>();
+  /** The ways to clients that delivered something and left. */
+  readonly #ways = new Map<string, Way>();
   /** Clients that left, and when they were last heard, ms since 1970: to be recorded. */
   readonly #left = new Map<string, number>();
   #recordingLeft: Promise<void> | undefined;
@@ -145,6 +147,8 @@ export class Clients implements SessionHost {
       this.#noticeTwo(clientId, first, { address: session.remoteAddress, hostname });
     });
     this.#byId.set(clientId, session);
+    const way = this.#ways.get(clientId);
+    if (way) session.recall(way);
     const agreed = Math.min(chunkSize, message.chunk_size);
     session.registered(
       { clientId, keyHash, chunkSize: agreed, connectedAt, features: new Set(message.features) },
@@ -246,6 +250,7 @@ export class Clients implements SessionHost {
     this.#sessions.delete(session);
     const clientId = session.client?.clientId;
     if (clientId === undefined) return this.#limits.leftUnregistered(session.remoteAddress);
+    if (session.rate !== null) this.#ways.set(clientId, session.way);
     if (this.#byId.get(clientId) !== session) return;
     this.#byId.delete(clientId);
     this.options.logger.info("client disconnected", { client_id: clientId });

@@ -34,6 +34,9 @@ export interface Socket {
   terminate(): void;
 }
 
+/** What was measured of the way to a client, as {@link ClientLink} has it. */
+export type Way = Pick<ClientLink, "rate"> & { roundTripMs: number };
+
 /** What a session asks of those who know the clients. */
 export interface SessionHost {
   /** @throws FdsError when the client may not register */
@@ -61,6 +64,9 @@ export class Session implements ClientLink {
   /** Set once the client has registered. */
   client: RegisteredClient | undefined;
   lastHeardAt = Date.now();
+  rate: number | null = null;
+  /** The round trip of the connection before this one, in ms. */
+  #formerRoundTripMs = 0;
 
   #state: "new" | "registering" | "registered" | "ended" = "new";
   readonly #streams = new Map<number, IncomingStream>();
@@ -92,7 +98,18 @@ export class Session implements ClientLink {
   }
 
   roundTripMs(): number {
-    return this.#roundTrips.length === 0 ? 0 : Math.min(...this.#roundTrips);
+    return this.#roundTrips.length === 0 ? this.#formerRoundTripMs : Math.min(...this.#roundTrips);
+  }
+
+  /** What is known of the way to the client. */
+  get way(): Way {
+    return { rate: this.rate, roundTripMs: this.roundTripMs() };
+  }
+
+  /** The way is most likely what it was at the client's last connection. */
+  recall({ rate, roundTripMs }: Way): void {
+    this.rate = rate;
+    this.#formerRoundTripMs = roundTripMs;
   }
 
   /** Gives a stream its number on this connection; what comes for it is handed to it from now on. */

@@ -103,6 +103,7 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
     const { maxOffset } = phase.flow;
     if (end > phase.source.totalSize) throw broken("a frame reaches beyond the end of the file");
     if (end > maxOffset) throw broken(`a frame reaches beyond the ${maxOffset} bytes granted`);
+    phase.flow.arrived(frame.rawLength);
     const isOfUse = this.#frames.take(frame);
     // A chunk that comes again, or does not unpack in the end, brings nothing on.
     const { arrived } = this.#frames;
@@ -139,6 +140,7 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
       await this.#frames.settled();
       await this.#writer?.close(keep);
     } finally {
+      this.options.link.rate = this.#flow?.rate ?? this.options.link.rate;
       this.#flow?.close();
     }
   }
@@ -201,6 +203,7 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
       maxUnflushed: CHECKPOINT_BYTES,
       rateLimit: this.#rateLimit,
       roundTripMs: () => link.roundTripMs(),
+      knownRate: link.rate,
       onGrant: (max_offset) => {
         // The request, and the answer to file_start, say for themselves how far it goes.
         if (this.#begun && !this.isOver) this.tell({ type: "credit", max_offset });

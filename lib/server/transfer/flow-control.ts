@@ -12,6 +12,12 @@ const MiB = 1024 * KiB;
 
 /** The window before anything is known of the link: enough to start, little to lose. */
 const FIRST_WINDOW = 1 * MiB;
+/**
+ * The first frames tell how fast the link is before a round trip is over, once they are so many bytes
+ * and took so long, in ms: fewer may have waited in a buffer and come at once.
+ */
+const BURST_BYTES = 512 * KiB;
+const BURST_MS = 4;
 const MIN_WINDOW = 256 * KiB;
 /** 1 Gbit/s at 300 ms needs 36 MiB, so twice that is never held back. */
 const MAX_WINDOW = 72 * MiB;
@@ -34,6 +40,8 @@ export interface StreamFlowOptions {
   maxUnflushed: number;
   /** The least round-trip time seen on the connection, in ms. */
   roundTripMs: () => number;
+  /** What the client's link carried when it was last measured, in bytes a second; null: not known. */
+  knownRate?: number | null;
   /** Most bytes a second; null: without a limit. */
   rateLimit: number | null;
   /** Called when the client may send further: everything below `maxOffset`. */
@@ -72,6 +80,15 @@ export class FlowControl {
   get modestShare(): number {
     const { share } = this;
     return this.#streams > 1 ? Math.max(MIN_SHARE, Math.floor(share / 4)) : share;
+  }
+
+  /**
+   * What a stream may hold from the first on where its link is known to need it: most of what is
+   * left of a quarter of the budget, so that as many as may begin at once all have something.
+   */
+  get firstShare(): number {
+    const left = this.budget / 4 - this.#outstanding;
+    return Math.max(0, Math.floor((left * 3) / 4));
   }
 
   open(options: StreamFlowOptions): StreamFlowControl {
@@ -118,6 +135,10 @@ export class StreamFlowControl {
   #link = 0;
   #modest = FIRST_WINDOW;
   #rate = 0;
+  #hasBegun = false;
+  /** When the first bytes came, and how many came since. */
+  #burstAt: number | undefined;
+  #burstBytes = 0;
   /** Undefined until the first bytes are here: the way of the request is no part of the rate. */
   #sampleAt: number | undefined;
   #sampleBytes = 0;
@@ -136,6 +157,11 @@ export class StreamFlowControl {
     this.#bucket = new TokenBucket(options.rateLimit, this.#now);
   }
 
+  /** What the link carries as far as it was measured, in bytes a second; null where a limit held it. */
+  get rate(): number | null {
+    return this.#rate > 0 && this.#bucket.rate === Infinity ? this.#rate : null;
+  }
+
   /** Everything below this offset may be sent. */
   get maxOffset(): number {
     return this.#granted;
@@ -149,6 +175,7 @@ export class StreamFlowControl {
 
   /** Grants as much as window and budget allow, and tells the client where it is worth a message. */
   grant(): void {
+    this.#begin();
     const { window } = this;
     // A disk that is slow to flush holds up the client, as one that is slow to write does.
     const limit = Math.min(this.#written, this.#safe + this.options.maxUnflushed) + window;
@@ -189,6 +216,23 @@ export class StreamFlowControl {
     this.#safe = 0;
     this.#granted = 0;
     this.pool.giveBack(held);
+  }
+
+  /** Bytes came, which are perhaps not yet written. */
+  arrived(bytes: number): void {
+    if (this.#rate > 0 || this.options.knownRate) return;
+    const now = this.#now();
+    // The way of the request is no part of the rate.
+    if (this.#burstAt === undefined) {
+      this.#burstAt = now;
+      return;
+    }
+    this.#burstBytes += bytes;
+    const elapsed = now - this.#burstAt;
+    // A round trip that is shorter than a sample is not worth it.
+    if (this.options.roundTripMs() <= SAMPLE_MS) return;
+    if (this.#burstBytes < BURST_BYTES || elapsed < BURST_MS) return;
+    this.#learn(this.#burstBytes / (elapsed / 1000));
   }
 
   /** Bytes were written: they are no longer outstanding, and the window moves on. */
@@ -237,12 +281,31 @@ export class StreamFlowControl {
     const elapsed = this.#now() - this.#sampleAt;
     if (elapsed < Math.max(SAMPLE_MS, roundTrip)) return;
     const sample = this.#sampleBytes / (elapsed / 1000);
-    this.#rate = Math.max(sample, this.#rate * 0.8);
     this.#sampleBytes = 0;
     this.#sampleAt = this.#now();
-    const link = Math.round(this.#rate * (2 * (roundTrip / 1000) + SLACK_SECONDS));
-    this.#link = Math.min(MAX_WINDOW, link);
-    const turn = Math.round(this.#rate * TURN_SECONDS);
-    this.#modest = Math.min(FIRST_WINDOW, Math.max(MIN_WINDOW, turn));
+    this.#learn(Math.max(sample, this.#rate * 0.8));
   }
+
+  /** Before the first grant: a link that is known gets twice what is under way on it. */
+  #begin(): void {
+    const { knownRate, roundTripMs } = this.options;
+    if (this.#hasBegun) return;
+    this.#hasBegun = true;
+    if (!knownRate) return;
+    const twice = Math.round(2 * knownRate * (roundTripMs() / 1000));
+    this.#link = Math.min(MAX_WINDOW, twice, this.pool.firstShare);
+    this.#modest = modestWindow(knownRate);
+  }
+
+  #learn(rate: number): void {
+    this.#rate = rate;
+    const roundTrip = this.options.roundTripMs() / 1000;
+    this.#link = Math.min(MAX_WINDOW, Math.round(rate * (2 * roundTrip + SLACK_SECONDS)));
+    this.#modest = modestWindow(rate);
+  }
+}
+
+/** What a stream has that shares the processors with many, whatever its link needs. */
+function modestWindow(rate: number): number {
+  return Math.min(FIRST_WINDOW, Math.max(MIN_WINDOW, Math.round(rate * TURN_SECONDS)));
 }

@@ -15,6 +15,8 @@ export interface ClientLink {
   send(message: ServerMessage): void;
   /** The shortest round trip of the last few, in ms. */
   roundTripMs(): number;
+  /** What it carried when that was last measured, in bytes a second; null: not known. */
+  rate: number | null;
 }
 
 /**

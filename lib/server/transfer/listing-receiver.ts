@@ -77,6 +77,8 @@ export class ListingReceiver implements IncomingStream {
       maxUnflushed: MAX_LISTING_BYTES,
       rateLimit: null,
       roundTripMs: () => link.roundTripMs(),
+      // Few bytes.
+      knownRate: null,
       onGrant: (max_offset) => this.#tell({ type: "credit", max_offset }),
     });
     this.#flow.endsAt(MAX_LISTING_BYTES);

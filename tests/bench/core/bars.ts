@@ -91,6 +91,12 @@ export const BARS: Bar[] = [
     atLeast,
   })),
   {
+    what: "share of a link of 1 Gbit/s at 150 ms with 100 MiB, by a client that pulled before",
+    scenario: "wan-start",
+    figure: "1 Gbit/s at 150 ms, second pull, share of the link",
+    atLeast: 0.75,
+  },
+  {
     what: "logs on the link of 20 Mbit/s, zstd against raw",
     scenario: "compression",
     figure: "logs, zstd ÷ raw",

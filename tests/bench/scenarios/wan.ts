@@ -19,6 +19,14 @@ export const NARROW: Link = {
   size: { tiny: MiB / 4, quick: 8 * MiB, full: 24 * MiB },
 };
 
+/** The longest and widest of them. */
+const LONG_AND_WIDE: Link = {
+  name: "1 Gbit/s at 150 ms",
+  bitsPerSecond: 1e9,
+  roundTrip: 150,
+  size: { tiny: 4 * MiB, quick: 256 * MiB, full: 1024 * MiB },
+};
+
 const LINKS: Link[] = [
   NARROW,
   {
@@ -27,12 +35,7 @@ const LINKS: Link[] = [
     roundTrip: 100,
     size: { tiny: MiB, quick: 32 * MiB, full: 128 * MiB },
   },
-  {
-    name: "1 Gbit/s at 150 ms",
-    bitsPerSecond: 1e9,
-    roundTrip: 150,
-    size: { tiny: 4 * MiB, quick: 256 * MiB, full: 1024 * MiB },
-  },
+  LONG_AND_WIDE,
 ];
 
 /** The share of a file after which a cancel finds its bytes in full flow. */
@@ -108,6 +111,44 @@ async function cancel(stage: Stage, network: NetworkLink, downloadId: string): P
   return last - start;
 }
 
+/** A file that is over before a window that doubles each round trip has filled the link. */
+const SHORT_SIZE = { tiny: 4 * MiB, quick: 100 * MiB, full: 100 * MiB };
+
+/** A short pull over a long and wide link, by a client that is new to the server, and again. */
+async function measureStart(run: Run): Promise<void> {
+  const { figures, effort } = run;
+  const link = LONG_AND_WIDE;
+  const place = run.places.memory;
+  const file = await place.file(SHORT_SIZE[effort]);
+  await using pair = await SocketPair.start(file, place.folder);
+  await using bareNetwork = await NetworkLink.open(pair.port, link);
+  const shareIn = (seconds: number) => (SHORT_SIZE[effort] * 8) / seconds / link.bitsPerSecond;
+
+  await alternate(run, [
+    async () => {
+      await using stage = await Stage.open(place, run.signal);
+      await using network = await NetworkLink.open(stage.system.port, link);
+      await stage.addClients(1, { server: network.url });
+      const wanted = { client_id: "site-1", file_path: await stage.serve(file) };
+      for (const pull of ["first pull", "second pull"]) {
+        const { seconds } = await stage.pull([wanted]);
+        figures.add(`${link.name}, ${pull}, share of the link`, "share", shareIn(seconds));
+      }
+    },
+    async () => {
+      const seconds = await pair.carry(bareNetwork.port);
+      figures.add(`${link.name}, share in a bare transfer`, "share", shareIn(seconds));
+    },
+  ]);
+  for (const pull of ["first pull", "second pull"]) {
+    figures.compare(
+      `${link.name}, ${pull} ÷ bare transfer`,
+      `${link.name}, ${pull}, share of the link`,
+      `${link.name}, share in a bare transfer`,
+    );
+  }
+}
+
 const FAST_CLIENTS = 4;
 
 const FAST_SIZE = { tiny: MiB, quick: 64 * MiB, full: 128 * MiB };
@@ -151,6 +192,13 @@ export const wanScenarios: Scenario[] = [
     async measure(run) {
       for (const link of LINKS) await measureLink(run, link);
     },
+  },
+  {
+    name: "wan-start",
+    about: `100 MiB over ${LONG_AND_WIDE.name}, the first and the second pull of a client, and a bare transfer`,
+    rounds: { tiny: 1, quick: 3, full: 7 },
+    seconds: { tiny: 3, quick: 15, full: 35 },
+    measure: measureStart,
   },
   {
     name: "slow-client",

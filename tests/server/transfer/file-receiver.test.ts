@@ -61,7 +61,7 @@ async function receive(download: Downloading): Promise<void> {
     download,
     stream: 1,
     chunkSize: CHUNK,
-    link: { send: (message) => told.push(message), roundTripMs: () => 1 },
+    link: { send: (message) => told.push(message), roundTripMs: () => 1, rate: null },
     storage,
     credit: pool,
     minFreeDisk: 0,

@@ -151,6 +151,91 @@ describe("the window", () => {
   });
 });
 
+/** A gigabit, which at 150 ms has 18 MiB under way. */
+const GIGABIT = 125e6;
+const LONG_WAY = 150;
+
+describe("a stream that begins", () => {
+  /** On a clock that the test sets. */
+  function begin(pool: FlowControl, knownRate: number | null, roundTripMs = LONG_WAY) {
+    let now = 0;
+    const credit = pool.open({
+      offset: 0,
+      maxUnflushed: MAX_UNFLUSHED,
+      rateLimit: null,
+      roundTripMs: () => roundTripMs,
+      knownRate,
+      onGrant: () => undefined,
+      now: () => now,
+    });
+    credit.grant();
+    const arrive = (ms: number, bytes: number) => {
+      now += ms;
+      credit.arrived(bytes);
+    };
+    return { credit, arrive };
+  }
+
+  test.each<[string, number | null, number, number, number]>([
+    ["nothing is known of its link", null, LONG_WAY, 128 * MiB, MiB],
+    ["a gigabit is known, on a long way", GIGABIT, LONG_WAY, GiB, 2 * 0.15 * GIGABIT],
+    ["the same, with a common budget", GIGABIT, LONG_WAY, 128 * MiB, 24 * MiB],
+    ["the same, with a small budget", GIGABIT, LONG_WAY, 4 * MiB, MiB],
+    ["a gigabit is known, around the corner", GIGABIT, 1, 128 * MiB, MiB],
+    ["20 Mbit/s are known, on a long way", 2.5e6, 200, 128 * MiB, 1e6],
+    ["1 Mbit/s is known, so that a cancel is felt in 2 s", 125e3, 200, 128 * MiB, 256 * KiB],
+  ])("has what its link is known to need: %s", (_, rate, roundTrip, budget, expected) => {
+    const pool = new FlowControl(budget);
+    expect(begin(pool, rate, roundTrip).credit.maxOffset).toBe(expected);
+    expect(pool.outstanding).toBe(expected);
+  });
+
+  test("leaves something to all of 256 that begin at once, and as much as without it to most", () => {
+    const pool = new FlowControl(128 * MiB);
+    const held = Array.from({ length: 256 }, () => begin(pool, GIGABIT).credit.maxOffset);
+    const without = new FlowControl(128 * MiB);
+    const modest = Array.from({ length: 256 }, () => begin(without, null).credit.maxOffset);
+    expect(pool.outstanding).toBeLessThanOrEqual(pool.budget);
+    expect(held.every((bytes, n) => bytes >= modest[n]!)).toBe(true);
+    expect(held.filter((bytes, n) => bytes > modest[n]!)).toHaveLength(3);
+  });
+
+  test("has all that its link needs as soon as its first frames are here", () => {
+    const { credit, arrive } = begin(new FlowControl(128 * MiB), null);
+    for (let frame = 0; frame < 4; frame++) arrive(2, 256 * KiB);
+    expect(credit.window).toBeGreaterThan(0.15 * GIGABIT);
+    expect(credit.window).toBeLessThan(3 * 0.15 * GIGABIT);
+  });
+
+  test("is not slowed down by the first frames where its link is known", () => {
+    const { credit, arrive } = begin(new FlowControl(128 * MiB), GIGABIT);
+    const before = credit.window;
+    for (let frame = 0; frame < 4; frame++) arrive(20, 256 * KiB);
+    expect(credit.window).toBe(before);
+  });
+
+  test.each([
+    ["a link that is slow", LONG_WAY, 2000, 256 * KiB],
+    ["frames that waited in a buffer and came at once", LONG_WAY, 0.5, 256 * KiB],
+    ["few bytes", LONG_WAY, 4, 64 * KiB],
+    ["a short way", 1, 2, 256 * KiB],
+  ])("has no more for %s", (_, roundTrip, every, bytes) => {
+    const { credit, arrive } = begin(new FlowControl(128 * MiB), null, roundTrip);
+    for (let frame = 0; frame < 4; frame++) arrive(every, bytes);
+    expect(credit.window).toBeLessThanOrEqual(MiB);
+  });
+
+  test("leaves what was measured to the next one, but not a rate that was limited", () => {
+    const { credit, arrive } = begin(new FlowControl(128 * MiB), null);
+    expect(credit.rate).toBeNull();
+    for (let frame = 0; frame < 4; frame++) arrive(2, 256 * KiB);
+    expect(credit.rate).toBeCloseTo((768 * KiB) / 0.006);
+    credit.limitRate(100_000);
+    expect(credit.rate).toBeNull();
+    credit.close();
+  });
+});
+
 describe("a limit on the rate", () => {
   beforeEach(() => jest.useFakeTimers());
   afterEach(() => jest.useRealTimers());
