@@ -135,6 +135,21 @@ describe("the house", () => {
     expect(missing).toEqual([]);
   });
 
+  test("the image of the server has the file of each thread", () => {
+    const workers = Object.entries(sources).flatMap(([file, source]) =>
+      [...source.matchAll(/new URL\("\.\/(.+?)", import\.meta\.url\)/g)].map(([, name]) =>
+        join(file, "..", name ?? ""),
+      ),
+    );
+    expect(workers.length).toBeGreaterThan(0);
+    const image = readFileSync(join(TOP, "Dockerfile.server"), "utf8");
+    for (const worker of workers) {
+      expect(image).toContain(worker);
+      // It is copied as it is: nothing of ours lies beside it there.
+      expect(graph[worker]?.filter((target) => target.startsWith("lib/"))).toEqual([]);
+    }
+  });
+
   test("the top level holds what the contract names", () => {
     const ignored = readFileSync(join(TOP, ".gitignore"), "utf8").split(/[/\r\n]+/);
     const known = new Set([...TOP_LEVEL, ...ignored]);

@@ -2,6 +2,7 @@ import { Database, SQLiteError, type Statement as Prepared } from "bun:sqlite";
 import { mkdir, open } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { UsageError } from "../../util/flags.ts";
+import { Checkpoints } from "./checkpoints.ts";
 import type { SqlDatabase } from "./database.ts";
 import { migrate } from "./migrations.ts";
 import { fieldOf, type Statement, type Value } from "./statement.ts";
@@ -26,7 +27,7 @@ export async function openSqlite(databaseUrl: string, busyTimeoutMs = 5_000): Pr
     try {
       prepare(database, busyTimeoutMs);
       const log = await WriteAheadLog.open(`${path}-wal`, () => emptyLog(database));
-      return new SqliteDatabase(database, log);
+      return new SqliteDatabase(database, log, new Checkpoints(path));
     } catch (error) {
       database.close();
       throw error;
@@ -45,6 +46,9 @@ interface PreparedStatement {
   fields: string[];
 }
 
+/** What a statement begins with that changes nothing. */
+const READS = /^\s*(?:SELECT|WITH)\b/;
+
 /** Every statement is run at once, on the event loop: it takes microseconds, and flushes nothing. */
 class SqliteDatabase implements SqlDatabase {
   /** By text, the one that was used the longest ago first. */
@@ -53,11 +57,16 @@ class SqliteDatabase implements SqlDatabase {
   constructor(
     private readonly database: Database,
     private readonly log: WriteAheadLog,
+    private readonly checkpoints: Checkpoints,
   ) {}
 
   async run<Row>(statement: Statement): Promise<Row[]> {
-    const { prepared, fields } = this.#prepare(statement.texts.join("?"));
+    const text = statement.texts.join("?");
+    const isChange = !READS.test(text);
+    if (isChange) while (this.checkpoints.held) await this.checkpoints.held;
+    const { prepared, fields } = this.#prepare(text);
     const rows = prepared.values(...statement.values);
+    if (isChange) this.checkpoints.changed();
     return rows.map((values) => {
       const row: Record<string, unknown> = {};
       for (const [index, field] of fields.entries()) row[field] = values[index];
@@ -76,6 +85,7 @@ class SqliteDatabase implements SqlDatabase {
   }
 
   async close(): Promise<void> {
+    await this.checkpoints.close();
     for (const { prepared } of this.#prepared.values()) prepared.finalize();
     this.database.close(true);
     await this.log.close();
@@ -130,10 +140,10 @@ function prepare(database: Database, busyTimeoutMs: number): void {
 }
 
 /**
- * After so many pages of 4 KiB the log is moved to the database itself, for which the event loop
- * waits: the pages that most changes have in common are written once for all of them.
+ * After so many pages of 4 KiB the log is moved to the database here, for which the event loop waits:
+ * only where {@link Checkpoints} could not do it for long.
  */
-const LOG_PAGES = 4_000;
+const LOG_PAGES = 64_000;
 
 /** More changes than can be lost, as each of them takes a page of the log at least. */
 const LEAP = 1_000_000;

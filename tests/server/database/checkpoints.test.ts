@@ -1,0 +1,62 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { mkdtemp, open, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Repository } from "../../../lib/server/database/repository.ts";
+import { openSqlRepository } from "../../../lib/server/database/sql.ts";
+import { nextRound } from "../../../lib/util/fair-turns.ts";
+import { waitFor } from "../../support/wait.ts";
+import { client } from "./samples.ts";
+
+let folder: string;
+let rows: Repository;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "fds-checkpoints-"));
+  rows = await openSqlRepository(`sqlite://${folder}/state.db`);
+  for (let n = 0; n < 50; n++) await rows.registerClient(client(`site-${n}`), null);
+});
+afterEach(async () => {
+  await rows.close();
+  await rm(folder, { recursive: true });
+});
+
+const at = async (name: string) => stat(join(folder, name));
+
+/** Changes that nobody waits to be flushed, which is what takes time. */
+async function change(count: number, now: number): Promise<void> {
+  for (let n = 0; n < count; n++) {
+    await rows.clientsSeen(new Map([[`site-${n % 50}`, now + n]]));
+    // As other work would do.
+    if (n % 20 === 0) await nextRound();
+  }
+}
+
+test("the log is moved to the database now and then, and changes made meanwhile are there", async () => {
+  const { mtimeMs } = await at("state.db");
+  const now = Date.now() + 1_000_000;
+  await change(600, now);
+  await waitFor(async () => (await at("state.db")).mtimeMs > mtimeMs, "the log to be moved");
+  await change(100, now + 1_000);
+  const seen = (await rows.listClients({ limit: 100 })).map(({ lastSeenAt }) => lastSeenAt);
+  expect(Math.min(...seen)).toBe(now + 1_050);
+});
+
+/** How often the log has begun anew (the format of SQLite's log, bytes 12 to 15 of its header). */
+const beginnings = async () =>
+  (
+    await open(join(folder, "state.db-wal")).then(async (file) => {
+      const { buffer } = await file.read(Buffer.alloc(16), 0, 16, 0);
+      await file.close();
+      return buffer;
+    })
+  ).readUInt32BE(12);
+
+test("the log begins anew while changes go on, so that it does not grow for ever", async () => {
+  const before = await beginnings();
+  let now = Date.now() + 1_000_000;
+  await waitFor(async () => {
+    await change(200, (now += 1_000));
+    return (await beginnings()) >= before + 3;
+  }, "the log to begin anew three times");
+});
