@@ -169,6 +169,8 @@ function partsOf(pattern: string): Part[] {
   if (texts.at(-1) === "" && texts.some((text) => text !== "")) texts.push("**");
   const parts = texts
     .filter((part) => part !== "" && part !== ".")
+    // `**` behind `**` names nothing more, and each takes time with each name.
+    .filter((part, at, all) => part !== "**" || all[at - 1] !== "**")
     .map((part) => (part === "**" ? null : new NamePattern(part)));
   if (parts.length === 0) throw new PatternError(`"${pattern}" names nothing`);
   if (parts.some((part) => part?.literal === "..")) {

@@ -1,3 +1,4 @@
+import type { BigIntStats } from "node:fs";
 import { join, sep } from "node:path";
 import { FdsError } from "../../protocol/errors.ts";
 import { eventLoopBudget } from "../../util/event-loop-budget.ts";
@@ -8,6 +9,8 @@ import { compareNames, type EntryType, OpenFolder, typeOf } from "./open-folder.
 
 /** Most names of a folder that are read; the ones behind them are left out. */
 const MAX_NAMES = 100_000;
+/** The last ms since 1970, and the first before it, that a date can be (ECMAScript). */
+const MAX_TIME_MS = 8.64e15;
 /** Names looked at in one go: it holds the event loop for less than a millisecond. */
 const BATCH = 64;
 
@@ -60,13 +63,22 @@ export async function listFolder(options: ListOptions): Promise<Page> {
 }
 
 function listRoots({ lookup, after, limit }: ListOptions): Page {
-  const places = lookup.roots.toSorted((a, b) => compareNames(a.given, b.given));
+  const places = lookup.roots
+    .toSorted((a, b) => compareNames(a.given, b.given))
+    .filter(({ given }, at, sorted) => given !== sorted[at - 1]?.given);
   const behind = places.filter(
     ({ given }) => after === undefined || compareNames(given, after) > 0,
   );
-  const entries = behind.slice(0, limit).map(({ given, real }): Entry => {
-    using folder = OpenFolder.open(real, lookup.hasProc);
-    return { name: given, type: "folder", size: null, mtimeMs: Number(folder.stat(".").mtimeMs) };
+  const entries = behind.slice(0, limit).flatMap(({ given, real }): Entry[] => {
+    try {
+      using folder = OpenFolder.open(real, lookup.hasProc);
+      const mtimeMs = timeOf(folder.stat("."));
+      return [{ name: given, type: "folder", size: null, mtimeMs }];
+    } catch (error) {
+      // It is gone, or may not be read any more: whoever asks for it hears which.
+      explain(error, given);
+      return [];
+    }
   });
   return { entries, more: behind.length > limit, truncated: false };
 }
@@ -92,7 +104,9 @@ async function readPage(folder: OpenFolder, real: string, options: ListOptions):
   const names = all
     .slice(0, MAX_NAMES)
     .filter(({ name }) => after === undefined || compareNames(name, after) > 0)
-    .toSorted((a, b) => compareNames(a.name, b.name));
+    .toSorted((a, b) => compareNames(a.name, b.name))
+    // Names that are not UTF-8 can look the same as another one.
+    .filter(({ name }, at, sorted) => name !== sorted[at - 1]?.name);
   const page: Page = { entries: [], more: false, truncated: all.length > MAX_NAMES };
   for (let at = 0; at < names.length && !page.more; at += BATCH) {
     const batch = names.slice(at, at + BATCH);
@@ -122,18 +136,23 @@ function look(
     const isListed =
       kind === "folder" ? lookup.mayEnter(path) : kind === "file" && lookup.permits(path);
     if (!isListed) return null;
-    const { size, mtimeMs } = folder.stat(name);
+    const info = folder.stat(name);
     const isFile = kind === "file";
     return {
       name,
       type: isFile ? "file" : "folder",
-      size: isFile ? Number(size) : null,
-      mtimeMs: Number(mtimeMs),
+      size: isFile ? Math.min(Number(info.size), Number.MAX_SAFE_INTEGER) : null,
+      mtimeMs: timeOf(info),
     };
   } catch {
     // It is gone, or its name is not UTF-8 and nobody could ask for it.
     return null;
   }
+}
+
+/** ms since 1970; some file systems keep years that no date can say. */
+function timeOf({ mtimeMs }: BigIntStats): number {
+  return Math.max(-MAX_TIME_MS, Math.min(Number(mtimeMs), MAX_TIME_MS));
 }
 
 function isNoFolder(error: unknown): boolean {

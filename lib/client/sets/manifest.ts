@@ -99,6 +99,9 @@ export class SetTally {
     if (this.#files > maxFiles) {
       throw new FdsError("too_many_files", `the patterns name over ${maxFiles} files`);
     }
+    if (!Number.isSafeInteger(this.#bytes)) {
+      throw new FdsError("set_too_large", "the files have more bytes than can be counted");
+    }
     if (maxBytes !== undefined && this.#bytes > maxBytes) {
       throw new FdsError("set_too_large", `the files have over ${maxBytes} bytes`);
     }

@@ -82,12 +82,20 @@ export class OpenFolder implements Disposable {
 /** What a name in a folder is; "other" for links, devices, FIFOs and sockets. */
 export type EntryType = "file" | "folder" | "other";
 
-/** Some file systems do not say what a name is: then it is looked at. */
+/**
+ * Some file systems do not say what a name is: then it is looked at. So is one with a U+FFFD: it may
+ * be shown for a name that is not UTF-8, and be that of something else.
+ * @throws an error of the system
+ */
 export function typeOf(entry: Dirent, folder: OpenFolder): EntryType {
+  if (entry.name.includes("\uFFFD")) return kindOf(folder.stat(entry.name));
   const known = entry.isFile() || entry.isDirectory() || entry.isSymbolicLink();
   const isSpecial =
     entry.isFIFO() || entry.isSocket() || entry.isCharacterDevice() || entry.isBlockDevice();
-  const found = known || isSpecial ? entry : folder.stat(entry.name);
+  return kindOf(known || isSpecial ? entry : folder.stat(entry.name));
+}
+
+function kindOf(found: Dirent | BigIntStats): EntryType {
   if (found.isFile()) return "file";
   return found.isDirectory() ? "folder" : "other";
 }

@@ -20,6 +20,8 @@ export class SetFile implements Disposable {
     try {
       const info = fs.fstatSync(fd, { bigint: true });
       if (!info.isFile()) throw new Refusal("not_regular");
+      // Files that the system makes up when they are read have no blocks.
+      if (info.blocks === 0n && !endsWhereItSays(fd, info)) throw new Refusal("size_unknown");
       return new SetFile(fd, identityOf(info));
     } catch (error) {
       fs.closeSync(fd);
@@ -103,4 +105,18 @@ export class SetFiles implements Disposable {
     for (const folder of this.#folders.splice(kept).toReversed()) folder[Symbol.dispose]();
     this.#names.length = Math.max(0, this.#folders.length - 1);
   }
+}
+
+/** As for single files: those of /proc say that they have 0 bytes, those of /sys 4096. */
+function endsWhereItSays(fd: number, { size }: BigIntStats): boolean {
+  const last = Math.max(0, Number(size) - 1);
+  try {
+    // One byte more than there should be.
+    if (BigInt(last + fs.readSync(fd, Buffer.alloc(2), 0, 2, last)) === size) return true;
+  } catch {
+    // What cannot be read is told by who reads it all.
+    return true;
+  }
+  // A file that is written to meanwhile.
+  return fs.fstatSync(fd, { bigint: true }).size !== size;
 }

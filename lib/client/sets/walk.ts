@@ -5,7 +5,7 @@ import type { PathPatterns, PatternWalk } from "../../protocol/patterns.ts";
 import { eventLoopBudget } from "../../util/event-loop-budget.ts";
 import { systemCode } from "../../util/system-error.ts";
 import type { Lookup } from "../owner-rules/lookup.ts";
-import { Refusal } from "../owner-rules/refusal.ts";
+import { explain, Refusal } from "../owner-rules/refusal.ts";
 import type { GoOn } from "../prefix-hash.ts";
 import { compareNames, OpenFolder, typeOf } from "./open-folder.ts";
 
@@ -15,6 +15,8 @@ const MAX_NAMES = 2_000_000;
 const MAX_WALK_MS = 600_000;
 /** No path of a file is longer, in bytes of UTF-8: a server could not keep it. */
 const MAX_PATH_BYTES = 900;
+/** Most bytes of a file: more cannot be told to a server. */
+const MAX_SIZE = BigInt(Number.MAX_SAFE_INTEGER);
 /** Names looked at in one go: it holds the event loop for less than a millisecond. */
 const BATCH = 64;
 
@@ -44,13 +46,21 @@ export interface WalkOptions {
 }
 
 /** A folder on the way, as the patterns see it. */
-interface Step {
-  folder: OpenFolder;
+interface Step extends Opened {
   /** Relative to its root; "" for the root itself. */
   path: string;
   include: PatternWalk;
   exclude: PatternWalk;
 }
+
+/** A folder and what was in it when it was opened, by name. */
+interface Opened {
+  folder: OpenFolder;
+  entries: Dirent[];
+}
+
+/** What is known of a folder before it is opened. */
+type Next = Omit<Step, keyof Opened> & { name: string };
 
 /**
  * Finds the files that patterns name, within the owner's rules: what these keep at home does not
@@ -77,13 +87,15 @@ export class Walk {
     // A site that lists nothing gives files that are named whole.
     if (!lookup.mayBrowse && !include.isLiteral) throw listingIsOff();
     let isInside = false;
-    for (const [root, { real }] of lookup.roots.entries()) {
+    for (const [root, { given, real }] of lookup.roots.entries()) {
       const names = real.split(sep).filter((name) => name !== "");
       const start = { include: include.startIn(names), exclude: exclude.startIn(names) };
       if (!start.include.mayMatchInside || !lookup.mayEnter(real)) continue;
       isInside = true;
-      using folder = OpenFolder.open(real, lookup.hasProc);
-      yield* this.#inFolder({ folder, path: "", ...start }, root, real);
+      const opened = await openRoot(given, () => OpenFolder.open(real, lookup.hasProc));
+      if (!opened) continue;
+      using _ = opened.folder;
+      yield* this.#inFolder({ ...opened, path: "", ...start }, root, real);
     }
     if (!isInside) {
       throw new FdsError(
@@ -94,14 +106,15 @@ export class Walk {
   }
 
   async *#inFolder(step: Step, root: number, real: string): AsyncGenerator<Found[]> {
-    const entries = (await step.folder.entries()).toSorted((a, b) => compareNames(a.name, b.name));
-    const inside: (Omit<Step, "folder"> & { name: string })[] = [];
+    const { entries } = step;
+    const inside: Next[] = [];
     for (let at = 0; at < entries.length; at += BATCH) {
       if (!this.options.goOn(this.#names)) return;
       const batch = entries.slice(at, at + BATCH);
       this.#count(batch.length);
+      const isRepeated = (n: number) => entries[at + n]?.name === entries[at + n - 1]?.name;
       const { files, folders } = await eventLoopBudget.run(() =>
-        this.#look(batch, step, root, real),
+        this.#look(batch, isRepeated, step, root, real),
       );
       if (files.length > 0) yield files;
       inside.push(...folders);
@@ -109,11 +122,20 @@ export class Walk {
     for (const { name, ...next } of inside) yield* this.#enter(step, name, next, root, real);
   }
 
-  /** What a few names are. */
-  #look(entries: Dirent[], step: Step, root: number, real: string) {
+  /**
+   * What a few names are.
+   * @param isRepeated whether the entry before has the same name: then they are not UTF-8, or all but one
+   */
+  #look(
+    batch: Dirent[],
+    isRepeated: (n: number) => boolean,
+    step: Step,
+    root: number,
+    real: string,
+  ) {
     const files: Found[] = [];
-    const folders: (Omit<Step, "folder"> & { name: string })[] = [];
-    for (const entry of entries) {
+    const folders: Next[] = [];
+    for (const [n, entry] of batch.entries()) {
       const { name } = entry;
       const include = step.include.step(name);
       const exclude = step.exclude.step(name);
@@ -121,6 +143,7 @@ export class Walk {
       const path = step.path === "" ? name : `${step.path}/${name}`;
       const found = { path, root, size: 0, mtimeNs: 0n };
       try {
+        if (isRepeated(n)) throw new NotText();
         const type = typeOf(entry, step.folder);
         if (type === "folder" && include.matched && !this.options.lookup.mayBrowse)
           throw listingIsOff();
@@ -129,10 +152,18 @@ export class Walk {
           files.push(...this.#file(found, name, step, real));
       } catch (error) {
         const skipped = reasonOf(error, name);
-        if (skipped && include.matched) files.push({ ...found, skipped });
+        const isNamed = include.matched || entry.isDirectory();
+        if (skipped && isNamed && this.#exists(entry, join(real, path)))
+          files.push({ ...found, skipped });
       }
     }
     return { files, folders };
+  }
+
+  /** Whether the owner's rules let a set know of it. */
+  #exists(entry: Dirent, path: string): boolean {
+    const { lookup } = this.options;
+    return entry.isDirectory() ? lookup.mayEnter(path) : lookup.permits(path);
   }
 
   /** @returns nothing for a file that does not exist for a set */
@@ -143,6 +174,7 @@ export class Walk {
       return [{ ...found, skipped: "name_unusable" }];
     const info = step.folder.stat(name);
     if (!info.isFile()) return [];
+    if (info.size > MAX_SIZE) return [{ ...found, skipped: "file_unreadable" }];
     const file = { ...found, size: Number(info.size), mtimeNs: BigInt.asIntN(64, info.mtimeNs) };
     const isSettled = Number(info.mtimeMs) <= Date.now() - this.options.minAgeMs;
     return [isSettled || this.options.minAgeMs === 0 ? file : { ...file, skipped: "not_settled" }];
@@ -151,7 +183,7 @@ export class Walk {
   async *#enter(
     step: Step,
     name: string,
-    next: Omit<Step, "folder">,
+    next: Omit<Next, "name">,
     root: number,
     real: string,
   ): AsyncGenerator<Found[]> {
@@ -162,16 +194,16 @@ export class Walk {
       yield [{ ...found, skipped: "name_unusable" }];
       return;
     }
-    let folder: OpenFolder;
+    let opened: Opened;
     try {
-      folder = step.folder.folder(name);
+      opened = await openSorted(() => step.folder.folder(name));
     } catch (error) {
       const skipped = reasonOf(error, name);
       if (skipped) yield [{ ...found, skipped }];
       return;
     }
-    using opened = folder;
-    yield* this.#inFolder({ ...next, folder: opened }, root, real);
+    using _ = opened.folder;
+    yield* this.#inFolder({ ...next, ...opened }, root, real);
   }
 
   /** Of the same path in two roots the first root's counts. */
@@ -199,6 +231,32 @@ export class Walk {
   }
 }
 
+/** A name that is not UTF-8: nobody can ask for it. */
+class NotText extends Error {}
+
+/** Opens a folder and reads its names. @throws an error of the system, or Refusal */
+async function openSorted(open: () => OpenFolder): Promise<Opened> {
+  const folder = open();
+  try {
+    const entries = await folder.entries();
+    return { folder, entries: entries.toSorted((a, b) => compareNames(a.name, b.name)) };
+  } catch (error) {
+    folder[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** @returns null for a root that is not there any more @throws FdsError that says why it cannot be read */
+async function openRoot(given: string, open: () => OpenFolder): Promise<Opened | null> {
+  try {
+    return await openSorted(open);
+  } catch (error) {
+    const problem = explain(error, given);
+    if (problem.code === "file_not_found") return null;
+    throw problem;
+  }
+}
+
 /** The answer of a site that lists nothing. */
 export function listingIsOff(): FdsError {
   return new FdsError("access_denied", "the site lists no files: name a file");
@@ -208,6 +266,7 @@ export function listingIsOff(): FdsError {
 function reasonOf(error: unknown, name: string): Skipped | null {
   if (error instanceof FdsError) throw error;
   if (error instanceof Refusal) return null;
+  if (error instanceof NotText) return "name_unusable";
   switch (systemCode(error)) {
     case null:
       throw error;

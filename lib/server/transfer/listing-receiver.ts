@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { FdsError } from "../../protocol/errors.ts";
 import type { Frame } from "../../protocol/frame.ts";
-import { type ListRequest, MAX_LISTED, ZSTD } from "../../protocol/messages.ts";
+import { type ListRequest, ZSTD } from "../../protocol/messages.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { FlowControl, StreamFlowControl } from "./flow-control.ts";
 import { broken } from "./incoming-attempt.ts";
@@ -61,6 +61,7 @@ export class ListingReceiver implements IncomingStream {
   #text = "";
   readonly #decoder = new TextDecoder("utf-8", { fatal: true });
   #isOver = false;
+  #order: ListingOrder | undefined;
 
   constructor(private readonly options: ListingReceiverOptions) {
     const { credit, link, metrics } = options;
@@ -102,6 +103,7 @@ export class ListingReceiver implements IncomingStream {
    * @throws FdsError with the code that the client gave, `client_timeout` or `client_not_connected`
    */
   list(order: ListingOrder): Promise<Listing> {
+    this.#order = order;
     this.#flow.grant();
     this.#tell({
       type: "list_request",
@@ -163,9 +165,18 @@ export class ListingReceiver implements IncomingStream {
   }
 
   #take(bytes: Uint8Array): void {
-    this.#text += this.#decoder.decode(bytes, { stream: true });
+    this.#text += this.#decode(bytes);
     this.#flow.wrote(bytes.length);
     this.#flow.flushed(this.#frames.arrived);
+  }
+
+  /** @param bytes undefined: there are no more @throws FdsError `protocol_error` */
+  #decode(bytes?: Uint8Array): string {
+    try {
+      return this.#decoder.decode(bytes, { stream: bytes !== undefined });
+    } catch (cause) {
+      throw new FdsError("protocol_error", "a listing is no UTF-8", { cause });
+    }
   }
 
   #complete({ total_size, more, truncated }: Extract<StreamMessage, { type: "list_complete" }>) {
@@ -180,7 +191,9 @@ export class ListingReceiver implements IncomingStream {
   async #finish(page: Omit<Listing, "entries">): Promise<void> {
     await this.#frames.settled();
     if (this.#isOver || this.#frames.resending) return;
-    this.#end({ entries: entriesOf(this.#text), ...page });
+    const entries = entriesOf(this.#text + this.#decode());
+    if (this.#order) checkEntries(entries, this.#order);
+    this.#end({ entries, ...page });
   }
 
   #askAgain(offset: number, times: number): void {
@@ -205,10 +218,27 @@ export class ListingReceiver implements IncomingStream {
   }
 }
 
+/**
+ * Holds the client to what was asked for: names of one folder in their order, behind the page before.
+ * So whoever goes from page to page comes to an end.
+ * @throws FdsError `protocol_error`
+ */
+function checkEntries(entries: Entry[], { path, after = "", limit }: ListingOrder): void {
+  if (entries.length > limit) throw broken(`a listing has ${entries.length} names`);
+  let last = Buffer.from(after);
+  for (const { name } of entries) {
+    const isName = path === undefined || !(name.includes("/") || name === "." || name === "..");
+    if (!isName || name.includes("\0")) throw broken(`a listing has ${JSON.stringify(name)}`);
+    const bytes = Buffer.from(name);
+    if (Buffer.compare(last, bytes) >= 0) throw broken("the names of a listing are out of order");
+    last = bytes;
+  }
+}
+
 /** @throws FdsError `protocol_error` for what is no listing */
 function entriesOf(text: string): Entry[] {
-  const lines = text.split("\n").slice(0, -1);
-  if (lines.length > MAX_LISTED) throw broken(`a listing has ${lines.length} names`);
+  const lines = text.split("\n");
+  if (lines.pop() !== "") throw broken("the last line of a listing is not complete");
   return lines.map((line) => {
     try {
       return Entry.parse(JSON.parse(line));

@@ -1,6 +1,7 @@
 import * as z from "zod";
-import { DOWNLOAD_ERROR_CODES, FdsError, type Problem } from "../../protocol/errors.ts";
-import { PathPatterns } from "../../protocol/patterns.ts";
+import { FdsError, type Problem } from "../../protocol/errors.ts";
+import { PathPatterns, type PatternWalk } from "../../protocol/patterns.ts";
+import { eventLoopBudget } from "../../util/event-loop-budget.ts";
 import { formatSize } from "../../util/sizes.ts";
 import type { ListedFile, SetOrder } from "../set.ts";
 import { SetNames } from "../storage/set-names.ts";
@@ -12,16 +13,26 @@ const Line = z.object({
   root: z.int().min(0).max(1000),
   size: z.int().min(0),
   mtime_ns: z.string().regex(/^-?\d{1,19}$/),
-  skipped: z.enum(DOWNLOAD_ERROR_CODES).optional(),
+  skipped: z
+    .enum(["not_settled", "name_unusable", "access_denied", "file_unreadable"] as const)
+    .optional(),
 });
+type Line = z.infer<typeof Line>;
 
 /** What stands beside the code of a file that the client left out. */
-const REASONS: Partial<Record<Problem["code"], string>> = {
+const REASONS: Record<NonNullable<Line["skipped"]>, string> = {
   not_settled: "it was changed too recently",
   name_unusable: "its name cannot be kept",
   access_denied: "the client may not read it",
   file_unreadable: "the client cannot read it",
 };
+
+/** Most bytes of a manifest; no client of ours sends more. */
+const MAX_BYTES = 64 * 1024 * 1024;
+/** Most characters of a line: those of the longest path, each escaped, and the other fields. */
+const MAX_LINE = 32 * 1024;
+/** Lines read in one go: most often that holds the event loop for less than a millisecond. */
+const BATCH = 32;
 
 /** A path on the server's disk has at most so many bytes, with the folders of client and set. */
 const MAX_PATH_BYTES = 900;
@@ -35,6 +46,9 @@ export class ManifestReader {
   readonly #decoder = new TextDecoder("utf-8", { fatal: true });
   /** The start of a line whose end has not come. */
   #rest = "";
+  /** The folder that the last line was in: most often the next one is in it too. */
+  #folder: { path: string; include: PatternWalk; exclude: PatternWalk } | undefined;
+  #read = 0;
   #files = 0;
   #bytes = 0;
 
@@ -57,15 +71,33 @@ export class ManifestReader {
    * @returns the files whose lines are complete
    * @throws FdsError `too_many_files`, `set_too_large`, or `protocol_error` for what was not asked for
    */
-  read(bytes: Uint8Array): ListedFile[] {
-    const lines = (this.#rest + this.#decoder.decode(bytes, { stream: true })).split("\n");
+  async read(bytes: Uint8Array): Promise<ListedFile[]> {
+    this.#read += bytes.length;
+    if (this.#read > MAX_BYTES) throw broken(`a manifest has over ${formatSize(MAX_BYTES)}`);
+    const lines = (this.#rest + this.#decode(bytes)).split("\n");
     this.#rest = lines.pop() ?? "";
-    return lines.map((line) => this.#fileOf(line));
+    if (this.#rest.length > MAX_LINE) throw broken("a line of a manifest has no end");
+    const files: ListedFile[] = [];
+    for (let at = 0; at < lines.length; at += BATCH) {
+      const batch = lines.slice(at, at + BATCH);
+      files.push(...(await eventLoopBudget.run(() => batch.map((line) => this.#fileOf(line)))));
+    }
+    return files;
   }
 
   /** @throws FdsError `protocol_error` when the last line is not complete */
   end(): void {
-    if (this.#rest !== "") throw broken("the last line of a manifest is not complete");
+    if (this.#rest + this.#decode() !== "")
+      throw broken("the last line of a manifest is not complete");
+  }
+
+  /** @param bytes undefined: there are no more @throws FdsError `protocol_error` */
+  #decode(bytes?: Uint8Array): string {
+    try {
+      return this.#decoder.decode(bytes, { stream: bytes !== undefined });
+    } catch (cause) {
+      throw new FdsError("protocol_error", "a manifest is no UTF-8", { cause });
+    }
   }
 
   #fileOf(line: string): ListedFile {
@@ -91,31 +123,46 @@ export class ManifestReader {
     if (maxBytes !== null && this.#bytes > maxBytes) {
       throw new FdsError("set_too_large", `the files have more than ${formatSize(maxBytes)}`);
     }
-    if (!Number.isSafeInteger(this.#bytes))
-      throw broken("the files have more bytes than there are");
+    if (!Number.isSafeInteger(this.#bytes)) {
+      throw new FdsError("set_too_large", "the files have more bytes than can be counted");
+    }
   }
 
   /**
-   * @param isSkipped also a folder that could not be read is told as skipped
+   * @param isSkipped also a folder that could not be read is told as skipped, and names that are not
+   *   UTF-8 can look like another one
    * @throws FdsError `protocol_error`
    */
   #check(path: string, isSkipped: boolean): void {
     const names = path.split("/");
     const isPath = names.every((name) => name !== "" && name !== "." && name !== "..");
     if (!isPath || path.includes("\0")) throw broken(`a manifest has ${JSON.stringify(path)}`);
-    if (this.#paths.has(path)) throw broken(`a manifest has ${JSON.stringify(path)} twice`);
-    this.#paths.add(path);
-    // Where absolute patterns lead, the client alone knows.
-    const walk = names.reduce((at, name) => at.step(name), this.#include.startIn([]));
+    if (!isSkipped && this.#paths.has(path))
+      throw broken(`a manifest has ${JSON.stringify(path)} twice`);
+    if (!isSkipped) this.#paths.add(path);
+    const name = names.pop() ?? "";
+    const { include, exclude } = this.#folderOf(names);
+    const walk = include.step(name);
     const isNamed = isSkipped ? walk.mayMatchInside : walk.matched;
+    // Where absolute patterns lead, the client alone knows.
     const isAsked = this.#include.hasAbsolute || isNamed;
-    if (!isAsked || this.#exclude.match(names)) {
+    if (!isAsked || exclude.step(name).matched) {
       throw broken(`a manifest has ${JSON.stringify(path)}, which was not asked for`);
     }
   }
+
+  #folderOf(names: string[]) {
+    const path = names.join("/");
+    if (this.#folder?.path !== path) {
+      const through = (patterns: PathPatterns) =>
+        names.reduce((at, name) => at.step(name), patterns.startIn([]));
+      this.#folder = { path, include: through(this.#include), exclude: through(this.#exclude) };
+    }
+    return this.#folder;
+  }
 }
 
-function parse(line: string): z.infer<typeof Line> {
+function parse(line: string): Line {
   try {
     return Line.parse(JSON.parse(line));
   } catch (cause) {
@@ -123,6 +170,6 @@ function parse(line: string): z.infer<typeof Line> {
   }
 }
 
-function errorOf(code: Problem["code"]): Problem {
-  return { code, message: REASONS[code] ?? "the client left it out" };
+function errorOf(code: keyof typeof REASONS): Problem {
+  return { code, message: REASONS[code] };
 }

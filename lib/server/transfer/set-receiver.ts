@@ -1,6 +1,11 @@
-import { DOWNLOAD_ERROR_CODES, FdsError, type Problem, problemOf } from "../../protocol/errors.ts";
+import { FdsError, isDownloadErrorCode, type Problem, problemOf } from "../../protocol/errors.ts";
 import type { Frame } from "../../protocol/frame.ts";
-import { type WantedFile, ZSTD } from "../../protocol/messages.ts";
+import {
+  CLIENT_ERROR_CODES,
+  MAX_ERROR_LENGTH,
+  type WantedFile,
+  ZSTD,
+} from "../../protocol/messages.ts";
 import { readRecords } from "../../protocol/set-records.ts";
 import { RateMeter } from "../../util/rate-meter.ts";
 import { release } from "../../util/release.ts";
@@ -243,7 +248,8 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
     const { length } = bytes;
     if (phase.name === "listing") {
       const { rows, download } = this.options;
-      await rows.insert(download.downloadId, download.clientId, phase.reader.read(bytes));
+      const files = await phase.reader.read(bytes);
+      await rows.insert(download.downloadId, download.clientId, files);
     } else if (phase.name === "receiving") {
       for (const record of readRecords(bytes)) {
         if (this.isOver) return;
@@ -428,8 +434,10 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
         if (answer.error.code === "checksum_mismatch") this.options.metrics.checksumFailures++;
         if (wants.repeat(file)) return;
         return this.#skip(file, answer.error);
-      case "skipped":
-        return this.#skip(file, { code: codeOf(answer.code), message: answer.message });
+      case "skipped": {
+        const message = answer.message.slice(0, MAX_ERROR_LENGTH);
+        return this.#skip(file, { code: codeOf(answer.code), message });
+      }
     }
   }
 
@@ -441,10 +449,10 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
     if (this.options.order.strict) this.fail(error, true);
   }
 
-  /** More bytes come than were listed: a file grew since. */
+  /** A file has another size than was known: below 0 it has fewer bytes. */
   async #admit(bytes: number): Promise<void> {
-    if (bytes === 0) return;
     this.#totalSize += bytes;
+    if (bytes <= 0) return;
     const { maxBytes } = this.options.order;
     if (maxBytes !== null && this.#totalSize > maxBytes) {
       throw new FdsError("set_too_large", "the files grew over the most that the set may have");
@@ -503,6 +511,8 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
 /** Most bytes of the name of a set's folder, with the slash. */
 const MAX_FOLDER_NAME = 201;
 
+/** A client says why it cannot read a file; the other codes are the server's own. */
 function codeOf(code: string): Problem["code"] {
-  return DOWNLOAD_ERROR_CODES.find((known) => known === code) ?? "file_unreadable";
+  const known = CLIENT_ERROR_CODES.find((each) => each === code);
+  return known !== undefined && isDownloadErrorCode(known) ? known : "file_unreadable";
 }

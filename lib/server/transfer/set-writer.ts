@@ -21,7 +21,7 @@ export interface SetWriterOptions {
   checksum: ChecksumAlgorithm;
   /** The next file that is owed. @throws FdsError `protocol_error` when none is, or another one */
   expect: (index: number) => SetFile;
-  /** Whether so many bytes more may come. @throws FdsError */
+  /** Whether so many bytes more than were listed may come; below 0, fewer come. @throws FdsError */
   admit: (bytes: number) => Promise<void>;
   onAnswer: (answer: Answer) => void;
 }
@@ -94,7 +94,9 @@ export class SetWriter {
       throw broken(`a file begins at ${offset}, expected ${file.durableOffset} or 0`);
     }
     if (offset > size) throw broken(`a file of ${size} bytes begins at ${offset}`);
-    await this.options.admit(Math.max(0, size - file.size));
+    await this.options.admit(size - file.size);
+    // It is admitted once, also where it comes again.
+    file.size = size;
     const base = { file, size, mtimeNs, length: offset };
     const hash = new Bun.CryptoHasher(this.options.checksum);
     if (size <= SMALL && offset === 0) {
@@ -120,6 +122,7 @@ export class SetWriter {
   async #data(bytes: Uint8Array): Promise<void> {
     const incoming = this.#incoming;
     if (!incoming) throw broken("bytes came before their file");
+    if (bytes.length === 0) throw broken("a record has no bytes");
     if (incoming.length + bytes.length > incoming.size)
       throw broken("a file has more bytes than it said");
     if ("part" in incoming.sink) {

@@ -1,0 +1,363 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import fs, { type Dirent } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { OpenFolder } from "../../../lib/client/sets/open-folder.ts";
+import { type Found, Walk } from "../../../lib/client/sets/walk.ts";
+import { Roots, type RootsOptions } from "../../../lib/client/owner-rules/roots.ts";
+import { PathPatterns } from "../../../lib/protocol/patterns.ts";
+import { lacksMounts, run } from "../../support/machine.ts";
+import { spawn, spawnSync } from "../../support/spawn.ts";
+
+/* Which files a set is made of: each that a pattern names is there, or has a row that says why not. */
+
+const isRoot = process.getuid?.() === 0;
+const isWindows = process.platform === "win32";
+const hasProc = fs.existsSync("/proc/self/fd");
+
+let base: string;
+let site: string;
+
+beforeEach(() => {
+  base = fs.mkdtempSync(join(tmpdir(), "fds-walk-"));
+  site = join(base, "site");
+  fs.mkdirSync(site);
+});
+afterEach(() => fs.rmSync(base, { recursive: true, force: true }));
+
+/** Writes a file of the site. */
+function put(path: string, bytes = "x", root = site): void {
+  fs.mkdirSync(dirname(join(root, path)), { recursive: true });
+  fs.writeFileSync(join(root, path), bytes);
+}
+
+/** A path in the site whose bytes are no UTF-8. */
+const raw = (path: string) => Buffer.from(`${site}/${path}`, "latin1");
+
+/** What a broken disk throws. */
+const brokenDisk = () =>
+  Object.assign(new Error("EIO: i/o error"), { code: "EIO", errno: -5, syscall: "read" });
+
+interface Asked extends RootsOptions {
+  include?: string[];
+  exclude?: string[];
+  roots?: string[];
+  minAgeMs?: number;
+  /** Called once the client has started. */
+  beforehand?: () => void;
+  /** Called before each batch of names. */
+  meanwhile?: (names: number) => boolean | void;
+}
+
+/** @returns `path`, or `path: why it does not come`, in the order of the walk */
+async function walked(asked: Asked = {}): Promise<string[]> {
+  const all = await found(asked);
+  return all.map(({ path, skipped }) => (skipped ? `${path}: ${skipped}` : path));
+}
+
+async function found(asked: Asked = {}): Promise<Found[]> {
+  const { include = ["**"], exclude = [], roots = [site], minAgeMs = 0, meanwhile } = asked;
+  const opened = await Roots.open(roots, asked);
+  asked.beforehand?.();
+  const lookup = await opened.lookup();
+  const walk = new Walk({
+    lookup,
+    include: new PathPatterns(include),
+    exclude: new PathPatterns(exclude),
+    minAgeMs,
+    goOn: (names) => meanwhile?.(names) !== false,
+  });
+  const all: Found[] = [];
+  for await (const batch of walk.files()) all.push(...batch);
+  return all;
+}
+
+describe.skipIf(isWindows)("a name that", () => {
+  test.each([
+    ["has 255 bytes", "n".repeat(255)],
+    ["has a newline", "a\nb"],
+    ["has a backslash", "a\\b"],
+    ["has codes for a terminal", "\u001b[31mred\u0007"],
+    ["is in letters beyond 16 bits", "😀"],
+    ["has spaces around it", " a "],
+    ["ends with dots", "a..."],
+    ["looks like a pattern", "[a]{b,c}*?"],
+  ])("%s is a file, and a folder, like others", async (_, name) => {
+    put(`${name}/${name}`);
+    put("file");
+    expect(await walked()).toEqual(["file", `${name}/${name}`]);
+  });
+
+  test("differs from another one in its case or composition alone is one of its own", async () => {
+    for (const name of ["a", "A", "\u00e9".normalize("NFD"), "é2"]) put(`${name}/x`);
+    expect(await walked()).toEqual(["A/x", "a/x", "e\u0301/x", "é2/x"]);
+  });
+
+  test("is not UTF-8 has a row, also where others look the same", async () => {
+    for (const name of ["caf\xe8", "caf\xe9"]) fs.writeFileSync(raw(name), "");
+    for (const name of ["dir\xe8", "dir\xe9"]) fs.mkdirSync(raw(name));
+    const row = (path: string) => `${path}\uFFFD: name_unusable`;
+    expect(await walked()).toEqual(["caf", "caf", "dir", "dir"].map(row));
+    expect(await walked({ include: ["*/deep"] })).toEqual(["dir", "dir"].map(row));
+  });
+
+  test("holds the character that others are shown with is taken for what it is", async () => {
+    for (const name of ["a\xe8", "a\xe9"]) fs.mkdirSync(raw(name));
+    put("a\uFFFD", "mine");
+    const files = await found();
+    expect(files.filter(({ skipped }) => !skipped)).toMatchObject([{ path: "a\uFFFD", size: 4 }]);
+    expect(files.filter(({ skipped }) => skipped === "name_unusable")).toHaveLength(2);
+  });
+
+  test("is not UTF-8, and hidden or denied, does not exist", async () => {
+    for (const name of [".caf\xe9", "no\xe9"]) fs.writeFileSync(raw(name), "");
+    fs.mkdirSync(raw(".dir\xe9"));
+    const include = ["**", ".*", ".*/**"];
+    expect(await walked({ include, deny: ["no*"] })).toEqual([]);
+  });
+
+  test("makes a path of over 900 bytes has a row", async () => {
+    const deep = Array.from({ length: 3 }, () => "d".repeat(250)).join("/");
+    put(`${deep}/${"n".repeat(147)}`);
+    put(`${deep}/${"n".repeat(148)}`);
+    expect(await walked()).toEqual([
+      `${deep}/${"n".repeat(147)}`,
+      `${deep}/${"n".repeat(148)}: name_unusable`,
+    ]);
+  });
+});
+
+describe.skipIf(isWindows)("links and what is no file", () => {
+  test("are no part of a set", async () => {
+    put("outside/secret", "x", base);
+    put("real/file");
+    fs.symlinkSync("../outside", join(site, "link-to-folder"));
+    fs.symlinkSync("../outside/secret", join(site, "link-to-file"));
+    fs.symlinkSync("real", join(site, "link-inside"));
+    fs.symlinkSync("nowhere", join(site, "broken"));
+    spawnSync(["mkfifo", join(site, "fifo")]);
+    const include = ["**", "link-to-folder/secret", "link-to-file", "link-inside", "fifo"];
+    expect(await walked({ include })).toEqual(["real/file"]);
+  });
+
+  test("but a root may be a link of its owner, which may move", async () => {
+    put("one/a", "x", base);
+    put("two/b", "x", base);
+    fs.symlinkSync("one", join(base, "root"));
+    expect(await walked({ roots: [join(base, "root")] })).toEqual(["a"]);
+    fs.rmSync(join(base, "root"));
+    fs.symlinkSync("two", join(base, "root"));
+    expect(await walked({ roots: [join(base, "root")] })).toEqual(["b"]);
+  });
+
+  test("a root that somebody else swapped for a link is not followed", async () => {
+    put("file");
+    const meanwhile = () => {
+      fs.renameSync(site, join(base, "aside"));
+      fs.symlinkSync("aside", site);
+    };
+    expect(await walked({ beforehand: meanwhile })).toEqual([]);
+  });
+});
+
+describe.skipIf(!hasProc)("while it walks,", () => {
+  /** Does something once the first batch of names is about to be looked at. */
+  const once = (work: () => void) => {
+    let isDone = false;
+    return () => {
+      if (!isDone) work();
+      isDone = true;
+    };
+  };
+
+  test("a folder that is swapped for a link leads nowhere", async () => {
+    put("outside/secret", "x", base);
+    put("folder/file");
+    const meanwhile = once(() => {
+      fs.renameSync(join(site, "folder"), join(site, "aside"));
+      fs.symlinkSync("../outside", join(site, "folder"));
+    });
+    expect(await walked({ meanwhile })).toEqual([]);
+  });
+
+  test("a file that is swapped for a link or a FIFO is none", async () => {
+    put("outside/secret", "secret", base);
+    for (const name of ["a", "b", "c"]) put(name);
+    const meanwhile = once(() => {
+      for (const name of ["a", "b"]) fs.rmSync(join(site, name));
+      fs.symlinkSync("../outside/secret", join(site, "a"));
+      spawnSync(["mkfifo", join(site, "b")]);
+    });
+    expect(await walked({ meanwhile })).toEqual(["c"]);
+  });
+
+  test("a folder that is renamed, emptied or filled changes nothing of the rest", async () => {
+    for (const folder of ["a", "b", "c", "d"]) put(`${folder}/file`);
+    const meanwhile = once(() => {
+      fs.renameSync(join(site, "a"), join(site, "z"));
+      fs.rmSync(join(site, "b/file"));
+      fs.rmSync(join(site, "c"), { recursive: true });
+      put("d/more");
+    });
+    expect(await walked({ meanwhile })).toEqual(["d/file", "d/more"]);
+  });
+
+  test("a folder that is removed while it is open has nothing", async () => {
+    for (const folder of ["a", "b"]) put(`${folder}/file`);
+    using _ = onEntries((path) => path.endsWith("/a") && fs.rmSync(path, { recursive: true }));
+    expect(await walked()).toEqual(["b/file"]);
+  });
+
+  test("a folder whose names cannot be read has a row", async () => {
+    for (const folder of ["a", "b"]) put(`${folder}/file`);
+    using _ = onEntries((path) => {
+      if (path.endsWith("/a")) throw brokenDisk();
+    });
+    expect(await walked()).toEqual(["a: file_unreadable", "b/file"]);
+  });
+
+  test("a root that is gone takes nothing from the others; one that is broken is told", async () => {
+    put("a", "x", join(base, "one"));
+    put("b", "x", join(base, "two"));
+    const roots = [join(base, "one"), join(base, "two")];
+    using broken = onEntries((path) => {
+      if (path.endsWith("one")) throw brokenDisk();
+    });
+    expect(walked({ roots })).rejects.toMatchObject({ code: "file_unreadable" });
+    broken[Symbol.dispose]();
+    using _ = onEntries((path) => path.endsWith("one") && fs.rmSync(path, { recursive: true }));
+    expect(await walked({ roots })).toEqual(["b"]);
+  });
+
+  test("it ends where nobody waits for it any more", async () => {
+    for (let n = 0; n < 200; n++) put(`f-${n}`);
+    expect(await walked({ meanwhile: (names) => names < 64 })).toHaveLength(64);
+  });
+});
+
+/** Does something with each folder whose names are read, before they are. */
+function onEntries(work: (path: string) => unknown): Disposable {
+  const { entries } = OpenFolder.prototype;
+  OpenFolder.prototype.entries = async function (this: OpenFolder): Promise<Dirent[]> {
+    const { fd } = this as unknown as { fd: number };
+    work(fs.readlinkSync(`/proc/self/fd/${fd}`));
+    return entries.call(this);
+  };
+  return { [Symbol.dispose]: () => void (OpenFolder.prototype.entries = entries) };
+}
+
+describe("the owner's rules", () => {
+  beforeEach(() => {
+    for (const path of ["a/x.csv", "a/x.log", ".env", ".git/config", "keys/server.key", "b/.h/x"])
+      put(path);
+  });
+  const include = ["**", ".*", "**/.*", ".*/**", "**/.*/**"];
+
+  test.each<[string, RootsOptions, string[]]>([
+    ["none: no hidden file, no key", {}, ["a/x.csv", "a/x.log"]],
+    ["what is denied", { deny: ["*.log"] }, ["a/x.csv"]],
+    ["a folder that is denied", { deny: ["a"] }, []],
+    ["what alone is allowed", { allow: ["*.csv"] }, ["a/x.csv"]],
+    ["a folder below which is allowed", { allow: ["a/x.log"] }, ["a/x.log"]],
+    ["a hidden file that is allowed", { allow: [".env"] }, [".env"]],
+    ["a hidden folder that is allowed", { allow: [".git"] }, [".git/config"]],
+    ["what is denied all the same", { allow: [".git"], deny: [".git/config"] }, []],
+  ])("hold: %s", async (_, rules, expected) => {
+    expect(await walked({ ...rules, include })).toEqual(expected);
+  });
+
+  test("hold for a site that lists nothing, where a file is named whole", async () => {
+    expect(await walked({ include: ["a/x.csv"], mayBrowse: false })).toEqual(["a/x.csv"]);
+    for (const pattern of ["a", "a/*", "**"]) {
+      const refused = walked({ include: [pattern], mayBrowse: false });
+      expect(refused).rejects.toMatchObject({ code: "access_denied" });
+    }
+  });
+});
+
+describe("of many roots", () => {
+  test("the first one's file counts, and all others come", async () => {
+    const roots = ["one", "two"].map((name) => join(base, name));
+    put("same", "1", roots[0]);
+    put("same", "22", roots[1]);
+    put("other", "", roots[1]);
+    put("x", "", roots[0]);
+    put("x/y", "", roots[1]);
+    const files = await found({ roots });
+    expect(files.map(({ path, root, size }) => [path, root, size])).toEqual([
+      ["same", 0, 1],
+      ["x", 0, 0],
+      ["other", 1, 0],
+      ["x/y", 1, 0],
+    ]);
+  });
+
+  test.skipIf(isRoot || isWindows)("a folder that cannot be read has a row for each", async () => {
+    const roots = ["one", "two"].map((name) => join(base, name));
+    for (const root of roots) {
+      put("no/file", "", root);
+      fs.chmodSync(join(root, "no"), 0);
+    }
+    expect(await walked({ roots })).toEqual(["no: access_denied", "no: access_denied"]);
+    for (const root of roots) fs.chmodSync(join(root, "no"), 0o700);
+  });
+
+  test("patterns that name nothing in any are refused", () => {
+    const refused = walked({ include: ["/etc/passwd", "/no/such/*"] });
+    expect(refused).rejects.toMatchObject({ code: "access_denied" });
+  });
+});
+
+test("files that were changed too recently have a row, also those of the future", async () => {
+  for (const name of ["new", "old", "future"]) put(name);
+  fs.utimesSync(join(site, "old"), 1, 1);
+  fs.utimesSync(join(site, "future"), 9_000_000_000, 9_000_000_000);
+  expect(await walked({ minAgeMs: 3_600_000 })).toEqual([
+    "future: not_settled",
+    "new: not_settled",
+    "old",
+  ]);
+});
+
+test.skipIf(!fs.existsSync("/dev/shm"))("sizes and times that are beyond all bounds", async () => {
+  const memory = fs.mkdtempSync("/dev/shm/fds-walk-");
+  try {
+    for (const name of ["big", "late"]) put(name, "", memory);
+    spawnSync(["truncate", "-s", "9007199254740993", join(memory, "big")]);
+    spawnSync(["touch", "-d", "@9999999999999", join(memory, "late")]);
+    expect(await walked({ roots: [memory] })).toEqual(["big: file_unreadable", "late"]);
+  } finally {
+    fs.rmSync(memory, { recursive: true });
+  }
+});
+
+test.skipIf(lacksMounts !== "")(
+  `a mount is walked through like a folder${lacksMounts}`,
+  async () => {
+    put("mount/below");
+    const mount = join(site, "mount");
+    expect(await run("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", mount)).toBe(true);
+    try {
+      put("mount/inside");
+      expect(await walked()).toEqual(["mount/inside"]);
+    } finally {
+      await run("umount", mount);
+    }
+  },
+);
+
+test.skipIf(!hasProc)(
+  "/proc has an end, and processes that end under way do not end the walk",
+  async () => {
+    await using short = spawn(["sleep", "1000"], { stdio: ["ignore", "ignore", "ignore"] });
+    const own = `${short.pid}/**`;
+    const files = await found({ roots: ["/proc"], include: [own, "sys/kernel/**", "self/**"] });
+    expect(files.length).toBeGreaterThan(100);
+    expect(files.some(({ path }) => path.startsWith("self/"))).toBe(false);
+    const meanwhile = () => short.kill("SIGKILL");
+    await found({ roots: ["/proc"], include: [own], meanwhile });
+    await short.exited;
+    const ended = await found({ roots: ["/proc"], include: [own] });
+    expect(ended).toEqual([]);
+  },
+);
