@@ -451,6 +451,9 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
 
   /** A file has another size than was known: below 0 it has fewer bytes. */
   async #admit(bytes: number): Promise<void> {
+    if (!Number.isSafeInteger(this.#totalSize + bytes)) {
+      throw new FdsError("set_too_large", "the files have more bytes than can be counted");
+    }
     this.#totalSize += bytes;
     if (bytes <= 0) return;
     const { maxBytes } = this.options.order;
