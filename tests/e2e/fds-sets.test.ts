@@ -455,7 +455,7 @@ describe.skipIf(process.platform === "win32")("at a terminal (needs POSIX)", () 
     const { download_id } = await json("pull", "site-1", "logs/", "mixed/", "sales_*", "no-*");
     await using list = new Screen(system, ["fds", "downloads", "--limit", "1"]);
     expect(await list.ended()).toBe(0);
-    expect(list.visible).toMatch(/…\S* {2}26\/26 files$/m);
+    expect(list.visible).toMatch(/ ….* \(26\/26\)$/m);
     expect(list.visible).toMatch(/^ {2}↳ 1 of 26 files skipped: fds files [\da-f-]{18} --status/m);
     await using status = new Screen(system, ["fds", "status", download_id]);
     expect(await status.ended()).toBe(0);
@@ -466,6 +466,17 @@ describe.skipIf(process.platform === "win32")("at a terminal (needs POSIX)", () 
     await using files = new Screen(system, ["fds", "files", download_id, "--status", "skipped"]);
     expect(await files.ended()).toBe(0);
     expect(files.visible).toContain("  ↳ name_unusable: its name cannot be kept");
+  });
+
+  test("fds watch shows how many files of a set have come", async () => {
+    await using screen = new Screen(system, ["fds", "watch"]);
+    await screen.shows(/1 of 1 clients connected/);
+    const args = ["logs/", "mixed/", "--rate-limit", "1MiB"];
+    const pulled = fds(["pull", "site-1", ...args]);
+    // The large file comes first, for three seconds.
+    await screen.shows(/downloading .+\(\d+\/24\)/);
+    await screen.shows(/completed .+ \(24\/24\)\n +↳ 1 of 24 files skipped/);
+    expect((await pulled).exitCode).toBe(0);
   });
 
   test("a folder is listed in columns that fit", async () => {

@@ -110,8 +110,8 @@ const MAX_PATTERNS = 3;
 const MAX_NAME = 200;
 
 /**
- * What a download is called, for a person: a set by its first patterns, and by its files behind them,
- * as the end of a name is what stays where there is little room.
+ * What a download is called, for a person: of a set the first patterns, with how many of its files are
+ * done behind them, as the end is what stays where there is little room: `logs/ *.csv (7/62)`.
  */
 export function nameShown(record: DownloadRecord): string {
   const { kind, paths } = record;
@@ -122,8 +122,8 @@ export function nameShown(record: DownloadRecord): string {
   return [
     patterns,
     ...(more > 0 ? [`and ${more} more`] : []),
-    ...(files ? [`${files.done}/${files.total} files`] : []),
-  ].join("  ");
+    ...(files ? [`(${files.done}/${files.total})`] : []),
+  ].join(" ");
 }
 
 /** Downloads, one a line. */
