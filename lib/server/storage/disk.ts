@@ -73,7 +73,7 @@ class DiskStorage implements Storage {
       fileMode: PUBLISHED_MODE,
       publishedPath: (savedPath) => this.publishedPath(savedPath),
       pathOf: (savedPath) => this.pathOf(savedPath),
-      makeFolder: (folder) => this.#makeFolder(folder),
+      makeFolder: (folder) => this.#makeFolderAgain(folder),
     });
   }
 
@@ -183,11 +183,15 @@ class DiskStorage implements Storage {
       if (systemCode(error) !== "ENOENT") throw error;
       // The part's name goes last of all, so without one an earlier call came that far.
       if (!(await statIfThere(part)) && (await statIfThere(final))) return true;
-      // Somebody removed the folder.
-      this.#named.delete(dirname(final));
-      await this.#makeFolder(dirname(final));
+      await this.#makeFolderAgain(dirname(final));
       return takeName(part, final);
     }
+  }
+
+  /** The same, also where somebody removed a folder that was made before. */
+  async #makeFolderAgain(folder: string): Promise<void> {
+    if (!(await statIfThere(folder))) this.#named.delete(folder);
+    await this.#makeFolder(folder);
   }
 
   async #makeFolder(folder: string): Promise<void> {

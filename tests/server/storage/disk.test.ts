@@ -107,6 +107,30 @@ describe("on the disk", () => {
   });
 });
 
+describe("a client's folder that somebody removed", () => {
+  test("is made again for a file, and for a set", async () => {
+    await using temporary = await temporaryStorage();
+    const { storage, folder } = temporary;
+    const publishFile = async (savedPath: string) => {
+      const id = Bun.randomUUIDv7();
+      await (await storage.openPart(id)).close();
+      return storage.publish(id, savedPath);
+    };
+    const publishSet = async (savedPath: string) => {
+      const id = Bun.randomUUIDv7();
+      const set = await storage.sets.open(id);
+      set.writeFile("a", new Uint8Array(1), 0n);
+      await set.close();
+      return storage.sets.publish(id, savedPath, { suffix: ".md5", text: "" });
+    };
+    expect(await publishFile("site-1/one")).toBe(true);
+    for (const publish of [publishFile, publishSet, publishSet]) {
+      await fs.rm(join(folder, "site-1"), { recursive: true });
+      expect(await publish("site-1/again")).toBe(true);
+    }
+  });
+});
+
 test("a part whose name may not outlive a loss of power is not called safe", async () => {
   await using temporary = await temporaryStorage();
   failFlushOf(join(temporary.folder, ".server/parts"));
