@@ -157,6 +157,16 @@ describe("every page of documentation", () => {
   });
 });
 
+test("lib/SECURITY.md names tests for each promise", () => {
+  const [, ...promises] = section(readText("lib/SECURITY.md"), "What is promised").split(/^\*\*/m);
+  expect(promises.length).toBeGreaterThan(5);
+  // That the files are there is tested above, with all links.
+  const unproven = promises.filter(
+    (promise) => !/^Tests: \[.+\]\(\.\.\/tests\/.+\.test\.ts\)/m.test(promise),
+  );
+  expect(unproven).toEqual([]);
+});
+
 /** The anchors of a page's headings, as GitHub makes them. */
 function headingsOf(file: string): string[] {
   return all(/^#+ (.+)$/gm, readFileSync(file, "utf8")).map((heading) =>

@@ -139,7 +139,7 @@ export interface Problem {
 }
 
 /**
- * SendScheduler anything thrown into a problem that a record can hold.
+ * Turns anything thrown into a problem that a record can hold.
  * @param fallback the code where the error brings none of its own
  */
 export function problemOf(error: unknown, fallback: DownloadErrorCode): Problem {

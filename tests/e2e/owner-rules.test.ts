@@ -1,5 +1,5 @@
-import { expect, setDefaultTimeout, test } from "bun:test";
-import { mkdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { writeRandom } from "../support/sources.ts";
 import { System } from "../support/system.ts";
@@ -63,6 +63,50 @@ test("only what the rules let out leaves, and the site records every request", a
       reason: expect.stringMatching(/^access_denied: /),
     });
   }
+});
+
+describe("a set", () => {
+  const pull = async (system: System, paths: string[]) => {
+    const { download_id } = await system.api.startDownload({ client_id: "site-1", paths });
+    return system.ended(download_id);
+  };
+
+  test("has only what the rules let out, follows no link, and is on record", async () => {
+    await using system = await System.start();
+    await mkdir(system.source("logs/private"), { recursive: true });
+    await mkdir(join(system.folder, "outside"));
+    await writeFile(join(system.folder, "outside/secret.txt"), "secret");
+    for (const name of ["a.log", "b.bak", ".env", "server.key", "private/c.log"]) {
+      await writeFile(system.source(`logs/${name}`), name);
+    }
+    await symlink(join(system.folder, "outside"), system.source("logs/folder"));
+    await symlink(join(system.folder, "outside/secret.txt"), system.source("logs/link.log"));
+    await system.startClient({ env: { CLIENT_DENY: ["*.bak", "private"].join(delimiter) } });
+
+    // All names, those that begin with a dot too.
+    const paths = ["**", "**/.*", "logs/server.key"];
+    const record = await pull(system, paths);
+    expect(record).toMatchObject({ status: "completed", files_total: 1, files_received: 1 });
+    const folder = join(system.folder, "downloads", record.saved_path!);
+    expect(await readdir(folder, { recursive: true })).toEqual(["logs", "logs/a.log"]);
+    const [entry] = await recorded(system, "requests.log", 1);
+    expect(entry).toMatchObject({ download_id: record.download_id, outcome: "sent" });
+  });
+
+  test("of a site that lists nothing has files that are named exactly, and no folder", async () => {
+    await using system = await System.start();
+    await mkdir(system.source("logs"), { recursive: true });
+    for (const name of ["a.txt", "logs/b.txt"]) await writeFile(system.source(name), name);
+    await system.startClient({ env: { CLIENT_BROWSE: "off" } });
+    for (const paths of [["*.txt"], ["logs"], ["a.txt", "logs/*"]]) {
+      expect(await pull(system, paths)).toMatchObject({
+        status: "failed",
+        error_code: "access_denied",
+      });
+    }
+    const named = await pull(system, ["a.txt", "logs/b.txt"]);
+    expect(named).toMatchObject({ status: "completed", files_received: 2 });
+  });
 });
 
 test("a folder is denied by every spelling that means it", async () => {

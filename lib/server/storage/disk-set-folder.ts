@@ -27,7 +27,7 @@ export class DiskSetFolder implements SetFolder {
     /** Open from before the first byte is written, so that a flush tells of all errors since. */
     private readonly fd: number,
     private readonly fileMode: number,
-    /** SendScheduler the saved path of a published file into its path on the disk. */
+    /** Turns the saved path of a published file into its path on the disk. */
     private readonly pathOf: (savedPath: string) => string,
   ) {}
 

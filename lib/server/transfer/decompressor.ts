@@ -14,7 +14,7 @@ export interface DecompressorOptions {
 }
 
 /**
- * SendScheduler frames into the file's bytes: in order, off the event loop, one at a time, so that it
+ * Turns frames into the file's bytes: in order, off the event loop, one at a time, so that it
  * holds no more than one frame beyond what was granted.
  */
 export class Decompressor {

@@ -237,7 +237,7 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
       .finally(() => void this.#isWorking--);
   }
 
-  /** What breaks the protocol is found behind the session's back here, and ends the connection no less. */
+  /** A broken protocol is found after the session took the frame: it ends the attempt, not the connection. */
   #broke(error: unknown): void {
     if (error instanceof FdsError && error.code === "protocol_error") this.violated(error);
     else this.broke(error);
