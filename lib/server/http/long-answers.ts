@@ -5,8 +5,11 @@ import type { OpenCalls } from "../access/open-calls.ts";
 import { endableBody } from "./endable-body.ts";
 import { RateLimited } from "./rate-limited.ts";
 
-/** Pieces of a caller's long work that wait at once; who asks for more is told to wait. */
-const MAX_WAITING = 200;
+/**
+ * Pieces of a caller's long work that wait at once; who asks for more is told to wait. A stream of
+ * events has one too, at first: all that a token may have are half of these.
+ */
+const MAX_WAITING = 400;
 
 export interface LongAnswersOptions {
   /** Where the work of all callers waits for its turn. */

@@ -125,7 +125,7 @@ test("who lets too much wait for its turn is told to wait, and nobody else", asy
   const { turns, answeringFor } = setUp();
   const held = Promise.withResolvers<void>();
   const { inTurn } = answeringFor();
-  const waiting = Array.from({ length: 201 }, () => inTurn(() => held.promise));
+  const waiting = Array.from({ length: 401 }, () => inTurn(() => held.promise));
   await expect(inTurn(async () => 1)).rejects.toMatchObject({ code: "rate_limited", wait: 1000 });
   const other = turns.run("other", async () => "done");
   held.resolve();
