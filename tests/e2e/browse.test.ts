@@ -250,3 +250,17 @@ test("fds ls lists a folder, and says what is wrong", async () => {
   const json = await runProgram(system, ["fds", "ls", "site-1", "empty", "--json"]);
   expect(JSON.parse(json.stdout)).toEqual({ entries: [], truncated: false });
 });
+
+test("fds ls lists more names than a page has", async () => {
+  const folder = join(system.folder, "root/many");
+  await mkdir(folder);
+  const names = Array.from({ length: 1_100 }, (_, n) => `${n}.txt`);
+  for (const name of names) await writeFile(join(folder, name), "");
+  const listed = await runProgram(system, ["fds", "ls", "site-1", "many"]);
+  const lines = listed.stdout.trim().split("\n");
+  expect(new Set(lines.map((line) => line.split("\t")[3]))).toEqual(
+    new Set(names.map((name) => `many/${name}`)),
+  );
+  const json = await runProgram(system, ["fds", "ls", "site-1", "many", "--json"]);
+  expect(JSON.parse(json.stdout).entries).toHaveLength(names.length);
+});

@@ -1,6 +1,7 @@
 import { digestOf } from "../../api/checksums.ts";
 import type { DownloadRecord } from "../../api/schemas.ts";
 import type { SetFileRecord } from "../../api/sets.ts";
+import { systemCode } from "../../util/system-error.ts";
 import { Failure } from "../program.ts";
 import { type ApiClient, ApiCallError, UnreachableError } from "./api-client.ts";
 import { saveContent, type SaveOptions } from "./save-content.ts";
@@ -112,10 +113,18 @@ function placeOf({ saved_path }: DownloadRecord, file: SetFileRecord): string {
   throw new Failure(`look at the server: it has no place for "${file.path}" in the set`);
 }
 
+/** How this machine says that one file cannot be saved, while others can. */
+const OF_ONE_FILE = new Set(["EACCES", "EPERM", "EISDIR", "ENOTDIR", "ENAMETOOLONG", "EILSEQ"]);
+
 /** What is wrong with one file is told at the end. @throws what is wrong with all of them */
 function noteProblem(so: SavedFiles, error: unknown): void {
-  if (!(error instanceof Failure) || error instanceof UnreachableError) throw error;
-  if (error instanceof ApiCallError && error.code !== "not_found") throw error;
+  if (!(error instanceof Error) || !isOfOneFile(error)) throw error;
   so.failed++;
   if (so.problems.length < MAX_PROBLEMS) so.problems.push(error.message);
+}
+
+function isOfOneFile(error: Error): boolean {
+  if (error instanceof ApiCallError) return error.code === "not_found";
+  if (error instanceof UnreachableError) return false;
+  return error instanceof Failure || OF_ONE_FILE.has(systemCode(error) ?? "");
 }

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { DownloadRecord } from "../../../lib/api/schemas.ts";
 import type { SetFileRecord } from "../../../lib/api/sets.ts";
 import { ApiClient } from "../../../lib/cli/rest/api-client.ts";
+import { partPath } from "../../../lib/cli/rest/part-file.ts";
 import { saveSet } from "../../../lib/cli/rest/save-set.ts";
 import { downloadRecord } from "../../support/records.ts";
 
@@ -276,5 +277,15 @@ describe.skipIf(process.platform === "win32")("what is in the way (needs POSIX)"
     await mkdir(join(target, "a"));
     expect(await save([row("a"), row("deep/b"), row("c")])).toMatchObject({ saved: 1, failed: 2 });
     expect(await readFile(join(target, "deep"), "utf8")).toBe("mine");
+  });
+
+  test("a folder in the place of a part is told, and the others come", async () => {
+    await mkdir(partPath(join(target, "a"), `md5:${md5("a")}`));
+    const outcome = await save([row("a"), row("b")]);
+    expect(outcome).toMatchObject({
+      saved: 1,
+      failed: 1,
+      problems: [expect.stringMatching("EISDIR")],
+    });
   });
 });
