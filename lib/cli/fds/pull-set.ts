@@ -1,5 +1,6 @@
 import * as z from "zod";
 import type { NewDownload } from "../../api/schemas.ts";
+import { asksForSet } from "../../api/set-words.ts";
 import { MAX_SET_FILES, SetFields } from "../../api/sets.ts";
 import { parseDuration } from "../../util/durations.ts";
 import { type Flag, UsageError } from "../../util/flags.ts";
@@ -52,7 +53,7 @@ export type SetRequest = Pick<NewDownload, keyof typeof SetFields>;
 export function readSet(context: CommandContext, words: string[]): SetRequest | null {
   const flag = Object.keys(SET_FLAGS).find((name) => context.values[name] !== undefined);
   const [first = ""] = words;
-  const isSet = flag !== undefined || words.length > 1 || /[*?[{]|\/$/.test(first);
+  const isSet = flag !== undefined || words.length > 1 || asksForSet(first);
   if (!isSet) return null;
   if (words.length === 0) {
     throw new UsageError(`PATTERN is missing, expected fds pull CLIENT PATTERN --${flag}`);
