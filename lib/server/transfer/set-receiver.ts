@@ -1,33 +1,29 @@
 import { FdsError, isDownloadErrorCode, type Problem, problemOf } from "../../protocol/errors.ts";
 import type { Frame } from "../../protocol/frame.ts";
-import {
-  CLIENT_ERROR_CODES,
-  MAX_ERROR_LENGTH,
-  type WantedFile,
-  ZSTD,
-} from "../../protocol/messages.ts";
+import { CLIENT_ERROR_CODES, MAX_ERROR_LENGTH, ZSTD } from "../../protocol/messages.ts";
 import { readRecords } from "../../protocol/set-records.ts";
 import { RateMeter } from "../../util/rate-meter.ts";
 import { release } from "../../util/release.ts";
-import type { SetCounts, SetFile, SetOrder, SetRows } from "../set.ts";
+import type { SetFile, SetOrder, SetRows } from "../set.ts";
 import type { SetFolder, Storage } from "../storage/storage.ts";
 import type { FlowControl, StreamFlowControl } from "./flow-control.ts";
 import { findSpaceShortage, type SpaceShortage } from "./free-space.ts";
 import { type AttemptOptions, broken, IncomingAttempt } from "./incoming-attempt.ts";
 import { IncomingFrames } from "./incoming-frames.ts";
 import type { Outcome, Progress, StreamMessage } from "./incoming-stream.ts";
+import { linkUnchanged } from "./link-unchanged.ts";
 import { ManifestReader } from "./manifest-reader.ts";
 import { type Moment, SetCheckpoints } from "./set-checkpoints.ts";
 import { selections } from "./set-request.ts";
-import { type Answer, hashPart, SetWriter } from "./set-writer.ts";
+import { SetTally } from "./set-tally.ts";
+import { type Answer, SetWriter } from "./set-writer.ts";
+import { describeWanted } from "./wanted-file.ts";
 import { WantQueue } from "./want-queue.ts";
 
 /** A frame that came damaged is asked for again this often. */
 const MAX_RESENDS = 3;
 /** Bytes that may be written and not flushed, beside the window. */
 const MAX_UNFLUSHED = 64 * 1024 * 1024;
-/** Files that are looked for among those that are stored already, at a time. */
-const TWINS = 250;
 
 export interface SetReceiverOptions extends AttemptOptions {
   order: SetOrder;
@@ -66,15 +62,11 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
   #work: Promise<void> = Promise.resolve();
   #isWorking = 0;
   #folder: SetFolder | undefined;
+  #writer: SetWriter | undefined;
   #checkpoints: SetCheckpoints | undefined;
-  #counts: SetCounts = { total: 0, received: 0, unchanged: 0, skipped: 0 };
-  /** Bytes of files that are whole. */
-  #bytes = 0;
-  /** Bytes of all files that will have come. */
-  #totalSize = 0;
+  readonly #tally = new SetTally();
   /** Bytes of the stream that were written. */
   #written = 0;
-  #firstSkipped: Problem | undefined;
   #rateLimit: number | null;
   /** How far the client said that its walk, or its reading, is. */
   #proven = 0;
@@ -106,10 +98,10 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
   get progress(): Progress {
     const current = this.#phase.name === "receiving" ? this.#phase.writer.current : undefined;
     return {
-      bytesReceived: this.#bytes + (current?.length ?? 0),
+      bytesReceived: this.#tally.bytes + (current?.length ?? 0),
       bytesOnWire: this.#frames.bytesOnWire,
       bytesPerSecond: this.#rate.bytesPerSecond(),
-      ...(this.#writer && { set: { files: { ...this.#counts }, totalSize: this.#totalSize } }),
+      ...(this.#writer && { set: { files: this.#tally.counts, totalSize: this.#tally.totalSize } }),
     };
   }
 
@@ -205,8 +197,6 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
     }
   }
 
-  #writer: SetWriter | undefined;
-
   /** The manifest is in the rows, from an earlier attempt. */
   async #resume(): Promise<void> {
     await this.#readCounts();
@@ -215,12 +205,7 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
 
   async #readCounts(): Promise<void> {
     const { rows, download } = this.options;
-    const { bytesListed, bytesReceived, ...counts } = await rows.counts(download.downloadId);
-    this.#counts = counts;
-    this.#bytes = bytesReceived;
-    this.#totalSize = bytesListed;
-    const [skipped] = await rows.list(download.downloadId, { status: "skipped", limit: 1 });
-    this.#firstSkipped ??= skipped?.error ?? undefined;
+    await this.#tally.read(rows, download.downloadId);
   }
 
   /** Works on the bytes of a frame after those before it. */
@@ -291,14 +276,14 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
     this.#proven = 0;
     await this.#readCounts();
     const { order, chunkSize } = this.options;
-    if (this.#counts.total === 0) return this.#empty();
+    if (this.#tally.counts.total === 0) return this.#empty();
     if (order.strict && this.#firstStrict) return this.fail(this.#firstStrict, true);
-    await this.#linkTwins();
-    const overQuota = await this.options.findOverQuota(this.#totalSize);
+    await this.#linkUnchanged();
+    const { totalSize, counts: files } = this.#tally;
+    const overQuota = await this.options.findOverQuota(totalSize);
     if (overQuota) return this.fail(overQuota.problem, overQuota.final);
-    await this.#checkRoom(this.#totalSize);
-    const source = { identity: null, totalSize: this.#totalSize, chunkSize };
-    const files = { ...this.#counts };
+    await this.#checkRoom(totalSize);
+    const source = { identity: null, totalSize, chunkSize };
     if (await this.report({ type: "listed", epoch: this.epoch, source, files })) {
       await this.#receive();
     }
@@ -306,7 +291,8 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
 
   /** What was left for later is no failure, also where everything else has to come. */
   get #firstStrict(): Problem | undefined {
-    return this.#firstSkipped?.code === "not_settled" ? undefined : this.#firstSkipped;
+    const { firstSkipped } = this.#tally;
+    return firstSkipped?.code === "not_settled" ? undefined : firstSkipped;
   }
 
   #empty(): void {
@@ -318,32 +304,17 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
     this.fail({ code: "file_not_found", message: message.slice(0, 1_000) }, true);
   }
 
-  /** Links files that are stored already, as they are. */
-  async #linkTwins(): Promise<void> {
+  async #linkUnchanged(): Promise<void> {
     const { order, rows, download } = this.options;
     const folder = this.#folder;
     if (order.unchanged === "send" || !folder) return;
-    let after = -1;
-    for (;;) {
-      const filter = { status: "pending", after, limit: TWINS } as const;
-      const files = await rows.list(download.downloadId, filter);
-      const twins = await rows.twins(download.clientId, download.checksum, files);
-      const byIndex = new Map(files.map((file) => [file.index, file]));
-      const linked = [];
-      for (const { index, savedPath, digest, readAt } of twins) {
-        const file = byIndex.get(index);
-        if (!file?.place || !(await folder.linkFile(file.place, savedPath, file.size))) continue;
-        linked.push({ index, status: "unchanged", digest, readAt } as const);
-        this.#counts.unchanged++;
-        this.#totalSize -= file.size;
-      }
-      if (linked.length > 0) {
-        await folder.sync();
-        await rows.update(download.downloadId, linked);
-      }
-      after = files.at(-1)?.index ?? after;
-      if (files.length < TWINS || this.isOver) return;
-    }
+    await linkUnchanged({
+      download,
+      rows,
+      folder,
+      onLinked: (file) => this.#tally.unchanged(file),
+      isOver: () => this.isOver,
+    });
   }
 
   async #receive(): Promise<void> {
@@ -353,7 +324,7 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
     const wants = new WantQueue({
       downloadId: download.downloadId,
       rows,
-      describe: (file) => this.#describe(file, folder),
+      describe: (file) => describeWanted(file, folder, download.checksum),
       ask: (files) => this.tell({ type: "set_want", files }),
     });
     const writer = new SetWriter({
@@ -384,29 +355,10 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
     if (this.#phase !== phase || !phase.wants.isDone) return;
     await this.#checkpoints?.finish();
     if (this.#phase !== phase) return;
-    if (this.#counts.received + this.#counts.unchanged === 0 && this.#firstSkipped) {
-      return this.fail(this.#firstSkipped, true);
-    }
+    const { firstSkipped, isFailure, bytes: size, counts: files } = this.#tally;
+    if (isFailure && firstSkipped) return this.fail(firstSkipped, true);
     const { bytesOnWire } = this.#frames;
-    this.end({ type: "set_received", size: this.#bytes, files: { ...this.#counts }, bytesOnWire });
-  }
-
-  /** What the client is told of a file: of one that is half here also what proves it. */
-  async #describe(file: SetFile, folder: SetFolder): Promise<WantedFile> {
-    const { index, path, root, durableOffset, place } = file;
-    if (durableOffset === 0 || place === null) return { index, path, root };
-    const hash = new Bun.CryptoHasher(this.options.download.checksum);
-    const part = await folder.openFile(place);
-    try {
-      if (part.size < durableOffset) {
-        file.durableOffset = 0;
-        return { index, path, root };
-      }
-      await hashPart(part, durableOffset, hash);
-    } finally {
-      await part.close();
-    }
-    return { index, path, root, offset: durableOffset, prefix: hash.digest("hex") };
+    this.end({ type: "set_received", size, files, bytesOnWire });
   }
 
   #onAnswer(answer: Answer, wants: WantQueue): void {
@@ -416,8 +368,7 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
     switch (answer.type) {
       case "received": {
         const { size, digest } = answer;
-        this.#counts.received++;
-        this.#bytes += size;
+        this.#tally.received(size);
         const mtimeNs = String(answer.mtimeNs);
         const readAt = Date.now();
         this.#checkpoints?.add({
@@ -442,34 +393,25 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
   }
 
   #skip(file: SetFile, error: Problem): void {
-    this.#counts.skipped++;
-    this.#totalSize -= file.size;
-    this.#firstSkipped ??= error;
+    this.#tally.skipped(file, error);
     this.#checkpoints?.add({ index: file.index, status: "skipped", error });
     if (this.options.order.strict) this.fail(error, true);
   }
 
   /** A file has another size than was known: below 0 it has fewer bytes. */
   async #admit(bytes: number): Promise<void> {
-    if (!Number.isSafeInteger(this.#totalSize + bytes)) {
-      throw new FdsError("set_too_large", "the files have more bytes than can be counted");
-    }
-    this.#totalSize += bytes;
-    if (bytes <= 0) return;
-    const { maxBytes } = this.options.order;
-    if (maxBytes !== null && this.#totalSize > maxBytes) {
-      throw new FdsError("set_too_large", "the files grew over the most that the set may have");
-    }
-    await this.#checkRoom(bytes);
+    this.#tally.grow(bytes, this.options.order.maxBytes);
+    if (bytes > 0) await this.#checkRoom(bytes);
   }
 
   #moment(writer: SetWriter): Moment {
     const { current } = writer;
+    const { bytes, counts: files, totalSize } = this.#tally;
     return {
       current: current && { index: current.file.index, length: current.length },
-      bytes: this.#bytes + (current?.length ?? 0),
-      files: { ...this.#counts },
-      totalSize: this.#totalSize,
+      bytes: bytes + (current?.length ?? 0),
+      files,
+      totalSize,
       streamOffset: this.#written,
     };
   }
@@ -486,7 +428,7 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
     await this.report({ type: "checkpoint", epoch, durableOffset, bytesOnWire, set });
     if (this.isOver) return;
     this.#flow.flushed(streamOffset);
-    await this.#checkRoom(Math.max(0, this.#totalSize - durableOffset));
+    await this.#checkRoom(Math.max(0, this.#tally.totalSize - durableOffset));
   }
 
   /** The client cannot deliver the set. */

@@ -1,0 +1,41 @@
+import type { Download } from "../download.ts";
+import type { SetFile, SetRows } from "../set.ts";
+import type { SetFolder } from "../storage/storage.ts";
+
+/** Files that are looked for among those that are stored already, at a time. */
+const BATCH = 250;
+
+export interface LinkUnchangedOptions {
+  download: Pick<Download, "downloadId" | "clientId" | "checksum">;
+  rows: SetRows;
+  folder: SetFolder;
+  /** Called for each file that was linked. */
+  onLinked: (file: SetFile) => void;
+  /** True once nothing more is to be done. */
+  isOver: () => boolean;
+}
+
+/** Links the files of a set that are stored already, as they are at the client, into its folder. */
+export async function linkUnchanged(options: LinkUnchangedOptions): Promise<void> {
+  const { download, rows, folder, onLinked, isOver } = options;
+  const { downloadId, clientId, checksum } = download;
+  let after = -1;
+  for (;;) {
+    const files = await rows.list(downloadId, { status: "pending", after, limit: BATCH });
+    const twins = await rows.twins(clientId, checksum, files);
+    const byIndex = new Map(files.map((file) => [file.index, file]));
+    const linked = [];
+    for (const { index, savedPath, digest, readAt } of twins) {
+      const file = byIndex.get(index);
+      if (!file?.place || !(await folder.linkFile(file.place, savedPath, file.size))) continue;
+      linked.push({ index, status: "unchanged", digest, readAt } as const);
+      onLinked(file);
+    }
+    if (linked.length > 0) {
+      await folder.sync();
+      await rows.update(downloadId, linked);
+    }
+    after = files.at(-1)?.index ?? after;
+    if (files.length < BATCH || isOver()) return;
+  }
+}

@@ -1,0 +1,77 @@
+import { FdsError, type Problem } from "../../protocol/errors.ts";
+import type { SetCounts, SetFile, SetRows } from "../set.ts";
+
+/** What a set has of files and bytes while it comes. */
+export class SetTally {
+  #counts: SetCounts = { total: 0, received: 0, unchanged: 0, skipped: 0 };
+  #bytes = 0;
+  #totalSize = 0;
+  #firstSkipped: Problem | undefined;
+
+  get counts(): SetCounts {
+    return { ...this.#counts };
+  }
+
+  /** Bytes of files that are whole. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Bytes of all files that will have come. */
+  get totalSize(): number {
+    return this.#totalSize;
+  }
+
+  /** Why the first file that was left out was left out. */
+  get firstSkipped(): Problem | undefined {
+    return this.#firstSkipped;
+  }
+
+  /** Whether something was left out, and nothing is here. */
+  get isFailure(): boolean {
+    const { received, unchanged } = this.#counts;
+    return received + unchanged === 0 && this.#firstSkipped !== undefined;
+  }
+
+  /** Takes what the rows of a set say. */
+  async read(rows: SetRows, downloadId: string): Promise<void> {
+    const { bytesListed, bytesReceived, ...counts } = await rows.counts(downloadId);
+    this.#counts = counts;
+    this.#bytes = bytesReceived;
+    this.#totalSize = bytesListed;
+    const [skipped] = await rows.list(downloadId, { status: "skipped", limit: 1 });
+    this.#firstSkipped ??= skipped?.error ?? undefined;
+  }
+
+  received(size: number): void {
+    this.#counts.received++;
+    this.#bytes += size;
+  }
+
+  unchanged(file: SetFile): void {
+    this.#counts.unchanged++;
+    this.#totalSize -= file.size;
+  }
+
+  skipped(file: SetFile, error: Problem): void {
+    this.#counts.skipped++;
+    this.#totalSize -= file.size;
+    this.#firstSkipped ??= error;
+  }
+
+  /**
+   * A file has another size than was known.
+   * @param bytes how many more; below 0: fewer
+   * @param maxBytes most that the set may have; null: as many as there are
+   * @throws FdsError `set_too_large`
+   */
+  grow(bytes: number, maxBytes: number | null): void {
+    if (!Number.isSafeInteger(this.#totalSize + bytes)) {
+      throw new FdsError("set_too_large", "the files have more bytes than can be counted");
+    }
+    this.#totalSize += bytes;
+    if (bytes > 0 && maxBytes !== null && this.#totalSize > maxBytes) {
+      throw new FdsError("set_too_large", "the files grew over the most that the set may have");
+    }
+  }
+}

@@ -1,0 +1,30 @@
+import type { ChecksumAlgorithm } from "../../protocol/checksum.ts";
+import type { WantedFile } from "../../protocol/messages.ts";
+import type { SetFile } from "../set.ts";
+import type { SetFolder } from "../storage/storage.ts";
+import { hashPart } from "./set-writer.ts";
+
+/**
+ * What the client is told of a file that is wanted: of one that is half here also what proves it.
+ * A part that has fewer bytes than its row says is begun anew.
+ */
+export async function describeWanted(
+  file: SetFile,
+  folder: SetFolder,
+  checksum: ChecksumAlgorithm,
+): Promise<WantedFile> {
+  const { index, path, root, durableOffset, place } = file;
+  if (durableOffset === 0 || place === null) return { index, path, root };
+  const hash = new Bun.CryptoHasher(checksum);
+  const part = await folder.openFile(place);
+  try {
+    if (part.size < durableOffset) {
+      file.durableOffset = 0;
+      return { index, path, root };
+    }
+    await hashPart(part, durableOffset, hash);
+  } finally {
+    await part.close();
+  }
+  return { index, path, root, offset: durableOffset, prefix: hash.digest("hex") };
+}
