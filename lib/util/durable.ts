@@ -43,7 +43,8 @@ function flush(fd: number): Promise<void> {
   });
 }
 
-async function writeNewFile(path: string, data: string, mode: number): Promise<void> {
+/** Writes a file that is not there yet, and flushes its bytes: not its name. */
+export async function writeNewFile(path: string, data: string, mode: number): Promise<void> {
   const handle = await open(path, "wx", mode);
   try {
     await handle.writeFile(data);

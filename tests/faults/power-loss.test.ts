@@ -5,7 +5,7 @@ import { lacksLoopDisks, lacksStrace } from "../support/machine.ts";
 import { Random } from "../support/random.ts";
 import { md5OfFile } from "../support/sources.ts";
 import { deadlineOf, overSeeds, SEED, seedCount } from "./seeds.ts";
-import { delivered, KiB, MiB, setStage, type Stage, type StageOptions } from "./stage.ts";
+import { delivered, KiB, MiB, setStage, type Stage, stageOnDisk } from "./stage.ts";
 import { overSteps, pullWhileAway, STEPS_DEADLINE, stepThrough } from "./steps.ts";
 import { TEST_LIMIT } from "../support/wait.ts";
 
@@ -17,18 +17,7 @@ setDefaultTimeout(TEST_LIMIT);
  * are elsewhere nothing of them is lost, and they must not say more than the disk holds.
  */
 
-const DISK = 64 * MiB;
 const APART = { DATABASE_URL: "sqlite://state.db" };
-
-/** A stage whose server keeps its downloads on a disk that can lose its power. */
-async function stageOnDisk(options: StageOptions): Promise<Stage & { disk: LoopDisk }> {
-  let disk: LoopDisk | null = null;
-  const stage = await setStage({
-    ...options,
-    prepareFolder: async (folder) => (disk = await LoopDisk.mount(join(folder, "downloads"), DISK)),
-  });
-  return { ...stage, disk: disk! };
-}
 
 /** A and B, while the server is down: what has a name outside `.server/` is whole. */
 async function expectNothingBetween({ system, wanted, invariants }: Stage): Promise<void> {

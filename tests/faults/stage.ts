@@ -1,4 +1,6 @@
+import { join } from "node:path";
 import { Invariants } from "../support/invariants.ts";
+import { LoopDisk } from "../support/loop-disk.ts";
 import type { Program } from "../support/programs.ts";
 import { Proxy } from "../support/proxy.ts";
 import { type Version, writeRandom } from "../support/sources.ts";
@@ -6,6 +8,9 @@ import { System, type SystemOptions } from "../support/system.ts";
 
 export const KiB = 1024;
 export const MiB = 1024 * KiB;
+
+/** Bytes of a disk that can lose its power. */
+const DISK = 64 * MiB;
 
 /** The most that is granted ahead, so that what a break may cost is known. */
 export const WINDOW = MiB;
@@ -54,6 +59,16 @@ export async function setStage(options: StageOptions): Promise<Stage> {
       await system[Symbol.asyncDispose]();
     },
   };
+}
+
+/** A stage whose server keeps its downloads on a disk that can lose its power. */
+export async function stageOnDisk(options: StageOptions): Promise<Stage & { disk: LoopDisk }> {
+  let disk: LoopDisk | null = null;
+  const stage = await setStage({
+    ...options,
+    prepareFolder: async (folder) => (disk = await LoopDisk.mount(join(folder, "downloads"), DISK)),
+  });
+  return { ...stage, disk: disk! };
 }
 
 /** What a pull of the stage's file must come to, for {@link Invariants.expectAll}. */

@@ -5,7 +5,7 @@ import { waitFor } from "../support/wait.ts";
 import type { Stage } from "./stage.ts";
 
 /** Every call by which something of a download gets to the disk, or gets a name there. */
-const CALLS = "fsync,fdatasync,link,linkat,unlink,unlinkat,rename,renameat,renameat2";
+const CALLS = "fsync,fdatasync,syncfs,link,linkat,unlink,unlinkat,rename,renameat,renameat2";
 
 /** How many are tried at once: most of the time they wait for a client to come back. */
 const AT_ONCE = 4;
@@ -13,15 +13,21 @@ const AT_ONCE = 4;
 /** The most that {@link overSteps} takes, in ms; there are about 15 steps. */
 export const STEPS_DEADLINE = 300_000;
 
-/** Asks for the stage's file while its client is away, and kept away: see {@link stepThrough}. */
-export async function pullWhileAway({ system, proxy }: Stage): Promise<string> {
+/**
+ * Asks for the stage's file while its client is away, and kept away: see {@link stepThrough}.
+ * @param pull asks for something else
+ */
+export async function pullWhileAway(
+  { system, proxy }: Stage,
+  pull = () => system.pull("file"),
+): Promise<string> {
   proxy.hold("up");
   proxy.cut("rst");
   await waitFor(
     async () => (await system.api.clients()).every(({ connected }) => !connected),
     "the client to be away",
   );
-  return system.pull("file");
+  return pull();
 }
 
 /**
@@ -62,7 +68,7 @@ function stepsOf(lines: string[]): string[] {
   return calls
     .filter((call) => call !== null)
     .map(([, call, path = ""]) => {
-      const on = basename(path).replace(/^.*\.part$/, "part");
+      const on = basename(path).replace(/^.*\.(part|set|sums)$/, "$1");
       const name = `${call} ${on}`.trim();
       times.set(name, (times.get(name) ?? 0) + 1);
       return `${name} ${times.get(name)}`;

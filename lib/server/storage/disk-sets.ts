@@ -2,7 +2,7 @@ import { readdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import * as z from "zod";
 import { FdsError } from "../../protocol/errors.ts";
-import { syncFolder, writeFileDurably } from "../../util/durable.ts";
+import { syncFolder, writeNewFile } from "../../util/durable.ts";
 import { DiskSetFolder } from "./disk-set-folder.ts";
 import { statIfThere, takeName, unlinkIfThere } from "./file-names.ts";
 import { onDisk } from "./part.ts";
@@ -46,10 +46,11 @@ export class DiskSets implements SetStorage {
 
   async list(): Promise<string[]> {
     const names = await onDisk("list the sets", () => readdir(this.options.parts));
-    return names
-      .filter((name) => name.endsWith(SET))
-      .map((name) => name.slice(0, -SET.length))
-      .filter((id) => DownloadId.safeParse(id).success);
+    // After a loss of power, checksums can be left of a set that is published.
+    const ids = [SET, SUMS].flatMap((suffix) =>
+      names.filter((name) => name.endsWith(suffix)).map((name) => name.slice(0, -suffix.length)),
+    );
+    return [...new Set(ids)].filter((id) => DownloadId.safeParse(id).success);
   }
 
   async publish(
@@ -78,7 +79,9 @@ export class DiskSets implements SetStorage {
     // Where an earlier call came that far, it is there already.
     const isWritten = (await statIfThere(written)) === null && (await isText(final, text));
     if (!isWritten) {
-      await writeFileDurably(written, text, this.options.fileMode);
+      // What an earlier call wrote may have its final name already, and may not be whole.
+      await unlinkIfThere(written);
+      await writeNewFile(written, text, this.options.fileMode);
       if (!(await takeName(written, final)) && !(await isText(final, text))) return false;
     }
     await syncFolder(dirname(final));

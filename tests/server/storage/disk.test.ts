@@ -53,6 +53,51 @@ function failFlushOf(folder: string): void {
 storageContract("disk", temporaryStorage);
 setsContract("disk", temporaryStorage);
 
+describe("publishing a set", () => {
+  const SUMS = { suffix: ".md5", text: "0123  set/a\n" };
+  async function filled() {
+    const temporary = await temporaryStorage();
+    const id = Bun.randomUUIDv7();
+    const set = await temporary.storage.sets.open(id);
+    set.writeFile("a", CONTENT, 0n);
+    await set.sync();
+    await set.close();
+    return { ...temporary, id };
+  }
+
+  test("never replaces a folder that is there, empty or not, nor a link", async () => {
+    await using temporary = await filled();
+    const { storage, folder, id } = temporary;
+    await fs.mkdir(join(folder, "site-1/empty"), { recursive: true });
+    await fs.mkdir(join(folder, "site-1/full"));
+    await fs.writeFile(join(folder, "site-1/full/mine"), CONTENT);
+    await fs.symlink("empty", join(folder, "site-1/link"));
+    for (const name of ["empty", "full", "link"]) {
+      expect(await storage.sets.publish(id, `site-1/${name}`, SUMS)).toBe(false);
+    }
+    expect((await fs.readdir(join(folder, "site-1"))).toSorted()).toEqual([
+      "empty",
+      "full",
+      "link",
+    ]);
+    expect(await fs.readdir(join(folder, "site-1/empty"))).toEqual([]);
+    expect(await storage.sets.publish(id, "site-1/set", SUMS)).toBe(true);
+  });
+
+  test("takes checksums that were cut off for none, and lists what was left of them", async () => {
+    await using temporary = await filled();
+    const { storage, folder, id } = temporary;
+    const [parts, left] = [join(folder, ".server/parts"), Bun.randomUUIDv7()];
+    await fs.writeFile(join(parts, `${id}.sums`), "01");
+    await fs.writeFile(join(parts, `${left}.sums`), "01");
+    expect(await storage.sets.publish(id, "site-1/set", SUMS)).toBe(true);
+    expect(await fs.readFile(join(folder, "site-1/set.md5"), "utf8")).toBe(SUMS.text);
+    expect(await storage.sets.list()).toEqual([left]);
+    await storage.sets.remove(left);
+    expect(await fs.readdir(parts)).toEqual([]);
+  });
+});
+
 describe("on the disk", () => {
   test.skipIf(isWindows)("only the operator's own files are for others to read", async () => {
     await using temporary = await temporaryStorage();
