@@ -44,7 +44,11 @@ function ask(path: string, { method = "GET", headers = {}, body = "" }: Ask = {}
     ...headers,
   };
   const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}`);
-  return sendRaw(system.port, `${method} ${path} HTTP/1.1\r\n${lines.join("\r\n")}\r\n\r\n${body}`);
+  return sendRaw(
+    system.port,
+    `${method} ${path} HTTP/1.1\r\n${lines.join("\r\n")}\r\n\r\n${body}`,
+    true,
+  );
 }
 
 function expectGuarded({ headers }: RawAnswer): void {

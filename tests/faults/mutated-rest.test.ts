@@ -69,7 +69,7 @@ async function send(request: MutatedRequest): Promise<RawAnswer> {
     ...headers,
   };
   for (const [name, value] of Object.entries(sent)) lines.push(`${name}: ${value}`);
-  return sendRaw(system.port, `${lines.join("\r\n")}\r\n\r\n${body}`);
+  return sendRaw(system.port, `${lines.join("\r\n")}\r\n\r\n${body}`, isWhole(request));
 }
 
 /** Whether it is HTTP, and no more is said to follow than does. */

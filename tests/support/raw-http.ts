@@ -12,14 +12,19 @@ export interface RawAnswer {
 const PATIENCE = 500;
 
 /** An answer that is not there after this time never comes, in ms. */
-const DEADLINE = 20_000;
+const DEADLINE = 60_000;
 
 /**
  * Sends bytes to an HTTP server and reads until it closes, or until an answer begins that is a
  * stream of events, which never ends.
+ * @param isWhole nothing more can be expected of them: a busy server has time to answer
  * @throws Error when the server neither answers nor closes
  */
-export async function sendRaw(port: number, bytes: Uint8Array | string): Promise<RawAnswer> {
+export async function sendRaw(
+  port: number,
+  bytes: Uint8Array | string,
+  isWhole = false,
+): Promise<RawAnswer> {
   const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
   // What was cut off is seen at what came until then.
   socket.on("error", () => socket.destroy());
@@ -30,7 +35,8 @@ export async function sendRaw(port: number, bytes: Uint8Array | string): Promise
   });
   socket.on("end", () => socket.end());
   socket.write(bytes);
-  const patience = setTimeout(() => Number.isNaN(parse(text).status) && socket.end(), PATIENCE);
+  const hangUp = () => !isWhole && Number.isNaN(parse(text).status) && socket.end();
+  const patience = setTimeout(hangUp, PATIENCE);
   const closed = Promise.withResolvers<void>();
   // Not by once() of events, for which a connection that is reset is an error.
   socket.on("close", () => closed.resolve());
