@@ -8,7 +8,7 @@ export class Failure extends Error {
   override name = "Failure";
 }
 
-/** What ends a program from outside, with its number. */
+/** Signals that end a program, with their numbers. */
 const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 
 /** Somebody ended the program with Ctrl-C or a signal. */
@@ -19,7 +19,7 @@ export class Interrupted extends Error {
     super(`ended by ${signal}`);
   }
 
-  /** As a shell reports it. */
+  /** The exit code that a shell reports for it. */
   get exitCode(): number {
     return 128 + SIGNALS[this.signal];
   }
@@ -31,7 +31,7 @@ const ECHO_TIME = 100;
 /** How long a program has to clean up once it was told to end, in ms: the demo ends its programs. */
 const END_WITHIN_MS = 12_000;
 
-/** What ends the program from outside. */
+/** Ctrl-C and the signals that end the program. */
 export class Interruptions {
   private readonly end = new AbortController();
   private ctrlC: (() => void) | null = null;

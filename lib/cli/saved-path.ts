@@ -10,8 +10,8 @@ export function downloadsDirOf(env: Environment): string {
 }
 
 /**
- * Where a person finds the file of a completed download: a path of this machine, whole, as nobody
- * knows in which folder they stand; or where it is at the server.
+ * The place of a completed download for a person: an absolute path of this machine, or the place at
+ * the server.
  * @param downloadsDir the server's folder of downloads, if this machine has it
  */
 export function savedPathOf(record: DownloadRecord, downloadsDir: string): string | null {

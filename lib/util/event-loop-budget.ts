@@ -1,16 +1,15 @@
 /**
- * In one round of the event loop so much time is given to long work, in ms, while calls and timers
- * wait: more than a block of 1 MiB takes.
+ * Time for long work in one round of the event loop, in ms. Calls and timers wait meanwhile. A block of
+ * 1 MiB takes less.
  */
 const ROUND_MS = 2;
 
-/** As it is before a test takes the timers over. */
+/** The real setImmediate, kept before a test puts fake timers in its place. */
 const atNextRound = setImmediate;
 
 /**
- * Work that holds the event loop for a millisecond or so each time, like hashing a block. What many
- * have to do at once is spread over the rounds of the loop, so that whatever else comes gets its
- * turn in between.
+ * A budget for work that holds the event loop for a millisecond or so each time, like hashing a block.
+ * The work of many is spread over the rounds of the loop, so that everything else runs in between.
  */
 export class EventLoopBudget {
   readonly #line: (() => void)[] = [];

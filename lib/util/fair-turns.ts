@@ -1,7 +1,7 @@
-/** A round of the event loop gives so much time to long work, in ms, while calls and timers wait. */
+/** Time for long work in one round of the event loop, in ms. Calls and timers wait meanwhile. */
 const ROUND_MS = 2;
 
-/** As it is before a test takes the timers over. */
+/** The real setImmediate, kept before a test puts fake timers in its place. */
 const atNextRound = setImmediate;
 
 /** Runs a piece of long work in its turn. @returns what the piece gives */
@@ -11,9 +11,9 @@ export type InTurn = <T>(piece: () => Promise<T>) => Promise<T>;
 export const atOnce: InTurn = (piece) => piece();
 
 /**
- * Long work of many, cut into pieces of a millisecond or so. One piece runs at a time. Owners take
- * turns, so that who asks for much waits longer than who asks for little, and between the rounds of
- * the event loop everything else gets its turn.
+ * Runs long work of many owners in pieces of a millisecond or so, one at a time. The owners take turns,
+ * so one who asks for much waits longer than one who asks for little. Everything else runs between the
+ * rounds of the event loop.
  */
 export class FairTurns {
   /** Pieces that wait, by their owner. Who had a turn is put behind the others. */

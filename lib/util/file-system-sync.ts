@@ -3,9 +3,9 @@ import { Worker } from "node:worker_threads";
 type Answer = "flushed" | "failed" | "unsupported";
 
 /**
- * Flushes a whole file system by syncfs(2), which takes one call for any number of small files. It
- * tells of errors that came since the folder was opened, also of those that the system met by itself
- * in between (Linux 5.8 and later): open the folder before writing.
+ * Flushes a whole file system by syncfs(2): one call for any number of small files. It reports errors
+ * that came since the folder was opened, also those that the system met by itself in between (Linux 5.8
+ * and later). So open the folder before writing.
  */
 class FileSystemSync {
   #worker: Worker | undefined;

@@ -69,7 +69,7 @@ function isFlagLike(token: { value?: string; inlineValue?: boolean }): boolean {
 
 /** A setting from outside: the text, and where it came from for the message. */
 export interface Setting {
-  /** As the person wrote it: `--port` or `SERVER_PORT`. */
+  /** The name that the person used: `--port` or `SERVER_PORT`. */
   source: string;
   text: string;
   /** The text is not repeated in a message. */

@@ -6,7 +6,7 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 export const LOG_FORMATS = ["pretty", "json"] as const;
 export type LogFormat = (typeof LOG_FORMATS)[number];
 
-/** What a line is about, beside its message. Never put a secret here. */
+/** Fields of a line, beside its message. Never put a secret here. */
 export type LogFields = Record<string, string | number | boolean | null | undefined>;
 
 export interface LoggerOptions {
@@ -30,7 +30,7 @@ export class Logger {
     return new Logger(this.options, { ...this.context, ...fields });
   }
 
-  /** A logger that leaves out the lines of which `mayWrite` says no. */
+  /** A logger that writes only the lines that `mayWrite` lets through. */
   where(mayWrite: (message: string) => boolean): Logger {
     return new Logger({ ...this.options, mayWrite }, this.context);
   }
@@ -91,7 +91,7 @@ function oneLine(text: string): string {
   return plainText(text.replace(/[\t\r\n]+/g, " "));
 }
 
-/** So far from the margin, no line of a stack can be taken for one of the log. */
+/** Indents a stack, so that none of its lines can be taken for a line of the log. */
 function indented(stack: string): string {
   return plainLines(stack).replaceAll(/^/gm, "  ");
 }

@@ -14,7 +14,7 @@ export class OutputLost extends Error {
     this.readerLeft = systemCode(cause) === "EPIPE";
   }
 
-  /** That of SIGPIPE where the reader left, as a shell reports it. */
+  /** The exit code that a shell reports for SIGPIPE: the reader left. */
   get exitCode(): number {
     return this.readerLeft ? 141 : 1;
   }

@@ -4,8 +4,8 @@
  */
 
 /**
- * What a terminal obeys instead of showing it, or what changes how the text around it is shown:
- * control characters, bidi marks, zero-width characters and fillers, separators of lines.
+ * Characters that a terminal obeys instead of showing them, or that change how the text around them is
+ * shown: control characters, bidi marks, zero-width characters and fillers, separators of lines.
  */
 const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 
@@ -34,12 +34,12 @@ export function plainJson(value: unknown, indent = 0): string {
   );
 }
 
-/** Whether a text has at most so many bytes in JSON, where a character can take six. */
+/** True if a text has at most `most` bytes in JSON, where a character can take six. */
 export function fits(text: string, most: number): boolean {
   return text.length <= most && sizeInJson(text) <= most;
 }
 
-/** As much of a text's beginning as fits so many bytes in JSON, with a word on what it was. */
+/** The beginning of a text that fits into `most` bytes of JSON, with a word on how long the text was. */
 export function cutToFit(text: string, most: number): string {
   if (fits(text, most)) return text;
   let head = text.slice(0, most);

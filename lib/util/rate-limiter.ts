@@ -1,11 +1,11 @@
 export interface RateLimiterOptions {
-  /** So many may come in a row. */
+  /** Most that may come in a row. */
   burst: number;
   /** Then one more after this time, in ms. */
   everyMs: number;
 }
 
-/** Keys that are remembered; the one that came the longest ago gives way. */
+/** Most keys that are remembered. The one that came the longest ago goes first. */
 const MAX_KEYS = 10_000;
 
 /** Slows down whoever does something too often, each key by itself, in bounded memory. */
@@ -35,7 +35,7 @@ export class RateLimiter {
     return Math.max(0, Math.ceil(this.#left(key) - (burst - 1) * everyMs));
   }
 
-  /** What was counted once does not count after all. */
+  /** Takes one count of a key back. */
   giveBack(key: string): void {
     this.#set(key, (this.#forgottenAt.get(key) ?? 0) - this.options.everyMs);
   }

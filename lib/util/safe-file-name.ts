@@ -1,7 +1,7 @@
 /** Most bytes of UTF-8 in a file name (CONTRACT, "Files on disk"). */
 const MAX_NAME_BYTES = 200;
 
-/** What a person cannot see, or what changes how the rest is shown: controls, bidi marks, fillers. */
+/** Characters that nobody sees, or that change how the rest is shown: controls, bidi marks, fillers. */
 const INVISIBLE = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 
 /** Windows allows none of these in a name, and a server's files are copied to Windows too. */
@@ -23,7 +23,7 @@ export function safeFileName(filePath: string): string {
   return DEVICE.test(short) ? shortFileName(`_${short}`) : short || "file";
 }
 
-/** Whether the name is one that {@link safeFileName} leaves as it is. */
+/** True if {@link safeFileName} leaves the name as it is. */
 export function isSafeFileName(name: string): boolean {
   return safeFileName(name) === name;
 }

@@ -6,7 +6,7 @@ export interface ServerSentEvent {
   /** `message` where the stream names none. */
   event: string;
   data: string;
-  /** Of the last event that had one; empty: there was none. */
+  /** Id of the last event that had one; empty: there was none. */
   id: string;
 }
 

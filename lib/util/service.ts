@@ -9,11 +9,11 @@ import { plainLines } from "./plain-text.ts";
 const STOP_WITHIN_MS = 9_000;
 
 const isWindows = process.platform === "win32";
-/** What ends a service. On Windows SIGHUP is a console that closes, which nothing can keep from it. */
+/** Signals that end a service. On Windows SIGHUP is a console that closes, and cannot be ignored. */
 const STOPPING = isWindows
   ? (["SIGINT", "SIGTERM", "SIGBREAK", "SIGHUP"] as const)
   : (["SIGINT", "SIGTERM", "SIGQUIT"] as const);
-/** What would end a program that does not know it, without a word. */
+/** Signals that end a program without a word, unless it handles them. */
 const OTHERS = isWindows ? [] : (["SIGHUP", "SIGUSR1", "SIGUSR2"] as const);
 
 /** A program that runs until it is told to stop. */
@@ -83,7 +83,7 @@ async function show(text: string, toStop: AbortSignal): Promise<never> {
   return exit(lost?.exitCode ?? 0, toStop);
 }
 
-/** What a signal that ends nothing does. */
+/** Handles a signal that does not end the service. */
 function hear(signal: string, { logger, reload }: Service, toStop: AbortSignal): void {
   if (toStop.aborted) return;
   if (signal !== "SIGHUP" || !reload) {
@@ -111,7 +111,7 @@ function stopSignal(): AbortController {
   return stop;
 }
 
-/** Whether this program is at a terminal, now: one that was closed is none any more. */
+/** True if this program is at a terminal now. A terminal that was closed is none any more. */
 function atTerminal(): boolean {
   return isatty(0) || isatty(1);
 }

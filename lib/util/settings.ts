@@ -4,7 +4,7 @@ import { parseDuration } from "./durations.ts";
 import { type Flag, parseFlags, readSetting, type Setting, UsageError } from "./flags.ts";
 import { formatSize, parseSize } from "./sizes.ts";
 
-/** What the text of a setting stands for, and what a right one looks like. */
+/** How the text of a setting is read, and what a right text looks like. */
 export interface Kind<T> {
   schema: z.ZodType<T>;
   /** Ends the sentence `SERVER_PORT is "x", expected …`. */
@@ -19,7 +19,7 @@ export interface SettingSpec {
   multiple?: boolean;
   /** The flag takes no value: it is there or not. */
   isSwitch?: boolean;
-  /** What the switch stands for, as the variable would say it; else `true`. */
+  /** Value of the switch, as the variable would have it; where not given, `true`. */
   switchValue?: string;
   /** Written as a person would write it. */
   default?: string;
@@ -84,7 +84,7 @@ export class Settings<Name extends string> {
     );
   }
 
-  /** What the person wrote; an empty variable counts as not set, as in a `.env` left to fill in. */
+  /** The text that a person wrote. An empty variable is not set, as in a `.env` left to fill in. */
   private given(name: Name): Setting[] {
     const { flag, switchValue, secret = false } = this.specs[name];
     const values = flag === undefined ? undefined : this.flags[flag];
@@ -108,7 +108,7 @@ export function describeSettings(specs: Record<string, SettingSpec>): string {
   return ["  --help, -h\n      show this", ...lines].join("\n");
 }
 
-/** Of a switch. */
+/** The value of a switch. */
 export const SWITCH: Kind<boolean> = {
   schema: z.enum(["true", "false"]).transform((text) => text === "true"),
   expected: "true or false",

@@ -1,8 +1,8 @@
 import { syncFolder } from "./durable.ts";
 
 /**
- * Flushes folders, or what else there is, and shares a flush between all who want one at the same
- * time: whoever comes while one runs, which may have begun too early for them, has the next.
+ * Flushes folders and the like, and shares a flush between all who want one at the same time. Whoever
+ * comes while one runs gets the next: the running one may have begun too early for them.
  */
 export class SharedSync {
   readonly #running = new Map<string, Promise<void>>();

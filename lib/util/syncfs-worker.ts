@@ -6,7 +6,7 @@ import { parentPort } from "node:worker_threads";
  * no such call of its own.
  */
 
-/** Where glibc and musl are found. */
+/** Names under which glibc and musl are found. */
 const LIBRARIES = ["libc.so.6", "libc.so"];
 
 const syncfs = LIBRARIES.reduce<((fd: number) => number) | null>((found, library) => {

@@ -1,12 +1,12 @@
-/** What was not used for this long is lost, in seconds: a pause is not made up for by a burst. */
+/** Seconds after which unused tokens are lost: a burst does not make up for a pause. */
 const BURST_SECONDS = 0.1;
 
 /** The least burst, in bytes, so that a slow rate does not become crumbs. */
 const MIN_BURST = 1024;
 
 /**
- * Holds a flow to a rate, smoothly: tokens come at the rate, a byte takes one. More may be taken
- * than is there, which is then waited for.
+ * Holds a flow to a rate, smoothly. Tokens come at the rate, and a byte takes one. More may be taken than
+ * is there; whoever took it waits.
  */
 export class TokenBucket {
   #rate = Infinity;

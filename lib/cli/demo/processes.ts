@@ -15,7 +15,7 @@ const STOP_TIMEOUT = 10_000;
 /** Lines of a log that go into an error. */
 const LAST_LINES = 10;
 
-/** What a program needs of the environment to run at all: none of it is a setting of ours. */
+/** Variables that any program needs to run. None of them is a setting of ours. */
 const INHERITED = [
   "HOME",
   "LANG",

@@ -79,7 +79,7 @@ function secondsFor({ started_at, completed_at }: DownloadRecord): number {
   return secondsOf([started_at], [completed_at]);
 }
 
-/** In MiB a second. */
+/** The rate of a download, in MiB a second. */
 function rateOf(record: DownloadRecord): number {
   return (record.total_size ?? 0) / 1024 ** 2 / secondsFor(record);
 }

@@ -13,9 +13,9 @@ export interface CommandContext {
   words: string[];
   values: ParsedFlags["values"];
   env: Environment;
-  /** For results. */
+  /** Output for results. */
   out: Terminal;
-  /** For progress and remarks; silent where they would get into the way of a script. */
+  /** Output for progress and remarks; silent where a script reads. */
   err: Terminal;
   json: boolean;
   /** True where somebody can answer a question. */
@@ -33,7 +33,7 @@ export interface Command {
   flags: Record<string, Flag>;
   /** Its flags, for `--help`. */
   flagsHelp?: string;
-  /** What else is to be known, for `--help`. */
+  /** Further text for `--help`. */
   notes?: string;
   /** Lines for `--help`, without `fds`. */
   examples: string[];

@@ -6,7 +6,7 @@ import type { Terminal } from "../terminal/terminal.ts";
 
 /** Standard output of a command, on which a script that wants JSON always finds some. */
 export class JsonOutput {
-  /** For the command. */
+  /** Output for the command. */
   readonly terminal: Terminal;
   private isEmpty = true;
 

@@ -7,13 +7,13 @@ import { type CommandContext, print } from "./command.ts";
 export interface Listing<T> {
   items: T[];
   columns: ListingColumn<T>[];
-  /** For a script; the columns where it is not given. */
+  /** The cells for a script; where not given, the columns. */
   fields?: Field<T>[];
-  /** What else a person has to know of one, on a line of its own; null: nothing. */
+  /** A remark on one item for a person, on a line of its own; null: none. */
   detailOf?: (item: T) => string | null;
-  /** For a person. */
+  /** Said to a person where the list is empty. */
   none: string;
-  /** Where the list goes on; null: it does not. */
+  /** Cursor of the next page; null: there is none. */
   nextCursor?: string | null;
 }
 

@@ -3,7 +3,7 @@ import { readSetting, UsageError } from "../../util/flags.ts";
 import { DURATION, type Kind } from "../../util/settings.ts";
 import { type CommandContext, readFlag } from "./command.ts";
 
-/** What the commands have in common that make, list and revoke things that have a name. */
+/** The common parts of the commands that make, list and revoke named things: tokens, enrolment keys. */
 
 const NAME: Kind<string> = {
   schema: CredentialName,

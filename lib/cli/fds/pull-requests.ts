@@ -15,7 +15,7 @@ const REQUEST_FLAGS = {
   "rate-limit": { field: "rate_limit", kind: size(MIN_RATE_LIMIT) },
 } satisfies Record<string, { field: keyof NewDownload; kind: Kind<string | number> }>;
 
-/** What `fds pull` is to ask for. */
+/** The requests that `fds pull` makes. */
 export interface PullRequests {
   requests: NewDownload[];
   /** With `--all`: clients that are not asked, as they are not connected. */

@@ -40,7 +40,7 @@ function hintOf({ error_code, file_path }: DownloadRecord): string {
 /** Where something was saved here. */
 export interface LocalCopy {
   path: string;
-  /** Of a set; null: one file was saved, or was there. */
+  /** Counts of a set; null: one file was saved, or was there. */
   files: SavedFiles | null;
 }
 

@@ -129,8 +129,8 @@ function sayLeftOut({ err }: CommandContext, leftOut: string[], asked: number): 
 }
 
 /**
- * Says under which id a download goes on, whatever becomes of this program. At a terminal the bars of
- * many say enough, and so does Ctrl-C.
+ * Tells the id of a download, which goes on whatever becomes of this program. Not at a terminal with
+ * many downloads: their bars, and Ctrl-C, tell it.
  */
 function remark({ err, values }: CommandContext, { clientId, downloadId, message }: Started): void {
   if (err.live && values["all"]) return;

@@ -46,7 +46,7 @@ class View {
   readonly #unended = new Map<string, DownloadRecord>();
   readonly #ended = new Map<string, DownloadRecord>();
 
-  /** Those that are connected first, by id. */
+  /** Sorts clients: connected ones first, then by id. */
   get clients(): ClientRecord[] {
     const byId = [...this.#clients.values()].toSorted((a, b) =>
       a.client_id < b.client_id ? -1 : 1,
@@ -54,7 +54,7 @@ class View {
     return byId.toSorted((a, b) => Number(b.connected) - Number(a.connected));
   }
 
-  /** Those that move first, then those that wait, the newest of each kind before the others. */
+  /** Sorts downloads: those that move, then those that wait, the newest of each first. */
   get downloads(): DownloadRecord[] {
     const isQueued = ({ status }: DownloadRecord) => status === "queued";
     const unended = newestFirst(this.#unended);

@@ -11,7 +11,7 @@ import { complain, type GuideContext, tell } from "./guide.ts";
 /** As the server names what it publishes: `20260725_101500_file.txt`. */
 const PUBLISHED = /^\d{8}_\d{6}_/;
 
-/** Of the checksums beside the folder of a set. */
+/** The names of the checksums beside the folder of a set. */
 const SUMS = /\.(?:md5|sha256)$/;
 
 /** What the server published: a file, or a set with its checksums. */

@@ -4,8 +4,8 @@ import { paint, type Terminal } from "../terminal/terminal.ts";
 const FRAME_ROWS = 8;
 
 /**
- * What fits on the screen of a result, so that its title is still there when the next question
- * comes; all of it where there is no screen.
+ * The part of a result that fits on the screen, so that its title is still there at the next question.
+ * All of it where there is no screen.
  * @param keep which end of it counts
  * @param rest how to see all of it
  */

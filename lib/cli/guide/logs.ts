@@ -13,9 +13,9 @@ const COMPOSE_COMMANDS = [["docker", "compose"], ["docker-compose"]];
 
 /** Logs of running programs, wherever they are kept. */
 export interface Logs {
-  /** For a person: where they come from. */
+  /** Where the lines come from, for a person. */
   source: string;
-  /** Of the programs: `server`, and the clients. */
+  /** Names of the programs: `server`, and the clients. */
   names: string[];
   /** The last lines of one of them. */
   read(name: string): Promise<string[]>;
@@ -63,7 +63,7 @@ export async function findLogs(demo: string | null, demos: string): Promise<Logs
   return latest ? demoLogs(latest.folder) : null;
 }
 
-/** What a command writes; null where it is not there, fails or hangs. */
+/** The output of a command; null if the command is not there, fails or hangs. */
 async function output([program = "", ...args]: string[]): Promise<string | null> {
   if (!Bun.which(program)) return null;
   const child = Bun.spawn([program, ...args], {

@@ -27,7 +27,7 @@ const PATIENCE = 60_000;
 /** The same where it has no time for more requests for now. */
 const BUSY_INTERVAL = 1000;
 
-/** What a proxy answers for a server that is not there. */
+/** Statuses that a proxy answers for a server that is not there. */
 const AWAY = new Set([502, 503, 504]);
 
 /** The server's answer to a call that it refuses or fails. */
@@ -43,7 +43,7 @@ export class ApiCallError extends Failure {
     super(message, options);
   }
 
-  /** The same error, which says what it is about. */
+  /** The same error with what it is about. */
   about(what: string): ApiCallError {
     const { status, code, message } = this;
     return new ApiCallError(status, code, `${what}: ${message}`, { cause: this });
@@ -58,7 +58,7 @@ export class UnreachableError extends Failure {
 interface Call {
   downloadId?: string;
   clientId?: string;
-  /** Of a token or an enrolment key. */
+  /** The name of a token or an enrolment key. */
   name?: string;
   query?: Record<string, string>;
   headers?: Record<string, string>;

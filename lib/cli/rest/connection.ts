@@ -51,7 +51,7 @@ export function readConnection(values: ParsedFlags["values"], env: Environment):
   };
 }
 
-/** What to say where the token is to leave this machine readable; null where it is not. */
+/** The warning for a token that would leave this machine readable; null: it does not. */
 export function clearTextWarning(
   { server, token }: ApiClientOptions,
   env: Environment,
@@ -62,7 +62,7 @@ export function clearTextWarning(
   return `warning: the token goes to "${hostname}" without encryption, use https (INSECURE=true: the way is safe)`;
 }
 
-/** What a person should know before the calls begin. */
+/** Warnings for a person, before the calls begin. */
 export async function connectionWarnings(
   connection: ApiClientOptions,
   env: Environment,

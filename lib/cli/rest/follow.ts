@@ -16,7 +16,7 @@ import { watchMany } from "./watch-many.ts";
 /** How long the server may be away, in ms: a machine has time to be started again. */
 export const PATIENCE_MS = 10 * 60_000;
 
-/** Requests under way at once, of which a server takes only so many a second. */
+/** Most requests under way at once: a server limits how many come in a second. */
 const ASKED_AT_ONCE = 16;
 
 /** How often, and after which time in ms, a request is made that the server has no time for. */

@@ -4,7 +4,7 @@ import { safeFileName } from "../../util/safe-file-name.ts";
 import { systemCode } from "../../util/system-error.ts";
 import { Failure } from "../program.ts";
 
-/** What stands for standard output where a path is expected. */
+/** The path that stands for standard output. */
 export const STANDARD_OUTPUT = "-";
 
 /**
@@ -48,7 +48,7 @@ export async function localFolder(output: string): Promise<string> {
   throw new Failure(`make the folder "${parent}" first, the files are to be saved below it`);
 }
 
-/** What is at a path; a link that leads nowhere is something else. */
+/** The kind of what lies at a path. A link that leads nowhere is `other`. */
 async function kindOf(path: string): Promise<"file" | "folder" | "nothing" | "other"> {
   const own = await lookAt(path, lstat);
   if (!own) return "nothing";

@@ -3,7 +3,7 @@ import { type FileHandle, open, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { systemCode } from "../../util/system-error.ts";
 
-/** What is undefined is not known on Windows. */
+/** Flags of `open`. Those that Windows does not know are 0 there. */
 const { O_APPEND, O_CREAT, O_EXCL, O_RDWR, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants;
 
 /** Never by way of a link, and without waiting for whoever reads a FIFO. */
@@ -16,8 +16,8 @@ const TAKEN = new Set(["ELOOP", "EMLINK", "ENXIO", "EACCES"]);
 const NAME_DIGITS = 32;
 
 /**
- * Where a file is kept until it is whole: beside its final name, under one that is short whatever
- * the final one is, and the same for the same file in another run.
+ * The path of a file until it is whole: beside its final name. It is short however long that is, and
+ * the same in another run for the same file.
  * @param digest of the file
  */
 export function partPath(path: string, digest: string): string {

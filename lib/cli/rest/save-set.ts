@@ -22,7 +22,7 @@ export interface SavedFiles {
   saved: number;
   /** There before, and right. */
   present: number;
-  /** Of all of them, and of what is under way. */
+  /** Bytes of these files, and of the file under way. */
   bytes: number;
   failed: number;
   /** Why the first ones failed, a sentence for each. */
@@ -87,7 +87,7 @@ export async function saveSet(
   return so;
 }
 
-/** Those that the server has, in their order. @throws Failure at the end, where it is not the set's list */
+/** The files that the server has, in their order. @throws Failure at the end, if the list is not the set's */
 async function* storedFiles(
   api: ApiClient,
   record: DownloadRecord,
@@ -116,7 +116,7 @@ function placeOf({ saved_path }: DownloadRecord, file: SetFileRecord): string {
 /** How this machine says that one file cannot be saved, while others can. */
 const OF_ONE_FILE = new Set(["EACCES", "EPERM", "EISDIR", "ENOTDIR", "ENAMETOOLONG", "EILSEQ"]);
 
-/** What is wrong with one file is told at the end. @throws what is wrong with all of them */
+/** Notes an error of one file, to be told at the end. @throws an error that concerns all files */
 function noteProblem(so: SavedFiles, error: unknown): void {
   if (!(error instanceof Error) || !isOfOneFile(error)) throw error;
   so.failed++;

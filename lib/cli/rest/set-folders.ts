@@ -5,8 +5,8 @@ import { systemCode } from "../../util/system-error.ts";
 import { Failure } from "../program.ts";
 
 /**
- * Where the files of a set are saved below a folder of this machine, whose folders are made on the way.
- * Nothing that a server says leads out of it: names are safe ones, and links are not followed.
+ * The folder of this machine in which the files of a set are saved. Folders below it are made on the way.
+ * Nothing that a server says leads out of it: names have to be safe, and links are not followed.
  */
 export class SetFolders {
   /** Each folder by its path: it is made, or looked at, once. */

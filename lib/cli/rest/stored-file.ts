@@ -5,7 +5,7 @@ import type { SetFileRecord } from "../../api/sets.ts";
 /** A file that the server keeps, as it is fetched from there and proven. */
 export interface StoredFile {
   downloadId: string;
-  /** Of a file of a set: its path at the site, by which the server knows it. */
+  /** The path at the site of a file of a set. The server knows the file by it. */
   path?: string;
   /** Bytes. */
   size: number;

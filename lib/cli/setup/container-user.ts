@@ -22,7 +22,7 @@ export function containerUser(
   return platform === "linux" && uid !== ROOT ? `${uid}:${gid}` : null;
 }
 
-/** What became of a folder that was to be the images' user's. */
+/** The result of giving a folder to the user of the images. */
 export interface Gift {
   /** How many files and folders changed hands. */
   given: number;
@@ -30,7 +30,7 @@ export interface Gift {
   kept: string[];
 }
 
-/** In words. */
+/** The user of the images, in messages. */
 export const IMAGE_USER_NAME = `user ${IMAGE_USER.uid}`;
 
 /**

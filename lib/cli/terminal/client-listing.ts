@@ -3,7 +3,7 @@ import type { ListingColumn } from "./listing.ts";
 import { NAME_COLUMNS } from "./terminal.ts";
 import { formatAge } from "./times.ts";
 
-/** In place of an empty list. */
+/** Shown in place of an empty list. */
 export const NO_CLIENTS =
   'No client ever registered, start one with "bun run client --id restaurant-001"';
 
@@ -67,7 +67,7 @@ export const CLIENT_COLUMNS: ListingColumn<ClientRecord>[] = [
   },
 ];
 
-/** What a person has to mend of a client, on a line below it; null: nothing. */
+/** The problem of a client, on a line below it; null: none. */
 export function clientProblemOf({ problem }: ClientRecord): string | null {
   return problem;
 }

@@ -28,7 +28,7 @@ export function statusShown(status: DownloadRecord["status"]): Shown {
   return { text: status, colour: COLOURS[status] };
 }
 
-/** The first part of an id, which commands take as well as the whole of it. */
+/** The first part of an id. Commands take it in place of the whole. */
 export function shortId(downloadId: string): string {
   return downloadId.slice(0, SHORT_ID);
 }
@@ -110,8 +110,8 @@ const MAX_PATTERNS = 3;
 const MAX_NAME = 200;
 
 /**
- * What a download is called, for a person: of a set the first patterns, with how many of its files are
- * done behind them, as the end is what stays where there is little room: `logs/ *.csv (7/62)`.
+ * The name of a download for a person. A set has its first patterns, and behind them how many of its
+ * files are done: `logs/ *.csv (7/62)`. Where there is little room, the end stays.
  */
 export function nameShown(record: DownloadRecord): string {
   const { kind, paths } = record;
@@ -129,7 +129,7 @@ export function nameShown(record: DownloadRecord): string {
 /** Downloads, one a line. */
 export const DOWNLOAD_COLUMNS = [ID, CLIENT, STATUS, DONE, SIZE, CREATED, FILE];
 
-/** The same for a script, which also learns what a person reads in {@link problemOf}. */
+/** The same for a script, with the error that {@link problemOf} tells a person. */
 export const DOWNLOAD_FIELDS: Field<DownloadRecord>[] = [
   ...DOWNLOAD_COLUMNS,
   { raw: ({ error_code }) => error_code },

@@ -2,18 +2,18 @@ import { plainJson, plainText } from "../../util/plain-text.ts";
 import { type Column, GAP, renderTable } from "./table.ts";
 import { ending, show, type Shown } from "./terminal.ts";
 
-/** What a script reads of each thing of a list. */
+/** The cells of one item for a script. */
 export interface Field<T> {
   raw(item: T): string | number | boolean | null;
 }
 
 /** A column of a list of things that a person sees as a table, and a script as fields. */
 export interface ListingColumn<T> extends Column, Field<T> {
-  /** Where there is too little room, the least important columns go. */
+  /** Rank of the column: the least important ones go where there is too little room. */
   importance: number;
   /** Before any column goes, texts of this one are cut from the left, to no fewer columns than this. */
   least?: number;
-  /** For a person. */
+  /** The cell for a person. */
   shown(item: T): Shown;
 }
 

@@ -2,7 +2,7 @@ import { formatSize } from "../../util/sizes.ts";
 import { plainText } from "../../util/plain-text.ts";
 import { type Colour, ending, NAME_COLUMNS, padColumns, paint, type Terminal } from "./terminal.ts";
 
-/** What one bar shows. */
+/** The content of one bar. */
 export interface BarState {
   label: string;
   /** Bytes so far. */
@@ -11,7 +11,7 @@ export interface BarState {
   total: number | null;
   /** How much is done, 0 to 1, where the bytes do not tell. */
   share?: number;
-  /** Of a set that is listed. */
+  /** Files of a set, once it is listed. */
   files?: { done: number; total: number };
   bytesPerSecond: number | null;
   etaSeconds: number | null;
@@ -26,7 +26,7 @@ const REDRAW_INTERVAL = 100;
 /** A file or a pipe gets a line each time this share more is done, in percent. */
 const PLAIN_STEP = 10;
 
-/** Of the bar for all, among the keys of the others. */
+/** The key of the bar for all downloads. */
 const TOTAL_KEY = "\0total";
 
 /** A label has at most one part in so many of the screen's width. */
@@ -34,7 +34,7 @@ const LABEL_SHARE = 4;
 
 const TRACK_COLUMNS = { min: 8, max: 40 };
 const DROPPED_FIRST = ["size", "rate", "track", "files", "ending"] as const;
-/** Of a set the size tells more than the rate. */
+/** The same for a set, whose size tells more than its rate. */
 const DROPPED_FIRST_OF_SET = ["rate", "size", "track", "files", "ending"] as const;
 const HIDE_CURSOR = "\x1b[?25l";
 const SHOW_CURSOR = "\x1b[?25h";
@@ -132,13 +132,13 @@ export function renderPlainLine(state: BarState): string {
  */
 export class Progress {
   private readonly bars = new Map<string, BarState>();
-  /** Of all bars together; null: nobody wants one. */
+  /** The bar for all downloads; null: nobody wants one. */
   private total: BarState | null = null;
   /** Columns of each line on the screen that the next drawing replaces. */
   private drawn: number[] = [];
   private lastDrawing = -Infinity;
   private timer: ReturnType<typeof setTimeout> | null = null;
-  /** What was last written of each key, where lines cannot be redrawn. */
+  /** The line that was last written for each key, where lines cannot be redrawn. */
   private readonly written = new Map<string, string>();
   private readonly showCursor = () => this.terminal.write(SHOW_CURSOR);
 

@@ -11,7 +11,7 @@ export interface FileProgress {
   total: number;
 }
 
-/** Files of a set of which it is known what became of them; null until it is listed, and for a file. */
+/** Files of a set that came, were unchanged or skipped; null until it is listed, and for a file. */
 export function fileProgressOf({
   files_total: total,
   files_received: received,

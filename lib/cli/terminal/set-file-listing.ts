@@ -45,7 +45,7 @@ export const SET_FILE_COLUMNS: ListingColumn<SetFileRecord>[] = [
   },
 ];
 
-/** The same for a script, which also learns where a file lies, and what a person reads in {@link causeOf}. */
+/** The same for a script, with where the file lies and the cause that {@link causeOf} tells a person. */
 export const SET_FILE_FIELDS: Field<SetFileRecord>[] = [
   ...SET_FILE_COLUMNS,
   { raw: ({ md5, sha256 }) => md5 ?? sha256 },

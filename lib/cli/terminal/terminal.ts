@@ -4,10 +4,10 @@ import { plainText } from "../../util/plain-text.ts";
 
 export type Colour = "green" | "red" | "cyan" | "yellow" | "dim" | "bold";
 
-/** Where a program writes for a person, and what can be done there. */
+/** An output for a person, and what it can do. */
 export interface Terminal {
   write(text: string): void;
-  /** True where lines can be redrawn; false for a pipe or a file, which get no escape codes. */
+  /** True where lines can be redrawn. False for a pipe or a file: they get no escape codes. */
   live: boolean;
   colour: boolean;
   columns(): number;

@@ -2,8 +2,8 @@
 const COLUMNS = 79;
 
 /**
- * Breaks what is too wide of a help text between words. Lines of one indentation that follow each
- * other, one of which is too wide, are a paragraph; all others stay as they are.
+ * Breaks lines of a help text that are too wide, between words. Lines of one indentation that follow each
+ * other are a paragraph, if one of them is too wide. All others stay as they are.
  */
 export function wrapHelp(text: string): string {
   const blocks: string[][] = [];

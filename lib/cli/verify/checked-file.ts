@@ -27,24 +27,24 @@ export interface CheckedFile {
   path: string;
   verdict: Verdict;
   download_id: string | null;
-  /** Of a set: how many of its files have this verdict; its digests are those of its checksums. */
+  /** How many files of a set have this verdict. The digests are those of its checksums. */
   files?: number;
   /** Lower-case hex: of the bytes on the disk, as recorded, and of the original where it is known. */
   md5: string | null;
   recorded_md5: string | null;
   original_md5: string | null;
-  /** Of a download that has SHA-256 for its checksum. */
+  /** The digest of a download whose checksum is SHA-256. */
   sha256: string | null;
   recorded_sha256: string | null;
 }
 
-/** What of a record is needed: there may be very many, and their patterns are long. */
+/** The fields of a record that are needed. There may be very many records, with long patterns. */
 export type Published = Pick<
   DownloadRecord,
   "download_id" | "client_id" | "kind" | "file_path" | "checksum" | "md5" | "sha256"
 > & { saved_path: string };
 
-/** What a file that was published is to be. */
+/** What a published file has to be. */
 export interface Expected {
   downloadId: string;
   checksum: ChecksumAlgorithm;
@@ -57,7 +57,7 @@ export interface Expected {
 /** Reads a file again, and compares it. @param expected undefined: no download on record has this name */
 export type Check = (path: string, expected?: Expected) => Promise<CheckedFile>;
 
-/** What the file of a record is to be: of a set, that of its checksums. */
+/** What the file of a record has to be. For a set this is the file of its checksums. */
 export function expectedOf(record: Published, original: string | null): Expected {
   const { download_id: downloadId, checksum } = record;
   return { downloadId, checksum, digest: digestOf(record), original };

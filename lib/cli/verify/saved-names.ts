@@ -4,13 +4,13 @@ import { join } from "node:path";
 import { systemCode } from "../../util/system-error.ts";
 import { Failure } from "../program.ts";
 
-/** What lies in the folder of downloads. Paths are relative to it, with forward slashes. */
+/** The files in the folder of downloads. Paths are relative to it, with forward slashes. */
 export interface SavedNames {
   /** Every file that is in no folder of a client's folder. */
   files: string[];
   /** Every folder in a client's folder: of a set, or a stranger. */
   folders: string[];
-  /** Of all files, also those in folders. */
+  /** Paths of all files, also of those in folders. */
   bytes: number;
 }
 

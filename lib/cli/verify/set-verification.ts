@@ -17,7 +17,7 @@ import {
 /** A set that was published. */
 export interface PublishedSet {
   record: Published;
-  /** Of its folder, relative to the folder of downloads. */
+  /** Path of its folder, relative to the folder of downloads. */
   path: string;
   /** A person removed the whole of it with the guide; it may be there again. */
   isRemoved: boolean;

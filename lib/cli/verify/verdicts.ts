@@ -29,7 +29,7 @@ export function verdictLines({ path, verdict, files }: CheckedFile, coloured: bo
   ];
 }
 
-/** Whether something is to be done about a file. */
+/** True if a person has to do something about a file. */
 export function isWrong({ verdict }: CheckedFile): boolean {
   return verdict !== "ok" && verdict !== "removed";
 }

@@ -5,11 +5,11 @@ import { type AuditEntry, type AuditRow, STANDINGS } from "./entry.ts";
 import { AuditRoom, type RoomRows } from "./room.ts";
 import { AuditWindow } from "./window.ts";
 
-/** What happened is written this soon, in ms: together with what happens at the same time. */
+/** Delay of a write, in ms: actions of the same moment are written together. */
 const WRITE_AFTER_MS = 50;
-/** What happens again within this time, in ms, is counted, and written as one. */
+/** Time, in ms, within which the same action is counted in one record. */
 const WINDOW_MS = 600_000;
-/** Rows that wait for a database that cannot be written; beyond them, those worth least are lost. */
+/** Most rows that wait while the database cannot be written. Beyond them, those worth least are lost. */
 const MAX_WAITING = 10_000;
 
 export interface AuditFilter {

@@ -2,7 +2,10 @@ import { FdsError } from "../../protocol/errors.ts";
 import { RateLimiter } from "../../util/rate-limiter.ts";
 import { networkOf } from "../access/remote-address.ts";
 
-/** Of one address, which many clients may share that all enrol at once: each is refused once first. */
+/**
+ * Refused registrations of one address. Many clients behind one router may enrol at once, and each is
+ * refused once before it shows its enrolment token.
+ */
 const REFUSED = { burst: 2_000, everyMs: 1_000 };
 /** Connections of one address that ended before they had registered. */
 const UNREGISTERED = { burst: 2_000, everyMs: 1 };

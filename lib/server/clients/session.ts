@@ -21,7 +21,7 @@ const STRANGERS_MESSAGES = { burst: 20, perSecond: 1 };
 const CLIENTS_MESSAGES = { burst: 20_000, perSecond: 500 };
 /** An old connection of a client has this long, in ms, to show that somebody is still there. */
 const ANSWER_WITHIN_MS = 5_000;
-/** The least of so many is what the link takes: it is found again after a change of the way. */
+/** Round trips that are remembered. The least is that of the link; old ones go, as the way can change. */
 const ROUND_TRIPS_KEPT = 8;
 /** A WebSocket close reason holds at most 123 bytes (RFC 6455, 5.5). */
 const MAX_REASON_BYTES = 123;

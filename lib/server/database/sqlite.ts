@@ -145,7 +145,10 @@ function prepare(database: Database, busyTimeoutMs: number): void {
  */
 const LOG_PAGES = 64_000;
 
-/** More changes than can be lost, as each of them takes a page of the log at least. */
+/**
+ * Revisions that are skipped at a start: more than a power cut can take back, as each takes a page of
+ * the log.
+ */
 const LEAP = 1_000_000;
 
 /** @throws Error when somebody else still reads from the log */

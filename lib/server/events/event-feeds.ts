@@ -180,7 +180,7 @@ export class EventFeeds {
     return eventResponse(this.#watched(reader, feed, leave), reader.over, leave);
   }
 
-  /** The feed, of which the reader is known to ask for more, until one of the two ends. */
+  /** Passes a feed on until it or its reader ends, and notes each time that the reader asks for more. */
   async *#watched(
     reader: EventReader,
     feed: AsyncGenerator<Uint8Array>,

@@ -21,11 +21,11 @@ import { RateLimited } from "./rate-limited.ts";
 import { networkOf } from "../access/remote-address.ts";
 import { refuseInvalid } from "./validation.ts";
 
-/** An operator says what to do in a few words, and on any line in a moment. */
+/** Limits of a body: its size in bytes, and the time in ms in which all of it has to come. */
 const MAX_BODY_BYTES = 64 * 1024;
 const BODY_WITHIN_MS = 10_000;
 
-/** Of a call that takes no query: a field that nobody reads is a mistake worth telling. */
+/** The query of a call that takes none: it refuses every field, as nobody would read it. */
 const NO_QUERY = z.strictObject({});
 
 type Parsed<E extends Endpoint, Part extends "query" | "body"> = E[Part] extends z.ZodType

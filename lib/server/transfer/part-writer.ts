@@ -14,7 +14,7 @@ const PREFIX_BLOCK = 1024 * 1024;
 export interface PartWriterOptions {
   part: Part;
   checksum: ChecksumAlgorithm;
-  /** Those of all parts: many at once keep every thread at the disk, and each flushes little. */
+  /** Shared by all parts, so that one checkpoint runs at a time: many at once would block every thread. */
   checkpoints: SerialQueue;
   /** Bytes were written; they are not safe yet. */
   onWritten: (bytes: number) => void;
