@@ -178,7 +178,8 @@ export function downloadCalls(options: DownloadCallsOptions) {
       const found = await seen(param("download_id"), caller);
       note(aboutOf(found));
       const made = await downloads.retry(found.downloadId);
-      return accepted(made, "The file is queued again, as a new download", "../");
+      const what = made.set ? "The set" : "The file";
+      return accepted(made, `${what} is queued again, as a new download`, "../");
     },
   } satisfies Partial<Handlers>;
 }

@@ -1,0 +1,61 @@
+import { describe, expect, test } from "bun:test";
+import type { ApiClient } from "../../../lib/cli/rest/api-client.ts";
+import { findDownloadId } from "../../../lib/cli/rest/download-id.ts";
+import { downloadRecord } from "../../support/records.ts";
+
+/** The id of the download that was made at that moment, the first ones with small numbers. */
+const idAt = (n: number) => `01a2${String(n).padStart(4, "0")}-0000-7000-8000-000000000000`;
+
+/** Looks among so many downloads. @returns what was found, or said, and how many were looked at */
+async function find(text: string, count: number) {
+  const newestFirst = Array.from({ length: count }, (_, n) => idAt(count - n));
+  let seen = 0;
+  const downloads: ApiClient["downloads"] = async ({ limit, cursor } = {}) => {
+    const from = cursor === undefined ? 0 : newestFirst.indexOf(cursor) + 1;
+    const ids = newestFirst.slice(from, from + Number(limit));
+    seen += ids.length;
+    return {
+      downloads: ids.map((download_id) => downloadRecord({ download_id })),
+      next_cursor: from + ids.length < count ? (ids.at(-1) ?? null) : null,
+    };
+  };
+  // Nothing else of it is called.
+  const api = { downloads } as ApiClient;
+  const found = await findDownloadId(api, text, AbortSignal.timeout(10_000)).catch(
+    (error: Error) => error.message,
+  );
+  return { found, seen };
+}
+
+describe("a download is found by the beginning of its id", () => {
+  test.each([
+    ["the newest", 2_000, 100],
+    ["one on a later page", 1_750, 300],
+    ["the oldest that is looked at", 1_001, 1_000],
+  ])("%s", async (_, n, seen) => {
+    expect(await find(idAt(n).slice(0, 9), 2_000)).toEqual({ found: idAt(n), seen });
+  });
+
+  test("unless another one begins like it", async () => {
+    const { found } = await find("01a2015", 2_000);
+    expect(found).toContain("begins with");
+    expect((await find("01a2199", 2_000)).found).toContain("both begin with");
+  });
+
+  test("and not looked for among those that are older", async () => {
+    expect(await find("01a29999", 2_000)).toEqual({
+      found: expect.stringContaining("none of the latest 100 begins"),
+      seen: 100,
+    });
+  });
+});
+
+test("a server that gives empty pages for ever is left", async () => {
+  const downloads = async () => ({ downloads: [], next_cursor: idAt(9) });
+  const found = findDownloadId(
+    { downloads } as unknown as ApiClient,
+    "01a20001",
+    new AbortController().signal,
+  );
+  await expect(found).rejects.toThrow("none of the latest 0");
+});
