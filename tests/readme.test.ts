@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { endpoints } from "../lib/api/endpoints.ts";
 import { CLIENT_HELP } from "../lib/client/config.ts";
 import { SERVER_HELP } from "../lib/server/config.ts";
+import { DOWNLOAD_ERROR_CODES, ERROR_CODES, meaningOf } from "../lib/protocol/errors.ts";
 import packageJson from "../package.json";
 import { codeBlocks, codeSpans, section, tableRows } from "./support/markdown.ts";
 import { spawnSync } from "./support/spawn.ts";
@@ -154,6 +155,36 @@ describe("every page of documentation", () => {
         .map((entry) => (entry.isDirectory() ? `${entry.name}/` : entry.name));
     const known = [...entries("lib"), ...entries("lib/server")];
     expect(named).toEqual(expect.arrayContaining(known));
+  });
+});
+
+describe("lib/api/README.md names", () => {
+  const [, calls = "", downloads = ""] = section(API_PAGE, "Codes").split(
+    /^(?=\| (?:code|error_code) )/m,
+  );
+
+  test("every code of a call, with its status", () => {
+    const codes = ERROR_CODES.flatMap((code) => {
+      const { http } = meaningOf(code);
+      return http === undefined ? [] : [[code, String(http)]];
+    });
+    const inTable = tableRows(calls).map(([code = "", status = ""]) => [plain(code), status]);
+    expect(inTable.toSorted()).toEqual(codes.toSorted());
+  });
+
+  test("every code of a download, and whether the server tries again", () => {
+    const words = {
+      never: "never",
+      later: "later",
+      restart: "from the first byte",
+      when_room: "when there is room",
+    };
+    const codes = DOWNLOAD_ERROR_CODES.map((code) => [
+      code,
+      words[meaningOf(code).retry ?? "never"],
+    ]);
+    const inTable = tableRows(downloads).map(([code = "", retry = ""]) => [plain(code), retry]);
+    expect(inTable.toSorted()).toEqual(codes.toSorted());
   });
 });
 
