@@ -136,7 +136,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "any-epoch-of-an-event",
     breaks: "A, C: what an older attempt reports is void",
-    file: "lib/server/download.ts",
+    file: "lib/server/transition.ts",
     find: `download.status === "queued" || event.epoch !== download.epoch`,
     replace: `download.status === "queued"`,
     caughtBy: { [STATES]: "of another attempt: no change" },

@@ -2,13 +2,11 @@ import { expect, test } from "bun:test";
 import { DOWNLOAD_ERROR_CODES, MAX_FAILURES, MAX_RESTARTS } from "../../lib/protocol/errors.ts";
 import {
   type Download,
-  type DownloadEvent,
   hasEnded,
   newDownload,
   durableOffsetOf,
-  type Transition,
-  transition,
 } from "../../lib/server/download.ts";
+import { type DownloadEvent, type Transition, transition } from "../../lib/server/transition.ts";
 import { claim, MD5, NOW, problem, source, states, order } from "../support/downloads.ts";
 import { Random } from "../support/random.ts";
 

@@ -6,15 +6,8 @@ import {
   MAX_RESTARTS,
   meaningOf,
 } from "../../lib/protocol/errors.ts";
-import {
-  type Download,
-  type DownloadEvent,
-  type Effect,
-  hasEnded,
-  newDownload,
-  type Queued,
-  transition,
-} from "../../lib/server/download.ts";
+import { type Download, hasEnded, newDownload, type Queued } from "../../lib/server/download.ts";
+import { type DownloadEvent, type Effect, transition } from "../../lib/server/transition.ts";
 import { claim, EPOCH, MD5, NOW, problem, source, states, order } from "../support/downloads.ts";
 
 const { queued, downloading, verifying } = states;

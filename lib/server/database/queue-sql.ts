@@ -1,4 +1,4 @@
-import { LONGEST_WAIT_MS } from "../download.ts";
+import { LONGEST_WAIT_MS } from "../transition.ts";
 import type { Limits } from "./repository.ts";
 import { sql, type Statement } from "./statement.ts";
 

@@ -1,7 +1,8 @@
 import { pauses } from "../../util/fair-turns.ts";
 import type { Logger } from "../../util/logger.ts";
 import type { Limits, Repository } from "../database/repository.ts";
-import { type Downloading, LONGEST_WAIT_MS } from "../download.ts";
+import { type Downloading } from "../download.ts";
+import { LONGEST_WAIT_MS } from "../transition.ts";
 import type { Storage } from "../storage/storage.ts";
 
 /** Where the disk is too full to begin anything, it is looked at again after this time, in ms. */

@@ -11,16 +11,14 @@ import type { DownloadFilter, Limits, Repository, Totals } from "../database/rep
 import { Dispatcher } from "./dispatcher.ts";
 import {
   type Download,
-  type DownloadEvent,
-  type Effect,
   type Ended,
   hasEnded,
   newDownload,
   type Order,
   orderOf,
   durableOffsetOf,
-  transition,
 } from "../download.ts";
+import { type DownloadEvent, type Effect, transition } from "../transition.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { Quotas } from "./quota.ts";
 import type { Progress } from "../transfer/incoming-stream.ts";

@@ -2,7 +2,8 @@ import { CHECKSUM_NAMES, type ChecksumAlgorithm } from "../../protocol/checksum.
 import { FdsError } from "../../protocol/errors.ts";
 import { eventLoopBudget } from "../../util/event-loop-budget.ts";
 import { NameTakenError } from "../database/repository.ts";
-import type { Download, DownloadEvent, Downloading, Verifying } from "../download.ts";
+import type { Download, Downloading, Verifying } from "../download.ts";
+import type { DownloadEvent } from "../transition.ts";
 import { savedPath } from "../storage/names.ts";
 import type { Storage } from "../storage/storage.ts";
 

@@ -2,7 +2,8 @@ import { FdsError, type Problem, problemOf } from "../../protocol/errors.ts";
 import type { Frame } from "../../protocol/frame.ts";
 import type { Logger } from "../../util/logger.ts";
 import { formatSize } from "../../util/sizes.ts";
-import type { Download, DownloadEvent, Downloading } from "../download.ts";
+import type { Download, Downloading } from "../download.ts";
+import type { DownloadEvent } from "../transition.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type {
   ClientLink,

@@ -5,12 +5,8 @@ import {
   type Limits,
   type Repository,
 } from "../../../lib/server/database/repository.ts";
-import {
-  hasEnded,
-  LONGEST_WAIT_MS,
-  type Download,
-  type Failed,
-} from "../../../lib/server/download.ts";
+import { hasEnded, type Download, type Failed } from "../../../lib/server/download.ts";
+import { LONGEST_WAIT_MS } from "../../../lib/server/transition.ts";
 import {
   cancelled,
   client,

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { FdsError } from "../../../lib/protocol/errors.ts";
 import { NameTakenError } from "../../../lib/server/database/repository.ts";
-import { type Download, type DownloadEvent, transition } from "../../../lib/server/download.ts";
+import { type Download } from "../../../lib/server/download.ts";
+import { type DownloadEvent, transition } from "../../../lib/server/transition.ts";
 import { finishPublishing, publish, type Report } from "../../../lib/server/downloads/publish.ts";
 import type { Part, Storage, StoredFile } from "../../../lib/server/storage/storage.ts";
 import { states } from "../../support/downloads.ts";

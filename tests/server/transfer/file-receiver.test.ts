@@ -2,12 +2,8 @@ import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
 import { HEADER_BYTES, decodeFrame, encodeFrame } from "../../../lib/protocol/frame.ts";
 import type { ServerMessage } from "../../../lib/protocol/messages.ts";
 import { FlowControl } from "../../../lib/server/transfer/flow-control.ts";
-import {
-  type Download,
-  type Downloading,
-  newDownload,
-  transition,
-} from "../../../lib/server/download.ts";
+import { type Download, type Downloading, newDownload } from "../../../lib/server/download.ts";
+import { transition } from "../../../lib/server/transition.ts";
 import { SerialQueue } from "../../../lib/util/serial-queue.ts";
 import { Metrics } from "../../../lib/server/metrics/metrics.ts";
 import { FileReceiver } from "../../../lib/server/transfer/file-receiver.ts";

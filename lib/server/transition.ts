@@ -1,0 +1,370 @@
+import { MAX_FAILURES, MAX_RESTARTS, meaningOf, type Problem } from "../protocol/errors.ts";
+import {
+  type Active,
+  type Common,
+  type Download,
+  type Downloading,
+  durableOffsetOf,
+  hasEnded,
+  orderOf,
+  type Queued,
+  type Source,
+  type Verifying,
+} from "./download.ts";
+import type { SetCounts } from "./set.ts";
+
+/*
+ * The life of a download, as a pure machine: a state has only its legal fields, and
+ * transition(download, event) gives the next state and, as data, what is to be done about it.
+ * Times are ms since 1970 and come in with the event; bytes never enter.
+ *
+ *   queued ──claimed──▶ downloading ──received──▶ verifying ──published──▶ completed
+ *     ▲                     │                         │
+ *     └── lost, or failed with another try left ──────┘      any ──▶ failed, cancelled
+ *
+ * The claim (queued → downloading) is the repository's: one statement that also holds the limits.
+ */
+
+/**
+ * What happened. All but `cancelled`, `rate_limited` and `retried` belong to one attempt and are void
+ * for any other.
+ */
+export type DownloadEvent =
+  | { type: "started"; epoch: number; now: number; source: Source; offset: number; reason?: string }
+  /** The manifest of a set is recorded. */
+  | { type: "listed"; epoch: number; source: Source; files: SetCounts }
+  | {
+      type: "checkpoint";
+      epoch: number;
+      durableOffset: number;
+      bytesOnWire: number;
+      /** What became of a set's files, and the bytes of all that will have come. */
+      set?: { files: SetCounts; totalSize: number };
+    }
+  /** All `size` bytes are flushed and their checksum matched. */
+  | {
+      type: "received";
+      epoch: number;
+      size: number;
+      digest: string;
+      bytesOnWire: number;
+      savedPath: string;
+      /** Of a set, whose size is known only now. */
+      files?: SetCounts;
+    }
+  /** A set that may be empty is: there is nothing to publish. */
+  | { type: "nothing"; epoch: number; now: number; digest: string; chunkSize: number }
+  /** The name was taken, another one is next. */
+  | { type: "renamed"; epoch: number; savedPath: string; digest?: string }
+  | { type: "published"; epoch: number; now: number }
+  | { type: "lost"; epoch: number; now: number }
+  /** The client was slow while others waited, or another machine took its id. */
+  | { type: "gave_way"; epoch: number; now: number; problem: Problem }
+  /** `final`: no other try, whatever the table says of the code. */
+  | { type: "failed"; epoch: number; now: number; problem: Problem; final?: boolean }
+  | { type: "cancelled"; now: number }
+  | { type: "rate_limited"; rateLimit: number | null }
+  /** Another download asks for the file again. */
+  | { type: "retried"; as: string };
+
+/** What is to be done once the next state is recorded. */
+export type Effect =
+  /** Remove the part file: nothing in it will be used. */
+  | { type: "discard_part" }
+  /** End the attempt that runs, which knows nothing of it, and tell the client. */
+  | { type: "stop_client" }
+  /** From now on the bytes come at the rate of the row. */
+  | { type: "apply_rate_limit" }
+  /** Tell the client that the file is published. */
+  | { type: "confirm_client" }
+  /** A slot became free: look at the queue, and again when what waits in it is due. */
+  | { type: "dispatch" }
+  | { type: "log"; level: "info" | "warn"; message: string };
+
+export interface Transition {
+  next: Download;
+  effects: Effect[];
+}
+
+/**
+ * The next state. An event that means nothing in this state, or belongs to another attempt, gives
+ * the same object back and no effects: terminal states absorb everything, and only take down which
+ * download came in their place.
+ */
+export function transition(download: Download, event: DownloadEvent): Transition {
+  if (event.type === "retried") return takeDownRetry(download, event.as);
+  if (hasEnded(download)) return unchanged(download);
+  if (event.type === "cancelled") return cancel(download, event.now);
+  if (event.type === "rate_limited") {
+    const effects: Effect[] = [{ type: "apply_rate_limit" }];
+    return { next: { ...download, rateLimit: event.rateLimit }, effects };
+  }
+  if (download.status === "queued" || event.epoch !== download.epoch) return unchanged(download);
+  switch (event.type) {
+    case "lost":
+      return { next: requeue(download, event.now, null), effects: [dispatch] };
+    case "failed":
+      return fail(download, event.problem, event.now, event.final ?? false);
+  }
+  if (download.status === "downloading") {
+    switch (event.type) {
+      case "started":
+        return start(download, event);
+      case "checkpoint":
+        return checkpoint(download, event);
+      case "listed": {
+        const { source, files } = event;
+        return { next: { ...download, source, files }, effects: [] };
+      }
+      case "gave_way": {
+        const queued = requeue(download, event.now + GIVE_WAY_MS, event.problem);
+        // Where another machine has the file otherwise, it is not the file that changed.
+        const next = event.problem.code === "id_in_use" ? { ...queued, restarts: 0 } : queued;
+        return { next, effects: [dispatch, warn(`waits: ${event.problem.message}`)] };
+      }
+      case "received":
+        return receive(download, event);
+      case "nothing":
+        return completeEmpty(download, event);
+    }
+    return unchanged(download);
+  }
+  switch (event.type) {
+    case "renamed":
+      return {
+        next: {
+          ...download,
+          savedPath: event.savedPath,
+          digest: event.digest ?? download.digest,
+        },
+        effects: [],
+      };
+    case "published":
+      return publish(download, event.now);
+  }
+  return unchanged(download);
+}
+
+const discard: Effect = { type: "discard_part" };
+const dispatch: Effect = { type: "dispatch" };
+
+function warn(message: string): Effect {
+  return { type: "log", level: "warn", message };
+}
+
+function unchanged(download: Download): Transition {
+  return { next: download, effects: [] };
+}
+
+function common(download: Download): Common {
+  const { downloadId, createdAt } = download;
+  const { attempts, epoch, restarts, failures, bytesOnWire, files, revision } = download;
+  return {
+    ...orderOf(download),
+    downloadId,
+    createdAt,
+    attempts,
+    epoch,
+    restarts,
+    failures,
+    bytesOnWire,
+    files,
+    revision,
+  };
+}
+
+function start(
+  download: Downloading,
+  event: Extract<DownloadEvent, { type: "started" }>,
+): Transition {
+  if (event.offset === download.durableOffset) {
+    // On resume the first reading's size stays the goal: a log that grew is delivered as it was.
+    const source =
+      download.source && event.offset > 0
+        ? { ...download.source, chunkSize: event.source.chunkSize }
+        : event.source;
+    return { next: { ...download, source }, effects: [] };
+  }
+  const reason = event.reason ?? "the client starts over";
+  if (download.restarts >= MAX_RESTARTS) {
+    return end(download, { code: "source_changed", message: reason }, event.now);
+  }
+  return {
+    next: {
+      ...download,
+      source: event.source,
+      durableOffset: 0,
+      restarts: download.restarts + 1,
+    },
+    effects: [warn(`starts over, ${download.durableOffset} safe bytes discarded: ${reason}`)],
+  };
+}
+
+function checkpoint(
+  download: Downloading,
+  { durableOffset, bytesOnWire, set }: Extract<DownloadEvent, { type: "checkpoint" }>,
+): Transition {
+  const isBehind = durableOffset < download.durableOffset;
+  if (isBehind || (durableOffset === download.durableOffset && !set)) return unchanged(download);
+  const { source, files } = download;
+  return {
+    next: {
+      ...download,
+      durableOffset,
+      bytesOnWire,
+      source: source && set ? { ...source, totalSize: set.totalSize } : source,
+      files: set?.files ?? files,
+      failures: 0,
+    },
+    effects: [],
+  };
+}
+
+function receive(
+  download: Downloading,
+  event: Extract<DownloadEvent, { type: "received" }>,
+): Transition {
+  const { source } = download;
+  if (!source || (!event.files && source.totalSize !== event.size)) return unchanged(download);
+  return {
+    next: {
+      ...common(download),
+      status: "verifying",
+      startedAt: download.startedAt,
+      bytesOnWire: event.bytesOnWire,
+      source: { ...source, totalSize: event.size },
+      files: event.files ?? null,
+      digest: event.digest,
+      savedPath: event.savedPath,
+    },
+    effects: [],
+  };
+}
+
+function publish(download: Verifying, now: number): Transition {
+  return {
+    next: {
+      ...common(download),
+      status: "completed",
+      startedAt: download.startedAt,
+      completedAt: now,
+      source: download.source,
+      digest: download.digest,
+      savedPath: download.savedPath,
+    },
+    effects: [{ type: "confirm_client" }, dispatch],
+  };
+}
+
+function completeEmpty(
+  download: Downloading,
+  { now, digest, chunkSize }: Extract<DownloadEvent, { type: "nothing" }>,
+): Transition {
+  return {
+    next: {
+      ...common(download),
+      status: "completed",
+      startedAt: download.startedAt,
+      completedAt: now,
+      source: { identity: null, totalSize: 0, chunkSize },
+      files: { total: 0, received: 0, unchanged: 0, skipped: 0 },
+      digest,
+      savedPath: null,
+    },
+    effects: [{ type: "confirm_client" }, dispatch],
+  };
+}
+
+function requeue(download: Active, notBefore: number, problem: Problem | null): Queued {
+  return {
+    ...common(download),
+    status: "queued",
+    startedAt: download.startedAt,
+    source: download.source,
+    durableOffset: durableOffsetOf(download),
+    notBefore,
+    problem,
+  };
+}
+
+function fail(download: Active, problem: Problem, now: number, final: boolean): Transition {
+  const retry = final ? "never" : meaningOf(problem.code).retry;
+  switch (retry) {
+    case "later": {
+      const failures = download.failures + 1;
+      if (failures >= MAX_FAILURES) break;
+      const at = now + 1000 * 4 ** (failures - 1);
+      const next = { ...requeue(download, at, problem), failures };
+      return { next, effects: [dispatch, warn(`tries again: ${problem.message}`)] };
+    }
+    case "restart": {
+      if (download.restarts >= MAX_RESTARTS) break;
+      const next: Queued = {
+        ...requeue(download, now, problem),
+        source: null,
+        durableOffset: 0,
+        restarts: download.restarts + 1,
+      };
+      const lost = `starts over, ${durableOffsetOf(download)} safe bytes discarded: ${problem.message}`;
+      return { next, effects: [discard, dispatch, warn(lost)] };
+    }
+    case "when_room": {
+      const at = now + ROOM_RECHECK_MS;
+      return {
+        next: requeue(download, at, problem),
+        effects: [dispatch, warn(`waits: ${problem.message}`)],
+      };
+    }
+  }
+  return end(download, problem, now);
+}
+
+/** A download that waits for room looks again this often, in ms. */
+const ROOM_RECHECK_MS = 5_000;
+
+/**
+ * A download that gave way lets others go first for so long, in ms: longer than they wait before they
+ * look for room again.
+ */
+const GIVE_WAY_MS = 2 * ROOM_RECHECK_MS;
+
+/** No wait before another try is longer, in ms. */
+export const LONGEST_WAIT_MS = 60_000;
+
+function takeDownRetry(download: Download, retriedAs: string): Transition {
+  if (download.status !== "failed" && download.status !== "cancelled") return unchanged(download);
+  return { next: { ...download, retriedAs }, effects: [] };
+}
+
+function end(download: Active, problem: Problem, now: number): Transition {
+  return {
+    next: {
+      ...common(download),
+      status: "failed",
+      startedAt: download.startedAt,
+      completedAt: now,
+      source: download.source,
+      durableOffset: durableOffsetOf(download),
+      problem,
+      retriedAs: null,
+    },
+    effects: [discard, dispatch, warn(`failed: ${problem.message}`)],
+  };
+}
+
+/** While it is being published it can no longer be cancelled: the name may already be taken. */
+function cancel(download: Queued | Active, now: number): Transition {
+  if (download.status === "verifying") return unchanged(download);
+  return {
+    next: {
+      ...common(download),
+      status: "cancelled",
+      startedAt: download.startedAt,
+      completedAt: now,
+      source: download.source,
+      durableOffset: download.durableOffset,
+      retriedAs: null,
+    },
+    effects: [{ type: "stop_client" }, discard, dispatch],
+  };
+}
