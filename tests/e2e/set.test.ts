@@ -210,6 +210,21 @@ describe("what cannot come", () => {
   });
 });
 
+test.skipIf(process.platform !== "linux")("names that are not UTF-8 have a row each", async () => {
+  await mkdir(join(root, "odd"));
+  for (const name of ["caf\xe8", "caf\xe9"]) {
+    await writeFile(Buffer.from(`${root}/odd/${name}`, "latin1"), "x");
+  }
+  await writeFile(join(root, "odd/file"), "x");
+  const record = await pull({ paths: ["odd"] });
+  expect(record).toMatchObject({ status: "completed", files_received: 1, files_skipped: 2 });
+  const skipped = await filesOf(record, "status=skipped");
+  expect(skipped.map(({ path, error_code }) => [path, error_code])).toEqual([
+    ["odd/caf\uFFFD", "name_unusable"],
+    ["odd/caf\uFFFD", "name_unusable"],
+  ]);
+});
+
 test("files that did not change are linked, and not sent again", async () => {
   const folder = join(root, "nightly");
   await mkdir(folder);

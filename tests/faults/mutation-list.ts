@@ -34,6 +34,10 @@ const SLOW_DISK = "tests/faults/slow-disk.test.ts";
 const DOWNLOADS = "tests/server/downloads/downloads.test.ts";
 const SENDER = "tests/client/sender.test.ts";
 const REST = "tests/e2e/rest.test.ts";
+const WALK = "tests/client/sets/walk.test.ts";
+const LYING_SETS = "tests/faults/lying-sets.test.ts";
+const LYING_SET_SERVER = "tests/faults/lying-set-server.test.ts";
+const SET_POWER = "tests/faults/set-power-loss.test.ts";
 
 const ROW_6 = "row 6: after each fsync, link and unlink in turn";
 const THE_MODEL = "downloads do what the model says";
@@ -342,6 +346,95 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: ``,
     caughtBy: {
       [PART]: "after a flush that failed, nothing but closing is left",
+    },
+  },
+  {
+    name: "link-on-the-way-of-a-walk-followed",
+    breaks: "F: a walk of a set leads nowhere that its root does not",
+    file: "lib/client/sets/open-folder.ts",
+    find: `O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;`,
+    replace: `O_RDONLY | constants.O_DIRECTORY;`,
+    caughtBy: { [WALK]: "a folder that is swapped for a link leads nowhere" },
+  },
+  {
+    name: "broken-folder-fails-its-set",
+    breaks: "F: what cannot be read of a set has a row, and the rest comes",
+    file: "lib/client/sets/walk.ts",
+    find: `const skipped = reasonOf(error, name);
+      if (skipped) yield`,
+    replace: `const skipped = null;
+      if (skipped) yield`,
+    caughtBy: { [WALK]: "a folder whose names cannot be read has a row" },
+  },
+  {
+    name: "rules-not-asked-of-a-wanted-file",
+    breaks: "F: the owner's rules decide about every file of a set",
+    file: "lib/client/sets/set-files.ts",
+    find: `      if (!this.lookup.permits(join(real, path))) throw new Refusal("denied");
+`,
+    replace: ``,
+    caughtBy: { [LYING_SET_SERVER]: "does not come, and says why" },
+  },
+  {
+    name: "any-file-in-a-manifest",
+    breaks: "A: a client lists what it was asked for, and nothing else",
+    file: "lib/server/transfer/manifest-reader.ts",
+    find: `if (!isAsked || exclude.step(name).matched) {`,
+    replace: `if (false) {`,
+    caughtBy: { [LYING_SETS]: "fails its set" },
+  },
+  {
+    name: "line-of-a-manifest-without-end",
+    breaks: "E: memory is bounded, whatever a client lists",
+    file: "lib/server/transfer/manifest-reader.ts",
+    find: `    if (this.#rest.length > MAX_LINE) throw broken("a line of a manifest has no end");
+`,
+    replace: ``,
+    caughtBy: { [LYING_SETS]: "of a line that never ends is cut off" },
+  },
+  {
+    name: "any-file-of-a-set-taken",
+    breaks: "A: the file that was asked for is the one that comes",
+    file: "lib/server/transfer/want-queue.ts",
+    find: `if (file?.index !== index)`,
+    replace: `if (!file)`,
+    caughtBy: { [LYING_SETS]: "the set fails" },
+  },
+  {
+    name: "digest-of-a-file-of-a-set-not-compared",
+    breaks: "A: each file of a set is compared with its checksum",
+    file: "lib/server/transfer/set-writer.ts",
+    find: `stored === digest ? null : mismatch(stored, digest)`,
+    replace: `null`,
+    caughtBy: { [LYING_SETS]: "are wanted again, and skipped in the end" },
+  },
+  {
+    name: "rows-of-a-set-before-its-bytes",
+    breaks: "B: first the bytes of a set's files, then their rows",
+    file: "lib/server/transfer/set-checkpoints.ts",
+    find: `    await folder.sync();
+`,
+    replace: ``,
+    caughtBy: { [SET_POWER]: "the server is killed after each call of a set in turn" },
+  },
+  {
+    name: "folder-replaced-by-a-set",
+    breaks: "A: a folder that is there is never replaced",
+    file: "lib/server/storage/disk-sets.ts",
+    find: `  if (isTaken) return false;
+`,
+    replace: ``,
+    caughtBy: { [DISK]: "never replaces a folder that is there, empty or not" },
+  },
+  {
+    name: "sums-of-a-set-left-behind",
+    breaks: "E: no part is left by a set, after a loss of power either",
+    file: "lib/server/storage/disk-sets.ts",
+    find: `[SET, SUMS].flatMap`,
+    replace: `[SET].flatMap`,
+    caughtBy: {
+      [DISK]: "lists what was left of them",
+      [SET_POWER]: "the server is killed after each call of a set in turn",
     },
   },
 ];

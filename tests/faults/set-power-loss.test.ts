@@ -11,7 +11,7 @@ import { KiB, setStage, type Stage, stageOnDisk } from "./stage.ts";
 import { overSteps, pullWhileAway, STEPS_DEADLINE, stepThrough } from "./steps.ts";
 
 /*
- * Row 67: the server is killed after each call that puts something of a set on the disk, or its disk
+ * Row 43: the server is killed after each call that puts something of a set on the disk, or its disk
  * loses its power there: as `power-loss.test.ts` has it for a file.
  */
 
@@ -67,7 +67,7 @@ async function killAfter(stage: Stage, until?: string, disk?: LoopDisk): Promise
 const how = lacksLoopDisks === "" ? "and the power is lost" : `${lacksLoopDisks.trim()}`;
 
 test.skipIf(lacksStrace !== "")(
-  `row 67: the server is killed after each call of a set in turn, ${how} (FDS_SEED=${SEED})${lacksStrace}`,
+  `row 43: the server is killed after each call of a set in turn, ${how} (FDS_SEED=${SEED})${lacksStrace}`,
   async () => {
     const met = await overSteps(async (until) => {
       const options = { size: 1, env: APART };

@@ -30,6 +30,7 @@ describe("a pattern", () => {
     ["a/**/b", ["a/b", "a/x/b", "a/x/y/b", "a/b/c"], ["a", "b", "a/.x/b"]],
     ["a/**", ["a/b", "a/b/c"], ["a", "a/.b", "b/a/c"]],
     ["**", ["a", "a/b"], [".a", "a/.b"]],
+    ["**/**/a/**/**", ["a/b", "x/a/b/c"], ["a", "x/a", "b"]],
     ["a/", ["a/b", "a/b/c"], ["a", "ab"]],
     ["./a//b", ["a/b"], ["b"]],
     ["logs", ["logs", "logs/a", "logs/a/b"], ["logs/.a", "logs2", "x/logs"]],

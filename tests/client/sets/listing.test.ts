@@ -81,7 +81,7 @@ describe.skipIf(isWindows)("a name", () => {
 
 test.skipIf(isWindows)("a folder that is swapped for a link meanwhile is no folder", async () => {
   fs.mkdirSync(join(base, "outside"));
-  fs.writeFileSync(join(base, "outside/secret"), "");
+  fs.writeFileSync(join(base, "outside/treasure"), "");
   fs.mkdirSync(join(site, "folder/deep"), { recursive: true });
   const lookup = await (await Roots.open([site])).lookup();
   const find = lookup.findFolder.bind(lookup);

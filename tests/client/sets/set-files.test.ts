@@ -15,7 +15,7 @@ beforeEach(() => {
   base = fs.mkdtempSync(join(tmpdir(), "fds-set-files-"));
   site = join(base, "site");
   fs.mkdirSync(join(site, "folder"), { recursive: true });
-  fs.writeFileSync(join(base, "secret"), "secret");
+  fs.writeFileSync(join(base, "treasure"), "treasure");
   fs.writeFileSync(join(site, "folder/file"), "inside");
   fs.writeFileSync(join(site, ".hidden"), "");
   fs.writeFileSync(join(site, "folder/empty"), "");
@@ -49,8 +49,8 @@ test.each([
   ["n".repeat(300), "file_not_found"],
   [".hidden", "access_denied"],
   ["denied", "access_denied"],
-  ["../secret", "access_denied"],
-  ["folder/../../secret", "access_denied"],
+  ["../treasure", "access_denied"],
+  ["folder/../../treasure", "access_denied"],
   ["/etc/passwd", "access_denied"],
   ["folder//file", "access_denied"],
   ["./folder/file", "access_denied"],
@@ -71,7 +71,7 @@ describe.skipIf(process.platform === "win32")(
       [
         "a link",
         "file_unreadable",
-        () => fs.symlinkSync("../../secret", join(site, "folder/file")),
+        () => fs.symlinkSync("../../treasure", join(site, "folder/file")),
       ],
       ["a FIFO", "not_a_regular_file", () => spawnSync(["mkfifo", join(site, "folder/file")])],
       ["a folder", "not_a_regular_file", () => fs.mkdirSync(join(site, "folder/file"))],

@@ -129,14 +129,14 @@ describe.skipIf(isWindows)("a name that", () => {
 
 describe.skipIf(isWindows)("links and what is no file", () => {
   test("are no part of a set", async () => {
-    put("outside/secret", "x", base);
+    put("outside/treasure", "x", base);
     put("real/file");
     fs.symlinkSync("../outside", join(site, "link-to-folder"));
-    fs.symlinkSync("../outside/secret", join(site, "link-to-file"));
+    fs.symlinkSync("../outside/treasure", join(site, "link-to-file"));
     fs.symlinkSync("real", join(site, "link-inside"));
     fs.symlinkSync("nowhere", join(site, "broken"));
     spawnSync(["mkfifo", join(site, "fifo")]);
-    const include = ["**", "link-to-folder/secret", "link-to-file", "link-inside", "fifo"];
+    const include = ["**", "link-to-folder/treasure", "link-to-file", "link-inside", "fifo"];
     expect(await walked({ include })).toEqual(["real/file"]);
   });
 
@@ -160,7 +160,7 @@ describe.skipIf(isWindows)("links and what is no file", () => {
   });
 });
 
-describe.skipIf(!hasProc)("while it walks,", () => {
+describe.skipIf(!hasProc)("row 44: while it walks,", () => {
   /** Does something once the first batch of names is about to be looked at. */
   const once = (work: () => void) => {
     let isDone = false;
@@ -171,7 +171,7 @@ describe.skipIf(!hasProc)("while it walks,", () => {
   };
 
   test("a folder that is swapped for a link leads nowhere", async () => {
-    put("outside/secret", "x", base);
+    put("outside/treasure", "x", base);
     put("folder/file");
     const meanwhile = once(() => {
       fs.renameSync(join(site, "folder"), join(site, "aside"));
@@ -181,11 +181,11 @@ describe.skipIf(!hasProc)("while it walks,", () => {
   });
 
   test("a file that is swapped for a link or a FIFO is none", async () => {
-    put("outside/secret", "secret", base);
+    put("outside/treasure", "treasure", base);
     for (const name of ["a", "b", "c"]) put(name);
     const meanwhile = once(() => {
       for (const name of ["a", "b"]) fs.rmSync(join(site, name));
-      fs.symlinkSync("../outside/secret", join(site, "a"));
+      fs.symlinkSync("../outside/treasure", join(site, "a"));
       spawnSync(["mkfifo", join(site, "b")]);
     });
     expect(await walked({ meanwhile })).toEqual(["c"]);
