@@ -1,3 +1,4 @@
+import { hasEnded } from "../api/has-ended.ts";
 import type { DownloadRecord, NewDownload, SessionEnd } from "../api/schemas.ts";
 import { AddSite } from "./add-site.ts";
 import { api, ApiProblem, contentPath, requireContent } from "./api.ts";
@@ -15,7 +16,6 @@ import { notify, notifyFailure } from "./notices.ts";
 import { leave, SignInForm, takeCode } from "./sign-in.ts";
 import { SitesView } from "./sites-view.ts";
 import { StartForm } from "./start-form.ts";
-import { hasEnded } from "./status.ts";
 import { midnight, TotalsView } from "./totals-view.ts";
 
 /** How often the words for how long ago something was are written anew, in ms. */

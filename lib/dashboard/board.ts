@@ -1,5 +1,6 @@
+import { hasEnded } from "../api/has-ended.ts";
 import type { ClientRecord, DownloadRecord } from "../api/schemas.ts";
-import { hasEnded, isRunning } from "./status.ts";
+import { isRunning } from "./status.ts";
 
 /** How long a download that ran stays in its place, in ms: what became of it is to be seen. */
 const LINGER_MS = 60_000;

@@ -1,5 +1,6 @@
 import { CHECKSUM_NAMES, digestOf } from "../api/checksums.ts";
 import { nameOfDownload } from "../api/download-name.ts";
+import { hasEnded } from "../api/has-ended.ts";
 import type { DownloadRecord } from "../api/schemas.ts";
 import { contentPath } from "./api.ts";
 import { addressOf, EVERYTHING } from "./address.ts";
@@ -9,7 +10,7 @@ import { formatCount, formatWhen, visible } from "./format.ts";
 import { numbersOf } from "./download-numbers.ts";
 import { areSame, type Listing } from "./listing.ts";
 import { showPath, showSite } from "./long-names.ts";
-import { hasEnded, STATUS_WORDS } from "./status.ts";
+import { STATUS_WORDS } from "./status.ts";
 
 /** What can be done with a row. */
 const ACTIONS = ["cancel", "retry", "copy", "save", "files"] as const;

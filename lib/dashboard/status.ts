@@ -14,11 +14,6 @@ export function isStatus(text: string): text is DownloadStatus {
   return Object.hasOwn(STATUS_WORDS, text);
 }
 
-/** True for a status that never changes any more. */
-export function hasEnded({ status }: DownloadRecord): boolean {
-  return status === "completed" || status === "failed" || status === "cancelled";
-}
-
 /** True while bytes come or are compared. */
 export function isRunning({ status }: DownloadRecord): boolean {
   return status === "downloading" || status === "verifying";

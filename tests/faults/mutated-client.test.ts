@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import * as z from "zod";
-import { ApiCallError } from "../../lib/cli/rest/api-client.ts";
+import { ApiCallError } from "../../lib/cli/rest/api-errors.ts";
 import { codeOfClose } from "../../lib/protocol/errors.ts";
 import { decodeFrame } from "../../lib/protocol/frame.ts";
 import { ClientMessage, parseClientMessage } from "../../lib/protocol/messages.ts";

@@ -1,5 +1,5 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
-import { ApiCallError } from "../../lib/cli/rest/api-client.ts";
+import { ApiCallError } from "../../lib/cli/rest/api-errors.ts";
 import { Proxy } from "../support/proxy.ts";
 import { Random } from "../support/random.ts";
 import { writeRandom } from "../support/sources.ts";

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { hasEnded } from "../../lib/cli/rest/api-client.ts";
+import { hasEnded } from "../../lib/api/has-ended.ts";
 import type { DownloadRecord } from "../../lib/api/schemas.ts";
 import { versionOf } from "../support/sources.ts";
 import type { ChangingSource } from "./changing-source.ts";

@@ -1,6 +1,6 @@
 import { unlink } from "node:fs/promises";
 import { join } from "node:path";
-import { ApiCallError, UnreachableError } from "../../lib/cli/rest/api-client.ts";
+import { ApiCallError, UnreachableError } from "../../lib/cli/rest/api-errors.ts";
 import type { DownloadRecord } from "../../lib/api/schemas.ts";
 import type { Random } from "../support/random.ts";
 import { versionOf } from "../support/sources.ts";

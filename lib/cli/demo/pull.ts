@@ -1,5 +1,6 @@
+import { hasEnded } from "../../api/has-ended.ts";
 import type { DownloadRecord } from "../../api/schemas.ts";
-import { type ApiClient, hasEnded } from "../rest/api-client.ts";
+import type { ApiClient } from "../rest/api-client.ts";
 import { follow, startDownloads } from "../rest/follow.ts";
 import { Failure } from "../program.ts";
 import type { Terminal } from "../terminal/terminal.ts";

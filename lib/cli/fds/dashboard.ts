@@ -1,4 +1,4 @@
-import { ApiCallError } from "../rest/api-client.ts";
+import { ApiCallError } from "../rest/api-errors.ts";
 import { paint } from "../terminal/terminal.ts";
 import { formatMoment } from "../terminal/times.ts";
 import { type Command, type CommandContext, print } from "./command.ts";

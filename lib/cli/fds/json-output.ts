@@ -1,7 +1,7 @@
 import { UsageError } from "../../util/flags.ts";
 import { plainJson } from "../../util/plain-text.ts";
 import { Interrupted } from "../program.ts";
-import { ApiCallError, UnreachableError } from "../rest/api-client.ts";
+import { ApiCallError, UnreachableError } from "../rest/api-errors.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 
 /** Standard output of a command, on which a script that wants JSON always finds some. */

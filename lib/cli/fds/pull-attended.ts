@@ -1,5 +1,5 @@
 import type { DownloadRecord } from "../../api/schemas.ts";
-import { ApiCallError, UnreachableError } from "../rest/api-client.ts";
+import { ApiCallError, UnreachableError } from "../rest/api-errors.ts";
 import { follow, PATIENCE_MS, type Started } from "../rest/follow.ts";
 import { Input } from "../terminal/input.ts";
 import { Interrupted } from "../program.ts";

@@ -1,6 +1,7 @@
+import { hasEnded } from "../../api/has-ended.ts";
 import type { Change, ClientRecord, DownloadRecord } from "../../api/schemas.ts";
 import { plainJson } from "../../util/plain-text.ts";
-import { type ApiClient, hasEnded } from "../rest/api-client.ts";
+import type { ApiClient } from "../rest/api-client.ts";
 import { CLIENT_COLUMNS, clientProblemOf } from "../terminal/client-listing.ts";
 import { DOWNLOAD_FIELDS, LIVE_DOWNLOAD_COLUMNS, problemOf } from "../terminal/download-listing.ts";
 import { listingLines, listingTable } from "../terminal/listing.ts";

@@ -1,7 +1,7 @@
 import { UsageError } from "../../util/flags.ts";
 import { systemCode } from "../../util/system-error.ts";
 import { plainText } from "../../util/plain-text.ts";
-import { UnreachableError } from "../rest/api-client.ts";
+import { UnreachableError } from "../rest/api-errors.ts";
 import type { Input } from "../terminal/input.ts";
 import { Failure } from "../program.ts";
 import { paint, type Terminal } from "../terminal/terminal.ts";

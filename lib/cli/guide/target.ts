@@ -1,5 +1,7 @@
 import { join } from "node:path";
-import { ApiClient, type ApiClientOptions, UnreachableError } from "../rest/api-client.ts";
+import { ApiClient } from "../rest/api-client.ts";
+import { UnreachableError } from "../rest/api-errors.ts";
+import type { ServerConnection } from "../rest/transport.ts";
 import { CHECKSUMS_FILE } from "../checksums.ts";
 import { DOWNLOADS } from "../demo/programs.ts";
 import { findKeptDemos } from "../rest/kept-demo.ts";
@@ -7,7 +9,7 @@ import type { Target } from "./guide.ts";
 
 export interface TargetOptions {
   /** The server of the settings. */
-  connection: ApiClientOptions;
+  connection: ServerConnection;
   /** True where a person named that server: no other will do. */
   isNamed: boolean;
   /** Its folder of downloads. */

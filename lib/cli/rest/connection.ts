@@ -9,7 +9,7 @@ import {
   TOKEN,
   wholeNumber,
 } from "../../util/settings.ts";
-import type { ApiClientOptions } from "./api-client.ts";
+import type { ServerConnection } from "./transport.ts";
 
 /** Flags of the programs that call a server, for parseFlags. */
 export const CONNECTION_FLAGS = {
@@ -35,7 +35,7 @@ const ADDRESS: Kind<string> = {
  * @param values of {@link CONNECTION_FLAGS}, which come before the environment
  * @throws UsageError that names the setting, the value (but no secret) and what was expected
  */
-export function readConnection(values: ParsedFlags["values"], env: Environment): ApiClientOptions {
+export function readConnection(values: ParsedFlags["values"], env: Environment): ServerConnection {
   const token =
     read("--token", values["token"], TOKEN) ?? read("API_TOKEN", env["API_TOKEN"], TOKEN);
   const ca = read("TLS_CA", env["TLS_CA"], READABLE_FILE);
@@ -53,7 +53,7 @@ export function readConnection(values: ParsedFlags["values"], env: Environment):
 
 /** The warning for a token that would leave this machine readable; null: it does not. */
 export function clearTextWarning(
-  { server, token }: ApiClientOptions,
+  { server, token }: ServerConnection,
   env: Environment,
 ): string | null {
   const { protocol, hostname } = new URL(server);
@@ -64,7 +64,7 @@ export function clearTextWarning(
 
 /** Warnings for a person, before the calls begin. */
 export async function connectionWarnings(
-  connection: ApiClientOptions,
+  connection: ServerConnection,
   env: Environment,
 ): Promise<string[]> {
   const clearText = clearTextWarning(connection, env);

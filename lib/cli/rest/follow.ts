@@ -1,11 +1,8 @@
+import { hasEnded } from "../../api/has-ended.ts";
 import type { DownloadRecord, NewDownload } from "../../api/schemas.ts";
-import {
-  type ApiClient,
-  ApiCallError,
-  hasEnded,
-  isTransient,
-  type WatchOptions,
-} from "./api-client.ts";
+import type { ApiClient } from "./api-client.ts";
+import { ApiCallError, isTransient } from "./api-errors.ts";
+import type { WatchOptions } from "./live-changes.ts";
 import { pause } from "../pause.ts";
 import { barOf, totalBarOf } from "../terminal/download-bar.ts";
 import { Failure } from "../program.ts";

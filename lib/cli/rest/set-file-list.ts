@@ -7,7 +7,8 @@ import {
 } from "../../api/sets.ts";
 import { pause } from "../pause.ts";
 import { Failure } from "../program.ts";
-import { type ApiClient, isTransient } from "./api-client.ts";
+import type { ApiClient } from "./api-client.ts";
+import { isTransient } from "./api-errors.ts";
 
 /** Between two tries to reach a server that is away, in ms. */
 const RETRY_INTERVAL = 500;

@@ -1,6 +1,9 @@
+import { hasEnded } from "../../api/has-ended.ts";
 import { MAX_PAGE } from "../../api/page-limit.ts";
 import type { DownloadRecord } from "../../api/schemas.ts";
-import { type ApiClient, hasEnded, isTransient, type WatchOptions } from "./api-client.ts";
+import type { ApiClient } from "./api-client.ts";
+import { isTransient } from "./api-errors.ts";
+import type { WatchOptions } from "./live-changes.ts";
 
 /**
  * Follows many downloads until all have ended, by one stream of events: a server has only so many

@@ -2,7 +2,7 @@ import { link, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { DownloadRecord, NewDownload } from "../../../lib/api/schemas.ts";
 import { Failure } from "../../../lib/cli/program.ts";
-import { hasEnded } from "../../../lib/cli/rest/api-client.ts";
+import { hasEnded } from "../../../lib/api/has-ended.ts";
 import type { Program } from "../../support/programs.ts";
 import { type ClientOptions, System, type SystemOptions } from "../../support/system.ts";
 import { readMetrics } from "./server-metrics.ts";

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import { ApiCallError, ApiClient, UnreachableError } from "../../../lib/cli/rest/api-client.ts";
+import { ApiClient } from "../../../lib/cli/rest/api-client.ts";
+import { ApiCallError, UnreachableError } from "../../../lib/cli/rest/api-errors.ts";
 import type { ClientRecord, DownloadRecord } from "../../../lib/api/schemas.ts";
 import { formatEvent, formatStart } from "../../../lib/util/server-sent-events.ts";
 import { downloadRecord } from "../../support/records.ts";

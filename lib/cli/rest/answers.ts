@@ -1,0 +1,60 @@
+import type * as z from "zod";
+import { ApiError } from "../../api/schemas.ts";
+import { plainText } from "../../util/plain-text.ts";
+import type { Failure } from "../program.ts";
+import { ApiCallError, UnreachableError } from "./api-errors.ts";
+
+/* What the answers of a server mean. Errors name the server by the address that a person gave. */
+
+/** Statuses that a proxy answers for a server that is not there. */
+const AWAY = new Set([502, 503, 504]);
+
+/** The JSON of an answer, checked. @throws ApiCallError where it has another shape */
+export async function readJson<T>(
+  server: string,
+  response: Response,
+  schema: z.ZodType<T>,
+): Promise<T> {
+  const answer = schema.safeParse(parseJson(await response.text()));
+  if (answer.success) return answer.data;
+  throw unexpectedAnswer(server, response.status);
+}
+
+/** The error that an answer outside of 2xx stands for. */
+export async function refusalOf(server: string, response: Response): Promise<Failure> {
+  const { status, headers } = response;
+  const elsewhere = status >= 300 && status < 400 ? headers.get("location") : null;
+  if (elsewhere !== null) return redirected(server, status, elsewhere);
+  const answer = ApiError.safeParse(parseJson(await response.text()));
+  if (answer.success) {
+    const hint = status === 401 ? "set API_TOKEN to that of the server: " : "";
+    return new ApiCallError(status, answer.data.code, hint + plainText(answer.data.error));
+  }
+  if (!AWAY.has(status)) return unexpectedAnswer(server, status);
+  return new UnreachableError(
+    `start the server behind the proxy at "${server}", which answered ${status}`,
+  );
+}
+
+/** The error for an answer that this version of the API does not have. */
+export function unexpectedAnswer(server: string, status: number): ApiCallError {
+  return new ApiCallError(
+    status,
+    "unexpected_answer",
+    `check the address "${server}": it answered ${status} with what is not of this version of the API`,
+  );
+}
+
+/** @returns null where it is no JSON */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+function redirected(server: string, status: number, location: string): ApiCallError {
+  const message = `pass the right address: "${server}" answered ${status}, it leads to "${plainText(location)}"`;
+  return new ApiCallError(status, "unexpected_answer", message);
+}

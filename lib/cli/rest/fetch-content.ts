@@ -1,0 +1,31 @@
+import { entityTag } from "../../api/checksums.ts";
+import { endpoints } from "../../api/endpoints.ts";
+import { Failure } from "../program.ts";
+import type { StoredFile } from "./stored-file.ts";
+import type { Transport } from "./transport.ts";
+
+/**
+ * The bytes of a file that the server keeps, piece by piece.
+ * @param offset where to begin, less than the size
+ * @throws UnreachableError also where they break off
+ */
+export async function* fetchContent(
+  transport: Transport,
+  { downloadId, path, checksum, digest, size }: StoredFile,
+  offset: number,
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  const etag = entityTag(checksum, digest);
+  const headers = { range: `bytes=${offset}-`, "if-range": etag };
+  const isPart = ({ status, headers: its }: Response) => status === 206 && its.get("etag") === etag;
+  let left = size - offset;
+  const call = { downloadId, headers, signal, ...(path !== undefined && { query: { path } }) };
+  for await (const piece of transport.pieces(endpoints.downloadContent, call, isPart)) {
+    left -= piece.length;
+    if (left < 0) {
+      throw new Failure(`the server at "${transport.server}" sends more bytes than the file has`);
+    }
+    yield piece;
+  }
+  if (left > 0) throw transport.problemOf(new Error(`${left} bytes are missing`), signal);
+}

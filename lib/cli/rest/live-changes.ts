@@ -1,0 +1,72 @@
+import type { Endpoint } from "../../api/endpoints.ts";
+import { Change } from "../../api/schemas.ts";
+import { readEvents, type ServerSentEvent } from "../../util/server-sent-events.ts";
+import { pause } from "../pause.ts";
+import { parseJson, unexpectedAnswer } from "./answers.ts";
+import { ApiCallError, isTransient } from "./api-errors.ts";
+import type { Call, Transport } from "./transport.ts";
+
+/** Between two tries to reach a server that is away, in ms. */
+const POLL_INTERVAL = 200;
+
+/** The same where it has no time for more requests for now. */
+const BUSY_INTERVAL = 1000;
+
+/** How long a server may be away while something is watched, in ms: time to be started again. */
+const PATIENCE = 60_000;
+
+export interface WatchOptions {
+  /** Ends the watching with its reason; the download goes on. */
+  signal?: AbortSignal;
+  /** Between two tries to reach a server that is away, in ms. */
+  pollInterval?: number;
+  /** How long the server may be away, in ms. */
+  patience?: number;
+  /** Called before each try to reach the server: what happens until then may not be told. */
+  onDial?: () => void;
+  /** Called at each try that did not reach the server. */
+  onAway?: () => void;
+}
+
+/**
+ * The changes that the server tells of, for as long as somebody wants them. Outlives restarts of
+ * the server.
+ * @param endpoint that answers with server-sent events
+ */
+export async function* liveChanges(
+  transport: Transport,
+  endpoint: Endpoint,
+  call: Pick<Call, "downloadId">,
+  { signal, pollInterval = POLL_INTERVAL, patience = PATIENCE, onDial, onAway }: WatchOptions,
+): AsyncGenerator<Change> {
+  let lastId = "";
+  let awaySince: number | null = null;
+  for (;;) {
+    onDial?.();
+    try {
+      const headers = lastId === "" ? undefined : { "last-event-id": lastId };
+      const pieces = transport.pieces(endpoint, { ...call, headers, signal }, isEventStream);
+      for await (const sent of readEvents(pieces)) {
+        awaySince = null;
+        lastId = sent.id;
+        yield changeOf(sent, transport.server);
+      }
+    } catch (error) {
+      awaySince ??= performance.now();
+      if (!isTransient(error) || performance.now() - awaySince >= patience) throw error;
+      onAway?.();
+      if (error instanceof ApiCallError) await pause(BUSY_INTERVAL, signal);
+    }
+    await pause(pollInterval, signal);
+  }
+}
+
+function changeOf({ event, data }: ServerSentEvent, server: string): Change {
+  const change = Change.safeParse({ event, data: parseJson(data) });
+  if (change.success) return change.data;
+  throw unexpectedAnswer(server, 200);
+}
+
+function isEventStream({ headers }: Response): boolean {
+  return headers.get("content-type")?.startsWith("text/event-stream") ?? false;
+}

@@ -1,0 +1,143 @@
+import type * as z from "zod";
+import type { Endpoint } from "../../api/endpoints.ts";
+import { leadsHere } from "../../util/loopback.ts";
+import { plainText } from "../../util/plain-text.ts";
+import { Failure } from "../program.ts";
+import { readJson, refusalOf, unexpectedAnswer } from "./answers.ts";
+import { UnreachableError } from "./api-errors.ts";
+
+/** Most time that a call may take, and that an answer may stand still, in ms. */
+const CALL_TIMEOUT = 30_000;
+
+/** Which server to call, and how. */
+export interface ServerConnection {
+  /** Such as `http://127.0.0.1:8080`. */
+  server: string;
+  /** What the server was given as API_TOKEN; undefined: it has none. */
+  token?: string;
+  /** PEM files: who signed the server's certificate, and our own where it asks for one. */
+  tls?: { ca?: string; cert?: string; key?: string };
+}
+
+/** The parts of a call that its endpoint leaves open. */
+export interface Call {
+  downloadId?: string;
+  clientId?: string;
+  /** The name of a token or an enrolment key. */
+  name?: string;
+  query?: Record<string, string>;
+  headers?: Record<string, string>;
+  body?: unknown;
+  signal?: AbortSignal;
+}
+
+/**
+ * Sends calls to one server. Each method throws ApiCallError or UnreachableError, or the reason of
+ * the call's signal when that is aborted.
+ */
+export class Transport {
+  constructor(private readonly connection: ServerConnection) {}
+
+  /** The server's address, as it was given. */
+  get server(): string {
+    return this.connection.server;
+  }
+
+  /** The same without a slash at the end. */
+  get baseUrl(): string {
+    return this.server.replace(/\/+$/, "");
+  }
+
+  /** Makes a call whose answer is JSON. */
+  async call<T>(endpoint: Endpoint, schema: z.ZodType<T>, call: Call): Promise<T> {
+    try {
+      const response = await this.send(endpoint, call, AbortSignal.timeout(CALL_TIMEOUT));
+      if (!response.ok) throw await refusalOf(this.server, response);
+      return await readJson(this.server, response, schema);
+    } catch (error) {
+      throw this.problemOf(error, call.signal);
+    }
+  }
+
+  /**
+   * An answer, piece by piece, however long it goes on.
+   * @param isWanted whether it is what was asked for
+   * @throws UnreachableError also where it breaks off, or nothing comes for a while
+   */
+  async *pieces(
+    endpoint: Endpoint,
+    call: Call,
+    isWanted: (response: Response) => boolean,
+  ): AsyncGenerator<Uint8Array> {
+    const stalled = new AbortController();
+    const timer = setTimeout(
+      () => stalled.abort(new DOMException("", "TimeoutError")),
+      CALL_TIMEOUT,
+    );
+    try {
+      const response = await this.send(endpoint, call, stalled.signal);
+      if (!response.ok) throw await refusalOf(this.server, response);
+      if (!isWanted(response) || !response.body) {
+        throw unexpectedAnswer(this.server, response.status);
+      }
+      for await (const piece of response.body) {
+        timer.refresh();
+        yield piece;
+      }
+    } catch (error) {
+      throw this.problemOf(error, call.signal);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Why a call failed: the reason of its signal, what the server said, or that nobody answered. */
+  problemOf(error: unknown, signal?: AbortSignal): unknown {
+    if (signal?.aborted) return signal.reason;
+    if (error instanceof Failure) return error;
+    return new UnreachableError(whyUnreachable(this.server, error), { cause: error });
+  }
+
+  private send(
+    endpoint: Endpoint,
+    { downloadId = "", clientId = "", name = "", query, headers, body, signal }: Call,
+    timeout: AbortSignal,
+  ): Promise<Response> {
+    const { token, tls } = this.connection;
+    const path = endpoint.path
+      .replace(":download_id", encodeURIComponent(downloadId))
+      .replace(":client_id", encodeURIComponent(clientId))
+      .replace(":name", encodeURIComponent(name));
+    const url = new URL(this.baseUrl + path);
+    url.search = new URLSearchParams(query).toString();
+    return fetch(url, {
+      method: endpoint.method,
+      headers: {
+        ...headers,
+        ...(token !== undefined && { authorization: `Bearer ${token}` }),
+        ...(body !== undefined && { "content-type": "application/json" }),
+      },
+      body: body === undefined ? undefined : JSON.stringify(body),
+      tls: {
+        ...(tls?.ca && { ca: Bun.file(tls.ca) }),
+        ...(tls?.cert && { cert: Bun.file(tls.cert) }),
+        ...(tls?.key && { key: Bun.file(tls.key) }),
+      },
+      // A proxy that the environment names would see the token, and could not reach our loopback.
+      ...(leadsHere(url.hostname) && { proxy: false }),
+      // Elsewhere the token would be missing, or be shown to another server.
+      redirect: "manual",
+      signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
+    });
+  }
+}
+
+function whyUnreachable(server: string, error: unknown): string {
+  if (!(error instanceof Error)) return `check the address "${server}": ${String(error)}`;
+  if (error.name === "TimeoutError") {
+    return `look at the log of the server at "${server}": it gave no answer within ${CALL_TIMEOUT / 1000} s`;
+  }
+  return "code" in error && error.code === "ECONNREFUSED"
+    ? `no server answers at "${server}", start it with "bun run server"`
+    : `check the address "${server}": ${plainText(error.message)}`;
+}
