@@ -33,8 +33,8 @@ export function parseChecksums(text: string): Checksums {
 }
 
 /**
- * "*" stands for binary mode, which differs on no system that has both. A backslash at the start says
- * that the path has escapes.
+ * A line of `md5sum`. "*" stands for binary mode, which makes no difference where there is one. A backslash
+ * at the start says that the path has escapes.
  */
 function parseLine(line: string): { path: string; md5: string } | null {
   const usual = /^(?<escaped>\\?)(?<md5>[0-9a-f]{32}) [ *](?<path>.+?)\r?$/i;

@@ -25,7 +25,7 @@ export class Interrupted extends Error {
   }
 }
 
-/** `bun run` passes a Ctrl-C on that the terminal has sent here already: one more so soon is none, in ms. */
+/** Time, in ms, in which a second Ctrl-C is the same one: `bun run` passes on what the terminal sent here too. */
 const ECHO_TIME = 100;
 
 /** How long a program has to clean up once it was told to end, in ms: the demo ends its programs. */
@@ -108,7 +108,7 @@ function report(error: unknown): number {
   return error instanceof UsageError ? 2 : 1;
 }
 
-/** One line, where it is known what it means or the operating system says so. Bugs keep their stack. */
+/** The message for an error: one line for a known error or one of the operating system. Bugs keep their stack. */
 function describe(error: unknown): string {
   const known = [Failure, UsageError, OutputLost].some((kind) => error instanceof kind);
   const isExpected = known || systemCode(error) !== null;

@@ -5,7 +5,7 @@ import { dirname } from "node:path";
 import { systemCode } from "./system-error.ts";
 
 /**
- * Writes a whole file so that, whenever the power goes, the old or the new one is there.
+ * Writes a whole file. After a power cut at any moment, the old or the new one is there.
  * @param mode permissions, such as 0o600
  */
 export async function writeFileDurably(path: string, data: string, mode: number): Promise<void> {
@@ -20,7 +20,7 @@ export async function writeFileDurably(path: string, data: string, mode: number)
   await syncFolder(dirname(path));
 }
 
-/** Makes the names in a folder outlive a power cut, where its disk knows how: some network shares do not. */
+/** Flushes the names in a folder, so that they outlive a power cut. Some network shares cannot do it. */
 export async function syncFolder(path: string): Promise<void> {
   // Windows opens no folders; its file systems keep a log of names of their own.
   if (process.platform === "win32") return;

@@ -9,8 +9,8 @@ const OF_ALL = { burst: 2_000, everyMs: 20 };
 const TOLD_EVERY_MS = 10_000;
 
 /**
- * Limits the log lines that peers can cause as often as they like: a flood of them would fill the
- * disk, and what a person looks for is lost in it. What is left out is counted.
+ * Limits the log lines that a peer can cause. A flood of lines would fill the disk, and hide what a person
+ * looks for. Lines that are left out are counted.
  */
 export class LineLimit {
   readonly #ofPeers = new RateLimiter(OF_A_PEER);

@@ -1,7 +1,7 @@
 import { isIPv4 } from "node:net";
 
 /**
- * Whether a host is this machine, so that what is sent to it meets no network.
+ * True if a host is this machine: what is sent to it meets no network.
  * @param host a name or an address, one of IPv6 also in brackets as URLs have it
  */
 export function isLoopback(host: string): boolean {
@@ -10,9 +10,9 @@ export function isLoopback(host: string): boolean {
 }
 
 /**
- * Whether a URL leads to this machine, so that a proxy has no business with it. Wider than
- * {@link isLoopback}: names below `localhost` stand for this machine (RFC 6761, 6.3), but it depends
- * on the resolver whether they are safe.
+ * True if a URL leads to this machine: no proxy is used for it. Wider than {@link isLoopback}: names below
+ * `localhost` stand for this machine (RFC 6761, 6.3), but not every resolver knows that, so they are
+ * not safe to trust.
  * @param hostname as `URL.hostname` has it
  */
 export function leadsHere(hostname: string): boolean {

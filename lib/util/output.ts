@@ -50,7 +50,7 @@ export class Output {
     return this.stream.rows;
   }
 
-  /** Writes at once, or as soon as there is room. A full disk may have room again for the next. */
+  /** Writes at once, or as soon as the reader takes more. After a full disk the next write is tried again. */
   write(data: string | Uint8Array): void {
     // A reader that left does not come back.
     if (this.lost?.readerLeft) return;

@@ -1,6 +1,6 @@
 /*
- * Text from outside, made fit for a terminal and for a log that somebody reads at one. Whatever a
- * program writes there goes through one of these, if it or a part of it came from elsewhere.
+ * Makes text from outside safe for a terminal, and for a log that somebody reads at one. All text that a
+ * program writes there goes through one of these functions, if any part of it came from elsewhere.
  */
 
 /**

@@ -23,7 +23,7 @@ export function formatEvent(event: string, data: unknown, id: string | number): 
 export const COMMENT = ":\n\n";
 
 /**
- * What comes before the first event.
+ * The start of a stream, before the first event.
  * @param retryMs how long a reader waits before it connects again
  * @param id where it goes on then, if no event has come
  */

@@ -29,8 +29,8 @@ export interface Service {
 
 /**
  * Runs a service as the whole process, up to its exit code: 0 after SIGINT, SIGTERM or SIGQUIT, 1 when
- * it cannot start or go on, 2 for a person's mistake, which is told in one line. It outlives who reads
- * its log, but not the terminal that it was started at.
+ * it cannot start or go on, 2 for a person's mistake, which is told in one line. It goes on when the
+ * reader of its log leaves, and ends with the terminal that it was started at.
  * @param start gives the running service, or a text to show instead
  */
 export async function runService(start: () => Promise<Service | string>): Promise<void> {
@@ -96,8 +96,8 @@ function hear(signal: string, { logger, reload }: Service, toStop: AbortSignal):
 }
 
 /**
- * Aborted by the first signal that ends a service, with its name. From the first moment on, so that
- * one that comes while a service starts is not lost.
+ * A signal object that the first ending signal of the system aborts, with its name. It listens from the
+ * first moment on, so a signal that comes while the service starts is not lost.
  */
 function stopSignal(): AbortController {
   const stop = new AbortController();

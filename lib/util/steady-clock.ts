@@ -1,7 +1,6 @@
 /**
- * Ms since 1970, as the wall clock said when the program began and as time went on since: what is
- * to last a time neither ends sooner nor lives longer because somebody sets the clock. What a
- * person reads the time of comes from `Date`.
+ * A clock that nobody sets, in ms since 1970: the wall clock at the start of the program, and the time
+ * that passed since. Lifetimes are measured by it. Times that a person reads come from `Date`.
  */
 export function steadyNow(): number {
   return Math.floor(performance.timeOrigin + performance.now());

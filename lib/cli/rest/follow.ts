@@ -16,7 +16,7 @@ export const PATIENCE_MS = 10 * 60_000;
 /** Most requests under way at once: a server limits how many come in a second. */
 const ASKED_AT_ONCE = 16;
 
-/** How often, and after which time in ms, a request is made that the server has no time for. */
+/** Tries of a request that the server has no time for, and the wait between them, in ms. */
 const MAX_TRIES = 30;
 const RETRY_INTERVAL_MS = 1000;
 

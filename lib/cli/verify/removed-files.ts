@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { systemCode } from "../../util/system-error.ts";
 
 /**
- * Paths of the downloaded files that a person had removed, each as a line of JSON. In the server's own
- * folder, as nothing but downloaded files lies beside it.
+ * Name of the file with the paths of the downloaded files that a person removed, each as a line of JSON. It
+ * lies in the server's own folder, as only downloaded files lie beside that.
  */
 const FILE = ".server/removed-files.jsonl";
 

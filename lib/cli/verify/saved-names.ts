@@ -15,8 +15,8 @@ export interface SavedNames {
 }
 
 /**
- * Looks into the folder of downloads. Of what is in the folders of sets only the sizes are kept: they
- * may hold very many files.
+ * Lists the folder of downloads. Only the sizes of files in the folders of sets are kept, as there may be
+ * very many.
  * @throws Failure when the folder is not there
  */
 export async function savedNames(downloadsDir: string): Promise<SavedNames> {

@@ -34,8 +34,8 @@ export interface SetVerificationOptions {
 }
 
 /**
- * Compares every file of a set with what the server lists, and its checksums with the record. Never
- * more is kept than the names of one set and what is wrong with it.
+ * Compares every file of a set with what the server lists, and its checksums with the record. Keeps no
+ * more in memory than the names of one set and what is wrong with it.
  * @returns one verdict on all that is right, and one on each other file
  */
 export async function verifySet(

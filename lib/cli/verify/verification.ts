@@ -31,8 +31,8 @@ const PAGE = "1000";
 
 /**
  * Reads every file in the folder of downloads again and compares it with its record, and with
- * the MD5 of its original where that is known. What is under way is left alone. Of a set one verdict is
- * for all files that are right, each other file has its own.
+ * the MD5 of its original where that is known. What is under way is left alone. The files of a set that
+ * are right have one verdict together, each other file has its own.
  * @throws Failure when the folder is not there
  */
 export async function verifyDownloads(options: VerificationOptions): Promise<CheckedFile[]> {
