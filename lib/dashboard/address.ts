@@ -6,17 +6,17 @@ import { isStatus } from "./status.ts";
  * so it can be linked and kept, and the browser's Back leads to what was shown before.
  */
 
-/** What of the board is shown. */
+/** The part of the board that is shown. */
 export interface Shown {
   /** Downloads with this status; null: with any. */
   status: DownloadStatus | null;
-  /** Of what failed, only what was not retried. */
+  /** True: failed downloads only where they were not retried. */
   onlyOpen: boolean;
   /** Downloads of this site; null: of all. */
   site: string | null;
   /** The only download that is shown; null: as many as there are. */
   download: string | null;
-  /** Of the sites, only those that are not connected. */
+  /** True: only sites that are not connected. */
   onlyOffline: boolean;
 }
 

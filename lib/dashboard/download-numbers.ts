@@ -58,7 +58,7 @@ function takenBy(download: DownloadRecord): string[] {
   ];
 }
 
-/** Of a set: `"3 of 20 files"`, or `"20 files"` with what was left out of them. */
+/** The files of a set: `"3 of 20 files"`, or `"20 files"` with how many were left out. */
 function filesOf(download: DownloadRecord): string[] {
   const { status, files_total, files_received, files_unchanged, files_skipped } = download;
   if (files_total === null) return [];

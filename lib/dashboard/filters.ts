@@ -4,7 +4,7 @@ import { byId, find } from "./dom.ts";
 import { offerSites } from "./site-choice.ts";
 import { isStatus } from "./status.ts";
 
-/** What of the board is shown: the address says it, and the form above the downloads changes it. */
+/** The filters of the board. They stand in the address; the form above the downloads changes them. */
 export class Filters {
   readonly #form = byId("filters", HTMLFormElement);
   readonly #site = byId("filter-site", HTMLSelectElement);

@@ -64,7 +64,7 @@ export interface ServerConfig {
   logFormat: LogFormat;
 }
 
-/** Of tokens, where others than the server's machine reach it; setup makes longer ones. */
+/** Fewest characters of a token where other machines reach the server. Setup makes longer ones. */
 const MIN_TOKEN_LENGTH = 16;
 
 const SETTINGS = {

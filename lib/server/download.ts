@@ -18,7 +18,7 @@ export interface Source {
 /** What an operator asks for. */
 export interface Order {
   clientId: string;
-  /** Of a set: its patterns, one behind the other, for people. */
+  /** Path of the file; of a set its patterns, joined for people to read. */
   filePath: string;
   /** What the set is made of; null: it is one file. */
   set: SetOrder | null;

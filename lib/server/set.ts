@@ -54,7 +54,7 @@ export interface ListedFile {
 /** A file of a set, as it is known. */
 export interface SetFile extends ListedFile {
   status: "pending" | "received" | "unchanged" | "skipped";
-  /** Of all its bytes, by the algorithm of the download, lower-case hex; null: not known. */
+  /** Checksum of the file by the download's algorithm, lower-case hex; null: not known. */
   digest: string | null;
   /** Bytes of it that are flushed to the disk, while it is pending. */
   durableOffset: number;
@@ -71,7 +71,7 @@ export type SetFileChange = Pick<SetFile, "index"> &
 
 /** A published file that is the same as one that is listed. */
 export interface StoredTwin {
-  /** Of the listed file. */
+  /** Index of the listed file. */
   index: number;
   /** Relative to DOWNLOADS_DIR. */
   savedPath: string;

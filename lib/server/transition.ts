@@ -49,7 +49,7 @@ export type DownloadEvent =
       digest: string;
       bytesOnWire: number;
       savedPath: string;
-      /** Of a set, whose size is known only now. */
+      /** Files of a set. Only a set has them. */
       files?: SetCounts;
     }
   /** A set that may be empty is: there is nothing to publish. */

@@ -66,7 +66,7 @@ test("starts at the same time end with the same key, and leave nothing else behi
 });
 
 describe.skipIf(lacksStrace !== "")(`on a disk without links${lacksStrace}`, () => {
-  // Of vfat, of some network mounts, of some that are programs.
+  // vfat, some network mounts and some FUSE file systems answer so.
   test.each(["EPERM", "EOPNOTSUPP", "ENOSYS"])(
     "that says %s, a key is made all the same",
     async (code) => {

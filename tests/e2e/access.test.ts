@@ -30,7 +30,7 @@ interface Sample {
 }
 
 const NOWHERE = "no-such-thing";
-/** Of the download that is completed, at site-1. */
+/** Id of the completed download at site-1. */
 let completed = "";
 let names = 0;
 

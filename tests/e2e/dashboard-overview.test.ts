@@ -20,7 +20,7 @@ const FAILED = DOWNLOADS / 10;
 
 let browser: Browser;
 let system: System;
-/** Of the download that runs. */
+/** The client of the download that runs. */
 let running: ScriptedClient;
 let runningId: string;
 

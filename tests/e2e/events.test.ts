@@ -33,7 +33,7 @@ async function listen(path: string, lastEventId?: string): Promise<Listener> {
   return new Listener(response);
 }
 
-/** Of a download, the event that it has a status. */
+/** Finds the event that says that a download has a status. */
 const is = (status: DownloadRecord["status"], downloadId?: string) => (told: Told) =>
   told.event === "download" &&
   told.data.status === status &&

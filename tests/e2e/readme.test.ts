@@ -198,7 +198,7 @@ describe.skipIf(SYSTEMD !== "")(`systemd takes the units of the manual${SYSTEMD}
     await Bun.write(join(copy.folder, name), here);
     expect(await copy.run(`systemd-analyze verify --man=no ./${name}`)).toBe("");
     await Bun.write(join(copy.folder, name), unit);
-    // Of 10: what runs as root without any of this has 9.6.
+    // The scale ends at 10: a unit that runs as root without these limits has 9.6.
     await copy.run(`systemd-analyze security --offline=true --threshold=20 ./${name}`);
   });
 });

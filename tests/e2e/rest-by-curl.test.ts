@@ -44,7 +44,7 @@ test("lib/api/README.md shows every call by curl, and no other", () => {
 describe.skipIf(needs !== "")(`lib/api/README.md shows what works${needs}`, () => {
   let copy: FreshCopy;
   let url = "";
-  /** Of the download that was asked for last. */
+  /** Id of the newest download. */
   let id = "";
 
   beforeAll(async () => {

@@ -21,7 +21,7 @@ beforeAll(async () => {
 });
 afterAll(() => system?.[Symbol.asyncDispose]());
 
-/** As it is in the database. */
+/** Counts the rows in the database, and their bytes. */
 function rows(where: string): { count: number; bytes: number } {
   using database = new Database(system.databaseFile, { readonly: true });
   const query = `SELECT COUNT(*) AS count, COALESCE(SUM(bytes), 0) AS bytes FROM audit WHERE ${where}`;

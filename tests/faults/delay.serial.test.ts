@@ -12,7 +12,7 @@ const SHARE = 0.8;
 interface Case {
   /** Round trip, ms. */
   roundTrip: number;
-  /** Of the link, bytes a second. */
+  /** Rate of the link, bytes a second. */
   link: number;
   /** RECEIVE_BUDGET. */
   window: number;

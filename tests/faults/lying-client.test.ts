@@ -525,7 +525,7 @@ test.each([
   expect(await folders()).toEqual(before);
 });
 
-/** Those of the clients, and what lies beside them; the honest one comes and goes by itself. */
+/** Names beside the system and in its downloads, without those of the honest client. */
 async function folders(): Promise<string[]> {
   const downloads = await readdir(join(system.folder, "downloads"));
   return [...(await readdir(system.folder)), ...downloads].filter((name) => name !== "honest");

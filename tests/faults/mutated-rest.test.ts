@@ -59,7 +59,7 @@ afterAll(async () => {
   await system?.[Symbol.asyncDispose]();
 });
 
-/** As it is, right or wrong: no HTTP library would say all of this. */
+/** Sends a request as it is, right or wrong. No HTTP library would send all of them. */
 async function send(request: MutatedRequest): Promise<RawAnswer> {
   const { method, target, headers, body } = request;
   const lines = [`${method} ${target} HTTP/1.1`, "Connection: close"];

@@ -30,7 +30,7 @@ setDefaultTimeout(TEST_LIMIT);
  */
 
 const CLIENTS = Math.min(8, Math.ceil(2 * EFFORT));
-/** Of each client. */
+/** Connections of each client. */
 const CONNECTIONS = Math.ceil((16 * EFFORT * 2) / CLIENTS);
 const TIMEOUT = TEST_LIMIT * Math.max(1, EFFORT);
 const SIZE = 100_000;

@@ -104,7 +104,7 @@ function bytesOf(stream: number): Buffer {
   return Buffer.concat(frames.map(({ payload }) => payload));
 }
 
-/** Of all that came from the client so far, on whatever stream. */
+/** Checks all that came from the client so far, on every stream. */
 function expectNothingLeft(): void {
   const frames = connection.all("frame").map(({ payload }) => Buffer.from(payload));
   expect(Buffer.concat(frames).includes(SECRET)).toBe(false);

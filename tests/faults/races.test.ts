@@ -57,7 +57,7 @@ test(
         expect(retried).toBeOneOf(["download_already_ended", "download_not_finished"]);
       } else {
         expect(record.status).toBe("cancelled");
-        // Of two cancels one came first.
+        // One of the two cancels came first.
         expect([first, second]).toContainEqual({ ...record, retried_as: null });
         expect([first, second]).toContainEqual("download_already_ended");
       }

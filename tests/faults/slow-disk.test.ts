@@ -14,7 +14,7 @@ const WRITE_TAKES = 500_000;
 /** So many are looked at. */
 const SLOW_WRITES = 6;
 const SIZE = 24 * MiB;
-/** Of frames, and messages. */
+/** Bytes of headers of frames, and of messages. */
 const HEADERS = 64 * KiB;
 /** The runtime may keep what was freed, far less than what a client could send in that time. */
 const SPARE_MEMORY = 64 * MiB;

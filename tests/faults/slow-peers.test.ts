@@ -17,7 +17,7 @@ setDefaultTimeout(TEST_LIMIT);
 
 const MiB = 1024 * 1024;
 const SITES = ["site-1", "site-2", "site-3"];
-/** Of each kind. */
+/** Sockets of each kind. */
 const SOCKETS = 40;
 const UPGRADE = upgradeRequest();
 /** What anyone may send. */

@@ -101,7 +101,7 @@ describe.each([
     const given = Object.entries(message).filter(([, value]) => value !== undefined);
     for (const [field] of given.filter(([name]) => !optional.has(name))) {
       const text = JSON.stringify({ ...message, [field]: undefined });
-      // Of the digests either is enough, so it is the usual one that is missed.
+      // Either digest is enough, so the error names the usual one.
       const missed = field === "sha256" ? "md5" : field;
       expect(refusal(parse, text).message).toStartWith(`${missed}: `);
     }

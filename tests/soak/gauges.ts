@@ -16,7 +16,7 @@ export interface Sample {
   server: Holding | null;
   /** The process that this was: what an earlier one held is gone. */
   serverPid: number;
-  /** Of the clients that are never ended, together. */
+  /** Memory and files of the clients that are never ended, together. */
   clients: Holding | null;
   /** How late the server's event loop was since the last sample, in ms; `worst` at most. */
   lag: { mean: number; worst: number } | null;

@@ -10,14 +10,14 @@ export interface Line {
 }
 
 export interface Panel {
-  /** Of the vertical axis, with the unit. */
+  /** Title of the vertical axis, with the unit. */
   title: string;
   lines: Line[];
 }
 
 export interface Graph {
   title: string;
-  /** Of the horizontal axis, with the unit. */
+  /** Title of the horizontal axis, with the unit. */
   timeTitle: string;
   times: number[];
   panels: Panel[];

@@ -7,7 +7,7 @@ import { versionOf } from "../support/sources.ts";
 import type { ChangingSource } from "./changing-source.ts";
 import type { World } from "./world.ts";
 
-/** Of all downloads, and of those that did not come whole. */
+/** Share of all downloads that is cancelled, and share of the failed ones that is retried. */
 const CANCELLED = 0.12;
 const RETRIED = 0.5;
 /** A cancel comes at most this long after the request, in ms. */

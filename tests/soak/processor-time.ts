@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 
-/** Of a second: what /proc counts processor time in (sysconf(_SC_CLK_TCK), 100 on every Linux). */
+/** Ticks a second, in which /proc counts processor time (sysconf(_SC_CLK_TCK), 100 on every Linux). */
 const TICKS = 100;
 
 /**

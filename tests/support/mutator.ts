@@ -148,7 +148,7 @@ export class Mutator {
     return { [random.pick(["future", "constructor", "", ...TEXTS])]: random.pick(NUMBERS) };
   }
 
-  /** Of a name that is there twice in a JSON text, the last one counts, as for every parser of ours. */
+  /** Repeats a name in a JSON text. The last one counts, as in every parser of ours. */
   #twiceJson(value: unknown): string {
     const text = JSON.stringify(value) ?? "";
     if (!text.startsWith('{"') || this.random.float() < 0.95) return text;

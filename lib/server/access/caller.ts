@@ -3,16 +3,16 @@ import { FdsError } from "../../protocol/errors.ts";
 
 /** Somebody who was let in to call the API. */
 export interface Caller {
-  /** Of the token; `API_TOKEN` for that of the settings, null where the server asks for none. */
+  /** Name of the token: `API_TOKEN` for the one in the settings, null where the server asks for none. */
   name: string | null;
   role: Role;
   /** Ids of the only clients that it sees; null: all. */
   sites: ReadonlySet<string> | null;
-  /** Of the secret of the token; null: it is not one of those that admins make. */
+  /** Hash of the token's secret; null: an admin did not make this token. */
   tokenHash: string | null;
   /** When its right ends, ms since 1970; null: not by itself. */
   expiresAt: number | null;
-  /** Of the session whose cookie it showed; null: it showed a token, or nothing. */
+  /** Hash of the session in its cookie; null: it showed a token, or nothing. */
   sessionHash: string | null;
 }
 

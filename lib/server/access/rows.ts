@@ -36,9 +36,9 @@ export interface EnrolmentKey {
 
 /** Somebody who is signed in with a browser. */
 export interface SessionRow {
-  /** Of the cookie's value. */
+  /** Hash of the cookie's value. */
   sessionHash: string;
-  /** Of the token that it was begun with; null: the API_TOKEN of the settings. */
+  /** Hash of the token that began it; null: the API_TOKEN of the settings. */
   tokenHash: string | null;
   /** The session in which the code was made that it was begun with, if any: it ends with that. */
   begunWith: string | null;

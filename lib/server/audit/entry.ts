@@ -25,12 +25,12 @@ export interface AuditEntry {
 export const STANDINGS = ["act", "known", "stranger"] as const;
 export type Standing = (typeof STANDINGS)[number];
 
-/** As it is kept. Times are ms since 1970. */
+/** An entry in the database. Times are ms since 1970. */
 export interface AuditRow extends Required<AuditEntry> {
   /** UUIDv7 of the time of the last one, so ids sort by that. */
   auditId: string;
   at: number;
-  /** Of the last one, where it happened `count` times. */
+  /** Time of the last one, where it happened `count` times. */
   lastAt: number;
   count: number;
   standing: Standing;
@@ -62,7 +62,7 @@ export function standingOf({ action, outcome, actor, clientId }: AuditEntry): St
 /** Most characters of a text that are kept; of a path that is longer, both ends. */
 const MAX_TEXT = 256;
 
-/** Of a row beside its texts: its id, its times, and its places in the indexes, in bytes. */
+/** Bytes of a row beside its texts: its id, its times, and its places in the indexes. */
 const ROW_BYTES = 320;
 
 /** The entry with no text that is too long. */

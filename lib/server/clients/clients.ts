@@ -113,7 +113,7 @@ export class Clients implements SessionHost {
     return client && this.#withConnection(client);
   }
 
-  /** Of one id one after the other: who is second must see that the first is connected. */
+  /** Registers a client. Two of one id go one after the other: the second must see the first. */
   register(session: Session, message: Register): Promise<void> {
     return this.#registrations.run(() => this.#register(session, message), message.client_id);
   }

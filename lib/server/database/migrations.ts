@@ -122,7 +122,7 @@ const MIGRATIONS: readonly (readonly string[])[] = [
     `CREATE INDEX audit_by_client ON audit (client_id, audit_id)`,
   ],
   [
-    // Of what waits alone: it took part in every change, and in the search for waiting clients it
+    // Only downloads that wait: the index took part in every change, and in the search for clients it
     // stood in for the other one, which skips from client to client.
     `DROP INDEX downloads_by_due_time`,
     `CREATE INDEX downloads_by_due_time ON downloads (not_before) WHERE status = 'queued'`,
@@ -155,7 +155,7 @@ const MIGRATIONS: readonly (readonly string[])[] = [
     `CREATE INDEX audit_by_standing ON audit (standing, audit_id, bytes)`,
   ],
   [
-    // Of each token so many sessions stay, those that were begun last.
+    // A token has a limited number of sessions. The newest ones stay.
     `ALTER TABLE sessions ADD COLUMN begun_at BIGINT NOT NULL DEFAULT 0`,
     `CREATE INDEX sessions_by_token ON sessions (token_hash, begun_at DESC, session_hash)`,
     `CREATE INDEX sessions_by_end ON sessions (expires_at)`,

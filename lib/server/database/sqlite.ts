@@ -113,7 +113,7 @@ function pathOf(databaseUrl: string): string {
   // Bun would cut the path at a "?", and rows in memory would not outlive the program.
   const [, path] = /^sqlite:\/\/(?!:memory:$)([^?]+)$/.exec(databaseUrl) ?? [];
   if (path !== undefined) return resolve(path);
-  // Of another database only the scheme: what follows it often holds a password.
+  // Only the scheme of another database is shown: what follows often holds a password.
   const shown = databaseUrl.startsWith("sqlite:")
     ? databaseUrl
     : databaseUrl.replace(/:.*/s, "://…");

@@ -70,7 +70,7 @@ export class Attempts {
     return all.reduce((sum, { receiver }) => sum + Number(receiver.clientId === clientId), 0);
   }
 
-  /** Of this attempt at a download, if it runs. */
+  /** The receiver of this attempt at a download, if it runs. */
   receiverOf({ downloadId, epoch }: Pick<Download, "downloadId" | "epoch">): Receiver | undefined {
     const receiver = this.#running.get(downloadId)?.receiver;
     return receiver?.epoch === epoch ? receiver : undefined;

@@ -220,7 +220,7 @@ export class Downloads {
       this.#log(download).info("download taken up again", { status });
       if (status === "verifying") {
         const finishing = this.#run(downloadId, () => this.#attempts.finish(download));
-        // Of a set a part may be under its name: nobody sees it before that is finished.
+        // A set may be half published: clients are let in once that is finished.
         if (download.set) lost.push(finishing);
       } else lost.push(this.#run(downloadId, () => this.#lose(downloadId, epoch)));
     }

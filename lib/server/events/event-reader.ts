@@ -18,9 +18,9 @@ const COMMENT_BYTES = new TextEncoder().encode(COMMENT);
 export interface Announcement {
   /** What it is about: a newer one takes its place where it still waits. */
   subject: string;
-  /** Of which client. */
+  /** The client that the event is about. */
   clientId: string;
-  /** As it is sent. */
+  /** The event as it is sent. */
   bytes: Uint8Array;
   /** Nothing more will come about this subject. */
   final: boolean;

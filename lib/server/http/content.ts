@@ -3,7 +3,7 @@ import { entityTag } from "../../api/checksums.ts";
 import type { ChecksumAlgorithm } from "../../protocol/checksum.ts";
 import type { StoredFile } from "../storage/storage.ts";
 
-/** What of a file an HTTP request wants: a part of it, all of it, or something it does not have. */
+/** The part of a file that an HTTP request wants, in bytes; `end` is exclusive. */
 export type Range = { start: number; end: number } | "all" | "unsatisfiable";
 
 /**

@@ -48,7 +48,7 @@ export class LongAnswers {
   }
 }
 
-/** Of an answer that has begun, the log alone can say why it broke off. */
+/** Logs why an answer broke off. The caller cannot be told: its answer has begun. */
 async function* watched<T>(pieces: AsyncGenerator<T>, logger: Logger): AsyncGenerator<T> {
   try {
     yield* pieces;

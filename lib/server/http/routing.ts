@@ -184,7 +184,7 @@ export class Router {
     if (!(error instanceof FdsError)) return;
     const isHidden = error instanceof OutOfScope;
     if (!isHidden && !DENIALS.has(error.code)) return;
-    // Of a sign-in there is a record already.
+    // A sign-in is recorded where it happens.
     const path = matchedRoutes(c).at(-1)?.path ?? "";
     if (path === endpoints.signIn.path) return;
     this.options.audit.record({

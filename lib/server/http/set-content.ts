@@ -18,7 +18,7 @@ export interface SetContentOptions {
 /** A file of a set, open for reading. */
 export interface StoredSetFile {
   file: StoredFile;
-  /** Of its bytes. */
+  /** Checksum of its bytes. */
   digest: string;
   savedPath: string;
 }

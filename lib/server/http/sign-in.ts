@@ -206,7 +206,7 @@ class SessionEnded extends FdsError {
   }
 }
 
-/** Of a port: browsers keep the cookies of all ports of a host together. */
+/** Name of the cookie, with the port: browsers keep the cookies of all ports of a host together. */
 function cookieName(request: Request): string {
   return `fds_session_${new URL(request.url).port || "default"}`;
 }

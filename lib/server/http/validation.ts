@@ -1,7 +1,7 @@
 import type * as z from "zod";
 import { FdsError } from "../../protocol/errors.ts";
 
-/** Of the fields that nobody knows, an error names so many, and so many characters of each. */
+/** Most unknown fields that an error names, and most characters of each. */
 const MAX_KEYS_SHOWN = 8;
 const MAX_KEY_SHOWN = 64;
 

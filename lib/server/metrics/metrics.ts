@@ -38,7 +38,7 @@ export class Metrics {
   /** Files whose checksum was not that of the client. */
   checksumFailures = 0;
   registrations = 0;
-  /** Of these, by clients that were known. */
+  /** Registrations by clients that were known. */
   reconnects = 0;
   readonly refusals: Partial<Record<ErrorCode, number>> = {
     enrolment_required: 0,
@@ -46,9 +46,9 @@ export class Metrics {
     key_mismatch: 0,
   };
   readonly ended: Record<Ended["status"], number> = { completed: 0, failed: 0, cancelled: 0 };
-  /** Of completed downloads, from the first start to the end, in seconds. */
+  /** Duration of completed downloads, from the first start to the end, in seconds. */
   readonly durations = new Histogram([0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3600, 14_400]);
-  /** Of completed downloads, in bytes. */
+  /** Size of completed downloads, in bytes. */
   readonly sizes = new Histogram([64 * KiB, MiB, 10 * MiB, 100 * MiB, GiB, 10 * GiB, 100 * GiB]);
   /** How late the event loop was, looked at now and then, in seconds. */
   readonly eventLoopLag = new Histogram([0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1]);

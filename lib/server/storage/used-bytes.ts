@@ -11,7 +11,7 @@ const MOST_KNOWN = 100_000;
 /** What a folder holds, as long as no name in it comes or goes. */
 interface Known {
   mtimeMs: number;
-  /** Of the files in it. */
+  /** Size of the files in it. */
   bytes: number;
   /** Names of the folders in it. */
   folders: string[];

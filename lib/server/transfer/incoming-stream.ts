@@ -66,6 +66,6 @@ export interface Progress {
   bytesReceived: number;
   bytesOnWire: number;
   bytesPerSecond: number | null;
-  /** Of a set, of which files may have grown since it was listed. */
+  /** Files and bytes of a set. Files may have grown since they were listed. */
   set?: { files: SetCounts; totalSize: number };
 }

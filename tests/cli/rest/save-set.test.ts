@@ -49,7 +49,7 @@ const sumsOf = (rows: SetFileRecord[]) =>
   );
 
 interface Answers {
-  /** Of the record; else the one that belongs to the rows. */
+  /** Checksum in the record. Default: the one that belongs to the rows. */
   digest?: string;
   /** In place of the bytes of a file. */
   content?: (path: string, tries: number) => Response | null;

@@ -36,7 +36,7 @@ let log: string[];
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "fds-downloads-"));
   repository = await openSqlRepository(`sqlite://${folder}/state.db`);
-  // Of the database's disk, too, there is nothing to wait for.
+  // The log of the database needs no real flush either.
   spyOn(WriteAheadLog.prototype, "flush").mockResolvedValue(undefined);
   storage = new MemoryStorage();
   log = [];

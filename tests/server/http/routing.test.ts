@@ -202,7 +202,7 @@ describe("what is refused", () => {
 
   test.each([
     ["/api/things?bogus=1", 'Unknown field "bogus"'],
-    // Of a call that takes no query.
+    // A call that takes no query.
     ["/api/things/1?name=a", 'Unknown field "name"'],
     ["/api/things?name=a&name=b", '"name": '],
   ])("the query of %s: %s", async (path, message) => {
