@@ -19,6 +19,8 @@ export function barOf(record: DownloadRecord): BarState {
     bytesPerSecond: record.bytes_per_second,
     etaSeconds: record.eta_seconds,
     note: noteOf(record),
+    // Only what waits: what failed is told at the end, in full.
+    ...(record.status === "queued" && record.error !== null && { reason: record.error }),
     tone: TONES[record.status] ?? "active",
   };
 }

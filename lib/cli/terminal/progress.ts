@@ -17,6 +17,8 @@ export interface BarState {
   etaSeconds: number | null;
   /** A word such as "queued", in place of the time that is left. */
   note: string | null;
+  /** What the note is about, such as what something waits for. */
+  reason?: string;
   tone: "active" | "good" | "bad";
 }
 
@@ -31,6 +33,9 @@ const TOTAL_KEY = "\0total";
 
 /** A label has at most one part in so many of the screen's width. */
 const LABEL_SHARE = 4;
+
+/** Most columns of a note with its reason. */
+const ENDING_COLUMNS = 50;
 
 const TRACK_COLUMNS = { min: 8, max: 40 };
 const DROPPED_FIRST = ["size", "rate", "track", "files", "ending"] as const;
@@ -59,9 +64,14 @@ export function formatDuration(seconds: number): string {
     : `${Math.floor(minutes / 60)}:${twoDigits(minutes)}:${twoDigits(whole)}`;
 }
 
+/** The note with its reason. */
+function noteOf({ note, reason }: BarState): string | null {
+  return note === null ? null : plainText(reason === undefined ? note : `${note}: ${reason}`);
+}
+
 /** The parts of a line, as wide in one state as in the next, so that bars stand in line. */
 function partsOf(state: BarState) {
-  const { total, bytesPerSecond, etaSeconds, note, files } = state;
+  const { total, bytesPerSecond, etaSeconds, files } = state;
   const ofTotal = total === null ? "" : ` / ${formatSize(total)}`;
   const timeLeft = etaSeconds === null ? "" : `ETA ${formatDuration(etaSeconds)}`;
   const most = `${files?.total}/${files?.total} files`;
@@ -71,7 +81,7 @@ function partsOf(state: BarState) {
     percent: `${percentOf(state) ?? "–"}%`.padStart(4),
     size: `${formatSize(state.done)}${ofTotal}`.padStart(23),
     rate: (bytesPerSecond === null ? "" : `${formatSize(bytesPerSecond)}/s`).padStart(12),
-    ending: padColumns(plainText(note ?? timeLeft), 9),
+    ending: padColumns(shorten(noteOf(state) ?? timeLeft, ENDING_COLUMNS), 9),
   };
 }
 
@@ -122,7 +132,7 @@ function shorten(text: string, columns: number): string {
 export function renderPlainLine(state: BarState): string {
   const { percent, files, size, rate } = partsOf(state);
   const known = percentOf(state) === null ? [] : [percent, files, size, rate];
-  const texts = [...known, plainText(state.note ?? "")].map((text) => text.trim());
+  const texts = [...known, noteOf(state) ?? ""].map((text) => text.trim());
   return [plainText(state.label), ...texts].filter(Boolean).join("  ");
 }
 
@@ -173,7 +183,7 @@ export class Progress {
 
   private writeSteps(key: string, state: BarState): void {
     const step = Math.floor((percentOf(state) ?? 0) / PLAIN_STEP);
-    const now = `${step} ${state.tone}`;
+    const now = `${step} ${state.tone} ${state.reason ?? ""}`;
     if (this.written.get(key) === now) return;
     this.written.set(key, now);
     this.terminal.write(`${renderPlainLine(state)}\n`);

@@ -75,3 +75,9 @@ test("the bar of a set says that it is listed, and then how many files there are
   const bar = barOf({ ...listed, files_unchanged: 1, files_skipped: 0 });
   expect(bar).toMatchObject({ note: null, total: 9, files: { done: 3, total: 5 } });
 });
+
+test("a bar says what a download waits for, and leaves why it failed to the end", () => {
+  const error = "the disk would fall below MIN_FREE_DISK";
+  expect(barOf(downloadRecord({ error }))).toMatchObject({ note: "queued", reason: error });
+  expect(barOf(downloadRecord({ status: "failed", error })).reason).toBeUndefined();
+});

@@ -81,6 +81,11 @@ describe("a bar", () => {
       "レストラン1234  ━━━━━───   63%     63.0 MiB / 100.0 MiB   410.1 MiB/s  ETA 0:04",
     ],
     [
+      "waits for something, which all else gives way to",
+      { ...queued, reason: `the disk is full, ${"x".repeat(60)}` },
+      `restaurant-001    –%  queued: the disk is full, ${"x".repeat(23)}…`,
+    ],
+    [
       "is of a set, whose rate gives way",
       { ...half, label: "site-1", files: { done: 7, total: 62 } },
       "site-1  ━━━━━━━━━━───────   63%   7/62 files     63.0 MiB / 100.0 MiB  ETA 0:04",
@@ -129,6 +134,7 @@ test.each<[BarState, string]>([
   [queued, "restaurant-001  queued"],
   [completed, "restaurant-001  100%  100.0 MiB / 100.0 MiB  410.1 MiB/s  completed"],
   [{ ...queued, label: "a\n\x1b[1mb" }, "ab  queued"],
+  [{ ...queued, reason: "no\nroom" }, "restaurant-001  queued: noroom"],
 ])("a line for a pipe (%#)", (state, line) => {
   expect(renderPlainLine(state)).toBe(line);
 });
@@ -270,5 +276,17 @@ describe("bars in a pipe", () => {
     );
     expect(written.join("")).not.toMatch(/[\p{Cc}--\n]/v);
     expect(written.at(-1)).toEndWith("completed\n");
+  });
+
+  test("say once what one waits for, and when that is something else", () => {
+    const { terminal, written } = fakeTerminal({ live: false });
+    const progress = new Progress(terminal);
+    for (const reason of ["no slot", "no slot", "no room"]) {
+      progress.set("a", { ...queued, reason });
+    }
+    progress.stop();
+    expect(written.join("")).toBe(
+      "restaurant-001  queued: no slot\nrestaurant-001  queued: no room\n",
+    );
   });
 });
