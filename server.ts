@@ -2,7 +2,6 @@
 import { endpoints } from "./lib/api/endpoints.ts";
 import dashboard from "./lib/dashboard/index.html";
 import { Audit } from "./lib/server/audit/audit.ts";
-import { BOOTSTRAP_ADMIN } from "./lib/server/access/caller.ts";
 import { EnrolmentKeys } from "./lib/server/clients/enrolment.ts";
 import { OpenCalls } from "./lib/server/access/open-calls.ts";
 import { Tokens } from "./lib/server/access/tokens.ts";
@@ -15,6 +14,7 @@ import { Downloads } from "./lib/server/downloads/downloads.ts";
 import { EventFeeds } from "./lib/server/events/event-feeds.ts";
 import { Events } from "./lib/server/events/events.ts";
 import { watchEventLoop } from "./lib/server/metrics/event-loop-lag.ts";
+import { announce } from "./lib/server/http/announce.ts";
 import { readCertificate } from "./lib/server/http/certificate.ts";
 import { ClientSockets, type Connected } from "./lib/server/http/client-sockets.ts";
 import { FrontDoor } from "./lib/server/http/front-door.ts";
@@ -33,7 +33,6 @@ import { openDiskStorage } from "./lib/server/storage/disk.ts";
 import { FairTurns } from "./lib/util/fair-turns.ts";
 import { exposedFiles } from "./lib/util/exposed-files.ts";
 import { Logger } from "./lib/util/logger.ts";
-import { isLoopback } from "./lib/util/loopback.ts";
 import { runService } from "./lib/util/service.ts";
 import { RateLimiter } from "./lib/util/rate-limiter.ts";
 import { version } from "./package.json";
@@ -63,6 +62,22 @@ await runService(async () => {
 
 async function start(config: ServerConfig, isTerminal: boolean) {
   const logger = new Logger({ level: config.logLevel, format: config.logFormat });
+  const engine = await startEngine(config, logger);
+  const api = buildApi(config, engine, logger);
+  await engine.downloads.recover();
+  const listener = await listen(config, engine, api, logger);
+  announce(config, { port: listener.port, signIn: api.signIn, isTerminal, logger });
+  return {
+    logger,
+    ...(config.tls && { reload: () => listener.reload() }),
+    stop: () => stop(engine, listener),
+  };
+}
+
+/** What moves the files: storage, database, clients, downloads, events. HTTP is no part of it. */
+type Engine = Awaited<ReturnType<typeof startEngine>>;
+
+async function startEngine(config: ServerConfig, logger: Logger) {
   const storage = await openDiskStorage(config.downloadsDir);
   const turns = new FairTurns();
   const repository = await openSqlRepository(config.databaseUrl, {
@@ -76,8 +91,7 @@ async function start(config: ServerConfig, isTerminal: boolean) {
     maxSize: config.auditMaxSize,
     logger,
   });
-  const rows = repository.access;
-  const enrolmentKeys = new EnrolmentKeys(rows);
+  const enrolmentKeys = new EnrolmentKeys(repository.access);
   const clients = new Clients({
     repository,
     enrolToken: config.enrolToken,
@@ -110,22 +124,34 @@ async function start(config: ServerConfig, isTerminal: boolean) {
     logger,
   });
   const stopWatching = watchEventLoop(metrics.eventLoopLag);
-  const measured = {
-    metrics,
-    repository,
+  return {
     storage,
+    repository,
+    turns,
+    credit,
+    metrics,
+    audit,
+    enrolmentKeys,
     clients,
     downloads,
     events,
-    credit,
-    version,
+    stopWatching,
   };
-  const { apiToken } = config;
+}
+
+/** The REST interface, and who may call it. */
+type Api = ReturnType<typeof buildApi>;
+
+function buildApi({ apiToken, requestRate }: ServerConfig, engine: Engine, logger: Logger) {
+  const { repository, clients, downloads, events, credit, metrics } = engine;
+  const { storage, turns, audit, enrolmentKeys } = engine;
+  const rows = repository.access;
   const openCalls = new OpenCalls();
   const tokens = new Tokens(rows, openCalls, logger);
   const guesses = new Guesses();
   const signIn =
     apiToken === null ? null : new SignIn({ apiToken, tokens, rows, openCalls, guesses });
+  const measured = { metrics, repository, storage, clients, downloads, events, credit, version };
   const rest = restHandlers({
     clients,
     browsing: new Browsing({ clients, credit, metrics }),
@@ -141,31 +167,34 @@ async function start(config: ServerConfig, isTerminal: boolean) {
     audit,
     version,
   });
-
-  // What comes in a burst is no harm: a page that is opened asks for much at once.
-  const requests = new RateLimiter({
-    burst: 2 * config.requestRate,
-    everyMs: 1000 / config.requestRate,
-  });
+  // A burst is no harm: a page that is opened asks for much at once.
+  const requests = new RateLimiter({ burst: 2 * requestRate, everyMs: 1000 / requestRate });
   const access = { apiToken, tokens, guesses, signIn };
   const longAnswers = new LongAnswers({ turns, openCalls, logger });
   const router = withRoutes(new Router({ access, requests, longAnswers, audit, logger }), rest);
+  return { router, signIn };
+}
 
-  await downloads.recover();
-  const secure = securityHeaders(config.tls !== null);
+/** Takes connections: HTTP, and the WebSockets of clients. */
+async function listen(
+  config: ServerConfig,
+  { clients, audit }: Engine,
+  { router }: Api,
+  logger: Logger,
+): Promise<Listener> {
+  const { host, port, tls } = config;
+  const secure = securityHeaders(tls !== null);
   const pages = await pageRoutes(dashboard, secure);
   const proxies = new TrustedProxies(config.trustedProxies);
-  const maxPerAddress = config.maxConnectionsPerAddress;
   const sockets = new ClientSockets({
     clients,
     audit,
-    maxPerAddress,
+    maxPerAddress: config.maxConnectionsPerAddress,
     chunkSize: config.chunkSize,
     anyoneEnrols: config.enrolToken === null,
   });
-  const isOpen = apiToken === null;
+  const isOpen = config.apiToken === null;
   const door = new FrontDoor({ router, sockets, pages, audit, isOpen, secure });
-  const { host, port, tls } = config;
   const serve = (on: number, certificate: Bun.TLSOptions | undefined) =>
     Bun.serve<Connected>({
       hostname: host,
@@ -183,44 +212,21 @@ async function start(config: ServerConfig, isTerminal: boolean) {
     });
   const readTls = tls && (() => readCertificate(tls));
   for (const warning of await exposedFiles(tls?.key ?? null)) logger.warn(warning);
-  const listener = await Listener.start({ host, port, serve, readTls, logger });
+  return Listener.start({ host, port, serve, readTls, logger });
+}
 
-  const scheme = tls ? "https" : "http";
-  const address = `${scheme}://${hostInUrl(host)}:${listener.port}`;
-  logger.announce(`listening on ${address}`);
-  // For a person's eyes alone: not by the logger, and not where a file keeps it.
-  if (signIn && isTerminal && config.logFormat === "pretty") {
-    const link = `${scheme}://${hostToOpen(host)}:${listener.port}/#code=${signIn.newCode(BOOTSTRAP_ADMIN).code}`;
-    stdout.write(`\nOpen the dashboard: ${link}\n\n`);
-  } else if (signIn) {
-    logger.info('for a link to the dashboard, run "bun run fds dashboard" where API_TOKEN is set');
-  }
-  if (tls === null && !isLoopback(host)) {
-    logger.warn(
-      "no TLS_CERT is set: tokens, keys and files can be read on the way, unless a proxy or a VPN hides them",
-    );
-  }
-  if (apiToken === null) {
-    logger.warn("no API_TOKEN is set: anyone on this machine may use the API, nobody else can");
-  }
-
-  return {
-    logger,
-    ...(tls && { reload: () => listener.reload() }),
-    async stop() {
-      listener.close();
-      stopWatching();
-      await downloads.stop();
-      await clients.close();
-      const heard = Bun.sleep(GOODBYE_MS);
-      events.close();
-      await audit.close();
-      await repository.close();
-      await storage.close();
-      await heard;
-      await listener.end();
-    },
-  };
+async function stop(engine: Engine, listener: Listener): Promise<void> {
+  listener.close();
+  engine.stopWatching();
+  await engine.downloads.stop();
+  await engine.clients.close();
+  const heard = Bun.sleep(GOODBYE_MS);
+  engine.events.close();
+  await engine.audit.close();
+  await engine.repository.close();
+  await engine.storage.close();
+  await heard;
+  await listener.end();
 }
 
 /** The REST interface: what each call is, and what it does. */
@@ -255,13 +261,4 @@ function withRoutes(router: Router, rest: Handlers): Router {
     .add(endpoints.revokeToken, rest.revokeToken)
     .add(endpoints.audit, rest.audit)
     .close();
-}
-
-/** All addresses of a machine are none that a browser on it can open. */
-function hostToOpen(host: string): string {
-  return host === "0.0.0.0" || host === "::" ? "localhost" : hostInUrl(host);
-}
-
-function hostInUrl(host: string): string {
-  return host.includes(":") ? `[${host}]` : host;
 }

@@ -1,0 +1,47 @@
+import { isLoopback } from "../../util/loopback.ts";
+import type { Logger } from "../../util/logger.ts";
+import { stdout } from "../../util/output.ts";
+import { BOOTSTRAP_ADMIN } from "../access/caller.ts";
+import type { ServerConfig } from "../config.ts";
+import type { SignIn } from "./sign-in.ts";
+
+export interface Announced {
+  port: number;
+  signIn: SignIn | null;
+  isTerminal: boolean;
+  logger: Logger;
+}
+
+/** Says where the server is, and what is not safe about its settings. */
+export function announce(
+  config: ServerConfig,
+  { port, signIn, isTerminal, logger }: Announced,
+): void {
+  const { host, tls, apiToken, logFormat } = config;
+  const scheme = tls ? "https" : "http";
+  logger.announce(`listening on ${scheme}://${hostInUrl(host)}:${port}`);
+  // For a person's eyes alone: not by the logger, and not where a file keeps it.
+  if (signIn && isTerminal && logFormat === "pretty") {
+    const link = `${scheme}://${hostToOpen(host)}:${port}/#code=${signIn.newCode(BOOTSTRAP_ADMIN).code}`;
+    stdout.write(`\nOpen the dashboard: ${link}\n\n`);
+  } else if (signIn) {
+    logger.info('for a link to the dashboard, run "bun run fds dashboard" where API_TOKEN is set');
+  }
+  if (tls === null && !isLoopback(host)) {
+    logger.warn(
+      "no TLS_CERT is set: tokens, keys and files can be read on the way, unless a proxy or a VPN hides them",
+    );
+  }
+  if (apiToken === null) {
+    logger.warn("no API_TOKEN is set: anyone on this machine may use the API, nobody else can");
+  }
+}
+
+/** All addresses of a machine are none that a browser on it can open. */
+function hostToOpen(host: string): string {
+  return host === "0.0.0.0" || host === "::" ? "localhost" : hostInUrl(host);
+}
+
+function hostInUrl(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
+}
