@@ -41,6 +41,7 @@ const TOP_LEVEL = [
 
 const FOLDERS = new Set([
   "api",
+  "api/endpoints",
   "cli",
   "cli/demo",
   "cli/fds",

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { type ErrorCode, meaningOf } from "../protocol/errors.ts";
-import { type Answer, type Endpoint, endpoints } from "./endpoints.ts";
+import { endpoints } from "./endpoints.ts";
+import type { Answer, Endpoint } from "./endpoints/endpoint.ts";
 import { ApiError, PathParams } from "./schemas.ts";
 
 /*

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { type Endpoint, endpoints } from "../../lib/api/endpoints.ts";
+import { endpoints } from "../../lib/api/endpoints.ts";
+import type { Endpoint } from "../../lib/api/endpoints/endpoint.ts";
 import { openApiDocument, type Operation } from "../../lib/api/openapi.ts";
 import { DownloadStatus } from "../../lib/api/schemas.ts";
 import { meaningOf } from "../../lib/protocol/errors.ts";

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { type Endpoint, endpoints } from "../../lib/api/endpoints.ts";
+import { endpoints } from "../../lib/api/endpoints.ts";
+import type { Endpoint } from "../../lib/api/endpoints/endpoint.ts";
 import { mayActAs, type Role, ROLES } from "../../lib/api/roles.ts";
 import { ClientList, DownloadList, SignInCode, Totals } from "../../lib/api/schemas.ts";
 import { ScriptedClient } from "../support/scripted-client.ts";

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtemp, readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { type Endpoint, endpoints } from "../../lib/api/endpoints.ts";
+import { endpoints } from "../../lib/api/endpoints.ts";
+import type { Endpoint } from "../../lib/api/endpoints/endpoint.ts";
 import { openApiDocument } from "../../lib/api/openapi.ts";
 import { ApiError, DownloadAccepted, DownloadList, DownloadRecord } from "../../lib/api/schemas.ts";
 import { type ErrorCode, meaningOf } from "../../lib/protocol/errors.ts";

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
-import { type Endpoint, endpoints } from "../../lib/api/endpoints.ts";
+import { endpoints } from "../../lib/api/endpoints.ts";
+import type { Endpoint } from "../../lib/api/endpoints/endpoint.ts";
 import { sendLastByteLate } from "../support/raw-http.ts";
 import { REGISTER, ScriptedClient } from "../support/scripted-client.ts";
 import { API_TOKEN, ENROLL_TOKEN, System } from "../support/system.ts";

@@ -1,4 +1,4 @@
-import type { Endpoint } from "../../api/endpoints.ts";
+import type { Endpoint } from "../../api/endpoints/endpoint.ts";
 import { Change } from "../../api/schemas.ts";
 import { readEvents, type ServerSentEvent } from "../../util/server-sent-events.ts";
 import { pause } from "../pause.ts";

@@ -1,5 +1,5 @@
 import type * as z from "zod";
-import type { Endpoint } from "../../api/endpoints.ts";
+import type { Endpoint } from "../../api/endpoints/endpoint.ts";
 import { leadsHere } from "../../util/loopback.ts";
 import { plainText } from "../../util/plain-text.ts";
 import { Failure } from "../program.ts";

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from "bun:test";
 import * as z from "zod";
-import type { Endpoint } from "../../../lib/api/endpoints.ts";
+import type { Endpoint } from "../../../lib/api/endpoints/endpoint.ts";
 import { FdsError } from "../../../lib/protocol/errors.ts";
 import type { AuditEntry } from "../../../lib/server/audit/entry.ts";
 import { LOCAL_ADMIN } from "../../../lib/server/access/caller.ts";

@@ -1,0 +1,43 @@
+import { ClientFileList, ClientFileQuery } from "../files.ts";
+import * as schemas from "../schemas.ts";
+import type { Endpoint } from "./endpoint.ts";
+
+/** The calls about clients. */
+export const clientEndpoints = {
+  listClients: {
+    method: "GET",
+    path: "/api/clients",
+    summary: "Every client that ever registered",
+    role: "viewer",
+    answers: [{ status: 200, description: "The clients, by id", schema: schemas.ClientList }],
+    errors: [],
+  },
+  listClientFiles: {
+    method: "GET",
+    path: "/api/clients/:client_id/files",
+    summary: "The files and folders in a folder of a client, or its roots",
+    role: "operator",
+    audit: "browse",
+    goesOn: true,
+    query: ClientFileQuery,
+    answers: [{ status: 200, description: "A page of them, by name", schema: ClientFileList }],
+    errors: [
+      "client_not_found",
+      "client_not_connected",
+      "client_outdated",
+      "file_not_found",
+      "access_denied",
+      "not_a_folder",
+      "client_timeout",
+    ],
+  },
+  revokeClient: {
+    method: "POST",
+    path: "/api/clients/:client_id/revoke",
+    summary: "Refuse a client's key from now on, and cut its connection; its downloads wait",
+    role: "admin",
+    audit: "client_revoke",
+    answers: [{ status: 200, description: "The client", schema: schemas.ClientRecord }],
+    errors: ["client_not_found"],
+  },
+} as const satisfies Record<string, Endpoint>;
