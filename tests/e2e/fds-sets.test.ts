@@ -25,6 +25,7 @@ import { type Outcome, runProgram, type RunOptions, Screen } from "../support/op
 import { Proxy } from "../support/proxy.ts";
 import { spawnSync } from "../support/spawn.ts";
 import { System } from "../support/system.ts";
+import { waitFor } from "../support/wait.ts";
 import { TEST_LIMIT } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
@@ -414,6 +415,22 @@ describe("fds verify", () => {
 });
 
 describe("cancel and retry", () => {
+  test("of a set that runs end it, leave nothing of it, and bring it after all", async () => {
+    const before = await system.published();
+    const order = { client_id: "site-1", paths: ["logs/"], rate_limit: 100_000 };
+    const { download_id } = await system.api.startDownload(order);
+    await waitFor(
+      async () => (await system.api.download(download_id)).bytes_received > 0,
+      "the first bytes",
+    );
+    expect(await json("cancel", download_id)).toMatchObject({ status: "cancelled", kind: "set" });
+    await waitFor(async () => (await system.parts()).length === 0, "its files to go");
+    expect(await system.published()).toEqual(before);
+    const again = await json("retry", download_id);
+    await json("limit", again.download_id, "off");
+    expect(await system.ended(again.download_id)).toMatchObject({ files_received: 22 });
+  });
+
   test("of a set asks for the same again", async () => {
     const { stdout } = await fds(["pull", "site-1", "logs/", "no-*", "--max-files", "3", "--json"]);
     const failed = JSON.parse(stdout);
