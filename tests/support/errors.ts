@@ -11,16 +11,19 @@ export function codeOf(call: () => unknown): string | undefined {
   }
 }
 
+/** What a promise is rejected with; null if it is not. */
+export function errorOf(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
+    () => null,
+    (error) => error,
+  );
+}
+
 /** The code of what a promise is rejected with; undefined if it is not. */
 export async function codeOfRejection(promise: Promise<unknown>): Promise<string | undefined> {
-  const settled = await promise.then(
-    () => undefined,
-    (error: unknown) => ({ error }),
-  );
-  return (
-    settled &&
-    codeOf(() => {
-      throw settled.error;
-    })
-  );
+  const error = await errorOf(promise);
+  if (error === null) return undefined;
+  return codeOf(() => {
+    throw error;
+  });
 }
