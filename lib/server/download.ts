@@ -163,3 +163,21 @@ export function durableOffsetOf(download: Download): number {
 export function orderOf({ clientId, filePath, set, checksum, rateLimit }: Order): Order {
   return { clientId, filePath, set, checksum, rateLimit };
 }
+
+/** What a download has in every state. */
+export function common(download: Download): Common {
+  const { downloadId, createdAt } = download;
+  const { attempts, epoch, restarts, failures, bytesOnWire, files, revision } = download;
+  return {
+    ...orderOf(download),
+    downloadId,
+    createdAt,
+    attempts,
+    epoch,
+    restarts,
+    failures,
+    bytesOnWire,
+    files,
+    revision,
+  };
+}

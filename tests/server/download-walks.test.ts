@@ -6,7 +6,8 @@ import {
   newDownload,
   durableOffsetOf,
 } from "../../lib/server/download.ts";
-import { type DownloadEvent, type Transition, transition } from "../../lib/server/transition.ts";
+import type { DownloadEvent, Transition } from "../../lib/server/download-event.ts";
+import { transition } from "../../lib/server/transition.ts";
 import { claim, MD5, NOW, problem, source, states, order } from "../support/downloads.ts";
 import { Random } from "../support/random.ts";
 

@@ -7,7 +7,8 @@ import {
   meaningOf,
 } from "../../lib/protocol/errors.ts";
 import { type Download, hasEnded, newDownload, type Queued } from "../../lib/server/download.ts";
-import { type DownloadEvent, type Effect, transition } from "../../lib/server/transition.ts";
+import type { DownloadEvent, Effect } from "../../lib/server/download-event.ts";
+import { transition } from "../../lib/server/transition.ts";
 import { claim, EPOCH, MD5, NOW, problem, source, states, order } from "../support/downloads.ts";
 
 const { queued, downloading, verifying } = states;

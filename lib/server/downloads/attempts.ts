@@ -6,7 +6,7 @@ import type { Clients } from "../clients/clients.ts";
 import type { FlowControl } from "../transfer/flow-control.ts";
 import type { Repository } from "../database/repository.ts";
 import type { Download, Downloading, Verifying } from "../download.ts";
-import type { DownloadEvent } from "../transition.ts";
+import type { DownloadEvent } from "../download-event.ts";
 import type { SetOrder } from "../set.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import { finishPublishing, publish, type Report } from "./publish.ts";

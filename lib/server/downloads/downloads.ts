@@ -18,7 +18,8 @@ import {
   orderOf,
   durableOffsetOf,
 } from "../download.ts";
-import { type DownloadEvent, type Effect, transition } from "../transition.ts";
+import type { DownloadEvent, Effect } from "../download-event.ts";
+import { transition } from "../transition.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { Quotas } from "./quota.ts";
 import type { Progress } from "../transfer/incoming-stream.ts";

@@ -3,7 +3,7 @@ import { FdsError } from "../../protocol/errors.ts";
 import { eventLoopBudget } from "../../util/event-loop-budget.ts";
 import { NameTakenError } from "../database/repository.ts";
 import type { Download, Downloading, Verifying } from "../download.ts";
-import type { DownloadEvent } from "../transition.ts";
+import type { DownloadEvent } from "../download-event.ts";
 import { savedPath } from "../storage/names.ts";
 import type { Storage } from "../storage/storage.ts";
 

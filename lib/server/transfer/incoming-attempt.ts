@@ -3,7 +3,7 @@ import type { Frame } from "../../protocol/frame.ts";
 import type { Logger } from "../../util/logger.ts";
 import { formatSize } from "../../util/sizes.ts";
 import type { Download, Downloading } from "../download.ts";
-import type { DownloadEvent } from "../transition.ts";
+import type { DownloadEvent } from "../download-event.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type {
   ClientLink,
