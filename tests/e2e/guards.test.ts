@@ -60,7 +60,7 @@ describe("quotas", () => {
       error_code: "storage_full",
       error: "the file has 4.0 MiB, the most is 1.0 MiB",
     });
-    expect(await system.parts()).toEqual([]);
+    await system.expectNoParts();
   });
 });
 

@@ -126,7 +126,7 @@ describe("through a pipe", () => {
     expect(await system.published()).toEqual(["restaurant-001/notes.txt"]);
     // the database of the server, and all that is under way
     expect((await system.api.downloads()).downloads).not.toBeEmpty();
-    expect(await system.parts()).toEqual([]);
+    await system.expectNoParts();
     expect(await readFile(stray, "utf8")).toBe("mine");
     expect(await guide(["11", "12"])).toContain("There is nothing to remove");
     await rm(stray);

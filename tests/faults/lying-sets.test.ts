@@ -46,7 +46,7 @@ afterEach(async () => {
   });
   const names = await readdir(join(system.folder, "downloads"));
   expect(names.filter((name) => name.startsWith("liar"))).toEqual([]);
-  await waitFor(async () => (await system.parts()).length === 0, "the parts to be removed");
+  await system.expectNoParts();
 });
 
 type Request = Extract<ServerMessage, { type: "set_request" }>;

@@ -20,7 +20,7 @@ import {
 } from "../support/scripted-client.ts";
 import { md5OfFile, writeRandom } from "../support/sources.ts";
 import { System } from "../support/system.ts";
-import { TEST_LIMIT, waitFor } from "../support/wait.ts";
+import { TEST_LIMIT } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
@@ -212,7 +212,7 @@ test(
     await lying;
     expect(said).toBeGreaterThan(CONNECTIONS);
     for (const { download_id } of await system.records("queued")) await endDownload(download_id);
-    await waitFor(async () => (await system.parts()).length === 0, "the parts to be removed");
+    await system.expectNoParts();
     await system.expectTidy();
     tell(await footprint.expectNoLeak());
     expect(

@@ -135,5 +135,5 @@ test("row 26: the final name is taken by somebody else's file", async () => {
   const { saved_path } = await system.api.download(downloadId);
   expect(saved_path).toMatch(/_file-2$/);
   for (const path of taken) expect(await Bun.file(path).text()).toBe("somebody else's");
-  expect(await system.parts()).toEqual([]);
+  await system.expectNoParts();
 });

@@ -7,6 +7,7 @@ import { bypassProxyForLoopback } from "./no-proxy.ts";
 import type { DownloadRecord } from "../../lib/api/schemas.ts";
 import { parseMetrics, valueOf } from "./prometheus.ts";
 import { Program } from "./programs.ts";
+import { waitFor } from "./wait.ts";
 import { runtimeEnvironment } from "./runtime.ts";
 import { md5OfFile, type Version, versionOf } from "./sources.ts";
 
@@ -205,6 +206,11 @@ export class System implements AsyncDisposable {
     return readdir(join(this.serverFolder, "parts"));
   }
 
+  /** That no file is under way: one that has ended goes just after its record says so. */
+  async expectNoParts(): Promise<void> {
+    await waitFor(async () => (await this.parts()).length === 0, "the parts to be removed");
+  }
+
   /** That a download is completed, and that its file is the one that was wanted. */
   async expectDelivered(record: DownloadRecord, wanted: Version): Promise<void> {
     const { size, md5 } = wanted;
@@ -235,7 +241,7 @@ export class System implements AsyncDisposable {
       found.push(`${await md5OfFile(join(this.folder, "downloads", name))}  ${name}`);
     }
     expect(found.toSorted()).toEqual(recorded.toSorted());
-    expect(await this.parts()).toEqual([]);
+    await this.expectNoParts();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
