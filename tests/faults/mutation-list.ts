@@ -381,7 +381,7 @@ export const MUTATIONS: readonly Mutation[] = [
     file: "lib/server/transfer/manifest-reader.ts",
     find: `if (!isAsked || exclude.step(name).matched) {`,
     replace: `if (false) {`,
-    caughtBy: { [LYING_SETS]: "fails its set" },
+    caughtBy: { [LYING_SETS]: "of what was not asked for" },
   },
   {
     name: "line-of-a-manifest-without-end",
@@ -398,7 +398,7 @@ export const MUTATIONS: readonly Mutation[] = [
     file: "lib/server/transfer/want-queue.ts",
     find: `if (file?.index !== index)`,
     replace: `if (!file)`,
-    caughtBy: { [LYING_SETS]: "the set fails" },
+    caughtBy: { [LYING_SETS]: "that are not owed" },
   },
   {
     name: "digest-of-a-file-of-a-set-not-compared",
