@@ -81,20 +81,23 @@ export class EventFeeds {
     caller: Caller,
     lastEventId: string | null,
   ): AsyncGenerator<Uint8Array> {
-    const { repository, events } = this.options;
-    const now = await events.join(reader);
+    const now = await this.options.events.join(reader);
     const audience = { reader, caller, now };
-    const since = isId(lastEventId)
-      ? Math.min(
-          now,
-          Math.max(Number(lastEventId), await repository.beforeLatestEnds(MAX_REPLAYED)),
-        )
-      : now;
+    const since = isId(lastEventId) ? await this.#sinceWhen(lastEventId, audience) : now;
     yield encoder.encode(formatStart(RETRY_MS, since));
     yield* this.#endsSince(since, audience);
     yield* this.#knownClients(audience);
     for (const status of UNENDED) yield* this.#downloadsOf(status, audience);
     yield* reader.news();
+  }
+
+  /** The revision from which on a reader that comes back is told of every end. */
+  async #sinceWhen(lastEventId: string, { caller, now }: Audience): Promise<number> {
+    const { repository, turns } = this.options;
+    const earliest = await turns.run(ownerOf(caller), () =>
+      repository.beforeLatestEnds(MAX_REPLAYED),
+    );
+    return Math.min(now, Math.max(Number(lastEventId), earliest));
   }
 
   /** By revision, so that a reader that is lost amidst of it goes on from there. */
