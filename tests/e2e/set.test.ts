@@ -52,8 +52,9 @@ async function filesOf({ download_id }: DownloadRecord, query = ""): Promise<Set
   return (body as unknown as { files: SetFileRecord[] }).files;
 }
 
-const content = (record: DownloadRecord, query = "") =>
+const content = (record: DownloadRecord, query = "", method = "GET") =>
   fetch(`${system.url}/api/downloads/${record.download_id}/content${query}`, {
+    method,
     headers: { Authorization: `Bearer ${API_TOKEN}` },
   });
 
@@ -126,6 +127,10 @@ describe("a folder", () => {
       stdin: await (await content(record)).bytes(),
     });
     expect(tar.stdout.toString().trim().split("\n")).toHaveLength(62);
+    // How long it will be is not known before, and HEAD says no other length.
+    const head = await content(record, "", "HEAD");
+    expect(head.headers.get("Content-Type")).toBe("application/x-tar");
+    expect(head.headers.get("Content-Length")).toBeNull();
     const one = await content(record, "?path=logs/day-5.log");
     expect(await one.text()).toBe("day 5\n".repeat(5));
     expect(one.headers.get("Content-Length")).toBeOneOf(["30", null]);

@@ -40,6 +40,7 @@ export class FrontDoor {
       await dropBody(request);
       answer.headers.set("Connection", "close");
     }
+    if (request.method === "HEAD" && answer) leaveLengthOpen(answer);
     return answer && this.options.secure(answer);
   }
 
@@ -66,4 +67,13 @@ export class FrontDoor {
     this.options.audit.record({ action: "denied", outcome: "forbidden", address, target });
     return problem("forbidden", FOREIGN_NAME);
   }
+}
+
+/**
+ * Makes an answer to HEAD whose length is not known say none, as GET does. The runtime would say 0,
+ * which is the length of the body that HEAD leaves out.
+ */
+function leaveLengthOpen(answer: Response): void {
+  if (answer.status !== 200 || answer.headers.has("Content-Length")) return;
+  answer.headers.set("Transfer-Encoding", "chunked");
 }
