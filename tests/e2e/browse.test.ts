@@ -174,6 +174,15 @@ describe("a client that is asked for a listing", () => {
     expect([answer.status, answer.body.code]).toEqual([409, "client_outdated"]);
   });
 
+  test("and never answers is given up after 10 s, and told so", async () => {
+    await using client = await register("mute", { features: ["list"] });
+    const asked = browse({}, "mute");
+    const { stream } = await client.next("list_request");
+    const answer = await asked;
+    expect([answer.status, answer.body.code]).toEqual([504, "client_timeout"]);
+    expect(await client.next("cancel")).toMatchObject({ stream });
+  });
+
   test("by more than four at once is asked by four", async () => {
     await using client = await register("slow", { features: ["list"] });
     const asked = Array.from({ length: 5 }, () => browse({}, "slow"));
