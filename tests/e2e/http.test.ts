@@ -77,7 +77,7 @@ describe("what is not there, or not right, has an error of its own", () => {
     [
       "too much in one chunk",
       ["Transfer-Encoding: chunked"],
-      `210000\r\n${" ".repeat(0x210000)}\r\n0\r\n\r\n`,
+      `11000\r\n${" ".repeat(0x11000)}\r\n0\r\n\r\n`,
       "request_too_large",
     ],
   ])("%s", async (_, lines, body, code) => {

@@ -322,6 +322,13 @@ describe("what is not right is refused, in words", () => {
     await system.api.cancel(DownloadAccepted.parse(answer.body).download_id);
   });
 
+  test("but the patterns of a set may have more", async () => {
+    const paths = Array.from({ length: 100 }, (_, n) => `${n}/${"x".repeat(1_000)}`);
+    const answer = await call("POST", POST, { client_id: right.client_id, paths });
+    // It was read: this client knows no sets.
+    expectError(answer, "client_outdated");
+  });
+
   test("a client that was never seen", async () => {
     const answer = await call("POST", POST, { client_id: "never-seen" });
     expectError(answer, "client_not_found", /"never-seen"/);

@@ -26,7 +26,7 @@ export const downloadEndpoints = {
     audit: "download_start",
     body: schemas.NewDownload,
     // Patterns may have 200,000 characters, each of six bytes in JSON.
-    maxBodyBytes: 2 * 1024 * 1024,
+    largeBody: { field: "paths", bytes: 2 * 1024 * 1024 },
     answers: [accepted],
     errors: [
       "client_not_found",

@@ -31,8 +31,8 @@ export interface Endpoint {
   /** Headers that a request may have: name → what it says. */
   headers?: Record<string, string>;
   body?: z.ZodType;
-  /** Most bytes of the body, where it may be longer than that of other calls. */
-  maxBodyBytes?: number;
+  /** A body with this field may have so many bytes, more than those of other calls. */
+  largeBody?: { field: string; bytes: number };
   answers: Answer[];
   /** The codes of the errors it can answer, besides those that any call can. */
   errors: ErrorCode[];

@@ -8,14 +8,18 @@ export interface BodyLimits {
   time: number;
 }
 
+/** @param size most bytes that it may have */
+export function tooLarge(size: number): FdsError {
+  return new FdsError("request_too_large", `The body is over ${size / 1024} KiB`);
+}
+
 /**
  * Reads a request's body, which whoever sends it cannot draw out: not by its length, and not by
  * sending a byte now and then.
  * @throws FdsError `request_too_large`, or `invalid_request` when it takes too long
  */
 export async function readBody(request: Request, { size, time }: BodyLimits): Promise<Uint8Array> {
-  const tooLarge = () => new FdsError("request_too_large", `The body is over ${size / 1024} KiB`);
-  if (Number(request.headers.get("Content-Length")) > size) throw tooLarge();
+  if (Number(request.headers.get("Content-Length")) > size) throw tooLarge(size);
   const reader = request.body?.getReader();
   const tooLate = Promise.withResolvers<never>();
   const timer = setTimeout(() => {
@@ -29,7 +33,7 @@ export async function readBody(request: Request, { size, time }: BodyLimits): Pr
       if (part?.value === undefined) return Buffer.concat(parts);
       parts.push(part.value);
       length += part.value.length;
-      if (length > size) throw tooLarge();
+      if (length > size) throw tooLarge(size);
     }
   } finally {
     clearTimeout(timer);

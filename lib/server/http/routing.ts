@@ -14,7 +14,7 @@ import type { Audit } from "../audit/audit.ts";
 import type { AuditEntry } from "../audit/entry.ts";
 import { type Caller, OutOfScope } from "../access/caller.ts";
 import { type Access, callerOf, requireCsrfSafe } from "./authentication.ts";
-import { readBody } from "./body.ts";
+import { readBody, tooLarge } from "./body.ts";
 import { addressAsked } from "./host.ts";
 import type { Answering, LongAnswers } from "./long-answers.ts";
 import { problem } from "./problem.ts";
@@ -115,7 +115,7 @@ export class Router {
     if (role !== "anyone") checks.unshift(requireRole(role));
     if (body) {
       checks.push(
-        jsonBody(endpoint.maxBodyBytes),
+        jsonBody(endpoint.largeBody),
         this.#authenticateAgain(),
         zValidator("json", body, refuseInvalid),
       );
@@ -266,13 +266,26 @@ function headersFor(error: FdsError): Record<string, string> {
 }
 
 /** A body is read as JSON whatever Content-Type says: curl's -d says something else by itself. */
-function jsonBody(maxBytes = MAX_BODY_BYTES): MiddlewareHandler {
+function jsonBody(large: Endpoint["largeBody"]): MiddlewareHandler {
+  const size = large?.bytes ?? MAX_BODY_BYTES;
   return async (c, next) => {
     const { raw } = c.req;
-    const body = await readBody(raw, { size: maxBytes, time: BODY_WITHIN_MS });
+    const body = await readBody(raw, { size, time: BODY_WITHIN_MS });
+    if (body.length > MAX_BODY_BYTES && !(large && hasField(body, large.field))) {
+      throw tooLarge(MAX_BODY_BYTES);
+    }
     const headers = new Headers(raw.headers);
     headers.set("Content-Type", "application/json");
     c.req.raw = new Request(raw.url, { method: raw.method, headers, body, signal: raw.signal });
     await next();
   };
+}
+
+function hasField(body: Uint8Array, field: string): boolean {
+  try {
+    const value: unknown = JSON.parse(new TextDecoder().decode(body));
+    return typeof value === "object" && value !== null && field in value;
+  } catch {
+    return false;
+  }
 }
