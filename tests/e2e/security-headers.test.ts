@@ -86,7 +86,7 @@ describe("every answer says what a browser may do with it", () => {
     [
       413,
       "a large body",
-      () => "/api/download",
+      () => "/api/tokens",
       { method: "POST", body: "x".repeat(70_000) },
       /^no-store$/,
     ],
