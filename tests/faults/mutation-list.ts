@@ -34,6 +34,9 @@ const SLOW_DISK = "tests/faults/slow-disk.test.ts";
 const DOWNLOADS = "tests/server/downloads/downloads.test.ts";
 const SENDER = "tests/client/sender.test.ts";
 const REST = "tests/e2e/rest.test.ts";
+const WAITING_ROOM = "tests/server/http/waiting-room.test.ts";
+const UNREGISTERED = "tests/faults/unregistered.test.ts";
+const SESSION = "tests/server/clients/session.test.ts";
 const WALK = "tests/client/sets/walk.test.ts";
 const LYING_SETS = "tests/faults/lying-sets.test.ts";
 const LYING_SET_SERVER = "tests/faults/lying-set-server.test.ts";
@@ -436,6 +439,34 @@ export const MUTATIONS: readonly Mutation[] = [
       [DISK]: "lists what was left of them",
       [SET_POWER]: "the server is killed after each call of a set in turn",
     },
+  },
+  {
+    name: "strangers-read-all-at-once",
+    breaks: "E: who has not registered holds next to nothing",
+    file: "lib/server/http/waiting-room.ts",
+    find: `  enter(guest: G, address: string): void {
+    guest.pause();`,
+    replace: `  enter(guest: G, address: string): void {`,
+    caughtBy: {
+      [WAITING_ROOM]: "waits for its turn where as many are read as may be",
+      [UNREGISTERED]: "are not kept in memory",
+    },
+  },
+  {
+    name: "dropped-frames-are-life",
+    breaks: "C: a client that brings nothing on is given up",
+    file: "lib/server/transfer/file-receiver.ts",
+    find: `if (arrived > this.#reached) this.stalled.moved(arrived - this.#reached);`,
+    replace: `this.stalled.moved(frame.rawLength);`,
+    caughtBy: { [RECEIVER]: "with frames behind the one that is wanted again" },
+  },
+  {
+    name: "any-answer-of-an-old-connection",
+    breaks: "F: what a client left behind when its line broke is no second machine",
+    file: "lib/server/clients/session.ts",
+    find: `if (this.#question?.nonce === data)`,
+    replace: `if (this.#question)`,
+    caughtBy: { [SESSION]: "it is what the client left behind, and ends" },
   },
 ];
 
