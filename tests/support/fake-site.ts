@@ -7,6 +7,8 @@ import { frame, md5, REGISTER, type Request } from "./scripted-client.ts";
 export class FakeSite implements Socket {
   readonly told: ServerMessage[] = [];
   readonly #session: Session;
+  /** What the last ping said. */
+  #asked = "";
 
   constructor(clients: Pick<Clients, "connect">) {
     this.#session = clients.connect(this, "127.0.0.1");
@@ -34,6 +36,11 @@ export class FakeSite implements Socket {
     this.#sendRange(request, bytes, from, bytes.length);
   }
 
+  /** Answers the last ping. */
+  answer(): void {
+    this.#session.onPong(this.#asked);
+  }
+
   /** The connection is gone. */
   leave(): void {
     this.#session.closed();
@@ -52,7 +59,8 @@ export class FakeSite implements Socket {
   sendText(text: string): number {
     return this.told.push(JSON.parse(text));
   }
-  ping(): number {
+  ping(data = ""): number {
+    this.#asked = data;
     return 1;
   }
   close(): void {}

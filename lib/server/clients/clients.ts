@@ -93,9 +93,9 @@ export class Clients implements SessionHost {
     this.connect(socket, remoteAddress).end(error);
   }
 
-  /** What is wrong with a client, in words; null: nothing. */
-  problemOf(clientId: string): string | null {
-    return this.#shared.problemOf(clientId);
+  /** As {@link SharedIds.problemOf}. */
+  problemOf(clientId: string, since?: number): string | null {
+    return this.#shared.problemOf(clientId, since);
   }
 
   sessionOf(clientId: string): Session | undefined {

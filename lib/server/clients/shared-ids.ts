@@ -12,6 +12,8 @@ const FORGOTTEN_AFTER_MS = 150_000;
 
 interface Shared {
   words: string;
+  /** By `performance.now`. */
+  noticedAt: number;
   timer: Timer;
 }
 
@@ -30,13 +32,17 @@ export class SharedIds {
       this.#shared.delete(clientId);
       this.onForgotten(clientId);
     }, FORGOTTEN_AFTER_MS).unref();
-    this.#shared.set(clientId, { words, timer });
+    this.#shared.set(clientId, { words, noticedAt: performance.now(), timer });
     return words;
   }
 
-  /** What is wrong with an id, in words; null: nothing. */
-  problemOf(clientId: string): string | null {
-    return this.#shared.get(clientId)?.words ?? null;
+  /**
+   * What is wrong with an id, in words; null: nothing.
+   * @param since only what was noticed then or later, by `performance.now`
+   */
+  problemOf(clientId: string, since = -Infinity): string | null {
+    const shared = this.#shared.get(clientId);
+    return shared && shared.noticedAt >= since ? shared.words : null;
   }
 }
 

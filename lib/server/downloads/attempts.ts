@@ -76,9 +76,15 @@ export class Attempts {
     return receiver?.epoch === epoch ? receiver : undefined;
   }
 
-  /** Makes an attempt at a download that was claimed for it. */
-  async run(download: Downloading): Promise<void> {
+  /**
+   * Makes an attempt at a download that was claimed for it.
+   * @param claimedAt when, by `performance.now`
+   */
+  async run(download: Downloading, claimedAt: number): Promise<void> {
     const { downloadId, clientId } = download;
+    // What was under way then was told of it; this one was about to begin.
+    const problem = this.options.clients.problemOf(clientId, claimedAt);
+    if (problem !== null) return this.#gaveWay(download, { code: "id_in_use", message: problem });
     const session = this.options.clients.sessionOf(clientId);
     const agreed = session?.client;
     if (this.#stopped || !session?.isOpen || !agreed) return this.#lost(download);

@@ -74,7 +74,8 @@ export class Downloads {
       runningOf: (clientId) => this.#attempts.countOf(clientId),
       isConnected: (clientId) => options.clients.sessionOf(clientId)?.isOpen ?? false,
       start: (download) => {
-        void this.#run(download.downloadId, () => this.#attempts.run(download));
+        const claimedAt = performance.now();
+        void this.#run(download.downloadId, () => this.#attempts.run(download, claimedAt));
         options.onChange();
       },
     });

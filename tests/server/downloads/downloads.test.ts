@@ -126,6 +126,32 @@ test("a new client that connects twice at once is there, by its last connection"
   expect(await statusOf(id)).toBe("completed");
 });
 
+test("a download waits and says why, whenever a machine shows that another one took its id", async () => {
+  for (let turns = 0; turns < 200; turns++) {
+    const first = await connect();
+    const id = await pull();
+    first.send(first.requests.at(-1)!, BYTES, 1);
+    await settle();
+    const second = new FakeSite(clients);
+    for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+    first.answer();
+    await settle();
+    const { problem } = (await downloads.get(id)) as { problem?: { code: string } };
+    // Before it was asked, it has nothing to answer.
+    const isTold = clients.problemOf(SITE) !== null;
+    expect([turns, problem?.code]).toEqual([turns, isTold ? "id_in_use" : undefined]);
+    if (!isTold) expect(turns).toBeLessThan(50);
+    await downloads.cancel(id);
+    await settle();
+    second.leave();
+    first.leave();
+    await settle();
+    await clients.close();
+    await downloads.stop();
+    begin();
+  }
+});
+
 test("two files that begin at once do not pass a quota together", async () => {
   begin(BYTES.length * 1.5);
   const site = await connect();
