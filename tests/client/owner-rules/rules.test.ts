@@ -200,10 +200,14 @@ test("no path takes long, however deep it is and whatever the patterns", () => {
   ];
   const rules = new Rules([...patterns, "*"], patterns);
   const paths = ["a/".repeat(2000), `${"a".repeat(200)}/`.repeat(20), "a".repeat(4000)];
-  const begun = performance.now();
-  for (const path of paths) expect(rules.permits([`${path}b`])).toBe(true);
+  // Another program on the machine may disturb some rounds, not each of them.
+  const rounds = Array.from({ length: 5 }, () => {
+    const begun = performance.now();
+    for (const path of paths) expect(rules.permits([`${path}b`])).toBe(true);
+    return performance.now() - begun;
+  });
   // It was over a second, and is some ms.
-  expect(performance.now() - begun).toBeLessThan(300);
+  expect(Math.min(...rounds)).toBeLessThan(300);
 });
 
 describe("a file in two roots, one within the other", () => {
