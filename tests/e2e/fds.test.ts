@@ -22,7 +22,7 @@ import { Proxy } from "../support/proxy.ts";
 import { type Version, versionOf, writeRandom } from "../support/sources.ts";
 import { System } from "../support/system.ts";
 import { spawnSync } from "../support/spawn.ts";
-import { TEST_LIMIT } from "../support/wait.ts";
+import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
@@ -684,8 +684,9 @@ describe("at a terminal (needs POSIX)", () => {
     waits.push(await waiting());
     await using screen = new Screen(system, ["fds", "watch"]);
     await screen.shows(/\n(?:download )? *client +status.+\n(?:\S+ +)?site-1 +downloading/);
-    const clients = screen.text.slice(0, screen.text.indexOf("status"));
-    expect(clients.indexOf("site-1")).toBeLessThan(clients.indexOf("away"));
+    // They come one by one, above the downloads.
+    const clients = () => screen.visible.slice(0, screen.visible.indexOf("status"));
+    await waitFor(() => /^site-1 [^]*^away /m.test(clients()), "the clients, who is there first");
     for (const id of [moving.download_id, ...waits]) await system.api.cancel(id);
   });
 
