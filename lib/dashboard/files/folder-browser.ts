@@ -57,7 +57,10 @@ export class FolderBrowser {
     void this.#open([null]);
   }
 
-  /** @param from the entry that gets the focus; null: the first one */
+  /**
+   * Opens a folder. The list has the focus at once: what comes later takes it from nobody who types.
+   * @param from path of the entry that is chosen; null: the first one
+   */
   async #open(trail: (string | null)[], from: string | null = null): Promise<void> {
     this.#trail = trail;
     this.#path.value = this.#folder ?? "";
@@ -67,8 +70,9 @@ export class FolderBrowser {
     this.#list.clear();
     this.#shown = 0;
     this.#cursor = null;
+    this.#list.focus();
     await this.#load();
-    this.#list.focus(from);
+    if (this.#trail === trail) this.#list.moveTo(from);
   }
 
   get #folder(): string | null {

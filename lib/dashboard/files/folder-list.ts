@@ -67,10 +67,13 @@ export class FolderList {
     else this.render();
   }
 
-  /** Takes the focus, with the entry of a path in sight. @param path null: the first one */
-  focus(path: string | null = null): void {
-    this.#move(this.#entries.findIndex((entry) => entry.path === path));
+  focus(): void {
     this.#list.focus();
+  }
+
+  /** Moves to the entry of a path. @param path null: the first one */
+  moveTo(path: string | null): void {
+    this.#move(this.#entries.findIndex((entry) => entry.path === path));
   }
 
   /** Draws what is in sight. */
