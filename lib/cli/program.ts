@@ -85,7 +85,9 @@ export async function runProgram(
     exitCode = (await Promise.race([ended, overdue(signal, endWithin)])) ?? 0;
     if (!(await stdout.drained(signal))) exitCode = report(signal.reason);
   } catch (error) {
-    exitCode = report(error);
+    // What is begun after the signal, such as a process, fails with an error of its own.
+    const isAborted = signal.aborted && error instanceof Error && error.name === "AbortError";
+    exitCode = report(isAborted ? signal.reason : error);
   }
   return exit(exitCode, signal);
 }

@@ -38,3 +38,18 @@ test("a program that cleans up in time says what it has to say", async () => {
   expect(await child.exited).toBe(143);
   expect(await child.stdout.text()).toBe("cleaned up\n");
 });
+
+test.skipIf(process.platform === "win32")(
+  "what fails because a signal came is told as that signal (needs POSIX)",
+  async () => {
+    const script = `
+      import { runProgram } from ${PROGRAM};
+      setTimeout(() => process.kill(process.pid, "SIGTERM"));
+      await runProgram(async (signal) => {
+        await new Promise((done) => signal.addEventListener("abort", done));
+        Bun.spawn(["true"], { signal });
+      });`;
+    const child = spawn([process.execPath, "-e", script], { stdout: "pipe", stderr: "pipe" });
+    expect([await child.exited, await child.stderr.text()]).toEqual([143, "ended by SIGTERM\n"]);
+  },
+);
