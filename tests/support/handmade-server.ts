@@ -80,10 +80,21 @@ export function textFrame(message: unknown): Buffer {
   return Buffer.concat([frameHead("text", payload.length), payload]);
 }
 
-/** Sends the same bytes again and again, as fast as the other side takes them, until it is gone. */
+/**
+ * Sends the same bytes again and again, as fast as the other side takes them, until it is gone. No
+ * more than one piece waits to be taken, and each wait lets the event loop go on: a loop that does
+ * neither takes all memory once the socket is broken and not yet closed.
+ */
 export async function sendForEver(socket: Socket, bytes: Buffer): Promise<void> {
-  const closed = once(socket, "close");
-  while (!socket.destroyed) {
-    if (!socket.write(bytes)) await Promise.race([once(socket, "drain"), closed]).catch(() => {});
+  const gone = new Promise<Error>((resolve) => {
+    socket.once("close", () => resolve(new Error("closed")));
+    socket.once("error", resolve);
+  });
+  for (let failure: Error | undefined; !failure && !socket.destroyed;) {
+    const taken = new Promise<Error | undefined>((resolve) => {
+      socket.write(bytes, (error) => resolve(error ?? undefined));
+    });
+    failure = await Promise.race([taken, gone]);
+    await Bun.sleep(0);
   }
 }
