@@ -25,7 +25,7 @@ export interface AgentOptions {
   roots: Roots;
   /** Most bytes of a file in one frame. */
   chunkSize: number;
-  /** Of all that this client sends, over all its connections. */
+  /** Limits all that this client sends, over all its connections. */
   rateLimit: TokenBucket;
   /** The most that may leave in a day; null: without a limit. */
   dailyLimit: DailyLimit | null;

@@ -42,9 +42,9 @@ export interface ClientConfig {
   /** Whether frames are compressed where that saves time. */
   compress: boolean;
   enrolToken: string | null;
-  /** What of the roots may leave: none is everything but hidden files and keys. */
+  /** Patterns of files that may leave. None: everything but hidden files and keys. */
   allow: string[];
-  /** What of the roots may not leave. */
+  /** Patterns of files that may not leave. */
   deny: string[];
   /** Most bytes that may leave in a day; null: without a limit. */
   maxBytesPerDay: number | null;

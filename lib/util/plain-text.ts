@@ -29,7 +29,7 @@ export function plainLines(text: string): string {
  */
 export function plainJson(value: unknown, indent = 0): string {
   return JSON.stringify(value, null, indent).replace(INVISIBLE, (character) =>
-    // Of an indented text, the ends of lines are no part of a value.
+    // The ends of lines of an indented text are no part of a value.
     character === "\n" ? character : escaped(character),
   );
 }

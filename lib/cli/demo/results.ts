@@ -21,7 +21,7 @@ const RESULT_COLUMNS: ListingColumn<Result>[] = [
   { ...column("size", 8, ({ record }) => sizeOf(record)), right: true },
   { ...column("seconds", 7, ({ record }) => known(secondsFor(record), 2)), right: true },
   { ...column("MiB/s", 7, ({ record }) => known(rateOf(record), 1)), right: true },
-  // Of a sum, the end is enough to compare by eye.
+  // The end of a checksum is enough to compare by eye.
   { ...column("MD5", 6, ({ record }) => record.md5 ?? "–"), least: 9 },
   column("verdict", 10, ({ verified }) =>
     verified ? { text: "✓ verified", colour: "green" } : { text: "✗ wrong", colour: "red" },

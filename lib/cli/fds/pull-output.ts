@@ -72,7 +72,7 @@ export async function saveFiles(
   const show = ({ saved, present, failed, bytes }: SavedFiles, isOver: boolean) => {
     const done = saved + present + failed;
     const files = { done, total: count };
-    // Of what was unchanged the record has no size.
+    // The record has no size of unchanged files.
     const total = record.files_unchanged === 0 ? record.total_size : isOver ? bytes : null;
     const note = failed > 0 ? `${failed} failed` : isOver ? "saved" : "saving";
     const tone = failed > 0 ? "bad" : isOver ? "good" : "active";

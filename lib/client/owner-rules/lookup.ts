@@ -115,7 +115,7 @@ export class Lookup {
     if (!(await lstat(realPath)).isFile()) throw new Refusal("not_regular");
     const handle = await open(realPath, OPEN_FLAGS);
     try {
-      // Of a file that was deleted meanwhile, /proc gives the name with a word behind it.
+      // /proc adds a word to the name of a file that was deleted meanwhile.
       for (const place of [realPath, await this.#locationOf(handle, realPath)]) {
         if (!this.#isInside(place)) throw new Refusal("outside");
         if (!this.#isPermitted(place)) throw new Refusal("denied");

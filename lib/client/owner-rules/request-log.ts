@@ -13,7 +13,7 @@ const SPAN = 10 * 60 * 1000;
 /** What left is kept longest: 64 MiB, and in a span so many lines of one file. */
 const LEFT = { file: "requests.log", maxBytes: 8 * MiB, older: 7, most: 20 };
 
-/** Of what else is asked for the server decides how much there is: so many lines in a span. */
+/** Most lines in a span about everything else: the server decides how much it asks for. */
 const REFUSED = { file: "requests-refused.log", maxBytes: MiB, older: 1, most: 200 };
 
 /** Most bytes of a text in JSON, where a character can take six. A path of a file fits the first. */

@@ -10,7 +10,7 @@ import { Rules } from "./rules.ts";
 import type { SourceFile } from "./source-file.ts";
 
 export interface RootsOptions {
-  /** What of the roots may leave, and what may not: patterns, as {@link Rules} has them. */
+  /** Patterns of files that may leave, and that may not, as {@link Rules} has them. */
   allow?: string[];
   deny?: string[];
   /** Whether the names of files may be listed; else only files that are named whole leave. */

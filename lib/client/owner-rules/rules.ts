@@ -13,7 +13,7 @@ interface Allowed {
   namesKeys: boolean;
 }
 
-/** Of a pattern, and of all that lies in a folder that it matches. */
+/** Globs of a pattern, and of all that lies in a folder that it matches. */
 type Globs = readonly [Bun.Glob, Bun.Glob];
 
 /**

@@ -31,7 +31,7 @@ import { Walk } from "./walk.ts";
 
 /** While a long file is read again, the server hears of it this often, in ms. */
 const PROVING_EVERY_MS = 5_000;
-/** Of the bytes that may leave in a day, so many are reserved at a time, not file by file. */
+/** Bytes of the daily limit that are reserved at a time, not file by file. */
 const RESERVED_AHEAD = 16 * 1024 * 1024;
 
 type SetList = Extract<SetMessage, { type: "set_list" }>;

@@ -206,7 +206,7 @@ export class Walk {
     yield* this.#inFolder({ ...next, ...opened }, root, real);
   }
 
-  /** Of the same path in two roots the first root's counts. */
+  /** Whether an earlier root has the same path: the first root's counts. */
   #isDouble(path: string): boolean {
     if (this.#seen?.has(path)) return true;
     this.#seen?.add(path);
