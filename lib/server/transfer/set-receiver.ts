@@ -265,12 +265,19 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
     if (totalSize !== this.#frames.arrived) {
       throw broken(`set_listed says ${totalSize} bytes, ${this.#frames.arrived} came`);
     }
-    void this.#frames.settled().then(() => this.#inTurn(() => this.#keepManifest(phase)));
+    void this.#keepWhenRead(phase);
+  }
+
+  /** Looks at once after the last frame was read: later, a frame that came damaged may be here again. */
+  async #keepWhenRead(phase: Extract<Phase, { name: "listing" }>): Promise<void> {
+    await this.#frames.settled();
+    // The client says again that it is all.
+    if (!this.#frames.resending) this.#inTurn(() => this.#keepManifest(phase));
   }
 
   /** The manifest is whole: from now on an attempt that breaks off goes on from it. */
   async #keepManifest(phase: Extract<Phase, { name: "listing" }>): Promise<void> {
-    if (this.#phase !== phase || this.#frames.resending) return;
+    if (this.#phase !== phase) return;
     phase.reader.end();
     this.#phase = { name: "linking" };
     this.#proven = 0;
