@@ -461,9 +461,8 @@ describe.skipIf(process.platform === "win32")("at a terminal (needs POSIX)", () 
     expect(rows).toContainEqual(
       expect.stringMatching(/^✓ site-1 {2}24 files, 2\.9 MiB in .+; 23 received, 1 skipped$/),
     );
-    expect(rows).toContainEqual(
-      expect.stringMatching(/^ {2}\/.+\/downloads\/site-1\/\d{8}_\d{6}_logs$/),
-    );
+    const [newest] = (await json("downloads", "--limit", "1")).downloads;
+    expect(rows).toContain(`  ${join(system.folder, "downloads", newest.saved_path)}`);
     expect(rows).toContainEqual(expect.stringMatching(/^✓ \/.+ {2}23 files saved, verified$/));
     for (const row of rows) expect(Bun.stringWidth(row)).toBeLessThanOrEqual(80);
   });

@@ -1,6 +1,8 @@
 import { connect } from "node:net";
 import { waitFor } from "./wait.ts";
 
+const EVENTS = /^content-type: text\/event-stream/im;
+
 export interface RawAnswer {
   /** NaN where none came. */
   status: number;
@@ -31,7 +33,7 @@ export async function sendRaw(
   let text = "";
   socket.setEncoding("utf8").on("data", (part) => {
     text += part;
-    if (/^content-type: text\/event-stream/im.test(text)) socket.destroy();
+    if (text.includes("\r\n\r\n") && EVENTS.test(text)) socket.destroy();
   });
   socket.on("end", () => socket.end());
   socket.write(bytes);
