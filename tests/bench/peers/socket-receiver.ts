@@ -2,13 +2,16 @@ import { closeSync, fsyncSync, openSync, unlinkSync, writeSync } from "node:fs";
 
 /*
  * Takes files from socket-sender.ts: 8 bytes of length, the bytes, their MD5; answers one byte once
- * the file is whole and on the disk. Argument: the path to write to. Says its port.
+ * the file is whole and on the disk. Argument: the path to write to, to which a number is added.
+ * Says its port.
  */
 
 const HEADER_BYTES = 8;
 const MD5_BYTES = 16;
 
 interface Incoming {
+  /** Its own: over a long link, the end of a connection is heard after the next one has begun. */
+  path: string;
   file: number;
   hash: Bun.CryptoHasher;
   /** What is still missing, the length itself included; null: not known yet. */
@@ -38,13 +41,16 @@ function take(incoming: Incoming, bytes: Buffer): boolean {
   return incoming.rest.length >= MD5_BYTES;
 }
 
+let connections = 0;
 const server = Bun.listen<Incoming>({
   hostname: "127.0.0.1",
   port: 0,
   socket: {
     open(socket) {
       const hash = new Bun.CryptoHasher("md5");
-      socket.data = { file: openSync(path, "w"), hash, left: null, rest: Buffer.alloc(0) };
+      const own = `${path}.${++connections}`;
+      const file = openSync(own, "w");
+      socket.data = { path: own, file, hash, left: null, rest: Buffer.alloc(0) };
     },
     data(socket, bytes) {
       if (!take(socket.data, bytes)) return;
@@ -54,7 +60,7 @@ const server = Bun.listen<Incoming>({
     },
     close(socket) {
       closeSync(socket.data.file);
-      unlinkSync(path);
+      unlinkSync(socket.data.path);
     },
   },
 });
