@@ -31,6 +31,8 @@ export interface SystemOptions {
   prepare?: (folder: string) => Promise<AsyncDisposable | null>;
   /** Where that folder is made. */
   within?: string;
+  /** Leaves that folder, with all that is in it, to whoever made the one around it. */
+  leave?: boolean;
   /** PEM files: whom the operator trusts, and what they show. */
   tls?: { ca: string; cert?: string; key?: string };
 }
@@ -48,19 +50,20 @@ export class System implements AsyncDisposable {
     /** The server's rows. */
     readonly databaseFile: string,
     private readonly prepared: AsyncDisposable | null | undefined,
+    private readonly leave: boolean,
   ) {}
 
   /** @param env settings of the server; a DATABASE_URL is relative to its folder */
   static async start(
     env: Record<string, string> = {},
-    { prepare, within = tmpdir(), tls }: SystemOptions = {},
+    { prepare, within = tmpdir(), leave = false, tls }: SystemOptions = {},
   ): Promise<System> {
     bypassProxyForLoopback(process.env);
     const folder = await mkdtemp(join(within, "fds-e2e-"));
     let prepared: AsyncDisposable | null | undefined;
     try {
       prepared = await prepare?.(folder);
-      return await System.#startIn(folder, env, tls, prepared);
+      return await System.#startIn({ folder, env, tls, prepared, leave });
     } catch (error) {
       await prepared?.[Symbol.asyncDispose]();
       await rm(folder, { recursive: true, force: true });
@@ -68,12 +71,18 @@ export class System implements AsyncDisposable {
     }
   }
 
-  static async #startIn(
-    folder: string,
-    env: Record<string, string>,
-    tls: SystemOptions["tls"],
-    prepared: AsyncDisposable | null | undefined,
-  ): Promise<System> {
+  static async #startIn({
+    folder,
+    env,
+    tls,
+    prepared,
+    leave,
+  }: Pick<SystemOptions, "tls"> & {
+    folder: string;
+    env: Record<string, string>;
+    prepared: AsyncDisposable | null | undefined;
+    leave: boolean;
+  }): Promise<System> {
     await mkdir(join(folder, "root"));
     const server = await Program.start({
       name: "server",
@@ -93,7 +102,7 @@ export class System implements AsyncDisposable {
     const api = new ApiClient({ server: url, token: API_TOKEN, tls });
     const database = env["DATABASE_URL"]?.slice("sqlite://".length);
     const databaseFile = join(folder, database ?? "downloads/.server/state.db");
-    return new System(folder, server, url, api, databaseFile, prepared);
+    return new System(folder, server, url, api, databaseFile, prepared, leave);
   }
 
   get port(): number {
@@ -247,6 +256,6 @@ export class System implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const program of [...this.#clients, this.server]) await program[Symbol.asyncDispose]();
     await this.prepared?.[Symbol.asyncDispose]();
-    await rm(this.folder, { recursive: true, force: true });
+    if (!this.leave) await rm(this.folder, { recursive: true, force: true });
   }
 }

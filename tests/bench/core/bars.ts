@@ -120,6 +120,66 @@ export const BARS: Bar[] = [
     figure: "downloads",
     atLeast: 300,
   },
+  {
+    what: "10,000 files of 4 KiB as a set, files a second",
+    scenario: "set-small",
+    figure: "files",
+    atLeast: 5_000,
+  },
+  {
+    what: "the same, against rsync that is flushed",
+    scenario: "set-small",
+    figure: "rsync -r and sync -f ÷ ours",
+    atLeast: 0.5,
+  },
+  {
+    what: "100,000 files of 1 KiB as a set, against ten times the time of 10,000",
+    scenario: "set-tiny",
+    figure: "ten times a tenth of them ÷ all of them",
+    atLeast: 0.9,
+  },
+  {
+    what: "memory of the server meanwhile, MiB",
+    scenario: "set-tiny",
+    figure: "peak memory of the server",
+    atMost: 200,
+  },
+  {
+    what: "memory of the client meanwhile, MiB",
+    scenario: "set-tiny",
+    figure: "peak memory of the client",
+    atMost: 120,
+  },
+  {
+    what: "1 GiB as a set of 1,000 files, against a single file",
+    scenario: "set-large",
+    figure: "a single file ÷ a set",
+    atLeast: 0.95,
+  },
+  {
+    what: "2,000 files of 2 KiB as a set on 20 Mbit/s at 200 ms, beyond the bytes, s",
+    scenario: "set-wan",
+    figure: "first pull, beyond the bytes",
+    atMost: 3,
+  },
+  {
+    what: "first page of 100,000 names, s",
+    scenario: "set-listing",
+    figure: "first page",
+    atMost: 1,
+  },
+  {
+    what: "a set of 10,000 files that did not change, s",
+    scenario: "set-unchanged",
+    figure: "nothing changed",
+    atMost: 1.5,
+  },
+  {
+    what: "the same, bytes on the wire, MiB",
+    scenario: "set-unchanged",
+    figure: "on the wire",
+    atMost: 2,
+  },
 ];
 
 /** How a bar's limit reads. */

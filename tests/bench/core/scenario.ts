@@ -18,6 +18,11 @@ export interface Run {
   signal: AbortSignal;
 }
 
+/** The disk; for a tiny run memory, which does not wait until the writes of others are flushed. */
+export function diskOf({ effort, places }: Pick<Run, "effort" | "places">): Place {
+  return effort === "tiny" ? places.memory : places.disk;
+}
+
 /** Something that is measured, with what it is compared with. */
 export interface Scenario {
   /** For the command line. */

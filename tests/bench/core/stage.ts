@@ -46,16 +46,15 @@ export class Stage implements AsyncDisposable {
 
   /**
    * @param env settings of the server
-   * @param prepare makes its folder ready
+   * @param options `prepare` makes its folder ready; `leave` what is in it until all scenarios are over
    */
   static async open(
     place: Place,
     signal: AbortSignal,
     env: Record<string, string> = {},
-    prepare?: SystemOptions["prepare"],
+    options: Pick<SystemOptions, "prepare" | "leave"> = {},
   ): Promise<Stage> {
-    const options: SystemOptions = { within: place.folder, ...(prepare && { prepare }) };
-    return new Stage(await System.start(env, options), signal);
+    return new Stage(await System.start(env, { ...options, within: place.folder }), signal);
   }
 
   get api() {
@@ -86,7 +85,8 @@ export class Stage implements AsyncDisposable {
   }
 
   /**
-   * Asks for files at once, waits until all are completed, and removes what came.
+   * Asks for files at once, waits until all are completed, and removes what came. The files of sets
+   * stay: after many were removed, ext4 is slow to make new ones for minutes.
    * @throws Failure when one of them did not complete
    */
   async pull(wanted: readonly NewDownload[]): Promise<Pulls> {
@@ -96,7 +96,8 @@ export class Stage implements AsyncDisposable {
     for (const { download_id } of answers) records.push(await this.#ended(download_id));
     const each = records.map(({ completed_at }) => (Date.parse(completed_at!) - start) / 1000);
     const bytes = records.reduce((sum, { total_size }) => sum + total_size!, 0);
-    for (const { saved_path } of records) {
+    for (const { kind, saved_path } of records) {
+      if (kind === "set") continue;
       await rm(join(this.system.folder, "downloads", saved_path!));
     }
     return { seconds: Math.max(...each), each, bytes, records };

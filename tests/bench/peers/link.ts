@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { Peer } from "./peer.ts";
 
-/** A link of a wide area network. */
+/** What a link is like. */
 export interface LinkConditions {
   /** Bits a second, in each direction of each connection. */
   bitsPerSecond: number;
@@ -9,7 +9,7 @@ export interface LinkConditions {
   roundTrip: number;
 }
 
-const Counted = z.object({ up: z.number() });
+const Counted = z.object({ up: z.number(), down: z.number() });
 
 /** The proxy of the fault suite as a link, in a process of its own. */
 export class NetworkLink implements AsyncDisposable {
@@ -31,9 +31,9 @@ export class NetworkLink implements AsyncDisposable {
     return `http://127.0.0.1:${this.port}`;
   }
 
-  /** Bytes that clients have sent into it so far. */
-  async sentUp(): Promise<number> {
-    return Counted.parse(await this.peer.ask("count")).up;
+  /** Bytes that were sent into it so far: `up` by clients, `down` by the server. */
+  async sent(): Promise<z.infer<typeof Counted>> {
+    return Counted.parse(await this.peer.ask("count"));
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -4,6 +4,8 @@ import { idleScenarios } from "./idle-clients.ts";
 import { manyClientsScenarios } from "./many-clients.ts";
 import { oneClientScenarios } from "./one-client.ts";
 import { resume } from "./resume.ts";
+import { setScenarios } from "./sets.ts";
+import { setWaitScenarios } from "./set-waits.ts";
 import { smallFiles } from "./small-files.ts";
 import { stored } from "./stored.ts";
 import { wanScenarios } from "./wan.ts";
@@ -17,5 +19,7 @@ export const SCENARIOS: Scenario[] = [
   ...idleScenarios,
   smallFiles,
   resume,
+  ...setWaitScenarios,
+  ...setScenarios,
   stored,
 ];

@@ -66,7 +66,11 @@ async function measure(run: Run): Promise<void> {
 async function cutDownload(stage: Stage, request: NewDownload): Promise<DownloadRecord> {
   const { download_id: downloadId } = await stage.api.startDownload(request);
   const record = () => stage.api.download(downloadId);
-  await waitFor(async () => ((await record()).percent ?? 0) >= PERCENT, "90 % of the file", DEADLINE);
+  await waitFor(
+    async () => ((await record()).percent ?? 0) >= PERCENT,
+    "90 % of the file",
+    DEADLINE,
+  );
   const client = stage.clients[0]!;
   client.signal("SIGKILL");
   const isQueuedOrOver = async () => ["queued", "completed"].includes((await record()).status);

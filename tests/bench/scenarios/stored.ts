@@ -44,12 +44,13 @@ async function measure(run: Run): Promise<void> {
   await alternate(run, [
     async () => {
       const env = { MAX_CONNECTIONS_PER_ADDRESS: String(2 * clients + waiting), ENROLL_TOKEN: "" };
-      await using stage = await Stage.open(run.places.disk, signal, env, async (folder) => {
+      const prepare = async (folder: string) => {
         const path = join(folder, "downloads/.server/state.db");
         await mkdir(dirname(path), { recursive: true });
         fillDatabase(path, { downloads, clients, audit: downloads });
         return null;
-      });
+      };
+      await using stage = await Stage.open(run.places.disk, signal, env, { prepare });
       const { api, url, server } = stage.system;
       const { token } = await api.createToken({ name: "viewer", role: "viewer" });
       await using peers = new AsyncDisposableStack();

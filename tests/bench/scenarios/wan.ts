@@ -94,11 +94,11 @@ async function measureLink(run: Run, link: Link): Promise<void> {
 
 /** Cancels a download under way. @returns ms until the client sends no more of it; 0 if it was over */
 async function cancel(stage: Stage, network: NetworkLink, downloadId: string): Promise<number> {
-  let sent = await network.sentUp();
+  let { up: sent } = await network.sent();
   const hasChanged = async () => {
     await Bun.sleep(LOOK_EVERY);
     const before = sent;
-    sent = await network.sentUp();
+    sent = (await network.sent()).up;
     return sent - before > QUIET_BYTES;
   };
   const start = performance.now();

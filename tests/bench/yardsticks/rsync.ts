@@ -1,8 +1,8 @@
-import { rm, writeFile } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { freePort, untilListening } from "../core/ports.ts";
 import { secondsOf } from "../core/scenario.ts";
-import { runTool, startTool } from "./tools.ts";
+import { RsyncDaemon } from "./rsync-daemon.ts";
+import { runTool } from "./tools.ts";
 import type { Yardstick, YardstickSpec } from "./yardstick.ts";
 
 /** rsync pulls from its daemon, with the check that it makes by itself. */
@@ -19,25 +19,37 @@ export const rsyncMd5: YardstickSpec = {
   open: (file, folder) => openRsync(file, folder, ["--checksum-choice=md5", "--fsync"]),
 };
 
+/** A whole folder, which is on the disk when it ends. What came stays, as that of our own sets does. */
+export const rsyncFolder: YardstickSpec = {
+  name: "rsync -r and sync -f",
+  tools: ["rsync", "sync"],
+  async open(source, folder) {
+    const daemon = await RsyncDaemon.start(source, folder);
+    let times = 0;
+    return {
+      async carry() {
+        const target = join(folder, `rsync-${daemon.port}-${++times}`);
+        await mkdir(target);
+        return await secondsOf(async () => {
+          await runTool("rsync", ["-r", daemon.url(""), target]);
+          await runTool("sync", ["-f", target]);
+        });
+      },
+      [Symbol.asyncDispose]: () => daemon[Symbol.asyncDispose](),
+    };
+  },
+};
+
 async function openRsync(file: string, folder: string, flags: string[]): Promise<Yardstick> {
-  const port = await freePort();
-  const config = join(folder, `rsyncd-${port}.conf`);
-  const target = join(folder, `rsync-${port}.bin`);
-  await writeFile(config, `use chroot = no\n[files]\npath = ${dirname(file)}\n`);
-  const daemon = startTool("rsync", [
-    ...["--daemon", "--no-detach", "--address=127.0.0.1", `--port=${port}`, `--config=${config}`],
-  ]);
-  await untilListening(port, "the rsync daemon");
-  const source = `rsync://127.0.0.1:${port}/files/${basename(file)}`;
+  const daemon = await RsyncDaemon.start(dirname(file), folder);
+  const target = join(folder, `rsync-${daemon.port}.bin`);
   return {
     async carry() {
+      const source = daemon.url(basename(file));
       const seconds = await secondsOf(() => runTool("rsync", [...flags, source, target]));
       await rm(target);
       return seconds;
     },
-    async [Symbol.asyncDispose]() {
-      daemon.kill();
-      await daemon.exited;
-    },
+    [Symbol.asyncDispose]: () => daemon[Symbol.asyncDispose](),
   };
 }

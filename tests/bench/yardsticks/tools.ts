@@ -2,7 +2,13 @@ import { Failure } from "../../../lib/cli/program.ts";
 import { spawn } from "../../support/spawn.ts";
 
 /** Programs of others that yardsticks run, and the Debian package of each. */
-const PACKAGES = { curl: "curl", md5sum: "coreutils", nginx: "nginx-light", rsync: "rsync" };
+const PACKAGES = {
+  curl: "curl",
+  md5sum: "coreutils",
+  nginx: "nginx-light",
+  rsync: "rsync",
+  sync: "coreutils",
+};
 
 export type Tool = keyof typeof PACKAGES;
 

@@ -2,7 +2,7 @@ import type { Tool } from "./tools.ts";
 
 /** Another way to do what is measured, or a part of it, ready to run. */
 export interface Yardstick extends AsyncDisposable {
-  /** Carries the file once; what it left behind does not count as its time. @returns seconds */
+  /** Carries it once; what it left behind does not count as its time. @returns seconds */
   carry: () => Promise<number>;
 }
 
@@ -12,8 +12,8 @@ export interface YardstickSpec {
   /** What it needs beside Bun. */
   tools: readonly Tool[];
   /**
-   * @param file what is carried
+   * @param source the file or folder that is carried
    * @param folder on the same file system, for what it makes
    */
-  open: (file: string, folder: string) => Promise<Yardstick>;
+  open: (source: string, folder: string) => Promise<Yardstick>;
 }
