@@ -2,6 +2,7 @@ import type { AuditFilter, AuditRows } from "../audit/audit.ts";
 import { type AuditRow, type Standing, STANDINGS } from "../audit/entry.ts";
 import type { InTurn } from "../../util/fair-turns.ts";
 import type { SqlDatabase } from "./database.ts";
+import { unindexed } from "./engines.ts";
 import { insertion, sql, type Statement } from "./statement.ts";
 import { idBefore } from "./totals-sql.ts";
 
@@ -55,14 +56,14 @@ export class AuditSql implements AuditRows {
   /** @param until the id of the oldest row that is looked at */
   async #matching(filter: AuditFilter, until: string): Promise<AuditRow[]> {
     const { action, actor, outcome, since, limit } = filter;
-    // The plus keeps SQLite off the index by time, by which it would read all rows since then.
+    // By time it would read all rows since then.
     const rows = await this.database.run<AuditRow>(sql`
       SELECT * FROM audit
       WHERE ${olderOf(filter)} AND audit_id >= ${until}
         ${action === undefined ? sql`` : sql`AND action = ${action}`}
         ${actor === undefined ? sql`` : sql`AND actor = ${actor}`}
         ${outcome === undefined ? sql`` : sql`AND outcome = ${outcome}`}
-        ${since === undefined ? sql`` : sql`AND +last_at >= ${since}`}
+        ${since === undefined ? sql`` : sql`AND ${unindexed("last_at")} >= ${since}`}
       ORDER BY audit_id DESC
       LIMIT ${limit}`);
     return rows.map((row) => ({
@@ -91,7 +92,7 @@ export class AuditSql implements AuditRows {
     const [slice] = await this.database.run<{ bytes: number | null; end: string | null }>(sql`
       SELECT SUM(bytes) AS bytes, MAX(audit_id) AS "end" FROM (
         SELECT audit_id, bytes FROM audit WHERE standing = ${standing} AND audit_id > ${after}
-        ORDER BY audit_id LIMIT ${SLICE})`);
+        ORDER BY audit_id LIMIT ${SLICE}) AS slice`);
     return { bytes: Number(slice?.bytes ?? 0), end: slice?.end ?? null };
   }
 

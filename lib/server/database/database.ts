@@ -1,8 +1,21 @@
 import type { Statement } from "./statement.ts";
 
+/** Another row has the value of a unique column. */
+export class UniqueViolation extends Error {
+  override name = "UniqueViolation";
+}
+
+/** The disk of the database is full. */
+export class DatabaseFull extends Error {
+  override name = "DatabaseFull";
+}
+
 /** A database that speaks SQL. Rows come with the names of their columns in camelCase. */
 export interface SqlDatabase {
-  /** Runs a statement that reads, or whose change a power cut may take back. */
+  /**
+   * Runs a statement that reads, or whose change a power cut may take back.
+   * @throws UniqueViolation, DatabaseFull
+   */
   run<Row>(statement: Statement): Promise<Row[]>;
   /**
    * Resolves when every change before the call outlives a power cut.

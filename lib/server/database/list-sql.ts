@@ -1,19 +1,16 @@
 import type { DownloadFilter } from "./repository.ts";
+import { downloadsOfEach, idsOf, indexed } from "./engines.ts";
 import { sql, type Statement } from "./statement.ts";
 
 /** A failed download whose file is still owed: nobody has asked for it again. */
 const IS_OPEN = sql`status = 'failed' AND retried_as IS NULL`;
 
 /** The open failures of all clients, by id. SQLite has to be told not to read all that failed. */
-export const OPEN_FAILURES = sql`downloads INDEXED BY downloads_open WHERE ${IS_OPEN}`;
+export const OPEN_FAILURES = sql`${indexed("downloads", "downloads_open")} WHERE ${IS_OPEN}`;
 
 /** The same, by client and id. */
-export const OPEN_FAILURES_BY_CLIENT = sql`downloads INDEXED BY downloads_open_by_client WHERE ${IS_OPEN}`;
-
-/** A list of ids as a table with the one column `value`: one parameter, however many there are. */
-export function idsOf(ids: Iterable<string>): Statement {
-  return sql`json_each(${JSON.stringify([...ids])})`;
-}
+export const OPEN_FAILURES_BY_CLIENT = sql`
+  ${indexed("downloads", "downloads_open_by_client")} WHERE ${IS_OPEN}`;
 
 /** Downloads that pass a filter, newest first. About as many rows are read as are given. */
 export function listOf(filter: DownloadFilter): Statement {
@@ -40,6 +37,10 @@ function page(from: Statement, limit: number): Statement {
  * no row is older than the newest one of the last of these sites.
  */
 function listOfSites(sites: Iterable<string>, ofClient: Statement, limit: number): Statement {
+  const ofSite = sql`
+    SELECT download_id FROM ${ofClient}
+      AND client_id = site AND download_id >= (SELECT MIN(id) FROM latest)
+    ORDER BY download_id DESC LIMIT ${limit}`;
   return sql`
     WITH newest AS MATERIALIZED (
       SELECT value AS site, (SELECT MAX(download_id) FROM ${ofClient} AND client_id = value) AS id
@@ -48,11 +49,7 @@ function listOfSites(sites: Iterable<string>, ofClient: Statement, limit: number
       SELECT site, id FROM newest WHERE id IS NOT NULL ORDER BY id DESC LIMIT ${limit}
     )
     SELECT * FROM downloads WHERE download_id IN (
-      SELECT own.download_id FROM latest CROSS JOIN downloads AS own ON own.download_id IN (
-        SELECT download_id FROM ${ofClient}
-          AND client_id = site AND download_id >= (SELECT MIN(id) FROM latest)
-        ORDER BY download_id DESC LIMIT ${limit}
-      )
+      SELECT own.download_id FROM latest ${downloadsOfEach(ofSite)}
       ORDER BY own.download_id DESC LIMIT ${limit}
     )
     ORDER BY download_id DESC`;

@@ -1,5 +1,6 @@
 import { LONGEST_WAIT_MS } from "../transition.ts";
 import type { Limits } from "./repository.ts";
+import { indexed, unindexed } from "./engines.ts";
 import { sql, type Statement } from "./statement.ts";
 
 /** A client for which downloads wait. */
@@ -20,7 +21,8 @@ export function claimOf(
   now: number,
   revision: Statement,
 ): Statement {
-  // The plus keeps SQLite off the index by due time, where it would sort the whole queue.
+  // By due time it would sort the whole queue.
+  const notBefore = unindexed("not_before");
   return sql`
     UPDATE downloads SET
       status = 'downloading', started_at = COALESCE(started_at, ${now}),
@@ -30,7 +32,7 @@ export function claimOf(
       AND download_id = (
         SELECT download_id FROM downloads
         WHERE client_id = ${clientId} AND status = 'queued'
-          AND (+not_before <= ${now} OR +not_before > ${now + LONGEST_WAIT_MS})
+          AND (${notBefore} <= ${now} OR ${notBefore} > ${now + LONGEST_WAIT_MS})
         ORDER BY download_id
         LIMIT 1)
       AND ${limits.total} > (
@@ -45,14 +47,14 @@ export function claimOf(
 export function waitingClients(after: string, limit: number): Statement {
   // From one client to the next by the index, which SQLite has to be told: left to itself it takes
   // the one by status, and reads the whole queue.
-  const waiting = sql`downloads INDEXED BY downloads_waiting`;
+  const waiting = indexed("downloads", "downloads_waiting");
   return sql`
-    WITH RECURSIVE waiting (client_id) AS (
-      SELECT MIN(client_id) FROM ${waiting} WHERE status = 'queued' AND client_id > ${after}
+    WITH RECURSIVE waiting (client_id, nth) AS (
+      SELECT MIN(client_id), 1 FROM ${waiting} WHERE status = 'queued' AND client_id > ${after}
       UNION ALL
       SELECT (SELECT MIN(client_id) FROM ${waiting}
-              WHERE status = 'queued' AND client_id > waiting.client_id)
-      FROM waiting WHERE client_id IS NOT NULL LIMIT ${limit}
+              WHERE status = 'queued' AND client_id > waiting.client_id), nth + 1
+      FROM waiting WHERE client_id IS NOT NULL AND nth < ${limit}
     )
     SELECT client_id,
       (SELECT MIN(not_before) FROM ${waiting}
@@ -71,6 +73,6 @@ export function isDue({ earliest, latest }: WaitingClient, now: number): boolean
 export function nextDueAfter(now: number): Statement {
   // As above: the first entry of this index behind the time, and not the whole queue.
   return sql`
-    SELECT MIN(not_before) AS due FROM downloads INDEXED BY downloads_by_due_time
+    SELECT MIN(not_before) AS due FROM ${indexed("downloads", "downloads_by_due_time")}
     WHERE status = 'queued' AND not_before > ${now}`;
 }

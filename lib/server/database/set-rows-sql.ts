@@ -9,7 +9,8 @@ import type {
   StoredTwin,
 } from "../set.ts";
 import type { SqlDatabase } from "./database.ts";
-import { sql, type Statement } from "./statement.ts";
+import { arraysOf, indexed } from "./engines.ts";
+import { sql, Statement } from "./statement.ts";
 
 /** Rows that one statement writes: it holds the event loop for some milliseconds. */
 const BATCH = 100;
@@ -17,6 +18,12 @@ const BATCH = 100;
 const SLICE = 1_000;
 /** A file that was read sooner after its last change may have changed again unseen, in ms. */
 const SETTLED_MS = 2_000;
+
+/** Characters of a download's id, a UUID. */
+const ID_LENGTH = 36;
+
+/** An item of `arraysOf` that is a number. */
+const integer = (item: number) => new Statement([`CAST(value->>${item} AS BIGINT)`], []);
 
 /** A file of a set as a row. */
 interface SetFileRow {
@@ -59,9 +66,9 @@ export class SetRowsSql implements SetRows {
       await this.database.run(sql`
         INSERT INTO set_files (download_id, client_id, idx, path, root, size, mtime_ns, place, status,
           error_code, error)
-        SELECT ${downloadId}, ${clientId}, value->>0, value->>1, value->>2, value->>3, value->>4,
-          value->>5, value->>6, value->>7, value->>8
-        FROM json_each(${JSON.stringify(rows)})`);
+        SELECT ${downloadId}, ${clientId}, ${integer(0)}, value->>1, ${integer(2)}, ${integer(3)},
+          value->>4, value->>5, value->>6, value->>7, value->>8
+        FROM ${arraysOf(rows)}`);
     }
   }
 
@@ -108,7 +115,7 @@ export class SetRowsSql implements SetRows {
 
   async storedByPath(downloadId: string, path: string): Promise<SetFile | null> {
     const [row] = await this.database.run<SetFileRow>(sql`
-      SELECT * FROM set_files INDEXED BY set_files_stored
+      SELECT * FROM ${indexed("set_files", "set_files_stored")}
       WHERE client_id = (SELECT client_id FROM downloads WHERE download_id = ${downloadId})
         AND path = ${path} AND download_id = ${downloadId}
         AND status IN ('received', 'unchanged')
@@ -134,11 +141,10 @@ export class SetRowsSql implements SetRows {
         INSERT INTO set_files (download_id, client_id, idx, path, root, size, mtime_ns, place, status,
           digest, read_at, safe_offset, error_code, error)
         SELECT known.download_id, known.client_id, known.idx, known.path, known.root,
-          COALESCE(value->>2, known.size), COALESCE(value->>3, known.mtime_ns), known.place,
-          value->>1, value->>4, value->>5, value->>6, value->>7, value->>8
-        FROM json_each(${JSON.stringify(rows)}) CROSS JOIN set_files AS known
-          ON known.download_id = ${downloadId} AND known.idx = value->>0
-        WHERE TRUE
+          COALESCE(${integer(2)}, known.size), COALESCE(value->>3, known.mtime_ns), known.place,
+          value->>1, value->>4, ${integer(5)}, ${integer(6)}, value->>7, value->>8
+        FROM ${arraysOf(rows)} CROSS JOIN set_files AS known
+        WHERE known.download_id = ${downloadId} AND known.idx = ${integer(0)}
         ON CONFLICT (download_id, idx) DO UPDATE SET
           size = excluded.size, mtime_ns = excluded.mtime_ns, status = excluded.status,
           digest = excluded.digest, read_at = excluded.read_at,
@@ -178,17 +184,22 @@ export class SetRowsSql implements SetRows {
       digest: string;
       readAt: number;
     }>(sql`
-      SELECT value->>0 AS "index", stored.place, stored.digest, stored.read_at,
+      WITH found AS MATERIALIZED (
+        SELECT ${integer(0)} AS wanted, (
+          SELECT twin.download_id || twin.idx FROM set_files AS twin
+          JOIN downloads AS whole ON whole.download_id = twin.download_id
+          WHERE twin.client_id = ${clientId} AND twin.path = value->>1 AND twin.size = ${integer(2)}
+            AND twin.mtime_ns = value->>3 AND twin.status IN ('received', 'unchanged')
+            AND CAST(twin.mtime_ns AS BIGINT) / 1000000 + ${SETTLED_MS} <= twin.read_at
+            AND whole.status = 'completed' AND whole.checksum = ${checksum}
+          ORDER BY twin.download_id DESC LIMIT 1) AS twin
+        FROM ${arraysOf(wanted)}
+      )
+      SELECT wanted AS "index", stored.place, stored.digest, stored.read_at,
         downloads.saved_path AS folder
-      FROM json_each(${JSON.stringify(wanted)})
-      JOIN set_files AS stored ON stored.rowid = (
-        SELECT twin.rowid FROM set_files AS twin
-        JOIN downloads AS whole ON whole.download_id = twin.download_id
-        WHERE twin.client_id = ${clientId} AND twin.path = value->>1 AND twin.size = value->>2
-          AND twin.mtime_ns = value->>3 AND twin.status IN ('received', 'unchanged')
-          AND CAST(twin.mtime_ns AS INTEGER) / 1000000 + ${SETTLED_MS} <= twin.read_at
-          AND whole.status = 'completed' AND whole.checksum = ${checksum}
-        ORDER BY twin.download_id DESC LIMIT 1)
+      FROM found
+      JOIN set_files AS stored ON stored.download_id = substr(twin, 1, ${ID_LENGTH})
+        AND stored.idx = CAST(substr(twin, ${ID_LENGTH + 1}) AS BIGINT)
       JOIN downloads ON downloads.download_id = stored.download_id`);
     return rows.map(({ index, folder, place, digest, readAt }) => ({
       index: Number(index),

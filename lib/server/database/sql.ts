@@ -10,7 +10,8 @@ import {
 import { AccessSql } from "./access-sql.ts";
 import { SetRowsSql } from "./set-rows-sql.ts";
 import { AuditSql } from "./audit-sql.ts";
-import { idsOf, listOf } from "./list-sql.ts";
+import { idsOf, indexed } from "./engines.ts";
+import { listOf } from "./list-sql.ts";
 import {
   NameTakenError,
   type Client,
@@ -31,8 +32,8 @@ import {
   type DownloadRow,
 } from "./rows.ts";
 import { claimOf, isDue, nextDueAfter, waitingClients, type WaitingClient } from "./queue-sql.ts";
-import type { SqlDatabase } from "./database.ts";
-import { isFull, isUniqueViolation, openSqlite } from "./sqlite.ts";
+import { DatabaseFull, type SqlDatabase, UniqueViolation } from "./database.ts";
+import { openSqlite } from "./sqlite.ts";
 import { assignments, insertion, list, sql, type Statement } from "./statement.ts";
 import { TotalsSql } from "./totals-sql.ts";
 
@@ -94,7 +95,7 @@ class SqlRepository implements Repository {
       if (!row) throw new Error("the database gave no row for what was inserted");
       return toDownload(row) as Queued;
     } catch (error) {
-      if (!isFull(error)) throw error;
+      if (!(error instanceof DatabaseFull)) throw error;
       const message = "The disk of the server's database is full";
       throw new FdsError("storage_full", message, { cause: error });
     }
@@ -157,14 +158,14 @@ class SqlRepository implements Repository {
 
   async beforeLatestEnds(count: number): Promise<number> {
     const [row] = await this.database.run<{ revision: number }>(sql`
-      SELECT revision FROM downloads INDEXED BY downloads_ended WHERE ${HAS_ENDED}
+      SELECT revision FROM ${indexed("downloads", "downloads_ended")} WHERE ${HAS_ENDED}
       ORDER BY revision DESC LIMIT 1 OFFSET ${count}`);
     return Number(row?.revision ?? 0);
   }
 
   async endsBetween({ after, upTo, sites, limit }: EndsFilter): Promise<Download[]> {
     const rows = await this.database.run<DownloadRow>(sql`
-      SELECT * FROM downloads INDEXED BY downloads_ended
+      SELECT * FROM ${indexed("downloads", "downloads_ended")}
       WHERE ${HAS_ENDED} AND revision > ${after} AND revision <= ${upTo}
         ${sites ? sql`AND client_id IN (SELECT value FROM ${idsOf(sites)})` : sql``}
       ORDER BY revision LIMIT ${limit}`);
@@ -190,7 +191,7 @@ class SqlRepository implements Repository {
       // The row has the status that was just written, and with it the shape of `next`.
       return row ? (toDownload(row) as T) : null;
     } catch (error) {
-      if (!isUniqueViolation(error)) throw error;
+      if (!(error instanceof UniqueViolation)) throw error;
       const message = `another download holds the name "${wanted.savedPath}"`;
       throw new NameTakenError(message, { cause: error });
     }

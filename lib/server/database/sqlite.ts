@@ -3,7 +3,7 @@ import { mkdir, open } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { UsageError } from "../../util/flags.ts";
 import { Checkpoints } from "./checkpoints.ts";
-import type { SqlDatabase } from "./database.ts";
+import { DatabaseFull, type SqlDatabase, UniqueViolation } from "./database.ts";
 import { migrate } from "./migrations.ts";
 import { fieldOf, type Statement, type Value } from "./statement.ts";
 import { WriteAheadLog } from "./write-ahead-log.ts";
@@ -65,7 +65,7 @@ class SqliteDatabase implements SqlDatabase {
     const isChange = !READS.test(text);
     if (isChange) while (this.checkpoints.held) await this.checkpoints.held;
     const { prepared, fields } = this.#prepare(text);
-    const rows = prepared.values(...statement.values);
+    const rows = valuesOf(prepared, statement.values);
     if (isChange) this.checkpoints.changed();
     return rows.map((values) => {
       const row: Record<string, unknown> = {};
@@ -106,6 +106,14 @@ class SqliteDatabase implements SqlDatabase {
       oldest[1].prepared.finalize();
     }
     return statement;
+  }
+}
+
+function valuesOf(prepared: Prepared<unknown, Value[]>, values: readonly Value[]): unknown[][] {
+  try {
+    return prepared.values(...values);
+  } catch (error) {
+    throw translated(error);
   }
 }
 
@@ -165,12 +173,10 @@ function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Whether a statement failed because the disk is full. */
-export function isFull(error: unknown): boolean {
-  return error instanceof SQLiteError && error.code === "SQLITE_FULL";
-}
-
-/** Whether a statement failed because another row has the value of a unique column. */
-export function isUniqueViolation(error: unknown): boolean {
-  return error instanceof SQLiteError && error.code === "SQLITE_CONSTRAINT_UNIQUE";
+/** An error of a statement in the words of all databases, or as it is. */
+function translated(error: unknown): unknown {
+  const { code, message } = error instanceof SQLiteError ? error : {};
+  if (code === "SQLITE_FULL") return new DatabaseFull(message, { cause: error });
+  if (code === "SQLITE_CONSTRAINT_UNIQUE") return new UniqueViolation(message, { cause: error });
+  return error;
 }

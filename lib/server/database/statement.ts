@@ -9,11 +9,30 @@ export type NewRow<Row> = { readonly [Column in keyof Row]: Value | Statement };
  * texts. So the text of a statement is the same each time, and has to be prepared only once.
  */
 export class Statement {
-  /** @param texts one more than there are values */
+  /**
+   * @param texts one more than there are values
+   * @param inPostgres the same for Postgres, where that has other words for it
+   */
   constructor(
     readonly texts: readonly string[],
     readonly values: readonly Value[],
+    private readonly inPostgres?: () => Statement,
   ) {}
+
+  get isPortable(): boolean {
+    return this.inPostgres === undefined;
+  }
+
+  /** The same as Postgres has to be told it; the texts of this one are SQLite's. */
+  get forPostgres(): Statement {
+    return this.inPostgres?.() ?? this;
+  }
+}
+
+/** What the two engines have different words for. */
+export function ofEach(words: { sqlite: Statement; postgres: Statement }): Statement {
+  const { texts, values } = words.sqlite;
+  return new Statement(texts, values, () => words.postgres);
 }
 
 /** `` sql`SELECT … WHERE client_id = ${clientId} ${otherPiece}` `` */
@@ -35,7 +54,16 @@ export function sql(
     }
     all[all.length - 1] += texts[index + 1] ?? "";
   }
-  return new Statement(all, values);
+  if (inserted.every(isPortable)) return new Statement(all, values);
+  return new Statement(all, values, () => sql(texts, ...inserted.map(forPostgres)));
+}
+
+function isPortable(piece: Value | Statement): boolean {
+  return !(piece instanceof Statement) || piece.isPortable;
+}
+
+function forPostgres(piece: Value | Statement): Value | Statement {
+  return piece instanceof Statement ? piece.forPostgres : piece;
 }
 
 /** Pieces one after the other, with a comma between them. */

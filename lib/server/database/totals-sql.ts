@@ -75,7 +75,7 @@ export class TotalsSql {
       FROM (
         SELECT status, safe_offset, download_id FROM ${some} AND download_id > ${after}
         ORDER BY download_id LIMIT ${PAGE}
-      )
+      ) AS page
       GROUP BY status`);
   }
 }
