@@ -7,6 +7,7 @@ import {
   ftruncateSync,
   linkSync,
   openSync,
+  readSync,
   renameSync,
   statSync,
   truncateSync,
@@ -33,10 +34,18 @@ const SIZE = 16 * MiB;
 const WHEN = 6 * MiB;
 const BUDGET = { RECEIVE_BUDGET: "1MiB" };
 
-/** In place: the file stays the same one. */
+/** In place: the file stays the same one. Each byte becomes another one, as a random one may not. */
 function overwrite(path: string, position: number, length: number): void {
   const fd = openSync(path, "r+");
-  writeSync(fd, randomBytes(length), 0, length, position);
+  const bytes = Buffer.alloc(length);
+  readSync(fd, bytes, 0, length, position);
+  writeSync(
+    fd,
+    bytes.map((byte) => byte + 1),
+    0,
+    length,
+    position,
+  );
   closeSync(fd);
 }
 
