@@ -1,5 +1,5 @@
 /** The cloud side: reads its settings, puts the parts together, serves until it is told to stop. */
-import { endpoints } from "./lib/api/endpoints.ts";
+import { Hono } from "hono";
 import dashboard from "./lib/dashboard/index.html";
 import { Audit } from "./lib/server/audit/audit.ts";
 import { EnrolmentKeys } from "./lib/server/clients/enrolment.ts";
@@ -25,8 +25,19 @@ import { LongAnswers } from "./lib/server/http/long-answers.ts";
 import { Metrics } from "./lib/server/metrics/metrics.ts";
 import { metricsPage } from "./lib/server/http/metrics-page.ts";
 import { pageRoutes } from "./lib/server/http/page.ts";
-import { restHandlers } from "./lib/server/http/rest.ts";
-import { type Handlers, Router } from "./lib/server/http/routing.ts";
+import { callsWith, type MakeCall } from "./lib/server/http/call.ts";
+import { authentication } from "./lib/server/http/callers.ts";
+import { adminCalls } from "./lib/server/http/calls/admin.ts";
+import { clientCalls } from "./lib/server/http/calls/clients.ts";
+import { contentCalls } from "./lib/server/http/calls/content.ts";
+import { downloadCalls } from "./lib/server/http/calls/downloads.ts";
+import { eventCalls } from "./lib/server/http/calls/events.ts";
+import { serverCalls } from "./lib/server/http/calls/server.ts";
+import { sessionCalls } from "./lib/server/http/calls/sessions.ts";
+import { errorAnswers, nothingHere } from "./lib/server/http/errors.ts";
+import type { RestEnv } from "./lib/server/http/rest-env.ts";
+import { admin, anyone, operator, viewer } from "./lib/server/http/role-guards.ts";
+import { refuseOtherMethods, type RestRoutes } from "./lib/server/http/routing.ts";
 import { securityHeaders } from "./lib/server/http/security-headers.ts";
 import { SignIn } from "./lib/server/http/sign-in.ts";
 import { openDiskStorage } from "./lib/server/storage/disk.ts";
@@ -63,10 +74,11 @@ await runService(async () => {
 async function start(config: ServerConfig, isTerminal: boolean) {
   const logger = new Logger({ level: config.logLevel, format: config.logFormat });
   const engine = await startEngine(config, logger);
-  const api = buildApi(config, engine, logger);
+  const access = buildAccess(config, engine, logger);
+  const app = buildApp(config, engine, access, logger);
   await engine.downloads.recover();
-  const listener = await listen(config, engine, api, logger);
-  announce(config, { port: listener.port, signIn: api.signIn, isTerminal, logger });
+  const listener = await listen(config, engine, app, logger);
+  announce(config, { port: listener.port, signIn: access.signIn, isTerminal, logger });
   return {
     logger,
     ...(config.tls && { reload: () => listener.reload() }),
@@ -139,47 +151,115 @@ async function startEngine(config: ServerConfig, logger: Logger) {
   };
 }
 
-/** The REST interface, and who may call it. */
-type Api = ReturnType<typeof buildApi>;
+/** Who may call the REST interface. */
+type Access = ReturnType<typeof buildAccess>;
 
-function buildApi({ apiToken, requestRate }: ServerConfig, engine: Engine, logger: Logger) {
-  const { repository, clients, downloads, events, credit, metrics } = engine;
-  const { storage, turns, audit, enrolmentKeys } = engine;
+function buildAccess({ apiToken }: ServerConfig, { repository }: Engine, logger: Logger) {
   const rows = repository.access;
   const openCalls = new OpenCalls();
   const tokens = new Tokens(rows, openCalls, logger);
   const guesses = new Guesses();
   const signIn =
     apiToken === null ? null : new SignIn({ apiToken, tokens, rows, openCalls, guesses });
-  const measured = { metrics, repository, storage, clients, downloads, events, credit, version };
-  const rest = restHandlers({
-    clients,
-    browsing: new Browsing({ clients, credit, metrics }),
-    downloads,
-    events: new EventFeeds({ repository, clients, events, openCalls, turns, logger }),
-    storage,
-    sets: repository.sets,
-    openCalls,
-    metricsPage: (inTurn) => metricsPage(measured, inTurn),
-    signIn,
-    tokens,
-    enrolmentKeys,
-    audit,
-    version,
-  });
+  return { apiToken, tokens, guesses, signIn, openCalls };
+}
+
+/** The REST interface as a Hono app. */
+function buildApp(
+  { requestRate }: ServerConfig,
+  engine: Engine,
+  access: Access,
+  logger: Logger,
+): Hono<RestEnv> {
+  const { audit, turns } = engine;
   // A burst is no harm: a page that is opened asks for much at once.
   const requests = new RateLimiter({ burst: 2 * requestRate, everyMs: 1000 / requestRate });
-  const access = { apiToken, tokens, guesses, signIn };
-  const longAnswers = new LongAnswers({ turns, openCalls, logger });
-  const router = withRoutes(new Router({ access, requests, longAnswers, audit, logger }), rest);
-  return { router, signIn };
+  const longAnswers = new LongAnswers({ turns, openCalls: access.openCalls, logger });
+  const app = new Hono<RestEnv>();
+  app.use(authentication({ access, requests }));
+  app.notFound(nothingHere);
+  app.onError(errorAnswers({ audit, logger }));
+  const call = callsWith({ access, longAnswers, audit });
+  addRoutes(app, buildCalls(call, engine, access, logger));
+  refuseOtherMethods(app);
+  return app;
+}
+
+/** What each call of the REST interface does. */
+type Calls = ReturnType<typeof buildCalls>;
+
+function buildCalls(
+  call: MakeCall,
+  engine: Engine,
+  { tokens, signIn, openCalls }: Access,
+  logger: Logger,
+) {
+  const { repository, storage, turns, credit, metrics } = engine;
+  const { audit, enrolmentKeys, clients, downloads, events } = engine;
+  const feeds = new EventFeeds({ repository, clients, events, openCalls, turns, logger });
+  const browsing = new Browsing({ clients, credit, metrics });
+  const measured = { metrics, repository, storage, clients, downloads, events, credit, version };
+  return {
+    server: serverCalls(call, {
+      clients,
+      downloads,
+      metricsPage: (inTurn) => metricsPage(measured, inTurn),
+      version,
+    }),
+    sessions: sessionCalls(call, { signIn }),
+    clients: clientCalls(call, { clients, downloads, browsing }),
+    downloads: downloadCalls(call, { clients, downloads }),
+    content: contentCalls(call, { downloads, storage, sets: repository.sets, openCalls }),
+    events: eventCalls(call, { downloads, feeds }),
+    admin: adminCalls(call, { tokens, enrolmentKeys, audit }),
+  };
+}
+
+/**
+ * The REST interface: each call, who may make it, and what does it. What a call takes and answers is
+ * stated in lib/api/endpoints, which these lines are held to by their types.
+ */
+function addRoutes(app: RestRoutes, calls: Calls): void {
+  const { server, sessions, clients, downloads, content, events, admin: admins } = calls;
+  app.get("/health", anyone, ...server.health);
+  app.get("/metrics", viewer, ...server.metrics);
+  app.get("/openapi.json", anyone, ...server.openapi);
+
+  app.get("/api/session", anyone, ...sessions.getSession);
+  app.post("/api/session", anyone, ...sessions.signIn);
+  app.delete("/api/session", anyone, ...sessions.signOut);
+  app.post("/api/session/code", viewer, ...sessions.createSignInCode);
+
+  app.get("/api/clients", viewer, ...clients.listClients);
+  app.get("/api/clients/:client_id/files", operator, ...clients.listClientFiles);
+  app.post("/api/clients/:client_id/revoke", admin, ...clients.revokeClient);
+
+  app.post("/api/download", operator, ...downloads.startDownload);
+  app.get("/api/downloads", viewer, ...downloads.listDownloads);
+  app.get("/api/downloads/:download_id", viewer, ...downloads.getDownload);
+  app.patch("/api/downloads/:download_id", operator, ...downloads.changeDownload);
+  app.post("/api/downloads/:download_id/cancel", operator, ...downloads.cancelDownload);
+  app.post("/api/downloads/:download_id/retry", operator, ...downloads.retryDownload);
+  app.get("/api/downloads/:download_id/files", viewer, ...content.listSetFiles);
+  app.get("/api/downloads/:download_id/content", viewer, ...content.downloadContent);
+  app.get("/api/downloads/:download_id/events", viewer, ...events.downloadEvents);
+  app.get("/api/events", viewer, ...events.events);
+  app.get("/api/totals", viewer, ...downloads.totals);
+
+  app.get("/api/enrolment-keys", admin, ...admins.listEnrolmentKeys);
+  app.post("/api/enrolment-keys", admin, ...admins.createEnrolmentKey);
+  app.delete("/api/enrolment-keys/:name", admin, ...admins.revokeEnrolmentKey);
+  app.get("/api/tokens", admin, ...admins.listTokens);
+  app.post("/api/tokens", admin, ...admins.createToken);
+  app.delete("/api/tokens/:name", admin, ...admins.revokeToken);
+  app.get("/api/audit", admin, ...admins.audit);
 }
 
 /** Takes connections: HTTP, and the WebSockets of clients. */
 async function listen(
   config: ServerConfig,
   { clients, audit }: Engine,
-  { router }: Api,
+  app: Hono<RestEnv>,
   logger: Logger,
 ): Promise<Listener> {
   const { host, port, tls } = config;
@@ -194,7 +274,7 @@ async function listen(
     anyoneEnrols: config.enrolToken === null,
   });
   const isOpen = config.apiToken === null;
-  const door = new FrontDoor({ router, sockets, pages, audit, isOpen, secure });
+  const door = new FrontDoor({ app, sockets, pages, audit, isOpen, secure });
   const serve = (on: number, certificate: Bun.TLSOptions | undefined) =>
     Bun.serve<Connected>({
       hostname: host,
@@ -227,38 +307,4 @@ async function stop(engine: Engine, listener: Listener): Promise<void> {
   await engine.storage.close();
   await heard;
   await listener.end();
-}
-
-/** The REST interface: what each call is, and what it does. */
-function withRoutes(router: Router, rest: Handlers): Router {
-  return router
-    .add(endpoints.health, rest.health)
-    .add(endpoints.metrics, rest.metrics)
-    .add(endpoints.openapi, rest.openapi)
-    .add(endpoints.getSession, rest.getSession)
-    .add(endpoints.signIn, rest.signIn)
-    .add(endpoints.signOut, rest.signOut)
-    .add(endpoints.createSignInCode, rest.createSignInCode)
-    .add(endpoints.totals, rest.totals)
-    .add(endpoints.listClients, rest.listClients)
-    .add(endpoints.listClientFiles, rest.listClientFiles)
-    .add(endpoints.startDownload, rest.startDownload)
-    .add(endpoints.listDownloads, rest.listDownloads)
-    .add(endpoints.getDownload, rest.getDownload)
-    .add(endpoints.listSetFiles, rest.listSetFiles)
-    .add(endpoints.downloadContent, rest.downloadContent)
-    .add(endpoints.downloadEvents, rest.downloadEvents)
-    .add(endpoints.events, rest.events)
-    .add(endpoints.changeDownload, rest.changeDownload)
-    .add(endpoints.cancelDownload, rest.cancelDownload)
-    .add(endpoints.retryDownload, rest.retryDownload)
-    .add(endpoints.revokeClient, rest.revokeClient)
-    .add(endpoints.listEnrolmentKeys, rest.listEnrolmentKeys)
-    .add(endpoints.createEnrolmentKey, rest.createEnrolmentKey)
-    .add(endpoints.revokeEnrolmentKey, rest.revokeEnrolmentKey)
-    .add(endpoints.listTokens, rest.listTokens)
-    .add(endpoints.createToken, rest.createToken)
-    .add(endpoints.revokeToken, rest.revokeToken)
-    .add(endpoints.audit, rest.audit)
-    .close();
 }

@@ -4,7 +4,10 @@ import { downloadEndpoints } from "./endpoints/downloads.ts";
 import { eventEndpoints } from "./endpoints/events.ts";
 import { serverEndpoints } from "./endpoints/server.ts";
 
-/** Every call, by name: what server.ts routes and the OpenAPI document describes. */
+/**
+ * Every call, by name, stated once: server.ts routes these, the OpenAPI document describes them, and
+ * the types of the server's handlers and of callers follow from them.
+ */
 export const endpoints = {
   ...serverEndpoints,
   ...accessEndpoints,
@@ -12,3 +15,11 @@ export const endpoints = {
   ...downloadEndpoints,
   ...eventEndpoints,
 } as const;
+
+type AnyEndpoint = (typeof endpoints)[keyof typeof endpoints];
+
+/** The paths of the calls by a method. */
+export type PathOf<Method> = Extract<AnyEndpoint, { method: Method }>["path"];
+
+/** The endpoint of a method and a path. */
+export type EndpointAt<Method, Path> = Extract<AnyEndpoint, { method: Method; path: Path }>;

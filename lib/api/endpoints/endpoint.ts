@@ -37,3 +37,10 @@ export interface Endpoint {
   /** The codes of the errors it can answer, besides those that any call can. */
   errors: ErrorCode[];
 }
+
+type JsonOf<OneAnswer> = OneAnswer extends { schema: infer Schema extends z.ZodType }
+  ? z.output<Schema>
+  : never;
+
+/** The JSON that an endpoint answers where it does what is asked; never: it answers something else. */
+export type AnswerOf<E extends Endpoint> = JsonOf<E["answers"][number]>;

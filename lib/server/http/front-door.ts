@@ -1,15 +1,17 @@
+import type { Hono } from "hono";
 import type { Audit } from "../audit/audit.ts";
 import { FOREIGN_NAME, hasLoopbackName } from "./authentication.ts";
 import { dropBody, hasBody, hasUnreadBody } from "./body.ts";
 import type { ClientSockets, Connected } from "./client-sockets.ts";
-import { addressAsked, flawOfHost } from "./host.ts";
+import { addressAsked, addressed, flawOfHost } from "./host.ts";
 import { pageAnswer, type Pages } from "./page.ts";
 import { problem } from "./problem.ts";
-import type { Router } from "./routing.ts";
+import type { RestEnv } from "./rest-env.ts";
 import type { Secure } from "./security-headers.ts";
 
 export interface FrontDoorOptions {
-  router: Pick<Router, "fetch">;
+  /** The REST interface. */
+  app: Pick<Hono<RestEnv>, "fetch">;
   sockets: Pick<ClientSockets, "upgrade">;
   pages: Pages;
   audit: Pick<Audit, "record">;
@@ -60,7 +62,7 @@ export class FrontDoor {
     if (pathname === "/ws") return this.options.sockets.upgrade(request, address, server);
     const page = this.options.pages[pathname];
     if (!page || (method !== "GET" && method !== "HEAD")) {
-      return this.options.router.fetch(request, address);
+      return this.options.app.fetch(addressed(request), { address });
     }
     if (!this.options.isOpen || hasLoopbackName(request)) return pageAnswer(page, request);
     const target = `${method} ${pathname}`;

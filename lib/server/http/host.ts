@@ -4,6 +4,12 @@ export function addressAsked({ url }: Request): string {
   return url.startsWith("/") ? `http://localhost${url}` : url;
 }
 
+/** The request with its whole address, as Hono needs it. */
+export function addressed(request: Request): Request {
+  const url = addressAsked(request);
+  return url === request.url ? request : new Request(url, request);
+}
+
 /** Why a request cannot be answered under the Host that it names, in words; null: it can. */
 export function flawOfHost(request: Request): string | null {
   if (!URL.canParse(addressAsked(request))) return "The Host is no name of a host";

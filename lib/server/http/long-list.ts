@@ -1,4 +1,4 @@
-import { jsonText } from "./json.ts";
+import { type JsonResponse, jsonText, typed } from "./json.ts";
 import type { Answering } from "./long-answers.ts";
 
 /** Rows that are read and put into words at a time, which takes about a millisecond. */
@@ -7,32 +7,47 @@ const PAGE = 64;
 /** Text that is sent at once, in characters; a shorter answer is sent as one. */
 const PIECE = 32 * 1024;
 
+/** The page of a list that is asked for. */
+interface Page {
+  cursor?: string | undefined;
+  limit: number;
+}
+
 /** A list of any length. */
-export interface LongList<Row, Item> {
+export interface LongList<Row, Item, Name extends string = string> {
   /** What the answer calls it. */
-  name: string;
+  name: Name;
   /** Reads so many rows behind an id, or the first ones; fewer where there are no more. */
   read: (after: string | undefined, count: number) => Promise<Row[]>;
   idOf: (row: Row) => string;
   /** A row as REST shows it. */
   record: (row: Row) => Item;
-  /** The page that is asked for; where there is none, the whole list is. */
-  page?: { cursor?: string | undefined; limit: number };
+  /** Where there is none, the whole list is asked for. */
+  page?: Page;
 }
 
 /** The list as JSON. A long one is neither read nor kept as a whole: its pages are, one at a time. */
+export async function listAnswer<Row, Item, Name extends string>(
+  answering: Pick<Answering, "request" | "goOn">,
+  list: LongList<Row, Item, Name> & { page: Page },
+): Promise<JsonResponse<Record<Name, Item[]> & { next_cursor: string | null }>>;
+export async function listAnswer<Row, Item, Name extends string>(
+  answering: Pick<Answering, "request" | "goOn">,
+  list: LongList<Row, Item, Name>,
+): Promise<JsonResponse<Record<Name, Item[]>>>;
 export async function listAnswer<Row, Item>(
   { request, goOn }: Pick<Answering, "request" | "goOn">,
   list: LongList<Row, Item>,
-): Promise<Response> {
+): Promise<JsonResponse<unknown>> {
   const pieces = piecesOf(list);
   const first = await pieces.next();
   const second = await pieces.next();
   if (second.done) return jsonText(first.value ?? "");
   const headers = { "Content-Type": "application/json" };
   // The answer to HEAD has no body that could go on.
-  if (request.method === "HEAD") return new Response(null, { headers });
-  return new Response(goOn(encoded([first.value ?? "", second.value], pieces)), { headers });
+  if (request.method === "HEAD") return typed(new Response(null, { headers }));
+  const body = goOn(encoded([first.value ?? "", second.value], pieces));
+  return typed(new Response(body, { headers }));
 }
 
 async function* piecesOf<Row, Item>({

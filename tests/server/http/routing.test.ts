@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from "bun:test";
+import { Hono } from "hono";
 import * as z from "zod";
 import type { Endpoint } from "../../../lib/api/endpoints/endpoint.ts";
 import { FdsError } from "../../../lib/protocol/errors.ts";
@@ -7,7 +8,16 @@ import { LOCAL_ADMIN } from "../../../lib/server/access/caller.ts";
 import { Guesses } from "../../../lib/server/http/guesses.ts";
 import { OpenCalls } from "../../../lib/server/access/open-calls.ts";
 import { LongAnswers } from "../../../lib/server/http/long-answers.ts";
-import { Router } from "../../../lib/server/http/routing.ts";
+import { callsWith } from "../../../lib/server/http/call.ts";
+import { authentication, type AuthenticationOptions } from "../../../lib/server/http/callers.ts";
+import {
+  errorAnswers,
+  type ErrorAnswersOptions,
+  nothingHere,
+} from "../../../lib/server/http/errors.ts";
+import type { RestEnv } from "../../../lib/server/http/rest-env.ts";
+import { operator, viewer } from "../../../lib/server/http/role-guards.ts";
+import { refuseOtherMethods } from "../../../lib/server/http/routing.ts";
 import { FairTurns } from "../../../lib/util/fair-turns.ts";
 import { Logger } from "../../../lib/util/logger.ts";
 import { RateLimiter } from "../../../lib/util/rate-limiter.ts";
@@ -49,7 +59,7 @@ let log: string[];
 let audited: AuditEntry[];
 /** What the handler of `read` throws. */
 let failure: unknown;
-let router: Router;
+let app: Hono<RestEnv>;
 
 beforeEach(() => {
   log = [];
@@ -58,33 +68,47 @@ beforeEach(() => {
   const audit = { record: (entry: AuditEntry) => void audited.push(entry) };
   failure = undefined;
   const logger = new Logger({ level: "debug", format: "json", write: (line) => log.push(line) });
-  router = new Router({
-    access: { apiToken: "the-token", tokens, guesses: new Guesses(), signIn: null },
-    requests: new RateLimiter({ burst: 1000, everyMs: 1 }),
-    longAnswers: new LongAnswers({ turns: new FairTurns(), openCalls: new OpenCalls(), logger }),
-    audit,
+  const longAnswers = new LongAnswers({
+    turns: new FairTurns(),
+    openCalls: new OpenCalls(),
     logger,
-  })
-    .add(read, ({ param }) => {
-      if (failure !== undefined) throw failure;
-      return Response.json({ id: param("id") });
-    })
-    .add(make, ({ body }) => Response.json(body, { status: 202 }))
-    .add(find, ({ query }) => Response.json(query))
-    .add(follow, () => {
-      tokens.revoked = true;
-      return new Response(new ReadableStream({ cancel: () => void log.push("cancelled") }));
-    })
-    .close();
+  });
+  const access = { apiToken: "the-token", tokens, guesses: new Guesses(), signIn: null };
+  const callOf = callsWith({ access, longAnswers, audit });
+  app = newApp({ access, requests: new RateLimiter({ burst: 1000, everyMs: 1 }), audit, logger });
+  const things = callOf(read, (c) => {
+    if (failure !== undefined) throw failure;
+    return Response.json({ id: c.req.param("id") });
+  });
+  const changes = callOf(follow, () => {
+    tokens.revoked = true;
+    return new Response(new ReadableStream({ cancel: () => void log.push("cancelled") }));
+  });
+  app.get(read.path, operator, ...things);
+  app.post(
+    make.path,
+    operator,
+    ...callOf(make, (c) => Response.json(c.req.valid("json"), { status: 202 })),
+  );
+  app.get(find.path, operator, ...callOf(find, (c) => Response.json(c.req.valid("query"))));
+  app.get(follow.path, viewer, ...changes);
+  refuseOtherMethods(app);
 });
+
+function newApp(options: AuthenticationOptions & ErrorAnswersOptions): Hono<RestEnv> {
+  const made = new Hono<RestEnv>();
+  made.use(authentication(options));
+  made.notFound(nothingHere);
+  made.onError(errorAnswers(options));
+  return made;
+}
 
 async function call(path: string, init: RequestInit = {}): Promise<[number, unknown]> {
   const headers = new Headers({ Authorization: "Bearer the-token" });
   for (const [name, value] of new Headers(init.headers)) headers.set(name, value);
-  const response = await router.fetch(
-    new Request(`http://server${path}`, { ...init, headers }),
-    "::1",
-  );
+  const response = await app.fetch(new Request(`http://server${path}`, { ...init, headers }), {
+    address: "::1",
+  });
   return [response.status, await response.json()];
 }
 
@@ -160,12 +184,13 @@ test("a token that is called as an address is takes nothing of what that address
     openCalls: new OpenCalls(),
     logger,
   });
-  const limited = new Router({ access, requests: once, longAnswers, audit, logger })
-    .add(find, () => new Response())
-    .close();
+  const limited = newApp({ access, requests: once, audit, logger });
+  const callOf = callsWith({ access, longAnswers, audit });
+  limited.get(find.path, operator, ...callOf(find, () => new Response()));
+  refuseOtherMethods(limited);
   const ask = async (path: string, headers = {}) => {
     const request = new Request(`http://server${path}`, { headers });
-    return (await limited.fetch(request, "192.0.2.1")).status;
+    return (await limited.fetch(request, { address: "192.0.2.1" })).status;
   };
   const headers = { Authorization: "Bearer of-192.0.2.1" };
   expect(await ask("/api/things", headers)).toBe(200);

@@ -1,13 +1,13 @@
-import type { ClientRecord } from "../../../api/schemas.ts";
+import { endpoints } from "../../../api/endpoints.ts";
 import { sees } from "../../access/caller.ts";
 import type { Browsing } from "../../clients/browsing.ts";
 import { clientNotFound, type Clients } from "../../clients/clients.ts";
 import type { Downloads } from "../../downloads/downloads.ts";
+import { fileListRecord, nameOf } from "../../records/files.ts";
+import { clientRecord } from "../../records/records.ts";
+import type { MakeCall } from "../call.ts";
 import { json } from "../json.ts";
 import { listAnswer } from "../long-list.ts";
-import { clientRecord } from "../../records/records.ts";
-import { fileListRecord, nameOf } from "../../records/files.ts";
-import type { Handlers } from "../routing.ts";
 
 export interface ClientCallsOptions {
   clients: Pick<Clients, "list" | "revoke">;
@@ -16,33 +16,37 @@ export interface ClientCallsOptions {
 }
 
 /** What is asked about clients. */
-export function clientCalls({ clients, downloads, browsing }: ClientCallsOptions) {
+export function clientCalls(call: MakeCall, options: ClientCallsOptions) {
+  const { clients, downloads, browsing } = options;
   return {
-    async listClients({ caller: { sites }, inTurn, ...answering }) {
+    listClients: call(endpoints.listClients, async (c) => {
+      const { caller, answering } = c.var;
+      const { sites } = caller;
       const active = await downloads.countActive();
       return listAnswer(answering, {
         name: "clients",
-        read: (after, limit) => inTurn(() => clients.list({ after, sites, limit })),
+        read: (after, limit) => answering.inTurn(() => clients.list({ after, sites, limit })),
         idOf: ({ clientId }) => clientId,
-        record: (client): ClientRecord => clientRecord(client, active.get(client.clientId) ?? 0),
+        record: (client) => clientRecord(client, active.get(client.clientId) ?? 0),
       });
-    },
+    }),
 
-    async listClientFiles({ param, query, caller, request, note }) {
-      const clientId = param("client_id");
-      const { path, limit, cursor } = query;
-      note({ clientId, filePath: path });
-      if (!sees(caller, clientId)) throw clientNotFound(clientId);
+    listClientFiles: call(endpoints.listClientFiles, async (c) => {
+      const clientId = c.req.param("client_id");
+      const { path, limit, cursor } = c.req.valid("query");
+      c.var.note({ clientId, filePath: path });
+      if (!sees(c.var.caller, clientId)) throw clientNotFound(clientId);
       const after = cursor === undefined ? undefined : nameOf(cursor);
-      const listing = await browsing.list(clientId, { path, after, limit }, request.signal);
+      const listing = await browsing.list(clientId, { path, after, limit }, c.req.raw.signal);
       return json(fileListRecord(clientId, path ?? null, listing));
-    },
+    }),
 
-    async revokeClient({ param, note }) {
-      note({ clientId: param("client_id") });
-      const client = await clients.revoke(param("client_id"));
+    revokeClient: call(endpoints.revokeClient, async (c) => {
+      const clientId = c.req.param("client_id");
+      c.var.note({ clientId });
+      const client = await clients.revoke(clientId);
       const active = await downloads.countActive();
       return json(clientRecord(client, active.get(client.clientId) ?? 0));
-    },
-  } satisfies Partial<Handlers>;
+    }),
+  };
 }

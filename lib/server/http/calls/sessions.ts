@@ -1,43 +1,48 @@
-import type { Session, SignInCode } from "../../../api/schemas.ts";
+import { endpoints } from "../../../api/endpoints.ts";
+import type { Session } from "../../../api/schemas.ts";
 import { FdsError } from "../../../protocol/errors.ts";
 import { type Caller, LOCAL_ADMIN } from "../../access/caller.ts";
-import { json } from "../json.ts";
 import { isoTime } from "../../records/records.ts";
-import type { Handlers } from "../routing.ts";
+import type { MakeCall } from "../call.ts";
+import { json } from "../json.ts";
 import type { SignIn } from "../sign-in.ts";
 
-/**
- * How a browser signs in and out.
- * @param signIn null where there is no token to sign in with
- */
-export function sessionCalls(signIn: SignIn | null) {
+export interface SessionCallsOptions {
+  /** null where there is no token to sign in with. */
+  signIn: SignIn | null;
+}
+
+/** How a browser signs in and out. */
+export function sessionCalls(call: MakeCall, { signIn }: SessionCallsOptions) {
   return {
-    async getSession({ request }) {
+    getSession: call(endpoints.getSession, async (c) => {
+      const request = c.req.raw;
       const caller = (await signIn?.sessionOf(request)) ?? null;
       const ended = caller === null ? await signIn?.endOf(request) : null;
-      return json({ ...sessionRecord(signIn, caller), ended: ended ?? null } satisfies Session);
-    },
+      return json({ ...sessionRecord(signIn, caller), ended: ended ?? null });
+    }),
 
-    async signIn({ body, request, address, note }) {
+    signIn: call(endpoints.signIn, async (c) => {
       if (!signIn) return json(sessionRecord(null, null));
-      const { caller, cookie } = await signIn.signIn(body, request, address);
-      note({ actor: caller.name });
+      const shown = c.req.valid("json");
+      const { caller, cookie } = await signIn.signIn(shown, c.req.raw, c.env.address);
+      c.var.note({ actor: caller.name });
       return json(sessionRecord(signIn, caller), { headers: { "Set-Cookie": cookie } });
-    },
+    }),
 
-    async signOut({ request, note }) {
+    signOut: call(endpoints.signOut, async (c) => {
       if (!signIn) return json(sessionRecord(null, null));
-      note({ actor: (await signIn.sessionOf(request))?.name ?? null });
-      const headers = { "Set-Cookie": await signIn.signOut(request) };
+      c.var.note({ actor: (await signIn.sessionOf(c.req.raw))?.name ?? null });
+      const headers = { "Set-Cookie": await signIn.signOut(c.req.raw) };
       return json(sessionRecord(signIn, null), { headers });
-    },
+    }),
 
-    createSignInCode({ caller }) {
+    createSignInCode: call(endpoints.createSignInCode, (c) => {
       if (!signIn) throw new FdsError("not_found", "This server has no token to sign in with");
-      const { code, expiresAt } = signIn.newCode(caller);
-      return json({ code, expires_at: isoTime(expiresAt) } satisfies SignInCode);
-    },
-  } satisfies Partial<Handlers>;
+      const { code, expiresAt } = signIn.newCode(c.var.caller);
+      return json({ code, expires_at: isoTime(expiresAt) });
+    }),
+  };
 }
 
 /** @param caller who is signed in; null: nobody, and where the server asks for no token, anyone */

@@ -1,0 +1,70 @@
+import { zValidator } from "@hono/zod-validator";
+import type { Context, MiddlewareHandler } from "hono";
+import * as z from "zod";
+import type { AnswerOf, Endpoint } from "../../api/endpoints/endpoint.ts";
+import type { Audit } from "../audit/audit.ts";
+import type { Access } from "./authentication.ts";
+import { audited } from "./call-audit.ts";
+import { authenticateAgain, callerIn } from "./callers.ts";
+import type { JsonResponse } from "./json.ts";
+import { jsonBody } from "./json-body.ts";
+import type { LongAnswers } from "./long-answers.ts";
+import type { CallContext, RestEnv } from "./rest-env.ts";
+import { refuseInvalid } from "./validation.ts";
+
+/** The query of a call that takes none: it refuses every field, as nobody would read it. */
+const NO_QUERY = z.strictObject({});
+
+/** What an endpoint answers: the JSON of its schema, or a body of another kind. */
+type Answer<E extends Endpoint> = [AnswerOf<E>] extends [never]
+  ? Response
+  : JsonResponse<AnswerOf<E>>;
+
+/** What a call does, with a request that is checked. */
+export type Handle<E extends Endpoint> = (c: CallContext<E>) => Answer<E> | Promise<Answer<E>>;
+
+/** A step of a call of an endpoint, for Hono. */
+export type CallHandler<E extends Endpoint> = MiddlewareHandler<RestEnv> & {
+  /** Never there: it keeps the calls of two endpoints apart for the compiler. */
+  readonly endpoint?: E;
+};
+
+/** Makes the steps of an endpoint's call, which go behind the guard of its role. */
+export type MakeCall = <E extends Endpoint>(endpoint: E, handle: Handle<E>) => CallHandler<E>[];
+
+export interface CallsOptions {
+  access: Access;
+  longAnswers: LongAnswers;
+  audit: Pick<Audit, "record">;
+}
+
+/** Every call has these steps: its query is checked, then its body, then it does what it is for. */
+export function callsWith({ access, longAnswers, audit }: CallsOptions): MakeCall {
+  return (endpoint, handle) => {
+    const { query, body, largeBody, goesOn } = endpoint;
+    const steps: MiddlewareHandler[] = [zValidator("query", query ?? NO_QUERY, refuseInvalid)];
+    if (body) {
+      const checkBody = zValidator("json", body, refuseInvalid);
+      steps.push(jsonBody(largeBody), authenticateAgain(access), checkBody);
+    }
+    const act: MiddlewareHandler<RestEnv> = (c) =>
+      audited(c, endpoint.audit, audit, async () => {
+        c.set("answering", longAnswers.for(c.req.raw, c.var.caller));
+        // The guard and the steps before have checked what the types of this context say.
+        const answer = await handle(c as unknown as CallContext<typeof endpoint>);
+        if (goesOn) await confirmRight(c, access, answer);
+        return answer;
+      });
+    return [...steps, act];
+  };
+}
+
+/** Takes an answer back whose caller lost the right to it before its end could be planned. */
+async function confirmRight(c: Context<RestEnv>, access: Access, answer: Response): Promise<void> {
+  try {
+    await callerIn(c, access);
+  } catch (error) {
+    await answer.body?.cancel();
+    throw error;
+  }
+}

@@ -1,0 +1,47 @@
+import { endpoints } from "../../../api/endpoints.ts";
+import { openApiDocument } from "../../../api/openapi.ts";
+import { FdsError } from "../../../protocol/errors.ts";
+import type { InTurn } from "../../../util/fair-turns.ts";
+import type { Clients } from "../../clients/clients.ts";
+import type { Downloads } from "../../downloads/downloads.ts";
+import { CONTENT_TYPE } from "../../metrics/prometheus.ts";
+import type { MakeCall } from "../call.ts";
+import { json, jsonText } from "../json.ts";
+
+export interface ServerCallsOptions {
+  clients: Pick<Clients, "connectedCount">;
+  downloads: Pick<Downloads, "countActive">;
+  /** What `/metrics` answers. */
+  metricsPage: (inTurn: InTurn) => Promise<string>;
+  version: string;
+}
+
+/** What is asked about the server itself. */
+export function serverCalls(call: MakeCall, options: ServerCallsOptions) {
+  const { clients, downloads, metricsPage, version } = options;
+  // Once: it takes milliseconds to make, and whoever asks for it needs no token.
+  const document = JSON.stringify(openApiDocument(version));
+  return {
+    health: call(endpoints.health, async () => {
+      const active = await downloads.countActive();
+      return json({
+        status: "healthy" as const,
+        version,
+        uptime_seconds: Math.floor(process.uptime()),
+        connected_clients: clients.connectedCount,
+        active_downloads: [...active.values()].reduce((sum, count) => sum + count, 0),
+      });
+    }),
+
+    metrics: call(endpoints.metrics, async (c) => {
+      const { caller, answering } = c.var;
+      if (caller.sites) {
+        throw new FdsError("forbidden", "Use a token that sees all sites, metrics are of all");
+      }
+      const page = await metricsPage(answering.inTurn);
+      return new Response(page, { headers: { "Content-Type": CONTENT_TYPE } });
+    }),
+
+    openapi: call(endpoints.openapi, () => jsonText(document)),
+  };
+}

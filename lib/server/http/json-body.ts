@@ -1,0 +1,35 @@
+import type { MiddlewareHandler } from "hono";
+import type { Endpoint } from "../../api/endpoints/endpoint.ts";
+import { readBody, tooLarge } from "./body.ts";
+
+/** Limits of a body: its size in bytes, and the time in ms in which all of it has to come. */
+const MAX_BODY_BYTES = 64 * 1024;
+const BODY_WITHIN_MS = 10_000;
+
+/**
+ * Reads a body as JSON whatever Content-Type says: curl's -d says something else by itself.
+ * @throws FdsError `request_too_large` or `invalid_request`, from the middleware
+ */
+export function jsonBody(large: Endpoint["largeBody"]): MiddlewareHandler {
+  const size = large?.bytes ?? MAX_BODY_BYTES;
+  return async (c, next) => {
+    const { raw } = c.req;
+    const body = await readBody(raw, { size, time: BODY_WITHIN_MS });
+    if (body.length > MAX_BODY_BYTES && !(large && hasField(body, large.field))) {
+      throw tooLarge(MAX_BODY_BYTES);
+    }
+    const headers = new Headers(raw.headers);
+    headers.set("Content-Type", "application/json");
+    c.req.raw = new Request(raw.url, { method: raw.method, headers, body, signal: raw.signal });
+    await next();
+  };
+}
+
+function hasField(body: Uint8Array, field: string): boolean {
+  try {
+    const value: unknown = JSON.parse(new TextDecoder().decode(body));
+    return typeof value === "object" && value !== null && field in value;
+  } catch {
+    return false;
+  }
+}
