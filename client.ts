@@ -47,6 +47,7 @@ async function start(config: ClientConfig) {
       takeNewKey: () => takeNewKey(stateDir),
       enrolToken,
       version,
+      timeZone: config.timeZone,
       chunkSize,
       rateLimit: new TokenBucket(config.rateLimit),
       compress,

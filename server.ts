@@ -209,8 +209,8 @@ function buildCalls(
     sessions: sessionCalls(call, { signIn }),
     clients: clientCalls(call, { clients, downloads, browsing }),
     downloads: downloadCalls(call, { clients, downloads }),
-    content: contentCalls(call, { downloads, storage, sets: repository.sets, openCalls }),
-    events: eventCalls(call, { downloads, feeds }),
+    content: contentCalls(call, { downloads, clients, storage, sets: repository.sets, openCalls }),
+    events: eventCalls(call, { downloads, clients, feeds }),
     admin: adminCalls(call, { tokens, enrolmentKeys, audit }),
   };
 }

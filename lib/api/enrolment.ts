@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { Labels } from "./labels.ts";
 import { Secret } from "./schemas.ts";
 import { CredentialName, Lifetime } from "./tokens.ts";
 
@@ -24,6 +25,7 @@ export const EnrolmentKeyRecord = z
   .object({
     name: CredentialName,
     ids: IdPattern,
+    labels: Labels.meta({ description: "of whoever enrols with it" }),
     replace: z.boolean(),
     max_uses: z.int().nullable().meta({ description: "null: no limit" }),
     uses: z.int().min(0),
@@ -44,6 +46,7 @@ export const NewEnrolmentKey = z
   .strictObject({
     name: CredentialName,
     ids: IdPattern,
+    labels: Labels.default({}).meta({ description: "of whoever enrols with it" }),
     replace: z.boolean().default(false).meta({
       description: "lets another machine take the id over, also one that was revoked",
     }),

@@ -3,6 +3,7 @@ import { CHECKSUM_ALGORITHMS } from "../protocol/checksum.ts";
 import { Md5, Sha256 } from "../protocol/digest.ts";
 import { DOWNLOAD_ERROR_CODES } from "../protocol/errors.ts";
 import { ClientId, FilePath } from "../protocol/messages.ts";
+import { Labels, TimeZone } from "./labels.ts";
 import { pageLimit } from "./page-limit.ts";
 import { Role } from "./roles.ts";
 import { SavedPath } from "./saved-path.ts";
@@ -88,6 +89,10 @@ export const ClientRecord = z
     hostname: z.string().nullable(),
     platform: z.string().nullable(),
     version: z.string().nullable(),
+    labels: Labels,
+    time_zone: TimeZone.meta({
+      description: "what the server says, else what the client reports, else UTC",
+    }),
     active_downloads: z.int().min(0),
     revoked_at: time.nullable().meta({ description: "its key is refused since then" }),
     problem: z

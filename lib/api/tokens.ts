@@ -3,6 +3,7 @@ import { MAX_DURATION } from "../util/durations.ts";
 import { ClientId } from "../protocol/messages.ts";
 import { Role } from "./roles.ts";
 import { Secret } from "./schemas.ts";
+import { SelectorText } from "./selector.ts";
 
 /* The REST shapes of API tokens: who may call, and for what. */
 
@@ -30,7 +31,10 @@ export const TokenRecord = z
   .object({
     name: CredentialName,
     role: Role,
-    sites: z.array(ClientId).nullable().meta({ description: "the only ones it sees; null: all" }),
+    sites: z.array(ClientId).nullable().meta({
+      description: "clients that it sees; where neither these nor labels are given: all",
+    }),
+    labels: SelectorText.nullable().meta({ description: "also clients with such labels" }),
     created_at: time,
     expires_at: time.nullable(),
     revoked_at: time.nullable(),
@@ -47,10 +51,17 @@ export const NewToken = z
     name: CredentialName,
     role: Role,
     sites: z.array(ClientId).min(1).max(MAX_SITES).nullable().default(null),
+    labels: SelectorText.nullable().default(null).meta({
+      description: "clients with such labels, at the moment of each call and event",
+    }),
     expires_in_seconds: Lifetime.default(null),
   })
   .refine(({ role, sites }) => role !== "admin" || sites === null, {
     path: ["sites"],
+    message: "an admin sees all sites, leave them out",
+  })
+  .refine(({ role, labels }) => role !== "admin" || labels === null, {
+    path: ["labels"],
     message: "an admin sees all sites, leave them out",
   })
   .meta({ id: "NewToken" });

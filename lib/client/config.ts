@@ -18,6 +18,7 @@ import {
   TEXT,
   TOKEN,
 } from "../util/settings.ts";
+import { isTimeZone, systemTimeZone } from "../util/time-zone.ts";
 import { proxyFor } from "./proxy.ts";
 import { PIN_PATTERN } from "./server-identity.ts";
 import type { TlsPaths } from "./tls-files.ts";
@@ -50,6 +51,8 @@ export interface ClientConfig {
   maxBytesPerDay: number | null;
   /** Whether the names of files may be listed. */
   mayBrowse: boolean;
+  /** IANA name of the zone in which the site's times are; null: the server takes UTC. */
+  timeZone: string | null;
   /** Folder of the client's key, and of its record of requests. */
   stateDir: string;
   /** An older key is replaced when the client connects, in ms. */
@@ -107,6 +110,9 @@ const SETTINGS = {
     default: "auto",
     help: "auto: frames are compressed where that saves time; off: never",
   },
+  CLIENT_TIME_ZONE: {
+    help: "the site's time zone, such as Europe/Berlin (default: this machine's)",
+  },
   CLIENT_STATE_DIR: {
     flag: "state-dir",
     help: "folder of this client's key and of its record of requests (default: ./.client-state/<id>)",
@@ -159,6 +165,11 @@ const ID: Kind<string> = {
   expected: "1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit",
 };
 
+const TIME_ZONE: Kind<string> = {
+  schema: z.string().refine(isTimeZone),
+  expected: 'the IANA name of a time zone, such as "Europe/Berlin"',
+};
+
 const ENDPOINT: Kind<URL> = {
   schema: z.string().transform(endpointOf).pipe(z.instanceof(URL)),
   expected: 'an address such as "https://files.example.com", without a password, "?" or "#"',
@@ -194,6 +205,7 @@ export function readClientConfig(
     rateLimit: settings.readOptional("RATE_LIMIT", size(MIN_RATE_LIMIT)),
     compress: settings.read("COMPRESSION", oneOf(["auto", "off"])) === "auto",
     enrolToken: settings.readOptional("ENROLL_TOKEN", TOKEN),
+    timeZone: settings.readOptional("CLIENT_TIME_ZONE", TIME_ZONE) ?? systemTimeZone(),
     stateDir: settings.readOptional("CLIENT_STATE_DIR", TEXT) ?? `./.client-state/${id}`,
     keyMaxAge: settings.read("KEY_MAX_AGE", DURATION),
     tls: readTls(settings),

@@ -29,6 +29,8 @@ export interface ConnectionOptions extends AgentOptions, DialOptions {
   /** Shown to enrol; undefined where the key is enough. */
   enrolToken: string | undefined;
   version: string;
+  /** IANA name of the zone in which its local times are; null: unknown. */
+  timeZone: string | null;
   /** @param newKeyTaken the server knows the client by its new key from now on */
   onRegistered: (newKeyTaken: boolean) => void;
 }
@@ -96,7 +98,7 @@ export class Connection {
 
   #register(): void {
     this.#heard();
-    const { id, keys, enrolToken, version, chunkSize } = this.options;
+    const { id, keys, enrolToken, version, timeZone, chunkSize } = this.options;
     const register: ClientMessage = {
       type: "register",
       client_id: id,
@@ -108,6 +110,7 @@ export class Connection {
       platform: `${platform()} ${arch()}`,
       chunk_size: chunkSize,
       features: Object.values(FEATURES),
+      ...(timeZone !== null && { time_zone: timeZone }),
     };
     this.#socket.send(JSON.stringify(register));
   }

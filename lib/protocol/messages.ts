@@ -106,6 +106,8 @@ export const ClientMessage = z.discriminatedUnion("type", [
     chunk_size: chunkSize,
     /** See {@link FEATURES}. */
     features: features.optional(),
+    /** IANA name of the zone in which its local times are. */
+    time_zone: label.optional(),
   }),
   /** The file is open. `offset` is where the frames begin: what was asked for, or 0 to start over. */
   z.object({

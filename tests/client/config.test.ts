@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { systemTimeZone } from "../../lib/util/time-zone.ts";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
@@ -21,6 +22,7 @@ const DEFAULTS: ClientConfig = {
   rateLimit: null,
   compress: true,
   enrolToken: null,
+  timeZone: systemTimeZone(),
   stateDir: "./.client-state/restaurant-001",
   keyMaxAge: 90 * 86_400_000,
   tls: NO_TLS,

@@ -42,6 +42,7 @@ const options = (port: number) => ({
   serverUrl: new URL(`ws://127.0.0.1:${port}/ws`),
   keys: KEYS,
   version: "1.0.0",
+  timeZone: null,
   chunkSize: 64 * 1024,
   rateLimit: new TokenBucket(null),
   compress: true,

@@ -15,6 +15,8 @@ function client(client_id: string, connected: boolean): ClientRecord {
     hostname: null,
     platform: null,
     version: null,
+    labels: {},
+    time_zone: "UTC",
     active_downloads: 0,
     revoked_at: null,
     problem: null,

@@ -45,6 +45,7 @@ class Crowd implements AsyncDisposable {
         takeNewKey: async () => {},
         enrolToken: ENROLL_TOKEN,
         version: "1.0.0",
+        timeZone: null,
         chunkSize: MiB,
         rateLimit: new TokenBucket(null),
         dailyLimit: null,

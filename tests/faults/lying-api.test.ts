@@ -43,6 +43,8 @@ const HEALTH = {
   status: "healthy",
   uptime_seconds: 1,
   connected_clients: 1,
+  labels: {},
+  time_zone: "UTC",
   active_downloads: 0,
 } as const;
 
@@ -55,6 +57,8 @@ const EVIL_CLIENT = {
   hostname: EVIL,
   platform: EVIL,
   version: EVIL,
+  labels: { [EVIL]: EVIL },
+  time_zone: EVIL,
   active_downloads: 0,
   revoked_at: null,
   problem: EVIL,

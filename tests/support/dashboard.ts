@@ -2,7 +2,7 @@ import { expect } from "bun:test";
 import { join } from "node:path";
 import { SQL } from "bun";
 import type { Browser, BrowserContextOptions, Locator, Page } from "playwright-core";
-import { toClientRow, toRow } from "../../lib/server/database/rows.ts";
+import { toRegisteredRow, toRow } from "../../lib/server/database/rows.ts";
 import { client } from "../server/database/samples.ts";
 import { Visit } from "./browser.ts";
 import { states } from "./downloads.ts";
@@ -93,7 +93,7 @@ export async function fillDatabase(folder: string, filling: Filling): Promise<vo
     filename: join(folder, "downloads/.server/state.db"),
     transform: SQL.camel,
   });
-  const clients = Array.from({ length: sites }, (_, site) => toClientRow(client(idOf(site))));
+  const clients = Array.from({ length: sites }, (_, site) => toRegisteredRow(client(idOf(site))));
   const rows = Array.from({ length: downloads }, (_, index) => {
     const state = index % 10 === 0 ? states.failed : states.completed;
     const clientId = idOf(index % sites);

@@ -1,13 +1,14 @@
 import type { Role } from "../../api/roles.ts";
 import { FdsError } from "../../protocol/errors.ts";
+import type { Sites } from "./sites.ts";
 
 /** Somebody who was let in to call the API. */
 export interface Caller {
   /** Name of the token: `API_TOKEN` for the one in the settings, null where the server asks for none. */
   name: string | null;
   role: Role;
-  /** Ids of the only clients that it sees; null: all. */
-  sites: ReadonlySet<string> | null;
+  /** The only clients that it sees; null: all. */
+  sites: Sites | null;
   /** Hash of the token's secret; null: an admin did not make this token. */
   tokenHash: string | null;
   /** When its right ends, ms since 1970; null: not by itself. */
@@ -35,15 +36,6 @@ export const LOCAL_ADMIN: Caller = { ...BOOTSTRAP_ADMIN, name: null };
 /** Whether the right of a caller can end while the server runs: that of the API_TOKEN cannot. */
 export function canEnd({ name, sessionHash }: Caller): boolean {
   return sessionHash !== null || (name !== null && name !== BOOTSTRAP);
-}
-
-/**
- * Whether a client, with its downloads, is there for a caller. What is not is answered as if it
- * did not exist (404, or left out of lists, totals and events), so that nobody learns of it; 403
- * only says that the role is too low, whatever is asked about.
- */
-export function sees({ sites }: Caller, clientId: string): boolean {
-  return sites === null || sites.has(clientId);
 }
 
 /** The answer as if nothing were there, to a caller that named what it does not see. */

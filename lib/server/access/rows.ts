@@ -1,3 +1,4 @@
+import type { Labels } from "../../api/labels.ts";
 import type { Role } from "../../api/roles.ts";
 
 /** An API token as it is kept. Times are ms since 1970. */
@@ -7,8 +8,10 @@ export interface ApiToken {
   /** SHA-256 of the secret, hex: of 256 random bits nothing slower is needed. */
   tokenHash: string;
   role: Role;
-  /** Ids of the only clients that it sees; null: all. */
+  /** Ids of clients that it sees; null beside no labels: all. */
   sites: string[] | null;
+  /** Selector of other clients that it sees; null: none by their labels. */
+  labels: string | null;
   createdAt: number;
   expiresAt: number | null;
   revokedAt: number | null;
@@ -23,6 +26,8 @@ export interface EnrolmentKey {
   keyHash: string;
   /** Ids that may enrol with it; a `*` stands for any characters, or none. */
   ids: string;
+  /** Labels for whoever enrols with it. */
+  labels: Labels;
   /** It also lets another machine take over an id that belongs to a key, or was revoked. */
   replaces: boolean;
   /** null: no limit */

@@ -1,10 +1,12 @@
 import type { Role } from "../../api/roles.ts";
+import { parseSelector } from "../../api/selector.ts";
 import { FdsError } from "../../protocol/errors.ts";
 import type { Logger } from "../../util/logger.ts";
 import { steadyNow } from "../../util/steady-clock.ts";
 import type { Caller } from "./caller.ts";
 import { expiryAfter, hasExpired } from "./expiry.ts";
 import type { OpenCalls } from "./open-calls.ts";
+import type { Sites } from "./sites.ts";
 import type { AccessRows, ApiToken, NamesPage } from "./rows.ts";
 import { hashSecret, newSecret } from "./secrets.ts";
 
@@ -15,6 +17,7 @@ export interface TokenOrder {
   name: string;
   role: Role;
   sites: string[] | null;
+  labels: string | null;
   expires_in_seconds: number | null;
 }
 
@@ -48,6 +51,7 @@ export class Tokens {
       tokenHash: hashSecret(secret),
       role: order.role,
       sites: order.sites,
+      labels: order.labels,
       createdAt,
       expiresAt: expiryAfter(order.expires_in_seconds, createdAt),
       revokedAt: null,
@@ -92,8 +96,8 @@ export class Tokens {
     if (token.revokedAt !== null) throw new FdsError("unauthorized", "The API token was revoked");
     if (hasExpired(token, now)) throw new FdsError("unauthorized", "The API token has expired");
     this.#used(token, now);
-    const { name, role, sites, expiresAt } = token;
-    return { name, role, sites: sites && new Set(sites), tokenHash, expiresAt, sessionHash: null };
+    const { name, role, expiresAt } = token;
+    return { name, role, sites: sitesOf(token), tokenHash, expiresAt, sessionHash: null };
   }
 
   /** Nobody is kept out because this cannot be written: with a full disk people want to see. */
@@ -105,4 +109,10 @@ export class Tokens {
         this.logger.error("last_used_at was not recorded", { token: name }, error),
       );
   }
+}
+
+/** What a token sees; null: all. */
+function sitesOf({ sites, labels }: ApiToken): Sites | null {
+  if (sites === null && labels === null) return null;
+  return { ids: new Set(sites), selector: labels === null ? null : parseSelector(labels) };
 }

@@ -1,6 +1,6 @@
 import { FdsError } from "../../protocol/errors.ts";
 import type { Register } from "../../protocol/messages.ts";
-import type { Client } from "../database/repository.ts";
+import type { RegisteredClient } from "../database/repository.ts";
 import { flawOf } from "./enrolment.ts";
 import type { EnrolmentKey } from "../access/rows.ts";
 import { hashSecret, sameSecret } from "../access/secrets.ts";
@@ -33,7 +33,7 @@ export interface Admission {
  */
 export function admit(
   register: Register,
-  known: Client | null,
+  known: RegisteredClient | null,
   connected: boolean,
   { token, key }: Enrolment,
   now: number,

@@ -1,11 +1,13 @@
+import { type LabelChanges, MAX_LABELS } from "../../api/labels.ts";
 import { FdsError } from "../../protocol/errors.ts";
 import { ClientId, type Register } from "../../protocol/messages.ts";
 import { pauses } from "../../util/fair-turns.ts";
 import type { Logger } from "../../util/logger.ts";
+import { isTimeZone } from "../../util/time-zone.ts";
 import type { Audit } from "../audit/audit.ts";
 import { admit } from "./admission.ts";
 import type { EnrolmentKeys } from "./enrolment.ts";
-import type { Client, ClientFilter, Repository } from "../database/repository.ts";
+import type { Client, ClientFilter, RegisteredClient, Repository } from "../database/repository.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import { RegistrationLimits } from "./registration-limits.ts";
 import { type Machine, SharedIds } from "./shared-ids.ts";
@@ -13,7 +15,10 @@ import { Session, type SessionHost, type Socket, type Way } from "./session.ts";
 import { steadyNow } from "../../util/steady-clock.ts";
 import { SerialQueue } from "../../util/serial-queue.ts";
 import { LineLimit } from "../../util/line-limit.ts";
+import type { Caller } from "../access/caller.ts";
 import { networkOf } from "../access/remote-address.ts";
+import type { EnrolmentKey } from "../access/rows.ts";
+import { areOf } from "../access/sites.ts";
 
 /** How often dead peers and stalled downloads are looked for, in ms, on average. */
 const TEND_INTERVAL_MS = 2_500;
@@ -199,8 +204,9 @@ export class Clients implements SessionHost {
       if (admission.uses && enrolledWith === null) {
         await enrolmentKeys.use(admission.uses);
         enrolledWith = admission.uses.name;
+        await this.#label(clientId, admission.uses);
       }
-      const client: Client = {
+      const client: RegisteredClient = {
         clientId,
         keyHash: admission.keyHash,
         enrolledAt: admission.enrolledAt,
@@ -209,6 +215,7 @@ export class Clients implements SessionHost {
         hostname: message.hostname,
         platform: message.platform,
         version: message.version,
+        reportedTimeZone: timeZoneOf(message),
         remoteAddress: session.remoteAddress,
         connectedAt: now,
         lastSeenAt: now,
@@ -218,6 +225,57 @@ export class Clients implements SessionHost {
       }
       // Another registration came first, perhaps this client's own: look again what may be now.
     }
+  }
+
+  /** Gives a client the labels of the key with which it enrols, before anybody hears of it. */
+  async #label(clientId: string, { name, labels }: EnrolmentKey): Promise<void> {
+    const { repository, logger } = this.options;
+    const after = { ...(await repository.labelsOf(clientId)), ...labels };
+    if (Object.keys(after).length <= MAX_LABELS) return repository.changeLabels(clientId, labels);
+    logger.warn("the labels of an enrolment key are left out: the client would have too many", {
+      client_id: clientId,
+      enrolment_key: name,
+    });
+  }
+
+  /**
+   * Changes what is said of a client at the server. What is not given stays.
+   * @throws FdsError `client_not_found`; `invalid_request` where it would have too many labels
+   */
+  change(
+    clientId: string,
+    {
+      labels,
+      timeZone,
+    }: { labels?: LabelChanges | undefined; timeZone?: string | null | undefined },
+  ): Promise<KnownClient> {
+    const { repository } = this.options;
+    // One after the other, or together they could set more labels than a client may have.
+    return this.#registrations.run(async () => {
+      const before = await repository.getClient(clientId);
+      if (!before) throw clientNotFound(clientId);
+      const after = Object.values({ ...before.labels, ...labels }).filter(
+        (value) => value !== null,
+      );
+      if (after.length > MAX_LABELS) {
+        const message = `Remove some labels first, "${clientId}" would have ${after.length} and ${MAX_LABELS} are the most`;
+        throw new FdsError("invalid_request", message);
+      }
+      if (timeZone !== undefined) await repository.setTimeZone(clientId, timeZone);
+      if (labels) await repository.changeLabels(clientId, labels);
+      this.options.onChange(clientId);
+      return (await this.get(clientId)) ?? this.#withConnection(before);
+    }, clientId);
+  }
+
+  /**
+   * Whether a client, with its downloads, is there for a caller now. What is not is answered as if it
+   * did not exist (404, or left out of lists, totals and events), so that nobody learns of it; 403
+   * only says that the role is too low, whatever is asked about.
+   */
+  async sees({ sites }: Pick<Caller, "sites">, clientId: string): Promise<boolean> {
+    if (sites?.selector == null) return areOf(sites, clientId, {});
+    return areOf(sites, clientId, await this.options.repository.labelsOf(clientId));
   }
 
   /**
@@ -297,4 +355,9 @@ export function clientNotFound(clientId: string): FdsError {
   // What is no id may be of any length, and of many lines.
   const named = ClientId.safeParse(clientId).success ? `"${clientId}"` : "of this name";
   return new FdsError("client_not_found", `No client ${named} ever registered`);
+}
+
+/** What a client says of its time zone, where this runtime knows it. */
+function timeZoneOf({ time_zone: name }: Register): string | null {
+  return name !== undefined && isTimeZone(name) ? name : null;
 }

@@ -1,3 +1,4 @@
+import type { Labels } from "../../api/labels.ts";
 import { FdsError } from "../../protocol/errors.ts";
 import { steadyNow } from "../../util/steady-clock.ts";
 import { expiryAfter, hasExpired } from "../access/expiry.ts";
@@ -7,6 +8,7 @@ import { hashSecret, newSecret } from "../access/secrets.ts";
 export interface EnrolmentOrder {
   name: string;
   ids: string;
+  labels: Labels;
   replace: boolean;
   max_uses: number | null;
   expires_in_seconds: number | null;
@@ -32,6 +34,7 @@ export class EnrolmentKeys {
       name: order.name,
       keyHash: hashSecret(secret),
       ids: order.ids,
+      labels: order.labels,
       replaces: order.replace,
       maxUses: order.max_uses,
       uses: 0,

@@ -1,3 +1,4 @@
+import type { Labels } from "../../api/labels.ts";
 import type { AccessRows, ApiToken, EnrolmentKey, NamesPage, SessionRow } from "../access/rows.ts";
 import type { SqlDatabase } from "./database.ts";
 import { numberOrNull } from "./rows.ts";
@@ -8,8 +9,9 @@ interface TokenRow extends Omit<ApiToken, "sites"> {
   sites: string | null;
 }
 
-/** An enrolment key as a row: whether it replaces is a number. */
-interface EnrolmentKeyRow extends Omit<EnrolmentKey, "replaces"> {
+/** An enrolment key as a row: whether it replaces is a number, and its labels are JSON. */
+interface EnrolmentKeyRow extends Omit<EnrolmentKey, "labels" | "replaces"> {
+  labels: string;
   replaces: number;
 }
 
@@ -56,7 +58,11 @@ export class AccessSql implements AccessRows {
   }
 
   async insertEnrolmentKey(key: EnrolmentKey): Promise<boolean> {
-    const row: EnrolmentKeyRow = { ...key, replaces: Number(key.replaces) };
+    const row: EnrolmentKeyRow = {
+      ...key,
+      labels: JSON.stringify(key.labels),
+      replaces: Number(key.replaces),
+    };
     const written = await this.database.keep(sql`
       INSERT INTO enrolment_keys ${insertion(row)}
       ON CONFLICT (name) DO UPDATE SET ${assignments(row)}
@@ -146,6 +152,7 @@ function toToken(row: TokenRow): ApiToken {
 function toEnrolmentKey(row: EnrolmentKeyRow): EnrolmentKey {
   return {
     ...row,
+    labels: JSON.parse(row.labels) as Labels,
     replaces: Number(row.replaces) === 1,
     maxUses: numberOrNull(row.maxUses),
     uses: Number(row.uses),

@@ -1,5 +1,7 @@
 import type { DownloadFilter } from "./repository.ts";
 import { downloadsOfEach, idsOf, indexed } from "./engines.ts";
+import type { Sites } from "../access/sites.ts";
+import { withLabels } from "./selector-sql.ts";
 import { sql, type Statement } from "./statement.ts";
 
 /** A failed download whose file is still owed: nobody has asked for it again. */
@@ -12,6 +14,12 @@ export const OPEN_FAILURES = sql`${indexed("downloads", "downloads_open")} WHERE
 export const OPEN_FAILURES_BY_CLIENT = sql`
   ${indexed("downloads", "downloads_open_by_client")} WHERE ${IS_OPEN}`;
 
+/** Clients as a table with the one column `value`. */
+export function sitesOf({ ids, selector }: Sites): Statement {
+  if (selector === null) return idsOf(ids);
+  return sql`(SELECT value FROM ${idsOf(ids)} UNION ${withLabels(selector)}) AS sites`;
+}
+
 /** Downloads that pass a filter, newest first. About as many rows are read as are given. */
 export function listOf(filter: DownloadFilter): Statement {
   const { status, clientId, sites, before, open, limit } = filter;
@@ -19,10 +27,11 @@ export function listOf(filter: DownloadFilter): Statement {
     ${status === undefined ? sql`` : sql`AND status = ${status}`}
     ${before === undefined ? sql`` : sql`AND download_id < ${before}`}`;
   const ofClient = sql`${open ? OPEN_FAILURES_BY_CLIENT : sql`downloads WHERE TRUE`} ${wanted}`;
-  if (clientId !== undefined && sites?.has(clientId) !== false) {
-    return page(sql`${ofClient} AND client_id = ${clientId}`, limit);
+  if (clientId !== undefined) {
+    const isTheirs = sites ? sql`AND client_id IN (SELECT value FROM ${sitesOf(sites)})` : sql``;
+    return page(sql`${ofClient} AND client_id = ${clientId} ${isTheirs}`, limit);
   }
-  if (sites) return listOfSites(clientId === undefined ? sites : [], ofClient, limit);
+  if (sites) return listOfSites(sites, ofClient, limit);
   return page(sql`${open ? OPEN_FAILURES : sql`downloads WHERE TRUE`} ${wanted}`, limit);
 }
 
@@ -36,7 +45,7 @@ function page(from: Statement, limit: number): Statement {
  * each site is looked up first. No more sites than rows are wanted can have any of these rows, and
  * no row is older than the newest one of the last of these sites.
  */
-function listOfSites(sites: Iterable<string>, ofClient: Statement, limit: number): Statement {
+function listOfSites(sites: Sites, ofClient: Statement, limit: number): Statement {
   const ofSite = sql`
     SELECT download_id FROM ${ofClient}
       AND client_id = site AND download_id >= (SELECT MIN(id) FROM latest)
@@ -44,7 +53,7 @@ function listOfSites(sites: Iterable<string>, ofClient: Statement, limit: number
   return sql`
     WITH newest AS MATERIALIZED (
       SELECT value AS site, (SELECT MAX(download_id) FROM ${ofClient} AND client_id = value) AS id
-      FROM ${idsOf(sites)}
+      FROM ${sitesOf(sites)}
     ), latest AS MATERIALIZED (
       SELECT site, id FROM newest WHERE id IS NOT NULL ORDER BY id DESC LIMIT ${limit}
     )

@@ -1,11 +1,14 @@
+import type { LabelChanges, Labels } from "../../api/labels.ts";
+import type { Selector } from "../../api/selector.ts";
 import type { InTurn } from "../../util/fair-turns.ts";
+import type { Sites } from "../access/sites.ts";
 import type { AuditRows } from "../audit/audit.ts";
 import type { SetRows } from "../set.ts";
 import type { AccessRows } from "../access/rows.ts";
 import type { Active, Download, Downloading, Queued } from "../download.ts";
 
-/** A site's program, as it is known for good. Times are ms since 1970. */
-export interface Client {
+/** A site's program as it registered. Times are ms since 1970. */
+export interface RegisteredClient {
   clientId: string;
   /** SHA-256 of the client's key, hex. */
   keyHash: string;
@@ -18,16 +21,28 @@ export interface Client {
   hostname: string;
   platform: string;
   version: string;
+  /** IANA name; null: it reported none. */
+  reportedTimeZone: string | null;
   remoteAddress: string;
   connectedAt: number;
   lastSeenAt: number;
 }
 
+/** What is said of a client at the server: no registration changes it. */
+export interface ClientSettings {
+  labels: Labels;
+  /** IANA name, in place of what the client reports; null: that. */
+  timeZone: string | null;
+}
+
+/** A site's program, as it is known for good. */
+export interface Client extends RegisteredClient, ClientSettings {}
+
 export interface DownloadFilter {
   status?: Download["status"];
   clientId?: string;
   /** Only downloads of these clients; null: of all. */
-  sites?: ReadonlySet<string> | null;
+  sites?: Sites | null;
   /** Only what failed and was not asked for again. */
   open?: boolean;
   /** Only downloads with a smaller id, that is older ones. */
@@ -40,7 +55,9 @@ export interface ClientFilter {
   /** Only clients with a greater id. */
   after?: string;
   /** Only these clients; null: all. */
-  sites?: ReadonlySet<string> | null;
+  sites?: Sites | null;
+  /** Only clients with such labels. */
+  selector?: Selector | undefined;
   /** Most rows to give. */
   limit: number;
 }
@@ -50,7 +67,7 @@ export interface EndsFilter {
   after: number;
   upTo: number;
   /** Only downloads of these clients; null: of all. */
-  sites: ReadonlySet<string> | null;
+  sites: Sites | null;
   /** Most rows to give. */
   limit: number;
 }
@@ -95,7 +112,7 @@ export interface Repository {
    * @param sites as of a filter
    * @param inTurn where it is not the server itself that wants to know
    */
-  totalsSince(since: number, sites?: ReadonlySet<string> | null, inTurn?: InTurn): Promise<Totals>;
+  totalsSince(since: number, sites?: Sites | null, inTurn?: InTurn): Promise<Totals>;
   /** Every download that is downloading or verifying. */
   activeDownloads(): Promise<Active[]>;
   /** Which of these ids belong to a download that has not ended. */
@@ -138,7 +155,13 @@ export interface Repository {
    * much revoked.
    * @returns false if another registration or a revocation came first
    */
-  registerClient(client: Client, replaces: Client | null): Promise<boolean>;
+  registerClient(client: RegisteredClient, replaces: RegisteredClient | null): Promise<boolean>;
+  /** Of a client that nobody knows there are none. */
+  labelsOf(clientId: string): Promise<Labels>;
+  /** Sets labels, and removes those that are null, all at once. */
+  changeLabels(clientId: string, changes: LabelChanges): Promise<void>;
+  /** @param timeZone IANA name; null: what the client reports */
+  setTimeZone(clientId: string, timeZone: string | null): Promise<void>;
   /** @returns the client as it now is; null: there is none; one that was revoked stays as it was */
   revokeClient(clientId: string, at: number): Promise<Client | null>;
   /** @param lastSeen id → when the client was last heard; a later time that is known already stays */

@@ -1,9 +1,10 @@
+import type { Labels } from "../../api/labels.ts";
 import type { ChecksumAlgorithm } from "../../protocol/checksum.ts";
 import { type DownloadErrorCode, type Problem } from "../../protocol/errors.ts";
 import { FileIdentity } from "../../protocol/identity.ts";
 import { durableOffsetOf, type Download, type Source } from "../download.ts";
 import type { SetCounts, SetOrder } from "../set.ts";
-import type { Client } from "./repository.ts";
+import type { Client, RegisteredClient } from "./repository.ts";
 
 /*
  * A download as a row, and back: one flat table holds every state, and only the fields that are
@@ -155,19 +156,38 @@ export function toDownload(row: DownloadRow): Download {
   }
 }
 
-/** A client as a row. */
-export interface ClientRow extends Omit<Client, "features"> {
+/** A client as it registered, as a row. */
+export interface RegisteredRow extends Omit<RegisteredClient, "features"> {
   /** JSON */
   features: string;
 }
 
-export function toClientRow(client: Client): ClientRow {
-  return { ...client, features: JSON.stringify(client.features) };
+/** A client as a row, with what is said of it at the server. */
+export interface ClientRow extends RegisteredRow {
+  timeZone: string | null;
 }
 
-export function toClient(row: ClientRow): Client {
+export function toRegisteredRow(client: RegisteredClient): RegisteredRow {
+  return {
+    clientId: client.clientId,
+    keyHash: client.keyHash,
+    enrolledAt: client.enrolledAt,
+    revokedAt: client.revokedAt,
+    features: JSON.stringify(client.features),
+    hostname: client.hostname,
+    platform: client.platform,
+    version: client.version,
+    reportedTimeZone: client.reportedTimeZone,
+    remoteAddress: client.remoteAddress,
+    connectedAt: client.connectedAt,
+    lastSeenAt: client.lastSeenAt,
+  };
+}
+
+export function toClient(row: ClientRow, labels: Labels = {}): Client {
   return {
     ...row,
+    labels,
     features: JSON.parse(row.features) as string[],
     enrolledAt: numberOrNull(row.enrolledAt),
     revokedAt: numberOrNull(row.revokedAt),

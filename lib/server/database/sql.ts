@@ -1,3 +1,4 @@
+import type { LabelChanges, Labels } from "../../api/labels.ts";
 import { FdsError } from "../../protocol/errors.ts";
 import { atOnce, type InTurn } from "../../util/fair-turns.ts";
 import {
@@ -7,11 +8,13 @@ import {
   type Queued,
   durableOffsetOf,
 } from "../download.ts";
+import type { Sites } from "../access/sites.ts";
 import { AccessSql } from "./access-sql.ts";
 import { SetRowsSql } from "./set-rows-sql.ts";
 import { AuditSql } from "./audit-sql.ts";
 import { idsOf, indexed } from "./engines.ts";
-import { listOf } from "./list-sql.ts";
+import { LabelsSql } from "./labels-sql.ts";
+import { listOf, sitesOf } from "./list-sql.ts";
 import {
   NameTakenError,
   type Client,
@@ -19,14 +22,15 @@ import {
   type DownloadFilter,
   type EndsFilter,
   type Limits,
+  type RegisteredClient,
   type Repository,
   type Totals,
 } from "./repository.ts";
 import {
   numberOrNull,
   toClient,
-  toClientRow,
   toDownload,
+  toRegisteredRow,
   toRow,
   type ClientRow,
   type DownloadRow,
@@ -34,6 +38,7 @@ import {
 import { claimOf, isDue, nextDueAfter, waitingClients, type WaitingClient } from "./queue-sql.ts";
 import { DatabaseFull, type SqlDatabase, UniqueViolation } from "./database.ts";
 import { openSqlite } from "./sqlite.ts";
+import { hasLabels } from "./selector-sql.ts";
 import { assignments, insertion, list, sql, type Statement } from "./statement.ts";
 import { TotalsSql } from "./totals-sql.ts";
 
@@ -60,6 +65,11 @@ const IN_ONE_STATEMENT = 200;
 /** What has ended; written like this it is answered by the index of what has. */
 const HAS_ENDED = sql`status IN ('completed', 'failed', 'cancelled')`;
 
+/** Clients, with what is said of them at the server beside their labels. */
+const CLIENTS = sql`
+  SELECT clients.*, settings.time_zone FROM clients
+  LEFT JOIN client_settings AS settings ON settings.client_id = clients.client_id`;
+
 /** A power cut costs at most so many bytes sent again, beside what was not yet safe. */
 const DURABLE_EACH = 64 * 1024 * 1024;
 
@@ -78,6 +88,7 @@ class SqlRepository implements Repository {
   readonly sets: SetRowsSql;
   readonly access: AccessSql;
   readonly audit: AuditSql;
+  readonly #labels: LabelsSql;
 
   constructor(
     private readonly database: SqlDatabase,
@@ -86,6 +97,7 @@ class SqlRepository implements Repository {
     this.sets = new SetRowsSql(database);
     this.access = new AccessSql(database);
     this.audit = new AuditSql(database, inTurn);
+    this.#labels = new LabelsSql(database);
   }
 
   async insertDownload(download: Queued): Promise<Queued> {
@@ -111,11 +123,7 @@ class SqlRepository implements Repository {
     return (await this.database.run<DownloadRow>(listOf(filter))).map(toDownload);
   }
 
-  totalsSince(
-    since: number,
-    sites: ReadonlySet<string> | null = null,
-    inTurn = this.inTurn,
-  ): Promise<Totals> {
+  totalsSince(since: number, sites: Sites | null = null, inTurn = this.inTurn): Promise<Totals> {
     return new TotalsSql(this.database, inTurn).since(since, sites);
   }
 
@@ -167,7 +175,7 @@ class SqlRepository implements Repository {
     const rows = await this.database.run<DownloadRow>(sql`
       SELECT * FROM ${indexed("downloads", "downloads_ended")}
       WHERE ${HAS_ENDED} AND revision > ${after} AND revision <= ${upTo}
-        ${sites ? sql`AND client_id IN (SELECT value FROM ${idsOf(sites)})` : sql``}
+        ${sites ? sql`AND client_id IN (SELECT value FROM ${sitesOf(sites)})` : sql``}
       ORDER BY revision LIMIT ${limit}`);
     return rows.map(toDownload);
   }
@@ -224,23 +232,41 @@ class SqlRepository implements Repository {
   }
 
   async getClient(clientId: string): Promise<Client | null> {
-    const [row] = await this.database.run<ClientRow>(
-      sql`SELECT * FROM clients WHERE client_id = ${clientId}`,
-    );
-    return row ? toClient(row) : null;
+    const [row] = await this.database.run<ClientRow>(sql`
+      ${CLIENTS} WHERE clients.client_id = ${clientId}`);
+    return row ? toClient(row, await this.labelsOf(clientId)) : null;
   }
 
-  async listClients({ after, sites, limit }: ClientFilter): Promise<Client[]> {
+  async listClients({ after, sites, selector, limit }: ClientFilter): Promise<Client[]> {
+    const isTheirs = sites
+      ? sql`AND clients.client_id IN (SELECT value FROM ${sitesOf(sites)})`
+      : sql``;
+    const isMeant = selector ? sql`AND ${hasLabels(selector, sql`clients.client_id`)}` : sql``;
     const rows = await this.database.run<ClientRow>(sql`
-      SELECT * FROM clients
-      WHERE client_id > ${after ?? ""}
-        ${sites ? sql`AND client_id IN (SELECT value FROM ${idsOf(sites)})` : sql``}
-      ORDER BY client_id LIMIT ${limit}`);
-    return rows.map(toClient);
+      ${CLIENTS}
+      WHERE clients.client_id > ${after ?? ""} ${isTheirs} ${isMeant}
+      ORDER BY clients.client_id LIMIT ${limit}`);
+    const labels = await this.#labels.of(rows.map(({ clientId }) => clientId));
+    return rows.map((row) => toClient(row, labels.get(row.clientId)));
   }
 
-  async registerClient(client: Client, replaces: Client | null): Promise<boolean> {
-    const row = toClientRow(client);
+  async labelsOf(clientId: string): Promise<Labels> {
+    return (await this.#labels.of([clientId])).get(clientId) ?? {};
+  }
+
+  changeLabels(clientId: string, changes: LabelChanges): Promise<void> {
+    return this.#labels.change(clientId, changes);
+  }
+
+  setTimeZone(clientId: string, timeZone: string | null): Promise<void> {
+    return this.#labels.setTimeZone(clientId, timeZone);
+  }
+
+  async registerClient(
+    client: RegisteredClient,
+    replaces: RegisteredClient | null,
+  ): Promise<boolean> {
+    const row = toRegisteredRow(client);
     const written = await this.database.keep(sql`
       INSERT INTO clients ${insertion(row)}
       ON CONFLICT (client_id) DO UPDATE SET ${assignments(row)}
@@ -251,10 +277,9 @@ class SqlRepository implements Repository {
   }
 
   async revokeClient(clientId: string, at: number): Promise<Client | null> {
-    const [row] = await this.database.keep<ClientRow>(sql`
-      UPDATE clients SET revoked_at = COALESCE(revoked_at, ${at})
-      WHERE client_id = ${clientId} RETURNING *`);
-    return row ? toClient(row) : null;
+    await this.database.keep(sql`
+      UPDATE clients SET revoked_at = COALESCE(revoked_at, ${at}) WHERE client_id = ${clientId}`);
+    return this.getClient(clientId);
   }
 
   async clientsSeen(lastSeen: ReadonlyMap<string, number>): Promise<void> {

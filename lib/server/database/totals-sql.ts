@@ -1,7 +1,8 @@
 import type { InTurn } from "../../util/fair-turns.ts";
+import type { Sites } from "../access/sites.ts";
 import type { Download } from "../download.ts";
 import type { SqlDatabase } from "./database.ts";
-import { OPEN_FAILURES, OPEN_FAILURES_BY_CLIENT } from "./list-sql.ts";
+import { OPEN_FAILURES, OPEN_FAILURES_BY_CLIENT, sitesOf } from "./list-sql.ts";
 import type { Totals } from "./repository.ts";
 import { sql, type Statement } from "./statement.ts";
 
@@ -33,10 +34,10 @@ export class TotalsSql {
   ) {}
 
   /** As the repository's method. */
-  async since(since: number, sites: ReadonlySet<string> | null): Promise<Totals> {
+  async since(since: number, sites: Sites | null): Promise<Totals> {
     const totals: Totals = { downloads: { ...NONE }, bytes: 0, openFailures: 0 };
     const counted = sites
-      ? [...sites].map((clientId) => sql`client_id = ${clientId}`)
+      ? (await this.#idsOf(sites)).map((clientId) => sql`client_id = ${clientId}`)
       : STATUSES.map((status) => sql`status = ${status}`);
     for (const some of counted) {
       await this.#count(sql`downloads WHERE ${some}`, idBefore(since), (count) => {
@@ -53,6 +54,13 @@ export class TotalsSql {
       });
     }
     return totals;
+  }
+
+  async #idsOf(sites: Sites): Promise<string[]> {
+    const rows = await this.inTurn(() =>
+      this.database.run<{ value: string }>(sql`SELECT value FROM ${sitesOf(sites)}`),
+    );
+    return rows.map(({ value }) => value);
   }
 
   /** @param some downloads that an index gives in the order of their ids */

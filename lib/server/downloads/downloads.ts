@@ -2,6 +2,7 @@ import { FdsError } from "../../protocol/errors.ts";
 import type { InTurn } from "../../util/fair-turns.ts";
 import { LineLimit } from "../../util/line-limit.ts";
 import type { Logger } from "../../util/logger.ts";
+import type { Sites } from "../access/sites.ts";
 import type { Audit } from "../audit/audit.ts";
 import type { AuditEntry } from "../audit/entry.ts";
 import { Attempts } from "./attempts.ts";
@@ -117,7 +118,7 @@ export class Downloads {
    * The downloads that were asked for since a time, ms since 1970, counted by status.
    * @param sites only those of these clients; null: of all
    */
-  totalsSince(since: number, sites: ReadonlySet<string> | null, inTurn: InTurn): Promise<Totals> {
+  totalsSince(since: number, sites: Sites | null, inTurn: InTurn): Promise<Totals> {
     return this.options.repository.totalsSince(since, sites, inTurn);
   }
 

@@ -1,4 +1,6 @@
+import type { Labels } from "../../api/labels.ts";
 import { COMMENT } from "../../util/server-sent-events.ts";
+import { areOf, type Sites } from "../access/sites.ts";
 
 /** When more bytes than this wait for a reader, it is too slow. */
 const MAX_WAITING_BYTES = 512 * 1024;
@@ -20,6 +22,8 @@ export interface Announcement {
   subject: string;
   /** The client that the event is about. */
   clientId: string;
+  /** Its labels now, where a reader wants to know. */
+  labels?: Labels;
   /** The event as it is sent. */
   bytes: Uint8Array;
   /** Nothing more will come about this subject. */
@@ -42,12 +46,17 @@ export class EventReader {
 
   /**
    * @param subject the only one it hears of, up to its end; null: all
-   * @param sites ids of the only clients it hears of; null: all
+   * @param sites the only clients it hears of; null: all
    */
   constructor(
     private readonly subject: string | null,
-    private readonly sites: ReadonlySet<string> | null = null,
+    private readonly sites: Sites | null = null,
   ) {}
+
+  /** Whether what it hears of depends on labels. */
+  get looksAtLabels(): boolean {
+    return this.sites?.selector != null;
+  }
 
   /** True when nothing more will wait for it. */
   get ended(): boolean {
@@ -60,9 +69,9 @@ export class EventReader {
   }
 
   /** Lets an event wait. The reader goes on with it once it is woken. */
-  offer({ subject, clientId, bytes, final }: Announcement): void {
+  offer({ subject, clientId, labels, bytes, final }: Announcement): void {
     if (this.#ended || (this.subject !== null && this.subject !== subject)) return;
-    if (this.sites?.has(clientId) === false) return;
+    if (!areOf(this.sites, clientId, labels ?? {})) return;
     this.#add(subject, bytes);
     if (this.#waitingBytes > MAX_WAITING_BYTES) this.end();
     else if (final && this.subject !== null) this.#ended = true;

@@ -1,3 +1,4 @@
+import type { Labels } from "../../api/labels.ts";
 import type { DownloadRecord } from "../../api/schemas.ts";
 import { nextRound, pauses } from "../../util/fair-turns.ts";
 import type { Logger } from "../../util/logger.ts";
@@ -23,7 +24,7 @@ const encoder = new TextEncoder();
 export interface EventsOptions {
   repository: Pick<
     Repository,
-    "activeDownloads" | "changedSince" | "countActive" | "latestRevision"
+    "activeDownloads" | "changedSince" | "countActive" | "labelsOf" | "latestRevision"
   >;
   clients: Pick<Clients, "get">;
   /** What is known of a download beyond its row. */
@@ -168,7 +169,7 @@ export class Events {
     for (let isMore = true; isMore;) {
       const rows = await this.options.repository.changedSince(this.#told, PAGE);
       for (const row of rows) {
-        this.#tellChange(row);
+        await this.#tellChange(row);
         await pause();
       }
       isMore = rows.length === PAGE;
@@ -176,7 +177,7 @@ export class Events {
     await this.#tellClients();
   }
 
-  #tellChange(download: Download): void {
+  async #tellChange(download: Download): Promise<void> {
     const { downloadId, clientId, epoch, status } = download;
     this.#told = download.revision;
     const known = this.#running.get(downloadId);
@@ -188,7 +189,7 @@ export class Events {
     const record = this.#recordOf(download);
     if (status === "downloading") this.#running.set(downloadId, { download, record });
     else this.#running.delete(downloadId);
-    this.#announceDownload(download, record);
+    await this.#announceDownload(download, record);
     this.#clients.add(clientId);
   }
 
@@ -199,7 +200,7 @@ export class Events {
       const record = this.#recordOf(running.download);
       if (Bun.deepEquals(record, running.record)) continue;
       running.record = record;
-      this.#announceDownload(running.download, record);
+      await this.#announceDownload(running.download, record);
     }
   }
 
@@ -215,14 +216,23 @@ export class Events {
       const client = await clients.get(clientId);
       if (!client) continue;
       const bytes = encoder.encode(this.clientEvent(client, active, this.#told));
-      this.#announce({ subject: `client/${clientId}`, clientId, bytes, final: false });
+      const { labels } = client;
+      this.#announce({ subject: `client/${clientId}`, clientId, labels, bytes, final: false });
     }
   }
 
-  #announceDownload(download: Download, record: DownloadRecord): void {
+  async #announceDownload(download: Download, record: DownloadRecord): Promise<void> {
+    const labels = await this.#labelsOf(download.clientId);
     const bytes = encoder.encode(formatEvent("download", record, this.#told));
     const { clientId } = download;
-    this.#announce({ subject: subjectOf(download), clientId, bytes, final: hasEnded(download) });
+    const final = hasEnded(download);
+    this.#announce({ subject: subjectOf(download), clientId, labels, bytes, final });
+  }
+
+  /** Looked up for each event, as they may change at any time; where nobody asks, there are none. */
+  async #labelsOf(clientId: string): Promise<Labels> {
+    const isAsked = [...this.#readers].some((reader) => reader.looksAtLabels);
+    return isAsked ? this.options.repository.labelsOf(clientId) : {};
   }
 
   #announce(announcement: Announcement): void {

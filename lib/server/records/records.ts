@@ -4,6 +4,7 @@ import type { AuditRecord } from "../../api/audit.ts";
 import type { EnrolmentKeyRecord } from "../../api/enrolment.ts";
 import type { AuditRow } from "../audit/entry.ts";
 import type { ApiToken, EnrolmentKey } from "../access/rows.ts";
+import type { Client } from "../database/repository.ts";
 import type { KnownClient } from "../clients/clients.ts";
 import { type Download, durableOffsetOf } from "../download.ts";
 import type { Progress } from "../transfer/incoming-stream.ts";
@@ -70,10 +71,17 @@ export function clientRecord(client: KnownClient, activeDownloads: number): Clie
     hostname: client.hostname,
     platform: client.platform,
     version: client.version,
+    labels: client.labels,
+    time_zone: timeZoneOf(client),
     active_downloads: activeDownloads,
     revoked_at: isoTimeOrNull(client.revokedAt),
     problem: client.problem ?? null,
   };
+}
+
+/** What a client's local times are in. */
+export function timeZoneOf({ timeZone, reportedTimeZone }: Client): string {
+  return timeZone ?? reportedTimeZone ?? "UTC";
 }
 
 /** An API token as REST shows it: without what it is known by. */
@@ -82,6 +90,7 @@ export function tokenRecord(token: ApiToken): TokenRecord {
     name: token.name,
     role: token.role,
     sites: token.sites,
+    labels: token.labels,
     created_at: isoTime(token.createdAt),
     expires_at: isoTimeOrNull(token.expiresAt),
     revoked_at: isoTimeOrNull(token.revokedAt),
@@ -94,6 +103,7 @@ export function enrolmentKeyRecord(key: EnrolmentKey): EnrolmentKeyRecord {
   return {
     name: key.name,
     ids: key.ids,
+    labels: key.labels,
     replace: key.replaces,
     max_uses: key.maxUses,
     uses: key.uses,

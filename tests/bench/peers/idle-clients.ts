@@ -20,6 +20,7 @@ const shared = {
   serverUrl: new URL(url),
   enrolToken,
   version: "bench",
+  timeZone: null,
   chunkSize: 1024 * 1024,
   rateLimit: new TokenBucket(null),
   compress: true,

@@ -121,6 +121,8 @@ test("all changes come with what they are of", async () => {
     hostname: null,
     platform: null,
     version: null,
+    labels: {},
+    time_zone: "UTC",
     active_downloads: 0,
     revoked_at: null,
     problem: null,

@@ -11,6 +11,7 @@ const token: ApiToken = {
   tokenHash: "a".repeat(64),
   role: "operator",
   sites: ["site-1", "site-2"],
+  labels: "region=west",
   createdAt: NOW,
   expiresAt: null,
   revokedAt: null,
@@ -20,6 +21,7 @@ const enrolmentKey: EnrolmentKey = {
   name: "spring",
   keyHash: "b".repeat(64),
   ids: "till-*",
+  labels: { region: "west" },
   replaces: true,
   maxUses: 1,
   uses: 0,
@@ -65,7 +67,14 @@ export function accessContract(name: string, makeBackend: () => Promise<Backend>
     });
 
     test("a token comes back as it was made, by its hash", async () => {
-      const all: ApiToken = { ...token, name: "all", tokenHash: "c", sites: null, expiresAt: NOW };
+      const all: ApiToken = {
+        ...token,
+        name: "all",
+        tokenHash: "c",
+        sites: null,
+        labels: null,
+        expiresAt: NOW,
+      };
       expect(await mine.access.insertToken(token)).toBe(true);
       expect(await mine.access.insertToken(all)).toBe(true);
       expect(await others.access.tokenByHash(token.tokenHash)).toStrictEqual(token);

@@ -5,6 +5,7 @@ import {
   type Limits,
   type Repository,
 } from "../../../lib/server/database/repository.ts";
+import { areOf, type Sites } from "../../../lib/server/access/sites.ts";
 import { hasEnded, type Download, type Failed } from "../../../lib/server/download.ts";
 import { LONGEST_WAIT_MS } from "../../../lib/server/transition.ts";
 import {
@@ -28,6 +29,9 @@ export interface Backend {
 }
 
 const NO_LIMITS: Limits = { total: 1_000, perClient: 1_000 };
+
+/** These clients, whatever their labels. */
+const sitesOf = (...ids: string[]): Sites => ({ ids: new Set(ids), selector: null });
 
 /** What every implementation of {@link Repository} is held to. */
 export function repositoryContract(name: string, makeBackend: () => Promise<Backend>): void {
@@ -269,15 +273,15 @@ export function repositoryContract(name: string, makeBackend: () => Promise<Back
 
       test("gives every row once, newest first, page by page and for every filter", async () => {
         await fill();
-        const sitesOf = [null, ["site-1"], ["site-2", "site-3", "site-4"], ["site-4"], []];
+        const lists = [null, ["site-1"], ["site-2", "site-3", "site-4"], ["site-4"], []];
         for (const status of [undefined, "queued", "failed", "completed", "cancelled"] as const) {
           for (const clientId of [undefined, ...CLIENTS, "site-4"]) {
-            for (const sites of sitesOf.map((ids) => ids && new Set<string>(ids))) {
+            for (const sites of lists.map((ids) => ids && sitesOf(...ids))) {
               const expected = all.filter(
                 (d) =>
                   (!status || d.status === status) &&
                   (!clientId || d.clientId === clientId) &&
-                  sites?.has(d.clientId) !== false,
+                  areOf(sites, d.clientId, {}),
               );
               const found = await pages({ status, clientId, sites, limit: 17 });
               expect(found.map((d) => d.downloadId)).toEqual(expected.map((d) => d.downloadId));
@@ -294,16 +298,16 @@ export function repositoryContract(name: string, makeBackend: () => Promise<Back
           const failure = (await rows.getDownload(downloadId)) as Failed;
           await rows.replaceDownload({ ...failure, retriedAs: id(999) });
         }
-        for (const sites of [null, new Set(["site-1", "site-2"])]) {
+        for (const sites of [null, sitesOf("site-1", "site-2")]) {
           for (const clientId of [undefined, "site-2"]) {
             const expected = open.filter(
-              (d) => (!clientId || d.clientId === clientId) && sites?.has(d.clientId) !== false,
+              (d) => (!clientId || d.clientId === clientId) && areOf(sites, d.clientId, {}),
             );
             const found = await pages({ open: true, clientId, sites, limit: 7 });
             expect(found.map((d) => d.downloadId)).toEqual(expected.map((d) => d.downloadId));
           }
           const { openFailures } = await rows.totalsSince(Date.now(), sites);
-          expect(openFailures).toBe(open.filter((d) => sites?.has(d.clientId) !== false).length);
+          expect(openFailures).toBe(open.filter((d) => areOf(sites, d.clientId, {})).length);
         }
       });
     });
@@ -389,7 +393,7 @@ export function repositoryContract(name: string, makeBackend: () => Promise<Back
         }
         const upTo = await rows.latestRevision();
         const ends = async (after: number, sites: string[] | null = null, limit = 100) => {
-          const filter = { after, upTo, sites: sites && new Set(sites), limit };
+          const filter = { after, upTo, sites: sites && sitesOf(...sites), limit };
           return (await others.endsBetween(filter)).map(({ downloadId }) => downloadId);
         };
         await put({ ...failed, downloadId: id(6), clientId: "site-0" });
@@ -442,7 +446,7 @@ export function repositoryContract(name: string, makeBackend: () => Promise<Back
           await rows.insertDownload({ ...queued(n), clientId, durableOffset: 1 });
         }
         const counted = async (...sites: string[]) => {
-          const { downloads, bytes } = await rows.totalsSince(0, new Set(sites));
+          const { downloads, bytes } = await rows.totalsSince(0, sitesOf(...sites));
           return [downloads.queued, bytes];
         };
         expect(await counted("site-2", "site-3")).toEqual([300, 300]);
@@ -514,7 +518,7 @@ export function repositoryContract(name: string, makeBackend: () => Promise<Back
         expect(await rows.listClients({ after: "site-10", limit: 2 })).toStrictEqual(
           listed.slice(2),
         );
-        const sites = new Set(["site-10", "site-2", "site-3"]);
+        const sites = sitesOf("site-10", "site-2", "site-3");
         expect(await rows.listClients({ sites, limit: 9 })).toStrictEqual(listed.slice(1));
         expect(await rows.listClients({ limit: 10_000 })).toStrictEqual(listed);
       });

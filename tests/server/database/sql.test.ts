@@ -7,6 +7,7 @@ import { LATEST_VERSION, migrate } from "../../../lib/server/database/migrations
 import { openSqlRepository } from "../../../lib/server/database/sql.ts";
 import { UsageError } from "../../../lib/util/flags.ts";
 import { accessContract } from "./access.contract.ts";
+import { labelsContract } from "./labels.contract.ts";
 import { repositoryContract } from "./repository.contract.ts";
 import { completed, id, queued } from "./samples.ts";
 import { setRowsContract } from "./set-rows.contract.ts";
@@ -26,6 +27,7 @@ const makeBackend = async () => {
 repositoryContract("SQLite", makeBackend);
 accessContract("SQLite", makeBackend);
 setRowsContract("SQLite", makeBackend);
+labelsContract("SQLite", makeBackend);
 
 describe("openSqlRepository", () => {
   let folder: string;

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from "bun:test";
+import { parseSelector } from "../../../lib/api/selector.ts";
 import { EventReader } from "../../../lib/server/events/event-reader.ts";
 import { COMMENT } from "../../../lib/util/server-sent-events.ts";
 
@@ -107,9 +108,21 @@ describe("the news", () => {
   });
 
   test("are of the sites that it may hear of", () => {
-    reader = new EventReader(null, new Set(["site-2"]));
+    reader = new EventReader(null, { ids: new Set(["site-2"]), selector: null });
+    expect(reader.looksAtLabels).toBe(false);
     for (const site of ["site-1", "site-2"]) reader.offer(news(site, site, false, site));
     expect(taken()).toBe("site-2");
+  });
+
+  test("are of the sites whose labels at that moment it may hear of", () => {
+    const selector = parseSelector("region=west");
+    reader = new EventReader(null, { ids: new Set(["site-2"]), selector });
+    expect(reader.looksAtLabels).toBe(true);
+    for (const [site, region] of Object.entries({ a: "west", b: "east", "site-2": "east" })) {
+      reader.offer({ ...news(site, site, false, site), labels: { region } });
+    }
+    reader.offer({ ...news("a", "a again", false, "a"), labels: {} });
+    expect(taken()).toBe("asite-2");
   });
 
   test("of one subject are of that alone, and end with its end", async () => {

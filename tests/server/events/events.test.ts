@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
+import { areOf } from "../../../lib/server/access/sites.ts";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -66,7 +67,7 @@ beforeEach(async () => {
   });
   const clients = {
     list: async ({ after = "", sites }: ClientFilter) =>
-      known.filter(({ clientId }) => clientId > after && sites?.has(clientId) !== false),
+      known.filter(({ clientId }) => clientId > after && areOf(sites ?? null, clientId, {})),
     get: async (clientId: string) => known.find((one) => one.clientId === clientId) ?? null,
   };
   const progressOf = ({ downloadId }: Download) => progress.get(downloadId);
@@ -577,7 +578,7 @@ describe("a reader with a token", () => {
     known.push({ ...client("site-2"), connected: true });
     await ask(1, { clientId: "site-1" });
     await ask(2, { clientId: "site-2" });
-    const sites = new Set(["site-2"]);
+    const sites = { ids: new Set(["site-2"]), selector: null };
     const response = feeds.all(caller({ sites }), asking("0"));
     await ask(3, { clientId: "site-1" });
     const last = await ask(4, { clientId: "site-2" });

@@ -68,7 +68,14 @@ async function begin(shown: { token?: string; code?: string } = { token: TOKEN }
 const access = () => ({ apiToken: TOKEN, tokens, guesses, signIn });
 
 const tokenFor = (name: string, fields: object = {}) =>
-  tokens.create({ name, role: "viewer", sites: null, expires_in_seconds: null, ...fields });
+  tokens.create({
+    name,
+    role: "viewer",
+    sites: null,
+    labels: null,
+    expires_in_seconds: null,
+    ...fields,
+  });
 
 describe("a session", () => {
   test("begins with the token, and is known by its cookie", async () => {

@@ -1,5 +1,4 @@
 import { endpoints } from "../../../api/endpoints.ts";
-import { sees } from "../../access/caller.ts";
 import type { Browsing } from "../../clients/browsing.ts";
 import { clientNotFound, type Clients } from "../../clients/clients.ts";
 import type { Downloads } from "../../downloads/downloads.ts";
@@ -10,7 +9,7 @@ import { json } from "../json.ts";
 import { listAnswer } from "../long-list.ts";
 
 export interface ClientCallsOptions {
-  clients: Pick<Clients, "list" | "revoke">;
+  clients: Pick<Clients, "list" | "revoke" | "sees">;
   downloads: Pick<Downloads, "countActive">;
   browsing: Browsing;
 }
@@ -35,7 +34,7 @@ export function clientCalls(call: MakeCall, options: ClientCallsOptions) {
       const clientId = c.req.param("client_id");
       const { path, limit, cursor } = c.req.valid("query");
       c.var.note({ clientId, filePath: path });
-      if (!sees(c.var.caller, clientId)) throw clientNotFound(clientId);
+      if (!(await clients.sees(c.var.caller, clientId))) throw clientNotFound(clientId);
       const after = cursor === undefined ? undefined : nameOf(cursor);
       const listing = await browsing.list(clientId, { path, after, limit }, c.req.raw.signal);
       return json(fileListRecord(clientId, path ?? null, listing));

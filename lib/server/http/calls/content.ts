@@ -4,7 +4,6 @@ import { FdsError } from "../../../protocol/errors.ts";
 import { type Caller, canEnd } from "../../access/caller.ts";
 import type { OpenCalls } from "../../access/open-calls.ts";
 import type { Completed } from "../../download.ts";
-import type { Downloads } from "../../downloads/downloads.ts";
 import { setFileRecord } from "../../records/set-files.ts";
 import type { SetRows } from "../../set.ts";
 import type { Storage } from "../../storage/storage.ts";
@@ -13,10 +12,9 @@ import { contentResponse } from "../content.ts";
 import { endableBody } from "../endable-body.ts";
 import { listAnswer } from "../long-list.ts";
 import { openSetFile, savedPathOf, setContentResponse } from "../set-content.ts";
-import { aboutOf, seenDownload } from "./seen-download.ts";
+import { aboutOf, type Seeing, seenDownload } from "./seen-download.ts";
 
-export interface ContentCallsOptions {
-  downloads: Pick<Downloads, "get">;
+export interface ContentCallsOptions extends Seeing {
   storage: Pick<Storage, "openFile">;
   sets: SetRows;
   openCalls: OpenCalls;
@@ -24,7 +22,7 @@ export interface ContentCallsOptions {
 
 /** What came of downloads: their files. */
 export function contentCalls(call: MakeCall, options: ContentCallsOptions) {
-  const { downloads, storage, sets, openCalls } = options;
+  const { storage, sets, openCalls } = options;
 
   /** Makes a body end with its caller's right; the answer to HEAD has none that could go on. */
   const ending =
@@ -65,7 +63,7 @@ export function contentCalls(call: MakeCall, options: ContentCallsOptions) {
     downloadContent: call(endpoints.downloadContent, async (c) => {
       const { caller, note } = c.var;
       const { path } = c.req.valid("query");
-      const found = await seenDownload(downloads, c.req.param("download_id"), caller);
+      const found = await seenDownload(options, c.req.param("download_id"), caller);
       note(aboutOf(found));
       if (found.status !== "completed") {
         throw new FdsError("download_not_finished", `The download is ${found.status}`);
@@ -78,7 +76,7 @@ export function contentCalls(call: MakeCall, options: ContentCallsOptions) {
     listSetFiles: call(endpoints.listSetFiles, async (c) => {
       const { caller, answering } = c.var;
       const { status, ...page } = c.req.valid("query");
-      const found = await seenDownload(downloads, c.req.param("download_id"), caller);
+      const found = await seenDownload(options, c.req.param("download_id"), caller);
       const savedPath = found.status === "completed" ? found.savedPath : null;
       return listAnswer(answering, {
         name: "files",

@@ -3,7 +3,7 @@ import { endpoints } from "../../../api/endpoints.ts";
 import { DEFAULT_FILE, type DownloadAccepted, type NewDownload } from "../../../api/schemas.ts";
 import { FdsError } from "../../../protocol/errors.ts";
 import { FEATURES, MAX_SET_FILES } from "../../../protocol/messages.ts";
-import { type Caller, OutOfScope, sees } from "../../access/caller.ts";
+import { type Caller, OutOfScope } from "../../access/caller.ts";
 import { clientNotFound, type Clients } from "../../clients/clients.ts";
 import type { Download, Order } from "../../download.ts";
 import type { Downloads } from "../../downloads/downloads.ts";
@@ -14,12 +14,13 @@ import { listAnswer } from "../long-list.ts";
 import { aboutOf, seenDownload } from "./seen-download.ts";
 
 export interface DownloadCallsOptions {
-  clients: Pick<Clients, "get">;
+  clients: Pick<Clients, "get" | "sees">;
   downloads: Downloads;
 }
 
 /** What is asked about downloads: to start them, to look at them, to change and to end them. */
-export function downloadCalls(call: MakeCall, { clients, downloads }: DownloadCallsOptions) {
+export function downloadCalls(call: MakeCall, options: DownloadCallsOptions) {
+  const { clients, downloads } = options;
   const record = (download: Download) => downloadRecord(download, downloads.progressOf(download));
 
   return {
@@ -49,7 +50,7 @@ export function downloadCalls(call: MakeCall, { clients, downloads }: DownloadCa
     }),
 
     getDownload: call(endpoints.getDownload, async (c) =>
-      json(record(await seenDownload(downloads, c.req.param("download_id"), c.var.caller))),
+      json(record(await seenDownload(options, c.req.param("download_id"), c.var.caller))),
     ),
 
     totals: call(endpoints.totals, async (c) => {
@@ -65,7 +66,7 @@ export function downloadCalls(call: MakeCall, { clients, downloads }: DownloadCa
 
     changeDownload: call(endpoints.changeDownload, async (c) => {
       const { caller, note } = c.var;
-      const found = await seenDownload(downloads, c.req.param("download_id"), caller);
+      const found = await seenDownload(options, c.req.param("download_id"), caller);
       note(aboutOf(found));
       const { rate_limit: rateLimit } = c.req.valid("json");
       return json(record(await downloads.limitRate(found.downloadId, rateLimit)));
@@ -73,14 +74,14 @@ export function downloadCalls(call: MakeCall, { clients, downloads }: DownloadCa
 
     cancelDownload: call(endpoints.cancelDownload, async (c) => {
       const { caller, note } = c.var;
-      const found = await seenDownload(downloads, c.req.param("download_id"), caller);
+      const found = await seenDownload(options, c.req.param("download_id"), caller);
       note(aboutOf(found));
       return json(record(await downloads.cancel(found.downloadId)));
     }),
 
     retryDownload: call(endpoints.retryDownload, async (c) => {
       const { caller, note } = c.var;
-      const found = await seenDownload(downloads, c.req.param("download_id"), caller);
+      const found = await seenDownload(options, c.req.param("download_id"), caller);
       note(aboutOf(found));
       const made = await downloads.retry(found.downloadId);
       const what = made.set ? "The set" : "The file";
@@ -97,13 +98,15 @@ type StartDownload = z.output<typeof NewDownload>;
  * @throws FdsError `client_not_found`, `client_not_connected` or `client_outdated`
  */
 async function requireClient(
-  clients: Pick<Clients, "get">,
+  clients: Pick<Clients, "get" | "sees">,
   { client_id: clientId, if_offline: ifOffline, paths }: StartDownload,
   caller: Caller,
 ): Promise<boolean> {
   const client = await clients.get(clientId);
   if (!client) throw clientNotFound(clientId);
-  if (!sees(caller, clientId)) throw new OutOfScope(clientNotFound(clientId), clientId);
+  if (!(await clients.sees(caller, clientId))) {
+    throw new OutOfScope(clientNotFound(clientId), clientId);
+  }
   if (!client.connected && ifOffline === "fail") {
     throw new FdsError("client_not_connected", `"${clientId}" is not connected`);
   }

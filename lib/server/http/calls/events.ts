@@ -1,22 +1,21 @@
 import { endpoints } from "../../../api/endpoints.ts";
-import type { Downloads } from "../../downloads/downloads.ts";
 import type { EventFeeds } from "../../events/event-feeds.ts";
 import type { MakeCall } from "../call.ts";
-import { seenDownload } from "./seen-download.ts";
+import { type Seeing, seenDownload } from "./seen-download.ts";
 
-export interface EventCallsOptions {
-  downloads: Pick<Downloads, "get">;
+export interface EventCallsOptions extends Seeing {
   feeds: Pick<EventFeeds, "all" | "of">;
 }
 
 /** What happens, as it happens. */
-export function eventCalls(call: MakeCall, { downloads, feeds }: EventCallsOptions) {
+export function eventCalls(call: MakeCall, options: EventCallsOptions) {
+  const { feeds } = options;
   return {
     events: call(endpoints.events, (c) => feeds.all(c.var.caller, c.req.raw)),
 
     downloadEvents: call(endpoints.downloadEvents, async (c) => {
       const { caller } = c.var;
-      const found = await seenDownload(downloads, c.req.param("download_id"), caller);
+      const found = await seenDownload(options, c.req.param("download_id"), caller);
       return feeds.of(found, caller, c.req.raw);
     }),
   };

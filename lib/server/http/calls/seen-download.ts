@@ -1,18 +1,27 @@
-import { type Caller, OutOfScope, sees } from "../../access/caller.ts";
+import { type Caller, OutOfScope } from "../../access/caller.ts";
+import type { Clients } from "../../clients/clients.ts";
 import type { Download } from "../../download.ts";
 import { downloadNotFound, type Downloads } from "../../downloads/downloads.ts";
+
+/** What it takes to look at a download as a caller may. */
+export interface Seeing {
+  downloads: Pick<Downloads, "get">;
+  clients: Pick<Clients, "sees">;
+}
 
 /**
  * A download that a caller names.
  * @throws FdsError `download_not_found`, also for one that the caller does not see
  */
 export async function seenDownload(
-  downloads: Pick<Downloads, "get">,
+  { downloads, clients }: Seeing,
   downloadId: string,
   caller: Caller,
 ): Promise<Download> {
   const found = await downloads.get(downloadId);
-  if (!sees(caller, found.clientId)) throw new OutOfScope(downloadNotFound(), found.clientId);
+  if (!(await clients.sees(caller, found.clientId))) {
+    throw new OutOfScope(downloadNotFound(), found.clientId);
+  }
   return found;
 }
 

@@ -1,0 +1,51 @@
+import * as z from "zod";
+import { isTimeZone } from "../util/time-zone.ts";
+
+/* Labels: what an admin says of a client at the server, `key=value`. */
+
+/** Most labels of a client. */
+export const MAX_LABELS = 32;
+
+/** Most characters of a key or a value. */
+export const MAX_LABEL_LENGTH = 63;
+
+/** A key, and a value. */
+export const LABEL_PART = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/;
+
+const RULE = "must be 1 to 63 letters, digits, '.', '_', '/' or '-', the first a letter or digit";
+
+const LabelKey = z.string().regex(LABEL_PART, `the key of a label ${RULE}`);
+const LabelValue = z.string().regex(LABEL_PART, RULE);
+
+const TOO_MANY = `must be at most ${MAX_LABELS} labels`;
+
+/** The labels of a client. */
+export const Labels = z
+  .record(LabelKey, LabelValue)
+  .refine((labels) => Object.keys(labels).length <= MAX_LABELS, TOO_MANY)
+  .meta({ description: "key → value" });
+export type Labels = z.infer<typeof Labels>;
+
+/** What is to become of labels: a value, or null to remove one. */
+export const LabelChanges = z
+  .record(LabelKey, LabelValue.nullable())
+  .refine((changes) => Object.keys(changes).length <= 2 * MAX_LABELS, TOO_MANY)
+  .meta({ description: "key → value; null removes the label" });
+export type LabelChanges = z.infer<typeof LabelChanges>;
+
+/** A time zone that this runtime knows by its IANA name. */
+export const TimeZone = z
+  .string()
+  .max(64)
+  .refine(isTimeZone, 'must be the IANA name of a time zone, such as "Europe/Berlin"');
+
+/** What an admin changes of a client. */
+export const ClientChange = z
+  .strictObject({
+    labels: LabelChanges.optional(),
+    time_zone: TimeZone.nullable().optional().meta({
+      description: "in place of what the client reports; null: what it reports",
+    }),
+  })
+  .meta({ id: "ClientChange" });
+export type ClientChange = z.input<typeof ClientChange>;

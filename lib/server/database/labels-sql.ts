@@ -1,0 +1,49 @@
+import type { LabelChanges, Labels } from "../../api/labels.ts";
+import type { SqlDatabase } from "./database.ts";
+import { idsOf } from "./engines.ts";
+import { list, sql } from "./statement.ts";
+
+interface LabelRow {
+  clientId: string;
+  key: string;
+  value: string;
+}
+
+/** The labels of clients, and their time zones where the server says another one than they do. */
+export class LabelsSql {
+  constructor(private readonly database: SqlDatabase) {}
+
+  /** The labels of some clients; who has none is left out. */
+  async of(clientIds: readonly string[]): Promise<Map<string, Labels>> {
+    const rows = await this.database.run<LabelRow>(sql`
+      SELECT client_id, key, value FROM client_labels
+      WHERE client_id IN (SELECT value FROM ${idsOf(clientIds)}) AND value IS NOT NULL
+      ORDER BY client_id, key`);
+    const labels = new Map<string, Labels>();
+    for (const { clientId, key, value } of rows) {
+      const known = labels.get(clientId) ?? {};
+      labels.set(clientId, Object.assign(known, { [key]: value }));
+    }
+    return labels;
+  }
+
+  /** As the repository's method. One statement, so that all of it is there or nothing. */
+  async change(clientId: string, changes: LabelChanges): Promise<void> {
+    const rows = Object.entries(changes).map(
+      ([key, value]) => sql`(${clientId}, ${key}, ${value})`,
+    );
+    if (rows.length === 0) return;
+    await this.database.keep(sql`
+      INSERT INTO client_labels (client_id, key, value) VALUES ${list(rows)}
+      ON CONFLICT (client_id, key) DO UPDATE SET value = excluded.value`);
+    await this.database.run(sql`
+      DELETE FROM client_labels WHERE client_id = ${clientId} AND value IS NULL`);
+  }
+
+  /** As the repository's method. */
+  async setTimeZone(clientId: string, timeZone: string | null): Promise<void> {
+    await this.database.keep(sql`
+      INSERT INTO client_settings (client_id, time_zone) VALUES (${clientId}, ${timeZone})
+      ON CONFLICT (client_id) DO UPDATE SET time_zone = excluded.time_zone`);
+  }
+}

@@ -1,0 +1,38 @@
+import type { Requirement, Selector } from "../../api/selector.ts";
+import { list, sql, type Statement } from "./statement.ts";
+
+/** Whether a client has such labels. @param clientId the column that has its id, with its table */
+export function hasLabels(selector: Selector, clientId: Statement): Statement {
+  const conditions = selector.map((requirement) => {
+    const label = sql`
+      SELECT 1 FROM client_labels AS label
+      WHERE label.client_id = ${clientId} AND ${isLabel(requirement, LABEL)}`;
+    const holdsWithout = requirement.is === "not_in" || requirement.is === "absent";
+    return holdsWithout ? sql`NOT EXISTS (${label})` : sql`EXISTS (${label})`;
+  });
+  return conditions.reduce((all, one) => sql`${all} AND ${one}`);
+}
+
+const LABEL = sql`label`;
+
+/** @param label the name of the table */
+function isLabel(requirement: Requirement, label: Statement): Statement {
+  const isKey = sql`${label}.key = ${requirement.key}`;
+  return "values" in requirement
+    ? sql`${isKey} AND ${label}.value IN (${list(requirement.values)})`
+    : sql`${isKey} AND ${label}.value IS NOT NULL`;
+}
+
+/**
+ * The ids of the clients with such labels, as `SELECT`. Where one of the requirements leads to its
+ * clients by an index, only those are looked at.
+ */
+export function withLabels(selector: Selector): Statement {
+  const way = selector.find(({ is }) => is === "in") ?? selector.find(({ is }) => is === "present");
+  if (!way) {
+    return sql`SELECT client_id FROM clients WHERE ${hasLabels(selector, sql`clients.client_id`)}`;
+  }
+  return sql`
+    SELECT way.client_id FROM client_labels AS way
+    WHERE ${isLabel(way, sql`way`)} AND ${hasLabels(selector, sql`way.client_id`)}`;
+}
