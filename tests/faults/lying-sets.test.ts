@@ -60,17 +60,18 @@ class Liar implements AsyncDisposable {
     readonly client: ScriptedClient,
     readonly downloadId: string,
     private request: Request,
+    private readonly server: System,
   ) {}
 
-  static async asked(order: object = {}): Promise<Liar> {
+  static async asked(order: object = {}, server = system): Promise<Liar> {
     const client_id = `liar-${++ids}`;
     const fields = { client_id, features: ["list", "set"] };
-    const client = await ScriptedClient.register(system.url, fields as never);
+    const client = await ScriptedClient.register(server.url, fields as never);
     const asked = { client_id, paths: ["a/**"], ...order };
-    const { download_id } = await system.api.startDownload(asked);
+    const { download_id } = await server.api.startDownload(asked);
     const request = await client.next("set_request");
     await client.next("set_list");
-    return new Liar(client, download_id, request);
+    return new Liar(client, download_id, request, server);
   }
 
   /** Where the next frame begins. */
@@ -131,15 +132,15 @@ class Liar implements AsyncDisposable {
   /** @returns why the set failed, once it has; a try that comes to the queue again counts */
   async failure(): Promise<string> {
     const record = await waitFor(async () => {
-      const found = await system.api.download(this.downloadId);
+      const found = await this.server.api.download(this.downloadId);
       return found.error_code !== null ? found : undefined;
     }, "the set to fail");
-    if (record.status === "queued") await system.api.cancel(this.downloadId);
+    if (record.status === "queued") await this.server.api.cancel(this.downloadId);
     return `${record.error_code}: ${record.error}`;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await system.api.cancel(this.downloadId).catch(() => undefined);
+    await this.server.api.cancel(this.downloadId).catch(() => undefined);
     await this.client[Symbol.asyncDispose]();
   }
 }
@@ -288,6 +289,31 @@ describe("row 65: files of a set", () => {
     await liar.wanted({ path: "a/x" });
     liar.records(skip({ code: "storage_full", message: "m".repeat(60_000) }));
     expect(await liar.failure()).toMatch(/^file_unreadable: m{1024}$/);
+  });
+});
+
+describe("row 65: a set that comes no further keeps nobody from the only slot", () => {
+  test.each<[string, (liar: Liar, n: number) => void]>([
+    ["while it says that it reads again", (l, n) => l.say({ type: "proving", offset: n * MiB })],
+    [
+      "while its file begins again and again",
+      (l) => l.records(start({ size: CHUNK }), data(new Uint8Array(CHUNK / 2))),
+    ],
+  ])("%s", async (_, lie) => {
+    await using crowded = await System.start({ ENROLL_TOKEN: "", MAX_ACTIVE_DOWNLOADS: "1" });
+    await writeRandom(crowded.source("honest.bin"), MiB);
+    await crowded.startClient({ id: "honest" });
+    await using liar = await Liar.asked({}, crowded);
+    await liar.wanted({ path: "a/x" });
+    let lies = 0;
+    const timer = setInterval(() => lie(liar, ++lies), 50);
+    try {
+      const record = await crowded.ended(await crowded.pull("honest.bin", "honest"));
+      expect(record).toMatchObject({ status: "completed" });
+      expect(await liar.failure()).toMatch(/^client_timeout: the client sent .* others wait/);
+    } finally {
+      clearInterval(timer);
+    }
   });
 });
 

@@ -29,3 +29,25 @@ test("what is about something else does not wait", async () => {
   held.resolve("first");
   expect(await Promise.all([first, second])).toEqual(["first", "second"]);
 });
+
+test("tells what runs or waits, and when it is over, failed or not", async () => {
+  const line = new SerialQueue();
+  expect([line.isIdle, line.has("a")]).toEqual([true, false]);
+  const log: string[] = [];
+  const failing = line.run(async () => Promise.reject(new Error("EIO")), "a");
+  const second = line.run(async () => void log.push("a"), "a");
+  const other = line.run(async () => void log.push("b"), "b");
+  expect([line.isIdle, line.has("a"), line.has("b"), line.has("c")]).toEqual([
+    false,
+    true,
+    true,
+    false,
+  ]);
+  await line.over("a");
+  expect(log).toContain("a");
+  await line.idle();
+  expect([line.isIdle, line.has("a"), line.has("b")]).toEqual([true, false, false]);
+  await Promise.allSettled([failing, second, other]);
+  await line.over("a");
+  await line.idle();
+});

@@ -1,4 +1,4 @@
-import { type FileStart, ZSTD } from "../../protocol/messages.ts";
+import { type FileComplete, type FileStart, ZSTD } from "../../protocol/messages.ts";
 import type { Downloading } from "../download.ts";
 import { broken } from "./incoming-attempt.ts";
 import type { StreamCommand } from "./incoming-stream.ts";
@@ -55,4 +55,15 @@ export function checkStart(message: FileStart, offered: number, download: Downlo
   if (identity.size < total_size) {
     throw broken("file_start offers more bytes than the file has");
   }
+}
+
+/**
+ * Checks that all of a file came when the client says so.
+ * @param arrived bytes that came
+ * @throws FdsError `protocol_error`
+ */
+export function checkComplete(message: FileComplete, arrived: number, totalSize: number): void {
+  if (message.total_size === totalSize && arrived === totalSize) return;
+  const came = `${arrived} of ${totalSize} came`;
+  throw broken(`file_complete says ${message.total_size} bytes, ${came}`);
 }

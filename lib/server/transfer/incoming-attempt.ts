@@ -5,6 +5,8 @@ import { formatSize } from "../../util/sizes.ts";
 import type { Download, Downloading } from "../download.ts";
 import type { DownloadEvent } from "../download-event.ts";
 import type { Metrics } from "../metrics/metrics.ts";
+import type { Storage } from "../storage/storage.ts";
+import { findSpaceShortage, type SpaceShortage } from "./free-space.ts";
 import type {
   ClientLink,
   IncomingStream,
@@ -22,6 +24,11 @@ export interface AttemptOptions {
   /** Most bytes in a frame, as agreed with the client. */
   chunkSize: number;
   link: ClientLink;
+  storage: Pick<Storage, "freeSpace">;
+  /** Bytes that must stay free on the disk. */
+  minFreeDisk: number;
+  /** Whether a download of so many bytes is more than is allowed. */
+  findOverQuota: (totalSize: number) => Promise<SpaceShortage | null>;
   /** Whether somebody waits for what this attempt holds: then a client that is slow gives way. */
   othersWait: () => Promise<boolean>;
   /** Records what happened; gives the download as it then is. */
@@ -29,6 +36,9 @@ export interface AttemptOptions {
   metrics: Metrics;
   logger: Logger;
 }
+
+/** A piece that came damaged is asked for again this often. */
+const MAX_RESENDS = 3;
 
 /** Ends that a client has to be told of: the server's doing. */
 const IS_UNKNOWN_TO_CLIENT: ReadonlySet<Outcome["type"]> = new Set([
@@ -41,14 +51,16 @@ const IS_UNKNOWN_TO_CLIENT: ReadonlySet<Outcome["type"]> = new Set([
 export abstract class IncomingAttempt<Options extends AttemptOptions> implements IncomingStream {
   protected readonly stalled = new StallWatch();
   readonly #outcome = Promise.withResolvers<Outcome>();
+  /** Most bytes a second that an operator allows; null: no limit. */
+  #rateLimit: number | null;
 
-  constructor(protected readonly options: Options) {}
+  constructor(protected readonly options: Options) {
+    this.#rateLimit = options.download.rateLimit;
+  }
 
   abstract get progress(): Progress;
   abstract onMessage(message: StreamMessage): void;
   abstract onFrame(frame: Frame): boolean;
-  /** Changes the most bytes a second; null: without a limit. */
-  abstract limitRate(rateLimit: number | null): void;
 
   get epoch(): number {
     return this.options.download.epoch;
@@ -60,6 +72,12 @@ export abstract class IncomingAttempt<Options extends AttemptOptions> implements
 
   get ended(): Promise<Outcome> {
     return this.#outcome.promise;
+  }
+
+  /** Changes the most bytes a second; null: without a limit. */
+  limitRate(rateLimit: number | null): void {
+    this.#rateLimit = rateLimit;
+    this.applyRateLimit(rateLimit);
   }
 
   /** Runs until the attempt has ended and everything is closed; never rejects. */
@@ -100,7 +118,7 @@ export abstract class IncomingAttempt<Options extends AttemptOptions> implements
   }
 
   checkStalled(): void {
-    const stall = this.stalled.judge(this.isClientsTurn(), this.rateLimit);
+    const stall = this.stalled.judge(this.isClientsTurn(), this.#rateLimit);
     if (stall?.type === "silent") {
       const message = `the client sent nothing for ${stall.seconds} s`;
       this.fail({ code: "client_timeout", message });
@@ -128,11 +146,16 @@ export abstract class IncomingAttempt<Options extends AttemptOptions> implements
   protected abstract stop(): void;
   /** Keeps what arrived in order where the next attempt can use it, and lets go of everything. */
   protected abstract close(outcome: Outcome): Promise<void>;
-  /** Most bytes a second that an operator allows; null: no limit. */
-  protected abstract get rateLimit(): number | null;
+  /** Holds what comes from now on to another rate. */
+  protected abstract applyRateLimit(rateLimit: number | null): void;
   /** False while it is for the server to read, to write or to grant. */
   protected abstract isClientsTurn(): boolean;
   protected abstract get isOver(): boolean;
+
+  /** Most bytes a second that an operator allows now; null: no limit. */
+  protected get rateLimit(): number | null {
+    return this.#rateLimit;
+  }
 
   /** @returns the download as it now is, or null if it is no longer this attempt's */
   protected async report(event: DownloadEvent): Promise<Downloading | null> {
@@ -140,6 +163,49 @@ export abstract class IncomingAttempt<Options extends AttemptOptions> implements
     if (after.status === "downloading" && after.epoch === this.epoch) return after;
     this.abandon();
     return null;
+  }
+
+  /**
+   * Ends the attempt where what is to come would not leave enough of the disk free.
+   * @param totalSize of the download, in bytes; 0 where it is not known yet
+   * @param written bytes of it that are on the disk already
+   */
+  protected async endIfNoRoom(totalSize: number, written = 0): Promise<void> {
+    const { storage, minFreeDisk } = this.options;
+    const noRoom = await findSpaceShortage(storage, totalSize, written, minFreeDisk);
+    if (noRoom) this.fail(noRoom.problem, noRoom.final);
+  }
+
+  /**
+   * Ends the attempt where a download of so many bytes is more than is allowed.
+   * @returns whether it is
+   */
+  protected async endIfOverQuota(totalSize: number): Promise<boolean> {
+    const overQuota = await this.options.findOverQuota(totalSize);
+    if (overQuota) this.fail(overQuota.problem, overQuota.final);
+    return overQuota !== null;
+  }
+
+  /**
+   * A piece came damaged: asks for it again, unless that was asked too often.
+   * @param offset where it begins
+   * @param times how often it came damaged in a row
+   * @param what its name, and the code with which the download fails in the end
+   */
+  protected askAgain(
+    offset: number,
+    times: number,
+    what: { name: string; code: Problem["code"] },
+  ): void {
+    const { name, code } = what;
+    if (times > MAX_RESENDS) {
+      return this.fail(
+        { code, message: `the ${name} at ${offset} came damaged ${times} times` },
+        true,
+      );
+    }
+    this.options.logger.warn(`a ${name} came damaged and is asked for again`, { offset });
+    this.tell({ type: "resend", offset });
   }
 
   protected fail(problem: Problem, final = false): void {

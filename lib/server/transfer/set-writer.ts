@@ -1,5 +1,6 @@
 import type { ChecksumAlgorithm } from "../../protocol/checksum.ts";
-import type { Problem } from "../../protocol/errors.ts";
+import { isDownloadErrorCode, type Problem } from "../../protocol/errors.ts";
+import { CLIENT_ERROR_CODES, MAX_ERROR_LENGTH } from "../../protocol/messages.ts";
 import type { SetRecord } from "../../protocol/set-records.ts";
 import { eventLoopBudget } from "../../util/event-loop-budget.ts";
 import type { SetFile } from "../set.ts";
@@ -14,7 +15,7 @@ export type Answer =
   | { type: "received"; file: SetFile; size: number; mtimeNs: bigint; digest: string }
   /** It changed while it was read, or came as something else than was sent. */
   | { type: "again"; file: SetFile; error: Problem }
-  | { type: "skipped"; file: SetFile; code: string; message: string };
+  | { type: "skipped"; file: SetFile; error: Problem };
 
 export interface SetWriterOptions {
   folder: SetFolder;
@@ -23,6 +24,8 @@ export interface SetWriterOptions {
   expect: (index: number) => SetFile;
   /** Whether so many bytes more than were listed may come; below 0, fewer come. @throws FdsError */
   admit: (bytes: number) => Promise<void>;
+  /** The file under way has come so many bytes further than it ever was. */
+  onProgress: (bytes: number) => void;
   onAnswer: (answer: Answer) => void;
 }
 
@@ -41,6 +44,8 @@ interface Incoming {
 /** Brings the records of a set to its folder: the files one after the other, each compared. */
 export class SetWriter {
   #incoming: Incoming | undefined;
+  /** How far the file that is owed ever came. */
+  #furthest: { index: number; length: number } | undefined;
 
   constructor(private readonly options: SetWriterOptions) {}
 
@@ -71,7 +76,7 @@ export class SetWriter {
       case "skip": {
         if (this.#incoming) await this.#drop(this.#incoming);
         const file = this.options.expect(record.index);
-        return this.options.onAnswer({ ...record, type: "skipped", file });
+        return this.#answer({ type: "skipped", file, error: errorOf(record) });
       }
     }
   }
@@ -95,6 +100,7 @@ export class SetWriter {
     }
     if (offset > size) throw broken(`a file of ${size} bytes begins at ${offset}`);
     await this.options.admit(size - file.size);
+    if (this.#furthest?.index !== index) this.#furthest = { index, length: offset };
     // It is admitted once, also where it comes again.
     file.size = size;
     const base = { file, size, mtimeNs, length: offset };
@@ -133,6 +139,10 @@ export class SetWriter {
       incoming.sink.pieces.push(bytes);
     }
     incoming.length += bytes.length;
+    const { length = 0 } = this.#furthest ?? {};
+    if (incoming.length <= length) return;
+    this.#furthest = { index: incoming.file.index, length: incoming.length };
+    this.options.onProgress(incoming.length - length);
   }
 
   async #end({ changed, digest }: Extract<SetRecord, { type: "end" }>): Promise<void> {
@@ -143,8 +153,13 @@ export class SetWriter {
     if (length !== size && !changed) throw broken(`a file of ${size} bytes ended after ${length}`);
     const stored = await this.#finish(incoming, changed);
     const error = changed ? CHANGED : stored === digest ? null : mismatch(stored, digest);
-    if (error) return this.options.onAnswer({ type: "again", file, error });
-    this.options.onAnswer({ type: "received", file, size, mtimeNs, digest: stored });
+    if (error) return this.#answer({ type: "again", file, error });
+    this.#answer({ type: "received", file, size, mtimeNs, digest: stored });
+  }
+
+  #answer(answer: Answer): void {
+    this.#furthest = undefined;
+    this.options.onAnswer(answer);
   }
 
   /** Writes what is not written yet. @returns the digest of what is stored */
@@ -179,6 +194,16 @@ const CHANGED: Problem = {
 function mismatch(stored: string, theirs: string): Problem {
   const message = `the checksum of what was stored is ${stored}, the client's is ${theirs}`;
   return { code: "checksum_mismatch", message };
+}
+
+/** A client says why it cannot read a file; the other codes are the server's own. */
+function errorOf({ code, message }: Extract<SetRecord, { type: "skip" }>): Problem {
+  const known = CLIENT_ERROR_CODES.find((each) => each === code);
+  const isOfClient = known !== undefined && isDownloadErrorCode(known);
+  return {
+    code: isOfClient ? known : "file_unreadable",
+    message: message.slice(0, MAX_ERROR_LENGTH),
+  };
 }
 
 function placeOf({ place, path }: SetFile): string {

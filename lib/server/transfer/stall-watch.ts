@@ -4,6 +4,10 @@ const STALLED_AFTER_MS = 60_000;
 const PACE_OVER_MS = 10_000;
 /** Bytes a second below which a client is slow. */
 const LEAST_PACE = 16 * 1024;
+/** A byte that a client only reads again counts as so much of one that comes: disks are faster. */
+const PROVEN_WORTH = 1 / 8;
+/** The same bytes are read again at most so often. */
+const MAX_READINGS = 8;
 
 /** What is wrong with a client. */
 export type Stall =
@@ -19,17 +23,44 @@ export class StallWatch {
   #judgedAt = performance.now();
   /** Bytes since `paceFrom`. */
   #moved = 0;
+  /** How far the client has read again what the server has, and how often it began to. */
+  #proven = 0;
+  #readings = 1;
 
   /** The client's time begins now. */
   restart(): void {
     this.#movedAt = this.#paceFrom = this.#judgedAt = performance.now();
     this.#moved = 0;
+    this.forgetProven();
   }
 
   /** The client brought its file on. */
   moved(bytes: number): void {
     this.#movedAt = performance.now();
     this.#moved += bytes;
+  }
+
+  /**
+   * The client reads again what the server has, as far as an offset. It counts as long as it gets
+   * somewhere, and within what there is to read.
+   * @param has bytes that the server has of it
+   */
+  proved(offset: number, has: number): void {
+    if (offset > has) return;
+    // Back at an earlier place it reads once more, as after a frame that came damaged.
+    if (offset < this.#proven && this.#readings < MAX_READINGS) {
+      this.#readings++;
+      this.#proven = 0;
+    }
+    if (offset <= this.#proven) return;
+    this.moved((offset - this.#proven) * PROVEN_WORTH);
+    this.#proven = offset;
+  }
+
+  /** What the client reads again from now on is something else. */
+  forgetProven(): void {
+    this.#proven = 0;
+    this.#readings = 1;
   }
 
   /**

@@ -41,6 +41,11 @@ export class WantQueue {
     return this.#answered < this.#owed.length;
   }
 
+  /** The file that is owed next, if one is. */
+  get next(): SetFile | undefined {
+    return this.#owed[this.#answered];
+  }
+
   /** Whether everything was asked for and answered. */
   get isDone(): boolean {
     return this.#isRead && !this.isOwed && this.#again.length === 0;
@@ -51,7 +56,7 @@ export class WantQueue {
    * @throws FdsError `protocol_error` when it is another one, or none is owed
    */
   expect(index: number): SetFile {
-    const file = this.#owed[this.#answered];
+    const file = this.next;
     if (file?.index !== index)
       throw broken(`file ${index} of a set came, ${file?.index ?? "none"} is owed`);
     return file;

@@ -1,0 +1,175 @@
+import type { Problem } from "../../protocol/errors.ts";
+import { readRecords, START_BYTES } from "../../protocol/set-records.ts";
+import { RateMeter } from "../../util/rate-meter.ts";
+import { release } from "../../util/release.ts";
+import type { Metrics } from "../metrics/metrics.ts";
+import type { SetFile } from "../set.ts";
+import type { OpenSet } from "./open-set.ts";
+import { type Moment, SetCheckpoints } from "./set-checkpoints.ts";
+import { type Answer, SetWriter } from "./set-writer.ts";
+import { describeWanted } from "./wanted-file.ts";
+import { WantQueue } from "./want-queue.ts";
+
+export interface IncomingFilesOptions extends OpenSet {
+  metrics: Metrics;
+  /** So many bytes more than were listed are to come: ends the attempt where there is no room. */
+  checkRoom: (bytes: number) => Promise<void>;
+  /** What was there at that moment is on the disk, and in the rows of its files. */
+  onDurable: (moment: Moment) => Promise<void>;
+  /** A file does not come, and the set is to have all or nothing. */
+  onMissing: (error: Problem) => void;
+  /** Every file was answered, and what came is durable. */
+  onDone: () => void;
+  onError: (error: unknown) => void;
+  /** Bytes of the stream that were written. */
+  streamOffset: () => number;
+}
+
+/**
+ * The files of a set on their way: asked for ahead of time, written and compared one after the other,
+ * and made durable together now and then.
+ */
+export class IncomingFiles {
+  readonly #wants: WantQueue;
+  readonly #writer: SetWriter;
+  readonly #checkpoints: SetCheckpoints;
+  readonly #rate = new RateMeter();
+
+  constructor(private readonly options: IncomingFilesOptions) {
+    const { download, rows, folder, stalled, tell } = options;
+    this.#wants = new WantQueue({
+      downloadId: download.downloadId,
+      rows,
+      describe: (file) => describeWanted(file, folder, download.checksum),
+      ask: (files) => tell({ type: "set_want", files }),
+    });
+    this.#writer = new SetWriter({
+      folder,
+      checksum: download.checksum,
+      expect: (index) => this.#wants.expect(index),
+      admit: (bytes) => this.#admit(bytes),
+      onProgress: (bytes) => stalled.moved(bytes),
+      onAnswer: (answer) => this.#onAnswer(answer),
+    });
+    this.#checkpoints = new SetCheckpoints({
+      downloadId: download.downloadId,
+      folder,
+      rows,
+      moment: () => this.#moment(),
+      onDurable: options.onDurable,
+      onError: options.onError,
+    });
+    this.#rate.add(0);
+  }
+
+  /** Bytes that came of the file under way. */
+  get currentLength(): number {
+    return this.#writer.current?.length ?? 0;
+  }
+
+  get bytesPerSecond(): number | null {
+    return this.#rate.bytesPerSecond();
+  }
+
+  /** Whether the client owes a file. */
+  get isOwed(): boolean {
+    return this.#wants.isOwed;
+  }
+
+  /**
+   * Takes the records of the next frame.
+   * @throws FdsError `protocol_error` for what is out of order, `storage_full` or `storage_error`
+   */
+  async take(bytes: Uint8Array): Promise<void> {
+    for (const record of readRecords(bytes)) {
+      if (this.options.isOver()) return;
+      await this.#writer.take(record);
+    }
+    this.#rate.add(bytes.length);
+    this.#checkpoints.wrote(bytes.length);
+    if (!this.#writer.holds) release(bytes);
+    await this.goOn();
+  }
+
+  /** Asks for more, or ends where nothing more is to come. */
+  async goOn(): Promise<void> {
+    const { isOver, onDone } = this.options;
+    await this.#wants.fill();
+    if (isOver() || !this.#wants.isDone) return;
+    await this.#checkpoints.finish();
+    if (!isOver()) onDone();
+  }
+
+  /** The client reads again what the server has of a file, as far as an offset. */
+  proving(offset: number): void {
+    const { current } = this.#writer;
+    this.options.stalled.proved(offset, current?.length ?? this.#wants.next?.durableOffset ?? 0);
+  }
+
+  /** @param keep whether what came is to be made durable */
+  async close(keep: boolean): Promise<void> {
+    try {
+      if (keep) await this.#checkpoints.finish();
+      await this.#checkpoints.stop();
+    } finally {
+      await this.#writer.close();
+    }
+  }
+
+  #onAnswer(answer: Answer): void {
+    const { file } = answer;
+    const { metrics, stalled } = this.options;
+    this.#wants.answered();
+    // So that many files without a byte bring the set on, too.
+    stalled.moved(START_BYTES);
+    stalled.forgetProven();
+    switch (answer.type) {
+      case "received":
+        return this.#received(answer);
+      case "again":
+        if (answer.error.code === "checksum_mismatch") metrics.checksumFailures++;
+        if (this.#wants.repeat(file)) return;
+        return this.#skip(file, answer.error);
+      case "skipped":
+        return this.#skip(file, answer.error);
+    }
+  }
+
+  #received({ file, size, mtimeNs, digest }: Extract<Answer, { type: "received" }>): void {
+    this.options.tally.received(size);
+    this.#checkpoints.add({
+      index: file.index,
+      status: "received",
+      size,
+      mtimeNs: String(mtimeNs),
+      digest,
+      readAt: Date.now(),
+    });
+  }
+
+  #skip(file: SetFile, error: Problem): void {
+    const { tally, order, onMissing } = this.options;
+    tally.skipped(file, error);
+    this.#checkpoints.add({ index: file.index, status: "skipped", error });
+    if (order.strict) onMissing(error);
+  }
+
+  /** A file has another size than was known: below 0 it has fewer bytes. */
+  async #admit(bytes: number): Promise<void> {
+    const { tally, order, checkRoom } = this.options;
+    tally.grow(bytes, order.maxBytes);
+    if (bytes > 0) await checkRoom(bytes);
+  }
+
+  #moment(): Moment {
+    const { current } = this.#writer;
+    const { bytes, counts: files, totalSize } = this.options.tally;
+    return {
+      current: current && { index: current.file.index, length: current.length },
+      bytes: bytes + (current?.length ?? 0),
+      files,
+      totalSize,
+      streamOffset: this.options.streamOffset(),
+    };
+  }
+}

@@ -1,0 +1,95 @@
+import type { Problem } from "../../protocol/errors.ts";
+import type { SetOrder } from "../set.ts";
+import type { Outcome } from "./incoming-stream.ts";
+import { linkUnchanged } from "./link-unchanged.ts";
+import { ManifestReader } from "./manifest-reader.ts";
+import type { OpenSet } from "./open-set.ts";
+import { selections } from "./set-request.ts";
+
+/** Most bytes of the name of a set's folder, with the slash. */
+const MAX_FOLDER_NAME = 201;
+/**
+ * A walk that names no file may go on for this long, in ms. Clients of ours walk for 10 minutes at
+ * most, and hear of a request a little later than it is sent.
+ */
+const SILENT_WALK_MS = 15 * 60_000;
+/** Most characters of the error of a set that no file matches. */
+const MAX_MESSAGE = 1_000;
+
+/** The manifest of a set on its way: the client walks through its folders, lines become rows. */
+export class IncomingManifest {
+  readonly #reader: ManifestReader;
+  /** How many names the client said that it has seen. */
+  #seen = 0;
+  // Monotonic, ms.
+  #namedAt = performance.now();
+
+  constructor(readonly set: OpenSet) {
+    const { order, download } = set;
+    const folderBytes = Buffer.byteLength(download.clientId) + MAX_FOLDER_NAME;
+    this.#reader = new ManifestReader(order, folderBytes);
+  }
+
+  /** Asks for the walk. */
+  ask(): void {
+    const { order, tell } = this.set;
+    for (const selection of selections(order.paths, order.exclude)) tell(selection);
+    tell({
+      type: "set_list",
+      min_age_ms: order.minAgeMs,
+      max_files: order.maxFiles,
+      ...(order.maxBytes !== null && { max_bytes: order.maxBytes }),
+    });
+  }
+
+  /**
+   * Records the files whose lines are complete.
+   * @throws FdsError as {@link ManifestReader.read}
+   */
+  async take(bytes: Uint8Array): Promise<void> {
+    const { rows, download, stalled } = this.set;
+    this.#namedAt = performance.now();
+    stalled.moved(bytes.length);
+    const files = await this.#reader.read(bytes);
+    await rows.insert(download.downloadId, download.clientId, files);
+  }
+
+  /** A long walk counts as an answer while it sees more names, for a time even if none is wanted. */
+  proving(names: number): void {
+    if (names <= this.#seen || performance.now() - this.#namedAt > SILENT_WALK_MS) return;
+    this.#seen = names;
+    this.set.stalled.restart();
+  }
+
+  /**
+   * The manifest is whole: looks at what it has, and links what is stored already.
+   * @param chunkSize most bytes in a frame, as agreed with the client
+   * @returns how the set ends where no file is to come; else null
+   * @throws FdsError `protocol_error` when the last line is not complete
+   */
+  async finish(chunkSize: number): Promise<Outcome | null> {
+    const { order, rows, download, tally } = this.set;
+    this.#reader.end();
+    await tally.read(rows, download.downloadId);
+    if (tally.counts.total === 0) {
+      if (order.ifNone === "complete") return { type: "nothing", chunkSize };
+      return { type: "failed", problem: noFile(order), final: true };
+    }
+    const { firstSkipped } = tally;
+    // What was left for later is no failure, also where everything else has to come.
+    if (order.strict && firstSkipped && firstSkipped.code !== "not_settled") {
+      return { type: "failed", problem: firstSkipped, final: true };
+    }
+    if (order.unchanged !== "send") {
+      await linkUnchanged({ ...this.set, onLinked: (file) => tally.unchanged(file) });
+    }
+    return null;
+  }
+}
+
+/** The failure of a set that no file matches. */
+function noFile(order: SetOrder): Problem {
+  const patterns = order.paths.map((path) => `"${path}"`).join(", ");
+  const message = `the client has no file that matches ${patterns}`;
+  return { code: "file_not_found", message: message.slice(0, MAX_MESSAGE) };
+}

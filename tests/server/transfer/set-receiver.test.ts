@@ -1,0 +1,251 @@
+import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
+import { decodeFrame, encodeFrame } from "../../../lib/protocol/frame.ts";
+import type { ServerMessage } from "../../../lib/protocol/messages.ts";
+import { recordLength, type SetRecord, writeRecord } from "../../../lib/protocol/set-records.ts";
+import { type Download, newDownload } from "../../../lib/server/download.ts";
+import { Metrics } from "../../../lib/server/metrics/metrics.ts";
+import type { SetFile, SetOrder, SetRows } from "../../../lib/server/set.ts";
+import { FlowControl } from "../../../lib/server/transfer/flow-control.ts";
+import { SetReceiver } from "../../../lib/server/transfer/set-receiver.ts";
+import { transition } from "../../../lib/server/transition.ts";
+import { Logger } from "../../../lib/util/logger.ts";
+import { claim, NOW, order } from "../../support/downloads.ts";
+import { MemoryStorage } from "../../support/memory-storage.ts";
+
+/* A receiver of a set on a clock that tests move: what counts as an answer, and for how long. */
+
+const CHUNK = 64 * 1024;
+/** A file of so many bytes is written before it is whole. */
+const LARGE = 1024 * 1024;
+const SET: SetOrder = {
+  paths: ["**"],
+  exclude: [],
+  minAgeMs: 0,
+  unchanged: "send",
+  strict: false,
+  ifNone: "fail",
+  maxFiles: 1000,
+  maxBytes: null,
+};
+
+/** The rows of one set, as far as a receiver needs them. */
+class OneSet implements Pick<SetRows, "clear" | "insert" | "list" | "counts" | "update"> {
+  #files: SetFile[] = [];
+
+  clear = async () => void (this.#files = []);
+  insert: SetRows["insert"] = async (_id, _client, files) => {
+    const known = { status: "pending", digest: null, durableOffset: 0 } as const;
+    this.#files.push(...files.map((file) => ({ ...file, ...known })));
+  };
+  list: SetRows["list"] = async (_id, { status, after = -1, limit }) =>
+    this.#files.filter((file) => file.status === status && file.index > after).slice(0, limit);
+  counts: SetRows["counts"] = async () => ({
+    total: this.#files.length,
+    received: 0,
+    unchanged: 0,
+    skipped: 0,
+    bytesListed: this.#files.reduce((sum, { size }) => sum + size, 0),
+    bytesReceived: 0,
+  });
+  update = async () => undefined;
+}
+
+let row: Download;
+let told: ServerMessage[];
+let pool: FlowControl;
+let receiver: SetReceiver;
+let outcome: Promise<unknown>;
+let offset: number;
+
+beforeEach(async () => {
+  jest.useFakeTimers();
+  told = [];
+  offset = 0;
+  pool = new FlowControl(1024 * 1024);
+  const download = claim(newDownload("id", order("site-1", "**", { set: SET }), NOW), NOW);
+  row = download;
+  receiver = new SetReceiver({
+    download,
+    stream: 1,
+    chunkSize: CHUNK,
+    link: { send: (message) => told.push(message), roundTripMs: () => 1, rate: null },
+    storage: new MemoryStorage(),
+    rows: new OneSet() as unknown as SetRows,
+    order: SET,
+    credit: pool,
+    minFreeDisk: 0,
+    findOverQuota: async () => null,
+    othersWait: async () => false,
+    report: async (event) => (row = transition(row, event).next),
+    metrics: new Metrics(),
+    logger: new Logger({ level: "error", format: "json", write: () => undefined }),
+  });
+  outcome = receiver.run();
+  await settle();
+});
+
+afterEach(async () => {
+  receiver.lose();
+  jest.useRealTimers();
+  await outcome;
+  expect(pool.outstanding, "all credit is given back").toBe(0);
+});
+
+/** Lets everything happen that waits for no clock. */
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 200; turn++) await Promise.resolve();
+}
+
+/** Lets a time pass, with the look that is taken at each receiver every 5 s. */
+async function pass(seconds: number): Promise<void> {
+  for (let second = 0; second < seconds; second += 5) {
+    jest.advanceTimersByTime(5000);
+    await settle();
+    receiver.checkStalled();
+  }
+}
+
+const proving = (at: number) =>
+  receiver.onMessage({ type: "proving", stream: 1, epoch: 1, offset: at });
+
+async function send(bytes: Uint8Array): Promise<void> {
+  receiver.onFrame(decodeFrame(encodeFrame({ stream: 1, epoch: 1, offset }, bytes), CHUNK));
+  offset += bytes.length;
+  await settle();
+}
+
+const line = (path: string, size = 0) =>
+  Buffer.from(`${JSON.stringify({ path, root: 0, size, mtime_ns: "1" })}\n`);
+
+async function sendRecords(...records: SetRecord[]): Promise<void> {
+  const bytes = new Uint8Array(records.reduce((sum, record) => sum + recordLength(record), 0));
+  let at = 0;
+  for (const record of records) at = writeRecord(bytes, at, record);
+  await send(bytes);
+}
+
+/** One file is wanted, of which the client owes all. */
+async function wanted(size: number): Promise<void> {
+  await send(line("a", size));
+  receiver.onMessage({ type: "set_listed", stream: 1, epoch: 1, total_size: offset });
+  await settle();
+  expect(told.at(-1)).toMatchObject({ type: "set_want", files: [{ index: 0 }] });
+}
+
+const start = (size: number, from = 0): SetRecord => ({
+  type: "start",
+  index: 0,
+  size,
+  mtimeNs: 1n,
+  offset: from,
+});
+const data = (length: number): SetRecord => ({ type: "data", bytes: new Uint8Array(length) });
+
+const STALLED = { type: "failed", problem: { code: "client_timeout" } };
+const isOver = () => told.some(({ type }) => type === "cancel");
+
+describe("a walk that is long", () => {
+  test("counts as an answer while it sees more names", async () => {
+    for (let names = 1; names <= 20; names++) {
+      proving(names);
+      await pass(30);
+    }
+    expect(isOver()).toBe(false);
+  });
+
+  test("and sees no other name is given up after a minute", async () => {
+    for (let step = 1; step <= 3; step++) {
+      proving(7);
+      await pass(30);
+    }
+    expect(await outcome).toMatchObject(STALLED);
+  });
+
+  test("and names no file is given up after 15 minutes, however many names it sees", async () => {
+    for (let minute = 1; minute <= 15; minute++) {
+      proving(minute);
+      await pass(60);
+    }
+    expect(isOver()).toBe(false);
+    for (let minute = 16; minute <= 18; minute++) {
+      proving(minute);
+      await pass(60);
+    }
+    expect(await outcome).toMatchObject(STALLED);
+  });
+
+  test("and names a file now and then is not", async () => {
+    for (let minute = 1; minute <= 40; minute++) {
+      proving(minute);
+      if (minute % 10 === 0) await send(line(`${minute}`));
+      await pass(60);
+    }
+    expect(isOver()).toBe(false);
+  });
+});
+
+describe("a file that is read again", () => {
+  test("counts as an answer within what is here of it", async () => {
+    await wanted(LARGE);
+    await sendRecords(start(LARGE), data(CHUNK / 2));
+    for (let step = 1; step <= 10; step++) {
+      proving(step * 3000);
+      await pass(30);
+    }
+    expect(isOver()).toBe(false);
+    for (let step = 1; step <= 3; step++) {
+      proving(CHUNK + step);
+      await pass(30);
+    }
+    expect(await outcome).toMatchObject(STALLED);
+  });
+
+  test("is no answer where nothing of it is here", async () => {
+    await wanted(CHUNK);
+    for (let step = 1; step <= 3; step++) {
+      proving(step * 1000);
+      await pass(30);
+    }
+    expect(await outcome).toMatchObject(STALLED);
+  });
+
+  test("is an answer a few times only", async () => {
+    await wanted(LARGE);
+    await sendRecords(start(LARGE), data(1000));
+    for (let reading = 1; reading <= 30; reading++) {
+      proving(1);
+      await pass(15);
+      proving(1000);
+      await pass(15);
+    }
+    expect(await outcome).toMatchObject(STALLED);
+  });
+});
+
+describe("what brings a set no further is no answer", () => {
+  test("a file that begins again and again", async () => {
+    await wanted(CHUNK);
+    for (let step = 1; step <= 3; step++) {
+      await sendRecords(start(CHUNK), data(1000));
+      await pass(30);
+    }
+    expect(await outcome).toMatchObject(STALLED);
+  });
+
+  test("a frame that does not unpack", async () => {
+    await wanted(CHUNK);
+    for (let step = 1; step <= 3; step++) {
+      const bytes = encodeFrame(
+        { stream: 1, epoch: 1, offset },
+        Buffer.alloc(1000),
+        Buffer.from("?"),
+      );
+      receiver.onFrame(decodeFrame(bytes, CHUNK));
+      const resends = () => told.filter(({ type }) => type === "resend").length;
+      // Another thread unpacks, by no clock.
+      while (resends() < step) await new Promise((resolve) => setImmediate(resolve));
+      await pass(30);
+    }
+    expect(await outcome).toMatchObject(STALLED);
+  });
+});
