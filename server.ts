@@ -232,6 +232,7 @@ function addRoutes(app: RestRoutes, calls: Calls): void {
 
   app.get("/api/clients", viewer, ...clients.listClients);
   app.get("/api/clients/:client_id/files", operator, ...clients.listClientFiles);
+  app.patch("/api/clients/:client_id", admin, ...clients.changeClient);
   app.post("/api/clients/:client_id/revoke", admin, ...clients.revokeClient);
 
   app.post("/api/download", operator, ...downloads.startDownload);

@@ -16,6 +16,7 @@ export const AUDIT_ACTIONS = [
   "client_register",
   "two_machines",
   "client_revoke",
+  "client_change",
   "download_start",
   "download_change",
   "download_cancel",

@@ -4,9 +4,10 @@ import { Md5, Sha256 } from "../protocol/digest.ts";
 import { DOWNLOAD_ERROR_CODES } from "../protocol/errors.ts";
 import { ClientId, FilePath } from "../protocol/messages.ts";
 import { Labels, TimeZone } from "./labels.ts";
-import { pageLimit } from "./page-limit.ts";
+import { anyPageLimit, pageLimit } from "./page-limit.ts";
 import { Role } from "./roles.ts";
 import { SavedPath } from "./saved-path.ts";
+import { SelectorText } from "./selector.ts";
 import { checkSetFields, SetFields } from "./sets.ts";
 
 /*
@@ -121,7 +122,16 @@ export const Health = z
   .meta({ id: "Health" });
 export type Health = z.infer<typeof Health>;
 
-export const ClientList = z.object({ clients: z.array(ClientRecord) }).meta({ id: "ClientList" });
+export const ClientList = z
+  .object({
+    clients: z.array(ClientRecord),
+    next_cursor: z
+      .string()
+      .nullable()
+      .optional()
+      .meta({ description: "null: there are no more; not there where no limit was given" }),
+  })
+  .meta({ id: "ClientList" });
 export type ClientList = z.infer<typeof ClientList>;
 
 export const DownloadList = z
@@ -233,6 +243,14 @@ export const TotalsQuery = z.strictObject({
 
 /** Most things on a page of downloads, and of what has as many. */
 export const PageLimit = pageLimit(50);
+
+/** Query of the list of clients; without a limit it is whole. */
+export const ClientQuery = z.strictObject({
+  labels: SelectorText.optional().meta({ description: "only clients with such labels" }),
+  connected: z.enum(["true", "false"]).optional(),
+  limit: anyPageLimit,
+  cursor: ClientId.optional(),
+});
 
 /** Query of a list; numbers come as text. */
 export const DownloadQuery = z

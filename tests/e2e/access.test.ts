@@ -68,6 +68,7 @@ const SAMPLES: Record<Name, Sample> = {
   },
   cancelDownload: { allowed: 409, elsewhere: 404, of: () => completed },
   retryDownload: { allowed: 409, elsewhere: 404, of: () => completed },
+  changeClient: { allowed: 404, of: () => NOWHERE, body: () => ({ labels: {} }) },
   revokeClient: { allowed: 404, of: () => NOWHERE },
   listEnrolmentKeys: { allowed: 200 },
   createEnrolmentKey: { allowed: 201, body: () => ({ name: `made-${names++}`, ids: "kiosk-*" }) },

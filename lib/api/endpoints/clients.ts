@@ -1,4 +1,5 @@
 import { ClientFileList, ClientFileQuery } from "../files.ts";
+import { ClientChange } from "../labels.ts";
 import * as schemas from "../schemas.ts";
 import type { Endpoint } from "./endpoint.ts";
 
@@ -7,10 +8,21 @@ export const clientEndpoints = {
   listClients: {
     method: "GET",
     path: "/api/clients",
-    summary: "Every client that ever registered",
+    summary: "Every client that ever registered, or those that are asked for",
     role: "viewer",
+    query: schemas.ClientQuery,
     answers: [{ status: 200, description: "The clients, by id", schema: schemas.ClientList }],
     errors: [],
+  },
+  changeClient: {
+    method: "PATCH",
+    path: "/api/clients/:client_id",
+    summary: "Set and remove labels of a client, or say in which time zone it is",
+    role: "admin",
+    audit: "client_change",
+    body: ClientChange,
+    answers: [{ status: 200, description: "The client", schema: schemas.ClientRecord }],
+    errors: ["client_not_found", "request_too_large"],
   },
   listClientFiles: {
     method: "GET",

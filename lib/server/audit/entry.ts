@@ -45,6 +45,7 @@ const ACTS: ReadonlySet<AuditAction> = new Set([
   "enrolment_key_create",
   "enrolment_key_revoke",
   "client_revoke",
+  "client_change",
   "download_start",
   "download_cancel",
   "download_retry",

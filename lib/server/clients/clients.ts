@@ -47,6 +47,10 @@ export interface KnownClient extends Client {
   problem?: string;
 }
 
+export interface ClientListFilter extends Omit<ClientFilter, "ids"> {
+  connected?: boolean | undefined;
+}
+
 /** Who is connected. Lets clients register, and keeps one session for each id. */
 export class Clients implements SessionHost {
   readonly #sessions = new Set<Session>();
@@ -107,9 +111,11 @@ export class Clients implements SessionHost {
     return this.#byId.get(clientId);
   }
 
-  /** By id. */
-  async list(filter: ClientFilter): Promise<KnownClient[]> {
-    const clients = await this.options.repository.listClients(filter);
+  /** By id. @param connected only those that are, or are not */
+  async list({ connected, ...filter }: ClientListFilter): Promise<KnownClient[]> {
+    const are: "in" | "not_in" = connected ? "in" : "not_in";
+    const ids = connected === undefined ? undefined : { are, ids: new Set(this.#byId.keys()) };
+    const clients = await this.options.repository.listClients({ ...filter, ids });
     return clients.map((client) => this.#withConnection(client));
   }
 

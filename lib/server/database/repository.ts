@@ -56,6 +56,8 @@ export interface ClientFilter {
   after?: string;
   /** Only these clients; null: all. */
   sites?: Sites | null;
+  /** Only those of these ids, or only the others. */
+  ids?: { are: "in" | "not_in"; ids: ReadonlySet<string> } | undefined;
   /** Only clients with such labels. */
   selector?: Selector | undefined;
   /** Most rows to give. */

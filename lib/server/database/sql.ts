@@ -237,14 +237,18 @@ class SqlRepository implements Repository {
     return row ? toClient(row, await this.labelsOf(clientId)) : null;
   }
 
-  async listClients({ after, sites, selector, limit }: ClientFilter): Promise<Client[]> {
+  async listClients({ after, sites, ids, selector, limit }: ClientFilter): Promise<Client[]> {
     const isTheirs = sites
       ? sql`AND clients.client_id IN (SELECT value FROM ${sitesOf(sites)})`
+      : sql``;
+    const named = ids && sql`(SELECT value FROM ${idsOf(ids.ids)})`;
+    const isNamed = named
+      ? sql`AND clients.client_id ${ids.are === "in" ? sql`IN` : sql`NOT IN`} ${named}`
       : sql``;
     const isMeant = selector ? sql`AND ${hasLabels(selector, sql`clients.client_id`)}` : sql``;
     const rows = await this.database.run<ClientRow>(sql`
       ${CLIENTS}
-      WHERE clients.client_id > ${after ?? ""} ${isTheirs} ${isMeant}
+      WHERE clients.client_id > ${after ?? ""} ${isTheirs} ${isNamed} ${isMeant}
       ORDER BY clients.client_id LIMIT ${limit}`);
     const labels = await this.#labels.of(rows.map(({ clientId }) => clientId));
     return rows.map((row) => toClient(row, labels.get(row.clientId)));

@@ -23,7 +23,9 @@ function describe(issue: z.core.$ZodIssue): string {
     return `Unknown ${keys.length > 1 ? "fields" : "field"} ${shown}${more}`;
   }
   const field = issue.path.join(".");
-  return field === "" ? `The body is not right: ${issue.message}` : `"${field}": ${issue.message}`;
+  // What is wrong with a key is said below what is wrong with its object.
+  const message = (issue.code === "invalid_key" && issue.issues[0]?.message) || issue.message;
+  return field === "" ? `The body is not right: ${message}` : `${quote(field)}: ${message}`;
 }
 
 /** What a caller named, on one line and no longer than a sentence bears. */

@@ -1,4 +1,5 @@
 import { endpoints } from "../../../api/endpoints.ts";
+import { parseSelector } from "../../../api/selector.ts";
 import type { Browsing } from "../../clients/browsing.ts";
 import { clientNotFound, type Clients } from "../../clients/clients.ts";
 import type { Downloads } from "../../downloads/downloads.ts";
@@ -9,7 +10,7 @@ import { json } from "../json.ts";
 import { listAnswer } from "../long-list.ts";
 
 export interface ClientCallsOptions {
-  clients: Pick<Clients, "list" | "revoke" | "sees">;
+  clients: Pick<Clients, "change" | "list" | "revoke" | "sees">;
   downloads: Pick<Downloads, "countActive">;
   browsing: Browsing;
 }
@@ -20,14 +21,31 @@ export function clientCalls(call: MakeCall, options: ClientCallsOptions) {
   return {
     listClients: call(endpoints.listClients, async (c) => {
       const { caller, answering } = c.var;
-      const { sites } = caller;
+      const { labels, connected, cursor, limit } = c.req.valid("query");
+      const filter = {
+        sites: caller.sites,
+        selector: labels === undefined ? undefined : parseSelector(labels),
+        connected: connected === undefined ? undefined : connected === "true",
+      };
+      const isPaged = limit !== undefined || cursor !== undefined;
       const active = await downloads.countActive();
       return listAnswer(answering, {
         name: "clients",
-        read: (after, limit) => answering.inTurn(() => clients.list({ after, sites, limit })),
+        read: (after, count) =>
+          answering.inTurn(() => clients.list({ ...filter, after, limit: count })),
         idOf: ({ clientId }) => clientId,
         record: (client) => clientRecord(client, active.get(client.clientId) ?? 0),
+        ...(isPaged && { page: { cursor, limit: limit ?? Infinity } }),
       });
+    }),
+
+    changeClient: call(endpoints.changeClient, async (c) => {
+      const clientId = c.req.param("client_id");
+      const { labels, time_zone: timeZone } = c.req.valid("json");
+      c.var.note({ clientId });
+      const client = await clients.change(clientId, { labels, timeZone });
+      const active = await downloads.countActive();
+      return json(clientRecord(client, active.get(client.clientId) ?? 0));
     }),
 
     listClientFiles: call(endpoints.listClientFiles, async (c) => {
