@@ -1,7 +1,7 @@
-import type { IssuedEnrolmentKey, NewEnrolmentKey } from "../api/enrolment.ts";
-import type { ClientFileList } from "../api/files.ts";
-import type * as schemas from "../api/schemas.ts";
-import type { SetFileList } from "../api/sets.ts";
+import type { EndpointAt, PathOf } from "../api/endpoints.ts";
+import type { AnswerOf, Endpoint } from "../api/endpoints/endpoint.ts";
+import { addressOf, type AnyRequest, type RequestOf } from "../api/endpoints/request.ts";
+import type { ApiError, DownloadList } from "../api/schemas.ts";
 
 /** The server refused a call, or failed at it. */
 export class ApiProblem extends Error {
@@ -15,23 +15,16 @@ export class ApiProblem extends Error {
   }
 }
 
+type Method = Endpoint["method"];
+type Request<M, Path> = RequestOf<EndpointAt<M, Path>>;
+type Query<Path extends PathOf<"GET">> = NonNullable<Request<"GET", Path>["query"]>;
+type Body<Path extends PathOf<"POST">> = Request<"POST", Path>["body"];
+
 /** What a list is asked for. */
-export interface ListQuery {
-  status?: schemas.DownloadStatus;
-  client_id?: string;
-  open?: "true";
+export interface ListQuery extends Omit<Query<"/api/downloads">, "limit"> {
   /** The only one that is meant. */
   download_id?: string;
   limit?: number;
-  cursor?: string;
-}
-
-/** What the names of a folder, or the files of a set, are asked for; null: not said. */
-export interface PageQuery {
-  path?: string | null;
-  status?: string | null;
-  limit: number;
-  cursor: string | null;
 }
 
 /** Most time that a call may take, in ms. */
@@ -43,36 +36,32 @@ const CALL_TIMEOUT = 30_000;
  * {@link ApiProblem} with what the server said, or another Error where no answer came.
  */
 export const api = {
-  session: () => call<schemas.Session>("GET", "api/session"),
-  signIn: (body: schemas.NewSession) => call<schemas.Session>("POST", "api/session", body),
-  signOut: () => call<schemas.Session>("DELETE", "api/session"),
-  clients: () => call<schemas.ClientList>("GET", "api/clients"),
-  totals: (since: Date) =>
-    call<schemas.Totals>("GET", `api/totals?since=${encodeURIComponent(since.toISOString())}`),
-  downloads: ({ download_id, ...query }: ListQuery) =>
+  session: () => call("GET", "/api/session", {}),
+  signIn: (body: Body<"/api/session">) => call("POST", "/api/session", { body }),
+  signOut: () => call("DELETE", "/api/session", {}),
+  clients: () => call("GET", "/api/clients", {}),
+  totals: (since: Date) => call("GET", "/api/totals", { query: { since: since.toISOString() } }),
+  downloads: ({ download_id, limit, ...query }: ListQuery) =>
     download_id === undefined
-      ? call<schemas.DownloadList>("GET", `api/downloads?${searchOf(query)}`)
+      ? call("GET", "/api/downloads", { query: { ...query, limit: limit?.toString() } })
       : listOfOne(download_id),
-  clientFiles: (id: string, query: PageQuery, signal: AbortSignal) =>
-    call<ClientFileList>(
-      "GET",
-      `api/clients/${encodeURIComponent(id)}/files?${searchOf(query)}`,
-      undefined,
-      signal,
-    ),
-  setFiles: (id: string, query: PageQuery) =>
-    call<SetFileList>("GET", `${pathOf(id)}/files?${searchOf(query)}`),
-  start: (body: schemas.NewDownload) =>
-    call<schemas.DownloadAccepted>("POST", "api/download", body),
-  cancel: (id: string) => call<schemas.DownloadRecord>("POST", `${pathOf(id)}/cancel`),
-  createEnrolmentKey: (body: NewEnrolmentKey) =>
-    call<IssuedEnrolmentKey>("POST", "api/enrolment-keys", body),
-  retry: (id: string) => call<schemas.DownloadAccepted>("POST", `${pathOf(id)}/retry`),
+  clientFiles: (id: string, query: Query<"/api/clients/:client_id/files">, signal: AbortSignal) =>
+    call("GET", "/api/clients/:client_id/files", { params: { client_id: id }, query }, signal),
+  setFiles: (id: string, query: Query<"/api/downloads/:download_id/files">) =>
+    call("GET", "/api/downloads/:download_id/files", { ...ofDownload(id), query }),
+  start: (body: Body<"/api/download">) => call("POST", "/api/download", { body }),
+  cancel: (id: string) => call("POST", "/api/downloads/:download_id/cancel", ofDownload(id)),
+  createEnrolmentKey: (body: Body<"/api/enrolment-keys">) =>
+    call("POST", "/api/enrolment-keys", { body }),
+  retry: (id: string) => call("POST", "/api/downloads/:download_id/retry", ofDownload(id)),
 };
+
+/** Where the server tells of changes. */
+export const EVENTS = relative("/api/events" satisfies PathOf<"GET">);
 
 /** Why the server does not tell of changes; null: it does, or it does not answer. */
 export function refusalOfEvents(): Promise<ApiProblem | null> {
-  return refusalOf("api/events").catch(() => null);
+  return refusalOf(EVENTS).catch(() => null);
 }
 
 /**
@@ -87,18 +76,22 @@ export async function requireContent(downloadId: string): Promise<void> {
   if (refusal) throw refusal;
 }
 
-/** Where the bytes of a completed download are. */
-export function contentPath(downloadId: string): string {
-  return `${pathOf(downloadId)}/content`;
+/**
+ * Where the bytes of a completed download are.
+ * @param path of a file of a set
+ */
+export function contentPath(downloadId: string, path?: string): string {
+  const endpoint: PathOf<"GET"> = "/api/downloads/:download_id/content";
+  return relative(endpoint, { ...ofDownload(downloadId), query: { path } });
 }
 
-function pathOf(downloadId: string): string {
-  return `api/downloads/${encodeURIComponent(downloadId)}`;
+function ofDownload(downloadId: string) {
+  return { params: { download_id: downloadId } };
 }
 
-async function listOfOne(downloadId: string): Promise<schemas.DownloadList> {
+async function listOfOne(downloadId: string): Promise<DownloadList> {
   try {
-    const download = await call<schemas.DownloadRecord>("GET", pathOf(downloadId));
+    const download = await call("GET", "/api/downloads/:download_id", ofDownload(downloadId));
     return { downloads: [download], next_cursor: null };
   } catch (error) {
     if (!(error instanceof ApiProblem) || error.status !== 404) throw error;
@@ -106,28 +99,36 @@ async function listOfOne(downloadId: string): Promise<schemas.DownloadList> {
   }
 }
 
-function searchOf(query: ListQuery | PageQuery): string {
-  const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== null);
-  return new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
+/** The address of a call, relative to the page's. */
+function relative(path: string, request: AnyRequest = {}): string {
+  return addressOf(path, request).slice(1);
 }
 
 /** @param signal ends the call */
-async function call<T>(
-  method: string,
-  path: string,
-  body?: object,
+async function call<M extends Method, Path extends PathOf<M>>(
+  method: M,
+  path: Path,
+  request: Request<M, NoInfer<Path>>,
   signal?: AbortSignal,
-): Promise<T> {
+): Promise<AnswerOf<EndpointAt<M, Path>>>;
+async function call(
+  method: Method,
+  path: string,
+  request: AnyRequest,
+  signal?: AbortSignal,
+): Promise<unknown> {
   const timeout = AbortSignal.timeout(CALL_TIMEOUT);
-  const request = fetch(path, {
-    method,
-    signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
-    ...(body && {
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(body),
+  const { body } = request;
+  const response = await answered(
+    fetch(relative(path, request), {
+      method,
+      signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
+      ...(body !== undefined && {
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify(body),
+      }),
     }),
-  });
-  const response = await answered(request);
+  );
   if (response.ok) return response.json();
   throw await problemOf(response);
 }
@@ -152,7 +153,7 @@ async function refusalOf(path: string): Promise<ApiProblem | null> {
 async function problemOf(response: Response): Promise<ApiProblem> {
   const text = await response.text();
   try {
-    const { error } = JSON.parse(text) as schemas.ApiError;
+    const { error } = JSON.parse(text) as ApiError;
     return new ApiProblem(response.status, error);
   } catch {
     // A proxy in between has words of its own.

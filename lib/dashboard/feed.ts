@@ -1,5 +1,5 @@
 import type { ClientRecord, DownloadRecord } from "../api/schemas.ts";
-import { type ApiProblem, refusalOfEvents } from "./api.ts";
+import { type ApiProblem, EVENTS, refusalOfEvents } from "./api.ts";
 
 /** Between two attempts to connect, in ms, where the browser does not try again by itself. */
 const RECONNECT_MS = 2_000;
@@ -36,7 +36,7 @@ export class Feed {
 
   open(): void {
     this.#close();
-    const source = new EventSource("api/events");
+    const source = new EventSource(EVENTS);
     this.#source = source;
     source.addEventListener("open", () => this.listener.onLive());
     source.addEventListener("error", () => void this.#failed(source));

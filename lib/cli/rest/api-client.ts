@@ -1,17 +1,18 @@
-import type * as z from "zod";
-import { AuditList, type AuditQuery } from "../../api/audit.ts";
 import { endpoints } from "../../api/endpoints.ts";
-import * as enrolment from "../../api/enrolment.ts";
-import { ClientFileList } from "../../api/files.ts";
+import type { AnswerOf } from "../../api/endpoints/endpoint.ts";
+import type { RequestOf } from "../../api/endpoints/request.ts";
 import { hasEnded } from "../../api/has-ended.ts";
 import { MAX_PAGE } from "../../api/page-limit.ts";
-import * as schemas from "../../api/schemas.ts";
-import { SetFileList, type SetFileQuery } from "../../api/sets.ts";
-import * as tokens from "../../api/tokens.ts";
+import type { Change, DownloadRecord } from "../../api/schemas.ts";
 import { fetchContent } from "./fetch-content.ts";
 import { liveChanges, type WatchOptions } from "./live-changes.ts";
 import type { StoredFile } from "./stored-file.ts";
 import { type ServerConnection, Transport } from "./transport.ts";
+
+type Endpoints = typeof endpoints;
+type Answer<Name extends keyof Endpoints> = Promise<AnswerOf<Endpoints[Name]>>;
+type Query<Name extends keyof Endpoints> = NonNullable<RequestOf<Endpoints[Name]>["query"]>;
+type Body<Name extends keyof Endpoints> = RequestOf<Endpoints[Name]>["body"];
 
 /**
  * The REST interface, typed. Each method throws ApiCallError or UnreachableError, or the reason of
@@ -29,17 +30,17 @@ export class ApiClient {
     return this.#transport.baseUrl;
   }
 
-  health(signal?: AbortSignal): Promise<schemas.Health> {
-    return this.#transport.call(endpoints.health, schemas.Health, { signal });
+  health(signal?: AbortSignal): Answer<"health"> {
+    return this.#transport.call(endpoints.health, {}, { signal });
   }
 
   /** A code for a link to the dashboard, good for one sign-in. */
-  signInCode(signal?: AbortSignal): Promise<schemas.SignInCode> {
-    return this.#transport.call(endpoints.createSignInCode, schemas.SignInCode, { signal });
+  signInCode(signal?: AbortSignal): Answer<"createSignInCode"> {
+    return this.#transport.call(endpoints.createSignInCode, {}, { signal });
   }
 
-  async clients(signal?: AbortSignal): Promise<schemas.ClientRecord[]> {
-    const list = await this.#transport.call(endpoints.listClients, schemas.ClientList, { signal });
+  async clients(signal?: AbortSignal) {
+    const list = await this.#transport.call(endpoints.listClients, {}, { signal });
     return list.clients;
   }
 
@@ -48,116 +49,93 @@ export class ApiClient {
     clientId: string,
     { path, cursor }: { path: string | undefined; cursor: string | undefined },
     signal?: AbortSignal,
-  ): Promise<ClientFileList> {
-    const query = {
-      limit: String(MAX_PAGE),
-      ...(path !== undefined && { path }),
-      ...(cursor !== undefined && { cursor }),
-    };
-    const call = { clientId, query, signal };
-    return this.#transport.call(endpoints.listClientFiles, ClientFileList, call);
+  ): Answer<"listClientFiles"> {
+    const query = { limit: String(MAX_PAGE), path, cursor };
+    const request = { params: { client_id: clientId }, query };
+    return this.#transport.call(endpoints.listClientFiles, request, { signal });
   }
 
-  startDownload(
-    body: schemas.NewDownload,
-    signal?: AbortSignal,
-  ): Promise<schemas.DownloadAccepted> {
-    return this.#transport.call(endpoints.startDownload, schemas.DownloadAccepted, {
-      body,
-      signal,
-    });
+  startDownload(body: Body<"startDownload">, signal?: AbortSignal): Answer<"startDownload"> {
+    return this.#transport.call(endpoints.startDownload, { body }, { signal });
   }
 
   /** One page; `next_cursor` leads to the next one. */
-  downloads(
-    query: z.input<typeof schemas.DownloadQuery> = {},
-    signal?: AbortSignal,
-  ): Promise<schemas.DownloadList> {
-    return this.#transport.call(endpoints.listDownloads, schemas.DownloadList, { query, signal });
+  downloads(query: Query<"listDownloads"> = {}, signal?: AbortSignal): Answer<"listDownloads"> {
+    return this.#transport.call(endpoints.listDownloads, { query }, { signal });
   }
 
-  download(downloadId: string, signal?: AbortSignal): Promise<schemas.DownloadRecord> {
-    return this.#transport.call(endpoints.getDownload, schemas.DownloadRecord, {
-      downloadId,
-      signal,
-    });
+  download(downloadId: string, signal?: AbortSignal): Answer<"getDownload"> {
+    return this.#transport.call(endpoints.getDownload, ofDownload(downloadId), { signal });
   }
 
   /** One page of the files of a set; `next_cursor` leads to the next one. */
   setFiles(
     downloadId: string,
-    query: z.input<typeof SetFileQuery> = {},
+    query: Query<"listSetFiles"> = {},
     signal?: AbortSignal,
-  ): Promise<SetFileList> {
-    return this.#transport.call(endpoints.listSetFiles, SetFileList, { downloadId, query, signal });
+  ): Answer<"listSetFiles"> {
+    const request = { ...ofDownload(downloadId), query };
+    return this.#transport.call(endpoints.listSetFiles, request, { signal });
   }
 
-  cancel(downloadId: string, signal?: AbortSignal): Promise<schemas.DownloadRecord> {
-    return this.#transport.call(endpoints.cancelDownload, schemas.DownloadRecord, {
-      downloadId,
-      signal,
-    });
+  cancel(downloadId: string, signal?: AbortSignal): Answer<"cancelDownload"> {
+    return this.#transport.call(endpoints.cancelDownload, ofDownload(downloadId), { signal });
   }
 
-  /** @param change what is to be another */
+  /** @param body what is to be another */
   change(
     downloadId: string,
-    body: schemas.DownloadChange,
+    body: Body<"changeDownload">,
     signal?: AbortSignal,
-  ): Promise<schemas.DownloadRecord> {
-    const call = { downloadId, body, signal };
-    return this.#transport.call(endpoints.changeDownload, schemas.DownloadRecord, call);
+  ): Answer<"changeDownload"> {
+    const request = { ...ofDownload(downloadId), body };
+    return this.#transport.call(endpoints.changeDownload, request, { signal });
   }
 
-  retry(downloadId: string, signal?: AbortSignal): Promise<schemas.DownloadAccepted> {
-    return this.#transport.call(endpoints.retryDownload, schemas.DownloadAccepted, {
-      downloadId,
-      signal,
-    });
+  retry(downloadId: string, signal?: AbortSignal): Answer<"retryDownload"> {
+    return this.#transport.call(endpoints.retryDownload, ofDownload(downloadId), { signal });
   }
 
   /** One page of who did what; `next_cursor` leads to the next one. */
-  audit(query: z.input<typeof AuditQuery> = {}, signal?: AbortSignal): Promise<AuditList> {
-    return this.#transport.call(endpoints.audit, AuditList, { query, signal });
+  audit(query: Query<"audit"> = {}, signal?: AbortSignal): Answer<"audit"> {
+    return this.#transport.call(endpoints.audit, { query }, { signal });
   }
 
   /** Cuts a client off; its key is refused from then on. */
-  revokeClient(clientId: string, signal?: AbortSignal): Promise<schemas.ClientRecord> {
-    return this.#transport.call(endpoints.revokeClient, schemas.ClientRecord, { clientId, signal });
+  revokeClient(clientId: string, signal?: AbortSignal): Answer<"revokeClient"> {
+    const request = { params: { client_id: clientId } };
+    return this.#transport.call(endpoints.revokeClient, request, { signal });
   }
 
-  async enrolmentKeys(signal?: AbortSignal): Promise<enrolment.EnrolmentKeyRecord[]> {
-    const schema = enrolment.EnrolmentKeyList;
-    const list = await this.#transport.call(endpoints.listEnrolmentKeys, schema, { signal });
+  async enrolmentKeys(signal?: AbortSignal) {
+    const list = await this.#transport.call(endpoints.listEnrolmentKeys, {}, { signal });
     return list.enrolment_keys;
   }
 
   /** The answer alone holds the secret. */
   createEnrolmentKey(
-    body: enrolment.NewEnrolmentKey,
+    body: Body<"createEnrolmentKey">,
     signal?: AbortSignal,
-  ): Promise<enrolment.IssuedEnrolmentKey> {
-    const schema = enrolment.IssuedEnrolmentKey;
-    return this.#transport.call(endpoints.createEnrolmentKey, schema, { body, signal });
+  ): Answer<"createEnrolmentKey"> {
+    return this.#transport.call(endpoints.createEnrolmentKey, { body }, { signal });
   }
 
-  revokeEnrolmentKey(name: string, signal?: AbortSignal): Promise<enrolment.EnrolmentKeyRecord> {
-    const schema = enrolment.EnrolmentKeyRecord;
-    return this.#transport.call(endpoints.revokeEnrolmentKey, schema, { name, signal });
+  revokeEnrolmentKey(name: string, signal?: AbortSignal): Answer<"revokeEnrolmentKey"> {
+    return this.#transport.call(endpoints.revokeEnrolmentKey, { params: { name } }, { signal });
   }
 
-  async tokens(signal?: AbortSignal): Promise<tokens.TokenRecord[]> {
-    const list = await this.#transport.call(endpoints.listTokens, tokens.TokenList, { signal });
+  async tokens(signal?: AbortSignal) {
+    const list = await this.#transport.call(endpoints.listTokens, {}, { signal });
     return list.tokens;
   }
 
   /** The answer alone holds the secret. */
-  createToken(body: tokens.NewToken, signal?: AbortSignal): Promise<tokens.IssuedToken> {
-    return this.#transport.call(endpoints.createToken, tokens.IssuedToken, { body, signal });
+  createToken(body: Body<"createToken">, signal?: AbortSignal): Answer<"createToken"> {
+    return this.#transport.call(endpoints.createToken, { body }, { signal });
   }
 
-  revokeToken(name: string, signal?: AbortSignal): Promise<tokens.TokenRecord> {
-    return this.#transport.call(endpoints.revokeToken, tokens.TokenRecord, { name, signal });
+  revokeToken(name: string, signal?: AbortSignal): Answer<"revokeToken"> {
+    return this.#transport.call(endpoints.revokeToken, { params: { name } }, { signal });
   }
 
   /**
@@ -167,10 +145,11 @@ export class ApiClient {
    */
   async watchDownload(
     downloadId: string,
-    onChange: (record: schemas.DownloadRecord) => void,
+    onChange: (record: DownloadRecord) => void,
     options: WatchOptions = {},
-  ): Promise<schemas.DownloadRecord> {
-    const changes = liveChanges(this.#transport, endpoints.downloadEvents, { downloadId }, options);
+  ): Promise<DownloadRecord> {
+    const request = ofDownload(downloadId);
+    const changes = liveChanges(this.#transport, endpoints.downloadEvents, request, options);
     for await (const { event, data } of changes) {
       if (event !== "download") continue;
       onChange(data);
@@ -183,7 +162,7 @@ export class ApiClient {
    * Follows everything that happens, and outlives restarts of the server: at first, and once it is
    * back, all clients and all downloads that have not ended, then each change.
    */
-  changes(options: WatchOptions = {}): AsyncGenerator<schemas.Change> {
+  changes(options: WatchOptions = {}): AsyncGenerator<Change> {
     return liveChanges(this.#transport, endpoints.events, {}, options);
   }
 
@@ -191,4 +170,8 @@ export class ApiClient {
   content(file: StoredFile, offset: number, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
     return fetchContent(this.#transport, file, offset, signal);
   }
+}
+
+function ofDownload(downloadId: string) {
+  return { params: { download_id: downloadId } };
 }

@@ -17,10 +17,12 @@ export async function* fetchContent(
 ): AsyncGenerator<Uint8Array> {
   const etag = entityTag(checksum, digest);
   const headers = { range: `bytes=${offset}-`, "if-range": etag };
-  const isPart = ({ status, headers: its }: Response) => status === 206 && its.get("etag") === etag;
+  const isWanted = (response: Response) =>
+    response.status === 206 && response.headers.get("etag") === etag;
   let left = size - offset;
-  const call = { downloadId, headers, signal, ...(path !== undefined && { query: { path } }) };
-  for await (const piece of transport.pieces(endpoints.downloadContent, call, isPart)) {
+  const request = { params: { download_id: downloadId }, query: { path } };
+  const options = { headers, signal, isWanted };
+  for await (const piece of transport.pieces(endpoints.downloadContent, request, options)) {
     left -= piece.length;
     if (left < 0) {
       throw new Failure(`the server at "${transport.server}" sends more bytes than the file has`);

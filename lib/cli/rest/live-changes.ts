@@ -1,10 +1,11 @@
-import type { Endpoint } from "../../api/endpoints/endpoint.ts";
+import type { endpoints } from "../../api/endpoints.ts";
+import type { RequestOf } from "../../api/endpoints/request.ts";
 import { Change } from "../../api/schemas.ts";
 import { readEvents, type ServerSentEvent } from "../../util/server-sent-events.ts";
 import { pause } from "../pause.ts";
 import { parseJson, unexpectedAnswer } from "./answers.ts";
 import { ApiCallError, isTransient } from "./api-errors.ts";
-import type { Call, Transport } from "./transport.ts";
+import type { Transport } from "./transport.ts";
 
 /** Between two tries to reach a server that is away, in ms. */
 const POLL_INTERVAL = 200;
@@ -28,15 +29,17 @@ export interface WatchOptions {
   onAway?: () => void;
 }
 
+/** The calls that answer with server-sent events. */
+type LiveEndpoint = (typeof endpoints)["events" | "downloadEvents"];
+
 /**
  * The changes that the server tells of, for as long as somebody wants them. Outlives restarts of
  * the server.
- * @param endpoint that answers with server-sent events
  */
-export async function* liveChanges(
+export async function* liveChanges<E extends LiveEndpoint>(
   transport: Transport,
-  endpoint: Endpoint,
-  call: Pick<Call, "downloadId">,
+  endpoint: E,
+  request: RequestOf<E>,
   { signal, pollInterval = POLL_INTERVAL, patience = PATIENCE, onDial, onAway }: WatchOptions,
 ): AsyncGenerator<Change> {
   let lastId = "";
@@ -45,7 +48,8 @@ export async function* liveChanges(
     onDial?.();
     try {
       const headers = lastId === "" ? undefined : { "last-event-id": lastId };
-      const pieces = transport.pieces(endpoint, { ...call, headers, signal }, isEventStream);
+      const options = { headers, signal, isWanted: isEventStream };
+      const pieces = transport.pieces(endpoint, request, options);
       for await (const sent of readEvents(pieces)) {
         awaySince = null;
         lastId = sent.id;

@@ -1,5 +1,6 @@
 import type * as z from "zod";
-import type { Endpoint } from "../../api/endpoints/endpoint.ts";
+import type { AnswerOf, Endpoint } from "../../api/endpoints/endpoint.ts";
+import { addressOf, type AnyRequest, type RequestOf } from "../../api/endpoints/request.ts";
 import { leadsHere } from "../../util/loopback.ts";
 import { plainText } from "../../util/plain-text.ts";
 import { Failure } from "../program.ts";
@@ -19,15 +20,9 @@ export interface ServerConnection {
   tls?: { ca?: string; cert?: string; key?: string };
 }
 
-/** The parts of a call that its endpoint leaves open. */
-export interface Call {
-  downloadId?: string;
-  clientId?: string;
-  /** The name of a token or an enrolment key. */
-  name?: string;
-  query?: Record<string, string>;
+/** How a call is made, beside what its endpoint asks for. */
+export interface CallOptions {
   headers?: Record<string, string>;
-  body?: unknown;
   signal?: AbortSignal;
 }
 
@@ -49,25 +44,36 @@ export class Transport {
   }
 
   /** Makes a call whose answer is JSON. */
-  async call<T>(endpoint: Endpoint, schema: z.ZodType<T>, call: Call): Promise<T> {
+  call<E extends Endpoint>(
+    endpoint: E,
+    request: RequestOf<E>,
+    options: CallOptions,
+  ): Promise<AnswerOf<E>>;
+  async call(endpoint: Endpoint, request: AnyRequest, options: CallOptions): Promise<unknown> {
     try {
-      const response = await this.send(endpoint, call, AbortSignal.timeout(CALL_TIMEOUT));
+      const timeout = AbortSignal.timeout(CALL_TIMEOUT);
+      const response = await this.#send(endpoint, request, options, timeout);
       if (!response.ok) throw await refusalOf(this.server, response);
-      return await readJson(this.server, response, schema);
+      return await readJson(this.server, response, schemaOf(endpoint));
     } catch (error) {
-      throw this.problemOf(error, call.signal);
+      throw this.problemOf(error, options.signal);
     }
   }
 
   /**
    * An answer, piece by piece, however long it goes on.
-   * @param isWanted whether it is what was asked for
+   * @param options `isWanted` tells whether it is what was asked for
    * @throws UnreachableError also where it breaks off, or nothing comes for a while
    */
+  pieces<E extends Endpoint>(
+    endpoint: E,
+    request: RequestOf<E>,
+    options: CallOptions & { isWanted: (response: Response) => boolean },
+  ): AsyncGenerator<Uint8Array>;
   async *pieces(
     endpoint: Endpoint,
-    call: Call,
-    isWanted: (response: Response) => boolean,
+    request: AnyRequest,
+    options: CallOptions & { isWanted: (response: Response) => boolean },
   ): AsyncGenerator<Uint8Array> {
     const stalled = new AbortController();
     const timer = setTimeout(
@@ -75,9 +81,9 @@ export class Transport {
       CALL_TIMEOUT,
     );
     try {
-      const response = await this.send(endpoint, call, stalled.signal);
+      const response = await this.#send(endpoint, request, options, stalled.signal);
       if (!response.ok) throw await refusalOf(this.server, response);
-      if (!isWanted(response) || !response.body) {
+      if (!options.isWanted(response) || !response.body) {
         throw unexpectedAnswer(this.server, response.status);
       }
       for await (const piece of response.body) {
@@ -85,7 +91,7 @@ export class Transport {
         yield piece;
       }
     } catch (error) {
-      throw this.problemOf(error, call.signal);
+      throw this.problemOf(error, options.signal);
     } finally {
       clearTimeout(timer);
     }
@@ -98,20 +104,17 @@ export class Transport {
     return new UnreachableError(whyUnreachable(this.server, error), { cause: error });
   }
 
-  private send(
-    endpoint: Endpoint,
-    { downloadId = "", clientId = "", name = "", query, headers, body, signal }: Call,
+  #send(
+    { path, method }: Endpoint,
+    request: AnyRequest,
+    { headers, signal }: CallOptions,
     timeout: AbortSignal,
   ): Promise<Response> {
     const { token, tls } = this.connection;
-    const path = endpoint.path
-      .replace(":download_id", encodeURIComponent(downloadId))
-      .replace(":client_id", encodeURIComponent(clientId))
-      .replace(":name", encodeURIComponent(name));
-    const url = new URL(this.baseUrl + path);
-    url.search = new URLSearchParams(query).toString();
+    const { body } = request;
+    const url = new URL(this.baseUrl + addressOf(path, request));
     return fetch(url, {
-      method: endpoint.method,
+      method,
       headers: {
         ...headers,
         ...(token !== undefined && { authorization: `Bearer ${token}` }),
@@ -130,6 +133,13 @@ export class Transport {
       signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
     });
   }
+}
+
+/** The schema of the JSON that an endpoint answers. */
+function schemaOf({ path, answers }: Endpoint): z.ZodType {
+  const schema = answers.find((answer) => answer.schema)?.schema;
+  if (!schema) throw new Error(`${path} does not answer JSON`);
+  return schema;
 }
 
 function whyUnreachable(server: string, error: unknown): string {

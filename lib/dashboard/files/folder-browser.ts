@@ -91,7 +91,11 @@ export class FolderBrowser {
     const loading = new AbortController();
     this.#loading = loading;
     this.#say(this.#shown === 0 ? "Asking the site…" : `${formatCount(this.#shown)} names, more…`);
-    const query = { path: this.#folder, limit: PAGE_SIZE, cursor: this.#cursor };
+    const query = {
+      path: this.#folder ?? undefined,
+      limit: String(PAGE_SIZE),
+      cursor: this.#cursor ?? undefined,
+    };
     try {
       const answer = await api.clientFiles(this.#clientId, query, loading.signal);
       if (this.#loading !== loading) return;

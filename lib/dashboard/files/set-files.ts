@@ -1,5 +1,5 @@
 import type { DownloadRecord } from "../../api/schemas.ts";
-import type { SetFileRecord } from "../../api/sets.ts";
+import type { SetFileRecord, SetFileStatus } from "../../api/sets.ts";
 import { nameOfDownload } from "../../api/download-name.ts";
 import { formatSize } from "../../util/sizes.ts";
 import { api, contentPath } from "../api.ts";
@@ -63,7 +63,9 @@ export class SetFiles {
     if (cursor === null) this.#rows.replaceChildren();
     this.#more.hidden = true;
     say("Loading…");
-    const query = { status: this.#status.value || null, limit: PAGE_SIZE, cursor };
+    // The options of the list are statuses, and one that is empty.
+    const status = (this.#status.value || undefined) as SetFileStatus | undefined;
+    const query = { status, limit: String(PAGE_SIZE), cursor: cursor ?? undefined };
     try {
       const { files, next_cursor } = await api.setFiles(download.download_id, query);
       if (asked !== this.#asked) return;
@@ -91,7 +93,7 @@ export class SetFiles {
     setText(find(row, ".set-file-why", HTMLElement), visible(file.error ?? ""));
     const save = find(row, ".set-file-save", HTMLAnchorElement);
     save.hidden = status !== "completed" || file.status === "skipped";
-    save.href = `${contentPath(download_id)}?path=${encodeURIComponent(file.path)}`;
+    save.href = contentPath(download_id, file.path);
     save.ariaLabel = `Save ${visible(file.path)}`;
     return row;
   }

@@ -1,4 +1,6 @@
 import { createHmac, randomBytes } from "node:crypto";
+import { generateCookie } from "hono/cookie";
+import { parse } from "hono/utils/cookie";
 import type { SessionEnd } from "../../api/schemas.ts";
 import { FdsError } from "../../protocol/errors.ts";
 import { BOOTSTRAP_ADMIN, type Caller } from "../access/caller.ts";
@@ -214,16 +216,18 @@ function cookieName(request: Request): string {
 function cookieFor(request: Request, value: string, seconds: number): string {
   // A proxy may have taken the TLS off: then only the browser's Origin tells of it.
   const origin = request.headers.get("Origin") ?? request.url;
-  // Without a Path it is that of the API, as the browser sees it: below a path of a proxy, too.
-  const attributes = [`Max-Age=${seconds}`, "HttpOnly", "SameSite=Strict"];
-  if (origin.startsWith("https:")) attributes.push("Secure");
-  return [`${cookieName(request)}=${value}`, ...attributes].join("; ");
+  return generateCookie(cookieName(request), value, {
+    maxAge: seconds,
+    httpOnly: true,
+    sameSite: "Strict",
+    secure: origin.startsWith("https:"),
+    // None, which is that of the API, as the browser sees it: below a path of a proxy, too.
+    path: undefined,
+  });
 }
 
 /** The value of the session's cookie. */
 function shownBy(request: Request): string | undefined {
-  const pairs = (request.headers.get("Cookie") ?? "")
-    .split(/; */)
-    .map((pair) => pair.split("=", 2));
-  return pairs.find(([key]) => key === cookieName(request))?.[1];
+  const name = cookieName(request);
+  return parse(request.headers.get("Cookie") ?? "", name)[name];
 }

@@ -189,9 +189,11 @@ describe("a session", () => {
       /^fds_session_8080=\S+; Max-Age=604800; HttpOnly; SameSite=Strict$/,
     );
     const tls = request({}, "POST", "/api/session", "https://files.example");
-    expect(await cookieOf(tls)).toMatch(/^fds_session_default=.*; Secure$/);
+    expect(await cookieOf(tls)).toMatch(
+      /^fds_session_default=\S+; Max-Age=604800; HttpOnly; Secure; SameSite=Strict$/,
+    );
     const proxied = request({ Origin: "https://files.example" });
-    expect(await cookieOf(proxied)).toEndWith("; Secure");
+    expect(await cookieOf(proxied)).toEndWith("; HttpOnly; Secure; SameSite=Strict");
   });
 
   test("of a server on another port does not count", async () => {

@@ -1,0 +1,48 @@
+import type * as z from "zod";
+import type { Endpoint } from "./endpoint.ts";
+
+/** The names of a path's parameters. */
+type ParamName<Path extends string> = Path extends `${string}:${infer Name}/${infer Rest}`
+  ? Name | ParamName<`/${Rest}`>
+  : Path extends `${string}:${infer Name}`
+    ? Name
+    : never;
+
+/** A text for each parameter of a path. */
+export type ParamsOf<Path extends string> = Record<ParamName<Path>, string>;
+
+type ParamsPart<Path extends string> = [ParamName<Path>] extends [never]
+  ? { params?: undefined }
+  : { params: ParamsOf<Path> };
+
+type QueryPart<Query> = Query extends z.ZodType
+  ? {} extends z.input<Query>
+    ? { query?: z.input<Query> }
+    : { query: z.input<Query> }
+  : { query?: undefined };
+
+type BodyPart<Body> = Body extends z.ZodType ? { body: z.input<Body> } : { body?: undefined };
+
+/** What a caller gives to a call of an endpoint: what its path, its query and its body ask for. */
+export type RequestOf<E extends Endpoint> = ParamsPart<E["path"]> &
+  QueryPart<E["query"]> &
+  BodyPart<E["body"]>;
+
+/** The same of any endpoint. */
+export interface AnyRequest {
+  params?: Record<string, string>;
+  query?: Record<string, string | undefined>;
+  body?: unknown;
+}
+
+/**
+ * Where a call goes, from the server's address on.
+ * @param path of its endpoint
+ */
+export function addressOf(path: string, { params = {}, query = {} }: AnyRequest): string {
+  const filled = path.replace(/:(\w+)/g, (_, name) => encodeURIComponent(params[name] ?? ""));
+  const given = Object.entries(query).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, value]],
+  );
+  return given.length === 0 ? filled : `${filled}?${new URLSearchParams(given)}`;
+}
