@@ -21,7 +21,7 @@ export interface Moment {
 
 export interface SetCheckpointsOptions {
   downloadId: string;
-  folder: SetFolder;
+  folder: Pick<SetFolder, "sync">;
   rows: Pick<SetRows, "update">;
   /** What is so when a checkpoint begins. */
   moment: () => Moment;
@@ -40,6 +40,8 @@ export class SetCheckpoints {
   #timer: Timer | undefined;
   #running: Promise<void> | undefined;
   #stopped = false;
+  /** A flush failed. The system says so once: the next one may succeed without having written anything. */
+  #hasFailed = false;
 
   constructor(private readonly options: SetCheckpointsOptions) {}
 
@@ -55,10 +57,10 @@ export class SetCheckpoints {
     this.#schedule();
   }
 
-  /** Makes safe what there is, and waits for it. */
+  /** Makes safe what there is, and waits for it. After a flush that failed, nothing more is safe. */
   async finish(): Promise<void> {
     await this.#running;
-    await this.#make();
+    if (!this.#hasFailed) await this.#make();
   }
 
   /** Begins no other one, and waits for the one that runs. */
@@ -77,7 +79,7 @@ export class SetCheckpoints {
   #start(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#stopped || this.#running) return;
+    if (this.#stopped || this.#hasFailed || this.#running) return;
     this.#running = this.#make()
       .catch((error: unknown) => this.options.onError(error))
       .finally(() => {
@@ -92,7 +94,12 @@ export class SetCheckpoints {
     const now = moment();
     this.#changes = [];
     this.#bytes = 0;
-    await folder.sync();
+    try {
+      await folder.sync();
+    } catch (error) {
+      this.#hasFailed = true;
+      throw error;
+    }
     const { current } = now;
     const middle: SetFileChange[] = current
       ? [{ index: current.index, status: "pending", durableOffset: current.length }]

@@ -1,0 +1,68 @@
+import { describe, expect, test } from "bun:test";
+import { FdsError } from "../../../lib/protocol/errors.ts";
+import type { SetFileChange } from "../../../lib/server/set.ts";
+import { type Moment, SetCheckpoints } from "../../../lib/server/transfer/set-checkpoints.ts";
+import { waitFor } from "../../support/wait.ts";
+
+/* What of a set is called safe, and when. */
+
+const MOMENT: Moment = {
+  current: { index: 7, length: 1_000 },
+  bytes: 1_000,
+  files: { total: 9, received: 0, unchanged: 0, skipped: 0 },
+  totalSize: 5_000,
+  streamOffset: 1_000,
+};
+
+/** Bytes after which a checkpoint is made at once. */
+const MANY = 64 * 1024 * 1024;
+
+/** Checkpoints on a disk whose flushes fail as often as is said, in a row. */
+function checkpoints(failures: number) {
+  const recorded: SetFileChange[] = [];
+  const errors: unknown[] = [];
+  const durable: Moment[] = [];
+  const folder = {
+    flushes: 0,
+    async sync() {
+      if (this.flushes++ < failures) throw new FdsError("storage_error", "cannot flush: EIO");
+    },
+  };
+  const made = new SetCheckpoints({
+    downloadId: "0198d2a5-0000-7000-8000-000000000001",
+    folder,
+    rows: { update: async (_, changes) => void recorded.push(...changes) },
+    moment: () => MOMENT,
+    onDurable: async (moment) => void durable.push(moment),
+    onError: (error) => void errors.push(error),
+  });
+  return { made, folder, recorded, errors, durable };
+}
+
+describe("what arrived", () => {
+  test("is in the rows once it is flushed, with the file in the middle of which the set is", async () => {
+    const { made, recorded, durable } = checkpoints(0);
+    made.add({ index: 3, status: "skipped", error: { code: "file_not_found", message: "" } });
+    await made.finish();
+    expect(recorded.map(({ index, status }) => [index, status])).toEqual([
+      [3, "skipped"],
+      [7, "pending"],
+    ]);
+    expect(durable).toEqual([MOMENT]);
+  });
+
+  test("is not safe after a flush that failed, whatever a later flush says", async () => {
+    const { made, folder, recorded, errors, durable } = checkpoints(1);
+    made.wrote(MANY);
+    await waitFor(() => errors.length === 1, "the flush to fail");
+    // As an attempt that ends keeps what there is.
+    await made.finish();
+    made.wrote(MANY);
+    await made.stop();
+    expect({ recorded, durable, flushes: folder.flushes }).toEqual({
+      recorded: [],
+      durable: [],
+      flushes: 1,
+    });
+  });
+});
