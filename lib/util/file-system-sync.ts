@@ -1,4 +1,8 @@
+import { constants } from "node:os";
 import { Worker } from "node:worker_threads";
+
+/** As an error of the system has it. It is what syncfs(2) says of a disk that could not take all. */
+const EIO = { code: "EIO", errno: -constants.errno.EIO };
 
 type Answer = "flushed" | "failed" | "unsupported";
 
@@ -20,7 +24,7 @@ class FileSystemSync {
   async flush(fd: number): Promise<boolean> {
     if (process.platform !== "linux") return false;
     const answer = await this.#ask(fd);
-    if (answer === "failed") throw Object.assign(new Error("syncfs failed"), { code: "EIO" });
+    if (answer === "failed") throw Object.assign(new Error("syncfs failed"), EIO);
     return answer === "flushed";
   }
 

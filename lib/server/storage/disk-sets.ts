@@ -65,9 +65,16 @@ export class DiskSets implements SetStorage {
     return onDisk("publish the set", async () => {
       await this.options.makeFolder(dirname(final));
       if (!(await takeFolderName(set, final))) return false;
-      await syncFolder(dirname(final));
-      await syncFolder(this.options.parts);
-      if (await this.#publishSums(written, finalSums, sums.text)) return true;
+      try {
+        await syncFolder(dirname(final));
+        await syncFolder(this.options.parts);
+        if (await this.#publishSums(written, finalSums, sums.text)) return true;
+      } catch (error) {
+        // The next try finds the set where it was. Why it was not published is the error that counts.
+        if (await isText(finalSums, sums.text)) await unlinkIfThere(finalSums);
+        await rename(final, set).catch(() => undefined);
+        throw error;
+      }
       // Something else has that name: the set will be published under another one.
       await rename(final, set);
       await syncFolder(dirname(final));
