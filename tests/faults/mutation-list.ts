@@ -101,19 +101,23 @@ export const MUTATIONS: readonly Mutation[] = [
     name: "safe-before-flushed",
     breaks: "B: first the bytes, then the row",
     file: "lib/server/transfer/part-writer.ts",
-    find: `    await this.options.part.sync();
+    find: `    const durableOffset = await this.#flush(written);
+    if (durableOffset === this.#safe) return;
     await this.options.onDurable(durableOffset);`,
-    replace: `    await this.options.onDurable(durableOffset);
-    await this.options.part.sync();`,
+    replace: `    const durableOffset = written;
+    await this.options.onDurable(durableOffset);
+    await this.#flush(written);`,
     caughtBy: { [RECEIVER]: "is told within 250 ms, and not before it is flushed" },
   },
   {
     name: "safe-without-flush",
     breaks: "B: what is safe is on the disk",
     file: "lib/server/transfer/part-writer.ts",
-    find: `    await this.options.part.sync();
+    find: `    const durableOffset = await this.#flush(written);
+    if (durableOffset === this.#safe) return;
     await this.options.onDurable(durableOffset);`,
-    replace: `    await this.options.onDurable(durableOffset);`,
+    replace: `    const durableOffset = written;
+    await this.options.onDurable(durableOffset);`,
     caughtBy: {
       [RECEIVER]: "is told within 250 ms, and not before it is flushed",
       [MODEL]: THE_MODEL,

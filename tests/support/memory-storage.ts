@@ -8,6 +8,7 @@ import type { Part, FreeSpace, Storage, StoredFile } from "../../lib/server/stor
 /** A part in memory. What a sync() has not covered is not safe. */
 export class MemoryPart implements Part {
   bytes = new Uint8Array(0);
+  readonly maxUnsafe = 8 * 1024 * 1024;
   synced = 0;
   closed = false;
   /** What a write() waits for. */
@@ -35,6 +36,10 @@ export class MemoryPart implements Part {
   sync = async () => {
     this.synced = this.bytes.length;
   };
+  checkpoint = async (offset: number) => {
+    await this.sync();
+    return offset;
+  };
   close = async () => {
     this.closed = true;
   };
@@ -42,6 +47,7 @@ export class MemoryPart implements Part {
 
 /** A disk in memory. */
 export class MemoryStorage implements Storage {
+  readonly checkpointsInTurn = true;
   readonly sets = new MemorySets(this);
   readonly parts = new Map<string, MemoryPart>();
   /** Published files by their path. */

@@ -157,7 +157,9 @@ export class Attempts {
     };
     const { set } = download;
     if (set) return new SetReceiver({ ...common, order: set, rows: this.options.repository.sets });
-    return new FileReceiver({ ...common, checkpoints: this.#checkpoints, starts: this.#starts });
+    const { checkpointsInTurn } = this.options.storage;
+    const checkpoints = checkpointsInTurn ? this.#checkpoints : new SerialQueue();
+    return new FileReceiver({ ...common, checkpoints, starts: this.#starts });
   }
 
   #answer(attempt: Attempt, type: "done" | "cancel"): void {

@@ -1,7 +1,7 @@
 import { basename } from "node:path";
 import { entityTag } from "../../api/checksums.ts";
 import type { ChecksumAlgorithm } from "../../protocol/checksum.ts";
-import type { StoredFile } from "../storage/storage.ts";
+import type { StoredBytes, StoredFile } from "../storage/storage.ts";
 
 /** The part of a file that an HTTP request wants, in bytes; `end` is exclusive. */
 export type Range = { start: number; end: number } | "all" | "unsatisfiable";
@@ -41,7 +41,7 @@ export function contentResponse(
   { checksum, digest, savedPath }: Content,
   file: StoredFile,
   request: Request,
-  bodyOf: (bytes: Blob) => Blob | ReadableStream<Uint8Array> = (bytes) => bytes,
+  bodyOf: (bytes: StoredBytes) => StoredBytes = (bytes) => bytes,
 ): Response {
   const { headers: asked, method } = request;
   const etag = entityTag(checksum, digest);

@@ -85,7 +85,8 @@ async function* archiveOf(
       if (file?.size !== row.size) throw removed();
       const mtime = Number(BigInt(row.mtimeNs) / 1_000_000_000n);
       yield tarHeader({ path: row.place, size: row.size, mtime });
-      yield* file.slice(0, file.size).stream();
+      const bytes = file.slice(0, file.size);
+      yield* bytes instanceof Blob ? bytes.stream() : bytes;
       yield tarPadding(row.size);
     }
     after = files.at(-1)?.index ?? after;

@@ -56,6 +56,8 @@ export async function openDiskStorage(downloadsDir: string): Promise<Storage> {
 
 class DiskStorage implements Storage {
   readonly sets: SetStorage;
+  /** Many flushes at once would block every thread of the pool. */
+  readonly checkpointsInTurn = true;
   readonly #shared = new SharedSync();
   readonly #used = new UsedBytes();
   /** Folders of clients whose own names are on the disk. */

@@ -31,8 +31,12 @@ export function problemOnDisk(action: string, cause: unknown): FdsError {
   return new FdsError(code, `cannot ${action}: ${errno}`, { cause });
 }
 
+/** So many bytes are flushed at a time: what a crash costs, beside what is under way. */
+const CHECKPOINT_BYTES = 8 * 1024 * 1024;
+
 /** A part in an open file. */
 export class PartFile implements Part {
+  readonly maxUnsafe = CHECKPOINT_BYTES;
   /** A flush failed: what the kernel did with the unflushed bytes is not known, and it may not say again. */
   private givenUp = false;
 
@@ -97,6 +101,11 @@ export class PartFile implements Part {
         throw error;
       }
     });
+  }
+
+  async checkpoint(offset: number): Promise<number> {
+    await this.sync();
+    return offset;
   }
 
   close(): Promise<void> {

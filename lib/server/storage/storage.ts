@@ -1,4 +1,4 @@
-/** Free and whole room where downloads are kept, in bytes. */
+/** Free and whole room where downloads are kept, in bytes; Infinity where nothing bounds it. */
 export interface FreeSpace {
   free: number;
   total: number;
@@ -8,21 +8,32 @@ export interface FreeSpace {
 export interface StoredFile {
   size: number;
   /** The bytes from `start` up to, not including, `end`. */
-  slice(start: number, end: number): Blob;
+  slice(start: number, end: number): StoredBytes;
 }
+
+/** Bytes that are read as they are taken. */
+export type StoredBytes = Blob | ReadableStream<Uint8Array>;
 
 /** One incoming file, not yet published. Every method throws FdsError `storage_full` or `storage_error`. */
 export interface Part {
   /** Bytes in it now, as far as it is this server that writes to it. */
   readonly size: number;
+  /** The most bytes that may be written and not safe, beside what is under way: a checkpoint is due. */
+  readonly maxUnsafe: number;
   /** Drops everything from `size` on. */
   truncate(size: number): Promise<void>;
-  /** Writes all of the bytes at `offset`; they are not safe before {@link Part.sync}. */
+  /** Writes all of the bytes at `offset`, its end; they are not safe before {@link Part.sync}. */
   write(bytes: Uint8Array, offset: number): Promise<void>;
   /** At most `length` bytes from `offset`; empty at the end. */
   read(offset: number, length: number): Promise<Uint8Array>;
-  /** What was written before the call is on the disk when it resolves. */
+  /** What was written before the call is safe when it resolves. */
   sync(): Promise<void>;
+  /**
+   * Makes safe what is worth it now, of what was written below `offset`. Where each flush has its
+   * price, a few bytes may wait for a later one.
+   * @returns how many bytes from the start are safe, at most `offset`
+   */
+  checkpoint(offset: number): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -87,6 +98,8 @@ export interface SetStorage {
 export interface Storage {
   /** Downloads of many files. */
   readonly sets: SetStorage;
+  /** Whether checkpoints of several parts are made one after the other: at once they would only wait. */
+  readonly checkpointsInTurn: boolean;
   /** Opens a download's part, making it if it is not there. */
   openPart(downloadId: string): Promise<Part>;
   removePart(downloadId: string): Promise<void>;

@@ -15,7 +15,7 @@ import { findFlaw } from "./verdict.ts";
 export interface FileReceiverOptions extends AttemptOptions {
   storage: Pick<Storage, "openPart" | "freeSpace">;
   credit: FlowControl;
-  /** Shared by all receivers: checkpoints run one after the other. */
+  /** As {@link PartWriterOptions.checkpoints}. */
   checkpoints: SerialQueue;
   /** Shared by all receivers: what one takes of a quota is recorded before the next one looks. */
   starts: SerialQueue;

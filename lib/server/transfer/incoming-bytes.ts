@@ -8,14 +8,14 @@ import type { FlowControl, StreamFlowControl } from "./flow-control.ts";
 import { broken } from "./incoming-attempt.ts";
 import { IncomingFrames } from "./incoming-frames.ts";
 import type { ClientLink } from "./incoming-stream.ts";
-import { CHECKPOINT_BYTES, PartWriter } from "./part-writer.ts";
+import { PartWriter } from "./part-writer.ts";
 
 export interface IncomingBytesOptions {
   part: Part;
   download: Downloading;
   link: ClientLink;
   credit: FlowControl;
-  /** Shared by all receivers: checkpoints run one after the other. */
+  /** As {@link PartWriterOptions.checkpoints}. */
   checkpoints: SerialQueue;
   metrics: Metrics;
   /** True once the attempt is over. */
@@ -105,14 +105,14 @@ export class IncomingBytes {
    * @throws FdsError `storage_error`
    */
   async continueFrom(offset: number, rateLimit: () => number | null): Promise<string | null> {
-    const { link, credit, isOver, onGrant } = this.options;
+    const { part, link, credit, isOver, onGrant } = this.options;
     const prefix = await this.#writer.continueFrom(offset, () => !isOver());
     if (isOver()) return null;
     this.#frames.beginAt(offset);
     this.#reached = offset;
     this.#flow = credit.open({
       offset,
-      maxUnflushed: CHECKPOINT_BYTES,
+      maxUnflushed: part.maxUnsafe,
       rateLimit: rateLimit(),
       roundTripMs: () => link.roundTripMs(),
       knownRate: link.rate,

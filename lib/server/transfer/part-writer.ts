@@ -5,8 +5,7 @@ import type { SerialQueue } from "../../util/serial-queue.ts";
 import { release } from "../../util/release.ts";
 import type { Part } from "../storage/storage.ts";
 
-/** The safe offset is moved after this many bytes or this many ms, whichever comes first. */
-export const CHECKPOINT_BYTES = 8 * 1024 * 1024;
+/** The safe offset is moved after {@link Part.maxUnsafe} bytes or this many ms, whichever comes first. */
 const CHECKPOINT_MS = 250;
 /** Bytes read at a time of a prefix: a hash of this many holds the event loop for about 1.5 ms. */
 const PREFIX_BLOCK = 1024 * 1024;
@@ -14,7 +13,7 @@ const PREFIX_BLOCK = 1024 * 1024;
 export interface PartWriterOptions {
   part: Part;
   checksum: ChecksumAlgorithm;
-  /** Shared by all parts, so that one checkpoint runs at a time: many at once would block every thread. */
+  /** One checkpoint after the other; shared by all parts where {@link Storage.checkpointsInTurn}. */
   checkpoints: SerialQueue;
   /** Bytes were written; they are not safe yet. */
   onWritten: (bytes: number) => void;
@@ -156,7 +155,7 @@ export class PartWriter {
 
   #scheduleCheckpoint(): void {
     if (this.#stopped || this.#ending || this.#isInLine || this.#checkpointing) return;
-    if (this.#written - this.#safe >= CHECKPOINT_BYTES) this.#getInLine();
+    if (this.#written - this.#safe >= this.options.part.maxUnsafe) this.#getInLine();
     else this.#timer ??= setTimeout(() => this.#getInLine(), CHECKPOINT_MS);
   }
 
@@ -182,10 +181,19 @@ export class PartWriter {
 
   /** First the bytes, then the row: the safe offset never says more than the disk holds. */
   async #makeSafe(): Promise<void> {
-    const durableOffset = this.#written;
+    const written = this.#written;
+    if (written === this.#safe) return;
+    const durableOffset = await this.#flush(written);
     if (durableOffset === this.#safe) return;
-    await this.options.part.sync();
     await this.options.onDurable(durableOffset);
     this.#safe = durableOffset;
+  }
+
+  /** Flushes what was written, at the end all of it. @returns how many bytes are safe */
+  async #flush(written: number): Promise<number> {
+    const { part } = this.options;
+    if (!this.#ending) return part.checkpoint(written);
+    await part.sync();
+    return written;
   }
 }

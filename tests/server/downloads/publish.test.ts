@@ -76,9 +76,11 @@ class World implements Pick<Storage, "publish" | "openFile" | "openPart" | "remo
     const unused = () => Promise.reject(new Error("publishing only reads"));
     return {
       size: bytes.length,
+      maxUnsafe: Infinity,
       read: async (offset, length) => bytes.subarray(offset, offset + length),
       close: async () => undefined,
       sync: async () => undefined,
+      checkpoint: unused,
       truncate: unused,
       write: unused,
     };

@@ -97,13 +97,25 @@ export function storageContract(backend: string, open: () => Promise<TemporarySt
       await part.close();
     });
 
-    test("writing over bytes replaces them, and writing nothing changes nothing", async () => {
+    test("writing behind what was dropped replaces it, and writing nothing changes nothing", async () => {
       await using temporary = await open();
       const part = await temporary.storage.openPart(Bun.randomUUIDv7());
       await part.write(bytes("0123456789"), 0);
+      await part.truncate(4);
       await part.write(bytes("ab"), 4);
-      await part.write(bytes(""), 20);
-      expect(text(await all(part))).toBe("0123ab6789");
+      await part.write(bytes(""), 6);
+      expect(text(await all(part))).toBe("0123ab");
+      await part.close();
+    });
+
+    test("a checkpoint says how much is safe, and all of it once it was flushed", async () => {
+      await using temporary = await open();
+      const part = await temporary.storage.openPart(Bun.randomUUIDv7());
+      await part.write(bytes("0123456789"), 0);
+      expect(await part.checkpoint(7)).toBeWithin(0, 8);
+      await part.sync();
+      expect(await part.checkpoint(7)).toBe(7);
+      expect(await part.checkpoint(10)).toBe(10);
       await part.close();
     });
 

@@ -6,7 +6,7 @@ import type { OpenCalls } from "../../access/open-calls.ts";
 import type { Completed } from "../../download.ts";
 import { setFileRecord } from "../../records/set-files.ts";
 import type { SetRows } from "../../set.ts";
-import type { Storage } from "../../storage/storage.ts";
+import type { Storage, StoredBytes } from "../../storage/storage.ts";
 import type { MakeCall } from "../call.ts";
 import { contentResponse } from "../content.ts";
 import { endableBody } from "../endable-body.ts";
@@ -25,11 +25,10 @@ export function contentCalls(call: MakeCall, options: ContentCallsOptions) {
   const { storage, sets, openCalls } = options;
 
   /** Makes a body end with its caller's right; the answer to HEAD has none that could go on. */
-  const ending =
-    (request: Request, caller: Caller) => (bytes: Blob | ReadableStream<Uint8Array>) =>
-      request.method === "GET" && canEnd(caller)
-        ? endableBody(bytes instanceof Blob ? bytes.stream() : bytes, caller, openCalls)
-        : bytes;
+  const ending = (request: Request, caller: Caller) => (bytes: StoredBytes) =>
+    request.method === "GET" && canEnd(caller)
+      ? endableBody(bytes instanceof Blob ? bytes.stream() : bytes, caller, openCalls)
+      : bytes;
 
   /** The file of a completed download. */
   const fileContent = async (found: Completed, request: Request, caller: Caller) => {
