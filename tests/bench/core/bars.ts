@@ -97,6 +97,12 @@ export const BARS: Bar[] = [
     atLeast: 0.75,
   },
   {
+    what: "/health p99 with 1,000,000 downloads, while a viewer asks for everything, ms",
+    scenario: "stored",
+    figure: "health p99 while a viewer asks for everything",
+    atMost: 50,
+  },
+  {
     what: "logs on the link of 20 Mbit/s, zstd against raw",
     scenario: "compression",
     figure: "logs, zstd ÷ raw",
