@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { endpoints } from "../lib/api/endpoints.ts";
@@ -8,6 +8,9 @@ import { DOWNLOAD_ERROR_CODES, ERROR_CODES, meaningOf } from "../lib/protocol/er
 import packageJson from "../package.json";
 import { codeBlocks, codeSpans, section, tableRows } from "./support/markdown.ts";
 import { spawnSync } from "./support/spawn.ts";
+import { TEST_LIMIT } from "./support/wait.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 /*
  * The pages of documentation name what is there, and all of it. tests/e2e/readme.test.ts and

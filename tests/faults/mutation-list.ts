@@ -19,6 +19,7 @@ const LOG = "tests/server/database/write-ahead-log.test.ts";
 const POWER = "tests/faults/power-loss.test.ts";
 const PART = "tests/server/storage/part.test.ts";
 const RECEIVER = "tests/server/transfer/file-receiver.test.ts";
+const SET_RECEIVER = "tests/server/transfer/set-receiver.test.ts";
 const CREDIT = "tests/server/transfer/flow-control.test.ts";
 const MODEL = "tests/model/downloads.test.ts";
 const LYING_CLIENT = "tests/faults/lying-client.test.ts";
@@ -245,7 +246,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "credit-exceeded",
     breaks: "E: a client that sends more than it was granted is cut off",
-    file: "lib/server/transfer/file-receiver.ts",
+    file: "lib/server/transfer/incoming-bytes.ts",
     find: `if (end > maxOffset) throw`,
     replace: `if (false) throw`,
     caughtBy: { [LYING_CLIENT]: "a frame beyond its credit" },
@@ -253,11 +254,11 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "credit-for-what-arrived",
     breaks: "E: a client gets new credit for what was written, not for what arrived",
-    file: "lib/server/transfer/file-receiver.ts",
-    find: `onBytes: (bytes) => this.#writer?.push(bytes),`,
+    file: "lib/server/transfer/incoming-bytes.ts",
+    find: `onBytes: (bytes) => this.#writer.push(bytes),`,
     replace: `onBytes: (bytes) => {
         this.#flow?.wrote(bytes.length);
-        this.#writer?.push(bytes);
+        this.#writer.push(bytes);
       },`,
     caughtBy: { [MODEL]: THE_MODEL, [SLOW_DISK]: "row 19: a slow disk at the server" },
   },
@@ -459,10 +460,26 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "dropped-frames-are-life",
     breaks: "C: a client that brings nothing on is given up",
-    file: "lib/server/transfer/file-receiver.ts",
-    find: `if (arrived > this.#reached) this.stalled.moved(arrived - this.#reached);`,
-    replace: `this.stalled.moved(frame.rawLength);`,
+    file: "lib/server/transfer/incoming-bytes.ts",
+    find: `const progress = Math.max(0, this.arrived - this.#reached);`,
+    replace: `const progress = frame.rawLength;`,
     caughtBy: { [RECEIVER]: "with frames behind the one that is wanted again" },
+  },
+  {
+    name: "reading-again-without-end",
+    breaks: "C: reading again brings a client on only as far as the server has the bytes",
+    file: "lib/server/transfer/stall-watch.ts",
+    find: `if (offset > has) return;`,
+    replace: ``,
+    caughtBy: { [SET_RECEIVER]: "is no answer where nothing of it is here" },
+  },
+  {
+    name: "walk-without-end",
+    breaks: "C: a walk that names no file comes to an end",
+    file: "lib/server/transfer/incoming-manifest.ts",
+    find: `performance.now() - this.#namedAt > SILENT_WALK_MS`,
+    replace: `false`,
+    caughtBy: { [SET_RECEIVER]: "is given up after 15 minutes" },
   },
   {
     name: "any-answer-of-an-old-connection",

@@ -174,12 +174,11 @@ export class Attempts {
     return over;
   }
 
-  /** Whether somebody waits for a slot, credit or quota that a download of a client may hold. */
+  /** Whether somebody waits for a slot or quota that a download of a client may hold. */
   async #othersWait(clientId: string): Promise<boolean> {
-    const { isCrowded, credit } = this.options;
     const since = performance.now() - SHORT_FOR_MS;
     const isShort = [null, clientId].some((of) => (this.#shortAt.get(of) ?? -Infinity) > since);
-    return isShort || credit.isShort || isCrowded();
+    return isShort || this.options.isCrowded();
   }
 
   /** Once it is whole there may be less room than when it began, as others did not wait for it. */

@@ -95,6 +95,10 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
     await this.#bytes?.close(outcome.type === "lost" || outcome.type === "failed");
   }
 
+  protected get creditIsWanted(): boolean {
+    return this.#bytes?.othersWait ?? false;
+  }
+
   protected applyRateLimit(rateLimit: number | null): void {
     this.#bytes?.limitRate(rateLimit);
   }

@@ -1,4 +1,5 @@
 import { TokenBucket } from "../../util/token-bucket.ts";
+import { LinkWindow } from "./link-window.ts";
 
 /*
  * How much a client may send ahead. What is granted and not yet written bounds the server's
@@ -8,28 +9,7 @@ import { TokenBucket } from "../../util/token-bucket.ts";
  */
 
 const KiB = 1024;
-const MiB = 1024 * KiB;
 
-/** The window before anything is known of the link: enough to start, little to lose. */
-const FIRST_WINDOW = 1 * MiB;
-/**
- * The first frames tell how fast the link is before a round trip is over, once they are so many bytes
- * and took so long, in ms: fewer may have waited in a buffer and come at once.
- */
-const BURST_BYTES = 512 * KiB;
-const BURST_MS = 4;
-const MIN_WINDOW = 256 * KiB;
-/** 1 Gbit/s at 300 ms needs 36 MiB, so twice that is never held back. */
-const MAX_WINDOW = 72 * MiB;
-/** What covers a pause of the disk or of a busy processor on a link with hardly any delay. */
-const SLACK_SECONDS = 0.04;
-/**
- * Where many share the processors, each stream has its turn only now and then: so much covers that,
- * but no more than {@link FIRST_WINDOW}, or fast streams would fill the memory with what waits.
- */
-const TURN_SECONDS = 0.25;
-/** Rates are measured over at least this long, in ms. */
-const SAMPLE_MS = 20;
 /** A stream's part of the budget is never less, so that frames do not become crumbs. */
 const MIN_SHARE = 64 * KiB;
 
@@ -65,9 +45,9 @@ export class FlowControl {
     return this.#outstanding;
   }
 
-  /** Whether streams wait for what others hold. */
-  get isShort(): boolean {
-    return this.#waiting.size > 0;
+  /** Whether streams other than this one wait for credit. */
+  othersWait(stream: StreamFlowControl): boolean {
+    return this.#waiting.size > (this.#waiting.has(stream) ? 1 : 0);
   }
 
   /** The most that one stream may hold now. */
@@ -109,6 +89,11 @@ export class FlowControl {
     return granted;
   }
 
+  /** A stream wants nothing that others hold, for now. */
+  leave(stream: StreamFlowControl): void {
+    this.#waiting.delete(stream);
+  }
+
   /** Gives bytes back and lets the streams that had to wait have them. */
   giveBack(bytes: number): void {
     this.#outstanding -= bytes;
@@ -131,18 +116,8 @@ export class StreamFlowControl {
   #safe: number;
   #granted: number;
   #end = Number.MAX_SAFE_INTEGER;
-  /** What the link needs as far as it is known, and what is given without that. */
-  #link = 0;
-  #modest = FIRST_WINDOW;
-  #rate = 0;
   #hasBegun = false;
-  /** When the first bytes came, and how many came since. */
-  #burstAt: number | undefined;
-  #burstBytes = 0;
-  /** Undefined until the first bytes are here: the way of the request is no part of the rate. */
-  #sampleAt: number | undefined;
-  #sampleBytes = 0;
-  readonly #now: () => number;
+  readonly #link: LinkWindow;
   readonly #bucket: TokenBucket;
   #pacing: Timer | undefined;
 
@@ -150,16 +125,18 @@ export class StreamFlowControl {
     private readonly pool: FlowControl,
     private readonly options: StreamFlowOptions,
   ) {
-    this.#now = options.now ?? performance.now.bind(performance);
-    this.#written = options.offset;
-    this.#safe = options.offset;
-    this.#granted = options.offset;
-    this.#bucket = new TokenBucket(options.rateLimit, this.#now);
+    const { offset, rateLimit, roundTripMs, knownRate = null } = options;
+    const now = options.now ?? performance.now.bind(performance);
+    this.#written = offset;
+    this.#safe = offset;
+    this.#granted = offset;
+    this.#link = new LinkWindow({ roundTripMs, knownRate, now });
+    this.#bucket = new TokenBucket(rateLimit, now);
   }
 
   /** What the link carries as far as it was measured, in bytes a second; null where a limit held it. */
   get rate(): number | null {
-    return this.#rate > 0 && this.#bucket.rate === Infinity ? this.#rate : null;
+    return this.#bucket.rate === Infinity ? this.#link.rate : null;
   }
 
   /** Everything below this offset may be sent. */
@@ -167,10 +144,15 @@ export class StreamFlowControl {
     return this.#granted;
   }
 
+  /** Whether other streams wait for credit, which this one may hold. */
+  get othersWait(): boolean {
+    return this.pool.othersWait(this);
+  }
+
   /** Bytes that may be granted and not yet written. */
   get window(): number {
-    const modest = Math.min(this.#modest, this.pool.modestShare);
-    return Math.min(Math.max(this.#link, modest), this.pool.share);
+    const modest = Math.min(this.#link.modest, this.pool.modestShare);
+    return Math.min(Math.max(this.#link.needed, modest), this.pool.share);
   }
 
   /** Grants as much as window and budget allow, and tells the client where it is worth a message. */
@@ -181,9 +163,8 @@ export class StreamFlowControl {
     const limit = Math.min(this.#written, this.#safe + this.options.maxUnflushed) + window;
     const wanted = Math.min(limit, this.#end) - this.#granted;
     const least = this.#granted + wanted >= this.#end ? 1 : window / 4;
-    if (wanted < least) return;
-    const paced = this.#pace(wanted);
-    if (paced === 0) return;
+    const paced = wanted < least ? 0 : this.#pace(wanted);
+    if (paced === 0) return this.pool.leave(this);
     const granted = this.pool.take(this, paced, Math.min(paced, least));
     if (granted === 0) return;
     this.#bucket.take(granted);
@@ -220,25 +201,13 @@ export class StreamFlowControl {
 
   /** Bytes came, which are perhaps not yet written. */
   arrived(bytes: number): void {
-    if (this.#rate > 0 || this.options.knownRate) return;
-    const now = this.#now();
-    // The way of the request is no part of the rate.
-    if (this.#burstAt === undefined) {
-      this.#burstAt = now;
-      return;
-    }
-    this.#burstBytes += bytes;
-    const elapsed = now - this.#burstAt;
-    // A round trip that is shorter than a sample is not worth it.
-    if (this.options.roundTripMs() <= SAMPLE_MS) return;
-    if (this.#burstBytes < BURST_BYTES || elapsed < BURST_MS) return;
-    this.#learn(this.#burstBytes / (elapsed / 1000));
+    this.#link.arrived(bytes);
   }
 
   /** Bytes were written: they are no longer outstanding, and the window moves on. */
   wrote(bytes: number): void {
     this.#written += bytes;
-    this.#measure(bytes);
+    this.#link.wrote(bytes);
     this.pool.giveBack(bytes);
     this.grant();
   }
@@ -270,42 +239,10 @@ export class StreamFlowControl {
     return available < batch ? 0 : Math.min(wanted, available);
   }
 
-  /** Twice the bandwidth-delay product that is seen: it doubles each round trip until the link is full. */
-  #measure(bytes: number): void {
-    if (this.#sampleAt === undefined) {
-      this.#sampleAt = this.#now();
-      return;
-    }
-    this.#sampleBytes += bytes;
-    const roundTrip = this.options.roundTripMs();
-    const elapsed = this.#now() - this.#sampleAt;
-    if (elapsed < Math.max(SAMPLE_MS, roundTrip)) return;
-    const sample = this.#sampleBytes / (elapsed / 1000);
-    this.#sampleBytes = 0;
-    this.#sampleAt = this.#now();
-    this.#learn(Math.max(sample, this.#rate * 0.8));
-  }
-
-  /** Before the first grant: a link that is known gets twice what is under way on it. */
+  /** Before the first grant: a link that is known gets what it needs. */
   #begin(): void {
-    const { knownRate, roundTripMs } = this.options;
     if (this.#hasBegun) return;
     this.#hasBegun = true;
-    if (!knownRate) return;
-    const twice = Math.round(2 * knownRate * (roundTripMs() / 1000));
-    this.#link = Math.min(MAX_WINDOW, twice, this.pool.firstShare);
-    this.#modest = modestWindow(knownRate);
+    this.#link.begin(this.pool.firstShare);
   }
-
-  #learn(rate: number): void {
-    this.#rate = rate;
-    const roundTrip = this.options.roundTripMs() / 1000;
-    this.#link = Math.min(MAX_WINDOW, Math.round(rate * (2 * roundTrip + SLACK_SECONDS)));
-    this.#modest = modestWindow(rate);
-  }
-}
-
-/** What a stream has that shares the processors with many, whatever its link needs. */
-function modestWindow(rate: number): number {
-  return Math.min(FIRST_WINDOW, Math.max(MIN_WINDOW, Math.round(rate * TURN_SECONDS)));
 }

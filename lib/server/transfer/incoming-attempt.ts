@@ -29,7 +29,7 @@ export interface AttemptOptions {
   minFreeDisk: number;
   /** Whether a download of so many bytes is more than is allowed. */
   findOverQuota: (totalSize: number) => Promise<SpaceShortage | null>;
-  /** Whether somebody waits for what this attempt holds: then a client that is slow gives way. */
+  /** Whether somebody waits for the slot or quota of this attempt: then a client that is slow gives way. */
   othersWait: () => Promise<boolean>;
   /** Records what happened; gives the download as it then is. */
   report: (event: DownloadEvent) => Promise<Download>;
@@ -128,7 +128,7 @@ export abstract class IncomingAttempt<Options extends AttemptOptions> implements
   }
 
   async #letOthersGo({ bytes, seconds }: Extract<Stall, { type: "slow" }>): Promise<void> {
-    if (!(await this.options.othersWait())) return;
+    if (!this.creditIsWanted && !(await this.options.othersWait())) return;
     const sent = formatSize(Math.floor(bytes));
     const message = `the client sent ${sent} in ${seconds} s and others wait: it goes on in its turn`;
     this.giveWay({ code: "client_timeout", message });
@@ -150,6 +150,8 @@ export abstract class IncomingAttempt<Options extends AttemptOptions> implements
   protected abstract applyRateLimit(rateLimit: number | null): void;
   /** False while it is for the server to read, to write or to grant. */
   protected abstract isClientsTurn(): boolean;
+  /** Whether other streams wait for credit, which this one may hold. */
+  protected abstract get creditIsWanted(): boolean;
   protected abstract get isOver(): boolean;
 
   /** Most bytes a second that an operator allows now; null: no limit. */

@@ -87,6 +87,11 @@ export class IncomingBytes {
     return this.#flow?.maxOffset ?? 0;
   }
 
+  /** Whether other streams wait for credit, which this one may hold. */
+  get othersWait(): boolean {
+    return this.#flow?.othersWait ?? false;
+  }
+
   /** True from when a chunk came damaged until it is here. */
   get resending(): boolean {
     return this.#frames.resending;

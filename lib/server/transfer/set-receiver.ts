@@ -109,6 +109,10 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
     this.#phase = { name: "ended" };
   }
 
+  protected get creditIsWanted(): boolean {
+    return this.#flow.othersWait;
+  }
+
   protected applyRateLimit(rateLimit: number | null): void {
     this.#flow.limitRate(rateLimit);
   }

@@ -316,6 +316,29 @@ test("a stream that had to wait goes on when another one is closed", () => {
   expect(streams[4]!.grants).toEqual(each);
 });
 
+describe("streams wait for what others hold", () => {
+  /** Seven streams, the last of which has all but a crumb of what it wants. */
+  function crowd() {
+    const pool = new FlowControl(7 * 64 * KiB - 8 * KiB);
+    const streams = Array.from({ length: 7 }, () => openStream(pool).credit);
+    for (const stream of streams) stream.grant();
+    return { pool, streams, last: streams[6]! };
+  }
+
+  test("only while there is nothing left", () => {
+    const { pool, streams, last } = crowd();
+    expect(last.maxOffset).toBe(56 * KiB);
+    expect(streams[0]!.othersWait).toBe(true);
+    streams[0]!.close();
+    expect(pool.outstanding).toBeLessThan(pool.budget);
+    expect(streams.map((stream) => stream.othersWait)).toEqual(streams.map(() => false));
+  });
+
+  test("and none for what it holds itself", () => {
+    expect(crowd().last.othersWait).toBe(false);
+  });
+});
+
 test.each([
   [1, MiB],
   [32, MiB],

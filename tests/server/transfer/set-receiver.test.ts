@@ -141,8 +141,12 @@ const start = (size: number, from = 0): SetRecord => ({
 });
 const data = (length: number): SetRecord => ({ type: "data", bytes: new Uint8Array(length) });
 
-const STALLED = { type: "failed", problem: { code: "client_timeout" } };
 const isOver = () => told.some(({ type }) => type === "cancel");
+
+async function expectStalled(): Promise<void> {
+  expect(isOver()).toBe(true);
+  expect(await outcome).toMatchObject({ type: "failed", problem: { code: "client_timeout" } });
+}
 
 describe("a walk that is long", () => {
   test("counts as an answer while it sees more names", async () => {
@@ -158,7 +162,7 @@ describe("a walk that is long", () => {
       proving(7);
       await pass(30);
     }
-    expect(await outcome).toMatchObject(STALLED);
+    await expectStalled();
   });
 
   test("and names no file is given up after 15 minutes, however many names it sees", async () => {
@@ -171,7 +175,7 @@ describe("a walk that is long", () => {
       proving(minute);
       await pass(60);
     }
-    expect(await outcome).toMatchObject(STALLED);
+    await expectStalled();
   });
 
   test("and names a file now and then is not", async () => {
@@ -197,7 +201,7 @@ describe("a file that is read again", () => {
       proving(CHUNK + step);
       await pass(30);
     }
-    expect(await outcome).toMatchObject(STALLED);
+    await expectStalled();
   });
 
   test("is no answer where nothing of it is here", async () => {
@@ -206,7 +210,7 @@ describe("a file that is read again", () => {
       proving(step * 1000);
       await pass(30);
     }
-    expect(await outcome).toMatchObject(STALLED);
+    await expectStalled();
   });
 
   test("is an answer a few times only", async () => {
@@ -218,7 +222,7 @@ describe("a file that is read again", () => {
       proving(1000);
       await pass(15);
     }
-    expect(await outcome).toMatchObject(STALLED);
+    await expectStalled();
   });
 });
 
@@ -229,7 +233,7 @@ describe("what brings a set no further is no answer", () => {
       await sendRecords(start(CHUNK), data(1000));
       await pass(30);
     }
-    expect(await outcome).toMatchObject(STALLED);
+    await expectStalled();
   });
 
   test("a frame that does not unpack", async () => {
@@ -246,6 +250,6 @@ describe("what brings a set no further is no answer", () => {
       while (resends() < step) await new Promise((resolve) => setImmediate(resolve));
       await pass(30);
     }
-    expect(await outcome).toMatchObject(STALLED);
+    await expectStalled();
   });
 });
