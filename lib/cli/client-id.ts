@@ -1,5 +1,5 @@
 import { NewDownload } from "../api/schemas.ts";
-import type { Kind } from "../util/settings.ts";
+import type { Kind } from "../util/kinds.ts";
 
 /** The name of a client. */
 export const CLIENT_ID: Kind<string> = {

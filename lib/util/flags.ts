@@ -67,8 +67,8 @@ function isFlagLike(token: { value?: string; inlineValue?: boolean }): boolean {
   return token.inlineValue === false && token.value !== undefined && /^--?[a-z]/i.test(token.value);
 }
 
-/** A setting from outside: the text, and where it came from for the message. */
-export interface Setting {
+/** The text of a setting from outside, and where it came from for the message. */
+export interface GivenText {
   /** The name that the person used: `--port` or `SERVER_PORT`. */
   source: string;
   text: string;
@@ -81,7 +81,7 @@ export interface Setting {
  * @param expected what a right value looks like, for the message
  * @throws UsageError that names the setting, the value (but no secret) and what was expected
  */
-export function readSetting<T>(setting: Setting, schema: z.ZodType<T>, expected: string): T {
+export function readSetting<T>(setting: GivenText, schema: z.ZodType<T>, expected: string): T {
   const result = schema.safeParse(setting.text);
   if (result.success) return result.data;
   // A URL may bring a password.

@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { runProgram } from "../../lib/cli/program.ts";
 import { paint, terminalOf } from "../../lib/cli/terminal/terminal.ts";
 import { parseFlags, readSetting, UsageError } from "../../lib/util/flags.ts";
-import { wholeNumber } from "../../lib/util/settings.ts";
+import { wholeNumber } from "../../lib/util/kinds.ts";
 import { markdown, scenarioLines, verdictLines } from "./core/report.ts";
 import { runScenarios } from "./core/run.ts";
 import type { Effort, Scenario } from "./core/scenario.ts";

@@ -1,22 +1,35 @@
 import { describe, expect, test } from "bun:test";
 import { UsageError } from "../../lib/util/flags.ts";
 import {
-  describeSettings,
   oneOf,
   READABLE_FILE,
-  Settings,
   size,
   TEXT,
   TOKEN,
   wholeNumber,
   type Kind,
-} from "../../lib/util/settings.ts";
+} from "../../lib/util/kinds.ts";
+import { describeSettings, Settings, type SettingTable } from "../../lib/util/settings.ts";
 
-const SPECS = {
-  PORT: { flag: "port", default: "80", help: "where to listen" },
-  FOLDERS: { flag: "folder", multiple: true, help: "what to read" },
-  TOKEN: { secret: true, help: "who may come in" },
-};
+const TABLE = {
+  port: {
+    variable: "PORT",
+    flag: "port",
+    kind: wholeNumber(1, 99),
+    default: "80",
+    help: "where to listen",
+  },
+  folders: {
+    variable: "FOLDERS",
+    flag: "folder",
+    kind: TEXT,
+    separator: ":",
+    help: "what to read",
+  },
+  name: { variable: "NAME", flag: "name", kind: TEXT, isRequired: true, help: "who it is" },
+  token: { variable: "TOKEN", kind: TOKEN, secret: true, help: "who may come in" },
+  secret: { variable: "SECRET", kind: TEXT, isRequired: true, secret: true, help: "what it knows" },
+} satisfies SettingTable;
 
 describe("a value", () => {
   test.each<[string, string[], Record<string, string>, number]>([
@@ -25,27 +38,37 @@ describe("a value", () => {
     ["the default without either", [], {}, 80],
     ["the default where the variable is empty", [], { PORT: "" }, 80],
   ])("is %s", (_, argv, env, expected) => {
-    expect(new Settings(SPECS, argv, env).read("PORT", wholeNumber(1, 99))).toBe(expected);
+    expect(new Settings(TABLE, argv, env).read("port")).toBe(expected);
   });
 
-  test("that was not given is null, whatever the default", () => {
-    expect(new Settings(SPECS, [], {}).readOptional("PORT", wholeNumber(1, 99))).toBeNull();
-    expect(new Settings(SPECS, [], { PORT: "5" }).readOptional("PORT", TEXT)).toBe("5");
+  test("that was not given and has no default is null", () => {
+    expect(new Settings(TABLE, [], {}).read("token")).toBeNull();
+    expect(new Settings(TABLE, [], { TOKEN: "5" }).read("token")).toBe("5");
+  });
+
+  test("can be asked for by another kind, where other settings decide", () => {
+    const settings = new Settings(TABLE, [], { PORT: "9" });
+    expect(() => settings.read("port", wholeNumber(1, 8))).toThrow(
+      'PORT is "9", expected a whole number from 1 to 8',
+    );
+    expect(() => new Settings(TABLE, [], {}).read("port", wholeNumber(1, 8))).toThrow(
+      'PORT is "80", expected',
+    );
   });
 
   test("that is missing is asked for in the ways there are", () => {
-    const settings = new Settings(SPECS, [], {});
-    expect(() => settings.read("TOKEN", TEXT)).toThrow(
-      new UsageError("TOKEN is missing, set TOKEN, expected a text that is not empty"),
+    const settings = new Settings(TABLE, [], {});
+    expect(() => settings.read("secret")).toThrow(
+      new UsageError("SECRET is missing, set SECRET, expected a text that is not empty"),
     );
-    expect(() => settings.read("FOLDERS", TEXT)).toThrow(
-      "FOLDERS is missing, pass --folder or set FOLDERS, expected",
+    expect(() => settings.read("name")).toThrow(
+      "NAME is missing, pass --name or set NAME, expected",
     );
   });
 
   test("that is a secret is not repeated", () => {
-    const settings = new Settings(SPECS, [], { TOKEN: "hunter 2" });
-    expect(() => settings.read("TOKEN", TOKEN)).toThrow("TOKEN has a wrong value, expected");
+    const settings = new Settings(TABLE, [], { TOKEN: "hunter 2" });
+    expect(() => settings.read("token")).toThrow("TOKEN has a wrong value, expected");
   });
 });
 
@@ -54,18 +77,25 @@ test.each<[string[], Record<string, string>, string[]]>([
   [[], { FOLDERS: "a:b c::" }, ["a", "b c"]],
   [["--folder", "x:y", "--folder=z"], { FOLDERS: "a:b" }, ["x:y", "z"]],
 ])("a list from %j and %j is %j", (argv, env, expected) => {
-  expect(new Settings(SPECS, argv, env).readList("FOLDERS", ":")).toEqual(expected);
+  expect(new Settings(TABLE, argv, env).read("folders")).toEqual(expected);
 });
 
 test("an empty value in a list of flags is refused", () => {
-  const settings = new Settings(SPECS, ["--folder", "a", "--folder="], {});
-  expect(() => settings.readList("FOLDERS", ":")).toThrow(UsageError);
+  const settings = new Settings(TABLE, ["--folder", "a", "--folder="], {});
+  expect(() => settings.read("folders")).toThrow(UsageError);
+});
+
+test("all but some are read by their names, and a mistake in those some is not met", () => {
+  const settings = new Settings(TABLE, [], { PORT: "x", NAME: "a", SECRET: "b", FOLDERS: "c" });
+  const expected = { folders: ["c"], name: "a", token: null, secret: "b" };
+  expect(settings.readAllBut("port")).toEqual(expected);
+  expect(() => settings.readAllBut("name")).toThrow('PORT is "x", expected');
 });
 
 test("flags that are not in the table are refused", () => {
-  expect(() => new Settings(SPECS, ["--token", "x"], {})).toThrow('unknown flag "--token"');
-  expect(new Settings(SPECS, ["-h"], {}).helpWanted).toBe(true);
-  expect(new Settings(SPECS, [], {}).helpWanted).toBe(false);
+  expect(() => new Settings(TABLE, ["--token", "x"], {})).toThrow('unknown flag "--token"');
+  expect(new Settings(TABLE, ["-h"], {}).helpWanted).toBe(true);
+  expect(new Settings(TABLE, [], {}).helpWanted).toBe(false);
 });
 
 describe("a kind takes", () => {
@@ -111,12 +141,14 @@ test("what a kind expects is told with its limits", () => {
 });
 
 test("the help shows every setting with its flag and default", () => {
-  expect(describeSettings(SPECS)).toBe(
+  expect(describeSettings(TABLE)).toBe(
     [
       "  --help, -h\n      show this",
       "  --port, PORT\n      where to listen (default: 80)",
       "  --folder (repeatable), FOLDERS\n      what to read",
+      "  --name, NAME\n      who it is",
       "  TOKEN\n      who may come in",
+      "  SECRET\n      what it knows",
     ].join("\n"),
   );
 });

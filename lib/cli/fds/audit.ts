@@ -1,7 +1,7 @@
 import type * as z from "zod";
 import { AuditAction, type AuditQuery, type AuditRecord } from "../../api/audit.ts";
 import { MAX_PAGE } from "../../api/page-limit.ts";
-import { DURATION, oneOf, TEXT, wholeNumber } from "../../util/settings.ts";
+import { DURATION, oneOf, TEXT, wholeNumber } from "../../util/kinds.ts";
 import { CLIENT_ID } from "../client-id.ts";
 import type { ListingColumn } from "../terminal/listing.ts";
 import { NAME_COLUMNS } from "../terminal/terminal.ts";

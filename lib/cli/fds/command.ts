@@ -1,7 +1,8 @@
 import * as z from "zod";
 import { type Flag, type ParsedFlags, readSetting } from "../../util/flags.ts";
 import { plainJson } from "../../util/plain-text.ts";
-import type { Environment, Kind } from "../../util/settings.ts";
+import type { Kind } from "../../util/kinds.ts";
+import type { Environment } from "../../util/settings.ts";
 import type { ApiClient } from "../rest/api-client.ts";
 import type { Interruptions } from "../program.ts";
 import type { Terminal } from "../terminal/terminal.ts";

@@ -2,7 +2,7 @@ import type * as z from "zod";
 import { MAX_PAGE } from "../../api/page-limit.ts";
 import { type DownloadQuery, DownloadStatus } from "../../api/schemas.ts";
 import { UsageError } from "../../util/flags.ts";
-import { oneOf, wholeNumber } from "../../util/settings.ts";
+import { oneOf, wholeNumber } from "../../util/kinds.ts";
 import { CLIENT_ID } from "../client-id.ts";
 import { DOWNLOAD_COLUMNS, DOWNLOAD_FIELDS, problemOf } from "../terminal/download-listing.ts";
 import { type Command, type CommandContext, CURSOR, readFlag } from "./command.ts";

@@ -1,6 +1,6 @@
 import { type EnrolmentKeyRecord, IdPattern } from "../../api/enrolment.ts";
 import { UsageError } from "../../util/flags.ts";
-import { type Kind, wholeNumber } from "../../util/settings.ts";
+import { type Kind, wholeNumber } from "../../util/kinds.ts";
 import type { ListingColumn } from "../terminal/listing.ts";
 import { NAME_COLUMNS, paint } from "../terminal/terminal.ts";
 import { formatAge, formatMoment } from "../terminal/times.ts";

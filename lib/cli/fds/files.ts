@@ -1,5 +1,5 @@
 import { SetFileStatus } from "../../api/sets.ts";
-import { oneOf } from "../../util/settings.ts";
+import { oneOf } from "../../util/kinds.ts";
 import { Failure } from "../program.ts";
 import { findDownloadId } from "../rest/download-id.ts";
 import { setFilePages } from "../rest/set-file-list.ts";

@@ -1,6 +1,6 @@
 import { MIN_RATE_LIMIT } from "../../api/schemas.ts";
 import { readSetting } from "../../util/flags.ts";
-import { size } from "../../util/settings.ts";
+import { size } from "../../util/kinds.ts";
 import { formatSize } from "../../util/sizes.ts";
 import { findDownloadId } from "../rest/download-id.ts";
 import { DOWNLOAD_FIELDS } from "../terminal/download-listing.ts";

@@ -1,6 +1,6 @@
 import { CredentialName } from "../../api/tokens.ts";
 import { readSetting, UsageError } from "../../util/flags.ts";
-import { DURATION, type Kind } from "../../util/settings.ts";
+import { DURATION, type Kind } from "../../util/kinds.ts";
 import { type CommandContext, readFlag } from "./command.ts";
 
 /** The common parts of the commands that make, list and revoke named things: tokens, enrolment keys. */

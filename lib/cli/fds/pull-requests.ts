@@ -1,7 +1,7 @@
 import { CHECKSUM_ALGORITHMS } from "../../api/checksums.ts";
 import { DEFAULT_FILE, MIN_RATE_LIMIT, NewDownload } from "../../api/schemas.ts";
 import { readSetting, UsageError } from "../../util/flags.ts";
-import { type Kind, oneOf, size } from "../../util/settings.ts";
+import { type Kind, oneOf, size } from "../../util/kinds.ts";
 import { CLIENT_ID } from "../client-id.ts";
 import { Failure } from "../program.ts";
 import { someOf } from "../terminal/terminal.ts";

@@ -4,7 +4,7 @@ import { asksForSet } from "../../api/set-words.ts";
 import { MAX_SET_FILES, SetFields } from "../../api/sets.ts";
 import { parseDuration } from "../../util/durations.ts";
 import { type Flag, UsageError } from "../../util/flags.ts";
-import { DURATION, type Kind, oneOf, size, wholeNumber } from "../../util/settings.ts";
+import { DURATION, type Kind, oneOf, size, wholeNumber } from "../../util/kinds.ts";
 import { type CommandContext, readFlag } from "./command.ts";
 
 /* What `fds pull` asks for where it pulls a set: many files, as one download. */

@@ -1,7 +1,7 @@
 import { Role, ROLES } from "../../api/roles.ts";
 import type { TokenRecord } from "../../api/tokens.ts";
 import { readSetting, UsageError } from "../../util/flags.ts";
-import { oneOf } from "../../util/settings.ts";
+import { oneOf } from "../../util/kinds.ts";
 import { CLIENT_ID } from "../client-id.ts";
 import type { ListingColumn } from "../terminal/listing.ts";
 import { NAME_COLUMNS, paint } from "../terminal/terminal.ts";

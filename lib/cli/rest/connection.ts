@@ -2,13 +2,8 @@ import * as z from "zod";
 import { exposedFiles } from "../../util/exposed-files.ts";
 import { type Flag, type ParsedFlags, readSetting } from "../../util/flags.ts";
 import { isLoopback } from "../../util/loopback.ts";
-import {
-  type Environment,
-  type Kind,
-  READABLE_FILE,
-  TOKEN,
-  wholeNumber,
-} from "../../util/settings.ts";
+import { type Kind, READABLE_FILE, TOKEN, wholeNumber } from "../../util/kinds.ts";
+import type { Environment } from "../../util/settings.ts";
 import type { ServerConnection } from "./transport.ts";
 
 /** Flags of the programs that call a server, for parseFlags. */

@@ -1,5 +1,5 @@
 import { type Flag, type ParsedFlags, readSetting } from "../../util/flags.ts";
-import { type Kind, size, wholeNumber } from "../../util/settings.ts";
+import { type Kind, size, wholeNumber } from "../../util/kinds.ts";
 
 /** Flags of the programs that make test files, for parseFlags. */
 export const TEST_FILE_FLAGS = {

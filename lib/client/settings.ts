@@ -1,0 +1,188 @@
+import { delimiter } from "node:path";
+import * as z from "zod";
+import { ClientId, MAX_CHUNK_SIZE, MIN_CHUNK_SIZE } from "../protocol/messages.ts";
+import {
+  DURATION,
+  either,
+  type Kind,
+  READABLE_FILE,
+  size,
+  SWITCH,
+  TEXT,
+  TOKEN,
+} from "../util/kinds.ts";
+import { LOG_SETTINGS } from "../util/log-settings.ts";
+import type { SettingTable } from "../util/settings.ts";
+import { isTimeZone } from "../util/time-zone.ts";
+import { PIN_PATTERN } from "./server-identity.ts";
+
+/** A slower client would leave downloads without a byte for so long that they seem dead. */
+const MIN_RATE_LIMIT = 16 * 1024;
+
+const ID: Kind<string> = {
+  schema: ClientId,
+  expected: "1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit",
+};
+
+const TIME_ZONE: Kind<string> = {
+  schema: z.string().refine(isTimeZone),
+  expected: 'the IANA name of a time zone, such as "Europe/Berlin"',
+};
+
+const ENDPOINT: Kind<URL> = {
+  schema: z.string().transform(endpointOf).pipe(z.instanceof(URL)),
+  expected: 'an address such as "https://files.example.com", without a password, "?" or "#"',
+};
+
+const PIN: Kind<string> = {
+  schema: z.string().regex(PIN_PATTERN),
+  expected: '"sha256//" and the base64 of the SHA-256 of a public key',
+};
+
+/** The client's settings. Sizes are bytes, times ms; what has no default is null where not given. */
+export const CLIENT_SETTINGS = {
+  id: {
+    variable: "CLIENT_ID",
+    flag: "id",
+    kind: ID,
+    isRequired: true,
+    help: "the name of this client, such as restaurant-001; required",
+  },
+  serverUrl: {
+    variable: "SERVER_URL",
+    flag: "server",
+    kind: ENDPOINT,
+    default: "http://localhost:8080",
+    help: "the server's address: http, https, ws or wss",
+  },
+  roots: {
+    variable: "CLIENT_ROOTS",
+    flag: "root",
+    kind: TEXT,
+    separator: delimiter,
+    help: `folder that may be read, the variable a list parted by "${delimiter}" (default: ./test-files/<id>, if it is there)`,
+  },
+  chunkSize: {
+    variable: "CHUNK_SIZE",
+    flag: "chunk-size",
+    kind: size(MIN_CHUNK_SIZE, MAX_CHUNK_SIZE),
+    default: "1MiB",
+    help: "most bytes in one frame, 4KiB to 8MiB; the smaller of the two sides counts",
+  },
+  allow: {
+    variable: "CLIENT_ALLOW",
+    flag: "allow",
+    kind: TEXT,
+    separator: delimiter,
+    help: `pattern of files that may leave, such as "logs" or "*.csv", the variable a list parted by "${delimiter}" (default: all but hidden files and keys, which must be named: --allow .env)`,
+  },
+  deny: {
+    variable: "CLIENT_DENY",
+    flag: "deny",
+    kind: TEXT,
+    separator: delimiter,
+    help: "pattern of files that may not leave, whatever is allowed",
+  },
+  mayBrowse: {
+    variable: "CLIENT_BROWSE",
+    flag: "no-browse",
+    kind: either("on", "off"),
+    isSwitch: true,
+    switchValue: "off",
+    default: "on",
+    help: "on: operators may list the names of files that may leave, and pull folders and patterns; off: only files that they name",
+  },
+  maxBytesPerDay: {
+    variable: "MAX_BYTES_PER_DAY",
+    flag: "max-bytes-per-day",
+    kind: size(1),
+    help: "most bytes of files that leave in a day, by the clock here, such as 5GiB (default: no limit)",
+  },
+  rateLimit: {
+    variable: "RATE_LIMIT",
+    flag: "rate-limit",
+    kind: size(MIN_RATE_LIMIT),
+    help: "most bytes a second to send, over all downloads, such as 2MiB (default: no limit)",
+  },
+  compress: {
+    variable: "COMPRESSION",
+    kind: either("auto", "off"),
+    default: "auto",
+    help: "auto: frames are compressed where that saves time; off: never",
+  },
+  timeZone: {
+    variable: "CLIENT_TIME_ZONE",
+    kind: TIME_ZONE,
+    help: "the site's time zone, such as Europe/Berlin (default: this machine's)",
+  },
+  stateDir: {
+    variable: "CLIENT_STATE_DIR",
+    flag: "state-dir",
+    kind: TEXT,
+    help: "folder of this client's key and of its record of requests (default: ./.client-state/<id>)",
+  },
+  keyMaxAge: {
+    variable: "KEY_MAX_AGE",
+    flag: "key-max-age",
+    kind: DURATION,
+    default: "90d",
+    help: "an older key is replaced by a new one when the client connects, such as 30d or 12h",
+  },
+  enrolToken: {
+    variable: "ENROLL_TOKEN",
+    kind: TOKEN,
+    secret: true,
+    help: "what the server asks of a new client, once: its ENROLL_TOKEN or an enrolment key",
+  },
+  tlsCa: {
+    variable: "TLS_CA",
+    kind: READABLE_FILE,
+    help: "PEM file of whoever signs the server's certificate",
+  },
+  tlsPins: {
+    variable: "TLS_PIN",
+    separator: ",",
+    kind: PIN,
+    help: 'list of public keys, one of which must be the server\'s, as "sha256//…" (curl --pinnedpubkey)',
+  },
+  isInsecure: {
+    variable: "INSECURE",
+    flag: "insecure",
+    kind: SWITCH,
+    isSwitch: true,
+    default: "false",
+    help: "true: connect without TLS to a server that is not on this machine",
+  },
+  tlsCert: {
+    variable: "TLS_CLIENT_CERT",
+    kind: READABLE_FILE,
+    help: "PEM file of this client's certificate; needs TLS_CLIENT_KEY",
+  },
+  tlsKey: { variable: "TLS_CLIENT_KEY", kind: READABLE_FILE, help: "PEM file of its private key" },
+  httpsProxy: {
+    variable: "HTTPS_PROXY",
+    kind: TEXT,
+    help: "URL of the proxy to an https or wss server that is not on this machine",
+  },
+  httpProxy: {
+    variable: "HTTP_PROXY",
+    kind: TEXT,
+    help: "URL of the proxy to an http or ws server that is not on this machine",
+  },
+  noProxy: {
+    variable: "NO_PROXY",
+    kind: TEXT,
+    help: "list of hosts, .domains and host:port to reach without it, or *",
+  },
+  ...LOG_SETTINGS,
+} satisfies SettingTable;
+
+/** The WebSocket behind a server's address, or null if it is no such address. */
+function endpointOf(text: string): URL | null {
+  const url = URL.parse(text);
+  if (!url || !/^(?:http|ws)s?:$/.test(url.protocol)) return null;
+  if (url.username || url.password || url.search || url.hash) return null;
+  url.protocol = url.protocol.replace("http", "ws");
+  url.pathname = `${url.pathname.replace(/\/+$/, "")}/ws`;
+  return url;
+}

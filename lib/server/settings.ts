@@ -1,0 +1,167 @@
+import { isIP } from "node:net";
+import * as z from "zod";
+import { MAX_CHUNK_SIZE, MAX_STREAMS, MIN_CHUNK_SIZE } from "../protocol/messages.ts";
+import { LOG_SETTINGS } from "../util/log-settings.ts";
+import {
+  DURATION,
+  type Kind,
+  READABLE_FILE,
+  size,
+  TEXT,
+  TOKEN,
+  wholeNumber,
+} from "../util/kinds.ts";
+import { type SettingTable } from "../util/settings.ts";
+import { isNetwork } from "./access/remote-address.ts";
+
+/** Fewest characters of a token where other machines reach the server. Setup makes longer ones. */
+export const MIN_TOKEN_LENGTH = 16;
+
+/** Room for thousands of rows, in bytes. */
+const MIN_AUDIT_SIZE = 1024 * 1024;
+
+const MOST_DOWNLOADS = 100_000;
+
+export const HOST: Kind<string> = {
+  schema: z
+    .string()
+    .refine((text) => isIP(text) !== 0 || /^[a-z0-9_](?:[a-z0-9_.-]{0,252})$/i.test(text)),
+  expected: 'an address such as "0.0.0.0"',
+};
+
+const NETWORKS: Kind<string[]> = {
+  schema: z
+    .string()
+    .transform((text) => text.split(/[\s,]+/).filter(Boolean))
+    .refine((list) => list.every(isNetwork)),
+  expected: 'addresses and networks such as "10.0.0.0/8,::1"',
+};
+
+/** The server's settings. Sizes are bytes, times ms; what has no default is null where not given. */
+export const SERVER_SETTINGS = {
+  host: {
+    variable: "SERVER_HOST",
+    flag: "host",
+    kind: HOST,
+    default: "127.0.0.1",
+    help: `address to listen on; one that is not loopback needs API_TOKEN and ENROLL_TOKEN, of ${MIN_TOKEN_LENGTH} characters and more`,
+  },
+  port: {
+    variable: "SERVER_PORT",
+    flag: "port",
+    kind: wholeNumber(0, 65_535),
+    default: "8080",
+    help: "port to listen on, 0 for any free one",
+  },
+  downloadsDir: {
+    variable: "DOWNLOADS_DIR",
+    flag: "downloads-dir",
+    kind: TEXT,
+    default: "./downloads",
+    help: "folder that the files are saved in",
+  },
+  databaseUrl: {
+    variable: "DATABASE_URL",
+    kind: TEXT,
+    secret: true,
+    help: "where downloads are recorded (default: sqlite://<DOWNLOADS_DIR>/.server/state.db)",
+  },
+  apiToken: {
+    variable: "API_TOKEN",
+    kind: TOKEN,
+    secret: true,
+    help: "what every call of the API must show",
+  },
+  enrolToken: {
+    variable: "ENROLL_TOKEN",
+    kind: TOKEN,
+    secret: true,
+    help: "what a new client must show once",
+  },
+  chunkSize: {
+    variable: "CHUNK_SIZE",
+    kind: size(MIN_CHUNK_SIZE, MAX_CHUNK_SIZE),
+    default: "1MiB",
+    help: "most bytes in one frame, 4KiB to 8MiB",
+  },
+  maxActiveDownloads: {
+    variable: "MAX_ACTIVE_DOWNLOADS",
+    kind: wholeNumber(1, MOST_DOWNLOADS),
+    default: "32",
+    help: "most downloads at once, the others wait",
+  },
+  maxActiveDownloadsPerClient: {
+    variable: "MAX_ACTIVE_DOWNLOADS_PER_CLIENT",
+    kind: wholeNumber(1, MAX_STREAMS),
+    default: "2",
+    help: `the same for each client, at most ${MAX_STREAMS}`,
+  },
+  receiveBudget: {
+    variable: "RECEIVE_BUDGET",
+    kind: size(MIN_CHUNK_SIZE),
+    default: "128MiB",
+    help: "most bytes granted but not yet written, over all clients; at least CHUNK_SIZE",
+  },
+  minFreeDisk: {
+    variable: "MIN_FREE_DISK",
+    kind: size(0),
+    default: "256MiB",
+    help: "room on the disk that is left free",
+  },
+  maxFileSize: {
+    variable: "MAX_FILE_SIZE",
+    kind: size(1),
+    help: "largest file that is taken (default: no limit)",
+  },
+  quotaPerClient: {
+    variable: "QUOTA_PER_CLIENT",
+    kind: size(1),
+    help: "most bytes of each client in DOWNLOADS_DIR; more waits until some are removed (default: no limit)",
+  },
+  quota: {
+    variable: "QUOTA",
+    kind: size(1),
+    help: "the same for all clients together (default: no limit)",
+  },
+  requestRate: {
+    variable: "REQUEST_RATE",
+    kind: wholeNumber(1, 1_000_000),
+    default: "500",
+    help: "most requests a second of one API token, or of an address that shows none",
+  },
+  maxConnectionsPerAddress: {
+    variable: "MAX_CONNECTIONS_PER_ADDRESS",
+    kind: wholeNumber(1, 1_000_000),
+    default: "20000",
+    help: "most clients that connect from one address, which those behind one router share",
+  },
+  trustedProxies: {
+    variable: "TRUSTED_PROXIES",
+    kind: NETWORKS,
+    help: 'list of reverse proxies whose X-Forwarded-For is believed, such as "10.0.0.0/8,::1"',
+  },
+  tlsCert: {
+    variable: "TLS_CERT",
+    kind: READABLE_FILE,
+    help: "PEM file of the server's certificate, for https; needs TLS_KEY",
+  },
+  tlsKey: { variable: "TLS_KEY", kind: READABLE_FILE, help: "PEM file of its private key" },
+  tlsClientCa: {
+    variable: "TLS_CLIENT_CA",
+    kind: READABLE_FILE,
+    help: "PEM file of whoever signs the clients' certificates",
+  },
+  auditKeep: {
+    variable: "AUDIT_KEEP",
+    kind: DURATION,
+    default: "90d",
+    help: "how long the audit is kept, such as 90d",
+  },
+  auditMaxSize: {
+    variable: "AUDIT_MAX_SIZE",
+    kind: size(MIN_AUDIT_SIZE),
+    default: "256MiB",
+    help: "most bytes of the audit: the oldest go, of strangers apart from all others",
+  },
+  ...LOG_SETTINGS,
+} satisfies SettingTable;

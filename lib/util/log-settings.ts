@@ -1,0 +1,23 @@
+import { LOG_FORMATS, LOG_LEVELS, type LogFormat } from "./logger.ts";
+import { oneOf } from "./kinds.ts";
+import { type SettingTable } from "./settings.ts";
+
+/** The settings of a program's log. */
+export const LOG_SETTINGS = {
+  logLevel: {
+    variable: "LOG_LEVEL",
+    kind: oneOf(LOG_LEVELS),
+    default: "info",
+    help: LOG_LEVELS.join(", "),
+  },
+  logFormat: {
+    variable: "LOG_FORMAT",
+    kind: oneOf(LOG_FORMATS),
+    help: `${LOG_FORMATS.join(" or ")} (default: pretty on a terminal, json otherwise)`,
+  },
+} satisfies SettingTable;
+
+/** @param isTerminal whether a person sees the log as it is written */
+export function defaultLogFormat(isTerminal: boolean): LogFormat {
+  return isTerminal ? "pretty" : "json";
+}
