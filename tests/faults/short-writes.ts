@@ -1,3 +1,4 @@
+import fs from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { Random } from "../support/random.ts";
 
@@ -17,3 +18,11 @@ handles.write = function (bytes, from, length, at) {
   if (at === 0) process.stdout.write("a write is short\n");
   return write.call(this, bytes, from, random.int(1, length), at);
 };
+
+const { writeSync } = fs;
+const shortSync = (file: number, bytes: Uint8Array, from: number, length: number, at: number) => {
+  if (at === 0 && length > 1) process.stdout.write("a write is short\n");
+  return writeSync(file, bytes, from, random.int(1, length), at);
+};
+// Small files of sets are written like this, and nothing else.
+fs.writeSync = shortSync as typeof writeSync;

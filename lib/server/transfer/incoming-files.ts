@@ -56,7 +56,7 @@ export class IncomingFiles {
       folder,
       rows,
       moment: () => this.#moment(),
-      onDurable: options.onDurable,
+      onDurable: (moment) => this.#onDurable(moment),
       onError: options.onError,
     });
     this.#rate.add(0);
@@ -106,14 +106,26 @@ export class IncomingFiles {
     this.options.stalled.proved(offset, current?.length ?? this.#wants.next?.durableOffset ?? 0);
   }
 
-  /** @param keep whether what came is to be made durable */
+  /**
+   * @param keep whether what came is to be made durable; what cannot be is dropped, so that a full disk
+   *   has room for the row that says so
+   */
   async close(keep: boolean): Promise<void> {
+    let isSafe = false;
     try {
-      if (keep) await this.#checkpoints.finish();
+      isSafe = keep && (await this.#checkpoints.finish());
       await this.#checkpoints.stop();
     } finally {
+      if (keep && !isSafe) await this.#writer.dropUnsafe();
       await this.#writer.close();
     }
+  }
+
+  async #onDurable(moment: Moment): Promise<void> {
+    const { current } = this.#writer;
+    const { index, length } = moment.current ?? { index: -1, length: 0 };
+    if (current?.file.index === index) current.file.durableOffset = length;
+    await this.options.onDurable(moment);
   }
 
   #onAnswer(answer: Answer): void {

@@ -57,10 +57,14 @@ export class SetCheckpoints {
     this.#schedule();
   }
 
-  /** Makes safe what there is, and waits for it. After a flush that failed, nothing more is safe. */
-  async finish(): Promise<void> {
+  /**
+   * Makes safe what there is, and waits for it.
+   * @returns false after a flush that failed: nothing more is safe
+   */
+  async finish(): Promise<boolean> {
     await this.#running;
     if (!this.#hasFailed) await this.#make();
+    return !this.#hasFailed;
   }
 
   /** Begins no other one, and waits for the one that runs. */

@@ -14,6 +14,7 @@ import type { OpenSet } from "./open-set.ts";
 import type { Moment } from "./set-checkpoints.ts";
 import type { SetPhase } from "./set-phase.ts";
 import { SetTally } from "./set-tally.ts";
+import { wantMissing } from "./want-missing.ts";
 
 /** Bytes that may be written and not flushed, beside the window. */
 const MAX_UNFLUSHED = 64 * 1024 * 1024;
@@ -169,6 +170,11 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
 
   /** The manifest is in the rows, from an earlier attempt. */
   async #resume(set: OpenSet): Promise<void> {
+    const missing = await wantMissing(set);
+    if (missing > 0) {
+      const text = "files of a set are gone from the disk, and wanted again";
+      this.options.logger.warn(text, { files: missing });
+    }
     await set.tally.read(set.rows, set.download.downloadId);
     await this.#receive(set);
   }

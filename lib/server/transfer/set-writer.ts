@@ -81,6 +81,13 @@ export class SetWriter {
     }
   }
 
+  /** Drops what came of the file under way and is not flushed. */
+  async dropUnsafe(): Promise<void> {
+    const incoming = this.#incoming;
+    if (!incoming || !("part" in incoming.sink)) return;
+    await incoming.sink.part.truncate(incoming.file.durableOffset);
+  }
+
   /** Lets go of the file under way, keeping what came of it. */
   async close(): Promise<void> {
     const incoming = this.#incoming;

@@ -1,0 +1,46 @@
+import { eventLoopBudget } from "../../util/event-loop-budget.ts";
+import type { SetFile, SetFileChange } from "../set.ts";
+import type { SetFolder } from "../storage/storage.ts";
+import type { OpenSet } from "./open-set.ts";
+
+/** Rows that are read, and files that are looked at, at a time. */
+const PAGE = 1_000;
+const BATCH = 64;
+
+/**
+ * Looks at the files of a set that an earlier attempt brought: those that are gone from the disk, or
+ * have another size, are wanted again.
+ * @returns how many there are
+ */
+export async function wantMissing({
+  download,
+  rows,
+  folder,
+  isOver,
+}: Pick<OpenSet, "download" | "rows" | "folder" | "isOver">): Promise<number> {
+  const { downloadId } = download;
+  let missing = 0;
+  for (let after = -1, isMore = true; isMore && !isOver();) {
+    const files = await rows.list(downloadId, { known: true, after, limit: PAGE });
+    const lost: SetFile[] = [];
+    for (let at = 0; at < files.length; at += BATCH) {
+      const batch = files.slice(at, at + BATCH);
+      await eventLoopBudget.run(() => lost.push(...batch.filter((file) => isLost(file, folder))));
+    }
+    if (lost.length > 0) {
+      const changes = lost.map(({ index }): SetFileChange => {
+        return { index, status: "pending", durableOffset: 0 };
+      });
+      await rows.update(downloadId, changes);
+    }
+    missing += lost.length;
+    after = files.at(-1)?.index ?? after;
+    isMore = files.length === PAGE;
+  }
+  return missing;
+}
+
+function isLost({ status, place, size }: SetFile, folder: Pick<SetFolder, "readFile">): boolean {
+  if (status === "skipped" || place === null) return false;
+  return folder.readFile(place)?.size !== size;
+}
