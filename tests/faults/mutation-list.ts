@@ -42,6 +42,7 @@ const WALK = "tests/client/sets/walk.test.ts";
 const LYING_SETS = "tests/faults/lying-sets.test.ts";
 const LYING_SET_SERVER = "tests/faults/lying-set-server.test.ts";
 const SET_POWER = "tests/faults/set-power-loss.test.ts";
+const SET_DISK = "tests/faults/set-disk.test.ts";
 
 const ROW_6 = "row 6: after each fsync, link and unlink in turn";
 const THE_MODEL = "downloads do what the model says";
@@ -444,6 +445,35 @@ export const MUTATIONS: readonly Mutation[] = [
       [DISK]: "lists what was left of them",
       [SET_POWER]: "the server is killed after each call of a set in turn",
     },
+  },
+  {
+    name: "safe-after-a-failed-flush-of-a-set",
+    breaks: "B: after a flush that failed, nothing more of a set is called safe",
+    file: "lib/server/transfer/set-checkpoints.ts",
+    find: `      this.#hasFailed = true;
+`,
+    replace: ``,
+    caughtBy: {
+      "tests/server/transfer/set-checkpoints.test.ts":
+        "is not safe after a flush that failed, whatever a later flush says",
+    },
+  },
+  {
+    name: "place-of-a-set-not-given-back",
+    breaks: "A: a set whose publishing fails is published as a whole later, or not at all",
+    file: "lib/server/storage/disk-sets.ts",
+    find: `        await rename(final, set).catch(() => undefined);
+`,
+    replace: ``,
+    caughtBy: { [SET_DISK]: "row 24: EIO at the flush of the checksums" },
+  },
+  {
+    name: "files-of-a-set-taken-on-trust",
+    breaks: "A: what is gone of a set from the disk comes again before it is published",
+    file: "lib/server/transfer/want-missing.ts",
+    find: `folder.readFile(place)?.size !== size`,
+    replace: `size < 0`,
+    caughtBy: { [SET_DISK]: "files that came are deleted" },
   },
   {
     name: "strangers-read-all-at-once",

@@ -1,4 +1,5 @@
 import { expect } from "bun:test";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { DownloadRecord } from "../../lib/api/schemas.ts";
 import type { SetFileRecord } from "../../lib/api/sets.ts";
@@ -70,6 +71,8 @@ export async function expectWholeSet(stage: Stage, downloadId: string): Promise<
   const record = await system.ended(downloadId);
   expect(record).toMatchObject({ status: "completed", files_total: FILES, files_received: FILES });
   expect(flawsOfSet(system, record.saved_path!)).toBe("");
+  // The set and its checksums, and nothing of a publishing that failed.
+  expect(await readdir(join(system.folder, "downloads/site-1"))).toHaveLength(2);
   await expectSafeFiles(stage, downloadId);
   await expectNothingLeft(stage);
   return record;
