@@ -2,27 +2,21 @@ import { FdsError } from "../../protocol/errors.ts";
 import type { InTurn } from "../../util/fair-turns.ts";
 import { LineLimit } from "../../util/line-limit.ts";
 import type { Logger } from "../../util/logger.ts";
+import { SerialQueue } from "../../util/serial-queue.ts";
 import type { Sites } from "../access/sites.ts";
 import type { Audit } from "../audit/audit.ts";
-import type { AuditEntry } from "../audit/entry.ts";
+import { accountFor } from "./account.ts";
 import { Attempts } from "./attempts.ts";
 import type { Clients } from "../clients/clients.ts";
 import type { FlowControl } from "../transfer/flow-control.ts";
 import type { DownloadFilter, Limits, Repository, Totals } from "../database/repository.ts";
 import { Dispatcher } from "./dispatcher.ts";
-import {
-  type Download,
-  type Ended,
-  hasEnded,
-  newDownload,
-  type Order,
-  orderOf,
-  durableOffsetOf,
-} from "../download.ts";
+import { type Download, hasEnded, newDownload, type Order, orderOf } from "../download.ts";
 import type { DownloadEvent, Effect } from "../download-event.ts";
 import { transition } from "../transition.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { Quotas } from "./quota.ts";
+import { Recovery } from "./recovery.ts";
 import type { Progress } from "../transfer/incoming-stream.ts";
 import type { Storage } from "../storage/storage.ts";
 
@@ -47,19 +41,15 @@ export function downloadNotFound(): FdsError {
   return new FdsError("download_not_found", "There is no download with this id");
 }
 
-/** After an error of the database, rows that nobody works on are looked for after this time, in ms. */
-const TAKE_UP_AFTER_MS = 5_000;
-
 /**
  * Runs downloads: turns what happens into events, records the next state, then carries out the
  * effects. The rows are the truth; what is in memory here belongs to attempts that run now.
  */
 export class Downloads {
   readonly #attempts: Attempts;
-  /** What is under way for a download: attempts and publishings, one after the other. */
-  readonly #work = new Map<string, Promise<void>>();
-  #takeUpTimer: Timer | undefined;
-  #stopped = false;
+  /** What is under way for each download: attempts and publishings, one after the other. */
+  readonly #work = new SerialQueue();
+  readonly #recovery: Recovery;
   readonly #dispatcher: Dispatcher;
 
   constructor(private readonly options: DownloadsOptions) {
@@ -79,6 +69,15 @@ export class Downloads {
         void this.#run(download.downloadId, () => this.#attempts.run(download, claimedAt));
         options.onChange();
       },
+    });
+    this.#recovery = new Recovery({
+      ...options,
+      isBusy: (downloadId) => this.#work.has(downloadId),
+      run: (downloadId, work) => this.#run(downloadId, work),
+      finish: (download) => this.#attempts.finish(download),
+      apply: (downloadId, event) => this.#apply(downloadId, event),
+      wake: () => this.#dispatcher.wake(),
+      logOf: (download) => this.#log(download),
     });
   }
 
@@ -147,11 +146,10 @@ export class Downloads {
       const after = await this.#apply(downloadId, { type: "cancelled", now: Date.now() });
       if (after.status === "cancelled") return after;
       // It is being published, which is a matter of moments and may still fail.
-      const publishing = this.#work.get(downloadId);
-      if (!publishing) {
+      if (!this.#work.has(downloadId)) {
         throw new FdsError("download_already_ended", "The download is about to be completed");
       }
-      await publishing;
+      await this.#work.over(downloadId);
     }
   }
 
@@ -190,49 +188,15 @@ export class Downloads {
 
   /** Begins to work: takes up what an earlier process left. */
   async recover(): Promise<void> {
-    const { repository, storage } = this.options;
-    const [parts, sets] = [await storage.listParts(), await storage.sets.list()];
-    const wanted = await repository.unendedAmong([...parts, ...sets]);
-    for (const downloadId of parts) {
-      if (!wanted.has(downloadId)) await storage.removePart(downloadId);
-    }
-    for (const downloadId of sets) {
-      if (!wanted.has(downloadId)) await storage.sets.remove(downloadId);
-    }
-    await this.#takeUp();
+    await this.#recovery.start();
   }
 
   /** Flushes what has arrived and puts everything back into the queue, for the next start. */
   async stop(): Promise<void> {
-    this.#stopped = true;
-    clearTimeout(this.#takeUpTimer);
+    this.#recovery.stop();
     await this.#dispatcher.stop();
     this.#attempts.stop();
-    await Promise.all(this.#work.values());
-  }
-
-  /**
-   * Rows that say that somebody works on them, when nobody does: an attempt goes back to the
-   * queue, a publishing that was cut short is finished.
-   */
-  async #takeUp(): Promise<void> {
-    const lost: Promise<void>[] = [];
-    for (const download of await this.options.repository.activeDownloads()) {
-      const { downloadId, epoch, status } = download;
-      if (this.#work.has(downloadId)) continue;
-      this.#log(download).info("download taken up again", { status });
-      if (status === "verifying") {
-        const finishing = this.#run(downloadId, () => this.#attempts.finish(download));
-        // A set may be half published: clients are let in once that is finished.
-        if (download.set) lost.push(finishing);
-      } else lost.push(this.#run(downloadId, () => this.#lose(downloadId, epoch)));
-    }
-    await Promise.all(lost);
-    this.#dispatcher.wake();
-  }
-
-  async #lose(downloadId: string, epoch: number): Promise<void> {
-    await this.#apply(downloadId, { type: "lost", epoch, now: Date.now() });
+    await this.#work.idle();
   }
 
   /**
@@ -240,28 +204,14 @@ export class Downloads {
    * claimed before it is flushed, and what follows from it is not yet done then.
    */
   #run(downloadId: string, work: () => Promise<void>): Promise<void> {
-    const running = (this.#work.get(downloadId) ?? Promise.resolve())
-      .then(work)
-      .catch((error: unknown) => {
+    return this.#work.run(async () => {
+      try {
+        await work();
+      } catch (error) {
         this.options.logger.error("a download was interrupted", { download_id: downloadId }, error);
-        this.#takeUpLater();
-      })
-      .finally(() => {
-        if (this.#work.get(downloadId) === running) this.#work.delete(downloadId);
-      });
-    this.#work.set(downloadId, running);
-    return running;
-  }
-
-  #takeUpLater(): void {
-    clearTimeout(this.#takeUpTimer);
-    if (this.#stopped) return;
-    this.#takeUpTimer = setTimeout(() => {
-      this.#takeUp().catch((error: unknown) => {
-        this.options.logger.error("the database cannot be read", {}, error);
-        this.#takeUpLater();
-      });
-    }, TAKE_UP_AFTER_MS);
+        this.#recovery.retryLater();
+      }
+    }, downloadId);
   }
 
   /** Records what an event makes of a download, then does what follows from it. */
@@ -276,20 +226,10 @@ export class Downloads {
       const isOther = after.status !== before.status;
       if (isOther) this.#log(after).info(`download ${after.status}`);
       if (isOther || hasEnded(after)) this.options.onChange();
-      this.#tell(before, after);
+      accountFor(before, after, this.options);
       for (const effect of effects) await this.#carryOut(after, effect);
       return after;
     }
-  }
-
-  /** Tells the metrics, and of an end the audit. */
-  #tell(before: Download, after: Download): void {
-    const { metrics } = this.options;
-    if (hasEnded(before)) return;
-    if (hasEnded(after)) {
-      metrics.downloadEnded(after);
-      this.options.audit.record(auditOfEnd(after));
-    } else metrics.resentBytes += Math.max(0, durableOffsetOf(before) - durableOffsetOf(after));
   }
 
   async #carryOut(download: Download, effect: Effect): Promise<void> {
@@ -322,12 +262,4 @@ export class Downloads {
 
 function alreadyEnded({ status }: Download): FdsError {
   return new FdsError("download_already_ended", `The download is ${status} already`);
-}
-
-/** How a download ended, for the audit. */
-function auditOfEnd(download: Ended): AuditEntry {
-  const { downloadId, clientId, filePath, status } = download;
-  const outcomes = { completed: "ok", cancelled: "cancelled" };
-  const outcome = status === "failed" ? download.problem.code : outcomes[status];
-  return { action: "download_end", outcome, downloadId, clientId, filePath };
 }
