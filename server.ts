@@ -1,30 +1,18 @@
 /** The cloud side: reads its settings, puts the parts together, serves until it is told to stop. */
 import { Hono } from "hono";
 import dashboard from "./lib/dashboard/index.html";
-import { Audit } from "./lib/server/audit/audit.ts";
-import { EnrolmentKeys } from "./lib/server/clients/enrolment.ts";
 import { OpenCalls } from "./lib/server/access/open-calls.ts";
 import { Tokens } from "./lib/server/access/tokens.ts";
 import { Browsing } from "./lib/server/clients/browsing.ts";
-import { Clients } from "./lib/server/clients/clients.ts";
 import { readServerConfig, SERVER_HELP, type ServerConfig } from "./lib/server/config.ts";
-import { FlowControl } from "./lib/server/transfer/flow-control.ts";
 import { openSqlRepository } from "./lib/server/database/sql.ts";
-import { Downloads } from "./lib/server/downloads/downloads.ts";
 import { EventFeeds } from "./lib/server/events/event-feeds.ts";
-import { Events } from "./lib/server/events/events.ts";
-import { watchEventLoop } from "./lib/server/metrics/event-loop-lag.ts";
+import { buildEngine, type Engine } from "./lib/server/engine.ts";
 import { announce } from "./lib/server/http/announce.ts";
-import { readCertificate } from "./lib/server/http/certificate.ts";
-import { ClientSockets, type Connected } from "./lib/server/http/client-sockets.ts";
-import { FrontDoor } from "./lib/server/http/front-door.ts";
-import { TrustedProxies } from "./lib/server/access/remote-address.ts";
 import { Guesses } from "./lib/server/http/guesses.ts";
-import { Listener } from "./lib/server/http/listen.ts";
+import type { Listener } from "./lib/server/http/listen.ts";
 import { LongAnswers } from "./lib/server/http/long-answers.ts";
-import { Metrics } from "./lib/server/metrics/metrics.ts";
 import { metricsPage } from "./lib/server/http/metrics-page.ts";
-import { pageRoutes } from "./lib/server/http/page.ts";
 import { callsWith, type MakeCall } from "./lib/server/http/call.ts";
 import { authentication } from "./lib/server/http/callers.ts";
 import { adminCalls } from "./lib/server/http/calls/admin.ts";
@@ -38,22 +26,15 @@ import { errorAnswers, nothingHere } from "./lib/server/http/errors.ts";
 import type { RestEnv } from "./lib/server/http/rest-env.ts";
 import { admin, anyone, operator, viewer } from "./lib/server/http/role-guards.ts";
 import { refuseOtherMethods, type RestRoutes } from "./lib/server/http/routing.ts";
-import { securityHeaders } from "./lib/server/http/security-headers.ts";
+import { serve } from "./lib/server/http/serve.ts";
 import { SignIn } from "./lib/server/http/sign-in.ts";
 import { openDiskStorage } from "./lib/server/storage/disk.ts";
 import { FairTurns } from "./lib/util/fair-turns.ts";
-import { exposedFiles } from "./lib/util/exposed-files.ts";
 import { Logger } from "./lib/util/logger.ts";
 import { runService } from "./lib/util/service.ts";
 import { RateLimiter } from "./lib/util/rate-limiter.ts";
 import { version } from "./package.json";
 import { stdout } from "./lib/util/output.ts";
-
-/**
- * An HTTP connection on which nothing moves is closed after this many seconds, as many as the runtime
- * can count: megabytes that lie in buffers on the way take long to drain into a slow line.
- */
-const IDLE_SECONDS = 255;
 
 /**
  * How long clients have to hear why they are cut off, before the process ends, in ms. What they still
@@ -73,11 +54,12 @@ await runService(async () => {
 
 async function start(config: ServerConfig, isTerminal: boolean) {
   const logger = new Logger({ level: config.logLevel, format: config.logFormat });
-  const engine = await startEngine(config, logger);
+  const engine = await openEngine(config, logger);
   const access = buildAccess(config, engine, logger);
   const app = buildApp(config, engine, access, logger);
   await engine.downloads.recover();
-  const listener = await listen(config, engine, app, logger);
+  const { clients, audit } = engine;
+  const listener = await serve({ config, app, page: dashboard, clients, audit, logger });
   announce(config, { port: listener.port, signIn: access.signIn, isTerminal, logger });
   return {
     logger,
@@ -86,69 +68,14 @@ async function start(config: ServerConfig, isTerminal: boolean) {
   };
 }
 
-/** What moves the files: storage, database, clients, downloads, events. HTTP is no part of it. */
-type Engine = Awaited<ReturnType<typeof startEngine>>;
-
-async function startEngine(config: ServerConfig, logger: Logger) {
-  const storage = await openDiskStorage(config.downloadsDir);
+/** Chooses where bytes and rows are kept, and puts the engine on top of them. */
+async function openEngine(config: ServerConfig, logger: Logger): Promise<Engine> {
   const turns = new FairTurns();
+  const storage = await openDiskStorage(config.downloadsDir);
   const repository = await openSqlRepository(config.databaseUrl, {
     inTurn: (piece) => turns.run(THE_SERVER, piece),
   });
-  const credit = new FlowControl(config.receiveBudget);
-  const metrics = new Metrics();
-  const audit = new Audit({
-    rows: repository.audit,
-    keep: config.auditKeep,
-    maxSize: config.auditMaxSize,
-    logger,
-  });
-  const enrolmentKeys = new EnrolmentKeys(repository.access);
-  const clients = new Clients({
-    repository,
-    enrolToken: config.enrolToken,
-    enrolmentKeys,
-    chunkSize: config.chunkSize,
-    version,
-    logger,
-    onRegistered: () => downloads.clientRegistered(),
-    onChange: (clientId) => events.clientChanged(clientId),
-    metrics,
-    audit,
-  });
-  const downloads = new Downloads({
-    repository,
-    storage,
-    clients,
-    credit,
-    limits: { total: config.maxActiveDownloads, perClient: config.maxActiveDownloadsPerClient },
-    minFreeDisk: config.minFreeDisk,
-    quotas: config.quotas,
-    onChange: () => events.downloadChanged(),
-    metrics,
-    audit,
-    logger,
-  });
-  const events = new Events({
-    repository,
-    clients,
-    progressOf: (download) => downloads.progressOf(download),
-    logger,
-  });
-  const stopWatching = watchEventLoop(metrics.eventLoopLag);
-  return {
-    storage,
-    repository,
-    turns,
-    credit,
-    metrics,
-    audit,
-    enrolmentKeys,
-    clients,
-    downloads,
-    events,
-    stopWatching,
-  };
+  return buildEngine({ config, storage, repository, turns, version, logger });
 }
 
 /** Who may call the REST interface. */
@@ -254,46 +181,6 @@ function addRoutes(app: RestRoutes, calls: Calls): void {
   app.post("/api/tokens", admin, ...admins.createToken);
   app.delete("/api/tokens/:name", admin, ...admins.revokeToken);
   app.get("/api/audit", admin, ...admins.audit);
-}
-
-/** Takes connections: HTTP, and the WebSockets of clients. */
-async function listen(
-  config: ServerConfig,
-  { clients, audit }: Engine,
-  app: Hono<RestEnv>,
-  logger: Logger,
-): Promise<Listener> {
-  const { host, port, tls } = config;
-  const secure = securityHeaders(tls !== null);
-  const pages = await pageRoutes(dashboard, secure);
-  const proxies = new TrustedProxies(config.trustedProxies);
-  const sockets = new ClientSockets({
-    clients,
-    audit,
-    maxPerAddress: config.maxConnectionsPerAddress,
-    chunkSize: config.chunkSize,
-    anyoneEnrols: config.enrolToken === null,
-  });
-  const isOpen = config.apiToken === null;
-  const door = new FrontDoor({ app, sockets, pages, audit, isOpen, secure });
-  const serve = (on: number, certificate: Bun.TLSOptions | undefined) =>
-    Bun.serve<Connected>({
-      hostname: host,
-      port: on,
-      development: false,
-      // Bun's default where development is false: a second server would get every other connection.
-      reusePort: false,
-      idleTimeout: IDLE_SECONDS,
-      ...(certificate && { tls: certificate }),
-      fetch: (request, self) => {
-        const address = proxies.addressOf(self.requestIP(request)?.address ?? "", request);
-        return door.answer(request, address, self);
-      },
-      websocket: sockets.handlers,
-    });
-  const readTls = tls && (() => readCertificate(tls));
-  for (const warning of await exposedFiles(tls?.key ?? null)) logger.warn(warning);
-  return Listener.start({ host, port, serve, readTls, logger });
 }
 
 async function stop(engine: Engine, listener: Listener): Promise<void> {

@@ -90,7 +90,8 @@ describe("the house", () => {
   test("is read whole, or nothing below means anything", () => {
     const known = ["server.ts", "client.ts", "setup.ts", "lib/protocol/frame.ts"];
     expect(files).toEqual(expect.arrayContaining([...known, ...programs]));
-    expect(graph["server.ts"]).toContain("lib/server/downloads/downloads.ts");
+    expect(graph["server.ts"]).toContain("lib/server/engine.ts");
+    expect(graph["lib/server/engine.ts"]).toContain("lib/server/downloads/downloads.ts");
     expect(programs).toContain("server.ts");
   });
 

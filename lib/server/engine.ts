@@ -1,0 +1,74 @@
+import type { FairTurns } from "../util/fair-turns.ts";
+import type { Logger } from "../util/logger.ts";
+import { Topic } from "../util/topic.ts";
+import { Audit } from "./audit/audit.ts";
+import { Clients } from "./clients/clients.ts";
+import { EnrolmentKeys } from "./clients/enrolment.ts";
+import type { ServerConfig } from "./config.ts";
+import type { Repository } from "./database/repository.ts";
+import { Downloads } from "./downloads/downloads.ts";
+import { Events } from "./events/events.ts";
+import { watchEventLoop } from "./metrics/event-loop-lag.ts";
+import { Metrics } from "./metrics/metrics.ts";
+import type { Storage } from "./storage/storage.ts";
+import { FlowControl } from "./transfer/flow-control.ts";
+
+export interface EngineOptions {
+  config: ServerConfig;
+  storage: Storage;
+  repository: Repository;
+  /** Where long work waits for its turn. */
+  turns: FairTurns;
+  version: string;
+  logger: Logger;
+}
+
+/** What moves the files: storage, database, clients, downloads, events. HTTP is no part of it. */
+export type Engine = ReturnType<typeof buildEngine>;
+
+/** Puts the parts of the engine together: they work once clients come, or downloads are recovered. */
+export function buildEngine(options: EngineOptions) {
+  const { config, storage, repository, turns, version, logger } = options;
+  const { enrolToken, chunkSize, minFreeDisk, quotas } = config;
+  const credit = new FlowControl(config.receiveBudget);
+  const metrics = new Metrics();
+  const { auditKeep: keep, auditMaxSize: maxSize } = config;
+  const audit = new Audit({ rows: repository.audit, keep, maxSize, logger });
+  const enrolmentKeys = new EnrolmentKeys(repository.access);
+  const clientRegistered = new Topic();
+  const clientChanged = new Topic<[clientId: string]>();
+  const downloadChanged = new Topic();
+  const clients = new Clients({
+    repository,
+    enrolToken,
+    enrolmentKeys,
+    chunkSize,
+    version,
+    metrics,
+    audit,
+    logger,
+    onRegistered: () => clientRegistered.publish(),
+    onChange: clientChanged.publish,
+  });
+  const downloads = new Downloads({
+    repository,
+    storage,
+    clients,
+    credit,
+    limits: { total: config.maxActiveDownloads, perClient: config.maxActiveDownloadsPerClient },
+    minFreeDisk,
+    quotas,
+    metrics,
+    audit,
+    logger,
+    onChange: downloadChanged.publish,
+  });
+  const progressOf = downloads.progressOf.bind(downloads);
+  const events = new Events({ repository, clients, progressOf, logger });
+  clientRegistered.subscribe(() => downloads.clientRegistered());
+  clientChanged.subscribe((clientId) => events.clientChanged(clientId));
+  downloadChanged.subscribe(() => events.downloadChanged());
+  const stopWatching = watchEventLoop(metrics.eventLoopLag);
+  const parts = { credit, metrics, audit, enrolmentKeys, clients, downloads, events };
+  return { storage, repository, turns, ...parts, stopWatching };
+}

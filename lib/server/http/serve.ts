@@ -1,0 +1,70 @@
+import type { Hono } from "hono";
+import { exposedFiles } from "../../util/exposed-files.ts";
+import type { Logger } from "../../util/logger.ts";
+import { TrustedProxies } from "../access/remote-address.ts";
+import type { Audit } from "../audit/audit.ts";
+import type { Clients } from "../clients/clients.ts";
+import type { ServerConfig } from "../config.ts";
+import { readCertificate } from "./certificate.ts";
+import { ClientSockets, type Connected } from "./client-sockets.ts";
+import { FrontDoor } from "./front-door.ts";
+import { Listener } from "./listen.ts";
+import { pageRoutes } from "./page.ts";
+import type { RestEnv } from "./rest-env.ts";
+import { securityHeaders } from "./security-headers.ts";
+
+/**
+ * An HTTP connection on which nothing moves is closed after this many seconds, as many as the runtime
+ * can count: megabytes that lie in buffers on the way take long to drain into a slow line.
+ */
+const IDLE_SECONDS = 255;
+
+export interface ServeOptions {
+  config: ServerConfig;
+  /** The REST interface. */
+  app: Pick<Hono<RestEnv>, "fetch">;
+  /** The dashboard. */
+  page: Bun.HTMLBundle;
+  clients: Clients;
+  audit: Pick<Audit, "record">;
+  logger: Logger;
+}
+
+/**
+ * Takes connections: HTTP, and the WebSockets of clients.
+ * @throws Error that says what a person can do; UsageError when the certificate cannot be used
+ */
+export async function serve(options: ServeOptions): Promise<Listener> {
+  const { config, app, page, clients, audit, logger } = options;
+  const { host, port, tls } = config;
+  const secure = securityHeaders(tls !== null);
+  const pages = await pageRoutes(page, secure);
+  const proxies = new TrustedProxies(config.trustedProxies);
+  const sockets = new ClientSockets({
+    clients,
+    audit,
+    maxPerAddress: config.maxConnectionsPerAddress,
+    chunkSize: config.chunkSize,
+    anyoneEnrols: config.enrolToken === null,
+  });
+  const isOpen = config.apiToken === null;
+  const door = new FrontDoor({ app, sockets, pages, audit, isOpen, secure });
+  const listen = (on: number, certificate: Bun.TLSOptions | undefined) =>
+    Bun.serve<Connected>({
+      hostname: host,
+      port: on,
+      development: false,
+      // Bun's default where development is false: a second server would get every other connection.
+      reusePort: false,
+      idleTimeout: IDLE_SECONDS,
+      ...(certificate && { tls: certificate }),
+      fetch: (request, self) => {
+        const address = proxies.addressOf(self.requestIP(request)?.address ?? "", request);
+        return door.answer(request, address, self);
+      },
+      websocket: sockets.handlers,
+    });
+  const readTls = tls && (() => readCertificate(tls));
+  for (const warning of await exposedFiles(tls?.key ?? null)) logger.warn(warning);
+  return Listener.start({ host, port, serve: listen, readTls, logger });
+}
