@@ -64,7 +64,7 @@ export const SERVER_SETTINGS = {
     variable: "DATABASE_URL",
     kind: TEXT,
     secret: true,
-    help: "where downloads are recorded (default: sqlite://<DOWNLOADS_DIR>/.server/state.db)",
+    help: "where downloads are recorded, sqlite://PATH or postgres://USER:PASSWORD@HOST/NAME (default: sqlite://<DOWNLOADS_DIR>/.server/state.db)",
   },
   apiToken: {
     variable: "API_TOKEN",

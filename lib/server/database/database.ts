@@ -24,5 +24,7 @@ export interface SqlDatabase {
   flush(): Promise<void>;
   /** Runs a statement whose change outlives a power cut once it resolves. */
   keep<Row>(statement: Statement): Promise<Row[]>;
+  /** Whether it answers. While it does not, statements wait for it. */
+  isThere(): Promise<boolean>;
   close(): Promise<void>;
 }

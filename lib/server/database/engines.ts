@@ -9,7 +9,7 @@ import { ofEach, sql, Statement } from "./statement.ts";
 export function indexed(table: string, index: string): Statement {
   return ofEach({
     sqlite: new Statement([`${table} INDEXED BY ${index}`], []),
-    postgres: new Statement([table], []),
+    postgres: () => new Statement([table], []),
   });
 }
 
@@ -17,26 +17,36 @@ export function indexed(table: string, index: string): Statement {
 export function unindexed(column: string): Statement {
   return ofEach({
     sqlite: new Statement([`+${column}`], []),
-    postgres: new Statement([column], []),
+    postgres: () => new Statement([column], []),
   });
 }
 
 /** A list of ids as a table with the one column `value`: one parameter, however many there are. */
 export function idsOf(ids: Iterable<string>): Statement {
-  const json = JSON.stringify([...ids]);
+  const list = [...ids];
   return ofEach({
-    sqlite: sql`json_each(${json})`,
-    postgres: sql`json_array_elements_text(${json}::text::json) AS ids (value)`,
+    sqlite: sql`json_each(${JSON.stringify(list)})`,
+    postgres: () => sql`json_array_elements_text(${storableJson(list)}::text::json) AS ids (value)`,
   });
 }
 
 /** Arrays as a table with the one column `value`, of which `value->>0` is the first item, a text. */
 export function arraysOf(arrays: readonly (readonly (string | number | null)[])[]): Statement {
-  const json = JSON.stringify(arrays);
   return ofEach({
-    sqlite: sql`json_each(${json})`,
-    postgres: sql`json_array_elements(${json}::text::json) AS arrays (value)`,
+    sqlite: sql`json_each(${JSON.stringify(arrays)})`,
+    postgres: () => sql`json_array_elements(${storableJson(arrays)}::text::json) AS arrays (value)`,
   });
+}
+
+/** What a text of Postgres cannot have, NUL and half characters, has another character instead. */
+export function storable(text: string): string {
+  return text.toWellFormed().replaceAll("\0", "\ufffd");
+}
+
+function storableJson(value: unknown): string {
+  return JSON.stringify(value, (_, part: unknown) =>
+    typeof part === "string" ? storable(part) : part,
+  );
 }
 
 /**
@@ -47,6 +57,39 @@ export function downloadsOfEach(ids: Statement): Statement {
   return ofEach({
     // With CROSS, SQLite keeps the order of the two.
     sqlite: sql`CROSS JOIN downloads AS own ON own.download_id IN (${ids})`,
-    postgres: sql`CROSS JOIN LATERAL (${ids}) AS own`,
+    postgres: () => sql`CROSS JOIN LATERAL (${ids}) AS own`,
   });
+}
+
+/** The number of a change, part of the statement that makes it: no other one gets the same. */
+export function nextRevision(): Statement {
+  return ofEach({
+    sqlite: sql`(SELECT COALESCE(MAX(revision), 0) + 1 FROM downloads)`,
+    postgres: () => sql`next_revision()`,
+  });
+}
+
+/** Gives `latest`, the number of a change up to which no other one will come any more. */
+export function settledRevision(): Statement {
+  return ofEach({
+    sqlite: sql`SELECT COALESCE(MAX(revision), 0) AS latest FROM downloads`,
+    postgres: () => sql`SELECT settled_revision() AS latest`,
+  });
+}
+
+/**
+ * How many downloads of a client run; whoever else wants to know waits until the statement has ended.
+ * In SQLite all statements do.
+ */
+export function activeOf(clientId: string): Statement {
+  return ofEach({
+    sqlite: sql`(SELECT COUNT(*) FROM downloads
+      WHERE status IN ('downloading', 'verifying') AND client_id = ${clientId})`,
+    postgres: () => sql`(SELECT active_of(${clientId}))`,
+  });
+}
+
+/** Keeps a statement off rows that another one is about to change. */
+export function skipTaken(): Statement {
+  return ofEach({ sqlite: sql``, postgres: () => sql`FOR UPDATE SKIP LOCKED` });
 }

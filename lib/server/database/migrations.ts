@@ -1,10 +1,14 @@
 import type { Database } from "bun:sqlite";
+import { CONCURRENCY } from "./postgres-concurrency.ts";
+
+/** What is for one engine alone, or has other words there. */
+type Change = string | { sqlite?: string; postgres?: string };
 
 /**
  * How the database came to its shape: the n-th entry leads from version n - 1 to version n. What
  * was once released is never changed, only followed by another entry; there is no way back.
  */
-const MIGRATIONS: readonly (readonly string[])[] = [
+const MIGRATIONS: readonly (readonly Change[])[] = [
   [
     `CREATE TABLE downloads (
       download_id TEXT PRIMARY KEY,
@@ -149,9 +153,11 @@ const MIGRATIONS: readonly (readonly string[])[] = [
       WHEN actor IS NOT NULL OR (outcome = 'ok' AND client_id IS NOT NULL) THEN 'known'
       ELSE 'stranger' END`,
     // What was counted got its id when it was written: from now on, that of when it last happened.
-    `UPDATE audit SET audit_id =
-      printf('%08x-%04x', last_at >> 16, last_at & 65535) || substr(audit_id, 14)
-      WHERE count > 1`,
+    {
+      sqlite: `UPDATE audit SET audit_id =
+        printf('%08x-%04x', last_at >> 16, last_at & 65535) || substr(audit_id, 14)
+        WHERE count > 1`,
+    },
     `CREATE INDEX audit_by_standing ON audit (standing, audit_id, bytes)`,
   ],
   [
@@ -230,7 +236,16 @@ const MIGRATIONS: readonly (readonly string[])[] = [
     `ALTER TABLE api_tokens ADD COLUMN labels TEXT`,
     `ALTER TABLE enrolment_keys ADD COLUMN labels TEXT NOT NULL DEFAULT '{}'`,
   ],
+  [...CONCURRENCY.map((postgres) => ({ postgres }))],
 ];
+
+/** The changes that lead to a version of the database, each a statement. */
+export function changesTo(version: number, engine: "sqlite" | "postgres"): string[] {
+  const changes = MIGRATIONS[version - 1] ?? [];
+  return changes.flatMap((change) =>
+    typeof change === "string" ? [change] : (change[engine] ?? []),
+  );
+}
 
 /** The version of the database that this program reads and writes. */
 export const LATEST_VERSION = MIGRATIONS.length;
@@ -246,14 +261,18 @@ export function migrate(database: Database, target = LATEST_VERSION): void {
   )`);
   const latest = "SELECT MAX(version) AS version FROM schema_version";
   const version = database.query<{ version: number | null }, []>(latest).get()?.version ?? 0;
-  if (version > LATEST_VERSION) {
-    throw new Error(
-      `start the newer program that made it, it has version ${version} and this program knows up to version ${LATEST_VERSION}`,
-    );
+  refuseNewer(version);
+  for (let next = version + 1; next <= target; next++) {
+    apply(database, next, changesTo(next, "sqlite"));
   }
-  for (const [index, statements] of MIGRATIONS.slice(0, target).entries()) {
-    if (index >= version) apply(database, index + 1, statements);
-  }
+}
+
+/** @throws Error when a newer program made the database */
+export function refuseNewer(version: number): void {
+  if (version <= LATEST_VERSION) return;
+  throw new Error(
+    `start the newer program that made it, it has version ${version} and this program knows up to version ${LATEST_VERSION}`,
+  );
 }
 
 function apply(database: Database, version: number, statements: readonly string[]): void {

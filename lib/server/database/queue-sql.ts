@@ -1,6 +1,6 @@
 import { LONGEST_WAIT_MS } from "../transition.ts";
 import type { Limits } from "./repository.ts";
-import { indexed, unindexed } from "./engines.ts";
+import { activeOf, indexed, nextRevision, skipTaken, unindexed } from "./engines.ts";
 import { sql, type Statement } from "./statement.ts";
 
 /** A client for which downloads wait. */
@@ -11,35 +11,25 @@ export interface WaitingClient {
   latest: number;
 }
 
-/**
- * Takes the oldest download of a client that is due, where the limits allow one more.
- * @param revision the number of this change
- */
-export function claimOf(
-  clientId: string,
-  limits: Limits,
-  now: number,
-  revision: Statement,
-): Statement {
+/** Takes the oldest download of a client that is due, where the limits allow one more. */
+export function claimOf(clientId: string, limits: Limits, now: number): Statement {
   // By due time it would sort the whole queue.
   const notBefore = unindexed("not_before");
   return sql`
     UPDATE downloads SET
       status = 'downloading', started_at = COALESCE(started_at, ${now}),
-      attempts = attempts + 1, epoch = epoch + 1, revision = ${revision},
+      attempts = attempts + 1, epoch = epoch + 1, revision = ${nextRevision()},
       not_before = NULL, problem_code = NULL, problem_message = NULL
     WHERE status = 'queued'
       AND download_id = (
         SELECT download_id FROM downloads
         WHERE client_id = ${clientId} AND status = 'queued'
           AND (${notBefore} <= ${now} OR ${notBefore} > ${now + LONGEST_WAIT_MS})
+          AND ${limits.perClient} > ${activeOf(clientId)}
+          AND ${limits.total} > (
+            SELECT COUNT(*) FROM downloads WHERE status IN ('downloading', 'verifying'))
         ORDER BY download_id
-        LIMIT 1)
-      AND ${limits.total} > (
-        SELECT COUNT(*) FROM downloads WHERE status IN ('downloading', 'verifying'))
-      AND ${limits.perClient} > (
-        SELECT COUNT(*) FROM downloads
-        WHERE status IN ('downloading', 'verifying') AND client_id = ${clientId})
+        LIMIT 1 ${skipTaken()})
     RETURNING *`;
 }
 

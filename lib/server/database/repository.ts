@@ -176,5 +176,7 @@ export interface Repository {
   /** Who did what. */
   readonly audit: AuditRows;
 
+  /** Whether the database answers. While it does not, everything that needs it waits. */
+  isThere(): Promise<boolean>;
   close(): Promise<void>;
 }

@@ -12,7 +12,7 @@ import type { Sites } from "../access/sites.ts";
 import { AccessSql } from "./access-sql.ts";
 import { SetRowsSql } from "./set-rows-sql.ts";
 import { AuditSql } from "./audit-sql.ts";
-import { idsOf, indexed } from "./engines.ts";
+import { idsOf, indexed, nextRevision, settledRevision } from "./engines.ts";
 import { LabelsSql } from "./labels-sql.ts";
 import { listOf, sitesOf } from "./list-sql.ts";
 import {
@@ -37,9 +37,9 @@ import {
 } from "./rows.ts";
 import { claimOf, isDue, nextDueAfter, waitingClients, type WaitingClient } from "./queue-sql.ts";
 import { DatabaseFull, type SqlDatabase, UniqueViolation } from "./database.ts";
-import { openSqlite } from "./sqlite.ts";
+import { openDatabase } from "./open.ts";
 import { hasLabels } from "./selector-sql.ts";
-import { assignments, insertion, list, sql, type Statement } from "./statement.ts";
+import { assignments, insertion, list, sql } from "./statement.ts";
 import { TotalsSql } from "./totals-sql.ts";
 
 export interface SqlRepositoryOptions {
@@ -50,13 +50,13 @@ export interface SqlRepositoryOptions {
 
 /**
  * Opens the rows of a database, making it if it is not there.
- * @throws as {@link openSqlite}
+ * @throws as {@link openDatabase}
  */
 export async function openSqlRepository(
   databaseUrl: string,
   { busyTimeoutMs, inTurn = atOnce }: SqlRepositoryOptions = {},
 ): Promise<Repository> {
-  return new SqlRepository(await openSqlite(databaseUrl, busyTimeoutMs), inTurn);
+  return new SqlRepository(await openDatabase(databaseUrl, busyTimeoutMs), inTurn);
 }
 
 /** Clients, or ids, of which one statement takes care: it takes about a millisecond. */
@@ -153,14 +153,16 @@ class SqlRepository implements Repository {
   }
 
   async latestRevision(): Promise<number> {
-    const [row] = await this.database.run<{ latest: number | null }>(sql`
-      SELECT MAX(revision) AS latest FROM downloads`);
+    const [row] = await this.database.run<{ latest: number }>(settledRevision());
     return Number(row?.latest ?? 0);
   }
 
   async changedSince(revision: number, limit: number): Promise<Download[]> {
+    const upTo = await this.latestRevision();
+    if (upTo === revision) return [];
     const rows = await this.database.run<DownloadRow>(sql`
-      SELECT * FROM downloads WHERE revision > ${revision} ORDER BY revision LIMIT ${limit}`);
+      SELECT * FROM downloads WHERE revision > ${revision} AND revision <= ${upTo}
+      ORDER BY revision LIMIT ${limit}`);
     return rows.map(toDownload);
   }
 
@@ -188,7 +190,7 @@ class SqlRepository implements Repository {
     // Each column takes time to prepare, and one that is in an index changes the index too.
     const columns = {
       ...Object.fromEntries(Object.entries(wanted).filter(isOther)),
-      revision: this.#nextRevision(),
+      revision: nextRevision(),
     };
     try {
       const [row] = await this.database.run<DownloadRow>(sql`
@@ -206,9 +208,7 @@ class SqlRepository implements Repository {
   }
 
   async claimDownload(clientId: string, limits: Limits, now: number): Promise<Downloading | null> {
-    const [row] = await this.database.run<DownloadRow>(
-      claimOf(clientId, limits, now, this.#nextRevision()),
-    );
+    const [row] = await this.database.run<DownloadRow>(claimOf(clientId, limits, now));
     return row ? (toDownload(row) as Downloading) : null;
   }
 
@@ -297,18 +297,17 @@ class SqlRepository implements Repository {
     }
   }
 
+  isThere(): Promise<boolean> {
+    return this.database.isThere();
+  }
+
   close(): Promise<void> {
     return this.database.close();
   }
 
   /** The row that records a change of a download. */
   #asChange(download: Download) {
-    return { ...toRow(download), revision: this.#nextRevision() };
-  }
-
-  /** Part of the statement that makes the change: two of them never get the same number. */
-  #nextRevision(): Statement {
-    return sql`(SELECT COALESCE(MAX(revision), 0) + 1 FROM downloads)`;
+    return { ...toRow(download), revision: nextRevision() };
   }
 }
 

@@ -84,6 +84,10 @@ class SqliteDatabase implements SqlDatabase {
     return this.log.flush();
   }
 
+  async isThere(): Promise<boolean> {
+    return true;
+  }
+
   async close(): Promise<void> {
     await this.checkpoints.close();
     for (const { prepared } of this.#prepared.values()) prepared.finalize();
@@ -121,12 +125,8 @@ function pathOf(databaseUrl: string): string {
   // Bun would cut the path at a "?", and rows in memory would not outlive the program.
   const [, path] = /^sqlite:\/\/(?!:memory:$)([^?]+)$/.exec(databaseUrl) ?? [];
   if (path !== undefined) return resolve(path);
-  // Only the scheme of another database is shown: what follows often holds a password.
-  const shown = databaseUrl.startsWith("sqlite:")
-    ? databaseUrl
-    : databaseUrl.replace(/:.*/s, "://…");
   throw new UsageError(
-    `DATABASE_URL is "${shown}", expected "sqlite://PATH", the path of a file and without a "?"`,
+    `DATABASE_URL is "${databaseUrl}", expected "sqlite://PATH", the path of a file and without a "?"`,
   );
 }
 

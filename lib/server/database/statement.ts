@@ -30,9 +30,9 @@ export class Statement {
 }
 
 /** What the two engines have different words for. */
-export function ofEach(words: { sqlite: Statement; postgres: Statement }): Statement {
+export function ofEach(words: { sqlite: Statement; postgres: () => Statement }): Statement {
   const { texts, values } = words.sqlite;
-  return new Statement(texts, values, () => words.postgres);
+  return new Statement(texts, values, () => words.postgres().forPostgres);
 }
 
 /** `` sql`SELECT … WHERE client_id = ${clientId} ${otherPiece}` `` */

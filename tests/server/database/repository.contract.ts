@@ -8,6 +8,8 @@ import {
 import { areOf, type Sites } from "../../../lib/server/access/sites.ts";
 import { hasEnded, type Download, type Failed } from "../../../lib/server/download.ts";
 import { LONGEST_WAIT_MS } from "../../../lib/server/transition.ts";
+import { nextRound } from "../../../lib/util/fair-turns.ts";
+import { Random } from "../../support/random.ts";
 import {
   cancelled,
   client,
@@ -237,6 +239,18 @@ export function repositoryContract(name: string, makeBackend: () => Promise<Back
         expect(ids.toSorted()).toEqual([id(1), id(2)]);
       });
 
+      test("keeps the limit of a client, whoever claims at the same time", async () => {
+        const more = await backend.open();
+        for (let n = 1; n <= 10; n++) await rows.insertDownload(queued(n));
+        const limits = { total: 100, perClient: 2 };
+        const claims = Array.from({ length: 8 }, (_, n) =>
+          [rows, others, more][n % 3]!.claimDownload("site-1", limits, 1_000),
+        );
+        const won = (await Promise.all(claims)).filter((claimed) => claimed !== null);
+        expect(won.map(({ downloadId }) => downloadId).toSorted()).toEqual([1, 2].map(id));
+        await more.close();
+      });
+
       test("gives one row to one of many concurrent claims", async () => {
         await rows.insertDownload(queued(1));
         const claims = Array.from({ length: 10 }, (_, n) =>
@@ -402,6 +416,40 @@ export function repositoryContract(name: string, makeBackend: () => Promise<Back
         expect(await ends(0, ["site-1", "site-9"])).toEqual([1, 5].map(id));
         expect(await ends(await rows.beforeLatestEnds(3))).toEqual([4, 5].map(id));
         expect(await rows.beforeLatestEnds(6)).toBe(0);
+      });
+
+      test("hides no change from who reads on while many write", async () => {
+        const WRITERS = 8;
+        const random = new Random(20_261_129);
+        const known = new Map<string, number>();
+        let told = 0;
+        const readOn = async () => {
+          for (const { downloadId, revision } of await others.changedSince(told, 7)) {
+            expect(revision).toBeGreaterThan(told);
+            known.set(downloadId, (told = revision));
+          }
+        };
+        const over = new AbortController();
+        const read = async () => {
+          for (; !over.signal.aborted; await nextRound()) await readOn();
+        };
+        const write = async (writer: number) => {
+          const rival = writer % 2 ? rows : others;
+          for (let n = 0; n < 12; n++) {
+            const { downloadId } = await rival.insertDownload(queued(writer * 100 + n));
+            for (let changes = random.int(0, 2); changes > 0; changes--) {
+              const before = await rival.getDownload(downloadId);
+              if (before) await rival.replaceDownload({ ...before, failures: changes }, before);
+            }
+          }
+        };
+        const reading = read();
+        await Promise.all(Array.from({ length: WRITERS }, (_, writer) => write(writer)));
+        over.abort();
+        await reading;
+        while (told < (await others.latestRevision())) await readOn();
+        const all = await rows.listDownloads({ limit: 1_000 });
+        expect(known).toEqual(new Map(all.map((d) => [d.downloadId, d.revision])));
       });
 
       test("is that of one change alone, also where two programs race", async () => {

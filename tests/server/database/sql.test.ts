@@ -6,11 +6,8 @@ import { join, relative } from "node:path";
 import { LATEST_VERSION, migrate } from "../../../lib/server/database/migrations.ts";
 import { openSqlRepository } from "../../../lib/server/database/sql.ts";
 import { UsageError } from "../../../lib/util/flags.ts";
-import { accessContract } from "./access.contract.ts";
-import { labelsContract } from "./labels.contract.ts";
-import { repositoryContract } from "./repository.contract.ts";
+import { everyContract } from "./contracts.ts";
 import { completed, id, queued } from "./samples.ts";
-import { setRowsContract } from "./set-rows.contract.ts";
 
 const ALL_VERSIONS = Array.from({ length: LATEST_VERSION }, (_, index) => [index + 1]);
 
@@ -24,10 +21,7 @@ const makeBackend = async () => {
   };
 };
 
-repositoryContract("SQLite", makeBackend);
-accessContract("SQLite", makeBackend);
-setRowsContract("SQLite", makeBackend);
-labelsContract("SQLite", makeBackend);
+everyContract("SQLite", makeBackend);
 
 describe("openSqlRepository", () => {
   let folder: string;
@@ -80,7 +74,8 @@ describe("openSqlRepository", () => {
   });
 
   test.each([
-    ["postgres://fds:secret@db/fds", '"postgres://…"'],
+    ["postgres:fds:secret@db/fds", '"postgres://…"'],
+    ["postgres://fds:secret@db:port/fds", '"postgres://…"'],
     ["mysql:secret", '"mysql://…"'],
     ["state.db", '"state.db"'],
     ["", '""'],

@@ -1,0 +1,103 @@
+import { SQL } from "bun";
+import type { Value } from "./statement.ts";
+
+/** How long a connection may take to be there, in s. */
+const CONNECT_S = 5;
+
+/** How long Postgres works at a statement, in ms. */
+const STATEMENT_MS = 30_000;
+
+/** How long a statement waits for a lock, and a transaction of a server that froze keeps one, in ms. */
+const LOCK_MS = 10_000;
+
+/** A statement without an answer after this time has none to come: the connection is dead. In ms. */
+const ANSWER_MS = STATEMENT_MS + 5_000;
+
+/** A row as Postgres has it: names of columns in snake_case. */
+export type RawRow = Record<string, string | number | bigint | null>;
+
+/** Postgres, or the way to it, was lost: whether the last statement was run is not known. */
+export class ConnectionLost extends Error {
+  override name = "ConnectionLost";
+}
+
+/**
+ * One connection to Postgres. A pool of one, reserved: what breaks stays broken, and nothing is sent
+ * again behind our back.
+ */
+export class PostgresConnection {
+  private constructor(
+    private readonly pool: SQL,
+    private readonly reserved: Bun.ReservedSQL,
+  ) {}
+
+  /**
+   * @throws ConnectionLost when nobody answers there
+   * @throws SQL.PostgresError when Postgres refuses: a wrong password, no such database
+   */
+  static async open(databaseUrl: string): Promise<PostgresConnection> {
+    const pool = new SQL(databaseUrl, {
+      max: 1,
+      idleTimeout: 0,
+      connectionTimeout: CONNECT_S,
+      // Else they come as text, and could not be told from one.
+      bigint: true,
+      connection: {
+        application_name: "file-download-system",
+        statement_timeout: String(STATEMENT_MS),
+        lock_timeout: String(LOCK_MS),
+        idle_in_transaction_session_timeout: String(LOCK_MS),
+        default_transaction_isolation: "read committed",
+      },
+    });
+    try {
+      return new PostgresConnection(pool, await pool.reserve());
+    } catch (error) {
+      await pool.close({ timeout: 0 });
+      throw lostOr(error);
+    }
+  }
+
+  /**
+   * Runs a statement with parameters `$1`, `$2`…
+   * @throws ConnectionLost
+   * @throws SQL.PostgresError when Postgres refuses the statement
+   */
+  async query(text: string, values: readonly Value[] = []): Promise<RawRow[]> {
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(
+      () => late.reject(new ConnectionLost("Postgres does not answer")),
+      ANSWER_MS,
+    );
+    try {
+      const answer = this.reserved.unsafe<RawRow[]>(text, [...values]);
+      return await Promise.race([answer, late.promise]);
+    } catch (error) {
+      throw lostOr(error);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.reserved.release();
+    await this.pool.close({ timeout: 0 });
+  }
+}
+
+/** SQLSTATEs of a server that goes down, comes up, is full or was demoted: class 08, and these. */
+const SERVER_IS_AWAY = /^(?:08...|57P01|57P02|57P03|57P05|53300|25006|25P03)$/;
+
+/** Bun's codes of a connection that is none, or not any more. */
+const NO_CONNECTION = /^ERR_POSTGRES_(?:CONNECTION|IDLE_TIMEOUT|LIFETIME_TIMEOUT)/;
+
+function lostOr(error: unknown): unknown {
+  if (!(error instanceof SQL.PostgresError)) return error;
+  const isLost = NO_CONNECTION.test(error.code) || SERVER_IS_AWAY.test(stateOf(error) ?? "");
+  return isLost ? new ConnectionLost(error.message, { cause: error }) : error;
+}
+
+/** The SQLSTATE of an error that Postgres answered with. */
+export function stateOf(error: unknown): string | undefined {
+  return error instanceof SQL.PostgresError ? error.errno?.toString() : undefined;
+}

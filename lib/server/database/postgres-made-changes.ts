@@ -1,0 +1,105 @@
+import { type RawRow, stateOf } from "./postgres-connection.ts";
+import type { PostgresPool } from "./postgres-pool.ts";
+import type { Value } from "./statement.ts";
+
+/** Marks of changes that are known here are removed after so many. */
+const FORGOTTEN_AFTER = 500;
+
+/** Marks of servers that ended before they removed them are kept as long as this, in ms. */
+const KEPT_MS = 86_400_000;
+
+/** The changes of this server, each with a number, under which its answer is kept until it is known. */
+export class MadeChanges {
+  readonly #server = Bun.randomUUIDv7();
+  /** The latest number. */
+  #number = 0;
+  /** Numbers of those that are under way, the earliest first. */
+  readonly #underWay = new Set<number>();
+  #known = 0;
+
+  private constructor(private readonly pool: PostgresPool) {}
+
+  static async begin(pool: PostgresPool): Promise<MadeChanges> {
+    await pool.use((connection) =>
+      connection.query("DELETE FROM made_changes WHERE made_at < $1", [Date.now() - KEPT_MS]),
+    );
+    return new MadeChanges(pool);
+  }
+
+  next(): MadeChange {
+    const number = ++this.#number;
+    this.#underWay.add(number);
+    return new MadeChange(this.pool, this.#server, number, () => {
+      this.#underWay.delete(number);
+      if (++this.#known % FORGOTTEN_AFTER === 0) void this.forgetAll();
+    });
+  }
+
+  /** Removes the marks of what is known, if Postgres is there. */
+  async forgetAll(): Promise<void> {
+    const [earliest = this.#number + 1] = this.#underWay;
+    const text = "DELETE FROM made_changes WHERE server = $1 AND number < $2";
+    const values = [this.#server, earliest];
+    await this.pool
+      .use((connection) => connection.query(text, values))
+      // The next time removes these too.
+      .catch(() => undefined);
+  }
+}
+
+/** One change, which is made at most once, however often it is tried. */
+export class MadeChange {
+  constructor(
+    private readonly pool: PostgresPool,
+    private readonly server: string,
+    private readonly number: number,
+    /** Its answer is known: the mark is needed no more. */
+    readonly forget: () => void,
+  ) {}
+
+  /**
+   * @param isAgain whether an earlier try may have made it, of which nobody heard
+   * @returns what the change gave, or has given
+   */
+  async make(text: string, values: readonly Value[], isAgain: boolean): Promise<RawRow[]> {
+    if (!isAgain) return this.#make(text, values);
+    const before = await this.#answer();
+    if (before) return before;
+    try {
+      const rows = await this.#make(text, values);
+      // The earlier try may have ended only now.
+      return rows.length > 0 ? rows : ((await this.#answer()) ?? rows);
+    } catch (error) {
+      const late = stateOf(error) === UNIQUE_VIOLATION ? await this.#answer() : null;
+      if (late) return late;
+      throw error;
+    }
+  }
+
+  #make(text: string, values: readonly Value[]): Promise<RawRow[]> {
+    const marked = markedOf(text, values.length);
+    const own = [this.server, this.number, Date.now()];
+    return this.pool.use((connection) => connection.query(marked, [...values, ...own]));
+  }
+
+  /** What it gave; null: no try has made it. */
+  async #answer(): Promise<RawRow[] | null> {
+    const text = "SELECT answer FROM made_changes WHERE server = $1 AND number = $2";
+    const values = [this.server, this.number];
+    const [mark] = await this.pool.use((connection) => connection.query(text, values));
+    return mark ? (JSON.parse(String(mark["answer"])) as RawRow[]) : null;
+  }
+}
+
+const UNIQUE_VIOLATION = "23505";
+
+/** A change with its mark, in one statement. @param count of the change's own parameters */
+function markedOf(text: string, count: number): string {
+  const own = `$${count + 1}, $${count + 2}::bigint, $${count + 3}::bigint`;
+  if (!text.includes("RETURNING")) {
+    return `WITH change AS (${text}) INSERT INTO made_changes VALUES (${own}, '[]')`;
+  }
+  return `WITH change AS (${text}), mark AS (
+      INSERT INTO made_changes SELECT ${own}, json_agg(change)::text FROM change HAVING COUNT(*) > 0
+    ) SELECT * FROM change`;
+}

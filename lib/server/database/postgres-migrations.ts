@@ -1,0 +1,39 @@
+import { changesTo, LATEST_VERSION, refuseNewer } from "./migrations.ts";
+import type { PostgresConnection } from "./postgres-connection.ts";
+
+/** The lock of who migrates, in the one space of numbers that all programs of a database share. */
+const MIGRATIONS_LOCK = "7305803161";
+
+/**
+ * Brings a database in Postgres to this program's version, all in one transaction: of servers that
+ * start at once, one does it, and the others wait.
+ * @throws Error, with nothing changed, when a newer program made the database
+ */
+export async function migratePostgres(connection: PostgresConnection): Promise<void> {
+  await connection.query("BEGIN");
+  // It waits for another server's migration, which may have many rows to change.
+  await connection.query("SET LOCAL statement_timeout = 0");
+  await connection.query("SET LOCAL lock_timeout = 0");
+  await connection.query(`SELECT pg_advisory_xact_lock(${MIGRATIONS_LOCK})`);
+  await connection.query(
+    "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT PRIMARY KEY, applied_at BIGINT NOT NULL)",
+  );
+  const [latest] = await connection.query("SELECT MAX(version) AS version FROM schema_version");
+  const version = Number(latest?.["version"] ?? 0);
+  refuseNewer(version);
+  for (let next = version + 1; next <= LATEST_VERSION; next++) {
+    for (const change of changesTo(next, "postgres")) await connection.query(inPostgres(change));
+    await connection.query("INSERT INTO schema_version (version, applied_at) VALUES ($1, $2)", [
+      next,
+      Date.now(),
+    ]);
+  }
+  await connection.query("COMMIT");
+}
+
+/** Texts are compared byte by byte, as in SQLite, whatever the language of the database. */
+function inPostgres(change: string): string {
+  return /^(?:CREATE|ALTER) TABLE/.test(change)
+    ? change.replaceAll(/\bTEXT\b/g, 'TEXT COLLATE "C"')
+    : change;
+}

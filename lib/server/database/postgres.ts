@@ -1,0 +1,133 @@
+import { fullJitter } from "../../util/backoff.ts";
+import { DatabaseFull, type SqlDatabase, UniqueViolation } from "./database.ts";
+import { ConnectionLost, type RawRow, stateOf } from "./postgres-connection.ts";
+import { migratePostgres } from "./postgres-migrations.ts";
+import { PostgresPool } from "./postgres-pool.ts";
+import { MadeChanges } from "./postgres-made-changes.ts";
+import { storable } from "./engines.ts";
+import { fieldOf, type Statement, type Value } from "./statement.ts";
+
+/** The first wait before a statement is tried again, and the longest, in ms. */
+const RETRY_MS = 50;
+const LONGEST_RETRY_MS = 1_000;
+
+/** How long Postgres may take to say that it is there, in ms. */
+const PATIENCE_MS = 2_000;
+
+/**
+ * Opens the database, which is there already, makes the tables, and brings them to this program's
+ * version.
+ * @param databaseUrl `postgres://user:password@host:port/name?sslmode=…`
+ * @throws Error when the database cannot be used as it is
+ */
+export async function openPostgres(databaseUrl: string): Promise<SqlDatabase> {
+  const pool = new PostgresPool(databaseUrl);
+  try {
+    await pool.use(migratePostgres);
+    return new PostgresDatabase(pool, await MadeChanges.begin(pool));
+  } catch (error) {
+    await pool.close();
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Error(`cannot open the database "${withoutPassword(databaseUrl)}": ${why}`, {
+      cause: error,
+    });
+  }
+}
+
+/** What a statement has that changes something. */
+const CHANGES = /\b(?:INSERT INTO|UPDATE|DELETE FROM)\b/;
+
+/**
+ * Every statement is a transaction of its own, and is on Postgres' disk once it is answered. While
+ * Postgres is away statements wait for it. Where a connection breaks under a change, nobody knows
+ * whether it was made: so each change leaves a mark with its answer, in the same transaction, and is
+ * made again only where there is none.
+ */
+class PostgresDatabase implements SqlDatabase {
+  #closed = false;
+
+  constructor(
+    private readonly pool: PostgresPool,
+    private readonly made: MadeChanges,
+  ) {}
+
+  async run<Row>(statement: Statement): Promise<Row[]> {
+    const { texts, values } = statement.forPostgres;
+    const text = texts.reduce((before, after, n) => `${before}$${n}${after}`);
+    const known = values.map((value) => (typeof value === "string" ? storable(value) : value));
+    const rows = CHANGES.test(text)
+      ? await this.#change(text, known)
+      : await this.#lasting(() => this.pool.use((connection) => connection.query(text, known)));
+    return rows.map((row) => toRow<Row>(row));
+  }
+
+  keep<Row>(statement: Statement): Promise<Row[]> {
+    return this.run(statement);
+  }
+
+  async flush(): Promise<void> {}
+
+  async isThere(): Promise<boolean> {
+    const answer = this.pool.use((connection) => connection.query("SELECT 1"));
+    const isThere = answer.then(
+      () => true,
+      () => false,
+    );
+    return Promise.race([isThere, Bun.sleep(PATIENCE_MS).then(() => false)]);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.made.forgetAll();
+    await this.pool.close();
+  }
+
+  async #change(text: string, values: Value[]): Promise<RawRow[]> {
+    const change = this.made.next();
+    try {
+      return await this.#lasting((isAgain) => change.make(text, values, isAgain));
+    } finally {
+      change.forget();
+    }
+  }
+
+  /** Tries again until Postgres answers. */
+  async #lasting(work: (isAgain: boolean) => Promise<RawRow[]>): Promise<RawRow[]> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await work(attempt > 0);
+      } catch (error) {
+        if (!isPassing(error) || this.#closed) throw translated(error);
+      }
+      await Bun.sleep(fullJitter(attempt, RETRY_MS, LONGEST_RETRY_MS));
+    }
+  }
+}
+
+/** SQLSTATEs of what goes well another time: locks that others had, a statement that took too long. */
+const PASSING = new Set(["40001", "40P01", "55P03", "57014"]);
+
+function isPassing(error: unknown): boolean {
+  return error instanceof ConnectionLost || PASSING.has(stateOf(error) ?? "");
+}
+
+/** An error of a statement in the words of all databases, or as it is. */
+function translated(error: unknown): unknown {
+  const message = error instanceof Error ? error.message : String(error);
+  if (stateOf(error) === "53100") return new DatabaseFull(message, { cause: error });
+  if (stateOf(error) === "23505") return new UniqueViolation(message, { cause: error });
+  return error;
+}
+
+function toRow<Row>(raw: RawRow): Row {
+  const row: Record<string, unknown> = {};
+  for (const [column, value] of Object.entries(raw)) {
+    row[fieldOf(column)] = typeof value === "bigint" ? Number(value) : value;
+  }
+  return row as Row;
+}
+
+function withoutPassword(databaseUrl: string): string {
+  const { protocol, host, pathname } = new URL(databaseUrl);
+  return `${protocol}//${host}${pathname}`;
+}

@@ -1,0 +1,12 @@
+import { accessContract } from "./access.contract.ts";
+import { labelsContract } from "./labels.contract.ts";
+import { setRowsContract } from "./set-rows.contract.ts";
+import { type Backend, repositoryContract } from "./repository.contract.ts";
+
+/** What every backend of a repository is held to. */
+export function everyContract(name: string, makeBackend: () => Promise<Backend>): void {
+  repositoryContract(name, makeBackend);
+  accessContract(name, makeBackend);
+  setRowsContract(name, makeBackend);
+  labelsContract(name, makeBackend);
+}

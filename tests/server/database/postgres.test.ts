@@ -1,0 +1,70 @@
+import { SQL } from "bun";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { LATEST_VERSION } from "../../../lib/server/database/migrations.ts";
+import { openSqlRepository } from "../../../lib/server/database/sql.ts";
+import { NO_POSTGRES, Postgres } from "../../support/postgres.ts";
+import { TEST_LIMIT } from "../../support/wait.ts";
+import { everyContract } from "./contracts.ts";
+import { queued } from "./samples.ts";
+
+setDefaultTimeout(TEST_LIMIT);
+
+describe.skipIf(NO_POSTGRES !== "")(`Postgres${NO_POSTGRES}`, () => {
+  let postgres: Postgres;
+
+  beforeAll(async () => {
+    postgres = await Postgres.start();
+  });
+  afterAll(() => postgres[Symbol.asyncDispose]());
+
+  let database: Promise<string> | undefined;
+  const makeBackend = async () => {
+    const url = await (database ??= postgres.makeDatabase());
+    return { open: () => openSqlRepository(url), remove: () => postgres.empty(url) };
+  };
+
+  everyContract("Postgres", makeBackend);
+
+  test("is brought to its version once by servers that start at the same time", async () => {
+    const url = await postgres.makeDatabase();
+    const started = await Promise.all(Array.from({ length: 4 }, () => openSqlRepository(url)));
+    for (const [n, rows] of started.entries()) await rows.insertDownload(queued(n));
+    expect(await started[0]!.latestRevision()).toBe(4);
+    for (const rows of started) await rows.close();
+    const again = await openSqlRepository(url);
+    expect(await again.listDownloads({ limit: 9 })).toHaveLength(4);
+    await again.close();
+  });
+
+  test("is refused where a newer program made it, with both versions", async () => {
+    const url = await postgres.makeDatabase();
+    await (await openSqlRepository(url)).close();
+    await using sql = new SQL(url, { max: 1 });
+    await sql`INSERT INTO schema_version VALUES (${LATEST_VERSION + 7}, 0)`;
+    await expect(openSqlRepository(url)).rejects.toThrow(
+      `start the newer program that made it, it has version ${LATEST_VERSION + 7} and this program knows up to version ${LATEST_VERSION}`,
+    );
+  });
+
+  test("is named without its password where it cannot be used", async () => {
+    const nobody = `postgres://fds:secret@127.0.0.1:1/fds`;
+    const refused = postgres.urlOf("no_such").replace("fds@", "fds:secret@");
+    for (const [url, why] of [
+      [nobody, "Failed to connect"],
+      [refused, 'database "no_such" does not exist'],
+    ] as const) {
+      const shown = url.replace("fds:secret@", "");
+      await expect(openSqlRepository(url)).rejects.toThrow(
+        `cannot open the database "${shown}": ${why}`,
+      );
+    }
+  });
+
+  test("keeps texts with what Postgres has no character for", async () => {
+    const rows = await openSqlRepository(await postgres.makeDatabase());
+    const { downloadId } = await rows.insertDownload({ ...queued(1), filePath: "a\0b" });
+    expect((await rows.getDownload(downloadId))?.filePath).toBe("a\ufffdb");
+    expect(await rows.unendedAmong(["a\0b", downloadId])).toEqual(new Set([downloadId]));
+    await rows.close();
+  });
+});

@@ -1,0 +1,138 @@
+import { SQL } from "bun";
+import { readdirSync } from "node:fs";
+import { chown, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { freePort } from "../bench/core/ports.ts";
+import { spawn, spawnSync } from "./spawn.ts";
+import { waitFor } from "./wait.ts";
+
+const PROGRAMS = programsFolder();
+/** Postgres refuses to run as root. */
+const IS_ROOT = process.getuid?.() === 0;
+
+/** Added to the names of tests that cannot run here: the way to get what they need. */
+export const NO_POSTGRES = PROGRAMS === null ? " (needs Postgres: apt-get install postgresql)" : "";
+
+/** A Postgres of its own, in a temporary folder, on loopback. It ends with the program that started it. */
+export class Postgres implements AsyncDisposable {
+  #databases = 0;
+  #process: Bun.Subprocess | undefined;
+
+  private constructor(
+    private readonly folder: string,
+    readonly port: number,
+  ) {}
+
+  static async start(): Promise<Postgres> {
+    const folder = await mkdtemp(join(tmpdir(), "fds-postgres-"));
+    const postgres = new Postgres(folder, await freePort());
+    try {
+      if (IS_ROOT) await chown(folder, idOf("-u"), idOf("-g"));
+      const flags = ["--username=fds", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8"];
+      const made = postgres.#run("initdb", "--no-sync", ...flags, `--pgdata=${folder}/data`);
+      if ((await made.exited) !== 0) throw new Error(`initdb failed in "${folder}"`);
+      await postgres.restart();
+      return postgres;
+    } catch (error) {
+      await postgres[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** Makes an empty database. @returns its URL */
+  async makeDatabase(): Promise<string> {
+    const name = `rows_${++this.#databases}`;
+    await asAdmin(this.urlOf("postgres"), (sql) =>
+      sql.unsafe(`CREATE DATABASE ${name} TEMPLATE template0`),
+    );
+    return this.urlOf(name);
+  }
+
+  /** Removes all rows of a database of ours: sooner done than another one is made. */
+  async empty(url: string): Promise<void> {
+    await asAdmin(url, async (sql) => {
+      const tables = await sql<{ name: string }[]>`
+        SELECT tablename AS name FROM pg_tables
+        WHERE schemaname = 'public' AND tablename <> 'schema_version'`;
+      await sql.unsafe(`TRUNCATE ${tables.map(({ name }) => name).join(", ")} RESTART IDENTITY`);
+      await sql`ALTER SEQUENCE revisions RESTART`;
+    });
+  }
+
+  /** @param port of a proxy before it */
+  urlOf(name: string, port = this.port): string {
+    return `postgres://fds@127.0.0.1:${port}/${name}`;
+  }
+
+  /** Ends all of its processes at once, as a power cut would. */
+  async kill(): Promise<void> {
+    // What the postmaster's death leaves behind ends by itself.
+    this.#process?.kill("SIGKILL");
+    await this.#process?.exited;
+  }
+
+  /** Starts it, again after it was killed. */
+  async restart(): Promise<void> {
+    const own = [`port=${this.port}`, `unix_socket_directories=${this.folder}`];
+    const settings = [...own, "listen_addresses=127.0.0.1", "fsync=off", "max_connections=200"];
+    await waitFor(async () => {
+      const { folder } = this;
+      const options = settings.flatMap((setting) => ["-c", setting]);
+      this.#process = this.#run("postgres", "-D", `${folder}/data`, ...options);
+      // After a kill, processes of the old one may still be there for a moment: it refuses to start.
+      return waitFor(
+        () => this.#answers().then((answers) => answers || this.#process?.exitCode !== null),
+        "Postgres to start",
+      ).then(() => this.#process?.exitCode === null);
+    }, "Postgres to start");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // Immediate: nothing of it is wanted any more.
+    this.#process?.kill("SIGQUIT");
+    await this.#process?.exited;
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  #answers(): Promise<boolean> {
+    return asAdmin(this.urlOf("postgres"), (sql) => sql`SELECT 1`).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  #run(program: string, ...flags: string[]): Bun.Subprocess {
+    const own = ["--reuid=postgres", "--regid=postgres", "--clear-groups", "--pdeathsig=KILL"];
+    const asOwner = IS_ROOT ? ["setpriv", ...own] : [];
+    return spawn([...asOwner, join(PROGRAMS ?? "", program), ...flags], {
+      cwd: this.folder,
+      stdio: ["ignore", "ignore", "ignore"],
+    });
+  }
+}
+
+async function asAdmin(url: string, work: (sql: SQL) => Promise<unknown>): Promise<void> {
+  const sql = new SQL(url, { max: 1 });
+  try {
+    await work(sql);
+  } finally {
+    await sql.close({ timeout: 0 });
+  }
+}
+
+/** The newest one that Debian has installed, or what is in the PATH. */
+function programsFolder(): string | null {
+  const inPath = Bun.which("initdb");
+  if (inPath) return join(inPath, "..");
+  try {
+    const versions = readdirSync("/usr/lib/postgresql").map(Number);
+    return `/usr/lib/postgresql/${Math.max(...versions)}/bin`;
+  } catch {
+    return null;
+  }
+}
+
+function idOf(flag: "-u" | "-g"): number {
+  return Number(spawnSync(["id", flag, "postgres"]).stdout.toString());
+}
