@@ -57,8 +57,9 @@ const EVIL_CLIENT = {
   hostname: EVIL,
   platform: EVIL,
   version: EVIL,
-  labels: { [EVIL]: EVIL },
-  time_zone: EVIL,
+  // Others are not of this API: the whole answer would be refused.
+  labels: {},
+  time_zone: "UTC",
   active_downloads: 0,
   revoked_at: null,
   problem: EVIL,

@@ -1,3 +1,4 @@
+import { randomInt } from "node:crypto";
 import { appendFile, cp, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -88,7 +89,7 @@ export class Containers implements AsyncDisposable {
       await cp(join(PROJECT, name), join(folder, name), { recursive: true });
     }
     await run(folder, process.execPath, join(PROJECT, "setup.ts"), "--size", String(fileSize));
-    const port = await freePort();
+    const port = freePort();
     const envFile = join(folder, ".env");
     await appendFile(envFile, `SERVER_PORT=${port}\n`);
     const [, token = ""] = /^API_TOKEN=(.+)$/m.exec(await readFile(envFile, "utf8")) ?? [];
@@ -154,7 +155,19 @@ async function run(folder: string, ...command: string[]): Promise<string> {
   throw new Error(`"${command.join(" ")}" failed:\n${stdout}${stderr}`);
 }
 
-async function freePort(): Promise<number> {
-  await using server = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: () => new Response() });
-  return server.port ?? 0;
+/**
+ * A port that nobody gets by chance while images are built: Linux gives out those from 32768 on
+ * (ip_local_port_range).
+ */
+function freePort(): number {
+  for (;;) {
+    const port = randomInt(20_000, 32_000);
+    try {
+      void Bun.serve({ hostname: "127.0.0.1", port, fetch: () => new Response() }).stop(true);
+      return port;
+    } catch (error) {
+      if (!(error instanceof Error) || !("code" in error) || error.code !== "EADDRINUSE")
+        throw error;
+    }
+  }
 }
