@@ -40,12 +40,14 @@ const duration = z
   })
   .meta({ type: "string", description: 'such as "90s", "15m", "12h" or "7d"' });
 
+const SIZE_EXPECTED = 'must be a size such as 1048576 or "5GiB"';
+
 const size = z
-  .union([z.int().min(0), z.string()])
+  .union([z.int().min(0), z.string()], SIZE_EXPECTED)
   .transform((given, context) => {
     const bytes = typeof given === "number" ? given : parseSize(given);
     if (bytes !== null) return bytes;
-    context.addIssue({ code: "custom", message: 'must be a size such as 1048576 or "5GiB"' });
+    context.addIssue({ code: "custom", message: SIZE_EXPECTED });
     return z.NEVER;
   })
   .meta({ type: ["integer", "string"], description: 'bytes, or a text such as "5GiB"' });

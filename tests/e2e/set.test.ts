@@ -275,14 +275,19 @@ test.each([
   [{ exclude: ["b"] }, '"exclude": goes with "paths"'],
   [{ paths: [] }, '"paths": must name at least one pattern'],
   [{ paths: Array(101).fill("a") }, '"paths": must be at most 100 patterns'],
-  [{ paths: ["a".repeat(1025)] }, '"paths.0": must be at most 1024 characters'],
+  [{ paths: ["a".repeat(1025)] }, '"paths", entry 1: must be at most 1024 characters'],
   [{ paths: ["{a"] }, '"paths": "{a" has a "{" without its "}"'],
   [{ paths: ["../a"] }, "leads out of its folder"],
   [{ paths: ["{a,b}".repeat(20)] }, "stand for more than 1000 patterns"],
   [{ paths: ["a"], min_age: "soon" }, '"min_age": must be a duration'],
   [{ paths: ["a"], max_bytes: "much" }, '"max_bytes": must be a size'],
-  [{ paths: ["a"], max_files: 100_001 }, "max_files"],
-  [{ paths: ["a"], unchanged: "maybe" }, "unchanged"],
+  [{ paths: ["a", 7] }, '"paths", entry 2: must be a text'],
+  [{ paths: ["a"], max_bytes: [] }, '"max_bytes": must be a size'],
+  [{ paths: ["a"], max_files: 100_001 }, '"max_files": must be at most 100000'],
+  [{ paths: ["a"], max_files: 0 }, '"max_files": must be at least 1'],
+  [{ paths: ["a"], max_files: 1.5 }, '"max_files": must be a whole number'],
+  [{ paths: ["a"], strict: "yes" }, '"strict": must be true or false'],
+  [{ paths: ["a"], unchanged: "maybe" }, '"unchanged": must be "send" or "skip"'],
 ])("%j is refused in words, and changes nothing", async (fields, message) => {
   const { status, body } = await call("/api/download", { client_id: "site-1", ...fields });
   expect({ status, body }).toMatchObject({ status: 400, body: { code: "invalid_request" } });

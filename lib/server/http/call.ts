@@ -10,7 +10,7 @@ import type { JsonResponse } from "./json.ts";
 import { jsonBody } from "./json-body.ts";
 import type { LongAnswers } from "./long-answers.ts";
 import type { CallContext, RestEnv } from "./rest-env.ts";
-import { refuseInvalid } from "./validation.ts";
+import { IN_OUR_WORDS, refuseInvalid } from "./validation.ts";
 
 /** The query of a call that takes none: it refuses every field, as nobody would read it. */
 const NO_QUERY = z.strictObject({});
@@ -42,10 +42,11 @@ export interface CallsOptions {
 export function callsWith({ access, longAnswers, audit }: CallsOptions): MakeCall {
   return (endpoint, handle) => {
     const { query, body, largeBody, goesOn } = endpoint;
-    const steps: MiddlewareHandler[] = [zValidator("query", query ?? NO_QUERY, refuseInvalid)];
+    const checked = (target: "query" | "json", schema: z.ZodType) =>
+      zValidator(target, schema, refuseInvalid, IN_OUR_WORDS);
+    const steps: MiddlewareHandler[] = [checked("query", query ?? NO_QUERY)];
     if (body) {
-      const checkBody = zValidator("json", body, refuseInvalid);
-      steps.push(jsonBody(largeBody), authenticateAgain(access), checkBody);
+      steps.push(jsonBody(largeBody), authenticateAgain(access), checked("json", body));
     }
     const act: MiddlewareHandler<RestEnv> = (c) =>
       audited(c, endpoint.audit, audit, async () => {

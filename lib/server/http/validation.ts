@@ -1,5 +1,12 @@
 import type * as z from "zod";
 import { FdsError } from "../../protocol/errors.ts";
+import { wordsOf } from "./issue-words.ts";
+
+/** How a request is compared with a schema: what is wrong is said in words of our own. */
+export const IN_OUR_WORDS = {
+  validationFunction: (schema: z.ZodType, value: unknown) =>
+    schema.safeParseAsync(value, { error: wordsOf }),
+};
 
 /** Most unknown fields that an error names, and most characters of each. */
 const MAX_KEYS_SHOWN = 8;
@@ -22,10 +29,20 @@ function describe(issue: z.core.$ZodIssue): string {
     const more = keys.length > MAX_KEYS_SHOWN ? " and others" : "";
     return `Unknown ${keys.length > 1 ? "fields" : "field"} ${shown}${more}`;
   }
-  const field = issue.path.join(".");
+  const field = fieldOf(issue.path);
   // What is wrong with a key is said below what is wrong with its object.
   const message = (issue.code === "invalid_key" && issue.issues[0]?.message) || issue.message;
-  return field === "" ? `The body is not right: ${message}` : `${quote(field)}: ${message}`;
+  return field === "" ? `The body is not right: ${message}` : `${field}: ${message}`;
+}
+
+/** `"checksum"`, `"clients.ids"`, and of a list `"paths", entry 2`; "" for the body itself. */
+function fieldOf(path: PropertyKey[]): string {
+  const names = path.filter((step) => typeof step !== "number").map(String);
+  const entries = path.filter((step) => typeof step === "number");
+  return [
+    ...(names.length > 0 ? [quote(names.join("."))] : []),
+    ...entries.map((index) => `entry ${index + 1}`),
+  ].join(", ");
 }
 
 /** What a caller named, on one line and no longer than a sentence bears. */

@@ -1,0 +1,59 @@
+import type * as z from "zod";
+
+/** The kinds of values, as a person who writes JSON calls them. */
+const KINDS: Record<string, string> = {
+  string: "a text",
+  number: "a number",
+  int: "a whole number",
+  boolean: "true or false",
+  array: "a list",
+  object: "an object",
+  record: "an object",
+};
+
+/** What a text has to be, by the formats that requests have. */
+const FORMATS: Record<string, string> = {
+  datetime: "a time such as 2026-01-02T03:04:05Z",
+  uuid: "a UUID such as 0198d2a5-3b5c-7d1e-8f2a-6c4b9e0d7a31",
+};
+
+/**
+ * What a value must be, for the schemas that do not say it themselves.
+ * @returns undefined for what requests have nowhere: the words are those of zod
+ */
+export function wordsOf(issue: z.core.$ZodRawIssue): string | undefined {
+  switch (issue.code) {
+    case "invalid_type": {
+      if (issue.input === undefined) return "is missing";
+      const kind = KINDS[issue.expected];
+      return kind && `must be ${kind}`;
+    }
+    case "too_small":
+      return `must ${boundOf(issue.origin, "at least", Number(issue.minimum))}`;
+    case "too_big":
+      return `must ${boundOf(issue.origin, "at most", Number(issue.maximum))}`;
+    case "invalid_value":
+      return `must be ${anyOf(issue.values.map((value) => JSON.stringify(value)))}`;
+    case "invalid_format": {
+      const format = FORMATS[issue.format];
+      return format && `must be ${format}`;
+    }
+    case "unrecognized_keys":
+      return `has unknown fields: ${issue.keys.join(", ")}`;
+    default:
+      return undefined;
+  }
+}
+
+function boundOf(origin: string, bound: string, count: number): string {
+  const things = (one: string) => `${bound} ${count} ${one}${count === 1 ? "" : "s"}`;
+  if (origin === "string") return `have ${things("character")}`;
+  if (origin === "array")
+    return `have ${count === 1 ? `${bound} 1 entry` : `${bound} ${count} entries`}`;
+  return `be ${bound} ${count}`;
+}
+
+function anyOf(values: string[]): string {
+  const last = values.at(-1) ?? "";
+  return values.length < 2 ? last : `${values.slice(0, -1).join(", ")} or ${last}`;
+}
