@@ -153,11 +153,14 @@ function splitCommand(argv: string[]): { name: string | null; rest: string[] } {
   return { name: argv[word.index] ?? null, rest: argv.toSpliced(word.index, 1) };
 }
 
-function helpOf(name: string, { words, summary, flagsHelp, notes, examples }: Command): string {
+function helpOf(
+  name: string,
+  { words, usage = words, summary, flagsHelp, notes, examples }: Command,
+): string {
   const flags = [flagsHelp, COMMON_FLAGS_HELP].filter(Boolean).join("\n");
   const list = examples.map((example) => `  bun run fds ${example}`).join("\n");
   const parts = [
-    `Usage: ${["bun run fds", name, words, "[flags]"].filter(Boolean).join(" ")}`,
+    `Usage: ${["bun run fds", name, usage, "[flags]"].filter(Boolean).join(" ")}`,
     summary.charAt(0).toUpperCase() + summary.slice(1),
     flags,
     notes,

@@ -14,7 +14,15 @@ export function plainText(text: string): string {
   return Bun.stripANSI(text.toWellFormed()).replace(INVISIBLE, "");
 }
 
-/** The same of a text that may have more than one line. */
+/** What is written for some invisible characters, as in JSON. */
+const SHORT: Record<string, string> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
+
+/** The name of a file on one line: what {@link plainText} leaves out is escaped, so that no two look the same. */
+export function plainName(name: string): string {
+  return name.toWellFormed().replace(INVISIBLE, (one) => SHORT[one] ?? escaped(one));
+}
+
+/** The same as {@link plainText} of a text that may have more than one line. */
 export function plainLines(text: string): string {
   return text
     .split(/\r?\n/)

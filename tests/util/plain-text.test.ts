@@ -1,5 +1,12 @@
 import { describe, expect, test } from "bun:test";
-import { cutToFit, fits, plainJson, plainLines, plainText } from "../../lib/util/plain-text.ts";
+import {
+  cutToFit,
+  fits,
+  plainJson,
+  plainLines,
+  plainName,
+  plainText,
+} from "../../lib/util/plain-text.ts";
 
 /** What no terminal may get of a text from outside. */
 const UNFIT = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u;
@@ -61,4 +68,11 @@ test.each([
 ])("%j is cut to 20 bytes of JSON", (text, cut) => {
   expect(cutToFit(text, 20)).toBe(cut);
   expect(fits(text, 20)).toBe(cut === text);
+});
+
+test.each(HOSTILE)("a name with %s is shown whole, and does nothing", (_, hostile) => {
+  const shown = plainName(`a${hostile}b`);
+  expect(shown).not.toMatch(UNFIT);
+  expect(shown).not.toBe("ab");
+  expect(JSON.parse(`"${shown}"`)).toBe(`a${hostile}b`);
 });

@@ -28,6 +28,8 @@ export interface CommandContext {
 export interface Command {
   /** The words after its name: `CLIENT [FILE]`. */
   words: string;
+  /** What its own help has in their place, where that is longer. */
+  usage?: string;
   /** Least and most words. */
   count: [least: number, most: number];
   summary: string;

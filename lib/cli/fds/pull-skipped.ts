@@ -1,5 +1,5 @@
 import type { DownloadRecord } from "../../api/schemas.ts";
-import { plainText } from "../../util/plain-text.ts";
+import { plainName, plainText } from "../../util/plain-text.ts";
 import { shortId } from "../terminal/download-listing.ts";
 import { countFiles } from "../terminal/set-counts.ts";
 import { paint } from "../terminal/terminal.ts";
@@ -21,7 +21,8 @@ export async function saySkipped(
   const lines = [
     paint(title, "yellow", err.colour),
     ...files.map(
-      ({ path, error_code, error }) => `  ${plainText(`${path}  ${error_code}: ${error}`)}`,
+      ({ path, error_code, error }) =>
+        `  ${plainName(path)}  ${plainText(`${error_code}: ${error}`)}`,
     ),
     ...(files_skipped > files.length ? [`  … fds files ${id} --status skipped`] : []),
   ];

@@ -17,6 +17,7 @@ import { saySkipped } from "./pull-skipped.ts";
 /** `fds pull` */
 export const pull: Command = {
   words: "CLIENT [FILE…]",
+  usage: "CLIENT [FILE | PATTERN…]",
   count: [0, Infinity],
   summary: "brings files to the server, and here with -o",
   flags: {

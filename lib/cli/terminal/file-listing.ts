@@ -1,9 +1,11 @@
 import type { ClientFile } from "../../api/files.ts";
+import { plainName } from "../../util/plain-text.ts";
 import { formatSize } from "../../util/sizes.ts";
 import type { ListingColumn } from "./listing.ts";
+import { bothEnds } from "./terminal.ts";
 import { formatAge } from "./times.ts";
 
-/** Columns of a name whose end still tells what it is. */
+/** Columns of a name whose two ends still tell what it is. */
 const NAME_COLUMNS = 15;
 
 /** The files and folders of a client, one a line. */
@@ -12,8 +14,11 @@ export const FILE_COLUMNS: ListingColumn<ClientFile>[] = [
     title: "name",
     importance: 10,
     least: NAME_COLUMNS,
+    cut: bothEnds,
     shown: ({ name, type }) =>
-      type === "folder" ? { text: `${name.replace(/\/$/, "")}/`, colour: "cyan" } : name,
+      type === "folder"
+        ? { text: `${plainName(name).replace(/\/$/, "")}/`, colour: "cyan" }
+        : plainName(name),
     raw: ({ type }) => type,
   },
   {
@@ -34,7 +39,9 @@ export const FILE_COLUMNS: ListingColumn<ClientFile>[] = [
     title: "path",
     importance: 1,
     least: NAME_COLUMNS,
-    shown: ({ path }) => path,
-    raw: ({ path }) => path,
+    cut: bothEnds,
+    // The name of a root is its path.
+    shown: ({ name, path }) => (path === name ? "" : plainName(path)),
+    raw: ({ path }) => plainName(path),
   },
 ];

@@ -11,8 +11,10 @@ export interface Field<T> {
 export interface ListingColumn<T> extends Column, Field<T> {
   /** Rank of the column: the least important ones go where there is too little room. */
   importance: number;
-  /** Before any column goes, texts of this one are cut from the left, to no fewer columns than this. */
+  /** Before any column goes, texts of this one are cut, to no fewer columns than this. */
   least?: number;
+  /** How they are cut; where not given, from the left. */
+  cut?: (text: string, columns: number) => string;
   /** The cell for a person. */
   shown(item: T): Shown;
 }
@@ -30,7 +32,9 @@ export function listingTable<T>(
 ): string[] {
   const fitting = fit(columns, items, width);
   const rows = items.map((item) =>
-    fitting.map(({ column, room }) => ending(show(column.shown(item), coloured), room)),
+    fitting.map(({ column, room }) =>
+      (column.cut ?? ending)(show(column.shown(item), coloured), room),
+    ),
   );
   const shown = fitting.map(({ column }) => column);
   const [titles = "", ...lines] = renderTable(shown, rows, coloured);

@@ -34,7 +34,9 @@ export function resultLine(record: DownloadRecord, coloured: boolean): string {
   if (status !== "completed") {
     return `${paint("✗", "red", coloured)} ${client_id}  ${reasonOf(record)}`;
   }
-  const what = [sizeOf(record), outcomeOf(record)].filter((text) => text !== null).join(", ");
+  const what =
+    nothingNew(record) ??
+    [sizeOf(record), outcomeOf(record)].filter((text) => text !== null).join(", ");
   const name = saved_path ?? `${client_id}: nothing`;
   return `${paint("✓", "green", coloured)} ${plainText(name)}  ${paint(what, "dim", coloured)}`;
 }
@@ -47,10 +49,20 @@ export function reasonOf({ status, error }: DownloadRecord): string {
 function summaryOf(record: DownloadRecord): string {
   const { bytes_per_second, started_at, completed_at, files_total } = record;
   if (files_total === 0) return "nothing matches";
+  const unchanged = nothingNew(record);
+  if (unchanged !== null) return unchanged;
   const seconds = secondsOf([started_at], [completed_at]);
   const rate = bytes_per_second === null ? "" : `, ${formatSize(bytes_per_second)}/s`;
   const outcome = files_total === null ? "" : `; ${outcomeOf(record)}`;
   return `${sizeOf(record)} in ${seconds.toFixed(1)} s${rate}${outcome}`;
+}
+
+/** What is said of a set that is stored already; null for any other one. */
+function nothingNew(record: DownloadRecord): string | null {
+  const { files_received, files_unchanged, files_skipped } = record;
+  if (files_received !== 0 || !files_unchanged) return null;
+  const skipped = files_skipped ? `, ${files_skipped} skipped` : "";
+  return `nothing new, ${countFiles(files_unchanged)} unchanged${skipped}`;
 }
 
 /** `4.0 KiB`, and of a set `62 files, 2.9 MiB`. */

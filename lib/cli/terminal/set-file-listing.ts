@@ -1,6 +1,6 @@
 import type { SetFileRecord } from "../../api/sets.ts";
 import { formatSize } from "../../util/sizes.ts";
-import { plainText } from "../../util/plain-text.ts";
+import { plainName, plainText } from "../../util/plain-text.ts";
 import type { Field, ListingColumn } from "./listing.ts";
 import type { Colour } from "./terminal.ts";
 import { formatAge } from "./times.ts";
@@ -40,8 +40,8 @@ export const SET_FILE_COLUMNS: ListingColumn<SetFileRecord>[] = [
     title: "path",
     importance: 10,
     least: PATH_COLUMNS,
-    shown: ({ path }) => path,
-    raw: ({ path }) => path,
+    shown: ({ path }) => plainName(path),
+    raw: ({ path }) => plainName(path),
   },
 ];
 

@@ -55,6 +55,15 @@ export function ending(text: string, columns: number): string {
   return Bun.stringWidth(text) <= columns ? text : `…${Bun.sliceAnsi(text, 1 - columns)}`;
 }
 
+/** The beginning and the end of a long text: of a path, where it leads and what it is. */
+export function bothEnds(text: string, columns: number): string {
+  if (Bun.stringWidth(text) <= columns) return text;
+  const first = Bun.sliceAnsi(text, 0, Math.floor((columns - 1) / 2));
+  // A wide character at the cut may take one column more.
+  const left = columns - 1 - Bun.stringWidth(first);
+  return `${first}…${Bun.sliceAnsi(text, -left)}`;
+}
+
 /** Most names in a sentence. */
 const MAX_NAMED = 10;
 

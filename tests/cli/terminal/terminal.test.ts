@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { padColumns, paint, terminalOf } from "../../../lib/cli/terminal/terminal.ts";
+import { bothEnds, padColumns, paint, terminalOf } from "../../../lib/cli/terminal/terminal.ts";
 
 const stream = (isTTY: boolean, columns = 120) => ({
   isTTY,
@@ -35,4 +35,15 @@ test("nothing is painted without colours", () => {
   expect(paint("x", "red", false)).toBe("x");
   expect(paint("x", "red", true)).toBe("\x1b[31mx\x1b[39m");
   expect(paint("", "red", true)).toBe("");
+});
+
+test.each([
+  ["/srv/exports", 20, "/srv/exports"],
+  ["/srv/restaurants/exports", 11, "/srv/…ports"],
+  ["/srv/restaurants/exports", 12, "/srv/…xports"],
+  ["日本語のなまえ", 7, "日本…え"],
+  ["日本語のなまえ", 8, "日本…え"],
+])("%j in %i columns keeps both ends: %j", (text, columns, cut) => {
+  expect(bothEnds(text, columns)).toBe(cut);
+  expect(Bun.stringWidth(cut)).toBeLessThanOrEqual(columns);
 });
