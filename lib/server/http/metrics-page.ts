@@ -1,12 +1,15 @@
 import type { InTurn } from "../../util/fair-turns.ts";
 import type { Clients } from "../clients/clients.ts";
 import type { FlowControl } from "../transfer/flow-control.ts";
-import type { Repository } from "../database/repository.ts";
+import type { Repository, Totals } from "../database/repository.ts";
 import type { Downloads } from "../downloads/downloads.ts";
 import type { Events } from "../events/events.ts";
 import type { Metrics } from "../metrics/metrics.ts";
-import { byLabel, counter, gauge, histogram } from "../metrics/prometheus.ts";
-import type { Storage } from "../storage/storage.ts";
+import { byLabel, counter, type Family, gauge, histogram } from "../metrics/prometheus.ts";
+import type { FreeSpace, Storage } from "../storage/storage.ts";
+
+/** What flow control has granted, and may. */
+type Credit = Pick<FlowControl, "outstanding" | "budget">;
 
 export interface MetricsPageOptions {
   metrics: Metrics;
@@ -15,7 +18,7 @@ export interface MetricsPageOptions {
   clients: Pick<Clients, "connectedCount">;
   downloads: Pick<Downloads, "runningCount">;
   events: Pick<Events, "readerCount">;
-  credit: Pick<FlowControl, "outstanding" | "budget">;
+  credit: Credit;
   version: string;
 }
 
@@ -26,9 +29,20 @@ export interface MetricsPageOptions {
  * @throws FdsError `storage_error`
  */
 export async function metricsPage(options: MetricsPageOptions, inTurn: InTurn): Promise<string> {
-  const { metrics, clients, downloads, events, credit, version } = options;
-  const totals = await options.repository.totalsSince(0, null, inTurn);
-  const room = await options.storage.freeSpace();
+  const { metrics, repository, storage, clients, downloads, events, credit, version } = options;
+  const totals = await repository.totalsSince(0, null, inTurn);
+  const space = await storage.freeSpace();
+  return [
+    ...ofProcess(version, metrics),
+    ...ofDisk(space),
+    ...ofClients(clients.connectedCount, metrics),
+    ...ofDownloads(totals, metrics),
+    ...ofTransfers(downloads.runningCount, credit, metrics),
+    gauge("fds_event_readers", "Readers of live events.", events.readerCount),
+  ].join("");
+}
+
+function ofProcess(version: string, metrics: Metrics): Family[] {
   return [
     byLabel("gauge", "fds_build_info", "The program; always 1.", "version", { [version]: 1 }),
     gauge("fds_uptime_seconds", "Time since the server started.", process.uptime()),
@@ -42,10 +56,19 @@ export async function metricsPage(options: MetricsPageOptions, inTurn: InTurn): 
       "How late the event loop was, looked at 10 times a second.",
       metrics.eventLoopLag,
     ),
-    gauge("fds_disk_free_bytes", "FreeSpace that is left on the disk of DOWNLOADS_DIR.", room.free),
-    gauge("fds_disk_size_bytes", "Size of the disk of DOWNLOADS_DIR.", room.total),
+  ];
+}
 
-    gauge("fds_connected_clients", "Clients that are connected now.", clients.connectedCount),
+function ofDisk({ free, total }: FreeSpace): Family[] {
+  return [
+    gauge("fds_disk_free_bytes", "Free space on the disk of DOWNLOADS_DIR.", free),
+    gauge("fds_disk_size_bytes", "Size of the disk of DOWNLOADS_DIR.", total),
+  ];
+}
+
+function ofClients(connected: number, metrics: Metrics): Family[] {
+  return [
+    gauge("fds_connected_clients", "Clients that are connected now.", connected),
     counter("fds_client_registrations_total", "Clients that connected.", metrics.registrations),
     counter(
       "fds_client_reconnects_total",
@@ -59,7 +82,11 @@ export async function metricsPage(options: MetricsPageOptions, inTurn: InTurn): 
       "code",
       metrics.refusals,
     ),
+  ];
+}
 
+function ofDownloads(totals: Totals, metrics: Metrics): Family[] {
+  return [
     byLabel(
       "gauge",
       "fds_downloads",
@@ -81,8 +108,12 @@ export async function metricsPage(options: MetricsPageOptions, inTurn: InTurn): 
       metrics.durations,
     ),
     histogram("fds_download_size_bytes", "Sizes of completed downloads.", metrics.sizes),
+  ];
+}
 
-    gauge("fds_active_transfers", "Downloads that this server works on.", downloads.runningCount),
+function ofTransfers(running: number, credit: Credit, metrics: Metrics): Family[] {
+  return [
+    gauge("fds_active_transfers", "Downloads that this server works on.", running),
     gauge(
       "fds_credit_outstanding_bytes",
       "Bytes that clients may send and that are not written yet.",
@@ -111,6 +142,5 @@ export async function metricsPage(options: MetricsPageOptions, inTurn: InTurn): 
       "Files whose checksum was not that of the client.",
       metrics.checksumFailures,
     ),
-    gauge("fds_event_readers", "Readers of live events.", events.readerCount),
-  ].join("");
+  ];
 }

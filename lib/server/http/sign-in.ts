@@ -1,6 +1,4 @@
-import { createHmac, randomBytes } from "node:crypto";
-import { generateCookie } from "hono/cookie";
-import { parse } from "hono/utils/cookie";
+import { createHmac } from "node:crypto";
 import type { SessionEnd } from "../../api/schemas.ts";
 import { FdsError } from "../../protocol/errors.ts";
 import { BOOTSTRAP_ADMIN, type Caller } from "../access/caller.ts";
@@ -9,17 +7,13 @@ import type { OpenCalls } from "../access/open-calls.ts";
 import type { AccessRows } from "../access/rows.ts";
 import type { Tokens } from "../access/tokens.ts";
 import { steadyNow } from "../../util/steady-clock.ts";
-import { hashSecret, newSecret, sameSecret } from "../access/secrets.ts";
+import { newSecret, sameSecret } from "../access/secrets.ts";
 import type { Guesses } from "./guesses.ts";
+import { sessionCookie, sessionIn } from "./session-cookie.ts";
+import { SignInCodes } from "./sign-in-codes.ts";
 
 /** How long a person stays signed in, in seconds. */
 const SESSION_SECONDS = 7 * 86_400;
-
-/** How long a code of a sign-in link can be used, in ms. */
-const CODE_LIFETIME_MS = 15 * 60_000;
-
-/** Codes of one token that are good at the same time; its oldest one gives way. */
-const MAX_CODES = 100;
 
 /** Sessions of one token; the one that was begun first ends for one more. */
 const MAX_SESSIONS = 1_000;
@@ -50,15 +44,6 @@ export interface SignInOptions {
   now?: () => number;
 }
 
-/** An unused code. */
-interface Code {
-  hash: string;
-  /** Who made it. */
-  maker: Caller;
-  /** ms since 1970 */
-  expiresAt: number;
-}
-
 /**
  * Signs people in who use the API with a browser, which then shows a cookie in place of the token.
  * A session is a row, so it outlives a restart and can be ended; it ends with its token, and with
@@ -66,24 +51,17 @@ interface Code {
  * goes into: another one ends all sessions.
  */
 export class SignIn {
-  /** The oldest first. */
-  #codes: Code[] = [];
+  readonly #codes: SignInCodes;
   readonly #now: () => number;
 
   constructor(private readonly options: SignInOptions) {
     this.#now = options.now ?? steadyNow;
+    this.#codes = new SignInCodes(this.#now);
   }
 
   /** A code for a link, good for one sign-in as `caller` until `expiresAt`, ms since 1970. */
   newCode(maker: Caller): { code: string; expiresAt: number } {
-    const now = this.#now();
-    const code = randomBytes(24).toString("base64url");
-    const expiresAt = now + CODE_LIFETIME_MS;
-    this.#dropCodes((known) => hasExpired(known, now));
-    const own = this.#codes.filter((known) => known.maker.name === maker.name);
-    if (own.length >= MAX_CODES) this.#dropCodes((known) => known === own[0]);
-    this.#codes.push({ hash: hashSecret(code), maker, expiresAt });
-    return { code, expiresAt };
+    return this.#codes.make(maker);
   }
 
   /**
@@ -101,7 +79,7 @@ export class SignIn {
     const { tokenHash, sessionHash: begunWith } = caller;
     const session = { sessionHash, tokenHash, begunWith, expiresAt };
     this.#end(await rows.insertSession(session, now, MAX_SESSIONS));
-    const cookie = cookieFor(request, value, Math.ceil((expiresAt - now) / 1000));
+    const cookie = sessionCookie(request, value, Math.ceil((expiresAt - now) / 1000));
     return { caller: { ...caller, sessionHash, expiresAt }, expiresAt, cookie };
   }
 
@@ -111,11 +89,11 @@ export class SignIn {
    * @returns the cookie that makes the browser forget it
    */
   async signOut(request: Request): Promise<string> {
-    const shown = shownBy(request);
+    const shown = sessionIn(request);
     if (shown !== undefined) {
       this.#end(await this.options.rows.deleteSession(this.#hash(shown)));
     }
-    return cookieFor(request, "", 0);
+    return sessionCookie(request, "", 0);
   }
 
   /** Whose session a request shows; null: it shows none that is good. */
@@ -132,7 +110,7 @@ export class SignIn {
 
   /** @returns null: no session is shown */
   async #lookAt(request: Request): Promise<Caller | SessionEnded | null> {
-    const shown = shownBy(request);
+    const shown = sessionIn(request);
     if (shown === undefined) return null;
     try {
       return await this.#callerIn(this.#hash(shown));
@@ -151,16 +129,14 @@ export class SignIn {
 
   /** Who made a code, as long as its maker could still make one. */
   async #redeem(code: string): Promise<Caller> {
-    const hash = hashSecret(code);
-    const found = this.#codes.find((known) => known.hash === hash);
-    this.#dropCodes((known) => known === found);
-    if (!found || hasExpired(found, this.#now())) {
+    const maker = this.#codes.use(code);
+    if (!maker) {
       throw new FdsError(
         "unauthorized",
         "This sign-in link was used or is too old, sign in with the API token",
       );
     }
-    const { sessionHash, tokenHash } = found.maker;
+    const { sessionHash, tokenHash } = maker;
     return sessionHash === null ? this.#callerWith(tokenHash) : this.#callerIn(sessionHash);
   }
 
@@ -188,12 +164,8 @@ export class SignIn {
   #end(sessionHashes: string[]): void {
     if (sessionHashes.length === 0) return;
     const ended = new Set<string | null>(sessionHashes);
-    this.#dropCodes(({ maker }) => ended.has(maker.sessionHash));
+    this.#codes.dropOf(ended);
     this.options.openCalls.end(({ sessionHash }) => ended.has(sessionHash));
-  }
-
-  #dropCodes(isMeant: (code: Code) => boolean): void {
-    this.#codes = this.#codes.filter((code) => !isMeant(code));
   }
 
   #hash(cookieValue: string): string {
@@ -206,28 +178,4 @@ class SessionEnded extends FdsError {
   constructor(readonly reason: SessionEnd) {
     super("unauthorized", "The session has ended, sign in again");
   }
-}
-
-/** Name of the cookie, with the port: browsers keep the cookies of all ports of a host together. */
-function cookieName(request: Request): string {
-  return `fds_session_${new URL(request.url).port || "default"}`;
-}
-
-function cookieFor(request: Request, value: string, seconds: number): string {
-  // A proxy may have taken the TLS off: then only the browser's Origin tells of it.
-  const origin = request.headers.get("Origin") ?? request.url;
-  return generateCookie(cookieName(request), value, {
-    maxAge: seconds,
-    httpOnly: true,
-    sameSite: "Strict",
-    secure: origin.startsWith("https:"),
-    // None, which is that of the API, as the browser sees it: below a path of a proxy, too.
-    path: undefined,
-  });
-}
-
-/** The value of the session's cookie. */
-function shownBy(request: Request): string | undefined {
-  const name = cookieName(request);
-  return parse(request.headers.get("Cookie") ?? "", name)[name];
 }

@@ -18,7 +18,7 @@ export type PlaceName = "disk" | "memory";
 /** A block is repeated to make a file: far longer than what any compressor of a chunk can look back. */
 const BLOCK = 64 * MiB;
 
-/** FreeSpace that is left free, in bytes. */
+/** Space that is left free, in bytes. */
 const RESERVE = 512 * MiB;
 
 /** A folder on one file system, for all that is written there. */
