@@ -140,7 +140,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "any-epoch-of-a-frame",
     breaks: "A: what belongs to an older attempt is dropped",
-    file: "lib/server/clients/session.ts",
+    file: "lib/server/clients/streams.ts",
     find: `    if (stream?.epoch !== address.epoch) return undefined;
 `,
     replace: ``,
@@ -514,9 +514,9 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "any-answer-of-an-old-connection",
     breaks: "F: what a client left behind when its line broke is no second machine",
-    file: "lib/server/clients/session.ts",
-    find: `if (this.#question?.nonce === data)`,
-    replace: `if (this.#question)`,
+    file: "lib/server/clients/presence-check.ts",
+    find: `if (this.#question?.nonce !== word) return;`,
+    replace: `if (!this.#question) return;`,
     caughtBy: { [SESSION]: "it is what the client left behind, and ends" },
   },
 ];

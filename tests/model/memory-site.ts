@@ -1,7 +1,8 @@
 import { decideStart } from "../../lib/client/resume.ts";
 import type { ServerMessage } from "../../lib/protocol/messages.ts";
 import type { Clients } from "../../lib/server/clients/clients.ts";
-import type { Session, Socket } from "../../lib/server/clients/session.ts";
+import type { Session } from "../../lib/server/clients/session.ts";
+import type { Socket } from "../../lib/server/clients/socket.ts";
 import { frame, REGISTER, type Request } from "../support/scripted-client.ts";
 import type { Inode, MemoryFile } from "./memory-file.ts";
 

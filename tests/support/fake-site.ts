@@ -1,6 +1,7 @@
 import type { ServerMessage } from "../../lib/protocol/messages.ts";
 import type { Clients } from "../../lib/server/clients/clients.ts";
-import type { Session, Socket } from "../../lib/server/clients/session.ts";
+import type { Session } from "../../lib/server/clients/session.ts";
+import type { Socket } from "../../lib/server/clients/socket.ts";
 import { frame, md5, REGISTER, type Request } from "./scripted-client.ts";
 
 /** A client without a network: what it says is heard at once, by the server's own code. */

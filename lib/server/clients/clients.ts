@@ -1,27 +1,23 @@
-import { type LabelChanges, MAX_LABELS } from "../../api/labels.ts";
 import { FdsError } from "../../protocol/errors.ts";
 import { ClientId, type Register } from "../../protocol/messages.ts";
-import { pauses } from "../../util/fair-turns.ts";
 import type { Logger } from "../../util/logger.ts";
-import { isTimeZone } from "../../util/time-zone.ts";
 import type { Audit } from "../audit/audit.ts";
-import { admit } from "./admission.ts";
 import type { EnrolmentKeys } from "./enrolment.ts";
-import type { Client, ClientFilter, RegisteredClient, Repository } from "../database/repository.ts";
+import type { Client, ClientFilter, Repository } from "../database/repository.ts";
 import type { Metrics } from "../metrics/metrics.ts";
+import { LastSeen } from "./last-seen.ts";
+import { OpenSessions } from "./open-sessions.ts";
+import { type OwnedChanges, OwnedFields } from "./owned-fields.ts";
+import { Registrar } from "./registrar.ts";
 import { RegistrationLimits } from "./registration-limits.ts";
 import { type Machine, SharedIds } from "./shared-ids.ts";
-import { Session, type SessionHost, type Socket, type Way } from "./session.ts";
-import { steadyNow } from "../../util/steady-clock.ts";
+import { Session, type SessionHost, type Way } from "./session.ts";
+import type { Socket } from "./socket.ts";
 import { SerialQueue } from "../../util/serial-queue.ts";
 import { LineLimit } from "../../util/line-limit.ts";
 import type { Caller } from "../access/caller.ts";
 import { networkOf } from "../access/remote-address.ts";
-import type { EnrolmentKey } from "../access/rows.ts";
 import { areOf } from "../access/sites.ts";
-
-/** How often dead peers and stalled downloads are looked for, in ms, on average. */
-const TEND_INTERVAL_MS = 2_500;
 
 export interface ClientsOptions {
   repository: Repository;
@@ -53,23 +49,29 @@ export interface ClientListFilter extends Omit<ClientFilter, "ids"> {
 
 /** Who is connected. Lets clients register, and keeps one session for each id. */
 export class Clients implements SessionHost {
-  readonly #sessions = new Set<Session>();
+  readonly #sessions = new OpenSessions();
   readonly #byId = new Map<string, Session>();
   /** The ways to clients that delivered something and left. */
   readonly #ways = new Map<string, Way>();
-  /** Clients that left, and when they were last heard, ms since 1970: to be recorded. */
-  readonly #left = new Map<string, number>();
-  #recordingLeft: Promise<void> | undefined;
-  #timer: Timer;
+  readonly #lastSeen: LastSeen;
   readonly #registrations = new SerialQueue();
   readonly #limits = new RegistrationLimits();
+  readonly #registrar: Registrar;
+  readonly #ownedFields: OwnedFields;
   readonly #lines: LineLimit;
   readonly #shared: SharedIds;
 
   constructor(private readonly options: ClientsOptions) {
     this.#shared = new SharedIds(options.onChange);
     this.#lines = new LineLimit(options.logger);
-    this.#timer = this.#tendLater();
+    this.#lastSeen = new LastSeen(options);
+    this.#ownedFields = new OwnedFields(options);
+    this.#registrar = new Registrar({
+      ...options,
+      limits: this.#limits,
+      ownedFields: this.#ownedFields,
+      isConnected: (clientId) => this.#byId.has(clientId),
+    });
   }
 
   /** How many are registered and connected. */
@@ -147,7 +149,10 @@ export class Clients implements SessionHost {
   /** @returns the name of the enrolment key that it took, if any */
   async #letIn(session: Session, message: Register): Promise<string | null> {
     const { chunkSize, version, logger } = this.options;
-    const { client, known, enrolledWith } = await this.#record(session, message);
+    const { client, known, enrolledWith } = await this.#registrar.record(
+      message,
+      session.remoteAddress,
+    );
     const { clientId, keyHash, connectedAt } = client;
     if (!this.#sessions.has(session)) return enrolledWith;
     // The same client, back before its old connection was seen to be dead, or another machine.
@@ -177,98 +182,16 @@ export class Clients implements SessionHost {
     return enrolledWith;
   }
 
-  /** At times that nobody knows: a client that did could seem to be busy just then. */
-  #tendLater(): Timer {
-    return setTimeout(() => void this.#tend(), TEND_INTERVAL_MS * (0.5 + Math.random()));
-  }
-
-  async #tend(): Promise<void> {
-    this.#timer = this.#tendLater();
-    const pause = pauses();
-    for (const session of this.#sessions) {
-      session.tend();
-      await pause();
-    }
-  }
-
-  /** Writes down a client that may register. @throws FdsError when it may not */
-  async #record(session: Session, message: Register) {
-    const { repository, enrolToken, enrolmentKeys } = this.options;
-    const clientId = message.client_id;
-    let enrolledWith: string | null = null;
-    let isCounted = false;
-    for (;;) {
-      const known = await repository.getClient(clientId);
-      const now = Date.now();
-      const enrolment = {
-        token: enrolToken,
-        key: await enrolmentKeys.find(message.enroll_token),
-      };
-      const admission = admit(message, known, this.#byId.has(clientId), enrolment, steadyNow());
-      if (!isCounted) this.#limits.count(clientId, session.remoteAddress, known === null);
-      isCounted = true;
-      if (admission.uses && enrolledWith === null) {
-        await enrolmentKeys.use(admission.uses);
-        enrolledWith = admission.uses.name;
-        await this.#label(clientId, admission.uses);
-      }
-      const client: RegisteredClient = {
-        clientId,
-        keyHash: admission.keyHash,
-        enrolledAt: admission.enrolledAt,
-        revokedAt: null,
-        features: message.features ?? [],
-        hostname: message.hostname,
-        platform: message.platform,
-        version: message.version,
-        reportedTimeZone: timeZoneOf(message),
-        remoteAddress: session.remoteAddress,
-        connectedAt: now,
-        lastSeenAt: now,
-      };
-      if (await repository.registerClient(client, known)) {
-        return { client, known, enrolledWith };
-      }
-      // Another registration came first, perhaps this client's own: look again what may be now.
-    }
-  }
-
-  /** Gives a client the labels of the key with which it enrols, before anybody hears of it. */
-  async #label(clientId: string, { name, labels }: EnrolmentKey): Promise<void> {
-    const { repository, logger } = this.options;
-    const after = { ...(await repository.labelsOf(clientId)), ...labels };
-    if (Object.keys(after).length <= MAX_LABELS) return repository.changeLabels(clientId, labels);
-    logger.warn("the labels of an enrolment key are left out: the client would have too many", {
-      client_id: clientId,
-      enrolment_key: name,
-    });
-  }
-
   /**
-   * Changes what is said of a client at the server. What is not given stays.
+   * Changes what is said of a client at the server.
    * @throws FdsError `client_not_found`; `invalid_request` where it would have too many labels
    */
-  change(
-    clientId: string,
-    {
-      labels,
-      timeZone,
-    }: { labels?: LabelChanges | undefined; timeZone?: string | null | undefined },
-  ): Promise<KnownClient> {
-    const { repository } = this.options;
+  change(clientId: string, changes: OwnedChanges): Promise<KnownClient> {
     // One after the other, or together they could set more labels than a client may have.
     return this.#registrations.run(async () => {
-      const before = await repository.getClient(clientId);
+      const before = await this.options.repository.getClient(clientId);
       if (!before) throw clientNotFound(clientId);
-      const after = Object.values({ ...before.labels, ...labels }).filter(
-        (value) => value !== null,
-      );
-      if (after.length > MAX_LABELS) {
-        const message = `Remove some labels first, "${clientId}" would have ${after.length} and ${MAX_LABELS} are the most`;
-        throw new FdsError("invalid_request", message);
-      }
-      if (timeZone !== undefined) await repository.setTimeZone(clientId, timeZone);
-      if (labels) await repository.changeLabels(clientId, labels);
+      await this.#ownedFields.change(before, changes);
       this.options.onChange(clientId);
       return (await this.get(clientId)) ?? this.#withConnection(before);
     }, clientId);
@@ -318,33 +241,13 @@ export class Clients implements SessionHost {
     if (this.#byId.get(clientId) !== session) return;
     this.#byId.delete(clientId);
     this.options.logger.info("client disconnected", { client_id: clientId });
-    this.#left.set(clientId, session.lastHeardAt);
-    this.#recordingLeft ??= this.#recordLeft().finally(() => {
-      this.#recordingLeft = undefined;
-    });
-  }
-
-  /** When clients were last heard: all that leave while one statement runs are the next one's. */
-  async #recordLeft(): Promise<void> {
-    while (this.#left.size > 0) {
-      const left = new Map(this.#left);
-      this.#left.clear();
-      await this.options.repository
-        .clientsSeen(left)
-        .catch((error: unknown) =>
-          this.options.logger.error("last_seen_at was not recorded", { clients: left.size }, error),
-        );
-      for (const clientId of left.keys()) this.options.onChange(clientId);
-    }
+    this.#lastSeen.left(clientId, session.lastHeardAt);
   }
 
   /** Ends every session: the server goes away, clients are to come back. */
   async close(): Promise<void> {
-    clearTimeout(this.#timer);
-    for (const session of [...this.#sessions]) {
-      session.end(new FdsError("shutting_down", "the server is restarting"));
-    }
-    await this.#recordingLeft;
+    this.#sessions.close();
+    await this.#lastSeen.settled();
   }
 
   #withConnection(client: Client): KnownClient {
@@ -361,9 +264,4 @@ export function clientNotFound(clientId: string): FdsError {
   // What is no id may be of any length, and of many lines.
   const named = ClientId.safeParse(clientId).success ? `"${clientId}"` : "of this name";
   return new FdsError("client_not_found", `No client ${named} ever registered`);
-}
-
-/** What a client says of its time zone, where this runtime knows it. */
-function timeZoneOf({ time_zone: name }: Register): string | null {
-  return name !== undefined && isTimeZone(name) ? name : null;
 }

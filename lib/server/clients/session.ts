@@ -12,28 +12,18 @@ import {
 } from "../../protocol/messages.ts";
 import type { Logger } from "../../util/logger.ts";
 import type { ClientLink, IncomingStream } from "../transfer/incoming-stream.ts";
+import { closeReason } from "./close-reason.ts";
 import { MessageAllowance } from "./message-allowance.ts";
+import { PresenceCheck } from "./presence-check.ts";
+import { RoundTrips } from "./round-trips.ts";
+import type { Socket } from "./socket.ts";
+import { Streams } from "./streams.ts";
 
 /** A client has this long, in ms, to say who it is. */
 const REGISTER_WITHIN_MS = 10_000;
 /** What a client may say before it has registered, and what from then on. */
 const STRANGERS_MESSAGES = { burst: 20, perSecond: 1 };
 const CLIENTS_MESSAGES = { burst: 20_000, perSecond: 500 };
-/** An old connection of a client has this long, in ms, to show that somebody is still there. */
-const ANSWER_WITHIN_MS = 5_000;
-/** Round trips that are remembered. The least is that of the link; old ones go, as the way can change. */
-const ROUND_TRIPS_KEPT = 8;
-/** A WebSocket close reason holds at most 123 bytes (RFC 6455, 5.5). */
-const MAX_REASON_BYTES = 123;
-
-/** The WebSocket as a session needs it; Bun's ServerWebSocket is one. */
-export interface Socket {
-  sendText(text: string): number;
-  ping(data?: string): number;
-  close(code: number, reason: string): void;
-  terminate(): void;
-}
-
 /** What was measured of the way to a client, as {@link ClientLink} has it. */
 export type Way = Pick<ClientLink, "rate"> & { roundTripMs: number };
 
@@ -65,23 +55,16 @@ export class Session implements ClientLink {
   client: RegisteredClient | undefined;
   lastHeardAt = Date.now();
   rate: number | null = null;
-  /** The round trip of the connection before this one, in ms. */
-  #formerRoundTripMs = 0;
-
   #state: "new" | "registering" | "registered" | "ended" = "new";
-  readonly #streams = new Map<number, IncomingStream>();
-  #lastStream = 0;
+  readonly #streams = new Streams();
+  readonly #roundTrips = new RoundTrips(() => void this.socket.ping());
   // Monotonic, ms: a clock that is set must not kill anybody.
   readonly #openedAt = performance.now();
   #heardAt = performance.now();
-  #pingedAt = performance.now();
-  #pingPending = false;
-  /** The latest ones, in ms. */
-  readonly #roundTrips: number[] = [];
   /** Messages that may come, beside those that bring a file on. */
   #allowance = new MessageAllowance(STRANGERS_MESSAGES);
   /** Asked when another connection took the client's id. */
-  #question: { nonce: string; onAnswer: () => void; timer: Timer } | undefined;
+  readonly #presence = new PresenceCheck((word) => void this.socket.ping(word));
 
   constructor(
     private readonly socket: Socket,
@@ -98,7 +81,7 @@ export class Session implements ClientLink {
   }
 
   roundTripMs(): number {
-    return this.#roundTrips.length === 0 ? this.#formerRoundTripMs : Math.min(...this.#roundTrips);
+    return this.#roundTrips.least;
   }
 
   /** What is known of the way to the client. */
@@ -109,16 +92,12 @@ export class Session implements ClientLink {
   /** The way is most likely what it was at the client's last connection. */
   recall({ rate, roundTripMs }: Way): void {
     this.rate = rate;
-    this.#formerRoundTripMs = roundTripMs;
+    this.#roundTrips.recall(roundTripMs);
   }
 
   /** Gives a stream its number on this connection; what comes for it is handed to it from now on. */
   attach<Stream extends IncomingStream>(make: (number: number) => Stream): Stream {
-    const number = ++this.#lastStream;
-    const stream = make(number);
-    this.#streams.set(number, stream);
-    void stream.ended.then(() => this.#streams.delete(number));
-    return stream;
+    return this.#streams.attach(make);
   }
 
   send(message: ServerMessage): void {
@@ -139,7 +118,7 @@ export class Session implements ClientLink {
     this.onRegistered();
     const features = Object.values(FEATURES);
     this.send({ type: "registered", client_id: client.clientId, features, ...answer });
-    this.#ping();
+    this.#roundTrips.ping();
   }
 
   onText(text: string): void {
@@ -148,7 +127,8 @@ export class Session implements ClientLink {
       this.#count();
       const message = parseClientMessage(text);
       if (message.type === "register") return this.#register(message);
-      this.#hand(this.#streamOf(message), (stream) => stream.onMessage(message));
+      this.#mustBeRegistered();
+      this.#streams.hand(message, (stream) => stream.onMessage(message));
     });
   }
 
@@ -157,8 +137,8 @@ export class Session implements ClientLink {
     this.#guard(() => {
       if (!this.client) throw new FdsError("protocol_error", "a frame came before register");
       const frame = decodeFrame(bytes, this.client.chunkSize);
-      const stream = this.#streamOf(frame);
-      const isOfUse = this.#hand(stream, (to) => to.onFrame(frame)) ?? false;
+      this.#mustBeRegistered();
+      const isOfUse = this.#streams.hand(frame, (stream) => stream.onFrame(frame)) ?? false;
       // A frame that brings its file on is paid for by credit, another one by what it costs to send.
       const length = isOfUse ? frame.rawLength : frame.payload.length;
       if (length < MIN_CHUNK_SIZE) this.#count();
@@ -173,12 +153,9 @@ export class Session implements ClientLink {
   /** @param data what the ping said that it answers */
   onPong(data = ""): void {
     this.#heard();
-    if (this.#question?.nonce === data) this.#answered();
+    this.#presence.answered(data);
     this.#guard(() => this.#count());
-    if (!this.#pingPending) return;
-    this.#pingPending = false;
-    this.#roundTrips.push(performance.now() - this.#pingedAt);
-    if (this.#roundTrips.length > ROUND_TRIPS_KEPT) this.#roundTrips.shift();
+    this.#roundTrips.answered();
   }
 
   /** Called now and then: pings, and gives up a peer from which nothing comes. */
@@ -192,8 +169,8 @@ export class Session implements ClientLink {
       );
     } else if (silent > DEAD_AFTER_MS) {
       this.drop(`nothing was heard for ${DEAD_AFTER_MS / 1000} s`);
-    } else if (now - this.#pingedAt >= PING_INTERVAL_MS) {
-      this.#ping();
+    } else if (this.#roundTrips.sincePing >= PING_INTERVAL_MS) {
+      this.#roundTrips.ping();
     }
     for (const stream of this.#streams.values()) stream.checkStalled();
   }
@@ -201,7 +178,7 @@ export class Session implements ClientLink {
   /** Ends the connection with the error's close code and reason. */
   end(error: FdsError): void {
     if (this.#state === "ended") return;
-    this.socket.close(error.close, shorten(`${error.code}: ${error.message}`));
+    this.socket.close(error.close, closeReason(error));
     this.closed();
   }
 
@@ -213,11 +190,13 @@ export class Session implements ClientLink {
   replace(onAnswer: () => void): void {
     if (this.#state === "ended") return;
     this.closed();
-    // Anew each time: what was sent before is no answer.
-    const nonce = crypto.randomUUID();
-    const timer = setTimeout(() => this.#leave("the client connected again"), ANSWER_WITHIN_MS);
-    this.#question = { nonce, onAnswer, timer: timer.unref() };
-    this.socket.ping(nonce);
+    this.#presence.ask({
+      onAnswer: () => {
+        onAnswer();
+        this.#leave("another machine uses this id");
+      },
+      onSilence: () => this.#leave("the client connected again"),
+    });
   }
 
   /** What it carries goes on later, for a reason that the records tell. */
@@ -235,7 +214,7 @@ export class Session implements ClientLink {
 
   /** The connection is gone, for whatever reason. */
   closed(): void {
-    clearTimeout(this.#question?.timer);
+    this.#presence.stop();
     if (this.#state === "ended") return;
     this.#state = "ended";
     for (const stream of this.#streams.values()) stream.lose();
@@ -247,29 +226,16 @@ export class Session implements ClientLink {
     this.lastHeardAt = Date.now();
   }
 
-  #answered(): void {
-    this.#question?.onAnswer();
-    this.#leave("another machine uses this id");
-  }
-
   /** Says why it was replaced. */
   #leave(reason: string): void {
-    clearTimeout(this.#question?.timer);
-    this.#question = undefined;
-    const { close, code } = new FdsError("replaced", reason);
-    this.socket.close(close, `${code}: ${reason}`);
+    const error = new FdsError("replaced", reason);
+    this.socket.close(error.close, closeReason(error));
   }
 
   /** @throws FdsError `rate_limited` */
   #count(): void {
     if (this.#allowance.take()) return;
     throw new FdsError("rate_limited", "the client says too much that brings no file on");
-  }
-
-  #ping(): void {
-    this.#pingedAt = performance.now();
-    this.#pingPending = true;
-    this.socket.ping();
   }
 
   #register(message: Register): void {
@@ -296,28 +262,9 @@ export class Session implements ClientLink {
     }
   }
 
-  /** A stream that still runs; undefined for what comes late. */
-  #streamOf(address: { stream: number; epoch: number }): IncomingStream | undefined {
+  #mustBeRegistered(): void {
     if (this.#state !== "registered") {
       throw new FdsError("protocol_error", "register must be the first message");
-    }
-    if (address.stream > this.#lastStream) {
-      throw new FdsError("protocol_error", `there is no stream ${address.stream}`);
-    }
-    const stream = this.#streams.get(address.stream);
-    if (stream?.epoch !== address.epoch) return undefined;
-    return stream;
-  }
-
-  /** A bug that one download meets is not the client's doing, and no matter of its other downloads. */
-  #hand<T>(stream: IncomingStream | undefined, over: (stream: IncomingStream) => T): T | undefined {
-    if (!stream) return undefined;
-    try {
-      return over(stream);
-    } catch (error) {
-      if (error instanceof FdsError) throw error;
-      stream.broke(error);
-      return undefined;
     }
   }
 
@@ -342,13 +289,4 @@ export class Session implements ClientLink {
       this.end(error);
     }
   }
-}
-
-function shorten(reason: string): string {
-  const bytes = Buffer.from(reason);
-  if (bytes.length <= MAX_REASON_BYTES) return reason;
-  // A character cut in two would make the close frame invalid.
-  return new TextDecoder("utf-8", { ignoreBOM: true })
-    .decode(bytes.subarray(0, MAX_REASON_BYTES))
-    .replace(/\uFFFD+$/, "");
 }

@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
 import { FdsError } from "../../../lib/protocol/errors.ts";
 import { encodeFrame } from "../../../lib/protocol/frame.ts";
 import type { Register } from "../../../lib/protocol/messages.ts";
-import { Session, type SessionHost, type Socket } from "../../../lib/server/clients/session.ts";
+import { Session, type SessionHost } from "../../../lib/server/clients/session.ts";
+import type { Socket } from "../../../lib/server/clients/socket.ts";
 import { Logger } from "../../../lib/util/logger.ts";
 
 /** A WebSocket that keeps what happens to it. */

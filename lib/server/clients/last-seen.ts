@@ -1,0 +1,45 @@
+import type { Logger } from "../../util/logger.ts";
+import type { Repository } from "../database/repository.ts";
+
+export interface LastSeenOptions {
+  repository: Pick<Repository, "clientsSeen">;
+  /** Called for each client once it is recorded, or could not be. */
+  onChange: (clientId: string) => void;
+  logger: Logger;
+}
+
+/** Records when clients that left were last heard: all that leave while one statement runs together. */
+export class LastSeen {
+  /** When clients were last heard, ms since 1970: to be recorded. */
+  readonly #left = new Map<string, number>();
+  #recording: Promise<void> | undefined;
+
+  constructor(private readonly options: LastSeenOptions) {}
+
+  /** A client left. @param heardAt when it was last heard, ms since 1970 */
+  left(clientId: string, heardAt: number): void {
+    this.#left.set(clientId, heardAt);
+    this.#recording ??= this.#record().finally(() => {
+      this.#recording = undefined;
+    });
+  }
+
+  /** Resolves when all that left are recorded. */
+  async settled(): Promise<void> {
+    await this.#recording;
+  }
+
+  async #record(): Promise<void> {
+    const { repository, onChange, logger } = this.options;
+    while (this.#left.size > 0) {
+      const left = new Map(this.#left);
+      this.#left.clear();
+      await repository
+        .clientsSeen(left)
+        .catch((error: unknown) =>
+          logger.error("last_seen_at was not recorded", { clients: left.size }, error),
+        );
+      for (const clientId of left.keys()) onChange(clientId);
+    }
+  }
+}

@@ -1,0 +1,47 @@
+import { type LabelChanges, MAX_LABELS } from "../../api/labels.ts";
+import { FdsError } from "../../protocol/errors.ts";
+import type { Logger } from "../../util/logger.ts";
+import type { EnrolmentKey } from "../access/rows.ts";
+import type { Client, Repository } from "../database/repository.ts";
+
+/** What is to change; what is not given stays. */
+export interface OwnedChanges {
+  /** null removes a label. */
+  labels?: LabelChanges | undefined;
+  /** null: that which the client reports. */
+  timeZone?: string | null | undefined;
+}
+
+export interface OwnedFieldsOptions {
+  repository: Pick<Repository, "labelsOf" | "changeLabels" | "setTimeZone">;
+  logger: Logger;
+}
+
+/** What operators say of a client, apart from what it reports: its labels and its time zone. */
+export class OwnedFields {
+  constructor(private readonly options: OwnedFieldsOptions) {}
+
+  /** Gives a client the labels of the key with which it enrols, before anybody hears of it. */
+  async enrol(clientId: string, { name, labels }: EnrolmentKey): Promise<void> {
+    const { repository, logger } = this.options;
+    const after = { ...(await repository.labelsOf(clientId)), ...labels };
+    if (Object.keys(after).length <= MAX_LABELS) return repository.changeLabels(clientId, labels);
+    logger.warn("the labels of an enrolment key are left out: the client would have too many", {
+      client_id: clientId,
+      enrolment_key: name,
+    });
+  }
+
+  /** @throws FdsError `invalid_request` where the client would have too many labels */
+  async change(client: Client, { labels, timeZone }: OwnedChanges): Promise<void> {
+    const { repository } = this.options;
+    const { clientId } = client;
+    const after = Object.values({ ...client.labels, ...labels }).filter((value) => value !== null);
+    if (after.length > MAX_LABELS) {
+      const message = `Remove some labels first, "${clientId}" would have ${after.length} and ${MAX_LABELS} are the most`;
+      throw new FdsError("invalid_request", message);
+    }
+    if (timeZone !== undefined) await repository.setTimeZone(clientId, timeZone);
+    if (labels) await repository.changeLabels(clientId, labels);
+  }
+}
