@@ -2,58 +2,20 @@ import * as z from "zod";
 import { type ErrorCode, meaningOf } from "../protocol/errors.ts";
 import { endpoints } from "./endpoints.ts";
 import type { Answer, Endpoint } from "./endpoints/endpoint.ts";
+import type { ParamsOf } from "./endpoints/request.ts";
+import type {
+  JsonSchema,
+  OpenApiDocument,
+  Operation,
+  Parameter,
+  Response,
+} from "./openapi-types.ts";
 import { ApiError, PathParams } from "./schemas.ts";
 
 /*
  * The OpenAPI document, made from the table of endpoints and the schemas that check requests, so
  * that it cannot say anything else than they do.
  */
-
-type JsonSchema = Record<string, unknown>;
-type Content = Record<string, { schema?: JsonSchema }>;
-
-export interface Parameter {
-  name: string;
-  in: "path" | "query" | "header";
-  required: boolean;
-  description?: string;
-  schema: JsonSchema;
-}
-
-export interface Response {
-  description: string;
-  headers?: Record<string, { description: string; schema: JsonSchema }>;
-  content?: Content;
-}
-
-export interface Operation {
-  operationId: string;
-  summary: string;
-  description?: string;
-  security?: [];
-  parameters?: Parameter[];
-  requestBody?: { required: true; content: Content };
-  /** By HTTP status. */
-  responses: Record<string, Response>;
-}
-
-export interface OpenApiDocument {
-  openapi: "3.1.0";
-  info: {
-    title: string;
-    description: string;
-    version: string;
-    license: { name: string; identifier: string };
-  };
-  servers: { url: string }[];
-  security: Record<string, string[]>[];
-  /** By path, then by method in small letters. */
-  paths: Record<string, Record<string, Operation>>;
-  components: {
-    schemas: Record<string, JsonSchema>;
-    securitySchemes: Record<string, JsonSchema>;
-  };
-}
 
 /** Describes every call of the REST interface. @param version of the server */
 export function openApiDocument(version: string): OpenApiDocument {
@@ -152,8 +114,12 @@ function describe(name: string, endpoint: Endpoint, schemas: SchemaCollector): O
   };
 }
 
+/** Every parameter of every path: one that nobody described does not compile. */
+const PATH_PARAMS: z.ZodType<ParamsOf<(typeof endpoints)[keyof typeof endpoints]["path"]>> =
+  PathParams;
+
 function pathParametersOf({ path }: Endpoint, schemas: SchemaCollector): Parameter[] {
-  const known = parametersOf(PathParams, "path", schemas);
+  const known = parametersOf(PATH_PARAMS, "path", schemas);
   return known.filter(({ name }) => path.includes(`:${name}`));
 }
 

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { endpoints } from "../../lib/api/endpoints.ts";
 import type { Endpoint } from "../../lib/api/endpoints/endpoint.ts";
-import { openApiDocument, type Operation } from "../../lib/api/openapi.ts";
+import { openApiDocument } from "../../lib/api/openapi.ts";
+import type { Operation } from "../../lib/api/openapi-types.ts";
 import { DownloadStatus } from "../../lib/api/schemas.ts";
 import { meaningOf } from "../../lib/protocol/errors.ts";
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import type { OpenApiDocument } from "../../lib/api/openapi.ts";
+import type { OpenApiDocument } from "../../lib/api/openapi-types.ts";
 import { ApiError } from "../../lib/api/schemas.ts";
 import { type ErrorCode, meaningOf } from "../../lib/protocol/errors.ts";
 import { EFFORT, tell } from "./effort.ts";

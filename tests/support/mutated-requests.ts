@@ -1,4 +1,4 @@
-import type { OpenApiDocument, Operation, Parameter } from "../../lib/api/openapi.ts";
+import type { OpenApiDocument, Operation, Parameter } from "../../lib/api/openapi-types.ts";
 import { Mutator } from "./mutator.ts";
 import type { Random } from "./random.ts";
 import { type JsonSchema, SchemaValues } from "./schema-values.ts";
