@@ -1,0 +1,141 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import type { Repository } from "../../../lib/server/database/repository.ts";
+import { openSqlRepository } from "../../../lib/server/database/sql.ts";
+import { type Cut, CuttingProxy } from "../../support/cutting-proxy.ts";
+import { NO_POSTGRES, Postgres } from "../../support/postgres.ts";
+import { TEST_LIMIT } from "../../support/wait.ts";
+import { client, completed, id, queued } from "./samples.ts";
+
+setDefaultTimeout(TEST_LIMIT);
+
+const NO_LIMITS = { total: 100, perClient: 100 };
+const NOW = 1_700_000_000_000;
+
+const enrolmentKey = {
+  name: "spring",
+  keyHash: "b".repeat(64),
+  ids: "till-*",
+  labels: {},
+  replaces: false,
+  maxUses: 2,
+  uses: 0,
+  createdAt: NOW,
+  expiresAt: null,
+  revokedAt: null,
+  lastUsedAt: null,
+};
+const session = { tokenHash: null, begunWith: null, expiresAt: NOW + 10 };
+
+/** One change of each kind, and what each gives: all is the same whenever a connection is cut. */
+async function work(rows: Repository): Promise<unknown[]> {
+  const answers: unknown[] = [];
+  const inserted = await rows.insertDownload(queued(1));
+  answers.push(inserted);
+  const claimed = await rows.claimDownload("site-1", NO_LIMITS, NOW);
+  answers.push(claimed);
+  const ended = { ...completed, revision: claimed?.revision ?? 0 };
+  answers.push(await rows.replaceDownload(ended, claimed ?? undefined));
+  answers.push(await rows.replaceDownload(ended, claimed ?? undefined));
+  answers.push(await rows.registerClient(client("site-1"), null));
+  answers.push(await rows.access.insertEnrolmentKey(enrolmentKey));
+  answers.push(await rows.access.useEnrolmentKey(enrolmentKey.keyHash, NOW));
+  answers.push(await rows.access.insertSession({ ...session, sessionHash: "first" }, NOW, 1));
+  answers.push(await rows.access.insertSession({ ...session, sessionHash: "second" }, NOW, 1));
+  answers.push(await rows.access.deleteSession("second"));
+  const file = { index: 0, path: "a.log", root: 0, size: 1, mtimeNs: "5", place: "a.log" };
+  await rows.sets.insert(id(1), "site-1", [{ ...file, error: null }]);
+  answers.push(await rows.sets.list(id(1), { limit: 9 }));
+  answers.push(await rows.access.listEnrolmentKeys({ limit: 9 }));
+  answers.push(await rows.changedSince(0, 9), await rows.listClients({ limit: 9 }));
+  return answers;
+}
+
+describe.skipIf(NO_POSTGRES !== "")(`Postgres that is lost${NO_POSTGRES}`, () => {
+  let postgres: Postgres;
+  let proxy: CuttingProxy;
+  let url: string;
+
+  beforeAll(async () => {
+    postgres = await Postgres.start();
+    proxy = await CuttingProxy.start(postgres.port);
+    url = (await postgres.makeDatabase()).replace(`:${postgres.port}/`, `:${proxy.port}/`);
+  });
+  afterAll(async () => {
+    await proxy[Symbol.asyncDispose]();
+    await postgres[Symbol.asyncDispose]();
+  });
+
+  /** Does the work on empty rows, with a cut. */
+  async function answersWith(cut: Cut | null): Promise<unknown[]> {
+    const rows = await openSqlRepository(url);
+    await postgres.empty(url);
+    proxy.cutAt(cut);
+    try {
+      return await work(rows);
+    } finally {
+      proxy.cutAt(null);
+      await rows.close();
+    }
+  }
+
+  test.each(["request", "arrival", "answer"] as const)(
+    "does each change once, and tells what came of it, wherever the %s is cut",
+    async (at) => {
+      const expected = await answersWith(null);
+      const rows = await openSqlRepository(url);
+      await postgres.empty(url);
+      proxy.cutAt(null);
+      await work(rows);
+      const { up, down } = proxy.pieces;
+      await rows.close();
+      for (let piece = 0; piece < (at === "answer" ? down : up); piece++) {
+        expect(await answersWith({ at, piece }), `${at} ${piece}`).toEqual(expected);
+      }
+    },
+  );
+
+  test("waits while nobody answers, and goes on", async () => {
+    const rows = await openSqlRepository(url);
+    await postgres.empty(url);
+    expect(await rows.isThere()).toBe(true);
+    proxy.goDown();
+    expect(await rows.isThere()).toBe(false);
+    const writes = Array.from({ length: 30 }, (_, n) => rows.insertDownload(queued(n)));
+    expect(await Promise.race([writes[0], rows.isThere()])).toBe(false);
+    proxy.comeBack();
+    const revisions = (await Promise.all(writes)).map(({ revision }) => revision);
+    expect(new Set(revisions).size).toBe(30);
+    expect(await rows.isThere()).toBe(true);
+    await rows.close();
+  });
+
+  test("loses nothing that was answered, and does nothing twice, when it is killed", async () => {
+    const rows = await openSqlRepository(url);
+    await postgres.empty(url);
+    let written = 0;
+    const write = async (writer: number) => {
+      for (let n = 0; n < 40; n++, written++) await rows.insertDownload(queued(writer * 100 + n));
+    };
+    const writing = Promise.all(Array.from({ length: 8 }, (_, writer) => write(writer)));
+    for (const upTo of [40, 160]) {
+      while (written < upTo) await Bun.sleep(1);
+      await postgres.kill();
+      await postgres.restart();
+    }
+    await writing;
+    const found = await rows.changedSince(0, 1_000);
+    expect(found).toHaveLength(320);
+    expect(new Set(found.map(({ revision }) => revision)).size).toBe(320);
+    await rows.close();
+  });
+
+  test("is given up by who closes it meanwhile", async () => {
+    const rows = await openSqlRepository(url);
+    proxy.goDown();
+    const read = rows.latestRevision();
+    read.catch(() => undefined);
+    await rows.close();
+    await expect(read).rejects.toThrow();
+    proxy.comeBack();
+  });
+});
