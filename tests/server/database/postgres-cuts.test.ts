@@ -3,7 +3,7 @@ import type { Repository } from "../../../lib/server/database/repository.ts";
 import { openSqlRepository } from "../../../lib/server/database/sql.ts";
 import { type Cut, CuttingProxy } from "../../support/cutting-proxy.ts";
 import { NO_POSTGRES, Postgres } from "../../support/postgres.ts";
-import { TEST_LIMIT } from "../../support/wait.ts";
+import { TEST_LIMIT, waitFor } from "../../support/wait.ts";
 import { client, completed, id, queued } from "./samples.ts";
 
 setDefaultTimeout(TEST_LIMIT);
@@ -118,7 +118,7 @@ describe.skipIf(NO_POSTGRES !== "")(`Postgres that is lost${NO_POSTGRES}`, () =>
     };
     const writing = Promise.all(Array.from({ length: 8 }, (_, writer) => write(writer)));
     for (const upTo of [40, 160]) {
-      while (written < upTo) await Bun.sleep(1);
+      await waitFor(() => written >= upTo, "some rows to be written");
       await postgres.kill();
       await postgres.restart();
     }
