@@ -27,7 +27,8 @@ const MAY_IMPORT: Record<string, string[]> = {
 /** What the core may know of its backends: the interface, and the names that every storage keeps to. */
 const OPEN_TO_THE_CORE: Record<string, string[]> = {
   "lib/server/database": ["repository.ts"],
-  "lib/server/storage": ["storage.ts", "names.ts", "set-names.ts"],
+  "lib/server/storage": ["storage.ts", "names.ts", "set-names.ts", "paths.ts"],
+  "lib/server/storage/s3": [],
 };
 
 /** The one file that chooses backends. */

@@ -1,6 +1,6 @@
 import { FdsError } from "../../lib/protocol/errors.ts";
 import type { SetFolder, SetStorage } from "../../lib/server/storage/storage.ts";
-import { isSafeFileName } from "../../lib/util/safe-file-name.ts";
+import { checkedSetFile } from "../../lib/server/storage/paths.ts";
 import { MemoryPart, type MemoryStorage } from "./memory-storage.ts";
 
 /** The files of a set in memory. What a sync() has not covered is not safe. */
@@ -13,10 +13,10 @@ class MemorySetFolder implements SetFolder {
     if (this.storage.full) throw new FdsError("storage_full", "there is no room");
     const part = new MemoryPart(this.storage);
     part.bytes = bytes.slice();
-    this.parts.set(checked(path), part);
+    this.parts.set(checkedSetFile(path), part);
   };
   openFile = async (path: string): Promise<MemoryPart> => {
-    const part = this.parts.get(checked(path)) ?? new MemoryPart(this.storage);
+    const part = this.parts.get(checkedSetFile(path)) ?? new MemoryPart(this.storage);
     part.closed = false;
     this.parts.set(path, part);
     return part;
@@ -28,11 +28,11 @@ class MemorySetFolder implements SetFolder {
     this.writeFile(path, bytes);
     return true;
   };
-  readFile = (path: string): Blob | null => {
-    const part = this.parts.get(checked(path));
+  readFile = async (path: string): Promise<Blob | null> => {
+    const part = this.parts.get(checkedSetFile(path));
     return part ? new Blob([part.bytes]) : null;
   };
-  removeFile = async (path: string): Promise<void> => void this.parts.delete(checked(path));
+  removeFile = async (path: string): Promise<void> => void this.parts.delete(checkedSetFile(path));
   sync = async (): Promise<void> => {
     for (const part of this.parts.values()) await part.sync();
   };
@@ -41,6 +41,7 @@ class MemorySetFolder implements SetFolder {
 
 /** Sets in memory. */
 export class MemorySets implements SetStorage {
+  readonly maxUnsafe = 64 * 1024 * 1024;
   readonly folders = new Map<string, MemorySetFolder>();
 
   constructor(private readonly storage: MemoryStorage) {}
@@ -68,9 +69,4 @@ export class MemorySets implements SetStorage {
     this.folders.delete(downloadId);
     return true;
   };
-}
-
-function checked(path: string): string {
-  if (path.split("/").every((name) => isSafeFileName(name))) return path;
-  throw new FdsError("storage_error", `"${path}" is not the path of a file in a set`);
 }

@@ -1,7 +1,9 @@
-import * as z from "zod";
 import { FdsError } from "../../lib/protocol/errors.ts";
-import { ClientId } from "../../lib/protocol/messages.ts";
-import { isSafeFileName } from "../../lib/util/safe-file-name.ts";
+import {
+  checkedDownloadId,
+  checkedFilePath,
+  checkedPublishedPath,
+} from "../../lib/server/storage/paths.ts";
 import { MemorySets } from "./memory-sets.ts";
 import type { Part, FreeSpace, Storage, StoredFile } from "../../lib/server/storage/storage.ts";
 
@@ -59,13 +61,13 @@ export class MemoryStorage implements Storage {
   publishing: Promise<void> = Promise.resolve();
 
   openPart = async (downloadId: string): Promise<MemoryPart> => {
-    const part = this.parts.get(checkedId(downloadId)) ?? new MemoryPart(this);
+    const part = this.parts.get(checkedDownloadId(downloadId)) ?? new MemoryPart(this);
     part.closed = false;
     this.parts.set(downloadId, part);
     return part;
   };
   removePart = async (downloadId: string): Promise<void> => {
-    if (this.parts.get(checkedId(downloadId))?.closed === false) this.removedOpen.push(downloadId);
+    if (this.parts.get(checkedDownloadId(downloadId))?.closed === false) this.removedOpen.push(downloadId);
     this.parts.delete(downloadId);
   };
   usedBytes = async (clientId?: string): Promise<number> => {
@@ -76,8 +78,8 @@ export class MemoryStorage implements Storage {
   listParts = async (): Promise<string[]> => [...this.parts.keys()];
   publish = async (downloadId: string, savedPath: string): Promise<boolean> => {
     await this.publishing;
-    const part = this.parts.get(checkedId(downloadId));
-    if (!isPath(savedPath) || savedPath.split("/").length !== 2) throw notPublished(savedPath);
+    const part = this.parts.get(checkedDownloadId(downloadId));
+    checkedPublishedPath(savedPath);
     if (!part && this.files.has(savedPath)) return true;
     if (!part) throw new FdsError("storage_error", "there is no part");
     if (this.files.has(savedPath)) return false;
@@ -86,8 +88,7 @@ export class MemoryStorage implements Storage {
     return true;
   };
   openFile = async (savedPath: string): Promise<StoredFile | null> => {
-    if (!isPath(savedPath)) throw notPublished(savedPath);
-    const bytes = this.files.get(savedPath);
+    const bytes = this.files.get(checkedFilePath(savedPath));
     if (!bytes) return null;
     return { size: bytes.length, slice: (start, end) => new Blob([bytes.slice(start, end)]) };
   };
@@ -101,18 +102,4 @@ export class MemoryStorage implements Storage {
     }
   }
   close = async (): Promise<void> => undefined;
-}
-
-function isPath(savedPath: string): boolean {
-  const [clientId, ...names] = savedPath.split("/");
-  return ClientId.safeParse(clientId).success && names.length > 0 && names.every(isSafeFileName);
-}
-
-function notPublished(savedPath: string): FdsError {
-  return new FdsError("storage_error", `"${savedPath}" is not the path of a published file`);
-}
-
-function checkedId(downloadId: string): string {
-  if (z.uuid().safeParse(downloadId).success) return downloadId;
-  throw new FdsError("storage_error", `"${downloadId}" is not the id of a download`);
 }

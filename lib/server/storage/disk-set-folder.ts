@@ -1,12 +1,11 @@
 import fs, { constants } from "node:fs";
 import { copyFile, link, lstat, mkdir, open, rm, utimes } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { FdsError } from "../../protocol/errors.ts";
 import { syncFolder } from "../../util/durable.ts";
 import { fileSystemSync } from "../../util/file-system-sync.ts";
-import { isSafeFileName } from "../../util/safe-file-name.ts";
 import { systemCode } from "../../util/system-error.ts";
 import { onDisk, PartFile, problemOnDisk } from "./part.ts";
+import { checkedSetFile } from "./paths.ts";
 import type { SetFolder } from "./storage.ts";
 import type { Part } from "./storage.ts";
 
@@ -94,7 +93,7 @@ export class DiskSetFolder implements SetFolder {
     });
   }
 
-  readFile(path: string): Blob | null {
+  async readFile(path: string): Promise<Blob | null> {
     const place = this.#place(path);
     return fs.existsSync(place) ? Bun.file(place) : null;
   }
@@ -133,9 +132,7 @@ export class DiskSetFolder implements SetFolder {
 
   /** Where a file lies; its folder is made. Nothing becomes a path without being checked here. */
   #place(path: string): string {
-    if (!path.split("/").every((name) => isSafeFileName(name))) {
-      throw new FdsError("storage_error", `"${path}" is not the path of a file in a set`);
-    }
+    checkedSetFile(path);
     this.#makeFolder(dirname(path) === "." ? "" : dirname(path));
     return join(this.path, path);
   }

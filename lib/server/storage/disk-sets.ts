@@ -1,16 +1,16 @@
 import { readdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import * as z from "zod";
-import { FdsError } from "../../protocol/errors.ts";
 import { syncFolder, writeNewFile } from "../../util/durable.ts";
 import { DiskSetFolder } from "./disk-set-folder.ts";
 import { statIfThere, takeName, unlinkIfThere } from "./file-names.ts";
 import { onDisk } from "./part.ts";
+import { checkedDownloadId, isDownloadId } from "./paths.ts";
 import type { SetFolder, SetStorage } from "./storage.ts";
 
-const DownloadId = z.uuid();
 const SET = ".set";
 const SUMS = ".sums";
+/** So many bytes of a set are flushed at a time: each flush is of the whole file system. */
+const CHECKPOINT_BYTES = 64 * 1024 * 1024;
 
 export interface DiskSetsOptions {
   /** The folder of what is under way, which is this server's alone. */
@@ -30,6 +30,8 @@ export interface DiskSetsOptions {
  * `<client_id>/<name>/` with the checksums beside it.
  */
 export class DiskSets implements SetStorage {
+  readonly maxUnsafe = CHECKPOINT_BYTES;
+
   constructor(private readonly options: DiskSetsOptions) {}
 
   open(downloadId: string): Promise<SetFolder> {
@@ -50,7 +52,7 @@ export class DiskSets implements SetStorage {
     const ids = [SET, SUMS].flatMap((suffix) =>
       names.filter((name) => name.endsWith(suffix)).map((name) => name.slice(0, -suffix.length)),
     );
-    return [...new Set(ids)].filter((id) => DownloadId.safeParse(id).success);
+    return [...new Set(ids)].filter(isDownloadId);
   }
 
   async publish(
@@ -97,9 +99,7 @@ export class DiskSets implements SetStorage {
   }
 
   #path(downloadId: string, suffix: string): string {
-    if (DownloadId.safeParse(downloadId).success)
-      return join(this.options.parts, downloadId + suffix);
-    throw new FdsError("storage_error", `"${downloadId}" is not the id of a download`);
+    return join(this.options.parts, checkedDownloadId(downloadId) + suffix);
   }
 }
 

@@ -1,22 +1,19 @@
 import { constants, fstatSync } from "node:fs";
 import { access, type FileHandle, mkdir, open, readdir, statfs, unlink } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import * as z from "zod";
-import { FdsError } from "../../protocol/errors.ts";
 import { ClientId } from "../../protocol/messages.ts";
 import { syncFolder } from "../../util/durable.ts";
 import { statIfThere, takeName, unlessUnsupported, unlinkIfThere } from "./file-names.ts";
-import { isSafeFileName } from "../../util/safe-file-name.ts";
 import { systemCode } from "../../util/system-error.ts";
 import { DiskSets } from "./disk-sets.ts";
 import { lockFolder } from "./lock.ts";
 import { onDisk, PartFile } from "./part.ts";
+import { checkedDownloadId, checkedFilePath, checkedPublishedPath, isDownloadId } from "./paths.ts";
 import { SharedSync } from "../../util/shared-sync.ts";
 import { UsedBytes } from "./used-bytes.ts";
 import type { SetStorage } from "./storage.ts";
 import type { Part, FreeSpace, Storage, StoredFile } from "./storage.ts";
 
-const DownloadId = z.uuid();
 const PART = ".part";
 /**
  * Operators read what is published; the umask may take more away. Parts have it from the start, in
@@ -115,7 +112,7 @@ class DiskStorage implements Storage {
     return names
       .filter((name) => name.endsWith(PART))
       .map((name) => name.slice(0, -PART.length))
-      .filter((id) => DownloadId.safeParse(id).success);
+      .filter(isDownloadId);
   }
 
   async publish(downloadId: string, savedPath: string): Promise<boolean> {
@@ -204,33 +201,19 @@ class DiskStorage implements Storage {
     this.#named.add(folder);
   }
 
-  /** Ids and names were checked long before; nothing becomes a path without being checked here. */
   private partPath(downloadId: string): string {
-    if (!DownloadId.safeParse(downloadId).success) {
-      throw new FdsError("storage_error", `"${downloadId}" is not the id of a download`);
-    }
-    return join(this.parts, downloadId + PART);
+    return join(this.parts, checkedDownloadId(downloadId) + PART);
   }
 
-  /** The path of what has a name in a client's folder: a file, or the folder of a set. */
   private publishedPath(savedPath: string): string {
-    if (savedPath.split("/").length === 2) return this.pathOf(savedPath);
-    throw notPublished(savedPath);
+    return join(this.root, checkedPublishedPath(savedPath));
   }
 
-  /** The path of a file, also of one in a set. */
   private pathOf(savedPath: string): string {
-    const [clientId, ...names] = savedPath.split("/");
-    const isSafe = ClientId.safeParse(clientId).success && names.every(isSafeFileName);
-    if (!isSafe || names.length === 0) throw notPublished(savedPath);
-    return join(this.root, clientId ?? "", ...names);
+    return join(this.root, checkedFilePath(savedPath));
   }
 }
 
 function openForPart(path: string): Promise<FileHandle> {
   return open(path, constants.O_RDWR | constants.O_CREAT, PUBLISHED_MODE);
-}
-
-function notPublished(savedPath: string): FdsError {
-  return new FdsError("storage_error", `"${savedPath}" is not the path of a published file`);
 }

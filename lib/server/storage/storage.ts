@@ -59,8 +59,8 @@ export interface SetFolder {
    * @returns false if it is not there any more, or has another size
    */
   linkFile(path: string, savedPath: string, size: number): Promise<boolean>;
-  /** The bytes of a file; null if it is not there. */
-  readFile(path: string): Blob | null;
+  /** The bytes of a file, as far as it was flushed; null if it is not there. */
+  readFile(path: string): Promise<StoredBytes | null>;
   /** Removes a file that is not to be published; no error if it is not there. */
   removeFile(path: string): Promise<void>;
   /** Everything that was written before the call is on the disk when it resolves. */
@@ -70,6 +70,8 @@ export interface SetFolder {
 
 /** Where sets are kept. Methods throw FdsError `storage_full` or `storage_error`. */
 export interface SetStorage {
+  /** The most bytes that may be written and not safe: a checkpoint is due. */
+  readonly maxUnsafe: number;
   /** Opens the folder of a set that is under way, making it if it is not there. */
   open(downloadId: string): Promise<SetFolder>;
   /** Removes a set that is under way, with all its files. */

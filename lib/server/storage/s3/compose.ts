@@ -1,0 +1,142 @@
+import { FdsError } from "../../../protocol/errors.ts";
+import { S3Error } from "./error.ts";
+import type { Memory } from "./memory.ts";
+import { Multipart, type Source, type Upload } from "./multipart.ts";
+import type { NewObject, Objects } from "./objects.ts";
+import { bySegment, type Piece } from "./pieces.ts";
+
+/*
+ * One object of many pieces, made inside S3. All its parts but the last are of one size, which some S3
+ * demand: a full segment is copied, the tails of one are read and put together. A file of more segments
+ * than an object has parts is made of groups, each composed before.
+ */
+
+/** Most parts of an object. */
+const MOST_PARTS = 10_000;
+/** Segments of a group; 5 TiB, the most of S3, are 5,120 of 1 GiB. */
+const GROUP = 128;
+/** Parts that are made at once. */
+const AT_ONCE = 4;
+
+export interface ComposeOptions {
+  objects: Objects;
+  memory: Memory;
+  /** Bytes of a piece that is full. */
+  segment: number;
+  /** Where what is under way of it is kept. */
+  prefix: string;
+  /** How the object is made. */
+  how: NewObject;
+}
+
+/** Name of the object that says which upload is under way, so that it can be ended after a crash. */
+export const UPLOAD = "upload";
+
+/**
+ * Makes an object of pieces that follow each other. It is there whole, or not at all.
+ * @throws S3Error, with status 412 where the name is taken and `how` says only if new
+ */
+export async function compose(
+  key: string,
+  pieces: Piece[],
+  options: ComposeOptions,
+): Promise<void> {
+  const { segment, objects, memory, how } = options;
+  const segments = bySegment(pieces, segment);
+  if (segments.length <= 1) {
+    const size = pieces.reduce((sum, { length }) => sum + length, 0);
+    await memory.with(size, async () => {
+      await objects.put(key, await joined(objects, pieces), how);
+    });
+    return;
+  }
+  const isLong = segments.length > MOST_PARTS;
+  const parts = isLong ? await inGroups(segments, options) : segments;
+  await upload(key, parts, options);
+}
+
+/** Composes each group as an object of its own. */
+async function inGroups(segments: Piece[][], options: ComposeOptions): Promise<Piece[][]> {
+  const groups: Piece[][] = [];
+  for (let at = 0; at < segments.length; at += GROUP) {
+    const some = segments.slice(at, at + GROUP);
+    const key = `${options.prefix}group-${at}`;
+    await upload(key, some, { ...options, how: {} });
+    const head = await options.objects.head(key);
+    if (!head) throw new FdsError("storage_error", "a group of segments is missing");
+    const offset = some[0]?.[0]?.offset ?? 0;
+    groups.push([{ key, offset, length: head.size, etag: head.etag }]);
+  }
+  return groups;
+}
+
+async function upload(key: string, parts: Piece[][], options: ComposeOptions): Promise<void> {
+  const { objects, prefix, how } = options;
+  const multipart = new Multipart(objects);
+  const under = await multipart.create(key, how);
+  try {
+    await objects.put(prefix + UPLOAD, new TextEncoder().encode(JSON.stringify(under)));
+    const etags: string[] = Array.from({ length: parts.length });
+    let next = 0;
+    const work = async () => {
+      for (let n = next++; n < parts.length; n = next++) {
+        etags[n] = await makePart(multipart, under, n + 1, parts[n] ?? [], options);
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, work));
+    await multipart.complete(under, etags, how);
+  } catch (error) {
+    // What stays is forgotten with the part; the first error counts.
+    await multipart.abort(under).catch(() => undefined);
+    throw error;
+  }
+}
+
+function makePart(
+  multipart: Multipart,
+  under: Upload,
+  partNumber: number,
+  pieces: Piece[],
+  { objects, memory }: ComposeOptions,
+): Promise<string> {
+  const [only] = pieces;
+  if (only && pieces.length === 1) return multipart.copy(under, partNumber, wholeOf(only));
+  const size = pieces.reduce((sum, { length }) => sum + length, 0);
+  return memory.with(size, async () =>
+    multipart.put(under, partNumber, await joined(objects, pieces)),
+  );
+}
+
+function wholeOf({ key, etag, length }: Piece): Source {
+  return { key, etag, size: length, start: 0, end: length };
+}
+
+async function joined(objects: Objects, pieces: Piece[]): Promise<Uint8Array<ArrayBuffer>> {
+  const size = pieces.reduce((sum, { length }) => sum + length, 0);
+  const bytes = new Uint8Array(size);
+  let at = 0;
+  for (const { key, length, etag } of pieces) {
+    bytes.set(await objects.get(key, { start: 0, end: length }, etag), at);
+    at += length;
+  }
+  return bytes;
+}
+
+/** Ends the upload that an object says is under way, if there is one. */
+export async function endUpload(objects: Objects, prefix: string): Promise<void> {
+  const head = await objects.head(prefix + UPLOAD);
+  if (!head) return;
+  const bytes = await objects.get(prefix + UPLOAD, { start: 0, end: head.size }, head.etag);
+  const under = uploadIn(new TextDecoder().decode(bytes));
+  if (under) await new Multipart(objects).abort(under);
+}
+
+function uploadIn(text: string): Upload | null {
+  const { key, uploadId }: Partial<Upload> = JSON.parse(text);
+  return key === undefined || uploadId === undefined ? null : { key, uploadId };
+}
+
+/** Whether the error says that the name is taken, or that an answer was lost that said it was given. */
+export function isTaken(error: unknown): boolean {
+  return error instanceof S3Error && (error.status === 412 || error.status === 404);
+}

@@ -1,0 +1,91 @@
+import { S3Error } from "./error.ts";
+import { etagOf, headersOf, md5Of, type NewObject, type Objects } from "./objects.ts";
+import { escaped, valueOf } from "./xml.ts";
+
+/** An upload in parts that is under way. Nothing of it is seen before it is completed. */
+export interface Upload {
+  key: string;
+  uploadId: string;
+}
+
+/** A range of another object, from `start` up to, not including, `end`. */
+export interface Source {
+  key: string;
+  etag: string;
+  /** Of the whole object, in bytes. */
+  size: number;
+  start: number;
+  end: number;
+}
+
+/** Uploads in parts. Methods throw S3Error. */
+export class Multipart {
+  constructor(private readonly objects: Objects) {}
+
+  async create(key: string, how: Pick<NewObject, "downloadId">): Promise<Upload> {
+    const { bucket, patience } = this.objects;
+    const query = { uploads: "" };
+    const { bytes } = await bucket.ask(
+      { method: "POST", key, query, headers: headersOf(how) },
+      patience,
+    );
+    const uploadId = valueOf(new TextDecoder().decode(bytes), "UploadId");
+    if (uploadId === null) throw new S3Error("an upload has no id", null);
+    return { key, uploadId };
+  }
+
+  /** @param partNumber from 1 on @returns the part's ETag */
+  async put(
+    { key, uploadId }: Upload,
+    partNumber: number,
+    body: Uint8Array<ArrayBuffer>,
+  ): Promise<string> {
+    const { bucket, patience } = this.objects;
+    const md5 = await md5Of(body);
+    const headers = { "content-md5": md5.toString("base64") };
+    const query = { partNumber: String(partNumber), uploadId };
+    return bucket.again(async () => {
+      const answer = await bucket.ask({ method: "PUT", key, query, headers, body }, patience);
+      return etagOf(answer, md5.toString("hex"));
+    }, patience);
+  }
+
+  /** Copies a part inside S3. @returns the part's ETag */
+  async copy({ key, uploadId }: Upload, partNumber: number, source: Source): Promise<string> {
+    const { start, end, size } = source;
+    const isWhole = start === 0 && end === size;
+    const headers = {
+      "x-amz-copy-source": this.objects.bucket.copySource(source.key),
+      "x-amz-copy-source-if-match": source.etag,
+      ...(!isWhole && { "x-amz-copy-source-range": `bytes=${start}-${end - 1}` }),
+    };
+    const query = { partNumber: String(partNumber), uploadId };
+    const xml = await this.objects.copied({ method: "PUT", key, query, headers });
+    const etag = valueOf(xml, "ETag");
+    if (etag === null) throw new S3Error("a copied part has no ETag", null);
+    return etag;
+  }
+
+  /** Makes the object of its parts, whole or not at all. */
+  async complete({ key, uploadId }: Upload, etags: string[], how: NewObject): Promise<void> {
+    const { onlyIfNew = false } = how;
+    const parts = etags.map(
+      (etag, n) => `<Part><PartNumber>${n + 1}</PartNumber><ETag>${escaped(etag)}</ETag></Part>`,
+    );
+    const xml = `<CompleteMultipartUpload>${parts.join("")}</CompleteMultipartUpload>`;
+    await this.objects.postXml(
+      { key, query: { uploadId }, headers: headersOf({ onlyIfNew }) },
+      xml,
+    );
+  }
+
+  /** Forgets it, with its parts; no error if it is over. */
+  async abort({ key, uploadId }: Upload): Promise<void> {
+    const { bucket, patience } = this.objects;
+    try {
+      await bucket.ask({ method: "DELETE", key, query: { uploadId } }, patience);
+    } catch (error) {
+      if (!(error instanceof S3Error && error.status === 404)) throw error;
+    }
+  }
+}

@@ -1,0 +1,225 @@
+import { eventLoopBudget } from "../../../util/event-loop-budget.ts";
+import type { Bucket, BucketAnswer, Patience } from "./bucket.ts";
+import { S3Error } from "./error.ts";
+import { elementsOf, escaped, valueOf } from "./xml.ts";
+
+/** An object as a listing tells it. */
+export interface Listed {
+  key: string;
+  size: number;
+  etag: string;
+}
+
+/** What is known of an object without its bytes. */
+export interface ObjectHead {
+  size: number;
+  etag: string;
+  /** The download that it was made for, where that was said. */
+  downloadId: string | null;
+}
+
+/** How a new object is made. */
+export interface NewObject {
+  /** Fails with `PreconditionFailed` where there is one of that name. */
+  onlyIfNew?: boolean;
+  downloadId?: string;
+}
+
+/** The most keys that one request lists or removes. */
+const MOST_KEYS = 1_000;
+const HASH_BLOCK = 1024 * 1024;
+const DOWNLOAD_ID = "x-amz-meta-download-id";
+
+/** Objects in a bucket. Methods throw S3Error, once they are tried as long as patience lasts. */
+export class Objects {
+  constructor(
+    readonly bucket: Bucket,
+    readonly patience: Patience,
+  ) {}
+
+  /** Whether the bucket is there and may be used. */
+  async check(): Promise<void> {
+    await this.bucket.ask(
+      { method: "GET", query: { "list-type": "2", "max-keys": "1" } },
+      this.patience,
+    );
+  }
+
+  /** Stores an object whole, its bytes proven by their MD5 both ways. @returns its ETag */
+  async put(key: string, body: Uint8Array<ArrayBuffer>, how: NewObject = {}): Promise<string> {
+    const md5 = await md5Of(body);
+    const headers = {
+      "content-md5": md5.toString("base64"),
+      ...headersOf(how),
+    };
+    const request = { method: "PUT", key, headers, body } as const;
+    return this.bucket.again(
+      async () => etagOf(await this.bucket.ask(request, this.patience), md5.toString("hex")),
+      this.patience,
+    );
+  }
+
+  /**
+   * The bytes of an object from `start` up to, not including, `end`.
+   * @param etag that it must still have
+   */
+  async get(
+    key: string,
+    { start, end }: { start: number; end: number },
+    etag: string,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    if (end <= start) return new Uint8Array(0);
+    const headers = { range: `bytes=${start}-${end - 1}`, "if-match": etag };
+    const request = { method: "GET", key, headers, expected: end - start } as const;
+    return this.bucket.again(async () => {
+      const { bytes } = await this.bucket.ask(request, this.patience);
+      if (bytes.length !== end - start) throw new S3Error("the body was cut", null);
+      return bytes;
+    }, this.patience);
+  }
+
+  /** @returns null if there is no such object */
+  async head(key: string): Promise<ObjectHead | null> {
+    try {
+      const { headers } = await this.bucket.ask({ method: "HEAD", key }, this.patience);
+      return {
+        size: Number(headers.get("content-length")),
+        etag: headers.get("etag") ?? "",
+        downloadId: headers.get(DOWNLOAD_ID),
+      };
+    } catch (error) {
+      if (error instanceof S3Error && error.status === 404) return null;
+      throw error;
+    }
+  }
+
+  /** Objects whose keys begin with a prefix, in the order of their keys' UTF-8 bytes. */
+  async *list(prefix: string): AsyncGenerator<Listed> {
+    for await (const page of this.#pages({ prefix })) {
+      for (const each of elementsOf(page, "Contents")) {
+        yield {
+          key: valueOf(each, "Key") ?? "",
+          size: Number(valueOf(each, "Size")),
+          etag: valueOf(each, "ETag") ?? "",
+        };
+      }
+    }
+  }
+
+  /** Names that follow a prefix up to the next `/`, where one follows. */
+  async folders(prefix: string): Promise<string[]> {
+    const found: string[] = [];
+    for await (const page of this.#pages({ prefix, delimiter: "/" })) {
+      for (const each of elementsOf(page, "CommonPrefixes")) {
+        found.push((valueOf(each, "Prefix") ?? "").slice(prefix.length, -1));
+      }
+    }
+    return found;
+  }
+
+  /** Removes objects; none that is not there. */
+  async remove(keys: string[]): Promise<void> {
+    for (let at = 0; at < keys.length; at += MOST_KEYS) {
+      const some = keys.slice(at, at + MOST_KEYS);
+      const each = some.map((key) => `<Object><Key>${escaped(key)}</Key></Object>`).join("");
+      const xml = `<Delete><Quiet>true</Quiet>${each}</Delete>`;
+      await this.postXml({ query: { delete: "" } }, xml);
+    }
+  }
+
+  /** Removes all objects whose keys begin with a prefix. */
+  async removeAll(prefix: string): Promise<void> {
+    const keys = [];
+    for await (const { key } of this.list(prefix)) keys.push(key);
+    await this.remove(keys);
+  }
+
+  /** Copies an object inside S3, up to 5 GiB. @returns false if the source is not there */
+  async copy(from: string, to: string, etag: string): Promise<boolean> {
+    const headers = {
+      "x-amz-copy-source": this.bucket.copySource(from),
+      "x-amz-copy-source-if-match": etag,
+    };
+    try {
+      await this.copied({ method: "PUT", key: to, headers });
+      return true;
+    } catch (error) {
+      const gone = error instanceof S3Error && (error.status === 404 || error.status === 412);
+      if (gone) return false;
+      throw error;
+    }
+  }
+
+  /** Sends XML. @returns the XML of the answer; what it says of an error is thrown */
+  async postXml(
+    request: { key?: string; query: Record<string, string>; headers?: Record<string, string> },
+    xml: string,
+  ): Promise<string> {
+    const body = new TextEncoder().encode(xml);
+    const md5 = await md5Of(body);
+    const headers = { ...request.headers, "content-md5": md5.toString("base64") };
+    return this.copied({ ...request, method: "POST", headers, body });
+  }
+
+  /** Asks for work that S3 may begin to answer before it knows whether it succeeds. */
+  async copied(request: Parameters<Bucket["ask"]>[0]): Promise<string> {
+    return this.bucket.again(async () => {
+      const { bytes, status } = await this.bucket.ask(request, this.patience);
+      const text = new TextDecoder().decode(bytes);
+      const error = elementsOf(text, "Error")[0];
+      if (error === undefined) return text;
+      const code = valueOf(error, "Code") ?? "no reason";
+      // What came as 200 is as good as a 500 where nothing better is known of it.
+      throw new S3Error(code, code === "InternalError" ? 500 : status);
+    }, this.patience);
+  }
+
+  async *#pages(query: Record<string, string>): AsyncGenerator<string> {
+    for (let token: string | null = ""; token !== null;) {
+      const { bytes } = await this.bucket.ask(
+        {
+          method: "GET",
+          query: {
+            "list-type": "2",
+            "max-keys": String(MOST_KEYS),
+            ...query,
+            ...(token !== "" && { "continuation-token": token }),
+          },
+        },
+        this.patience,
+      );
+      const page = new TextDecoder().decode(bytes);
+      yield page;
+      token = valueOf(page, "NextContinuationToken");
+    }
+  }
+}
+
+/** Headers of an object that is new. */
+export function headersOf({ onlyIfNew = false, downloadId }: NewObject): Record<string, string> {
+  return {
+    ...(onlyIfNew && { "if-none-match": "*" }),
+    ...(downloadId !== undefined && { [DOWNLOAD_ID]: downloadId }),
+  };
+}
+
+/**
+ * The ETag of what was stored. Where it is the MD5 of the bytes, it must be the right one; with a key
+ * of KMS it is something else.
+ */
+export function etagOf({ headers }: BucketAnswer, md5: string): string {
+  const etag = headers.get("etag") ?? "";
+  const isMd5 = !headers.get("x-amz-server-side-encryption")?.startsWith("aws:kms");
+  if (isMd5 && etag.replaceAll('"', "") !== md5) throw new S3Error("the ETag is wrong", null);
+  return etag;
+}
+
+/** MD5 of bytes, a block at a time so that other work goes on. */
+export async function md5Of(bytes: Uint8Array): Promise<Buffer> {
+  const hash = new Bun.CryptoHasher("md5");
+  for (let at = 0; at < bytes.length; at += HASH_BLOCK) {
+    const block = bytes.subarray(at, at + HASH_BLOCK);
+    await eventLoopBudget.run(() => hash.update(block));
+  }
+  return hash.digest();
+}

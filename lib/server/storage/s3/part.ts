@@ -1,0 +1,268 @@
+import { FdsError } from "../../../protocol/errors.ts";
+import type { Part } from "../storage.ts";
+import { inS3, problemInS3 } from "./error.ts";
+import type { Memory } from "./memory.ts";
+import type { Objects } from "./objects.ts";
+import { type Piece, pieceName } from "./pieces.ts";
+
+/** A tail is made safe once its first byte is so old, in ms: each is an object that is paid for. */
+const TAIL_MS = 1_000;
+/** Segments that may be written and not safe: one fills while others are on their way. */
+const UNSAFE_SEGMENTS = 4;
+/** What a tail begins with, in bytes; it doubles as more comes. */
+const FIRST_BUFFER = 256 * 1024;
+
+export interface S3PartOptions {
+  objects: Objects;
+  /** What the keys of the pieces begin with. */
+  prefix: string;
+  /** What is there from an earlier time, from the first byte on. */
+  pieces: Piece[];
+  /** Bytes of a piece that is full. */
+  segment: number;
+  memory: Memory;
+  /** ms, of a clock that nobody sets. */
+  now: () => number;
+  onClose: (pieces: Piece[]) => void;
+}
+
+/** Bytes that came and are in no object yet. */
+interface Buffer {
+  offset: number;
+  bytes: Uint8Array<ArrayBuffer>;
+  length: number;
+  /** When the first one came. */
+  since: number;
+}
+
+/** A piece that is on its way has no ETag yet. */
+type Placed = Omit<Piece, "etag"> & { etag: string | null };
+
+/** A part whose bytes are objects. */
+export class S3Part implements Part {
+  readonly maxUnsafe: number;
+  readonly #writer = Bun.randomUUIDv7();
+  #pieces: Placed[];
+  #buffer: Buffer | undefined;
+  /** Puts that are under way, the one that began first. */
+  readonly #puts = new Set<Promise<void>>();
+  #problem: FdsError | undefined;
+  /** What the last checkpoint called safe. */
+  #told = 0;
+  /** The piece that was read last, as reading goes on in it. */
+  #readAhead: { key: string; bytes: Uint8Array<ArrayBuffer> } | undefined;
+
+  constructor(private readonly options: S3PartOptions) {
+    this.maxUnsafe = UNSAFE_SEGMENTS * options.segment;
+    this.#pieces = [...options.pieces];
+  }
+
+  get size(): number {
+    return this.#buffer ? this.#buffer.offset + this.#buffer.length : endOf(this.#pieces.at(-1));
+  }
+
+  async truncate(size: number): Promise<void> {
+    if (size >= this.size) return;
+    await this.#settled();
+    this.#dropReadAhead();
+    this.#cutBuffer(size);
+    const kept = this.#pieces.filter(({ offset }) => offset < size);
+    const dropped = this.#pieces.slice(kept.length).map(({ key }) => key);
+    const last = kept.at(-1);
+    if (last && endOf(last) > size) {
+      kept[kept.length - 1] = await this.#cut(last, size - last.offset);
+      dropped.push(last.key);
+    }
+    this.#pieces = kept;
+    this.#told = 0;
+    await inS3("shorten the part", () => this.options.objects.remove(dropped));
+  }
+
+  async write(bytes: Uint8Array, offset: number): Promise<void> {
+    if (offset !== this.size) {
+      throw new FdsError("storage_error", "a part is written at its end, and nowhere else");
+    }
+    for (let done = 0; done < bytes.length;) {
+      this.#throwProblem();
+      const { size } = this;
+      const { segment } = this.options;
+      const room = segment - (size % segment);
+      const piece = bytes.subarray(done, done + Math.min(room, bytes.length - done));
+      if (!(await this.#hasRoomFor(piece.length))) continue;
+      const buffer = this.#buffer;
+      if (!buffer) continue;
+      buffer.bytes.set(piece, buffer.length);
+      buffer.length += piece.length;
+      done += piece.length;
+      if (this.size % segment === 0) this.#send();
+    }
+  }
+
+  async read(offset: number, length: number): Promise<Uint8Array> {
+    await this.#settled();
+    const end = Math.min(this.size, offset + length);
+    const bytes = new Uint8Array(Math.max(0, end - offset));
+    for (let at = offset; at < end;) {
+      const found = await this.#readPiece(at);
+      const some = found.subarray(0, end - at);
+      bytes.set(some, at - offset);
+      at += some.length;
+      if (some.length === found.length) this.#dropReadAhead();
+    }
+    return bytes;
+  }
+
+  async sync(): Promise<void> {
+    this.#send();
+    await this.#settled();
+  }
+
+  async checkpoint(offset: number): Promise<number> {
+    const { now } = this.options;
+    if (this.#buffer && now() - this.#buffer.since >= TAIL_MS) this.#send();
+    if (this.#safe === this.#told) await Promise.race(this.#puts.size > 0 ? this.#puts : [null]);
+    this.#throwProblem();
+    this.#told = this.#safe;
+    return Math.min(this.#told, offset);
+  }
+
+  async close(): Promise<void> {
+    this.#dropReadAhead();
+    if (this.#buffer) this.options.memory.giveBack(this.#buffer.bytes.length);
+    this.#buffer = undefined;
+    await Promise.all(this.#puts);
+    this.options.onClose(this.#pieces.filter((piece) => isStored(piece)));
+  }
+
+  /** Bytes from the start that are in objects. */
+  get #safe(): number {
+    const first = this.#pieces.findIndex((piece) => !isStored(piece));
+    return first < 0 ? endOf(this.#pieces.at(-1)) : endOf(this.#pieces[first - 1]);
+  }
+
+  /**
+   * Makes room at the end of the buffer.
+   * @returns false if somebody sent the buffer meanwhile: it is to be looked at again
+   */
+  async #hasRoomFor(bytes: number): Promise<boolean> {
+    const { segment, memory, now } = this.options;
+    const before = this.#buffer;
+    const { length = 0 } = before ?? {};
+    const capacity = before?.bytes.length ?? 0;
+    if (length + bytes <= capacity) return true;
+    const wanted = Math.min(segment, Math.max(length + bytes, 2 * capacity, FIRST_BUFFER));
+    await memory.take(wanted - capacity);
+    if (this.#buffer !== before) {
+      memory.giveBack(wanted - capacity);
+      return false;
+    }
+    const grown = new Uint8Array(wanted);
+    if (before) grown.set(before.bytes.subarray(0, length));
+    const { offset, since } = before ?? { offset: this.size, since: now() };
+    this.#buffer = { offset, bytes: grown, length, since };
+    return true;
+  }
+
+  /** Makes an object of what is in the buffer. */
+  #send(): void {
+    const buffer = this.#buffer;
+    if (!buffer) return;
+    this.#buffer = undefined;
+    const { prefix, objects, memory } = this.options;
+    const { offset, length, bytes } = buffer;
+    const key = prefix + pieceName(offset, length, this.#writer);
+    const piece: Placed = { key, offset, length, etag: null };
+    this.#pieces.push(piece);
+    const put = objects
+      .put(key, bytes.subarray(0, length))
+      .then((etag) => {
+        piece.etag = etag;
+      })
+      .catch((error: unknown) => {
+        this.#problem ??= problemInS3("write the part", error);
+      })
+      .finally(() => {
+        memory.giveBack(bytes.length);
+        this.#puts.delete(put);
+      });
+    this.#puts.add(put);
+  }
+
+  /** Waits for the puts that are under way. @throws FdsError if one failed */
+  async #settled(): Promise<void> {
+    await Promise.all(this.#puts);
+    this.#throwProblem();
+  }
+
+  /** After an error nothing more is taken: a piece is missing. */
+  #throwProblem(): void {
+    if (this.#problem) throw this.#problem;
+  }
+
+  /** Bytes that begin at an offset, up to the end of their piece. */
+  async #readPiece(at: number): Promise<Uint8Array> {
+    const buffer = this.#buffer;
+    if (buffer && at >= buffer.offset) return buffer.bytes.subarray(at - buffer.offset, buffer.length);
+    const piece = this.#pieces[this.#indexOf(at)];
+    if (!piece || !isStored(piece)) throw new FdsError("storage_error", "a piece is missing");
+    if (this.#readAhead?.key !== piece.key) {
+      this.#dropReadAhead();
+      await this.options.memory.take(piece.length);
+      const bytes = await this.#fetch(piece, piece.length).catch((error: unknown) => {
+        this.options.memory.giveBack(piece.length);
+        throw error;
+      });
+      this.#readAhead = { key: piece.key, bytes };
+    }
+    return this.#readAhead.bytes.subarray(at - piece.offset);
+  }
+
+  #fetch({ key, etag }: Piece, end: number): Promise<Uint8Array<ArrayBuffer>> {
+    return inS3("read the part", () => this.options.objects.get(key, { start: 0, end }, etag));
+  }
+
+  /** The piece that an offset is in. */
+  #indexOf(at: number): number {
+    let [low, high] = [0, this.#pieces.length - 1];
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      if ((this.#pieces[middle]?.offset ?? 0) <= at) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
+
+  #dropReadAhead(): void {
+    if (this.#readAhead) this.options.memory.giveBack(this.#readAhead.bytes.length);
+    this.#readAhead = undefined;
+  }
+
+  #cutBuffer(size: number): void {
+    const buffer = this.#buffer;
+    if (!buffer) return;
+    buffer.length = Math.max(0, Math.min(buffer.length, size - buffer.offset));
+    if (buffer.length > 0) return;
+    this.options.memory.giveBack(buffer.bytes.length);
+    this.#buffer = undefined;
+  }
+
+  /** The first bytes of a piece, as a piece of their own. */
+  async #cut(piece: Placed, length: number): Promise<Piece> {
+    if (!isStored(piece)) throw new FdsError("storage_error", "a piece is missing");
+    const { objects, prefix, memory } = this.options;
+    return memory.with(length, async () => {
+      const bytes = await this.#fetch(piece, length);
+      const key = prefix + pieceName(piece.offset, length, this.#writer);
+      const etag = await inS3("shorten the part", () => objects.put(key, bytes));
+      return { key, offset: piece.offset, length, etag };
+    });
+  }
+}
+
+function isStored(piece: Placed): piece is Piece {
+  return piece.etag !== null;
+}
+
+function endOf(piece: Placed | undefined): number {
+  return piece ? piece.offset + piece.length : 0;
+}

@@ -1,0 +1,191 @@
+import type { FreeSpace, Part, SetStorage, Storage, StoredBytes, StoredFile } from "../storage.ts";
+import {
+  checkedDownloadId,
+  checkedFilePath,
+  checkedPublishedPath,
+  isDownloadId,
+} from "../paths.ts";
+import { Bucket, type BucketOptions } from "./bucket.ts";
+import { compose, endUpload, isTaken } from "./compose.ts";
+import { FdsError } from "../../../protocol/errors.ts";
+import { inS3 } from "./error.ts";
+import { Memory } from "./memory.ts";
+import { Objects } from "./objects.ts";
+import { S3Part } from "./part.ts";
+import { type Piece, piecesIn, SEGMENT } from "./pieces.ts";
+import { S3Sets } from "./sets.ts";
+import { storedBytes } from "./stored-bytes.ts";
+
+export interface S3Options extends BucketOptions {
+  /** What all keys begin with: empty, or ending in `/`. */
+  prefix: string;
+  /** Most bytes of files that are kept in memory until they are objects. */
+  memory: number;
+  /** Bytes of a piece that is full; S3 takes no smaller ones than 5 MiB. */
+  segment?: number;
+  /** ms, of a clock that nobody sets. */
+  now?: () => number;
+}
+
+/** Callers of REST wait for S3 so long, in ms; transfers wait as long as it takes. */
+const CALLER_MS = 10_000;
+/** How long what runs is still tried once the server stops, in ms. */
+const STOPPING_MS = 3_000;
+/** An empty part has no piece: this object says that it is there. */
+const OPENED = "opened";
+
+/**
+ * Keeps bytes in a bucket: parts in `<prefix>.server/parts/<download_id>/`, published files in
+ * `<prefix><client_id>/<name>`.
+ * @throws FdsError that says why the bucket cannot be used
+ */
+export async function openS3Storage(options: S3Options): Promise<Storage> {
+  const storage = new S3Storage(options);
+  await storage.check();
+  return storage;
+}
+
+class S3Storage implements Storage {
+  readonly sets: SetStorage;
+  readonly checkpointsInTurn = false;
+  readonly #stopping = new AbortController();
+  /** For transfers. */
+  readonly #objects: Objects;
+  /** For callers. */
+  readonly #soon: Objects;
+  readonly #memory: Memory;
+  readonly #segment: number;
+  readonly #prefix: string;
+  readonly #now: () => number;
+  /** The pieces of parts that were closed here: those whose digest is known. */
+  readonly #closed = new Map<string, Piece[]>();
+
+  constructor(options: S3Options) {
+    const bucket = new Bucket(options);
+    const { signal } = this.#stopping;
+    this.#objects = new Objects(bucket, { forMs: Infinity, signal });
+    this.#soon = new Objects(bucket, { forMs: CALLER_MS, signal });
+    this.#memory = new Memory(options.memory);
+    this.#segment = options.segment ?? SEGMENT;
+    this.#prefix = options.prefix;
+    this.#now = options.now ?? performance.now.bind(performance);
+    this.sets = new S3Sets({
+      objects: this.#objects,
+      memory: this.#memory,
+      segment: this.#segment,
+      prefix: this.#prefix,
+      now: this.#now,
+    });
+  }
+
+  check(): Promise<void> {
+    return inS3("use the bucket", () => this.#soon.check());
+  }
+
+  async openPart(downloadId: string): Promise<Part> {
+    const prefix = this.#partPrefix(downloadId);
+    return inS3("open the part", async () => {
+      const pieces = await piecesIn(this.#objects, prefix);
+      if (!pieces) await this.#objects.put(prefix + OPENED, new Uint8Array(0));
+      return new S3Part({
+        objects: this.#objects,
+        prefix,
+        pieces: pieces ?? [],
+        segment: this.#segment,
+        memory: this.#memory,
+        now: this.#now,
+        onClose: (closed) => this.#closed.set(downloadId, closed),
+      });
+    });
+  }
+
+  async removePart(downloadId: string): Promise<void> {
+    const prefix = this.#partPrefix(downloadId);
+    this.#closed.delete(downloadId);
+    await inS3("remove the part", async () => {
+      await endUpload(this.#objects, prefix);
+      await this.#objects.removeAll(prefix);
+    });
+  }
+
+  async listParts(): Promise<string[]> {
+    const prefix = `${this.#prefix}.server/parts/`;
+    const names = await inS3("list the parts", () => this.#objects.folders(prefix));
+    return names.filter(isDownloadId);
+  }
+
+  async publish(downloadId: string, savedPath: string): Promise<boolean> {
+    const prefix = this.#partPrefix(downloadId);
+    const key = this.#prefix + checkedPublishedPath(savedPath);
+    return inS3("publish the file", async () => {
+      if (!(await this.#hasName(downloadId, key, prefix))) return false;
+      // Last: until then, what was cut short is done again.
+      this.#closed.delete(downloadId);
+      await endUpload(this.#objects, prefix);
+      await this.#objects.removeAll(prefix);
+      return true;
+    });
+  }
+
+  async openFile(savedPath: string): Promise<StoredFile | null> {
+    const key = this.#prefix + checkedFilePath(savedPath);
+    const head = await inS3("open the file", () => this.#soon.head(key));
+    if (!head) return null;
+    const slice = (start: number, end: number): StoredBytes =>
+      storedBytes(this.#soon, { key, etag: head.etag, start, end });
+    return { size: head.size, slice };
+  }
+
+  async freeSpace(): Promise<FreeSpace> {
+    return { free: Infinity, total: Infinity };
+  }
+
+  async usedBytes(clientId?: string): Promise<number> {
+    return inS3("look at the published files", async () => {
+      let sum = 0;
+      const own = `${this.#prefix}.server/`;
+      const prefix = clientId === undefined ? this.#prefix : `${this.#prefix}${clientId}/`;
+      for await (const { key, size } of this.#objects.list(prefix)) {
+        if (!key.startsWith(own)) sum += size;
+      }
+      return sum;
+    });
+  }
+
+  /** From now on nothing waits for long. */
+  stopSoon(): void {
+    setTimeout(() => this.#stopping.abort(), STOPPING_MS).unref();
+  }
+
+  async close(): Promise<void> {
+    this.#stopping.abort();
+  }
+
+  /** Gives the part its name, if it has not got it. @returns false if something else has it */
+  async #hasName(downloadId: string, key: string, prefix: string): Promise<boolean> {
+    const found = await this.#objects.head(key);
+    if (found) return found.downloadId === downloadId;
+    const pieces = this.#closed.get(downloadId) ?? (await piecesIn(this.#objects, prefix));
+    if (!pieces) throw new FdsError("storage_error", "the part is not there");
+    try {
+      await compose(key, pieces, {
+        objects: this.#objects,
+        memory: this.#memory,
+        segment: this.#segment,
+        prefix,
+        how: { onlyIfNew: true, downloadId },
+      });
+      return true;
+    } catch (error) {
+      if (!isTaken(error)) throw error;
+      const taken = await this.#objects.head(key);
+      if (!taken) throw error;
+      return taken.downloadId === downloadId;
+    }
+  }
+
+
+  #partPrefix(downloadId: string): string {
+    return `${this.#prefix}.server/parts/${checkedDownloadId(downloadId)}/`;
+  }
+}

@@ -1,0 +1,84 @@
+/*
+ * AWS Signature Version 4 for S3, as headers
+ * (https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html). Bun signs URLs too,
+ * but neither the queries of a multipart upload nor headers such as x-amz-copy-source.
+ */
+
+/** Who signs, and for which region. */
+export interface Credentials {
+  accessKeyId: string;
+  secretAccessKey: string;
+  region: string;
+}
+
+/** A request that is to be signed. */
+export interface Unsigned {
+  method: string;
+  host: string;
+  /** As it is sent: each name in it encoded by {@link encode}. */
+  path: string;
+  query: Record<string, string>;
+  /** All of them are signed. Names in lower case. */
+  headers: Record<string, string>;
+  /** SHA-256 of the body in hex, or {@link UNSIGNED_BODY}. */
+  bodyHash: string;
+}
+
+/** What stands for the hash of a body that is not signed: its Content-MD5 is, among the headers. */
+export const UNSIGNED_BODY = "UNSIGNED-PAYLOAD";
+
+/** The headers to send, with those that sign them. @param now ms since 1970 */
+export function signed(
+  { method, host, path, query, headers, bodyHash }: Unsigned,
+  { accessKeyId, secretAccessKey, region }: Credentials,
+  now: number,
+): Record<string, string> {
+  const time = new Date(now).toISOString().replaceAll(/[-:]|\.\d{3}/g, "");
+  const scope = `${time.slice(0, 8)}/${region}/s3/aws4_request`;
+  const all: Record<string, string> = {
+    ...headers,
+    host,
+    "x-amz-content-sha256": bodyHash,
+    "x-amz-date": time,
+  };
+  const names = Object.keys(all).toSorted();
+  const canonical = [
+    method,
+    path,
+    queryString(query),
+    ...names.map((name) => `${name}:${all[name]?.trim()}`),
+    "",
+    names.join(";"),
+    bodyHash,
+  ].join("\n");
+  const text = ["AWS4-HMAC-SHA256", time, scope, sha256(canonical)].join("\n");
+  const key = scope.split("/").reduce(hmac, Buffer.from(`AWS4${secretAccessKey}`));
+  const signature = hmac(key, text).toString("hex");
+  const { host: _, ...sent } = all;
+  return {
+    ...sent,
+    authorization: `AWS4-HMAC-SHA256 Credential=${accessKeyId}/${scope},SignedHeaders=${names.join(";")},Signature=${signature}`,
+  };
+}
+
+/** A query as it is signed and sent: in the order of its names. */
+export function queryString(query: Record<string, string>): string {
+  const names = Object.keys(query).toSorted();
+  return names.map((name) => `${encode(name)}=${encode(query[name] ?? "")}`).join("&");
+}
+
+/** A name or value as S3 wants it in a URL: all but RFC 3986's unreserved characters as `%XX`. */
+export function encode(text: string): string {
+  return encodeURIComponent(text).replaceAll(
+    /[!'()*]/g,
+    (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+}
+
+function sha256(text: string): string {
+  return new Bun.CryptoHasher("sha256").update(text).digest("hex");
+}
+
+function hmac(key: Buffer, text: string): Buffer {
+  return new Bun.CryptoHasher("sha256", key).update(text).digest();
+}
