@@ -68,6 +68,7 @@ const FOLDERS = new Set([
   "server/metrics",
   "server/records",
   "server/storage",
+  "server/storage/s3",
   "server/transfer",
   "util",
 ]);

@@ -471,7 +471,7 @@ export const MUTATIONS: readonly Mutation[] = [
     name: "files-of-a-set-taken-on-trust",
     breaks: "A: what is gone of a set from the disk comes again before it is published",
     file: "lib/server/transfer/want-missing.ts",
-    find: `folder.readFile(place)?.size !== size`,
+    find: `folder.sizeOf(place) !== size`,
     replace: `size < 0`,
     caughtBy: { [SET_DISK]: "files that came are deleted" },
   },

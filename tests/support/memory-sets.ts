@@ -28,10 +28,7 @@ class MemorySetFolder implements SetFolder {
     this.writeFile(path, bytes);
     return true;
   };
-  readFile = async (path: string): Promise<Blob | null> => {
-    const part = this.parts.get(checkedSetFile(path));
-    return part ? new Blob([part.bytes]) : null;
-  };
+  sizeOf = (path: string): number | null => this.parts.get(checkedSetFile(path))?.size ?? null;
   removeFile = async (path: string): Promise<void> => void this.parts.delete(checkedSetFile(path));
   sync = async (): Promise<void> => {
     for (const part of this.parts.values()) await part.sync();

@@ -67,7 +67,8 @@ export class MemoryStorage implements Storage {
     return part;
   };
   removePart = async (downloadId: string): Promise<void> => {
-    if (this.parts.get(checkedDownloadId(downloadId))?.closed === false) this.removedOpen.push(downloadId);
+    if (this.parts.get(checkedDownloadId(downloadId))?.closed === false)
+      this.removedOpen.push(downloadId);
     this.parts.delete(downloadId);
   };
   usedBytes = async (clientId?: string): Promise<number> => {

@@ -93,9 +93,9 @@ export class DiskSetFolder implements SetFolder {
     });
   }
 
-  async readFile(path: string): Promise<Blob | null> {
-    const place = this.#place(path);
-    return fs.existsSync(place) ? Bun.file(place) : null;
+  sizeOf(path: string): number | null {
+    const stats = fs.lstatSync(this.#place(path), { throwIfNoEntry: false });
+    return stats?.isFile() ? stats.size : null;
   }
 
   async removeFile(path: string): Promise<void> {

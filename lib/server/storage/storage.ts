@@ -59,8 +59,8 @@ export interface SetFolder {
    * @returns false if it is not there any more, or has another size
    */
   linkFile(path: string, savedPath: string, size: number): Promise<boolean>;
-  /** The bytes of a file, as far as it was flushed; null if it is not there. */
-  readFile(path: string): Promise<StoredBytes | null>;
+  /** Bytes of a file that was flushed; null if it is not there. Known at once, as many are looked at. */
+  sizeOf(path: string): number | null;
   /** Removes a file that is not to be published; no error if it is not there. */
   removeFile(path: string): Promise<void>;
   /** Everything that was written before the call is on the disk when it resolves. */

@@ -36,7 +36,7 @@ export class IncomingFiles {
   readonly #rate = new RateMeter();
 
   constructor(private readonly options: IncomingFilesOptions) {
-    const { download, rows, folder, stalled, tell } = options;
+    const { download, rows, folder, maxUnsafe, stalled, tell } = options;
     this.#wants = new WantQueue({
       downloadId: download.downloadId,
       rows,
@@ -54,6 +54,7 @@ export class IncomingFiles {
     this.#checkpoints = new SetCheckpoints({
       downloadId: download.downloadId,
       folder,
+      maxUnsafe,
       rows,
       moment: () => this.#moment(),
       onDurable: (moment) => this.#onDurable(moment),

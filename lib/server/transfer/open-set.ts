@@ -11,6 +11,8 @@ export interface OpenSet {
   order: SetOrder;
   rows: SetRows;
   folder: SetFolder;
+  /** The most bytes of it that may be written and not safe. */
+  maxUnsafe: number;
   tally: SetTally;
   stalled: StallWatch;
   /** Tells the client something about the set. */

@@ -1,8 +1,7 @@
 import type { SetCounts, SetFileChange, SetRows } from "../set.ts";
 import type { SetFolder } from "../storage/storage.ts";
 
-/** What has arrived is made safe after so many bytes, so many files or this many ms. */
-const CHECKPOINT_BYTES = 64 * 1024 * 1024;
+/** What has arrived is made safe after so many files or this many ms, or {@link SetStorage.maxUnsafe} bytes. */
 const CHECKPOINT_FILES = 4_000;
 const CHECKPOINT_MS = 500;
 
@@ -22,6 +21,7 @@ export interface Moment {
 export interface SetCheckpointsOptions {
   downloadId: string;
   folder: Pick<SetFolder, "sync">;
+  maxUnsafe: number;
   rows: Pick<SetRows, "update">;
   /** What is so when a checkpoint begins. */
   moment: () => Moment;
@@ -76,7 +76,8 @@ export class SetCheckpoints {
 
   #schedule(): void {
     if (this.#stopped || this.#running) return;
-    if (this.#bytes >= CHECKPOINT_BYTES || this.#changes.length >= CHECKPOINT_FILES) this.#start();
+    const isDue = this.#bytes >= this.options.maxUnsafe || this.#changes.length >= CHECKPOINT_FILES;
+    if (isDue) this.#start();
     else this.#timer ??= setTimeout(() => this.#start(), CHECKPOINT_MS);
   }
 

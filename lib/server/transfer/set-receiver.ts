@@ -16,9 +16,6 @@ import type { SetPhase } from "./set-phase.ts";
 import { SetTally } from "./set-tally.ts";
 import { wantMissing } from "./want-missing.ts";
 
-/** Bytes that may be written and not flushed, beside the window. */
-const MAX_UNFLUSHED = 64 * 1024 * 1024;
-
 export interface SetReceiverOptions extends AttemptOptions {
   order: SetOrder;
   storage: Pick<Storage, "sets" | "freeSpace">;
@@ -45,7 +42,7 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
 
   constructor(options: SetReceiverOptions) {
     super(options);
-    const { credit, link, download, metrics } = options;
+    const { credit, link, download, metrics, storage } = options;
     this.#frames = new IncomingFrames({
       bytesOnWire: download.bytesOnWire,
       isOver: () => this.isOver,
@@ -57,7 +54,7 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
     this.#frames.open();
     this.#flow = credit.open({
       offset: 0,
-      maxUnflushed: MAX_UNFLUSHED,
+      maxUnflushed: storage.sets.maxUnsafe,
       rateLimit: download.rateLimit,
       roundTripMs: () => link.roundTripMs(),
       onGrant: (max_offset) => {
@@ -147,6 +144,7 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
       order,
       rows,
       folder,
+      maxUnsafe: storage.sets.maxUnsafe,
       tally: this.#tally,
       stalled: this.stalled,
       tell: (command) => this.tell(command),

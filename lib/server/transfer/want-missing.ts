@@ -40,7 +40,7 @@ export async function wantMissing({
   return missing;
 }
 
-function isLost({ status, place, size }: SetFile, folder: Pick<SetFolder, "readFile">): boolean {
+function isLost({ status, place, size }: SetFile, folder: Pick<SetFolder, "sizeOf">): boolean {
   if (status === "skipped" || place === null) return false;
-  return folder.readFile(place)?.size !== size;
+  return folder.sizeOf(place) !== size;
 }

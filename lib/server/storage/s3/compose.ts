@@ -1,9 +1,10 @@
+import { atOnce } from "../../../util/at-once.ts";
 import { FdsError } from "../../../protocol/errors.ts";
 import { S3Error } from "./error.ts";
-import type { Memory } from "./memory.ts";
 import { Multipart, type Source, type Upload } from "./multipart.ts";
 import type { NewObject, Objects } from "./objects.ts";
 import { bySegment, type Piece } from "./pieces.ts";
+import type { Place } from "./place.ts";
 
 /*
  * One object of many pieces, made inside S3. All its parts but the last are of one size, which some S3
@@ -18,13 +19,8 @@ const GROUP = 128;
 /** Parts that are made at once. */
 const AT_ONCE = 4;
 
-export interface ComposeOptions {
-  objects: Objects;
-  memory: Memory;
-  /** Bytes of a piece that is full. */
-  segment: number;
-  /** Where what is under way of it is kept. */
-  prefix: string;
+/** @property prefix of the keys of what is under way of it */
+export interface ComposeOptions extends Omit<Place, "now"> {
   /** How the object is made. */
   how: NewObject;
 }
@@ -72,18 +68,15 @@ async function inGroups(segments: Piece[][], options: ComposeOptions): Promise<P
 
 async function upload(key: string, parts: Piece[][], options: ComposeOptions): Promise<void> {
   const { objects, prefix, how } = options;
+  await endUpload(objects, prefix);
   const multipart = new Multipart(objects);
   const under = await multipart.create(key, how);
   try {
     await objects.put(prefix + UPLOAD, new TextEncoder().encode(JSON.stringify(under)));
     const etags: string[] = Array.from({ length: parts.length });
-    let next = 0;
-    const work = async () => {
-      for (let n = next++; n < parts.length; n = next++) {
-        etags[n] = await makePart(multipart, under, n + 1, parts[n] ?? [], options);
-      }
-    };
-    await Promise.all(Array.from({ length: AT_ONCE }, work));
+    await atOnce(AT_ONCE, parts, async (pieces, n) => {
+      etags[n] = await makePart(multipart, under, n + 1, pieces, options);
+    });
     await multipart.complete(under, etags, how);
   } catch (error) {
     // What stays is forgotten with the part; the first error counts.

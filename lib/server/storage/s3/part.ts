@@ -1,9 +1,8 @@
 import { FdsError } from "../../../protocol/errors.ts";
 import type { Part } from "../storage.ts";
 import { inS3, problemInS3 } from "./error.ts";
-import type { Memory } from "./memory.ts";
-import type { Objects } from "./objects.ts";
 import { type Piece, pieceName } from "./pieces.ts";
+import type { Place } from "./place.ts";
 
 /** A tail is made safe once its first byte is so old, in ms: each is an object that is paid for. */
 const TAIL_MS = 1_000;
@@ -12,17 +11,10 @@ const UNSAFE_SEGMENTS = 4;
 /** What a tail begins with, in bytes; it doubles as more comes. */
 const FIRST_BUFFER = 256 * 1024;
 
-export interface S3PartOptions {
-  objects: Objects;
-  /** What the keys of the pieces begin with. */
-  prefix: string;
+/** @property prefix of the keys of the pieces */
+export interface S3PartOptions extends Place {
   /** What is there from an earlier time, from the first byte on. */
   pieces: Piece[];
-  /** Bytes of a piece that is full. */
-  segment: number;
-  memory: Memory;
-  /** ms, of a clock that nobody sets. */
-  now: () => number;
   onClose: (pieces: Piece[]) => void;
 }
 
@@ -168,24 +160,23 @@ export class S3Part implements Part {
     const buffer = this.#buffer;
     if (!buffer) return;
     this.#buffer = undefined;
-    const { prefix, objects, memory } = this.options;
-    const { offset, length, bytes } = buffer;
-    const key = prefix + pieceName(offset, length, this.#writer);
+    const { offset, length } = buffer;
+    const key = this.options.prefix + pieceName(offset, length, this.#writer);
     const piece: Placed = { key, offset, length, etag: null };
     this.#pieces.push(piece);
-    const put = objects
-      .put(key, bytes.subarray(0, length))
-      .then((etag) => {
-        piece.etag = etag;
-      })
-      .catch((error: unknown) => {
-        this.#problem ??= problemInS3("write the part", error);
-      })
-      .finally(() => {
-        memory.giveBack(bytes.length);
-        this.#puts.delete(put);
-      });
+    const put = this.#put(piece, buffer).finally(() => this.#puts.delete(put));
     this.#puts.add(put);
+  }
+
+  async #put(piece: Placed, { bytes, length }: Buffer): Promise<void> {
+    const { objects, memory } = this.options;
+    try {
+      piece.etag = await objects.put(piece.key, bytes.subarray(0, length));
+    } catch (error) {
+      this.#problem ??= problemInS3("write the part", error);
+    } finally {
+      memory.giveBack(bytes.length);
+    }
   }
 
   /** Waits for the puts that are under way. @throws FdsError if one failed */
@@ -202,7 +193,8 @@ export class S3Part implements Part {
   /** Bytes that begin at an offset, up to the end of their piece. */
   async #readPiece(at: number): Promise<Uint8Array> {
     const buffer = this.#buffer;
-    if (buffer && at >= buffer.offset) return buffer.bytes.subarray(at - buffer.offset, buffer.length);
+    if (buffer && at >= buffer.offset)
+      return buffer.bytes.subarray(at - buffer.offset, buffer.length);
     const piece = this.#pieces[this.#indexOf(at)];
     if (!piece || !isStored(piece)) throw new FdsError("storage_error", "a piece is missing");
     if (this.#readAhead?.key !== piece.key) {

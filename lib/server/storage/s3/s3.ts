@@ -13,6 +13,7 @@ import { Memory } from "./memory.ts";
 import { Objects } from "./objects.ts";
 import { S3Part } from "./part.ts";
 import { type Piece, piecesIn, SEGMENT } from "./pieces.ts";
+import type { Place } from "./place.ts";
 import { S3Sets } from "./sets.ts";
 import { storedBytes } from "./stored-bytes.ts";
 
@@ -53,10 +54,7 @@ class S3Storage implements Storage {
   readonly #objects: Objects;
   /** For callers. */
   readonly #soon: Objects;
-  readonly #memory: Memory;
-  readonly #segment: number;
-  readonly #prefix: string;
-  readonly #now: () => number;
+  readonly #place: Place;
   /** The pieces of parts that were closed here: those whose digest is known. */
   readonly #closed = new Map<string, Piece[]>();
 
@@ -65,17 +63,10 @@ class S3Storage implements Storage {
     const { signal } = this.#stopping;
     this.#objects = new Objects(bucket, { forMs: Infinity, signal });
     this.#soon = new Objects(bucket, { forMs: CALLER_MS, signal });
-    this.#memory = new Memory(options.memory);
-    this.#segment = options.segment ?? SEGMENT;
-    this.#prefix = options.prefix;
-    this.#now = options.now ?? performance.now.bind(performance);
-    this.sets = new S3Sets({
-      objects: this.#objects,
-      memory: this.#memory,
-      segment: this.#segment,
-      prefix: this.#prefix,
-      now: this.#now,
-    });
+    const { prefix, segment = SEGMENT, now = performance.now.bind(performance) } = options;
+    const memory = new Memory(options.memory);
+    this.#place = { objects: this.#objects, memory, segment, prefix, now };
+    this.sets = new S3Sets(this.#place);
   }
 
   check(): Promise<void> {
@@ -88,12 +79,9 @@ class S3Storage implements Storage {
       const pieces = await piecesIn(this.#objects, prefix);
       if (!pieces) await this.#objects.put(prefix + OPENED, new Uint8Array(0));
       return new S3Part({
-        objects: this.#objects,
+        ...this.#place,
         prefix,
         pieces: pieces ?? [],
-        segment: this.#segment,
-        memory: this.#memory,
-        now: this.#now,
         onClose: (closed) => this.#closed.set(downloadId, closed),
       });
     });
@@ -109,26 +97,25 @@ class S3Storage implements Storage {
   }
 
   async listParts(): Promise<string[]> {
-    const prefix = `${this.#prefix}.server/parts/`;
+    const prefix = `${this.#place.prefix}.server/parts/`;
     const names = await inS3("list the parts", () => this.#objects.folders(prefix));
     return names.filter(isDownloadId);
   }
 
   async publish(downloadId: string, savedPath: string): Promise<boolean> {
     const prefix = this.#partPrefix(downloadId);
-    const key = this.#prefix + checkedPublishedPath(savedPath);
+    const key = this.#place.prefix + checkedPublishedPath(savedPath);
     return inS3("publish the file", async () => {
       if (!(await this.#hasName(downloadId, key, prefix))) return false;
       // Last: until then, what was cut short is done again.
       this.#closed.delete(downloadId);
-      await endUpload(this.#objects, prefix);
       await this.#objects.removeAll(prefix);
       return true;
     });
   }
 
   async openFile(savedPath: string): Promise<StoredFile | null> {
-    const key = this.#prefix + checkedFilePath(savedPath);
+    const key = this.#place.prefix + checkedFilePath(savedPath);
     const head = await inS3("open the file", () => this.#soon.head(key));
     if (!head) return null;
     const slice = (start: number, end: number): StoredBytes =>
@@ -143,8 +130,9 @@ class S3Storage implements Storage {
   async usedBytes(clientId?: string): Promise<number> {
     return inS3("look at the published files", async () => {
       let sum = 0;
-      const own = `${this.#prefix}.server/`;
-      const prefix = clientId === undefined ? this.#prefix : `${this.#prefix}${clientId}/`;
+      const own = `${this.#place.prefix}.server/`;
+      const prefix =
+        clientId === undefined ? this.#place.prefix : `${this.#place.prefix}${clientId}/`;
       for await (const { key, size } of this.#objects.list(prefix)) {
         if (!key.startsWith(own)) sum += size;
       }
@@ -164,14 +152,16 @@ class S3Storage implements Storage {
   /** Gives the part its name, if it has not got it. @returns false if something else has it */
   async #hasName(downloadId: string, key: string, prefix: string): Promise<boolean> {
     const found = await this.#objects.head(key);
-    if (found) return found.downloadId === downloadId;
+    if (found && found.downloadId !== downloadId) return false;
+    if (found) {
+      await endUpload(this.#objects, prefix);
+      return true;
+    }
     const pieces = this.#closed.get(downloadId) ?? (await piecesIn(this.#objects, prefix));
     if (!pieces) throw new FdsError("storage_error", "the part is not there");
     try {
       await compose(key, pieces, {
-        objects: this.#objects,
-        memory: this.#memory,
-        segment: this.#segment,
+        ...this.#place,
         prefix,
         how: { onlyIfNew: true, downloadId },
       });
@@ -184,8 +174,7 @@ class S3Storage implements Storage {
     }
   }
 
-
   #partPrefix(downloadId: string): string {
-    return `${this.#prefix}.server/parts/${checkedDownloadId(downloadId)}/`;
+    return `${this.#place.prefix}.server/parts/${checkedDownloadId(downloadId)}/`;
   }
 }

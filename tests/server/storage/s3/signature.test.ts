@@ -1,5 +1,10 @@
 import { expect, test } from "bun:test";
-import { encode, queryString, signed, type Unsigned } from "../../../../lib/server/storage/s3/signature.ts";
+import {
+  encode,
+  queryString,
+  signed,
+  type Unsigned,
+} from "../../../../lib/server/storage/s3/signature.ts";
 
 /* The examples of AWS's page on signing by headers. */
 
@@ -56,15 +61,18 @@ const EXAMPLES: Example[] = [
     body: null,
     signature: "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7",
   },
-]
+];
 
-test.each(EXAMPLES)("AWS's example is signed as they sign it: $example", ({ request, body, signature }) => {
-  const bodyHash =
-    body === null ? NO_BODY : new Bun.CryptoHasher("sha256").update(body).digest("hex");
-  const headers = signed({ ...request, host: HOST, bodyHash }, CREDENTIALS, NOW);
-  expect(signatureOf(headers)).toBe(signature);
-  expect(headers["x-amz-date"]).toBe("20130524T000000Z");
-});
+test.each(EXAMPLES)(
+  "AWS's example is signed as they sign it: $example",
+  ({ request, body, signature }) => {
+    const bodyHash =
+      body === null ? NO_BODY : new Bun.CryptoHasher("sha256").update(body).digest("hex");
+    const headers = signed({ ...request, host: HOST, bodyHash }, CREDENTIALS, NOW);
+    expect(signatureOf(headers)).toBe(signature);
+    expect(headers["x-amz-date"]).toBe("20130524T000000Z");
+  },
+);
 
 test("the secret is in no header", () => {
   const request = { method: "GET", host: HOST, path: "/", query: {}, headers: {} };

@@ -1,0 +1,31 @@
+import { Multipart } from "./multipart.ts";
+import type { Listed, Objects } from "./objects.ts";
+
+/** The most bytes that one request copies. */
+const MOST_BYTES = 1024 * 1024 * 1024;
+
+/**
+ * Copies an object inside S3, whatever its size.
+ * @returns false if it is not there, or another one by now
+ */
+export async function copyObject(
+  objects: Objects,
+  { key, etag, size }: Listed,
+  to: string,
+): Promise<boolean> {
+  if (size <= MOST_BYTES) return objects.copy(key, to, etag);
+  const multipart = new Multipart(objects);
+  const upload = await multipart.create(to, {});
+  try {
+    const etags: string[] = [];
+    for (let start = 0; start < size; start += MOST_BYTES) {
+      const end = Math.min(size, start + MOST_BYTES);
+      etags.push(await multipart.copy(upload, etags.length + 1, { key, etag, size, start, end }));
+    }
+    await multipart.complete(upload, etags, {});
+    return true;
+  } catch (error) {
+    await multipart.abort(upload).catch(() => undefined);
+    throw error;
+  }
+}

@@ -1,0 +1,148 @@
+import { atOnce } from "../../../util/at-once.ts";
+import { checkedFilePath, checkedSetFile } from "../paths.ts";
+import type { Part, SetFolder } from "../storage.ts";
+import { compose, endUpload } from "./compose.ts";
+import { copyObject } from "./copy.ts";
+import { inS3 } from "./error.ts";
+import { S3Part } from "./part.ts";
+import { piecesIn } from "./pieces.ts";
+import type { Place } from "./place.ts";
+
+/** Behind a set's prefix: its whole files, at the paths that they will have. */
+export const FILES = "files/";
+/** Behind a set's prefix: the pieces of its large files. */
+const LARGE = "large/";
+/** Small files that are put at once. */
+const PUTS = 16;
+
+/** The files of a set in a bucket. */
+export class S3SetFolder implements SetFolder {
+  /** Small files that are no objects yet. */
+  #unsent = new Map<string, Uint8Array<ArrayBuffer>>();
+  /** Parts that were written to since the last flush. */
+  readonly #parts = new Map<string, S3Part>();
+
+  private constructor(
+    private readonly prefix: string,
+    private readonly place: Place,
+    /** Whole files that are objects, with their sizes. */
+    private readonly sizes: Map<string, number>,
+  ) {}
+
+  /** @param prefix of the set */
+  static async open(prefix: string, place: Place): Promise<S3SetFolder> {
+    const sizes = new Map<string, number>();
+    for await (const { key, size } of place.objects.list(prefix + FILES)) {
+      sizes.set(key.slice(prefix.length + FILES.length), size);
+    }
+    return new S3SetFolder(prefix, place, sizes);
+  }
+
+  writeFile(path: string, bytes: Uint8Array): void {
+    this.#unsent.set(checkedSetFile(path), bytes.slice());
+  }
+
+  async openFile(path: string): Promise<Part> {
+    const prefix = this.#largePrefix(path);
+    const { objects } = this.place;
+    return inS3("open a file of the set", async () => {
+      const pieces = (await piecesIn(objects, prefix)) ?? [];
+      const onClose = () => this.#parts.delete(path);
+      const part = new S3Part({ ...this.place, prefix, pieces, onClose });
+      this.#parts.set(path, part);
+      return keptAtClose(part);
+    });
+  }
+
+  /** A large file is complete: it becomes one object. */
+  async setTime(path: string): Promise<void> {
+    const { objects } = this.place;
+    const prefix = this.#largePrefix(path);
+    await inS3("write a file of the set", async () => {
+      const pieces = (await piecesIn(objects, prefix)) ?? [];
+      await compose(this.#key(path), pieces, { ...this.place, prefix, how: {} });
+      await objects.removeAll(prefix);
+      this.sizes.set(
+        path,
+        pieces.reduce((sum, { length }) => sum + length, 0),
+      );
+    });
+  }
+
+  async linkFile(path: string, savedPath: string, size: number): Promise<boolean> {
+    const { objects, prefix } = this.place;
+    const from = prefix + checkedFilePath(savedPath);
+    const to = this.#key(path);
+    return inS3("copy a file of the set", async () => {
+      const head = await objects.head(from);
+      if (head?.size !== size) return false;
+      const isThere = await copyObject(objects, { key: from, size, etag: head.etag }, to);
+      if (isThere) this.sizes.set(path, size);
+      return isThere;
+    });
+  }
+
+  sizeOf(path: string): number | null {
+    return this.#unsent.get(path)?.length ?? this.sizes.get(path) ?? null;
+  }
+
+  async removeFile(path: string): Promise<void> {
+    const { objects } = this.place;
+    const [key, large] = [this.#key(path), this.#largePrefix(path)];
+    this.#unsent.delete(path);
+    this.sizes.delete(path);
+    await inS3("remove a file of the set", async () => {
+      await endUpload(objects, large);
+      await objects.removeAll(large);
+      await objects.remove([key]);
+    });
+  }
+
+  async sync(): Promise<void> {
+    const files = [...this.#unsent];
+    this.#unsent = new Map();
+    for (const part of this.#parts.values()) await part.sync();
+    await inS3("write a file of the set", () =>
+      atOnce(PUTS, files, async ([path, bytes]) => {
+        await this.place.objects.put(this.#key(path), bytes);
+        this.sizes.set(path, bytes.length);
+      }),
+    );
+  }
+
+  async close(): Promise<void> {
+    this.#unsent.clear();
+  }
+
+  #key(path: string): string {
+    return this.prefix + FILES + checkedSetFile(path);
+  }
+
+  /** A path may be as long as a key: its hash stands for it. */
+  #largePrefix(path: string): string {
+    const name = new Bun.CryptoHasher("sha256").update(checkedSetFile(path)).digest("hex");
+    return `${this.prefix}${LARGE}${name}/`;
+  }
+}
+
+/** A file of a set is flushed with the set, also once it is closed. */
+function keptAtClose(part: S3Part): Part {
+  return {
+    get size() {
+      return part.size;
+    },
+    maxUnsafe: part.maxUnsafe,
+    truncate: (size) => part.truncate(size),
+    write: (bytes, offset) => part.write(bytes, offset),
+    read: (offset, length) => part.read(offset, length),
+    sync: () => part.sync(),
+    checkpoint: (offset) => part.checkpoint(offset),
+    close: async () => {
+      try {
+        await part.sync();
+      } finally {
+        await part.close();
+      }
+    },
+  };
+}

@@ -1,0 +1,110 @@
+import { FdsError } from "../../../protocol/errors.ts";
+import { checkedDownloadId, checkedPublishedPath, isDownloadId } from "../paths.ts";
+import type { SetFolder, SetStorage } from "../storage.ts";
+import { endUpload, UPLOAD } from "./compose.ts";
+import { inS3, S3Error } from "./error.ts";
+import { copyObject } from "./copy.ts";
+import type { Listed } from "./objects.ts";
+import type { Place } from "./place.ts";
+import { FILES, S3SetFolder } from "./set-folder.ts";
+import { atOnce } from "../../../util/at-once.ts";
+
+/** Objects that are copied at once. */
+const COPIES = 16;
+/** Of a set that is being published: the object that says under which name. */
+const CLAIM = "claim";
+
+/**
+ * Keeps sets in a bucket: under way in `<prefix>.server/sets/<download_id>/`, published in
+ * `<prefix><client_id>/<name>/` with the checksums beside it, which come last: without them it is no set.
+ */
+export class S3Sets implements SetStorage {
+  readonly maxUnsafe: number;
+
+  constructor(private readonly place: Place) {
+    this.maxUnsafe = place.segment;
+  }
+
+  open(downloadId: string): Promise<SetFolder> {
+    return inS3("open the set", () => S3SetFolder.open(this.#setPrefix(downloadId), this.place));
+  }
+
+  async remove(downloadId: string): Promise<void> {
+    const { objects } = this.place;
+    const prefix = this.#setPrefix(downloadId);
+    await inS3("remove the set", async () => {
+      for await (const { key } of objects.list(prefix)) {
+        if (key.endsWith(`/${UPLOAD}`)) await endUpload(objects, key.slice(0, -UPLOAD.length));
+      }
+      await objects.removeAll(prefix);
+    });
+  }
+
+  async list(): Promise<string[]> {
+    const { objects, prefix } = this.place;
+    const names = await inS3("list the sets", () => objects.folders(`${prefix}.server/sets/`));
+    return names.filter(isDownloadId);
+  }
+
+  async publish(
+    downloadId: string,
+    savedPath: string,
+    sums: { suffix: string; text: string },
+  ): Promise<boolean> {
+    const { objects, prefix } = this.place;
+    const final = prefix + checkedPublishedPath(savedPath);
+    const finalSums = prefix + checkedPublishedPath(savedPath + sums.suffix);
+    const isOurs = await inS3("publish the set", async () => {
+      const there = await objects.head(finalSums);
+      if (there) return there.downloadId === downloadId;
+      if (!(await this.#claim(downloadId, final))) return false;
+      await this.#copyFiles(downloadId, final);
+      const bytes = new TextEncoder().encode(sums.text);
+      try {
+        await objects.put(finalSums, bytes, { onlyIfNew: true, downloadId });
+        return true;
+      } catch (error) {
+        if (!(error instanceof S3Error && error.status === 412)) throw error;
+        // An answer may have been lost that said it was stored.
+        if ((await objects.head(finalSums))?.downloadId === downloadId) return true;
+        await objects.removeAll(`${final}/`);
+        await objects.remove([this.#setPrefix(downloadId) + CLAIM]);
+        return false;
+      }
+    });
+    if (isOurs) await this.remove(downloadId);
+    return isOurs;
+  }
+
+  /** Takes a name that nothing has, or goes on with it. @returns false if something has it */
+  async #claim(downloadId: string, final: string): Promise<boolean> {
+    const { objects } = this.place;
+    const key = this.#setPrefix(downloadId) + CLAIM;
+    const claim = new TextEncoder().encode(final);
+    const head = await objects.head(key);
+    const claimed = head && (await objects.get(key, { start: 0, end: head.size }, head.etag));
+    if (claimed && Buffer.from(claimed).equals(claim)) return true;
+    if (await objects.head(final)) return false;
+    for await (const _ of objects.list(`${final}/`)) return false;
+    await objects.put(key, claim);
+    return true;
+  }
+
+  async #copyFiles(downloadId: string, final: string): Promise<void> {
+    const { objects } = this.place;
+    const from = this.#setPrefix(downloadId) + FILES;
+    const files: Listed[] = [];
+    for await (const file of objects.list(from)) files.push(file);
+    if (files.length === 0) throw new FdsError("storage_error", "the set has no files");
+    await atOnce(COPIES, files, async (file) => {
+      const to = `${final}/${file.key.slice(from.length)}`;
+      if (!(await copyObject(objects, file, to))) {
+        throw new FdsError("storage_error", "a file of the set is missing");
+      }
+    });
+  }
+
+  #setPrefix(downloadId: string): string {
+    return `${this.place.prefix}.server/sets/${checkedDownloadId(downloadId)}/`;
+  }
+}

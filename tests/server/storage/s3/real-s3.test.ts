@@ -1,0 +1,50 @@
+import { describe, expect, test } from "bun:test";
+import { Bucket } from "../../../../lib/server/storage/s3/bucket.ts";
+import { Objects } from "../../../../lib/server/storage/s3/objects.ts";
+import { Random } from "../../../support/random.ts";
+import { NO_REAL_S3, realBucket, realS3Storage, removeBucket } from "../../../support/real-s3.ts";
+import { setsContract } from "../sets.contract.ts";
+import { published, storageContract } from "../storage.contract.ts";
+
+/* What a fake S3 does, a real one does too. */
+
+const MiB = 1024 * 1024;
+
+describe.skipIf(NO_REAL_S3 !== "")(`a real S3${NO_REAL_S3}`, () => {
+  storageContract("S3", realS3Storage);
+  setsContract("S3", realS3Storage);
+
+  test("segments are copied and tails are joined to one object", async () => {
+    await using temporary = await realS3Storage();
+    const { storage } = temporary;
+    const bytes = new Random(1).bytes(19 * MiB + 123);
+    const id = Bun.randomUUIDv7();
+    const part = await storage.openPart(id);
+    let at = 0;
+    for (const size of [3 * MiB, 100, 5 * MiB - 50, bytes.length]) {
+      const some = bytes.subarray(at, at + size);
+      await part.write(some, at);
+      await part.sync();
+      at += some.length;
+    }
+    await part.close();
+    expect(await storage.publish(id, "site-1/large")).toBe(true);
+    const stored = await published(storage, "site-1/large");
+    expect(Buffer.from(stored ?? []).equals(bytes)).toBe(true);
+    expect(await storage.listParts()).toEqual([]);
+  });
+
+  test("what is only if new replaces nothing", async () => {
+    const options = await realBucket();
+    try {
+      const objects = new Objects(new Bucket(options), { forMs: 10_000 });
+      const bytes = new Uint8Array(3);
+      await objects.put("a é/b+c", bytes, { onlyIfNew: true, downloadId: "1" });
+      const again = objects.put("a é/b+c", bytes, { onlyIfNew: true });
+      await expect(again).rejects.toMatchObject({ status: 412 });
+      expect(await objects.head("a é/b+c")).toMatchObject({ size: 3, downloadId: "1" });
+    } finally {
+      await removeBucket(options);
+    }
+  });
+});

@@ -1,0 +1,310 @@
+import { signed } from "../../lib/server/storage/s3/signature.ts";
+
+/** What a fake S3 does with a request instead of answering it; null: nothing. */
+export type S3Fault = "cut" | "no answer" | { status: number; code: string } | null;
+
+interface StoredObject {
+  bytes: Uint8Array<ArrayBuffer>;
+  etag: string;
+  meta: Record<string, string>;
+}
+
+interface FakeUpload {
+  key: string;
+  meta: Record<string, string>;
+  parts: Map<number, { bytes: Uint8Array<ArrayBuffer>; etag: string }>;
+}
+
+const SECRET = "a secret of this test";
+
+/** An S3 in memory, on a port of its own: as much of it as the server uses, and as strict. */
+export class FakeS3 implements AsyncDisposable {
+  readonly bucket = "files";
+  readonly accessKeyId = "ACCESS";
+  readonly secretAccessKey = SECRET;
+  readonly region = "test-1";
+  readonly objects = new Map<string, StoredObject>();
+  readonly uploads = new Map<string, FakeUpload>();
+  /** Lines such as `PUT some/key?partNumber=1`, of all that came. */
+  readonly requests: string[] = [];
+  /** Asked about each request. */
+  fault: (request: string) => S3Fault | Promise<S3Fault> = () => null;
+  /** The least of a part that is not the last. */
+  minPart = 5 * 1024 * 1024;
+  #server: Bun.Server<undefined>;
+
+  constructor() {
+    this.#server = this.#serve(0);
+  }
+
+  get endpoint(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  readonly port: number = 0;
+
+  /** Nothing answers on the port any more. */
+  async goAway(): Promise<void> {
+    await this.#server.stop(true);
+  }
+
+  /** It answers again, on the same port, with what it had. */
+  comeBack(): void {
+    this.#server = this.#serve(this.port);
+  }
+
+  /** Keys of all objects, in order. */
+  get keys(): string[] {
+    return [...this.objects.keys()].toSorted();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#server.stop(true);
+  }
+
+  #serve(port: number): Bun.Server<undefined> {
+    const server = Bun.serve({
+      hostname: "127.0.0.1",
+      port,
+      idleTimeout: 255,
+      maxRequestBodySize: 2 ** 30,
+      fetch: (request) => this.#answer(request),
+    });
+    Object.assign(this, { port: server.port });
+    return server;
+  }
+
+  async #answer(request: Request): Promise<Response> {
+    const url = new URL(request.url);
+    const [, bucket, ...names] = url.pathname.split("/");
+    const key = names.map(decodeURIComponent).join("/");
+    const line = `${request.method} ${key}${url.search}`;
+    this.requests.push(line);
+    const body = new Uint8Array(await request.arrayBuffer());
+    const fault = await this.fault(line);
+    if (fault === "no answer") return new Promise<Response>(() => undefined);
+    if (fault !== null && fault !== "cut") return failure(fault.status, fault.code);
+    const wrong = bucket === this.bucket ? this.#checked(request, url, body) : "NoSuchBucket";
+    if (wrong) return failure(wrong === "NoSuchBucket" ? 404 : 403, wrong);
+    const answer = this.#do(request, key, url.searchParams, body);
+    return fault === "cut" ? cut(await answer.bytes(), answer.headers) : answer;
+  }
+
+  /** The signature must be ours over what came, and the MD5 that of the body. */
+  #checked(request: Request, url: URL, body: Uint8Array): string | null {
+    const sent = request.headers.get("authorization") ?? "";
+    const names = /SignedHeaders=([^,]+)/.exec(sent)?.[1]?.split(";") ?? [];
+    const at = (request.headers.get("x-amz-date") ?? "").replace(
+      /(....)(..)(..)T(..)(..)(..)Z/,
+      "$1-$2-$3T$4:$5:$6Z",
+    );
+    const own = new Set(["host", "x-amz-date", "x-amz-content-sha256"]);
+    const right = signed(
+      {
+        method: request.method,
+        host: url.host,
+        path: url.pathname,
+        query: Object.fromEntries(url.searchParams),
+        headers: Object.fromEntries(
+          names.filter((name) => !own.has(name)).map((n) => [n, request.headers.get(n) ?? ""]),
+        ),
+        bodyHash: request.headers.get("x-amz-content-sha256") ?? "",
+      },
+      this,
+      Date.parse(at),
+    );
+    if (right["authorization"] !== sent) return "SignatureDoesNotMatch";
+    const md5 = request.headers.get("content-md5");
+    return md5 !== null && md5 !== md5Of(body, "base64") ? "BadDigest" : null;
+  }
+
+  #do(request: Request, key: string, query: URLSearchParams, body: Uint8Array<ArrayBuffer>) {
+    const { method, headers } = request;
+    if (key === "") {
+      return method === "POST" ? this.#removeMany(body) : this.#list(query);
+    }
+    const uploadId = query.get("uploadId");
+    if (method === "POST" && query.has("uploads")) return this.#create(key, headers);
+    if (uploadId !== null) return this.#inUpload(method, uploadId, query, headers, body);
+    if (method === "PUT") return this.#put(key, headers, body);
+    if (method === "DELETE") {
+      this.objects.delete(key);
+      return new Response(null, { status: 204 });
+    }
+    return this.#get(key, headers);
+  }
+
+  #put(key: string, headers: Headers, body: Uint8Array<ArrayBuffer>): Response {
+    if (headers.has("if-none-match") && this.objects.has(key)) {
+      return failure(412, "PreconditionFailed");
+    }
+    const source = this.#source(headers);
+    if (source instanceof Response) return source;
+    const bytes = source ?? body;
+    const etag = `"${md5Of(bytes, "hex")}"`;
+    this.objects.set(key, { bytes, etag, meta: metaOf(headers) });
+    if (source) return xml(`<CopyObjectResult><ETag>${etag}</ETag></CopyObjectResult>`);
+    return new Response(null, { headers: { etag } });
+  }
+
+  /** What a copy copies; null where it is none. */
+  #source(headers: Headers): Uint8Array<ArrayBuffer> | Response | null {
+    const named = headers.get("x-amz-copy-source");
+    if (named === null) return null;
+    const key = named.split("/").slice(2).map(decodeURIComponent).join("/");
+    const found = this.objects.get(key);
+    if (!found) return failure(404, "NoSuchKey");
+    const match = headers.get("x-amz-copy-source-if-match");
+    if (match !== null && match !== found.etag) return failure(412, "PreconditionFailed");
+    const range = /bytes=(\d+)-(\d+)/.exec(headers.get("x-amz-copy-source-range") ?? "");
+    return range ? found.bytes.slice(Number(range[1]), Number(range[2]) + 1) : found.bytes;
+  }
+
+  #get(key: string, headers: Headers): Response {
+    const found = this.objects.get(key);
+    if (!found) return failure(404, "NoSuchKey");
+    const { bytes, etag, meta } = found;
+    const match = headers.get("if-match");
+    if (match !== null && match !== etag) return failure(412, "PreconditionFailed");
+    const range = /bytes=(\d+)-(\d+)/.exec(headers.get("range") ?? "");
+    const some = range ? bytes.slice(Number(range[1]), Number(range[2]) + 1) : bytes;
+    return new Response(some, { status: range ? 206 : 200, headers: { ...meta, etag } });
+  }
+
+  #create(key: string, headers: Headers): Response {
+    const id = `${Bun.randomUUIDv7()}/+=`;
+    this.uploads.set(id, { key, meta: metaOf(headers), parts: new Map() });
+    return xml(
+      `<InitiateMultipartUploadResult><UploadId>${id}</UploadId></InitiateMultipartUploadResult>`,
+    );
+  }
+
+  #inUpload(
+    method: string,
+    id: string,
+    query: URLSearchParams,
+    headers: Headers,
+    body: Uint8Array<ArrayBuffer>,
+  ): Response {
+    const upload = this.uploads.get(id);
+    if (!upload) return failure(404, "NoSuchUpload");
+    if (method === "DELETE") {
+      this.uploads.delete(id);
+      return new Response(null, { status: 204 });
+    }
+    if (method === "POST") return this.#complete(id, upload, headers, body);
+    const source = this.#source(headers);
+    if (source instanceof Response) return source;
+    const bytes = source ?? body;
+    const etag = `"${md5Of(bytes, "hex")}"`;
+    upload.parts.set(Number(query.get("partNumber")), { bytes, etag });
+    if (source) return xml(`<CopyPartResult><ETag>${etag}</ETag></CopyPartResult>`);
+    return new Response(null, { headers: { etag } });
+  }
+
+  #complete(id: string, upload: FakeUpload, headers: Headers, body: Uint8Array): Response {
+    if (headers.has("if-none-match") && this.objects.has(upload.key)) {
+      return failure(412, "PreconditionFailed");
+    }
+    const text = new TextDecoder().decode(body).replaceAll("&#34;", '"');
+    const named = [...text.matchAll(/<PartNumber>(\d+)<\/PartNumber><ETag>([^<]+)</g)];
+    const parts = named.map(([, n, etag]) => {
+      const part = upload.parts.get(Number(n));
+      return part?.etag === etag ? part : undefined;
+    });
+    const whole = parts.filter((part) => part !== undefined);
+    if (whole.length !== named.length || whole.length === 0) return failure(400, "InvalidPart");
+    if (whole.slice(0, -1).some(({ bytes }) => bytes.length < this.minPart)) {
+      return failure(400, "EntityTooSmall");
+    }
+    // Some S3 refuse parts of unequal size.
+    if (new Set(whole.slice(0, -1).map(({ bytes }) => bytes.length)).size > 1) {
+      return failure(400, "InvalidPart");
+    }
+    const bytes = new Uint8Array(Buffer.concat(whole.map((part) => part.bytes)));
+    const etag = `"${md5Of(bytes, "hex")}-${whole.length}"`;
+    this.objects.set(upload.key, { bytes, etag, meta: upload.meta });
+    this.uploads.delete(id);
+    return xml(
+      `<CompleteMultipartUploadResult><ETag>${etag}</ETag></CompleteMultipartUploadResult>`,
+    );
+  }
+
+  #removeMany(body: Uint8Array): Response {
+    const keys = [...new TextDecoder().decode(body).matchAll(/<Key>([^<]*)<\/Key>/g)];
+    for (const [, key = ""] of keys) {
+      this.objects.delete(
+        key.replaceAll(/&#(\d+);/g, (_, code) => String.fromCharCode(Number(code))),
+      );
+    }
+    return xml("<DeleteResult></DeleteResult>");
+  }
+
+  #list(query: URLSearchParams): Response {
+    const prefix = query.get("prefix") ?? "";
+    const delimiter = query.get("delimiter");
+    const most = Number(query.get("max-keys") ?? 1000);
+    const after = query.get("continuation-token") ?? "";
+    const found = new Map<string, string>();
+    for (const key of this.keys) {
+      if (!key.startsWith(prefix)) continue;
+      const end = delimiter === null ? -1 : key.indexOf(delimiter, prefix.length);
+      const name = end < 0 ? key : key.slice(0, end + 1);
+      const { bytes, etag } = this.objects.get(key)!;
+      const isFolder = end >= 0;
+      found.set(
+        name,
+        isFolder
+          ? `<CommonPrefixes><Prefix>${escape(name)}</Prefix></CommonPrefixes>`
+          : `<Contents><Key>${escape(key)}</Key><Size>${bytes.length}</Size><ETag>${escape(etag)}</ETag></Contents>`,
+      );
+    }
+    const rest = [...found].filter(([name]) => name > after);
+    const page = rest.slice(0, most);
+    const next = rest.length > most ? (page.at(-1)?.[0] ?? "") : null;
+    const token =
+      next === null ? "" : `<NextContinuationToken>${escape(next)}</NextContinuationToken>`;
+    const all = page.map(([, text]) => text).join("");
+    return xml(`<ListBucketResult>${all}${token}</ListBucketResult>`);
+  }
+}
+
+function xml(text: string): Response {
+  return new Response(`<?xml version="1.0" encoding="UTF-8"?>${text}`);
+}
+
+function failure(status: number, code: string): Response {
+  return new Response(
+    `<?xml version="1.0"?><Error><Code>${code}</Code><Message>no</Message></Error>`,
+    { status },
+  );
+}
+
+/** Half of an answer, then the connection breaks. */
+function cut(bytes: Uint8Array, headers: Headers): Response {
+  const pieces = [bytes.subarray(0, bytes.length / 2)];
+  const half = new ReadableStream<Uint8Array>(
+    {
+      pull(controller) {
+        const piece = pieces.shift();
+        if (piece && piece.length > 0) controller.enqueue(piece);
+        // Without an error: the runtime would write it to the log.
+        else controller.error();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+  return new Response(half, { headers });
+}
+
+function metaOf(headers: Headers): Record<string, string> {
+  return Object.fromEntries([...headers].filter(([name]) => name.startsWith("x-amz-meta-")));
+}
+
+function md5Of(bytes: Uint8Array, as: "hex" | "base64"): string {
+  return new Bun.CryptoHasher("md5").update(bytes).digest(as);
+}
+
+function escape(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;");
+}
