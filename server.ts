@@ -14,6 +14,7 @@ import type { Listener } from "./lib/server/http/listen.ts";
 import { LongAnswers } from "./lib/server/http/long-answers.ts";
 import { metricsPage } from "./lib/server/http/metrics-page.ts";
 import { callsWith, type MakeCall } from "./lib/server/http/call.ts";
+import { refuseWhileAway, requireDatabaseAndStorage } from "./lib/server/http/availability.ts";
 import { authentication } from "./lib/server/http/callers.ts";
 import { adminCalls } from "./lib/server/http/calls/admin.ts";
 import { clientCalls } from "./lib/server/http/calls/clients.ts";
@@ -42,6 +43,9 @@ import { stdout } from "./lib/util/output.ts";
  * and a reset that overtakes the close frame is all that a client hears.
  */
 const GOODBYE_MS = 250;
+
+/** This run of the server, among all that share a database. */
+const SERVER_ID = Bun.randomUUIDv7();
 
 /** Whose the server's own long work is; no token has a space in its name. */
 const THE_SERVER = "the server";
@@ -98,11 +102,12 @@ function buildApp(
   access: Access,
   logger: Logger,
 ): Hono<RestEnv> {
-  const { audit, turns } = engine;
+  const { audit, turns, repository } = engine;
   // A burst is no harm: a page that is opened asks for much at once.
   const requests = new RateLimiter({ burst: 2 * requestRate, everyMs: 1000 / requestRate });
   const longAnswers = new LongAnswers({ turns, openCalls: access.openCalls, logger });
   const app = new Hono<RestEnv>();
+  app.use(refuseWhileAway(repository));
   app.use(authentication({ access, requests }));
   app.notFound(nothingHere);
   app.onError(errorAnswers({ audit, logger }));
@@ -131,6 +136,8 @@ function buildCalls(
       clients,
       downloads,
       metricsPage: (inTurn) => metricsPage(measured, inTurn),
+      requireDatabaseAndStorage: () => requireDatabaseAndStorage(repository, storage),
+      serverId: SERVER_ID,
       version,
     }),
     sessions: sessionCalls(call, { signIn }),
@@ -149,6 +156,7 @@ function buildCalls(
 function addRoutes(app: RestRoutes, calls: Calls): void {
   const { server, sessions, clients, downloads, content, events, admin: admins } = calls;
   app.get("/health", anyone, ...server.health);
+  app.get("/live", anyone, ...server.live);
   app.get("/metrics", viewer, ...server.metrics);
   app.get("/openapi.json", anyone, ...server.openapi);
 

@@ -168,7 +168,7 @@ function response(answer: Answer, schemas: SchemaCollector): Response {
 
 /** An answer for each status, which names the codes that come with it. */
 function errorResponses(endpoint: Endpoint, schemas: SchemaCollector): Record<string, Response> {
-  const common: ErrorCode[] = ["invalid_request", "rate_limited", "internal_error"];
+  const common: ErrorCode[] = ["invalid_request", "rate_limited", "internal_error", "unavailable"];
   const codes = [...endpoint.errors, ...common];
   if (endpoint.role !== "anyone") codes.push("unauthorized", "forbidden");
   const byStatus = Object.groupBy(new Set(codes), (code) => meaningOf(code).http ?? 500);

@@ -114,6 +114,7 @@ export type Change = z.infer<typeof Change>;
 export const Health = z
   .object({
     status: z.literal("healthy"),
+    server_id: z.string().meta({ description: "another one after each start of the server" }),
     version: z.string(),
     uptime_seconds: z.number().min(0),
     connected_clients: z.int().min(0),
@@ -121,6 +122,8 @@ export const Health = z
   })
   .meta({ id: "Health" });
 export type Health = z.infer<typeof Health>;
+
+export const Live = z.object({ status: z.literal("live") }).meta({ id: "Live" });
 
 export const ClientList = z
   .object({

@@ -42,6 +42,7 @@ const TABLE = {
   request_too_large: { http: 413 },
   rate_limited: { http: 429, close: 4429 },
   internal_error: { http: 500, close: 1011 },
+  unavailable: { http: 503 },
   // why a download failed
   file_not_found: { http: 404, retry: "never" },
   access_denied: { http: 403, retry: "never" },

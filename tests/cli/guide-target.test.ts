@@ -16,7 +16,7 @@ afterEach(() => rm(demos, { recursive: true, force: true }));
 
 /** A server that says it is healthy. */
 function healthyServer() {
-  const health = { status: "healthy", version: "1", uptime_seconds: 1 };
+  const health = { status: "healthy", server_id: "one", version: "1", uptime_seconds: 1 };
   const http = Bun.serve({
     hostname: "127.0.0.1",
     port: 0,

@@ -37,6 +37,7 @@ let names = 0;
 
 const SAMPLES: Record<Name, Sample> = {
   health: { allowed: 200 },
+  live: { allowed: 200 },
   metrics: { allowed: 200, limited: 403 },
   openapi: { allowed: 200 },
   getSession: { allowed: 200 },

@@ -119,10 +119,17 @@ describe("what goes well", () => {
     expectDocumented(endpoints.health, answer);
     expect(answer.body).toMatchObject({
       status: "healthy",
+      server_id: expect.stringMatching(/^[0-9a-f-]{36}$/),
       version,
       connected_clients: 2,
       active_downloads: 1,
     });
+  });
+
+  test("GET /live, without a token", async () => {
+    const answer = await call("GET", "/live", undefined, { Authorization: "" });
+    expect(answer).toMatchObject({ status: 200, body: { status: "live" } });
+    expectDocumented(endpoints.live, answer);
   });
 
   test("GET /openapi.json, without a token: the document of these very schemas", async () => {

@@ -41,6 +41,7 @@ const RECORD = downloadRecord({
 
 const HEALTH = {
   status: "healthy",
+  server_id: "one",
   uptime_seconds: 1,
   connected_clients: 1,
   labels: {},

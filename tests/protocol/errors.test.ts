@@ -23,6 +23,7 @@ describe("the table of codes", () => {
     ["request_too_large", 413],
     ["rate_limited", 429],
     ["internal_error", 500],
+    ["unavailable", 503],
     ["storage_full", 507],
   ])("%s is HTTP %d", (code, status) => {
     expect(new FdsError(code, "why").http).toBe(status);

@@ -6,9 +6,17 @@ export const serverEndpoints = {
   health: {
     method: "GET",
     path: "/health",
-    summary: "Whether the server works",
+    summary: "Whether the server works, and its database and storage are there",
     role: "anyone",
     answers: [{ status: 200, description: "It works", schema: schemas.Health }],
+    errors: [],
+  },
+  live: {
+    method: "GET",
+    path: "/live",
+    summary: "Whether the process works, whatever is away",
+    role: "anyone",
+    answers: [{ status: 200, description: "It works", schema: schemas.Live }],
     errors: [],
   },
   metrics: {

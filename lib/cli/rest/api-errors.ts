@@ -25,10 +25,12 @@ export class UnreachableError extends Failure {
   override name = "UnreachableError";
 }
 
+/** Codes of a server that will do it another time. */
+const WAITS: ReadonlySet<string> = new Set(["rate_limited", "unavailable"]);
+
 /** True where another try makes sense: the server is away, or has no time for now. */
 export function isTransient(error: unknown): error is ApiCallError | UnreachableError {
   return (
-    error instanceof UnreachableError ||
-    (error instanceof ApiCallError && error.code === "rate_limited")
+    error instanceof UnreachableError || (error instanceof ApiCallError && WAITS.has(error.code))
   );
 }

@@ -24,7 +24,9 @@ export interface SqlDatabase {
   flush(): Promise<void>;
   /** Runs a statement whose change outlives a power cut once it resolves. */
   keep<Row>(statement: Statement): Promise<Row[]>;
-  /** Whether it answers. While it does not, statements wait for it. */
+  /** Asks whether it answers. While it does not, statements wait for it. */
   isThere(): Promise<boolean>;
+  /** Whether a statement has waited for a while. */
+  readonly isAway: boolean;
   close(): Promise<void>;
 }

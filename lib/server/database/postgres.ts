@@ -11,6 +11,9 @@ import { fieldOf, type Statement, type Value } from "./statement.ts";
 const RETRY_MS = 50;
 const LONGEST_RETRY_MS = 1_000;
 
+/** Postgres is away when nothing has got through for this time, in ms. */
+const AWAY_MS = 1_000;
+
 /** How long Postgres may take to say that it is there, in ms. */
 const PATIENCE_MS = 2_000;
 
@@ -45,6 +48,10 @@ const CHANGES = /\b(?:INSERT INTO|UPDATE|DELETE FROM)\b/;
  */
 class PostgresDatabase implements SqlDatabase {
   #closed = false;
+  /** Since when nothing has got through, by `performance.now`; null: something has. */
+  #awaySince: number | null = null;
+  /** How many statements wait for Postgres to come back. */
+  #waiting = 0;
 
   constructor(
     private readonly pool: PostgresPool,
@@ -66,6 +73,11 @@ class PostgresDatabase implements SqlDatabase {
   }
 
   async flush(): Promise<void> {}
+
+  get isAway(): boolean {
+    const since = this.#awaySince;
+    return this.#waiting > 0 && since !== null && performance.now() - since > AWAY_MS;
+  }
 
   async isThere(): Promise<boolean> {
     const answer = this.pool.use((connection) => connection.query("SELECT 1"));
@@ -95,11 +107,16 @@ class PostgresDatabase implements SqlDatabase {
   async #lasting(work: (isAgain: boolean) => Promise<RawRow[]>): Promise<RawRow[]> {
     for (let attempt = 0; ; attempt++) {
       try {
-        return await work(attempt > 0);
+        const rows = await work(attempt > 0);
+        this.#awaySince = null;
+        return rows;
       } catch (error) {
         if (!isPassing(error) || this.#closed) throw translated(error);
+        if (error instanceof ConnectionLost) this.#awaySince ??= performance.now();
       }
+      this.#waiting++;
       await Bun.sleep(fullJitter(attempt, RETRY_MS, LONGEST_RETRY_MS));
+      this.#waiting--;
     }
   }
 }

@@ -176,7 +176,9 @@ export interface Repository {
   /** Who did what. */
   readonly audit: AuditRows;
 
-  /** Whether the database answers. While it does not, everything that needs it waits. */
+  /** Asks whether the database answers. While it does not, everything that needs it waits. */
   isThere(): Promise<boolean>;
+  /** Whether something has waited for the database for a while. */
+  readonly isAway: boolean;
   close(): Promise<void>;
 }

@@ -297,6 +297,10 @@ class SqlRepository implements Repository {
     }
   }
 
+  get isAway(): boolean {
+    return this.database.isAway;
+  }
+
   isThere(): Promise<boolean> {
     return this.database.isThere();
   }

@@ -84,6 +84,10 @@ class SqliteDatabase implements SqlDatabase {
     return this.log.flush();
   }
 
+  get isAway(): boolean {
+    return false;
+  }
+
   async isThere(): Promise<boolean> {
     return true;
   }

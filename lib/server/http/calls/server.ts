@@ -13,25 +13,32 @@ export interface ServerCallsOptions {
   downloads: Pick<Downloads, "countActive">;
   /** What `/metrics` answers. */
   metricsPage: (inTurn: InTurn) => Promise<string>;
+  /** Throws where they are away. */
+  requireDatabaseAndStorage: () => Promise<void>;
+  serverId: string;
   version: string;
 }
 
 /** What is asked about the server itself. */
 export function serverCalls(call: MakeCall, options: ServerCallsOptions) {
-  const { clients, downloads, metricsPage, version } = options;
+  const { clients, downloads, metricsPage, requireDatabaseAndStorage, serverId, version } = options;
   // Once: it takes milliseconds to make, and whoever asks for it needs no token.
   const document = JSON.stringify(openApiDocument(version));
   return {
     health: call(endpoints.health, async () => {
+      await requireDatabaseAndStorage();
       const active = await downloads.countActive();
       return json({
         status: "healthy" as const,
+        server_id: serverId,
         version,
         uptime_seconds: Math.floor(process.uptime()),
         connected_clients: clients.connectedCount,
         active_downloads: [...active.values()].reduce((sum, count) => sum + count, 0),
       });
     }),
+
+    live: call(endpoints.live, () => json({ status: "live" as const })),
 
     metrics: call(endpoints.metrics, async (c) => {
       const { caller, answering } = c.var;
