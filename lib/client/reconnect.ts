@@ -1,7 +1,7 @@
 import { fullJitter } from "../util/backoff.ts";
 import { LineLimit } from "../util/line-limit.ts";
 import type { Logger } from "../util/logger.ts";
-import type { ErrorCode } from "../protocol/errors.ts";
+import { meaningOf } from "../protocol/errors.ts";
 import { Connection, type ConnectionOptions, type Ending } from "./connection.ts";
 import type { ClientKeys } from "./key.ts";
 import { watch } from "./watchdog.ts";
@@ -11,13 +11,6 @@ const FIRST_WAIT_MS = 1_000;
 const MAX_WAIT_MS = 60_000;
 /** After a connection that lasted this long, in ms, the waits begin anew. */
 const STABLE_MS = 60_000;
-
-/** What a server says that lets a client in only with what it enrols with. */
-const ASKS_TO_ENROL: ReadonlySet<ErrorCode | undefined> = new Set([
-  "enrolment_required",
-  "key_mismatch",
-  "client_revoked",
-]);
 
 export interface ReconnectOptions extends Omit<
   ConnectionOptions,
@@ -126,7 +119,8 @@ class Connections {
     const { logger, enrolToken } = this.options;
     const { reason, code, registered, worked, lasted } = ending;
     const known = !this.#enrol;
-    const isAsked = ASKS_TO_ENROL.has(code) && enrolToken !== null;
+    const asksToEnrol = code !== undefined && meaningOf(code).asksToEnrol === true;
+    const isAsked = asksToEnrol && enrolToken !== null;
     // A server that was not reached, or had no time, still wants what it asked for.
     this.#enrol = isAsked || (this.#enrol && code === undefined && !registered);
     if (isAsked && known) return 0;
@@ -150,20 +144,8 @@ function cannotBegin(error: unknown): Ending {
 
 /** The server will say it again until somebody changes something: no hurry to hear it. */
 function wasRefused({ code, registered }: Ending): boolean {
-  switch (code) {
-    case "replaced":
-    case "unsupported_version":
-    case "client_revoked":
-      return true;
-    case "enrolment_required":
-    case "key_mismatch":
-    case "id_in_use":
-    case "message_too_large":
-    case "protocol_error":
-      return !registered;
-    default:
-      return false;
-  }
+  const reconnect = code && meaningOf(code).reconnect;
+  return reconnect === "slowly" || (reconnect === "slowly_if_refused" && !registered);
 }
 
 function pause(ms: number, stop: AbortSignal): Promise<void> {

@@ -1,6 +1,7 @@
 /**
- * The one table of codes: what a code means for REST (HTTP status), for a WebSocket (close code)
- * and for a download (is it worth another try). Whoever decides on a retry asks the error.
+ * The one table of codes: what a code means for REST (HTTP status), for a WebSocket (close code), for
+ * a download (is it worth another try) and for a client (when does it connect again). Whoever decides
+ * on a retry asks the error.
  */
 
 /**
@@ -18,12 +19,26 @@ export const MAX_FAILURES = 3;
 /** Times that a download may start over from the first byte (DESIGN: "at most twice"). */
 export const MAX_RESTARTS = 2;
 
+/**
+ * When a client connects again after this error:
+ * - `soon`: after a wait that grows with each try in vain;
+ * - `slowly`: after a long wait, as the server says it again until somebody changes something;
+ * - `slowly_if_refused`: the same where the client was not registered, else soon.
+ */
+export type Reconnect = "soon" | "slowly" | "slowly_if_refused";
+
 interface CodeMeaning {
   /** Status of a REST answer that carries the code. */
   http?: number;
   /** Close code of a WebSocket that ends for this reason (4000–4999 are ours, RFC 6455 7.4.2). */
   close?: number;
   retry?: Retry;
+  /** True where the file is not to blame: what was read again before does not count. */
+  sparesFile?: true;
+  /** Where it is missing: `soon`. */
+  reconnect?: Reconnect;
+  /** True where a client that can enrol shows next time what it enrols with. */
+  asksToEnrol?: true;
 }
 
 const TABLE = {
@@ -58,16 +73,16 @@ const TABLE = {
   storage_full: { http: 507, retry: "when_room" },
   storage_error: { retry: "later" },
   client_timeout: { http: 504, retry: "later", close: 4408 },
-  protocol_error: { retry: "later", close: 1002 },
+  protocol_error: { retry: "later", close: 1002, reconnect: "slowly_if_refused" },
   // why a connection ended
-  message_too_large: { close: 1009 },
+  message_too_large: { close: 1009, reconnect: "slowly_if_refused" },
   shutting_down: { close: 1012 },
-  enrolment_required: { close: 4401 },
-  key_mismatch: { close: 4403 },
-  unsupported_version: { close: 4406 },
-  id_in_use: { retry: "later", close: 4409 },
-  replaced: { close: 4410 },
-  client_revoked: { close: 4411 },
+  enrolment_required: { close: 4401, reconnect: "slowly_if_refused", asksToEnrol: true },
+  key_mismatch: { close: 4403, reconnect: "slowly_if_refused", asksToEnrol: true },
+  unsupported_version: { close: 4406, reconnect: "slowly" },
+  id_in_use: { retry: "later", sparesFile: true, close: 4409, reconnect: "slowly_if_refused" },
+  replaced: { close: 4410, reconnect: "slowly" },
+  client_revoked: { close: 4411, reconnect: "slowly", asksToEnrol: true },
 } as const satisfies Record<string, CodeMeaning>;
 
 export type ErrorCode = keyof typeof TABLE;

@@ -56,7 +56,8 @@ export function transition(download: Download, event: DownloadEvent): Transition
       case "gave_way": {
         const queued = requeue(download, event.now + GIVE_WAY_MS, event.problem);
         // Where another machine has the file otherwise, it is not the file that changed.
-        const next = event.problem.code === "id_in_use" ? { ...queued, restarts: 0 } : queued;
+        const { sparesFile } = meaningOf(event.problem.code);
+        const next = sparesFile ? { ...queued, restarts: 0 } : queued;
         return { next, effects: [dispatch, warn(`waits: ${event.problem.message}`)] };
       }
       case "received":
@@ -116,7 +117,7 @@ function start(
       durableOffset: 0,
       restarts: download.restarts + 1,
     },
-    effects: [warn(`starts over, ${download.durableOffset} safe bytes discarded: ${reason}`)],
+    effects: [warn(`starts over, ${download.durableOffset} durable bytes discarded: ${reason}`)],
   };
 }
 
@@ -225,7 +226,7 @@ function fail(download: Active, problem: Problem, now: number, final: boolean): 
         durableOffset: 0,
         restarts: download.restarts + 1,
       };
-      const lost = `starts over, ${durableOffsetOf(download)} safe bytes discarded: ${problem.message}`;
+      const lost = `starts over, ${durableOffsetOf(download)} durable bytes discarded: ${problem.message}`;
       return { next, effects: [discard, dispatch, warn(lost)] };
     }
     case "when_room": {

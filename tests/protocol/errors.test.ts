@@ -6,6 +6,7 @@ import {
   isDownloadErrorCode,
   meaningOf,
   problemOf,
+  type Reconnect,
 } from "../../lib/protocol/errors.ts";
 
 describe("the table of codes", () => {
@@ -32,6 +33,25 @@ describe("the table of codes", () => {
   test.each([...DOWNLOAD_ERROR_CODES])("a download that met %s knows whether to go on", (code) => {
     expect(["never", "later", "restart", "when_room"]).toContain(meaningOf(code).retry!);
     expect(isDownloadErrorCode(code)).toBe(true);
+  });
+
+  test.each<[ErrorCode, Reconnect | undefined, boolean]>([
+    ["replaced", "slowly", false],
+    ["unsupported_version", "slowly", false],
+    ["client_revoked", "slowly", true],
+    ["enrolment_required", "slowly_if_refused", true],
+    ["key_mismatch", "slowly_if_refused", true],
+    ["id_in_use", "slowly_if_refused", false],
+    ["message_too_large", "slowly_if_refused", false],
+    ["protocol_error", "slowly_if_refused", false],
+    ["shutting_down", undefined, false],
+    ["rate_limited", undefined, false],
+    ["client_timeout", undefined, false],
+    ["internal_error", undefined, false],
+  ])("a client that hears %s connects again %p, and shows what it enrols with: %p", (...row) => {
+    const [code, reconnect, asksToEnrol] = row;
+    expect(meaningOf(code).reconnect).toBe(reconnect!);
+    expect(meaningOf(code).asksToEnrol ?? false).toBe(asksToEnrol);
   });
 
   test("what is not for one side has the meaning of a bug there", () => {

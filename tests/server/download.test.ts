@@ -128,7 +128,7 @@ describe("the file is opened", () => {
       {
         type: "log",
         level: "warn",
-        message: "starts over, 400 safe bytes discarded: another file",
+        message: "starts over, 400 durable bytes discarded: another file",
       },
     ]);
   });
@@ -250,7 +250,7 @@ describe("what an error leads to", () => {
     expect(effects).toContainEqual({
       type: "log",
       level: "warn",
-      message: "starts over, 1000 safe bytes discarded: met checksum_mismatch",
+      message: "starts over, 1000 durable bytes discarded: met checksum_mismatch",
     });
     expect(typesOf(effects)).toEqual(["discard_part", "dispatch", "log"]);
   });

@@ -4,6 +4,7 @@ import * as z from "zod";
 import { FdsError } from "../../protocol/errors.ts";
 import { writeFileDurably } from "../../util/durable.ts";
 import type { Logger } from "../../util/logger.ts";
+import { SerialQueue } from "../../util/serial-queue.ts";
 import { formatSize } from "../../util/sizes.ts";
 import { systemCode } from "../../util/system-error.ts";
 
@@ -34,7 +35,7 @@ export interface DailyLimitOptions {
  * before, and that is on the disk before it is sent: neither a crash nor a restart lets more out.
  */
 export class DailyLimit {
-  #saving: Promise<void> = Promise.resolve();
+  readonly #saving = new SerialQueue();
 
   private constructor(
     private readonly path: string,
@@ -94,9 +95,7 @@ export class DailyLimit {
 
   /** One writing at a time, so that the last one says what is so. */
   #save(): Promise<void> {
-    const write = () => writeFileDurably(this.path, JSON.stringify(this.sent), 0o600);
-    this.#saving = this.#saving.then(write, write);
-    return this.#saving;
+    return this.#saving.run(() => writeFileDurably(this.path, JSON.stringify(this.sent), 0o600));
   }
 }
 

@@ -1,4 +1,5 @@
 import { appendFile, rename, stat } from "node:fs/promises";
+import { SerialQueue } from "../../util/serial-queue.ts";
 import { systemCode } from "../../util/system-error.ts";
 
 export interface LineFileOptions {
@@ -11,7 +12,7 @@ export interface LineFileOptions {
 
 /** A file of lines that only the program's user reads; the oldest lines give way. */
 export class LineFile {
-  #writing: Promise<void> = Promise.resolve();
+  readonly #writing = new SerialQueue();
 
   constructor(private readonly options: LineFileOptions) {}
 
@@ -21,15 +22,12 @@ export class LineFile {
 
   /** Resolves when all that was to be appended is written, or failed. */
   settled(): Promise<void> {
-    return this.#writing;
+    return this.#writing.idle();
   }
 
   /** @param line without its end. Resolves when it is written. @throws an error of the disk */
   append(line: string): Promise<void> {
-    const writing = this.#writing.then(() => this.#append(`${line}\n`));
-    // The next line is another try.
-    this.#writing = writing.catch(() => undefined);
-    return writing;
+    return this.#writing.run(() => this.#append(`${line}\n`));
   }
 
   async #append(text: string): Promise<void> {

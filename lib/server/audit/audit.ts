@@ -1,5 +1,6 @@
 import type { AuditAction } from "../../api/audit.ts";
 import type { InTurn } from "../../util/fair-turns.ts";
+import { SerialQueue } from "../../util/serial-queue.ts";
 import type { Logger } from "../../util/logger.ts";
 import { type AuditEntry, type AuditRow, STANDINGS } from "./entry.ts";
 import { AuditRoom, type RoomRows } from "./room.ts";
@@ -44,7 +45,7 @@ export interface AuditOptions {
 /** Who did what, and how it ended: written soon, counted where it is a flood, and bounded in size. */
 export class Audit {
   #waiting: AuditRow[] = [];
-  #writing: Promise<void> = Promise.resolve();
+  readonly #writing = new SerialQueue();
   #writeTimer: Timer | undefined;
   #window = new AuditWindow();
   readonly #windowTimer: Timer;
@@ -92,8 +93,7 @@ export class Audit {
   #write(): Promise<void> {
     clearTimeout(this.#writeTimer);
     this.#writeTimer = undefined;
-    this.#writing = this.#writing.then(() => this.#writeWaiting());
-    return this.#writing;
+    return this.#writing.run(() => this.#writeWaiting());
   }
 
   async #writeWaiting(): Promise<void> {

@@ -1,6 +1,7 @@
 import type { Labels } from "../../api/labels.ts";
 import type { DownloadRecord } from "../../api/schemas.ts";
 import { nextRound, pauses } from "../../util/fair-turns.ts";
+import { SerialQueue } from "../../util/serial-queue.ts";
 import type { Logger } from "../../util/logger.ts";
 import { formatEvent } from "../../util/server-sent-events.ts";
 import type { Clients, KnownClient } from "../clients/clients.ts";
@@ -45,7 +46,7 @@ export class Events {
   readonly #running = new Map<string, { download: Download; record: DownloadRecord }>();
   /** Ids of clients that are to be told of. */
   readonly #clients = new Set<string>();
-  #turns: Promise<unknown> = Promise.resolve();
+  readonly #turns = new SerialQueue();
   #tellingIsDue = false;
   #progressIsDue = false;
   #timers: Timer[] = [];
@@ -99,9 +100,7 @@ export class Events {
    * nobody hears the old after the new.
    */
   inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#turns.then(work);
-    this.#turns = Promise.allSettled([turn]);
-    return turn;
+    return this.#turns.run(work);
   }
 
   /** A download in the words of an event. */

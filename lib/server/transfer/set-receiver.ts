@@ -81,7 +81,7 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
       case "proving":
         return this.#onProving(message.offset);
       case "error":
-        return this.#refused(new FdsError(message.code, message.message));
+        return this.fail(problemOf(new FdsError(message.code, message.message), "protocol_error"));
       case "set_listed":
         return this.#onListed(message.total_size);
       default:
@@ -282,10 +282,5 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
     if (this.isOver) return;
     this.#flow.flushed(streamOffset);
     await this.endIfNoRoom(Math.max(0, this.#tally.totalSize - bytes));
-  }
-
-  /** The client cannot deliver the set. */
-  #refused(error: FdsError): void {
-    this.fail(problemOf(error, "protocol_error"), error.code === "file_not_found");
   }
 }
