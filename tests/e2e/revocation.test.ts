@@ -101,6 +101,11 @@ const ACTS: Record<string, { path: string; body: object; done: () => Promise<boo
     body: { rate_limit: 4711 },
     done: async () => (await system.api.download(ids.queued)).rate_limit === 4711,
   },
+  changeClient: {
+    path: "/api/clients/site-1",
+    body: { labels: { stolen: "yes" } },
+    done: async () => (await system.api.clients()).some(({ labels }) => "stolen" in labels),
+  },
   createEnrolmentKey: {
     path: endpoints.createEnrolmentKey.path,
     body: { name: "stolen", ids: "*" },

@@ -1,0 +1,77 @@
+import { FdsError } from "../../protocol/errors.ts";
+import { type Caller, canEnd } from "../access/caller.ts";
+import type { OpenCalls } from "../access/open-calls.ts";
+import type { Completed } from "../download.ts";
+import type { SetRows } from "../set.ts";
+import type { Storage, StoredBytes } from "../storage/storage.ts";
+import { contentResponse } from "./content.ts";
+import { endableBody } from "./endable-body.ts";
+import { openSetFile, setContentResponse } from "./set-content.ts";
+
+/** Where content comes from. */
+export interface ContentSources {
+  storage: Pick<Storage, "openFile">;
+  sets: Pick<SetRows, "list" | "storedByPath">;
+  /** What is sent ends with the right of its caller. */
+  openCalls: Pick<OpenCalls, "add">;
+}
+
+/** Who asks for content, and how. */
+export interface Asking {
+  request: Request;
+  caller: Caller;
+  /** One file of a set, as its row has it; undefined: all that came. */
+  path: string | undefined;
+}
+
+/**
+ * What came of a completed download: its file, its set as an archive, or one file of it.
+ * @throws FdsError `not_found` where it was removed or changed on the disk, or never was
+ */
+export async function downloadContent(
+  found: Completed,
+  asking: Asking,
+  sources: ContentSources,
+): Promise<Response> {
+  if (found.set) return setContent(found, asking, sources);
+  if (asking.path !== undefined) throw new FdsError("not_found", "The download is no set");
+  return fileContent(found, asking, sources);
+}
+
+async function fileContent(
+  { checksum, digest, savedPath, source }: Completed,
+  asking: Asking,
+  { storage, openCalls }: ContentSources,
+): Promise<Response> {
+  if (savedPath === null) throw new Error("a file was published nowhere");
+  const file = await storage.openFile(savedPath);
+  if (file?.size !== source.totalSize) {
+    throw new FdsError("not_found", "The file was removed or changed on the server's disk");
+  }
+  const content = { checksum, digest, savedPath };
+  return contentResponse(content, file, asking.request, ending(asking, openCalls));
+}
+
+async function setContent(
+  found: Completed,
+  asking: Asking,
+  { storage, sets, openCalls }: ContentSources,
+): Promise<Response> {
+  const { request, path } = asking;
+  const stored = { rows: sets, storage };
+  const bodyOf = ending(asking, openCalls);
+  if (path === undefined) {
+    const { headers, body } = setContentResponse(found, request, stored);
+    return new Response(body && bodyOf(body), { headers });
+  }
+  const { file, digest, savedPath } = await openSetFile(found, path, stored);
+  return contentResponse({ checksum: found.checksum, digest, savedPath }, file, request, bodyOf);
+}
+
+/** Makes a body end with its caller's right; the answer to HEAD has none that could go on. */
+function ending({ request, caller }: Asking, openCalls: Pick<OpenCalls, "add">) {
+  return (bytes: StoredBytes): StoredBytes =>
+    request.method === "GET" && canEnd(caller)
+      ? endableBody(bytes instanceof Blob ? bytes.stream() : bytes, caller, openCalls)
+      : bytes;
+}
