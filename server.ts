@@ -19,6 +19,7 @@ import { authentication } from "./lib/server/http/callers.ts";
 import { adminCalls } from "./lib/server/http/calls/admin.ts";
 import { clientCalls } from "./lib/server/http/calls/clients.ts";
 import { contentCalls } from "./lib/server/http/calls/content.ts";
+import { jobCalls } from "./lib/server/http/calls/jobs.ts";
 import { downloadCalls } from "./lib/server/http/calls/downloads.ts";
 import { eventCalls } from "./lib/server/http/calls/events.ts";
 import { serverCalls } from "./lib/server/http/calls/server.ts";
@@ -62,6 +63,7 @@ async function start(config: ServerConfig, isTerminal: boolean) {
   const access = buildAccess(config, engine, logger);
   const app = buildApp(config, engine, access, logger);
   await engine.downloads.recover();
+  await engine.jobs.recover();
   const { clients, audit } = engine;
   const listener = await serve({ config, app, page: dashboard, clients, audit, logger });
   announce(config, { port: listener.port, signIn: access.signIn, isTerminal, logger });
@@ -127,8 +129,16 @@ function buildCalls(
   logger: Logger,
 ) {
   const { repository, storage, turns, credit, metrics } = engine;
-  const { audit, enrolmentKeys, clients, downloads, events } = engine;
-  const feeds = new EventFeeds({ repository, clients, events, openCalls, turns, logger });
+  const { audit, enrolmentKeys, clients, downloads, events, jobs, jobEvents } = engine;
+  const feeds = new EventFeeds({
+    repository,
+    clients,
+    events,
+    openCalls,
+    openJobs: (caller, inTurn) => jobEvents.latest(caller, inTurn),
+    turns,
+    logger,
+  });
   const browsing = new Browsing({ clients, credit, metrics });
   const measured = { metrics, repository, storage, clients, downloads, events, credit, version };
   return {
@@ -145,7 +155,8 @@ function buildCalls(
     downloads: downloadCalls(call, { clients, downloads }),
     content: contentCalls(call, { downloads, clients, storage, sets: repository.sets, openCalls }),
     events: eventCalls(call, { downloads, clients, feeds }),
-    admin: adminCalls(call, { tokens, enrolmentKeys, audit }),
+    jobs: jobCalls(call, { jobs, clients, downloads }),
+    admin: adminCalls(call, { tokens, enrolmentKeys, audit, jobs }),
   };
 }
 
@@ -154,7 +165,7 @@ function buildCalls(
  * stated in lib/api/endpoints, which these lines are held to by their types.
  */
 function addRoutes(app: RestRoutes, calls: Calls): void {
-  const { server, sessions, clients, downloads, content, events, admin: admins } = calls;
+  const { server, sessions, clients, downloads, content, events, jobs, admin: admins } = calls;
   app.get("/health", anyone, ...server.health);
   app.get("/live", anyone, ...server.live);
   app.get("/metrics", viewer, ...server.metrics);
@@ -182,6 +193,15 @@ function addRoutes(app: RestRoutes, calls: Calls): void {
   app.get("/api/events", viewer, ...events.events);
   app.get("/api/totals", viewer, ...downloads.totals);
 
+  app.post("/api/jobs", operator, ...jobs.createJob);
+  app.get("/api/jobs", viewer, ...jobs.listJobs);
+  app.get("/api/jobs/:job_id", viewer, ...jobs.getJob);
+  app.patch("/api/jobs/:job_id", operator, ...jobs.changeJob);
+  app.post("/api/jobs/:job_id/cancel", operator, ...jobs.cancelJob);
+  app.post("/api/jobs/:job_id/pause", operator, ...jobs.pauseJob);
+  app.post("/api/jobs/:job_id/resume", operator, ...jobs.resumeJob);
+  app.post("/api/jobs/:job_id/rerun", operator, ...jobs.rerunJob);
+
   app.get("/api/enrolment-keys", admin, ...admins.listEnrolmentKeys);
   app.post("/api/enrolment-keys", admin, ...admins.createEnrolmentKey);
   app.delete("/api/enrolment-keys/:name", admin, ...admins.revokeEnrolmentKey);
@@ -194,6 +214,7 @@ function addRoutes(app: RestRoutes, calls: Calls): void {
 async function stop(engine: Engine, listener: Listener): Promise<void> {
   listener.close();
   engine.stopWatching();
+  engine.jobs.stop();
   await engine.downloads.stop();
   await engine.clients.close();
   const heard = Bun.sleep(GOODBYE_MS);

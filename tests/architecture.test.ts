@@ -65,6 +65,7 @@ const FOLDERS = new Set([
   "server/events",
   "server/http",
   "server/http/calls",
+  "server/jobs",
   "server/metrics",
   "server/records",
   "server/storage",

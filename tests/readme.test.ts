@@ -121,7 +121,7 @@ describe("the manual names", () => {
       .filter(({ path, method }) => path !== "/api/session" || method === "POST")
       .map(
         ({ method, path }) =>
-          `${method} ${path.replace(":download_id", "ID").replace(":client_id", "CLIENT").replace(":name", "NAME")}`,
+          `${method} ${path.replace(":download_id", "ID").replace(":client_id", "CLIENT").replace(":job_id", "JOB").replace(":name", "NAME")}`,
       );
     // The page is no call of the API.
     expect(unique(named)).toEqual([...known, "GET /"].toSorted());

@@ -22,6 +22,12 @@ export const AUDIT_ACTIONS = [
   "download_cancel",
   "download_retry",
   "download_end",
+  "job_create",
+  "job_change",
+  "job_cancel",
+  "job_pause",
+  "job_resume",
+  "job_rerun",
   "content_fetch",
   "browse",
   "denied",
@@ -43,7 +49,7 @@ export const AuditRecord = z
     action: AuditAction,
     target: z.string().nullable().meta({
       description:
-        "the token or enrolment key it was about; of what was denied, the call; of two machines with one id, where the other one is",
+        "the token, enrolment key or job it was about; of what was denied, the call; of two machines with one id, where the other one is",
     }),
     client_id: z.string().nullable(),
     download_id: z.string().nullable(),

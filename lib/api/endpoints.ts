@@ -2,6 +2,7 @@ import { accessEndpoints } from "./endpoints/access.ts";
 import { clientEndpoints } from "./endpoints/clients.ts";
 import { downloadEndpoints } from "./endpoints/downloads.ts";
 import { eventEndpoints } from "./endpoints/events.ts";
+import { jobEndpoints } from "./endpoints/jobs.ts";
 import { serverEndpoints } from "./endpoints/server.ts";
 
 /**
@@ -14,6 +15,7 @@ export const endpoints = {
   ...clientEndpoints,
   ...downloadEndpoints,
   ...eventEndpoints,
+  ...jobEndpoints,
 } as const;
 
 type AnyEndpoint = (typeof endpoints)[keyof typeof endpoints];

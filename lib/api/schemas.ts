@@ -65,6 +65,7 @@ export const DownloadRecord = z
     md5: Md5.nullable(),
     sha256: Sha256.nullable(),
     rate_limit: RateLimit.nullable(),
+    job_id: z.uuid().nullable().meta({ description: "the job that asked for it" }),
     saved_path: SavedPath.nullable(),
     attempts: z.int().min(0),
     created_at: time,
@@ -103,13 +104,6 @@ export const ClientRecord = z
   })
   .meta({ id: "Client" });
 export type ClientRecord = z.infer<typeof ClientRecord>;
-
-/** What an event of the live feeds tells. */
-export const Change = z.discriminatedUnion("event", [
-  z.object({ event: z.literal("download"), data: DownloadRecord }),
-  z.object({ event: z.literal("client"), data: ClientRecord }),
-]);
-export type Change = z.infer<typeof Change>;
 
 export const Health = z
   .object({
@@ -163,17 +157,26 @@ export const ApiError = z
   .meta({ id: "Error" });
 export type ApiError = z.infer<typeof ApiError>;
 
+/** What is asked for, of whichever client. */
+const orderFields = {
+  file_path: FilePath.optional().meta({
+    description: `${DEFAULT_FILE} where neither it nor paths is given`,
+  }),
+  ...SetFields,
+  if_offline: z.enum(["wait", "fail"]).default("wait"),
+  checksum: z.enum(CHECKSUM_ALGORITHMS).default("md5"),
+  rate_limit: RateLimit.nullable().default(null),
+};
+
+/** The same as {@link NewDownload}, of clients that are named elsewhere. */
+export const DownloadOrder = z
+  .strictObject(orderFields)
+  .superRefine(checkSetFields)
+  .meta({ id: "DownloadOrder" });
+export type DownloadOrder = z.input<typeof DownloadOrder>;
+
 export const NewDownload = z
-  .strictObject({
-    client_id: ClientId,
-    file_path: FilePath.optional().meta({
-      description: `${DEFAULT_FILE} where neither it nor paths is given`,
-    }),
-    ...SetFields,
-    if_offline: z.enum(["wait", "fail"]).default("wait"),
-    checksum: z.enum(CHECKSUM_ALGORITHMS).default("md5"),
-    rate_limit: RateLimit.nullable().default(null),
-  })
+  .strictObject({ client_id: ClientId, ...orderFields })
   .superRefine(checkSetFields)
   .meta({ id: "NewDownload" });
 export type NewDownload = z.input<typeof NewDownload>;
@@ -260,6 +263,7 @@ export const DownloadQuery = z
   .strictObject({
     status: DownloadStatus.optional(),
     client_id: ClientId.optional(),
+    job_id: z.uuid().optional(),
     open: z.literal("true").optional().meta({
       description: "only what failed and was not retried: its file is still owed",
     }),
@@ -275,5 +279,6 @@ export const DownloadQuery = z
 export const PathParams = z.object({
   client_id: z.string(),
   download_id: z.string(),
+  job_id: z.string(),
   name: z.string().meta({ description: "of a token or an enrolment key" }),
 });

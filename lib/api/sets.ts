@@ -27,7 +27,7 @@ const patterns = z
     if (flaw !== null) context.addIssue({ code: "custom", message: flaw });
   });
 
-const duration = z
+export const duration = z
   .string()
   .transform((text, context) => {
     const ms = parseDuration(text);

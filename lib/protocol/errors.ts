@@ -50,10 +50,13 @@ const TABLE = {
   not_found: { http: 404 },
   client_not_found: { http: 404 },
   download_not_found: { http: 404 },
+  job_not_found: { http: 404 },
   method_not_allowed: { http: 405 },
-  client_not_connected: { http: 409 },
+  client_not_connected: { http: 409, retry: "never" },
   download_not_finished: { http: 409 },
   download_already_ended: { http: 409 },
+  job_ended: { http: 409 },
+  idempotency_conflict: { http: 409 },
   request_too_large: { http: 413 },
   rate_limited: { http: 429, close: 4429 },
   internal_error: { http: 500, close: 1011 },
@@ -70,6 +73,7 @@ const TABLE = {
   client_outdated: { http: 409, retry: "never" },
   name_unusable: { retry: "never" },
   not_settled: { retry: "never" },
+  expired: { retry: "never" },
   storage_full: { http: 507, retry: "when_room" },
   storage_error: { retry: "later" },
   client_timeout: { http: 504, retry: "later", close: 4408 },
@@ -105,6 +109,8 @@ export const DOWNLOAD_ERROR_CODES = [
   "id_in_use",
   "name_unusable",
   "not_settled",
+  "expired",
+  "client_not_connected",
 ] as const satisfies ErrorCode[];
 
 export type DownloadErrorCode = (typeof DOWNLOAD_ERROR_CODES)[number];

@@ -5,7 +5,7 @@ import type { SetCounts } from "./set.ts";
 /* What can happen to a download, and what is to be done about it. */
 
 /**
- * What happened. All but `cancelled`, `rate_limited` and `retried` belong to one attempt and are void
+ * What happened. All but `cancelled`, `given_up`, `rate_limited` and `retried` belong to one attempt and are void
  * for any other.
  */
 export type DownloadEvent =
@@ -42,6 +42,8 @@ export type DownloadEvent =
   /** `final`: no other try, whatever the table says of the code. */
   | { type: "failed"; epoch: number; now: number; problem: Problem; final?: boolean }
   | { type: "cancelled"; now: number }
+  /** What waits is given up: it failed by a problem, or is cancelled. What runs goes on. */
+  | { type: "given_up"; now: number; problem: Problem | null }
   | { type: "rate_limited"; rateLimit: number | null }
   /** Another download asks for the file again. */
   | { type: "retried"; as: string };

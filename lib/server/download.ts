@@ -26,6 +26,8 @@ export interface Order {
   checksum: ChecksumAlgorithm;
   /** Most bytes of the file a second; null: as many as the link carries. */
   rateLimit: number | null;
+  /** The job that it belongs to; null: it was asked for by itself. */
+  jobId: string | null;
 }
 
 /** What a download has in every state. */
@@ -160,8 +162,8 @@ export function durableOffsetOf(download: Download): number {
 }
 
 /** What was asked for, to ask for it again. */
-export function orderOf({ clientId, filePath, set, checksum, rateLimit }: Order): Order {
-  return { clientId, filePath, set, checksum, rateLimit };
+export function orderOf({ clientId, filePath, set, checksum, rateLimit, jobId }: Order): Order {
+  return { clientId, filePath, set, checksum, rateLimit, jobId };
 }
 
 /** What a download has in every state. */

@@ -8,6 +8,9 @@ import type { ServerConfig } from "./config.ts";
 import type { Repository } from "./database/repository.ts";
 import { Downloads } from "./downloads/downloads.ts";
 import { Events } from "./events/events.ts";
+import type { Job } from "./job.ts";
+import { JobEvents } from "./jobs/job-events.ts";
+import { Jobs } from "./jobs/jobs.ts";
 import { watchEventLoop } from "./metrics/event-loop-lag.ts";
 import { Metrics } from "./metrics/metrics.ts";
 import type { Storage } from "./storage/storage.ts";
@@ -35,8 +38,9 @@ export function buildEngine(options: EngineOptions) {
   const { auditKeep: keep, auditMaxSize: maxSize } = config;
   const audit = new Audit({ rows: repository.audit, keep, maxSize, logger });
   const enrolmentKeys = new EnrolmentKeys(repository.access);
-  const clientRegistered = new Topic();
+  const clientRegistered = new Topic<[clientId: string]>();
   const clientChanged = new Topic<[clientId: string]>();
+  const clientLabelled = new Topic<[clientId: string]>();
   const downloadChanged = new Topic();
   const clients = new Clients({
     repository,
@@ -47,8 +51,9 @@ export function buildEngine(options: EngineOptions) {
     metrics,
     audit,
     logger,
-    onRegistered: () => clientRegistered.publish(),
+    onRegistered: ({ client }) => client && clientRegistered.publish(client.clientId),
     onChange: clientChanged.publish,
+    onLabelled: clientLabelled.publish,
   });
   const downloads = new Downloads({
     repository,
@@ -62,13 +67,23 @@ export function buildEngine(options: EngineOptions) {
     audit,
     logger,
     onChange: downloadChanged.publish,
+    jobs: {
+      mostOf: (jobId) => jobs.mostOf(jobId),
+      onChange: (jobId, status) => jobs.onChange(jobId, status),
+      reopen: (jobId) => jobs.reopen(jobId),
+    },
   });
   const progressOf = downloads.progressOf.bind(downloads);
   const events = new Events({ repository, clients, progressOf, logger });
-  clientRegistered.subscribe(() => downloads.clientRegistered());
+  const jobEvents = new JobEvents({ rows: repository.jobs, events, logger });
+  const onChange = (job: Job) => jobEvents.tell(job);
+  const jobs: Jobs = new Jobs({ repository, clients, downloads, onChange, logger });
+  clientRegistered.subscribe((clientId) => downloads.clientRegistered(clientId));
+  clientRegistered.subscribe((clientId) => jobs.clientSeen(clientId));
+  clientLabelled.subscribe((clientId) => jobs.clientSeen(clientId));
   clientChanged.subscribe((clientId) => events.clientChanged(clientId));
   downloadChanged.subscribe(() => events.downloadChanged());
   const stopWatching = watchEventLoop(metrics.eventLoopLag);
   const parts = { credit, metrics, audit, enrolmentKeys, clients, downloads, events };
-  return { storage, repository, turns, ...parts, stopWatching };
+  return { storage, repository, turns, ...parts, jobs, jobEvents, stopWatching };
 }

@@ -32,6 +32,11 @@ export function transition(download: Download, event: DownloadEvent): Transition
   if (event.type === "retried") return takeDownRetry(download, event.as);
   if (hasEnded(download)) return unchanged(download);
   if (event.type === "cancelled") return cancel(download, event.now);
+  if (event.type === "given_up") {
+    if (download.status !== "queued") return unchanged(download);
+    const { problem, now } = event;
+    return problem === null ? cancel(download, now) : end(download, problem, now);
+  }
   if (event.type === "rate_limited") {
     const effects: Effect[] = [{ type: "apply_rate_limit" }];
     return { next: { ...download, rateLimit: event.rateLimit }, effects };
@@ -254,10 +259,12 @@ export const LONGEST_WAIT_MS = 60_000;
 
 function takeDownRetry(download: Download, retriedAs: string): Transition {
   if (download.status !== "failed" && download.status !== "cancelled") return unchanged(download);
+  // Of each client one download of a job is the newest.
+  if (download.jobId !== null && download.retriedAs !== null) return unchanged(download);
   return { next: { ...download, retriedAs }, effects: [] };
 }
 
-function end(download: Active, problem: Problem, now: number): Transition {
+function end(download: Queued | Active, problem: Problem, now: number): Transition {
   return {
     next: {
       ...common(download),

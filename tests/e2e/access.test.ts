@@ -71,6 +71,18 @@ const SAMPLES: Record<Name, Sample> = {
   retryDownload: { allowed: 409, elsewhere: 404, of: () => completed },
   changeClient: { allowed: 404, of: () => NOWHERE, body: () => ({ labels: {} }) },
   revokeClient: { allowed: 404, of: () => NOWHERE },
+  // It matches nobody.
+  createJob: {
+    allowed: 400,
+    body: () => ({ clients: { labels: "no=such" }, download: {} }),
+  },
+  listJobs: { allowed: 200 },
+  getJob: { allowed: 404, of: () => NOWHERE },
+  changeJob: { allowed: 404, of: () => NOWHERE, body: () => ({ max_concurrent: 1 }) },
+  cancelJob: { allowed: 404, of: () => NOWHERE },
+  pauseJob: { allowed: 404, of: () => NOWHERE },
+  resumeJob: { allowed: 404, of: () => NOWHERE },
+  rerunJob: { allowed: 404, of: () => NOWHERE },
   listEnrolmentKeys: { allowed: 200 },
   createEnrolmentKey: { allowed: 201, body: () => ({ name: `made-${names++}`, ids: "kiosk-*" }) },
   revokeEnrolmentKey: { allowed: 404, of: () => NOWHERE },

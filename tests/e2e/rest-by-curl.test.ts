@@ -24,6 +24,7 @@ function callOf(line: string): string {
     / -X (\w+)/.exec(line) ?? [];
   const template = path
     .replace("$ID", ":download_id")
+    .replace("$JOB", ":job_id")
     .replace("restaurant-001", ":client_id")
     .replace(/(tokens|enrolment-keys)\/.+/, "$1/:name");
   return `${method} ${template}`;
@@ -46,6 +47,8 @@ describe.skipIf(needs !== "")(`lib/api/README.md shows what works${needs}`, () =
   let url = "";
   /** Id of the newest download. */
   let id = "";
+  /** Id of the newest job. */
+  let job = "";
 
   beforeAll(async () => {
     copy = await FreshCopy.create();
@@ -63,7 +66,10 @@ describe.skipIf(needs !== "")(`lib/api/README.md shows what works${needs}`, () =
   });
 
   const script = (block: string) =>
-    (LOGIN + block).replace("http://localhost:8080", url).replace(/^ID=\S+/m, `ID=${id}`);
+    (LOGIN + block)
+      .replace("http://localhost:8080", url)
+      .replace(/^ID=\S+/m, `ID=${id}`)
+      .replaceAll("$JOB", job);
 
   test.each(BLOCKS.map((block) => [callsOf(block).join(", "), block]))(
     "%s",
@@ -78,6 +84,10 @@ describe.skipIf(needs !== "")(`lib/api/README.md shows what works${needs}`, () =
       const answers = [...(await copy.run(script(block))).matchAll(/^(.*)\n(\d{3})$/gm)];
       const good = callsOf(block).map(() => expect.stringMatching(/^2\d\d$/));
       expect(answers.map(([, , status]) => status)).toEqual(good);
+      const [made] = answers.flatMap(
+        ([, body]) => /"job_id":"([^"]+)","status"/.exec(body!)?.[1] ?? [],
+      );
+      job = made ?? job;
       if (calls !== "POST /api/download") return;
       ({ download_id: id } = DownloadAccepted.parse(JSON.parse(answers[0]![1]!)));
     },

@@ -7,7 +7,7 @@ import { type Download, hasEnded, durableOffsetOf } from "../../lib/server/downl
 import { Downloads } from "../../lib/server/downloads/downloads.ts";
 import { Metrics } from "../../lib/server/metrics/metrics.ts";
 import { Logger } from "../../lib/util/logger.ts";
-import { order } from "../support/downloads.ts";
+import { NO_JOBS, order } from "../support/downloads.ts";
 import { codeOfRejection } from "../support/errors.ts";
 import { MemoryStorage } from "../support/memory-storage.ts";
 import { Life } from "../support/mortal.ts";
@@ -246,8 +246,9 @@ export class MemoryWorld {
       metrics,
       audit: { record: () => undefined },
       logger,
-      onRegistered: () => downloads.clientRegistered(),
+      onRegistered: () => downloads.clientRegistered(this.clientId),
       onChange: () => undefined,
+      onLabelled: () => undefined,
     });
     const downloads: Downloads = new Downloads({
       repository,
@@ -258,6 +259,7 @@ export class MemoryWorld {
       minFreeDisk: 1,
       quotas: { file: null, perClient: null, total: null },
       onChange: () => undefined,
+      jobs: NO_JOBS,
       metrics,
       audit: { record: () => undefined },
       logger,

@@ -9,6 +9,7 @@ import type {
   Source,
   Verifying,
 } from "../../lib/server/download.ts";
+import type { JobHooks } from "../../lib/server/downloads/downloads.ts";
 
 export const NOW = 1_700_000_000_000;
 export const EPOCH = 4;
@@ -20,12 +21,27 @@ export const source: Source = {
   chunkSize: 4096,
 };
 
+/** Where there are no jobs. */
+export const NO_JOBS: JobHooks = {
+  mostOf: async () => 0,
+  onChange: () => undefined,
+  reopen: async () => undefined,
+};
+
 /** The problem of a code. */
 export const problem = (code: DownloadErrorCode) => ({ code, message: `met ${code}` });
 
 /** What an operator asks for. */
 export function order(clientId: string, filePath: string, fields: Partial<Order> = {}): Order {
-  return { clientId, filePath, set: null, checksum: "md5", rateLimit: null, ...fields };
+  return {
+    clientId,
+    filePath,
+    set: null,
+    checksum: "md5",
+    rateLimit: null,
+    jobId: null,
+    ...fields,
+  };
 }
 
 /** What every state has. */

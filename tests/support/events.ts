@@ -1,4 +1,4 @@
-import type { Change } from "../../lib/api/schemas.ts";
+import type { Change } from "../../lib/api/jobs.ts";
 import { readEvents } from "../../lib/util/server-sent-events.ts";
 
 /** An event as a reader gets it. */

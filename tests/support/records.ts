@@ -27,6 +27,7 @@ export function downloadRecord(fields: Partial<DownloadRecord> = {}): DownloadRe
     md5: null,
     sha256: null,
     rate_limit: null,
+    job_id: null,
     saved_path: null,
     attempts: 0,
     created_at: "2026-01-02T03:04:05.000Z",

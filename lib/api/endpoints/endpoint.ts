@@ -31,6 +31,8 @@ export interface Endpoint {
   /** Headers that a request may have: name → what it says. */
   headers?: Record<string, string>;
   body?: z.ZodType;
+  /** True where no body is as good as one without a field. */
+  bodyIsOptional?: boolean;
   /** A body with this field may have so many bytes, more than those of other calls. */
   largeBody?: { field: string; bytes: number };
   answers: Answer[];

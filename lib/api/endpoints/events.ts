@@ -28,7 +28,7 @@ export const eventEndpoints = {
   events: {
     method: "GET",
     path: "/api/events",
-    summary: "All downloads and clients, live: server-sent events",
+    summary: "All downloads, clients and jobs, live: server-sent events",
     role: "viewer",
     goesOn: true,
     headers: lastEventId,
@@ -36,7 +36,7 @@ export const eventEndpoints = {
       {
         status: 200,
         description:
-          'Events "download" and "client", whose data is the download or client: first every client, every download that has not ended and those that ended since Last-Event-ID, then each change',
+          'Events "download", "client" and "job", whose data is the download, client or job: first every client, the jobs that have not ended and the latest that did, every download that has not ended and those that ended since Last-Event-ID, then each change',
         mediaType: "text/event-stream",
       },
     ],

@@ -1,7 +1,9 @@
 import { hasEnded } from "../../api/has-ended.ts";
-import type { Change, ClientRecord, DownloadRecord } from "../../api/schemas.ts";
+import type { Change } from "../../api/jobs.ts";
+import type { ClientRecord, DownloadRecord } from "../../api/schemas.ts";
 import { plainJson } from "../../util/plain-text.ts";
 import type { ApiClient } from "../rest/api-client.ts";
+import { JOB_COLUMNS } from "../terminal/job-listing.ts";
 import { CLIENT_COLUMNS, clientProblemOf } from "../terminal/client-listing.ts";
 import { DOWNLOAD_FIELDS, LIVE_DOWNLOAD_COLUMNS, problemOf } from "../terminal/download-listing.ts";
 import { listingLines, listingTable } from "../terminal/listing.ts";
@@ -65,7 +67,7 @@ class View {
 
   apply({ event, data }: Change): void {
     if (event === "client") this.#clients.set(data.client_id, data);
-    else this.#applyDownload(data);
+    else if (event === "download") this.#applyDownload(data);
   }
 
   #applyDownload(record: DownloadRecord): void {
@@ -174,7 +176,7 @@ async function writeChanges({ api, out, json, interruptions }: CommandContext): 
   const written = new Map<string, string>();
   for await (const change of changes(api, signal)) {
     const line = json ? plainJson(change) : `${change.event}\t${fieldsOf(change)}`;
-    const id = change.event === "client" ? change.data.client_id : change.data.download_id;
+    const id = idOf(change);
     // Once the server is back, it tells of everything again, but of no end.
     if (written.get(id) === line) continue;
     if (change.event === "download" && hasEnded(change.data)) written.delete(id);
@@ -183,8 +185,24 @@ async function writeChanges({ api, out, json, interruptions }: CommandContext): 
   }
 }
 
+function idOf({ event, data }: Change): string {
+  switch (event) {
+    case "client":
+      return data.client_id;
+    case "download":
+      return data.download_id;
+    case "job":
+      return data.job_id;
+  }
+}
+
 function fieldsOf({ event, data }: Change): string {
-  return event === "client"
-    ? listingLines(CLIENT_COLUMNS, [data]).join()
-    : listingLines(DOWNLOAD_FIELDS, [data]).join();
+  switch (event) {
+    case "client":
+      return listingLines(CLIENT_COLUMNS, [data]).join();
+    case "download":
+      return listingLines(DOWNLOAD_FIELDS, [data]).join();
+    case "job":
+      return listingLines(JOB_COLUMNS, [data]).join();
+  }
 }

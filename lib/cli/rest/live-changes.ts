@@ -1,6 +1,6 @@
 import type { endpoints } from "../../api/endpoints.ts";
 import type { RequestOf } from "../../api/endpoints/request.ts";
-import { Change } from "../../api/schemas.ts";
+import { Change } from "../../api/jobs.ts";
 import { readEvents, type ServerSentEvent } from "../../util/server-sent-events.ts";
 import { pause } from "../pause.ts";
 import { parseJson, unexpectedAnswer } from "./answers.ts";

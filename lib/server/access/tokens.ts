@@ -112,7 +112,7 @@ export class Tokens {
 }
 
 /** What a token sees; null: all. */
-function sitesOf({ sites, labels }: ApiToken): Sites | null {
+export function sitesOf({ sites, labels }: ApiToken): Sites | null {
   if (sites === null && labels === null) return null;
   return { ids: new Set(sites), selector: labels === null ? null : parseSelector(labels) };
 }

@@ -9,7 +9,7 @@ export interface AuditEntry {
   actor?: string | null;
   address?: string | null;
   /**
-   * The token or enrolment key it was about; of what was denied, the call; of two machines with one
+   * The token, enrolment key or job it was about; of what was denied, the call; of two machines with one
    * id, where the other one is.
    */
   target?: string | null;
@@ -49,6 +49,12 @@ const ACTS: ReadonlySet<AuditAction> = new Set([
   "download_start",
   "download_cancel",
   "download_retry",
+  "job_create",
+  "job_change",
+  "job_cancel",
+  "job_pause",
+  "job_resume",
+  "job_rerun",
 ]);
 
 export function standingOf({ action, outcome, actor, clientId }: AuditEntry): Standing {

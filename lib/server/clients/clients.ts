@@ -34,6 +34,8 @@ export interface ClientsOptions {
   onRegistered: (session: Session) => void;
   /** A client is there, or gone. */
   onChange: (clientId: string) => void;
+  /** A client has other labels. */
+  onLabelled: (clientId: string) => void;
 }
 
 /** A client as it is known, with whether it is connected now. */
@@ -44,7 +46,10 @@ export interface KnownClient extends Client {
 }
 
 export interface ClientListFilter extends Omit<ClientFilter, "ids"> {
+  /** Only those that are, or are not. */
   connected?: boolean | undefined;
+  /** Only these, whether connected or not. */
+  among?: ReadonlySet<string>;
 }
 
 /** Who is connected. Lets clients register, and keeps one session for each id. */
@@ -77,6 +82,10 @@ export class Clients implements SessionHost {
   /** How many are registered and connected. */
   get connectedCount(): number {
     return this.#byId.size;
+  }
+
+  get #connected(): ReadonlySet<string> {
+    return new Set(this.#byId.keys());
   }
 
   /** How long an address has to wait that connects too often for nothing, in ms. */
@@ -114,9 +123,10 @@ export class Clients implements SessionHost {
   }
 
   /** By id. @param connected only those that are, or are not */
-  async list({ connected, ...filter }: ClientListFilter): Promise<KnownClient[]> {
-    const are: "in" | "not_in" = connected ? "in" : "not_in";
-    const ids = connected === undefined ? undefined : { are, ids: new Set(this.#byId.keys()) };
+  async list({ connected, among, ...filter }: ClientListFilter): Promise<KnownClient[]> {
+    const here = { are: connected ? ("in" as const) : ("not_in" as const), ids: this.#connected };
+    const named = among && { are: "in" as const, ids: among };
+    const ids = connected === undefined ? named : here;
     const clients = await this.options.repository.listClients({ ...filter, ids });
     return clients.map((client) => this.#withConnection(client));
   }
@@ -193,6 +203,7 @@ export class Clients implements SessionHost {
       if (!before) throw clientNotFound(clientId);
       await this.#ownedFields.change(before, changes);
       this.options.onChange(clientId);
+      if (changes.labels) this.options.onLabelled(clientId);
       return (await this.get(clientId)) ?? this.#withConnection(before);
     }, clientId);
   }

@@ -1,6 +1,7 @@
 import type { Labels } from "../../api/labels.ts";
 import { FdsError } from "../../protocol/errors.ts";
 import { steadyNow } from "../../util/steady-clock.ts";
+import { matchesWildcard } from "../../util/wildcard.ts";
 import { expiryAfter, hasExpired } from "../access/expiry.ts";
 import type { AccessRows, EnrolmentKey, NamesPage } from "../access/rows.ts";
 import { hashSecret, newSecret } from "../access/secrets.ts";
@@ -83,20 +84,5 @@ export function flawOf(key: EnrolmentKey, clientId: string, now: number): string
   if (key.revokedAt !== null) return "the enrolment key was revoked";
   if (hasExpired(key, now)) return "the enrolment key has expired";
   if (key.maxUses !== null && key.uses >= key.maxUses) return "the enrolment key is used up";
-  return matches(key.ids, clientId) ? null : `the enrolment key is not for "${clientId}"`;
-}
-
-/** Without a regular expression: one with many stars could take for ever. */
-function matches(pattern: string, clientId: string): boolean {
-  const [first = "", ...rest] = pattern.split("*");
-  if (rest.length === 0) return pattern === clientId;
-  const last = rest.pop() ?? "";
-  if (!clientId.startsWith(first) || !clientId.endsWith(last)) return false;
-  let at = first.length;
-  for (const part of rest) {
-    const found = clientId.indexOf(part, at);
-    if (found < 0) return false;
-    at = found + part.length;
-  }
-  return at <= clientId.length - last.length;
+  return matchesWildcard(key.ids, clientId) ? null : `the enrolment key is not for "${clientId}"`;
 }

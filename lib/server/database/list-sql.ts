@@ -22,7 +22,8 @@ export function sitesOf({ ids, selector }: Sites): Statement {
 
 /** Downloads that pass a filter, newest first. About as many rows are read as are given. */
 export function listOf(filter: DownloadFilter): Statement {
-  const { status, clientId, sites, before, open, limit } = filter;
+  const { status, clientId, jobId, sites, before, open, limit } = filter;
+  if (jobId !== undefined) return listOfJob(jobId, filter);
   const wanted = sql`
     ${status === undefined ? sql`` : sql`AND status = ${status}`}
     ${before === undefined ? sql`` : sql`AND download_id < ${before}`}`;
@@ -33,6 +34,20 @@ export function listOf(filter: DownloadFilter): Statement {
   }
   if (sites) return listOfSites(sites, ofClient, limit);
   return page(sql`${open ? OPEN_FAILURES : sql`downloads WHERE TRUE`} ${wanted}`, limit);
+}
+
+/** The downloads of a job; whatever else is wanted is looked for among them. */
+function listOfJob(jobId: string, filter: DownloadFilter): Statement {
+  const { status, clientId, sites, before, open, limit } = filter;
+  return page(
+    sql`downloads WHERE job_id = ${jobId}
+      ${status === undefined ? sql`` : sql`AND status = ${status}`}
+      ${clientId === undefined ? sql`` : sql`AND client_id = ${clientId}`}
+      ${open ? sql`AND ${IS_OPEN}` : sql``}
+      ${sites ? sql`AND client_id IN (SELECT value FROM ${sitesOf(sites)})` : sql``}
+      ${before === undefined ? sql`` : sql`AND download_id < ${before}`}`,
+    limit,
+  );
 }
 
 function page(from: Statement, limit: number): Statement {

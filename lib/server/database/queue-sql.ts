@@ -1,20 +1,11 @@
 import { LONGEST_WAIT_MS } from "../transition.ts";
-import type { Limits } from "./repository.ts";
+import { type Limits, limitsOfJobs, type Waiting } from "./repository.ts";
 import { activeOf, indexed, nextRevision, skipTaken, unindexed } from "./engines.ts";
+import { mayStart } from "./jobs-sql.ts";
 import { sql, type Statement } from "./statement.ts";
 
-/** A client for which downloads wait. */
-export interface WaitingClient {
-  clientId: string;
-  /** When the first and the last of its downloads are due, ms since 1970. */
-  earliest: number;
-  latest: number;
-}
-
-/** Takes the oldest download of a client that is due, where the limits allow one more. */
-export function claimOf(clientId: string, limits: Limits, now: number): Statement {
-  // By due time it would sort the whole queue.
-  const notBefore = unindexed("not_before");
+/** Takes the oldest download of a client and a line that is due, where the limits allow one more. */
+export function claimOf({ clientId, line }: Waiting, limits: Limits, now: number): Statement {
   return sql`
     UPDATE downloads SET
       status = 'downloading', started_at = COALESCE(started_at, ${now}),
@@ -23,8 +14,9 @@ export function claimOf(clientId: string, limits: Limits, now: number): Statemen
     WHERE status = 'queued'
       AND download_id = (
         SELECT download_id FROM downloads
-        WHERE client_id = ${clientId} AND status = 'queued'
-          AND (${notBefore} <= ${now} OR ${notBefore} > ${now + LONGEST_WAIT_MS})
+        WHERE client_id = ${clientId} AND status = 'queued' AND ${isDue(now)}
+          AND ${line === null ? sql`job_id IS NULL` : sql`job_id = ${line}`}
+          AND ${line === null ? sql`TRUE` : jobMayStart(clientId, line, limits, now)}
           AND ${limits.perClient} > ${activeOf(clientId)}
           AND ${limits.total} > (
             SELECT COUNT(*) FROM downloads WHERE status IN ('downloading', 'verifying'))
@@ -33,36 +25,53 @@ export function claimOf(clientId: string, limits: Limits, now: number): Statemen
     RETURNING *`;
 }
 
-/** The next clients for which a download waits, by id: a {@link WaitingClient} each. */
-export function waitingClients(after: string, limit: number): Statement {
-  // From one client to the next by the index, which SQLite has to be told: left to itself it takes
-  // the one by status, and reads the whole queue.
-  const waiting = indexed("downloads", "downloads_waiting");
+function jobMayStart(clientId: string, jobId: string, limits: Limits, now: number): Statement {
+  const { total, perClient } = limitsOfJobs(limits);
+  return sql`${mayStart(jobId, now)}
+      AND ${total} > (
+        SELECT COUNT(*) FROM downloads
+        WHERE status IN ('downloading', 'verifying') AND job_id IS NOT NULL)
+      AND ${perClient} > (
+        SELECT COUNT(*) FROM downloads
+        WHERE status IN ('downloading', 'verifying') AND client_id = ${clientId}
+          AND job_id IS NOT NULL)`;
+}
+
+/** Whether a queued download is due, also after the clock was put back. */
+function isDue(now: number): Statement {
+  // By due time it would sort the whole queue.
+  const notBefore = unindexed("not_before");
+  return sql`(${notBefore} <= ${now} OR ${notBefore} > ${now + LONGEST_WAIT_MS})
+    AND (${unindexed("starts_at")} IS NULL OR ${unindexed("starts_at")} <= ${now})`;
+}
+
+/** What waits for a client, and is due. */
+export function waitingFor(clientId: string, now: number): Statement {
   return sql`
-    WITH RECURSIVE waiting (client_id, nth) AS (
-      SELECT MIN(client_id), 1 FROM ${waiting} WHERE status = 'queued' AND client_id > ${after}
-      UNION ALL
-      SELECT (SELECT MIN(client_id) FROM ${waiting}
-              WHERE status = 'queued' AND client_id > waiting.client_id), nth + 1
-      FROM waiting WHERE client_id IS NOT NULL AND nth < ${limit}
-    )
-    SELECT client_id,
-      (SELECT MIN(not_before) FROM ${waiting}
-       WHERE status = 'queued' AND client_id = waiting.client_id) AS earliest,
-      (SELECT MAX(not_before) FROM ${waiting}
-       WHERE status = 'queued' AND client_id = waiting.client_id) AS latest
-    FROM waiting WHERE client_id IS NOT NULL`;
+    SELECT DISTINCT client_id, job_id AS line FROM downloads
+    WHERE client_id = ${clientId} AND status = 'queued' AND ${isDue(now)}`;
 }
 
-/** Whether one of the downloads of a client is due, also after the clock was put back. */
-export function isDue({ earliest, latest }: WaitingClient, now: number): boolean {
-  return Number(earliest) <= now || Number(latest) > now + LONGEST_WAIT_MS;
+/** What became due after a time, up to `now`, or is due as the clock was put back. */
+export function dueSince(after: number, now: number): Statement {
+  const byDueTime = indexed("downloads", "downloads_by_due_time");
+  const byStart = indexed("downloads", "downloads_by_start");
+  return sql`
+    SELECT client_id, job_id AS line FROM ${byDueTime}
+      WHERE status = 'queued' AND not_before > ${after} AND not_before <= ${now}
+    UNION SELECT client_id, job_id FROM ${byDueTime}
+      WHERE status = 'queued' AND not_before > ${now + LONGEST_WAIT_MS}
+    UNION SELECT client_id, job_id FROM ${byStart}
+      WHERE status = 'queued' AND starts_at IS NOT NULL
+        AND starts_at > ${after} AND starts_at <= ${now}`;
 }
 
-/** When the next download becomes due after a time: `due`, or null. */
+/** When the next download becomes due after a time: `due` of each way to be due, or null. */
 export function nextDueAfter(now: number): Statement {
-  // As above: the first entry of this index behind the time, and not the whole queue.
+  // The first entry of each index behind the time, and not the whole queue.
   return sql`
     SELECT MIN(not_before) AS due FROM ${indexed("downloads", "downloads_by_due_time")}
-    WHERE status = 'queued' AND not_before > ${now}`;
+    WHERE status = 'queued' AND not_before > ${now}
+    UNION ALL SELECT MIN(starts_at) FROM ${indexed("downloads", "downloads_by_start")}
+    WHERE status = 'queued' AND starts_at IS NOT NULL AND starts_at > ${now}`;
 }

@@ -6,6 +6,7 @@ import type { AuditRows } from "../audit/audit.ts";
 import type { SetRows } from "../set.ts";
 import type { AccessRows } from "../access/rows.ts";
 import type { Active, Download, Downloading, Queued } from "../download.ts";
+import type { JobRows } from "../job.ts";
 
 /** A site's program as it registered. Times are ms since 1970. */
 export interface RegisteredClient {
@@ -41,6 +42,7 @@ export interface Client extends RegisteredClient, ClientSettings {}
 export interface DownloadFilter {
   status?: Download["status"];
   clientId?: string;
+  jobId?: string;
   /** Only downloads of these clients; null: of all. */
   sites?: Sites | null;
   /** Only what failed and was not asked for again. */
@@ -78,6 +80,31 @@ export interface EndsFilter {
 export interface Limits {
   total: number;
   perClient: number;
+}
+
+/**
+ * The part of the slots that jobs may take, so that one is soon free for a single download that
+ * somebody asks for.
+ */
+export function limitsOfJobs({ total, perClient }: Limits): Limits {
+  const kept = total < 4 ? Math.min(1, total - 1) : Math.ceil(total / 8);
+  return { total: total - kept, perClient: Math.max(1, perClient - 1) };
+}
+
+/** Whose downloads are started in turn: those of a job by its id, null: those that belong to none. */
+export type Line = string | null;
+
+/** A client for which downloads of a line wait. */
+export interface Waiting {
+  clientId: string;
+  line: Line;
+}
+
+/** Downloads that are downloading or verifying. */
+export interface ActiveLine {
+  clientId: string;
+  line: Line;
+  active: number;
 }
 
 /** How many downloads have each status, and how many bytes of all of them are safe. */
@@ -140,12 +167,21 @@ export interface Repository {
    */
   replaceDownload<T extends Download>(next: T, before?: Download): Promise<T | null>;
   /**
-   * Takes a client's oldest queued download that is due, if the limits allow one more, and makes
-   * it `downloading` with the next epoch and attempt.
+   * Takes a client's oldest queued download of a line that is due, if the limits and the job allow
+   * one more, and makes it `downloading` with the next epoch and attempt.
    */
-  claimDownload(clientId: string, limits: Limits, now: number): Promise<Downloading | null>;
-  /** Clients that have a queued download that is due, the one that waited longest first. */
-  clientsWithDueDownloads(now: number): Promise<string[]>;
+  claimDownload(
+    clientId: string,
+    line: Line,
+    limits: Limits,
+    now: number,
+  ): Promise<Downloading | null>;
+  /** What waits for a client, and is due. */
+  waitingFor(clientId: string, now: number): Promise<Waiting[]>;
+  /** Whose downloads became due after a time, up to `now`; also what a clock that was set back hides. */
+  dueSince(after: number, now: number): Promise<Waiting[]>;
+  /** How many downloads of each client and line are downloading or verifying. */
+  countActiveLines(): Promise<ActiveLine[]>;
   /** The earliest time after `now` at which a queued download becomes due, or null. */
   nextDueAt(now: number): Promise<number | null>;
 
@@ -173,6 +209,8 @@ export interface Repository {
   readonly sets: SetRows;
   /** Who may call the API, and who is signed in. */
   readonly access: AccessRows;
+  /** Requests to many clients. */
+  readonly jobs: JobRows;
   /** Who did what. */
   readonly audit: AuditRows;
 

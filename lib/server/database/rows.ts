@@ -19,6 +19,7 @@ export interface DownloadRow {
   setOrder: string | null;
   checksum: ChecksumAlgorithm;
   rateLimit: number | null;
+  jobId: string | null;
   status: Download["status"];
   createdAt: number;
   startedAt: number | null;
@@ -56,6 +57,7 @@ export function toRow(download: Download): DownloadRow {
     setOrder: download.set && JSON.stringify(download.set),
     checksum: download.checksum,
     rateLimit: download.rateLimit,
+    jobId: download.jobId,
     status: download.status,
     createdAt: download.createdAt,
     startedAt: download.startedAt,
@@ -92,6 +94,7 @@ export function toDownload(row: DownloadRow): Download {
     set: toSetOrder(row),
     checksum: row.checksum,
     rateLimit: numberOrNull(row.rateLimit),
+    jobId: row.jobId,
     createdAt: Number(row.createdAt),
     attempts: Number(row.attempts),
     epoch: Number(row.epoch),

@@ -17,14 +17,17 @@ import { LabelsSql } from "./labels-sql.ts";
 import { listOf, sitesOf } from "./list-sql.ts";
 import {
   NameTakenError,
+  type ActiveLine,
   type Client,
   type ClientFilter,
   type DownloadFilter,
   type EndsFilter,
   type Limits,
+  type Line,
   type RegisteredClient,
   type Repository,
   type Totals,
+  type Waiting,
 } from "./repository.ts";
 import {
   numberOrNull,
@@ -35,7 +38,8 @@ import {
   type ClientRow,
   type DownloadRow,
 } from "./rows.ts";
-import { claimOf, isDue, nextDueAfter, waitingClients, type WaitingClient } from "./queue-sql.ts";
+import { JobsSql } from "./jobs-sql.ts";
+import { claimOf, dueSince, nextDueAfter, waitingFor } from "./queue-sql.ts";
 import { DatabaseFull, type SqlDatabase, UniqueViolation } from "./database.ts";
 import { openDatabase } from "./open.ts";
 import { hasLabels } from "./selector-sql.ts";
@@ -87,6 +91,7 @@ function mayBeTakenBack(next: Download, before: Download | undefined): boolean {
 class SqlRepository implements Repository {
   readonly sets: SetRowsSql;
   readonly access: AccessSql;
+  readonly jobs: JobsSql;
   readonly audit: AuditSql;
   readonly #labels: LabelsSql;
 
@@ -96,6 +101,7 @@ class SqlRepository implements Repository {
   ) {
     this.sets = new SetRowsSql(database);
     this.access = new AccessSql(database);
+    this.jobs = new JobsSql(database);
     this.audit = new AuditSql(database, inTurn);
     this.#labels = new LabelsSql(database);
   }
@@ -207,28 +213,36 @@ class SqlRepository implements Repository {
     }
   }
 
-  async claimDownload(clientId: string, limits: Limits, now: number): Promise<Downloading | null> {
-    const [row] = await this.database.run<DownloadRow>(claimOf(clientId, limits, now));
+  async claimDownload(
+    clientId: string,
+    line: Line,
+    limits: Limits,
+    now: number,
+  ): Promise<Downloading | null> {
+    const [row] = await this.database.run<DownloadRow>(claimOf({ clientId, line }, limits, now));
     return row ? (toDownload(row) as Downloading) : null;
   }
 
-  async clientsWithDueDownloads(now: number): Promise<string[]> {
-    const due: WaitingClient[] = [];
-    for (let after = "", isMore = true; isMore;) {
-      const page = await this.inTurn(() =>
-        this.database.run<WaitingClient>(waitingClients(after, IN_ONE_STATEMENT)),
-      );
-      due.push(...page.filter((client) => isDue(client, now)));
-      after = page.at(-1)?.clientId ?? "";
-      isMore = page.length === IN_ONE_STATEMENT;
-    }
-    const byTime = due.toSorted((a, b) => Number(a.earliest) - Number(b.earliest));
-    return byTime.map(({ clientId }) => clientId);
+  waitingFor(clientId: string, now: number): Promise<Waiting[]> {
+    return this.database.run<Waiting>(waitingFor(clientId, now));
+  }
+
+  dueSince(after: number, now: number): Promise<Waiting[]> {
+    return this.database.run<Waiting>(dueSince(after, now));
+  }
+
+  async countActiveLines(): Promise<ActiveLine[]> {
+    const rows = await this.database.run<ActiveLine>(sql`
+      SELECT client_id, job_id AS line, COUNT(*) AS active FROM downloads
+      WHERE status IN ('downloading', 'verifying')
+      GROUP BY client_id, job_id`);
+    return rows.map((row) => ({ ...row, active: Number(row.active) }));
   }
 
   async nextDueAt(now: number): Promise<number | null> {
-    const [row] = await this.database.run<{ due: number | null }>(nextDueAfter(now));
-    return numberOrNull(row?.due ?? null);
+    const rows = await this.database.run<{ due: number | null }>(nextDueAfter(now));
+    const times = rows.flatMap(({ due }) => numberOrNull(due) ?? []);
+    return times.length > 0 ? Math.min(...times) : null;
   }
 
   async getClient(clientId: string): Promise<Client | null> {

@@ -28,7 +28,7 @@ export interface AttemptsOptions {
   quotas: Quotas;
   metrics: Metrics;
   /** Whether a client waits for a slot that others have. */
-  isCrowded: () => Promise<boolean>;
+  isCrowded: () => boolean;
   /** Records what an event makes of a download; gives the download as it then is. */
   apply: (downloadId: string, event: DownloadEvent) => Promise<Download>;
   logOf: (download: Download) => Logger;

@@ -1,23 +1,19 @@
 import { pauses } from "../../util/fair-turns.ts";
 import type { Logger } from "../../util/logger.ts";
-import type { Limits, Repository } from "../database/repository.ts";
-import { type Downloading } from "../download.ts";
-import { LONGEST_WAIT_MS } from "../transition.ts";
+import type { Limits, Line, Repository, Waiting } from "../database/repository.ts";
+import type { Downloading, Queued } from "../download.ts";
 import type { Storage } from "../storage/storage.ts";
+import { LONGEST_WAIT_MS } from "../transition.ts";
+import { Slots } from "./slots.ts";
+import { WaitingLines } from "./waiting-lines.ts";
 
 /** Where the disk is too full to begin anything, it is looked at again after this time, in ms. */
 const ROOM_RECHECK_MS = 5_000;
 
-/** Whether clients wait for a slot is looked up this often at most, in ms. */
-const CROWD_RECHECK_MS = 2_000;
-
-/** Clients whose last turn is remembered; those before them come first, as who never had one. */
-const MOST_REMEMBERED = 10_000;
-
 export interface DispatcherOptions {
   repository: Pick<
     Repository,
-    "clientsWithDueDownloads" | "claimDownload" | "countActive" | "nextDueAt"
+    "claimDownload" | "countActiveLines" | "dueSince" | "nextDueAt" | "waitingFor"
   >;
   storage: Pick<Storage, "freeSpace">;
   limits: Limits;
@@ -26,6 +22,8 @@ export interface DispatcherOptions {
   isConnected: (clientId: string) => boolean;
   /** How many downloads of a client run. */
   runningOf: (clientId: string) => number;
+  /** How many downloads of a job may run at once; 0: none may be started now. */
+  mostOf: (jobId: string) => Promise<number>;
   /** Takes over a download that was claimed. */
   start: (download: Downloading) => void;
   logger: Logger;
@@ -35,6 +33,9 @@ export interface DispatcherOptions {
  * Takes queued downloads to their clients: the one path by which a download starts, be it new,
  * tried again, or found at start. It is woken by a new row, a client that registers, a download
  * that ends and a time that comes; then it claims until nothing more can be claimed.
+ *
+ * It is told what waits for whom, and never looks at the whole queue. Downloads that belong to no job
+ * are one line, and those of each job another; the lines take turns, and so do the clients of each.
  */
 export class Dispatcher {
   #running: Promise<void> | undefined;
@@ -42,15 +43,30 @@ export class Dispatcher {
   #stopped = false;
   #timer: Timer | undefined;
   #timerAt = Infinity;
-  /** Clients in the order in which a download of theirs was last started. */
-  readonly #served = new Map<string, number>();
-  #servings = 0;
-  /** What was last found. */
-  #crowded = { lookedAt: 0, answer: Promise.resolve(false) };
+  /** What became due up to this time was found, ms since 1970. */
+  #foundUpTo = Date.now();
+  readonly #waiting = new WaitingLines();
+  /** Clients that came, for which it was not yet looked what waits. */
+  readonly #registered = new Set<string>();
+  /** Jobs that let nothing be started when they were last asked. */
+  readonly #held = new Set<Line>();
 
   constructor(private readonly options: DispatcherOptions) {}
 
-  /** Looks at the queue at a time (ms since 1970), or now if that is past. */
+  /** A download waits. */
+  queued({ clientId, jobId, notBefore }: Queued): void {
+    if (notBefore > Date.now()) return this.wake(notBefore);
+    if (this.options.isConnected(clientId)) this.#waiting.add({ clientId, line: jobId });
+    this.wake();
+  }
+
+  /** A client is there: what waits for it goes on. */
+  clientRegistered(clientId: string): void {
+    this.#registered.add(clientId);
+    this.wake();
+  }
+
+  /** Looks for what can be started at a time (ms since 1970), or now if that is past. */
   wake(at = 0): void {
     if (this.#stopped) return;
     const wait = Math.min(at - Date.now(), LONGEST_WAIT_MS);
@@ -74,17 +90,15 @@ export class Dispatcher {
   }
 
   /** Whether a client that is connected waits for a slot that others have. */
-  async isCrowded(): Promise<boolean> {
-    const { repository, limits, isConnected, runningOf } = this.options;
-    const now = Date.now();
-    // Many may ask at once, and the queue may be long.
-    if (Math.abs(now - this.#crowded.lookedAt) > CROWD_RECHECK_MS) {
-      const waiting = repository
-        .clientsWithDueDownloads(now)
-        .then((ids) => ids.some((id) => isConnected(id) && runningOf(id) < limits.perClient));
-      this.#crowded = { lookedAt: now, answer: waiting };
+  isCrowded(): boolean {
+    const { limits, isConnected, runningOf } = this.options;
+    for (const line of this.#waiting.lines()) {
+      if (this.#held.has(line)) continue;
+      for (const [clientId] of this.#waiting.clientsOf(line)) {
+        if (isConnected(clientId) && runningOf(clientId) < limits.perClient) return true;
+      }
     }
-    return this.#crowded.answer;
+    return false;
   }
 
   /** Nothing is claimed any more once this has resolved. */
@@ -105,60 +119,80 @@ export class Dispatcher {
   }
 
   async #dispatch(): Promise<void> {
-    const { repository, storage, minFreeDisk, isConnected, logger } = this.options;
+    const { repository, limits } = this.options;
     const now = Date.now();
-    const free = await this.#freeSlots();
-    // While none is free the queue, which may be long, is nobody's concern.
-    const ids = free > 0 ? await repository.clientsWithDueDownloads(now) : [];
-    const due = ids.filter(isConnected);
-    // Who had a slot the longest ago comes first, or an old queue would get each one that is free.
-    const waiting = due.toSorted((a, b) => this.#servedAt(a) - this.#servedAt(b));
-    if (waiting.length > 0 && (await storage.freeSpace()).free < minFreeDisk) {
-      logger.warn("downloads wait: the disk is too full to begin any");
-      return this.wake(now + ROOM_RECHECK_MS);
-    }
-    await this.#startSome(waiting, free);
+    await this.#findDue(now);
+    const slots = new Slots(limits, await repository.countActiveLines());
+    await this.#startSome(slots);
     // After the moment that this began at: what became due meanwhile was not looked for.
     const next = await repository.nextDueAt(now);
     if (next !== null) this.wake(next);
   }
 
-  async #freeSlots(): Promise<number> {
-    const { repository, limits } = this.options;
-    const active = await repository.countActive();
-    return limits.total - [...active.values()].reduce((sum, count) => sum + count, 0);
+  /** Finds what waits for who came, and what became due; all that is due where the clock was put back. */
+  async #findDue(now: number): Promise<void> {
+    for (const clientId of this.#registered) {
+      const waiting = await this.options.repository.waitingFor(clientId, now);
+      for (const one of waiting) this.#waiting.add(one);
+      this.#registered.delete(clientId);
+    }
+    const after = now < this.#foundUpTo ? 0 : this.#foundUpTo;
+    for (const waiting of await this.options.repository.dueSince(after, now)) {
+      if (this.options.isConnected(waiting.clientId)) this.#waiting.add(waiting);
+    }
+    this.#foundUpTo = now;
   }
 
-  /** One each in turn, so that a client with a long queue does not take all the slots. */
-  async #startSome(waiting: string[], free: number): Promise<void> {
-    const { repository, limits, isConnected, start } = this.options;
-    const pause = pauses();
-    let left = free;
-    for (let clients = waiting; clients.length > 0;) {
-      const more: string[] = [];
-      for (const clientId of clients) {
-        if (left <= 0) return;
-        await pause();
-        if (this.#stopped || !isConnected(clientId)) continue;
-        const download = await repository.claimDownload(clientId, limits, Date.now());
-        if (!download) continue;
-        this.#serve(clientId);
-        start(download);
-        left--;
-        more.push(clientId);
+  /** One of each line in turn, so that a long one does not take all the slots. */
+  async #startSome(slots: Slots): Promise<void> {
+    const { storage, minFreeDisk, logger } = this.options;
+    this.#held.clear();
+    let isChecked = false;
+    for (let isMore = true; isMore;) {
+      isMore = false;
+      for (const line of this.#waiting.lines()) {
+        if (this.#stopped || slots.areTaken) return;
+        if (this.#held.has(line) || !slots.isFreeFor(line)) continue;
+        if (!(await this.#mayStart(line, slots))) continue;
+        const next = await this.#nextOf(line, slots);
+        if (!next) continue;
+        if (!isChecked && (await storage.freeSpace()).free < minFreeDisk) {
+          logger.warn("downloads wait: the disk is too full to begin any");
+          return this.wake(Date.now() + ROOM_RECHECK_MS);
+        }
+        isChecked = true;
+        await this.#claim(next.waiting, next.hint, slots);
+        isMore = true;
       }
-      clients = more;
     }
   }
 
-  #servedAt(clientId: string): number {
-    return this.#served.get(clientId) ?? 0;
+  async #mayStart(line: Line, slots: Slots): Promise<boolean> {
+    if (line === null) return true;
+    const most = await this.options.mostOf(line);
+    if (most === 0) this.#held.add(line);
+    return slots.runningOf(line) < most;
   }
 
-  #serve(clientId: string): void {
-    this.#served.delete(clientId);
-    this.#served.set(clientId, ++this.#servings);
-    const [oldest] = this.#served.keys();
-    if (this.#served.size > MOST_REMEMBERED && oldest !== undefined) this.#served.delete(oldest);
+  /** Whose turn it is in a line; clients that are gone are forgotten. */
+  async #nextOf(line: Line, slots: Slots): Promise<{ waiting: Waiting; hint: number } | null> {
+    const pause = pauses();
+    for (const [clientId, hint] of this.#waiting.clientsOf(line)) {
+      await pause();
+      const waiting = { clientId, line };
+      if (!this.options.isConnected(clientId)) this.#waiting.forget(waiting, hint);
+      else if (slots.isFree(waiting)) return { waiting, hint };
+    }
+    return null;
+  }
+
+  async #claim(waiting: Waiting, hint: number, slots: Slots): Promise<void> {
+    const { repository, limits, isConnected, start } = this.options;
+    const { clientId, line } = waiting;
+    const download = await repository.claimDownload(clientId, line, limits, Date.now());
+    if (!download) return this.#waiting.forget(waiting, hint);
+    slots.take(waiting);
+    if (isConnected(clientId)) this.#waiting.served(waiting);
+    start(download);
   }
 }

@@ -1,4 +1,4 @@
-import { FdsError } from "../../protocol/errors.ts";
+import { FdsError, type Problem } from "../../protocol/errors.ts";
 import type { InTurn } from "../../util/fair-turns.ts";
 import { LineLimit } from "../../util/line-limit.ts";
 import type { Logger } from "../../util/logger.ts";
@@ -11,7 +11,15 @@ import type { Clients } from "../clients/clients.ts";
 import type { FlowControl } from "../transfer/flow-control.ts";
 import type { DownloadFilter, Limits, Repository, Totals } from "../database/repository.ts";
 import { Dispatcher } from "./dispatcher.ts";
-import { type Download, hasEnded, newDownload, type Order, orderOf } from "../download.ts";
+import {
+  type Download,
+  type Ended,
+  hasEnded,
+  newDownload,
+  type Order,
+  orderOf,
+  type Queued,
+} from "../download.ts";
 import type { DownloadEvent, Effect } from "../download-event.ts";
 import { transition } from "../transition.ts";
 import type { Metrics } from "../metrics/metrics.ts";
@@ -31,9 +39,23 @@ export interface DownloadsOptions {
   quotas: Quotas;
   /** A download is new, or its status is another. */
   onChange: () => void;
+  jobs: JobHooks;
   metrics: Metrics;
   audit: Pick<Audit, "record">;
   logger: Logger;
+}
+
+/** What jobs limit and hear of their downloads. */
+export interface JobHooks {
+  /** How many downloads of a job may run at once; 0: none may be started now. */
+  mostOf: (jobId: string) => Promise<number>;
+  /** A download of a job is new, or its status is another. */
+  onChange: (jobId: string, status: Download["status"]) => void;
+  /**
+   * A job gets another download of a client, in place of one that ended: it goes on.
+   * @throws FdsError `job_ended`
+   */
+  reopen: (jobId: string) => Promise<void>;
 }
 
 /** The answer to an id that no download has, or none that the caller sees. */
@@ -63,11 +85,12 @@ export class Downloads {
     this.#dispatcher = new Dispatcher({
       ...options,
       runningOf: (clientId) => this.#attempts.countOf(clientId),
+      mostOf: options.jobs.mostOf,
       isConnected: (clientId) => options.clients.sessionOf(clientId)?.isOpen ?? false,
       start: (download) => {
         const claimedAt = performance.now();
         void this.#run(download.downloadId, () => this.#attempts.run(download, claimedAt));
-        options.onChange();
+        this.#changed(download);
       },
     });
     this.#recovery = new Recovery({
@@ -82,7 +105,12 @@ export class Downloads {
   }
 
   /** A client is there: what waits for it goes on. */
-  clientRegistered(): void {
+  clientRegistered(clientId: string): void {
+    this.#dispatcher.clientRegistered(clientId);
+  }
+
+  /** A job lets more be started than before. */
+  wake(): void {
     this.#dispatcher.wake();
   }
 
@@ -95,10 +123,32 @@ export class Downloads {
     const download = await repository.insertDownload(
       newDownload(Bun.randomUUIDv7(), order, Date.now()),
     );
-    this.#log(download).info("download queued", { file_path: order.filePath });
-    this.options.onChange();
-    this.#dispatcher.wake();
+    this.enqueued(download);
     return download;
+  }
+
+  /** A row is new, which somebody made. */
+  enqueued(download: Queued): void {
+    this.#log(download).info("download queued", { file_path: download.filePath });
+    this.#changed(download);
+    this.#dispatcher.queued(download);
+  }
+
+  /**
+   * Ends a download if it waits.
+   * @param problem why it failed; null: it is cancelled
+   */
+  async giveUp(downloadId: string, problem: Problem | null): Promise<void> {
+    await this.#apply(downloadId, { type: "given_up", now: Date.now(), problem });
+  }
+
+  /**
+   * Takes down which download comes in place of one of a job that ended.
+   * @returns whether this one does, and not another
+   */
+  async replaceBy(downloadId: string, next: string): Promise<boolean> {
+    const after = await this.#apply(downloadId, { type: "retried", as: next });
+    return "retriedAs" in after && after.retriedAs === next;
   }
 
   /** @throws FdsError `download_not_found` */
@@ -161,7 +211,7 @@ export class Downloads {
   async limitRate(downloadId: string, rateLimit: number | null): Promise<Download> {
     const after = await this.#apply(downloadId, { type: "rate_limited", rateLimit });
     if (hasEnded(after)) throw alreadyEnded(after);
-    this.options.onChange();
+    this.#changed(after);
     return after;
   }
 
@@ -180,10 +230,38 @@ export class Downloads {
     if (!hasEnded(download)) {
       throw new FdsError("download_not_finished", "The download has not ended, cancel it first");
     }
+    if (download.jobId !== null) return this.#retryOfJob(download, download.jobId);
     const retry = await this.create(orderOf(download));
     // After it is there: until then the file is owed, whatever breaks in between.
     await this.#apply(downloadId, { type: "retried", as: retry.downloadId });
     return retry;
+  }
+
+  /**
+   * Of each client of a job one download is the newest: the old one gives way first. Where no new one
+   * is made then, the job makes it.
+   */
+  async #retryOfJob(download: Ended, jobId: string): Promise<Download> {
+    await this.options.jobs.reopen(jobId);
+    const now = Date.now();
+    const next = newDownload(Bun.randomUUIDv7(), orderOf(download), now);
+    if (!(await this.replaceBy(download.downloadId, next.downloadId))) {
+      throw new FdsError(
+        "download_already_ended",
+        "The file was asked for again already, by another download of the job",
+      );
+    }
+    const { jobs } = this.options.repository;
+    const made = await jobs.insertDownload(next, null);
+    await jobs.flush();
+    if (!made) return this.get(next.downloadId);
+    this.enqueued(made);
+    return made;
+  }
+
+  #changed({ jobId, status }: Download): void {
+    this.options.onChange();
+    if (jobId !== null) this.options.jobs.onChange(jobId, status);
   }
 
   /** Begins to work: takes up what an earlier process left. */
@@ -225,7 +303,8 @@ export class Downloads {
       if (!after) continue;
       const isOther = after.status !== before.status;
       if (isOther) this.#log(after).info(`download ${after.status}`);
-      if (isOther || hasEnded(after)) this.options.onChange();
+      if (isOther || hasEnded(after)) this.#changed(after);
+      if (isOther && after.status === "queued") this.#dispatcher.queued(after);
       accountFor(before, after, this.options);
       for (const effect of effects) await this.#carryOut(after, effect);
       return after;

@@ -1,6 +1,7 @@
-import type { FairTurns } from "../../util/fair-turns.ts";
+import type { JobRecord } from "../../api/jobs.ts";
+import type { FairTurns, InTurn } from "../../util/fair-turns.ts";
 import type { Logger } from "../../util/logger.ts";
-import { formatStart } from "../../util/server-sent-events.ts";
+import { formatEvent, formatStart } from "../../util/server-sent-events.ts";
 import type { Caller } from "../access/caller.ts";
 import type { OpenCalls } from "../access/open-calls.ts";
 import type { Clients } from "../clients/clients.ts";
@@ -30,6 +31,8 @@ export interface EventFeedsOptions {
   clients: Pick<Clients, "list">;
   events: Events;
   openCalls: OpenCalls;
+  /** The jobs that have not ended, and those that ended last, as a caller sees them. */
+  openJobs: (caller: Caller, inTurn: InTurn) => AsyncIterable<JobRecord>;
   /** Where reading for one reader waits for its turn. */
   turns: FairTurns;
   logger: Logger;
@@ -57,7 +60,7 @@ export class EventFeeds {
    * @throws FdsError `rate_limited`
    */
   all(caller: Caller, request: Request): Response {
-    const reader = new EventReader(null, caller.sites);
+    const reader = new EventReader(null, caller.sites, caller.tokenHash);
     const lastEventId = request.headers.get("Last-Event-ID");
     return this.#respond(reader, caller, request, this.#all(reader, caller, lastEventId));
   }
@@ -87,6 +90,7 @@ export class EventFeeds {
     yield encoder.encode(formatStart(RETRY_MS, since));
     yield* this.#endsSince(since, audience);
     yield* this.#knownClients(audience);
+    yield* this.#openJobs(audience);
     for (const status of UNENDED) yield* this.#downloadsOf(status, audience);
     yield* reader.news();
   }
@@ -126,6 +130,12 @@ export class EventFeeds {
       after = found.rows.at(-1)?.clientId;
       isMore = found.rows.length === PAGE;
     }
+  }
+
+  async *#openJobs({ caller, now }: Audience): AsyncGenerator<Uint8Array> {
+    const { openJobs, turns } = this.options;
+    const jobs = openJobs(caller, (piece) => turns.run(ownerOf(caller), piece));
+    for await (const job of jobs) yield encoder.encode(formatEvent("job", job, now));
   }
 
   async *#downloadsOf(status: Download["status"], audience: Audience): AsyncGenerator<Uint8Array> {

@@ -20,8 +20,8 @@ const COMMENT_BYTES = new TextEncoder().encode(COMMENT);
 export interface Announcement {
   /** What it is about: a newer one takes its place where it still waits. */
   subject: string;
-  /** The client that the event is about. */
-  clientId: string;
+  /** The client that the event is about; null: whoever is offered it may hear of it. */
+  clientId: string | null;
   /** Its labels now, where a reader wants to know. */
   labels?: Labels;
   /** The event as it is sent. */
@@ -47,15 +47,28 @@ export class EventReader {
   /**
    * @param subject the only one it hears of, up to its end; null: all
    * @param sites the only clients it hears of; null: all
+   * @param tokenHash of whoever reads; null: an admin did not make the token
    */
   constructor(
     private readonly subject: string | null,
-    private readonly sites: Sites | null = null,
+    readonly sites: Sites | null = null,
+    readonly tokenHash: string | null = null,
   ) {}
 
   /** Whether what it hears of depends on labels. */
   get looksAtLabels(): boolean {
     return this.sites?.selector != null;
+  }
+
+  /** Whether it hears of a subject. */
+  hears(subject: string): boolean {
+    return !this.#ended && (this.subject === null || this.subject === subject);
+  }
+
+  /** The same for readers with the same right. */
+  get right(): string {
+    const { sites, tokenHash } = this;
+    return sites === null ? "all" : JSON.stringify([tokenHash, [...sites.ids], sites.selector]);
   }
 
   /** True when nothing more will wait for it. */
@@ -70,8 +83,8 @@ export class EventReader {
 
   /** Lets an event wait. The reader goes on with it once it is woken. */
   offer({ subject, clientId, labels, bytes, final }: Announcement): void {
-    if (this.#ended || (this.subject !== null && this.subject !== subject)) return;
-    if (!areOf(this.sites, clientId, labels ?? {})) return;
+    if (!this.hears(subject)) return;
+    if (clientId !== null && !areOf(this.sites, clientId, labels ?? {})) return;
     this.#add(subject, bytes);
     if (this.#waitingBytes > MAX_WAITING_BYTES) this.end();
     else if (final && this.subject !== null) this.#ended = true;

@@ -4,6 +4,7 @@ import { nextRound, pauses } from "../../util/fair-turns.ts";
 import { SerialQueue } from "../../util/serial-queue.ts";
 import type { Logger } from "../../util/logger.ts";
 import { formatEvent } from "../../util/server-sent-events.ts";
+import type { Sites } from "../access/sites.ts";
 import type { Clients, KnownClient } from "../clients/clients.ts";
 import type { Repository } from "../database/repository.ts";
 import { type Download, hasEnded } from "../download.ts";
@@ -32,6 +33,12 @@ export interface EventsOptions {
   progressOf: (download: Download) => Progress | undefined;
   logger: Logger;
 }
+
+/** What is told to those who see such sites, and show such a token. */
+export type DataFor = (right: {
+  sites: Sites | null;
+  tokenHash: string | null;
+}) => Promise<unknown>;
 
 /**
  * Tells readers what happens. The rows are the truth here too: whoever changes something gives a
@@ -101,6 +108,29 @@ export class Events {
    */
   inTurn<T>(work: () => Promise<T>): Promise<T> {
     return this.#turns.run(work);
+  }
+
+  /**
+   * Tells of something else than a download or a client, where somebody hears it.
+   * @param dataFor what those with such a right are told; null: nothing. Asked once for each right
+   */
+  async tell(event: string, subject: string, dataFor: DataFor): Promise<void> {
+    if (this.#readers.size === 0) return;
+    await this.inTurn(async () => {
+      const told = new Map<string, Uint8Array | null>();
+      for (const reader of this.#readers) {
+        if (!reader.hears(subject)) continue;
+        const right = reader.right;
+        let bytes = told.get(right);
+        if (bytes === undefined) {
+          const data = await dataFor(reader);
+          bytes = data === null ? null : encoder.encode(formatEvent(event, data, this.#told));
+          told.set(right, bytes);
+        }
+        if (bytes) reader.offer({ subject, clientId: null, bytes, final: false });
+      }
+      await this.#wakeReaders();
+    });
   }
 
   /** A download in the words of an event. */

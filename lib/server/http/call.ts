@@ -41,12 +41,12 @@ export interface CallsOptions {
 /** Every call has these steps: its query is checked, then its body, then it does what it is for. */
 export function callsWith({ access, longAnswers, audit }: CallsOptions): MakeCall {
   return (endpoint, handle) => {
-    const { query, body, largeBody, goesOn } = endpoint;
+    const { query, body, goesOn } = endpoint;
     const checked = (target: "query" | "json", schema: z.ZodType) =>
       zValidator(target, schema, refuseInvalid, IN_OUR_WORDS);
     const steps: MiddlewareHandler[] = [checked("query", query ?? NO_QUERY)];
     if (body) {
-      steps.push(jsonBody(largeBody), authenticateAgain(access), checked("json", body));
+      steps.push(jsonBody(endpoint), authenticateAgain(access), checked("json", body));
     }
     const act: MiddlewareHandler<RestEnv> = (c) =>
       audited(c, endpoint.audit, audit, async () => {

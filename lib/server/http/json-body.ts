@@ -6,15 +6,22 @@ import { readBody, tooLarge } from "./body.ts";
 const MAX_BODY_BYTES = 64 * 1024;
 const BODY_WITHIN_MS = 10_000;
 
+/** What a body stands for that is not there. */
+const NO_FIELDS = new TextEncoder().encode("{}");
+
 /**
  * Reads a body as JSON whatever Content-Type says: curl's -d says something else by itself.
  * @throws FdsError `request_too_large` or `invalid_request`, from the middleware
  */
-export function jsonBody(large: Endpoint["largeBody"]): MiddlewareHandler {
+export function jsonBody({
+  largeBody: large,
+  bodyIsOptional,
+}: Pick<Endpoint, "bodyIsOptional" | "largeBody">): MiddlewareHandler {
   const size = large?.bytes ?? MAX_BODY_BYTES;
   return async (c, next) => {
     const { raw } = c.req;
-    const body = await readBody(raw, { size, time: BODY_WITHIN_MS });
+    const sent = await readBody(raw, { size, time: BODY_WITHIN_MS });
+    const body = bodyIsOptional && sent.length === 0 ? NO_FIELDS : sent;
     if (body.length > MAX_BODY_BYTES && !(large && hasField(body, large.field))) {
       throw tooLarge(MAX_BODY_BYTES);
     }

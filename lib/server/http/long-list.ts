@@ -17,6 +17,8 @@ interface Page {
 export interface LongList<Row, Item, Name extends string = string> {
   /** What the answer calls it. */
   name: Name;
+  /** What is said beside the list. */
+  also?: Record<string, unknown>;
   /** Reads so many rows behind an id, or the first ones; fewer where there are no more. */
   read: (after: string | undefined, count: number) => Promise<Row[]>;
   idOf: (row: Row) => string;
@@ -52,6 +54,7 @@ export async function listAnswer<Row, Item>(
 
 async function* piecesOf<Row, Item>({
   name,
+  also = {},
   read,
   idOf,
   record,
@@ -59,7 +62,10 @@ async function* piecesOf<Row, Item>({
 }: LongList<Row, Item>): AsyncGenerator<string, undefined> {
   let left = page?.limit ?? Infinity;
   let last: Row | undefined;
-  let text = `{"${name}":[`;
+  const before = Object.entries(also).map(
+    ([field, value]) => `"${field}":${JSON.stringify(value)},`,
+  );
+  let text = `{${before.join("")}"${name}":[`;
   for (;;) {
     // One more than asked for tells whether there is another page.
     const count = Math.min(left + 1, PAGE);

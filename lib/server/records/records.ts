@@ -49,6 +49,7 @@ export function downloadRecord(download: Download, progress?: Progress): Downloa
     md5: verified && download.checksum === "md5" ? download.digest : null,
     sha256: verified && download.checksum === "sha256" ? download.digest : null,
     rate_limit: download.rateLimit,
+    job_id: download.jobId,
     saved_path: download.status === "completed" ? download.savedPath : null,
     attempts: download.attempts,
     created_at: isoTime(download.createdAt),

@@ -1,4 +1,5 @@
 import { accessContract } from "./access.contract.ts";
+import { jobsContract } from "./jobs.contract.ts";
 import { labelsContract } from "./labels.contract.ts";
 import { setRowsContract } from "./set-rows.contract.ts";
 import { type Backend, repositoryContract } from "./repository.contract.ts";
@@ -9,4 +10,5 @@ export function everyContract(name: string, makeBackend: () => Promise<Backend>)
   accessContract(name, makeBackend);
   setRowsContract(name, makeBackend);
   labelsContract(name, makeBackend);
+  jobsContract(name, makeBackend);
 }

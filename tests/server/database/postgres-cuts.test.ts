@@ -31,7 +31,7 @@ async function work(rows: Repository): Promise<unknown[]> {
   const answers: unknown[] = [];
   const inserted = await rows.insertDownload(queued(1));
   answers.push(inserted);
-  const claimed = await rows.claimDownload("site-1", NO_LIMITS, NOW);
+  const claimed = await rows.claimDownload("site-1", null, NO_LIMITS, NOW);
   answers.push(claimed);
   const ended = { ...completed, revision: claimed?.revision ?? 0 };
   answers.push(await rows.replaceDownload(ended, claimed ?? undefined));

@@ -65,7 +65,7 @@ export function repositoryContract(name: string, makeBackend: () => Promise<Back
     }
 
     async function claimedIds(clientId: string, limits: Limits, now: number): Promise<string[]> {
-      const claimed = await rows.claimDownload(clientId, limits, now);
+      const claimed = await rows.claimDownload(clientId, null, limits, now);
       return claimed ? [claimed.downloadId, ...(await claimedIds(clientId, limits, now))] : [];
     }
 
@@ -136,7 +136,7 @@ export function repositoryContract(name: string, makeBackend: () => Promise<Back
 
       test("does nothing after a claim came first", async () => {
         const before = await rows.insertDownload(queued(1));
-        const claimed = await others.claimDownload("site-1", NO_LIMITS, 1_000);
+        const claimed = await others.claimDownload("site-1", null, NO_LIMITS, 1_000);
         expect(await rows.replaceDownload({ ...before, failures: 9 })).toBeNull();
         expect(await rows.getDownload(id(1))).toStrictEqual(claimed);
       });
@@ -174,7 +174,7 @@ export function repositoryContract(name: string, makeBackend: () => Promise<Back
           queued(1, { attempts: 4, epoch: 6, source, durableOffset: 5, problem }),
         );
         const { notBefore: _, problem: __, ...rest } = waited;
-        const claimed = await rows.claimDownload("site-1", NO_LIMITS, 7_000);
+        const claimed = await rows.claimDownload("site-1", null, NO_LIMITS, 7_000);
         expect(claimed).toStrictEqual({
           ...rest,
           status: "downloading",
@@ -188,7 +188,7 @@ export function repositoryContract(name: string, makeBackend: () => Promise<Back
 
       test("keeps the time of the first start", async () => {
         await put(queued(1, { startedAt: 500 }));
-        const claimed = await rows.claimDownload("site-1", NO_LIMITS, 7_000);
+        const claimed = await rows.claimDownload("site-1", null, NO_LIMITS, 7_000);
         expect(claimed?.startedAt).toBe(500);
       });
 
@@ -204,14 +204,15 @@ export function repositoryContract(name: string, makeBackend: () => Promise<Back
         await rows.insertDownload(queued(1, { notBefore: 10_000_000 }));
         const soon = 10_000_000 - LONGEST_WAIT_MS;
         expect(await claimedIds("site-1", NO_LIMITS, soon)).toEqual([]);
-        expect(await rows.clientsWithDueDownloads(soon)).toEqual([]);
-        expect(await rows.clientsWithDueDownloads(soon - 1)).toEqual(["site-1"]);
+        const mine = [{ clientId: "site-1", line: null }];
+        expect(await rows.waitingFor("site-1", soon)).toEqual([]);
+        expect(await rows.waitingFor("site-1", soon - 1)).toEqual(mine);
         expect(await claimedIds("site-1", NO_LIMITS, soon - 1)).toEqual([id(1)]);
       });
 
       test("leaves other clients' downloads", async () => {
         const before = await rows.insertDownload(queued(1, { clientId: "site-2" }));
-        expect(await rows.claimDownload("site-1", NO_LIMITS, 1_000)).toBeNull();
+        expect(await rows.claimDownload("site-1", null, NO_LIMITS, 1_000)).toBeNull();
         expect(await rows.getDownload(id(1))).toStrictEqual(before);
       });
 
@@ -234,7 +235,7 @@ export function repositoryContract(name: string, makeBackend: () => Promise<Back
 
       test("gives each of two concurrent claims a row of its own", async () => {
         for (const n of [1, 2]) await rows.insertDownload(queued(n));
-        const claims = [rows, others].map((r) => r.claimDownload("site-1", NO_LIMITS, 1_000));
+        const claims = [rows, others].map((r) => r.claimDownload("site-1", null, NO_LIMITS, 1_000));
         const ids = (await Promise.all(claims)).map((claimed) => claimed?.downloadId);
         expect(ids.toSorted()).toEqual([id(1), id(2)]);
       });
@@ -244,7 +245,7 @@ export function repositoryContract(name: string, makeBackend: () => Promise<Back
         for (let n = 1; n <= 10; n++) await rows.insertDownload(queued(n));
         const limits = { total: 100, perClient: 2 };
         const claims = Array.from({ length: 8 }, (_, n) =>
-          [rows, others, more][n % 3]!.claimDownload("site-1", limits, 1_000),
+          [rows, others, more][n % 3]!.claimDownload("site-1", null, limits, 1_000),
         );
         const won = (await Promise.all(claims)).filter((claimed) => claimed !== null);
         expect(won.map(({ downloadId }) => downloadId).toSorted()).toEqual([1, 2].map(id));
@@ -254,7 +255,7 @@ export function repositoryContract(name: string, makeBackend: () => Promise<Back
       test("gives one row to one of many concurrent claims", async () => {
         await rows.insertDownload(queued(1));
         const claims = Array.from({ length: 10 }, (_, n) =>
-          (n % 2 ? rows : others).claimDownload("site-1", NO_LIMITS, 1_000),
+          (n % 2 ? rows : others).claimDownload("site-1", null, NO_LIMITS, 1_000),
         );
         const won = (await Promise.all(claims)).filter((claimed) => claimed !== null);
         expect(won).toHaveLength(1);
@@ -383,7 +384,7 @@ export function repositoryContract(name: string, makeBackend: () => Promise<Back
       test("rises over all downloads, by insert, claim and replacement", async () => {
         const inserted = [];
         for (const n of [3, 1, 2]) inserted.push(await rows.insertDownload(queued(n)));
-        const claimed = await others.claimDownload("site-1", NO_LIMITS, 1_000);
+        const claimed = await others.claimDownload("site-1", null, NO_LIMITS, 1_000);
         const ended = await rows.replaceDownload({ ...cancelled, downloadId: id(3), revision: 1 });
         const revisions = [...inserted, claimed, ended].map((d) => d?.revision);
         expect(revisions).toEqual([1, 2, 3, 4, 5]);
@@ -393,7 +394,7 @@ export function repositoryContract(name: string, makeBackend: () => Promise<Back
       test("tells what changed after it: each download once, the latest change last", async () => {
         for (const n of [3, 1, 2]) await rows.insertDownload(queued(n));
         expect(await changedSince(0)).toEqual([3, 1, 2].map(id));
-        await rows.claimDownload("site-1", NO_LIMITS, 1_000);
+        await rows.claimDownload("site-1", null, NO_LIMITS, 1_000);
         expect(await changedSince(0)).toEqual([3, 2, 1].map(id));
         expect(await changedSince(2)).toEqual([2, 1].map(id));
         expect(await changedSince(2, 1)).toEqual([2].map(id));
@@ -515,23 +516,40 @@ export function repositoryContract(name: string, makeBackend: () => Promise<Back
         await put({ ...downloading, downloadId: id(5), clientId: "site-4" });
       });
 
-      test.each([
-        [999, []],
-        [1_000, ["site-2"]],
-        [2_999, ["site-2", "site-3"]],
-        [9_000, ["site-2", "site-3", "site-1"]],
-      ])("at %d it is of these clients, the longest waiting first", async (now, clients) => {
-        expect(await rows.clientsWithDueDownloads(now)).toEqual(clients);
+      test("is found for a client, once for each line", async () => {
+        await rows.insertDownload(queued(6, { clientId: "site-1", notBefore: 500, jobId: id(90) }));
+        await rows.insertDownload(queued(7, { clientId: "site-1", notBefore: 600, jobId: null }));
+        const mine = (line: string | null) => ({ clientId: "site-1", line });
+        expect(await rows.waitingFor("site-1", 499)).toEqual([]);
+        expect(await rows.waitingFor("site-1", 550)).toEqual([mine(id(90))]);
+        const both = await rows.waitingFor("site-1", 9_000);
+        expect(both).toHaveLength(2);
+        expect(both).toEqual(expect.arrayContaining([mine(id(90)), mine(null)]));
+        expect(await rows.waitingFor("site-4", 9_000)).toEqual([]);
       });
 
-      test("is of every client, however many wait", async () => {
-        const ids = Array.from({ length: 450 }, (_, n) => `till-${n + 1_000}`);
-        for (const [n, clientId] of ids.entries()) {
-          await rows.insertDownload(queued(n + 10, { clientId, notBefore: 9_000 - n }));
-        }
-        const found = await rows.clientsWithDueDownloads(9_000);
-        expect(found.slice(0, 3)).toEqual(["site-2", "site-3", "site-1"]);
-        expect(found.slice(3)).toEqual(ids.toReversed());
+      test.each([
+        [0, 999, []],
+        [0, 1_000, ["site-2"]],
+        [1_000, 2_999, ["site-3"]],
+        [2_000, 9_000, ["site-1"]],
+        [9_000, 9_000, []],
+        // The clock was put back.
+        [0, 999 - LONGEST_WAIT_MS, ["site-1", "site-2", "site-3"]],
+      ])("between %d and %d it becomes that of these clients", async (after, now, clients) => {
+        const found = await rows.dueSince(after, now);
+        expect(found.toSorted((a, b) => a.clientId.localeCompare(b.clientId))).toEqual(
+          clients.map((clientId) => ({ clientId, line: null })),
+        );
+      });
+
+      test("is counted while it runs, by client and line", async () => {
+        await put({ ...downloading, downloadId: id(8), clientId: "site-4", jobId: null });
+        await put({ ...downloading, downloadId: id(9), clientId: "site-4", jobId: id(90) });
+        const counted = await rows.countActiveLines();
+        expect(counted).toHaveLength(2);
+        expect(counted).toContainEqual({ clientId: "site-4", line: null, active: 2 });
+        expect(counted).toContainEqual({ clientId: "site-4", line: id(90), active: 1 });
       });
 
       test.each([

@@ -45,6 +45,7 @@ const common = {
   set: null,
   checksum: "sha256",
   rateLimit: Number.MAX_SAFE_INTEGER - 2,
+  jobId: null,
   createdAt: 1_700_000_000_001,
   attempts: 2,
   epoch: 3,

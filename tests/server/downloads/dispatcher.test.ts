@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
 import { Dispatcher } from "../../../lib/server/downloads/dispatcher.ts";
 import { newDownload } from "../../../lib/server/download.ts";
 import { Logger } from "../../../lib/util/logger.ts";
+import { limitsOfJobs, type Waiting } from "../../../lib/server/database/repository.ts";
 import { claim, NOW, order } from "../../support/downloads.ts";
 
 /* What is started, in which order and when, on a clock that tests move. */
@@ -11,8 +12,10 @@ let queue: Record<string, string[]>;
 let connected: Set<string>;
 let freeSlots: number;
 let freeBytes: number;
-/** When the next download becomes due, ms since 1970. */
-let nextDueAt: number | null;
+/** When all that waits becomes due, ms since 1970; null: it is, and the dispatcher is told so. */
+let dueAt: number | null;
+/** How many downloads of a job may run. */
+let most: Record<string, number>;
 /** What reading the queue waits for, or fails with. */
 let reading: Promise<void>;
 /** What a claim waits for. */
@@ -20,6 +23,8 @@ let claims: Promise<void>;
 let started: string[];
 /** How many downloads of a client run. */
 let running: Record<string, number>;
+/** What was started, none of which ends. */
+let runs: Waiting[];
 let looks: number;
 let log: string[];
 let dispatcher: Dispatcher;
@@ -31,32 +36,44 @@ beforeEach(() => {
   connected = new Set(["a", "b", "c"]);
   freeSlots = 100;
   freeBytes = 1000;
-  nextDueAt = null;
+  dueAt = null;
+  most = {};
   reading = claims = Promise.resolve();
   started = [];
   running = {};
+  runs = [];
   looks = 0;
   log = [];
   dispatcher = new Dispatcher({
     repository: {
-      async clientsWithDueDownloads() {
+      async waitingFor(clientId) {
+        return waiting().filter((one) => one.clientId === clientId);
+      },
+      async dueSince(after, now) {
         looks++;
         await reading;
-        return Object.keys(queue).filter((clientId) => queue[clientId]!.length > 0);
+        const isDue = dueAt !== null && dueAt > after && dueAt <= now;
+        return isDue ? waiting() : [];
       },
-      async claimDownload(clientId) {
+      async claimDownload(clientId, line) {
         await claims;
-        if (freeSlots <= 0) return null;
-        const id = queue[clientId]?.shift();
+        const at = (queue[clientId] ?? []).findIndex((id) => lineOf(id) === line);
+        const [id] = at < 0 ? [] : queue[clientId]!.splice(at, 1);
         if (id === undefined) return null;
         freeSlots--;
-        return claim(newDownload(id, order(clientId, "a.bin"), NOW), NOW);
+        runs.push({ clientId, line });
+        return claim(newDownload(id, order(clientId, "a.bin", { jobId: line }), NOW), NOW);
       },
-      countActive: async () => new Map([["a", 100 - freeSlots]]),
-      nextDueAt: async (now) => (nextDueAt !== null && nextDueAt > now ? nextDueAt : null),
+      countActiveLines: async () => [
+        { clientId: "others", line: null, active: 100 - freeSlots - runs.length },
+        ...runs.map((one) => ({ ...one, active: 1 })),
+        ...Object.entries(running).map(([clientId, active]) => ({ clientId, line: null, active })),
+      ],
+      nextDueAt: async (now) => (dueAt !== null && dueAt > now ? dueAt : null),
     },
     storage: { freeSpace: async () => ({ free: freeBytes, total: 2000 }) },
-    limits: { total: 100, perClient: 2 },
+    limits: { total: 100, perClient: 20 },
+    mostOf: async (jobId) => most[jobId] ?? Infinity,
     runningOf: (clientId) => running[clientId] ?? 0,
     minFreeDisk: 500,
     isConnected: (clientId) => connected.has(clientId),
@@ -74,6 +91,24 @@ async function settle(): Promise<void> {
   for (let turn = 0; turn < 100; turn++) await Promise.resolve();
 }
 
+/** The line of a download: `a1` belongs to none, `x.a1` to the job x. */
+const lineOf = (id: string) => (id.includes(".") ? id.split(".")[0]! : null);
+
+function waiting(): Waiting[] {
+  return Object.entries(queue).flatMap(([clientId, ids]) =>
+    ids.map((id) => ({ clientId, line: lineOf(id) })),
+  );
+}
+
+/** Tells of all that waits, and lets come of it what will. */
+async function ask(): Promise<void> {
+  for (const { clientId, line } of waiting()) {
+    const download = newDownload("", order(clientId, "a.bin", { jobId: line }), Date.now());
+    dispatcher.queued(download);
+  }
+  await settle();
+}
+
 async function wake(at?: number): Promise<void> {
   dispatcher.wake(at);
   await settle();
@@ -88,7 +123,7 @@ describe("what is due is started", () => {
   test("in turns, so that a long queue does not take all the slots", async () => {
     queue = { a: ["a1", "a2", "a3", "a4"], b: ["b1"], c: ["c1", "c2"] };
     freeSlots = 5;
-    await wake();
+    await ask();
     expect(started).toEqual(["a1", "b1", "c1", "a2", "c2"]);
     freeSlots = 5;
     await wake();
@@ -97,17 +132,20 @@ describe("what is due is started", () => {
 
   test("in turns also where one slot at a time becomes free", async () => {
     queue = { a: ["a1", "a2", "a3"], b: ["b1", "b2"] };
+    freeSlots = 0;
+    await ask();
     for (freeSlots = 1; started.length < 5; freeSlots = 1) await wake();
     expect(started).toEqual(["a1", "b1", "a2", "b2", "a3"]);
   });
 
-  test("where its client is connected", async () => {
+  test("where its client is connected, and when it comes", async () => {
     connected.delete("a");
     queue = { a: ["a1"], b: ["b1"] };
-    await wake();
+    await ask();
     expect(started).toEqual(["b1"]);
     connected.add("a");
-    await wake();
+    dispatcher.clientRegistered("a");
+    await settle();
     expect(started).toEqual(["b1", "a1"]);
   });
 
@@ -115,7 +153,7 @@ describe("what is due is started", () => {
     const slow = Promise.withResolvers<void>();
     queue = { a: ["a1"], b: ["b1"] };
     claims = slow.promise;
-    await wake();
+    await ask();
     connected.delete("b");
     slow.resolve();
     await settle();
@@ -123,30 +161,83 @@ describe("what is due is started", () => {
     expect(queue["b"]).toEqual(["b1"]);
   });
 
-  test("also when it became due while the queue was being read", async () => {
-    const slow = Promise.withResolvers<void>();
-    reading = slow.promise;
-    await wake();
-    nextDueAt = NOW + 250;
-    jest.advanceTimersByTime(1000);
-    slow.resolve();
-    await settle();
-    expect(looks, "nothing else would wake it").toBe(2);
+  test("as many of each client as it may have", async () => {
+    queue = { a: ["a1", "a2", "a3"], b: ["b1"] };
+    running = { a: 19 };
+    await ask();
+    expect(started).toEqual(["a1", "b1"]);
   });
 
-  test("also when it came while the queue was being read", async () => {
-    const slow = Promise.withResolvers<void>();
-    reading = slow.promise;
+  test("also when it was told of while the queue was being read, or claimed from", async () => {
+    const [reads, claimed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    [reading, claims] = [reads.promise, claimed.promise];
     await wake();
-    queue = { a: [] };
-    await wake();
+    queue = { a: ["a1"] };
+    await ask();
     await wake();
     expect(looks).toBe(1);
-    slow.resolve();
-    queue = { a: ["a1"] };
+    reads.resolve();
     await settle();
-    expect(started).toEqual(["a1"]);
+    queue["b"] = ["b1"];
+    await ask();
+    claimed.resolve();
+    await settle();
+    expect(started).toEqual(["a1", "b1"]);
     expect(looks, "those that came in the meantime are one look").toBe(2);
+  });
+
+  test("also where it came just when there was nothing to be claimed", async () => {
+    const claimed = Promise.withResolvers<void>();
+    claims = claimed.promise;
+    queue = { a: ["a1"] };
+    await ask();
+    queue = { a: [] };
+    claimed.resolve();
+    const soon = Promise.resolve().then(() => {
+      queue = { a: ["a2"] };
+      return ask();
+    });
+    await soon;
+    await settle();
+    expect(started).toEqual(["a2"]);
+  });
+});
+
+describe("jobs", () => {
+  test("and single downloads take turns, whatever was there first", async () => {
+    queue = { a: ["x.a1", "y.a1", "a1"], b: ["x.b1", "b1"], c: ["x.c1"] };
+    freeSlots = 0;
+    await ask();
+    for (freeSlots = 1; started.length < 6; freeSlots = 1) await wake();
+    expect(started).toEqual(["a1", "b1", "x.a1", "y.a1", "x.b1", "x.c1"]);
+  });
+
+  test("leave some slots to single downloads, in all and of each client", async () => {
+    queue = { a: ["x.a1", "a1"], b: ["y.b1"] };
+    freeSlots = 100;
+    runs = Array.from({ length: 86 }, () => ({ clientId: "c", line: "z" }));
+    await ask();
+    expect(started).toEqual(["a1", "x.a1"]);
+    expect(limitsOfJobs({ total: 100, perClient: 20 })).toEqual({ total: 87, perClient: 19 });
+    expect(limitsOfJobs({ total: 2, perClient: 2 })).toEqual({ total: 1, perClient: 1 });
+    expect(limitsOfJobs({ total: 1, perClient: 1 })).toEqual({ total: 1, perClient: 1 });
+  });
+
+  test("start no more than they let run, and go on when they let more", async () => {
+    queue = { a: ["x.a1"], b: ["x.b1"], c: ["x.c1", "y.c1"] };
+    most = { x: 1, y: 0 };
+    await ask();
+    expect(started).toEqual(["x.a1"]);
+    most = { x: 3, y: 1 };
+    await wake();
+    expect(started).toEqual(["x.a1", "y.c1", "x.b1", "x.c1"]);
+  });
+
+  test("that let nothing run make nobody wait for a slot", async () => {
+    queue = { a: ["x.a1"] };
+    most = { x: 0 };
+    await ask();
+    expect([started, dispatcher.isCrowded()]).toEqual([[], false]);
   });
 });
 
@@ -154,7 +245,7 @@ describe("a full disk", () => {
   test("lets nothing begin, and is looked at again after 5 s", async () => {
     queue = { a: ["a1"] };
     freeBytes = 499;
-    await wake();
+    await ask();
     await pass(4_999);
     expect([started, looks]).toEqual([[], 1]);
     await pass(1);
@@ -169,7 +260,7 @@ describe("a full disk", () => {
     freeBytes = 0;
     connected.clear();
     queue = { a: ["a1"] };
-    await wake();
+    await ask();
     await pass(60_000);
     expect([looks, log]).toEqual([1, []]);
   });
@@ -177,16 +268,25 @@ describe("a full disk", () => {
 
 describe("a time that is to come", () => {
   test("is waited for", async () => {
-    nextDueAt = NOW + 4_000;
-    await wake();
-    nextDueAt = null;
+    dueAt = NOW + 4_000;
     queue = { a: ["a1"] };
+    await wake();
     await pass(3_999);
     expect(started).toEqual([]);
     await pass(1);
     expect(started).toEqual(["a1"]);
     await pass(600_000);
     expect(looks).toBe(2);
+  });
+
+  test("is waited for by a download that says so", async () => {
+    dueAt = NOW + 4_000;
+    queue = { a: ["a1"] };
+    dispatcher.queued({ ...newDownload("", order("a", "a.bin"), NOW), notBefore: dueAt });
+    await pass(3_999);
+    expect([started, looks]).toEqual([[], 0]);
+    await pass(1);
+    expect(started).toEqual(["a1"]);
   });
 
   test("gives way to an earlier one, not to a later one", async () => {
@@ -206,12 +306,20 @@ describe("a time that is to come", () => {
     await pass(1);
     expect(looks).toBe(1);
   });
+
+  test("is found again where the clock was put back", async () => {
+    queue = { a: ["a1"] };
+    dueAt = NOW - 500;
+    jest.setSystemTime(NOW - 400);
+    await wake();
+    expect(started).toEqual(["a1"]);
+  });
 });
 
 test("a database that fails is asked again after 5 s", async () => {
   queue = { a: ["a1"] };
   reading = Promise.reject(new Error("disk I/O error"));
-  await wake();
+  await ask();
   expect(log.join("")).toContain("disk I/O error");
   reading = Promise.resolve();
   await pass(4_999);
@@ -222,10 +330,10 @@ test("a database that fails is asked again after 5 s", async () => {
 
 describe("once it is stopped", () => {
   test("nothing is claimed, whatever wakes it", async () => {
-    queue = { a: ["a1"] };
     await wake(NOW + 5_000);
     await dispatcher.stop();
-    await wake();
+    queue = { a: ["a1"] };
+    await ask();
     await pass(60_000);
     expect([started, looks]).toEqual([[], 0]);
   });
@@ -234,7 +342,7 @@ describe("once it is stopped", () => {
     const slow = Promise.withResolvers<void>();
     queue = { a: ["a1", "a2"], b: ["b1"] };
     claims = slow.promise;
-    await wake();
+    await ask();
     const stopping = dispatcher.stop().then(() => started.push("stopped"));
     await settle();
     slow.resolve();
@@ -248,21 +356,13 @@ describe("once it is stopped", () => {
 describe("a client waits for a slot that others have", () => {
   test.each<[string, Record<string, string[]>, Record<string, number>, boolean]>([
     ["which is connected, and has none", { a: ["a1"] }, {}, true],
-    ["which may have another one", { a: ["a1"] }, { a: 1 }, true],
-    ["but has as many as it may", { a: ["a1"] }, { a: 2 }, false],
+    ["which may have another one", { a: ["a1"] }, { a: 19 }, true],
+    ["but has as many as it may", { a: ["a1"] }, { a: 20 }, false],
     ["but is away", { away: ["x1"] }, {}, false],
     ["where nothing is due", {}, {}, false],
-  ])("%s", async (_, waiting, runs, crowded) => {
-    [queue, running] = [waiting, runs];
-    expect(await dispatcher.isCrowded()).toBe(crowded);
-  });
-
-  test("and that is looked up now and then, however many ask", async () => {
-    queue = { a: ["a1"] };
-    const answers = await Promise.all([1, 2, 3].map(() => dispatcher.isCrowded()));
-    expect([answers, looks]).toEqual([[true, true, true], 1]);
-    queue = {};
-    await pass(3_000);
-    expect([await dispatcher.isCrowded(), looks]).toEqual([false, 2]);
+  ])("%s", async (_, waits, busy, crowded) => {
+    [queue, running, freeSlots] = [waits, busy, 0];
+    await ask();
+    expect([started, dispatcher.isCrowded()]).toEqual([[], crowded]);
   });
 });

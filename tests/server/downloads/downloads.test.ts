@@ -16,7 +16,7 @@ import { Logger } from "../../../lib/util/logger.ts";
 import { FakeSite } from "../../support/fake-site.ts";
 import { MemoryStorage } from "../../support/memory-storage.ts";
 import { Random } from "../../support/random.ts";
-import { order } from "../../support/downloads.ts";
+import { NO_JOBS, order } from "../../support/downloads.ts";
 
 /*
  * Downloads with a real database, a disk in memory and a client without a network, on a clock that
@@ -69,8 +69,9 @@ function begin(quota: number | null = null): void {
     metrics,
     audit: { record: (entry) => void audited.push(entry) },
     logger,
-    onRegistered: () => downloads.clientRegistered(),
+    onRegistered: () => downloads.clientRegistered(SITE),
     onChange: () => undefined,
+    onLabelled: () => undefined,
   });
   downloads = new Downloads({
     repository,
@@ -81,6 +82,7 @@ function begin(quota: number | null = null): void {
     minFreeDisk: 0,
     quotas: { file: null, perClient: null, total: quota },
     onChange: () => undefined,
+    jobs: NO_JOBS,
     metrics,
     audit: { record: (entry) => void audited.push(entry) },
     logger,
@@ -215,7 +217,7 @@ describe("an error of the database", () => {
     jest.advanceTimersByTime(5_000);
     await settle();
     expect(flush).toHaveBeenCalled();
-    downloads.clientRegistered();
+    downloads.clientRegistered(SITE);
     await settle();
     expect(await downloads.get(id)).toMatchObject({ status: "downloading", epoch: 2 });
     flush.mockResolvedValue(undefined);

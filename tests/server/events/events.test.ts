@@ -66,7 +66,7 @@ beforeEach(async () => {
     },
   });
   const clients = {
-    list: async ({ after = "", sites }: ClientFilter) =>
+    list: async ({ after = "", sites }: Omit<ClientFilter, "ids">) =>
       known.filter(({ clientId }) => clientId > after && areOf(sites ?? null, clientId, {})),
     get: async (clientId: string) => known.find((one) => one.clientId === clientId) ?? null,
   };
@@ -77,6 +77,7 @@ beforeEach(async () => {
     clients,
     events,
     openCalls,
+    openJobs: async function* () {},
     turns: new FairTurns(),
     logger,
   });
@@ -142,11 +143,12 @@ async function snapshot(listener: Listener, count: number): Promise<string[]> {
     if (!next) throw new Error("the stream ended");
     found.push(next);
   }
-  return found.map((one) =>
-    one.event === "download"
+  return found.map((one) => {
+    if (one.event === "job") return `job ${one.data.status}`;
+    return one.event === "download"
       ? `${one.data.download_id.slice(-2)} ${one.data.status}`
-      : `${one.data.client_id} ${one.data.connected}`,
-  );
+      : `${one.data.client_id} ${one.data.connected}`;
+  });
 }
 
 describe("all events", () => {

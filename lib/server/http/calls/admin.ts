@@ -2,6 +2,7 @@ import { endpoints } from "../../../api/endpoints.ts";
 import type { Tokens } from "../../access/tokens.ts";
 import type { Audit } from "../../audit/audit.ts";
 import type { EnrolmentKeys } from "../../clients/enrolment.ts";
+import type { Jobs } from "../../jobs/jobs.ts";
 import { auditRecord, enrolmentKeyRecord, tokenRecord } from "../../records/records.ts";
 import type { MakeCall } from "../call.ts";
 import { json } from "../json.ts";
@@ -11,10 +12,12 @@ export interface AdminCallsOptions {
   tokens: Tokens;
   enrolmentKeys: EnrolmentKeys;
   audit: Pick<Audit, "list">;
+  jobs: Pick<Jobs, "tokenEnded">;
 }
 
 /** What admins do: who gets in, and who did what. */
-export function adminCalls(call: MakeCall, { tokens, enrolmentKeys, audit }: AdminCallsOptions) {
+export function adminCalls(call: MakeCall, options: AdminCallsOptions) {
+  const { tokens, enrolmentKeys, audit, jobs } = options;
   return {
     listEnrolmentKeys: call(endpoints.listEnrolmentKeys, ({ var: { answering } }) =>
       listAnswer(answering, {
@@ -57,7 +60,9 @@ export function adminCalls(call: MakeCall, { tokens, enrolmentKeys, audit }: Adm
     revokeToken: call(endpoints.revokeToken, async (c) => {
       const name = c.req.param("name");
       c.var.note({ target: name });
-      return json(tokenRecord(await tokens.revoke(name)));
+      const token = await tokens.revoke(name);
+      await jobs.tokenEnded(token.tokenHash);
+      return json(tokenRecord(token));
     }),
 
     audit: call(endpoints.audit, (c) => {

@@ -1,16 +1,17 @@
 import type * as z from "zod";
 import { endpoints } from "../../../api/endpoints.ts";
-import { DEFAULT_FILE, type DownloadAccepted, type NewDownload } from "../../../api/schemas.ts";
+import type { DownloadAccepted, NewDownload } from "../../../api/schemas.ts";
 import { FdsError } from "../../../protocol/errors.ts";
-import { FEATURES, MAX_SET_FILES } from "../../../protocol/messages.ts";
+import { FEATURES } from "../../../protocol/messages.ts";
 import { type Caller, OutOfScope } from "../../access/caller.ts";
 import { clientNotFound, type Clients } from "../../clients/clients.ts";
-import type { Download, Order } from "../../download.ts";
+import type { Download } from "../../download.ts";
 import type { Downloads } from "../../downloads/downloads.ts";
 import { downloadRecord } from "../../records/records.ts";
 import type { MakeCall } from "../call.ts";
 import { json, type JsonResponse } from "../json.ts";
 import { listAnswer } from "../long-list.ts";
+import { nameOfOrder, orderOf } from "./order.ts";
 import { aboutOf, seenDownload } from "./seen-download.ts";
 
 export interface DownloadCallsOptions {
@@ -29,7 +30,11 @@ export function downloadCalls(call: MakeCall, options: DownloadCallsOptions) {
       const { caller, note } = c.var;
       note({ clientId: body.client_id, filePath: nameOfOrder(body) });
       const connected = await requireClient(clients, body, caller);
-      const made = await downloads.create(orderOf(body));
+      const made = await downloads.create({
+        ...orderOf(body),
+        clientId: body.client_id,
+        jobId: null,
+      });
       note({ downloadId: made.downloadId });
       const wait = connected ? "" : `, it waits until "${body.client_id}" connects`;
       return accepted(made, `The download is queued${wait}`, "downloads/");
@@ -37,8 +42,8 @@ export function downloadCalls(call: MakeCall, options: DownloadCallsOptions) {
 
     listDownloads: call(endpoints.listDownloads, (c) => {
       const { caller, answering } = c.var;
-      const { status, client_id: clientId, open, ...page } = c.req.valid("query");
-      const filter = { status, clientId, sites: caller.sites, open: open !== undefined };
+      const { status, client_id: clientId, job_id: jobId, open, ...page } = c.req.valid("query");
+      const filter = { status, clientId, jobId, sites: caller.sites, open: open !== undefined };
       return listAnswer(answering, {
         name: "downloads",
         read: (before, limit) =>
@@ -115,26 +120,6 @@ async function requireClient(
     throw new FdsError("client_outdated", message);
   }
   return client.connected;
-}
-
-/** The file that is asked for, or the patterns of a set, for people. */
-function nameOfOrder({ file_path, paths }: StartDownload): string {
-  return paths?.join(" ") ?? file_path ?? DEFAULT_FILE;
-}
-
-function orderOf(body: StartDownload): Order {
-  const { client_id: clientId, paths, checksum, rate_limit: rateLimit } = body;
-  const set = paths && {
-    paths,
-    exclude: body.exclude ?? [],
-    minAgeMs: body.min_age ?? 0,
-    unchanged: body.unchanged ?? "send",
-    strict: body.strict ?? false,
-    ifNone: body.if_none ?? "fail",
-    maxFiles: body.max_files ?? MAX_SET_FILES,
-    maxBytes: body.max_bytes ?? null,
-  };
-  return { clientId, filePath: nameOfOrder(body), set: set ?? null, checksum, rateLimit };
 }
 
 /** @param folder of downloads, relative to the call: the server may lie below a path of a proxy */

@@ -1,0 +1,105 @@
+import {
+  JobAccepted,
+  JobChange,
+  JobList,
+  JobPreview,
+  JobQuery,
+  JobRecord,
+  MAX_JOB_BYTES,
+  NewJob,
+  Rerun,
+} from "../jobs.ts";
+import type { Endpoint } from "./endpoint.ts";
+
+const theJob = { status: 200, description: "The job", schema: JobRecord } as const;
+
+/** The calls about jobs: one request to many clients. */
+export const jobEndpoints = {
+  createJob: {
+    method: "POST",
+    path: "/api/jobs",
+    summary: "Ask many clients for a file or a set; with dry_run only tell which ones match",
+    role: "operator",
+    audit: "job_create",
+    headers: {
+      "Idempotency-Key": "For 24 h the same request with the same key makes one job",
+    },
+    body: NewJob,
+    largeBody: { field: "clients", bytes: MAX_JOB_BYTES },
+    answers: [
+      {
+        status: 202,
+        description: "The job is made, its downloads follow",
+        schema: JobAccepted,
+        headers: { Location: "The job" },
+      },
+      { status: 200, description: "Of dry_run: the clients, by id", schema: JobPreview },
+    ],
+    errors: ["client_not_found", "idempotency_conflict", "request_too_large"],
+  },
+  listJobs: {
+    method: "GET",
+    path: "/api/jobs",
+    summary: "The jobs, newest first",
+    role: "viewer",
+    query: JobQuery,
+    answers: [{ status: 200, description: "A page of them", schema: JobList }],
+    errors: [],
+  },
+  getJob: {
+    method: "GET",
+    path: "/api/jobs/:job_id",
+    summary: "One job",
+    role: "viewer",
+    answers: [theJob],
+    errors: ["job_not_found"],
+  },
+  changeJob: {
+    method: "PATCH",
+    path: "/api/jobs/:job_id",
+    summary: "Change when a job expires, and how many of its downloads run at once",
+    role: "operator",
+    audit: "job_change",
+    body: JobChange,
+    answers: [theJob],
+    errors: ["job_not_found", "request_too_large"],
+  },
+  cancelJob: {
+    method: "POST",
+    path: "/api/jobs/:job_id/cancel",
+    summary: "End a job, and each of its downloads that has not ended",
+    role: "operator",
+    audit: "job_cancel",
+    answers: [theJob],
+    errors: ["job_not_found", "job_ended"],
+  },
+  pauseJob: {
+    method: "POST",
+    path: "/api/jobs/:job_id/pause",
+    summary: "Start nothing more of a job; what runs may end",
+    role: "operator",
+    audit: "job_pause",
+    answers: [theJob],
+    errors: ["job_not_found", "job_ended"],
+  },
+  resumeJob: {
+    method: "POST",
+    path: "/api/jobs/:job_id/resume",
+    summary: "Go on with a job that was paused",
+    role: "operator",
+    audit: "job_resume",
+    answers: [theJob],
+    errors: ["job_not_found", "job_ended"],
+  },
+  rerunJob: {
+    method: "POST",
+    path: "/api/jobs/:job_id/rerun",
+    summary: "Ask again the clients whose newest download failed or was cancelled",
+    role: "operator",
+    audit: "job_rerun",
+    body: Rerun,
+    bodyIsOptional: true,
+    answers: [theJob],
+    errors: ["job_not_found", "job_ended", "request_too_large"],
+  },
+} as const satisfies Record<string, Endpoint>;

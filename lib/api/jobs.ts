@@ -1,0 +1,198 @@
+import * as z from "zod";
+import { IdPattern } from "./enrolment.ts";
+import { pageLimit } from "./page-limit.ts";
+import { ClientRecord, DownloadOrder, DownloadRecord, DownloadStatus } from "./schemas.ts";
+import { SelectorText } from "./selector.ts";
+import { duration } from "./sets.ts";
+
+/* The REST shapes of jobs: one request to many clients. */
+
+const time = z.iso.datetime().meta({ description: "ISO 8601, UTC" });
+
+/** Most ids and patterns of ids that a job names, and most bytes of a request that does. */
+const MAX_IDS = 10_000;
+export const MAX_JOB_BYTES = 1024 * 1024;
+
+export const JobStatus = z
+  .enum(["running", "paused", "completed", "failed", "cancelled", "stopped"])
+  .meta({
+    id: "JobStatus",
+    description:
+      "completed: every download is; failed: all ended, not all completed; stopped: by stop_when",
+  });
+export type JobStatus = z.infer<typeof JobStatus>;
+
+/** Which clients a job is for: all, or those with such ids and such labels. */
+export const JobClients = z
+  .strictObject({
+    all: z.literal(true).optional(),
+    ids: z
+      .array(IdPattern)
+      .max(MAX_IDS, `must be at most ${MAX_IDS} ids`)
+      .optional()
+      .meta({ description: "a * stands for any characters; one without must be known" }),
+    labels: SelectorText.optional(),
+  })
+  .refine(
+    ({ all, ids, labels }) => (all ?? false) !== (ids !== undefined || labels !== undefined),
+    {
+      message: 'give either "all", or "ids" and "labels", or one of the two',
+    },
+  )
+  .refine(({ ids }) => ids?.length !== 0, {
+    path: ["ids"],
+    message: "must name at least one client",
+  })
+  .meta({ id: "JobClients" });
+
+const failedPercent = z.int().min(1).max(100).meta({
+  description: "so many of those that completed or failed",
+});
+const atLeast = z.int().min(1).meta({ description: "not before so many did" });
+
+const StopWhen = z
+  .object({ failed_percent: failedPercent, at_least: atLeast })
+  .meta({ id: "StopWhen" });
+
+const NewStopWhen = z
+  .strictObject({ failed_percent: failedPercent, at_least: atLeast.default(1) })
+  .meta({ id: "NewStopWhen" });
+
+const positive = duration.refine((ms) => ms > 0, "must be longer than nothing");
+const Concurrency = z.int().min(1).max(100_000);
+
+export const NewJob = z
+  .strictObject({
+    name: z.string().trim().min(1).max(200).nullable().optional(),
+    clients: JobClients,
+    membership: z
+      .enum(["snapshot", "continuous"])
+      .default("snapshot")
+      .meta({ description: "continuous: clients that match later join" }),
+    download: DownloadOrder,
+    expires_in: positive
+      .nullable()
+      .optional()
+      .meta({ type: ["string", "null"], description: "what is queued then, or later, fails" }),
+    max_concurrent: Concurrency.nullable().optional().meta({ description: "that run at once" }),
+    spread: positive
+      .nullable()
+      .optional()
+      .meta({ type: ["string", "null"], description: "over which the starts are spread" }),
+    stop_when: NewStopWhen.nullable().optional(),
+    dry_run: z.boolean().default(false).meta({ description: "only tell which clients match" }),
+  })
+  .refine(({ membership, expires_in }) => membership === "snapshot" || expires_in != null, {
+    path: ["expires_in"],
+    message: "a continuous job needs a time after which it expires",
+  })
+  .meta({ id: "NewJob" });
+export type NewJob = z.input<typeof NewJob>;
+
+/** Downloads of each status. Not a record, of which generators of types forget the names. */
+const Counts = z.object(
+  Object.fromEntries(DownloadStatus.options.map((status) => [status, z.int().min(0)])) as Record<
+    DownloadStatus,
+    z.ZodInt
+  >,
+);
+
+/** A download as it was asked for: what was not said is not there. */
+const AskedDownload = z.object({
+  file_path: z.string().optional(),
+  paths: z.array(z.string()).optional(),
+  exclude: z.array(z.string()).optional(),
+  min_age: z.string().optional(),
+  unchanged: z.string().optional(),
+  strict: z.boolean().optional(),
+  if_none: z.string().optional(),
+  max_files: z.int().optional(),
+  max_bytes: z.union([z.int(), z.string()]).optional(),
+  if_offline: z.string().optional(),
+  checksum: z.string().optional(),
+  rate_limit: z.int().nullable().optional(),
+});
+
+export const JobRecord = z
+  .object({
+    job_id: z.uuid(),
+    name: z.string().nullable(),
+    status: JobStatus,
+    clients: JobClients.meta({ description: "as asked for; others' sites are left out" }),
+    membership: z.enum(["snapshot", "continuous"]),
+    download: AskedDownload.meta({ description: "as asked for" }),
+    created_at: time,
+    created_by: z.string().nullable(),
+    expires_at: time.nullable(),
+    ended_at: time.nullable(),
+    schedule: z.string().nullable().meta({ description: "the schedule that made it" }),
+    max_concurrent: z.int().nullable(),
+    spread: z.string().nullable(),
+    stop_when: StopWhen.nullable(),
+    total: z.int().min(0).meta({ description: "clients, of those that the caller sees" }),
+    counts: Counts.meta({ description: "of the newest download of each client" }),
+    bytes_received: z.int().min(0),
+    total_size: z.int().min(0).meta({ description: "as far as it is known" }),
+    files_received: z.int().min(0),
+    files_skipped: z.int().min(0),
+  })
+  .meta({ id: "Job" });
+export type JobRecord = z.infer<typeof JobRecord>;
+
+export const JobAccepted = z
+  .object({ job_id: z.uuid(), status: JobStatus, total: z.int().min(0) })
+  .meta({ id: "JobAccepted" });
+export type JobAccepted = z.infer<typeof JobAccepted>;
+
+/** The clients that a job would be for. */
+export const JobPreview = z
+  .object({ total: z.int().min(0), clients: z.array(ClientRecord) })
+  .meta({ id: "JobPreview" });
+export type JobPreview = z.infer<typeof JobPreview>;
+
+export const JobList = z
+  .object({
+    jobs: z.array(JobRecord),
+    next_cursor: z.string().nullable().meta({ description: "null: there are no more" }),
+  })
+  .meta({ id: "JobList" });
+export type JobList = z.infer<typeof JobList>;
+
+export const JobQuery = z.strictObject({
+  status: JobStatus.optional(),
+  limit: pageLimit(50),
+  cursor: z.uuid("must be the next_cursor of an earlier answer").optional(),
+});
+
+/** Which downloads are asked for again. */
+export const Rerun = z
+  .strictObject({
+    statuses: z
+      .array(z.enum(["failed", "cancelled"]))
+      .min(1)
+      .max(2)
+      .optional()
+      .meta({ description: "both where not given" }),
+  })
+  .meta({ id: "Rerun" });
+export type Rerun = z.input<typeof Rerun>;
+
+/** What can be changed of a job. */
+export const JobChange = z
+  .strictObject({
+    expires_at: time
+      .nullable()
+      .optional()
+      .refine((at) => at == null || Date.parse(at) > Date.now(), "must be a time to come"),
+    max_concurrent: Concurrency.nullable().optional(),
+  })
+  .meta({ id: "JobChange" });
+export type JobChange = z.input<typeof JobChange>;
+
+/** What an event of the live feeds tells. */
+export const Change = z.discriminatedUnion("event", [
+  z.object({ event: z.literal("download"), data: DownloadRecord }),
+  z.object({ event: z.literal("client"), data: ClientRecord }),
+  z.object({ event: z.literal("job"), data: JobRecord }),
+]);
+export type Change = z.infer<typeof Change>;

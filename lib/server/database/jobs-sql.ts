@@ -1,0 +1,292 @@
+import type { Sites } from "../access/sites.ts";
+import type { Download, Queued } from "../download.ts";
+import type {
+  IdempotencyKey,
+  Job,
+  JobFilter,
+  JobOrder,
+  JobRows,
+  JobTotals,
+  Member,
+  Rerun,
+  Selection,
+} from "../job.ts";
+import type { SqlDatabase } from "./database.ts";
+import { nextRevision } from "./engines.ts";
+import { sitesOf } from "./list-sql.ts";
+import { numberOrNull, toDownload, toRow, type DownloadRow } from "./rows.ts";
+import { assignments, insertion, list, sql, type Statement } from "./statement.ts";
+
+/** Clients that one statement adds to a job, which takes about a millisecond. */
+const ADDED_AT_ONCE = 200;
+
+/** A job as a row. */
+interface JobRow {
+  jobId: string;
+  name: string | null;
+  status: Job["status"] | "draft";
+  selection: string;
+  membership: Job["membership"];
+  orderJson: string;
+  download: string;
+  createdAt: number;
+  createdBy: string | null;
+  createdWith: string | null;
+  expiresAt: number | null;
+  endedAt: number | null;
+  maxConcurrent: number | null;
+  spreadMs: number;
+  spreadFrom: number;
+  stopPercent: number | null;
+  stopAtLeast: number | null;
+  rerun: string | null;
+  unsettled: number;
+  revision: number;
+}
+
+interface TotalsRow {
+  status: Download["status"] | "member";
+  count: number;
+  bytes: number | null;
+  size: number | null;
+  received: number | null;
+  skipped: number | null;
+}
+
+/** The newest download of each client of a job; written like this an index answers it. */
+const NEWEST = sql`job_id IS NOT NULL AND retried_as IS NULL`;
+
+/** Jobs, in the same database as their downloads. */
+export class JobsSql implements JobRows {
+  constructor(private readonly database: SqlDatabase) {}
+
+  async draft(job: Job): Promise<void> {
+    const row: JobRow = { ...toJobRow(job), status: "draft" };
+    await this.database.run(sql`INSERT INTO jobs ${insertion({ ...row })}`);
+  }
+
+  async addMembers(jobId: string, clientIds: readonly string[]): Promise<number> {
+    let added = 0;
+    for (let at = 0; at < clientIds.length; at += ADDED_AT_ONCE) {
+      const rows = clientIds.slice(at, at + ADDED_AT_ONCE).map((id) => sql`(${jobId}, ${id})`);
+      const written = await this.database.run(sql`
+        INSERT INTO job_members (job_id, client_id) VALUES ${list(rows)}
+        ON CONFLICT DO NOTHING RETURNING client_id`);
+      added += written.length;
+    }
+    return added;
+  }
+
+  async publish(jobId: string): Promise<Job> {
+    const [row] = await this.database.keep<JobRow>(sql`
+      UPDATE jobs SET status = 'running' WHERE job_id = ${jobId} AND status = 'draft' RETURNING *`);
+    if (!row) throw new Error(`there is no draft of the job "${jobId}"`);
+    return toJob(row);
+  }
+
+  async dropDrafts(): Promise<void> {
+    const drafts = sql`SELECT job_id FROM jobs WHERE status = 'draft'`;
+    await this.database.run(sql`DELETE FROM job_members WHERE job_id IN (${drafts})`);
+    await this.database.run(sql`DELETE FROM jobs WHERE status = 'draft'`);
+  }
+
+  async get(jobId: string): Promise<Job | null> {
+    const [row] = await this.database.run<JobRow>(sql`
+      SELECT * FROM jobs WHERE job_id = ${jobId} AND status <> 'draft'`);
+    return row ? toJob(row) : null;
+  }
+
+  async list({ status, seenBy, before, limit }: JobFilter): Promise<Job[]> {
+    const rows = await this.database.run<JobRow>(sql`
+      SELECT * FROM jobs WHERE status <> 'draft'
+        ${status === undefined ? sql`` : sql`AND status = ${status}`}
+        ${before === undefined ? sql`` : sql`AND job_id < ${before}`}
+        ${seenBy ? isSeenBy(seenBy) : sql``}
+      ORDER BY job_id DESC LIMIT ${limit}`);
+    return rows.map(toJob);
+  }
+
+  async open(): Promise<Job[]> {
+    const rows = await this.database.run<JobRow>(sql`
+      SELECT * FROM jobs WHERE status IN ('running', 'paused')
+      UNION ALL SELECT * FROM jobs
+        WHERE unsettled = 1 AND status IN ('completed', 'failed', 'cancelled', 'stopped')
+      ORDER BY job_id`);
+    return rows.map(toJob);
+  }
+
+  async continuous(): Promise<Job[]> {
+    const rows = await this.database.run<JobRow>(sql`
+      SELECT * FROM jobs WHERE membership = 'continuous' AND status IN ('running', 'paused')
+      ORDER BY job_id`);
+    return rows.map(toJob);
+  }
+
+  async replace(next: Job): Promise<Job | null> {
+    const { jobId, revision, ...row } = toJobRow(next);
+    const [written] = await this.database.keep<JobRow>(sql`
+      UPDATE jobs SET ${assignments({ ...row, revision: revision + 1 })}
+      WHERE job_id = ${jobId} AND revision = ${revision} RETURNING *`);
+    return written ? toJob(written) : null;
+  }
+
+  async nextExpiry(after: number): Promise<number | null> {
+    const [row] = await this.database.run<{ at: number | null }>(sql`
+      SELECT MIN(expires_at) AS at FROM jobs
+      WHERE status IN ('running', 'paused') AND expires_at > ${after}`);
+    return numberOrNull(row?.at ?? null);
+  }
+
+  async totals(jobId: string, sites: Sites | null): Promise<JobTotals> {
+    const theirs = sites ? sql`AND client_id IN (SELECT value FROM ${sitesOf(sites)})` : sql``;
+    const rows = await this.database.run<TotalsRow>(sql`
+      SELECT 'member' AS status, COUNT(*) AS count, 0 AS bytes, 0 AS size, 0 AS received, 0 AS skipped
+        FROM job_members WHERE job_id = ${jobId} ${theirs}
+      UNION ALL
+      SELECT status, COUNT(*), SUM(safe_offset), SUM(total_size), SUM(files_received),
+          SUM(files_skipped)
+        FROM downloads WHERE job_id = ${jobId} AND ${NEWEST} ${theirs} GROUP BY status`);
+    return toTotals(rows);
+  }
+
+  async members(jobId: string, after: string, limit: number): Promise<Member[]> {
+    const rows = await this.database.run<{ clientId: string; made: number }>(sql`
+      SELECT member.client_id, (SELECT COUNT(*) FROM downloads
+        WHERE job_id = member.job_id AND client_id = member.client_id AND ${NEWEST}) AS made
+      FROM job_members AS member
+      WHERE member.job_id = ${jobId} AND member.client_id > ${after}
+      ORDER BY member.client_id LIMIT ${limit}`);
+    return rows.map(({ clientId, made }) => ({ clientId, hasDownload: Number(made) > 0 }));
+  }
+
+  async downloads(
+    jobId: string,
+    status: Download["status"],
+    after: string,
+    limit: number,
+  ): Promise<Download[]> {
+    const rows = await this.database.run<DownloadRow>(sql`
+      SELECT * FROM downloads
+      WHERE job_id = ${jobId} AND ${NEWEST} AND status = ${status} AND download_id > ${after}
+      ORDER BY download_id LIMIT ${limit}`);
+    return rows.map(toDownload);
+  }
+
+  async promisedId(jobId: string, clientId: string): Promise<string | null> {
+    const [row] = await this.database.run<{ retriedAs: string | null }>(sql`
+      SELECT retried_as FROM downloads WHERE client_id = ${clientId} AND job_id = ${jobId}
+      ORDER BY download_id DESC LIMIT 1`);
+    return row?.retriedAs ?? null;
+  }
+
+  async insertDownload(download: Queued, startsAt: number | null): Promise<Queued | null> {
+    const row = { ...toRow(download), startsAt, revision: nextRevision() };
+    const [written] = await this.database.run<DownloadRow>(sql`
+      INSERT INTO downloads ${insertion(row)} ON CONFLICT DO NOTHING RETURNING *`);
+    return written ? (toDownload(written) as Queued) : null;
+  }
+
+  flush(): Promise<void> {
+    return this.database.flush();
+  }
+
+  async findKey(owner: string, key: string, since: number): Promise<IdempotencyKey | null> {
+    const [row] = await this.database.run<IdempotencyKey>(sql`
+      SELECT * FROM idempotency_keys
+      WHERE owner = ${owner} AND key = ${key} AND created_at >= ${since}`);
+    return row ? { ...row, createdAt: Number(row.createdAt) } : null;
+  }
+
+  async takeKey(key: IdempotencyKey, forgetBefore: number): Promise<IdempotencyKey> {
+    await this.database.keep(sql`
+      INSERT INTO idempotency_keys ${insertion({ ...key })}
+      ON CONFLICT (owner, key) DO UPDATE SET ${assignments({ ...key })}
+        WHERE idempotency_keys.created_at < ${forgetBefore}`);
+    await this.database.run(sql`
+      DELETE FROM idempotency_keys WHERE created_at < ${forgetBefore}`);
+    return (await this.findKey(key.owner, key.key, forgetBefore)) ?? key;
+  }
+}
+
+/** Whether a job may start another one of its downloads; it goes into the claim. */
+export function mayStart(jobId: string, now: number): Statement {
+  return sql`EXISTS (
+    SELECT 1 FROM jobs WHERE job_id = ${jobId} AND status = 'running'
+      AND (expires_at IS NULL OR expires_at > ${now})
+      AND (max_concurrent IS NULL OR max_concurrent > (
+        SELECT COUNT(*) FROM downloads AS own
+        WHERE own.status IN ('downloading', 'verifying') AND own.job_id = ${jobId})))`;
+}
+
+function isSeenBy({ sites, tokenHash }: NonNullable<JobFilter["seenBy"]>): Statement {
+  return sql`AND (created_with = ${tokenHash} OR EXISTS (
+    SELECT 1 FROM job_members AS member
+    WHERE member.job_id = jobs.job_id
+      AND member.client_id IN (SELECT value FROM ${sitesOf(sites)})))`;
+}
+
+function toTotals(rows: readonly TotalsRow[]): JobTotals {
+  const counts = {
+    queued: 0,
+    downloading: 0,
+    verifying: 0,
+    completed: 0,
+    failed: 0,
+    cancelled: 0,
+  };
+  const totals = { total: 0, bytesReceived: 0, totalSize: 0, filesReceived: 0, filesSkipped: 0 };
+  let made = 0;
+  for (const { status, count, bytes, size, received, skipped } of rows) {
+    if (status === "member") {
+      totals.total = Number(count);
+      continue;
+    }
+    counts[status] = Number(count);
+    made += Number(count);
+    totals.bytesReceived += Number(bytes);
+    totals.totalSize += Number(size);
+    totals.filesReceived += Number(received);
+    totals.filesSkipped += Number(skipped);
+  }
+  counts.queued += totals.total - made;
+  return { ...totals, counts };
+}
+
+function toJobRow(job: Job): JobRow {
+  const { order, selection, download, stopWhen, rerun, unsettled, ...same } = job;
+  return {
+    ...same,
+    selection: JSON.stringify(selection),
+    orderJson: JSON.stringify(order),
+    download: JSON.stringify(download),
+    stopPercent: stopWhen && stopWhen.failedPercent,
+    stopAtLeast: stopWhen && stopWhen.atLeast,
+    rerun: rerun && JSON.stringify(rerun),
+    unsettled: Number(unsettled),
+  };
+}
+
+function toJob(row: JobRow): Job {
+  const { stopPercent, stopAtLeast, orderJson, status, ...same } = row;
+  if (status === "draft") throw new Error(`the job "${row.jobId}" is a draft`);
+  return {
+    ...same,
+    status,
+    selection: JSON.parse(row.selection) as Selection,
+    order: JSON.parse(orderJson) as JobOrder,
+    download: JSON.parse(row.download) as unknown,
+    createdAt: Number(row.createdAt),
+    expiresAt: numberOrNull(row.expiresAt),
+    endedAt: numberOrNull(row.endedAt),
+    maxConcurrent: numberOrNull(row.maxConcurrent),
+    spreadMs: Number(row.spreadMs),
+    spreadFrom: Number(row.spreadFrom),
+    stopWhen:
+      stopPercent === null
+        ? null
+        : { failedPercent: Number(stopPercent), atLeast: Number(stopAtLeast) },
+    rerun: row.rerun === null ? null : (JSON.parse(row.rerun) as Rerun),
+    unsettled: Number(row.unsettled) === 1,
+    revision: Number(row.revision),
+  };
+}

@@ -1,0 +1,69 @@
+import {
+  type ActiveLine,
+  type Limits,
+  limitsOfJobs,
+  type Line,
+  type Waiting,
+} from "../database/repository.ts";
+
+/** How many downloads may be started beside those that run: in all, of each client, and of jobs. */
+export class Slots {
+  readonly #ofJobs: Limits;
+  #all = 0;
+  #jobs = 0;
+  readonly #byClient = new Map<string, number>();
+  readonly #jobsByClient = new Map<string, number>();
+  readonly #byLine = new Map<Line, number>();
+
+  constructor(
+    private readonly limits: Limits,
+    running: readonly ActiveLine[],
+  ) {
+    this.#ofJobs = limitsOfJobs(limits);
+    for (const { clientId, line, active } of running) this.#take({ clientId, line }, active);
+  }
+
+  /** Whether none is free for anybody. */
+  get areTaken(): boolean {
+    return this.#all >= this.limits.total;
+  }
+
+  /** How many of a line run. */
+  runningOf(line: Line): number {
+    return this.#byLine.get(line) ?? 0;
+  }
+
+  /** Whether one is free for a line, whichever the client. */
+  isFreeFor(line: Line): boolean {
+    return !this.areTaken && (line === null || this.#jobs < this.#ofJobs.total);
+  }
+
+  /** Whether one is free for a client in a line. */
+  isFree({ clientId, line }: Waiting): boolean {
+    if (!this.isFreeFor(line) || countIn(this.#byClient, clientId) >= this.limits.perClient) {
+      return false;
+    }
+    return line === null || countIn(this.#jobsByClient, clientId) < this.#ofJobs.perClient;
+  }
+
+  take(waiting: Waiting): void {
+    this.#take(waiting, 1);
+  }
+
+  #take({ clientId, line }: Waiting, count: number): void {
+    this.#all += count;
+    add(this.#byClient, clientId, count);
+    add(this.#byLine, line, count);
+    if (line === null) return;
+    this.#jobs += count;
+    add(this.#jobsByClient, clientId, count);
+  }
+}
+
+function countIn<Key>(counts: ReadonlyMap<Key, number>, key: Key): number {
+  return counts.get(key) ?? 0;
+}
+
+function add<Key>(counts: Map<Key, number>, key: Key, count: number): void {
+  counts.set(key, countIn(counts, key) + count);
+}

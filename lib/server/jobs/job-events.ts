@@ -1,0 +1,56 @@
+import type { JobRecord } from "../../api/jobs.ts";
+import type { InTurn } from "../../util/fair-turns.ts";
+import type { Logger } from "../../util/logger.ts";
+import type { Caller } from "../access/caller.ts";
+import type { DataFor, Events } from "../events/events.ts";
+import type { Job, JobRows } from "../job.ts";
+import { jobRecord, mayChange } from "../records/jobs.ts";
+
+/** Jobs that a reader of events is told of at first, beside those that have not ended. */
+const LATEST = 50;
+
+export interface JobEventsOptions {
+  rows: JobRows;
+  events: Pick<Events, "tell">;
+  logger: Logger;
+}
+
+/** Jobs in the words of events, to each reader what it may see. */
+export class JobEvents {
+  readonly #rows: JobRows;
+
+  constructor(private readonly options: JobEventsOptions) {
+    this.#rows = options.rows;
+  }
+
+  /** Tells of a job, as it is by then. */
+  tell({ jobId }: Job): void {
+    const { events, logger } = this.options;
+    const dataFor: DataFor = async (right) => {
+      const job = await this.#rows.get(jobId);
+      return job && this.#record(job, right);
+    };
+    events
+      .tell("job", `job/${jobId}`, dataFor)
+      .catch((error: unknown) => logger.error("a job could not be told of", {}, error));
+  }
+
+  /** The jobs that have not ended, and the latest ones, as a caller sees them. */
+  async *latest(caller: Caller, inTurn: InTurn): AsyncGenerator<JobRecord> {
+    const { sites, tokenHash } = caller;
+    const seenBy = sites && { sites, tokenHash };
+    const latest = await inTurn(() => this.#rows.list({ seenBy, limit: LATEST }));
+    const known = new Set(latest.map(({ jobId }) => jobId));
+    const open = (await inTurn(() => this.#rows.open())).filter(({ jobId }) => !known.has(jobId));
+    for (const job of [...open, ...latest.toReversed()]) {
+      const record = await inTurn(() => this.#record(job, caller));
+      if (record) yield record;
+    }
+  }
+
+  async #record(job: Job, viewer: Pick<Caller, "sites" | "tokenHash">): Promise<JobRecord | null> {
+    const totals = await this.#rows.totals(job.jobId, viewer.sites);
+    if (totals.total === 0 && !mayChange(job, viewer)) return null;
+    return jobRecord(job, totals, viewer);
+  }
+}

@@ -1,0 +1,270 @@
+import { FdsError } from "../../protocol/errors.ts";
+import type { Logger } from "../../util/logger.ts";
+import { SerialQueue } from "../../util/serial-queue.ts";
+import type { Caller } from "../access/caller.ts";
+import type { Sites } from "../access/sites.ts";
+import type { Clients } from "../clients/clients.ts";
+import type { Repository } from "../database/repository.ts";
+import type { Download } from "../download.ts";
+import type { Downloads, JobHooks } from "../downloads/downloads.ts";
+import type { Job, JobFilter, JobRows, JobTotals, Rerun } from "../job.ts";
+import { JobMaking, type NewJob } from "./making.ts";
+import { Membership } from "./membership.ts";
+import { Settling } from "./settling.ts";
+import { hasExpired, isEnded } from "./status.ts";
+import { JobWatch } from "./watch.ts";
+
+export interface JobsOptions {
+  repository: Pick<Repository, "access" | "getClient" | "jobs" | "listClients">;
+  clients: Pick<Clients, "sessionOf">;
+  downloads: Downloads;
+  /** A job is another than before, or its downloads are; at most 4 times a second for each. */
+  onChange: (job: Job) => void;
+  logger: Logger;
+}
+
+/** After an error of the database, work on a job is done again after this time, in ms. */
+const AGAIN_AFTER_MS = 5_000;
+
+/** What can be changed of a job; what is not given stays. */
+export interface JobChange {
+  /** ms since 1970; null: never. */
+  expiresAt?: number | null | undefined;
+  maxConcurrent?: number | null | undefined;
+}
+
+/**
+ * Requests to many clients. A job is its row, its members and their downloads; whatever it says of them
+ * is brought about by {@link Settling}, and follows from them by `status.ts`.
+ */
+export class Jobs implements JobHooks {
+  readonly #rows: JobRows;
+  readonly #making: JobMaking;
+  readonly #membership: Membership;
+  readonly #settling: Settling;
+  readonly #watch: JobWatch;
+  readonly #work = new SerialQueue();
+  #stopped = false;
+
+  constructor(private readonly options: JobsOptions) {
+    const { repository, clients, downloads, logger } = options;
+    const rows = repository.jobs;
+    const isConnected = (clientId: string) => clients.sessionOf(clientId)?.isOpen ?? false;
+    this.#rows = rows;
+    this.#settling = new Settling({ rows, downloads, isConnected });
+    this.#making = new JobMaking(repository);
+    this.#membership = new Membership({
+      repository,
+      join: (job, clientIds) => this.#join(job, clientIds),
+      pause: (job) => this.pause(job.jobId),
+    });
+    this.#watch = new JobWatch({
+      rows,
+      settle: (jobId) => this.#settle(jobId),
+      onChange: options.onChange,
+      logger,
+    });
+  }
+
+  /** The clients that a job would be for. @throws as {@link create} */
+  choose(order: NewJob, caller: Caller): Promise<string[]> {
+    return this.#making.choose(order, caller);
+  }
+
+  /**
+   * Makes a job. Its downloads are made afterwards.
+   * @param key of the request, which makes one job however often it is sent
+   * @throws FdsError `client_not_found`, `invalid_request`, `idempotency_conflict`
+   */
+  async create(order: NewJob, caller: Caller, key: string | null): Promise<Job> {
+    const { job, isNew } = await this.#making.create(order, caller, key);
+    if (!isNew) return job;
+    this.options.logger.info("job made", { job_id: job.jobId, name: job.name });
+    this.#watch.downloadChanged(job.jobId);
+    void this.#watch.scheduleExpiry();
+    this.#settleSoon(job.jobId);
+    return job;
+  }
+
+  /** @throws FdsError `job_not_found` */
+  async get(jobId: string): Promise<Job> {
+    const job = await this.#rows.get(jobId);
+    if (!job) throw jobNotFound();
+    return job;
+  }
+
+  /** Newest first. */
+  list(filter: JobFilter): Promise<Job[]> {
+    return this.#rows.list(filter);
+  }
+
+  /** @param sites only of these clients; null: of all */
+  totals(jobId: string, sites: Sites | null): Promise<JobTotals> {
+    return this.#rows.totals(jobId, sites);
+  }
+
+  /** Ends a job, and each download that has not ended. @throws FdsError `job_not_found`, `job_ended` */
+  async cancel(jobId: string): Promise<Job> {
+    await this.#change(jobId, (job) => {
+      requireOpen(job);
+      return { ...job, status: "cancelled", endedAt: Date.now(), unsettled: true, rerun: null };
+    });
+    await this.#settle(jobId);
+    return this.get(jobId);
+  }
+
+  /** Nothing more is started; what runs may end. @throws FdsError `job_not_found`, `job_ended` */
+  pause(jobId: string): Promise<Job> {
+    return this.#change(jobId, (job) => ({ ...requireOpen(job), status: "paused" }));
+  }
+
+  /** @throws FdsError `job_not_found`, `job_ended` */
+  async resume(jobId: string): Promise<Job> {
+    const job = await this.#change(jobId, (now) => ({ ...requireOpen(now), status: "running" }));
+    this.options.downloads.wake();
+    return job;
+  }
+
+  /**
+   * Asks again for what ended so, of the newest download of each client; reopens a job that ended.
+   * @throws FdsError `job_not_found`; `job_ended` when it expired
+   */
+  async rerun(jobId: string, statuses: Rerun["statuses"]): Promise<Job> {
+    const { counts } = await this.totals(jobId, null);
+    const before = await this.get(jobId);
+    requireTime(before);
+    if (statuses.every((status) => counts[status] === 0)) return before;
+    await this.#change(jobId, (job) => ({
+      ...requireTime(job),
+      status: job.status === "paused" ? "paused" : "running",
+      endedAt: null,
+      spreadFrom: Date.now(),
+      rerun: { statuses, before: Bun.randomUUIDv7() },
+      unsettled: true,
+    }));
+    await this.#settle(jobId);
+    return this.get(jobId);
+  }
+
+  /** @throws FdsError `job_not_found`; `invalid_request` */
+  async change(jobId: string, { expiresAt, maxConcurrent }: JobChange): Promise<Job> {
+    const job = await this.#change(jobId, (now) => {
+      if (expiresAt === null && now.membership === "continuous") {
+        throw new FdsError("invalid_request", "A continuous job needs a time at which it expires");
+      }
+      return {
+        ...now,
+        ...(expiresAt !== undefined && { expiresAt }),
+        ...(maxConcurrent !== undefined && { maxConcurrent }),
+      };
+    });
+    void this.#watch.scheduleExpiry();
+    this.options.downloads.wake();
+    return job;
+  }
+
+  /** Takes up what an earlier process left. Clients may come meanwhile. */
+  async recover(): Promise<void> {
+    await this.#rows.dropDrafts();
+    for (const { jobId } of await this.#rows.open()) this.#settleSoon(jobId);
+    for (const job of await this.#rows.continuous()) {
+      this.#inBackground(() => this.#membership.sweep(job), job.jobId);
+    }
+    await this.#watch.scheduleExpiry();
+  }
+
+  /** A client registered, or has other labels: it joins the jobs that it belongs to from now on. */
+  clientSeen(clientId: string): void {
+    this.#inBackground(() => this.#membership.consider(clientId), clientId);
+  }
+
+  /** A token is good no more: its continuous jobs wait for somebody to look at them. */
+  async tokenEnded(tokenHash: string): Promise<void> {
+    for (const job of await this.#rows.continuous()) {
+      if (job.createdWith === tokenHash) await this.pause(job.jobId);
+    }
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#watch.stop();
+  }
+
+  mostOf = async (jobId: string): Promise<number> => {
+    const job = await this.#rows.get(jobId);
+    if (job?.status !== "running" || hasExpired(job, Date.now())) return 0;
+    return job.maxConcurrent ?? Infinity;
+  };
+
+  onChange = (jobId: string, status: Download["status"]): void =>
+    this.#watch.downloadChanged(jobId, { hasFailed: status === "failed" });
+
+  reopen = async (jobId: string): Promise<void> => {
+    await this.#change(jobId, (job) => {
+      requireTime(job);
+      return isEnded(job) ? { ...job, status: "running", endedAt: null } : job;
+    });
+  };
+
+  /** Compare and set, until no other change came first. */
+  async #change(jobId: string, make: (job: Job) => Job): Promise<Job> {
+    for (;;) {
+      const before = await this.get(jobId);
+      const next = make(before);
+      if (next === before) return before;
+      const after = await this.#rows.replace(next);
+      if (!after) continue;
+      this.#watch.downloadChanged(jobId);
+      return after;
+    }
+  }
+
+  async #join(job: Job, clientIds: string[]): Promise<void> {
+    const added = await this.#rows.addMembers(job.jobId, clientIds);
+    if (added === 0) return;
+    await this.#rows.flush();
+    await this.#settling.make(job, clientIds);
+    this.#watch.downloadChanged(job.jobId);
+  }
+
+  /** One at a time of each job: it is what its row says at the end of it. */
+  #settle(jobId: string): Promise<void> {
+    return this.#work.run(async () => {
+      for (;;) {
+        const job = await this.get(jobId);
+        await this.#settling.settle(job);
+        if (!job.unsettled) break;
+        if (await this.#rows.replace({ ...job, unsettled: false, rerun: null })) break;
+      }
+      this.#watch.downloadChanged(jobId);
+    }, jobId);
+  }
+
+  #settleSoon(jobId: string): void {
+    this.#inBackground(() => this.#settle(jobId), jobId);
+  }
+
+  /** After an error of the database it is done again. */
+  #inBackground(work: () => Promise<void>, about: string): void {
+    work().catch((error: unknown) => {
+      if (this.#stopped) return;
+      this.options.logger.error("a job was interrupted", { about }, error);
+      setTimeout(() => this.#inBackground(work, about), AGAIN_AFTER_MS).unref();
+    });
+  }
+}
+
+/** The answer to an id that no job has, or none that the caller sees. */
+export function jobNotFound(): FdsError {
+  return new FdsError("job_not_found", "There is no job with this id");
+}
+
+function requireOpen(job: Job): Job {
+  if (isEnded(job)) throw new FdsError("job_ended", `The job is ${job.status} already`);
+  return job;
+}
+
+function requireTime(job: Job): Job {
+  if (!hasExpired(job, Date.now())) return job;
+  throw new FdsError("job_ended", "The job has expired, set a later expires_at first");
+}

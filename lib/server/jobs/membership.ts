@@ -1,0 +1,71 @@
+import { nextRound } from "../../util/fair-turns.ts";
+import { steadyNow } from "../../util/steady-clock.ts";
+import { hasExpired as isTokenExpired } from "../access/expiry.ts";
+import { areOf, type Sites } from "../access/sites.ts";
+import { sitesOf } from "../access/tokens.ts";
+import type { Client, Repository } from "../database/repository.ts";
+import type { Job } from "../job.ts";
+import { Chosen } from "./selection.ts";
+import { hasExpired } from "./status.ts";
+
+/** Clients that are looked at before others have their turn. */
+const PAGE = 200;
+
+export interface MembershipOptions {
+  repository: Pick<Repository, "access" | "getClient" | "jobs" | "listClients">;
+  join: (job: Job, clientIds: string[]) => Promise<void>;
+  pause: (job: Job) => Promise<unknown>;
+}
+
+/**
+ * Which clients join continuous jobs. It is judged by the rows: when a client registers or is labelled,
+ * and at a start, so that nothing is forgotten where the server was ended in between.
+ */
+export class Membership {
+  constructor(private readonly options: MembershipOptions) {}
+
+  /** A client joins each job that it belongs to now. */
+  async consider(clientId: string): Promise<void> {
+    const { repository } = this.options;
+    const jobs = await repository.jobs.continuous();
+    if (jobs.length === 0) return;
+    const client = await repository.getClient(clientId);
+    if (client) for (const job of jobs) await this.#consider(job, [client]);
+  }
+
+  /** Every client joins a job that it belongs to now. */
+  async sweep(job: Job): Promise<void> {
+    const { repository } = this.options;
+    for (let after: string | undefined, isMore = true; isMore;) {
+      const clients = await repository.listClients({ after, limit: PAGE });
+      await this.#consider(job, clients);
+      after = clients.at(-1)?.clientId;
+      isMore = clients.length === PAGE;
+      await nextRound();
+    }
+  }
+
+  async #consider(job: Job, clients: readonly Client[]): Promise<void> {
+    if (hasExpired(job, Date.now())) return;
+    const right = await this.#rightOf(job);
+    if (right === "none") return void (await this.options.pause(job));
+    const chosen = new Chosen(job.selection);
+    const members = clients.filter(
+      ({ clientId, labels, revokedAt }) =>
+        chosen.has(clientId, labels, revokedAt !== null) && areOf(right, clientId, labels),
+    );
+    if (members.length === 0) return;
+    await this.options.join(
+      job,
+      members.map(({ clientId }) => clientId),
+    );
+  }
+
+  /** What the maker of a job sees now; none: the token is good no more. */
+  async #rightOf({ createdWith }: Job): Promise<Sites | null | "none"> {
+    if (createdWith === null) return null;
+    const token = await this.options.repository.access.tokenByHash(createdWith);
+    if (!token || token.revokedAt !== null || isTokenExpired(token, steadyNow())) return "none";
+    return sitesOf(token);
+  }
+}

@@ -1,0 +1,127 @@
+import { FdsError, type Problem } from "../../protocol/errors.ts";
+import { nextRound, pauses } from "../../util/fair-turns.ts";
+import { type Download, newDownload, orderOf } from "../download.ts";
+import type { Downloads } from "../downloads/downloads.ts";
+import type { Job, JobRows } from "../job.ts";
+import { startOf } from "./spread.ts";
+import { isOver } from "./status.ts";
+
+/** Members that are looked at, and downloads that are changed, before others have their turn. */
+const BATCH = 25;
+
+export interface SettlingOptions {
+  rows: JobRows;
+  downloads: Pick<Downloads, "cancel" | "enqueued" | "giveUp" | "replaceBy">;
+  isConnected: (clientId: string) => boolean;
+}
+
+/**
+ * Brings the downloads of a job to what its row says: makes those that are missing, asks again, gives
+ * up what waits. Each step is one conditional statement and may be done again, so that it goes on after
+ * a crash between any two of them.
+ */
+export class Settling {
+  constructor(private readonly options: SettlingOptions) {}
+
+  async settle(job: Job): Promise<void> {
+    if (job.rerun) await this.#askAgain(job, job.rerun);
+    await this.makeMissing(job);
+    const now = Date.now();
+    if (!isOver(job, now)) return;
+    const problem = job.status === "cancelled" || job.status === "stopped" ? null : EXPIRED;
+    const { downloads } = this.options;
+    await this.#each(job, "queued", ({ downloadId }) => downloads.giveUp(downloadId, problem));
+    if (job.status !== "cancelled") return;
+    const cancel = async ({ downloadId }: Download) => {
+      try {
+        await downloads.cancel(downloadId);
+      } catch (error) {
+        // It may end just then by itself.
+        const hasEnded = error instanceof FdsError && error.code === "download_already_ended";
+        if (!hasEnded) throw error;
+      }
+    };
+    await this.#each(job, "downloading", cancel);
+    await this.#each(job, "verifying", cancel);
+    // What lost its client meanwhile waits again.
+    await this.#each(job, "queued", ({ downloadId }) => downloads.giveUp(downloadId, null));
+  }
+
+  /** Makes the downloads of clients that have none. */
+  async makeMissing(job: Job): Promise<void> {
+    const { rows } = this.options;
+    for (let after = "", isMore = true; isMore;) {
+      const members = await rows.members(job.jobId, after, BATCH);
+      const missing = members.filter(({ hasDownload }) => !hasDownload);
+      await this.make(
+        job,
+        missing.map(({ clientId }) => clientId),
+      );
+      after = members.at(-1)?.clientId ?? "";
+      isMore = members.length === BATCH;
+      await nextRound();
+    }
+  }
+
+  /** Makes the downloads of some members, unless they have one. */
+  async make(job: Job, clientIds: readonly string[]): Promise<void> {
+    if (clientIds.length === 0) return;
+    const { rows, downloads, isConnected } = this.options;
+    const { jobId } = job;
+    const { ifOffline, ...order } = job.order;
+    const pause = pauses();
+    const made = [];
+    for (const clientId of clientIds) {
+      await pause();
+      const id = (await rows.promisedId(jobId, clientId)) ?? Bun.randomUUIDv7();
+      const download = newDownload(id, { ...order, clientId, jobId }, Date.now());
+      const row = await rows.insertDownload(download, startOf(job, clientId));
+      if (row) made.push(row);
+    }
+    await rows.flush();
+    for (const download of made) {
+      await pause();
+      const isAway = ifOffline === "fail" && !isConnected(download.clientId);
+      if (isAway) await downloads.giveUp(download.downloadId, AWAY);
+      else downloads.enqueued(download);
+    }
+  }
+
+  async #askAgain(job: Job, { statuses, before }: NonNullable<Job["rerun"]>): Promise<void> {
+    for (const status of statuses) {
+      await this.#each(job, status, async (download) => {
+        if (download.downloadId >= before) return;
+        const next = Bun.randomUUIDv7();
+        if (!(await this.options.downloads.replaceBy(download.downloadId, next))) return;
+        const row = newDownload(next, orderOf(download), Date.now());
+        const startsAt = startOf(job, download.clientId);
+        const made = await this.options.rows.insertDownload(row, startsAt);
+        await this.options.rows.flush();
+        if (made) this.options.downloads.enqueued(made);
+      });
+    }
+  }
+
+  /** Does something with each of a job's newest downloads that has a status, some at once. */
+  async #each(
+    { jobId }: Job,
+    status: Download["status"],
+    act: (download: Download) => Promise<void>,
+  ): Promise<void> {
+    for (let after = "", isMore = true; isMore;) {
+      const some = await this.options.rows.downloads(jobId, status, after, BATCH);
+      await Promise.all(some.map(act));
+      after = some.at(-1)?.downloadId ?? "";
+      isMore = some.length === BATCH;
+      await nextRound();
+    }
+  }
+}
+
+/** Whether work is to be done on the downloads of a job that was settled before. */
+export function isToSettle(job: Job, queued: number, now: number): boolean {
+  return job.unsettled || (queued > 0 && isOver(job, now));
+}
+
+const EXPIRED: Problem = { code: "expired", message: "the job's time was over before it was done" };
+const AWAY: Problem = { code: "client_not_connected", message: "the client was not connected" };

@@ -1,0 +1,39 @@
+import type { Job, JobStatus, JobTotals } from "../job.ts";
+
+/*
+ * What a job's downloads make of it. An operator runs, pauses and cancels it, and too many failures
+ * stop it; that it is completed or failed follows from its downloads.
+ */
+
+/** Whether what waits for a job's time to come has no time left. */
+export function hasExpired({ expiresAt }: Pick<Job, "expiresAt">, now: number): boolean {
+  return expiresAt !== null && expiresAt <= now;
+}
+
+/** Whether nobody waits for more of a job, until it is reopened. */
+export function isEnded({ status }: Pick<Job, "status">): boolean {
+  return status !== "running" && status !== "paused";
+}
+
+/** Whether none of its downloads is to be started any more. */
+export function isOver(job: Pick<Job, "status" | "expiresAt">, now: number): boolean {
+  return job.status === "cancelled" || job.status === "stopped" || hasExpired(job, now);
+}
+
+/** The status of a job whose downloads add up to this. */
+export function statusOf(job: Job, { total, counts }: JobTotals, now: number): JobStatus {
+  if (job.status === "cancelled" || job.status === "stopped") return job.status;
+  const isUnended = counts.queued + counts.downloading + counts.verifying > 0;
+  const isJoinable = job.membership === "continuous" && !hasExpired(job, now);
+  if (isUnended || isJoinable || job.rerun !== null) {
+    return job.status === "paused" ? "paused" : "running";
+  }
+  return counts.completed === total ? "completed" : "failed";
+}
+
+/** Whether so many downloads failed that no other one is to be started. */
+export function hasToStop({ status, stopWhen }: Job, { counts }: JobTotals): boolean {
+  if (stopWhen === null || isEnded({ status })) return false;
+  const tried = counts.completed + counts.failed;
+  return tried >= stopWhen.atLeast && counts.failed * 100 >= tried * stopWhen.failedPercent;
+}

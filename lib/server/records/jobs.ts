@@ -1,0 +1,68 @@
+import type { JobRecord } from "../../api/jobs.ts";
+import type { Caller } from "../access/caller.ts";
+import type { Job, JobTotals } from "../job.ts";
+import { isoTime } from "./records.ts";
+
+/** A job as REST shows it to somebody. @param totals of what they see */
+export function jobRecord(
+  job: Job,
+  totals: JobTotals,
+  viewer: Pick<Caller, "sites" | "tokenHash">,
+): JobRecord {
+  const { stopWhen } = job;
+  return {
+    job_id: job.jobId,
+    name: job.name,
+    status: job.status,
+    clients: clientsFor(job, viewer),
+    membership: job.membership,
+    download: job.download as JobRecord["download"],
+    created_at: isoTime(job.createdAt),
+    created_by: job.createdBy,
+    expires_at: job.expiresAt === null ? null : isoTime(job.expiresAt),
+    ended_at: job.endedAt === null ? null : isoTime(job.endedAt),
+    schedule: null,
+    max_concurrent: job.maxConcurrent,
+    spread: job.spreadMs === 0 ? null : durationOf(job.spreadMs),
+    stop_when: stopWhen && {
+      failed_percent: stopWhen.failedPercent,
+      at_least: stopWhen.atLeast,
+    },
+    total: totals.total,
+    counts: totals.counts,
+    bytes_received: totals.bytesReceived,
+    total_size: totals.totalSize,
+    files_received: totals.filesReceived,
+    files_skipped: totals.filesSkipped,
+  };
+}
+
+/** Whether somebody may change a job: whoever sees all sites, or made it. */
+export function mayChange(job: Job, { sites, tokenHash }: Pick<Caller, "sites" | "tokenHash">) {
+  return sites === null || (tokenHash !== null && tokenHash === job.createdWith);
+}
+
+/** Ids of sites that somebody else named are told to nobody who may not see them. */
+function clientsFor(job: Job, viewer: Pick<Caller, "sites" | "tokenHash">): JobRecord["clients"] {
+  const { selection } = job;
+  const { sites } = viewer;
+  if ("all" in selection || sites === null || mayChange(job, viewer)) return selection;
+  const { ids, labels } = selection;
+  return {
+    ...(ids && { ids: ids.filter((id) => sites.ids.has(id)) }),
+    ...(labels !== undefined && { labels }),
+  };
+}
+
+const UNITS = [
+  ["d", 86_400_000],
+  ["h", 3_600_000],
+  ["m", 60_000],
+  ["s", 1_000],
+] as const;
+
+/** As requests say it: the largest unit of which it is a whole number. @param ms whole seconds */
+function durationOf(ms: number): string {
+  const [unit, size] = UNITS.find(([, length]) => ms % length === 0) ?? ["s", 1_000];
+  return `${Math.round(ms / size)}${unit}`;
+}

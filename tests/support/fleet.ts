@@ -1,0 +1,186 @@
+import { JobAccepted, JobRecord, type NewJob } from "../../lib/api/jobs.ts";
+import { DownloadList, type DownloadRecord } from "../../lib/api/schemas.ts";
+import { type ServerMessage, SUBPROTOCOL } from "../../lib/protocol/messages.ts";
+import { completeMessage, frame, REGISTER, type Request, startMessage } from "./scripted-client.ts";
+import { API_TOKEN, ENROLL_TOKEN } from "./system.ts";
+import { waitFor } from "./wait.ts";
+
+/** What a site does with a file that it is asked for. */
+export type Answer = "deliver" | "hold" | "refuse";
+
+/** Between two tries to reach a server that is away, in ms. */
+const RECONNECT_MS = 50;
+
+/** A small file that tells whose it is. */
+export const contentOf = (clientId: string) =>
+  new TextEncoder().encode(`the file of ${clientId}\n`);
+
+/** A site that speaks the protocol by hand, answers by itself, and comes back when it is cut off. */
+export class FleetSite {
+  /** What it was asked for and has not answered. */
+  readonly held: Request[] = [];
+  /** How often it was asked. */
+  asked = 0;
+  #socket: WebSocket | undefined;
+  #isRegistered = false;
+  #isGone = false;
+
+  constructor(
+    private readonly url: string,
+    readonly clientId: string,
+    public answer: Answer = "deliver",
+    private readonly fields: object = {},
+  ) {
+    this.#connect();
+  }
+
+  get isRegistered(): boolean {
+    return this.#isRegistered;
+  }
+
+  /** Answers what it holds, and all that comes. */
+  go(answer: Answer): void {
+    this.answer = answer;
+    for (const request of this.held.splice(0)) this.#answer(request);
+  }
+
+  leave(): void {
+    this.#isGone = true;
+    this.#socket?.close();
+  }
+
+  #connect(): void {
+    if (this.#isGone) return;
+    const socket = new WebSocket(`${this.url.replace("http", "ws")}/ws`, {
+      protocols: [SUBPROTOCOL],
+      perMessageDeflate: false,
+    });
+    this.#socket = socket;
+    const key = `the key of ${this.clientId}`;
+    const register = { ...REGISTER, client_id: this.clientId, key, enroll_token: ENROLL_TOKEN };
+    socket.addEventListener("open", () => this.#send({ ...register, ...this.fields }));
+    socket.addEventListener("message", ({ data }) =>
+      this.#heard(JSON.parse(String(data)) as ServerMessage),
+    );
+    socket.addEventListener("close", () => {
+      this.#isRegistered = false;
+      this.held.length = 0;
+      setTimeout(() => this.#connect(), RECONNECT_MS);
+    });
+    socket.addEventListener("error", () => undefined);
+  }
+
+  #heard(message: ServerMessage): void {
+    if (message.type === "registered") this.#isRegistered = true;
+    if (message.type !== "download_request") return;
+    this.asked++;
+    this.#answer(message);
+  }
+
+  #answer(request: Request): void {
+    if (this.answer === "hold") {
+      this.held.push(request);
+      return;
+    }
+    const { stream, epoch } = request;
+    if (this.answer === "refuse") {
+      return this.#send({ type: "error", stream, epoch, code: "file_not_found", message: "no" });
+    }
+    const bytes = contentOf(this.clientId);
+    this.#send(startMessage(request, bytes));
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(frame(request, 0, bytes));
+    this.#send(completeMessage(request, bytes));
+  }
+
+  #send(message: object): void {
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
+  }
+}
+
+/** Many sites of one server, and who asks them. */
+export class Fleet implements AsyncDisposable {
+  readonly sites = new Map<string, FleetSite>();
+
+  constructor(
+    readonly url: string,
+    private readonly token = API_TOKEN,
+  ) {}
+
+  /** Sites come, and are registered. */
+  async join(clientIds: readonly string[], answer: Answer = "deliver", fields: object = {}) {
+    const sites = clientIds.map((id) => new FleetSite(this.url, id, answer, fields));
+    for (const site of sites) this.sites.set(site.clientId, site);
+    await waitFor(() => sites.every((site) => site.isRegistered), "the sites to register");
+    return sites;
+  }
+
+  site(clientId: string): FleetSite {
+    const site = this.sites.get(clientId);
+    if (!site) throw new Error(`there is no site "${clientId}"`);
+    return site;
+  }
+
+  /** All sites answer so from now on. */
+  go(answer: Answer): void {
+    for (const site of this.sites.values()) site.go(answer);
+  }
+
+  async call(
+    method: string,
+    path: string,
+    body?: unknown,
+    { token = this.token, headers = {} }: { token?: string; headers?: Record<string, string> } = {},
+  ) {
+    const response = await fetch(`${this.url}/api/${path}`, {
+      method,
+      headers: { Authorization: `Bearer ${token}`, ...headers },
+      ...(body !== undefined && {
+        body: typeof body === "string" ? body : JSON.stringify(body),
+      }),
+    });
+    return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+  }
+
+  /** Makes a job of an order that is right. @returns its id */
+  async makeJob(order: Partial<NewJob>): Promise<string> {
+    const body = { clients: { all: true }, download: { file_path: "a.txt" }, ...order };
+    const answer = await this.call("POST", "jobs", body);
+    if (answer.status !== 202) throw new Error(JSON.stringify(answer));
+    return JobAccepted.parse(answer.body).job_id;
+  }
+
+  async job(jobId: string, token?: string): Promise<JobRecord> {
+    const { body } = await this.call("GET", `jobs/${jobId}`, undefined, {
+      ...(token && { token }),
+    });
+    return JobRecord.parse(body);
+  }
+
+  /** Waits until a job is so. */
+  jobThatIs(jobId: string, is: (job: JobRecord) => boolean, what: string): Promise<JobRecord> {
+    return waitFor(async () => {
+      const job = await this.job(jobId);
+      return is(job) ? job : null;
+    }, what);
+  }
+
+  ended(jobId: string): Promise<JobRecord> {
+    return this.jobThatIs(jobId, ({ ended_at }) => ended_at !== null, "the job to end");
+  }
+
+  async downloadsOf(jobId: string): Promise<DownloadRecord[]> {
+    const { body } = await this.call("GET", `downloads?job_id=${jobId}&limit=1000`);
+    return DownloadList.parse(body).downloads;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const site of this.sites.values()) site.leave();
+  }
+}
+
+/** `site-1` … */
+export const idsOf = (count: number) => Array.from({ length: count }, (_, n) => `site-${n + 1}`);
+
+/** A job's counts, without those that are zero. */
+export const countsOf = ({ counts }: JobRecord) =>
+  Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));
