@@ -1,10 +1,16 @@
-import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, jest, spyOn, test } from "bun:test";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { decodeFrame, encodeFrame } from "../../../lib/protocol/frame.ts";
 import type { ServerMessage } from "../../../lib/protocol/messages.ts";
 import { recordLength, type SetRecord, writeRecord } from "../../../lib/protocol/set-records.ts";
+import type { Repository } from "../../../lib/server/database/repository.ts";
+import { openSqlRepository } from "../../../lib/server/database/sql.ts";
+import { WriteAheadLog } from "../../../lib/server/database/write-ahead-log.ts";
 import { type Download, newDownload } from "../../../lib/server/download.ts";
 import { Metrics } from "../../../lib/server/metrics/metrics.ts";
-import type { SetFile, SetOrder, SetRows } from "../../../lib/server/set.ts";
+import type { SetOrder } from "../../../lib/server/set.ts";
 import { FlowControl } from "../../../lib/server/transfer/flow-control.ts";
 import { SetReceiver } from "../../../lib/server/transfer/set-receiver.ts";
 import { transition } from "../../../lib/server/transition.ts";
@@ -28,28 +34,8 @@ const SET: SetOrder = {
   maxBytes: null,
 };
 
-/** The rows of one set, as far as a receiver needs them. */
-class OneSet implements Pick<SetRows, "clear" | "insert" | "list" | "counts" | "update"> {
-  #files: SetFile[] = [];
-
-  clear = async () => void (this.#files = []);
-  insert: SetRows["insert"] = async (_id, _client, files) => {
-    const known = { status: "pending", digest: null, durableOffset: 0 } as const;
-    this.#files.push(...files.map((file) => ({ ...file, ...known })));
-  };
-  list: SetRows["list"] = async (_id, { status, after = -1, limit }) =>
-    this.#files.filter((file) => file.status === status && file.index > after).slice(0, limit);
-  counts: SetRows["counts"] = async () => ({
-    total: this.#files.length,
-    received: 0,
-    unchanged: 0,
-    skipped: 0,
-    bytesListed: this.#files.reduce((sum, { size }) => sum + size, 0),
-    bytesReceived: 0,
-  });
-  update = async () => undefined;
-}
-
+let folder: string;
+let repository: Repository;
 let row: Download;
 let told: ServerMessage[];
 let pool: FlowControl;
@@ -58,6 +44,10 @@ let outcome: Promise<unknown>;
 let offset: number;
 
 beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "fds-set-receiver-"));
+  repository = await openSqlRepository(`sqlite://${folder}/state.db`);
+  // No other thread: what waits for no clock is over after some turns.
+  spyOn(WriteAheadLog.prototype, "flush").mockResolvedValue(undefined);
   jest.useFakeTimers();
   told = [];
   offset = 0;
@@ -70,7 +60,7 @@ beforeEach(async () => {
     chunkSize: CHUNK,
     link: { send: (message) => told.push(message), roundTripMs: () => 1, rate: null },
     storage: new MemoryStorage(),
-    rows: new OneSet() as unknown as SetRows,
+    rows: repository.sets,
     order: SET,
     credit: pool,
     minFreeDisk: 0,
@@ -88,12 +78,15 @@ afterEach(async () => {
   receiver.lose();
   jest.useRealTimers();
   await outcome;
+  await repository.close();
+  await rm(folder, { recursive: true, force: true });
+  jest.restoreAllMocks();
   expect(pool.outstanding, "all credit is given back").toBe(0);
 });
 
 /** Lets everything happen that waits for no clock. */
 async function settle(): Promise<void> {
-  for (let turn = 0; turn < 200; turn++) await Promise.resolve();
+  for (let turn = 0; turn < 2_000; turn++) await Promise.resolve();
 }
 
 /** Lets a time pass, with the look that is taken at each receiver every 5 s. */

@@ -1,0 +1,91 @@
+import { describe, expect, test } from "bun:test";
+import { type FileIdentity, mayBeTheSame, stillTheSame } from "../../lib/protocol/identity.ts";
+import type { Change } from "./memory-file.ts";
+
+/** A file that was opened; it stays this one, whatever has its name by now. */
+export interface OpenedFile {
+  identity(): Promise<FileIdentity>;
+  bytes(): Promise<Uint8Array>;
+}
+
+/** A file of some bytes, which changes as files at a site do. */
+export interface ChangingFile extends AsyncDisposable {
+  /** Null while there is no file of the name. */
+  open(): Promise<OpenedFile | null>;
+  change(how: Change): Promise<void>;
+}
+
+/** What an open file of a site says of itself while it changes, be it on a disk or a fake. */
+export function changingFileContract(
+  backend: string,
+  make: (size: number) => Promise<ChangingFile>,
+): void {
+  const SIZE = 100;
+
+  /** The open file before a change and after it. */
+  async function changed(how: Change | null) {
+    await using file = await make(SIZE);
+    const opened = (await file.open())!;
+    const before = { identity: await opened.identity(), bytes: await opened.bytes() };
+    if (how) await file.change(how);
+    const after = { identity: await opened.identity(), bytes: await opened.bytes() };
+    const next = await file.open();
+    const named = next && { identity: await next.identity(), bytes: await next.bytes() };
+    return { before, after, named };
+  }
+
+  describe(`${backend}: an open file`, () => {
+    test("that nobody changes is the same, and has as many bytes as it says", async () => {
+      const { before, after, named } = await changed(null);
+      expect(before.identity.size).toBe(SIZE);
+      expect(before.bytes).toHaveLength(SIZE);
+      expect(after).toEqual(before);
+      expect(named).toEqual(before);
+      expect(stillTheSame(before.identity, after.identity)).toBe(true);
+    });
+
+    test("that grows is the same, with its bytes in front", async () => {
+      const { before, after, named } = await changed("grow");
+      expect(after.identity.size).toBeGreaterThan(SIZE);
+      expect(after.bytes).toHaveLength(after.identity.size);
+      expect(after.bytes.subarray(0, SIZE)).toEqual(before.bytes);
+      expect(stillTheSame(before.identity, after.identity)).toBe(true);
+      expect(named).toEqual(after);
+    });
+
+    test("that is overwritten may be the same, and its bytes are others", async () => {
+      const { before, after, named } = await changed("overwrite");
+      expect(after.identity.size).toBe(SIZE);
+      expect(after.bytes).not.toEqual(before.bytes);
+      expect(stillTheSame(before.identity, after.identity)).toBe(false);
+      expect(mayBeTheSame(before.identity, after.identity)).toBe(true);
+      expect(named).toEqual(after);
+    });
+
+    test("that is shortened is another one", async () => {
+      const { before, after, named } = await changed("shorten");
+      expect(after.identity.size).toBeLessThan(SIZE);
+      expect(after.bytes).toEqual(before.bytes.subarray(0, after.identity.size));
+      expect(stillTheSame(before.identity, after.identity)).toBe(false);
+      expect(mayBeTheSame(before.identity, after.identity)).toBe(false);
+      expect(named).toEqual(after);
+    });
+
+    test("in whose place another one comes keeps its bytes, and the other has an inode of its own", async () => {
+      const { before, after, named } = await changed("replace");
+      expect(after.bytes).toEqual(before.bytes);
+      expect(after.identity).toMatchObject({ size: SIZE, inode: before.identity.inode });
+      expect(named!.identity.inode).not.toBe(before.identity.inode);
+      expect(named!.bytes).toHaveLength(SIZE);
+      expect(named!.bytes).not.toEqual(before.bytes);
+      expect(mayBeTheSame(before.identity, named!.identity)).toBe(false);
+    });
+
+    test("that is deleted keeps its bytes, and has no name", async () => {
+      const { before, after, named } = await changed("delete");
+      expect(after.bytes).toEqual(before.bytes);
+      expect(after.identity).toMatchObject({ size: SIZE, inode: before.identity.inode });
+      expect(named).toBeNull();
+    });
+  });
+}
