@@ -94,14 +94,6 @@ const ACTS: Record<string, { path: string; body: object; done: () => Promise<boo
     done: async () =>
       (await system.api.downloads()).downloads.some(({ file_path }) => file_path === "stolen.bin"),
   },
-  changeClient: {
-    path: "/api/clients/site-1",
-    body: { labels: { stolen: "yes" } },
-    done: async () => {
-      const site = (await system.api.clients()).find(({ client_id }) => client_id === "site-1");
-      return site?.labels["stolen"] !== undefined;
-    },
-  },
   changeDownload: {
     get path() {
       return `/api/downloads/${ids.queued}`;
