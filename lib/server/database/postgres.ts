@@ -105,19 +105,43 @@ class PostgresDatabase implements SqlDatabase {
 
   /** Tries again until Postgres answers. */
   async #lasting(work: (isAgain: boolean) => Promise<RawRow[]>): Promise<RawRow[]> {
-    for (let attempt = 0; ; attempt++) {
-      try {
-        const rows = await work(attempt > 0);
-        this.#awaySince = null;
-        return rows;
-      } catch (error) {
-        if (!isPassing(error) || this.#closed) throw translated(error);
-        if (error instanceof ConnectionLost) this.#awaySince ??= performance.now();
-      }
-      this.#waiting++;
-      await Bun.sleep(fullJitter(attempt, RETRY_MS, LONGEST_RETRY_MS));
+    try {
+      return await this.#attempt(() => work(false));
+    } catch (error) {
+      if (!this.#isPassing(error)) throw translated(error);
+    }
+    this.#waiting++;
+    try {
+      return await this.#again(() => work(true));
+    } finally {
       this.#waiting--;
     }
+  }
+
+  async #again(work: () => Promise<RawRow[]>): Promise<RawRow[]> {
+    for (let attempt = 0; ; attempt++) {
+      await Bun.sleep(fullJitter(attempt, RETRY_MS, LONGEST_RETRY_MS));
+      try {
+        return await this.#attempt(work);
+      } catch (error) {
+        if (!this.#isPassing(error)) throw translated(error);
+      }
+    }
+  }
+
+  async #attempt(work: () => Promise<RawRow[]>): Promise<RawRow[]> {
+    try {
+      const rows = await work();
+      this.#awaySince = null;
+      return rows;
+    } catch (error) {
+      if (error instanceof ConnectionLost) this.#awaySince ??= performance.now();
+      throw error;
+    }
+  }
+
+  #isPassing(error: unknown): boolean {
+    return !this.#closed && isPassing(error);
   }
 }
 

@@ -12,14 +12,23 @@ const ALWAYS: ReadonlySet<string> = new Set([
   endpoints.openapi.path,
 ]);
 
+/** How often it is looked whether the database went away under a call, in ms. */
+const LOOK_EVERY_MS = 500;
+
 /**
- * Refuses calls while the database is away: they would wait for it, and hold their callers.
+ * Refuses calls while the database is away: they would wait for it, and hold their callers. One that
+ * is under way is given up where it only reads; of a change the caller is to hear what came of it.
  * @throws FdsError `unavailable`, from the middleware
  */
 export function refuseWhileAway(rows: { readonly isAway: boolean }): MiddlewareHandler<RestEnv> {
   return async (c, next) => {
-    if (rows.isAway && !ALWAYS.has(c.req.path)) throw databaseIsAway();
-    await next();
+    if (ALWAYS.has(c.req.path)) return next();
+    if (rows.isAway) throw databaseIsAway();
+    if (c.req.method !== "GET") return next();
+    const away = Promise.withResolvers<never>();
+    const look = () => rows.isAway && away.reject(databaseIsAway());
+    const timer = setInterval(look, LOOK_EVERY_MS);
+    await Promise.race([next(), away.promise]).finally(() => clearInterval(timer));
   };
 }
 
