@@ -1,35 +1,22 @@
 /** The cloud side: reads its settings, puts the parts together, serves until it is told to stop. */
 import { Hono } from "hono";
 import dashboard from "./lib/dashboard/index.html";
-import { OpenCalls } from "./lib/server/access/open-calls.ts";
-import { Tokens } from "./lib/server/access/tokens.ts";
-import { Browsing } from "./lib/server/clients/browsing.ts";
 import { readServerConfig, SERVER_HELP, type ServerConfig } from "./lib/server/config.ts";
 import { openSqlRepository } from "./lib/server/database/sql.ts";
-import { EventFeeds } from "./lib/server/events/event-feeds.ts";
 import { buildEngine, type Engine } from "./lib/server/engine.ts";
 import { announce } from "./lib/server/http/announce.ts";
-import { Guesses } from "./lib/server/http/guesses.ts";
 import type { Listener } from "./lib/server/http/listen.ts";
 import { LongAnswers } from "./lib/server/http/long-answers.ts";
-import { metricsPage } from "./lib/server/http/metrics-page.ts";
-import { callsWith, type MakeCall } from "./lib/server/http/call.ts";
-import { refuseWhileAway, requireDatabaseAndStorage } from "./lib/server/http/availability.ts";
+import { callsWith } from "./lib/server/http/call.ts";
+import { refuseWhileAway } from "./lib/server/http/availability.ts";
 import { authentication } from "./lib/server/http/callers.ts";
-import { adminCalls } from "./lib/server/http/calls/admin.ts";
-import { clientCalls } from "./lib/server/http/calls/clients.ts";
-import { contentCalls } from "./lib/server/http/calls/content.ts";
-import { jobCalls } from "./lib/server/http/calls/jobs.ts";
-import { downloadCalls } from "./lib/server/http/calls/downloads.ts";
-import { eventCalls } from "./lib/server/http/calls/events.ts";
-import { serverCalls } from "./lib/server/http/calls/server.ts";
-import { sessionCalls } from "./lib/server/http/calls/sessions.ts";
 import { errorAnswers, nothingHere } from "./lib/server/http/errors.ts";
+import { type RestAccess, restAccess } from "./lib/server/http/rest-access.ts";
+import { type RestCalls, restCalls } from "./lib/server/http/rest-calls.ts";
 import type { RestEnv } from "./lib/server/http/rest-env.ts";
 import { admin, anyone, operator, viewer } from "./lib/server/http/role-guards.ts";
 import { refuseOtherMethods, type RestRoutes } from "./lib/server/http/routing.ts";
 import { serve } from "./lib/server/http/serve.ts";
-import { SignIn } from "./lib/server/http/sign-in.ts";
 import { openDiskStorage } from "./lib/server/storage/disk.ts";
 import { FairTurns } from "./lib/util/fair-turns.ts";
 import { Logger } from "./lib/util/logger.ts";
@@ -60,7 +47,8 @@ await runService(async () => {
 async function start(config: ServerConfig, isTerminal: boolean) {
   const logger = new Logger({ level: config.logLevel, format: config.logFormat });
   const engine = await openEngine(config, logger);
-  const access = buildAccess(config, engine, logger);
+  const { apiToken } = config;
+  const access = restAccess({ apiToken, rows: engine.repository.access, logger });
   const app = buildApp(config, engine, access, logger);
   await engine.downloads.recover();
   await engine.jobs.recover();
@@ -84,24 +72,11 @@ async function openEngine(config: ServerConfig, logger: Logger): Promise<Engine>
   return buildEngine({ config, storage, repository, turns, version, logger });
 }
 
-/** Who may call the REST interface. */
-type Access = ReturnType<typeof buildAccess>;
-
-function buildAccess({ apiToken }: ServerConfig, { repository }: Engine, logger: Logger) {
-  const rows = repository.access;
-  const openCalls = new OpenCalls();
-  const tokens = new Tokens(rows, openCalls, logger);
-  const guesses = new Guesses();
-  const signIn =
-    apiToken === null ? null : new SignIn({ apiToken, tokens, rows, openCalls, guesses });
-  return { apiToken, tokens, guesses, signIn, openCalls };
-}
-
 /** The REST interface as a Hono app. */
 function buildApp(
   { requestRate }: ServerConfig,
   engine: Engine,
-  access: Access,
+  access: RestAccess,
   logger: Logger,
 ): Hono<RestEnv> {
   const { audit, turns, repository } = engine;
@@ -114,58 +89,18 @@ function buildApp(
   app.notFound(nothingHere);
   app.onError(errorAnswers({ audit, logger }));
   const call = callsWith({ access, longAnswers, audit });
-  addRoutes(app, buildCalls(call, engine, access, logger));
+  addRoutes(app, restCalls({ call, engine, access, serverId: SERVER_ID, version, logger }));
   refuseOtherMethods(app);
   return app;
-}
-
-/** What each call of the REST interface does. */
-type Calls = ReturnType<typeof buildCalls>;
-
-function buildCalls(
-  call: MakeCall,
-  engine: Engine,
-  { tokens, signIn, openCalls }: Access,
-  logger: Logger,
-) {
-  const { repository, storage, turns, credit, metrics } = engine;
-  const { audit, enrolmentKeys, clients, downloads, events, jobs, jobEvents } = engine;
-  const feeds = new EventFeeds({
-    repository,
-    clients,
-    events,
-    openCalls,
-    openJobs: (caller, inTurn) => jobEvents.latest(caller, inTurn),
-    turns,
-    logger,
-  });
-  const browsing = new Browsing({ clients, credit, metrics });
-  const measured = { metrics, repository, storage, clients, downloads, events, credit, version };
-  return {
-    server: serverCalls(call, {
-      clients,
-      downloads,
-      metricsPage: (inTurn) => metricsPage(measured, inTurn),
-      requireDatabaseAndStorage: () => requireDatabaseAndStorage(repository, storage),
-      serverId: SERVER_ID,
-      version,
-    }),
-    sessions: sessionCalls(call, { signIn }),
-    clients: clientCalls(call, { clients, downloads, browsing }),
-    downloads: downloadCalls(call, { clients, downloads }),
-    content: contentCalls(call, { downloads, clients, storage, sets: repository.sets, openCalls }),
-    events: eventCalls(call, { downloads, clients, feeds }),
-    jobs: jobCalls(call, { jobs, clients, downloads }),
-    admin: adminCalls(call, { tokens, enrolmentKeys, audit, jobs }),
-  };
 }
 
 /**
  * The REST interface: each call, who may make it, and what does it. What a call takes and answers is
  * stated in lib/api/endpoints, which these lines are held to by their types.
  */
-function addRoutes(app: RestRoutes, calls: Calls): void {
-  const { server, sessions, clients, downloads, content, events, jobs, admin: admins } = calls;
+function addRoutes(app: RestRoutes, calls: RestCalls): void {
+  const { server, sessions, clients, downloads, changes, content } = calls;
+  const { events, jobs, keys, tokens, audit } = calls;
   app.get("/health", anyone, ...server.health);
   app.get("/live", anyone, ...server.live);
   app.get("/metrics", viewer, ...server.metrics);
@@ -184,9 +119,9 @@ function addRoutes(app: RestRoutes, calls: Calls): void {
   app.post("/api/download", operator, ...downloads.startDownload);
   app.get("/api/downloads", viewer, ...downloads.listDownloads);
   app.get("/api/downloads/:download_id", viewer, ...downloads.getDownload);
-  app.patch("/api/downloads/:download_id", operator, ...downloads.changeDownload);
-  app.post("/api/downloads/:download_id/cancel", operator, ...downloads.cancelDownload);
-  app.post("/api/downloads/:download_id/retry", operator, ...downloads.retryDownload);
+  app.patch("/api/downloads/:download_id", operator, ...changes.changeDownload);
+  app.post("/api/downloads/:download_id/cancel", operator, ...changes.cancelDownload);
+  app.post("/api/downloads/:download_id/retry", operator, ...changes.retryDownload);
   app.get("/api/downloads/:download_id/files", viewer, ...content.listSetFiles);
   app.get("/api/downloads/:download_id/content", viewer, ...content.downloadContent);
   app.get("/api/downloads/:download_id/events", viewer, ...events.downloadEvents);
@@ -202,13 +137,13 @@ function addRoutes(app: RestRoutes, calls: Calls): void {
   app.post("/api/jobs/:job_id/resume", operator, ...jobs.resumeJob);
   app.post("/api/jobs/:job_id/rerun", operator, ...jobs.rerunJob);
 
-  app.get("/api/enrolment-keys", admin, ...admins.listEnrolmentKeys);
-  app.post("/api/enrolment-keys", admin, ...admins.createEnrolmentKey);
-  app.delete("/api/enrolment-keys/:name", admin, ...admins.revokeEnrolmentKey);
-  app.get("/api/tokens", admin, ...admins.listTokens);
-  app.post("/api/tokens", admin, ...admins.createToken);
-  app.delete("/api/tokens/:name", admin, ...admins.revokeToken);
-  app.get("/api/audit", admin, ...admins.audit);
+  app.get("/api/enrolment-keys", admin, ...keys.listEnrolmentKeys);
+  app.post("/api/enrolment-keys", admin, ...keys.createEnrolmentKey);
+  app.delete("/api/enrolment-keys/:name", admin, ...keys.revokeEnrolmentKey);
+  app.get("/api/tokens", admin, ...tokens.listTokens);
+  app.post("/api/tokens", admin, ...tokens.createToken);
+  app.delete("/api/tokens/:name", admin, ...tokens.revokeToken);
+  app.get("/api/audit", admin, ...audit.audit);
 }
 
 async function stop(engine: Engine, listener: Listener): Promise<void> {

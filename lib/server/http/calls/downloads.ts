@@ -1,6 +1,6 @@
 import type * as z from "zod";
 import { endpoints } from "../../../api/endpoints.ts";
-import type { DownloadAccepted, NewDownload } from "../../../api/schemas.ts";
+import type { NewDownload } from "../../../api/schemas.ts";
 import { FdsError } from "../../../protocol/errors.ts";
 import { FEATURES } from "../../../protocol/messages.ts";
 import { type Caller, OutOfScope } from "../../access/caller.ts";
@@ -9,17 +9,18 @@ import type { Download } from "../../download.ts";
 import type { Downloads } from "../../downloads/downloads.ts";
 import { downloadRecord } from "../../records/records.ts";
 import type { MakeCall } from "../call.ts";
-import { json, type JsonResponse } from "../json.ts";
+import { json } from "../json.ts";
 import { listAnswer } from "../long-list.ts";
 import { nameOfOrder, orderOf } from "./order.ts";
-import { aboutOf, seenDownload } from "./seen-download.ts";
+import { accepted } from "./accepted.ts";
+import { seenDownload } from "./seen-download.ts";
 
 export interface DownloadCallsOptions {
   clients: Pick<Clients, "get" | "sees">;
   downloads: Downloads;
 }
 
-/** What is asked about downloads: to start them, to look at them, to change and to end them. */
+/** Downloads are started, and looked at. */
 export function downloadCalls(call: MakeCall, options: DownloadCallsOptions) {
   const { clients, downloads } = options;
   const record = (download: Download) => downloadRecord(download, downloads.progressOf(download));
@@ -68,30 +69,6 @@ export function downloadCalls(call: MakeCall, options: DownloadCallsOptions) {
         open_failures: totals.openFailures,
       });
     }),
-
-    changeDownload: call(endpoints.changeDownload, async (c) => {
-      const { caller, note } = c.var;
-      const found = await seenDownload(options, c.req.param("download_id"), caller);
-      note(aboutOf(found));
-      const { rate_limit: rateLimit } = c.req.valid("json");
-      return json(record(await downloads.limitRate(found.downloadId, rateLimit)));
-    }),
-
-    cancelDownload: call(endpoints.cancelDownload, async (c) => {
-      const { caller, note } = c.var;
-      const found = await seenDownload(options, c.req.param("download_id"), caller);
-      note(aboutOf(found));
-      return json(record(await downloads.cancel(found.downloadId)));
-    }),
-
-    retryDownload: call(endpoints.retryDownload, async (c) => {
-      const { caller, note } = c.var;
-      const found = await seenDownload(options, c.req.param("download_id"), caller);
-      note(aboutOf(found));
-      const made = await downloads.retry(found.downloadId);
-      const what = made.set ? "The set" : "The file";
-      return accepted(made, `${what} is queued again, as a new download`, "../");
-    }),
   };
 }
 
@@ -120,15 +97,4 @@ async function requireClient(
     throw new FdsError("client_outdated", message);
   }
   return client.connected;
-}
-
-/** @param folder of downloads, relative to the call: the server may lie below a path of a proxy */
-function accepted(
-  download: Download,
-  message: string,
-  folder: string,
-): JsonResponse<DownloadAccepted> {
-  const { downloadId, status } = download;
-  const body: DownloadAccepted = { success: true, download_id: downloadId, status, message };
-  return json(body, { status: 202, headers: { Location: `${folder}${downloadId}` } });
 }

@@ -1,0 +1,41 @@
+import { endpoints } from "../../../api/endpoints.ts";
+import type { Tokens } from "../../access/tokens.ts";
+import type { Jobs } from "../../jobs/jobs.ts";
+import { tokenRecord } from "../../records/records.ts";
+import type { MakeCall } from "../call.ts";
+import { json } from "../json.ts";
+import { listAnswer } from "../long-list.ts";
+
+export interface TokenCallsOptions {
+  tokens: Tokens;
+  jobs: Pick<Jobs, "tokenEnded">;
+}
+
+/** Who may call the API. */
+export function tokenCalls(call: MakeCall, { tokens, jobs }: TokenCallsOptions) {
+  return {
+    listTokens: call(endpoints.listTokens, ({ var: { answering } }) =>
+      listAnswer(answering, {
+        name: "tokens",
+        read: (after, limit) => answering.inTurn(() => tokens.list({ after, limit })),
+        idOf: ({ name }) => name,
+        record: tokenRecord,
+      }),
+    ),
+
+    createToken: call(endpoints.createToken, async (c) => {
+      const body = c.req.valid("json");
+      c.var.note({ target: body.name });
+      const { secret, token } = await tokens.create(body);
+      return json({ token: secret, record: tokenRecord(token) }, { status: 201 });
+    }),
+
+    revokeToken: call(endpoints.revokeToken, async (c) => {
+      const name = c.req.param("name");
+      c.var.note({ target: name });
+      const token = await tokens.revoke(name);
+      await jobs.tokenEnded(token.tokenHash);
+      return json(tokenRecord(token));
+    }),
+  };
+}

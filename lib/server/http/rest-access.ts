@@ -1,0 +1,25 @@
+import type { Logger } from "../../util/logger.ts";
+import { OpenCalls } from "../access/open-calls.ts";
+import type { AccessRows } from "../access/rows.ts";
+import { Tokens } from "../access/tokens.ts";
+import { Guesses } from "./guesses.ts";
+import { SignIn } from "./sign-in.ts";
+
+export interface RestAccessOptions {
+  /** null: the server listens on loopback only, and asks for none. */
+  apiToken: string | null;
+  rows: AccessRows;
+  logger: Logger;
+}
+
+/** Who may call the REST interface: whoever shows a token, or the cookie of a session. */
+export type RestAccess = ReturnType<typeof restAccess>;
+
+export function restAccess({ apiToken, rows, logger }: RestAccessOptions) {
+  const openCalls = new OpenCalls();
+  const tokens = new Tokens(rows, openCalls, logger);
+  const guesses = new Guesses();
+  const signIn =
+    apiToken === null ? null : new SignIn({ apiToken, tokens, rows, openCalls, guesses });
+  return { apiToken, tokens, guesses, signIn, openCalls };
+}

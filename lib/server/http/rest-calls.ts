@@ -1,0 +1,71 @@
+import type { Logger } from "../../util/logger.ts";
+import { Browsing } from "../clients/browsing.ts";
+import type { Engine } from "../engine.ts";
+import { EventFeeds } from "../events/event-feeds.ts";
+import { requireDatabaseAndStorage } from "./availability.ts";
+import type { MakeCall } from "./call.ts";
+import { auditCalls } from "./calls/audit.ts";
+import { clientCalls } from "./calls/clients.ts";
+import { contentCalls } from "./calls/content.ts";
+import { downloadChangeCalls } from "./calls/download-changes.ts";
+import { downloadCalls } from "./calls/downloads.ts";
+import { enrolmentKeyCalls } from "./calls/enrolment-keys.ts";
+import { eventCalls } from "./calls/events.ts";
+import { jobCalls } from "./calls/jobs.ts";
+import { serverCalls } from "./calls/server.ts";
+import { sessionCalls } from "./calls/sessions.ts";
+import { tokenCalls } from "./calls/tokens.ts";
+import { metricsPage } from "./metrics-page.ts";
+import type { RestAccess } from "./rest-access.ts";
+
+export interface RestCallsOptions {
+  call: MakeCall;
+  engine: Engine;
+  access: RestAccess;
+  /** This run of the server. */
+  serverId: string;
+  version: string;
+  logger: Logger;
+}
+
+/** What each call of the REST interface does, by what it is about. */
+export type RestCalls = ReturnType<typeof restCalls>;
+
+/** Gives the calls of each subject what they need of the engine. */
+export function restCalls(options: RestCallsOptions) {
+  const { call, engine, access, serverId, version, logger } = options;
+  const { tokens, signIn, openCalls } = access;
+  const { repository, storage, turns, credit, metrics, audit } = engine;
+  const { enrolmentKeys, clients, downloads, events, jobs, jobEvents } = engine;
+  const feeds = new EventFeeds({
+    repository,
+    clients,
+    events,
+    openCalls,
+    openJobs: (caller, inTurn) => jobEvents.latest(caller, inTurn),
+    turns,
+    logger,
+  });
+  const browsing = new Browsing({ clients, credit, metrics });
+  const measured = { metrics, repository, storage, clients, downloads, events, credit, version };
+  return {
+    server: serverCalls(call, {
+      clients,
+      downloads,
+      metricsPage: (inTurn) => metricsPage(measured, inTurn),
+      requireDatabaseAndStorage: () => requireDatabaseAndStorage(repository, storage),
+      serverId,
+      version,
+    }),
+    sessions: sessionCalls(call, { signIn }),
+    clients: clientCalls(call, { clients, downloads, browsing }),
+    downloads: downloadCalls(call, { clients, downloads }),
+    changes: downloadChangeCalls(call, { clients, downloads }),
+    content: contentCalls(call, { clients, downloads, storage, sets: repository.sets, openCalls }),
+    events: eventCalls(call, { clients, downloads, feeds }),
+    jobs: jobCalls(call, { jobs, clients, downloads }),
+    keys: enrolmentKeyCalls(call, { enrolmentKeys }),
+    tokens: tokenCalls(call, { tokens, jobs }),
+    audit: auditCalls(call, { audit }),
+  };
+}
