@@ -68,6 +68,7 @@ async function openEngine(config: ServerConfig, logger: Logger): Promise<Engine>
   const storage = await openDiskStorage(config.downloadsDir);
   const repository = await openSqlRepository(config.databaseUrl, {
     inTurn: (piece) => turns.run(THE_SERVER, piece),
+    logger,
   });
   return buildEngine({ config, storage, repository, turns, version, logger });
 }

@@ -166,12 +166,14 @@ describe.skipIf(NO_POSTGRES !== "")(`on Postgres${NO_POSTGRES}`, () => {
     const health = async (path = "/health") => (await fetch(system.url + path)).status;
     await waitFor(async () => (await health()) === 503, "the server to miss its database");
     expect(await health("/live")).toBe(200);
+    await system.server.waitForLine(/the database does not answer/);
     await waitFor(async () => {
       const refused = await system.api.clients().catch((error: unknown) => error);
       return refused instanceof ApiCallError && refused.code === "unavailable";
     }, "calls to be refused");
     way.comeBack();
     await waitFor(async () => (await health()) === 200, "the server to have it back");
+    await system.server.waitForLine(/the database answers again/);
     await system.expectDelivered(await system.ended(downloadId), wanted);
   });
 

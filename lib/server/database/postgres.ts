@@ -1,4 +1,5 @@
 import { fullJitter } from "../../util/backoff.ts";
+import type { Logger } from "../../util/logger.ts";
 import { DatabaseFull, type SqlDatabase, UniqueViolation } from "./database.ts";
 import { ConnectionLost, type RawRow, stateOf } from "./postgres-connection.ts";
 import { migratePostgres } from "./postgres-migrations.ts";
@@ -23,11 +24,11 @@ const PATIENCE_MS = 2_000;
  * @param databaseUrl `postgres://user:password@host:port/name?sslmode=…`
  * @throws Error when the database cannot be used as it is
  */
-export async function openPostgres(databaseUrl: string): Promise<SqlDatabase> {
+export async function openPostgres(databaseUrl: string, logger?: Logger): Promise<SqlDatabase> {
   const pool = new PostgresPool(databaseUrl);
   try {
     await pool.use(migratePostgres);
-    return new PostgresDatabase(pool, await MadeChanges.begin(pool));
+    return new PostgresDatabase(pool, await MadeChanges.begin(pool), logger);
   } catch (error) {
     await pool.close();
     const why = error instanceof Error ? error.message : String(error);
@@ -56,6 +57,7 @@ class PostgresDatabase implements SqlDatabase {
   constructor(
     private readonly pool: PostgresPool,
     private readonly made: MadeChanges,
+    private readonly logger: Logger | undefined,
   ) {}
 
   async run<Row>(statement: Statement): Promise<Row[]> {
@@ -132,12 +134,19 @@ class PostgresDatabase implements SqlDatabase {
   async #attempt(work: () => Promise<RawRow[]>): Promise<RawRow[]> {
     try {
       const rows = await work();
+      if (this.#awaySince !== null) this.logger?.info("the database answers again");
       this.#awaySince = null;
       return rows;
     } catch (error) {
-      if (error instanceof ConnectionLost) this.#awaySince ??= performance.now();
+      if (error instanceof ConnectionLost) this.#isLost(error);
       throw error;
     }
+  }
+
+  #isLost({ message }: ConnectionLost): void {
+    if (this.#awaySince !== null) return;
+    this.#awaySince = performance.now();
+    this.logger?.warn(`the database does not answer, all waits for it: ${message}`);
   }
 
   #isPassing(error: unknown): boolean {

@@ -1,5 +1,6 @@
 import type { LabelChanges, Labels } from "../../api/labels.ts";
 import { FdsError } from "../../protocol/errors.ts";
+import type { Logger } from "../../util/logger.ts";
 import { atOnce, type InTurn } from "../../util/fair-turns.ts";
 import {
   type Active,
@@ -48,6 +49,7 @@ import { TotalsSql } from "./totals-sql.ts";
 
 export interface SqlRepositoryOptions {
   busyTimeoutMs?: number;
+  logger?: Logger;
   /** Runs a piece of the server's own long work. */
   inTurn?: InTurn;
 }
@@ -58,9 +60,9 @@ export interface SqlRepositoryOptions {
  */
 export async function openSqlRepository(
   databaseUrl: string,
-  { busyTimeoutMs, inTurn = atOnce }: SqlRepositoryOptions = {},
+  { inTurn = atOnce, ...options }: SqlRepositoryOptions = {},
 ): Promise<Repository> {
-  return new SqlRepository(await openDatabase(databaseUrl, busyTimeoutMs), inTurn);
+  return new SqlRepository(await openDatabase(databaseUrl, options), inTurn);
 }
 
 /** Clients, or ids, of which one statement takes care: it takes about a millisecond. */
