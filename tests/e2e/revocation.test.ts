@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { endpoints } from "../../lib/api/endpoints.ts";
 import type { Endpoint } from "../../lib/api/endpoints/endpoint.ts";
+import type { JobAccepted, JobList, JobRecord } from "../../lib/api/jobs.ts";
 import { sendLastByteLate } from "../support/raw-http.ts";
 import { REGISTER, ScriptedClient } from "../support/scripted-client.ts";
 import { API_TOKEN, ENROLL_TOKEN, System } from "../support/system.ts";
@@ -17,8 +18,8 @@ const MiB = 1024 * 1024;
 const SIZE = 64 * MiB;
 
 let system: System;
-/** A download that is completed, and one that waits. */
-const ids = { completed: "", queued: "" };
+/** A download that is completed, and one that waits; a job that runs, and one that was cancelled. */
+const ids = { completed: "", queued: "", running: "", cancelled: "" };
 let names = 0;
 
 beforeAll(async () => {
@@ -30,6 +31,11 @@ beforeAll(async () => {
   client.signal("SIGTERM");
   await client.ended();
   ids.queued = await system.pull("large.bin");
+  const order = { clients: { all: true }, download: { file_path: "large.bin" } };
+  const newJob = async () => (await asAdmin<JobAccepted>("POST", "/api/jobs", order)).job_id;
+  ids.running = await newJob();
+  ids.cancelled = await newJob();
+  await asAdmin<JobRecord>("POST", `/api/jobs/${ids.cancelled}/cancel`);
 });
 afterAll(() => system?.[Symbol.asyncDispose]());
 
@@ -40,6 +46,17 @@ interface Right {
 }
 
 const call = (path: string, init: RequestInit = {}) => fetch(system.url + path, init);
+
+/** A call that nobody takes away. */
+async function asAdmin<T>(method: string, path: string, body?: object): Promise<T> {
+  const headers = { Authorization: `Bearer ${API_TOKEN}` };
+  const init = { method, headers, ...(body && { body: JSON.stringify(body) }) };
+  const answer = await call(path, init);
+  expect(answer.ok, `${method} ${path}`).toBe(true);
+  return (await answer.json()) as T;
+}
+
+const job = (id: string) => asAdmin<JobRecord>("GET", `/api/jobs/${id}`);
 
 const contentPath = () => `/api/downloads/${ids.completed}/content`;
 
@@ -105,6 +122,28 @@ const ACTS: Record<string, { path: string; body: object; done: () => Promise<boo
     path: "/api/clients/site-1",
     body: { labels: { stolen: "yes" } },
     done: async () => (await system.api.clients()).some(({ labels }) => "stolen" in labels),
+  },
+  createJob: {
+    path: endpoints.createJob.path,
+    body: { name: "stolen", clients: { all: true }, download: { file_path: "stolen.bin" } },
+    done: async () => {
+      const { jobs } = await asAdmin<JobList>("GET", "/api/jobs");
+      return jobs.some(({ name }) => name === "stolen");
+    },
+  },
+  changeJob: {
+    get path() {
+      return `/api/jobs/${ids.running}`;
+    },
+    body: { max_concurrent: 4711 },
+    done: async () => (await job(ids.running)).max_concurrent === 4711,
+  },
+  rerunJob: {
+    get path() {
+      return `/api/jobs/${ids.cancelled}/rerun`;
+    },
+    body: { statuses: ["cancelled"] },
+    done: async () => (await job(ids.cancelled)).status !== "cancelled",
   },
   createEnrolmentKey: {
     path: endpoints.createEnrolmentKey.path,
