@@ -74,7 +74,7 @@ describe("the server", () => {
     [[], { RECEIVE_BUDGET: "4KiB" }, /RECEIVE_BUDGET is "4KiB"/],
     [[], { LOG_LEVEL: "loud" }, /LOG_LEVEL is "loud", expected one of/],
     [[], { TLS_CERT: "/nowhere.pem" }, /TLS_CERT is "\/nowhere\.pem"/],
-    [[], { DATABASE_URL: "postgres://me:hunter2@db/fds" }, /DATABASE_URL/],
+    [[], { DATABASE_URL: "mysql://me:hunter2@db/fds" }, /DATABASE_URL is "mysql:\/\/…", expected/],
     [[], { API_TOKEN: "two words" }, /API_TOKEN has a wrong value/],
     [["--host", "0.0.0.0"], { ...TOKENS, API_TOKEN: "x" }, /API_TOKEN is too short.*16 characters/],
     [["--host", "::"], { ...TOKENS, ENROLL_TOKEN: "hunter2" }, /ENROLL_TOKEN is too short/],
@@ -88,7 +88,14 @@ describe("the server", () => {
     await expectRefusal(outcome, 2, message);
     expect(outcome.stderr).not.toMatch(/hunter2|two words|a-secret/);
     // A mistake that is found while it is read costs nothing on the disk.
-    if (!("DATABASE_URL" in env)) expect(await readdir(folder)).toEqual(["root"]);
+    expect(await readdir(folder)).toEqual(["root"]);
+  });
+
+  test("says when its database is not there: exit 1 and one line, without the password", async () => {
+    const env = { DATABASE_URL: "postgres://me:hunter2@127.0.0.1:1/fds" };
+    const outcome = await run("server.ts", ["--port", "0"], env);
+    await expectRefusal(outcome, 1, /cannot open the database "postgres:\/\/127\.0\.0\.1:1\/fds"/);
+    expect(outcome.stderr).not.toContain("hunter2");
   });
 
   test("says what it takes", async () => {
