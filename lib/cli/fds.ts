@@ -18,6 +18,9 @@ import { enroll } from "./fds/enroll.ts";
 import { files } from "./fds/files.ts";
 import { health } from "./fds/health.ts";
 import { JsonOutput } from "./fds/json-output.ts";
+import { job } from "./fds/job.ts";
+import { jobs } from "./fds/jobs.ts";
+import { label } from "./fds/label.ts";
 import { limit } from "./fds/limit.ts";
 import { ls } from "./fds/ls.ts";
 import { pull } from "./fds/pull.ts";
@@ -36,8 +39,11 @@ const COMMANDS = new Map<string, Command>(
   Object.entries({
     health,
     clients,
+    label,
     ls,
     pull,
+    jobs,
+    job,
     downloads,
     status,
     files,
@@ -69,10 +75,9 @@ const COMMAND_LIST = [...COMMANDS]
 
 /** Fits a terminal of 24 rows: with all flags behind it, the commands would be out of sight. */
 const OVERVIEW = `Usage: bun run fds COMMAND [flags]
-
 ${COMMAND_LIST}
 
-bun run fds COMMAND --help says all of one, bun run fds --help what all have in common.
+All of one: COMMAND --help; what all have in common: bun run fds --help
 `;
 
 const HELP = `Usage: bun run fds COMMAND [flags]

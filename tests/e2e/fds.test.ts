@@ -601,7 +601,7 @@ describe("mistakes", () => {
       ([, name]) => name!,
     );
     expect(names).toEqual(
-      "health clients ls pull downloads status files watch limit cancel retry verify enroll revoke token audit dashboard".split(
+      "health clients label ls pull jobs job downloads status files watch limit cancel retry verify enroll revoke token audit dashboard".split(
         " ",
       ),
     );
@@ -702,7 +702,7 @@ describe("at a terminal (needs POSIX)", () => {
 
   itPty("no line is wider than a narrow one, and NO_COLOR is obeyed", async () => {
     const env = { NO_COLOR: "1" };
-    for (const command of [["clients"], ["downloads"], ["health"]]) {
+    for (const command of [["clients"], ["downloads", "--limit", "1000"], ["health"]]) {
       await using screen = new Screen(system, ["fds", ...command], { columns: 40, env });
       expect(await screen.ended()).toBe(0);
       const widths = screen.text.split("\n").map((line) => Bun.stringWidth(line));

@@ -5,6 +5,7 @@ import type { ListingColumn } from "../terminal/listing.ts";
 import { NAME_COLUMNS, paint } from "../terminal/terminal.ts";
 import { formatAge, formatMoment } from "../terminal/times.ts";
 import { type Command, type CommandContext, print, readFlag } from "./command.ts";
+import { readLabel } from "./label.ts";
 import { printDone, printListing } from "./listing.ts";
 import { readLifetime, runNamed, stateOf } from "./named.ts";
 
@@ -22,12 +23,15 @@ export const enroll: Command = {
   summary: "keys for new clients: create NAME, list, revoke NAME",
   flags: {
     id: { type: "string" },
+    label: { type: "string", multiple: true },
     uses: { type: "string" },
     expires: { type: "string" },
     replace: { type: "boolean" },
   },
   flagsHelp: `  --id ID
       which clients may enrol with the new key; a * stands for any characters
+  --label KEY=VALUE (repeatable)
+      a label for whoever enrols with it
   --uses N|unlimited
       how many may (default: 1)
   --expires DURATION|never
@@ -56,6 +60,9 @@ async function create(context: CommandContext, name: string): Promise<void> {
     {
       name,
       ids,
+      labels: Object.fromEntries(
+        [values["label"] ?? []].flat().map((text) => readLabel(String(text))),
+      ),
       replace: values["replace"] === true,
       max_uses: uses === undefined ? 1 : uses,
       expires_in_seconds: readLifetime(context, USUAL_LIFETIME),

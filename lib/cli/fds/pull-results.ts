@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { digestOf } from "../../api/checksums.ts";
+import type { JobRecord } from "../../api/jobs.ts";
 import type { DownloadRecord } from "../../api/schemas.ts";
 import { plainText } from "../../util/plain-text.ts";
 import { formatSize } from "../../util/sizes.ts";
@@ -12,13 +13,18 @@ import { countFiles } from "../terminal/set-counts.ts";
 import { paint, someOf } from "../terminal/terminal.ts";
 import { type CommandContext, print } from "./command.ts";
 
+/** Downloads that have a line each at a terminal, whatever came of them. */
+const MOST_SHOWN = 100;
+
 /** What came of `fds pull`. */
 export interface PullResults {
   /** Each with its terminal status. */
   records: DownloadRecord[];
   refused: Refused[];
-  /** With `--all`: clients that were not asked, as they are not connected. */
+  /** Of many: clients that were not asked, as they are not connected. */
   leftOut: string[];
+  /** The job that asked many. */
+  job?: JobRecord;
 }
 
 /** Why something of it did not arrive, a text for each. */
@@ -85,10 +91,14 @@ function localLine({ path, files }: LocalCopy, coloured: boolean): string {
 
 /** Writes what came of the downloads of all clients: a line for each, and one for the whole. */
 export function printAll(context: CommandContext, results: PullResults): void {
-  const { records, refused, leftOut } = results;
+  const { records, refused, leftOut, job } = results;
   const isFine = problemsOf(results).length === 0;
+  // Of very many only what went wrong is for a screen.
+  const shownRecords =
+    records.length > MOST_SHOWN ? records.filter(({ status }) => status !== "completed") : records;
   print(context, {
     value: {
+      ...(job && { job }),
       downloads: records,
       refused: refused.map(({ clientId, error: { message, code } }) => ({
         client_id: clientId,
@@ -98,7 +108,7 @@ export function printAll(context: CommandContext, results: PullResults): void {
       left_out: leftOut,
     },
     shown: (coloured) => [
-      ...records.map((record) => resultLine(record, coloured)),
+      ...shownRecords.map((record) => resultLine(record, coloured)),
       ...refused.map(
         ({ clientId, error }) =>
           `${paint("✗", "red", coloured)} ${clientId}  ${plainText(error.message)}`,

@@ -1,16 +1,17 @@
-import { DEFAULT_FILE, type DownloadRecord } from "../../api/schemas.ts";
+import { DEFAULT_FILE, type DownloadRecord, type NewDownload } from "../../api/schemas.ts";
 import { plainText } from "../../util/plain-text.ts";
 import { Failure } from "../program.ts";
-import { type Started, startDownloads } from "../rest/follow.ts";
+import { follow, type Started, startDownloads } from "../rest/follow.ts";
 import { STANDARD_OUTPUT } from "../rest/local-path.ts";
 import { shortId } from "../terminal/download-listing.ts";
 import { countFiles } from "../terminal/set-counts.ts";
-import { ending, NAME_COLUMNS, paint, someOf } from "../terminal/terminal.ts";
+import { ending, NAME_COLUMNS, paint } from "../terminal/terminal.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { followToTheEnd } from "./pull-attended.ts";
 import { readOutput, saveFile, saveFiles } from "./pull-output.ts";
-import { type PullRequests, readRequests } from "./pull-requests.ts";
-import { closingLine, printAll, printOne, problemsOf } from "./pull-results.ts";
+import { CHOICE_FLAGS, CHOICE_FLAGS_HELP, isForMany, pullFromMany } from "./pull-job.ts";
+import { readRequest } from "./pull-requests.ts";
+import { printOne, problemsOf } from "./pull-results.ts";
 import { SET_FLAGS, SET_FLAGS_HELP } from "./pull-set.ts";
 import { saySkipped } from "./pull-skipped.ts";
 
@@ -22,7 +23,7 @@ export const pull: Command = {
   summary: "brings files to the server, and here with -o",
   flags: {
     output: { type: "string", short: "o" },
-    all: { type: "boolean" },
+    ...CHOICE_FLAGS,
     "if-offline": { type: "string" },
     checksum: { type: "string" },
     "rate-limit": { type: "string" },
@@ -39,10 +40,9 @@ export const pull: Command = {
       also save the file here, under this name or in this folder; - is standard output. A set is
       saved file by file in the folder PATH. Each file is verified, is fetched on where it broke
       off, and never overwrites another file
-  --all
-      pull from every client that is connected: fds pull --all [FILE…]
+${CHOICE_FLAGS_HELP}
   --if-offline wait|fail
-      what to do while the client is not connected (default: wait; with --all: leave it out)
+      what to do while the client is not connected (default: wait; of many: leave it out)
   --checksum md5|sha256
       what proves that each file arrived whole (default: md5)
   --rate-limit SIZE
@@ -51,7 +51,8 @@ ${SET_FLAGS_HELP}`,
   notes: `Quote patterns, or your shell expands them here. Files of a set that were skipped are listed with
 their cause; they are no failure without --strict.
 
-Ctrl-C asks whether to cancel the download; a second one leaves it running. It goes on at the
+Many clients are asked by one job, see fds jobs. Ctrl-C asks whether to cancel the download or the
+job; a second one leaves it running. It goes on at the
 server whatever becomes of this program, and so does the watching when the server is restarted.
 
 In a pipe: status, client, download, size, checksum and where the server saved it, relative to its
@@ -63,15 +64,15 @@ were received, unchanged and skipped.`,
     "pull restaurant-001 logs/today.log -o - | grep ERROR",
     "pull restaurant-001 'exports/*.csv' logs/ -o ./restaurant-001",
     "pull --all --json",
+    "pull -l region=west,tier!=test 'logs/*.log' --spread 10m --if-offline wait --expires-in 12h",
   ],
-  run: (context) => (context.values["all"] ? pullFromAll(context) : pullFromOne(context)),
+  run: (context) => (isForMany(context) ? pullFromMany(context) : pullFromOne(context)),
 };
 
 async function pullFromOne(context: CommandContext): Promise<void> {
-  const { requests } = await readRequests(context);
-  const [request = {}] = requests;
+  const request = readRequest(context);
   const path = await readOutput(context, request);
-  const { records, refused } = await pullThem(context, requests);
+  const { records, refused } = await pullIt(context, request);
   const completed = records.find(({ status }) => status === "completed");
   if (completed && (completed.kind === "set") !== "paths" in request) {
     throw new Failure("look at the server: it pulled something else than what was asked for");
@@ -101,40 +102,24 @@ async function save(context: CommandContext, record: DownloadRecord, path: strin
   return { files, problems: [`${count}: ${problems.join("; ")}`] };
 }
 
-async function pullFromAll(context: CommandContext): Promise<void> {
-  const { requests, leftOut } = await readRequests(context);
-  if (leftOut.length > 0) sayLeftOut(context, leftOut, requests.length);
-  const results = { ...(await pullThem(context, requests)), leftOut };
-  for (const record of results.records) await saySkipped(context, record);
-  printAll(context, results);
-  if (problemsOf(results).length > 0) throw new Failure(closingLine(results, context));
-}
-
-/** Asks for the files, and follows the downloads to their ends. */
-async function pullThem(context: CommandContext, requests: PullRequests["requests"]) {
-  const { started, refused } = await startDownloads(
-    context.api,
-    requests,
-    context.interruptions.signal,
-  );
-  for (const one of started) remark(context, one);
-  const records = started.length > 0 ? await followToTheEnd(context, started) : [];
+/** Asks for the file or the set, and follows the download to its end. */
+async function pullIt(context: CommandContext, request: NewDownload) {
+  const { api, err, interruptions } = context;
+  const { started, refused } = await startDownloads(api, [request], interruptions.signal);
+  const [one] = started;
+  if (!one) return { records: [], refused };
+  remark(context, one);
+  const records = await followToTheEnd(context, {
+    what: "the download",
+    id: one.downloadId,
+    follow: (options) => follow(api, started, err, options),
+    cancel: () => api.cancel(one.downloadId),
+  });
   return { records, refused };
 }
 
-function sayLeftOut({ err }: CommandContext, leftOut: string[], asked: number): void {
-  const [are, them] = leftOut.length === 1 ? ["is", "it"] : ["are", "them"];
-  const count = `${leftOut.length} of ${leftOut.length + asked} clients ${are} not connected`;
-  const text = `${count} and left out: ${someOf(leftOut)} (--if-offline wait waits for ${them})`;
-  err.write(`${paint(text, "yellow", err.colour)}\n`);
-}
-
-/**
- * Tells the id of a download, which goes on whatever becomes of this program. Not at a terminal with
- * many downloads: their bars, and Ctrl-C, tell it.
- */
-function remark({ err, values }: CommandContext, { clientId, downloadId, message }: Started): void {
-  if (err.live && values["all"]) return;
+/** Tells the id of a download, which goes on whatever becomes of this program. */
+function remark({ err }: CommandContext, { clientId, downloadId, message }: Started): void {
   const id = err.live ? shortId(downloadId) : downloadId;
   const name = err.live ? ending(clientId, NAME_COLUMNS) : clientId;
   const text = `${name}  ${id}  ${plainText(message)}`;

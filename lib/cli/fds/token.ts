@@ -8,6 +8,7 @@ import { NAME_COLUMNS, paint } from "../terminal/terminal.ts";
 import { formatAge, formatMoment } from "../terminal/times.ts";
 import { type Command, type CommandContext, print, readFlag } from "./command.ts";
 import { printDone, printListing } from "./listing.ts";
+import { readSelector } from "./pull-job.ts";
 import { readLifetime, runNamed, stateOf } from "./named.ts";
 
 /** `fds token` */
@@ -18,12 +19,15 @@ export const token: Command = {
   flags: {
     role: { type: "string" },
     site: { type: "string", multiple: true },
+    labels: { type: "string", short: "l" },
     expires: { type: "string" },
   },
   flagsHelp: `  --role ${ROLES.join("|")}
       what the new token may do: see; also pull; also manage tokens, clients and the audit
   --site CLIENT (repeatable)
       the only clients that it sees and pulls from (default: all)
+  --labels SELECTOR, -l SELECTOR
+      also clients with such labels, whoever has them at the moment
   --expires DURATION|never
       such as 30d or 12h (default: never)`,
   notes: `A new token's secret is shown once: nobody can look it up. In a pipe, create prints it alone, and
@@ -31,6 +35,7 @@ list prints name, role, sites, state, last use, end and making, with tabs betwee
   examples: [
     "token create monitoring --role viewer",
     "token create night --role operator --site restaurant-001 --expires 30d",
+    "token create west --role viewer --labels region=west",
     "token revoke night-shift",
   ],
   run: (context) => runNamed("token", context, { create, list, revoke }),
@@ -47,11 +52,14 @@ async function create(context: CommandContext, name: string): Promise<void> {
     .map((text) =>
       readSetting({ source: "--site", text: String(text) }, CLIENT_ID.schema, CLIENT_ID.expected),
     );
+  const labels = values["labels"] === undefined ? null : readSelector(String(values["labels"]));
+  const seen = [...sites, ...(labels === null ? [] : [labels])];
   const issued = await api.createToken(
     {
       name,
       role,
       sites: sites.length > 0 ? sites : null,
+      labels: labels ?? null,
       expires_in_seconds: readLifetime(context, null),
     },
     interruptions.signal,
@@ -59,7 +67,7 @@ async function create(context: CommandContext, name: string): Promise<void> {
   print(context, {
     value: issued,
     shown: (coloured) => [
-      `${paint("✓", "green", coloured)} ${name} is ${role} of ${sites.join(", ") || "all sites"}; keep its secret, it is shown this once:`,
+      `${paint("✓", "green", coloured)} ${name} is ${role} of ${seen.join(", ") || "all sites"}; keep its secret, it is shown this once:`,
       issued.token,
     ],
     raw: () => [issued.token],
@@ -77,6 +85,11 @@ async function revoke(context: CommandContext, name: string): Promise<void> {
   printDone(context, record, COLUMNS, `revoked ${name}`);
 }
 
+/** Ids, and a selector: what either names. */
+function sitesShown({ sites, labels }: TokenRecord): string {
+  return [...(sites ?? []), ...(labels === null ? [] : [labels])].join(" ") || "all";
+}
+
 const COLUMNS: ListingColumn<TokenRecord>[] = [
   {
     title: "name",
@@ -90,8 +103,8 @@ const COLUMNS: ListingColumn<TokenRecord>[] = [
     title: "sites",
     importance: 5,
     least: NAME_COLUMNS,
-    shown: ({ sites }) => sites?.join(" ") ?? "all",
-    raw: ({ sites }) => sites?.join(" ") ?? "all",
+    shown: sitesShown,
+    raw: sitesShown,
   },
   {
     title: "state",

@@ -1,4 +1,6 @@
+import type { DownloadRecord } from "../../api/schemas.ts";
 import { follow, startDownloads } from "../rest/follow.ts";
+import { followJob } from "../rest/follow-job.ts";
 import { savedPathOf } from "../saved-path.ts";
 import { resultLine, resultLines } from "../terminal/pull-result.ts";
 import { someOf } from "../terminal/terminal.ts";
@@ -10,10 +12,10 @@ const MAX_SHOWN = 3;
 
 /** Choices 3 to 5: pulls the default file of one client. */
 export function pullFrom(clientId: string): (context: GuideContext) => Promise<void> {
-  return (context) => pull(context, [clientId]);
+  return (context) => pull(context, clientId);
 }
 
-/** Choice 6: pulls from every client that is connected, at once. */
+/** Choice 6: pulls from every client that is connected, at once, by one job. */
 export async function pullFromAll(context: GuideContext): Promise<void> {
   const { target, signal } = context;
   const clients = await target.api.clients(signal);
@@ -23,22 +25,35 @@ export async function pullFromAll(context: GuideContext): Promise<void> {
   if (others.length > 0) {
     tell(context, `Not connected, left out: ${someOf(others.map(({ client_id }) => client_id))}`);
   }
-  await pull(
-    context,
-    connected.map(({ client_id }) => client_id),
-  );
+  const { out } = context;
+  const chosen =
+    others.length === 0
+      ? { all: true as const }
+      : { ids: connected.map(({ client_id }) => client_id) };
+  const job = await target.api.createJob({ clients: chosen, download: {} }, signal);
+  const withTotal = job.total > MAX_SHOWN;
+  const records = await followJob(target.api, job.job_id, out, { signal, withTotal });
+  showResults(context, records);
+  if (records.some(({ status }) => status !== "completed")) {
+    tell(context, `Ask again for what failed: bun run fds job ${job.job_id} rerun`);
+  }
 }
 
-async function pull(context: GuideContext, clientIds: string[]): Promise<void> {
+async function pull(context: GuideContext, id: string): Promise<void> {
   const { target, out, signal } = context;
-  const requests = clientIds.map((client_id) => ({ client_id, if_offline: "fail" as const }));
+  const requests = [{ client_id: id, if_offline: "fail" as const }];
   const { started, refused } = await startDownloads(target.api, requests, signal);
   for (const { clientId, error } of refused) {
     complain(context, `${error.message}, start it with "bun run client --id ${clientId}"`);
   }
   if (started.length === 0) return;
-  const withTotal = started.length > MAX_SHOWN;
-  const records = await follow(target.api, started, out, { signal, withTotal });
+  const records = await follow(target.api, started, out, { signal });
+  showResults(context, records);
+}
+
+function showResults(context: GuideContext, records: DownloadRecord[]): void {
+  const { target, out } = context;
+  const withTotal = records.length > MAX_SHOWN;
   const lines = records.flatMap((record) =>
     withTotal
       ? resultLine(record, out.colour)

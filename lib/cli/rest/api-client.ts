@@ -2,7 +2,7 @@ import { endpoints } from "../../api/endpoints.ts";
 import type { AnswerOf } from "../../api/endpoints/endpoint.ts";
 import type { RequestOf } from "../../api/endpoints/request.ts";
 import { hasEnded } from "../../api/has-ended.ts";
-import type { Change } from "../../api/jobs.ts";
+import type { Change, JobAccepted } from "../../api/jobs.ts";
 import { MAX_PAGE } from "../../api/page-limit.ts";
 import type { DownloadRecord } from "../../api/schemas.ts";
 import { fetchContent } from "./fetch-content.ts";
@@ -43,6 +43,57 @@ export class ApiClient {
   async clients(signal?: AbortSignal) {
     const list = await this.#transport.call(endpoints.listClients, {}, { signal });
     return list.clients;
+  }
+
+  /** The clients with such labels, whether connected or not; `connected`: only those that are, or are not. */
+  async clientsWith(query: Query<"listClients">, signal?: AbortSignal) {
+    const list = await this.#transport.call(endpoints.listClients, { query }, { signal });
+    return list.clients;
+  }
+
+  /** Sets and removes labels of a client. */
+  changeClient(
+    clientId: string,
+    body: Body<"changeClient">,
+    signal?: AbortSignal,
+  ): Answer<"changeClient"> {
+    const request = { params: { client_id: clientId }, body };
+    return this.#transport.call(endpoints.changeClient, request, { signal });
+  }
+
+  /** Asks many clients at once. */
+  async createJob(
+    body: Omit<Body<"createJob">, "dry_run">,
+    signal?: AbortSignal,
+  ): Promise<JobAccepted> {
+    const answer = await this.#transport.call(endpoints.createJob, { body }, { signal });
+    if ("job_id" in answer) return answer;
+    throw new Error("only a dry run is answered with clients");
+  }
+
+  /** One page; `next_cursor` leads to the next one. */
+  jobs(query: Query<"listJobs"> = {}, signal?: AbortSignal): Answer<"listJobs"> {
+    return this.#transport.call(endpoints.listJobs, { query }, { signal });
+  }
+
+  job(jobId: string, signal?: AbortSignal): Answer<"getJob"> {
+    return this.#transport.call(endpoints.getJob, ofJob(jobId), { signal });
+  }
+
+  cancelJob(jobId: string, signal?: AbortSignal): Answer<"cancelJob"> {
+    return this.#transport.call(endpoints.cancelJob, ofJob(jobId), { signal });
+  }
+
+  pauseJob(jobId: string, signal?: AbortSignal): Answer<"pauseJob"> {
+    return this.#transport.call(endpoints.pauseJob, ofJob(jobId), { signal });
+  }
+
+  resumeJob(jobId: string, signal?: AbortSignal): Answer<"resumeJob"> {
+    return this.#transport.call(endpoints.resumeJob, ofJob(jobId), { signal });
+  }
+
+  rerunJob(jobId: string, signal?: AbortSignal): Answer<"rerunJob"> {
+    return this.#transport.call(endpoints.rerunJob, { ...ofJob(jobId), body: {} }, { signal });
   }
 
   /** One page of a client's folder; without a path, of its roots. */
@@ -171,6 +222,10 @@ export class ApiClient {
   content(file: StoredFile, offset: number, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
     return fetchContent(this.#transport, file, offset, signal);
   }
+}
+
+function ofJob(jobId: string) {
+  return { params: { job_id: jobId } };
 }
 
 function ofDownload(downloadId: string) {

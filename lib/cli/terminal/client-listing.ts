@@ -65,7 +65,26 @@ export const CLIENT_COLUMNS: ListingColumn<ClientRecord>[] = [
     shown: ({ hostname }) => hostname ?? "–",
     raw: ({ hostname }) => hostname,
   },
+  {
+    title: "labels",
+    importance: 3.5,
+    shown: ({ labels }) => labelsShown(labels) || "–",
+    raw: ({ labels }) => labelsShown(labels),
+  },
+  {
+    title: "time zone",
+    importance: 0.5,
+    shown: ({ time_zone }) => time_zone,
+    raw: ({ time_zone }) => time_zone,
+  },
 ];
+
+/** `region=west,tier=gold`, which is a selector too. */
+function labelsShown(labels: ClientRecord["labels"]): string {
+  return Object.entries(labels)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(",");
+}
 
 /** The problem of a client, on a line below it; null: none. */
 export function clientProblemOf({ problem }: ClientRecord): string | null {

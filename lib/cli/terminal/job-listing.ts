@@ -1,6 +1,8 @@
 import type { JobRecord } from "../../api/jobs.ts";
+import { formatSize } from "../../util/sizes.ts";
+import { labelled } from "./labelled.ts";
 import type { ListingColumn } from "./listing.ts";
-import { NAME_COLUMNS } from "./terminal.ts";
+import { NAME_COLUMNS, someOf } from "./terminal.ts";
 import { formatAge, formatMoment } from "./times.ts";
 
 /** Jobs, one a line. */
@@ -41,7 +43,7 @@ export const JOB_COLUMNS: ListingColumn<JobRecord>[] = [
   {
     title: "failed",
     right: true,
-    importance: 7,
+    importance: 6.5,
     shown: ({ counts }) =>
       counts.failed > 0 ? { text: String(counts.failed), colour: "red" } : "0",
     raw: ({ counts }) => counts.failed,
@@ -80,4 +82,37 @@ function colourOf(status: JobRecord["status"]): "dim" | "green" | "red" | "yello
     case "cancelled":
       return "dim";
   }
+}
+
+/** All that is known of a job, for a person. */
+export function jobFields(job: JobRecord, coloured: boolean): string[] {
+  const { counts, status } = job;
+  const moment = (time: string | null) =>
+    time === null ? null : `${formatMoment(time)} (${formatAge(time)})`;
+  const shownCounts = Object.entries(counts)
+    .filter(([, count]) => count > 0)
+    .map(([name, count]) => `${count} ${name}`);
+  return labelled(
+    {
+      job: job.job_id,
+      name: job.name,
+      status: { text: status, colour: colourOf(status) },
+      for: clientsShown(job),
+      clients: String(job.total),
+      downloads: shownCounts.join(", ") || null,
+      received: `${formatSize(job.bytes_received)} of ${formatSize(job.total_size)}`,
+      "at once": job.max_concurrent === null ? null : String(job.max_concurrent),
+      spread: job.spread,
+      made: moment(job.created_at),
+      by: job.created_by,
+      expires: job.expires_at === null ? null : formatMoment(job.expires_at),
+      ended: moment(job.ended_at),
+    },
+    coloured,
+  );
+}
+
+function clientsShown({ clients: { all, ids, labels }, membership }: JobRecord): string {
+  const chosen = all ? "all" : [ids && someOf(ids), labels].filter(Boolean).join(" with ");
+  return membership === "continuous" ? `${chosen}, also those that come later` : chosen;
 }

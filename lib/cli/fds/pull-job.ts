@@ -1,0 +1,190 @@
+import * as z from "zod";
+import { IdPattern } from "../../api/enrolment.ts";
+import type { NewJob } from "../../api/jobs.ts";
+import type { ClientRecord, DownloadRecord } from "../../api/schemas.ts";
+import { parseSelector, SelectorError } from "../../api/selector.ts";
+import { parseDuration } from "../../util/durations.ts";
+import { type Flag, readSetting, UsageError } from "../../util/flags.ts";
+import { DURATION, type Kind, wholeNumber } from "../../util/kinds.ts";
+import { matchesWildcard } from "../../util/wildcard.ts";
+import { Failure } from "../program.ts";
+import { ApiCallError } from "../rest/api-errors.ts";
+import { followJob } from "../rest/follow-job.ts";
+import { paint, someOf } from "../terminal/terminal.ts";
+import { type CommandContext, readFlag } from "./command.ts";
+import { followToTheEnd } from "./pull-attended.ts";
+import { readOrder } from "./pull-requests.ts";
+import { closingLine, printAll, type PullResults, problemsOf } from "./pull-results.ts";
+import { saySkipped } from "./pull-skipped.ts";
+
+/** Flags that choose many clients, and say how they are asked. */
+export const CHOICE_FLAGS = {
+  all: { type: "boolean" },
+  labels: { type: "string", short: "l" },
+  ids: { type: "string", multiple: true },
+  name: { type: "string" },
+  "expires-in": { type: "string" },
+  "max-concurrent": { type: "string" },
+  spread: { type: "string" },
+} satisfies Record<string, Flag>;
+
+export const CHOICE_FLAGS_HELP = `  --all
+      pull from every client that is connected: fds pull --all [FILE…]
+  --labels SELECTOR, -l SELECTOR
+      pull from clients with such labels, such as region=west,tier!=test
+  --ids GLOB
+      pull from clients with such ids, a * stands for any characters; repeatable
+  --name NAME
+      of many: what the job is called
+  --expires-in DURATION
+      of many: what waits then fails, such as 12h (default: it waits)
+  --max-concurrent N
+      of many: so many at once (default: as many as the server has slots for)
+  --spread DURATION
+      of many: spread the starts over so long, such as 15m`;
+
+/** Sent as it is written. */
+const SPAN: Kind<string> = {
+  schema: z.string().refine((text) => (parseDuration(text) ?? 0) > 0),
+  expected: DURATION.expected,
+};
+const GLOB: Kind<string> = { schema: IdPattern, expected: 'an id, or a pattern such as "till-*"' };
+const NAME: Kind<string> = {
+  schema: z.string().trim().min(1).max(200),
+  expected: "1 to 200 characters",
+};
+
+/** Whether `fds pull` asks many clients. */
+export function isForMany({ values }: CommandContext): boolean {
+  return Boolean(values["all"]) || values["labels"] !== undefined || values["ids"] !== undefined;
+}
+
+/** Asks many clients by one job, shows it until it has ended, and tells what came of it. */
+export async function pullFromMany(context: CommandContext): Promise<void> {
+  const { api, err, interruptions } = context;
+  const { order, leftOut, asked } = await readJob(context);
+  if (leftOut.length > 0) sayLeftOut(context, leftOut, asked);
+  const { job_id, total } = await api.createJob(order, interruptions.signal);
+  const remark = `job ${job_id}  ${total} ${total === 1 ? "client" : "clients"}`;
+  if (!err.live) err.write(`${remark}\n`);
+  const records = await followToTheEnd(context, {
+    what: total === 1 ? "the download" : `the ${total} downloads`,
+    id: `fds job ${job_id}`,
+    follow: (options) => followJob(api, job_id, err, { ...options, withTotal: true }),
+    cancel: () => api.cancelJob(job_id),
+  });
+  const job = await api.job(job_id, interruptions.signal);
+  const results: PullResults = { ...withoutAway(records), leftOut, job };
+  for (const record of results.records) await saySkipped(context, record);
+  printAll(context, results);
+  if (problemsOf(results).length === 0) return;
+  throw new Failure(`${closingLine(results, context)}; fds job ${job_id} rerun asks again`);
+}
+
+/** Clients that were away, and not to be waited for, count as never asked. */
+function withoutAway(all: DownloadRecord[]): Pick<PullResults, "records" | "refused"> {
+  const isAway = ({ error_code }: DownloadRecord) => error_code === "client_not_connected";
+  return {
+    records: all.filter((record) => !isAway(record)),
+    refused: all.filter(isAway).map(({ client_id, error }) => ({
+      clientId: client_id,
+      error: new ApiCallError(409, "client_not_connected", error ?? "it was not connected"),
+    })),
+  };
+}
+
+/**
+ * Reads what `fds pull` is to ask many clients for. Those that are not connected are left out, unless
+ * `--if-offline` says what is to be done.
+ * @throws UsageError for a wrong word or flag
+ * @throws Failure where nobody can be asked
+ */
+async function readJob(context: CommandContext) {
+  const { values, words } = context;
+  if (values["output"] !== undefined) {
+    throw new UsageError("--output is for one client, expected fds pull CLIENT [FILE…] -o PATH");
+  }
+  const download = readOrder(context, words);
+  const options = readOptions(context);
+  const wanted = readChoice(context);
+  const { asked, leftOut } = await chooseClients(context, wanted, download.if_offline);
+  const clients = leftOut.length === 0 ? wanted : { ids: asked };
+  const order: NewJob = { clients, download, ...options };
+  return { order, leftOut, asked: asked.length };
+}
+
+function readChoice({ values }: CommandContext): NewJob["clients"] {
+  const { all, labels } = values;
+  if (all) {
+    if (labels === undefined && values["ids"] === undefined) return { all: true };
+    throw new UsageError("--all is for every client, leave out --labels and --ids");
+  }
+  const ids = [values["ids"] ?? []]
+    .flat()
+    .map((text) =>
+      readSetting({ source: "--ids", text: String(text) }, GLOB.schema, GLOB.expected),
+    );
+  return {
+    ...(ids.length > 0 && { ids }),
+    ...(labels !== undefined && { labels: readSelector(String(labels)) }),
+  };
+}
+
+/** @throws UsageError that names the place */
+export function readSelector(text: string): string {
+  try {
+    parseSelector(text);
+    return text;
+  } catch (error) {
+    if (!(error instanceof SelectorError)) throw error;
+    throw new UsageError(`--labels "${text.slice(0, 100)}" ${error.message}`);
+  }
+}
+
+function readOptions(context: CommandContext): Partial<NewJob> {
+  const name = readFlag(context, "name", NAME);
+  const expires_in = readFlag(context, "expires-in", SPAN);
+  const spread = readFlag(context, "spread", SPAN);
+  const max_concurrent = readFlag(context, "max-concurrent", wholeNumber(1, 100_000));
+  return {
+    ...(name !== undefined && { name }),
+    ...(expires_in !== undefined && { expires_in }),
+    ...(spread !== undefined && { spread }),
+    ...(max_concurrent !== undefined && { max_concurrent }),
+  };
+}
+
+async function chooseClients(
+  { api, interruptions }: CommandContext,
+  { ids, labels }: NewJob["clients"],
+  ifOffline: "wait" | "fail" | undefined,
+) {
+  const known = await api.clientsWith(labels === undefined ? {} : { labels }, interruptions.signal);
+  const isMeant = ({ client_id, revoked_at }: ClientRecord) => {
+    if (ids?.includes(client_id)) return true;
+    const isNamed = !ids || ids.some((id) => matchesWildcard(id, client_id));
+    // One that was revoked never comes again.
+    return isNamed && revoked_at === null;
+  };
+  const clients = known.filter(isMeant);
+  const isAsked = ({ connected }: ClientRecord) => connected || ifOffline !== undefined;
+  const asked = clients.filter(isAsked).map(({ client_id }) => client_id);
+  const leftOut = clients.filter((one) => !isAsked(one)).map(({ client_id }) => client_id);
+  if (asked.length > 0) return { asked, leftOut };
+  if (leftOut.length > 0) {
+    const names = someOf(leftOut);
+    throw new Failure(`pass --if-offline wait to wait for them, none is connected: ${names}`);
+  }
+  throw new Failure(
+    ids || labels
+      ? "look at them with fds clients, no client is meant"
+      : 'start a client, "bun run client --id restaurant-001": none is connected',
+  );
+}
+
+function sayLeftOut({ err }: CommandContext, leftOut: string[], asked: number): void {
+  const [are, them] = leftOut.length === 1 ? ["is", "it"] : ["are", "them"];
+  const count = `${leftOut.length} of ${leftOut.length + asked} clients ${are} not connected`;
+  const text = `${count} and left out: ${someOf(leftOut)} (--if-offline wait waits for ${them})`;
+  err.write(`${paint(text, "yellow", err.colour)}\n`);
+}

@@ -1,0 +1,124 @@
+import type { JobRecord } from "../../api/jobs.ts";
+import { MAX_PAGE } from "../../api/page-limit.ts";
+import type { DownloadRecord } from "../../api/schemas.ts";
+import type { BarState } from "../terminal/progress.ts";
+import { Progress } from "../terminal/progress.ts";
+import type { Terminal } from "../terminal/terminal.ts";
+import { pause } from "../pause.ts";
+import type { ApiClient } from "./api-client.ts";
+import { follow, type FollowOptions } from "./follow.ts";
+import { findId } from "./find-id.ts";
+
+/** Clients whose downloads have a bar each. */
+const MOST_BARS = 30;
+
+/** Between two looks for the downloads of a job that was just made, in ms. */
+const LOOK_EVERY_MS = 50;
+
+/** As {@link findId}, of jobs. */
+export function findJobId(api: ApiClient, text: string, signal: AbortSignal): Promise<string> {
+  return findId(text, {
+    name: "job",
+    command: "fds jobs",
+    page: async (cursor) => {
+      const { jobs, next_cursor } = await api.jobs(cursor === null ? {} : { cursor }, signal);
+      return { ids: jobs.map(({ job_id }) => job_id), nextCursor: next_cursor };
+    },
+  });
+}
+
+/**
+ * Shows a job until it has ended, with a bar for each download where these are few, and one for all.
+ * @returns the newest download of each client, by client
+ */
+export async function followJob(
+  api: ApiClient,
+  jobId: string,
+  terminal: Terminal,
+  options: FollowOptions,
+): Promise<DownloadRecord[]> {
+  const job = await api.job(jobId, options.signal);
+  if (job.total <= MOST_BARS) await followEach(api, job, terminal, options);
+  await untilEnded(api, jobId, terminal, options, job.total > MOST_BARS);
+  return newestOf(api, jobId, options.signal);
+}
+
+/** The newest download of each client of a job, by client. */
+export async function newestOf(
+  api: ApiClient,
+  jobId: string,
+  signal?: AbortSignal,
+): Promise<DownloadRecord[]> {
+  const newest = new Map<string, DownloadRecord>();
+  for (let cursor: string | null = null; ;) {
+    const query = { job_id: jobId, limit: String(MAX_PAGE), ...(cursor !== null && { cursor }) };
+    const { downloads, next_cursor } = await api.downloads(query, signal);
+    // The newest come first.
+    for (const one of downloads) {
+      if (!newest.has(one.client_id)) newest.set(one.client_id, one);
+    }
+    if (next_cursor === null) break;
+    cursor = next_cursor;
+  }
+  return [...newest.values()].toSorted((a, b) => (a.client_id < b.client_id ? -1 : 1));
+}
+
+async function followEach(
+  api: ApiClient,
+  { job_id, total }: JobRecord,
+  terminal: Terminal,
+  options: FollowOptions,
+): Promise<void> {
+  for (;;) {
+    const records = await newestOf(api, job_id, options.signal);
+    if (records.length === total) {
+      const started = records.map(({ client_id, download_id }) => ({
+        clientId: client_id,
+        downloadId: download_id,
+        message: "",
+      }));
+      await follow(api, started, terminal, options);
+      return;
+    }
+    await pause(LOOK_EVERY_MS, options.signal);
+  }
+}
+
+async function untilEnded(
+  api: ApiClient,
+  jobId: string,
+  terminal: Terminal,
+  { signal, ...options }: FollowOptions,
+  isShown: boolean,
+): Promise<void> {
+  const end = new AbortController();
+  const either = signal ? AbortSignal.any([signal, end.signal]) : end.signal;
+  const progress = isShown ? new Progress(terminal) : null;
+  try {
+    for await (const { event, data } of api.changes({ ...options, signal: either })) {
+      if (event !== "job" || data.job_id !== jobId) continue;
+      progress?.setTotal(barOf(data));
+      if (data.ended_at !== null) return;
+    }
+  } finally {
+    end.abort();
+    progress?.stop();
+  }
+}
+
+/** One bar for a job. */
+function barOf(job: JobRecord): BarState {
+  const { counts, total, status } = job;
+  const ended = counts.completed + counts.failed + counts.cancelled;
+  const isSized = counts.queued === 0 && counts.downloading === 0;
+  return {
+    label: `${ended} of ${total}`,
+    done: job.bytes_received,
+    total: isSized ? job.total_size : null,
+    share: total === 0 ? 1 : ended / total,
+    bytesPerSecond: null,
+    etaSeconds: null,
+    note: counts.failed > 0 ? `${counts.failed} failed` : status,
+    tone: counts.failed > 0 ? "bad" : status === "completed" ? "good" : "active",
+  };
+}
