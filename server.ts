@@ -18,6 +18,9 @@ import { admin, anyone, operator, viewer } from "./lib/server/http/role-guards.t
 import { refuseOtherMethods, type RestRoutes } from "./lib/server/http/routing.ts";
 import { serve } from "./lib/server/http/serve.ts";
 import { openDiskStorage } from "./lib/server/storage/disk.ts";
+import { openS3Storage } from "./lib/server/storage/s3/s3.ts";
+import { openServerFolder } from "./lib/server/storage/server-folder.ts";
+import type { Storage } from "./lib/server/storage/storage.ts";
 import { FairTurns } from "./lib/util/fair-turns.ts";
 import { Logger } from "./lib/util/logger.ts";
 import { runService } from "./lib/util/service.ts";
@@ -65,12 +68,18 @@ async function start(config: ServerConfig, isTerminal: boolean) {
 /** Chooses where bytes and rows are kept, and puts the engine on top of them. */
 async function openEngine(config: ServerConfig, logger: Logger): Promise<Engine> {
   const turns = new FairTurns();
-  const storage = await openDiskStorage(config.downloadsDir);
+  const storage = await openStorage(config);
   const repository = await openSqlRepository(config.databaseUrl, {
     inTurn: (piece) => turns.run(THE_SERVER, piece),
     logger,
   });
   return buildEngine({ config, storage, repository, turns, version, logger });
+}
+
+/** Opens what keeps the bytes, and makes a folder for the rows that are kept beside it. */
+async function openStorage({ storage, downloadsDir, rowsFolder }: ServerConfig): Promise<Storage> {
+  if (rowsFolder !== null) await openServerFolder(downloadsDir);
+  return storage.type === "s3" ? openS3Storage(storage) : openDiskStorage(storage.path);
 }
 
 /** The REST interface as a Hono app. */
@@ -151,6 +160,7 @@ async function stop(engine: Engine, listener: Listener): Promise<void> {
   listener.close();
   engine.stopWatching();
   engine.jobs.stop();
+  engine.storage.stopSoon();
   await engine.downloads.stop();
   await engine.clients.close();
   const heard = Bun.sleep(GOODBYE_MS);

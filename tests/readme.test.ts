@@ -252,7 +252,9 @@ interface SettingTexts {
 
 /** The settings as `--help` has them: two lines for each. */
 function settingsInHelp(help: string): Record<string, SettingTexts> {
-  const found = [...help.matchAll(/^ {2}(?:(--\S+(?: \(repeatable\))?), )?([A-Z_]+)\n {6}(.+)$/gm)];
+  const found = [
+    ...help.matchAll(/^ {2}(?:(--\S+(?: \(repeatable\))?), )?([A-Z0-9_]+)\n {6}(.+)$/gm),
+  ];
   return Object.fromEntries(
     found.map(([, flag = "", name, text]) => [
       name!,

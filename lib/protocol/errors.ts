@@ -75,7 +75,7 @@ const TABLE = {
   not_settled: { retry: "never" },
   expired: { retry: "never" },
   storage_full: { http: 507, retry: "when_room" },
-  storage_error: { retry: "later" },
+  storage_error: { http: 503, retry: "later" },
   client_timeout: { http: 504, retry: "later", close: 4408 },
   protocol_error: { retry: "later", close: 1002, reconnect: "slowly_if_refused" },
   // why a connection ended

@@ -1,5 +1,4 @@
-import { join } from "node:path";
-
+import { join, resolve } from "node:path";
 import { UsageError } from "../util/flags.ts";
 import { defaultLogFormat } from "../util/log-settings.ts";
 import { isLoopback } from "../util/loopback.ts";
@@ -7,6 +6,7 @@ import { type Kind, size } from "../util/kinds.ts";
 import { describeSettings, type Environment, Settings } from "../util/settings.ts";
 import type { Quotas } from "./downloads/quota.ts";
 import { HOST, MIN_TOKEN_LENGTH, SERVER_SETTINGS } from "./settings.ts";
+import { storageOf } from "./storage-config.ts";
 
 type ServerSettings = Settings<typeof SERVER_SETTINGS>;
 
@@ -22,6 +22,11 @@ export interface ServerTls {
 const MADE_INTO_OTHERS = [
   "host",
   "databaseUrl",
+  "storageUrl",
+  "s3Endpoint",
+  "s3Region",
+  "accessKeyId",
+  "secretAccessKey",
   "receiveBudget",
   "maxFileSize",
   "quotaPerClient",
@@ -67,6 +72,10 @@ function configOf(settings: ServerSettings, isTerminal: boolean) {
   if (!isLoopback(host)) requireStrongTokens(host, apiToken, enrolToken);
   const downloadsDir = settings.read("downloadsDir");
   const chunkSize = settings.read("chunkSize");
+  const databaseUrl = settings.read("databaseUrl");
+  const receiveBudget = settings.read("receiveBudget", size(chunkSize));
+  const storage = storageOf(settings, downloadsDir, receiveBudget);
+  const isApart = storage.type === "s3" || resolve(storage.path) !== resolve(downloadsDir);
   const quotas: Quotas = {
     file: settings.read("maxFileSize"),
     perClient: settings.read("quotaPerClient"),
@@ -75,9 +84,10 @@ function configOf(settings: ServerSettings, isTerminal: boolean) {
   return {
     ...settings.readAllBut(...MADE_INTO_OTHERS),
     host,
-    databaseUrl:
-      settings.read("databaseUrl") ?? `sqlite://${join(downloadsDir, ".server", "state.db")}`,
-    receiveBudget: settings.read("receiveBudget", size(chunkSize)),
+    databaseUrl: databaseUrl ?? `sqlite://${join(downloadsDir, ".server", "state.db")}`,
+    rowsFolder: databaseUrl === null && isApart ? downloadsDir : null,
+    storage,
+    receiveBudget: Math.max(chunkSize, receiveBudget - storage.memory),
     quotas,
     trustedProxies: settings.read("trustedProxies") ?? [],
     tls: readTls(settings),

@@ -37,6 +37,19 @@ const NETWORKS: Kind<string[]> = {
   expected: 'addresses and networks such as "10.0.0.0/8,::1"',
 };
 
+const ENDPOINT: Kind<string> = {
+  schema: z.url({ protocol: /^https?$/ }).refine((text) => {
+    const { username, search, hash } = new URL(text);
+    return username === "" && search === "" && hash === "";
+  }),
+  expected: 'a URL such as "https://s3.example.com"',
+};
+
+const REGION: Kind<string> = {
+  schema: z.string().regex(/^[a-z0-9-]{1,64}$/),
+  expected: 'a region such as "eu-central-1"',
+};
+
 /** The server's settings. Sizes are bytes, times ms; what has no default is null where not given. */
 export const SERVER_SETTINGS = {
   host: {
@@ -65,6 +78,33 @@ export const SERVER_SETTINGS = {
     kind: TEXT,
     secret: true,
     help: "where downloads are recorded, sqlite://PATH or postgres://USER:PASSWORD@HOST/NAME (default: sqlite://<DOWNLOADS_DIR>/.server/state.db)",
+  },
+  storageUrl: {
+    variable: "STORAGE_URL",
+    kind: TEXT,
+    help: "where files are kept: a folder, or s3://BUCKET/PREFIX (default: DOWNLOADS_DIR)",
+  },
+  s3Endpoint: {
+    variable: "S3_ENDPOINT",
+    kind: ENDPOINT,
+    help: "address of an S3 that is not Amazon's, such as http://127.0.0.1:9000",
+  },
+  s3Region: {
+    variable: "S3_REGION",
+    kind: REGION,
+    default: "us-east-1",
+    help: "region of the bucket",
+  },
+  accessKeyId: {
+    variable: "AWS_ACCESS_KEY_ID",
+    kind: TOKEN,
+    help: "who asks S3",
+  },
+  secretAccessKey: {
+    variable: "AWS_SECRET_ACCESS_KEY",
+    kind: TOKEN,
+    secret: true,
+    help: "what signs the requests to S3",
   },
   apiToken: {
     variable: "API_TOKEN",

@@ -13,6 +13,8 @@ const DEFAULTS: ServerConfig = {
   port: 8080,
   downloadsDir: "./downloads",
   databaseUrl: `sqlite://${join("downloads", ".server", "state.db")}`,
+  rowsFolder: null,
+  storage: { type: "folder", path: "./downloads", memory: 0 },
   apiToken: null,
   enrolToken: null,
   chunkSize: MIB,
@@ -68,7 +70,11 @@ describe("each setting is read:", () => {
     [
       ["--downloads-dir", "/data"],
       { DOWNLOADS_DIR: "/other" },
-      { downloadsDir: "/data", databaseUrl: `sqlite://${join("/data", ".server", "state.db")}` },
+      {
+        downloadsDir: "/data",
+        databaseUrl: `sqlite://${join("/data", ".server", "state.db")}`,
+        storage: { type: "folder", path: "/data", memory: 0 },
+      },
     ],
     [[], { DATABASE_URL: "sqlite:///a.db" }, { databaseUrl: "sqlite:///a.db" }],
     [[], { API_TOKEN: "a" }, { apiToken: "a" }],
@@ -228,6 +234,72 @@ describe("TLS", () => {
   });
 });
 
+describe("where files are kept:", () => {
+  const KEYS = { AWS_ACCESS_KEY_ID: "me", AWS_SECRET_ACCESS_KEY: "hunter2" };
+  const read = (env: Record<string, string>) => {
+    const { storage, rowsFolder, receiveBudget } = readServerConfig([], env, false) as ServerConfig;
+    return { storage, rowsFolder, receiveBudget };
+  };
+
+  test("in another folder than the rows", () => {
+    const { storage, rowsFolder } = read({ STORAGE_URL: "/files" });
+    expect(storage).toEqual({ type: "folder", path: "/files", memory: 0 });
+    expect(rowsFolder).toBe("./downloads");
+    expect(read({ STORAGE_URL: "downloads" }).rowsFolder).toBeNull();
+  });
+
+  test("in S3, with half of the memory", () => {
+    const found = read({
+      ...KEYS,
+      STORAGE_URL: "s3://my.bucket/some/where",
+      S3_ENDPOINT: "http://127.0.0.1:9000",
+      S3_REGION: "eu-1",
+      DATABASE_URL: "sqlite:///a.db",
+    });
+    expect(found).toEqual({
+      storage: {
+        type: "s3",
+        endpoint: "http://127.0.0.1:9000",
+        region: "eu-1",
+        bucket: "my.bucket",
+        prefix: "some/where/",
+        accessKeyId: "me",
+        secretAccessKey: "hunter2",
+        memory: 64 * MIB,
+      },
+      rowsFolder: null,
+      receiveBudget: 64 * MIB,
+    });
+  });
+
+  test("in Amazon's S3 where nothing else is said", () => {
+    const { storage, rowsFolder } = read({ ...KEYS, STORAGE_URL: "s3://bucket" });
+    expect(storage).toMatchObject({
+      endpoint: "https://s3.us-east-1.amazonaws.com",
+      region: "us-east-1",
+      prefix: "",
+    });
+    expect(rowsFolder).toBe("./downloads");
+  });
+
+  test.each([
+    [{ STORAGE_URL: "s3://b" }, /^STORAGE_URL is "s3:\/\/b"/],
+    [{ STORAGE_URL: "s3://bucket/a?b" }, /^STORAGE_URL is/],
+    [{ STORAGE_URL: "s3://bucket/a/../b" }, /^STORAGE_URL is/],
+    [{ STORAGE_URL: `s3://bucket/${"a".repeat(70)}` }, /^STORAGE_URL is/],
+    [{ STORAGE_URL: "gs://bucket" }, /^STORAGE_URL is/],
+    [{ STORAGE_URL: "s3://bucket", AWS_ACCESS_KEY_ID: "" }, /^AWS_ACCESS_KEY_ID is missing/],
+    [
+      { STORAGE_URL: "s3://bucket", AWS_SECRET_ACCESS_KEY: "" },
+      /^AWS_SECRET_ACCESS_KEY is missing/,
+    ],
+    [{ STORAGE_URL: "s3://bucket", S3_ENDPOINT: "me:hunter2@host" }, /^S3_ENDPOINT is/],
+    [{ STORAGE_URL: "s3://bucket", S3_REGION: "a b" }, /^S3_REGION is/],
+  ])("nowhere: %p", (env, message) => {
+    expect(mistake([], { ...KEYS, ...env })).toMatch(message);
+  });
+});
+
 describe("help", () => {
   test.each([["--help"], ["-h"]])("is asked for with %s, whatever else is wrong", (flag) => {
     expect(readServerConfig([flag], { SERVER_PORT: "x" }, false)).toBe("help");
@@ -238,6 +310,11 @@ describe("help", () => {
     "--port, SERVER_PORT",
     "--downloads-dir, DOWNLOADS_DIR",
     "DATABASE_URL",
+    "STORAGE_URL",
+    "S3_ENDPOINT",
+    "S3_REGION",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
     "API_TOKEN",
     "ENROLL_TOKEN",
     "CHUNK_SIZE",

@@ -15,7 +15,7 @@ interface FakeUpload {
   parts: Map<number, { bytes: Uint8Array<ArrayBuffer>; etag: string }>;
 }
 
-const SECRET = "a secret of this test";
+const SECRET = "the-secret-of-a-fake-s3";
 
 /** An S3 in memory, on a port of its own: as much of it as the server uses, and as strict. */
 export class FakeS3 implements AsyncDisposable {
@@ -32,6 +32,7 @@ export class FakeS3 implements AsyncDisposable {
   /** The least of a part that is not the last. */
   minPart = 5 * 1024 * 1024;
   #server: Bun.Server<undefined>;
+  #isAway = false;
 
   constructor() {
     this.#server = this.#serve(0);
@@ -45,11 +46,14 @@ export class FakeS3 implements AsyncDisposable {
 
   /** Nothing answers on the port any more. */
   async goAway(): Promise<void> {
+    this.#isAway = true;
     await this.#server.stop(true);
   }
 
   /** It answers again, on the same port, with what it had. */
   comeBack(): void {
+    if (!this.#isAway) return;
+    this.#isAway = false;
     this.#server = this.#serve(this.port);
   }
 

@@ -12,7 +12,7 @@ class MemorySetFolder implements SetFolder {
   writeFile = (path: string, bytes: Uint8Array): void => {
     if (this.storage.full) throw new FdsError("storage_full", "there is no room");
     const part = new MemoryPart(this.storage);
-    part.bytes = bytes.slice();
+    part.bytes = new Uint8Array(bytes);
     this.parts.set(checkedSetFile(path), part);
   };
   openFile = async (path: string): Promise<MemoryPart> => {

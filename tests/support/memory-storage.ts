@@ -93,6 +93,8 @@ export class MemoryStorage implements Storage {
     if (!bytes) return null;
     return { size: bytes.length, slice: (start, end) => new Blob([bytes.slice(start, end)]) };
   };
+  check = async (): Promise<void> => undefined;
+  stopSoon = (): void => undefined;
   freeSpace = async (): Promise<FreeSpace> => ({ free: this.full ? 0 : 2 ** 40, total: 2 ** 40 });
 
   /** The power fails: what was not flushed is gone. */

@@ -38,6 +38,10 @@ export async function md5OfFile(path: string): Promise<string> {
   return hash.digest("hex");
 }
 
+export function md5OfBytes(bytes: Uint8Array): string {
+  return new Bun.CryptoHasher("md5").update(bytes).digest("hex");
+}
+
 /** What a file holds at a moment. */
 export interface Version {
   size: number;

@@ -35,11 +35,12 @@ export function refuseWhileAway(rows: { readonly isAway: boolean }): MiddlewareH
 /** @throws FdsError `unavailable` */
 export async function requireDatabaseAndStorage(
   rows: Pick<Repository, "isThere">,
-  storage: Pick<Storage, "freeSpace">,
+  storage: Pick<Storage, "check">,
 ): Promise<void> {
   if (!(await rows.isThere())) throw databaseIsAway();
-  await storage.freeSpace().catch((cause: unknown) => {
-    throw new FdsError("unavailable", "The storage is away", { cause });
+  await storage.check().catch((cause: unknown) => {
+    const why = cause instanceof FdsError ? `: ${cause.message}` : "";
+    throw new FdsError("unavailable", `The storage is away${why}`, { cause });
   });
 }
 

@@ -60,9 +60,11 @@ function ofProcess(version: string, metrics: Metrics): Family[] {
 }
 
 function ofDisk({ free, total }: FreeSpace): Family[] {
+  // S3 has no size.
+  if (total === Infinity) return [];
   return [
-    gauge("fds_disk_free_bytes", "Free space on the disk of DOWNLOADS_DIR.", free),
-    gauge("fds_disk_size_bytes", "Size of the disk of DOWNLOADS_DIR.", total),
+    gauge("fds_disk_free_bytes", "Free space on the disk where files are kept.", free),
+    gauge("fds_disk_size_bytes", "Size of the disk where files are kept.", total),
   ];
 }
 

@@ -1,14 +1,13 @@
 import { constants, fstatSync } from "node:fs";
-import { access, type FileHandle, mkdir, open, readdir, statfs, unlink } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readdir, statfs, unlink } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { ClientId } from "../../protocol/messages.ts";
-import { syncFolder } from "../../util/durable.ts";
 import { statIfThere, takeName, unlessUnsupported, unlinkIfThere } from "./file-names.ts";
 import { systemCode } from "../../util/system-error.ts";
 import { DiskSets } from "./disk-sets.ts";
-import { lockFolder } from "./lock.ts";
 import { onDisk, PartFile } from "./part.ts";
 import { checkedDownloadId, checkedFilePath, checkedPublishedPath, isDownloadId } from "./paths.ts";
+import { openServerFolder } from "./server-folder.ts";
 import { SharedSync } from "../../util/shared-sync.ts";
 import { UsedBytes } from "./used-bytes.ts";
 import type { SetStorage } from "./storage.ts";
@@ -30,25 +29,9 @@ const ROOM_AGE_MS = 20;
  * @throws Error that names the folder: it cannot be written to, or another server uses it
  */
 export async function openDiskStorage(downloadsDir: string): Promise<Storage> {
+  const unlock = await openServerFolder(downloadsDir, "parts");
   const root = resolve(downloadsDir);
-  const own = join(root, ".server");
-  const parts = join(own, "parts");
-  try {
-    await mkdir(root, { recursive: true });
-    await mkdir(own, { recursive: true, mode: 0o700 });
-    await mkdir(parts, { recursive: true, mode: 0o700 });
-    for (const folder of [root, own, parts]) {
-      await access(folder, constants.W_OK | constants.X_OK);
-    }
-    await syncFolder(root);
-    await syncFolder(own);
-  } catch (cause) {
-    const why = systemCode(cause) ?? String(cause);
-    throw new Error(`make "${downloadsDir}" a folder that this user can write to: ${why}`, {
-      cause,
-    });
-  }
-  return new DiskStorage(root, parts, lockFolder(downloadsDir, join(own, "lock")));
+  return new DiskStorage(root, join(root, ".server", "parts"), unlock);
 }
 
 class DiskStorage implements Storage {
@@ -150,6 +133,13 @@ class DiskStorage implements Storage {
     }
     return this.#room;
   }
+
+  async check(): Promise<void> {
+    await this.freeSpace();
+  }
+
+  /** A disk is there, or says that it is not. */
+  stopSoon(): void {}
 
   async #askForRoom(): Promise<FreeSpace> {
     const stats = await onDisk("ask for free room", () => statfs(this.root, { bigint: true }));

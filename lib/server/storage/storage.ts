@@ -117,8 +117,12 @@ export interface Storage {
   /** Opens a published file; null if there is none of that name. */
   openFile(savedPath: string): Promise<StoredFile | null>;
   freeSpace(): Promise<FreeSpace>;
+  /** Whether it can be used now. @throws FdsError `storage_error` that says why not */
+  check(): Promise<void>;
   /** Bytes of published files: of a client, or of all. */
   usedBytes(clientId?: string): Promise<number>;
+  /** The server is about to stop: from now on nothing waits for long for a storage that is away. */
+  stopSoon(): void;
   /** Lets go of whatever keeps other servers out. */
   close(): Promise<void>;
 }

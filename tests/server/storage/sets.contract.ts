@@ -50,6 +50,21 @@ export function setsContract(backend: string, open: () => Promise<TemporaryStora
         return { "a.txt": "2nd", "deep/er/b.txt": "" };
       }));
 
+    test("has its bytes for itself: who gave them uses the memory again", () =>
+      withFolder(async (folder) => {
+        const given = Buffer.from("small");
+        folder.writeFile("a", given, TIME);
+        given.fill("x");
+        const part = await folder.openFile("b");
+        const piece = Buffer.from("large");
+        await part.write(piece, 0);
+        piece.fill("x");
+        await folder.sync();
+        await part.close();
+        await folder.setTime("b", TIME);
+        return { a: "small", b: "large" };
+      }));
+
     test("keeps large files piece by piece, and goes on with them later", () =>
       withFolder(async (folder) => {
         const first = await folder.openFile("x/large.bin");

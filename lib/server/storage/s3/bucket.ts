@@ -35,6 +35,8 @@ export interface BucketAnswer {
 export interface Patience {
   /** From when no other try begins, in ms after the first one; Infinity: as long as it takes. */
   forMs: number;
+  /** How long a request without bytes may take, in ms. */
+  answerMs?: number;
   /** Ends what runs too. */
   signal?: AbortSignal;
 }
@@ -67,7 +69,7 @@ export class Bucket {
    * @throws S3Error for any other, once it is not tried any more
    */
   ask(request: BucketRequest, patience: Patience): Promise<BucketAnswer> {
-    return this.again(() => this.#once(request, patience.signal), patience);
+    return this.again(() => this.#once(request, patience), patience);
   }
 
   /**
@@ -91,9 +93,12 @@ export class Bucket {
     }
   }
 
-  async #once(request: BucketRequest, signal?: AbortSignal): Promise<BucketAnswer> {
+  async #once(
+    request: BucketRequest,
+    { signal, answerMs = ANSWER_MS }: Patience,
+  ): Promise<BucketAnswer> {
     const { method, body, expected = 0 } = request;
-    const ms = ANSWER_MS + (((body?.length ?? 0) + expected) / SLOWEST) * 1000;
+    const ms = answerMs + (((body?.length ?? 0) + expected) / SLOWEST) * 1000;
     const timeout = AbortSignal.timeout(ms);
     const answer = await this.#send(request, signal ? AbortSignal.any([signal, timeout]) : timeout);
     const bytes = new Uint8Array(await answer.arrayBuffer());

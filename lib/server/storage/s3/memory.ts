@@ -19,6 +19,13 @@ export class Memory {
     });
   }
 
+  /** Takes them only where nobody has to wait for it. @returns whether they may be used */
+  takeIfFree(bytes: number): boolean {
+    if (this.#line.length > 0 || this.#held + bytes > this.budget) return false;
+    this.#held += bytes;
+    return true;
+  }
+
   giveBack(bytes: number): void {
     this.#held -= bytes;
     this.#serve();

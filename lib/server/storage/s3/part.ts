@@ -133,25 +133,29 @@ export class S3Part implements Part {
   }
 
   /**
-   * Makes room at the end of the buffer.
-   * @returns false if somebody sent the buffer meanwhile: it is to be looked at again
+   * Makes room at the end of the buffer. Where there is no memory for it, what is there becomes an
+   * object first: nobody who holds memory waits for more.
+   * @returns false if the buffer is to be looked at again
    */
   async #hasRoomFor(bytes: number): Promise<boolean> {
     const { segment, memory, now } = this.options;
-    const before = this.#buffer;
-    const { length = 0 } = before ?? {};
-    const capacity = before?.bytes.length ?? 0;
-    if (length + bytes <= capacity) return true;
-    const wanted = Math.min(segment, Math.max(length + bytes, 2 * capacity, FIRST_BUFFER));
-    await memory.take(wanted - capacity);
-    if (this.#buffer !== before) {
-      memory.giveBack(wanted - capacity);
+    const buffer = this.#buffer;
+    if (!buffer) {
+      const capacity = Math.min(segment, Math.max(bytes, FIRST_BUFFER));
+      await memory.take(capacity);
+      const since = now();
+      this.#buffer = { offset: this.size, bytes: new Uint8Array(capacity), length: 0, since };
+      return true;
+    }
+    const { length, bytes: before } = buffer;
+    if (length + bytes <= before.length) return true;
+    const capacity = Math.min(segment, Math.max(length + bytes, 2 * before.length));
+    if (!memory.takeIfFree(capacity - before.length)) {
+      this.#send();
       return false;
     }
-    const grown = new Uint8Array(wanted);
-    if (before) grown.set(before.bytes.subarray(0, length));
-    const { offset, since } = before ?? { offset: this.size, since: now() };
-    this.#buffer = { offset, bytes: grown, length, since };
+    buffer.bytes = new Uint8Array(capacity);
+    buffer.bytes.set(before.subarray(0, length));
     return true;
   }
 

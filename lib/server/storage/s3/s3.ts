@@ -30,6 +30,10 @@ export interface S3Options extends BucketOptions {
 
 /** Callers of REST wait for S3 so long, in ms; transfers wait as long as it takes. */
 const CALLER_MS = 10_000;
+/** S3 is away once it did not answer for so long, in ms. */
+const CHECK_MS = 2_000;
+/** What a look at the bucket found is good for so long, in ms. */
+const CHECK_GOOD_FOR_MS = 1_000;
 /** How long what runs is still tried once the server stops, in ms. */
 const STOPPING_MS = 3_000;
 /** An empty part has no piece: this object says that it is there. */
@@ -54,23 +58,35 @@ class S3Storage implements Storage {
   readonly #objects: Objects;
   /** For callers. */
   readonly #soon: Objects;
+  /** For who asks whether S3 is there. */
+  readonly #now: Objects;
   readonly #place: Place;
   /** The pieces of parts that were closed here: those whose digest is known. */
   readonly #closed = new Map<string, Piece[]>();
+
+  #checked: Promise<void> | undefined;
+  #checkedAt = 0;
 
   constructor(options: S3Options) {
     const bucket = new Bucket(options);
     const { signal } = this.#stopping;
     this.#objects = new Objects(bucket, { forMs: Infinity, signal });
     this.#soon = new Objects(bucket, { forMs: CALLER_MS, signal });
+    this.#now = new Objects(bucket, { forMs: CHECK_MS, answerMs: CHECK_MS, signal });
     const { prefix, segment = SEGMENT, now = performance.now.bind(performance) } = options;
     const memory = new Memory(options.memory);
     this.#place = { objects: this.#objects, memory, segment, prefix, now };
     this.sets = new S3Sets(this.#place);
   }
 
+  /** Asks S3 now and then, however many ask here: `/health` needs no token, and each look is paid for. */
   check(): Promise<void> {
-    return inS3("use the bucket", () => this.#soon.check());
+    const now = performance.now();
+    if (this.#checked === undefined || now - this.#checkedAt > CHECK_GOOD_FOR_MS) {
+      this.#checkedAt = now;
+      this.#checked = inS3("use the bucket", () => this.#now.check());
+    }
+    return this.#checked;
   }
 
   async openPart(downloadId: string): Promise<Part> {

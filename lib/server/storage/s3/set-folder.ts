@@ -39,7 +39,8 @@ export class S3SetFolder implements SetFolder {
   }
 
   writeFile(path: string, bytes: Uint8Array): void {
-    this.#unsent.set(checkedSetFile(path), bytes.slice());
+    // A copy, which slice() of a Buffer is not: the bytes are given back before they are sent.
+    this.#unsent.set(checkedSetFile(path), new Uint8Array(bytes));
   }
 
   async openFile(path: string): Promise<Part> {

@@ -118,6 +118,26 @@ test("a tail is made safe once it is a second old, full segments at once", async
   await part.close();
 });
 
+test("a memory smaller than a segment makes smaller pieces, and holds nothing up", async () => {
+  await using temporary = await TemporaryS3.open({ segment: 1000, memory: 300, now: () => 0 });
+  const { storage } = temporary;
+  const bytes = new Random(10).bytes(5_000);
+  const ids = [Bun.randomUUIDv7(), Bun.randomUUIDv7(), Bun.randomUUIDv7()];
+  await Promise.all(
+    ids.map(async (id) => {
+      const part = await storage.openPart(id);
+      for (let at = 0; at < bytes.length; at += 70)
+        await part.write(bytes.subarray(at, at + 70), at);
+      await part.sync();
+      await part.close();
+    }),
+  );
+  for (const id of ids) {
+    expect(await storage.publish(id, `site-1/${id}`)).toBe(true);
+    expect(await published(storage, `site-1/${id}`)).toEqual(bytes);
+  }
+});
+
 test("what waits for S3 is bounded by the memory, and all of it is given back", async () => {
   await using temporary = await TemporaryS3.open({ segment: 100, memory: 300 });
   const { s3, storage } = temporary;

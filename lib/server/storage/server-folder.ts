@@ -1,0 +1,31 @@
+import { constants } from "node:fs";
+import { access, mkdir } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { syncFolder } from "../../util/durable.ts";
+import { systemCode } from "../../util/system-error.ts";
+import { lockFolder } from "./lock.ts";
+
+/**
+ * Makes a folder with `.server/` in it, where the server keeps what is its own, and locks it: it is this
+ * server's alone.
+ * @param folder made if it is not there
+ * @param names of folders in `.server/`, made too
+ * @returns lets go of it
+ * @throws Error that names the folder: it cannot be written to, or another server uses it
+ */
+export async function openServerFolder(folder: string, ...names: string[]): Promise<() => void> {
+  const root = resolve(folder);
+  const own = join(root, ".server");
+  const within = names.map((name) => join(own, name));
+  try {
+    await mkdir(root, { recursive: true });
+    for (const path of [own, ...within]) await mkdir(path, { recursive: true, mode: 0o700 });
+    for (const path of [root, own, ...within]) await access(path, constants.W_OK | constants.X_OK);
+    await syncFolder(root);
+    await syncFolder(own);
+  } catch (cause) {
+    const why = systemCode(cause) ?? String(cause);
+    throw new Error(`make "${folder}" a folder that this user can write to: ${why}`, { cause });
+  }
+  return lockFolder(folder, join(own, "lock"));
+}
