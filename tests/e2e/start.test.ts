@@ -88,7 +88,7 @@ describe("the server", () => {
     await expectRefusal(outcome, 2, message);
     expect(outcome.stderr).not.toMatch(/hunter2|two words|a-secret/);
     // A mistake that is found while it is read costs nothing on the disk.
-    expect(await readdir(folder)).toEqual(["root"]);
+    if (!("DATABASE_URL" in env)) expect(await readdir(folder)).toEqual(["root"]);
   });
 
   test("says when its database is not there: exit 1 and one line, without the password", async () => {
