@@ -104,6 +104,29 @@ describe.skipIf(NO_BROWSER !== "")(`folders on the dashboard${NO_BROWSER}`, () =
     });
   });
 
+  test("what a set was asked for by is told apart, and not cut on a narrow page", async () => {
+    await using system = await System.start();
+    await fillSite(system);
+    await system.startClient();
+    const request = { client_id: "site-1", paths: ["2026/a.txt", "2026/b*", "odd*"] };
+    const { download_id } = await system.api.startDownload(request);
+    await system.ended(download_id);
+    await Dashboard.visit(
+      browser,
+      system.url,
+      async (dashboard) => {
+        const { page } = dashboard;
+        await dashboard.signIn();
+        await page.getByRole("button", { name: "Files of 2026/a.txt, 2026/b*, odd*" }).click();
+        await page.getByText("Files of 2026/a.txt, 2026/b*, odd*", { exact: true }).waitFor();
+        expect(await isCut(page, "#set-files-heading")).toBe(false);
+        await dashboard.expectFitting();
+        expect(await dashboard.visit.violations()).toEqual([]);
+      },
+      { viewport: { width: 390, height: 800 } },
+    );
+  });
+
   test("a site that lets nobody look says so, on a narrow page too", async () => {
     await using system = await System.start();
     await system.startClient({ env: { CLIENT_BROWSE: "off" } });
@@ -114,7 +137,12 @@ describe.skipIf(NO_BROWSER !== "")(`folders on the dashboard${NO_BROWSER}`, () =
         const { page } = dashboard;
         await dashboard.signIn();
         await page.getByRole("button", { name: "Browse…" }).click();
-        await page.locator("#folder-state.bad").waitFor();
+        const problem = page.getByRole("alert").filter({ hasText: "lists no files" });
+        await problem.waitFor();
+        // It stands above the list, where one looks.
+        const list = page.getByRole("listbox", { name: "In this folder" });
+        expect((await problem.boundingBox())!.y).toBeLessThan((await list.boundingBox())!.y);
+        expect(await isCut(page, "#folder-heading")).toBe(false);
         await dashboard.expectFitting();
         expect(await dashboard.visit.violations()).toEqual([]);
         await page.getByRole("button", { name: "Close" }).click();
@@ -134,6 +162,11 @@ async function fillSite(system: System, files = 0): Promise<void> {
   for (let file = 0; file < files; file++) {
     await writeFile(system.source(`many/sale-${String(file).padStart(5, "0")}.csv`), "");
   }
+}
+
+/** Whether a text has more room than it is given. */
+function isCut(page: Page, selector: string): Promise<boolean> {
+  return page.locator(selector).evaluate((element) => element.scrollWidth > element.clientWidth);
 }
 
 function activeName(page: Page): Promise<string | undefined> {

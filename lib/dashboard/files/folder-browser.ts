@@ -119,10 +119,12 @@ export class FolderBrowser {
     this.#list.add(entries);
   }
 
+  /** Says how the list is, at its foot, or what is wrong, above it where one looks. */
   #say(words: string, isProblem = false): void {
-    const state = byId("folder-state", HTMLElement);
-    state.classList.toggle("bad", isProblem);
-    setText(state, words);
+    const problem = byId("folder-problem", HTMLElement);
+    problem.hidden = !isProblem;
+    setText(problem, isProblem ? words : "");
+    setText(byId("folder-state", HTMLElement), isProblem ? "" : words);
   }
 
   #tick(entry: ClientFile): void {
