@@ -38,8 +38,8 @@ export const pull: Command = {
       than one word
   --output PATH, -o PATH
       also save the file here, under this name or in this folder; - is standard output. A set is
-      saved file by file in the folder PATH. Each file is verified, is fetched on where it broke
-      off, and never overwrites another file
+      saved in the folder PATH. Each file is verified, is fetched on where it broke off, and never
+      overwrites another file
 ${CHOICE_FLAGS_HELP}
   --if-offline wait|fail
       what to do while the client is not connected (default: wait; of many: leave it out)

@@ -5,6 +5,7 @@ import { hasEnded } from "../../api/has-ended.ts";
 import type { Change, JobAccepted } from "../../api/jobs.ts";
 import { MAX_PAGE } from "../../api/page-limit.ts";
 import type { DownloadRecord } from "../../api/schemas.ts";
+import { fetchArchive } from "./fetch-archive.ts";
 import { fetchContent } from "./fetch-content.ts";
 import { liveChanges, type WatchOptions } from "./live-changes.ts";
 import type { StoredFile } from "./stored-file.ts";
@@ -221,6 +222,11 @@ export class ApiClient {
   /** The bytes of a file that the server keeps, see {@link fetchContent}. */
   content(file: StoredFile, offset: number, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
     return fetchContent(this.#transport, file, offset, signal);
+  }
+
+  /** All files of a completed set, see {@link fetchArchive}. */
+  archive(record: DownloadRecord, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+    return fetchArchive(this.#transport, record, signal);
   }
 }
 

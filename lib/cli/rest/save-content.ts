@@ -38,25 +38,39 @@ export async function saveContent(
   path: string,
   options: SaveOptions,
 ): Promise<boolean> {
-  const { checksum, digest } = file;
-  const isRight = async (name: string) => {
-    const found = await digestsOfFile(name, [checksum], options.signal);
-    return found[checksum] === digest;
-  };
-  if (await Bun.file(path).exists()) {
-    if (await isRight(path)) return false;
-    throw occupied(path, file);
-  }
-  const part = partPath(path, `${checksum}:${digest}`);
+  if (await isThere(path, file, options.signal)) return false;
+  const part = partOf(path, file);
   const wasBegun = await fetchInto(part, api, file, options);
-  if (!(await isRight(part))) {
+  if (!(await isRight(part, file, options.signal))) {
     await rm(part);
     // what an earlier run left behind may be damaged: the whole file once more
     if (wasBegun) return saveContent(api, file, path, options);
     throw new Failure(`save it again: the bytes that came for "${path}" are not those of the file`);
   }
-  await publish(part, path, file);
+  await takeName(part, path, file);
+  await folderSync.flush(dirname(path));
   return true;
+}
+
+/** The path of a file until it is whole. */
+export function partOf(path: string, { checksum, digest }: StoredFile): string {
+  return partPath(path, `${checksum}:${digest}`);
+}
+
+/** Whether a file is here already. @throws Failure where another one has its name */
+export async function isThere(
+  path: string,
+  file: StoredFile,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (!(await Bun.file(path).exists())) return false;
+  if (await isRight(path, file, signal)) return true;
+  throw occupied(path, file);
+}
+
+async function isRight(name: string, file: StoredFile, signal: AbortSignal): Promise<boolean> {
+  const found = await digestsOfFile(name, [file.checksum], signal);
+  return found[file.checksum] === file.digest;
 }
 
 /**
@@ -126,8 +140,8 @@ async function* content(
   }
 }
 
-/** Gives the file its name, if nothing has taken that meanwhile. */
-async function publish(part: string, path: string, file: StoredFile): Promise<void> {
+/** Gives a file that is flushed its name. @throws Failure where something has taken that meanwhile */
+export async function takeName(part: string, path: string, file: StoredFile): Promise<void> {
   try {
     // An empty file of our own is what rename() replaces; links are not to be had everywhere.
     await (await open(path, "wx")).close();
@@ -135,7 +149,6 @@ async function publish(part: string, path: string, file: StoredFile): Promise<vo
     throw systemCode(error) === "EEXIST" ? occupied(path, file) : error;
   }
   await rename(part, path);
-  await folderSync.flush(dirname(path));
 }
 
 function occupied(path: string, { downloadId }: StoredFile): Failure {

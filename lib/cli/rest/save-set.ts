@@ -4,8 +4,9 @@ import type { SetFileRecord } from "../../api/sets.ts";
 import { systemCode } from "../../util/system-error.ts";
 import { Failure } from "../program.ts";
 import type { ApiClient } from "./api-client.ts";
-import { ApiCallError, UnreachableError } from "./api-errors.ts";
-import { saveContent, type SaveOptions } from "./save-content.ts";
+import { ApiCallError, isTransient, UnreachableError } from "./api-errors.ts";
+import { type FileHere, saveArchive } from "./save-archive.ts";
+import { isThere, partOf, saveContent, type SaveOptions } from "./save-content.ts";
 import { setFilePages } from "./set-file-list.ts";
 import { SetFolders } from "./set-folders.ts";
 import { SetSums } from "./set-sums.ts";
@@ -13,6 +14,9 @@ import { storedFileIn } from "./stored-file.ts";
 
 /** Files on their way at once: each takes some answers of the server and of the disk. */
 const AT_ONCE = 16;
+
+/** So many files that are missing are worth the archive of the whole set. */
+const MANY = 50;
 
 /** Most problems that are kept to be told. */
 const MAX_PROBLEMS = 10;
@@ -31,9 +35,9 @@ export interface SavedFiles {
 }
 
 /**
- * Saves the files of a completed set in a folder of this machine, file by file, each verified by its
- * own digest. A file that is there and right is not fetched again; another one is never overwritten,
- * and counts as failed.
+ * Saves the files of a completed set in a folder of this machine, each verified by its own digest: from
+ * the archive of the set where most are missing, else file by file. A file that is there and right is
+ * not fetched again; another one is never overwritten, and counts as failed.
  * @param folder made where it is not there
  * @throws Failure where the list of files is not that of the set, or the server refuses to give them
  * @throws the reason of the signal when it is aborted; what was saved stays, and is not fetched again
@@ -42,50 +46,130 @@ export async function saveSet(
   api: ApiClient,
   record: DownloadRecord,
   folder: string,
-  {
-    onProgress,
-    ...options
-  }: Omit<SaveOptions, "onProgress"> & { onProgress: (so: SavedFiles) => void },
+  options: SaveSetOptions,
 ): Promise<SavedFiles> {
   const so: SavedFiles = { saved: 0, present: 0, bytes: 0, failed: 0, problems: [] };
   if (record.saved_path === null) return so;
-  const stop = new AbortController();
-  const signal = AbortSignal.any([options.signal, stop.signal]);
+  const saving: Saving = { api, record, folder, options, so };
+  const files = await lookAtFiles(saving);
+  await saveFromArchive(saving, files);
+  const left = files.filter(({ state }) => state !== "over");
+  await eachOf(left.values(), options.signal, (file, signal) =>
+    attempt(saving, file, async () => {
+      const { stored, path } = file;
+      const onProgress = (bytes: number) => advance(saving, file, bytes);
+      const isFresh = await saveContent(api, stored, path, { ...options, signal, onProgress });
+      advance(saving, file, stored.size);
+      so[isFresh ? "saved" : "present"]++;
+    }),
+  );
+  return so;
+}
+
+export type SaveSetOptions = Omit<SaveOptions, "onProgress"> & {
+  onProgress: (so: SavedFiles) => void;
+};
+
+/** What saving one set works with. */
+interface Saving {
+  api: ApiClient;
+  record: DownloadRecord;
+  folder: string;
+  options: SaveSetOptions;
+  so: SavedFiles;
+}
+
+/** Looks at which files of the set are here. @returns all that the server has, in their order */
+async function lookAtFiles(saving: Saving): Promise<FileHere[]> {
+  const { api, record, folder, options, so } = saving;
   const folders = new SetFolders(folder);
-  const files = storedFiles(api, record, { ...options, signal });
-  const save = async (file: SetFileRecord) => {
-    const stored = storedFileIn(record, file);
-    if (!stored) return;
-    let done = 0;
-    const advance = (bytes: number) => {
-      so.bytes += bytes - done;
-      done = bytes;
-      onProgress(so);
-    };
-    const path = await folders.pathOf(placeOf(record, file));
-    const isFresh = await saveContent(api, stored, path, {
-      ...options,
-      signal,
-      onProgress: advance,
-    });
-    so[isFresh ? "saved" : "present"]++;
-    advance(stored.size);
+  const files: FileHere[] = [];
+  const rows = async function* () {
+    for await (const row of storedFiles(api, record, options)) {
+      const stored = storedFileIn(record, row);
+      if (!stored) continue;
+      const file: FileHere = { stored, place: "", path: "", state: "missing", counted: 0 };
+      files.push(file);
+      yield { row, file };
+    }
   };
-  const work = async () => {
+  await eachOf(rows(), options.signal, ({ row, file }, signal) =>
+    attempt(saving, file, async () => {
+      file.place = placeOf(record, row);
+      file.path = await folders.pathOf(file.place);
+      if (await isThere(file.path, file.stored, signal)) {
+        file.state = "over";
+        advance(saving, file, file.stored.size);
+        so.present++;
+      } else if (Bun.file(partOf(file.path, file.stored)).size > 0) file.state = "begun";
+    }),
+  );
+  return files;
+}
+
+/** Fetches the archive of the set where most of it is missing, again where it breaks off. */
+async function saveFromArchive(saving: Saving, files: FileHere[]): Promise<void> {
+  const { api, record, folder, options, so } = saving;
+  for (let before = -1; isArchiveWorthIt(files) && so.saved > before;) {
+    before = so.saved;
     try {
-      for (let next = await files.next(); !next.done; next = await files.next()) {
-        await save(next.value).catch((error: unknown) => noteProblem(so, error));
+      await saveArchive(api, record, files, {
+        folder,
+        signal: options.signal,
+        onBytes: (file, bytes) => advance(saving, file, bytes),
+        onSaved: (file) => {
+          file.state = "over";
+          so.saved++;
+          options.onProgress(so);
+        },
+        onProblem: (file, error) => noteProblem(so, file, error),
+      });
+      return;
+    } catch (error) {
+      // Where it brought nothing, each file is asked for by itself, and says what is wrong.
+      if (!isTransient(error)) throw error;
+    }
+  }
+}
+
+function isArchiveWorthIt(files: FileHere[]): boolean {
+  const missing = files.filter(({ state }) => state === "missing");
+  const bytesOf = (some: FileHere[]) => some.reduce((sum, { stored }) => sum + stored.size, 0);
+  return missing.length >= MANY && 2 * bytesOf(missing) >= bytesOf(files);
+}
+
+/** Does something for one file; what goes wrong with it alone is told at the end. */
+async function attempt({ so }: Saving, file: FileHere, work: () => Promise<void>): Promise<void> {
+  await work().catch((error: unknown) => noteProblem(so, file, error));
+}
+
+function advance({ so, options }: Saving, file: FileHere, bytes: number): void {
+  so.bytes += bytes - file.counted;
+  file.counted = bytes;
+  options.onProgress(so);
+}
+
+/** Works on some things at once. None is worked on any more once this has ended. */
+async function eachOf<T>(
+  things: AsyncIterator<T> | Iterator<T>,
+  signal: AbortSignal,
+  work: (thing: T, signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const stop = new AbortController();
+  const both = AbortSignal.any([signal, stop.signal]);
+  const worker = async () => {
+    try {
+      for (let next = await things.next(); !next.done; next = await things.next()) {
+        await work(next.value, both);
       }
     } catch (error) {
       stop.abort(error);
       throw error;
     }
   };
-  const workers = Array.from({ length: AT_ONCE }, work);
-  // None writes any more once this has ended.
+  const workers = Array.from({ length: AT_ONCE }, worker);
   await Promise.allSettled(workers);
   await Promise.all(workers);
-  return so;
 }
 
 /** The files that the server has, in their order. @throws Failure at the end, if the list is not the set's */
@@ -118,8 +202,9 @@ function placeOf({ saved_path }: DownloadRecord, file: SetFileRecord): string {
 const OF_ONE_FILE = new Set(["EACCES", "EPERM", "EISDIR", "ENOTDIR", "ENAMETOOLONG", "EILSEQ"]);
 
 /** Notes an error of one file, to be told at the end. @throws an error that concerns all files */
-function noteProblem(so: SavedFiles, error: unknown): void {
+function noteProblem(so: SavedFiles, file: FileHere, error: unknown): void {
   if (!(error instanceof Error) || !isOfOneFile(error)) throw error;
+  file.state = "over";
   so.failed++;
   if (so.problems.length < MAX_PROBLEMS) so.problems.push(error.message);
 }

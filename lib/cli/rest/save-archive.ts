@@ -1,0 +1,92 @@
+import { rm } from "node:fs/promises";
+import type { DownloadRecord } from "../../api/schemas.ts";
+import { Failure } from "../program.ts";
+import type { ApiClient } from "./api-client.ts";
+import { openPart } from "./part-file.ts";
+import { partOf } from "./save-content.ts";
+import { SavedBatch } from "./saved-batch.ts";
+import type { StoredFile } from "./stored-file.ts";
+import { TarReader } from "./tar-reader.ts";
+
+/** A file of a set, and how far it is here. */
+export interface FileHere {
+  stored: StoredFile;
+  /** Where it lies in the set, and here. */
+  place: string;
+  path: string;
+  /** `begun`: an earlier run has fetched a part of it. `over`: it is here, or cannot be. */
+  state: "missing" | "begun" | "over";
+  /** Bytes that are counted as being here. */
+  counted: number;
+}
+
+export interface SaveArchiveOptions {
+  /** Where the set is saved. */
+  folder: string;
+  signal: AbortSignal;
+  onBytes: (file: FileHere, bytes: number) => void;
+  onSaved: (file: FileHere) => void;
+  /** @throws an error that concerns all files */
+  onProblem: (file: FileHere, error: unknown) => void;
+}
+
+/**
+ * Saves the missing files of a set from its archive, each once its digest is right. One whose digest is
+ * not right stays missing.
+ * @param files all that the archive has, in its order
+ * @throws Failure where the archive is another one
+ * @throws what the API throws; what was whole until then is saved
+ */
+export async function saveArchive(
+  api: ApiClient,
+  record: DownloadRecord,
+  files: readonly FileHere[],
+  { folder, signal, onBytes, onSaved, onProblem }: SaveArchiveOptions,
+): Promise<void> {
+  const archive = new TarReader(api.archive(record, signal));
+  using batch = new SavedBatch<FileHere & { part: string }>({ folder, onSaved, onProblem });
+  try {
+    for (const file of files) {
+      const found = await archive.next();
+      if (found?.path !== file.place || found.size !== file.stored.size) {
+        throw new Failure("look at the server: the archive is not that of the set");
+      }
+      if (file.state !== "missing") continue;
+      const part = partOf(file.path, file.stored);
+      const isRight = await write(archive, part, file, onBytes, onProblem);
+      if (isRight) await batch.add(Object.assign(file, { part }));
+    }
+  } finally {
+    await archive.close();
+    await batch.publish();
+  }
+}
+
+/** @returns whether the right bytes were written */
+async function write(
+  archive: TarReader,
+  part: string,
+  file: FileHere,
+  onBytes: SaveArchiveOptions["onBytes"],
+  onProblem: SaveArchiveOptions["onProblem"],
+): Promise<boolean> {
+  const { checksum, digest, modifiedAt } = file.stored;
+  const hash = new Bun.CryptoHasher(checksum);
+  try {
+    await using handle = await openPart(part);
+    await handle.truncate();
+    let size = 0;
+    for await (const piece of archive.data()) {
+      hash.update(piece);
+      await handle.appendFile(piece);
+      onBytes(file, (size += piece.length));
+    }
+    if (modifiedAt !== undefined) await handle.utimes(new Date(modifiedAt), new Date(modifiedAt));
+  } catch (error) {
+    onProblem(file, error);
+    return false;
+  }
+  if (hash.digest("hex") === digest) return true;
+  await rm(part);
+  return false;
+}

@@ -1,0 +1,88 @@
+import fs from "node:fs";
+import { open } from "node:fs/promises";
+import { dirname } from "node:path";
+import { syncFolder } from "../../util/durable.ts";
+import { fileSystemSync } from "../../util/file-system-sync.ts";
+import { takeName } from "./save-content.ts";
+import type { StoredFile } from "./stored-file.ts";
+
+/** A batch is flushed with so many files, or so many bytes. */
+const MAX_FILES = 2_000;
+const MAX_BYTES = 256 * 1024 * 1024;
+
+/** A file that is written, and not flushed. */
+export interface WrittenFile {
+  stored: StoredFile;
+  /** Where it is, and where it belongs. */
+  part: string;
+  path: string;
+}
+
+export interface SavedBatchOptions<F extends WrittenFile> {
+  /** A folder that is there, on the disk where they all are. */
+  folder: string;
+  /** It has its name, and both are flushed. */
+  onSaved: (file: F) => void;
+  /** It could not get its name. */
+  onProblem: (file: F, error: unknown) => void;
+}
+
+/** Files that are flushed together, and then get their names: a flush for each would take far longer. */
+export class SavedBatch<F extends WrittenFile> implements Disposable {
+  #files: F[] = [];
+  #bytes = 0;
+  /** Open from before the first byte is written, so that a flush tells of all errors since. */
+  readonly #fd: number | null;
+
+  constructor(private readonly options: SavedBatchOptions<F>) {
+    this.#fd = process.platform === "linux" ? fs.openSync(options.folder, "r") : null;
+  }
+
+  /** Takes a file whose digest was right; its bytes may be in no more than memory. */
+  async add(file: F): Promise<void> {
+    this.#files.push(file);
+    this.#bytes += file.stored.size;
+    if (this.#files.length >= MAX_FILES || this.#bytes >= MAX_BYTES) await this.publish();
+  }
+
+  /** Flushes what there is, and gives it its names. */
+  async publish(): Promise<void> {
+    const files = this.#files;
+    this.#files = [];
+    this.#bytes = 0;
+    if (files.length === 0) return;
+    if (!(await this.#flushAll())) for (const { part } of files) await flushFile(part);
+    const named: F[] = [];
+    for (const file of files) {
+      try {
+        await takeName(file.part, file.path, file.stored);
+        named.push(file);
+      } catch (error) {
+        this.options.onProblem(file, error);
+      }
+    }
+    if (!(await this.#flushAll())) {
+      for (const folder of new Set(named.map(({ path }) => dirname(path))))
+        await syncFolder(folder);
+    }
+    for (const file of named) this.options.onSaved(file);
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#fd !== null) fs.closeSync(this.#fd);
+  }
+
+  /** @returns false where the system flushes no whole file system */
+  async #flushAll(): Promise<boolean> {
+    return this.#fd !== null && (await fileSystemSync.flush(this.#fd));
+  }
+}
+
+async function flushFile(path: string): Promise<void> {
+  const file = await open(path, "r+");
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
