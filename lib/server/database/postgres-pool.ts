@@ -37,19 +37,28 @@ export class PostgresPool {
   }
 
   async #take(): Promise<PostgresConnection> {
-    const idle = this.#idle.pop();
-    if (idle) return idle;
-    if (this.#open >= MOST_CONNECTIONS) {
+    for (;;) {
+      const idle = this.#idle.pop();
+      if (idle) return idle;
+      if (this.#open < MOST_CONNECTIONS) {
+        const opened = await this.#openOne();
+        if (opened) return opened;
+      }
       const next = Promise.withResolvers<PostgresConnection | undefined>();
       this.#waiting.push(next.resolve);
       const given = await next.promise;
       if (given) return given;
     }
+  }
+
+  /** @returns undefined where Postgres takes no more, and there are others to wait for */
+  async #openOne(): Promise<PostgresConnection | undefined> {
     this.#open++;
     try {
       return await PostgresConnection.open(this.databaseUrl);
     } catch (error) {
       this.#closedOne();
+      if (error instanceof ConnectionLost && this.#open > 0) return undefined;
       throw error;
     }
   }

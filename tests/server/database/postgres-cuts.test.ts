@@ -1,3 +1,4 @@
+import { SQL } from "bun";
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { Repository } from "../../../lib/server/database/repository.ts";
 import { openSqlRepository } from "../../../lib/server/database/sql.ts";
@@ -126,6 +127,18 @@ describe.skipIf(NO_POSTGRES !== "")(`Postgres that is lost${NO_POSTGRES}`, () =>
     const found = await rows.changedSince(0, 1_000);
     expect(found).toHaveLength(320);
     expect(new Set(found.map(({ revision }) => revision)).size).toBe(320);
+    await rows.close();
+  });
+
+  test("makes do with the connections that it gives", async () => {
+    await using admin = new SQL(postgres.urlOf("postgres"), { max: 1 });
+    await admin`CREATE ROLE poor LOGIN CONNECTION LIMIT 2`;
+    const poor = (await postgres.makeDatabase()).replace("fds@", "poor@");
+    await admin.unsafe(`ALTER DATABASE ${new URL(poor).pathname.slice(1)} OWNER TO poor`);
+    const rows = await openSqlRepository(poor);
+    await Promise.all(Array.from({ length: 60 }, (_, n) => rows.insertDownload(queued(n))));
+    expect(await rows.latestRevision()).toBe(60);
+    expect(rows.isAway).toBe(false);
     await rows.close();
   });
 
