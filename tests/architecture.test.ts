@@ -55,6 +55,7 @@ const FOLDERS = new Set([
   "client/sets",
   "dashboard",
   "dashboard/files",
+  "dashboard/jobs",
   "protocol",
   "server",
   "server/access",

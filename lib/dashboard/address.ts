@@ -14,6 +14,8 @@ export interface Shown {
   onlyOpen: boolean;
   /** Downloads of this site; null: of all. */
   site: string | null;
+  /** Downloads of this job; null: of any, and of none. */
+  job: string | null;
   /** The only download that is shown; null: as many as there are. */
   download: string | null;
   /** True: only sites that are not connected. */
@@ -24,12 +26,13 @@ export const EVERYTHING: Readonly<Shown> = {
   status: null,
   onlyOpen: false,
   site: null,
+  job: null,
   download: null,
   onlyOffline: false,
 };
 
 /** What an address can be about. */
-const FIELDS = ["status", "site", "download", "sites"];
+const FIELDS = ["status", "site", "job", "download", "sites"];
 
 /**
  * What an address asks for.
@@ -44,6 +47,7 @@ export function readAddress(hash: string): Shown | null {
     status: isStatus(status) ? status : null,
     onlyOpen: status === "failed" && fields.get("open") === "true",
     site: fields.get("site") || null,
+    job: fields.get("job") || null,
     download: fields.get("download") || null,
     onlyOffline: fields.get("sites") === "offline",
   };
@@ -51,11 +55,12 @@ export function readAddress(hash: string): Shown | null {
 
 /** The hash of the address that asks for this: `#` and what differs from showing everything. */
 export function addressOf(shown: Shown): string {
-  const { status, onlyOpen, site, download, onlyOffline } = shown;
+  const { status, onlyOpen, site, job, download, onlyOffline } = shown;
   const fields = new URLSearchParams();
   if (status !== null) fields.set("status", status);
   if (status === "failed" && onlyOpen) fields.set("open", "true");
   if (site !== null) fields.set("site", site);
+  if (job !== null) fields.set("job", job);
   if (download !== null) fields.set("download", download);
   if (onlyOffline) fields.set("sites", "offline");
   return `#${fields}`;

@@ -53,6 +53,12 @@ export const api = {
   cancel: (id: string) => call("POST", "/api/downloads/:download_id/cancel", ofDownload(id)),
   createEnrolmentKey: (body: Body<"/api/enrolment-keys">) =>
     call("POST", "/api/enrolment-keys", { body }),
+  jobs: (query: Query<"/api/jobs">) => call("GET", "/api/jobs", { query }),
+  pauseJob: (id: string) => call("POST", "/api/jobs/:job_id/pause", ofJob(id)),
+  resumeJob: (id: string) => call("POST", "/api/jobs/:job_id/resume", ofJob(id)),
+  cancelJob: (id: string) => call("POST", "/api/jobs/:job_id/cancel", ofJob(id)),
+  rerunJob: (id: string, body: Body<"/api/jobs/:job_id/rerun">) =>
+    call("POST", "/api/jobs/:job_id/rerun", { ...ofJob(id), body }),
   retry: (id: string) => call("POST", "/api/downloads/:download_id/retry", ofDownload(id)),
 };
 
@@ -87,6 +93,10 @@ export function contentPath(downloadId: string, path?: string): string {
 
 function ofDownload(downloadId: string) {
   return { params: { download_id: downloadId } };
+}
+
+function ofJob(jobId: string) {
+  return { params: { job_id: jobId } };
 }
 
 async function listOfOne(downloadId: string): Promise<DownloadList> {

@@ -11,6 +11,7 @@ import { Feed } from "./feed.ts";
 import { FolderBrowser } from "./files/folder-browser.ts";
 import { SetFiles } from "./files/set-files.ts";
 import { Filters } from "./filters.ts";
+import { JobsPanel } from "./jobs/jobs-panel.ts";
 import { areSame, type Filter, Listing } from "./listing.ts";
 import { notify, notifyFailure } from "./notices.ts";
 import { leave, SignInForm, takeCode } from "./sign-in.ts";
@@ -42,6 +43,7 @@ class App {
   readonly #downloads = new DownloadsView(this.#listing, this.#board, {
     onAction: (action, download, row) => this.#once(action, download, row),
   });
+  readonly #jobs = new JobsPanel((work) => this.#run(work));
   readonly #totals = new TotalsView(this.#board);
   readonly #signIn = new SignInForm(() => void this.start());
   readonly #setFiles = new SetFiles();
@@ -61,6 +63,10 @@ class App {
     onDownload: (download) => this.#update(download),
     onClient: (client) => {
       this.#board.setClient(client);
+      this.#renderSoon();
+    },
+    onJob: (job) => {
+      this.#jobs.set(job);
       this.#renderSoon();
     },
   });
@@ -154,12 +160,13 @@ class App {
     clearTimeout(this.#rendering);
     this.#rendering = undefined;
     const sites = this.#board.sites();
-    const { site, onlyOffline } = this.#filters.shown;
+    const { site, job, onlyOffline } = this.#filters.shown;
     this.#startForm.offer(sites);
     this.#filters.offer(sites);
     const isKnown = this.#isKnown;
     this.#sites.render(sites, { isKnown, chosen: site, onlyOffline });
     if (isKnown) this.#addSite.render(sites);
+    this.#jobs.render(job);
     this.#downloads.render();
     this.#totals.renderCounts();
   }
@@ -197,12 +204,13 @@ class App {
   }
 
   #listFilter(): Filter {
-    const { status, onlyOpen, site, download } = this.#filters.shown;
+    const { status, onlyOpen, site, job, download } = this.#filters.shown;
     if (download !== null) return { downloadId: download };
     return {
       ...(status && { status }),
       ...(onlyOpen && { open: true }),
       ...(site !== null && { clientId: site }),
+      ...(job !== null && { jobId: job }),
     };
   }
 

@@ -17,6 +17,12 @@ export interface Site {
   queued: number;
 }
 
+/** Which downloads are meant. */
+export interface RunningOf {
+  clientId?: string;
+  jobId?: string;
+}
+
 /** By name, and by number where a name has one. */
 const byName = new Intl.Collator("en", { numeric: true });
 
@@ -79,16 +85,17 @@ export class Board {
 
   /**
    * What runs, and what ran until a moment ago, newest first.
-   * @param site the only one whose downloads are meant; null: all
+   * @param of the only site, and the only job, whose downloads are meant; undefined: any
    * @param now ms since 1970
    */
-  running(site: string | null, now: number): DownloadRecord[] {
+  running({ clientId, jobId }: RunningOf, now: number): DownloadRecord[] {
     for (const [id, { since }] of this.#lingering) {
       if (now - since > LINGER_MS) this.#lingering.delete(id);
     }
     const lingering = [...this.#lingering.values()].map(({ download }) => download);
     return [...this.#open.values().filter(isRunning), ...lingering]
-      .filter(({ client_id }) => site === null || client_id === site)
+      .filter(({ client_id }) => clientId === undefined || client_id === clientId)
+      .filter(({ job_id }) => jobId === undefined || job_id === jobId)
       .toSorted((a, b) => (a.download_id < b.download_id ? 1 : -1));
   }
 

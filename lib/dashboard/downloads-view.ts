@@ -51,10 +51,10 @@ export class DownloadsView {
 
   render(): void {
     const now = Date.now();
-    const { status, clientId = null, downloadId } = this.listing.filter;
+    const { status, downloadId } = this.listing.filter;
     // A list of one status has what runs in its place already.
     const isPinning = status === undefined && downloadId === undefined;
-    const running = isPinning ? this.board.running(clientId, now) : [];
+    const running = isPinning ? this.board.running(this.listing.filter, now) : [];
     const pinned = running.slice(0, MAX_PINNED);
     const isPinned = new Set(pinned.map(({ download_id }) => download_id));
     const page = this.listing.rows.filter(({ download_id }) => !isPinned.has(download_id));

@@ -1,3 +1,4 @@
+import type { JobRecord } from "../api/jobs.ts";
 import type { ClientRecord, DownloadRecord } from "../api/schemas.ts";
 import { type ApiProblem, EVENTS, refusalOfEvents } from "./api.ts";
 
@@ -21,6 +22,7 @@ export interface FeedListener {
   onRefused(problem: ApiProblem): void;
   onDownload(download: DownloadRecord): void;
   onClient(client: ClientRecord): void;
+  onJob(job: JobRecord): void;
 }
 
 /** What the server tells of every change, by server-sent events, for as long as somebody sees it. */
@@ -42,6 +44,7 @@ export class Feed {
     source.addEventListener("error", () => void this.#failed(source));
     source.addEventListener("download", ({ data }) => this.listener.onDownload(JSON.parse(data)));
     source.addEventListener("client", ({ data }) => this.listener.onClient(JSON.parse(data)));
+    source.addEventListener("job", ({ data }) => this.listener.onJob(JSON.parse(data)));
   }
 
   #close(): void {

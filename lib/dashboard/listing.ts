@@ -8,6 +8,7 @@ export const PAGE_SIZE = 50;
 export interface Filter {
   status?: DownloadStatus;
   clientId?: string;
+  jobId?: string;
   /** Only what failed and was not retried. */
   open?: true;
   downloadId?: string;
@@ -15,7 +16,7 @@ export interface Filter {
 
 /** Whether two filters let the same downloads through. */
 export function areSame(one: Filter, other: Filter): boolean {
-  return (["status", "clientId", "open", "downloadId"] as const).every(
+  return (["status", "clientId", "jobId", "open", "downloadId"] as const).every(
     (field) => one[field] === other[field],
   );
 }
@@ -120,10 +121,11 @@ export class Listing {
   }
 
   #matches(download: DownloadRecord): boolean {
-    const { status, clientId, open, downloadId } = this.#filter;
+    const { status, clientId, jobId, open, downloadId } = this.#filter;
     return (
       (status === undefined || download.status === status) &&
       (clientId === undefined || download.client_id === clientId) &&
+      (jobId === undefined || download.job_id === jobId) &&
       (open === undefined || (download.status === "failed" && download.retried_as === null)) &&
       (downloadId === undefined || download.download_id === downloadId)
     );
@@ -131,7 +133,7 @@ export class Listing {
 
   async #show(trail: string[]): Promise<void> {
     const load = ++this.#load;
-    const { status, clientId, open, downloadId } = this.#filter;
+    const { status, clientId, jobId, open, downloadId } = this.#filter;
     const cursor = trail.at(-1);
     this.#meanwhile.clear();
     this.#isLoading = true;
@@ -140,6 +142,7 @@ export class Listing {
         limit: PAGE_SIZE,
         ...(status && { status }),
         ...(clientId !== undefined && { client_id: clientId }),
+        ...(jobId !== undefined && { job_id: jobId }),
         ...(open && { open: "true" }),
         ...(downloadId !== undefined && { download_id: downloadId }),
         ...(cursor !== undefined && { cursor }),

@@ -6,6 +6,7 @@ test.each<[hash: string, shown: Shown]>([
   ["#status=failed", { ...EVERYTHING, status: "failed" }],
   ["#status=failed&open=true", { ...EVERYTHING, status: "failed", onlyOpen: true }],
   ["#download=01a2284b", { ...EVERYTHING, download: "01a2284b" }],
+  ["#job=01a2284b", { ...EVERYTHING, job: "01a2284b" }],
   ["#site=Till-1", { ...EVERYTHING, site: "Till-1" }],
   ["#sites=offline", { ...EVERYTHING, onlyOffline: true }],
   [

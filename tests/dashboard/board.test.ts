@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { ClientRecord } from "../../lib/api/schemas.ts";
-import { Board } from "../../lib/dashboard/board.ts";
+import { Board, type RunningOf } from "../../lib/dashboard/board.ts";
 import { downloadRecord } from "../support/records.ts";
 
 const NOW = Date.parse("2026-11-23T12:00:00Z");
@@ -105,8 +105,8 @@ test("what goes on is counted by site and in all, and forgotten when it ends", (
 
 describe("what ran until a moment ago", () => {
   const MINUTE = 60_000;
-  const shown = (board: Board, now: number, site: string | null = null) =>
-    board.running(site, now).map(({ download_id, status }) => `${download_id} ${status}`);
+  const shown = (board: Board, now: number, of: RunningOf = {}) =>
+    board.running(of, now).map(({ download_id, status }) => `${download_id} ${status}`);
 
   test("stays in its place for a minute, with what became of it", () => {
     const board = new Board();
@@ -127,7 +127,7 @@ describe("what ran until a moment ago", () => {
     const board = new Board();
     board.setDownload(download("1", { status: "downloading", client_id: "a" }), NOW);
     board.setDownload(download("2", { status: "downloading", client_id: "b" }), NOW);
-    expect(shown(board, NOW, "a")).toEqual(["1 downloading"]);
+    expect(shown(board, NOW, { clientId: "a" })).toEqual(["1 downloading"]);
   });
 
   test("is nothing that never ran, and no more than a few", () => {

@@ -1,0 +1,145 @@
+import type { JobRecord } from "../../api/jobs.ts";
+import { addressOf, EVERYTHING } from "../address.ts";
+import { arrange, byId, cloneOf, find, keepingFocus, setText, setTime } from "../dom.ts";
+import { formatCount, formatWhen, visible } from "../format.ts";
+import { isOver, type JobBook } from "./job-book.ts";
+import * as words from "./job-words.ts";
+import { showBar } from "./status-bar.ts";
+
+/** Ended jobs that are shown at first, and how many more by each press of the button. */
+const FEW = 3;
+const MORE = 20;
+
+/** What can be done with a job. */
+const ACTIONS = ["pause", "resume", "cancel", "again"] as const;
+export type JobAction = (typeof ACTIONS)[number];
+
+export interface JobListListener {
+  onAction(action: JobAction, job: JobRecord): void;
+  /** Older jobs than those that are known are wanted. */
+  onMore(): void;
+}
+
+/** The jobs: those that go on, and a few that ended. */
+export class JobList {
+  readonly #list = byId("job-list", HTMLUListElement);
+  readonly #more = byId("jobs-more", HTMLButtonElement);
+  readonly #rows = new Map<string, HTMLElement>();
+  #ended = FEW;
+
+  constructor(
+    private readonly book: JobBook,
+    listener: JobListListener,
+  ) {
+    this.#list.addEventListener("click", ({ target }) => {
+      const pressed = target instanceof Element ? target.closest("button") : null;
+      const id = pressed?.closest<HTMLElement>(".job")?.dataset["jobId"];
+      const job = id === undefined ? undefined : book.get(id);
+      const action = ACTIONS.find((name) => pressed?.classList.contains(name));
+      if (job && action) listener.onAction(action, job);
+    });
+    this.#more.addEventListener("click", () => {
+      this.#ended += MORE;
+      listener.onMore();
+    });
+  }
+
+  /** How many jobs there is room for. */
+  get room(): number {
+    return this.book.open + this.#ended;
+  }
+
+  /**
+   * @param chosen the job whose downloads are shown
+   * @param hasOlder whether the server has jobs that are not known here
+   */
+  render(chosen: string | null, hasOlder: boolean): void {
+    const now = Date.now();
+    const jobs = this.book.inOrder();
+    const shown = jobs.slice(0, this.room);
+    keepingFocus(() =>
+      arrange(
+        this.#list,
+        shown.map((job) => this.#row(job, job.job_id === chosen, now)),
+      ),
+    );
+    this.#list.hidden = shown.length === 0;
+    const { open } = this.book;
+    setText(byId("jobs-count", HTMLElement), open === 0 ? "" : `${formatCount(open)} under way`);
+    this.#more.hidden = shown.length === jobs.length && !hasOlder;
+    byId("jobs-empty", HTMLElement).hidden = jobs.length > 0;
+  }
+
+  #row(job: JobRecord, isChosen: boolean, now: number): HTMLElement {
+    const row = this.#rows.get(job.job_id) ?? this.#newRow(job);
+    row.dataset["state"] = job.status;
+    find(row, ".job-name", HTMLAnchorElement).ariaCurrent = isChosen ? "true" : "false";
+    setText(find(row, ".job-status", HTMLElement), words.JOB_STATUS_WORDS[job.status]);
+    const time = find(row, "time", HTMLTimeElement);
+    setTime(time, job.created_at, formatWhen(job.created_at, now));
+    showBar(find(row, ".bar", HTMLElement), job);
+    showCounts(find(row, ".job-counts", HTMLElement), job);
+    setText(find(row, ".job-amount", HTMLElement), amountOf(job));
+    showActions(row, job, now);
+    return row;
+  }
+
+  #newRow(job: JobRecord): HTMLElement {
+    const row = cloneOf("job-row");
+    row.dataset["jobId"] = job.job_id;
+    const name = find(row, ".job-name", HTMLAnchorElement);
+    const title = words.titleOf(job);
+    setText(name, title);
+    name.href = addressOf({ ...EVERYTHING, job: job.job_id });
+    const about = [
+      words.whoOf(job),
+      ...(job.name === null ? [] : [words.whatOf(job)]),
+      ...(job.created_by === null ? [] : [`by ${job.created_by}`]),
+    ];
+    const who = find(row, ".job-who", HTMLElement);
+    setText(who, visible(about.join(" · ")));
+    who.title = who.textContent;
+    find(row, ".pause", HTMLElement).ariaLabel = `Pause ${title}`;
+    find(row, ".resume", HTMLElement).ariaLabel = `Resume ${title}`;
+    find(row, ".cancel", HTMLElement).ariaLabel = `Cancel ${title}`;
+    this.#rows.set(job.job_id, row);
+    return row;
+  }
+}
+
+/** A link to the downloads of each status. */
+function showCounts(list: HTMLElement, job: JobRecord): void {
+  const counts = words.countsOf(job);
+  const links = new Map(
+    [...list.querySelectorAll("a")].map((link) => [link.dataset["status"], link]),
+  );
+  const shown = counts.map(({ status, words: text }) => {
+    const link = links.get(status) ?? document.createElement("a");
+    link.dataset["status"] = status;
+    const onlyOpen = status === "failed";
+    link.href = addressOf({ ...EVERYTHING, job: job.job_id, status, onlyOpen });
+    setText(link, text);
+    return link;
+  });
+  keepingFocus(() => arrange(list, shown));
+}
+
+function amountOf(job: JobRecord): string {
+  const amount = words.amountOf(job);
+  return isOver(job) ? amount : `${words.percentOf(job)} % · ${amount}`;
+}
+
+function showActions(row: HTMLElement, job: JobRecord, now: number): void {
+  const focused = row.contains(document.activeElement) ? document.activeElement : null;
+  find(row, ".pause", HTMLElement).hidden = job.status !== "running";
+  find(row, ".resume", HTMLElement).hidden = job.status !== "paused";
+  find(row, ".cancel", HTMLElement).hidden = isOver(job);
+  const again = find(row, ".again", HTMLButtonElement);
+  const status = words.againOf(job, now);
+  again.hidden = status === null;
+  if (status !== null) {
+    setText(again, `Ask the ${formatCount(job.counts[status])} ${status} again`);
+  }
+  // A button that was pressed may be gone: the row takes the focus, so that it is not lost.
+  if (focused?.checkVisibility() === false) row.focus();
+}

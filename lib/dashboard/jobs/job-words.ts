@@ -1,0 +1,92 @@
+import { hasEnded } from "../../api/has-ended.ts";
+import type { JobRecord, JobStatus } from "../../api/jobs.ts";
+import type { DownloadStatus } from "../../api/schemas.ts";
+import { formatSize } from "../../util/sizes.ts";
+import { formatCount, visible } from "../format.ts";
+import { STATUS_WORDS } from "../status.ts";
+
+/** Each status of a job in a person's words. */
+export const JOB_STATUS_WORDS = {
+  running: "Running",
+  paused: "Paused",
+  completed: "Completed",
+  failed: "Failed",
+  cancelled: "Cancelled",
+  stopped: "Stopped",
+} satisfies Record<JobStatus, string>;
+
+/** The statuses in the order of a bar: what is done, what goes on, what did not come, what waits. */
+export const BAR_ORDER = [
+  "completed",
+  "verifying",
+  "downloading",
+  "failed",
+  "cancelled",
+  "queued",
+] as const satisfies DownloadStatus[];
+
+/** Most ids that are named; of more, the rest is counted. */
+const MAX_IDS_NAMED = 2;
+
+/** Most paths that are named. */
+const MAX_PATHS_NAMED = 2;
+
+/** What a job is called: its name, else what it asks for. */
+export function titleOf(job: JobRecord): string {
+  return visible(job.name ?? whatOf(job));
+}
+
+/** What is asked of each client: `"journal.txt"`, `"sales/*.csv, logs/"`. */
+export function whatOf({ download: { file_path, paths } }: JobRecord): string {
+  if (paths === undefined) return file_path ?? "its usual file";
+  return listOf(paths, MAX_PATHS_NAMED);
+}
+
+/** Which clients are asked: `"all sites"`, `"region=west"`, `"till-1, till-2 and 38 more"`. */
+export function whoOf({ clients: { ids, labels }, membership }: JobRecord): string {
+  const words = [
+    ...(ids === undefined ? [] : [ids.length === 0 ? "some sites" : listOf(ids, MAX_IDS_NAMED)]),
+    ...(labels === undefined ? [] : [labels]),
+  ];
+  const who = words.length === 0 ? "all sites" : words.join(" with ");
+  return membership === "continuous" ? `${who}, also later ones` : who;
+}
+
+/** How many clients there are of each status: `"12 completed"`; those of which there are none are left out. */
+export function countsOf({ counts }: JobRecord): { status: DownloadStatus; words: string }[] {
+  return BAR_ORDER.filter((status) => counts[status] > 0).map((status) => ({
+    status,
+    words: `${formatCount(counts[status])} ${STATUS_WORDS[status].toLowerCase()}`,
+  }));
+}
+
+/** How much has come: `"1.2 GiB"`, `"1.2 of 3.4 GiB"`, and the files of sets. */
+export function amountOf({ bytes_received, total_size, files_received }: JobRecord): string {
+  const bytes = formatSize(bytes_received);
+  const files = files_received > 0 ? `${formatCount(files_received)} files, ` : "";
+  return total_size > bytes_received
+    ? `${files}${bytes} of ${formatSize(total_size)}`
+    : `${files}${bytes}`;
+}
+
+/** How many of its clients are through, in percent, rounded down: 100 means all. */
+export function percentOf({ counts, total }: JobRecord): number {
+  if (total === 0) return 0;
+  const ended = BAR_ORDER.filter((status) => hasEnded({ status }));
+  const sum = ended.reduce((all, status) => all + counts[status], 0);
+  return Math.floor((sum * 100) / total);
+}
+
+/** What can be asked again, those that failed first; null: nothing, or the job's time is over. */
+export function againOf(job: JobRecord, now: number): "failed" | "cancelled" | null {
+  const { counts, expires_at } = job;
+  if (expires_at !== null && Date.parse(expires_at) <= now) return null;
+  if (counts.failed > 0) return "failed";
+  return counts.cancelled > 0 ? "cancelled" : null;
+}
+
+/** `"a, b and 3 more"` */
+function listOf(words: readonly string[], most: number): string {
+  const named = words.slice(0, most).join(", ");
+  return words.length > most ? `${named} and ${formatCount(words.length - most)} more` : named;
+}

@@ -1,0 +1,85 @@
+import type { JobRecord } from "../../api/jobs.ts";
+import { api } from "../api.ts";
+import { notify } from "../notices.ts";
+import { JobBook } from "./job-book.ts";
+import { type JobAction, JobList } from "./job-list.ts";
+import { againOf, titleOf } from "./job-words.ts";
+
+/** Does something that takes a moment, and shows what came of it. @returns whether it was done */
+export type Run = (work: () => Promise<void>) => Promise<boolean>;
+
+/** Jobs that are asked for at once, and as many as events tell of at first. */
+const PAGE_SIZE = 50;
+
+/** The part of the page about jobs: one request to many sites. */
+export class JobsPanel {
+  readonly #book = new JobBook();
+  readonly #list = new JobList(this.#book, {
+    onAction: (action, job) => this.#once(action, job),
+    onMore: () => void this.#run(() => this.#loadOlder()),
+  });
+  /** What leads to older jobs; undefined: not asked yet, null: there are no more. */
+  #cursor: string | null | undefined;
+  /** What is being done to jobs: a second press does it no second time. */
+  readonly #underWay = new Set<string>();
+  readonly #run: Run;
+
+  constructor(run: Run) {
+    this.#run = run;
+  }
+
+  /** Takes in what a job now is. */
+  set(job: JobRecord): void {
+    this.#book.set(job);
+  }
+
+  /** @param chosen the job whose downloads are shown */
+  render(chosen: string | null): void {
+    const hasOlder =
+      this.#cursor === undefined ? this.#book.size >= PAGE_SIZE : this.#cursor !== null;
+    this.#list.render(chosen, hasOlder);
+  }
+
+  /** Events told of the latest jobs; what is older has to be asked for. */
+  async #loadOlder(): Promise<void> {
+    while (this.#cursor !== null && this.#book.size < this.#list.room) {
+      const { jobs, next_cursor } = await api.jobs({
+        limit: String(PAGE_SIZE),
+        cursor: this.#cursor,
+      });
+      for (const job of jobs) this.#book.set(job);
+      this.#cursor = next_cursor;
+    }
+  }
+
+  #once(action: JobAction, job: JobRecord): void {
+    const what = `${action} ${job.job_id}`;
+    if (this.#underWay.has(what)) return;
+    this.#underWay.add(what);
+    void this.#run(() => this.#act(action, job)).finally(() => this.#underWay.delete(what));
+  }
+
+  async #act(action: JobAction, job: JobRecord): Promise<void> {
+    const title = titleOf(job);
+    switch (action) {
+      case "pause":
+        this.set(await api.pauseJob(job.job_id));
+        return notify("done", `${title} is paused: what runs may end`);
+      case "resume":
+        this.set(await api.resumeJob(job.job_id));
+        return notify("done", `${title} goes on`);
+      case "cancel":
+        this.set(await api.cancelJob(job.job_id));
+        return notify("done", `${title} is cancelled`);
+      case "again": {
+        const status = againOf(job, Date.now());
+        if (status === null) return;
+        this.set(await api.rerunJob(job.job_id, { statuses: [status] }));
+        return notify(
+          "done",
+          `${title} asks those that ${status === "failed" ? "failed" : "were cancelled"} again`,
+        );
+      }
+    }
+  }
+}
