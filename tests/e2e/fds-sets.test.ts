@@ -1,12 +1,4 @@
-import {
-  afterAll,
-  beforeAll,
-  beforeEach,
-  describe,
-  expect,
-  setDefaultTimeout,
-  test,
-} from "bun:test";
+import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import {
   cp,
   mkdir,
@@ -21,12 +13,11 @@ import {
   writeFile,
 } from "node:fs/promises";
 import { join } from "node:path";
-import { type Outcome, runProgram, type RunOptions, Screen } from "../support/operator.ts";
+import { fds, fields, json, saved, system, useCommandLine } from "../support/command-line.ts";
+import { Screen } from "../support/operator.ts";
 import { Proxy } from "../support/proxy.ts";
 import { spawnSync } from "../support/spawn.ts";
-import { System } from "../support/system.ts";
-import { waitFor } from "../support/wait.ts";
-import { TEST_LIMIT } from "../support/wait.ts";
+import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
@@ -34,13 +25,9 @@ setDefaultTimeout(TEST_LIMIT);
 
 const LONG_AGO = 1_700_000_000;
 
-let system: System;
 let root: string;
-/** Where files are saved locally. */
-let saved: string;
 
-beforeAll(async () => {
-  system = await System.start();
+useCommandLine(async () => {
   root = join(system.folder, "root");
   await mkdir(join(root, "logs/deep"), { recursive: true });
   for (let n = 0; n < 20; n++) await writeFile(join(root, "logs", `day-${n}.log`), "x".repeat(n));
@@ -53,31 +40,7 @@ beforeAll(async () => {
   await writeFile(join(root, "mixed/good.txt"), "good");
   await writeFile(Buffer.from(`${root}/mixed/caf\xe9.txt`, "latin1"), "");
   await system.startClient();
-  saved = join(system.folder, "saved");
 });
-beforeEach(async () => {
-  await rm(saved, { recursive: true, force: true });
-  await mkdir(saved);
-});
-afterAll(() => system[Symbol.asyncDispose]());
-
-const fds = (args: string[], options?: RunOptions) => runProgram(system, ["fds", ...args], options);
-
-/** What a command prints with --json. */
-async function json(...args: string[]) {
-  const { stdout, stderr, exitCode } = await fds([...args, "--json"]);
-  expect({ stderr, exitCode }).toEqual({ stderr: "", exitCode: 0 });
-  return JSON.parse(stdout);
-}
-
-/** Fields of the lines that a command prints into a pipe. */
-function fields({ stdout }: Outcome): string[][] {
-  expect(stdout).not.toContain("\x1b");
-  return stdout
-    .split("\n")
-    .filter(Boolean)
-    .map((line) => line.split("\t"));
-}
 
 function diff(one: string, other: string): string {
   const run = spawnSync(["diff", "-r", one, other]);
