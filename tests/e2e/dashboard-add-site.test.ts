@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import type { Browser } from "playwright-core";
-import { launchBrowser, NO_BROWSER } from "../support/browser.ts";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { NO_BROWSER } from "../support/browser.ts";
 import { Dashboard } from "../support/dashboard.ts";
+import { browser, useBrowser } from "../support/dashboard-stage.ts";
 import { System } from "../support/system.ts";
 import { TEST_LIMIT } from "../support/wait.ts";
 
@@ -12,14 +12,7 @@ setDefaultTimeout(TEST_LIMIT);
 const permissions = ["clipboard-read", "clipboard-write"];
 const CLIPBOARD = "navigator.clipboard.readText()";
 
-let browser: Browser;
-
-beforeAll(async () => {
-  if (NO_BROWSER === "") browser = await launchBrowser();
-});
-afterAll(async () => {
-  await browser?.close();
-});
+useBrowser();
 
 describe.skipIf(NO_BROWSER !== "")(`a dashboard without sites${NO_BROWSER}`, () => {
   test.each([1280, 390])("gives a command that connects one, %d pixels wide", async (width) => {

@@ -1,29 +1,16 @@
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import type { Browser, Page } from "playwright-core";
-import { launchBrowser, NO_BROWSER } from "../support/browser.ts";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import type { Page } from "playwright-core";
+import { NO_BROWSER } from "../support/browser.ts";
 import { Dashboard } from "../support/dashboard.ts";
-import { API_TOKEN, System } from "../support/system.ts";
+import { browser, CALL_FAILED, system, useBrowserAndServer } from "../support/dashboard-stage.ts";
+import { API_TOKEN } from "../support/system.ts";
 import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 
 /* What the dashboard does about its connection to the server: while nobody sees it, and when refused. */
 
 setDefaultTimeout(TEST_LIMIT);
 
-/** What the browser's own console says of calls that fail, which the tests mean to happen. */
-const CALL_FAILED = /^Failed to load resource: /;
-
-let browser: Browser;
-let system: System;
-
-beforeAll(async () => {
-  if (NO_BROWSER !== "") return;
-  browser = await launchBrowser();
-  system = await System.start();
-});
-afterAll(async () => {
-  await browser?.close();
-  await system?.[Symbol.asyncDispose]();
-});
+useBrowserAndServer();
 
 /** How many pages are told of changes. */
 async function readers(): Promise<number> {

@@ -1,29 +1,15 @@
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import type { Browser } from "playwright-core";
-import { launchBrowser, NO_BROWSER } from "../support/browser.ts";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { NO_BROWSER } from "../support/browser.ts";
 import { Dashboard } from "../support/dashboard.ts";
-import { API_TOKEN, System } from "../support/system.ts";
+import { browser, CALL_FAILED, system, useBrowserAndServer } from "../support/dashboard-stage.ts";
+import { API_TOKEN } from "../support/system.ts";
 import { TEST_LIMIT } from "../support/wait.ts";
 
 /* What the dashboard says of a session that has ended: nothing of the board, and why. */
 
 setDefaultTimeout(TEST_LIMIT);
 
-/** What the browser's own console says of calls that fail, which the tests mean to happen. */
-const expected = /^Failed to load resource: /;
-
-let browser: Browser;
-let system: System;
-
-beforeAll(async () => {
-  if (NO_BROWSER !== "") return;
-  browser = await launchBrowser();
-  system = await System.start();
-});
-afterAll(async () => {
-  await browser?.close();
-  await system?.[Symbol.asyncDispose]();
-});
+useBrowserAndServer();
 
 async function isSaid(dashboard: Dashboard, words: string): Promise<void> {
   const { page } = dashboard;
@@ -54,7 +40,7 @@ describe.skipIf(NO_BROWSER !== "")(`a session on the dashboard${NO_BROWSER}`, ()
         await page.getByLabel("API token").waitFor();
         expect(await page.locator("#sign-in-why").innerText()).toBe("");
       },
-      { expected },
+      { expected: CALL_FAILED },
     );
   });
 
@@ -69,7 +55,7 @@ describe.skipIf(NO_BROWSER !== "")(`a session on the dashboard${NO_BROWSER}`, ()
         await fetch(`${system.url}/api/session`, { method: "DELETE", headers });
         await isSaid(dashboard, "Your session was ended: signed out elsewhere");
       },
-      { expected },
+      { expected: CALL_FAILED },
     );
   });
 
@@ -88,7 +74,7 @@ describe.skipIf(NO_BROWSER !== "")(`a session on the dashboard${NO_BROWSER}`, ()
         await dashboard.isLive();
         expect(await dashboard.page.getByRole("radio", { name: "Failed" }).isChecked()).toBe(true);
       },
-      { expected },
+      { expected: CALL_FAILED },
     );
   });
 
@@ -102,7 +88,7 @@ describe.skipIf(NO_BROWSER !== "")(`a session on the dashboard${NO_BROWSER}`, ()
         await dashboard.signIn(token);
         await isSaid(dashboard, "Your session has expired.");
       },
-      { expected },
+      { expected: CALL_FAILED },
     );
   });
 });

@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdir, writeFile } from "node:fs/promises";
-import type { Browser, Page } from "playwright-core";
-import { launchBrowser, NO_BROWSER } from "../support/browser.ts";
+import type { Page } from "playwright-core";
+import { NO_BROWSER } from "../support/browser.ts";
 import { Dashboard } from "../support/dashboard.ts";
+import { browser, useBrowser } from "../support/dashboard-stage.ts";
 import { System } from "../support/system.ts";
 import { TEST_LIMIT } from "../support/wait.ts";
 
@@ -10,14 +11,7 @@ import { TEST_LIMIT } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-let browser: Browser;
-
-beforeAll(async () => {
-  if (NO_BROWSER === "") browser = await launchBrowser();
-});
-afterAll(async () => {
-  await browser?.close();
-});
+useBrowser();
 
 describe.skipIf(NO_BROWSER !== "")(`folders on the dashboard${NO_BROWSER}`, () => {
   test("10,000 names are gone through by keys, and what is ticked is pulled", async () => {

@@ -14,6 +14,7 @@ import { SignInCode } from "../../lib/api/schemas.ts";
 import { PAGE_SIZE } from "../../lib/dashboard/listing.ts";
 import { launchBrowser, NO_BROWSER, type Visit } from "../support/browser.ts";
 import { Dashboard, fillDatabase } from "../support/dashboard.ts";
+import { CALL_FAILED } from "../support/dashboard-stage.ts";
 import type { Program } from "../support/programs.ts";
 import { ScriptedClient } from "../support/scripted-client.ts";
 import { md5OfFile, type Version, writeRandom } from "../support/sources.ts";
@@ -35,8 +36,6 @@ const DOWNLOADS = 10_000;
 const EVIL_HTML = `<img src=x onerror="alert(1)">'.txt`;
 /** Would read "photo_exe.jpg" where directions of writing are followed. */
 const EVIL_DIRECTION = "photo_\u202Egpj.exe";
-/** What the browser's own console says of calls that fail, which the tests mean to happen. */
-const CALL_FAILED = /^Failed to load resource: /;
 
 let browser: Browser;
 let system: System;

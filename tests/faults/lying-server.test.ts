@@ -11,9 +11,10 @@ import {
   MAX_STREAMS,
 } from "../../lib/protocol/messages.ts";
 import { MAX_PATTERNS } from "../../lib/protocol/patterns.ts";
-import { Program } from "../support/programs.ts";
+import type { Program } from "../support/programs.ts";
 import { md5 } from "../support/scripted-client.ts";
-import { type ScriptedConnection, ScriptedServer } from "../support/scripted-server.ts";
+import type { ScriptedConnection, ScriptedServer } from "../support/scripted-server.ts";
+import { ScriptedServerClient } from "../support/scripted-server-client.ts";
 import { writeRandom } from "../support/sources.ts";
 import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 import { spawnSync } from "../support/spawn.ts";
@@ -30,6 +31,7 @@ const SIZE = 300 * KiB;
 const SECRET = "what must never leave this machine";
 
 let folder: string;
+let party: ScriptedServerClient;
 let server: ScriptedServer;
 let client: Program;
 let connection: ScriptedConnection;
@@ -45,22 +47,11 @@ beforeAll(async () => {
   await symlink("/dev/zero", join(folder, "root/device"));
   spawnSync(["mkfifo", join(folder, "root/fifo")]);
   bytes = await Bun.file(join(folder, "root/data.bin")).bytes();
-  server = new ScriptedServer();
-  const argv = ["client.ts", "--id", "site-1", "--server", server.url, "--root", "root"];
-  const starting = Program.start({
-    name: "client",
-    folder,
-    argv: [...argv, "--state-dir", "state"],
-    env: {},
-    ready: /registered as site-1/,
-  });
-  connection = await server.accept();
-  await connection.admit();
-  client = await starting;
+  party = await ScriptedServerClient.start(folder);
+  ({ server, client, connection } = party);
 });
 afterAll(async () => {
-  await client?.[Symbol.asyncDispose]();
-  await server?.[Symbol.asyncDispose]();
+  await party?.[Symbol.asyncDispose]();
   await rm(folder, { recursive: true, force: true });
 });
 

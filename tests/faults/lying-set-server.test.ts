@@ -4,9 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { WantedFile } from "../../lib/protocol/messages.ts";
 import { readRecords, type SetRecord } from "../../lib/protocol/set-records.ts";
-import { Program } from "../support/programs.ts";
+import type { Program } from "../support/programs.ts";
 import { md5 } from "../support/scripted-client.ts";
-import { type ScriptedConnection, ScriptedServer } from "../support/scripted-server.ts";
+import type { ScriptedConnection, ScriptedServer } from "../support/scripted-server.ts";
+import { ScriptedServerClient } from "../support/scripted-server-client.ts";
 import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
@@ -21,6 +22,7 @@ const SECRET = "what must never leave this machine";
 const LARGE = Buffer.alloc(300 * 1024, "large");
 
 let folder: string;
+let party: ScriptedServerClient;
 let server: ScriptedServer;
 let client: Program;
 let connection: ScriptedConnection;
@@ -40,22 +42,11 @@ beforeAll(async () => {
   await Bun.write(join(folder, "root/logs/small"), "small");
   await Bun.write(join(folder, "root/logs/large"), LARGE);
   await symlink(join(folder, "secret.txt"), join(folder, "root/logs/link"));
-  server = new ScriptedServer();
-  const argv = ["client.ts", "--id", "site-1", "--server", server.url, "--root", "root"];
-  const starting = Program.start({
-    name: "client",
-    folder,
-    argv: [...argv, "--state-dir", "state", "--deny", "private"],
-    env: {},
-    ready: /registered as site-1/,
-  });
-  connection = await server.accept();
-  await connection.admit();
-  client = await starting;
+  party = await ScriptedServerClient.start(folder, ["--state-dir", "state", "--deny", "private"]);
+  ({ server, client, connection } = party);
 });
 afterAll(async () => {
-  await client?.[Symbol.asyncDispose]();
-  await server?.[Symbol.asyncDispose]();
+  await party?.[Symbol.asyncDispose]();
   await rm(folder, { recursive: true, force: true });
 });
 

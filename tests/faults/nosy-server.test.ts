@@ -3,8 +3,9 @@ import { existsSync } from "node:fs";
 import { link, mkdir, mkdtemp, realpath, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
-import { Program } from "../support/programs.ts";
-import { type ScriptedConnection, ScriptedServer } from "../support/scripted-server.ts";
+import type { Program } from "../support/programs.ts";
+import type { ScriptedConnection, ScriptedServer } from "../support/scripted-server.ts";
+import { ScriptedServerClient } from "../support/scripted-server-client.ts";
 import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 import { spawn, spawnSync } from "../support/spawn.ts";
 
@@ -22,6 +23,7 @@ const INSIDE = "what may leave";
 const REFUSED = ["access_denied", "file_not_found", "file_unreadable", "not_a_regular_file"];
 
 let folder: string;
+let party: ScriptedServerClient;
 let server: ScriptedServer;
 let client: Program;
 let connection: ScriptedConnection;
@@ -65,22 +67,18 @@ beforeAll(async () => {
   ]) {
     spawnSync([command!, ...args], { cwd: join(folder, "root"), stderr: "ignore" });
   }
-  server = new ScriptedServer();
-  const argv = ["client.ts", "--id", "site-1", "--server", server.url, "--root", "root"];
-  const starting = Program.start({
-    name: "client",
-    folder,
-    argv: [...argv, "--root", "second", "--state-dir", "second/state", "--deny", "*.bak"],
-    env: {},
-    ready: /registered as site-1/,
-  });
-  connection = await server.accept();
-  await connection.admit();
-  client = await starting;
+  party = await ScriptedServerClient.start(folder, [
+    "--root",
+    "second",
+    "--state-dir",
+    "second/state",
+    "--deny",
+    "*.bak",
+  ]);
+  ({ server, client, connection } = party);
 });
 afterAll(async () => {
-  await client?.[Symbol.asyncDispose]();
-  await server?.[Symbol.asyncDispose]();
+  await party?.[Symbol.asyncDispose]();
   await rm(folder, { recursive: true, force: true });
 });
 
