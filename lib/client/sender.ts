@@ -15,6 +15,7 @@ import type { DailyLimit } from "./owner-rules/daily-limit.ts";
 import type { Roots } from "./owner-rules/roots.ts";
 import type { SourceFile } from "./owner-rules/source-file.ts";
 import type { GoOn } from "./prefix-hash.ts";
+import { provingNowAndThen } from "./proving.ts";
 import { Source } from "./source.ts";
 import type { SendScheduler } from "./send-scheduler.ts";
 
@@ -25,9 +26,6 @@ import type { SendScheduler } from "./send-scheduler.ts";
 const WINDOW_SHARE = 1 / 4;
 /** Frames do not become crumbs where little is granted. */
 const MIN_SHARE = 16 * 1024;
-
-/** While a long file is read again, the server hears of it this often, in ms. */
-const PROVING_EVERY_MS = 5_000;
 
 export interface SenderOptions {
   request: DownloadRequest;
@@ -173,14 +171,10 @@ export class Sender implements OutgoingStream {
 
   /** Tells the server now and then how far a file was read again; ends that when it is not wanted. */
   #proving(): GoOn {
-    let toldAt = performance.now();
-    return (offset) => {
-      if (performance.now() - toldAt >= PROVING_EVERY_MS) {
-        toldAt = performance.now();
-        this.#send({ type: "proving", offset });
-      }
-      return this.#stopped === undefined;
-    };
+    return provingNowAndThen(
+      (offset) => this.#send({ type: "proving", offset }),
+      () => this.#stopped === undefined,
+    );
   }
 
   /** Sends everything that is missing. */

@@ -1,3 +1,4 @@
+import { downloadRequest } from "../support/requests.ts";
 import { afterEach, beforeEach, expect, spyOn, test } from "bun:test";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -7,7 +8,7 @@ import type { SourceFile } from "../../lib/client/owner-rules/source-file.ts";
 import type { Delivery } from "../../lib/client/outgoing-stream.ts";
 import { Sender } from "../../lib/client/sender.ts";
 import { SendScheduler } from "../../lib/client/send-scheduler.ts";
-import type { ClientMessage, DownloadRequest } from "../../lib/protocol/messages.ts";
+import type { ClientMessage } from "../../lib/protocol/messages.ts";
 import { Logger } from "../../lib/util/logger.ts";
 import { TokenBucket } from "../../lib/util/token-bucket.ts";
 import { waitFor } from "../support/wait.ts";
@@ -17,17 +18,7 @@ import { waitFor } from "../support/wait.ts";
  * nobody else would see.
  */
 
-const REQUEST: DownloadRequest = {
-  type: "download_request",
-  stream: 1,
-  epoch: 1,
-  download_id: "0198c0de-0000-7000-8000-000000000000",
-  file_path: "file",
-  chunk_size: 65_536,
-  offset: 0,
-  checksum: "md5",
-  max_offset: 2,
-};
+const REQUEST = downloadRequest(2);
 
 const CONTENT = "content";
 const SIZE = CONTENT.length;

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { Roots } from "../../lib/client/owner-rules/roots.ts";
 import type { SourceFile } from "../../lib/client/owner-rules/source-file.ts";
 import { Source } from "../../lib/client/source.ts";
-import type { DownloadRequest } from "../../lib/protocol/messages.ts";
+import { downloadRequest } from "../support/requests.ts";
 import { md5 } from "../support/scripted-client.ts";
 
 /* What was sent is one state of the file, whatever happened to it meanwhile. */
@@ -29,17 +29,7 @@ afterEach(async () => {
 
 const goOn = () => true;
 
-const REQUEST: DownloadRequest = {
-  type: "download_request",
-  stream: 1,
-  epoch: 1,
-  download_id: "0198c0de-0000-7000-8000-000000000000",
-  file_path: "file",
-  chunk_size: 65_536,
-  offset: 0,
-  checksum: "md5",
-  max_offset: 1_000_000,
-};
+const REQUEST = downloadRequest(1_000_000);
 
 const openSource = () => Source.open(file, REQUEST, goOn);
 

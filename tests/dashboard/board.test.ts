@@ -1,27 +1,10 @@
 import { describe, expect, test } from "bun:test";
-import type { ClientRecord } from "../../lib/api/schemas.ts";
 import { Board, type RunningOf } from "../../lib/dashboard/board.ts";
-import { downloadRecord } from "../support/records.ts";
+import { clientRecord, downloadRecord } from "../support/records.ts";
 
 const NOW = Date.parse("2026-11-23T12:00:00Z");
 
-function client(client_id: string, connected: boolean): ClientRecord {
-  return {
-    client_id,
-    connected,
-    connected_at: null,
-    last_seen_at: null,
-    remote_address: null,
-    hostname: null,
-    platform: null,
-    version: null,
-    labels: {},
-    time_zone: "UTC",
-    active_downloads: 0,
-    revoked_at: null,
-    problem: null,
-  };
-}
+const client = (client_id: string, connected: boolean) => clientRecord({ client_id, connected });
 
 const download = (
   download_id: string,

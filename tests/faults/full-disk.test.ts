@@ -1,57 +1,19 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { join } from "node:path";
-import type { DownloadRecord } from "../../lib/api/schemas.ts";
 import { lacksMounts, lacksStrace } from "../support/machine.ts";
 import { lacksLimits, setLimit } from "../support/limits.ts";
 import { rowsOf } from "../support/rows.ts";
-import { SmallDisk } from "../support/small-disk.ts";
 import { writeRandom } from "../support/sources.ts";
 import { Strace } from "../support/strace.ts";
 import { TEST_LIMIT, waitFor } from "../support/wait.ts";
+import { APART, RECHECK, stageOn, waitForFull, WITH_SHORT_WRITES } from "./disk-stage.ts";
 import { pullHalf } from "./half.ts";
-import { delivered, KiB, MiB, setStage, type Stage } from "./stage.ts";
+import { delivered, KiB, MiB, setStage } from "./stage.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
 /* Disks of a few MiB, which are full for a while. */
 
 const SIZE = 8 * MiB;
-/** A download that waits for room is looked at this often, in ms. */
-const RECHECK = 5_000;
-
-/** What a server's environment holds to have short writes. */
-const WITH_SHORT_WRITES = {
-  BUN_OPTIONS: `--preload=${join(import.meta.dir, "short-writes.ts")}`,
-};
-/** Rows on another disk than the downloads. */
-const APART = { DATABASE_URL: "sqlite://database/state.db" };
-
-/** A stage where a folder of the server is a disk of its own. */
-async function stageOn(
-  at: "downloads" | "database",
-  size: number,
-  env?: Record<string, string>,
-): Promise<Stage & { disk: SmallDisk }> {
-  let disk: SmallDisk | null = null;
-  const stage = await setStage({
-    size: SIZE,
-    env,
-    prepareFolder: async (folder) => {
-      disk = await SmallDisk.mount(join(folder, at), size);
-      return disk;
-    },
-  });
-  return { ...stage, disk: disk! };
-}
-
-/** Waits until a download waits for room, by what REST says. */
-function waitForFull({ system }: Stage, downloadId: string): Promise<DownloadRecord> {
-  return waitFor(async () => {
-    const record = await system.api.download(downloadId);
-    return record.status === "queued" && record;
-  }, "the download to wait for room");
-}
-
 describe.skipIf(lacksMounts !== "")(`a disk is full${lacksMounts}`, () => {
   test.concurrent.each([
     ["0 bytes left, the rows elsewhere", 0, APART, true],
@@ -59,7 +21,9 @@ describe.skipIf(lacksMounts !== "")(`a disk is full${lacksMounts}`, () => {
     // What was not yet safe is dropped, which may leave enough for another one to be asked for.
     ["900 KiB left, for rows too", 900 * KiB, {}, false],
   ])("row 21: under way, with %s", async (_, left, env, refusesMore) => {
-    await using stage = await stageOn("downloads", 32 * MiB, env);
+    await using stage = await stageOn("downloads", 32 * MiB, (options) =>
+      setStage({ size: SIZE, ...options, env }),
+    );
     const { system, proxy, invariants, disk } = stage;
     const { downloadId } = await pullHalf(stage);
     await disk.fill(left);
@@ -81,7 +45,9 @@ describe.skipIf(lacksMounts !== "")(`a disk is full${lacksMounts}`, () => {
   });
 
   test.concurrent("row 22: the disk of the database alone", async () => {
-    await using stage = await stageOn("database", 8 * MiB, APART);
+    await using stage = await stageOn("database", 8 * MiB, (options) =>
+      setStage({ size: SIZE, ...options, env: APART }),
+    );
     const { system, proxy, invariants, disk } = stage;
     const { downloadId } = await pullHalf(stage);
     const before = rowsOf(system);
@@ -105,7 +71,9 @@ describe.skipIf(lacksMounts !== "")(`a disk is full${lacksMounts}`, () => {
     .concurrent(
       `row 23: short writes, where the last bytes of a disk are taken${lacksStrace}`,
       async () => {
-        await using stage = await stageOn("downloads", 32 * MiB, APART);
+        await using stage = await stageOn("downloads", 32 * MiB, (options) =>
+          setStage({ size: SIZE, ...options, env: APART }),
+        );
         const { system, proxy, invariants, disk } = stage;
         const { downloadId, part } = await pullHalf(stage);
         await disk.fill(300 * KiB);

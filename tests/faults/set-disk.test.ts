@@ -1,13 +1,12 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { rm, truncate } from "node:fs/promises";
 import { join } from "node:path";
-import type { DownloadRecord } from "../../lib/api/schemas.ts";
 import { lacksMounts, lacksStrace } from "../support/machine.ts";
 import { rowsOf } from "../support/rows.ts";
 import { pullSet, unsafeFiles } from "../support/set-source.ts";
-import { SmallDisk } from "../support/small-disk.ts";
 import { Strace } from "../support/strace.ts";
 import { TEST_LIMIT, waitFor } from "../support/wait.ts";
+import { APART, RECHECK, stageOn, waitForFull, WITH_SHORT_WRITES } from "./disk-stage.ts";
 import {
   expectNothingLeft,
   expectSafeFiles,
@@ -16,50 +15,20 @@ import {
   pullHalfSet,
   stageWithSet,
 } from "./set-stage.ts";
-import { KiB, MiB, type Stage } from "./stage.ts";
+import { KiB, MiB } from "./stage.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
 /* The disk of the server is full, fails, or loses what it held, while a set comes. */
-
-/** A download that waits for room is looked at this often, in ms. */
-const RECHECK = 5_000;
-
-/** What a server's environment holds to have short writes. */
-const WITH_SHORT_WRITES = {
-  BUN_OPTIONS: `--preload=${join(import.meta.dir, "short-writes.ts")}`,
-};
-/** Rows on another disk than the downloads. */
-const APART = { DATABASE_URL: "sqlite://database/state.db" };
-
-/** A stage where a folder of the server is a disk of its own. */
-async function stageOn(
-  at: "downloads" | "database",
-  size: number,
-  env: Record<string, string>,
-): Promise<Stage & { disk: SmallDisk }> {
-  let disk: SmallDisk | null = null;
-  const stage = await stageWithSet({
-    env,
-    prepareFolder: async (folder) => (disk = await SmallDisk.mount(join(folder, at), size)),
-  });
-  return { ...stage, disk: disk! };
-}
-
-/** Waits until a download waits for room, by what REST says. */
-function waitForFull({ system }: Stage, downloadId: string): Promise<DownloadRecord> {
-  return waitFor(async () => {
-    const record = await system.api.download(downloadId);
-    return record.status === "queued" && record.error_code === "storage_full" && record;
-  }, "the set to wait for room");
-}
 
 describe.skipIf(lacksMounts !== "")(`the disk is full while a set comes${lacksMounts}`, () => {
   test.concurrent.each([
     ["0 bytes left, the rows elsewhere", 0, APART],
     ["64 KiB left, for rows too", 64 * KiB, {}],
   ])("row 21: under way, with %s", async (_, left, env) => {
-    await using stage = await stageOn("downloads", 32 * MiB, env);
+    await using stage = await stageOn("downloads", 32 * MiB, (options) =>
+      stageWithSet({ ...options, env }),
+    );
     const { system, proxy, disk } = stage;
     const { downloadId } = await pullHalfSet(stage);
     await disk.fill(left);
@@ -80,7 +49,9 @@ describe.skipIf(lacksMounts !== "")(`the disk is full while a set comes${lacksMo
   });
 
   test.concurrent("row 22: the disk of the database alone", async () => {
-    await using stage = await stageOn("database", 8 * MiB, APART);
+    await using stage = await stageOn("database", 8 * MiB, (options) =>
+      stageWithSet({ ...options, env: APART }),
+    );
     const { system, proxy, disk } = stage;
     const { downloadId } = await pullHalfSet(stage);
     const before = rowsOf(system);
@@ -104,7 +75,9 @@ describe.skipIf(lacksMounts !== "")(`the disk is full while a set comes${lacksMo
     .concurrent(
       `row 23: short writes, where the last bytes of a disk are taken${lacksStrace}`,
       async () => {
-        await using stage = await stageOn("downloads", 32 * MiB, APART);
+        await using stage = await stageOn("downloads", 32 * MiB, (options) =>
+          stageWithSet({ ...options, env: APART }),
+        );
         const { system, proxy, disk } = stage;
         const { downloadId, folder } = await pullHalfSet(stage);
         await disk.fill(300 * KiB);

@@ -1,4 +1,4 @@
-import type { DownloadRecord } from "../../lib/api/schemas.ts";
+import type { ClientRecord, DownloadRecord } from "../../lib/api/schemas.ts";
 
 /** A download as REST shows it. */
 export function downloadRecord(fields: Partial<DownloadRecord> = {}): DownloadRecord {
@@ -36,6 +36,26 @@ export function downloadRecord(fields: Partial<DownloadRecord> = {}): DownloadRe
     error: null,
     error_code: null,
     retried_as: null,
+    ...fields,
+  };
+}
+
+/** A client as REST shows it. */
+export function clientRecord(fields: Partial<ClientRecord> = {}): ClientRecord {
+  return {
+    client_id: "site-1",
+    connected: true,
+    connected_at: null,
+    last_seen_at: null,
+    remote_address: null,
+    hostname: null,
+    platform: null,
+    version: null,
+    labels: {},
+    time_zone: "UTC",
+    active_downloads: 0,
+    revoked_at: null,
+    problem: null,
     ...fields,
   };
 }

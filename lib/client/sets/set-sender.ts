@@ -21,6 +21,7 @@ import type {
   StopReason,
 } from "../outgoing-stream.ts";
 import type { GoOn } from "../prefix-hash.ts";
+import { provingNowAndThen } from "../proving.ts";
 import { FileSender } from "./file-sender.ts";
 import { FrameBuilder } from "./frame-builder.ts";
 import type { FrameOutlet } from "./frame-outlet.ts";
@@ -29,8 +30,6 @@ import { SetFiles } from "./set-files.ts";
 import { WantList } from "./want-list.ts";
 import { Walk } from "./walk.ts";
 
-/** While a long file is read again, the server hears of it this often, in ms. */
-const PROVING_EVERY_MS = 5_000;
 /** Bytes of the daily limit that are reserved at a time, not file by file. */
 const RESERVED_AHEAD = 16 * 1024 * 1024;
 
@@ -206,14 +205,10 @@ export class SetSender implements OutgoingStream {
   }
 
   #proving(): GoOn {
-    let toldAt = performance.now();
-    return (offset) => {
-      if (performance.now() - toldAt >= PROVING_EVERY_MS) {
-        toldAt = performance.now();
-        this.#send({ type: "proving", offset });
-      }
-      return this.#stopped === undefined;
-    };
+    return provingNowAndThen(
+      (offset) => this.#send({ type: "proving", offset }),
+      () => this.#stopped === undefined,
+    );
   }
 
   /** @returns what was told */

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import type { ClientRecord, DownloadRecord } from "../../../lib/api/schemas.ts";
+import type { DownloadRecord } from "../../../lib/api/schemas.ts";
 import { UnreachableError } from "../../../lib/cli/rest/api-errors.ts";
 import { formatEvent, formatStart } from "../../../lib/util/server-sent-events.ts";
 import { errorOf } from "../../support/errors.ts";
-import { downloadRecord } from "../../support/records.ts";
+import { clientRecord, downloadRecord } from "../../support/records.ts";
 import { json, scriptedRest } from "../../support/scripted-rest.ts";
 
 const ID = downloadRecord().download_id;
@@ -112,21 +112,7 @@ describe("watching a download", () => {
 });
 
 test("all changes come with what they are of", async () => {
-  const client: ClientRecord = {
-    client_id: "site-1",
-    connected: true,
-    connected_at: null,
-    last_seen_at: null,
-    remote_address: null,
-    hostname: null,
-    platform: null,
-    version: null,
-    labels: {},
-    time_zone: "UTC",
-    active_downloads: 0,
-    revoked_at: null,
-    problem: null,
-  };
+  const client = clientRecord();
   const text = formatEvent("client", client, 1) + formatEvent("download", downloadRecord(), 2);
   await using server = scriptedRest(
     () => new Response(text, { headers: { "content-type": "text/event-stream" } }),
