@@ -38,12 +38,9 @@ export class PostgresPool {
 
   async #take(): Promise<PostgresConnection> {
     for (;;) {
-      const idle = this.#idle.pop();
-      if (idle) return idle;
-      if (this.#open < MOST_CONNECTIONS) {
-        const opened = await this.#openOne();
-        if (opened) return opened;
-      }
+      // One may have been given back while another one could not be opened.
+      const found = this.#idle.pop() ?? (await this.#openOne()) ?? this.#idle.pop();
+      if (found) return found;
       const next = Promise.withResolvers<PostgresConnection | undefined>();
       this.#waiting.push(next.resolve);
       const given = await next.promise;
@@ -51,8 +48,9 @@ export class PostgresPool {
     }
   }
 
-  /** @returns undefined where Postgres takes no more, and there are others to wait for */
+  /** @returns undefined where there may be no more, and there are others to wait for */
   async #openOne(): Promise<PostgresConnection | undefined> {
+    if (this.#open >= MOST_CONNECTIONS) return undefined;
     this.#open++;
     try {
       return await PostgresConnection.open(this.databaseUrl);
