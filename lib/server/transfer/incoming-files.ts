@@ -10,10 +10,15 @@ import { type Answer, SetWriter } from "./set-writer.ts";
 import { describeWanted } from "./wanted-file.ts";
 import { WantQueue } from "./want-queue.ts";
 
+/** Quotas are looked at again each time that files have so many bytes more than was listed. */
+const GROWTH_STEP = 1024 * 1024;
+
 export interface IncomingFilesOptions extends OpenSet {
   metrics: Metrics;
   /** So many bytes more than were listed are to come: ends the attempt where there is no room. */
   checkRoom: (bytes: number) => Promise<void>;
+  /** The set has so many bytes, more than was listed: ends the attempt where that is over a quota. */
+  checkQuota: (totalSize: number) => Promise<unknown>;
   /** What was there at that moment is on the disk, and in the rows of its files. */
   onDurable: (moment: Moment) => Promise<void>;
   /** A file does not come, and the set is to have all or nothing. */
@@ -34,6 +39,8 @@ export class IncomingFiles {
   readonly #writer: SetWriter;
   readonly #checkpoints: SetCheckpoints;
   readonly #rate = new RateMeter();
+  /** Bytes beyond what was listed, since quotas were looked at. */
+  #growth = 0;
 
   constructor(private readonly options: IncomingFilesOptions) {
     const { download, rows, folder, maxUnsafe, stalled, tell } = options;
@@ -169,9 +176,14 @@ export class IncomingFiles {
 
   /** A file has another size than was known: below 0 it has fewer bytes. */
   async #admit(bytes: number): Promise<void> {
-    const { tally, order, checkRoom } = this.options;
+    const { tally, order, checkRoom, checkQuota } = this.options;
     tally.grow(bytes, order.maxBytes);
-    if (bytes > 0) await checkRoom(bytes);
+    if (bytes <= 0) return;
+    await checkRoom(bytes);
+    this.#growth += bytes;
+    if (this.#growth < GROWTH_STEP) return;
+    this.#growth = 0;
+    await checkQuota(tally.totalSize);
   }
 
   #moment(): Moment {

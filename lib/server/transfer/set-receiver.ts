@@ -256,6 +256,7 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
       ...set,
       metrics: this.options.metrics,
       checkRoom: (bytes) => this.endIfNoRoom(bytes),
+      checkQuota: (totalSize) => this.endIfOverQuota(totalSize),
       onDurable: (moment) => this.#onDurable(moment),
       onMissing: (error) => this.fail(error, true),
       onDone: () => this.#done(),

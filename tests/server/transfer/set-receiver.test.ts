@@ -21,6 +21,12 @@ import { MemoryStorage } from "../../support/memory-storage.ts";
 /* A receiver of a set on a clock that tests move: what counts as an answer, and for how long. */
 
 const CHUNK = 64 * 1024;
+/** Most bytes of a set. */
+const QUOTA = 8 * 1024 * 1024;
+const OVER_QUOTA = {
+  problem: { code: "storage_full", message: "it is over the quota" },
+  final: true,
+} as const;
 /** A file of so many bytes is written before it is whole. */
 const LARGE = 1024 * 1024;
 const SET: SetOrder = {
@@ -64,7 +70,7 @@ beforeEach(async () => {
     order: SET,
     credit: pool,
     minFreeDisk: 0,
-    findOverQuota: async () => null,
+    findOverQuota: async (totalSize) => (totalSize > QUOTA ? OVER_QUOTA : null),
     othersWait: async () => false,
     report: async (event) => (row = transition(row, event).next),
     metrics: new Metrics(),
@@ -244,5 +250,28 @@ describe("what brings a set no further is no answer", () => {
       await pass(30);
     }
     await expectStalled();
+  });
+});
+
+describe("a file that has more bytes than was listed", () => {
+  test("ends the set before one of them comes, where that is over a quota", async () => {
+    await wanted(CHUNK);
+    await sendRecords(start(QUOTA + 1));
+    expect(isOver()).toBe(true);
+    expect(await outcome).toMatchObject({ type: "failed", ...OVER_QUOTA });
+  });
+
+  test("comes where there is room for it", async () => {
+    await wanted(CHUNK);
+    await sendRecords(start(QUOTA), data(1000));
+    expect(isOver()).toBe(false);
+  });
+
+  test("cannot come over a quota bit by bit, by starting anew each time", async () => {
+    await wanted(CHUNK);
+    for (let size = CHUNK; size < QUOTA + LARGE && !isOver(); size += CHUNK) {
+      await sendRecords(start(size));
+    }
+    expect(await outcome).toMatchObject({ type: "failed", ...OVER_QUOTA });
   });
 });
