@@ -16,7 +16,7 @@ export interface Footprint {
 export const HAS_PROC = process.platform === "linux";
 
 /** @throws Error when the process does not run */
-export async function footprintOf({ pid }: Program): Promise<Footprint> {
+export async function footprintOf({ pid }: Pick<Program, "pid">): Promise<Footprint> {
   const folder = `/proc/${pid}/fd`;
   const links = await Promise.all(
     (await readdir(folder)).map((name) =>

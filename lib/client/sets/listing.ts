@@ -2,6 +2,7 @@ import type { BigIntStats } from "node:fs";
 import { join, sep } from "node:path";
 import { FdsError } from "../../protocol/errors.ts";
 import { eventLoopBudget } from "../../util/event-loop-budget.ts";
+import type { FolderName } from "../../util/folder-names.ts";
 import { explain, Refusal } from "../owner-rules/refusal.ts";
 import type { Lookup } from "../owner-rules/lookup.ts";
 import { contains } from "../owner-rules/paths.ts";
@@ -100,7 +101,7 @@ function openWithin(lookup: Lookup, real: string): OpenFolder {
 
 async function readPage(folder: OpenFolder, real: string, options: ListOptions): Promise<Page> {
   const { lookup, after, limit } = options;
-  const all = await folder.entries();
+  const all = await firstNames(folder);
   const names = all
     .slice(0, MAX_NAMES)
     .filter(({ name }) => after === undefined || compareNames(name, after) > 0)
@@ -120,6 +121,16 @@ async function readPage(folder: OpenFolder, real: string, options: ListOptions):
     });
   }
   return page;
+}
+
+/** The names that are read first: one more than are listed, where there are more. */
+async function firstNames(folder: OpenFolder): Promise<FolderName[]> {
+  const all: FolderName[] = [];
+  for await (const names of folder.names()) {
+    all.push(...names);
+    if (all.length > MAX_NAMES) break;
+  }
+  return all;
 }
 
 /** @returns null for what is not listed, or is gone */

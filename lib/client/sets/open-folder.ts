@@ -1,6 +1,6 @@
-import fs, { type BigIntStats, constants, type Dirent } from "node:fs";
-import { readdir } from "node:fs/promises";
+import fs, { type BigIntStats, constants } from "node:fs";
 import { join } from "node:path";
+import { type FolderName, namesIn } from "../../util/folder-names.ts";
 import { Refusal } from "../owner-rules/refusal.ts";
 
 const FOLDER_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
@@ -58,9 +58,9 @@ export class OpenFolder implements Disposable {
     return fs.lstatSync(`${this.#base}/${name}`, { bigint: true });
   }
 
-  /** Everything in it, in no order. A name that is not UTF-8 has a U+FFFD, and leads nowhere. */
-  entries(): Promise<Dirent[]> {
-    return readdir(this.#base, { withFileTypes: true });
+  /** What is in it, some at a time, in no order. A name that is not UTF-8 leads nowhere. */
+  names(): AsyncGenerator<FolderName[]> {
+    return namesIn(this.#base);
   }
 
   [Symbol.dispose](): void {
@@ -87,15 +87,9 @@ export type EntryType = "file" | "folder" | "other";
  * be shown for a name that is not UTF-8, and be that of something else.
  * @throws an error of the system
  */
-export function typeOf(entry: Dirent, folder: OpenFolder): EntryType {
-  if (entry.name.includes("\uFFFD")) return kindOf(folder.stat(entry.name));
-  const known = entry.isFile() || entry.isDirectory() || entry.isSymbolicLink();
-  const isSpecial =
-    entry.isFIFO() || entry.isSocket() || entry.isCharacterDevice() || entry.isBlockDevice();
-  return kindOf(known || isSpecial ? entry : folder.stat(entry.name));
-}
-
-function kindOf(found: Dirent | BigIntStats): EntryType {
+export function typeOf({ name, type }: FolderName, folder: OpenFolder): EntryType {
+  if (type !== "unknown" && !name.includes("\uFFFD")) return type;
+  const found = folder.stat(name);
   if (found.isFile()) return "file";
   return found.isDirectory() ? "folder" : "other";
 }

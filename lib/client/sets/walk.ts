@@ -1,8 +1,8 @@
-import type { Dirent } from "node:fs";
 import { join, sep } from "node:path";
 import { FdsError } from "../../protocol/errors.ts";
 import type { PathPatterns, PatternWalk } from "../../protocol/patterns.ts";
 import { eventLoopBudget } from "../../util/event-loop-budget.ts";
+import type { FolderName } from "../../util/folder-names.ts";
 import { systemCode } from "../../util/system-error.ts";
 import type { Lookup } from "../owner-rules/lookup.ts";
 import { explain, Refusal } from "../owner-rules/refusal.ts";
@@ -11,6 +11,8 @@ import { compareNames, OpenFolder, typeOf } from "./open-folder.ts";
 
 /** Names that one walk looks at, before it is given up as endless. */
 const MAX_NAMES = 2_000_000;
+/** Names of one folder that are kept at a time: far more than the files of a set. */
+const MAX_IN_FOLDER = 500_000;
 /** How long one walk may take, in ms. */
 const MAX_WALK_MS = 600_000;
 /** No path of a file is longer, in bytes of UTF-8: a server could not keep it. */
@@ -53,10 +55,10 @@ interface Step extends Opened {
   exclude: PatternWalk;
 }
 
-/** A folder and what was in it when it was opened, by name. */
+/** A folder and what was in it when it was opened and may be named by the patterns, by name. */
 interface Opened {
   folder: OpenFolder;
-  entries: Dirent[];
+  entries: FolderName[];
 }
 
 /** What is known of a folder before it is opened. */
@@ -92,7 +94,8 @@ export class Walk {
       const start = { include: include.startIn(names), exclude: exclude.startIn(names) };
       if (!start.include.mayMatchInside || !lookup.mayEnter(real)) continue;
       isInside = true;
-      const opened = await openRoot(given, () => OpenFolder.open(real, lookup.hasProc));
+      const open = () => OpenFolder.open(real, lookup.hasProc);
+      const opened = await openRoot(given, () => this.#open(open, start));
       if (!opened) continue;
       using _ = opened.folder;
       yield* this.#inFolder({ ...opened, path: "", ...start }, root, real);
@@ -127,7 +130,7 @@ export class Walk {
    * @param isRepeated whether the entry before has the same name: then they are not UTF-8, or all but one
    */
   #look(
-    batch: Dirent[],
+    batch: FolderName[],
     isRepeated: (n: number) => boolean,
     step: Step,
     root: number,
@@ -152,7 +155,7 @@ export class Walk {
           files.push(...this.#file(found, name, step, real));
       } catch (error) {
         const skipped = reasonOf(error, name);
-        const isNamed = include.matched || entry.isDirectory();
+        const isNamed = include.matched || entry.type === "folder";
         if (skipped && isNamed && this.#exists(entry, join(real, path)))
           files.push({ ...found, skipped });
       }
@@ -161,9 +164,9 @@ export class Walk {
   }
 
   /** Whether the owner's rules let a set know of it. */
-  #exists(entry: Dirent, path: string): boolean {
+  #exists(entry: FolderName, path: string): boolean {
     const { lookup } = this.options;
-    return entry.isDirectory() ? lookup.mayEnter(path) : lookup.permits(path);
+    return entry.type === "folder" ? lookup.mayEnter(path) : lookup.permits(path);
   }
 
   /** @returns nothing for a file that does not exist for a set */
@@ -196,7 +199,7 @@ export class Walk {
     }
     let opened: Opened;
     try {
-      opened = await openSorted(() => step.folder.folder(name));
+      opened = await this.#open(() => step.folder.folder(name), next);
     } catch (error) {
       const skipped = reasonOf(error, name);
       if (skipped) yield [{ ...found, skipped }];
@@ -204,6 +207,34 @@ export class Walk {
     }
     using _ = opened.folder;
     yield* this.#inFolder({ ...next, ...opened }, root, real);
+  }
+
+  /**
+   * Opens a folder and reads its names: those that the patterns may name are kept.
+   * @throws an error of the system, or Refusal; FdsError `too_many_files`
+   */
+  async #open(
+    open: () => OpenFolder,
+    { include, exclude }: Pick<Step, "include" | "exclude">,
+  ): Promise<Opened> {
+    const folder = open();
+    try {
+      const entries: FolderName[] = [];
+      for await (const names of folder.names()) {
+        if (!this.options.goOn(this.#names)) break;
+        const wanted = names.filter(
+          ({ name }) => include.step(name).mayMatchInside && !exclude.step(name).matched,
+        );
+        entries.push(...wanted);
+        // Those that are kept are counted when they are looked at.
+        this.#count(names.length - wanted.length);
+        if (entries.length > MAX_IN_FOLDER) throw tooMany(`over ${MAX_IN_FOLDER} in one folder`);
+      }
+      return { folder, entries: entries.toSorted((a, b) => compareNames(a.name, b.name)) };
+    } catch (error) {
+      folder[Symbol.dispose]();
+      throw error;
+    }
   }
 
   /** Whether an earlier root has the same path: the first root's counts. */
@@ -215,12 +246,7 @@ export class Walk {
 
   #count(names: number): void {
     this.#names += names;
-    if (this.#names > MAX_NAMES) {
-      throw new FdsError(
-        "too_many_files",
-        `there are over ${MAX_NAMES} names to look at, name fewer folders`,
-      );
-    }
+    if (this.#names > MAX_NAMES) throw tooMany(`over ${MAX_NAMES}`);
     if (performance.now() > this.#endsAt) {
       const minutes = MAX_WALK_MS / 60_000;
       throw new FdsError(
@@ -231,25 +257,18 @@ export class Walk {
   }
 }
 
+function tooMany(names: string): FdsError {
+  const message = `there are ${names} names to look at, name fewer folders`;
+  return new FdsError("too_many_files", message);
+}
+
 /** A name that is not UTF-8: nobody can ask for it. */
 class NotText extends Error {}
 
-/** Opens a folder and reads its names. @throws an error of the system, or Refusal */
-async function openSorted(open: () => OpenFolder): Promise<Opened> {
-  const folder = open();
-  try {
-    const entries = await folder.entries();
-    return { folder, entries: entries.toSorted((a, b) => compareNames(a.name, b.name)) };
-  } catch (error) {
-    folder[Symbol.dispose]();
-    throw error;
-  }
-}
-
 /** @returns null for a root that is not there any more @throws FdsError that says why it cannot be read */
-async function openRoot(given: string, open: () => OpenFolder): Promise<Opened | null> {
+async function openRoot(given: string, open: () => Promise<Opened>): Promise<Opened | null> {
   try {
-    return await openSorted(open);
+    return await open();
   } catch (error) {
     const problem = explain(error, given);
     if (problem.code === "file_not_found") return null;

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import fs, { type Dirent } from "node:fs";
+import fs from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { OpenFolder } from "../../../lib/client/sets/open-folder.ts";
@@ -237,13 +237,13 @@ describe.skipIf(!hasProc)("row 44: while it walks,", () => {
 
 /** Does something with each folder whose names are read, before they are. */
 function onEntries(work: (path: string) => unknown): Disposable {
-  const { entries } = OpenFolder.prototype;
-  OpenFolder.prototype.entries = async function (this: OpenFolder): Promise<Dirent[]> {
+  const { names } = OpenFolder.prototype;
+  OpenFolder.prototype.names = async function* (this: OpenFolder) {
     const { fd } = this as unknown as { fd: number };
     work(fs.readlinkSync(`/proc/self/fd/${fd}`));
-    return entries.call(this);
+    yield* names.call(this);
   };
-  return { [Symbol.dispose]: () => void (OpenFolder.prototype.entries = entries) };
+  return { [Symbol.dispose]: () => void (OpenFolder.prototype.names = names) };
 }
 
 describe("the owner's rules", () => {
