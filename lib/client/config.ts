@@ -32,7 +32,7 @@ const MADE_INTO_OTHERS = [
   "logFormat",
 ] as const;
 
-/** Everything the client is told from outside, as its table of settings has it. */
+/** All settings of the client, by the names of the table in settings.ts. */
 export type ClientConfig = ReturnType<typeof configOf>;
 
 export const CLIENT_HELP = `Usage: bun run client --id ID [flags]

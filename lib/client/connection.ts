@@ -18,9 +18,9 @@ import type { ClientKeys } from "./key.ts";
 const CONNECT_WITHIN_MS = 20_000;
 /** How often the connection is looked after, in ms. */
 const TEND_INTERVAL_MS = 5_000;
-/** Messages of a server: far more than the credit of the fastest link takes. */
+/** Limit of the messages of a server: far more than it needs to grant credit on the fastest link. */
 const MESSAGES = { burst: 20_000, everyMs: 0.1 };
-/** What may wait for a server that does not read: more than frames, which wait for room, ever take. */
+/** Most bytes that wait in the socket for a server that does not read. Frames wait for room, so they never take as many. */
 const MAX_UNREAD_BYTES = 16 * 1024 * 1024;
 
 export interface ConnectionOptions extends AgentOptions, DialOptions {
@@ -43,7 +43,7 @@ export interface Ending {
   code: ErrorCode | undefined;
   /** The server had taken the registration. */
   registered: boolean;
-  /** A good part of a file, or a whole one, was delivered. */
+  /** True if the connection delivered a whole file, or a good part of one. */
   worked: boolean;
   /** ms */
   lasted: number;
@@ -174,7 +174,7 @@ export class Connection {
     this.#end(`${code ? "protocol broken: " : ""}${error.message || "cannot connect"}`, code);
   }
 
-  /** The other side is not there to hear a goodbye. */
+  /** Ends the connection without a close frame: the other side is not there to read it. */
   #drop(reason: string): void {
     this.#socket.terminate();
     this.#end(reason);

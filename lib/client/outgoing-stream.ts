@@ -31,7 +31,7 @@ export interface OutgoingStream {
   readonly about: About;
   /** Runs until the server confirms or cancels, or the connection ends; never rejects. */
   run(): Promise<Delivery>;
-  /** Whether at least so many bytes were sent in this attempt. */
+  /** Whether at least this many bytes were sent in this attempt. */
   hasDelivered(bytes: number): boolean;
   /** Everything below `maxOffset` may be sent; what was granted stays so, whatever comes late. */
   grant(maxOffset: number): void;

@@ -6,8 +6,8 @@ const DEFAULT_PORTS: Record<string, string> = { "ws:": "80", "wss:": "443" };
 
 /**
  * The proxy on the way to a server, by the variables that most programs know: `HTTPS_PROXY` for
- * wss, `HTTP_PROXY` for ws, unless `NO_PROXY` names the server. Lower case is understood too. There
- * is none on the way to this machine: it would see the key, and take it to another one.
+ * wss, `HTTP_PROXY` for ws, unless `NO_PROXY` names the server. Lower case is understood too. A
+ * server on this machine is reached without one: the proxy would see the key, and take it to another machine.
  * @param server a ws or wss URL
  * @returns the proxy's URL, or null to go straight
  * @throws UsageError that names the variable; its value may hold a password and is not repeated

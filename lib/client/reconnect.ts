@@ -60,7 +60,7 @@ class Connections {
     this.#enrol = options.isKeyNew;
   }
 
-  /** Whether there is a connection, or a next one is planned. */
+  /** True while there is a connection, or a wait for the next try. */
   get isWell(): boolean {
     return this.#isWaiting || (this.#current?.isAlive ?? false);
   }
@@ -121,7 +121,7 @@ class Connections {
     const known = !this.#enrol;
     const asksToEnrol = code !== undefined && meaningOf(code).asksToEnrol === true;
     const isAsked = asksToEnrol && enrolToken !== null;
-    // A server that was not reached, or had no time, still wants what it asked for.
+    // What the server asked for once counts until it is reached again and says something else.
     this.#enrol = isAsked || (this.#enrol && code === undefined && !registered);
     if (isAsked && known) return 0;
     const refused = wasRefused(ending);

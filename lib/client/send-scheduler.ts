@@ -6,12 +6,12 @@ import type { TokenBucket } from "../util/token-bucket.ts";
 const MAX_QUEUED_MS = 250;
 const MIN_QUEUED = 64 * 1024;
 const MAX_QUEUED = 4 * 1024 * 1024;
-/** A frame is no longer than what the link carries in this time. */
+/** A frame has no more bytes than the link carries in this time, in ms. */
 const MAX_FRAME_MS = 100;
 const MIN_FRAME = 16 * 1024;
 /** Rates are measured over this long, in ms. */
 const RATE_SPAN_MS = 1000;
-/** A rate that was measured for less time, in ms, or of fewer bytes says nothing of the link. */
+/** A rate measured over less time, in ms, or fewer bytes says nothing about the link. */
 const MIN_MEASURED_MS = 100;
 const MIN_MEASURED = 1024 * 1024;
 /** The socket tells of no drain, so it is looked at this often, in ms. */
@@ -126,7 +126,7 @@ export class SendScheduler {
     return this.socket.bufferedAmount < limit && this.limit.available > 0;
   }
 
-  /** Counts what has left the socket since the last look. */
+  /** Measures the rate: counts the bytes that have left the socket since the last look. */
   #measure(): void {
     const drained = this.#sent - Math.min(this.#sent, this.socket.bufferedAmount);
     this.#rate.add(drained - this.#drained);

@@ -98,7 +98,7 @@ export class Sender implements OutgoingStream {
     return { outcome, bytesSent: this.#sentBytes };
   }
 
-  /** Whether at least so many bytes were sent in this attempt. */
+  /** Whether at least this many bytes were sent in this attempt. */
   hasDelivered(bytes: number): boolean {
     return this.#offset - this.#begin >= bytes;
   }
@@ -219,7 +219,7 @@ export class Sender implements OutgoingStream {
       await this.#allowance.ensure(rest.length);
       await this.#turn();
       if (this.#interrupted()) return;
-      // More may be granted by now.
+      // While it was compressed, more may have been granted.
       if (!packed) next = this.#granted(rest);
       scheduler.send({ stream, epoch, offset: this.#offset }, next, packed);
       this.#allowance.spend(next.length);

@@ -16,7 +16,7 @@ import type { SettingTable } from "../util/settings.ts";
 import { isTimeZone } from "../util/time-zone.ts";
 import { PIN_PATTERN } from "./server-identity.ts";
 
-/** A slower client would leave downloads without a byte for so long that they seem dead. */
+/** The least rate limit: a slower client would seem dead for want of bytes. */
 const MIN_RATE_LIMIT = 16 * 1024;
 
 const ID: Kind<string> = {

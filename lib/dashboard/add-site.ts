@@ -15,7 +15,7 @@ export class AddSite {
   readonly #id = byId("new-site", HTMLInputElement);
   readonly #root = byId("new-root", HTMLInputElement);
   readonly #command = byId("command", HTMLElement);
-  /** Who is waited for: a key was made for it. */
+  /** The client that is expected to connect, and the key that was made for it. */
   #expected: { id: string; key: string } | null = null;
   #sites: Site[] = [];
   /** null: as there are sites or none. */

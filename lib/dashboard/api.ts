@@ -149,7 +149,7 @@ async function answered(request: Promise<Response>): Promise<Response> {
   });
 }
 
-/** Why a GET is refused; null: it is not. What it answers is not read. */
+/** Why the server refuses a GET; null: it does not. The body of the answer is not read. */
 async function refusalOf(path: string): Promise<ApiProblem | null> {
   const ending = new AbortController();
   try {

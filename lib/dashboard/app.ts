@@ -277,7 +277,7 @@ function saveFrom(path: string): void {
   link.click();
 }
 
-/** Leads to a part of the page, with the focus, and with its beginning in sight. */
+/** Moves the focus to a part of the page, and scrolls to its beginning where that is out of sight. */
 function lead(id: string): void {
   const part = byId(id, HTMLElement);
   part.focus({ preventScroll: true });

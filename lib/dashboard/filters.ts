@@ -24,7 +24,7 @@ export class Filters {
     return this.#shown;
   }
 
-  /** Shows something else, and says so in the address. */
+  /** Changes the filters, and the page's address with them. */
   change(change: Partial<Shown>): void {
     const hash = addressOf({ ...this.#shown, ...change });
     history.pushState(null, "", hash === "#" ? location.pathname : hash);

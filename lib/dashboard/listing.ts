@@ -9,7 +9,7 @@ export interface Filter {
   status?: DownloadStatus;
   clientId?: string;
   jobId?: string;
-  /** Only what failed and was not retried. */
+  /** Only downloads that failed and were not retried. */
   open?: true;
   downloadId?: string;
 }

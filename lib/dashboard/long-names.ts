@@ -24,7 +24,7 @@ export function pathParts(path: string): PathParts {
   return { folder: path.slice(0, baseAt), base, tail };
 }
 
-/** A text in two: the second part is its end, of so many characters at most. */
+/** Splits a text in two; the second part is its end, of at most a number of characters. */
 function splitEnd(text: string, length: number): [string, string] {
   const all = [...characters.segment(text)];
   const at = all.at(-length)?.index ?? 0;

@@ -5,8 +5,7 @@ import { visible } from "./format.ts";
 const SHOWN_MS = { done: 5_000, failed: 12_000 };
 
 /**
- * Tells a person what came of something, for a while or until it is pressed; a screen reader reads
- * it out.
+ * Shows the result of an action, for a while or until it is clicked. A screen reader reads it out.
  */
 export function notify(kind: keyof typeof SHOWN_MS, text: string): void {
   const notice = document.createElement("p");
@@ -16,7 +15,7 @@ export function notify(kind: keyof typeof SHOWN_MS, text: string): void {
   notice.append(words);
   notice.addEventListener("click", () => notice.remove());
   const notices = byId("notices", HTMLElement);
-  // What was said already is said anew, not twice.
+  // A notice with the same text takes the place of the one before.
   for (const other of [...notices.children]) {
     if (other.textContent === notice.textContent) other.remove();
   }
@@ -26,7 +25,7 @@ export function notify(kind: keyof typeof SHOWN_MS, text: string): void {
   setTimeout(() => notice.remove(), SHOWN_MS[kind]);
 }
 
-/** The same for anything thrown. */
+/** Tells a person of anything thrown, as a failure. */
 export function notifyFailure(error: unknown): void {
   notify("failed", error instanceof Error ? error.message : String(error));
 }

@@ -8,7 +8,7 @@ import { Throughput } from "./throughput.ts";
 /** Between two samples of the graph, in ms. */
 const SAMPLE_MS = 1_000;
 
-/** What today came to, and how fast it goes. */
+/** Shows today's downloads in numbers, and the rate at which bytes come now. */
 export class TotalsView {
   readonly #throughput = new Throughput();
 

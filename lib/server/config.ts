@@ -64,7 +64,7 @@ export function readServerConfig(
   return settings.helpWanted ? "help" : configOf(settings, isTerminal);
 }
 
-/** What is read as it is, and what several settings make together. */
+/** The settings as they are, and values that follow from several of them. */
 function configOf(settings: ServerSettings, isTerminal: boolean) {
   const apiToken = settings.read("apiToken");
   const enrolToken = settings.read("enrolToken");

@@ -39,9 +39,9 @@ export interface Common extends Order {
   attempts: number;
   /** Number of the attempt; what belongs to an older one is dropped. */
   epoch: number;
-  /** Times that it started over from the first byte. */
+  /** How often it started over from the first byte. */
   restarts: number;
-  /** Failed tries in a row since bytes last became safe. */
+  /** Failed tries in a row since bytes last became durable. */
   failures: number;
   /** Bytes that came for it over all attempts, those that came again too; compressed, where they were. */
   bytesOnWire: number;

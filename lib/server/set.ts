@@ -14,11 +14,11 @@ export interface SetOrder {
   exclude: string[];
   /** Files that were changed more recently are left for later, in ms. */
   minAgeMs: number;
-  /** Whether files that are stored already, as they are, are sent again. */
+  /** Whether files of which the server has the same already are sent again. */
   unchanged: "send" | "skip";
   /** The first file that does not come fails the set. */
   strict: boolean;
-  /** What a set of no files is. */
+  /** What becomes of a set where no file matches. */
   ifNone: "fail" | "complete";
   maxFiles: number;
   /** null: without a limit */
@@ -51,7 +51,7 @@ export interface ListedFile {
   error: Problem | null;
 }
 
-/** A file of a set, as it is known. */
+/** A file of a set, with what is known of it so far. */
 export interface SetFile extends ListedFile {
   status: "pending" | "received" | "unchanged" | "skipped";
   /** Checksum of the file by the download's algorithm, lower-case hex; null: not known. */

@@ -249,7 +249,7 @@ function fail(download: Active, problem: Problem, now: number, final: boolean): 
 const ROOM_RECHECK_MS = 5_000;
 
 /**
- * A download that gave way lets others go first for so long, in ms: longer than they wait before they
+ * A download that gave way lets others go first for this time, in ms: longer than they wait before they
  * look for room again.
  */
 const GIVE_WAY_MS = 2 * ROOM_RECHECK_MS;

@@ -40,7 +40,7 @@ export function shortFileName(name: string, suffix = "", most = MAX_NAME_BYTES):
   return kept + suffix + extension;
 }
 
-/** The longest start of the text that takes at most so many bytes of UTF-8. */
+/** The longest start of a text that takes at most a number of bytes of UTF-8. */
 function cut(text: string, bytes: number): string {
   return text.slice(0, new TextEncoder().encodeInto(text, new Uint8Array(bytes)).read);
 }

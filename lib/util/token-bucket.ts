@@ -54,7 +54,7 @@ export class TokenBucket {
     this.#tokens -= bytes;
   }
 
-  /** How long until so many bytes may pass, in ms; at most a burst is ever there at once. */
+  /** How long until a number of bytes may pass, in ms; more than a burst is never there at once. */
   msUntil(bytes: number): number {
     this.#fill();
     const missing = Math.min(bytes, this.burst) - this.#tokens;

@@ -104,7 +104,7 @@ export const MUTATIONS: readonly Mutation[] = [
     breaks: "B: first the bytes, then the row",
     file: "lib/server/transfer/part-writer.ts",
     find: `    const durableOffset = await this.#flush(written);
-    if (durableOffset === this.#safe) return;
+    if (durableOffset === this.#durable) return;
     await this.options.onDurable(durableOffset);`,
     replace: `    const durableOffset = written;
     await this.options.onDurable(durableOffset);
@@ -116,7 +116,7 @@ export const MUTATIONS: readonly Mutation[] = [
     breaks: "B: what is safe is on the disk",
     file: "lib/server/transfer/part-writer.ts",
     find: `    const durableOffset = await this.#flush(written);
-    if (durableOffset === this.#safe) return;
+    if (durableOffset === this.#durable) return;
     await this.options.onDurable(durableOffset);`,
     replace: `    const durableOffset = written;
     await this.options.onDurable(durableOffset);`,
@@ -240,7 +240,7 @@ export const MUTATIONS: readonly Mutation[] = [
     name: "window-without-end",
     breaks: "D, E: what is under way is bounded by the window",
     file: "lib/server/transfer/flow-control.ts",
-    find: `const limit = Math.min(this.#written, this.#safe + this.options.maxUnflushed) + window;`,
+    find: `const limit = Math.min(this.#written, this.#durable + this.options.maxUnflushed) + window;`,
     replace: `const limit = Number.MAX_SAFE_INTEGER;`,
     caughtBy: { [CREDIT]: "a file that is longer than the window" },
   },
@@ -267,7 +267,7 @@ export const MUTATIONS: readonly Mutation[] = [
     name: "slow-flush-not-waited-for",
     breaks: "D: what is written and not flushed is bounded",
     file: "lib/server/transfer/flow-control.ts",
-    find: `Math.min(this.#written, this.#safe + this.options.maxUnflushed)`,
+    find: `Math.min(this.#written, this.#durable + this.options.maxUnflushed)`,
     replace: `this.#written`,
     caughtBy: { [CREDIT]: "goes on ahead of what is flushed" },
   },

@@ -12,7 +12,7 @@ const PROJECT = join(import.meta.dir, "../../..");
 /** How long a program may take until it is ready, in ms. */
 const START_TIMEOUT = 30_000;
 
-/** Tokens that nothing else knows. */
+/** Tokens made for this demo alone. */
 export interface Tokens {
   api: string;
   enroll: string;

@@ -8,7 +8,7 @@ import type { CommandContext } from "./command.ts";
 export interface Attended<T> {
   /** What it is, to ask about it: `the download`. */
   what: string;
-  /** How to name it to another command. */
+  /** The id by which other commands know it. */
   id: string;
   /** Shows it until it has ended. */
   follow: (options: FollowOptions) => Promise<T>;

@@ -32,7 +32,7 @@ export function tell({ out }: Pick<GuideContext, "out">, ...lines: string[]): vo
   out.write(lines.map((line) => `${line}\n`).join(""));
 }
 
-/** Writes a line about something that is not as it should be. */
+/** Writes a line about an error. */
 export function complain({ out }: Pick<GuideContext, "out">, text: string): void {
   out.write(`${paint("✗", "red", out.colour)} ${plainText(text)}\n`);
 }

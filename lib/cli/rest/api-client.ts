@@ -165,7 +165,7 @@ export class ApiClient {
     return list.enrolment_keys;
   }
 
-  /** The answer alone holds the secret. */
+  /** Makes an enrolment key. Its secret is in this answer only. */
   createEnrolmentKey(
     body: Body<"createEnrolmentKey">,
     signal?: AbortSignal,

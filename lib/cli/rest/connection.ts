@@ -88,7 +88,7 @@ function read<T>(source: string, value: ParsedFlags["values"][string], kind: Kin
   return readSetting({ source, text: String(value), secret }, kind.schema, kind.expected);
 }
 
-/** A server's address as clients take it too, for REST; null if it is none. */
+/** The http(s) address of a server, also from the ws(s) that clients use; null if it is no address. */
 function addressOf(text: string): string | null {
   const url = URL.parse(text);
   if (!url || !/^(?:http|ws)s?:$/.test(url.protocol)) return null;

@@ -79,7 +79,7 @@ async function start(
 }
 
 export interface FollowOptions extends WatchOptions {
-  /** Gets each record at first, and whenever it is another. */
+  /** Called with the record of each download at first, and after each change. */
   onChange?: (record: DownloadRecord) => void;
   /** Also shows one bar for all of them; where lines cannot be redrawn, that and the ends alone. */
   withTotal?: boolean;

@@ -138,7 +138,7 @@ function isArchiveWorthIt(files: FileHere[]): boolean {
   return missing.length >= MANY && 2 * bytesOf(missing) >= bytesOf(files);
 }
 
-/** Does something for one file; what goes wrong with it alone is told at the end. */
+/** Works on one file. An error of this file alone is told at the end, and the others go on. */
 async function attempt({ so }: Saving, file: FileHere, work: () => Promise<void>): Promise<void> {
   await work().catch((error: unknown) => noteProblem(so, file, error));
 }
@@ -149,7 +149,7 @@ function advance({ so, options }: Saving, file: FileHere, bytes: number): void {
   options.onProgress(so);
 }
 
-/** Works on some things at once. None is worked on any more once this has ended. */
+/** Works on a few things at a time. When it returns, no work is left running. */
 async function eachOf<T>(
   things: AsyncIterator<T> | Iterator<T>,
   signal: AbortSignal,

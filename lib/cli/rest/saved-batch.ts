@@ -6,7 +6,7 @@ import { fileSystemSync } from "../../util/file-system-sync.ts";
 import { takeName } from "./save-content.ts";
 import type { StoredFile } from "./stored-file.ts";
 
-/** A batch is flushed with so many files, or so many bytes. */
+/** A batch is flushed once it has this many files or this many bytes. */
 const MAX_FILES = 2_000;
 const MAX_BYTES = 256 * 1024 * 1024;
 
@@ -21,13 +21,13 @@ export interface WrittenFile {
 export interface SavedBatchOptions<F extends WrittenFile> {
   /** A folder that is there, on the disk where they all are. */
   folder: string;
-  /** It has its name, and both are flushed. */
+  /** Called for a file that has its final name, once file and name are flushed. */
   onSaved: (file: F) => void;
-  /** It could not get its name. */
+  /** Called for a file that could not get its final name. */
   onProblem: (file: F, error: unknown) => void;
 }
 
-/** Files that are flushed together, and then get their names: a flush for each would take far longer. */
+/** Flushes many files together, then gives them their final names: a flush for each would take far longer. */
 export class SavedBatch<F extends WrittenFile> implements Disposable {
   #files: F[] = [];
   #bytes = 0;
@@ -38,7 +38,7 @@ export class SavedBatch<F extends WrittenFile> implements Disposable {
     this.#fd = process.platform === "linux" ? fs.openSync(options.folder, "r") : null;
   }
 
-  /** Takes a file whose digest was right; its bytes may be in no more than memory. */
+  /** Takes a file whose digest was right. Its bytes need not be flushed yet. */
   async add(file: F): Promise<void> {
     this.#files.push(file);
     this.#bytes += file.stored.size;

@@ -38,7 +38,7 @@ export class Transport {
     return this.connection.server;
   }
 
-  /** The same without a slash at the end. */
+  /** The server's address without a slash at the end. */
   get baseUrl(): string {
     return this.server.replace(/\/+$/, "");
   }

@@ -20,7 +20,7 @@ const PIECE = 1024 ** 2;
 /** A file of random bytes that a client can serve. */
 export interface TestFile {
   clientId: string;
-  /** Relative to the folder of everything, with forward slashes as `md5sum` writes them. */
+  /** Relative to the folder that setup works in, with forward slashes as `md5sum` writes them. */
   path: string;
   md5: string;
   /** False: it was there and right, and was left alone. */
@@ -47,7 +47,7 @@ export function testClientIds(count: number): string[] {
   return Array.from({ length: count }, (_, i) => `restaurant-${String(i + 1).padStart(3, "0")}`);
 }
 
-/** Where a client's test file is, relative to the folder of everything. */
+/** Where a client's test file is, relative to the folder that setup works in. */
 export function testFilePath(clientId: string): string {
   return `test-files/${clientId}/${TEST_FILE_NAME}`;
 }

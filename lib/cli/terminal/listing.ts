@@ -91,7 +91,7 @@ export function fieldLines(fields: object): string[] {
   );
 }
 
-/** Fields of one line; nothing in them can be taken for a separator. */
+/** Joins fields to a line of a pipe, by tabs. No field has a tab or a line end in it. */
 export function tabbed(fields: unknown[]): string {
   return fields.map((field) => plainText(String(field ?? ""))).join("\t");
 }

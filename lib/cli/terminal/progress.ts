@@ -54,7 +54,7 @@ function percentOf({ done, total, share }: BarState): number | null {
   return total === 0 ? 100 : Math.min(100, Math.floor((done / total) * 100));
 }
 
-/** A span for a person: `"0:07"`, `"12:00"`, `"1:02:03"`. */
+/** A duration for a person: `"0:07"`, `"12:00"`, `"1:02:03"`. */
 export function formatDuration(seconds: number): string {
   const whole = Math.ceil(seconds);
   const minutes = Math.floor(whole / 60);

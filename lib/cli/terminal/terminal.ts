@@ -79,7 +79,7 @@ export function padColumns(text: string, columns: number): string {
   return text + " ".repeat(Math.max(0, columns - Bun.stringWidth(text)));
 }
 
-/** Writes a line for something that is done. */
+/** Writes a line about something that succeeded. */
 export function say(terminal: Terminal, what: string, remark: string): void {
   const tick = paint("✓", "green", terminal.colour);
   terminal.write(

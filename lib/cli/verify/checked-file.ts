@@ -21,7 +21,7 @@ export type Verdict =
   | "unknown"
   | "unreadable";
 
-/** A file in the folder of downloads, or one that should be there; or all files of a set that are right. */
+/** One line of the verification: a file in the folder of downloads, one that is missing there, or all right files of a set together. */
 export interface CheckedFile {
   /** Relative to the folder of downloads, with forward slashes. */
   path: string;

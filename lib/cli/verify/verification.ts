@@ -22,7 +22,7 @@ export interface VerificationOptions {
   /** MD5 by path, as `checksums.txt` has them. */
   sums: Map<string, string>;
   signal: AbortSignal;
-  /** Told how far it is, in bytes. */
+  /** Called with how far it is, in bytes. */
   onProgress?: (done: number, total: number) => void;
 }
 

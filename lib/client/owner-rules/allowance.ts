@@ -19,7 +19,7 @@ export class Allowance {
   ) {}
 
   /**
-   * Makes sure that so many bytes more may leave.
+   * Makes sure that a number of bytes more may leave.
    * @throws FdsError `access_denied` when that is more than the day has left, or cannot be recorded
    */
   async ensure(bytes: number): Promise<void> {

@@ -31,7 +31,7 @@ interface Group {
   branches: string[];
 }
 
-/** The first group of braces that are in no others. */
+/** The first group of braces that is not inside another one. */
 function findGroup(pattern: string): Group | null {
   let depth = 0;
   let start = 0;

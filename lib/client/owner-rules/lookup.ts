@@ -108,7 +108,7 @@ export class Lookup {
   }
 
   async #openAt(path: string): Promise<SourceFile> {
-    // Before the first look, so that no answer tells whether a denied file is there.
+    // Checked before the disk is looked at, so that no answer tells whether a denied file is there.
     if (this.#isInside(path) && !this.#isPermitted(path)) throw new Refusal("denied");
     const realPath = await this.#follow(path);
     // Before the open: opening a device can do something, and opening a FIFO waits.

@@ -5,7 +5,7 @@ import { expandBraces } from "./braces.ts";
 /** A glob over the path within a root, with forward slashes; without alternatives in braces. */
 export interface Pattern {
   text: string;
-  /** It says from the root on where a file lies. Otherwise it holds at any depth. */
+  /** True for a pattern that begins at a root; any other matches at every depth. */
   isAnchored: boolean;
 }
 

@@ -10,7 +10,7 @@ const MiB = 1024 * 1024;
 /** What comes again in this time, in ms, is counted once there is much of it. */
 const SPAN = 10 * 60 * 1000;
 
-/** What left is kept longest: 64 MiB, and in a span so many lines of one file. */
+/** Lines about files that left are kept longest: 64 MiB, with a limit for each file and span. */
 const LEFT = { file: "requests.log", maxBytes: 8 * MiB, older: 7, most: 20 };
 
 /** Most lines in a span about everything else: the server decides how much it asks for. */

@@ -68,7 +68,7 @@ export class Roots {
     return (await this.lookup()).open(filePath);
   }
 
-  /** One request's way into the roots, where they are now. */
+  /** Finds where the roots are now, for one request. */
   async lookup(): Promise<Lookup> {
     const { homes, rules, mayBrowse, hasProc } = this;
     const roots = await Promise.all(this.folders.map((folder) => this.#locate(folder)));

@@ -94,7 +94,7 @@ function isKeyFile(path: string): boolean {
   return fold(path).split("/").some(isKeyName);
 }
 
-/** One spelling of what some file systems take for the same name. */
+/** Folds a name: names that some file systems take for the same become equal. */
 function fold(text: string): string {
   return text.normalize("NFC").toLowerCase();
 }

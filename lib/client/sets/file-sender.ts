@@ -116,7 +116,7 @@ export class FileSender {
     this.options.allowance.spend(bytes);
   }
 
-  /** Where the file's bytes begin, with the hash of what lies before. */
+  /** The offset from which on the file is sent, and the hash of the bytes before it. */
   async #prefix(want: WantedFile, file: SetFile, from: number | undefined) {
     const { checksum, proving } = this.options;
     const length = from ?? want.offset ?? 0;

@@ -3,7 +3,7 @@ import type { FrameOutlet } from "./frame-outlet.ts";
 
 /** A frame with less room than this is not begun, and nothing is put behind more than fits: bytes. */
 const LEAST_ROOM = 4 * 1024;
-/** The places of so many frames are kept, for the one that comes damaged. */
+/** How many of the last frames can be made again, where they come damaged. */
 const MAX_PLACES = 16 * 1024;
 
 /** Where in a set a frame begins. */

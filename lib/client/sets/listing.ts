@@ -133,7 +133,7 @@ async function firstNames(folder: OpenFolder): Promise<FolderName[]> {
   return all;
 }
 
-/** @returns null for what is not listed, or is gone */
+/** @returns null for a name that is not listed, or whose file is gone */
 function look(
   name: string,
   type: () => EntryType,

@@ -4,7 +4,7 @@ import type { Found } from "./walk.ts";
 
 /** Most bytes of a manifest: it is kept until the server has all of it. */
 const MAX_MANIFEST_BYTES = 64 * 1024 * 1024;
-/** Lines are sent once they have so many bytes, or there are no more. */
+/** Lines are sent once they have this many bytes, or there are no more. */
 const FLUSH_AT = 64 * 1024;
 
 /** How much a set may have. */

@@ -169,7 +169,7 @@ export class Walk {
     return entry.type === "folder" ? lookup.mayEnter(path) : lookup.permits(path);
   }
 
-  /** @returns nothing for a file that does not exist for a set */
+  /** @returns the file; an empty list where the owner's rules hide it, or an earlier root has it */
   #file(found: Found, name: string, step: Step, real: string): Found[] {
     if (!this.options.lookup.permits(join(real, found.path)) || this.#isDouble(found.path))
       return [];

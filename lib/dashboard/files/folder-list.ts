@@ -18,7 +18,7 @@ const NEAR_END = 50;
 export interface FolderListListener {
   onOpen(folder: ClientFile): void;
   onUp(): void;
-  /** Something was ticked, or is no more. */
+  /** Called when an entry was ticked or unticked. */
   onTick(entry: ClientFile): void;
   /** The end of what is listed is near. */
   onEnd(): void;

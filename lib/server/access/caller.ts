@@ -38,7 +38,7 @@ export function canEnd({ name, sessionHash }: Caller): boolean {
   return sessionHash !== null || (name !== null && name !== BOOTSTRAP);
 }
 
-/** The answer as if nothing were there, to a caller that named what it does not see. */
+/** The answer to a caller that names what it may not see: as if it did not exist. */
 export class OutOfScope extends FdsError {
   /**
    * @param answer the one that it gets where there is nothing

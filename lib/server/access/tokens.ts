@@ -40,8 +40,8 @@ export class Tokens {
 
   /**
    * Makes a token.
-   * @returns its secret too, which is nowhere else from then on
-   * @throws FdsError `invalid_request` when the name is that of a token that is good
+   * @returns the token with its secret, which is kept nowhere
+   * @throws FdsError `invalid_request` when a valid token has this name
    */
   async create(order: TokenOrder): Promise<{ secret: string; token: ApiToken }> {
     const secret = newSecret("fds_token");
@@ -70,7 +70,7 @@ export class Tokens {
   }
 
   /**
-   * Ends a token at once, and what is open with it.
+   * Revokes a token. Sessions and event streams that it opened end at once.
    * @throws FdsError `not_found`
    */
   async revoke(name: string): Promise<ApiToken> {

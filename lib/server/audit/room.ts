@@ -18,7 +18,7 @@ export interface RoomRows {
   /** Bytes of all rows of each standing. */
   auditSizes(): Promise<Record<Standing, number>>;
   /**
-   * Removes some rows, the oldest first: so many as take a moment.
+   * Removes some rows, the oldest first: as many as take a moment.
    * @param which those of a standing, or those that last happened before a time, ms since 1970
    * @returns what was removed; nothing where there is no such row
    */

@@ -209,9 +209,9 @@ export class Clients implements SessionHost {
   }
 
   /**
-   * Whether a client, with its downloads, is there for a caller now. What is not is answered as if it
-   * did not exist (404, or left out of lists, totals and events), so that nobody learns of it; 403
-   * only says that the role is too low, whatever is asked about.
+   * Whether a caller may know of a client and its downloads. What a caller may not know is answered as
+   * if it did not exist: 404, or left out of lists, totals and events. 403 says only that the role is
+   * too low for a call.
    */
   async sees({ sites }: Pick<Caller, "sites">, clientId: string): Promise<boolean> {
     if (sites?.selector == null) return areOf(sites, clientId, {});

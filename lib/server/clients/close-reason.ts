@@ -3,7 +3,7 @@ import type { FdsError } from "../../protocol/errors.ts";
 /** A WebSocket close reason holds at most 123 bytes (RFC 6455, 5.5). */
 const MAX_REASON_BYTES = 123;
 
-/** What the close frame says of the error for which a connection ends. */
+/** The reason in the close frame of a connection that ends with an error. */
 export function closeReason({ code, message }: FdsError): string {
   const reason = `${code}: ${message}`;
   const bytes = Buffer.from(reason);

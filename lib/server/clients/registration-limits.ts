@@ -16,7 +16,7 @@ const OF_A_CLIENT = { burst: 60, everyMs: 1_000 };
 /** Registrations of all clients of one address. */
 const OF_AN_ADDRESS = { burst: 20_000, everyMs: 10 };
 
-/** How often clients may come: what does no good is bounded for each address and each client. */
+/** Limits how often clients may connect and register, for each address and for each client. */
 export class RegistrationLimits {
   readonly #refused = new RateLimiter(REFUSED);
   readonly #unregistered = new RateLimiter(UNREGISTERED);

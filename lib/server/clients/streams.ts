@@ -6,7 +6,7 @@ export class Streams {
   readonly #open = new Map<number, IncomingStream>();
   #last = 0;
 
-  /** Gives a stream its number; what comes for it is handed to it until it has ended. */
+  /** Gives a stream its number. Messages and frames of that number are handed to it until it has ended. */
   attach<Stream extends IncomingStream>(make: (number: number) => Stream): Stream {
     const number = ++this.#last;
     const stream = make(number);

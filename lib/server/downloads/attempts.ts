@@ -39,7 +39,7 @@ const SHORT_FOR_MS = 15_000;
 
 type Receiver = FileReceiver | SetReceiver;
 
-/** A download that this process carries out. */
+/** A running attempt at a download. */
 interface Attempt {
   receiver: Receiver;
   /** The client sent everything, and keeps the file open until it hears what became of it. */

@@ -46,7 +46,7 @@ export class Dispatcher {
   /** What became due up to this time was found, ms since 1970. */
   #foundUpTo = Date.now();
   readonly #waiting = new WaitingLines();
-  /** Clients that came, for which it was not yet looked what waits. */
+  /** Clients that registered, whose waiting downloads were not looked up yet. */
   readonly #registered = new Set<string>();
   /** Jobs that let nothing be started when they were last asked. */
   readonly #held = new Set<Line>();

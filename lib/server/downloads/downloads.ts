@@ -127,7 +127,7 @@ export class Downloads {
     return download;
   }
 
-  /** A row is new, which somebody made. */
+  /** Logs a row that was inserted, and lets the dispatcher start it. */
   enqueued(download: Queued): void {
     this.#log(download).info("download queued", { file_path: download.filePath });
     this.#changed(download);

@@ -17,14 +17,14 @@ export interface OverQuota extends SpaceShortage {
   of: string | null;
 }
 
-/** So long after its first start, in ms, a download has what its client says that there is to come. */
+/** For this long after its first start, in ms, a download reserves the whole size that its client says. */
 const GRACE_MS = 10_000;
-/** From then on it has what has come, and what will in so many ms at the pace that it had. */
+/** Later it reserves what has come, and what comes in this time, in ms, at the rate that it had so far. */
 const AHEAD_MS = 60_000;
 
 /**
- * How many bytes are kept for a file that is under way. A client's word is good for a while; what it
- * only says, and does not send, takes nothing from others.
+ * How many bytes of the quota are reserved for a file that is under way. A size that a client only
+ * says, without sending the bytes, takes nothing from others for long.
  * @param now ms since 1970
  */
 export function reservedFor(download: Active, now: number): number {

@@ -11,7 +11,7 @@ const MAX_WAITING_BYTES = 512 * 1024;
  */
 const MAX_COUNTED_BYTES = 8 * 1024;
 
-/** About so many bytes are handed over at a time: only these are the reader's own. */
+/** About this many bytes are handed to a reader at a time: only these are its own memory. */
 export const PIECE_BYTES = 32 * 1024;
 
 const COMMENT_BYTES = new TextEncoder().encode(COMMENT);
@@ -65,13 +65,13 @@ export class EventReader {
     return !this.#ended && (this.subject === null || this.subject === subject);
   }
 
-  /** The same for readers with the same right. */
+  /** A key that readers with the same right share. */
   get right(): string {
     const { sites, tokenHash } = this;
     return sites === null ? "all" : JSON.stringify([tokenHash, [...sites.ids], sites.selector]);
   }
 
-  /** True when nothing more will wait for it. */
+  /** True once it takes no more events. */
   get ended(): boolean {
     return this.#ended;
   }

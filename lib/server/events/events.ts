@@ -18,7 +18,7 @@ const BEAT_MS = 200;
 const COMMENT_MS = 15_000;
 /** Rows read at a time. */
 const PAGE = 50;
-/** Readers that go on in one round of the event loop: each takes some 20 µs. */
+/** Readers woken in one round of the event loop: each takes about 20 µs. */
 const WOKEN_AT_ONCE = 50;
 
 const encoder = new TextEncoder();
@@ -211,7 +211,7 @@ export class Events {
     this.#told = download.revision;
     const known = this.#running.get(downloadId);
     if (status === "downloading" && known?.download.epoch === epoch) {
-      // Its size is known now, or its safe offset rose: progress, of which the beat tells.
+      // Its size is known now, or its durable offset rose: progress, of which the beat tells.
       known.download = download;
       return;
     }

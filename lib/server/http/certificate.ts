@@ -13,7 +13,7 @@ const CIPHERS = ["AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305"]
   .flatMap((cipher) => [`ECDHE-ECDSA-${cipher}`, `ECDHE-RSA-${cipher}`])
   .join(":");
 
-/** A handshake with oneself takes milliseconds; one that takes so many never ends. */
+/** A handshake of the server with itself is given up after this time, in ms; it takes a few. */
 const HANDSHAKE_MS = 5_000;
 
 /**

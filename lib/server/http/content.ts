@@ -80,7 +80,7 @@ export function names(header: string | null, etag: string): boolean {
   return tags.includes("*") || tags.includes(etag);
 }
 
-/** To be saved under this name, whatever it is made of (RFC 6266, with RFC 8187's encoding). */
+/** The Content-Disposition of a file to be saved under a name of any characters (RFC 6266, RFC 8187). */
 export function contentDisposition(name: string): string {
   const ascii = name.replace(/[^\x20-\x7e]|["\\%]/g, "_");
   const encoded = encodeURIComponent(name).replace(

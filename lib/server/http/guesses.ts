@@ -7,7 +7,7 @@ import { hashSecret } from "../access/secrets.ts";
 import { UnknownToken } from "../access/tokens.ts";
 import { RateLimited } from "./rate-limited.ts";
 
-/** Wrong secrets of one address: so many in a row, then one more each half a minute. */
+/** Wrong secrets from one address: this many in a row, then one more each half a minute. */
 const WRONG_SECRETS = { burst: 10, everyMs: 30_000 };
 
 /** Secrets that are remembered with their addresses: right ones, and as many wrong ones. */
@@ -31,7 +31,7 @@ export class Guesses {
    */
   async signIn(address: string, check: () => Promise<Caller>): Promise<Caller> {
     const network = networkOf(address);
-    // Counted before it is known to fail: many at once are as many.
+    // Counted before the outcome is known: else many tries at once would pass.
     refuse(this.#tries.take(network), "too many sign-ins failed");
     const caller = await check();
     this.#tries.giveBack(network);

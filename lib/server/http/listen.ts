@@ -20,7 +20,7 @@ export interface ListenerOptions {
 
 /** Listens, with the certificate of the day: what is connected stays connected when that changes. */
 export class Listener {
-  /** What listens now, and what listened before and still has connections. */
+  /** The listener of now, and earlier ones that still have connections. */
   readonly #all = new Set<Listening>();
   readonly #reloads = new SerialQueue();
   #retry: Timer | undefined;

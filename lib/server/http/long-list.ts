@@ -4,7 +4,7 @@ import type { Answering } from "./long-answers.ts";
 /** Rows that are read and put into words at a time, which takes about a millisecond. */
 const PAGE = 64;
 
-/** Text that is sent at once, in characters; a shorter answer is sent as one. */
+/** Characters sent in one piece; a shorter answer is one piece. */
 const PIECE = 32 * 1024;
 
 /** The page of a list that is asked for. */
@@ -17,9 +17,9 @@ interface Page {
 export interface LongList<Row, Item, Name extends string = string> {
   /** What the answer calls it. */
   name: Name;
-  /** What is said beside the list. */
+  /** Other fields of the answer, beside the list. */
   also?: Record<string, unknown>;
-  /** Reads so many rows behind an id, or the first ones; fewer where there are no more. */
+  /** Reads a number of rows behind an id, or the first ones; fewer where there are no more. */
   read: (after: string | undefined, count: number) => Promise<Row[]>;
   idOf: (row: Row) => string;
   /** A row as REST shows it. */

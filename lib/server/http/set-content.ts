@@ -7,7 +7,7 @@ import type { Storage, StoredFile } from "../storage/storage.ts";
 import { contentDisposition } from "./content.ts";
 import { TAR_END, tarHeader, tarPadding } from "./tar.ts";
 
-/** Rows that are read at a time. */
+/** Rows of files read at a time. */
 const PAGE = 500;
 
 export interface SetContentOptions {

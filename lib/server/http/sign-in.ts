@@ -29,7 +29,7 @@ export interface SignedIn {
   caller: Caller;
   /** ms since 1970 */
   expiresAt: number;
-  /** To be set. */
+  /** The value of the answer's `Set-Cookie`. */
   cookie: string;
 }
 
@@ -108,7 +108,7 @@ export class SignIn {
     return found instanceof SessionEnded ? found.reason : null;
   }
 
-  /** @returns null: no session is shown */
+  /** @returns null where the request shows no session */
   async #lookAt(request: Request): Promise<Caller | SessionEnded | null> {
     const shown = sessionIn(request);
     if (shown === undefined) return null;

@@ -15,7 +15,7 @@ export interface WaitingRoomOptions<G> {
   inAll: number;
   /** Most guests that are read at once: each can hold a message of the largest size in memory. */
   readAtOnce: number;
-  /** Ends a connection that had its turn and said nothing, or whose place somebody else needs more. */
+  /** Ends a connection that said nothing in its turn, or that has to make room for another. */
   turnAway: (guest: G) => void;
 }
 
@@ -37,7 +37,7 @@ interface Group<G> {
 export class WaitingRoom<G extends Guest> {
   /** By address; the one whose turn was the longest ago first. */
   readonly #groups = new Map<string, Group<G>>();
-  /** Who is read, and since when (`performance.now`); the longest first. */
+  /** Guests whose connections are read now, with when that began (`performance.now`); the longest first. */
   readonly #read = new Map<G, number>();
   readonly #networkOfGuest = new Map<G, string>();
   #size = 0;

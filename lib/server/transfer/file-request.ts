@@ -5,7 +5,7 @@ import type { StreamCommand } from "./incoming-stream.ts";
 
 /** What the server has of a file, and how far the client may send. */
 export interface Offer {
-  /** Bytes that are safe: the frames are to begin here. */
+  /** Bytes that are durable: the frames are to begin here. */
   offset: number;
   /** The digest of these bytes. */
   prefix: string;

@@ -10,7 +10,7 @@ import { LinkWindow } from "./link-window.ts";
 
 const KiB = 1024;
 
-/** A stream's part of the budget is never less, so that frames do not become crumbs. */
+/** The least share of the budget that a stream gets, in bytes: less would make tiny frames. */
 const MIN_SHARE = 64 * KiB;
 
 export interface StreamFlowOptions {
@@ -113,7 +113,7 @@ export class FlowControl {
 /** The credit of one incoming stream. Credit is an absolute offset, as in QUIC (RFC 9000, 4.1). */
 export class StreamFlowControl {
   #written: number;
-  #safe: number;
+  #durable: number;
   #granted: number;
   #end = Number.MAX_SAFE_INTEGER;
   #hasBegun = false;
@@ -128,7 +128,7 @@ export class StreamFlowControl {
     const { offset, rateLimit, roundTripMs, knownRate = null } = options;
     const now = options.now ?? performance.now.bind(performance);
     this.#written = offset;
-    this.#safe = offset;
+    this.#durable = offset;
     this.#granted = offset;
     this.#link = new LinkWindow({ roundTripMs, knownRate, now });
     this.#bucket = new TokenBucket(rateLimit, now);
@@ -160,7 +160,7 @@ export class StreamFlowControl {
     this.#begin();
     const { window } = this;
     // A disk that is slow to flush holds up the client, as one that is slow to write does.
-    const limit = Math.min(this.#written, this.#safe + this.options.maxUnflushed) + window;
+    const limit = Math.min(this.#written, this.#durable + this.options.maxUnflushed) + window;
     const wanted = Math.min(limit, this.#end) - this.#granted;
     const least = this.#granted + wanted >= this.#end ? 1 : window / 4;
     const paced = wanted < least ? 0 : this.#pace(wanted);
@@ -194,7 +194,7 @@ export class StreamFlowControl {
   restart(): void {
     const held = this.#granted - this.#written;
     this.#written = 0;
-    this.#safe = 0;
+    this.#durable = 0;
     this.#granted = 0;
     this.pool.giveBack(held);
   }
@@ -214,7 +214,7 @@ export class StreamFlowControl {
 
   /** Everything below this offset is flushed. */
   flushed(durableOffset: number): void {
-    this.#safe = durableOffset;
+    this.#durable = durableOffset;
     this.grant();
   }
 

@@ -27,7 +27,7 @@ export interface AttemptOptions {
   storage: Pick<Storage, "freeSpace">;
   /** Bytes that must stay free on the disk. */
   minFreeDisk: number;
-  /** Whether a download of so many bytes is more than is allowed. */
+  /** Tells whether a download of this size, in bytes, is over a quota; null: it is not. */
   findOverQuota: (totalSize: number) => Promise<SpaceShortage | null>;
   /** Whether somebody waits for the slot or quota of this attempt: then a client that is slow gives way. */
   othersWait: () => Promise<boolean>;
@@ -47,7 +47,7 @@ const IS_UNKNOWN_TO_CLIENT: ReadonlySet<Outcome["type"]> = new Set([
   "gave_way",
 ]);
 
-/** What all attempts at a download have in common: how they end, and what is said of them. */
+/** What attempts at files and at sets have in common: how they end, and how that is told. */
 export abstract class IncomingAttempt<Options extends AttemptOptions> implements IncomingStream {
   protected readonly stalled = new StallWatch();
   readonly #outcome = Promise.withResolvers<Outcome>();
@@ -144,7 +144,7 @@ export abstract class IncomingAttempt<Options extends AttemptOptions> implements
   protected abstract begin(): Promise<void>;
   /** Nothing more is taken from now on. */
   protected abstract stop(): void;
-  /** Keeps what arrived in order where the next attempt can use it, and lets go of everything. */
+  /** Writes what arrived in order, where the next attempt can use it, and closes everything. */
   protected abstract close(outcome: Outcome): Promise<void>;
   /** Holds what comes from now on to another rate. */
   protected abstract applyRateLimit(rateLimit: number | null): void;
@@ -179,7 +179,7 @@ export abstract class IncomingAttempt<Options extends AttemptOptions> implements
   }
 
   /**
-   * Ends the attempt where a download of so many bytes is more than is allowed.
+   * Ends the attempt where a download of this size, in bytes, is over a quota.
    * @returns whether it is
    */
   protected async endIfOverQuota(totalSize: number): Promise<boolean> {

@@ -20,7 +20,7 @@ export interface IncomingBytesOptions {
   metrics: Metrics;
   /** True once the attempt is over. */
   isOver: () => boolean;
-  /** The chunk at `offset` came damaged, for the `times`th time in a row. */
+  /** Called where the chunk at `offset` came damaged, for the `times`th time in a row. */
   onDamaged: (offset: number, times: number) => void;
   /** Everything below `durableOffset` is on the disk: to be recorded. */
   onDurable: (durableOffset: number) => Promise<void>;

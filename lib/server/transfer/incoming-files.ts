@@ -15,7 +15,7 @@ const GROWTH_STEP = 1024 * 1024;
 
 export interface IncomingFilesOptions extends OpenSet {
   metrics: Metrics;
-  /** So many bytes more than were listed are to come: ends the attempt where there is no room. */
+  /** Called where more bytes come than were listed: ends the attempt where the disk has no room. */
   checkRoom: (bytes: number) => Promise<void>;
   /** The set has so many bytes, more than was listed: ends the attempt where that is over a quota. */
   checkQuota: (totalSize: number) => Promise<unknown>;

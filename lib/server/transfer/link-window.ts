@@ -4,19 +4,20 @@ const MiB = 1024 * KiB;
 /** The window before anything is known of the link: enough to start, little to lose. */
 const FIRST_WINDOW = 1 * MiB;
 /**
- * The first frames tell how fast the link is before a round trip is over, once they are so many bytes
- * and took so long, in ms: fewer may have waited in a buffer and come at once.
+ * The least bytes, and the least time in ms, from which the first frames tell how fast the link is,
+ * before a round trip is over. Fewer may have waited in a buffer and come at once.
  */
 const BURST_BYTES = 512 * KiB;
 const BURST_MS = 4;
 const MIN_WINDOW = 256 * KiB;
 /** 1 Gbit/s at 300 ms needs 36 MiB, so twice that is never held back. */
 const MAX_WINDOW = 72 * MiB;
-/** What covers a pause of the disk or of a busy processor on a link with hardly any delay. */
+/** Seconds of a link's rate that cover a pause of the disk or of a busy processor. */
 const SLACK_SECONDS = 0.04;
 /**
- * Where many share the processors, each stream has its turn only now and then: so much covers that,
- * but no more than {@link FIRST_WINDOW}, or fast streams would fill the memory with what waits.
+ * Seconds of a link's rate that its window covers where many streams share the processors, as each has
+ * its turn only now and then. At most {@link FIRST_WINDOW}, or fast streams would fill the memory with
+ * bytes that wait.
  */
 const TURN_SECONDS = 0.25;
 /** Rates are measured over at least this long, in ms. */
@@ -49,7 +50,7 @@ export class LinkWindow {
     return this.#rate > 0 ? this.#rate : null;
   }
 
-  /** Bytes that keep the link full, as far as it is known; 0: not at all. */
+  /** Bytes that keep the link full; 0: the link is not known yet. */
   get needed(): number {
     return this.#needed;
   }

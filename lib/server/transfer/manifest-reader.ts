@@ -34,7 +34,7 @@ const MAX_LINE = 32 * 1024;
 /** Lines read in one go: most often that holds the event loop for less than a millisecond. */
 const BATCH = 32;
 
-/** A path on the server's disk has at most so many bytes, with the folders of client and set. */
+/** Most bytes of a path on the server's disk, with the folders of client and set. */
 const MAX_PATH_BYTES = 900;
 
 /** Reads the manifest of a set as it comes, and holds the client to what was asked for. */

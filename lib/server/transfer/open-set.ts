@@ -11,7 +11,7 @@ export interface OpenSet {
   order: SetOrder;
   rows: SetRows;
   folder: SetFolder;
-  /** The most bytes of it that may be written and not safe. */
+  /** The most bytes of it that may be written and not durable. */
   maxUnsafe: number;
   tally: SetTally;
   stalled: StallWatch;

@@ -5,7 +5,7 @@ import type { SerialQueue } from "../../util/serial-queue.ts";
 import { release } from "../../util/release.ts";
 import type { Part } from "../storage/storage.ts";
 
-/** The safe offset is moved after {@link Part.maxUnsafe} bytes or this many ms, whichever comes first. */
+/** The durable offset is moved after {@link Part.maxUnsafe} bytes or this many ms, whichever comes first. */
 const CHECKPOINT_MS = 250;
 /** Bytes read at a time of a prefix: a hash of this many holds the event loop for about 1.5 ms. */
 const PREFIX_BLOCK = 1024 * 1024;
@@ -15,7 +15,7 @@ export interface PartWriterOptions {
   checksum: ChecksumAlgorithm;
   /** One checkpoint after the other; shared by all parts where {@link Storage.checkpointsInTurn}. */
   checkpoints: SerialQueue;
-  /** Bytes were written; they are not safe yet. */
+  /** Bytes were written; they are not durable yet. */
   onWritten: (bytes: number) => void;
   /** Everything below `durableOffset` is on the disk: to be recorded. */
   onDurable: (durableOffset: number) => Promise<void>;
@@ -29,11 +29,11 @@ export interface PartWriterOptions {
 export class PartWriter {
   #hash: Bun.CryptoHasher;
   #written = 0;
-  #safe = 0;
+  #durable = 0;
   readonly #queue: Uint8Array[] = [];
   /** An error came, or nothing is to be kept: no byte is written any more. */
   #stopped = false;
-  /** The last flush is near: no checkpoint begins any more. */
+  /** The end has begun, which flushes by itself: no checkpoint begins any more. */
   #ending = false;
   #writing: Promise<void> | undefined;
   /** A checkpoint waits for its turn. */
@@ -58,7 +58,7 @@ export class PartWriter {
   /**
    * Begins behind what the part already holds, which is read again from the disk, a block at a
    * time so that other transfers go on.
-   * @param offset bytes of the part that are safe; the rest of it is dropped
+   * @param offset bytes of the part that are durable; the rest of it is dropped
    * @param goOn false ends it early, with a hash that means nothing
    * @returns the digest of these bytes
    * @throws FdsError `storage_error`
@@ -75,14 +75,14 @@ export class PartWriter {
       this.#written += block.length;
       release(block);
     }
-    this.#safe = offset;
+    this.#durable = offset;
     return this.#hash.copy().digest("hex");
   }
 
   /** Begins again with an empty part. @throws FdsError `storage_error` */
   async startOver(): Promise<void> {
     this.#hash = new Bun.CryptoHasher(this.options.checksum);
-    this.#written = this.#safe = 0;
+    this.#written = this.#durable = 0;
     await this.options.part.truncate(0);
   }
 
@@ -109,16 +109,16 @@ export class PartWriter {
 
   /**
    * Ends it, part and all.
-   * @param keep whether what was given is still to be written and made safe
+   * @param keep whether what was given is still to be written and made durable
    * @throws FdsError `storage_full` or `storage_error` when that did not work
    */
   async close(keep: boolean): Promise<void> {
     if (!keep) this.#stopped = true;
     try {
       await this.#end();
-      if (!this.#stopped) await this.#makeSafe();
+      if (!this.#stopped) await this.#makeDurable();
       // What an error left behind is no use; on a full disk, the row that says so needs the room.
-      else if (keep) await this.options.part.truncate(this.#safe);
+      else if (keep) await this.options.part.truncate(this.#durable);
     } finally {
       await this.options.part.close();
     }
@@ -155,7 +155,7 @@ export class PartWriter {
 
   #scheduleCheckpoint(): void {
     if (this.#stopped || this.#ending || this.#isInLine || this.#checkpointing) return;
-    if (this.#written - this.#safe >= this.options.part.maxUnsafe) this.#getInLine();
+    if (this.#written - this.#durable >= this.options.part.maxUnsafe) this.#getInLine();
     else this.#timer ??= setTimeout(() => this.#getInLine(), CHECKPOINT_MS);
   }
 
@@ -168,28 +168,28 @@ export class PartWriter {
 
   async #checkpoint(): Promise<void> {
     this.#isInLine = false;
-    // The end does not wait for a turn: it makes safe what is left by itself.
+    // The end does not wait for a turn: it makes durable what is left by itself.
     if (this.#stopped || this.#ending) return;
-    this.#checkpointing = this.#makeSafe()
+    this.#checkpointing = this.#makeDurable()
       .catch((error: unknown) => this.#fail(error))
       .finally(() => {
         this.#checkpointing = undefined;
-        if (this.#written > this.#safe) this.#scheduleCheckpoint();
+        if (this.#written > this.#durable) this.#scheduleCheckpoint();
       });
     await this.#checkpointing;
   }
 
-  /** First the bytes, then the row: the safe offset never says more than the disk holds. */
-  async #makeSafe(): Promise<void> {
+  /** First the bytes, then the row: the durable offset never says more than the disk holds. */
+  async #makeDurable(): Promise<void> {
     const written = this.#written;
-    if (written === this.#safe) return;
+    if (written === this.#durable) return;
     const durableOffset = await this.#flush(written);
-    if (durableOffset === this.#safe) return;
+    if (durableOffset === this.#durable) return;
     await this.options.onDurable(durableOffset);
-    this.#safe = durableOffset;
+    this.#durable = durableOffset;
   }
 
-  /** Flushes what was written, at the end all of it. @returns how many bytes are safe */
+  /** Flushes what was written, at the end all of it. @returns how many bytes are durable */
   async #flush(written: number): Promise<number> {
     const { part } = this.options;
     if (!this.#ending) return part.checkpoint(written);

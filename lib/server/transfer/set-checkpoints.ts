@@ -1,11 +1,11 @@
 import type { SetCounts, SetFileChange, SetRows } from "../set.ts";
 import type { SetFolder } from "../storage/storage.ts";
 
-/** What has arrived is made safe after so many files or this many ms, or {@link SetStorage.maxUnsafe} bytes. */
+/** A checkpoint is due after this many files, this many ms or {@link SetStorage.maxUnsafe} bytes. */
 const CHECKPOINT_FILES = 4_000;
 const CHECKPOINT_MS = 500;
 
-/** What a checkpoint makes safe beside the files that are whole. */
+/** What a checkpoint makes durable beside the files that are whole. */
 export interface Moment {
   /** The file in the middle of which the set is, and how many of its bytes are there. */
   current: { index: number; length: number } | undefined;
@@ -31,7 +31,7 @@ export interface SetCheckpointsOptions {
 }
 
 /**
- * Makes what arrives safe now and then: first the bytes of all files, by one flush, then their rows. So
+ * Makes what arrives durable now and then: first the bytes of all files, by one flush, then their rows. So
  * a row never says of a file that it is here when it may not be.
  */
 export class SetCheckpoints {
@@ -58,8 +58,8 @@ export class SetCheckpoints {
   }
 
   /**
-   * Makes safe what there is, and waits for it.
-   * @returns false after a flush that failed: nothing more is safe
+   * Makes durable what there is, and waits for it.
+   * @returns false after a flush that failed: nothing more is durable
    */
   async finish(): Promise<boolean> {
     await this.#running;

@@ -1,7 +1,7 @@
 import { FdsError, type Problem } from "../../protocol/errors.ts";
 import type { SetCounts, SetFile, SetRows } from "../set.ts";
 
-/** What a set has of files and bytes while it comes. */
+/** Counts the files and bytes of a set while they come. */
 export class SetTally {
   #counts: SetCounts = { total: 0, received: 0, unchanged: 0, skipped: 0 };
   #bytes = 0;
@@ -33,7 +33,7 @@ export class SetTally {
     return received + unchanged === 0 && this.#firstSkipped !== undefined;
   }
 
-  /** Takes what the rows of a set say. */
+  /** Begins with the counts of the set's rows. */
   async read(rows: SetRows, downloadId: string): Promise<void> {
     const { bytesListed, bytesReceived, ...counts } = await rows.counts(downloadId);
     this.#counts = counts;

@@ -22,9 +22,9 @@ export interface SetWriterOptions {
   checksum: ChecksumAlgorithm;
   /** The next file that is owed. @throws FdsError `protocol_error` when none is, or another one */
   expect: (index: number) => SetFile;
-  /** Whether so many bytes more than were listed may come; below 0, fewer come. @throws FdsError */
+  /** Called where a file has more bytes than was listed; below 0: fewer. @throws FdsError where it may not */
   admit: (bytes: number) => Promise<void>;
-  /** The file under way has come so many bytes further than it ever was. */
+  /** Called with the bytes of the file under way that had not come before. */
   onProgress: (bytes: number) => void;
   onAnswer: (answer: Answer) => void;
 }

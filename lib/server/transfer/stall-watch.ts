@@ -4,18 +4,18 @@ const STALLED_AFTER_MS = 60_000;
 const PACE_OVER_MS = 10_000;
 /** Bytes a second below which a client is slow. */
 const LEAST_PACE = 16 * 1024;
-/** A byte that a client only reads again counts as so much of one that comes: disks are faster. */
+/** What a byte counts that a client only reads again, beside 1 for a byte that comes: disks are faster. */
 const PROVEN_WORTH = 1 / 8;
-/** The same bytes are read again at most so often. */
+/** How often reading the same bytes again counts. */
 const MAX_READINGS = 8;
 
 /** What is wrong with a client. */
 export type Stall =
   | { type: "silent"; seconds: number }
-  /** It brings on less than {@link LEAST_PACE}, for so long. */
+  /** Fewer bytes come than {@link LEAST_PACE}, over this time. */
   | { type: "slow"; seconds: number; bytes: number };
 
-/** Measures how long a client has owed an answer, and how fast it goes. Only progress counts. */
+/** Measures how long a client has owed an answer, and how fast its bytes come. Only progress counts. */
 export class StallWatch {
   // Monotonic, ms: a clock that is set must not end anything.
   #movedAt = performance.now();
@@ -27,23 +27,23 @@ export class StallWatch {
   #proven = 0;
   #readings = 1;
 
-  /** The client's time begins now. */
+  /** Starts the clock: from now on the client owes an answer. */
   restart(): void {
     this.#movedAt = this.#paceFrom = this.#judgedAt = performance.now();
     this.#moved = 0;
     this.forgetProven();
   }
 
-  /** The client brought its file on. */
+  /** New bytes of the file came. */
   moved(bytes: number): void {
     this.#movedAt = performance.now();
     this.#moved += bytes;
   }
 
   /**
-   * The client reads again what the server has, as far as an offset. It counts as long as it gets
-   * somewhere, and within what there is to read.
-   * @param has bytes that the server has of it
+   * The client has read a file again, up to an offset, to prove what the server has of it. Only bytes
+   * that the server has count, each a few times at most.
+   * @param has bytes that the server has of the file
    */
   proved(offset: number, has: number): void {
     if (offset > has) return;
@@ -57,7 +57,7 @@ export class StallWatch {
     this.#proven = offset;
   }
 
-  /** What the client reads again from now on is something else. */
+  /** Forgets how far the client has read again: its next reading is of another file. */
   forgetProven(): void {
     this.#proven = 0;
     this.#readings = 1;

@@ -6,7 +6,7 @@ import { broken } from "./incoming-attempt.ts";
 const PAGE = 1_000;
 /** Bytes of the files of one message: it also has other fields. */
 const MOST_BYTES = MAX_MESSAGE_BYTES - 1024;
-/** A file that did not come as it is, is wanted again so often. */
+/** How often a file is asked for again that changed while it was read, or came wrong. */
 const MAX_REPEATS = 2;
 
 export interface WantQueueOptions {
