@@ -139,7 +139,7 @@ export interface JobRows {
     status: Download["status"],
     after: string,
     limit: number,
-  ): Promise<Download[]>;
+  ): Promise<Pick<Download, "clientId" | "downloadId">[]>;
   /** The id that was given to the next download of a client, where that was not made. */
   promisedId(jobId: string, clientId: string): Promise<string | null>;
   /**

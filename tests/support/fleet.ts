@@ -21,6 +21,8 @@ export class FleetSite {
   readonly held: Request[] = [];
   /** How often it was asked. */
   asked = 0;
+  /** Before it answers, in ms. */
+  takes = 0;
   #socket: WebSocket | undefined;
   #isRegistered = false;
   #isGone = false;
@@ -74,7 +76,8 @@ export class FleetSite {
     if (message.type === "registered") this.#isRegistered = true;
     if (message.type !== "download_request") return;
     this.asked++;
-    this.#answer(message);
+    if (this.takes > 0) setTimeout(() => this.#answer(message), this.takes);
+    else this.#answer(message);
   }
 
   #answer(request: Request): void {

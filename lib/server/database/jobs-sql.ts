@@ -12,7 +12,7 @@ import type {
   Selection,
 } from "../job.ts";
 import type { SqlDatabase } from "./database.ts";
-import { nextRevision } from "./engines.ts";
+import { indexed, nextRevision } from "./engines.ts";
 import { sitesOf } from "./list-sql.ts";
 import { numberOrNull, toDownload, toRow, type DownloadRow } from "./rows.ts";
 import { assignments, insertion, list, sql, type Statement } from "./statement.ts";
@@ -55,6 +55,9 @@ interface TotalsRow {
 
 /** The newest download of each client of a job; written like this an index answers it. */
 const NEWEST = sql`job_id IS NOT NULL AND retried_as IS NULL`;
+
+/** The same by job and status. Left to itself, SQLite may take an index that has all of the job. */
+const OF_JOB = indexed("downloads", "downloads_of_job");
 
 /** Jobs, in the same database as their downloads. */
 export class JobsSql implements JobRows {
@@ -145,7 +148,7 @@ export class JobsSql implements JobRows {
       UNION ALL
       SELECT status, COUNT(*), SUM(safe_offset), SUM(total_size), SUM(files_received),
           SUM(files_skipped)
-        FROM downloads WHERE job_id = ${jobId} AND ${NEWEST} ${theirs} GROUP BY status`);
+        FROM ${OF_JOB} WHERE job_id = ${jobId} AND ${NEWEST} ${theirs} GROUP BY status`);
     return toTotals(rows);
   }
 
@@ -159,22 +162,23 @@ export class JobsSql implements JobRows {
     return rows.map(({ clientId, made }) => ({ clientId, hasDownload: Number(made) > 0 }));
   }
 
-  async downloads(
+  downloads(
     jobId: string,
     status: Download["status"],
     after: string,
     limit: number,
-  ): Promise<Download[]> {
-    const rows = await this.database.run<DownloadRow>(sql`
-      SELECT * FROM downloads
+  ): Promise<Pick<Download, "clientId" | "downloadId">[]> {
+    return this.database.run(sql`
+      SELECT client_id, download_id FROM ${OF_JOB}
       WHERE job_id = ${jobId} AND ${NEWEST} AND status = ${status} AND download_id > ${after}
       ORDER BY download_id LIMIT ${limit}`);
-    return rows.map(toDownload);
   }
 
   async promisedId(jobId: string, clientId: string): Promise<string | null> {
     const [row] = await this.database.run<{ retriedAs: string | null }>(sql`
-      SELECT retried_as FROM downloads WHERE client_id = ${clientId} AND job_id = ${jobId}
+      SELECT retried_as FROM ${indexed("downloads", "downloads_of_job_retried")}
+      WHERE job_id = ${jobId} AND client_id = ${clientId}
+        AND job_id IS NOT NULL AND retried_as IS NOT NULL
       ORDER BY download_id DESC LIMIT 1`);
     return row?.retriedAs ?? null;
   }
@@ -214,8 +218,8 @@ export function mayStart(jobId: string, now: number): Statement {
     SELECT 1 FROM jobs WHERE job_id = ${jobId} AND status = 'running'
       AND (expires_at IS NULL OR expires_at > ${now})
       AND (max_concurrent IS NULL OR max_concurrent > (
-        SELECT COUNT(*) FROM downloads AS own
-        WHERE own.status IN ('downloading', 'verifying') AND own.job_id = ${jobId})))`;
+        SELECT COUNT(*) FROM ${OF_JOB}
+        WHERE job_id = ${jobId} AND ${NEWEST} AND status IN ('downloading', 'verifying'))))`;
 }
 
 function isSeenBy({ sites, tokenHash }: NonNullable<JobFilter["seenBy"]>): Statement {

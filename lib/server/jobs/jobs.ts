@@ -26,6 +26,9 @@ export interface JobsOptions {
 /** After an error of the database, work on a job is done again after this time, in ms. */
 const AGAIN_AFTER_MS = 5_000;
 
+/** A call that changes the downloads of a job is answered within this time, in ms. */
+const LONGEST_ANSWER_MS = 2_000;
+
 /** What can be changed of a job; what is not given stays. */
 export interface JobChange {
   /** ms since 1970; null: never. */
@@ -109,7 +112,7 @@ export class Jobs implements JobHooks {
       requireOpen(job);
       return { ...job, status: "cancelled", endedAt: Date.now(), unsettled: true, rerun: null };
     });
-    await this.#settle(jobId);
+    await this.#settleAWhile(jobId);
     return this.get(jobId);
   }
 
@@ -142,7 +145,7 @@ export class Jobs implements JobHooks {
       rerun: { statuses, before: Bun.randomUUIDv7() },
       unsettled: true,
     }));
-    await this.#settle(jobId);
+    await this.#settleAWhile(jobId);
     return this.get(jobId);
   }
 
@@ -238,6 +241,18 @@ export class Jobs implements JobHooks {
       }
       this.#watch.downloadChanged(jobId);
     }, jobId);
+  }
+
+  /** Settles a job before its call is answered, unless it takes long: then it goes on afterwards. */
+  async #settleAWhile(jobId: string): Promise<void> {
+    const settled = Promise.withResolvers<void>();
+    const timer = setTimeout(settled.resolve, LONGEST_ANSWER_MS);
+    this.#inBackground(async () => {
+      await this.#settle(jobId);
+      settled.resolve();
+    }, jobId);
+    await settled.promise;
+    clearTimeout(timer);
   }
 
   #settleSoon(jobId: string): void {

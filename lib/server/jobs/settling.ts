@@ -1,13 +1,15 @@
 import { FdsError, type Problem } from "../../protocol/errors.ts";
 import { nextRound, pauses } from "../../util/fair-turns.ts";
-import { type Download, newDownload, orderOf } from "../download.ts";
+import { type Download, newDownload } from "../download.ts";
 import type { Downloads } from "../downloads/downloads.ts";
 import type { Job, JobRows } from "../job.ts";
 import { startOf } from "./spread.ts";
 import { isOver } from "./status.ts";
 
-/** Members that are looked at, and downloads that are changed, before others have their turn. */
-const BATCH = 25;
+/** Members that are looked at, and downloads that are changed, before one flush of all. */
+const BATCH = 200;
+
+type One = Pick<Download, "clientId" | "downloadId">;
 
 export interface SettlingOptions {
   rows: JobRows;
@@ -32,7 +34,7 @@ export class Settling {
     const { downloads } = this.options;
     await this.#each(job, "queued", ({ downloadId }) => downloads.giveUp(downloadId, problem));
     if (job.status !== "cancelled") return;
-    const cancel = async ({ downloadId }: Download) => {
+    const cancel = async ({ downloadId }: One) => {
       try {
         await downloads.cancel(downloadId);
       } catch (error) {
@@ -89,12 +91,13 @@ export class Settling {
 
   async #askAgain(job: Job, { statuses, before }: NonNullable<Job["rerun"]>): Promise<void> {
     for (const status of statuses) {
-      await this.#each(job, status, async (download) => {
-        if (download.downloadId >= before) return;
+      await this.#each(job, status, async ({ downloadId, clientId }) => {
+        if (downloadId >= before) return;
         const next = Bun.randomUUIDv7();
-        if (!(await this.options.downloads.replaceBy(download.downloadId, next))) return;
-        const row = newDownload(next, orderOf(download), Date.now());
-        const startsAt = startOf(job, download.clientId);
+        if (!(await this.options.downloads.replaceBy(downloadId, next))) return;
+        const { ifOffline: _, ...order } = job.order;
+        const row = newDownload(next, { ...order, clientId, jobId: job.jobId }, Date.now());
+        const startsAt = startOf(job, clientId);
         const made = await this.options.rows.insertDownload(row, startsAt);
         await this.options.rows.flush();
         if (made) this.options.downloads.enqueued(made);
@@ -106,11 +109,19 @@ export class Settling {
   async #each(
     { jobId }: Job,
     status: Download["status"],
-    act: (download: Download) => Promise<void>,
+    act: (one: One) => Promise<void>,
   ): Promise<void> {
+    const pause = pauses();
     for (let after = "", isMore = true; isMore;) {
       const some = await this.options.rows.downloads(jobId, status, after, BATCH);
-      await Promise.all(some.map(act));
+      const acts: Promise<void>[] = [];
+      const failures: unknown[] = [];
+      for (const one of some) {
+        await pause();
+        acts.push(act(one).catch((error: unknown) => void failures.push(error)));
+      }
+      await Promise.all(acts);
+      if (failures.length > 0) throw failures[0];
       after = some.at(-1)?.downloadId ?? "";
       isMore = some.length === BATCH;
       await nextRound();

@@ -1,6 +1,7 @@
 import type { Scenario } from "../core/scenario.ts";
 import { compression } from "./compression.ts";
 import { idleScenarios } from "./idle-clients.ts";
+import { jobs } from "./jobs.ts";
 import { manyClientsScenarios } from "./many-clients.ts";
 import { oneClientScenarios } from "./one-client.ts";
 import { resume } from "./resume.ts";
@@ -22,4 +23,5 @@ export const SCENARIOS: Scenario[] = [
   ...setWaitScenarios,
   ...setScenarios,
   stored,
+  jobs,
 ];
