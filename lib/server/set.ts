@@ -1,4 +1,5 @@
 import type { Problem } from "../protocol/errors.ts";
+import { literalNameOf } from "../protocol/patterns.ts";
 import type { InTurn } from "../util/fair-turns.ts";
 
 /*
@@ -23,6 +24,11 @@ export interface SetOrder {
   maxFiles: number;
   /** null: without a limit */
   maxBytes: number | null;
+}
+
+/** What a set's folder is named for: the last part of its first pattern that is no pattern, else `files`. */
+export function nameOfSet({ paths }: Pick<SetOrder, "paths">): string {
+  return literalNameOf(paths[0] ?? "") ?? "files";
 }
 
 /** How many files of a set there are, and what became of them. */

@@ -1,6 +1,9 @@
-import { setDefaultTimeout, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { truncate, writeFile } from "node:fs/promises";
+import { Random } from "../support/random.ts";
+import { flawsOfSet, pullSet, writeSet } from "../support/set-source.ts";
 import { EFFORT } from "./effort.ts";
+import { SEED } from "./seeds.ts";
 import { versionOf } from "../support/sources.ts";
 import { System } from "../support/system.ts";
 import { TEST_LIMIT } from "../support/wait.ts";
@@ -28,6 +31,23 @@ test.skipIf(EFFORT < 10)(
     const record = await system.ended(await system.pull("sparse.img"), DEADLINE);
     await system.expectDelivered(record, wanted);
     await system.expectTidy();
+  },
+  2 * DEADLINE,
+);
+
+test.skipIf(EFFORT < 10)(
+  `row 31: 5 GiB, sparse, among tiny files of a set${reason}`,
+  async () => {
+    await using system = await System.start();
+    await writeSet(system, new Random(SEED), { small: 1_000, large: [] });
+    const path = system.source("exports/3/sparse.img");
+    await writeFile(path, "");
+    await truncate(path, SIZE);
+    await system.startClient();
+    const record = await system.ended(await pullSet(system), DEADLINE);
+    expect(record).toMatchObject({ status: "completed", files_received: 1_001 });
+    expect(flawsOfSet(system, record.saved_path!)).toBe("");
+    await system.expectNoParts();
   },
   2 * DEADLINE,
 );

@@ -1,10 +1,9 @@
 import type { ChecksumAlgorithm } from "../../protocol/checksum.ts";
 import { FdsError } from "../../protocol/errors.ts";
-import { literalNameOf } from "../../protocol/patterns.ts";
 import { NameTakenError } from "../database/repository.ts";
 import type { Download, Downloading, Verifying } from "../download.ts";
-import type { SetCounts, SetOrder, SetRows } from "../set.ts";
-import { setPath } from "../storage/names.ts";
+import { nameOfSet, type SetCounts, type SetOrder, type SetRows } from "../set.ts";
+import { MAX_NAMES, setPath } from "../storage/names.ts";
 import type { SetStorage } from "../storage/storage.ts";
 import type { Report } from "./publish.ts";
 
@@ -20,8 +19,6 @@ import type { Report } from "./publish.ts";
  * A crash after 1, 2 or 3 leaves a row that says what was meant: finishSet() goes on from it.
  */
 
-/** Gives up after this many names that are taken, all of the same second. */
-const MAX_NAMES = 10_000;
 /** Rows that are read at a time. */
 const PAGE = 1_000;
 
@@ -75,7 +72,7 @@ async function takeName(
   publishing: SetPublishing,
 ): Promise<Download> {
   const { epoch, clientId, set } = download;
-  const name = literalNameOf(set.paths[0] ?? "") ?? "files";
+  const name = nameOfSet(set);
   let current: Download = download;
   for (let n = first; n <= MAX_NAMES; n++) {
     const savedPath = setPath(clientId, name, at, n);

@@ -4,7 +4,7 @@ import { eventLoopBudget } from "../../util/event-loop-budget.ts";
 import { NameTakenError } from "../database/repository.ts";
 import type { Download, Downloading, Verifying } from "../download.ts";
 import type { DownloadEvent } from "../download-event.ts";
-import { savedPath } from "../storage/names.ts";
+import { MAX_NAMES, savedPath } from "../storage/names.ts";
 import type { Storage } from "../storage/storage.ts";
 
 /*
@@ -22,9 +22,6 @@ export type Report = (event: DownloadEvent) => Promise<Download>;
 
 /** What publishing asks of the storage. */
 type PublishStorage = Pick<Storage, "openPart" | "openFile" | "publish">;
-
-/** Gives up after this many names that are taken, all of the same second. */
-const MAX_NAMES = 10_000;
 
 /**
  * Publishes the verified part of a download.

@@ -1,5 +1,8 @@
 import { safeFileName, shortFileName } from "../../util/safe-file-name.ts";
 
+/** So many names of the same second are tried, before it is given up. */
+export const MAX_NAMES = 10_000;
+
 /**
  * Where a file that arrived is published, relative to the downloads folder:
  * `<client_id>/<YYYYMMDD_HHMMSS>_<file name>`, the time in UTC.
@@ -20,6 +23,11 @@ const MAX_SET_NAME_BYTES = 190;
  */
 export function setPath(clientId: string, name: string, at: number, n: number): string {
   return `${clientId}/${shortFileName(stamped(name, at), suffixOf(n), MAX_SET_NAME_BYTES)}`;
+}
+
+/** Most bytes of UTF-8 that {@link setPath} gives for a set, at any time. */
+export function longestSetPath(clientId: string, name: string): number {
+  return Buffer.byteLength(setPath(clientId, name, 0, MAX_NAMES));
 }
 
 function stamped(name: string, at: number): string {

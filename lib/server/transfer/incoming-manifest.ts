@@ -1,13 +1,12 @@
 import type { Problem } from "../../protocol/errors.ts";
-import type { SetOrder } from "../set.ts";
+import { nameOfSet, type SetOrder } from "../set.ts";
+import { longestSetPath } from "../storage/names.ts";
 import type { Outcome } from "./incoming-stream.ts";
 import { linkUnchanged } from "./link-unchanged.ts";
 import { ManifestReader } from "./manifest-reader.ts";
 import type { OpenSet } from "./open-set.ts";
 import { selections } from "./set-request.ts";
 
-/** Most bytes of the name of a set's folder, with the slash. */
-const MAX_FOLDER_NAME = 201;
 /**
  * A walk that names no file may go on for this long, in ms. Clients of ours walk for 10 minutes at
  * most, and hear of a request a little later than it is sent.
@@ -26,7 +25,7 @@ export class IncomingManifest {
 
   constructor(readonly set: OpenSet) {
     const { order, download } = set;
-    const folderBytes = Buffer.byteLength(download.clientId) + MAX_FOLDER_NAME;
+    const folderBytes = longestSetPath(download.clientId, nameOfSet(order)) + "/".length;
     this.#reader = new ManifestReader(order, folderBytes);
   }
 
