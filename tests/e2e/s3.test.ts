@@ -142,6 +142,21 @@ test("an S3 that is away is waited for, and health says so meanwhile", async () 
   await s3System.expectTidy();
 });
 
+test("a server that is told to stop while S3 is away ends in time, and loses nothing", async () => {
+  await using setup = await setUp();
+  const { s3System, proxy, wanted } = setup;
+  const { system, s3 } = s3System;
+  const come = proxy.after("up", WHEN, () => s3.goAway());
+  const downloadId = await system.pull("file");
+  await come;
+  system.server.signal("SIGTERM");
+  expect(await system.server.ended()).toBe(0);
+  s3.comeBack();
+  await system.restartServer();
+  s3System.expectDelivered(await system.ended(downloadId), wanted);
+  await s3System.expectTidy();
+});
+
 test("answers of 500, 503 and those that break off are not seen by anybody", async () => {
   const random = new Random(11);
   await using setup = await setUp();
@@ -233,6 +248,34 @@ test("a set is published by its checksums, served as files, and not sent again",
   expect(second.status).toBe("completed");
   expect(second.files_received! + second.files_unchanged!).toBe(32);
   expect(s3System.published).toHaveLength(2 * 33);
+  await s3System.expectTidy();
+});
+
+test("a set goes on after a server that is killed in the middle of it", async () => {
+  await using s3System = await S3System.start();
+  const { system } = s3System;
+  const proxy = await Proxy.listen(system.port);
+  await using _ = proxy;
+  const wanted = new Map<string, string>();
+  for (let n = 0; n < 40; n++) {
+    const name = `file-${String(n).padStart(2, "0")}`;
+    wanted.set(name, (await writeRandom(system.source(name), n === 20 ? 20 * MiB : 150_000)).md5);
+  }
+  await system.startClient({ server: proxy.url });
+  const killed = proxy.after("up", 15 * MiB, () => system.server.signal("SIGKILL"));
+  const { download_id } = await system.api.startDownload({
+    client_id: "site-1",
+    paths: ["file-*"],
+  });
+  await killed;
+  await system.server.ended();
+  await system.restartServer();
+  const record = await system.ended(download_id);
+  expect(record).toMatchObject({ status: "completed", files_total: 40, files_skipped: 0 });
+  for (const [name, md5] of wanted) {
+    const stored = s3System.stored(`${record.saved_path}/${name}`);
+    expect([name, stored && md5OfBytes(stored)]).toEqual([name, md5]);
+  }
   await s3System.expectTidy();
 });
 
