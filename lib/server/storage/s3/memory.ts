@@ -1,6 +1,13 @@
+/** Buffers that are kept to be used again: a new one costs as much as filling it. */
+const MOST_SPARE = 4;
+/** So long they are kept when nobody wants one, in ms. */
+const SPARE_MS = 5_000;
+
 /** Bytes of memory that are shared: who wants more than there is waits in line. */
 export class Memory {
   #held = 0;
+  #spare: Uint8Array<ArrayBuffer>[] = [];
+  #forgetting: Timer | undefined;
   readonly #line: { bytes: number; go: () => void }[] = [];
 
   /** @param budget most bytes at once; one who wants more has it alone */
@@ -19,11 +26,26 @@ export class Memory {
     });
   }
 
-  /** Takes them only where nobody has to wait for it. @returns whether they may be used */
-  takeIfFree(bytes: number): boolean {
-    if (this.#line.length > 0 || this.#held + bytes > this.budget) return false;
+  /** A buffer, in which anything may stand. */
+  async buffer(bytes: number): Promise<Uint8Array<ArrayBuffer>> {
+    await this.take(bytes);
+    return this.#buffer(bytes);
+  }
+
+  /** A buffer, where nobody has to wait for it; else null. */
+  bufferIfFree(bytes: number): Uint8Array<ArrayBuffer> | null {
+    if (this.#line.length > 0 || this.#held + bytes > this.budget) return null;
     this.#held += bytes;
-    return true;
+    return this.#buffer(bytes);
+  }
+
+  giveBackBuffer(buffer: Uint8Array<ArrayBuffer>): void {
+    this.giveBack(buffer.length);
+    if (this.#spare.length === MOST_SPARE) this.#spare.shift();
+    this.#spare.push(buffer);
+    clearTimeout(this.#forgetting);
+    this.#forgetting = setTimeout(() => (this.#spare = []), SPARE_MS);
+    this.#forgetting.unref();
   }
 
   giveBack(bytes: number): void {
@@ -39,6 +61,12 @@ export class Memory {
     } finally {
       this.giveBack(bytes);
     }
+  }
+
+  #buffer(bytes: number): Uint8Array<ArrayBuffer> {
+    const at = this.#spare.findIndex(({ length }) => length === bytes);
+    const [spare] = at < 0 ? [] : this.#spare.splice(at, 1);
+    return spare ?? new Uint8Array(bytes);
   }
 
   #serve(): void {

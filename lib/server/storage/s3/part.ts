@@ -8,8 +8,9 @@ import type { Place } from "./place.ts";
 const TAIL_MS = 1_000;
 /** Segments that may be written and not safe: one fills while others are on their way. */
 const UNSAFE_SEGMENTS = 4;
-/** What a tail begins with, in bytes; it doubles as more comes. */
+/** A tail begins with so many bytes of memory, and has so many times more as they are used up. */
 const FIRST_BUFFER = 256 * 1024;
+const GROWTH = 8;
 
 /** @property prefix of the keys of the pieces */
 export interface S3PartOptions extends Place {
@@ -120,7 +121,7 @@ export class S3Part implements Part {
 
   async close(): Promise<void> {
     this.#dropReadAhead();
-    if (this.#buffer) this.options.memory.giveBack(this.#buffer.bytes.length);
+    if (this.#buffer) this.options.memory.giveBackBuffer(this.#buffer.bytes);
     this.#buffer = undefined;
     await Promise.all(this.#puts);
     this.options.onClose(this.#pieces.filter((piece) => isStored(piece)));
@@ -133,8 +134,9 @@ export class S3Part implements Part {
   }
 
   /**
-   * Makes room at the end of the buffer. Where there is no memory for it, what is there becomes an
-   * object first: nobody who holds memory waits for more.
+   * Makes room at the end of the buffer. Where there is no memory for it, puts that are under
+   * way give some back; without any, what is there becomes an object: nobody who holds memory waits for
+   * others to give theirs.
    * @returns false if the buffer is to be looked at again
    */
   async #hasRoomFor(bytes: number): Promise<boolean> {
@@ -142,20 +144,22 @@ export class S3Part implements Part {
     const buffer = this.#buffer;
     if (!buffer) {
       const capacity = Math.min(segment, Math.max(bytes, FIRST_BUFFER));
-      await memory.take(capacity);
-      const since = now();
-      this.#buffer = { offset: this.size, bytes: new Uint8Array(capacity), length: 0, since };
+      const fresh = await memory.buffer(capacity);
+      this.#buffer = { offset: this.size, bytes: fresh, length: 0, since: now() };
       return true;
     }
     const { length, bytes: before } = buffer;
     if (length + bytes <= before.length) return true;
-    const capacity = Math.min(segment, Math.max(length + bytes, 2 * before.length));
-    if (!memory.takeIfFree(capacity - before.length)) {
-      this.#send();
+    const capacity = Math.min(segment, Math.max(length + bytes, GROWTH * before.length));
+    const larger = memory.bufferIfFree(capacity);
+    if (!larger) {
+      if (this.#puts.size > 0) await Promise.race(this.#puts);
+      else this.#send();
       return false;
     }
-    buffer.bytes = new Uint8Array(capacity);
-    buffer.bytes.set(before.subarray(0, length));
+    larger.set(before.subarray(0, length));
+    buffer.bytes = larger;
+    memory.giveBackBuffer(before);
     return true;
   }
 
@@ -179,7 +183,7 @@ export class S3Part implements Part {
     } catch (error) {
       this.#problem ??= problemInS3("write the part", error);
     } finally {
-      memory.giveBack(bytes.length);
+      memory.giveBackBuffer(bytes);
     }
   }
 
@@ -238,7 +242,7 @@ export class S3Part implements Part {
     if (!buffer) return;
     buffer.length = Math.max(0, Math.min(buffer.length, size - buffer.offset));
     if (buffer.length > 0) return;
-    this.options.memory.giveBack(buffer.bytes.length);
+    this.options.memory.giveBackBuffer(buffer.bytes);
     this.#buffer = undefined;
   }
 
