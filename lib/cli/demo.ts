@@ -29,7 +29,7 @@ ${TEST_FILE_FLAGS_HELP}
       show this
 `;
 
-/** Room that is left free on the disk, in bytes: more than the server itself insists on. */
+/** Bytes that the demo leaves free on the disk: more than the server itself requires. */
 const RESERVE = 512 * 1024 ** 2;
 
 await runProgram(async (signal) => {

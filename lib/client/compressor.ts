@@ -27,15 +27,15 @@ export interface CompressorOptions {
  * something, and where the link is slower than the compressor.
  */
 export class Compressor {
-  /** What follows is worth it, as far as it is known. */
+  /** True while the last chunks shrank: the next ones most likely do. */
   #trusted = false;
-  /** What lies before this offset is sent as it is. */
+  /** Bytes before this offset are sent without compression. */
   #restUntil = 0;
   #rest = FIRST_REST;
 
-  /** Compressing is not what holds the file up. */
+  /** False while compressing was found to be slower than the link. */
   #pays = true;
-  /** Bytes a ms that went with it, when it was last found to hold the file up. */
+  /** Bytes per ms that were sent with compression, when it was last found to be slower than the link. */
   #rateWith = 0;
   #nextTrialAt = -Infinity;
   /** Where and when the measured period began, and how long of it was spent compressing. */

@@ -30,7 +30,7 @@ export function dial({ serverUrl, tls, proxy }: DialOptions): WebSocket {
   });
 }
 
-/** What to tell of a server that answers, but opens no WebSocket. */
+/** The error of a server that answers, but opens no WebSocket. */
 export function describeAnswer({ statusCode, statusMessage, headers }: HandshakeAnswer): string {
   const answer = `${statusCode} ${statusMessage}`.trim().slice(0, MAX_SHOWN);
   const location = headers["location"]?.slice(0, MAX_SHOWN);

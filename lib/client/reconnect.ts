@@ -136,7 +136,7 @@ class Connections {
   }
 }
 
-/** What throws before there is a connection is a failed one, and is tried again. */
+/** An error before there is a connection counts as a failed connection, which is tried again. */
 function cannotBegin(error: unknown): Ending {
   const reason = error instanceof Error ? error.message : String(error);
   return { reason, code: undefined, registered: false, worked: false, lasted: 0 };

@@ -239,7 +239,7 @@ export class Sender implements OutgoingStream {
     });
   }
 
-  /** What may be sent of these bytes in one frame. */
+  /** The first of these bytes, as many as may be sent in one frame. */
   #granted(rest: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
     return rest.subarray(0, Math.min(this.#maxOffset - this.#offset, this.#chunkSize));
   }

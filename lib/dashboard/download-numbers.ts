@@ -2,7 +2,7 @@ import type { DownloadRecord } from "../api/schemas.ts";
 import { formatSize } from "../util/sizes.ts";
 import { formatCount, formatRate, formatSpan } from "./format.ts";
 
-/** What the wire was spared is worth a word from this part of the file on. */
+/** Bytes saved by compression are shown from this part of the file on. */
 const WORTH_TELLING = 0.03;
 
 /**

@@ -47,7 +47,7 @@ export function showSite(element: HTMLElement, clientId: string): void {
   showTail(element, tail, clientId);
 }
 
-/** @param whole for a longer look */
+/** @param whole shown as the tooltip */
 function showTail(element: HTMLElement, tail: string, whole: string): void {
   setText(find(element, ".tail", HTMLElement), tail);
   element.style.setProperty("--tail", String(tail.length));

@@ -17,7 +17,7 @@ export type DownloadEvent =
       epoch: number;
       durableOffset: number;
       bytesOnWire: number;
-      /** What became of a set's files, and the bytes of all that will have come. */
+      /** The counts of a set's files, and the bytes that all of them will have. */
       set?: { files: SetCounts; totalSize: number };
     }
   /** All `size` bytes are flushed and their checksum matched. */

@@ -66,7 +66,7 @@ export interface SetFile extends ListedFile {
   durableOffset: number;
 }
 
-/** What became known of a file. */
+/** A change of what is known of a file. */
 export type SetFileChange = Pick<SetFile, "index"> &
   (
     | { status: "received"; size: number; mtimeNs: string; digest: string; readAt: number }

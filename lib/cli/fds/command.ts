@@ -55,7 +55,7 @@ export function readFlag<T>(
   return readSetting({ source: `--${flag}`, text: String(text) }, kind.schema, kind.expected);
 }
 
-/** Where a list goes on: the `next_cursor` of an earlier answer. */
+/** The place from which a list goes on: the `next_cursor` of an earlier answer. */
 export const CURSOR: Kind<string> = {
   schema: z.uuid(),
   expected: "the next_cursor of an earlier list",

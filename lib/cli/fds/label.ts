@@ -32,7 +32,7 @@ SELECTOR choose clients by them.`,
   },
 };
 
-/** @returns null: the label is to be removed */
+/** @returns the value null where the label is to be removed */
 function readChange(text: string): [key: string, value: string | null] {
   const removed = text.slice(0, -1);
   return text.endsWith("-") && LABEL_PART.test(removed) ? [removed, null] : readLabel(text);

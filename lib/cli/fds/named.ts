@@ -53,7 +53,7 @@ export function readLifetime(context: CommandContext, usual: number | null): num
   return given === undefined ? usual : Math.ceil(given / 1000);
 }
 
-/** What has a name and an end, for a person. */
+/** Something with a name that ends, such as a token or a key. */
 export function stateOf(
   { revoked_at, expires_at }: { revoked_at: string | null; expires_at: string | null },
   now = Date.now(),

@@ -14,7 +14,7 @@ const PUBLISHED = /^\d{8}_\d{6}_/;
 /** The names of the checksums beside the folder of a set. */
 const SUMS = /\.(?:md5|sha256)$/;
 
-/** What the server published: a file, or a set with its checksums. */
+/** Something that the server published: a file, or a set with its checksums. */
 interface Published {
   /** The file; or the checksums of a set, and then its folder. */
   paths: string[];
@@ -60,7 +60,7 @@ async function remove(context: GuideContext, { paths }: Published): Promise<bool
   return true;
 }
 
-/** Before they are gone, as one that is still there is verified as ever. */
+/** Notes the files before they are removed: a noted file that is still there is verified as before. */
 async function remember(context: GuideContext, removed: string[]): Promise<void> {
   const { downloadsDir } = context.target;
   const paths = removed.map((path) => relative(downloadsDir, path).replaceAll("\\", "/"));

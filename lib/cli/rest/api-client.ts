@@ -154,7 +154,7 @@ export class ApiClient {
     return this.#transport.call(endpoints.audit, { query }, { signal });
   }
 
-  /** Cuts a client off; its key is refused from then on. */
+  /** Revokes a client: its connection is cut, and its key is refused from then on. */
   revokeClient(clientId: string, signal?: AbortSignal): Answer<"revokeClient"> {
     const request = { params: { client_id: clientId } };
     return this.#transport.call(endpoints.revokeClient, request, { signal });

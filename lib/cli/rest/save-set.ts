@@ -191,7 +191,7 @@ async function* storedFiles(
   );
 }
 
-/** Where a file lies in its set. @throws Failure */
+/** The path of a file within its set. @throws Failure */
 function placeOf({ saved_path }: DownloadRecord, file: SetFileRecord): string {
   const folder = `${saved_path}/`;
   if (file.saved_path?.startsWith(folder)) return file.saved_path.slice(folder.length);

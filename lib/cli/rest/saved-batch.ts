@@ -13,7 +13,7 @@ const MAX_BYTES = 256 * 1024 * 1024;
 /** A file that is written, and not flushed. */
 export interface WrittenFile {
   stored: StoredFile;
-  /** Where it is, and where it belongs. */
+  /** Paths of the file as it was written, and of its final name. */
   part: string;
   path: string;
 }

@@ -44,7 +44,7 @@ export type Published = Pick<
   "download_id" | "client_id" | "kind" | "file_path" | "checksum" | "md5" | "sha256"
 > & { saved_path: string };
 
-/** What a published file has to be. */
+/** The size and digest that a published file has to have. */
 export interface Expected {
   downloadId: string;
   checksum: ChecksumAlgorithm;

@@ -10,7 +10,7 @@ export interface LineFileOptions {
   older: number;
 }
 
-/** A file of lines that only the program's user reads; the oldest lines give way. */
+/** A log file, readable by the program's user only. Beyond a size it is rotated, and the oldest is removed. */
 export class LineFile {
   readonly #writing = new SerialQueue();
 

@@ -7,7 +7,7 @@ import { Recurrence, type Repeated } from "./recurrence.ts";
 
 const MiB = 1024 * 1024;
 
-/** What comes again in this time, in ms, is counted once there is much of it. */
+/** Requests that repeat within this time, in ms, are counted instead of listed once they are many. */
 const SPAN = 10 * 60 * 1000;
 
 /** Lines about files that left are kept longest: 64 MiB, with a limit for each file and span. */

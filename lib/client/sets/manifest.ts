@@ -40,7 +40,7 @@ export class LineSender {
     if (this.#lines.length >= FLUSH_AT) await this.flush();
   }
 
-  /** Sends what was added. */
+  /** Sends the lines that were added. */
   async flush(): Promise<void> {
     const block = Buffer.from(this.#lines);
     this.#lines = "";

@@ -42,7 +42,7 @@ export interface AuditOptions {
   logger: Logger;
 }
 
-/** Who did what, and how it ended: written soon, counted where it is a flood, and bounded in size. */
+/** Records who did what, and how it ended. Records are written soon, repeated ones are counted together, and their size is bounded. */
 export class Audit {
   #waiting: AuditRow[] = [];
   readonly #writing = new SerialQueue();
@@ -61,7 +61,7 @@ export class Audit {
     if (row !== null) this.#add(row);
   }
 
-  /** Newest first, with all that happened up to now. */
+  /** The newest first. What happened just now is written before. */
   async list(filter: AuditFilter, inTurn?: InTurn): Promise<AuditRow[]> {
     // What comes behind a row is older than what is not written yet.
     if (filter.before === undefined) await this.#writeAll();

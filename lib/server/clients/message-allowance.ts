@@ -1,4 +1,4 @@
-/** What a connection may say in a row that brings no file on, and then each second. */
+/** How many messages without new bytes of a file a connection may send in a row, and then each second. */
 export interface Allowance {
   burst: number;
   perSecond: number;

@@ -21,7 +21,7 @@ import { Streams } from "./streams.ts";
 
 /** A client has this long, in ms, to say who it is. */
 const REGISTER_WITHIN_MS = 10_000;
-/** What a client may say before it has registered, and what from then on. */
+/** Limits of messages before a client has registered, and from then on. */
 const STRANGERS_MESSAGES = { burst: 20, perSecond: 1 };
 const CLIENTS_MESSAGES = { burst: 20_000, perSecond: 500 };
 /** What was measured of the way to a client, as {@link ClientLink} has it. */
@@ -61,7 +61,7 @@ export class Session implements ClientLink {
   // Monotonic, ms: a clock that is set must not kill anybody.
   readonly #openedAt = performance.now();
   #heardAt = performance.now();
-  /** Messages that may come, beside those that bring a file on. */
+  /** Limits messages and frames, except frames with new bytes of a file. */
   #allowance = new MessageAllowance(STRANGERS_MESSAGES);
   /** Asked when another connection took the client's id. */
   readonly #presence = new PresenceCheck((word) => void this.socket.ping(word));
@@ -139,7 +139,7 @@ export class Session implements ClientLink {
       const frame = decodeFrame(bytes, this.client.chunkSize);
       this.#mustBeRegistered();
       const isOfUse = this.#streams.hand(frame, (stream) => stream.onFrame(frame)) ?? false;
-      // A frame that brings its file on is paid for by credit, another one by what it costs to send.
+      // New bytes of a file are limited by credit; a frame without any counts by the bytes that it took to send.
       const length = isOfUse ? frame.rawLength : frame.payload.length;
       if (length < MIN_CHUNK_SIZE) this.#count();
     });

@@ -6,7 +6,7 @@ export interface Machine {
 
 /**
  * Two machines that use one id take it from each other whenever one of them tries again, which is
- * within 60 s. So long after the last time, in ms, one of them has given up.
+ * within 60 s. When it has not happened for this time, in ms, one of them has given up.
  */
 const FORGOTTEN_AFTER_MS = 150_000;
 
@@ -37,7 +37,7 @@ export class SharedIds {
   }
 
   /**
-   * What is wrong with an id, in words; null: nothing.
+   * The problem of an id in words, for a person; null: none.
    * @param since only what was noticed then or later, by `performance.now`
    */
   problemOf(clientId: string, since = -Infinity): string | null {

@@ -43,7 +43,7 @@ export class Dispatcher {
   #stopped = false;
   #timer: Timer | undefined;
   #timerAt = Infinity;
-  /** What became due up to this time was found, ms since 1970. */
+  /** Downloads that became due up to this time were found, ms since 1970. */
   #foundUpTo = Date.now();
   readonly #waiting = new WaitingLines();
   /** Clients that registered, whose waiting downloads were not looked up yet. */

@@ -69,7 +69,7 @@ export function downloadNotFound(): FdsError {
  */
 export class Downloads {
   readonly #attempts: Attempts;
-  /** What is under way for each download: attempts and publishings, one after the other. */
+  /** Work on each download, attempts and publishings, one after the other. */
   readonly #work = new SerialQueue();
   readonly #recovery: Recovery;
   readonly #dispatcher: Dispatcher;
@@ -176,12 +176,12 @@ export class Downloads {
     return this.options.repository.countActive();
   }
 
-  /** How many downloads run here now. */
+  /** How many downloads this process runs now. */
   get runningCount(): number {
     return this.#attempts.count;
   }
 
-  /** What this process knows of a download beyond its row; undefined if it does not run here. */
+  /** The progress of a download that runs in this process, fresher than its row; else undefined. */
   progressOf(download: Download): Progress | undefined {
     return this.#attempts.receiverOf(download)?.progress;
   }

@@ -22,7 +22,7 @@ import type { Report } from "./publish.ts";
 /** Rows that are read at a time. */
 const PAGE = 1_000;
 
-/** What arrived of a set. */
+/** The files and bytes of a set that arrived. */
 export interface SetVerdict {
   /** Bytes of the files that came. */
   size: number;
@@ -30,7 +30,7 @@ export interface SetVerdict {
   bytesOnWire: number;
 }
 
-/** What publishing a set stands on. */
+/** What publishing a set needs. */
 export interface SetPublishing {
   sets: SetStorage;
   rows: Pick<SetRows, "list">;

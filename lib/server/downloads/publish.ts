@@ -20,7 +20,7 @@ import type { Storage } from "../storage/storage.ts";
 /** Records an event; gives the download as it then is. */
 export type Report = (event: DownloadEvent) => Promise<Download>;
 
-/** What publishing asks of the storage. */
+/** The part of the storage that publishing uses. */
 type PublishStorage = Pick<Storage, "openPart" | "openFile" | "publish">;
 
 /**

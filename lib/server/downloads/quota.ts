@@ -4,14 +4,14 @@ import { type Active, type Downloading, durableOffsetOf } from "../download.ts";
 import type { SpaceShortage } from "../transfer/free-space.ts";
 import type { Storage } from "../storage/storage.ts";
 
-/** What may lie in DOWNLOADS_DIR, in bytes; null: as much as the disk holds. */
+/** Most bytes in DOWNLOADS_DIR; null: as many as the disk holds. */
 export interface Quotas {
   file: number | null;
   perClient: number | null;
   total: number | null;
 }
 
-/** A file that is more than is allowed. */
+/** A file that is over a quota. */
 export interface OverQuota extends SpaceShortage {
   /** Whose quota it is over; null: that of all clients, or of each file. */
   of: string | null;

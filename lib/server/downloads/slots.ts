@@ -6,7 +6,7 @@ import {
   type Waiting,
 } from "../database/repository.ts";
 
-/** How many downloads may be started beside those that run: in all, of each client, and of jobs. */
+/** Counts free slots, beside the downloads that run: in all, of each client, and of jobs. */
 export class Slots {
   readonly #ofJobs: Limits;
   #all = 0;
@@ -23,22 +23,22 @@ export class Slots {
     for (const { clientId, line, active } of running) this.#take({ clientId, line }, active);
   }
 
-  /** Whether none is free for anybody. */
+  /** True when no slot is free. */
   get areTaken(): boolean {
     return this.#all >= this.limits.total;
   }
 
-  /** How many of a line run. */
+  /** How many downloads of a line run. */
   runningOf(line: Line): number {
     return this.#byLine.get(line) ?? 0;
   }
 
-  /** Whether one is free for a line, whichever the client. */
+  /** Whether a slot is free for a line, of some client. */
   isFreeFor(line: Line): boolean {
     return !this.areTaken && (line === null || this.#jobs < this.#ofJobs.total);
   }
 
-  /** Whether one is free for a client in a line. */
+  /** Whether a slot is free for a client in a line. */
   isFree({ clientId, line }: Waiting): boolean {
     if (!this.isFreeFor(line) || countIn(this.#byClient, clientId) >= this.limits.perClient) {
       return false;

@@ -55,7 +55,7 @@ export class EventReader {
     readonly tokenHash: string | null = null,
   ) {}
 
-  /** Whether what it hears of depends on labels. */
+  /** True where labels decide which clients it hears of. */
   get looksAtLabels(): boolean {
     return this.sites?.selector != null;
   }

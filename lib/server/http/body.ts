@@ -1,6 +1,6 @@
 import { FdsError } from "../../protocol/errors.ts";
 
-/** What a body of the API may take. */
+/** Limits of a body of the API. */
 export interface BodyLimits {
   /** In bytes. */
   size: number;
@@ -75,7 +75,7 @@ export function hasUnreadBody(request: Request, answer: Response): boolean {
   return hasBody(request) && !(request.bodyUsed && answer.ok);
 }
 
-/** Whether a request says that a body comes with it, whatever its method. */
+/** Whether a request announces a body, whatever its method. */
 export function hasBody({ headers }: Request): boolean {
   return Number(headers.get("Content-Length")) > 0 || headers.has("Transfer-Encoding");
 }

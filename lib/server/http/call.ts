@@ -15,12 +15,12 @@ import { IN_OUR_WORDS, refuseInvalid } from "./validation.ts";
 /** The query of a call that takes none: it refuses every field, as nobody would read it. */
 const NO_QUERY = z.strictObject({});
 
-/** What an endpoint answers: the JSON of its schema, or a body of another kind. */
+/** The answer of an endpoint: the JSON of its schema, or a body of another kind. */
 type Answer<E extends Endpoint> = [AnswerOf<E>] extends [never]
   ? Response
   : JsonResponse<AnswerOf<E>>;
 
-/** What a call does, with a request that is checked. */
+/** The handler of a call. Its request is checked. */
 export type Handle<E extends Endpoint> = (c: CallContext<E>) => Answer<E> | Promise<Answer<E>>;
 
 /** A step of a call of an endpoint, for Hono. */

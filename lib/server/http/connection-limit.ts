@@ -1,6 +1,6 @@
 import { networkOf } from "../access/remote-address.ts";
 
-/** How many WebSockets each address has, and may have. */
+/** Limits the WebSockets of each address. */
 export class ConnectionLimit {
   readonly #open = new Map<string, number>();
 

@@ -34,8 +34,8 @@ export interface Content {
 }
 
 /**
- * The bytes of a completed download, or the range of them that is asked for.
- * @param bodyOf makes a body of them
+ * The answer with the bytes of a completed download, or with the range that was asked for.
+ * @param bodyOf makes the body of some of the bytes
  */
 export function contentResponse(
   { checksum, digest, savedPath }: Content,

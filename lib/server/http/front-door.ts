@@ -15,7 +15,7 @@ export interface FrontDoorOptions {
   sockets: Pick<ClientSockets, "upgrade">;
   pages: Pages;
   audit: Pick<Audit, "record">;
-  /** Whether anyone may use the API: then only under a name of this machine. */
+  /** True where no token is needed: then only requests to a name of this machine are answered. */
   isOpen: boolean;
   /** Adds the headers that every answer has. */
   secure: Secure;

@@ -5,7 +5,7 @@ import { systemCode } from "../../util/system-error.ts";
 /** After a certificate that cannot be used, the files are read again this often, in ms. */
 const RETRY_MS = 2_000;
 
-/** What listens, as Bun.serve gives it. */
+/** A listening server, as Bun.serve gives it. */
 type Listening = Pick<Bun.Server<unknown>, "port" | "stop">;
 
 export interface ListenerOptions {

@@ -6,8 +6,8 @@ import { endableBody } from "./endable-body.ts";
 import { RateLimited } from "./rate-limited.ts";
 
 /**
- * Pieces of a caller's long work that wait at once; who asks for more is told to wait. A stream of
- * events has one too, at first: all that a token may have are half of these.
+ * Most pieces of work of one caller that wait for their turn; beyond them, calls are answered 429. An
+ * event stream also needs one when it begins: all streams that a token may open need half of these.
  */
 const MAX_WAITING = 400;
 

@@ -12,7 +12,7 @@ export interface RestAccessOptions {
   logger: Logger;
 }
 
-/** Who may call the REST interface: whoever shows a token, or the cookie of a session. */
+/** Lets callers in who show a token, or the cookie of a session. */
 export type RestAccess = ReturnType<typeof restAccess>;
 
 export function restAccess({ apiToken, rows, logger }: RestAccessOptions) {

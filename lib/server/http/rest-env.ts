@@ -5,10 +5,10 @@ import type { Caller } from "../access/caller.ts";
 import type { AuditEntry } from "../audit/entry.ts";
 import type { Answering } from "./long-answers.ts";
 
-/** What a call is about, for the audit. */
+/** The subject of a call, for the audit. */
 export type About = Pick<AuditEntry, "actor" | "target" | "clientId" | "downloadId" | "filePath">;
 
-/** What Hono's context has of each request. */
+/** The variables of a request in Hono's context. */
 export interface RestEnv {
   Bindings: {
     /** Where the request came from. */
@@ -34,7 +34,7 @@ interface CallEnv<E extends Endpoint> {
 
 type Parsed<Schema> = Schema extends z.ZodType ? z.output<Schema> : never;
 
-/** What is checked of a request, as `c.req.valid` gives it. */
+/** The checked parts of a request, as `c.req.valid` gives them. */
 interface Checked<E extends Endpoint> {
   out: { query: Parsed<E["query"]>; json: Parsed<E["body"]> };
 }

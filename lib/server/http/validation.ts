@@ -2,7 +2,7 @@ import type * as z from "zod";
 import { FdsError } from "../../protocol/errors.ts";
 import { wordsOf } from "./issue-words.ts";
 
-/** How a request is compared with a schema: what is wrong is said in words of our own. */
+/** Checks a request against its schema, with error messages of our own. */
 export const IN_OUR_WORDS = {
   validationFunction: (schema: z.ZodType, value: unknown) =>
     schema.safeParseAsync(value, { error: wordsOf }),
@@ -45,7 +45,7 @@ function fieldOf(path: PropertyKey[]): string {
   ].join(", ");
 }
 
-/** What a caller named, on one line and no longer than a sentence bears. */
+/** A caller's text quoted for an error message: on one line, and shortened. */
 function quote(key: string): string {
   return JSON.stringify(key.length > MAX_KEY_SHOWN ? `${key.slice(0, MAX_KEY_SHOWN)}…` : key);
 }

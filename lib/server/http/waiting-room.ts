@@ -67,7 +67,7 @@ export class WaitingRoom<G extends Guest> {
     this.#free(networkOf(address));
   }
 
-  /** A guest is there for whom a place was taken: it is read when its turn comes. */
+  /** Lets a guest in that has a place. Its connection is read when its turn comes. */
   enter(guest: G, address: string): void {
     guest.pause();
     const network = networkOf(address);

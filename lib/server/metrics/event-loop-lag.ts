@@ -1,6 +1,6 @@
 import type { Histogram } from "./metrics.ts";
 
-/** How often it is looked at, in ms. */
+/** Interval of the measurement, in ms. */
 const EVERY_MS = 100;
 
 /**

@@ -5,10 +5,10 @@ const KiB = 1024;
 const MiB = 1024 * KiB;
 const GiB = 1024 * MiB;
 
-/** How many values were at most as high as each of some bounds. */
+/** A histogram: for each bound, how many values were at most as high. */
 export class Histogram {
   readonly buckets: { bound: number; count: number }[];
-  /** How many values there were. */
+  /** The number of all values. */
   count = 0;
   sum = 0;
 
@@ -23,7 +23,7 @@ export class Histogram {
   }
 }
 
-/** What is counted since the server started: plain numbers, changed where things happen. */
+/** Counters since the server started: plain numbers, changed where things happen. */
 export class Metrics {
   /** Bytes of files that came, whatever became of them. */
   receivedBytes = 0;
@@ -50,7 +50,7 @@ export class Metrics {
   readonly durations = new Histogram([0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3600, 14_400]);
   /** Size of completed downloads, in bytes. */
   readonly sizes = new Histogram([64 * KiB, MiB, 10 * MiB, 100 * MiB, GiB, 10 * GiB, 100 * GiB]);
-  /** How late the event loop was, looked at now and then, in seconds. */
+  /** Delays of the event loop, measured now and then, in seconds. */
   readonly eventLoopLag = new Histogram([0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1]);
 
   refused(code: ErrorCode): void {

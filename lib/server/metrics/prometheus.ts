@@ -31,7 +31,7 @@ export function byLabel(
   return family(name, help, type, samples);
 }
 
-/** How values are spread. */
+/** A histogram in the text of Prometheus. */
 export function histogram(name: string, help: string, of: Histogram): Family {
   const buckets = [...of.buckets, { bound: "+Inf", count: of.count }];
   return family(name, help, "histogram", [

@@ -80,7 +80,7 @@ export function clientRecord(client: KnownClient, activeDownloads: number): Clie
   };
 }
 
-/** What a client's local times are in. */
+/** The time zone of a client's local times. */
 export function timeZoneOf({ timeZone, reportedTimeZone }: Client): string {
   return timeZone ?? reportedTimeZone ?? "UTC";
 }
@@ -115,7 +115,7 @@ export function enrolmentKeyRecord(key: EnrolmentKey): EnrolmentKeyRecord {
   };
 }
 
-/** What the audit knows, as REST shows it. */
+/** A row of the audit log, as REST shows it. */
 export function auditRecord(row: AuditRow): AuditRecord {
   return {
     audit_id: row.auditId,

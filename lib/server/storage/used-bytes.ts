@@ -18,9 +18,9 @@ interface Known {
 }
 
 /**
- * How much lies in folders. Files there never change once they have their names, so what a folder
- * held is still right while its own time is the same: of many folders few are read again. A file
- * with several names, as one of a set that was not sent again, is shared between them.
+ * Measures the bytes in folders. Published files never change, so the sum of a folder is valid while
+ * the folder's mtime stays the same, and few folders are read again. A file with several hard links,
+ * such as one that a later set did not fetch again, counts for each of them by its share.
  */
 export class UsedBytes {
   readonly #known = new Map<string, Known>();

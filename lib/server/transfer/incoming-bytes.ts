@@ -162,7 +162,7 @@ export class IncomingBytes {
     if (end > maxOffset) throw broken(`a frame reaches beyond the ${maxOffset} bytes granted`);
     this.#flow?.arrived(frame.rawLength);
     const isOfUse = this.#frames.take(frame);
-    // A chunk that comes again, or does not unpack in the end, brings nothing on.
+    // A chunk that comes again, or does not unpack in the end, has no new bytes.
     const progress = Math.max(0, this.arrived - this.#reached);
     this.#reached += progress;
     return { isOfUse, progress };

@@ -140,7 +140,7 @@ export class IncomingFiles {
     const { file } = answer;
     const { metrics, stalled } = this.options;
     this.#wants.answered();
-    // So that many files without a byte bring the set on, too.
+    // Empty files are progress, too.
     stalled.moved(START_BYTES);
     stalled.forgetProven();
     switch (answer.type) {

@@ -4,7 +4,7 @@ import { Decompressor } from "./decompressor.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 
 export interface IncomingFramesOptions {
-  /** What earlier attempts took on the wire. */
+  /** Bytes on the wire of earlier attempts. */
   bytesOnWire: number;
   /** True once the attempt is over: nothing is asked for again any more. */
   isOver: () => boolean;
@@ -69,7 +69,7 @@ export class IncomingFrames {
 
   /**
    * Takes a frame of what was granted.
-   * @returns whether it brought the file on, or was dropped
+   * @returns whether it had new bytes, or was dropped
    * @throws FdsError `protocol_error` when it is not the next one
    */
   take(frame: Frame): boolean {

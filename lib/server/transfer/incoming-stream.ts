@@ -31,7 +31,7 @@ export interface IncomingStream {
   /** @throws FdsError `protocol_error` */
   onMessage(message: StreamMessage): void;
   /**
-   * @returns whether it brought the file on; any other frame is dropped
+   * @returns whether the frame had new bytes; any other is dropped
    * @throws FdsError `protocol_error`; nothing of such a frame was kept
    */
   onFrame(frame: Frame): boolean;

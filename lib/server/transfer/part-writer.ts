@@ -56,10 +56,10 @@ export class PartWriter {
   }
 
   /**
-   * Begins behind what the part already holds, which is read again from the disk, a block at a
-   * time so that other transfers go on.
+   * Goes on behind the durable bytes of the part. These are read and hashed again, a block at a time so
+   * that other transfers go on.
    * @param offset bytes of the part that are durable; the rest of it is dropped
-   * @param goOn false ends it early, with a hash that means nothing
+   * @param goOn false ends the reading early; the digest means nothing then
    * @returns the digest of these bytes
    * @throws FdsError `storage_error`
    */

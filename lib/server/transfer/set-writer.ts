@@ -13,7 +13,7 @@ const SMALL = 256 * 1024;
 /** What became of a wanted file. */
 export type Answer =
   | { type: "received"; file: SetFile; size: number; mtimeNs: bigint; digest: string }
-  /** It changed while it was read, or came as something else than was sent. */
+  /** The file changed while it was read, or its bytes do not have its checksum. */
   | { type: "again"; file: SetFile; error: Problem }
   | { type: "skipped"; file: SetFile; error: Problem };
 

@@ -1,4 +1,4 @@
-/** A client that owes an answer and brings nothing on for this long, in ms, is given up. */
+/** A client that owes an answer is given up after this time, in ms, without progress. */
 const STALLED_AFTER_MS = 60_000;
 /** A client's pace is measured over at least this long, in ms. */
 const PACE_OVER_MS = 10_000;
