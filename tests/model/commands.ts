@@ -1,6 +1,7 @@
 import { expect } from "bun:test";
 import * as fc from "fast-check";
 import type { Download } from "../../lib/server/download.ts";
+import type { Job } from "../../lib/server/job.ts";
 import { CHANGES } from "./memory-file.ts";
 import type { MemoryWorld } from "./memory-world.ts";
 
@@ -62,9 +63,12 @@ async function retry(world: MemoryWorld, { full }: Model, n: number): Promise<vo
     failed: full ? "storage_full" : undefined,
     cancelled: full ? "storage_full" : undefined,
   };
+  // Of a job only the newest one is retried.
+  const isOld = "retriedAs" in before && before.retriedAs !== null && before.jobId !== null;
   const count = (await world.downloads()).length;
   const refusal = await world.retry(before.downloadId);
-  expect(refusal).toBe(refusals[before.status]);
+  const expected = refusals[before.status];
+  expect(refusal).toBe(isOld && expected === undefined ? "download_already_ended" : expected);
   const after = await world.downloads();
   expect(after).toHaveLength(refusal === undefined ? count + 1 : count);
   if (refusal !== undefined) return;
@@ -74,6 +78,51 @@ async function retry(world: MemoryWorld, { full }: Model, n: number): Promise<vo
     .toSorted()
     .at(-1);
   expect(retried).toHaveProperty("retriedAs", newest);
+}
+
+/** The job that a number stands for, whichever there are by then. */
+async function pickJob(world: MemoryWorld, n: number): Promise<Job | undefined> {
+  const jobs = await world.jobs();
+  return jobs[n % jobs.length];
+}
+
+const OPEN: ReadonlySet<Job["status"]> = new Set(["running", "paused"]);
+
+/** Does something with a job, which only one that has not ended takes. */
+const change =
+  (
+    act: (world: MemoryWorld, jobId: string) => Promise<string | undefined>,
+    becomes: Job["status"],
+  ) =>
+  async (world: MemoryWorld, n: number): Promise<void> => {
+    const before = await pickJob(world, n);
+    if (!before) return;
+    const refusal = await act(world, before.jobId);
+    const after = await pickJob(world, n);
+    if (!OPEN.has(before.status)) {
+      expect([refusal, after?.status]).toEqual(["job_ended", before.status]);
+    } else if (refusal === undefined && !OPEN.has(after!.status)) {
+      // Its download may have ended just then.
+      expect(["completed", "failed", becomes]).toContain(after!.status);
+    } else if (refusal === undefined) expect(after?.status).toBe(becomes);
+  };
+
+const pauseJob = change((world, jobId) => world.pauseJob(jobId), "paused");
+const resumeJob = change((world, jobId) => world.resumeJob(jobId), "running");
+const cancelJob = change((world, jobId) => world.cancelJob(jobId), "cancelled");
+
+async function rerunJob(world: MemoryWorld, n: number): Promise<void> {
+  const before = await pickJob(world, n);
+  if (!before) return;
+  expect(await world.rerunJob(before.jobId)).toBeUndefined();
+}
+
+async function makeJob(world: MemoryWorld): Promise<void> {
+  const count = (await world.jobs()).length;
+  // Its client has to be known.
+  const refusal = await world.makeJob();
+  expect(await world.jobs()).toHaveLength(refusal === undefined ? count + 1 : count);
+  expect(refusal).toBeOneOf([undefined, "client_not_found"]);
 }
 
 async function drop(world: MemoryWorld): Promise<void> {
@@ -108,6 +157,11 @@ export const steps = fc.commands(
     ...frequent,
     anyDownload.map((n) => new Step(`cancel ${n}`, (world) => cancel(world, n))),
     anyDownload.map((n) => new Step(`retry ${n}`, (world, model) => retry(world, model, n))),
+    step("make a job", makeJob),
+    anyDownload.map((n) => new Step(`pause job ${n}`, (world) => pauseJob(world, n))),
+    anyDownload.map((n) => new Step(`resume job ${n}`, (world) => resumeJob(world, n))),
+    anyDownload.map((n) => new Step(`cancel job ${n}`, (world) => cancelJob(world, n))),
+    anyDownload.map((n) => new Step(`rerun job ${n}`, (world) => rerunJob(world, n))),
     step("connect", (world) => world.connect()),
     step("drop", drop),
     fc.nat({ max: 80 }).map((n) => new Step(`kill the server ${n}`, (w) => w.killServer(n))),

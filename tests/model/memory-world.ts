@@ -1,13 +1,18 @@
 import { expect } from "bun:test";
+import { LOCAL_ADMIN } from "../../lib/server/access/caller.ts";
 import { Clients } from "../../lib/server/clients/clients.ts";
 import { FlowControl } from "../../lib/server/transfer/flow-control.ts";
 import type { Repository } from "../../lib/server/database/repository.ts";
 import { EnrolmentKeys } from "../../lib/server/clients/enrolment.ts";
 import { type Download, hasEnded, durableOffsetOf } from "../../lib/server/download.ts";
 import { Downloads } from "../../lib/server/downloads/downloads.ts";
+import type { Job } from "../../lib/server/job.ts";
+import { Jobs } from "../../lib/server/jobs/jobs.ts";
+import type { NewJob } from "../../lib/server/jobs/making.ts";
 import { Metrics } from "../../lib/server/metrics/metrics.ts";
+import { nextRound } from "../../lib/util/fair-turns.ts";
 import { Logger } from "../../lib/util/logger.ts";
-import { NO_JOBS, order } from "../support/downloads.ts";
+import { order } from "../support/downloads.ts";
 import { codeOfRejection } from "../support/errors.ts";
 import { MemoryStorage } from "../support/memory-storage.ts";
 import { Life } from "../support/mortal.ts";
@@ -31,11 +36,15 @@ const CHECKPOINT_MS = 250;
 /** More turns of the loop than anything takes between one flush and the next. */
 const QUIET_TURNS = 300;
 
+/** Turns in a round of the event loop. */
+const ROUND_TURNS = 100;
+
 /** A server's process: all that is gone with it. */
 interface ServerRun {
   life: Life;
   clients: Clients;
   downloads: Downloads;
+  jobs: Jobs;
   credit: FlowControl;
 }
 
@@ -50,6 +59,7 @@ export class MemoryWorld {
   readonly #ended = new Map<string, Download>();
   readonly #bugs: string[] = [];
   #freedAt = 0;
+  #hasJobs = false;
   #server: ServerRun;
   #site: MemorySite | null = null;
 
@@ -86,6 +96,30 @@ export class MemoryWorld {
     return codeOfRejection(this.#server.downloads.retry(downloadId));
   }
 
+  /** The jobs of this world, the oldest first. */
+  async jobs(): Promise<Job[]> {
+    const jobs = await this.repository.jobs.list({ limit: 1000 });
+    return jobs.filter((job) => job.name === this.clientId).toReversed();
+  }
+
+  /** Asks the client by a job. @returns the code of the refusal, if it was refused */
+  makeJob(): Promise<string | undefined> {
+    this.#hasJobs = true;
+    return codeOfRejection(this.#server.jobs.create(jobFor(this.clientId), LOCAL_ADMIN, null));
+  }
+  pauseJob(jobId: string): Promise<string | undefined> {
+    return codeOfRejection(this.#server.jobs.pause(jobId));
+  }
+  resumeJob(jobId: string): Promise<string | undefined> {
+    return codeOfRejection(this.#server.jobs.resume(jobId));
+  }
+  cancelJob(jobId: string): Promise<string | undefined> {
+    return codeOfRejection(this.#server.jobs.cancel(jobId));
+  }
+  rerunJob(jobId: string): Promise<string | undefined> {
+    return codeOfRejection(this.#server.jobs.rerun(jobId, ["failed", "cancelled"]));
+  }
+
   /** The client comes, or comes again before its old connection is seen to be dead. */
   connect(): void {
     this.#site = new MemorySite(this.#server.clients, this.clientId, this.file);
@@ -98,6 +132,7 @@ export class MemoryWorld {
 
   /** The server is told to end, and another one begins; a client that was there comes back. */
   async stopServer(): Promise<void> {
+    this.#server.jobs.stop();
     await this.#server.downloads.stop();
     await this.#server.clients.close();
     await this.#nextServer();
@@ -116,6 +151,7 @@ export class MemoryWorld {
     this.#server.life.end();
     this.#server = this.#startServer();
     await this.#server.downloads.recover();
+    await this.#server.jobs.recover();
     if (this.#site) this.connect();
   }
 
@@ -141,6 +177,8 @@ export class MemoryWorld {
   /** Lets everything happen that waits for no clock: flushes, and what follows from each of them. */
   async settle(): Promise<void> {
     for (let turn = 0; turn < QUIET_TURNS; turn++) {
+      // Long work of jobs goes on in the next round.
+      if (this.#hasJobs && turn % ROUND_TURNS === 0) await nextRound();
       await Promise.resolve();
       if (this.isFlushing()) turn = 0;
     }
@@ -157,6 +195,7 @@ export class MemoryWorld {
     this.#checkProgress(downloads, active.length);
     expect(this.storage.removedOpen).toEqual([]);
     expect(this.#server.credit.outstanding).toBeWithin(0, BUDGET + 1);
+    await this.#checkJobs(downloads);
     expect(this.#bugs).toEqual([]);
   }
 
@@ -166,6 +205,9 @@ export class MemoryWorld {
     if (this.file.inode === null) this.change("replace");
     this.connect();
     await this.settle();
+    for (const { jobId, status } of await this.jobs()) {
+      if (status === "paused") await this.resumeJob(jobId);
+    }
     for (let turn = 0; turn < 50; turn++) {
       await this.flow(Infinity);
       await this.wait(5_000);
@@ -175,9 +217,18 @@ export class MemoryWorld {
     expect([...this.storage.parts.keys()]).toEqual([]);
     expect(this.#server.credit.outstanding).toBe(0);
     expect(this.#server.downloads.runningCount).toBe(0);
+    for (const job of await this.jobs()) {
+      const { counts } = await this.repository.jobs.totals(job.jobId, null);
+      // Its download may have ended by itself just before.
+      const isCancelled = job.status === "cancelled";
+      const isOver = job.status === (counts.completed === 1 ? "completed" : "failed");
+      expect([job, counts, isOver || isCancelled]).toEqual([job, counts, true]);
+      expect([job.unsettled, job.rerun, job.endedAt === null]).toEqual([false, null, false]);
+    }
   }
 
   async stop(): Promise<void> {
+    this.#server.jobs.stop();
     await this.#server.downloads.stop();
     await this.#server.clients.close();
     this.#server.life.end();
@@ -216,20 +267,38 @@ export class MemoryWorld {
     }
   }
 
-  /** C: what may run, runs. */
+  /** Of a job's client one download is the newest, and it counts it, whatever moves. */
+  async #checkJobs(downloads: Download[]): Promise<void> {
+    for (const { jobId } of await this.jobs()) {
+      const { total, counts } = await this.repository.jobs.totals(jobId, null);
+      const sum = Object.values(counts).reduce((all, count) => all + count);
+      expect([total, sum]).toEqual([1, 1]);
+      const own = downloads.filter((download) => download.jobId === jobId);
+      const newest = own.filter((one) => !("retriedAs" in one) || one.retriedAs === null);
+      expect(newest.length).toBeLessThanOrEqual(1);
+      const [one] = newest;
+      if (one) expect(counts[one.status]).toBe(1);
+    }
+  }
+
+  /** C: what may run, runs; a job may have its own reasons. */
   #checkProgress(downloads: Download[], active: number): void {
     if (!this.#site || this.storage.full || active >= LIMIT) return;
     const now = Date.now();
     if (now - this.#freedAt <= ROOM_RECHECK) return;
     const due = downloads.filter(
-      (download) => download.status === "queued" && download.notBefore < now,
+      (download) =>
+        download.status === "queued" && download.notBefore < now && download.jobId === null,
     );
     expect(due).toEqual([]);
   }
 
   #startServer(): ServerRun {
     const life = new Life();
-    const repository = life.of(this.repository);
+    const jobRows = life.of(this.repository.jobs);
+    const repository = new Proxy(life.of(this.repository), {
+      get: (target, name) => (name === "jobs" ? jobRows : Reflect.get(target, name)),
+    });
     const storage = life.of(this.storage);
     const credit = new FlowControl(BUDGET);
     const metrics = new Metrics();
@@ -246,7 +315,10 @@ export class MemoryWorld {
       metrics,
       audit: { record: () => undefined },
       logger,
-      onRegistered: () => downloads.clientRegistered(this.clientId),
+      onRegistered: () => {
+        downloads.clientRegistered(this.clientId);
+        jobs.clientSeen(this.clientId);
+      },
       onChange: () => undefined,
       onLabelled: () => undefined,
     });
@@ -259,11 +331,34 @@ export class MemoryWorld {
       minFreeDisk: 1,
       quotas: { file: null, perClient: null, total: null },
       onChange: () => undefined,
-      jobs: NO_JOBS,
+      jobs: {
+        mostOf: (jobId) => jobs.mostOf(jobId),
+        onChange: (jobId, status) => jobs.onChange(jobId, status),
+        reopen: (jobId) => jobs.reopen(jobId),
+      },
       metrics,
       audit: { record: () => undefined },
       logger,
     });
-    return { life, clients, downloads, credit };
+    const onChange = () => undefined;
+    const jobs: Jobs = new Jobs({ repository, clients, downloads, onChange, logger });
+    return { life, clients, downloads, jobs, credit };
   }
+}
+
+/** A job for one client, named as that. */
+function jobFor(clientId: string): NewJob {
+  const { clientId: _, jobId: __, ...what } = order(clientId, "file");
+  return {
+    name: clientId,
+    selection: { ids: [clientId] },
+    membership: "snapshot",
+    order: { ...what, ifOffline: "wait" },
+    download: {},
+    maxConcurrent: null,
+    spreadMs: 0,
+    stopWhen: null,
+    expiresIn: null,
+    request: {},
+  };
 }

@@ -116,11 +116,8 @@ export class Downloads {
 
   /** @throws FdsError `storage_full` when the disk has no room for anything new */
   async create(order: Order): Promise<Download> {
-    const { repository, storage, minFreeDisk } = this.options;
-    if ((await storage.freeSpace()).free < minFreeDisk) {
-      throw new FdsError("storage_full", "The server's disk is too full for another download");
-    }
-    const download = await repository.insertDownload(
+    await this.#requireRoom();
+    const download = await this.options.repository.insertDownload(
       newDownload(Bun.randomUUIDv7(), order, Date.now()),
     );
     this.enqueued(download);
@@ -242,6 +239,7 @@ export class Downloads {
    * is made then, the job makes it.
    */
   async #retryOfJob(download: Ended, jobId: string): Promise<Download> {
+    await this.#requireRoom();
     await this.options.jobs.reopen(jobId);
     const now = Date.now();
     const next = newDownload(Bun.randomUUIDv7(), orderOf(download), now);
@@ -257,6 +255,12 @@ export class Downloads {
     if (!made) return this.get(next.downloadId);
     this.enqueued(made);
     return made;
+  }
+
+  async #requireRoom(): Promise<void> {
+    const { storage, minFreeDisk } = this.options;
+    if ((await storage.freeSpace()).free >= minFreeDisk) return;
+    throw new FdsError("storage_full", "The server's disk is too full for another download");
   }
 
   #changed({ jobId, status }: Download): void {
