@@ -1,11 +1,13 @@
+import { TEST_LIMIT } from "../support/wait.ts";
+
 /** FDS_SEED repeats a run: it is the first seed, the others follow it. */
 export const SEED = Number(process.env["FDS_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
 
 /** How many are tried at once: most of the time they wait for a client to come back. */
 const AT_ONCE = 4;
 
-/** What no seed may exceed, in ms. */
-const DEADLINE = 90_000;
+/** What no seed may exceed, in ms: a client that found no server some times in a row waits a minute. */
+const DEADLINE = TEST_LIMIT;
 
 /**
  * How many seeds a random test runs.
