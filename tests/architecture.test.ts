@@ -56,6 +56,7 @@ const FOLDERS = new Set([
   "dashboard",
   "dashboard/files",
   "dashboard/jobs",
+  "dashboard/labels",
   "protocol",
   "server",
   "server/access",

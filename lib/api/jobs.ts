@@ -2,7 +2,7 @@ import * as z from "zod";
 import { IdPattern } from "./enrolment.ts";
 import { pageLimit } from "./page-limit.ts";
 import { ClientRecord, DownloadOrder, DownloadRecord, DownloadStatus } from "./schemas.ts";
-import { SelectorText } from "./selector.ts";
+import { SelectorText } from "./selector-text.ts";
 import { duration } from "./sets.ts";
 
 /* The REST shapes of jobs: one request to many clients. */

@@ -1,16 +1,8 @@
 import * as z from "zod";
 import { isTimeZone } from "../util/time-zone.ts";
+import { LABEL_PART, MAX_LABELS } from "./label-parts.ts";
 
 /* Labels: what an admin says of a client at the server, `key=value`. */
-
-/** Most labels of a client. */
-export const MAX_LABELS = 32;
-
-/** Most characters of a key or a value. */
-export const MAX_LABEL_LENGTH = 63;
-
-/** A key, and a value. */
-export const LABEL_PART = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/;
 
 const RULE = "must be 1 to 63 letters, digits, '.', '_', '/' or '-', the first a letter or digit";
 

@@ -7,7 +7,7 @@ import { Labels, TimeZone } from "./labels.ts";
 import { anyPageLimit, pageLimit } from "./page-limit.ts";
 import { Role } from "./roles.ts";
 import { SavedPath } from "./saved-path.ts";
-import { SelectorText } from "./selector.ts";
+import { SelectorText } from "./selector-text.ts";
 import { checkSetFields, SetFields } from "./sets.ts";
 
 /*

@@ -1,5 +1,4 @@
-import * as z from "zod";
-import { LABEL_PART, MAX_LABELS, MAX_LABEL_LENGTH } from "./labels.ts";
+import { LABEL_PART, MAX_LABELS, MAX_LABEL_LENGTH } from "./label-parts.ts";
 
 /*
  * Label selectors, as Kubernetes has them: `region=west,tier!=test,size in (s,m),!closed`. A text is
@@ -51,19 +50,6 @@ export function parseSelector(text: string): Selector {
 export class SelectorError extends Error {
   override name = "SelectorError";
 }
-
-/** A selector in a request: a text that parses. */
-export const SelectorText = z
-  .string()
-  .superRefine((text, context) => {
-    try {
-      parseSelector(text);
-    } catch (error) {
-      if (!(error instanceof SelectorError)) throw error;
-      context.addIssue({ code: "custom", message: error.message });
-    }
-  })
-  .meta({ description: "as Kubernetes has them: region=west,tier!=test,size in (s,m),!closed" });
 
 /** A word, a sign, or a character that is neither. */
 const TOKEN = /\s*(?:([A-Za-z0-9._/-]+)|(==|!=|[=!,()])|(\S)|$)/y;

@@ -3,7 +3,7 @@ import { MAX_DURATION } from "../util/durations.ts";
 import { ClientId } from "../protocol/messages.ts";
 import { Role } from "./roles.ts";
 import { Secret } from "./schemas.ts";
-import { SelectorText } from "./selector.ts";
+import { SelectorText } from "./selector-text.ts";
 
 /* The REST shapes of API tokens: who may call, and for what. */
 

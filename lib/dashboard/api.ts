@@ -45,6 +45,8 @@ export const api = {
     download_id === undefined
       ? call("GET", "/api/downloads", { query: { ...query, limit: limit?.toString() } })
       : listOfOne(download_id),
+  changeClient: (id: string, body: Request<"PATCH", "/api/clients/:client_id">["body"]) =>
+    call("PATCH", "/api/clients/:client_id", { params: { client_id: id }, body }),
   clientFiles: (id: string, query: Query<"/api/clients/:client_id/files">, signal: AbortSignal) =>
     call("GET", "/api/clients/:client_id/files", { params: { client_id: id }, query }, signal),
   setFiles: (id: string, query: Query<"/api/downloads/:download_id/files">) =>
@@ -54,6 +56,8 @@ export const api = {
   createEnrolmentKey: (body: Body<"/api/enrolment-keys">) =>
     call("POST", "/api/enrolment-keys", { body }),
   jobs: (query: Query<"/api/jobs">) => call("GET", "/api/jobs", { query }),
+  job: (id: string) => call("GET", "/api/jobs/:job_id", ofJob(id)),
+  createJob: (body: Body<"/api/jobs">) => call("POST", "/api/jobs", { body }),
   pauseJob: (id: string) => call("POST", "/api/jobs/:job_id/pause", ofJob(id)),
   resumeJob: (id: string) => call("POST", "/api/jobs/:job_id/resume", ofJob(id)),
   cancelJob: (id: string) => call("POST", "/api/jobs/:job_id/cancel", ofJob(id)),

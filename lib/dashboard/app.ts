@@ -5,7 +5,7 @@ import { api, ApiProblem, contentPath, requireContent } from "./api.ts";
 import { Board } from "./board.ts";
 import { copyText } from "./clipboard.ts";
 import { ConnectionView } from "./connection-view.ts";
-import { byId, find } from "./dom.ts";
+import { byId, find, lead } from "./dom.ts";
 import { DownloadsView, type RowAction } from "./downloads-view.ts";
 import { Feed } from "./feed.ts";
 import { FolderBrowser } from "./files/folder-browser.ts";
@@ -13,6 +13,7 @@ import { SetFiles } from "./files/set-files.ts";
 import { Filters } from "./filters.ts";
 import { JobsPanel } from "./jobs/jobs-panel.ts";
 import { areSame, type Filter, Listing } from "./listing.ts";
+import { LabelEditor } from "./labels/label-editor.ts";
 import { notify, notifyFailure } from "./notices.ts";
 import { leave, SignInForm, takeCode } from "./sign-in.ts";
 import { SitesView } from "./sites-view.ts";
@@ -38,7 +39,11 @@ class App {
     onChoose: (site) => this.#chooseSite(site),
     onPull: (clientId) => this.#startForm.prepare(clientId),
     onAll: () => this.#filters.change({ onlyOffline: false }),
+    onLabel: (client, row) => this.#labelEditor.open(client, row),
   });
+  readonly #labelEditor = new LabelEditor((clientId, labels) =>
+    this.#run(async () => this.#board.setClient(await api.changeClient(clientId, { labels }))),
+  );
   readonly #addSite = new AddSite((work) => void this.#run(work));
   readonly #downloads = new DownloadsView(this.#listing, this.#board, {
     onAction: (action, download, row) => this.#once(action, download, row),
@@ -166,7 +171,7 @@ class App {
     const isKnown = this.#isKnown;
     this.#sites.render(sites, { isKnown, chosen: site, onlyOffline });
     if (isKnown) this.#addSite.render(sites);
-    this.#jobs.render(job);
+    this.#jobs.render(sites, job);
     this.#downloads.render();
     this.#totals.renderCounts();
   }
@@ -275,14 +280,6 @@ function saveFrom(path: string): void {
   link.href = path;
   link.download = "";
   link.click();
-}
-
-/** Moves the focus to a part of the page, and scrolls to its beginning where that is out of sight. */
-function lead(id: string): void {
-  const part = byId(id, HTMLElement);
-  part.focus({ preventScroll: true });
-  const { top } = part.getBoundingClientRect();
-  if (top < 0 || top > innerHeight / 2) part.scrollIntoView();
 }
 
 await new App().start();

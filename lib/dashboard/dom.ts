@@ -59,3 +59,11 @@ export function keepingFocus(move: () => void): void {
   if (!(focused instanceof HTMLElement) || focused === document.activeElement) return;
   if (focused.checkVisibility()) focused.focus({ preventScroll: true });
 }
+
+/** Moves the focus to a part of the page, and scrolls to its beginning where that is out of sight. */
+export function lead(id: string): void {
+  const part = byId(id, HTMLElement);
+  part.focus({ preventScroll: true });
+  const { top } = part.getBoundingClientRect();
+  if (top < 0 || top > innerHeight / 2) part.scrollIntoView();
+}

@@ -1,6 +1,8 @@
+import type { ClientRecord } from "../api/schemas.ts";
 import type { Site } from "./board.ts";
-import { arrange, byId, cloneOf, find, setText } from "./dom.ts";
+import { arrange, byId, cloneOf, find, keepingFocus, setText } from "./dom.ts";
 import { formatWhen, formatCount, formatRate, visible } from "./format.ts";
+import { showLabels } from "./labels/label-editor.ts";
 import { showSite } from "./long-names.ts";
 
 /** Most sites in the list at once; the others are found by their name. */
@@ -13,6 +15,8 @@ export interface SitesListener {
   onPull(clientId: string): void;
   /** Show the sites that are connected, too. */
   onAll(): void;
+  /** Edit the labels of a site. @param row of the site */
+  onLabel(client: ClientRecord, row: HTMLElement): void;
 }
 
 /** Which sites are shown. */
@@ -41,9 +45,11 @@ export class SitesView {
     });
     this.#list.addEventListener("click", ({ target }) => {
       if (!(target instanceof Element)) return;
-      const clientId = target.closest<HTMLElement>(".site")?.dataset["clientId"];
-      if (clientId === undefined) return;
-      if (target.closest(".pull")) this.listener.onPull(clientId);
+      const row = target.closest<HTMLElement>(".site");
+      const clientId = row?.dataset["clientId"];
+      if (!row || clientId === undefined) return;
+      if (target.closest(".edit-labels")) this.#label(clientId, row);
+      else if (target.closest(".pull")) this.listener.onPull(clientId);
       else if (target.closest(".site-name")) {
         this.listener.onChoose(clientId === this.#filter.chosen ? null : clientId);
       }
@@ -56,17 +62,18 @@ export class SitesView {
     this.#filter = filter;
     const wanted = this.#search.value.trim().toLowerCase();
     const found = sites.filter(
-      ({ client }) =>
-        client.client_id.toLowerCase().includes(wanted) &&
-        !(filter.onlyOffline && client.connected),
+      ({ client }) => isFound(client, wanted) && !(filter.onlyOffline && client.connected),
     );
     const now = Date.now();
-    arrange(
-      this.#list,
-      found.slice(0, MAX_SHOWN).map((site) => this.#row(site, now)),
-    );
+    const rows = found.slice(0, MAX_SHOWN).map((site) => this.#row(site, now));
+    keepingFocus(() => arrange(this.#list, rows));
     this.#list.hidden = found.length === 0;
     this.#renderCounts(sites, found.length);
+  }
+
+  #label(clientId: string, row: HTMLElement): void {
+    const site = this.#sites.find(({ client }) => client.client_id === clientId);
+    if (site) this.listener.onLabel(site.client, row);
   }
 
   #renderCounts(sites: Site[], found: number): void {
@@ -85,7 +92,9 @@ export class SitesView {
     const empty = byId("sites-empty", HTMLElement);
     empty.hidden = isKnown ? found > 0 || sites.length === 0 : sites.length > 0;
     const nothing =
-      this.#search.value.trim() === "" ? "Every site is online." : "No site has this in its name.";
+      this.#search.value.trim() === ""
+        ? "Every site is online."
+        : "No site has this in its name or labels.";
     setText(empty, isKnown ? nothing : "Loading…");
   }
 
@@ -97,6 +106,7 @@ export class SitesView {
     const name = find(row, ".site-name", HTMLButtonElement);
     name.ariaPressed = String(client_id === this.#filter.chosen);
     setText(find(row, ".doing", HTMLElement), doingOf(site));
+    showLabels(row, site.client);
     const seen = last_seen_at === null ? "never seen" : `seen ${formatWhen(last_seen_at, now)}`;
     const offline = `${revoked_at === null ? "Offline" : "Revoked"}, ${seen}`;
     const about = find(row, ".about", HTMLElement);
@@ -110,9 +120,18 @@ export class SitesView {
     row.dataset["clientId"] = clientId;
     showSite(find(row, ".name", HTMLElement), clientId);
     find(row, ".pull", HTMLElement).ariaLabel = `Pull a file from ${clientId}`;
+    find(row, ".edit-labels", HTMLElement).ariaLabel = `Edit the labels of ${clientId}`;
     this.#rows.set(clientId, row);
     return row;
   }
+}
+
+/** @param wanted in lower case: a part of its name, or of a label such as `region=west` */
+function isFound({ client_id, labels }: ClientRecord, wanted: string): boolean {
+  if (client_id.toLowerCase().includes(wanted)) return true;
+  return Object.entries(labels).some(([key, value]) =>
+    `${key}=${value}`.toLowerCase().includes(wanted),
+  );
 }
 
 function aboutOf({ client }: Site): string {

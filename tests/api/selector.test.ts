@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { matches, parseSelector, type Requirement, SelectorText } from "../../lib/api/selector.ts";
+import { matches, parseSelector, type Requirement } from "../../lib/api/selector.ts";
+import { SelectorText } from "../../lib/api/selector-text.ts";
 
 const labels = { region: "west", tier: "test", size: "m", in: "x" };
 

@@ -1,3 +1,4 @@
+import type { JobRecord } from "../../lib/api/jobs.ts";
 import type { ClientRecord, DownloadRecord } from "../../lib/api/schemas.ts";
 
 /** A download as REST shows it. */
@@ -56,6 +57,44 @@ export function clientRecord(fields: Partial<ClientRecord> = {}): ClientRecord {
     active_downloads: 0,
     revoked_at: null,
     problem: null,
+    ...fields,
+  };
+}
+
+/** A job as REST shows it. */
+export function jobRecord(
+  fields: Partial<JobRecord> = {},
+  counts: Partial<JobRecord["counts"]> = {},
+): JobRecord {
+  return {
+    job_id: "01a207d4-bffb-7022-8959-ed1304f66c3c",
+    name: null,
+    status: "running",
+    clients: { all: true },
+    membership: "snapshot",
+    download: { file_path: "file_to_download.txt" },
+    created_at: "2026-01-02T03:04:05.000Z",
+    created_by: null,
+    expires_at: null,
+    ended_at: null,
+    schedule: null,
+    max_concurrent: null,
+    spread: null,
+    stop_when: null,
+    total: 1,
+    counts: {
+      queued: 0,
+      downloading: 0,
+      verifying: 0,
+      completed: 0,
+      failed: 0,
+      cancelled: 0,
+      ...counts,
+    },
+    bytes_received: 0,
+    total_size: 0,
+    files_received: 0,
+    files_skipped: 0,
     ...fields,
   };
 }

@@ -1,4 +1,5 @@
-import { LABEL_PART, type LabelChanges } from "../../api/labels.ts";
+import { LABEL_PART } from "../../api/label-parts.ts";
+import type { LabelChanges } from "../../api/labels.ts";
 import { readSetting, UsageError } from "../../util/flags.ts";
 import { CLIENT_ID } from "../client-id.ts";
 import { CLIENT_COLUMNS } from "../terminal/client-listing.ts";

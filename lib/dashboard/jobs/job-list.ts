@@ -1,6 +1,6 @@
 import type { JobRecord } from "../../api/jobs.ts";
 import { addressOf, EVERYTHING } from "../address.ts";
-import { arrange, byId, cloneOf, find, keepingFocus, setText, setTime } from "../dom.ts";
+import { arrange, byId, cloneOf, find, keepingFocus, lead, setText, setTime } from "../dom.ts";
 import { formatCount, formatWhen, visible } from "../format.ts";
 import { isOver, type JobBook } from "./job-book.ts";
 import * as words from "./job-words.ts";
@@ -32,7 +32,9 @@ export class JobList {
     listener: JobListListener,
   ) {
     this.#list.addEventListener("click", ({ target }) => {
-      const pressed = target instanceof Element ? target.closest("button") : null;
+      const pressed = target instanceof Element ? target.closest("button, a") : null;
+      // The link shows other downloads; this leads to them.
+      if (pressed instanceof HTMLAnchorElement) lead("downloads");
       const id = pressed?.closest<HTMLElement>(".job")?.dataset["jobId"];
       const job = id === undefined ? undefined : book.get(id);
       const action = ACTIONS.find((name) => pressed?.classList.contains(name));
@@ -56,7 +58,7 @@ export class JobList {
   render(chosen: string | null, hasOlder: boolean): void {
     const now = Date.now();
     const jobs = this.book.inOrder();
-    const shown = jobs.slice(0, this.room);
+    const shown = jobs.filter(({ job_id }, at) => at < this.room || job_id === chosen);
     keepingFocus(() =>
       arrange(
         this.#list,
@@ -138,7 +140,8 @@ function showActions(row: HTMLElement, job: JobRecord, now: number): void {
   const status = words.againOf(job, now);
   again.hidden = status === null;
   if (status !== null) {
-    setText(again, `Ask the ${formatCount(job.counts[status])} ${status} again`);
+    setText(again, `Ask the ${status} again`);
+    again.ariaLabel = `${again.textContent}: ${words.titleOf(job)}`;
   }
   // A button that was pressed may be gone: the row takes the focus, so that it is not lost.
   if (focused?.checkVisibility() === false) row.focus();

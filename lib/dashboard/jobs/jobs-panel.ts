@@ -1,9 +1,13 @@
-import type { JobRecord } from "../../api/jobs.ts";
+import type { JobRecord, NewJob } from "../../api/jobs.ts";
 import { api } from "../api.ts";
+import type { Site } from "../board.ts";
+import { byId, find, setText } from "../dom.ts";
 import { notify } from "../notices.ts";
 import { JobBook } from "./job-book.ts";
 import { type JobAction, JobList } from "./job-list.ts";
+import { sitesOf } from "./job-order.ts";
 import { againOf, titleOf } from "./job-words.ts";
+import { NewJobForm } from "./new-job.ts";
 
 /** Does something that takes a moment, and shows what came of it. @returns whether it was done */
 export type Run = (work: () => Promise<void>) => Promise<boolean>;
@@ -18,8 +22,11 @@ export class JobsPanel {
     onAction: (action, job) => this.#once(action, job),
     onMore: () => void this.#run(() => this.#loadOlder()),
   });
+  readonly #form = new NewJobForm((order) => this.#run(() => this.#make(order)));
   /** What leads to older jobs; undefined: not asked yet, null: there are no more. */
   #cursor: string | null | undefined;
+  /** The chosen job that was asked for, as no event told of it. */
+  #asked: string | null = null;
   /** What is being done to jobs: a second press does it no second time. */
   readonly #underWay = new Set<string>();
   readonly #run: Run;
@@ -33,11 +40,28 @@ export class JobsPanel {
     this.#book.set(job);
   }
 
-  /** @param chosen the job whose downloads are shown */
-  render(chosen: string | null): void {
+  /**
+   * @param sites that are known
+   * @param chosen the job whose downloads are shown
+   */
+  render(sites: readonly Site[], chosen: string | null): void {
+    this.#form.render(sites);
     const hasOlder =
       this.#cursor === undefined ? this.#book.size >= PAGE_SIZE : this.#cursor !== null;
     this.#list.render(chosen, hasOlder);
+    this.#renderChosen(chosen);
+  }
+
+  /** Says above the downloads that they are of one job. */
+  #renderChosen(chosen: string | null): void {
+    const job = chosen === null ? undefined : this.#book.get(chosen);
+    const note = byId("of-job", HTMLElement);
+    note.hidden = chosen === null;
+    setText(find(note, "bdi", HTMLElement), job ? titleOf(job) : "…");
+    byId("downloads", HTMLElement).classList.toggle("of-job", chosen !== null);
+    if (chosen === null || job || this.#asked === chosen) return;
+    this.#asked = chosen;
+    void this.#run(async () => this.set(await api.job(chosen)));
   }
 
   /** Events told of the latest jobs; what is older has to be asked for. */
@@ -50,6 +74,11 @@ export class JobsPanel {
       for (const job of jobs) this.#book.set(job);
       this.#cursor = next_cursor;
     }
+  }
+
+  async #make(order: NewJob): Promise<void> {
+    const { total } = await api.createJob(order);
+    notify("done", total === 0 ? "The job waits for sites" : `${sitesOf(total)} are asked`);
   }
 
   #once(action: JobAction, job: JobRecord): void {

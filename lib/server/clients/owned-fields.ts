@@ -1,4 +1,5 @@
-import { type LabelChanges, MAX_LABELS } from "../../api/labels.ts";
+import { MAX_LABELS } from "../../api/label-parts.ts";
+import type { LabelChanges } from "../../api/labels.ts";
 import { FdsError } from "../../protocol/errors.ts";
 import type { Logger } from "../../util/logger.ts";
 import type { EnrolmentKey } from "../access/rows.ts";

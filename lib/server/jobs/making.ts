@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { Chosen } from "../../api/chosen-clients.ts";
 import { FdsError } from "../../protocol/errors.ts";
 import { nextRound } from "../../util/fair-turns.ts";
 import { SerialQueue } from "../../util/serial-queue.ts";
@@ -6,7 +7,6 @@ import { type Caller, OutOfScope } from "../access/caller.ts";
 import { clientNotFound } from "../clients/clients.ts";
 import type { Repository } from "../database/repository.ts";
 import type { IdempotencyKey, Job } from "../job.ts";
-import { Chosen } from "./selection.ts";
 
 /** An idempotency key stands for its request so long, in ms. */
 const KEY_LIFETIME_MS = 24 * 3_600_000;

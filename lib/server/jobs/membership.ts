@@ -1,3 +1,4 @@
+import { Chosen } from "../../api/chosen-clients.ts";
 import { nextRound } from "../../util/fair-turns.ts";
 import { steadyNow } from "../../util/steady-clock.ts";
 import { hasExpired as isTokenExpired } from "../access/expiry.ts";
@@ -5,7 +6,6 @@ import { areOf, type Sites } from "../access/sites.ts";
 import { sitesOf } from "../access/tokens.ts";
 import type { Client, Repository } from "../database/repository.ts";
 import type { Job } from "../job.ts";
-import { Chosen } from "./selection.ts";
 import { hasExpired } from "./status.ts";
 
 /** Clients that are looked at before others have their turn. */

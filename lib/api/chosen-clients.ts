@@ -1,9 +1,18 @@
-import type { Labels } from "../../api/labels.ts";
-import { matches, parseSelector, type Selector } from "../../api/selector.ts";
-import { matchesWildcard } from "../../util/wildcard.ts";
-import type { Selection } from "../job.ts";
+import { matchesWildcard } from "../util/wildcard.ts";
+import type { Labels } from "./labels.ts";
+import { matches, parseSelector, type Selector } from "./selector.ts";
 
-/** Which clients a job is for, read once and asked often. */
+/** Who is named: all, or those with such ids and such labels. */
+export interface Naming {
+  all?: true | undefined;
+  ids?: readonly string[] | undefined;
+  labels?: string | undefined;
+}
+
+/**
+ * Which clients a job is for, read once and asked often. The server chooses by it, and the page counts
+ * by it what somebody types.
+ */
 export class Chosen {
   /** null: whatever the labels. */
   readonly selector: Selector | null;
@@ -14,8 +23,8 @@ export class Chosen {
   /** Whatever the id. */
   readonly #isAnyId: boolean;
 
-  constructor(selection: Selection) {
-    const { ids, labels } = "all" in selection ? { ids: undefined, labels: undefined } : selection;
+  /** @throws SelectorError */
+  constructor({ ids, labels }: Naming) {
     this.selector = labels === undefined ? null : parseSelector(labels);
     this.#isAnyId = ids === undefined;
     this.named = new Set(ids?.filter((id) => !id.includes("*")));

@@ -1,0 +1,15 @@
+import * as z from "zod";
+import { parseSelector, SelectorError } from "./selector.ts";
+
+/** A selector in a request: a text that parses. */
+export const SelectorText = z
+  .string()
+  .superRefine((text, context) => {
+    try {
+      parseSelector(text);
+    } catch (error) {
+      if (!(error instanceof SelectorError)) throw error;
+      context.addIssue({ code: "custom", message: error.message });
+    }
+  })
+  .meta({ description: "as Kubernetes has them: region=west,tier!=test,size in (s,m),!closed" });

@@ -1,0 +1,124 @@
+import { Chosen, type Naming } from "../../api/chosen-clients.ts";
+import type { NewJob } from "../../api/jobs.ts";
+import type { ClientRecord } from "../../api/schemas.ts";
+import { SelectorError } from "../../api/selector.ts";
+import { asksForSet } from "../../api/set-words.ts";
+import { formatCount } from "../format.ts";
+
+/* What a person fills in to ask many sites, as the request that it means. Pure: the form is new-job.ts. */
+
+/** Not before so many sites were tried is a job stopped: the first one that fails is no sign. */
+const STOP_AT_LEAST = 10;
+
+/** How the sites are named. */
+export type NamedBy = "all" | "labels" | "ids";
+
+/** The fields of the form, as they were typed. */
+export interface JobFields {
+  by: NamedBy;
+  /** A selector, or ids and patterns with spaces or commas between them. */
+  sites: string;
+  /** A file, or patterns, one a line. */
+  what: string;
+  name: string;
+  expiresIn: string;
+  maxConcurrent: string;
+  spread: string;
+  stopPercent: string;
+  isContinuous: boolean;
+  isSkipping: boolean;
+}
+
+/** The sites that are meant; null: nothing was typed yet. */
+export function namingOf({ by, sites }: Pick<JobFields, "by" | "sites">): Naming | null {
+  if (by === "all") return { all: true };
+  const text = sites.trim();
+  if (text === "") return null;
+  return by === "labels" ? { labels: text } : { ids: text.split(/[\s,]+/).filter(Boolean) };
+}
+
+/** How many sites are meant, and how many of them are connected. */
+export interface Matching {
+  total: number;
+  online: number;
+  /** An id that no site has. */
+  unknown: string | null;
+}
+
+/** @throws SelectorError where the labels are no selector */
+export function matchingOf(naming: Naming, clients: readonly ClientRecord[]): Matching {
+  const chosen = new Chosen(naming);
+  const unknown = new Set(chosen.named);
+  let [total, online] = [0, 0];
+  for (const { client_id, labels, revoked_at, connected } of clients) {
+    unknown.delete(client_id);
+    if (!chosen.has(client_id, labels, revoked_at !== null)) continue;
+    total++;
+    if (connected) online++;
+  }
+  return { total, online, unknown: [...unknown][0] ?? null };
+}
+
+/** How many sites match, in a person's words, or what is wrong with what was typed. */
+export interface MatchWords {
+  words: string;
+  isWrong: boolean;
+  /** null: nobody can be asked. */
+  total: number | null;
+}
+
+export function matchWordsOf(
+  fields: Pick<JobFields, "by" | "sites" | "isContinuous">,
+  clients: readonly ClientRecord[],
+): MatchWords {
+  const naming = namingOf(fields);
+  if (naming === null) return { words: "", isWrong: false, total: null };
+  try {
+    const { total, online, unknown } = matchingOf(naming, clients);
+    if (unknown !== null) return { words: `No site is "${unknown}"`, isWrong: true, total: null };
+    if (total === 0) {
+      const isFine = fields.isContinuous;
+      return { words: "No site matches", isWrong: !isFine, total: isFine ? 0 : null };
+    }
+    const matched = `${sitesOf(total)} ${total === 1 ? "matches" : "match"}`;
+    const connected = online === total ? "all online" : `${formatCount(online)} online`;
+    return { words: `${matched}, ${connected}`, isWrong: false, total };
+  } catch (error) {
+    if (!(error instanceof SelectorError)) throw error;
+    return { words: `This ${error.message}`, isWrong: true, total: null };
+  }
+}
+
+/** `"1 site"`, `"2,000 sites"` */
+export function sitesOf(count: number): string {
+  return `${formatCount(count)} ${count === 1 ? "site" : "sites"}`;
+}
+
+/** The request for a job; null: it is not said who is asked. */
+export function orderOf(fields: JobFields): NewJob | null {
+  const naming = namingOf(fields);
+  if (naming === null) return null;
+  const { ids, ...others } = naming;
+  const said = (text: string) => (text.trim() === "" ? undefined : text.trim());
+  const percent = said(fields.stopPercent);
+  const concurrent = said(fields.maxConcurrent);
+  return {
+    clients: { ...others, ...(ids && { ids: [...ids] }) },
+    download: downloadOf(fields),
+    name: said(fields.name),
+    membership: fields.isContinuous ? "continuous" : "snapshot",
+    expires_in: said(fields.expiresIn),
+    spread: said(fields.spread),
+    ...(concurrent !== undefined && { max_concurrent: Number(concurrent) }),
+    ...(percent !== undefined && {
+      stop_when: { failed_percent: Number(percent), at_least: STOP_AT_LEAST },
+    }),
+  };
+}
+
+function downloadOf({ what, isSkipping }: JobFields): NewJob["download"] {
+  const words = what.split("\n").map((line) => line.trim());
+  const [first = "", ...others] = words.filter((word) => word !== "");
+  if (others.length === 0 && !asksForSet(first)) return first === "" ? {} : { file_path: first };
+  return { paths: [first, ...others], ...(isSkipping && { unchanged: "skip" as const }) };
+}

@@ -1,0 +1,97 @@
+import type { NewJob } from "../../api/jobs.ts";
+import type { Site } from "../board.ts";
+import { byId, find, setText } from "../dom.ts";
+import { type JobFields, matchWordsOf, type NamedBy, orderOf, sitesOf } from "./job-order.ts";
+
+/** How the field for sites is called, and what it may hold, by how they are named. */
+const SITES_FIELD: Record<NamedBy, { label: string; example: string }> = {
+  all: { label: "", example: "" },
+  labels: { label: "Labels of the sites", example: "region=west,tier!=test" },
+  ids: { label: "Names of the sites", example: "restaurant-0*, till-7" },
+};
+
+/** The form that asks many sites at once. It tells how many match as one types. */
+export class NewJobForm {
+  readonly #form = byId("new-job", HTMLFormElement);
+  readonly #toggle = byId("new-job-toggle", HTMLButtonElement);
+  readonly #sites = byId("new-job-sites", HTMLInputElement);
+  readonly #submit = byId("new-job-submit", HTMLButtonElement);
+  #known: readonly Site[] = [];
+
+  /** @param onAsk called with the job to make; @returns whether it was made */
+  constructor(private readonly onAsk: (order: NewJob) => Promise<boolean>) {
+    this.#toggle.addEventListener("click", () => this.#show(this.#form.hidden === true));
+    byId("new-job-close", HTMLButtonElement).addEventListener("click", () => this.#show(false));
+    this.#form.addEventListener("input", () => this.#render());
+    this.#form.addEventListener("keydown", ({ key }) => {
+      if (key === "Escape") this.#show(false);
+    });
+    this.#form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      void this.#ask();
+    });
+  }
+
+  /** @param sites that are known */
+  render(sites: readonly Site[]): void {
+    this.#known = sites;
+    if (!this.#form.hidden) this.#render();
+  }
+
+  #show(isShown: boolean): void {
+    this.#form.hidden = !isShown;
+    this.#toggle.ariaExpanded = String(isShown);
+    this.#render();
+    if (isShown) find(this.#form, "input:checked", HTMLInputElement).focus();
+    else this.#toggle.focus();
+  }
+
+  #render(): void {
+    const fields = this.#fields();
+    const { label, example } = SITES_FIELD[fields.by];
+    this.#sites.hidden = fields.by === "all";
+    this.#sites.disabled = fields.by === "all";
+    this.#sites.ariaLabel = label;
+    this.#sites.placeholder = example;
+    const clients = this.#known.map(({ client }) => client);
+    const { words, isWrong, total } = matchWordsOf(fields, clients);
+    const match = byId("new-job-match", HTMLElement);
+    setText(match, words);
+    match.classList.toggle("bad", isWrong);
+    this.#sites.ariaInvalid = String(isWrong);
+    // What is said below would be said by the browser too, in a bubble: nothing is sent before it is right.
+    this.#sites.setCustomValidity(isWrong ? words : "");
+    setText(this.#submit, total === null || total === 0 ? "Ask" : `Ask ${sitesOf(total)}`);
+    byId("new-job-expires", HTMLInputElement).required = fields.isContinuous;
+  }
+
+  #fields(): JobFields {
+    const form = new FormData(this.#form);
+    const text = (name: string) => String(form.get(name) ?? "");
+    const by = text("by");
+    return {
+      by: by === "labels" || by === "ids" ? by : "all",
+      sites: text("sites"),
+      what: text("what"),
+      name: text("name"),
+      expiresIn: text("expires_in"),
+      maxConcurrent: text("max_concurrent"),
+      spread: text("spread"),
+      stopPercent: text("failed_percent"),
+      isContinuous: form.has("continuous"),
+      isSkipping: form.has("skip"),
+    };
+  }
+
+  async #ask(): Promise<void> {
+    const order = orderOf(this.#fields());
+    // A second press while the first one is on its way would ask everybody twice.
+    if (order === null || this.#submit.ariaDisabled === "true") return;
+    this.#submit.ariaDisabled = "true";
+    const isMade = await this.onAsk(order);
+    this.#submit.ariaDisabled = "false";
+    if (!isMade) return;
+    this.#form.reset();
+    this.#show(false);
+  }
+}

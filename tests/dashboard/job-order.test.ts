@@ -1,0 +1,76 @@
+import { describe, expect, test } from "bun:test";
+import { NewJob } from "../../lib/api/jobs.ts";
+import type { ClientRecord } from "../../lib/api/schemas.ts";
+import { type JobFields, matchWordsOf, orderOf } from "../../lib/dashboard/jobs/job-order.ts";
+import { clientRecord } from "../support/records.ts";
+
+const clients: ClientRecord[] = [
+  clientRecord({ client_id: "till-1", connected: true, labels: { region: "west", tier: "gold" } }),
+  clientRecord({ client_id: "till-2", connected: false, labels: { region: "west" } }),
+  clientRecord({ client_id: "bar-1", connected: true, labels: { region: "east" } }),
+  clientRecord({ client_id: "gone-1", revoked_at: "2026-01-01T00:00:00.000Z" }),
+];
+
+const fields: JobFields = {
+  by: "all",
+  sites: "",
+  what: "journal.txt",
+  name: "",
+  expiresIn: "",
+  maxConcurrent: "",
+  spread: "",
+  stopPercent: "",
+  isContinuous: false,
+  isSkipping: true,
+};
+
+describe("who matches", () => {
+  test.each<[Partial<JobFields>, string, number | null]>([
+    [{ by: "all" }, "3 sites match, 2 online", 3],
+    [{ by: "labels", sites: "" }, "", null],
+    [{ by: "labels", sites: "region=west" }, "2 sites match, 1 online", 2],
+    [{ by: "labels", sites: " tier = gold " }, "1 site matches, all online", 1],
+    [{ by: "labels", sites: "!region" }, "No site matches", null],
+    [
+      { by: "labels", sites: "region=" },
+      "This is wrong at character 8: expected a value, found the end",
+      null,
+    ],
+    [{ by: "ids", sites: "till-* bar-1" }, "3 sites match, 2 online", 3],
+    [{ by: "ids", sites: "till-*,\tbar-9" }, 'No site is "bar-9"', null],
+    [{ by: "ids", sites: "gone-*" }, "No site matches", null],
+    [{ by: "ids", sites: "gone-1" }, "1 site matches, 0 online", 1],
+    [{ by: "labels", sites: "tier=new", isContinuous: true }, "No site matches", 0],
+  ])("%p: %p", (typed, words, total) => {
+    expect(matchWordsOf({ ...fields, ...typed }, clients)).toMatchObject({ words, total });
+  });
+});
+
+describe("what is asked for", () => {
+  test.each<[Partial<JobFields>, object]>([
+    [{}, { clients: { all: true }, download: { file_path: "journal.txt" } }],
+    [{ by: "labels", sites: " region=west " }, { clients: { labels: "region=west" } }],
+    [{ by: "ids", sites: "a, b*\nc" }, { clients: { ids: ["a", "b*", "c"] } }],
+    [{ what: "logs/" }, { download: { paths: ["logs/"], unchanged: "skip" } }],
+    [{ what: " a.txt\n\nb.txt ", isSkipping: false }, { download: { paths: ["a.txt", "b.txt"] } }],
+    [{ name: " Night " }, { name: "Night" }],
+    [
+      { expiresIn: "12h", isContinuous: true },
+      { expires_in: "12h", membership: "continuous" },
+    ],
+    [
+      { maxConcurrent: "5", spread: "30m" },
+      { max_concurrent: 5, spread: "30m" },
+    ],
+    [{ stopPercent: "20" }, { stop_when: { failed_percent: 20, at_least: 10 } }],
+  ])("%p", (typed, expected) => {
+    const order = orderOf({ ...fields, ...typed });
+    expect(order).toMatchObject(expected);
+    // As it is sent, the server takes it.
+    expect(NewJob.safeParse(JSON.parse(JSON.stringify(order))).success).toBe(true);
+  });
+
+  test("is nothing as long as nobody is named", () => {
+    expect(orderOf({ ...fields, by: "labels", sites: " " })).toBeNull();
+  });
+});

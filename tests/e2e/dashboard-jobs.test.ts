@@ -1,0 +1,217 @@
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  setDefaultTimeout,
+  test,
+} from "bun:test";
+import type { Browser, Locator, Page } from "playwright-core";
+import { launchBrowser, NO_BROWSER } from "../support/browser.ts";
+import { Dashboard } from "../support/dashboard.ts";
+import { countsOf, Fleet, idsOf } from "../support/fleet.ts";
+import { System } from "../support/system.ts";
+import { TEST_LIMIT } from "../support/wait.ts";
+
+/* One request to many sites, on the page: who is asked, what came, what did not and why, and once more. */
+
+setDefaultTimeout(TEST_LIMIT);
+
+let browser: Browser;
+let system: System;
+let fleet: Fleet;
+
+beforeAll(async () => {
+  if (NO_BROWSER === "") browser = await launchBrowser();
+});
+afterAll(async () => {
+  await browser?.close();
+});
+beforeEach(async () => {
+  system = await System.start();
+  fleet = new Fleet(system.url);
+});
+afterEach(async () => {
+  await fleet[Symbol.asyncDispose]();
+  await system[Symbol.asyncDispose]();
+});
+
+const jobOf = (page: Page, jobId: string) => page.locator(`.job[data-job-id="${jobId}"]`);
+
+/** The bar of a job, once it shows this. */
+const barOf = (job: Locator, words: string) =>
+  job.getByRole("img", { name: words, exact: true }).waitFor();
+
+describe.skipIf(NO_BROWSER !== "")(`jobs on the dashboard${NO_BROWSER}`, () => {
+  test("labels are edited in place, and a job asks the sites that have them", async () => {
+    await fleet.join(idsOf(3));
+    await Dashboard.visit(browser, system.url, async (dashboard) => {
+      const { page } = dashboard;
+      await dashboard.signIn();
+      for (const id of ["site-1", "site-2"]) {
+        const site = dashboard.site(id);
+        await site.getByRole("button", { name: `Edit the labels of ${id}` }).press("Enter");
+        await page.keyboard.type("west");
+        await page.keyboard.press("Enter");
+        await site.getByText('"west" is no label').waitFor();
+        expect(await dashboard.visit.violations()).toEqual([]);
+        await page.getByRole("textbox", { name: `Labels of ${id}` }).fill("region=west tier=gold");
+        await page.keyboard.press("Enter");
+        await site.getByText("tier=gold").waitFor();
+      }
+      const second = dashboard.site("site-2");
+      await second.getByRole("button", { name: "Edit the labels" }).click();
+      await page.getByRole("textbox", { name: "Labels of site-2" }).fill("region=west");
+      await page.keyboard.press("Enter");
+      await second.getByText("tier=gold").waitFor({ state: "hidden" });
+      expect((await fleet.call("GET", "clients?labels=tier%3Dgold")).body).toMatchObject({
+        clients: [{ client_id: "site-1" }],
+      });
+      await page.getByLabel("Find a site").fill("tier=g");
+      await second.waitFor({ state: "hidden" });
+      await page.getByLabel("Find a site").fill("");
+
+      await page.getByRole("button", { name: "Ask many sites…" }).press("Enter");
+      await page.keyboard.press("ArrowRight"); // by label
+      const sites = page.getByLabel("Labels of the sites");
+      await sites.pressSequentially("region");
+      await page.getByText("2 sites match, all online").waitFor();
+      await sites.pressSequentially("=west,!tie");
+      await page.getByText("2 sites match, all online").waitFor();
+      await sites.pressSequentially("r");
+      await page.getByText("1 site matches, all online").waitFor();
+      await sites.pressSequentially("=");
+      await page.getByText("wrong at character 18").waitFor();
+      expect(await sites.getAttribute("aria-invalid")).toBe("true");
+      expect(await dashboard.visit.violations()).toEqual([]);
+      await sites.press("Backspace");
+      await page.getByLabel("Files", { exact: true }).fill("logs/till.txt");
+      await page.getByLabel("Name of the job").fill("Logs of the west");
+      await page.getByRole("button", { name: "Ask 1 site" }).click();
+      const job = page.locator(".job");
+      await barOf(job, "1 completed");
+      await job.getByText("Completed", { exact: true }).waitFor();
+      await job.getByText("region=west,!tier · logs/till.txt · by API_TOKEN").waitFor();
+      const [download] = await system.records("completed");
+      expect(download).toMatchObject({ client_id: "site-2", file_path: "logs/till.txt" });
+    });
+  });
+
+  test("what failed is told with its reason, and asked for again", async () => {
+    await fleet.join(idsOf(4));
+    fleet.site("site-3").go("refuse");
+    await Dashboard.visit(browser, system.url, async (dashboard) => {
+      const { page } = dashboard;
+      await dashboard.signIn();
+      const other = await fleet.makeJob({ clients: { ids: ["site-1"] } });
+      const jobId = await fleet.makeJob({ name: "Night" });
+      const job = jobOf(page, jobId);
+      await barOf(job, "3 completed, 1 failed");
+      await barOf(jobOf(page, other), "1 completed");
+      await job.getByText("Failed", { exact: true }).waitFor();
+      await job.getByRole("link", { name: "1 failed" }).click();
+      await page.getByText("Of the job Night.").waitFor();
+      const rows = page.locator("#download-list .download");
+      await rows.getByText("site-3").waitFor();
+      await rows.getByText("no", { exact: true }).waitFor();
+      expect(await rows.count()).toBe(1);
+      expect(await dashboard.visit.violations()).toEqual([]);
+
+      fleet.site("site-3").go("deliver");
+      await job.getByRole("button", { name: "Ask the failed again: Night" }).click();
+      await barOf(job, "4 completed");
+      await job.getByText("Completed", { exact: true }).waitFor();
+      await rows.first().waitFor({ state: "hidden" });
+      expect(countsOf(await fleet.job(jobId))).toEqual({ completed: 4 });
+      // Its address can be kept.
+      await page.reload();
+      await page.getByText("Of the job Night.").waitFor();
+      await page.getByRole("link", { name: "Night" }).click();
+      await rows.nth(4).waitFor();
+      await page.getByRole("link", { name: "Show all" }).click();
+      await rows.nth(5).waitFor();
+    });
+  });
+
+  test("a job is paused, goes on, and is cancelled", async () => {
+    await fleet.join(idsOf(3), "hold");
+    await Dashboard.visit(browser, system.url, async (dashboard) => {
+      const { page } = dashboard;
+      await dashboard.signIn();
+      await page.getByRole("button", { name: "Ask many sites…" }).click();
+      await page.getByText("Limits and times").click();
+      await page.getByLabel("At once, at most").fill("1");
+      await page.getByRole("button", { name: "Ask 3 sites" }).click();
+      const job = page.locator(".job");
+      await barOf(job, "1 downloading, 2 queued");
+      await job.getByRole("button", { name: "Pause" }).click();
+      await job.getByText("Paused", { exact: true }).waitFor();
+      fleet.go("deliver");
+      await barOf(job, "1 completed, 2 queued");
+      await job.getByRole("button", { name: "Resume" }).click();
+      await barOf(job, "3 completed");
+
+      fleet.go("hold");
+      await page.getByRole("button", { name: "Ask many sites…" }).click();
+      await page.getByRole("radio", { name: "By name" }).check();
+      await page.getByLabel("Names of the sites").fill("site-*");
+      await page.getByRole("button", { name: "Ask 3 sites" }).click();
+      await barOf(job.first(), "3 downloading");
+      await job.first().getByRole("button", { name: "Cancel" }).click();
+      await barOf(job.first(), "3 cancelled");
+      await job.first().getByRole("button", { name: "Ask the cancelled again" }).waitFor();
+    });
+  });
+
+  test("a viewer sees all of it, and is offered nothing to do", async () => {
+    await fleet.join(idsOf(2));
+    fleet.site("site-2").go("refuse");
+    await fleet.call("PATCH", "clients/site-1", { labels: { region: "west" } });
+    await fleet.ended(await fleet.makeJob({ name: "Night" }));
+    const { body } = await fleet.call("POST", "tokens", { name: "viewer", role: "viewer" });
+    await Dashboard.visit(browser, system.url, async (dashboard) => {
+      const { page } = dashboard;
+      await dashboard.signIn(String(body["token"]));
+      await barOf(page.locator(".job"), "1 completed, 1 failed");
+      await page.getByText("region=west").waitFor();
+      for (const name of [/^Ask /, /^Edit the labels/, /^(Pause|Resume|Cancel|Retry)/]) {
+        expect(await page.getByRole("button", { name }).count()).toBe(0);
+      }
+      await page.getByRole("link", { name: "1 failed", exact: true }).click();
+      await page.locator("#download-list").getByText("no", { exact: true }).waitFor();
+    });
+  });
+
+  test.each([
+    ["light", 1280],
+    ["dark", 1280],
+    ["light", 390],
+    ["dark", 390],
+  ] as const)("everything fits and can be read, %s, %d pixels wide", async (colorScheme, width) => {
+    await fleet.join(idsOf(3));
+    fleet.site("site-3").go("refuse");
+    const name = `${"n".repeat(150)} \u202E`;
+    await fleet.ended(await fleet.makeJob({ name }));
+    fleet.go("hold");
+    await fleet.makeJob({ clients: { ids: idsOf(3) }, download: { paths: ["x".repeat(1000)] } });
+    await Dashboard.visit(
+      browser,
+      system.url,
+      async (dashboard) => {
+        const { page } = dashboard;
+        await dashboard.signIn();
+        await barOf(page.locator(".job").nth(1), "2 completed, 1 failed");
+        await page.getByRole("button", { name: "Ask many sites…" }).click();
+        await page.getByRole("radio", { name: "By name" }).check();
+        await page.getByLabel("Names of the sites").fill("site-9");
+        await page.getByText('No site is "site-9"').waitFor();
+        await page.getByText("Limits and times").click();
+        await dashboard.expectFitting();
+        expect(await dashboard.visit.violations()).toEqual([]);
+      },
+      { colorScheme, viewport: { width, height: 800 } },
+    );
+  });
+});
