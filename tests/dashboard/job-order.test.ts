@@ -8,7 +8,7 @@ const clients: ClientRecord[] = [
   clientRecord({ client_id: "till-1", connected: true, labels: { region: "west", tier: "gold" } }),
   clientRecord({ client_id: "till-2", connected: false, labels: { region: "west" } }),
   clientRecord({ client_id: "bar-1", connected: true, labels: { region: "east" } }),
-  clientRecord({ client_id: "gone-1", revoked_at: "2026-01-01T00:00:00.000Z" }),
+  clientRecord({ client_id: "gone-1", connected: false, revoked_at: "2026-01-01T00:00:00.000Z" }),
 ];
 
 const fields: JobFields = {
@@ -39,7 +39,7 @@ describe("who matches", () => {
     [{ by: "ids", sites: "till-* bar-1" }, "3 sites match, 2 online", 3],
     [{ by: "ids", sites: "till-*,\tbar-9" }, 'No site is "bar-9"', null],
     [{ by: "ids", sites: "gone-*" }, "No site matches", null],
-    [{ by: "ids", sites: "gone-1" }, "1 site matches, 0 online", 1],
+    [{ by: "ids", sites: "gone-1" }, "1 site matches, none online", 1],
     [{ by: "labels", sites: "tier=new", isContinuous: true }, "No site matches", 0],
   ])("%p: %p", (typed, words, total) => {
     expect(matchWordsOf({ ...fields, ...typed }, clients)).toMatchObject({ words, total });

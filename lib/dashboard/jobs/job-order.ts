@@ -81,8 +81,8 @@ export function matchWordsOf(
       return { words: "No site matches", isWrong: !isFine, total: isFine ? 0 : null };
     }
     const matched = `${sitesOf(total)} ${total === 1 ? "matches" : "match"}`;
-    const connected = online === total ? "all online" : `${formatCount(online)} online`;
-    return { words: `${matched}, ${connected}`, isWrong: false, total };
+    const connected = online === total ? "all" : online === 0 ? "none" : formatCount(online);
+    return { words: `${matched}, ${connected} online`, isWrong: false, total };
   } catch (error) {
     if (!(error instanceof SelectorError)) throw error;
     return { words: `This ${error.message}`, isWrong: true, total: null };
