@@ -87,23 +87,7 @@ export function toRow(download: Download): DownloadRow {
 
 /** @throws Error when the row lacks what its status must have */
 export function toDownload(row: DownloadRow): Download {
-  const common = {
-    downloadId: row.downloadId,
-    clientId: row.clientId,
-    filePath: row.filePath,
-    set: toSetOrder(row),
-    checksum: row.checksum,
-    rateLimit: numberOrNull(row.rateLimit),
-    jobId: row.jobId,
-    createdAt: Number(row.createdAt),
-    attempts: Number(row.attempts),
-    epoch: Number(row.epoch),
-    restarts: Number(row.restarts),
-    failures: Number(row.failures),
-    bytesOnWire: Number(row.bytesOnWire),
-    files: toCounts(row),
-    revision: Number(row.revision),
-  };
+  const common = commonOf(row);
   const { status, retriedAs } = row;
   const durableOffset = Number(row.safeOffset);
   const startedAt = numberOrNull(row.startedAt);
@@ -157,6 +141,27 @@ export function toDownload(row: DownloadRow): Download {
         retriedAs,
       };
   }
+}
+
+/** What a download has in every status. */
+function commonOf(row: DownloadRow) {
+  return {
+    downloadId: row.downloadId,
+    clientId: row.clientId,
+    filePath: row.filePath,
+    set: toSetOrder(row),
+    checksum: row.checksum,
+    rateLimit: numberOrNull(row.rateLimit),
+    jobId: row.jobId,
+    createdAt: Number(row.createdAt),
+    attempts: Number(row.attempts),
+    epoch: Number(row.epoch),
+    restarts: Number(row.restarts),
+    failures: Number(row.failures),
+    bytesOnWire: Number(row.bytesOnWire),
+    files: toCounts(row),
+    revision: Number(row.revision),
+  };
 }
 
 /** A client as it registered, as a row. */
