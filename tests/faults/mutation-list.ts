@@ -16,6 +16,7 @@ const DISK = "tests/server/storage/disk.test.ts";
 const SHARED_SYNC = "tests/util/shared-sync.test.ts";
 const DURABLE = "tests/util/durable.test.ts";
 const LOG = "tests/server/database/write-ahead-log.test.ts";
+const POSTGRES_CUTS = "tests/server/database/postgres-cuts.test.ts";
 const POWER = "tests/faults/power-loss.test.ts";
 const PART = "tests/server/storage/part.test.ts";
 const RECEIVER = "tests/server/transfer/file-receiver.test.ts";
@@ -90,6 +91,22 @@ export const MUTATIONS: readonly Mutation[] = [
     find: `if (row && !mayBeTakenBack(next, before)) await this.database.flush();`,
     replace: ``,
     caughtBy: { [POWER]: ROW_6 },
+  },
+  {
+    name: "change-without-mark",
+    breaks: "C, F: a change in Postgres whose answer was lost is made once",
+    file: "lib/server/database/postgres-made-changes.ts",
+    find: `if (!isAgain) return this.#make(text, values);`,
+    replace: `return this.#make(text, values);`,
+    caughtBy: { [POSTGRES_CUTS]: "does each change once" },
+  },
+  {
+    name: "connection-given-to-nobody",
+    breaks: "C: who waits for a connection to Postgres gets one that is given back",
+    file: "lib/server/database/postgres-pool.ts",
+    find: `(await this.#openOne()) ?? this.#idle.pop()`,
+    replace: `(await this.#openOne())`,
+    caughtBy: { [POSTGRES_CUTS]: "makes do with the connections that it gives" },
   },
   {
     name: "flush-of-another-moment",
