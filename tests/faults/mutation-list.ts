@@ -104,8 +104,8 @@ export const MUTATIONS: readonly Mutation[] = [
     name: "connection-given-to-nobody",
     breaks: "C: who waits for a connection to Postgres gets one that is given back",
     file: "lib/server/database/postgres-pool.ts",
-    find: `(await this.#openOne()) ?? this.#idle.pop()`,
-    replace: `(await this.#openOne())`,
+    find: `(await this.#openOne()) ?? this.#idle.pop();`,
+    replace: `(await this.#openOne());`,
     caughtBy: { [POSTGRES_CUTS]: "makes do with the connections that it gives" },
   },
   {

@@ -9,6 +9,8 @@ export class CuttingProxy implements AsyncDisposable {
   readonly #clients = new Set<Socket>();
   #cut: Cut | null = null;
   #isDown = false;
+  /** How many connections were not taken. */
+  refused = 0;
   /** How many pieces came from clients, and from the server, since the last {@link cutAt}. */
   readonly pieces = { up: 0, down: 0 };
 
@@ -51,7 +53,10 @@ export class CuttingProxy implements AsyncDisposable {
   }
 
   #take(client: Socket, target: number): void {
-    if (this.#isDown) return void client.destroy();
+    if (this.#isDown) {
+      this.refused++;
+      return void client.destroy();
+    }
     const upstream = connect(target, "127.0.0.1");
     this.#clients.add(client);
     for (const socket of [client, upstream]) socket.setNoDelay(true).on("error", () => {});

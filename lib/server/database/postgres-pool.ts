@@ -3,12 +3,16 @@ import { ConnectionLost, PostgresConnection } from "./postgres-connection.ts";
 /** Most connections of one server; Postgres takes 100 by default. */
 const MOST_CONNECTIONS = 10;
 
+/** Who waits for a connection: it is given one, or may look again. */
+type Waiting = PromiseWithResolvers<PostgresConnection | undefined>;
+
 /** Connections to Postgres, each for one piece of work at a time; one that broke is not used again. */
 export class PostgresPool {
   readonly #idle: PostgresConnection[] = [];
-  /** How many are open, or are being opened. */
+  /** How many there are, and how many are being opened. */
   #open = 0;
-  readonly #waiting: ((connection: PostgresConnection | undefined) => void)[] = [];
+  #opening = 0;
+  readonly #waiting: Waiting[] = [];
   #closed = false;
 
   constructor(private readonly databaseUrl: string) {}
@@ -41,41 +45,42 @@ export class PostgresPool {
       // One may have been given back while another one could not be opened.
       const found = this.#idle.pop() ?? (await this.#openOne()) ?? this.#idle.pop();
       if (found) return found;
-      const next = Promise.withResolvers<PostgresConnection | undefined>();
-      this.#waiting.push(next.resolve);
-      const given = await next.promise;
+      const waiting: Waiting = Promise.withResolvers();
+      this.#waiting.push(waiting);
+      const given = await waiting.promise;
       if (given) return given;
     }
   }
 
   /** @returns undefined where there may be no more, and there are others to wait for */
   async #openOne(): Promise<PostgresConnection | undefined> {
-    if (this.#open >= MOST_CONNECTIONS) return undefined;
-    this.#open++;
+    if (this.#open + this.#opening >= MOST_CONNECTIONS) return undefined;
+    this.#opening++;
     try {
-      return await PostgresConnection.open(this.databaseUrl);
+      const connection = await PostgresConnection.open(this.databaseUrl);
+      this.#open++;
+      return connection;
     } catch (error) {
-      this.#closedOne();
       if (error instanceof ConnectionLost && this.#open > 0) return undefined;
+      // Nobody will give one back to those who wait.
+      for (const { reject } of this.#waiting.splice(0)) reject(error);
       throw error;
+    } finally {
+      this.#opening--;
     }
   }
 
   #give(connection: PostgresConnection): void {
     const next = this.#waiting.shift();
-    if (next) next(connection);
+    if (next) next.resolve(connection);
     else if (this.#closed) void this.#drop(connection);
     else this.#idle.push(connection);
   }
 
-  async #drop(connection: PostgresConnection): Promise<void> {
-    this.#closedOne();
-    await connection.close();
-  }
-
   /** Whoever waited longest may open another one. */
-  #closedOne(): void {
+  async #drop(connection: PostgresConnection): Promise<void> {
     this.#open--;
-    this.#waiting.shift()?.(undefined);
+    this.#waiting.shift()?.resolve(undefined);
+    await connection.close();
   }
 }

@@ -51,6 +51,8 @@ class PostgresDatabase implements SqlDatabase {
   #closed = false;
   /** Since when nothing has got through, by `performance.now`; null: something has. */
   #awaySince: number | null = null;
+  /** Resolves when Postgres is there again. */
+  #asking: Promise<void> | undefined;
   /** How many statements wait for Postgres to come back. */
   #waiting = 0;
 
@@ -122,7 +124,8 @@ class PostgresDatabase implements SqlDatabase {
 
   async #again(work: () => Promise<RawRow[]>): Promise<RawRow[]> {
     for (let attempt = 0; ; attempt++) {
-      await Bun.sleep(fullJitter(attempt, RETRY_MS, LONGEST_RETRY_MS));
+      if (this.#awaySince === null) await pauseBefore(attempt);
+      else await this.#untilBack();
       try {
         return await this.#attempt(work);
       } catch (error) {
@@ -134,13 +137,30 @@ class PostgresDatabase implements SqlDatabase {
   async #attempt(work: () => Promise<RawRow[]>): Promise<RawRow[]> {
     try {
       const rows = await work();
-      if (this.#awaySince !== null) this.logger?.info("the database answers again");
-      this.#awaySince = null;
+      this.#isBack();
       return rows;
     } catch (error) {
       if (error instanceof ConnectionLost) this.#isLost(error);
       throw error;
     }
+  }
+
+  /** However many wait, one asks for all whether Postgres is there again. */
+  #untilBack(): Promise<void> {
+    this.#asking ??= this.#ask().finally(() => (this.#asking = undefined));
+    return this.#asking;
+  }
+
+  async #ask(): Promise<void> {
+    for (let attempt = 0; !this.#closed && this.#awaySince !== null; attempt++) {
+      await pauseBefore(attempt);
+      if (await this.isThere()) this.#isBack();
+    }
+  }
+
+  #isBack(): void {
+    if (this.#awaySince !== null) this.logger?.info("the database answers again");
+    this.#awaySince = null;
   }
 
   #isLost({ message }: ConnectionLost): void {
@@ -152,6 +172,11 @@ class PostgresDatabase implements SqlDatabase {
   #isPassing(error: unknown): boolean {
     return !this.#closed && isPassing(error);
   }
+}
+
+/** @param attempt 0 is the first repeat */
+async function pauseBefore(attempt: number): Promise<void> {
+  await Bun.sleep(fullJitter(attempt, RETRY_MS, LONGEST_RETRY_MS));
 }
 
 /** SQLSTATEs of what goes well another time: locks that others had, a statement that took too long. */

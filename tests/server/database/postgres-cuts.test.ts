@@ -51,6 +51,8 @@ async function work(rows: Repository): Promise<unknown[]> {
   return answers;
 }
 
+const withoutRevision = (key: string, value: unknown) => (key === "revision" ? null : value);
+
 describe.skipIf(NO_POSTGRES !== "")(`Postgres that is lost${NO_POSTGRES}`, () => {
   let postgres: Postgres;
   let proxy: CuttingProxy;
@@ -83,6 +85,8 @@ describe.skipIf(NO_POSTGRES !== "")(`Postgres that is lost${NO_POSTGRES}`, () =>
     "does each change once, and tells what came of it, wherever the %s is cut",
     async (at) => {
       const expected = await answersWith(null);
+      // A try of which nobody heard may have taken a number.
+      const known = (answers: unknown[]) => JSON.stringify(answers, withoutRevision);
       const rows = await openSqlRepository(url);
       await postgres.empty(url);
       proxy.cutAt(null);
@@ -90,7 +94,8 @@ describe.skipIf(NO_POSTGRES !== "")(`Postgres that is lost${NO_POSTGRES}`, () =>
       const { up, down } = proxy.pieces;
       await rows.close();
       for (let piece = 0; piece < (at === "answer" ? down : up); piece++) {
-        expect(await answersWith({ at, piece }), `${at} ${piece}`).toEqual(expected);
+        const answers = await answersWith({ at, piece });
+        expect(known(answers), `${at} ${piece}`).toEqual(known(expected));
       }
     },
   );
@@ -101,11 +106,14 @@ describe.skipIf(NO_POSTGRES !== "")(`Postgres that is lost${NO_POSTGRES}`, () =>
     expect(await rows.isThere()).toBe(true);
     proxy.goDown();
     expect(await rows.isThere()).toBe(false);
-    const writes = Array.from({ length: 30 }, (_, n) => rows.insertDownload(queued(n)));
+    const before = proxy.refused;
+    const writes = Array.from({ length: 500 }, (_, n) => rows.insertDownload(queued(n)));
     expect(await Promise.race([writes[0], rows.isThere()])).toBe(false);
+    await waitFor(() => rows.isAway, "the rows to be missed");
+    expect(proxy.refused - before, "who asks for all").toBeLessThan(100);
     proxy.comeBack();
     const revisions = (await Promise.all(writes)).map(({ revision }) => revision);
-    expect(new Set(revisions).size).toBe(30);
+    expect(new Set(revisions).size).toBe(500);
     expect(await rows.isThere()).toBe(true);
     await rows.close();
   });
