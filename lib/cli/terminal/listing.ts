@@ -84,10 +84,10 @@ export function listingLines<T>(fields: Field<T>[], items: T[]): string[] {
   return items.map((item) => tabbed(fields.map((field) => field.raw(item))));
 }
 
-/** A name and a value on each line; a list as JSON. */
+/** A name and a value on each line; a list or an object as JSON. */
 export function fieldLines(fields: object): string[] {
   return Object.entries(fields).map(([name, value]) =>
-    tabbed([name, Array.isArray(value) ? plainJson(value) : value]),
+    tabbed([name, typeof value === "object" && value !== null ? plainJson(value) : value]),
   );
 }
 

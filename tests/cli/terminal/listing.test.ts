@@ -68,4 +68,5 @@ test("lines for a script have a tab between fields, and none within", () => {
   const hostile = { id: "a\tb\nc\x1b[31m", size: null, path: "p" };
   expect(listingLines(COLUMNS, [hostile])).toEqual(["abc\t\tp"]);
   expect(fieldLines({ a: 1, b: null, c: "x\ty" })).toEqual(["a\t1", "b\t", "c\txy"]);
+  expect(fieldLines({ a: ["x", "\t"], b: { c: 1 } })).toEqual(['a\t["x","\\t"]', 'b\t{"c":1}']);
 });
