@@ -12,8 +12,6 @@ import type { Place } from "./place.ts";
  * than an object has parts is made of groups, each composed before.
  */
 
-/** Most parts of an object. */
-const MOST_PARTS = 10_000;
 /** Segments of a group; 5 TiB, the most of S3, are 5,120 of 1 GiB. */
 const GROUP = 128;
 /** Parts that are made at once. */
@@ -37,7 +35,7 @@ export async function compose(
   pieces: Piece[],
   options: ComposeOptions,
 ): Promise<void> {
-  const { segment, objects, memory, how } = options;
+  const { segment, mostParts, objects, memory, how } = options;
   const segments = bySegment(pieces, segment);
   if (segments.length <= 1) {
     const size = pieces.reduce((sum, { length }) => sum + length, 0);
@@ -46,7 +44,7 @@ export async function compose(
     });
     return;
   }
-  const isLong = segments.length > MOST_PARTS;
+  const isLong = segments.length > mostParts;
   const parts = isLong ? await inGroups(segments, options) : segments;
   await upload(key, parts, options);
 }

@@ -8,6 +8,8 @@ export interface Place {
   memory: Memory;
   /** Bytes of a piece that is full. */
   segment: number;
+  /** Most parts of an upload. */
+  mostParts: number;
   /** What all keys begin with: empty, or ending in `/`. */
   prefix: string;
   /** ms, of a clock that nobody sets. */

@@ -24,10 +24,14 @@ export interface S3Options extends BucketOptions {
   memory: number;
   /** Bytes of a piece that is full; S3 takes no smaller ones than 5 MiB. */
   segment?: number;
+  /** Most parts of an upload, where that is not what Amazon's S3 takes. */
+  mostParts?: number;
   /** ms, of a clock that nobody sets. */
   now?: () => number;
 }
 
+/** As Amazon's S3 has it. */
+const MOST_PARTS = 10_000;
 /** Callers of REST wait for S3 so long, in ms; transfers wait as long as it takes. */
 const CALLER_MS = 10_000;
 /** S3 is away once it did not answer for so long, in ms. */
@@ -73,9 +77,10 @@ class S3Storage implements Storage {
     this.#objects = new Objects(bucket, { forMs: Infinity, signal });
     this.#soon = new Objects(bucket, { forMs: CALLER_MS, signal });
     this.#now = new Objects(bucket, { forMs: CHECK_MS, answerMs: CHECK_MS, signal });
-    const { prefix, segment = SEGMENT, now = performance.now.bind(performance) } = options;
+    const { prefix, segment = SEGMENT, mostParts = MOST_PARTS } = options;
+    const { now = performance.now.bind(performance) } = options;
     const memory = new Memory(options.memory);
-    this.#place = { objects: this.#objects, memory, segment, prefix, now };
+    this.#place = { objects: this.#objects, memory, segment, mostParts, prefix, now };
     this.sets = new S3Sets(this.#place);
   }
 
