@@ -1,6 +1,6 @@
 /**
  * The part that we use of the `ws` that comes with Bun, no package of ours. Unlike the global
- * WebSocket it bounds what a server sends, and tells how a server answers that is none.
+ * WebSocket it limits what a server sends, and tells the answer of a server that opens no WebSocket.
  */
 declare module "ws" {
   export interface WebSocketOptions {

@@ -127,7 +127,7 @@ class App {
     this.#feed.open();
   }
 
-  /** @param ended why the session of the cookie is good no more; null: there is no cookie */
+  /** @param ended why the session of the cookie has ended; null: there is no cookie */
   async #showSignIn(ended: SessionEnd | null): Promise<void> {
     if (this.#isOpen) {
       const isOver = this.#expiresAt !== null && Date.parse(this.#expiresAt) <= Date.now();
@@ -267,7 +267,7 @@ class App {
       case "copy":
         return copyText(find(row, ".digest", HTMLElement), "The checksum");
       case "save":
-        // Else the browser would save the words that say why as if they were the file.
+        // Else the browser would save an error message as if it were the file.
         await requireContent(download_id);
         return saveFrom(contentPath(download_id));
     }

@@ -33,7 +33,7 @@ export class Board {
   /** Those that ran and run no more, and since when, ms since 1970; the latest is the last. */
   readonly #lingering = new Map<string, { download: DownloadRecord; since: number }>();
 
-  /** Forgets what was going on: all that still is, is about to be told. */
+  /** Forgets the running downloads: the server is about to tell of those that still run. */
   clearDownloads(): void {
     this.#open.clear();
   }

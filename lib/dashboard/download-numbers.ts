@@ -43,7 +43,7 @@ function speedOf({ bytes_per_second, rate_limit, eta_seconds }: DownloadRecord):
   ];
 }
 
-/** What a completed one took: its size, how long, how fast, and what the wire was spared. */
+/** The numbers of a completed download: its size, time, rate, and the bytes that compression saved. */
 function takenBy(download: DownloadRecord): string[] {
   const { total_size, bytes_per_second, bytes_on_wire } = download;
   const size = total_size ?? 0;

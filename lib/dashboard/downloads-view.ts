@@ -52,7 +52,7 @@ export class DownloadsView {
   render(): void {
     const now = Date.now();
     const { status, downloadId } = this.listing.filter;
-    // A list of one status has what runs in its place already.
+    // A list of one status shows running downloads at their place already.
     const isPinning = status === undefined && downloadId === undefined;
     const running = isPinning ? this.board.running(this.listing.filter, now) : [];
     const pinned = running.slice(0, MAX_PINNED);

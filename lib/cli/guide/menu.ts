@@ -96,7 +96,7 @@ async function askForChoice(
   }
 }
 
-/** Does what was chosen; what goes wrong there is told, and is not the end. */
+/** Runs a choice. Its errors are shown, and the menu goes on. */
 async function attempt(run: NonNullable<Choice["run"]>, context: GuideContext): Promise<void> {
   try {
     await run(context);

@@ -55,7 +55,7 @@ export function ending(text: string, columns: number): string {
   return Bun.stringWidth(text) <= columns ? text : `…${Bun.sliceAnsi(text, 1 - columns)}`;
 }
 
-/** The beginning and the end of a long text: of a path, where it leads and what it is. */
+/** Shortens a long text in its middle, so that both ends of a path can be read. */
 export function bothEnds(text: string, columns: number): string {
   if (Bun.stringWidth(text) <= columns) return text;
   const first = Bun.sliceAnsi(text, 0, Math.floor((columns - 1) / 2));

@@ -44,7 +44,7 @@ export class DailyLimit {
     private readonly now: () => Date,
   ) {}
 
-  /** Where the record cannot be read, all of today's bytes count as sent: it lets nothing more out. */
+  /** Where the record cannot be read, all of today's bytes count as sent, so nothing more leaves today. */
   static async open({
     stateDir,
     limit,
@@ -111,7 +111,7 @@ async function load(path: string, today: string): Promise<Sent> {
   }
 }
 
-/** The file is not to blame: without a record the limit could not be kept. */
+/** The error where the day's bytes cannot be recorded: without the record, the limit could not be kept. */
 function cannotRecord(cause: unknown): FdsError {
   const why =
     systemCode(cause) === "ENOSPC"

@@ -66,7 +66,7 @@ export class Folder implements Place {
       if (!isLink) continue;
       try {
         real = await walk(real, { isKnown: () => false, onLink });
-        // Elsewhere names of many spellings are one file.
+        // On other systems, several spellings of a name are one file.
         if (process.platform !== "linux") real = await realpath(real);
       } catch (error) {
         if (error instanceof Refusal && error.code === "outside") return this;

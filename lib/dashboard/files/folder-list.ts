@@ -12,7 +12,7 @@ const ENTRY_PX = 32;
 /** Entries that are drawn above and below those in sight. */
 const MARGIN = 20;
 
-/** This near to the end of what is known, in entries, a list asks for more. */
+/** A list asks for more when only this many known entries are left below. */
 const NEAR_END = 50;
 
 export interface FolderListListener {

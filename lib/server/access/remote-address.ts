@@ -1,6 +1,6 @@
 import { BlockList, isIP, isIPv6 } from "node:net";
 
-/** Reverse proxies whose word on where a request came from is taken. */
+/** Reverse proxies that are trusted to say where a request came from. */
 export class TrustedProxies {
   readonly #proxies = new BlockList();
 

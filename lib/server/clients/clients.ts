@@ -41,7 +41,7 @@ export interface ClientsOptions {
 /** A client as it is known, with whether it is connected now. */
 export interface KnownClient extends Client {
   connected: boolean;
-  /** What a person has to mend, in words, where there is something. */
+  /** A problem that a person has to solve, in words. */
   problem?: string;
 }
 
@@ -272,7 +272,7 @@ export class Clients implements SessionHost {
 
 /** The answer to an id that no client has, or none that the caller sees. */
 export function clientNotFound(clientId: string): FdsError {
-  // What is no id may be of any length, and of many lines.
+  // A name that is no valid id may be of any length, and have many lines.
   const named = ClientId.safeParse(clientId).success ? `"${clientId}"` : "of this name";
   return new FdsError("client_not_found", `No client ${named} ever registered`);
 }

@@ -60,7 +60,7 @@ export function callsWith({ access, longAnswers, audit }: CallsOptions): MakeCal
   };
 }
 
-/** Takes an answer back whose caller lost the right to it before its end could be planned. */
+/** Refuses an answer whose caller lost the right to it while it was made. */
 async function confirmRight(c: Context<RestEnv>, access: Access, answer: Response): Promise<void> {
   try {
     await callerIn(c, access);

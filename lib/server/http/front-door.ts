@@ -72,8 +72,8 @@ export class FrontDoor {
 }
 
 /**
- * Makes an answer to HEAD whose length is not known say none, as GET does. The runtime would say 0,
- * which is the length of the body that HEAD leaves out.
+ * Leaves the length out of an answer to HEAD where GET does not know it either. The runtime would say
+ * 0, the length of the body that HEAD leaves out.
  */
 function leaveLengthOpen(answer: Response): void {
   if (answer.status !== 200 || answer.headers.has("Content-Length")) return;

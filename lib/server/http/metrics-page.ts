@@ -8,7 +8,7 @@ import type { Metrics } from "../metrics/metrics.ts";
 import { byLabel, counter, type Family, gauge, histogram } from "../metrics/prometheus.ts";
 import type { FreeSpace, Storage } from "../storage/storage.ts";
 
-/** What flow control has granted, and may. */
+/** The bytes that flow control has granted, and the most that it may. */
 type Credit = Pick<FlowControl, "outstanding" | "budget">;
 
 export interface MetricsPageOptions {

@@ -6,7 +6,7 @@ import { hashSecret } from "../access/secrets.ts";
 /** How long a code of a sign-in link can be used, in ms. */
 const CODE_LIFETIME_MS = 15 * 60_000;
 
-/** Codes of one token that are good at the same time; its oldest one gives way. */
+/** Most valid codes of one token; another one takes the place of the oldest. */
 const MAX_CODES = 100;
 
 /** An unused code. */

@@ -15,7 +15,7 @@ import { SignInCodes } from "./sign-in-codes.ts";
 /** How long a person stays signed in, in seconds. */
 const SESSION_SECONDS = 7 * 86_400;
 
-/** Sessions of one token; the one that was begun first ends for one more. */
+/** Most sessions of one token; another one ends the oldest. */
 const MAX_SESSIONS = 1_000;
 
 /** What a person shows to sign in: one of the two. */

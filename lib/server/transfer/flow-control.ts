@@ -56,7 +56,7 @@ export class FlowControl {
     return Math.min(this.budget, Math.max(MIN_SHARE, fair));
   }
 
-  /** What a stream that is not alone may hold without having shown that its link needs it. */
+  /** Most bytes that a stream among others may hold before it has shown that its link needs more. */
   get modestShare(): number {
     const { share } = this;
     return this.#streams > 1 ? Math.max(MIN_SHARE, Math.floor(share / 4)) : share;

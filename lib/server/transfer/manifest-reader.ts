@@ -144,7 +144,7 @@ export class ManifestReader {
     const { include, exclude } = this.#folderOf(names);
     const walk = include.step(name);
     const isNamed = isSkipped ? walk.mayMatchInside : walk.matched;
-    // Where absolute patterns lead, the client alone knows.
+    // Only the client knows where absolute patterns lead.
     const isAsked = this.#include.hasAbsolute || isNamed;
     if (!isAsked || exclude.step(name).matched) {
       throw broken(`a manifest has ${JSON.stringify(path)}, which was not asked for`);

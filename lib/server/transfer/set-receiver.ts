@@ -227,7 +227,7 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
     void this.#keepWhenRead(phase.manifest);
   }
 
-  /** Looks at once after the last frame was read: later, a frame that came damaged may be here again. */
+  /** Decides as soon as the last frame was read: later, a frame that came damaged may have come again. */
   async #keepWhenRead(manifest: IncomingManifest): Promise<void> {
     await this.#frames.settled();
     // The client says again that it is all.

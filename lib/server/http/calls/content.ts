@@ -13,7 +13,7 @@ export interface ContentCallsOptions extends Seeing, ContentSources {
   sets: SetRows;
 }
 
-/** What came of downloads: their files. */
+/** The calls for the files of completed downloads. */
 export function contentCalls(call: MakeCall, options: ContentCallsOptions) {
   const { sets } = options;
   return {

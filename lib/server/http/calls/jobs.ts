@@ -24,7 +24,7 @@ export interface JobCallsOptions {
 /** The key of a request: what a header may hold, and of a length. */
 const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
 
-/** What is asked about jobs. */
+/** The calls about jobs. */
 export function jobCalls(call: MakeCall, options: JobCallsOptions) {
   const { jobs, clients, downloads } = options;
 
