@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import fs from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -6,6 +6,9 @@ import { join } from "node:path";
 import { type FolderName, namesIn } from "../../lib/util/folder-names.ts";
 import { footprintOf } from "../support/footprint.ts";
 import { spawnSync } from "../support/spawn.ts";
+import { TEST_LIMIT } from "../support/wait.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 let folder: string;
 beforeEach(async () => {
@@ -48,7 +51,7 @@ test.skipIf(process.platform !== "linux")("that are not UTF-8 can be seen to be 
 });
 
 test.skipIf(process.platform !== "linux")("come some at a time, and no more are read", async () => {
-  const count = 3_000;
+  const count = 1_500;
   for (let n = 0; n < count; n++) fs.writeFileSync(join(folder, `file-${n}`), "");
   let seen = 0;
   for await (const names of namesIn(folder)) {

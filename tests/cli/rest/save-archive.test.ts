@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { once } from "node:events";
 import { lstat, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
@@ -11,7 +11,9 @@ import { partPath } from "../../../lib/cli/rest/part-file.ts";
 import { saveSet } from "../../../lib/cli/rest/save-set.ts";
 import { TAR_END, tarHeader, tarPadding } from "../../../lib/server/http/tar.ts";
 import { downloadRecord } from "../../support/records.ts";
-import { waitFor } from "../../support/wait.ts";
+import { TEST_LIMIT, waitFor } from "../../support/wait.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 /* A set that is saved from its archive, where most of it is missing. */
 
