@@ -14,8 +14,55 @@ const IS_ROOT = process.getuid?.() === 0;
 /** Added to the names of tests that cannot run here: the way to get what they need. */
 export const NO_POSTGRES = PROGRAMS === null ? " (needs Postgres: apt-get install postgresql)" : "";
 
+/** Where tests make databases. */
+export interface Databases extends AsyncDisposable {
+  /** Makes an empty database. @returns its URL */
+  makeDatabase(): Promise<string>;
+}
+
+const GIVEN_URL = process.env["TEST_POSTGRES_URL"];
+
+/** Added to the names of tests for which any Postgres will do. */
+export const NO_DATABASES = GIVEN_URL === undefined ? NO_POSTGRES : "";
+
+/** The Postgres of `TEST_POSTGRES_URL`, whose user may make databases, or one of the test's own. */
+export async function startDatabases(): Promise<Databases> {
+  return GIVEN_URL === undefined ? Postgres.start() : new GivenPostgres(GIVEN_URL);
+}
+
+/** A Postgres that runs already. */
+class GivenPostgres implements Databases {
+  readonly #made: string[] = [];
+
+  constructor(private readonly url: string) {}
+
+  async makeDatabase(): Promise<string> {
+    const name = `fds_test_${Bun.randomUUIDv7().replaceAll("-", "")}`;
+    await asAdmin(this.url, (sql) => sql.unsafe(`CREATE DATABASE ${name} TEMPLATE template0`));
+    this.#made.push(name);
+    return Object.assign(new URL(this.url), { pathname: name }).href;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const name of this.#made) {
+      await asAdmin(this.url, (sql) => sql.unsafe(`DROP DATABASE ${name} WITH (FORCE)`));
+    }
+  }
+}
+
+/** Removes all rows of a database of ours: sooner done than another one is made. */
+export async function emptyDatabase(url: string): Promise<void> {
+  await asAdmin(url, async (sql) => {
+    const tables = await sql<{ name: string }[]>`
+      SELECT tablename AS name FROM pg_tables
+      WHERE schemaname = 'public' AND tablename <> 'schema_version'`;
+    await sql.unsafe(`TRUNCATE ${tables.map(({ name }) => name).join(", ")} RESTART IDENTITY`);
+    await sql`ALTER SEQUENCE revisions RESTART`;
+  });
+}
+
 /** A Postgres of its own, in a temporary folder, on loopback. It ends with the program that started it. */
-export class Postgres implements AsyncDisposable {
+export class Postgres implements Databases {
   #databases = 0;
   #process: Bun.Subprocess | undefined;
 
@@ -40,24 +87,12 @@ export class Postgres implements AsyncDisposable {
     }
   }
 
-  /** Makes an empty database. @returns its URL */
   async makeDatabase(): Promise<string> {
     const name = `rows_${++this.#databases}`;
     await asAdmin(this.urlOf("postgres"), (sql) =>
       sql.unsafe(`CREATE DATABASE ${name} TEMPLATE template0`),
     );
     return this.urlOf(name);
-  }
-
-  /** Removes all rows of a database of ours: sooner done than another one is made. */
-  async empty(url: string): Promise<void> {
-    await asAdmin(url, async (sql) => {
-      const tables = await sql<{ name: string }[]>`
-        SELECT tablename AS name FROM pg_tables
-        WHERE schemaname = 'public' AND tablename <> 'schema_version'`;
-      await sql.unsafe(`TRUNCATE ${tables.map(({ name }) => name).join(", ")} RESTART IDENTITY`);
-      await sql`ALTER SEQUENCE revisions RESTART`;
-    });
   }
 
   /** @param port of a proxy before it */

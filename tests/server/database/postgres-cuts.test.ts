@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import type { Repository } from "../../../lib/server/database/repository.ts";
 import { openSqlRepository } from "../../../lib/server/database/sql.ts";
 import { type Cut, CuttingProxy } from "../../support/cutting-proxy.ts";
-import { NO_POSTGRES, Postgres } from "../../support/postgres.ts";
+import { emptyDatabase, NO_POSTGRES, Postgres } from "../../support/postgres.ts";
 import { TEST_LIMIT, waitFor } from "../../support/wait.ts";
 import { client, completed, id, queued } from "./samples.ts";
 
@@ -71,7 +71,7 @@ describe.skipIf(NO_POSTGRES !== "")(`Postgres that is lost${NO_POSTGRES}`, () =>
   /** Does the work on empty rows, with a cut. */
   async function answersWith(cut: Cut | null): Promise<unknown[]> {
     const rows = await openSqlRepository(url);
-    await postgres.empty(url);
+    await emptyDatabase(url);
     proxy.cutAt(cut);
     try {
       return await work(rows);
@@ -88,7 +88,7 @@ describe.skipIf(NO_POSTGRES !== "")(`Postgres that is lost${NO_POSTGRES}`, () =>
       // A try of which nobody heard may have taken a number.
       const known = (answers: unknown[]) => JSON.stringify(answers, withoutRevision);
       const rows = await openSqlRepository(url);
-      await postgres.empty(url);
+      await emptyDatabase(url);
       proxy.cutAt(null);
       await work(rows);
       const { up, down } = proxy.pieces;
@@ -102,7 +102,7 @@ describe.skipIf(NO_POSTGRES !== "")(`Postgres that is lost${NO_POSTGRES}`, () =>
 
   test("waits while nobody answers, and goes on", async () => {
     const rows = await openSqlRepository(url);
-    await postgres.empty(url);
+    await emptyDatabase(url);
     expect(await rows.isThere()).toBe(true);
     proxy.goDown();
     expect(await rows.isThere()).toBe(false);
@@ -120,7 +120,7 @@ describe.skipIf(NO_POSTGRES !== "")(`Postgres that is lost${NO_POSTGRES}`, () =>
 
   test("loses nothing that was answered, and does nothing twice, when it is killed", async () => {
     const rows = await openSqlRepository(url);
-    await postgres.empty(url);
+    await emptyDatabase(url);
     let written = 0;
     const write = async (writer: number) => {
       for (let n = 0; n < 40; n++, written++) await rows.insertDownload(queued(writer * 100 + n));

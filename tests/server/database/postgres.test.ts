@@ -2,25 +2,30 @@ import { SQL } from "bun";
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { LATEST_VERSION } from "../../../lib/server/database/migrations.ts";
 import { openSqlRepository } from "../../../lib/server/database/sql.ts";
-import { NO_POSTGRES, Postgres } from "../../support/postgres.ts";
+import {
+  type Databases,
+  emptyDatabase,
+  NO_DATABASES,
+  startDatabases,
+} from "../../support/postgres.ts";
 import { TEST_LIMIT } from "../../support/wait.ts";
 import { everyContract } from "./contracts.ts";
 import { queued } from "./samples.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-describe.skipIf(NO_POSTGRES !== "")(`Postgres${NO_POSTGRES}`, () => {
-  let postgres: Postgres;
+describe.skipIf(NO_DATABASES !== "")(`Postgres${NO_DATABASES}`, () => {
+  let postgres: Databases;
 
   beforeAll(async () => {
-    postgres = await Postgres.start();
+    postgres = await startDatabases();
   });
   afterAll(() => postgres[Symbol.asyncDispose]());
 
   let database: Promise<string> | undefined;
   const makeBackend = async () => {
     const url = await (database ??= postgres.makeDatabase());
-    return { open: () => openSqlRepository(url), remove: () => postgres.empty(url) };
+    return { open: () => openSqlRepository(url), remove: () => emptyDatabase(url) };
   };
 
   everyContract("Postgres", makeBackend);
@@ -48,12 +53,13 @@ describe.skipIf(NO_POSTGRES !== "")(`Postgres${NO_POSTGRES}`, () => {
 
   test("is named without its password where it cannot be used", async () => {
     const nobody = `postgres://fds:secret@127.0.0.1:1/fds`;
-    const refused = postgres.urlOf("no_such").replace("fds@", "fds:secret@");
+    const refused = new URL(await postgres.makeDatabase());
+    refused.pathname = "no_such";
     for (const [url, why] of [
       [nobody, "Failed to connect"],
-      [refused, 'database "no_such" does not exist'],
+      [refused.href, 'database "no_such" does not exist'],
     ] as const) {
-      const shown = url.replace("fds:secret@", "");
+      const shown = url.replace(/\/\/.*@/, "//");
       await expect(openSqlRepository(url)).rejects.toThrow(
         `cannot open the database "${shown}": ${why}`,
       );
