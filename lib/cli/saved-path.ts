@@ -19,7 +19,7 @@ export function savedPathOf(record: DownloadRecord, downloadsDir: string): strin
   return plainText(pathHere(record, downloadsDir) ?? `${record.saved_path} in ${AT_SERVER}`);
 }
 
-/** The same of the folder that `saved_path` is relative to. */
+/** The folder that `saved_path` is relative to, for a person. */
 export function savedFolderOf(record: DownloadRecord, downloadsDir: string): string {
   return plainText(pathHere(record, downloadsDir) === null ? AT_SERVER : resolve(downloadsDir));
 }

@@ -38,7 +38,7 @@ const MADE_INTO_OTHERS = [
   "logFormat",
 ] as const;
 
-/** Everything the server is told from outside, as its table of settings has it. */
+/** All settings of the server, by the names of the table in settings.ts. */
 export type ServerConfig = ReturnType<typeof configOf>;
 
 export const SERVER_HELP = `Usage: bun run server [flags]

@@ -55,10 +55,10 @@ function page(from: Statement, limit: number): Statement {
 }
 
 /**
- * Some of many sites have little, some have most of what there is: to read all of each site has no
- * end, and neither has to read on until enough rows are of these sites. So the newest download of
- * each site is looked up first. No more sites than rows are wanted can have any of these rows, and
- * no row is older than the newest one of the last of these sites.
+ * The newest downloads of many sites, of which some have few rows and some have most. Neither may be
+ * read whole: all rows of each site, or all rows until enough of them are of these sites. So the newest
+ * download of each site is looked up first. At most `limit` sites can have rows on the page, those with
+ * the newest downloads, and no row is older than the newest one of the last of them.
  */
 function listOfSites(sites: Sites, ofClient: Statement, limit: number): Statement {
   const ofSite = sql`

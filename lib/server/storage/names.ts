@@ -1,6 +1,6 @@
 import { safeFileName, shortFileName } from "../../util/safe-file-name.ts";
 
-/** So many names of the same second are tried, before it is given up. */
+/** Most names that are tried for a download, all of the same second. */
 export const MAX_NAMES = 10_000;
 
 /**

@@ -29,7 +29,7 @@ export class Decompressor {
     return this.#working === undefined;
   }
 
-  /** Takes the next frame of the file; one that is raw passes at once where none is in front of it. */
+  /** Takes the next frame of the file. A raw one is handed on at once where none waits before it. */
   take(frame: Frame): void {
     if (this.idle && !frame.compressed) return this.options.onBytes(frame.payload);
     this.#queue.push(frame);
@@ -41,7 +41,7 @@ export class Decompressor {
     await this.#working;
   }
 
-  /** Gives nothing out any more. */
+  /** Hands no bytes on from now on. */
   stop(): void {
     this.#stopped = true;
   }

@@ -19,7 +19,7 @@ const Line = z.object({
 });
 type Line = z.infer<typeof Line>;
 
-/** What stands beside the code of a file that the client left out. */
+/** The message beside the code of a file that the client left out. */
 const REASONS: Record<NonNullable<Line["skipped"]>, string> = {
   not_settled: "it was changed too recently",
   name_unusable: "its name cannot be kept",
