@@ -13,7 +13,7 @@ const RESTAURANTS = testClientIds(3);
 const SERVICES = [...RESTAURANTS.map((id) => `client-${id}`), "server"];
 
 /** The images are built, and clients that lost their server take up to a minute to come back. */
-const TIMEOUT = 300_000;
+const TIMEOUT = 600_000;
 
 const needs = missingForContainers === null ? "" : ` (needs ${missingForContainers})`;
 

@@ -243,7 +243,7 @@ export const MUTATIONS: readonly Mutation[] = [
     file: "lib/server/downloads/dispatcher.ts",
     find: `repository.nextDueAt(now)`,
     replace: `repository.nextDueAt(Date.now())`,
-    caughtBy: { [DISPATCHER]: "also when it became due while the queue was being read" },
+    caughtBy: { [DISPATCHER]: "is not missed where it comes while the queue is being read" },
   },
   {
     name: "budget-without-end",

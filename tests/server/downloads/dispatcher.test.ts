@@ -307,6 +307,18 @@ describe("a time that is to come", () => {
     expect(looks).toBe(1);
   });
 
+  test("is not missed where it comes while the queue is being read", async () => {
+    const slow = Promise.withResolvers<void>();
+    reading = slow.promise;
+    queue = { a: ["a1"] };
+    dueAt = NOW + 250;
+    await wake();
+    jest.advanceTimersByTime(1000);
+    slow.resolve();
+    await settle();
+    expect([started, looks]).toEqual([["a1"], 2]);
+  });
+
   test("is found again where the clock was put back", async () => {
     queue = { a: ["a1"] };
     dueAt = NOW - 500;
