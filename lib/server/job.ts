@@ -3,9 +3,16 @@ import type { Download, Order, Queued } from "./download.ts";
 
 /* What a job is: one request to many clients, with a download for each. Times are ms since 1970. */
 
-export const OPEN_STATUSES = ["running", "paused"] as const;
-export const ENDED_STATUSES = ["completed", "failed", "cancelled", "stopped"] as const;
-export type JobStatus = (typeof OPEN_STATUSES)[number] | (typeof ENDED_STATUSES)[number];
+/** The first two until it has ended. */
+export const JOB_STATUSES = [
+  "running",
+  "paused",
+  "completed",
+  "failed",
+  "cancelled",
+  "stopped",
+] as const;
+export type JobStatus = (typeof JOB_STATUSES)[number];
 
 /** Which clients a job is for. */
 export type Selection =
@@ -121,6 +128,8 @@ export interface JobRows {
   get(jobId: string): Promise<Job | null>;
   /** Newest first. */
   list(filter: JobFilter): Promise<Job[]>;
+  /** How many jobs have each status. */
+  countByStatus(): Promise<Record<JobStatus, number>>;
   /** Jobs that have not ended, and those with work to be done on their downloads; the oldest first. */
   open(): Promise<Job[]>;
   /** Jobs that have not ended and that clients may still join. */

@@ -1,15 +1,17 @@
 import type { Sites } from "../access/sites.ts";
 import type { Download, Queued } from "../download.ts";
-import type {
-  IdempotencyKey,
-  Job,
-  JobFilter,
-  JobOrder,
-  JobRows,
-  JobTotals,
-  Member,
-  Rerun,
-  Selection,
+import {
+  type IdempotencyKey,
+  type Job,
+  type JobFilter,
+  type JobOrder,
+  type JobRows,
+  type JobStatus,
+  type JobTotals,
+  type Member,
+  type Rerun,
+  type Selection,
+  JOB_STATUSES,
 } from "../job.ts";
 import type { SqlDatabase } from "./database.ts";
 import { indexed, nextRevision } from "./engines.ts";
@@ -107,6 +109,14 @@ export class JobsSql implements JobRows {
         ${seenBy ? isSeenBy(seenBy) : sql``}
       ORDER BY job_id DESC LIMIT ${limit}`);
     return rows.map(toJob);
+  }
+
+  async countByStatus(): Promise<Record<JobStatus, number>> {
+    const rows = await this.database.run<{ status: JobStatus; count: number }>(sql`
+      SELECT status, COUNT(*) AS count FROM jobs WHERE status <> 'draft' GROUP BY status`);
+    const counts = Object.fromEntries(JOB_STATUSES.map((status) => [status, 0]));
+    for (const { status, count } of rows) counts[status] = Number(count);
+    return counts as Record<JobStatus, number>;
   }
 
   async open(): Promise<Job[]> {

@@ -13,7 +13,7 @@ type Credit = Pick<FlowControl, "outstanding" | "budget">;
 
 export interface MetricsPageOptions {
   metrics: Metrics;
-  repository: Pick<Repository, "totalsSince">;
+  repository: Pick<Repository, "jobs" | "totalsSince">;
   storage: Pick<Storage, "freeSpace">;
   clients: Pick<Clients, "connectedCount">;
   downloads: Pick<Downloads, "runningCount">;
@@ -31,12 +31,14 @@ export interface MetricsPageOptions {
 export async function metricsPage(options: MetricsPageOptions, inTurn: InTurn): Promise<string> {
   const { metrics, repository, storage, clients, downloads, events, credit, version } = options;
   const totals = await repository.totalsSince(0, null, inTurn);
+  const jobs = await repository.jobs.countByStatus();
   const space = await storage.freeSpace();
   return [
     ...ofProcess(version, metrics),
     ...ofDisk(space),
     ...ofClients(clients.connectedCount, metrics),
     ...ofDownloads(totals, metrics),
+    byLabel("gauge", "fds_jobs", "Jobs on record, by status.", "status", jobs),
     ...ofTransfers(downloads.runningCount, credit, metrics),
     gauge("fds_event_readers", "Readers of live events.", events.readerCount),
   ].join("");

@@ -7,7 +7,7 @@ import type { Job, JobRows } from "../job.ts";
 import { jobRecord, mayChange } from "../records/jobs.ts";
 
 /** Jobs that a reader of events is told of at first, beside those that have not ended. */
-const LATEST = 10;
+const LATEST = 50;
 
 export interface JobEventsOptions {
   rows: JobRows;

@@ -131,6 +131,12 @@ export function jobsContract(name: string, makeBackend: () => Promise<Backend>):
       const ids = (jobs: Job[]) => jobs.map(({ jobId }) => jobId);
       expect(ids(await rows.jobs.open())).toEqual([90, 91, 92].map(id));
       expect(ids(await rows.jobs.continuous())).toEqual([JOB]);
+      expect(await others.jobs.countByStatus()).toMatchObject({
+        running: 2,
+        paused: 0,
+        cancelled: 1,
+        stopped: 1,
+      });
       expect(await rows.jobs.nextExpiry(NOW)).toBe(NOW + 5);
       expect(await rows.jobs.nextExpiry(NOW + 5)).toBe(NOW + 10);
       expect(await rows.jobs.nextExpiry(NOW + 10)).toBeNull();
