@@ -27,12 +27,12 @@ export function jobsEndToEnd(where: string, settings: () => Promise<Record<strin
       await system[Symbol.asyncDispose]();
     });
 
-    job();
+    aJob();
     limitedToken();
   });
 }
 
-function job(): void {
+function aJob(): void {
   describe("a job", () => {
     test("brings a file from each client, and ends", async () => {
       await fleet.join(idsOf(12));
