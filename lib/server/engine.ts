@@ -70,7 +70,7 @@ export function buildEngine(options: EngineOptions) {
     jobs: {
       mostOf: (jobId) => jobs.mostOf(jobId),
       onChange: (jobId, status) => jobs.onChange(jobId, status),
-      reopen: (jobId) => jobs.reopen(jobId),
+      reopen: (jobId, retry) => jobs.reopen(jobId, retry),
     },
   });
   const progressOf = downloads.progressOf.bind(downloads);

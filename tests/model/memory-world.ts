@@ -334,7 +334,7 @@ export class MemoryWorld {
       jobs: {
         mostOf: (jobId) => jobs.mostOf(jobId),
         onChange: (jobId, status) => jobs.onChange(jobId, status),
-        reopen: (jobId) => jobs.reopen(jobId),
+        reopen: (jobId, retry) => jobs.reopen(jobId, retry),
       },
       metrics,
       audit: { record: () => undefined },

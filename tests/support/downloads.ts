@@ -25,7 +25,7 @@ export const source: Source = {
 export const NO_JOBS: JobHooks = {
   mostOf: async () => 0,
   onChange: () => undefined,
-  reopen: async () => undefined,
+  reopen: (_, retry) => retry(),
 };
 
 /** The problem of a code. */

@@ -4,47 +4,21 @@ import {
   type IdempotencyKey,
   type Job,
   type JobFilter,
-  type JobOrder,
   type JobRows,
   type JobStatus,
   type JobTotals,
   type Member,
-  type Rerun,
-  type Selection,
   JOB_STATUSES,
 } from "../job.ts";
 import type { SqlDatabase } from "./database.ts";
 import { indexed, nextRevision } from "./engines.ts";
+import { type JobRow, toJob, toJobRow } from "./job-row.ts";
 import { sitesOf } from "./list-sql.ts";
 import { numberOrNull, toDownload, toRow, type DownloadRow } from "./rows.ts";
 import { assignments, insertion, list, sql, type Statement } from "./statement.ts";
 
 /** Clients that one statement adds to a job, which takes about a millisecond. */
 const ADDED_AT_ONCE = 200;
-
-/** A job as a row. */
-interface JobRow {
-  jobId: string;
-  name: string | null;
-  status: Job["status"] | "draft";
-  selection: string;
-  membership: Job["membership"];
-  orderJson: string;
-  download: string;
-  createdAt: number;
-  createdBy: string | null;
-  createdWith: string | null;
-  expiresAt: number | null;
-  endedAt: number | null;
-  maxConcurrent: number | null;
-  spreadMs: number;
-  spreadFrom: number;
-  stopPercent: number | null;
-  stopAtLeast: number | null;
-  rerun: string | null;
-  unsettled: number;
-  revision: number;
-}
 
 interface TotalsRow {
   status: Download["status"] | "member";
@@ -264,43 +238,4 @@ function toTotals(rows: readonly TotalsRow[]): JobTotals {
   }
   counts.queued += totals.total - made;
   return { ...totals, counts };
-}
-
-function toJobRow(job: Job): JobRow {
-  const { order, selection, download, stopWhen, rerun, unsettled, ...same } = job;
-  return {
-    ...same,
-    selection: JSON.stringify(selection),
-    orderJson: JSON.stringify(order),
-    download: JSON.stringify(download),
-    stopPercent: stopWhen && stopWhen.failedPercent,
-    stopAtLeast: stopWhen && stopWhen.atLeast,
-    rerun: rerun && JSON.stringify(rerun),
-    unsettled: Number(unsettled),
-  };
-}
-
-function toJob(row: JobRow): Job {
-  const { stopPercent, stopAtLeast, orderJson, status, ...same } = row;
-  if (status === "draft") throw new Error(`the job "${row.jobId}" is a draft`);
-  return {
-    ...same,
-    status,
-    selection: JSON.parse(row.selection) as Selection,
-    order: JSON.parse(orderJson) as JobOrder,
-    download: JSON.parse(row.download) as unknown,
-    createdAt: Number(row.createdAt),
-    expiresAt: numberOrNull(row.expiresAt),
-    endedAt: numberOrNull(row.endedAt),
-    maxConcurrent: numberOrNull(row.maxConcurrent),
-    spreadMs: Number(row.spreadMs),
-    spreadFrom: Number(row.spreadFrom),
-    stopWhen:
-      stopPercent === null
-        ? null
-        : { failedPercent: Number(stopPercent), atLeast: Number(stopAtLeast) },
-    rerun: row.rerun === null ? null : (JSON.parse(row.rerun) as Rerun),
-    unsettled: Number(row.unsettled) === 1,
-    revision: Number(row.revision),
-  };
 }

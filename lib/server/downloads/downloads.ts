@@ -53,9 +53,10 @@ export interface JobHooks {
   onChange: (jobId: string, status: Download["status"]) => void;
   /**
    * A job gets another download of a client, in place of one that ended: it goes on.
+   * @param retry makes that download, once the job is open
    * @throws FdsError `job_ended`
    */
-  reopen: (jobId: string) => Promise<void>;
+  reopen: <T>(jobId: string, retry: () => Promise<T>) => Promise<T>;
 }
 
 /** The answer to an id that no download has, or none that the caller sees. */
@@ -227,7 +228,10 @@ export class Downloads {
     if (!hasEnded(download)) {
       throw new FdsError("download_not_finished", "The download has not ended, cancel it first");
     }
-    if (download.jobId !== null) return this.#retryOfJob(download, download.jobId);
+    if (download.jobId !== null) {
+      await this.#requireRoom();
+      return this.options.jobs.reopen(download.jobId, () => this.#retryOfJob(download));
+    }
     const retry = await this.create(orderOf(download));
     // After it is there: until then the file is owed, whatever breaks in between.
     await this.#apply(downloadId, { type: "retried", as: retry.downloadId });
@@ -238,9 +242,7 @@ export class Downloads {
    * Of each client of a job one download is the newest: the old one gives way first. Where no new one
    * is made then, the job makes it.
    */
-  async #retryOfJob(download: Ended, jobId: string): Promise<Download> {
-    await this.#requireRoom();
-    await this.options.jobs.reopen(jobId);
+  async #retryOfJob(download: Ended): Promise<Download> {
     const now = Date.now();
     const next = newDownload(Bun.randomUUIDv7(), orderOf(download), now);
     if (!(await this.replaceBy(download.downloadId, next.downloadId))) {

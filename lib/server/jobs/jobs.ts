@@ -64,6 +64,7 @@ export class Jobs implements JobHooks {
     this.#watch = new JobWatch({
       rows,
       settle: (jobId) => this.#settle(jobId),
+      wake: () => downloads.wake(),
       onChange: options.onChange,
       logger,
     });
@@ -202,11 +203,19 @@ export class Jobs implements JobHooks {
   onChange = (jobId: string, status: Download["status"]): void =>
     this.#watch.downloadChanged(jobId, { hasFailed: status === "failed" });
 
-  reopen = async (jobId: string): Promise<void> => {
-    await this.#change(jobId, (job) => {
-      requireTime(job);
-      return isEnded(job) ? { ...job, status: "running", endedAt: null } : job;
+  reopen = async <T>(jobId: string, retry: () => Promise<T>): Promise<T> => {
+    const job = await this.#change(jobId, (before) => {
+      requireTime(before);
+      if (!isEnded(before)) return before;
+      // Until the download is there, it is a rerun that is not yet done, and the job does not end again.
+      const rerun = { statuses: [], before: "" };
+      return { ...before, status: "running", endedAt: null, rerun, unsettled: true };
     });
+    try {
+      return await retry();
+    } finally {
+      if (job.unsettled) this.#settleSoon(jobId);
+    }
   };
 
   /** Compare and set, until no other change came first. */

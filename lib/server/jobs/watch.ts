@@ -18,6 +18,8 @@ const LONGEST_WAIT_MS = 60_000;
 export interface JobWatchOptions {
   rows: JobRows;
   settle: (jobId: string) => Promise<void>;
+  /** A job lets its downloads start again. */
+  wake: () => void;
   onChange: (job: Job) => void;
   logger: Logger;
 }
@@ -167,6 +169,7 @@ export class JobWatch {
       look.hasFailed = false;
       after = written;
       logger.info(`job ${status}`, { job_id: jobId });
+      if (status === "running") this.options.wake();
     }
     if (!job.unsettled && isToSettle(after, totals.counts.queued, now)) {
       this.options.settle(jobId).catch((error: unknown) => this.#report(error, jobId));
