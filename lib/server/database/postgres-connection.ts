@@ -5,7 +5,7 @@ import type { Value } from "./statement.ts";
 const CONNECT_S = 5;
 
 /** How long Postgres works at a statement, in ms. */
-const STATEMENT_MS = 30_000;
+const STATEMENT_MS = 15_000;
 
 /** How long a statement waits for a lock, and a transaction of a server that froze keeps one, in ms. */
 const LOCK_MS = 10_000;
@@ -65,10 +65,8 @@ export class PostgresConnection {
    */
   async query(text: string, values: readonly Value[] = []): Promise<RawRow[]> {
     const late = Promise.withResolvers<never>();
-    const timer = setTimeout(
-      () => late.reject(new ConnectionLost("Postgres does not answer")),
-      ANSWER_MS,
-    );
+    const giveUp = () => late.reject(new ConnectionLost("Postgres does not answer"));
+    const timer = setTimeout(giveUp, ANSWER_MS);
     try {
       const answer = this.reserved.unsafe<RawRow[]>(text, [...values]);
       return await Promise.race([answer, late.promise]);
@@ -76,6 +74,15 @@ export class PostgresConnection {
       throw lostOr(error);
     } finally {
       clearTimeout(timer);
+    }
+  }
+
+  /** The same for a statement that may take as long as it likes. */
+  async queryAtLength(text: string): Promise<void> {
+    try {
+      await this.reserved.unsafe(text);
+    } catch (error) {
+      throw lostOr(error);
     }
   }
 

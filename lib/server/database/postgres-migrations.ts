@@ -14,7 +14,7 @@ export async function migratePostgres(connection: PostgresConnection): Promise<v
   // It waits for another server's migration, which may have many rows to change.
   await connection.query("SET LOCAL statement_timeout = 0");
   await connection.query("SET LOCAL lock_timeout = 0");
-  await connection.query(`SELECT pg_advisory_xact_lock(${MIGRATIONS_LOCK})`);
+  await connection.queryAtLength(`SELECT pg_advisory_xact_lock(${MIGRATIONS_LOCK})`);
   await connection.query(
     "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT PRIMARY KEY, applied_at BIGINT NOT NULL)",
   );
@@ -22,7 +22,8 @@ export async function migratePostgres(connection: PostgresConnection): Promise<v
   const version = Number(latest?.["version"] ?? 0);
   refuseNewer(version);
   for (let next = version + 1; next <= LATEST_VERSION; next++) {
-    for (const change of changesTo(next, "postgres")) await connection.query(inPostgres(change));
+    for (const change of changesTo(next, "postgres"))
+      await connection.queryAtLength(inPostgres(change));
     await connection.query("INSERT INTO schema_version (version, applied_at) VALUES ($1, $2)", [
       next,
       Date.now(),
