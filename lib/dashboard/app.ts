@@ -147,6 +147,7 @@ class App {
     this.#board.clearDownloads();
     this.#hasGap = true;
     this.#settle();
+    void this.#run(() => this.#jobs.refresh());
   }
 
   #update(download: DownloadRecord): void {

@@ -81,6 +81,8 @@ export class DownloadsView {
     setText(byId("page-number", HTMLElement), `Page ${pageNumber}`);
     const empty = byId("downloads-empty", HTMLElement);
     empty.hidden = isLoaded && this.#shown.length > 0;
+    // What is not shown is not worked out: whether the form is visible costs a layout of the page.
+    if (empty.hidden) return;
     const isFiltered = !areSame(filter, {});
     const canStart = byId("start-form", HTMLFormElement).checkVisibility();
     const none = `Nothing was pulled yet${canStart ? ": choose a site and a file above, and press Start" : ""}.`;

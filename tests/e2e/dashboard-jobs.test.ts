@@ -165,6 +165,30 @@ describe.skipIf(NO_BROWSER !== "")(`jobs on the dashboard${NO_BROWSER}`, () => {
     });
   });
 
+  test("of a job that ended while the connection was gone, and of which no event tells, too", async () => {
+    await fleet.join(idsOf(1), "hold");
+    const jobId = await fleet.makeJob({ name: "Old" });
+    await Dashboard.visit(
+      browser,
+      system.url,
+      async (dashboard) => {
+        const { page } = dashboard;
+        await dashboard.signIn();
+        await barOf(jobOf(page, jobId), "1 downloading");
+        await page.route("**/api/events", (route) => route.abort());
+        system.server.signal("SIGTERM");
+        await system.restartServer();
+        await page.getByText("Reconnecting…", { exact: true }).waitFor();
+        await fleet.call("POST", `jobs/${jobId}/cancel`);
+        // The latest 50 are told of.
+        for (let job = 0; job < 50; job++) await fleet.makeJob({ name: `New ${job}` });
+        await page.unroute("**/api/events");
+        await jobOf(page, jobId).getByText("Cancelled", { exact: true }).waitFor();
+      },
+      { expected: /Failed to load resource/ },
+    );
+  });
+
   test("a viewer sees all of it, and is offered nothing to do", async () => {
     await fleet.join(idsOf(2));
     fleet.site("site-2").go("refuse");

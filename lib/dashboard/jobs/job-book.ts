@@ -8,6 +8,10 @@ export class JobBook {
     this.#jobs.set(job.job_id, job);
   }
 
+  delete(jobId: string): void {
+    this.#jobs.delete(jobId);
+  }
+
   get(jobId: string): JobRecord | undefined {
     return this.#jobs.get(jobId);
   }
@@ -26,11 +30,9 @@ export class JobBook {
     return this.#jobs.size;
   }
 
-  /** How many go on. */
-  get open(): number {
-    let open = 0;
-    for (const job of this.#jobs.values()) if (!isOver(job)) open++;
-    return open;
+  /** Those that go on. */
+  get open(): JobRecord[] {
+    return [...this.#jobs.values()].filter((job) => !isOver(job));
   }
 }
 

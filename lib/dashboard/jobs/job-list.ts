@@ -48,7 +48,7 @@ export class JobList {
 
   /** How many jobs there is room for. */
   get room(): number {
-    return this.book.open + this.#ended;
+    return this.book.open.length + this.#ended;
   }
 
   /**
@@ -66,7 +66,7 @@ export class JobList {
       ),
     );
     this.#list.hidden = shown.length === 0;
-    const { open } = this.book;
+    const open = this.book.open.length;
     setText(byId("jobs-count", HTMLElement), open === 0 ? "" : `${formatCount(open)} under way`);
     this.#more.hidden = shown.length === jobs.length && !hasOlder;
     byId("jobs-empty", HTMLElement).hidden = jobs.length > 0;

@@ -1,5 +1,5 @@
 import type { JobRecord, NewJob } from "../../api/jobs.ts";
-import { api } from "../api.ts";
+import { api, ApiProblem } from "../api.ts";
 import type { Site } from "../board.ts";
 import { byId, find, setText } from "../dom.ts";
 import { notify } from "../notices.ts";
@@ -38,6 +38,21 @@ export class JobsPanel {
   /** Takes in what a job now is. */
   set(job: JobRecord): void {
     this.#book.set(job);
+  }
+
+  /**
+   * Asks what became of the jobs that went on when the connection was lost: of what ended meanwhile,
+   * events tell the latest alone.
+   */
+  async refresh(): Promise<void> {
+    for (const { job_id } of this.#book.open) {
+      try {
+        this.#book.set(await api.job(job_id));
+      } catch (error) {
+        if (!(error instanceof ApiProblem) || error.status !== 404) throw error;
+        this.#book.delete(job_id);
+      }
+    }
   }
 
   /**
