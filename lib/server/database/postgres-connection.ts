@@ -13,6 +13,9 @@ const LOCK_MS = 10_000;
 /** A statement without an answer after this time has none to come: the connection is dead. In ms. */
 const ANSWER_MS = STATEMENT_MS + 5_000;
 
+/** Filters and batches give statements many forms, each of which takes some 50 KiB in Postgres. */
+const MOST_PREPARED = 200;
+
 /** A row as Postgres has it: names of columns in snake_case. */
 export type RawRow = Record<string, string | number | bigint | null>;
 
@@ -26,6 +29,9 @@ export class ConnectionLost extends Error {
  * again behind our back.
  */
 export class PostgresConnection {
+  /** Texts of statements that were prepared on it, which Postgres keeps as long as it is there. */
+  readonly #prepared = new Set<string>();
+
   private constructor(
     private readonly pool: SQL,
     private readonly reserved: Bun.ReservedSQL,
@@ -64,6 +70,7 @@ export class PostgresConnection {
    * @throws SQL.PostgresError when Postgres refuses the statement
    */
   async query(text: string, values: readonly Value[] = []): Promise<RawRow[]> {
+    this.#prepared.add(text);
     const late = Promise.withResolvers<never>();
     const giveUp = () => late.reject(new ConnectionLost("Postgres does not answer"));
     const timer = setTimeout(giveUp, ANSWER_MS);
@@ -75,6 +82,11 @@ export class PostgresConnection {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** Whether Postgres keeps so much for it that another one had better take its place. */
+  get isWorn(): boolean {
+    return this.#prepared.size >= MOST_PREPARED;
   }
 
   /** The same for a statement that may take as long as it likes. */

@@ -71,6 +71,7 @@ export class PostgresPool {
   }
 
   #give(connection: PostgresConnection): void {
+    if (connection.isWorn) return void this.#drop(connection);
     const next = this.#waiting.shift();
     if (next) next.resolve(connection);
     else if (this.#closed) void this.#drop(connection);

@@ -1,6 +1,7 @@
 import { SQL } from "bun";
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { LATEST_VERSION } from "../../../lib/server/database/migrations.ts";
+import { PostgresPool } from "../../../lib/server/database/postgres-pool.ts";
 import { openSqlRepository } from "../../../lib/server/database/sql.ts";
 import {
   type Databases,
@@ -64,6 +65,15 @@ describe.skipIf(NO_DATABASES !== "")(`Postgres${NO_DATABASES}`, () => {
         `cannot open the database "${shown}": ${why}`,
       );
     }
+  });
+
+  test("is not made to keep more and more statements", async () => {
+    const pool = new PostgresPool(await postgres.makeDatabase());
+    const ask = (text: string) => pool.use((connection) => connection.query(text));
+    for (let n = 0; n < 450; n++) await ask(`SELECT ${n} AS n`);
+    const [kept] = await ask("SELECT COUNT(*) AS count FROM pg_prepared_statements");
+    expect(Number(kept?.["count"])).toBeLessThanOrEqual(200);
+    await pool.close();
   });
 
   test("keeps texts with what Postgres has no character for", async () => {
