@@ -346,6 +346,21 @@ function aJob(): void {
       expect(countsOf(await fleet.ended(jobId))).toEqual({ completed: 40 });
     });
 
+    test("is not stopped again by what failed before it was asked for more", async () => {
+      await fleet.join(idsOf(5), "refuse");
+      const jobId = await fleet.makeJob({ stop_when: { failed_percent: 50, at_least: 1 } });
+      await fleet.ended(jobId);
+      await fleet.jobThatIs(
+        jobId,
+        ({ counts }) => counts.failed + counts.cancelled === 5,
+        "its rest",
+      );
+      fleet.go("deliver");
+      const failed = (await fleet.downloadsOf(jobId)).find(({ status }) => status === "failed");
+      await fleet.call("POST", `downloads/${failed!.download_id}/retry`);
+      await fleet.jobThatIs(jobId, ({ counts }) => counts.completed === 1, "the one asked for");
+    });
+
     test("takes in clients that come or are labelled later, where it is continuous", async () => {
       await fleet.join(idsOf(2));
       const jobId = await fleet.makeJob({

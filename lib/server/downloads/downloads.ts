@@ -309,7 +309,9 @@ export class Downloads {
       if (!after) continue;
       const isOther = after.status !== before.status;
       if (isOther) this.#log(after).info(`download ${after.status}`);
-      if (isOther || hasEnded(after)) this.#changed(after);
+      if (isOther) this.#changed(after);
+      // That it was asked for again is told, but a job hears of the new one.
+      else if (hasEnded(after)) this.options.onChange();
       if (isOther && after.status === "queued") this.#dispatcher.queued(after);
       accountFor(before, after, this.options);
       for (const effect of effects) await this.#carryOut(after, effect);

@@ -32,7 +32,9 @@ export class Settling {
     if (!isOver(job, now)) return;
     const problem = job.status === "cancelled" || job.status === "stopped" ? null : EXPIRED;
     const { downloads } = this.options;
-    await this.#each(job, "queued", ({ downloadId }) => downloads.giveUp(downloadId, problem));
+    await this.#eachOfEnded(job, "queued", ({ downloadId }) =>
+      downloads.giveUp(downloadId, problem),
+    );
     if (job.status !== "cancelled") return;
     const cancel = async ({ downloadId }: One) => {
       try {
@@ -43,10 +45,10 @@ export class Settling {
         if (!hasEnded) throw error;
       }
     };
-    await this.#each(job, "downloading", cancel);
-    await this.#each(job, "verifying", cancel);
+    await this.#eachOfEnded(job, "downloading", cancel);
+    await this.#eachOfEnded(job, "verifying", cancel);
     // What lost its client meanwhile waits again.
-    await this.#each(job, "queued", ({ downloadId }) => downloads.giveUp(downloadId, null));
+    await this.#eachOfEnded(job, "queued", ({ downloadId }) => downloads.giveUp(downloadId, null));
   }
 
   /** Makes the downloads of clients that have none. */
@@ -105,15 +107,35 @@ export class Settling {
     }
   }
 
-  /** Does something with each of a job's newest downloads that has a status, some at once. */
+  /**
+   * Does something with each download of a job that is over. A retry opens its job before it makes its download: if one is among
+   * those that were read, the job is not over any more.
+   */
+  #eachOfEnded(
+    job: Job,
+    status: Download["status"],
+    act: (one: One) => Promise<void>,
+  ): Promise<void> {
+    return this.#each(job, status, act, async () => {
+      const now = await this.options.rows.get(job.jobId);
+      return now !== null && isOver(now, Date.now());
+    });
+  }
+
+  /**
+   * Does something with each of a job's newest downloads that has a status, some at once.
+   * @param goesOn asked after some were read, and before something is done with them
+   */
   async #each(
     { jobId }: Job,
     status: Download["status"],
     act: (one: One) => Promise<void>,
+    goesOn = async () => true,
   ): Promise<void> {
     const pause = pauses();
     for (let after = "", isMore = true; isMore;) {
       const some = await this.options.rows.downloads(jobId, status, after, BATCH);
+      if (!(await goesOn())) return;
       const acts: Promise<void>[] = [];
       const failures: unknown[] = [];
       for (const one of some) {
