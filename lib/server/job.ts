@@ -28,7 +28,7 @@ export interface JobOrder extends Omit<Order, "clientId" | "jobId"> {
 
 /** A job ends before its time when so many of its downloads failed. */
 export interface StopWhen {
-  /** Of those that completed or failed, 1 to 100. */
+  /** Share of failures among the downloads that completed or failed, in percent, 1 to 100. */
   failedPercent: number;
   /** Not before so many of them did. */
   atLeast: number;
@@ -76,7 +76,7 @@ export interface Job {
 export interface JobTotals {
   /** Clients. */
   total: number;
-  /** Of these, how many have a download in which state; who has none counts as queued. */
+  /** Number of clients by the state of their newest download; a client without one counts as queued. */
   counts: Record<Download["status"], number>;
   /** Bytes that are safe, and bytes to be received as far as that is known. */
   bytesReceived: number;

@@ -21,7 +21,7 @@ export interface PullResults {
   /** Each with its terminal status. */
   records: DownloadRecord[];
   refused: Refused[];
-  /** Of many: clients that were not asked, as they are not connected. */
+  /** Clients that were left out, as they are not connected. Only a pull from many has any. */
   leftOut: string[];
   /** The job that asked many. */
   job?: JobRecord;
@@ -93,7 +93,7 @@ function localLine({ path, files }: LocalCopy, coloured: boolean): string {
 export function printAll(context: CommandContext, results: PullResults): void {
   const { records, refused, leftOut, job } = results;
   const isFine = problemsOf(results).length === 0;
-  // Of very many only what went wrong is for a screen.
+  // A screen shows only the failures where there are very many clients.
   const shownRecords =
     records.length > MOST_SHOWN ? records.filter(({ status }) => status !== "completed") : records;
   print(context, {

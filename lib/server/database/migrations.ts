@@ -282,7 +282,7 @@ const MIGRATIONS: readonly (readonly Change[])[] = [
     `ALTER TABLE downloads ADD COLUMN job_id TEXT`,
     // Where a job spreads its starts.
     `ALTER TABLE downloads ADD COLUMN starts_at BIGINT`,
-    // Of each client of a job one download is the newest, which is what the job counts.
+    // A job counts the newest download of each client, so there is only one such row.
     `CREATE UNIQUE INDEX downloads_of_job_by_client ON downloads (job_id, client_id)
       WHERE job_id IS NOT NULL AND retried_as IS NULL`,
     `CREATE INDEX downloads_of_job ON downloads

@@ -194,7 +194,7 @@ export interface Repository {
    * @returns false if another registration or a revocation came first
    */
   registerClient(client: RegisteredClient, replaces: RegisteredClient | null): Promise<boolean>;
-  /** Of a client that nobody knows there are none. */
+  /** The labels of a client; empty where the client is unknown. */
   labelsOf(clientId: string): Promise<Labels>;
   /** Sets labels, and removes those that are null, all at once. */
   changeLabels(clientId: string, changes: LabelChanges): Promise<void>;

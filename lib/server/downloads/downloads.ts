@@ -239,8 +239,8 @@ export class Downloads {
   }
 
   /**
-   * Of each client of a job one download is the newest: the old one gives way first. Where no new one
-   * is made then, the job makes it.
+   * A job has one newest download for each client, so the old row is marked before the new one is
+   * inserted. After a crash between the two, the job inserts it.
    */
   async #retryOfJob(download: Ended): Promise<Download> {
     const now = Date.now();

@@ -30,7 +30,7 @@ function describe(issue: z.core.$ZodIssue): string {
     return `Unknown ${keys.length > 1 ? "fields" : "field"} ${shown}${more}`;
   }
   const field = fieldOf(issue.path);
-  // Of a key that is wrong, zod puts the reason below the issue of its object.
+  // For a wrong key, zod puts the reason below the issue of its object.
   const message = (issue.code === "invalid_key" && issue.issues[0]?.message) || issue.message;
   return field === "" ? `The body is not right: ${message}` : `${field}: ${message}`;
 }
