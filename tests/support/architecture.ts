@@ -70,13 +70,14 @@ export function wrongDirections(graph: Graph): string[] {
   });
 }
 
-/** Imports of a backend by anything but the composition root and its own folder. */
+/** Imports of a backend by anything but the composition root, its own folder and those below it. */
 export function chosenBackends(graph: Graph): string[] {
   return broken(graph, (file, target) => {
     const folder = dirname(target);
     const open = OPEN_TO_THE_CORE[folder];
     if (!open || open.includes(basename(target))) return null;
-    if (dirname(file) === folder || file === COMPOSITION_ROOT) return null;
+    const isItsOwn = `${dirname(file)}/`.startsWith(`${folder}/`);
+    if (isItsOwn || file === COMPOSITION_ROOT) return null;
     return `only ${COMPOSITION_ROOT} chooses a backend, others know ${open.join(", ")}`;
   });
 }

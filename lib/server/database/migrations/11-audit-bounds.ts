@@ -1,0 +1,22 @@
+import type { Change } from "./change.ts";
+
+export const auditBounds: readonly Change[] = [
+  // What a row is worth, and what room it takes; of what is there already, about.
+  `ALTER TABLE audit ADD COLUMN standing TEXT NOT NULL DEFAULT 'stranger'`,
+  `ALTER TABLE audit ADD COLUMN bytes BIGINT NOT NULL DEFAULT 512`,
+  `UPDATE audit SET standing = CASE
+    WHEN action = 'download_end' THEN 'act'
+    WHEN outcome = 'ok' AND action IN (
+      'token_create', 'token_revoke', 'enrolment_key_create', 'enrolment_key_revoke',
+      'client_revoke', 'download_start', 'download_cancel', 'download_retry'
+    ) THEN 'act'
+    WHEN actor IS NOT NULL OR (outcome = 'ok' AND client_id IS NOT NULL) THEN 'known'
+    ELSE 'stranger' END`,
+  // What was counted got its id when it was written: from now on, that of when it last happened.
+  {
+    sqlite: `UPDATE audit SET audit_id =
+      printf('%08x-%04x', last_at >> 16, last_at & 65535) || substr(audit_id, 14)
+      WHERE count > 1`,
+  },
+  `CREATE INDEX audit_by_standing ON audit (standing, audit_id, bytes)`,
+];

@@ -1,0 +1,21 @@
+import type { Change } from "./change.ts";
+
+export const totals: readonly Change[] = [
+  // Counts and sums of downloads are answered from these alone.
+  `DROP INDEX downloads_by_status`,
+  `CREATE INDEX downloads_by_status ON downloads (status, download_id, safe_offset)`,
+  `DROP INDEX downloads_by_client`,
+  `CREATE INDEX downloads_by_client ON downloads (client_id, download_id, status, safe_offset)`,
+  // What ended since a reader of events was there, of its sites.
+  `CREATE INDEX downloads_ended ON downloads (revision, client_id)
+    WHERE status IN ('completed', 'failed', 'cancelled')`,
+  // The download that asked for the file again; open is what failed without one.
+  `ALTER TABLE downloads ADD COLUMN retried_as TEXT`,
+  `CREATE INDEX downloads_open ON downloads (download_id, status, safe_offset)
+    WHERE status = 'failed' AND retried_as IS NULL`,
+  `CREATE INDEX downloads_open_by_client ON downloads
+    (client_id, download_id, status, safe_offset)
+    WHERE status = 'failed' AND retried_as IS NULL`,
+  `CREATE INDEX audit_by_download ON audit (download_id, audit_id)
+    WHERE download_id IS NOT NULL`,
+];
