@@ -11,6 +11,7 @@ import { Roots } from "./lib/client/owner-rules/roots.ts";
 import { exposedFiles } from "./lib/util/exposed-files.ts";
 import { LineLimit } from "./lib/util/line-limit.ts";
 import { Logger } from "./lib/util/logger.ts";
+import { rateByHour } from "./lib/util/rate-rules.ts";
 import { TokenBucket } from "./lib/util/token-bucket.ts";
 import { runService } from "./lib/util/service.ts";
 import { version } from "./package.json";
@@ -49,7 +50,7 @@ async function start(config: ClientConfig) {
       version,
       timeZone: config.timeZone,
       chunkSize,
-      rateLimit: new TokenBucket(config.rateLimit),
+      rateLimit: new TokenBucket(rateByHour(config.rates, config.timeZone ?? "UTC")),
       compress,
       roots,
       dailyLimit,

@@ -5,6 +5,7 @@ import {
   DURATION,
   either,
   type Kind,
+  rates,
   READABLE_FILE,
   size,
   SWITCH,
@@ -101,8 +102,8 @@ export const CLIENT_SETTINGS = {
   rateLimit: {
     variable: "RATE_LIMIT",
     flag: "rate-limit",
-    kind: size(MIN_RATE_LIMIT),
-    help: "most bytes a second to send, over all downloads, such as 2MiB (default: no limit)",
+    kind: rates(MIN_RATE_LIMIT),
+    help: "most bytes a second to send, over all downloads, such as 2MiB, or by the hour of the site, such as 256KiB@08:00-22:00,off: the first rule that fits counts, off is no limit (default: no limit)",
   },
   compress: {
     variable: "COMPRESSION",

@@ -87,5 +87,11 @@ export function readSetting<T>(setting: GivenText, schema: z.ZodType<T>, expecte
   // A URL may bring a password.
   const shown = setting.text.replace(/\/\/.*@/s, "//…@");
   const found = setting.secret ? "has a wrong value" : `is "${shown}"`;
-  throw new UsageError(`${setting.source} ${found}, expected ${expected}`);
+  throw new UsageError(`${setting.source} ${found}, expected ${exactly(result.error) ?? expected}`);
+}
+
+/** What a schema of ours says was expected at the place that is wrong, where it says so. */
+function exactly({ issues: [issue] }: z.ZodError): string | undefined {
+  const expected: unknown = issue?.code === "custom" ? issue.params?.["expected"] : undefined;
+  return typeof expected === "string" ? expected : undefined;
 }

@@ -1,6 +1,7 @@
 import { accessSync, constants, statSync } from "node:fs";
 import * as z from "zod";
 import { parseDuration } from "./durations.ts";
+import { parseRateRules, type RateRule, RateRulesError } from "./rate-rules.ts";
 import { formatSize, parseSize } from "./sizes.ts";
 
 /** How the text of a setting or a flag is read, and what a right text looks like. */
@@ -63,6 +64,22 @@ export function size(min: number, max = Number.MAX_SAFE_INTEGER): Kind<number> {
   return {
     schema: z.string().transform(parseSize).pipe(z.number().min(min).max(max)),
     expected: `a size ${range}, in bytes or such as "1MiB"`,
+  };
+}
+
+/** A rate, or rates by the hour. @param least in bytes a second */
+export function rates(least: number): Kind<RateRule[]> {
+  return {
+    schema: z.string().transform((text, context) => {
+      try {
+        return parseRateRules(text, least);
+      } catch (error) {
+        if (!(error instanceof RateRulesError)) throw error;
+        context.addIssue({ code: "custom", params: { expected: error.message } });
+        return z.NEVER;
+      }
+    }),
+    expected: 'a rate such as "2MiB", or rates by the hour such as "256KiB@08:00-22:00,off"',
   };
 }
 

@@ -14,3 +14,21 @@ export function systemTimeZone(): string | null {
   const name = new Intl.DateTimeFormat().resolvedOptions().timeZone;
   return isTimeZone(name) ? name : null;
 }
+
+/**
+ * Reads the clock on the wall of a place.
+ * @param timeZone IANA name
+ * @returns for a time, in ms since 1970, the minute of the local day, 0 to 1439
+ */
+export function localClock(timeZone: string): (time: number) => number {
+  const format = new Intl.DateTimeFormat("en", {
+    timeZone,
+    hour: "2-digit",
+    minute: "2-digit",
+    hourCycle: "h23",
+  });
+  return (time) => {
+    const [hour = NaN, minute = NaN] = format.format(time).split(":").map(Number);
+    return hour * 60 + minute;
+  };
+}

@@ -12,26 +12,35 @@ export class TokenBucket {
   #rate = Infinity;
   #tokens = Infinity;
   #filledAt: number;
+  /** The rate by the time that it is asked. */
+  #rateNow: (() => number | null) | null = null;
 
   /**
-   * @param rate bytes a second; null: without a limit
+   * @param rate bytes a second, perhaps by the time that it is asked; null: without a limit
    * @param now ms, monotonic
    */
   constructor(
-    rate: number | null,
+    rate: number | null | (() => number | null),
     private readonly now: () => number = performance.now.bind(performance),
   ) {
     this.#filledAt = now();
-    this.limit(rate);
+    if (typeof rate === "function") this.#rateNow = rate;
+    else this.limit(rate);
   }
 
   /** Bytes a second; Infinity without a limit. */
   get rate(): number {
+    this.#fill();
     return this.#rate;
   }
 
   /** The most that may pass at once after a pause, in bytes. */
   get burst(): number {
+    this.#fill();
+    return this.#burst();
+  }
+
+  #burst(): number {
     return this.#rate === Infinity ? Infinity : Math.max(MIN_BURST, this.#rate * BURST_SECONDS);
   }
 
@@ -43,10 +52,15 @@ export class TokenBucket {
 
   /** Changes the rate, from now on. @param rate bytes a second; null: without a limit */
   limit(rate: number | null): void {
+    this.#rateNow = null;
     this.#fill();
+    this.#change(rate);
+  }
+
+  #change(rate: number | null): void {
     this.#rate = rate ?? Infinity;
     // Without a limit there is always more than enough.
-    this.#tokens = rate === null ? Infinity : Math.min(this.#tokens, this.burst);
+    this.#tokens = rate === null ? Infinity : Math.min(this.#tokens, this.#burst());
   }
 
   take(bytes: number): void {
@@ -57,7 +71,7 @@ export class TokenBucket {
   /** How long until a number of bytes may pass, in ms; more than a burst is never there at once. */
   msUntil(bytes: number): number {
     this.#fill();
-    const missing = Math.min(bytes, this.burst) - this.#tokens;
+    const missing = Math.min(bytes, this.#burst()) - this.#tokens;
     return missing > 0 ? Math.ceil((missing / this.#rate) * 1000) : 0;
   }
 
@@ -65,7 +79,10 @@ export class TokenBucket {
     const now = this.now();
     const seconds = (now - this.#filledAt) / 1000;
     this.#filledAt = now;
-    if (this.#rate === Infinity) return;
-    this.#tokens = Math.min(this.burst, this.#tokens + seconds * this.#rate);
+    if (this.#rate !== Infinity) {
+      this.#tokens = Math.min(this.#burst(), this.#tokens + seconds * this.#rate);
+    }
+    const rate = this.#rateNow?.();
+    if (rate !== undefined && (rate ?? Infinity) !== this.#rate) this.#change(rate);
   }
 }

@@ -19,7 +19,7 @@ const DEFAULTS: ClientConfig = {
   deny: [],
   mayBrowse: true,
   maxBytesPerDay: null,
-  rateLimit: null,
+  rates: [],
   compress: true,
   enrolToken: null,
   timeZone: systemTimeZone(),
@@ -68,7 +68,17 @@ describe("each setting is read:", () => {
     [[], { SERVER_URL: "" }, {}],
     [[], { CHUNK_SIZE: "4096" }, { chunkSize: 4096 }],
     [["--chunk-size", "8MiB"], { CHUNK_SIZE: "4096" }, { chunkSize: 8 * MIB }],
-    [["--rate-limit", "2MiB"], { RATE_LIMIT: "1MiB" }, { rateLimit: 2 * MIB }],
+    [["--rate-limit", "2MiB"], { RATE_LIMIT: "1MiB" }, { rates: [{ rate: 2 * MIB, hours: null }] }],
+    [
+      [],
+      { RATE_LIMIT: "256KiB@08:00-22:00, off" },
+      {
+        rates: [
+          { rate: MIB / 4, hours: { from: 480, to: 1320 } },
+          { rate: null, hours: null },
+        ],
+      },
+    ],
     [[], { CLIENT_ROOTS: "/a" }, { roots: ["/a"] }],
     [[], { CLIENT_ROOTS: ["/a", "b c", ""].join(delimiter) }, { roots: ["/a", "b c"] }],
     [[], { CLIENT_ROOTS: delimiter }, {}],
@@ -169,6 +179,11 @@ describe("each mistake is named:", () => {
     [ID, { SERVER_URL: "http://a/#b" }, 'SERVER_URL is "http://a/#b", expected'],
     [[...ID, "--chunk-size", "4095"], {}, '--chunk-size is "4095", expected a size from 4.0 KiB'],
     [[...ID, "--rate-limit", "1"], {}, '--rate-limit is "1", expected a size of at least 16.0 KiB'],
+    [
+      ID,
+      { RATE_LIMIT: "256KiB@8-22,off" },
+      'RATE_LIMIT is "256KiB@8-22,off", expected hours such as "08:00-22:00" or "22:00-06:00" behind the @ in rule 1, "256KiB@8-22"',
+    ],
     [
       ID,
       { INSECURE: "maybe", SERVER_URL: "http://a" },

@@ -1,10 +1,13 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import type { DownloadRecord } from "../../lib/api/schemas.ts";
+import { localClock } from "../../lib/util/time-zone.ts";
+import { lacksFaketime } from "../support/machine.ts";
 import { runProgram } from "../support/operator.ts";
 import { Proxy } from "../support/proxy.ts";
 import { writeRandom } from "../support/sources.ts";
 import { System } from "../support/system.ts";
 import { TEST_LIMIT, waitFor } from "../support/wait.ts";
+import { WallClock } from "../support/wall-clock.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
@@ -84,3 +87,30 @@ test("a client with RATE_LIMIT sends no faster, whatever the server grants", asy
   for (const id of ids) expect(await system.api.cancel(id)).toMatchObject({ status: "cancelled" });
   expect(proxy.carried.up).toBeLessThan(4 * MiB);
 });
+
+/** `HH:MM` of a place, some hours from now. */
+function hourThere(timeZone: string, hoursFromNow: number): string {
+  const minute = localClock(timeZone)(Date.now() + hoursFromNow * 3_600_000);
+  const two = (number: number) => String(number).padStart(2, "0");
+  return `${two(Math.floor(minute / 60))}:${two(minute % 60)}`;
+}
+
+test.skipIf(lacksFaketime !== "")(
+  `a client with rates by the hour changes its rate when the hour comes, under way${lacksFaketime}`,
+  async () => {
+    const zone = "Asia/Kolkata";
+    await using system = await System.start();
+    await using proxy = await Proxy.listen(system.port);
+    const clock = new WallClock(system.folder, "site-1");
+    const rates = `64KiB@${hourThere(zone, -5)}-${hourThere(zone, 5)},off`;
+    const env = { ...clock.env, RATE_LIMIT: rates, CLIENT_TIME_ZONE: zone };
+    await system.startClient({ server: proxy.url, env });
+    const wanted = await writeRandom(system.source("a.bin"), SIZE);
+    const id = await system.pull("a.bin");
+    await isMoving(system, id);
+    expect(proxy.carried.up).toBeLessThan(4 * MiB);
+    clock.set(0.5);
+    await system.expectDelivered(await system.ended(id), wanted);
+    expect(await system.api.download(id)).toMatchObject({ attempts: 1 });
+  },
+);

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { isTimeZone, systemTimeZone } from "../../lib/util/time-zone.ts";
+import { isTimeZone, localClock, systemTimeZone } from "../../lib/util/time-zone.ts";
 
 test.each([
   ["Europe/Berlin", true],
@@ -16,4 +16,20 @@ test.each([
 test("this machine's is one, where it has one", () => {
   const name = systemTimeZone();
   expect(name === null || isTimeZone(name)).toBe(true);
+});
+
+test.each([
+  ["UTC", "2026-01-31T00:00:00Z", "00:00"],
+  ["UTC", "2026-01-31T23:59:59Z", "23:59"],
+  ["Asia/Kolkata", "2026-01-31T02:30:00Z", "08:00"],
+  ["America/New_York", "2026-03-08T06:59:00Z", "01:59"],
+  ["America/New_York", "2026-03-08T07:00:00Z", "03:00"],
+  ["America/New_York", "2026-11-01T05:30:00Z", "01:30"],
+  ["America/New_York", "2026-11-01T06:30:00Z", "01:30"],
+  ["Australia/Lord_Howe", "2026-10-03T15:29:00Z", "01:59"],
+  ["Australia/Lord_Howe", "2026-10-03T15:30:00Z", "02:30"],
+])("the clock on the wall in %s at %s says %s", (zone, time, expected) => {
+  const minute = localClock(zone)(Date.parse(time));
+  const two = (number: number) => String(number).padStart(2, "0");
+  expect(`${two(Math.floor(minute / 60))}:${two(minute % 60)}`).toBe(expected);
 });

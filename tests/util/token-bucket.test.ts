@@ -56,3 +56,37 @@ describe("a change of the rate", () => {
     expect(bucket.available).toBe(after / 10);
   });
 });
+
+describe("a rate that is asked each time", () => {
+  test("counts from the moment at which it is another one", () => {
+    const clock = { now: 0 };
+    let rate: number | null = 100_000;
+    const bucket = new TokenBucket(
+      () => rate,
+      () => clock.now,
+    );
+    expect([bucket.rate, bucket.burst, bucket.available]).toEqual([100_000, 10_000, 10_000]);
+    rate = 20_000;
+    expect([bucket.rate, bucket.burst, bucket.available]).toEqual([20_000, 2_000, 2_000]);
+    bucket.take(2_000);
+    clock.now += 100;
+    expect(bucket.available).toBe(2_000);
+    rate = null;
+    expect([bucket.burst, bucket.available, bucket.msUntil(1)]).toEqual([Infinity, Infinity, 0]);
+    rate = 100_000;
+    expect(bucket.available).toBe(10_000);
+  });
+
+  test("what is owed at its end is not waited for beyond it", () => {
+    const clock = { now: 0 };
+    let rate: number | null = 16_384;
+    const bucket = new TokenBucket(
+      () => rate,
+      () => clock.now,
+    );
+    bucket.take(1_000_000);
+    expect(bucket.msUntil(1)).toBeGreaterThan(60_000);
+    rate = null;
+    expect(bucket.msUntil(1)).toBe(0);
+  });
+});
