@@ -17,11 +17,19 @@ import { runService } from "./lib/util/service.ts";
 import { version } from "./package.json";
 import { stdout } from "./lib/util/output.ts";
 
-await runService(async () => {
-  const isTerminal = stdout.isTTY;
-  const config = readClientConfig(process.argv.slice(2), process.env, isTerminal, existsSync);
-  return config === "help" ? CLIENT_HELP : start(config);
-});
+if (import.meta.main) await runClient(process.argv.slice(2));
+
+/**
+ * Runs the client as the whole process.
+ * @param argv without the program's name
+ */
+export async function runClient(argv: string[]): Promise<void> {
+  await runService(async () => {
+    const isTerminal = stdout.isTTY;
+    const config = readClientConfig(argv, process.env, isTerminal, existsSync);
+    return config === "help" ? CLIENT_HELP : start(config);
+  });
+}
 
 async function start(config: ClientConfig) {
   const { id, serverUrl, chunkSize, compress, enrolToken, proxy, tls, stateDir } = config;

@@ -41,11 +41,19 @@ const SERVER_ID = Bun.randomUUIDv7();
 /** Whose the server's own long work is; no token has a space in its name. */
 const THE_SERVER = "the server";
 
-await runService(async () => {
-  const isTerminal = stdout.isTTY;
-  const config = readServerConfig(process.argv.slice(2), process.env, isTerminal);
-  return config === "help" ? SERVER_HELP : start(config, isTerminal);
-});
+if (import.meta.main) await runServer(process.argv.slice(2));
+
+/**
+ * Runs the server as the whole process.
+ * @param argv without the program's name
+ */
+export async function runServer(argv: string[]): Promise<void> {
+  await runService(async () => {
+    const isTerminal = stdout.isTTY;
+    const config = readServerConfig(argv, process.env, isTerminal);
+    return config === "help" ? SERVER_HELP : start(config, isTerminal);
+  });
+}
 
 async function start(config: ServerConfig, isTerminal: boolean) {
   const logger = new Logger({ level: config.logLevel, format: config.logFormat });

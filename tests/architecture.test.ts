@@ -67,6 +67,7 @@ const FOLDERS = new Set([
   "dashboard/files",
   "dashboard/jobs",
   "dashboard/labels",
+  "program",
   "protocol",
   "server",
   "server/access",
@@ -95,11 +96,12 @@ const sources = Object.fromEntries(files.map((file) => [file, textOf(file)]));
 const graph: Graph = Object.fromEntries(
   Object.entries(sources).map(([file, source]) => [file, importsOf(file, source)]),
 );
-/** What the scripts of package.json start; those of the tests are no part of the house. */
+/** What the scripts of package.json start, and what is built; those of the tests are no part of the house. */
 const programs = Object.values(packageJson.scripts)
   .flatMap((script) => [...script.matchAll(/\bbun (?:--\S+ )*(\S+\.ts)\b/g)])
   .map((match) => match[1]!)
-  .filter((file) => !file.startsWith("tests/"));
+  .filter((file) => !file.startsWith("tests/"))
+  .concat("lib/program/main.ts");
 
 describe("the house", () => {
   test("is read whole, or nothing below means anything", () => {
@@ -162,7 +164,7 @@ describe("the house", () => {
     expect(missing).toEqual([]);
   });
 
-  test("the image of the server has the file of each thread", () => {
+  test("the image of the server and the built program have the file of each thread", () => {
     const workers = Object.entries(sources).flatMap(([file, source]) =>
       [...source.matchAll(/new URL\("\.\/(.+?)", import\.meta\.url\)/g)].map(([, name]) =>
         join(file, "..", name ?? ""),
@@ -172,6 +174,7 @@ describe("the house", () => {
     const image = readFileSync(join(TOP, "Dockerfile.server"), "utf8");
     for (const worker of workers) {
       expect(image).toContain(worker);
+      expect(sources["lib/program/build.ts"]).toContain(`"${worker}"`);
       // It is copied as it is: nothing of ours lies beside it there.
       expect(graph[worker]?.filter((target) => target.startsWith("lib/"))).toEqual([]);
     }
@@ -245,6 +248,8 @@ describe("each rule can be broken", () => {
     ["lib/server/a.ts", "package.json"],
     ["client.ts", "lib/server/a.ts"],
     ["setup.ts", "server.ts"],
+    ["client.ts", "lib/program/a.ts"],
+    ["lib/cli/a.ts", "lib/program/b.ts"],
   ])("%s may not import %s", (file, target) => {
     expect(wrongDirections(of(file, target))).toEqual([
       expect.stringContaining(`${file} imports ${target}: `),

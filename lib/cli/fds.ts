@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { BUILD, howToRun } from "../util/build.ts";
 import { parseFlags, UsageError } from "../util/flags.ts";
 import { plainText } from "../util/plain-text.ts";
 import { ApiClient } from "./rest/api-client.ts";
@@ -73,17 +74,23 @@ const COMMAND_LIST = [...COMMANDS]
   .map(([name, { words, summary }]) => `  ${`${name} ${words}`.padEnd(21)} ${summary}`)
   .join("\n");
 
-/** Fits a terminal of 24 rows: with all flags behind it, the commands would be out of sight. */
-const OVERVIEW = `Usage: bun run fds COMMAND [flags]
-${COMMAND_LIST}
+const FDS = howToRun("fds");
 
-All of one: COMMAND --help; what all have in common: bun run fds --help
+/** The programs that a built one holds beside these commands. */
+const PROGRAMS =
+  BUILD === null ? "" : "The client and the server: fds client --help, fds server --help";
+
+/** Fits a terminal of 24 rows: with all flags behind it, the commands would be out of sight. */
+const OVERVIEW = `Usage: ${FDS} COMMAND [flags]
+${COMMAND_LIST}
+${PROGRAMS}
+All of one: COMMAND --help; what all have in common: ${FDS} --help
 `;
 
-const HELP = `Usage: bun run fds COMMAND [flags]
+const HELP = `Usage: ${FDS} COMMAND [flags]
 
 Pulls files from clients and looks after them, by the server's REST API. Exits 0 only if what was
-asked is done, 1 if it failed, 2 for a wrong flag or value.
+asked is done, 1 if it failed, 2 for a wrong flag or value.${PROGRAMS && `\n\n${PROGRAMS}`}
 
 Commands:
 ${COMMAND_LIST}
@@ -92,22 +99,29 @@ Flags of each command:
 ${COMMON_FLAGS_HELP}
 
 Examples:
-  bun run fds pull restaurant-001 -o ./restaurant-001.txt
-  bun run fds downloads --status failed --json
-  bun run fds pull --help
+  ${FDS} pull restaurant-001 -o ./restaurant-001.txt
+  ${FDS} downloads --status failed --json
+  ${FDS} pull --help
 `;
 
-await runProgram(async (_, interruptions) => {
-  const argv = process.argv.slice(2);
-  if (argv.length === 0) return void stdout.write(wrapHelp(OVERVIEW));
-  const out = new JsonOutput(terminalOf(stdout, process.env));
-  try {
-    await runCommand(argv, out.terminal, interruptions);
-  } catch (error) {
-    if (argv.includes("--json")) out.tellFailure(error);
-    throw error;
-  }
-});
+if (import.meta.main) await runFds(process.argv.slice(2));
+
+/**
+ * Runs a command as the whole process.
+ * @param argv without the program's name
+ */
+export async function runFds(argv: string[]): Promise<void> {
+  await runProgram(async (_, interruptions) => {
+    if (argv.length === 0) return void stdout.write(wrapHelp(OVERVIEW));
+    const out = new JsonOutput(terminalOf(stdout, process.env));
+    try {
+      await runCommand(argv, out.terminal, interruptions);
+    } catch (error) {
+      if (argv.includes("--json")) out.tellFailure(error);
+      throw error;
+    }
+  });
+}
 
 async function runCommand(
   argv: string[],
@@ -163,9 +177,9 @@ function helpOf(
   { words, usage = words, summary, flagsHelp, notes, examples }: Command,
 ): string {
   const flags = [flagsHelp, COMMON_FLAGS_HELP].filter(Boolean).join("\n");
-  const list = examples.map((example) => `  bun run fds ${example}`).join("\n");
+  const list = examples.map((example) => `  ${FDS} ${example}`).join("\n");
   const parts = [
-    `Usage: ${["bun run fds", name, usage, "[flags]"].filter(Boolean).join(" ")}`,
+    `Usage: ${[FDS, name, usage, "[flags]"].filter(Boolean).join(" ")}`,
     summary.charAt(0).toUpperCase() + summary.slice(1),
     flags,
     notes,

@@ -1,3 +1,4 @@
+import { howToRun } from "../util/build.ts";
 import { UsageError } from "../util/flags.ts";
 import { defaultLogFormat } from "../util/log-settings.ts";
 import { isLoopback } from "../util/loopback.ts";
@@ -36,7 +37,7 @@ const MADE_INTO_OTHERS = [
 /** All settings of the client, by the names of the table in settings.ts. */
 export type ClientConfig = ReturnType<typeof configOf>;
 
-export const CLIENT_HELP = `Usage: bun run client --id ID [flags]
+export const CLIENT_HELP = `Usage: ${howToRun("client")} --id ID [flags]
 
 Serves the files of its roots to one server. Flags override the environment, and Bun reads .env by
 itself.

@@ -1,4 +1,5 @@
 import { join, resolve } from "node:path";
+import { howToRun } from "../util/build.ts";
 import { UsageError } from "../util/flags.ts";
 import { defaultLogFormat } from "../util/log-settings.ts";
 import { isLoopback } from "../util/loopback.ts";
@@ -41,7 +42,7 @@ const MADE_INTO_OTHERS = [
 /** All settings of the server, by the names of the table in settings.ts. */
 export type ServerConfig = ReturnType<typeof configOf>;
 
-export const SERVER_HELP = `Usage: bun run server [flags]
+export const SERVER_HELP = `Usage: ${howToRun("server")} [flags]
 
 Takes files from clients. Flags override the environment, and Bun reads .env by itself.
 

@@ -12,6 +12,8 @@ export interface ProgramOptions {
   folder: string;
   /** `server.ts`, with its flags. */
   argv: string[];
+  /** A built program that runs with `argv`, in place of Bun and the sources. */
+  executable?: string;
   env: Record<string, string>;
   /** In the line that says that it is ready. */
   ready: RegExp;
@@ -113,12 +115,13 @@ export class Program implements AsyncDisposable {
   }
 
   #spawn([file = "", ...flags]: string[]): Bun.Subprocess {
-    const { folder, env } = this.options;
+    const { folder, env, executable } = this.options;
     // No settings of the developer's reach it, and it ends when the tests are killed.
-    const command = ["--no-env-file", "--no-orphans", join(PROJECT, file), ...flags];
+    const bun = [process.execPath, "--no-env-file", "--no-orphans", join(PROJECT, file)];
+    const command = [...(executable === undefined ? bun : [executable, file]), ...flags];
     const log = openSync(this.#logFile, "a");
     try {
-      return spawn([process.execPath, ...command], {
+      return spawn(command, {
         cwd: folder,
         env: { LOG_FORMAT: "json", ...env },
         stdio: ["ignore", log, log],

@@ -1,6 +1,7 @@
 import type * as z from "zod";
 import { MAX_PAGE } from "../../api/page-limit.ts";
 import { type DownloadQuery, DownloadStatus } from "../../api/schemas.ts";
+import { howToRun } from "../../util/build.ts";
 import { UsageError } from "../../util/flags.ts";
 import { oneOf, wholeNumber } from "../../util/kinds.ts";
 import { CLIENT_ID } from "../client-id.ts";
@@ -39,7 +40,7 @@ received, unchanged and skipped, with tabs between them.`,
   examples: [
     "downloads --limit 10",
     "downloads --status failed --client restaurant-001",
-    "downloads --open | cut -f1 | xargs -n1 bun run fds retry",
+    `downloads --open | cut -f1 | xargs -n1 ${howToRun("fds")} retry`,
   ],
   async run(context) {
     const { api, interruptions } = context;

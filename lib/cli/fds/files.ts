@@ -1,4 +1,5 @@
 import { SetFileStatus } from "../../api/sets.ts";
+import { howToRun } from "../../util/build.ts";
 import { oneOf } from "../../util/kinds.ts";
 import { Failure } from "../program.ts";
 import { findDownloadId } from "../rest/download-id.ts";
@@ -28,7 +29,9 @@ the server saved it, and the code and the words of why it did not come, with tab
     const id = await findDownloadId(api, text, signal);
     const { kind } = await api.download(id, signal);
     if (kind === "file") {
-      throw new Failure(`look at it with "bun run fds status ${id}": it is one file, and no set`);
+      throw new Failure(
+        `look at it with "${howToRun("fds")} status ${id}": it is one file, and no set`,
+      );
     }
     const listing = {
       columns: SET_FILE_COLUMNS,

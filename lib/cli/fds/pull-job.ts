@@ -3,6 +3,7 @@ import { IdPattern } from "../../api/enrolment.ts";
 import type { NewJob } from "../../api/jobs.ts";
 import type { ClientRecord, DownloadRecord } from "../../api/schemas.ts";
 import { parseSelector, SelectorError } from "../../api/selector.ts";
+import { howToRun } from "../../util/build.ts";
 import { parseDuration } from "../../util/durations.ts";
 import { type Flag, readSetting, UsageError } from "../../util/flags.ts";
 import { DURATION, type Kind, wholeNumber } from "../../util/kinds.ts";
@@ -178,7 +179,7 @@ async function chooseClients(
   throw new Failure(
     ids || labels
       ? "look at them with fds clients, no client is meant"
-      : 'start a client, "bun run client --id restaurant-001": none is connected',
+      : `start a client, "${howToRun("client")} --id restaurant-001": none is connected`,
   );
 }
 

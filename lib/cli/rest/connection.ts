@@ -15,8 +15,8 @@ export const CONNECTION_FLAGS = {
 export const CONNECTION_FLAGS_HELP = `  --server URL, SERVER_URL
       address of the server (default: http://localhost:8080, or SERVER_PORT in place of 8080)
   --token TOKEN, API_TOKEN
-      what the server's API asks for; rather set it in the environment or in .env, as other
-      users of this machine can see flags
+      what the server's API asks for; rather set it in the environment, as other users
+      of this machine can see flags
   TLS_CA, TLS_CLIENT_CERT, TLS_CLIENT_KEY
       PEM files, for a server whose certificate is not public or that asks for one`;
 

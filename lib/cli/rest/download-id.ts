@@ -8,7 +8,7 @@ const PAGE = "100";
 export function findDownloadId(api: ApiClient, text: string, signal: AbortSignal): Promise<string> {
   return findId(text, {
     name: "download",
-    command: "fds downloads",
+    command: "downloads",
     page: async (cursor) => {
       const query = { limit: PAGE, ...(cursor !== null && { cursor }) };
       const { downloads, next_cursor } = await api.downloads(query, signal);

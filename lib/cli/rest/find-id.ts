@@ -1,3 +1,4 @@
+import { howToRun } from "../../util/build.ts";
 import { UsageError } from "../../util/flags.ts";
 import { Failure } from "../program.ts";
 
@@ -11,7 +12,7 @@ const MOST = 1000;
 export interface Findable {
   /** What one of them is called: `download`. */
   name: string;
-  /** Lists them: `fds downloads`. */
+  /** The command of `fds` that lists them: `downloads`. */
   command: string;
   page: (cursor: string | null) => Promise<{ ids: string[]; nextCursor: string | null }>;
 }
@@ -38,7 +39,7 @@ export async function findId(text: string, { name, command, page }: Findable): P
   const [found, other] = ids.filter((id) => id.startsWith(beginning));
   if (found === undefined) {
     throw new Failure(
-      `list them with "bun run ${command}": none of the latest ${ids.length} begins with "${text}"`,
+      `list them with "${howToRun("fds")} ${command}": none of the latest ${ids.length} begins with "${text}"`,
     );
   }
   if (other === undefined) return found;

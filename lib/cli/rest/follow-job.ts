@@ -19,7 +19,7 @@ const LOOK_EVERY_MS = 50;
 export function findJobId(api: ApiClient, text: string, signal: AbortSignal): Promise<string> {
   return findId(text, {
     name: "job",
-    command: "fds jobs",
+    command: "jobs",
     page: async (cursor) => {
       const { jobs, next_cursor } = await api.jobs(cursor === null ? {} : { cursor }, signal);
       return { ids: jobs.map(({ job_id }) => job_id), nextCursor: next_cursor };

@@ -1,6 +1,7 @@
 import type * as z from "zod";
 import type { AnswerOf, Endpoint } from "../../api/endpoints/endpoint.ts";
 import { addressOf, type AnyRequest, type RequestOf } from "../../api/endpoints/request.ts";
+import { howToRun } from "../../util/build.ts";
 import { leadsHere } from "../../util/loopback.ts";
 import { plainText } from "../../util/plain-text.ts";
 import { Failure } from "../program.ts";
@@ -148,6 +149,6 @@ function whyUnreachable(server: string, error: unknown): string {
     return `look at the log of the server at "${server}": it gave no answer within ${CALL_TIMEOUT / 1000} s`;
   }
   return "code" in error && error.code === "ECONNREFUSED"
-    ? `no server answers at "${server}", start it with "bun run server"`
+    ? `no server answers at "${server}", start it with "${howToRun("server")}"`
     : `check the address "${server}": ${plainText(error.message)}`;
 }

@@ -1,11 +1,11 @@
 import type { ClientRecord } from "../../api/schemas.ts";
+import { howToRun } from "../../util/build.ts";
 import type { ListingColumn } from "./listing.ts";
 import { NAME_COLUMNS } from "./terminal.ts";
 import { formatAge } from "./times.ts";
 
 /** Shown in place of an empty list. */
-export const NO_CLIENTS =
-  'No client ever registered, start one with "bun run client --id restaurant-001"';
+export const NO_CLIENTS = `No client ever registered, start one with "${howToRun("client")} --id restaurant-001"`;
 
 /** The clients that a server knows, one a line. */
 export const CLIENT_COLUMNS: ListingColumn<ClientRecord>[] = [

@@ -1,3 +1,4 @@
+import { howToRun } from "../../util/build.ts";
 import { isLoopback } from "../../util/loopback.ts";
 import type { Logger } from "../../util/logger.ts";
 import { stdout } from "../../util/output.ts";
@@ -25,7 +26,8 @@ export function announce(
     const link = `${scheme}://${hostToOpen(host)}:${port}/#code=${signIn.newCode(BOOTSTRAP_ADMIN).code}`;
     stdout.write(`\nOpen the dashboard: ${link}\n\n`);
   } else if (signIn) {
-    logger.info('for a link to the dashboard, run "bun run fds dashboard" where API_TOKEN is set');
+    const command = `${howToRun("fds")} dashboard`;
+    logger.info(`for a link to the dashboard, run "${command}" where API_TOKEN is set`);
   }
   if (tls === null && !isLoopback(host)) {
     logger.warn(

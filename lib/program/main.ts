@@ -1,0 +1,29 @@
+/**
+ * The one program that `bun run build` makes of all the others: a site's client, the server, and the
+ * commands of `fds`. It puts together programs, as each of them puts together its parts.
+ */
+import { BUILD } from "../util/build.ts";
+import { exit, stdout } from "../util/output.ts";
+import { version } from "../../package.json";
+
+const [word, ...rest] = process.argv.slice(2);
+
+// Only what is asked for is loaded: a client needs neither the memory nor the time of a server.
+if (word === "client") {
+  const { runClient } = await import("../../client.ts");
+  await runClient(rest);
+} else if (word === "server") {
+  const { runServer } = await import("../../server.ts");
+  await runServer(rest);
+} else if (word === "--version") {
+  stdout.write(`${versionLine()}\n`);
+  await exit(0, new AbortController().signal);
+} else {
+  const { runFds } = await import("../cli/fds.ts");
+  await runFds(process.argv.slice(2));
+}
+
+function versionLine(): string {
+  const build = BUILD === null ? "from its sources" : `commit ${BUILD.commit}, ${BUILD.target}`;
+  return `fds ${version} (${build})`;
+}
