@@ -3,6 +3,7 @@ import { CHECKSUM_ALGORITHMS } from "../protocol/checksum.ts";
 import { Md5, Sha256 } from "../protocol/digest.ts";
 import { DOWNLOAD_ERROR_CODES } from "../protocol/errors.ts";
 import { ClientId, FilePath } from "../protocol/messages.ts";
+import { ANY_LOCAL_TIME, fillDates, flawOfDates } from "../util/path-dates.ts";
 import { Labels, TimeZone } from "./labels.ts";
 import { anyPageLimit, pageLimit } from "./page-limit.ts";
 import { Role } from "./roles.ts";
@@ -40,7 +41,12 @@ export const DownloadRecord = z
     client_id: ClientId,
     kind: z.enum(["file", "set"]),
     file_path: z.string().nullable().meta({ description: "as asked for; null for a set" }),
+    resolved_path: z.string().nullable().meta({ description: "the same with its dates filled in" }),
     paths: z.array(z.string()).nullable().meta({ description: "of a set, as asked for" }),
+    resolved_paths: z
+      .array(z.string())
+      .nullable()
+      .meta({ description: "the same with their dates filled in" }),
     exclude: z.array(z.string()).nullable().meta({ description: "of a set, as asked for" }),
     status: DownloadStatus,
     total_size: bytes.nullable().meta({ description: "of what is to be received" }),
@@ -157,10 +163,19 @@ export const ApiError = z
   .meta({ id: "Error" });
 export type ApiError = z.infer<typeof ApiError>;
 
+/** The path of a file, with dates to be filled in. */
+const DatedPath = FilePath.superRefine((path, context) => {
+  const flaw = flawOfDates(path, "path");
+  if (flaw !== null) context.addIssue({ code: "custom", message: flaw });
+}).refine(
+  (path) => FilePath.safeParse(fillDates(path, "path", ANY_LOCAL_TIME)).success,
+  "is too long with its dates filled in",
+);
+
 /** What is asked for, of whichever client. */
 const orderFields = {
-  file_path: FilePath.optional().meta({
-    description: `${DEFAULT_FILE} where neither it nor paths is given`,
+  file_path: DatedPath.optional().meta({
+    description: `${DEFAULT_FILE} where neither it nor paths is given; {date} stands for the date at the client`,
   }),
   ...SetFields,
   if_offline: z.enum(["wait", "fail"]).default("wait"),

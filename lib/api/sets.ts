@@ -4,6 +4,7 @@ import { DOWNLOAD_ERROR_CODES } from "../protocol/errors.ts";
 import { MAX_SET_FILES } from "../protocol/messages.ts";
 import { flawOfPatterns, MAX_PATTERN_LENGTH, MAX_PATTERNS } from "../protocol/patterns.ts";
 import { parseDuration } from "../util/durations.ts";
+import { ANY_LOCAL_TIME, fillDates, flawOfDates } from "../util/path-dates.ts";
 import { parseSize } from "../util/sizes.ts";
 import { pageLimit } from "./page-limit.ts";
 import { SavedPath } from "./saved-path.ts";
@@ -23,7 +24,11 @@ const patterns = z
   .min(1, "must name at least one pattern")
   .max(MAX_PATTERNS, `must be at most ${MAX_PATTERNS} patterns`)
   .superRefine((texts, context) => {
-    const flaw = flawOfPatterns(texts);
+    const dates = texts.map((text) => flawOfDates(text, "pattern")).find((found) => found !== null);
+    const filled = texts.map((text) => fillDates(text, "pattern", ANY_LOCAL_TIME));
+    const isTooLong = filled.some((text) => text.length > MAX_PATTERN_LENGTH);
+    const flaw =
+      dates ?? (isTooLong ? "is too long with its dates filled in" : flawOfPatterns(filled));
     if (flaw !== null) context.addIssue({ code: "custom", message: flaw });
   });
 
@@ -55,7 +60,8 @@ const size = z
 /** What is said about a set, beside `paths`. */
 export const SetFields = {
   paths: patterns.optional().meta({
-    description: "patterns of files, in place of file_path: *, ?, [a-z], {a,b}, ** for any depth",
+    description:
+      "patterns of files, in place of file_path: *, ?, [a-z], {a,b}, ** for any depth, {date} for the date at the client",
   }),
   exclude: patterns.optional().meta({ description: "patterns of files that are left out" }),
   min_age: duration

@@ -1,6 +1,7 @@
 import type { ChecksumAlgorithm } from "../protocol/checksum.ts";
 import type { Problem } from "../protocol/errors.ts";
 import type { FileIdentity } from "../protocol/identity.ts";
+import { fillDates, hasDates } from "../util/path-dates.ts";
 import type { SetCounts, SetOrder } from "./set.ts";
 
 /* What a download is: each state has only its legal fields. Times are ms since 1970. */
@@ -28,6 +29,8 @@ export interface Order {
   rateLimit: number | null;
   /** The job that it belongs to; null: it was asked for by itself. */
   jobId: string | null;
+  /** Local time at the client that its paths' dates stand for, `2026-11-30T02:30:00`; null: they have none. */
+  localTime: string | null;
 }
 
 /** What a download has in every state. */
@@ -162,8 +165,28 @@ export function durableOffsetOf(download: Download): number {
 }
 
 /** What was asked for, to ask for it again. */
-export function orderOf({ clientId, filePath, set, checksum, rateLimit, jobId }: Order): Order {
-  return { clientId, filePath, set, checksum, rateLimit, jobId };
+export function orderOf(order: Order): Order {
+  const { clientId, filePath, set, checksum, rateLimit, jobId, localTime } = order;
+  return { clientId, filePath, set, checksum, rateLimit, jobId, localTime };
+}
+
+/** Path of the file, with its dates filled in. */
+export function resolvedPath({ filePath, localTime }: Order): string {
+  return localTime === null ? filePath : fillDates(filePath, "path", localTime);
+}
+
+/** What a set is made of, with the dates of its patterns filled in. */
+export function resolvedSet(set: SetOrder, localTime: string | null): SetOrder {
+  if (localTime === null) return set;
+  const fill = (patterns: string[]) =>
+    patterns.map((text) => fillDates(text, "pattern", localTime));
+  return { ...set, paths: fill(set.paths), exclude: fill(set.exclude) };
+}
+
+/** Whether the paths of an order have dates. */
+export function isDated({ filePath, set }: Pick<Order, "filePath" | "set">): boolean {
+  if (!set) return hasDates(filePath, "path");
+  return [...set.paths, ...set.exclude].some((text) => hasDates(text, "pattern"));
 }
 
 /** What a download has in every state. */

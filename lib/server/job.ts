@@ -21,7 +21,7 @@ export type Selection =
   | { ids?: string[] | undefined; labels?: string | undefined };
 
 /** What is asked of each client. */
-export interface JobOrder extends Omit<Order, "clientId" | "jobId"> {
+export interface JobOrder extends Omit<Order, "clientId" | "jobId" | "localTime"> {
   /** What becomes of a client that is not connected when the job comes to it. */
   ifOffline: "wait" | "fail";
 }
@@ -93,6 +93,9 @@ export interface Member {
   hasDownload: boolean;
 }
 
+/** A download that comes in place of another one. */
+export type Promised = Pick<Download, "downloadId" | "localTime">;
+
 export interface JobFilter {
   status?: JobStatus | undefined;
   /** Only jobs with a client of these, or made with that token; null: all. */
@@ -148,9 +151,9 @@ export interface JobRows {
     status: Download["status"],
     after: string,
     limit: number,
-  ): Promise<Pick<Download, "clientId" | "downloadId">[]>;
-  /** The id that was given to the next download of a client, where that was not made. */
-  promisedId(jobId: string, clientId: string): Promise<string | null>;
+  ): Promise<Pick<Download, "clientId" | "downloadId" | "localTime">[]>;
+  /** What was promised of the next download of a client, where that was not made. */
+  promised(jobId: string, clientId: string): Promise<Promised | null>;
   /**
    * Makes a client's download, unless it has one. What becomes of it may be undone by a power cut
    * before the next flush.

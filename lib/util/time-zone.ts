@@ -32,3 +32,21 @@ export function localClock(timeZone: string): (time: number) => number {
     return hour * 60 + minute;
   };
 }
+
+/**
+ * The local time at a moment, without its offset: `2026-11-30T02:30:00`.
+ * @param at ms since 1970
+ */
+export function localTimeAt(at: number, timeZone: string): string {
+  const local = Temporal.Instant.fromEpochMilliseconds(at).toZonedDateTimeISO(timeZone);
+  return local.toPlainDateTime().toString({ smallestUnit: "second", roundingMode: "floor" });
+}
+
+/**
+ * When a local time comes, ms since 1970. One that does not exist, as clocks were put forward, comes as
+ * much later; one that exists twice comes the first time.
+ */
+export function momentOf(localTime: string, timeZone: string): number {
+  const local = Temporal.PlainDateTime.from(localTime);
+  return local.toZonedDateTime(timeZone, { disambiguation: "compatible" }).epochMilliseconds;
+}

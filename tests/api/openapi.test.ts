@@ -81,7 +81,10 @@ describe("the OpenAPI document", () => {
       required: ["client_id"],
       additionalProperties: false,
       properties: {
-        file_path: { description: "file_to_download.txt where neither it nor paths is given" },
+        file_path: {
+          description:
+            "file_to_download.txt where neither it nor paths is given; {date} stands for the date at the client",
+        },
       },
     });
     expect(document.components.schemas["NewEnrolmentKey"]).toMatchObject({

@@ -40,6 +40,7 @@ export function order(clientId: string, filePath: string, fields: Partial<Order>
     checksum: "md5",
     rateLimit: null,
     jobId: null,
+    localTime: null,
     ...fields,
   };
 }

@@ -1,5 +1,11 @@
 import { expect, test } from "bun:test";
-import { isTimeZone, localClock, systemTimeZone } from "../../lib/util/time-zone.ts";
+import {
+  isTimeZone,
+  localClock,
+  localTimeAt,
+  momentOf,
+  systemTimeZone,
+} from "../../lib/util/time-zone.ts";
 
 test.each([
   ["Europe/Berlin", true],
@@ -32,4 +38,22 @@ test.each([
   const minute = localClock(zone)(Date.parse(time));
   const two = (number: number) => String(number).padStart(2, "0");
   expect(`${two(Math.floor(minute / 60))}:${two(minute % 60)}`).toBe(expected);
+});
+
+test.each([
+  // Clocks go forward: what does not exist comes as much later.
+  ["2026-03-08T02:30:00", "America/New_York", "2026-03-08T07:30:00Z", "2026-03-08T03:30:00"],
+  ["2026-09-06T00:00:00", "America/Santiago", "2026-09-06T04:00:00Z", "2026-09-06T01:00:00"],
+  ["2026-10-04T02:10:00", "Australia/Lord_Howe", "2026-10-03T15:40:00Z", "2026-10-04T02:40:00"],
+  // Clocks go back: what comes twice is the first one.
+  ["2026-11-01T01:30:00", "America/New_York", "2026-11-01T05:30:00Z", "2026-11-01T01:30:00"],
+  ["2026-04-05T01:40:00", "Australia/Lord_Howe", "2026-04-04T14:40:00Z", "2026-04-05T01:40:00"],
+  ["2026-11-30T02:30:00", "Asia/Kolkata", "2026-11-29T21:00:00Z", "2026-11-30T02:30:00"],
+])("%p in %s comes at %p, when it is %p there", (local, zone, moment, seen) => {
+  expect(new Date(momentOf(local, zone)).getTime()).toBe(Date.parse(moment));
+  expect(localTimeAt(Date.parse(moment), zone)).toBe(seen);
+});
+
+test("the local time has whole seconds", () => {
+  expect(localTimeAt(Date.parse("2026-11-30T02:30:59.999Z"), "UTC")).toBe("2026-11-30T02:30:59");
 });

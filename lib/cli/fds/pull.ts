@@ -1,4 +1,5 @@
 import { DEFAULT_FILE, type DownloadRecord, type NewDownload } from "../../api/schemas.ts";
+import { hasDates } from "../../util/path-dates.ts";
 import { plainText } from "../../util/plain-text.ts";
 import { Failure } from "../program.ts";
 import { follow, type Started, startDownloads } from "../rest/follow.ts";
@@ -48,7 +49,10 @@ ${CHOICE_FLAGS_HELP}
   --rate-limit SIZE
       most bytes a second, such as 2MiB; fds limit changes it while it runs (default: no limit)
 ${SET_FLAGS_HELP}`,
-  notes: `Quote patterns, or your shell expands them here. Files of a set that were skipped are listed with
+  notes: `In FILE and PATTERN, {date} is today at the client (yyyy-MM-dd), {date:yyyyMMdd} the same in another
+form (yyyy yy MM dd HH mm ss), {date-1d} and {date-1d:yyyyMMdd} the day before: 'sales-{date-1d}.csv'.
+
+Quote patterns, or your shell expands them here. Files of a set that were skipped are listed with
 their cause; they are no failure without --strict.
 
 Many clients are asked by one job, see fds jobs. Ctrl-C asks whether to cancel the download or the
@@ -71,12 +75,13 @@ were received, unchanged and skipped.`,
 
 async function pullFromOne(context: CommandContext): Promise<void> {
   const request = readRequest(context);
-  const path = await readOutput(context, request);
+  const wanted = await readOutput(context, request);
   const { records, refused } = await pullIt(context, request);
   const completed = records.find(({ status }) => status === "completed");
   if (completed && (completed.kind === "set") !== "paths" in request) {
     throw new Failure("look at the server: it pulled something else than what was asked for");
   }
+  const path = completed ? await datedOutput(context, completed, wanted) : wanted;
   const saved = path !== null && completed ? await save(context, completed, path) : null;
   // what goes to standard output is the file alone
   const { out, err } = context;
@@ -87,6 +92,16 @@ async function pullFromOne(context: CommandContext): Promise<void> {
   const [problem] = [...problemsOf({ records, refused, leftOut: [] }), ...(saved?.problems ?? [])];
   if (problem === undefined) return;
   throw refused[0]?.error.about(context.words[0] ?? "") ?? new Failure(problem);
+}
+
+/** Where a file is saved, with the dates of its name. @param wanted the same without them */
+async function datedOutput(
+  context: CommandContext,
+  { file_path, resolved_path }: DownloadRecord,
+  wanted: string | null,
+): Promise<string | null> {
+  if (file_path === null || resolved_path === null || !hasDates(file_path)) return wanted;
+  return readOutput(context, { file_path: resolved_path });
 }
 
 /** Brings what was pulled here. @returns of a set, what became of its files, and what went wrong */

@@ -21,8 +21,8 @@ export function downloadFields(
     {
       download: record.download_id,
       client: record.client_id,
-      file: record.file_path,
-      patterns: record.paths && patternsShown(record.paths),
+      file: record.resolved_path ?? record.file_path,
+      patterns: record.paths && patternsShown(record.resolved_paths ?? record.paths),
       excluded: record.exclude?.length ? patternsShown(record.exclude) : null,
       status: statusShown(record.status),
       progress: progressOf(record),

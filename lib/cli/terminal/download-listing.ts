@@ -114,8 +114,9 @@ const MAX_NAME = 200;
  * files are done: `logs/ *.csv (7/62)`. Where there is little room, the end stays.
  */
 export function nameShown(record: DownloadRecord): string {
-  const { kind, paths } = record;
+  const { kind } = record;
   if (kind === "file") return nameOfDownload(record);
+  const paths = record.resolved_paths ?? record.paths;
   const patterns = paths?.slice(0, MAX_PATTERNS).join(" ").slice(0, MAX_NAME) ?? "";
   const more = (paths?.length ?? 0) - MAX_PATTERNS;
   const files = fileProgressOf(record);

@@ -8,6 +8,7 @@ import {
   type JobStatus,
   type JobTotals,
   type Member,
+  type Promised,
   JOB_STATUSES,
 } from "../job.ts";
 import type { SqlDatabase } from "./database.ts";
@@ -151,20 +152,20 @@ export class JobsSql implements JobRows {
     status: Download["status"],
     after: string,
     limit: number,
-  ): Promise<Pick<Download, "clientId" | "downloadId">[]> {
+  ): Promise<Pick<Download, "clientId" | "downloadId" | "localTime">[]> {
     return this.database.run(sql`
-      SELECT client_id, download_id FROM ${OF_JOB}
+      SELECT client_id, download_id, local_time FROM ${OF_JOB}
       WHERE job_id = ${jobId} AND ${NEWEST} AND status = ${status} AND download_id > ${after}
       ORDER BY download_id LIMIT ${limit}`);
   }
 
-  async promisedId(jobId: string, clientId: string): Promise<string | null> {
-    const [row] = await this.database.run<{ retriedAs: string | null }>(sql`
-      SELECT retried_as FROM ${indexed("downloads", "downloads_of_job_retried")}
+  async promised(jobId: string, clientId: string): Promise<Promised | null> {
+    const [row] = await this.database.run<Promised>(sql`
+      SELECT retried_as AS download_id, local_time FROM ${indexed("downloads", "downloads_of_job_retried")}
       WHERE job_id = ${jobId} AND client_id = ${clientId}
         AND job_id IS NOT NULL AND retried_as IS NOT NULL
       ORDER BY download_id DESC LIMIT 1`);
-    return row?.retriedAs ?? null;
+    return row ?? null;
   }
 
   async insertDownload(download: Queued, startsAt: number | null): Promise<Queued | null> {

@@ -18,6 +18,7 @@ import { labels } from "./migrations/16-labels.ts";
 import { postgresConcurrency } from "./migrations/17-postgres-concurrency.ts";
 import { jobs } from "./migrations/18-jobs.ts";
 import { jobCounts } from "./migrations/19-job-counts.ts";
+import { datesInPaths } from "./migrations/20-dates-in-paths.ts";
 import type { Change } from "./migrations/change.ts";
 
 /**
@@ -44,6 +45,7 @@ const MIGRATIONS: readonly (readonly Change[])[] = [
   postgresConcurrency,
   jobs,
   jobCounts,
+  datesInPaths,
 ];
 
 /** The changes that lead to a version of the database, each a statement. */

@@ -20,6 +20,7 @@ export interface DownloadRow {
   checksum: ChecksumAlgorithm;
   rateLimit: number | null;
   jobId: string | null;
+  localTime: string | null;
   status: Download["status"];
   createdAt: number;
   startedAt: number | null;
@@ -58,6 +59,7 @@ export function toRow(download: Download): DownloadRow {
     checksum: download.checksum,
     rateLimit: download.rateLimit,
     jobId: download.jobId,
+    localTime: download.localTime,
     status: download.status,
     createdAt: download.createdAt,
     startedAt: download.startedAt,
@@ -153,6 +155,7 @@ function commonOf(row: DownloadRow) {
     checksum: row.checksum,
     rateLimit: numberOrNull(row.rateLimit),
     jobId: row.jobId,
+    localTime: row.localTime,
     createdAt: Number(row.createdAt),
     attempts: Number(row.attempts),
     epoch: Number(row.epoch),

@@ -5,7 +5,7 @@ import { SerialQueue } from "../../util/serial-queue.ts";
 import type { Clients } from "../clients/clients.ts";
 import type { FlowControl } from "../transfer/flow-control.ts";
 import type { Repository } from "../database/repository.ts";
-import type { Download, Downloading, Verifying } from "../download.ts";
+import { type Download, type Downloading, resolvedSet, type Verifying } from "../download.ts";
 import type { DownloadEvent } from "../download-event.ts";
 import type { SetOrder } from "../set.ts";
 import type { Metrics } from "../metrics/metrics.ts";
@@ -155,8 +155,11 @@ export class Attempts {
       report: (event: DownloadEvent) => this.options.apply(download.downloadId, event),
       logger: this.options.logOf(download),
     };
-    const { set } = download;
-    if (set) return new SetReceiver({ ...common, order: set, rows: this.options.repository.sets });
+    const { set, localTime } = download;
+    if (set) {
+      const order = resolvedSet(set, localTime);
+      return new SetReceiver({ ...common, order, rows: this.options.repository.sets });
+    }
     const { checkpointsInTurn } = this.options.storage;
     const checkpoints = checkpointsInTurn ? this.#checkpoints : new SerialQueue();
     return new FileReceiver({ ...common, checkpoints, starts: this.#starts });

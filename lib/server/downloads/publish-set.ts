@@ -1,7 +1,7 @@
 import type { ChecksumAlgorithm } from "../../protocol/checksum.ts";
 import { FdsError } from "../../protocol/errors.ts";
 import { NameTakenError } from "../database/repository.ts";
-import type { Download, Downloading, Verifying } from "../download.ts";
+import { type Download, type Downloading, resolvedSet, type Verifying } from "../download.ts";
 import { nameOfSet, type SetCounts, type SetOrder, type SetRows } from "../set.ts";
 import { MAX_NAMES, setPath } from "../storage/names.ts";
 import type { SetStorage } from "../storage/storage.ts";
@@ -71,8 +71,8 @@ async function takeName(
   first: number,
   publishing: SetPublishing,
 ): Promise<Download> {
-  const { epoch, clientId, set } = download;
-  const name = nameOfSet(set);
+  const { epoch, clientId, set, localTime } = download;
+  const name = nameOfSet(resolvedSet(set, localTime));
   let current: Download = download;
   for (let n = first; n <= MAX_NAMES; n++) {
     const savedPath = setPath(clientId, name, at, n);

@@ -2,7 +2,7 @@ import { CHECKSUM_NAMES, type ChecksumAlgorithm } from "../../protocol/checksum.
 import { FdsError } from "../../protocol/errors.ts";
 import { eventLoopBudget } from "../../util/event-loop-budget.ts";
 import { NameTakenError } from "../database/repository.ts";
-import type { Download, Downloading, Verifying } from "../download.ts";
+import { type Download, type Downloading, resolvedPath, type Verifying } from "../download.ts";
 import type { DownloadEvent } from "../download-event.ts";
 import { MAX_NAMES, savedPath } from "../storage/names.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -35,7 +35,8 @@ export async function publish(
   storage: PublishStorage,
   report: Report,
 ): Promise<Download> {
-  const { epoch, clientId, filePath } = download;
+  const { epoch, clientId } = download;
+  const filePath = resolvedPath(download);
   const at = Date.now();
   let current: Download = download;
   for (let n = 1; n <= MAX_NAMES; n++) {

@@ -54,7 +54,7 @@ export class Jobs implements JobHooks {
     const rows = repository.jobs;
     const isConnected = (clientId: string) => clients.sessionOf(clientId)?.isOpen ?? false;
     this.#rows = rows;
-    this.#settling = new Settling({ rows, downloads, isConnected });
+    this.#settling = new Settling({ rows, clients: repository, downloads, isConnected });
     this.#making = new JobMaking(repository);
     this.#membership = new Membership({
       repository,

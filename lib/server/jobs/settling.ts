@@ -2,17 +2,20 @@ import { FdsError, type Problem } from "../../protocol/errors.ts";
 import { nextRound, pauses } from "../../util/fair-turns.ts";
 import { type Download, newDownload } from "../download.ts";
 import type { Downloads } from "../downloads/downloads.ts";
+import type { Repository } from "../database/repository.ts";
 import type { Job, JobRows } from "../job.ts";
+import { localTimes } from "./local-times.ts";
 import { startOf } from "./spread.ts";
 import { isOver } from "./status.ts";
 
 /** Members that are looked at, and downloads that are changed, before one flush of all. */
 const BATCH = 200;
 
-type One = Pick<Download, "clientId" | "downloadId">;
+type One = Pick<Download, "clientId" | "downloadId" | "localTime">;
 
 export interface SettlingOptions {
   rows: JobRows;
+  clients: Pick<Repository, "listClients">;
   downloads: Pick<Downloads, "cancel" | "enqueued" | "giveUp" | "replaceBy">;
   isConnected: (clientId: string) => boolean;
 }
@@ -70,15 +73,20 @@ export class Settling {
   /** Makes the downloads of some members, unless they have one. */
   async make(job: Job, clientIds: readonly string[]): Promise<void> {
     if (clientIds.length === 0) return;
-    const { rows, downloads, isConnected } = this.options;
+    const { rows, clients, downloads, isConnected } = this.options;
     const { jobId } = job;
     const { ifOffline, ...order } = job.order;
+    const localTimeOf = await localTimes(job, clientIds, clients);
     const pause = pauses();
     const made = [];
     for (const clientId of clientIds) {
       await pause();
-      const id = (await rows.promisedId(jobId, clientId)) ?? Bun.randomUUIDv7();
-      const download = newDownload(id, { ...order, clientId, jobId }, Date.now());
+      const { downloadId, localTime } = (await rows.promised(jobId, clientId)) ?? {
+        downloadId: Bun.randomUUIDv7(),
+        localTime: localTimeOf(clientId),
+      };
+      const asked = { ...order, clientId, jobId, localTime };
+      const download = newDownload(downloadId, asked, Date.now());
       const row = await rows.insertDownload(download, startOf(job, clientId));
       if (row) made.push(row);
     }
@@ -93,12 +101,13 @@ export class Settling {
 
   async #askAgain(job: Job, { statuses, before }: NonNullable<Job["rerun"]>): Promise<void> {
     for (const status of statuses) {
-      await this.#each(job, status, async ({ downloadId, clientId }) => {
+      await this.#each(job, status, async ({ downloadId, clientId, localTime }) => {
         if (downloadId >= before) return;
         const next = Bun.randomUUIDv7();
         if (!(await this.options.downloads.replaceBy(downloadId, next))) return;
         const { ifOffline: _, ...order } = job.order;
-        const row = newDownload(next, { ...order, clientId, jobId: job.jobId }, Date.now());
+        const asked = { ...order, clientId, jobId: job.jobId, localTime };
+        const row = newDownload(next, asked, Date.now());
         const startsAt = startOf(job, clientId);
         const made = await this.options.rows.insertDownload(row, startsAt);
         await this.options.rows.flush();

@@ -4,9 +4,9 @@ import type { AuditRecord } from "../../api/audit.ts";
 import type { EnrolmentKeyRecord } from "../../api/enrolment.ts";
 import type { AuditRow } from "../audit/entry.ts";
 import type { ApiToken, EnrolmentKey } from "../access/rows.ts";
-import type { Client } from "../database/repository.ts";
 import type { KnownClient } from "../clients/clients.ts";
-import { type Download, durableOffsetOf } from "../download.ts";
+import { timeZoneOf } from "../clients/time-zone.ts";
+import { type Download, durableOffsetOf, resolvedPath, resolvedSet } from "../download.ts";
 import type { Progress } from "../transfer/incoming-stream.ts";
 
 /** A download as REST shows it. `progress`, where there is some, is fresher than the row. */
@@ -28,7 +28,9 @@ export function downloadRecord(download: Download, progress?: Progress): Downloa
     client_id: download.clientId,
     kind: download.set ? "set" : "file",
     file_path: download.set ? null : download.filePath,
+    resolved_path: download.set ? null : resolvedPath(download),
     paths: download.set?.paths ?? null,
+    resolved_paths: download.set && resolvedSet(download.set, download.localTime).paths,
     exclude: download.set?.exclude ?? null,
     status: download.status,
     total_size: totalSize,
@@ -78,11 +80,6 @@ export function clientRecord(client: KnownClient, activeDownloads: number): Clie
     revoked_at: isoTimeOrNull(client.revokedAt),
     problem: client.problem ?? null,
   };
-}
-
-/** The time zone of a client's local times. */
-export function timeZoneOf({ timeZone, reportedTimeZone }: Client): string {
-  return timeZone ?? reportedTimeZone ?? "UTC";
 }
 
 /** An API token as REST shows it: without what it is known by. */

@@ -1,5 +1,5 @@
 import { type FileComplete, type FileStart, ZSTD } from "../../protocol/messages.ts";
-import type { Downloading } from "../download.ts";
+import { type Downloading, resolvedPath } from "../download.ts";
 import { broken } from "./incoming-attempt.ts";
 import type { StreamCommand } from "./incoming-stream.ts";
 
@@ -17,12 +17,12 @@ export interface Offer {
 
 /** Asks a client for the file of a download. */
 export function fileRequest(download: Downloading, offer: Offer): StreamCommand {
-  const { downloadId, filePath, source, checksum } = download;
+  const { downloadId, source, checksum } = download;
   const { offset, prefix, maxOffset, chunkSize } = offer;
   return {
     type: "download_request",
     download_id: downloadId,
-    file_path: filePath,
+    file_path: resolvedPath(download),
     chunk_size: chunkSize,
     offset,
     checksum,

@@ -150,8 +150,8 @@ export function jobsContract(name: string, makeBackend: () => Promise<Backend>):
       await put(1, "a", { ...failed, retriedAs: id(3) });
       await put(2, "b", failed);
       expect(await totals()).toMatchObject({ total: 5, counts: { queued: 4, failed: 1 } });
-      expect(await rows.jobs.promisedId(JOB, "a")).toBe(id(3));
-      expect(await rows.jobs.promisedId(JOB, "e")).toBeNull();
+      expect(await rows.jobs.promised(JOB, "a")).toEqual({ downloadId: id(3), localTime: null });
+      expect(await rows.jobs.promised(JOB, "e")).toBeNull();
       await put(3, "a", completed);
       const all = await totals();
       expect(all).toMatchObject({ total: 5, counts: { queued: 3, failed: 1, completed: 1 } });

@@ -46,6 +46,7 @@ const common = {
   checksum: "sha256",
   rateLimit: Number.MAX_SAFE_INTEGER - 2,
   jobId: null,
+  localTime: null,
   createdAt: 1_700_000_000_001,
   attempts: 2,
   epoch: 3,

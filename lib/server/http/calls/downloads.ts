@@ -3,9 +3,11 @@ import { endpoints } from "../../../api/endpoints.ts";
 import type { NewDownload } from "../../../api/schemas.ts";
 import { FdsError } from "../../../protocol/errors.ts";
 import { FEATURES } from "../../../protocol/messages.ts";
+import { localTimeAt } from "../../../util/time-zone.ts";
 import { type Caller, OutOfScope } from "../../access/caller.ts";
-import { clientNotFound, type Clients } from "../../clients/clients.ts";
-import type { Download } from "../../download.ts";
+import { clientNotFound, type Clients, type KnownClient } from "../../clients/clients.ts";
+import { timeZoneOf } from "../../clients/time-zone.ts";
+import { type Download, isDated } from "../../download.ts";
 import type { Downloads } from "../../downloads/downloads.ts";
 import { downloadRecord } from "../../records/records.ts";
 import type { MakeCall } from "../call.ts";
@@ -30,14 +32,16 @@ export function downloadCalls(call: MakeCall, options: DownloadCallsOptions) {
       const body = c.req.valid("json");
       const { caller, note } = c.var;
       note({ clientId: body.client_id, filePath: nameOfOrder(body) });
-      const connected = await requireClient(clients, body, caller);
+      const client = await requireClient(clients, body, caller);
+      const order = orderOf(body);
       const made = await downloads.create({
-        ...orderOf(body),
+        ...order,
         clientId: body.client_id,
         jobId: null,
+        localTime: isDated(order) ? localTimeAt(Date.now(), timeZoneOf(client)) : null,
       });
       note({ downloadId: made.downloadId });
-      const wait = connected ? "" : `, it waits until "${body.client_id}" connects`;
+      const wait = client.connected ? "" : `, it waits until "${body.client_id}" connects`;
       return accepted(made, `The download is queued${wait}`, "downloads/");
     }),
 
@@ -76,14 +80,13 @@ type StartDownload = z.output<typeof NewDownload>;
 
 /**
  * That a download can be asked of a client.
- * @returns whether the client is connected
  * @throws FdsError `client_not_found`, `client_not_connected` or `client_outdated`
  */
 async function requireClient(
   clients: Pick<Clients, "get" | "sees">,
   { client_id: clientId, if_offline: ifOffline, paths }: StartDownload,
   caller: Caller,
-): Promise<boolean> {
+): Promise<KnownClient> {
   const client = await clients.get(clientId);
   if (!client) throw clientNotFound(clientId);
   if (!(await clients.sees(caller, clientId))) {
@@ -96,5 +99,5 @@ async function requireClient(
     const message = `"${clientId}" is too old for folders and patterns: update it`;
     throw new FdsError("client_outdated", message);
   }
-  return client.connected;
+  return client;
 }

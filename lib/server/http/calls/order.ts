@@ -11,7 +11,7 @@ export function nameOfOrder({ file_path, paths }: Asked): string {
 }
 
 /** What is asked for, of whichever client. */
-export function orderOf(body: Asked): Omit<Order, "clientId" | "jobId"> {
+export function orderOf(body: Asked): Omit<Order, "clientId" | "jobId" | "localTime"> {
   const { paths, checksum, rate_limit: rateLimit } = body;
   const set = paths && {
     paths,

@@ -1,0 +1,22 @@
+import { localTimeAt } from "../../util/time-zone.ts";
+import { timeZoneOf } from "../clients/time-zone.ts";
+import type { Repository } from "../database/repository.ts";
+import { isDated } from "../download.ts";
+import type { Job } from "../job.ts";
+
+/**
+ * The local times that dates in a job's paths stand for: of the moment at which it was asked for, at
+ * each of some clients.
+ * @returns null for each, where its paths have no dates
+ */
+export async function localTimes(
+  { order, createdAt }: Pick<Job, "createdAt" | "order">,
+  clientIds: readonly string[],
+  clients: Pick<Repository, "listClients">,
+): Promise<(clientId: string) => string | null> {
+  if (!isDated(order)) return () => null;
+  const ids = { are: "in", ids: new Set(clientIds) } as const;
+  const found = await clients.listClients({ ids, limit: clientIds.length });
+  const zones = new Map(found.map((client) => [client.clientId, timeZoneOf(client)]));
+  return (clientId) => localTimeAt(createdAt, zones.get(clientId) ?? "UTC");
+}
