@@ -3,12 +3,14 @@ import { existsSync } from "node:fs";
 import { DailyLimit } from "./lib/client/owner-rules/daily-limit.ts";
 import { CLIENT_HELP, type ClientConfig, readClientConfig } from "./lib/client/config.ts";
 import { keyFiles, keysToShow, loadOrCreateKey, takeNewKey } from "./lib/client/key.ts";
+import { CLIENT_SETTINGS } from "./lib/client/settings.ts";
 import { RequestLog } from "./lib/client/owner-rules/request-log.ts";
 import { stayConnected } from "./lib/client/reconnect.ts";
 import { checkIdentity } from "./lib/client/server-identity.ts";
 import { TlsFiles } from "./lib/client/tls-files.ts";
 import { Roots } from "./lib/client/owner-rules/roots.ts";
 import { exposedFiles } from "./lib/util/exposed-files.ts";
+import { withConfigFile } from "./lib/util/settings-file.ts";
 import { LineLimit } from "./lib/util/line-limit.ts";
 import { Logger } from "./lib/util/logger.ts";
 import { rateByHour } from "./lib/util/rate-rules.ts";
@@ -26,12 +28,14 @@ if (import.meta.main) await runClient(process.argv.slice(2));
 export async function runClient(argv: string[]): Promise<void> {
   await runService(async () => {
     const isTerminal = stdout.isTTY;
-    const config = readClientConfig(argv, process.env, isTerminal, existsSync);
-    return config === "help" ? CLIENT_HELP : start(config);
+    const { env, secretFile } = withConfigFile(CLIENT_SETTINGS, argv, process.env);
+    const config = readClientConfig(argv, env, isTerminal, existsSync);
+    return config === "help" ? CLIENT_HELP : start(config, secretFile);
   });
 }
 
-async function start(config: ClientConfig) {
+/** @param secretFile file of settings that holds a secret, if there is one */
+async function start(config: ClientConfig, secretFile: string | null) {
   const { id, serverUrl, chunkSize, compress, enrolToken, proxy, tls, stateDir } = config;
   const logger = new Logger({ level: config.logLevel, format: config.logFormat });
   const { allow, deny } = config;
@@ -39,7 +43,7 @@ async function start(config: ClientConfig) {
   const tlsFiles = await TlsFiles.open(tls);
   const { key, isNew } = await loadOrCreateKey(stateDir);
   await roots.withhold(stateDir);
-  const secrets = [...keyFiles(stateDir), tls.key];
+  const secrets = [...keyFiles(stateDir), tls.key, secretFile];
   for (const warning of await exposedFiles(...secrets)) logger.warn(warning);
   const requestLines = new LineLimit(logger, "the record of requests");
   const requestLog = new RequestLog(stateDir, requestLines.of(""));

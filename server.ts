@@ -17,14 +17,17 @@ import type { RestEnv } from "./lib/server/http/rest-env.ts";
 import { admin, anyone, operator, viewer } from "./lib/server/http/role-guards.ts";
 import { refuseOtherMethods, type RestRoutes } from "./lib/server/http/routing.ts";
 import { serve } from "./lib/server/http/serve.ts";
+import { SERVER_SETTINGS } from "./lib/server/settings.ts";
 import { openDiskStorage } from "./lib/server/storage/disk.ts";
 import { openS3Storage } from "./lib/server/storage/s3/s3.ts";
 import { openServerFolder } from "./lib/server/storage/server-folder.ts";
 import type { Storage } from "./lib/server/storage/storage.ts";
+import { exposedFiles } from "./lib/util/exposed-files.ts";
 import { FairTurns } from "./lib/util/fair-turns.ts";
 import { Logger } from "./lib/util/logger.ts";
 import { runService } from "./lib/util/service.ts";
 import { RateLimiter } from "./lib/util/rate-limiter.ts";
+import { withConfigFile } from "./lib/util/settings-file.ts";
 import { version } from "./package.json";
 import { stdout } from "./lib/util/output.ts";
 
@@ -50,13 +53,16 @@ if (import.meta.main) await runServer(process.argv.slice(2));
 export async function runServer(argv: string[]): Promise<void> {
   await runService(async () => {
     const isTerminal = stdout.isTTY;
-    const config = readServerConfig(argv, process.env, isTerminal);
-    return config === "help" ? SERVER_HELP : start(config, isTerminal);
+    const { env, secretFile } = withConfigFile(SERVER_SETTINGS, argv, process.env);
+    const config = readServerConfig(argv, env, isTerminal);
+    return config === "help" ? SERVER_HELP : start(config, secretFile, isTerminal);
   });
 }
 
-async function start(config: ServerConfig, isTerminal: boolean) {
+/** @param secretFile file of settings that holds a secret, if there is one */
+async function start(config: ServerConfig, secretFile: string | null, isTerminal: boolean) {
   const logger = new Logger({ level: config.logLevel, format: config.logFormat });
+  for (const warning of await exposedFiles(secretFile)) logger.warn(warning);
   const engine = await openEngine(config, logger);
   const { apiToken } = config;
   const access = restAccess({ apiToken, rows: engine.repository.access, logger });

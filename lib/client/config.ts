@@ -1,4 +1,4 @@
-import { howToRun } from "../util/build.ts";
+import { ENVIRONMENT_NOTE, howToRun } from "../util/build.ts";
 import { UsageError } from "../util/flags.ts";
 import { defaultLogFormat } from "../util/log-settings.ts";
 import { isLoopback } from "../util/loopback.ts";
@@ -39,8 +39,8 @@ export type ClientConfig = ReturnType<typeof configOf>;
 
 export const CLIENT_HELP = `Usage: ${howToRun("client")} --id ID [flags]
 
-Serves the files of its roots to one server. Flags override the environment, and Bun reads .env by
-itself.
+Serves the files of its roots to one server. Flags override the file of --config, and that overrides
+the environment${ENVIRONMENT_NOTE}.
 
 ${describeSettings(CLIENT_SETTINGS)}
 `;

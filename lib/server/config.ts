@@ -1,5 +1,5 @@
 import { join, resolve } from "node:path";
-import { howToRun } from "../util/build.ts";
+import { ENVIRONMENT_NOTE, howToRun } from "../util/build.ts";
 import { UsageError } from "../util/flags.ts";
 import { defaultLogFormat } from "../util/log-settings.ts";
 import { isLoopback } from "../util/loopback.ts";
@@ -44,7 +44,8 @@ export type ServerConfig = ReturnType<typeof configOf>;
 
 export const SERVER_HELP = `Usage: ${howToRun("server")} [flags]
 
-Takes files from clients. Flags override the environment, and Bun reads .env by itself.
+Takes files from clients. Flags override the file of --config, and that overrides the
+environment${ENVIRONMENT_NOTE}.
 
 ${describeSettings(SERVER_SETTINGS)}
 `;

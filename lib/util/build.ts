@@ -17,3 +17,6 @@ export function howToRun(program: "fds" | "client" | "server"): string {
   if (BUILD === null) return `bun run ${program}`;
   return program === "fds" ? "fds" : `fds ${program}`;
 }
+
+/** Ends a sentence of help about the environment. A built program reads no file that it is not told of. */
+export const ENVIRONMENT_NOTE = BUILD === null ? ", of which .env is a part" : "";

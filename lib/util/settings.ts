@@ -1,6 +1,9 @@
 import { type Flag, type GivenText, parseFlags, readSetting, UsageError } from "./flags.ts";
 import type { Kind } from "./kinds.ts";
 
+/** The flag that names a file of settings. Whoever starts a program reads that file (settings-file.ts). */
+export const CONFIG_FLAG = "config";
+
 /** A setting of a program, stated once: a variable of the environment, and perhaps a flag. */
 export interface Setting<T = unknown> {
   /** The variable's name. */
@@ -59,7 +62,7 @@ export class Settings<Table extends SettingTable> {
       if (flag === undefined) continue;
       known[flag] = { type: isSwitch ? "boolean" : "string", multiple: separator !== undefined };
     }
-    this.#flags = parseFlags(argv, known).values;
+    this.#flags = parseFlags(argv, { ...known, [CONFIG_FLAG]: { type: "string" } }).values;
     this.helpWanted = this.#flags["help"] === true;
   }
 
@@ -138,5 +141,7 @@ export function describeSettings(table: SettingTable): string {
     const names = flag === undefined ? variable : `--${flag}${repeatable}, ${variable}`;
     return `  ${names}\n      ${help}${text === undefined ? "" : ` (default: ${text})`}`;
   });
-  return ["  --help, -h\n      show this", ...lines].join("\n");
+  const config =
+    "  --config FILE\n      lines of NAME=value, which override the environment; # begins a comment";
+  return ["  --help, -h\n      show this", config, ...lines].join("\n");
 }

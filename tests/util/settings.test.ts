@@ -144,6 +144,7 @@ test("the help shows every setting with its flag and default", () => {
   expect(describeSettings(TABLE)).toBe(
     [
       "  --help, -h\n      show this",
+      "  --config FILE\n      lines of NAME=value, which override the environment; # begins a comment",
       "  --port, PORT\n      where to listen (default: 80)",
       "  --folder (repeatable), FOLDERS\n      what to read",
       "  --name, NAME\n      who it is",

@@ -1,0 +1,126 @@
+import { readFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { UsageError } from "./flags.ts";
+import { CONFIG_FLAG, type Environment, type SettingTable } from "./settings.ts";
+import { systemCode } from "./system-error.ts";
+
+/** Far more than all settings take, in bytes. */
+const MAX_FILE_BYTES = 64 * 1024;
+
+/** Settings that a file states, by their variables. */
+export type FileSettings = Record<string, string>;
+
+/** What a program was told besides its flags. */
+export interface GivenSettings {
+  /** The environment, and over it what the file of `--config` says. */
+  env: Environment;
+  /** The file, where it states a secret. */
+  secretFile: string | null;
+}
+
+/**
+ * Adds what the file of `--config` says to the environment.
+ * @param argv without the program's name
+ * @throws UsageError when the file cannot be read, or a line of it is no setting of this table
+ */
+export function withConfigFile(
+  table: SettingTable,
+  argv: string[],
+  env: Environment,
+): GivenSettings {
+  const options = { [CONFIG_FLAG]: { type: "string" as const } };
+  const path = parseArgs({ args: argv, options, strict: false }).values[CONFIG_FLAG];
+  // A flag without its file is told with all other flags.
+  if (typeof path !== "string") return { env, secretFile: null };
+  const settings = readSettingsFile(path, table);
+  const secrets = Object.values(table).filter(({ secret }) => secret);
+  const hasSecret = secrets.some(({ variable }) => settings[variable]);
+  return { env: { ...env, ...settings }, secretFile: hasSecret ? path : null };
+}
+
+/**
+ * Reads a file of settings: lines of `NAME=value`, and comments behind `#`.
+ * @param table the settings that it may state
+ * @throws UsageError that names the file and the line
+ */
+export function readSettingsFile(path: string, table: SettingTable): FileSettings {
+  return parseSettings(readText(path), path, table);
+}
+
+/**
+ * As {@link readSettingsFile}, of a text.
+ * @param path for messages
+ */
+export function parseSettings(text: string, path: string, table: SettingTable): FileSettings {
+  const known = new Set(Object.values(table).map(({ variable }) => variable));
+  const settings: FileSettings = {};
+  for (const { number, name, value } of linesOf(text)) {
+    const place = `line ${number} of "${path}"`;
+    if (name === null) throw new UsageError(`${place} is no setting, expected NAME=value`);
+    if (!known.has(name)) {
+      throw new UsageError(`${place} sets "${name}", expected one of ${[...known].join(" ")}`);
+    }
+    if (name in settings)
+      throw new UsageError(`${place} sets ${name} once more, expected one line`);
+    settings[name] = value;
+  }
+  return settings;
+}
+
+/**
+ * Puts settings into the text of a file. Lines of others and comments stay as they are.
+ * @param changes what is new, by variable; null takes the line out
+ * @throws UsageError for a value of more than one line
+ */
+export function changeSettings(text: string, changes: Record<string, string | null>): string {
+  const left = new Map(Object.entries(changes));
+  const kept = text.split(/\r?\n/).flatMap((line) => {
+    const [parsed] = linesOf(line);
+    const name = parsed?.name;
+    const change = name ? left.get(name) : undefined;
+    if (!name || change === undefined) return [line];
+    left.delete(name);
+    return change === null ? [] : [lineOf(name, change)];
+  });
+  while (kept.at(-1) === "") kept.pop();
+  const added = [...left].flatMap(([name, value]) => (value === null ? [] : lineOf(name, value)));
+  return [...kept, ...added].map((line) => `${line}\n`).join("");
+}
+
+interface SettingLine {
+  /** From 1 on. */
+  number: number;
+  /** Null: the line is no setting. */
+  name: string | null;
+  value: string;
+}
+
+function linesOf(text: string): SettingLine[] {
+  return text
+    .replace(/^\uFEFF/, "")
+    .split(/\r?\n/)
+    .map((line, index) => ({ line: line.trim(), number: index + 1 }))
+    .filter(({ line }) => line !== "" && !line.startsWith("#"))
+    .map(({ line, number }) => {
+      const [, name = null, value = ""] = /^([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)$/.exec(line) ?? [];
+      return { number, name, value: value.replace(/^(["'])(.*)\1$/, "$2") };
+    });
+}
+
+function lineOf(name: string, value: string): string {
+  if (/[\r\n\0]/.test(value)) throw new UsageError(`${name} has a value of more than one line`);
+  // Quotes keep what a reader would take off.
+  return /^\s|\s$|^["']/.test(value) ? `${name}="${value}"` : `${name}=${value}`;
+}
+
+function readText(path: string): string {
+  try {
+    const text = readFileSync(path);
+    if (text.length <= MAX_FILE_BYTES) return text.toString();
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === null) throw error;
+    throw new UsageError(`--config "${path}" cannot be read (${code})`, { cause: error });
+  }
+  throw new UsageError(`--config "${path}" is too large, expected lines of NAME=value`);
+}
