@@ -4,6 +4,7 @@ import type { JobRecord } from "../../../lib/api/jobs.ts";
 import { Failure } from "../../../lib/cli/program.ts";
 import { fillDatabase } from "../../support/stored.ts";
 import { waitFor } from "../../support/wait.ts";
+import { longestHold, LOOP_PROBE } from "../core/loop-probe.ts";
 import { probeRest } from "../core/rest-probe.ts";
 import { alternate, type Effort, type Run, type Scenario, secondsOf } from "../core/scenario.ts";
 import { worstLag } from "../core/server-metrics.ts";
@@ -44,7 +45,8 @@ async function measure(run: Run): Promise<void> {
   const { clients, connected, waiting } = SIZES[effort];
   await alternate(run, [
     async () => {
-      const env = { MAX_CONNECTIONS_PER_ADDRESS: String(2 * clients), ENROLL_TOKEN: "" };
+      const connections = String(2 * clients);
+      const env = { MAX_CONNECTIONS_PER_ADDRESS: connections, ENROLL_TOKEN: "", ...LOOP_PROBE };
       const prepare = async (folder: string) => {
         const path = join(folder, "downloads/.server/state.db");
         await mkdir(dirname(path), { recursive: true });
@@ -64,6 +66,7 @@ async function measure(run: Run): Promise<void> {
       for (let n = 0; n < waiting; n++) await runJob(stage, connected);
 
       const before = await stage.metrics();
+      const begun = Date.now();
       let job = "";
       const order = { clients: { all: true as const }, download: { file_path: "a" } };
       const answered = await secondsOf(async () => ({ job_id: job } = await api.createJob(order)));
@@ -76,12 +79,15 @@ async function measure(run: Run): Promise<void> {
       figures.add("REST p50 meanwhile", "ms", quantile(took, 0.5));
       figures.add("REST p99 meanwhile", "ms", quantile(took, 0.99));
       figures.add("slowest REST answer meanwhile", "ms", Math.max(...took));
-      const cancelled = secondsOf(async () => {
-        await api.cancelJob(job);
-        await waitFor(async () => isCancelled(await api.job(job)), "all to be cancelled", DEADLINE);
-      });
-      figures.add("cancel, until all that waits is", "s", await cancelled);
+      const cancel = () => secondsOf(() => cancelAll(stage, job));
+      figures.add("cancel, until all that waits is", "s", await cancel());
+      const rerun = await secondsOf(() => rerunAll(stage, job));
+      figures.add("rerun and pause, until all wait again", "s", await rerun);
+      await api.resumeJob(job);
+      await cancel();
       figures.add("event-loop lag, at most", "ms", worstLag(before, await stage.metrics()));
+      const held = longestHold(stage.system.folder, begun);
+      figures.add("longest hold of the event loop, processor time", "ms", held);
       const { peakMemory } = await usageOf(server.pid);
       figures.add("peak memory of the server", "MiB", peakMemory / MiB);
     },
@@ -104,6 +110,20 @@ function untilCompleted({ api }: Stage, jobId: string, count: number): Promise<n
     return job.counts.completed >= count;
   };
   return secondsOf(() => waitFor(isDone, `${count} files of a job`, DEADLINE));
+}
+
+/** Cancels a job, and waits until nothing of it waits or runs. */
+async function cancelAll({ api }: Stage, jobId: string): Promise<void> {
+  await api.cancelJob(jobId);
+  await waitFor(async () => isCancelled(await api.job(jobId)), "all to be cancelled", DEADLINE);
+}
+
+/** Asks again for all that was cancelled of a job, pauses it, and waits until all of it waits again. */
+async function rerunAll({ api }: Stage, jobId: string): Promise<void> {
+  await api.rerunJob(jobId);
+  await api.pauseJob(jobId);
+  const isAskedAgain = async () => (await api.job(jobId)).counts.cancelled === 0;
+  await waitFor(isAskedAgain, "all to be asked again", DEADLINE);
 }
 
 const isCancelled = ({ counts }: JobRecord) => counts.queued + counts.downloading === 0;

@@ -1,0 +1,23 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+/** The file in a server's working folder to which `peers/loop-probe.ts` writes. */
+export const HOLDS = "event-loop-holds.txt";
+
+/** Settings with which a server writes down each time that its event loop was held up. */
+export const LOOP_PROBE = {
+  BUN_OPTIONS: `--preload=${join(import.meta.dir, "../peers/loop-probe.ts")}`,
+};
+
+/**
+ * The longest time that a server's event loop was held up, in ms of the processor.
+ * @param folder the server's working folder
+ * @param since ms since 1970
+ */
+export function longestHold(folder: string, since: number): number {
+  const holds = readFileSync(join(folder, HOLDS), "utf8")
+    .split("\n")
+    .map((line) => line.split(" ").map(Number))
+    .filter(([at = 0]) => at >= since);
+  return Math.max(0, ...holds.map(([, held = 0]) => held));
+}
