@@ -14,6 +14,7 @@ export const AUDIT_ACTIONS = [
   "enrolment_key_create",
   "enrolment_key_revoke",
   "client_register",
+  "client_probe",
   "two_machines",
   "client_revoke",
   "client_change",

@@ -7,6 +7,7 @@ import {
   type ServerMessage,
   type SetRequest,
   ZSTD,
+  type ServerStreamMessage,
 } from "../protocol/messages.ts";
 import type { Logger } from "../util/logger.ts";
 import { cutToFit } from "../util/plain-text.ts";
@@ -68,7 +69,7 @@ export class Agent {
    * Acts on a message. What is about a file that is no longer being sent comes too late.
    * @throws FdsError `protocol_error` when a request uses the stream of another, or is one too many
    */
-  handle(message: Exclude<ServerMessage, { type: "registered" }>): void {
+  handle(message: ServerStreamMessage): void {
     if (isRequest(message)) return this.#start(message);
     const stream = this.#streams.get(message.stream);
     switch (message.type) {

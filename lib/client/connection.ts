@@ -1,10 +1,8 @@
-import { arch, hostname, platform } from "node:os";
 import type { WebSocket } from "ws";
 import { codeOfClose, type ErrorCode, FdsError } from "../protocol/errors.ts";
 import {
   type ClientMessage,
   DEAD_AFTER_MS,
-  FEATURES,
   PING_INTERVAL_MS,
   parseServerMessage,
   type ServerMessage,
@@ -12,7 +10,7 @@ import {
 import { RateLimiter } from "../util/rate-limiter.ts";
 import { Agent, type AgentOptions } from "./agent.ts";
 import { codeOfSocketError, describeAnswer, dial, type DialOptions } from "./dial.ts";
-import type { ClientKeys } from "./key.ts";
+import { introductionOf, type IntroductionOptions } from "./introduction.ts";
 
 /** The server has this long, in ms, to take the connection and the registration. */
 const CONNECT_WITHIN_MS = 20_000;
@@ -23,14 +21,7 @@ const MESSAGES = { burst: 20_000, everyMs: 0.1 };
 /** Most bytes that wait in the socket for a server that does not read. Frames wait for room, so they never take as many. */
 const MAX_UNREAD_BYTES = 16 * 1024 * 1024;
 
-export interface ConnectionOptions extends AgentOptions, DialOptions {
-  id: string;
-  keys: ClientKeys;
-  /** Shown to enrol; undefined where the key is enough. */
-  enrolToken: string | undefined;
-  version: string;
-  /** IANA name of the zone in which its local times are; null: unknown. */
-  timeZone: string | null;
+export interface ConnectionOptions extends AgentOptions, DialOptions, IntroductionOptions {
   /** @param newKeyTaken the server knows the client by its new key from now on */
   onRegistered: (newKeyTaken: boolean) => void;
 }
@@ -98,20 +89,7 @@ export class Connection {
 
   #register(): void {
     this.#heard();
-    const { id, keys, enrolToken, version, timeZone, chunkSize } = this.options;
-    const register: ClientMessage = {
-      type: "register",
-      client_id: id,
-      key: keys.key,
-      new_key: keys.newKey,
-      enroll_token: enrolToken,
-      version,
-      hostname: hostname(),
-      platform: `${platform()} ${arch()}`,
-      chunk_size: chunkSize,
-      features: Object.values(FEATURES),
-      ...(timeZone !== null && { time_zone: timeZone }),
-    };
+    const register: ClientMessage = { type: "register", ...introductionOf(this.options) };
     this.#socket.send(JSON.stringify(register));
   }
 
@@ -146,6 +124,8 @@ export class Connection {
       if (this.#registered) throw new FdsError("protocol_error", "registered came twice");
       this.#registered = true;
       this.options.onRegistered(message.new_key_taken ?? false);
+    } else if (message.type === "probed") {
+      throw new FdsError("protocol_error", "probed came, and was not asked for");
     } else if (this.#registered) {
       this.#agent.handle(message);
     } else {
@@ -197,6 +177,6 @@ export class Connection {
 }
 
 /** @param code of a close that brought no reason; 1006 stands for none at all (RFC 6455, 7.1.5) */
-function describeClose(code: number): string {
+export function describeClose(code: number): string {
   return code === 1006 ? "the connection broke off" : `closed with code ${code}`;
 }

@@ -4,6 +4,7 @@ import {
   type DownloadRequest,
   MAX_ERROR_LENGTH,
   ZSTD,
+  type ClientStreamMessage,
 } from "../protocol/messages.ts";
 import type { Logger } from "../util/logger.ts";
 import { BlockReader } from "./block-reader.ts";
@@ -272,5 +273,5 @@ export class Sender implements OutgoingStream {
 }
 
 /** A message about this attempt, without the address that all of them carry. */
-type AttemptMessage = WithoutAddress<Exclude<ClientMessage, { type: "register" }>>;
+type AttemptMessage = WithoutAddress<ClientStreamMessage>;
 type WithoutAddress<T> = T extends unknown ? Omit<T, "stream" | "epoch"> : never;

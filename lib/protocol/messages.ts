@@ -4,6 +4,20 @@ import { Md5, Sha256 } from "./digest.ts";
 import { type ErrorCode, FdsError } from "./errors.ts";
 import { FileIdentity } from "./identity.ts";
 import { MAX_PATTERN_LENGTH } from "./patterns.ts";
+import { chunkSize, label, Probe, Probed, Register, Registered } from "./registration.ts";
+
+export {
+  ClientId,
+  FEATURES,
+  MAX_CHUNK_SIZE,
+  MIN_CHUNK_SIZE,
+  type Introduction,
+  type Probe,
+  type Probed,
+  type Register,
+  type Registered,
+  SERVER_FEATURES,
+} from "./registration.ts";
 
 /*
  * The control messages: JSON text, one union for each direction. Unknown fields are ignored, so
@@ -17,17 +31,11 @@ export const SUBPROTOCOL = "fds.v1";
 /** Most bytes of a control message; a longer one ends the connection. */
 export const MAX_MESSAGE_BYTES = 64 * 1024;
 
-export const MIN_CHUNK_SIZE = 4 * 1024;
-export const MAX_CHUNK_SIZE = 8 * 1024 * 1024;
-
 /** The one way to compress a chunk; see frame.ts. */
 export const ZSTD = "zstd";
 
 /** Most files that a client may be asked for at once. */
 export const MAX_STREAMS = 64;
-
-/** What a side can do beyond single files, as its `features` say. */
-export const FEATURES = { list: "list", set: "set" } as const;
 
 /** Most names of a folder that one listing gives. */
 export const MAX_LISTED = 1_000;
@@ -45,14 +53,6 @@ export const MAX_ERROR_LENGTH = 1024;
 export const PING_INTERVAL_MS = 15_000;
 /** A side that heard nothing for this long, in ms, takes the other for dead. */
 export const DEAD_AFTER_MS = 45_000;
-
-/** A client's id: also the name of its folder on the server. */
-export const ClientId = z
-  .string()
-  .regex(
-    /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
-    "must be 1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit",
-  );
 
 /** A path as an operator asks for it; the client alone decides what it means. */
 export const FilePath = z
@@ -77,10 +77,6 @@ export const CLIENT_ERROR_CODES = [
 
 const uint32 = z.int().min(0).max(0xffff_ffff);
 const byteCount = z.int().min(0);
-const chunkSize = z.int().min(MIN_CHUNK_SIZE).max(MAX_CHUNK_SIZE);
-const secret = z.string().min(1).max(512);
-const label = z.string().max(255);
-const features = z.array(label).max(32);
 const digest = z.union([Md5, Sha256]);
 /** A path within a root, or a name in a folder; the client decides what it means. */
 const name = z.string().min(1).max(4096);
@@ -89,26 +85,8 @@ const name = z.string().min(1).max(4096);
 const address = { stream: uint32, epoch: uint32 };
 
 export const ClientMessage = z.discriminatedUnion("type", [
-  /**
-   * The first message. The key is the client's own, and `new_key` the one that is to take its place:
-   * either of them proves the client, as it may not know yet that the new one did. The token is
-   * there when it enrols.
-   */
-  z.object({
-    type: z.literal("register"),
-    client_id: ClientId,
-    key: secret,
-    new_key: secret.optional(),
-    enroll_token: secret.optional(),
-    version: label,
-    hostname: label,
-    platform: label,
-    chunk_size: chunkSize,
-    /** See {@link FEATURES}. */
-    features: features.optional(),
-    /** IANA name of the zone in which its local times are. */
-    time_zone: label.optional(),
-  }),
+  Register,
+  Probe,
   /** The file is open. `offset` is where the frames begin: what was asked for, or 0 to start over. */
   z.object({
     type: z.literal("file_start"),
@@ -153,19 +131,14 @@ export const ClientMessage = z.discriminatedUnion("type", [
   }),
 ]);
 export type ClientMessage = z.infer<typeof ClientMessage>;
-export type Register = Extract<ClientMessage, { type: "register" }>;
+/** What is about an attempt at a download, or another stream. */
+export type ClientStreamMessage = Exclude<ClientMessage, Register | Probe>;
 export type FileStart = Extract<ClientMessage, { type: "file_start" }>;
 export type FileComplete = Extract<ClientMessage, { type: "file_complete" }>;
 
 export const ServerMessage = z.discriminatedUnion("type", [
-  z.object({
-    type: z.literal("registered"),
-    client_id: ClientId,
-    version: label,
-    /** True: the new key took the place of the old one, which is good no more. */
-    new_key_taken: z.boolean().optional(),
-    features: features.optional(),
-  }),
+  Registered,
+  Probed,
   z.object({
     type: z.literal("download_request"),
     ...address,
@@ -253,7 +226,8 @@ export const ServerMessage = z.discriminatedUnion("type", [
   z.object({ type: z.literal("done"), ...address }),
 ]);
 export type ServerMessage = z.infer<typeof ServerMessage>;
-export type Registered = Extract<ServerMessage, { type: "registered" }>;
+/** As {@link ClientStreamMessage}. */
+export type ServerStreamMessage = Exclude<ServerMessage, Registered | Probed>;
 export type DownloadRequest = Extract<ServerMessage, { type: "download_request" }>;
 export type ListRequest = Extract<ServerMessage, { type: "list_request" }>;
 export type SetRequest = Extract<ServerMessage, { type: "set_request" }>;

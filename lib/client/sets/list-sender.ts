@@ -1,4 +1,9 @@
-import { type ClientMessage, type ListRequest, MAX_ERROR_LENGTH } from "../../protocol/messages.ts";
+import {
+  type ClientMessage,
+  type ListRequest,
+  MAX_ERROR_LENGTH,
+  type ClientStreamMessage,
+} from "../../protocol/messages.ts";
 import { FdsError } from "../../protocol/errors.ts";
 import type { Logger } from "../../util/logger.ts";
 import { clientErrorOf } from "../client-error.ts";
@@ -92,7 +97,7 @@ export class ListSender implements OutgoingStream {
     this.#send({ type: "list_complete", total_size: this.#lines.length, more, truncated });
   }
 
-  #send(message: WithoutAddress<Exclude<ClientMessage, { type: "register" }>>): void {
+  #send(message: WithoutAddress<ClientStreamMessage>): void {
     const { stream, epoch } = this.options.request;
     this.options.send({ ...message, stream, epoch });
   }

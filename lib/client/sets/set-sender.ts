@@ -5,6 +5,7 @@ import {
   MAX_ERROR_LENGTH,
   type SetRequest,
   type WantedFile,
+  type ClientStreamMessage,
 } from "../../protocol/messages.ts";
 import { MAX_PATTERNS, PathPatterns } from "../../protocol/patterns.ts";
 import type { Logger } from "../../util/logger.ts";
@@ -221,7 +222,7 @@ export class SetSender implements OutgoingStream {
     return `${code}: ${message}`;
   }
 
-  #send(message: WithoutAddress<Exclude<ClientMessage, { type: "register" }>>): void {
+  #send(message: WithoutAddress<ClientStreamMessage>): void {
     const { stream, epoch } = this.options.request;
     this.options.send({ ...message, stream, epoch });
   }

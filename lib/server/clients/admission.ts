@@ -1,5 +1,5 @@
 import { FdsError } from "../../protocol/errors.ts";
-import type { Register } from "../../protocol/messages.ts";
+import type { Introduction } from "../../protocol/messages.ts";
 import type { RegisteredClient } from "../database/repository.ts";
 import { flawOf } from "./enrolment.ts";
 import type { EnrolmentKey } from "../access/rows.ts";
@@ -32,7 +32,7 @@ export interface Admission {
  * @throws FdsError `key_mismatch`, `client_revoked`, `enrolment_required` or `id_in_use`
  */
 export function admit(
-  register: Register,
+  register: Introduction,
   known: RegisteredClient | null,
   connected: boolean,
   { token, key }: Enrolment,

@@ -1,6 +1,7 @@
 import { FdsError } from "../../protocol/errors.ts";
-import { ClientId, type Register } from "../../protocol/messages.ts";
+import { ClientId, type Introduction, type Register } from "../../protocol/messages.ts";
 import type { Logger } from "../../util/logger.ts";
+import type { AuditAction } from "../../api/audit.ts";
 import type { Audit } from "../audit/audit.ts";
 import type { EnrolmentKeys } from "./enrolment.ts";
 import type { Client, ClientFilter, Repository } from "../database/repository.ts";
@@ -8,6 +9,7 @@ import type { Metrics } from "../metrics/metrics.ts";
 import { LastSeen } from "./last-seen.ts";
 import { OpenSessions } from "./open-sessions.ts";
 import { type OwnedChanges, OwnedFields } from "./owned-fields.ts";
+import type { ProbeAnswer } from "./registered-client.ts";
 import { Registrar } from "./registrar.ts";
 import { RegistrationLimits } from "./registration-limits.ts";
 import { type Machine, SharedIds } from "./shared-ids.ts";
@@ -142,18 +144,36 @@ export class Clients implements SessionHost {
   }
 
   async #register(session: Session, message: Register): Promise<void> {
-    const { metrics, audit } = this.options;
     const about = { clientId: message.client_id, address: session.remoteAddress };
     try {
       const target = await this.#letIn(session, message);
-      audit.record({ action: "client_register", outcome: "ok", ...about, target });
+      this.options.audit.record({ action: "client_register", outcome: "ok", ...about, target });
     } catch (error) {
-      this.#limits.refused(session.remoteAddress);
-      const code = error instanceof FdsError ? error.code : "internal_error";
-      metrics.refused(code);
-      audit.record({ action: "client_register", outcome: code, ...about });
+      this.#refused("client_register", about, error);
       throw error;
     }
+  }
+
+  /** Looks whether a client may register. Nothing changes, for a client that is connected neither. */
+  async probe(session: Session, message: Introduction): Promise<ProbeAnswer> {
+    const { version, audit } = this.options;
+    const about = { clientId: message.client_id, address: session.remoteAddress };
+    try {
+      const enrols = await this.#registrar.probe(message, session.remoteAddress);
+      audit.record({ action: "client_probe", outcome: "ok", ...about });
+      return { version, enrols, connected: this.#byId.has(message.client_id) };
+    } catch (error) {
+      this.#refused("client_probe", about, error);
+      throw error;
+    }
+  }
+
+  /** Whoever guesses is slowed, and leaves a trace, whatever they ask. */
+  #refused(action: AuditAction, about: { clientId: string; address: string }, error: unknown) {
+    this.#limits.refused(about.address);
+    const code = error instanceof FdsError ? error.code : "internal_error";
+    this.options.metrics.refused(code);
+    this.options.audit.record({ action, outcome: code, ...about });
   }
 
   /** @returns the name of the enrolment key that it took, if any */

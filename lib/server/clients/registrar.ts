@@ -1,4 +1,4 @@
-import type { Register } from "../../protocol/messages.ts";
+import type { Introduction, Register } from "../../protocol/messages.ts";
 import { steadyNow } from "../../util/steady-clock.ts";
 import { isTimeZone } from "../../util/time-zone.ts";
 import type { Client, RegisteredClient, Repository } from "../database/repository.ts";
@@ -36,19 +36,12 @@ export class Registrar {
    * @throws FdsError when it may not register, as of {@link admit}; `rate_limited`
    */
   async record(message: Register, address: string): Promise<Registration> {
-    const { repository, enrolToken, enrolmentKeys, limits, ownedFields, isConnected } =
-      this.options;
+    const { repository, enrolmentKeys, limits, ownedFields } = this.options;
     const clientId = message.client_id;
     let enrolledWith: string | null = null;
     let isCounted = false;
     for (;;) {
-      const known = await repository.getClient(clientId);
-      const now = Date.now();
-      const enrolment = {
-        token: enrolToken,
-        key: await enrolmentKeys.find(message.enroll_token),
-      };
-      const admission = admit(message, known, isConnected(clientId), enrolment, steadyNow());
+      const { known, admission } = await this.#admit(message);
       if (!isCounted) limits.count(clientId, address, known === null);
       isCounted = true;
       if (admission.uses && enrolledWith === null) {
@@ -56,10 +49,34 @@ export class Registrar {
         enrolledWith = admission.uses.name;
         await ownedFields.enrol(clientId, admission.uses);
       }
-      const client = clientOf(message, admission, address, now);
+      const client = clientOf(message, admission, address, Date.now());
       if (await repository.registerClient(client, known)) return { client, known, enrolledWith };
       // Another registration came first, perhaps this client's own: look again what may be now.
     }
+  }
+
+  /**
+   * Looks whether a client may register, and writes nothing down.
+   * @param address where it is
+   * @returns whether it would enrol
+   * @throws FdsError as {@link record}
+   */
+  async probe(message: Introduction, address: string): Promise<boolean> {
+    const { known, admission } = await this.#admit(message);
+    // Counted as no new id: none is made.
+    this.options.limits.count(message.client_id, address, false);
+    const { enrolledAt } = admission;
+    return enrolledAt !== null && enrolledAt !== known?.enrolledAt;
+  }
+
+  /** @throws FdsError as {@link admit} */
+  async #admit(message: Introduction): Promise<{ known: Client | null; admission: Admission }> {
+    const { repository, enrolToken, enrolmentKeys, isConnected } = this.options;
+    const clientId = message.client_id;
+    const known = await repository.getClient(clientId);
+    const enrolment = { token: enrolToken, key: await enrolmentKeys.find(message.enroll_token) };
+    const admission = admit(message, known, isConnected(clientId), enrolment, steadyNow());
+    return { known, admission };
   }
 }
 

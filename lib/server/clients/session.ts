@@ -2,12 +2,15 @@ import { FdsError, type Problem } from "../../protocol/errors.ts";
 import { decodeFrame } from "../../protocol/frame.ts";
 import {
   DEAD_AFTER_MS,
-  FEATURES,
+  type Introduction,
   MIN_CHUNK_SIZE,
   PING_INTERVAL_MS,
   parseClientMessage,
+  type Probe,
+  type Probed,
   type Register,
   type Registered,
+  SERVER_FEATURES,
   type ServerMessage,
 } from "../../protocol/messages.ts";
 import type { Logger } from "../../util/logger.ts";
@@ -15,6 +18,8 @@ import type { ClientLink, IncomingStream } from "../transfer/incoming-stream.ts"
 import { closeReason } from "./close-reason.ts";
 import { MessageAllowance } from "./message-allowance.ts";
 import { PresenceCheck } from "./presence-check.ts";
+import type { ProbeAnswer, RegisteredClient } from "./registered-client.ts";
+import { refusalOf } from "./refusal.ts";
 import { RoundTrips } from "./round-trips.ts";
 import type { Socket } from "./socket.ts";
 import { Streams } from "./streams.ts";
@@ -31,19 +36,10 @@ export type Way = Pick<ClientLink, "rate"> & { roundTripMs: number };
 export interface SessionHost {
   /** @throws FdsError when the client may not register */
   register(session: Session, message: Register): Promise<void>;
+  /** @throws FdsError when the client may not register */
+  probe(session: Session, message: Introduction): Promise<ProbeAnswer>;
   /** The session has ended; called once, also when it never registered. */
   ended(session: Session): void;
-}
-
-/** What is known of a client while it is connected. */
-export interface RegisteredClient {
-  clientId: string;
-  keyHash: string;
-  /** Most bytes in a frame, as agreed. */
-  chunkSize: number;
-  connectedAt: number;
-  /** What it can do beyond single files, see {@link FEATURES}. */
-  features: ReadonlySet<string>;
 }
 
 /**
@@ -71,7 +67,7 @@ export class Session implements ClientLink {
     /** Where the client is, as far as can be told. */
     readonly remoteAddress: string,
     private readonly host: SessionHost,
-    private readonly logger: Logger,
+    readonly logger: Logger,
     /** Called once the client has registered. */
     private readonly onRegistered: () => void = () => {},
   ) {}
@@ -116,7 +112,7 @@ export class Session implements ClientLink {
     this.client = client;
     this.#allowance = new MessageAllowance(CLIENTS_MESSAGES);
     this.onRegistered();
-    const features = Object.values(FEATURES);
+    const features = [...SERVER_FEATURES];
     this.send({ type: "registered", client_id: client.clientId, features, ...answer });
     this.#roundTrips.ping();
   }
@@ -126,7 +122,7 @@ export class Session implements ClientLink {
     this.#guard(() => {
       this.#count();
       const message = parseClientMessage(text);
-      if (message.type === "register") return this.#register(message);
+      if (message.type === "register" || message.type === "probe") return this.#introduce(message);
       this.#mustBeRegistered();
       this.#streams.hand(message, (stream) => stream.onMessage(message));
     });
@@ -238,28 +234,24 @@ export class Session implements ClientLink {
     throw new FdsError("rate_limited", "the client says too much that brings no file on");
   }
 
-  #register(message: Register): void {
-    if (this.#state !== "new") {
-      throw new FdsError("protocol_error", "register came twice");
-    }
+  /** @throws FdsError `protocol_error` for a client that said already who it is */
+  #introduce(message: Register | Probe): void {
+    if (this.#state !== "new") throw new FdsError("protocol_error", `${message.type} came twice`);
     this.#state = "registering";
-    this.host.register(this, message).catch((error: unknown) => this.#refuse(error, message));
+    const done =
+      message.type === "probe" ? this.#probe(message) : this.host.register(this, message);
+    done.catch((error: unknown) => this.end(refusalOf(error, message, this)));
   }
 
-  #refuse(error: unknown, { client_id, enroll_token }: Register): void {
-    if (error instanceof FdsError) {
-      const fields = { code: error.code, client_id, remote_address: this.remoteAddress };
-      // A client that was known before shows what it enrols with only when it is asked to.
-      if (error.code === "enrolment_required" && enroll_token === undefined) {
-        this.logger.info("client has to enrol", fields);
-      } else {
-        this.logger.warn(`registration refused: ${error.message}`, fields);
-      }
-      this.end(error);
-    } else {
-      this.logger.error("registration failed", { remote_address: this.remoteAddress }, error);
-      this.end(new FdsError("internal_error", "the server could not register the client"));
-    }
+  /** Answers, and ends the connection. @throws FdsError when the client may not register */
+  async #probe(message: Probe): Promise<void> {
+    const answer = await this.host.probe(this, message);
+    if (this.#state === "ended") return;
+    const features = [...SERVER_FEATURES];
+    const probed: Probed = { type: "probed", client_id: message.client_id, features, ...answer };
+    this.socket.sendText(JSON.stringify(probed));
+    this.socket.close(1000, "probed");
+    this.closed();
   }
 
   #mustBeRegistered(): void {

@@ -1,13 +1,17 @@
 import type { SetCounts } from "../set.ts";
 import type { FdsError, Problem } from "../../protocol/errors.ts";
 import type { Frame } from "../../protocol/frame.ts";
-import type { ClientMessage, ServerMessage } from "../../protocol/messages.ts";
+import type {
+  ClientStreamMessage,
+  ServerMessage,
+  ServerStreamMessage,
+} from "../../protocol/messages.ts";
 
 /** What a client says about one of its streams. */
-export type StreamMessage = Exclude<ClientMessage, { type: "register" }>;
+export type StreamMessage = ClientStreamMessage;
 
 /** What a server says about a stream, without the address that is the same in all of it. */
-export type StreamCommand = WithoutAddress<Exclude<ServerMessage, { type: "registered" }>>;
+export type StreamCommand = WithoutAddress<ServerStreamMessage>;
 type WithoutAddress<T> = T extends unknown ? Omit<T, "stream" | "epoch"> : never;
 
 /** The connection as a stream sees it. */

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
 import { FdsError } from "../../../lib/protocol/errors.ts";
 import { encodeFrame } from "../../../lib/protocol/frame.ts";
 import type { Register } from "../../../lib/protocol/messages.ts";
+import type { ProbeAnswer } from "../../../lib/server/clients/registered-client.ts";
 import { Session, type SessionHost } from "../../../lib/server/clients/session.ts";
 import type { Socket } from "../../../lib/server/clients/socket.ts";
 import { Logger } from "../../../lib/util/logger.ts";
@@ -46,6 +47,10 @@ class FakeHost implements SessionHost {
       { clientId, keyHash: "h", chunkSize, features: new Set<string>(), connectedAt: 0 },
       { version: "9.9.9" },
     );
+  }
+  async probe(): Promise<ProbeAnswer> {
+    if (this.refusal) throw this.refusal;
+    return { version: "9.9.9", enrols: false, connected: true };
   }
   ended(): void {
     this.endings++;
@@ -101,11 +106,35 @@ describe("a client that says who it is", () => {
       {
         type: "registered",
         client_id: "restaurant-001",
-        features: ["list", "set"],
+        features: ["list", "set", "probe"],
         version: "9.9.9",
       },
     ]);
     expect(session.isOpen).toBe(true);
+  });
+
+  test("and only asks whether it may register hears it, and is none that can be asked", async () => {
+    await say({ ...REGISTER, type: "probe" });
+    const features = ["list", "set", "probe"];
+    const about = { client_id: "restaurant-001", version: "9.9.9" };
+    expect(socket.sent).toEqual([
+      { type: "probed", ...about, features, enrols: false, connected: true },
+    ]);
+    expect(socket.closed).toEqual([1000, "probed"]);
+    expect([session.isOpen, session.client, host.endings]).toEqual([false, undefined, 1]);
+  });
+
+  test("and only asks hears why it may not", async () => {
+    host.refusal = new FdsError("key_mismatch", "this is why");
+    await say({ ...REGISTER, type: "probe" });
+    expect(socket.closed).toEqual([4403, "key_mismatch: this is why"]);
+  });
+
+  test("cannot register behind a question", async () => {
+    session.onText(JSON.stringify({ ...REGISTER, type: "probe" }));
+    await say(REGISTER);
+    expect(socket.closed).toEqual([1002, "protocol_error: register came twice"]);
+    expect([session.isOpen, socket.sent]).toEqual([false, []]);
   });
 
   test.each([

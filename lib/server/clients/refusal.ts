@@ -1,0 +1,27 @@
+import { FdsError } from "../../protocol/errors.ts";
+import type { Introduction } from "../../protocol/messages.ts";
+import type { Logger } from "../../util/logger.ts";
+
+/**
+ * Logs why a client may not register.
+ * @param error whatever was thrown
+ * @returns what the client hears
+ */
+export function refusalOf(
+  error: unknown,
+  { client_id, enroll_token }: Introduction,
+  { remoteAddress, logger }: { remoteAddress: string; logger: Logger },
+): FdsError {
+  if (!(error instanceof FdsError)) {
+    logger.error("registration failed", { remote_address: remoteAddress }, error);
+    return new FdsError("internal_error", "the server could not register the client");
+  }
+  const fields = { code: error.code, client_id, remote_address: remoteAddress };
+  // A client that was known before shows what it enrols with only when it is asked to.
+  if (error.code === "enrolment_required" && enroll_token === undefined) {
+    logger.info("client has to enrol", fields);
+  } else {
+    logger.warn(`registration refused: ${error.message}`, fields);
+  }
+  return error;
+}
