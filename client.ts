@@ -2,13 +2,15 @@
 import { existsSync } from "node:fs";
 import { DailyLimit } from "./lib/client/owner-rules/daily-limit.ts";
 import { CLIENT_HELP, type ClientConfig, readClientConfig } from "./lib/client/config.ts";
+import { DOCTOR_HELP, examineClient } from "./lib/client/doctor/doctor.ts";
 import { keyFiles, keysToShow, loadOrCreateKey, takeNewKey } from "./lib/client/key.ts";
 import { CLIENT_SETTINGS } from "./lib/client/settings.ts";
 import { RequestLog } from "./lib/client/owner-rules/request-log.ts";
 import { stayConnected } from "./lib/client/reconnect.ts";
-import { checkIdentity } from "./lib/client/server-identity.ts";
+import { tlsTowards } from "./lib/client/server-identity.ts";
 import { TlsFiles } from "./lib/client/tls-files.ts";
 import { Roots } from "./lib/client/owner-rules/roots.ts";
+import { readOrder } from "./lib/util/checkup.ts";
 import { exposedFiles } from "./lib/util/exposed-files.ts";
 import { withConfigFile } from "./lib/util/settings-file.ts";
 import { LineLimit } from "./lib/util/line-limit.ts";
@@ -27,11 +29,29 @@ if (import.meta.main) await runClient(process.argv.slice(2));
  */
 export async function runClient(argv: string[]): Promise<void> {
   await runService(async () => {
-    const isTerminal = stdout.isTTY;
-    const { env, secretFile } = withConfigFile(CLIENT_SETTINGS, argv, process.env);
-    const config = readClientConfig(argv, env, isTerminal, existsSync);
+    if (argv[0] === "doctor") return doctor(argv.slice(1));
+    const { config, secretFile } = readConfig(argv, stdout.isTTY);
     return config === "help" ? CLIENT_HELP : start(config, secretFile);
   });
+}
+
+/** @throws UsageError */
+function readConfig(argv: string[], isTerminal: boolean) {
+  const { env, secretFile } = withConfigFile(CLIENT_SETTINGS, argv, process.env);
+  return { config: readClientConfig(argv, env, isTerminal, existsSync), secretFile };
+}
+
+/** Says what is wrong, in place of a start. */
+async function doctor(argv: string[]) {
+  const { isHelp, json, flags } = readOrder(argv);
+  if (isHelp) return DOCTOR_HELP;
+  const read = () => {
+    const { config } = readConfig(flags, false);
+    if (config === "help") throw new Error("help was not asked for");
+    return config;
+  };
+  const isWell = await examineClient(read, version, { json, write: (text) => stdout.write(text) });
+  return { exitCode: isWell ? 0 : 1 };
 }
 
 /** @param secretFile file of settings that holds a secret, if there is one */
@@ -75,10 +95,7 @@ async function start(config: ClientConfig, secretFile: string | null) {
           reason,
         }),
       proxy,
-      tlsToUse: async () => ({
-        ...(await tlsFiles.read(logger)),
-        checkServerIdentity: (host, certificate) => checkIdentity(host, certificate, tls.pins),
-      }),
+      tlsToUse: async () => tlsTowards(await tlsFiles.read(logger), tls.pins),
       logger,
     },
     stopping.signal,

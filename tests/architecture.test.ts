@@ -61,6 +61,7 @@ const FOLDERS = new Set([
   "cli/terminal",
   "cli/verify",
   "client",
+  "client/doctor",
   "client/owner-rules",
   "client/sets",
   "dashboard",

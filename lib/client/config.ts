@@ -39,8 +39,9 @@ export type ClientConfig = ReturnType<typeof configOf>;
 
 export const CLIENT_HELP = `Usage: ${howToRun("client")} --id ID [flags]
 
-Serves the files of its roots to one server. Flags override the file of --config, and that overrides
-the environment${ENVIRONMENT_NOTE}.
+Serves the files of its roots to one server. "${howToRun("client")} doctor" with the same flags says what
+is wrong, and what to do. Flags override the file of --config, and that overrides the
+environment${ENVIRONMENT_NOTE}.
 
 ${describeSettings(CLIENT_SETTINGS)}
 `;

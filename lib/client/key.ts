@@ -62,6 +62,28 @@ export async function keysToShow(stateDir: string, maxAge: number): Promise<Clie
   return newKey === null ? { key } : { key, newKey };
 }
 
+/**
+ * The keys as they are. Nothing is made or removed.
+ * @returns null where there is none yet
+ * @throws Error when what is there is no key, or an error of the system
+ */
+export async function lookAtKeys(
+  stateDir: string,
+): Promise<{ keys: ClientKeys; madeAt: Date } | null> {
+  const path = keyPath(stateDir);
+  const text = await read(path);
+  if (text === null) return null;
+  const key = check(path, text);
+  const newKey = (await read(newKeyPath(stateDir)))?.trim();
+  const keys = newKey !== undefined && KEY_PATTERN.test(newKey) ? { key, newKey } : { key };
+  return { keys, madeAt: (await stat(path)).mtime };
+}
+
+/** Keys that no server knows, for a client that has none yet. They are kept nowhere. */
+export function keysForNow(): ClientKeys {
+  return { key: randomKey() };
+}
+
 /** The server took the new key: the old one is good no more, and goes. */
 export async function takeNewKey(stateDir: string): Promise<void> {
   try {
@@ -76,6 +98,10 @@ export async function takeNewKey(stateDir: string): Promise<void> {
 /** The files that hold a key, whether they are there or not. */
 export function keyFiles(stateDir: string): string[] {
   return [keyPath(stateDir), newKeyPath(stateDir)];
+}
+
+function randomKey(): string {
+  return randomBytes(KEY_BYTES).toString("base64url");
 }
 
 function keyPath(stateDir: string): string {
@@ -107,7 +133,7 @@ async function read(path: string): Promise<string | null> {
 /** @returns the key that is in the file then, which may be another start's */
 async function create(path: string): Promise<string> {
   const candidate = `${path}.${randomUUID()}`;
-  await writeFileDurably(candidate, randomBytes(KEY_BYTES).toString("base64url"), 0o600);
+  await writeFileDurably(candidate, randomKey(), 0o600);
   try {
     await placeOnce(candidate, path);
   } finally {

@@ -1,5 +1,6 @@
 import { createHash, X509Certificate } from "node:crypto";
 import { checkServerIdentity, type PeerCertificate } from "node:tls";
+import type { TlsPems } from "./tls-files.ts";
 
 /** A pinned public key as curl's --pinnedpubkey has it: `sha256//` and 44 characters of base64. */
 export const PIN_PATTERN = /^sha256\/\/[A-Za-z0-9+/]{43}=$/;
@@ -25,4 +26,13 @@ export function checkIdentity(
   const pin = pinOf(new X509Certificate(certificate.raw));
   if (pins.includes(pin)) return undefined;
   return new Error(`the server's public key is ${pin}, which TLS_PIN does not name`);
+}
+
+/** How to speak TLS with a server: with whom, and as whom. */
+export function tlsTowards(pems: TlsPems, pins: readonly string[]) {
+  return {
+    ...pems,
+    checkServerIdentity: (host: string, certificate: PeerCertificate) =>
+      checkIdentity(host, certificate, pins),
+  };
 }

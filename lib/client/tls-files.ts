@@ -37,6 +37,11 @@ export class TlsFiles {
     return files;
   }
 
+  /** What is in the files now. @throws UsageError when one cannot be used */
+  static async readOnce(paths: TlsPaths): Promise<TlsPems> {
+    return (await TlsFiles.open(paths)).pems;
+  }
+
   /** What can be used now; what cannot is told. */
   async read(logger: Logger): Promise<TlsPems> {
     for (const group of [() => this.#authorities(), () => this.#own()]) {

@@ -27,15 +27,20 @@ export interface Service {
   stop(): Promise<void>;
 }
 
+/** A program that has done all that was asked, and said so. */
+export interface Finished {
+  exitCode: number;
+}
+
 /**
  * Runs a service as the whole process, up to its exit code: 0 after SIGINT, SIGTERM or SIGQUIT, 1 when
  * it cannot start or go on, 2 for a person's mistake, which is told in one line. It goes on when the
  * reader of its log leaves, and ends with the terminal that it was started at.
- * @param start gives the running service, or a text to show instead
+ * @param start gives the running service, or a text to show instead; or it did something else
  */
-export async function runService(start: () => Promise<Service | string>): Promise<void> {
+export async function runService(start: () => Promise<Service | Finished | string>): Promise<void> {
   const { signal: toStop } = stopSignal();
-  let service: Service | string;
+  let service: Service | Finished | string;
   try {
     service = await start();
   } catch (error) {
@@ -43,6 +48,7 @@ export async function runService(start: () => Promise<Service | string>): Promis
     return exit(error instanceof UsageError ? 2 : 1, toStop);
   }
   if (typeof service === "string") return show(service, toStop);
+  if ("exitCode" in service) return exit(service.exitCode, toStop);
   const { logger } = service;
   // A bug in one download must not end all the others.
   process.on("unhandledRejection", (error) => logger.error("unhandled rejection", {}, error));

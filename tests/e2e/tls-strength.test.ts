@@ -73,7 +73,7 @@ describe.skipIf(!openssl.isThere)(
       beforeAll(async () => {
         folder = await mkdtemp(join(tmpdir(), "fds-tls-strength-"));
         const authority = await Authority.make(folder, "authority");
-        const own = await authority.sign("server", "serverAuth", algorithm);
+        const own = await authority.sign("server", "serverAuth", { algorithm });
         lax = await startLaxServer(own);
         system = await System.start(
           { TLS_CERT: own.cert, TLS_KEY: own.key },

@@ -40,7 +40,7 @@ describe.skipIf(!canRun)(canRun ? "row 52: a reload" : named, () => {
   }
 
   async function make(name: string, curve?: string): Promise<Pem> {
-    const { cert, key } = await authority.sign(name, "serverAuth", "ec", curve);
+    const { cert, key } = await authority.sign(name, "serverAuth", { curve });
     const [a, b, ca] = await Promise.all(
       [cert, key, authority.cert].map((file) => Bun.file(file).text()),
     );

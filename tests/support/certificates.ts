@@ -19,6 +19,15 @@ export interface Certificate {
   key: string;
 }
 
+export interface SignOptions {
+  algorithm?: "ec" | "rsa";
+  curve?: string;
+  /** When it is signed; needs faketime. */
+  daysAgo?: number;
+  /** Else 127.0.0.1, localhost and {@link FAR_NAME}. */
+  names?: string;
+}
+
 /** Somebody who signs certificates, in a folder of the test's. */
 export class Authority {
   private constructor(
@@ -45,19 +54,25 @@ export class Authority {
     return this.path("crt");
   }
 
-  /** Signs a certificate for 127.0.0.1, localhost and {@link FAR_NAME}, or for a client. */
+  /** Signs a certificate for two days, of a server or a client. */
   async sign(
     name: string,
     use: "serverAuth" | "clientAuth",
-    algorithm: "ec" | "rsa" = "ec",
-    curve = "prime256v1",
+    {
+      algorithm = "ec",
+      curve = "prime256v1",
+      daysAgo = 0,
+      names = `DNS:localhost,DNS:${FAR_NAME},IP:127.0.0.1`,
+    }: SignOptions = {},
   ): Promise<Certificate> {
     const newKey = algorithm === "ec" ? ecKey(curve) : ["-newkey", "rsa:2048", "-nodes"];
     const made = { cert: join(this.folder, `${name}.crt`), key: join(this.folder, `${name}.key`) };
-    await run(
+    const at = daysAgo === 0 ? [] : ["faketime", "-f", `-${daysAgo}d`];
+    await runAt(
+      at,
       ...["req", "-x509", ...newKey, "-keyout", made.key, "-out", made.cert, "-days", "2"],
       ...["-subj", `/CN=${name}`, "-CA", this.cert, "-CAkey", this.path("key")],
-      ...["-addext", `subjectAltName=DNS:localhost,DNS:${FAR_NAME},IP:127.0.0.1`],
+      ...["-addext", `subjectAltName=${names}`],
       ...["-addext", `extendedKeyUsage=${use}`, "-addext", "basicConstraints=critical,CA:FALSE"],
     );
     return made;
@@ -77,8 +92,12 @@ export async function pinOfFile(cert: string): Promise<string> {
   return pinOf(new X509Certificate(await readFile(cert)));
 }
 
-async function run(...args: string[]): Promise<void> {
-  const child = spawn(["openssl", ...args], { stdio: ["ignore", "ignore", "pipe"] });
+function run(...args: string[]): Promise<void> {
+  return runAt([], ...args);
+}
+
+async function runAt(clock: string[], ...args: string[]): Promise<void> {
+  const child = spawn([...clock, "openssl", ...args], { stdio: ["ignore", "ignore", "pipe"] });
   const problem = await child.stderr.text();
   if ((await child.exited) !== 0) throw new Error(`openssl ${args[0]} failed: ${problem}`);
 }

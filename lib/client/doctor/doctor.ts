@@ -1,0 +1,51 @@
+import { howToRun } from "../../util/build.ts";
+import { type Check, examine, type Report } from "../../util/checkup.ts";
+import type { ClientConfig } from "../config.ts";
+import { networkChecks } from "./network.ts";
+import { registrationCheck } from "./registration.ts";
+import { ServerChecks } from "./server.ts";
+import { siteChecks } from "./site.ts";
+import { tlsChecks } from "./tls.ts";
+
+export const DOCTOR_HELP = `Usage: ${howToRun("client")} doctor [--json] [flags of the client]
+
+Says what keeps this client from working: one line for each thing that is looked at, ✓ where it is
+well, ✗ where it is not, with what to do. Nothing is changed, and a client that runs goes on. Takes
+the client's flags and environment; run it as the user that the client runs as.
+
+  --json
+      one JSON: {"ok": false, "checks": [{"name": "…", "status": "wrong", "text": "…", "advice": "…"}]};
+      a status is ok, wrong, not_needed or not_tried
+
+Exits 0 where all is well, 1 where something is wrong.
+`;
+
+/**
+ * Looks what is wrong with a client, without a change to anything: a client that runs goes on.
+ * @param readConfig as the client reads its own
+ * @returns whether nothing is wrong
+ * @throws whatever `readConfig` throws beside a UsageError
+ */
+export function examineClient(
+  readConfig: () => ClientConfig,
+  version: string,
+  report: Report,
+): Promise<boolean> {
+  return examine(readConfig, settingsOf, (config) => checksOf(config, version), report);
+}
+
+function settingsOf({ id, serverUrl }: ClientConfig): string {
+  return `"${id}", to ${serverUrl.origin.replace(/^ws/, "http")}`;
+}
+
+function checksOf(config: ClientConfig, version: string): Check[] {
+  const { clock, server } = new ServerChecks(config, version);
+  return [
+    ...siteChecks(config),
+    ...networkChecks(config),
+    clock,
+    ...tlsChecks(config),
+    server,
+    registrationCheck(config, version),
+  ];
+}

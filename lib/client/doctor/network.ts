@@ -1,0 +1,107 @@
+import { lookup } from "node:dns/promises";
+import { isIP } from "node:net";
+import type { Check, Finding } from "../../util/checkup.ts";
+import { systemCode } from "../../util/system-error.ts";
+import type { ClientConfig } from "../config.ts";
+import { openTcp, openTunnel, type Place, placeOf } from "./way.ts";
+
+type Way = Pick<ClientConfig, "serverUrl" | "proxy">;
+
+/** What can be wrong on the way to the server: with its name, the line, and a proxy. */
+export function networkChecks({ serverUrl, proxy }: Way): Check[] {
+  const server = placeOf(serverUrl);
+  const proxyUrl = proxy === null ? null : new URL(proxy);
+  const first = proxyUrl === null ? server : placeOf(proxyUrl);
+  const setting = proxyUrl === null ? "SERVER_URL" : "HTTPS_PROXY or HTTP_PROXY";
+  return [
+    { name: "name lookup", run: () => checkName(first.host, setting) },
+    {
+      name: "connection",
+      needs: ["name lookup"],
+      run: (signal) => checkConnection(first, setting, signal),
+    },
+    {
+      name: "proxy",
+      needs: ["connection"],
+      run: (signal) => checkProxy(proxyUrl, server, signal),
+    },
+  ];
+}
+
+async function checkName(host: string, setting: string): Promise<Finding> {
+  if (isIP(host)) return { status: "not_needed", text: `${host} is an address` };
+  try {
+    const found = await lookup(host, { all: true });
+    const addresses = found.map(({ address }) => address).slice(0, 4);
+    return { status: "ok", text: `"${host}" is ${addresses.join(", ")}` };
+  } catch (error) {
+    return {
+      status: "wrong",
+      text: `nobody knows the name "${host}" (${codeOf(error)})`,
+      advice: `check how it is spelled in ${setting}, and that this machine has a network and a name server`,
+    };
+  }
+}
+
+async function checkConnection(
+  place: Place,
+  setting: string,
+  signal: AbortSignal,
+): Promise<Finding> {
+  const name = `${place.host}, port ${place.port}`;
+  try {
+    const socket = await openTcp(place, signal);
+    const from = socket.localAddress;
+    socket.destroy();
+    return { status: "ok", text: `to ${name}${from === undefined ? "" : `, from ${from}`}` };
+  } catch (error) {
+    if (signal.aborted) {
+      return {
+        status: "wrong",
+        text: `nothing answers at ${name}`,
+        advice: `ask whoever runs the network here to let this machine out to TCP port ${place.port} of ${place.host}`,
+      };
+    }
+    const code = codeOf(error);
+    const refused = code === "ECONNREFUSED";
+    return {
+      status: "wrong",
+      text: refused ? `nobody listens at ${name}` : `no way to ${name} (${code})`,
+      advice: refused
+        ? `check the port in ${setting}, and that the server runs`
+        : "check that this machine is on the network",
+    };
+  }
+}
+
+/** What a proxy says, by its status. */
+const PROXY_ADVICE: Record<string, string> = {
+  "407":
+    "it wants a user and a password: put them into its URL, http://USER:PASSWORD@HOST:PORT, or ask for an exception for the server",
+  "403": "ask whoever runs the proxy to let this machine through to the server",
+};
+
+async function checkProxy(proxy: URL | null, server: Place, signal: AbortSignal): Promise<Finding> {
+  if (proxy === null) return { status: "not_needed", text: "none is set" };
+  const name = `"${proxy.host}"`;
+  const { socket, answer, isOpen } = await openTunnel(proxy, server, signal);
+  socket.destroy();
+  const said = answer === "" ? "said nothing" : `answered "${answer}"`;
+  if (isOpen) return { status: "ok", text: `${name} lets through to ${server.host}: ${answer}` };
+  const [, status = ""] = /^HTTP\/1\.[01] (\d{3})\b/.exec(answer) ?? [];
+  const isProxy = status !== "";
+  return {
+    status: "wrong",
+    text: `${name} ${said}`,
+    advice:
+      PROXY_ADVICE[status] ??
+      (isProxy
+        ? `the proxy is there, but has no way to ${server.host}: check SERVER_URL, or ask whoever runs the proxy`
+        : "it is no HTTP proxy: check HTTPS_PROXY and HTTP_PROXY"),
+  };
+}
+
+/** The system's word for an error. */
+function codeOf(error: unknown): string {
+  return systemCode(error) ?? String(error);
+}

@@ -1,0 +1,46 @@
+import { codeOfClose, type ErrorCode } from "../../protocol/errors.ts";
+import { type ClientMessage, parseServerMessage, type Probed } from "../../protocol/messages.ts";
+import { describeClose } from "../connection.ts";
+import { describeAnswer, dial, type DialOptions } from "../dial.ts";
+import { introductionOf, type IntroductionOptions } from "../introduction.ts";
+
+/** How a question ended: with an answer, or with why there is none. */
+export interface ProbeOutcome {
+  answer: Probed | null;
+  reason: string;
+  /** The server's code, where it gave one. */
+  code: ErrorCode | undefined;
+}
+
+/**
+ * Asks a server whether this client may register. Nothing changes, for a client that is connected
+ * neither.
+ */
+export function probe(
+  options: DialOptions & IntroductionOptions,
+  signal: AbortSignal,
+): Promise<ProbeOutcome> {
+  const ended = Promise.withResolvers<ProbeOutcome>();
+  const end = (reason: string, code?: ErrorCode, answer: Probed | null = null) =>
+    ended.resolve({ answer, reason, code });
+  const socket = dial(options);
+  const message: ClientMessage = { type: "probe", ...introductionOf(options) };
+  socket
+    .on("open", () => socket.send(JSON.stringify(message)))
+    .on("message", (data) => {
+      try {
+        const answer = parseServerMessage(data.toString());
+        if (answer.type === "probed") return end("", undefined, answer);
+        end("the server answered something else");
+      } catch (error) {
+        end(error instanceof Error ? error.message : String(error));
+      }
+    })
+    .on("unexpected-response", (_, answer) => end(describeAnswer(answer)))
+    .on("error", (error) => end(error.message || "cannot connect"))
+    .on("close", (code, reason) =>
+      end(reason.toString() || describeClose(code), codeOfClose(code)),
+    );
+  signal.addEventListener("abort", () => end("no answer"));
+  return ended.promise.finally(() => socket.terminate());
+}

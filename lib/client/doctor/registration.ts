@@ -1,0 +1,115 @@
+import type { Check, Finding } from "../../util/checkup.ts";
+import { type ErrorCode, meaningOf } from "../../protocol/errors.ts";
+import { FEATURES, type Probed } from "../../protocol/messages.ts";
+import type { ClientConfig } from "../config.ts";
+import { keysForNow, lookAtKeys } from "../key.ts";
+import { tlsTowards } from "../server-identity.ts";
+import { TlsFiles } from "../tls-files.ts";
+import { type ProbeOutcome, probe } from "./probe.ts";
+
+/** Whether the server would let this client register, asked without registering. */
+export function registrationCheck(config: ClientConfig, version: string): Check {
+  return {
+    name: "registration",
+    needs: ["key", "connection", "proxy", "TLS", "server"],
+    run: (signal) => checkRegistration(config, version, signal),
+  };
+}
+
+async function checkRegistration(
+  config: ClientConfig,
+  version: string,
+  signal: AbortSignal,
+): Promise<Finding> {
+  const known = await lookAtKeys(config.stateDir);
+  const keys = known?.keys ?? keysForNow();
+  const pems = await TlsFiles.readOnce(config.tls);
+  const { enrolToken } = config;
+  const ask = (token: string | undefined) =>
+    probe(
+      {
+        ...config,
+        version,
+        keys,
+        enrolToken: token,
+        tls: tlsTowards(pems, config.tls.pins),
+      },
+      signal,
+    );
+  // As the client does: what it enrols with is shown only where no server knows the key, or is asked for.
+  let outcome = await ask(known === null ? (enrolToken ?? undefined) : undefined);
+  if (known !== null && enrolToken !== null && asksToEnrol(outcome.code)) {
+    outcome = await ask(enrolToken);
+  }
+  return outcome.answer ? welcome(outcome.answer) : refusal(outcome, config);
+}
+
+function asksToEnrol(code: ErrorCode | undefined): boolean {
+  return code !== undefined && meaningOf(code).asksToEnrol === true;
+}
+
+/** What a server can do, for a person. */
+const ABILITIES: Record<string, string> = {
+  [FEATURES.list]: "look into folders",
+  [FEATURES.set]: "ask for many files at once",
+};
+
+function welcome({ enrols, connected, features = [] }: Probed): Finding {
+  const abilities = features.flatMap((feature) => ABILITIES[feature] ?? []);
+  const can = abilities.length === 0 ? "" : `; the server can ${abilities.join(" and ")}`;
+  if (enrols) return { status: "ok", text: `the client may enrol when it starts${can}` };
+  const now = connected ? "is connected now" : "is not connected now";
+  const text = `the server knows this client, which ${now}${can}`;
+  if (connected) return { status: "ok", text };
+  return { status: "ok", text, advice: "if it should run, start it and look into its log" };
+}
+
+function refusal({ code, reason }: ProbeOutcome, { id, enrolToken }: ClientConfig): Finding {
+  if (code === "protocol_error") {
+    return {
+      status: "not_needed",
+      text: "this server is older, and cannot tell without a registration",
+      advice: `start the client: its log says "registered as ${id}", or why not`,
+    };
+  }
+  return {
+    status: "wrong",
+    // Its code stands before it.
+    text: `the server refuses: ${reason.replace(/^[a-z_]+: /, "")}`,
+    ...adviceFor(code, id, enrolToken !== null),
+  };
+}
+
+function adviceFor(
+  code: ErrorCode | undefined,
+  id: string,
+  hasToken: boolean,
+): Pick<Finding, "advice"> {
+  const replacing = `fds enroll create NAME --id ${id} --replace`;
+  switch (code) {
+    case "enrolment_required":
+      return {
+        advice: hasToken
+          ? "ENROLL_TOKEN is wrong or used up: ask whoever runs the server for a new enrolment key"
+          : `ask whoever runs the server for an enrolment key (fds enroll create NAME --id ${id}), and set it as ENROLL_TOKEN`,
+      };
+    case "key_mismatch":
+      return {
+        advice: `another machine uses this id, or this one lost its state folder: choose another id, or ask whoever runs the server for a key that takes its place (${replacing}), and set it as ENROLL_TOKEN`,
+      };
+    case "client_revoked":
+      return {
+        advice: `whoever runs the server cut this client off: ask why. To let it in again they run ${replacing}, and the key is set as ENROLL_TOKEN here`,
+      };
+    case "id_in_use":
+      return { advice: "stop the other client of this id, or choose another id" };
+    case "rate_limited":
+      return { advice: "wait some minutes, and try again" };
+    case "unsupported_version":
+      return { advice: "bring the client and the server to the same release" };
+    case undefined:
+      return { advice: "check SERVER_URL; a proxy before the server must let WebSockets through" };
+    default:
+      return {};
+  }
+}

@@ -1,0 +1,170 @@
+import * as z from "zod";
+import type { Check, Finding } from "../../util/checkup.ts";
+import type { ClientConfig } from "../config.ts";
+import { TlsFiles } from "../tls-files.ts";
+
+type Way = Pick<ClientConfig, "serverUrl" | "proxy" | "tls">;
+
+/** A clock that is further off than this, in ms, is told. */
+const MAX_SKEW_MS = 60_000;
+
+/** Whatever is at the server's address has this long to answer, in ms; a check has longer. */
+const ASK_WITHIN_MS = 4_000;
+
+/** Most characters of what a strange server says. */
+const MAX_SHOWN = 200;
+
+/** What we need of `GET /health`; a server that is newer may say more. */
+const Health = z.object({ status: z.string(), version: z.string().max(255) });
+
+/** An answer of whatever is at the server's address. */
+interface Answer {
+  status: number;
+  type: string;
+  location: string | null;
+  /** What its clock says, ms since 1970; null: nothing. */
+  date: number | null;
+  text: string;
+}
+
+/** What the server says of itself, and what its clock says. */
+export class ServerChecks {
+  #answer: Answer | undefined;
+  #isSilent = false;
+
+  constructor(
+    private readonly way: Way,
+    private readonly version: string,
+  ) {}
+
+  /** Before TLS: a wrong clock is why a good certificate looks wrong. */
+  get clock(): Check {
+    const needs = ["connection", "proxy"];
+    return { name: "clock", needs, run: (signal) => this.#checkClock(signal) };
+  }
+
+  get server(): Check {
+    return {
+      name: "server",
+      needs: ["connection", "proxy", "TLS"],
+      run: () => this.#checkServer(),
+    };
+  }
+
+  async #checkClock(signal: AbortSignal): Promise<Finding> {
+    const inTime = AbortSignal.timeout(ASK_WITHIN_MS);
+    this.#answer = await this.#ask(AbortSignal.any([signal, inTime])).catch(() => undefined);
+    this.#isSilent = inTime.aborted;
+    const date = this.#answer?.date ?? null;
+    if (date === null) return { status: "not_needed", text: "the server tells no time" };
+    // The server tells whole seconds.
+    const skew = Date.now() - date;
+    const text = `${skew < 0 ? "behind" : "ahead of"} the server's`;
+    const seconds = Math.round(Math.abs(skew) / 1000);
+    if (Math.abs(skew) <= MAX_SKEW_MS) {
+      return { status: "ok", text: seconds <= 2 ? "as the server's" : `${seconds} s ${text}` };
+    }
+    return {
+      status: "wrong",
+      text: `${lengthOf(seconds)} ${text}`,
+      advice: "set this machine's clock, and let it be set by the network (NTP)",
+    };
+  }
+
+  #checkServer(): Finding {
+    const answer = this.#answer;
+    const advice = "check SERVER_URL";
+    if (!answer) {
+      const text = this.#isSilent
+        ? `what is there says nothing in ${ASK_WITHIN_MS / 1000} s`
+        : "what answers there does not speak HTTP";
+      return { status: "wrong", text, advice };
+    }
+    const { status, location, type } = answer;
+    if (location !== null) {
+      const text = `the answer leads to "${location.slice(0, MAX_SHOWN)}"`;
+      return {
+        status: "wrong",
+        text,
+        advice: `${advice}, or sign in to this network in a browser`,
+      };
+    }
+    const health = healthOf(answer);
+    if (health && status === 200) return this.#working(health.version);
+    if (status >= 500) {
+      return {
+        status: "wrong",
+        text: `it answers ${status}: it, its database or its storage is away`,
+        advice: "tell whoever runs the server; the client goes on by itself once it is back",
+      };
+    }
+    if (status >= 400) {
+      const text = `it answers ${status} when it is asked for /health, and tells nothing of itself`;
+      return { status: "not_needed", text };
+    }
+    return {
+      status: "wrong",
+      text: `another program answers there (${status}, ${type || "of no type"})`,
+      advice:
+        "if this network has a sign-in page, open a browser and sign in; else check SERVER_URL",
+    };
+  }
+
+  #working(version: string): Finding {
+    const text = `it works, version ${version}`;
+    if (version === this.version) return { status: "ok", text };
+    return { status: "ok", text: `${text}; this client is ${this.version}` };
+  }
+
+  /** No secret is shown, so whoever it is may answer: who it is, is the next question. */
+  async #ask(signal: AbortSignal): Promise<Answer> {
+    const { serverUrl, proxy, tls } = this.way;
+    const url = new URL(serverUrl);
+    url.protocol = url.protocol.replace("ws", "http");
+    url.pathname = url.pathname.replace(/ws$/, "health");
+    const pems = await TlsFiles.readOnce(tls);
+    const response = await fetch(url, {
+      redirect: "manual",
+      signal,
+      ...(url.protocol === "https:" && { tls: { ...pems, rejectUnauthorized: false } }),
+      // Else the environment would decide, by other rules than the client's.
+      proxy: proxy === null ? false : { url: proxy, respectNoProxy: false },
+    });
+    const date = Date.parse(response.headers.get("Date") ?? "");
+    return {
+      status: response.status,
+      type: response.headers.get("Content-Type") ?? "",
+      location: response.headers.get("Location"),
+      date: Number.isNaN(date) ? null : date,
+      text: await beginningOf(response),
+    };
+  }
+}
+
+/** Most bytes of an answer that are read: a strange server may send for ever. */
+const MAX_BODY = 64 * 1024;
+
+async function beginningOf({ body }: Response): Promise<string> {
+  let text = "";
+  const decoder = new TextDecoder();
+  for await (const bytes of body ?? []) {
+    text += decoder.decode(bytes, { stream: true });
+    if (text.length > MAX_BODY) break;
+  }
+  return text;
+}
+
+function healthOf({ text }: Answer): z.infer<typeof Health> | null {
+  try {
+    return Health.parse(JSON.parse(text));
+  } catch {
+    return null;
+  }
+}
+
+function lengthOf(seconds: number): string {
+  if (seconds < 2 * 60) return `${seconds} s`;
+  if (seconds < 2 * 3_600) return `${Math.round(seconds / 60)} minutes`;
+  if (seconds < 2 * 86_400) return `${Math.round(seconds / 3_600)} hours`;
+  return `${Math.round(seconds / 86_400)} days`;
+}

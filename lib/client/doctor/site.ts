@@ -1,0 +1,182 @@
+import { randomUUID } from "node:crypto";
+import { constants } from "node:fs";
+import { access, open, readdir, rm, stat, statfs } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import type { Check, Finding } from "../../util/checkup.ts";
+import { exposedFiles } from "../../util/exposed-files.ts";
+import { formatSize } from "../../util/sizes.ts";
+import { systemCode } from "../../util/system-error.ts";
+import type { ClientConfig } from "../config.ts";
+import { keyFiles, lookAtKeys } from "../key.ts";
+import { Roots } from "../owner-rules/roots.ts";
+import { userName } from "./user.ts";
+
+/** The right to write of whoever is not the folder's owner. */
+const OTHERS_WRITE = 0o022;
+
+/** Least room for the state folder, in bytes: the record of requests grows there. */
+const MIN_FREE = 64 * 1024 * 1024;
+
+/** Most folders beside the state folder in which another client's key is looked for. */
+const MAX_NEIGHBOURS = 1_000;
+
+type SiteConfig = Pick<ClientConfig, "stateDir" | "roots" | "allow" | "deny" | "keyMaxAge">;
+
+/** What can be wrong on this machine itself. */
+export function siteChecks(config: SiteConfig): Check[] {
+  return [
+    { name: "state folder", run: () => checkStateFolder(config.stateDir) },
+    { name: "free disk", run: () => checkFreeDisk(config.stateDir) },
+    { name: "key", needs: ["state folder"], run: () => checkKey(config) },
+    ...config.roots.map((root) => ({ name: "root", run: () => checkRoot(root, config) })),
+  ];
+}
+
+async function checkStateFolder(folder: string): Promise<Finding> {
+  const user = await userName();
+  const path = resolve(folder);
+  const found = await stat(path).catch(() => null);
+  if (!found) return checkFutureFolder(path, user);
+  if (!found.isDirectory()) {
+    return wrong(`"${path}" is a file`, "name a folder with --state-dir or CLIENT_STATE_DIR");
+  }
+  const flaw = await flawOfWriting(path);
+  if (flaw !== null) {
+    return wrong(
+      `"${user}" cannot write in "${path}" (${flaw})`,
+      `give the folder to the user that the client runs as: chown -R ${user} "${path}"`,
+    );
+  }
+  if (process.platform !== "win32" && found.mode & OTHERS_WRITE) {
+    return wrong(
+      `others on this machine can write in "${path}", and put another key there`,
+      `run chmod 700 "${path}"`,
+    );
+  }
+  const text = `"${path}", writable by "${user}"`;
+  if (process.getuid?.() !== 0 || found.uid === 0) return { status: "ok", text };
+  const advice = "the folder is another user's: run this as the user that the client runs as";
+  return { status: "ok", text, advice };
+}
+
+/** A folder that is not there yet: the client makes it, where it may. */
+async function checkFutureFolder(path: string, user: string): Promise<Finding> {
+  let above = dirname(path);
+  while (!(await stat(above).catch(() => null)) && dirname(above) !== above) above = dirname(above);
+  const mayWrite = await access(above, constants.W_OK | constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+  if (!mayWrite) {
+    return wrong(
+      `"${path}" is not there, and "${user}" cannot make it in "${above}"`,
+      "make it and give it to that user, or name another with --state-dir or CLIENT_STATE_DIR",
+    );
+  }
+  return { status: "not_needed", text: `"${path}" is not there yet, the client makes it` };
+}
+
+/** @returns the system's word for why nothing can be written there; null: something can */
+async function flawOfWriting(folder: string): Promise<string | null> {
+  const path = join(folder, `.doctor-${randomUUID()}`);
+  try {
+    const file = await open(path, "wx", 0o600);
+    await file.close();
+    await rm(path);
+    return null;
+  } catch (error) {
+    return systemCode(error) ?? String(error);
+  }
+}
+
+async function checkFreeDisk(folder: string): Promise<Finding> {
+  let path = resolve(folder);
+  while (!(await stat(path).catch(() => null)) && dirname(path) !== path) path = dirname(path);
+  const { bavail, bsize } = await statfs(path);
+  const free = bavail * bsize;
+  const text = `${formatSize(free)} for the state folder`;
+  if (free >= MIN_FREE) return { status: "ok", text };
+  return wrong(`only ${text}`, "free some disk: the record of requests is kept there");
+}
+
+async function checkKey({ stateDir, keyMaxAge }: SiteConfig): Promise<Finding> {
+  const found = await lookAtKeys(stateDir).catch((error: unknown) => error);
+  if (found === null) {
+    return { status: "not_needed", text: "none yet, the client makes one at its first start" };
+  }
+  if (!isKeys(found)) {
+    const code = systemCode(found);
+    const why = found instanceof Error ? found.message : String(found);
+    if (code === null) return { status: "wrong", text: why };
+    const path = keyFiles(stateDir)[0];
+    return wrong(
+      `"${await userName()}" cannot read "${path}" (${code})`,
+      "give the file to the user that the client runs as, or run this as that user",
+    );
+  }
+  const [exposed] = await exposedFiles(...keyFiles(stateDir));
+  if (exposed !== undefined) return { status: "wrong", text: exposed };
+  const twin = await sameKeyBeside(stateDir, found.keys.key);
+  if (twin !== null) {
+    return wrong(
+      `it is the same as that of "${twin}"`,
+      "each client needs a key of its own: empty the state folder of the copy, and enrol it",
+    );
+  }
+  const made = found.madeAt.toISOString().slice(0, 10);
+  const days = Math.round(keyMaxAge / 86_400_000);
+  return { status: "ok", text: `made on ${made}, replaced when it is ${days} days old` };
+}
+
+type Keys = NonNullable<Awaited<ReturnType<typeof lookAtKeys>>>;
+
+function isKeys(found: unknown): found is Keys {
+  return typeof found === "object" && found !== null && "keys" in found;
+}
+
+/** @returns the state folder of another client on this machine that was copied from this one */
+async function sameKeyBeside(stateDir: string, key: string): Promise<string | null> {
+  const own = resolve(stateDir);
+  const above = dirname(own);
+  const names = await readdir(above).catch(() => []);
+  for (const name of names.slice(0, MAX_NEIGHBOURS)) {
+    if (name === basename(own)) continue;
+    const other = join(above, name);
+    const found = await lookAtKeys(other).catch(() => null);
+    if (found?.keys.key === key) return other;
+  }
+  return null;
+}
+
+async function checkRoot(path: string, { allow, deny }: SiteConfig): Promise<Finding> {
+  const full = resolve(path);
+  const found = await stat(full).catch((error: unknown) => systemCode(error) ?? String(error));
+  if (found === "ENOENT" || found === "ENOTDIR") {
+    return wrong(
+      `"${full}" is not there`,
+      "make the folder, connect its disk, or name another with --root or CLIENT_ROOTS",
+    );
+  }
+  if (typeof found !== "string" && !found.isDirectory()) {
+    return wrong(`"${full}" is no folder`, "name the folder that it is in");
+  }
+  try {
+    await Roots.open([path], { allow, deny });
+    const names = await readdir(full);
+    const count = names.length === 1 ? "1 name" : `${names.length} names`;
+    return { status: "ok", text: `"${full}", ${count} in it, readable by "${await userName()}"` };
+  } catch (error) {
+    const cause = error instanceof Error ? (error.cause ?? error) : error;
+    const code = typeof found === "string" ? found : systemCode(cause);
+    // What is wrong with a pattern is told with what to do.
+    if (code === null) throw error;
+    return wrong(
+      `"${await userName()}" cannot read "${full}" (${code})`,
+      "give the user that the client runs as the right to read it, and to enter the folders above",
+    );
+  }
+}
+
+function wrong(text: string, advice: string): Finding {
+  return { status: "wrong", text, advice };
+}

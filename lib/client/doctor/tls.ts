@@ -1,0 +1,142 @@
+import { connect, type PeerCertificate, type TLSSocket } from "node:tls";
+import type { Check, Finding } from "../../util/checkup.ts";
+import { isLoopback } from "../../util/loopback.ts";
+import type { ClientConfig } from "../config.ts";
+import { checkIdentity } from "../server-identity.ts";
+import { TlsFiles, type TlsPems } from "../tls-files.ts";
+import { opened, openTcp, openTunnel, placeOf, serverName } from "./way.ts";
+
+type Way = Pick<ClientConfig, "serverUrl" | "proxy" | "tls">;
+
+const DAY_MS = 86_400_000;
+/** A certificate that ends sooner is worth a word, in days: most are renewed a month before. */
+const SOON_DAYS = 14;
+
+/** Whether the server is who it should be. */
+export function tlsChecks(way: Way): Check[] {
+  return [{ name: "TLS", needs: ["connection", "proxy"], run: (signal) => checkTls(way, signal) }];
+}
+
+async function checkTls(way: Way, signal: AbortSignal): Promise<Finding> {
+  const { serverUrl, tls } = way;
+  if (serverUrl.protocol !== "wss:") {
+    const text = isLoopback(serverUrl.hostname)
+      ? "not used, the server is on this machine"
+      : "not used: whoever is on the way can read the files and the key";
+    return { status: "not_needed", text };
+  }
+  const pems = await TlsFiles.readOnce(tls);
+  const socket = await handshake(way, pems, signal).catch((error: unknown) => {
+    if (signal.aborted) return "nothing is answered to TLS";
+    return error instanceof Error ? error.message : String(error);
+  });
+  if (typeof socket === "string") return noHandshake(socket);
+  const certificate = socket.getPeerCertificate();
+  const problem = socket.authorizationError;
+  socket.destroy();
+  const { host } = placeOf(serverUrl);
+  const shown = describe(certificate);
+  const reason = problem ? String(problem) : "";
+  const flaw = flawOf(reason, host, certificate, tls.ca !== null);
+  if (flaw) return { status: "wrong", text: flaw.text, advice: flaw.advice };
+  const wrong = checkIdentity(host, certificate, tls.pins);
+  if (wrong) {
+    return {
+      status: "wrong",
+      text: wrong.message,
+      advice:
+        "ask whoever runs the server whether that is its new key, and only then put it into TLS_PIN: else somebody is in between",
+    };
+  }
+  const days = Math.floor((Date.parse(certificate.valid_to) - Date.now()) / DAY_MS);
+  const pinned = tls.pins.length === 0 ? "" : ", its key is in TLS_PIN";
+  const text = `${shown}, for ${days} more days${pinned}`;
+  if (days >= SOON_DAYS) return { status: "ok", text };
+  return {
+    status: "ok",
+    text,
+    advice: "tell whoever runs the server that it has to be renewed soon",
+  };
+}
+
+/** Opens TLS as the client does, but takes any certificate: why it is wrong is to be told. */
+async function handshake(way: Way, pems: TlsPems, signal: AbortSignal): Promise<TLSSocket> {
+  const server = placeOf(way.serverUrl);
+  const plain =
+    way.proxy === null
+      ? await openTcp(server, signal)
+      : (await openTunnel(new URL(way.proxy), server, signal)).socket;
+  const options = { ...pems, ...serverName(server.host), rejectUnauthorized: false };
+  const socket = connect({ socket: plain, ...options });
+  await opened(socket, "secureConnect", signal);
+  return socket;
+}
+
+function noHandshake(reason: string): Finding {
+  return {
+    status: "wrong",
+    text: `what answers there does not speak TLS, or ends it (${reason})`,
+    advice:
+      "check the port in SERVER_URL, and whether the server wants a client's certificate (TLS_CLIENT_CERT)",
+  };
+}
+
+interface Flaw {
+  text: string;
+  advice: string;
+}
+
+/** @param reason the word of OpenSSL for why the certificate is not trusted; "" where it is */
+function flawOf(
+  reason: string,
+  host: string,
+  certificate: PeerCertificate,
+  hasCa: boolean,
+): Flaw | null {
+  const { valid_from, valid_to } = certificate;
+  const now = `this machine's clock says ${new Date().toISOString().slice(0, 16)}Z`;
+  if (/EXPIRED/i.test(reason)) {
+    return {
+      text: `the server's certificate ended on ${dayOf(valid_to)}; ${now}`,
+      advice: "if the clock is right, tell whoever runs the server to renew it",
+    };
+  }
+  if (/NOT_YET_VALID/i.test(reason)) {
+    return {
+      text: `the server's certificate begins on ${dayOf(valid_from)}; ${now}`,
+      advice: "set the clock of this machine",
+    };
+  }
+  if (/ALTNAME|HOSTNAME/i.test(reason)) {
+    return {
+      text: `the certificate is for ${namesOf(certificate)}, and not for "${host}"`,
+      advice: "write the server's name in SERVER_URL as its certificate has it",
+    };
+  }
+  if (reason === "") return null;
+  const advice = hasCa
+    ? "TLS_CA names somebody else: ask whoever runs the server for the right file"
+    : "if the server has a certificate of its own maker, name the maker's PEM file in TLS_CA; else something on the way (a proxy, a virus scanner) opens TLS";
+  return { text: `${describe(certificate)}: nobody whom this machine trusts (${reason})`, advice };
+}
+
+/** Whose a certificate is, who signed it, and until when it is good. */
+function describe(certificate: PeerCertificate): string {
+  const { issuer, valid_to } = certificate;
+  const signer = [issuer?.CN, issuer?.O].flat().filter(Boolean).join(", ") || "nobody";
+  return `certificate for ${namesOf(certificate)}, signed by "${signer}", until ${dayOf(valid_to)}`;
+}
+
+function namesOf({ subject, subjectaltname }: PeerCertificate): string {
+  const names = (subjectaltname ?? "")
+    .split(", ")
+    .flatMap((entry) => /^(?:DNS|IP Address):(.+)$/.exec(entry)?.[1] ?? []);
+  const shown = names.length === 0 ? [String(subject?.CN ?? "nobody")] : names.slice(0, 3);
+  const more = names.length > shown.length ? " and others" : "";
+  return shown.map((name) => `"${name}"`).join(", ") + more;
+}
+
+function dayOf(text: string): string {
+  const date = new Date(text);
+  return Number.isNaN(date.getTime()) ? "an unknown day" : date.toISOString().slice(0, 10);
+}
