@@ -31,10 +31,10 @@ interface TotalsRow {
 }
 
 /** The newest download of each client of a job; written like this an index answers it. */
-const NEWEST = sql`job_id IS NOT NULL AND retried_as IS NULL`;
+export const NEWEST = sql`job_id IS NOT NULL AND retried_as IS NULL`;
 
 /** The same by job and status. Left to itself, SQLite may take an index that has all of the job. */
-const OF_JOB = indexed("downloads", "downloads_of_job");
+export const OF_JOB = indexed("downloads", "downloads_of_job");
 
 /** Jobs, in the same database as their downloads. */
 export class JobsSql implements JobRows {

@@ -1,7 +1,7 @@
 import { LONGEST_WAIT_MS } from "../transition.ts";
 import { type Limits, limitsOfJobs, type Waiting } from "./repository.ts";
 import { activeOf, indexed, nextRevision, skipTaken, unindexed } from "./engines.ts";
-import { mayStart } from "./jobs-sql.ts";
+import { mayStart, NEWEST, OF_JOB } from "./jobs-sql.ts";
 import { sql, type Statement } from "./statement.ts";
 
 /** Takes the oldest download of a client and a line that is due, where the limits allow one more. */
@@ -40,9 +40,18 @@ function jobMayStart(clientId: string, jobId: string, limits: Limits, now: numbe
 /** Whether a queued download is due, also after the clock was put back. */
 function isDue(now: number): Statement {
   // By due time it would sort the whole queue.
-  const notBefore = unindexed("not_before");
+  const [notBefore, startsAt] = [unindexed("not_before"), unindexed("starts_at")];
   return sql`(${notBefore} <= ${now} OR ${notBefore} > ${now + LONGEST_WAIT_MS})
-    AND (${unindexed("starts_at")} IS NULL OR ${unindexed("starts_at")} <= ${now})`;
+    AND (${startsAt} IS NULL OR ${startsAt} <= ${now} OR EXISTS (
+      SELECT 1 FROM jobs WHERE jobs.job_id = downloads.job_id AND ${beginsLater(now)}))`;
+}
+
+/**
+ * Whether a job began to spread its starts at a time that is still to come: the clock was put back. The
+ * starts would be as far away as that, so they are due at once. A minute is for servers whose clocks differ.
+ */
+function beginsLater(now: number): Statement {
+  return sql`jobs.spread_from > ${now + LONGEST_WAIT_MS}`;
 }
 
 /** What waits for a client, and is due. */
@@ -52,7 +61,10 @@ export function waitingFor(clientId: string, now: number): Statement {
     WHERE client_id = ${clientId} AND status = 'queued' AND ${isDue(now)}`;
 }
 
-/** What became due after a time, up to `now`, or is due as the clock was put back. */
+/**
+ * What became due after a time, up to `now`, or is due as the clock was put back.
+ * @param after 0: all that is due
+ */
 export function dueSince(after: number, now: number): Statement {
   const byDueTime = indexed("downloads", "downloads_by_due_time");
   const byStart = indexed("downloads", "downloads_by_start");
@@ -63,7 +75,16 @@ export function dueSince(after: number, now: number): Statement {
       WHERE status = 'queued' AND not_before > ${now + LONGEST_WAIT_MS}
     UNION SELECT client_id, job_id FROM ${byStart}
       WHERE status = 'queued' AND starts_at IS NOT NULL
-        AND starts_at > ${after} AND starts_at <= ${now}`;
+        AND starts_at > ${after} AND starts_at <= ${now}
+    ${after === 0 ? sql`UNION ${hiddenByClock(now)}` : sql``}`;
+}
+
+/** What waits of jobs whose spread the clock, put back, moved away. */
+function hiddenByClock(now: number): Statement {
+  return sql`
+    SELECT client_id, job_id FROM ${OF_JOB}
+    WHERE ${NEWEST} AND status = 'queued' AND job_id IN (
+      SELECT job_id FROM jobs WHERE status IN ('running', 'paused') AND ${beginsLater(now)})`;
 }
 
 /** When the next download becomes due after a time: `due` of each way to be due, or null. */

@@ -214,6 +214,20 @@ export function jobsContract(name: string, makeBackend: () => Promise<Backend>):
       expect(await rows.claimDownload("a", JOB, LIMITS, NOW + 5)).not.toBeNull();
     });
 
+    test("starts what waits for its start where the clock was put back before the job", async () => {
+      await make({ spreadFrom: NOW }, ["a"]);
+      const before = NOW - 10 * 86_400_000;
+      const download = queued(1, { clientId: "a", jobId: JOB, notBefore: NOW });
+      await rows.jobs.insertDownload(download, NOW + 5);
+      const waiting = [{ clientId: "a", line: JOB }];
+      expect(await rows.dueSince(0, before)).toEqual(waiting);
+      expect(await rows.waitingFor("a", before)).toEqual(waiting);
+      // Another server's clock may be behind a little.
+      expect(await rows.claimDownload("a", JOB, LIMITS, NOW - 1_000)).toBeNull();
+      expect(await rows.claimDownload("a", JOB, LIMITS, before)).not.toBeNull();
+      expect(await rows.dueSince(0, before)).toEqual([]);
+    });
+
     test("is seen by whoever made it, and whoever sees one of its clients", async () => {
       await make({}, ["a", "b"]);
       await make({ jobId: id(91), createdWith: null }, ["c"]);

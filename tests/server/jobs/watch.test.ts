@@ -1,0 +1,93 @@
+import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
+import type { Job, JobRows, JobTotals } from "../../../lib/server/job.ts";
+import { JobWatch } from "../../../lib/server/jobs/watch.ts";
+import { Logger } from "../../../lib/util/logger.ts";
+
+/* How often a job is told of, by a clock that the tests move. */
+
+const NOW = 1_700_000_000_000;
+const MOST_A_SECOND = 4;
+
+/** How many downloads of each job run. */
+let downloading: number;
+/** When each job was told of, in ms from the beginning. */
+let told: Map<string, number[]>;
+let watch: JobWatch;
+
+beforeEach(() => {
+  jest.useFakeTimers();
+  jest.setSystemTime(NOW);
+  [downloading, told] = [0, new Map()];
+  const counts = { queued: 5, verifying: 0, completed: 0, failed: 0, cancelled: 0 };
+  const rows: Partial<JobRows> = {
+    get: async (jobId) => ({ jobId, status: "running", stopWhen: null }) as Job,
+    totals: async () => ({ total: 5, counts: { ...counts, downloading } }) as JobTotals,
+  };
+  watch = new JobWatch({
+    rows: rows as JobRows,
+    settle: async () => undefined,
+    wake: () => undefined,
+    onChange: ({ jobId }) => told.set(jobId, [...(told.get(jobId) ?? []), Date.now() - NOW]),
+    logger: new Logger({ level: "error", format: "json", write: () => undefined }),
+  });
+});
+afterEach(() => {
+  watch.stop();
+  jest.useRealTimers();
+});
+
+/** Lets everything happen that waits for no clock. */
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+}
+
+async function pass(ms: number): Promise<void> {
+  jest.advanceTimersByTime(ms);
+  await settle();
+}
+
+/** The most times that a job was told of within any second. */
+function mostInASecond(jobId: string): number {
+  const times = told.get(jobId) ?? [];
+  const within = times.map((from) => times.filter((at) => at >= from && at < from + 1_000).length);
+  return Math.max(0, ...within);
+}
+
+describe("a job is told of", () => {
+  test.each([
+    ["a change each millisecond", 1, false],
+    ["failures among them", 1, true],
+    ["a change each 100 ms", 100, false],
+    ["a failure each 50 ms", 50, true],
+  ])("at most four times a second: %s", async (_, every, hasFailed) => {
+    for (let at = 0; at < 5_000; at += every) {
+      for (const jobId of ["a", "b"]) watch.downloadChanged(jobId, { hasFailed });
+      await pass(every);
+    }
+    for (const jobId of ["a", "b"]) expect(mostInASecond(jobId)).toBe(MOST_A_SECOND);
+  });
+
+  test("at once, and of its last change too", async () => {
+    watch.downloadChanged("a");
+    await settle();
+    expect(told.get("a")).toEqual([0]);
+    for (const ms of [10, 10, 10]) {
+      watch.downloadChanged("a");
+      await pass(ms);
+    }
+    await pass(219);
+    expect(told.get("a")).toEqual([0]);
+    await pass(1);
+    expect(told.get("a")).toEqual([0, 250]);
+    await pass(60_000);
+    expect(told.get("a")).toHaveLength(2);
+  });
+
+  test("once a second while bytes flow", async () => {
+    downloading = 1;
+    watch.downloadChanged("a");
+    await settle();
+    for (let ms = 0; ms < 3_000; ms += 10) await pass(10);
+    expect(told.get("a")).toEqual([0, 1_000, 2_000, 3_000]);
+  });
+});
