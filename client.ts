@@ -3,6 +3,8 @@ import { existsSync } from "node:fs";
 import { DailyLimit } from "./lib/client/owner-rules/daily-limit.ts";
 import { CLIENT_HELP, type ClientConfig, readClientConfig } from "./lib/client/config.ts";
 import { DOCTOR_HELP, examineClient } from "./lib/client/doctor/doctor.ts";
+import { type ConnectionChange, ConnectionRecorder } from "./lib/client/connection-record.ts";
+import { readEnrolToken, removeEnrolToken } from "./lib/client/enrol-token-file.ts";
 import { keyFiles, keysToShow, loadOrCreateKey, takeNewKey } from "./lib/client/key.ts";
 import { CLIENT_SETTINGS } from "./lib/client/settings.ts";
 import { RequestLog } from "./lib/client/owner-rules/request-log.ts";
@@ -56,19 +58,23 @@ async function doctor(argv: string[]) {
 
 /** @param secretFile file of settings that holds a secret, if there is one */
 async function start(config: ClientConfig, secretFile: string | null) {
-  const { id, serverUrl, chunkSize, compress, enrolToken, proxy, tls, stateDir } = config;
+  const { id, serverUrl, chunkSize, compress, proxy, tls, stateDir } = config;
   const logger = new Logger({ level: config.logLevel, format: config.logFormat });
   const { allow, deny } = config;
   const roots = await Roots.open(config.roots, { allow, deny, mayBrowse: config.mayBrowse });
   const tlsFiles = await TlsFiles.open(tls);
   const { key, isNew } = await loadOrCreateKey(stateDir);
   await roots.withhold(stateDir);
+  const enrolToken = config.enrolToken ?? (await readEnrolToken(stateDir));
   const secrets = [...keyFiles(stateDir), tls.key, secretFile];
   for (const warning of await exposedFiles(...secrets)) logger.warn(warning);
-  const requestLines = new LineLimit(logger, "the record of requests");
-  const requestLog = new RequestLog(stateDir, requestLines.of(""));
+  const requestLog = new RequestLog(
+    stateDir,
+    new LineLimit(logger, "the record of requests").of(""),
+  );
   const { maxBytesPerDay: limit } = config;
   const dailyLimit = limit === null ? null : await DailyLimit.open({ stateDir, limit, logger });
+  const connection = recordConnection(config, logger);
   const stopping = new AbortController();
   const connected = stayConnected(
     {
@@ -85,15 +91,10 @@ async function start(config: ClientConfig, secretFile: string | null) {
       rateLimit: new TokenBucket(rateByHour(config.rates, config.timeZone ?? "UTC")),
       compress,
       roots,
+      onChange: connection.change,
       dailyLimit,
-      onRequestEnded: (about, { outcome, bytesSent, reason }) =>
-        requestLog.add({
-          server: serverUrl.origin,
-          ...about,
-          outcome,
-          bytes_sent: bytesSent,
-          reason,
-        }),
+      onRequestEnded: (about, { outcome, bytesSent: bytes_sent, reason }) =>
+        requestLog.add({ server: serverUrl.origin, ...about, outcome, bytes_sent, reason }),
       proxy,
       tlsToUse: async () => tlsTowards(await tlsFiles.read(logger), tls.pins),
       logger,
@@ -107,6 +108,29 @@ async function start(config: ClientConfig, secretFile: string | null) {
       stopping.abort();
       await connected;
       await requestLog.close();
+      await connection.close();
     },
   };
+}
+
+/** Tells the site how the client stands with its server, and forgets what it needs no more. */
+function recordConnection({ stateDir, serverUrl }: ClientConfig, logger: Logger) {
+  const about = { server: serverUrl.origin, version };
+  const recorder = new ConnectionRecorder(stateDir, about, logger);
+  return {
+    change(change: ConnectionChange): void {
+      recorder.change(change);
+      if (change.state === "connected") void forgetEnrolToken(stateDir, logger);
+    },
+    close: () => recorder.close(),
+  };
+}
+
+/** The server knows the client's key: what it enrolled with is good no more. */
+async function forgetEnrolToken(stateDir: string, logger: Logger): Promise<void> {
+  try {
+    await removeEnrolToken(stateDir);
+  } catch (error) {
+    logger.error("the file of the enrolment token could not be removed", {}, error);
+  }
 }

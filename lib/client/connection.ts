@@ -23,7 +23,7 @@ const MAX_UNREAD_BYTES = 16 * 1024 * 1024;
 
 export interface ConnectionOptions extends AgentOptions, DialOptions, IntroductionOptions {
   /** @param newKeyTaken the server knows the client by its new key from now on */
-  onRegistered: (newKeyTaken: boolean) => void;
+  onRegistered: (newKeyTaken: boolean, serverVersion: string) => void;
 }
 
 /** How a connection ended. */
@@ -123,7 +123,7 @@ export class Connection {
     if (message.type === "registered") {
       if (this.#registered) throw new FdsError("protocol_error", "registered came twice");
       this.#registered = true;
-      this.options.onRegistered(message.new_key_taken ?? false);
+      this.options.onRegistered(message.new_key_taken ?? false, message.version);
     } else if (message.type === "probed") {
       throw new FdsError("protocol_error", "probed came, and was not asked for");
     } else if (this.#registered) {

@@ -3,6 +3,7 @@ import { LineLimit } from "../util/line-limit.ts";
 import type { Logger } from "../util/logger.ts";
 import { meaningOf } from "../protocol/errors.ts";
 import { Connection, type ConnectionOptions, type Ending } from "./connection.ts";
+import type { ConnectionChange } from "./connection-record.ts";
 import type { ClientKeys } from "./key.ts";
 import { watch } from "./watchdog.ts";
 
@@ -24,6 +25,8 @@ export interface ReconnectOptions extends Omit<
   keysToShow: () => Promise<ClientKeys>;
   /** The server took the new one of them. */
   takeNewKey: () => Promise<void>;
+  /** Told how the client stands with its server, whenever that changes. */
+  onChange?: (change: ConnectionChange) => void;
   /** How to speak TLS at the next connection. */
   tlsToUse: () => Promise<ConnectionOptions["tls"]>;
   logger: Logger;
@@ -95,7 +98,7 @@ class Connections {
       tls,
       enrolToken: this.#enrol && enrolToken !== null ? enrolToken : undefined,
       keys: this.#keys,
-      onRegistered: (newKeyTaken) => this.#registered(newKeyTaken),
+      onRegistered: (newKeyTaken, version) => this.#registered(newKeyTaken, version),
     });
     this.#current = connection;
     const close = () => connection.close();
@@ -105,8 +108,9 @@ class Connections {
     return ending;
   }
 
-  #registered(newKeyTaken: boolean): void {
-    const { logger, id, serverUrl, takeNewKey } = this.options;
+  #registered(newKeyTaken: boolean, serverVersion: string): void {
+    const { logger, id, serverUrl, takeNewKey, onChange } = this.options;
+    onChange?.({ state: "connected", serverVersion });
     logger.announce(`registered as ${id}`, { server: serverUrl.origin });
     if (!newKeyTaken) return;
     takeNewKey()
@@ -116,7 +120,7 @@ class Connections {
 
   /** Tells how it ended. @returns how long to wait for the next try, in ms */
   #waitAfter(ending: Ending): number {
-    const { logger, enrolToken } = this.options;
+    const { logger, enrolToken, onChange } = this.options;
     const { reason, code, registered, worked, lasted } = ending;
     const known = !this.#enrol;
     const asksToEnrol = code !== undefined && meaningOf(code).asksToEnrol === true;
@@ -124,6 +128,7 @@ class Connections {
     // What the server asked for once counts until it is reached again and says something else.
     this.#enrol = isAsked || (this.#enrol && code === undefined && !registered);
     if (isAsked && known) return 0;
+    onChange?.({ state: "waiting", reason });
     const refused = wasRefused(ending);
     if (worked || lasted >= STABLE_MS) this.#attempt = 0;
     const wait = refused

@@ -84,6 +84,8 @@ async function build(
     entrypoints: SOURCES,
     target: "bun",
     minify: true,
+    // A program reads only its own part of the file: that is time and memory of every start.
+    splitting: true,
     // A thread is looked for beside the program.
     naming: { entry: "[name].[ext]" },
     define: { FDS_BUILD: JSON.stringify(about), "process.env.NODE_ENV": '"production"' },
@@ -93,6 +95,8 @@ async function build(
       // A site's folders are not ours: nothing that lies in one of them changes what the program does.
       autoloadDotenv: false,
       autoloadBunfig: false,
+      // What runs once, at the start, is not worth a compiler's memory; lib/program/main.ts changes it.
+      jitPolicy: 20,
     },
     throw: false,
   }).catch((error: unknown) => ({ success: false as const, logs: [error] }));

@@ -8,6 +8,10 @@ import { version } from "../../package.json";
 
 const [word, ...rest] = process.argv.slice(2);
 
+// A client at rest is to cost a site's machine little: it goes on with the start's reluctance to compile
+// (build.ts), which a long transfer outlasts.
+if (word !== "client") Bun.unsafe.setJITPolicy(1);
+
 // Only what is asked for is loaded: a client needs neither the memory nor the time of a server.
 if (word === "client") {
   const { runClient } = await import("../../client.ts");
