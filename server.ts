@@ -69,6 +69,7 @@ async function start(config: ServerConfig, secretFile: string | null, isTerminal
   const app = buildApp(config, engine, access, logger);
   await engine.downloads.recover();
   await engine.jobs.recover();
+  engine.retention.start();
   const { clients, audit } = engine;
   const listener = await serve({ config, app, page: dashboard, clients, audit, logger });
   announce(config, { port: listener.port, signIn: access.signIn, isTerminal, logger });
@@ -148,6 +149,7 @@ function addRoutes(app: RestRoutes, calls: RestCalls): void {
   app.post("/api/downloads/:download_id/retry", operator, ...changes.retryDownload);
   app.get("/api/downloads/:download_id/files", viewer, ...content.listSetFiles);
   app.get("/api/downloads/:download_id/content", viewer, ...content.downloadContent);
+  app.delete("/api/downloads/:download_id/content", admin, ...changes.removeContent);
   app.get("/api/downloads/:download_id/events", viewer, ...events.downloadEvents);
   app.get("/api/events", viewer, ...events.events);
   app.get("/api/totals", viewer, ...downloads.totals);
@@ -175,6 +177,7 @@ async function stop(engine: Engine, listener: Listener): Promise<void> {
   engine.stopWatching();
   engine.jobs.stop();
   engine.storage.stopSoon();
+  await engine.retention.stop();
   await engine.downloads.stop();
   await engine.clients.close();
   const heard = Bun.sleep(GOODBYE_MS);

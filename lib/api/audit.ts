@@ -30,6 +30,7 @@ export const AUDIT_ACTIONS = [
   "job_resume",
   "job_rerun",
   "content_fetch",
+  "content_remove",
   "browse",
   "denied",
 ] as const;
@@ -50,7 +51,7 @@ export const AuditRecord = z
     action: AuditAction,
     target: z.string().nullable().meta({
       description:
-        "the token, enrolment key or job it was about; of what was denied, the call; of two machines with one id, where the other one is",
+        "the token, enrolment key or job it was about; of what was denied, the call; of two machines with one id, where the other one is; of what was removed or held, by what",
     }),
     client_id: z.string().nullable(),
     download_id: z.string().nullable(),

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { IdPattern } from "./enrolment.ts";
+import { Keep } from "./keep.ts";
 import { pageLimit } from "./page-limit.ts";
 import { ClientRecord, DownloadOrder, DownloadRecord, DownloadStatus } from "./schemas.ts";
 import { SelectorText } from "./selector-text.ts";
@@ -80,6 +81,7 @@ export const NewJob = z
       .optional()
       .meta({ type: ["string", "null"], description: "over which the starts are spread" }),
     stop_when: NewStopWhen.nullable().optional(),
+    keep: Keep.nullable().optional(),
     dry_run: z.boolean().default(false).meta({ description: "only tell which clients match" }),
   })
   .refine(({ membership, expires_in }) => membership === "snapshot" || expires_in != null, {
@@ -129,6 +131,7 @@ export const JobRecord = z
     max_concurrent: z.int().nullable(),
     spread: z.string().nullable(),
     stop_when: StopWhen.nullable(),
+    keep: Keep.nullable().meta({ description: "null: as all that has no rule of its own" }),
     total: z.int().min(0).meta({ description: "clients, of those that the caller sees" }),
     counts: Counts.meta({ description: "of the newest download of each client" }),
     bytes_received: z.int().min(0),

@@ -73,6 +73,10 @@ export const DownloadRecord = z
     rate_limit: RateLimit.nullable(),
     job_id: z.uuid().nullable().meta({ description: "the job that asked for it" }),
     saved_path: SavedPath.nullable(),
+    hold: z.boolean().meta({ description: "kept, whatever the rules of retention say" }),
+    removed_at: time
+      .nullable()
+      .meta({ description: "when what came was removed; its content is gone since then" }),
     attempts: z.int().min(0),
     created_at: time,
     started_at: time.nullable(),
@@ -196,9 +200,15 @@ export const NewDownload = z
   .meta({ id: "NewDownload" });
 export type NewDownload = z.input<typeof NewDownload>;
 
-/** What can be changed of a download that has not ended. */
+/** What can be changed of a download: its rate until it has ended, a hold at any time. */
 export const DownloadChange = z
-  .strictObject({ rate_limit: RateLimit.nullable() })
+  .strictObject({
+    rate_limit: RateLimit.nullable().optional(),
+    hold: z.boolean().optional().meta({ description: "an admin's" }),
+  })
+  .refine(({ rate_limit, hold }) => rate_limit !== undefined || hold !== undefined, {
+    message: 'give "rate_limit" or "hold"',
+  })
   .meta({ id: "DownloadChange" });
 export type DownloadChange = z.input<typeof DownloadChange>;
 

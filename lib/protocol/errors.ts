@@ -57,6 +57,8 @@ const TABLE = {
   download_already_ended: { http: 409 },
   job_ended: { http: 409 },
   idempotency_conflict: { http: 409 },
+  content_held: { http: 409 },
+  file_removed: { http: 410 },
   request_too_large: { http: 413 },
   rate_limited: { http: 429, close: 4429 },
   internal_error: { http: 500, close: 1011 },

@@ -35,7 +35,8 @@ export type DownloadEvent =
   | { type: "nothing"; epoch: number; now: number; digest: string; chunkSize: number }
   /** The name was taken, another one is next. */
   | { type: "renamed"; epoch: number; savedPath: string; digest?: string }
-  | { type: "published"; epoch: number; now: number }
+  /** `storedBytes`: what it takes of a quota, where that is not the bytes that came. */
+  | { type: "published"; epoch: number; now: number; storedBytes?: number }
   | { type: "lost"; epoch: number; now: number }
   /** The client was slow while others waited, or another machine took its id. */
   | { type: "gave_way"; epoch: number; now: number; problem: Problem }

@@ -50,6 +50,8 @@ export interface Common extends Order {
   bytesOnWire: number;
   /** What became of the files of a set, as far as it is known; null: it is one file, or not listed. */
   files: SetCounts | null;
+  /** What came is kept, whatever the rules of retention say. */
+  isHeld: boolean;
   /**
    * The place of the row's last change among those of all downloads, 0 before it is recorded:
    * what compare-and-set compares, and where a reader of events goes on.
@@ -100,6 +102,10 @@ export interface Completed extends Common {
   digest: string;
   /** null: a set of no files. */
   savedPath: string | null;
+  /** Bytes that count to the quota of its client; what an earlier set shares with it does not. */
+  storedBytes: number;
+  /** When what came was removed, or found to be gone; its bytes may go a little later. */
+  removedAt: number | null;
 }
 
 export interface Failed extends Common {
@@ -140,6 +146,7 @@ export function newDownload(downloadId: string, order: Order, now: number): Queu
     failures: 0,
     bytesOnWire: 0,
     files: null,
+    isHeld: false,
     revision: 0,
     startedAt: null,
     source: null,
@@ -192,7 +199,7 @@ export function isDated({ filePath, set }: Pick<Order, "filePath" | "set">): boo
 /** What a download has in every state. */
 export function common(download: Download): Common {
   const { downloadId, createdAt } = download;
-  const { attempts, epoch, restarts, failures, bytesOnWire, files, revision } = download;
+  const { attempts, epoch, restarts, failures, bytesOnWire, files, isHeld, revision } = download;
   return {
     ...orderOf(download),
     downloadId,
@@ -203,6 +210,7 @@ export function common(download: Download): Common {
     failures,
     bytesOnWire,
     files,
+    isHeld,
     revision,
   };
 }

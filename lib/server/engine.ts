@@ -13,6 +13,7 @@ import { JobEvents } from "./jobs/job-events.ts";
 import { Jobs } from "./jobs/jobs.ts";
 import { watchEventLoop } from "./metrics/event-loop-lag.ts";
 import { Metrics } from "./metrics/metrics.ts";
+import { Retention, type RetentionOptions } from "./retention/retention.ts";
 import type { Storage } from "./storage/storage.ts";
 import { FlowControl } from "./transfer/flow-control.ts";
 
@@ -42,6 +43,7 @@ export function buildEngine(options: EngineOptions) {
   const clientChanged = new Topic<[clientId: string]>();
   const clientLabelled = new Topic<[clientId: string]>();
   const downloadChanged = new Topic();
+  const retention = retentionOf(options, { metrics, audit, onChange: downloadChanged.publish });
   const clients = new Clients({
     repository,
     enrolToken,
@@ -67,6 +69,7 @@ export function buildEngine(options: EngineOptions) {
     audit,
     logger,
     onChange: downloadChanged.publish,
+    noticeMissing: (clientId) => retention.noticeMissing(clientId),
     jobs: {
       mostOf: (jobId) => jobs.mostOf(jobId),
       onChange: (jobId, status) => jobs.onChange(jobId, status),
@@ -83,7 +86,16 @@ export function buildEngine(options: EngineOptions) {
   clientLabelled.subscribe((clientId) => jobs.clientSeen(clientId));
   clientChanged.subscribe((clientId) => events.clientChanged(clientId));
   downloadChanged.subscribe(() => events.downloadChanged());
+  downloadChanged.subscribe(() => retention.wake());
   const stopWatching = watchEventLoop(metrics.eventLoopLag);
   const parts = { credit, metrics, audit, enrolmentKeys, clients, downloads, events };
-  return { storage, repository, turns, ...parts, jobs, jobEvents, stopWatching };
+  return { storage, repository, turns, ...parts, jobs, jobEvents, retention, stopWatching };
+}
+
+function retentionOf(
+  { config, storage, repository, logger }: EngineOptions,
+  parts: Pick<RetentionOptions, "audit" | "metrics" | "onChange">,
+): Retention {
+  const { keepDays } = config;
+  return new Retention({ repository, storage, keepDays, logger, ...parts });
 }

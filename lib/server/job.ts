@@ -1,5 +1,6 @@
 import type { Sites } from "./access/sites.ts";
 import type { Download, Order, Queued } from "./download.ts";
+import type { Keep } from "./keep.ts";
 
 /* What a job is: one request to many clients, with a download for each. Times are ms since 1970. */
 
@@ -64,6 +65,8 @@ export interface Job {
   spreadMs: number;
   spreadFrom: number;
   stopWhen: StopWhen | null;
+  /** How long what comes of it is kept; null: as all that has no rule. */
+  keep: Keep | null;
   /** A rerun that is not yet done. */
   rerun: Rerun | null;
   /** Its downloads may not be yet as the job says: there is work to be done on them. */

@@ -107,6 +107,13 @@ export interface SetRows {
   storedByPath(downloadId: string, path: string): Promise<SetFile | null>;
   update(downloadId: string, changes: SetFileChange[]): Promise<void>;
   counts(downloadId: string): Promise<SetCounts & { bytesListed: number; bytesReceived: number }>;
+  /** Bytes of a set that count to a quota. @param shares whether unchanged files take no room */
+  storedBytes(downloadId: string, shares: boolean): Promise<number>;
+  /**
+   * A set is removed: what others share of its files counts for the oldest of them from now on. May be
+   * done again.
+   */
+  handOver(downloadId: string): Promise<void>;
   /**
    * Finds files that are stored already: of the same client, path, size and time, in a set that is
    * completed and made with the same checksum, and read at least 2 s after their last change.

@@ -163,6 +163,11 @@ export const SERVER_SETTINGS = {
     kind: size(1),
     help: "the same for all clients together (default: no limit)",
   },
+  keepDays: {
+    variable: "KEEP_DAYS",
+    kind: wholeNumber(1, 36_500),
+    help: "days that files are kept which no job or schedule says how long to keep, and then removed (default: for ever)",
+  },
   requestRate: {
     variable: "REQUEST_RATE",
     kind: wholeNumber(1, 1_000_000),

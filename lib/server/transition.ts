@@ -1,7 +1,9 @@
 import { MAX_FAILURES, MAX_RESTARTS, meaningOf, type Problem } from "../protocol/errors.ts";
 import {
   type Active,
+  type Common,
   common,
+  type Completed,
   type Download,
   type Downloading,
   durableOffsetOf,
@@ -83,7 +85,7 @@ export function transition(download: Download, event: DownloadEvent): Transition
         effects: [],
       };
     case "published":
-      return publish(download, event.now);
+      return publish(download, event);
   }
   return unchanged(download);
 }
@@ -167,38 +169,32 @@ function receive(
   };
 }
 
-function publish(download: Verifying, now: number): Transition {
-  return {
-    next: {
-      ...common(download),
-      status: "completed",
-      startedAt: download.startedAt,
-      completedAt: now,
-      source: download.source,
-      digest: download.digest,
-      savedPath: download.savedPath,
-    },
-    effects: [{ type: "confirm_client" }, dispatch],
-  };
+function publish(
+  download: Verifying,
+  { now, storedBytes }: Extract<DownloadEvent, { type: "published" }>,
+): Transition {
+  const { source, digest, savedPath } = download;
+  const bytes = storedBytes ?? source.totalSize;
+  return complete(download, { completedAt: now, source, digest, savedPath, storedBytes: bytes });
 }
 
 function completeEmpty(
   download: Downloading,
   { now, digest, chunkSize }: Extract<DownloadEvent, { type: "nothing" }>,
 ): Transition {
-  return {
-    next: {
-      ...common(download),
-      status: "completed",
-      startedAt: download.startedAt,
-      completedAt: now,
-      source: { identity: null, totalSize: 0, chunkSize },
-      files: { total: 0, received: 0, unchanged: 0, skipped: 0 },
-      digest,
-      savedPath: null,
-    },
-    effects: [{ type: "confirm_client" }, dispatch],
-  };
+  const files = { total: 0, received: 0, unchanged: 0, skipped: 0 };
+  const source = { identity: null, totalSize: 0, chunkSize };
+  const stored = { savedPath: null, storedBytes: 0 };
+  return complete({ ...download, files }, { completedAt: now, source, digest, ...stored });
+}
+
+function complete(
+  download: Active,
+  ended: Omit<Completed, keyof Common | "status" | "startedAt" | "removedAt">,
+): Transition {
+  const { startedAt } = download;
+  const next = { ...common(download), ...ended, status: "completed", startedAt } as const;
+  return { next: { ...next, removedAt: null }, effects: [{ type: "confirm_client" }, dispatch] };
 }
 
 function requeue(download: Active, notBefore: number, problem: Problem | null): Queued {

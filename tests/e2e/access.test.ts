@@ -60,6 +60,7 @@ const SAMPLES: Record<Name, Sample> = {
   downloadContent: { allowed: 200, elsewhere: 404, of: () => completed },
   downloadEvents: { allowed: 200, elsewhere: 404, of: () => completed },
   events: { allowed: 200 },
+  removeContent: { allowed: 404, of: () => NOWHERE },
   // It has ended.
   changeDownload: {
     allowed: 409,

@@ -331,6 +331,7 @@ export class MemoryWorld {
       minFreeDisk: 1,
       quotas: { file: null, perClient: null, total: null },
       onChange: () => undefined,
+      noticeMissing: async () => 0,
       jobs: {
         mostOf: (jobId) => jobs.mostOf(jobId),
         onChange: (jobId, status) => jobs.onChange(jobId, status),
@@ -358,6 +359,7 @@ function jobFor(clientId: string): NewJob {
     maxConcurrent: null,
     spreadMs: 0,
     stopWhen: null,
+    keep: null,
     expiresIn: null,
     request: {},
   };

@@ -22,6 +22,7 @@ const DEFAULTS: ServerConfig = {
   maxActiveDownloadsPerClient: 2,
   receiveBudget: 128 * MIB,
   minFreeDisk: 256 * MIB,
+  keepDays: null,
   quotas: { file: null, perClient: null, total: null },
   trustedProxies: [],
   requestRate: 500,

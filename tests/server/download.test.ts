@@ -178,7 +178,8 @@ describe("bytes become safe", () => {
 describe("the end", () => {
   test("completed: the client may forget the file, and a slot is free", () => {
     const { next, effects } = transition(verifying, events.published);
-    expect(next).toEqual({ ...verifying, status: "completed", completedAt: NOW });
+    const stored = { storedBytes: source.totalSize, removedAt: null };
+    expect(next).toEqual({ ...verifying, ...stored, status: "completed", completedAt: NOW });
     expect(effects).toEqual([{ type: "confirm_client" }, { type: "dispatch" }]);
   });
 

@@ -56,6 +56,7 @@ const common = {
   failures: 0,
   bytesOnWire: 300,
   files: null,
+  isHeld: false,
   revision: 9,
 };
 const startedAt = NOW - 4000;
@@ -85,7 +86,13 @@ const verifying: Verifying = {
   digest: MD5,
   savedPath: "restaurant-001/a.txt",
 };
-const completed: Completed = { ...verifying, ...ended, status: "completed" };
+const completed: Completed = {
+  ...verifying,
+  ...ended,
+  status: "completed",
+  storedBytes: source.totalSize,
+  removedAt: null,
+};
 const failed: Failed = {
   ...common,
   ...ended,

@@ -1,6 +1,6 @@
 import { FdsError } from "../../lib/protocol/errors.ts";
 import type { SetFolder, SetStorage } from "../../lib/server/storage/storage.ts";
-import { checkedSetFile } from "../../lib/server/storage/paths.ts";
+import { checkedPublishedPath, checkedSetFile } from "../../lib/server/storage/paths.ts";
 import { MemoryPart, type MemoryStorage } from "./memory-storage.ts";
 
 /** The files of a set in memory. What a sync() has not covered is not safe. */
@@ -39,6 +39,7 @@ class MemorySetFolder implements SetFolder {
 /** Sets in memory. */
 export class MemorySets implements SetStorage {
   readonly maxUnsafe = 64 * 1024 * 1024;
+  readonly sharesBytes = true;
   readonly folders = new Map<string, MemorySetFolder>();
 
   constructor(private readonly storage: MemoryStorage) {}
@@ -65,5 +66,11 @@ export class MemorySets implements SetStorage {
     files.set(savedPath + sums.suffix, new TextEncoder().encode(sums.text));
     this.folders.delete(downloadId);
     return true;
+  };
+  unpublish = async (_: string, savedPath: string, suffix: string): Promise<void> => {
+    const { files } = this.storage;
+    files.delete(checkedPublishedPath(savedPath) + suffix);
+    const own = [...files.keys()].filter((name) => name.startsWith(`${savedPath}/`));
+    for (const name of own) files.delete(name);
   };
 }

@@ -1,5 +1,6 @@
 import { FdsError } from "../../lib/protocol/errors.ts";
 import {
+  checkedClientId,
   checkedDownloadId,
   checkedFilePath,
   checkedPublishedPath,
@@ -71,10 +72,13 @@ export class MemoryStorage implements Storage {
       this.removedOpen.push(downloadId);
     this.parts.delete(downloadId);
   };
-  usedBytes = async (clientId?: string): Promise<number> => {
-    const folder = clientId === undefined ? "" : `${clientId}/`;
-    const found = [...this.files].filter(([path]) => path.startsWith(folder));
-    return found.reduce((sum, [, { length }]) => sum + length, 0);
+  unpublish = async (savedPath: string): Promise<void> => {
+    this.files.delete(checkedPublishedPath(savedPath));
+  };
+  namesOf = async (clientId: string): Promise<Set<string>> => {
+    const prefix = `${checkedClientId(clientId)}/`;
+    const own = [...this.files.keys()].filter((path) => path.startsWith(prefix));
+    return new Set(own.map((path) => path.split("/")[1]!));
   };
   listParts = async (): Promise<string[]> => [...this.parts.keys()];
   publish = async (downloadId: string, savedPath: string): Promise<boolean> => {

@@ -32,6 +32,8 @@ export function downloadRecord(fields: Partial<DownloadRecord> = {}): DownloadRe
     rate_limit: null,
     job_id: null,
     saved_path: null,
+    hold: false,
+    removed_at: null,
     attempts: 0,
     created_at: "2026-01-02T03:04:05.000Z",
     started_at: null,
@@ -83,6 +85,7 @@ export function jobRecord(
     max_concurrent: null,
     spread: null,
     stop_when: null,
+    keep: null,
     total: 1,
     counts: {
       queued: 0,

@@ -10,7 +10,7 @@ export interface AuditEntry {
   address?: string | null;
   /**
    * The token, enrolment key or job it was about; of what was denied, the call; of two machines with one
-   * id, where the other one is.
+   * id, where the other one is; of content that no caller removed, what did; of a change, a hold.
    */
   target?: string | null;
   clientId?: string | null;
@@ -55,6 +55,7 @@ const ACTS: ReadonlySet<AuditAction> = new Set([
   "job_pause",
   "job_resume",
   "job_rerun",
+  "content_remove",
 ]);
 
 export function standingOf({ action, outcome, actor, clientId }: AuditEntry): Standing {

@@ -20,13 +20,15 @@ export interface JobRow {
   spreadFrom: number;
   stopPercent: number | null;
   stopAtLeast: number | null;
+  keepDays: number | null;
+  keepLast: number | null;
   rerun: string | null;
   unsettled: number;
   revision: number;
 }
 
 export function toJobRow(job: Job): JobRow {
-  const { order, selection, download, stopWhen, rerun, unsettled, ...same } = job;
+  const { order, selection, download, stopWhen, keep, rerun, unsettled, ...same } = job;
   return {
     ...same,
     selection: JSON.stringify(selection),
@@ -34,6 +36,8 @@ export function toJobRow(job: Job): JobRow {
     download: JSON.stringify(download),
     stopPercent: stopWhen && stopWhen.failedPercent,
     stopAtLeast: stopWhen && stopWhen.atLeast,
+    keepDays: keep && keep.days,
+    keepLast: keep && keep.last,
     rerun: rerun && JSON.stringify(rerun),
     unsettled: Number(unsettled),
   };
@@ -41,7 +45,7 @@ export function toJobRow(job: Job): JobRow {
 
 /** @throws Error for a draft, which nobody sees */
 export function toJob(row: JobRow): Job {
-  const { stopPercent, stopAtLeast, orderJson, status, ...same } = row;
+  const { stopPercent, stopAtLeast, keepDays, keepLast, orderJson, status, ...same } = row;
   if (status === "draft") throw new Error(`the job "${row.jobId}" is a draft`);
   return {
     ...same,
@@ -59,6 +63,10 @@ export function toJob(row: JobRow): Job {
       stopPercent === null
         ? null
         : { failedPercent: Number(stopPercent), atLeast: Number(stopAtLeast) },
+    keep:
+      keepDays === null && keepLast === null
+        ? null
+        : { days: numberOrNull(keepDays), last: numberOrNull(keepLast) },
     rerun: row.rerun === null ? null : (JSON.parse(row.rerun) as Rerun),
     unsettled: Number(row.unsettled) === 1,
     revision: Number(row.revision),

@@ -19,6 +19,7 @@ import { postgresConcurrency } from "./migrations/17-postgres-concurrency.ts";
 import { jobs } from "./migrations/18-jobs.ts";
 import { jobCounts } from "./migrations/19-job-counts.ts";
 import { datesInPaths } from "./migrations/20-dates-in-paths.ts";
+import { retention } from "./migrations/21-retention.ts";
 import type { Change } from "./migrations/change.ts";
 
 /**
@@ -46,6 +47,7 @@ const MIGRATIONS: readonly (readonly Change[])[] = [
   jobs,
   jobCounts,
   datesInPaths,
+  retention,
 ];
 
 /** The changes that lead to a version of the database, each a statement. */

@@ -7,6 +7,7 @@ import type { SetRows } from "../set.ts";
 import type { AccessRows } from "../access/rows.ts";
 import type { Active, Download, Downloading, Queued } from "../download.ts";
 import type { JobRows } from "../job.ts";
+import type { KeepRows } from "../keep.ts";
 
 /** A site's program as it registered. Times are ms since 1970. */
 export interface RegisteredClient {
@@ -211,6 +212,8 @@ export interface Repository {
   readonly access: AccessRows;
   /** Requests to many clients. */
   readonly jobs: JobRows;
+  /** What is kept, and how long. */
+  readonly keep: KeepRows;
   /** Who did what. */
   readonly audit: AuditRows;
 

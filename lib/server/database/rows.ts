@@ -34,6 +34,10 @@ export interface DownloadRow {
   filesReceived: number | null;
   filesUnchanged: number | null;
   filesSkipped: number | null;
+  /** 1: yes */
+  held: number;
+  storedBytes: number;
+  removedAt: number | null;
   revision: number;
   notBefore: number | null;
   safeOffset: number;
@@ -73,6 +77,9 @@ export function toRow(download: Download): DownloadRow {
     filesReceived: download.files && download.files.received,
     filesUnchanged: download.files && download.files.unchanged,
     filesSkipped: download.files && download.files.skipped,
+    held: Number(download.isHeld),
+    storedBytes: "storedBytes" in download ? download.storedBytes : 0,
+    removedAt: "removedAt" in download ? download.removedAt : null,
     revision: download.revision,
     notBefore: "notBefore" in download ? download.notBefore : null,
     safeOffset: durableOffsetOf(download),
@@ -117,7 +124,7 @@ export function toDownload(row: DownloadRow): Download {
     case "verifying":
       return { ...common, status, ...received(), savedPath: required(savedPath, "saved_path") };
     case "completed":
-      return { ...common, status, ...received(), savedPath, completedAt: ended() };
+      return { ...common, status, ...received(), ...storedOf(row), completedAt: ended() };
     case "failed": {
       const problem = required(toProblem(row), "problem_code");
       const completedAt = ended();
@@ -145,6 +152,11 @@ export function toDownload(row: DownloadRow): Download {
   }
 }
 
+/** What lies in the storage of a download that is completed. */
+function storedOf({ savedPath, storedBytes, removedAt }: DownloadRow) {
+  return { savedPath, storedBytes: Number(storedBytes), removedAt: numberOrNull(removedAt) };
+}
+
 /** What a download has in every status. */
 function commonOf(row: DownloadRow) {
   return {
@@ -163,6 +175,7 @@ function commonOf(row: DownloadRow) {
     failures: Number(row.failures),
     bytesOnWire: Number(row.bytesOnWire),
     files: toCounts(row),
+    isHeld: Number(row.held) === 1,
     revision: Number(row.revision),
   };
 }

@@ -25,6 +25,9 @@ const ID_LENGTH = 36;
 /** An item of `arraysOf` that is a number. */
 const integer = (item: number) => new Statement([`CAST(value->>${item} AS BIGINT)`], []);
 
+/** Files whose bytes count for their own set. */
+const OWN = sql`(status = 'received' OR inherited = 1)`;
+
 /** A file of a set as a row. */
 interface SetFileRow {
   idx: number;
@@ -175,6 +178,31 @@ export class SetRowsSql implements SetRows {
     return { ...known, total, bytesReceived: bytes.received, bytesListed };
   }
 
+  async storedBytes(downloadId: string, shares: boolean): Promise<number> {
+    const counts = shares ? OWN : sql`status IN ('received', 'unchanged')`;
+    let sum = 0;
+    for await (const slice of this.#slices(downloadId)) {
+      const [row] = await this.database.run<{ bytes: number | null }>(sql`
+        SELECT SUM(size) AS bytes FROM set_files WHERE ${slice} AND ${counts}`);
+      sum += Number(row?.bytes ?? 0);
+    }
+    return sum;
+  }
+
+  async handOver(downloadId: string): Promise<void> {
+    const heirs = new Set<string>();
+    for await (const slice of this.#slices(downloadId)) {
+      const rows = await this.database.run<{ downloadId: string }>(handOverOf(downloadId, slice));
+      for (const row of rows) heirs.add(row.downloadId);
+    }
+    for (const heir of heirs) {
+      const bytes = await this.storedBytes(heir, true);
+      await this.database.run(sql`
+        UPDATE downloads SET stored_bytes = ${bytes}
+        WHERE download_id = ${heir} AND status = 'completed'`);
+    }
+  }
+
   async twins(clientId: string, checksum: string, files: SetFile[]): Promise<StoredTwin[]> {
     const wanted = files.map(({ index, path, size, mtimeNs }) => [index, path, size, mtimeNs]);
     const rows = await this.database.run<{
@@ -191,7 +219,8 @@ export class SetRowsSql implements SetRows {
           WHERE twin.client_id = ${clientId} AND twin.path = value->>1 AND twin.size = ${integer(2)}
             AND twin.mtime_ns = value->>3 AND twin.status IN ('received', 'unchanged')
             AND CAST(twin.mtime_ns AS BIGINT) / 1000000 + ${SETTLED_MS} <= twin.read_at
-            AND whole.status = 'completed' AND whole.checksum = ${checksum}
+            AND whole.status = 'completed' AND whole.removed_at IS NULL
+            AND whole.checksum = ${checksum}
           ORDER BY twin.download_id DESC LIMIT 1) AS twin
         FROM ${arraysOf(wanted)}
       )
@@ -230,4 +259,32 @@ function toSetFile(row: SetFileRow): SetFile {
     durableOffset: Number(row.safeOffset),
     error: row.errorCode && { code: row.errorCode, message: row.error ?? "" },
   };
+}
+
+/**
+ * Gives the bytes of a slice of a set to the next set that has a hard link to them. Links of one file
+ * have the time in common at which the client read it.
+ */
+function handOverOf(downloadId: string, slice: Statement): Statement {
+  const twins = indexed("set_files AS twin", "set_files_stored");
+  return sql`
+    WITH own AS MATERIALIZED (
+      SELECT client_id, path, size, digest, read_at FROM set_files WHERE ${slice} AND ${OWN}
+    ), found AS MATERIALIZED (
+      SELECT (
+        SELECT twin.download_id || twin.idx FROM ${twins}
+        JOIN downloads AS whole ON whole.download_id = twin.download_id
+        WHERE twin.client_id = own.client_id AND twin.path = own.path
+          AND twin.status IN ('received', 'unchanged') AND twin.download_id > ${downloadId}
+          AND twin.status = 'unchanged' AND twin.size = own.size AND twin.digest = own.digest
+          AND twin.read_at = own.read_at AND whole.removed_at IS NULL
+          AND whole.status IN ('downloading', 'verifying', 'completed')
+        ORDER BY twin.download_id LIMIT 1) AS heir
+      FROM own
+    )
+    UPDATE set_files SET inherited = 1
+    WHERE (download_id, idx) IN (
+      SELECT substr(heir, 1, ${ID_LENGTH}), CAST(substr(heir, ${ID_LENGTH + 1}) AS BIGINT)
+      FROM found WHERE heir IS NOT NULL)
+    RETURNING download_id`;
 }

@@ -4,6 +4,7 @@ import type { Logger } from "../../util/logger.ts";
 import { atOnce, type InTurn } from "../../util/fair-turns.ts";
 import {
   type Active,
+  type Completed,
   type Download,
   type Downloading,
   type Queued,
@@ -40,6 +41,7 @@ import {
   type DownloadRow,
 } from "./rows.ts";
 import { JobsSql } from "./jobs-sql.ts";
+import { KeepSql, ruleOf } from "./keep-sql.ts";
 import { claimOf, dueSince, nextDueAfter, waitingFor } from "./queue-sql.ts";
 import { DatabaseFull, type SqlDatabase, UniqueViolation } from "./database.ts";
 import { openDatabase } from "./open.ts";
@@ -90,10 +92,19 @@ function mayBeTakenBack(next: Download, before: Download | undefined): boolean {
   return now >= then && Math.floor(now / DURABLE_EACH) === Math.floor(then / DURABLE_EACH);
 }
 
+/** Whether a download of a job comes to its end: what is kept of it is known then. */
+function isCompletion(
+  next: Download,
+  before: Download | undefined,
+): next is Completed & { jobId: string } {
+  return next.status === "completed" && next.jobId !== null && before?.status !== "completed";
+}
+
 class SqlRepository implements Repository {
   readonly sets: SetRowsSql;
   readonly access: AccessSql;
   readonly jobs: JobsSql;
+  readonly keep: KeepSql;
   readonly audit: AuditSql;
   readonly #labels: LabelsSql;
 
@@ -104,6 +115,7 @@ class SqlRepository implements Repository {
     this.sets = new SetRowsSql(database);
     this.access = new AccessSql(database);
     this.jobs = new JobsSql(database);
+    this.keep = new KeepSql(database);
     this.audit = new AuditSql(database, inTurn);
     this.#labels = new LabelsSql(database);
   }
@@ -198,6 +210,7 @@ class SqlRepository implements Repository {
     // Each column takes time to prepare, and one that is in an index changes the index too.
     const columns = {
       ...Object.fromEntries(Object.entries(wanted).filter(isOther)),
+      ...(isCompletion(next, before) && ruleOf(next.jobId, next.completedAt)),
       revision: nextRevision(),
     };
     try {

@@ -19,13 +19,15 @@ import type { SpaceShortage } from "../transfer/free-space.ts";
 import type { Storage } from "../storage/storage.ts";
 
 export interface AttemptsOptions {
-  repository: Pick<Repository, "activeDownloads" | "sets">;
+  repository: Pick<Repository, "activeDownloads" | "keep" | "sets">;
   storage: Storage;
   clients: Pick<Clients, "sessionOf" | "problemOf">;
   credit: FlowControl;
   /** Bytes that must stay free on the disk. */
   minFreeDisk: number;
   quotas: Quotas;
+  /** Marks what was removed by hand, of a client or of all. @returns how many were marked */
+  noticeMissing: (clientId: string | null) => Promise<number>;
   metrics: Metrics;
   /** Whether a client waits for a slot that others have. */
   isCrowded: () => boolean;
@@ -171,8 +173,10 @@ export class Attempts {
   }
 
   async #findOverQuota(download: Downloading, totalSize: number): Promise<SpaceShortage | null> {
-    const { quotas, storage, repository } = this.options;
-    const over = await findOverQuota(quotas, download, totalSize, storage, repository, Date.now());
+    const { quotas, repository, noticeMissing } = this.options;
+    const find = () => findOverQuota(quotas, download, totalSize, repository, Date.now());
+    let over = await find();
+    if (over && !over.final && (await noticeMissing(over.of)) > 0) over = await find();
     if (over && !over.final) this.#shortAt.set(over.of, performance.now());
     return over;
   }

@@ -39,6 +39,8 @@ export interface DownloadsOptions {
   quotas: Quotas;
   /** A download is new, or its status is another. */
   onChange: () => void;
+  /** Marks what was removed by hand, of a client or of all. @returns how many were marked */
+  noticeMissing: (clientId: string | null) => Promise<number>;
   jobs: JobHooks;
   metrics: Metrics;
   audit: Pick<Audit, "record">;

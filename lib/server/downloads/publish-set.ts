@@ -33,7 +33,7 @@ export interface SetVerdict {
 /** What publishing a set needs. */
 export interface SetPublishing {
   sets: SetStorage;
-  rows: Pick<SetRows, "list">;
+  rows: Pick<SetRows, "list" | "storedBytes">;
   report: Report;
 }
 
@@ -101,10 +101,12 @@ async function place(
   publishing: SetPublishing,
 ): Promise<Download | null> {
   const { downloadId, epoch, checksum } = download;
+  const { sets, rows } = publishing;
   const { text } = await sumsOf(download, savedPath, publishing);
   const sums = { suffix: suffixOf(checksum), text };
-  if (!(await publishing.sets.publish(downloadId, savedPath, sums))) return null;
-  return publishing.report({ type: "published", epoch, now: Date.now() });
+  if (!(await sets.publish(downloadId, savedPath, sums))) return null;
+  const storedBytes = await rows.storedBytes(downloadId, sets.sharesBytes);
+  return publishing.report({ type: "published", epoch, now: Date.now(), storedBytes });
 }
 
 /** `.md5` or `.sha256`, for the file of checksums beside a set. */

@@ -1,8 +1,8 @@
 import { formatSize } from "../../util/sizes.ts";
 import type { Repository } from "../database/repository.ts";
 import { type Active, type Downloading, durableOffsetOf } from "../download.ts";
+import type { KeepRows } from "../keep.ts";
 import type { SpaceShortage } from "../transfer/free-space.ts";
-import type { Storage } from "../storage/storage.ts";
 
 /** Most bytes in DOWNLOADS_DIR; null: as many as the disk holds. */
 export interface Quotas {
@@ -36,19 +36,17 @@ export function reservedFor(download: Active, now: number): number {
 }
 
 /**
- * Whether a file would be more than is allowed, beside what lies there and what is kept for others. One
+ * Whether a file would be more than is allowed, beside what is stored and what is kept for others. One
  * that is too large for itself never fits; any other waits for room, as on a full disk.
  * @param totalSize of the file, in bytes
  * @param now ms since 1970
  * @returns null if it may come
- * @throws FdsError `storage_error`
  */
 export async function findOverQuota(
   quotas: Quotas,
   { downloadId, clientId }: Pick<Downloading, "downloadId" | "clientId">,
   totalSize: number,
-  storage: Pick<Storage, "usedBytes">,
-  repository: Pick<Repository, "activeDownloads">,
+  repository: Pick<Repository, "activeDownloads"> & { keep: Pick<KeepRows, "usedBytes"> },
   now: number,
 ): Promise<OverQuota | null> {
   if (quotas.file !== null && totalSize > quotas.file) {
@@ -67,7 +65,7 @@ export async function findOverQuota(
         other.downloadId !== downloadId && (owner === undefined || other.clientId === owner),
     );
     const reserved = others.reduce((sum, other) => sum + reservedFor(other, now), 0);
-    const used = (await storage.usedBytes(owner)) + reserved;
+    const used = (await repository.keep.usedBytes(owner)) + reserved;
     if (used + totalSize <= quota) continue;
     const room = `${formatSize(used)} of ${formatSize(quota)} are used`;
     return overQuota(

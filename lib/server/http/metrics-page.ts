@@ -13,7 +13,7 @@ type Credit = Pick<FlowControl, "outstanding" | "budget">;
 
 export interface MetricsPageOptions {
   metrics: Metrics;
-  repository: Pick<Repository, "jobs" | "totalsSince">;
+  repository: Pick<Repository, "jobs" | "keep" | "totalsSince">;
   storage: Pick<Storage, "freeSpace">;
   clients: Pick<Clients, "connectedCount">;
   downloads: Pick<Downloads, "runningCount">;
@@ -33,9 +33,16 @@ export async function metricsPage(options: MetricsPageOptions, inTurn: InTurn): 
   const totals = await repository.totalsSince(0, null, inTurn);
   const jobs = await repository.jobs.countByStatus();
   const space = await storage.freeSpace();
+  const stored = await repository.keep.usedBytes();
   return [
     ...ofProcess(version, metrics),
     ...ofDisk(space),
+    gauge("fds_stored_bytes", "Bytes of files that are kept, as quotas count them.", stored),
+    counter(
+      "fds_removed_bytes_total",
+      "Bytes of files that were removed, by retention, by an admin or by hand.",
+      metrics.removedBytes,
+    ),
     ...ofClients(clients.connectedCount, metrics),
     ...ofDownloads(totals, metrics),
     byLabel("gauge", "fds_jobs", "Jobs on record, by status.", "status", jobs),

@@ -36,7 +36,7 @@ export function restCalls(options: RestCallsOptions) {
   const { call, engine, access, serverId, version, logger } = options;
   const { tokens, signIn, openCalls } = access;
   const { repository, storage, turns, credit, metrics, audit } = engine;
-  const { enrolmentKeys, clients, downloads, events, jobs, jobEvents } = engine;
+  const { enrolmentKeys, clients, downloads, events, jobs, jobEvents, retention } = engine;
   const feeds = new EventFeeds({
     repository,
     clients,
@@ -60,7 +60,7 @@ export function restCalls(options: RestCallsOptions) {
     sessions: sessionCalls(call, { signIn }),
     clients: clientCalls(call, { clients, downloads, browsing }),
     downloads: downloadCalls(call, { clients, downloads }),
-    changes: downloadChangeCalls(call, { clients, downloads }),
+    changes: downloadChangeCalls(call, { clients, downloads, retention }),
     content: contentCalls(call, { clients, downloads, storage, sets: repository.sets, openCalls }),
     events: eventCalls(call, { clients, downloads, feeds }),
     jobs: jobCalls(call, { jobs, clients, downloads }),

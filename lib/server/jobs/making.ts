@@ -18,6 +18,7 @@ const PAGE = 200;
 export interface NewJob extends Pick<
   Job,
   | "download"
+  | "keep"
   | "maxConcurrent"
   | "membership"
   | "name"

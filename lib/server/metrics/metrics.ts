@@ -37,6 +37,8 @@ export class Metrics {
   damagedChunks = 0;
   /** Files whose checksum was not that of the client. */
   checksumFailures = 0;
+  /** Bytes of files that were removed again. */
+  removedBytes = 0;
   registrations = 0;
   /** Registrations by clients that were known. */
   reconnects = 0;

@@ -28,6 +28,7 @@ export function jobRecord(
       failed_percent: stopWhen.failedPercent,
       at_least: stopWhen.atLeast,
     },
+    keep: keepRecord(job),
     total: totals.total,
     counts: totals.counts,
     bytes_received: totals.bytesReceived,
@@ -35,6 +36,16 @@ export function jobRecord(
     files_received: totals.filesReceived,
     files_skipped: totals.filesSkipped,
   };
+}
+
+/** A rule of retention as it was given. */
+function keepRecord({ keep }: Job): JobRecord["keep"] {
+  return (
+    keep && {
+      ...(keep.days !== null && { days: keep.days }),
+      ...(keep.last !== null && { last: keep.last }),
+    }
+  );
 }
 
 /** Whether somebody may change a job: whoever sees all sites, or made it. */

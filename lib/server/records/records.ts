@@ -53,6 +53,8 @@ export function downloadRecord(download: Download, progress?: Progress): Downloa
     rate_limit: download.rateLimit,
     job_id: download.jobId,
     saved_path: download.status === "completed" ? download.savedPath : null,
+    hold: download.isHeld,
+    removed_at: isoTimeOrNull("removedAt" in download ? download.removedAt : null),
     attempts: download.attempts,
     created_at: isoTime(download.createdAt),
     started_at: isoTimeOrNull(download.startedAt),

@@ -9,6 +9,8 @@ import type { SetFolder, SetStorage } from "./storage.ts";
 
 const SET = ".set";
 const SUMS = ".sums";
+/** A set that was published, and is being removed. */
+const REMOVED = ".removed";
 /** So many bytes of a set are flushed at a time: each flush is of the whole file system. */
 const CHECKPOINT_BYTES = 64 * 1024 * 1024;
 
@@ -31,6 +33,7 @@ export interface DiskSetsOptions {
  */
 export class DiskSets implements SetStorage {
   readonly maxUnsafe = CHECKPOINT_BYTES;
+  readonly sharesBytes = true;
 
   constructor(private readonly options: DiskSetsOptions) {}
 
@@ -81,6 +84,24 @@ export class DiskSets implements SetStorage {
       await rename(final, set);
       await syncFolder(dirname(final));
       return false;
+    });
+  }
+
+  async unpublish(downloadId: string, savedPath: string, suffix: string): Promise<void> {
+    const { parts, publishedPath } = this.options;
+    const [final, sums] = [publishedPath(savedPath), publishedPath(savedPath + suffix)];
+    const removed = this.#path(downloadId, REMOVED);
+    await onDisk("remove the set", async () => {
+      if (await statIfThere(dirname(final))) {
+        await unlinkIfThere(sums);
+        await syncFolder(dirname(final));
+        // By one rename, as it came: nobody ever sees a part of a set under its name.
+        if (await statIfThere(final)) await rename(final, removed);
+        await syncFolder(dirname(final));
+        await syncFolder(parts);
+      }
+      await rm(removed, { recursive: true, force: true });
+      await syncFolder(parts);
     });
   }
 

@@ -1,15 +1,19 @@
 import { constants, fstatSync } from "node:fs";
 import { type FileHandle, mkdir, open, readdir, statfs, unlink } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { ClientId } from "../../protocol/messages.ts";
 import { statIfThere, takeName, unlessUnsupported, unlinkIfThere } from "./file-names.ts";
 import { systemCode } from "../../util/system-error.ts";
 import { DiskSets } from "./disk-sets.ts";
 import { onDisk, PartFile } from "./part.ts";
-import { checkedDownloadId, checkedFilePath, checkedPublishedPath, isDownloadId } from "./paths.ts";
+import {
+  checkedClientId,
+  checkedDownloadId,
+  checkedFilePath,
+  checkedPublishedPath,
+  isDownloadId,
+} from "./paths.ts";
 import { openServerFolder } from "./server-folder.ts";
 import { SharedSync } from "../../util/shared-sync.ts";
-import { UsedBytes } from "./used-bytes.ts";
 import type { SetStorage } from "./storage.ts";
 import type { Part, FreeSpace, Storage, StoredFile } from "./storage.ts";
 
@@ -39,7 +43,6 @@ class DiskStorage implements Storage {
   /** Many flushes at once would block every thread of the pool. */
   readonly checkpointsInTurn = true;
   readonly #shared = new SharedSync();
-  readonly #used = new UsedBytes();
   /** Folders of clients whose own names are on the disk. */
   readonly #named = new Set<string>();
   #room: Promise<FreeSpace> | undefined;
@@ -149,14 +152,20 @@ class DiskStorage implements Storage {
     };
   }
 
-  async usedBytes(clientId?: string): Promise<number> {
+  async unpublish(savedPath: string): Promise<void> {
+    const path = this.publishedPath(savedPath);
+    await onDisk("remove the file", async () => {
+      await unlinkIfThere(path);
+      if (await statIfThere(dirname(path))) await this.#shared.flush(dirname(path));
+    });
+  }
+
+  async namesOf(clientId: string): Promise<Set<string>> {
+    const folder = join(this.root, checkedClientId(clientId));
     return onDisk("look at the published files", async () => {
-      const folders = clientId === undefined ? await readdir(this.root) : [clientId];
-      let sum = 0;
-      for (const folder of folders.filter((name) => ClientId.safeParse(name).success)) {
-        sum += await this.#used.of(join(this.root, folder));
-      }
-      return Math.round(sum);
+      // Where nothing is mounted, nothing was removed.
+      await readdir(this.parts);
+      return new Set((await statIfThere(folder)) ? await readdir(folder) : []);
     });
   }
 

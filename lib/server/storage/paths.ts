@@ -21,6 +21,12 @@ export function checkedDownloadId(downloadId: string): string {
   throw new FdsError("storage_error", `"${downloadId}" is not the id of a download`);
 }
 
+/** @throws FdsError `storage_error` */
+export function checkedClientId(clientId: string): string {
+  if (ClientId.safeParse(clientId).success) return clientId;
+  throw new FdsError("storage_error", `"${clientId}" is not the id of a client`);
+}
+
 /** The path of a published file, also of one in a set: `<client_id>/<names>`. @throws FdsError `storage_error` */
 export function checkedFilePath(savedPath: string): string {
   const [clientId, ...names] = savedPath.split("/");

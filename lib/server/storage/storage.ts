@@ -91,6 +91,15 @@ export interface SetStorage {
     savedPath: string,
     sums: { suffix: string; text: string },
   ): Promise<boolean>;
+  /** Whether an unchanged file takes no room of its own, as a hard link does. */
+  readonly sharesBytes: boolean;
+  /**
+   * Removes a published set: first its checksums, so that no half of a set has its mark, then its
+   * files. What another set shares stays there. No error where it is gone; a call that was cut short
+   * is completed by the next one.
+   * @param suffix of the checksums' name
+   */
+  unpublish(downloadId: string, savedPath: string, suffix: string): Promise<void>;
 }
 
 /**
@@ -116,11 +125,16 @@ export interface Storage {
   publish(downloadId: string, savedPath: string): Promise<boolean>;
   /** Opens a published file; null if there is none of that name. */
   openFile(savedPath: string): Promise<StoredFile | null>;
+  /** Removes a published file, for good when it resolves; no error where it is gone. */
+  unpublish(savedPath: string): Promise<void>;
+  /**
+   * Names of a client's published files, and of the folders of its sets.
+   * @throws FdsError `storage_error` also where the storage itself is not there
+   */
+  namesOf(clientId: string): Promise<Set<string>>;
   freeSpace(): Promise<FreeSpace>;
   /** Whether it can be used now. @throws FdsError `storage_error` that says why not */
   check(): Promise<void>;
-  /** Bytes of published files: of a client, or of all. */
-  usedBytes(clientId?: string): Promise<number>;
   /** The server is about to stop: from now on nothing waits for long for a storage that is away. */
   stopSoon(): void;
   /** Lets go of whatever keeps other servers out. */

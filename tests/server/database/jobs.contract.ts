@@ -25,6 +25,7 @@ const job: Job = {
   maxConcurrent: 2,
   spreadMs: 60_000,
   spreadFrom: NOW,
+  keep: { days: 90, last: null },
   stopWhen: { failedPercent: 50, atLeast: 4 },
   rerun: { statuses: ["failed"], before: id(1) },
   unsettled: true,

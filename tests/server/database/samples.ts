@@ -54,6 +54,7 @@ const common = {
   failures: 4,
   bytesOnWire: 5,
   files: null,
+  isHeld: false,
   revision: 0,
 } as const;
 const startedAt = 1_700_000_000_002;
@@ -71,7 +72,13 @@ export const verifying: Verifying = {
   digest,
   savedPath,
 };
-export const completed: Completed = { ...verifying, status: "completed", completedAt };
+export const completed: Completed = {
+  ...verifying,
+  status: "completed",
+  completedAt,
+  storedBytes: Number.MAX_SAFE_INTEGER - 3,
+  removedAt: null,
+};
 export const downloading: Downloading = {
   ...common,
   status: "downloading",
@@ -92,6 +99,8 @@ export const STATES: [what: string, download: Download][] = [
   ["downloading", downloading],
   ["verifying", verifying],
   ["completed", completed],
+  ["completed and held", { ...completed, isHeld: true }],
+  ["completed and removed", { ...completed, removedAt: 1_700_000_000_005 }],
   ["failed", failed],
   ["failed before the file was opened", { ...failed, source: null, durableOffset: 0 }],
   ["failed and retried", { ...failed, retriedAs: id(2) }],

@@ -82,6 +82,7 @@ function begin(quota: number | null = null): void {
     minFreeDisk: 0,
     quotas: { file: null, perClient: null, total: quota },
     onChange: () => undefined,
+    noticeMissing: async () => 0,
     jobs: NO_JOBS,
     metrics,
     audit: { record: (entry) => void audited.push(entry) },

@@ -2,7 +2,6 @@ import { expect, test } from "bun:test";
 import type { Active } from "../../../lib/server/download.ts";
 import { findOverQuota, type Quotas, reservedFor } from "../../../lib/server/downloads/quota.ts";
 import { states } from "../../support/downloads.ts";
-import { MemoryStorage } from "../../support/memory-storage.ts";
 
 const NONE: Quotas = { file: null, perClient: null, total: null };
 const MINE = { downloadId: "mine", clientId: "site-1" };
@@ -11,13 +10,13 @@ const MINE = { downloadId: "mine", clientId: "site-1" };
 const { downloading } = states;
 const SOON = downloading.startedAt + 1_000;
 
-/** 300 bytes of site-1 and 500 of site-2 lie there, and {@link downloading} is on its way. */
+/** 300 bytes of site-1 and 500 of site-2 are stored, and {@link downloading} is on its way. */
 function check(quotas: Partial<Quotas>, totalSize: number, asked = MINE, now = SOON) {
-  const storage = new MemoryStorage();
-  storage.files.set("site-1/a", new Uint8Array(300));
-  storage.files.set("site-2/a", new Uint8Array(500));
-  const repository = { activeDownloads: async () => [downloading] };
-  return findOverQuota({ ...NONE, ...quotas }, asked, totalSize, storage, repository, now);
+  const stored: Record<string, number> = { "site-1": 300, "site-2": 500 };
+  const usedBytes = async (clientId?: string) =>
+    clientId === undefined ? 800 : (stored[clientId] ?? 0);
+  const repository = { activeDownloads: async () => [downloading], keep: { usedBytes } };
+  return findOverQuota({ ...NONE, ...quotas }, asked, totalSize, repository, now);
 }
 
 test.each([

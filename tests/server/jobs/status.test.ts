@@ -22,6 +22,7 @@ const job: Job = {
   spreadMs: 0,
   spreadFrom: NOW,
   stopWhen: null,
+  keep: null,
   rerun: null,
   unsettled: false,
   revision: 1,

@@ -186,4 +186,47 @@ export function setsContract(backend: string, open: () => Promise<TemporaryStora
       expect(await text(storage, "site-1/set/a.txt")).toBe("1");
     });
   });
+
+  describe(`${backend}: removing a set`, () => {
+    test("takes its files and its checksums, and leaves what another set shares", async () => {
+      await using temporary = await open();
+      const { storage } = temporary;
+      const [first, second] = [Bun.randomUUIDv7(), Bun.randomUUIDv7()];
+      await fillSet(storage, first, { "a.txt": "same", "x/b.txt": "B" });
+      expect(await storage.sets.publish(first, "site-1/one", SUMS)).toBe(true);
+      const folder = await storage.sets.open(second);
+      expect(await folder.linkFile("a.txt", "site-1/one/a.txt", 4)).toBe(true);
+      await folder.sync();
+      await folder.close();
+      expect(await storage.sets.publish(second, "site-1/two", SUMS)).toBe(true);
+      await storage.sets.unpublish(first, "site-1/one", ".md5");
+      expect(await text(storage, "site-1/one/a.txt")).toBeNull();
+      expect(await text(storage, "site-1/one/x/b.txt")).toBeNull();
+      expect(await text(storage, "site-1/two/a.txt")).toBe("same");
+      expect(await storage.namesOf("site-1")).toEqual(new Set(["two", "two.md5"]));
+      await storage.sets.unpublish(first, "site-1/one", ".md5");
+      await storage.sets.unpublish(first, "site-9/one", ".md5");
+      expect(await storage.namesOf("site-1")).toEqual(new Set(["two", "two.md5"]));
+      expect(await storage.sets.list()).toEqual([]);
+    });
+
+    test("takes no set whose name begins alike", async () => {
+      await using temporary = await open();
+      const { storage } = temporary;
+      const [first, second] = [Bun.randomUUIDv7(), Bun.randomUUIDv7()];
+      await fillSet(storage, first, { "a.txt": "1" });
+      await fillSet(storage, second, { "a.txt": "2" });
+      await storage.sets.publish(first, "site-1/set", SUMS);
+      await storage.sets.publish(second, "site-1/set-2", SUMS);
+      await storage.sets.unpublish(first, "site-1/set", ".md5");
+      expect(await text(storage, "site-1/set-2/a.txt")).toBe("2");
+      expect(await text(storage, "site-1/set-2.md5")).toBe(SUMS.text);
+    });
+
+    test.each(["../x", "site-1/a/b", "site-1", ".server/parts"])("%j is no set", async (path) => {
+      await using temporary = await open();
+      const removing = temporary.storage.sets.unpublish(Bun.randomUUIDv7(), path, ".md5");
+      await expect(removing).rejects.toMatchObject({ code: "storage_error" });
+    });
+  });
 }

@@ -48,24 +48,6 @@ export function storageContract(backend: string, open: () => Promise<TemporarySt
       expect(await storage.listParts()).toEqual([ids[1]!]);
     });
 
-    test("published files are counted, of one client and of all, parts are not", async () => {
-      await using temporary = await open();
-      const { storage } = temporary;
-      expect([await storage.usedBytes(), await storage.usedBytes("site-1")]).toEqual([0, 0]);
-      for (const [path, size] of [
-        ["site-1/a", 10],
-        ["site-1/b", 20],
-        ["site-2/a", 40],
-      ] as const) {
-        const id = Bun.randomUUIDv7();
-        await fillPart(storage, id, new Uint8Array(size));
-        await storage.publish(id, path);
-      }
-      await fillPart(storage, Bun.randomUUIDv7(), new Uint8Array(80));
-      const used = [undefined, "site-1", "site-2", "site-3"].map((id) => storage.usedBytes(id));
-      expect(await Promise.all(used)).toEqual([70, 30, 40, 0]);
-    });
-
     test("removing a part that is not there is no error", async () => {
       await using temporary = await open();
       await temporary.storage.removePart(Bun.randomUUIDv7());
@@ -234,6 +216,53 @@ export function storageContract(backend: string, open: () => Promise<TemporarySt
         await expect(storage.publish(id, PATH)).rejects.toMatchObject(refused);
       },
     );
+  });
+
+  describe(`${backend}: removing what is published`, () => {
+    test("a file goes, others stay, and once more is no error", async () => {
+      await using temporary = await open();
+      const { storage } = temporary;
+      for (const path of [PATH, "site-1/b", "site-2/a"]) {
+        const id = Bun.randomUUIDv7();
+        await fillPart(storage, id, bytes(path));
+        await storage.publish(id, path);
+      }
+      await storage.unpublish(PATH);
+      await storage.unpublish(PATH);
+      await storage.unpublish("site-3/a");
+      expect(await published(storage, PATH)).toBeNull();
+      expect(text(await published(storage, "site-1/b"))).toBe("site-1/b");
+      expect(await storage.namesOf("site-1")).toEqual(new Set(["b"]));
+      expect(await storage.namesOf("site-2")).toEqual(new Set(["a"]));
+      expect(await storage.namesOf("site-3")).toEqual(new Set());
+    });
+
+    test("its name can be taken again", async () => {
+      await using temporary = await open();
+      const { storage } = temporary;
+      for (const content of ["first", "second"]) {
+        const id = Bun.randomUUIDv7();
+        await fillPart(storage, id, bytes(content));
+        expect(await storage.publish(id, PATH)).toBe(true);
+        expect(text(await published(storage, PATH))).toBe(content);
+        await storage.unpublish(PATH);
+      }
+    });
+
+    test.each(["../a", "site-1/..", "site-1/a/b", ".server/lock", "site-1"])(
+      "%j is nothing to remove",
+      async (path) => {
+        await using temporary = await open();
+        const refused = { code: "storage_error" };
+        await expect(temporary.storage.unpublish(path)).rejects.toMatchObject(refused);
+      },
+    );
+
+    test.each(["..", ".server", "", "a/b"])("%j is no client", async (clientId) => {
+      await using temporary = await open();
+      const refused = { code: "storage_error" };
+      await expect(temporary.storage.namesOf(clientId)).rejects.toMatchObject(refused);
+    });
   });
 
   test(`${backend}: room`, async () => {

@@ -25,6 +25,9 @@ export function contentCalls(call: MakeCall, options: ContentCallsOptions) {
       if (found.status !== "completed") {
         throw new FdsError("download_not_finished", `The download is ${found.status}`);
       }
+      if (found.removedAt !== null) {
+        throw new FdsError("file_removed", "What came of the download was removed");
+      }
       return downloadContent(found, { request: c.req.raw, caller, path }, options);
     }),
 

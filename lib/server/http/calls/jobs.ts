@@ -150,7 +150,7 @@ export function jobCalls(call: MakeCall, options: JobCallsOptions) {
 }
 
 function newJobOf(body: z.output<typeof NewJobBody>, request: { download: unknown }): NewJob {
-  const { clients, download, stop_when: stop } = body;
+  const { clients, download, stop_when: stop, keep } = body;
   return {
     name: body.name ?? null,
     selection: clients.all ? { all: true } : { ids: clients.ids, labels: clients.labels },
@@ -160,6 +160,7 @@ function newJobOf(body: z.output<typeof NewJobBody>, request: { download: unknow
     maxConcurrent: body.max_concurrent ?? null,
     spreadMs: body.spread ?? 0,
     stopWhen: stop ? { failedPercent: stop.failed_percent, atLeast: stop.at_least } : null,
+    keep: keep ? { days: keep.days ?? null, last: keep.last ?? null } : null,
     expiresIn: body.expires_in ?? null,
     request,
   };

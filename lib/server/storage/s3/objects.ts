@@ -108,13 +108,22 @@ export class Objects {
 
   /** Names that follow a prefix up to the next `/`, where one follows. */
   async folders(prefix: string): Promise<string[]> {
-    const found: string[] = [];
+    return (await this.names(prefix)).folders;
+  }
+
+  /** What a prefix holds: objects by their names, and the names of what stands for folders. */
+  async names(prefix: string): Promise<{ objects: string[]; folders: string[] }> {
+    const objects: string[] = [];
+    const folders: string[] = [];
     for await (const page of this.#pages({ prefix, delimiter: "/" })) {
+      for (const each of elementsOf(page, "Contents")) {
+        objects.push((valueOf(each, "Key") ?? "").slice(prefix.length));
+      }
       for (const each of elementsOf(page, "CommonPrefixes")) {
-        found.push((valueOf(each, "Prefix") ?? "").slice(prefix.length, -1));
+        folders.push((valueOf(each, "Prefix") ?? "").slice(prefix.length, -1));
       }
     }
-    return found;
+    return { objects, folders };
   }
 
   /** Removes objects; none that is not there. */

@@ -1,5 +1,6 @@
 import type { FreeSpace, Part, SetStorage, Storage, StoredBytes, StoredFile } from "../storage.ts";
 import {
+  checkedClientId,
   checkedDownloadId,
   checkedFilePath,
   checkedPublishedPath,
@@ -148,17 +149,17 @@ class S3Storage implements Storage {
     return { free: Infinity, total: Infinity };
   }
 
-  async usedBytes(clientId?: string): Promise<number> {
-    return inS3("look at the published files", async () => {
-      let sum = 0;
-      const own = `${this.#place.prefix}.server/`;
-      const prefix =
-        clientId === undefined ? this.#place.prefix : `${this.#place.prefix}${clientId}/`;
-      for await (const { key, size } of this.#objects.list(prefix)) {
-        if (!key.startsWith(own)) sum += size;
-      }
-      return sum;
-    });
+  async unpublish(savedPath: string): Promise<void> {
+    const key = this.#place.prefix + checkedPublishedPath(savedPath);
+    await inS3("remove the file", () => this.#soon.remove([key]));
+  }
+
+  async namesOf(clientId: string): Promise<Set<string>> {
+    const prefix = `${this.#place.prefix}${checkedClientId(clientId)}/`;
+    const { objects, folders } = await inS3("look at the published files", () =>
+      this.#soon.names(prefix),
+    );
+    return new Set([...objects, ...folders]);
   }
 
   /** From now on nothing waits for long. */

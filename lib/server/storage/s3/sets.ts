@@ -20,6 +20,8 @@ const CLAIM = "claim";
  */
 export class S3Sets implements SetStorage {
   readonly maxUnsafe: number;
+  /** A copy inside S3 is paid for like any other object. */
+  readonly sharesBytes = false;
 
   constructor(private readonly place: Place) {
     this.maxUnsafe = place.segment;
@@ -74,6 +76,16 @@ export class S3Sets implements SetStorage {
     });
     if (isOurs) await this.remove(downloadId);
     return isOurs;
+  }
+
+  async unpublish(_: string, savedPath: string, suffix: string): Promise<void> {
+    const { objects, prefix } = this.place;
+    const final = prefix + checkedPublishedPath(savedPath);
+    const sums = prefix + checkedPublishedPath(savedPath + suffix);
+    await inS3("remove the set", async () => {
+      await objects.remove([sums]);
+      await objects.removeAll(`${final}/`);
+    });
   }
 
   /** Takes a name that nothing has, or goes on with it. @returns false if something has it */

@@ -1,0 +1,211 @@
+import { FdsError } from "../../protocol/errors.ts";
+import type { Logger } from "../../util/logger.ts";
+import type { Audit } from "../audit/audit.ts";
+import type { Repository } from "../database/repository.ts";
+import type { Completed, Download } from "../download.ts";
+import { downloadNotFound } from "../downloads/downloads.ts";
+import { DAY_MS } from "../keep.ts";
+import type { Metrics } from "../metrics/metrics.ts";
+import type { Storage } from "../storage/storage.ts";
+import { Missing } from "./missing.ts";
+import { Removal } from "./removal.ts";
+
+export interface RetentionOptions {
+  repository: Pick<Repository, "getDownload" | "keep" | "latestRevision" | "sets">;
+  storage: Pick<Storage, "namesOf" | "sets" | "unpublish">;
+  /** How long what has no rule of its own is kept, in days; null: for ever. */
+  keepDays: number | null;
+  metrics: Metrics;
+  audit: Pick<Audit, "record">;
+  /** A download is held, released or removed. */
+  onChange: () => void;
+  logger: Logger;
+}
+
+/** Downloads that are looked for at a time. */
+const BATCH = 100;
+/** What comes due is looked for at most this often, in ms, whatever happens. */
+const LOOK_EVERY_MS = 1_000;
+/** And at least this often: clocks are set, and another server may have left something undone. */
+const LONGEST_SLEEP_MS = 600_000;
+/** After an error of the database or the storage it is tried again after this time, in ms. */
+const AGAIN_AFTER_MS = 10_000;
+/** So many that cannot be removed are tried at a time: a storage that is away has none. */
+const MOST_FAILURES = 10;
+
+/**
+ * Removes what no rule keeps any more, in one loop that sleeps until the next download is due. Any
+ * number of servers may do it at once: a row is marked by one of them.
+ */
+export class Retention {
+  readonly #removal: Removal;
+  readonly #missing: Missing;
+  readonly #keepMs: number | null;
+  #timer: Timer | undefined;
+  #timerAt = Infinity;
+  /** No look begins before, by `performance.now`. */
+  #nextLookAt = -Infinity;
+  #looking: Promise<void> | undefined;
+  #wanted = false;
+  #stopped = false;
+
+  constructor(private readonly options: RetentionOptions) {
+    const { keepDays } = options;
+    this.#keepMs = keepDays === null ? null : keepDays * DAY_MS;
+    this.#removal = new Removal(options);
+    this.#missing = new Missing({
+      ...options,
+      onMarked: (download) => {
+        options.onChange();
+        // What is held has nothing left that may go.
+        if (!download.isHeld) void this.#removal.finish(download).catch(this.#report);
+      },
+    });
+  }
+
+  /** Begins to work, with what an earlier process left undone. */
+  start(): void {
+    this.wake();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    await this.#looking;
+    await this.#removal.idle();
+  }
+
+  /** Something may be due, as a download was completed or released. */
+  wake(): void {
+    this.#wanted = true;
+    if (!this.#looking) this.#sleep(this.#nextLookAt - performance.now());
+  }
+
+  /** Keeps a download whatever the rules say, or no more. @throws FdsError `download_not_found` */
+  async hold(downloadId: string, isHeld: boolean): Promise<Download> {
+    const after = await this.options.repository.keep.setHold(downloadId, isHeld);
+    if (!after) throw downloadNotFound();
+    this.options.onChange();
+    return after;
+  }
+
+  /**
+   * Removes what came of a completed download, now. Once more changes nothing.
+   * @throws FdsError `download_not_found`, `download_not_finished`, `content_held`, `storage_error`
+   */
+  async remove(downloadId: string): Promise<Download> {
+    const { repository, onChange } = this.options;
+    const marked = await repository.keep.markRemoved(downloadId, Date.now());
+    if (marked) {
+      onChange();
+      await this.#removal.finish(marked);
+      return marked;
+    }
+    const found = await repository.getDownload(downloadId);
+    if (!found) throw downloadNotFound();
+    if (found.status !== "completed") {
+      throw new FdsError("download_not_finished", `The download is ${found.status}`);
+    }
+    if (found.removedAt !== null) return found;
+    throw new FdsError("content_held", "The download is held, release it first");
+  }
+
+  /**
+   * Marks what people took out of the storage by hand.
+   * @param clientId null: of all clients
+   * @returns how many downloads were marked
+   * @throws FdsError `storage_error`
+   */
+  noticeMissing(clientId: string | null): Promise<number> {
+    return this.#missing.notice(clientId);
+  }
+
+  #sleep(ms: number): void {
+    const at = performance.now() + ms;
+    if (this.#stopped || at >= this.#timerAt) return;
+    clearTimeout(this.#timer);
+    this.#timerAt = at;
+    this.#timer = setTimeout(() => void this.#look(), Math.max(0, ms));
+  }
+
+  async #look(): Promise<void> {
+    this.#timerAt = Infinity;
+    this.#wanted = false;
+    let rest = LOOK_EVERY_MS;
+    let sleep = LONGEST_SLEEP_MS;
+    this.#looking = (async () => {
+      try {
+        const failures = (await this.#removeDue()) + (await this.#finishOthers());
+        if (failures > 0) rest = AGAIN_AFTER_MS;
+        const dueAt = await this.options.repository.keep.nextDueAt(this.#keepMs);
+        if (dueAt !== null) sleep = Math.min(sleep, dueAt - Date.now());
+        else if (failures > 0) sleep = AGAIN_AFTER_MS;
+      } catch (error) {
+        this.#report(error);
+        sleep = rest = AGAIN_AFTER_MS;
+      }
+    })();
+    await this.#looking;
+    this.#looking = undefined;
+    this.#nextLookAt = performance.now() + rest;
+    this.#sleep(this.#wanted ? rest : Math.max(rest, sleep));
+  }
+
+  /** @returns how many could not be removed; of many only the first ones are tried */
+  async #removeDue(): Promise<number> {
+    const { keep } = this.options.repository;
+    while ((await keep.rank(BATCH)) === BATCH && !this.#stopped);
+    let failures = 0;
+    for (let isMore = true; isMore;) {
+      const ids = await keep.due(Date.now(), this.#keepMs, BATCH);
+      for (const downloadId of ids) {
+        if (this.#stopped || failures >= MOST_FAILURES) return failures;
+        const marked = await keep.markDue(downloadId, Date.now(), this.#keepMs);
+        if (marked && !(await this.#finish(marked))) failures++;
+      }
+      isMore = ids.length > 0;
+    }
+    return failures;
+  }
+
+  /** What is marked and was not finished, by an earlier process or another server. @returns as above */
+  async #finishOthers(): Promise<number> {
+    let failures = 0;
+    for (let after = "", isMore = true; isMore;) {
+      const marked = await this.options.repository.keep.removing(after, BATCH);
+      for (const download of marked) {
+        if (this.#stopped || failures >= MOST_FAILURES) return failures;
+        if (!(await this.#finish(download))) failures++;
+      }
+      after = marked.at(-1)?.downloadId ?? after;
+      isMore = marked.length === BATCH;
+    }
+    return failures;
+  }
+
+  /** @returns false where its bytes could not be removed: they will be later */
+  async #finish(download: Completed): Promise<boolean> {
+    const { downloadId, clientId, filePath } = download;
+    this.options.onChange();
+    try {
+      if (!(await this.#removal.finish(download))) return true;
+    } catch (error) {
+      this.#report(error);
+      return false;
+    }
+    this.options.audit.record({
+      action: "content_remove",
+      outcome: "ok",
+      target: "retention",
+      clientId,
+      downloadId,
+      filePath,
+    });
+    return true;
+  }
+
+  readonly #report = (error: unknown): void => {
+    if (this.#stopped) return;
+    this.options.logger.error("what is due cannot be removed", {}, error);
+  };
+}
