@@ -83,6 +83,7 @@ const FOLDERS = new Set([
   "server/jobs",
   "server/metrics",
   "server/records",
+  "server/retention",
   "server/storage",
   "server/storage/s3",
   "server/transfer",

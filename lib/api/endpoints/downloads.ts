@@ -1,3 +1,4 @@
+import { DownloadChange } from "../download-change.ts";
 import * as schemas from "../schemas.ts";
 import { ContentQuery, SetFileList, SetFileQuery } from "../sets.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -95,7 +96,7 @@ export const downloadEndpoints = {
       "Change the most bytes a second of a download that has not ended; as an admin, hold or release what came of it",
     role: "operator",
     audit: "download_change",
-    body: schemas.DownloadChange,
+    body: DownloadChange,
     answers: [{ status: 200, ...downloadRecord }],
     errors: ["download_not_found", "download_already_ended", "request_too_large"],
   },

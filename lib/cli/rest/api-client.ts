@@ -135,6 +135,11 @@ export class ApiClient {
     return this.#transport.call(endpoints.cancelDownload, ofDownload(downloadId), { signal });
   }
 
+  /** Removes what came of a completed download, now. */
+  removeContent(downloadId: string, signal?: AbortSignal): Answer<"removeContent"> {
+    return this.#transport.call(endpoints.removeContent, ofDownload(downloadId), { signal });
+  }
+
   /** @param body what is to be another */
   change(
     downloadId: string,

@@ -1,5 +1,6 @@
 import { accessContract } from "./access.contract.ts";
 import { jobsContract } from "./jobs.contract.ts";
+import { keepContract } from "./keep.contract.ts";
 import { labelsContract } from "./labels.contract.ts";
 import { setRowsContract } from "./set-rows.contract.ts";
 import { type Backend, repositoryContract } from "./repository.contract.ts";
@@ -11,4 +12,5 @@ export function everyContract(name: string, makeBackend: () => Promise<Backend>)
   setRowsContract(name, makeBackend);
   labelsContract(name, makeBackend);
   jobsContract(name, makeBackend);
+  keepContract(name, makeBackend);
 }

@@ -2,35 +2,12 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import type { Repository } from "../../../lib/server/database/repository.ts";
 import type { Download } from "../../../lib/server/download.ts";
 import type { IdempotencyKey, Job } from "../../../lib/server/job.ts";
+import { JOB, jobFields as job } from "./job-sample.ts";
 import type { Backend } from "./repository.contract.ts";
 import { completed, failed, id, queued } from "./samples.ts";
 
 const NOW = 1_700_000_000_000;
 const LIMITS = { total: 100, perClient: 100 };
-const JOB = id(90);
-
-const job: Job = {
-  jobId: JOB,
-  name: "ü 'night'",
-  status: "running",
-  selection: { ids: ["site-*"], labels: "region=west" },
-  membership: "continuous",
-  order: { filePath: "a.log", set: null, checksum: "md5", rateLimit: 1_024, ifOffline: "fail" },
-  download: { file_path: "a.log", if_offline: "fail" },
-  createdAt: NOW,
-  createdBy: "night",
-  createdWith: "h",
-  expiresAt: NOW + 10,
-  endedAt: null,
-  maxConcurrent: 2,
-  spreadMs: 60_000,
-  spreadFrom: NOW,
-  keep: { days: 90, last: null },
-  stopWhen: { failedPercent: 50, atLeast: 4 },
-  rerun: { statuses: ["failed"], before: id(1) },
-  unsettled: true,
-  revision: 1,
-};
 
 /** What every implementation of a repository is held to, of jobs. */
 export function jobsContract(name: string, makeBackend: () => Promise<Backend>): void {

@@ -1,0 +1,14 @@
+import * as z from "zod";
+import { RateLimit } from "./schemas.ts";
+
+/** What can be changed of a download: its rate until it has ended, a hold at any time. */
+export const DownloadChange = z
+  .strictObject({
+    rate_limit: RateLimit.nullable().optional(),
+    hold: z.boolean().optional().meta({ description: "an admin's" }),
+  })
+  .refine(({ rate_limit, hold }) => rate_limit !== undefined || hold !== undefined, {
+    message: 'give "rate_limit" or "hold"',
+  })
+  .meta({ id: "DownloadChange" });
+export type DownloadChange = z.input<typeof DownloadChange>;
