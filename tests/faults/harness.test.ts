@@ -2,6 +2,7 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { appendFile, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { rowsOf } from "../support/rows.ts";
+import { wholeCalls } from "../support/strace.ts";
 import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 import { delivered, MiB, setStage } from "./stage.ts";
 
@@ -34,4 +35,19 @@ test("a published file that is not the source is seen", async () => {
   const [name = ""] = await system.published();
   await appendFile(join(system.folder, "downloads", name), "x");
   await expect(invariants.expectAll(delivered(downloadId, stage, 0))).rejects.toThrow();
+});
+
+test("a call that strace wrote as two lines is one", () => {
+  const lines = [
+    '7  pwrite64(3</part>, ""..., 9, 0 <unfinished ...>',
+    "8  fsync(4</parts>) = 0",
+    "7  <... pwrite64 resumed>) = 5",
+    "7  --- SIGSTOP {si_signo=SIGSTOP} ---",
+    "8  fsync(4</parts> <unfinished ...>",
+  ];
+  expect(wholeCalls(lines)).toEqual([
+    "8  fsync(4</parts>) = 0",
+    '7  pwrite64(3</part>, ""..., 9, 0) = 5',
+    "7  --- SIGSTOP {si_signo=SIGSTOP} ---",
+  ]);
 });

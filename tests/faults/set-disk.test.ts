@@ -86,7 +86,7 @@ describe.skipIf(lacksMounts !== "")(`the disk is full while a set comes${lacksMo
         await using strace = await Strace.attach(system.server, system.folder, trace);
         proxy.release("up");
         await waitForFull(stage, downloadId);
-        expect(strace.lines.some(isShort)).toBe(true);
+        await waitFor(() => strace.lines.some(isShort), "a write to be short");
         await expectSafeFiles(stage, downloadId);
         await disk.free();
         await expectWholeSet(stage, downloadId);

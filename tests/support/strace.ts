@@ -39,9 +39,9 @@ export class Strace implements AsyncDisposable {
     return strace;
   }
 
-  /** The calls so far, and the signals that came between, a line each as strace writes it. */
+  /** The calls that have returned, and the signals that came between, a line each as strace writes it. */
   get lines(): string[] {
-    return readFileSync(this.output, "utf8").split("\n").slice(0, -1);
+    return wholeCalls(readFileSync(this.output, "utf8").split("\n").slice(0, -1));
   }
 
   /** How often a call was made to fail, or to stop. */
@@ -53,6 +53,24 @@ export class Strace implements AsyncDisposable {
     this.tracer.kill("SIGTERM");
     await this.tracer.exited;
   }
+}
+
+/**
+ * Puts each call together that strace wrote as two lines, as it does when another thread calls meanwhile:
+ * `7 write(3, ""..., 9, 0 <unfinished ...>` and `7 <... write resumed>) = 9`.
+ */
+export function wholeCalls(lines: readonly string[]): string[] {
+  const begun = new Map<string, string>();
+  return lines.flatMap((line) => {
+    const [thread = ""] = line.split(" ", 1);
+    const start = /^(.*) <unfinished \.\.\.>$/.exec(line)?.[1];
+    if (start !== undefined) {
+      begun.set(thread, start);
+      return [];
+    }
+    const rest = /^\d+ +<\.\.\. \w+ resumed>(.*)$/.exec(line)?.[1];
+    return rest === undefined ? [line] : [`${begun.get(thread) ?? thread}${rest}`];
+  });
 }
 
 /** Whether all of its threads are. */
