@@ -138,6 +138,9 @@ export const JobRecord = z
     total_size: z.int().min(0).meta({ description: "as far as it is known" }),
     files_received: z.int().min(0),
     files_skipped: z.int().min(0),
+    may_change: z.boolean().meta({
+      description: "the caller made it, or sees all sites; its role has to allow changes too",
+    }),
   })
   .meta({ id: "Job" });
 export type JobRecord = z.infer<typeof JobRecord>;

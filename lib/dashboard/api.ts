@@ -48,7 +48,7 @@ export const api = {
   changeClient: (id: string, body: Request<"PATCH", "/api/clients/:client_id">["body"]) =>
     call("PATCH", "/api/clients/:client_id", { params: { client_id: id }, body }),
   clientFiles: (id: string, query: Query<"/api/clients/:client_id/files">, signal: AbortSignal) =>
-    call("GET", "/api/clients/:client_id/files", { params: { client_id: id }, query }, signal),
+    call("GET", "/api/clients/:client_id/files", { params: { client_id: id }, query }, { signal }),
   setFiles: (id: string, query: Query<"/api/downloads/:download_id/files">) =>
     call("GET", "/api/downloads/:download_id/files", { ...ofDownload(id), query }),
   start: (body: Body<"/api/download">) => call("POST", "/api/download", { body }),
@@ -57,7 +57,11 @@ export const api = {
     call("POST", "/api/enrolment-keys", { body }),
   jobs: (query: Query<"/api/jobs">) => call("GET", "/api/jobs", { query }),
   job: (id: string) => call("GET", "/api/jobs/:job_id", ofJob(id)),
-  createJob: (body: Body<"/api/jobs">) => call("POST", "/api/jobs", { body }),
+  /** @param key of the request: however often it is sent, it makes one job */
+  createJob: (body: Body<"/api/jobs">, key: string) =>
+    call("POST", "/api/jobs", { body }, { headers: { "Idempotency-Key": key } }),
+  changeJob: (id: string, body: Request<"PATCH", "/api/jobs/:job_id">["body"]) =>
+    call("PATCH", "/api/jobs/:job_id", { ...ofJob(id), body }),
   pauseJob: (id: string) => call("POST", "/api/jobs/:job_id/pause", ofJob(id)),
   resumeJob: (id: string) => call("POST", "/api/jobs/:job_id/resume", ofJob(id)),
   cancelJob: (id: string) => call("POST", "/api/jobs/:job_id/cancel", ofJob(id)),
@@ -118,18 +122,23 @@ function relative(path: string, request: AnyRequest = {}): string {
   return addressOf(path, request).slice(1);
 }
 
-/** @param signal ends the call */
+interface CallOptions {
+  /** Ends the call. */
+  signal?: AbortSignal;
+  headers?: Record<string, string>;
+}
+
 async function call<M extends Method, Path extends PathOf<M>>(
   method: M,
   path: Path,
   request: Request<M, NoInfer<Path>>,
-  signal?: AbortSignal,
+  options?: CallOptions,
 ): Promise<AnswerOf<EndpointAt<M, Path>>>;
 async function call(
   method: Method,
   path: string,
   request: AnyRequest,
-  signal?: AbortSignal,
+  { signal, headers }: CallOptions = {},
 ): Promise<unknown> {
   const timeout = AbortSignal.timeout(CALL_TIMEOUT);
   const { body } = request;
@@ -137,10 +146,8 @@ async function call(
     fetch(relative(path, request), {
       method,
       signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
-      ...(body !== undefined && {
-        headers: { "Content-Type": "application/json" },
-        body: JSON.stringify(body),
-      }),
+      headers: { ...headers, ...(body !== undefined && { "Content-Type": "application/json" }) },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
     }),
   );
   if (response.ok) return response.json();

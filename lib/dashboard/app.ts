@@ -41,8 +41,8 @@ class App {
     onAll: () => this.#filters.change({ onlyOffline: false }),
     onLabel: (client, row) => this.#labelEditor.open(client, row),
   });
-  readonly #labelEditor = new LabelEditor((clientId, labels) =>
-    this.#run(async () => this.#board.setClient(await api.changeClient(clientId, { labels }))),
+  readonly #labelEditor = new LabelEditor((clientId, change) =>
+    this.#run(async () => this.#board.setClient(await api.changeClient(clientId, change))),
   );
   readonly #addSite = new AddSite((work) => void this.#run(work));
   readonly #downloads = new DownloadsView(this.#listing, this.#board, {

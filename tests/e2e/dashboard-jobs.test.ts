@@ -1,16 +1,8 @@
-import {
-  afterAll,
-  afterEach,
-  beforeAll,
-  beforeEach,
-  describe,
-  expect,
-  setDefaultTimeout,
-  test,
-} from "bun:test";
-import type { Browser, Locator, Page } from "playwright-core";
-import { launchBrowser, NO_BROWSER } from "../support/browser.ts";
+import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+import type { Locator, Page } from "playwright-core";
+import { NO_BROWSER } from "../support/browser.ts";
 import { Dashboard } from "../support/dashboard.ts";
+import { browser, CALL_FAILED, useBrowser } from "../support/dashboard-stage.ts";
 import { countsOf, Fleet, idsOf } from "../support/fleet.ts";
 import { System } from "../support/system.ts";
 import { TEST_LIMIT } from "../support/wait.ts";
@@ -19,16 +11,10 @@ import { TEST_LIMIT } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-let browser: Browser;
 let system: System;
 let fleet: Fleet;
 
-beforeAll(async () => {
-  if (NO_BROWSER === "") browser = await launchBrowser();
-});
-afterAll(async () => {
-  await browser?.close();
-});
+useBrowser();
 beforeEach(async () => {
   system = await System.start();
   fleet = new Fleet(system.url);
@@ -165,6 +151,123 @@ describe.skipIf(NO_BROWSER !== "")(`jobs on the dashboard${NO_BROWSER}`, () => {
     });
   });
 
+  test("the time zone of a site is said, and what it reports counts again", async () => {
+    await fleet.join(idsOf(1), "deliver", { time_zone: "Europe/Berlin" });
+    const zone = async () => (await system.api.clients())[0]?.time_zone;
+    await Dashboard.visit(
+      browser,
+      system.url,
+      async (dashboard) => {
+        const { page } = dashboard;
+        await dashboard.signIn();
+        const edit = () => page.getByRole("button", { name: "Edit the labels of site-1" }).click();
+        const field = page.getByLabel("Time zone of site-1");
+        await edit();
+        expect(await field.inputValue()).toBe("Europe/Berlin");
+        await field.fill("Nowhere");
+        await field.press("Enter");
+        await page.getByText('must be the IANA name of a time zone, such as "Europe/').waitFor();
+        expect(await dashboard.visit.violations()).toEqual([]);
+        await field.fill("America/New_York");
+        await field.press("Enter");
+        await field.waitFor({ state: "hidden" });
+        expect(await zone()).toBe("America/New_York");
+        await edit();
+        expect(await field.inputValue()).toBe("America/New_York");
+        await field.fill("");
+        await field.press("Enter");
+        await field.waitFor({ state: "hidden" });
+        expect(await zone()).toBe("Europe/Berlin");
+      },
+      { expected: CALL_FAILED },
+    );
+  });
+
+  test("when a job ends and how much of it runs at once can be changed", async () => {
+    await fleet.join(idsOf(3), "hold");
+    const jobId = await fleet.makeJob({ name: "Night", max_concurrent: 1 });
+    await Dashboard.visit(browser, system.url, async (dashboard) => {
+      const { page } = dashboard;
+      await dashboard.signIn();
+      const job = jobOf(page, jobId);
+      await barOf(job, "1 downloading, 2 queued");
+      await job.getByRole("button", { name: "Limits of Night" }).press("Enter");
+      const form = page.getByRole("form", { name: "Limits of Night" });
+      expect(await form.getByLabel("At once, at most").inputValue()).toBe("1");
+      await form.getByLabel("At once, at most").fill("2");
+      await form.getByLabel("Ends at").fill("2100-01-02T03:04");
+      expect(await dashboard.visit.violations()).toEqual([]);
+      await form.getByRole("button", { name: "Save" }).click();
+      await barOf(job, "2 downloading, 1 queued");
+      const expiresAt = await page.evaluate<string>('new Date("2100-01-02T03:04").toISOString()');
+      expect(await fleet.job(jobId)).toMatchObject({ max_concurrent: 2, expires_at: expiresAt });
+      await job.getByRole("button", { name: "Limits of Night" }).click();
+      await form.getByLabel("At once, at most").fill("");
+      await form.getByLabel("Ends at").fill("");
+      await form.getByLabel("Ends at").press("Enter");
+      await barOf(job, "3 downloading");
+      await form.waitFor({ state: "hidden" });
+      expect(await fleet.job(jobId)).toMatchObject({ max_concurrent: null, expires_at: null });
+    });
+  });
+
+  test("a job is made once, where the first answer is lost", async () => {
+    await fleet.join(idsOf(2));
+    await Dashboard.visit(
+      browser,
+      system.url,
+      async (dashboard) => {
+        const { page } = dashboard;
+        await dashboard.signIn();
+        await page.route(
+          "**/api/jobs",
+          async (route) => {
+            await route.fetch();
+            await route.abort();
+          },
+          { times: 1 },
+        );
+        await page.getByRole("button", { name: "Ask many sites…" }).click();
+        const ask = page.getByRole("button", { name: "Ask 2 sites" });
+        await ask.click();
+        await page.getByText("No answer from the server", { exact: true }).waitFor();
+        await barOf(page.locator(".job"), "2 completed");
+        await ask.click();
+        await page.getByText("2 sites are asked").waitFor();
+        expect((await fleet.call("GET", "jobs")).body["jobs"]).toHaveLength(1);
+      },
+      { expected: CALL_FAILED },
+    );
+  });
+
+  test("an operator of some sites is offered to change the jobs of that token alone", async () => {
+    await fleet.join(idsOf(2), "hold");
+    const theirs = await fleet.makeJob({ name: "Everybody" });
+    const right = { name: "west", role: "operator", sites: ["site-1"] };
+    const { body } = await fleet.call("POST", "tokens", right);
+    await Dashboard.visit(browser, system.url, async (dashboard) => {
+      const { page } = dashboard;
+      await dashboard.signIn(String(body["token"]));
+      await barOf(jobOf(page, theirs), "1 downloading");
+      await page.getByRole("button", { name: "Ask many sites…" }).click();
+      await page.getByLabel("Name of the job").fill("Mine");
+      await page.getByRole("button", { name: "Ask 1 site" }).click();
+      const changes = /^(Pause|Resume|Limits|Cancel)/;
+      await page
+        .locator(".job", { hasText: "Mine" })
+        .getByRole("button", { name: "Pause" })
+        .click();
+      await page
+        .locator(".job", { hasText: "Mine" })
+        .getByRole("button", { name: "Resume" })
+        .waitFor();
+      expect(await jobOf(page, theirs).getByRole("button", { name: changes }).count()).toBe(0);
+      fleet.go("refuse");
+      await barOf(jobOf(page, theirs), "1 failed");
+      expect(await jobOf(page, theirs).getByRole("button").count()).toBe(0);
+    });
+  });
+
   test("of a job that ended while the connection was gone, and of which no event tells, too", async () => {
     await fleet.join(idsOf(1), "hold");
     const jobId = await fleet.makeJob({ name: "Old" });
@@ -200,7 +303,7 @@ describe.skipIf(NO_BROWSER !== "")(`jobs on the dashboard${NO_BROWSER}`, () => {
       await dashboard.signIn(String(body["token"]));
       await barOf(page.locator(".job"), "1 completed, 1 failed");
       await page.getByText("region=west").waitFor();
-      for (const name of [/^Ask /, /^Edit the labels/, /^(Pause|Resume|Cancel|Retry)/]) {
+      for (const name of [/^Ask /, /^Edit the labels/, /^(Pause|Resume|Limits|Cancel|Retry)/]) {
         expect(await page.getByRole("button", { name }).count()).toBe(0);
       }
       await page.getByRole("link", { name: "1 failed", exact: true }).click();

@@ -100,6 +100,7 @@ export function jobRecord(
     total_size: 0,
     files_received: 0,
     files_skipped: 0,
+    may_change: true,
     ...fields,
   };
 }

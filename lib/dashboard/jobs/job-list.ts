@@ -16,6 +16,8 @@ export type JobAction = (typeof ACTIONS)[number];
 
 export interface JobListListener {
   onAction(action: JobAction, job: JobRecord): void;
+  /** Change when a job ends, and how much of it runs at once. @param row of the job */
+  onLimits(job: JobRecord, row: HTMLElement): void;
   /** Older jobs than those that are known are wanted. */
   onMore(): void;
 }
@@ -35,8 +37,10 @@ export class JobList {
       const pressed = target instanceof Element ? target.closest("button, a") : null;
       // The link shows other downloads; this leads to them.
       if (pressed instanceof HTMLAnchorElement) lead("downloads");
-      const id = pressed?.closest<HTMLElement>(".job")?.dataset["jobId"];
+      const row = pressed?.closest<HTMLElement>(".job");
+      const id = row?.dataset["jobId"];
       const job = id === undefined ? undefined : book.get(id);
+      if (job && row && pressed?.classList.contains("limit")) listener.onLimits(job, row);
       const action = ACTIONS.find((name) => pressed?.classList.contains(name));
       if (job && action) listener.onAction(action, job);
     });
@@ -103,6 +107,7 @@ export class JobList {
     who.title = who.textContent;
     find(row, ".pause", HTMLElement).ariaLabel = `Pause ${title}`;
     find(row, ".resume", HTMLElement).ariaLabel = `Resume ${title}`;
+    find(row, ".limit", HTMLElement).ariaLabel = `Limits of ${title}`;
     find(row, ".cancel", HTMLElement).ariaLabel = `Cancel ${title}`;
     this.#rows.set(job.job_id, row);
     return row;
@@ -133,11 +138,14 @@ function amountOf(job: JobRecord): string {
 
 function showActions(row: HTMLElement, job: JobRecord, now: number): void {
   const focused = row.contains(document.activeElement) ? document.activeElement : null;
-  find(row, ".pause", HTMLElement).hidden = job.status !== "running";
-  find(row, ".resume", HTMLElement).hidden = job.status !== "paused";
-  find(row, ".cancel", HTMLElement).hidden = isOver(job);
+  // The server refuses to change a job that somebody else made for more sites than one sees.
+  const isOpen = job.may_change && !isOver(job);
+  find(row, ".pause", HTMLElement).hidden = !isOpen || job.status !== "running";
+  find(row, ".resume", HTMLElement).hidden = !isOpen || job.status !== "paused";
+  find(row, ".limit", HTMLElement).hidden = !isOpen;
+  find(row, ".cancel", HTMLElement).hidden = !isOpen;
   const again = find(row, ".again", HTMLButtonElement);
-  const status = words.againOf(job, now);
+  const status = job.may_change ? words.againOf(job, now) : null;
   again.hidden = status === null;
   if (status !== null) {
     setText(again, `Ask the ${status} again`);

@@ -7,6 +7,7 @@ import { JobBook } from "./job-book.ts";
 import { type JobAction, JobList } from "./job-list.ts";
 import { sitesOf } from "./job-order.ts";
 import { againOf, titleOf } from "./job-words.ts";
+import { LimitsEditor } from "./limits-editor.ts";
 import { NewJobForm } from "./new-job.ts";
 
 /** Does something that takes a moment, and shows what came of it. @returns whether it was done */
@@ -20,9 +21,16 @@ export class JobsPanel {
   readonly #book = new JobBook();
   readonly #list = new JobList(this.#book, {
     onAction: (action, job) => this.#once(action, job),
+    onLimits: (job, row) => this.#limits.open(job, row),
     onMore: () => void this.#run(() => this.#loadOlder()),
   });
-  readonly #form = new NewJobForm((order) => this.#run(() => this.#make(order)));
+  readonly #limits = new LimitsEditor((job, change) =>
+    this.#run(async () => {
+      this.set(await api.changeJob(job.job_id, change));
+      notify("done", `${titleOf(job)} has other limits`);
+    }),
+  );
+  readonly #form = new NewJobForm((order, key) => this.#run(() => this.#make(order, key)));
   /** What leads to older jobs; undefined: not asked yet, null: there are no more. */
   #cursor: string | null | undefined;
   /** The chosen job that was asked for, as no event told of it. */
@@ -91,8 +99,8 @@ export class JobsPanel {
     }
   }
 
-  async #make(order: NewJob): Promise<void> {
-    const { total } = await api.createJob(order);
+  async #make(order: NewJob, key: string): Promise<void> {
+    const { total } = await api.createJob(order, key);
     notify("done", total === 0 ? "The job waits for sites" : `${sitesOf(total)} are asked`);
   }
 

@@ -17,9 +17,11 @@ export class NewJobForm {
   readonly #sites = byId("new-job-sites", HTMLInputElement);
   readonly #submit = byId("new-job-submit", HTMLButtonElement);
   #known: readonly Site[] = [];
+  /** What was asked for last and may have been made, with the key of the request; null: nothing. */
+  #asked: { text: string; key: string } | null = null;
 
-  /** @param onAsk called with the job to make; @returns whether it was made */
-  constructor(private readonly onAsk: (order: NewJob) => Promise<boolean>) {
+  /** @param onAsk called with the job to make and the key of the request; @returns whether it was made */
+  constructor(private readonly onAsk: (order: NewJob, key: string) => Promise<boolean>) {
     this.#toggle.addEventListener("click", () => this.#show(this.#form.hidden === true));
     byId("new-job-close", HTMLButtonElement).addEventListener("click", () => this.#show(false));
     this.#form.addEventListener("input", () => this.#render());
@@ -83,15 +85,29 @@ export class NewJobForm {
     };
   }
 
+  /** The same one for what is asked again as it was: where an answer was lost, the job is there. */
+  #keyOf(order: NewJob): string {
+    const text = JSON.stringify(order);
+    if (this.#asked?.text !== text) this.#asked = { text, key: newKey() };
+    return this.#asked.key;
+  }
+
   async #ask(): Promise<void> {
     const order = orderOf(this.#fields());
     // A second press while the first one is on its way would ask everybody twice.
     if (order === null || this.#submit.ariaDisabled === "true") return;
     this.#submit.ariaDisabled = "true";
-    const isMade = await this.onAsk(order);
+    const isMade = await this.onAsk(order, this.#keyOf(order));
     this.#submit.ariaDisabled = "false";
     if (!isMade) return;
+    this.#asked = null;
     this.#form.reset();
     this.#show(false);
   }
+}
+
+/** A key of a request that no other one has. `randomUUID` is there on pages with TLS alone. */
+function newKey(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

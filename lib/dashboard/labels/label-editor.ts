@@ -1,6 +1,6 @@
-import type { LabelChanges, Labels } from "../../api/labels.ts";
+import type { ClientChange } from "../../api/labels.ts";
 import type { ClientRecord } from "../../api/schemas.ts";
-import { cloneOf, find, setText } from "../dom.ts";
+import { byId, cloneOf, find, setText } from "../dom.ts";
 import { changesBetween, LabelTextError, labelWords, readLabels } from "./label-text.ts";
 
 /** Shows the labels of a site in its row. */
@@ -21,23 +21,28 @@ function chip(word: string): HTMLElement {
   return element;
 }
 
-/** Edits the labels of one site at a time, as text, where they stand. */
+/** Edits the labels and the time zone of one site at a time, where the labels stand. */
 export class LabelEditor {
   #close: () => void = () => undefined;
 
   /** @param onSave called with what has to change; @returns whether it was done */
   constructor(
-    private readonly onSave: (clientId: string, labels: LabelChanges) => Promise<boolean>,
+    private readonly onSave: (clientId: string, change: ClientChange) => Promise<boolean>,
   ) {}
 
   /** @param row of the site */
-  open({ client_id, labels }: ClientRecord, row: HTMLElement): void {
+  open(client: ClientRecord, row: HTMLElement): void {
     this.#close();
+    offerTimeZones();
+    const { client_id, labels, time_zone } = client;
     const form = cloneOf("label-form");
     const place = find(row, ".labels", HTMLElement);
     const input = find(form, "input", HTMLInputElement);
+    const zone = find(form, ".zone", HTMLInputElement);
     input.ariaLabel = `Labels of ${client_id}`;
     input.value = labelWords(labels).join(" ");
+    zone.ariaLabel = `Time zone of ${client_id}`;
+    zone.value = time_zone;
     const close = () => {
       const hadFocus = form.contains(document.activeElement);
       form.remove();
@@ -47,7 +52,7 @@ export class LabelEditor {
     this.#close = close;
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      void this.#save(client_id, labels, form).then((isDone) => isDone && close());
+      void this.#save(client, form).then((isDone) => isDone && close());
     });
     form.addEventListener("keydown", ({ key }) => {
       if (key === "Escape") close();
@@ -58,20 +63,25 @@ export class LabelEditor {
     input.focus();
   }
 
-  /** @param before the labels when the editing began: what others changed since then stays */
-  async #save(clientId: string, before: Labels, form: HTMLElement): Promise<boolean> {
+  /** @param before the site when the editing began: what others changed since then stays */
+  async #save(before: ClientRecord, form: HTMLElement): Promise<boolean> {
     const input = find(form, "input", HTMLInputElement);
+    const zone = find(form, ".zone", HTMLInputElement).value.trim();
     const why = find(form, ".error", HTMLElement);
     const say = (words: string) => {
       setText(why, words);
       input.ariaInvalid = String(words !== "");
     };
     try {
-      const changes = changesBetween(before, readLabels(input.value));
+      const labels = changesBetween(before.labels, readLabels(input.value));
       say("");
-      if (changes === null) return true;
+      const change: ClientChange = {
+        ...(labels !== null && { labels }),
+        ...(zone !== before.time_zone && { time_zone: zone === "" ? null : zone }),
+      };
+      if (Object.keys(change).length === 0) return true;
       input.readOnly = true;
-      return await this.onSave(clientId, changes);
+      return await this.onSave(before.client_id, change);
     } catch (error) {
       if (!(error instanceof LabelTextError)) throw error;
       say(error.message);
@@ -80,4 +90,11 @@ export class LabelEditor {
       input.readOnly = false;
     }
   }
+}
+
+/** The names that the browser knows; what a site reports may be another one. */
+function offerTimeZones(): void {
+  const list = byId("time-zones", HTMLDataListElement);
+  if (list.childElementCount > 0) return;
+  list.append(...Intl.supportedValuesOf("timeZone").map((zone) => new Option(zone, zone)));
 }

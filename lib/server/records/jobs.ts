@@ -35,6 +35,7 @@ export function jobRecord(
     total_size: totals.totalSize,
     files_received: totals.filesReceived,
     files_skipped: totals.filesSkipped,
+    may_change: mayChange(job, viewer),
   };
 }
 
