@@ -29,6 +29,14 @@ export function isSafeFileName(name: string): boolean {
 }
 
 /**
+ * Whether Windows takes a name as it stands. It opens a device for some names, reads a stream behind a
+ * colon, and leaves dots and spaces out at the end, so that a file has more names than one.
+ */
+export function isNameOnWindows(name: string): boolean {
+  return !/[<>:"|?*\p{Cc}]|[. ]$/u.test(name) && !DEVICE.test(name);
+}
+
+/**
  * Puts `suffix` before the extension; the stem gives way if the whole would be too long.
  * @param most bytes of UTF-8
  */

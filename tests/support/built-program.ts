@@ -25,12 +25,13 @@ export class BuiltProgram implements AsyncDisposable {
   private constructor(
     /** Folder of the program and its checksums. */
     readonly folder: string,
+    private readonly target: Target,
   ) {}
 
   /** @param project folder of the sources */
-  static async build(project = PROJECT): Promise<BuiltProgram> {
-    const built = new BuiltProgram(await mkdtemp(join(tmpdir(), "fds-built-")));
-    const flags = ["--target", HOST_TARGET, "--out", built.folder];
+  static async build(project = PROJECT, target = HOST_TARGET): Promise<BuiltProgram> {
+    const built = new BuiltProgram(await mkdtemp(join(tmpdir(), "fds-built-")), target);
+    const flags = ["--target", target, "--out", built.folder];
     const child = spawn([process.execPath, "run", "build", ...flags], {
       cwd: project,
       stdio: ["ignore", "pipe", "pipe"],
@@ -42,7 +43,7 @@ export class BuiltProgram implements AsyncDisposable {
   }
 
   get path(): string {
-    return join(this.folder, programFile(HOST_TARGET));
+    return join(this.folder, programFile(this.target));
   }
 
   /** Runs it to its end. */

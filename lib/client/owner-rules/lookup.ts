@@ -2,7 +2,7 @@ import { lstat, open, readlink, realpath, stat, type FileHandle } from "node:fs/
 import { constants } from "node:fs";
 import { isAbsolute, join, relative, resolve, sep } from "node:path";
 import type { Place } from "./folder.ts";
-import { contains, walk } from "./paths.ts";
+import { comparable, contains, walk } from "./paths.ts";
 import { explain, Refusal } from "./refusal.ts";
 import type { Rules } from "./rules.ts";
 import { type SourceFile, sourceFileOf } from "./source-file.ts";
@@ -70,7 +70,7 @@ export class Lookup {
     for (const candidate of this.#candidates(path)) {
       try {
         if (this.#isInside(candidate) && !this.mayEnter(candidate)) throw new Refusal("denied");
-        const real = await this.#follow(candidate);
+        const real = await this.#canonical(await this.#follow(candidate));
         if (!this.mayEnter(real)) throw new Refusal("denied");
         return real;
       } catch (error) {
@@ -144,6 +144,14 @@ export class Lookup {
     return real;
   }
 
+  /** On other systems than Linux, several spellings of a name are one folder. */
+  async #canonical(path: string): Promise<string> {
+    if (this.options.hasProc) return path;
+    const real = await realpath(path);
+    if (!this.#isInside(real)) throw new Refusal("outside");
+    return real;
+  }
+
   /** Where an open file lies, which no later change of a link can alter. */
   async #locationOf(handle: FileHandle, path: string): Promise<string> {
     if (this.options.hasProc) return readlink(`/proc/self/fd/${handle.fd}`);
@@ -156,8 +164,9 @@ export class Lookup {
 
   /** A path below a root as it was given, by the root's real path; any other as it is. */
   #respell(path: string): string {
+    const asked = comparable(path);
     const root = this.options.roots.find(
-      ({ given }) => path === given || path.startsWith(given + sep),
+      ({ given }) => asked === comparable(given) || asked.startsWith(comparable(given + sep)),
     );
     return root === undefined ? path : root.real + path.slice(root.given.length);
   }

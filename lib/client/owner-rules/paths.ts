@@ -11,6 +11,11 @@ export function contains(folder: string, path: string): boolean {
   return rest !== ".." && !rest.startsWith(`..${sep}`) && !isAbsolute(rest);
 }
 
+/** A path as it is compared with others: on Windows, a name is the same in any case. */
+export function comparable(path: string): string {
+  return process.platform === "win32" ? path.toLowerCase() : path;
+}
+
 /** The names on the way; a backslash parts them on Windows only. */
 export function stepsOf(path: string): string[] {
   return path

@@ -1,6 +1,7 @@
 import { isAbsolute, posix, sep } from "node:path";
 import { UsageError } from "../../util/flags.ts";
 import { expandBraces } from "./braces.ts";
+import { comparable } from "./paths.ts";
 
 /** A glob over the path within a root, with forward slashes; without alternatives in braces. */
 export interface Pattern {
@@ -117,9 +118,10 @@ function slashed(path: string): string {
 
 /** @returns null when it does not lie there */
 function pathWithin(folder: string, path: string): string | null {
-  if (cleaned(path) === cleaned(folder)) return "";
+  if (comparable(cleaned(path)) === comparable(cleaned(folder))) return "";
   const start = folder.endsWith("/") ? folder : `${folder}/`;
-  return path.startsWith(start) ? cleaned(path.slice(start.length)) : null;
+  if (!comparable(path).startsWith(comparable(start))) return null;
+  return cleaned(path.slice(start.length));
 }
 
 /** Without what names no step: `./a//b/` is `a/b`. */

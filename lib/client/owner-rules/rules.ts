@@ -1,3 +1,4 @@
+import { isNameOnWindows } from "../../util/safe-file-name.ts";
 import { isKeyName } from "./key-files.ts";
 import { type Places, readPatterns } from "./patterns.ts";
 
@@ -28,11 +29,17 @@ export class Rules {
    * @param allow what may leave; none: everything
    * @param deny what may not leave, whatever `allow` says
    * @param places what patterns may name beside paths within a root
+   * @param isWindows where a name is the same in any case, and some are not what they seem
    * @throws UsageError that names a pattern that can match nothing
    */
-  constructor(allow: string[], deny: string[], places: Places = { roots: [], homes: [] }) {
+  constructor(
+    allow: string[],
+    deny: string[],
+    places: Places = { roots: [], homes: [] },
+    private readonly isWindows = process.platform === "win32",
+  ) {
     this.#allowed = readPatterns("--allow or CLIENT_ALLOW", allow, places).map((pattern) => ({
-      globs: globsOf(pattern.text, !pattern.isAnchored),
+      globs: globsOf(isWindows ? fold(pattern.text) : pattern.text, !pattern.isAnchored),
       namesHidden: isHidden(pattern.text),
       namesKeys: isKeyFile(pattern.text),
     }));
@@ -49,6 +56,7 @@ export class Rules {
    * @param paths the file's path within each root that it lies in, with forward slashes
    */
   permits(paths: string[]): boolean {
+    if (!this.#areNames(paths)) return false;
     const folded = paths.map(fold);
     if (folded.some((path) => this.#denied.some((globs) => matches(globs, path)))) return false;
     return paths.some((path) => this.#isAllowed(path));
@@ -60,19 +68,26 @@ export class Rules {
    * @param paths the folder's path within each root that it lies in; "" for a root itself
    */
   mayEnter(paths: string[]): boolean {
+    if (!this.#areNames(paths)) return false;
     if (paths.some((path) => this.#denied.some((glob) => matches(glob, fold(path))))) return false;
     return paths.some(
       (path) => path === "" || (!isHidden(path) && !isKeyFile(path)) || this.#isAllowed(path),
     );
   }
 
+  /** Whether each name on the way is that of one thing, and of no other that a rule is about. */
+  #areNames(paths: string[]): boolean {
+    return !this.isWindows || paths.every((path) => path.split("/").every(isNameOnWindows));
+  }
+
   #isAllowed(path: string): boolean {
+    const asked = this.isWindows ? fold(path) : path;
     const hidden = isHidden(path);
     const keys = isKeyFile(path);
     if (this.#allowed.length === 0) return !hidden && !keys;
     return this.#allowed.some(
       ({ globs, namesHidden, namesKeys }) =>
-        (namesHidden || !hidden) && (namesKeys || !keys) && matches(globs, path),
+        (namesHidden || !hidden) && (namesKeys || !keys) && matches(globs, asked),
     );
   }
 }

@@ -32,7 +32,7 @@ export class OpenFolder implements Disposable {
    */
   static open(path: string, hasProc: boolean): OpenFolder {
     const folder = new OpenFolder(fs.openSync(path, FOLDER_FLAGS), path, hasProc);
-    folder.#check();
+    folder.#check(folder.fd, path);
     return folder;
   }
 
@@ -41,16 +41,19 @@ export class OpenFolder implements Disposable {
     const path = join(this.path, name);
     const fd = fs.openSync(`${this.#base}/${name}`, FOLDER_FLAGS);
     const folder = new OpenFolder(fd, path, this.hasProc);
-    folder.#check();
+    folder.#check(fd, path);
     return folder;
   }
 
   /**
    * Opens a file in it for reading; the caller closes it.
    * @throws an error of the system, ELOOP where it is a link
+   * @throws Refusal `changed` where another file than that of the name was opened
    */
   file(name: string): number {
-    return fs.openSync(`${this.#base}/${name}`, FILE_FLAGS);
+    const fd = fs.openSync(`${this.#base}/${name}`, FILE_FLAGS);
+    this.#check(fd, join(this.path, name));
+    return fd;
   }
 
   /** Looks at something in it without following a link. @throws an error of the system */
@@ -67,15 +70,23 @@ export class OpenFolder implements Disposable {
     fs.closeSync(this.fd);
   }
 
-  /** Without /proc, names are looked up by path: what was opened must still be what lies there. */
-  #check(): void {
+  /**
+   * Without /proc, names are looked up by path, and Windows follows links: what was opened must be what
+   * lies there, under this name and no other.
+   */
+  #check(fd: number, path: string): void {
     if (this.hasProc) return;
-    const opened = fs.fstatSync(this.fd);
-    const there = fs.lstatSync(this.path);
-    const isSame = there.ino === opened.ino && there.dev === opened.dev;
-    if (isSame && fs.realpathSync(this.path) === this.path) return;
-    this[Symbol.dispose]();
-    throw new Refusal("changed");
+    try {
+      const opened = fs.fstatSync(fd);
+      const there = fs.lstatSync(path);
+      const isSame = there.ino === opened.ino && there.dev === opened.dev;
+      // The system's own: the other one knows no short names, and only links that lstat shows.
+      if (isSame && fs.realpathSync.native(path) === path) return;
+      throw new Refusal("changed");
+    } catch (error) {
+      fs.closeSync(fd);
+      throw error;
+    }
   }
 }
 

@@ -225,3 +225,49 @@ describe("a file in two roots, one within the other", () => {
 test("a file in no root stays", () => {
   expect(new Rules(["**"], []).permits([])).toBe(false);
 });
+
+describe("on Windows", () => {
+  const rulesOf = (allow: string[], deny: string[] = []) =>
+    new Rules(allow, deny, { roots: [], homes: [] }, true);
+
+  test.each([
+    ["LOGS", "logs/till.log"],
+    ["logs/*.csv", "Logs/A.CSV"],
+    ["*.TXT", "a.txt"],
+    [".ENV", ".env"],
+  ])("--allow %s lets %s leave: a name is the same in any case", (allow, path) => {
+    expect(rulesOf([allow]).permits([path])).toBe(true);
+    expect(new Rules([allow], [], undefined, false).permits([path])).toBe(false);
+  });
+
+  test.each([
+    "a.txt:stream",
+    "a.txt::$DATA",
+    "logs:$I30:$INDEX_ALLOCATION/a.txt",
+    "a.txt.",
+    "a.txt ",
+    "logs./a.txt",
+    "logs /a.txt",
+    "NUL",
+    "nul.txt",
+    "logs/CON",
+    "com1.log",
+    "COM¹",
+    "LPT9 .txt",
+    "CONIN$",
+    "a?.txt",
+    "a*",
+    "a|b",
+    "a\u0001",
+  ])("%j stays: Windows takes it for something else", (path) => {
+    const rules = rulesOf([]);
+    expect([rules.permits([path]), rules.mayEnter([path])]).toEqual([false, false]);
+  });
+
+  test.each(["a.txt", "logs/2026~1.log", "Grüße & Co.txt", "com10", "console.txt", "a b/c d"])(
+    "%s leaves",
+    (path) => expect(rulesOf([]).permits([path])).toBe(true),
+  );
+
+  test("a root itself may be entered", () => expect(rulesOf([]).mayEnter([""])).toBe(true));
+});
