@@ -18,6 +18,7 @@ import { admin, anyone, operator, viewer } from "./lib/server/http/role-guards.t
 import { refuseOtherMethods, type RestRoutes } from "./lib/server/http/routing.ts";
 import { serve } from "./lib/server/http/serve.ts";
 import { SERVER_SETTINGS } from "./lib/server/settings.ts";
+import { Sharing } from "./lib/server/sharing.ts";
 import { openDiskStorage } from "./lib/server/storage/disk.ts";
 import { openS3Storage } from "./lib/server/storage/s3/s3.ts";
 import { openServerFolder } from "./lib/server/storage/server-folder.ts";
@@ -67,16 +68,19 @@ async function start(config: ServerConfig, secretFile: string | null, isTerminal
   const { apiToken } = config;
   const access = restAccess({ apiToken, rows: engine.repository.access, logger });
   const app = buildApp(config, engine, access, logger);
+  const { openCalls } = access;
+  const sharing = await Sharing.begin({ engine, openCalls, serverId: SERVER_ID, logger });
   await engine.downloads.recover();
   await engine.jobs.recover();
   engine.retention.start();
   const { clients, audit } = engine;
   const listener = await serve({ config, app, page: dashboard, clients, audit, logger });
+  await sharing?.start();
   announce(config, { port: listener.port, signIn: access.signIn, isTerminal, logger });
   return {
     logger,
     ...(config.tls && { reload: () => listener.reload() }),
-    stop: () => stop(engine, listener),
+    stop: () => stop(engine, listener, sharing),
   };
 }
 
@@ -92,9 +96,10 @@ async function openEngine(config: ServerConfig, logger: Logger): Promise<Engine>
 }
 
 /** Opens what keeps the bytes, and makes a folder for the rows that are kept beside it. */
-async function openStorage({ storage, downloadsDir, rowsFolder }: ServerConfig): Promise<Storage> {
+async function openStorage(config: ServerConfig): Promise<Storage> {
+  const { storage, downloadsDir, rowsFolder, isShared } = config;
   if (rowsFolder !== null) await openServerFolder(downloadsDir);
-  return storage.type === "s3" ? openS3Storage(storage) : openDiskStorage(storage.path);
+  return storage.type === "s3" ? openS3Storage(storage) : openDiskStorage(storage.path, isShared);
 }
 
 /** The REST interface as a Hono app. */
@@ -172,7 +177,7 @@ function addRoutes(app: RestRoutes, calls: RestCalls): void {
   app.get("/api/audit", admin, ...audit.audit);
 }
 
-async function stop(engine: Engine, listener: Listener): Promise<void> {
+async function stop(engine: Engine, listener: Listener, sharing: Sharing | null): Promise<void> {
   listener.close();
   engine.stopWatching();
   engine.jobs.stop();
@@ -183,6 +188,7 @@ async function stop(engine: Engine, listener: Listener): Promise<void> {
   const heard = Bun.sleep(GOODBYE_MS);
   engine.events.close();
   await engine.audit.close();
+  await sharing?.stop();
   await engine.repository.close();
   await engine.storage.close();
   await heard;

@@ -84,6 +84,7 @@ const FOLDERS = new Set([
   "server/metrics",
   "server/records",
   "server/retention",
+  "server/servers",
   "server/storage",
   "server/storage/s3",
   "server/transfer",

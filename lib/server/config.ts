@@ -89,6 +89,8 @@ function configOf(settings: ServerSettings, isTerminal: boolean) {
     databaseUrl: databaseUrl ?? `sqlite://${join(downloadsDir, ".server", "state.db")}`,
     rowsFolder: databaseUrl === null && isApart ? downloadsDir : null,
     storage,
+    // Only a database that several servers can use says who does what.
+    isShared: databaseUrl?.startsWith("postgres") ?? false,
     receiveBudget: Math.max(chunkSize, receiveBudget - storage.memory),
     quotas,
     trustedProxies: settings.read("trustedProxies") ?? [],

@@ -6,6 +6,7 @@ import { Clients } from "./clients/clients.ts";
 import { EnrolmentKeys } from "./clients/enrolment.ts";
 import type { ServerConfig } from "./config.ts";
 import type { Repository } from "./database/repository.ts";
+import type { Download } from "./download.ts";
 import { Downloads } from "./downloads/downloads.ts";
 import { Events } from "./events/events.ts";
 import type { Job } from "./job.ts";
@@ -30,6 +31,18 @@ export interface EngineOptions {
 /** What moves the files: storage, database, clients, downloads, events. HTTP is no part of it. */
 export type Engine = ReturnType<typeof buildEngine>;
 
+/** What happens here, for whoever wants to hear of it. */
+class Changes {
+  /** A client came. */
+  readonly registered = new Topic<[clientId: string]>();
+  /** A client came, left, or is another than before. */
+  readonly client = new Topic<[clientId: string]>();
+  readonly labelled = new Topic<[clientId: string]>();
+  /** A download is another than before; none: some are. */
+  readonly download = new Topic<[download?: Download]>();
+  readonly job = new Topic<[job: Job]>();
+}
+
 /** Puts the parts of the engine together: they work once clients come, or downloads are recovered. */
 export function buildEngine(options: EngineOptions) {
   const { config, storage, repository, turns, version, logger } = options;
@@ -39,11 +52,8 @@ export function buildEngine(options: EngineOptions) {
   const { auditKeep: keep, auditMaxSize: maxSize } = config;
   const audit = new Audit({ rows: repository.audit, keep, maxSize, logger });
   const enrolmentKeys = new EnrolmentKeys(repository.access);
-  const clientRegistered = new Topic<[clientId: string]>();
-  const clientChanged = new Topic<[clientId: string]>();
-  const clientLabelled = new Topic<[clientId: string]>();
-  const downloadChanged = new Topic();
-  const retention = retentionOf(options, { metrics, audit, onChange: downloadChanged.publish });
+  const changes = new Changes();
+  const retention = retentionOf(options, { metrics, audit, onChange: changes.download.publish });
   const clients = new Clients({
     repository,
     enrolToken,
@@ -53,9 +63,9 @@ export function buildEngine(options: EngineOptions) {
     metrics,
     audit,
     logger,
-    onRegistered: ({ client }) => client && clientRegistered.publish(client.clientId),
-    onChange: clientChanged.publish,
-    onLabelled: clientLabelled.publish,
+    onRegistered: ({ client }) => client && changes.registered.publish(client.clientId),
+    onChange: changes.client.publish,
+    onLabelled: changes.labelled.publish,
   });
   const downloads = new Downloads({
     repository,
@@ -68,7 +78,7 @@ export function buildEngine(options: EngineOptions) {
     metrics,
     audit,
     logger,
-    onChange: downloadChanged.publish,
+    onChange: changes.download.publish,
     noticeMissing: (clientId) => retention.noticeMissing(clientId),
     jobs: {
       mostOf: (jobId) => jobs.mostOf(jobId),
@@ -79,17 +89,19 @@ export function buildEngine(options: EngineOptions) {
   const progressOf = downloads.progressOf.bind(downloads);
   const events = new Events({ repository, clients, progressOf, logger });
   const jobEvents = new JobEvents({ rows: repository.jobs, events, logger });
-  const onChange = (job: Job) => jobEvents.tell(job);
+  const onChange = changes.job.publish;
   const jobs: Jobs = new Jobs({ repository, clients, downloads, onChange, logger });
-  clientRegistered.subscribe((clientId) => downloads.clientRegistered(clientId));
-  clientRegistered.subscribe((clientId) => jobs.clientSeen(clientId));
-  clientLabelled.subscribe((clientId) => jobs.clientSeen(clientId));
-  clientChanged.subscribe((clientId) => events.clientChanged(clientId));
-  downloadChanged.subscribe(() => events.downloadChanged());
-  downloadChanged.subscribe(() => retention.wake());
+  changes.job.subscribe((job) => jobEvents.tell(job));
+  changes.registered.subscribe((clientId) => downloads.clientRegistered(clientId));
+  changes.registered.subscribe((clientId) => jobs.clientSeen(clientId));
+  changes.labelled.subscribe((clientId) => jobs.clientSeen(clientId));
+  changes.client.subscribe((clientId) => events.clientChanged(clientId));
+  changes.download.subscribe(() => events.downloadChanged());
+  changes.download.subscribe(() => retention.wake());
   const stopWatching = watchEventLoop(metrics.eventLoopLag);
   const parts = { credit, metrics, audit, enrolmentKeys, clients, downloads, events };
-  return { storage, repository, turns, ...parts, jobs, jobEvents, retention, stopWatching };
+  const all = { ...parts, jobs, jobEvents, retention, changes };
+  return { storage, repository, turns, ...all, stopWatching };
 }
 
 function retentionOf(

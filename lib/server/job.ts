@@ -127,10 +127,13 @@ export interface JobRows {
   draft(job: Job): Promise<void>;
   /** Adds clients to a job; who is in it stays. @returns how many are new */
   addMembers(jobId: string, clientIds: readonly string[]): Promise<number>;
-  /** From now on the job is there, with all its clients, whatever becomes of the server. */
+  /**
+   * From now on the job is there, with all its clients, whatever becomes of the server. Of two servers that
+   * make the same one, each gets it.
+   */
   publish(jobId: string): Promise<Job>;
-  /** Forgets jobs that were begun and never published. */
-  dropDrafts(): Promise<void>;
+  /** Forgets jobs that were begun before a time, ms since 1970, and never published. */
+  dropDrafts(before: number): Promise<void>;
   get(jobId: string): Promise<Job | null>;
   /** Newest first. */
   list(filter: JobFilter): Promise<Job[]>;

@@ -95,17 +95,23 @@ export interface SetFileFilter {
   limit: number;
 }
 
+/** An attempt at a set. What one writes that is not the latest any more changes nothing. */
+export interface SetAttempt {
+  downloadId: string;
+  epoch: number;
+}
+
 /** The rows of sets' files. They are written in batches, never one by one. */
 export interface SetRows {
   /** Adds files to a set's manifest. */
-  insert(downloadId: string, clientId: string, files: ListedFile[]): Promise<void>;
+  insert(attempt: SetAttempt, clientId: string, files: ListedFile[]): Promise<void>;
   /** Forgets a set's manifest. */
-  clear(downloadId: string): Promise<void>;
+  clear(attempt: SetAttempt): Promise<void>;
   /** In the order of the manifest. @param inTurn runs a piece of the work */
   list(downloadId: string, filter: SetFileFilter, inTurn?: InTurn): Promise<SetFile[]>;
   /** The first file of a path that is stored; null if there is none. */
   storedByPath(downloadId: string, path: string): Promise<SetFile | null>;
-  update(downloadId: string, changes: SetFileChange[]): Promise<void>;
+  update(attempt: SetAttempt, changes: SetFileChange[]): Promise<void>;
   counts(downloadId: string): Promise<SetCounts & { bytesListed: number; bytesReceived: number }>;
   /** Bytes of a set that count to a quota. @param shares whether unchanged files take no room */
   storedBytes(downloadId: string, shares: boolean): Promise<number>;

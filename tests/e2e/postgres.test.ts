@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { mkdir, utimes, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, utimes, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { ApiClient } from "../../lib/cli/rest/api-client.ts";
 import { ApiCallError } from "../../lib/cli/rest/api-errors.ts";
 import { CuttingProxy } from "../support/cutting-proxy.ts";
@@ -190,7 +192,8 @@ describe.skipIf(NO_POSTGRES !== "")(`on Postgres${NO_POSTGRES}`, () => {
   });
 
   test("two servers that start at once on an empty database both serve", async () => {
-    const env = { DATABASE_URL: await postgres.makeDatabase() };
+    const files = await mkdtemp(join(tmpdir(), "fds-shared-"));
+    const env = { DATABASE_URL: await postgres.makeDatabase(), STORAGE_URL: files };
     const systems = await Promise.all([System.start(env), System.start(env)]);
     await using one = systems[0];
     await using other = systems[1];
@@ -198,5 +201,9 @@ describe.skipIf(NO_POSTGRES !== "")(`on Postgres${NO_POSTGRES}`, () => {
     expect(new Set(ids).size).toBe(2);
     await one.api.createToken({ name: "day", role: "viewer" });
     expect((await other.api.tokens()).map(({ name }) => name)).toEqual(["day"]);
+    // One that keeps its files elsewhere would not find those of the others.
+    const apart = System.start({ DATABASE_URL: env.DATABASE_URL });
+    await expect(apart).rejects.toThrow("another server works on this database");
+    await rm(files, { recursive: true });
   });
 });

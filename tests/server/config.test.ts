@@ -14,6 +14,7 @@ const DEFAULTS: ServerConfig = {
   downloadsDir: "./downloads",
   databaseUrl: `sqlite://${join("downloads", ".server", "state.db")}`,
   rowsFolder: null,
+  isShared: false,
   storage: { type: "folder", path: "./downloads", memory: 0 },
   apiToken: null,
   enrolToken: null,

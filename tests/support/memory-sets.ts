@@ -21,6 +21,9 @@ class MemorySetFolder implements SetFolder {
     this.parts.set(path, part);
     return part;
   };
+  readonly hasFormer = false;
+  takeOver = async (): Promise<void> => undefined;
+  dropFormer = async (): Promise<void> => undefined;
   setTime = async (): Promise<void> => undefined;
   linkFile = async (path: string, savedPath: string, size: number): Promise<boolean> => {
     const bytes = this.storage.files.get(savedPath);

@@ -58,6 +58,7 @@ export class MemoryStorage implements Storage {
   /** Parts that were removed while they were open: what is written to them then is lost. */
   readonly removedOpen: string[] = [];
   full = false;
+  identity = async () => "memory";
   /** What a publish() waits for, or fails with. */
   publishing: Promise<void> = Promise.resolve();
 

@@ -1,5 +1,6 @@
 import { steadyNow } from "../../util/steady-clock.ts";
-import type { Caller } from "./caller.ts";
+import { Topic } from "../../util/topic.ts";
+import { type Caller, canEnd } from "./caller.ts";
 
 /** setTimeout takes no longer wait, in ms; who is ended early can come back. */
 const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
@@ -12,6 +13,8 @@ interface OpenCall {
 /** The calls whose answer goes on, each to be ended when the right of its caller ends. */
 export class OpenCalls {
   readonly #open = new Set<OpenCall>();
+  /** The right of some callers ended here. */
+  readonly ended = new Topic();
 
   /** @param now ms since 1970 */
   constructor(private readonly now: () => number = steadyNow) {}
@@ -32,8 +35,30 @@ export class OpenCalls {
     };
   }
 
-  /** Ends those of some callers. */
+  /** The right of some callers ended: their calls end. */
   end(isMeant: (caller: Caller) => boolean): void {
+    this.#end(isMeant);
+    this.ended.publish();
+  }
+
+  /**
+   * Ends those of callers whose right was ended by another server.
+   * @throws whatever `isGood` throws
+   */
+  async check(isGood: (caller: Caller) => Promise<boolean>): Promise<void> {
+    const callers = new Map([...this.#open].map(({ caller }) => [rightOf(caller), caller]));
+    for (const [right, caller] of callers) {
+      if (!canEnd(caller) || (await isGood(caller))) continue;
+      this.#end((other) => rightOf(other) === right);
+    }
+  }
+
+  #end(isMeant: (caller: Caller) => boolean): void {
     for (const { caller, end } of [...this.#open]) if (isMeant(caller)) end();
   }
+}
+
+/** What a caller may call by, as a key. */
+function rightOf({ tokenHash, sessionHash }: Caller): string {
+  return `${tokenHash} ${sessionHash}`;
 }

@@ -4,8 +4,10 @@ import type { Logger } from "../../util/logger.ts";
 import type { AuditAction } from "../../api/audit.ts";
 import type { Audit } from "../audit/audit.ts";
 import type { EnrolmentKeys } from "./enrolment.ts";
-import type { Client, ClientFilter, Repository } from "../database/repository.ts";
+import type { Repository } from "../database/repository.ts";
 import type { Metrics } from "../metrics/metrics.ts";
+import { HeldClients } from "./held-clients.ts";
+import { type ClientListFilter, type KnownClient, KnownClients } from "./known-clients.ts";
 import { LastSeen } from "./last-seen.ts";
 import { OpenSessions } from "./open-sessions.ts";
 import { type OwnedChanges, OwnedFields } from "./owned-fields.ts";
@@ -40,20 +42,6 @@ export interface ClientsOptions {
   onLabelled: (clientId: string) => void;
 }
 
-/** A client as it is known, with whether it is connected now. */
-export interface KnownClient extends Client {
-  connected: boolean;
-  /** A problem that a person has to solve, in words. */
-  problem?: string;
-}
-
-export interface ClientListFilter extends Omit<ClientFilter, "ids"> {
-  /** Only those that are, or are not. */
-  connected?: boolean | undefined;
-  /** Only these, whether connected or not. */
-  among?: ReadonlySet<string>;
-}
-
 /** Who is connected. Lets clients register, and keeps one session for each id. */
 export class Clients implements SessionHost {
   readonly #sessions = new OpenSessions();
@@ -67,6 +55,9 @@ export class Clients implements SessionHost {
   readonly #ownedFields: OwnedFields;
   readonly #lines: LineLimit;
   readonly #shared: SharedIds;
+  /** Which of the connected clients this server holds, among several servers. */
+  readonly held: HeldClients;
+  readonly #known: KnownClients;
 
   constructor(private readonly options: ClientsOptions) {
     this.#shared = new SharedIds(options.onChange);
@@ -77,17 +68,26 @@ export class Clients implements SessionHost {
       ...options,
       limits: this.#limits,
       ownedFields: this.#ownedFields,
-      isConnected: (clientId) => this.#byId.has(clientId),
+      isConnected: (clientId) => this.isConnected(clientId),
+    });
+    this.#known = new KnownClients({ ...options, here: this.#byId, shared: this.#shared });
+    this.held = new HeldClients({
+      ...options,
+      sessionOf: (clientId) => this.#byId.get(clientId),
+      sessions: () => this.#byId,
+      noticeTwo: (clientId, first, second) => this.#noticeTwo(clientId, first, second),
     });
   }
 
-  /** How many are registered and connected. */
-  get connectedCount(): number {
-    return this.#byId.size;
+  /** How many are registered and connected, to whichever server. */
+  async countConnected(): Promise<number> {
+    return (await this.options.repository.servers?.countConnected()) ?? this.#byId.size;
   }
 
-  get #connected(): ReadonlySet<string> {
-    return new Set(this.#byId.keys());
+  /** Whether a client is connected, to whichever server. */
+  async isConnected(clientId: string): Promise<boolean> {
+    if (this.#byId.has(clientId)) return true;
+    return (await this.options.repository.servers?.isHeldElsewhere(clientId)) ?? false;
   }
 
   /** How long an address has to wait that connects too often for nothing, in ms. */
@@ -125,17 +125,12 @@ export class Clients implements SessionHost {
   }
 
   /** By id. @param connected only those that are, or are not */
-  async list({ connected, among, ...filter }: ClientListFilter): Promise<KnownClient[]> {
-    const here = { are: connected ? ("in" as const) : ("not_in" as const), ids: this.#connected };
-    const named = among && { are: "in" as const, ids: among };
-    const ids = connected === undefined ? named : here;
-    const clients = await this.options.repository.listClients({ ...filter, ids });
-    return clients.map((client) => this.#withConnection(client));
+  list(filter: ClientListFilter): Promise<KnownClient[]> {
+    return this.#known.list(filter);
   }
 
-  async get(clientId: string): Promise<KnownClient | null> {
-    const client = await this.options.repository.getClient(clientId);
-    return client && this.#withConnection(client);
+  get(clientId: string): Promise<KnownClient | null> {
+    return this.#known.get(clientId);
   }
 
   /** Registers a client. Two of one id go one after the other: the second must see the first. */
@@ -185,6 +180,11 @@ export class Clients implements SessionHost {
     );
     const { clientId, keyHash, connectedAt } = client;
     if (!this.#sessions.has(session)) return enrolledWith;
+    await this.held.take(clientId, session);
+    if (!this.#sessions.has(session)) {
+      this.held.left(clientId, session);
+      return enrolledWith;
+    }
     // The same client, back before its old connection was seen to be dead, or another machine.
     const old = this.#byId.get(clientId);
     const [hostname, before] = [client.hostname, known?.hostname ?? client.hostname];
@@ -224,7 +224,7 @@ export class Clients implements SessionHost {
       await this.#ownedFields.change(before, changes);
       this.options.onChange(clientId);
       if (changes.labels) this.options.onLabelled(clientId);
-      return (await this.get(clientId)) ?? this.#withConnection(before);
+      return (await this.get(clientId)) ?? this.#known.withConnection(before);
     }, clientId);
   }
 
@@ -246,15 +246,16 @@ export class Clients implements SessionHost {
   async revoke(clientId: string): Promise<KnownClient> {
     const client = await this.options.repository.revokeClient(clientId, Date.now());
     if (!client) throw clientNotFound(clientId);
+    await this.options.repository.servers?.drop(clientId);
     const session = this.#byId.get(clientId);
     session?.end(new FdsError("client_revoked", "an operator revoked this client"));
     this.options.logger.warn("client revoked", { client_id: clientId, connected: !!session });
     this.options.onChange(clientId);
-    return this.#withConnection(client);
+    return this.#known.withConnection(client);
   }
 
   /** A machine answered whose id another one had taken. */
-  #noticeTwo(clientId: string, first: Machine, second: Machine): void {
+  #noticeTwo(clientId: string, first: Machine, second: Machine): string {
     const message = this.#shared.notice(clientId, first, second);
     const { logger, audit, onChange } = this.options;
     logger.warn(message, { client_id: clientId });
@@ -262,6 +263,12 @@ export class Clients implements SessionHost {
     audit.record({ action: "two_machines", outcome: "replaced", clientId, address, target });
     this.#byId.get(clientId)?.interrupt({ code: "id_in_use", message });
     onChange(clientId);
+    return message;
+  }
+
+  /** Ends every session: clients are to come back, to this server or another one. */
+  endAll(): void {
+    this.#sessions.endAll();
   }
 
   ended(session: Session): void {
@@ -271,6 +278,7 @@ export class Clients implements SessionHost {
     if (session.rate !== null) this.#ways.set(clientId, session.way);
     if (this.#byId.get(clientId) !== session) return;
     this.#byId.delete(clientId);
+    this.held.left(clientId, session);
     this.options.logger.info("client disconnected", { client_id: clientId });
     this.#lastSeen.left(clientId, session.lastHeardAt);
   }
@@ -279,14 +287,6 @@ export class Clients implements SessionHost {
   async close(): Promise<void> {
     this.#sessions.close();
     await this.#lastSeen.settled();
-  }
-
-  #withConnection(client: Client): KnownClient {
-    const session = this.#byId.get(client.clientId);
-    const problem = this.problemOf(client.clientId);
-    const known = problem === null ? client : { ...client, problem };
-    if (!session) return { ...known, connected: false };
-    return { ...known, connected: true, lastSeenAt: session.lastHeardAt };
   }
 }
 

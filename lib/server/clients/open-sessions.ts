@@ -25,6 +25,11 @@ export class OpenSessions {
   /** Ends them all: the server goes away, clients are to come back. */
   close(): void {
     clearTimeout(this.#timer);
+    this.endAll();
+  }
+
+  /** Ends those that there are now: clients are to come back. */
+  endAll(): void {
     for (const session of [...this.#sessions]) {
       session.end(new FdsError("shutting_down", "the server is restarting"));
     }

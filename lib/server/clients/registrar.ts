@@ -14,7 +14,7 @@ export interface RegistrarOptions {
   enrolmentKeys: Pick<EnrolmentKeys, "find" | "use">;
   limits: RegistrationLimits;
   ownedFields: Pick<OwnedFields, "enrol">;
-  isConnected: (clientId: string) => boolean;
+  isConnected: (clientId: string) => Promise<boolean>;
 }
 
 /** A client that may register, and is written down. */
@@ -75,7 +75,8 @@ export class Registrar {
     const clientId = message.client_id;
     const known = await repository.getClient(clientId);
     const enrolment = { token: enrolToken, key: await enrolmentKeys.find(message.enroll_token) };
-    const admission = admit(message, known, isConnected(clientId), enrolment, steadyNow());
+    const connected = await isConnected(clientId);
+    const admission = admit(message, known, connected, enrolment, steadyNow());
     return { known, admission };
   }
 }

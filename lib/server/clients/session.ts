@@ -47,6 +47,7 @@ export interface SessionHost {
  * when the other side is dead. Whatever breaks the protocol ends the connection with a code.
  */
 export class Session implements ClientLink {
+  readonly id = Bun.randomUUIDv7();
   /** Set once the client has registered. */
   client: RegisteredClient | undefined;
   lastHeardAt = Date.now();

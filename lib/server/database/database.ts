@@ -10,6 +10,14 @@ export class DatabaseFull extends Error {
   override name = "DatabaseFull";
 }
 
+/** What servers that share a database tell each other. */
+export interface Wire {
+  /** Tells all of them; it may be lost. */
+  notify(text: string): Promise<void>;
+  /** @returns ends it */
+  listen(hear: (text: string) => void): Promise<() => Promise<void>>;
+}
+
 /** A database that speaks SQL. Rows come with the names of their columns in camelCase. */
 export interface SqlDatabase {
   /**
@@ -28,5 +36,7 @@ export interface SqlDatabase {
   isThere(): Promise<boolean>;
   /** Whether a statement has waited for a while. */
   readonly isAway: boolean;
+  /** null: it is one server's alone. */
+  readonly wire: Wire | null;
   close(): Promise<void>;
 }

@@ -89,6 +89,23 @@ export function activeOf(clientId: string): Statement {
   });
 }
 
+/** The same for a job. @param counted counts them in SQLite */
+export function activeOfJob(jobId: string, counted: Statement): Statement {
+  return ofEach({ sqlite: counted, postgres: () => sql`(SELECT active_of_job(${jobId}))` });
+}
+
+/**
+ * Whether an attempt is still the latest of its download; no other one begins until the statement has
+ * ended. SQLite has one server, which knows.
+ */
+export function isLatest({ downloadId, epoch }: { downloadId: string; epoch: number }): Statement {
+  return ofEach({
+    sqlite: sql`TRUE`,
+    postgres: () => sql`EXISTS (SELECT 1 FROM downloads
+      WHERE download_id = ${downloadId} AND epoch = ${epoch} FOR SHARE)`,
+  });
+}
+
 /** Keeps a statement off rows that another one is about to change. */
 export function skipTaken(): Statement {
   return ofEach({ sqlite: sql``, postgres: () => sql`FOR UPDATE SKIP LOCKED` });

@@ -12,7 +12,7 @@ import {
   JOB_STATUSES,
 } from "../job.ts";
 import type { SqlDatabase } from "./database.ts";
-import { indexed, nextRevision } from "./engines.ts";
+import { activeOfJob, indexed, nextRevision } from "./engines.ts";
 import { type JobRow, toJob, toJobRow } from "./job-row.ts";
 import { sitesOf } from "./list-sql.ts";
 import { numberOrNull, toDownload, toRow, type DownloadRow } from "./rows.ts";
@@ -42,7 +42,8 @@ export class JobsSql implements JobRows {
 
   async draft(job: Job): Promise<void> {
     const row: JobRow = { ...toJobRow(job), status: "draft" };
-    await this.database.run(sql`INSERT INTO jobs ${insertion({ ...row })}`);
+    await this.database.run(sql`
+      INSERT INTO jobs ${insertion({ ...row })} ON CONFLICT (job_id) DO NOTHING`);
   }
 
   async addMembers(jobId: string, clientIds: readonly string[]): Promise<number> {
@@ -60,14 +61,16 @@ export class JobsSql implements JobRows {
   async publish(jobId: string): Promise<Job> {
     const [row] = await this.database.keep<JobRow>(sql`
       UPDATE jobs SET status = 'running' WHERE job_id = ${jobId} AND status = 'draft' RETURNING *`);
-    if (!row) throw new Error(`there is no draft of the job "${jobId}"`);
-    return toJob(row);
+    const job = row ? toJob(row) : await this.get(jobId);
+    if (!job) throw new Error(`there is no draft of the job "${jobId}"`);
+    return job;
   }
 
-  async dropDrafts(): Promise<void> {
-    const drafts = sql`SELECT job_id FROM jobs WHERE status = 'draft'`;
+  async dropDrafts(before: number): Promise<void> {
+    const isDraft = sql`status = 'draft' AND created_at < ${before}`;
+    const drafts = sql`SELECT job_id FROM jobs WHERE ${isDraft}`;
     await this.database.run(sql`DELETE FROM job_members WHERE job_id IN (${drafts})`);
-    await this.database.run(sql`DELETE FROM jobs WHERE status = 'draft'`);
+    await this.database.run(sql`DELETE FROM jobs WHERE ${isDraft}`);
   }
 
   async get(jobId: string): Promise<Job | null> {
@@ -199,12 +202,12 @@ export class JobsSql implements JobRows {
 
 /** Whether a job may start another one of its downloads; it goes into the claim. */
 export function mayStart(jobId: string, now: number): Statement {
+  const active = sql`(SELECT COUNT(*) FROM ${OF_JOB}
+    WHERE job_id = ${jobId} AND ${NEWEST} AND status IN ('downloading', 'verifying'))`;
   return sql`EXISTS (
     SELECT 1 FROM jobs WHERE job_id = ${jobId} AND status = 'running'
       AND (expires_at IS NULL OR expires_at > ${now})
-      AND (max_concurrent IS NULL OR max_concurrent > (
-        SELECT COUNT(*) FROM ${OF_JOB}
-        WHERE job_id = ${jobId} AND ${NEWEST} AND status IN ('downloading', 'verifying'))))`;
+      AND (max_concurrent IS NULL OR max_concurrent > ${activeOfJob(jobId, active)}))`;
 }
 
 function isSeenBy({ sites, tokenHash }: NonNullable<JobFilter["seenBy"]>): Statement {

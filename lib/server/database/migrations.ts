@@ -20,6 +20,7 @@ import { jobs } from "./migrations/18-jobs.ts";
 import { jobCounts } from "./migrations/19-job-counts.ts";
 import { datesInPaths } from "./migrations/20-dates-in-paths.ts";
 import { retention } from "./migrations/21-retention.ts";
+import { servers } from "./migrations/22-servers.ts";
 import type { Change } from "./migrations/change.ts";
 
 /**
@@ -48,6 +49,7 @@ const MIGRATIONS: readonly (readonly Change[])[] = [
   jobCounts,
   datesInPaths,
   retention,
+  servers,
 ];
 
 /** The changes that lead to a version of the database, each a statement. */

@@ -1,11 +1,12 @@
 import { fullJitter } from "../../util/backoff.ts";
 import type { Logger } from "../../util/logger.ts";
-import { DatabaseFull, type SqlDatabase, UniqueViolation } from "./database.ts";
+import { DatabaseFull, type SqlDatabase, UniqueViolation, type Wire } from "./database.ts";
 import { ConnectionLost, type RawRow, stateOf } from "./postgres-connection.ts";
 import { migratePostgres } from "./postgres-migrations.ts";
 import { PostgresPool } from "./postgres-pool.ts";
 import { MadeChanges } from "./postgres-made-changes.ts";
 import { storable } from "./engines.ts";
+import { wireOf } from "./postgres-wire.ts";
 import { fieldOf, type Statement, type Value } from "./statement.ts";
 
 /** The first wait before a statement is tried again, and the longest, in ms. */
@@ -28,7 +29,8 @@ export async function openPostgres(databaseUrl: string, logger?: Logger): Promis
   const pool = new PostgresPool(databaseUrl);
   try {
     await pool.use(migratePostgres);
-    return new PostgresDatabase(pool, await MadeChanges.begin(pool), logger);
+    const made = await MadeChanges.begin(pool);
+    return new PostgresDatabase(pool, made, wireOf(databaseUrl, pool), logger);
   } catch (error) {
     await pool.close();
     const why = error instanceof Error ? error.message : String(error);
@@ -59,6 +61,7 @@ class PostgresDatabase implements SqlDatabase {
   constructor(
     private readonly pool: PostgresPool,
     private readonly made: MadeChanges,
+    readonly wire: Wire,
     private readonly logger: Logger | undefined,
   ) {}
 

@@ -4,11 +4,19 @@ import { activeOf, indexed, nextRevision, skipTaken, unindexed } from "./engines
 import { mayStart, NEWEST, OF_JOB } from "./jobs-sql.ts";
 import { sql, type Statement } from "./statement.ts";
 
-/** Takes the oldest download of a client and a line that is due, where the limits allow one more. */
-export function claimOf({ clientId, line }: Waiting, limits: Limits, now: number): Statement {
+/**
+ * Takes the oldest download of a client and a line that is due, where the limits allow one more.
+ * @param owner the lease of the server that takes it, where there are several: it must hold the client
+ */
+export function claimOf(
+  { clientId, line }: Waiting,
+  limits: Limits,
+  now: number,
+  owner: string | null,
+): Statement {
   return sql`
     UPDATE downloads SET
-      status = 'downloading', started_at = COALESCE(started_at, ${now}),
+      status = 'downloading', ${owner === null ? sql`` : sql`owner = ${owner},`} started_at = COALESCE(started_at, ${now}),
       attempts = attempts + 1, epoch = epoch + 1, revision = ${nextRevision()},
       not_before = NULL, problem_code = NULL, problem_message = NULL
     WHERE status = 'queued'
@@ -16,21 +24,41 @@ export function claimOf({ clientId, line }: Waiting, limits: Limits, now: number
         SELECT download_id FROM downloads
         WHERE client_id = ${clientId} AND status = 'queued' AND ${isDue(now)}
           AND ${line === null ? sql`job_id IS NULL` : sql`job_id = ${line}`}
-          AND ${line === null ? sql`TRUE` : jobMayStart(clientId, line, limits, now)}
+          AND ${line === null ? sql`TRUE` : jobMayStart(clientId, line, limits, now, owner)}
+          ${owner === null ? sql`` : sql`AND ${holds(owner, clientId)}`}
           AND ${limits.perClient} > ${activeOf(clientId)}
           AND ${limits.total} > (
-            SELECT COUNT(*) FROM downloads WHERE status IN ('downloading', 'verifying'))
+            SELECT COUNT(*) FROM downloads
+            WHERE status IN ('downloading', 'verifying') ${of(owner)})
         ORDER BY download_id
         LIMIT 1 ${skipTaken()})
     RETURNING *`;
 }
 
-function jobMayStart(clientId: string, jobId: string, limits: Limits, now: number): Statement {
+/** The slots of all are each server's own. */
+function of(owner: string | null): Statement {
+  return owner === null ? sql`` : sql`AND owner = ${owner}`;
+}
+
+/** Whether a lease is not over and has a client; neither ends before the statement has. */
+function holds(owner: string, clientId: string): Statement {
+  return sql`EXISTS (SELECT 1 FROM servers WHERE lease_id = ${owner} FOR KEY SHARE)
+    AND EXISTS (SELECT 1 FROM client_sessions
+      WHERE client_id = ${clientId} AND lease_id = ${owner} FOR SHARE)`;
+}
+
+function jobMayStart(
+  clientId: string,
+  jobId: string,
+  limits: Limits,
+  now: number,
+  owner: string | null,
+): Statement {
   const { total, perClient } = limitsOfJobs(limits);
   return sql`${mayStart(jobId, now)}
       AND ${total} > (
         SELECT COUNT(*) FROM downloads
-        WHERE status IN ('downloading', 'verifying') AND job_id IS NOT NULL)
+        WHERE status IN ('downloading', 'verifying') AND job_id IS NOT NULL ${of(owner)})
       AND ${perClient} > (
         SELECT COUNT(*) FROM downloads
         WHERE status IN ('downloading', 'verifying') AND client_id = ${clientId}
@@ -38,7 +66,7 @@ function jobMayStart(clientId: string, jobId: string, limits: Limits, now: numbe
 }
 
 /** Whether a queued download is due, also after the clock was put back. */
-function isDue(now: number): Statement {
+export function isDue(now: number): Statement {
   // By due time it would sort the whole queue.
   const [notBefore, startsAt] = [unindexed("not_before"), unindexed("starts_at")];
   return sql`(${notBefore} <= ${now} OR ${notBefore} > ${now + LONGEST_WAIT_MS})
@@ -52,6 +80,19 @@ function isDue(now: number): Statement {
  */
 function beginsLater(now: number): Statement {
   return sql`jobs.spread_from > ${now + LONGEST_WAIT_MS}`;
+}
+
+/**
+ * How many downloads of each client and line run.
+ * @param owner how many of them are this server's is told apart; null: all are
+ */
+export function activeLines(owner: string | null): Statement {
+  return sql`
+    SELECT client_id, job_id AS line, COUNT(*) AS active,
+      ${owner === null ? sql`COUNT(*)` : sql`SUM(CASE WHEN owner = ${owner} THEN 1 ELSE 0 END)`} AS own
+    FROM downloads
+    WHERE status IN ('downloading', 'verifying')
+    GROUP BY client_id, job_id`;
 }
 
 /** What waits for a client, and is due. */

@@ -8,6 +8,7 @@ import type { AccessRows } from "../access/rows.ts";
 import type { Active, Download, Downloading, Queued } from "../download.ts";
 import type { JobRows } from "../job.ts";
 import type { KeepRows } from "../keep.ts";
+import type { ServerRows } from "../servers/rows.ts";
 
 /** A site's program as it registered. Times are ms since 1970. */
 export interface RegisteredClient {
@@ -38,7 +39,15 @@ export interface ClientSettings {
 }
 
 /** A site's program, as it is known for good. */
-export interface Client extends RegisteredClient, ClientSettings {}
+export interface Client extends RegisteredClient, ClientSettings {
+  /**
+   * When the server to which it is connected said so last, ms since 1970; none: to no server, or only
+   * the server itself knows it.
+   */
+  heldAt?: number;
+  /** A problem that a person has to solve, as another server noticed it. */
+  heldProblem?: string;
+}
 
 export interface DownloadFilter {
   status?: Download["status"];
@@ -61,6 +70,8 @@ export interface ClientFilter {
   sites?: Sites | null;
   /** Only those of these ids, or only the others. */
   ids?: { are: "in" | "not_in"; ids: ReadonlySet<string> } | undefined;
+  /** Only those that are connected to some server, or to none; only where there may be several. */
+  held?: boolean | undefined;
   /** Only clients with such labels. */
   selector?: Selector | undefined;
   /** Most rows to give. */
@@ -106,6 +117,8 @@ export interface ActiveLine {
   clientId: string;
   line: Line;
   active: number;
+  /** How many of them this server runs. */
+  own: number;
 }
 
 /** How many downloads have each status, and how many bytes of all of them are safe. */
@@ -214,6 +227,8 @@ export interface Repository {
   readonly jobs: JobRows;
   /** What is kept, and how long. */
   readonly keep: KeepRows;
+  /** The servers that share the database; null: it is one server's alone. */
+  readonly servers: ServerRows | null;
   /** Who did what. */
   readonly audit: AuditRows;
 

@@ -189,6 +189,9 @@ export interface RegisteredRow extends Omit<RegisteredClient, "features"> {
 /** A client as a row, with what is said of it at the server. */
 export interface ClientRow extends RegisteredRow {
   timeZone: string | null;
+  /** Only where there may be several servers. */
+  heldAt?: number | null;
+  heldProblem?: string | null;
 }
 
 export function toRegisteredRow(client: RegisteredClient): RegisteredRow {
@@ -208,9 +211,11 @@ export function toRegisteredRow(client: RegisteredClient): RegisteredRow {
   };
 }
 
-export function toClient(row: ClientRow, labels: Labels = {}): Client {
+export function toClient({ heldAt, heldProblem, ...row }: ClientRow, labels: Labels = {}): Client {
   return {
     ...row,
+    ...(heldAt != null && { heldAt: Number(heldAt) }),
+    ...(heldProblem != null && { heldProblem }),
     labels,
     features: JSON.parse(row.features) as string[],
     enrolledAt: numberOrNull(row.enrolledAt),

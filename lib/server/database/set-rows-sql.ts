@@ -2,6 +2,7 @@ import type { DownloadErrorCode } from "../../protocol/errors.ts";
 import { atOnce, type InTurn, pauses } from "../../util/fair-turns.ts";
 import type {
   ListedFile,
+  SetAttempt,
   SetFile,
   SetFileChange,
   SetFileFilter,
@@ -9,7 +10,7 @@ import type {
   StoredTwin,
 } from "../set.ts";
 import type { SqlDatabase } from "./database.ts";
-import { arraysOf, indexed } from "./engines.ts";
+import { arraysOf, indexed, isLatest } from "./engines.ts";
 import { sql, Statement } from "./statement.ts";
 
 /** Rows that one statement writes: it holds the event loop for some milliseconds. */
@@ -53,7 +54,8 @@ export class SetRowsSql implements SetRows {
 
   constructor(private readonly database: SqlDatabase) {}
 
-  async insert(downloadId: string, clientId: string, files: ListedFile[]): Promise<void> {
+  async insert(attempt: SetAttempt, clientId: string, files: ListedFile[]): Promise<void> {
+    const { downloadId } = attempt;
     for await (const batch of this.#batches(files)) {
       const rows = batch.map(({ index, path, root, size, mtimeNs, place, error }) => [
         index,
@@ -71,16 +73,18 @@ export class SetRowsSql implements SetRows {
           error_code, error)
         SELECT ${downloadId}, ${clientId}, ${integer(0)}, value->>1, ${integer(2)}, ${integer(3)},
           value->>4, value->>5, value->>6, value->>7, value->>8
-        FROM ${arraysOf(rows)}`);
+        FROM ${arraysOf(rows)} WHERE ${isLatest(attempt)}`);
     }
   }
 
-  async clear(downloadId: string): Promise<void> {
+  async clear(attempt: SetAttempt): Promise<void> {
+    const { downloadId } = attempt;
     for (let deleted = BATCH; deleted === BATCH;) {
       await this.#pause();
       const rows = await this.database.run(sql`
         DELETE FROM set_files WHERE download_id = ${downloadId} AND idx IN (
           SELECT idx FROM set_files WHERE download_id = ${downloadId} ORDER BY idx LIMIT ${BATCH})
+          AND ${isLatest(attempt)}
         RETURNING idx`);
       deleted = rows.length;
     }
@@ -126,7 +130,8 @@ export class SetRowsSql implements SetRows {
     return row ? toSetFile(row) : null;
   }
 
-  async update(downloadId: string, changes: SetFileChange[]): Promise<void> {
+  async update(attempt: SetAttempt, changes: SetFileChange[]): Promise<void> {
+    const { downloadId } = attempt;
     for await (const batch of this.#batches(changes)) {
       const rows = batch.map((change) => [
         change.index,
@@ -148,6 +153,7 @@ export class SetRowsSql implements SetRows {
           value->>1, value->>4, ${integer(5)}, ${integer(6)}, value->>7, value->>8
         FROM ${arraysOf(rows)} CROSS JOIN set_files AS known
         WHERE known.download_id = ${downloadId} AND known.idx = ${integer(0)}
+          AND ${isLatest(attempt)}
         ON CONFLICT (download_id, idx) DO UPDATE SET
           size = excluded.size, mtime_ns = excluded.mtime_ns, status = excluded.status,
           digest = excluded.digest, read_at = excluded.read_at,

@@ -42,9 +42,11 @@ import {
 } from "./rows.ts";
 import { JobsSql } from "./jobs-sql.ts";
 import { KeepSql, ruleOf } from "./keep-sql.ts";
-import { claimOf, dueSince, nextDueAfter, waitingFor } from "./queue-sql.ts";
+import { ServersSql } from "./servers-sql.ts";
+import { activeLines, claimOf, dueSince, nextDueAfter, waitingFor } from "./queue-sql.ts";
 import { DatabaseFull, type SqlDatabase, UniqueViolation } from "./database.ts";
 import { openDatabase } from "./open.ts";
+import { CLIENTS, IS_HELD } from "./clients-sql.ts";
 import { hasLabels } from "./selector-sql.ts";
 import { assignments, insertion, list, sql } from "./statement.ts";
 import { TotalsSql } from "./totals-sql.ts";
@@ -72,11 +74,6 @@ const IN_ONE_STATEMENT = 200;
 
 /** What has ended; written like this it is answered by the index of what has. */
 const HAS_ENDED = sql`status IN ('completed', 'failed', 'cancelled')`;
-
-/** Clients, with what is said of them at the server beside their labels. */
-const CLIENTS = sql`
-  SELECT clients.*, settings.time_zone FROM clients
-  LEFT JOIN client_settings AS settings ON settings.client_id = clients.client_id`;
 
 /** A power cut costs at most so many bytes sent again, beside what was not yet safe. */
 const DURABLE_EACH = 64 * 1024 * 1024;
@@ -106,6 +103,7 @@ class SqlRepository implements Repository {
   readonly jobs: JobsSql;
   readonly keep: KeepSql;
   readonly audit: AuditSql;
+  readonly servers: ServersSql | null;
   readonly #labels: LabelsSql;
 
   constructor(
@@ -118,6 +116,7 @@ class SqlRepository implements Repository {
     this.keep = new KeepSql(database);
     this.audit = new AuditSql(database, inTurn);
     this.#labels = new LabelsSql(database);
+    this.servers = database.wire && new ServersSql(database, database.wire);
   }
 
   async insertDownload(download: Queued): Promise<Queued> {
@@ -234,7 +233,9 @@ class SqlRepository implements Repository {
     limits: Limits,
     now: number,
   ): Promise<Downloading | null> {
-    const [row] = await this.database.run<DownloadRow>(claimOf({ clientId, line }, limits, now));
+    const owner = this.servers?.leaseId ?? null;
+    const claim = claimOf({ clientId, line }, limits, now, owner);
+    const [row] = await this.database.run<DownloadRow>(claim);
     return row ? (toDownload(row) as Downloading) : null;
   }
 
@@ -247,11 +248,8 @@ class SqlRepository implements Repository {
   }
 
   async countActiveLines(): Promise<ActiveLine[]> {
-    const rows = await this.database.run<ActiveLine>(sql`
-      SELECT client_id, job_id AS line, COUNT(*) AS active FROM downloads
-      WHERE status IN ('downloading', 'verifying')
-      GROUP BY client_id, job_id`);
-    return rows.map((row) => ({ ...row, active: Number(row.active) }));
+    const rows = await this.database.run<ActiveLine>(activeLines(this.servers?.leaseId ?? null));
+    return rows.map((row) => ({ ...row, active: Number(row.active), own: Number(row.own) }));
   }
 
   async nextDueAt(now: number): Promise<number | null> {
@@ -266,7 +264,7 @@ class SqlRepository implements Repository {
     return row ? toClient(row, await this.labelsOf(clientId)) : null;
   }
 
-  async listClients({ after, sites, ids, selector, limit }: ClientFilter): Promise<Client[]> {
+  async listClients({ after, sites, ids, held, selector, limit }: ClientFilter): Promise<Client[]> {
     const isTheirs = sites
       ? sql`AND clients.client_id IN (SELECT value FROM ${sitesOf(sites)})`
       : sql``;
@@ -278,6 +276,7 @@ class SqlRepository implements Repository {
     const rows = await this.database.run<ClientRow>(sql`
       ${CLIENTS}
       WHERE clients.client_id > ${after ?? ""} ${isTheirs} ${isNamed} ${isMeant}
+        ${held === undefined ? sql`` : held ? sql`AND ${IS_HELD}` : sql`AND NOT ${IS_HELD}`}
       ORDER BY clients.client_id LIMIT ${limit}`);
     const labels = await this.#labels.of(rows.map(({ clientId }) => clientId));
     return rows.map((row) => toClient(row, labels.get(row.clientId)));

@@ -51,6 +51,7 @@ const READS = /^\s*(?:SELECT|WITH)\b/;
 
 /** Every statement is run at once, on the event loop: it takes microseconds, and flushes nothing. */
 class SqliteDatabase implements SqlDatabase {
+  readonly wire = null;
   /** By text, the one that was used the longest ago first. */
   readonly #prepared = new Map<string, PreparedStatement>();
 

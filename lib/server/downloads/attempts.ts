@@ -9,6 +9,7 @@ import { type Download, type Downloading, resolvedSet, type Verifying } from "..
 import type { DownloadEvent } from "../download-event.ts";
 import type { SetOrder } from "../set.ts";
 import type { Metrics } from "../metrics/metrics.ts";
+import { checkAttempts, wasEnded } from "./check-attempts.ts";
 import { finishPublishing, publish, type Report } from "./publish.ts";
 import { findOverQuota, type Quotas } from "./quota.ts";
 import { SetReceiver } from "../transfer/set-receiver.ts";
@@ -19,7 +20,7 @@ import type { SpaceShortage } from "../transfer/free-space.ts";
 import type { Storage } from "../storage/storage.ts";
 
 export interface AttemptsOptions {
-  repository: Pick<Repository, "activeDownloads" | "keep" | "sets">;
+  repository: Pick<Repository, "activeDownloads" | "getDownload" | "keep" | "servers" | "sets">;
   storage: Storage;
   clients: Pick<Clients, "sessionOf" | "problemOf">;
   credit: FlowControl;
@@ -104,11 +105,23 @@ export class Attempts {
       const outcome = await receiver.run();
       attempt.isAwaited = AWAITED.has(outcome.type);
       await this.#settle(download, outcome);
-      if (attempt.discard) await this.#remove(download);
+      const { repository } = this.options;
+      const isUnwanted = outcome.type === "abandoned" && (await wasEnded(repository, downloadId));
+      if (attempt.discard || isUnwanted) await this.#remove(download);
     } finally {
       this.#answer(attempt, "cancel");
       this.#running.delete(downloadId);
     }
+  }
+
+  /**
+   * Brings the attempts to what the rows say, which other servers may have changed.
+   * @param only one download; without it all
+   */
+  async check(only?: string): Promise<void> {
+    const all = [...this.#running].map(([downloadId, { receiver }]) => ({ downloadId, receiver }));
+    const some = all.filter(({ downloadId }) => only === undefined || downloadId === only);
+    await checkAttempts(this.options.repository, some);
   }
 
   /** Tells the client that its file is published: it can forget it. */

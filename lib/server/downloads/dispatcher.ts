@@ -13,7 +13,7 @@ const ROOM_RECHECK_MS = 5_000;
 export interface DispatcherOptions {
   repository: Pick<
     Repository,
-    "claimDownload" | "countActiveLines" | "dueSince" | "nextDueAt" | "waitingFor"
+    "claimDownload" | "countActiveLines" | "dueSince" | "nextDueAt" | "servers" | "waitingFor"
   >;
   storage: Pick<Storage, "freeSpace">;
   limits: Limits;
@@ -45,6 +45,8 @@ export class Dispatcher {
   #timerAt = Infinity;
   /** Downloads that became due up to this time were found, ms since 1970. */
   #foundUpTo = Date.now();
+  /** What other servers let wait was found up to this revision. */
+  #foundUpToRevision = 0;
   readonly #waiting = new WaitingLines();
   /** Clients that registered, whose waiting downloads were not looked up yet. */
   readonly #registered = new Set<string>();
@@ -141,6 +143,11 @@ export class Dispatcher {
       if (this.options.isConnected(waiting.clientId)) this.#waiting.add(waiting);
     }
     this.#foundUpTo = now;
+    const { servers } = this.options.repository;
+    if (!servers) return;
+    const { waiting, upTo } = await servers.waitingSince(this.#foundUpToRevision, now);
+    for (const one of waiting) if (this.options.isConnected(one.clientId)) this.#waiting.add(one);
+    this.#foundUpToRevision = upTo;
   }
 
   /** One of each line in turn, so that a long one does not take all the slots. */

@@ -37,8 +37,8 @@ export interface DownloadsOptions {
   /** Bytes that must stay free on the disk. */
   minFreeDisk: number;
   quotas: Quotas;
-  /** A download is new, or its status is another. */
-  onChange: () => void;
+  /** A download is new, or another than before. */
+  onChange: (download: Download) => void;
   /** Marks what was removed by hand, of a client or of all. @returns how many were marked */
   noticeMissing: (clientId: string | null) => Promise<number>;
   jobs: JobHooks;
@@ -60,6 +60,10 @@ export interface JobHooks {
    */
   reopen: <T>(jobId: string, retry: () => Promise<T>) => Promise<T>;
 }
+
+/** How long it is waited for what another server publishes, and how often it is looked at, in ms. */
+const PUBLISHED_ELSEWHERE_MS = 5_000;
+const PUBLISHED_LOOK_MS = 100;
 
 /** The answer to an id that no download has, or none that the caller sees. */
 export function downloadNotFound(): FdsError {
@@ -107,9 +111,35 @@ export class Downloads {
     });
   }
 
-  /** A client is there: what waits for it goes on. */
+  /** A client is there: what waits for it goes on, and what another server had begun for it. */
   clientRegistered(clientId: string): void {
-    this.#dispatcher.clientRegistered(clientId);
+    if (!this.options.repository.servers) return this.#dispatcher.clientRegistered(clientId);
+    void this.#recovery
+      .takeUpOf(clientId)
+      .catch((error: unknown) =>
+        this.options.logger.error("downloads were not taken over", { client_id: clientId }, error),
+      )
+      .then(() => this.#dispatcher.clientRegistered(clientId));
+  }
+
+  /** Something waits for a client, as another server tells. */
+  waitingFor(clientId: string): void {
+    if (this.options.clients.sessionOf(clientId)) this.#dispatcher.clientRegistered(clientId);
+  }
+
+  /**
+   * Looks at what other servers changed.
+   * @param isOneGone whether one of them has ended: what it worked on is taken up
+   */
+  async check(isOneGone: boolean): Promise<void> {
+    await this.#attempts.check();
+    if (isOneGone) await this.#recovery.takeUp();
+    this.#dispatcher.wake();
+  }
+
+  /** A download is another than before, as another server tells. */
+  checkOne(downloadId: string): Promise<void> {
+    return this.#attempts.check(downloadId);
   }
 
   /** A job lets more be started than before. */
@@ -188,6 +218,7 @@ export class Downloads {
 
   /** @throws FdsError `download_not_found` or `download_already_ended` */
   async cancel(downloadId: string): Promise<Download> {
+    const patience = performance.now() + PUBLISHED_ELSEWHERE_MS;
     for (;;) {
       const before = await this.get(downloadId);
       if (hasEnded(before)) {
@@ -196,10 +227,12 @@ export class Downloads {
       const after = await this.#apply(downloadId, { type: "cancelled", now: Date.now() });
       if (after.status === "cancelled") return after;
       // It is being published, which is a matter of moments and may still fail.
-      if (!this.#work.has(downloadId)) {
+      if (this.#work.has(downloadId)) await this.#work.over(downloadId);
+      else if (this.options.repository.servers && performance.now() < patience) {
+        await Bun.sleep(PUBLISHED_LOOK_MS);
+      } else {
         throw new FdsError("download_already_ended", "The download is about to be completed");
       }
-      await this.#work.over(downloadId);
     }
   }
 
@@ -267,8 +300,9 @@ export class Downloads {
     throw new FdsError("storage_full", "The server's disk is too full for another download");
   }
 
-  #changed({ jobId, status }: Download): void {
-    this.options.onChange();
+  #changed(download: Download): void {
+    const { jobId, status } = download;
+    this.options.onChange(download);
     if (jobId !== null) this.options.jobs.onChange(jobId, status);
   }
 
@@ -313,7 +347,7 @@ export class Downloads {
       if (isOther) this.#log(after).info(`download ${after.status}`);
       if (isOther) this.#changed(after);
       // That it was asked for again is told, but a job hears of the new one.
-      else if (hasEnded(after)) this.options.onChange();
+      else if (hasEnded(after)) this.options.onChange(after);
       if (isOther && after.status === "queued") this.#dispatcher.queued(after);
       accountFor(before, after, this.options);
       for (const effect of effects) await this.#carryOut(after, effect);

@@ -104,7 +104,7 @@ async function place(
   const { sets, rows } = publishing;
   const { text } = await sumsOf(download, savedPath, publishing);
   const sums = { suffix: suffixOf(checksum), text };
-  if (!(await sets.publish(downloadId, savedPath, sums))) return null;
+  if (!(await sets.publish(downloadId, savedPath, sums, epoch))) return null;
   const storedBytes = await rows.storedBytes(downloadId, sets.sharesBytes);
   return publishing.report({ type: "published", epoch, now: Date.now(), storedBytes });
 }

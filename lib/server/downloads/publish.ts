@@ -52,7 +52,7 @@ export async function publish(
       throw error;
     }
     if (current.status !== "verifying" || current.epoch !== epoch) return current;
-    if (await storage.publish(download.downloadId, path)) {
+    if (await storage.publish(download.downloadId, path, epoch)) {
       return report({ type: "published", epoch, now: Date.now() });
     }
   }
@@ -77,11 +77,11 @@ export async function finishPublishing(
       return published.slice(offset, end).bytes();
     });
     // Not every step of it may have reached the disk, so it is taken again.
-    if (stored === digest && (await storage.publish(downloadId, download.savedPath))) {
+    if (stored === digest && (await storage.publish(downloadId, download.savedPath, epoch))) {
       return report({ type: "published", epoch, now: Date.now() });
     }
   }
-  const part = await storage.openPart(downloadId);
+  const part = await storage.openPart(downloadId, epoch, true);
   try {
     const stored = await digestOf(checksum, (offset, length) => part.read(offset, length));
     if (stored !== digest) {

@@ -8,7 +8,7 @@ import type { Storage } from "../storage/storage.ts";
 const TAKE_UP_AFTER_MS = 5_000;
 
 export interface RecoveryOptions {
-  repository: Pick<Repository, "activeDownloads" | "unendedAmong">;
+  repository: Pick<Repository, "activeDownloads" | "servers" | "unendedAmong">;
   storage: Pick<Storage, "listParts" | "removePart" | "sets">;
   /** Whether this process works on a download. */
   isBusy: (downloadId: string) => boolean;
@@ -41,7 +41,20 @@ export class Recovery {
     for (const downloadId of sets) {
       if (!wanted.has(downloadId)) await storage.sets.remove(downloadId);
     }
-    await this.#takeUp();
+    await this.takeUp();
+  }
+
+  /**
+   * A client is connected here: what another server had begun for it goes on from here. Whether that
+   * server is there or not, the client is not with it any more.
+   */
+  async takeUpOf(clientId: string): Promise<void> {
+    const { servers } = this.options.repository;
+    for (const download of (await servers?.runningElsewhere(clientId)) ?? []) {
+      const { downloadId, epoch } = download;
+      this.options.logOf(download).info("download taken over from another server");
+      await this.options.apply(downloadId, { type: "lost", epoch, now: Date.now() });
+    }
   }
 
   /** Work on a download was interrupted, most often as the database gave an error: looks again later. */
@@ -49,7 +62,7 @@ export class Recovery {
     clearTimeout(this.#timer);
     if (this.#stopped) return;
     this.#timer = setTimeout(() => {
-      this.#takeUp().catch((error: unknown) => {
+      this.takeUp().catch((error: unknown) => {
         this.options.logger.error("the database cannot be read", {}, error);
         this.retryLater();
       });
@@ -62,15 +75,16 @@ export class Recovery {
   }
 
   /** An attempt goes back to the queue, a publishing that was cut short is finished. */
-  async #takeUp(): Promise<void> {
-    const { repository, isBusy, run, finish, apply, wake, logOf } = this.options;
+  async takeUp(): Promise<void> {
+    const { repository, isBusy, run, apply, wake, logOf } = this.options;
+    const { servers } = repository;
     const awaited: Promise<void>[] = [];
-    for (const download of await repository.activeDownloads()) {
+    for (const download of await (servers?.ownerless() ?? repository.activeDownloads())) {
       const { downloadId, epoch, status } = download;
       if (isBusy(downloadId)) continue;
       logOf(download).info("download taken up again", { status });
       if (status === "verifying") {
-        const finishing = run(downloadId, () => finish(download));
+        const finishing = run(downloadId, () => this.#finish(download));
         // A set may be half published: clients are let in once that is finished.
         if (download.set) awaited.push(finishing);
         continue;
@@ -82,5 +96,12 @@ export class Recovery {
     }
     await Promise.all(awaited);
     wake();
+  }
+
+  async #finish(download: Verifying): Promise<void> {
+    const { repository, finish } = this.options;
+    const { servers } = repository;
+    const taken = servers ? await servers.takeOver(download) : download;
+    if (taken) await finish(taken);
   }
 }

@@ -20,7 +20,8 @@ export class Slots {
     running: readonly ActiveLine[],
   ) {
     this.#ofJobs = limitsOfJobs(limits);
-    for (const { clientId, line, active } of running) this.#take({ clientId, line }, active);
+    for (const { clientId, line, active, own } of running)
+      this.#take({ clientId, line }, active, own);
   }
 
   /** True when no slot is free. */
@@ -47,15 +48,16 @@ export class Slots {
   }
 
   take(waiting: Waiting): void {
-    this.#take(waiting, 1);
+    this.#take(waiting, 1, 1);
   }
 
-  #take({ clientId, line }: Waiting, count: number): void {
-    this.#all += count;
+  /** @param own how many of them are this server's: only these take slots of all */
+  #take({ clientId, line }: Waiting, count: number, own: number): void {
+    this.#all += own;
     add(this.#byClient, clientId, count);
     add(this.#byLine, line, count);
     if (line === null) return;
-    this.#jobs += count;
+    this.#jobs += own;
     add(this.#jobsByClient, clientId, count);
   }
 }

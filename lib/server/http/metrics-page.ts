@@ -15,7 +15,7 @@ export interface MetricsPageOptions {
   metrics: Metrics;
   repository: Pick<Repository, "jobs" | "keep" | "totalsSince">;
   storage: Pick<Storage, "freeSpace">;
-  clients: Pick<Clients, "connectedCount">;
+  clients: Pick<Clients, "countConnected">;
   downloads: Pick<Downloads, "runningCount">;
   events: Pick<Events, "readerCount">;
   credit: Credit;
@@ -43,7 +43,7 @@ export async function metricsPage(options: MetricsPageOptions, inTurn: InTurn): 
       "Bytes of files that were removed, by retention, by an admin or by hand.",
       metrics.removedBytes,
     ),
-    ...ofClients(clients.connectedCount, metrics),
+    ...ofClients(await clients.countConnected(), metrics),
     ...ofDownloads(totals, metrics),
     byLabel("gauge", "fds_jobs", "Jobs on record, by status.", "status", jobs),
     ...ofTransfers(downloads.runningCount, credit, metrics),

@@ -24,7 +24,7 @@ export class JobEvents {
   }
 
   /** Tells of a job, as it is by then. */
-  tell({ jobId }: Job): void {
+  tell({ jobId }: Pick<Job, "jobId">): void {
     const { events, logger } = this.options;
     const dataFor: DataFor = async (right) => {
       const job = await this.#rows.get(jobId);

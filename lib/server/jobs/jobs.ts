@@ -15,8 +15,8 @@ import { hasExpired, isEnded } from "./status.ts";
 import { JobWatch } from "./watch.ts";
 
 export interface JobsOptions {
-  repository: Pick<Repository, "access" | "getClient" | "jobs" | "listClients">;
-  clients: Pick<Clients, "sessionOf">;
+  repository: Pick<Repository, "access" | "getClient" | "jobs" | "listClients" | "servers">;
+  clients: Pick<Clients, "isConnected">;
   downloads: Downloads;
   /** A job is another than before, or its downloads are; at most 4 times a second for each. */
   onChange: (job: Job) => void;
@@ -28,6 +28,9 @@ const AGAIN_AFTER_MS = 5_000;
 
 /** A call that changes the downloads of a job is answered within this time, in ms. */
 const LONGEST_ANSWER_MS = 2_000;
+
+/** Where several servers make jobs, one that is not made after this time, in ms, will not be. */
+const DRAFT_MS = 600_000;
 
 /** What can be changed of a job; what is not given stays. */
 export interface JobChange {
@@ -51,10 +54,8 @@ export class Jobs implements JobHooks {
 
   constructor(private readonly options: JobsOptions) {
     const { repository, clients, downloads, logger } = options;
-    const rows = repository.jobs;
-    const isConnected = (clientId: string) => clients.sessionOf(clientId)?.isOpen ?? false;
-    this.#rows = rows;
-    this.#settling = new Settling({ rows, clients: repository, downloads, isConnected });
+    const rows = (this.#rows = repository.jobs);
+    this.#settling = new Settling({ rows, repository, downloads, clients });
     this.#making = new JobMaking(repository);
     this.#membership = new Membership({
       repository,
@@ -167,9 +168,14 @@ export class Jobs implements JobHooks {
     return job;
   }
 
-  /** Takes up what an earlier process left. Clients may come meanwhile. */
+  /** Begins to work. Clients may come meanwhile. */
   async recover(): Promise<void> {
-    await this.#rows.dropDrafts();
+    await this.#rows.dropDrafts(Date.now() - (this.options.repository.servers ? DRAFT_MS : 0));
+    return this.takeUp();
+  }
+
+  /** Takes up what another process left. */
+  async takeUp(): Promise<void> {
     for (const { jobId } of await this.#rows.open()) this.#settleSoon(jobId);
     for (const job of await this.#rows.continuous()) {
       this.#inBackground(() => this.#membership.sweep(job), job.jobId);

@@ -1,5 +1,6 @@
 import { FdsError, type Problem } from "../../protocol/errors.ts";
 import { nextRound, pauses } from "../../util/fair-turns.ts";
+import type { Clients } from "../clients/clients.ts";
 import { type Download, newDownload } from "../download.ts";
 import type { Downloads } from "../downloads/downloads.ts";
 import type { Repository } from "../database/repository.ts";
@@ -21,9 +22,9 @@ type One = Pick<Download, "clientId" | "downloadId" | "localTime">;
 
 export interface SettlingOptions {
   rows: JobRows;
-  clients: Pick<Repository, "listClients">;
+  repository: Pick<Repository, "listClients">;
   downloads: Pick<Downloads, "cancel" | "enqueued" | "giveUp" | "replaceBy">;
-  isConnected: (clientId: string) => boolean;
+  clients: Pick<Clients, "isConnected">;
 }
 
 /**
@@ -79,10 +80,10 @@ export class Settling {
   /** Makes the downloads of some members, unless they have one. */
   async make(job: Job, clientIds: readonly string[]): Promise<void> {
     if (clientIds.length === 0) return;
-    const { rows, clients, downloads, isConnected } = this.options;
+    const { rows, repository, downloads, clients } = this.options;
     const { jobId } = job;
     const { ifOffline, ...order } = job.order;
-    const localTimeOf = await localTimes(job, clientIds, clients);
+    const localTimeOf = await localTimes(job, clientIds, repository);
     const pause = pauses();
     const made = [];
     for (const clientId of clientIds) {
@@ -99,7 +100,7 @@ export class Settling {
     await rows.flush();
     for (const download of made) {
       await pause();
-      const isAway = ifOffline === "fail" && !isConnected(download.clientId);
+      const isAway = ifOffline === "fail" && !(await clients.isConnected(download.clientId));
       if (isAway) await downloads.giveUp(download.downloadId, AWAY);
       else downloads.enqueued(download);
     }

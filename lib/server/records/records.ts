@@ -4,7 +4,7 @@ import type { AuditRecord } from "../../api/audit.ts";
 import type { EnrolmentKeyRecord } from "../../api/enrolment.ts";
 import type { AuditRow } from "../audit/entry.ts";
 import type { ApiToken, EnrolmentKey } from "../access/rows.ts";
-import type { KnownClient } from "../clients/clients.ts";
+import type { KnownClient } from "../clients/known-clients.ts";
 import { timeZoneOf } from "../clients/time-zone.ts";
 import { type Download, durableOffsetOf, resolvedPath, resolvedSet } from "../download.ts";
 import type { Progress } from "../transfer/incoming-stream.ts";

@@ -1,9 +1,10 @@
 import fs, { constants } from "node:fs";
-import { copyFile, link, lstat, mkdir, open, rm, utimes } from "node:fs/promises";
+import { copyFile, link, lstat, mkdir, open, rm, truncate, utimes } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { syncFolder } from "../../util/durable.ts";
 import { fileSystemSync } from "../../util/file-system-sync.ts";
 import { systemCode } from "../../util/system-error.ts";
+import { statIfThere } from "./file-names.ts";
 import { onDisk, PartFile, problemOnDisk } from "./part.ts";
 import { checkedSetFile } from "./paths.ts";
 import type { SetFolder } from "./storage.ts";
@@ -13,6 +14,15 @@ const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | co
 const LARGE_FILE = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
 /** Why a file cannot have one more name: no hard links there, too many, or on another disk. */
 const NO_LINK = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK", "EXDEV"]);
+
+export interface DiskSetFolderOptions {
+  fileMode: number;
+  /** Turns the saved path of a published file into its path on the disk. */
+  pathOf: (savedPath: string) => string;
+  /** Folders of earlier attempts, the latest first. */
+  former: string[];
+  onClose: () => void;
+}
 
 /** The files of a set in a folder on the disk. */
 export class DiskSetFolder implements SetFolder {
@@ -25,27 +35,52 @@ export class DiskSetFolder implements SetFolder {
     private readonly path: string,
     /** Open from before the first byte is written, so that a flush tells of all errors since. */
     private readonly fd: number,
-    private readonly fileMode: number,
-    /** Turns the saved path of a published file into its path on the disk. */
-    private readonly pathOf: (savedPath: string) => string,
+    private readonly options: DiskSetFolderOptions,
   ) {}
 
   /** @param path of the folder; made if it is not there */
-  static async open(
-    path: string,
-    fileMode: number,
-    pathOf: (savedPath: string) => string,
-  ): Promise<DiskSetFolder> {
+  static async open(path: string, options: DiskSetFolderOptions): Promise<DiskSetFolder> {
     return onDisk("open the folder of the set", async () => {
       await mkdir(path, { recursive: true });
       const fd = fs.openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
-      return new DiskSetFolder(path, fd, fileMode, pathOf);
+      return new DiskSetFolder(path, fd, options);
+    });
+  }
+
+  get hasFormer(): boolean {
+    return this.options.former.length > 0;
+  }
+
+  async takeOver(path: string, length: number | null): Promise<void> {
+    const to = this.#place(path);
+    await onDisk("take a file of the set over", async () => {
+      for (const former of this.options.former) {
+        const from = join(former, path);
+        const found = await statIfThere(from);
+        if (!found?.isFile() || found.size < (length ?? 0)) continue;
+        await rm(to, { force: true });
+        if (length === null) await linkOrCopy(from, to);
+        else {
+          await copyFile(from, to);
+          await truncate(to, length);
+        }
+        this.#unflushed.add(path);
+        return;
+      }
+    });
+  }
+
+  async dropFormer(): Promise<void> {
+    await onDisk("remove an earlier folder of the set", async () => {
+      for (const path of this.options.former.splice(0)) {
+        await rm(path, { recursive: true, force: true });
+      }
     });
   }
 
   writeFile(path: string, bytes: Uint8Array, mtimeNs: bigint): void {
     try {
-      const file = fs.openSync(this.#place(path), NEW_FILE, this.fileMode);
+      const file = fs.openSync(this.#place(path), NEW_FILE, this.options.fileMode);
       try {
         for (let done = 0; done < bytes.length;) {
           done += fs.writeSync(file, bytes, done, bytes.length - done, done);
@@ -62,7 +97,7 @@ export class DiskSetFolder implements SetFolder {
 
   async openFile(path: string): Promise<Part> {
     return onDisk("open a file of the set", async () => {
-      const file = await open(this.#place(path), LARGE_FILE, this.fileMode);
+      const file = await open(this.#place(path), LARGE_FILE, this.options.fileMode);
       this.#unflushed.add(path);
       return new PartFile(file, (await file.stat()).size, Promise.resolve());
     });
@@ -74,19 +109,18 @@ export class DiskSetFolder implements SetFolder {
   }
 
   async linkFile(path: string, savedPath: string, size: number): Promise<boolean> {
-    const from = this.pathOf(savedPath);
+    const from = this.options.pathOf(savedPath);
     const to = this.#place(path);
     return onDisk("link a file of the set", async () => {
       try {
         const found = await lstat(from);
         if (!found.isFile() || found.size !== size) return false;
         await rm(to, { force: true });
-        await link(from, to);
+        await linkOrCopy(from, to);
       } catch (error) {
         const code = systemCode(error) ?? "";
         if (code === "ENOENT" || code === "ENOTDIR") return false;
-        if (!NO_LINK.has(code)) throw error;
-        await copyFile(from, to);
+        throw error;
       }
       this.#unflushed.add(path);
       return true;
@@ -114,6 +148,7 @@ export class DiskSetFolder implements SetFolder {
 
   async close(): Promise<void> {
     fs.closeSync(this.fd);
+    this.options.onClose();
   }
 
   /** Where the system flushes no whole file system: each file, then each folder, the deepest first. */
@@ -141,6 +176,15 @@ export class DiskSetFolder implements SetFolder {
     if (this.#folders.has(folder)) return;
     fs.mkdirSync(join(this.path, folder), { recursive: true });
     for (let each = folder; each !== "."; each = dirname(each)) this.#folders.add(each);
+  }
+}
+
+async function linkOrCopy(from: string, to: string): Promise<void> {
+  try {
+    await link(from, to);
+  } catch (error) {
+    if (!NO_LINK.has(systemCode(error) ?? "")) throw error;
+    await copyFile(from, to);
   }
 }
 

@@ -1,10 +1,11 @@
-import { readdir, rename, rm } from "node:fs/promises";
+import { rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { syncFolder, writeNewFile } from "../../util/durable.ts";
+import { checkedDownloadId } from "./paths.ts";
+import { AttemptNames } from "./attempt-names.ts";
 import { DiskSetFolder } from "./disk-set-folder.ts";
 import { statIfThere, takeName, unlinkIfThere } from "./file-names.ts";
 import { onDisk } from "./part.ts";
-import { checkedDownloadId, isDownloadId } from "./paths.ts";
 import type { SetFolder, SetStorage } from "./storage.ts";
 
 const SET = ".set";
@@ -15,8 +16,10 @@ const REMOVED = ".removed";
 const CHECKPOINT_BYTES = 64 * 1024 * 1024;
 
 export interface DiskSetsOptions {
-  /** The folder of what is under way, which is this server's alone. */
+  /** The folder of what is under way. */
   parts: string;
+  /** Whether several servers write there. */
+  isShared: boolean;
   /** The mode of files that operators are to read. */
   fileMode: number;
   /** Checks a name in a client's folder, and gives its path on the disk. */
@@ -35,39 +38,58 @@ export class DiskSets implements SetStorage {
   readonly maxUnsafe = CHECKPOINT_BYTES;
   readonly sharesBytes = true;
 
-  constructor(private readonly options: DiskSetsOptions) {}
+  readonly #folders: AttemptNames;
+  readonly #sums: AttemptNames;
 
-  open(downloadId: string): Promise<SetFolder> {
+  constructor(private readonly options: DiskSetsOptions) {
+    const { parts, isShared } = options;
+    this.#folders = new AttemptNames(parts, SET, isShared);
+    this.#sums = new AttemptNames(parts, SUMS, isShared);
+  }
+
+  async open(downloadId: string, epoch = 0): Promise<SetFolder> {
     const { fileMode, pathOf } = this.options;
-    return DiskSetFolder.open(this.#path(downloadId, SET), fileMode, pathOf);
+    const former = await onDisk("open the folder of the set", () =>
+      this.#formerOf(downloadId, epoch),
+    );
+    return DiskSetFolder.open(this.#folders.pathOf(downloadId, epoch), {
+      fileMode,
+      pathOf,
+      former,
+      onClose: () => this.#folders.isOver(downloadId, epoch),
+    });
   }
 
   async remove(downloadId: string): Promise<void> {
-    const paths = [this.#path(downloadId, SET), this.#path(downloadId, SUMS)];
     await onDisk("remove the set", async () => {
-      for (const path of paths) await rm(path, { recursive: true, force: true });
+      for (const names of [this.#folders, this.#sums]) {
+        for (const { path } of await names.all(downloadId)) {
+          await rm(path, { recursive: true, force: true });
+        }
+        names.forget(downloadId);
+      }
     });
   }
 
   async list(): Promise<string[]> {
-    const names = await onDisk("list the sets", () => readdir(this.options.parts));
     // After a loss of power, checksums can be left of a set that is published.
-    const ids = [SET, SUMS].flatMap((suffix) =>
-      names.filter((name) => name.endsWith(suffix)).map((name) => name.slice(0, -suffix.length)),
-    );
-    return [...new Set(ids)].filter(isDownloadId);
+    return onDisk("list the sets", async () => {
+      const ids = [...(await this.#folders.list()), ...(await this.#sums.list())];
+      return [...new Set(ids)];
+    });
   }
 
   async publish(
     downloadId: string,
     savedPath: string,
     sums: { suffix: string; text: string },
+    epoch = 0,
   ): Promise<boolean> {
-    const set = this.#path(downloadId, SET);
-    const written = this.#path(downloadId, SUMS);
+    const written = this.#sums.pathOf(downloadId, epoch);
     const final = this.options.publishedPath(savedPath);
     const finalSums = this.options.publishedPath(savedPath + sums.suffix);
     return onDisk("publish the set", async () => {
+      const set = await this.#folderOf(downloadId, epoch);
       await this.options.makeFolder(dirname(final));
       if (!(await takeFolderName(set, final))) return false;
       try {
@@ -90,7 +112,7 @@ export class DiskSets implements SetStorage {
   async unpublish(downloadId: string, savedPath: string, suffix: string): Promise<void> {
     const { parts, publishedPath } = this.options;
     const [final, sums] = [publishedPath(savedPath), publishedPath(savedPath + suffix)];
-    const removed = this.#path(downloadId, REMOVED);
+    const removed = join(parts, checkedDownloadId(downloadId) + REMOVED);
     await onDisk("remove the set", async () => {
       if (await statIfThere(dirname(final))) {
         await unlinkIfThere(sums);
@@ -119,8 +141,24 @@ export class DiskSets implements SetStorage {
     return true;
   }
 
-  #path(downloadId: string, suffix: string): string {
-    return join(this.options.parts, checkedDownloadId(downloadId) + suffix);
+  /** The folder that an attempt has, or an earlier one; its own name where there is none. */
+  async #folderOf(downloadId: string, epoch: number): Promise<string> {
+    const own = this.#folders.pathOf(downloadId, epoch);
+    if (!this.options.isShared || (await statIfThere(own))) return own;
+    return (await this.#folders.latest(downloadId, epoch))?.path ?? own;
+  }
+
+  /** Folders of earlier attempts, the latest first; one to which nobody writes is gone on with. */
+  async #formerOf(downloadId: string, epoch: number): Promise<string[]> {
+    const own = this.#folders.pathOf(downloadId, epoch);
+    if (!this.options.isShared || (await statIfThere(own))) return [];
+    const all = (await this.#folders.all(downloadId)).filter((each) => each.epoch < epoch);
+    const last = all.at(-1);
+    if (last && this.#folders.isAtRest(downloadId, last.epoch)) {
+      await rename(last.path, own);
+      all.pop();
+    }
+    return all.toReversed().map(({ path }) => path);
   }
 }
 

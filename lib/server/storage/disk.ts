@@ -1,23 +1,21 @@
 import { constants, fstatSync } from "node:fs";
-import { type FileHandle, mkdir, open, readdir, statfs, unlink } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readdir, rename, statfs, unlink } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { statIfThere, takeName, unlessUnsupported, unlinkIfThere } from "./file-names.ts";
+import { copyDurably, markOf } from "./files.ts";
 import { systemCode } from "../../util/system-error.ts";
 import { DiskSets } from "./disk-sets.ts";
 import { onDisk, PartFile } from "./part.ts";
-import {
-  checkedClientId,
-  checkedDownloadId,
-  checkedFilePath,
-  checkedPublishedPath,
-  isDownloadId,
-} from "./paths.ts";
+import { checkedClientId, checkedFilePath, checkedPublishedPath } from "./paths.ts";
+import { AttemptNames } from "./attempt-names.ts";
 import { openServerFolder } from "./server-folder.ts";
 import { SharedSync } from "../../util/shared-sync.ts";
 import type { SetStorage } from "./storage.ts";
 import type { Part, FreeSpace, Storage, StoredFile } from "./storage.ts";
 
 const PART = ".part";
+/** What is copied from an earlier attempt, until it is whole. */
+const COPY = ".copy";
 /**
  * Operators read what is published; the umask may take more away. Parts have it from the start, in
  * a folder that nobody else may enter: to change it later would be one more thing to flush.
@@ -27,15 +25,15 @@ const PUBLISHED_MODE = 0o644 & ~process.umask();
 const ROOM_AGE_MS = 20;
 
 /**
- * Keeps bytes in a folder: parts in `.server/parts/<download_id>.part`, published files in
- * `<client_id>/<name>`. The folder is this server's alone until {@link Storage.close}.
+ * Keeps bytes in a folder: parts in `.server/parts/`, published files in `<client_id>/<name>`. The folder
+ * is this server's alone until {@link Storage.close}, unless it is shared.
  * @param downloadsDir made if it is not there
+ * @param isShared whether several servers write there, which agree on who does what by their rows
  * @throws Error that names the folder: it cannot be written to, or another server uses it
  */
-export async function openDiskStorage(downloadsDir: string): Promise<Storage> {
-  const unlock = await openServerFolder(downloadsDir, "parts");
-  const root = resolve(downloadsDir);
-  return new DiskStorage(root, join(root, ".server", "parts"), unlock);
+export async function openDiskStorage(downloadsDir: string, isShared = false): Promise<Storage> {
+  const unlock = await openServerFolder(downloadsDir, { isShared, names: ["parts"] });
+  return new DiskStorage(resolve(downloadsDir), isShared, unlock);
 }
 
 class DiskStorage implements Storage {
@@ -45,16 +43,21 @@ class DiskStorage implements Storage {
   readonly #shared = new SharedSync();
   /** Folders of clients whose own names are on the disk. */
   readonly #named = new Set<string>();
+  readonly #names: AttemptNames;
+  readonly #parts: string;
   #room: Promise<FreeSpace> | undefined;
   #roomAskedAt = 0;
 
   constructor(
     private readonly root: string,
-    private readonly parts: string,
+    private readonly isShared: boolean,
     private readonly unlock: () => void,
   ) {
+    this.#parts = join(root, ".server", "parts");
+    this.#names = new AttemptNames(this.#parts, PART, isShared);
     this.sets = new DiskSets({
-      parts,
+      parts: this.#parts,
+      isShared,
       fileMode: PUBLISHED_MODE,
       publishedPath: (savedPath) => this.publishedPath(savedPath),
       pathOf: (savedPath) => this.pathOf(savedPath),
@@ -62,9 +65,10 @@ class DiskStorage implements Storage {
     });
   }
 
-  async openPart(downloadId: string): Promise<Part> {
-    const path = this.partPath(downloadId);
+  async openPart(downloadId: string, epoch = 0, isWhole = false): Promise<Part> {
+    const path = this.#names.pathOf(downloadId, epoch);
     return onDisk("open the part file", async () => {
+      await this.#takeOver(downloadId, epoch, isWhole);
       let file = await openForPart(path);
       // At once: that it was opened has brought this to memory, and a trip to another thread takes
       // ten times as long.
@@ -80,7 +84,8 @@ class DiskStorage implements Storage {
           await file.chmod(PUBLISHED_MODE).catch(unlessUnsupported);
         }
         // Also if it was there: whoever made it may have died before this.
-        return new PartFile(file, size, this.#shared.flush(this.parts));
+        const onClose = () => this.#names.isOver(downloadId, epoch);
+        return new PartFile(file, size, this.#shared.flush(this.#parts), onClose);
       } catch (error) {
         await file.close();
         throw error;
@@ -89,29 +94,24 @@ class DiskStorage implements Storage {
   }
 
   async removePart(downloadId: string): Promise<void> {
-    const path = this.partPath(downloadId);
-    await onDisk("remove the part file", () => unlinkIfThere(path));
+    await onDisk("remove the part file", () => this.#removeParts(downloadId));
   }
 
   async listParts(): Promise<string[]> {
-    const names = await onDisk("list the part files", () => readdir(this.parts));
-    return names
-      .filter((name) => name.endsWith(PART))
-      .map((name) => name.slice(0, -PART.length))
-      .filter(isDownloadId);
+    return onDisk("list the part files", () => this.#names.list());
   }
 
-  async publish(downloadId: string, savedPath: string): Promise<boolean> {
-    const part = this.partPath(downloadId);
+  async publish(downloadId: string, savedPath: string, epoch = 0): Promise<boolean> {
     const final = this.publishedPath(savedPath);
     const folder = dirname(final);
     return onDisk("publish the file", async () => {
+      const part = await this.#partOf(downloadId, epoch);
       await this.#makeFolder(folder);
       if (!(await this.#takeName(part, final))) return false;
       try {
         // Before the part's name goes: at no moment may a power cut take both.
         await this.#shared.flush(folder);
-        await unlinkIfThere(part);
+        await this.#removeParts(downloadId, part);
       } catch (error) {
         // The download will be tried again, under another name; this one must not stay behind.
         if (await statIfThere(part)) await unlinkIfThere(final);
@@ -164,13 +164,50 @@ class DiskStorage implements Storage {
     const folder = join(this.root, checkedClientId(clientId));
     return onDisk("look at the published files", async () => {
       // Where nothing is mounted, nothing was removed.
-      await readdir(this.parts);
+      await readdir(this.#parts);
       return new Set((await statIfThere(folder)) ? await readdir(folder) : []);
     });
   }
 
   async close(): Promise<void> {
     this.unlock();
+  }
+
+  async identity(): Promise<string> {
+    return onDisk("read the mark of the folder", () => markOf(join(this.root, ".server", "mark")));
+  }
+
+  /** The part that an attempt has, or an earlier one; its own name where there is none. */
+  async #partOf(downloadId: string, epoch: number): Promise<string> {
+    const own = this.#names.pathOf(downloadId, epoch);
+    if (!this.isShared || (await statIfThere(own))) return own;
+    return (await this.#names.latest(downloadId, epoch))?.path ?? own;
+  }
+
+  /** Goes on with what an earlier attempt brought, in a file to which only this one writes. */
+  async #takeOver(downloadId: string, epoch: number, isWhole: boolean): Promise<void> {
+    const own = this.#names.pathOf(downloadId, epoch);
+    if (!this.isShared || (await statIfThere(own))) return;
+    const former = await this.#names.latest(downloadId, epoch);
+    if (!former) return;
+    if (isWhole || this.#names.isAtRest(downloadId, former.epoch)) await rename(former.path, own);
+    else {
+      await copyDurably(former.path, own + COPY);
+      await rename(own + COPY, own);
+    }
+    await this.#shared.flush(this.#parts);
+    for (const each of await this.#names.all(downloadId)) {
+      if (each.epoch < epoch) await unlinkIfThere(each.path);
+    }
+  }
+
+  /** @param last goes last of all */
+  async #removeParts(downloadId: string, last?: string): Promise<void> {
+    const own = this.#names.pathOf(downloadId, 0);
+    const all = this.isShared ? await this.#names.all(downloadId) : [{ path: own }];
+    for (const { path } of all) if (path !== last) await unlinkIfThere(path);
+    if (last !== undefined) await unlinkIfThere(last);
+    this.#names.forget(downloadId);
   }
 
   /** @returns false if the name is taken by something else than the part itself */
@@ -198,10 +235,6 @@ class DiskStorage implements Storage {
     // Also if it was there: whoever made it may have died before this.
     await this.#shared.flush(this.root);
     this.#named.add(folder);
-  }
-
-  private partPath(downloadId: string): string {
-    return join(this.parts, checkedDownloadId(downloadId) + PART);
   }
 
   private publishedPath(savedPath: string): string {

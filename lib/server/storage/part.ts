@@ -48,6 +48,7 @@ export class PartFile implements Part {
     private readonly file: FileHandle,
     private bytes: number,
     private readonly named: Promise<void>,
+    private readonly onClose: () => void = () => {},
   ) {
     // Its error is met by the first flush.
     named.catch(() => undefined);
@@ -109,7 +110,7 @@ export class PartFile implements Part {
   }
 
   close(): Promise<void> {
-    return onDisk("close the part file", () => this.file.close());
+    return onDisk("close the part file", () => this.file.close()).finally(this.onClose);
   }
 
   private async use<T>(action: string, work: () => Promise<T>): Promise<T> {

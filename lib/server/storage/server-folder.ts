@@ -5,15 +5,24 @@ import { syncFolder } from "../../util/durable.ts";
 import { systemCode } from "../../util/system-error.ts";
 import { lockFolder } from "./lock.ts";
 
+export interface ServerFolderOptions {
+  /** Whether other servers that say the same may use it too. */
+  isShared?: boolean;
+  /** Of folders in `.server/`, made too. */
+  names?: string[];
+}
+
 /**
  * Makes a folder with `.server/` in it, where the server keeps what is its own, and locks it: it is this
- * server's alone.
+ * server's alone, if it is not shared.
  * @param folder made if it is not there
- * @param names of folders in `.server/`, made too
  * @returns lets go of it
  * @throws Error that names the folder: it cannot be written to, or another server uses it
  */
-export async function openServerFolder(folder: string, ...names: string[]): Promise<() => void> {
+export async function openServerFolder(
+  folder: string,
+  { isShared = false, names = [] }: ServerFolderOptions = {},
+): Promise<() => void> {
   const root = resolve(folder);
   const own = join(root, ".server");
   const within = names.map((name) => join(own, name));
@@ -27,5 +36,5 @@ export async function openServerFolder(folder: string, ...names: string[]): Prom
     const why = systemCode(cause) ?? String(cause);
     throw new Error(`make "${folder}" a folder that this user can write to: ${why}`, { cause });
   }
-  return lockFolder(folder, join(own, "lock"));
+  return lockFolder(folder, join(own, "lock"), isShared);
 }

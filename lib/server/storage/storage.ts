@@ -59,6 +59,15 @@ export interface SetFolder {
    * @returns false if it is not there any more, or has another size
    */
   linkFile(path: string, savedPath: string, size: number): Promise<boolean>;
+  /** Whether files of an earlier attempt lie elsewhere, until {@link SetFolder.dropFormer}. */
+  readonly hasFormer: boolean;
+  /**
+   * Takes a file over that an earlier attempt brought, if it is there.
+   * @param length of which bytes; null: the file is whole, and nobody writes to it any more
+   */
+  takeOver(path: string, length: number | null): Promise<void>;
+  /** Removes what earlier attempts left. */
+  dropFormer(): Promise<void>;
   /** Bytes of a file that was flushed; null if it is not there. Known at once, as many are looked at. */
   sizeOf(path: string): number | null;
   /** Removes a file that is not to be published; no error if it is not there. */
@@ -72,8 +81,11 @@ export interface SetFolder {
 export interface SetStorage {
   /** The most bytes that may be written and not safe: a checkpoint is due. */
   readonly maxUnsafe: number;
-  /** Opens the folder of a set that is under way, making it if it is not there. */
-  open(downloadId: string): Promise<SetFolder>;
+  /**
+   * Opens the folder of a set that is under way, making it if it is not there.
+   * @param epoch of the attempt: where several servers write, each attempt has a folder of its own
+   */
+  open(downloadId: string, epoch?: number): Promise<SetFolder>;
   /** Removes a set that is under way, with all its files. */
   remove(downloadId: string): Promise<void>;
   /** Ids of the downloads that have such a folder. */
@@ -83,6 +95,7 @@ export interface SetStorage {
    * it, which say that it is complete.
    * @param savedPath relative, `<client_id>/<name>`
    * @param sums name and text of the file of checksums, in the client's folder
+   * @param epoch of the attempt that publishes
    * @returns false, and changes nothing, if one of the two names is taken; a call that was cut
    *   short is completed by the next one
    */
@@ -90,6 +103,7 @@ export interface SetStorage {
     downloadId: string,
     savedPath: string,
     sums: { suffix: string; text: string },
+    epoch?: number,
   ): Promise<boolean>;
   /** Whether an unchanged file takes no room of its own, as a hard link does. */
   readonly sharesBytes: boolean;
@@ -111,18 +125,24 @@ export interface Storage {
   readonly sets: SetStorage;
   /** Whether checkpoints of several parts are made one after the other: at once they would only wait. */
   readonly checkpointsInTurn: boolean;
-  /** Opens a download's part, making it if it is not there. */
-  openPart(downloadId: string): Promise<Part>;
+  /**
+   * Opens a download's part, making it if it is not there. Where several servers write, what an earlier
+   * attempt brought is copied: that server may not know yet that another one goes on.
+   * @param epoch of the attempt
+   * @param isWhole nobody writes to it any more
+   */
+  openPart(downloadId: string, epoch?: number, isWhole?: boolean): Promise<Part>;
   removePart(downloadId: string): Promise<void>;
   /** Ids of the downloads that have a part. */
   listParts(): Promise<string[]>;
   /**
    * Gives a flushed part its final name.
    * @param savedPath relative, `<client_id>/<name>`
+   * @param epoch of the attempt that publishes
    * @returns false, and changes nothing, if the name is taken by something else; a call that was
    *   cut short after the part got its name is completed by the next one
    */
-  publish(downloadId: string, savedPath: string): Promise<boolean>;
+  publish(downloadId: string, savedPath: string, epoch?: number): Promise<boolean>;
   /** Opens a published file; null if there is none of that name. */
   openFile(savedPath: string): Promise<StoredFile | null>;
   /** Removes a published file, for good when it resolves; no error where it is gone. */
@@ -135,6 +155,8 @@ export interface Storage {
   freeSpace(): Promise<FreeSpace>;
   /** Whether it can be used now. @throws FdsError `storage_error` that says why not */
   check(): Promise<void>;
+  /** What it is known by, whoever asks: servers that have the same use the same bytes. */
+  identity(): Promise<string>;
   /** The server is about to stop: from now on nothing waits for long for a storage that is away. */
   stopSoon(): void;
   /** Lets go of whatever keeps other servers out. */

@@ -82,7 +82,7 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
       await this.endIfOverQuota(download.source.totalSize);
     }
     if (this.isOver) return;
-    const part = await storage.openPart(download.downloadId);
+    const part = await storage.openPart(download.downloadId, this.epoch);
     this.#bytes = this.#bytesInto(part);
     await this.#request(part, this.#bytes);
   }

@@ -76,6 +76,7 @@ export abstract class IncomingAttempt<Options extends AttemptOptions> implements
 
   /** Changes the most bytes a second; null: without a limit. */
   limitRate(rateLimit: number | null): void {
+    if (rateLimit === this.#rateLimit) return;
     this.#rateLimit = rateLimit;
     this.applyRateLimit(rateLimit);
   }

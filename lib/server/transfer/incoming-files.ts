@@ -59,7 +59,7 @@ export class IncomingFiles {
       onAnswer: (answer) => this.#onAnswer(answer),
     });
     this.#checkpoints = new SetCheckpoints({
-      downloadId: download.downloadId,
+      attempt: download,
       folder,
       maxUnsafe,
       rows,

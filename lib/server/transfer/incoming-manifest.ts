@@ -50,7 +50,7 @@ export class IncomingManifest {
     this.#namedAt = performance.now();
     stalled.moved(bytes.length);
     const files = await this.#reader.read(bytes);
-    await rows.insert(download.downloadId, download.clientId, files);
+    await rows.insert(download, download.clientId, files);
   }
 
   /** A long walk counts as an answer while it sees more names, for a time even if none is wanted. */

@@ -6,7 +6,7 @@ import type { SetFolder } from "../storage/storage.ts";
 const BATCH = 250;
 
 export interface LinkUnchangedOptions {
-  download: Pick<Download, "downloadId" | "clientId" | "checksum">;
+  download: Pick<Download, "downloadId" | "epoch" | "clientId" | "checksum">;
   rows: SetRows;
   folder: SetFolder;
   /** Called for each file that was linked. */
@@ -33,7 +33,7 @@ export async function linkUnchanged(options: LinkUnchangedOptions): Promise<void
     }
     if (linked.length > 0) {
       await folder.sync();
-      await rows.update(downloadId, linked);
+      await rows.update(download, linked);
     }
     after = files.at(-1)?.index ?? after;
     if (files.length < BATCH || isOver()) return;

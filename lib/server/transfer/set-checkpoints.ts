@@ -1,4 +1,4 @@
-import type { SetCounts, SetFileChange, SetRows } from "../set.ts";
+import type { SetAttempt, SetCounts, SetFileChange, SetRows } from "../set.ts";
 import type { SetFolder } from "../storage/storage.ts";
 
 /** A checkpoint is due after this many files, this many ms or {@link SetStorage.maxUnsafe} bytes. */
@@ -19,7 +19,7 @@ export interface Moment {
 }
 
 export interface SetCheckpointsOptions {
-  downloadId: string;
+  attempt: SetAttempt;
   folder: Pick<SetFolder, "sync">;
   maxUnsafe: number;
   rows: Pick<SetRows, "update">;
@@ -94,7 +94,7 @@ export class SetCheckpoints {
   }
 
   async #make(): Promise<void> {
-    const { downloadId, folder, rows, moment, onDurable } = this.options;
+    const { attempt, folder, rows, moment, onDurable } = this.options;
     const changes = this.#changes;
     const now = moment();
     this.#changes = [];
@@ -109,7 +109,7 @@ export class SetCheckpoints {
     const middle: SetFileChange[] = current
       ? [{ index: current.index, status: "pending", durableOffset: current.length }]
       : [];
-    await rows.update(downloadId, [...changes, ...middle]);
+    await rows.update(attempt, [...changes, ...middle]);
     await onDurable(now);
   }
 }

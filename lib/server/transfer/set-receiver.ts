@@ -125,9 +125,12 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
     const { download, storage, order, rows } = this.options;
     const { downloadId, checksum, source } = download;
     if (source) await this.endIfNoRoom(source.totalSize - download.durableOffset);
-    const folder = await storage.sets.open(downloadId);
+    const folder = await storage.sets.open(downloadId, this.epoch);
     this.#folder = folder;
-    if (!source) await rows.clear(downloadId);
+    if (!source) {
+      await rows.clear(download);
+      await folder.dropFormer();
+    }
     if (this.isOver) return;
     this.#flow.grant();
     this.tell({

@@ -20,6 +20,7 @@ export async function wantMissing({
 }: Pick<OpenSet, "download" | "rows" | "folder" | "isOver">): Promise<number> {
   const { downloadId } = download;
   let missing = 0;
+  if (folder.hasFormer) await takeOver(downloadId, rows, folder);
   for (let after = -1, isMore = true; isMore && !isOver();) {
     const files = await rows.list(downloadId, { known: true, after, limit: PAGE });
     const lost: SetFile[] = [];
@@ -31,13 +32,36 @@ export async function wantMissing({
       const changes = lost.map(({ index }): SetFileChange => {
         return { index, status: "pending", durableOffset: 0 };
       });
-      await rows.update(downloadId, changes);
+      await rows.update(download, changes);
     }
     missing += lost.length;
     after = files.at(-1)?.index ?? after;
     isMore = files.length === PAGE;
   }
   return missing;
+}
+
+/**
+ * Takes over what an attempt of another server brought: files that are whole, of which that one changes
+ * nothing any more, and the beginning of the one that was under way.
+ */
+async function takeOver(
+  downloadId: string,
+  rows: OpenSet["rows"],
+  folder: SetFolder,
+): Promise<void> {
+  for (let after = -1, isMore = true; isMore;) {
+    const files = await rows.list(downloadId, { after, limit: PAGE });
+    for (const { place, status, durableOffset } of files) {
+      if (place === null || status === "skipped") continue;
+      if (status !== "pending") await folder.takeOver(place, null);
+      else if (durableOffset > 0) await folder.takeOver(place, durableOffset);
+    }
+    after = files.at(-1)?.index ?? after;
+    isMore = files.length === PAGE;
+  }
+  await folder.sync();
+  await folder.dropFormer();
 }
 
 function isLost({ status, place, size }: SetFile, folder: Pick<SetFolder, "sizeOf">): boolean {

@@ -282,14 +282,14 @@ export function keepContract(name: string, makeBackend: () => Promise<Backend>):
         const files = [...received, ...linked].map((path, index) => ({
           ...{ index, path, root: 0, size: 10, mtimeNs: MTIME, place: path, error: null },
         }));
-        await rows.sets.insert(id(n), "site-1", files);
+        await rows.sets.insert(waiting, "site-1", files);
         const changes = files.map(({ index, path }): SetFileChange => {
           const known = { index, digest: `of ${path}`, readAt: READ_AT };
           return received.includes(path)
             ? { ...known, status: "received", size: 10, mtimeNs: MTIME }
             : { ...known, status: "unchanged" };
         });
-        await rows.sets.update(id(n), changes);
+        await rows.sets.update(waiting, changes);
         const storedBytes = await rows.sets.storedBytes(id(n), true);
         const set = { ...completed, downloadId: id(n), checksum: "md5" as const, storedBytes };
         await rows.replaceDownload(
@@ -330,10 +330,10 @@ export function keepContract(name: string, makeBackend: () => Promise<Backend>):
 
       test("is found again only where it is still stored", async () => {
         await putSet(1, ["a"], []);
-        await rows.insertDownload(queued(9));
+        const attempt = await rows.insertDownload(queued(9));
         const wanted = { index: 0, path: "a", root: 0, size: 10, mtimeNs: MTIME };
         const file = { ...wanted, place: "a", error: null };
-        await rows.sets.insert(id(9), "site-1", [file]);
+        await rows.sets.insert(attempt, "site-1", [file]);
         const twins = async () =>
           (await rows.sets.twins("site-1", "md5", await rows.sets.list(id(9), { limit: 9 }))).map(
             ({ savedPath }) => savedPath,

@@ -44,7 +44,9 @@ async function work(rows: Repository): Promise<unknown[]> {
   answers.push(await rows.access.insertSession({ ...session, sessionHash: "second" }, NOW, 1));
   answers.push(await rows.access.deleteSession("second"));
   const file = { index: 0, path: "a.log", root: 0, size: 1, mtimeNs: "5", place: "a.log" };
-  await rows.sets.insert(id(1), "site-1", [{ ...file, error: null }]);
+  await rows.sets.insert({ downloadId: id(1), epoch: ended.epoch }, "site-1", [
+    { ...file, error: null },
+  ]);
   answers.push(await rows.sets.list(id(1), { limit: 9 }));
   answers.push(await rows.access.listEnrolmentKeys({ limit: 9 }));
   answers.push(await rows.changedSince(0, 9), await rows.listClients({ limit: 9 }));

@@ -548,8 +548,8 @@ export function repositoryContract(name: string, makeBackend: () => Promise<Back
         await put({ ...downloading, downloadId: id(9), clientId: "site-4", jobId: id(90) });
         const counted = await rows.countActiveLines();
         expect(counted).toHaveLength(2);
-        expect(counted).toContainEqual({ clientId: "site-4", line: null, active: 2 });
-        expect(counted).toContainEqual({ clientId: "site-4", line: id(90), active: 1 });
+        expect(counted).toContainEqual({ clientId: "site-4", line: null, active: 2, own: 2 });
+        expect(counted).toContainEqual({ clientId: "site-4", line: id(90), active: 1, own: 1 });
       });
 
       test.each([

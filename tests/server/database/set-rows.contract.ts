@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import type { Repository } from "../../../lib/server/database/repository.ts";
-import type { ListedFile, SetFileChange } from "../../../lib/server/set.ts";
+import type { ListedFile, SetAttempt, SetFileChange } from "../../../lib/server/set.ts";
 import type { Backend } from "./repository.contract.ts";
 import { id, queued } from "./samples.ts";
 
@@ -24,13 +24,14 @@ export function setRowsContract(name: string, makeBackend: () => Promise<Backend
   describe(`${name} keeps the files of sets`, () => {
     let backend: Backend;
     let rows: Repository;
+    let attempt: SetAttempt;
 
     beforeEach(async () => {
       backend = await makeBackend();
       rows = await backend.open();
-      await rows.insertDownload(queued(1));
+      attempt = await rows.insertDownload(queued(1));
       const files = Array.from({ length: MANY }, (_, index) => listed(index));
-      await rows.sets.insert(SET, "site-1", files);
+      await rows.sets.insert(attempt, "site-1", files);
     });
     afterEach(async () => {
       await rows.close();
@@ -48,7 +49,7 @@ export function setRowsContract(name: string, makeBackend: () => Promise<Backend
 
     test("few of a kind are found among many, in their order, part by part", async () => {
       const wanted = [3, 1_200, 2_499];
-      await rows.sets.update(SET, wanted.map(received));
+      await rows.sets.update(attempt, wanted.map(received));
       const found = async (filter: object) =>
         (await rows.sets.list(SET, { limit: 100, ...filter })).map(({ index }) => index);
       expect(await found({ status: "received" })).toEqual(wanted);
@@ -61,7 +62,7 @@ export function setRowsContract(name: string, makeBackend: () => Promise<Backend
     });
 
     test("all of them are counted", async () => {
-      await rows.sets.update(SET, [received(0), received(2_000)]);
+      await rows.sets.update(attempt, [received(0), received(2_000)]);
       expect(await rows.sets.counts(SET)).toEqual({
         total: MANY,
         received: 2,
@@ -73,15 +74,16 @@ export function setRowsContract(name: string, makeBackend: () => Promise<Backend
     });
 
     test("one that is stored is found by its path", async () => {
-      await rows.sets.update(SET, [received(2_000)]);
+      await rows.sets.update(attempt, [received(2_000)]);
       expect(await rows.sets.storedByPath(SET, "logs/2000.log")).toMatchObject({ digest: "d" });
       expect(await rows.sets.storedByPath(SET, "logs/2001.log")).toBeNull();
       expect(await rows.sets.storedByPath(id(2), "logs/2000.log")).toBeNull();
     });
 
     test("all of a set are forgotten, and none of another", async () => {
-      await rows.sets.insert(id(2), "site-1", [listed(0)]);
-      await rows.sets.clear(SET);
+      const { epoch } = await rows.insertDownload(queued(2));
+      await rows.sets.insert({ downloadId: id(2), epoch }, "site-1", [listed(0)]);
+      await rows.sets.clear(attempt);
       expect(await rows.sets.counts(SET)).toMatchObject({ total: 0 });
       expect(await rows.sets.counts(id(2))).toMatchObject({ total: 1 });
     });

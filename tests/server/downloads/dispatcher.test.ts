@@ -64,11 +64,15 @@ beforeEach(() => {
         runs.push({ clientId, line });
         return claim(newDownload(id, order(clientId, "a.bin", { jobId: line }), NOW), NOW);
       },
-      countActiveLines: async () => [
-        { clientId: "others", line: null, active: 100 - freeSlots - runs.length },
-        ...runs.map((one) => ({ ...one, active: 1 })),
-        ...Object.entries(running).map(([clientId, active]) => ({ clientId, line: null, active })),
-      ],
+      servers: null,
+      countActiveLines: async () =>
+        [
+          { clientId: "others", line: null, active: 100 - freeSlots - runs.length },
+          ...runs.map((one) => ({ ...one, active: 1 })),
+          ...Object.entries(running).map(([clientId, active]) => {
+            return { clientId, line: null, active };
+          }),
+        ].map((one) => ({ ...one, own: one.active })),
       nextDueAt: async (now) => (dueAt !== null && dueAt > now ? dueAt : null),
     },
     storage: { freeSpace: async () => ({ free: freeBytes, total: 2000 }) },

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { DownloadRecord } from "../../../lib/api/schemas.ts";
-import type { KnownClient } from "../../../lib/server/clients/clients.ts";
+import type { KnownClient } from "../../../lib/server/clients/known-clients.ts";
 import type { ClientFilter, Repository } from "../../../lib/server/database/repository.ts";
 import { openSqlRepository } from "../../../lib/server/database/sql.ts";
 import { type Download, hasEnded, type Queued } from "../../../lib/server/download.ts";

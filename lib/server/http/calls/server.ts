@@ -9,7 +9,7 @@ import type { MakeCall } from "../call.ts";
 import { json, jsonText } from "../json.ts";
 
 export interface ServerCallsOptions {
-  clients: Pick<Clients, "connectedCount">;
+  clients: Pick<Clients, "countConnected">;
   downloads: Pick<Downloads, "countActive">;
   /** What `/metrics` answers. */
   metricsPage: (inTurn: InTurn) => Promise<string>;
@@ -33,7 +33,7 @@ export function serverCalls(call: MakeCall, options: ServerCallsOptions) {
         server_id: serverId,
         version,
         uptime_seconds: Math.floor(process.uptime()),
-        connected_clients: clients.connectedCount,
+        connected_clients: await clients.countConnected(),
         active_downloads: [...active.values()].reduce((sum, count) => sum + count, 0),
       });
     }),

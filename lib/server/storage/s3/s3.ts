@@ -66,6 +66,7 @@ class S3Storage implements Storage {
   /** For who asks whether S3 is there. */
   readonly #now: Objects;
   readonly #place: Place;
+  readonly #identity: string;
   /** The pieces of parts that were closed here: those whose digest is known. */
   readonly #closed = new Map<string, Piece[]>();
 
@@ -74,6 +75,7 @@ class S3Storage implements Storage {
 
   constructor(options: S3Options) {
     const bucket = new Bucket(options);
+    this.#identity = `${options.endpoint} ${options.bucket}/${options.prefix}`;
     const { signal } = this.#stopping;
     this.#objects = new Objects(bucket, { forMs: Infinity, signal });
     this.#soon = new Objects(bucket, { forMs: CALLER_MS, signal });
@@ -143,6 +145,10 @@ class S3Storage implements Storage {
     const slice = (start: number, end: number): StoredBytes =>
       storedBytes(this.#soon, { key, etag: head.etag, start, end });
     return { size: head.size, slice };
+  }
+
+  async identity(): Promise<string> {
+    return this.#identity;
   }
 
   async freeSpace(): Promise<FreeSpace> {

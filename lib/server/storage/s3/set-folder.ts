@@ -17,6 +17,7 @@ const PUTS = 16;
 
 /** The files of a set in a bucket. */
 export class S3SetFolder implements SetFolder {
+  readonly hasFormer = false;
   /** Small files that are no objects yet. */
   #unsent = new Map<string, Uint8Array<ArrayBuffer>>();
   /** Parts that were written to since the last flush. */
@@ -82,6 +83,10 @@ export class S3SetFolder implements SetFolder {
       return isThere;
     });
   }
+
+  async takeOver(): Promise<void> {}
+
+  async dropFormer(): Promise<void> {}
 
   sizeOf(path: string): number | null {
     return this.#unsent.get(path)?.length ?? this.sizes.get(path) ?? null;

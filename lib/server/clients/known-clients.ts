@@ -1,0 +1,57 @@
+import type { Client, ClientFilter, Repository } from "../database/repository.ts";
+import type { Session } from "./session.ts";
+import type { SharedIds } from "./shared-ids.ts";
+
+/** A client as it is known, with whether it is connected now. */
+export interface KnownClient extends Client {
+  connected: boolean;
+  /** A problem that a person has to solve, in words. */
+  problem?: string;
+}
+
+export interface ClientListFilter extends Omit<ClientFilter, "ids"> {
+  /** Only those that are, or are not. */
+  connected?: boolean | undefined;
+  /** Only these, whether connected or not. */
+  among?: ReadonlySet<string>;
+}
+
+export interface KnownClientsOptions {
+  repository: Pick<Repository, "getClient" | "listClients" | "servers">;
+  /** The sessions of this server, by client. */
+  here: ReadonlyMap<string, Session>;
+  shared: Pick<SharedIds, "problemOf">;
+}
+
+/** Clients as their rows have them, with whether they are connected now. */
+export class KnownClients {
+  constructor(private readonly options: KnownClientsOptions) {}
+
+  /** By id. @param connected only those that are, or are not */
+  async list({ connected, among, ...filter }: ClientListFilter): Promise<KnownClient[]> {
+    const { repository, here } = this.options;
+    const named = among && { are: "in" as const, ids: among };
+    let wanted: Pick<ClientFilter, "held" | "ids"> = { ids: named };
+    if (connected !== undefined && repository.servers) wanted = { held: connected };
+    else if (connected !== undefined) {
+      wanted = { ids: { are: connected ? "in" : "not_in", ids: new Set(here.keys()) } };
+    }
+    const clients = await repository.listClients({ ...filter, ...wanted });
+    return clients.map((client) => this.withConnection(client));
+  }
+
+  async get(clientId: string): Promise<KnownClient | null> {
+    const client = await this.options.repository.getClient(clientId);
+    return client && this.withConnection(client);
+  }
+
+  withConnection({ heldAt, heldProblem, ...row }: Client): KnownClient {
+    const { here, shared } = this.options;
+    const session = here.get(row.clientId);
+    const problem = shared.problemOf(row.clientId) ?? heldProblem;
+    const known = problem === undefined ? row : { ...row, problem };
+    if (session) return { ...known, connected: true, lastSeenAt: session.lastHeardAt };
+    const lastSeenAt = Math.max(row.lastSeenAt, heldAt ?? 0);
+    return { ...known, connected: heldAt !== undefined, lastSeenAt };
+  }
+}

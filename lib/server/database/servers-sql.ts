@@ -1,0 +1,199 @@
+import type { Active, Downloading, Verifying } from "../download.ts";
+import {
+  type HeldSession,
+  LEASE_MS,
+  type NewLease,
+  type OtherLease,
+  type OwnAttempt,
+  type ServerRows,
+} from "../servers/rows.ts";
+import type { SqlDatabase, Wire } from "./database.ts";
+import { idsOf, nextRevision, settledRevision } from "./engines.ts";
+import { isDue } from "./queue-sql.ts";
+import type { Waiting } from "./repository.ts";
+import { numberOrNull, toDownload, type DownloadRow } from "./rows.ts";
+import { insertion, sql } from "./statement.ts";
+
+const RUNS = sql`status IN ('downloading', 'verifying')`;
+const HAS_LEASE = sql`EXISTS (SELECT 1 FROM servers WHERE lease_id = owner)`;
+
+/** Leases and sessions of several servers, in Postgres. */
+export class ServersSql implements ServerRows {
+  /** null: there is none yet. */
+  #leaseId: string | null = null;
+
+  constructor(
+    private readonly database: SqlDatabase,
+    private readonly wire: Wire,
+  ) {}
+
+  /** The lease under which this server claims downloads; null: it has not begun one. */
+  get leaseId(): string | null {
+    return this.#leaseId;
+  }
+
+  async begin({ leaseId, serverId, process, storage }: NewLease): Promise<string | null> {
+    const times = { renewedAt: sql`now_ms()`, expiresAt: sql`now_ms() + ${LEASE_MS}` };
+    const row = { leaseId, serverId, process, storage, ...times };
+    await this.database.run(sql`INSERT INTO servers ${insertion(row)}`);
+    // Afterwards: of two that begin at once, at least one sees the other.
+    const [other] = await this.database.run<{ storage: string }>(sql`
+      SELECT storage FROM servers WHERE storage <> ${storage} AND expires_at >= now_ms() LIMIT 1`);
+    if (other) {
+      await this.end([leaseId]);
+      return other.storage;
+    }
+    this.#leaseId = leaseId;
+    return null;
+  }
+
+  async renew(): Promise<boolean> {
+    const rows = await this.database.run(sql`
+      UPDATE servers SET renewed_at = now_ms(), expires_at = now_ms() + ${LEASE_MS}
+      WHERE lease_id = ${this.#leaseId} RETURNING lease_id`);
+    return rows.length > 0;
+  }
+
+  async end(leaseIds: readonly string[]): Promise<void> {
+    await this.database.run(sql`
+      DELETE FROM servers WHERE lease_id IN (SELECT value FROM ${idsOf(leaseIds)})`);
+    await this.#endSessions();
+  }
+
+  async endLapsed(): Promise<number> {
+    const ended = await this.database.run(sql`
+      DELETE FROM servers WHERE expires_at < now_ms() AND lease_id <> ${this.#leaseId}
+      RETURNING lease_id`);
+    if (ended.length > 0) await this.#endSessions();
+    return ended.length;
+  }
+
+  others(): Promise<OtherLease[]> {
+    return this.database.run<OtherLease>(sql`
+      SELECT lease_id, process FROM servers WHERE lease_id <> ${this.#leaseId}`);
+  }
+
+  async hold({ clientId, sessionId }: HeldSession): Promise<boolean> {
+    const rows = await this.database.run(sql`
+      INSERT INTO client_sessions (client_id, session_id, lease_id)
+      SELECT ${clientId}, ${sessionId}, lease_id FROM servers WHERE lease_id = ${this.#leaseId}
+      ON CONFLICT (client_id) DO UPDATE SET
+        session_id = excluded.session_id, lease_id = excluded.lease_id
+      RETURNING client_id`);
+    return rows.length > 0;
+  }
+
+  async release({ clientId, sessionId }: HeldSession): Promise<void> {
+    await this.database.run(sql`
+      DELETE FROM client_sessions WHERE client_id = ${clientId} AND session_id = ${sessionId}`);
+  }
+
+  async drop(clientId: string): Promise<void> {
+    await this.database.run(sql`DELETE FROM client_sessions WHERE client_id = ${clientId}`);
+  }
+
+  held(): Promise<HeldSession[]> {
+    return this.database.run<HeldSession>(sql`
+      SELECT client_id, session_id FROM client_sessions WHERE lease_id = ${this.#leaseId}`);
+  }
+
+  async countHeld(): Promise<number> {
+    const [row] = await this.database.run<{ count: number }>(sql`
+      SELECT COUNT(*) AS count FROM client_sessions WHERE lease_id = ${this.#leaseId}`);
+    return Number(row?.count ?? 0);
+  }
+
+  async isHeldElsewhere(clientId: string): Promise<boolean> {
+    const rows = await this.database.run(sql`
+      SELECT client_id FROM client_sessions
+      WHERE client_id = ${clientId} AND lease_id <> ${this.#leaseId}`);
+    return rows.length > 0;
+  }
+
+  async isHeldBy(clientId: string, sessionId: string): Promise<boolean> {
+    const rows = await this.database.run(sql`
+      SELECT client_id FROM client_sessions
+      WHERE client_id = ${clientId} AND session_id = ${sessionId}`);
+    return rows.length > 0;
+  }
+
+  async noteProblem(clientId: string, words: string): Promise<void> {
+    await this.database.run(sql`
+      UPDATE client_sessions SET problem = ${words}, problem_at = now_ms()
+      WHERE client_id = ${clientId}`);
+  }
+
+  connected(): Promise<HeldSession[]> {
+    return this.database.run<HeldSession>(sql`
+      SELECT client_id, session_id FROM client_sessions
+      JOIN servers ON servers.lease_id = client_sessions.lease_id AND expires_at >= now_ms()`);
+  }
+
+  async countConnected(): Promise<number> {
+    const [row] = await this.database.run<{ count: number }>(sql`
+      SELECT COUNT(*) AS count FROM client_sessions
+      JOIN servers ON servers.lease_id = client_sessions.lease_id AND expires_at >= now_ms()`);
+    return Number(row?.count ?? 0);
+  }
+
+  async ownerless(): Promise<Active[]> {
+    const rows = await this.database.run<DownloadRow>(sql`
+      SELECT * FROM downloads
+      WHERE ${RUNS} AND (owner IS NULL OR owner = ${this.#leaseId} OR NOT ${HAS_LEASE})`);
+    return rows.map((row) => toDownload(row) as Active);
+  }
+
+  async takeOver({ downloadId, revision }: Verifying): Promise<Verifying | null> {
+    const [row] = await this.database.run<DownloadRow>(sql`
+      UPDATE downloads SET
+        owner = ${this.#leaseId}, epoch = epoch + 1, revision = ${nextRevision()}
+      WHERE download_id = ${downloadId} AND revision = ${revision} AND status = 'verifying'
+      RETURNING *`);
+    return row ? (toDownload(row) as Verifying) : null;
+  }
+
+  async runningElsewhere(clientId: string): Promise<Downloading[]> {
+    const rows = await this.database.run<DownloadRow>(sql`
+      SELECT * FROM downloads
+      WHERE client_id = ${clientId} AND status = 'downloading'
+        AND owner IS DISTINCT FROM ${this.#leaseId}`);
+    return rows.map((row) => toDownload(row) as Downloading);
+  }
+
+  async ownAttempts(): Promise<OwnAttempt[]> {
+    const rows = await this.database.run<OwnAttempt>(sql`
+      SELECT download_id, epoch, rate_limit FROM downloads
+      WHERE ${RUNS} AND owner = ${this.#leaseId}`);
+    return rows.map(({ downloadId, epoch, rateLimit }) => ({
+      downloadId,
+      epoch: Number(epoch),
+      rateLimit: numberOrNull(rateLimit),
+    }));
+  }
+
+  async waitingSince(revision: number, now: number): Promise<{ waiting: Waiting[]; upTo: number }> {
+    const [row] = await this.database.run<{ latest: number }>(settledRevision());
+    const upTo = Number(row?.latest ?? 0);
+    if (upTo === revision) return { waiting: [], upTo };
+    const waiting = await this.database.run<Waiting>(sql`
+      SELECT DISTINCT client_id, job_id AS line FROM downloads
+      WHERE revision > ${revision} AND revision <= ${upTo} AND status = 'queued' AND ${isDue(now)}
+        AND client_id IN (
+          SELECT client_id FROM client_sessions WHERE lease_id = ${this.#leaseId})`);
+    return { waiting, upTo };
+  }
+
+  notify(text: string): Promise<void> {
+    return this.wire.notify(text);
+  }
+
+  listen(hear: (text: string) => void): Promise<() => Promise<void>> {
+    return this.wire.listen(hear);
+  }
+
+  async #endSessions(): Promise<void> {
+    await this.database.run(sql`
+      DELETE FROM client_sessions AS own
+      WHERE NOT EXISTS (SELECT 1 FROM servers WHERE lease_id = own.lease_id)`);
+  }
+}

@@ -1,0 +1,50 @@
+import type { Repository } from "../database/repository.ts";
+import { hasEnded } from "../download.ts";
+
+/** An attempt that runs here. */
+export interface RunningAttempt {
+  downloadId: string;
+  receiver: {
+    readonly epoch: number;
+    limitRate: (rateLimit: number | null) => void;
+    abandon: () => void;
+  };
+}
+
+/**
+ * Brings attempts to what their rows say, which other servers may have changed: one that is cancelled, or
+ * goes on elsewhere, is given up, and rates are as the rows have them.
+ */
+export async function checkAttempts(
+  repository: Pick<Repository, "getDownload" | "servers">,
+  running: readonly RunningAttempt[],
+): Promise<void> {
+  const { servers } = repository;
+  if (!servers || running.length === 0) return;
+  const rows = new Map((await servers.ownAttempts()).map((row) => [row.downloadId, row]));
+  for (const { downloadId, receiver } of running) {
+    const row = rows.get(downloadId);
+    if (row?.epoch === receiver.epoch) receiver.limitRate(row.rateLimit);
+    // It may have ended by itself meanwhile.
+    else if (await isOthers(repository, downloadId, receiver.epoch)) receiver.abandon();
+  }
+}
+
+/** Whether somebody ended a download: nobody wants its bytes. */
+export async function wasEnded(
+  repository: Pick<Repository, "getDownload">,
+  downloadId: string,
+): Promise<boolean> {
+  const row = await repository.getDownload(downloadId);
+  return row !== null && hasEnded(row);
+}
+
+async function isOthers(
+  repository: Pick<Repository, "getDownload">,
+  downloadId: string,
+  epoch: number,
+): Promise<boolean> {
+  const row = await repository.getDownload(downloadId);
+  const isRunning = row?.status === "downloading" || row?.status === "verifying";
+  return !isRunning || row.epoch !== epoch;
+}

@@ -1,0 +1,93 @@
+import type { Logger } from "../../util/logger.ts";
+import type { ServerRows } from "./rows.ts";
+
+/**
+ * What a hint is about. `queue`: something waits for a client. `client`: it came, left, or is another.
+ * `download`, `job`: it is another than before. `callers`: a token or a session ended.
+ */
+export type HintKind = "queue" | "client" | "download" | "job" | "callers";
+
+/** Servers tell each other so often at most, in ms. */
+const EVERY_MS = 100;
+/** Postgres takes 8,000 bytes. */
+const MOST_BYTES = 7_500;
+/** In place of hints that are too many: whoever hears it looks at everything. */
+const MUCH = "*";
+
+export interface HintsOptions {
+  rows: Pick<ServerRows, "notify" | "listen">;
+  /** Hears what another server tells. */
+  hear: (kind: HintKind, id: string) => void;
+  /** So much happened at another server that it does not say what. */
+  hearMuch: () => void;
+  logger: Logger;
+}
+
+/**
+ * Tells other servers that something is another than before: ids only, which they look up. Any hint may
+ * be lost, and everything works without them, some seconds later.
+ */
+export class Hints {
+  readonly #sender = crypto.randomUUID().slice(0, 8);
+  #waiting = new Set<string>();
+  #bytes = 0;
+  #timer: Timer | undefined;
+  #isSending = false;
+  #stop: (() => Promise<void>) | undefined;
+
+  constructor(private readonly options: HintsOptions) {}
+
+  async start(): Promise<void> {
+    this.#stop = await this.options.rows.listen((text) => this.#heard(text));
+  }
+
+  async stop(): Promise<void> {
+    clearTimeout(this.#timer);
+    await this.#stop?.();
+  }
+
+  send(kind: HintKind, id: string): void {
+    const hint = `${kind} ${id}`;
+    if (this.#bytes > MOST_BYTES || this.#waiting.has(hint)) return;
+    this.#waiting.add(hint);
+    this.#bytes += hint.length + 1;
+    if (!this.#isSending) this.#timer ??= setTimeout(() => void this.#send(), EVERY_MS);
+  }
+
+  async #send(): Promise<void> {
+    this.#timer = undefined;
+    const hints = this.#bytes > MOST_BYTES ? [MUCH] : [...this.#waiting];
+    this.#waiting = new Set();
+    this.#bytes = 0;
+    this.#isSending = true;
+    await this.options.rows
+      .notify([this.#sender, ...hints].join("\n"))
+      .catch((error: unknown) =>
+        this.options.logger.debug("a hint was lost", { reason: String(error) }),
+      );
+    this.#isSending = false;
+    if (this.#bytes > 0) this.#timer ??= setTimeout(() => void this.#send(), EVERY_MS);
+  }
+
+  #heard(text: string): void {
+    const [sender, ...hints] = text.split("\n");
+    if (sender === this.#sender) return;
+    for (const hint of hints) {
+      if (hint === MUCH) this.options.hearMuch();
+      const [kind, id] = hint.split(" ", 2);
+      if (isKind(kind) && id !== undefined) this.options.hear(kind, id);
+    }
+  }
+}
+
+const KINDS: ReadonlySet<string> = new Set<HintKind>([
+  "queue",
+  "client",
+  "download",
+  "job",
+  "callers",
+]);
+
+function isKind(text: string | undefined): text is HintKind {
+  return text !== undefined && KINDS.has(text);
+}

@@ -1,0 +1,134 @@
+import type { Logger } from "../util/logger.ts";
+import { isGood } from "./access/is-good.ts";
+import type { OpenCalls } from "./access/open-calls.ts";
+import type { ServerRows } from "./servers/rows.ts";
+import type { Engine } from "./engine.ts";
+import { Hints, type HintKind } from "./servers/hints.ts";
+import { Lease } from "./servers/lease.ts";
+import { Presence } from "./servers/presence.ts";
+
+export interface SharingOptions {
+  engine: Engine;
+  openCalls: OpenCalls;
+  serverId: string;
+  logger: Logger;
+}
+
+/**
+ * What a server does as one of several: keeps its lease, tells the others what it changes, and looks at
+ * what they changed. It looks now and then by itself, as what it is told may be lost.
+ */
+export class Sharing {
+  readonly #lease: Lease;
+  readonly #hints: Hints;
+  readonly #presence: Presence;
+  /** Jobs that were told of at the last look: the end of each is to be told too. */
+  #openJobs: string[] = [];
+
+  private constructor(
+    private readonly options: SharingOptions,
+    rows: ServerRows,
+    storage: string,
+  ) {
+    const { engine, serverId, logger } = options;
+    this.#presence = new Presence(rows);
+    this.#lease = new Lease({
+      rows,
+      serverId,
+      storage,
+      onLost: async () => engine.clients.endAll(),
+      onLook: (hasEnded) => this.#look(hasEnded),
+      logger,
+    });
+    this.#hints = new Hints({
+      rows,
+      hear: (kind, id) => this.#inBackground(() => this.#hear(kind, id)),
+      hearMuch: () => this.#inBackground(() => this.#look(false)),
+      logger,
+    });
+  }
+
+  /**
+   * Begins to work as one of several servers, before anything is taken up.
+   * @returns null where the database is one server's alone
+   * @throws Error when another server uses the database with another storage
+   */
+  static async begin(options: SharingOptions): Promise<Sharing | null> {
+    const { repository, storage } = options.engine;
+    if (!repository.servers) return null;
+    const sharing = new Sharing(options, repository.servers, await storage.identity());
+    await sharing.#lease.begin();
+    return sharing;
+  }
+
+  /** Clients may come: tells and hears from now on. */
+  async start(): Promise<void> {
+    const { engine, openCalls } = this.options;
+    const { client, download, job } = engine.changes;
+    client.subscribe((clientId) => this.#hints.send("client", clientId));
+    job.subscribe(({ jobId }) => this.#hints.send("job", jobId));
+    download.subscribe((one) => {
+      if (one?.status === "queued") this.#hints.send("queue", one.clientId);
+      else this.#hints.send("download", one?.downloadId ?? "some");
+    });
+    openCalls.ended.subscribe(() => this.#hints.send("callers", "all"));
+    this.#lease.start();
+    await this.#hints.start();
+  }
+
+  /** Leaves what it worked on to the others. */
+  async stop(): Promise<void> {
+    await this.#hints.stop();
+    await this.#lease.end();
+  }
+
+  async #hear(kind: HintKind, id: string): Promise<void> {
+    const { clients, downloads, events, jobEvents } = this.options.engine;
+    switch (kind) {
+      case "queue":
+        downloads.waitingFor(id);
+        return events.downloadChanged();
+      case "download":
+        events.downloadChanged();
+        return downloads.checkOne(id);
+      case "client":
+        events.clientChanged(id);
+        return clients.held.checkOne(id);
+      case "job":
+        downloads.wake();
+        return jobEvents.tell({ jobId: id });
+      case "callers":
+        return this.#checkCallers();
+    }
+  }
+
+  async #look(hasEnded: boolean): Promise<void> {
+    const { clients, downloads, jobs, events } = this.options.engine;
+    await clients.held.check();
+    await downloads.check(hasEnded);
+    if (hasEnded) await jobs.takeUp();
+    await this.#checkCallers();
+    if (events.readerCount > 0) await this.#tell();
+  }
+
+  /** Tells readers of events what happened elsewhere. */
+  async #tell(): Promise<void> {
+    const { events, jobEvents, repository } = this.options.engine;
+    events.downloadChanged();
+    for (const clientId of await this.#presence.changed()) events.clientChanged(clientId);
+    const open = (await repository.jobs.open()).map(({ jobId }) => jobId);
+    for (const jobId of new Set([...open, ...this.#openJobs])) jobEvents.tell({ jobId });
+    this.#openJobs = open;
+  }
+
+  #checkCallers(): Promise<void> {
+    const { engine, openCalls } = this.options;
+    return openCalls.check((caller) => isGood(caller, engine.repository.access));
+  }
+
+  #inBackground(work: () => Promise<void>): void {
+    work().catch((error: unknown) =>
+      this.options.logger.error("what another server told could not be looked at", {}, error),
+    );
+  }
+}

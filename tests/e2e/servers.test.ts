@@ -1,0 +1,108 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { NO_POSTGRES, Postgres } from "../support/postgres.ts";
+import { ServerGroup } from "../support/server-group.ts";
+import { type Version, writeRandom } from "../support/sources.ts";
+import { TEST_LIMIT, waitFor } from "../support/wait.ts";
+
+setDefaultTimeout(TEST_LIMIT);
+
+/* Several servers on one Postgres and one folder: the whole, by real programs. */
+
+const MiB = 1024 * 1024;
+const SIZE = 16 * MiB;
+/** What may come twice after a break: what was granted and not flushed, and one checkpoint. */
+const MOST_RESENT = 12 * MiB;
+
+describe.skipIf(NO_POSTGRES !== "")(`several servers${NO_POSTGRES}`, () => {
+  let postgres: Postgres;
+  let group: ServerGroup;
+  let wanted: Version;
+
+  beforeAll(async () => {
+    postgres = await Postgres.start();
+    group = await ServerGroup.start({ count: 2, databaseUrl: await postgres.makeDatabase() });
+    wanted = await writeRandom(group.source("file"), SIZE);
+    group.balancer.prefer(group.at(0).port);
+    await group.startClient();
+  });
+  afterAll(async () => {
+    await group?.[Symbol.asyncDispose]();
+    await postgres?.[Symbol.asyncDispose]();
+  });
+
+  /** Pulls the file, asked for at a server, and holds its second half back. */
+  async function pullHalf(n = 0): Promise<string> {
+    const { network } = group;
+    const held = network.after("up", SIZE / 2, () => network.hold("up"));
+    const { api } = group.at(n);
+    const { download_id } = await api.startDownload({ client_id: "site-1", file_path: "file" });
+    await held;
+    await waitFor(
+      async () => (await api.download(download_id)).bytes_received > 0,
+      "some of it to be safe",
+    );
+    return download_id;
+  }
+
+  test("a server that starts leaves what others work on alone", async () => {
+    const downloadId = await pullHalf();
+    group.at(1).program.signal("SIGKILL");
+    await group.restart(1);
+    group.network.release("up");
+    const record = await group.ended(downloadId);
+    await group.expectDelivered(record, wanted);
+    expect(record.attempts).toBe(1);
+  });
+
+  test("a file of a client of another server comes, and is told of there", async () => {
+    const downloadId = await pullHalf(1);
+    const { clients } = { clients: await group.at(1).api.clients() };
+    expect(clients).toMatchObject([{ client_id: "site-1", connected: true }]);
+    expect(await group.at(1).api.health()).toMatchObject({ connected_clients: 1 });
+    group.network.release("up");
+    const record = await group.ended(downloadId, group.at(1));
+    await group.expectDelivered(record, wanted);
+  });
+
+  test("a download of another server is cancelled", async () => {
+    const downloadId = await pullHalf();
+    expect(await group.at(1).api.cancel(downloadId)).toMatchObject({ status: "cancelled" });
+    await waitFor(
+      async () => (await group.metric(0, "fds_active_transfers")) === 0,
+      "the server that had it to stop",
+    );
+    group.network.release("up");
+    expect(await group.parts()).toEqual([]);
+  });
+
+  test("a server that is killed is no end: its client goes on at another one", async () => {
+    const downloadId = await pullHalf();
+    const { sent } = group.network;
+    const before = sent.up;
+    group.at(0).program.signal("SIGKILL");
+    const killedAt = performance.now();
+    group.network.release("up");
+    const record = await group.ended(downloadId, group.at(1));
+    expect(performance.now() - killedAt).toBeLessThan(60_000);
+    await group.expectDelivered(record, wanted);
+    expect(record.attempts).toBe(2);
+    expect(sent.up - before).toBeLessThan(SIZE / 2 + MOST_RESENT);
+    await group.restart(0);
+  });
+
+  test("what a server writes that was frozen until its lease was over changes nothing", async () => {
+    group.balancer.prefer(group.at(0).port);
+    await group.reconnect();
+    const downloadId = await pullHalf();
+    group.at(0).program.signal("SIGSTOP");
+    group.balancer.avoid(group.at(0).port);
+    group.network.cut("rst");
+    group.network.release("up");
+    const record = await group.ended(downloadId, group.at(1));
+    await group.expectDelivered(record, wanted);
+    group.at(0).program.signal("SIGCONT");
+    await group.at(0).program.waitForLine(/lease of this server was over|client disconnected/);
+    expect(await group.at(0).api.download(downloadId)).toEqual(record);
+    expect(await group.parts()).toEqual([]);
+  });
+});

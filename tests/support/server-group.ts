@@ -1,0 +1,180 @@
+import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect } from "bun:test";
+import type { DownloadRecord } from "../../lib/api/schemas.ts";
+import { ApiClient } from "../../lib/cli/rest/api-client.ts";
+import { Balancer } from "./balancer.ts";
+import { bypassProxyForLoopback } from "./no-proxy.ts";
+import { parseMetrics, valueOf } from "./prometheus.ts";
+import { Program } from "./programs.ts";
+import { Proxy } from "./proxy.ts";
+import { runtimeEnvironment } from "./runtime.ts";
+import { type Version, versionOf } from "./sources.ts";
+import { API_TOKEN, ENROLL_TOKEN } from "./system.ts";
+import { waitFor } from "./wait.ts";
+
+/** One of several servers. */
+export interface Member {
+  program: Program;
+  port: number;
+  url: string;
+  api: ApiClient;
+}
+
+export interface GroupOptions {
+  count: number;
+  databaseUrl: string;
+  /** Settings of all servers. */
+  env?: Record<string, string>;
+}
+
+/**
+ * Several servers on one database and one storage, and clients that reach them through a balancer and a
+ * network that can be held and cut. All in a temporary folder, which goes at the end.
+ */
+export class ServerGroup implements AsyncDisposable {
+  readonly #clients: Program[] = [];
+
+  private constructor(
+    readonly folder: string,
+    readonly members: Member[],
+    readonly balancer: Balancer,
+    /** Between the clients and the balancer. */
+    readonly network: Proxy,
+  ) {}
+
+  static async start(options: GroupOptions): Promise<ServerGroup> {
+    bypassProxyForLoopback(process.env);
+    const folder = await mkdtemp(join(tmpdir(), "fds-servers-"));
+    await mkdir(join(folder, "root"));
+    const started = Array.from({ length: options.count }, (_, n) =>
+      startMember(folder, n, options),
+    );
+    const members = await Promise.all(started);
+    const balancer = await Balancer.start(members.map(({ port }) => port));
+    const network = await Proxy.listen(Number(new URL(balancer.url).port));
+    return new ServerGroup(folder, members, balancer, network);
+  }
+
+  /** One of the servers, by its number from 0. */
+  at(n: number): Member {
+    const member = this.members[n];
+    if (!member) throw new Error(`there is no server ${n}`);
+    return member;
+  }
+
+  /** Starts a client, which serves the folder `root`; waits until it is registered. */
+  async startClient(id = "site-1"): Promise<Program> {
+    const client = await Program.start({
+      name: id,
+      folder: this.folder,
+      argv: ["client.ts", "--id", id, "--server", this.network.url, "--root", "root"].concat([
+        "--state-dir",
+        id,
+      ]),
+      env: { ...runtimeEnvironment("client"), ENROLL_TOKEN },
+      ready: new RegExp(`registered as ${id}$`),
+    });
+    this.#clients.push(client);
+    return client;
+  }
+
+  /** Starts a server again, on the port that it had. */
+  restart(n: number): Promise<void> {
+    const { program, port } = this.at(n);
+    return program.restart(["--port", String(port)]);
+  }
+
+  /** Cuts the connections of all clients, and waits until they are back. */
+  async reconnect(): Promise<void> {
+    const names = this.#clients.map((client) => client.log().length);
+    this.network.cut("rst");
+    for (const [n, client] of this.#clients.entries()) {
+      await waitFor(
+        () =>
+          client
+            .log()
+            .slice(names[n])
+            .some(({ message }) => /registered as/.test(message)),
+        `${client.name} to come back`,
+      );
+    }
+  }
+
+  /** A figure of `GET /metrics` of a server. */
+  async metric(n: number, name: string): Promise<number> {
+    const headers = { Authorization: `Bearer ${API_TOKEN}` };
+    const page = await fetch(`${this.at(n).url}/metrics`, { headers });
+    return valueOf(parseMetrics(await page.text()), name);
+  }
+
+  /** Names of what is under way. */
+  parts(): Promise<string[]> {
+    return readdir(join(this.folder, "files/.server/parts"));
+  }
+
+  /** A path in the folder that the clients serve. */
+  source(filePath: string): string {
+    return join(this.folder, "root", filePath);
+  }
+
+  /** Waits until a download has ended, as a server tells it. */
+  async ended(downloadId: string, { api } = this.at(0)): Promise<DownloadRecord> {
+    let last: DownloadRecord | undefined;
+    try {
+      return await waitFor(async () => {
+        last = await api.download(downloadId).catch(() => undefined);
+        return last?.completed_at != null && last;
+      }, "the download to end");
+    } catch (cause) {
+      const logs = [...this.members.map(({ program }) => program), ...this.#clients].map(
+        (program) =>
+          `${program.name}:\n${program
+            .log()
+            .slice(-25)
+            .map((line) => JSON.stringify(line))
+            .join("\n")}`,
+      );
+      throw new Error([JSON.stringify(last), ...logs].join("\n\n"), { cause });
+    }
+  }
+
+  /** That a download is completed, and that its file is the one that was wanted. */
+  async expectDelivered(record: DownloadRecord, { size, md5 }: Version): Promise<void> {
+    expect(record).toMatchObject({ status: "completed", total_size: size, md5, error: null });
+    const saved = join(this.folder, "files", record.saved_path ?? "");
+    expect(await versionOf(saved)).toEqual({ size, md5 });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const servers = this.members.map(({ program }) => program);
+    // A process that is stopped ends by SIGKILL all the same.
+    for (const program of [...this.#clients, ...servers]) await program[Symbol.asyncDispose]();
+    await this.network[Symbol.asyncDispose]();
+    await this.balancer[Symbol.asyncDispose]();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+async function startMember(folder: string, n: number, options: GroupOptions): Promise<Member> {
+  const program = await Program.start({
+    name: `server-${n}`,
+    folder,
+    argv: ["server.ts", "--host", "127.0.0.1", "--port", "0", "--downloads-dir", "files"],
+    env: {
+      ...runtimeEnvironment("server"),
+      API_TOKEN,
+      ENROLL_TOKEN,
+      MIN_FREE_DISK: "1MiB",
+      RECEIVE_BUDGET: "4MiB",
+      DATABASE_URL: options.databaseUrl,
+      ...options.env,
+    },
+    ready: /listening on/,
+  });
+  const { message } = await program.waitForLine(/listening on/);
+  const url = /https?:\S+/.exec(message)?.[0] ?? "";
+  const api = new ApiClient({ server: url, token: API_TOKEN });
+  return { program, port: Number(new URL(url).port), url, api };
+}
