@@ -62,8 +62,8 @@ export const MUTATIONS: readonly Mutation[] = [
     breaks: "A: at no moment may a loss of power take both names of a file",
     file: "lib/server/storage/disk.ts",
     find: `        await this.#shared.flush(folder);
-        await unlinkIfThere(part);`,
-    replace: `        await unlinkIfThere(part);`,
+        await this.#removeParts(downloadId, part);`,
+    replace: `        await this.#removeParts(downloadId, part);`,
     caughtBy: { [DISK]: "by a folder that cannot be flushed", [POWER]: ROW_6 },
   },
   {
@@ -306,7 +306,7 @@ export const MUTATIONS: readonly Mutation[] = [
     name: "part-left-behind",
     breaks: "E: no part is left by a download that failed or was cancelled",
     file: "lib/server/downloads/attempts.ts",
-    find: `      if (attempt.discard) await this.#remove(download);
+    find: `      if (attempt.discard || isUnwanted) await this.#remove(download);
 `,
     replace: ``,
     caughtBy: {
@@ -456,8 +456,8 @@ export const MUTATIONS: readonly Mutation[] = [
     name: "sums-of-a-set-left-behind",
     breaks: "E: no part is left by a set, after a loss of power either",
     file: "lib/server/storage/disk-sets.ts",
-    find: `[SET, SUMS].flatMap`,
-    replace: `[SET].flatMap`,
+    find: `[...(await this.#folders.list()), ...(await this.#sums.list())]`,
+    replace: `await this.#folders.list()`,
     caughtBy: {
       [DISK]: "lists what was left of them",
       [SET_POWER]: "the server is killed after each call of a set in turn",
