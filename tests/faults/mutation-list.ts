@@ -44,6 +44,7 @@ const LYING_SETS = "tests/faults/lying-sets.test.ts";
 const LYING_SET_SERVER = "tests/faults/lying-set-server.test.ts";
 const SET_POWER = "tests/faults/set-power-loss.test.ts";
 const SET_DISK = "tests/faults/set-disk.test.ts";
+const RETENTION = "tests/faults/retention.test.ts";
 
 const ROW_6 = "row 6: after each fsync, link and unlink in turn";
 const THE_MODEL = "downloads do what the model says";
@@ -535,6 +536,27 @@ export const MUTATIONS: readonly Mutation[] = [
     find: `if (this.#question?.nonce !== word) return;`,
     replace: `if (!this.#question) return;`,
     caughtBy: { [SESSION]: "it is what the client left behind, and ends" },
+  },
+  {
+    name: "mark-of-a-set-removed-last",
+    breaks: "A: a set that has its mark is whole, also while it is removed",
+    file: "lib/server/storage/disk-sets.ts",
+    find: `        await unlinkIfThere(sums);
+        await syncFolder(dirname(final));
+        // By one rename, as it came: nobody ever sees a part of a set under its name.
+        if (await statIfThere(final)) await rename(final, removed);`,
+    replace: `        if (await statIfThere(final)) await rename(final, removed);
+        await unlinkIfThere(sums);`,
+    caughtBy: { [RETENTION]: "the server is killed after each call in turn" },
+  },
+  {
+    name: "bytes-gone-before-they-are",
+    breaks: "E: what was begun to be removed is finished after a crash",
+    file: "lib/server/retention/removal.ts",
+    find: `    if (savedPath !== null) {`,
+    replace: `    await repository.keep.bytesGone(downloadId);
+    if (savedPath !== null) {`,
+    caughtBy: { [RETENTION]: "the server is killed after each call in turn" },
   },
 ];
 
