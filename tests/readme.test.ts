@@ -92,7 +92,7 @@ describe("the manual names", () => {
       "tests/bench/bench.ts",
     ];
     const programs = files.map((file) => [file]);
-    const commands = ["pull", "downloads", "verify", "token", "enroll"].map((name) => [
+    const commands = ["pull", "downloads", "rm", "verify", "token", "enroll"].map((name) => [
       "lib/cli/fds.ts",
       name,
     ]);

@@ -2,13 +2,18 @@ import * as z from "zod";
 
 /* How long what came is kept, as a job or a schedule says it. */
 
-const MAX_DAYS = 36_500;
-const MAX_LAST = 10_000;
+export const MAX_KEPT_DAYS = 36_500;
+export const MAX_KEPT_LAST = 10_000;
 
 export const Keep = z
   .strictObject({
-    days: z.int().min(1).max(MAX_DAYS).optional().meta({ description: "since it was completed" }),
-    last: z.int().min(1).max(MAX_LAST).optional().meta({
+    days: z
+      .int()
+      .min(1)
+      .max(MAX_KEPT_DAYS)
+      .optional()
+      .meta({ description: "since it was completed" }),
+    last: z.int().min(1).max(MAX_KEPT_LAST).optional().meta({
       description: "so many of the newest completed downloads of each client",
     }),
   })

@@ -18,6 +18,7 @@ import { downloads } from "./fds/downloads.ts";
 import { enroll } from "./fds/enroll.ts";
 import { files } from "./fds/files.ts";
 import { health } from "./fds/health.ts";
+import { hold, release } from "./fds/hold.ts";
 import { JsonOutput } from "./fds/json-output.ts";
 import { job } from "./fds/job.ts";
 import { jobs } from "./fds/jobs.ts";
@@ -27,6 +28,7 @@ import { ls } from "./fds/ls.ts";
 import { pull } from "./fds/pull.ts";
 import { retry } from "./fds/retry.ts";
 import { revoke } from "./fds/revoke.ts";
+import { rm } from "./fds/rm.ts";
 import { token } from "./fds/token.ts";
 import { status } from "./fds/status.ts";
 import { verify } from "./fds/verify.ts";
@@ -36,30 +38,16 @@ import { type Terminal, terminalOf } from "./terminal/terminal.ts";
 import { wrapHelp } from "./terminal/wrap.ts";
 import { stderr, stdout } from "../util/output.ts";
 
-const COMMANDS = new Map<string, Command>(
-  Object.entries({
-    health,
-    clients,
-    label,
-    ls,
-    pull,
-    jobs,
-    job,
-    downloads,
-    status,
-    files,
-    watch,
-    limit,
-    cancel,
-    retry,
-    verify,
-    enroll,
-    revoke,
-    token,
-    audit,
-    dashboard,
-  }),
-);
+/** All commands, by what a person wants. */
+const GROUPS: Record<string, Record<string, Command>> = {
+  "pull files": { pull, limit, cancel, retry },
+  "many sites": { jobs, job, label },
+  "what there is": { health, clients, ls, downloads, status, files, watch },
+  "what is kept": { verify, hold, release, rm },
+  "who gets in": { enroll, revoke, token, audit, dashboard },
+};
+
+const COMMANDS = new Map(Object.values(GROUPS).flatMap((group) => Object.entries(group)));
 
 const COMMON_FLAGS = { ...CONNECTION_FLAGS, json: { type: "boolean" } } as const;
 
@@ -80,11 +68,15 @@ const FDS = howToRun("fds");
 const PROGRAMS =
   BUILD === null ? "" : "The client and the server: fds client --help, fds server --help";
 
-/** Fits a terminal of 24 rows: with all flags behind it, the commands would be out of sight. */
+/** Fits a terminal of 24 rows: with a line for each command, the first ones would be out of sight. */
 const OVERVIEW = `Usage: ${FDS} COMMAND [flags]
-${COMMAND_LIST}
+
+${Object.entries(GROUPS)
+  .map(([title, group]) => `  ${title.padEnd(14)} ${Object.keys(group).join(", ")}`)
+  .join("\n")}
 ${PROGRAMS}
-All of one: COMMAND --help; what all have in common: ${FDS} --help
+What each of them does: ${FDS} --help
+All of one: ${FDS} pull --help
 `;
 
 const HELP = `Usage: ${FDS} COMMAND [flags]

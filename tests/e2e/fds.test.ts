@@ -199,7 +199,8 @@ describe("mistakes", () => {
     const { stdout: help } = await fds(["--help"]);
     const [, commands = ""] = /^Commands:\n(.+?)\n\n/ms.exec(help) ?? [];
     expect(commands.split("\n").length).toBeGreaterThanOrEqual(16);
-    expect(stdout).toContain(commands);
+    const words = stdout.split(/[\s,]+/);
+    for (const line of commands.split("\n")) expect(words).toContain(/^ {2}(\w+)/.exec(line)![1]!);
     expect(stdout).toContain("bun run fds --help");
   });
 
@@ -232,7 +233,7 @@ describe("mistakes", () => {
       ([, name]) => name!,
     );
     expect(names).toEqual(
-      "health clients label ls pull jobs job downloads status files watch limit cancel retry verify enroll revoke token audit dashboard".split(
+      "pull limit cancel retry jobs job label health clients ls downloads status files watch verify hold release rm enroll revoke token audit dashboard".split(
         " ",
       ),
     );

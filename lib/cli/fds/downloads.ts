@@ -36,7 +36,7 @@ export const downloads: Command = {
       those that come after an earlier list, which has it as next_cursor with --json`,
   notes: `In a pipe: download, client, status, bytes received, size, created, file or patterns, the code
 and the words of what went wrong, and of a set how many files it has, and how many of them were
-received, unchanged and skipped, with tabs between them.`,
+received, unchanged and skipped, "held" for what is, and when it was removed, with tabs between them.`,
   examples: [
     "downloads --limit 10",
     "downloads --status failed --client restaurant-001",

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { IdPattern } from "../../api/enrolment.ts";
 import type { NewJob } from "../../api/jobs.ts";
+import { MAX_KEPT_DAYS, MAX_KEPT_LAST } from "../../api/keep.ts";
 import type { ClientRecord, DownloadRecord } from "../../api/schemas.ts";
 import { parseSelector, SelectorError } from "../../api/selector.ts";
 import { howToRun } from "../../util/build.ts";
@@ -27,6 +28,8 @@ export const CHOICE_FLAGS = {
   "expires-in": { type: "string" },
   "max-concurrent": { type: "string" },
   spread: { type: "string" },
+  "keep-days": { type: "string" },
+  "keep-last": { type: "string" },
 } satisfies Record<string, Flag>;
 
 export const CHOICE_FLAGS_HELP = `  --all
@@ -42,7 +45,10 @@ export const CHOICE_FLAGS_HELP = `  --all
   --max-concurrent N
       of many: so many at once (default: as many as the server has slots for)
   --spread DURATION
-      of many: spread the starts over so long, such as 15m`;
+      of many: spread the starts over so long, such as 15m
+  --keep-days N, --keep-last N
+      of many: remove what came after so many days, but keep the last N of each client (default: as
+      the server says, which is for ever without KEEP_DAYS)`;
 
 /** Sent as it is written. */
 const SPAN: Kind<string> = {
@@ -147,11 +153,15 @@ function readOptions(context: CommandContext): Partial<NewJob> {
   const expires_in = readFlag(context, "expires-in", SPAN);
   const spread = readFlag(context, "spread", SPAN);
   const max_concurrent = readFlag(context, "max-concurrent", wholeNumber(1, 100_000));
+  const days = readFlag(context, "keep-days", wholeNumber(1, MAX_KEPT_DAYS));
+  const last = readFlag(context, "keep-last", wholeNumber(1, MAX_KEPT_LAST));
+  const keep = { ...(days !== undefined && { days }), ...(last !== undefined && { last }) };
   return {
     ...(name !== undefined && { name }),
     ...(expires_in !== undefined && { expires_in }),
     ...(spread !== undefined && { spread }),
     ...(max_concurrent !== undefined && { max_concurrent }),
+    ...(Object.keys(keep).length > 0 && { keep }),
   };
 }
 

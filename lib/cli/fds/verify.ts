@@ -27,7 +27,7 @@ export const verify: Command = {
       a file that was removed or moved away is no failure`,
   notes: `Each file is compared with the record of its download, and with the sum of its original where
 that is known. Fails where a file is altered, missing, or of no download on record, and
-where a line of the sums is not understood. What choice 11 of the guide removed is not missing.
+where a line of the sums is not understood. What the server or choice 11 of the guide removed is not missing.
 A set has one verdict for all its files that are right, and one for each other file; its .md5 is
 compared with its record, and with what the server lists.
 In a pipe: verdict, checksum on disk, the recorded one, MD5 of the original and path, with tabs between;

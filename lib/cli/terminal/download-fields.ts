@@ -39,6 +39,8 @@ export function downloadFields(
       ended: moment(record.completed_at),
       [CHECKSUM_NAMES[record.checksum]]: digestOf(record),
       "saved as": savedPath,
+      held: record.hold ? "whatever the rules of retention say" : null,
+      removed: moment(record.removed_at),
       "retried as": record.retried_as,
       error: error === null ? null : `${error} (${error_code})`,
     },

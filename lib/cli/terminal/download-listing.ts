@@ -24,8 +24,15 @@ const PATH_COLUMNS = 12;
 const SHORT_ID = 18;
 
 /** A status in its colour. */
-export function statusShown(status: DownloadRecord["status"]): Shown {
+export function statusShown(status: DownloadRecord["status"]) {
   return { text: status, colour: COLOURS[status] };
+}
+
+/** The status of a download in its colour, and what became of its file since. */
+export function stateShown({ status, removed_at, hold }: DownloadRecord): Shown {
+  if (removed_at !== null) return { text: "removed", colour: "dim" };
+  const { text, colour } = statusShown(status);
+  return { text: hold ? `${text}, held` : text, colour };
 }
 
 /** The first part of an id. Commands take it in place of the whole. */
@@ -53,7 +60,7 @@ const CLIENT: DownloadColumn = {
 const STATUS: DownloadColumn = {
   title: "status",
   importance: 10,
-  shown: ({ status }) => statusShown(status),
+  shown: stateShown,
   raw: ({ status }) => status,
 };
 
@@ -139,6 +146,8 @@ export const DOWNLOAD_FIELDS: Field<DownloadRecord>[] = [
   { raw: ({ files_received }) => files_received },
   { raw: ({ files_unchanged }) => files_unchanged },
   { raw: ({ files_skipped }) => files_skipped },
+  { raw: ({ hold }) => (hold ? "held" : null) },
+  { raw: ({ removed_at }) => removed_at },
 ];
 
 /** Downloads as they move: how fast tells more than how large. */

@@ -103,6 +103,7 @@ export function jobFields(job: JobRecord, coloured: boolean): string[] {
       received: `${formatSize(job.bytes_received)} of ${formatSize(job.total_size)}`,
       "at once": job.max_concurrent === null ? null : String(job.max_concurrent),
       spread: job.spread,
+      kept: job.keep && keepShown(job.keep),
       made: moment(job.created_at),
       by: job.created_by,
       expires: job.expires_at === null ? null : formatMoment(job.expires_at),
@@ -115,4 +116,12 @@ export function jobFields(job: JobRecord, coloured: boolean): string[] {
 function clientsShown({ clients: { all, ids, labels }, membership }: JobRecord): string {
   const chosen = all ? "all" : [ids && someOf(ids), labels].filter(Boolean).join(" with ");
   return membership === "continuous" ? `${chosen}, also those that come later` : chosen;
+}
+
+/** How long what comes of a job is kept: `90 days or the last 7`. */
+function keepShown({ days, last }: NonNullable<JobRecord["keep"]>): string {
+  return [
+    ...(days === undefined ? [] : [days === 1 ? "1 day" : `${days} days`]),
+    ...(last === undefined ? [] : [`the last ${last}`]),
+  ].join(" or ");
 }

@@ -8,8 +8,8 @@ import { digestsOfFile } from "../checksums.ts";
 /**
  * What a file turned out to be: `altered` differs from its record, `not_original` is as recorded
  * but differs from `checksums.txt`, `not_as_listed` are checksums of a set that the server lists
- * otherwise, `missing` has a record and no file, `removed` is missing because a person removed it with
- * the guide, `unknown` has no record.
+ * otherwise, `missing` has a record and no file, `removed` is missing because the server or a person
+ * with the guide removed it, `unknown` has no record.
  */
 export type Verdict =
   | "ok"
@@ -42,7 +42,11 @@ export interface CheckedFile {
 export type Published = Pick<
   DownloadRecord,
   "download_id" | "client_id" | "kind" | "file_path" | "checksum" | "md5" | "sha256"
-> & { saved_path: string };
+> & {
+  saved_path: string;
+  /** The record says that it was removed; it may be there still. */
+  isRemoved: boolean;
+};
 
 /** The size and digest that a published file has to have. */
 export interface Expected {
@@ -52,6 +56,8 @@ export interface Expected {
   digest: string | null;
   /** MD5 of the original; null where nobody recorded it. */
   original: string | null;
+  /** Its record says that it was removed. */
+  isRemoved: boolean;
 }
 
 /** Reads a file again, and compares it. @param expected undefined: no download on record has this name */
@@ -59,8 +65,8 @@ export type Check = (path: string, expected?: Expected) => Promise<CheckedFile>;
 
 /** What the file of a record has to be. For a set this is the file of its checksums. */
 export function expectedOf(record: Published, original: string | null): Expected {
-  const { download_id: downloadId, checksum } = record;
-  return { downloadId, checksum, digest: digestOf(record), original };
+  const { download_id: downloadId, checksum, isRemoved } = record;
+  return { downloadId, checksum, digest: digestOf(record), original, isRemoved };
 }
 
 /** The digests of a file, or why there are none. */

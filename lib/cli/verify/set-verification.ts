@@ -19,7 +19,7 @@ export interface PublishedSet {
   record: Published;
   /** Path of its folder, relative to the folder of downloads. */
   path: string;
-  /** A person removed the whole of it with the guide; it may be there again. */
+  /** The whole of it was removed, by the server or with the guide; it may be there again. */
   isRemoved: boolean;
 }
 

@@ -56,7 +56,7 @@ export function verdictSummary(
   const judged = wrong === 0 ? `${count} verified` : `${wrong} of ${count} not as it should be`;
   return [
     there === 0 ? "there is no downloaded file to verify" : judged,
-    ...(removed === 0 ? [] : [`${removed} removed with the guide`]),
+    ...(removed === 0 ? [] : [`${removed} removed`]),
     ...(strange.length === 0 ? [] : [strangeSummary(strange, checksumsFile)]),
   ].join(", ");
 }

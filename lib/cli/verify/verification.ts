@@ -47,7 +47,8 @@ export async function verifyDownloads(options: VerificationOptions): Promise<Che
     const algorithms = new Set<ChecksumAlgorithm>([expected?.checksum ?? "md5"]);
     if (expected && expected.original !== null) algorithms.add("md5");
     const found = await readAgain(join(downloadsDir, path), [...algorithms], signal, onBytes);
-    const isRemoved = found === "missing" && removed.has(path);
+    const isMeant = expected?.isRemoved || removed.has(path);
+    const isRemoved = found === "missing" && isMeant;
     return judge(path, isRemoved ? "removed" : found, expected);
   };
   const checked: CheckedFile[] = [];
@@ -58,7 +59,7 @@ export async function verifyDownloads(options: VerificationOptions): Promise<Che
     if (record.kind === "set") {
       folders.delete(path);
       files.delete(`${path}.${record.checksum}`);
-      const set = { record, path, isRemoved: removed.has(path) };
+      const set = { record, path, isRemoved: record.isRemoved || removed.has(path) };
       checked.push(...(await verifySet(set, { api, downloadsDir, sums, signal, check })));
     } else {
       files.delete(path);
@@ -85,7 +86,9 @@ async function completedDownloads(api: ApiClient, signal: AbortSignal): Promise<
     for (const record of page.downloads) {
       const { download_id, client_id, kind, file_path, checksum, md5, sha256, saved_path } = record;
       if (saved_path === null) continue;
-      records.push({ download_id, client_id, kind, file_path, checksum, md5, sha256, saved_path });
+      const isRemoved = record.removed_at !== null;
+      const what = { download_id, client_id, kind, file_path, checksum, md5, sha256 };
+      records.push({ ...what, saved_path, isRemoved });
     }
     cursor = page.next_cursor;
   } while (cursor !== null);

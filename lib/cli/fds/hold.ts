@@ -1,0 +1,34 @@
+import { findDownloadId } from "../rest/download-id.ts";
+import { DOWNLOAD_FIELDS } from "../terminal/download-listing.ts";
+import type { Command, CommandContext } from "./command.ts";
+import { printDone } from "./listing.ts";
+
+/** `fds hold` */
+export const hold: Command = {
+  words: "ID",
+  count: [1, 1],
+  summary: "keeps what came, whatever the rules of retention say",
+  flags: {},
+  notes: `Nobody removes it before "fds release". A download that has not come yet can be held too.`,
+  examples: ["hold 0198c0de-7f00"],
+  run: (context) => setHold(context, true),
+};
+
+/** `fds release` */
+export const release: Command = {
+  words: "ID",
+  count: [1, 1],
+  summary: "holds a download no more",
+  flags: {},
+  notes: `What no rule keeps any more is removed soon: its job's, or KEEP_DAYS of the server.`,
+  examples: ["release 0198c0de-7f00"],
+  run: (context) => setHold(context, false),
+};
+
+async function setHold(context: CommandContext, isHeld: boolean): Promise<void> {
+  const { api, words, interruptions } = context;
+  const [text = ""] = words;
+  const downloadId = await findDownloadId(api, text, interruptions.signal);
+  const record = await api.change(downloadId, { hold: isHeld }, interruptions.signal);
+  printDone(context, record, DOWNLOAD_FIELDS, `${isHeld ? "held" : "released"} ${downloadId}`);
+}
