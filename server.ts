@@ -73,6 +73,7 @@ async function start(config: ServerConfig, secretFile: string | null, isTerminal
   await engine.downloads.recover();
   await engine.jobs.recover();
   engine.retention.start();
+  await engine.telling.start();
   const { clients, audit } = engine;
   const listener = await serve({ config, app, page: dashboard, clients, audit, logger });
   await sharing?.start();
@@ -129,8 +130,7 @@ function buildApp(
  * stated in lib/api/endpoints, which these lines are held to by their types.
  */
 function addRoutes(app: RestRoutes, calls: RestCalls): void {
-  const { server, sessions, clients, downloads, changes, content } = calls;
-  const { events, jobs, keys, tokens, audit } = calls;
+  const { server, sessions, clients, downloads, changes, content, events, jobs } = calls;
   app.get("/health", anyone, ...server.health);
   app.get("/live", anyone, ...server.live);
   app.get("/metrics", viewer, ...server.metrics);
@@ -167,13 +167,31 @@ function addRoutes(app: RestRoutes, calls: RestCalls): void {
   app.post("/api/jobs/:job_id/pause", operator, ...jobs.pauseJob);
   app.post("/api/jobs/:job_id/resume", operator, ...jobs.resumeJob);
   app.post("/api/jobs/:job_id/rerun", operator, ...jobs.rerunJob);
+  addAdminRoutes(app, calls);
+}
 
+function addAdminRoutes(app: RestRoutes, { keys, tokens, webhooks, audit }: RestCalls): void {
   app.get("/api/enrolment-keys", admin, ...keys.listEnrolmentKeys);
   app.post("/api/enrolment-keys", admin, ...keys.createEnrolmentKey);
   app.delete("/api/enrolment-keys/:name", admin, ...keys.revokeEnrolmentKey);
   app.get("/api/tokens", admin, ...tokens.listTokens);
   app.post("/api/tokens", admin, ...tokens.createToken);
   app.delete("/api/tokens/:name", admin, ...tokens.revokeToken);
+
+  app.get("/api/webhooks", admin, ...webhooks.listWebhooks);
+  app.post("/api/webhooks", admin, ...webhooks.createWebhook);
+  app.get("/api/webhooks/:name", admin, ...webhooks.getWebhook);
+  app.patch("/api/webhooks/:name", admin, ...webhooks.changeWebhook);
+  app.delete("/api/webhooks/:name", admin, ...webhooks.deleteWebhook);
+  app.post("/api/webhooks/:name/test", admin, ...webhooks.testWebhook);
+  app.post("/api/webhooks/:name/rotate", admin, ...webhooks.rotateWebhookSecret);
+  app.get("/api/webhooks/:name/attempts", admin, ...webhooks.listWebhookAttempts);
+  app.post(
+    "/api/webhooks/:name/attempts/:attempt_id/replay",
+    admin,
+    ...webhooks.replayWebhookAttempt,
+  );
+
   app.get("/api/audit", admin, ...audit.audit);
 }
 
@@ -185,6 +203,7 @@ async function stop(engine: Engine, listener: Listener, sharing: Sharing | null)
   await engine.retention.stop();
   await engine.downloads.stop();
   await engine.clients.close();
+  await engine.telling.stop();
   const heard = Bun.sleep(GOODBYE_MS);
   engine.events.close();
   await engine.audit.close();

@@ -88,6 +88,7 @@ const FOLDERS = new Set([
   "server/storage",
   "server/storage/s3",
   "server/transfer",
+  "server/webhooks",
   "util",
 ]);
 

@@ -92,10 +92,9 @@ describe("the manual names", () => {
       "tests/bench/bench.ts",
     ];
     const programs = files.map((file) => [file]);
-    const commands = ["pull", "downloads", "rm", "verify", "token", "enroll"].map((name) => [
-      "lib/cli/fds.ts",
-      name,
-    ]);
+    const commands = ["pull", "downloads", "rm", "verify", "token", "enroll", "webhook"].map(
+      (name) => ["lib/cli/fds.ts", name],
+    );
     const known = [...programs, ...commands].map((command) => helpOf(...command)).join("\n");
     const foreign = new Set(["--yes", "--build"]);
     for (const flag of unique(all(/(?<![\w-])(--[a-z]+(?:-[a-z]+)*)/g, MANUAL))) {
@@ -129,7 +128,7 @@ describe("the manual names", () => {
       .filter(({ path, method }) => path !== "/api/session" || method === "POST")
       .map(
         ({ method, path }) =>
-          `${method} ${path.replace(":download_id", "ID").replace(":client_id", "CLIENT").replace(":job_id", "JOB").replace(":name", "NAME")}`,
+          `${method} ${path.replace(":download_id", "ID").replace(":client_id", "CLIENT").replace(":job_id", "JOB").replace(":name", "NAME").replace(":attempt_id", "ATTEMPT")}`,
       );
     // The page is no call of the API.
     expect(unique(named)).toEqual([...known, "GET /"].toSorted());

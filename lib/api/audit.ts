@@ -29,6 +29,12 @@ export const AUDIT_ACTIONS = [
   "job_pause",
   "job_resume",
   "job_rerun",
+  "webhook_create",
+  "webhook_change",
+  "webhook_delete",
+  "webhook_test",
+  "webhook_rotate",
+  "webhook_replay",
   "content_fetch",
   "content_remove",
   "browse",
@@ -51,7 +57,7 @@ export const AuditRecord = z
     action: AuditAction,
     target: z.string().nullable().meta({
       description:
-        "the token, enrolment key or job it was about; of what was denied, the call; of two machines with one id, where the other one is; of what was removed or held, by what",
+        "the token, enrolment key, job or webhook it was about; of what was denied, the call; of two machines with one id, where the other one is; of what was removed or held, by what",
     }),
     client_id: z.string().nullable(),
     download_id: z.string().nullable(),

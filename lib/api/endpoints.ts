@@ -4,6 +4,7 @@ import { downloadEndpoints } from "./endpoints/downloads.ts";
 import { eventEndpoints } from "./endpoints/events.ts";
 import { jobEndpoints } from "./endpoints/jobs.ts";
 import { serverEndpoints } from "./endpoints/server.ts";
+import { webhookEndpoints } from "./endpoints/webhooks.ts";
 
 /**
  * Every call, by name, stated once: server.ts routes these, the OpenAPI document describes them, and
@@ -16,6 +17,7 @@ export const endpoints = {
   ...downloadEndpoints,
   ...eventEndpoints,
   ...jobEndpoints,
+  ...webhookEndpoints,
 } as const;
 
 type AnyEndpoint = (typeof endpoints)[keyof typeof endpoints];

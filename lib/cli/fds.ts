@@ -33,6 +33,8 @@ import { token } from "./fds/token.ts";
 import { status } from "./fds/status.ts";
 import { verify } from "./fds/verify.ts";
 import { watch } from "./fds/watch.ts";
+import { webhook } from "./fds/webhook.ts";
+import { webhooks } from "./fds/webhooks.ts";
 import { type Interruptions, runProgram } from "./program.ts";
 import { type Terminal, terminalOf } from "./terminal/terminal.ts";
 import { wrapHelp } from "./terminal/wrap.ts";
@@ -44,6 +46,7 @@ const GROUPS: Record<string, Record<string, Command>> = {
   "many sites": { jobs, job, label },
   "what there is": { health, clients, ls, downloads, status, files, watch },
   "what is kept": { verify, hold, release, rm },
+  "who is told": { webhooks, webhook },
   "who gets in": { enroll, revoke, token, audit, dashboard },
 };
 

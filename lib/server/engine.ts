@@ -17,6 +17,10 @@ import { Metrics } from "./metrics/metrics.ts";
 import { Retention, type RetentionOptions } from "./retention/retention.ts";
 import type { Storage } from "./storage/storage.ts";
 import { FlowControl } from "./transfer/flow-control.ts";
+import { buildWebhooks } from "./webhooks/build.ts";
+
+/** Whose long work it is in the turns; no token has a space in its name. */
+const WEBHOOKS = "the webhooks";
 
 export interface EngineOptions {
   config: ServerConfig;
@@ -45,6 +49,28 @@ class Changes {
 
 /** Puts the parts of the engine together: they work once clients come, or downloads are recovered. */
 export function buildEngine(options: EngineOptions) {
+  const core = buildCore(options);
+  return { ...core, telling: buildTelling(options, core) };
+}
+
+/** What tells webhooks: it hears of changes, and nothing of the core knows that it does. */
+function buildTelling(options: EngineOptions, core: ReturnType<typeof buildCore>) {
+  const { config, turns, ...parts } = options;
+  const telling = buildWebhooks({
+    ...parts,
+    clients: core.clients,
+    allow: config.webhookAllow ?? [],
+    offlineAfter: config.offlineAfter,
+    minFreeDisk: config.minFreeDisk,
+    inTurn: (piece) => turns.run(WEBHOOKS, piece),
+  });
+  core.changes.client.subscribe(telling.clientChanged);
+  core.changes.download.subscribe(() => telling.hint());
+  core.changes.job.subscribe(() => telling.hint());
+  return telling;
+}
+
+function buildCore(options: EngineOptions) {
   const { config, storage, repository, turns, version, logger } = options;
   const { enrolToken, chunkSize, minFreeDisk, quotas } = config;
   const credit = new FlowControl(config.receiveBudget);

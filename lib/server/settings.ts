@@ -37,6 +37,18 @@ const NETWORKS: Kind<string[]> = {
   expected: 'addresses and networks such as "10.0.0.0/8,::1"',
 };
 
+const DESTINATIONS: Kind<string[]> = {
+  schema: z
+    .string()
+    .transform((text) => text.split(/[\s,]+/).filter(Boolean))
+    .refine((list) => list.every((entry) => isNetwork(entry) || isHostName(entry))),
+  expected: 'hosts, addresses and networks such as "hooks.internal,10.1.0.0/16"',
+};
+
+function isHostName(text: string): boolean {
+  return /^[a-z0-9_](?:[a-z0-9_-]{0,62})(?:\.[a-z0-9_-]{1,63})*$/i.test(text) && text.length <= 253;
+}
+
 const ENDPOINT: Kind<string> = {
   schema: z.url({ protocol: /^https?$/ }).refine((text) => {
     const { username, search, hash } = new URL(text);
@@ -184,6 +196,17 @@ export const SERVER_SETTINGS = {
     variable: "TRUSTED_PROXIES",
     kind: NETWORKS,
     help: 'list of reverse proxies whose X-Forwarded-For is believed, such as "10.0.0.0/8,::1"',
+  },
+  webhookAllow: {
+    variable: "WEBHOOK_ALLOW",
+    kind: DESTINATIONS,
+    help: "list of hosts, addresses and networks that webhooks may lead to, beside the internet",
+  },
+  offlineAfter: {
+    variable: "OFFLINE_AFTER",
+    kind: DURATION,
+    default: "15m",
+    help: "how long a client may be away before webhooks are told",
   },
   tlsCert: {
     variable: "TLS_CERT",

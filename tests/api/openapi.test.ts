@@ -35,7 +35,7 @@ describe("the OpenAPI document", () => {
       Object.keys(operations).map((method) => `${method} ${path}`),
     );
     const expected = all.map(
-      ([, { method, path }]) => `${method.toLowerCase()} ${path.replace(/:(\w+)/, "{$1}")}`,
+      ([, { method, path }]) => `${method.toLowerCase()} ${path.replace(/:(\w+)/g, "{$1}")}`,
     );
     expect(described.toSorted()).toEqual(
       [...expected, "head /api/downloads/{download_id}/content"].toSorted(),

@@ -91,6 +91,18 @@ const SAMPLES: Record<Name, Sample> = {
   listTokens: { allowed: 200 },
   createToken: { allowed: 201, body: () => ({ name: `made-${names++}`, role: "viewer" }) },
   revokeToken: { allowed: 404, of: () => NOWHERE },
+  listWebhooks: { allowed: 200 },
+  createWebhook: {
+    allowed: 201,
+    body: () => ({ name: `made-${names++}`, url: "https://8.8.8.8/", events: ["job.failed"] }),
+  },
+  getWebhook: { allowed: 404, of: () => NOWHERE },
+  changeWebhook: { allowed: 404, of: () => NOWHERE, body: () => ({ disabled: true }) },
+  deleteWebhook: { allowed: 404, of: () => NOWHERE },
+  testWebhook: { allowed: 404, of: () => NOWHERE },
+  rotateWebhookSecret: { allowed: 404, of: () => NOWHERE },
+  listWebhookAttempts: { allowed: 404, of: () => NOWHERE },
+  replayWebhookAttempt: { allowed: 404, of: () => NOWHERE },
 };
 
 /** A way to show who one is, and what it is worth. */

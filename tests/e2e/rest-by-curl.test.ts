@@ -26,7 +26,8 @@ function callOf(line: string): string {
     .replace("$ID", ":download_id")
     .replace("$JOB", ":job_id")
     .replace("restaurant-001", ":client_id")
-    .replace(/(tokens|enrolment-keys)\/.+/, "$1/:name");
+    .replace("$ATTEMPT", ":attempt_id")
+    .replace(/(tokens|enrolment-keys|webhooks)\/[^/]+/, "$1/:name");
   return `${method} ${template}`;
 }
 
@@ -49,6 +50,8 @@ describe.skipIf(needs !== "")(`lib/api/README.md shows what works${needs}`, () =
   let id = "";
   /** Id of the newest job. */
   let job = "";
+  /** Id of the newest attempt of a webhook. */
+  let attempt = "";
 
   beforeAll(async () => {
     copy = await FreshCopy.create();
@@ -69,7 +72,8 @@ describe.skipIf(needs !== "")(`lib/api/README.md shows what works${needs}`, () =
     (LOGIN + block)
       .replace("http://localhost:8080", url)
       .replace(/^ID=\S+/m, `ID=${id}`)
-      .replaceAll("$JOB", job);
+      .replaceAll("$JOB", job)
+      .replaceAll("$ATTEMPT", attempt);
 
   test.each(BLOCKS.map((block) => [callsOf(block).join(", "), block]))(
     "%s",
@@ -88,6 +92,7 @@ describe.skipIf(needs !== "")(`lib/api/README.md shows what works${needs}`, () =
         ([, body]) => /"job_id":"([^"]+)","status"/.exec(body!)?.[1] ?? [],
       );
       job = made ?? job;
+      attempt = /"attempt_id":"([^"]+)"/.exec(answers.join())?.[1] ?? attempt;
       if (calls !== "POST /api/download") return;
       ({ download_id: id } = DownloadAccepted.parse(JSON.parse(answers[0]![1]!)));
     },

@@ -4,6 +4,7 @@ import { connect, type Socket } from "node:net";
 import { endpoints } from "../../lib/api/endpoints.ts";
 import type { Endpoint } from "../../lib/api/endpoints/endpoint.ts";
 import type { JobAccepted, JobList, JobRecord } from "../../lib/api/jobs.ts";
+import type { WebhookList, WebhookRecord } from "../../lib/api/webhooks.ts";
 import { sendLastByteLate } from "../support/raw-http.ts";
 import { REGISTER, ScriptedClient } from "../support/scripted-client.ts";
 import { API_TOKEN, ENROLL_TOKEN, System } from "../support/system.ts";
@@ -36,6 +37,8 @@ beforeAll(async () => {
   ids.running = await newJob();
   ids.cancelled = await newJob();
   await asAdmin<JobRecord>("POST", `/api/jobs/${ids.cancelled}/cancel`);
+  const webhook = { name: "theirs", url: "https://8.8.8.8/", events: ["storage.low"] };
+  await asAdmin<WebhookRecord>("POST", "/api/webhooks", webhook);
 });
 afterAll(() => system?.[Symbol.asyncDispose]());
 
@@ -149,6 +152,22 @@ const ACTS: Record<string, { path: string; body: object; done: () => Promise<boo
     path: endpoints.createEnrolmentKey.path,
     body: { name: "stolen", ids: "*" },
     done: async () => (await system.api.enrolmentKeys()).some(({ name }) => name === "stolen"),
+  },
+  createWebhook: {
+    path: endpoints.createWebhook.path,
+    body: { name: "stolen", url: "https://8.8.8.8/", events: ["job.failed"] },
+    done: async () => {
+      const { webhooks } = await asAdmin<WebhookList>("GET", "/api/webhooks");
+      return webhooks.some(({ name }) => name === "stolen");
+    },
+  },
+  changeWebhook: {
+    path: "/api/webhooks/theirs",
+    body: { disabled: true },
+    done: async () => {
+      const { status } = await asAdmin<WebhookRecord>("GET", "/api/webhooks/theirs");
+      return status === "disabled";
+    },
   },
   createToken: {
     path: endpoints.createToken.path,

@@ -28,6 +28,8 @@ const DEFAULTS: ServerConfig = {
   trustedProxies: [],
   requestRate: 500,
   maxConnectionsPerAddress: 20_000,
+  webhookAllow: null,
+  offlineAfter: 900_000,
   tls: null,
   auditKeep: 90 * 86_400_000,
   auditMaxSize: 256 * MIB,

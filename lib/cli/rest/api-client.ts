@@ -10,6 +10,7 @@ import { fetchContent } from "./fetch-content.ts";
 import { liveChanges, type WatchOptions } from "./live-changes.ts";
 import type { StoredFile } from "./stored-file.ts";
 import { type ServerConnection, Transport } from "./transport.ts";
+import { WebhookCalls } from "./webhook-calls.ts";
 
 type Endpoints = typeof endpoints;
 type Answer<Name extends keyof Endpoints> = Promise<AnswerOf<Endpoints[Name]>>;
@@ -22,9 +23,11 @@ type Body<Name extends keyof Endpoints> = RequestOf<Endpoints[Name]>["body"];
  */
 export class ApiClient {
   readonly #transport: Transport;
+  readonly webhooks: WebhookCalls;
 
   constructor(connection: ServerConnection) {
     this.#transport = new Transport(connection);
+    this.webhooks = new WebhookCalls(this.#transport);
   }
 
   /** Its address, without a slash at the end. */

@@ -9,8 +9,8 @@ export interface AuditEntry {
   actor?: string | null;
   address?: string | null;
   /**
-   * The token, enrolment key or job it was about; of what was denied, the call; of two machines with one
-   * id, where the other one is; of content that no caller removed, what did; of a change, a hold.
+   * The token, enrolment key, job or webhook it was about; of what was denied, the call; of two machines
+   * with one id, where the other one is; of content that no caller removed, what did; of a change, a hold.
    */
   target?: string | null;
   clientId?: string | null;
@@ -56,6 +56,10 @@ const ACTS: ReadonlySet<AuditAction> = new Set([
   "job_resume",
   "job_rerun",
   "content_remove",
+  "webhook_create",
+  "webhook_change",
+  "webhook_delete",
+  "webhook_rotate",
 ]);
 
 export function standingOf({ action, outcome, actor, clientId }: AuditEntry): Standing {

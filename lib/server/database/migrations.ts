@@ -21,6 +21,7 @@ import { jobCounts } from "./migrations/19-job-counts.ts";
 import { datesInPaths } from "./migrations/20-dates-in-paths.ts";
 import { retention } from "./migrations/21-retention.ts";
 import { servers } from "./migrations/22-servers.ts";
+import { webhooks } from "./migrations/23-webhooks.ts";
 import type { Change } from "./migrations/change.ts";
 
 /**
@@ -50,6 +51,7 @@ const MIGRATIONS: readonly (readonly Change[])[] = [
   datesInPaths,
   retention,
   servers,
+  webhooks,
 ];
 
 /** The changes that lead to a version of the database, each a statement. */

@@ -9,6 +9,7 @@ import type { Active, Download, Downloading, Queued } from "../download.ts";
 import type { JobRows } from "../job.ts";
 import type { KeepRows } from "../keep.ts";
 import type { ServerRows } from "../servers/rows.ts";
+import type { OutboxRows, WebhookRows } from "../webhook.ts";
 
 /** A site's program as it registered. Times are ms since 1970. */
 export interface RegisteredClient {
@@ -229,6 +230,10 @@ export interface Repository {
   readonly keep: KeepRows;
   /** The servers that share the database; null: it is one server's alone. */
   readonly servers: ServerRows | null;
+  /** Who is told of events. */
+  readonly webhooks: WebhookRows;
+  /** What they are to be told. */
+  readonly outbox: OutboxRows;
   /** Who did what. */
   readonly audit: AuditRows;
 

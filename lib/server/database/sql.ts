@@ -50,6 +50,8 @@ import { CLIENTS, IS_HELD } from "./clients-sql.ts";
 import { hasLabels } from "./selector-sql.ts";
 import { assignments, insertion, list, sql } from "./statement.ts";
 import { TotalsSql } from "./totals-sql.ts";
+import { OutboxSql } from "./outbox-sql.ts";
+import { WebhooksSql } from "./webhooks-sql.ts";
 
 export interface SqlRepositoryOptions {
   busyTimeoutMs?: number;
@@ -102,6 +104,8 @@ class SqlRepository implements Repository {
   readonly access: AccessSql;
   readonly jobs: JobsSql;
   readonly keep: KeepSql;
+  readonly webhooks: WebhooksSql;
+  readonly outbox: OutboxSql;
   readonly audit: AuditSql;
   readonly servers: ServersSql | null;
   readonly #labels: LabelsSql;
@@ -114,6 +118,8 @@ class SqlRepository implements Repository {
     this.access = new AccessSql(database);
     this.jobs = new JobsSql(database);
     this.keep = new KeepSql(database);
+    this.webhooks = new WebhooksSql(database);
+    this.outbox = new OutboxSql(database);
     this.audit = new AuditSql(database, inTurn);
     this.#labels = new LabelsSql(database);
     this.servers = database.wire && new ServersSql(database, database.wire);

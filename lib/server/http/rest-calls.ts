@@ -15,6 +15,7 @@ import { jobCalls } from "./calls/jobs.ts";
 import { serverCalls } from "./calls/server.ts";
 import { sessionCalls } from "./calls/sessions.ts";
 import { tokenCalls } from "./calls/tokens.ts";
+import { webhookCalls } from "./calls/webhooks.ts";
 import { metricsPage } from "./metrics-page.ts";
 import type { RestAccess } from "./rest-access.ts";
 
@@ -36,7 +37,7 @@ export function restCalls(options: RestCallsOptions) {
   const { call, engine, access, serverId, version, logger } = options;
   const { tokens, signIn, openCalls } = access;
   const { repository, storage, turns, credit, metrics, audit } = engine;
-  const { enrolmentKeys, clients, downloads, events, jobs, jobEvents, retention } = engine;
+  const { enrolmentKeys, clients, downloads, events, jobs, jobEvents, retention, telling } = engine;
   const feeds = new EventFeeds({
     repository,
     clients,
@@ -66,6 +67,7 @@ export function restCalls(options: RestCallsOptions) {
     jobs: jobCalls(call, { jobs, clients, downloads }),
     keys: enrolmentKeyCalls(call, { enrolmentKeys }),
     tokens: tokenCalls(call, { tokens, jobs }),
+    webhooks: webhookCalls(call, { webhooks: telling.webhooks }),
     audit: auditCalls(call, { audit }),
   };
 }

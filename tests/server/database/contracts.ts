@@ -4,6 +4,7 @@ import { keepContract } from "./keep.contract.ts";
 import { labelsContract } from "./labels.contract.ts";
 import { setRowsContract } from "./set-rows.contract.ts";
 import { type Backend, repositoryContract } from "./repository.contract.ts";
+import { webhooksContract } from "./webhooks.contract.ts";
 
 /** What every backend of a repository is held to. */
 export function everyContract(name: string, makeBackend: () => Promise<Backend>): void {
@@ -13,4 +14,5 @@ export function everyContract(name: string, makeBackend: () => Promise<Backend>)
   labelsContract(name, makeBackend);
   jobsContract(name, makeBackend);
   keepContract(name, makeBackend);
+  webhooksContract(name, makeBackend);
 }

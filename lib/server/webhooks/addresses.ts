@@ -1,0 +1,70 @@
+import { BlockList, isIPv4, isIPv6 } from "node:net";
+
+/*
+ * Which addresses are of the internet. All others are of this machine, of its network, or of nobody:
+ * IANA's registries of special-purpose addresses, for IPv4 and IPv6.
+ */
+
+const NOT_PUBLIC_IPV4 = blockList("ipv4", [
+  "0.0.0.0/8",
+  "10.0.0.0/8",
+  "100.64.0.0/10",
+  "127.0.0.0/8",
+  "169.254.0.0/16",
+  "172.16.0.0/12",
+  "192.0.0.0/24",
+  "192.0.2.0/24",
+  "192.88.99.0/24",
+  "192.168.0.0/16",
+  "198.18.0.0/15",
+  "198.51.100.0/24",
+  "203.0.113.0/24",
+  "224.0.0.0/3",
+]);
+
+/** All that is in use is in here… */
+const GLOBAL_IPV6 = blockList("ipv6", ["2000::/3"]);
+
+/** …but for these: special uses (Teredo among them), examples, 6to4, which hides an address of IPv4. */
+const NOT_PUBLIC_IPV6 = blockList("ipv6", ["2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20"]);
+
+/** Addresses of IPv6 that stand for one of IPv4: as a socket shows it, and behind a translator (NAT64). */
+const MAPPED = /^(?:0:0:0:0:0:ffff|64:ff9b:0:0:0:0):([\da-f]+):([\da-f]+)$/;
+
+/** Whether an address is one of the internet, that anybody may reach. */
+export function isPublic(address: string): boolean {
+  const plain = plainAddress(address);
+  if (isIPv4(plain)) return !NOT_PUBLIC_IPV4.check(plain, "ipv4");
+  return isIPv6(plain) && GLOBAL_IPV6.check(plain, "ipv6") && !NOT_PUBLIC_IPV6.check(plain, "ipv6");
+}
+
+/** An address as the one that it stands for: `::ffff:7f00:1` is `127.0.0.1`. */
+export function plainAddress(address: string): string {
+  if (!isIPv6(address)) return address;
+  const [, high = "", low = ""] = MAPPED.exec(groupsOf(address).join(":")) ?? [];
+  if (high === "") return address;
+  const bytes = [high, low].flatMap((group) => {
+    const number = Number.parseInt(group, 16);
+    return [number >> 8, number & 255];
+  });
+  return bytes.join(".");
+}
+
+/** The eight groups of an address, without zeros before them. */
+function groupsOf(address: string): string[] {
+  // The parser of URLs writes an address of IPv4 at the end as two groups.
+  const whole = new URL(`http://[${address.replace(/%.*/, "")}]`).hostname.slice(1, -1);
+  const [before = [], after] = whole.split("::").map((part) => part.split(":").filter(Boolean));
+  if (!after) return before;
+  const missing = Array<string>(8 - before.length - after.length).fill("0");
+  return [...before, ...missing, ...after];
+}
+
+function blockList(family: "ipv4" | "ipv6", networks: readonly string[]): BlockList {
+  const list = new BlockList();
+  for (const network of networks) {
+    const [address = "", prefix] = network.split("/");
+    list.addSubnet(address, Number(prefix), family);
+  }
+  return list;
+}

@@ -1,0 +1,74 @@
+import { jobRecord } from "../records/jobs.ts";
+import { clientRecord, downloadRecord, isoTime } from "../records/records.ts";
+import type { Clients } from "../clients/clients.ts";
+import type { Repository } from "../database/repository.ts";
+import type { Message } from "../webhook.ts";
+
+/** Most bytes of a field of `data`, and of all: a longer field is null, see its record for it. */
+const MAX_FIELD = 4 * 1024;
+const MAX_BODY = 64 * 1024;
+
+const WHOEVER_SEES_ALL = { sites: null, tokenHash: null };
+
+export interface BodySources {
+  repository: Pick<Repository, "countActive" | "getDownload" | "jobs" | "outbox">;
+  clients: Pick<Clients, "get">;
+}
+
+/**
+ * The body of a message: `data` is what REST shows of its subject.
+ * @returns null: the subject is not there any more
+ */
+export async function bodyOf(
+  { type, subject, at }: Omit<Message, "body">,
+  sources: BodySources,
+): Promise<string | null> {
+  const data = await dataOf(type, subject, sources);
+  return data && bodyWith(type, at, data);
+}
+
+/** @param at ms since 1970 */
+export function bodyWith(type: string, at: number, data: object): string {
+  const text = JSON.stringify({ type, timestamp: isoTime(at), data });
+  if (Buffer.byteLength(text) <= MAX_BODY) return text;
+  const short = Object.entries(data).map(([name, value]) => {
+    const isLong = Buffer.byteLength(JSON.stringify(value ?? null)) > MAX_FIELD;
+    return [name, isLong ? null : value];
+  });
+  return JSON.stringify({ type, timestamp: isoTime(at), data: Object.fromEntries(short) });
+}
+
+/** The record as it was when it happened: what may have changed since is told by the event itself. */
+async function dataOf(
+  type: string,
+  subject: string,
+  { repository, clients }: BodySources,
+): Promise<object | null> {
+  const [kind, ...rest] = subject.split("/");
+  const id = rest.join("/");
+  const [, word = ""] = type.split(".");
+  switch (kind) {
+    case "download": {
+      const download = await repository.getDownload(id);
+      return download && downloadRecord(download);
+    }
+    case "job": {
+      const job = await repository.jobs.get(id);
+      if (!job) return null;
+      const totals = await repository.jobs.totals(id, null);
+      return { ...jobRecord(job, totals, WHOEVER_SEES_ALL), status: word };
+    }
+    case "client": {
+      const client = await clients.get(id);
+      if (!client) return null;
+      const active = (await repository.countActive()).get(id) ?? 0;
+      return { ...clientRecord(client, active), connected: word === "online" };
+    }
+    case "storage": {
+      const detail = await repository.outbox.lowStorage();
+      return detail === null ? null : (JSON.parse(detail) as object);
+    }
+    default:
+      return null;
+  }
+}

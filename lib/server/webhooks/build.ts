@@ -1,0 +1,84 @@
+import type { InTurn } from "../../util/fair-turns.ts";
+import type { Logger } from "../../util/logger.ts";
+import type { Clients } from "../clients/clients.ts";
+import type { Repository } from "../database/repository.ts";
+import type { Storage } from "../storage/storage.ts";
+import { bodyOf } from "./bodies.ts";
+import { Destinations, type Resolve } from "./destinations.ts";
+import { OfflineWatch } from "./offline-watch.ts";
+import { postTo } from "./post.ts";
+import { Sender } from "./sender.ts";
+import { StorageWatch } from "./storage-watch.ts";
+import { Trimming } from "./trimming.ts";
+import { Webhooks } from "./webhooks.ts";
+
+export interface WebhooksParts {
+  repository: Repository;
+  clients: Clients;
+  storage: Storage;
+  /** Hosts, addresses and networks that messages may go to, beside the internet. */
+  allow: readonly string[];
+  /** How long a client may be away before it is told, in ms. */
+  offlineAfter: number;
+  /** Bytes that must stay free. */
+  minFreeDisk: number;
+  inTurn: InTurn;
+  version: string;
+  logger: Logger;
+  /** How names are looked up; as the system does, where it is not given. */
+  resolve?: Resolve;
+}
+
+/** Puts together what tells webhooks: nothing else of the engine knows that there are any. */
+export function buildWebhooks(parts: WebhooksParts) {
+  const { repository, clients, storage, version, logger } = parts;
+  const { webhooks: rows, outbox } = repository;
+  const destinations = new Destinations(parts.allow, parts.resolve);
+  const sender = new Sender({
+    webhooks: rows,
+    outbox,
+    bodyOf: (message) => bodyOf(message, { repository, clients }),
+    post: postTo(destinations),
+    version,
+    logger,
+  });
+  const onTold = () => sender.hint();
+  const offline = new OfflineWatch({
+    outbox,
+    isHere: (clientId) => clients.sessionOf(clientId)?.isOpen ?? false,
+    isConnected: (clientId) => clients.isConnected(clientId),
+    away: (after, limit) => clients.list({ after, connected: false, limit }),
+    offlineAfter: parts.offlineAfter,
+    onTold,
+    logger,
+  });
+  const { minFreeDisk, inTurn } = parts;
+  const space = new StorageWatch({ outbox, storage, minFreeDisk, onTold, logger });
+  const onChange = () => {
+    sender.wake();
+    void space.look();
+  };
+  const webhooks = new Webhooks({ rows, outbox, destinations, sender, onChange, logger });
+  const trimming = new Trimming({ webhooks: rows, outbox, inTurn, logger });
+  return {
+    webhooks,
+    /** A hint that something may be told; without webhooks it costs nothing. */
+    hint: onTold,
+    clientChanged: (clientId: string) => {
+      offline.clientChanged(clientId);
+      onTold();
+    },
+    start: async () => {
+      await webhooks.recover();
+      await offline.start();
+      space.start();
+      trimming.start();
+    },
+    stop: async () => {
+      offline.stop();
+      space.stop();
+      trimming.stop();
+      await sender.stop();
+    },
+  };
+}

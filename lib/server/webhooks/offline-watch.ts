@@ -1,0 +1,110 @@
+import type { Logger } from "../../util/logger.ts";
+import type { Client } from "../database/repository.ts";
+import type { OutboxRows } from "../webhook.ts";
+
+/** Clients that are read at a time. */
+const PAGE = 200;
+
+/** It is looked who is away for long enough this often at most, and at least, in ms. */
+const LOOK_EVERY_MS = { most: 30_000, least: 250 };
+
+export interface OfflineWatchOptions {
+  outbox: Pick<OutboxRows, "clientIsAway">;
+  /** Whether a client is connected to this server. */
+  isHere: (clientId: string) => boolean;
+  /** Whether it is connected to any server. */
+  isConnected: (clientId: string) => Promise<boolean>;
+  /** Clients that are connected to no server, by id, behind one. */
+  away: (after: string, limit: number) => Promise<Pick<Client, "clientId">[]>;
+  /** How long a client may be away before it is told, in ms. */
+  offlineAfter: number;
+  /** Something may have been written. */
+  onTold: () => void;
+  logger: Logger;
+}
+
+/** All that are away are listed so often, in ms: the server that saw one leave may be no more. */
+const LIST_EVERY_MS = 60_000;
+
+/** When a client was last seen to be there. */
+interface Away {
+  /** ms since 1970 */
+  leftAt: number;
+  /** By `performance.now`, as the clock may be set. */
+  since: number;
+}
+
+/**
+ * Notices clients that are away for longer than a while. What counts is the time that this server was
+ * there to see it: after a start all of them have that time to come back.
+ */
+export class OfflineWatch {
+  readonly #away = new Map<string, Away>();
+  #timer: Timer | undefined;
+  /** By `performance.now`. */
+  #listedAt = 0;
+
+  constructor(private readonly options: OfflineWatchOptions) {}
+
+  async start(): Promise<void> {
+    const { offlineAfter, logger } = this.options;
+    await this.#list();
+    const { most, least } = LOOK_EVERY_MS;
+    this.#timer = setInterval(
+      () => {
+        this.#look().catch((error: unknown) => {
+          logger.error("a client that is away was not told of", {}, error);
+        });
+      },
+      Math.min(most, Math.max(least, offlineAfter / 4)),
+    );
+  }
+
+  /** A client came or left. */
+  clientChanged(clientId: string): void {
+    if (this.options.isHere(clientId)) this.#away.delete(clientId);
+    else if (!this.#away.has(clientId)) {
+      this.#away.set(clientId, { leftAt: Date.now(), since: performance.now() });
+    }
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  async #list(): Promise<void> {
+    this.#listedAt = performance.now();
+    const listed = new Set<string>();
+    for (let after = "", isMore = true; isMore;) {
+      const clients = await this.options.away(after, PAGE);
+      for (const { clientId } of clients) {
+        listed.add(clientId);
+        this.clientChanged(clientId);
+      }
+      after = clients.at(-1)?.clientId ?? "";
+      isMore = clients.length === PAGE;
+    }
+    // What was told is over where the client is connected to another server.
+    for (const [clientId, { since }] of this.#away) {
+      if (since === Infinity && !listed.has(clientId)) this.#away.delete(clientId);
+    }
+  }
+
+  async #look(): Promise<void> {
+    if (performance.now() - this.#listedAt > LIST_EVERY_MS) await this.#list();
+    const { outbox, isConnected, offlineAfter, onTold } = this.options;
+    const before = performance.now() - offlineAfter;
+    for (const [clientId, { leftAt, since }] of [...this.#away]) {
+      if (since > before || since === Infinity) continue;
+      if (await isConnected(clientId)) {
+        this.#away.delete(clientId);
+        continue;
+      }
+      await outbox.clientIsAway(clientId, leftAt, Date.now());
+      const away = this.#away.get(clientId);
+      // It is told: until it comes back there is nothing more to say.
+      if (away?.leftAt === leftAt) away.since = Infinity;
+      onTold();
+    }
+  }
+}

@@ -1,0 +1,115 @@
+import { type ClientRequest, type IncomingMessage, request as requestHttp } from "node:http";
+import { request as requestHttps } from "node:https";
+import { type Destinations, PrivateAddress } from "./destinations.ts";
+
+/** How long a receiver has to answer, in ms, from the look at its name on. */
+export const ANSWER_WITHIN_MS = 15_000;
+
+/** Most characters of an error that are kept. */
+const MAX_ERROR = 300;
+
+/** A message on its way. */
+export interface Posted {
+  url: URL;
+  headers: Record<string, string>;
+  body: string;
+}
+
+/** What became of it. */
+export interface Answer {
+  /** null: there was none */
+  status: number | null;
+  /** Why there was none. */
+  error: string | null;
+  /** Somebody was there: another message may fare better. */
+  reached: boolean;
+  /** The receiver asks not to be called again for so long, in ms; null: it does not say. */
+  retryAfterMs: number | null;
+}
+
+export type Post = (posted: Posted, signal: AbortSignal) => Promise<Answer>;
+
+/**
+ * Posts messages to addresses that were checked, and to no other: whoever answers for the name gives
+ * the addresses once, and what is connected to is these. TLS and `Host` have the name. Of the answer
+ * nothing is read but its head, and its redirects are not followed. Bun's `fetch` would need its
+ * addresses in the URL, and it uses the proxy of the environment; `node:http` uses none.
+ * @param answerWithinMs how long a receiver has
+ */
+export function postTo(destinations: Destinations, answerWithinMs = ANSWER_WITHIN_MS): Post {
+  return async (posted, signal) => {
+    const within = AbortSignal.any([signal, AbortSignal.timeout(answerWithinMs)]);
+    const state = { reached: false };
+    try {
+      return await Promise.race([send(posted, destinations, within, state), aborted(within)]);
+    } catch (error) {
+      return { status: null, error: wordsOf(error), reached: state.reached, retryAfterMs: null };
+    }
+  };
+}
+
+async function send(
+  { url, headers, body }: Posted,
+  destinations: Destinations,
+  signal: AbortSignal,
+  state: { reached: boolean },
+): Promise<Answer> {
+  const addresses = await destinations.of(url);
+  signal.throwIfAborted();
+  const isSecure = url.protocol === "https:";
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+  const request = (isSecure ? requestHttps : requestHttp)(url, {
+    method: "POST",
+    headers: { ...headers, "Content-Length": Buffer.byteLength(body), Connection: "close" },
+    // A connection of its own: one that is kept was checked some other time.
+    agent: false,
+    signal,
+    lookup: (_, __, found) => found(null, addresses),
+  });
+  request.once("response", resolve).once("error", reject);
+  noteReached(request, isSecure ? "secureConnect" : "connect", state);
+  request.end(body);
+  try {
+    const { statusCode = 0, headers: answered } = await promise;
+    const retryAfterMs = retryAfterOf(answered["retry-after"]);
+    return { status: statusCode, error: null, reached: true, retryAfterMs };
+  } finally {
+    // The rest of an answer may never end.
+    request.once("error", () => undefined);
+    request.destroy();
+  }
+}
+
+function noteReached(request: ClientRequest, event: string, state: { reached: boolean }): void {
+  request.once("socket", (socket) => socket.once(event, () => (state.reached = true)));
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+}
+
+function retryAfterOf(text: string | undefined): number | null {
+  return text !== undefined && /^\d{1,6}$/.test(text) ? Number(text) * 1000 : null;
+}
+
+const WORDS: Record<string, string> = {
+  ECONNREFUSED: "nobody listens there",
+  ECONNRESET: "the connection was cut before an answer came",
+  ENOTFOUND: "the name has no address",
+  ENODATA: "the name has no address",
+  EAI_AGAIN: "the name could not be looked up",
+  EHOSTUNREACH: "there is no way to the address",
+  ENETUNREACH: "there is no way to the address",
+};
+
+function wordsOf(error: unknown): string {
+  if (error instanceof PrivateAddress) return error.message;
+  if (error instanceof Error && error.name === "TimeoutError") {
+    return `no answer came within ${ANSWER_WITHIN_MS / 1000} s`;
+  }
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  const text = WORDS[code] ?? (error instanceof Error ? error.message : String(error));
+  return text.length > MAX_ERROR ? `${text.slice(0, MAX_ERROR)}…` : text;
+}

@@ -1,0 +1,255 @@
+import { TEST_EVENT } from "../../api/webhooks.ts";
+import type { Logger } from "../../util/logger.ts";
+import type { Attempt, Message, OutboxRows, Webhook, WebhookRows } from "../webhook.ts";
+import { type Answer, ANSWER_WITHIN_MS, type Post } from "./post.ts";
+import { silenceAfter, waitAfter } from "./retries.ts";
+import { signedHeaders } from "./signature.ts";
+
+/** Messages that are on their way to one webhook at once. */
+const MOST_AT_ONCE = 4;
+
+/** Messages whose bodies are written at a time. */
+const WRITTEN_AT_ONCE = 50;
+
+/** A hint is followed after this time, in ms, with all that come meanwhile. */
+const SOON_MS = 20;
+
+/** The outbox is looked at so often whatever happens, in ms: another server may have written. */
+const LOOK_EVERY_MS = 5_000;
+
+/** What a server took and said no more of is due again after this time, in ms. */
+const TAKEN_FOR_MS = ANSWER_WITHIN_MS + 15_000;
+
+export interface SenderOptions {
+  webhooks: WebhookRows;
+  outbox: OutboxRows;
+  bodyOf: (message: Message) => Promise<string | null>;
+  post: Post;
+  /** As {@link waitAfter}, which it is where nothing is given. */
+  wait?: typeof waitAfter;
+  /** Of this program. */
+  version: string;
+  logger: Logger;
+}
+
+/** What is known here of the way to a webhook. */
+class Lane {
+  /** Messages that are on their way. */
+  underWay = 0;
+  /** How often in a row nobody was reached. */
+  silences = 0;
+  /** Nothing is sent before, by `performance.now`. */
+  notBefore = 0;
+
+  get isFree(): boolean {
+    // Where nobody was reached, one message finds out for all.
+    const most = this.silences > 0 ? 1 : MOST_AT_ONCE;
+    return this.underWay < most && performance.now() >= this.notBefore;
+  }
+}
+
+/**
+ * Delivers what waits in the outbox, each webhook by itself: its messages go out at once, but for those
+ * about the same subject, of which the next one goes when the one before is over. Several servers take
+ * from one outbox, each message by one. A receiver that nobody reaches is left alone for a while, and
+ * its messages wait.
+ */
+export class Sender {
+  readonly #lanes = new Map<string, Lane>();
+  readonly #stop = new AbortController();
+  readonly #underWay = new Set<Promise<unknown>>();
+  #timer: Timer | undefined;
+  #look: Promise<void> | undefined;
+  /** Another look is wanted soon. */
+  #isWanted = false;
+  /** There is no webhook, as far as is known here. */
+  #isIdle = true;
+
+  constructor(private readonly options: SenderOptions) {}
+
+  /** A hint that something may have been written: without a webhook nothing is done. */
+  hint(): void {
+    if (!this.#isIdle) this.wake();
+  }
+
+  /** Looks at the outbox soon. */
+  wake(): void {
+    const isWaitedFor = this.#isWanted;
+    this.#isWanted = true;
+    // Many hints in a row do not put it off.
+    if (!this.#look && !isWaitedFor) this.#lookAfter(SOON_MS);
+  }
+
+  /** What is on its way is cut off, and due at once for whoever comes next. */
+  async stop(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#stop.abort(new Error("the server stopped before an answer came"));
+    await this.#look;
+    await Promise.all(this.#underWay);
+  }
+
+  /** Delivers a message that was taken, now. @returns what became of it */
+  send(webhook: Webhook, message: Message): Promise<Attempt> {
+    const sending = this.#attempt(webhook, message).then(({ attempt }) => attempt);
+    return this.#tracked(sending);
+  }
+
+  #lookAfter(ms: number): void {
+    if (this.#stop.signal.aborted) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#begin(), ms);
+  }
+
+  #begin(): void {
+    this.#isWanted = false;
+    this.#look = this.#lookOnce();
+  }
+
+  async #lookOnce(): Promise<void> {
+    let wait = LOOK_EVERY_MS;
+    try {
+      wait = await this.#lookAt();
+    } catch (error) {
+      this.options.logger.error("the outbox of webhooks could not be read", {}, error);
+    }
+    this.#look = undefined;
+    this.#lookAfter(this.#isWanted ? SOON_MS : wait);
+  }
+
+  /** @returns when to look again, in ms */
+  async #lookAt(): Promise<number> {
+    const { webhooks, outbox } = this.options;
+    const active = await webhooks.active();
+    this.#isIdle = active.length === 0;
+    if (this.#isIdle) return LOOK_EVERY_MS;
+    await this.#writeBodies();
+    this.#forgetLanes(active);
+    for (const webhook of active) await this.#fill(webhook);
+    const next = (await outbox.nextDueAt()) ?? Infinity;
+    const now = performance.now();
+    const lanes = [...this.#lanes.values()].map(({ notBefore }) => notBefore - now);
+    const waits = [next - Date.now(), ...lanes].filter((wait) => wait > 0);
+    return Math.min(LOOK_EVERY_MS, ...waits) + 1;
+  }
+
+  #forgetLanes(active: Webhook[]): void {
+    const ids = new Set(active.map(({ webhookId }) => webhookId));
+    for (const id of this.#lanes.keys()) if (!ids.has(id)) this.#lanes.delete(id);
+  }
+
+  /** Soon after it happened, as the record may change. */
+  async #writeBodies(): Promise<void> {
+    const { outbox, bodyOf } = this.options;
+    for (let isMore = true; isMore && !this.#stop.signal.aborted;) {
+      const messages = await outbox.unwritten(WRITTEN_AT_ONCE);
+      for (const message of messages) await outbox.write(message.messageId, await bodyOf(message));
+      isMore = messages.length === WRITTEN_AT_ONCE;
+    }
+  }
+
+  async #fill(webhook: Webhook): Promise<void> {
+    const { webhookId } = webhook;
+    const lane = this.#lanes.get(webhookId) ?? new Lane();
+    this.#lanes.set(webhookId, lane);
+    while (lane.isFree && !this.#stop.signal.aborted) {
+      const now = Date.now();
+      const message = await this.options.outbox.claim(webhookId, now, now + TAKEN_FOR_MS);
+      if (!message) return;
+      lane.underWay++;
+      const delivery = this.#deliver(webhook, message, lane).finally(() => {
+        lane.underWay--;
+        this.wake();
+      });
+      void this.#tracked(delivery);
+    }
+  }
+
+  async #deliver(webhook: Webhook, message: Message, lane: Lane): Promise<void> {
+    const { outbox, logger } = this.options;
+    const { name, webhookId } = webhook;
+    try {
+      const { answer } = await this.#attempt(webhook, message);
+      if (!answer.reached) {
+        if (lane.silences++ === 0)
+          logger.warn(`a webhook is not reached: ${answer.error}`, { name });
+        lane.notBefore = performance.now() + silenceAfter(lane.silences);
+        return;
+      }
+      if (lane.silences === 0) return;
+      lane.silences = 0;
+      logger.info("a webhook is reached again", { name });
+      await outbox.hurry(webhookId, Date.now());
+    } catch (error) {
+      logger.error("what became of a message was not recorded", { name }, error);
+    }
+  }
+
+  /** Posts a message, and records what became of it. */
+  async #attempt(webhook: Webhook, message: Message) {
+    const began = performance.now();
+    const at = Date.now();
+    const answer = await this.options.post(this.#posted(webhook, message, at), this.#stop.signal);
+    const attempt = this.#attemptOf(message, answer, at, Math.round(performance.now() - began));
+    await this.options.outbox.record(attempt, answer.reached);
+    if (answer.status === 410) await this.#disable(webhook);
+    else if (attempt.nextAt === null && !attempt.delivered) {
+      const { messageId, type } = message;
+      const fields = { name: webhook.name, message_id: messageId, type };
+      this.options.logger.warn(`a message was given up: ${attempt.error}`, fields);
+    }
+    return { attempt, answer };
+  }
+
+  #posted({ url, secret, oldSecret, oldSecretUntil }: Webhook, message: Message, now: number) {
+    const { messageId: id, body } = message;
+    const isOldGood = oldSecret !== null && (oldSecretUntil ?? 0) > now;
+    const signed = {
+      id,
+      timestamp: Math.floor(now / 1000),
+      body: body ?? "",
+      secrets: isOldGood ? [secret, oldSecret] : [secret],
+    };
+    const headers = {
+      "Content-Type": "application/json",
+      "User-Agent": `file-download-system/${this.options.version}`,
+      ...signedHeaders(signed),
+    };
+    return { url: new URL(url), headers, body: signed.body };
+  }
+
+  #attemptOf(message: Message, answer: Answer, at: number, durationMs: number): Attempt {
+    const { messageId, webhookId, type, subject, attempts: number } = message;
+    const { status, retryAfterMs } = answer;
+    const delivered = status !== null && status >= 200 && status < 300;
+    const isLast = delivered || status === 410 || type === TEST_EVENT;
+    const isCut = this.#stop.signal.aborted && status === null;
+    const { wait: waitFor = waitAfter } = this.options;
+    const wait = isCut ? 0 : waitFor(number, retryAfterMs);
+    return {
+      attemptId: Bun.randomUUIDv7(),
+      messageId,
+      webhookId,
+      type,
+      subject,
+      number,
+      at,
+      durationMs,
+      delivered,
+      responseStatus: status,
+      error: delivered ? null : (answer.error ?? `the receiver answered ${status}`),
+      nextAt: isLast || wait === null ? null : at + durationMs + wait,
+    };
+  }
+
+  async #disable({ webhookId, url, name }: Webhook): Promise<void> {
+    const { webhooks, logger } = this.options;
+    const isDone = await webhooks.disableGone(webhookId, url, Date.now());
+    if (isDone) logger.warn("a webhook is disabled, its receiver answered 410", { name });
+  }
+
+  #tracked<T>(work: Promise<T>): Promise<T> {
+    const over = work.catch(() => undefined).finally(() => this.#underWay.delete(over));
+    this.#underWay.add(over);
+    return work;
+  }
+}

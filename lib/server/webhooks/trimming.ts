@@ -1,0 +1,58 @@
+import type { InTurn } from "../../util/fair-turns.ts";
+import type { Logger } from "../../util/logger.ts";
+import type { OutboxRows, WebhookRows } from "../webhook.ts";
+import { LONGEST_WAIT_MS } from "./retries.ts";
+
+const EVERY_MS = 60_000;
+
+/** Messages of one webhook that wait, and that are over and can be sent again. */
+const MOST_WAITING = 20_000;
+const MOST_OVER = 20_000;
+
+/** Longer than ten attempts take, in ms. */
+const KEPT_MS = 7 * 86_400_000;
+
+export interface TrimmingOptions {
+  webhooks: Pick<WebhookRows, "list">;
+  outbox: Pick<OutboxRows, "trim">;
+  inTurn: InTurn;
+  logger: Logger;
+}
+
+/** Keeps the outbox within its bounds, in pieces. */
+export class Trimming {
+  #timer: Timer | undefined;
+  #isStopped = false;
+
+  constructor(private readonly options: TrimmingOptions) {}
+
+  start(): void {
+    this.#timer = setInterval(() => {
+      this.trim().catch((error: unknown) => {
+        this.options.logger.error("the outbox of webhooks was not trimmed", {}, error);
+      });
+    }, EVERY_MS);
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    clearInterval(this.#timer);
+  }
+
+  async trim(most = { waiting: MOST_WAITING, over: MOST_OVER }): Promise<void> {
+    const { webhooks, outbox, inTurn, logger } = this.options;
+    for (const { webhookId, name } of await webhooks.list("", Number.MAX_SAFE_INTEGER)) {
+      let lost = 0;
+      for (let isMore = true; isMore && !this.#isStopped;) {
+        const now = Date.now();
+        const bounds = { ...most, before: now - KEPT_MS };
+        const latest = now + 2 * LONGEST_WAIT_MS;
+        const result = await inTurn(() => outbox.trim(webhookId, bounds, latest));
+        lost += result.givenUp;
+        ({ isMore } = result);
+      }
+      if (lost > 0)
+        logger.warn("messages of a webhook were given up, too many wait", { name, lost });
+    }
+  }
+}

@@ -1,0 +1,192 @@
+import type { WebhookEvent } from "../../api/webhooks.ts";
+import { TEST_EVENT } from "../../api/webhooks.ts";
+import { FdsError } from "../../protocol/errors.ts";
+import type { Logger } from "../../util/logger.ts";
+import { webhookRecord } from "../records/webhooks.ts";
+import type { Attempt, OutboxRows, Webhook, WebhookRows } from "../webhook.ts";
+import { bodyWith } from "./bodies.ts";
+import { type Destinations, PrivateAddress } from "./destinations.ts";
+import { ANSWER_WITHIN_MS } from "./post.ts";
+import type { Sender } from "./sender.ts";
+import { newWebhookSecret } from "./signature.ts";
+
+/** Each of them is looked at when something ends. */
+const MOST_WEBHOOKS = 50;
+
+/** How long messages are also signed with a secret that was replaced, in ms. */
+const OLD_SECRET_MS = 24 * 3_600_000;
+
+/** Nobody else takes a message that is being sent for a call, in ms. */
+const TAKEN_FOR_MS = 2 * ANSWER_WITHIN_MS;
+
+export interface WebhooksOptions {
+  rows: WebhookRows;
+  outbox: OutboxRows;
+  destinations: Destinations;
+  sender: Pick<Sender, "send">;
+  /** There may be something to tell. */
+  onChange: () => void;
+  logger: Logger;
+}
+
+/** A webhook, and how many messages wait for it. */
+export interface KnownWebhook extends Webhook {
+  waiting: number;
+}
+
+/** What can be changed; what is not given stays. */
+export interface WebhookOrderChange {
+  url?: string | undefined;
+  events?: WebhookEvent[] | undefined;
+  disabled?: boolean | undefined;
+}
+
+/** Makes webhooks, changes them, and sends what somebody asks for. */
+export class Webhooks {
+  readonly #rows: WebhookRows;
+
+  constructor(private readonly options: WebhooksOptions) {
+    this.#rows = options.rows;
+  }
+
+  /** @throws FdsError `invalid_request` for a name that is taken, or a URL that leads where it may not */
+  async create(
+    { name, url, events }: Pick<Webhook, "name" | "url" | "events">,
+    createdBy: string | null,
+  ): Promise<KnownWebhook> {
+    await this.#requireDestination(url);
+    if ((await this.#rows.list("", MOST_WEBHOOKS)).length === MOST_WEBHOOKS) {
+      throw new FdsError(
+        "invalid_request",
+        `There can be ${MOST_WEBHOOKS} webhooks, remove one first`,
+      );
+    }
+    const webhook: Webhook = {
+      webhookId: Bun.randomUUIDv7(),
+      name,
+      url,
+      events,
+      secret: newWebhookSecret(),
+      oldSecret: null,
+      oldSecretUntil: null,
+      disabledAt: null,
+      disabledBecause: null,
+      createdAt: Date.now(),
+      createdBy,
+    };
+    if (!(await this.#rows.insert(webhook))) {
+      throw new FdsError(
+        "invalid_request",
+        `Choose another name, or remove the webhook "${name}" first`,
+      );
+    }
+    this.options.logger.info("webhook made", { name, host: new URL(url).host });
+    this.options.onChange();
+    return { ...webhook, waiting: 0 };
+  }
+
+  /** @throws FdsError `webhook_not_found` */
+  async get(name: string): Promise<KnownWebhook> {
+    return this.#known(await this.#rows.get(name));
+  }
+
+  /** By name, behind one. */
+  async list(after: string, limit: number): Promise<KnownWebhook[]> {
+    const webhooks = await this.#rows.list(after, limit);
+    return Promise.all(webhooks.map((webhook) => this.#known(webhook)));
+  }
+
+  /** @throws FdsError `webhook_not_found`; `invalid_request` for a URL that leads where it may not */
+  async change(name: string, { url, events, disabled }: WebhookOrderChange): Promise<KnownWebhook> {
+    if (url !== undefined) await this.#requireDestination(url);
+    const because = { at: Date.now(), because: "asked" as const };
+    const after = await this.#rows.change(name, {
+      url,
+      events,
+      ...(disabled !== undefined && { disabled: disabled ? because : null }),
+    });
+    this.options.onChange();
+    return this.#known(after);
+  }
+
+  /** @throws FdsError `webhook_not_found` */
+  async rotate(name: string): Promise<KnownWebhook> {
+    const oldUntil = Date.now() + OLD_SECRET_MS;
+    return this.#known(await this.#rows.rotate(name, newWebhookSecret(), oldUntil));
+  }
+
+  /** Removes it; what waits for it goes. @throws FdsError `webhook_not_found` */
+  async remove(name: string): Promise<KnownWebhook> {
+    const webhook = await this.#known(await this.#rows.remove(name));
+    this.#forget(webhook.webhookId).catch((error: unknown) => {
+      this.options.logger.error("messages of a webhook were not removed", { name }, error);
+    });
+    return webhook;
+  }
+
+  /** Sends a message of the type `webhook.test`, once. @throws FdsError `webhook_not_found` */
+  async test(name: string): Promise<Attempt> {
+    const webhook = await this.get(name);
+    const now = Date.now();
+    const message = {
+      messageId: `msg_${Bun.randomUUIDv7().replaceAll("-", "")}`,
+      webhookId: webhook.webhookId,
+      type: TEST_EVENT,
+      subject: `webhook/${name}`,
+      at: now,
+      attempts: 1,
+      body: bodyWith(TEST_EVENT, now, webhookRecord(webhook)),
+    };
+    await this.options.outbox.add(message, now + TAKEN_FOR_MS);
+    return this.options.sender.send(webhook, message);
+  }
+
+  /** Newest first. @throws FdsError `webhook_not_found` */
+  async attempts(name: string, before: string | undefined, limit: number): Promise<Attempt[]> {
+    const { webhookId } = await this.get(name);
+    return this.#rows.attempts(webhookId, before, limit);
+  }
+
+  /**
+   * Sends the message of an attempt again, as if it were new.
+   * @throws FdsError `webhook_not_found`, `not_found`
+   */
+  async replay(name: string, attemptId: string): Promise<Attempt> {
+    const webhook = await this.get(name);
+    const attempt = await this.#rows.attempt(webhook.webhookId, attemptId);
+    const until = Date.now() + TAKEN_FOR_MS;
+    const message = attempt && (await this.options.outbox.claimAgain(attempt.messageId, until));
+    if (!message) throw new FdsError("not_found", "There is no attempt with this id");
+    return this.options.sender.send(webhook, message);
+  }
+
+  /** Takes up what an earlier process left. */
+  async recover(): Promise<void> {
+    for (const webhookId of await this.options.outbox.orphans()) await this.#forget(webhookId);
+    this.options.onChange();
+  }
+
+  async #known(webhook: Webhook | null): Promise<KnownWebhook> {
+    if (!webhook) throw webhookNotFound();
+    return { ...webhook, waiting: await this.options.outbox.countWaiting(webhook.webhookId) };
+  }
+
+  async #forget(webhookId: string): Promise<void> {
+    while (await this.options.outbox.forget(webhookId)) await Bun.sleep(0);
+  }
+
+  /** Where the name has no address now, the attempts will tell. */
+  async #requireDestination(url: string): Promise<void> {
+    try {
+      await this.options.destinations.of(new URL(url));
+    } catch (error) {
+      if (!(error instanceof PrivateAddress)) return;
+      throw new FdsError("invalid_request", `"url": ${error.message}`, { cause: error });
+    }
+  }
+}
+
+/** The answer to a name that no webhook has. */
+export function webhookNotFound(): FdsError {
+  return new FdsError("webhook_not_found", "There is no webhook of this name");
+}
