@@ -48,9 +48,9 @@ async function doctor(argv: string[]) {
   const { isHelp, json, flags } = readOrder(argv);
   if (isHelp) return DOCTOR_HELP;
   const read = () => {
-    const { config } = readConfig(flags, false);
+    const { config, secretFile } = readConfig(flags, false);
     if (config === "help") throw new Error("help was not asked for");
-    return config;
+    return { config, secretFile };
   };
   const isWell = await examineClient(read, version, { json, write: (text) => stdout.write(text) });
   return { exitCode: isWell ? 0 : 1 };

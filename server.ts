@@ -2,7 +2,10 @@
 import { Hono } from "hono";
 import dashboard from "./lib/dashboard/index.html";
 import { readServerConfig, SERVER_HELP, type ServerConfig } from "./lib/server/config.ts";
+import { lookAtDatabase } from "./lib/server/database/look.ts";
 import { openSqlRepository } from "./lib/server/database/sql.ts";
+import type { Lookers } from "./lib/server/doctor/data.ts";
+import { DOCTOR_HELP, examineServer } from "./lib/server/doctor/doctor.ts";
 import { buildEngine, type Engine } from "./lib/server/engine.ts";
 import { announce } from "./lib/server/http/announce.ts";
 import type { Listener } from "./lib/server/http/listen.ts";
@@ -23,6 +26,7 @@ import { openDiskStorage } from "./lib/server/storage/disk.ts";
 import { openS3Storage } from "./lib/server/storage/s3/s3.ts";
 import { openServerFolder } from "./lib/server/storage/server-folder.ts";
 import type { Storage } from "./lib/server/storage/storage.ts";
+import { readOrder } from "./lib/util/checkup.ts";
 import { exposedFiles } from "./lib/util/exposed-files.ts";
 import { FairTurns } from "./lib/util/fair-turns.ts";
 import { Logger } from "./lib/util/logger.ts";
@@ -53,11 +57,34 @@ if (import.meta.main) await runServer(process.argv.slice(2));
  */
 export async function runServer(argv: string[]): Promise<void> {
   await runService(async () => {
+    if (argv[0] === "doctor") return doctor(argv.slice(1));
     const isTerminal = stdout.isTTY;
-    const { env, secretFile } = withConfigFile(SERVER_SETTINGS, argv, process.env);
-    const config = readServerConfig(argv, env, isTerminal);
+    const { config, secretFile } = readConfig(argv, isTerminal);
     return config === "help" ? SERVER_HELP : start(config, secretFile, isTerminal);
   });
+}
+
+/** @throws UsageError */
+function readConfig(argv: string[], isTerminal: boolean) {
+  const { env, secretFile } = withConfigFile(SERVER_SETTINGS, argv, process.env);
+  return { config: readServerConfig(argv, env, isTerminal), secretFile };
+}
+
+/** Says what is wrong, in place of a start. */
+async function doctor(argv: string[]) {
+  const { isHelp, json, flags } = readOrder(argv);
+  if (isHelp) return DOCTOR_HELP;
+  const read = () => {
+    const { config, secretFile } = readConfig(flags, false);
+    if (config === "help") throw new Error("help was not asked for");
+    return { config, secretFile };
+  };
+  const lookers: Lookers = {
+    database: lookAtDatabase,
+    bucket: async (storage) => (await openS3Storage(storage)).close(),
+  };
+  const isWell = await examineServer(read, lookers, { json, write: (text) => stdout.write(text) });
+  return { exitCode: isWell ? 0 : 1 };
 }
 
 /** @param secretFile file of settings that holds a secret, if there is one */

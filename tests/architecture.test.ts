@@ -76,6 +76,7 @@ const FOLDERS = new Set([
   "server/clients",
   "server/database",
   "server/database/migrations",
+  "server/doctor",
   "server/downloads",
   "server/events",
   "server/http",

@@ -78,8 +78,8 @@ describe("the manual names", () => {
       /\bfds (\w+)/g,
       [...codeSpans(MANUAL), ...codeBlocks(MANUAL, "sh")].join("\n"),
     );
-    // The built program holds these two beside the commands.
-    expect([...known, "client", "server"]).toEqual(expect.arrayContaining(elsewhere));
+    // The built program holds these beside the commands.
+    expect([...known, "client", "server", "doctor"]).toEqual(expect.arrayContaining(elsewhere));
   });
 
   test("flags that there are", () => {

@@ -19,6 +19,10 @@ if (word === "client") {
 } else if (word === "server") {
   const { runServer } = await import("../../server.ts");
   await runServer(rest);
+} else if (word === "doctor") {
+  // What is wrong with a site is asked at the site.
+  const { runServer } = await import("../../server.ts");
+  await runServer([word, ...rest]);
 } else if (word === "--version") {
   stdout.write(`${versionLine()}\n`);
   await exit(0, new AbortController().signal);

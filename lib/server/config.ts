@@ -44,7 +44,8 @@ export type ServerConfig = ReturnType<typeof configOf>;
 
 export const SERVER_HELP = `Usage: ${howToRun("server")} [flags]
 
-Takes files from clients. Flags override the file of --config, and that overrides the
+Takes files from clients. "${howToRun("server")} doctor" with the same flags says what is wrong, and what to
+do. Flags override the file of --config, and that overrides the
 environment${ENVIRONMENT_NOTE}.
 
 ${describeSettings(SERVER_SETTINGS)}

@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { chmod, chown, cp, mkdir, rm, writeFile } from "node:fs/promises";
+import { chmod, cp, mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import packageJson from "../../package.json";
 import { SUBPROTOCOL } from "../../lib/protocol/messages.ts";
 import { Authority, type Certificate, openssl, pinOfFile } from "../support/certificates.ts";
 import { type Diagnosis, diagnose } from "../support/doctor.ts";
 import { HandmadeServer } from "../support/handmade-server.ts";
+import { lacksRights, makeClosedFolder, withLessRights } from "../support/less-rights.ts";
 import { lacksFaketime } from "../support/machine.ts";
 import { API_TOKEN, ENROLL_TOKEN, System } from "../support/system.ts";
 import { WallClock } from "../support/wall-clock.ts";
@@ -116,24 +117,6 @@ describe("what is wrong with the settings", () => {
   });
 });
 
-/** Runs as a user who may not do all: root without its rights, or whoever runs the tests. */
-const isRoot = process.getuid?.() === 0;
-const wrapper = isRoot ? ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] : [];
-const lacksUsers =
-  process.platform === "win32"
-    ? " (needs rights of files)"
-    : isRoot && !Bun.which("setpriv")
-      ? " (needs setpriv: apt-get install util-linux)"
-      : "";
-const NOBODY = 65_534;
-
-/** Makes a folder that this user may not enter. */
-async function closedFolder(name: string): Promise<void> {
-  const path = join(system.folder, name);
-  await mkdir(path, { mode: 0o700 });
-  await (isRoot ? chown(path, NOBODY, NOBODY) : chmod(path, 0));
-}
-
 describe("what is wrong at the site", () => {
   test("a root that is not there", () =>
     expectWrong({ root: "gone" }, "root", /gone" is not there → make the folder/));
@@ -144,17 +127,21 @@ describe("what is wrong at the site", () => {
   test("a pattern that can match nothing", () =>
     expectWrong({ flags: ["--deny", "a\\b"] }, "root", /has the pattern "a\\b": write "a\/b"/));
 
-  test.skipIf(lacksUsers !== "")(`a root that this user may not read${lacksUsers}`, async () => {
-    await closedFolder("others");
+  test.skipIf(lacksRights !== "")(`a root that this user may not read${lacksRights}`, async () => {
+    await makeClosedFolder(join(system.folder, "others"));
     const words = /cannot read ".*others" \(EACCES\) → give the user .* the right to read/;
-    await expectWrong({ root: "others", wrapper }, "root", words);
+    await expectWrong({ root: "others", wrapper: withLessRights }, "root", words);
     await rm(join(system.folder, "others"), { recursive: true });
   });
 
-  test.skipIf(lacksUsers !== "")(`a state folder of another user${lacksUsers}`, async () => {
-    await closedFolder("state");
+  test.skipIf(lacksRights !== "")(`a state folder of another user${lacksRights}`, async () => {
+    await makeClosedFolder(join(system.folder, "state"));
     const words = /cannot write in ".*state" \(EACCES\) → give the folder to the user/;
-    const { statuses } = await expectWrong({ stateDir: "state", wrapper }, "state folder", words);
+    const { statuses } = await expectWrong(
+      { stateDir: "state", wrapper: withLessRights },
+      "state folder",
+      words,
+    );
     expect(statuses).toMatchObject({ key: "not_tried", registration: "not_tried" });
     await rm(join(system.folder, "state"), { recursive: true });
   });

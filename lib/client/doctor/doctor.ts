@@ -7,6 +7,13 @@ import { ServerChecks } from "./server.ts";
 import { siteChecks } from "./site.ts";
 import { tlsChecks } from "./tls.ts";
 
+/** What the client was told. */
+export interface GivenConfig {
+  config: ClientConfig;
+  /** File of settings that holds a secret, if there is one. */
+  secretFile: string | null;
+}
+
 export const DOCTOR_HELP = `Usage: ${howToRun("client")} doctor [--json] [flags of the client]
 
 Says what keeps this client from working: one line for each thing that is looked at, ✓ where it is
@@ -27,21 +34,21 @@ Exits 0 where all is well, 1 where something is wrong.
  * @throws whatever `readConfig` throws beside a UsageError
  */
 export function examineClient(
-  readConfig: () => ClientConfig,
+  readConfig: () => GivenConfig,
   version: string,
   report: Report,
 ): Promise<boolean> {
-  return examine(readConfig, settingsOf, (config) => checksOf(config, version), report);
+  return examine(readConfig, settingsOf, (given) => checksOf(given, version), report);
 }
 
-function settingsOf({ id, serverUrl }: ClientConfig): string {
+function settingsOf({ config: { id, serverUrl } }: GivenConfig): string {
   return `"${id}", to ${serverUrl.origin.replace(/^ws/, "http")}`;
 }
 
-function checksOf(config: ClientConfig, version: string): Check[] {
+function checksOf({ config, secretFile }: GivenConfig, version: string): Check[] {
   const { clock, server } = new ServerChecks(config, version);
   return [
-    ...siteChecks(config),
+    ...siteChecks({ ...config, secretFile }),
     ...networkChecks(config),
     clock,
     ...tlsChecks(config),

@@ -99,7 +99,7 @@ function adviceFor(
       };
     case "client_revoked":
       return {
-        advice: `whoever runs the server cut this client off: ask why. To let it in again they run ${replacing}, and the key is set as ENROLL_TOKEN here`,
+        advice: `whoever runs the server cut this client off: ask why. To come back, remove the file "key" from the state folder, and set as ENROLL_TOKEN a key that they make (${replacing})`,
       };
     case "id_in_use":
       return { advice: "stop the other client of this id, or choose another id" };

@@ -1,15 +1,20 @@
-import { randomUUID } from "node:crypto";
 import { constants } from "node:fs";
-import { access, open, readdir, rm, stat, statfs } from "node:fs/promises";
+import { access, readdir, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Check, Finding } from "../../util/checkup.ts";
 import { exposedFiles } from "../../util/exposed-files.ts";
+import {
+  flawOfWriting,
+  freeBytes,
+  isOfAnother,
+  nearestFolder,
+  userName,
+} from "../../util/machine.ts";
 import { formatSize } from "../../util/sizes.ts";
 import { systemCode } from "../../util/system-error.ts";
 import type { ClientConfig } from "../config.ts";
 import { keyFiles, lookAtKeys } from "../key.ts";
 import { Roots } from "../owner-rules/roots.ts";
-import { userName } from "./user.ts";
 
 /** The right to write of whoever is not the folder's owner. */
 const OTHERS_WRITE = 0o022;
@@ -20,7 +25,13 @@ const MIN_FREE = 64 * 1024 * 1024;
 /** Most folders beside the state folder in which another client's key is looked for. */
 const MAX_NEIGHBOURS = 1_000;
 
-type SiteConfig = Pick<ClientConfig, "stateDir" | "roots" | "allow" | "deny" | "keyMaxAge">;
+type SiteConfig = Pick<
+  ClientConfig,
+  "stateDir" | "roots" | "allow" | "deny" | "keyMaxAge" | "tls"
+> & {
+  /** File of settings that holds a secret, if there is one. */
+  secretFile: string | null;
+};
 
 /** What can be wrong on this machine itself. */
 export function siteChecks(config: SiteConfig): Check[] {
@@ -54,15 +65,14 @@ async function checkStateFolder(folder: string): Promise<Finding> {
     );
   }
   const text = `"${path}", writable by "${user}"`;
-  if (process.getuid?.() !== 0 || found.uid === 0) return { status: "ok", text };
+  if (!isOfAnother(found)) return { status: "ok", text };
   const advice = "the folder is another user's: run this as the user that the client runs as";
   return { status: "ok", text, advice };
 }
 
 /** A folder that is not there yet: the client makes it, where it may. */
 async function checkFutureFolder(path: string, user: string): Promise<Finding> {
-  let above = dirname(path);
-  while (!(await stat(above).catch(() => null)) && dirname(above) !== above) above = dirname(above);
+  const above = await nearestFolder(path);
   const mayWrite = await access(above, constants.W_OK | constants.X_OK).then(
     () => true,
     () => false,
@@ -76,30 +86,17 @@ async function checkFutureFolder(path: string, user: string): Promise<Finding> {
   return { status: "not_needed", text: `"${path}" is not there yet, the client makes it` };
 }
 
-/** @returns the system's word for why nothing can be written there; null: something can */
-async function flawOfWriting(folder: string): Promise<string | null> {
-  const path = join(folder, `.doctor-${randomUUID()}`);
-  try {
-    const file = await open(path, "wx", 0o600);
-    await file.close();
-    await rm(path);
-    return null;
-  } catch (error) {
-    return systemCode(error) ?? String(error);
-  }
-}
-
 async function checkFreeDisk(folder: string): Promise<Finding> {
-  let path = resolve(folder);
-  while (!(await stat(path).catch(() => null)) && dirname(path) !== path) path = dirname(path);
-  const { bavail, bsize } = await statfs(path);
-  const free = bavail * bsize;
+  const free = await freeBytes(folder);
   const text = `${formatSize(free)} for the state folder`;
   if (free >= MIN_FREE) return { status: "ok", text };
   return wrong(`only ${text}`, "free some disk: the record of requests is kept there");
 }
 
-async function checkKey({ stateDir, keyMaxAge }: SiteConfig): Promise<Finding> {
+async function checkKey(config: SiteConfig): Promise<Finding> {
+  const { stateDir, keyMaxAge, tls, secretFile } = config;
+  const [exposed] = await exposedFiles(...keyFiles(stateDir), tls.key, secretFile);
+  if (exposed !== undefined) return { status: "wrong", text: exposed };
   const found = await lookAtKeys(stateDir).catch((error: unknown) => error);
   if (found === null) {
     return { status: "not_needed", text: "none yet, the client makes one at its first start" };
@@ -114,8 +111,6 @@ async function checkKey({ stateDir, keyMaxAge }: SiteConfig): Promise<Finding> {
       "give the file to the user that the client runs as, or run this as that user",
     );
   }
-  const [exposed] = await exposedFiles(...keyFiles(stateDir));
-  if (exposed !== undefined) return { status: "wrong", text: exposed };
   const twin = await sameKeyBeside(stateDir, found.keys.key);
   if (twin !== null) {
     return wrong(

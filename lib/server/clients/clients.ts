@@ -156,7 +156,7 @@ export class Clients implements SessionHost {
     try {
       const enrols = await this.#registrar.probe(message, session.remoteAddress);
       audit.record({ action: "client_probe", outcome: "ok", ...about });
-      return { version, enrols, connected: this.#byId.has(message.client_id) };
+      return { version, enrols, connected: await this.isConnected(message.client_id) };
     } catch (error) {
       this.#refused("client_probe", about, error);
       throw error;

@@ -16,10 +16,15 @@ export async function openDatabase(
   databaseUrl: string,
   { busyTimeoutMs, logger }: { busyTimeoutMs?: number; logger?: Logger } = {},
 ): Promise<SqlDatabase> {
-  if (databaseUrl.startsWith("sqlite:")) return openSqlite(databaseUrl, busyTimeoutMs);
-  if (/^postgres(?:ql)?:\/\//.test(databaseUrl) && URL.canParse(databaseUrl)) {
-    return openPostgres(databaseUrl, logger);
-  }
+  return engineOf(databaseUrl) === "sqlite"
+    ? openSqlite(databaseUrl, busyTimeoutMs)
+    : openPostgres(databaseUrl, logger);
+}
+
+/** What a database's URL is of. @throws UsageError when it is no such URL */
+export function engineOf(databaseUrl: string): "sqlite" | "postgres" {
+  if (databaseUrl.startsWith("sqlite:")) return "sqlite";
+  if (/^postgres(?:ql)?:\/\//.test(databaseUrl) && URL.canParse(databaseUrl)) return "postgres";
   // Only the scheme is shown: what follows often holds a password.
   const shown = databaseUrl.replace(/:.*/s, "://…");
   throw new UsageError(

@@ -126,7 +126,8 @@ function valuesOf(prepared: Prepared<unknown, Value[]>, values: readonly Value[]
   }
 }
 
-function pathOf(databaseUrl: string): string {
+/** The file of a URL. @throws UsageError when it is no URL of one */
+export function pathOf(databaseUrl: string): string {
   // Bun would cut the path at a "?", and rows in memory would not outlive the program.
   const [, path] = /^sqlite:\/\/(?!:memory:$)([^?]+)$/.exec(databaseUrl) ?? [];
   if (path !== undefined) return resolve(path);
@@ -170,7 +171,8 @@ function emptyLog(database: Database): void {
   if (busy !== 0) throw new Error("the log is in use");
 }
 
-function reasonOf(error: unknown): string {
+/** Why a database cannot be used, in words. */
+export function reasonOf(error: unknown): string {
   const code = error instanceof SQLiteError ? (error.code ?? "") : "";
   if (code === "SQLITE_NOTADB") return "it is not a database";
   if (code.startsWith("SQLITE_CORRUPT")) return "it is damaged";

@@ -1,0 +1,76 @@
+import { Database } from "bun:sqlite";
+import { stat } from "node:fs/promises";
+import { isOfAnother } from "../../util/machine.ts";
+import { LATEST_VERSION, refuseNewer } from "./migrations.ts";
+import { engineOf } from "./open.ts";
+import { PostgresPool } from "./postgres-pool.ts";
+import { pathOf, reasonOf } from "./sqlite.ts";
+
+/** A larger file is not read whole, in bytes: that takes longer than a look. */
+const MAX_CHECKED = 64 * 1024 * 1024;
+
+/** What was found of a database, in which nothing changes. */
+export interface DatabaseLook {
+  /** Where it is, without a password. */
+  place: string;
+  /** Its version; null: nothing is in it yet. */
+  version: number | null;
+  /** The version that this program brings it to. */
+  latest: number;
+  /** What its clock says, ms since 1970; null: it has none of its own. */
+  now: number | null;
+}
+
+/**
+ * Looks at a database without opening it for a server.
+ * @returns null for a file that this user had better not open: what SQLite makes beside it would be root's
+ * @throws Error when the database cannot be used as it is, or is not there; UsageError when it is no URL of one
+ */
+export async function lookAtDatabase(databaseUrl: string): Promise<DatabaseLook | null> {
+  const look =
+    engineOf(databaseUrl) === "sqlite"
+      ? await lookAtFile(pathOf(databaseUrl))
+      : await lookAtPostgres(databaseUrl);
+  if (look?.version != null) refuseNewer(look.version);
+  return look;
+}
+
+const VERSION = "SELECT MAX(version) AS version FROM schema_version";
+
+const POSTGRES =
+  "SELECT extract(epoch FROM now()) * 1000 AS now, (to_regclass('schema_version') IS NOT NULL)::int AS made";
+
+async function lookAtFile(path: string): Promise<DatabaseLook | null> {
+  const about = { place: `"${path}"`, latest: LATEST_VERSION, now: null };
+  const found = await stat(path).catch(() => null);
+  if (!found || found.size === 0) return { ...about, version: null };
+  if (isOfAnother(found)) return null;
+  try {
+    using database = new Database(path, { readonly: true });
+    database.run("PRAGMA busy_timeout = 1000");
+    if (found.size <= MAX_CHECKED) {
+      const [[check] = []] = database.prepare("PRAGMA quick_check(1)").values();
+      if (check !== "ok") throw new Error("it is damaged");
+    }
+    const row = database.query<{ version: number | null }, []>(VERSION).get();
+    return { ...about, version: row?.version ?? null };
+  } catch (error) {
+    throw new Error(`"${path}" cannot be used: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+async function lookAtPostgres(databaseUrl: string): Promise<DatabaseLook> {
+  const { host, pathname } = new URL(databaseUrl);
+  const pool = new PostgresPool(databaseUrl);
+  try {
+    return await pool.use(async (connection) => {
+      const [found] = await connection.query(POSTGRES);
+      const [row] = Number(found?.["made"]) === 1 ? await connection.query(VERSION) : [];
+      const version = row === undefined ? null : Number(row["version"]);
+      const place = `"${host}${pathname}"`;
+      return { place, latest: LATEST_VERSION, version, now: Number(found?.["now"]) };
+    });
+  } finally {
+    await pool.close();
+  }
+}

@@ -1,0 +1,136 @@
+import { constants } from "node:fs";
+import { access, stat } from "node:fs/promises";
+import { resolve } from "node:path";
+import type { Check, Finding } from "../../util/checkup.ts";
+import { exposedFiles } from "../../util/exposed-files.ts";
+import {
+  flawOfWriting,
+  freeBytes,
+  isOfAnother,
+  nearestFolder,
+  userName,
+} from "../../util/machine.ts";
+import { formatSize } from "../../util/sizes.ts";
+import type { ServerConfig } from "../config.ts";
+import type { StorageConfig } from "../storage-config.ts";
+
+/** A clock that is further off than this, in ms, is told. */
+const MAX_SKEW_MS = 60_000;
+
+const AS_USER = "it is another user's: run this as the user that the server runs as";
+
+/** What a database is, and which program it is for. */
+interface DatabaseLook {
+  place: string;
+  version: number | null;
+  latest: number;
+  now: number | null;
+}
+
+/** How to look at what keeps rows and bytes, whichever it is. */
+export interface Lookers {
+  /** @returns null for one that only its own user may look at; throws where it cannot be used */
+  database: (url: string) => Promise<DatabaseLook | null>;
+  /** Throws where the bucket cannot be used. */
+  bucket: (storage: StorageConfig & { type: "s3" }) => Promise<void>;
+}
+
+interface Given {
+  config: ServerConfig;
+  secretFile: string | null;
+}
+
+/** Whether rows and bytes can be kept. */
+export function dataChecks({ config, secretFile }: Given, lookers: Lookers) {
+  let clockOf: number | null = null;
+  const database = async (): Promise<Finding> => {
+    const look = await lookers.database(config.databaseUrl);
+    if (!look) return { status: "not_needed", text: "not looked at", advice: AS_USER };
+    clockOf = look.now;
+    return describe(look);
+  };
+  return {
+    folder: { name: "folder", run: () => checkFolder(config, secretFile) },
+    disk: { name: "room", run: () => checkRoom(config, lookers) },
+    database: { name: "database", run: database },
+    clock: { name: "clock", needs: ["database"], run: () => checkClock(clockOf) },
+  } satisfies Record<string, Check>;
+}
+
+async function checkFolder(
+  { downloadsDir, tls }: ServerConfig,
+  secretFile: string | null,
+): Promise<Finding> {
+  const user = await userName();
+  const path = resolve(downloadsDir);
+  const [exposed] = await exposedFiles(secretFile, tls?.key ?? null);
+  if (exposed !== undefined) return { status: "wrong", text: exposed };
+  const found = await stat(path).catch(() => null);
+  if (!found) {
+    const above = await nearestFolder(path);
+    const mayMake = await access(above, constants.W_OK | constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+    const advice = "make it and give it to the user that the server runs as, or set DOWNLOADS_DIR";
+    return mayMake
+      ? { status: "not_needed", text: `"${path}" is not there yet, the server makes it` }
+      : { status: "wrong", text: `"${path}" is not there, and "${user}" cannot make it`, advice };
+  }
+  const flaw = await flawOfWriting(path);
+  if (flaw === null) {
+    const text = `"${path}", writable by "${user}"`;
+    return isOfAnother(found) ? { status: "ok", text, advice: AS_USER } : { status: "ok", text };
+  }
+  return {
+    status: "wrong",
+    text: `"${user}" cannot write in "${path}" (${flaw})`,
+    advice: `give the folder to the user that the server runs as: chown -R ${user} "${path}"`,
+  };
+}
+
+async function checkRoom(
+  { storage, minFreeDisk }: ServerConfig,
+  lookers: Lookers,
+): Promise<Finding> {
+  if (storage.type === "s3") {
+    await lookers.bucket(storage);
+    return { status: "ok", text: `the bucket "${storage.bucket}" can be used` };
+  }
+  const free = await freeBytes(storage.path);
+  const text = `${formatSize(free)} free, of which MIN_FREE_DISK keeps ${formatSize(minFreeDisk)}`;
+  if (free > minFreeDisk) return { status: "ok", text };
+  return {
+    status: "wrong",
+    text,
+    advice:
+      "no file is taken until there is more: remove some, set KEEP_DAYS, or take a larger disk",
+  };
+}
+
+function describe({ place, version, latest }: DatabaseLook): Finding {
+  if (version === null) {
+    return { status: "not_needed", text: `${place} holds nothing yet, the server makes it` };
+  }
+  const text = `${place}, version ${version}`;
+  if (version === latest) return { status: "ok", text };
+  return { status: "ok", text: `${text}, which this program brings to ${latest} when it starts` };
+}
+
+/** @param theirs what the clock of the database's machine says, if it has one of its own */
+function checkClock(theirs: number | null): Finding {
+  if (theirs === null) {
+    return {
+      status: "not_needed",
+      text: `${new Date().toISOString().slice(0, 19)}Z, with nothing here to compare it with`,
+    };
+  }
+  const skew = Date.now() - theirs;
+  const seconds = Math.round(Math.abs(skew) / 1000);
+  if (Math.abs(skew) <= MAX_SKEW_MS) return { status: "ok", text: "as the database's" };
+  return {
+    status: "wrong",
+    text: `${seconds} s ${skew < 0 ? "behind" : "ahead of"} the database's`,
+    advice: "let both machines' clocks be set by the network (NTP)",
+  };
+}

@@ -1,0 +1,53 @@
+import { howToRun } from "../../util/build.ts";
+import { type Check, examine, type Report } from "../../util/checkup.ts";
+import type { ServerConfig } from "../config.ts";
+import { certificateCheck } from "./certificate.ts";
+import { dataChecks, type Lookers } from "./data.ts";
+import { ServiceChecks } from "./service.ts";
+
+export const DOCTOR_HELP = `Usage: ${howToRun("server")} doctor [--json] [flags of the server]
+
+Says what keeps this server from working, and which sites were not seen for a day: one line for each
+thing that is looked at, ✓ where it is well, ✗ where it is not, with what to do. Nothing is changed,
+and a server that runs goes on. Run it on the server's machine, with the server's flags and
+environment, as the user that it runs as.
+
+  --json
+      one JSON: {"ok": false, "checks": [{"name": "…", "status": "wrong", "text": "…", "advice": "…"}]};
+      a status is ok, wrong, not_needed or not_tried
+
+Exits 0 where all is well, 1 where something is wrong.
+`;
+
+/** What the server was told. */
+export interface GivenConfig {
+  config: ServerConfig;
+  /** File of settings that holds a secret, if there is one. */
+  secretFile: string | null;
+}
+
+/**
+ * Looks what is wrong with a server, without a change to anything: one that runs goes on.
+ * @param readConfig as the server reads its own
+ * @param lookers how to look at what keeps rows and bytes
+ * @returns whether nothing is wrong
+ * @throws whatever `readConfig` throws beside a UsageError
+ */
+export function examineServer(
+  readConfig: () => GivenConfig,
+  lookers: Lookers,
+  report: Report,
+): Promise<boolean> {
+  return examine(readConfig, settingsOf, (given) => checksOf(given, lookers), report);
+}
+
+function settingsOf({ config: { host, port, tls } }: GivenConfig): string {
+  return `${tls ? "https" : "http"}, to listen on ${host}, port ${port}`;
+}
+
+function checksOf(given: GivenConfig, lookers: Lookers): Check[] {
+  const { config } = given;
+  const { port, sites } = new ServiceChecks(config);
+  const { folder, disk, database, clock } = dataChecks(given, lookers);
+  return [folder, disk, database, clock, certificateCheck(config), port, sites];
+}
