@@ -104,7 +104,7 @@ async function start(config: ServerConfig, secretFile: string | null, isTerminal
   const { clients, audit } = engine;
   const listener = await serve({ config, app, page: dashboard, clients, audit, logger });
   await sharing?.start();
-  announce(config, { port: listener.port, signIn: access.signIn, isTerminal, logger });
+  await announce(config, { port: listener.port, signIn: access.signIn, isTerminal, logger });
   return {
     logger,
     ...(config.tls && { reload: () => listener.reload() }),

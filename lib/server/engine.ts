@@ -2,6 +2,7 @@ import type { FairTurns } from "../util/fair-turns.ts";
 import type { Logger } from "../util/logger.ts";
 import { Topic } from "../util/topic.ts";
 import { Audit } from "./audit/audit.ts";
+import { Browsing } from "./clients/browsing.ts";
 import { Clients } from "./clients/clients.ts";
 import { EnrolmentKeys } from "./clients/enrolment.ts";
 import type { ServerConfig } from "./config.ts";
@@ -42,6 +43,8 @@ class Changes {
   /** A client came, left, or is another than before. */
   readonly client = new Topic<[clientId: string]>();
   readonly labelled = new Topic<[clientId: string]>();
+  /** Another server that has a client is asked something about it. */
+  readonly asked = new Topic<[clientId: string]>();
   /** A download is another than before; none: some are. */
   readonly download = new Topic<[download?: Download]>();
   readonly job = new Topic<[job: Job]>();
@@ -124,10 +127,11 @@ function buildCore(options: EngineOptions) {
   changes.client.subscribe((clientId) => events.clientChanged(clientId));
   changes.download.subscribe(() => events.downloadChanged());
   changes.download.subscribe(() => retention.wake());
-  const stopWatching = watchEventLoop(metrics.eventLoopLag);
-  const parts = { credit, metrics, audit, enrolmentKeys, clients, downloads, events };
+  const onAsked = changes.asked.publish;
+  const browsing = new Browsing({ repository, clients, credit, metrics, onAsked, logger });
+  const parts = { browsing, credit, metrics, audit, enrolmentKeys, clients, downloads, events };
   const all = { ...parts, jobs, jobEvents, retention, changes };
-  return { storage, repository, turns, ...all, stopWatching };
+  return { storage, repository, turns, ...all, stopWatching: watchEventLoop(metrics.eventLoopLag) };
 }
 
 function retentionOf(

@@ -64,7 +64,8 @@ export class Sharing {
   /** Clients may come: tells and hears from now on. */
   async start(): Promise<void> {
     const { engine, openCalls } = this.options;
-    const { client, download, job } = engine.changes;
+    const { asked, client, download, job } = engine.changes;
+    asked.subscribe((clientId) => this.#hints.send("asked", clientId));
     client.subscribe((clientId) => this.#hints.send("client", clientId));
     job.subscribe(({ jobId }) => this.#hints.send("job", jobId));
     download.subscribe((one) => {
@@ -83,7 +84,7 @@ export class Sharing {
   }
 
   async #hear(kind: HintKind, id: string): Promise<void> {
-    const { clients, downloads, events, jobEvents } = this.options.engine;
+    const { browsing, clients, downloads, events, jobEvents } = this.options.engine;
     switch (kind) {
       case "queue":
         downloads.waitingFor(id);
@@ -99,12 +100,15 @@ export class Sharing {
         return jobEvents.tell({ jobId: id });
       case "callers":
         return this.#checkCallers();
+      case "asked":
+        if (clients.sessionOf(id)) await browsing.answerAll();
     }
   }
 
   async #look(hasEnded: boolean): Promise<void> {
-    const { clients, downloads, jobs, events } = this.options.engine;
+    const { browsing, clients, downloads, jobs, events } = this.options.engine;
     await clients.held.check();
+    await browsing.answerAll();
     await downloads.check(hasEnded);
     if (hasEnded) await jobs.takeUp();
     await this.#checkCallers();

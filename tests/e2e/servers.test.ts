@@ -1,10 +1,17 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { mkdir, writeFile } from "node:fs/promises";
+import { Listener, type Told } from "../support/events.ts";
 import { NO_POSTGRES, Postgres } from "../support/postgres.ts";
 import { ServerGroup } from "../support/server-group.ts";
 import { type Version, writeRandom } from "../support/sources.ts";
+import { API_TOKEN } from "../support/system.ts";
 import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
+
+const bearer = (token: string) => ({ Authorization: `Bearer ${token}` });
+const listen = async (url: string, token = API_TOKEN) =>
+  new Listener(await fetch(`${url}/api/events`, { headers: bearer(token) }));
 
 /* Several servers on one Postgres and one folder: the whole, by real programs. */
 
@@ -56,8 +63,9 @@ describe.skipIf(NO_POSTGRES !== "")(`several servers${NO_POSTGRES}`, () => {
 
   test("a file of a client of another server comes, and is told of there", async () => {
     const downloadId = await pullHalf(1);
-    const { clients } = { clients: await group.at(1).api.clients() };
-    expect(clients).toMatchObject([{ client_id: "site-1", connected: true }]);
+    const [here, there] = await Promise.all(group.members.map(({ api }) => api.clients()));
+    expect(there).toMatchObject([{ client_id: "site-1", connected: true, active_downloads: 1 }]);
+    expect(here).toMatchObject([{ client_id: "site-1", connected: true, active_downloads: 1 }]);
     expect(await group.at(1).api.health()).toMatchObject({ connected_clients: 1 });
     group.network.release("up");
     const record = await group.ended(downloadId, group.at(1));
@@ -90,6 +98,53 @@ describe.skipIf(NO_POSTGRES !== "")(`several servers${NO_POSTGRES}`, () => {
     await group.restart(0);
   });
 
+  test("a site of another server is looked into, and refuses as it does there", async () => {
+    await mkdir(group.source("logs"));
+    await writeFile(group.source("logs/a.log"), "a");
+    for (const { api } of group.members) {
+      const { entries } = await api.clientFiles("site-1", { path: "logs", cursor: undefined });
+      expect(entries).toMatchObject([{ name: "a.log", type: "file", size: 1 }]);
+      const nothing = api.clientFiles("site-1", { path: "nothing", cursor: undefined });
+      await expect(nothing).rejects.toMatchObject({ code: "file_not_found" });
+    }
+  });
+
+  test("events of another server's downloads and clients are told", async () => {
+    const listeners = await Promise.all(group.members.map(({ url }) => listen(url)));
+    const downloadId = await pullHalf();
+    const goesOn = (least: number) => (told: Told) =>
+      told.event === "download" &&
+      told.data.download_id === downloadId &&
+      told.data.bytes_received >= least;
+    for (const listener of listeners) await listener.until(goesOn(1));
+    group.network.release("up");
+    for (const listener of listeners) await listener.until(goesOn(SIZE));
+    await group.startClient("site-2");
+    for (const listener of listeners) {
+      await listener.until(
+        ({ event, data }) => event === "client" && data.client_id === "site-2" && data.connected,
+      );
+      await listener.close();
+    }
+  });
+
+  test("what one server lets in or puts out, all do", async () => {
+    const [one, other] = [group.at(0), group.at(1)];
+    const { token } = await one.api.createToken({ name: "night", role: "viewer" });
+    const night = await listen(other.url, token);
+    await night.next();
+    const { code } = await one.api.signInCode();
+    const signIn = (url: string) =>
+      fetch(`${url}/api/session`, { method: "POST", body: JSON.stringify({ code }) });
+    expect((await signIn(other.url)).status).toBe(200);
+    expect((await signIn(one.url)).status).toBe(401);
+    await one.api.revokeToken("night");
+    // The stream of events at the other server ends.
+    await night.rest().catch(() => undefined);
+    const late = await fetch(`${other.url}/api/clients`, { headers: bearer(token) });
+    expect(late.status).toBe(401);
+  });
+
   test("what a server writes that was frozen until its lease was over changes nothing", async () => {
     group.balancer.prefer(group.at(0).port);
     await group.reconnect();
@@ -100,9 +155,18 @@ describe.skipIf(NO_POSTGRES !== "")(`several servers${NO_POSTGRES}`, () => {
     group.network.release("up");
     const record = await group.ended(downloadId, group.at(1));
     await group.expectDelivered(record, wanted);
+    // As another server does it, once it was not renewed in time.
+    await group.endLease(0);
     group.at(0).program.signal("SIGCONT");
-    await group.at(0).program.waitForLine(/lease of this server was over|client disconnected/);
+    await group.at(0).program.waitForLine(/the lease of this server was over/);
     expect(await group.at(0).api.download(downloadId)).toEqual(record);
-    expect(await group.parts()).toEqual([]);
+    await waitFor(async () => (await group.parts()).length === 0, "the parts to go");
+    await group.expectDelivered(await group.at(0).api.download(downloadId), wanted);
+    // It is as good as any other from then on.
+    group.balancer.prefer(group.at(0).port);
+    await group.reconnect();
+    const again = await pullHalf(1);
+    group.network.release("up");
+    await group.expectDelivered(await group.ended(again), wanted);
   });
 });

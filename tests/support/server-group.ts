@@ -1,3 +1,4 @@
+import { SQL } from "bun";
 import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -42,6 +43,7 @@ export class ServerGroup implements AsyncDisposable {
     readonly balancer: Balancer,
     /** Between the clients and the balancer. */
     readonly network: Proxy,
+    private readonly databaseUrl: string,
   ) {}
 
   static async start(options: GroupOptions): Promise<ServerGroup> {
@@ -54,7 +56,7 @@ export class ServerGroup implements AsyncDisposable {
     const members = await Promise.all(started);
     const balancer = await Balancer.start(members.map(({ port }) => port));
     const network = await Proxy.listen(Number(new URL(balancer.url).port));
-    return new ServerGroup(folder, members, balancer, network);
+    return new ServerGroup(folder, members, balancer, network, options.databaseUrl);
   }
 
   /** One of the servers, by its number from 0. */
@@ -107,6 +109,17 @@ export class ServerGroup implements AsyncDisposable {
     const headers = { Authorization: `Bearer ${API_TOKEN}` };
     const page = await fetch(`${this.at(n).url}/metrics`, { headers });
     return valueOf(parseMetrics(await page.text()), name);
+  }
+
+  /** Ends the lease of a server, as another one does it that finds it over. */
+  async endLease(n: number): Promise<void> {
+    // The server itself may be frozen: it is known by where it does not listen.
+    const others = this.members.filter((_, other) => other !== n);
+    const ids = await Promise.all(others.map(async ({ api }) => (await api.health()).server_id));
+    const sql = new SQL(this.databaseUrl, { max: 1 });
+    await sql`DELETE FROM servers WHERE server_id NOT IN ${sql(ids)}`;
+    await sql`DELETE FROM client_sessions WHERE lease_id NOT IN (SELECT lease_id FROM servers)`;
+    await sql.close({ timeout: 0 });
   }
 
   /** Names of what is under way. */

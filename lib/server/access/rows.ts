@@ -50,6 +50,19 @@ export interface SessionRow {
   expiresAt: number;
 }
 
+/** A code that signs a person in, once. */
+export interface SignInCode {
+  /** SHA-256 of the code, hex. */
+  codeHash: string;
+  /** The name of the token of whoever made it. */
+  maker: string;
+  /** Hash of that token; null: the API_TOKEN of the settings. */
+  tokenHash: string | null;
+  /** Hash of the session in which it was made; null: in none. */
+  sessionHash: string | null;
+  expiresAt: number;
+}
+
 /** A part of a list by name. */
 export interface NamesPage {
   /** Only what comes behind this name. */
@@ -89,4 +102,12 @@ export interface AccessRows {
   getSession(sessionHash: string): Promise<SessionRow | null>;
   /** Ends a session, and those that were begun with it. @returns their hashes */
   deleteSession(sessionHash: string): Promise<string[]>;
+
+  /**
+   * Keeps a code, and forgets those that have expired by `now`.
+   * @param most codes of one maker; those that were made before are forgotten
+   */
+  insertCode(code: SignInCode, now: number, most: number): Promise<void>;
+  /** Takes a code, which nobody else can then. @returns null where there is none */
+  useCode(codeHash: string): Promise<SignInCode | null>;
 }

@@ -1,17 +1,24 @@
 import { FdsError } from "../../protocol/errors.ts";
 import { FEATURES } from "../../protocol/messages.ts";
+import type { Logger } from "../../util/logger.ts";
+import type { Repository } from "../database/repository.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { FlowControl } from "../transfer/flow-control.ts";
 import { type Listing, type ListingOrder, ListingReceiver } from "../transfer/listing-receiver.ts";
+import { BrowsingElsewhere } from "./browsing-elsewhere.ts";
 import { clientNotFound, type Clients } from "./clients.ts";
 
 /** Most listings of one client at a time. */
 const MAX_AT_ONCE = 4;
 
 export interface BrowsingOptions {
-  clients: Pick<Clients, "get" | "sessionOf">;
+  repository: Pick<Repository, "servers">;
+  clients: Pick<Clients, "get" | "isConnected" | "sessionOf">;
   credit: FlowControl;
   metrics: Metrics;
+  /** Tells the server of a client that it is asked something. */
+  onAsked: (clientId: string) => void;
+  logger: Logger;
 }
 
 /** Looks into the folders of clients. */
@@ -19,7 +26,19 @@ export class Browsing {
   /** How many listings of each client are under way. */
   readonly #running = new Map<string, number>();
 
-  constructor(private readonly options: BrowsingOptions) {}
+  /** null: this server is alone. */
+  readonly #elsewhere: BrowsingElsewhere | null;
+
+  constructor(private readonly options: BrowsingOptions) {
+    const { servers } = options.repository;
+    const list = this.#listHere.bind(this);
+    this.#elsewhere = servers && new BrowsingElsewhere({ ...options, rows: servers, list });
+  }
+
+  /** Answers what other servers ask about clients of this one. */
+  async answerAll(): Promise<void> {
+    await this.#elsewhere?.answerAll();
+  }
 
   /**
    * Reads a page of the names in a folder of a client.
@@ -28,6 +47,14 @@ export class Browsing {
    *   `client_timeout`, or what the client says: `access_denied`, `file_not_found`, `not_a_folder`
    */
   async list(clientId: string, order: ListingOrder, signal: AbortSignal): Promise<Listing> {
+    const isHere = this.options.clients.sessionOf(clientId)?.isOpen ?? false;
+    if (!isHere && this.#elsewhere && (await this.options.clients.isConnected(clientId))) {
+      return this.#elsewhere.list(clientId, order, signal);
+    }
+    return this.#listHere(clientId, order, signal);
+  }
+
+  async #listHere(clientId: string, order: ListingOrder, signal: AbortSignal): Promise<Listing> {
     const session = this.options.clients.sessionOf(clientId);
     const { client } = session ?? {};
     if (!session?.isOpen || !client) {

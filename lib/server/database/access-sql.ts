@@ -1,5 +1,12 @@
 import type { Labels } from "../../api/labels.ts";
-import type { AccessRows, ApiToken, EnrolmentKey, NamesPage, SessionRow } from "../access/rows.ts";
+import type {
+  AccessRows,
+  ApiToken,
+  EnrolmentKey,
+  NamesPage,
+  SessionRow,
+  SignInCode,
+} from "../access/rows.ts";
 import type { SqlDatabase } from "./database.ts";
 import { numberOrNull } from "./rows.ts";
 import { assignments, insertion, sql } from "./statement.ts";
@@ -135,6 +142,25 @@ export class AccessSql implements AccessRows {
       DELETE FROM sessions WHERE session_hash IN (SELECT hash FROM ended)
       RETURNING session_hash`);
     return ended.map((row) => row.sessionHash);
+  }
+
+  async insertCode(code: SignInCode, now: number, most: number): Promise<void> {
+    await this.database.run(sql`
+      DELETE FROM sign_in_codes WHERE code_hash IN (
+        SELECT code_hash FROM sign_in_codes WHERE expires_at <= ${now}
+        ORDER BY expires_at LIMIT ${MOST_FORGOTTEN})`);
+    await this.database.run(sql`INSERT INTO sign_in_codes ${insertion({ ...code })}`);
+    await this.database.run(sql`
+      DELETE FROM sign_in_codes WHERE code_hash IN (
+        SELECT code_hash FROM sign_in_codes WHERE maker = ${code.maker}
+        ORDER BY expires_at DESC, code_hash = ${code.codeHash} DESC
+        LIMIT ${MOST_FORGOTTEN} OFFSET ${most})`);
+  }
+
+  async useCode(codeHash: string): Promise<SignInCode | null> {
+    const [row] = await this.database.run<SignInCode>(sql`
+      DELETE FROM sign_in_codes WHERE code_hash = ${codeHash} RETURNING *`);
+    return row ? { ...row, expiresAt: Number(row.expiresAt) } : null;
   }
 }
 

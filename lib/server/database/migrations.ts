@@ -22,6 +22,7 @@ import { datesInPaths } from "./migrations/20-dates-in-paths.ts";
 import { retention } from "./migrations/21-retention.ts";
 import { servers } from "./migrations/22-servers.ts";
 import { webhooks } from "./migrations/23-webhooks.ts";
+import { signInCodes } from "./migrations/24-sign-in-codes.ts";
 import type { Change } from "./migrations/change.ts";
 
 /**
@@ -52,6 +53,7 @@ const MIGRATIONS: readonly (readonly Change[])[] = [
   retention,
   servers,
   webhooks,
+  signInCodes,
 ];
 
 /** The changes that lead to a version of the database, each a statement. */

@@ -1,5 +1,6 @@
 import type { Active, Downloading, Verifying } from "../download.ts";
 import {
+  type AskedListing,
   type HeldSession,
   LEASE_MS,
   type NewLease,
@@ -13,6 +14,9 @@ import { isDue } from "./queue-sql.ts";
 import type { Waiting } from "./repository.ts";
 import { numberOrNull, toDownload, type DownloadRow } from "./rows.ts";
 import { insertion, sql } from "./statement.ts";
+
+/** A question that nobody took back is forgotten after this time, in ms. */
+const FORGOTTEN_MS = 60_000;
 
 const RUNS = sql`status IN ('downloading', 'verifying')`;
 const HAS_LEASE = sql`EXISTS (SELECT 1 FROM servers WHERE lease_id = owner)`;
@@ -105,8 +109,9 @@ export class ServersSql implements ServerRows {
 
   async isHeldElsewhere(clientId: string): Promise<boolean> {
     const rows = await this.database.run(sql`
-      SELECT client_id FROM client_sessions
-      WHERE client_id = ${clientId} AND lease_id <> ${this.#leaseId}`);
+      SELECT client_id FROM client_sessions AS held
+      JOIN servers AS holder ON holder.lease_id = held.lease_id AND expires_at >= now_ms()
+      WHERE client_id = ${clientId} AND held.lease_id <> ${this.#leaseId}`);
     return rows.length > 0;
   }
 
@@ -181,6 +186,37 @@ export class ServersSql implements ServerRows {
         AND client_id IN (
           SELECT client_id FROM client_sessions WHERE lease_id = ${this.#leaseId})`);
     return { waiting, upTo };
+  }
+
+  async ask({ requestId, clientId, order }: AskedListing): Promise<void> {
+    const row = { requestId, clientId, listingOrder: order, askedAt: sql`now_ms()` };
+    await this.database.run(sql`INSERT INTO listing_requests ${insertion(row)}`);
+    // Who asked may have ended since.
+    await this.database.run(sql`
+      DELETE FROM listing_requests WHERE asked_at < now_ms() - ${FORGOTTEN_MS}`);
+  }
+
+  takeAsked(): Promise<AskedListing[]> {
+    return this.database.run<AskedListing>(sql`
+      UPDATE listing_requests SET answered_by = ${this.#leaseId}
+      WHERE answered_by IS NULL AND client_id IN (
+        SELECT client_id FROM client_sessions WHERE lease_id = ${this.#leaseId})
+      RETURNING request_id, client_id, listing_order AS "order"`);
+  }
+
+  async answer(requestId: string, answer: string): Promise<void> {
+    await this.database.run(sql`
+      UPDATE listing_requests SET answer = ${answer} WHERE request_id = ${requestId}`);
+  }
+
+  async answerTo(requestId: string): Promise<string | null> {
+    const [row] = await this.database.run<{ answer: string | null }>(sql`
+      SELECT answer FROM listing_requests WHERE request_id = ${requestId}`);
+    return row?.answer ?? null;
+  }
+
+  async forget(requestId: string): Promise<void> {
+    await this.database.run(sql`DELETE FROM listing_requests WHERE request_id = ${requestId}`);
   }
 
   notify(text: string): Promise<void> {

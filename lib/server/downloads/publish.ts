@@ -93,6 +93,10 @@ export async function finishPublishing(
   } finally {
     await part.close();
   }
+  // A server that is not seen any more may still give it the name that the row has: no other one, then.
+  if (await storage.publish(downloadId, download.savedPath, epoch)) {
+    return report({ type: "published", epoch, now: Date.now() });
+  }
   return publish(download, { digest, size: source.totalSize, bytesOnWire }, storage, report);
 }
 

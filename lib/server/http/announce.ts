@@ -14,16 +14,17 @@ export interface Announced {
 }
 
 /** Says where the server is, and what is not safe about its settings. */
-export function announce(
+export async function announce(
   config: ServerConfig,
   { port, signIn, isTerminal, logger }: Announced,
-): void {
+): Promise<void> {
   const { host, tls, apiToken, logFormat } = config;
   const scheme = tls ? "https" : "http";
   logger.announce(`listening on ${scheme}://${hostInUrl(host)}:${port}`);
   // For a person's eyes alone: not by the logger, and not where a file keeps it.
   if (signIn && isTerminal && logFormat === "pretty") {
-    const link = `${scheme}://${hostToOpen(host)}:${port}/#code=${signIn.newCode(BOOTSTRAP_ADMIN).code}`;
+    const { code } = await signIn.newCode(BOOTSTRAP_ADMIN);
+    const link = `${scheme}://${hostToOpen(host)}:${port}/#code=${code}`;
     stdout.write(`\nOpen the dashboard: ${link}\n\n`);
   } else if (signIn) {
     const command = `${howToRun("fds")} dashboard`;

@@ -1,5 +1,4 @@
 import type { Logger } from "../../util/logger.ts";
-import { Browsing } from "../clients/browsing.ts";
 import type { Engine } from "../engine.ts";
 import { EventFeeds } from "../events/event-feeds.ts";
 import { requireDatabaseAndStorage } from "./availability.ts";
@@ -37,7 +36,8 @@ export function restCalls(options: RestCallsOptions) {
   const { call, engine, access, serverId, version, logger } = options;
   const { tokens, signIn, openCalls } = access;
   const { repository, storage, turns, credit, metrics, audit } = engine;
-  const { enrolmentKeys, clients, downloads, events, jobs, jobEvents, retention, telling } = engine;
+  const { enrolmentKeys, clients, browsing, downloads, events, jobs, jobEvents } = engine;
+  const { retention, telling } = engine;
   const feeds = new EventFeeds({
     repository,
     clients,
@@ -47,7 +47,6 @@ export function restCalls(options: RestCallsOptions) {
     turns,
     logger,
   });
-  const browsing = new Browsing({ clients, credit, metrics });
   const measured = { metrics, repository, storage, clients, downloads, events, credit, version };
   return {
     server: serverCalls(call, {

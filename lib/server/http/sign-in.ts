@@ -37,7 +37,10 @@ export interface SignInOptions {
   /** The API_TOKEN of the settings. */
   apiToken: string;
   tokens: Tokens;
-  rows: Pick<AccessRows, "insertSession" | "getSession" | "deleteSession">;
+  rows: Pick<
+    AccessRows,
+    "insertSession" | "getSession" | "deleteSession" | "insertCode" | "useCode"
+  >;
   openCalls: OpenCalls;
   guesses: Pick<Guesses, "signIn">;
   /** ms since 1970 */
@@ -56,11 +59,11 @@ export class SignIn {
 
   constructor(private readonly options: SignInOptions) {
     this.#now = options.now ?? steadyNow;
-    this.#codes = new SignInCodes(this.#now);
+    this.#codes = new SignInCodes(options.rows, this.#now);
   }
 
   /** A code for a link, good for one sign-in as `caller` until `expiresAt`, ms since 1970. */
-  newCode(maker: Caller): { code: string; expiresAt: number } {
+  newCode(maker: Caller): Promise<{ code: string; expiresAt: number }> {
     return this.#codes.make(maker);
   }
 
@@ -129,7 +132,7 @@ export class SignIn {
 
   /** Who made a code, as long as its maker could still make one. */
   async #redeem(code: string): Promise<Caller> {
-    const maker = this.#codes.use(code);
+    const maker = await this.#codes.use(code);
     if (!maker) {
       throw new FdsError(
         "unauthorized",
@@ -160,11 +163,10 @@ export class SignIn {
     return tokenHash === null ? BOOTSTRAP_ADMIN : this.options.tokens.callerWith(tokenHash);
   }
 
-  /** Sessions are over: and so are the codes that were made in them, and what is open with them. */
+  /** Sessions are over: and so is what is open with them. A code that was made in one is good no more. */
   #end(sessionHashes: string[]): void {
     if (sessionHashes.length === 0) return;
     const ended = new Set<string | null>(sessionHashes);
-    this.#codes.dropOf(ended);
     this.options.openCalls.end(({ sessionHash }) => ended.has(sessionHash));
   }
 

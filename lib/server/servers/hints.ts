@@ -4,8 +4,9 @@ import type { ServerRows } from "./rows.ts";
 /**
  * What a hint is about. `queue`: something waits for a client. `client`: it came, left, or is another.
  * `download`, `job`: it is another than before. `callers`: a token or a session ended.
+ * `asked`: whoever has a client is asked something about it.
  */
-export type HintKind = "queue" | "client" | "download" | "job" | "callers";
+export type HintKind = "queue" | "client" | "download" | "job" | "callers" | "asked";
 
 /** Servers tell each other so often at most, in ms. */
 const EVERY_MS = 100;
@@ -86,6 +87,7 @@ const KINDS: ReadonlySet<string> = new Set<HintKind>([
   "download",
   "job",
   "callers",
+  "asked",
 ]);
 
 function isKind(text: string | undefined): text is HintKind {

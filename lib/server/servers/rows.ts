@@ -30,6 +30,13 @@ export interface WaitingClient {
   line: string | null;
 }
 
+/** A folder of a client that another server is asked to list; `order` is JSON. */
+export interface AskedListing {
+  requestId: string;
+  clientId: string;
+  order: string;
+}
+
 /** An attempt of this server, as its row has it. */
 export type OwnAttempt = Pick<Downloading, "downloadId" | "epoch" | "rateLimit">;
 
@@ -90,6 +97,17 @@ export interface ServerRows {
    * @returns also the revision from which to ask the next time
    */
   waitingSince(revision: number, now: number): Promise<{ waiting: WaitingClient[]; upTo: number }>;
+
+  /** Asks whichever server has a client to list a folder. */
+  ask(listing: AskedListing): Promise<void>;
+  /** Takes the questions about clients of this server: no other one answers them. */
+  takeAsked(): Promise<AskedListing[]>;
+  /** @param answer JSON */
+  answer(requestId: string, answer: string): Promise<void>;
+  /** @returns null: there is none yet */
+  answerTo(requestId: string): Promise<string | null>;
+  /** Nobody waits for an answer any more. */
+  forget(requestId: string): Promise<void>;
 
   /** Tells all servers something, which may be lost. */
   notify(text: string): Promise<void>;

@@ -37,9 +37,9 @@ export function sessionCalls(call: MakeCall, { signIn }: SessionCallsOptions) {
       return json(sessionRecord(signIn, null), { headers });
     }),
 
-    createSignInCode: call(endpoints.createSignInCode, (c) => {
+    createSignInCode: call(endpoints.createSignInCode, async (c) => {
       if (!signIn) throw new FdsError("not_found", "This server has no token to sign in with");
-      const { code, expiresAt } = signIn.newCode(c.var.caller);
+      const { code, expiresAt } = await signIn.newCode(c.var.caller);
       return json({ code, expires_at: isoTime(expiresAt) });
     }),
   };

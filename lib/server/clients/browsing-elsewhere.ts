@@ -1,0 +1,76 @@
+import { type ErrorCode, FdsError } from "../../protocol/errors.ts";
+import type { Logger } from "../../util/logger.ts";
+import type { ServerRows } from "../servers/rows.ts";
+import type { Listing, ListingOrder } from "../transfer/listing-receiver.ts";
+
+/** How often it is looked for the answer, in ms. */
+const LOOK_EVERY_MS = 50;
+/** The other server has the time of a client, and some to see the question, in ms. */
+const ANSWER_WITHIN_MS = 14_000;
+
+/** What a server answers to a question of another one. */
+type Answer = { listing: Listing } | { code: ErrorCode; message: string };
+
+export interface BrowsingElsewhereOptions {
+  rows: Pick<ServerRows, "answer" | "answerTo" | "ask" | "forget" | "takeAsked">;
+  /** Tells the server of a client that it is asked something. */
+  onAsked: (clientId: string) => void;
+  /** Reads a folder of a client of this server. */
+  list: (clientId: string, order: ListingOrder, signal: AbortSignal) => Promise<Listing>;
+  logger: Logger;
+}
+
+/** Lists folders of clients that other servers have: questions and answers are rows. */
+export class BrowsingElsewhere {
+  constructor(private readonly options: BrowsingElsewhereOptions) {}
+
+  /**
+   * Asks the server that has a client.
+   * @throws FdsError `client_timeout`, or what that server says
+   */
+  async list(clientId: string, order: ListingOrder, signal: AbortSignal): Promise<Listing> {
+    const { rows, onAsked } = this.options;
+    const requestId = Bun.randomUUIDv7();
+    await rows.ask({ requestId, clientId, order: JSON.stringify(order) });
+    onAsked(clientId);
+    try {
+      const until = performance.now() + ANSWER_WITHIN_MS;
+      while (performance.now() < until && !signal.aborted) {
+        const answer = await rows.answerTo(requestId);
+        if (answer !== null) return listingIn(JSON.parse(answer) as Answer);
+        await Bun.sleep(LOOK_EVERY_MS);
+      }
+    } finally {
+      await rows.forget(requestId);
+    }
+    throw new FdsError("client_timeout", `"${clientId}" did not answer in time`);
+  }
+
+  /** Answers what other servers ask about clients of this one. */
+  async answerAll(): Promise<void> {
+    for (const { requestId, clientId, order } of await this.options.rows.takeAsked()) {
+      void this.#answer(requestId, clientId, JSON.parse(order) as ListingOrder);
+    }
+  }
+
+  async #answer(requestId: string, clientId: string, order: ListingOrder): Promise<void> {
+    const { rows, list, logger } = this.options;
+    const answer: Answer = await list(clientId, order, new AbortController().signal).then(
+      (listing) => ({ listing }),
+      (error: unknown) => answerOf(error),
+    );
+    await rows
+      .answer(requestId, JSON.stringify(answer))
+      .catch((error: unknown) => logger.error("a listing was not answered", {}, error));
+  }
+}
+
+function answerOf(error: unknown): Answer {
+  if (error instanceof FdsError) return { code: error.code, message: error.message };
+  return { code: "internal_error", message: "the other server failed to list the folder" };
+}
+
+function listingIn(answer: Answer): Listing {
+  if ("listing" in answer) return answer.listing;
+  throw new FdsError(answer.code, answer.message);
+}
