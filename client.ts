@@ -115,7 +115,8 @@ async function start(config: ClientConfig, secretFile: string | null) {
 
 /** Tells the site how the client stands with its server, and forgets what it needs no more. */
 function recordConnection({ stateDir, serverUrl }: ClientConfig, logger: Logger) {
-  const about = { server: serverUrl.origin, version };
+  // As people write it.
+  const about = { server: serverUrl.origin.replace(/^ws/, "http"), version };
   const recorder = new ConnectionRecorder(stateDir, about, logger);
   return {
     change(change: ConnectionChange): void {

@@ -69,6 +69,7 @@ const FOLDERS = new Set([
   "dashboard/jobs",
   "dashboard/labels",
   "program",
+  "program/service",
   "protocol",
   "server",
   "server/access",

@@ -5,6 +5,8 @@ import { endpoints } from "../lib/api/endpoints.ts";
 import { CLIENT_HELP } from "../lib/client/config.ts";
 import { SERVER_HELP } from "../lib/server/config.ts";
 import { DOWNLOAD_ERROR_CODES, ERROR_CODES, meaningOf } from "../lib/protocol/errors.ts";
+import { installHelp, statusHelp, uninstallHelp } from "../lib/program/service/help.ts";
+import { SERVICES } from "../lib/program/service/services.ts";
 import packageJson from "../package.json";
 import { codeBlocks, codeSpans, section, tableRows } from "./support/markdown.ts";
 import { spawnSync } from "./support/spawn.ts";
@@ -39,13 +41,6 @@ const all = (pattern: RegExp, text: string) =>
   [...text.matchAll(pattern)].map((found) => found[1]!);
 const unique = (names: string[]) => [...new Set(names)].toSorted();
 const plain = (cell: string) => cell.replaceAll("`", "");
-
-test("the services have the allocator that package.json's server has", () => {
-  const [setting] = /MIMALLOC_PURGE_DELAY=\d+/.exec(packageJson.scripts.server)!;
-  const units = codeBlocks(MANUAL, "ini");
-  expect(units).toHaveLength(2);
-  for (const unit of units) expect(unit).toContain(`\nEnvironment=${setting}\n`);
-});
 
 test("README.md is short: a way from nothing to a file, and links", () => {
   expect(README.trimEnd().split("\n").length).toBeLessThanOrEqual(170);
@@ -95,7 +90,13 @@ describe("the manual names", () => {
     const commands = ["pull", "downloads", "rm", "verify", "token", "enroll", "webhook"].map(
       (name) => ["lib/cli/fds.ts", name],
     );
-    const known = [...programs, ...commands].map((command) => helpOf(...command)).join("\n");
+    const ofServices = Object.values(SERVICES).flatMap((service) =>
+      [installHelp, uninstallHelp, statusHelp].map((help) => help(service)),
+    );
+    const known = [...programs, ...commands]
+      .map((command) => helpOf(...command))
+      .concat(ofServices)
+      .join("\n");
     const foreign = new Set(["--yes", "--build"]);
     for (const flag of unique(all(/(?<![\w-])(--[a-z]+(?:-[a-z]+)*)/g, MANUAL))) {
       if (!foreign.has(flag)) expect(known).toMatch(new RegExp(`${flag}\\b`));

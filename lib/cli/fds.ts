@@ -1,6 +1,8 @@
 import { parseArgs } from "node:util";
 import { BUILD, howToRun } from "../util/build.ts";
-import { parseFlags, UsageError } from "../util/flags.ts";
+import { type ParsedFlags, parseFlags, UsageError } from "../util/flags.ts";
+import { CONFIG_FLAG, type Environment } from "../util/settings.ts";
+import { readSettingsFile } from "../util/settings-file.ts";
 import { plainText } from "../util/plain-text.ts";
 import { ApiClient } from "./rest/api-client.ts";
 import {
@@ -52,12 +54,18 @@ const GROUPS: Record<string, Record<string, Command>> = {
 
 const COMMANDS = new Map(Object.values(GROUPS).flatMap((group) => Object.entries(group)));
 
-const COMMON_FLAGS = { ...CONNECTION_FLAGS, json: { type: "boolean" } } as const;
+const COMMON_FLAGS = {
+  ...CONNECTION_FLAGS,
+  [CONFIG_FLAG]: { type: "string" },
+  json: { type: "boolean" },
+} as const;
 
 const COMMON_FLAGS_HELP = `  --json
       JSON on standard output, for scripts; a failure is {"error": "…", "code": "…"} there, unless
       the result tells it
 ${CONNECTION_FLAGS_HELP}
+  --config FILE
+      the server's file of settings: its port and its token are taken from there
   --help, -h
       show this`;
 
@@ -140,8 +148,9 @@ async function runCommand(
   if (positionals.length < least) {
     throw new UsageError(`${command.words} is missing, expected fds ${name} ${command.words}`);
   }
-  const connection = readConnection(values, process.env);
-  for (const warning of await connectionWarnings(connection, process.env)) {
+  const env = environmentOf(values[CONFIG_FLAG]);
+  const connection = readConnection(values, env);
+  for (const warning of await connectionWarnings(connection, env)) {
     stderr.write(`${plainText(warning)}\n`);
   }
   const json = values["json"] === true;
@@ -150,13 +159,20 @@ async function runCommand(
     api: new ApiClient(connection),
     words: positionals,
     values,
-    env: process.env,
+    env,
     out,
     err: json && !err.live ? silent(err) : err,
     json,
     interactive: err.live && process.stdin.isTTY === true,
     interruptions,
   });
+}
+
+/** The environment, and over it what the file of `--config` says. */
+function environmentOf(file: ParsedFlags["values"][string]): Environment {
+  return file === undefined
+    ? process.env
+    : { ...process.env, ...readSettingsFile(String(file), null) };
 }
 
 /** Finds the command's name, which may come after flags that all commands have. */

@@ -4,6 +4,7 @@
  */
 import { BUILD } from "../util/build.ts";
 import { exit, stdout } from "../util/output.ts";
+import { isServiceCommand } from "./service/names.ts";
 import { version } from "../../package.json";
 
 const [word, ...rest] = process.argv.slice(2);
@@ -13,7 +14,10 @@ const [word, ...rest] = process.argv.slice(2);
 if (word !== "client") Bun.unsafe.setJITPolicy(1);
 
 // Only what is asked for is loaded: a client needs neither the memory nor the time of a server.
-if (word === "client") {
+if ((word === "client" || word === "server") && isServiceCommand(rest[0])) {
+  const { runServiceCommand } = await import("./service/command.ts");
+  await runServiceCommand(word, rest[0], rest.slice(1), process.env);
+} else if (word === "client") {
   const { runClient } = await import("../../client.ts");
   await runClient(rest);
 } else if (word === "server") {

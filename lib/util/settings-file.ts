@@ -40,10 +40,10 @@ export function withConfigFile(
 
 /**
  * Reads a file of settings: lines of `NAME=value`, and comments behind `#`.
- * @param table the settings that it may state
+ * @param table the settings that it may state; null: any
  * @throws UsageError that names the file and the line
  */
-export function readSettingsFile(path: string, table: SettingTable): FileSettings {
+export function readSettingsFile(path: string, table: SettingTable | null): FileSettings {
   return parseSettings(readText(path), path, table);
 }
 
@@ -51,16 +51,20 @@ export function readSettingsFile(path: string, table: SettingTable): FileSetting
  * As {@link readSettingsFile}, of a text.
  * @param path for messages
  */
-export function parseSettings(text: string, path: string, table: SettingTable): FileSettings {
-  const known = new Set(Object.values(table).map(({ variable }) => variable));
+export function parseSettings(
+  text: string,
+  path: string,
+  table: SettingTable | null,
+): FileSettings {
+  const known = table && new Set(Object.values(table).map(({ variable }) => variable));
   const settings: FileSettings = {};
   for (const { number, name, value } of linesOf(text)) {
     const place = `line ${number} of "${path}"`;
     if (name === null) throw new UsageError(`${place} is no setting, expected NAME=value`);
-    if (!known.has(name)) {
+    if (known && !known.has(name)) {
       throw new UsageError(`${place} sets "${name}", expected one of ${[...known].join(" ")}`);
     }
-    if (name in settings)
+    if (Object.hasOwn(settings, name))
       throw new UsageError(`${place} sets ${name} once more, expected one line`);
     settings[name] = value;
   }

@@ -28,7 +28,6 @@ const plain = (cell: string) => cell.replaceAll("`", "");
 const missing = ["sh", "curl", "grep", "cut"].filter((tool) => !Bun.which(tool));
 const needs = missing.length > 0 ? ` (needs ${missing.join(", ")}: install them)` : "";
 const SQLITE = Bun.which("sqlite3") ? "" : " (needs sqlite3: install it)";
-const SYSTEMD = Bun.which("systemd-analyze") ? "" : " (needs systemd-analyze: install systemd)";
 
 describe.skipIf(needs !== "")(`README.md shows what works${needs}`, () => {
   let copy: FreshCopy;
@@ -190,22 +189,5 @@ describe.skipIf(needs !== "")(`README.md shows what works${needs}`, () => {
     expect(backup.query("SELECT count(*) AS count FROM downloads").get()).toEqual({
       count: downloads.length,
     });
-  });
-});
-
-describe.skipIf(SYSTEMD !== "")(`systemd takes the units of the manual${SYSTEMD}`, () => {
-  test.each(["server", "client"])("%s: it is right, and leaves little exposed", async (program) => {
-    await using copy = await FreshCopy.create();
-    const [unit = "", ...others] = codeBlocks(read(`lib/${program}/README.md`), "ini");
-    expect(others).toEqual([]);
-    expect(unit).toContain(`ExecStart=/usr/local/bin/bun ${program}.ts\n`);
-    // What is not on this machine: the program, and the user.
-    const here = unit.replace("/usr/local/bin/bun", process.execPath).replace("User=fds\n", "");
-    const name = `fds-${program}.service`;
-    await Bun.write(join(copy.folder, name), here);
-    expect(await copy.run(`systemd-analyze verify --man=no ./${name}`)).toBe("");
-    await Bun.write(join(copy.folder, name), unit);
-    // The scale ends at 10: a unit that runs as root without these limits has 9.6.
-    await copy.run(`systemd-analyze security --offline=true --threshold=20 ./${name}`);
   });
 });

@@ -10,8 +10,11 @@ const MiB = 1024 * 1024;
 /** Requests that repeat within this time, in ms, are counted instead of listed once they are many. */
 const SPAN = 10 * 60 * 1000;
 
-/** Lines about files that left are kept longest: 64 MiB, with a limit for each file and span. */
-const LEFT = { file: "requests.log", maxBytes: 8 * MiB, older: 7, most: 20 };
+/** Where lines about files that left are. */
+export const LEFT_FILE = "requests.log";
+
+/** They are kept longest: 64 MiB, with a limit for each file and span. */
+const LEFT = { file: LEFT_FILE, maxBytes: 8 * MiB, older: 7, most: 20 };
 
 /** Most lines in a span about everything else: the server decides how much it asks for. */
 const REFUSED = { file: "requests-refused.log", maxBytes: MiB, older: 1, most: 200 };

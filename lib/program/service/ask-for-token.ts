@@ -1,0 +1,19 @@
+import { createInterface } from "node:readline/promises";
+import { readSetting, UsageError } from "../../util/flags.ts";
+import { TOKEN } from "../../util/kinds.ts";
+import { stderr } from "../../util/output.ts";
+
+/**
+ * Reads a token from the first line of an input.
+ * @throws UsageError where there is none
+ */
+export async function askForToken(input: NodeJS.ReadStream): Promise<string> {
+  if (input.isTTY) stderr.write("Enrolment token: ");
+  using lines = createInterface({ input, terminal: false });
+  const { value: text } = await lines[Symbol.asyncIterator]().next();
+  if (typeof text !== "string" || text.trim() === "") {
+    throw new UsageError("there is no token on standard input, expected one line");
+  }
+  const given = { source: "the token on standard input", text: text.trim(), secret: true };
+  return readSetting(given, TOKEN.schema, TOKEN.expected);
+}

@@ -1,0 +1,57 @@
+import { resolve } from "node:path";
+import type { Flag, ParsedFlags } from "../../util/flags.ts";
+import type { Setting, SettingTable } from "../../util/settings.ts";
+
+/** Settings whose value is a path: a service runs in another folder than whoever installs it. */
+const PATHS = new Set([
+  "CLIENT_ROOTS",
+  "CLIENT_STATE_DIR",
+  "DOWNLOADS_DIR",
+  "TLS_CA",
+  "TLS_CLIENT_CERT",
+  "TLS_CLIENT_KEY",
+]);
+
+/** The flags of a program, for parseFlags. */
+export function flagsOf(table: SettingTable): Record<string, Flag> {
+  const settings = Object.values<Setting>(table).filter(({ flag }) => flag !== undefined);
+  return Object.fromEntries(
+    settings.map(({ flag, isSwitch, separator }) => [
+      flag,
+      { type: isSwitch ? "boolean" : "string", multiple: separator !== undefined },
+    ]),
+  );
+}
+
+/** What flags of a program say. */
+export interface FlagSettings {
+  /** The flags as they would be given to the program, which checks them and names them in messages. */
+  argv: string[];
+  /** The same as settings of a file. */
+  settings: Record<string, string>;
+}
+
+export function settingsOfFlags(table: SettingTable, values: ParsedFlags["values"]): FlagSettings {
+  const argv: string[] = [];
+  const settings: Record<string, string> = {};
+  for (const { flag, variable, isSwitch, switchValue, separator = "" } of Object.values<Setting>(
+    table,
+  )) {
+    const value = flag === undefined ? undefined : values[flag];
+    if (value === undefined) continue;
+    if (isSwitch) {
+      argv.push(`--${flag}`);
+      settings[variable] = switchValue ?? "true";
+      continue;
+    }
+    const texts = [value].flat().map((text) => whole(variable, String(text)));
+    argv.push(...texts.map((text) => `--${flag}=${text}`));
+    settings[variable] = texts.join(separator);
+  }
+  return { argv, settings };
+}
+
+/** An empty text is no path, and is refused as such. */
+function whole(variable: string, text: string): string {
+  return PATHS.has(variable) && text !== "" ? resolve(text) : text;
+}

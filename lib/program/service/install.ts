@@ -1,0 +1,94 @@
+import { Failure } from "../../cli/program.ts";
+import { readConnectionRecord } from "../../client/connection-record.ts";
+import { type ParsedFlags, parseFlags, UsageError } from "../../util/flags.ts";
+import { CONFIG_FLAG } from "../../util/settings.ts";
+import { parseSettings, readSettingsFile } from "../../util/settings-file.ts";
+import { askForToken } from "./ask-for-token.ts";
+import { type CommandContext, runningOf, TABLES } from "./context.ts";
+import { flagsOf, settingsOfFlags } from "./given-settings.ts";
+import { describePlan, isDone, perform, planOf, readIfThere } from "./perform.ts";
+import type { Given } from "./prepare.ts";
+import { prepareClient } from "./prepare-client.ts";
+import { prepareServer } from "./prepare-server.ts";
+import { installHelp } from "./help.ts";
+import { tellOutcome } from "./outcome.ts";
+
+const FLAGS = {
+  [CONFIG_FLAG]: { type: "string" },
+  "enroll-token": { type: "string" },
+  "dry-run": { type: "boolean" },
+  destdir: { type: "string" },
+} as const;
+
+/**
+ * Installs a program as a service, or changes one that is installed.
+ * @param argv behind `install`
+ * @returns the exit code
+ */
+export async function install(context: CommandContext, argv: string[]): Promise<number> {
+  const { service, manager, tell, thisProgram } = context;
+  const table = TABLES[service.program];
+  const { values } = parseFlags(argv, { ...flagsOf(table), ...FLAGS });
+  if (values["help"]) {
+    tell(installHelp(service));
+    return 0;
+  }
+  if (thisProgram === null) {
+    throw new Failure("install the built program: make it with bun run build");
+  }
+  const destdir = values["destdir"] === undefined ? null : String(values["destdir"]);
+  const isDryRun = values["dry-run"] === true;
+  if (!isDryRun && destdir === null) context.requireRights("install");
+  const given = await givenOf(context, values);
+  const prepared = await (service.program === "client" ? prepareClient : prepareServer)(given);
+  const steps = manager.install({ ...service, places: given.places, ...prepared });
+  const plan = await planOf(steps, destdir);
+  const isRunning = destdir !== null || (await runningOf(context)) === "running";
+  tell(`${service.description}: ${prepared.title}\n`);
+  if (isDone(plan) && isRunning) {
+    tell("Nothing to do: all is as it should be\n");
+    return 0;
+  }
+  tell(describePlan(plan));
+  if (isDryRun) tell("Nothing was changed: --dry-run\n");
+  if (isDryRun) return 0;
+  const settings = parseSettings(prepared.settings, given.places.settings, table);
+  const stateDir = settings["CLIENT_STATE_DIR"];
+  const before = stateDir === undefined ? null : await readConnectionRecord(stateDir);
+  await perform(plan);
+  for (const note of prepared.notes) tell(`${note}\n`);
+  if (destdir === null) await tellOutcome(context, settings, before?.pid ?? null);
+  return 0;
+}
+
+async function givenOf(
+  { service, manager, input }: CommandContext,
+  values: ParsedFlags["values"],
+): Promise<Given> {
+  const table = TABLES[service.program];
+  const places = manager.places(service);
+  const destdir = values["destdir"] === undefined ? "" : String(values["destdir"]);
+  const text = await readIfThere(`${destdir}${places.settings}`);
+  const taken = values[CONFIG_FLAG] ? readSettingsFile(String(values[CONFIG_FLAG]), table) : {};
+  return {
+    service,
+    places,
+    flags: settingsOfFlags(table, values),
+    before: { ...parseSettings(text, places.settings, table), ...taken },
+    taken,
+    text,
+    enrolToken: await tokenOf(values["enroll-token"], input),
+  };
+}
+
+/** A token is never a flag's value: others on this machine could see it. */
+async function tokenOf(
+  value: ParsedFlags["values"][string],
+  input: NodeJS.ReadStream,
+): Promise<string | null> {
+  if (value === undefined) return null;
+  if (value === "-") return askForToken(input);
+  throw new UsageError(
+    "--enroll-token has a value that others on this machine can see, pass --enroll-token - and the token on standard input",
+  );
+}

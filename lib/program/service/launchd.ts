@@ -1,0 +1,93 @@
+import { command, fileSteps, type ServiceManager } from "./service.ts";
+
+/** Who runs services of macOS that need no rights; making users is a matter of people there. */
+const USER = "daemon";
+
+/** Services of macOS. */
+export function launchd(thisProgram: string): ServiceManager {
+  return {
+    places: ({ program, name }) => ({
+      program: "/usr/local/bin/fds",
+      settingsFolder: "/etc/fds",
+      settings: `/etc/fds/${program}.conf`,
+      state: `/var/db/${name}`,
+      definition: `/Library/LaunchDaemons/${name}.plist`,
+    }),
+    install(installation) {
+      const { name, places } = installation;
+      const files = fileSteps(installation, thisProgram);
+      return [
+        ...files.map((step) => ({ ...step, owner: step.owner === null ? null : USER })),
+        {
+          kind: "file",
+          path: places.definition,
+          mode: 0o644,
+          owner: null,
+          about: "the service",
+          content: { text: plistOf(installation) },
+        },
+        { ...command("launchctl", "bootout", `system/${name}`), mayFail: true },
+        command("launchctl", "enable", `system/${name}`),
+        command("launchctl", "bootstrap", "system", places.definition),
+      ];
+    },
+    uninstall: ({ name }, places) => [
+      { ...command("launchctl", "bootout", `system/${name}`), mayFail: true },
+      { kind: "remove", path: places.definition, about: "the service" },
+      { kind: "remove", path: logOf(name), about: "its log" },
+    ],
+    purge: () => [],
+    logs: ({ name }) => `tail ${logOf(name)}`,
+    running: ({ name }) => ["launchctl", "print", `system/${name}`],
+    readRunning(exitCode, stdout) {
+      if (exitCode !== 0) return "not installed";
+      return /^\s*state = running$/m.test(stdout) ? "running" : "stopped";
+    },
+  };
+}
+
+function logOf(name: string): string {
+  return `/var/log/${name}.log`;
+}
+
+function plistOf({ name, program, places }: Parameters<ServiceManager["install"]>[0]): string {
+  const words = [places.program, program, "--config", places.settings];
+  const list = words.map((word) => `    <string>${escapeXml(word)}</string>`).join("\n");
+  return `<?xml version="1.0" encoding="UTF-8"?>
+<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
+<plist version="1.0">
+<dict>
+  <key>Label</key>
+  <string>${name}</string>
+  <key>ProgramArguments</key>
+  <array>
+${list}
+  </array>
+  <key>UserName</key>
+  <string>${USER}</string>
+  <key>WorkingDirectory</key>
+  <string>${places.state}</string>
+  <key>EnvironmentVariables</key>
+  <dict>
+    <key>MIMALLOC_PURGE_DELAY</key>
+    <string>5000</string>
+  </dict>
+  <key>RunAtLoad</key>
+  <true/>
+  <key>KeepAlive</key>
+  <true/>
+  <key>ThrottleInterval</key>
+  <integer>5</integer>
+  <key>Umask</key>
+  <integer>23</integer>
+  <key>StandardErrorPath</key>
+  <string>${logOf(name)}</string>
+</dict>
+</plist>
+`;
+}
+
+/** A text inside an element of XML. */
+export function escapeXml(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+}

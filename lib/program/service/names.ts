@@ -1,0 +1,8 @@
+/** Commands that look after a program as a service, by their words behind `fds client`. */
+const SERVICE_COMMANDS = ["install", "uninstall", "status"] as const;
+
+export type ServiceCommand = (typeof SERVICE_COMMANDS)[number];
+
+export function isServiceCommand(word: string | undefined): word is ServiceCommand {
+  return SERVICE_COMMANDS.some((command) => command === word);
+}

@@ -1,0 +1,60 @@
+import { Failure } from "../../cli/program.ts";
+import { clientStateOf, isConnected } from "./client-state.ts";
+import { type CommandContext, runningOf } from "./context.ts";
+import { dashboardLink, serverStateOf } from "./server-state.ts";
+import type { FileSettings } from "../../util/settings-file.ts";
+
+/** How long a service has, in ms, until it is connected, or serves. */
+const PATIENCE_MS = 20_000;
+const LOOK_EVERY_MS = 100;
+
+/**
+ * Waits until an installed service works, and says so.
+ * @param settings of the service
+ * @param pidBefore of the client that ran before, if one did
+ * @throws Failure that says why it does not
+ */
+export async function tellOutcome(
+  context: CommandContext,
+  settings: FileSettings,
+  pidBefore: number | null,
+): Promise<void> {
+  const { program } = context.service;
+  const look = program === "client" ? lookAtClient : lookAtServer;
+  let reason = "";
+  for (const until = performance.now() + PATIENCE_MS; performance.now() < until;) {
+    const seen = await look(context, settings, pidBefore);
+    if ("well" in seen) return context.tell(`✓ ${seen.well}\n`);
+    ({ reason } = seen);
+    await Bun.sleep(LOOK_EVERY_MS);
+    context.signal.throwIfAborted();
+  }
+  const { manager, service } = context;
+  throw new Failure(`installed, but ${reason}; see ${manager.logs(service)}`);
+}
+
+type Seen = { well: string } | { reason: string };
+
+async function lookAtClient(
+  context: CommandContext,
+  settings: FileSettings,
+  pidBefore: number | null,
+): Promise<Seen> {
+  const state = await clientStateOf(settings["CLIENT_STATE_DIR"] ?? "", await runningOf(context));
+  const { connection, running } = state;
+  if (running !== "running") return { reason: "the service does not run" };
+  if (!connection || connection.pid === pidBefore) return { reason: "the client says nothing" };
+  if (isConnected(state)) return { well: `connected as ${settings["CLIENT_ID"]}` };
+  return { reason: `not connected: ${connection.reason ?? "the server does not answer"}` };
+}
+
+async function lookAtServer(context: CommandContext, settings: FileSettings): Promise<Seen> {
+  if ((await runningOf(context)) === "stopped") return { reason: "the service does not run" };
+  try {
+    const { address } = await serverStateOf(settings, context.signal);
+    const link = await dashboardLink(settings, context.signal);
+    return { well: `listens at ${address}\n  the dashboard, good once: ${link}` };
+  } catch (error) {
+    return { reason: error instanceof Error ? error.message : String(error) };
+  }
+}

@@ -1,0 +1,165 @@
+import { createReadStream } from "node:fs";
+import { chmod, copyFile, mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { Failure } from "../../cli/program.ts";
+import { systemCode } from "../../util/system-error.ts";
+import type { CommandStep, FileStep, RemoveStep, Step } from "./service.ts";
+
+/** How a step finds the system. */
+export type Difference = "new" | "changed" | "unchanged" | "removed" | "not there" | "runs";
+
+/** A step, and whether there is anything to do. */
+export interface PlannedStep {
+  step: Step;
+  difference: Difference;
+}
+
+/**
+ * Looks at what there is to do, and changes nothing.
+ * @param destdir folder that stands for `/`, without the system's commands; null: this system
+ */
+export async function planOf(steps: Step[], destdir: string | null): Promise<PlannedStep[]> {
+  const own = destdir === null ? steps : steps.flatMap((step) => within(step, destdir));
+  return Promise.all(own.map(async (step) => ({ step, difference: await differenceOf(step) })));
+}
+
+/** Whether nothing of a plan has anything to do, but to run the commands that go with it. */
+export function isDone(plan: PlannedStep[]): boolean {
+  return plan.every(({ difference }) => ["unchanged", "not there", "runs"].includes(difference));
+}
+
+/** What is written and run, for a person: a line for each step. */
+export function describePlan(plan: PlannedStep[]): string {
+  return plan.map((planned) => `${describeStep(planned)}\n`).join("");
+}
+
+function describeStep({ step, difference }: PlannedStep): string {
+  if (step.kind === "command") return `  runs       ${step.argv.join(" ")}`;
+  const parts = [`  ${difference.padEnd(9)}  ${step.path}`, `  ${step.about}`];
+  if (step.kind === "file") {
+    const owner = step.owner === null ? "" : `, of ${step.owner}`;
+    parts.push(` (mode ${step.mode.toString(8)}${owner})`);
+  }
+  return parts.join("");
+}
+
+/** Does what a plan says, in order. @throws Failure that names the step */
+export async function perform(plan: PlannedStep[]): Promise<void> {
+  for (const { step, difference } of plan) {
+    if (step.kind === "command") await run(step);
+    else if (step.kind === "remove") await remove(step);
+    else if (difference !== "unchanged") await write(step);
+  }
+}
+
+function within(step: Step, destdir: string): Step[] {
+  if (step.kind === "command") return [];
+  const path = join(destdir, step.path);
+  // Its users are not this system's.
+  return step.kind === "file" ? [{ ...step, path, owner: null }] : [{ ...step, path }];
+}
+
+async function differenceOf(step: Step): Promise<Difference> {
+  if (step.kind === "command") return "runs";
+  const found = await stat(step.path).catch((error: unknown) => {
+    if (["ENOENT", "ENOTDIR"].includes(systemCode(error) ?? "")) return null;
+    throw error;
+  });
+  if (step.kind === "remove") return found ? "removed" : "not there";
+  if (!found) return "new";
+  if (step.onlyIfMissing) return "unchanged";
+  const hasMode = process.platform === "win32" || (found.mode & 0o777) === step.mode;
+  const isOwned = step.owner === null || found.uid === (await uidOf(step.owner));
+  return hasMode && isOwned && (await hasContent(step)) ? "unchanged" : "changed";
+}
+
+/** @returns null where there is no such user */
+async function uidOf(user: string): Promise<number | null> {
+  const { exitCode, output } = await ask(["id", "-u", user]);
+  return exitCode === 0 ? Number(output) : null;
+}
+
+async function hasContent({ path, content }: FileStep): Promise<boolean> {
+  if (content === "folder") return (await stat(path)).isDirectory();
+  if ("text" in content) return Buffer.from(content.text).equals(await readFile(path));
+  const { copyOf } = content;
+  const [ours, theirs] = await Promise.all([stat(copyOf), stat(path)]);
+  return ours.size === theirs.size && (await digestOf(copyOf)) === (await digestOf(path));
+}
+
+async function digestOf(path: string): Promise<string> {
+  const hash = new Bun.CryptoHasher("sha256");
+  for await (const block of createReadStream(path, { highWaterMark: 1024 * 1024 })) {
+    hash.update(block);
+  }
+  return hash.digest("hex");
+}
+
+/** A file appears whole: whoever starts it or reads it sees the old one or the new one. */
+async function write(step: FileStep): Promise<void> {
+  const { path, mode, owner, content } = step;
+  if (content === "folder") {
+    await mkdir(path, { recursive: true, mode });
+    await chmod(path, mode);
+    return giveTo(path, owner);
+  }
+  await mkdir(dirname(path), { recursive: true, mode: 0o755 });
+  const temporary = `${path}.new`;
+  try {
+    // What is a secret is nobody else's at any moment.
+    await rm(temporary, { force: true });
+    if ("text" in content) await writeFile(temporary, content.text, { mode, flag: "wx" });
+    else await copyFile(content.copyOf, temporary);
+    await chmod(temporary, mode);
+    await giveTo(temporary, owner);
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+async function giveTo(path: string, owner: string | null): Promise<void> {
+  if (owner !== null) await run({ kind: "command", argv: ["chown", `${owner}:`, path] });
+}
+
+async function remove({ path }: RemoveStep): Promise<void> {
+  try {
+    await rm(path, { recursive: true, force: true });
+  } catch (error) {
+    // Windows keeps a program that runs.
+    throw new Failure(`remove "${path}" by hand (${systemCode(error) ?? String(error)})`, {
+      cause: error,
+    });
+  }
+}
+
+async function run({ argv, mayFail }: CommandStep): Promise<void> {
+  const { exitCode, output } = await ask(argv);
+  if (exitCode === 0 || mayFail) return;
+  const reason = output.trim().split("\n").at(-1) ?? "";
+  throw new Failure(`"${argv.join(" ")}" failed: ${reason || `exit code ${exitCode}`}`);
+}
+
+/**
+ * @returns the empty text where there is no such file
+ * @throws Failure where it may not be read
+ */
+export async function readIfThere(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === "ENOENT" || code === "ENOTDIR") return "";
+    throw new Failure(`"${path}" cannot be read (${code ?? String(error)}), run it as root`);
+  }
+}
+
+/** Runs a command of the system. @returns what it wrote, and 127 where there is no such command */
+export async function ask(argv: string[]): Promise<{ exitCode: number; output: string }> {
+  const [name = ""] = argv;
+  if (!Bun.which(name)) return { exitCode: 127, output: `there is no ${name} here` };
+  const child = Bun.spawn(argv, { stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+  const [stdout, stderr] = await Promise.all([child.stdout.text(), child.stderr.text()]);
+  return { exitCode: await child.exited, output: `${stdout}${stderr}` };
+}

@@ -1,0 +1,79 @@
+import { stat } from "node:fs/promises";
+import { dirname, isAbsolute } from "node:path";
+import { readClientConfig } from "../../client/config.ts";
+import { enrolTokenFile } from "../../client/enrol-token-file.ts";
+import { UsageError } from "../../util/flags.ts";
+import { changeSettings, type FileSettings } from "../../util/settings-file.ts";
+import type { Given, Prepared } from "./prepare.ts";
+
+const HEADER = `# Settings of the client, one NAME=value a line: lib/client/README.md says what there is.
+# After a change: fds client install
+`;
+
+/**
+ * Makes the settings of a client that is to be installed.
+ * @throws UsageError for what would keep it from working
+ */
+export async function prepareClient(given: Given): Promise<Prepared> {
+  const { flags, before, text, service, places } = given;
+  const known: FileSettings = { ...before, ...flags.settings };
+  for (const [variable, flag] of [
+    ["CLIENT_ID", "--id ID"],
+    ["SERVER_URL", "--server URL"],
+    ["CLIENT_ROOTS", "--root FOLDER"],
+  ] as const) {
+    if (!known[variable]) throw new UsageError(`${variable} is missing, pass ${flag}`);
+  }
+  const own = { CLIENT_STATE_DIR: known["CLIENT_STATE_DIR"] || places.state };
+  const config = readClientConfig(flags.argv, { ...known, ...own }, false, () => false);
+  if (config === "help") throw new Error("help was not asked for");
+  const notes: string[] = [];
+  for (const root of config.roots) {
+    await checkRoot(root);
+    if (!(await mayOthersRead(root))) {
+      notes.push(
+        `see to it that the user ${service.name} may read "${root}": setfacl -R -m u:${service.name}:rX "${root}"`,
+      );
+    }
+  }
+  const { stateDir } = config;
+  // The token is no setting: it is good for once.
+  const changes = { ...flags.settings, ...own, ENROLL_TOKEN: null };
+  return {
+    settings: changeSettings(text || HEADER, { ...given.taken, ...changes }),
+    enrolToken: given.enrolToken ?? (before["ENROLL_TOKEN"] || null),
+    enrolTokenFile: enrolTokenFile(stateDir),
+    readable: config.roots,
+    writable: stateDir === places.state ? [] : [stateDir],
+    hasLowPort: false,
+    title: `${config.id}, for ${addressOf(config.serverUrl)}`,
+    notes: process.platform === "win32" ? [] : notes,
+  };
+}
+
+/** The server's address as a person gives it. */
+function addressOf({ protocol, host }: URL): string {
+  return `${protocol.replace("ws", "http")}//${host}`;
+}
+
+async function checkRoot(root: string): Promise<void> {
+  if (!isAbsolute(root)) {
+    throw new UsageError(
+      `the root "${root}" is no whole path, a service runs in a folder of its own`,
+    );
+  }
+  const found = await stat(root).catch(() => null);
+  if (!found) throw new UsageError(`the root "${root}" is not there, make the folder first`);
+  if (!found.isDirectory()) throw new UsageError(`the root "${root}" is no folder`);
+}
+
+/** Whether any user may read a folder, by the permissions of it and of all around it. */
+async function mayOthersRead(folder: string): Promise<boolean> {
+  const READ_AND_ENTER = 0o005;
+  const ENTER = 0o001;
+  if (((await stat(folder)).mode & READ_AND_ENTER) !== READ_AND_ENTER) return false;
+  for (let path = dirname(folder); ; path = dirname(path)) {
+    if (((await stat(path)).mode & ENTER) === 0) return false;
+    if (path === dirname(path)) return true;
+  }
+}

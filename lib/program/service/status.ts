@@ -1,0 +1,164 @@
+import { labelled } from "../../cli/terminal/labelled.ts";
+import { type Shown, terminalOf } from "../../cli/terminal/terminal.ts";
+import { formatAge, formatSpan } from "../../cli/terminal/times.ts";
+
+import { parseFlags } from "../../util/flags.ts";
+import { stdout } from "../../util/output.ts";
+import { type FileSettings, parseSettings } from "../../util/settings-file.ts";
+import { formatSize } from "../../util/sizes.ts";
+import { isOlder } from "../../util/version-order.ts";
+import { version } from "../../../package.json";
+import { type ClientState, clientStateOf, isConnected } from "./client-state.ts";
+import { type CommandContext, runningOf, TABLES } from "./context.ts";
+import { statusHelp } from "./help.ts";
+import { readIfThere } from "./perform.ts";
+import { type ServerState, serverStateOf } from "./server-state.ts";
+import type { Running } from "./service.ts";
+
+/** What `status` says. */
+interface Report {
+  isWell: boolean;
+  /** For a person, by name. */
+  fields: Record<string, Shown | null>;
+  /** What to do, most urgent first. */
+  next: string[];
+  /** For scripts. */
+  json: object;
+}
+
+/**
+ * Says how an installed service is doing.
+ * @param argv behind `status`
+ * @returns the exit code: 0 only if all is well
+ */
+export async function status(context: CommandContext, argv: string[]): Promise<number> {
+  const { service, manager, tell } = context;
+  const { values } = parseFlags(argv, { json: { type: "boolean" } });
+  if (values["help"]) {
+    tell(statusHelp(service));
+    return 0;
+  }
+  const { settings: path, state } = manager.places(service);
+  const text = await readIfThere(path);
+  const settings = parseSettings(text, path, TABLES[service.program]);
+  const running = text === "" ? "not installed" : await runningOf(context);
+  const report =
+    service.program === "client"
+      ? reportOfClient(
+          await clientStateOf(settings["CLIENT_STATE_DIR"] || state, running),
+          settings,
+          [`sudo fds client doctor --config ${path}`, manager.logs(service)],
+        )
+      : await reportOfServer(context, running, settings);
+  if (values["json"]) {
+    const { isWell, json, next } = report;
+    tell(`${JSON.stringify({ well: isWell, version, ...json, next }, null, 2)}\n`);
+  } else {
+    const { colour } = terminalOf(stdout, {});
+    const lines = labelled({ ...report.fields, version }, colour);
+    tell(
+      `${[service.description, ...lines, ...report.next.map((one) => `→ ${one}`)].join("\n")}\n`,
+    );
+  }
+  return report.isWell ? 0 : 1;
+}
+
+function reportOfClient(
+  state: ClientState,
+  settings: FileSettings,
+  [doctor, logs]: [string, string],
+): Report {
+  const { running, connection, lastDelivery } = state;
+  const isWell = isConnected(state);
+  const isRunning = running === "running";
+  return {
+    isWell,
+    fields: {
+      client: settings["CLIENT_ID"] ?? null,
+      service: shownRunning(running),
+      connection: isRunning ? shownConnection(state) : null,
+      "last delivery": lastDelivery
+        ? `${lastDelivery.file_path}, ${formatSize(lastDelivery.bytes_sent)}, ${formatAge(lastDelivery.time)}`
+        : "none yet",
+    },
+    next: nextOfClient(state, doctor, logs),
+    json: {
+      client_id: settings["CLIENT_ID"] ?? null,
+      service: running.replace(" ", "_"),
+      connection: isRunning ? connection : null,
+      last_delivery: lastDelivery,
+    },
+  };
+}
+
+function shownConnection({ connection }: ClientState): Shown {
+  if (!connection) return { text: "the client says nothing yet", colour: "yellow" };
+  const { state, server, since, reason } = connection;
+  const span = formatSpan((Date.now() - Date.parse(since)) / 1000);
+  if (state === "connected") return { text: `● ${server}, for ${span}`, colour: "green" };
+  return { text: `○ ${server}, not for ${span}: ${reason ?? state}`, colour: "red" };
+}
+
+function nextOfClient(state: ClientState, doctor: string, logs: string): string[] {
+  const { running, connection } = state;
+  if (running === "not installed") return ["install it: fds client install --help"];
+  if (running === "stopped") return [`see why: ${logs}`, "start it again: fds client install"];
+  if (!isConnected(state)) return [`see what is wrong: ${doctor}`];
+  if (connection?.server_version && isOlder(connection.version, connection.server_version)) {
+    return [`the server has version ${connection.server_version}: install a newer program`];
+  }
+  return [];
+}
+
+async function reportOfServer(
+  { signal, manager, service }: CommandContext,
+  running: Running,
+  settings: FileSettings,
+): Promise<Report> {
+  const seen = running === "not installed" ? running : await seenOf(settings, signal);
+  const state = typeof seen === "string" ? null : seen;
+  const last = state?.last_download;
+  return {
+    isWell: state !== null,
+    fields: {
+      service: running === null ? null : shownRunning(running),
+      api: state
+        ? { text: `● ${state.address}`, colour: "green" }
+        : { text: `○ ${String(seen)}`, colour: "red" },
+      clients: state ? `${state.connected} of ${state.clients} connected` : null,
+      "last download": last
+        ? `${last.file_path ?? "a set"} of ${last.client_id}, ${formatAge(last.completed_at)}`
+        : null,
+    },
+    next: nextOfServer(running, state, {
+      logs: manager.logs(service),
+      settings: manager.places(service).settings,
+    }),
+    json: { service: (running ?? "unknown").replace(" ", "_"), server: state },
+  };
+}
+
+async function seenOf(settings: FileSettings, signal: AbortSignal): Promise<ServerState | string> {
+  try {
+    return await serverStateOf(settings, signal);
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+function nextOfServer(
+  running: Running,
+  state: ServerState | null,
+  { logs, settings }: { logs: string; settings: string },
+): string[] {
+  if (running === "not installed") return ["install it: fds server install --help"];
+  if (!state) return [`see why: ${logs}`, "start it again: fds server install"];
+  const create = `fds --config ${settings} enroll create NAME --id ID`;
+  return state.clients === 0 ? [`add a client: sudo ${create}`] : [];
+}
+
+function shownRunning(running: Exclude<Running, null>): Shown {
+  return running === "running"
+    ? { text: "● running", colour: "green" }
+    : { text: `○ ${running}`, colour: "red" };
+}

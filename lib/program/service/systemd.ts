@@ -1,0 +1,143 @@
+import {
+  command,
+  type FileStep,
+  fileSteps,
+  type Installation,
+  type ServiceManager,
+} from "./service.ts";
+
+/** Services of Linux. */
+export function systemd(thisProgram: string): ServiceManager {
+  return {
+    places: ({ program, name }) => ({
+      program: "/usr/local/bin/fds",
+      settingsFolder: "/etc/fds",
+      settings: `/etc/fds/${program}.conf`,
+      state: `/var/lib/${name}`,
+      definition: `/etc/systemd/system/${name}.service`,
+    }),
+    install(installation) {
+      const { name, places } = installation;
+      const [program, ...others] = fileSteps(installation, thisProgram);
+      if (!program) throw new Error("a service has a program");
+      const user = userFile(installation);
+      return [
+        program,
+        user,
+        command("systemd-sysusers", user.path),
+        ...others,
+        {
+          kind: "file",
+          path: places.definition,
+          mode: 0o644,
+          owner: null,
+          about: "the service",
+          content: { text: unitOf(installation) },
+        },
+        command("systemctl", "daemon-reload"),
+        command("systemctl", "enable", "--quiet", `${name}.service`),
+        command("systemctl", "restart", `${name}.service`),
+      ];
+    },
+    uninstall: ({ name }, places) => [
+      { ...command("systemctl", "disable", "--quiet", "--now", `${name}.service`), mayFail: true },
+      { kind: "remove", path: places.definition, about: "the service" },
+      { kind: "remove", path: userPath(name), about: "what names its user" },
+      command("systemctl", "daemon-reload"),
+      { ...command("systemctl", "reset-failed", `${name}.service`), mayFail: true },
+    ],
+    purge: ({ name }) => [{ ...command("userdel", name), mayFail: true }],
+    logs: ({ name }) => `journalctl -u ${name}`,
+    running: ({ name }) => ["systemctl", "show", "--property=LoadState,ActiveState", name],
+    readRunning(exitCode, stdout) {
+      if (exitCode !== 0) return null;
+      if (/^LoadState=not-found$/m.test(stdout)) return "not installed";
+      return /^ActiveState=(?:active|reloading)$/m.test(stdout) ? "running" : "stopped";
+    },
+  };
+}
+
+function userPath(name: string): string {
+  return `/etc/sysusers.d/${name}.conf`;
+}
+
+/** A user of its own, to whom the owner of files can give the right to read them. */
+function userFile({ name, description, places }: Installation): FileStep {
+  return {
+    kind: "file",
+    path: userPath(name),
+    mode: 0o644,
+    owner: null,
+    about: `the user ${name}`,
+    content: { text: `u ${name} - "${description}" ${places.state}\n` },
+  };
+}
+
+/** The service sees what it needs, and no more. */
+function unitOf({ name, program, description, places, ...needs }: Installation): string {
+  const { readable, writable, hasLowPort } = needs;
+  const lines = [
+    ...writable.map((path) => `ReadWritePaths=${quoted(path)}\n`),
+    // The service has folders for temporary files of its own, in which it would not find these.
+    ...readable.filter(isTemporary).map((path) => `BindReadOnlyPaths=${quoted(path)}\n`),
+  ].join("");
+  const right = hasLowPort ? "CAP_NET_BIND_SERVICE" : "";
+  return `[Unit]
+Description=${description}
+After=network-online.target
+Wants=network-online.target
+
+[Service]
+User=${name}
+ExecStart=${places.program} ${program} --config ${places.settings}
+${program === "server" ? "ExecReload=/bin/kill -HUP $MAINPID\n" : ""}WorkingDirectory=${places.state}
+# Memory of chunks is used again instead of given back and had anew.
+Environment=MIMALLOC_PURGE_DELAY=5000
+Restart=always
+# By systemd's default, five failed starts in ten seconds would be the last.
+RestartSec=5
+TimeoutStopSec=15
+LimitNOFILE=524288
+StateDirectory=${name}
+StateDirectoryMode=0700
+${lines}UMask=0027
+NoNewPrivileges=true
+AmbientCapabilities=${right}
+CapabilityBoundingSet=${right}
+LockPersonality=true
+PrivateDevices=true
+PrivateTmp=true
+ProcSubset=pid
+ProtectClock=true
+ProtectControlGroups=true
+# Files in a home may be read, where their owner lets this user.
+ProtectHome=read-only
+ProtectHostname=true
+ProtectKernelLogs=true
+ProtectKernelModules=true
+ProtectKernelTunables=true
+ProtectProc=invisible
+ProtectSystem=strict
+RemoveIPC=true
+RestrictAddressFamilies=AF_INET AF_INET6 AF_NETLINK AF_UNIX
+RestrictNamespaces=true
+RestrictRealtime=true
+RestrictSUIDSGID=true
+SystemCallArchitectures=native
+SystemCallErrorNumber=EPERM
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged
+
+[Install]
+WantedBy=multi-user.target
+`;
+}
+
+function isTemporary(path: string): boolean {
+  return /^(?:\/var)?\/tmp(?:\/|$)/.test(path);
+}
+
+/** A path as one word of a unit: a % begins a specifier there. */
+function quoted(path: string): string {
+  return `"${path.replaceAll(/["\\]/g, String.raw`\$&`).replaceAll("%", "%%")}"`;
+}

@@ -1,0 +1,127 @@
+import { win32 } from "node:path";
+import { escapeXml } from "./launchd.ts";
+import {
+  command,
+  type CommandStep,
+  fileSteps,
+  type Installation,
+  type ServiceManager,
+} from "./service.ts";
+
+/** Names of accounts differ by language, and their identifiers do not. */
+const SYSTEM = "*S-1-5-18";
+const ADMINISTRATORS = "*S-1-5-32-544";
+/** The account with the fewest rights that programs of the system run as. */
+const LOCAL_SERVICE = "S-1-5-19";
+
+/**
+ * Tasks of Windows that begin when it starts: a service would have to speak with its manager.
+ * @param folders of programs and of their data: `%ProgramFiles%` and `%ProgramData%`
+ */
+export function taskScheduler(
+  thisProgram: string,
+  folders: { programs: string; data: string },
+): ServiceManager {
+  return {
+    places({ program, name }) {
+      const settingsFolder = win32.join(folders.data, "fds");
+      return {
+        program: win32.join(folders.programs, "fds", "fds.exe"),
+        settingsFolder,
+        settings: win32.join(settingsFolder, `${program}.conf`),
+        state: win32.join(settingsFolder, name),
+        definition: win32.join(settingsFolder, `${name}.xml`),
+      };
+    },
+    install(installation) {
+      const { name, places, writable } = installation;
+      return [
+        // A program that runs cannot be replaced.
+        { ...command("schtasks", "/End", "/TN", name), mayFail: true },
+        // Rights are a matter of icacls there.
+        ...fileSteps(installation, thisProgram).map((step) => ({ ...step, owner: null })),
+        {
+          kind: "file",
+          path: places.definition,
+          mode: 0o644,
+          owner: null,
+          about: "the task, for the Task Scheduler",
+          content: { text: utf16(taskOf(installation)) },
+        },
+        rights(places.settings, "R"),
+        ...[places.state, ...writable].map((path) => rights(path, "(OI)(CI)M")),
+        command("schtasks", "/Create", "/F", "/TN", name, "/XML", places.definition),
+        command("schtasks", "/Run", "/TN", name),
+      ];
+    },
+    uninstall: ({ name }, places) => [
+      { ...command("schtasks", "/End", "/TN", name), mayFail: true },
+      { ...command("schtasks", "/Delete", "/F", "/TN", name), mayFail: true },
+      { kind: "remove", path: places.definition, about: "the task" },
+    ],
+    purge: () => [],
+    logs: ({ name, program }) => `fds ${program} status, or the task ${name} in the Task Scheduler`,
+    // Its words are in the language of the system, so its process has to say whether it runs.
+    running: ({ name }) => ["schtasks", "/Query", "/TN", name],
+    readRunning: (exitCode) => (exitCode === 0 ? null : "not installed"),
+  };
+}
+
+/** Takes a path from everybody but administrators, and gives the service what it needs. */
+function rights(path: string, own: string): CommandStep {
+  const whole = path.endsWith(".conf") ? "F" : "(OI)(CI)F";
+  const granted = [`${SYSTEM}:${whole}`, `${ADMINISTRATORS}:${whole}`, `*${LOCAL_SERVICE}:${own}`];
+  return command("icacls", path, "/inheritance:r", "/grant:r", ...granted, "/Q");
+}
+
+/** It begins with the machine, and is looked after each minute: what runs is not started again. */
+function taskOf({ program, description, places }: Installation): string {
+  return `<?xml version="1.0" encoding="UTF-16"?>
+<Task version="1.2" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">
+  <RegistrationInfo>
+    <Description>${escapeXml(description)}</Description>
+  </RegistrationInfo>
+  <Triggers>
+    <BootTrigger>
+      <Enabled>true</Enabled>
+    </BootTrigger>
+    <TimeTrigger>
+      <Repetition>
+        <Interval>PT1M</Interval>
+        <StopAtDurationEnd>false</StopAtDurationEnd>
+      </Repetition>
+      <StartBoundary>2020-01-01T00:00:00</StartBoundary>
+      <Enabled>true</Enabled>
+    </TimeTrigger>
+  </Triggers>
+  <Principals>
+    <Principal id="Author">
+      <UserId>${LOCAL_SERVICE}</UserId>
+      <RunLevel>LeastPrivilege</RunLevel>
+    </Principal>
+  </Principals>
+  <Settings>
+    <MultipleInstancesPolicy>IgnoreNew</MultipleInstancesPolicy>
+    <DisallowStartIfOnBatteries>false</DisallowStartIfOnBatteries>
+    <StopIfGoingOnBatteries>false</StopIfGoingOnBatteries>
+    <StartWhenAvailable>true</StartWhenAvailable>
+    <RunOnlyIfNetworkAvailable>false</RunOnlyIfNetworkAvailable>
+    <Enabled>true</Enabled>
+    <ExecutionTimeLimit>PT0S</ExecutionTimeLimit>
+    <Priority>7</Priority>
+  </Settings>
+  <Actions Context="Author">
+    <Exec>
+      <Command>${escapeXml(places.program)}</Command>
+      <Arguments>${escapeXml(`${program} --config "${places.settings}"`)}</Arguments>
+      <WorkingDirectory>${escapeXml(places.state)}</WorkingDirectory>
+    </Exec>
+  </Actions>
+</Task>
+`;
+}
+
+/** As the Task Scheduler takes it. */
+function utf16(text: string): Uint8Array {
+  return Buffer.from(`\uFEFF${text.replaceAll("\n", "\r\n")}`, "utf16le");
+}

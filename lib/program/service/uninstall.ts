@@ -1,0 +1,118 @@
+import { readdir, rmdir } from "node:fs/promises";
+import { join } from "node:path";
+import { Failure } from "../../cli/program.ts";
+import { keyFiles } from "../../client/key.ts";
+import { parseFlags } from "../../util/flags.ts";
+import { parseSettings } from "../../util/settings-file.ts";
+import { systemCode } from "../../util/system-error.ts";
+import { type CommandContext, TABLES } from "./context.ts";
+import { uninstallHelp } from "./help.ts";
+import { describePlan, isDone, perform, planOf, readIfThere } from "./perform.ts";
+import type { Places, RemoveStep, Step } from "./service.ts";
+import { SERVICES } from "./services.ts";
+
+const FLAGS = {
+  purge: { type: "boolean" },
+  "dry-run": { type: "boolean" },
+  destdir: { type: "string" },
+} as const;
+
+/**
+ * Removes an installed service.
+ * @param argv behind `uninstall`
+ * @returns the exit code
+ */
+export async function uninstall(context: CommandContext, argv: string[]): Promise<number> {
+  const { service, manager, tell } = context;
+  const { values } = parseFlags(argv, FLAGS);
+  if (values["help"]) {
+    tell(uninstallHelp(service));
+    return 0;
+  }
+  const destdir = values["destdir"] === undefined ? null : String(values["destdir"]);
+  const isDryRun = values["dry-run"] === true;
+  if (!isDryRun && destdir === null) context.requireRights("uninstall");
+  const places = manager.places(service);
+  const purge = values["purge"] === true;
+  const steps = [
+    ...manager.uninstall(service, places),
+    ...(await filesOf(context, places, { purge, below: destdir ?? "" })),
+    ...(purge ? manager.purge(service) : []),
+  ];
+  const plan = await planOf(steps, destdir);
+  if (isDone(plan)) {
+    tell(`There is no ${service.program} installed, and nothing to remove\n`);
+    return 0;
+  }
+  const wanted = plan.filter(({ difference }) => difference !== "not there");
+  tell(`${service.description}\n${describePlan(wanted)}`);
+  if (isDryRun) {
+    tell("Nothing was changed: --dry-run\n");
+    return 0;
+  }
+  await perform(wanted);
+  await removeIfEmpty(`${destdir ?? ""}${places.state}`);
+  await removeIfEmpty(`${destdir ?? ""}${places.settingsFolder}`);
+  const left = await readdir(`${destdir ?? ""}${places.state}`).catch(() => []);
+  if (left.length > 0) tell(`Left: ${left.join(", ")} in ${places.state} (--purge removes it)\n`);
+  return 0;
+}
+
+/** What the service wrote and kept. */
+async function filesOf(
+  { service, manager }: CommandContext,
+  places: Places,
+  { purge, below }: { purge: boolean; below: string },
+): Promise<Step[]> {
+  const text = await readIfThere(`${below}${places.settings}`);
+  const settings = parseSettings(text, places.settings, TABLES[service.program]);
+  const other = service.program === "client" ? SERVICES.server : SERVICES.client;
+  const isShared = (await readIfThere(`${below}${manager.places(other).settings}`)) !== "";
+  const kept =
+    service.program === "client"
+      ? await stateOfClient(settings["CLIENT_STATE_DIR"] || places.state, { purge, below })
+      : stateOfServer(places, purge);
+  return [
+    { kind: "remove", path: places.settings, about: "the settings" },
+    ...kept,
+    ...(isShared ? [] : [{ kind: "remove" as const, path: places.program, about: "the program" }]),
+  ];
+}
+
+/** Names of what a client keeps: no other file in its folder is touched. */
+const OURS =
+  /^(?:connection\.json|requests(?:-refused)?\.log(?:\.\d+)?|sent-today\.json|enroll-token)(?:\.[\w-]*\.?tmp|\.new)?$/;
+
+async function stateOfClient(
+  stateDir: string,
+  { purge, below }: { purge: boolean; below: string },
+): Promise<RemoveStep[]> {
+  const names = await readdir(`${below}${stateDir}`).catch((error: unknown) => {
+    if (systemCode(error) === "ENOENT") return [];
+    throw new Failure(`"${stateDir}" cannot be read (${systemCode(error)}), run it as root`);
+  });
+  const keys = new Set(keyFiles(stateDir));
+  return names
+    .map((name) => ({ name, path: join(stateDir, name) }))
+    .filter(({ name, path }) => OURS.test(name) || (purge && keys.has(path)))
+    .map(({ path }) => ({
+      kind: "remove",
+      path,
+      about: keys.has(path) ? "the client's key" : "a record of the client",
+    }));
+}
+
+/** What came is the operator's. */
+function stateOfServer({ state }: Places, purge: boolean): RemoveStep[] {
+  if (!purge) return [];
+  return [{ kind: "remove", path: state, about: "all downloads and records in it" }];
+}
+
+async function removeIfEmpty(folder: string): Promise<void> {
+  try {
+    await rmdir(folder);
+  } catch (error) {
+    const code = systemCode(error) ?? "";
+    if (!["ENOENT", "ENOTEMPTY", "EEXIST", "ENOTDIR"].includes(code)) throw error;
+  }
+}

@@ -1,0 +1,285 @@
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  setDefaultTimeout,
+  test,
+} from "bun:test";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { BuiltProgram } from "../support/built-program.ts";
+import { Program } from "../support/programs.ts";
+import { spawnSync } from "../support/spawn.ts";
+import { ENROLL_TOKEN, System } from "../support/system.ts";
+import { TEST_LIMIT, waitFor } from "../support/wait.ts";
+
+setDefaultTimeout(TEST_LIMIT);
+
+/*
+ * `fds client install` and what goes with it, below a folder that stands for the machine's own.
+ * tests/program/service.test.ts has the systems that this one is not.
+ */
+
+const isLinux = process.platform === "linux";
+const TOKEN = "a-token-that-is-a-secret";
+const NAMES = {
+  program: "usr/local/bin/fds",
+  settings: "etc/fds/client.conf",
+  unit: "etc/systemd/system/fds-client.service",
+  user: "etc/sysusers.d/fds-client.conf",
+  token: "var/lib/fds-client/enroll-token",
+};
+
+let built: BuiltProgram;
+let folder: string;
+let machine: string;
+
+beforeAll(async () => void (built = await BuiltProgram.build()));
+afterAll(() => built[Symbol.asyncDispose]());
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "fds-install-"));
+  machine = join(folder, "machine");
+  await mkdir(join(folder, "exports"));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+const FLAGS = ["--id", "till-1", "--server", "https://files.example.com", "--root", "exports"];
+
+function run(args: string[], input?: string) {
+  const env = { CLIENT_ID: "from-the-environment", ENROLL_TOKEN: "of-somebody-else" };
+  return built.run(args, { cwd: folder, env, ...(input !== undefined && { input }) });
+}
+
+const install = (flags: string[], input?: string) =>
+  run(["client", "install", "--destdir", machine, ...flags], input);
+
+/** Every file below the machine, with its permissions. */
+async function filesOf(): Promise<Record<string, string>> {
+  const entries = await readdir(machine, { recursive: true, withFileTypes: true }).catch(() => []);
+  const files = entries.filter((entry) => entry.isFile());
+  const modes = files.map(async ({ parentPath, name }) => {
+    const path = join(parentPath, name);
+    return [path.slice(machine.length + 1), ((await stat(path)).mode & 0o777).toString(8)];
+  });
+  return Object.fromEntries(await Promise.all(modes));
+}
+
+const read = (name: string) => readFile(join(machine, name), "utf8");
+
+describe.if(isLinux)("install", () => {
+  test("says what it writes, and writes that with the right permissions", async () => {
+    const { exitCode, stdout, stderr } = await install([...FLAGS, "--enroll-token", "-"], TOKEN);
+    expect([exitCode, stderr]).toEqual([0, ""]);
+    expect(await filesOf()).toEqual({
+      [NAMES.program]: "755",
+      [NAMES.settings]: "600",
+      [NAMES.unit]: "644",
+      [NAMES.user]: "644",
+      [NAMES.token]: "600",
+    });
+    for (const name of Object.values(NAMES)) expect(stdout).toContain(join(machine, name));
+    expect(stdout + stderr).not.toContain(TOKEN);
+    expect(await read(NAMES.token)).toBe(`${TOKEN}\n`);
+    const settings = (await read(NAMES.settings)).split("\n").filter((line) => !/^#|^$/.test(line));
+    expect(settings).toEqual([
+      "CLIENT_ID=till-1",
+      "SERVER_URL=https://files.example.com",
+      `CLIENT_ROOTS=${join(folder, "exports")}`,
+      "CLIENT_STATE_DIR=/var/lib/fds-client",
+    ]);
+    expect(await read(NAMES.unit)).toContain(
+      "\nExecStart=/usr/local/bin/fds client --config /etc/fds/client.conf\n",
+    );
+    const copy = join(machine, NAMES.program);
+    expect(spawnSync([copy, "--version"]).stdout.toString()).toStartWith("fds ");
+  });
+
+  test("again changes nothing, or what is new, and keeps what a person wrote", async () => {
+    await install(FLAGS);
+    const again = await install([]);
+    expect(again).toMatchObject({ exitCode: 0, stderr: "" });
+    expect(again.stdout).toContain("Nothing to do");
+    const edited = `${await read(NAMES.settings)}# at night\nRATE_LIMIT=1MiB\n`;
+    await writeFile(join(machine, NAMES.settings), edited);
+    const changed = await install(["--deny", "*.bak", "--deny", "tmp", "--no-browse"]);
+    expect(changed.stdout).toContain(`changed    ${join(machine, NAMES.settings)}`);
+    expect(changed.stdout).toContain(`unchanged  ${join(machine, NAMES.program)}`);
+    expect(await read(NAMES.settings)).toBe(`${edited}CLIENT_DENY=*.bak:tmp\nCLIENT_BROWSE=off\n`);
+  });
+
+  test("takes settings from a file, and keeps no token in them", async () => {
+    const file = join(folder, "site.conf");
+    await writeFile(file, `CLIENT_ID=till-2\nRATE_LIMIT=1MiB\nENROLL_TOKEN=${TOKEN}\n`);
+    const server = ["--server", "https://files.example.com", "--root", "exports"];
+    expect(await install(["--config", file, ...server])).toMatchObject({ exitCode: 0 });
+    expect(await read(NAMES.settings)).toContain("CLIENT_ID=till-2\nRATE_LIMIT=1MiB\n");
+    expect(await read(NAMES.settings)).not.toContain("ENROLL_TOKEN");
+    expect(await read(NAMES.token)).toBe(`${TOKEN}\n`);
+  });
+
+  test("with --dry-run says the same, and writes nothing", async () => {
+    const { exitCode, stdout } = await install([...FLAGS, "--dry-run"]);
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain(`new        ${join(machine, NAMES.settings)}`);
+    expect(stdout).toContain("Nothing was changed");
+    expect(await readdir(folder)).toEqual(["exports"]);
+  });
+
+  test("of this machine says which commands it runs, too", async () => {
+    const { exitCode, stdout } = await run(["client", "install", ...FLAGS, "--dry-run"]);
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain("runs       systemctl enable --quiet fds-client.service\n");
+  });
+
+  test.each<[flags: string[], message: RegExp, input: string]>([
+    [["--id", "a b"], /^error: --id is "a b", expected 1 to 64 letters/, ""],
+    [
+      ["--server", "files.example.com"],
+      /^error: --server is "files\.example\.com", expected an addr/,
+      "",
+    ],
+    [["--server", "http://files.example.com"], /^error: use https:\/\/ for the server/, ""],
+    [
+      ["--root", "nowhere"],
+      /^error: the root ".+\/nowhere" is not there, make the folder first\n$/,
+      "",
+    ],
+    [["--root", "site.conf"], /^error: the root ".+\/site\.conf" is no folder\n$/, ""],
+    [["--root="], /^error: --root is "", expected a text that is not empty/, ""],
+    [["--rate-limit", "fast"], /^error: --rate-limit is "fast"/, ""],
+    [
+      ["--enroll-token", TOKEN],
+      /^error: --enroll-token has a value that others on this machine can see/,
+      "",
+    ],
+    [["--enroll-token", "-"], /^error: there is no token on standard input/, ""],
+    [["--enroll-token", "-"], /^error: the token on standard input has a wrong value/, "two words"],
+    [["--config", "site.conf"], /^error: line 2 of "site\.conf" sets "CLIENT_NAME"/, ""],
+    [["--config", "none.conf"], /^error: --config "none\.conf" cannot be read \(ENOENT\)/, ""],
+    [["--color"], /^error: unknown flag "--color"/, ""],
+    [["extra"], /^error: unexpected word "extra"/, ""],
+  ])("refuses %p in one line, and writes nothing", async (flags, message, input) => {
+    await writeFile(join(folder, "site.conf"), "# a site\nCLIENT_NAME=till\n");
+    const { exitCode, stdout, stderr } = await install([...FLAGS, ...flags], input);
+    expect([exitCode, stdout]).toEqual([2, ""]);
+    expect(stderr).toMatch(message);
+    expect(stderr.trimEnd()).not.toContain("\n");
+    expect(stderr).not.toContain(TOKEN);
+    expect(await filesOf()).toEqual({});
+  });
+
+  test.each([
+    ["--id", "CLIENT_ID is missing, pass --id ID"],
+    ["--server", "SERVER_URL is missing, pass --server URL"],
+    ["--root", "CLIENT_ROOTS is missing, pass --root FOLDER"],
+  ])("cannot do without %s", async (flag, message) => {
+    const { exitCode, stderr } = await install(FLAGS.toSpliced(FLAGS.indexOf(flag), 2));
+    expect([exitCode, stderr]).toEqual([2, `error: ${message}\n`]);
+  });
+
+  test("gives a server fresh tokens, once", async () => {
+    const flags = ["server", "install", "--destdir", machine];
+    expect(await run([...flags, "--port", "443", "--host", "0.0.0.0"])).toMatchObject({
+      exitCode: 0,
+      stderr: "",
+    });
+    const settings = await read("etc/fds/server.conf");
+    expect(settings).toMatch(/^API_TOKEN=[\da-f]{64}$/m);
+    expect(settings).toMatch(/^ENROLL_TOKEN=[\da-f]{64}$/m);
+    expect(settings).toContain("DOWNLOADS_DIR=/var/lib/fds-server/downloads\n");
+    const unit = await read("etc/systemd/system/fds-server.service");
+    expect(unit).toContain("\nAmbientCapabilities=CAP_NET_BIND_SERVICE\n");
+    await run([...flags, "--port", "8443", "--downloads-dir", join(folder, "50%")]);
+    expect(await read("etc/fds/server.conf")).toMatch(
+      new RegExp(`^API_TOKEN=${/^API_TOKEN=(.+)$/m.exec(settings)![1]}$`, "m"),
+    );
+    const changed = await read("etc/systemd/system/fds-server.service");
+    expect(changed).toContain("\nAmbientCapabilities=\n");
+    expect(changed).toContain(`\nReadWritePaths="${join(folder, "50%%")}"\n`);
+  });
+});
+
+describe.if(isLinux)("uninstall", () => {
+  const uninstall = (...flags: string[]) =>
+    run(["client", "uninstall", "--destdir", machine, ...flags]);
+
+  /** A client that ran. */
+  async function installed(): Promise<void> {
+    await install(FLAGS);
+    for (const name of ["key", "connection.json", "requests.log", "requests.log.1", "notes.txt"]) {
+      await writeFile(join(machine, "var/lib/fds-client", name), "");
+    }
+  }
+
+  test("leaves the key, and what is not ours", async () => {
+    await installed();
+    const dry = await uninstall("--dry-run");
+    expect(dry.stdout).toContain(`removed    ${join(machine, NAMES.settings)}`);
+    expect(Object.keys(await filesOf())).toHaveLength(9);
+    const { exitCode, stdout } = await uninstall();
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain("Left: key, notes.txt in /var/lib/fds-client");
+    expect(Object.keys(await filesOf()).toSorted()).toEqual([
+      "var/lib/fds-client/key",
+      "var/lib/fds-client/notes.txt",
+    ]);
+    expect((await uninstall()).stdout).toStartWith("There is no client installed");
+  });
+
+  test("with --purge removes the key too", async () => {
+    await installed();
+    await rm(join(machine, "var/lib/fds-client/notes.txt"));
+    await uninstall("--purge");
+    expect(await filesOf()).toEqual({});
+    expect(await readdir(join(machine, "var/lib"))).toEqual([]);
+  });
+
+  test("leaves the program to the server, if there is one", async () => {
+    await installed();
+    await run(["server", "install", "--destdir", machine]);
+    await uninstall("--purge");
+    expect(await filesOf()).toHaveProperty([NAMES.program]);
+    await run(["server", "uninstall", "--destdir", machine]);
+    expect(await filesOf()).not.toHaveProperty([NAMES.program]);
+  });
+});
+
+test.if(isLinux)("what is installed registers, and forgets what it enrolled with", async () => {
+  await using system = await System.start();
+  const state = join(folder, "state");
+  const flags = ["--id", "till-1", "--server", system.url, "--root", "exports"];
+  await install([...flags, "--state-dir", state, "--enroll-token", "-"], ENROLL_TOKEN);
+  // The folder stands for the machine's own, and its paths are those of the machine.
+  await mkdir(state);
+  const token = join(machine, state, "enroll-token");
+  await writeFile(join(state, "enroll-token"), await readFile(token));
+  await using client = await Program.start({
+    name: "client",
+    folder,
+    executable: join(machine, NAMES.program),
+    argv: ["client", "--config", join(machine, NAMES.settings)],
+    env: { CLIENT_ID: "from-the-environment" },
+    ready: /registered as till-1$/,
+  });
+  const left = async () => !(await readdir(state)).includes("enroll-token");
+  await waitFor(left, "the token to be removed");
+  const told = JSON.parse(await readFile(join(state, "connection.json"), "utf8"));
+  expect(told).toMatchObject({ state: "connected", server: system.url, pid: client.pid });
+  expect(client.log().filter(({ level }) => level !== "info")).toEqual([]);
+});
+
+describe("status", () => {
+  test("of what is not installed says how to", async () => {
+    const { exitCode, stdout, stderr } = await run(["client", "status", "--json"]);
+    // A machine that runs the tests may have a client of its own.
+    if (!stderr && JSON.parse(stdout).service !== "not_installed") return;
+    expect(exitCode).toBe(1);
+    const next = ["install it: fds client install --help"];
+    if (!stderr) expect(JSON.parse(stdout)).toMatchObject({ well: false, next });
+  });
+});
