@@ -67,6 +67,7 @@ const FOLDERS = new Set([
   "dashboard",
   "dashboard/files",
   "dashboard/jobs",
+  "dashboard/keep",
   "dashboard/labels",
   "program",
   "program/service",

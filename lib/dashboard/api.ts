@@ -67,6 +67,10 @@ export const api = {
   cancelJob: (id: string) => call("POST", "/api/jobs/:job_id/cancel", ofJob(id)),
   rerunJob: (id: string, body: Body<"/api/jobs/:job_id/rerun">) =>
     call("POST", "/api/jobs/:job_id/rerun", { ...ofJob(id), body }),
+  change: (id: string, body: Request<"PATCH", "/api/downloads/:download_id">["body"]) =>
+    call("PATCH", "/api/downloads/:download_id", { ...ofDownload(id), body }),
+  removeContent: (id: string) =>
+    call("DELETE", "/api/downloads/:download_id/content", ofDownload(id)),
   retry: (id: string) => call("POST", "/api/downloads/:download_id/retry", ofDownload(id)),
 };
 

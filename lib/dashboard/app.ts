@@ -12,6 +12,7 @@ import { FolderBrowser } from "./files/folder-browser.ts";
 import { SetFiles } from "./files/set-files.ts";
 import { Filters } from "./filters.ts";
 import { JobsPanel } from "./jobs/jobs-panel.ts";
+import { RemoveDialog } from "./keep/remove-dialog.ts";
 import { areSame, type Filter, Listing } from "./listing.ts";
 import { LabelEditor } from "./labels/label-editor.ts";
 import { notify, notifyFailure } from "./notices.ts";
@@ -52,6 +53,7 @@ class App {
   readonly #totals = new TotalsView(this.#board);
   readonly #signIn = new SignInForm(() => void this.start());
   readonly #setFiles = new SetFiles();
+  readonly #removeDialog = new RemoveDialog();
   readonly #folderBrowser = new FolderBrowser((download) => this.#run(() => this.#pull(download)));
   readonly #startForm = new StartForm(
     async (download) => void (await this.#run(() => this.#pull(download))),
@@ -267,6 +269,14 @@ class App {
         return notify("done", (await api.retry(download_id)).message);
       case "copy":
         return copyText(find(row, ".digest", HTMLElement), "The checksum");
+      case "hold":
+      case "release":
+        this.#update(await api.change(download_id, { hold: action === "hold" }));
+        return notify("done", action === "hold" ? "It is held" : "It is released");
+      case "remove":
+        if (!(await this.#removeDialog.ask(download))) return;
+        this.#update(await api.removeContent(download_id));
+        return notify("done", "It is removed from the server, its record stays");
       case "save":
         // Else the browser would save an error message as if it were the file.
         await requireContent(download_id);

@@ -8,12 +8,13 @@ import type { Board } from "./board.ts";
 import { arrange, byId, cloneOf, find, keepingFocus, setText, setTime } from "./dom.ts";
 import { formatCount, formatWhen, visible } from "./format.ts";
 import { numbersOf } from "./download-numbers.ts";
+import { showKeeping } from "./keep/keeping.ts";
 import { areSame, type Listing } from "./listing.ts";
 import { showPath, showSite } from "./long-names.ts";
 import { STATUS_WORDS } from "./status.ts";
 
 /** What can be done with a row. */
-const ACTIONS = ["cancel", "retry", "copy", "save", "files"] as const;
+const ACTIONS = ["cancel", "retry", "copy", "save", "files", "hold", "release", "remove"] as const;
 export type RowAction = (typeof ACTIONS)[number];
 
 /** Most rows that are pinned above the pages; the others are told by their number. */
@@ -94,15 +95,18 @@ export class DownloadsView {
     const row = this.#rows.get(download.download_id) ?? this.#newRow(download);
     const focused = row.contains(document.activeElement) ? document.activeElement : null;
     row.dataset["status"] = download.status;
-    setText(find(row, ".status", HTMLElement), STATUS_WORDS[download.status]);
+    const isRemoved = download.removed_at !== null;
+    const words = isRemoved ? "Removed" : STATUS_WORDS[download.status];
+    setText(find(row, ".status", HTMLElement), words);
     const time = find(row, "time", HTMLTimeElement);
     setTime(time, download.created_at, formatWhen(download.created_at, now));
     showProgress(row, download);
     const isOnline = this.board.isOnline(download.client_id);
     setText(find(row, ".numbers", HTMLElement), numbersOf(download, isOnline));
     for (const selector of [".verified", ".sum"]) {
-      find(row, selector, HTMLElement).hidden = download.status !== "completed";
+      find(row, selector, HTMLElement).hidden = download.status !== "completed" || isRemoved;
     }
+    showKeeping(row, download, now);
     setText(find(row, ".algorithm", HTMLElement), CHECKSUM_NAMES[download.checksum]);
     setText(find(row, ".digest", HTMLElement), digestOf(download) ?? "");
     const why = find(row, ".why", HTMLElement);
@@ -134,6 +138,9 @@ export class DownloadsView {
       [".retry", "Retry"],
       [".copy", "Copy the checksum of"],
       [".files", "Files of"],
+      [".hold", "Hold"],
+      [".release", "Release"],
+      [".remove", "Remove"],
     ] as const) {
       find(row, selector, HTMLElement).ariaLabel = `${verb} ${name}`;
     }
@@ -153,8 +160,8 @@ function showProgress(row: HTMLElement, { status, percent }: DownloadRecord): vo
 }
 
 function showActions(row: HTMLElement, download: DownloadRecord): void {
-  const { status, retried_as } = download;
-  find(row, ".save", HTMLElement).hidden = status !== "completed";
+  const { status, retried_as, removed_at } = download;
+  find(row, ".save", HTMLElement).hidden = status !== "completed" || removed_at !== null;
   find(row, ".files", HTMLElement).hidden = download.files_total === null;
   find(row, ".cancel", HTMLElement).hidden = hasEnded(download);
   find(row, ".retry", HTMLElement).hidden =

@@ -83,7 +83,7 @@ export class SetFiles {
     }
   }
 
-  #row(file: SetFileRecord, { download_id, status }: DownloadRecord): HTMLElement {
+  #row(file: SetFileRecord, { download_id, status, removed_at }: DownloadRecord): HTMLElement {
     const row = cloneOf("set-file");
     row.dataset["status"] = file.status;
     const path = find(row, ".set-file-path", HTMLElement);
@@ -92,7 +92,7 @@ export class SetFiles {
     setText(find(row, ".set-file-status", HTMLElement), WORDS[file.status]);
     setText(find(row, ".set-file-why", HTMLElement), visible(file.error ?? ""));
     const save = find(row, ".set-file-save", HTMLAnchorElement);
-    save.hidden = status !== "completed" || file.status === "skipped";
+    save.hidden = status !== "completed" || file.status === "skipped" || removed_at !== null;
     save.href = contentPath(download_id, file.path);
     save.ariaLabel = `Save ${visible(file.path)}`;
     return row;

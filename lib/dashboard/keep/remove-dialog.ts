@@ -1,0 +1,39 @@
+import { nameOfDownload } from "../../api/download-name.ts";
+import type { DownloadRecord } from "../../api/schemas.ts";
+import { formatSize } from "../../util/sizes.ts";
+import { byId, setText } from "../dom.ts";
+import { formatCount, visible } from "../format.ts";
+
+/** The dialog that asks before what came of a download is removed: nothing brings it back. */
+export class RemoveDialog {
+  readonly #dialog = byId("remove-content", HTMLDialogElement);
+  #answered: ((isMeant: boolean) => void) | null = null;
+
+  constructor() {
+    byId("remove-yes", HTMLButtonElement).addEventListener("click", () => this.#close(true));
+    byId("remove-no", HTMLButtonElement).addEventListener("click", () => this.#close(false));
+    this.#dialog.addEventListener("close", () => this.#answer(false));
+  }
+
+  /** @returns whether somebody says that it is to be removed */
+  ask(download: DownloadRecord): Promise<boolean> {
+    this.#answer(false);
+    const { client_id, files_total, total_size } = download;
+    const size = formatSize(total_size ?? 0);
+    const count = files_total === null ? "" : `${formatCount(files_total)} files, `;
+    setText(byId("remove-what", HTMLElement), visible(nameOfDownload(download)));
+    setText(byId("remove-about", HTMLElement), `${count}${size}, of ${visible(client_id)}`);
+    this.#dialog.showModal();
+    return new Promise((resolve) => (this.#answered = resolve));
+  }
+
+  #close(isMeant: boolean): void {
+    this.#answer(isMeant);
+    this.#dialog.close();
+  }
+
+  #answer(isMeant: boolean): void {
+    this.#answered?.(isMeant);
+    this.#answered = null;
+  }
+}
