@@ -1,5 +1,5 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Program } from "../support/programs.ts";
 import { Proxy } from "../support/proxy.ts";
@@ -190,6 +190,36 @@ test("a bucket that is full makes the download wait, until there is room", async
   }, "the download to wait for room");
   isFull = false;
   s3System.expectDelivered(await system.ended(downloadId), wanted);
+});
+
+test("what is removed has no key any more, and a set that shares with it stays whole", async () => {
+  await using s3System = await S3System.start();
+  const { system } = s3System;
+  await mkdir(join(system.folder, "root/logs"));
+  for (const name of ["a", "b"]) {
+    await writeFile(join(system.folder, "root/logs", name), name.repeat(10));
+    await utimes(join(system.folder, "root/logs", name), 1_700_000_000, 1_700_000_000);
+  }
+  await writeRandom(system.source("one.bin"), 1_000);
+  await system.startClient();
+  const pullSet = async () => {
+    const what = { client_id: "site-1", paths: ["logs"], unchanged: "skip" as const };
+    return system.ended((await system.api.startDownload(what)).download_id);
+  };
+  const [first, second] = [await pullSet(), await pullSet()];
+  expect(second).toMatchObject({ files_unchanged: 2 });
+  const file = await system.ended(await system.pull("one.bin"));
+  // A copy inside S3 takes its own room.
+  expect(await system.metric("fds_stored_bytes")).toBe(1_040);
+  for (const { download_id } of [first, file]) await system.api.removeContent(download_id);
+  expect(await system.metric("fds_stored_bytes")).toBe(20);
+  const own = (path: string) => path.startsWith(`${second.saved_path}`);
+  expect(s3System.published.filter((path) => !own(path))).toEqual([]);
+  expect(s3System.published).toHaveLength(3);
+  expect(await system.api.removeContent(second.download_id)).toMatchObject({
+    removed_at: expect.any(String),
+  });
+  expect(s3System.published).toEqual([]);
 });
 
 test("a quota counts what is in the bucket", async () => {

@@ -53,6 +53,20 @@ function failFlushOf(folder: string): void {
 storageContract("disk", temporaryStorage);
 setsContract("disk", temporaryStorage);
 
+test("where nothing is mounted, no file counts as missing", async () => {
+  await using temporary = await temporaryStorage();
+  const { storage, folder } = temporary;
+  const id = Bun.randomUUIDv7();
+  await fillPart(storage, id, CONTENT);
+  await storage.publish(id, PATH);
+  expect((await storage.namesOf("site-1")).size).toBe(1);
+  await fs.rename(join(folder, ".server"), join(folder, "away"));
+  await fs.rm(join(folder, "site-1"), { recursive: true });
+  await expect(storage.namesOf("site-1")).rejects.toMatchObject({ code: "storage_error" });
+  await fs.rename(join(folder, "away"), join(folder, ".server"));
+  expect((await storage.namesOf("site-1")).size).toBe(0);
+});
+
 describe("publishing a set", () => {
   const SUMS = { suffix: ".md5", text: "0123  set/a\n" };
   async function filled() {
