@@ -69,6 +69,8 @@ async function expectWrong(setUp: SetUp, name: string, words: RegExp): Promise<D
   return found;
 }
 
+const NO_OPENSSL = openssl.isThere ? "" : ` (${openssl.hint})`;
+
 describe("all is well", () => {
   test("of a client that is connected, which stays so", async () => {
     const record = async () =>
@@ -222,6 +224,13 @@ describe("what is wrong on the way", () => {
     await expectWrong({ server: server.url }, "server", /says nothing in 4 s → check SERVER_URL/);
   });
 
+  test.skipIf(!openssl.isThere)(`no TLS to a server that has it${NO_OPENSSL}`, async () => {
+    const authority = await Authority.make(system.folder, "plain");
+    await using server = await serve(await authority.sign("plain-server", "serverAuth"));
+    const words = /→ check SERVER_URL: with TLS it begins with https:/;
+    await expectWrong({ server: server.url.replace("https:", "http:") }, "server", words);
+  });
+
   test("TLS to a server that has none", () =>
     expectWrong({ server: system.url.replace("http:", "https:") }, "TLS", /does not speak TLS/));
 
@@ -233,7 +242,6 @@ describe("what is wrong on the way", () => {
   });
 });
 
-const NO_OPENSSL = openssl.isThere ? "" : ` (${openssl.hint})`;
 describe.skipIf(!openssl.isThere)(`what is wrong with TLS${NO_OPENSSL}`, () => {
   let authority: Authority;
   let good: Certificate;
@@ -243,23 +251,9 @@ describe.skipIf(!openssl.isThere)(`what is wrong with TLS${NO_OPENSSL}`, () => {
     good = await authority.sign("server", "serverAuth");
   });
 
-  /** A server with a certificate, of which the doctor gets no further than that. */
-  async function serve(certificate: Certificate) {
-    const tls = { cert: Bun.file(certificate.cert), key: Bun.file(certificate.key) };
-    const health = { status: "healthy", version: packageJson.version };
-    const server = Bun.serve({
-      hostname: "127.0.0.1",
-      port: 0,
-      tls,
-      fetch: () => Response.json(health),
-    });
-    const stop = () => server.stop(true);
-    return { url: `https://localhost:${server.port}`, [Symbol.asyncDispose]: stop };
-  }
-
   test("a maker whom nobody here knows", async () => {
     await using server = await serve(good);
-    const words = /signed by "authority", until .*: nobody whom this machine trusts .* TLS_CA/;
+    const words = /nobody whom this machine trusts .* signed by "authority", until .* TLS_CA/;
     await expectWrong({ server: server.url }, "TLS", words);
   });
 
@@ -297,7 +291,7 @@ describe.skipIf(!openssl.isThere)(`what is wrong with TLS${NO_OPENSSL}`, () => {
     const env = { TLS_CA: authority.cert, TLS_PIN: await pinOfFile(good.cert), ENROLL_TOKEN };
     const { wrong, text } = await ask({ id: "new", server: secure.url, env });
     expect(wrong).toEqual({});
-    expect(text).toMatch(/✓ TLS .*certificate for "localhost".* its key is in TLS_PIN/);
+    expect(text).toMatch(/✓ TLS +for "localhost".* its key is in TLS_PIN/);
   });
 });
 
@@ -348,4 +342,18 @@ function serveOlder() {
   });
   const stop = () => server.stop(true);
   return { url: `http://127.0.0.1:${server.port}`, [Symbol.asyncDispose]: stop };
+}
+
+/** A server with a certificate, of which the doctor gets no further than that. */
+async function serve(certificate: Certificate) {
+  const tls = { cert: Bun.file(certificate.cert), key: Bun.file(certificate.key) };
+  const health = { status: "healthy", version: packageJson.version };
+  const server = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    tls,
+    fetch: () => Response.json(health),
+  });
+  const stop = () => server.stop(true);
+  return { url: `https://localhost:${server.port}`, [Symbol.asyncDispose]: stop };
 }

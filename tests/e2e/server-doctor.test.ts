@@ -57,8 +57,8 @@ test("a server that runs is well", async () => {
   const { exitCode, text, wrong } = await ask();
   expect([exitCode, wrong]).toEqual([0, {}]);
   expect(text).toContain("✓ port           the server runs, version");
-  expect(text).toContain(": 1 sites connected, 0 downloads under way");
-  expect(text).toContain("✓ sites          all 1 were seen within a day");
+  expect(text).toContain("; sites connected: 1, downloads under way: 0");
+  expect(text).toContain("✓ sites          1, each seen within a day");
 });
 
 test("settings that are wrong are all that is told", () =>

@@ -78,7 +78,9 @@ export class ServerChecks {
       const text = this.#isSilent
         ? `what is there says nothing in ${ASK_WITHIN_MS / 1000} s`
         : "what answers there does not speak HTTP";
-      return { status: "wrong", text, advice };
+      const isPlain = this.way.serverUrl.protocol === "ws:";
+      const spelled = `${advice}: with TLS it begins with https://`;
+      return { status: "wrong", text, advice: isPlain ? spelled : advice };
     }
     const { status, location, type } = answer;
     if (location !== null) {

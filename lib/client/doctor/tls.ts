@@ -116,15 +116,16 @@ function flawOf(
   if (reason === "") return null;
   const advice = hasCa
     ? "TLS_CA names somebody else: ask whoever runs the server for the right file"
-    : "if the server has a certificate of its own maker, name the maker's PEM file in TLS_CA; else something on the way (a proxy, a virus scanner) opens TLS";
-  return { text: `${describe(certificate)}: nobody whom this machine trusts (${reason})`, advice };
+    : "if your company signed it itself, name the company's PEM file in TLS_CA; else a proxy or a virus scanner on the way opens TLS: ask whoever runs the network here";
+  const text = `nobody whom this machine trusts signed the server's certificate (${reason}): ${describe(certificate)}`;
+  return { text, advice };
 }
 
 /** Whose a certificate is, who signed it, and until when it is good. */
 function describe(certificate: PeerCertificate): string {
   const { issuer, valid_to } = certificate;
   const signer = [issuer?.CN, issuer?.O].flat().filter(Boolean).join(", ") || "nobody";
-  return `certificate for ${namesOf(certificate)}, signed by "${signer}", until ${dayOf(valid_to)}`;
+  return `for ${namesOf(certificate)}, signed by "${signer}", until ${dayOf(valid_to)}`;
 }
 
 function namesOf({ subject, subjectaltname }: PeerCertificate): string {

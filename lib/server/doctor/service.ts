@@ -67,8 +67,8 @@ export class ServiceChecks {
     }
     this.#isRunning = true;
     const { version, connected_clients, active_downloads } = health.data;
-    const downloads = `${active_downloads} downloads under way`;
-    const text = `the server runs, version ${version}: ${connected_clients} sites connected, ${downloads}`;
+    const counts = `sites connected: ${connected_clients}, downloads under way: ${active_downloads}`;
+    const text = `the server runs, version ${version}; ${counts}`;
     return { status: "ok", text };
   }
 
@@ -90,7 +90,7 @@ export class ServiceChecks {
     );
     if (ours.length === 0) return { status: "not_needed", text: "none ever registered" };
     if (unseen.length === 0) {
-      return { status: "ok", text: `all ${ours.length} were seen within a day` };
+      return { status: "ok", text: `${ours.length}, each seen within a day` };
     }
     const names = unseen
       .slice(0, MAX_NAMES)
