@@ -45,6 +45,8 @@ const LYING_SET_SERVER = "tests/faults/lying-set-server.test.ts";
 const SET_POWER = "tests/faults/set-power-loss.test.ts";
 const SET_DISK = "tests/faults/set-disk.test.ts";
 const RETENTION = "tests/faults/retention.test.ts";
+const CLIENT_DOCTOR = "tests/e2e/client-doctor.test.ts";
+const RULES = "tests/client/owner-rules/rules.test.ts";
 
 const ROW_6 = "row 6: after each fsync, link and unlink in turn";
 const THE_MODEL = "downloads do what the model says";
@@ -557,6 +559,30 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: `    await repository.keep.bytesGone(downloadId);
     if (savedPath !== null) {`,
     caughtBy: { [RETENTION]: "the server is killed after each call in turn" },
+  },
+  {
+    name: "question-takes-the-connection",
+    breaks: "C: a client that runs stays connected while somebody asks whether it may register",
+    file: "lib/server/clients/clients.ts",
+    find: `const enrols = await this.#registrar.probe(message, session.remoteAddress);`,
+    replace: `const enrols = (await this.#letIn(session, { ...message, type: "register" })) !== null;`,
+    caughtBy: { [CLIENT_DOCTOR]: "of a client that is connected, which stays so" },
+  },
+  {
+    name: "question-uses-up-the-key",
+    breaks: "an enrolment key is good until somebody enrols with it",
+    file: "lib/server/clients/registrar.ts",
+    find: `    // Counted as no new id: none is made.`,
+    replace: `    if (admission.uses) await this.options.enrolmentKeys.use(admission.uses);`,
+    caughtBy: { [CLIENT_DOCTOR]: "of one with an enrolment key, which is not used up" },
+  },
+  {
+    name: "names-that-windows-reads-otherwise",
+    breaks: "nothing leaves a site but what its owner lets out",
+    file: "lib/client/owner-rules/rules.ts",
+    find: `    return !this.isWindows || paths`,
+    replace: `    return true || paths`,
+    caughtBy: { [RULES]: "stays: Windows takes it for something else" },
   },
 ];
 
