@@ -100,6 +100,7 @@ async function start(config: ServerConfig, secretFile: string | null, isTerminal
   await engine.downloads.recover();
   await engine.jobs.recover();
   engine.retention.start();
+  await engine.schedules.recover();
   await engine.telling.start();
   const { clients, audit } = engine;
   const listener = await serve({ config, app, page: dashboard, clients, audit, logger });
@@ -194,7 +195,19 @@ function addRoutes(app: RestRoutes, calls: RestCalls): void {
   app.post("/api/jobs/:job_id/pause", operator, ...jobs.pauseJob);
   app.post("/api/jobs/:job_id/resume", operator, ...jobs.resumeJob);
   app.post("/api/jobs/:job_id/rerun", operator, ...jobs.rerunJob);
+  addScheduleRoutes(app, calls);
   addAdminRoutes(app, calls);
+}
+
+function addScheduleRoutes(app: RestRoutes, { schedules, deliveries }: RestCalls): void {
+  app.post("/api/schedules", operator, ...schedules.createSchedule);
+  app.get("/api/schedules", viewer, ...schedules.listSchedules);
+  app.get("/api/schedules/:name", viewer, ...schedules.getSchedule);
+  app.patch("/api/schedules/:name", operator, ...schedules.changeSchedule);
+  app.delete("/api/schedules/:name", operator, ...schedules.deleteSchedule);
+  app.get("/api/schedules/:name/preview", viewer, ...deliveries.previewSchedule);
+  app.post("/api/schedules/:name/run", operator, ...deliveries.runSchedule);
+  app.get("/api/schedules/:name/deliveries", viewer, ...deliveries.listDeliveries);
 }
 
 function addAdminRoutes(app: RestRoutes, { keys, tokens, webhooks, audit }: RestCalls): void {
@@ -225,6 +238,7 @@ function addAdminRoutes(app: RestRoutes, { keys, tokens, webhooks, audit }: Rest
 async function stop(engine: Engine, listener: Listener, sharing: Sharing | null): Promise<void> {
   listener.close();
   engine.stopWatching();
+  engine.schedules.stop();
   engine.jobs.stop();
   engine.storage.stopSoon();
   await engine.retention.stop();

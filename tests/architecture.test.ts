@@ -88,6 +88,7 @@ const FOLDERS = new Set([
   "server/records",
   "server/retention",
   "server/servers",
+  "server/schedules",
   "server/storage",
   "server/storage/s3",
   "server/transfer",

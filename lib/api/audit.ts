@@ -29,6 +29,10 @@ export const AUDIT_ACTIONS = [
   "job_pause",
   "job_resume",
   "job_rerun",
+  "schedule_create",
+  "schedule_change",
+  "schedule_delete",
+  "schedule_run",
   "webhook_create",
   "webhook_change",
   "webhook_delete",
@@ -57,7 +61,7 @@ export const AuditRecord = z
     action: AuditAction,
     target: z.string().nullable().meta({
       description:
-        "the token, enrolment key, job or webhook it was about; of what was denied, the call; of two machines with one id, where the other one is; of what was removed or held, by what",
+        "the token, enrolment key, job, schedule or webhook it was about; of what was denied, the call; of two machines with one id, where the other one is; of what was removed or held, by what",
     }),
     client_id: z.string().nullable(),
     download_id: z.string().nullable(),

@@ -3,6 +3,7 @@ import { clientEndpoints } from "./endpoints/clients.ts";
 import { downloadEndpoints } from "./endpoints/downloads.ts";
 import { eventEndpoints } from "./endpoints/events.ts";
 import { jobEndpoints } from "./endpoints/jobs.ts";
+import { scheduleEndpoints } from "./endpoints/schedules.ts";
 import { serverEndpoints } from "./endpoints/server.ts";
 import { webhookEndpoints } from "./endpoints/webhooks.ts";
 
@@ -17,6 +18,7 @@ export const endpoints = {
   ...downloadEndpoints,
   ...eventEndpoints,
   ...jobEndpoints,
+  ...scheduleEndpoints,
   ...webhookEndpoints,
 } as const;
 

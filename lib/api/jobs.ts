@@ -59,29 +59,34 @@ const NewStopWhen = z
   .strictObject({ failed_percent: failedPercent, at_least: atLeast.default(1) })
   .meta({ id: "NewStopWhen" });
 
-const positive = duration.refine((ms) => ms > 0, "must be longer than nothing");
+export const positive = duration.refine((ms) => ms > 0, "must be longer than nothing");
 const Concurrency = z.int().min(1).max(100_000);
+
+/** What is asked of many clients, by whoever asks. */
+export const jobFields = {
+  name: z.string().trim().min(1).max(200).nullable().optional(),
+  clients: JobClients,
+  download: DownloadOrder,
+  expires_in: positive
+    .nullable()
+    .optional()
+    .meta({ type: ["string", "null"], description: "what is queued then, or later, fails" }),
+  max_concurrent: Concurrency.nullable().optional().meta({ description: "that run at once" }),
+  spread: positive
+    .nullable()
+    .optional()
+    .meta({ type: ["string", "null"], description: "over which the starts are spread" }),
+  stop_when: NewStopWhen.nullable().optional(),
+  keep: Keep.nullable().optional(),
+};
 
 export const NewJob = z
   .strictObject({
-    name: z.string().trim().min(1).max(200).nullable().optional(),
-    clients: JobClients,
+    ...jobFields,
     membership: z
       .enum(["snapshot", "continuous"])
       .default("snapshot")
       .meta({ description: "continuous: clients that match later join" }),
-    download: DownloadOrder,
-    expires_in: positive
-      .nullable()
-      .optional()
-      .meta({ type: ["string", "null"], description: "what is queued then, or later, fails" }),
-    max_concurrent: Concurrency.nullable().optional().meta({ description: "that run at once" }),
-    spread: positive
-      .nullable()
-      .optional()
-      .meta({ type: ["string", "null"], description: "over which the starts are spread" }),
-    stop_when: NewStopWhen.nullable().optional(),
-    keep: Keep.nullable().optional(),
     dry_run: z.boolean().default(false).meta({ description: "only tell which clients match" }),
   })
   .refine(({ membership, expires_in }) => membership === "snapshot" || expires_in != null, {
@@ -100,7 +105,7 @@ const Counts = z.object(
 );
 
 /** A download as it was asked for: what was not said is not there. */
-const AskedDownload = z.object({
+export const AskedDownload = z.object({
   file_path: z.string().optional(),
   paths: z.array(z.string()).optional(),
   exclude: z.array(z.string()).optional(),

@@ -293,6 +293,6 @@ export const PathParams = z.object({
   client_id: z.string(),
   download_id: z.string(),
   job_id: z.string(),
-  name: z.string().meta({ description: "of a token, an enrolment key or a webhook" }),
+  name: z.string().meta({ description: "of a token, an enrolment key, a schedule or a webhook" }),
   attempt_id: z.string(),
 });

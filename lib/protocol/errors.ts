@@ -51,6 +51,7 @@ const TABLE = {
   client_not_found: { http: 404 },
   download_not_found: { http: 404 },
   job_not_found: { http: 404 },
+  schedule_not_found: { http: 404 },
   webhook_not_found: { http: 404 },
   method_not_allowed: { http: 405 },
   client_not_connected: { http: 409, retry: "never" },

@@ -16,6 +16,7 @@ import { Jobs } from "./jobs/jobs.ts";
 import { watchEventLoop } from "./metrics/event-loop-lag.ts";
 import { Metrics } from "./metrics/metrics.ts";
 import { Retention, type RetentionOptions } from "./retention/retention.ts";
+import { Schedules } from "./schedules/schedules.ts";
 import type { Storage } from "./storage/storage.ts";
 import { FlowControl } from "./transfer/flow-control.ts";
 import { buildWebhooks } from "./webhooks/build.ts";
@@ -42,12 +43,37 @@ class Changes {
   readonly registered = new Topic<[clientId: string]>();
   /** A client came, left, or is another than before. */
   readonly client = new Topic<[clientId: string]>();
+  /** A client has other labels, or is in another time zone. */
   readonly labelled = new Topic<[clientId: string]>();
   /** Another server that has a client is asked something about it. */
   readonly asked = new Topic<[clientId: string]>();
   /** A download is another than before; none: some are. */
   readonly download = new Topic<[download?: Download]>();
   readonly job = new Topic<[job: Job]>();
+
+  /** Lets the parts of the engine hear what each has to know. */
+  tell({ downloads, jobs, jobEvents, schedules, events, retention }: Hearers): void {
+    this.job.subscribe((job) => jobEvents.tell(job));
+    this.registered.subscribe((clientId) => downloads.clientRegistered(clientId));
+    for (const seen of [this.registered, this.labelled]) {
+      seen.subscribe((clientId) => jobs.clientSeen(clientId));
+      seen.subscribe((clientId) => schedules.clientSeen(clientId));
+    }
+    this.client.subscribe((clientId) => events.clientChanged(clientId));
+    this.download.subscribe(() => events.downloadChanged());
+    this.download.subscribe(() => retention.wake());
+    this.download.subscribe((one) => one && schedules.downloadChanged(one));
+  }
+}
+
+/** Who wants to hear of changes. */
+interface Hearers {
+  downloads: Downloads;
+  jobs: Jobs;
+  jobEvents: JobEvents;
+  schedules: Schedules;
+  events: Events;
+  retention: Retention;
 }
 
 /** Puts the parts of the engine together: they work once clients come, or downloads are recovered. */
@@ -120,17 +146,12 @@ function buildCore(options: EngineOptions) {
   const jobEvents = new JobEvents({ rows: repository.jobs, events, logger });
   const onChange = changes.job.publish;
   const jobs: Jobs = new Jobs({ repository, clients, downloads, onChange, logger });
-  changes.job.subscribe((job) => jobEvents.tell(job));
-  changes.registered.subscribe((clientId) => downloads.clientRegistered(clientId));
-  changes.registered.subscribe((clientId) => jobs.clientSeen(clientId));
-  changes.labelled.subscribe((clientId) => jobs.clientSeen(clientId));
-  changes.client.subscribe((clientId) => events.clientChanged(clientId));
-  changes.download.subscribe(() => events.downloadChanged());
-  changes.download.subscribe(() => retention.wake());
+  const schedules = new Schedules({ repository, jobs, logger });
+  changes.tell({ downloads, jobs, jobEvents, schedules, events, retention });
   const onAsked = changes.asked.publish;
   const browsing = new Browsing({ repository, clients, credit, metrics, onAsked, logger });
   const parts = { browsing, credit, metrics, audit, enrolmentKeys, clients, downloads, events };
-  const all = { ...parts, jobs, jobEvents, retention, changes };
+  const all = { ...parts, jobs, jobEvents, schedules, retention, changes };
   return { storage, repository, turns, ...all, stopWatching: watchEventLoop(metrics.eventLoopLag) };
 }
 

@@ -41,6 +41,15 @@ export interface Rerun {
   before: string;
 }
 
+/** A time of a schedule, for which it makes a job. */
+export interface Occurrence {
+  /** Name of the schedule. */
+  schedule: string;
+  at: number;
+  /** The local time of it at each of the job's clients; null: each has its own. */
+  localTime: string | null;
+}
+
 export interface Job {
   /** UUIDv7, so ids sort by the time of their making. */
   jobId: string;
@@ -67,12 +76,31 @@ export interface Job {
   stopWhen: StopWhen | null;
   /** How long what comes of it is kept; null: as all that has no rule. */
   keep: Keep | null;
+  /** The time of a schedule that it is for; null: somebody asked for it. */
+  occurrence: Occurrence | null;
   /** A rerun that is not yet done. */
   rerun: Rerun | null;
   /** Its downloads may not be yet as the job says: there is work to be done on them. */
   unsettled: boolean;
   /** Counts its changes: what compare-and-set compares. */
   revision: number;
+}
+
+/** What somebody asks of many clients. */
+export interface JobPlan extends Pick<
+  Job,
+  | "download"
+  | "keep"
+  | "maxConcurrent"
+  | "membership"
+  | "name"
+  | "order"
+  | "selection"
+  | "spreadMs"
+  | "stopWhen"
+> {
+  /** Its time is over after so long, in ms; null: never. */
+  expiresIn: number | null;
 }
 
 /** What a job's downloads add up to, the newest of each client. */
@@ -123,13 +151,14 @@ export interface IdempotencyKey {
 
 /** The rows of jobs. Each change is one conditional statement, as of all rows. */
 export interface JobRows {
-  /** Begins a job that nobody sees before {@link publish}. */
+  /** Begins a job that nobody sees before {@link publish}; one that was begun before stays. */
   draft(job: Job): Promise<void>;
   /** Adds clients to a job; who is in it stays. @returns how many are new */
   addMembers(jobId: string, clientIds: readonly string[]): Promise<number>;
   /**
    * From now on the job is there, with all its clients, whatever becomes of the server. Of two servers that
    * make the same one, each gets it.
+   * @throws Error where it was not begun
    */
   publish(jobId: string): Promise<Job>;
   /** Forgets jobs that were begun before a time, ms since 1970, and never published. */

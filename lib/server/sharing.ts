@@ -106,11 +106,12 @@ export class Sharing {
   }
 
   async #look(hasEnded: boolean): Promise<void> {
-    const { browsing, clients, downloads, jobs, events } = this.options.engine;
+    const { browsing, clients, downloads, jobs, schedules, events } = this.options.engine;
     await clients.held.check();
     await browsing.answerAll();
     await downloads.check(hasEnded);
     if (hasEnded) await jobs.takeUp();
+    if (hasEnded) schedules.takeUp();
     await this.#checkCallers();
     if (events.readerCount > 0) await this.#tell();
   }

@@ -84,6 +84,22 @@ const SAMPLES: Record<Name, Sample> = {
   pauseJob: { allowed: 404, of: () => NOWHERE },
   resumeJob: { allowed: 404, of: () => NOWHERE },
   rerunJob: { allowed: 404, of: () => NOWHERE },
+  // Two in one place.
+  createSchedule: {
+    allowed: 400,
+    body: () => ({
+      name: "nightly",
+      cron: "0 3 * * *",
+      job: { clients: { all: true, labels: "a" }, download: {} },
+    }),
+  },
+  listSchedules: { allowed: 200 },
+  getSchedule: { allowed: 404, of: () => NOWHERE },
+  changeSchedule: { allowed: 404, of: () => NOWHERE, body: () => ({ paused: true }) },
+  deleteSchedule: { allowed: 404, of: () => NOWHERE },
+  previewSchedule: { allowed: 404, of: () => NOWHERE },
+  runSchedule: { allowed: 404, of: () => NOWHERE },
+  listDeliveries: { allowed: 404, of: () => NOWHERE },
   listEnrolmentKeys: { allowed: 200 },
   createEnrolmentKey: { allowed: 201, body: () => ({ name: `made-${names++}`, ids: "kiosk-*" }) },
   revokeEnrolmentKey: { allowed: 404, of: () => NOWHERE },

@@ -5,6 +5,7 @@ import { endpoints } from "../../lib/api/endpoints.ts";
 import type { Endpoint } from "../../lib/api/endpoints/endpoint.ts";
 import type { JobAccepted, JobList, JobRecord } from "../../lib/api/jobs.ts";
 import type { WebhookList, WebhookRecord } from "../../lib/api/webhooks.ts";
+import type { ScheduleList } from "../../lib/api/schedules.ts";
 import { sendLastByteLate } from "../support/raw-http.ts";
 import { REGISTER, ScriptedClient } from "../support/scripted-client.ts";
 import { API_TOKEN, ENROLL_TOKEN, System } from "../support/system.ts";
@@ -32,6 +33,7 @@ beforeAll(async () => {
   client.signal("SIGTERM");
   await client.ended();
   ids.queued = await system.pull("large.bin");
+  await asAdmin("POST", "/api/schedules", { ...NIGHTLY, name: "nightly" });
   const order = { clients: { all: true }, download: { file_path: "large.bin" } };
   const newJob = async () => (await asAdmin<JobAccepted>("POST", "/api/jobs", order)).job_id;
   ids.running = await newJob();
@@ -106,6 +108,15 @@ const RIGHTS: Record<string, () => Promise<Right>> = {
   },
 };
 
+const NIGHTLY = {
+  cron: "0 3 * * *",
+  job: { clients: { all: true }, download: { file_path: "large.bin" } },
+};
+const schedules = async () => {
+  const { schedules: all } = await asAdmin<ScheduleList>("GET", "/api/schedules");
+  return new Map(all.map((one) => [one.name, one]));
+};
+
 /** What each call with a body asks for, and what would be there if it were done. */
 const ACTS: Record<string, { path: string; body: object; done: () => Promise<boolean> }> = {
   startDownload: {
@@ -125,6 +136,21 @@ const ACTS: Record<string, { path: string; body: object; done: () => Promise<boo
     path: "/api/clients/site-1",
     body: { labels: { stolen: "yes" } },
     done: async () => (await system.api.clients()).some(({ labels }) => "stolen" in labels),
+  },
+  createSchedule: {
+    path: endpoints.createSchedule.path,
+    body: { ...NIGHTLY, name: "stolen" },
+    done: async () => (await schedules()).has("stolen"),
+  },
+  changeSchedule: {
+    path: "/api/schedules/nightly",
+    body: { catch_up: "47m" },
+    done: async () => (await schedules()).get("nightly")?.catch_up === "47m",
+  },
+  runSchedule: {
+    path: "/api/schedules/nightly/run",
+    body: {},
+    done: async () => (await schedules()).get("nightly")?.latest !== null,
   },
   createJob: {
     path: endpoints.createJob.path,

@@ -38,7 +38,7 @@ export interface ClientsOptions {
   onRegistered: (session: Session) => void;
   /** A client is there, or gone. */
   onChange: (clientId: string) => void;
-  /** A client has other labels. */
+  /** A client has other labels, or is in another time zone. */
   onLabelled: (clientId: string) => void;
 }
 
@@ -223,7 +223,8 @@ export class Clients implements SessionHost {
       if (!before) throw clientNotFound(clientId);
       await this.#ownedFields.change(before, changes);
       this.options.onChange(clientId);
-      if (changes.labels) this.options.onLabelled(clientId);
+      const { labels, timeZone } = changes;
+      if (labels || timeZone !== undefined) this.options.onLabelled(clientId);
       return (await this.get(clientId)) ?? this.#known.withConnection(before);
     }, clientId);
   }

@@ -22,13 +22,16 @@ export interface JobRow {
   stopAtLeast: number | null;
   keepDays: number | null;
   keepLast: number | null;
+  schedule: string | null;
+  occursAt: number | null;
+  occursLocal: string | null;
   rerun: string | null;
   unsettled: number;
   revision: number;
 }
 
 export function toJobRow(job: Job): JobRow {
-  const { order, selection, download, stopWhen, keep, rerun, unsettled, ...same } = job;
+  const { order, selection, download, stopWhen, keep, occurrence, rerun, unsettled, ...same } = job;
   return {
     ...same,
     selection: JSON.stringify(selection),
@@ -38,6 +41,9 @@ export function toJobRow(job: Job): JobRow {
     stopAtLeast: stopWhen && stopWhen.atLeast,
     keepDays: keep && keep.days,
     keepLast: keep && keep.last,
+    schedule: occurrence && occurrence.schedule,
+    occursAt: occurrence && occurrence.at,
+    occursLocal: occurrence && occurrence.localTime,
     rerun: rerun && JSON.stringify(rerun),
     unsettled: Number(unsettled),
   };
@@ -45,7 +51,8 @@ export function toJobRow(job: Job): JobRow {
 
 /** @throws Error for a draft, which nobody sees */
 export function toJob(row: JobRow): Job {
-  const { stopPercent, stopAtLeast, keepDays, keepLast, orderJson, status, ...same } = row;
+  const { stopPercent, stopAtLeast, keepDays, keepLast, orderJson, status, ...others } = row;
+  const { schedule, occursAt, occursLocal: localTime, ...same } = others;
   if (status === "draft") throw new Error(`the job "${row.jobId}" is a draft`);
   return {
     ...same,
@@ -67,6 +74,7 @@ export function toJob(row: JobRow): Job {
       keepDays === null && keepLast === null
         ? null
         : { days: numberOrNull(keepDays), last: numberOrNull(keepLast) },
+    occurrence: schedule === null ? null : { schedule, at: Number(occursAt), localTime },
     rerun: row.rerun === null ? null : (JSON.parse(row.rerun) as Rerun),
     unsettled: Number(row.unsettled) === 1,
     revision: Number(row.revision),

@@ -21,7 +21,8 @@ export function ruleOf(jobId: string, completedAt: number) {
   return {
     keepDays: ofJob(sql`keep_days`),
     keepLast: ofJob(sql`keep_last`),
-    keepGroup: ofJob(sql`job_id`, withLast),
+    // A schedule's jobs are one group; no id begins with a slash.
+    keepGroup: ofJob(sql`COALESCE('/' || schedule, job_id)`, withLast),
     unranked: ofJob(sql`1`, withLast),
     removeAt: ofJob(
       sql`CAST(${completedAt} AS BIGINT) + keep_days * ${DAY_MS}`,

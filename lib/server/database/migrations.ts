@@ -23,6 +23,7 @@ import { retention } from "./migrations/21-retention.ts";
 import { servers } from "./migrations/22-servers.ts";
 import { webhooks } from "./migrations/23-webhooks.ts";
 import { signInCodes } from "./migrations/24-sign-in-codes.ts";
+import { schedules } from "./migrations/25-schedules.ts";
 import type { Change } from "./migrations/change.ts";
 
 /**
@@ -54,6 +55,7 @@ const MIGRATIONS: readonly (readonly Change[])[] = [
   servers,
   webhooks,
   signInCodes,
+  schedules,
 ];
 
 /** The changes that lead to a version of the database, each a statement. */

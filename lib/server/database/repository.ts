@@ -10,6 +10,7 @@ import type { JobRows } from "../job.ts";
 import type { KeepRows } from "../keep.ts";
 import type { ServerRows } from "../servers/rows.ts";
 import type { OutboxRows, WebhookRows } from "../webhook.ts";
+import type { DeliveryRows, ScheduleRows } from "../schedule.ts";
 
 /** A site's program as it registered. Times are ms since 1970. */
 export interface RegisteredClient {
@@ -234,6 +235,10 @@ export interface Repository {
   readonly webhooks: WebhookRows;
   /** What they are to be told. */
   readonly outbox: OutboxRows;
+  /** What makes jobs at its times. */
+  readonly schedules: ScheduleRows;
+  /** What schedules expect of clients. */
+  readonly deliveries: DeliveryRows;
   /** Who did what. */
   readonly audit: AuditRows;
 

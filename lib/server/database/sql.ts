@@ -40,8 +40,10 @@ import {
   type ClientRow,
   type DownloadRow,
 } from "./rows.ts";
+import { DeliveriesSql } from "./deliveries-sql.ts";
 import { JobsSql } from "./jobs-sql.ts";
 import { KeepSql, ruleOf } from "./keep-sql.ts";
+import { SchedulesSql } from "./schedules-sql.ts";
 import { ServersSql } from "./servers-sql.ts";
 import { activeLines, claimOf, dueSince, nextDueAfter, waitingFor } from "./queue-sql.ts";
 import { DatabaseFull, type SqlDatabase, UniqueViolation } from "./database.ts";
@@ -106,6 +108,8 @@ class SqlRepository implements Repository {
   readonly keep: KeepSql;
   readonly webhooks: WebhooksSql;
   readonly outbox: OutboxSql;
+  readonly schedules: SchedulesSql;
+  readonly deliveries: DeliveriesSql;
   readonly audit: AuditSql;
   readonly servers: ServersSql | null;
   readonly #labels: LabelsSql;
@@ -120,6 +124,8 @@ class SqlRepository implements Repository {
     this.keep = new KeepSql(database);
     this.webhooks = new WebhooksSql(database);
     this.outbox = new OutboxSql(database);
+    this.schedules = new SchedulesSql(database);
+    this.deliveries = new DeliveriesSql(database);
     this.audit = new AuditSql(database, inTurn);
     this.#labels = new LabelsSql(database);
     this.servers = database.wire && new ServersSql(database, database.wire);

@@ -6,11 +6,13 @@ import type { MakeCall } from "./call.ts";
 import { auditCalls } from "./calls/audit.ts";
 import { clientCalls } from "./calls/clients.ts";
 import { contentCalls } from "./calls/content.ts";
+import { deliveryCalls } from "./calls/deliveries.ts";
 import { downloadChangeCalls } from "./calls/download-changes.ts";
 import { downloadCalls } from "./calls/downloads.ts";
 import { enrolmentKeyCalls } from "./calls/enrolment-keys.ts";
 import { eventCalls } from "./calls/events.ts";
 import { jobCalls } from "./calls/jobs.ts";
+import { scheduleCalls } from "./calls/schedules.ts";
 import { serverCalls } from "./calls/server.ts";
 import { sessionCalls } from "./calls/sessions.ts";
 import { tokenCalls } from "./calls/tokens.ts";
@@ -37,7 +39,7 @@ export function restCalls(options: RestCallsOptions) {
   const { tokens, signIn, openCalls } = access;
   const { repository, storage, turns, credit, metrics, audit } = engine;
   const { enrolmentKeys, clients, browsing, downloads, events, jobs, jobEvents } = engine;
-  const { retention, telling } = engine;
+  const { schedules, retention, telling } = engine;
   const feeds = new EventFeeds({
     repository,
     clients,
@@ -47,6 +49,10 @@ export function restCalls(options: RestCallsOptions) {
     turns,
     logger,
   });
+  const onEnded = async (tokenHash: string) => {
+    await jobs.tokenEnded(tokenHash);
+    await schedules.tokenEnded(tokenHash);
+  };
   const measured = { metrics, repository, storage, clients, downloads, events, credit, version };
   return {
     server: serverCalls(call, {
@@ -65,7 +71,9 @@ export function restCalls(options: RestCallsOptions) {
     events: eventCalls(call, { clients, downloads, feeds }),
     jobs: jobCalls(call, { jobs, clients, downloads }),
     keys: enrolmentKeyCalls(call, { enrolmentKeys }),
-    tokens: tokenCalls(call, { tokens, jobs }),
+    schedules: scheduleCalls(call, { schedules, access: repository.access }),
+    deliveries: deliveryCalls(call, { schedules, access: repository.access }),
+    tokens: tokenCalls(call, { tokens, onEnded }),
     webhooks: webhookCalls(call, { webhooks: telling.webhooks }),
     audit: auditCalls(call, { audit }),
   };

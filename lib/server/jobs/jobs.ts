@@ -7,9 +7,10 @@ import type { Clients } from "../clients/clients.ts";
 import type { Repository } from "../database/repository.ts";
 import type { Download } from "../download.ts";
 import type { Downloads, JobHooks } from "../downloads/downloads.ts";
-import type { Job, JobFilter, JobRows, JobTotals, Rerun } from "../job.ts";
-import { JobMaking, type NewJob } from "./making.ts";
+import type { Job, JobFilter, JobPlan, JobRows, JobTotals, Rerun } from "../job.ts";
+import { JobMaking, type JobOrigin, type NewJob } from "./making.ts";
 import { Membership } from "./membership.ts";
+import { jobNotFound, requireOpen, requireTime } from "./refusals.ts";
 import { Settling } from "./settling.ts";
 import { hasExpired, isEnded } from "./status.ts";
 import { JobWatch } from "./watch.ts";
@@ -83,7 +84,15 @@ export class Jobs implements JobHooks {
    */
   async create(order: NewJob, caller: Caller, key: string | null): Promise<Job> {
     const { job, isNew } = await this.#making.create(order, caller, key);
-    if (!isNew) return job;
+    return isNew ? this.#begin(job) : job;
+  }
+
+  /** Makes the job of a schedule's time, as far as it is not there yet. */
+  async createFor(plan: JobPlan, clientIds: readonly string[], origin: JobOrigin): Promise<Job> {
+    return this.#begin(await this.#making.write(plan, clientIds, origin));
+  }
+
+  #begin(job: Job): Job {
     this.options.logger.info("job made", { job_id: job.jobId, name: job.name });
     this.#watch.downloadChanged(job.jobId);
     void this.#watch.scheduleExpiry();
@@ -282,19 +291,4 @@ export class Jobs implements JobHooks {
       setTimeout(() => this.#inBackground(work, about), AGAIN_AFTER_MS).unref();
     });
   }
-}
-
-/** The answer to an id that no job has, or none that the caller sees. */
-export function jobNotFound(): FdsError {
-  return new FdsError("job_not_found", "There is no job with this id");
-}
-
-function requireOpen(job: Job): Job {
-  if (isEnded(job)) throw new FdsError("job_ended", `The job is ${job.status} already`);
-  return job;
-}
-
-function requireTime(job: Job): Job {
-  if (!hasExpired(job, Date.now())) return job;
-  throw new FdsError("job_ended", "The job has expired, set a later expires_at first");
 }

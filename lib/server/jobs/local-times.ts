@@ -5,18 +5,20 @@ import { isDated } from "../download.ts";
 import type { Job } from "../job.ts";
 
 /**
- * The local times that dates in a job's paths stand for: of the moment at which it was asked for, at
- * each of some clients.
+ * The local times that dates in a job's paths stand for: of the time of its schedule, or of the moment at
+ * which it was asked for, at each of some clients.
  * @returns null for each, where its paths have no dates
  */
 export async function localTimes(
-  { order, createdAt }: Pick<Job, "createdAt" | "order">,
+  { order, createdAt, occurrence }: Pick<Job, "createdAt" | "occurrence" | "order">,
   clientIds: readonly string[],
   clients: Pick<Repository, "listClients">,
 ): Promise<(clientId: string) => string | null> {
   if (!isDated(order)) return () => null;
+  const { at, localTime } = occurrence ?? { at: createdAt, localTime: null };
+  if (localTime !== null) return () => localTime;
   const ids = { are: "in", ids: new Set(clientIds) } as const;
   const found = await clients.listClients({ ids, limit: clientIds.length });
   const zones = new Map(found.map((client) => [client.clientId, timeZoneOf(client)]));
-  return (clientId) => localTimeAt(createdAt, zones.get(clientId) ?? "UTC");
+  return (clientId) => localTimeAt(at, zones.get(clientId) ?? "UTC");
 }

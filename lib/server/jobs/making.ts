@@ -1,36 +1,30 @@
 import { createHash } from "node:crypto";
-import { Chosen } from "../../api/chosen-clients.ts";
 import { FdsError } from "../../protocol/errors.ts";
 import { nextRound } from "../../util/fair-turns.ts";
 import { SerialQueue } from "../../util/serial-queue.ts";
-import { type Caller, OutOfScope } from "../access/caller.ts";
-import { clientNotFound } from "../clients/clients.ts";
+import type { Caller } from "../access/caller.ts";
 import type { Repository } from "../database/repository.ts";
-import type { IdempotencyKey, Job } from "../job.ts";
+import type { IdempotencyKey, Job, JobPlan } from "../job.ts";
+import { Choice } from "./choice.ts";
 
 /** An idempotency key stands for its request so long, in ms. */
 const KEY_LIFETIME_MS = 24 * 3_600_000;
 
-/** Clients that are looked at before others have their turn. */
+/** Clients that are added before others have their turn. */
 const PAGE = 200;
 
 /** What an operator asks for. */
-export interface NewJob extends Pick<
-  Job,
-  | "download"
-  | "keep"
-  | "maxConcurrent"
-  | "membership"
-  | "name"
-  | "order"
-  | "selection"
-  | "spreadMs"
-  | "stopWhen"
-> {
-  /** Its time is over after so long, in ms; null: never. */
-  expiresIn: number | null;
+export interface NewJob extends JobPlan {
   /** The whole request, to know it again. */
   request: unknown;
+}
+
+/** What is settled of a job before it is written down. */
+export interface JobOrigin extends Pick<
+  Job,
+  "createdBy" | "createdWith" | "expiresAt" | "jobId" | "occurrence"
+> {
+  now: number;
 }
 
 /** Makes jobs: chooses their clients, and writes them down. */
@@ -46,24 +40,12 @@ export class JobMaking {
    * @throws FdsError `client_not_found`, `invalid_request`
    */
   async choose({ selection, membership }: NewJob, caller: Caller): Promise<string[]> {
-    const chosen = new Chosen(selection);
-    const ids = chosen.isOfNamesAlone ? { are: "in" as const, ids: chosen.named } : undefined;
-    // Also those that have other labels: only then it is known which ids there are.
-    const selector = chosen.named.size > 0 ? undefined : (chosen.selector ?? undefined);
+    const choice = new Choice(selection, this.repository);
     const found: string[] = [];
-    const unknown = new Set(chosen.named);
-    for (let after: string | undefined, isMore = true; isMore;) {
-      const filter = { after, ids, sites: caller.sites, selector, limit: PAGE };
-      const page = await this.repository.listClients(filter);
-      for (const { clientId, labels, revokedAt } of page) {
-        unknown.delete(clientId);
-        if (chosen.has(clientId, labels, revokedAt !== null)) found.push(clientId);
-      }
-      after = page.at(-1)?.clientId;
-      isMore = page.length === PAGE;
-      await nextRound();
+    for await (const page of choice.clients(caller.sites)) {
+      found.push(...page.map(({ clientId }) => clientId));
     }
-    for (const clientId of unknown) await this.#refuse(clientId);
+    await choice.requireKnown();
     if (found.length > 0 || membership === "continuous") return found;
     throw new FdsError("invalid_request", '"clients": names no client that is there');
   }
@@ -94,17 +76,32 @@ export class JobMaking {
 
   async #create(order: NewJob, caller: Caller, jobId: string) {
     const clientIds = await this.choose(order, caller);
-    const { jobs } = this.repository;
-    const { expiresIn, request: _, ...asked } = order;
+    const { request: _, ...plan } = order;
     const now = Date.now();
-    await jobs.draft({
-      ...asked,
+    const job = await this.write(plan, clientIds, {
       jobId,
-      status: "running",
-      createdAt: now,
       createdBy: caller.name,
       createdWith: caller.tokenHash,
-      expiresAt: expiresIn === null ? null : now + expiresIn,
+      expiresAt: plan.expiresIn === null ? null : now + plan.expiresIn,
+      occurrence: null,
+      now,
+    });
+    return { job, isNew: true };
+  }
+
+  /** Writes a job down, as far as it is not yet there: this may be done again after a crash. */
+  async write(
+    plan: JobPlan,
+    clientIds: readonly string[],
+    { now, ...origin }: JobOrigin,
+  ): Promise<Job> {
+    const { jobs } = this.repository;
+    const { expiresIn: _, ...asked } = plan;
+    await jobs.draft({
+      ...asked,
+      ...origin,
+      status: "running",
+      createdAt: now,
       endedAt: null,
       spreadFrom: now,
       rerun: null,
@@ -112,15 +109,10 @@ export class JobMaking {
       revision: 1,
     });
     for (let at = 0; at < clientIds.length; at += PAGE) {
-      await jobs.addMembers(jobId, clientIds.slice(at, at + PAGE));
+      await jobs.addMembers(origin.jobId, clientIds.slice(at, at + PAGE));
       await nextRound();
     }
-    return { job: await jobs.publish(jobId), isNew: true };
-  }
-
-  async #refuse(clientId: string): Promise<never> {
-    const isThere = (await this.repository.getClient(clientId)) !== null;
-    throw isThere ? new OutOfScope(clientNotFound(clientId), clientId) : clientNotFound(clientId);
+    return jobs.publish(origin.jobId);
   }
 }
 

@@ -1,9 +1,7 @@
 import { Chosen } from "../../api/chosen-clients.ts";
 import { nextRound } from "../../util/fair-turns.ts";
-import { steadyNow } from "../../util/steady-clock.ts";
-import { hasExpired as isTokenExpired } from "../access/expiry.ts";
-import { areOf, type Sites } from "../access/sites.ts";
-import { sitesOf } from "../access/tokens.ts";
+import { rightOfMaker } from "../access/maker.ts";
+import { areOf } from "../access/sites.ts";
 import type { Client, Repository } from "../database/repository.ts";
 import type { Job } from "../job.ts";
 import { hasExpired } from "./status.ts";
@@ -47,7 +45,7 @@ export class Membership {
 
   async #consider(job: Job, clients: readonly Client[]): Promise<void> {
     if (hasExpired(job, Date.now())) return;
-    const right = await this.#rightOf(job);
+    const right = await rightOfMaker(job.createdWith, this.options.repository.access);
     if (right === "none") return void (await this.options.pause(job));
     const chosen = new Chosen(job.selection);
     const members = clients.filter(
@@ -59,13 +57,5 @@ export class Membership {
       job,
       members.map(({ clientId }) => clientId),
     );
-  }
-
-  /** What the maker of a job sees now; none: the token is good no more. */
-  async #rightOf({ createdWith }: Job): Promise<Sites | null | "none"> {
-    if (createdWith === null) return null;
-    const token = await this.options.repository.access.tokenByHash(createdWith);
-    if (!token || token.revokedAt !== null || isTokenExpired(token, steadyNow())) return "none";
-    return sitesOf(token);
   }
 }

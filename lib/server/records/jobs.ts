@@ -21,7 +21,7 @@ export function jobRecord(
     created_by: job.createdBy,
     expires_at: job.expiresAt === null ? null : isoTime(job.expiresAt),
     ended_at: job.endedAt === null ? null : isoTime(job.endedAt),
-    schedule: null,
+    schedule: job.occurrence?.schedule ?? null,
     max_concurrent: job.maxConcurrent,
     spread: job.spreadMs === 0 ? null : durationOf(job.spreadMs),
     stop_when: stopWhen && {
@@ -40,7 +40,7 @@ export function jobRecord(
 }
 
 /** A rule of retention as it was given. */
-function keepRecord({ keep }: Job): JobRecord["keep"] {
+export function keepRecord({ keep }: Pick<Job, "keep">): JobRecord["keep"] {
   return (
     keep && {
       ...(keep.days !== null && { days: keep.days }),
@@ -49,16 +49,21 @@ function keepRecord({ keep }: Job): JobRecord["keep"] {
   );
 }
 
-/** Whether somebody may change a job: whoever sees all sites, or made it. */
-export function mayChange(job: Job, { sites, tokenHash }: Pick<Caller, "sites" | "tokenHash">) {
-  return sites === null || (tokenHash !== null && tokenHash === job.createdWith);
+/** Whether somebody may change a job or a schedule: whoever sees all sites, or made it. */
+export function mayChange(
+  { createdWith }: Pick<Job, "createdWith">,
+  { sites, tokenHash }: Pick<Caller, "sites" | "tokenHash">,
+): boolean {
+  return sites === null || (tokenHash !== null && tokenHash === createdWith);
 }
 
 /** Ids of sites that somebody else named are told to nobody who may not see them. */
-function clientsFor(job: Job, viewer: Pick<Caller, "sites" | "tokenHash">): JobRecord["clients"] {
-  const { selection } = job;
+export function clientsFor(
+  { selection, createdWith }: Pick<Job, "createdWith" | "selection">,
+  viewer: Pick<Caller, "sites" | "tokenHash">,
+): JobRecord["clients"] {
   const { sites } = viewer;
-  if ("all" in selection || sites === null || mayChange(job, viewer)) return selection;
+  if ("all" in selection || sites === null || mayChange({ createdWith }, viewer)) return selection;
   const { ids, labels } = selection;
   return {
     ...(ids && { ids: ids.filter((id) => sites.ids.has(id)) }),
@@ -74,7 +79,7 @@ const UNITS = [
 ] as const;
 
 /** As requests say it: the largest unit of which it is a whole number. @param ms whole seconds */
-function durationOf(ms: number): string {
+export function durationOf(ms: number): string {
   const [unit, size] = UNITS.find(([, length]) => ms % length === 0) ?? ["s", 1_000];
   return `${Math.round(ms / size)}${unit}`;
 }

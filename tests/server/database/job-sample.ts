@@ -24,6 +24,7 @@ export const jobFields: Job = {
   spreadFrom: NOW,
   keep: { days: 90, last: null },
   stopWhen: { failedPercent: 50, atLeast: 4 },
+  occurrence: { schedule: "nightly", at: NOW - 5, localTime: "2023-11-14T23:13:20" },
   rerun: { statuses: ["failed"], before: id(1) },
   unsettled: true,
   revision: 1,

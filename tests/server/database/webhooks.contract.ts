@@ -186,6 +186,7 @@ export function webhooksContract(name: string, makeBackend: () => Promise<Backen
         rerun: null,
         unsettled: false,
         keep: null,
+        occurrence: null,
         revision: 1,
       };
       await rows.jobs.draft(made);

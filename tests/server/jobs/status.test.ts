@@ -23,6 +23,7 @@ const job: Job = {
   spreadFrom: NOW,
   stopWhen: null,
   keep: null,
+  occurrence: null,
   rerun: null,
   unsettled: false,
   revision: 1,

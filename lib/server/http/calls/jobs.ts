@@ -6,14 +6,15 @@ import { type Caller, OutOfScope } from "../../access/caller.ts";
 import type { Clients } from "../../clients/clients.ts";
 import type { Downloads } from "../../downloads/downloads.ts";
 import type { Job, JobTotals } from "../../job.ts";
-import { jobNotFound, type Jobs } from "../../jobs/jobs.ts";
+import type { Jobs } from "../../jobs/jobs.ts";
+import { jobNotFound } from "../../jobs/refusals.ts";
 import type { NewJob } from "../../jobs/making.ts";
 import { jobRecord, mayChange } from "../../records/jobs.ts";
 import { clientRecord } from "../../records/records.ts";
 import type { MakeCall } from "../call.ts";
 import { json, type JsonResponse, typed } from "../json.ts";
 import { listAnswer } from "../long-list.ts";
-import { orderOf } from "./order.ts";
+import { planOf } from "./order.ts";
 
 export interface JobCallsOptions {
   jobs: Jobs;
@@ -150,18 +151,5 @@ export function jobCalls(call: MakeCall, options: JobCallsOptions) {
 }
 
 function newJobOf(body: z.output<typeof NewJobBody>, request: { download: unknown }): NewJob {
-  const { clients, download, stop_when: stop, keep } = body;
-  return {
-    name: body.name ?? null,
-    selection: clients.all ? { all: true } : { ids: clients.ids, labels: clients.labels },
-    membership: body.membership,
-    order: { ...orderOf(download), ifOffline: download.if_offline },
-    download: request.download,
-    maxConcurrent: body.max_concurrent ?? null,
-    spreadMs: body.spread ?? 0,
-    stopWhen: stop ? { failedPercent: stop.failed_percent, atLeast: stop.at_least } : null,
-    keep: keep ? { days: keep.days ?? null, last: keep.last ?? null } : null,
-    expiresIn: body.expires_in ?? null,
-    request,
-  };
+  return { ...planOf(body, request.download), request };
 }

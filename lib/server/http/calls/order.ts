@@ -1,7 +1,11 @@
 import type * as z from "zod";
 import { DEFAULT_FILE, type DownloadOrder } from "../../../api/schemas.ts";
 import { MAX_SET_FILES } from "../../../protocol/messages.ts";
+import type { NewJob } from "../../../api/jobs.ts";
+import type { Keep as AskedKeep } from "../../../api/keep.ts";
 import type { Order } from "../../download.ts";
+import type { JobPlan } from "../../job.ts";
+import type { Keep } from "../../keep.ts";
 
 type Asked = z.output<typeof DownloadOrder>;
 
@@ -24,4 +28,26 @@ export function orderOf(body: Asked): Omit<Order, "clientId" | "jobId" | "localT
     maxBytes: body.max_bytes ?? null,
   };
   return { filePath: nameOfOrder(body), set: set ?? null, checksum, rateLimit };
+}
+
+/** What is asked of many clients. @param download as it was asked for */
+export function planOf(body: Omit<z.output<typeof NewJob>, "dry_run">, download: unknown): JobPlan {
+  const { clients, stop_when: stop } = body;
+  return {
+    name: body.name ?? null,
+    selection: clients.all ? { all: true } : { ids: clients.ids, labels: clients.labels },
+    membership: body.membership,
+    order: { ...orderOf(body.download), ifOffline: body.download.if_offline },
+    download,
+    maxConcurrent: body.max_concurrent ?? null,
+    spreadMs: body.spread ?? 0,
+    stopWhen: stop ? { failedPercent: stop.failed_percent, atLeast: stop.at_least } : null,
+    keep: keepOf(body.keep),
+    expiresIn: body.expires_in ?? null,
+  };
+}
+
+/** A rule of retention as it is kept. */
+export function keepOf(keep: z.output<typeof AskedKeep> | null | undefined): Keep | null {
+  return keep ? { days: keep.days ?? null, last: keep.last ?? null } : null;
 }

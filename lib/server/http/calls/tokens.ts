@@ -1,6 +1,5 @@
 import { endpoints } from "../../../api/endpoints.ts";
 import type { Tokens } from "../../access/tokens.ts";
-import type { Jobs } from "../../jobs/jobs.ts";
 import { tokenRecord } from "../../records/records.ts";
 import type { MakeCall } from "../call.ts";
 import { json } from "../json.ts";
@@ -8,11 +7,12 @@ import { listAnswer } from "../long-list.ts";
 
 export interface TokenCallsOptions {
   tokens: Tokens;
-  jobs: Pick<Jobs, "tokenEnded">;
+  /** What goes on by itself does so no more in the name of a token. */
+  onEnded: (tokenHash: string) => Promise<void>;
 }
 
 /** Who may call the API. */
-export function tokenCalls(call: MakeCall, { tokens, jobs }: TokenCallsOptions) {
+export function tokenCalls(call: MakeCall, { tokens, onEnded }: TokenCallsOptions) {
   return {
     listTokens: call(endpoints.listTokens, ({ var: { answering } }) =>
       listAnswer(answering, {
@@ -34,7 +34,7 @@ export function tokenCalls(call: MakeCall, { tokens, jobs }: TokenCallsOptions) 
       const name = c.req.param("name");
       c.var.note({ target: name });
       const token = await tokens.revoke(name);
-      await jobs.tokenEnded(token.tokenHash);
+      await onEnded(token.tokenHash);
       return json(tokenRecord(token));
     }),
   };

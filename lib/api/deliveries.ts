@@ -1,0 +1,74 @@
+import * as z from "zod";
+import { ClientId } from "../protocol/messages.ts";
+import { pageLimit } from "./page-limit.ts";
+
+/* The REST shapes of deliveries: what a schedule expects of each client at each of its times. */
+
+const time = z.iso.datetime().meta({ description: "ISO 8601, UTC" });
+
+export const ShownLocalTime = z
+  .string()
+  .meta({ description: "on the clock there, without an offset" });
+
+export const DeliveryStatus = z
+  .enum(["expected", "running", "received", "partial", "missing", "late", "skipped"])
+  .meta({
+    id: "DeliveryStatus",
+    description:
+      "partial: files were skipped, or fewer came than expected; missing: it is due, and not there; late: it came after it was due; skipped: the client was busy with the time before",
+  });
+export type DeliveryStatus = z.infer<typeof DeliveryStatus>;
+
+/** Deliveries of each status. Not a record, of which generators of types forget the names. */
+export const DeliveryCounts = z.object(
+  Object.fromEntries(DeliveryStatus.options.map((status) => [status, z.int().min(0)])) as Record<
+    DeliveryStatus,
+    z.ZodInt
+  >,
+);
+
+export const DeliveryRecord = z
+  .object({
+    client_id: ClientId,
+    scheduled_at: time,
+    scheduled_local: ShownLocalTime,
+    time_zone: z.string(),
+    status: DeliveryStatus,
+    due_at: time,
+    job_id: z.uuid().nullable().meta({ description: "the job that asks for it" }),
+    download_id: z.uuid().nullable(),
+    files: z.int().min(0).meta({ description: "that are there, the unchanged ones too" }),
+    bytes: z.int().min(0),
+  })
+  .meta({ id: "Delivery" });
+export type DeliveryRecord = z.infer<typeof DeliveryRecord>;
+
+export const DeliveryList = z
+  .object({
+    deliveries: z.array(DeliveryRecord),
+    next_cursor: z.string().nullable().meta({ description: "null: there are no more" }),
+  })
+  .meta({ id: "DeliveryList" });
+export type DeliveryList = z.infer<typeof DeliveryList>;
+
+const bound = z
+  .union(
+    [z.iso.date(), z.iso.datetime()],
+    "must be a local date such as 2026-11-30, or a time of UTC such as 2026-11-30T00:00:00Z",
+  )
+  .optional();
+
+export const DeliveryQuery = z.strictObject({
+  from: bound.meta({ description: "first local date, or time of UTC, of what is scheduled" }),
+  to: bound.meta({ description: "last local date, or time of UTC" }),
+  client_id: ClientId.optional(),
+  status: DeliveryStatus.optional(),
+  limit: pageLimit(200),
+  cursor: z
+    .string()
+    .regex(
+      /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\/[A-Za-z0-9._-]{1,64}$/,
+      "must be the next_cursor of an earlier answer",
+    )
+    .optional(),
+});

@@ -1,0 +1,279 @@
+import type { InTurn } from "../../util/fair-turns.ts";
+import type { Sites } from "../access/sites.ts";
+import {
+  type Asked,
+  type AskedDownload,
+  type Delivery,
+  type DeliveryCounts,
+  type DeliveryFilter,
+  type DeliveryKey,
+  type DeliveryRows,
+  type DeliveryState,
+  type DeliveryStatus,
+  DELIVERY_STATUSES,
+} from "../schedule.ts";
+import type { SqlDatabase } from "./database.ts";
+import { idsOf, indexed } from "./engines.ts";
+import { sitesOf } from "./list-sql.ts";
+import { numberOrNull } from "./rows.ts";
+import { assignments, insertion, sql, type Statement } from "./statement.ts";
+
+/** A delivery as a row, with the newest download of its client that its job made. */
+interface AskedRow extends Delivery {
+  ownId: string | null;
+  ownStatus: AskedDownload["status"] | null;
+  ownEndedAt: number | null;
+  ownHasContent: number;
+  ownIsSet: number;
+  ownSize: number | null;
+  ownReceived: number | null;
+  ownUnchanged: number | null;
+  ownSkipped: number | null;
+}
+
+/** Of which nothing came in time yet; an index has these words. */
+const IS_AWAITED = sql`status IN ('expected', 'running')`;
+
+/** Of which nothing came yet; an index has these words. */
+const IS_OPEN = sql`status IN ('expected', 'running', 'missing')`;
+
+/** Deliveries that a statement gives, each with its download. */
+function withDownloads(deliveries: Statement): Statement {
+  return sql`
+    SELECT delivery.*, own.download_id AS own_id, own.status AS own_status,
+      own.completed_at AS own_ended_at, own.total_size AS own_size,
+      CASE WHEN own.saved_path IS NULL THEN 0 ELSE 1 END AS own_has_content,
+      CASE WHEN own.set_order IS NULL THEN 0 ELSE 1 END AS own_is_set,
+      own.files_received AS own_received, own.files_unchanged AS own_unchanged,
+      own.files_skipped AS own_skipped
+    FROM (${deliveries}) AS delivery
+    LEFT JOIN downloads AS own ON own.job_id = delivery.job_id
+      AND own.client_id = delivery.client_id AND own.job_id IS NOT NULL AND own.retried_as IS NULL`;
+}
+
+/** What schedules expect, in the same database as the downloads that bring it. */
+export class DeliveriesSql implements DeliveryRows {
+  constructor(private readonly database: SqlDatabase) {}
+
+  async insert(deliveries: readonly Delivery[]): Promise<void> {
+    if (deliveries.length === 0) return;
+    const rows = deliveries.map((delivery) => ({ ...delivery }));
+    await this.database.run(sql`
+      INSERT INTO deliveries ${insertion(...rows)} ON CONFLICT DO NOTHING`);
+  }
+
+  async busyAmong(
+    schedule: string,
+    clientIds: readonly string[],
+    now: number,
+  ): Promise<Set<string>> {
+    const isDownloading = sql`own.status IN ('downloading', 'verifying')`;
+    const waits = sql`(own.status IS NULL OR own.status = 'queued')
+      AND (jobs.expires_at IS NULL OR jobs.expires_at > ${now})`;
+    const rows = await this.database.run<{ clientId: string }>(sql`
+      SELECT DISTINCT member.client_id FROM jobs
+      JOIN job_members AS member ON member.job_id = jobs.job_id
+        AND member.client_id IN (SELECT value FROM ${idsOf(clientIds)})
+      LEFT JOIN downloads AS own ON own.job_id = member.job_id
+        AND own.client_id = member.client_id AND own.job_id IS NOT NULL AND own.retried_as IS NULL
+      WHERE jobs.schedule = ${schedule} AND jobs.schedule IS NOT NULL
+        AND jobs.status IN ('running', 'paused') AND (${isDownloading} OR ${waits})`);
+    return new Set(rows.map(({ clientId }) => clientId));
+  }
+
+  async at(
+    scheduleId: string,
+    localTime: string,
+    clientIds: readonly string[],
+  ): Promise<Delivery[]> {
+    const rows = await this.database.run<Delivery>(sql`
+      SELECT * FROM deliveries WHERE schedule_id = ${scheduleId} AND local_time = ${localTime}
+        AND client_id IN (SELECT value FROM ${idsOf(clientIds)})`);
+    return rows.map(toDelivery);
+  }
+
+  async ofJob(jobId: string, after: string, limit: number): Promise<Delivery[]> {
+    const rows = await this.database.run<Delivery>(sql`
+      SELECT * FROM ${indexed("deliveries", "deliveries_of_job")}
+      WHERE job_id = ${jobId} AND job_id IS NOT NULL AND client_id > ${after}
+      ORDER BY client_id LIMIT ${limit}`);
+    return rows.map(toDelivery);
+  }
+
+  async askAgain({ revision, ...delivery }: Delivery, jobId: string): Promise<boolean> {
+    const written = await this.database.run(sql`
+      UPDATE deliveries SET job_id = ${jobId}, revision = ${revision + 1},
+        status = CASE WHEN status = 'skipped' THEN 'expected' ELSE status END
+      WHERE ${isThe(delivery)} AND revision = ${revision} RETURNING client_id`);
+    return written.length > 0;
+  }
+
+  async asked(jobId: string, clientIds: readonly string[]): Promise<Asked[]> {
+    return this.#asked(sql`
+      SELECT * FROM ${indexed("deliveries", "deliveries_of_job")}
+      WHERE job_id = ${jobId} AND job_id IS NOT NULL
+        AND client_id IN (SELECT value FROM ${idsOf(clientIds)})`);
+  }
+
+  async due(now: number, limit: number): Promise<Asked[]> {
+    return this.#asked(sql`
+      SELECT * FROM ${indexed("deliveries", "deliveries_due")}
+      WHERE ${IS_AWAITED} AND due_at <= ${now} ORDER BY due_at LIMIT ${limit}`);
+  }
+
+  async open(after: DeliveryKey | null, limit: number): Promise<Asked[]> {
+    const { scheduleId, clientId, localTime } = after ?? {
+      scheduleId: "",
+      clientId: "",
+      localTime: "",
+    };
+    return this.#asked(sql`
+      SELECT * FROM ${indexed("deliveries", "deliveries_open")}
+      WHERE ${IS_OPEN}
+        AND (schedule_id, client_id, local_time) > (${scheduleId}, ${clientId}, ${localTime})
+      ORDER BY schedule_id, client_id, local_time LIMIT ${limit}`);
+  }
+
+  async nextDue(): Promise<number | null> {
+    const [row] = await this.database.run<{ at: number | null }>(sql`
+      SELECT MIN(due_at) AS at FROM ${indexed("deliveries", "deliveries_due")}
+      WHERE ${IS_AWAITED}`);
+    return numberOrNull(row?.at ?? null);
+  }
+
+  async change(
+    { revision, ...delivery }: Delivery,
+    { status, downloadId, files, bytes }: DeliveryState,
+  ): Promise<Delivery | null> {
+    const state = { status, downloadId, files, bytes, revision: revision + 1 };
+    const [row] = await this.database.keep<Delivery>(sql`
+      UPDATE deliveries SET ${assignments(state)}
+      WHERE ${isThe(delivery)} AND revision = ${revision} RETURNING *`);
+    return row ? toDelivery(row) : null;
+  }
+
+  async list(scheduleId: string, filter: DeliveryFilter, inTurn: InTurn): Promise<Delivery[]> {
+    const { sites, clientId, after, limit } = filter;
+    const isOfSchedule = sql`schedule_id = ${scheduleId} ${passes(filter)}`;
+    if (!sites || clientId !== undefined) {
+      const isBehind = after
+        ? sql`AND local_time <= ${after.localTime}
+            AND (local_time < ${after.localTime} OR client_id > ${after.clientId})`
+        : sql``;
+      return inTurn(() => this.#page(sql`${isOfSchedule} ${isBehind} ${areOf(sites)}`, limit));
+    }
+    // A night at a time: of each, the rows of these clients alone are read.
+    const found: Delivery[] = [];
+    let night = after?.localTime;
+    let behind = after?.clientId ?? "";
+    if (night === undefined) night = await inTurn(() => this.#night(isOfSchedule));
+    while (night !== undefined && found.length < limit) {
+      const of = sql`${isOfSchedule} AND local_time = ${night} AND client_id > ${behind}`;
+      const left = limit - found.length;
+      found.push(...(await inTurn(() => this.#page(sql`${of} ${areOf(sites)}`, left))));
+      const before = sql`${isOfSchedule} AND local_time < ${night}`;
+      night = await inTurn(() => this.#night(before));
+      behind = "";
+    }
+    return found;
+  }
+
+  async latest(scheduleId: string, sites: Sites | null): Promise<DeliveryCounts | null> {
+    const of = sql`schedule_id = ${scheduleId}`;
+    const newest = sql`SELECT MAX(local_time) FROM deliveries WHERE ${of}`;
+    const [row] = await this.database.run<{ localTime: string | null }>(
+      sites
+        ? sql`SELECT MAX(own) AS local_time FROM (
+            SELECT (${newest} AND client_id = value) AS own FROM ${sitesOf(sites)}) AS newest`
+        : sql`SELECT (${newest}) AS local_time`,
+    );
+    const localTime = row?.localTime ?? null;
+    if (localTime === null) return null;
+    const rows = await this.database.run<{ status: DeliveryStatus; count: number }>(sql`
+      SELECT status, COUNT(*) AS count FROM deliveries
+      WHERE ${of} AND local_time = ${localTime} ${areOf(sites)} GROUP BY status`);
+    const counts = Object.fromEntries(DELIVERY_STATUSES.map((status) => [status, 0]));
+    for (const { status, count } of rows) counts[status] = Number(count);
+    return { localTime, counts: counts as DeliveryCounts["counts"] };
+  }
+
+  async bytesOf(downloadId: string): Promise<number> {
+    const [row] = await this.database.run<{ bytes: number | null }>(sql`
+      SELECT SUM(size) AS bytes FROM set_files
+      WHERE download_id = ${downloadId} AND status IN ('received', 'unchanged')`);
+    return Number(row?.bytes ?? 0);
+  }
+
+  async #asked(deliveries: Statement): Promise<Asked[]> {
+    return (await this.database.run<AskedRow>(withDownloads(deliveries))).map(toAsked);
+  }
+
+  async #page(wanted: Statement, limit: number): Promise<Delivery[]> {
+    const rows = await this.database.run<Delivery>(sql`
+      SELECT * FROM deliveries WHERE ${wanted}
+      ORDER BY local_time DESC, client_id LIMIT ${limit}`);
+    return rows.map(toDelivery);
+  }
+
+  async #night(wanted: Statement): Promise<string | undefined> {
+    const [row] = await this.database.run<{ localTime: string }>(sql`
+      SELECT local_time FROM deliveries WHERE ${wanted} ORDER BY local_time DESC LIMIT 1`);
+    return row?.localTime;
+  }
+}
+
+function isThe({ scheduleId, clientId, localTime }: DeliveryKey): Statement {
+  return sql`schedule_id = ${scheduleId} AND client_id = ${clientId}
+    AND local_time = ${localTime}`;
+}
+
+function areOf(sites: Sites | null): Statement {
+  return sites ? sql`AND client_id IN (SELECT value FROM ${sitesOf(sites)})` : sql``;
+}
+
+function passes({ clientId, status, localFrom, localTo, from, to }: DeliveryFilter): Statement {
+  return sql`
+    ${clientId === undefined ? sql`` : sql`AND client_id = ${clientId}`}
+    ${status === undefined ? sql`` : sql`AND status = ${status}`}
+    ${localFrom === undefined ? sql`` : sql`AND local_time >= ${localFrom}`}
+    ${localTo === undefined ? sql`` : sql`AND local_time <= ${localTo}`}
+    ${from === undefined ? sql`` : sql`AND scheduled_at >= ${from}`}
+    ${to === undefined ? sql`` : sql`AND scheduled_at <= ${to}`}`;
+}
+
+function toDelivery(row: Delivery): Delivery {
+  return {
+    scheduleId: row.scheduleId,
+    clientId: row.clientId,
+    localTime: row.localTime,
+    timeZone: row.timeZone,
+    scheduledAt: Number(row.scheduledAt),
+    dueAt: Number(row.dueAt),
+    jobId: row.jobId,
+    status: row.status,
+    downloadId: row.downloadId,
+    files: Number(row.files),
+    bytes: Number(row.bytes),
+    revision: Number(row.revision),
+  };
+}
+
+function toAsked(row: AskedRow): Asked {
+  const { ownId, ownStatus } = row;
+  const delivery = toDelivery(row);
+  if (ownId === null || ownStatus === null) return { delivery, download: null };
+  return {
+    delivery,
+    download: {
+      downloadId: ownId,
+      status: ownStatus,
+      completedAt: numberOrNull(row.ownEndedAt),
+      hasContent: Number(row.ownHasContent) === 1,
+      isSet: Number(row.ownIsSet) === 1,
+      totalSize: Number(row.ownSize ?? 0),
+      filesReceived: Number(row.ownReceived ?? 0),
+      filesUnchanged: Number(row.ownUnchanged ?? 0),
+      filesSkipped: Number(row.ownSkipped ?? 0),
+    },
+  };
+}

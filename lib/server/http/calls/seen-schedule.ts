@@ -1,0 +1,52 @@
+import { FdsError } from "../../../protocol/errors.ts";
+import { type Caller, OutOfScope } from "../../access/caller.ts";
+import { rightOfMaker } from "../../access/maker.ts";
+import type { AccessRows } from "../../access/rows.ts";
+import type { Sites } from "../../access/sites.ts";
+import { mayChange } from "../../records/jobs.ts";
+import type { Schedule } from "../../schedule.ts";
+import { scheduleNotFound, type Schedules } from "../../schedules/schedules.ts";
+
+/** What tells which schedules a caller sees. */
+export interface SeeingSchedules {
+  schedules: Schedules;
+  access: Pick<AccessRows, "tokenByHash">;
+}
+
+/**
+ * A schedule that a caller sees: one that it may change, or that expected something of its sites.
+ * @throws FdsError `schedule_not_found`
+ */
+export async function seenSchedule(
+  { schedules }: SeeingSchedules,
+  name: string,
+  caller: Caller,
+): Promise<Schedule> {
+  const schedule = await schedules.get(name);
+  if (mayChange(schedule, caller)) return schedule;
+  if (await schedules.latest(schedule, caller.sites)) return schedule;
+  throw new OutOfScope(scheduleNotFound(), "");
+}
+
+/** A schedule that a caller may change. @throws FdsError `schedule_not_found`, `forbidden` */
+export async function ownSchedule(
+  seeing: SeeingSchedules,
+  name: string,
+  caller: Caller,
+): Promise<Schedule> {
+  const schedule = await seenSchedule(seeing, name, caller);
+  if (mayChange(schedule, caller)) return schedule;
+  const message = "Use the token that made the schedule, or one that sees all sites";
+  throw new FdsError("forbidden", message);
+}
+
+/** Whom the maker of a schedule sees; null: all. @throws FdsError `forbidden` */
+export async function rightOf(
+  { access }: SeeingSchedules,
+  { createdWith }: Schedule,
+): Promise<Sites | null> {
+  const right = await rightOfMaker(createdWith, access);
+  if (right !== "none") return right;
+  const message = "Make the schedule anew, the token that made it is good no more";
+  throw new FdsError("forbidden", message);
+}

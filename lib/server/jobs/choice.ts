@@ -1,0 +1,50 @@
+import { Chosen } from "../../api/chosen-clients.ts";
+import { nextRound } from "../../util/fair-turns.ts";
+import { OutOfScope } from "../access/caller.ts";
+import type { Sites } from "../access/sites.ts";
+import { clientNotFound } from "../clients/clients.ts";
+import type { Client, Repository } from "../database/repository.ts";
+import type { Selection } from "../job.ts";
+
+/** Clients that are looked at before others have their turn. */
+const PAGE = 200;
+
+/** The clients that a selection is for. */
+export class Choice {
+  readonly #chosen: Chosen;
+  readonly #unknown: Set<string>;
+
+  constructor(
+    selection: Selection,
+    private readonly repository: Pick<Repository, "getClient" | "listClients">,
+  ) {
+    this.#chosen = new Chosen(selection);
+    this.#unknown = new Set(this.#chosen.named);
+  }
+
+  /** Those that somebody sees, some at a time. @param sites null: all */
+  async *clients(sites: Sites | null): AsyncGenerator<Client[]> {
+    const chosen = this.#chosen;
+    const ids = chosen.isOfNamesAlone ? { are: "in" as const, ids: chosen.named } : undefined;
+    // Also those that have other labels: only then it is known which ids there are.
+    const selector = chosen.named.size > 0 ? undefined : (chosen.selector ?? undefined);
+    for (let after: string | undefined, isMore = true; isMore;) {
+      const page = await this.repository.listClients({ after, ids, sites, selector, limit: PAGE });
+      for (const { clientId } of page) this.#unknown.delete(clientId);
+      yield page.filter(({ clientId, labels, revokedAt }) =>
+        chosen.has(clientId, labels, revokedAt !== null),
+      );
+      after = page.at(-1)?.clientId;
+      isMore = page.length === PAGE;
+      await nextRound();
+    }
+  }
+
+  /** That each id that was named was seen. @throws FdsError `client_not_found` */
+  async requireKnown(): Promise<void> {
+    for (const clientId of this.#unknown) {
+      const isThere = (await this.repository.getClient(clientId)) !== null;
+      throw isThere ? new OutOfScope(clientNotFound(clientId), clientId) : clientNotFound(clientId);
+    }
+  }
+}

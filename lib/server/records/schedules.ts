@@ -1,0 +1,59 @@
+import type { DeliveryRecord } from "../../api/deliveries.ts";
+import type { ScheduleRecord } from "../../api/schedules.ts";
+import type { Caller } from "../access/caller.ts";
+import type { Delivery, DeliveryCounts, Schedule } from "../schedule.ts";
+import { clientsFor, durationOf, keepRecord } from "./jobs.ts";
+import { isoTime } from "./records.ts";
+
+/** How a schedule stands. */
+export interface ScheduleStanding {
+  /** ms since 1970; null: it has no next time. */
+  nextAt: number | null;
+  /** Of what the viewer sees. */
+  latest: DeliveryCounts | null;
+}
+
+/** A schedule as REST shows it to somebody. */
+export function scheduleRecord(
+  schedule: Schedule,
+  { nextAt, latest }: ScheduleStanding,
+  viewer: Pick<Caller, "sites" | "tokenHash">,
+): ScheduleRecord {
+  const { due, plan, spreadMs, paused, createdWith } = schedule;
+  const { selection } = plan;
+  const job = schedule.job as ScheduleRecord["job"];
+  return {
+    name: schedule.name,
+    cron: schedule.cron,
+    time_zone: schedule.timeZone ?? "site",
+    job: { ...job, clients: clientsFor({ selection, createdWith }, viewer) },
+    spread: spreadMs === null ? null : durationOf(spreadMs),
+    catch_up: durationOf(schedule.catchUpMs),
+    overlap: schedule.overlap,
+    due: "at" in due ? { at: due.at } : { after: durationOf(due.afterMs) },
+    expect: schedule.expect,
+    keep: keepRecord(schedule),
+    paused: paused !== null,
+    paused_because: paused,
+    created_at: isoTime(schedule.createdAt),
+    created_by: schedule.createdBy,
+    next_at: nextAt === null ? null : isoTime(nextAt),
+    latest: latest && { scheduled_local: latest.localTime, counts: latest.counts },
+  };
+}
+
+/** What is expected of a client, as REST shows it. */
+export function deliveryRecord(delivery: Delivery): DeliveryRecord {
+  return {
+    client_id: delivery.clientId,
+    scheduled_at: isoTime(delivery.scheduledAt),
+    scheduled_local: delivery.localTime,
+    time_zone: delivery.timeZone,
+    status: delivery.status,
+    due_at: isoTime(delivery.dueAt),
+    job_id: delivery.jobId,
+    download_id: delivery.downloadId,
+    files: delivery.files,
+    bytes: delivery.bytes,
+  };
+}

@@ -1,0 +1,170 @@
+import type { Cron } from "../../util/cron.ts";
+import { pauses } from "../../util/fair-turns.ts";
+import type { Logger } from "../../util/logger.ts";
+import { rightOfMaker } from "../access/maker.ts";
+import type { Repository } from "../database/repository.ts";
+import type { NextTime, Schedule } from "../schedule.ts";
+import type { Deliveries } from "./deliveries.ts";
+import type { Occurrences } from "./occurrences.ts";
+import { cronOf, type Timetable } from "./timetable.ts";
+
+/** What comes later than this was missed, in ms: a server may be busy, or just starting. */
+const MISSED_AFTER_MS = 60_000;
+
+/** Most times that are made up for in a zone, the latest ones. */
+const MOST_MADE_UP = 100;
+
+/** Times that are looked at before it is asked again which of them are due. */
+const PAGE = 50;
+
+/** No timer waits longer, in ms: the clock may be set. */
+const LONGEST_WAIT_MS = 60_000;
+
+/** After an error it is tried again after this time, in ms. */
+const AGAIN_AFTER_MS = 5_000;
+
+export interface ClockworkOptions {
+  repository: Pick<Repository, "access" | "deliveries" | "schedules">;
+  timetable: Timetable;
+  occurrences: Occurrences;
+  deliveries: Pick<Deliveries, "lookAtDue">;
+  /** The right of a schedule's maker has ended: it goes on when somebody says so. */
+  pause: (schedule: Schedule) => Promise<void>;
+  /** ms since 1970 */
+  now: () => number;
+  logger: Logger;
+}
+
+/**
+ * Does what is due, and sleeps until the next row is. Times that were missed are made up for as their
+ * schedule says; a clock that is put forward or back makes none of them twice.
+ */
+export class Clockwork {
+  #timer: Timer | undefined;
+  #isRunning = false;
+  #isWanted = false;
+  #stopped = true;
+  /** The latest time at which something was done. */
+  #latest = -Infinity;
+
+  constructor(private readonly options: ClockworkOptions) {}
+
+  start(): void {
+    this.#stopped = false;
+    this.wake();
+  }
+
+  /** There is another next time. */
+  wake(): void {
+    if (this.#stopped) return;
+    this.#isWanted = true;
+    if (!this.#isRunning) void this.#run();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  /** Does all that is due at a time, ms since 1970. */
+  async step(now: number): Promise<void> {
+    const { repository, timetable, deliveries } = this.options;
+    if (now < this.#latest) await timetable.mend(now);
+    this.#latest = now;
+    const failures: unknown[] = [];
+    for (let isMore = true; isMore && failures.length === 0;) {
+      const due = await repository.schedules.dueTimes(now, PAGE);
+      for (const time of due) {
+        await this.#tick(time, now).catch((error: unknown) => void failures.push(error));
+      }
+      isMore = due.length > 0;
+    }
+    await deliveries.lookAtDue(now);
+    if (failures.length > 0) throw failures[0];
+  }
+
+  async #run(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#isRunning = true;
+    let wait = AGAIN_AFTER_MS;
+    try {
+      while (this.#isWanted && !this.#stopped) {
+        this.#isWanted = false;
+        await this.step(this.options.now());
+      }
+      wait = await this.#untilNext();
+    } catch (error) {
+      if (this.#stopped) return;
+      this.options.logger.error("schedules were interrupted", {}, error);
+    }
+    this.#isRunning = false;
+    if (this.#stopped) return;
+    if (this.#isWanted) return void this.#run();
+    this.#timer = setTimeout(() => this.wake(), wait);
+  }
+
+  async #untilNext(): Promise<number> {
+    const { schedules, deliveries } = this.options.repository;
+    const times = [await schedules.nextAt(), await deliveries.nextDue()];
+    const next = Math.min(...times.map((at) => at ?? Infinity));
+    return Math.min(LONGEST_WAIT_MS, Math.max(0, next - this.options.now()));
+  }
+
+  /** Makes the jobs of a time that has come, and goes on to the next one. */
+  async #tick(time: NextTime, now: number): Promise<void> {
+    const { repository, occurrences } = this.options;
+    const { schedules } = repository;
+    const schedule = await schedules.byId(time.scheduleId);
+    // It is about to be forgotten, or was paused meanwhile.
+    if (!schedule || schedule.paused) return;
+    const { timing, since } = schedule;
+    const { timeZone, at } = time;
+    if (schedule.timeZone !== null && schedule.timeZone !== timeZone) {
+      return schedules.moveTime(time, null, timing);
+    }
+    const cron = cronOf(schedule);
+    const moveBehind = async (after: number) =>
+      schedules.moveTime(time, cron.next(timeZone, after)?.at ?? null, timing);
+    if (time.timing !== timing) return moveBehind(Math.max(now, since));
+    if (at < since) return moveBehind(since);
+    const first = await firstToMake(cron, time, schedule, now);
+    if (first > at) {
+      const about = { schedule: schedule.name, time_zone: timeZone };
+      const missed = { from: new Date(at).toISOString(), up_to: new Date(first).toISOString() };
+      this.options.logger.warn("times of a schedule were missed", { ...about, ...missed });
+      return moveBehind(first - 1);
+    }
+    const right = await rightOfMaker(schedule.createdWith, repository.access);
+    if (right === "none") return this.options.pause(schedule);
+    const next = cron.next(timeZone, at - 1);
+    // The zone may have other rules than when the time was found.
+    if (next?.at !== at) return moveBehind(at - 1);
+    for (const localTime of next.localTimes) {
+      await occurrences.make(schedule, { timeZone, at, localTime }, right, now);
+    }
+    await moveBehind(at);
+  }
+}
+
+/**
+ * The first time that is made up for, or made in time: not one that was missed for longer than the
+ * schedule says, nor one before the latest {@link MOST_MADE_UP}.
+ */
+async function firstToMake(
+  cron: Cron,
+  { timeZone, at }: NextTime,
+  { catchUpMs }: Schedule,
+  now: number,
+): Promise<number> {
+  const pause = pauses();
+  const oldest = now - Math.max(catchUpMs, MISSED_AFTER_MS);
+  const latest = at >= oldest ? [at] : [];
+  const from = Math.max(at, oldest - 1);
+  for (let next = cron.next(timeZone, from); next; next = cron.next(timeZone, next.at)) {
+    if (next.at > now) break;
+    await pause();
+    latest.push(next.at);
+    if (latest.length > MOST_MADE_UP) latest.shift();
+  }
+  return latest[0] ?? now + 1;
+}

@@ -1,0 +1,60 @@
+import type { Asked, AskedDownload, DeliveryState, DeliveryStatus, Schedule } from "../schedule.ts";
+
+/*
+ * What became of a delivery, as a pure function of its newest download and the time. What came once is
+ * there: another download only makes it better.
+ */
+
+/** What is there, from what is worst. */
+const THERE: DeliveryStatus[] = ["partial", "late", "received"];
+
+/**
+ * The state of a delivery.
+ * @param bytes of all files that the download has, the unchanged ones too
+ * @param now ms since 1970
+ */
+export function stateOf(
+  asked: Asked,
+  bytes: number,
+  expect: Schedule["expect"],
+  now: number,
+): DeliveryState {
+  const { status, downloadId, files, bytes: had } = asked.delivery;
+  const before = { status, downloadId, files, bytes: had };
+  const next = judge(asked, bytes, expect, now);
+  const [rankBefore, rankNext] = [THERE.indexOf(status), THERE.indexOf(next.status)];
+  if (rankBefore === -1) return next;
+  const hasMore = next.files > files || (next.files === files && next.bytes > had);
+  return rankNext > rankBefore || (rankNext === rankBefore && status === "partial" && hasMore)
+    ? next
+    : before;
+}
+
+function judge(
+  { delivery, download }: Asked,
+  bytes: number,
+  expect: Schedule["expect"],
+  now: number,
+): DeliveryState {
+  const { jobId, dueAt } = delivery;
+  const downloadId = download?.downloadId ?? delivery.downloadId;
+  const none = { downloadId, files: 0, bytes: 0 };
+  if (jobId === null) return { ...none, status: "skipped" };
+  const files = download ? filesOf(download) : 0;
+  if (download && files > 0) {
+    const isWhole = download.filesSkipped === 0 && files >= expect.files && bytes >= expect.bytes;
+    const isInTime = (download.completedAt ?? now) <= dueAt;
+    const status = !isWhole ? "partial" : isInTime ? "received" : "late";
+    return { downloadId, files, bytes, status };
+  }
+  if (now >= dueAt) return { ...none, status: "missing" };
+  const isRunning = download?.status === "downloading" || download?.status === "verifying";
+  return { ...none, status: isRunning ? "running" : "expected" };
+}
+
+/** How many files a download brought. One that completed with nothing brought none. */
+function filesOf(download: AskedDownload): number {
+  const { status, hasContent, isSet, filesReceived, filesUnchanged } = download;
+  if (status !== "completed" || !hasContent) return 0;
+  return isSet ? filesReceived + filesUnchanged : 1;
+}

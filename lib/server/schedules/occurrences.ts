@@ -1,0 +1,133 @@
+import { nextRound } from "../../util/fair-turns.ts";
+import type { Sites } from "../access/sites.ts";
+import { timeZoneOf } from "../clients/time-zone.ts";
+import type { Repository } from "../database/repository.ts";
+import type { JobPlan } from "../job.ts";
+import { Choice } from "../jobs/choice.ts";
+import type { Jobs } from "../jobs/jobs.ts";
+import type { Delivery, Schedule } from "../schedule.ts";
+import { dueAt, type Occasion } from "./due.ts";
+import { cronOf } from "./timetable.ts";
+
+/** Deliveries that are read and written before others have their turn. */
+const PAGE = 200;
+
+export interface OccurrencesOptions {
+  repository: Pick<Repository, "deliveries" | "getClient" | "listClients" | "schedules">;
+  jobs: Pick<Jobs, "createFor">;
+}
+
+/** Whom a schedule asks at a time, and who is left alone. */
+export interface Asking {
+  schedule: Schedule;
+  occasion: Occasion;
+  jobId: string;
+  now: number;
+}
+
+/**
+ * Makes the jobs of schedules' times. Each step is one conditional statement and may be done again, by
+ * this server or another one: a local time of a zone has one job, and a client one delivery of it.
+ */
+export class Occurrences {
+  constructor(private readonly options: OccurrencesOptions) {}
+
+  /** Makes the job of a time, unless that is done. @param right whom the schedule's maker sees */
+  async make(
+    schedule: Schedule,
+    occasion: Occasion,
+    right: Sites | null,
+    now: number,
+  ): Promise<void> {
+    const { schedules } = this.options.repository;
+    const { scheduleId } = schedule;
+    const promise = { ...occasion, scheduleId, jobId: Bun.randomUUIDv7(), isMade: false };
+    const begun = await schedules.begin(promise);
+    if (begun.isMade) return;
+    const asking = { schedule, occasion, jobId: begun.jobId, now };
+    for await (const clientIds of this.clientsOf(schedule, right, occasion.timeZone)) {
+      await this.expect(asking, clientIds);
+    }
+    await this.createJob(asking);
+    await schedules.finish(begun);
+  }
+
+  /**
+   * The clients that a schedule is for, some at a time.
+   * @param timeZone only those of it, where the schedule keeps to the clients' own
+   */
+  async *clientsOf(
+    { plan, timeZone: own }: Schedule,
+    right: Sites | null,
+    timeZone: string,
+  ): AsyncGenerator<string[]> {
+    const choice = new Choice(plan.selection, this.options.repository);
+    for await (const page of choice.clients(right)) {
+      const there = own === null ? page.filter((one) => timeZoneOf(one) === timeZone) : page;
+      if (there.length > 0) yield there.map(({ clientId }) => clientId);
+    }
+  }
+
+  /** Takes down that something is expected of some clients, as far as it was not. */
+  async expect(
+    { schedule, occasion, jobId, now }: Asking,
+    clientIds: readonly string[],
+  ): Promise<void> {
+    const { deliveries } = this.options.repository;
+    const { scheduleId, name, overlap, due } = schedule;
+    const busy =
+      overlap === "skip" ? await deliveries.busyAmong(name, clientIds, now) : new Set<string>();
+    const { timeZone, localTime, at } = occasion;
+    const common = { scheduleId, localTime, timeZone, scheduledAt: at };
+    await deliveries.insert(
+      clientIds.map((clientId): Delivery => ({
+        ...common,
+        clientId,
+        dueAt: dueAt(due, occasion),
+        jobId: busy.has(clientId) ? null : jobId,
+        status: busy.has(clientId) ? "skipped" : "expected",
+        downloadId: null,
+        files: 0,
+        bytes: 0,
+        revision: 1,
+      })),
+    );
+  }
+
+  /** Makes the job of all of whom something is expected by it. @returns how many these are */
+  async createJob({ schedule, occasion, jobId, now }: Asking): Promise<number> {
+    const clientIds: string[] = [];
+    for (let after = "", isMore = true; isMore;) {
+      const page = await this.options.repository.deliveries.ofJob(jobId, after, PAGE);
+      for (const { clientId } of page) clientIds.push(clientId);
+      after = page.at(-1)?.clientId ?? "";
+      isMore = page.length === PAGE;
+      await nextRound();
+    }
+    if (clientIds.length === 0) return 0;
+    const plan = planOf(schedule);
+    const next = cronOf(schedule).next(occasion.timeZone, Math.max(occasion.at, now));
+    await this.options.jobs.createFor(plan, clientIds, {
+      jobId,
+      createdBy: schedule.createdBy,
+      createdWith: schedule.createdWith,
+      expiresAt: plan.expiresIn === null ? (next?.at ?? null) : now + plan.expiresIn,
+      occurrence: {
+        schedule: schedule.name,
+        at: occasion.at,
+        localTime: schedule.timeZone === null ? occasion.localTime : null,
+      },
+      now,
+    });
+    return clientIds.length;
+  }
+}
+
+function planOf({ plan, name, spreadMs, keep }: Schedule): JobPlan {
+  return {
+    ...plan,
+    name: plan.name ?? name,
+    spreadMs: spreadMs ?? plan.spreadMs,
+    keep: keep ?? plan.keep,
+  };
+}

@@ -1,0 +1,264 @@
+import { FdsError } from "../../protocol/errors.ts";
+import { nextRound } from "../../util/fair-turns.ts";
+import type { InTurn } from "../../util/fair-turns.ts";
+import type { Logger } from "../../util/logger.ts";
+import type { Caller } from "../access/caller.ts";
+import type { Sites } from "../access/sites.ts";
+import { timeZoneOf } from "../clients/time-zone.ts";
+import type { Repository } from "../database/repository.ts";
+import type { Download } from "../download.ts";
+import { Choice } from "../jobs/choice.ts";
+import type { Jobs } from "../jobs/jobs.ts";
+import type {
+  Delivery,
+  DeliveryCounts,
+  DeliveryFilter,
+  Schedule,
+  ScheduleFilter,
+} from "../schedule.ts";
+import { Clockwork } from "./clockwork.ts";
+import { Deliveries } from "./deliveries.ts";
+import { Occurrences } from "./occurrences.ts";
+import { Running, type Run, type RunJob } from "./running.ts";
+import { Timetable } from "./timetable.ts";
+
+export interface SchedulesOptions {
+  repository: Pick<Repository, "access" | "deliveries" | "getClient" | "listClients" | "schedules">;
+  jobs: Pick<Jobs, "createFor">;
+  /** ms since 1970 */
+  now?: () => number;
+  logger: Logger;
+}
+
+/** Most schedules that there can be. */
+const MOST_SCHEDULES = 1_000;
+
+/** What an operator asks for. */
+export type NewSchedule = Pick<
+  Schedule,
+  | "catchUpMs"
+  | "cron"
+  | "due"
+  | "expect"
+  | "job"
+  | "keep"
+  | "name"
+  | "overlap"
+  | "plan"
+  | "spreadMs"
+  | "timeZone"
+> & { isPaused: boolean };
+
+/** What can be changed; what is not given stays. */
+export type ScheduleChange = { [Field in keyof Omit<NewSchedule, "name">]?: NewSchedule[Field] };
+
+/** Jobs that are made at their times, and what became of them. */
+export class Schedules {
+  readonly #timetable: Timetable;
+  readonly #deliveries: Deliveries;
+  readonly #running: Running;
+  readonly clockwork: Clockwork;
+  readonly #now: () => number;
+
+  constructor(private readonly options: SchedulesOptions) {
+    const { repository, logger, now = Date.now } = options;
+    this.#now = now;
+    this.#timetable = new Timetable(repository);
+    const { deliveries: rows, schedules } = repository;
+    this.#deliveries = new Deliveries({ rows, schedules, now, logger });
+    const occurrences = new Occurrences(options);
+    this.#running = new Running({ repository, occurrences });
+    this.clockwork = new Clockwork({
+      repository,
+      timetable: this.#timetable,
+      occurrences,
+      deliveries: this.#deliveries,
+      pause: (schedule) => this.#pauseForGood(schedule),
+      now,
+      logger,
+    });
+  }
+
+  /** Takes up what an earlier process left, and goes on by the clock. */
+  async recover(): Promise<void> {
+    await this.#timetable.mend(this.#now());
+    this.clockwork.start();
+    this.takeUp();
+    this.#inBackground(() => this.#forget());
+  }
+
+  stop(): void {
+    this.clockwork.stop();
+    this.#deliveries.stop();
+  }
+
+  /** @throws FdsError `invalid_request`, `client_not_found` */
+  async create({ isPaused, ...order }: NewSchedule, caller: Caller): Promise<Schedule> {
+    const { schedules } = this.options.repository;
+    await this.#requireClients(order, caller.sites);
+    if ((await schedules.count()) >= MOST_SCHEDULES) {
+      const message = `Delete a schedule first, there are ${MOST_SCHEDULES}, and no more can be`;
+      throw new FdsError("invalid_request", message);
+    }
+    const now = this.#now();
+    const schedule: Schedule = {
+      ...order,
+      scheduleId: Bun.randomUUIDv7(),
+      paused: isPaused ? "by_hand" : null,
+      since: now,
+      timing: 1,
+      createdAt: now,
+      createdBy: caller.name,
+      createdWith: caller.tokenHash,
+      revision: 1,
+    };
+    if (!(await schedules.insert(schedule))) {
+      const message = `Choose another name, there is a schedule "${order.name}"`;
+      throw new FdsError("invalid_request", message);
+    }
+    await this.#timetable.add(schedule, now);
+    this.clockwork.wake();
+    return schedule;
+  }
+
+  /** @throws FdsError `schedule_not_found` */
+  async get(name: string): Promise<Schedule> {
+    const schedule = await this.options.repository.schedules.get(name);
+    if (!schedule) throw scheduleNotFound();
+    return schedule;
+  }
+
+  /** By name. */
+  list(filter: ScheduleFilter): Promise<Schedule[]> {
+    return this.options.repository.schedules.list(filter);
+  }
+
+  /** @throws FdsError `schedule_not_found`, `invalid_request`, `client_not_found` */
+  async change(name: string, { isPaused, ...changes }: ScheduleChange, right: Sites | null) {
+    if (changes.plan) await this.#requireClients({ plan: changes.plan }, right);
+    const now = this.#now();
+    const schedule = await this.#replace(name, (before) => {
+      const next = { ...before, ...changes };
+      const isOtherTime = next.cron !== before.cron || next.timeZone !== before.timeZone;
+      if (isPaused === true) next.paused ??= "by_hand";
+      if (isPaused === false) next.paused = null;
+      // What lies before is not made up for.
+      if (isOtherTime || (before.paused && !next.paused)) next.since = now;
+      return { ...next, timing: before.timing + Number(isOtherTime) };
+    });
+    await this.#timetable.add(schedule, now);
+    this.clockwork.wake();
+    return schedule;
+  }
+
+  /** What it expected is forgotten with it; jobs and downloads stay. @throws FdsError `schedule_not_found` */
+  async remove(name: string): Promise<Schedule> {
+    const schedule = await this.get(name);
+    await this.options.repository.schedules.remove(schedule.scheduleId);
+    this.#inBackground(() => this.#forget());
+    return schedule;
+  }
+
+  /** When its next time comes, ms since 1970; null: never, or it is paused. */
+  async nextAt({ scheduleId, paused, timing }: Schedule): Promise<number | null> {
+    if (paused) return null;
+    const times = await this.options.repository.schedules.times(scheduleId);
+    const next = times.filter((time) => time.timing === timing).map(({ at }) => at);
+    return next.length === 0 ? null : Math.min(...next);
+  }
+
+  /** Zones of the clients that it is for, of those that somebody sees. */
+  async zonesOf({ timeZone, plan }: Schedule, sites: Sites | null): Promise<string[]> {
+    if (timeZone !== null) return [timeZone];
+    const zones = new Set<string>();
+    const choice = new Choice(plan.selection, this.options.repository);
+    for await (const page of choice.clients(sites)) {
+      for (const client of page) zones.add(timeZoneOf(client));
+    }
+    return [...zones].toSorted();
+  }
+
+  /** Asks now, or again for one of its times. @throws FdsError `invalid_request`, `client_not_found` */
+  async run(schedule: Schedule, order: Run): Promise<RunJob[]> {
+    const jobs = await this.#running.run(schedule, order, this.#now());
+    this.clockwork.wake();
+    return jobs;
+  }
+
+  /** What it expected, newest local time first. */
+  deliveries(schedule: Schedule, filter: DeliveryFilter, inTurn: InTurn): Promise<Delivery[]> {
+    return this.options.repository.deliveries.list(schedule.scheduleId, filter, inTurn);
+  }
+
+  /** How it stands with its newest local time. */
+  latest({ scheduleId }: Schedule, sites: Sites | null): Promise<DeliveryCounts | null> {
+    return this.options.repository.deliveries.latest(scheduleId, sites);
+  }
+
+  /** A download is new, or its status is another. */
+  downloadChanged({ jobId, clientId }: Pick<Download, "clientId" | "jobId">): void {
+    if (jobId !== null) this.#deliveries.downloadChanged(jobId, clientId);
+  }
+
+  /** Another server ended, and what it was told of downloads may be lost. */
+  takeUp(): void {
+    this.#inBackground(() => this.#deliveries.lookAtOpen());
+  }
+
+  /** A client registered, or is in another time zone. */
+  clientSeen(clientId: string): void {
+    this.#inBackground(async () => {
+      const client = await this.options.repository.getClient(clientId);
+      if (!client) return;
+      await this.#timetable.zoneSeen(timeZoneOf(client), this.#now());
+      this.clockwork.wake();
+    });
+  }
+
+  /** A token is good no more: its schedules wait for somebody to look at them. */
+  async tokenEnded(tokenHash: string): Promise<void> {
+    for (let after: string | undefined, isMore = true; isMore;) {
+      const page = await this.list({ after, limit: 200 });
+      for (const one of page) if (one.createdWith === tokenHash) await this.#pauseForGood(one);
+      after = page.at(-1)?.name;
+      isMore = page.length === 200;
+    }
+  }
+
+  async #pauseForGood({ name }: Schedule): Promise<void> {
+    const schedule = await this.#replace(name, (before) => ({ ...before, paused: "token_ended" }));
+    this.options.logger.warn("a schedule is paused, as the token that made it ended", {
+      schedule: schedule.name,
+    });
+  }
+
+  /** Compare and set, until no other change came first. */
+  async #replace(name: string, make: (schedule: Schedule) => Schedule): Promise<Schedule> {
+    for (;;) {
+      const after = await this.options.repository.schedules.replace(make(await this.get(name)));
+      if (after) return after;
+    }
+  }
+
+  /** That each client that is named is there. @throws FdsError `client_not_found` */
+  async #requireClients({ plan }: Pick<Schedule, "plan">, sites: Sites | null): Promise<void> {
+    const choice = new Choice(plan.selection, this.options.repository);
+    for await (const _ of choice.clients(sites));
+    await choice.requireKnown();
+  }
+
+  async #forget(): Promise<void> {
+    while (await this.options.repository.schedules.forget()) await nextRound();
+  }
+
+  #inBackground(work: () => Promise<void>): void {
+    work().catch((error: unknown) =>
+      this.options.logger.error("schedules were interrupted", {}, error),
+    );
+  }
+}
+
+/** The answer to a name that no schedule has, or none that the caller sees. */
+export function scheduleNotFound(): FdsError {
+  return new FdsError("schedule_not_found", "There is no schedule of this name");
+}

@@ -1,0 +1,95 @@
+import { Cron } from "../../util/cron.ts";
+import { nextRound, pauses } from "../../util/fair-turns.ts";
+import { timeZoneOf } from "../clients/time-zone.ts";
+import type { Repository } from "../database/repository.ts";
+import type { NextTime, Schedule } from "../schedule.ts";
+
+/** Rows that are read before others have their turn. */
+const PAGE = 200;
+
+export type TimetableRows = Pick<Repository, "listClients" | "schedules">;
+
+/** The next times of schedules, in each zone that has clients. They are rows, from which all follows. */
+export class Timetable {
+  /** Zones of which every schedule has its next time. */
+  readonly #known = new Set<string>();
+
+  constructor(private readonly rows: TimetableRows) {}
+
+  /** Finds the next times of a schedule, as far as they are not those of its cron and its zone. */
+  async add(schedule: Schedule, now: number): Promise<void> {
+    const { timeZone } = schedule;
+    const zones = timeZone === null ? await this.#zonesOfClients() : [timeZone];
+    await this.#addZones(schedule, zones, now);
+  }
+
+  /** A client is in a zone: each schedule that keeps to the clients' own has its times there too. */
+  async zoneSeen(timeZone: string, now: number): Promise<void> {
+    if (this.#known.has(timeZone)) return;
+    for await (const schedule of this.#schedules()) {
+      if (schedule.timeZone === null) await this.#addZones(schedule, [timeZone], now);
+    }
+    this.#known.add(timeZone);
+  }
+
+  /**
+   * Finds what is missing, and takes back what lies too far ahead: that was found before the clock was
+   * put back.
+   */
+  async mend(now: number): Promise<void> {
+    const pause = pauses();
+    const ofClients = await this.#zonesOfClients();
+    for await (const schedule of this.#schedules()) {
+      const { timeZone } = schedule;
+      await this.#addZones(schedule, timeZone === null ? ofClients : [timeZone], now);
+      const cron = cronOf(schedule);
+      for (const time of await this.rows.schedules.times(schedule.scheduleId)) {
+        await pause();
+        const next = cron.next(time.timeZone, now);
+        if (next && next.at < time.at)
+          await this.rows.schedules.moveTime(time, next.at, time.timing);
+      }
+    }
+  }
+
+  async *#schedules(): AsyncGenerator<Schedule> {
+    for (let after: string | undefined, isMore = true; isMore;) {
+      const page = await this.rows.schedules.list({ after, limit: PAGE });
+      yield* page;
+      after = page.at(-1)?.name;
+      isMore = page.length === PAGE;
+    }
+  }
+
+  async #zonesOfClients(): Promise<Set<string>> {
+    const zones = new Set<string>();
+    for (let after: string | undefined, isMore = true; isMore;) {
+      const page = await this.rows.listClients({ after, limit: PAGE });
+      for (const client of page) zones.add(timeZoneOf(client));
+      after = page.at(-1)?.clientId;
+      isMore = page.length === PAGE;
+      await nextRound();
+    }
+    return zones;
+  }
+
+  async #addZones(schedule: Schedule, zones: Iterable<string>, now: number): Promise<void> {
+    const { scheduleId, timing } = schedule;
+    const cron = cronOf(schedule);
+    const times: NextTime[] = [];
+    const pause = pauses();
+    for (const timeZone of zones) {
+      await pause();
+      const next = cron.next(timeZone, now);
+      if (next) times.push({ scheduleId, timeZone, at: next.at, timing });
+    }
+    await this.rows.schedules.addTimes(times);
+  }
+}
+
+/** The times of a schedule, whose cron was checked when it was asked for. */
+export function cronOf({ cron }: Pick<Schedule, "cron">): Cron {
+  const parsed = Cron.parse(cron);
+  if (typeof parsed === "string") throw new Error(`the cron "${cron}" ${parsed}`);
+  return parsed;
+}
