@@ -87,9 +87,16 @@ describe("the manual names", () => {
       "tests/bench/bench.ts",
     ];
     const programs = files.map((file) => [file]);
-    const commands = ["pull", "downloads", "rm", "verify", "token", "enroll", "webhook"].map(
-      (name) => ["lib/cli/fds.ts", name],
-    );
+    const commands = [
+      "clients",
+      "pull",
+      "downloads",
+      "rm",
+      "verify",
+      "token",
+      "enroll",
+      "webhook",
+    ].map((name) => ["lib/cli/fds.ts", name]);
     const ofServices = Object.values(SERVICES).flatMap((service) =>
       [installHelp, uninstallHelp, statusHelp].map((help) => help(service)),
     );

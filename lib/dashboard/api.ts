@@ -39,6 +39,7 @@ export const api = {
   session: () => call("GET", "/api/session", {}),
   signIn: (body: Body<"/api/session">) => call("POST", "/api/session", { body }),
   signOut: () => call("DELETE", "/api/session", {}),
+  health: () => call("GET", "/health", {}),
   clients: () => call("GET", "/api/clients", {}),
   totals: (since: Date) => call("GET", "/api/totals", { query: { since: since.toISOString() } }),
   downloads: ({ download_id, limit, ...query }: ListQuery) =>

@@ -150,6 +150,8 @@ class App {
     this.#hasGap = true;
     this.#settle();
     void this.#run(() => this.#jobs.refresh());
+    // Another server may answer now than before.
+    void this.#run(async () => this.#sites.compareWith((await api.health()).version));
   }
 
   #update(download: DownloadRecord): void {

@@ -1,4 +1,5 @@
 import type { ClientRecord } from "../api/schemas.ts";
+import { isOlder } from "../util/version-order.ts";
 import type { Site } from "./board.ts";
 import { arrange, byId, cloneOf, find, keepingFocus, setText } from "./dom.ts";
 import { formatWhen, formatCount, formatRate, visible } from "./format.ts";
@@ -34,6 +35,8 @@ export class SitesView {
   readonly #search = byId("sites-search", HTMLInputElement);
   readonly #rows = new Map<string, HTMLElement>();
   #sites: Site[] = [];
+  /** Version of the server; null: it is not known yet. */
+  #serverVersion: string | null = null;
   #filter: SiteFilter = { isKnown: false, chosen: null, onlyOffline: false };
 
   constructor(private readonly listener: SitesListener) {
@@ -71,6 +74,12 @@ export class SitesView {
     this.#renderCounts(sites, found.length);
   }
 
+  /** Marks sites whose client is older than the server. @param serverVersion of the server */
+  compareWith(serverVersion: string): void {
+    this.#serverVersion = serverVersion;
+    this.render(this.#sites, this.#filter);
+  }
+
   #label(clientId: string, row: HTMLElement): void {
     const site = this.#sites.find(({ client }) => client.client_id === clientId);
     if (site) this.listener.onLabel(site.client, row);
@@ -99,7 +108,7 @@ export class SitesView {
   }
 
   #row(site: Site, now: number): HTMLElement {
-    const { client_id, connected, last_seen_at, revoked_at, problem } = site.client;
+    const { client_id, connected, last_seen_at, revoked_at, problem, version } = site.client;
     const row = this.#rows.get(client_id) ?? this.#newRow(client_id);
     row.classList.toggle("online", connected);
     setText(find(row, ".state", HTMLElement), connected ? "online" : "offline");
@@ -110,8 +119,11 @@ export class SitesView {
     const seen = last_seen_at === null ? "never seen" : `seen ${formatWhen(last_seen_at, now)}`;
     const offline = `${revoked_at === null ? "Offline" : "Revoked"}, ${seen}`;
     const about = find(row, ".about", HTMLElement);
+    const isOutdated = connected && isOlder(version ?? "", this.#serverVersion ?? "");
     about.classList.toggle("problem", problem !== null);
-    setText(about, problem === null ? (connected ? aboutOf(site) : offline) : visible(problem));
+    about.classList.toggle("outdated", problem === null && isOutdated);
+    const well = connected ? aboutOf(site, isOutdated) : offline;
+    setText(about, problem === null ? well : visible(problem));
     return row;
   }
 
@@ -134,9 +146,10 @@ function isFound({ client_id, labels }: ClientRecord, wanted: string): boolean {
   );
 }
 
-function aboutOf({ client }: Site): string {
+function aboutOf({ client }: Site, isOutdated: boolean): string {
   const { version, platform, hostname } = client;
-  const about = [version && `v${version}`, hostname, platform].filter(Boolean).join(" · ");
+  const age = isOutdated ? ", older than the server" : "";
+  const about = [version && `v${version}${age}`, hostname, platform].filter(Boolean).join(" · ");
   return visible(about);
 }
 

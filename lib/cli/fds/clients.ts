@@ -1,5 +1,11 @@
-import { CLIENT_COLUMNS, clientProblemOf, NO_CLIENTS } from "../terminal/client-listing.ts";
-import type { Command } from "./command.ts";
+import {
+  CLIENT_COLUMNS,
+  clientProblemOf,
+  columnsOfOutdated,
+  isOutdated,
+  NO_CLIENTS,
+} from "../terminal/client-listing.ts";
+import type { Command, CommandContext } from "./command.ts";
 import { readSelector } from "./pull-job.ts";
 import { printListing } from "./listing.ts";
 
@@ -8,29 +14,48 @@ export const clients: Command = {
   words: "",
   count: [0, 0],
   summary: "the clients that the server knows, connected or not",
-  flags: { labels: { type: "string", short: "l" } },
+  flags: { labels: { type: "string", short: "l" }, outdated: { type: "boolean" } },
   flagsHelp: `  --labels SELECTOR, -l SELECTOR
-      only those with such labels: region=west,tier!=test,size in (s,m),!closed`,
+      only those with such labels: region=west,tier!=test,size in (s,m),!closed
+  --outdated
+      only those that are older than the server`,
   notes: `In a pipe: client, state, active downloads, last seen, address, platform, version, host, labels and
 time zone, with tabs between them.`,
   examples: [
     "clients",
     "clients -l region=west",
+    "clients --outdated",
     "clients | awk -F'\\t' '$2 == \"offline\" {print $1}'",
   ],
   async run(context) {
-    const { labels } = context.values;
+    const { values } = context;
+    const { labels } = values;
     const query = labels === undefined ? {} : { labels: readSelector(String(labels)) };
-    const items = await context.api.clientsWith(query, context.interruptions.signal);
+    const { signal } = context.interruptions;
+    const all = await context.api.clientsWith(query, signal);
+    // A server that is not well lists its clients all the same.
+    const version = await context.api.health(signal).then(
+      (health) => health.version,
+      () => "",
+    );
+    const outdated = all.filter((client) => isOutdated(client, version));
+    const items = values["outdated"] === true ? outdated : all;
     printListing(
       context,
       { clients: items },
       {
         items,
-        columns: CLIENT_COLUMNS,
+        columns: outdated.length > 0 ? columnsOfOutdated(version) : CLIENT_COLUMNS,
+        fields: CLIENT_COLUMNS,
         detailOf: clientProblemOf,
-        none: labels === undefined ? NO_CLIENTS : "No client has such labels",
+        none: nothingOf(context),
       },
     );
   },
 };
+
+/** What to say in place of an empty list. */
+function nothingOf({ values }: CommandContext): string {
+  if (values["outdated"] === true) return "No client is older than the server";
+  return values["labels"] === undefined ? NO_CLIENTS : "No client has such labels";
+}

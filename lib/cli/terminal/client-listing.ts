@@ -1,5 +1,6 @@
 import type { ClientRecord } from "../../api/schemas.ts";
 import { howToRun } from "../../util/build.ts";
+import { isOlder } from "../../util/version-order.ts";
 import type { ListingColumn } from "./listing.ts";
 import { NAME_COLUMNS } from "./terminal.ts";
 import { formatAge } from "./times.ts";
@@ -78,6 +79,27 @@ export const CLIENT_COLUMNS: ListingColumn<ClientRecord>[] = [
     raw: ({ time_zone }) => time_zone,
   },
 ];
+
+/** The same where clients of a list are older than their server: which of them is seen at once. */
+export function columnsOfOutdated(serverVersion: string): ListingColumn<ClientRecord>[] {
+  return CLIENT_COLUMNS.map((column) =>
+    column.title !== "version"
+      ? column
+      : {
+          ...column,
+          importance: 7,
+          shown: (client) =>
+            isOutdated(client, serverVersion)
+              ? { text: `${client.version} ↑ outdated`, colour: "yellow" }
+              : column.shown(client),
+        },
+  );
+}
+
+/** Whether a client, as it was seen last, is older than the server. One that was revoked never comes again. */
+export function isOutdated({ version, revoked_at }: ClientRecord, serverVersion: string): boolean {
+  return revoked_at === null && version !== null && isOlder(version, serverVersion);
+}
 
 /** `region=west,tier=gold`, which is a selector too. */
 function labelsShown(labels: ClientRecord["labels"]): string {
