@@ -71,7 +71,8 @@ describe("with an enrolment token", () => {
     const { records } = await system.api.audit({ client_id: "site-1" });
     expect(records.map(({ outcome }) => outcome)).toEqual(["ok"]);
     const keyFile = join(system.folder, "site-1/key");
-    expect(await readdir(join(system.folder, "site-1"))).toEqual(["key"]);
+    const state = await readdir(join(system.folder, "site-1"));
+    expect(state.toSorted()).toEqual(["connection.json", "key"]);
     if (process.platform !== "win32") expect((await stat(keyFile)).mode & 0o777).toBe(0o600);
     client.signal("SIGTERM");
     expect(await client.ended()).toBe(0);

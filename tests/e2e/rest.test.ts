@@ -392,7 +392,7 @@ describe("what is not right is refused, in words", () => {
     ["/api/download", "POST"],
     ["/api/downloads", "GET, HEAD"],
     [of(NOWHERE), "GET, HEAD, PATCH"],
-    [of(NOWHERE, "/content"), "GET, HEAD"],
+    [of(NOWHERE, "/content"), "GET, HEAD, DELETE"],
     [of(NOWHERE, "/cancel"), "POST"],
     [of(NOWHERE, "/retry"), "POST"],
   ])("the wrong method at %s", async (path, allowed) => {

@@ -97,7 +97,9 @@ function check(request: MutatedRequest, { status, headers, body }: RawAnswer): v
 /** Every file of the system, but for what the programs may write: path, size and time; of folders, the path. */
 async function surroundings(): Promise<string[]> {
   const entries = await readdir(system.folder, { recursive: true });
-  const paths = entries.filter((path) => !/^downloads\/|^downloads$|\.log$/.test(path));
+  // A client that a request cut off writes so into its connection.json.
+  const mayChange = /^downloads\/|^downloads$|\.log$|\/connection\.json(?:\.tmp)?$/;
+  const paths = entries.filter((path) => !mayChange.test(path));
   const told = paths.map(async (path) => {
     const file = await stat(join(system.folder, path));
     // A log that begins changes the time of its folder.
