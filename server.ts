@@ -28,10 +28,11 @@ import { openServerFolder } from "./lib/server/storage/server-folder.ts";
 import type { Storage } from "./lib/server/storage/storage.ts";
 import { readOrder } from "./lib/util/checkup.ts";
 import { exposedFiles } from "./lib/util/exposed-files.ts";
-import { FairTurns } from "./lib/util/fair-turns.ts";
+import { FairTurns, type InTurn } from "./lib/util/fair-turns.ts";
 import { Logger } from "./lib/util/logger.ts";
 import { runService } from "./lib/util/service.ts";
 import { RateLimiter } from "./lib/util/rate-limiter.ts";
+import { type Away, waitUntilThere } from "./lib/util/wait-until-there.ts";
 import { withConfigFile } from "./lib/util/settings-file.ts";
 import { version } from "./package.json";
 import { stdout } from "./lib/util/output.ts";
@@ -56,11 +57,11 @@ if (import.meta.main) await runServer(process.argv.slice(2));
  * @param argv without the program's name
  */
 export async function runServer(argv: string[]): Promise<void> {
-  await runService(async () => {
+  await runService(async (toStop) => {
     if (argv[0] === "doctor") return doctor(argv.slice(1));
     const isTerminal = stdout.isTTY;
     const { config, secretFile } = readConfig(argv, isTerminal);
-    return config === "help" ? SERVER_HELP : start(config, secretFile, isTerminal);
+    return config === "help" ? SERVER_HELP : start(config, { secretFile, isTerminal, toStop });
   });
 }
 
@@ -87,11 +88,18 @@ async function doctor(argv: string[]) {
   return { exitCode: isWell ? 0 : 1 };
 }
 
-/** @param secretFile file of settings that holds a secret, if there is one */
-async function start(config: ServerConfig, secretFile: string | null, isTerminal: boolean) {
+interface StartOptions {
+  /** File of settings that holds a secret, if there is one. */
+  secretFile: string | null;
+  isTerminal: boolean;
+  /** Aborted once the server is to stop, also while it still waits for what it needs. */
+  toStop: AbortSignal;
+}
+
+async function start(config: ServerConfig, { secretFile, isTerminal, toStop }: StartOptions) {
   const logger = new Logger({ level: config.logLevel, format: config.logFormat });
   for (const warning of await exposedFiles(secretFile)) logger.warn(warning);
-  const engine = await openEngine(config, logger);
+  const engine = await openEngine(config, logger, toStop);
   const { apiToken } = config;
   const access = restAccess({ apiToken, rows: engine.repository.access, logger });
   const app = buildApp(config, engine, access, logger);
@@ -114,20 +122,23 @@ async function start(config: ServerConfig, secretFile: string | null, isTerminal
 }
 
 /** Chooses where bytes and rows are kept, and puts the engine on top of them. */
-async function openEngine(config: ServerConfig, logger: Logger): Promise<Engine> {
+async function openEngine(
+  config: ServerConfig,
+  logger: Logger,
+  toStop: AbortSignal,
+): Promise<Engine> {
   const turns = new FairTurns();
-  const storage = await openStorage(config);
-  const repository = await openSqlRepository(config.databaseUrl, {
-    inTurn: (piece) => turns.run(THE_SERVER, piece),
-    logger,
-  });
+  const inTurn: InTurn = (piece) => turns.run(THE_SERVER, piece);
+  const wait = ({ message }: Away) => logger.warn(`the start waits: ${message}`);
+  if (config.rowsFolder !== null) await openServerFolder(config.rowsFolder);
+  const storage = await waitUntilThere(() => openStorage(config), wait, toStop);
+  const open = () => openSqlRepository(config.databaseUrl, { inTurn, logger });
+  const repository = await waitUntilThere(open, wait, toStop);
   return buildEngine({ config, storage, repository, turns, version, logger });
 }
 
-/** Opens what keeps the bytes, and makes a folder for the rows that are kept beside it. */
-async function openStorage(config: ServerConfig): Promise<Storage> {
-  const { storage, downloadsDir, rowsFolder, isShared } = config;
-  if (rowsFolder !== null) await openServerFolder(downloadsDir);
+/** Opens what keeps the bytes. @throws Away when it is not there */
+function openStorage({ storage, isShared }: ServerConfig): Promise<Storage> {
   return storage.type === "s3" ? openS3Storage(storage) : openDiskStorage(storage.path, isShared);
 }
 

@@ -4,6 +4,7 @@ import { UsageError } from "./flags.ts";
 import type { Logger } from "./logger.ts";
 import { exit, stderr, stdout } from "./output.ts";
 import { plainLines } from "./plain-text.ts";
+import { Away } from "./wait-until-there.ts";
 
 /** A service that does not end by itself in this time, in ms, once it is told to, is ended. */
 const STOP_WITHIN_MS = 9_000;
@@ -36,14 +37,19 @@ export interface Finished {
  * Runs a service as the whole process, up to its exit code: 0 after SIGINT, SIGTERM or SIGQUIT, 1 when
  * it cannot start or go on, 2 for a person's mistake, which is told in one line. It goes on when the
  * reader of its log leaves, and ends with the terminal that it was started at.
- * @param start gives the running service, or a text to show instead; or it did something else
+ * @param start gives the running service, or a text to show instead; or it did something else. What it waits
+ *   for is waited for no longer once its signal is aborted
  */
-export async function runService(start: () => Promise<Service | Finished | string>): Promise<void> {
+export async function runService(
+  start: (toStop: AbortSignal) => Promise<Service | Finished | string>,
+): Promise<void> {
   const { signal: toStop } = stopSignal();
   let service: Service | Finished | string;
   try {
-    service = await start();
+    service = await start(toStop);
   } catch (error) {
+    // It waited for something, and was told to wait no longer.
+    if (toStop.aborted && error instanceof Away) return exit(0, toStop);
     stderr.write(`${plainLines(`error: ${messageOf(error)}`)}\n`);
     return exit(error instanceof UsageError ? 2 : 1, toStop);
   }

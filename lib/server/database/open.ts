@@ -10,6 +10,7 @@ import { openSqlite } from "./sqlite.ts";
  * @param options `busyTimeoutMs` how long a statement waits while another program writes, in SQLite;
  *   `logger` hears when the database goes away and comes back
  * @throws UsageError when it is no such URL
+ * @throws Away when it does not answer
  * @throws Error when the database cannot be used as it is; it is left as it was
  */
 export async function openDatabase(

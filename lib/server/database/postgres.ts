@@ -1,4 +1,5 @@
 import { fullJitter } from "../../util/backoff.ts";
+import { Away } from "../../util/wait-until-there.ts";
 import type { Logger } from "../../util/logger.ts";
 import { DatabaseFull, type SqlDatabase, UniqueViolation, type Wire } from "./database.ts";
 import { ConnectionLost, type RawRow, stateOf } from "./postgres-connection.ts";
@@ -23,7 +24,7 @@ const PATIENCE_MS = 2_000;
  * Opens the database, which is there already, makes the tables, and brings them to this program's
  * version.
  * @param databaseUrl `postgres://user:password@host:port/name?sslmode=…`
- * @throws Error when the database cannot be used as it is
+ * @throws Away when Postgres does not answer; Error when the database cannot be used as it is
  */
 export async function openPostgres(databaseUrl: string, logger?: Logger): Promise<SqlDatabase> {
   const pool = new PostgresPool(databaseUrl);
@@ -34,9 +35,9 @@ export async function openPostgres(databaseUrl: string, logger?: Logger): Promis
   } catch (error) {
     await pool.close();
     const why = error instanceof Error ? error.message : String(error);
-    throw new Error(`cannot open the database "${withoutPassword(databaseUrl)}": ${why}`, {
-      cause: error,
-    });
+    const message = `cannot open the database "${withoutPassword(databaseUrl)}": ${why}`;
+    const isAway = error instanceof ConnectionLost;
+    throw new (isAway ? Away : Error)(message, { cause: error });
   }
 }
 

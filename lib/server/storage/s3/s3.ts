@@ -9,7 +9,8 @@ import {
 import { Bucket, type BucketOptions } from "./bucket.ts";
 import { compose, endUpload, isTaken } from "./compose.ts";
 import { FdsError } from "../../../protocol/errors.ts";
-import { inS3 } from "./error.ts";
+import { inS3, problemInS3, S3Error } from "./error.ts";
+import { Away } from "../../../util/wait-until-there.ts";
 import { Memory } from "./memory.ts";
 import { Objects } from "./objects.ts";
 import { S3Part } from "./part.ts";
@@ -47,11 +48,18 @@ const OPENED = "opened";
 /**
  * Keeps bytes in a bucket: parts in `<prefix>.server/parts/<download_id>/`, published files in
  * `<prefix><client_id>/<name>`.
- * @throws FdsError that says why the bucket cannot be used
+ * @throws Away when S3 does not answer, or not with sense; FdsError that says why the bucket cannot be used
  */
 export async function openS3Storage(options: S3Options): Promise<Storage> {
   const storage = new S3Storage(options);
-  await storage.check();
+  try {
+    await storage.check();
+  } catch (error) {
+    const cause = error instanceof FdsError ? error.cause : undefined;
+    if (!(cause instanceof S3Error && cause.isPassing)) throw error;
+    await storage.close();
+    throw new Away(problemInS3("use the bucket", cause).message, { cause: error });
+  }
   return storage;
 }
 
