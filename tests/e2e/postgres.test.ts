@@ -191,6 +191,17 @@ describe.skipIf(NO_POSTGRES !== "")(`on Postgres${NO_POSTGRES}`, () => {
     await system.expectDelivered(record, wanted);
   });
 
+  test("a server that starts while Postgres is away waits for it", async () => {
+    way.goDown();
+    system.server.signal("SIGKILL");
+    await system.server.ended();
+    await system.server.launch(["--port", String(system.port)]);
+    await system.server.waitForLine(/the start waits: cannot open the database/);
+    way.comeBack();
+    await system.server.waitForLine(/listening on/);
+    await system.expectDelivered(await system.ended(await system.pull("file")), wanted);
+  });
+
   test("two servers that start at once on an empty database both serve", async () => {
     const files = await mkdtemp(join(tmpdir(), "fds-shared-"));
     const env = { DATABASE_URL: await postgres.makeDatabase(), STORAGE_URL: files };

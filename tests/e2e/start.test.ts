@@ -91,11 +91,31 @@ describe("the server", () => {
     if (!("DATABASE_URL" in env)) expect(await readdir(folder)).toEqual(["root"]);
   });
 
-  test("says when its database is not there: exit 1 and one line, without the password", async () => {
-    const env = { DATABASE_URL: "postgres://me:hunter2@127.0.0.1:1/fds" };
-    const outcome = await run("server.ts", ["--port", "0"], env);
-    await expectRefusal(outcome, 1, /cannot open the database "postgres:\/\/127\.0\.0\.1:1\/fds"/);
-    expect(outcome.stderr).not.toContain("hunter2");
+  test.each([
+    [
+      "database",
+      { DATABASE_URL: "postgres://me:hunter2@127.0.0.1:1/fds" },
+      /cannot open the database "postgres:\/\/127\.0\.0\.1:1\/fds": /,
+    ],
+    [
+      "storage",
+      {
+        STORAGE_URL: "s3://files",
+        S3_ENDPOINT: "http://127.0.0.1:1",
+        AWS_ACCESS_KEY_ID: "me",
+        AWS_SECRET_ACCESS_KEY: "hunter2",
+      },
+      /cannot use the bucket: S3: /,
+    ],
+  ])("waits for a %s that is away, says so once, and ends when told to", async (_, env, why) => {
+    const argv = ["server.ts", "--port", "0"];
+    await using program = await Program.start({ name: "server", folder, argv, env, ready: why });
+    program.signal("SIGTERM");
+    expect(await program.ended()).toBe(0);
+    const lines = program.log();
+    expect(lines).toHaveLength(1);
+    expect(lines[0]?.message).toStartWith("the start waits: ");
+    expect(JSON.stringify(lines)).not.toContain("hunter2");
   });
 
   test("says what it takes", async () => {
