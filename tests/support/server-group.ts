@@ -1,7 +1,7 @@
 import { SQL } from "bun";
 import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { expect } from "bun:test";
 import type { DownloadRecord } from "../../lib/api/schemas.ts";
 import { ApiClient } from "../../lib/cli/rest/api-client.ts";
@@ -26,6 +26,8 @@ export interface Member {
 export interface GroupOptions {
   count: number;
   databaseUrl: string;
+  /** The way of each server to the database; without it all take `databaseUrl`. */
+  databaseUrls?: string[];
   /** Settings of all servers. */
   env?: Record<string, string>;
 }
@@ -122,6 +124,17 @@ export class ServerGroup implements AsyncDisposable {
     await sql.close({ timeout: 0 });
   }
 
+  /** The files that are published, by their paths. */
+  async published(): Promise<string[]> {
+    const files = join(this.folder, "files");
+    const found = await readdir(files, { recursive: true, withFileTypes: true });
+    return found
+      .filter((entry) => entry.isFile())
+      .map(({ parentPath, name }) => relative(files, join(parentPath, name)))
+      .filter((path) => !path.startsWith(".server"))
+      .toSorted();
+  }
+
   /** Names of what is under way. */
   parts(): Promise<string[]> {
     return readdir(join(this.folder, "files/.server/parts"));
@@ -181,7 +194,7 @@ async function startMember(folder: string, n: number, options: GroupOptions): Pr
       ENROLL_TOKEN,
       MIN_FREE_DISK: "1MiB",
       RECEIVE_BUDGET: "4MiB",
-      DATABASE_URL: options.databaseUrl,
+      DATABASE_URL: options.databaseUrls?.[n] ?? options.databaseUrl,
       ...options.env,
     },
     ready: /listening on/,

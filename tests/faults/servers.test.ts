@@ -1,0 +1,164 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { DownloadRecord } from "../../lib/api/schemas.ts";
+import { CuttingProxy } from "../support/cutting-proxy.ts";
+import { NO_POSTGRES, Postgres } from "../support/postgres.ts";
+import { Random } from "../support/random.ts";
+import { ServerGroup } from "../support/server-group.ts";
+import { type Version, versionOf, writeRandom } from "../support/sources.ts";
+import { TEST_LIMIT, waitFor } from "../support/wait.ts";
+import { tell } from "./effort.ts";
+import { SEED, seedCount } from "./seeds.ts";
+
+const MiB = 1024 * 1024;
+const COUNT = seedCount(1);
+setDefaultTimeout(TEST_LIMIT * Math.max(1, COUNT));
+
+/* Row 49: three servers on one Postgres and one folder, of which some are killed, frozen or cut off. */
+
+const SITES = ["site-1", "site-2"] as const;
+/** Files of a download that is a set. */
+const IN_A_SET = 12;
+
+interface Asked {
+  downloadId: string;
+  /** The files that it is for, by their paths at the site. */
+  wanted: Map<string, Version>;
+}
+
+describe.skipIf(NO_POSTGRES !== "")(`row 49: three servers${NO_POSTGRES}`, () => {
+  let postgres: Postgres;
+  let ways: CuttingProxy[];
+  let group: ServerGroup;
+
+  beforeAll(async () => {
+    postgres = await Postgres.start();
+    ways = await Promise.all(Array.from({ length: 3 }, () => CuttingProxy.start(postgres.port)));
+    const databaseUrl = await postgres.makeDatabase();
+    const databaseUrls = ways.map(({ port }) =>
+      databaseUrl.replace(`:${postgres.port}/`, `:${port}/`),
+    );
+    group = await ServerGroup.start({ count: 3, databaseUrl, databaseUrls });
+    for (const site of SITES) await group.startClient(site);
+    group.network.shape({ bytesPerSecond: 6 * MiB });
+  });
+  afterAll(async () => {
+    await group?.[Symbol.asyncDispose]();
+    for (const way of ways ?? []) await way[Symbol.asyncDispose]();
+    await postgres?.[Symbol.asyncDispose]();
+  });
+
+  /** Asks one server after the other, until one answers. */
+  async function askAny<T>(random: Random, ask: (n: number) => Promise<T>): Promise<T> {
+    const found = await waitFor(
+      () =>
+        ask(random.int(0, 2)).then(
+          (answer) => ({ answer }),
+          () => null,
+        ),
+      "a server to answer",
+    );
+    return found.answer;
+  }
+
+  async function askFor(random: Random, name: string): Promise<Asked> {
+    const client_id = random.pick(SITES);
+    const wanted = new Map<string, Version>();
+    if (random.float() < 0.6) {
+      wanted.set(name, await writeRandom(group.source(name), random.int(1, 9 * MiB)));
+      const order = { client_id, file_path: name };
+      const { download_id } = await askAny(random, (n) => group.at(n).api.startDownload(order));
+      return { downloadId: download_id, wanted };
+    }
+    await mkdir(group.source(name));
+    for (let n = 0; n < IN_A_SET; n++) {
+      const path = `${name}/${n}`;
+      const size = n === 5 ? 4 * MiB : random.int(1, 200_000);
+      wanted.set(path, await writeRandom(group.source(path), size));
+    }
+    const order = { client_id, paths: [name] };
+    const { download_id } = await askAny(random, (n) => group.at(n).api.startDownload(order));
+    return { downloadId: download_id, wanted };
+  }
+
+  const strikes: Record<string, (n: number, random: Random) => Promise<void>> = {
+    "is killed": async (n, random) => {
+      group.at(n).program.signal("SIGKILL");
+      await group.at(n).program.ended();
+      await Bun.sleep(random.int(0, 2_000));
+      await group.restart(n);
+    },
+    "is frozen": async (n, random) => {
+      const { program, port } = group.at(n);
+      const { order } = group.balancer;
+      program.signal("SIGSTOP");
+      group.balancer.avoid(port);
+      // A client would notice after 45 s.
+      group.network.cut("rst");
+      await Bun.sleep(random.int(100, 2_000));
+      if (random.float() < 0.5) await group.endLease(n);
+      await Bun.sleep(random.int(0, 1_000));
+      program.signal("SIGCONT");
+      group.balancer.order = order;
+    },
+    "has no database": async (n, random) => {
+      ways[n]?.goDown();
+      await Bun.sleep(random.int(100, 2_000));
+      if (random.float() < 0.3) await group.endLease(n);
+      await Bun.sleep(random.int(0, 1_000));
+      ways[n]?.comeBack();
+    },
+    "loses its clients": async () => group.network.cut("rst"),
+  };
+
+  async function expectDelivered(record: DownloadRecord, { wanted }: Asked): Promise<string[]> {
+    expect(record).toMatchObject({ status: "completed", error: null });
+    const saved = record.saved_path ?? "";
+    const pathOf = (path: string) => (record.kind === "file" ? saved : `${saved}/${path}`);
+    for (const [path, version] of wanted) {
+      expect(await versionOf(join(group.folder, "files", pathOf(path)))).toEqual(version);
+    }
+    const own = [...wanted.keys()].map(pathOf);
+    return record.kind === "file" ? own : [...own, `${saved}.md5`];
+  }
+
+  const known: string[] = [];
+
+  async function runSeed(seed: number): Promise<void> {
+    const random = new Random(seed);
+    group.balancer.prefer(group.at(random.int(0, 2)).port);
+    const asked: Asked[] = [];
+    const asking = (async () => {
+      for (let n = 0; n < 5; n++) {
+        asked.push(await askFor(random, `${seed}-${n}`));
+        await Bun.sleep(random.int(0, 300));
+      }
+    })();
+    const blows: string[] = [];
+    for (let n = random.int(1, 3); n > 0; n--) {
+      await Bun.sleep(random.int(100, 1_500));
+      const [which, name] = [random.int(0, 2), random.pick(Object.keys(strikes))];
+      blows.push(`${which} ${name}`);
+      await strikes[name]?.(which, random);
+    }
+    await asking;
+    for (const one of asked) {
+      const record = await group.ended(one.downloadId, group.at(random.int(0, 2)));
+      known.push(...(await expectDelivered(record, one)));
+    }
+    expect(await group.published()).toEqual(known.toSorted());
+    await waitFor(async () => (await group.parts()).length === 0, "the parts to go");
+    tell(`seed ${seed}: ${blows.join(", ")}`);
+  }
+
+  test(`nothing is lost, doubled or broken (seed ${SEED})`, async () => {
+    for (let n = 0; n < COUNT; n++) {
+      try {
+        await runSeed(SEED + n);
+      } catch (cause) {
+        throw new Error(`FDS_SEED=${SEED + n} FAULT_SEEDS=1 runs it again`, { cause });
+      }
+    }
+  });
+});
