@@ -139,7 +139,9 @@ async function openEngine(
 
 /** Opens what keeps the bytes. @throws Away when it is not there */
 function openStorage({ storage, isShared }: ServerConfig): Promise<Storage> {
-  return storage.type === "s3" ? openS3Storage(storage) : openDiskStorage(storage.path, isShared);
+  return storage.type === "s3"
+    ? openS3Storage({ ...storage, isShared })
+    : openDiskStorage(storage.path, isShared);
 }
 
 /** The REST interface as a Hono app. */

@@ -1,3 +1,4 @@
+import { atOnce } from "../../util/at-once.ts";
 import { eventLoopBudget } from "../../util/event-loop-budget.ts";
 import type { SetFile, SetFileChange } from "../set.ts";
 import type { SetFolder } from "../storage/storage.ts";
@@ -6,6 +7,8 @@ import type { OpenSet } from "./open-set.ts";
 /** Rows that are read, and files that are looked at, at a time. */
 const PAGE = 1_000;
 const BATCH = 64;
+/** Files that are taken over at a time. */
+const TAKEN_AT_ONCE = 16;
 
 /**
  * Looks at the files of a set that an earlier attempt brought: those that are gone from the disk, or
@@ -52,11 +55,11 @@ async function takeOver(
 ): Promise<void> {
   for (let after = -1, isMore = true; isMore;) {
     const files = await rows.list(downloadId, { after, limit: PAGE });
-    for (const { place, status, durableOffset } of files) {
-      if (place === null || status === "skipped") continue;
+    await atOnce(TAKEN_AT_ONCE, files, async ({ place, status, durableOffset }) => {
+      if (place === null || status === "skipped") return;
       if (status !== "pending") await folder.takeOver(place, null);
       else if (durableOffset > 0) await folder.takeOver(place, durableOffset);
-    }
+    });
     after = files.at(-1)?.index ?? after;
     isMore = files.length === PAGE;
   }

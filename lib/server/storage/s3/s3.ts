@@ -22,6 +22,8 @@ import { storedBytes } from "./stored-bytes.ts";
 export interface S3Options extends BucketOptions {
   /** What all keys begin with: empty, or ending in `/`. */
   prefix: string;
+  /** Whether several servers write there. */
+  isShared?: boolean;
   /** Most bytes of files that are kept in memory until they are objects. */
   memory: number;
   /** Bytes of a piece that is full; S3 takes no smaller ones than 5 MiB. */
@@ -92,7 +94,7 @@ class S3Storage implements Storage {
     const { now = performance.now.bind(performance) } = options;
     const memory = new Memory(options.memory);
     this.#place = { objects: this.#objects, memory, segment, mostParts, prefix, now };
-    this.sets = new S3Sets(this.#place);
+    this.sets = new S3Sets(this.#place, options.isShared ?? false);
   }
 
   /** Asks S3 now and then, however many ask here: `/health` needs no token, and each look is paid for. */

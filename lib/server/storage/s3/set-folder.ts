@@ -15,9 +15,14 @@ const LARGE = "large/";
 /** Small files that are put at once. */
 const PUTS = 16;
 
+export interface S3SetFolderOptions {
+  /** Prefixes of earlier attempts of other servers, the latest first. */
+  former: string[];
+  onClose: () => void;
+}
+
 /** The files of a set in a bucket. */
 export class S3SetFolder implements SetFolder {
-  readonly hasFormer = false;
   /** Small files that are no objects yet. */
   #unsent = new Map<string, Uint8Array<ArrayBuffer>>();
   /** Parts that were written to since the last flush. */
@@ -28,15 +33,24 @@ export class S3SetFolder implements SetFolder {
     private readonly place: Place,
     /** Whole files that are objects, with their sizes. */
     private readonly sizes: Map<string, number>,
+    private readonly options: S3SetFolderOptions,
   ) {}
 
   /** @param prefix of the set */
-  static async open(prefix: string, place: Place): Promise<S3SetFolder> {
+  static async open(
+    prefix: string,
+    place: Place,
+    options: S3SetFolderOptions,
+  ): Promise<S3SetFolder> {
     const sizes = new Map<string, number>();
     for await (const { key, size } of place.objects.list(prefix + FILES)) {
       sizes.set(key.slice(prefix.length + FILES.length), size);
     }
-    return new S3SetFolder(prefix, place, sizes);
+    return new S3SetFolder(prefix, place, sizes, options);
+  }
+
+  get hasFormer(): boolean {
+    return this.options.former.length > 0;
   }
 
   writeFile(path: string, bytes: Uint8Array): void {
@@ -84,9 +98,24 @@ export class S3SetFolder implements SetFolder {
     });
   }
 
-  async takeOver(): Promise<void> {}
+  takeOver(path: string, length: number | null): Promise<void> {
+    return inS3("take a file of the set over", async () => {
+      for (const former of this.options.former) {
+        const isThere =
+          length === null
+            ? await this.#takeWhole(former, path)
+            : await this.#takePieces(former, path, length);
+        if (isThere) return;
+      }
+    });
+  }
 
-  async dropFormer(): Promise<void> {}
+  async dropFormer(): Promise<void> {
+    const { objects } = this.place;
+    await inS3("remove what is left of the set", async () => {
+      for (const prefix of this.options.former.splice(0)) await objects.removeAll(prefix);
+    });
+  }
 
   sizeOf(path: string): number | null {
     return this.#unsent.get(path)?.length ?? this.sizes.get(path) ?? null;
@@ -118,17 +147,43 @@ export class S3SetFolder implements SetFolder {
 
   async close(): Promise<void> {
     this.#unsent.clear();
+    this.options.onClose();
+  }
+
+  async #takeWhole(former: string, path: string): Promise<boolean> {
+    const { objects } = this.place;
+    const key = former + FILES + checkedSetFile(path);
+    const head = await objects.head(key);
+    if (!head || !(await copyObject(objects, { ...head, key }, this.#key(path)))) return false;
+    this.sizes.set(path, head.size);
+    return true;
+  }
+
+  async #takePieces(former: string, path: string, length: number): Promise<boolean> {
+    const { objects } = this.place;
+    const [from, to] = [largePrefix(former, path), this.#largePrefix(path)];
+    const pieces = (await piecesIn(objects, from)) ?? [];
+    const end = pieces.at(-1);
+    if (!end || end.offset + end.length < length) return false;
+    await atOnce(PUTS, pieces, async ({ key, etag, length: size }) => {
+      await copyObject(objects, { key, etag, size }, to + key.slice(from.length));
+    });
+    return true;
   }
 
   #key(path: string): string {
     return this.prefix + FILES + checkedSetFile(path);
   }
 
-  /** A path may be as long as a key: its hash stands for it. */
   #largePrefix(path: string): string {
-    const name = new Bun.CryptoHasher("sha256").update(checkedSetFile(path)).digest("hex");
-    return `${this.prefix}${LARGE}${name}/`;
+    return largePrefix(this.prefix, path);
   }
+}
+
+/** A path may be as long as a key: its hash stands for it. */
+function largePrefix(prefix: string, path: string): string {
+  const name = new Bun.CryptoHasher("sha256").update(checkedSetFile(path)).digest("hex");
+  return `${prefix}${LARGE}${name}/`;
 }
 
 /** A file of a set is flushed with the set, also once it is closed. */

@@ -23,17 +23,35 @@ export class S3Sets implements SetStorage {
   /** A copy inside S3 is paid for like any other object. */
   readonly sharesBytes = false;
 
-  constructor(private readonly place: Place) {
+  /** Which folder of a set this process wrote last, and writes no more. */
+  readonly #atRest = new Map<string, number>();
+
+  constructor(
+    private readonly place: Place,
+    /** Whether several servers write. */
+    private readonly isShared: boolean,
+  ) {
     this.maxUnsafe = place.segment;
   }
 
-  open(downloadId: string): Promise<SetFolder> {
-    return inS3("open the set", () => S3SetFolder.open(this.#setPrefix(downloadId), this.place));
+  open(downloadId: string, epoch = 0): Promise<SetFolder> {
+    return inS3("open the set", async () => {
+      const all = await this.#attempts(downloadId, epoch);
+      const [last] = all;
+      const isOwn = last !== undefined && this.#atRest.get(downloadId) === last;
+      const own = isOwn ? last : epoch;
+      const prefixOf = (attempt: number) => this.#attemptPrefix(downloadId, attempt);
+      return S3SetFolder.open(prefixOf(own), this.place, {
+        former: all.filter((attempt) => attempt < own).map(prefixOf),
+        onClose: () => this.isShared && this.#atRest.set(downloadId, own),
+      });
+    });
   }
 
   async remove(downloadId: string): Promise<void> {
     const { objects } = this.place;
     const prefix = this.#setPrefix(downloadId);
+    this.#atRest.delete(downloadId);
     await inS3("remove the set", async () => {
       for await (const { key } of objects.list(prefix)) {
         if (key.endsWith(`/${UPLOAD}`)) await endUpload(objects, key.slice(0, -UPLOAD.length));
@@ -52,6 +70,7 @@ export class S3Sets implements SetStorage {
     downloadId: string,
     savedPath: string,
     sums: { suffix: string; text: string },
+    epoch = 0,
   ): Promise<boolean> {
     const { objects, prefix } = this.place;
     const final = prefix + checkedPublishedPath(savedPath);
@@ -60,7 +79,8 @@ export class S3Sets implements SetStorage {
       const there = await objects.head(finalSums);
       if (there) return there.downloadId === downloadId;
       if (!(await this.#claim(downloadId, final))) return false;
-      await this.#copyFiles(downloadId, final);
+      const [last = epoch] = await this.#attempts(downloadId, epoch);
+      await this.#copyFiles(this.#attemptPrefix(downloadId, last) + FILES, final);
       const bytes = new TextEncoder().encode(sums.text);
       try {
         await objects.put(finalSums, bytes, { onlyIfNew: true, downloadId });
@@ -102,9 +122,8 @@ export class S3Sets implements SetStorage {
     return true;
   }
 
-  async #copyFiles(downloadId: string, final: string): Promise<void> {
+  async #copyFiles(from: string, final: string): Promise<void> {
     const { objects } = this.place;
-    const from = this.#setPrefix(downloadId) + FILES;
     const files: Listed[] = [];
     for await (const file of objects.list(from)) files.push(file);
     if (files.length === 0) throw new FdsError("storage_error", "the set has no files");
@@ -114,6 +133,19 @@ export class S3Sets implements SetStorage {
         throw new FdsError("storage_error", "a file of the set is missing");
       }
     });
+  }
+
+  /** The attempts up to an epoch of which there is something, the latest first. */
+  async #attempts(downloadId: string, upTo: number): Promise<number[]> {
+    if (!this.isShared) return [];
+    const names = await this.place.objects.folders(this.#setPrefix(downloadId));
+    const all = names.filter((name) => /^\d+$/.test(name)).map(Number);
+    return all.filter((attempt) => attempt <= upTo).toSorted((a, b) => b - a);
+  }
+
+  /** Where several servers write, each attempt has a place of its own, as that of a folder. */
+  #attemptPrefix(downloadId: string, attempt: number): string {
+    return this.#setPrefix(downloadId) + (this.isShared ? `${attempt}/` : "");
   }
 
   #setPrefix(downloadId: string): string {
