@@ -1,0 +1,146 @@
+import { describe, expect, test } from "bun:test";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openDiskStorage } from "../../../lib/server/storage/disk.ts";
+import { openS3Storage } from "../../../lib/server/storage/s3/s3.ts";
+import type { Part, Storage } from "../../../lib/server/storage/storage.ts";
+import { FakeS3 } from "../../support/fake-s3.ts";
+import { optionsFor } from "../../support/s3-storage.ts";
+
+/* One storage of several servers: what one writes that lost a download is of no harm to who has it now. */
+
+/** The same storage as two servers have it. */
+interface Shared extends AsyncDisposable {
+  first: Storage;
+  second: Storage;
+}
+
+async function onDisk(): Promise<Shared> {
+  const folder = await mkdtemp(join(tmpdir(), "fds-shared-"));
+  const [first, second] = [
+    await openDiskStorage(folder, true),
+    await openDiskStorage(folder, true),
+  ];
+  return {
+    first,
+    second,
+    [Symbol.asyncDispose]: async () => {
+      for (const storage of [first, second]) await storage.close();
+      await rm(folder, { recursive: true });
+    },
+  };
+}
+
+async function inS3(): Promise<Shared> {
+  const s3 = new FakeS3();
+  const open = () => openS3Storage({ ...optionsFor(s3), isShared: true });
+  const [first, second] = [await open(), await open()];
+  return {
+    first,
+    second,
+    [Symbol.asyncDispose]: async () => {
+      for (const storage of [first, second]) await storage.close();
+      await s3[Symbol.asyncDispose]();
+    },
+  };
+}
+
+const bytes = (text: string) => new TextEncoder().encode(text);
+const textOf = async (part: Part, length = 100) =>
+  new TextDecoder().decode(await part.read(0, length));
+const publishedIn = async (storage: Storage, path: string) => {
+  const file = await storage.openFile(path);
+  return file && new Response(file.slice(0, file.size)).text();
+};
+
+describe.each([
+  ["a folder", onDisk],
+  ["a bucket", inS3],
+])("in %s that servers share", (_, open) => {
+  const id = Bun.randomUUIDv7();
+
+  test("servers know that they have the same", async () => {
+    await using shared = await open();
+    expect(await shared.first.identity()).toBe(await shared.second.identity());
+    await using other = await open();
+    expect(await other.first.identity()).not.toBe(await shared.first.identity());
+  });
+
+  test("a part is gone on with, and who had it changes nothing any more", async () => {
+    await using shared = await open();
+    const { first, second } = shared;
+    const lost = await first.openPart(id, 1);
+    await lost.write(bytes("begun"), 0);
+    await lost.sync();
+    const taken = await second.openPart(id, 2);
+    expect(await textOf(taken)).toBe("begun");
+    await taken.write(bytes(" here"), 5);
+    await lost.write(bytes(" there, and more"), 5);
+    await lost.sync();
+    await lost.close();
+    await taken.sync();
+    expect(await textOf(taken)).toBe("begun here");
+    await taken.close();
+    expect(await second.publish(id, "site-1/file", 2)).toBe(true);
+    // It wakes in the middle of publishing what it had.
+    await first.publish(id, "site-1/file", 1).catch(() => false);
+    expect(await publishedIn(first, "site-1/file")).toBe("begun here");
+    await first.removePart(id);
+    expect(await second.listParts()).toEqual([]);
+  });
+
+  test("a part that is whole is published by whoever takes it over", async () => {
+    await using shared = await open();
+    const { first, second } = shared;
+    const part = await first.openPart(id, 3);
+    await part.write(bytes("whole"), 0);
+    await part.sync();
+    await part.close();
+    const taken = await second.openPart(id, 4, true);
+    expect(await textOf(taken)).toBe("whole");
+    await taken.close();
+    expect(await second.publish(id, "site-1/whole", 4)).toBe(true);
+    expect(await publishedIn(first, "site-1/whole")).toBe("whole");
+    expect(await first.listParts()).toEqual([]);
+  });
+
+  test("a set is gone on with, and who had it changes nothing any more", async () => {
+    await using shared = await open();
+    const { first, second } = shared;
+    const lost = await first.sets.open(id, 1);
+    lost.writeFile("logs/a", bytes("a"), 0n);
+    const begun = await lost.openFile("large");
+    await begun.write(bytes("half"), 0);
+    await begun.sync();
+    await lost.sync();
+    const taken = await second.sets.open(id, 2);
+    expect(taken.hasFormer).toBe(true);
+    await taken.takeOver("logs/a", null);
+    await taken.takeOver("large", 4);
+    await taken.takeOver("never", null);
+    await taken.sync();
+    lost.writeFile("logs/late", bytes("late"), 0n);
+    await begun.write(bytes("-lost"), 4);
+    await lost.sync();
+    await taken.dropFormer();
+    const large = await taken.openFile("large");
+    await large.truncate(4);
+    await large.write(bytes("-done"), 4);
+    await large.sync();
+    await large.close();
+    await taken.setTime("large", 0n);
+    await taken.sync();
+    expect([taken.sizeOf("logs/a"), taken.sizeOf("logs/late")]).toEqual([1, null]);
+    await taken.close();
+    const sums = { suffix: ".md5", text: "sums" };
+    expect(await second.sets.publish(id, "site-1/set", sums, 2)).toBe(true);
+    expect(await publishedIn(first, "site-1/set/large")).toBe("half-done");
+    expect(await publishedIn(first, "site-1/set/logs/a")).toBe("a");
+    expect(await publishedIn(first, "site-1/set/logs/late")).toBeNull();
+    await begun.close().catch(() => undefined);
+    await lost.close();
+    await first.sets.remove(id);
+    expect(await second.sets.list()).toEqual([]);
+  });
+});
