@@ -3,10 +3,12 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { DownloadRecord } from "../../lib/api/schemas.ts";
 import { CuttingProxy } from "../support/cutting-proxy.ts";
+import { FakeS3 } from "../support/fake-s3.ts";
 import { NO_POSTGRES, Postgres } from "../support/postgres.ts";
 import { Random } from "../support/random.ts";
+import { settingsOf } from "../support/s3-system.ts";
 import { ServerGroup } from "../support/server-group.ts";
-import { type Version, versionOf, writeRandom } from "../support/sources.ts";
+import { md5OfBytes, type Version, versionOf, writeRandom } from "../support/sources.ts";
 import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 import { tell } from "./effort.ts";
 import { SEED, seedCount } from "./seeds.ts";
@@ -15,7 +17,11 @@ const MiB = 1024 * 1024;
 const COUNT = seedCount(1);
 setDefaultTimeout(TEST_LIMIT * Math.max(1, COUNT));
 
-/* Row 49: three servers on one Postgres and one folder, of which some are killed, frozen or cut off. */
+/*
+ * Row 49: three servers on one Postgres, of which some are killed, frozen or cut off. What they share is a
+ * folder where the seed is even, else an S3.
+ */
+const IS_IN_S3 = SEED % 2 === 1;
 
 const SITES = ["site-1", "site-2"] as const;
 /** Files of a download that is a set. */
@@ -30,6 +36,7 @@ interface Asked {
 describe.skipIf(NO_POSTGRES !== "")(`row 49: three servers${NO_POSTGRES}`, () => {
   let postgres: Postgres;
   let ways: CuttingProxy[];
+  let s3: FakeS3;
   let group: ServerGroup;
 
   beforeAll(async () => {
@@ -39,13 +46,16 @@ describe.skipIf(NO_POSTGRES !== "")(`row 49: three servers${NO_POSTGRES}`, () =>
     const databaseUrls = ways.map(({ port }) =>
       databaseUrl.replace(`:${postgres.port}/`, `:${port}/`),
     );
-    group = await ServerGroup.start({ count: 3, databaseUrl, databaseUrls });
+    s3 = new FakeS3();
+    const env = IS_IN_S3 ? settingsOf(s3) : {};
+    group = await ServerGroup.start({ count: 3, databaseUrl, databaseUrls, env });
     for (const site of SITES) await group.startClient(site);
     group.network.shape({ bytesPerSecond: 6 * MiB });
   });
   afterAll(async () => {
     await group?.[Symbol.asyncDispose]();
     for (const way of ways ?? []) await way[Symbol.asyncDispose]();
+    await s3?.[Symbol.asyncDispose]();
     await postgres?.[Symbol.asyncDispose]();
   });
 
@@ -112,12 +122,23 @@ describe.skipIf(NO_POSTGRES !== "")(`row 49: three servers${NO_POSTGRES}`, () =>
     "loses its clients": async () => group.network.cut("rst"),
   };
 
+  async function storedAt(path: string): Promise<Version> {
+    if (!IS_IN_S3) return versionOf(join(group.folder, "files", path));
+    const { bytes } = s3.objects.get(path) ?? { bytes: new Uint8Array() };
+    return { size: bytes.length, md5: md5OfBytes(bytes) };
+  }
+
+  const isOwn = (path: string) => path.startsWith(".server/");
+  const published = async () =>
+    IS_IN_S3 ? s3.keys.filter((key) => !isOwn(key)) : group.published();
+  const underWay = async () => (IS_IN_S3 ? s3.keys.filter(isOwn) : group.parts());
+
   async function expectDelivered(record: DownloadRecord, { wanted }: Asked): Promise<string[]> {
     expect(record).toMatchObject({ status: "completed", error: null });
     const saved = record.saved_path ?? "";
     const pathOf = (path: string) => (record.kind === "file" ? saved : `${saved}/${path}`);
     for (const [path, version] of wanted) {
-      expect(await versionOf(join(group.folder, "files", pathOf(path)))).toEqual(version);
+      expect(await storedAt(pathOf(path))).toEqual(version);
     }
     const own = [...wanted.keys()].map(pathOf);
     return record.kind === "file" ? own : [...own, `${saved}.md5`];
@@ -147,8 +168,8 @@ describe.skipIf(NO_POSTGRES !== "")(`row 49: three servers${NO_POSTGRES}`, () =>
       const record = await group.ended(one.downloadId, group.at(random.int(0, 2)));
       known.push(...(await expectDelivered(record, one)));
     }
-    expect(await group.published()).toEqual(known.toSorted());
-    await waitFor(async () => (await group.parts()).length === 0, "the parts to go");
+    expect((await published()).toSorted()).toEqual(known.toSorted());
+    await waitFor(async () => (await underWay()).length === 0, "the parts to go");
     tell(`seed ${seed}: ${blows.join(", ")}`);
   }
 

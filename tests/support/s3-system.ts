@@ -7,6 +7,17 @@ import { waitFor } from "./wait.ts";
 
 const PREFIX = "sites/";
 
+/** The settings with which a server finds a fake S3. */
+export function settingsOf(s3: FakeS3): Record<string, string> {
+  return {
+    STORAGE_URL: `s3://${s3.bucket}`,
+    S3_ENDPOINT: s3.endpoint,
+    S3_REGION: s3.region,
+    AWS_ACCESS_KEY_ID: s3.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: s3.secretAccessKey,
+  };
+}
+
 /** A real server and real clients, with the files in a fake S3; disposal ends all of it. */
 export class S3System implements AsyncDisposable {
   private constructor(
@@ -21,13 +32,7 @@ export class S3System implements AsyncDisposable {
   ): Promise<S3System> {
     const s3 = new FakeS3();
     try {
-      const own = {
-        STORAGE_URL: `s3://${s3.bucket}/${PREFIX}`,
-        S3_ENDPOINT: s3.endpoint,
-        S3_REGION: s3.region,
-        AWS_ACCESS_KEY_ID: s3.accessKeyId,
-        AWS_SECRET_ACCESS_KEY: s3.secretAccessKey,
-      };
+      const own = { ...settingsOf(s3), STORAGE_URL: `s3://${s3.bucket}/${PREFIX}` };
       return new S3System(s3, await System.start({ ...own, ...env }, options));
     } catch (error) {
       await s3[Symbol.asyncDispose]();

@@ -34,7 +34,8 @@ async function onDisk(): Promise<Shared> {
 
 async function inS3(): Promise<Shared> {
   const s3 = new FakeS3();
-  const open = () => openS3Storage({ ...optionsFor(s3), isShared: true });
+  const prefix = `${Bun.randomUUIDv7()}/`;
+  const open = () => openS3Storage({ ...optionsFor(s3), prefix, isShared: true });
   const [first, second] = [await open(), await open()];
   return {
     first,
