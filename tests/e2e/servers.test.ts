@@ -1,6 +1,8 @@
+import { SQL } from "bun";
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdir, writeFile } from "node:fs/promises";
 import { Listener, type Told } from "../support/events.ts";
+import { FleetSite } from "../support/fleet.ts";
 import { NO_POSTGRES, Postgres } from "../support/postgres.ts";
 import { ServerGroup } from "../support/server-group.ts";
 import { type Version, writeRandom } from "../support/sources.ts";
@@ -145,6 +147,52 @@ describe.skipIf(NO_POSTGRES !== "")(`several servers${NO_POSTGRES}`, () => {
     expect(late.status).toBe(401);
   });
 
+  test("of a job as many downloads run as it says, counted over all servers", async () => {
+    const names = Array.from({ length: 6 }, (_, n) => `till-${n}`);
+    const sites = names.map((id, n) => new FleetSite(group.at(n % 2).url, id, "hold"));
+    await waitFor(() => sites.every(({ isRegistered }) => isRegistered), "the tills to register");
+    const job = await group.at(0).api.createJob({
+      clients: { ids: ["till-*"] },
+      max_concurrent: 2,
+      download: { file_path: "file" },
+    });
+    const held = () => sites.filter((site) => site.held.length > 0);
+    for (let left = names.length; left > 0; left--) {
+      await waitFor(() => held().length === Math.min(2, left), "others to take their place");
+      held()[0]?.go("deliver");
+      expect(held().length).toBeLessThanOrEqual(2);
+    }
+    await waitFor(
+      async () => (await group.at(1).api.job(job.job_id)).status === "completed",
+      "the job to be completed",
+    );
+    expect(sites.map(({ asked }) => asked)).toEqual(names.map(() => 1));
+    for (const site of sites) site.leave();
+  });
+
+  test("a job that is paused at one server starts nothing at another, until it goes on", async () => {
+    const site = new FleetSite(group.at(1).url, "shop-1", "hold");
+    await waitFor(() => site.isRegistered, "the shop to register");
+    const first = await group.at(0).api.startDownload({ client_id: "shop-1", file_path: "file" });
+    const second = await group.at(0).api.startDownload({ client_id: "shop-1", file_path: "file" });
+    await waitFor(() => site.held.length === 2, "both slots to be taken");
+    const { job_id } = await group.at(0).api.createJob({
+      clients: { ids: ["shop-1"] },
+      download: { file_path: "file" },
+    });
+    await group.at(0).api.pauseJob(job_id);
+    site.go("deliver");
+    for (const { download_id } of [first, second]) await group.ended(download_id);
+    expect(await group.at(1).api.job(job_id)).toMatchObject({ status: "paused" });
+    expect(site.asked).toBe(2);
+    await group.at(0).api.resumeJob(job_id);
+    await waitFor(
+      async () => (await group.at(0).api.job(job_id)).status === "completed",
+      "the job to go on",
+    );
+    site.leave();
+  });
+
   test("what a server writes that was frozen until its lease was over changes nothing", async () => {
     group.balancer.prefer(group.at(0).port);
     await group.reconnect();
@@ -170,3 +218,44 @@ describe.skipIf(NO_POSTGRES !== "")(`several servers${NO_POSTGRES}`, () => {
     await group.expectDelivered(await group.ended(again), wanted);
   });
 });
+
+test.skipIf(NO_POSTGRES !== "")(
+  `without any hint all comes about, some seconds later${NO_POSTGRES}`,
+  async () => {
+    await using postgres = await Postgres.start();
+    const databaseUrl = await postgres.makeDatabase();
+    await using sql = new SQL(databaseUrl, { max: 1 });
+    await sql.unsafe("CREATE ROLE poor LOGIN; GRANT ALL ON SCHEMA public TO poor");
+    await sql.unsafe("REVOKE EXECUTE ON FUNCTION pg_notify(text, text) FROM PUBLIC");
+    const poor = databaseUrl.replace("fds@", "poor@");
+    await using group = await ServerGroup.start({ count: 2, databaseUrl: poor });
+    const wanted = await writeRandom(group.source("file"), SIZE);
+    const [one, other] = [group.at(0), group.at(1)];
+    group.balancer.prefer(one.port);
+    const listener = await listen(other.url);
+    await group.startClient();
+    await listener.until(({ event, data }) => event === "client" && data.connected);
+    const order = { client_id: "site-1", file_path: "file" };
+    const held = group.network.after("up", SIZE / 2, () => group.network.hold("up"));
+    const cancelled = await other.api.startDownload(order);
+    await held;
+    await other.api.cancel(cancelled.download_id);
+    await waitFor(
+      async () => (await group.metric(0, "fds_active_transfers")) === 0,
+      "the server that had it to stop",
+    );
+    group.network.release("up");
+    const { entries } = await other.api.clientFiles("site-1", {
+      path: undefined,
+      cursor: undefined,
+    });
+    expect(entries).toHaveLength(1);
+    const { download_id } = await other.api.startDownload(order);
+    await group.expectDelivered(await group.ended(download_id), wanted);
+    await listener.until(
+      ({ event, data }) =>
+        event === "download" && data.download_id === download_id && data.md5 !== null,
+    );
+    await listener.close();
+  },
+);
