@@ -146,7 +146,7 @@ describe.skipIf(needs !== "")(`README.md shows what works${needs}`, () => {
       // Nobody listens there.
       const bucket = "STORAGE_URL=s3://files S3_ENDPOINT=http://127.0.0.1:1 S3_REGION=here";
       const key = "AWS_ACCESS_KEY_ID=id AWS_SECRET_ACCESS_KEY=secret";
-      const start = `SERVER_PORT=0 DOWNLOADS_DIR=other ${bucket} ${key} ${server}`;
+      const start = `env SERVER_PORT=0 DOWNLOADS_DIR=other ${bucket} ${key} ${server}`;
       await copy.start(start, new RegExp(`the start waits: ${words.split("…")[0]}`));
     },
     storage_full: async () => {
