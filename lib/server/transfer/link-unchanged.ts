@@ -1,9 +1,15 @@
 import type { Download } from "../download.ts";
-import type { SetFile, SetRows } from "../set.ts";
+import type { SetFile, SetFileChange, SetRows } from "../set.ts";
 import type { SetFolder } from "../storage/storage.ts";
 
 /** Files that are looked for among those that are stored already, at a time. */
 const BATCH = 250;
+
+/**
+ * Links before one flush, of the whole file system where that can be, and of the rows after it. After a
+ * crash so many are made again.
+ */
+const FLUSHED_AT_ONCE = 2_500;
 
 export interface LinkUnchangedOptions {
   download: Pick<Download, "downloadId" | "epoch" | "clientId" | "checksum">;
@@ -19,23 +25,26 @@ export interface LinkUnchangedOptions {
 export async function linkUnchanged(options: LinkUnchangedOptions): Promise<void> {
   const { download, rows, folder, onLinked, isOver } = options;
   const { downloadId, clientId, checksum } = download;
-  let after = -1;
-  for (;;) {
+  let linked: SetFileChange[] = [];
+  const keep = async () => {
+    if (linked.length === 0) return;
+    await folder.sync();
+    await rows.update(download, linked);
+    linked = [];
+  };
+  for (let after = -1, isMore = true; isMore && !isOver();) {
     const files = await rows.list(downloadId, { status: "pending", after, limit: BATCH });
     const twins = await rows.twins(clientId, checksum, files);
     const byIndex = new Map(files.map((file) => [file.index, file]));
-    const linked = [];
     for (const { index, savedPath, digest, readAt } of twins) {
       const file = byIndex.get(index);
       if (!file?.place || !(await folder.linkFile(file.place, savedPath, file.size))) continue;
-      linked.push({ index, status: "unchanged", digest, readAt } as const);
+      linked.push({ index, status: "unchanged", digest, readAt });
       onLinked(file);
     }
-    if (linked.length > 0) {
-      await folder.sync();
-      await rows.update(download, linked);
-    }
+    if (linked.length >= FLUSHED_AT_ONCE) await keep();
     after = files.at(-1)?.index ?? after;
-    if (files.length < BATCH || isOver()) return;
+    isMore = files.length === BATCH;
   }
+  await keep();
 }
