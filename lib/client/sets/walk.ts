@@ -3,11 +3,11 @@ import { FdsError } from "../../protocol/errors.ts";
 import type { PathPatterns, PatternWalk } from "../../protocol/patterns.ts";
 import { eventLoopBudget } from "../../util/event-loop-budget.ts";
 import type { FolderName } from "../../util/folder-names.ts";
-import { systemCode } from "../../util/system-error.ts";
 import type { Lookup } from "../owner-rules/lookup.ts";
-import { explain, Refusal } from "../owner-rules/refusal.ts";
+import { explain } from "../owner-rules/refusal.ts";
 import type { GoOn } from "../prefix-hash.ts";
 import { compareNames, OpenFolder, typeOf } from "./open-folder.ts";
+import { NotText, reasonOf, type Skipped } from "./skipped.ts";
 
 /** Names that one walk looks at, before it is given up as endless. */
 const MAX_NAMES = 2_000_000;
@@ -21,9 +21,6 @@ const MAX_PATH_BYTES = 900;
 const MAX_SIZE = BigInt(Number.MAX_SAFE_INTEGER);
 /** Names looked at in one go: it holds the event loop for less than a millisecond. */
 const BATCH = 64;
-
-/** Why something that a pattern names does not come. */
-export type Skipped = "not_settled" | "name_unusable" | "access_denied" | "file_unreadable";
 
 /** A file that the patterns name. */
 export interface Found {
@@ -262,9 +259,6 @@ function tooMany(names: string): FdsError {
   return new FdsError("too_many_files", message);
 }
 
-/** A name that is not UTF-8: nobody can ask for it. */
-class NotText extends Error {}
-
 /** @returns null for a root that is not there any more @throws FdsError that says why it cannot be read */
 async function openRoot(given: string, open: () => Promise<Opened>): Promise<Opened | null> {
   try {
@@ -279,26 +273,4 @@ async function openRoot(given: string, open: () => Promise<Opened>): Promise<Ope
 /** The answer of a site that lists nothing. */
 export function listingIsOff(): FdsError {
   return new FdsError("access_denied", "the site lists no files: name a file");
-}
-
-/** Why something that is there cannot be had; null where it is gone, or a link took its place. */
-function reasonOf(error: unknown, name: string): Skipped | null {
-  if (error instanceof FdsError) throw error;
-  if (error instanceof Refusal) return null;
-  if (error instanceof NotText) return "name_unusable";
-  switch (systemCode(error)) {
-    case null:
-      throw error;
-    case "ENOENT":
-      // A name that is not UTF-8 is shown with this character, and is not found by it.
-      return name.includes("\uFFFD") ? "name_unusable" : null;
-    case "ENOTDIR":
-    case "ELOOP":
-      return null;
-    case "EACCES":
-    case "EPERM":
-      return "access_denied";
-    default:
-      return "file_unreadable";
-  }
 }
