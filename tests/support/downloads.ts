@@ -9,7 +9,7 @@ import type {
   Source,
   Verifying,
 } from "../../lib/server/download.ts";
-import type { JobHooks } from "../../lib/server/downloads/downloads.ts";
+import type { JobHooks } from "../../lib/server/downloads/job-hooks.ts";
 
 export const NOW = 1_700_000_000_000;
 export const EPOCH = 4;

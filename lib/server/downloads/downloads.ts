@@ -1,4 +1,4 @@
-import { FdsError, type Problem } from "../../protocol/errors.ts";
+import type { Problem } from "../../protocol/errors.ts";
 import type { InTurn } from "../../util/fair-turns.ts";
 import { LineLimit } from "../../util/line-limit.ts";
 import type { Logger } from "../../util/logger.ts";
@@ -8,20 +8,14 @@ import type { Audit } from "../audit/audit.ts";
 import { accountFor } from "./account.ts";
 import { Attempts } from "./attempts.ts";
 import type { Clients } from "../clients/clients.ts";
+import { DownloadCommands, downloadNotFound } from "./commands.ts";
 import type { FlowControl } from "../transfer/flow-control.ts";
 import type { DownloadFilter, Limits, Repository, Totals } from "../database/repository.ts";
 import { Dispatcher } from "./dispatcher.ts";
-import {
-  type Download,
-  type Ended,
-  hasEnded,
-  newDownload,
-  type Order,
-  orderOf,
-  type Queued,
-} from "../download.ts";
+import { type Download, hasEnded, type Order, type Queued } from "../download.ts";
 import type { DownloadEvent, Effect } from "../download-event.ts";
 import { transition } from "../transition.ts";
+import type { JobHooks } from "./job-hooks.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { Quotas } from "./quota.ts";
 import { Recovery } from "./recovery.ts";
@@ -47,29 +41,6 @@ export interface DownloadsOptions {
   logger: Logger;
 }
 
-/** What jobs limit and hear of their downloads. */
-export interface JobHooks {
-  /** How many downloads of a job may run at once; 0: none may be started now. */
-  mostOf: (jobId: string) => Promise<number>;
-  /** A download of a job is new, or its status is another. */
-  onChange: (jobId: string, status: Download["status"]) => void;
-  /**
-   * A job gets another download of a client, in place of one that ended: it goes on.
-   * @param retry makes that download, once the job is open
-   * @throws FdsError `job_ended`
-   */
-  reopen: <T>(jobId: string, retry: () => Promise<T>) => Promise<T>;
-}
-
-/** How long it is waited for what another server publishes, and how often it is looked at, in ms. */
-const PUBLISHED_ELSEWHERE_MS = 5_000;
-const PUBLISHED_LOOK_MS = 100;
-
-/** The answer to an id that no download has, or none that the caller sees. */
-export function downloadNotFound(): FdsError {
-  return new FdsError("download_not_found", "There is no download with this id");
-}
-
 /**
  * Runs downloads: turns what happens into events, records the next state, then carries out the
  * effects. The rows are the truth; what is in memory here belongs to attempts that run now.
@@ -80,8 +51,18 @@ export class Downloads {
   readonly #work = new SerialQueue();
   readonly #recovery: Recovery;
   readonly #dispatcher: Dispatcher;
+  readonly #commands: DownloadCommands;
 
   constructor(private readonly options: DownloadsOptions) {
+    this.#commands = new DownloadCommands({
+      ...options,
+      work: this.#work,
+      get: (downloadId) => this.get(downloadId),
+      apply: (downloadId, event) => this.#apply(downloadId, event),
+      replaceBy: (downloadId, next) => this.replaceBy(downloadId, next),
+      enqueued: (download) => this.enqueued(download),
+      changed: (download) => this.#changed(download),
+    });
     const lines = new LineLimit(options.logger);
     this.#attempts = new Attempts({
       ...options,
@@ -147,14 +128,24 @@ export class Downloads {
     this.#dispatcher.wake();
   }
 
-  /** @throws FdsError `storage_full` when the disk has no room for anything new */
-  async create(order: Order): Promise<Download> {
-    await this.#requireRoom();
-    const download = await this.options.repository.insertDownload(
-      newDownload(Bun.randomUUIDv7(), order, Date.now()),
-    );
-    this.enqueued(download);
-    return download;
+  /** @throws as {@link DownloadCommands.create} */
+  create(order: Order): Promise<Download> {
+    return this.#commands.create(order);
+  }
+
+  /** @throws as {@link DownloadCommands.cancel} */
+  cancel(downloadId: string): Promise<Download> {
+    return this.#commands.cancel(downloadId);
+  }
+
+  /** @throws as {@link DownloadCommands.limitRate} */
+  limitRate(downloadId: string, rateLimit: number | null): Promise<Download> {
+    return this.#commands.limitRate(downloadId, rateLimit);
+  }
+
+  /** @throws as {@link DownloadCommands.retry} */
+  retry(downloadId: string): Promise<Download> {
+    return this.#commands.retry(downloadId);
   }
 
   /** Logs a row that was inserted, and lets the dispatcher start it. */
@@ -214,90 +205,6 @@ export class Downloads {
   /** The progress of a download that runs in this process, fresher than its row; else undefined. */
   progressOf(download: Download): Progress | undefined {
     return this.#attempts.receiverOf(download)?.progress;
-  }
-
-  /** @throws FdsError `download_not_found` or `download_already_ended` */
-  async cancel(downloadId: string): Promise<Download> {
-    const patience = performance.now() + PUBLISHED_ELSEWHERE_MS;
-    for (;;) {
-      const before = await this.get(downloadId);
-      if (hasEnded(before)) {
-        throw alreadyEnded(before);
-      }
-      const after = await this.#apply(downloadId, { type: "cancelled", now: Date.now() });
-      if (after.status === "cancelled") return after;
-      // It is being published, which is a matter of moments and may still fail.
-      if (this.#work.has(downloadId)) await this.#work.over(downloadId);
-      else if (this.options.repository.servers && performance.now() < patience) {
-        await Bun.sleep(PUBLISHED_LOOK_MS);
-      } else {
-        throw new FdsError("download_already_ended", "The download is about to be completed");
-      }
-    }
-  }
-
-  /**
-   * Changes how fast a download may go, now and in later attempts.
-   * @param rateLimit bytes a second; null: as fast as the link
-   * @throws FdsError `download_not_found` or `download_already_ended`
-   */
-  async limitRate(downloadId: string, rateLimit: number | null): Promise<Download> {
-    const after = await this.#apply(downloadId, { type: "rate_limited", rateLimit });
-    if (hasEnded(after)) throw alreadyEnded(after);
-    this.#changed(after);
-    return after;
-  }
-
-  /**
-   * Asks again for the file of a failed or cancelled download, which then names the new one.
-   * @throws FdsError `download_not_found`, `download_not_finished`, `download_already_ended`
-   */
-  async retry(downloadId: string): Promise<Download> {
-    const download = await this.get(downloadId);
-    if (download.status === "completed") {
-      throw new FdsError(
-        "download_already_ended",
-        "The download is completed, there is nothing to retry",
-      );
-    }
-    if (!hasEnded(download)) {
-      throw new FdsError("download_not_finished", "The download has not ended, cancel it first");
-    }
-    if (download.jobId !== null) {
-      await this.#requireRoom();
-      return this.options.jobs.reopen(download.jobId, () => this.#retryOfJob(download));
-    }
-    const retry = await this.create(orderOf(download));
-    // After it is there: until then the file is owed, whatever breaks in between.
-    await this.#apply(downloadId, { type: "retried", as: retry.downloadId });
-    return retry;
-  }
-
-  /**
-   * A job has one newest download for each client, so the old row is marked before the new one is
-   * inserted. After a crash between the two, the job inserts it.
-   */
-  async #retryOfJob(download: Ended): Promise<Download> {
-    const now = Date.now();
-    const next = newDownload(Bun.randomUUIDv7(), orderOf(download), now);
-    if (!(await this.replaceBy(download.downloadId, next.downloadId))) {
-      throw new FdsError(
-        "download_already_ended",
-        "The file was asked for again already, by another download of the job",
-      );
-    }
-    const { jobs } = this.options.repository;
-    const made = await jobs.insertDownload(next, null);
-    await jobs.flush();
-    if (!made) return this.get(next.downloadId);
-    this.enqueued(made);
-    return made;
-  }
-
-  async #requireRoom(): Promise<void> {
-    const { storage, minFreeDisk } = this.options;
-    if ((await storage.freeSpace()).free >= minFreeDisk) return;
-    throw new FdsError("storage_full", "The server's disk is too full for another download");
   }
 
   #changed(download: Download): void {
@@ -381,8 +288,4 @@ export class Downloads {
     const { downloadId, clientId } = download;
     return this.options.logger.with({ download_id: downloadId, client_id: clientId });
   }
-}
-
-function alreadyEnded({ status }: Download): FdsError {
-  return new FdsError("download_already_ended", `The download is ${status} already`);
 }

@@ -3,7 +3,7 @@ import type { Logger } from "../../util/logger.ts";
 import type { Audit } from "../audit/audit.ts";
 import type { Repository } from "../database/repository.ts";
 import type { Completed, Download } from "../download.ts";
-import { downloadNotFound } from "../downloads/downloads.ts";
+import { downloadNotFound } from "../downloads/commands.ts";
 import { DAY_MS } from "../keep.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { Storage } from "../storage/storage.ts";

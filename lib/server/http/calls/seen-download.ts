@@ -1,7 +1,8 @@
 import { type Caller, OutOfScope } from "../../access/caller.ts";
 import type { Clients } from "../../clients/clients.ts";
 import type { Download } from "../../download.ts";
-import { downloadNotFound, type Downloads } from "../../downloads/downloads.ts";
+import { downloadNotFound } from "../../downloads/commands.ts";
+import type { Downloads } from "../../downloads/downloads.ts";
 
 /** What it takes to look at a download as a caller may. */
 export interface Seeing {

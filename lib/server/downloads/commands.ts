@@ -1,0 +1,147 @@
+import { FdsError } from "../../protocol/errors.ts";
+import type { SerialQueue } from "../../util/serial-queue.ts";
+import type { Repository } from "../database/repository.ts";
+import {
+  type Download,
+  type Ended,
+  hasEnded,
+  newDownload,
+  type Order,
+  orderOf,
+  type Queued,
+} from "../download.ts";
+import type { DownloadEvent } from "../download-event.ts";
+import type { Storage } from "../storage/storage.ts";
+import type { JobHooks } from "./job-hooks.ts";
+
+/** How long it is waited for what another server publishes, and how often it is looked at, in ms. */
+const PUBLISHED_ELSEWHERE_MS = 5_000;
+const PUBLISHED_LOOK_MS = 100;
+
+export interface DownloadCommandsOptions {
+  repository: Pick<Repository, "insertDownload" | "jobs" | "servers">;
+  storage: Pick<Storage, "freeSpace">;
+  /** Bytes that must stay free on the disk. */
+  minFreeDisk: number;
+  jobs: Pick<JobHooks, "reopen">;
+  /** Work on each download. */
+  work: Pick<SerialQueue, "has" | "over">;
+  /** @throws FdsError `download_not_found` */
+  get: (downloadId: string) => Promise<Download>;
+  /** Records what an event makes of a download, then does what follows from it. */
+  apply: (downloadId: string, event: DownloadEvent) => Promise<Download>;
+  /** As the method of `Downloads`. */
+  replaceBy: (downloadId: string, next: string) => Promise<boolean>;
+  /** A row was inserted. */
+  enqueued: (download: Queued) => void;
+  /** A download is another than before. */
+  changed: (download: Download) => void;
+}
+
+/** What people ask of downloads: to make one, to end it, to slow it down, to try it again. */
+export class DownloadCommands {
+  constructor(private readonly options: DownloadCommandsOptions) {}
+
+  /** @throws FdsError `storage_full` when the disk has no room for anything new */
+  async create(order: Order): Promise<Download> {
+    await this.#requireRoom();
+    const download = await this.options.repository.insertDownload(
+      newDownload(Bun.randomUUIDv7(), order, Date.now()),
+    );
+    this.options.enqueued(download);
+    return download;
+  }
+
+  /** @throws FdsError `download_not_found` or `download_already_ended` */
+  async cancel(downloadId: string): Promise<Download> {
+    const patience = performance.now() + PUBLISHED_ELSEWHERE_MS;
+    for (;;) {
+      const before = await this.options.get(downloadId);
+      if (hasEnded(before)) {
+        throw alreadyEnded(before);
+      }
+      const after = await this.options.apply(downloadId, { type: "cancelled", now: Date.now() });
+      if (after.status === "cancelled") return after;
+      // It is being published, which is a matter of moments and may still fail.
+      if (this.options.work.has(downloadId)) await this.options.work.over(downloadId);
+      else if (this.options.repository.servers && performance.now() < patience) {
+        await Bun.sleep(PUBLISHED_LOOK_MS);
+      } else {
+        throw new FdsError("download_already_ended", "The download is about to be completed");
+      }
+    }
+  }
+
+  /**
+   * Changes how fast a download may go, now and in later attempts.
+   * @param rateLimit bytes a second; null: as fast as the link
+   * @throws FdsError `download_not_found` or `download_already_ended`
+   */
+  async limitRate(downloadId: string, rateLimit: number | null): Promise<Download> {
+    const after = await this.options.apply(downloadId, { type: "rate_limited", rateLimit });
+    if (hasEnded(after)) throw alreadyEnded(after);
+    this.options.changed(after);
+    return after;
+  }
+
+  /**
+   * Asks again for the file of a failed or cancelled download, which then names the new one.
+   * @throws FdsError `download_not_found`, `download_not_finished`, `download_already_ended`
+   */
+  async retry(downloadId: string): Promise<Download> {
+    const download = await this.options.get(downloadId);
+    if (download.status === "completed") {
+      throw new FdsError(
+        "download_already_ended",
+        "The download is completed, there is nothing to retry",
+      );
+    }
+    if (!hasEnded(download)) {
+      throw new FdsError("download_not_finished", "The download has not ended, cancel it first");
+    }
+    if (download.jobId !== null) {
+      await this.#requireRoom();
+      return this.options.jobs.reopen(download.jobId, () => this.#retryOfJob(download));
+    }
+    const retry = await this.create(orderOf(download));
+    // After it is there: until then the file is owed, whatever breaks in between.
+    await this.options.apply(downloadId, { type: "retried", as: retry.downloadId });
+    return retry;
+  }
+
+  /**
+   * A job has one newest download for each client, so the old row is marked before the new one is
+   * inserted. After a crash between the two, the job inserts it.
+   */
+  async #retryOfJob(download: Ended): Promise<Download> {
+    const now = Date.now();
+    const next = newDownload(Bun.randomUUIDv7(), orderOf(download), now);
+    if (!(await this.options.replaceBy(download.downloadId, next.downloadId))) {
+      throw new FdsError(
+        "download_already_ended",
+        "The file was asked for again already, by another download of the job",
+      );
+    }
+    const { jobs } = this.options.repository;
+    const made = await jobs.insertDownload(next, null);
+    await jobs.flush();
+    if (!made) return this.options.get(next.downloadId);
+    this.options.enqueued(made);
+    return made;
+  }
+
+  async #requireRoom(): Promise<void> {
+    const { storage, minFreeDisk } = this.options;
+    if ((await storage.freeSpace()).free >= minFreeDisk) return;
+    throw new FdsError("storage_full", "The server's disk is too full for another download");
+  }
+}
+
+/** The answer to an id that no download has, or none that the caller sees. */
+export function downloadNotFound(): FdsError {
+  return new FdsError("download_not_found", "There is no download with this id");
+}
+
+function alreadyEnded({ status }: Download): FdsError {
+  return new FdsError("download_already_ended", `The download is ${status} already`);
+}
