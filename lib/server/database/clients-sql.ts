@@ -1,4 +1,9 @@
-import { ofEach, sql } from "./statement.ts";
+import { idsOf } from "./engines.ts";
+import { sitesOf } from "./list-sql.ts";
+import type { ClientFilter, RegisteredClient } from "./repository.ts";
+import { toRegisteredRow } from "./rows.ts";
+import { hasLabels } from "./selector-sql.ts";
+import { assignments, insertion, list, ofEach, sql, type Statement } from "./statement.ts";
 
 /** How long the words of a problem are shown, in ms: as long as the server that noticed it keeps them. */
 const PROBLEM_MS = 150_000;
@@ -19,4 +24,46 @@ export const CLIENTS = ofEach({
 });
 
 /** Whether a client is connected to some server, in a statement of {@link CLIENTS}. */
-export const IS_HELD = sql`(holder.lease_id IS NOT NULL)`;
+const IS_HELD = sql`(holder.lease_id IS NOT NULL)`;
+
+/** Clients that pass a filter, by id. */
+export function clientsOf({ after, sites, ids, held, selector, limit }: ClientFilter): Statement {
+  const isTheirs = sites
+    ? sql`AND clients.client_id IN (SELECT value FROM ${sitesOf(sites)})`
+    : sql``;
+  const named = ids && sql`(SELECT value FROM ${idsOf(ids.ids)})`;
+  const isNamed = named
+    ? sql`AND clients.client_id ${ids.are === "in" ? sql`IN` : sql`NOT IN`} ${named}`
+    : sql``;
+  const isMeant = selector ? sql`AND ${hasLabels(selector, sql`clients.client_id`)}` : sql``;
+  return sql`
+    ${CLIENTS}
+    WHERE clients.client_id > ${after ?? ""} ${isTheirs} ${isNamed} ${isMeant}
+      ${held === undefined ? sql`` : held ? sql`AND ${IS_HELD}` : sql`AND NOT ${IS_HELD}`}
+    ORDER BY clients.client_id LIMIT ${limit}`;
+}
+
+/**
+ * Writes what a client reports of itself, and gives its id where that was done.
+ * @param replaces what is known of it; null: nothing, so that one that is there is left as it is
+ */
+export function registrationOf(
+  client: RegisteredClient,
+  replaces: RegisteredClient | null,
+): Statement {
+  const row = toRegisteredRow(client);
+  return sql`
+    INSERT INTO clients ${insertion(row)}
+    ON CONFLICT (client_id) DO UPDATE SET ${assignments(row)}
+    WHERE clients.key_hash = ${replaces?.keyHash ?? null}
+      AND clients.revoked_at IS NOT DISTINCT FROM ${replaces?.revokedAt ?? null}
+    RETURNING client_id`;
+}
+
+/** Writes when clients were last seen, in ms since 1970, where that is later than what is known. */
+export function sightOf(lastSeen: readonly (readonly [clientId: string, at: number])[]): Statement {
+  const rows = lastSeen.map(([clientId, at]) => sql`(${clientId}, CAST(${at} AS BIGINT))`);
+  return sql`
+    UPDATE clients SET last_seen_at = seen.column2 FROM (VALUES ${list(rows)}) AS seen
+    WHERE client_id = seen.column1 AND last_seen_at < seen.column2`;
+}

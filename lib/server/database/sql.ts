@@ -2,14 +2,7 @@ import type { LabelChanges, Labels } from "../../api/labels.ts";
 import { FdsError } from "../../protocol/errors.ts";
 import type { Logger } from "../../util/logger.ts";
 import { atOnce, type InTurn } from "../../util/fair-turns.ts";
-import {
-  type Active,
-  type Completed,
-  type Download,
-  type Downloading,
-  type Queued,
-  durableOffsetOf,
-} from "../download.ts";
+import { type Active, type Download, type Downloading, type Queued } from "../download.ts";
 import type { Sites } from "../access/sites.ts";
 import { AccessSql } from "./access-sql.ts";
 import { SetRowsSql } from "./set-rows-sql.ts";
@@ -35,22 +28,21 @@ import {
   numberOrNull,
   toClient,
   toDownload,
-  toRegisteredRow,
   toRow,
   type ClientRow,
   type DownloadRow,
 } from "./rows.ts";
 import { DeliveriesSql } from "./deliveries-sql.ts";
 import { JobsSql } from "./jobs-sql.ts";
-import { KeepSql, ruleOf } from "./keep-sql.ts";
+import { KeepSql } from "./keep-sql.ts";
 import { SchedulesSql } from "./schedules-sql.ts";
 import { ServersSql } from "./servers-sql.ts";
 import { activeLines, claimOf, dueSince, nextDueAfter, waitingFor } from "./queue-sql.ts";
 import { DatabaseFull, type SqlDatabase, UniqueViolation } from "./database.ts";
 import { openDatabase } from "./open.ts";
-import { CLIENTS, IS_HELD } from "./clients-sql.ts";
-import { hasLabels } from "./selector-sql.ts";
-import { assignments, insertion, list, sql } from "./statement.ts";
+import { changeOf, mayBeTakenBack } from "./change-sql.ts";
+import { CLIENTS, clientsOf, registrationOf, sightOf } from "./clients-sql.ts";
+import { insertion, sql } from "./statement.ts";
 import { TotalsSql } from "./totals-sql.ts";
 import { OutboxSql } from "./outbox-sql.ts";
 import { WebhooksSql } from "./webhooks-sql.ts";
@@ -78,28 +70,6 @@ const IN_ONE_STATEMENT = 200;
 
 /** What has ended; written like this it is answered by the index of what has. */
 const HAS_ENDED = sql`status IN ('completed', 'failed', 'cancelled')`;
-
-/** A power cut costs at most so many bytes sent again, beside what was not yet safe. */
-const DURABLE_EACH = 64 * 1024 * 1024;
-
-/**
- * Whether a power cut may undo a change: an attempt that its row knows nothing of is made again. Of
- * its checkpoints one now and then has to stay, or a large file would begin anew; and one that says
- * less than before has to, as the part will soon hold no more.
- */
-function mayBeTakenBack(next: Download, before: Download | undefined): boolean {
-  if (next.status !== "downloading" || !before) return false;
-  const [now, then] = [durableOffsetOf(next), durableOffsetOf(before)];
-  return now >= then && Math.floor(now / DURABLE_EACH) === Math.floor(then / DURABLE_EACH);
-}
-
-/** Whether a download of a job comes to its end: what is kept of it is known then. */
-function isCompletion(
-  next: Download,
-  before: Download | undefined,
-): next is Completed & { jobId: string } {
-  return next.status === "completed" && next.jobId !== null && before?.status !== "completed";
-}
 
 class SqlRepository implements Repository {
   readonly sets: SetRowsSql;
@@ -214,27 +184,14 @@ class SqlRepository implements Repository {
   }
 
   async replaceDownload<T extends Download>(next: T, before?: Download): Promise<T | null> {
-    const { downloadId, revision, ...wanted } = toRow(next);
-    const known: Partial<DownloadRow> = before ? toRow(before) : {};
-    const isOther = ([name, value]: [string, unknown]) =>
-      known[name as keyof DownloadRow] !== value;
-    // Each column takes time to prepare, and one that is in an index changes the index too.
-    const columns = {
-      ...Object.fromEntries(Object.entries(wanted).filter(isOther)),
-      ...(isCompletion(next, before) && ruleOf(next.jobId, next.completedAt)),
-      revision: nextRevision(),
-    };
     try {
-      const [row] = await this.database.run<DownloadRow>(sql`
-        UPDATE downloads SET ${assignments(columns)}
-        WHERE download_id = ${downloadId} AND revision = ${revision}
-        RETURNING *`);
+      const [row] = await this.database.run<DownloadRow>(changeOf(next, before));
       if (row && !mayBeTakenBack(next, before)) await this.database.flush();
       // The row has the status that was just written, and with it the shape of `next`.
       return row ? (toDownload(row) as T) : null;
     } catch (error) {
       if (!(error instanceof UniqueViolation)) throw error;
-      const message = `another download holds the name "${wanted.savedPath}"`;
+      const message = `another download holds the name "${toRow(next).savedPath}"`;
       throw new NameTakenError(message, { cause: error });
     }
   }
@@ -276,20 +233,8 @@ class SqlRepository implements Repository {
     return row ? toClient(row, await this.labelsOf(clientId)) : null;
   }
 
-  async listClients({ after, sites, ids, held, selector, limit }: ClientFilter): Promise<Client[]> {
-    const isTheirs = sites
-      ? sql`AND clients.client_id IN (SELECT value FROM ${sitesOf(sites)})`
-      : sql``;
-    const named = ids && sql`(SELECT value FROM ${idsOf(ids.ids)})`;
-    const isNamed = named
-      ? sql`AND clients.client_id ${ids.are === "in" ? sql`IN` : sql`NOT IN`} ${named}`
-      : sql``;
-    const isMeant = selector ? sql`AND ${hasLabels(selector, sql`clients.client_id`)}` : sql``;
-    const rows = await this.database.run<ClientRow>(sql`
-      ${CLIENTS}
-      WHERE clients.client_id > ${after ?? ""} ${isTheirs} ${isNamed} ${isMeant}
-        ${held === undefined ? sql`` : held ? sql`AND ${IS_HELD}` : sql`AND NOT ${IS_HELD}`}
-      ORDER BY clients.client_id LIMIT ${limit}`);
+  async listClients(filter: ClientFilter): Promise<Client[]> {
+    const rows = await this.database.run<ClientRow>(clientsOf(filter));
     const labels = await this.#labels.of(rows.map(({ clientId }) => clientId));
     return rows.map((row) => toClient(row, labels.get(row.clientId)));
   }
@@ -310,13 +255,7 @@ class SqlRepository implements Repository {
     client: RegisteredClient,
     replaces: RegisteredClient | null,
   ): Promise<boolean> {
-    const row = toRegisteredRow(client);
-    const written = await this.database.keep(sql`
-      INSERT INTO clients ${insertion(row)}
-      ON CONFLICT (client_id) DO UPDATE SET ${assignments(row)}
-      WHERE clients.key_hash = ${replaces?.keyHash ?? null}
-        AND clients.revoked_at IS NOT DISTINCT FROM ${replaces?.revokedAt ?? null}
-      RETURNING client_id`);
+    const written = await this.database.keep(registrationOf(client, replaces));
     return written.length > 0;
   }
 
@@ -328,12 +267,7 @@ class SqlRepository implements Repository {
 
   async clientsSeen(lastSeen: ReadonlyMap<string, number>): Promise<void> {
     for (const some of slices([...lastSeen], IN_ONE_STATEMENT)) {
-      const rows = some.map(([clientId, at]) => sql`(${clientId}, CAST(${at} AS BIGINT))`);
-      await this.inTurn(() =>
-        this.database.run(sql`
-          UPDATE clients SET last_seen_at = seen.column2 FROM (VALUES ${list(rows)}) AS seen
-          WHERE client_id = seen.column1 AND last_seen_at < seen.column2`),
-      );
+      await this.inTurn(() => this.database.run(sightOf(some)));
     }
   }
 
