@@ -11,6 +11,7 @@ import { downloadChangeCalls } from "./calls/download-changes.ts";
 import { downloadCalls } from "./calls/downloads.ts";
 import { enrolmentKeyCalls } from "./calls/enrolment-keys.ts";
 import { eventCalls } from "./calls/events.ts";
+import { jobChangeCalls } from "./calls/job-changes.ts";
 import { jobCalls } from "./calls/jobs.ts";
 import { scheduleCalls } from "./calls/schedules.ts";
 import { serverCalls } from "./calls/server.ts";
@@ -69,7 +70,7 @@ export function restCalls(options: RestCallsOptions) {
     changes: downloadChangeCalls(call, { clients, downloads, retention }),
     content: contentCalls(call, { clients, downloads, storage, sets: repository.sets, openCalls }),
     events: eventCalls(call, { clients, downloads, feeds }),
-    jobs: jobCalls(call, { jobs, clients, downloads }),
+    jobs: { ...jobCalls(call, { jobs, clients, downloads }), ...jobChangeCalls(call, jobs) },
     keys: enrolmentKeyCalls(call, { enrolmentKeys }),
     schedules: scheduleCalls(call, { schedules, access: repository.access }),
     deliveries: deliveryCalls(call, { schedules, access: repository.access }),
