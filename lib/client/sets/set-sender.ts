@@ -121,6 +121,8 @@ export class SetSender implements OutgoingStream {
         this.#list = message;
         break;
       case "set_want":
+        // The server has the manifest whole, which may be tens of megabytes.
+        this.#lines = undefined;
         this.#wants.add(message.files);
     }
     this.#wakeUp();
