@@ -106,8 +106,8 @@ function linesOf(text: string): SettingLine[] {
     .map((line, index) => ({ line: line.trim(), number: index + 1 }))
     .filter(({ line }) => line !== "" && !line.startsWith("#"))
     .map(({ line, number }) => {
-      const [, name = null, value = ""] = /^([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)$/.exec(line) ?? [];
-      return { number, name, value: value.replace(/^(["'])(.*)\1$/, "$2") };
+      const [, name = null, value = ""] = /^([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)$/s.exec(line) ?? [];
+      return { number, name, value: value.replace(/^(["'])(.*)\1$/s, "$2") };
     });
 }
 

@@ -123,6 +123,13 @@ describe("a change of settings", () => {
         expect(parse(text)).toEqual({ SITE_ID: id, SITE_TOKEN: token });
         expect(changeSettings(text, { SITE_ID: id })).toBe(text);
       }),
+      // A dot of a pattern does not match these line separators.
+      {
+        examples: [
+          ["", "\u2028"],
+          ["a\u2029b", '\u2028"\u2028'],
+        ],
+      },
     );
   });
 });
