@@ -128,3 +128,20 @@ describe("names what failed, and the file of it:", () => {
 test("a text that no path holds is a mistake, not a success", async () => {
   expect(await inPipe(["nowhere"])).toEqual({ text: "", exitCode: 1 });
 });
+
+test("how long files take is written down, and read by the next run", async () => {
+  await mkdir(join(folder, "tests/gate"));
+  const timings = () => Bun.file(join(folder, "tests/gate/timings.json"));
+  await inPipe(["groups"]);
+  expect(await timings().exists()).toBe(false);
+  const child = spawn([...argvOf(["passes", "groups"]), "--timings"], {
+    cwd: folder,
+    stdio: ["ignore", "ignore", "ignore"],
+  });
+  expect(await child.exited).toBe(0);
+  expect(Object.keys((await timings().json()).files).toSorted()).toEqual([
+    "tests/groups.test.ts",
+    "tests/passes.test.ts",
+  ]);
+  expect((await inPipe(["passes", "groups"])).exitCode).toBe(0);
+});

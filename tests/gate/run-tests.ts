@@ -13,17 +13,30 @@ import { stdout } from "../../lib/util/output.ts";
 
 const HELP = `Runs the tests and says what could not be run here.
 
-Usage: bun run test [FILE…]
-  FILE  only test files whose path holds this text`;
+Usage: bun run test [--timings] [FILE…]
+  FILE       only test files whose path holds this text
+  --timings  write down how long each file takes, for later runs`;
+
+const FLAGS = { timings: { type: "boolean" } } as const;
 
 /** Test files that run at once. Most of them wait more than they compute: three for each core. */
 const PROCESSES = 3 * availableParallelism();
+
+/**
+ * How long files take, in ms. The slowest begin first, so that none of them is left over at the end, when
+ * most of the processes have nothing to do. A file that is not in it begins when it may.
+ */
+const TIMINGS = "tests/gate/timings.json";
 
 /** Files that measure time: they run one after the other, when nothing else takes the processor. */
 const SERIAL = /\.serial\.test\.ts$/;
 
 /** Runs the test files whose path holds one of these texts, or all where there are none. */
-async function runTests(texts: readonly string[], signal: AbortSignal): Promise<TestResult[]> {
+async function runTests(
+  texts: readonly string[],
+  writesTimings: boolean,
+  signal: AbortSignal,
+): Promise<TestResult[]> {
   const all = [...new Bun.Glob("tests/**/*.test.ts").scanSync()].map((file) =>
     file.replaceAll("\\", "/"),
   );
@@ -34,7 +47,8 @@ async function runTests(texts: readonly string[], signal: AbortSignal): Promise<
   const parallel = files.filter((file) => !SERIAL.test(file));
   const results: TestResult[] = [];
   if (parallel.length > 0) {
-    const flags = [`--parallel=${PROCESSES}`];
+    const timings = [`--timings=${TIMINGS}`, ...(writesTimings ? ["--update-timings"] : [])];
+    const flags = [`--parallel=${PROCESSES}`, ...timings];
     results.push(...(await runBunTest({ files: parallel, flags, output: "inherit", signal })));
   }
   for (const file of files.filter((each) => SERIAL.test(each))) {
@@ -52,12 +66,12 @@ function list(heading: string, results: readonly TestResult[]): void {
 
 /** @returns the exit code; the line of counts is the last one, whatever came of the tests */
 async function main(signal: AbortSignal): Promise<number> {
-  const { values, positionals } = parseFlags(process.argv.slice(2), {}, Infinity);
+  const { values, positionals } = parseFlags(process.argv.slice(2), FLAGS, Infinity);
   if (values["help"]) {
     stdout.write(`${HELP}\n`);
     return 0;
   }
-  const results = await runTests(positionals, signal);
+  const results = await runTests(positionals, values["timings"] === true, signal);
   const failed = results.filter(({ outcome }) => outcome === "failed");
   list(
     "Not run here:",
