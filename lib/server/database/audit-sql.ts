@@ -22,7 +22,7 @@ export class AuditSql implements AuditRows {
 
   async insertAudit(rows: AuditRow[]): Promise<void> {
     for (let at = 0; at < rows.length; at += WRITTEN_AT_ONCE) {
-      // A batch that was written before another one failed comes again.
+      // After a failure all batches come again, also those that were written before it.
       await this.database.keep(sql`
         INSERT INTO audit ${insertion(...rows.slice(at, at + WRITTEN_AT_ONCE))}
         ON CONFLICT (audit_id) DO NOTHING`);

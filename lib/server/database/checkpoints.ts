@@ -34,7 +34,7 @@ export class Checkpoints {
     if (++this.#changes < MOVED_AFTER || this.#running) return;
     this.#changes = 0;
     this.#running = this.#move()
-      // The log grows on, and is moved after as many changes again.
+      // The log goes on growing, and is moved after as many changes again.
       .catch(() => undefined)
       .finally(() => (this.#running = undefined));
   }

@@ -27,7 +27,7 @@ export interface SqlDatabase {
   run<Row>(statement: Statement): Promise<Row[]>;
   /**
    * Resolves when every change before the call outlives a power cut.
-   * @throws Error when one may not; it holds all the same as long as the power stays
+   * @throws Error when one may not: a power cut may undo it, nothing else does
    */
   flush(): Promise<void>;
   /** Runs a statement whose change outlives a power cut once it resolves. */

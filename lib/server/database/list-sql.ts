@@ -36,7 +36,7 @@ export function listOf(filter: DownloadFilter): Statement {
   return page(sql`${open ? OPEN_FAILURES : sql`downloads WHERE TRUE`} ${wanted}`, limit);
 }
 
-/** The downloads of a job; whatever else is wanted is looked for among them. */
+/** The downloads of a job that pass the other conditions of the filter. */
 function listOfJob(jobId: string, filter: DownloadFilter): Statement {
   const { status, clientId, sites, before, open, limit } = filter;
   return page(

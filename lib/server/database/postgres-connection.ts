@@ -10,10 +10,10 @@ const STATEMENT_MS = 15_000;
 /** How long a statement waits for a lock, and a transaction of a server that froze keeps one, in ms. */
 const LOCK_MS = 10_000;
 
-/** A statement without an answer after this time has none to come: the connection is dead. In ms. */
+/** Time without an answer to a statement after which the connection counts as dead, in ms. */
 const ANSWER_MS = STATEMENT_MS + 5_000;
 
-/** Filters and batches give statements many forms, each of which takes some 50 KiB in Postgres. */
+/** Most statements that Postgres keeps for a connection: each takes it some 50 KiB. */
 const MOST_PREPARED = 200;
 
 /** A row as Postgres has it: names of columns in snake_case. */
@@ -46,7 +46,7 @@ export class PostgresConnection {
       max: 1,
       idleTimeout: 0,
       connectionTimeout: CONNECT_S,
-      // Else they come as text, and could not be told from one.
+      // Otherwise they come as text, and could not be told from texts.
       bigint: true,
       connection: {
         application_name: "file-download-system",

@@ -5,7 +5,7 @@ import type { Value } from "./statement.ts";
 /** Marks of changes that are known here are removed after so many. */
 const FORGOTTEN_AFTER = 500;
 
-/** Marks of servers that ended before they removed them are kept as long as this, in ms. */
+/** Time for which marks are kept whose server ended before it removed them, in ms. */
 const KEPT_MS = 86_400_000;
 
 /** The changes of this server, each with a number, under which its answer is kept until it is known. */

@@ -3,7 +3,7 @@ import { ConnectionLost, PostgresConnection } from "./postgres-connection.ts";
 /** Most connections of one server; Postgres takes 100 by default. */
 const MOST_CONNECTIONS = 10;
 
-/** Who waits for a connection: it is given one, or may look again. */
+/** Somebody who waits for a connection: it is given one, or told to look again. */
 type Waiting = PromiseWithResolvers<PostgresConnection | undefined>;
 
 /** Connections to Postgres, each for one piece of work at a time; one that broke is not used again. */

@@ -120,7 +120,7 @@ export function dueSince(after: number, now: number): Statement {
     ${after === 0 ? sql`UNION ${hiddenByClock(now)}` : sql``}`;
 }
 
-/** What waits of jobs whose spread the clock, put back, moved away. */
+/** Downloads whose start lies far ahead because the clock was put back, of jobs that spread their starts. */
 function hiddenByClock(now: number): Statement {
   return sql`
     SELECT client_id, job_id FROM ${OF_JOB}
@@ -130,7 +130,7 @@ function hiddenByClock(now: number): Statement {
 
 /** When the next download becomes due after a time: `due` of each way to be due, or null. */
 export function nextDueAfter(now: number): Statement {
-  // The first entry of each index behind the time, and not the whole queue.
+  // Each part reads the first entry of an index behind the time, and not the whole queue.
   return sql`
     SELECT MIN(not_before) AS due FROM ${indexed("downloads", "downloads_by_due_time")}
     WHERE status = 'queued' AND not_before > ${now}

@@ -17,7 +17,7 @@ import { sql, Statement } from "./statement.ts";
 const BATCH = 100;
 /** Rows that one statement looks at: it holds the event loop for about a millisecond. */
 const SLICE = 1_000;
-/** A file that was read sooner after its last change may have changed again unseen, in ms. */
+/** Least time from a file's last change to its reading, in ms: sooner, it may have changed again unseen. */
 const SETTLED_MS = 2_000;
 
 /** Characters of a download's id, a UUID. */

@@ -37,7 +37,7 @@ export async function openSqlite(databaseUrl: string, busyTimeoutMs = 5_000): Pr
   }
 }
 
-/** Texts of statements that stay prepared; filters give them many forms. */
+/** Most statements that stay prepared: with filters, one statement has many texts. */
 const MAX_PREPARED = 200;
 
 interface PreparedStatement {

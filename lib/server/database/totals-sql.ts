@@ -88,7 +88,7 @@ export class TotalsSql {
   }
 }
 
-/** What is smaller than each UUIDv7 that was made at a time or later: an id begins with its time. */
+/** A text that sorts before each UUIDv7 of a time (ms since 1970) or later: an id begins with its time. */
 export function idBefore(time: number): string {
   const digits = time.toString(16).padStart(12, "0");
   return `${digits.slice(0, 8)}-${digits.slice(8)}`;

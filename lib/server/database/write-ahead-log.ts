@@ -35,7 +35,7 @@ export class WriteAheadLog {
 
   /**
    * Resolves when every commit before the call is on the disk.
-   * @throws Error when it may not be; it holds all the same as long as the power stays
+   * @throws Error when one may not be: a power cut may undo it, nothing else does
    */
   flush(): Promise<void> {
     return this.#shared.flush(this.path);

@@ -26,7 +26,7 @@ export class Choice {
   async *clients(sites: Sites | null): AsyncGenerator<Client[]> {
     const chosen = this.#chosen;
     const ids = chosen.isOfNamesAlone ? { are: "in" as const, ids: chosen.named } : undefined;
-    // Also those that have other labels: only then it is known which ids there are.
+    // Where ids are named, clients with other labels are read too: an id without a client is an error.
     const selector = chosen.named.size > 0 ? undefined : (chosen.selector ?? undefined);
     for (let after: string | undefined, isMore = true; isMore;) {
       const page = await this.repository.listClients({ after, ids, sites, selector, limit: PAGE });

@@ -25,10 +25,10 @@ export interface JobsOptions {
   logger: Logger;
 }
 
-/** After an error of the database, work on a job is done again after this time, in ms. */
+/** Delay after an error of the database until work on a job is done again, in ms. */
 const AGAIN_AFTER_MS = 5_000;
 
-/** A call that changes the downloads of a job is answered within this time, in ms. */
+/** Longest time until a call that changes the downloads of a job is answered, in ms. */
 const LONGEST_ANSWER_MS = 2_000;
 
 /** Where several servers make jobs, one that is not made after this time, in ms, will not be. */
@@ -42,8 +42,8 @@ export interface JobChange {
 }
 
 /**
- * Requests to many clients. A job is its row, its members and their downloads; whatever it says of them
- * is brought about by {@link Settling}, and follows from them by `status.ts`.
+ * Requests to many clients. A job is its row, its members and their downloads. {@link Settling} brings the
+ * downloads to what the row asks for; `status.ts` says what the downloads make of the row.
  */
 export class Jobs implements JobHooks {
   readonly #rows: JobRows;
@@ -223,7 +223,7 @@ export class Jobs implements JobHooks {
     const job = await this.#change(jobId, (before) => {
       requireTime(before);
       if (!isEnded(before)) return before;
-      // Until the download is there, it is a rerun that is not yet done, and the job does not end again.
+      // An open rerun keeps the job from ending again before the new download is there.
       const rerun = { statuses: [], before: "" };
       return { ...before, status: "running", endedAt: null, rerun, unsettled: true };
     });
@@ -255,7 +255,7 @@ export class Jobs implements JobHooks {
     this.#watch.downloadChanged(job.jobId);
   }
 
-  /** One at a time of each job: it is what its row says at the end of it. */
+  /** Brings a job to what its row says, also where that changes meanwhile; once at a time for each job. */
   #settle(jobId: string): Promise<void> {
     return this.#work.run(async () => {
       for (;;) {

@@ -7,7 +7,7 @@ import type { Repository } from "../database/repository.ts";
 import type { IdempotencyKey, Job, JobPlan } from "../job.ts";
 import { Choice } from "./choice.ts";
 
-/** An idempotency key stands for its request so long, in ms. */
+/** Time for which an idempotency key stands for its request, in ms. */
 const KEY_LIFETIME_MS = 24 * 3_600_000;
 
 /** Clients that are added before others have their turn. */
@@ -66,7 +66,7 @@ export class JobMaking {
     if (known) requireSame(known, bodyHash);
     const job = known && (await jobs.get(known.jobId));
     if (job) return { job, isNew: false };
-    // What is refused takes no key.
+    // A request that is refused leaves its key free.
     await this.choose(order, caller);
     const key = { ...by, bodyHash, jobId: Bun.randomUUIDv7(), createdAt };
     const taken = await jobs.takeKey(key, since);
@@ -124,7 +124,7 @@ function requireSame(known: IdempotencyKey, bodyHash: string): void {
   );
 }
 
-/** The same for requests that say the same, in whichever order of fields. */
+/** The hash of a request. The order of its fields makes no difference. */
 function hashOf(request: unknown): string {
   return createHash("sha256")
     .update(JSON.stringify(sorted(request)))

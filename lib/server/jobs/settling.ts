@@ -57,7 +57,7 @@ export class Settling {
     };
     await this.#eachOfEnded(job, "downloading", cancel);
     await this.#eachOfEnded(job, "verifying", cancel);
-    // What lost its client meanwhile waits again.
+    // A download that lost its client meanwhile is queued again.
     await this.#eachOfEnded(job, "queued", ({ downloadId }) => downloads.giveUp(downloadId, null));
   }
 
@@ -124,8 +124,8 @@ export class Settling {
   }
 
   /**
-   * Does something with each download of a job that is over. A retry opens its job before it makes its download: if one is among
-   * those that were read, the job is not over any more.
+   * Does something with each download of a job that is over. A retry opens its job before it makes its
+   * download, so whether the job is still over is asked after each batch was read.
    */
   #eachOfEnded(
     job: Job,

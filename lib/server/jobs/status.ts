@@ -5,12 +5,12 @@ import type { Job, JobStatus, JobTotals } from "../job.ts";
  * stop it; that it is completed or failed follows from its downloads.
  */
 
-/** Whether what waits for a job's time to come has no time left. */
+/** Whether the job's time is over: what waits then is not started any more. */
 export function hasExpired({ expiresAt }: Pick<Job, "expiresAt">, now: number): boolean {
   return expiresAt !== null && expiresAt <= now;
 }
 
-/** Whether nobody waits for more of a job, until it is reopened. */
+/** Whether the job has ended. A rerun or a retry reopens it. */
 export function isEnded({ status }: Pick<Job, "status">): boolean {
   return status !== "running" && status !== "paused";
 }

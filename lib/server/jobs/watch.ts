@@ -3,16 +3,16 @@ import type { Job, JobRows } from "../job.ts";
 import { isToSettle } from "./settling.ts";
 import { hasExpired, hasToStop, isEnded, statusOf } from "./status.ts";
 
-/** A job is looked at, and told of, so often at most, in ms. */
+/** Shortest time between two looks at a job, and between two events about it, in ms. */
 const LOOK_EVERY_MS = 250;
 
-/** While bytes flow, a job is told of at least so often, in ms. */
+/** Longest time between two events about a job while bytes flow, in ms. */
 const PROGRESS_EVERY_MS = 1_000;
 
-/** After an error of the database it is tried again after this time, in ms. */
+/** Delay of the next try after an error of the database, in ms. */
 const AGAIN_AFTER_MS = 5_000;
 
-/** No timer waits longer, in ms: the clock may be set. */
+/** Longest wait of a timer, in ms: the clock may be set meanwhile. */
 const LONGEST_WAIT_MS = 60_000;
 
 export interface JobWatchOptions {
@@ -49,7 +49,7 @@ const MOST_REMEMBERED = 1_000;
 export class JobWatch {
   readonly #looks = new Map<string, Look>();
   #expiryTimer: Timer | undefined;
-  /** Jobs that expired up to this time were seen to, ms since 1970. */
+  /** The time up to which expired jobs were settled, ms since 1970. */
   #expiredUpTo = Date.now();
   #stopped = false;
 
@@ -104,7 +104,7 @@ export class JobWatch {
       for (const job of open.filter((one) => hasExpired(one, now) && isNew(one))) {
         await this.options.settle(job.jobId);
       }
-      // Where the clock was put back, those that expired then did.
+      // A clock that is put back makes no job expire a second time.
       this.#expiredUpTo = Math.max(this.#expiredUpTo, now);
     } catch (error) {
       this.#report(error);

@@ -7,7 +7,7 @@ export interface BucketOptions extends Credentials {
   /** Such as `https://s3.eu-central-1.amazonaws.com`; buckets are paths in it. */
   endpoint: string;
   bucket: string;
-  /** What two tries are apart at first, and at most, in ms. */
+  /** Delays between two tries, in ms: the first one, and the longest. */
   pauses?: { firstMs: number; longestMs: number };
 }
 
@@ -20,7 +20,7 @@ export interface BucketRequest {
   /** Names in lower case. */
   headers?: Record<string, string>;
   body?: Uint8Array<ArrayBuffer>;
-  /** Bytes that are expected in the answer: each takes its time. */
+  /** Bytes that are expected in the answer: the more, the longer it may take. */
   expected?: number;
 }
 
@@ -33,17 +33,17 @@ export interface BucketAnswer {
 
 /** How long a request is tried. */
 export interface Patience {
-  /** From when no other try begins, in ms after the first one; Infinity: as long as it takes. */
+  /** Time after the first try from which on no other one begins, in ms; Infinity: there is always another. */
   forMs: number;
   /** How long a request without bytes may take, in ms. */
   answerMs?: number;
-  /** Ends what runs too. */
+  /** Ends a try that is under way, too. */
   signal?: AbortSignal;
 }
 
-/** A request without bytes has this long for its answer, in ms. */
+/** Longest time until a request without bytes is answered, in ms. */
 const ANSWER_MS = 30_000;
-/** Slower than this, in bytes a second, is as good as broken. */
+/** Slowest rate of a request with bytes that is waited for, in bytes a second. */
 const SLOWEST = 64 * 1024;
 
 const PAUSES = { firstMs: 200, longestMs: 5_000 };

@@ -77,7 +77,7 @@ async function upload(key: string, parts: Piece[][], options: ComposeOptions): P
     });
     await multipart.complete(under, etags, how);
   } catch (error) {
-    // What stays is forgotten with the part; the first error counts.
+    // An upload that cannot be ended now is ended with the part. The first error is the one to tell.
     await multipart.abort(under).catch(() => undefined);
     throw error;
   }
@@ -127,7 +127,7 @@ function uploadIn(text: string): Upload | null {
   return key === undefined || uploadId === undefined ? null : { key, uploadId };
 }
 
-/** Whether the error says that the name is taken, or that an answer was lost that said it was given. */
+/** Whether the error says that the name is taken, perhaps by this very request, whose answer was lost. */
 export function isTaken(error: unknown): boolean {
   return error instanceof S3Error && (error.status === 412 || error.status === 404);
 }

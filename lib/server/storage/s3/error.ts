@@ -5,7 +5,7 @@ import { valueOf } from "./xml.ts";
 /** How S3 and its kin say that there is no room, which can be made. */
 const FULL = new Set(["QuotaExceeded", "XMinioStorageFull", "InsufficientStorage"]);
 
-/** Answers that another try may change. */
+/** Statuses of answers after which another try may work. */
 const PASSING = new Set(["InternalError", "SlowDown", "ServiceUnavailable", "RequestTimeout"]);
 
 /** What went wrong with a request to S3. */

@@ -1,9 +1,9 @@
 /** Buffers that are kept to be used again: a new one costs as much as filling it. */
 const MOST_SPARE = 4;
-/** So long they are kept when nobody wants one, in ms. */
+/** Time for which a buffer that nobody wants is kept, in ms. */
 const SPARE_MS = 5_000;
 
-/** Bytes of memory that are shared: who wants more than there is waits in line. */
+/** A budget of memory. Whoever wants more than is left of it waits in line. */
 export class Memory {
   #held = 0;
   #spare: Uint8Array<ArrayBuffer>[] = [];

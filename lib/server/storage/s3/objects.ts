@@ -178,7 +178,7 @@ export class Objects {
       const error = elementsOf(text, "Error")[0];
       if (error === undefined) return text;
       const code = valueOf(error, "Code") ?? "no reason";
-      // What came as 200 is as good as a 500 where nothing better is known of it.
+      // S3 answers 200 before the work is done. An InternalError in it may pass, as one with status 500.
       throw new S3Error(code, code === "InternalError" ? 500 : status);
     }, this.patience);
   }

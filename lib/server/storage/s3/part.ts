@@ -4,12 +4,13 @@ import { inS3, problemInS3 } from "./error.ts";
 import { type Piece, pieceName } from "./pieces.ts";
 import type { Place } from "./place.ts";
 
-/** A tail is made safe once its first byte is so old, in ms: each is an object that is paid for. */
+/** Age of a tail's first byte at which it becomes an object, in ms. Each object is paid for. */
 const TAIL_MS = 1_000;
-/** Segments that may be written and not safe: one fills while others are on their way. */
+/** Most segments that are not durable yet: one fills while others are on their way. A crash costs them. */
 const UNSAFE_SEGMENTS = 4;
-/** A tail begins with so many bytes of memory, and has so many times more as they are used up. */
+/** Memory with which a tail begins, in bytes. */
 const FIRST_BUFFER = 256 * 1024;
+/** How many times as much it gets when that is used up. */
 const GROWTH = 8;
 
 /** @property prefix of the keys of the pieces */
@@ -40,7 +41,7 @@ export class S3Part implements Part {
   /** Puts that are under way, the one that began first. */
   readonly #puts = new Set<Promise<void>>();
   #problem: FdsError | undefined;
-  /** What the last checkpoint called safe. */
+  /** Bytes that were durable at the last checkpoint. */
   #told = 0;
   /** The piece that was read last, as reading goes on in it. */
   #readAhead: { key: string; bytes: Uint8Array<ArrayBuffer> } | undefined;

@@ -36,13 +36,13 @@ export interface S3Options extends BucketOptions {
 
 /** As Amazon's S3 has it. */
 const MOST_PARTS = 10_000;
-/** Callers of REST wait for S3 so long, in ms; transfers wait as long as it takes. */
+/** Longest time that a caller of REST waits for S3, in ms. Transfers wait as long as it takes. */
 const CALLER_MS = 10_000;
-/** S3 is away once it did not answer for so long, in ms. */
+/** Time without an answer after which S3 counts as away, in ms. */
 const CHECK_MS = 2_000;
-/** What a look at the bucket found is good for so long, in ms. */
+/** Time for which the result of a look at the bucket is used, in ms. */
 const CHECK_GOOD_FOR_MS = 1_000;
-/** How long what runs is still tried once the server stops, in ms. */
+/** Time for which requests are still tried once the server stops, in ms. */
 const STOPPING_MS = 3_000;
 /** An empty part has no piece: this object says that it is there. */
 const OPENED = "opened";
