@@ -27,7 +27,7 @@ const BATCH = 100;
 /** What comes due is looked for at most this often, in ms, whatever happens. */
 const LOOK_EVERY_MS = 1_000;
 /** And at least this often: clocks are set, and another server may have left something undone. */
-const LONGEST_SLEEP_MS = 600_000;
+const LONGEST_SLEEP_MS = 60_000;
 /** After an error of the database or the storage it is tried again after this time, in ms. */
 const AGAIN_AFTER_MS = 10_000;
 /** So many that cannot be removed are tried at a time: a storage that is away has none. */

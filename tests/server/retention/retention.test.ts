@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,8 +12,11 @@ import { Metrics } from "../../../lib/server/metrics/metrics.ts";
 import { Retention } from "../../../lib/server/retention/retention.ts";
 import { Logger } from "../../../lib/util/logger.ts";
 import { MemoryStorage } from "../../support/memory-storage.ts";
-import { waitFor } from "../../support/wait.ts";
+import { NO_POSTGRES, Postgres } from "../../support/postgres.ts";
+import { TEST_LIMIT, waitFor } from "../../support/wait.ts";
 import { completed, id, queued } from "../database/samples.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 let folder: string;
 let storage: MemoryStorage;
@@ -35,6 +38,22 @@ afterEach(async () => {
 });
 
 const open = () => openSqlRepository(`sqlite://${folder}/state.db`);
+
+/** What several servers remove at once is removed, and recorded, once. */
+async function expectRemovedOnce(openAgain: () => Promise<Repository>): Promise<void> {
+  const all = Array.from({ length: 30 }, (_, n) => n + 1);
+  for (const n of all) await put(n, 3);
+  const others = await openAgain();
+  try {
+    for (const each of [begin(), begin(others), begin(), begin(others)]) each.start();
+    await isGone(...all.map((n) => `site-1/${n}`));
+    for (const each of running) await each.stop();
+    const about = audited.map(({ downloadId }) => downloadId ?? "");
+    expect(about.toSorted()).toEqual(all.map(id));
+  } finally {
+    await others.close();
+  }
+}
 
 /** One more server; it keeps what comes for a day. */
 function begin(repository = rows): Retention {
@@ -137,20 +156,23 @@ describe("the loop", () => {
     expect(marked.filter(Boolean)).toHaveLength(10);
   });
 
-  test("of several servers removes each download once", async () => {
-    const all = Array.from({ length: 30 }, (_, n) => n + 1);
-    for (const n of all) await put(n, 3);
-    const others = await open();
-    try {
-      for (const each of [begin(), begin(others), begin(rows), begin(others)]) each.start();
-      await isGone(...all.map((n) => `site-1/${n}`));
-      for (const each of running) await each.stop();
-      const about = audited.map(({ downloadId }) => downloadId);
-      expect(about.toSorted()).toEqual(all.map(id));
-    } finally {
-      await others.close();
-    }
-  });
+  test("of several servers removes each download once", () => expectRemovedOnce(open));
+
+  test.skipIf(NO_POSTGRES !== "")(
+    `of several servers on Postgres removes each download once${NO_POSTGRES}`,
+    async () => {
+      await using postgres = await Postgres.start();
+      const url = await postgres.makeDatabase();
+      const onSqlite = rows;
+      rows = await openSqlRepository(url);
+      try {
+        await expectRemovedOnce(() => openSqlRepository(url));
+      } finally {
+        await rows.close();
+        rows = onSqlite;
+      }
+    },
+  );
 });
 
 describe("a removal that is asked for", () => {
