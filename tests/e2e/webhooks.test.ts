@@ -14,7 +14,9 @@ import { JobRecord } from "../../lib/api/jobs.ts";
 import { ClientRecord, DownloadRecord } from "../../lib/api/schemas.ts";
 import { StorageSpace, WebhookRecord, type WebhookEvent } from "../../lib/api/webhooks.ts";
 import { Authority, openssl } from "../support/certificates.ts";
+import { NO_POSTGRES, Postgres } from "../support/postgres.ts";
 import { Receiver } from "../support/receiver.ts";
+import { ServerGroup } from "../support/server-group.ts";
 import { System } from "../support/system.ts";
 import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 
@@ -248,3 +250,47 @@ describe.skipIf(!openssl.isThere)(`by https (${openssl.hint})`, () => {
     await rm(folder, { recursive: true });
   });
 });
+
+test.skipIf(NO_POSTGRES !== "")(
+  `of several servers one tells each event${NO_POSTGRES}`,
+  async () => {
+    using receiver = new Receiver();
+    await using postgres = await Postgres.start();
+    await using group = await ServerGroup.start({
+      count: 2,
+      databaseUrl: await postgres.makeDatabase(),
+      env: { WEBHOOK_ALLOW: "127.0.0.1", OFFLINE_AFTER: "2s" },
+    });
+    const { api } = group.at(0);
+    const events: WebhookEvent[] = ["download.completed", "client.offline", "client.online"];
+    const { secret } = await api.webhooks.create({ name: "ops", url: receiver.url, events });
+    await Bun.write(group.source("file"), "content");
+    group.balancer.prefer(group.at(1).port);
+    const client = await group.startClient();
+    await received(receiver, "client.online", "site-1");
+
+    const ids: string[] = [];
+    for (let n = 0; n < 12; n++) {
+      const order = { client_id: "site-1", file_path: "file" };
+      ids.push((await group.at(n % 2).api.startDownload(order)).download_id);
+    }
+    for (const id of ids) {
+      Receiver.verify(await received(receiver, "download.completed", id), secret);
+    }
+
+    // It goes to the other server, which is no absence.
+    group.balancer.prefer(group.at(0).port);
+    await group.reconnect();
+    client.signal("SIGKILL");
+    await received(receiver, "client.offline", "site-1");
+    await client.restart();
+    await waitFor(() => receiver.messages.length === ids.length + 3, "it to be back");
+    const told = receiver.messages.filter(({ data }) => "hostname" in data);
+    expect(told.map(({ type }) => type)).toEqual([
+      "client.online",
+      "client.offline",
+      "client.online",
+    ]);
+    expect(new Set(receiver.messages.map(({ id }) => id)).size).toBe(receiver.messages.length);
+  },
+);

@@ -47,6 +47,8 @@ const SET_DISK = "tests/faults/set-disk.test.ts";
 const RETENTION = "tests/faults/retention.test.ts";
 const CLIENT_DOCTOR = "tests/e2e/client-doctor.test.ts";
 const RULES = "tests/client/owner-rules/rules.test.ts";
+const TELLER = "tests/server/webhooks/sender.test.ts";
+const ADDRESSES = "tests/server/webhooks/addresses.test.ts";
 
 const ROW_6 = "row 6: after each fsync, link and unlink in turn";
 const THE_MODEL = "downloads do what the model says";
@@ -583,6 +585,22 @@ export const MUTATIONS: readonly Mutation[] = [
     find: `    return !this.isWindows || paths`,
     replace: `    return true || paths`,
     caughtBy: { [RULES]: "stays: Windows takes it for something else" },
+  },
+  {
+    name: "one-address-of-a-name-checked",
+    breaks: "nothing private is reached: each address of a name may be what is connected to",
+    file: "lib/server/webhooks/destinations.ts",
+    find: `const refused = addresses.find((`,
+    replace: `const refused = addresses.slice(0, 1).find((`,
+    caughtBy: { [ADDRESSES]: "is refused, by name" },
+  },
+  {
+    name: "messages-out-of-order",
+    breaks: "what a webhook is told about one subject comes in order",
+    file: "lib/server/database/outbox-sql.ts",
+    find: `AND earlier.status = 'waiting' AND earlier.number < due.number)`,
+    replace: `AND earlier.status = 'waiting' AND earlier.number < 0)`,
+    caughtBy: { [TELLER]: "keeps the order of what is about one subject, over refusals" },
   },
 ];
 

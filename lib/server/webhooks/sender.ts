@@ -15,7 +15,7 @@ const WRITTEN_AT_ONCE = 50;
 const SOON_MS = 20;
 
 /** The outbox is looked at so often whatever happens, in ms: another server may have written. */
-const LOOK_EVERY_MS = 5_000;
+const LOOK_EVERY_MS = 2_000;
 
 /** What a server took and said no more of is due again after this time, in ms. */
 const TAKEN_FOR_MS = ANSWER_WITHIN_MS + 15_000;

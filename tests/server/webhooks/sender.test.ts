@@ -148,7 +148,11 @@ describe("the sender", () => {
       await rows.registerClient({ ...first, connectedAt: n * 10 + 1 }, first);
     }
     const seen = new Set<string>();
-    answer = (_, { headers }) => {
+    let [most, now] = [0, 0];
+    answer = async (_, { headers }) => {
+      most = Math.max(most, ++now);
+      await Bun.sleep(5);
+      now--;
       const messageId = headers["webhook-id"]!;
       const isNew = !seen.has(messageId);
       seen.add(messageId);
@@ -157,6 +161,7 @@ describe("the sender", () => {
     waitMs = 1;
     start();
     await untilDelivered();
+    expect(most).toBe(1);
     const taken = (await attempts()).filter(({ delivered }) => delivered).toReversed();
     expect(taken.map(({ type }) => type)).toEqual([
       "client.online",
