@@ -1,29 +1,13 @@
 import * as z from "zod";
 import { pageLimit } from "./page-limit.ts";
 import { CredentialName } from "./tokens.ts";
+import { WEBHOOK_EVENTS } from "./webhook-events.ts";
 
 /* The REST shapes of webhooks: who is told what happens, and what became of telling them. */
 
 const time = z.iso.datetime().meta({ description: "ISO 8601, UTC" });
 
-/** What a webhook can be told of. */
-export const WEBHOOK_EVENTS = [
-  "download.completed",
-  "download.failed",
-  "job.completed",
-  "job.failed",
-  "job.stopped",
-  "delivery.missing",
-  "delivery.late",
-  "delivery.partial",
-  "delivery.received",
-  "client.offline",
-  "client.online",
-  "storage.low",
-] as const;
-
 export const WebhookEvent = z.enum(WEBHOOK_EVENTS).meta({ id: "WebhookEvent" });
-export type WebhookEvent = z.infer<typeof WebhookEvent>;
 
 /** The type of the message that `…/test` sends; no webhook has to ask for it. */
 export const TEST_EVENT = "webhook.test";

@@ -72,6 +72,23 @@ export const api = {
     call("PATCH", "/api/downloads/:download_id", { ...ofDownload(id), body }),
   removeContent: (id: string) =>
     call("DELETE", "/api/downloads/:download_id/content", ofDownload(id)),
+  webhooks: () => call("GET", "/api/webhooks", {}),
+  createWebhook: (body: Body<"/api/webhooks">) => call("POST", "/api/webhooks", { body }),
+  changeWebhook: (name: string, body: Request<"PATCH", "/api/webhooks/:name">["body"]) =>
+    call("PATCH", "/api/webhooks/:name", { params: { name }, body }),
+  deleteWebhook: (name: string) => call("DELETE", "/api/webhooks/:name", { params: { name } }),
+  testWebhook: (name: string) => call("POST", "/api/webhooks/:name/test", { params: { name } }),
+  rotateWebhookSecret: (name: string) =>
+    call("POST", "/api/webhooks/:name/rotate", { params: { name } }),
+  webhookAttempts: (name: string, limit: number) =>
+    call("GET", "/api/webhooks/:name/attempts", {
+      params: { name },
+      query: { limit: String(limit) },
+    }),
+  replayWebhookAttempt: (name: string, id: string) =>
+    call("POST", "/api/webhooks/:name/attempts/:attempt_id/replay", {
+      params: { name, attempt_id: id },
+    }),
   retry: (id: string) => call("POST", "/api/downloads/:download_id/retry", ofDownload(id)),
 };
 

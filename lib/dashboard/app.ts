@@ -20,6 +20,7 @@ import { leave, SignInForm, takeCode } from "./sign-in.ts";
 import { SitesView } from "./sites-view.ts";
 import { StartForm } from "./start-form.ts";
 import { midnight, TotalsView } from "./totals-view.ts";
+import { WebhooksSheet } from "./webhooks/webhooks-sheet.ts";
 
 /** How often the words for how long ago something was are written anew, in ms. */
 const CLOCK_MS = 15_000;
@@ -90,6 +91,7 @@ class App {
   readonly #underWay = new Set<string>();
 
   constructor() {
+    void new WebhooksSheet();
     for (const direction of ["newest", "newer", "older"] as const) {
       byId(direction, HTMLButtonElement).addEventListener("click", () => this.#turn(direction));
     }

@@ -1,4 +1,4 @@
-import type { WebhookEvent } from "../api/webhooks.ts";
+import type { WebhookEvent } from "../api/webhook-events.ts";
 
 /* What a webhook is, what waits for it, and how both are kept. Times are ms since 1970. */
 

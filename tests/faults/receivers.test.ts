@@ -1,6 +1,6 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { createServer } from "node:net";
-import type { WebhookEvent } from "../../lib/api/webhooks.ts";
+import type { WebhookEvent } from "../../lib/api/webhook-events.ts";
 import { Random } from "../support/random.ts";
 import { Receiver } from "../support/receiver.ts";
 import { System } from "../support/system.ts";

@@ -1,12 +1,7 @@
 import { MAX_PAGE } from "../../api/page-limit.ts";
 import { CredentialName } from "../../api/tokens.ts";
-import {
-  NewWebhook,
-  type WebhookAttempt,
-  WEBHOOK_EVENTS,
-  type WebhookEvent,
-  type WebhookWithSecret,
-} from "../../api/webhooks.ts";
+import { WEBHOOK_EVENTS, type WebhookEvent } from "../../api/webhook-events.ts";
+import { NewWebhook, type WebhookAttempt, type WebhookWithSecret } from "../../api/webhooks.ts";
 import { readSetting, UsageError } from "../../util/flags.ts";
 import { type Kind, wholeNumber } from "../../util/kinds.ts";
 import { Failure } from "../program.ts";

@@ -1,4 +1,4 @@
-import type { WebhookEvent } from "../../api/webhooks.ts";
+import type { WebhookEvent } from "../../api/webhook-events.ts";
 import type { Attempt, DisabledBecause, Webhook, WebhookChanges, WebhookRows } from "../webhook.ts";
 import type { SqlDatabase } from "./database.ts";
 import { numberOrNull } from "./rows.ts";

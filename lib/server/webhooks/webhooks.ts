@@ -1,4 +1,4 @@
-import type { WebhookEvent } from "../../api/webhooks.ts";
+import type { WebhookEvent } from "../../api/webhook-events.ts";
 import { TEST_EVENT } from "../../api/webhooks.ts";
 import { FdsError } from "../../protocol/errors.ts";
 import type { Logger } from "../../util/logger.ts";

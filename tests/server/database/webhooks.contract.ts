@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import type { WebhookEvent } from "../../../lib/api/webhooks.ts";
+import type { WebhookEvent } from "../../../lib/api/webhook-events.ts";
 import type { Repository } from "../../../lib/server/database/repository.ts";
 import type { Attempt, Message, Webhook } from "../../../lib/server/webhook.ts";
 import type { Backend } from "./repository.contract.ts";

@@ -1,0 +1,91 @@
+import type { WebhookAttempt, WebhookRecord } from "../../api/webhooks.ts";
+import { arrange, cloneOf, find, setText, setTime } from "../dom.ts";
+import { formatWhen, visible } from "../format.ts";
+
+export type WebhookAction = "test" | "attempts" | "rotate" | "switch" | "remove";
+
+export interface WebhookRowOptions {
+  onAction: (action: WebhookAction, webhook: WebhookRecord) => void;
+  onReplay: (attempt: WebhookAttempt, webhook: WebhookRecord) => void;
+}
+
+/** What is asked once more before it is done; a press elsewhere takes it back. */
+const SURE = { rotate: "Really make another?", remove: "Really remove?" };
+
+/** A webhook in the list, with what was tried lately where somebody wants to see it. */
+export class WebhookRow {
+  readonly element = cloneOf("webhook-row");
+  #webhook: WebhookRecord;
+
+  constructor(
+    webhook: WebhookRecord,
+    private readonly options: WebhookRowOptions,
+  ) {
+    this.#webhook = webhook;
+    for (const button of this.element.querySelectorAll<HTMLButtonElement>("[data-action]")) {
+      const words = button.textContent;
+      const action = button.dataset["action"] as WebhookAction;
+      const sure = action === "rotate" || action === "remove" ? SURE[action] : null;
+      button.addEventListener("blur", () => sure !== null && setText(button, words));
+      button.addEventListener("click", () => {
+        if (sure !== null && button.textContent !== sure) return setText(button, sure);
+        if (sure !== null) setText(button, words);
+        this.options.onAction(action, this.#webhook);
+      });
+    }
+    this.show(webhook);
+  }
+
+  get areAttemptsShown(): boolean {
+    return !this.#attempts.hidden;
+  }
+
+  show(webhook: WebhookRecord): void {
+    this.#webhook = webhook;
+    const { name, url, events, status, disabled_because: why, waiting } = webhook;
+    const part = (selector: string) => find(this.element, selector, HTMLElement);
+    this.element.dataset["state"] = status;
+    setText(part(".webhook-name"), visible(name));
+    const gone = why === "gone" ? "Disabled: the receiver answered 410" : "Disabled";
+    setText(part(".webhook-status"), status === "active" ? "Active" : gone);
+    setText(part(".webhook-waiting"), waiting === 0 ? "" : `${waiting} waiting`);
+    setText(part(".webhook-url"), visible(url));
+    setText(part(".webhook-events"), events.join(", "));
+    setText(part('[data-action="switch"]'), status === "active" ? "Disable" : "Enable");
+  }
+
+  /** @param attempts newest first; null: they are not shown */
+  showAttempts(attempts: WebhookAttempt[] | null): void {
+    this.#attempts.hidden = attempts === null;
+    const button = find(this.element, '[data-action="attempts"]', HTMLButtonElement);
+    button.ariaExpanded = String(attempts !== null);
+    const rows = (attempts ?? []).map((attempt) => this.#rowOf(attempt));
+    arrange(find(this.#attempts, "ul", HTMLElement), rows);
+    setText(
+      find(this.#attempts, "p", HTMLElement),
+      rows.length === 0 ? "Nothing was sent yet." : "",
+    );
+  }
+
+  get #attempts(): HTMLElement {
+    return find(this.element, ".webhook-attempts", HTMLElement);
+  }
+
+  #rowOf(attempt: WebhookAttempt): HTMLElement {
+    const row = cloneOf("webhook-attempt");
+    const { delivered, response_status: status, error, at, next_attempt_at: next } = attempt;
+    row.dataset["state"] = delivered ? "delivered" : "failed";
+    setText(
+      find(row, ".attempt-result", HTMLElement),
+      delivered ? `Delivered, ${status}` : "Failed",
+    );
+    setText(find(row, ".attempt-type", HTMLElement), attempt.type);
+    setTime(find(row, "time", HTMLTimeElement), at, formatWhen(at, Date.now()));
+    const again = next === null ? "" : `, again at ${new Date(next).toLocaleString()}`;
+    setText(find(row, ".attempt-error", HTMLElement), error === null ? "" : visible(error) + again);
+    const replay = find(row, "button", HTMLButtonElement);
+    replay.ariaLabel = `Send again: ${attempt.type} of ${attempt.subject}`;
+    replay.addEventListener("click", () => this.options.onReplay(attempt, this.#webhook));
+    return row;
+  }
+}

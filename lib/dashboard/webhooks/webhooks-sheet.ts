@@ -1,0 +1,140 @@
+import type { WebhookAttempt, WebhookRecord } from "../../api/webhooks.ts";
+import { api } from "../api.ts";
+import { copyText } from "../clipboard.ts";
+import { arrange, byId, setText } from "../dom.ts";
+import { visible } from "../format.ts";
+import { WebhookForm } from "./webhook-form.ts";
+import { type WebhookAction, WebhookRow } from "./webhook-row.ts";
+
+/** Attempts that are shown of a webhook. */
+const SHOWN_ATTEMPTS = 20;
+
+/** The dialog in which an admin says who is told of what happens. */
+export class WebhooksSheet {
+  readonly #dialog = byId("webhooks", HTMLDialogElement);
+  readonly #list = byId("webhook-list", HTMLElement);
+  readonly #said = byId("webhook-said", HTMLElement);
+  readonly #secret = byId("webhook-secret", HTMLElement);
+  readonly #secretText = byId("webhook-secret-text", HTMLElement);
+  readonly #rows = new Map<string, WebhookRow>();
+  /** What is under way: a second press does it no second time. */
+  #isBusy = false;
+
+  constructor() {
+    byId("webhooks-open", HTMLButtonElement).addEventListener("click", () => void this.#open());
+    byId("webhooks-close", HTMLButtonElement).addEventListener("click", () => this.#dialog.close());
+    byId("webhook-secret-copy", HTMLButtonElement).addEventListener("click", () => {
+      void copyText(this.#secretText, "The secret");
+    });
+    // What was shown once is not shown again.
+    this.#dialog.addEventListener("close", () => this.#showSecret(null));
+    void new WebhookForm((order) =>
+      this.#do(async () => {
+        this.#showSecret(await api.createWebhook(order));
+        await this.#load();
+        return `${order.name} is told from now on`;
+      }),
+    );
+  }
+
+  async #open(): Promise<void> {
+    this.#say("Loading…", "wait");
+    this.#dialog.showModal();
+    await this.#do(async () => {
+      await this.#load();
+      return "";
+    });
+  }
+
+  async #load(): Promise<void> {
+    const { webhooks } = await api.webhooks();
+    const known = new Set(webhooks.map(({ name }) => name));
+    for (const name of this.#rows.keys()) if (!known.has(name)) this.#rows.delete(name);
+    arrange(
+      this.#list,
+      webhooks.map((webhook) => this.#rowOf(webhook).element),
+    );
+    byId("webhooks-empty", HTMLElement).hidden = webhooks.length > 0;
+  }
+
+  #rowOf(webhook: WebhookRecord): WebhookRow {
+    const known = this.#rows.get(webhook.name);
+    known?.show(webhook);
+    const row =
+      known ??
+      new WebhookRow(webhook, {
+        onAction: (action, of) => void this.#do(() => this.#act(action, of)),
+        onReplay: (attempt, of) =>
+          void this.#do(() =>
+            this.#sent(of, api.replayWebhookAttempt(of.name, attempt.attempt_id)),
+          ),
+      });
+    this.#rows.set(webhook.name, row);
+    return row;
+  }
+
+  /** @returns what is to be said of it */
+  async #act(action: WebhookAction, webhook: WebhookRecord): Promise<string> {
+    const { name } = webhook;
+    switch (action) {
+      case "test":
+        return this.#sent(webhook, api.testWebhook(name));
+      case "attempts":
+        await this.#showAttempts(webhook, !this.#rowOf(webhook).areAttemptsShown);
+        return "";
+      case "rotate":
+        this.#showSecret(await api.rotateWebhookSecret(name));
+        await this.#load();
+        return `${name} has another secret; for 24 h the one before signs too`;
+      case "switch": {
+        const disabled = webhook.status === "active";
+        await api.changeWebhook(name, { disabled });
+        await this.#load();
+        return disabled ? `${name} is told nothing more` : `${name} is told from now on`;
+      }
+      case "remove":
+        await api.deleteWebhook(name);
+        await this.#load();
+        return `${name} is removed`;
+    }
+  }
+
+  async #sent(webhook: WebhookRecord, sending: Promise<WebhookAttempt>): Promise<string> {
+    const { delivered, response_status: status, duration_ms: ms, error } = await sending;
+    await this.#load();
+    if (this.#rows.get(webhook.name)?.areAttemptsShown) await this.#showAttempts(webhook, true);
+    if (delivered) return `Delivered to ${webhook.name}: ${status} after ${ms} ms`;
+    throw new Error(`Not delivered to ${webhook.name}: ${error}`);
+  }
+
+  async #showAttempts(webhook: WebhookRecord, areShown: boolean): Promise<void> {
+    const list = areShown ? await api.webhookAttempts(webhook.name, SHOWN_ATTEMPTS) : null;
+    this.#rowOf(webhook).showAttempts(list && list.attempts);
+  }
+
+  #showSecret(made: { name: string; secret: string } | null): void {
+    this.#secret.hidden = made === null;
+    setText(this.#secretText, made?.secret ?? "");
+    setText(byId("webhook-secret-of", HTMLElement), made ? visible(made.name) : "");
+  }
+
+  #say(words: string, kind: "done" | "failed" | "wait"): void {
+    this.#said.dataset["kind"] = kind;
+    setText(this.#said, words);
+  }
+
+  /** Does something, and says what came of it, in the dialog, as it hides notices. */
+  async #do(work: () => Promise<string>): Promise<boolean> {
+    if (this.#isBusy) return false;
+    this.#isBusy = true;
+    try {
+      this.#say(await work(), "done");
+      return true;
+    } catch (error) {
+      this.#say(error instanceof Error ? error.message : String(error), "failed");
+      return false;
+    } finally {
+      this.#isBusy = false;
+    }
+  }
+}
