@@ -88,6 +88,7 @@ function buildTelling(options: EngineOptions, core: ReturnType<typeof buildCore>
   const telling = buildWebhooks({
     ...parts,
     clients: core.clients,
+    metrics: core.metrics,
     allow: config.webhookAllow ?? [],
     offlineAfter: config.offlineAfter,
     minFreeDisk: config.minFreeDisk,

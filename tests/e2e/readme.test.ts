@@ -149,6 +149,14 @@ describe.skipIf(needs !== "")(`README.md shows what works${needs}`, () => {
       const start = `env SERVER_PORT=0 DOWNLOADS_DIR=other ${bucket} ${key} ${server}`;
       await copy.start(start, new RegExp(`the start waits: ${words.split("…")[0]}`));
     },
+    "a webhook is not reached: …": async (words) => {
+      await using system = await System.start();
+      const events = ["client.online" as const];
+      const nowhere = { name: "nowhere", url: "https://nowhere.invalid/" };
+      await system.api.webhooks.create({ ...nowhere, events });
+      await system.startClient();
+      await system.server.waitForLine(new RegExp(`^${words.split("…")[0]}`));
+    },
     storage_full: async () => {
       await using full = await System.start({ MIN_FREE_DISK: "1000000GiB", ENROLL_TOKEN: "" });
       await full.startClient({ env: { ENROLL_TOKEN: "" } });

@@ -48,6 +48,13 @@ export async function metricsPage(options: MetricsPageOptions, inTurn: InTurn): 
     byLabel("gauge", "fds_jobs", "Jobs on record, by status.", "status", jobs),
     ...ofTransfers(downloads.runningCount, credit, metrics),
     gauge("fds_event_readers", "Readers of live events.", events.readerCount),
+    byLabel(
+      "counter",
+      "fds_webhook_attempts_total",
+      "Attempts to deliver a message to a webhook, by what came of them.",
+      "result",
+      metrics.webhookAttempts,
+    ),
   ].join("");
 }
 

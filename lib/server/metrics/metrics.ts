@@ -48,6 +48,8 @@ export class Metrics {
     key_mismatch: 0,
   };
   readonly ended: Record<Ended["status"], number> = { completed: 0, failed: 0, cancelled: 0 };
+  /** Attempts to deliver a message to a webhook. */
+  readonly webhookAttempts = { delivered: 0, failed: 0 };
   /** Duration of completed downloads, from the first start to the end, in seconds. */
   readonly durations = new Histogram([0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3600, 14_400]);
   /** Size of completed downloads, in bytes. */

@@ -2,6 +2,7 @@ import type { InTurn } from "../../util/fair-turns.ts";
 import type { Logger } from "../../util/logger.ts";
 import type { Clients } from "../clients/clients.ts";
 import type { Repository } from "../database/repository.ts";
+import type { Metrics } from "../metrics/metrics.ts";
 import type { Storage } from "../storage/storage.ts";
 import { bodyOf } from "./bodies.ts";
 import { Destinations, type Resolve } from "./destinations.ts";
@@ -23,6 +24,7 @@ export interface WebhooksParts {
   /** Bytes that must stay free. */
   minFreeDisk: number;
   inTurn: InTurn;
+  metrics: Metrics;
   version: string;
   logger: Logger;
   /** How names are looked up; as the system does, where it is not given. */
@@ -39,6 +41,7 @@ export function buildWebhooks(parts: WebhooksParts) {
     outbox,
     bodyOf: (message) => bodyOf(message, { repository, clients }),
     post: postTo(destinations),
+    metrics: parts.metrics,
     version,
     logger,
   });

@@ -1,5 +1,6 @@
 import { TEST_EVENT } from "../../api/webhooks.ts";
 import type { Logger } from "../../util/logger.ts";
+import type { Metrics } from "../metrics/metrics.ts";
 import type { Attempt, Message, OutboxRows, Webhook, WebhookRows } from "../webhook.ts";
 import { type Answer, ANSWER_WITHIN_MS, type Post } from "./post.ts";
 import { silenceAfter, waitAfter } from "./retries.ts";
@@ -27,6 +28,7 @@ export interface SenderOptions {
   post: Post;
   /** As {@link waitAfter}, which it is where nothing is given. */
   wait?: typeof waitAfter;
+  metrics: Pick<Metrics, "webhookAttempts">;
   /** Of this program. */
   version: string;
   logger: Logger;
@@ -191,6 +193,7 @@ export class Sender {
     const answer = await this.options.post(this.#posted(webhook, message, at), this.#stop.signal);
     const attempt = this.#attemptOf(message, answer, at, Math.round(performance.now() - began));
     await this.options.outbox.record(attempt, answer.reached);
+    this.options.metrics.webhookAttempts[attempt.delivered ? "delivered" : "failed"]++;
     if (answer.status === 410) await this.#disable(webhook);
     else if (attempt.nextAt === null && !attempt.delivered) {
       const { messageId, type } = message;

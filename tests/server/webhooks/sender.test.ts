@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openSqlRepository } from "../../../lib/server/database/sql.ts";
 import type { Repository } from "../../../lib/server/database/repository.ts";
+import { Metrics } from "../../../lib/server/metrics/metrics.ts";
 import type { Webhook } from "../../../lib/server/webhook.ts";
 import type { Answer, Posted } from "../../../lib/server/webhooks/post.ts";
 import { Sender } from "../../../lib/server/webhooks/sender.ts";
@@ -41,6 +42,7 @@ const webhook: Webhook = {
 let folder: string;
 let rows: Repository;
 let lines: string[];
+let metrics: Metrics;
 let senders: Sender[];
 /** How long a message waits for its next attempt. */
 let waitMs: number;
@@ -56,6 +58,7 @@ beforeEach(async () => {
   [lines, posted, senders] = [[], [], []];
   answer = () => TAKEN;
   waitMs = 60_000;
+  metrics = new Metrics();
 });
 afterEach(async () => {
   await Promise.all(senders.map((sender) => sender.stop()));
@@ -79,6 +82,7 @@ function start(from = rows): Sender {
     // As often as it is, and much sooner.
     wait: (attempts, retryAfterMs) =>
       waitAfter(attempts, retryAfterMs) === null ? null : Math.min(waitMs, 60_000),
+    metrics,
     version: "1.0.0",
     logger: logger(),
   });
@@ -211,6 +215,7 @@ describe("the sender", () => {
     expect((await attempts()).map(({ number }) => number)).toEqual([10, 9, 8, 7, 6, 5, 4, 3, 2, 1]);
     expect((await attempts())[0]).toMatchObject({ delivered: false, nextAt: null });
     expect(lines.join()).toContain("a message was given up");
+    expect(metrics.webhookAttempts).toEqual({ delivered: 0, failed: 10 });
   });
 
   test("signs with both secrets while one takes the place of the other", async () => {
