@@ -11,6 +11,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { JobRecord } from "../../lib/api/jobs.ts";
+import { ScheduleRunAnswer } from "../../lib/api/schedules.ts";
 import { ClientRecord, DownloadRecord } from "../../lib/api/schemas.ts";
 import { type WebhookEvent } from "../../lib/api/webhook-events.ts";
 import { StorageSpace, WebhookRecord } from "../../lib/api/webhooks.ts";
@@ -18,7 +19,7 @@ import { Authority, openssl } from "../support/certificates.ts";
 import { NO_POSTGRES, Postgres } from "../support/postgres.ts";
 import { Receiver } from "../support/receiver.ts";
 import { ServerGroup } from "../support/server-group.ts";
-import { System } from "../support/system.ts";
+import { API_TOKEN, System } from "../support/system.ts";
 import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
@@ -96,6 +97,33 @@ describe("a webhook", () => {
     const told = receiver.about("site-2").map(({ type }) => type);
     expect(told).toEqual(["client.online", "client.offline", "client.online"]);
     expect(receiver.about("site-2")[2]!.data).toMatchObject({ connected: true });
+  });
+
+  test("is told what became of a delivery, and of which schedule", async () => {
+    using other = new Receiver();
+    await make("owed", ["delivery.missing", "delivery.late", "delivery.received"], other.url);
+    const job = { clients: { ids: ["site-1"] }, download: { file_path: "owed.txt" } };
+    const order = { name: "nightly", cron: "30 2 29 2 *", due: { after: "1s" }, job };
+    const post = async (path: string, body: object) => {
+      const headers = { Authorization: `Bearer ${API_TOKEN}` };
+      const init = { method: "POST", headers, body: JSON.stringify(body) };
+      const answer = await fetch(`${system.url}/api/${path}`, init);
+      expect(answer.ok, path).toBe(true);
+      return ScheduleRunAnswer.safeParse(await answer.json()).data?.jobs[0];
+    };
+    await post("schedules", order);
+    const ran = await post("schedules/nightly/run", {});
+    const missing = await received(other, "delivery.missing");
+    expect(missing.data).toMatchObject({
+      schedule: "nightly",
+      client_id: "site-1",
+      status: "missing",
+      scheduled_local: ran!.scheduled_local,
+    });
+    await Bun.write(system.source("owed.txt"), "here it is");
+    await post("schedules/nightly/run", { scheduled_local: ran!.scheduled_local });
+    expect((await received(other, "delivery.late")).data).toMatchObject({ status: "late" });
+    await system.api.webhooks.remove("owed");
   });
 
   test("is told only of what it asks for", async () => {

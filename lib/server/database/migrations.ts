@@ -24,6 +24,7 @@ import { servers } from "./migrations/22-servers.ts";
 import { webhooks } from "./migrations/23-webhooks.ts";
 import { signInCodes } from "./migrations/24-sign-in-codes.ts";
 import { schedules } from "./migrations/25-schedules.ts";
+import { deliveryEvents } from "./migrations/26-delivery-events.ts";
 import type { Change } from "./migrations/change.ts";
 
 /**
@@ -56,6 +57,7 @@ const MIGRATIONS: readonly (readonly Change[])[] = [
   webhooks,
   signInCodes,
   schedules,
+  deliveryEvents,
 ];
 
 /** The changes that lead to a version of the database, each a statement. */

@@ -1,5 +1,6 @@
 import { jobRecord } from "../records/jobs.ts";
 import { clientRecord, downloadRecord, isoTime } from "../records/records.ts";
+import { deliveryRecord } from "../records/schedules.ts";
 import type { Clients } from "../clients/clients.ts";
 import type { Repository } from "../database/repository.ts";
 import type { Message } from "../webhook.ts";
@@ -11,7 +12,10 @@ const MAX_BODY = 64 * 1024;
 const WHOEVER_SEES_ALL = { sites: null, tokenHash: null };
 
 export interface BodySources {
-  repository: Pick<Repository, "countActive" | "getDownload" | "jobs" | "outbox">;
+  repository: Pick<
+    Repository,
+    "countActive" | "deliveries" | "getDownload" | "jobs" | "outbox" | "schedules"
+  >;
   clients: Pick<Clients, "get">;
 }
 
@@ -63,6 +67,13 @@ async function dataOf(
       if (!client) return null;
       const active = (await repository.countActive()).get(id) ?? 0;
       return { ...clientRecord(client, active), connected: word === "online" };
+    }
+    case "delivery": {
+      const [scheduleId = "", localTime = "", clientId = ""] = rest;
+      const [delivery] = await repository.deliveries.at(scheduleId, localTime, [clientId]);
+      const schedule = await repository.schedules.byId(scheduleId);
+      if (!delivery || !schedule) return null;
+      return { schedule: schedule.name, ...deliveryRecord(delivery), status: word };
     }
     case "storage": {
       const detail = await repository.outbox.lowStorage();

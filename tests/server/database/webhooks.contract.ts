@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import type { WebhookEvent } from "../../../lib/api/webhook-events.ts";
 import type { Repository } from "../../../lib/server/database/repository.ts";
+import type { Delivery } from "../../../lib/server/schedule.ts";
 import type { Attempt, Message, Webhook } from "../../../lib/server/webhook.ts";
 import type { Backend } from "./repository.contract.ts";
 import { client, completed, failed, id, queued } from "./samples.ts";
@@ -198,6 +199,42 @@ export function webhooksContract(name: string, makeBackend: () => Promise<Backen
       // It did not ask for job.failed.
       expect(told.map(({ type }) => type)).toEqual(["job.completed", "job.stopped"]);
       expect(told[0]).toMatchObject({ subject: `job/${id(90)}`, at: NOW });
+    });
+
+    test("a delivery tells what becomes of it, each time that this is another", async () => {
+      const events = ["missing", "late", "partial", "received"].map(
+        (status) => `delivery.${status}` as WebhookEvent,
+      );
+      await rows.webhooks.insert({ ...webhook, events });
+      let delivery: Delivery = {
+        scheduleId: id(60),
+        clientId: "site-1",
+        localTime: "2026-02-01T02:30:00",
+        timeZone: "UTC",
+        scheduledAt: NOW,
+        dueAt: NOW + 1,
+        jobId: id(90),
+        status: "expected",
+        downloadId: null,
+        files: 0,
+        bytes: 0,
+        revision: 0,
+      };
+      await rows.deliveries.insert([delivery]);
+      const before = Date.now();
+      for (const status of ["running", "missing", "missing", "partial", "late"] as const) {
+        delivery = (await rows.deliveries.change(delivery, { ...delivery, status }))!;
+      }
+      const told = await others.outbox.unwritten(9);
+      expect(told.map(({ type }) => type)).toEqual([
+        "delivery.missing",
+        "delivery.partial",
+        "delivery.late",
+      ]);
+      for (const { subject, at } of told) {
+        expect(subject).toBe(`delivery/${id(60)}/2026-02-01T02:30:00/site-1`);
+        expect(Math.abs(at - before)).toBeLessThan(600_000);
+      }
     });
 
     test("a client is told of when it is new, away, and back", async () => {

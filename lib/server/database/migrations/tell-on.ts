@@ -12,9 +12,20 @@ export interface Telling {
   type: string;
   /** What it is about: messages of one subject are delivered in order. */
   subject: string;
-  /** When it happened, ms since 1970. */
-  at: string;
+  /** When it happened, ms since 1970; where it is not given, when it is written. */
+  at?: string;
 }
+
+/** Now, by the clock of the database's machine, ms since 1970. */
+const NOW = {
+  sqlite: "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
+  postgres: "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
+};
+
+const RANDOM = {
+  sqlite: "lower(hex(randomblob(16)))",
+  postgres: "replace(gen_random_uuid()::text, '-', '')",
+};
 
 /**
  * Triggers that write a message for each webhook that asks for an event, in the statement that makes
@@ -27,11 +38,11 @@ export function tellOn(telling: Telling): readonly Change[] {
   return [
     {
       sqlite: `CREATE TRIGGER ${name} AFTER ${on} FOR EACH ROW WHEN ${when} BEGIN
-        ${insertion(telling, "lower(hex(randomblob(16)))")}; END`,
+        ${insertion(telling, "sqlite")}; END`,
     },
     {
       postgres: `CREATE FUNCTION ${name}() RETURNS TRIGGER LANGUAGE plpgsql AS $$ BEGIN
-        ${insertion(telling, "replace(gen_random_uuid()::text, '-', '')")}; RETURN NULL; END $$`,
+        ${insertion(telling, "postgres")}; RETURN NULL; END $$`,
     },
     {
       postgres: `CREATE TRIGGER ${name} AFTER ${on} FOR EACH ROW WHEN (${when})
@@ -40,8 +51,9 @@ export function tellOn(telling: Telling): readonly Change[] {
   ];
 }
 
-function insertion({ type, subject, at }: Telling, random: string): string {
+function insertion({ type, subject, at }: Telling, engine: "sqlite" | "postgres"): string {
   return `INSERT INTO webhook_messages (message_id, webhook_id, type, subject, at, status, attempts, next_at)
-    SELECT 'msg_' || ${random}, webhook_id, ${type}, ${subject}, ${at}, 'waiting', 0, 0
+    SELECT 'msg_' || ${RANDOM[engine]}, webhook_id, ${type}, ${subject}, ${at ?? NOW[engine]},
+      'waiting', 0, 0
     FROM webhooks WHERE disabled_at IS NULL AND events LIKE '%"' || ${type} || '"%'`;
 }
