@@ -1,3 +1,4 @@
+import { becomeOwnerOf } from "./machine.ts";
 import { plainJson, plainText } from "./plain-text.ts";
 
 /** What a check found. */
@@ -91,6 +92,18 @@ export interface Report {
   /** What a script reads: one JSON at the end. */
   json: boolean;
   write: (text: string) => void;
+}
+
+/** Whose rights a checkup tells of. @param folder whose owner the service runs as */
+export function userCheck(folder: string): Check {
+  return {
+    name: "user",
+    async run() {
+      const { user, became } = await becomeOwnerOf(folder);
+      const text = became ? `"${user}", to whom "${folder}" belongs` : `"${user}"`;
+      return { status: "ok", text };
+    },
+  };
 }
 
 /** What is asked of a checkup, beside the settings of what is looked at. */

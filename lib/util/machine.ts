@@ -15,20 +15,43 @@ import { systemCode } from "./system-error.ts";
 export async function userName(): Promise<string> {
   const id = process.getuid?.();
   if (id === undefined) return userInfo().username;
+  return (await nameOf(id)) ?? `user ${id}`;
+}
+
+/** @returns null for a number that has no name here */
+async function nameOf(id: number): Promise<string | null> {
   const users = await readFile("/etc/passwd", "utf8").catch(() => "");
-  const name = users
-    .split("\n")
-    .map((line) => line.split(":"))
-    .find(([, , number]) => number === String(id))?.[0];
-  return name ?? `user ${id}`;
+  const lines = users.split("\n").map((line) => line.split(":"));
+  return lines.find(([, , number]) => number === String(id))?.[0] ?? null;
 }
 
 /**
- * Whether this program runs as root, and a file is another user's: what root may do tells nothing then,
- * and what it makes may be in that user's way.
+ * Whose rights count. Root may do everything, which says nothing about a service that runs as the owner of
+ * its folder: then this program becomes that user, for good.
+ * @param folder of the service, there or not
+ * @returns the user's name, and whether it is the owner's for that reason
  */
-export function isOfAnother(found: { uid: number }): boolean {
-  return process.getuid?.() === 0 && found.uid !== 0;
+export async function becomeOwnerOf(folder: string): Promise<{ user: string; became: boolean }> {
+  const found = await stat(folder).catch(() => null);
+  const isAnothers = process.getuid?.() === 0 && found !== null && found.uid !== 0;
+  const became = isAnothers && become(found, (await nameOf(found.uid)) ?? found.uid);
+  return { user: await userName(), became };
+}
+
+/** @returns false for a root without the right to be others, as in some containers */
+function become({ uid, gid }: { uid: number; gid: number }, user: string | number): boolean {
+  // The types do not know it yet.
+  const { initgroups } = process as { initgroups?: (user: string | number, group: number) => void };
+  try {
+    // In this order: afterwards it may change nothing of that.
+    initgroups?.(user, gid);
+    process.setgid?.(gid);
+    process.setuid?.(uid);
+    return true;
+  } catch (error) {
+    if (systemCode(error) !== "EPERM") throw error;
+    return false;
+  }
 }
 
 /** A folder, or the one above it that is there. */

@@ -6,7 +6,13 @@ import { SUBPROTOCOL } from "../../lib/protocol/messages.ts";
 import { Authority, type Certificate, openssl, pinOfFile } from "../support/certificates.ts";
 import { type Diagnosis, diagnose } from "../support/doctor.ts";
 import { HandmadeServer } from "../support/handmade-server.ts";
-import { lacksRights, makeClosedFolder, withLessRights } from "../support/less-rights.ts";
+import {
+  lacksRights,
+  lacksRoot,
+  makeClosedFolder,
+  makeFolderOfNobody,
+  withLessRights,
+} from "../support/less-rights.ts";
 import { lacksFaketime } from "../support/machine.ts";
 import { API_TOKEN, ENROLL_TOKEN, System } from "../support/system.ts";
 import { WallClock } from "../support/wall-clock.ts";
@@ -146,6 +152,19 @@ describe("what is wrong at the site", () => {
     );
     expect(statuses).toMatchObject({ key: "not_tried", registration: "not_tried" });
     await rm(join(system.folder, "state"), { recursive: true });
+  });
+
+  test.skipIf(lacksRoot !== "")(`a root that the service may not read${lacksRoot}`, async () => {
+    const [state, root] = [join(system.folder, "service"), join(system.folder, "roots-own")];
+    await makeFolderOfNobody(state);
+    await mkdir(root, { mode: 0o700 });
+    // Whoever runs the tests has these folders for themselves.
+    await chmod(system.folder, 0o711);
+    const words = /"nobody" cannot read ".*roots-own" \(EACCES\)/;
+    const setUp = { id: "new", stateDir: "service", root: "roots-own", env: { ENROLL_TOKEN } };
+    const { text } = await expectWrong(setUp, "root", words);
+    expect(text).toMatch(/✓ user +"nobody", to whom ".*service" belongs\n/);
+    await chmod(system.folder, 0o700);
   });
 
   test("a state folder in which everybody can write", async () => {

@@ -69,7 +69,7 @@ describe("what is wrong with the service", () => {
     const server = await HandmadeServer.listen(() => {});
     const port = new URL(server.url).port;
     await server[Symbol.asyncDispose]();
-    const words = /does not run: port \d+ is free → start it: bun run server/;
+    const words = /does not run: nobody listens on port \d+ → start it: bun run server/;
     const { statuses } = await expectWrong({ flags: ["--port", port] }, "port", words);
     expect(statuses["sites"]).toBe("not_tried");
   });

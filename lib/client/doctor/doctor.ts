@@ -18,7 +18,8 @@ export const DOCTOR_HELP = `Usage: ${howToRun("client")} doctor [--json] [flags 
 
 Says what keeps this client from working: one line for each thing that is looked at, ✓ where it is
 well, ✗ where it is not, with what to do. Nothing is changed, and a client that runs goes on. Takes
-the client's flags and environment; run it as the user that the client runs as.
+the client's flags and environment. Run it as the user that the client runs as, or as root: then it
+becomes the user to whom the state folder belongs.
 
   --json
       one JSON: {"ok": false, "checks": [{"name": "…", "status": "wrong", "text": "…", "advice": "…"}]};

@@ -2,6 +2,7 @@ import type { Check, Finding } from "../../util/checkup.ts";
 import { type ErrorCode, meaningOf } from "../../protocol/errors.ts";
 import { FEATURES, type Probed } from "../../protocol/messages.ts";
 import type { ClientConfig } from "../config.ts";
+import { readEnrolToken } from "../enrol-token-file.ts";
 import { keysForNow, lookAtKeys } from "../key.ts";
 import { tlsTowards } from "../server-identity.ts";
 import { TlsFiles } from "../tls-files.ts";
@@ -24,7 +25,7 @@ async function checkRegistration(
   const known = await lookAtKeys(config.stateDir);
   const keys = known?.keys ?? keysForNow();
   const pems = await TlsFiles.readOnce(config.tls);
-  const { enrolToken } = config;
+  const enrolToken = config.enrolToken ?? (await readEnrolToken(config.stateDir));
   const ask = (token: string | undefined) =>
     probe(
       {
@@ -41,8 +42,10 @@ async function checkRegistration(
   if (known !== null && enrolToken !== null && asksToEnrol(outcome.code)) {
     outcome = await ask(enrolToken);
   }
-  return outcome.answer ? welcome(outcome.answer) : refusal(outcome, config);
+  return outcome.answer ? welcome(outcome.answer) : refusal(outcome, { id: config.id, enrolToken });
 }
+
+type Enrolling = Pick<ClientConfig, "id" | "enrolToken">;
 
 function asksToEnrol(code: ErrorCode | undefined): boolean {
   return code !== undefined && meaningOf(code).asksToEnrol === true;
@@ -64,7 +67,7 @@ function welcome({ enrols, connected, features = [] }: Probed): Finding {
   return { status: "ok", text, advice: "if it should run, start it and look into its log" };
 }
 
-function refusal({ code, reason }: ProbeOutcome, { id, enrolToken }: ClientConfig): Finding {
+function refusal({ code, reason }: ProbeOutcome, { id, enrolToken }: Enrolling): Finding {
   if (code === "protocol_error") {
     return {
       status: "not_needed",

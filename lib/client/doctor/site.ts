@@ -1,15 +1,9 @@
 import { constants } from "node:fs";
 import { access, readdir, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import type { Check, Finding } from "../../util/checkup.ts";
+import { type Check, type Finding, userCheck } from "../../util/checkup.ts";
 import { exposedFiles } from "../../util/exposed-files.ts";
-import {
-  flawOfWriting,
-  freeBytes,
-  isOfAnother,
-  nearestFolder,
-  userName,
-} from "../../util/machine.ts";
+import { flawOfWriting, freeBytes, nearestFolder, userName } from "../../util/machine.ts";
 import { formatSize } from "../../util/sizes.ts";
 import { systemCode } from "../../util/system-error.ts";
 import type { ClientConfig } from "../config.ts";
@@ -36,6 +30,7 @@ type SiteConfig = Pick<
 /** What can be wrong on this machine itself. */
 export function siteChecks(config: SiteConfig): Check[] {
   return [
+    userCheck(resolve(config.stateDir)),
     { name: "state folder", run: () => checkStateFolder(config.stateDir) },
     { name: "free disk", run: () => checkFreeDisk(config.stateDir) },
     { name: "key", needs: ["state folder"], run: () => checkKey(config) },
@@ -64,10 +59,7 @@ async function checkStateFolder(folder: string): Promise<Finding> {
       `run chmod 700 "${path}"`,
     );
   }
-  const text = `"${path}", writable by "${user}"`;
-  if (!isOfAnother(found)) return { status: "ok", text };
-  const advice = "the folder is another user's: run this as the user that the client runs as";
-  return { status: "ok", text, advice };
+  return { status: "ok", text: `"${path}", writable by "${user}"` };
 }
 
 /** A folder that is not there yet: the client makes it, where it may. */

@@ -1,6 +1,5 @@
 import { Database } from "bun:sqlite";
 import { stat } from "node:fs/promises";
-import { isOfAnother } from "../../util/machine.ts";
 import { LATEST_VERSION, refuseNewer } from "./migrations.ts";
 import { engineOf } from "./open.ts";
 import { PostgresPool } from "./postgres-pool.ts";
@@ -23,15 +22,14 @@ export interface DatabaseLook {
 
 /**
  * Looks at a database without opening it for a server.
- * @returns null for a file that this user had better not open: what SQLite makes beside it would be root's
  * @throws Error when the database cannot be used as it is, or is not there; UsageError when it is no URL of one
  */
-export async function lookAtDatabase(databaseUrl: string): Promise<DatabaseLook | null> {
+export async function lookAtDatabase(databaseUrl: string): Promise<DatabaseLook> {
   const look =
     engineOf(databaseUrl) === "sqlite"
       ? await lookAtFile(pathOf(databaseUrl))
       : await lookAtPostgres(databaseUrl);
-  if (look?.version != null) refuseNewer(look.version);
+  if (look.version !== null) refuseNewer(look.version);
   return look;
 }
 
@@ -40,11 +38,10 @@ const VERSION = "SELECT MAX(version) AS version FROM schema_version";
 const POSTGRES =
   "SELECT extract(epoch FROM now()) * 1000 AS now, (to_regclass('schema_version') IS NOT NULL)::int AS made";
 
-async function lookAtFile(path: string): Promise<DatabaseLook | null> {
+async function lookAtFile(path: string): Promise<DatabaseLook> {
   const about = { place: `"${path}"`, latest: LATEST_VERSION, now: null };
   const found = await stat(path).catch(() => null);
   if (!found || found.size === 0) return { ...about, version: null };
-  if (isOfAnother(found)) return null;
   try {
     using database = new Database(path, { readonly: true });
     database.run("PRAGMA busy_timeout = 1000");

@@ -1,23 +1,15 @@
 import { constants } from "node:fs";
 import { access, stat } from "node:fs/promises";
 import { resolve } from "node:path";
-import type { Check, Finding } from "../../util/checkup.ts";
+import { type Check, type Finding, userCheck } from "../../util/checkup.ts";
 import { exposedFiles } from "../../util/exposed-files.ts";
-import {
-  flawOfWriting,
-  freeBytes,
-  isOfAnother,
-  nearestFolder,
-  userName,
-} from "../../util/machine.ts";
+import { flawOfWriting, freeBytes, nearestFolder, userName } from "../../util/machine.ts";
 import { formatSize } from "../../util/sizes.ts";
 import type { ServerConfig } from "../config.ts";
 import type { StorageConfig } from "../storage-config.ts";
 
 /** A clock that is further off than this, in ms, is told. */
 const MAX_SKEW_MS = 60_000;
-
-const AS_USER = "it is another user's: run this as the user that the server runs as";
 
 /** What a database is, and which program it is for. */
 interface DatabaseLook {
@@ -29,8 +21,8 @@ interface DatabaseLook {
 
 /** How to look at what keeps rows and bytes, whichever it is. */
 export interface Lookers {
-  /** @returns null for one that only its own user may look at; throws where it cannot be used */
-  database: (url: string) => Promise<DatabaseLook | null>;
+  /** Throws where it cannot be used. */
+  database: (url: string) => Promise<DatabaseLook>;
   /** Throws where the bucket cannot be used. */
   bucket: (storage: StorageConfig & { type: "s3" }) => Promise<void>;
 }
@@ -45,11 +37,11 @@ export function dataChecks({ config, secretFile }: Given, lookers: Lookers) {
   let clockOf: number | null = null;
   const database = async (): Promise<Finding> => {
     const look = await lookers.database(config.databaseUrl);
-    if (!look) return { status: "not_needed", text: "not looked at", advice: AS_USER };
     clockOf = look.now;
     return describe(look);
   };
   return {
+    user: userCheck(resolve(config.downloadsDir)),
     folder: { name: "folder", run: () => checkFolder(config, secretFile) },
     disk: { name: "room", run: () => checkRoom(config, lookers) },
     database: { name: "database", run: database },
@@ -78,10 +70,7 @@ async function checkFolder(
       : { status: "wrong", text: `"${path}" is not there, and "${user}" cannot make it`, advice };
   }
   const flaw = await flawOfWriting(path);
-  if (flaw === null) {
-    const text = `"${path}", writable by "${user}"`;
-    return isOfAnother(found) ? { status: "ok", text, advice: AS_USER } : { status: "ok", text };
-  }
+  if (flaw === null) return { status: "ok", text: `"${path}", writable by "${user}"` };
   return {
     status: "wrong",
     text: `"${user}" cannot write in "${path}" (${flaw})`,

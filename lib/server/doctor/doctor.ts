@@ -10,7 +10,8 @@ export const DOCTOR_HELP = `Usage: ${howToRun("server")} doctor [--json] [flags 
 Says what keeps this server from working, and which sites were not seen for a day: one line for each
 thing that is looked at, ✓ where it is well, ✗ where it is not, with what to do. Nothing is changed,
 and a server that runs goes on. Run it on the server's machine, with the server's flags and
-environment, as the user that it runs as.
+environment, as the user that it runs as, or as root: then it becomes the user to whom the folder of
+downloads belongs.
 
   --json
       one JSON: {"ok": false, "checks": [{"name": "…", "status": "wrong", "text": "…", "advice": "…"}]};
@@ -48,6 +49,6 @@ function settingsOf({ config: { host, port, tls } }: GivenConfig): string {
 function checksOf(given: GivenConfig, lookers: Lookers): Check[] {
   const { config } = given;
   const { port, sites } = new ServiceChecks(config);
-  const { folder, disk, database, clock } = dataChecks(given, lookers);
-  return [folder, disk, database, clock, certificateCheck(config), port, sites];
+  const { user, folder, disk, database, clock } = dataChecks(given, lookers);
+  return [user, folder, disk, database, clock, certificateCheck(config), port, sites];
 }

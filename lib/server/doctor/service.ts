@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
-import { createServer } from "node:net";
+import { connect as connectTcp, createServer } from "node:net";
 import { connect } from "node:tls";
 import { ClientList, Health } from "../../api/schemas.ts";
 import type { Check, Finding } from "../../util/checkup.ts";
@@ -32,14 +32,15 @@ export class ServiceChecks {
   async #checkPort(signal: AbortSignal): Promise<Finding> {
     const { host, port, tls } = this.config;
     if (port === 0) return { status: "not_needed", text: "any free one" };
-    const flaw = await flawOfListening(host, port);
-    if (flaw === null) {
-      const advice = `start it: ${howToRun("server")}`;
-      return { status: "wrong", text: `the server does not run: port ${port} is free`, advice };
-    }
-    if (flaw !== "EADDRINUSE") {
-      const advice = "check SERVER_HOST and SERVER_PORT; a port below 1024 needs a right";
-      return { status: "wrong", text: `cannot listen on ${host}, port ${port} (${flaw})`, advice };
+    if (!(await isListening(ownHost(host), port, signal))) {
+      const flaw = await flawOfListening(host, port);
+      // Whoever starts the server may use a port that this user may not.
+      const isFree = flaw === null || flaw === "EACCES";
+      return {
+        status: "wrong",
+        text: `the server does not run: nobody listens on port ${port}${isFree ? "" : ` (${flaw})`}`,
+        advice: isFree ? `start it: ${howToRun("server")}` : "check SERVER_HOST and SERVER_PORT",
+      };
     }
     if (tls?.clientCa != null) {
       const text = `port ${port} is in use; who it is asks for a client's certificate`;
@@ -137,6 +138,18 @@ async function showsCertificate(
   try {
     await once(socket, "secureConnect", { signal });
     return socket.getPeerCertificate().fingerprint256 === fingerprint256;
+  } catch {
+    return false;
+  } finally {
+    socket.on("error", () => undefined).destroy();
+  }
+}
+
+async function isListening(host: string, port: number, signal: AbortSignal): Promise<boolean> {
+  const socket = connectTcp({ host, port });
+  try {
+    await once(socket, "connect", { signal });
+    return true;
   } catch {
     return false;
   } finally {
