@@ -16,6 +16,7 @@ import { cancel } from "./fds/cancel.ts";
 import { clients } from "./fds/clients.ts";
 import { dashboard } from "./fds/dashboard.ts";
 import type { Command } from "./fds/command.ts";
+import { deliveries } from "./fds/deliveries.ts";
 import { downloads } from "./fds/downloads.ts";
 import { enroll } from "./fds/enroll.ts";
 import { files } from "./fds/files.ts";
@@ -31,6 +32,8 @@ import { pull } from "./fds/pull.ts";
 import { retry } from "./fds/retry.ts";
 import { revoke } from "./fds/revoke.ts";
 import { rm } from "./fds/rm.ts";
+import { schedule } from "./fds/schedule.ts";
+import { schedules } from "./fds/schedules.ts";
 import { token } from "./fds/token.ts";
 import { status } from "./fds/status.ts";
 import { verify } from "./fds/verify.ts";
@@ -46,6 +49,7 @@ import { stderr, stdout } from "../util/output.ts";
 const GROUPS: Record<string, Record<string, Command>> = {
   "pull files": { pull, limit, cancel, retry },
   "many sites": { jobs, job, label },
+  "every night": { schedules, schedule, deliveries },
   "what there is": { health, clients, ls, downloads, status, files, watch },
   "what is kept": { verify, hold, release, rm },
   "who is told": { webhooks, webhook },

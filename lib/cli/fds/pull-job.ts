@@ -50,8 +50,8 @@ export const CHOICE_FLAGS_HELP = `  --all
       of many: remove what came after so many days, but keep the last N of each client (default: as
       the server says, which is for ever without KEEP_DAYS)`;
 
-/** Sent as it is written. */
-const SPAN: Kind<string> = {
+/** A length of time; sent as it is written. */
+export const SPAN: Kind<string> = {
   schema: z.string().refine((text) => (parseDuration(text) ?? 0) > 0),
   expected: DURATION.expected,
 };
@@ -120,7 +120,8 @@ async function readJob(context: CommandContext) {
   return { order, leftOut, asked: asked.length };
 }
 
-function readChoice({ values }: CommandContext): NewJob["clients"] {
+/** Reads which clients are meant. @throws UsageError */
+export function readChoice({ values }: CommandContext): NewJob["clients"] {
   const { all, labels } = values;
   if (all) {
     if (labels === undefined && values["ids"] === undefined) return { all: true };
@@ -148,7 +149,10 @@ export function readSelector(text: string): string {
   }
 }
 
-function readOptions(context: CommandContext): Partial<NewJob> {
+/** Reads how they are asked. @throws UsageError */
+export function readOptions(
+  context: CommandContext,
+): Partial<Omit<NewJob, "dry_run" | "membership">> {
   const name = readFlag(context, "name", NAME);
   const expires_in = readFlag(context, "expires-in", SPAN);
   const spread = readFlag(context, "spread", SPAN);

@@ -199,6 +199,55 @@ export class ApiClient {
     return this.#transport.call(endpoints.revokeToken, { params: { name } }, { signal });
   }
 
+  schedules(signal?: AbortSignal): Answer<"listSchedules"> {
+    return this.#transport.call(endpoints.listSchedules, {}, { signal });
+  }
+
+  createSchedule(body: Body<"createSchedule">, signal?: AbortSignal): Answer<"createSchedule"> {
+    return this.#transport.call(endpoints.createSchedule, { body }, { signal });
+  }
+
+  schedule(name: string, signal?: AbortSignal): Answer<"getSchedule"> {
+    return this.#transport.call(endpoints.getSchedule, { params: { name } }, { signal });
+  }
+
+  changeSchedule(
+    name: string,
+    body: Body<"changeSchedule">,
+    signal?: AbortSignal,
+  ): Answer<"changeSchedule"> {
+    return this.#transport.call(endpoints.changeSchedule, { params: { name }, body }, { signal });
+  }
+
+  deleteSchedule(name: string, signal?: AbortSignal): Answer<"deleteSchedule"> {
+    return this.#transport.call(endpoints.deleteSchedule, { params: { name } }, { signal });
+  }
+
+  previewSchedule(
+    name: string,
+    query: Query<"previewSchedule">,
+    signal?: AbortSignal,
+  ): Answer<"previewSchedule"> {
+    return this.#transport.call(endpoints.previewSchedule, { params: { name }, query }, { signal });
+  }
+
+  runSchedule(
+    name: string,
+    body: Body<"runSchedule">,
+    signal?: AbortSignal,
+  ): Answer<"runSchedule"> {
+    return this.#transport.call(endpoints.runSchedule, { params: { name }, body }, { signal });
+  }
+
+  /** One page; `next_cursor` leads to the next one. */
+  deliveries(
+    name: string,
+    query: Query<"listDeliveries">,
+    signal?: AbortSignal,
+  ): Answer<"listDeliveries"> {
+    return this.#transport.call(endpoints.listDeliveries, { params: { name }, query }, { signal });
+  }
+
   /**
    * Follows a download until it has ended, and outlives a restart of the server.
    * @param onChange gets the record at first, whenever it is another, and once the server is back

@@ -118,8 +118,8 @@ function clientsShown({ clients: { all, ids, labels }, membership }: JobRecord):
   return membership === "continuous" ? `${chosen}, also those that come later` : chosen;
 }
 
-/** How long what comes of a job is kept: `90 days or the last 7`. */
-function keepShown({ days, last }: NonNullable<JobRecord["keep"]>): string {
+/** How long what comes of a job, or of a schedule, is kept: `90 days or the last 7`. */
+export function keepShown({ days, last }: NonNullable<JobRecord["keep"]>): string {
   return [
     ...(days === undefined ? [] : [days === 1 ? "1 day" : `${days} days`]),
     ...(last === undefined ? [] : [`the last ${last}`]),

@@ -1,0 +1,22 @@
+import { SCHEDULE_COLUMNS } from "../terminal/schedule-listing.ts";
+import type { Command } from "./command.ts";
+import { printListing } from "./listing.ts";
+
+/** `fds schedules` */
+export const schedules: Command = {
+  words: "",
+  count: [0, 0],
+  summary: "what asks by itself, and who did not deliver",
+  flags: {},
+  notes: `In a pipe: schedule, cron, zone, next time, last local time, how many delivered then and how many are
+missing, with tabs between them.`,
+  examples: ["schedules", "schedules --json"],
+  async run(context) {
+    const list = await context.api.schedules(context.interruptions.signal);
+    printListing(context, list, {
+      items: list.schedules,
+      columns: SCHEDULE_COLUMNS,
+      none: "No schedules yet, make one with fds schedule NAME create",
+    });
+  },
+};
