@@ -31,8 +31,17 @@ export class WallClock {
 
   /** From now on it is so many days wrong. */
   set(days: number): void {
+    this.#write(days * DAY_SECONDS);
+  }
+
+  /** It says this time now, ms since 1970, and goes on from there. */
+  setTo(time: number): void {
+    this.#write((time - Date.now()) / 1000);
+  }
+
+  #write(seconds: number): void {
     // In one go: the program reads the file at any moment.
-    writeFileSync(`${this.#file}.new`, `${days < 0 ? "" : "+"}${days * DAY_SECONDS}`);
+    writeFileSync(`${this.#file}.new`, `${seconds < 0 ? "" : "+"}${seconds}`);
     renameSync(`${this.#file}.new`, this.#file);
   }
 }

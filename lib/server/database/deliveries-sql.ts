@@ -146,7 +146,8 @@ export class DeliveriesSql implements DeliveryRows {
     { status, downloadId, files, bytes }: DeliveryState,
   ): Promise<Delivery | null> {
     const state = { status, downloadId, files, bytes, revision: revision + 1 };
-    const [row] = await this.database.keep<Delivery>(sql`
+    // What a power cut takes back is looked at again at the next start.
+    const [row] = await this.database.run<Delivery>(sql`
       UPDATE deliveries SET ${assignments(state)}
       WHERE ${isThe(delivery)} AND revision = ${revision} RETURNING *`);
     return row ? toDelivery(row) : null;

@@ -68,6 +68,11 @@ export class Deliveries {
     }
   }
 
+  /** Resolves once all is looked at that was told of. */
+  async idle(): Promise<void> {
+    while (this.#isLooking && !this.#stopped) await nextRound();
+  }
+
   stop(): void {
     this.#stopped = true;
   }

@@ -1,0 +1,87 @@
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DeliveryList, type DeliveryRecord } from "../../lib/api/deliveries.ts";
+import { JobList } from "../../lib/api/jobs.ts";
+import { localTimeAt } from "../../lib/util/time-zone.ts";
+import { Fleet, idsOf } from "../support/fleet.ts";
+import { lacksFaketime } from "../support/machine.ts";
+import { Random } from "../support/random.ts";
+import { System } from "../support/system.ts";
+import { TEST_LIMIT, waitFor } from "../support/wait.ts";
+import { WallClock } from "../support/wall-clock.ts";
+import { deadlineOf, SEED, seedCount } from "./seeds.ts";
+
+const KILLS = seedCount(2);
+
+setDefaultTimeout(Math.max(TEST_LIMIT, deadlineOf(KILLS)));
+
+/* A server that is killed around the minute at which a schedule asks: each time is made once. */
+
+const SITES = 20;
+const MINUTE = 60_000;
+
+/** The server starts so long before the minute, in ms: about as long as it takes to start. */
+const BEFORE = 500;
+
+/** Longest time that it lives from then on, in ms. */
+const LONGEST_LIFE = 900;
+
+describe.skipIf(lacksFaketime !== "")(
+  `row 46: the server is killed around ${KILLS} times of a schedule (FDS_SEED=${SEED})${lacksFaketime}`,
+  () => {
+    test("each is made once, with every client", async () => {
+      const random = new Random(SEED);
+      const folder = await mkdtemp(join(tmpdir(), "fds-schedules-"));
+      const clock = new WallClock(folder, "server");
+      // Each round is at another minute of a time to come.
+      const first = (Math.floor(Date.now() / MINUTE) + 10) * MINUTE;
+      await using system = await System.start({ LOG_LEVEL: "warn", ...clock.env });
+      await using fleet = new Fleet(system.url);
+      await fleet.join(idsOf(SITES));
+      const made = await fleet.call("POST", "schedules", {
+        name: "each-minute",
+        cron: "* * * * *",
+        overlap: "allow",
+        job: { clients: { all: true }, download: { file_path: "a.txt" } },
+      });
+      expect(made.status).toBe(201);
+      for (let n = 0; n < KILLS; n++) {
+        // The minutes between are those of a pause, or they would be made up for.
+        await fleet.call("PATCH", "schedules/each-minute", { paused: true });
+        const minute = first + 2 * n * MINUTE;
+        system.server.signal("SIGKILL");
+        clock.setTo(minute - MINUTE / 2);
+        await system.restartServer();
+        await fleet.call("PATCH", "schedules/each-minute", { paused: false });
+        system.server.signal("SIGKILL");
+        clock.setTo(minute - BEFORE);
+        await system.server.launch(["--port", String(system.port)]);
+        await Bun.sleep(random.int(0, LONGEST_LIFE));
+        system.server.signal("SIGKILL");
+        clock.setTo(minute + 1_000);
+        await system.restartServer();
+        await expectOnce(fleet, localTimeAt(minute, "UTC"), n + 1);
+      }
+      await rm(folder, { recursive: true });
+    });
+  },
+);
+
+async function expectOnce(fleet: Fleet, localTime: string, count: number): Promise<void> {
+  const all = await waitFor(async () => {
+    const { body } = await fleet.call("GET", "schedules/each-minute/deliveries?limit=1000");
+    const found = DeliveryList.parse(body).deliveries.filter(
+      ({ scheduled_local }) => scheduled_local === localTime,
+    );
+    return found.length === SITES && found.every(isReceived) ? found : null;
+  }, `the files of ${localTime}`);
+  expect(new Set(all.map(({ job_id }) => job_id)).size).toBe(1);
+  const jobs = JobList.parse((await fleet.call("GET", "jobs?limit=1000")).body).jobs;
+  expect(jobs).toHaveLength(count);
+  const job = jobs.find(({ job_id }) => job_id === all[0]!.job_id);
+  expect([job?.total, job?.schedule]).toEqual([SITES, "each-minute"]);
+}
+
+const isReceived = ({ status }: DeliveryRecord) => status === "received";
