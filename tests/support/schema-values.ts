@@ -1,3 +1,4 @@
+import * as fc from "fast-check";
 import type { Random } from "./random.ts";
 
 /** As much of JSON Schema as zod writes. */
@@ -22,11 +23,17 @@ export interface JsonSchema {
 /** Longest text and list that are made; what a schema allows beyond is for the mutator. */
 const MAX_LENGTH = 24;
 
+/** What a header may have too. */
+const PRINTABLE = /^[ -~]*$/;
+
 /**
  * Makes values that a JSON schema allows.
  * @param named what `$ref` refers to, by the last part of it
  */
 export class SchemaValues {
+  /** Texts by the pattern that they match. */
+  readonly #texts = new Map<string, string[]>();
+
   constructor(
     private readonly random: Random,
     private readonly named: Record<string, JsonSchema> = {},
@@ -73,9 +80,20 @@ export class SchemaValues {
     const { random } = this;
     if (format === "uuid") return uuid(random);
     if (format === "date-time") return new Date(random.int(0, 2 ** 41)).toISOString();
-    if (pattern !== undefined) return matching(pattern, random);
+    if (pattern !== undefined) return this.#matching(pattern);
     const length = random.int(minLength, Math.max(minLength, Math.min(maxLength, MAX_LENGTH)));
     return String.fromCharCode(...Array.from({ length }, () => random.int(0x20, 0x7e)));
+  }
+
+  /** A text that matches a pattern, from a handful that is made once for each. */
+  #matching(pattern: string): string {
+    let texts = this.#texts.get(pattern);
+    if (!texts) {
+      const made = fc.stringMatching(new RegExp(pattern)).filter((text) => PRINTABLE.test(text));
+      texts = fc.sample(made, { seed: this.random.int(0, 2 ** 31), numRuns: 50 });
+      this.#texts.set(pattern, texts);
+    }
+    return this.random.pick(texts);
   }
 }
 
@@ -88,31 +106,4 @@ function uuid(random: Random): string {
     `8${hex.slice(17, 20)}`,
   ];
   return [...parts, hex.slice(20)].join("-");
-}
-
-/**
- * A text that matches a pattern of characters, classes and counts.
- * @throws Error for a pattern that has more than these
- */
-function matching(pattern: string, random: Random): string {
-  const piece = /(\[[^\]]+\]|\\.|[^\\[\](){}|*+?^$])(?:\{(\d+)(?:,(\d*))?\}|([*+?]))?/g;
-  const made = pattern.replace(piece, (_, atom, least, most, sign) => {
-    const low = least === undefined ? (sign === "+" || sign === undefined ? 1 : 0) : Number(least);
-    const high = most
-      ? Number(most)
-      : (sign ?? most) === undefined || sign === "?"
-        ? 1
-        : MAX_LENGTH;
-    const count = random.int(low, Math.max(low, Math.min(high, MAX_LENGTH)));
-    return Array.from({ length: count }, () => random.pick(charactersOf(atom))).join("");
-  });
-  const text = made.replace(/^\^|\$$/g, "");
-  if (!new RegExp(pattern).test(text)) throw new Error(`no text is known for ${pattern}`);
-  return text;
-}
-
-function charactersOf(atom: string): string[] {
-  const one = new RegExp(`^${atom}$`);
-  const printable = Array.from({ length: 95 }, (_, n) => String.fromCharCode(0x20 + n));
-  return printable.filter((character) => one.test(character));
 }
