@@ -1,6 +1,7 @@
+import { BUILD } from "../util/build.ts";
 import { api } from "./api.ts";
 import type { Site } from "./board.ts";
-import { clientCommand, isInTheClear } from "./client-command.ts";
+import { clientCommand, installCommand, isInTheClear } from "./client-command.ts";
 import { copyText } from "./clipboard.ts";
 import { byId, setText } from "./dom.ts";
 import { notify } from "./notices.ts";
@@ -22,8 +23,16 @@ export class AddSite {
   #isOpen: boolean | null = null;
   #needsKey = true;
 
-  /** @param onMake called with what makes a key and copies the command; shows what it throws */
+  /**
+   * What the command is for, and what is served where nothing is said, depend on how this server was
+   * started: with its sources, or as the one program of `bun run build`.
+   * @param onMake called with what makes a key and copies the command; shows what it throws
+   */
   constructor(onMake: (work: () => Promise<void>) => void) {
+    if (BUILD !== null) {
+      this.#root.placeholder = "/srv/exports";
+      setText(byId("command-heading", HTMLElement), "Run this at the site, beside the program:");
+    }
     this.#toggle.addEventListener("click", () => {
       this.#isOpen = this.#form.hidden === true;
       this.render(this.#sites);
@@ -66,7 +75,8 @@ export class AddSite {
     const key = this.#expected?.id === id ? this.#expected.key : NO_KEY_YET;
     const root = this.#root.value.trim();
     const page = new URL(location.href);
-    return clientCommand({ id, root, page, key: this.#needsKey ? key : null });
+    const client = { id, root, page, key: this.#needsKey ? key : null };
+    return BUILD === null ? clientCommand(client) : installCommand(client);
   }
 
   #note(): string {

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { clientCommand, isInTheClear } from "../../lib/dashboard/client-command.ts";
+import { clientCommand, installCommand, isInTheClear } from "../../lib/dashboard/client-command.ts";
 
 const at = (page: string, key: string | null, root = "") =>
   clientCommand({ id: "restaurant-001", root, page: new URL(page), key });
@@ -45,4 +45,21 @@ test.each([
   ["http://localhost.example.com/", true],
 ])("at %s, what is sent can be read on its way: %p", (page, isClear) => {
   expect(isInTheClear(new URL(page))).toBe(isClear);
+});
+
+test.each<[page: string, key: string | null, root: string, command: string]>([
+  [
+    "https://files.example.com/#site=1",
+    "fds_enroll_x",
+    "/srv/the tills",
+    "echo fds_enroll_x | sudo ./fds-linux-x64 client install --id till-1 --server https://files.example.com --root '/srv/the tills' --enroll-token -",
+  ],
+  [
+    "http://10.0.0.7:8080/",
+    null,
+    "",
+    "sudo ./fds-linux-x64 client install --id till-1 --server http://10.0.0.7:8080 --root /srv/exports --insecure",
+  ],
+])("of a built server at %s, with the key %p", (page, key, root, command) => {
+  expect(installCommand({ id: "till-1", root, page: new URL(page), key })).toBe(command);
 });

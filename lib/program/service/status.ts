@@ -13,7 +13,7 @@ import { type CommandContext, runningOf, TABLES } from "./context.ts";
 import { statusHelp } from "./help.ts";
 import { readIfThere } from "./perform.ts";
 import { type ServerState, serverStateOf } from "./server-state.ts";
-import type { Running } from "./service.ts";
+import type { Running, Service } from "./service.ts";
 
 /** What `status` says. */
 interface Report {
@@ -47,7 +47,7 @@ export async function status(context: CommandContext, argv: string[]): Promise<n
       ? reportOfClient(
           await clientStateOf(settings["CLIENT_STATE_DIR"] || state, running),
           settings,
-          [`sudo fds client doctor --config ${path}`, manager.logs(service)],
+          [doctorOf(service, path), manager.logs(service)],
         )
       : await reportOfServer(context, running, settings);
   if (values["json"]) {
@@ -89,6 +89,12 @@ function reportOfClient(
       last_delivery: lastDelivery,
     },
   };
+}
+
+/** Run as the service's user, whose rights are what counts. */
+function doctorOf({ name }: Service, path: string): string {
+  const user = process.platform === "linux" ? `sudo -u ${name} ` : "";
+  return `${user}fds client doctor --config ${path}`;
 }
 
 function shownConnection({ connection }: ClientState): Shown {
