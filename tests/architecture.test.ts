@@ -62,6 +62,7 @@ const FOLDERS = new Set([
   "dashboard/jobs",
   "dashboard/keep",
   "dashboard/labels",
+  "dashboard/schedules",
   "dashboard/webhooks",
   "program",
   "program/service",

@@ -16,6 +16,8 @@ export interface Shown {
   site: string | null;
   /** Downloads of this job; null: of any, and of none. */
   job: string | null;
+  /** The schedule whose board is shown; null: of none. */
+  schedule: string | null;
   /** The only download that is shown; null: as many as there are. */
   download: string | null;
   /** True: only sites that are not connected. */
@@ -27,12 +29,13 @@ export const EVERYTHING: Readonly<Shown> = {
   onlyOpen: false,
   site: null,
   job: null,
+  schedule: null,
   download: null,
   onlyOffline: false,
 };
 
 /** What an address can be about. */
-const FIELDS = ["status", "site", "job", "download", "sites"];
+const FIELDS = ["status", "site", "job", "schedule", "download", "sites"];
 
 /**
  * What an address asks for.
@@ -48,6 +51,7 @@ export function readAddress(hash: string): Shown | null {
     onlyOpen: status === "failed" && fields.get("open") === "true",
     site: fields.get("site") || null,
     job: fields.get("job") || null,
+    schedule: fields.get("schedule") || null,
     download: fields.get("download") || null,
     onlyOffline: fields.get("sites") === "offline",
   };
@@ -55,12 +59,13 @@ export function readAddress(hash: string): Shown | null {
 
 /** The hash of the address that asks for this: `#` and what differs from showing everything. */
 export function addressOf(shown: Shown): string {
-  const { status, onlyOpen, site, job, download, onlyOffline } = shown;
+  const { status, onlyOpen, site, job, schedule, download, onlyOffline } = shown;
   const fields = new URLSearchParams();
   if (status !== null) fields.set("status", status);
   if (status === "failed" && onlyOpen) fields.set("open", "true");
   if (site !== null) fields.set("site", site);
   if (job !== null) fields.set("job", job);
+  if (schedule !== null) fields.set("schedule", schedule);
   if (download !== null) fields.set("download", download);
   if (onlyOffline) fields.set("sites", "offline");
   return `#${fields}`;

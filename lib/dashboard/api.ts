@@ -89,6 +89,18 @@ export const api = {
     call("POST", "/api/webhooks/:name/attempts/:attempt_id/replay", {
       params: { name, attempt_id: id },
     }),
+  download: (id: string) => call("GET", "/api/downloads/:download_id", ofDownload(id)),
+  schedules: () => call("GET", "/api/schedules", {}),
+  createSchedule: (body: Body<"/api/schedules">) => call("POST", "/api/schedules", { body }),
+  changeSchedule: (name: string, body: Request<"PATCH", "/api/schedules/:name">["body"]) =>
+    call("PATCH", "/api/schedules/:name", { params: { name }, body }),
+  deleteSchedule: (name: string) => call("DELETE", "/api/schedules/:name", { params: { name } }),
+  previewSchedule: (name: string, query: Query<"/api/schedules/:name/preview">) =>
+    call("GET", "/api/schedules/:name/preview", { params: { name }, query }),
+  runSchedule: (name: string, body: Body<"/api/schedules/:name/run">) =>
+    call("POST", "/api/schedules/:name/run", { params: { name }, body }),
+  deliveries: (name: string, query: Query<"/api/schedules/:name/deliveries">) =>
+    call("GET", "/api/schedules/:name/deliveries", { params: { name }, query }),
   retry: (id: string) => call("POST", "/api/downloads/:download_id/retry", ofDownload(id)),
 };
 

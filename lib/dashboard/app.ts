@@ -13,10 +13,11 @@ import { SetFiles } from "./files/set-files.ts";
 import { Filters } from "./filters.ts";
 import { JobsPanel } from "./jobs/jobs-panel.ts";
 import { RemoveDialog } from "./keep/remove-dialog.ts";
-import { areSame, type Filter, Listing } from "./listing.ts";
+import { areSame, Listing } from "./listing.ts";
 import { LabelEditor } from "./labels/label-editor.ts";
 import { notify, notifyFailure } from "./notices.ts";
 import { leave, SignInForm, takeCode } from "./sign-in.ts";
+import { SchedulesPanel } from "./schedules/schedules-panel.ts";
 import { SitesView } from "./sites-view.ts";
 import { StartForm } from "./start-form.ts";
 import { midnight, TotalsView } from "./totals-view.ts";
@@ -36,7 +37,7 @@ class App {
   readonly #board = new Board();
   readonly #connection = new ConnectionView();
   readonly #filters = new Filters(() => this.#filtersChanged());
-  readonly #listing = new Listing((query) => api.downloads(query), this.#listFilter());
+  readonly #listing = new Listing((query) => api.downloads(query), this.#filters.listed);
   readonly #sites = new SitesView({
     onChoose: (site) => this.#chooseSite(site),
     onPull: (clientId) => this.#startForm.prepare(clientId),
@@ -51,6 +52,11 @@ class App {
     onAction: (action, download, row) => this.#once(action, download, row),
   });
   readonly #jobs = new JobsPanel((work) => this.#run(work));
+  readonly #schedules = new SchedulesPanel({
+    run: (work) => this.#run(work),
+    onChange: () => this.#renderSoon(),
+    onChoose: (schedule) => this.#filters.change({ schedule }),
+  });
   readonly #totals = new TotalsView(this.#board);
   readonly #signIn = new SignInForm(() => void this.start());
   readonly #setFiles = new SetFiles();
@@ -75,6 +81,7 @@ class App {
     },
     onJob: (job) => {
       this.#jobs.set(job);
+      this.#schedules.setJob(job);
       this.#renderSoon();
     },
   });
@@ -150,6 +157,7 @@ class App {
     this.#connection.show("live");
     this.#board.clearDownloads();
     this.#hasGap = true;
+    this.#schedules.reconnected();
     this.#settle();
     void this.#run(() => this.#jobs.refresh());
     // Another server may answer now than before.
@@ -158,6 +166,7 @@ class App {
 
   #update(download: DownloadRecord): void {
     this.#board.setDownload(download, Date.now());
+    this.#schedules.setDownload(download);
     if (!this.#listing.update(download)) this.#hasGap = true;
     if (hasEnded(download) || this.#hasGap) this.#settleSoon();
     this.#renderSoon();
@@ -172,13 +181,14 @@ class App {
     clearTimeout(this.#rendering);
     this.#rendering = undefined;
     const sites = this.#board.sites();
-    const { site, job, onlyOffline } = this.#filters.shown;
+    const { site, job, schedule, onlyOffline } = this.#filters.shown;
     this.#startForm.offer(sites);
     this.#filters.offer(sites);
     const isKnown = this.#isKnown;
     this.#sites.render(sites, { isKnown, chosen: site, onlyOffline });
     if (isKnown) this.#addSite.render(sites);
     this.#jobs.render(sites, job);
+    this.#schedules.render(sites, schedule);
     this.#downloads.render();
     this.#totals.renderCounts();
   }
@@ -197,6 +207,7 @@ class App {
       if (isReloadDue) await this.#listing.reload();
       this.#totals.show(await api.totals(midnight()));
       this.#isKnown = true;
+      await this.#schedules.refresh();
     });
   }
 
@@ -215,20 +226,9 @@ class App {
     }
   }
 
-  #listFilter(): Filter {
-    const { status, onlyOpen, site, job, download } = this.#filters.shown;
-    if (download !== null) return { downloadId: download };
-    return {
-      ...(status && { status }),
-      ...(onlyOpen && { open: true }),
-      ...(site !== null && { clientId: site }),
-      ...(job !== null && { jobId: job }),
-    };
-  }
-
   #filtersChanged(): void {
     if (!this.#isOpen) return;
-    const filter = this.#listFilter();
+    const filter = this.#filters.listed;
     if (areSame(filter, this.#listing.filter)) return this.#render();
     void this.#run(() => this.#listing.setFilter(filter));
   }

@@ -2,6 +2,7 @@ import { addressOf, EVERYTHING, readAddress, type Shown } from "./address.ts";
 import type { Site } from "./board.ts";
 import { byId, find } from "./dom.ts";
 import { offerSites } from "./site-choice.ts";
+import type { Filter } from "./listing.ts";
 import { isStatus } from "./status.ts";
 
 /** The filters of the board. They stand in the address; the form above the downloads changes them. */
@@ -22,6 +23,18 @@ export class Filters {
 
   get shown(): Readonly<Shown> {
     return this.#shown;
+  }
+
+  /** The downloads that are listed. */
+  get listed(): Filter {
+    const { status, onlyOpen, site, job, download } = this.#shown;
+    if (download !== null) return { downloadId: download };
+    return {
+      ...(status && { status }),
+      ...(onlyOpen && { open: true }),
+      ...(site !== null && { clientId: site }),
+      ...(job !== null && { jobId: job }),
+    };
   }
 
   /** Changes the filters, and the page's address with them. */

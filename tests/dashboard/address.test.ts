@@ -7,6 +7,7 @@ test.each<[hash: string, shown: Shown]>([
   ["#status=failed&open=true", { ...EVERYTHING, status: "failed", onlyOpen: true }],
   ["#download=01a2284b", { ...EVERYTHING, download: "01a2284b" }],
   ["#job=01a2284b", { ...EVERYTHING, job: "01a2284b" }],
+  ["#schedule=nightly", { ...EVERYTHING, schedule: "nightly" }],
   ["#site=Till-1", { ...EVERYTHING, site: "Till-1" }],
   ["#sites=offline", { ...EVERYTHING, onlyOffline: true }],
   [

@@ -116,7 +116,11 @@ export function orderOf(fields: JobFields): NewJob | null {
   };
 }
 
-function downloadOf({ what, isSkipping }: JobFields): NewJob["download"] {
+/** What is asked of each site: a file, or patterns, one a line. */
+export function downloadOf({
+  what,
+  isSkipping,
+}: Pick<JobFields, "what" | "isSkipping">): NewJob["download"] {
   const words = what.split("\n").map((line) => line.trim());
   const [first = "", ...others] = words.filter((word) => word !== "");
   if (others.length === 0 && !asksForSet(first)) return first === "" ? {} : { file_path: first };

@@ -37,13 +37,16 @@ export function titleOf(job: JobRecord): string {
 }
 
 /** What is asked of each client: `"journal.txt"`, `"sales/*.csv, logs/"`. */
-export function whatOf({ download: { file_path, paths } }: JobRecord): string {
+export function whatOf({ download: { file_path, paths } }: Pick<JobRecord, "download">): string {
   if (paths === undefined) return file_path ?? "its usual file";
   return listOf(paths, MAX_PATHS_NAMED);
 }
 
 /** Which clients are asked: `"all sites"`, `"region=west"`, `"till-1, till-2 and 38 more"`. */
-export function whoOf({ clients: { ids, labels }, membership }: JobRecord): string {
+export function whoOf({
+  clients: { ids, labels },
+  membership,
+}: Pick<JobRecord, "clients" | "membership">): string {
   const words = [
     ...(ids === undefined ? [] : [ids.length === 0 ? "some sites" : listOf(ids, MAX_IDS_NAMED)]),
     ...(labels === undefined ? [] : [labels]),

@@ -1,0 +1,101 @@
+import type { DeliveryRecord } from "../../api/deliveries.ts";
+import { byId, find, setText } from "../dom.ts";
+import { formatCount } from "../format.ts";
+import type { DeliveryBook } from "./delivery-book.ts";
+import { DeliveryGrid } from "./delivery-grid.ts";
+import { isOwed, nightWords, sumsOf, WORST_FIRST, worstOf } from "./delivery-words.ts";
+import { showLegend } from "./legend.ts";
+
+/** Most sites that one call asks again. */
+const MAX_ASKED = 1_000;
+
+export interface DeliveriesListener {
+  onOpen(delivery: DeliveryRecord): void;
+  /** These sites are to be asked again for a local time. */
+  onAsk(clientIds: string[], night: string): void;
+  onOlder(): void;
+  onClose(): void;
+}
+
+/** The board of one schedule: who delivered what, and who owes what. */
+export class DeliveriesView {
+  readonly #panel = byId("deliveries", HTMLElement);
+  readonly #onlyOwing = byId("deliveries-owing", HTMLInputElement);
+  readonly #ask = byId("deliveries-ask", HTMLButtonElement);
+  readonly #grid: DeliveryGrid;
+  #name: string | null = null;
+  #state = { isLoaded: false, hasOlder: false, most: 0 };
+
+  constructor(
+    private readonly book: DeliveryBook,
+    listener: DeliveriesListener,
+  ) {
+    this.#grid = new DeliveryGrid(book, (delivery) => listener.onOpen(delivery));
+    this.#onlyOwing.addEventListener("change", () => this.#render());
+    byId("deliveries-older", HTMLButtonElement).addEventListener("click", () => listener.onOlder());
+    byId("deliveries-close", HTMLButtonElement).addEventListener("click", () => listener.onClose());
+    this.#ask.addEventListener("click", () => {
+      const night = this.#mainNight();
+      if (night !== null) listener.onAsk(book.owing(night).slice(0, MAX_ASKED), night);
+    });
+  }
+
+  /**
+   * @param name of the schedule; null: no board is shown
+   * @param state what is known, and how many times are shown at most
+   */
+  render(name: string | null, state: { isLoaded: boolean; hasOlder: boolean; most: number }): void {
+    if (name !== this.#name) this.#onlyOwing.checked = false;
+    this.#name = name;
+    this.#state = state;
+    this.#panel.hidden = name === null;
+    if (name !== null) this.#render();
+  }
+
+  focusGrid(): void {
+    this.#grid.focus();
+  }
+
+  #mainNight(): string | null {
+    return this.book.mainNight(this.book.nights(this.#state.most));
+  }
+
+  #render(): void {
+    const name = this.#name ?? "";
+    const { isLoaded, hasOlder, most } = this.#state;
+    const nights = this.book.nights(most);
+    setText(find(this.#panel, "h2", HTMLElement), name);
+    const all = this.book.rowsOf(nights);
+    const owing = all.filter(({ owed }) => owed > 0);
+    const rows = this.#onlyOwing.checked ? owing : all;
+    setText(byId("deliveries-owing-count", HTMLElement), `(${formatCount(owing.length)})`);
+    this.#renderSums();
+    this.#grid.render(`Deliveries of ${name}, sites by times`, rows, nights);
+    byId("deliveries-scroll", HTMLElement).hidden = rows.length === 0;
+    byId("deliveries-bar", HTMLElement).hidden = all.length === 0;
+    byId("deliveries-older", HTMLButtonElement).hidden = !hasOlder;
+    const empty = byId("deliveries-empty", HTMLElement);
+    empty.hidden = rows.length > 0;
+    const nothing =
+      all.length > 0
+        ? "Nobody owes anything."
+        : "Nothing was expected yet: it begins at its next time, or when you run it now.";
+    setText(empty, isLoaded ? nothing : "Loading…");
+  }
+
+  #renderSums(): void {
+    const night = this.#mainNight();
+    const sums = byId("deliveries-sums", HTMLElement);
+    const counts = night === null ? null : this.book.countsOf(night);
+    sums.dataset["worst"] = (counts && worstOf(counts)) ?? "none";
+    setText(find(sums, "strong", HTMLElement), counts ? sumsOf(counts) : "");
+    setText(find(sums, "span", HTMLElement), night === null ? "" : nightWords(night));
+    const owed = counts
+      ? WORST_FIRST.filter(isOwed).reduce((sum, status) => sum + counts[status], 0)
+      : 0;
+    this.#ask.hidden = owed === 0;
+    const asked = formatCount(Math.min(owed, MAX_ASKED));
+    setText(this.#ask, owed === 1 ? "Ask it again" : `Ask these ${asked} again`);
+    showLegend(byId("deliveries-legend", HTMLElement));
+  }
+}

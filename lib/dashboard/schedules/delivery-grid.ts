@@ -1,0 +1,238 @@
+import type { DeliveryRecord } from "../../api/deliveries.ts";
+import { arrange, byId, cloneOf, keepingFocus, setText } from "../dom.ts";
+import { showSite } from "../long-names.ts";
+import type { DeliveryBook, SiteRow } from "./delivery-book.ts";
+import { DELIVERY_WORDS, isOwed, nightWords } from "./delivery-words.ts";
+import { showHead } from "./grid-head.ts";
+import { markOf } from "./marks.ts";
+
+/** Height of a row, in px, as the style has it. */
+const ROW_PX = 32;
+
+/** Rows that are drawn above and below those in sight. */
+const MARGIN = 8;
+
+/** A place of the grid. */
+interface Place {
+  row: number;
+  column: number;
+}
+
+/**
+ * Sites by times: a mark for each delivery. Arrows, Home, End, Page Up and Page Down move, with Ctrl to
+ * the corners; Enter opens. Only rows in sight are elements of the page: there may be thousands.
+ */
+export class DeliveryGrid {
+  readonly #scroll = byId("deliveries-scroll", HTMLElement);
+  readonly #grid = byId("deliveries-grid", HTMLElement);
+  readonly #head = byId("deliveries-head", HTMLElement);
+  readonly #body = byId("deliveries-body", HTMLElement);
+  readonly #drawn = new Map<string, HTMLElement>();
+  #rows: readonly SiteRow[] = [];
+  #nights: readonly string[] = [];
+  /** The same in words. */
+  #words: readonly string[] = [];
+  /** The cell that the keys move from: a site and a time, as rows may change places. */
+  #active: { clientId: string; night: string } | null = null;
+
+  constructor(
+    private readonly book: DeliveryBook,
+    private readonly onOpen: (delivery: DeliveryRecord) => void,
+  ) {
+    this.#scroll.addEventListener("scroll", () => this.#draw());
+    this.#grid.addEventListener("keydown", (event) => {
+      if (event.altKey || event.metaKey || !this.#press(event.key, event.ctrlKey)) return;
+      event.preventDefault();
+    });
+    this.#grid.addEventListener("click", ({ target }) => {
+      const cell = target instanceof Element ? target.closest<HTMLElement>(".cell") : null;
+      const clientId = cell?.closest<HTMLElement>(".grid-row")?.dataset["clientId"];
+      const night = cell?.dataset["night"];
+      if (clientId === undefined || night === undefined) return;
+      this.#active = { clientId, night };
+      this.#draw();
+      this.#open();
+    });
+    new ResizeObserver(() => this.#draw()).observe(this.#scroll);
+  }
+
+  /** @param label of the grid */
+  render(label: string, rows: readonly SiteRow[], nights: readonly string[]): void {
+    // Older times come behind those that are there; for a newer one, all move.
+    if (this.#nights.some((night, column) => night !== nights[column])) this.#forgetRows();
+    if (nights.length !== this.#words.length) this.#words = nights.map(nightWords);
+    this.#rows = rows;
+    this.#nights = nights;
+    this.#grid.ariaLabel = label;
+    this.#grid.ariaRowCount = String(rows.length + 1);
+    this.#grid.ariaColCount = String(nights.length + 1);
+    showHead(this.#head, nights, (night) => this.book.countsOf(night));
+    this.#body.style.height = `${rows.length * ROW_PX}px`;
+    this.#draw();
+  }
+
+  /** Gives the focus to the cell of a delivery, or to that where it was last. */
+  focus(): void {
+    this.#move(this.#place());
+  }
+
+  #forgetRows(): void {
+    for (const row of this.#drawn.values()) row.remove();
+    this.#drawn.clear();
+    this.#words = [];
+  }
+
+  /** Where the keys move from; the first cell where that is gone. */
+  #place(): Place {
+    const row = this.#rows.findIndex(({ clientId }) => clientId === this.#active?.clientId);
+    const column = this.#nights.indexOf(this.#active?.night ?? "");
+    return { row: Math.max(0, row), column: Math.max(0, column) };
+  }
+
+  /** Draws the rows in sight, and the one that has the focus. */
+  #draw(): void {
+    const { scrollTop, clientHeight } = this.#scroll;
+    const first = Math.max(0, Math.floor(scrollTop / ROW_PX) - MARGIN);
+    const last = Math.ceil((scrollTop + clientHeight) / ROW_PX) + MARGIN;
+    const place = this.#place();
+    const shown: HTMLElement[] = [];
+    for (const [index, site] of this.#rows.entries()) {
+      if ((index < first || index >= last) && index !== place.row) continue;
+      shown.push(this.#row(site, index, index === place.row ? place.column : -1));
+    }
+    keepingFocus(() => arrange(this.#body, shown));
+    const kept = new Set(shown);
+    for (const [id, row] of this.#drawn) if (!kept.has(row)) this.#drawn.delete(id);
+  }
+
+  /** @param active the column of the cell that can have the focus; -1: none of this row */
+  #row({ clientId, owed }: SiteRow, index: number, active: number): HTMLElement {
+    const row = this.#drawn.get(clientId) ?? this.#newRow(clientId);
+    row.ariaRowIndex = String(index + 2);
+    row.style.top = `${index * ROW_PX}px`;
+    for (let column = row.childElementCount - 1; column < this.#nights.length; column++) {
+      row.append(newCell(this.#nights[column] ?? "", column));
+    }
+    const [head, ...cells] = row.children;
+    const badge = head?.querySelector<HTMLElement>(".owed");
+    if (badge) {
+      badge.hidden = owed === 0;
+      if (badge.firstElementChild) setText(badge.firstElementChild, String(owed));
+    }
+    for (const [column, cell] of cells.entries()) {
+      const night = this.#nights[column];
+      if (!(cell instanceof HTMLElement) || night === undefined) continue;
+      this.#cell(cell, clientId, night, this.#words[column] ?? "");
+      cell.tabIndex = column === active ? 0 : -1;
+    }
+    return row;
+  }
+
+  #newRow(clientId: string): HTMLElement {
+    const row = document.createElement("div");
+    row.role = "row";
+    row.className = "grid-row";
+    row.dataset["clientId"] = clientId;
+    const head = document.createElement("div");
+    head.role = "rowheader";
+    head.className = "grid-site";
+    head.ariaColIndex = "1";
+    const name = cloneOf("grid-site-name");
+    showSite(name, clientId);
+    const owed = document.createElement("span");
+    owed.className = "owed";
+    const word = document.createElement("span");
+    word.textContent = " owed";
+    owed.append(document.createElement("b"), word);
+    head.append(name, owed);
+    row.append(head);
+    this.#drawn.set(clientId, row);
+    return row;
+  }
+
+  /** @param when its time in words */
+  #cell(cell: HTMLElement, clientId: string, night: string, when: string): void {
+    const delivery = this.book.get(night, clientId);
+    const status = delivery?.status ?? "none";
+    const before = cell.dataset["status"];
+    if (before === status) return;
+    cell.dataset["status"] = status;
+    const word = delivery ? DELIVERY_WORDS[delivery.status] : "Nothing expected";
+    cell.ariaLabel = `${word}, ${clientId}, ${when}`;
+    cell.title = cell.ariaLabel;
+    cell.replaceChildren(...(delivery ? [markOf(delivery.status)] : []));
+    // Something turned before one's eyes.
+    const turned = before !== undefined && delivery !== undefined && !isOwed(delivery.status);
+    cell.classList.toggle("turned", turned);
+  }
+
+  /** @returns whether the key means something here */
+  #press(key: string, ctrl: boolean): boolean {
+    if (!ctrl && (key === "Enter" || key === " ")) {
+      this.#open();
+      return true;
+    }
+    const to = this.#placeOf(key, ctrl);
+    if (to) this.#move(to);
+    return to !== null;
+  }
+
+  #placeOf(key: string, ctrl: boolean): Place | null {
+    const { row, column } = this.#place();
+    const lastRow = this.#rows.length - 1;
+    const page = Math.max(1, Math.floor(this.#scroll.clientHeight / ROW_PX) - 2);
+    switch (key) {
+      case "ArrowDown":
+        return { row: ctrl ? lastRow : row + 1, column };
+      case "ArrowUp":
+        return { row: ctrl ? 0 : row - 1, column };
+      case "ArrowRight":
+        return { row, column: ctrl ? this.#nights.length - 1 : column + 1 };
+      case "ArrowLeft":
+        return { row, column: ctrl ? 0 : column - 1 };
+      case "Home":
+        return { row: ctrl ? 0 : row, column: 0 };
+      case "End":
+        return { row: ctrl ? lastRow : row, column: this.#nights.length - 1 };
+      case "PageDown":
+        return { row: row + page, column };
+      case "PageUp":
+        return { row: row - page, column };
+      default:
+        return null;
+    }
+  }
+
+  /** Moves the focus to a place, or to the nearest that there is. */
+  #move({ row, column }: Place): void {
+    const at = Math.max(0, Math.min(row, this.#rows.length - 1));
+    const site = this.#rows[at];
+    const night = this.#nights[Math.max(0, Math.min(column, this.#nights.length - 1))];
+    if (site === undefined || night === undefined) return;
+    this.#active = { clientId: site.clientId, night };
+    // The row lies below the head, which stays at the top.
+    const [top, height] = [at * ROW_PX, this.#scroll.clientHeight - this.#head.offsetHeight];
+    if (top < this.#scroll.scrollTop) this.#scroll.scrollTop = top;
+    else if (top + ROW_PX > this.#scroll.scrollTop + height) {
+      this.#scroll.scrollTop = top + ROW_PX - height;
+    }
+    this.#draw();
+    this.#body.querySelector<HTMLElement>(".cell[tabindex='0']")?.focus();
+  }
+
+  #open(): void {
+    if (!this.#active) this.focus();
+    const { clientId = "", night = "" } = this.#active ?? {};
+    const delivery = this.book.get(night, clientId);
+    if (delivery) this.onOpen(delivery);
+  }
+}
+
+function newCell(night: string, column: number): HTMLElement {
+  const cell = document.createElement("div");
+  cell.role = "gridcell";
+  cell.className = "cell";
+  cell.ariaColIndex = String(column + 2);
+  cell.dataset["night"] = night;
+  return cell;
+}

@@ -1,0 +1,136 @@
+import type { DeliveryRecord } from "../../api/deliveries.ts";
+import type { ClientRecord, DownloadRecord } from "../../api/schemas.ts";
+import { formatSize } from "../../util/sizes.ts";
+import { contentPath } from "../api.ts";
+import { byId, lead, setText } from "../dom.ts";
+import { formatCount, formatWhen, visible } from "../format.ts";
+import { DELIVERY_WORDS, nightWords } from "./delivery-words.ts";
+import { markOf } from "./marks.ts";
+
+export interface DeliverySheetListener {
+  /** The site is to be asked again. */
+  onAsk(delivery: DeliveryRecord): void;
+  /** @returns the download of a delivery; null: it is not there any more */
+  onDownload(downloadId: string): Promise<DownloadRecord | null>;
+  /** The page's address that shows a download. */
+  addressOf(downloadId: string | null): string;
+  onClose(): void;
+}
+
+/** One delivery: when it was to be there, what came, and why it did not. */
+export class DeliverySheet {
+  readonly #dialog = byId("delivery", HTMLDialogElement);
+  readonly #ask = byId("delivery-ask", HTMLButtonElement);
+  #shown: DeliveryRecord | null = null;
+  #download: DownloadRecord | null = null;
+
+  constructor(private readonly listener: DeliverySheetListener) {
+    byId("delivery-close", HTMLButtonElement).addEventListener("click", () => this.#dialog.close());
+    this.#dialog.addEventListener("click", ({ target }) => {
+      if (target === this.#dialog) this.#dialog.close();
+    });
+    this.#dialog.addEventListener("close", () => {
+      this.#shown = null;
+      listener.onClose();
+    });
+    this.#ask.addEventListener("click", () => {
+      if (this.#shown) listener.onAsk(this.#shown);
+    });
+    byId("delivery-link", HTMLAnchorElement).addEventListener("click", () => {
+      this.#dialog.close();
+      lead("downloads");
+    });
+  }
+
+  /** What is shown: its site and local time; null: nothing. */
+  get shown(): DeliveryRecord | null {
+    return this.#shown;
+  }
+
+  /** @param client the site; undefined: it is not known */
+  show(delivery: DeliveryRecord, client: ClientRecord | undefined): void {
+    const before = this.#shown;
+    const isOther = before?.download_id !== delivery.download_id;
+    this.#shown = delivery;
+    if (isOther) this.#download = null;
+    this.#render(delivery, client);
+    if (!this.#dialog.open) this.#dialog.showModal();
+    if (delivery.download_id !== null && (isOther || before?.status !== delivery.status)) {
+      void this.#load(delivery.download_id, client);
+    }
+  }
+
+  async #load(downloadId: string, client: ClientRecord | undefined): Promise<void> {
+    const download = await this.listener.onDownload(downloadId);
+    if (this.#shown?.download_id !== downloadId) return;
+    this.#download = download;
+    this.#render(this.#shown, client);
+  }
+
+  #render(delivery: DeliveryRecord, client: ClientRecord | undefined): void {
+    const { client_id, status, scheduled_local, time_zone, due_at, download_id } = delivery;
+    setText(byId("delivery-heading", HTMLElement), visible(client_id));
+    const state = byId("delivery-status", HTMLElement);
+    if (state.dataset["status"] !== status) {
+      state.dataset["status"] = status;
+      const cell = document.createElement("span");
+      cell.className = "cell";
+      cell.dataset["status"] = status;
+      cell.append(markOf(status));
+      state.replaceChildren(cell, DELIVERY_WORDS[status]);
+    }
+    setText(
+      byId("delivery-scheduled", HTMLElement),
+      `${nightWords(scheduled_local)} (${time_zone})`,
+    );
+    setText(byId("delivery-due", HTMLElement), localWords(due_at, time_zone));
+    setText(byId("delivery-files", HTMLElement), formatCount(delivery.files));
+    setText(byId("delivery-bytes", HTMLElement), formatSize(delivery.bytes));
+    const why = whyOf(delivery, this.#download, client, Date.now());
+    byId("delivery-why-row", HTMLElement).hidden = why === "";
+    setText(byId("delivery-why", HTMLElement), visible(why));
+    const link = byId("delivery-link", HTMLAnchorElement);
+    link.hidden = download_id === null;
+    link.href = this.listener.addressOf(download_id);
+    const save = byId("delivery-save", HTMLAnchorElement);
+    const download = this.#download;
+    const hasContent = download?.saved_path != null && download.removed_at === null;
+    save.hidden = download_id === null || download?.status !== "completed" || !hasContent;
+    if (download_id !== null) save.href = contentPath(download_id);
+  }
+}
+
+/** Why a delivery is not there, or not whole; `""`: it is, or nothing is known. */
+function whyOf(
+  { status, job_id }: DeliveryRecord,
+  download: DownloadRecord | null,
+  client: ClientRecord | undefined,
+  now: number,
+): string {
+  if (job_id === null) return "Not asked: it was busy with the time before";
+  if (status === "received" || status === "late") return "";
+  if (download?.error) return download.error;
+  const skipped = download?.files_skipped ?? 0;
+  if (skipped > 0) return `${formatCount(skipped)} files were skipped`;
+  if (download?.status === "completed") return "Less came than is expected";
+  if (download?.status === "downloading") return "It is coming";
+  if (client?.connected !== false) return "";
+  const seen = client.last_seen_at;
+  return seen === null
+    ? "Offline, never seen"
+    : `The site is offline, seen ${formatWhen(seen, now)}`;
+}
+
+/** A moment on the clock at a place: `"Mon, Nov 30, 04:00 (Europe/Berlin)"`. */
+function localWords(time: string, timeZone: string): string {
+  const format = new Intl.DateTimeFormat("en", {
+    weekday: "short",
+    month: "short",
+    day: "numeric",
+    hour: "2-digit",
+    minute: "2-digit",
+    hourCycle: "h23",
+    timeZone,
+  });
+  return `${format.format(new Date(time))} (${timeZone})`;
+}

@@ -1,0 +1,75 @@
+import { setText } from "../dom.ts";
+import { formatCount } from "../format.ts";
+import {
+  type DeliveryCounts,
+  isOwed,
+  nightWords,
+  partsOf,
+  sumsOf,
+  WORST_FIRST,
+} from "./delivery-words.ts";
+
+/**
+ * The heads of the columns: the day, its time where a day has several, and how many owe something.
+ * @param nights local times, the newest first
+ */
+export function showHead(
+  head: HTMLElement,
+  nights: readonly string[],
+  countsOf: (night: string) => DeliveryCounts,
+): void {
+  const hasTimes = new Set(nights.map((night) => night.slice(0, 10))).size < nights.length;
+  head.parentElement?.classList.toggle("with-times", hasTimes);
+  if (head.dataset["nights"] !== nights.join()) {
+    head.dataset["nights"] = nights.join();
+    const [corner] = head.children;
+    head.replaceChildren(...(corner ? [corner] : []), ...nights.map(newHead));
+    showDays(head, nights, hasTimes);
+  }
+  for (const [index, night] of nights.entries()) {
+    const column = head.children[index + 1];
+    if (!(column instanceof HTMLElement)) continue;
+    const counts = countsOf(night);
+    const owed = WORST_FIRST.filter(isOwed).reduce((sum, status) => sum + counts[status], 0);
+    const count = column.querySelector(".night-owed");
+    if (count) setText(count, owed === 0 ? "" : formatCount(owed));
+    const words = `${nightWords(night)}: ${sumsOf(counts)}`;
+    if (column.ariaLabel === words) continue;
+    column.ariaLabel = words;
+    column.title = words;
+  }
+}
+
+/** What is the same as in the column before is said once. */
+function showDays(head: HTMLElement, nights: readonly string[], hasTimes: boolean): void {
+  let before = { month: "", day: "" };
+  for (const [index, night] of nights.entries()) {
+    const { month, weekday, day, time } = partsOf(night);
+    const isSameMonth = before.month === month;
+    const isSameDay = isSameMonth && before.day === day;
+    const words = [
+      isSameMonth ? "" : month,
+      isSameDay ? "" : weekday.slice(0, 2),
+      isSameDay ? "" : day,
+      ...(hasTimes ? [time] : []),
+    ];
+    const lines = words.map((text) => {
+      const line = document.createElement("span");
+      line.textContent = text;
+      return line;
+    });
+    head.children[index + 1]?.prepend(...lines);
+    before = { month, day };
+  }
+}
+
+function newHead(_: string, index: number): HTMLElement {
+  const column = document.createElement("div");
+  column.role = "columnheader";
+  column.className = "night";
+  column.ariaColIndex = String(index + 2);
+  const owed = document.createElement("strong");
+  owed.className = "night-owed";
+  column.append(owed);
+  return column;
+}

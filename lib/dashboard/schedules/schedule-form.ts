@@ -1,0 +1,200 @@
+import type { NewSchedule, ScheduleChange, ScheduleRecord } from "../../api/schedules.ts";
+import type { Site } from "../board.ts";
+import { byId, find, setText } from "../dom.ts";
+import { matchWordsOf } from "../jobs/job-order.ts";
+import { notifyFailure } from "../notices.ts";
+import {
+  changeOf,
+  fieldsOf,
+  orderOf,
+  type ScheduleFields,
+  sentenceOf,
+  USUAL,
+} from "./schedule-order.ts";
+import { DAYS } from "./schedule-words.ts";
+
+export interface ScheduleFormListener {
+  /** @returns whether it was made */
+  onCreate(order: NewSchedule): Promise<boolean>;
+  /** @returns whether it was changed */
+  onChange(name: string, change: ScheduleChange): Promise<boolean>;
+}
+
+/** The form of a schedule, a new one or one that is there. It says in a sentence what it means. */
+export class ScheduleForm {
+  readonly #form = byId("schedule-form", HTMLFormElement);
+  readonly #toggle = byId("new-schedule", HTMLButtonElement);
+  readonly #submit = byId("schedule-submit", HTMLButtonElement);
+  #known: readonly Site[] = [];
+  /** The schedule that is changed; null: a new one. */
+  #edited: ScheduleRecord | null = null;
+
+  constructor(private readonly listener: ScheduleFormListener) {
+    this.#toggle.addEventListener("click", () => {
+      if (this.#form.hidden || this.#edited) this.open(null);
+      else this.#close();
+    });
+    byId("schedule-cancel", HTMLButtonElement).addEventListener("click", () => this.#close());
+    this.#form.addEventListener("input", () => this.#render());
+    this.#form.addEventListener("keydown", ({ key }) => {
+      if (key === "Escape") this.#close();
+    });
+    this.#form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      void this.#save();
+    });
+  }
+
+  /** @param schedule to be changed; null: a new one */
+  open(schedule: ScheduleRecord | null): void {
+    this.#edited = schedule;
+    this.#form.reset();
+    this.#fill(schedule ? fieldsOf(schedule) : USUAL);
+    this.#form.hidden = false;
+    this.#form.ariaLabel = schedule ? `Change ${schedule.name}` : "New schedule";
+    this.#toggle.ariaExpanded = String(schedule === null);
+    setText(this.#submit, schedule ? "Save" : "Create");
+    this.#field("name").readOnly = schedule !== null;
+    this.#render();
+    this.#field(schedule ? "time" : "name").focus();
+  }
+
+  /** @param sites that are known */
+  render(sites: readonly Site[]): void {
+    this.#known = sites;
+    if (!this.#form.hidden) this.#render();
+  }
+
+  #close(): void {
+    this.#form.hidden = true;
+    this.#toggle.ariaExpanded = "false";
+    this.#toggle.focus();
+  }
+
+  #render(): void {
+    const fields = this.#fields();
+    const isCron = fields.when === "cron";
+    this.#show("daily-fields", !isCron);
+    this.#show("cron-fields", isCron);
+    this.#field("time").required = !isCron;
+    this.#field("cron").required = isCron;
+    const isOneZone = this.#form.querySelector("[name=where][value=one]:checked") !== null;
+    this.#show("zone-field", isOneZone);
+    this.#field("zone").required = isOneZone;
+    this.#show("due-at-field", fields.due === "at");
+    this.#show("due-after-field", fields.due === "after");
+    this.#field("due_at").required = fields.due === "at";
+    this.#field("due_after").required = fields.due === "after";
+    this.#renderSites(fields);
+    setText(byId("schedule-sentence", HTMLElement), sentenceOf(fields));
+  }
+
+  #renderSites(fields: ScheduleFields): void {
+    const sites = this.#field("sites");
+    const isAll = fields.by === "all";
+    sites.hidden = isAll;
+    sites.disabled = isAll;
+    sites.ariaLabel = fields.by === "labels" ? "Labels of the sites" : "Names of the sites";
+    sites.placeholder = fields.by === "labels" ? "region=west,tier!=test" : "restaurant-0*, till-7";
+    const clients = this.#known.map(({ client }) => client);
+    // Sites that come later are asked, too: there may be none yet.
+    const { words, isWrong } = matchWordsOf({ ...fields, isContinuous: true }, clients);
+    const match = byId("schedule-match", HTMLElement);
+    setText(match, words);
+    match.classList.toggle("bad", isWrong);
+    sites.ariaInvalid = String(isWrong);
+    sites.setCustomValidity(isWrong ? words : "");
+  }
+
+  #fields(): ScheduleFields {
+    const form = new FormData(this.#form);
+    const text = (name: string) => String(form.get(name) ?? "");
+    const by = text("by");
+    return {
+      name: text("name"),
+      when: text("when") === "cron" ? "cron" : "daily",
+      time: text("time"),
+      days: DAYS.filter((day) => form.getAll("day").includes(day)),
+      cron: text("cron"),
+      zone: text("where") === "one" ? text("zone") : "",
+      by: by === "labels" || by === "ids" ? by : "all",
+      sites: text("sites"),
+      what: text("what"),
+      isSkipping: form.has("skip"),
+      due: text("due") === "after" ? "after" : "at",
+      dueAt: text("due_at"),
+      dueAfter: text("due_after"),
+      keepDays: text("keep_days"),
+      keepLast: text("keep_last"),
+      expectFiles: text("expect_files"),
+      expectBytes: text("expect_bytes"),
+      spread: text("spread"),
+      catchUp: text("catch_up"),
+      mayOverlap: form.has("overlap"),
+    };
+  }
+
+  #fill(fields: ScheduleFields): void {
+    const texts = {
+      name: fields.name,
+      time: fields.time,
+      cron: fields.cron,
+      zone: fields.zone,
+      sites: fields.sites,
+      due_at: fields.dueAt,
+      due_after: fields.dueAfter,
+      keep_days: fields.keepDays,
+      keep_last: fields.keepLast,
+      expect_files: fields.expectFiles,
+      expect_bytes: fields.expectBytes,
+      spread: fields.spread,
+      catch_up: fields.catchUp,
+    };
+    for (const [name, value] of Object.entries(texts)) this.#field(name).value = value;
+    find(this.#form, "[name=what]", HTMLTextAreaElement).value = fields.what;
+    const choices = { when: fields.when, by: fields.by, due: fields.due };
+    const where = fields.zone === "" ? "site" : "one";
+    for (const [name, value] of Object.entries({ ...choices, where })) {
+      find(this.#form, `[name=${name}][value=${value}]`, HTMLInputElement).checked = true;
+    }
+    for (const day of DAYS) {
+      find(this.#form, `[name=day][value=${day}]`, HTMLInputElement).checked =
+        fields.days.includes(day);
+    }
+    this.#field("skip").checked = fields.isSkipping;
+    this.#field("overlap").checked = fields.mayOverlap;
+  }
+
+  #field(name: string): HTMLInputElement {
+    return find(this.#form, `[name=${name}]`, HTMLInputElement);
+  }
+
+  #show(part: string, isShown: boolean): void {
+    find(this.#form, `.${part}`, HTMLElement).hidden = !isShown;
+  }
+
+  async #save(): Promise<void> {
+    // A second press while the first one is on its way would say that the name is taken.
+    if (this.#submit.ariaDisabled === "true") return;
+    this.#submit.ariaDisabled = "true";
+    try {
+      if (await this.#send(this.#fields())) this.#close();
+    } catch (error) {
+      notifyFailure(error);
+    } finally {
+      this.#submit.ariaDisabled = "false";
+    }
+  }
+
+  /** @returns whether it was done */
+  async #send(fields: ScheduleFields): Promise<boolean> {
+    if (this.#edited) {
+      const change = changeOf(fields, this.#edited);
+      if (change === null) return false;
+      if (Object.keys(change).length === 0) return true;
+      return this.listener.onChange(this.#edited.name, change);
+    }
+    const order = orderOf(fields);
+    return order !== null && this.listener.onCreate(order);
+  }
+}

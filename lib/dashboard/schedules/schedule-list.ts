@@ -1,0 +1,136 @@
+import type { SchedulePreview, ScheduleRecord } from "../../api/schedules.ts";
+import { addressOf, EVERYTHING } from "../address.ts";
+import { arrange, byId, cloneOf, find, keepingFocus, lead, setText } from "../dom.ts";
+import { formatCount, formatSpan, visible } from "../format.ts";
+import { nightWords, sumsOf, worstOf } from "./delivery-words.ts";
+import { aboutOf } from "./schedule-words.ts";
+
+/** What can be done with a schedule. */
+const ACTIONS = ["run", "pause", "resume", "edit", "times", "delete", "really"] as const;
+export type ScheduleAction = (typeof ACTIONS)[number];
+
+export interface ScheduleListListener {
+  onAction(action: ScheduleAction, schedule: ScheduleRecord): void;
+}
+
+/** All schedules: when each asks next, and how it stands. */
+export class ScheduleList {
+  readonly #list = byId("schedule-list", HTMLUListElement);
+  readonly #rows = new Map<string, HTMLElement>();
+  #schedules: readonly ScheduleRecord[] = [];
+
+  constructor(listener: ScheduleListListener) {
+    this.#list.addEventListener("click", ({ target }) => {
+      const pressed = target instanceof Element ? target.closest("button, a") : null;
+      if (pressed instanceof HTMLAnchorElement) lead("deliveries");
+      const row = pressed?.closest<HTMLElement>(".schedule");
+      const schedule = this.#schedules.find(({ name }) => name === row?.dataset["name"]);
+      if (!row || !schedule) return;
+      const action = ACTIONS.find((name) => pressed?.classList.contains(name));
+      // Nothing is deleted by one press.
+      const isAsked = action === "delete";
+      const hadFocus = row.contains(document.activeElement);
+      find(row, ".sure", HTMLElement).hidden = !isAsked;
+      if (isAsked) find(row, ".really", HTMLElement).focus();
+      else if (pressed?.classList.contains("keep") && hadFocus) {
+        find(row, ".delete", HTMLElement).focus();
+      }
+      if (action) listener.onAction(action, schedule);
+    });
+  }
+
+  /** @param chosen the schedule whose board is shown; null: none is */
+  render(schedules: readonly ScheduleRecord[], chosen: string | null, now: number): void {
+    this.#schedules = schedules;
+    const rows = schedules.map((schedule) => this.#row(schedule, chosen, now));
+    keepingFocus(() => arrange(this.#list, rows));
+    const kept = new Set(schedules.map(({ name }) => name));
+    for (const name of this.#rows.keys()) if (!kept.has(name)) this.#rows.delete(name);
+    this.#list.hidden = schedules.length === 0;
+  }
+
+  /** Shows when a schedule asks next, in each zone. @param preview null: no more */
+  showTimes(name: string, preview: SchedulePreview | null): void {
+    const row = this.#rows.get(name);
+    if (!row) return;
+    const list = find(row, ".zones", HTMLElement);
+    list.hidden = preview === null;
+    find(row, ".times", HTMLElement).ariaExpanded = String(preview !== null);
+    list.replaceChildren(...(preview?.zones ?? []).map(zoneLine));
+    if (preview?.zones.length === 0) list.append("No site matches yet");
+  }
+
+  /** Whether the next times of a schedule are shown. */
+  showsTimes(name: string): boolean {
+    const row = this.#rows.get(name);
+    return row !== undefined && !find(row, ".zones", HTMLElement).hidden;
+  }
+
+  #row(schedule: ScheduleRecord, chosen: string | null, now: number): HTMLElement {
+    const { name, paused, latest } = schedule;
+    const row = this.#rows.get(name) ?? this.#newRow(name);
+    const focused = row.contains(document.activeElement) ? document.activeElement : null;
+    find(row, ".schedule-name", HTMLElement).ariaCurrent = String(name === chosen);
+    const about = find(row, ".schedule-about", HTMLElement);
+    setText(about, visible(aboutOf(schedule)));
+    about.title = about.textContent;
+    setText(find(row, ".schedule-next", HTMLElement), nextOf(schedule, now));
+    const result = find(row, ".schedule-latest", HTMLElement);
+    result.dataset["worst"] = (latest && worstOf(latest.counts)) ?? "none";
+    const night = latest ? ` · ${nightWords(latest.scheduled_local)}` : "";
+    setText(find(result, "strong", HTMLElement), latest ? sumsOf(latest.counts) : "");
+    setText(find(result, "span", HTMLElement), night);
+    find(row, ".pause", HTMLElement).hidden = paused;
+    find(row, ".resume", HTMLElement).hidden = !paused;
+    row.dataset["state"] = paused ? "paused" : "running";
+    // A button that was pressed may be gone: the row takes the focus, so that it is not lost.
+    if (focused?.checkVisibility() === false) row.focus();
+    return row;
+  }
+
+  #newRow(name: string): HTMLElement {
+    const row = cloneOf("schedule-row");
+    row.dataset["name"] = name;
+    const link = find(row, ".schedule-name", HTMLAnchorElement);
+    setText(link, name);
+    link.href = addressOf({ ...EVERYTHING, schedule: name });
+    for (const [selector, verb] of [
+      [".run", "Run now"],
+      [".pause", "Pause"],
+      [".resume", "Resume"],
+      [".edit", "Edit"],
+      [".times", "Next times of"],
+      [".delete", "Delete"],
+      [".really", "Delete for good"],
+      [".keep", "Keep"],
+    ] as const) {
+      find(row, selector, HTMLElement).ariaLabel =
+        `${verb}${verb === "Run now" ? ":" : ""} ${name}`;
+    }
+    this.#rows.set(name, row);
+    return row;
+  }
+}
+
+/** `"Next in 5 h 10 min"`, `"Paused"` */
+function nextOf({ next_at, paused, paused_because }: ScheduleRecord, now: number): string {
+  if (paused_because === "token_ended") return "Paused: the token that made it has ended";
+  if (paused) return "Paused";
+  if (next_at === null) return "No more times";
+  const seconds = Math.max(0, Math.round((Date.parse(next_at) - now) / 60_000) * 60);
+  const days = Math.floor(seconds / 86_400);
+  if (days > 1) return `Next in ${formatCount(days)} days`;
+  return seconds === 0 ? "Next in a moment" : `Next in ${formatSpan(seconds).replace(/ 0 s$/, "")}`;
+}
+
+function zoneLine({ time_zone, times }: SchedulePreview["zones"][number]): HTMLElement {
+  const line = document.createElement("li");
+  const zone = document.createElement("strong");
+  zone.textContent = time_zone;
+  const words = times.map(({ scheduled_local, scheduled_at }) => {
+    const utc = scheduled_at.slice(11, 16);
+    return `${nightWords(scheduled_local)} (${utc} UTC)`;
+  });
+  line.append(zone, ` ${words.join(" · ")}`);
+  return line;
+}

@@ -1,0 +1,158 @@
+import type { NewSchedule, ScheduleChange, ScheduleRecord } from "../../api/schedules.ts";
+import { downloadOf, type NamedBy, namingOf } from "../jobs/job-order.ts";
+import { cronOf, dailyTimeOf, type Day, DAYS, dueOf, keptOf, whenOf } from "./schedule-words.ts";
+
+/* What a person fills in to have files every night, as the request that it means. Pure. */
+
+/** The fields of the form, as they were typed. */
+export interface ScheduleFields {
+  name: string;
+  when: "daily" | "cron";
+  /** `"02:30"` */
+  time: string;
+  days: Day[];
+  cron: string;
+  /** A zone for all; `""`: each site's own. */
+  zone: string;
+  by: NamedBy;
+  /** A selector, or ids and patterns with spaces or commas between them. */
+  sites: string;
+  /** A file, or patterns, one a line. */
+  what: string;
+  isSkipping: boolean;
+  due: "at" | "after";
+  /** `"04:00"` */
+  dueAt: string;
+  /** `"2h"` */
+  dueAfter: string;
+  keepDays: string;
+  keepLast: string;
+  expectFiles: string;
+  expectBytes: string;
+  spread: string;
+  catchUp: string;
+  mayOverlap: boolean;
+}
+
+/** What the form begins with: every night at 2:30, due at 4, kept 90 days. */
+export const USUAL: Readonly<ScheduleFields> = {
+  name: "nightly",
+  when: "daily",
+  time: "02:30",
+  days: [...DAYS],
+  cron: "30 2 * * *",
+  zone: "",
+  by: "all",
+  sites: "",
+  what: "file_to_download.txt",
+  isSkipping: true,
+  due: "at",
+  dueAt: "04:00",
+  dueAfter: "2h",
+  keepDays: "90",
+  keepLast: "",
+  expectFiles: "1",
+  expectBytes: "0",
+  spread: "",
+  catchUp: "6h",
+  mayOverlap: false,
+};
+
+/** A schedule as the form shows it. */
+export function fieldsOf(schedule: ScheduleRecord): ScheduleFields {
+  const { name, cron, time_zone: zone, due, keep, expect, spread, catch_up, overlap } = schedule;
+  const { clients, download } = schedule.job;
+  const daily = dailyTimeOf(cron);
+  return {
+    name,
+    when: daily ? "daily" : "cron",
+    time: daily?.time ?? USUAL.time,
+    days: daily?.days ?? USUAL.days,
+    cron,
+    zone: zone === "site" ? "" : zone,
+    by: clients.ids ? "ids" : clients.labels === undefined ? "all" : "labels",
+    sites: clients.ids?.join(", ") ?? clients.labels ?? "",
+    what: download.paths?.join("\n") ?? download.file_path ?? "",
+    isSkipping: download.unchanged === "skip",
+    due: due.at === undefined ? "after" : "at",
+    dueAt: due.at ?? USUAL.dueAt,
+    dueAfter: due.after ?? USUAL.dueAfter,
+    keepDays: keep?.days?.toString() ?? "",
+    keepLast: keep?.last?.toString() ?? "",
+    expectFiles: String(expect.files),
+    expectBytes: String(expect.bytes),
+    spread: spread ?? "",
+    catchUp: catch_up,
+    mayOverlap: overlap === "allow",
+  };
+}
+
+/** The request for a schedule; null: it is not said who is asked. @throws Error where no time is said */
+export function orderOf(fields: ScheduleFields): NewSchedule | null {
+  const naming = namingOf(fields);
+  if (naming === null) return null;
+  const { ids, ...others } = naming;
+  return {
+    name: fields.name.trim(),
+    cron: fields.when === "cron" ? fields.cron.trim() : cronOf(fields),
+    time_zone: fields.zone.trim() || "site",
+    job: {
+      clients: { ...others, ...(ids && { ids: [...ids] }) },
+      download: downloadOf(fields),
+    },
+    due: fields.due === "at" ? { at: fields.dueAt } : { after: fields.dueAfter.trim() },
+    keep: keepOf(fields),
+    expect: { files: Number(fields.expectFiles), bytes: Number(fields.expectBytes) },
+    spread: fields.spread.trim() || null,
+    catch_up: fields.catchUp.trim() || "6h",
+    overlap: fields.mayOverlap ? "allow" : "skip",
+  };
+}
+
+/**
+ * What is to be changed of a schedule. What the form does not show of its job stays.
+ * @returns null: it is not said who is asked
+ * @throws Error where no time is said
+ */
+export function changeOf(fields: ScheduleFields, before: ScheduleRecord): ScheduleChange | null {
+  const order = orderOf(fields);
+  if (order === null) return null;
+  const { name: _, job, ...rest } = order;
+  const shown = fieldsOf(before);
+  const isSame = (names: (keyof ScheduleFields)[]) =>
+    names.every((name) => JSON.stringify(fields[name]) === JSON.stringify(shown[name]));
+  const own = before.job as NewSchedule["job"];
+  const clients = isSame(["by", "sites"]) ? own.clients : job.clients;
+  const { file_path: _file, paths: _paths, unchanged: _unchanged, ...others } = own.download;
+  const download = isSame(["what", "isSkipping"]) ? own.download : { ...others, ...job.download };
+  const change = { ...rest, job: { ...own, clients, download } };
+  const record = before as unknown as Record<string, unknown>;
+  return Object.fromEntries(
+    Object.entries(change).filter(
+      ([field, value]) => JSON.stringify(value) !== JSON.stringify(record[field]),
+    ),
+  );
+}
+
+/** What the form means, in a sentence; `""`: no time is said yet. */
+export function sentenceOf(fields: ScheduleFields): string {
+  const { when, cron, zone, due, dueAt, dueAfter } = fields;
+  if (when === "daily" && fields.time === "") return "";
+  const time = when === "cron" ? cron : whenOf(cronOf(fields));
+  const where = zone.trim() === "" ? "by each site's own clock" : `by the clock of ${zone.trim()}`;
+  const kept = keptOf(keepOf(fields));
+  const words = [
+    `${time} ${where}`,
+    dueOf(due === "at" ? { at: dueAt } : { after: dueAfter }),
+    ...(kept === null ? [] : [kept]),
+  ].join(", ");
+  return `${words.charAt(0).toUpperCase()}${words.slice(1)}`;
+}
+
+function keepOf({ keepDays, keepLast }: ScheduleFields): ScheduleRecord["keep"] {
+  if (keepDays === "" && keepLast === "") return null;
+  return {
+    ...(keepDays !== "" && { days: Number(keepDays) }),
+    ...(keepLast !== "" && { last: Number(keepLast) }),
+  };
+}

@@ -1,0 +1,254 @@
+import type { JobRecord } from "../../api/jobs.ts";
+import type { DeliveryRecord } from "../../api/deliveries.ts";
+import type { ScheduleRecord } from "../../api/schedules.ts";
+import type { DownloadRecord } from "../../api/schemas.ts";
+import { addressOf, EVERYTHING } from "../address.ts";
+import { api, ApiProblem } from "../api.ts";
+import type { Site } from "../board.ts";
+import { byId, setText } from "../dom.ts";
+import { formatCount, visible } from "../format.ts";
+import { sitesOf } from "../jobs/job-order.ts";
+import type { Run } from "../jobs/jobs-panel.ts";
+import { notify, notifyFailure } from "../notices.ts";
+import { DeliveriesView } from "./deliveries-view.ts";
+import { DeliveryBook } from "./delivery-book.ts";
+import { DeliveryLoader } from "./delivery-loader.ts";
+import { DeliverySheet } from "./delivery-sheet.ts";
+import { nightWords } from "./delivery-words.ts";
+import { ScheduleForm } from "./schedule-form.ts";
+import { type ScheduleAction, ScheduleList } from "./schedule-list.ts";
+
+/** Times that are shown ahead, in each zone. */
+const TIMES_AHEAD = 3;
+
+/** The list of schedules is not asked for more often than once in so many times what it took. */
+const PAUSE_FACTOR = 10;
+
+/** It is asked for after so long at the latest, in ms. */
+const MOST_WAIT_MS = 5_000;
+
+/** Between two drawings of a board that is still loaded, in ms. */
+const DRAW_MS = 250;
+
+export interface SchedulesPanelOptions {
+  run: Run;
+  /** Draws the page soon. */
+  onChange: () => void;
+  /** Shows the board of a schedule; null: of none. */
+  onChoose: (name: string | null) => void;
+}
+
+/** The part of the page about schedules: when they ask, and who delivered. */
+export class SchedulesPanel {
+  readonly #book = new DeliveryBook();
+  readonly #loader = new DeliveryLoader(this.#book, {
+    onLoaded: (isAll) => {
+      const isDue = !this.#isLoaded || isAll || performance.now() - this.#drawnAt > DRAW_MS;
+      this.#isLoaded = true;
+      if (isAll) this.#refreshSoon();
+      if (isDue) this.#drawing ??= requestAnimationFrame(() => this.#renderBoard());
+    },
+    onFailed: notifyFailure,
+  });
+  readonly #view = new DeliveriesView(this.#book, {
+    onOpen: (delivery) => this.#sheet.show(delivery, this.#clientOf(delivery)),
+    onAsk: (clientIds, night) => this.#once("ask", night, () => this.#ask(clientIds, night)),
+    onOlder: () => this.#loader.older(),
+    onClose: () => this.options.onChoose(null),
+  });
+  readonly #sheet = new DeliverySheet({
+    onAsk: ({ client_id, scheduled_local }) =>
+      this.#once("ask", `${client_id} ${scheduled_local}`, () =>
+        this.#ask([client_id], scheduled_local),
+      ),
+    onDownload: (downloadId) => downloadOf(downloadId),
+    addressOf: (download) => addressOf({ ...EVERYTHING, schedule: this.#chosen, download }),
+    onClose: () => this.#view.focusGrid(),
+  });
+  readonly #list = new ScheduleList({
+    onAction: (action, schedule) =>
+      this.#once(action, schedule.name, () => this.#act(action, schedule)),
+  });
+  readonly #form = new ScheduleForm({
+    onCreate: (order) =>
+      this.options.run(async () => {
+        this.#set(await api.createSchedule(order));
+        notify("done", `${order.name} is made`);
+        this.options.onChange();
+        await this.#showTimes(order.name);
+      }),
+    onChange: (name, change) =>
+      this.options.run(async () => {
+        this.#set(await api.changeSchedule(name, change));
+        notify("done", `${name} is changed`);
+        if (this.#list.showsTimes(name)) await this.#showTimes(name);
+      }),
+  });
+  #schedules: ScheduleRecord[] = [];
+  #chosen: string | null = null;
+  #isLoaded = false;
+  #isKnown = false;
+  /** The board is drawn with the next frame, and the rest of the page stays. */
+  #drawing: number | undefined;
+  /** When that was last done, ms as of `performance.now()`. */
+  #drawnAt = 0;
+  /** When the list may be asked for again, ms as of `performance.now()`. */
+  #notBefore = 0;
+  #refreshing: ReturnType<typeof setTimeout> | undefined;
+  #sites = new Map<string, Site>();
+  /** What is being done: a second press does it no second time. */
+  readonly #underWay = new Set<string>();
+
+  constructor(private readonly options: SchedulesPanelOptions) {}
+
+  /** A job is new, or another than before. */
+  setJob({ schedule, job_id }: JobRecord): void {
+    if (schedule !== null && schedule === this.#chosen && !this.#book.nightOf(job_id)) {
+      this.#loader.touchAll();
+    }
+  }
+
+  /** A download is another than before: so may be what it delivers. */
+  setDownload({ job_id, client_id }: DownloadRecord): void {
+    const night = job_id === null ? undefined : this.#book.nightOf(job_id);
+    if (night !== undefined) this.#loader.touch(night, client_id);
+  }
+
+  /** The connection is there again: anything may have happened. */
+  reconnected(): void {
+    this.#notBefore = 0;
+    if (this.#chosen !== null) this.#loader.touchAll();
+  }
+
+  /** Asks how the schedules stand, unless that was done a moment ago. */
+  async refresh(): Promise<void> {
+    const began = performance.now();
+    if (began < this.#notBefore) return;
+    this.#notBefore = Infinity;
+    try {
+      this.#schedules = (await api.schedules()).schedules;
+      this.#isKnown = true;
+    } finally {
+      const now = performance.now();
+      this.#notBefore = now + PAUSE_FACTOR * (now - began);
+    }
+  }
+
+  /** What the board shows is another: so is what its line in the list says. */
+  #refreshSoon(): void {
+    if (this.#refreshing !== undefined) return;
+    const wait = Math.max(0, Math.min(this.#notBefore - performance.now(), MOST_WAIT_MS));
+    this.#refreshing = setTimeout(() => {
+      this.#refreshing = undefined;
+      void this.options.run(() => this.refresh());
+    }, wait);
+  }
+
+  /** @param chosen the schedule whose board is shown; null: none is */
+  render(sites: readonly Site[], chosen: string | null): void {
+    this.#sites = new Map(sites.map((site) => [site.client.client_id, site]));
+    this.#form.render(sites);
+    if (chosen !== this.#chosen) {
+      this.#chosen = chosen;
+      this.#isLoaded = false;
+      this.#loader.show(chosen);
+    }
+    const now = Date.now();
+    this.#list.render(this.#schedules, chosen, now);
+    const count = this.#schedules.length;
+    setText(byId("schedules-count", HTMLElement), count === 0 ? "" : formatCount(count));
+    byId("schedules-empty", HTMLElement).hidden = !this.#isKnown || count > 0;
+    this.#renderBoard();
+  }
+
+  #renderBoard(): void {
+    if (this.#drawing !== undefined) cancelAnimationFrame(this.#drawing);
+    this.#drawing = undefined;
+    this.#drawnAt = performance.now();
+    const { hasOlder, wanted: most } = this.#loader;
+    this.#view.render(this.#chosen, { isLoaded: this.#isLoaded, hasOlder, most });
+    this.#renderSheet();
+  }
+
+  /** What is open follows what becomes of it. */
+  #renderSheet(): void {
+    const shown = this.#sheet.shown;
+    if (!shown) return;
+    const now = this.#book.get(shown.scheduled_local, shown.client_id);
+    if (now && now !== shown) this.#sheet.show(now, this.#clientOf(now));
+  }
+
+  #clientOf({ client_id }: DeliveryRecord) {
+    return this.#sites.get(client_id)?.client;
+  }
+
+  #set(schedule: ScheduleRecord): void {
+    const others = this.#schedules.filter(({ name }) => name !== schedule.name);
+    this.#schedules = [...others, schedule].toSorted((a, b) => (a.name < b.name ? -1 : 1));
+    this.#isKnown = true;
+  }
+
+  #once(action: string, what: string, work: () => Promise<void>): void {
+    const key = `${action} ${what}`;
+    if (this.#underWay.has(key)) return;
+    this.#underWay.add(key);
+    void this.options.run(work).finally(() => this.#underWay.delete(key));
+  }
+
+  async #ask(clientIds: string[], night: string): Promise<void> {
+    const name = this.#chosen;
+    if (name === null || clientIds.length === 0) return;
+    const { jobs } = await api.runSchedule(name, { client_ids: clientIds, scheduled_local: night });
+    const [one] = clientIds;
+    const total = jobs.reduce((sum, job) => sum + job.total, 0);
+    const who = clientIds.length === 1 ? `${visible(one ?? "")} is` : `${sitesOf(total)} are`;
+    notify("done", `${who} asked again for ${nightWords(night)}`);
+    this.#loader.touch(night);
+  }
+
+  async #act(action: ScheduleAction, schedule: ScheduleRecord): Promise<void> {
+    const { name } = schedule;
+    switch (action) {
+      case "run": {
+        const { jobs } = await api.runSchedule(name, {});
+        const total = jobs.reduce((sum, job) => sum + job.total, 0);
+        if (name === this.#chosen) this.#loader.touchAll();
+        return notify("done", `${name} asks ${sitesOf(total)} now`);
+      }
+      case "pause":
+        this.#set(await api.changeSchedule(name, { paused: true }));
+        return notify("done", `${name} is paused`);
+      case "resume":
+        this.#set(await api.changeSchedule(name, { paused: false }));
+        return notify("done", `${name} goes on`);
+      case "edit":
+        return this.#form.open(schedule);
+      case "times":
+        if (this.#list.showsTimes(name)) return this.#list.showTimes(name, null);
+        return this.#showTimes(name);
+      case "delete":
+        return;
+      case "really":
+        await api.deleteSchedule(name);
+        this.#schedules = this.#schedules.filter((other) => other.name !== name);
+        if (name === this.#chosen) this.options.onChoose(null);
+        return notify("done", `${name} is deleted; what came stays`);
+    }
+  }
+
+  async #showTimes(name: string): Promise<void> {
+    const preview = await api.previewSchedule(name, { count: String(TIMES_AHEAD) });
+    this.render([...this.#sites.values()], this.#chosen);
+    this.#list.showTimes(name, preview);
+  }
+}
+
+/** @returns null: it is not there any more */
+async function downloadOf(downloadId: string): Promise<DownloadRecord | null> {
+  try {
+    return await api.download(downloadId);
+  } catch (error) {
+    if (error instanceof ApiProblem && error.status === 404) return null;
+    throw error;
+  }
+}

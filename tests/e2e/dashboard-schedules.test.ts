@@ -1,0 +1,293 @@
+import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+import type { Page } from "playwright-core";
+import { NO_BROWSER } from "../support/browser.ts";
+import { Dashboard } from "../support/dashboard.ts";
+import { browser, useBrowser } from "../support/dashboard-stage.ts";
+import { fillDeliveries } from "../support/deliveries.ts";
+import { Fleet, idsOf } from "../support/fleet.ts";
+import { API_TOKEN, System } from "../support/system.ts";
+import { TEST_LIMIT, waitFor } from "../support/wait.ts";
+
+/* Every night on the page: schedules are made there, and the board tells who owes what. */
+
+setDefaultTimeout(TEST_LIMIT);
+
+let system: System;
+let fleet: Fleet;
+
+useBrowser();
+beforeEach(async () => {
+  system = await System.start();
+  fleet = new Fleet(system.url);
+});
+afterEach(async () => {
+  await fleet[Symbol.asyncDispose]();
+  await system[Symbol.asyncDispose]();
+});
+
+/** A schedule whose own times do not come while a test runs. */
+const YEARLY = {
+  name: "nightly",
+  cron: "30 2 29 2 *",
+  job: { clients: { all: true }, download: { file_path: "a.txt" } },
+};
+
+const make = async (order: object = {}) => {
+  const answer = await fleet.call("POST", "schedules", { ...YEARLY, ...order });
+  if (answer.status !== 201) throw new Error(JSON.stringify(answer));
+};
+const run = (body: object = {}) => fleet.call("POST", "schedules/nightly/run", body);
+const schedule = async (name = "nightly") => (await fleet.call("GET", `schedules/${name}`)).body;
+
+const sumsOf = (page: Page, words: string) =>
+  page.locator("#deliveries-sums").getByText(words, { exact: true }).waitFor();
+const cellOf = (page: Page, status: string, clientId: string) =>
+  page.getByRole("gridcell", { name: new RegExp(`^${status}, ${clientId}, `) });
+const rowsOf = (page: Page) =>
+  page
+    .locator(".grid-row")
+    .evaluateAll((rows) => rows.map((row) => row.getAttribute("data-client-id")));
+/** The cell that the keys are in. */
+const activeCell = (page: Page) => page.locator(".cell:focus").getAttribute("aria-label");
+
+describe.skipIf(NO_BROWSER !== "")(`schedules on the dashboard${NO_BROWSER}`, () => {
+  test("every night at 2:30, due at 4, kept 90 days: made, shown, changed, paused and deleted", async () => {
+    await fleet.join(["site-1"], "deliver", { time_zone: "Europe/Berlin" });
+    await fleet.join(["site-2"], "deliver", { time_zone: "Asia/Tokyo" });
+    await Dashboard.visit(browser, system.url, async (dashboard) => {
+      const { page } = dashboard;
+      await dashboard.signIn();
+      await page.getByText("No schedule yet").waitFor();
+      await page.getByRole("button", { name: "New schedule…" }).press("Enter");
+      await page.getByText("2 sites match, all online").waitFor();
+      await page
+        .getByText("Every day at 02:30 by each site's own clock, due at 04:00, kept 90 days")
+        .waitFor();
+      const form = page.getByRole("form", { name: "New schedule" });
+      await form.getByLabel("Files each time").fill("sales-{date-1d}.csv");
+      expect(await dashboard.visit.violations()).toEqual([]);
+      await form.getByRole("button", { name: "Create" }).click();
+      const row = page.locator(".schedule");
+      await row.getByText("Asia/Tokyo").waitFor();
+      await row.getByText("Europe/Berlin").waitFor();
+      expect(await row.locator(".zones").textContent()).toMatch(
+        /02:30 \(01:30 UTC\).*02:30 \(17:30 UTC\)|02:30 \(17:30 UTC\).*02:30 \(0[01]:30 UTC\)/,
+      );
+      expect(await schedule()).toMatchObject({
+        name: "nightly",
+        cron: "30 2 * * *",
+        time_zone: "site",
+        job: { clients: { all: true }, download: { file_path: "sales-{date-1d}.csv" } },
+        due: { at: "04:00" },
+        keep: { days: 90 },
+      });
+      await page
+        .getByRole("button", { name: "New schedule…" })
+        .and(page.locator(":focus"))
+        .waitFor();
+
+      await row.getByRole("button", { name: "Edit nightly" }).click();
+      const change = page.getByRole("form", { name: "Change nightly" });
+      for (const day of ["Sat", "Sun"]) await change.getByRole("checkbox", { name: day }).uncheck();
+      await change.getByRole("radio", { name: "One time zone" }).check();
+      await change.getByLabel("Time zone of the schedule").fill("America/New_York");
+      await change.getByRole("radio", { name: "After a while" }).check();
+      await change.getByLabel("Due so long after its time").fill("90m");
+      await change.getByLabel("Kept", { exact: true }).fill("");
+      await page
+        .getByText(
+          "Mon, Tue, Wed, Thu, Fri at 02:30 by the clock of America/New_York, due 90m later",
+        )
+        .waitFor();
+      await change.getByRole("button", { name: "Save" }).click();
+      await row.getByText("America/New_York").first().waitFor();
+      expect(await schedule()).toMatchObject({
+        cron: "30 2 * * mon,tue,wed,thu,fri",
+        time_zone: "America/New_York",
+        due: { after: "90m" },
+        keep: null,
+      });
+
+      await row.getByRole("button", { name: "Pause nightly" }).press("Enter");
+      await row.getByText("Paused", { exact: true }).waitFor();
+      expect(await schedule()).toMatchObject({ paused: true });
+      await row.getByRole("button", { name: "Resume nightly" }).click();
+      await row.getByText(/^Next in /).waitFor();
+
+      await row.getByRole("button", { name: "Delete nightly" }).press("Enter");
+      await row.getByRole("button", { name: "Keep nightly" }).press("Enter");
+      expect(await row.getByRole("button", { name: "Delete for good" }).count()).toBe(0);
+      await row.getByRole("button", { name: "Delete nightly" }).press("Enter");
+      await page.locator(":focus", { hasText: "Delete" }).press("Enter");
+      await page.getByText("No schedule yet").waitFor();
+      expect((await fleet.call("GET", "schedules/nightly")).status).toBe(404);
+    });
+  });
+
+  test("who owes what is seen at once, turns as it comes, and is asked for again", async () => {
+    await fleet.join(idsOf(4));
+    fleet.site("site-2").go("refuse");
+    fleet.site("site-4").go("hold");
+    await make({ due: { after: "3s" } });
+    await Dashboard.visit(browser, system.url, async (dashboard) => {
+      const { page } = dashboard;
+      await dashboard.signIn();
+      await page.getByRole("link", { name: "nightly" }).click();
+      await page.getByText("Nothing was expected yet").waitFor();
+      await page.getByRole("button", { name: "Run now: nightly" }).click();
+      await cellOf(page, "Received", "site-1").waitFor();
+      // No event tells that something is due.
+      await sumsOf(page, "2 missing of 4");
+      await page.locator(".schedule").getByText("2 missing of 4").waitFor();
+      expect(await rowsOf(page)).toEqual(["site-2", "site-4", "site-1", "site-3"]);
+      expect(await dashboard.visit.violations()).toEqual([]);
+
+      fleet.site("site-4").go("deliver");
+      await cellOf(page, "Late", "site-4").waitFor();
+      await sumsOf(page, "1 missing, 1 late of 4");
+      await page.getByRole("checkbox", { name: "Only who owes" }).check();
+      await waitFor(async () => (await rowsOf(page)).join() === "site-2", "the one that owes");
+
+      await cellOf(page, "Missing", "site-2").click();
+      const sheet = page.getByRole("dialog", { name: "site-2" });
+      await sheet.getByText("no", { exact: true }).waitFor();
+      await sheet.getByText("Missing", { exact: true }).waitFor();
+      expect(await dashboard.visit.violations()).toEqual([]);
+      fleet.site("site-2").go("deliver");
+      await sheet.getByRole("button", { name: "Ask again" }).click();
+      await sheet.getByText("Late", { exact: true }).waitFor();
+      const save = sheet.getByRole("link", { name: "Save" });
+      await save.waitFor();
+      const [saved] = await Promise.all([page.waitForEvent("download"), save.click()]);
+      expect(await saved.failure()).toBeNull();
+      await page.keyboard.press("Escape");
+      await sumsOf(page, "2 late of 4");
+      await page.getByText("Nobody owes anything.").waitFor();
+    });
+  });
+
+  test("those that owe are asked again at once; one who is away is told to be", async () => {
+    await fleet.join(idsOf(3), "refuse");
+    await make({ due: { after: "1s" } });
+    await run();
+    await waitFor(async () => (await system.records("failed")).length === 3, "all to refuse");
+    fleet.site("site-3").leave();
+    await Dashboard.visit(browser, system.url, async (dashboard) => {
+      const { page } = dashboard;
+      await dashboard.signIn(API_TOKEN, "#schedule=nightly");
+      await sumsOf(page, "3 missing of 3");
+      fleet.go("deliver");
+      await page.getByRole("button", { name: "Ask these 3 again" }).click();
+      await page.getByText("3 sites are asked again for").waitFor();
+      await sumsOf(page, "1 missing, 2 late of 3");
+      await cellOf(page, "Missing", "site-3").click();
+      await page.getByRole("dialog", { name: "site-3" }).getByText("The site is offline").waitFor();
+      await page.getByRole("link", { name: "Show the download" }).click();
+      await page.getByText("One download is shown.").waitFor();
+      // The board stays.
+      await sumsOf(page, "1 missing, 2 late of 3");
+      await page.locator("#deliveries").getByRole("button", { name: "Close" }).click();
+      await page.locator("#deliveries").waitFor({ state: "hidden" });
+    });
+  });
+
+  test("a month of many sites: by keys, rows in sight alone, and what is earlier", async () => {
+    await make();
+    await fillDeliveries(system.folder, { schedule: "nightly", sites: 300, nights: 35 });
+    await Dashboard.visit(browser, system.url, async (dashboard) => {
+      const { page } = dashboard;
+      await dashboard.signIn(API_TOKEN, "#schedule=nightly");
+      await page.getByRole("columnheader").nth(30).waitFor();
+      await sumsOf(page, "3 missing of 300");
+      expect(await page.getByRole("grid").getAttribute("aria-rowcount")).toBe("301");
+      expect(await page.locator(".grid-row").count()).toBeLessThan(100);
+      expect((await rowsOf(page)).slice(0, 3)).toEqual(["site-0000", "site-0100", "site-0200"]);
+      const first = cellOf(page, "Missing", "site-0000").first();
+      await first.focus();
+      const keys = async (...names: string[]) => {
+        for (const name of names) await page.keyboard.press(name);
+        return activeCell(page);
+      };
+      expect(await activeCell(page)).toBe("Missing, site-0000, Mon, Nov 30, 02:30");
+      expect(await keys("ArrowDown", "ArrowRight")).toBe("Received, site-0100, Sun, Nov 29, 02:30");
+      expect(await keys("End")).toBe("Received, site-0100, Sun, Nov 1, 02:30");
+      expect(await keys("Home")).toBe("Missing, site-0100, Mon, Nov 30, 02:30");
+      expect(await keys("Control+End")).toBe("Received, site-0299, Sun, Nov 1, 02:30");
+      expect(await keys("PageUp", "PageDown", "ArrowDown", "ArrowRight")).toBe(
+        "Received, site-0299, Sun, Nov 1, 02:30",
+      );
+      expect(await page.locator(".cell[tabindex='0']").count()).toBe(1);
+      expect(await keys("Control+Home")).toBe("Missing, site-0000, Mon, Nov 30, 02:30");
+      await page.keyboard.press("Enter");
+      await page
+        .getByRole("dialog", { name: "site-0000" })
+        .getByText("Mon, Nov 30, 02:30 (UTC)")
+        .waitFor();
+      await page.keyboard.press("Escape");
+      await waitFor(
+        async () => (await activeCell(page))?.startsWith("Missing, site-0000"),
+        "the cell",
+      );
+      await page.getByRole("button", { name: "Earlier" }).click();
+      await page.getByRole("columnheader").nth(35).waitFor();
+      await page.getByRole("button", { name: "Earlier" }).waitFor({ state: "hidden" });
+      await cellOf(page, "Missing", "site-0000").focus();
+      expect(await keys("End")).toBe("Received, site-0000, Tue, Oct 27, 02:30");
+    });
+  });
+
+  test("a viewer sees all of it, and is offered nothing to do", async () => {
+    await fleet.join(idsOf(2));
+    fleet.site("site-2").go("refuse");
+    await make({ due: { after: "1s" } });
+    await run();
+    const { body } = await fleet.call("POST", "tokens", { name: "viewer", role: "viewer" });
+    await Dashboard.visit(browser, system.url, async (dashboard) => {
+      const { page } = dashboard;
+      await dashboard.signIn(String(body["token"]), "#schedule=nightly");
+      await sumsOf(page, "1 missing of 2");
+      await cellOf(page, "Missing", "site-2").click();
+      await page.getByRole("dialog").getByText("no", { exact: true }).waitFor();
+      await page.keyboard.press("Escape");
+      for (const name of [/^Ask /, /^(Run|Pause|Edit|Delete|New)/]) {
+        expect(await page.getByRole("button", { name }).count()).toBe(0);
+      }
+    });
+  });
+
+  test.each([
+    ["light", 1280],
+    ["dark", 1280],
+    ["light", 390],
+    ["dark", 390],
+  ] as const)("everything fits and can be read, %s, %d pixels wide", async (colorScheme, width) => {
+    const name = "n".repeat(64);
+    await make({ name, job: { ...YEARLY.job, download: { paths: ["x".repeat(1000)] } } });
+    const idOf = (site: number) => `${"s".repeat(60)}-${site}`;
+    await fillDeliveries(system.folder, { schedule: name, sites: 20, nights: 20, idOf });
+    await Dashboard.visit(
+      browser,
+      system.url,
+      async (dashboard) => {
+        const { page } = dashboard;
+        await dashboard.signIn(API_TOKEN, `#schedule=${name}`);
+        await sumsOf(page, "1 missing of 20");
+        await page.getByRole("button", { name: "New schedule…" }).click();
+        await page.getByRole("radio", { name: "By cron" }).check();
+        await page.getByRole("radio", { name: "One time zone" }).check();
+        await page.getByRole("radio", { name: "By name" }).check();
+        await page.getByLabel("Names of the sites").fill("site-9");
+        await page.getByText('No site is "site-9"').waitFor();
+        await page.getByText("Limits and more").click();
+        await page.getByRole("button", { name: `Delete ${name}` }).click();
+        await dashboard.expectFitting();
+        expect(await dashboard.visit.violations()).toEqual([]);
+        await page.getByRole("gridcell").first().click();
+        await page.getByRole("dialog").waitFor();
+        await dashboard.expectFitting();
+        expect(await dashboard.visit.violations()).toEqual([]);
+      },
+      { colorScheme, viewport: { width, height: 800 } },
+    );
+  });
+});
