@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { parseFlags } from "../util/flags.ts";
 import { formatSize } from "../util/sizes.ts";
 import { ApiClient } from "./rest/api-client.ts";
+import { boardLines, runNights } from "./demo/night.ts";
 import { DOWNLOADS, freshTokens, startClients, startServer } from "./demo/programs.ts";
 import { pullAll } from "./demo/pull.ts";
 import { verifyAll } from "./demo/results.ts";
@@ -23,11 +24,17 @@ Everything in one go: makes test files, starts a server and three clients, pulls
 once and verifies each. It has a port and a folder of its own, and removes the folder at its end.
 
 ${TEST_FILE_FLAGS_HELP}
+  --night
+      a schedule and three of its nights in 30 seconds, ending with a board with one missing site;
+      its files have 1 MiB
   --keep
       leave the server and the clients running until Ctrl-C
   --help, -h
       show this
 `;
+
+/** Bytes of each file of `--night`: it is about who delivers, not how fast. */
+const NIGHT_SIZE = "1MiB";
 
 /** Bytes that the demo leaves free on the disk: more than the server itself requires. */
 const RESERVE = 512 * 1024 ** 2;
@@ -36,10 +43,13 @@ await runProgram(async (signal) => {
   const { values } = parseFlags(process.argv.slice(2), {
     ...TEST_FILE_FLAGS,
     keep: { type: "boolean" },
+    night: { type: "boolean" },
   });
   if (values["help"]) return void stdout.write(wrapHelp(HELP));
-  const { size, clients } = readTestFileFlags(values);
-  const options = { size, clientIds: testClientIds(clients), keep: values["keep"] === true };
+  const night = values["night"] === true;
+  const { size, clients } = readTestFileFlags(values, night ? NIGHT_SIZE : undefined);
+  const keep = values["keep"] === true;
+  const options = { size, clientIds: testClientIds(clients), keep, night };
   const terminal = terminalOf(stdout, process.env);
   await inFreshFolder((folder) => runDemo(folder, options, terminal, signal));
 });
@@ -56,9 +66,18 @@ async function inFreshFolder(run: (folder: string) => Promise<void>): Promise<vo
   }
 }
 
+interface DemoOptions {
+  /** Bytes of each file. */
+  size: number;
+  clientIds: string[];
+  keep: boolean;
+  /** A schedule, instead of a pull. */
+  night: boolean;
+}
+
 async function runDemo(
   folder: string,
-  { size, clientIds, keep }: { size: number; clientIds: string[]; keep: boolean },
+  { size, clientIds, keep, night }: DemoOptions,
   terminal: Terminal,
   interrupted: AbortSignal,
 ): Promise<void> {
@@ -79,11 +98,17 @@ async function runDemo(
   await startClients(processes, server, files, tokens, process.env);
   say(terminal, "clients", `${clientIds.length} registered`);
 
-  heading("Pulling all files at once");
   const { signal } = processes;
   const api = new ApiClient({ server, token: tokens.api });
-  const records = await pullAll(api, clientIds, terminal, signal);
-  await verifyAll(folder, join(folder, DOWNLOADS), records, terminal, signal);
+  if (night) {
+    heading("Three nights, a few seconds each");
+    const deliveries = await runNights({ api, folder, files, terminal, signal });
+    terminal.write(`\n${boardLines(deliveries, terminal).join("\n")}\n`);
+  } else {
+    heading("Pulling all files at once");
+    const records = await pullAll(api, clientIds, terminal, signal);
+    await verifyAll(folder, join(folder, DOWNLOADS), records, terminal, signal);
+  }
   if (!keep) return;
 
   const { code } = await api.signInCode(signal);

@@ -38,6 +38,7 @@ describe.skipIf(needs !== "")(`README.md shows what works${needs}`, () => {
     section(README, "Try it by hand"),
     "sh",
   );
+  const [night = ""] = codeBlocks(section(README, "Every night by itself"), "sh");
   const [ask = "", take = ""] = codeBlocks(section(README, "Pull a file by curl"), "sh");
 
   beforeAll(async () => {
@@ -72,6 +73,13 @@ describe.skipIf(needs !== "")(`README.md shows what works${needs}`, () => {
     const output = await copy.run(pullMany);
     expect(output).toContain("file_to_download.txt");
     expect(output).toContain("completed");
+  });
+
+  test("a night in 30 seconds", async () => {
+    const output = await copy.run(night);
+    expect(output).toMatch(/^restaurant-002 +✓ received +◷ late +✓ received$/m);
+    expect(output).toMatch(/^restaurant-003 +✓ received +✓ received +✗ missing$/m);
+    expect(output).toEndWith("1 missing of 3  restaurant-003\n");
   });
 
   test("calls by curl", async () => {

@@ -14,19 +14,20 @@ export const TEST_FILE_FLAGS_HELP = `  --size SIZE
 
 /**
  * Checks the values of {@link TEST_FILE_FLAGS}.
+ * @param usualSize of each file, where no flag says it
  * @returns bytes of each file, and how many clients get one
  * @throws UsageError that names the flag, the value and what was expected
  */
-export function readTestFileFlags(values: ParsedFlags["values"]): {
-  size: number;
-  clients: number;
-} {
+export function readTestFileFlags(
+  values: ParsedFlags["values"],
+  usualSize = "100MiB",
+): { size: number; clients: number } {
   const read = (name: keyof typeof TEST_FILE_FLAGS, fallback: string, kind: Kind<number>) => {
     const text = String(values[name] ?? fallback);
     return readSetting({ source: `--${name}`, text }, kind.schema, kind.expected);
   };
   return {
-    size: read("size", "100MiB", size(1)),
+    size: read("size", usualSize, size(1)),
     clients: read("clients", "3", wholeNumber(1, 999)),
   };
 }

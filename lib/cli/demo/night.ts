@@ -1,0 +1,158 @@
+import { rename } from "node:fs/promises";
+import { join } from "node:path";
+import type { DeliveryRecord } from "../../api/deliveries.ts";
+import type { TestFile } from "../setup/test-files.ts";
+import { TEST_FILE_NAME } from "../setup/test-files.ts";
+import { type ListingColumn, listingTable } from "../terminal/listing.ts";
+import { paint, type Shown, show, type Terminal } from "../terminal/terminal.ts";
+import { pause } from "../pause.ts";
+import { Failure } from "../program.ts";
+import type { ApiClient } from "../rest/api-client.ts";
+
+/** The demo's schedule. */
+export const SCHEDULE = "nightly";
+
+/** A file that came so long after it was asked for is late. */
+const DUE_AFTER = "4s";
+
+/** Between two looks at what came, in ms. */
+const POLL_INTERVAL = 100;
+
+/** How long a night takes at least, in ms: each has a local time of its own, which has whole seconds. */
+const NIGHT_MS = 2_000;
+
+/** How long it may take, in ms. */
+const NIGHT_TIMEOUT = 60_000;
+
+const NIGHTS = ["all deliver", "one is late", "one does not deliver"] as const;
+
+export interface NightOptions {
+  api: ApiClient;
+  /** The folder that the test files' paths are relative to. */
+  folder: string;
+  files: readonly TestFile[];
+  terminal: Terminal;
+  signal: AbortSignal;
+}
+
+/**
+ * A schedule and three of its nights, a few seconds each: clocks stay as they are, the schedule is asked
+ * to run. In the second night a file is there too late, in the third one it is not there at all.
+ * @returns what the board says of each
+ * @throws Failure when a night does not end
+ */
+export async function runNights(options: NightOptions): Promise<DeliveryRecord[]> {
+  const { api, files, terminal, signal } = options;
+  await api.createSchedule(
+    {
+      name: SCHEDULE,
+      cron: "30 2 * * *",
+      due: { after: DUE_AFTER },
+      keep: { days: 90 },
+      job: { clients: { all: true }, download: { file_path: TEST_FILE_NAME } },
+    },
+    signal,
+  );
+  const late = files.at(1);
+  const missing = files.at(-1);
+  for (const [night, what] of NIGHTS.entries()) {
+    const away = night === 1 ? late : night === 2 ? missing : undefined;
+    terminal.write(`${paint(`Night ${night + 1}`, "bold", terminal.colour)}  ${what}\n`);
+    await withFileAway(options, away, () => oneNight(options));
+    if (night === 1 && away) await comesLate(options, away.clientId);
+  }
+  return (await api.deliveries(SCHEDULE, { limit: "1000" }, signal)).deliveries;
+}
+
+/** Does something while a site does not have its file. */
+async function withFileAway(
+  { folder }: NightOptions,
+  file: TestFile | undefined,
+  work: () => Promise<void>,
+): Promise<void> {
+  if (!file) return work();
+  const path = join(folder, file.path);
+  await rename(path, `${path}.away`);
+  try {
+    await work();
+  } finally {
+    await rename(`${path}.away`, path);
+  }
+}
+
+/** Asks all sites, and waits until it is known of each what it delivered. */
+async function oneNight({ api, signal }: NightOptions): Promise<void> {
+  const { jobs } = await api.runSchedule(SCHEDULE, {}, signal);
+  await pause(NIGHT_MS, signal);
+  const nights = new Set(jobs.map(({ scheduled_local }) => scheduled_local));
+  const isOpen = ({ status }: DeliveryRecord) => status === "expected" || status === "running";
+  await untilTrue(signal, async () => {
+    const { deliveries } = await api.deliveries(SCHEDULE, { limit: "1000" }, signal);
+    return !deliveries.some((one) => nights.has(one.scheduled_local) && isOpen(one));
+  });
+}
+
+/** The file is there now: its site is asked for it again. */
+async function comesLate({ api, signal }: NightOptions, clientId: string): Promise<void> {
+  const query = { client_id: clientId, limit: "1" };
+  const newest = async () => (await api.deliveries(SCHEDULE, query, signal)).deliveries[0];
+  const before = await newest();
+  if (!before) return;
+  const asked = { client_ids: [clientId], scheduled_local: before.scheduled_local };
+  await api.runSchedule(SCHEDULE, asked, signal);
+  await untilTrue(signal, async () => (await newest())?.status === "late");
+}
+
+async function untilTrue(signal: AbortSignal, check: () => Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + NIGHT_TIMEOUT;
+  while (!(await check())) {
+    if (performance.now() > deadline) {
+      throw new Failure(`a night is not over after ${NIGHT_TIMEOUT / 1000} s`);
+    }
+    await pause(POLL_INTERVAL, signal);
+  }
+}
+
+/** Each status as a mark and a word. */
+const MARKS: Partial<Record<DeliveryRecord["status"], Shown>> = {
+  received: { text: "✓ received", colour: "green" },
+  late: { text: "◷ late", colour: "yellow" },
+  missing: { text: "✗ missing", colour: "red" },
+};
+
+/** The board: sites by nights, as a table for a terminal, with a line for who owes something. */
+export function boardLines(
+  deliveries: readonly DeliveryRecord[],
+  terminal: Pick<Terminal, "colour" | "columns" | "live">,
+): string[] {
+  const nights = [...new Set(deliveries.map(({ scheduled_local }) => scheduled_local))].toSorted();
+  const sites = [...new Set(deliveries.map(({ client_id }) => client_id))].toSorted();
+  const shown = (site: string, night: string): Shown => {
+    const found = deliveries.find((one) => one.client_id === site && one.scheduled_local === night);
+    return found ? (MARKS[found.status] ?? found.status) : "";
+  };
+  const columns = [
+    column("site", sites.length, (site) => site),
+    ...nights.map((night, index) =>
+      column(`night ${index + 1}`, index, (site) => shown(site, night)),
+    ),
+  ];
+  const width = terminal.live ? terminal.columns() : Infinity;
+  const last = deliveries.filter(({ scheduled_local }) => scheduled_local === nights.at(-1));
+  const missing = last.filter(({ status }) => status === "missing");
+  const names = missing.map(({ client_id }) => client_id).join(", ");
+  const sum = `${missing.length} missing of ${last.length}`;
+  return [
+    ...listingTable(columns, sites, width, terminal.colour),
+    "",
+    `${paint(sum, missing.length > 0 ? "red" : "green", terminal.colour)}${names && `  ${names}`}`,
+  ];
+}
+
+function column(
+  title: string,
+  importance: number,
+  shown: (site: string) => Shown,
+): ListingColumn<string> {
+  return { title, importance, shown, raw: (site) => show(shown(site), false) };
+}
