@@ -122,8 +122,8 @@ export interface OutboxRows {
   claimAgain(messageId: string, until: number): Promise<Message | null>;
   /** Records an attempt, and what it makes of its message. @param reached whether somebody answered */
   record(attempt: Attempt, reached: boolean): Promise<void>;
-  /** Messages that met no receiver are due now. */
-  hurry(webhookId: string, now: number): Promise<void>;
+  /** Some messages that met no receiver are due now. @returns whether there may be more */
+  hurry(webhookId: string, now: number): Promise<boolean>;
   /** When the next message of an active webhook is due; null: none waits. */
   nextDueAt(): Promise<number | null>;
   /** How many messages wait for a webhook. */

@@ -25,6 +25,7 @@ import { webhooks } from "./migrations/23-webhooks.ts";
 import { signInCodes } from "./migrations/24-sign-in-codes.ts";
 import { schedules } from "./migrations/25-schedules.ts";
 import { deliveryEvents } from "./migrations/26-delivery-events.ts";
+import { unreachedMessages } from "./migrations/27-unreached-messages.ts";
 import type { Change } from "./migrations/change.ts";
 
 /**
@@ -58,6 +59,7 @@ const MIGRATIONS: readonly (readonly Change[])[] = [
   signInCodes,
   schedules,
   deliveryEvents,
+  unreachedMessages,
 ];
 
 /** The changes that lead to a version of the database, each a statement. */

@@ -77,11 +77,15 @@ export class OutboxSql implements OutboxRows {
       WHERE message_id = ${messageId} AND status = 'waiting' AND attempts = ${number}`);
   }
 
-  async hurry(webhookId: string, now: number): Promise<void> {
-    await this.database.run(sql`
-      UPDATE webhook_messages SET next_at = ${now}
-      WHERE webhook_id = ${webhookId} AND status = 'waiting' AND unreached = 1
-        AND next_at > ${now}`);
+  async hurry(webhookId: string, now: number): Promise<boolean> {
+    const rows = await this.database.run(sql`
+      UPDATE webhook_messages SET next_at = ${now}, unreached = 0
+      WHERE unreached = 1 AND message_id IN (
+        SELECT message_id FROM webhook_messages
+        WHERE webhook_id = ${webhookId} AND status = 'waiting' AND unreached = 1
+        LIMIT ${AT_ONCE})
+      RETURNING message_id`);
+    return rows.length === AT_ONCE;
   }
 
   async nextDueAt(): Promise<number | null> {

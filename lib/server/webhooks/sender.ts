@@ -1,4 +1,5 @@
 import { TEST_EVENT } from "../../api/webhooks.ts";
+import { nextRound } from "../../util/fair-turns.ts";
 import type { Logger } from "../../util/logger.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { Attempt, Message, OutboxRows, Webhook, WebhookRows } from "../webhook.ts";
@@ -180,7 +181,7 @@ export class Sender {
       if (lane.silences === 0) return;
       lane.silences = 0;
       logger.info("a webhook is reached again", { name });
-      await outbox.hurry(webhookId, Date.now());
+      while (await outbox.hurry(webhookId, Date.now())) await nextRound();
     } catch (error) {
       logger.error("what became of a message was not recorded", { name }, error);
     }

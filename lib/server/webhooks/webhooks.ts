@@ -1,6 +1,7 @@
 import type { WebhookEvent } from "../../api/webhook-events.ts";
 import { TEST_EVENT } from "../../api/webhooks.ts";
 import { FdsError } from "../../protocol/errors.ts";
+import { nextRound } from "../../util/fair-turns.ts";
 import type { Logger } from "../../util/logger.ts";
 import { webhookRecord } from "../records/webhooks.ts";
 import type { Attempt, OutboxRows, Webhook, WebhookRows } from "../webhook.ts";
@@ -172,7 +173,7 @@ export class Webhooks {
   }
 
   async #forget(webhookId: string): Promise<void> {
-    while (await this.options.outbox.forget(webhookId)) await Bun.sleep(0);
+    while (await this.options.outbox.forget(webhookId)) await nextRound();
   }
 
   /** Where the name has no address now, the attempts will tell. */

@@ -364,7 +364,7 @@ export function webhooksContract(name: string, makeBackend: () => Promise<Backen
       ];
       await rows.outbox.record({ ...attemptOf(unreached), nextAt: FAR }, false);
       await rows.outbox.record({ ...attemptOf(refused), attemptId: id(9), nextAt: FAR }, true);
-      await rows.outbox.hurry(webhook.webhookId, NOW);
+      expect(await rows.outbox.hurry(webhook.webhookId, NOW)).toBe(false);
       expect(await claim(rows)).toMatchObject({ messageId: unreached.messageId });
       expect(await claim(rows)).toBeNull();
       expect(underWay.attempts).toBe(1);
