@@ -9,7 +9,7 @@ import { type Download, type Downloading, resolvedSet, type Verifying } from "..
 import type { DownloadEvent } from "../download-event.ts";
 import type { SetOrder } from "../set.ts";
 import type { Metrics } from "../metrics/metrics.ts";
-import { checkAttempts, wasEnded } from "./check-attempts.ts";
+import { checkAttempts, isNoMoreWanted } from "./check-attempts.ts";
 import { finishPublishing, publish, type Report } from "./publish.ts";
 import { findOverQuota, type Quotas } from "./quota.ts";
 import { SetReceiver } from "../transfer/set-receiver.ts";
@@ -105,8 +105,8 @@ export class Attempts {
       const outcome = await receiver.run();
       attempt.isAwaited = AWAITED.has(outcome.type);
       await this.#settle(download, outcome);
-      const { repository } = this.options;
-      const isUnwanted = outcome.type === "abandoned" && (await wasEnded(repository, downloadId));
+      const hasItAll = AWAITED.has(outcome.type);
+      const isUnwanted = await isNoMoreWanted(this.options.repository, download, hasItAll);
       if (attempt.discard || isUnwanted) await this.#remove(download);
     } finally {
       this.#answer(attempt, "cancel");

@@ -1,5 +1,5 @@
 import type { Repository } from "../database/repository.ts";
-import { hasEnded } from "../download.ts";
+import { type Download, hasEnded } from "../download.ts";
 
 /** An attempt that runs here. */
 export interface RunningAttempt {
@@ -30,13 +30,19 @@ export async function checkAttempts(
   }
 }
 
-/** Whether somebody ended a download: nobody wants its bytes. */
-export async function wasEnded(
-  repository: Pick<Repository, "getDownload">,
-  downloadId: string,
+/**
+ * Whether nobody wants what an attempt brought, as its download has ended: it was cancelled, or another
+ * server brought it.
+ * @param hasItAll the attempt brought everything, and may have published it itself
+ */
+export async function isNoMoreWanted(
+  repository: Pick<Repository, "getDownload" | "servers">,
+  { downloadId, epoch }: Pick<Download, "downloadId" | "epoch">,
+  hasItAll: boolean,
 ): Promise<boolean> {
+  if (hasItAll && !repository.servers) return false;
   const row = await repository.getDownload(downloadId);
-  return row !== null && hasEnded(row);
+  return row !== null && hasEnded(row) && !(hasItAll && row.epoch === epoch);
 }
 
 async function isOthers(

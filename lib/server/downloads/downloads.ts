@@ -114,7 +114,7 @@ export class Downloads {
    */
   async check(isOneGone: boolean): Promise<void> {
     await this.#attempts.check();
-    if (isOneGone) await this.#recovery.takeUp();
+    if (isOneGone) await this.#recovery.start();
     this.#dispatcher.wake();
   }
 

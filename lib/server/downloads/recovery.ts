@@ -30,7 +30,7 @@ export class Recovery {
 
   constructor(private readonly options: RecoveryOptions) {}
 
-  /** What an earlier process left: bytes that no download wants are removed, the others go on. */
+  /** What another process left: bytes that no download wants are removed, the others go on. */
   async start(): Promise<void> {
     const { repository, storage } = this.options;
     const [parts, sets] = [await storage.listParts(), await storage.sets.list()];

@@ -7,7 +7,7 @@ import { systemCode } from "../../util/system-error.ts";
 import { DiskSets } from "./disk-sets.ts";
 import { onDisk, PartFile } from "./part.ts";
 import { checkedClientId, checkedFilePath, checkedPublishedPath } from "./paths.ts";
-import { AttemptNames } from "./attempt-names.ts";
+import { AttemptNames, type OfAttempt } from "./attempt-names.ts";
 import { openServerFolder } from "./server-folder.ts";
 import { SharedSync } from "../../util/shared-sync.ts";
 import type { SetStorage } from "./storage.ts";
@@ -44,6 +44,7 @@ class DiskStorage implements Storage {
   /** Folders of clients whose own names are on the disk. */
   readonly #named = new Set<string>();
   readonly #names: AttemptNames;
+  readonly #copies: AttemptNames;
   readonly #parts: string;
   #room: Promise<FreeSpace> | undefined;
   #roomAskedAt = 0;
@@ -55,6 +56,7 @@ class DiskStorage implements Storage {
   ) {
     this.#parts = join(root, ".server", "parts");
     this.#names = new AttemptNames(this.#parts, PART, isShared);
+    this.#copies = new AttemptNames(this.#parts, COPY, isShared);
     this.sets = new DiskSets({
       parts: this.#parts,
       isShared,
@@ -98,7 +100,9 @@ class DiskStorage implements Storage {
   }
 
   async listParts(): Promise<string[]> {
-    return onDisk("list the part files", () => this.#names.list());
+    return onDisk("list the part files", async () => {
+      return [...new Set([...(await this.#names.list()), ...(await this.#copies.list())])];
+    });
   }
 
   async publish(downloadId: string, savedPath: string, epoch = 0): Promise<boolean> {
@@ -192,8 +196,9 @@ class DiskStorage implements Storage {
     if (!former) return;
     if (isWhole || this.#names.isAtRest(downloadId, former.epoch)) await rename(former.path, own);
     else {
-      await copyDurably(former.path, own + COPY);
-      await rename(own + COPY, own);
+      const copy = this.#copies.pathOf(downloadId, epoch);
+      await copyDurably(former.path, copy);
+      await rename(copy, own);
     }
     await this.#shared.flush(this.#parts);
     for (const each of await this.#names.all(downloadId)) {
@@ -201,10 +206,15 @@ class DiskStorage implements Storage {
     }
   }
 
+  /** Parts, and copies of them that are not whole. */
+  async #allOf(downloadId: string): Promise<OfAttempt[]> {
+    return [...(await this.#copies.all(downloadId)), ...(await this.#names.all(downloadId))];
+  }
+
   /** @param last goes last of all */
   async #removeParts(downloadId: string, last?: string): Promise<void> {
     const own = this.#names.pathOf(downloadId, 0);
-    const all = this.isShared ? await this.#names.all(downloadId) : [{ path: own }];
+    const all = this.isShared ? await this.#allOf(downloadId) : [{ path: own }];
     for (const { path } of all) if (path !== last) await unlinkIfThere(path);
     if (last !== undefined) await unlinkIfThere(last);
     this.#names.forget(downloadId);
