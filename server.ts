@@ -112,7 +112,7 @@ async function start(config: ServerConfig, { secretFile, isTerminal, toStop }: S
   await engine.telling.start();
   const { clients, audit } = engine;
   const listener = await serve({ config, app, page: dashboard, clients, audit, logger });
-  await sharing?.start();
+  sharing?.start();
   await announce(config, { port: listener.port, signIn: access.signIn, isTerminal, logger });
   return {
     logger,

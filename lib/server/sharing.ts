@@ -62,7 +62,7 @@ export class Sharing {
   }
 
   /** Clients may come: tells and hears from now on. */
-  async start(): Promise<void> {
+  start(): void {
     const { engine, openCalls } = this.options;
     const { asked, client, download, job } = engine.changes;
     asked.subscribe((clientId) => this.#hints.send("asked", clientId));
@@ -74,7 +74,7 @@ export class Sharing {
     });
     openCalls.ended.subscribe(() => this.#hints.send("callers", "all"));
     this.#lease.start();
-    await this.#hints.start();
+    void this.#hints.start();
   }
 
   /** Leaves what it worked on to the others. */

@@ -193,6 +193,20 @@ describe.skipIf(NO_POSTGRES !== "")(`several servers${NO_POSTGRES}`, () => {
     site.leave();
   });
 
+  test("two machines with one id at two servers are told of at both", async () => {
+    const machines = group.members.map(({ url }) => new FleetSite(url, "twice", "hold"));
+    const problems = async () => {
+      const all = await Promise.all(group.members.map(({ api }) => api.clients()));
+      return all.map((clients) => clients.find(({ client_id }) => client_id === "twice")?.problem);
+    };
+    await waitFor(
+      async () =>
+        (await problems()).every((words) => words?.startsWith("two machines use this id")),
+      "both servers to tell",
+    );
+    for (const machine of machines) machine.leave();
+  });
+
   test("what a server writes that was frozen until its lease was over changes nothing", async () => {
     group.balancer.prefer(group.at(0).port);
     await group.reconnect();

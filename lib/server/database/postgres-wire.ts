@@ -13,9 +13,15 @@ export function wireOf(databaseUrl: string, pool: PostgresPool): Wire {
     },
     async listen(hear) {
       const sql = new SQL(databaseUrl, { max: 1, idleTimeout: 0 });
-      // A connection that breaks is made again by the runtime; what was told meanwhile is lost.
-      await sql.listen(CHANNEL, hear);
-      return () => sql.close({ timeout: 0 });
+      const stop = () => sql.close({ timeout: 0 });
+      try {
+        // A connection that breaks is made again by the runtime; what was told meanwhile is lost.
+        await sql.listen(CHANNEL, hear);
+        return stop;
+      } catch (error) {
+        await stop();
+        throw error;
+      }
     },
   };
 }

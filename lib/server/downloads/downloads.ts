@@ -18,6 +18,7 @@ import { transition } from "../transition.ts";
 import type { JobHooks } from "./job-hooks.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { Quotas } from "./quota.ts";
+import { ProgressElsewhere } from "./progress-elsewhere.ts";
 import { Recovery } from "./recovery.ts";
 import type { Progress } from "../transfer/incoming-stream.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -52,6 +53,8 @@ export class Downloads {
   readonly #recovery: Recovery;
   readonly #dispatcher: Dispatcher;
   readonly #commands: DownloadCommands;
+  /** null: this server is alone. */
+  readonly #elsewhere: ProgressElsewhere | null;
 
   constructor(private readonly options: DownloadsOptions) {
     this.#commands = new DownloadCommands({
@@ -64,6 +67,7 @@ export class Downloads {
       changed: (download) => this.#changed(download),
     });
     const lines = new LineLimit(options.logger);
+    this.#elsewhere = options.repository.servers && new ProgressElsewhere();
     this.#attempts = new Attempts({
       ...options,
       isCrowded: () => this.#dispatcher.isCrowded(),
@@ -202,9 +206,13 @@ export class Downloads {
     return this.#attempts.count;
   }
 
-  /** The progress of a download that runs in this process, fresher than its row; else undefined. */
+  /**
+   * The progress of a download that runs in this process, fresher than its row; of one that another
+   * server runs, what its row shows; else undefined.
+   */
   progressOf(download: Download): Progress | undefined {
-    return this.#attempts.receiverOf(download)?.progress;
+    const { progress } = this.#attempts.receiverOf(download) ?? {};
+    return progress ?? this.#elsewhere?.of(download);
   }
 
   #changed(download: Download): void {

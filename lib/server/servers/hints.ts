@@ -10,6 +10,8 @@ export type HintKind = "queue" | "client" | "download" | "job" | "callers" | "as
 
 /** Servers tell each other so often at most, in ms. */
 const EVERY_MS = 100;
+/** Where they cannot be heard, it is tried again after this time, in ms. */
+const LISTEN_AGAIN_MS = 5_000;
 /** Postgres takes 8,000 bytes. */
 const MOST_BYTES = 7_500;
 /** In place of hints that are too many: whoever hears it looks at everything. */
@@ -34,15 +36,28 @@ export class Hints {
   #bytes = 0;
   #timer: Timer | undefined;
   #isSending = false;
+  #stopped = false;
   #stop: (() => Promise<void>) | undefined;
 
   constructor(private readonly options: HintsOptions) {}
 
+  /** Hears from now on, as soon as that can be. */
   async start(): Promise<void> {
-    this.#stop = await this.options.rows.listen((text) => this.#heard(text));
+    const { rows, logger } = this.options;
+    while (!this.#stopped && !this.#stop) {
+      try {
+        this.#stop = await rows.listen((text) => this.#heard(text));
+        // It was told to stop meanwhile.
+        if (this.#stopped) await this.#stop();
+      } catch (error) {
+        logger.debug("hints of other servers are not heard", { reason: String(error) });
+        await Bun.sleep(LISTEN_AGAIN_MS);
+      }
+    }
   }
 
   async stop(): Promise<void> {
+    this.#stopped = true;
     clearTimeout(this.#timer);
     await this.#stop?.();
   }

@@ -1,0 +1,44 @@
+import { RateMeter } from "../../util/rate-meter.ts";
+import type { Download } from "../download.ts";
+import type { Progress } from "../transfer/incoming-stream.ts";
+
+/** How far back a pace looks, in ms: rows are looked at less often than bytes come. */
+const SPAN_MS = 5_000;
+/** Downloads of which the pace is remembered. */
+const MOST = 1_000;
+
+interface Seen {
+  epoch: number;
+  offset: number;
+  meter: RateMeter;
+}
+
+/** The progress of downloads that other servers run, by what is seen of their rows. */
+export class ProgressElsewhere {
+  /** The one that was looked at the longest ago first. */
+  readonly #seen = new Map<string, Seen>();
+
+  /** @param now ms, monotonic */
+  constructor(private readonly now: () => number = performance.now.bind(performance)) {}
+
+  /** @returns undefined where a download does not run */
+  of(download: Download): Progress | undefined {
+    const { downloadId, epoch } = download;
+    const before = this.#seen.get(downloadId);
+    this.#seen.delete(downloadId);
+    if (download.status !== "downloading") return undefined;
+    const { durableOffset, bytesOnWire } = download;
+    const seen = before?.epoch === epoch ? before : this.#begin(epoch, durableOffset);
+    seen.meter.add(Math.max(0, durableOffset - seen.offset));
+    seen.offset = durableOffset;
+    this.#seen.set(downloadId, seen);
+    const [oldest] = this.#seen.keys();
+    if (this.#seen.size > MOST && oldest !== undefined) this.#seen.delete(oldest);
+    const bytesPerSecond = seen.meter.bytesPerSecond();
+    return { bytesReceived: durableOffset, bytesOnWire, bytesPerSecond };
+  }
+
+  #begin(epoch: number, offset: number): Seen {
+    return { epoch, offset, meter: new RateMeter(SPAN_MS, this.now) };
+  }
+}

@@ -1,0 +1,35 @@
+import { expect, test } from "bun:test";
+import type { Downloading } from "../../../lib/server/download.ts";
+import { ProgressElsewhere } from "../../../lib/server/downloads/progress-elsewhere.ts";
+import { completed, downloading } from "../database/samples.ts";
+
+const at = (durableOffset: number, fields: Partial<Downloading> = {}): Downloading => ({
+  ...downloading,
+  durableOffset,
+  ...fields,
+});
+
+test("the pace of a download elsewhere is seen by its row", () => {
+  let now = 0;
+  const elsewhere = new ProgressElsewhere(() => now);
+  expect(elsewhere.of(at(1_000))?.bytesPerSecond).toBeNull();
+  now = 1_000;
+  expect(elsewhere.of(at(5_000))).toMatchObject({ bytesReceived: 5_000, bytesPerSecond: 4_000 });
+  now = 2_000;
+  expect(elsewhere.of(at(9_000))?.bytesPerSecond).toBe(4_000);
+  // Another attempt begins anew, and an older row is no step back.
+  expect(elsewhere.of(at(20_000, { epoch: 9 }))?.bytesPerSecond).toBeNull();
+  now = 3_000;
+  expect(elsewhere.of(at(19_000, { epoch: 9 }))?.bytesPerSecond).toBe(0);
+  expect(elsewhere.of(completed)).toBeUndefined();
+});
+
+test("of no more downloads than there may be it is remembered", () => {
+  let now = 0;
+  const elsewhere = new ProgressElsewhere(() => now);
+  elsewhere.of(at(0, { downloadId: "first" }));
+  for (let n = 0; n < 1_000; n++) elsewhere.of(at(0, { downloadId: `other ${n}` }));
+  now = 1_000;
+  expect(elsewhere.of(at(500, { downloadId: "first" }))?.bytesPerSecond).toBeNull();
+  expect(elsewhere.of(at(500, { downloadId: "other 999" }))?.bytesPerSecond).toBe(500);
+});
