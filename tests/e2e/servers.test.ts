@@ -1,8 +1,13 @@
 import { SQL } from "bun";
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { readFileSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { ApiClient } from "../../lib/cli/rest/api-client.ts";
 import { Listener, type Told } from "../support/events.ts";
 import { FleetSite } from "../support/fleet.ts";
+import { codeBlocks, section } from "../support/markdown.ts";
+import { Nginx, NO_NGINX } from "../support/nginx.ts";
 import { NO_POSTGRES, Postgres } from "../support/postgres.ts";
 import { ServerGroup } from "../support/server-group.ts";
 import { type Version, writeRandom } from "../support/sources.ts";
@@ -273,3 +278,33 @@ test.skipIf(NO_POSTGRES !== "")(
     await listener.close();
   },
 );
+
+const PAGE = readFileSync(join(import.meta.dir, "../../lib/server/README.md"), "utf8");
+const [UPSTREAM = ""] = codeBlocks(section(PAGE, "Several servers"), "nginx");
+const [LOCATION = ""] = codeBlocks(section(PAGE, "Behind a reverse proxy"), "nginx");
+const NEEDS = NO_POSTGRES + NO_NGINX;
+
+test.skipIf(NEEDS !== "")(`behind nginx, one that is killed is not missed${NEEDS}`, async () => {
+  await using postgres = await Postgres.start();
+  const databaseUrl = await postgres.makeDatabase();
+  const env = { TRUSTED_PROXIES: "127.0.0.1" };
+  await using group = await ServerGroup.start({ count: 2, databaseUrl, env });
+  const wanted = await writeRandom(group.source("file"), SIZE);
+  const upstream = group.members.reduce(
+    (text, { port }, n) => text.replace(`10.0.0.1${n + 1}:8080`, `127.0.0.1:${port}`),
+    UPSTREAM,
+  );
+  const location = LOCATION.replace(
+    "proxy_pass http://127.0.0.1:8080;",
+    "proxy_pass http://files;\n  proxy_next_upstream error timeout http_503;",
+  );
+  await using nginx = await Nginx.start(location, upstream);
+  await group.startClient("site-1", nginx.url);
+  const api = new ApiClient({ server: nginx.url, token: API_TOKEN });
+  const pull = async () =>
+    (await api.startDownload({ client_id: "site-1", file_path: "file" })).download_id;
+  await group.expectDelivered(await group.ended(await pull()), wanted);
+  group.at(0).program.signal("SIGKILL");
+  for (let n = 0; n < 4; n++) expect(await api.clients()).toHaveLength(1);
+  await group.expectDelivered(await group.ended(await pull(), group.at(1)), wanted);
+});

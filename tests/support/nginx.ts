@@ -15,12 +15,15 @@ export class Nginx implements AsyncDisposable {
     private readonly daemon: Bun.Subprocess,
   ) {}
 
-  /** @param locations what is in the `server` block */
-  static async start(locations: string): Promise<Nginx> {
+  /**
+   * @param locations what is in the `server` block
+   * @param upstreams what is beside it
+   */
+  static async start(locations: string, upstreams = ""): Promise<Nginx> {
     const port = await freePort();
     const folder = await mkdtemp(join(tmpdir(), "fds-nginx-"));
     await mkdir(join(folder, "logs"));
-    await writeFile(join(folder, "nginx.conf"), configOf(folder, port, locations));
+    await writeFile(join(folder, "nginx.conf"), configOf(folder, port, { locations, upstreams }));
     const daemon = spawn(["nginx", "-p", folder, "-c", join(folder, "nginx.conf")], {
       stdout: "ignore",
       stderr: "ignore",
@@ -51,7 +54,11 @@ export class Nginx implements AsyncDisposable {
   }
 }
 
-function configOf(folder: string, port: number, locations: string): string {
+function configOf(
+  folder: string,
+  port: number,
+  { locations, upstreams }: { locations: string; upstreams: string },
+): string {
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
     (name) => `${name}_temp_path ${folder}/${name};`,
   );
@@ -65,6 +72,7 @@ events {}
 http {
   access_log off;
   ${temporary.join("\n  ")}
+  ${upstreams}
   server {
     listen 127.0.0.1:${port};
     ${locations}

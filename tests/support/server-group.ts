@@ -69,11 +69,11 @@ export class ServerGroup implements AsyncDisposable {
   }
 
   /** Starts a client, which serves the folder `root`; waits until it is registered. */
-  async startClient(id = "site-1"): Promise<Program> {
+  async startClient(id = "site-1", server = this.network.url): Promise<Program> {
     const client = await Program.start({
       name: id,
       folder: this.folder,
-      argv: ["client.ts", "--id", id, "--server", this.network.url, "--root", "root"].concat([
+      argv: ["client.ts", "--id", id, "--server", server, "--root", "root"].concat([
         "--state-dir",
         id,
       ]),
