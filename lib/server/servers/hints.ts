@@ -62,6 +62,11 @@ export class Hints {
     await this.#stop?.();
   }
 
+  /** Whether nothing waits to be told. */
+  get isIdle(): boolean {
+    return this.#bytes === 0 && !this.#isSending;
+  }
+
   send(kind: HintKind, id: string): void {
     const hint = `${kind} ${id}`;
     if (this.#bytes > MOST_BYTES || this.#waiting.has(hint)) return;

@@ -16,7 +16,8 @@ export interface LeaseOptions {
   /** The lease is lost: whatever runs under it is over. Another one has begun. */
   onLost: () => Promise<void>;
   /**
-   * Called at each look: what other servers changed is to be seen, whether they told of it or not.
+   * Called at each look, unless it has not ended since the last one: what other servers changed is to be
+   * seen, whether they told of it or not. It may take its time: the lease is renewed meanwhile.
    * @param hasEnded whether a server's lease has ended, so that what it worked on is to be taken up
    */
   onLook: (hasEnded: boolean) => Promise<void>;
@@ -28,6 +29,10 @@ export class Lease {
   #id = "";
   #timer: Timer | undefined;
   #running: Promise<void> | undefined;
+  /** What follows from the last look. */
+  #working: Promise<void> | undefined;
+  /** A lease has ended, and nothing has followed from it yet. */
+  #hasEnded = false;
   #stopped = false;
   /** Since when each look came in time, and when the last one was, by `performance.now`. */
   #wellSince = 0;
@@ -55,6 +60,7 @@ export class Lease {
     this.#stopped = true;
     clearTimeout(this.#timer);
     await this.#running;
+    await this.#working;
     await this.options.rows.end([this.#id]);
   }
 
@@ -78,16 +84,13 @@ export class Lease {
     if (this.#stopped) return;
     this.#timer = setTimeout(() => {
       this.#running = this.#look()
-        .catch((error: unknown) => {
-          if (!this.#stopped)
-            this.options.logger.error("servers could not be looked at", {}, error);
-        })
+        .catch((error: unknown) => this.#report(error))
         .finally(() => this.#lookLater());
     }, LOOK_EVERY_MS);
   }
 
   async #look(): Promise<void> {
-    const { rows, onLost, onLook, logger } = this.options;
+    const { rows, onLost, logger } = this.options;
     if (!(await rows.renew())) {
       logger.warn(
         "the lease of this server was over: its downloads are others' now, it begins anew",
@@ -103,7 +106,23 @@ export class Lease {
     if (now - this.#wellSince > LEASE_MS) ended += await rows.endLapsed();
     if (ended > 0)
       logger.warn("a server is gone, what it worked on is taken up", { servers: ended });
-    await onLook(ended > 0);
+    this.#hasEnded ||= ended > 0;
+    this.#working ??= this.#work().finally(() => (this.#working = undefined));
+  }
+
+  async #work(): Promise<void> {
+    const hasEnded = this.#hasEnded;
+    this.#hasEnded = false;
+    try {
+      await this.options.onLook(hasEnded);
+    } catch (error) {
+      this.#hasEnded ||= hasEnded;
+      this.#report(error);
+    }
+  }
+
+  #report(error: unknown): void {
+    if (!this.#stopped) this.options.logger.error("servers could not be looked at", {}, error);
   }
 
   /** @returns how many there were */
