@@ -47,6 +47,8 @@ const SET_DISK = "tests/faults/set-disk.test.ts";
 const RETENTION = "tests/faults/retention.test.ts";
 const CLIENT_DOCTOR = "tests/e2e/client-doctor.test.ts";
 const RULES = "tests/client/owner-rules/rules.test.ts";
+const SHARED = "tests/server/storage/shared-storage.test.ts";
+const SERVERS = "tests/server/database/servers.test.ts";
 const TELLER = "tests/server/webhooks/sender.test.ts";
 const ADDRESSES = "tests/server/webhooks/addresses.test.ts";
 
@@ -601,6 +603,40 @@ export const MUTATIONS: readonly Mutation[] = [
     find: `AND earlier.status = 'waiting' AND earlier.number < due.number)`,
     replace: `AND earlier.status = 'waiting' AND earlier.number < 0)`,
     caughtBy: { [TELLER]: "keeps the order of what is about one subject, over refusals" },
+  },
+  {
+    name: "a-part-that-two-servers-write",
+    breaks: "A: a server that lost a download writes nothing that counts",
+    file: "lib/server/storage/disk.ts",
+    find: `if (isWhole || this.#names.isAtRest(downloadId, former.epoch)) await`,
+    replace: `if (former.epoch >= 0) await`,
+    caughtBy: { [SHARED]: "a part is gone on with, and who had it changes nothing any more" },
+  },
+  {
+    name: "a-claim-without-the-client",
+    breaks: "a download has one owner at a time, the server that holds the client",
+    file: "lib/server/database/queue-sql.ts",
+    find: `      WHERE client_id = \${clientId} AND lease_id = \${owner} FOR SHARE)\`;`,
+    replace: `      WHERE client_id = \${clientId} FOR SHARE)\`;`,
+    caughtBy: {
+      [SERVERS]: "claim only for clients that they hold, under a lease that is not over",
+    },
+  },
+  {
+    name: "a-set-written-by-who-lost-it",
+    breaks: "the rows of a set say of a file that it is here only where it is",
+    file: "lib/server/database/engines.ts",
+    find: `      WHERE download_id = \${downloadId} AND epoch = \${epoch} FOR SHARE)\`,`,
+    replace: `      WHERE download_id = \${downloadId} FOR SHARE)\`,`,
+    caughtBy: { [SERVERS]: "write nothing of the files of a set that another one goes on with" },
+  },
+  {
+    name: "a-publishing-under-its-old-number",
+    breaks: "a publishing has one owner at a time",
+    file: "lib/server/database/servers-sql.ts",
+    find: `owner = \${this.#leaseId}, epoch = epoch + 1, revision`,
+    replace: `owner = \${this.#leaseId}, revision`,
+    caughtBy: { [SERVERS]: "take a publishing over once, and who began it records nothing more" },
   },
 ];
 
