@@ -119,6 +119,13 @@ describe.skipIf(NO_POSTGRES !== "")(`row 49: three servers${NO_POSTGRES}`, () =>
       await Bun.sleep(random.int(0, 1_000));
       ways[n]?.comeBack();
     },
+    "and all others have no database": async (_, random) => {
+      for (const way of ways) way.goDown();
+      // Now and then so long that every lease is over by then; it would be much in CI.
+      const isLong = COUNT > 1 && random.float() < 0.2;
+      await Bun.sleep(isLong ? 17_000 : random.int(100, 3_000));
+      for (const way of ways) way.comeBack();
+    },
     "loses its clients": async () => group.network.cut("rst"),
   };
 
