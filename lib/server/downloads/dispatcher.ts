@@ -45,7 +45,9 @@ export class Dispatcher {
   #timerAt = Infinity;
   /** Downloads that became due up to this time were found, ms since 1970. */
   #foundUpTo = Date.now();
-  /** What other servers let wait was found up to this revision. */
+  /** It is to be looked for what other servers let wait. */
+  #looksElsewhere = false;
+  /** What they let wait was found up to this revision. */
   #foundUpToRevision = 0;
   readonly #waiting = new WaitingLines();
   /** Clients that registered, whose waiting downloads were not looked up yet. */
@@ -65,6 +67,12 @@ export class Dispatcher {
   /** A client is there: what waits for it goes on. */
   clientRegistered(clientId: string): void {
     this.#registered.add(clientId);
+    this.wake();
+  }
+
+  /** Other servers may have let something wait. */
+  lookElsewhere(): void {
+    this.#looksElsewhere = true;
     this.wake();
   }
 
@@ -144,7 +152,8 @@ export class Dispatcher {
     }
     this.#foundUpTo = now;
     const { servers } = this.options.repository;
-    if (!servers) return;
+    if (!servers || !this.#looksElsewhere) return;
+    this.#looksElsewhere = false;
     const { waiting, upTo } = await servers.waitingSince(this.#foundUpToRevision, now);
     for (const one of waiting) if (this.options.isConnected(one.clientId)) this.#waiting.add(one);
     this.#foundUpToRevision = upTo;

@@ -119,7 +119,7 @@ export class Downloads {
   async check(isOneGone: boolean): Promise<void> {
     await this.#attempts.check();
     if (isOneGone) await this.#recovery.start();
-    this.#dispatcher.wake();
+    this.#dispatcher.lookElsewhere();
   }
 
   /** A download is another than before, as another server tells. */
