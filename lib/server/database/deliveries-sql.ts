@@ -191,7 +191,7 @@ export class DeliveriesSql implements DeliveryRows {
     const localTime = row?.localTime ?? null;
     if (localTime === null) return null;
     const rows = await this.database.run<{ status: DeliveryStatus; count: number }>(sql`
-      SELECT status, COUNT(*) AS count FROM deliveries
+      SELECT status, COUNT(*) AS count FROM ${indexed("deliveries", "deliveries_by_time")}
       WHERE ${of} AND local_time = ${localTime} ${areOf(sites)} GROUP BY status`);
     const counts = Object.fromEntries(DELIVERY_STATUSES.map((status) => [status, 0]));
     for (const { status, count } of rows) counts[status] = Number(count);

@@ -4,6 +4,7 @@ import { keepContract } from "./keep.contract.ts";
 import { labelsContract } from "./labels.contract.ts";
 import { setRowsContract } from "./set-rows.contract.ts";
 import { type Backend, repositoryContract } from "./repository.contract.ts";
+import { schedulesContract } from "./schedules.contract.ts";
 import { webhooksContract } from "./webhooks.contract.ts";
 
 /** What every backend of a repository is held to. */
@@ -15,4 +16,5 @@ export function everyContract(name: string, makeBackend: () => Promise<Backend>)
   jobsContract(name, makeBackend);
   keepContract(name, makeBackend);
   webhooksContract(name, makeBackend);
+  schedulesContract(name, makeBackend);
 }
