@@ -95,6 +95,8 @@ describe("the manual names", () => {
       "verify",
       "token",
       "enroll",
+      "schedule",
+      "deliveries",
       "webhook",
     ].map((name) => ["lib/cli/fds.ts", name]);
     const ofServices = Object.values(SERVICES).flatMap((service) =>
