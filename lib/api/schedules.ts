@@ -47,12 +47,16 @@ const ScheduleZone = z
   )
   .meta({ description: "site: each client at its own local time" });
 
+const LOCAL_TIME_EXPECTED = "must be a local time such as 2026-11-30T02:30";
+
 const LocalTime = z
   .string()
-  .regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?$/, "must be a local time such as 2026-11-30T02:30")
+  .regex(/^[\dT:-]{16,19}$/, LOCAL_TIME_EXPECTED)
   .transform((text) => (text.length === 16 ? `${text}:00` : text))
-  .refine((text) => isLocalTime(text), "must be a local time such as 2026-11-30T02:30")
+  .refine((text) => isLocalTime(text), LOCAL_TIME_EXPECTED)
   .meta({ type: "string", description: "on the clock at the client" });
+
+const CLOCK_EXPECTED = 'must be a time of the day such as "04:00"';
 
 /** When what is asked for is to be there. */
 const Due = z
@@ -60,7 +64,8 @@ const Due = z
     after: duration.optional().meta({ description: "so long after its time" }),
     at: z
       .string()
-      .regex(/^(?:[01]\d|2[0-3]):[0-5]\d$/, 'must be a time of the day such as "04:00"')
+      .regex(/^[0-2]\d:[0-5]\d$/, CLOCK_EXPECTED)
+      .refine((text) => text < "24", CLOCK_EXPECTED)
       .optional()
       .meta({ description: "at this local time, that day or the next" }),
   })

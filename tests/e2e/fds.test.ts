@@ -233,7 +233,7 @@ describe("mistakes", () => {
       ([, name]) => name!,
     );
     expect(names).toEqual(
-      "pull limit cancel retry jobs job label health clients ls downloads status files watch verify hold release rm webhooks webhook enroll revoke token audit dashboard".split(
+      "pull limit cancel retry jobs job label schedules schedule deliveries health clients ls downloads status files watch verify hold release rm webhooks webhook enroll revoke token audit dashboard".split(
         " ",
       ),
     );

@@ -31,7 +31,7 @@ const NAMES = Object.keys(ACTIONS).join(", ");
 
 /** `fds schedule` */
 export const schedule: Command = {
-  words: "NAME [ACTION]",
+  words: "NAME […]",
   usage: "NAME [preview|run|pause|resume|delete | create CRON [FILE | PATTERN…]]",
   count: [1, Infinity],
   summary: "one of them; create, preview, run, pause, … it",
