@@ -210,8 +210,8 @@ export class Schedules {
     this.#inBackground(async () => {
       const client = await this.options.repository.getClient(clientId);
       if (!client) return;
-      await this.#timetable.zoneSeen(timeZoneOf(client), this.#now());
-      this.clockwork.wake();
+      const isNew = await this.#timetable.zoneSeen(timeZoneOf(client), this.#now());
+      if (isNew) this.clockwork.wake();
     });
   }
 

@@ -23,13 +23,17 @@ export class Timetable {
     await this.#addZones(schedule, zones, now);
   }
 
-  /** A client is in a zone: each schedule that keeps to the clients' own has its times there too. */
-  async zoneSeen(timeZone: string, now: number): Promise<void> {
-    if (this.#known.has(timeZone)) return;
+  /**
+   * A client is in a zone: each schedule that keeps to the clients' own has its times there too.
+   * @returns whether there may be another next time
+   */
+  async zoneSeen(timeZone: string, now: number): Promise<boolean> {
+    if (this.#known.has(timeZone)) return false;
     for await (const schedule of this.#schedules()) {
       if (schedule.timeZone === null) await this.#addZones(schedule, [timeZone], now);
     }
     this.#known.add(timeZone);
+    return true;
   }
 
   /**
