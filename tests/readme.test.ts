@@ -98,6 +98,7 @@ describe("the manual names", () => {
       "schedule",
       "deliveries",
       "webhook",
+      "schedule",
     ].map((name) => ["lib/cli/fds.ts", name]);
     const ofServices = Object.values(SERVICES).flatMap((service) =>
       [installHelp, uninstallHelp, statusHelp].map((help) => help(service)),

@@ -239,12 +239,14 @@ describe.skipIf(NO_BROWSER !== "")(`schedules on the dashboard${NO_BROWSER}`, ()
   test("a viewer sees all of it, and is offered nothing to do", async () => {
     await fleet.join(idsOf(2));
     fleet.site("site-2").go("refuse");
-    await make({ due: { after: "1s" } });
-    await run();
+    await make({ due: { after: "3s" } });
     const { body } = await fleet.call("POST", "tokens", { name: "viewer", role: "viewer" });
     await Dashboard.visit(browser, system.url, async (dashboard) => {
       const { page } = dashboard;
       await dashboard.signIn(String(body["token"]), "#schedule=nightly");
+      await page.getByText("Nothing was expected yet").waitFor();
+      await run();
+      // All events are over before it is due.
       await sumsOf(page, "1 missing of 2");
       await cellOf(page, "Missing", "site-2").click();
       await page.getByRole("dialog").getByText("no", { exact: true }).waitFor();

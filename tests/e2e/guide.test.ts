@@ -5,7 +5,7 @@ import { runProgram, type RunOptions, Screen } from "../support/operator.ts";
 import { Proxy } from "../support/proxy.ts";
 import { type Version, writeRandom } from "../support/sources.ts";
 import { System } from "../support/system.ts";
-import { TEST_LIMIT } from "../support/wait.ts";
+import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
@@ -56,6 +56,26 @@ describe("through a pipe", () => {
       "11 Clean up downloads (asks first)",
       "12 Exit",
     ]);
+  });
+
+  test("s tells of the schedules, and who did not deliver", async () => {
+    expect(await guide(["s", "12"])).toContain("No schedule yet");
+    const job = { clients: { ids: CLIENTS.slice(0, 1) }, download: { file_path: "nothing.txt" } };
+    await system.api.createSchedule({
+      name: "nightly",
+      cron: "30 2 29 2 *",
+      due: { after: "1s" },
+      job,
+    });
+    await system.api.runSchedule("nightly", {});
+    await waitFor(
+      async () => (await system.api.schedule("nightly")).latest?.counts.missing === 1,
+      "it to be missing",
+    );
+    const text = await guide(["s", "12"]);
+    expect(text).toMatch(/^nightly +30 2 29 2 \*/m);
+    expect(text).toMatch(/Missing of nightly\n.*\nrestaurant-001 /);
+    await system.api.deleteSchedule("nightly");
   });
 
   test("1 and 2 tell how the server is, and its clients", async () => {

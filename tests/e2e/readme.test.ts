@@ -38,7 +38,7 @@ describe.skipIf(needs !== "")(`README.md shows what works${needs}`, () => {
     section(README, "Try it by hand"),
     "sh",
   );
-  const [night = ""] = codeBlocks(section(README, "Every night by itself"), "sh");
+  const [night = "", schedule = ""] = codeBlocks(section(README, "Every night by itself"), "sh");
   const [ask = "", take = ""] = codeBlocks(section(README, "Pull a file by curl"), "sh");
 
   beforeAll(async () => {
@@ -80,6 +80,13 @@ describe.skipIf(needs !== "")(`README.md shows what works${needs}`, () => {
     expect(output).toMatch(/^restaurant-002 +✓ received +◷ late +✓ received$/m);
     expect(output).toMatch(/^restaurant-003 +✓ received +✓ received +✗ missing$/m);
     expect(output).toEndWith("1 missing of 3  restaurant-003\n");
+  });
+
+  test("a schedule of one's own", async () => {
+    expect(await copy.run(schedule)).toMatch(/^restaurant-001\t/m);
+    expect(await api.schedules()).toMatchObject({
+      schedules: [{ cron: "30 2 * * *", due: { at: "04:00" }, keep: { days: 90 } }],
+    });
   });
 
   test("calls by curl", async () => {

@@ -8,6 +8,7 @@ import { paint, type Terminal } from "../terminal/terminal.ts";
 import { cleanUp } from "./clean-up.ts";
 import { complain, type GuideContext, type Target, tell } from "./guide.ts";
 import { pullFrom, pullFromAll } from "./pull.ts";
+import { showSchedules } from "./schedules.ts";
 import { checkHealth, listClients } from "./server.ts";
 import { checkStatus } from "./status.ts";
 import { verifyFiles } from "./verify.ts";
@@ -37,7 +38,11 @@ const CHOICES: Choice[] = [
 /** Shows the menu again. */
 const MENU_KEY = "m";
 
-const WHAT_TO_TYPE = `Type a number from 1 to ${CHOICES.length}, or ${MENU_KEY} for the menu`;
+/** Its key is a letter: the numbers are those that scripts know. */
+const SCHEDULES: Choice = { title: "Schedules, and who did not deliver", run: showSchedules };
+const SCHEDULES_KEY = "s";
+
+const WHAT_TO_TYPE = `Type a number from 1 to ${CHOICES.length}, ${SCHEDULES_KEY} for the schedules, or ${MENU_KEY} for the menu`;
 
 export interface GuideOptions {
   /** Looks for the server: one may have been started, or ended, since the last choice. */
@@ -69,14 +74,17 @@ export async function runMenu({ findTarget, ...rest }: GuideOptions): Promise<vo
 }
 
 function menuLines({ server, demo }: Target, { colour }: Terminal): string[] {
+  const line = (key: string, title: string) =>
+    `${paint(key.padStart(4), "cyan", colour)}  ${title}`;
   return [
     paint("File Download System", "bold", colour),
     paint(plainText(demo === null ? server : `${server} (demo)`), "dim", colour),
     "",
-    ...CHOICES.map(({ title }, index) => {
-      const number = paint(String(index + 1).padStart(4), "cyan", colour);
-      return `${number}  ${title}`;
-    }),
+    ...CHOICES.map(({ title }, index) => line(String(index + 1), title)).toSpliced(
+      -1,
+      0,
+      line(SCHEDULES_KEY, SCHEDULES.title),
+    ),
   ];
 }
 
@@ -91,6 +99,7 @@ async function askForChoice(
     if (answer === null) return null;
     const choice = /^\d{1,2}$/.test(answer) ? CHOICES[Number(answer) - 1] : undefined;
     if (choice) return choice;
+    if (answer.toLowerCase() === SCHEDULES_KEY) return SCHEDULES;
     if (answer.toLowerCase() === MENU_KEY) showMenu();
     else complain(context, `${WHAT_TO_TYPE}: "${answer}" is no choice`);
   }
