@@ -75,5 +75,5 @@ async function walk(list: Iterable<fc.AsyncCommand<{ full: boolean }, MemoryWorl
 test(
   `downloads do what the model says, ${RUNS} runs (FDS_SEED=${SEED})`,
   () => fc.assert(fc.asyncProperty(steps, walk), { seed: SEED, numRuns: RUNS }),
-  60_000 + RUNS * 200,
+  60_000 + RUNS * 1_000,
 );

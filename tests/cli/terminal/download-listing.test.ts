@@ -71,11 +71,11 @@ test("what one waits for is said too", () => {
 
 test("a script gets the code and the words after all else", () => {
   const [line = ""] = listingLines(DOWNLOAD_FIELDS, [failed]);
-  expect(line.split("\t").slice(-7)).toEqual([
+  expect(line.split("\t").slice(-9)).toEqual([
     "logs/2026/kitchen.log",
     "file_not_found",
     'the client has no file "logs/2026/kitchen.log"',
-    ...Array(4).fill(""),
+    ...Array(6).fill(""),
   ]);
 });
 
