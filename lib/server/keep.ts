@@ -30,7 +30,7 @@ export interface KeepRows {
   markRemoved(downloadId: string, now: number): Promise<Completed | null>;
   /** The same, if it is due too. @param keepMs how long what has no rule is kept; null: for ever */
   markDue(downloadId: string, now: number, keepMs: number | null): Promise<Completed | null>;
-  /** Marks what somebody took out of the storage. What is held has no bytes left to remove. */
+  /** Marks what somebody took out of the storage, held or not: no bytes of it are left to remove. */
   markMissing(downloadId: string, now: number): Promise<Completed | null>;
   /** Downloads that are marked, and whose bytes may still be there, by id, behind one. */
   removing(after: string, limit: number): Promise<Completed[]>;

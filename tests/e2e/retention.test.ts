@@ -204,6 +204,39 @@ describe("a quota", () => {
   });
 });
 
+test("the last ones of a schedule are kept, of all its jobs together", async () => {
+  await using system = await System.start();
+  await system.startClient();
+  await writeRandom(system.source("a.bin"), 1_000);
+  const made = await call(system, "POST", "schedules", {
+    name: "night",
+    cron: "30 2 * * *",
+    time_zone: "UTC",
+    job: { clients: { ids: ["site-1"] }, download: { file_path: "a.bin" } },
+    due: { after: "2h" },
+    keep: { last: 2 },
+    paused: true,
+  });
+  expect([made.status, made.body["error"]]).toEqual([201, undefined]);
+  const stored = async () =>
+    (await system.api.downloads({ status: "completed" })).downloads.filter(
+      ({ removed_at }) => removed_at === null,
+    );
+  const seen = new Set<string>();
+  for (let night = 1; night <= 4; night++) {
+    const run = await call(system, "POST", "schedules/night/run", {});
+    expect([run.status < 300, run.body["error"]]).toEqual([true, undefined]);
+    await waitFor(async () => {
+      for (const { download_id } of await stored()) seen.add(download_id);
+      return seen.size === night;
+    }, `night ${night}`);
+  }
+  await waitFor(async () => (await stored()).length === 2, "the first ones to be removed");
+  const newest = [...seen].toSorted().slice(-2);
+  expect((await stored()).map(({ download_id }) => download_id).toSorted()).toEqual(newest);
+  await waitFor(async () => (await system.published()).length === 2, "their bytes to go");
+});
+
 describe.skipIf(lacksFaketime !== "")(`as days pass${lacksFaketime}:`, () => {
   test("what no rule keeps is removed when its time comes, what is held or has a rule is not", async () => {
     const clock = new WallClock(folder, "server");

@@ -66,7 +66,7 @@ export class KeepSql implements KeepRows {
   }
 
   markMissing(downloadId: string, now: number): Promise<Completed | null> {
-    return this.#mark(downloadId, now, sql``, sql`, bytes_gone = held`);
+    return this.#mark(downloadId, now, sql``, sql`, bytes_gone = 1`);
   }
 
   async #mark(

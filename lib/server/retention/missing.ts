@@ -1,7 +1,7 @@
 import type { Audit } from "../audit/audit.ts";
 import type { Repository } from "../database/repository.ts";
-import type { Completed } from "../download.ts";
 import type { Stored } from "../keep.ts";
+import type { Metrics } from "../metrics/metrics.ts";
 import type { Storage } from "../storage/storage.ts";
 
 /** Rows that are read at a time. */
@@ -11,14 +11,18 @@ const LOOK_AGAIN_MS = 2_000;
 const LOOK_SHARE = 10;
 
 export interface MissingOptions {
-  repository: Pick<Repository, "keep" | "latestRevision">;
-  storage: Pick<Storage, "namesOf">;
+  repository: Pick<Repository, "keep" | "latestRevision" | "sets">;
+  storage: Pick<Storage, "namesOf" | "sets">;
+  metrics: Metrics;
   audit: Pick<Audit, "record">;
-  /** Called for each download that is marked. */
-  onMarked: (download: Completed) => void;
+  /** A download is marked. */
+  onChange: () => void;
 }
 
-/** Notices what people took out of the storage by hand, and marks it as removed. */
+/**
+ * Notices what people took out of the storage by hand, and marks it as removed. It removes nothing: a
+ * folder on a network may be shown as it was, and what seems to be gone may only just have come.
+ */
 export class Missing {
   /** When a client is looked at again, null for all of them, by `performance.now`. */
   readonly #again = new Map<string | null, number>();
@@ -63,9 +67,12 @@ export class Missing {
   }
 
   async #mark({ downloadId }: Stored): Promise<boolean> {
-    const { repository, audit, onMarked } = this.options;
+    const { repository, storage, metrics, audit, onChange } = this.options;
+    // Before the mark: where it is cut short, the next look does it again.
+    if (storage.sets.sharesBytes) await repository.sets.handOver(downloadId);
     const marked = await repository.keep.markMissing(downloadId, Date.now());
     if (!marked) return false;
+    metrics.removedBytes += marked.storedBytes;
     const { clientId, filePath } = marked;
     const target = "removed by hand";
     audit.record({
@@ -76,7 +83,7 @@ export class Missing {
       downloadId,
       filePath,
     });
-    onMarked(marked);
+    onChange();
     return true;
   }
 }

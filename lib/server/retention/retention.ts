@@ -53,14 +53,7 @@ export class Retention {
     const { keepDays } = options;
     this.#keepMs = keepDays === null ? null : keepDays * DAY_MS;
     this.#removal = new Removal(options);
-    this.#missing = new Missing({
-      ...options,
-      onMarked: (download) => {
-        options.onChange();
-        // What is held has nothing left that may go.
-        if (!download.isHeld) void this.#removal.finish(download).catch(this.#report);
-      },
-    });
+    this.#missing = new Missing(options);
   }
 
   /** Begins to work, with what an earlier process left undone. */

@@ -224,6 +224,18 @@ describe("what is missing", () => {
     expect(audited.map(({ target }) => target)).toEqual(["removed by hand", "removed by hand"]);
   });
 
+  test("is marked, and nothing is removed: it may only seem to be gone", async () => {
+    await put(1, 0);
+    const { namesOf } = storage;
+    storage.namesOf = async () => new Set();
+    const retention = begin();
+    expect(await retention.noticeMissing("site-1")).toBe(1);
+    storage.namesOf = namesOf;
+    retention.start();
+    await retention.stop();
+    expect(paths()).toEqual(["site-1/1"]);
+  });
+
   test("is not looked for again at once", async () => {
     await put(1, 0);
     const retention = begin();
