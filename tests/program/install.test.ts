@@ -112,6 +112,15 @@ describe.if(isLinux)("install", () => {
     expect(await read(NAMES.settings)).toBe(`${edited}CLIENT_DENY=*.bak:tmp\nCLIENT_BROWSE=off\n`);
   });
 
+  test("says how the service gets to files that are not everybody's", async () => {
+    const shut = join(folder, "shut");
+    await mkdir(join(shut, "exports"), { recursive: true, mode: 0o700 });
+    const { stdout } = await install([...FLAGS, "--root", join(shut, "exports")]);
+    expect(stdout).toContain(
+      `setfacl -m u:fds-client:x "${shut}" && setfacl -R -m u:fds-client:rX "${shut}/exports"\n`,
+    );
+  });
+
   test("takes settings from a file, and keeps no token in them", async () => {
     const file = join(folder, "site.conf");
     await writeFile(file, `CLIENT_ID=till-2\nRATE_LIMIT=1MiB\nENROLL_TOKEN=${TOKEN}\n`);

@@ -30,11 +30,11 @@ export async function prepareClient(given: Given): Promise<Prepared> {
   const notes: string[] = [];
   for (const root of config.roots) {
     await checkRoot(root);
-    if (!(await mayOthersRead(root))) {
-      notes.push(
-        `see to it that the user ${service.name} may read "${root}": setfacl -R -m u:${service.name}:rX "${root}"`,
-      );
-    }
+    const commands = await rightsToGive(root, service.name);
+    if (commands.length === 0) continue;
+    notes.push(
+      `see to it that the user ${service.name} may read "${root}": ${commands.join(" && ")}`,
+    );
   }
   const { stateDir } = config;
   // The token is no setting: it is good for once.
@@ -67,13 +67,18 @@ async function checkRoot(root: string): Promise<void> {
   if (!found.isDirectory()) throw new UsageError(`the root "${root}" is no folder`);
 }
 
-/** Whether any user may read a folder, by the permissions of it and of all around it. */
-async function mayOthersRead(folder: string): Promise<boolean> {
+/**
+ * Commands that let a user read a folder, where the permissions of it and of all around it do not let
+ * everybody do so.
+ */
+async function rightsToGive(folder: string, user: string): Promise<string[]> {
   const READ_AND_ENTER = 0o005;
   const ENTER = 0o001;
-  if (((await stat(folder)).mode & READ_AND_ENTER) !== READ_AND_ENTER) return false;
-  for (let path = dirname(folder); ; path = dirname(path)) {
-    if (((await stat(path)).mode & ENTER) === 0) return false;
-    if (path === dirname(path)) return true;
+  const lacks = async (path: string, right: number) => ((await stat(path)).mode & right) !== right;
+  const commands: string[] = [];
+  for (let path = dirname(folder); path !== dirname(path); path = dirname(path)) {
+    if (await lacks(path, ENTER)) commands.unshift(`setfacl -m u:${user}:x "${path}"`);
   }
+  const isShut = commands.length > 0 || (await lacks(folder, READ_AND_ENTER));
+  return isShut ? [...commands, `setfacl -R -m u:${user}:rX "${folder}"`] : [];
 }
