@@ -17,8 +17,9 @@ setDefaultTimeout(TEST_LIMIT);
 
 /** What the folder that it is started in says: whoever believes it fails. */
 const HOSTILE = {
-  ".env": "CLIENT_ID=evil\nSERVER_URL=http://evil.invalid\nSERVER_PORT=1\nAPI_TOKEN=evil\n",
-  ".env.production": "CLIENT_ID=evil\nSERVER_PORT=1\nAPI_TOKEN=evil\n",
+  ".env":
+    "LOG_LEVEL=none\nCLIENT_ID=evil\nSERVER_URL=http://evil.invalid\nSERVER_PORT=1\nAPI_TOKEN=evil\n",
+  ".env.production": "LOG_LEVEL=none\nCLIENT_ID=evil\nSERVER_PORT=1\nAPI_TOKEN=evil\n",
   "bunfig.toml": 'preload = ["./evil.ts"]\n',
   "evil.ts": "process.exit(66);\n",
   "package.json": "{ this is no JSON",
