@@ -1,5 +1,6 @@
 import type { JobRecord } from "../../lib/api/jobs.ts";
 import type { ClientRecord, DownloadRecord } from "../../lib/api/schemas.ts";
+import type { SetFileRecord } from "../../lib/api/sets.ts";
 
 /** A download as REST shows it. */
 export function downloadRecord(fields: Partial<DownloadRecord> = {}): DownloadRecord {
@@ -103,4 +104,21 @@ export function jobRecord(
     may_change: true,
     ...fields,
   };
+}
+
+/** A file of a set as REST shows it; its bytes are its place in the set. @param folder of the set */
+export function setFileRecord(folder: string, place: string, fields: Partial<SetFileRecord> = {}) {
+  const record: SetFileRecord = {
+    path: place,
+    saved_path: `${folder}/${place}`,
+    size: place.length,
+    modified_at: "2023-11-14T22:13:20.000Z",
+    md5: new Bun.CryptoHasher("md5").update(place).digest("hex"),
+    sha256: null,
+    status: "received",
+    error_code: null,
+    error: null,
+    ...fields,
+  };
+  return record;
 }

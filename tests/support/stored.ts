@@ -1,4 +1,6 @@
 import { Database } from "bun:sqlite";
+import { mkdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { migrate } from "../../lib/server/database/migrations.ts";
 
 /** How much is stored; 0 where nothing is said. */
@@ -32,6 +34,16 @@ export function fillDatabase(
     fillClients(database, clients, now);
     if (audit > 0) fillAudit(database, audit, clients, now);
   })();
+}
+
+/** Makes the folder of a server ready for its first start, with so much stored. */
+export function storing(stored: Stored): (folder: string) => Promise<null> {
+  return async (folder) => {
+    const path = join(folder, "downloads/.server/state.db");
+    await mkdir(dirname(path), { recursive: true });
+    fillDatabase(path, stored);
+    return null;
+  };
 }
 
 const numbers = (count: number) => `WITH RECURSIVE numbers (n) AS (

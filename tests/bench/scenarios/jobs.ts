@@ -1,8 +1,6 @@
-import { mkdir } from "node:fs/promises";
-import { dirname, join } from "node:path";
 import type { JobRecord } from "../../../lib/api/jobs.ts";
 import { Failure } from "../../../lib/cli/program.ts";
-import { fillDatabase } from "../../support/stored.ts";
+import { storing } from "../../support/stored.ts";
 import { waitFor } from "../../support/wait.ts";
 import { longestHold, LOOP_PROBE } from "../core/loop-probe.ts";
 import { probeRest } from "../core/rest-probe.ts";
@@ -47,12 +45,7 @@ async function measure(run: Run): Promise<void> {
     async () => {
       const connections = String(2 * clients);
       const env = { MAX_CONNECTIONS_PER_ADDRESS: connections, ENROLL_TOKEN: "", ...LOOP_PROBE };
-      const prepare = async (folder: string) => {
-        const path = join(folder, "downloads/.server/state.db");
-        await mkdir(dirname(path), { recursive: true });
-        fillDatabase(path, { clients });
-        return null;
-      };
+      const prepare = storing({ clients });
       await using stage = await Stage.open(run.places.disk, signal, env, { prepare });
       await using peers = new AsyncDisposableStack();
       const { api, url, server } = stage.system;

@@ -1,6 +1,4 @@
-import { mkdir } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { fillDatabase } from "../../support/stored.ts";
+import { storing } from "../../support/stored.ts";
 import { waitFor } from "../../support/wait.ts";
 import { alternate, type Effort, type Run, type Scenario } from "../core/scenario.ts";
 import { Stage } from "../core/stage.ts";
@@ -44,12 +42,7 @@ async function measure(run: Run): Promise<void> {
   await alternate(run, [
     async () => {
       const env = { MAX_CONNECTIONS_PER_ADDRESS: String(2 * clients + waiting), ENROLL_TOKEN: "" };
-      const prepare = async (folder: string) => {
-        const path = join(folder, "downloads/.server/state.db");
-        await mkdir(dirname(path), { recursive: true });
-        fillDatabase(path, { downloads, clients, audit: downloads });
-        return null;
-      };
+      const prepare = storing({ downloads, clients, audit: downloads });
       await using stage = await Stage.open(run.places.disk, signal, env, { prepare });
       const { api, url, server } = stage.system;
       const { token } = await api.createToken({ name: "viewer", role: "viewer" });

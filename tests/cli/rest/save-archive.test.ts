@@ -5,12 +5,11 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import type { SetFileRecord } from "../../../lib/api/sets.ts";
 import { ApiClient } from "../../../lib/cli/rest/api-client.ts";
 import { partPath } from "../../../lib/cli/rest/part-file.ts";
 import { saveSet } from "../../../lib/cli/rest/save-set.ts";
 import { TAR_END, tarHeader, tarPadding } from "../../../lib/server/http/tar.ts";
-import { downloadRecord } from "../../support/records.ts";
+import { downloadRecord, setFileRecord } from "../../support/records.ts";
 import { TEST_LIMIT, waitFor } from "../../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
@@ -22,17 +21,7 @@ const md5 = (data: string) => new Bun.CryptoHasher("md5").update(data).digest("h
 
 /** Files of a set: each holds its own place. */
 const PLACES = Array.from({ length: 120 }, (_, n) => `${n % 7}/file-${n}`);
-const ROWS = PLACES.map((place): SetFileRecord => ({
-  path: place,
-  saved_path: `${FOLDER}/${place}`,
-  size: place.length,
-  modified_at: "2023-11-14T22:13:20.000Z",
-  md5: md5(place),
-  sha256: null,
-  status: "received",
-  error_code: null,
-  error: null,
-}));
+const ROWS = PLACES.map((place) => setFileRecord(FOLDER, place));
 const DIGEST = md5(ROWS.map((row) => `${row.md5}  ${row.saved_path!.slice(7)}\n`).join(""));
 
 let target: string;

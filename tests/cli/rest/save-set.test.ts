@@ -7,7 +7,7 @@ import type { SetFileRecord } from "../../../lib/api/sets.ts";
 import { ApiClient } from "../../../lib/cli/rest/api-client.ts";
 import { partPath } from "../../../lib/cli/rest/part-file.ts";
 import { saveSet } from "../../../lib/cli/rest/save-set.ts";
-import { downloadRecord } from "../../support/records.ts";
+import { downloadRecord, setFileRecord } from "../../support/records.ts";
 
 /* What comes here of a set, from a server that says and sends what it likes. */
 
@@ -24,20 +24,8 @@ beforeEach(async () => {
 afterEach(() => rm(base, { recursive: true, force: true }));
 
 /** A file of the set; what lies at its place is its path. */
-function row(place: string, fields: Partial<SetFileRecord> = {}): SetFileRecord {
-  return {
-    path: place,
-    saved_path: `${FOLDER}/${place}`,
-    size: place.length,
-    modified_at: "2023-11-14T22:13:20.000Z",
-    md5: md5(place),
-    sha256: null,
-    status: "received",
-    error_code: null,
-    error: null,
-    ...fields,
-  };
-}
+const row = (place: string, fields: Partial<SetFileRecord> = {}) =>
+  setFileRecord(FOLDER, place, fields);
 
 /** The digest of the `.md5` that belongs to these rows. */
 const sumsOf = (rows: SetFileRecord[]) =>

@@ -1,8 +1,8 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import type { AuditRow, Standing } from "../../../lib/server/audit/entry.ts";
 import type { ApiToken, EnrolmentKey, NamesPage } from "../../../lib/server/access/rows.ts";
 import type { Repository } from "../../../lib/server/database/repository.ts";
-import type { Backend } from "./repository.contract.ts";
+import { type Backend, openedTwice } from "./backend.ts";
 
 const NOW = 1_700_000_000_000;
 
@@ -50,20 +50,12 @@ const happened: AuditRow = {
 /** What every implementation of a repository is held to, of who gets in and what is told of it. */
 export function accessContract(name: string, makeBackend: () => Promise<Backend>): void {
   describe(`${name} knows who gets in`, () => {
-    let backend: Backend;
     /** Two programs that share the rows. */
     let mine: Repository;
     let others: Repository;
 
-    beforeEach(async () => {
-      backend = await makeBackend();
-      mine = await backend.open();
-      others = await backend.open();
-    });
-    afterEach(async () => {
-      await mine.close();
-      await others.close();
-      await backend.remove();
+    openedTwice(makeBackend, (...opened) => {
+      [mine, others] = opened;
     });
 
     test("a token comes back as it was made, by its hash", async () => {

@@ -3,7 +3,8 @@ import { jobsContract } from "./jobs.contract.ts";
 import { keepContract } from "./keep.contract.ts";
 import { labelsContract } from "./labels.contract.ts";
 import { setRowsContract } from "./set-rows.contract.ts";
-import { type Backend, repositoryContract } from "./repository.contract.ts";
+import type { Backend } from "./backend.ts";
+import { repositoryContract } from "./repository.contract.ts";
 import { schedulesContract } from "./schedules.contract.ts";
 import { webhooksContract } from "./webhooks.contract.ts";
 

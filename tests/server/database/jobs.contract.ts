@@ -1,9 +1,9 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import type { Repository } from "../../../lib/server/database/repository.ts";
 import type { Download } from "../../../lib/server/download.ts";
 import type { IdempotencyKey, Job } from "../../../lib/server/job.ts";
 import { JOB, jobFields as job } from "./job-sample.ts";
-import type { Backend } from "./repository.contract.ts";
+import { type Backend, openedTwice } from "./backend.ts";
 import { completed, failed, id, queued } from "./samples.ts";
 
 const NOW = 1_700_000_000_000;
@@ -12,19 +12,11 @@ const LIMITS = { total: 100, perClient: 100 };
 /** What every implementation of a repository is held to, of jobs. */
 export function jobsContract(name: string, makeBackend: () => Promise<Backend>): void {
   describe(`${name} keeps jobs`, () => {
-    let backend: Backend;
     let rows: Repository;
     let others: Repository;
 
-    beforeEach(async () => {
-      backend = await makeBackend();
-      rows = await backend.open();
-      others = await backend.open();
-    });
-    afterEach(async () => {
-      await rows.close();
-      await others.close();
-      await backend.remove();
+    openedTwice(makeBackend, (...opened) => {
+      [rows, others] = opened;
     });
 
     async function make(fields: Partial<Job> = {}, clientIds: string[] = []): Promise<Job> {

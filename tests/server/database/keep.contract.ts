@@ -1,11 +1,11 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import type { Repository } from "../../../lib/server/database/repository.ts";
 import type { Completed, Download } from "../../../lib/server/download.ts";
 import { DAY_MS, type Keep } from "../../../lib/server/keep.ts";
 import type { SetFileChange } from "../../../lib/server/set.ts";
 import { Random } from "../../support/random.ts";
 import { JOB, jobFields } from "./job-sample.ts";
-import type { Backend } from "./repository.contract.ts";
+import { type Backend, openedTwice } from "./backend.ts";
 import { completed, failed, id, queued } from "./samples.ts";
 
 const NOW = 1_700_000_000_000;
@@ -13,19 +13,11 @@ const NOW = 1_700_000_000_000;
 /** What every implementation of a repository is held to, of what is kept. */
 export function keepContract(name: string, makeBackend: () => Promise<Backend>): void {
   describe(`${name} keeps what came`, () => {
-    let backend: Backend;
     let rows: Repository;
     let others: Repository;
 
-    beforeEach(async () => {
-      backend = await makeBackend();
-      rows = await backend.open();
-      others = await backend.open();
-    });
-    afterEach(async () => {
-      await rows.close();
-      await others.close();
-      await backend.remove();
+    openedTwice(makeBackend, (...opened) => {
+      [rows, others] = opened;
     });
 
     /** A download that came. */

@@ -3,7 +3,7 @@ import * as fc from "fast-check";
 import { matches, type Requirement, type Selector } from "../../../lib/api/selector.ts";
 import { areOf, type Sites } from "../../../lib/server/access/sites.ts";
 import type { Client, Repository } from "../../../lib/server/database/repository.ts";
-import type { Backend } from "./repository.contract.ts";
+import type { Backend } from "./backend.ts";
 import { client, id, queued } from "./samples.ts";
 
 /** Few, so that they meet; one is a prefix of another, and one differs in its case alone. */

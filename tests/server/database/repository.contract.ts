@@ -10,6 +10,7 @@ import { hasEnded, type Download, type Failed } from "../../../lib/server/downlo
 import { LONGEST_WAIT_MS } from "../../../lib/server/transition.ts";
 import { nextRound } from "../../../lib/util/fair-turns.ts";
 import { Random } from "../../support/random.ts";
+import type { Backend } from "./backend.ts";
 import {
   cancelled,
   client,
@@ -22,13 +23,6 @@ import {
   STATES,
   verifying,
 } from "./samples.ts";
-
-/** One database that begins empty, and whoever opens it. */
-export interface Backend {
-  /** Again for each program that uses it; the caller closes what it opened. */
-  open(): Promise<Repository>;
-  remove(): Promise<void>;
-}
 
 const NO_LIMITS: Limits = { total: 1_000, perClient: 1_000 };
 

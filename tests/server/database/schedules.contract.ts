@@ -1,10 +1,10 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import type { Repository } from "../../../lib/server/database/repository.ts";
 import type { Delivery, DeliveryFilter, Schedule } from "../../../lib/server/schedule.ts";
 import { atOnce } from "../../../lib/util/fair-turns.ts";
 import { scheduleOf } from "../schedules/stage.ts";
+import { type Backend, openedTwice } from "./backend.ts";
 import { jobFields } from "./job-sample.ts";
-import type { Backend } from "./repository.contract.ts";
 import { completed, id, queued } from "./samples.ts";
 
 const NOW = 1_700_000_000_000;
@@ -14,7 +14,6 @@ const JOB = id(80);
 /** What every implementation of a repository is held to, of schedules and deliveries. */
 export function schedulesContract(name: string, makeBackend: () => Promise<Backend>): void {
   describe(`${name} keeps schedules`, () => {
-    let backend: Backend;
     let rows: Repository;
     let others: Repository;
     const schedule: Schedule = scheduleOf({
@@ -28,15 +27,9 @@ export function schedulesContract(name: string, makeBackend: () => Promise<Backe
       createdWith: "h",
     });
 
-    beforeEach(async () => {
-      backend = await makeBackend();
-      rows = await backend.open();
-      others = await backend.open();
-    });
-    afterEach(async () => {
-      await rows.close();
-      await others.close();
-      await backend.remove();
+    openedTwice(makeBackend, (one, another) => {
+      rows = one;
+      others = another;
     });
 
     const delivery = (fields: Partial<Delivery> = {}): Delivery => ({

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import type { Repository } from "../../../lib/server/database/repository.ts";
 import type { ListedFile, SetAttempt, SetFileChange } from "../../../lib/server/set.ts";
-import type { Backend } from "./repository.contract.ts";
+import type { Backend } from "./backend.ts";
 import { id, queued } from "./samples.ts";
 
 /** More than one statement looks at. */

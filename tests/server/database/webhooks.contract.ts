@@ -1,9 +1,9 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import type { WebhookEvent } from "../../../lib/api/webhook-events.ts";
 import type { Repository } from "../../../lib/server/database/repository.ts";
 import type { Delivery } from "../../../lib/server/schedule.ts";
 import type { Attempt, Message, Webhook } from "../../../lib/server/webhook.ts";
-import type { Backend } from "./repository.contract.ts";
+import { type Backend, openedTwice } from "./backend.ts";
 import { client, completed, failed, id, queued } from "./samples.ts";
 
 const NOW = 1_700_000_000_000;
@@ -28,19 +28,11 @@ const other: Webhook = { ...webhook, webhookId: id(71), name: "pager", events: [
 /** What every implementation of a repository is held to, of webhooks and of what waits for them. */
 export function webhooksContract(name: string, makeBackend: () => Promise<Backend>): void {
   describe(`${name} keeps webhooks`, () => {
-    let backend: Backend;
     let rows: Repository;
     let others: Repository;
 
-    beforeEach(async () => {
-      backend = await makeBackend();
-      rows = await backend.open();
-      others = await backend.open();
-    });
-    afterEach(async () => {
-      await rows.close();
-      await others.close();
-      await backend.remove();
+    openedTwice(makeBackend, (...opened) => {
+      [rows, others] = opened;
     });
 
     /** Makes a download end. */
