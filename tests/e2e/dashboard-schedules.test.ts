@@ -128,7 +128,7 @@ describe.skipIf(NO_BROWSER !== "")(`schedules on the dashboard${NO_BROWSER}`, ()
     await fleet.join(idsOf(4));
     fleet.site("site-2").go("refuse");
     fleet.site("site-4").go("hold");
-    await make({ due: { after: "3s" } });
+    await make({ due: { after: "8s" } });
     await Dashboard.visit(browser, system.url, async (dashboard) => {
       const { page } = dashboard;
       await dashboard.signIn();
@@ -239,7 +239,7 @@ describe.skipIf(NO_BROWSER !== "")(`schedules on the dashboard${NO_BROWSER}`, ()
   test("a viewer sees all of it, and is offered nothing to do", async () => {
     await fleet.join(idsOf(2));
     fleet.site("site-2").go("refuse");
-    await make({ due: { after: "3s" } });
+    await make({ due: { after: "8s" } });
     const { body } = await fleet.call("POST", "tokens", { name: "viewer", role: "viewer" });
     await Dashboard.visit(browser, system.url, async (dashboard) => {
       const { page } = dashboard;

@@ -288,7 +288,7 @@ test.skipIf(NO_POSTGRES !== "")(
     await using group = await ServerGroup.start({
       count: 2,
       databaseUrl: await postgres.makeDatabase(),
-      env: { WEBHOOK_ALLOW: "127.0.0.1", OFFLINE_AFTER: "2s" },
+      env: { WEBHOOK_ALLOW: "127.0.0.1", OFFLINE_AFTER: "5s" },
     });
     const { api } = group.at(0);
     const events: WebhookEvent[] = ["download.completed", "client.offline", "client.online"];

@@ -1,8 +1,11 @@
-import { renameSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { spawnSync } from "./spawn.ts";
 
 const DAY_SECONDS = 86_400;
+
+/** Where faketime keeps what programs share, named by the number of a process. */
+const SHARED = "/dev/shm";
 
 /**
  * The wall clock of a program, which can be set while it runs, as an operator or NTP does it: the
@@ -15,13 +18,13 @@ export class WallClock {
   constructor(folder: string, name: string) {
     this.#file = join(folder, `${name}.clock`);
     this.set(0);
+    forgetKilledPrograms();
   }
 
   /** Settings that let a program live by it. */
   get env(): Record<string, string> {
-    const asked = spawnSync(["faketime", "-f", "+0", "printenv", "LD_PRELOAD"]);
     return {
-      LD_PRELOAD: asked.stdout.toString().trim(),
+      LD_PRELOAD: faketimeLibrary(),
       FAKETIME_TIMESTAMP_FILE: this.#file,
       FAKETIME_NO_CACHE: "1",
       FAKETIME_DONT_FAKE_MONOTONIC: "1",
@@ -43,5 +46,25 @@ export class WallClock {
     // In one go: the program reads the file at any moment.
     writeFileSync(`${this.#file}.new`, `${seconds < 0 ? "" : "+"}${seconds}`);
     renameSync(`${this.#file}.new`, this.#file);
+  }
+}
+
+/** The library that faketime loads into a program. */
+function faketimeLibrary(): string {
+  const { stdout, stderr } = spawnSync(["faketime", "-f", "+0", "printenv", "LD_PRELOAD"]);
+  const library = stdout.toString().trim();
+  if (library === "") throw new Error(`faketime does not work: ${stderr}`);
+  return library;
+}
+
+/**
+ * Removes what killed programs left of faketime. A program that gets the number of such a one would find
+ * its place taken, and have no clock of its own.
+ */
+function forgetKilledPrograms(): void {
+  for (const name of existsSync(SHARED) ? readdirSync(SHARED) : []) {
+    const pid = /^(?:sem\.)?faketime_(?:shm|sem)_(\d+)$/.exec(name)?.[1];
+    if (pid !== undefined && !existsSync(`/proc/${pid}`))
+      rmSync(join(SHARED, name), { force: true });
   }
 }
