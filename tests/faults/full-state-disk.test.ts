@@ -1,10 +1,11 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
+import { readConnectionRecord } from "../../lib/client/connection-record.ts";
 import { lacksMounts } from "../support/machine.ts";
 import { SmallDisk } from "../support/small-disk.ts";
 import { writeRandom } from "../support/sources.ts";
 import { System } from "../support/system.ts";
-import { TEST_LIMIT } from "../support/wait.ts";
+import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
@@ -27,6 +28,12 @@ test.skipIf(lacksMounts !== "")(
     );
     const wanted = await writeRandom(system.source("file"), 600 * KiB);
     const client = await system.startClient({ env: { MAX_BYTES_PER_DAY: "1000KiB" } });
+    // Before, it makes room once more as it writes how it stands.
+    await waitFor(
+      async () =>
+        (await readConnectionRecord(join(system.folder, "site-1")))?.state === "connected",
+      "the client to have written that it is connected",
+    );
     await disk!.fill(0);
     // More than the day has, if each took its part.
     for (let time = 0; time < 3; time++) {
