@@ -14,7 +14,7 @@ const Contents = z.object({
   /** Why the last try came to nothing. */
   reason: z.string().nullable(),
   server: z.string(),
-  /** Of the server that was reached last by this process; null: none was. */
+  /** The version of the last server that this process reached; null: it reached none. */
   server_version: z.string().nullable(),
   /** The process of the client, and its version. */
   pid: z.int(),

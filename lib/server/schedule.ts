@@ -195,7 +195,7 @@ export interface DeliveryRows {
   insert(deliveries: readonly Delivery[]): Promise<void>;
   /** Which of some clients have a download under way that the schedule asked for. */
   busyAmong(schedule: string, clientIds: readonly string[], now: number): Promise<Set<string>>;
-  /** Of some clients at a local time. */
+  /** The deliveries of some clients at a local time. */
   at(scheduleId: string, localTime: string, clientIds: readonly string[]): Promise<Delivery[]>;
   /** Those that a job asks for, by client, behind one. */
   ofJob(jobId: string, after: string, limit: number): Promise<Delivery[]>;
@@ -205,7 +205,7 @@ export interface DeliveryRows {
   asked(jobId: string, clientIds: readonly string[]): Promise<Asked[]>;
   /** Those that are due, and of which nothing came in time. */
   due(now: number, limit: number): Promise<Asked[]>;
-  /** Of which nothing came yet, behind a place, whatever schedule they are of. */
+  /** Deliveries of all schedules that brought nothing yet, behind a place. */
   open(after: DeliveryKey | null, limit: number): Promise<Asked[]>;
   /** When the next delivery is due, or null. */
   nextDue(): Promise<number | null>;

@@ -17,7 +17,7 @@ const LEAST_PAUSE_MS = 1_000;
 /** A look that took long is followed by a pause so many times as long: the server has others to serve. */
 const PAUSE_FACTOR = 5;
 
-/** Of so many sites of a day each is asked for alone; of more, all of the day. */
+/** Most changed sites of a day that are loaded one by one; with more, the whole day is loaded. */
 const FEW = 3;
 
 /** Every site of a day. */

@@ -14,7 +14,7 @@ export interface Places {
 /** A program of ours as a service of a system. */
 export interface Service {
   program: "client" | "server";
-  /** Of the service, its user and its folder: `fds-client`. */
+  /** The name of the service, its user and its folder: `fds-client`. */
   name: string;
   /** One line for people. */
   description: string;

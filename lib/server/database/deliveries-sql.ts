@@ -31,10 +31,10 @@ interface AskedRow extends Delivery {
   ownSkipped: number | null;
 }
 
-/** Of which nothing came in time yet; an index has these words. */
+/** Deliveries that may still come in time. The condition is that of the index `deliveries_due`. */
 const IS_AWAITED = sql`status IN ('expected', 'running')`;
 
-/** Of which nothing came yet; an index has these words. */
+/** Deliveries that brought nothing yet. The condition is that of the index `deliveries_open`. */
 const IS_OPEN = sql`status IN ('expected', 'running', 'missing')`;
 
 /** Deliveries that a statement gives, each with its download. */

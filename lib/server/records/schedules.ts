@@ -9,7 +9,7 @@ import { isoTime } from "./records.ts";
 export interface ScheduleStanding {
   /** ms since 1970; null: it has no next time. */
   nextAt: number | null;
-  /** Of what the viewer sees. */
+  /** Counts of the latest time, of the sites that the viewer sees. */
   latest: DeliveryCounts | null;
 }
 
