@@ -121,8 +121,7 @@ describe.skipIf(NO_BROWSER !== "")(`the dashboard${NO_BROWSER}`, () => {
       await isLive();
       await page.reload();
       await isLive();
-      await page.getByRole("button", { name: "Sign out" }).click();
-      await page.getByLabel("API token").waitFor();
+      await dashboard.signOut();
       expect(await page.context().cookies()).toEqual([]);
     });
   });
@@ -210,8 +209,7 @@ describe.skipIf(NO_BROWSER !== "")(`the dashboard${NO_BROWSER}`, () => {
       for (const name of ["Start", /^Retry/, /^Pull/]) {
         expect(await page.getByRole("button", { name }).count()).toBe(0);
       }
-      await page.getByRole("button", { name: "Sign out" }).click();
-      await page.getByLabel("API token").waitFor();
+      await dashboard.signOut();
       await signIn();
       await row(failed)
         .getByRole("button", { name: /^Retry/ })

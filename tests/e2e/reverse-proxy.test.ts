@@ -107,8 +107,7 @@ describe.skipIf(NO_NGINX !== "").each([
         expect(cookie).toMatchObject({ path: `${path}api`, httpOnly: true, sameSite: "Strict" });
         // Nothing of what else there is on the host sees it.
         expect(await page.context().cookies(nginx.url)).toEqual([]);
-        await page.getByRole("button", { name: "Sign out" }).click();
-        await page.getByLabel("API token").waitFor();
+        await dashboard.signOut();
         await waitFor(
           async () => (await page.context().cookies(`${url}api/session`)).length === 0,
           "the cookie to be gone",

@@ -8,6 +8,9 @@ import { Visit } from "./browser.ts";
 import { states } from "./downloads.ts";
 import { API_TOKEN } from "./system.ts";
 
+/** What the browser's console says of a call that was under way when the session ended. */
+const CALL_UNAUTHORIZED = /^Failed to load resource: .* status of 401 /;
+
 export interface DashboardVisitOptions extends BrowserContextOptions {
   /** Errors in the browser's console that a test means to happen. */
   expected?: RegExp | null;
@@ -16,6 +19,7 @@ export interface DashboardVisitOptions extends BrowserContextOptions {
 /** The page as a person with a browser meets it. */
 export class Dashboard {
   readonly page: Page;
+  #isSignedOut = false;
 
   constructor(
     readonly visit: Visit,
@@ -32,8 +36,11 @@ export class Dashboard {
     { expected, ...options }: DashboardVisitOptions = {},
   ): Promise<void> {
     await using visit = await Visit.start(browser, url, options);
-    await run(new Dashboard(visit, url));
-    expect(visit.errors.filter((error) => !expected?.test(error))).toEqual([]);
+    const dashboard = new Dashboard(visit, url);
+    await run(dashboard);
+    const isExpected = (error: string) =>
+      expected?.test(error) || (dashboard.#isSignedOut && CALL_UNAUTHORIZED.test(error));
+    expect(visit.errors.filter((error) => !isExpected(error))).toEqual([]);
     expect(visit.strayed).toEqual([]);
   }
 
@@ -43,6 +50,12 @@ export class Dashboard {
     await this.page.getByLabel("API token").fill(token);
     await this.page.getByRole("button", { name: "Sign in" }).click();
     await this.isLive();
+  }
+
+  async signOut(): Promise<void> {
+    this.#isSignedOut = true;
+    await this.page.getByRole("button", { name: "Sign out" }).click();
+    await this.page.getByLabel("API token").waitFor();
   }
 
   async isLive(): Promise<void> {
