@@ -113,9 +113,12 @@ async function start(config: ClientConfig, secretFile: string | null) {
   };
 }
 
-/** Tells the site how the client stands with its server, and forgets what it needs no more. */
+/**
+ * Records for people at the site how the client stands with its server, and deletes a spent enrolment
+ * token.
+ */
 function recordConnection({ stateDir, serverUrl }: ClientConfig, logger: Logger) {
-  // As people write it.
+  // People write http, not ws.
   const about = { server: serverUrl.origin.replace(/^ws/, "http"), version };
   const recorder = new ConnectionRecorder(stateDir, about, logger);
   return {
@@ -127,7 +130,7 @@ function recordConnection({ stateDir, serverUrl }: ClientConfig, logger: Logger)
   };
 }
 
-/** The server knows the client's key: what it enrolled with is good no more. */
+/** Deletes the enrolment token: once the client has registered, its own key proves it. */
 async function forgetEnrolToken(stateDir: string, logger: Logger): Promise<void> {
   try {
     await removeEnrolToken(stateDir);

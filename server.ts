@@ -47,7 +47,10 @@ const GOODBYE_MS = 250;
 /** This run of the server, among all that share a database. */
 const SERVER_ID = Bun.randomUUIDv7();
 
-/** Whose the server's own long work is; no token has a space in its name. */
+/**
+ * Name under which the server's own long work takes its turns. No token has it: names of tokens hold no
+ * spaces.
+ */
 const THE_SERVER = "the server";
 
 if (import.meta.main) await runServer(process.argv.slice(2));

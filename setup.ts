@@ -29,7 +29,7 @@ ${TEST_FILE_FLAGS_HELP}
       show this
 `;
 
-/** FreeSpace that is left free on the disk, in bytes. */
+/** Space that is left free on the disk, in bytes. */
 const RESERVE = 16 * 1024 ** 2;
 
 await runProgram(async (signal) => {

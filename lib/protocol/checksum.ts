@@ -2,7 +2,7 @@
 export const CHECKSUM_ALGORITHMS = ["md5", "sha256"] as const;
 export type ChecksumAlgorithm = (typeof CHECKSUM_ALGORITHMS)[number];
 
-/** As people write them. */
+/** Names of the algorithms for people. */
 export const CHECKSUM_NAMES = {
   md5: "MD5",
   sha256: "SHA-256",

@@ -33,11 +33,11 @@ interface CodeMeaning {
   /** Close code of a WebSocket that ends for this reason (4000–4999 are ours, RFC 6455 7.4.2). */
   close?: number;
   retry?: Retry;
-  /** True where the file is not to blame: what was read again before does not count. */
+  /** True where the error says nothing about the file: earlier restarts are no longer counted. */
   sparesFile?: true;
   /** Where it is missing: `soon`. */
   reconnect?: Reconnect;
-  /** True where a client that can enrol shows next time what it enrols with. */
+  /** True where a client with an enrolment token sends it the next time that it registers. */
   asksToEnrol?: true;
 }
 

@@ -40,7 +40,7 @@ export interface RawFrame extends Payload {
   intact: boolean;
 }
 
-/** The file's bytes compressed with zstd: whether they are intact shows when they are not any more. */
+/** The file's bytes compressed with zstd. Whether they are intact is known only after decompression. */
 export interface CompressedFrame extends Payload {
   compressed: true;
   /** CRC-32 of the file's bytes. */
@@ -67,8 +67,8 @@ export function encodeFrame(
 }
 
 /**
- * As {@link encodeFrame}, without a copy: the header is written over the {@link HEADER_BYTES} bytes
- * that lie before `raw` in its buffer.
+ * Encodes as {@link encodeFrame} does, without a copy: the header is written over the {@link HEADER_BYTES}
+ * bytes that lie before `raw` in its buffer.
  */
 export function encodeInPlace(
   address: FrameAddress,

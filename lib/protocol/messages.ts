@@ -112,7 +112,7 @@ export const ClientMessage = z.discriminatedUnion("type", [
       path: ["md5"],
       error: "the digest of the file is missing",
     }),
-  /** All frames of a listing were sent. `more`: there are names behind them. */
+  /** All frames of a listing were sent. `more`: there are names after them. */
   z.object({
     type: z.literal("list_complete"),
     ...address,
@@ -131,7 +131,7 @@ export const ClientMessage = z.discriminatedUnion("type", [
   }),
 ]);
 export type ClientMessage = z.infer<typeof ClientMessage>;
-/** What is about an attempt at a download, or another stream. */
+/** Messages of a client about one stream: an attempt at a download, or a listing. */
 export type ClientStreamMessage = Exclude<ClientMessage, Register | Probe>;
 export type FileStart = Extract<ClientMessage, { type: "file_start" }>;
 export type FileComplete = Extract<ClientMessage, { type: "file_complete" }>;
@@ -145,7 +145,7 @@ export const ServerMessage = z.discriminatedUnion("type", [
     download_id: z.uuid(),
     file_path: FilePath,
     chunk_size: chunkSize,
-    /** Bytes that the server has safe; the frames are to begin here. */
+    /** Bytes that are durable on the server; the frames are to begin here. */
     offset: byteCount,
     checksum: z.enum(CHECKSUM_ALGORITHMS).default("md5"),
     /** What the offer to resume rests on; there whenever `offset` is over 0. */
@@ -184,7 +184,7 @@ export const ServerMessage = z.discriminatedUnion("type", [
     max_offset: byteCount,
     accepts: z.array(label).optional(),
   }),
-  /** Patterns of a set; there may be several such messages, as each has a most of bytes. */
+  /** Patterns of a set. There may be several such messages, as a message has a maximum size. */
   z.object({
     type: z.literal("set_select"),
     ...address,
@@ -195,7 +195,7 @@ export const ServerMessage = z.discriminatedUnion("type", [
   z.object({
     type: z.literal("set_list"),
     ...address,
-    /** Files that were changed more recently are left for later, in ms. */
+    /** Files changed within this time, in ms, are left for a later set. */
     min_age_ms: byteCount,
     max_files: z.int().min(1).max(MAX_SET_FILES),
     max_bytes: byteCount.optional(),
@@ -208,10 +208,10 @@ export const ServerMessage = z.discriminatedUnion("type", [
       z.object({
         /** Its number in the manifest. */
         index: uint32,
-        /** As the manifest has it, with the number of its root. */
+        /** Path as the manifest has it, relative to the root whose number follows. */
         path: name,
         root: uint32,
-        /** Bytes that the server has safe, and their digest. */
+        /** Bytes that are durable on the server, and their digest. */
         offset: byteCount.optional(),
         prefix: digest.optional(),
       }),
@@ -226,7 +226,7 @@ export const ServerMessage = z.discriminatedUnion("type", [
   z.object({ type: z.literal("done"), ...address }),
 ]);
 export type ServerMessage = z.infer<typeof ServerMessage>;
-/** As {@link ClientStreamMessage}. */
+/** Messages of the server about one stream, as {@link ClientStreamMessage}. */
 export type ServerStreamMessage = Exclude<ServerMessage, Registered | Probed>;
 export type DownloadRequest = Extract<ServerMessage, { type: "download_request" }>;
 export type ListRequest = Extract<ServerMessage, { type: "list_request" }>;

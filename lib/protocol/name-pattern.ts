@@ -1,6 +1,6 @@
 import { PatternError } from "./braces.ts";
 
-/** What one place of a name may be. */
+/** One piece of a pattern. */
 type Token =
   | { type: "char"; char: string }
   | { type: "any" }
@@ -14,7 +14,7 @@ type Token =
  */
 export class NamePattern {
   readonly #tokens: Token[];
-  /** The name that it stands for, where it is one name alone. */
+  /** The one name that matches, where the pattern has no wildcard; else null. */
   readonly literal: string | null;
 
   /** @throws PatternError */
@@ -24,7 +24,7 @@ export class NamePattern {
     this.literal = chars.includes(null) ? null : chars.join("");
   }
 
-  /** Takes time in proportion to the two lengths, whatever the pattern. */
+  /** Takes time in proportion to the product of both lengths, whatever the pattern. */
   matches(name: string): boolean {
     if (this.literal !== null) return name === this.literal;
     const [first] = this.#tokens;
@@ -32,7 +32,7 @@ export class NamePattern {
     const chars = [...name];
     let at = 0;
     let token = 0;
-    // Where to go on when what follows a star does not match: the star takes one more.
+    // Where to go back to when what follows a star does not match: the star then takes one character more.
     let afterStar = -1;
     let starEnd = 0;
     while (at < chars.length) {
@@ -91,7 +91,7 @@ class Reader {
     return isNext;
   }
 
-  /** Takes a character, or the one that a backslash says is meant as it is. */
+  /** Takes a character; after a backslash, the next one as it is. */
   takeLiteral(): string | undefined {
     const char = this.take();
     if (char !== "\\") return char;
@@ -125,7 +125,7 @@ function tokensOf(text: string): Token[] {
   return tokens;
 }
 
-/** Reads what follows a `[`. A `]` right behind it, or behind its `!`, is one of the characters. */
+/** Reads what follows a `[`. A `]` directly after it, or after its `!`, is one of the characters. */
 function readClass(reader: Reader, text: string): Token {
   const negated = reader.takeIf("!") || reader.takeIf("^");
   const ranges: [number, number][] = [];

@@ -6,17 +6,17 @@ import { NamePattern } from "./name-pattern.ts";
  * cannot be read, the client walks its folders with them.
  */
 
-/** Most patterns of a request, and most characters of each. */
+/** Most patterns in a request, and most characters in each. */
 export const MAX_PATTERNS = 100;
 export const MAX_PATTERN_LENGTH = 1_024;
 
-/** Most patterns that a request's braces may stand for, all together. */
+/** Most patterns in a request once braces are expanded. */
 const MAX_ALTERNATIVES = 1_000;
 
 /** A part of a pattern between slashes; `null` stands for `**`, folders of any depth. */
 type Part = NamePattern | null;
 
-/** Patterns over paths, parted by `/` on every system. They take the walk of a folder step by step. */
+/** Patterns of paths, separated by `/` on every system. A walk through folders asks them name by name. */
 export class PathPatterns {
   readonly #relative: Part[][];
   readonly #absolute: Part[][];
@@ -55,7 +55,7 @@ export class PathPatterns {
     return PatternWalk.at([...fresh(this.#relative), ...inRoot]);
   }
 
-  /** Whether they match a path in a root, by itself or as a part of a folder. */
+  /** Whether they match a path in a root, or a folder that holds it. */
   match(names: readonly string[], root: readonly string[] = []): boolean {
     return names.reduce((walk, name) => walk.step(name), this.startIn(root)).matched;
   }
@@ -96,7 +96,7 @@ function isAbsolute(pattern: string): boolean {
   return /^(?:\/|[A-Za-z]:\/)/.test(pattern);
 }
 
-/** How much of an alternative has been matched on the way to where the walk is. */
+/** How much of one pattern has matched by the time that the walk is here. */
 interface Position {
   parts: Part[];
   next: number;
@@ -106,7 +106,7 @@ interface Position {
 export class PatternWalk {
   private constructor(
     private readonly positions: Position[],
-    /** What is here matches: a file is meant, of a folder all that is in it. */
+    /** Whether the place where the walk is matches: a file itself, or a folder with all that is in it. */
     readonly matched: boolean,
   ) {}
 
@@ -124,8 +124,8 @@ export class PatternWalk {
   }
 
   /**
-   * One name further: into a folder of the one where the walk is, or to a file in it. What a folder
-   * that matched holds matches too, but for names that begin with a dot.
+   * Goes one name further, into a folder or to a file. What a matched folder holds matches too, except
+   * names that begin with a dot.
    */
   step(name: string): PatternWalk {
     const walk = PatternWalk.at(advance(this.positions, name));
@@ -134,7 +134,7 @@ export class PatternWalk {
   }
 }
 
-/** One name further. */
+/** Moves each position one name further. */
 function advance(positions: Position[], name: string): Position[] {
   return positions.flatMap(({ parts, next }): Position[] => {
     const part = parts[next];
@@ -147,7 +147,7 @@ function advance(positions: Position[], name: string): Position[] {
   });
 }
 
-/** `**` also stands for no folder at all, but at the end: what is in a folder is not the folder. */
+/** Lets `**` stand for no folder at all, except at the end: `a/**` means what is in `a`, not `a` itself. */
 function closure(positions: Position[]): Position[] {
   const reached: Position[] = [];
   const known = new Map<Part[], Set<number>>();
@@ -165,11 +165,11 @@ function closure(positions: Position[]): Position[] {
 
 function partsOf(pattern: string): Part[] {
   const texts = splitAtSlashes(pattern);
-  // What ends with a slash names a folder: all that is in it is meant.
+  // A slash at the end names a folder, with all that is in it.
   if (texts.at(-1) === "" && texts.some((text) => text !== "")) texts.push("**");
   const parts = texts
     .filter((part) => part !== "" && part !== ".")
-    // `**` behind `**` names nothing more, and each takes time with each name.
+    // `**` after `**` matches nothing more, and would take time for each name.
     .filter((part, at, all) => part !== "**" || all[at - 1] !== "**")
     .map((part) => (part === "**" ? null : new NamePattern(part)));
   if (parts.length === 0) throw new PatternError(`"${pattern}" names nothing`);
@@ -179,7 +179,7 @@ function partsOf(pattern: string): Part[] {
   return parts;
 }
 
-/** A slash behind a backslash parts names all the same: no name holds one. */
+/** Splits at slashes, also where a backslash stands before one: no name contains a slash. */
 function splitAtSlashes(pattern: string): string[] {
   const parts = [""];
   for (let at = 0; at < pattern.length; at++) {

@@ -30,9 +30,9 @@ export const label = z.string().max(255);
 const features = z.array(label).max(32);
 
 /**
- * Who a client is, and what it can do. The key is the client's own, and `new_key` the one that is to
- * take its place: either of them proves the client, as it may not know yet that the new one did. The
- * token is there when it enrols.
+ * Who a client is, and what it can do. `key` is the client's own, and `new_key` the one that is to replace
+ * it. Either of them proves the client: after a lost answer it does not know which one is valid. The token
+ * is there when it enrols.
  */
 const introduction = {
   client_id: ClientId,
@@ -53,30 +53,30 @@ const introduction = {
 export const Register = z.object({ type: z.literal("register"), ...introduction });
 export type Register = z.infer<typeof Register>;
 
-/** In its place: asks what the answer would be, and changes nothing. */
+/** Sent in place of `register`: asks what the answer would be, and changes nothing. */
 export const Probe = z.object({ type: z.literal("probe"), ...introduction });
 export type Probe = z.infer<typeof Probe>;
 
-/** What a client says of itself in either of them. */
+/** What a client says of itself in `register` and in `probe`. */
 export type Introduction = Omit<Register, "type">;
 
 export const Registered = z.object({
   type: z.literal("registered"),
   client_id: ClientId,
   version: label,
-  /** True: the new key took the place of the old one, which is good no more. */
+  /** True: the new key has replaced the old one, which is no longer valid. */
   new_key_taken: z.boolean().optional(),
   features: features.optional(),
 });
 export type Registered = z.infer<typeof Registered>;
 
-/** The answer to `probe`: the client may register. The connection ends behind it. */
+/** The answer to `probe`: the client may register. The server closes the connection after it. */
 export const Probed = z.object({
   type: z.literal("probed"),
   client_id: ClientId,
   version: label,
   features: features.optional(),
-  /** True: it would enrol, the server does not know its key yet. */
+  /** True: the client would be enrolled, as the server does not know its key yet. */
   enrols: z.boolean(),
   /** A client of this id is connected now. */
   connected: z.boolean(),

@@ -18,7 +18,7 @@ const DATA = 2;
 const END = 3;
 const SKIP = 4;
 
-/** Bytes of a START record, and of what stands before the bytes of a DATA record. */
+/** Bytes of a START record, and of the head of a DATA record. */
 export const START_BYTES = 29;
 export const DATA_HEADER_BYTES = 5;
 
@@ -27,7 +27,10 @@ export type SetRecord =
   | { type: "start"; index: number; size: number; mtimeNs: bigint; offset: number }
   /** The next bytes of the file; a view of the frame. */
   | { type: "data"; bytes: Uint8Array }
-  /** All bytes came. `digest` is of the whole file, lower-case hex; `changed`: not what was opened. */
+  /**
+   * All bytes came. `digest` is of the whole file, lower-case hex; `changed`: the file changed while it was
+   * read.
+   */
   | { type: "end"; changed: boolean; digest: string }
   /** The file does not come. */
   | { type: "skip"; index: number; code: string; message: string };

@@ -1,6 +1,6 @@
 /**
- * Does something with each item, of at most so many at a time, in their order.
- * @throws the first error; what had begun by then is over
+ * Does something with each item, in order, at most a given number at a time.
+ * @throws the first error, once all that had begun is over
  */
 export async function atOnce<T>(
   most: number,

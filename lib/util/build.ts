@@ -6,17 +6,20 @@ export interface Build {
   target: string;
 }
 
-/** Put in by `bun run build`. */
+/** Replaced by its value in `bun run build`. */
 declare const FDS_BUILD: Build | undefined;
 
 /** The build that runs; null where the programs are started from their sources. */
 export const BUILD: Build | null = typeof FDS_BUILD === "undefined" ? null : FDS_BUILD;
 
-/** How a person here starts one of the programs: help and messages say it so. */
+/** How a person starts one of the programs here, for help texts and messages. */
 export function howToRun(program: "fds" | "client" | "server"): string {
   if (BUILD === null) return `bun run ${program}`;
   return program === "fds" ? "fds" : `fds ${program}`;
 }
 
-/** Ends a sentence of help about the environment. A built program reads no file that it is not told of. */
+/**
+ * End of a sentence about the environment in help texts. A built program reads a file only where it is told
+ * to.
+ */
 export const ENVIRONMENT_NOTE = BUILD === null ? ", of which .env is a part" : "";

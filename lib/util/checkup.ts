@@ -5,7 +5,7 @@ import { plainJson, plainText } from "./plain-text.ts";
 export interface Finding {
   /** `ok`, `wrong`, or `not_needed` for what does not apply here. */
   status: "ok" | "wrong" | "not_needed";
-  /** What is so, for a person, without a full stop. */
+  /** The finding as a sentence for a person, without a full stop. */
   text: string;
   /** What to do, or to know. */
   advice?: string;
@@ -43,9 +43,9 @@ const MARKS: Record<Checked["status"], string> = {
 const NAME_WIDTH = 14;
 
 /**
- * Runs checks one after the other. One whose grounds are missing is not tried.
- * @param tell hears of each as it ends
- * @param limit of each, in ms
+ * Runs checks one after the other. A check is not tried unless all that it needs are well.
+ * @param tell called with each check as it ends
+ * @param limit time for each check, in ms
  */
 export async function runChecks(
   checks: readonly Check[],
@@ -87,14 +87,17 @@ async function runCheck(
   }
 }
 
-/** Where a checkup is told. */
+/** How the findings are shown. */
 export interface Report {
-  /** What a script reads: one JSON at the end. */
+  /** True: one JSON document at the end, for scripts. */
   json: boolean;
   write: (text: string) => void;
 }
 
-/** Whose rights a checkup tells of. @param folder whose owner the service runs as */
+/**
+ * Says with which user's rights the checkup looks.
+ * @param folder whose owner is the user that the service runs as
+ */
 export function userCheck(folder: string): Check {
   return {
     name: "user",
@@ -106,7 +109,7 @@ export function userCheck(folder: string): Check {
   };
 }
 
-/** What is asked of a checkup, beside the settings of what is looked at. */
+/** How a checkup was called, apart from the settings that it looks at. */
 export interface Order {
   isHelp: boolean;
   json: boolean;

@@ -1,7 +1,7 @@
 /*
- * Times of the clock on the wall, as cron writes them. A time on the wall is taken for a time of UTC, in
- * which each comes once, to find the next one; then it is looked up when it comes at a place. So each
- * time of a fixed hour comes exactly once a day, wherever clocks are put forward or back.
+ * Local times as cron writes them. The next time is first looked for as if the local clock were UTC, in
+ * which each time comes exactly once, and then converted from the zone. So a fixed hour comes exactly once
+ * a day, also where clocks are put forward or back.
  */
 
 /** Most characters of an expression. */
@@ -11,18 +11,24 @@ export const MAX_CRON_LENGTH = 200;
 export interface NextTimes {
   /** ms since 1970 */
   at: number;
-  /** On the wall, without an offset: `2026-11-30T02:30:00`; two of them where one of them does not exist. */
+  /**
+   * Local times without an offset: `2026-11-30T02:30:00`. Two, where a skipped one is put off to the other
+   * one's moment.
+   */
   localTimes: string[];
 }
 
-/** Times of the wall that are taken for those of UTC. */
+/** Local times are taken for UTC. */
 const UTC = { tz: "UTC" };
 
 const DAY_MS = 86_400_000;
 
 /** An expression of five fields (minute, hour, day, month, day of the week), or `@daily` and the like. */
 export class Cron {
-  /** Its hour is said: a time that does not exist is made up for. What comes each hour comes by itself. */
+  /**
+   * Whether the expression names hours. Then a time that clocks skip is made up for; hourly times need not
+   * be.
+   */
   readonly #hasHours: boolean;
 
   private constructor(readonly text: string) {
@@ -30,7 +36,7 @@ export class Cron {
     this.#hasHours = !hours.includes("*") && text.toLowerCase() !== "@hourly";
   }
 
-  /** @returns why a text is none, in a few words */
+  /** @returns what is wrong, in a few words, where the text is no expression */
   static parse(text: string): Cron | string {
     const trimmed = text.trim().replaceAll(/\s+/g, " ");
     if (trimmed.length > MAX_CRON_LENGTH) return `is longer than ${MAX_CRON_LENGTH} characters`;
@@ -44,14 +50,14 @@ export class Cron {
   }
 
   /**
-   * What comes next at a place.
+   * The next time in a zone.
    * @param after ms since 1970
-   * @returns null: nothing comes any more
+   * @returns null: there are no more
    */
   next(timeZone: string, after: number): NextTimes | null {
     const place = new Place(timeZone);
     let found: { at: number; walls: number[] } | null = null;
-    // What was put off as clocks went forward may come only now.
+    // A time that clocks skipped was put off, and may still be to come.
     const putForward = Math.max(0, place.offsetAt(after) - place.offsetAt(after - DAY_MS));
     const from = after + place.offsetAt(after) - putForward;
     for (let wall = this.#after(from); wall !== null; wall = this.#after(wall)) {
@@ -60,13 +66,13 @@ export class Cron {
       const counts = at > after && (exists || this.#hasHours);
       if (counts && (!found || at < found.at)) found = { at, walls: [wall] };
       else if (counts && at === found?.at) found.walls.push(wall);
-      // Whatever is later on the wall comes later.
+      // Any later local time also comes later.
       if (counts && exists) break;
     }
     return found && { at: found.at, localTimes: found.walls.map(localTimeOf) };
   }
 
-  /** When a local time comes at a place, ms since 1970; null: it is none of these times. */
+  /** The moment of a local time in a zone, in ms since 1970; null where the expression does not mean it. */
   momentOf(localTime: string, timeZone: string): number | null {
     const wall = Date.parse(`${localTime}Z`);
     if (this.#after(wall - 1) !== wall) return null;
@@ -80,7 +86,7 @@ export class Cron {
   }
 }
 
-/** The clock on the wall of a place. Its times are given as if they were those of UTC, in ms since 1970. */
+/** The local clock of a zone. Local times are given as if they were UTC, in ms since 1970. */
 class Place {
   constructor(private readonly timeZone: string) {}
 
@@ -89,7 +95,10 @@ class Place {
     return zoned.offsetNanoseconds / 1e6;
   }
 
-  /** What does not exist comes as much later; what exists twice comes the first time. */
+  /**
+   * The moment of a local time. A skipped one comes later by as much as was skipped; of a repeated one the
+   * first counts.
+   */
   momentOf(wall: number): number {
     const local = Temporal.Instant.fromEpochMilliseconds(wall)
       .toZonedDateTimeISO("UTC")

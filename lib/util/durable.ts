@@ -24,13 +24,13 @@ export async function writeFileDurably(path: string, data: string, mode: number)
 export async function syncFolder(path: string): Promise<void> {
   // Windows opens no folders; its file systems keep a log of names of their own.
   if (process.platform === "win32") return;
-  // At once: the system has a folder at hand that was just changed, and a trip to another thread
-  // takes ten times as long. Only the flush waits for the disk.
+  // Opened synchronously: the kernel has just changed the folder and has it in memory, while a trip to
+  // another thread takes ten times as long. Only the flush waits for the disk.
   const folder = fs.openSync(path, "r");
   try {
     await flush(folder);
   } catch (error) {
-    // "It cannot be flushed" (fsync(2)): nothing was tried, and so nothing failed.
+    // EINVAL means that it cannot be flushed (fsync(2)): nothing was tried, so nothing failed.
     if (systemCode(error) !== "EINVAL") throw error;
   } finally {
     fs.closeSync(folder);
@@ -43,7 +43,7 @@ function flush(fd: number): Promise<void> {
   });
 }
 
-/** Writes a file that is not there yet, and flushes its bytes: not its name. */
+/** Writes a file that does not exist yet, and flushes its bytes, but not its name. */
 export async function writeNewFile(path: string, data: string, mode: number): Promise<void> {
   const handle = await open(path, "wx", mode);
   try {

@@ -8,20 +8,19 @@ const ROUND_MS = 2;
 const atNextRound = setImmediate;
 
 /**
- * A budget for work that holds the event loop for a millisecond or so each time, like hashing a block.
- * The work of many is spread over the rounds of the loop, so that everything else runs in between.
+ * A budget for work that holds the event loop for a millisecond or so at a time, like hashing a block. The
+ * work of all callers is spread over the rounds of the loop, so that everything else runs in between.
  */
 export class EventLoopBudget {
   readonly #line: (() => void)[] = [];
   /** Time given in this round, in ms. */
   #used = 0;
 
-  /** @param now ms, of a clock that nobody sets */
+  /** @param now ms, of a monotonic clock */
   constructor(private readonly now: () => number = performance.now.bind(performance)) {}
 
   /**
-   * Does the work at once while this round has time left, else in one of the next: in the order in
-   * which it was asked for.
+   * Does the work now while this round has time left, else in a later round, in the order of the calls.
    * @param work may throw
    */
   async run<T>(work: () => T): Promise<T> {
@@ -53,5 +52,5 @@ export class EventLoopBudget {
   }
 }
 
-/** The event loop is one for all of the process. */
+/** The budget of the whole process, which has one event loop. */
 export const eventLoopBudget = new EventLoopBudget();

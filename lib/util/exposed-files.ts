@@ -1,15 +1,15 @@
 import { stat } from "node:fs/promises";
 
-/** The right to read of whoever is neither the file's owner nor in its group. */
+/** Permission bit: everybody else may read. */
 const OTHERS_READ = 0o004;
 
 /**
- * What to say of files that hold a secret and that everybody on this machine may read.
- * @param paths null stands for none; a file that is not there says nothing
- * @returns a sentence for each
+ * Warns of files that hold a secret and that everybody on this machine may read.
+ * @param paths null and files that do not exist are passed over
+ * @returns a sentence for each exposed file
  */
 export async function exposedFiles(...paths: (string | null)[]): Promise<string[]> {
-  // There the rights of a file are those of its folder.
+  // On Windows, access to a file follows from its folder.
   if (process.platform === "win32") return [];
   const told = paths.map(async (path) => {
     const found = path === null ? null : await stat(path).catch(() => null);

@@ -4,7 +4,7 @@ const ROUND_MS = 2;
 /** The real setImmediate, kept before a test puts fake timers in its place. */
 const atNextRound = setImmediate;
 
-/** Runs a piece of long work in its turn. @returns what the piece gives */
+/** Runs a piece of long work when its turn comes. @returns what the piece gives */
 export type InTurn = <T>(piece: () => Promise<T>) => Promise<T>;
 
 /** Runs a piece at once: for work that is known to be short. */
@@ -16,13 +16,13 @@ export const atOnce: InTurn = (piece) => piece();
  * rounds of the event loop.
  */
 export class FairTurns {
-  /** Pieces that wait, by their owner. Who had a turn is put behind the others. */
+  /** Waiting pieces by owner. An owner who had a turn moves to the end. */
   readonly #lines = new Map<string, (() => Promise<void>)[]>();
   #isRunning = false;
-  /** When no other piece may begin in this round; null: none has begun in it. */
+  /** When this round's time is over; null: no piece has begun in this round. */
   #roundEndsAt: number | null = null;
 
-  /** @param now ms, of a clock that nobody sets */
+  /** @param now ms, of a monotonic clock */
   constructor(private readonly now: () => number = performance.now.bind(performance)) {}
 
   /** How many pieces of an owner wait. */
@@ -50,7 +50,7 @@ export class FairTurns {
     this.#isRunning = false;
   }
 
-  /** Takes the piece whose turn it is. */
+  /** Takes the next owner's piece. */
   #next(): (() => Promise<void>) | undefined {
     const [first] = this.#lines;
     if (!first) return undefined;
@@ -73,7 +73,10 @@ export function nextRound(): Promise<void> {
   return new Promise((resolve) => atNextRound(resolve));
 }
 
-/** For a loop that may be long. @returns waits for the next round where this one has had its time */
+/**
+ * For a loop that may be long: call the result in each step. It waits for the next round where this one has
+ * had its time.
+ */
 export function pauses(now: () => number = performance.now.bind(performance)): () => Promise<void> {
   let endsAt = now() + ROUND_MS;
   return async () => {

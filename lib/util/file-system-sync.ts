@@ -1,15 +1,15 @@
 import { constants } from "node:os";
 import { Worker } from "node:worker_threads";
 
-/** As an error of the system has it. It is what syncfs(2) says of a disk that could not take all. */
+/** The error that syncfs(2) gives where a disk could not take everything, in the form of a system error. */
 const EIO = { code: "EIO", errno: -constants.errno.EIO };
 
 type Answer = "flushed" | "failed" | "unsupported";
 
 /**
- * Flushes a whole file system by syncfs(2): one call for any number of small files. It reports errors
- * that came since the folder was opened, also those that the system met by itself in between (Linux 5.8
- * and later). So open the folder before writing.
+ * Flushes a whole file system by syncfs(2): one call for any number of small files. It reports errors that
+ * came since the folder was opened, also those of writes that the kernel did by itself in between (Linux
+ * 5.8 and later). So open the folder before writing.
  */
 class FileSystemSync {
   #worker: Worker | undefined;

@@ -62,7 +62,7 @@ export function parseFlags(
   };
 }
 
-/** `--host --port 1`: the value of --host was forgotten. */
+/** `--host --port 1`: the value of --host is missing. */
 function isFlagLike(token: { value?: string; inlineValue?: boolean }): boolean {
   return token.inlineValue === false && token.value !== undefined && /^--?[a-z]/i.test(token.value);
 }
@@ -72,7 +72,7 @@ export interface GivenText {
   /** The name that the person used: `--port` or `SERVER_PORT`. */
   source: string;
   text: string;
-  /** The text is not repeated in a message. */
+  /** True: messages do not repeat the text. */
   secret?: boolean;
 }
 
@@ -84,13 +84,13 @@ export interface GivenText {
 export function readSetting<T>(setting: GivenText, schema: z.ZodType<T>, expected: string): T {
   const result = schema.safeParse(setting.text);
   if (result.success) return result.data;
-  // A URL may bring a password.
+  // A URL may contain a password.
   const shown = setting.text.replace(/\/\/.*@/s, "//…@");
   const found = setting.secret ? "has a wrong value" : `is "${shown}"`;
   throw new UsageError(`${setting.source} ${found}, expected ${exactly(result.error) ?? expected}`);
 }
 
-/** What a schema of ours says was expected at the place that is wrong, where it says so. */
+/** What the schema says that it expected, where it says so. */
 function exactly({ issues: [issue] }: z.ZodError): string | undefined {
   const expected: unknown = issue?.code === "custom" ? issue.params?.["expected"] : undefined;
   return typeof expected === "string" ? expected : undefined;

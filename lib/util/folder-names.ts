@@ -4,12 +4,12 @@ import { readdir } from "node:fs/promises";
 import { eventLoopBudget } from "./event-loop-budget.ts";
 import { openLibc } from "./libc.ts";
 
-/** Bytes of names that are read at a time: some hundred names. */
+/** Bytes of directory entries that are read at a time: some hundred names. */
 const STEP_BYTES = 32 * 1024;
 
 /** A name in a folder. */
 export interface FolderName {
-  /** One that is not UTF-8 has a U+FFFD. */
+  /** Has U+FFFD where it is not valid UTF-8. */
   name: string;
   /** What it is, where the file system says so; `other`: a link, a device, a FIFO or a socket. */
   type: "file" | "folder" | "other" | "unknown";
@@ -23,9 +23,9 @@ const libc = openLibc({
 const TYPES: Record<number, FolderName["type"]> = { 0: "unknown", 4: "folder", 8: "file" };
 
 /**
- * Reads the names in a folder, some at a time, in no order: a folder may have millions. Where the system
- * has no call for that all come at once, as readdir() and opendir() of Bun 1.4.5 read them.
- * @param path of the folder, or one that leads to it
+ * Reads the names in a folder piece by piece and unsorted, as a folder may have millions. On systems
+ * without getdents64(2) all names come at once: readdir() and opendir() of Bun 1.4.5 read them so.
+ * @param path of the folder, or of a link to it
  * @throws an error of the system
  */
 export async function* namesIn(path: string): AsyncGenerator<FolderName[]> {
@@ -36,7 +36,7 @@ export async function* namesIn(path: string): AsyncGenerator<FolderName[]> {
     for (;;) {
       const length = Number(libc.getdents64(fd, ptr(buffer), buffer.length));
       if (length === 0) return;
-      // It does not say why; this one meets the same error.
+      // The call does not tell its error; readdir() meets the same one and throws it.
       if (length < 0) return yield (await readdir(path, { withFileTypes: true })).map(nameOf);
       yield await eventLoopBudget.run(() => namesOf(buffer.subarray(0, length)));
     }

@@ -17,7 +17,7 @@ export const SWITCH: Kind<boolean> = {
   expected: "true or false",
 };
 
-/** One of two words, of which the first one means true. */
+/** One of two words; the first means true. */
 export function either(yes: string, no: string): Kind<boolean> {
   return {
     schema: z.enum([yes, no]).transform((text) => text === yes),
@@ -25,7 +25,7 @@ export function either(yes: string, no: string): Kind<boolean> {
   };
 }
 
-/** Any text but none. */
+/** Any text that is not empty. */
 export const TEXT: Kind<string> = {
   schema: z.string().min(1),
   expected: "a text that is not empty",

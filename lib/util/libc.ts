@@ -1,6 +1,6 @@
 import { dlopen, type FFIFunction, type Library } from "bun:ffi";
 
-/** Names under which glibc and musl are found; syncfs-worker.ts, which has to stand alone, has them too. */
+/** Names of the library with glibc and with musl. syncfs-worker.ts has a copy, as it may import nothing. */
 const LIBRARIES = ["libc.so.6", "libc.so"];
 
 /**
@@ -15,7 +15,7 @@ export function openLibc<Calls extends Record<string, FFIFunction>>(
     try {
       return dlopen(library, calls).symbols;
     } catch {
-      // Another library, or another system: whoever asks does without.
+      // Another library or system: the caller does without.
     }
   }
   return null;

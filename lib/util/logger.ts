@@ -12,9 +12,9 @@ export type LogFields = Record<string, string | number | boolean | null | undefi
 export interface LoggerOptions {
   level: LogLevel;
   format: LogFormat;
-  /** Takes a finished line; standard output where it is not given. */
+  /** Called with a finished line; by default it goes to standard output. */
   write?: (line: string) => void;
-  /** Asked before each line that its level lets through. */
+  /** Asked before each line that the level allows. */
   mayWrite?: (message: string) => boolean;
 }
 
@@ -47,13 +47,13 @@ export class Logger {
     this.log("warn", message, fields);
   }
 
-  /** @param cause a bug keeps its stack here; a person's mistake has none */
+  /** @param cause its stack is logged too, except for an error that a person made */
   error(message: string, fields?: LogFields, cause?: unknown): void {
     const stack = cause instanceof Error ? cause.stack || String(cause) : undefined;
     this.log("error", message, stack === undefined ? fields : { ...fields, stack });
   }
 
-  /** A line that others wait for, written whatever the level. */
+  /** Writes a line whatever the level: other programs wait for it. */
   announce(message: string, fields?: LogFields): void {
     this.write("info", message, fields);
   }
@@ -86,7 +86,7 @@ function pretty(fields: LogFields): string {
   return text;
 }
 
-/** Text from outside must not be able to make up a line of its own. */
+/** Escapes line breaks, so that text from outside cannot make up a line of the log. */
 function oneLine(text: string): string {
   return plainText(text.replace(/[\t\r\n]+/g, " "));
 }

@@ -22,7 +22,7 @@ export function leadsHere(hostname: string): boolean {
   return isLoopback(host) || isMapped || host.endsWith(".localhost") || isUnspecified(host);
 }
 
-/** Whoever connects to no address reaches this machine. */
+/** The unspecified address: connecting to it reaches this machine. */
 function isUnspecified(host: string): boolean {
   return host === "0.0.0.0" || host === "[::]";
 }

@@ -9,8 +9,8 @@ import { systemCode } from "./system-error.ts";
  */
 
 /**
- * Who this program runs as; a service may run as somebody else, who may see less. The runtime believes
- * the environment, which services do not have.
+ * The user that this program runs as. It asks the system, as os.userInfo() of Bun believes the environment,
+ * which services do not have.
  */
 export async function userName(): Promise<string> {
   const id = process.getuid?.();
@@ -26,10 +26,10 @@ async function nameOf(id: number): Promise<string | null> {
 }
 
 /**
- * Whose rights count. Root may do everything, which says nothing about a service that runs as the owner of
- * its folder: then this program becomes that user, for good.
- * @param folder of the service, there or not
- * @returns the user's name, and whether it is the owner's for that reason
+ * Takes the rights of the user that the service runs as. Root may do everything, which says nothing about
+ * such a service: then this program becomes the owner of the service's folder, for good.
+ * @param folder of the service; it need not exist
+ * @returns the user's name, and whether it became that user
  */
 export async function becomeOwnerOf(folder: string): Promise<{ user: string; became: boolean }> {
   const found = await stat(folder).catch(() => null);
@@ -38,12 +38,12 @@ export async function becomeOwnerOf(folder: string): Promise<{ user: string; bec
   return { user: await userName(), became };
 }
 
-/** @returns false for a root without the right to be others, as in some containers */
+/** @returns false where root may not become another user, as in some containers */
 function become({ uid, gid }: { uid: number; gid: number }, user: string | number): boolean {
-  // The types do not know it yet.
+  // Missing in the types of Bun.
   const { initgroups } = process as { initgroups?: (user: string | number, group: number) => void };
   try {
-    // In this order: afterwards it may change nothing of that.
+    // The user comes last: after that, the process may no longer change its groups.
     initgroups?.(user, gid);
     process.setgid?.(gid);
     process.setuid?.(uid);
@@ -54,7 +54,7 @@ function become({ uid, gid }: { uid: number; gid: number }, user: string | numbe
   }
 }
 
-/** A folder, or the one above it that is there. */
+/** The folder itself, or the nearest one above it that exists. */
 export async function nearestFolder(path: string): Promise<string> {
   let folder = resolve(path);
   while (!(await stat(folder).catch(() => null)) && dirname(folder) !== folder) {
@@ -63,13 +63,13 @@ export async function nearestFolder(path: string): Promise<string> {
   return folder;
 }
 
-/** Bytes that are free for a folder, there or not. */
+/** Free bytes on the disk of a folder, which need not exist. */
 export async function freeBytes(folder: string): Promise<number> {
   const { bavail, bsize } = await statfs(await nearestFolder(folder));
   return bavail * bsize;
 }
 
-/** @returns the system's word for why nothing can be written there; null: something can */
+/** @returns the system's code for why nothing can be written there; null where it can */
 export async function flawOfWriting(folder: string): Promise<string | null> {
   const path = join(folder, `.doctor-${randomUUID()}`);
   try {

@@ -1,12 +1,12 @@
 import { systemCode } from "./system-error.ts";
 
-/** How long a slow reader still has once the process was told to end, in ms. */
+/** How long a slow reader has after the process was told to end, in ms. */
 const GRACE_MS = 1000;
 
-/** Something that was written is lost: its reader left, as `head` does, or a disk is full. */
+/** Something that was written is lost: the reader left, as `head` does, or a disk is full. */
 export class OutputLost extends Error {
   override name = "OutputLost";
-  /** Nobody is there to be told anything. */
+  /** The reader left, so there is nobody to tell. */
   readonly readerLeft: boolean;
 
   constructor(cause: Error) {
@@ -25,16 +25,16 @@ export class OutputLost extends Error {
  * for its reader, and is gone if the process ends before {@link Output.drained}.
  */
 export class Output {
-  /** Told once, when something was lost. */
+  /** Called once, at the first loss. */
   onLost: (lost: OutputLost) => void = () => undefined;
   /** The first loss; null while nothing is lost. */
   lost: OutputLost | null = null;
-  /** Writes that nobody has taken yet. */
+  /** Writes that the reader has not taken yet. */
   private waiting = 0;
   private idle = Promise.withResolvers<void>();
 
   constructor(private readonly stream: NodeJS.WriteStream) {
-    // Each write is told of its failure; as an event that nobody hears it would end the process.
+    // Each write reports its own failure. Without a listener, the event would end the process.
     stream.on("error", () => undefined);
   }
 
@@ -74,9 +74,9 @@ export class Output {
   }
 
   /**
-   * Waits until all was taken or lost, however slow the reader is.
-   * @param hurry once it is aborted, the reader has one second more
-   * @returns whether all was taken
+   * Waits until everything was taken or lost, however slow the reader is.
+   * @param hurry once it is aborted, the reader has one more second
+   * @returns whether everything was taken
    */
   async drained(hurry: AbortSignal): Promise<boolean> {
     if (this.waiting > 0) {

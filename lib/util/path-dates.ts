@@ -1,30 +1,30 @@
 /*
- * Dates in paths: `{date}` stands for a local date, in whichever form is asked for. A template is
- * checked once, when it is asked for, and filled in with the local time of the place that it is for.
+ * Dates in paths: `{date}` stands for a local date, in any of several forms. A template is checked once,
+ * when a request brings it, and filled in with the local time of the client's zone.
  */
 
-/** Forms of a date's parts. What lies between them stays as it is. */
+/** Parts of a form. The characters between them stay as they are. */
 const PARTS = ["yyyy", "yy", "MM", "dd", "HH", "mm", "ss"] as const;
 type Part = (typeof PARTS)[number];
 
 const PART = new RegExp(PARTS.join("|"), "g");
 
-/** What may lie between them; a `T` as ISO 8601 has it. */
+/** Characters allowed between parts; `T` is for ISO 8601. */
 const BETWEEN = /^[-_. /T]*$/;
 
 /** `{date}`, `{date:yyyyMMdd}`, `{date-1d}`, `{date-1d:yyyyMMdd}`. */
 const DATE = /^\{date(?:-([1-9]\d{0,3})d)?(?::([^{}]*))?\}$/;
 
-/** What begins like a date, up to where it ends. */
+/** Text that begins like a date, up to its closing brace. */
 const DATE_LIKE = /\{date[^{}]*\}?/g;
 
-/** The same, also where a backslash takes the next character as it is. */
+/** The same in a pattern, where a backslash takes the next character as it is. */
 const ESCAPED_OR_DATE_LIKE = /\\.|\{date[^{}]*\}?/gs;
 
-/** A local time that has as many characters as any. */
+/** A local time for measuring: all have the same number of characters. */
 export const ANY_LOCAL_TIME = "2026-11-30T02:30:00";
 
-/** What the text is: a path, or a pattern in which `\{` is a brace. */
+/** Whether the text is a path, or a pattern, in which `\{` is a plain brace. */
 export type TemplateKind = "path" | "pattern";
 
 /** Whether a text has a date, or what looks like one. */
@@ -72,7 +72,7 @@ function readDate(text: string): { daysBefore: number; form: string } | null {
   return whole !== undefined && isForm ? { daysBefore: Number(days), form } : null;
 }
 
-/** Of calendars, not of hours: the same time of the day. */
+/** The same time on an earlier day of the calendar. */
 function dayBefore(localTime: string, days: number): string {
   const date = new Date(`${localTime}Z`);
   date.setUTCDate(date.getUTCDate() - days);

@@ -14,15 +14,18 @@ export function plainText(text: string): string {
   return Bun.stripANSI(text.toWellFormed()).replace(INVISIBLE, "");
 }
 
-/** What is written for some invisible characters, as in JSON. */
+/** Short escapes of some invisible characters, as in JSON. */
 const SHORT: Record<string, string> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 
-/** The name of a file on one line: what {@link plainText} leaves out is escaped, so that no two look the same. */
+/**
+ * The name of a file on one line. Invisible characters are escaped, not dropped as in {@link plainText}, so
+ * that two different names never look the same.
+ */
 export function plainName(name: string): string {
   return name.toWellFormed().replace(INVISIBLE, (one) => SHORT[one] ?? escaped(one));
 }
 
-/** The same as {@link plainText} of a text that may have more than one line. */
+/** {@link plainText} for text of several lines. */
 export function plainLines(text: string): string {
   return text
     .split(/\r?\n/)
@@ -37,12 +40,12 @@ export function plainLines(text: string): string {
  */
 export function plainJson(value: unknown, indent = 0): string {
   return JSON.stringify(value, null, indent).replace(INVISIBLE, (character) =>
-    // The ends of lines of an indented text are no part of a value.
+    // Line breaks between the values of an indented text are not part of a value.
     character === "\n" ? character : escaped(character),
   );
 }
 
-/** True if a text has at most `most` bytes in JSON, where a character can take six. */
+/** True if a text takes at most `most` bytes in JSON, where one character can take six. */
 export function fits(text: string, most: number): boolean {
   return text.length <= most && sizeInJson(text) <= most;
 }

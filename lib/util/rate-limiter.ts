@@ -1,27 +1,27 @@
 export interface RateLimiterOptions {
-  /** Most that may come in a row. */
+  /** How many may come at once. */
   burst: number;
-  /** Then one more after this time, in ms. */
+  /** After that, one more each time this has passed, in ms. */
   everyMs: number;
 }
 
-/** Most keys that are remembered. The one that came the longest ago goes first. */
+/** Most keys that are remembered; the one that came the longest ago is dropped first. */
 const MAX_KEYS = 10_000;
 
-/** Slows down whoever does something too often, each key by itself, in bounded memory. */
+/** Limits how often something may be done, for each key by itself, in bounded memory. */
 export class RateLimiter {
-  /** Key → when all that it did is forgotten, by `now`; in the order of the last time. */
+  /** Key → time, by `now`, at which its debt is paid and it is forgotten; ordered by the last use. */
   readonly #forgottenAt = new Map<string, number>();
 
-  /** @param now ms, of a clock that nobody sets */
+  /** @param now ms, of a monotonic clock */
   constructor(
     private readonly options: RateLimiterOptions,
     private readonly now: () => number = performance.now.bind(performance),
   ) {}
 
   /**
-   * Counts once more, unless it has to wait.
-   * @returns how long it has to wait first, in ms; 0: it may go on
+   * Counts one use, unless the key has to wait.
+   * @returns how long it has to wait first, in ms; 0: it was counted
    */
   take(key: string): number {
     const wait = this.waitOf(key);
@@ -35,7 +35,7 @@ export class RateLimiter {
     return Math.max(0, Math.ceil(this.#left(key) - (burst - 1) * everyMs));
   }
 
-  /** Takes one count of a key back. */
+  /** Takes back one use of a key. */
   giveBack(key: string): void {
     this.#set(key, (this.#forgottenAt.get(key) ?? 0) - this.options.everyMs);
   }

@@ -1,7 +1,7 @@
 /** Keeps a sample this often, in ms. */
 const SAMPLE_MS = 100;
 
-/** How fast something goes: bytes per second over the last moments. */
+/** Measures a rate in bytes per second over the last moments. */
 export class RateMeter {
   readonly #samples: { at: number; total: number }[] = [];
   #total = 0;
@@ -28,8 +28,8 @@ export class RateMeter {
   }
 
   /**
-   * Null until there is something to tell.
-   * @param leastMs what came in less time is taken as all that came in this one
+   * The rate; null until some time has passed.
+   * @param leastMs shorter spans count as this long, so that a first burst does not look like a high rate
    */
   bytesPerSecond(leastMs = 0): number | null {
     const first = this.#samples[0];

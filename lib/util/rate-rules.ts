@@ -1,7 +1,7 @@
 import { formatSize, parseSize } from "./sizes.ts";
 import { localClock } from "./time-zone.ts";
 
-/** How fast something may go at some hours of the day. */
+/** A rate for some hours of the day. */
 export interface RateRule {
   /** Bytes a second; null: without a limit. */
   rate: number | null;
@@ -14,7 +14,7 @@ const MAX_RULES = 48;
 const MINUTE_MS = 60_000;
 const DAY_MINUTES = 24 * 60;
 
-/** What is wrong with the text of rules: what was expected, and where. */
+/** The rules cannot be read; the message says what was expected, and where. */
 export class RateRulesError extends Error {
   override name = "RateRulesError";
 }
@@ -52,7 +52,7 @@ function parseRule(text: string, least: number, place: string): RateRule {
   throw new RateRulesError(`hours such as "08:00-22:00" or "22:00-06:00" behind the @${place}`);
 }
 
-/** @returns null where the text is no span of hours */
+/** @returns null where the text is no range of hours */
 function parseHours(text: string): RateRule["hours"] {
   const match = /^(\d\d):([0-5]\d) ?- ?(\d\d):([0-5]\d)$/.exec(text);
   if (!match) return null;
@@ -61,22 +61,22 @@ function parseHours(text: string): RateRule["hours"] {
   return from === to || from >= DAY_MINUTES || to > DAY_MINUTES ? null : { from, to };
 }
 
-/** The rate of the first rule that is for a minute of the local day; null: without a limit. */
+/** The rate of the first rule that covers a minute of the local day; null: no limit. */
 export function rateAt(rules: readonly RateRule[], minute: number): number | null {
   return rules.find(({ hours }) => !hours || isWithin(hours, minute))?.rate ?? null;
 }
 
-/** Hours that end before they begin go on over midnight. */
+/** A range that ends before it begins goes on over midnight. */
 function isWithin({ from, to }: { from: number; to: number }, minute: number): boolean {
   return from < to ? minute >= from && minute < to : minute >= from || minute < to;
 }
 
 /**
- * Tells the rate of each moment. Offsets of time zones are whole minutes, so it is looked up once a
- * minute; a clock that is set counts at once.
+ * Gives the rate that holds now. It is looked up once a minute, as offsets of time zones are whole minutes;
+ * a change of the clock counts at once.
  * @param timeZone IANA name
  * @param now ms since 1970
- * @returns bytes a second; null: without a limit
+ * @returns bytes a second; null: no limit
  */
 export function rateByHour(
   rules: readonly RateRule[],

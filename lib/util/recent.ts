@@ -1,6 +1,6 @@
 /** Remembers the latest of many texts, in bounded memory. */
 export class Recent {
-  /** The one that was added the longest ago first. */
+  /** In the order in which they were added, the oldest first. */
   readonly #texts = new Set<string>();
 
   /** @param most how many are remembered */
@@ -10,7 +10,7 @@ export class Recent {
     return this.#texts.has(text);
   }
 
-  /** @returns true where it was not remembered before */
+  /** @returns false where it is remembered already */
   add(text: string): boolean {
     const isNew = !this.#texts.delete(text);
     this.#texts.add(text);

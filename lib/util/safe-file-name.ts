@@ -4,10 +4,10 @@ const MAX_NAME_BYTES = 200;
 /** Characters that nobody sees, or that change how the rest is shown: controls, bidi marks, fillers. */
 const INVISIBLE = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 
-/** Windows allows none of these in a name, and a server's files are copied to Windows too. */
+/** Characters that Windows forbids in names. A server's files are copied to Windows too. */
 const FORBIDDEN = /[<>:"|?*]/g;
 
-/** Windows opens a device for these, whatever follows the first dot. */
+/** Names that Windows opens as devices, whatever follows the first dot. */
 const DEVICE = /^(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])\s*(\.|$)/i;
 
 /**
@@ -29,15 +29,15 @@ export function isSafeFileName(name: string): boolean {
 }
 
 /**
- * Whether Windows takes a name as it stands. It opens a device for some names, reads a stream behind a
- * colon, and leaves dots and spaces out at the end, so that a file has more names than one.
+ * Whether a name names exactly one file on Windows. Windows opens a device for some names, a stream after a
+ * colon, and drops dots and spaces at the end, so that one file has several names.
  */
 export function isNameOnWindows(name: string): boolean {
   return !/[<>:"|?*\p{Cc}]|[. ]$/u.test(name) && !DEVICE.test(name);
 }
 
 /**
- * Puts `suffix` before the extension; the stem gives way if the whole would be too long.
+ * Puts `suffix` before the extension, and shortens the stem where the whole would be too long.
  * @param most bytes of UTF-8
  */
 export function shortFileName(name: string, suffix = "", most = MAX_NAME_BYTES): string {
@@ -53,7 +53,9 @@ function cut(text: string, bytes: number): string {
   return text.slice(0, new TextEncoder().encodeInto(text, new Uint8Array(bytes)).read);
 }
 
-/** Without dots and spaces at the ends: the first hide a file, the last vanish on Windows. */
+/**
+ * Removes dots and spaces at both ends: a dot in front hides a file, and Windows drops those at the end.
+ */
 function trim(name: string): string {
   return name.replaceAll(/^[\s.]+|[\s.]+$/g, "");
 }

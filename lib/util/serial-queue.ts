@@ -1,4 +1,4 @@
-/** Work that is done one after the other, in the order in which it was asked for. */
+/** Runs work one piece after the other, in the order of the calls. */
 export class SerialQueue {
   readonly #last = new Map<string, Promise<void>>();
 
@@ -7,14 +7,14 @@ export class SerialQueue {
     return this.#last.size === 0;
   }
 
-  /** Whether work about something runs or waits. */
+  /** Whether work with this key runs or waits. */
   has(about: string): boolean {
     return this.#last.has(about);
   }
 
   /**
-   * @param about work about something else does not wait for it
-   * @returns what the work gives, once all that was asked for before it is over
+   * @param about key: only work with the same key waits for each other
+   * @returns what the work gives, once all earlier work with its key is over
    */
   run<T>(work: () => Promise<T>, about = ""): Promise<T> {
     const running = (this.#last.get(about) ?? Promise.resolve()).then(work);
@@ -26,12 +26,12 @@ export class SerialQueue {
     return running;
   }
 
-  /** Resolves when all that was asked for about something is over, failed or not; never rejects. */
+  /** Resolves when all work with a key is over, failed or not; never rejects. */
   async over(about = ""): Promise<void> {
     await this.#last.get(about);
   }
 
-  /** Resolves when all that was asked for is over, whatever it is about; never rejects. */
+  /** Resolves when all work is over, whatever its key; never rejects. */
   async idle(): Promise<void> {
     await Promise.all(this.#last.values());
   }

@@ -6,26 +6,26 @@ export interface ServerSentEvent {
   /** `message` where the stream names none. */
   event: string;
   data: string;
-  /** Id of the last event that had one; empty: there was none. */
+  /** Id of the last event that had one; empty where none had. */
   id: string;
 }
 
 /**
- * One event as it is sent.
- * @param data what it says, as JSON
- * @param id what a reader gives back, as Last-Event-ID, when it connects again
+ * Formats one event.
+ * @param data its content, sent as JSON
+ * @param id what a reader sends as Last-Event-ID when it connects again
  */
 export function formatEvent(event: string, data: unknown, id: string | number): string {
   return `id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
 }
 
-/** A line that readers skip: it shows them, and what is on the way, that the stream lives. */
+/** A line that readers ignore. It shows readers and proxies that the stream is alive. */
 export const COMMENT = ":\n\n";
 
 /**
- * The start of a stream, before the first event.
+ * Formats the start of a stream, before the first event.
  * @param retryMs how long a reader waits before it connects again
- * @param id where it goes on then, if no event has come
+ * @param id where it then goes on, if no event has come
  */
 export function formatStart(retryMs: number, id: string | number): string {
   return `retry: ${retryMs}\nid: ${id}\n\n`;
@@ -54,7 +54,7 @@ export async function* readEvents(
 
 /** Lines that have ended; LF, CR and CRLF each end one. */
 async function* readLines(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
-  // It also takes a byte order mark away.
+  // The decoder also drops a byte order mark.
   const decoder = new TextDecoder();
   let rest = "";
   for await (const piece of pieces) {

@@ -6,21 +6,23 @@ import { exit, stderr, stdout } from "./output.ts";
 import { plainLines } from "./plain-text.ts";
 import { Away } from "./wait-until-there.ts";
 
-/** A service that does not end by itself in this time, in ms, once it is told to, is ended. */
+/** A service is ended after this time, in ms, if it does not stop by itself. */
 const STOP_WITHIN_MS = 9_000;
 
 const isWindows = process.platform === "win32";
-/** Signals that end a service. On Windows SIGHUP is a console that closes, and cannot be ignored. */
+/**
+ * Signals that stop a service. On Windows SIGHUP means that the console closes, which cannot be ignored.
+ */
 const STOPPING = isWindows
   ? (["SIGINT", "SIGTERM", "SIGBREAK", "SIGHUP"] as const)
   : (["SIGINT", "SIGTERM", "SIGQUIT"] as const);
-/** Signals that end a program without a word, unless it handles them. */
+/** Signals that would end the process at once if nobody handled them. */
 const OTHERS = isWindows ? [] : (["SIGHUP", "SIGUSR1", "SIGUSR2"] as const);
 
 /** A program that runs until it is told to stop. */
 export interface Service {
   logger: Logger;
-  /** Takes over what changed outside, at SIGHUP, without an interruption. */
+  /** Takes over outside changes, such as new certificates, without an interruption. Called at SIGHUP. */
   reload?(): Promise<void>;
   /** Rejects when it cannot go on: the program ends, so that its service manager starts it anew. */
   readonly ended?: Promise<void>;
@@ -28,17 +30,17 @@ export interface Service {
   stop(): Promise<void>;
 }
 
-/** A program that has done all that was asked, and said so. */
+/** A program that is done and has printed its result. */
 export interface Finished {
   exitCode: number;
 }
 
 /**
- * Runs a service as the whole process, up to its exit code: 0 after SIGINT, SIGTERM or SIGQUIT, 1 when
- * it cannot start or go on, 2 for a person's mistake, which is told in one line. It goes on when the
+ * Runs a service as the whole process, up to its exit code: 0 after SIGINT, SIGTERM or SIGQUIT, 1 when it
+ * cannot start or go on, 2 for a person's mistake, which is told in one line. The service goes on when the
  * reader of its log leaves, and ends with the terminal that it was started at.
- * @param start gives the running service, or a text to show instead; or it did something else. What it waits
- *   for is waited for no longer once its signal is aborted
+ * @param start gives the running service, a text to show instead, or the result of another command. Waits
+ *   inside it end when its signal is aborted.
  */
 export async function runService(
   start: (toStop: AbortSignal) => Promise<Service | Finished | string>,
@@ -48,7 +50,7 @@ export async function runService(
   try {
     service = await start(toStop);
   } catch (error) {
-    // It waited for something, and was told to wait no longer.
+    // The start was waiting for something when it was told to stop.
     if (toStop.aborted && error instanceof Away) return exit(0, toStop);
     stderr.write(`${plainLines(`error: ${messageOf(error)}`)}\n`);
     return exit(error instanceof UsageError ? 2 : 1, toStop);
@@ -70,7 +72,7 @@ export async function runService(
     logger.warn("some work did not end in time, it is taken up at the next start");
     process.exit(0);
   }, STOP_WITHIN_MS);
-  // A slow reader of the log has until then.
+  // A slow reader of the log is waited for until a signal to stop comes.
   const { signal: patient } = new AbortController();
   try {
     await service.stop();
@@ -95,7 +97,7 @@ async function show(text: string, toStop: AbortSignal): Promise<never> {
   return exit(lost?.exitCode ?? 0, toStop);
 }
 
-/** Handles a signal that does not end the service. */
+/** Handles a signal that does not stop the service. */
 function hear(signal: string, { logger, reload }: Service, toStop: AbortSignal): void {
   if (toStop.aborted) return;
   if (signal !== "SIGHUP" || !reload) {
@@ -108,8 +110,8 @@ function hear(signal: string, { logger, reload }: Service, toStop: AbortSignal):
 }
 
 /**
- * A signal object that the first ending signal of the system aborts, with its name. It listens from the
- * first moment on, so a signal that comes while the service starts is not lost.
+ * A controller that the first stopping signal aborts, with the signal's name as the reason. It listens from
+ * the first moment on, so a signal during the start is not lost.
  */
 function stopSignal(): AbortController {
   const stop = new AbortController();
@@ -123,7 +125,7 @@ function stopSignal(): AbortController {
   return stop;
 }
 
-/** True if this program is at a terminal now. A terminal that was closed is none any more. */
+/** True if this program has a terminal now; a closed terminal does not count. */
 function atTerminal(): boolean {
   return isatty(0) || isatty(1);
 }

@@ -4,17 +4,17 @@ import { UsageError } from "./flags.ts";
 import { CONFIG_FLAG, type Environment, type SettingTable } from "./settings.ts";
 import { systemCode } from "./system-error.ts";
 
-/** Far more than all settings take, in bytes. */
+/** Most bytes of a file: far more than all settings take. */
 const MAX_FILE_BYTES = 64 * 1024;
 
 /** Settings that a file states, by their variables. */
 export type FileSettings = Record<string, string>;
 
-/** What a program was told besides its flags. */
+/** What a program was given besides its flags. */
 export interface GivenSettings {
   /** The environment, and over it what the file of `--config` says. */
   env: Environment;
-  /** The file, where it states a secret. */
+  /** The file, if it contains a secret. */
   secretFile: string | null;
 }
 
@@ -30,7 +30,7 @@ export function withConfigFile(
 ): GivenSettings {
   const options = { [CONFIG_FLAG]: { type: "string" as const } };
   const path = parseArgs({ args: argv, options, strict: false }).values[CONFIG_FLAG];
-  // A flag without its file is told with all other flags.
+  // A flag without its value is reported along with all other flags.
   if (typeof path !== "string") return { env, secretFile: null };
   const settings = readSettingsFile(path, table);
   const secrets = Object.values(table).filter(({ secret }) => secret);
@@ -39,18 +39,15 @@ export function withConfigFile(
 }
 
 /**
- * Reads a file of settings: lines of `NAME=value`, and comments behind `#`.
- * @param table the settings that it may state; null: any
+ * Reads a file of settings: lines of `NAME=value`, and comments after `#`.
+ * @param table the settings that it may contain; null: any
  * @throws UsageError that names the file and the line
  */
 export function readSettingsFile(path: string, table: SettingTable | null): FileSettings {
   return parseSettings(readText(path), path, table);
 }
 
-/**
- * As {@link readSettingsFile}, of a text.
- * @param path for messages
- */
+/** Parses the text of such a file, as {@link readSettingsFile}. @param path for messages */
 export function parseSettings(
   text: string,
   path: string,
@@ -72,8 +69,8 @@ export function parseSettings(
 }
 
 /**
- * Puts settings into the text of a file. Lines of others and comments stay as they are.
- * @param changes what is new, by variable; null takes the line out
+ * Changes settings in the text of a file. Other lines and comments stay as they are.
+ * @param changes the new values by variable; null removes the line
  * @throws UsageError for a value of more than one line
  */
 export function changeSettings(text: string, changes: Record<string, string | null>): string {
@@ -92,7 +89,7 @@ export function changeSettings(text: string, changes: Record<string, string | nu
 }
 
 interface SettingLine {
-  /** From 1 on. */
+  /** Line number, from 1 on. */
   number: number;
   /** Null: the line is no setting. */
   name: string | null;
@@ -113,7 +110,7 @@ function linesOf(text: string): SettingLine[] {
 
 function lineOf(name: string, value: string): string {
   if (/[\r\n\0]/.test(value)) throw new UsageError(`${name} has a value of more than one line`);
-  // Quotes keep what a reader would take off.
+  // Quotes keep what a reader would strip.
   return /^\s|\s$|^["']/.test(value) ? `${name}="${value}"` : `${name}=${value}`;
 }
 

@@ -11,15 +11,15 @@ export interface Setting<T = unknown> {
   /** The flag that overrides it, without the dashes. */
   flag?: string;
   kind: Kind<T>;
-  /** There: it is a list. This parts the variable; the flag can be given again and again. */
+  /** Makes it a list: separates the items in the variable, while the flag can be given several times. */
   separator?: string;
   /** The flag takes no value: it is there or not. */
   isSwitch?: true;
-  /** Value of the switch, as the variable would have it; where not given, `true`. */
+  /** Value of the variable that the switch stands for; by default `true`. */
   switchValue?: string;
-  /** Written as a person would write it. */
+  /** As a person would write it. */
   default?: string;
-  /** The program cannot do without. */
+  /** The program cannot start without it. */
   isRequired?: true;
   secret?: boolean;
   /** One line for `--help`. */
@@ -29,7 +29,7 @@ export interface Setting<T = unknown> {
 /** The settings of a program, by the names that it has for them. */
 export type SettingTable = Record<string, Setting>;
 
-/** What is read of a setting: null where it was not given and has no default. */
+/** Type of a setting's value; null is part of it where the setting may be missing. */
 type ValueOf<S extends Setting> =
   S["kind"] extends Kind<infer T>
     ? S extends { separator: string }
@@ -39,7 +39,7 @@ type ValueOf<S extends Setting> =
         : T | null
     : never;
 
-/** What is read of all settings of a table, by name. */
+/** Types of all settings of a table, by name. */
 export type ValuesOf<Table extends SettingTable> = {
   [Name in keyof Table]: ValueOf<Table[Name]>;
 };
@@ -68,7 +68,7 @@ export class Settings<Table extends SettingTable> {
 
   /**
    * Reads a setting.
-   * @param kind of its value, where others decide what is right; else that of the table
+   * @param kind how to read its value, where that depends on others; by default as the table says
    * @throws UsageError when the value is wrong, or is missing and required
    */
   read<Name extends keyof Table & string>(
@@ -95,11 +95,11 @@ export class Settings<Table extends SettingTable> {
   readAllBut<Name extends keyof Table & string>(...names: Name[]): Omit<ValuesOf<Table>, Name> {
     const others = Object.keys(this.table).filter((name) => !names.includes(name as Name));
     const values = others.map((name) => [name, this.read(name)]);
-    // Each name has what `read` gives for it.
+    // Each name has the type that `read` gives for it.
     return Object.fromEntries(values) as Omit<ValuesOf<Table>, Name>;
   }
 
-  /** The texts that a person wrote. An empty variable is not set, as in a `.env` left to fill in. */
+  /** The text that a person wrote. An empty variable counts as not set, as in a `.env` to be filled in. */
   #given({ variable, flag, switchValue, secret = false }: Setting): GivenText[] {
     const values = flag === undefined ? undefined : this.#flags[flag];
     if (values !== undefined) {

@@ -1,8 +1,8 @@
 import { syncFolder } from "./durable.ts";
 
 /**
- * Flushes folders and the like, and shares a flush between all who want one at the same time. Whoever
- * comes while one runs gets the next: the running one may have begun too early for them.
+ * Flushes folders, and shares one flush between all who want it at the same time. A caller who comes while
+ * a flush runs gets the next one: the running one may have begun too early.
  */
 export class SharedSync {
   readonly #running = new Map<string, Promise<void>>();
@@ -12,7 +12,7 @@ export class SharedSync {
     private readonly sync: (path: string) => Promise<void> = (path) => syncFolder(path),
   ) {}
 
-  /** Resolves when what was at the path at the call is on the disk: of a folder, every name. */
+  /** Resolves when what was at the path at the time of the call is on the disk: every name in a folder. */
   flush(path: string): Promise<void> {
     const running = this.#running.get(path);
     if (!running) return this.#run(path);
@@ -22,7 +22,7 @@ export class SharedSync {
       this.#next.delete(path);
       return this.#run(path);
     };
-    // An error of that one is told to those who wait for it.
+    // An error of the running flush is told to its own callers.
     const next = running.then(run, run);
     this.#next.set(path, next);
     return next;

@@ -2,8 +2,8 @@ import { dlopen, FFIType } from "bun:ffi";
 import { parentPort } from "node:worker_threads";
 
 /*
- * Calls syncfs(2) for file-system-sync.ts, in a thread of its own: the call may take seconds. Bun has
- * no such call of its own.
+ * Calls syncfs(2) for file-system-sync.ts, in a thread of its own: the call may take seconds, and Bun has
+ * no function for it.
  */
 
 /** Names under which glibc and musl are found. */
@@ -17,7 +17,7 @@ const syncfs = LIBRARIES.reduce<((fd: number) => number) | null>((found, library
     });
     return symbols.syncfs;
   } catch {
-    // Another library, or another system: the answer says that there is none.
+    // Another library or system: the answer says that the call is missing.
     return null;
   }
 }, null);

@@ -1,6 +1,6 @@
 /** Whether a text is the IANA name of a time zone. */
 export function isTimeZone(name: string): boolean {
-  // What begins with a sign or a digit is an offset, which no place has all year.
+  // A name that begins with a sign or a digit is an offset, which says nothing about summer time.
   if (!/^[A-Za-z]/.test(name)) return false;
   try {
     return Intl.DateTimeFormat("en", { timeZone: name }).format(0) !== "";
@@ -9,16 +9,16 @@ export function isTimeZone(name: string): boolean {
   }
 }
 
-/** The time zone of this machine, where it has one. */
+/** The time zone of this machine; null where it is not set. */
 export function systemTimeZone(): string | null {
   const name = new Intl.DateTimeFormat().resolvedOptions().timeZone;
   return isTimeZone(name) ? name : null;
 }
 
 /**
- * Reads the clock on the wall of a place.
+ * Reads the local clock of a zone.
  * @param timeZone IANA name
- * @returns for a time, in ms since 1970, the minute of the local day, 0 to 1439
+ * @returns a function from ms since 1970 to the minute of the local day, 0 to 1439
  */
 export function localClock(timeZone: string): (time: number) => number {
   const format = new Intl.DateTimeFormat("en", {
@@ -43,8 +43,8 @@ export function localTimeAt(at: number, timeZone: string): string {
 }
 
 /**
- * When a local time comes, ms since 1970. One that does not exist, as clocks were put forward, comes as
- * much later; one that exists twice comes the first time.
+ * The moment of a local time, in ms since 1970. One that is skipped as clocks are put forward comes later
+ * by as much; of one that comes twice, the first counts.
  */
 export function momentOf(localTime: string, timeZone: string): number {
   const local = Temporal.PlainDateTime.from(localTime);

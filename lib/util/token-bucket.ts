@@ -1,22 +1,22 @@
-/** Seconds after which unused tokens are lost: a burst does not make up for a pause. */
+/** Seconds of unused tokens that are kept: a burst must not make up for a longer pause. */
 const BURST_SECONDS = 0.1;
 
-/** The least burst, in bytes, so that a slow rate does not become crumbs. */
+/** Smallest burst, in bytes, so that a slow rate is not cut into tiny pieces. */
 const MIN_BURST = 1024;
 
 /**
- * Holds a flow to a rate, smoothly. Tokens come at the rate, and a byte takes one. More may be taken than
- * is there; whoever took it waits.
+ * Holds a flow to a rate, smoothly. Tokens come in at the rate, and each byte takes one. More may be taken
+ * than there are; whoever does so waits afterwards.
  */
 export class TokenBucket {
   #rate = Infinity;
   #tokens = Infinity;
   #filledAt: number;
-  /** The rate by the time that it is asked. */
+  /** Gives the rate where it changes with the time of the day. */
   #rateNow: (() => number | null) | null = null;
 
   /**
-   * @param rate bytes a second, perhaps by the time that it is asked; null: without a limit
+   * @param rate bytes a second, or a function that gives the rate of the moment; null: no limit
    * @param now ms, monotonic
    */
   constructor(
@@ -34,7 +34,7 @@ export class TokenBucket {
     return this.#rate;
   }
 
-  /** The most that may pass at once after a pause, in bytes. */
+  /** Most bytes that may pass at once after a pause. */
   get burst(): number {
     this.#fill();
     return this.#burst();
@@ -44,7 +44,7 @@ export class TokenBucket {
     return this.#rate === Infinity ? Infinity : Math.max(MIN_BURST, this.#rate * BURST_SECONDS);
   }
 
-  /** Bytes that may pass now, a whole number; below zero while more was taken than there was. */
+  /** Bytes that may pass now, a whole number; negative where more was taken than there was. */
   get available(): number {
     this.#fill();
     return Math.floor(this.#tokens);
@@ -59,7 +59,7 @@ export class TokenBucket {
 
   #change(rate: number | null): void {
     this.#rate = rate ?? Infinity;
-    // Without a limit there is always more than enough.
+    // Without a limit there are always enough tokens.
     this.#tokens = rate === null ? Infinity : Math.min(this.#tokens, this.#burst());
   }
 
@@ -68,7 +68,7 @@ export class TokenBucket {
     this.#tokens -= bytes;
   }
 
-  /** How long until a number of bytes may pass, in ms; more than a burst is never there at once. */
+  /** How long until this many bytes may pass, in ms. Never more than a burst is available at once. */
   msUntil(bytes: number): number {
     this.#fill();
     const missing = Math.min(bytes, this.#burst()) - this.#tokens;

@@ -1,9 +1,9 @@
-/** A version: numbers, and perhaps words behind a `-` or `+`, which say nothing of its age. */
+/** A version: numbers, and perhaps words after a `-` or `+`, which do not count for the order. */
 const VERSION = /^v?(\d{1,9}(?:\.\d{1,9}){0,3})(?:[-+].*)?$/;
 
 /**
  * Whether a version came before another one: `1.9.0` before `1.10`.
- * @returns false also where one of them is no version that can be compared
+ * @returns false also where one of them is not a version
  */
 export function isOlder(version: string, than: string): boolean {
   const [ours, theirs] = [version, than].map(numbersOf);

@@ -1,20 +1,20 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { fullJitter } from "./backoff.ts";
 
-/** The first wait, and the longest, in ms. */
+/** The first and the longest wait between tries, in ms. */
 const FIRST_WAIT_MS = 100;
 const LONGEST_WAIT_MS = 2_000;
 
-/** What is needed is away: another try may find it. */
+/** Something that is needed cannot be reached now; another try may work. */
 export class Away extends Error {
   override name = "Away";
 }
 
 /**
- * Opens something that may be away, as soon as it is there.
- * @param onAway told once, with the error of the first try
- * @param signal ends the wait
- * @throws whatever `open` throws that is no {@link Away}; the last of those where the wait is ended
+ * Opens something, and tries again while it is away.
+ * @param onAway called once, with the error of the first try
+ * @param signal ends the wait, after one last try
+ * @throws whatever `open` throws that is no {@link Away}; the last one where the wait is ended
  */
 export async function waitUntilThere<T>(
   open: () => Promise<T>,

@@ -1,6 +1,6 @@
 /**
- * Whether a text is meant by a pattern in which a `*` stands for any characters, or none. Without a
- * regular expression: one with many stars could take for ever.
+ * Whether a text matches a pattern in which `*` stands for any characters, or none. It uses no regular
+ * expression, as one with many stars could take for ever.
  */
 export function matchesWildcard(pattern: string, text: string): boolean {
   const [first = "", ...rest] = pattern.split("*");
