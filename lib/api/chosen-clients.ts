@@ -2,7 +2,7 @@ import { matchesWildcard } from "../util/wildcard.ts";
 import type { Labels } from "./labels.ts";
 import { matches, parseSelector, type Selector } from "./selector.ts";
 
-/** Who is named: all, or those with such ids and such labels. */
+/** How clients are named: all of them, or by ids and labels. */
 export interface Naming {
   all?: true | undefined;
   ids?: readonly string[] | undefined;
@@ -10,17 +10,17 @@ export interface Naming {
 }
 
 /**
- * Which clients a job is for, read once and asked often. The server chooses by it, and the page counts
- * by it what somebody types.
+ * Which clients a job is for, parsed once and asked often. The server chooses with it, and the page counts
+ * with it what somebody types.
  */
 export class Chosen {
-  /** null: whatever the labels. */
+  /** null: labels do not matter. */
   readonly selector: Selector | null;
-  /** Ids that are named as they are. */
+  /** Ids without a wildcard. */
   readonly named: ReadonlySet<string>;
   /** Ids with a `*`. */
   readonly #patterns: readonly string[];
-  /** Whatever the id. */
+  /** True: the id does not matter. */
   readonly #isAnyId: boolean;
 
   /** @throws SelectorError */
@@ -31,14 +31,14 @@ export class Chosen {
     this.#patterns = ids?.filter((id) => id.includes("*")) ?? [];
   }
 
-  /** Whether only clients that are named as they are can be meant. */
+  /** Whether only clients named by their exact ids can be meant. */
   get isOfNamesAlone(): boolean {
     return !this.#isAnyId && this.#patterns.length === 0;
   }
 
   /**
-   * Whether a client is meant. One that was revoked is only where it is named: it cannot answer
-   * before an admin lets another machine take its place.
+   * Whether a client is meant. A revoked client is meant only by its exact id: it cannot answer before an
+   * admin lets another machine take its place.
    */
   has(clientId: string, labels: Labels, isRevoked: boolean): boolean {
     if (this.selector !== null && !matches(this.selector, labels)) return false;

@@ -19,7 +19,7 @@ export const DeliveryStatus = z
   });
 export type DeliveryStatus = z.infer<typeof DeliveryStatus>;
 
-/** Deliveries of each status. Not a record, of which generators of types forget the names. */
+/** Number of deliveries by status. Not a z.record(): generators of types forget its keys. */
 export const DeliveryCounts = z.object(
   Object.fromEntries(DeliveryStatus.options.map((status) => [status, z.int().min(0)])) as Record<
     DeliveryStatus,

@@ -8,8 +8,8 @@ import { serverEndpoints } from "./endpoints/server.ts";
 import { webhookEndpoints } from "./endpoints/webhooks.ts";
 
 /**
- * Every call, by name, stated once: server.ts routes these, the OpenAPI document describes them, and
- * the types of the server's handlers and of callers follow from them.
+ * Every call by name, stated once. server.ts adds a route for each, the OpenAPI document describes them,
+ * and the types of handlers and callers follow from them.
  */
 export const endpoints = {
   ...serverEndpoints,

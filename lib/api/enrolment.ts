@@ -7,7 +7,7 @@ import { CredentialName, Lifetime } from "./tokens.ts";
 
 const time = z.iso.datetime();
 
-/** How long a new enrolment key is good where nothing else is said, in seconds: a week. */
+/** Default lifetime of a new enrolment key, in seconds: a week. */
 const USUAL_LIFETIME = 7 * 86_400;
 
 /** Most clients that a key can be limited to. */

@@ -10,7 +10,7 @@ import { duration } from "./sets.ts";
 
 const time = z.iso.datetime().meta({ description: "ISO 8601, UTC" });
 
-/** Most ids and patterns of ids that a job names, and most bytes of a request that does. */
+/** Most ids and patterns of ids in a job, and most bytes of a request with them. */
 const MAX_IDS = 10_000;
 export const MAX_JOB_BYTES = 1024 * 1024;
 
@@ -23,7 +23,7 @@ export const JobStatus = z
   });
 export type JobStatus = z.infer<typeof JobStatus>;
 
-/** Which clients a job is for: all, or those with such ids and such labels. */
+/** Which clients a job is for: all, or those with certain ids and labels. */
 export const JobClients = z
   .strictObject({
     all: z.literal(true).optional(),
@@ -62,7 +62,7 @@ const NewStopWhen = z
 export const positive = duration.refine((ms) => ms > 0, "must be longer than nothing");
 const Concurrency = z.int().min(1).max(100_000);
 
-/** What is asked of many clients, by whoever asks. */
+/** What a job asks of its clients, however it is made. */
 export const jobFields = {
   name: z.string().trim().min(1).max(200).nullable().optional(),
   clients: JobClients,
@@ -96,7 +96,7 @@ export const NewJob = z
   .meta({ id: "NewJob" });
 export type NewJob = z.input<typeof NewJob>;
 
-/** Downloads of each status. Not a record, of which generators of types forget the names. */
+/** Number of downloads by status. Not a z.record(): generators of types forget its keys. */
 const Counts = z.object(
   Object.fromEntries(DownloadStatus.options.map((status) => [status, z.int().min(0)])) as Record<
     DownloadStatus,
@@ -104,7 +104,7 @@ const Counts = z.object(
   >,
 );
 
-/** A download as it was asked for: what was not said is not there. */
+/** A download as it was asked for; a field that was not given is absent. */
 export const AskedDownload = z.object({
   file_path: z.string().optional(),
   paths: z.array(z.string()).optional(),
@@ -175,7 +175,7 @@ export const JobQuery = z.strictObject({
   cursor: z.uuid("must be the next_cursor of an earlier answer").optional(),
 });
 
-/** Which downloads are asked for again. */
+/** Which downloads of a job are run again. */
 export const Rerun = z
   .strictObject({
     statuses: z
@@ -200,7 +200,7 @@ export const JobChange = z
   .meta({ id: "JobChange" });
 export type JobChange = z.input<typeof JobChange>;
 
-/** What an event of the live feeds tells. */
+/** The contents of a job's events in the live feeds. */
 export const Change = z.discriminatedUnion("event", [
   z.object({ event: z.literal("download"), data: DownloadRecord }),
   z.object({ event: z.literal("client"), data: ClientRecord }),

@@ -1,6 +1,6 @@
 import * as z from "zod";
 
-/* How long what came is kept, as a job or a schedule says it. */
+/* How long results are kept, as a job or a schedule states it. */
 
 export const MAX_KEPT_DAYS = 36_500;
 export const MAX_KEPT_LAST = 10_000;

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { isTimeZone } from "../util/time-zone.ts";
 import { LABEL_PART, MAX_LABELS } from "./label-parts.ts";
 
-/* Labels: what an admin says of a client at the server, `key=value`. */
+/* Labels: `key=value` pairs that an admin gives to clients at the server. */
 
 const RULE = "must be 1 to 63 letters, digits, '.', '_', '/' or '-', the first a letter or digit";
 
@@ -18,20 +18,20 @@ export const Labels = z
   .meta({ description: "key → value" });
 export type Labels = z.infer<typeof Labels>;
 
-/** What is to become of labels: a value, or null to remove one. */
+/** Changes of labels: a new value, or null to remove the label. */
 export const LabelChanges = z
   .record(LabelKey, LabelValue.nullable())
   .refine((changes) => Object.keys(changes).length <= 2 * MAX_LABELS, TOO_MANY)
   .meta({ description: "key → value; null removes the label" });
 export type LabelChanges = z.infer<typeof LabelChanges>;
 
-/** A time zone that this runtime knows by its IANA name. */
+/** The IANA name of a time zone that this runtime knows. */
 export const TimeZone = z
   .string()
   .max(64)
   .refine(isTimeZone, 'must be the IANA name of a time zone, such as "Europe/Berlin"');
 
-/** What an admin changes of a client. */
+/** What an admin can change of a client. */
 export const ClientChange = z
   .strictObject({
     labels: LabelChanges.optional(),

@@ -13,8 +13,8 @@ import type {
 import { ApiError, PathParams } from "./schemas.ts";
 
 /*
- * The OpenAPI document, made from the table of endpoints and the schemas that check requests, so
- * that it cannot say anything else than they do.
+ * The OpenAPI document. It is made from the table of endpoints and from the schemas that check requests, so
+ * it cannot differ from them.
  */
 
 /** Describes every call of the REST interface. @param version of the server */
@@ -35,7 +35,7 @@ export function openApiDocument(version: string): OpenApiDocument {
       version,
       license: { name: "MIT", identifier: "MIT" },
     },
-    // Relative to this document: the server may lie below a path of a proxy.
+    // Relative to this document, as the server may be below a path of a proxy.
     servers: [{ url: "." }],
     security: [{ token: [] }],
     paths,
@@ -57,7 +57,7 @@ export function openApiDocument(version: string): OpenApiDocument {
 class SchemaCollector {
   readonly named: Record<string, JsonSchema> = {};
 
-  /** @param io what a request may hold, or what an answer does hold */
+  /** @param io whether the schema is for requests or for answers */
   add(schema: z.ZodType, io: "input" | "output"): JsonSchema {
     const override = ({ jsonSchema }: { jsonSchema: JsonSchema }) => {
       if (io === "input") tellDefault(jsonSchema);
@@ -76,8 +76,8 @@ class SchemaCollector {
 }
 
 /**
- * A default in words: where a request has a field with `default`, generators of types such as
- * openapi-typescript ask for the field.
+ * States a default in the description. With `default` in the schema, generators of types such as
+ * openapi-typescript make the field required.
  */
 function tellDefault(schema: JsonSchema): void {
   if (!("default" in schema)) return;
@@ -114,7 +114,7 @@ function describe(name: string, endpoint: Endpoint, schemas: SchemaCollector): O
   };
 }
 
-/** Every parameter of every path: one that nobody described does not compile. */
+/** Descriptions of all path parameters. A parameter without one does not compile. */
 const PATH_PARAMS: z.ZodType<ParamsOf<(typeof endpoints)[keyof typeof endpoints]["path"]>> =
   PathParams;
 
@@ -166,7 +166,7 @@ function response(answer: Answer, schemas: SchemaCollector): Response {
   };
 }
 
-/** An answer for each status, which names the codes that come with it. */
+/** An error answer for each status, naming the codes that it may carry. */
 function errorResponses(endpoint: Endpoint, schemas: SchemaCollector): Record<string, Response> {
   const common: ErrorCode[] = ["invalid_request", "rate_limited", "internal_error", "unavailable"];
   const codes = [...endpoint.errors, ...common];
@@ -186,7 +186,7 @@ function errorResponses(endpoint: Endpoint, schemas: SchemaCollector): Record<st
   return Object.fromEntries(responses);
 }
 
-/** The same call by HEAD, whose answers have no body. */
+/** The same call by HEAD: its answers have no body. */
 function withoutContent(operation: Operation): Operation {
   const responses: Operation["responses"] = {};
   for (const [status, { content: _, ...rest }] of Object.entries(operation.responses)) {

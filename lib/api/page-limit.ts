@@ -10,15 +10,15 @@ const wanted = z
   .transform(Number)
   .refine((limit) => limit <= MAX_PAGE, EXPECTED);
 
-/** Text on the wire; a number for who reads the OpenAPI document. */
+/** Text on the wire; the OpenAPI document shows a number. */
 const SHOWN = { type: "integer", minimum: 1, maximum: MAX_PAGE } as const;
 
-/** Most things on a page; where it is not given, the whole list is asked for. */
+/** Most items on a page; without it, the whole list is answered. */
 export const anyPageLimit = wanted
   .optional()
   .meta({ ...SHOWN, description: "all where not given" });
 
-/** Most things on a page. @param normal where it is not given */
+/** Most items on a page. @param normal the default */
 export function pageLimit(normal: number) {
   return wanted.default(normal).meta({ ...SHOWN, description: `${normal} where not given` });
 }

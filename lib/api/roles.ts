@@ -1,6 +1,6 @@
 import * as z from "zod";
 
-/** What a token may do; each role may also what those before it may. */
+/** The roles of tokens. Each role includes those before it. */
 export const ROLES = ["viewer", "operator", "admin"] as const;
 
 export const Role = z.enum(ROLES).meta({
@@ -9,7 +9,7 @@ export const Role = z.enum(ROLES).meta({
 });
 export type Role = z.infer<typeof Role>;
 
-/** Whether somebody with a role may do what needs another one. */
+/** Whether a role includes the one that is needed. */
 export function mayActAs(role: Role, needed: Role): boolean {
   return ROLES.indexOf(role) >= ROLES.indexOf(needed);
 }

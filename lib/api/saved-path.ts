@@ -1,6 +1,9 @@
 import * as z from "zod";
 
-/** Where something was saved. Whoever joins it to a folder stays in that folder. */
+/**
+ * Path of a saved file or set, relative to the server's downloads. Joined to a folder, it stays inside that
+ * folder.
+ */
 export const SavedPath = z
   .string()
   .regex(/^(?:[^./\\][^/\\]*\/)*[^./\\][^/\\]*$/)

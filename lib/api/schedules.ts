@@ -11,13 +11,13 @@ import { duration } from "./sets.ts";
 
 const time = z.iso.datetime().meta({ description: "ISO 8601, UTC" });
 
-/** Most clients that a schedule is asked to run for by their names. */
+/** Most client ids in a schedule's run. */
 const MAX_IDS = 1_000;
 
-/** A time that was missed is made up for within so long at most. */
+/** Latest moment, in ms after it was due, at which a missed time may still run. */
 const MAX_CATCH_UP_MS = 30 * 86_400_000;
 
-/** Times that are shown ahead. */
+/** Most coming times that a preview shows. */
 const MAX_PREVIEW = 100;
 
 export const ScheduleName = z
@@ -58,7 +58,7 @@ const LocalTime = z
 
 const CLOCK_EXPECTED = 'must be a time of the day such as "04:00"';
 
-/** When what is asked for is to be there. */
+/** The time by which deliveries are due. */
 const Due = z
   .strictObject({
     after: duration.optional().meta({ description: "so long after its time" }),
@@ -133,7 +133,7 @@ export const ScheduleChange = z
   .meta({ id: "ScheduleChange" });
 export type ScheduleChange = z.input<typeof ScheduleChange>;
 
-/** A job as it was asked for: what was not said is not there. */
+/** A job as it was asked for; a field that was not given is absent. */
 const AskedJob = z.object({
   name: z.string().nullable().optional(),
   clients: JobClients.meta({ description: "as asked for; others' sites are left out" }),
@@ -204,7 +204,7 @@ export const SchedulePreview = z
   .meta({ id: "SchedulePreview" });
 export type SchedulePreview = z.infer<typeof SchedulePreview>;
 
-/** What a schedule is to be run for; nothing: all its clients, now. */
+/** Which clients and which time a schedule is run for. Without any of it: all its clients, now. */
 export const ScheduleRun = z
   .strictObject({
     client_ids: z
@@ -234,7 +234,7 @@ export const ScheduleRunAnswer = z
   .meta({ id: "ScheduleRunAnswer" });
 export type ScheduleRunAnswer = z.infer<typeof ScheduleRunAnswer>;
 
-/** Whether there is such a time on the clock. */
+/** Whether a text is a valid local time. */
 function isLocalTime(text: string): boolean {
   const wall = Date.parse(`${text}Z`);
   return !Number.isNaN(wall) && new Date(wall).toISOString().startsWith(text);

@@ -12,9 +12,8 @@ import { SelectorText } from "./selector-text.ts";
 import { checkSetFields, SetFields } from "./sets.ts";
 
 /*
- * The REST shapes (CONTRACT, "REST"): the one description of what comes in and goes out, from
- * which requests are validated and the OpenAPI document is made. Requests are strict: an unknown
- * field is refused.
+ * The REST shapes (CONTRACT, "REST"). Requests are validated with them, and the OpenAPI document is made
+ * from them. Requests are strict: an unknown field is refused.
  */
 
 const time = z.iso.datetime().meta({ description: "ISO 8601, UTC" });
@@ -25,7 +24,7 @@ export const RateLimit = z
   .min(MIN_RATE_LIMIT)
   .meta({ description: "most bytes of the file a second" });
 
-/** What the server made for somebody to keep: a terminal that shows it shows all of it. */
+/** A secret made by the server for a person to keep. A terminal can show all of its characters. */
 export const Secret = z.string().regex(/^[\x21-\x7e]{1,1024}$/);
 
 export const DEFAULT_FILE = "file_to_download.txt";
@@ -167,7 +166,7 @@ export const ApiError = z
   .meta({ id: "Error" });
 export type ApiError = z.infer<typeof ApiError>;
 
-/** The path of a file, with dates to be filled in. */
+/** The path of a file, in which dates are filled in. */
 const DatedPath = FilePath.superRefine((path, context) => {
   const flaw = flawOfDates(path, "path");
   if (flaw !== null) context.addIssue({ code: "custom", message: flaw });
@@ -176,7 +175,7 @@ const DatedPath = FilePath.superRefine((path, context) => {
   "is too long with its dates filled in",
 );
 
-/** What is asked for, of whichever client. */
+/** What a download asks for, apart from its client. */
 const orderFields = {
   file_path: DatedPath.optional().meta({
     description: `${DEFAULT_FILE} where neither it nor paths is given; {date} stands for the date at the client`,
@@ -187,7 +186,7 @@ const orderFields = {
   rate_limit: RateLimit.nullable().default(null),
 };
 
-/** The same as {@link NewDownload}, of clients that are named elsewhere. */
+/** {@link NewDownload} without the client, which is named elsewhere. */
 export const DownloadOrder = z
   .strictObject(orderFields)
   .superRefine(checkSetFields)
@@ -200,7 +199,7 @@ export const NewDownload = z
   .meta({ id: "NewDownload" });
 export type NewDownload = z.input<typeof NewDownload>;
 
-/** Why a session is good no more. */
+/** Why a session has ended. */
 export const SessionEnd = z.enum(["signed_out", "expired", "revoked"]).meta({
   description:
     "signed_out: also with another session, or by another API_TOKEN of the server; revoked: the token that it was begun with",

@@ -1,19 +1,22 @@
 import { withoutDates } from "../util/path-dates.ts";
 
-/* How a person's word for what to pull becomes a request: on the page and on the command line alike. */
+/*
+ * Turns what a person types into a request for a file or a set, the same on the page and on the command
+ * line.
+ */
 
-/** Characters that mean something in a pattern. A `]` or `}` alone is itself. */
+/** Characters with a meaning in patterns. A single `]` or `}` is plain. */
 const SPECIAL = /[\\*?[{]/g;
 
 /**
- * Whether a word asks for a set: it has a pattern's characters, or ends in `/`. Else it is a file, whose
- * path may have dates.
+ * Whether a word asks for a set: it contains characters of a pattern, or ends in `/`. Otherwise it is the
+ * path of a file, possibly with dates.
  */
 export function asksForSet(word: string): boolean {
   return /[*?[{]|\/$/.test(withoutDates(word));
 }
 
-/** The pattern that names one path alone, whatever characters it has. */
+/** A pattern that matches exactly one path, whatever characters that has. */
 export function literalPattern(path: string): string {
   return path.replace(SPECIAL, "\\$&");
 }

@@ -57,7 +57,7 @@ const size = z
   })
   .meta({ type: ["integer", "string"], description: 'bytes, or a text such as "5GiB"' });
 
-/** What is said about a set, beside `paths`. */
+/** The fields of a set, besides `paths`. */
 export const SetFields = {
   paths: patterns.optional().meta({
     description:
@@ -80,10 +80,12 @@ export const SetFields = {
   max_bytes: size.optional(),
 };
 
-/** Names of the fields that mean something for a set alone. */
+/** Names of the fields that only sets have. */
 const ONLY_OF_SETS = Object.keys(SetFields).filter((name) => name !== "paths");
 
-/** Holds a request to exactly one of `file_path` and `paths`, and to fields that mean something. */
+/**
+ * Checks that a request has exactly one of `file_path` and `paths`, and no field that means nothing for it.
+ */
 export function checkSetFields(
   body: Record<string, unknown>,
   context: z.core.$RefinementCtx,

@@ -12,7 +12,7 @@ const time = z.iso.datetime();
 /** Most sites that a token can be limited to. */
 const MAX_SITES = 1000;
 
-/** What an admin calls a token or an enrolment key; in small letters, to be told from API_TOKEN. */
+/** Name of a token or an enrolment key, in lower case, so that none can be taken for API_TOKEN. */
 export const CredentialName = z
   .string()
   .regex(
@@ -20,7 +20,7 @@ export const CredentialName = z
     "must be 1 to 64 small letters, digits, '.', '_' or '-', the first a letter or digit",
   );
 
-/** How long something is good for; null: until it is revoked. */
+/** How long a credential is valid, in seconds; null: until it is revoked. */
 export const Lifetime = z
   .int()
   .min(1)

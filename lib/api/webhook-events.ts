@@ -1,4 +1,4 @@
-/** What a webhook can be told of. */
+/** Events that webhooks can be told of. */
 export const WEBHOOK_EVENTS = [
   "download.completed",
   "download.failed",

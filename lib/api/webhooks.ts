@@ -3,13 +3,13 @@ import { pageLimit } from "./page-limit.ts";
 import { CredentialName } from "./tokens.ts";
 import { WEBHOOK_EVENTS } from "./webhook-events.ts";
 
-/* The REST shapes of webhooks: who is told what happens, and what became of telling them. */
+/* The REST shapes of webhooks and of their messages. */
 
 const time = z.iso.datetime().meta({ description: "ISO 8601, UTC" });
 
 export const WebhookEvent = z.enum(WEBHOOK_EVENTS).meta({ id: "WebhookEvent" });
 
-/** The type of the message that `…/test` sends; no webhook has to ask for it. */
+/** Type of the message that `…/test` sends, whatever a webhook has asked for. */
 export const TEST_EVENT = "webhook.test";
 
 /** Most characters of a URL. */
@@ -72,7 +72,7 @@ export const WebhookList = z
   .meta({ id: "WebhookList" });
 export type WebhookList = z.infer<typeof WebhookList>;
 
-/** What signs the messages: `whsec_`, and 24 to 64 bytes in base64. */
+/** The key that signs messages: `whsec_`, then 24 to 64 bytes in base64. */
 const WebhookSecret = z.string().regex(/^whsec_[A-Za-z0-9+/]{32,88}={0,2}$/);
 
 export const WebhookWithSecret = z
@@ -110,7 +110,7 @@ export const WebhookAttemptList = z
   .meta({ id: "WebhookAttemptList" });
 export type WebhookAttemptList = z.infer<typeof WebhookAttemptList>;
 
-/** What `storage.low` tells. */
+/** The contents of `storage.low`. */
 export const StorageSpace = z
   .object({
     free_bytes: z.int().min(0),

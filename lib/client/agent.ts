@@ -28,22 +28,22 @@ export interface AgentOptions {
   chunkSize: number;
   /** Limits all that this client sends, over all its connections. */
   rateLimit: TokenBucket;
-  /** The most that may leave in a day; null: without a limit. */
+  /** Most bytes that may leave in a day; null: no limit. */
   dailyLimit: DailyLimit | null;
-  /** Called with every request that is over. */
+  /** Called whenever a request is over. */
   onRequestEnded: (about: About, delivery: Delivery) => Promise<void>;
-  /** Whether chunks may be compressed, where the server takes that. */
+  /** Whether chunks may be compressed, if the server accepts it. */
   compress: boolean;
   logger: Logger;
 }
 
-/** A connection that carried this much did its work, whatever became of it afterwards. */
+/** Bytes after which a connection counts as useful, however it ends. */
 const WORTH_BYTES = 4 * 1024 * 1024;
 
-/** Most files that are open at once: one that is over takes a moment to be closed. */
+/** Most files that are open at once. Twice the streams, as a finished file takes a moment to be closed. */
 const MAX_OPEN = 2 * MAX_STREAMS;
 
-/** Most bytes of a path in each line of the log: the server chooses it. */
+/** Most bytes of a path in a line of the log, as the server chooses the path. */
 const MAX_SHOWN = 512;
 
 /** Answers the server's requests on one connection: a sender for each file that is wanted. */
@@ -66,8 +66,8 @@ export class Agent {
   }
 
   /**
-   * Acts on a message. What is about a file that is no longer being sent comes too late.
-   * @throws FdsError `protocol_error` when a request uses the stream of another, or is one too many
+   * Acts on a message. A message about a stream that is over is ignored.
+   * @throws FdsError `protocol_error` when a request uses a stream that is in use, or is one too many
    */
   handle(message: ServerStreamMessage): void {
     if (isRequest(message)) return this.#start(message);
@@ -88,7 +88,7 @@ export class Agent {
     }
   }
 
-  /** The connection is gone. Resolves when every file is closed. */
+  /** Stops all streams after the connection ended. Resolves when every file is closed. */
   async stop(): Promise<void> {
     for (const sender of this.#streams.values()) sender.stop("disconnected");
     this.#scheduler.close();
@@ -97,7 +97,7 @@ export class Agent {
 
   #start(request: StreamRequest): void {
     const { stream } = request;
-    // The first one would be out of reach, and nothing could end it.
+    // A second stream of this number would hide the first one, which nothing could end then.
     if (this.#streams.has(stream)) {
       throw new FdsError("protocol_error", `stream ${stream} is in use`);
     }

@@ -7,17 +7,14 @@ import type { SourceFile } from "./owner-rules/source-file.ts";
 const pread = promisify(readCallback);
 
 /**
- * Reads a file block by block, one ahead of the block that is in use. Two buffers take turns: memory
- * that is new to each block has to be had from the system page by page, which costs as much as the
- * reading itself.
+ * Reads a file block by block, one block ahead of the one in use. Two buffers are used in turn: the system
+ * hands out new memory page by page, which costs as much as the reading itself.
  */
 export class BlockReader {
   readonly #buffers = [new Uint8Array(0), new Uint8Array(0)];
   #ahead: { offset: number; block: Promise<Uint8Array<ArrayBuffer>> } | undefined;
 
-  /**
-   * @param lengthAt how many bytes the block at an offset is to have; 0 where there is none
-   */
+  /** @param lengthAt the length of the block at an offset; 0 where there is none */
   constructor(
     private readonly file: SourceFile,
     private readonly lengthAt: (offset: number) => number,
@@ -29,19 +26,19 @@ export class BlockReader {
    */
   async blockAt(offset: number): Promise<Uint8Array<ArrayBuffer>> {
     if (this.#ahead?.offset !== offset) {
-      // What is read in vain must not be written into a buffer that is in use again.
+      // A block read in vain must not be written into a buffer that is in use again.
       await this.#ahead?.block.catch(() => undefined);
       this.#ahead = { offset, block: this.#read(offset) };
     }
     const block = await this.#ahead.block;
     const next = offset + block.length;
     this.#ahead = { offset: next, block: this.#read(next) };
-    // Its error is met when it is awaited, or does not matter any more.
+    // The error is thrown where the block is awaited; if that never happens, it does not matter.
     this.#ahead.block.catch(() => undefined);
     return block;
   }
 
-  /** Gives the buffers back, once nothing is read into them any more. */
+  /** Frees the buffers, once nothing is read into them any more. */
   async close(): Promise<void> {
     await this.#ahead?.block.catch(() => undefined);
     for (const buffer of this.#buffers) release(buffer);
@@ -60,9 +57,9 @@ export class BlockReader {
 }
 
 /**
- * Through the open descriptor: whoever has the file's name by now, it is the same file. With
- * pread(2): a slice of `Bun.file(fd)` moves the position that all reads share, and one that begins
- * at 0 reads wherever that is.
+ * Reads at a position of an open file, with pread(2). The descriptor stays the same file, whoever has its
+ * name by now. A slice of `Bun.file(fd)` would move the position that all reads share, and one that begins
+ * at 0 reads wherever that position is.
  * @returns the part of the buffer that was filled
  */
 export async function readAt(

@@ -3,7 +3,7 @@ import { CLIENT_ERROR_CODES } from "../protocol/messages.ts";
 
 type ClientErrorCode = (typeof CLIENT_ERROR_CODES)[number];
 
-/** What a server is told of anything thrown: a code that a client may say, and a sentence. */
+/** What the server is told of an error: a code that clients may send, and a sentence. */
 export function clientErrorOf(error: unknown): { code: ClientErrorCode; message: string } {
   const message = error instanceof Error ? error.message : String(error);
   const code = CLIENT_ERROR_CODES.find(

@@ -1,19 +1,19 @@
-/** The fastest one: what takes longer than the link does saves nothing. */
+/** The fastest level: compression that is slower than the link saves nothing. */
 const LEVEL = 1;
-/** A chunk that would not become shorter by this part of it is sent as it is. */
+/** Share by which a chunk must shrink to be sent compressed. */
 const LEAST_SAVING = 0.03;
-/** Fewer bytes are not worth the work. */
+/** Chunks with fewer bytes are not compressed. */
 const SMALLEST = 1024;
-/** A look at what is perhaps not compressible takes these bytes of a chunk. */
+/** Bytes of a chunk that are compressed to see whether the file compresses at all. */
 const SAMPLE = 64 * 1024;
-/** After a look that was in vain, the next one is this far ahead, and twice as far each time. */
+/** Bytes until the next sample after one that did not compress; doubles each time. */
 const FIRST_REST = 1024 * 1024;
 const LONGEST_REST = 16 * 1024 * 1024;
-/** How fast a file goes is measured over at least this long, in ms. */
+/** Shortest time over which a file's rate is measured, in ms. */
 const PERIOD_MS = 250;
-/** A file that spends more of its time than this in the compressor may be faster without it. */
+/** A file that spends a larger share of its time in the compressor is tried without it. */
 const BUSY_SHARE = 0.5;
-/** When it was not, it is tried again after this time, in ms. */
+/** Time until the next trial without compression, in ms, where the last one was slower. */
 const NEXT_TRIAL_MS = 10_000;
 
 export interface CompressorOptions {
@@ -23,11 +23,11 @@ export interface CompressorOptions {
 }
 
 /**
- * Decides for one file, chunk by chunk, whether its bytes are sent compressed: where it saves
- * something, and where the link is slower than the compressor.
+ * Decides chunk by chunk whether the bytes of one file are sent compressed: only if they shrink, and if the
+ * link is slower than the compressor.
  */
 export class Compressor {
-  /** True while the last chunks shrank: the next ones most likely do. */
+  /** True while the last chunks shrank, as the next ones most likely will. */
   #trusted = false;
   /** Bytes before this offset are sent without compression. */
   #restUntil = 0;
@@ -35,10 +35,10 @@ export class Compressor {
 
   /** False while compressing was found to be slower than the link. */
   #pays = true;
-  /** Bytes per ms that were sent with compression, when it was last found to be slower than the link. */
+  /** Bytes per ms with compression, measured when it was last slower than the link. */
   #rateWith = 0;
   #nextTrialAt = -Infinity;
-  /** Where and when the measured period began, and how long of it was spent compressing. */
+  /** The period that is being measured: where and when it began, and the time in it spent compressing. */
   #period = { offset: 0, at: -Infinity, busyMs: 0 };
   readonly #compress: (bytes: Uint8Array) => Promise<Uint8Array>;
   readonly #now: () => number;
@@ -79,8 +79,8 @@ export class Compressor {
   }
 
   /**
-   * Compares how fast the file goes with the compressor and without it. On a slow link the
-   * compressor mostly waits, and nothing is tried.
+   * Compares the file's rate with compression and without. On a slow link the compressor mostly waits, and
+   * nothing is tried.
    */
   #measure(offset: number): void {
     const now = this.#now();

@@ -10,13 +10,13 @@ import type { TlsPaths } from "./tls-files.ts";
 
 type ClientSettings = Settings<typeof CLIENT_SETTINGS>;
 
-/** How to know the server, and to be known to it. */
+/** How the client verifies the server, and proves itself to it. */
 export interface ClientTls extends TlsPaths {
-  /** Public keys of which the server must have one; none: any that is trusted will do. */
+  /** Pins: the server's public key must be one of these. Empty: any trusted certificate will do. */
   pins: string[];
 }
 
-/** Settings that are not passed on as they are: {@link configOf} makes something of them. */
+/** Settings that {@link configOf} turns into other values. */
 const MADE_INTO_OTHERS = [
   "serverUrl",
   "isInsecure",
@@ -46,12 +46,12 @@ environment${ENVIRONMENT_NOTE}.
 ${describeSettings(CLIENT_SETTINGS)}
 `;
 
-/** What is known of the program's surroundings. */
+/** The program's surroundings that settings depend on. */
 interface Surroundings {
   env: Environment;
   /** Whether a person sees the log as it is written. */
   isTerminal: boolean;
-  /** Tells whether a path is there. */
+  /** Whether a path exists. */
   exists: (path: string) => boolean;
 }
 
@@ -59,7 +59,7 @@ interface Surroundings {
  * Reads the client's flags and environment.
  * @param argv without the program's name
  * @param isTerminal whether a person sees the log as it is written
- * @param exists tells whether a path is there
+ * @param exists whether a path exists
  * @returns "help" when that is what was asked for
  * @throws UsageError that names the setting, the value (but no secret) and what was expected
  */
@@ -73,7 +73,7 @@ export function readClientConfig(
   return settings.helpWanted ? "help" : configOf(settings, { env, isTerminal, exists });
 }
 
-/** What is read as it is, and what is made of settings and of what is around. */
+/** The settings that are used as they are, and the values that are made of the others. */
 function configOf(settings: ClientSettings, { env, isTerminal, exists }: Surroundings) {
   const id = settings.read("id");
   const serverUrl = readServerUrl(settings);
@@ -91,7 +91,10 @@ function configOf(settings: ClientSettings, { env, isTerminal, exists }: Surroun
   };
 }
 
-/** The key and the files would pass readable: that has to be wanted. */
+/**
+ * Refuses an unencrypted connection unless it is explicitly allowed: key and files could be read on the
+ * way.
+ */
 function readServerUrl(settings: ClientSettings): URL {
   const url = settings.read("serverUrl");
   const isInsecure = url.protocol === "ws:" && !isLoopback(url.hostname);

@@ -11,26 +11,26 @@ const Contents = z.object({
   state: z.enum(["connecting", "connected", "waiting", "stopped"]),
   /** ISO 8601, UTC. */
   since: z.iso.datetime(),
-  /** Why the last try came to nothing. */
+  /** Why the last try failed. */
   reason: z.string().nullable(),
   server: z.string(),
-  /** The version of the last server that this process reached; null: it reached none. */
+  /** Version of the server that this process reached last; null: none yet. */
   server_version: z.string().nullable(),
   /** The process of the client, and its version. */
   pid: z.int(),
   version: z.string(),
 });
 
-/** How a client stands with its server. */
+/** The state of the client's connection, as the site's programs see it. */
 export type ConnectionRecord = z.infer<typeof Contents>;
 
-/** What changed: connected to a server of some version, or waiting for the next try for a reason. */
+/** A change: connected to a server of some version, or waiting for the next try for a reason. */
 export type ConnectionChange =
   { state: "connected"; serverVersion: string } | { state: "waiting"; reason: string };
 
 /**
- * Tells other programs at the site how the client stands with its server: `connection.json` in the
- * state folder. What cannot be written is told in the log, and holds nothing up.
+ * Tells other programs at the site whether the client is connected: `connection.json` in the state folder.
+ * A failed write is logged, and holds nothing up.
  */
 export class ConnectionRecorder {
   readonly #writing = new SerialQueue();
@@ -63,19 +63,19 @@ export class ConnectionRecorder {
     }
   }
 
-  /** Resolves when all that was told is written, or failed. */
+  /** Resolves when all changes so far are written, or have failed to be. */
   settled(): Promise<void> {
     return this.#writing.idle();
   }
 
-  /** Resolves when it is written that the client stopped. */
+  /** Records that the client stopped. Resolves when that is written. */
   close(): Promise<void> {
     this.#write({ state: "stopped", reason: null });
     return this.settled();
   }
 
   #write(change: Partial<ConnectionRecord>): void {
-    // Waiting again is waiting still.
+    // A repeated wait keeps the time at which waiting began.
     const isNew = change.state !== undefined && change.state !== this.#record.state;
     const since = isNew ? new Date().toISOString() : this.#record.since;
     this.#record = { ...this.#record, ...change, since };
@@ -88,7 +88,10 @@ export class ConnectionRecorder {
   }
 }
 
-/** Readers see the old text or the new one. A power cut may take it: the next start writes it anew. */
+/**
+ * Replaces the file: readers see the old text or the new one. It is not flushed, as the next start writes
+ * it anew.
+ */
 async function replace(path: string, text: string): Promise<void> {
   const temporary = `${path}.tmp`;
   try {
@@ -101,8 +104,8 @@ async function replace(path: string, text: string): Promise<void> {
 }
 
 /**
- * Reads how a client stands with its server.
- * @returns null where no client ever ran with this folder, or what is there cannot be understood
+ * Reads the state of the client's connection.
+ * @returns null where no client ever ran with this folder, or the file cannot be understood
  * @throws Error of the system where the file may not be read
  */
 export async function readConnectionRecord(stateDir: string): Promise<ConnectionRecord | null> {

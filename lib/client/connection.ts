@@ -12,17 +12,20 @@ import { Agent, type AgentOptions } from "./agent.ts";
 import { codeOfSocketError, describeAnswer, dial, type DialOptions } from "./dial.ts";
 import { introductionOf, type IntroductionOptions } from "./introduction.ts";
 
-/** The server has this long, in ms, to take the connection and the registration. */
+/** How long the server has to accept the connection and the registration, in ms. */
 const CONNECT_WITHIN_MS = 20_000;
-/** How often the connection is looked after, in ms. */
+/** How often a connection is checked and pinged, in ms. */
 const TEND_INTERVAL_MS = 5_000;
-/** Limit of the messages of a server: far more than it needs to grant credit on the fastest link. */
+/** Limit of messages from a server: far more than it needs to grant credit on the fastest link. */
 const MESSAGES = { burst: 20_000, everyMs: 0.1 };
-/** Most bytes that wait in the socket for a server that does not read. Frames wait for room, so they never take as many. */
+/**
+ * Most bytes that wait in the socket for a server that does not read. Frames alone never reach it, as they
+ * wait for room.
+ */
 const MAX_UNREAD_BYTES = 16 * 1024 * 1024;
 
 export interface ConnectionOptions extends AgentOptions, DialOptions, IntroductionOptions {
-  /** @param newKeyTaken the server knows the client by its new key from now on */
+  /** @param newKeyTaken true: the server has replaced the client's key by its new one */
   onRegistered: (newKeyTaken: boolean, serverVersion: string) => void;
 }
 
@@ -30,11 +33,11 @@ export interface ConnectionOptions extends AgentOptions, DialOptions, Introducti
 export interface Ending {
   /** One line for the log. */
   reason: string;
-  /** The server's code, where it gave one. */
+  /** The code of the server's close frame, if it sent one. */
   code: ErrorCode | undefined;
-  /** The server had taken the registration. */
+  /** True if the server had accepted the registration. */
   registered: boolean;
-  /** True if the connection delivered a whole file, or a good part of one. */
+  /** True if the connection delivered a whole file, or a large part of one. */
   worked: boolean;
   /** ms */
   lasted: number;
@@ -49,12 +52,12 @@ export class Connection {
   readonly #messages = new RateLimiter(MESSAGES);
   #over = false;
   #registered = false;
-  // Monotonic, ms: a clock that is set must not kill the connection.
+  // Monotonic, in ms: setting the clock must not end the connection.
   readonly #dialledAt = performance.now();
   #heardAt = performance.now();
   #pingedAt = performance.now();
 
-  /** @throws Error when the runtime cannot use the options */
+  /** @throws Error when the runtime refuses the options */
   constructor(private readonly options: ConnectionOptions) {
     this.#socket = dial(options);
     this.#agent = new Agent(this.#socket, options);
@@ -71,7 +74,7 @@ export class Connection {
     this.#timer = setInterval(() => this.#tend(), TEND_INTERVAL_MS);
   }
 
-  /** Whether there is still something to be expected of it. */
+  /** False once the connection has ended, or can do nothing any more. */
   get isAlive(): boolean {
     return !this.#over;
   }
@@ -81,7 +84,7 @@ export class Connection {
     return this.#ending.promise;
   }
 
-  /** Says goodbye: the program ends. */
+  /** Closes the connection as the program ends. */
   close(): void {
     this.#socket.close(1000, "the client stops");
     this.#end("the client stops");
@@ -113,7 +116,7 @@ export class Connection {
           ? cause
           : new FdsError("internal_error", String(cause), { cause });
       this.#socket.close(error.close, error.code);
-      // What else it has to say does not matter any more.
+      // Messages after this one do not matter.
       this.#socket.pause();
       this.#end(`protocol broken: ${error.message}`, error.code);
     }
@@ -154,7 +157,7 @@ export class Connection {
     this.#end(`${code ? "protocol broken: " : ""}${error.message || "cannot connect"}`, code);
   }
 
-  /** Ends the connection without a close frame: the other side is not there to read it. */
+  /** Ends the connection without a close frame, which nobody would read. */
   #drop(reason: string): void {
     this.#socket.terminate();
     this.#end(reason);
@@ -176,7 +179,7 @@ export class Connection {
   }
 }
 
-/** @param code of a close that brought no reason; 1006 stands for none at all (RFC 6455, 7.1.5) */
+/** @param code of a close frame without a reason; 1006: there was no close frame (RFC 6455, 7.1.5) */
 export function describeClose(code: number): string {
   return code === 1006 ? "the connection broke off" : `closed with code ${code}`;
 }

@@ -2,9 +2,9 @@ import { type HandshakeAnswer, WebSocket, type WebSocketOptions } from "ws";
 import type { ErrorCode } from "../protocol/errors.ts";
 import { MAX_MESSAGE_BYTES, SUBPROTOCOL } from "../protocol/messages.ts";
 
-/** A server that was told goodbye has this long, in ms, to end the connection. */
+/** How long the server has, in ms, to end a connection that the client closes. */
 const CLOSE_WITHIN_MS = 2_000;
-/** Most characters of what a strange server says, in a message. */
+/** Most characters of an unknown server's answer in a message. */
 const MAX_SHOWN = 200;
 
 export interface DialOptions {
@@ -16,9 +16,8 @@ export interface DialOptions {
 }
 
 /**
- * Begins to connect. What the server sends is bounded from here on: a message has a most of bytes,
- * in one frame or in many.
- * @throws Error when the runtime cannot use the options
+ * Begins to connect. From here on, the size of the server's messages is limited, in one frame or in many.
+ * @throws Error when the runtime refuses the options
  */
 export function dial({ serverUrl, tls, proxy }: DialOptions): WebSocket {
   return new WebSocket(serverUrl, [SUBPROTOCOL], {
@@ -30,7 +29,7 @@ export function dial({ serverUrl, tls, proxy }: DialOptions): WebSocket {
   });
 }
 
-/** The error of a server that answers, but opens no WebSocket. */
+/** Describes the answer of a server that opens no WebSocket. */
 export function describeAnswer({ statusCode, statusMessage, headers }: HandshakeAnswer): string {
   const answer = `${statusCode} ${statusMessage}`.trim().slice(0, MAX_SHOWN);
   const location = headers["location"]?.slice(0, MAX_SHOWN);
@@ -39,7 +38,7 @@ export function describeAnswer({ statusCode, statusMessage, headers }: Handshake
     : `the server answered ${answer} and leads to "${location}", check SERVER_URL`;
 }
 
-/** What the runtime found wrong with what a server sent, as a code of ours; undefined: nothing. */
+/** The protocol's code for an error that the runtime found in what the server sent; undefined: none. */
 export function codeOfSocketError({ code }: { code?: string }): ErrorCode | undefined {
   if (code === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH") return "message_too_large";
   return code?.startsWith("WS_ERR_") ? "protocol_error" : undefined;

@@ -5,8 +5,8 @@ import { TOKEN } from "../util/kinds.ts";
 import { systemCode } from "../util/system-error.ts";
 
 /**
- * A token to enrol with that is good for once: the client removes the file when the server knows its
- * key. `fds client install` puts it there, so that no settings hold it.
+ * Path of the file with a token for enrolling once. `fds client install` writes it, so that no settings
+ * hold the token. The client removes it when the server knows its key.
  */
 export function enrolTokenFile(stateDir: string): string {
   return join(stateDir, "enroll-token");
@@ -14,7 +14,7 @@ export function enrolTokenFile(stateDir: string): string {
 
 /**
  * @returns null where there is none
- * @throws UsageError when what is there is no token, or cannot be read
+ * @throws UsageError when the file cannot be read, or contains no token
  */
 export async function readEnrolToken(stateDir: string): Promise<string | null> {
   const path = enrolTokenFile(stateDir);
@@ -29,7 +29,7 @@ export async function readEnrolToken(stateDir: string): Promise<string | null> {
   }
 }
 
-/** The server knows the client's key by now. */
+/** Removes the token; the server knows the client's key now. */
 export async function removeEnrolToken(stateDir: string): Promise<void> {
   await rm(enrolTokenFile(stateDir), { force: true });
 }

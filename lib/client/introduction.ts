@@ -5,16 +5,16 @@ import type { ClientKeys } from "./key.ts";
 export interface IntroductionOptions {
   id: string;
   keys: ClientKeys;
-  /** Shown to enrol; undefined where the key is enough. */
+  /** Sent to enrol; undefined where the key is enough. */
   enrolToken: string | undefined;
   version: string;
-  /** IANA name of the zone in which its local times are; null: unknown. */
+  /** IANA name of the zone of its local times; null: unknown. */
   timeZone: string | null;
   /** Most bytes in a frame that this client sends. */
   chunkSize: number;
 }
 
-/** What a client says of itself at the beginning of a connection. */
+/** What a client says of itself when it connects. */
 export function introductionOf({
   id,
   keys,

@@ -6,28 +6,28 @@ import { UsageError } from "../util/flags.ts";
 import { systemCode } from "../util/system-error.ts";
 
 const KEY_BYTES = 32;
-/** The same bytes as base64url. */
+/** A key as base64url: 256 bits. */
 const KEY_PATTERN = /^[A-Za-z0-9_-]{43}$/;
 
-/** Whoever holds the lock needs some ms; one that is older than this, in ms, was left by a crash. */
+/** Age of a lock, in ms, from which it must be left from a crash: its work takes some ms. */
 const LOCK_MS = 2_000;
 const LOOK_EVERY_MS = 50;
 
-/** What a client proves itself with. */
+/** What a client proves its identity with. */
 export interface ClientKeys {
   key: string;
-  /** Is to take the place of `key`, which is too old. */
+  /** A new key that is to replace `key`, which is too old. */
   newKey?: string;
 }
 
 /**
- * The key that a client's id belongs to, made at its first start. The client makes it, and not the
- * server, so that a lost answer to the first registration costs nothing.
- * @param stateDir made if it is not there
- * @returns 256 random bits as base64url; whether they were made just now, so that no server knows them
+ * The key that a client's id belongs to, made at its first start. The client makes it, not the server, so
+ * that a lost answer to the first registration costs nothing.
+ * @param stateDir made if it does not exist
+ * @returns 256 random bits as base64url, and whether they were made just now, so that no server knows them
  * @throws UsageError when the folder cannot be used
- * @throws Error when the key in it is no key; it is never replaced, as the id belongs to the lost
- *   one for good
+ * @throws Error when the file holds no key; it is never replaced, as the id belongs to the lost key for
+ *   good
  */
 export async function loadOrCreateKey(stateDir: string): Promise<{ key: string; isNew: boolean }> {
   const path = keyPath(stateDir);
@@ -46,12 +46,12 @@ export async function loadOrCreateKey(stateDir: string): Promise<{ key: string; 
 }
 
 /**
- * What to show to the server: the key and, where that is too old, also one that is to take its
- * place. Both are kept and shown until the server says that it took the new one, so whoever of the
- * two crashes in between, one of them is right.
+ * The keys to send to the server: the key, and a new one to replace it where it is too old. Both are kept
+ * and sent until the server says that it took the new one. So if either side crashes in between, one of the
+ * keys is right.
  * @param maxAge of the key, in ms
- * @throws Error when the key is gone, or no key any more: no other one is made while the client runs,
- *   as the id belongs to that one
+ * @throws Error when the file is gone or holds no key: no other key is made while the client runs, as the
+ *   id belongs to that one
  */
 export async function keysToShow(stateDir: string, maxAge: number): Promise<ClientKeys> {
   const path = keyPath(stateDir);
@@ -63,9 +63,9 @@ export async function keysToShow(stateDir: string, maxAge: number): Promise<Clie
 }
 
 /**
- * The keys as they are. Nothing is made or removed.
+ * Reads the keys, without making or removing any.
  * @returns null where there is none yet
- * @throws Error when what is there is no key, or an error of the system
+ * @throws Error when the file holds no key, or an error of the system
  */
 export async function lookAtKeys(
   stateDir: string,
@@ -79,23 +79,23 @@ export async function lookAtKeys(
   return { keys, madeAt: (await stat(path)).mtime };
 }
 
-/** Keys that no server knows, for a client that has none yet. They are kept nowhere. */
+/** Keys that no server knows, for a client that has none yet. They are not saved. */
 export function keysForNow(): ClientKeys {
   return { key: randomKey() };
 }
 
-/** The server took the new key: the old one is good no more, and goes. */
+/** Replaces the old key, which is no longer valid, by the new one that the server took. */
 export async function takeNewKey(stateDir: string): Promise<void> {
   try {
     await rename(newKeyPath(stateDir), keyPath(stateDir));
   } catch (error) {
-    // Another process with this folder was first.
+    // Another process with the same folder was first.
     if (systemCode(error) !== "ENOENT") throw error;
   }
   await syncFolder(stateDir);
 }
 
-/** The files that hold a key, whether they are there or not. */
+/** Paths of the files that hold a key, whether they exist or not. */
 export function keyFiles(stateDir: string): string[] {
   return [keyPath(stateDir), newKeyPath(stateDir)];
 }
@@ -112,7 +112,9 @@ function newKeyPath(stateDir: string): string {
   return join(stateDir, "key.new");
 }
 
-/** @returns null where there is none, or none that any server can have seen: what is no key is not shown */
+/**
+ * @returns null where there is none. A file without a valid key counts as none: no server can have seen it
+ */
 async function readNewKey(stateDir: string): Promise<string | null> {
   const path = newKeyPath(stateDir);
   const key = (await read(path))?.trim() ?? null;
@@ -130,7 +132,7 @@ async function read(path: string): Promise<string | null> {
   }
 }
 
-/** @returns the key that is in the file then, which may be another start's */
+/** @returns the key that is in the file afterwards; another process may have written it */
 async function create(path: string): Promise<string> {
   const candidate = `${path}.${randomUUID()}`;
   await writeFileDurably(candidate, randomKey(), 0o600);
@@ -143,21 +145,21 @@ async function create(path: string): Promise<string> {
   return readFile(path, "utf8");
 }
 
-/** Gives a file a name, unless another start was first with one of its own. */
+/** Gives a file its name, unless another process was first. */
 async function placeOnce(candidate: string, path: string): Promise<void> {
   try {
-    // A link, unlike a rename, fails where another start was first.
+    // A link, unlike a rename, fails where the name is taken.
     await link(candidate, path);
   } catch (error) {
     if (systemCode(error) === "EEXIST") return;
-    // Not every disk has links, and each says so in another way.
+    // Some disks have no links, and report it in different ways.
     await withLock(`${path}.lock`, async () => {
       if ((await read(path)) === null) await rename(candidate, path);
     });
   }
 }
 
-/** @param folder made as long as the work is done: who finds it there waits */
+/** @param folder exists while the work is done; others who find it wait */
 async function withLock(folder: string, work: () => Promise<void>): Promise<void> {
   for (let waited = 0; waited < LOCK_MS && !(await isMade(folder)); waited += LOOK_EVERY_MS) {
     await Bun.sleep(LOOK_EVERY_MS);
@@ -169,7 +171,7 @@ async function withLock(folder: string, work: () => Promise<void>): Promise<void
   }
 }
 
-/** @returns false where it was there */
+/** @returns false where it existed already */
 async function isMade(folder: string): Promise<boolean> {
   try {
     await mkdir(folder);

@@ -2,16 +2,16 @@ import type { ChecksumAlgorithm } from "../protocol/checksum.ts";
 import { FdsError } from "../protocol/errors.ts";
 import { release } from "../util/release.ts";
 
-/** Bytes hashed at a time: it holds the event loop for about 1.5 ms. */
+/** Bytes hashed at a time, which holds the event loop for about 1.5 ms. */
 const BLOCK = 1024 * 1024;
 
 /**
- * Gives bytes of a file, fewer than asked for at its end; each time in a buffer of their own, which
- * is released once they are hashed.
+ * Reads bytes of a file, fewer than asked for at its end. Each result has a buffer of its own, which is
+ * released after hashing.
  */
 export type Read = (offset: number, length: number) => Promise<Uint8Array>;
 
-/** Called with the bytes hashed so far; false ends it. */
+/** Called with the number of bytes hashed so far; false ends it. */
 export type GoOn = (offset: number) => boolean;
 
 /**

@@ -1,11 +1,12 @@
 import type { GoOn } from "./prefix-hash.ts";
 
-/** While a long file is read again, the server hears of it this often, in ms. */
+/** How often the server is told, in ms, that a long file is being read again. */
 const PROVING_EVERY_MS = 5_000;
 
 /**
- * Tells the server now and then how far a file was read again, or a walk came.
- * @param tell says an offset to the server
+ * Makes a {@link GoOn} that now and then tells the server how far a file was read again, or how far a walk
+ * came.
+ * @param tell sends an offset to the server
  * @param isWanted false ends the reading
  */
 export function provingNowAndThen(tell: (offset: number) => void, isWanted: () => boolean): GoOn {

@@ -5,11 +5,11 @@ import type { Environment } from "../util/settings.ts";
 const DEFAULT_PORTS: Record<string, string> = { "ws:": "80", "wss:": "443" };
 
 /**
- * The proxy on the way to a server, by the variables that most programs know: `HTTPS_PROXY` for
- * wss, `HTTP_PROXY` for ws, unless `NO_PROXY` names the server. Lower case is understood too. A
- * server on this machine is reached without one: the proxy would see the key, and take it to another machine.
+ * The proxy for connections to a server, from the usual variables: `HTTPS_PROXY` for wss, `HTTP_PROXY` for
+ * ws, unless `NO_PROXY` names the server. Lower case works too. A server on this machine is reached without
+ * a proxy, which would otherwise see the key and send it to another machine.
  * @param server a ws or wss URL
- * @returns the proxy's URL, or null to go straight
+ * @returns the proxy's URL, or null for a direct connection
  * @throws UsageError that names the variable; its value may hold a password and is not repeated
  */
 export function proxyFor(server: URL, env: Environment): string | null {
@@ -23,11 +23,14 @@ export function proxyFor(server: URL, env: Environment): string | null {
   throw new UsageError(`${source} has a wrong value, expected a URL such as "http://proxy:3128"`);
 }
 
-/** A name in the list also stands for everything below it, with a dot in front or without. */
+/**
+ * Whether `NO_PROXY` names the server. A name in the list also covers all names below it, with or without a
+ * leading dot.
+ */
 function isExempt(server: URL, list: string): boolean {
   const port = server.port || DEFAULT_PORTS[server.protocol];
   const { hostname } = server;
-  // The host of an IPv6 URL is in brackets, which a list may leave out.
+  // The host of an IPv6 URL has brackets, which the list may leave out.
   const names = [hostname, `${hostname}:${port}`, hostname.replace(/^\[(.*)\]$/, "$1")];
   return list
     .toLowerCase()

@@ -7,51 +7,51 @@ import type { ConnectionChange } from "./connection-record.ts";
 import type { ClientKeys } from "./key.ts";
 import { watch } from "./watchdog.ts";
 
-/** Full jitter from 1 to 60 s, in ms. */
+/** Bounds of the waits, in ms: full jitter from 1 to 60 s. */
 const FIRST_WAIT_MS = 1_000;
 const MAX_WAIT_MS = 60_000;
-/** After a connection that lasted this long, in ms, the waits begin anew. */
+/** Duration of a connection, in ms, after which the waits begin anew. */
 const STABLE_MS = 60_000;
 
 export interface ReconnectOptions extends Omit<
   ConnectionOptions,
   "enrolToken" | "onRegistered" | "tls"
 > {
-  /** Shown only where the server does not know the key. */
+  /** Sent only where the server does not know the key. */
   enrolToken: string | null;
-  /** No server can know the key: it is shown with what the client enrols with at once. */
+  /** True where no server can know the key: the enrolment token is sent at once. */
   isKeyNew: boolean;
-  /** What to show at the next connection, in place of `keys`. */
+  /** Gives the keys to send at the next connection, instead of `keys`. */
   keysToShow: () => Promise<ClientKeys>;
-  /** The server took the new one of them. */
+  /** Called when the server took the new key. */
   takeNewKey: () => Promise<void>;
-  /** Told how the client stands with its server, whenever that changes. */
+  /** Called whenever the state of the connection changes. */
   onChange?: (change: ConnectionChange) => void;
-  /** How to speak TLS at the next connection. */
+  /** Gives the TLS options of the next connection. */
   tlsToUse: () => Promise<ConnectionOptions["tls"]>;
   logger: Logger;
 }
 
 /**
- * Stays connected until it is told to stop: dials again whenever a connection ends or cannot begin,
- * and enrols when the server does not know the client's key, or wants another.
- * @throws Error when it stands still, or cannot go on
+ * Stays connected until it is told to stop. It dials again whenever a connection ends or fails, and enrols
+ * when the server does not know the client's key, or asks for it.
+ * @throws Error when nothing happens any more, or it cannot go on
  */
 export function stayConnected(options: ReconnectOptions, stop: AbortSignal): Promise<void> {
   const connections = new Connections(options, stop);
   return watch(connections.run(), () => connections.isWell);
 }
 
-/** One connection after the other. */
+/** Runs one connection after the other. */
 class Connections {
   #current: Connection | undefined;
   #isWaiting = false;
-  /** A server asks as often as it likes. */
+  /** Limited logger, as a server can cause any number of requests. */
   readonly #requestLogger: Logger;
   #keys: ClientKeys;
-  /** Connections in a row that came to nothing. */
+  /** Failed connections in a row. */
   #attempt = 0;
-  /** The server wants to see what the client enrols with. */
+  /** True: send the enrolment token at the next connection. */
   #enrol: boolean;
 
   constructor(
@@ -63,7 +63,7 @@ class Connections {
     this.#enrol = options.isKeyNew;
   }
 
-  /** True while there is a connection, or a wait for the next try. */
+  /** False once there is neither a connection nor a planned try. */
   get isWell(): boolean {
     return this.#isWaiting || (this.#current?.isAlive ?? false);
   }
@@ -118,14 +118,14 @@ class Connections {
       .catch((error: unknown) => logger.error("the new key was not put in place", {}, error));
   }
 
-  /** Tells how it ended. @returns how long to wait for the next try, in ms */
+  /** Reports how a connection ended. @returns how long to wait before the next try, in ms */
   #waitAfter(ending: Ending): number {
     const { logger, enrolToken, onChange } = this.options;
     const { reason, code, registered, worked, lasted } = ending;
     const known = !this.#enrol;
     const asksToEnrol = code !== undefined && meaningOf(code).asksToEnrol === true;
     const isAsked = asksToEnrol && enrolToken !== null;
-    // What the server asked for once counts until it is reached again and says something else.
+    // A request to enrol holds until the server answers something else.
     this.#enrol = isAsked || (this.#enrol && code === undefined && !registered);
     if (isAsked && known) return 0;
     onChange?.({ state: "waiting", reason });
@@ -141,13 +141,13 @@ class Connections {
   }
 }
 
-/** An error before there is a connection counts as a failed connection, which is tried again. */
+/** An error before a connection counts as a failed connection, which is tried again. */
 function cannotBegin(error: unknown): Ending {
   const reason = error instanceof Error ? error.message : String(error);
   return { reason, code: undefined, registered: false, worked: false, lasted: 0 };
 }
 
-/** The server will say it again until somebody changes something: no hurry to hear it. */
+/** Whether the server refused, and will again until somebody changes something. The next try can wait. */
 function wasRefused({ code, registered }: Ending): boolean {
   const reconnect = code && meaningOf(code).reconnect;
   return reconnect === "slowly" || (reconnect === "slowly_if_refused" && !registered);

@@ -2,23 +2,26 @@ import { type FileIdentity, mayBeTheSame } from "../protocol/identity.ts";
 import type { DownloadRequest } from "../protocol/messages.ts";
 import { type GoOn, hashPrefix, type Read } from "./prefix-hash.ts";
 
-/** Where a download begins, with the hash of what lies before. */
+/** Where a download begins, and the hash of the bytes before it. */
 export interface Start {
   offset: number;
   /** Bytes to deliver, from the first byte of the file. */
   totalSize: number;
   hash: Bun.CryptoHasher;
-  /** By which the server knows the file: as it was when its first byte was read for this download. */
+  /**
+   * The identity by which the server knows the file: its state when its first byte was read for this
+   * download.
+   */
   identity: FileIdentity;
-  /** Why it starts over, where it does. */
+  /** Why it starts over, if it does. */
   reason?: string;
 }
 
 /**
- * When a download may resume: it is the same file, no shorter than it was, and its first bytes are
- * those that the server has, which both sides read again and compare by their checksum. Otherwise it
- * starts over. A resumed file is delivered at the size it had at first.
- * @param identity of the file as it is open now
+ * Decides whether a download may resume: it must be the same file, not shorter than before, and both sides
+ * must have the same first bytes, which they read again and compare by checksum. Otherwise it starts over.
+ * A resumed file is delivered at the size that it had at first.
+ * @param identity of the open file now
  * @throws FdsError `protocol_error` when `goOn` ended it
  */
 export async function decideStart(

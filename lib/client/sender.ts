@@ -21,37 +21,37 @@ import { Source } from "./source.ts";
 import type { SendScheduler } from "./send-scheduler.ts";
 
 /**
- * A frame fills no more than this part of what may be under way: the server takes whole frames, and
- * grants more as it takes them. With one frame in the window, a long link would stand idle.
+ * Largest share of the window in one frame. The server takes whole frames and grants more with each: with a
+ * single frame in the window, a long link would stand idle.
  */
 const WINDOW_SHARE = 1 / 4;
-/** Frames do not become crumbs where little is granted. */
+/** Smallest frame where little is granted, in bytes. */
 const MIN_SHARE = 16 * 1024;
 
 export interface SenderOptions {
   request: DownloadRequest;
   roots: Roots;
   scheduler: SendScheduler;
-  /** Most bytes in a frame: the client's own limit, where it is under the server's. */
+  /** Most bytes in a frame: the client's own limit or the server's, whichever is lower. */
   chunkSize: number;
-  /** Whether chunks may be compressed, where the server takes that. */
+  /** Whether chunks may be compressed, if the server accepts it. */
   compress: boolean;
   send: (message: ClientMessage) => void;
-  /** The most that may leave in a day; null: without a limit. */
+  /** Most bytes that may leave in a day; null: no limit. */
   dailyLimit: DailyLimit | null;
   logger: Logger;
 }
 
-/** One outgoing file: opens it, proves what the server already has, sends the rest as credit allows. */
+/** Sends one file: opens it, proves what the server already has, and sends the rest as credit allows. */
 export class Sender implements OutgoingStream {
   readonly #chunkSize: number;
   readonly #compressor: Compressor | null;
   #maxOffset: number;
-  /** The most that was ever granted ahead. */
+  /** The most that was ever granted ahead, in bytes. */
   #window: number;
   #resendFrom: number | undefined;
   #stopped: StopReason | undefined;
-  /** Called when there is something new to act on. */
+  /** Called when there is something new to do. */
   #wake: () => void = () => undefined;
 
   readonly #allowance: Allowance;
@@ -60,7 +60,7 @@ export class Sender implements OutgoingStream {
   #offset = 0;
   #totalSize = 0;
   #hash: Bun.CryptoHasher;
-  /** Bytes that the hash holds already: those that are sent again do not count twice. */
+  /** Bytes in the hash so far. Bytes that are sent again are not hashed twice. */
   #hashed = 0;
 
   constructor(private readonly options: SenderOptions) {
@@ -91,7 +91,7 @@ export class Sender implements OutgoingStream {
       }
     } catch (error) {
       const reason = this.#tellWhy(error);
-      // An error that comes once nobody wants the file any more is no refusal.
+      // An error after the stream was stopped is not a refusal.
       if (!this.#stopped) return { outcome: "refused", bytesSent: this.#sentBytes, reason };
     }
     logger.info(`file ${this.#stopped === "done" ? "delivered" : `not sent: ${this.#stopped}`}`);
@@ -104,14 +104,16 @@ export class Sender implements OutgoingStream {
     return this.#offset - this.#begin >= bytes;
   }
 
-  /** Everything below `maxOffset` may be sent; what was granted stays so, whatever comes late. */
+  /**
+   * Grants everything below `maxOffset`. A grant is never taken back, even if messages arrive out of order.
+   */
   grant(maxOffset: number): void {
     this.#maxOffset = Math.max(this.#maxOffset, maxOffset);
     this.#window = Math.max(this.#window, maxOffset - this.#offset);
     this.#wake();
   }
 
-  /** A chunk came damaged. */
+  /** Asks for a damaged chunk again. */
   resend(offset: number): void {
     this.#resendFrom = offset;
     this.#wake();
@@ -150,7 +152,7 @@ export class Sender implements OutgoingStream {
         total_size: this.#totalSize,
         [checksum]: digest,
       });
-      // Now the server says done, or asks for a chunk that came damaged.
+      // The server now answers `done`, or asks for a damaged chunk again.
       while (!this.#stopped && this.#resendFrom === undefined) await this.#news();
     }
   }
@@ -164,13 +166,15 @@ export class Sender implements OutgoingStream {
     this.#hash = hash;
     await this.#allowance.ensure(totalSize - offset);
     if (reason !== undefined) logger.warn(`starts over: ${reason}`);
-    // What was granted was granted for what follows the offset that the server offered.
+    // The credit was for bytes after the offset that the server offered.
     if (offset < request.offset) this.#maxOffset = 0;
     this.#send({ type: "file_start", identity, total_size: totalSize, offset, reason });
     return source;
   }
 
-  /** Tells the server now and then how far a file was read again; ends that when it is not wanted. */
+  /**
+   * Tells the server now and then how far a file was read again; ends the reading when it is not wanted.
+   */
   #proving(): GoOn {
     return provingNowAndThen(
       (offset) => this.#send({ type: "proving", offset }),
@@ -178,7 +182,7 @@ export class Sender implements OutgoingStream {
     );
   }
 
-  /** Sends everything that is missing. */
+  /** Sends all remaining bytes. */
   async #sendRest(blocks: BlockReader): Promise<void> {
     while (!this.#stopped) {
       if (this.#resendFrom !== undefined) {
@@ -220,7 +224,7 @@ export class Sender implements OutgoingStream {
       await this.#allowance.ensure(rest.length);
       await this.#turn();
       if (this.#interrupted()) return;
-      // While it was compressed, more may have been granted.
+      // More may have been granted while the bytes were compressed.
       if (!packed) next = this.#granted(rest);
       scheduler.send({ stream, epoch, offset: this.#offset }, next, packed);
       this.#allowance.spend(next.length);
@@ -230,7 +234,7 @@ export class Sender implements OutgoingStream {
     }
   }
 
-  /** Resolves when it is this file's turn, or nobody wants it any more: a slow socket has no turns. */
+  /** Resolves at this file's turn, or when it is stopped, as a slow socket gives no turns. */
   #turn(): Promise<void> {
     return new Promise((resolve) => {
       this.#wake = () => {
@@ -240,7 +244,7 @@ export class Sender implements OutgoingStream {
     });
   }
 
-  /** The first of these bytes, as many as may be sent in one frame. */
+  /** The first of these bytes, as many as fit the credit and one frame. */
   #granted(rest: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
     return rest.subarray(0, Math.min(this.#maxOffset - this.#offset, this.#chunkSize));
   }
@@ -255,7 +259,7 @@ export class Sender implements OutgoingStream {
     });
   }
 
-  /** @returns what was told */
+  /** @returns the message that was sent */
   #tellWhy(error: unknown): string {
     const { logger } = this.options;
     const { code, message } = clientErrorOf(error);
@@ -272,6 +276,6 @@ export class Sender implements OutgoingStream {
   }
 }
 
-/** A message about this attempt, without the address that all of them carry. */
+/** A message about this attempt, without the address that all have. */
 type AttemptMessage = WithoutAddress<ClientStreamMessage>;
 type WithoutAddress<T> = T extends unknown ? Omit<T, "stream" | "epoch"> : never;

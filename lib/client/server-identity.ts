@@ -2,7 +2,7 @@ import { createHash, X509Certificate } from "node:crypto";
 import { checkServerIdentity, type PeerCertificate } from "node:tls";
 import type { TlsPems } from "./tls-files.ts";
 
-/** A pinned public key as curl's --pinnedpubkey has it: `sha256//` and 44 characters of base64. */
+/** A pinned public key in the form of curl's --pinnedpubkey: `sha256//` and 44 characters of base64. */
 export const PIN_PATTERN = /^sha256\/\/[A-Za-z0-9+/]{43}=$/;
 
 /** The pin of a certificate's public key. */
@@ -12,9 +12,9 @@ export function pinOf(certificate: X509Certificate): string {
 }
 
 /**
- * Checks who a server is, once its certificate is known to be signed by somebody trusted: its name,
- * and its public key where pins are given, which outlive a renewal of the certificate.
- * @returns why it is not the right one, or undefined
+ * Checks the identity of a server whose certificate is trusted: its name, and its public key where pins are
+ * given. A pin stays valid when the certificate is renewed with the same key.
+ * @returns why it is not the right server, or undefined
  */
 export function checkIdentity(
   host: string,
@@ -28,7 +28,7 @@ export function checkIdentity(
   return new Error(`the server's public key is ${pin}, which TLS_PIN does not name`);
 }
 
-/** How to speak TLS with a server: with whom, and as whom. */
+/** TLS options for connections to a server: whom to trust, and the client's own certificate. */
 export function tlsTowards(pems: TlsPems, pins: readonly string[]) {
   return {
     ...pems,

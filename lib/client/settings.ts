@@ -17,7 +17,7 @@ import type { SettingTable } from "../util/settings.ts";
 import { isTimeZone } from "../util/time-zone.ts";
 import { PIN_PATTERN } from "./server-identity.ts";
 
-/** The least rate limit: a slower client would seem dead for want of bytes. */
+/** Lowest rate limit, in bytes a second: a slower client would look dead. */
 const MIN_RATE_LIMIT = 16 * 1024;
 
 const ID: Kind<string> = {
@@ -40,7 +40,10 @@ const PIN: Kind<string> = {
   expected: '"sha256//" and the base64 of the SHA-256 of a public key',
 };
 
-/** The client's settings. Sizes are bytes, times ms; what has no default is null where not given. */
+/**
+ * The client's settings. Sizes are in bytes, times in ms; a setting without a default is null where it is
+ * not given.
+ */
 export const CLIENT_SETTINGS = {
   id: {
     variable: "CLIENT_ID",
@@ -178,7 +181,7 @@ export const CLIENT_SETTINGS = {
   ...LOG_SETTINGS,
 } satisfies SettingTable;
 
-/** The WebSocket behind a server's address, or null if it is no such address. */
+/** The WebSocket URL of a server's address; null if it is no such address. */
 function endpointOf(text: string): URL | null {
   const url = URL.parse(text);
   if (!url || !/^(?:http|ws)s?:$/.test(url.protocol)) return null;

@@ -6,26 +6,26 @@ import type { SourceFile } from "./owner-rules/source-file.ts";
 import { type GoOn, hashPrefix } from "./prefix-hash.ts";
 import { decideStart, type Start } from "./resume.ts";
 
-/** An open file on its way: where it begins, and at its end whether it is still what was sent. */
+/** An open file that is being sent: where it begins and, at the end, whether it is still the same. */
 export class Source {
   private constructor(
     private readonly file: SourceFile,
     private readonly request: DownloadRequest,
     readonly start: Start,
-    /** What the file was when it was last known to hold what is sent. */
+    /** The last state of the file that is known to hold what is sent. */
     private seen: FileIdentity,
   ) {}
 
-  /** @param goOn as decideStart has it */
+  /** @param goOn see decideStart */
   static async open(file: SourceFile, request: DownloadRequest, goOn: GoOn): Promise<Source> {
     const seen = await file.identity();
     return new Source(file, request, await decideStart(request, seen, readerOf(file), goOn), seen);
   }
 
   /**
-   * Makes sure that what was sent is one state of the file and no mixture of two. Where only times
-   * differ the bytes decide, which are read once more. A file without a name is no longer what was
-   * asked for: it was deleted, or another one took its place.
+   * Makes sure that what was sent is one state of the file, not a mixture of two. Where only times differ,
+   * the bytes are read once more and decide. A file without a name is no longer what was asked for: it was
+   * deleted or replaced.
    * @param digest of what was sent
    * @throws FdsError `source_changed`
    */
@@ -49,7 +49,7 @@ export class Source {
   }
 }
 
-/** Reads blocks of a file, each into a buffer of its own. */
+/** Reads blocks of a file, each into its own buffer. */
 function readerOf(file: SourceFile) {
   return (offset: number, length: number) => readAt(file, offset, Buffer.allocUnsafeSlow(length));
 }

@@ -3,16 +3,16 @@ import { createSecureContext } from "node:tls";
 import { UsageError } from "../util/flags.ts";
 import type { Logger } from "../util/logger.ts";
 
-/** Paths of PEM files, by the settings that name them. */
+/** Paths of PEM files, by setting. */
 export interface TlsPaths {
-  /** Who signs the server's certificate; null: whoever the system trusts. */
+  /** Certificates of those who may sign the server's certificate; null: those that the system trusts. */
   ca: string | null;
-  /** The client's own certificate; there with its key, or not at all. */
+  /** The client's own certificate; always together with its key. */
   cert: string | null;
   key: string | null;
 }
 
-/** The contents of the files that there are. */
+/** The contents of the files that are given. */
 export interface TlsPems {
   ca?: string;
   cert?: string;
@@ -20,9 +20,8 @@ export interface TlsPems {
 }
 
 /**
- * The PEM files of TLS, read anew for each connection, so that a renewal needs no restart. While it
- * is under way a file is gone, cut short, or a certificate without its key: then what was read
- * before is used.
+ * The PEM files for TLS, read anew for each connection, so that a renewal needs no restart. During a
+ * renewal a file may be missing, cut short, or not match its key; then the last good contents are used.
  */
 export class TlsFiles {
   private constructor(
@@ -37,12 +36,12 @@ export class TlsFiles {
     return files;
   }
 
-  /** What is in the files now. @throws UsageError when one cannot be used */
+  /** The files' present contents. @throws UsageError when one cannot be used */
   static async readOnce(paths: TlsPaths): Promise<TlsPems> {
     return (await TlsFiles.open(paths)).pems;
   }
 
-  /** What can be used now; what cannot is told. */
+  /** The present contents where they can be used, else the last good ones; problems are logged. */
   async read(logger: Logger): Promise<TlsPems> {
     for (const group of [() => this.#authorities(), () => this.#own()]) {
       try {
@@ -71,12 +70,13 @@ export class TlsFiles {
   }
 }
 
-/** @throws UsageError when it cannot be read, holds nothing, or ends within a certificate or key */
+/** @throws UsageError when it cannot be read, is empty, or ends within a certificate or key */
 async function readPem(setting: string, path: string): Promise<string> {
   try {
     const text = await readFile(path, "utf8");
     const count = (word: string) => text.split(`-----${word} `).length - 1;
-    // The runtime takes nothing for no setting, and of a list that is cut short it forgets the last.
+    // The runtime takes an empty text for a missing setting, and of a list that is cut short it drops the
+    // last entry.
     if (count("BEGIN") === 0) throw new Error("no PEM is in it");
     if (count("BEGIN") !== count("END")) throw new Error("it ends too early");
     return text;

@@ -1,11 +1,11 @@
-/** How long nothing may be planned, in ms: files on a share that hangs take their time to close. */
+/** How long nothing may be planned, in ms: files on a hanging share take their time to close. */
 const PATIENCE_MS = 60_000;
 const LOOK_EVERY_MS = 5_000;
 
 /**
- * Runs what is to go on for ever, and gives it up once it stands still: whoever started the program
- * can start it anew, which is better than a process that lives and does nothing.
- * @param isWell whether it does something, or knows when it will
+ * Runs what should go on for ever, and gives up once it stands still: the service manager can then start
+ * the program anew, which is better than a process that does nothing.
+ * @param isWell whether it is doing something, or has planned something
  * @throws Error when it was not well for a minute; whatever `run` throws
  */
 export async function watch(run: Promise<void>, isWell: () => boolean): Promise<void> {

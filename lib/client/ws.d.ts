@@ -1,20 +1,20 @@
 /**
- * The part that we use of the `ws` that comes with Bun, no package of ours. Unlike the global
- * WebSocket it limits what a server sends, and tells the answer of a server that opens no WebSocket.
+ * The part that we use of the `ws` module that comes with Bun; it is not a dependency. Unlike the global
+ * WebSocket it limits the size of messages, and gives the answer of a server that opens no WebSocket.
  */
 declare module "ws" {
   export interface WebSocketOptions {
     perMessageDeflate: false;
-    /** Most bytes of a message, however many frames it comes in. */
+    /** Most bytes of a message, in any number of frames. */
     maxPayload: number;
-    /** How long the other side may take to end the connection that we close, in ms. */
+    /** How long the other side may take to end a connection that we close, in ms. */
     closeTimeout: number;
     tls?: Bun.TLSOptions & Pick<import("node:tls").ConnectionOptions, "checkServerIdentity">;
     /** URL of a proxy. */
     proxy?: string;
   }
 
-  /** The answer to an upgrade that was refused. */
+  /** The answer to a refused upgrade. */
   export interface HandshakeAnswer {
     statusCode: number;
     statusMessage: string;
@@ -33,13 +33,13 @@ declare module "ws" {
 
   export class WebSocket {
     constructor(url: URL, protocols: string[], options: WebSocketOptions);
-    /** Bytes handed over that the system has not taken yet. */
+    /** Bytes that were written but not yet taken by the system. */
     readonly bufferedAmount: number;
     on<Name extends keyof Events>(event: Name, listener: (...args: Events[Name]) => void): this;
     send(data: string | Uint8Array): void;
     ping(): void;
     close(code: number, reason: string): void;
-    /** Reads nothing more. */
+    /** Stops reading. */
     pause(): void;
     terminate(): void;
   }

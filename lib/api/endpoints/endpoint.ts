@@ -9,34 +9,36 @@ export interface Answer {
   description: string;
   schema?: z.ZodType;
   mediaType?: string;
-  /** Headers worth knowing: name → what it says. */
+  /** Headers worth knowing: name → meaning. */
   headers?: Record<string, string>;
 }
 
 /** One call of the REST interface: what it takes, what it answers. */
 export interface Endpoint {
   method: "GET" | "POST" | "PATCH" | "DELETE";
-  /** With `:name` for a parameter. */
+  /** Parameters are written as `:name`. */
   path: string;
   summary: string;
   /** Who may call it: this role and those above it, or anyone, without a token. */
   role: Role | "anyone";
-  /** What the audit calls it; where there is nothing, it records denials alone. */
+  /** Name of the call in the audit; without one, only denials are recorded. */
   audit?: AuditAction;
-  /** True where the answer takes long, or goes on for long: it ends with the right of its caller. */
+  /**
+   * True for an answer that takes long or never ends: it is cut off when its caller loses the right to it.
+   */
   goesOn?: boolean;
   /** True where HEAD is answered too. */
   head?: boolean;
   query?: z.ZodType;
-  /** Headers that a request may have: name → what it says. */
+  /** Headers that a request may have: name → meaning. */
   headers?: Record<string, string>;
   body?: z.ZodType;
-  /** True where no body is as good as one without a field. */
+  /** True where a request without a body means a body without fields. */
   bodyIsOptional?: boolean;
-  /** A body with this field may have so many bytes, more than those of other calls. */
+  /** A body that may be larger than those of other calls, in bytes, if it has this field. */
   largeBody?: { field: string; bytes: number };
   answers: Answer[];
-  /** The codes of the errors it can answer, besides those that any call can. */
+  /** Codes of errors that it can answer, besides those that every call can. */
   errors: ErrorCode[];
 }
 
@@ -44,5 +46,5 @@ type JsonOf<OneAnswer> = OneAnswer extends { schema: infer Schema extends z.ZodT
   ? z.output<Schema>
   : never;
 
-/** The JSON that an endpoint answers where it does what is asked; never: it answers something else. */
+/** The JSON of a successful answer; `never` where the answer is not JSON. */
 export type AnswerOf<E extends Endpoint> = JsonOf<E["answers"][number]>;

@@ -23,22 +23,19 @@ type QueryPart<Query> = Query extends z.ZodType
 
 type BodyPart<Body> = Body extends z.ZodType ? { body: z.input<Body> } : { body?: undefined };
 
-/** What a caller gives to a call of an endpoint: what its path, its query and its body ask for. */
+/** What a caller passes to a call: the parts that its path, query and body need. */
 export type RequestOf<E extends Endpoint> = ParamsPart<E["path"]> &
   QueryPart<E["query"]> &
   BodyPart<E["body"]>;
 
-/** The same of any endpoint. */
+/** The same for any endpoint. */
 export interface AnyRequest {
   params?: Record<string, string>;
   query?: Record<string, string | undefined>;
   body?: unknown;
 }
 
-/**
- * Where a call goes, from the server's address on.
- * @param path of its endpoint
- */
+/** The address of a call, relative to the server's. @param path of its endpoint */
 export function addressOf(path: string, { params = {}, query = {} }: AnyRequest): string {
   const filled = path.replace(/:(\w+)/g, (_, name) => encodeURIComponent(params[name] ?? ""));
   const given = Object.entries(query).flatMap(([name, value]) =>

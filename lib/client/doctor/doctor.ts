@@ -7,10 +7,10 @@ import { ServerChecks } from "./server.ts";
 import { siteChecks } from "./site.ts";
 import { tlsChecks } from "./tls.ts";
 
-/** What the client was told. */
+/** The configuration to look at. */
 export interface GivenConfig {
   config: ClientConfig;
-  /** File of settings that holds a secret, if there is one. */
+  /** The file of settings, if it contains a secret. */
   secretFile: string | null;
 }
 
@@ -29,10 +29,10 @@ Exits 0 where all is well, 1 where something is wrong.
 `;
 
 /**
- * Looks what is wrong with a client, without a change to anything: a client that runs goes on.
- * @param readConfig as the client reads its own
+ * Looks for what is wrong with a client. It changes nothing, and a running client goes on.
+ * @param readConfig reads the configuration as the client does
  * @returns whether nothing is wrong
- * @throws whatever `readConfig` throws beside a UsageError
+ * @throws whatever `readConfig` throws that is no UsageError
  */
 export function examineClient(
   readConfig: () => GivenConfig,

@@ -7,7 +7,7 @@ import { openTcp, openTunnel, type Place, placeOf } from "./way.ts";
 
 type Way = Pick<ClientConfig, "serverUrl" | "proxy">;
 
-/** What can be wrong on the way to the server: with its name, the line, and a proxy. */
+/** Checks of the way to the server: name resolution, the link, and a proxy. */
 export function networkChecks({ serverUrl, proxy }: Way): Check[] {
   const server = placeOf(serverUrl);
   const proxyUrl = proxy === null ? null : new URL(proxy);
@@ -74,7 +74,7 @@ async function checkConnection(
   }
 }
 
-/** What a proxy says, by its status. */
+/** What to do about a proxy's answer, by status. */
 const PROXY_ADVICE: Record<string, string> = {
   "407":
     "it wants a user and a password: put them into its URL, http://USER:PASSWORD@HOST:PORT, or ask for an exception for the server",
@@ -101,7 +101,7 @@ async function checkProxy(proxy: URL | null, server: Place, signal: AbortSignal)
   };
 }
 
-/** The system's word for an error. */
+/** The system's code of an error. */
 function codeOf(error: unknown): string {
   return systemCode(error) ?? String(error);
 }

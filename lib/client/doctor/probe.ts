@@ -4,7 +4,7 @@ import { describeClose } from "../connection.ts";
 import { describeAnswer, dial, type DialOptions } from "../dial.ts";
 import { introductionOf, type IntroductionOptions } from "../introduction.ts";
 
-/** How a question ended: with an answer, or with why there is none. */
+/** The result of a probe: an answer, or the reason why there is none. */
 export interface ProbeOutcome {
   answer: Probed | null;
   reason: string;
@@ -13,8 +13,8 @@ export interface ProbeOutcome {
 }
 
 /**
- * Asks a server whether this client may register. Nothing changes, for a client that is connected
- * neither.
+ * Asks a server whether this client may register. It changes nothing, and does not disturb a client that is
+ * connected.
  */
 export function probe(
   options: DialOptions & IntroductionOptions,

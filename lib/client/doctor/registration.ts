@@ -8,7 +8,7 @@ import { tlsTowards } from "../server-identity.ts";
 import { TlsFiles } from "../tls-files.ts";
 import { type ProbeOutcome, probe } from "./probe.ts";
 
-/** Whether the server would let this client register, asked without registering. */
+/** Checks whether the server would let this client register, without registering. */
 export function registrationCheck(config: ClientConfig, version: string): Check {
   return {
     name: "registration",
@@ -37,7 +37,8 @@ async function checkRegistration(
       },
       signal,
     );
-  // As the client does: what it enrols with is shown only where no server knows the key, or is asked for.
+  // The client does the same: it sends the enrolment token only where no server can know its key, or on
+  // request.
   let outcome = await ask(known === null ? (enrolToken ?? undefined) : undefined);
   if (known !== null && enrolToken !== null && asksToEnrol(outcome.code)) {
     outcome = await ask(enrolToken);
@@ -77,7 +78,7 @@ function refusal({ code, reason }: ProbeOutcome, { id, enrolToken }: Enrolling):
   }
   return {
     status: "wrong",
-    // Its code stands before it.
+    // The code stands in front already.
     text: `the server refuses: ${reason.replace(/^[a-z_]+: /, "")}`,
     ...adviceFor(code, id, enrolToken !== null),
   };

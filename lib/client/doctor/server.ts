@@ -5,16 +5,16 @@ import { TlsFiles } from "../tls-files.ts";
 
 type Way = Pick<ClientConfig, "serverUrl" | "proxy" | "tls">;
 
-/** A clock that is further off than this, in ms, is told. */
+/** Difference of clocks, in ms, above which it is reported. */
 const MAX_SKEW_MS = 60_000;
 
-/** Whatever is at the server's address has this long to answer, in ms; a check has longer. */
+/** How long the server has to answer, in ms; the whole check has longer. */
 const ASK_WITHIN_MS = 4_000;
 
-/** Most characters of what a strange server says. */
+/** Most characters of an unknown server's answer that are shown. */
 const MAX_SHOWN = 200;
 
-/** What we need of `GET /health`; a server that is newer may say more. */
+/** The fields of `GET /health` that are needed here. A newer server may send more. */
 const Health = z.object({ status: z.string(), version: z.string().max(255) });
 
 /** An answer of whatever is at the server's address. */
@@ -22,12 +22,12 @@ interface Answer {
   status: number;
   type: string;
   location: string | null;
-  /** What its clock says, ms since 1970; null: nothing. */
+  /** The time in its Date header, in ms since 1970; null: none. */
   date: number | null;
   text: string;
 }
 
-/** What the server says of itself, and what its clock says. */
+/** Checks of the server's state and clock. */
 export class ServerChecks {
   #answer: Answer | undefined;
   #isSilent = false;
@@ -37,7 +37,7 @@ export class ServerChecks {
     private readonly version: string,
   ) {}
 
-  /** Before TLS: a wrong clock is why a good certificate looks wrong. */
+  /** Runs before the check of TLS: with a wrong clock, a good certificate looks wrong. */
   get clock(): Check {
     const needs = ["connection", "proxy"];
     return { name: "clock", needs, run: (signal) => this.#checkClock(signal) };
@@ -57,7 +57,7 @@ export class ServerChecks {
     this.#isSilent = inTime.aborted;
     const date = this.#answer?.date ?? null;
     if (date === null) return { status: "not_needed", text: "the server tells no time" };
-    // The server tells whole seconds.
+    // The Date header has whole seconds.
     const skew = Date.now() - date;
     const text = `${skew < 0 ? "behind" : "ahead of"} the server's`;
     const seconds = Math.round(Math.abs(skew) / 1000);
@@ -118,7 +118,7 @@ export class ServerChecks {
     return { status: "ok", text: `${text}; this client is ${this.version}` };
   }
 
-  /** No secret is shown, so whoever it is may answer: who it is, is the next question. */
+  /** Asks without a secret, so any server may answer; the next checks find out which one it is. */
   async #ask(signal: AbortSignal): Promise<Answer> {
     const { serverUrl, proxy, tls } = this.way;
     const url = new URL(serverUrl);
@@ -129,7 +129,8 @@ export class ServerChecks {
       redirect: "manual",
       signal,
       ...(url.protocol === "https:" && { tls: { ...pems, rejectUnauthorized: false } }),
-      // Else the environment would decide, by other rules than the client's.
+      // Without this option, the runtime would choose a proxy by the environment, by other rules than the
+      // client's.
       proxy: proxy === null ? false : { url: proxy, respectNoProxy: false },
     });
     const date = Date.parse(response.headers.get("Date") ?? "");
@@ -143,7 +144,7 @@ export class ServerChecks {
   }
 }
 
-/** Most bytes of an answer that are read: a strange server may send for ever. */
+/** Most bytes of an answer that are read: an unknown server may send for ever. */
 const MAX_BODY = 64 * 1024;
 
 async function beginningOf({ body }: Response): Promise<string> {

@@ -10,24 +10,24 @@ import type { ClientConfig } from "../config.ts";
 import { keyFiles, lookAtKeys } from "../key.ts";
 import { Roots } from "../owner-rules/roots.ts";
 
-/** The right to write of whoever is not the folder's owner. */
+/** Permission bits: group and others may write. */
 const OTHERS_WRITE = 0o022;
 
-/** Least room for the state folder, in bytes: the record of requests grows there. */
+/** Least free space for the state folder, in bytes, as the record of requests grows there. */
 const MIN_FREE = 64 * 1024 * 1024;
 
-/** Most folders beside the state folder in which another client's key is looked for. */
+/** Most neighbours of the state folder that are searched for a copy of this client's key. */
 const MAX_NEIGHBOURS = 1_000;
 
 type SiteConfig = Pick<
   ClientConfig,
   "stateDir" | "roots" | "allow" | "deny" | "keyMaxAge" | "tls"
 > & {
-  /** File of settings that holds a secret, if there is one. */
+  /** The file of settings, if it contains a secret. */
   secretFile: string | null;
 };
 
-/** What can be wrong on this machine itself. */
+/** Checks of this machine itself. */
 export function siteChecks(config: SiteConfig): Check[] {
   return [
     userCheck(resolve(config.stateDir)),
@@ -62,7 +62,7 @@ async function checkStateFolder(folder: string): Promise<Finding> {
   return { status: "ok", text: `"${path}", writable by "${user}"` };
 }
 
-/** A folder that is not there yet: the client makes it, where it may. */
+/** Checks a folder that does not exist yet: the client makes it if it may. */
 async function checkFutureFolder(path: string, user: string): Promise<Finding> {
   const above = await nearestFolder(path);
   const mayWrite = await access(above, constants.W_OK | constants.X_OK).then(
@@ -121,7 +121,7 @@ function isKeys(found: unknown): found is Keys {
   return typeof found === "object" && found !== null && "keys" in found;
 }
 
-/** @returns the state folder of another client on this machine that was copied from this one */
+/** @returns the state folder of another client on this machine with the same key, as a copy has it */
 async function sameKeyBeside(stateDir: string, key: string): Promise<string | null> {
   const own = resolve(stateDir);
   const above = dirname(own);
@@ -155,7 +155,7 @@ async function checkRoot(path: string, { allow, deny }: SiteConfig): Promise<Fin
   } catch (error) {
     const cause = error instanceof Error ? (error.cause ?? error) : error;
     const code = typeof found === "string" ? found : systemCode(cause);
-    // What is wrong with a pattern is told with what to do.
+    // An error about a pattern says what to do already.
     if (code === null) throw error;
     return wrong(
       `"${await userName()}" cannot read "${full}" (${code})`,

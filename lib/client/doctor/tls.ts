@@ -9,10 +9,10 @@ import { opened, openTcp, openTunnel, placeOf, serverName } from "./way.ts";
 type Way = Pick<ClientConfig, "serverUrl" | "proxy" | "tls">;
 
 const DAY_MS = 86_400_000;
-/** A certificate that ends sooner is worth a word, in days: most are renewed a month before. */
+/** Days before its end from which a certificate is reported: most are renewed a month before. */
 const SOON_DAYS = 14;
 
-/** Whether the server is who it should be. */
+/** Checks whether the server is the right one. */
 export function tlsChecks(way: Way): Check[] {
   return [{ name: "TLS", needs: ["connection", "proxy"], run: (signal) => checkTls(way, signal) }];
 }
@@ -59,7 +59,7 @@ async function checkTls(way: Way, signal: AbortSignal): Promise<Finding> {
   };
 }
 
-/** Opens TLS as the client does, but takes any certificate: why it is wrong is to be told. */
+/** Opens TLS as the client does, but accepts any certificate, to be able to say what is wrong with it. */
 async function handshake(way: Way, pems: TlsPems, signal: AbortSignal): Promise<TLSSocket> {
   const server = placeOf(way.serverUrl);
   const plain =
@@ -86,7 +86,7 @@ interface Flaw {
   advice: string;
 }
 
-/** @param reason the word of OpenSSL for why the certificate is not trusted; "" where it is */
+/** @param reason OpenSSL's code for why the certificate is not trusted; "" where it is */
 function flawOf(
   reason: string,
   host: string,
@@ -121,7 +121,7 @@ function flawOf(
   return { text, advice };
 }
 
-/** Whose a certificate is, who signed it, and until when it is good. */
+/** Describes a certificate: its subject, its issuer, and until when it is valid. */
 function describe(certificate: PeerCertificate): string {
   const { issuer, valid_to } = certificate;
   const signer = [issuer?.CN, issuer?.O].flat().filter(Boolean).join(", ") || "nobody";

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { connect, isIP, type Socket } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 
-/** A place on the network. */
+/** A host and a port. */
 export interface Place {
   host: string;
   port: number;
@@ -13,7 +13,7 @@ const PORTS: Record<string, number> = { "ws:": 80, "http:": 80, "wss:": 443, "ht
 /** Most bytes of a proxy's answer that are read. */
 const MAX_ANSWER = 8 * 1024;
 
-/** Where a URL leads. */
+/** The host and port of a URL. */
 export function placeOf(url: URL): Place {
   const port = url.port === "" ? (PORTS[url.protocol] ?? 0) : Number(url.port);
   return { host: url.hostname.replace(/^\[(.*)\]$/, "$1"), port };
@@ -30,11 +30,14 @@ export interface Tunnel {
   socket: Socket;
   /** The first line of the proxy's answer. */
   answer: string;
-  /** Whether the proxy lets through what follows. */
+  /** Whether the proxy has opened the tunnel. */
   isOpen: boolean;
 }
 
-/** Asks a proxy for the way to a server, as the client's connection does. @throws an error of the system */
+/**
+ * Asks a proxy for a tunnel to a server, as the client's connection does.
+ * @throws an error of the system
+ */
 export async function openTunnel(proxy: URL, target: Place, signal: AbortSignal): Promise<Tunnel> {
   const place = placeOf(proxy);
   const plain = await openTcp(place, signal);
@@ -55,12 +58,12 @@ async function proxyTls(socket: Socket, host: string, signal: AbortSignal): Prom
   return secure;
 }
 
-/** The name that TLS is to ask for; there is none for an address. */
+/** The name for TLS to verify; none for an IP address. */
 export function serverName(host: string): { servername?: string } {
   return isIP(host) ? {} : { servername: host };
 }
 
-/** Waits until a socket is open. @throws whatever it failed with; it is gone then */
+/** Waits until a socket is open. @throws the socket's error; the socket is destroyed then */
 export async function opened(
   socket: Socket,
   event: "connect" | "secureConnect",
@@ -68,7 +71,7 @@ export async function opened(
 ): Promise<void> {
   try {
     await once(socket, event, { signal });
-    // What breaks off later is seen by whoever reads.
+    // A later break is noticed by whoever reads.
     socket.on("error", () => socket.destroy());
   } catch (error) {
     socket.on("error", () => undefined).destroy();
@@ -76,7 +79,7 @@ export async function opened(
   }
 }
 
-/** @returns the first line of an answer, once all its head is there; what there is when it ends early */
+/** @returns the first line of an answer, once its head is complete; where it ends early, what came */
 async function headOf(socket: Socket, signal: AbortSignal): Promise<string> {
   let text = "";
   const whole = Promise.withResolvers<void>();

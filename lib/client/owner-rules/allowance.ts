@@ -1,17 +1,17 @@
 import type { DailyLimit, Reservation } from "./daily-limit.ts";
 
 /**
- * What one request takes of the bytes that may leave in a day: reserved ahead, so that nothing leaves
- * that is not on record, and given back where it did not leave.
+ * The share of one request in the daily limit. Bytes are reserved before they leave, so that none leaves
+ * without being counted, and what did not leave is given back.
  */
 export class Allowance {
   readonly #reserved: Reservation[] = [];
-  /** Bytes that are reserved and did not leave yet. */
+  /** Bytes that are reserved but have not left yet. */
   #left = 0;
 
   /**
-   * @param limit null: without a limit
-   * @param step bytes to reserve at a time, where more is to come: each time is a write to the disk
+   * @param limit null: no limit
+   * @param step bytes to reserve at a time where more follows, as each reservation is a write to the disk
    */
   constructor(
     private readonly limit: DailyLimit | null,
@@ -19,14 +19,14 @@ export class Allowance {
   ) {}
 
   /**
-   * Makes sure that a number of bytes more may leave.
-   * @throws FdsError `access_denied` when that is more than the day has left, or cannot be recorded
+   * Reserves enough for a number of further bytes.
+   * @throws FdsError `access_denied` when that is more than is left for the day, or cannot be recorded
    */
   async ensure(bytes: number): Promise<void> {
     if (this.limit && bytes > this.#left) await this.#reserve(this.limit, bytes - this.#left);
   }
 
-  /** Bytes left, for which it was made sure before; those that are sent again count again. */
+  /** Counts bytes that left, after {@link Allowance.ensure}. Bytes sent twice count twice. */
   spend(bytes: number): void {
     this.#left -= bytes;
   }
@@ -41,7 +41,7 @@ export class Allowance {
   }
 
   async #reserve(limit: DailyLimit, missing: number): Promise<void> {
-    // Less than a step may be left, and yet enough.
+    // Less than a step may be left, which can still be enough.
     const reservation =
       missing < this.step
         ? await limit.reserve(this.step).catch(() => limit.reserve(missing))

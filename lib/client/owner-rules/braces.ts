@@ -1,9 +1,9 @@
 /**
- * The patterns that one with braces stands for: `{a,b}.txt` is `a.txt` and `b.txt`. What stands
- * behind a backslash or in brackets is no brace, and a range stays as it is: `{1..9}`.
- * @param most more are not made: there can be very many
+ * Expands braces: `{a,b}.txt` becomes `a.txt` and `b.txt`. A brace after a backslash or in brackets is
+ * plain, and ranges such as `{1..9}` are not expanded.
+ * @param most no more than these are made, as there can be very many
  * @returns null when there are more
- * @throws Error that says which brace or bracket lacks its other half
+ * @throws Error that says which brace or bracket lacks its partner
  */
 export function expandBraces(pattern: string, most: number): string[] | null {
   const group = findGroup(pattern);
@@ -25,7 +25,7 @@ export function expandBraces(pattern: string, most: number): string[] | null {
 const RANGE = /^[^{},[\]\\]+\.\.[^{},[\]\\]+$/;
 
 interface Group {
-  /** Where its braces are. */
+  /** Positions of its braces. */
   start: number;
   end: number;
   branches: string[];
@@ -68,7 +68,7 @@ function findGroup(pattern: string): Group | null {
   return null;
 }
 
-/** Where a class of characters ends; a bracket that comes first in it is one of them. */
+/** The end of a class of characters. A bracket that comes first in it belongs to it. */
 function endOfClass(pattern: string, start: number): number {
   const first = start + (/^\[[!^]/.test(pattern.slice(start, start + 2)) ? 2 : 1);
   for (let at = first; at < pattern.length; at++) {

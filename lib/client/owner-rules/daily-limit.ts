@@ -10,14 +10,14 @@ import { systemCode } from "../../util/system-error.ts";
 
 const FILE = "sent-today.json";
 
-/** What was sent on a day, as it is kept in the state folder. */
+/** What was sent on a day, as the state folder keeps it. */
 const Sent = z.object({ day: z.string(), bytes: z.int().transform((bytes) => Math.max(0, bytes)) });
 type Sent = z.infer<typeof Sent>;
 
-/** Bytes that may leave, taken of a day's. */
+/** Bytes that may leave, counted for a day. */
 export interface Reservation {
   bytes: number;
-  /** Gives bytes of it back that did not leave. */
+  /** Gives back bytes that did not leave. */
   giveBack(unused: number): Promise<void>;
 }
 
@@ -31,8 +31,8 @@ export interface DailyLimitOptions {
 }
 
 /**
- * The most bytes of files that leave a site in a day of its own clock. What leaves is reserved
- * before, and that is on the disk before it is sent: neither a crash nor a restart lets more out.
+ * The most bytes of files that may leave a site in a day of its own clock. Bytes are reserved, and recorded
+ * on the disk, before they are sent, so neither a crash nor a restart lets more out.
  */
 export class DailyLimit {
   readonly #saving = new SerialQueue();
@@ -44,7 +44,10 @@ export class DailyLimit {
     private readonly now: () => Date,
   ) {}
 
-  /** Where the record cannot be read, all of today's bytes count as sent, so nothing more leaves today. */
+  /**
+   * Opens the record. Where it cannot be read, today's limit counts as used up, so nothing more leaves
+   * today.
+   */
   static async open({
     stateDir,
     limit,
@@ -63,8 +66,7 @@ export class DailyLimit {
 
   /**
    * @param bytes 0 or more
-   * @throws FdsError `access_denied` when that is more than is left of the day's bytes, or cannot be
-   *   recorded
+   * @throws FdsError `access_denied` when that is more than is left for the day, or cannot be recorded
    */
   async reserve(bytes: number): Promise<Reservation> {
     const today = dayOf(this.now());
@@ -74,7 +76,7 @@ export class DailyLimit {
       const message = `the site lets ${formatSize(this.limit)} a day leave, ${formatSize(Math.max(0, left))} are left, the file needs ${formatSize(bytes)}`;
       throw new FdsError("access_denied", message);
     }
-    // A new day owes nothing to the old one.
+    // A reservation of an earlier day no longer counts.
     const { sent } = this;
     sent.bytes += bytes;
     try {
@@ -87,13 +89,13 @@ export class DailyLimit {
       bytes,
       giveBack: async (unused) => {
         sent.bytes -= unused;
-        // What stays on the disk is more than what left, until the next time that it can be written.
+        // Until the next write that works, the disk says more than what left, which is safe.
         await this.#save().catch(() => undefined);
       },
     };
   }
 
-  /** One writing at a time, so that the last one says what is so. */
+  /** Writes one after the other, so that the last one is current. */
   #save(): Promise<void> {
     return this.#saving.run(() => writeFileDurably(this.path, JSON.stringify(this.sent), 0o600));
   }
@@ -111,7 +113,7 @@ async function load(path: string, today: string): Promise<Sent> {
   }
 }
 
-/** The error where the day's bytes cannot be recorded: without the record, the limit could not be kept. */
+/** The error where bytes cannot be recorded: without the record, the limit could not be kept. */
 function cannotRecord(cause: unknown): FdsError {
   const why =
     systemCode(cause) === "ENOSPC"
@@ -121,7 +123,7 @@ function cannotRecord(cause: unknown): FdsError {
   return new FdsError("access_denied", message, { cause });
 }
 
-/** `2026-01-31`, by the clock of the site. */
+/** The local date, such as `2026-01-31`. */
 function dayOf(date: Date): string {
   const two = (number: number) => String(number).padStart(2, "0");
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;

@@ -3,31 +3,31 @@ import { basename, join, parse, resolve } from "node:path";
 import { Refusal } from "./refusal.ts";
 import { contains, stepsOf, walk } from "./paths.ts";
 
-/** A folder by the path it was given as, and by its real one. */
+/** A folder: the path that was given, and its real one. */
 export interface Place {
   given: string;
   real: string;
 }
 
-/** A name in the path that a folder was given as. */
+/** A name in the path that was given. */
 interface Step {
   name: string;
   isLink: boolean;
 }
 
 /**
- * A folder that the site's owner named. Links in the name are the owner's too: where one of them is
- * moved, the folder is where it leads to now. What was no link when the client started is none that
- * is followed: whoever can write in the folder above could have put it there.
+ * A folder that the site's owner named. The owner's path may contain links, and where one of them is moved,
+ * the folder moves with it. A name that was no link when the client started is never followed as one:
+ * anybody who can write in the folder above could have put it there.
  */
 export class Folder implements Place {
   private last: string;
 
   private constructor(
     readonly given: string,
-    /** Where it was when the client started. */
+    /** The real path when the client started. */
     readonly real: string,
-    /** The real path of what lies before the first link. */
+    /** The real path of the part before the first link. */
     private readonly fixed: string,
     private readonly steps: Step[],
   ) {
@@ -51,9 +51,9 @@ export class Folder implements Place {
   }
 
   /**
-   * Where it is now. A link that leads nowhere stands for itself.
-   * @param isOthers whether others than the owner may have put a link at a place: the folder is
-   *   where it was, then
+   * The place of the folder now. A broken link stands for itself.
+   * @param isOthers whether others than the owner may have put a link at a place; then the folder stays
+   *   where it was
    */
   async locate(isOthers: (path: string) => boolean): Promise<Place> {
     const onLink = (path: string) => {
@@ -66,7 +66,7 @@ export class Folder implements Place {
       if (!isLink) continue;
       try {
         real = await walk(real, { isKnown: () => false, onLink });
-        // On other systems, several spellings of a name are one file.
+        // On other systems, one file can have several spellings of its name.
         if (process.platform !== "linux") real = await realpath(real);
       } catch (error) {
         if (error instanceof Refusal && error.code === "outside") return this;
@@ -76,7 +76,7 @@ export class Folder implements Place {
     return { given, real };
   }
 
-  /** Whether a path lies in it, where it was at first or when it was last located. */
+  /** Whether a path lies in the folder, where it was at first or when it was last located. */
   holds(path: string): boolean {
     return [this.real, this.last].some((place) => contains(place, path));
   }

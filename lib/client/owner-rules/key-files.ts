@@ -1,9 +1,9 @@
 /*
- * Names of files that hold keys or passwords, and of folders that do. They are guesses by the names
- * that programs give: what holds a secret under another name has to be denied by its owner.
+ * Names of files and folders that hold keys or passwords. They are guesses by the names that programs use:
+ * a secret under another name has to be denied by the site's owner.
  */
 
-/** Endings of names, which may be followed by those of a copy: `server.key`, `server.key.old`. */
+/** Endings of names. The ending of a copy may follow: `server.key`, `server.key.old`. */
 const ENDINGS = [
   // Private keys and certificates with their keys
   ["pem", "key", "keys", "p8", "p12", "pfx", "pkcs8", "pkcs12", "ppk", "pvk", "snk", "jwk", "nk"],
@@ -12,22 +12,22 @@ const ENDINGS = [
   ["kdb", "kdbx", "psafe3", "agilekeychain", "opvault", "1pif"],
   // Kerberos
   ["keytab", "ccache", "kirbi"],
-  // Passwords in the open, or as hashes
+  // Passwords, plain or hashed
   ["secret", "secrets", "cred", "creds", "passwd", "htpasswd", "env", "tfvars", "tfstate"],
   ["ovpn", "rdg", "publishsettings", "kubeconfig"],
-  // What was encrypted, and keys to do so
+  // Encrypted data, and keys for it
   ["gpg", "pgp", "agekey"],
 ].flat();
 
-/** What makes a copy of a name: `key~`, `key.bak`, `id_rsa.pub`, `key.2026-01-31`. */
+/** Endings of copies and of public halves: `key~`, `key.bak`, `id_rsa.pub`, `key.2026-01-31`. */
 const COPY = String.raw`(?:~|[._ -](?:old|bak|backup|orig|save|new|tmp|swp|copy|pub|\d+))*`;
 
-/** No letter before, none behind: a part of a name by itself. */
+/** The part of the name stands by itself: no letter before it or after it. */
 const [START, END] = [String.raw`(?:^|[^\p{L}])`, String.raw`(?!\p{L})`];
 
 const KEY_NAMES = [
   String.raw`\.(?:${ENDINGS.join("|")})${END}`,
-  // SSH: keys by the names of its programs, and by those that people give
+  // SSH keys, by the names that its programs and people use
   String.raw`^id_(?:rsa|dsa|ecdsa|ed25519|xmss)`,
   String.raw`^ssh_host_`,
   String.raw`^(?:authorized_keys|known_hosts)`,
@@ -35,7 +35,7 @@ const KEY_NAMES = [
   String.raw`(?:^|_)key${COPY}$`,
   String.raw`^key\.(?:txt|json)${COPY}$`,
   `${START}(?:private|secret|api|access|root|master|host|signing|encryption|ssh|deploy)[_. -]?keys?${END}`,
-  // Passwords and tokens by their names
+  // Passwords and tokens, by their names
   `${START}credentials?${END}`,
   String.raw`^(?:secrets|passwords?|passphrase)(?:\.|$)`,
   `^(?:secret|tokens?)${COPY}$`,
@@ -44,7 +44,7 @@ const KEY_NAMES = [
   `${START}service[_-]?account.*\\.json${COPY}$`,
   String.raw`-adminsdk-.*\.json${COPY}$`,
   String.raw`^vault[_-]pass`,
-  // Where programs keep them
+  // Files in which programs keep them
   `^(?:_?netrc|pgpass\\.conf|htpasswd|kubeconfig|g?shadow-?)${COPY}$`,
   String.raw`^(?:wallet\.dat|ntds\.dit|key[34]\.db|logins\.json|signons\.sqlite|login data)`,
   String.raw`^(?:krb5cc_|utc--\d{4}-)`,

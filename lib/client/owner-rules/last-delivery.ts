@@ -4,7 +4,7 @@ import * as z from "zod";
 import { systemCode } from "../../util/system-error.ts";
 import { LEFT_FILE } from "./request-log.ts";
 
-/** A line of the record has a path of 4 KiB at most; this is the end of the file that is looked at. */
+/** Bytes at the end of the record that are read. A line has a path of 4 KiB at most. */
 const LOOK_AT_BYTES = 256 * 1024;
 
 const Line = z.object({
@@ -18,8 +18,8 @@ const Line = z.object({
 export type Delivery = Omit<z.infer<typeof Line>, "outcome">;
 
 /**
- * The last file or set that left whole, by the site's own record.
- * @returns null where there is none, or none of late
+ * The last file or set that left complete, from the site's own record.
+ * @returns null where there is none, or none lately
  * @throws Error of the system where the record may not be read
  */
 export async function lastDelivery(stateDir: string): Promise<Delivery | null> {
@@ -38,7 +38,7 @@ function deliveryOf(line: string): Delivery | null {
     const { time, file_path, bytes_sent } = Line.parse(JSON.parse(line));
     return { time, file_path, bytes_sent };
   } catch {
-    // Something else that left, the beginning of a long file, or what a full disk cut off.
+    // A line about something else, the rest of a cut line, or a line that a full disk cut off.
     return null;
   }
 }

@@ -4,13 +4,16 @@ import { systemCode } from "../../util/system-error.ts";
 
 export interface LineFileOptions {
   path: string;
-  /** Beyond this size, in bytes, the file begins anew. */
+  /** Size in bytes at which the file is rotated. */
   maxBytes: number;
-  /** So many files before it are kept: `.1` is the latest. */
+  /** How many earlier files are kept; `.1` is the latest. */
   older: number;
 }
 
-/** A log file, readable by the program's user only. Beyond a size it is rotated, and the oldest is removed. */
+/**
+ * A log file that only the program's user may read. It is rotated at a given size, and the oldest file is
+ * removed.
+ */
 export class LineFile {
   readonly #writing = new SerialQueue();
 
@@ -20,7 +23,7 @@ export class LineFile {
     return this.options.path;
   }
 
-  /** Resolves when all that was to be appended is written, or failed. */
+  /** Resolves when all appends so far are written, or have failed. */
   settled(): Promise<void> {
     return this.#writing.idle();
   }

@@ -7,13 +7,16 @@ import { explain, Refusal } from "./refusal.ts";
 import type { Rules } from "./rules.ts";
 import { type SourceFile, sourceFileOf } from "./source-file.ts";
 
-/** A non-blocking open cannot hang on a FIFO that took the file's place; Windows lacks both. */
+/**
+ * Opened without blocking, so that a FIFO in the file's place cannot hang it, and without following links;
+ * Windows has neither flag.
+ */
 const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 export interface LookupOptions {
-  /** The roots, where they are now. */
+  /** The roots at their present places. */
   roots: readonly Place[];
-  /** What `~` and `$HOME` stand for. */
+  /** Folders that `~` and `$HOME` stand for. */
   homes: readonly string[];
   /** Real folders of which nothing leaves, whatever the rules say. */
   withheld: readonly string[];
@@ -24,14 +27,14 @@ export interface LookupOptions {
 }
 
 /**
- * One request's way to a file. Links are followed by hand, and the first step out of the roots is
- * refused without a look at what is there, so no answer tells anything of the rest of the machine.
- * As links can change between a look and the open, where the open file lies is checked once more.
+ * Finds the file of one request. Links are followed by hand, and the first step out of the roots is refused
+ * before the disk is looked at, so no answer tells anything about the rest of the machine. As links can
+ * change between the look and the open, the place of the open file is checked once more.
  */
 export class Lookup {
   constructor(private readonly options: LookupOptions) {}
 
-  /** As {@link Roots.openFile} has it. */
+  /** See {@link Roots.openFile}. */
   async open(filePath: string): Promise<SourceFile> {
     let problem = explain(new Refusal("outside"), filePath);
     for (const path of this.#candidates(filePath)) {
@@ -45,12 +48,12 @@ export class Lookup {
     throw problem;
   }
 
-  /** The roots, where they are now. */
+  /** The roots at their present places. */
   get roots(): readonly Place[] {
     return this.options.roots;
   }
 
-  /** Whether the site lets the names of its files be listed. */
+  /** Whether the site allows listing the names of its files. */
   get mayBrowse(): boolean {
     return this.options.mayBrowse;
   }
@@ -61,9 +64,9 @@ export class Lookup {
   }
 
   /**
-   * The real path of what may be a folder in a root.
-   * @throws FdsError `access_denied` for whatever is outside the roots or denied, there or not;
-   *   `file_not_found` for what is inside and not there
+   * The real path of a folder in a root; it may turn out not to be a folder.
+   * @throws FdsError `access_denied` for paths outside the roots or denied, whether they exist or not;
+   *   `file_not_found` for a missing one inside
    */
   async findFolder(path: string): Promise<string> {
     let problem = explain(new Refusal("outside"), path);
@@ -86,13 +89,13 @@ export class Lookup {
     return this.#isPermitted(path);
   }
 
-  /** Whether a folder may be looked into. @param path real and inside a root */
+  /** Whether a folder may be opened. @param path real and inside a root */
   mayEnter(path: string): boolean {
     if (this.options.withheld.some((folder) => contains(folder, path))) return false;
     return this.options.rules.mayEnter(this.#within(path));
   }
 
-  /** The absolute paths that an asked one can mean, their `..` taken out. */
+  /** The absolute paths that a request can mean, without `..`. */
   #candidates(filePath: string): string[] {
     if (filePath.includes("\0")) return [];
     for (const name of ["~", "$HOME"]) {
@@ -108,14 +111,14 @@ export class Lookup {
   }
 
   async #openAt(path: string): Promise<SourceFile> {
-    // Checked before the disk is looked at, so that no answer tells whether a denied file is there.
+    // Before the disk is looked at, so that no answer tells whether a denied file exists.
     if (this.#isInside(path) && !this.#isPermitted(path)) throw new Refusal("denied");
     const realPath = await this.#follow(path);
-    // Before the open: opening a device can do something, and opening a FIFO waits.
+    // Before the open: opening a device can have effects, and opening a FIFO waits.
     if (!(await lstat(realPath)).isFile()) throw new Refusal("not_regular");
     const handle = await open(realPath, OPEN_FLAGS);
     try {
-      // /proc adds a word to the name of a file that was deleted meanwhile.
+      // /proc appends a word to the name of a file that was deleted meanwhile.
       for (const place of [realPath, await this.#locationOf(handle, realPath)]) {
         if (!this.#isInside(place)) throw new Refusal("outside");
         if (!this.#isPermitted(place)) throw new Refusal("denied");
@@ -128,8 +131,8 @@ export class Lookup {
   }
 
   /**
-   * The real path. The folders above the roots are known to be real folders, so a link may lead
-   * through them and back.
+   * The real path. The folders above the roots are known to be real, so a link may lead through them and
+   * back.
    */
   async #follow(path: string): Promise<string> {
     const real = await walk(path, {
@@ -144,7 +147,7 @@ export class Lookup {
     return real;
   }
 
-  /** On other systems than Linux, several spellings of a name are one folder. */
+  /** The one spelling of a folder's path. Other systems than Linux have several for one folder. */
   async #canonical(path: string): Promise<string> {
     if (this.options.hasProc) return path;
     const real = await realpath(path);
@@ -152,7 +155,7 @@ export class Lookup {
     return real;
   }
 
-  /** Where an open file lies, which no later change of a link can alter. */
+  /** Where an open file lies; no change of a link can alter this any more. */
   async #locationOf(handle: FileHandle, path: string): Promise<string> {
     if (this.options.hasProc) return readlink(`/proc/self/fd/${handle.fd}`);
     const location = await realpath(path);
@@ -162,7 +165,7 @@ export class Lookup {
     return location;
   }
 
-  /** A path below a root as it was given, by the root's real path; any other as it is. */
+  /** Replaces a root's given path at the front of a path by its real one. */
   #respell(path: string): string {
     const asked = comparable(path);
     const root = this.options.roots.find(
@@ -176,7 +179,7 @@ export class Lookup {
     return this.options.rules.permits(this.#within(path));
   }
 
-  /** A path within each root that it lies in, with forward slashes. */
+  /** The path within each root that contains it, with forward slashes. */
   #within(path: string): string[] {
     return this.options.roots
       .filter(({ real }) => contains(real, path))

@@ -2,21 +2,21 @@ import { lstat, readlink } from "node:fs/promises";
 import { isAbsolute, join, parse, relative, sep } from "node:path";
 import { Refusal } from "./refusal.ts";
 
-/** Most links on the way to one file, as on Linux. */
+/** Most links followed on the way to one file, as on Linux. */
 const MAX_LINKS = 40;
 
-/** Whether a path is a folder's, or lies in it. Both absolute and without `..`. */
+/** Whether a path is a folder itself, or lies in it. Both are absolute and have no `..`. */
 export function contains(folder: string, path: string): boolean {
   const rest = relative(folder, path);
   return rest !== ".." && !rest.startsWith(`..${sep}`) && !isAbsolute(rest);
 }
 
-/** A path as it is compared with others: on Windows, a name is the same in any case. */
+/** The form of a path in which it is compared: Windows ignores case. */
 export function comparable(path: string): string {
   return process.platform === "win32" ? path.toLowerCase() : path;
 }
 
-/** The names on the way; a backslash parts them on Windows only. */
+/** The names in a path. A backslash separates names on Windows only. */
 export function stepsOf(path: string): string[] {
   return path
     .slice(parse(path).root.length)
@@ -24,21 +24,20 @@ export function stepsOf(path: string): string[] {
     .filter((step) => step !== "" && step !== ".");
 }
 
-/** What is asked on the way to a path's real one. */
+/** Decisions on the way to a real path. */
 export interface Guide {
-  /** True for what is known to be a real folder, and needs no look; throws to end the walk. */
+  /** True where the path is known to be a real folder and need not be looked at; throws to end the walk. */
   isKnown(path: string): boolean;
   /** Called with the place of each link before it is followed; throws to end the walk. */
   onLink?: (path: string) => void;
-  /** What an absolute target of a link stands for. */
+  /** Replaces the absolute target of a link. */
   respell?: (target: string) => string;
 }
 
 /**
- * Walks to a path's real one, as the system would, one look at a time.
+ * Follows a path to its real one, as the system would, one step at a time.
  * @param path absolute
- * @throws Refusal `missing` when there are too many links, an error of the system, or what the guide
- *   throws
+ * @throws Refusal `missing` when there are too many links, an error of the system, or what the guide throws
  */
 export async function walk(path: string, guide: Guide): Promise<string> {
   let current = parse(path).root;

@@ -3,28 +3,28 @@ import { UsageError } from "../../util/flags.ts";
 import { expandBraces } from "./braces.ts";
 import { comparable } from "./paths.ts";
 
-/** A glob over the path within a root, with forward slashes; without alternatives in braces. */
+/** A glob for paths within a root, with forward slashes and without braces. */
 export interface Pattern {
   text: string;
-  /** True for a pattern that begins at a root; any other matches at every depth. */
+  /** True for a pattern that begins at a root; others match at every depth. */
   isAnchored: boolean;
 }
 
-/** What a pattern may name beside paths within a root. */
+/** Places that a pattern may name, besides paths within a root. */
 export interface Places {
-  /** Absolute paths of the roots, by every name that they are known by. */
+  /** Absolute paths of the roots, in every spelling. */
   roots: readonly string[];
-  /** What `~` and `$HOME` stand for: the home folder, by every name. */
+  /** Paths of the home folder, which `~` and `$HOME` stand for, in every spelling. */
   homes: readonly string[];
 }
 
-/** More would take too long to match. */
+/** Most alternatives of a pattern; more would take too long to match. */
 const MAX_ALTERNATIVES = 100;
 const MAX_PATTERNS = 1000;
 
 /**
- * Reads an owner's patterns. Other spellings of a path within a root are made right; what could match
- * nothing is refused, as a rule that does nothing keeps nothing in.
+ * Reads an owner's patterns. Other spellings of a path within a root are corrected. A pattern that can
+ * match nothing is refused, as it would protect nothing.
  * @param setting for the message
  * @throws UsageError that says how to write it
  */
@@ -67,7 +67,7 @@ function checkSpelling(text: string): void {
   if (text.startsWith("!")) {
     throw new Problem(`write it without the "!", what may leave and what may not are apart`);
   }
-  // Elsewhere than on Windows it makes the character behind it an ordinary one.
+  // On other systems than Windows, a backslash makes the next character a plain one.
   const stray = sep === "\\" ? /\\/ : /\\(?![*?[\]{}!\\,])/;
   if (stray.test(text)) throw new Problem(`write "${text.replaceAll("\\", "/")}"`);
 }
@@ -91,7 +91,7 @@ function alternativesOf(text: string): string[] {
   return all;
 }
 
-/** The paths within roots that a spelling stands for; an empty one is the root itself. */
+/** The paths within roots that a spelling stands for; "" is the root itself. */
 function pathsOf(text: string, { roots, homes }: Places): string[] {
   const [, inHome] = /^(?:~|\$HOME)(\/.*|$)/s.exec(text) ?? [];
   const isUp = text.split("/").includes("..");
@@ -106,7 +106,7 @@ function pathsOf(text: string, { roots, homes }: Places): string[] {
   if (within.length > 0) return [...new Set(within)];
   const path = cleaned(text);
   const isPlain = inHome === undefined && !isUp && path !== "";
-  // A slash before a single name has always been left out.
+  // A leading slash before a single name has always been ignored.
   if (isPlain && !path.includes("/")) return [path];
   const example = isPlain ? path : "logs/a.txt";
   throw new Problem(`it is in no folder that is served, write a path within one: "${example}"`);
@@ -116,7 +116,7 @@ function slashed(path: string): string {
   return path.replaceAll(sep, "/");
 }
 
-/** @returns null when it does not lie there */
+/** @returns null where the path is outside */
 function pathWithin(folder: string, path: string): string | null {
   if (comparable(cleaned(path)) === comparable(cleaned(folder))) return "";
   const start = folder.endsWith("/") ? folder : `${folder}/`;
@@ -124,7 +124,7 @@ function pathWithin(folder: string, path: string): string | null {
   return cleaned(path.slice(start.length));
 }
 
-/** Without what names no step: `./a//b/` is `a/b`. */
+/** Removes steps that name nothing: `./a//b/` becomes `a/b`. */
 function cleaned(path: string): string {
   return path
     .split("/")

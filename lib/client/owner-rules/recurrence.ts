@@ -1,4 +1,4 @@
-/** What came again and again, beyond what is told one by one. */
+/** Repetitions of an item beyond those that were reported one by one. */
 export interface Repeated<T> {
   /** The first of them. */
   first: T;
@@ -7,25 +7,25 @@ export interface Repeated<T> {
 }
 
 export interface RecurrenceOptions<T> {
-  /** So many of a key are told one by one in each span. */
+  /** How many with the same key are reported one by one in a span. */
   most: number;
   /** ms */
   span: number;
-  /** Called at the end of a span with what came beyond that. */
+  /** Called at the end of a span with the repetitions of each key. */
   onRepeated: (repeated: Repeated<T>) => void;
 }
 
-/** Keys that are counted in a span; what has a further one is told one by one. */
+/** Most keys that are counted in a span; items with further keys are all reported one by one. */
 const MAX_KEYS = 10_000;
 
-/** Counts what comes again and again, so that it is not told each time. */
+/** Counts repeated items, so that not each of them is reported. */
 export class Recurrence<T> {
   readonly #counts = new Map<string, { count: number; more: Repeated<T> | null }>();
   #timer: Timer | undefined;
 
   constructor(private readonly options: RecurrenceOptions<T>) {}
 
-  /** @returns whether it is to be told by itself; otherwise it is counted */
+  /** @returns true: report it by itself; false: it was counted */
   take(key: string, item: T, bytes: number): boolean {
     const known = this.#counts.get(key) ?? { count: 0, more: null };
     if (known.count === 0) {
@@ -40,7 +40,7 @@ export class Recurrence<T> {
     return false;
   }
 
-  /** Ends the span: what was counted is told, and the next one begins with what comes next. */
+  /** Ends the span: reports what was counted. The next item begins a new span. */
   end(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;

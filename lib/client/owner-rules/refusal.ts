@@ -1,10 +1,10 @@
 import { FdsError } from "../../protocol/errors.ts";
 import { systemCode } from "../../util/system-error.ts";
 
-/** Most characters of a path in a message, which has a limit on the wire. */
+/** Most characters of a path in a message, as the wire limits messages. */
 const MAX_SHOWN = 500;
 
-/** Why a path is not served; an FdsError once it meets the path as it was asked for. */
+/** Why a path is not served. {@link explain} makes an FdsError of it, with the path as it was asked for. */
 export class Refusal extends Error {
   constructor(
     readonly code:
@@ -15,7 +15,7 @@ export class Refusal extends Error {
 }
 
 /**
- * What to tell an operator; the cause, which may name real paths, stays at the site.
+ * The error for the operator. The cause, which may name real paths, stays at the site.
  * @param error a Refusal or an error of the system; any other is thrown again
  */
 export function explain(error: unknown, filePath: string): FdsError {
@@ -48,7 +48,7 @@ export function explain(error: unknown, filePath: string): FdsError {
         "file_unreadable",
         `${shown} has more bytes than can be sent, ${Number.MAX_SAFE_INTEGER}`,
       );
-    // A link where there was none, or none where there was one.
+    // A link appeared or disappeared meanwhile.
     case "ELOOP":
     case "EINVAL":
     case "changed":

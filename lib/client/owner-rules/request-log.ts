@@ -7,35 +7,37 @@ import { Recurrence, type Repeated } from "./recurrence.ts";
 
 const MiB = 1024 * 1024;
 
-/** Requests that repeat within this time, in ms, are counted instead of listed once they are many. */
+/** Span in ms in which repeated requests are counted once they are many, instead of listed. */
 const SPAN = 10 * 60 * 1000;
 
-/** Where lines about files that left are. */
+/** Name of the record about files that left. */
 export const LEFT_FILE = "requests.log";
 
-/** They are kept longest: 64 MiB, with a limit for each file and span. */
+/** Kept longest: 64 MiB, with a limit for each file and span. */
 const LEFT = { file: LEFT_FILE, maxBytes: 8 * MiB, older: 7, most: 20 };
 
-/** Most lines in a span about everything else: the server decides how much it asks for. */
+/** Limits of the lines about everything else, as the server decides how much it asks for. */
 const REFUSED = { file: "requests-refused.log", maxBytes: MiB, older: 1, most: 200 };
 
-/** Most bytes of a text in JSON, where a character can take six. A path of a file fits the first. */
+/**
+ * Most bytes of a text in JSON, where one character can take six. The path of a file that left always fits.
+ */
 const MAX_PATH_OF_LEFT = 4096;
 const MAX_TEXT_OF_REFUSED = 512;
 
-/** A request of the server's, and what became of it. */
+/** A request of the server, and how it ended. */
 export interface RequestEntry extends About {
   server: string;
   outcome: "sent" | "refused" | "cancelled" | "disconnected";
-  /** Bytes of the file that left, those that were sent twice counted twice. */
+  /** Bytes of files that left; bytes sent twice count twice. */
   bytes_sent: number;
   /** Why it was refused. */
   reason?: string;
 }
 
 /**
- * The site's own record of what a server asked for: lines of JSON in the state folder. What left is
- * kept apart from requests of which nothing left, so that a flood of them wipes no evidence.
+ * The site's own record of what the server asked for: lines of JSON in the state folder. Requests of which
+ * something left have a file of their own, so that a flood of others cannot push them out.
  */
 export class RequestLog {
   readonly #left: Kept;
@@ -55,7 +57,7 @@ export class RequestLog {
     this.#refused = keep(REFUSED);
   }
 
-  /** Resolves when it is written, or counted; an error of the disk is told in the program's log. */
+  /** Resolves when the entry is written or counted. An error of the disk goes to the program's log. */
   async add(entry: RequestEntry): Promise<void> {
     const hasLeft = entry.outcome === "sent" || entry.bytes_sent > 0;
     const told = shortened(entry, hasLeft ? MAX_PATH_OF_LEFT : MAX_TEXT_OF_REFUSED);
@@ -64,7 +66,7 @@ export class RequestLog {
     if (again.take(key, told, told.bytes_sent)) await this.#write(lines, told);
   }
 
-  /** Writes what was counted: the program ends. */
+  /** Writes what was counted, as the program ends. */
   async close(): Promise<void> {
     for (const { lines, again } of [this.#left, this.#refused]) {
       again.end();
@@ -82,13 +84,13 @@ export class RequestLog {
   }
 }
 
-/** A file of the record, and what is not written in it one by one. */
+/** A file of the record, and its counted repetitions. */
 interface Kept {
   lines: LineFile;
   again: Recurrence<RequestEntry>;
 }
 
-/** What came beyond what was written one by one. */
+/** The line for repetitions that were counted. */
 function lineOf({ first, times, bytes }: Repeated<RequestEntry>): object {
   const { server, file_path, outcome } = first;
   return bytes > 0 || outcome === "sent"
@@ -100,7 +102,7 @@ function shortened(entry: RequestEntry, most: number): RequestEntry {
   const { file_path, reason } = entry;
   return {
     ...entry,
-    // What `..` takes out again is no part of a long path's name.
+    // A long path is normalized first, so that steps taken back by `..` use up no room.
     file_path: fits(file_path, most) ? file_path : cutToFit(normalize(file_path), most),
     reason: reason && cutToFit(reason, most),
   };

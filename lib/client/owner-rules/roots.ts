@@ -10,12 +10,12 @@ import { Rules } from "./rules.ts";
 import type { SourceFile } from "./source-file.ts";
 
 export interface RootsOptions {
-  /** Patterns of files that may leave, and that may not, as {@link Rules} has them. */
+  /** Patterns of files that may leave, and of those that may not; see {@link Rules}. */
   allow?: string[];
   deny?: string[];
-  /** Whether the names of files may be listed; else only files that are named whole leave. */
+  /** Whether the names of files may be listed; otherwise only files named in full leave. */
   mayBrowse?: boolean;
-  /** What `~` and `$HOME` stand for; null: nothing. Where it is not given, the user's home folder. */
+  /** Folder that `~` and `$HOME` stand for; null: none. By default, the user's home folder. */
   home?: string | null;
   /** Whether `/proc/self/fd` tells where an open file lies, as it does on Linux. */
   hasProc?: boolean;
@@ -35,8 +35,8 @@ export class Roots {
 
   /**
    * @param paths folders, absolute or relative to the working directory
-   * @throws UsageError when there is none, or one is not a folder that can be read, or a pattern can
-   *   match nothing
+   * @throws UsageError when there is none, when one is not a readable folder, or when a pattern can match
+   *   nothing
    */
   static async open(paths: string[], options: RootsOptions = {}): Promise<Roots> {
     if (paths.length === 0) throw new UsageError("no folder to serve, pass --root FOLDER");
@@ -44,32 +44,32 @@ export class Roots {
     const homes = await namesOf(options.home === undefined ? homeOfUser() : options.home);
     const places = { roots: folders.flatMap(({ given, real }) => [given, real]), homes };
     const rules = new Rules(options.allow ?? [], options.deny ?? [], places);
-    // Asked of the system's name: where Windows is imitated on Linux, such a path is there too.
+    // The real system decides: where tests imitate Windows on Linux, /proc is there too.
     const hasProc = options.hasProc ?? process.platform === "linux";
     return new Roots(folders, homes, rules, options.mayBrowse ?? true, hasProc);
   }
 
   /**
-   * From now on nothing of this folder leaves, whatever the rules say.
-   * @throws Error when it is not there
+   * Keeps a whole folder at home from now on, whatever the rules say.
+   * @throws Error when it does not exist
    */
   async withhold(path: string): Promise<void> {
     this.#withheld.push(await Folder.open(path));
   }
 
   /**
-   * Opens a file for reading. A relative path is tried in each root in order; the first that has
-   * it gives the answer, even where that is a refusal.
+   * Opens a file for reading. A relative path is tried in each root in order; the first root that has it
+   * decides, even if it refuses.
    * @param filePath as an operator asked for it
-   * @throws FdsError `access_denied` for whatever is outside the roots, there or not, and for what
-   *   the rules or the system do not let out; `file_not_found`, `not_a_regular_file` or
-   *   `file_unreadable` for what is inside
+   * @throws FdsError `access_denied` for paths outside the roots, whether they exist or not, and for files
+   *   that the rules or the system do not let out; `file_not_found`, `not_a_regular_file` or
+   *   `file_unreadable` for paths inside
    */
   async openFile(filePath: string): Promise<SourceFile> {
     return (await this.lookup()).open(filePath);
   }
 
-  /** Finds where the roots are now, for one request. */
+  /** Locates the roots, for one request. */
   async lookup(): Promise<Lookup> {
     const { homes, rules, mayBrowse, hasProc } = this;
     const roots = await Promise.all(this.folders.map((folder) => this.#locate(folder)));
@@ -78,7 +78,10 @@ export class Roots {
     return new Lookup({ roots, homes, withheld, rules, mayBrowse, hasProc });
   }
 
-  /** Whoever can write in another root decides what lies there, but not what is served beside it. */
+  /**
+   * Locates a root. Somebody who can write in another root decides what lies there, but must not decide
+   * where this root is.
+   */
   #locate(folder: Folder) {
     return folder.locate((link) =>
       this.folders.some((other) => other !== folder && other.holds(link)),
@@ -86,7 +89,7 @@ export class Roots {
   }
 }
 
-/** @returns null for a user without one, as in a container that runs as a number */
+/** @returns null for a user without a home, as in a container that runs as a number */
 function homeOfUser(): string | null {
   try {
     return homedir();
@@ -96,7 +99,7 @@ function homeOfUser(): string | null {
   }
 }
 
-/** The names that a folder is known by. */
+/** The paths by which a folder is known. */
 async function namesOf(folder: string | null): Promise<string[]> {
   if (folder === null) return [];
   const given = resolve(folder);

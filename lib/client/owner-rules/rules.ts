@@ -3,8 +3,8 @@ import { isKeyName } from "./key-files.ts";
 import { type Places, readPatterns } from "./patterns.ts";
 
 /*
- * What of its roots a site's owner lets leave: patterns that come from the site alone, by flags or
- * the environment. Nothing that a server says can widen them.
+ * Which files in its roots a site's owner lets leave: patterns that only the site can set, by flags or the
+ * environment. Nothing that a server says can widen them.
  */
 
 /** A pattern of what may leave. */
@@ -14,7 +14,7 @@ interface Allowed {
   namesKeys: boolean;
 }
 
-/** Globs of a pattern, and of all that lies in a folder that it matches. */
+/** Globs of a pattern: for itself, and for everything inside a folder that it matches. */
 type Globs = readonly [Bun.Glob, Bun.Glob];
 
 /**
@@ -26,10 +26,10 @@ export class Rules {
   readonly #denied: Globs[];
 
   /**
-   * @param allow what may leave; none: everything
+   * @param allow what may leave; empty: everything
    * @param deny what may not leave, whatever `allow` says
-   * @param places what patterns may name beside paths within a root
-   * @param isWindows where a name is the same in any case, and some are not what they seem
+   * @param places what patterns may name besides paths within a root
+   * @param isWindows whether names ignore case, and some names are not what they seem
    * @throws UsageError that names a pattern that can match nothing
    */
   constructor(
@@ -43,17 +43,17 @@ export class Rules {
       namesHidden: isHidden(pattern.text),
       namesKeys: isKeyFile(pattern.text),
     }));
-    // Compared without regard to case, as a file system that is so would find it under any; and a
-    // name at any depth however it was spelled. Rather too much stays than too little.
+    // Denied names are compared without case and in every spelling, as a file system that ignores case
+    // would find them. Rather too much stays than too little.
     this.#denied = readPatterns("--deny or CLIENT_DENY", deny, places).map(({ text }) =>
       globsOf(fold(text), !text.includes("/")),
     );
   }
 
   /**
-   * Hidden files (a name on the way begins with a dot) and key files may leave only where an
-   * allowed pattern is about such files itself: `--allow .env` is, `--allow "**"` is not.
-   * @param paths the file's path within each root that it lies in, with forward slashes
+   * Hidden files (a name on the way begins with a dot) and key files may leave only if an allowed pattern
+   * is about such files itself: `--allow .env` is, `--allow "**"` is not.
+   * @param paths the file's path within each root that contains it, with forward slashes
    */
   permits(paths: string[]): boolean {
     if (!this.#areNames(paths)) return false;
@@ -63,9 +63,9 @@ export class Rules {
   }
 
   /**
-   * Whether a folder may be looked into: it is not denied, and not hidden, or named by an allowed
-   * pattern. What `allow` names is asked for each file.
-   * @param paths the folder's path within each root that it lies in; "" for a root itself
+   * Whether a folder may be opened: it is not denied, and it is not hidden, or an allowed pattern names it.
+   * `allow` is checked for each file in it.
+   * @param paths the folder's path within each root that contains it; "" for a root itself
    */
   mayEnter(paths: string[]): boolean {
     if (!this.#areNames(paths)) return false;
@@ -75,7 +75,7 @@ export class Rules {
     );
   }
 
-  /** Whether each name on the way is that of one thing, and of no other that a rule is about. */
+  /** Whether each name on the way stands for exactly one file on this system. */
   #areNames(paths: string[]): boolean {
     return !this.isWindows || paths.every((path) => path.split("/").every(isNameOnWindows));
   }
@@ -109,7 +109,7 @@ function isKeyFile(path: string): boolean {
   return fold(path).split("/").some(isKeyName);
 }
 
-/** Folds a name: names that some file systems take for the same become equal. */
+/** Folds a name, so that names become equal that some file systems take for the same. */
 function fold(text: string): string {
   return text.normalize("NFC").toLowerCase();
 }

@@ -16,37 +16,37 @@ import { type GoOn, hashPrefix } from "../prefix-hash.ts";
 import type { FrameBuilder } from "./frame-builder.ts";
 import type { SetFile, SetFiles } from "./set-files.ts";
 
-/** Files up to this size, in bytes, are read at once: a trip to another thread costs more. */
+/** Size in bytes up to which files are read synchronously: a trip to another thread costs more. */
 const SMALL = 64 * 1024;
-/** No more room in a frame is waited for than this, in bytes. */
+/** Room in a frame, in bytes, that is always enough to go on; more is not waited for. */
 const MOST_ROOM = 16 * 1024;
-/** An END record with the longest digest. */
+/** Bytes of an END record with the longest digest. */
 const END_BYTES = 3 + 32;
 
 export interface FileSenderOptions {
   files: SetFiles;
   frames: FrameBuilder;
   checksum: ChecksumAlgorithm;
-  /** False ends it: nobody wants the files any more, or one comes again. */
+  /** False ends the sending: nobody wants the files any more, or one is to be sent again. */
   isWanted: () => boolean;
-  /** Tells the server now and then how far a file was read again. */
+  /** Makes what tells the server now and then how far a file was read again. */
   proving: () => GoOn;
-  /** What may leave today. */
+  /** Share in the daily limit. */
   allowance: Allowance;
 }
 
-/** Sends one file of a set after the other, as records. */
+/** Sends the files of a set one after the other, as records. */
 export class FileSender {
-  /** Bytes of files that were sent, those that were sent twice counted twice. */
+  /** Bytes of files that were sent; bytes sent twice count twice. */
   sentBytes = 0;
   sentFiles = 0;
 
   constructor(private readonly options: FileSenderOptions) {}
 
   /**
-   * Answers a want by a file, or by why it does not come.
-   * @param number of the want, counted from the first
-   * @param from where a frame came damaged in the middle of this file; else undefined
+   * Answers a wanted file with its bytes, or with the reason why it does not come.
+   * @param number of the file among all that were wanted, from 0
+   * @param from offset at which to go on, after a damaged frame; else undefined
    */
   async send(want: WantedFile, number: number, from?: number): Promise<void> {
     try {
@@ -59,7 +59,7 @@ export class FileSender {
     }
   }
 
-  /** A small file goes into one frame, whole. */
+  /** Puts a whole small file into one frame. */
   async #sendSmall(want: WantedFile, file: SetFile, number: number): Promise<void> {
     const { frames, checksum } = this.options;
     const { size } = file.identity;
@@ -73,7 +73,7 @@ export class FileSender {
       const bytes = start.subarray(0, read);
       const digest = new Bun.CryptoHasher(checksum).update(bytes).digest("hex");
       frames.add(startOf(want, file, 0));
-      // The bytes are in their place already.
+      // The bytes were read to their place in the frame.
       if (read > 0) frames.add({ type: "data", bytes });
       const changed = read !== size || file.compare() !== "same";
       frames.add({ type: "end", changed, digest });
@@ -116,7 +116,7 @@ export class FileSender {
     this.options.allowance.spend(bytes);
   }
 
-  /** The offset from which on the file is sent, and the hash of the bytes before it. */
+  /** The offset at which the file begins to be sent, and the hash of the bytes before it. */
   async #prefix(want: WantedFile, file: SetFile, from: number | undefined) {
     const { checksum, proving } = this.options;
     const length = from ?? want.offset ?? 0;
@@ -128,7 +128,7 @@ export class FileSender {
     return isProven ? { offset: length, hash } : fresh;
   }
 
-  /** Where only times differ the bytes decide, which are read once more. */
+  /** Reads the file once more where only its times differ, to compare the bytes. */
   async #isSame(file: SetFile, digest: string): Promise<boolean> {
     const verdict = file.compare();
     if (verdict !== "perhaps") return verdict === "same";

@@ -1,20 +1,20 @@
 import { recordLength, type SetRecord, writeRecord } from "../../protocol/set-records.ts";
 import type { FrameOutlet } from "./frame-outlet.ts";
 
-/** A frame with less room than this is not begun, and nothing is put behind more than fits: bytes. */
+/** Least room in a frame, in bytes, with which it is begun or continued. */
 const LEAST_ROOM = 4 * 1024;
-/** How many of the last frames can be made again, where they come damaged. */
+/** How many frames are remembered, to be made again where they arrive damaged. */
 const MAX_PLACES = 16 * 1024;
 
 /** Where in a set a frame begins. */
 export interface Place {
-  /** Which of the wanted files, counted from the first that was ever wanted. */
+  /** Number of the file among all that were ever wanted, from 0. */
   want: number;
-  /** Bytes of that file that were sent before. */
+  /** Bytes of that file that were sent in earlier frames. */
   offset: number;
 }
 
-/** Puts records into frames: many small ones in one, a large file over many. */
+/** Packs records into frames: many small files in one, a large file into many. */
 export class FrameBuilder {
   #room = 0;
   #length = 0;
@@ -30,7 +30,7 @@ export class FrameBuilder {
     return this.#room - this.#length;
   }
 
-  /** Where the next bytes of the frame go. */
+  /** The part of the frame that is still free. */
   get target(): Uint8Array<ArrayBuffer> {
     return this.outlet.body.subarray(this.#length, this.#room);
   }
@@ -40,9 +40,9 @@ export class FrameBuilder {
   }
 
   /**
-   * Makes sure that a number of bytes fits, in a new frame where it has to be.
-   * @param place where in the set the new frame would begin
-   * @returns false where the frames are not wanted any more
+   * Makes room for a number of bytes, in a new frame where necessary.
+   * @param place in the set at which the new frame would begin
+   * @returns false where the frames are no longer wanted
    */
   async need(bytes: number, place: Place): Promise<boolean> {
     if (this.left >= bytes) return true;
@@ -55,7 +55,7 @@ export class FrameBuilder {
     return true;
   }
 
-  /** Adds a record, for which there is room. */
+  /** Adds a record; there must be room for it. */
   add(record: SetRecord): void {
     writeRecord(this.target, 0, record);
     this.#length += recordLength(record);
@@ -66,7 +66,7 @@ export class FrameBuilder {
     this.#length += bytes;
   }
 
-  /** Sends what there is. */
+  /** Sends the frame as far as it is filled. */
   async flush(): Promise<void> {
     const length = this.#length;
     this.#length = this.#room = 0;
@@ -74,8 +74,8 @@ export class FrameBuilder {
   }
 
   /**
-   * Begins again where a frame began that came damaged.
-   * @returns its place; undefined if no frame that is remembered begins there
+   * Goes back to the beginning of a frame that arrived damaged.
+   * @returns its place; undefined if no remembered frame begins there
    */
   rewind(at: number): Place | undefined {
     const index = this.#places.findLastIndex((known) => known.at === at);

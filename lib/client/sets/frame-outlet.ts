@@ -2,12 +2,9 @@ import { HEADER_BYTES } from "../../protocol/frame.ts";
 import type { Compressor } from "../compressor.ts";
 import type { SendScheduler } from "../send-scheduler.ts";
 
-/**
- * A frame fills no more than this part of what may be under way: the server takes whole frames, and
- * grants more as it takes them.
- */
+/** Largest share of the window in one frame: the server takes whole frames and grants more with each. */
 const WINDOW_SHARE = 1 / 4;
-/** Frames do not become crumbs where little is granted. */
+/** Smallest frame where little is granted, in bytes. */
 const MIN_SHARE = 16 * 1024;
 
 export interface FrameOutletOptions {
@@ -15,16 +12,16 @@ export interface FrameOutletOptions {
   epoch: number;
   /** Most bytes in a frame. */
   chunkSize: number;
-  /** Everything below it may be sent. */
+  /** Everything below this offset may be sent. */
   maxOffset: number;
   scheduler: SendScheduler;
-  /** Null: frames are sent as they are. */
+  /** Null: frames are sent uncompressed. */
   compressor: Compressor | null;
 }
 
 /**
- * The way out for the bytes of a stream that are made while they are sent: within the credit, in fair
- * turns with other streams, compressed where that pays.
+ * Sends the bytes of a stream that are made while they are sent: within the credit, in fair turns with
+ * other streams, compressed where that pays.
  */
 export class FrameOutlet {
   readonly #buffer: Uint8Array<ArrayBuffer>;
@@ -32,53 +29,55 @@ export class FrameOutlet {
   #maxOffset: number;
   #window: number;
   #closed = false;
-  /** Called when there is something new to act on. */
+  /** Called when there is something new to do. */
   #wake: () => void = () => undefined;
 
   constructor(private readonly options: FrameOutletOptions) {
     this.#maxOffset = this.#window = options.maxOffset;
-    // The socket copies what it is given, so one buffer serves all frames.
+    // The socket copies the bytes, so one buffer serves all frames.
     this.#buffer = Buffer.allocUnsafeSlow(HEADER_BYTES + options.chunkSize);
   }
 
-  /** Where the next frame begins. */
+  /** Offset of the next frame. */
   get offset(): number {
     return this.#offset;
   }
 
-  /** Where the bytes of the next frame are put together, the longest that may be. */
+  /** Where the bytes of the next frame are put together; it has the longest frame's size. */
   get body(): Uint8Array<ArrayBuffer> {
     return this.#buffer.subarray(HEADER_BYTES);
   }
 
-  /** What was granted stays so, whatever comes late. */
+  /**
+   * Grants everything below `maxOffset`. A grant is never taken back, even if messages arrive out of order.
+   */
   grant(maxOffset: number): void {
     this.#maxOffset = Math.max(this.#maxOffset, maxOffset);
     this.#window = Math.max(this.#window, maxOffset - this.#offset);
     this.#wake();
   }
 
-  /** The next frame takes the place of an earlier one, which came damaged. */
+  /** Goes back to the offset of an earlier frame, which arrived damaged. */
   rewind(offset: number): void {
     this.#offset = offset;
   }
 
-  /** Lets whoever waits go; nothing is sent any more. */
+  /** Releases whoever waits; nothing is sent any more. */
   close(): void {
     this.#closed = true;
     this.#wake();
   }
 
-  /** Lets whoever waits for credit look again. */
+  /** Lets whoever waits for credit check again. */
   wake(): void {
     this.#wake();
   }
 
   /**
    * Waits for credit.
-   * @param least bytes, fewer are no use
-   * @param isWanted false ends the waiting
-   * @returns how many bytes the next frame may have; 0 where it is not wanted
+   * @param least bytes; fewer are not enough
+   * @param isWanted false ends the wait
+   * @returns how many bytes the next frame may have; 0 where it is no longer wanted
    */
   async waitForCredit(least: number, isWanted: () => boolean): Promise<number> {
     while (!this.#closed && isWanted()) {
@@ -89,20 +88,20 @@ export class FrameOutlet {
     return 0;
   }
 
-  /** Sends the first bytes of {@link FrameOutlet.body}, which may be filled anew afterwards. */
+  /** Sends the first bytes of {@link FrameOutlet.body}, which may be overwritten afterwards. */
   async send(length: number): Promise<void> {
     const { scheduler, compressor, stream, epoch } = this.options;
     const offset = this.#offset;
     const bytes = this.body.subarray(0, length);
     const packed = (await compressor?.pack(offset, bytes)) ?? null;
     await this.#turn();
-    // Meanwhile an earlier frame may be wanted again.
+    // An earlier frame may be wanted again by now.
     if (this.#closed || this.#offset !== offset) return;
     scheduler.send({ stream, epoch, offset }, bytes, packed);
     this.#offset += length;
   }
 
-  /** Resolves when it is this stream's turn, or it is closed: a slow socket has no turns. */
+  /** Resolves at this stream's turn, or when it is closed, as a slow socket gives no turns. */
   #turn(): Promise<void> {
     return new Promise((resolve) => {
       this.#wake = () => {

@@ -8,11 +8,11 @@ import type { Lookup } from "../owner-rules/lookup.ts";
 import { contains } from "../owner-rules/paths.ts";
 import { compareNames, type EntryType, OpenFolder, typeOf } from "./open-folder.ts";
 
-/** Most names of a folder that are read; the ones behind them are left out. */
+/** Most names that are read of a folder; further ones are left out. */
 const MAX_NAMES = 100_000;
-/** The last ms since 1970, and the first before it, that a date can be (ECMAScript). */
+/** The latest time of a date, and with a minus the earliest, in ms since 1970 (ECMAScript). */
 const MAX_TIME_MS = 8.64e15;
-/** Names looked at in one go: it holds the event loop for less than a millisecond. */
+/** Names looked at in one go, which holds the event loop for less than a millisecond. */
 const BATCH = 64;
 
 /** A name in a folder. */
@@ -25,12 +25,12 @@ export interface Entry {
   mtimeMs: number;
 }
 
-/** A page of a folder's names, in the order of their bytes. */
+/** A page of a folder's names, ordered by their bytes. */
 export interface Page {
   entries: Entry[];
-  /** There are more names behind these. */
+  /** True: more names follow. */
   more: boolean;
-  /** The folder has more names than were read. */
+  /** True: the folder has more names than were read. */
   truncated: boolean;
 }
 
@@ -38,15 +38,15 @@ export interface ListOptions {
   lookup: Lookup;
   /** As an operator asked for it; undefined: the roots. */
   path: string | undefined;
-  /** The last name of the page before. */
+  /** The last name of the previous page. */
   after: string | undefined;
   limit: number;
 }
 
 /**
  * Reads a page of a folder's names, within the owner's rules.
- * @throws FdsError `access_denied` for what is outside or denied, there or not; `file_not_found`;
- *   `not_a_folder`
+ * @throws FdsError `access_denied` for paths outside or denied, whether they exist or not;
+ *   `file_not_found`; `not_a_folder`
  */
 export async function listFolder(options: ListOptions): Promise<Page> {
   const { path, lookup } = options;
@@ -57,7 +57,7 @@ export async function listFolder(options: ListOptions): Promise<Page> {
     return await readPage(folder, real, options);
   } catch (error) {
     if (!isNoFolder(error)) throw explain(error, path);
-    // A file that stays at home does not exist.
+    // A file that may not leave is treated as missing.
     if (!lookup.permits(real)) throw explain(new Refusal("missing"), path);
     throw new FdsError("not_a_folder", `"${path}" is not a folder`, { cause: error });
   }
@@ -76,7 +76,7 @@ function listRoots({ lookup, after, limit }: ListOptions): Page {
       const mtimeMs = timeOf(folder.stat("."));
       return [{ name: given, type: "folder", size: null, mtimeMs }];
     } catch (error) {
-      // It is gone, or may not be read any more: whoever asks for it hears which.
+      // It is gone or unreadable by now; the error says which.
       explain(error, given);
       return [];
     }
@@ -84,7 +84,7 @@ function listRoots({ lookup, after, limit }: ListOptions): Page {
   return { entries, more: behind.length > limit, truncated: false };
 }
 
-/** Opens a folder from its root on, one name at a time. */
+/** Opens a folder step by step, from its root on. */
 function openWithin(lookup: Lookup, real: string): OpenFolder {
   const root = lookup.roots.find((place) => contains(place.real, real))?.real ?? real;
   const names = real
@@ -106,7 +106,7 @@ async function readPage(folder: OpenFolder, real: string, options: ListOptions):
     .slice(0, MAX_NAMES)
     .filter(({ name }) => after === undefined || compareNames(name, after) > 0)
     .toSorted((a, b) => compareNames(a.name, b.name))
-    // Names that are not UTF-8 can look the same as another one.
+    // Two names that are not UTF-8 can look the same.
     .filter(({ name }, at, sorted) => name !== sorted[at - 1]?.name);
   const page: Page = { entries: [], more: false, truncated: all.length > MAX_NAMES };
   for (let at = 0; at < names.length && !page.more; at += BATCH) {
@@ -123,7 +123,7 @@ async function readPage(folder: OpenFolder, real: string, options: ListOptions):
   return page;
 }
 
-/** The names that are read first: one more than are listed, where there are more. */
+/** The names to consider: one more than can be listed, to know whether there are more. */
 async function firstNames(folder: OpenFolder): Promise<FolderName[]> {
   const all: FolderName[] = [];
   for await (const names of folder.names()) {
@@ -156,12 +156,12 @@ function look(
       mtimeMs: timeOf(info),
     };
   } catch {
-    // It is gone, or its name is not UTF-8 and nobody could ask for it.
+    // It is gone, or its name is not UTF-8 and cannot be asked for.
     return null;
   }
 }
 
-/** ms since 1970; some file systems keep years that no date can say. */
+/** ms since 1970, within the range of a date; some file systems store later years. */
 function timeOf({ mtimeMs }: BigIntStats): number {
   return Math.max(-MAX_TIME_MS, Math.min(Number(mtimeMs), MAX_TIME_MS));
 }

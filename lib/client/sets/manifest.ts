@@ -2,21 +2,21 @@ import { FdsError } from "../../protocol/errors.ts";
 import type { FrameOutlet } from "./frame-outlet.ts";
 import type { Found } from "./walk.ts";
 
-/** Most bytes of a manifest: it is kept until the server has all of it. */
+/** Most bytes of a manifest, as it is kept in memory until the server has all of it. */
 const MAX_MANIFEST_BYTES = 64 * 1024 * 1024;
-/** Lines are sent once they have this many bytes, or there are no more. */
+/** Bytes of lines that are collected before they are sent. */
 const FLUSH_AT = 64 * 1024;
 
-/** How much a set may have. */
+/** Limits of a set. */
 export interface SetLimits {
   maxFiles: number;
-  /** Undefined: any. */
+  /** Undefined: no limit. */
   maxBytes: number | undefined;
 }
 
 /**
- * Sends lines of JSON as the bytes of a stream. What was sent is kept, as it is only once at hand: the
- * server may want a part of it again.
+ * Sends lines of JSON as the bytes of a stream. It keeps all that was sent, as the server may want a part
+ * of it again.
  */
 export class LineSender {
   readonly #blocks: Uint8Array[] = [];
@@ -29,7 +29,7 @@ export class LineSender {
     private readonly isWanted: () => boolean,
   ) {}
 
-  /** Bytes so far. */
+  /** Bytes added so far. */
   get length(): number {
     return this.#length;
   }
@@ -52,7 +52,7 @@ export class LineSender {
     await this.sendRest();
   }
 
-  /** Sends what is behind the outlet's offset; who calls it twice at a time waits for one sending. */
+  /** Sends everything after the outlet's offset. Two calls at the same time share one sending. */
   sendRest(): Promise<void> {
     this.#sending ??= this.#sendRest().finally(() => (this.#sending = undefined));
     return this.#sending;
@@ -84,7 +84,7 @@ export class LineSender {
   }
 }
 
-/** Counts what a set has, and refuses what is more than it may have. */
+/** Counts the files and bytes of a set, and refuses what exceeds its limits. */
 export class SetTally {
   #files = 0;
   #bytes = 0;
@@ -108,7 +108,7 @@ export class SetTally {
   }
 }
 
-/** A file as the manifest has it. */
+/** The line of a file in the manifest. */
 export function manifestLine({ path, root, size, mtimeNs, skipped }: Found): object {
   return { path, root, size, mtime_ns: String(mtimeNs), ...(skipped && { skipped }) };
 }

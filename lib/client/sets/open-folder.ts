@@ -4,21 +4,23 @@ import { type FolderName, namesIn } from "../../util/folder-names.ts";
 import { Refusal } from "../owner-rules/refusal.ts";
 
 const FOLDER_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
-/** A non-blocking open cannot hang on a FIFO that took the file's place; Windows lacks both. */
+/**
+ * Opened without blocking, so that a FIFO in the file's place cannot hang it, and without following links;
+ * Windows has neither flag.
+ */
 const FILE_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /**
- * A folder that is open. What is in it is reached through its descriptor, one name at a time, and no
- * link is followed: whoever renames folders or puts links in their place meanwhile changes nothing of
- * where this leads.
+ * An open folder. Its contents are reached through its descriptor, one name at a time, and no link is
+ * followed. So renamed folders, or links put in their place meanwhile, change nothing.
  */
 export class OpenFolder implements Disposable {
-  /** Where its names are looked up. */
+  /** The path below which its names are looked up. */
   readonly #base: string;
 
   private constructor(
     private readonly fd: number,
-    /** Where it was when it was opened. */
+    /** The path at which it was opened. */
     private readonly path: string,
     private readonly hasProc: boolean,
   ) {
@@ -36,7 +38,7 @@ export class OpenFolder implements Disposable {
     return folder;
   }
 
-  /** Opens a folder in it. @throws as {@link OpenFolder.open} */
+  /** Opens a folder inside it. @throws as {@link OpenFolder.open} */
   folder(name: string): OpenFolder {
     const path = join(this.path, name);
     const fd = fs.openSync(`${this.#base}/${name}`, FOLDER_FLAGS);
@@ -46,9 +48,9 @@ export class OpenFolder implements Disposable {
   }
 
   /**
-   * Opens a file in it for reading; the caller closes it.
+   * Opens a file inside it for reading; the caller closes it.
    * @throws an error of the system, ELOOP where it is a link
-   * @throws Refusal `changed` where another file than that of the name was opened
+   * @throws Refusal `changed` where the opened file is not the one of that name
    */
   file(name: string): number {
     const fd = fs.openSync(`${this.#base}/${name}`, FILE_FLAGS);
@@ -56,12 +58,12 @@ export class OpenFolder implements Disposable {
     return fd;
   }
 
-  /** Looks at something in it without following a link. @throws an error of the system */
+  /** Looks at something inside it without following a link. @throws an error of the system */
   stat(name: string): BigIntStats {
     return fs.lstatSync(`${this.#base}/${name}`, { bigint: true });
   }
 
-  /** What is in it, some at a time, in no order. A name that is not UTF-8 leads nowhere. */
+  /** Its names, some at a time, unsorted. A name that is not UTF-8 cannot be looked up. */
   names(): AsyncGenerator<FolderName[]> {
     return namesIn(this.#base);
   }
@@ -71,8 +73,8 @@ export class OpenFolder implements Disposable {
   }
 
   /**
-   * Without /proc, names are looked up by path, and Windows follows links: what was opened must be what
-   * lies there, under this name and no other.
+   * Checks that the opened file is the one at its path, under exactly this name. Needed without /proc,
+   * where names are looked up by path, and on Windows, which follows links.
    */
   #check(fd: number, path: string): void {
     if (this.hasProc) return;
@@ -80,7 +82,7 @@ export class OpenFolder implements Disposable {
       const opened = fs.fstatSync(fd);
       const there = fs.lstatSync(path);
       const isSame = there.ino === opened.ino && there.dev === opened.dev;
-      // The system's own: the other one knows no short names, and only links that lstat shows.
+      // The native function: the other one does not resolve short names, and only links that lstat shows.
       if (isSame && fs.realpathSync.native(path) === path) return;
       throw new Refusal("changed");
     } catch (error) {
@@ -90,12 +92,12 @@ export class OpenFolder implements Disposable {
   }
 }
 
-/** What a name in a folder is; "other" for links, devices, FIFOs and sockets. */
+/** The type of a name in a folder; "other" for links, devices, FIFOs and sockets. */
 export type EntryType = "file" | "folder" | "other";
 
 /**
- * Some file systems do not say what a name is: then it is looked at. So is one with a U+FFFD: it may
- * be shown for a name that is not UTF-8, and be that of something else.
+ * The type of a name. Some file systems do not tell it, so the file is looked at. So is a name with a
+ * U+FFFD: it may stand for one that is not UTF-8, and belong to something else.
  * @throws an error of the system
  */
 export function typeOf({ name, type }: FolderName, folder: OpenFolder): EntryType {

@@ -7,20 +7,20 @@ import { explain, Refusal } from "../owner-rules/refusal.ts";
 import { identityOf } from "../owner-rules/source-file.ts";
 import { OpenFolder } from "./open-folder.ts";
 
-/** A file of a set that is open. */
+/** An open file of a set. */
 export class SetFile implements Disposable {
   private constructor(
     readonly fd: number,
-    /** As it was when it was opened. */
+    /** Its state when it was opened. */
     readonly identity: FileIdentity,
   ) {}
 
-  /** @throws Refusal for what is no regular file */
+  /** @throws Refusal for anything but a regular file */
   static of(fd: number): SetFile {
     try {
       const info = fs.fstatSync(fd, { bigint: true });
       if (!info.isFile()) throw new Refusal("not_regular");
-      // Files that the system makes up when they are read have no blocks.
+      // Files that the system generates when they are read occupy no blocks.
       if (info.blocks === 0n && !endsWhereItSays(fd, info)) throw new Refusal("size_unknown");
       return new SetFile(fd, identityOf(info));
     } catch (error) {
@@ -30,8 +30,8 @@ export class SetFile implements Disposable {
   }
 
   /**
-   * Whether the bytes that were read are one state of the file. "perhaps": only times differ, and
-   * reading it again tells.
+   * Whether the bytes that were read are one state of the file. "perhaps": only times differ, and reading
+   * it again would tell.
    */
   compare(): "same" | "perhaps" | "changed" {
     const info: BigIntStats = fs.fstatSync(this.fd, { bigint: true });
@@ -46,19 +46,19 @@ export class SetFile implements Disposable {
 }
 
 /**
- * Opens the files of a set, one after the other. The folders on the way to the last one stay open:
- * the next file is most often in the same one.
+ * Opens the files of a set one after the other. The folders on the way to the last file stay open, as the
+ * next file is most often in the same one.
  */
 export class SetFiles implements Disposable {
   #root = -1;
   #names: string[] = [];
-  /** The root, and a folder for each name. */
+  /** The root, and then a folder for each name on the way. */
   #folders: OpenFolder[] = [];
 
   constructor(private readonly lookup: Lookup) {}
 
   /**
-   * @throws FdsError `access_denied` for what the owner's rules keep at home, `file_not_found`,
+   * @throws FdsError `access_denied` for what the owner's rules do not let out, `file_not_found`,
    *   `not_a_regular_file` or `file_unreadable`
    */
   open({ root, path }: WantedFile): SetFile {
@@ -107,16 +107,16 @@ export class SetFiles implements Disposable {
   }
 }
 
-/** As for single files: those of /proc say that they have 0 bytes, those of /sys 4096. */
+/** Whether a file ends at the size that it states. Those of /proc say 0, those of /sys 4096. */
 function endsWhereItSays(fd: number, { size }: BigIntStats): boolean {
   const last = Math.max(0, Number(size) - 1);
   try {
-    // One byte more than there should be.
+    // Tries to read one byte beyond the end.
     if (BigInt(last + fs.readSync(fd, Buffer.alloc(2), 0, 2, last)) === size) return true;
   } catch {
-    // What cannot be read is told by who reads it all.
+    // A read error is reported later, by whoever reads the whole file.
     return true;
   }
-  // A file that is written to meanwhile.
+  // Somebody is writing to the file.
   return fs.fstatSync(fd, { bigint: true }).size !== size;
 }

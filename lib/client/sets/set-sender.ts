@@ -31,7 +31,7 @@ import { SetFiles } from "./set-files.ts";
 import { WantList } from "./want-list.ts";
 import { Walk } from "./walk.ts";
 
-/** Bytes of the daily limit that are reserved at a time, not file by file. */
+/** Bytes of the daily limit that are reserved at a time, rather than file by file. */
 const RESERVED_AHEAD = 16 * 1024 * 1024;
 
 type SetList = Extract<SetMessage, { type: "set_list" }>;
@@ -41,21 +41,21 @@ export interface SetSenderOptions {
   roots: Roots;
   outlet: FrameOutlet;
   send: (message: ClientMessage) => void;
-  /** The most that may leave in a day; null: without a limit. */
+  /** Most bytes that may leave in a day; null: no limit. */
   dailyLimit: DailyLimit | null;
   logger: Logger;
 }
 
 /**
- * Answers the requests for a set: walks and sends its manifest, where the server has none yet, then
- * the files that the server wants. It keeps no state over connections.
+ * Answers the requests for a set: walks and sends its manifest, if the server has none yet, then the files
+ * that the server wants. Nothing is remembered between connections.
  */
 export class SetSender implements OutgoingStream {
   readonly #include: string[] = [];
   readonly #exclude: string[] = [];
   readonly #wants = new WantList();
   readonly #frames: FrameBuilder;
-  /** What is to be listed, until it is. */
+  /** The request for a manifest, until it is answered. */
   #list: SetList | undefined;
   #lines: LineSender | undefined;
   #resendFrom: number | undefined;
@@ -121,7 +121,7 @@ export class SetSender implements OutgoingStream {
         this.#list = message;
         break;
       case "set_want":
-        // The server has the manifest whole, which may be tens of megabytes.
+        // The server has the whole manifest; the lines may be tens of megabytes.
         this.#lines = undefined;
         this.#wants.add(message.files);
     }
@@ -192,7 +192,7 @@ export class SetSender implements OutgoingStream {
     if (this.#isWanted) this.#wants.done();
   }
 
-  /** A frame came damaged: everything from there on is made anew. */
+  /** Makes everything anew from a damaged frame on. */
   async #rewind(): Promise<void> {
     const at = this.#resendFrom ?? 0;
     this.#resendFrom = undefined;
@@ -214,7 +214,7 @@ export class SetSender implements OutgoingStream {
     );
   }
 
-  /** @returns what was told */
+  /** @returns the message that was sent */
   #tellWhy(error: unknown): string {
     const { code, message } = clientErrorOf(error);
     this.options.logger.warn(`set not sent: ${message}`, { code });
@@ -251,7 +251,10 @@ function addPatterns(patterns: string[], more: string[]): void {
   patterns.push(...more);
 }
 
-/** The server has read them too: what it cannot read never comes, unless it lies. */
+/**
+ * Parses the patterns. The server has parsed them too, so an error here means that it does not keep to the
+ * protocol.
+ */
 function patternsOf(patterns: string[]): PathPatterns {
   try {
     return new PathPatterns(patterns);

@@ -2,18 +2,18 @@ import { FdsError } from "../../protocol/errors.ts";
 import { systemCode } from "../../util/system-error.ts";
 import { Refusal } from "../owner-rules/refusal.ts";
 
-/** Why something that a pattern names does not come. */
+/** Why a file does not come that a pattern names. */
 export type Skipped = "not_settled" | "name_unusable" | "access_denied" | "file_unreadable";
 
-/** A name that is not UTF-8: nobody can ask for it. */
+/** A name that is not UTF-8, so that nobody can ask for it. */
 export class NotText extends Error {}
 
 /**
- * Why something that is there cannot be had.
- * @param error of the look at it
+ * Why an existing file cannot be had.
+ * @param error of looking at it
  * @param name as the folder gave it
  * @returns null where it is gone, or a link took its place
- * @throws the error where it tells nothing of a file
+ * @throws the error where it says nothing about a file
  */
 export function reasonOf(error: unknown, name: string): Skipped | null {
   if (error instanceof FdsError) throw error;
@@ -23,7 +23,7 @@ export function reasonOf(error: unknown, name: string): Skipped | null {
     case null:
       throw error;
     case "ENOENT":
-      // A name that is not UTF-8 is shown with this character, and is not found by it.
+      // A name that is not UTF-8 is read with this character, and not found under it.
       return name.includes("\uFFFD") ? "name_unusable" : null;
     case "ENOTDIR":
     case "ELOOP":

@@ -9,22 +9,22 @@ import type { GoOn } from "../prefix-hash.ts";
 import { compareNames, OpenFolder, typeOf } from "./open-folder.ts";
 import { NotText, reasonOf, type Skipped } from "./skipped.ts";
 
-/** Names that one walk looks at, before it is given up as endless. */
+/** Most names that one walk looks at before it is given up as endless. */
 const MAX_NAMES = 2_000_000;
-/** Names of one folder that are kept at a time: far more than the files of a set. */
+/** Most names of one folder that are kept at a time: far more than a set may have files. */
 const MAX_IN_FOLDER = 500_000;
-/** How long one walk may take, in ms. */
+/** Longest time of one walk, in ms. */
 const MAX_WALK_MS = 600_000;
-/** No path of a file is longer, in bytes of UTF-8: a server could not keep it. */
+/** Longest path of a file, in bytes of UTF-8, as a server cannot store a longer one. */
 const MAX_PATH_BYTES = 900;
-/** Most bytes of a file: more cannot be told to a server. */
+/** Largest size of a file in bytes, as the protocol cannot state a larger one. */
 const MAX_SIZE = BigInt(Number.MAX_SAFE_INTEGER);
-/** Names looked at in one go: it holds the event loop for less than a millisecond. */
+/** Names looked at in one go, which holds the event loop for less than a millisecond. */
 const BATCH = 64;
 
-/** A file that the patterns name. */
+/** A file that the patterns match. */
 export interface Found {
-  /** Relative to its root, parted by `/`. */
+  /** Relative to its root, separated by `/`. */
   path: string;
   /** The number of its root. */
   root: number;
@@ -38,13 +38,13 @@ export interface WalkOptions {
   lookup: Lookup;
   include: PathPatterns;
   exclude: PathPatterns;
-  /** Files that were changed more recently are skipped, in ms. */
+  /** Files changed within this time, in ms, are skipped. */
   minAgeMs: number;
-  /** Called with the number of names that were looked at; false ends the walk. */
+  /** Called with the number of names looked at; false ends the walk. */
   goOn: GoOn;
 }
 
-/** A folder on the way, as the patterns see it. */
+/** A folder that is being walked, with the state of the patterns there. */
 interface Step extends Opened {
   /** Relative to its root; "" for the root itself. */
   path: string;
@@ -52,24 +52,24 @@ interface Step extends Opened {
   exclude: PatternWalk;
 }
 
-/** A folder and what was in it when it was opened and may be named by the patterns, by name. */
+/** A folder, and those of its names that the patterns may match, as of its opening. */
 interface Opened {
   folder: OpenFolder;
   entries: FolderName[];
 }
 
-/** What is known of a folder before it is opened. */
+/** A folder that is not open yet. */
 type Next = Omit<Step, keyof Opened> & { name: string };
 
 /**
- * Finds the files that patterns name, within the owner's rules: what these keep at home does not
- * exist. No link is followed. The files of a folder come first, then its folders, each by name, so two
- * walks through the same files give the same.
+ * Finds the files that patterns match, within the owner's rules: what these do not let out is treated as
+ * missing. Links are not followed. In each folder, files come first, then its folders, each sorted by name,
+ * so two walks over the same files give the same result.
  */
 export class Walk {
   #names = 0;
   readonly #endsAt = performance.now() + MAX_WALK_MS;
-  /** Paths that an earlier root had. */
+  /** Paths that an earlier root has. */
   readonly #seen: Set<string> | null;
 
   constructor(private readonly options: WalkOptions) {
@@ -78,12 +78,12 @@ export class Walk {
 
   /**
    * The files, in batches.
-   * @throws FdsError `access_denied` when no pattern can name anything in a root; `too_many_files`
-   *   when there is no end of names
+   * @throws FdsError `access_denied` when no pattern can match anything in a root; `too_many_files` when
+   *   there are more names than a walk may look at
    */
   async *files(): AsyncGenerator<Found[]> {
     const { lookup, include, exclude } = this.options;
-    // A site that lists nothing gives files that are named whole.
+    // A site that allows no listing still gives files named in full.
     if (!lookup.mayBrowse && !include.isLiteral) throw listingIsOff();
     let isInside = false;
     for (const [root, { given, real }] of lookup.roots.entries()) {
@@ -123,8 +123,9 @@ export class Walk {
   }
 
   /**
-   * What a few names are.
-   * @param isRepeated whether the entry before has the same name: then they are not UTF-8, or all but one
+   * Looks at a few names.
+   * @param isRepeated whether the entry before has the same name: then all of them but at most one are not
+   *   UTF-8
    */
   #look(
     batch: FolderName[],
@@ -160,7 +161,7 @@ export class Walk {
     return { files, folders };
   }
 
-  /** Whether the owner's rules let a set know of it. */
+  /** Whether the owner's rules let a set see the entry. */
   #exists(entry: FolderName, path: string): boolean {
     const { lookup } = this.options;
     return entry.type === "folder" ? lookup.mayEnter(path) : lookup.permits(path);
@@ -207,7 +208,7 @@ export class Walk {
   }
 
   /**
-   * Opens a folder and reads its names: those that the patterns may name are kept.
+   * Opens a folder and reads its names, of which those that the patterns may match are kept.
    * @throws an error of the system, or Refusal; FdsError `too_many_files`
    */
   async #open(
@@ -223,7 +224,7 @@ export class Walk {
           ({ name }) => include.step(name).mayMatchInside && !exclude.step(name).matched,
         );
         entries.push(...wanted);
-        // Those that are kept are counted when they are looked at.
+        // The names that are kept are counted when they are looked at.
         this.#count(names.length - wanted.length);
         if (entries.length > MAX_IN_FOLDER) throw tooMany(`over ${MAX_IN_FOLDER} in one folder`);
       }
@@ -234,7 +235,7 @@ export class Walk {
     }
   }
 
-  /** Whether an earlier root has the same path: the first root's counts. */
+  /** Whether an earlier root has the same path; the first root's file counts. */
   #isDouble(path: string): boolean {
     if (this.#seen?.has(path)) return true;
     this.#seen?.add(path);
@@ -259,7 +260,7 @@ function tooMany(names: string): FdsError {
   return new FdsError("too_many_files", message);
 }
 
-/** @returns null for a root that is not there any more @throws FdsError that says why it cannot be read */
+/** @returns null for a root that no longer exists @throws FdsError that says why it cannot be read */
 async function openRoot(given: string, open: () => Promise<Opened>): Promise<Opened | null> {
   try {
     return await open();
@@ -270,7 +271,7 @@ async function openRoot(given: string, open: () => Promise<Opened>): Promise<Ope
   }
 }
 
-/** The answer of a site that lists nothing. */
+/** The error where a site allows no listing. */
 export function listingIsOff(): FdsError {
   return new FdsError("access_denied", "the site lists no files: name a file");
 }

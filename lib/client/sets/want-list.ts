@@ -2,18 +2,18 @@ import { FdsError } from "../../protocol/errors.ts";
 import { MAX_WANTED, type WantedFile } from "../../protocol/messages.ts";
 import type { Place } from "./frame-builder.ts";
 
-/** Answered wants that are kept: a frame that comes damaged may be about them. */
+/** Answered files that are remembered, as a damaged frame may be about them. */
 const MAX_ANSWERED = 16 * 1024;
 
 /** The files that the server wants, in its order. */
 export class WantList {
   #wants: WantedFile[] = [];
-  /** The number of the first one that is kept. */
+  /** Number of the first file that is remembered. */
   #first = 0;
   #position = 0;
   #resumeAt: number | undefined;
 
-  /** The number of the next one, counted from the first that was ever wanted. */
+  /** Number of the next file among all that were ever wanted, from 0. */
   get position(): number {
     return this.#position;
   }
@@ -22,7 +22,7 @@ export class WantList {
     return this.#wants[this.#position - this.#first];
   }
 
-  /** Where in the next file its bytes go on, after a frame that came damaged. */
+  /** Offset at which the next file goes on after a damaged frame. */
   get resumeAt(): number | undefined {
     return this.#resumeAt;
   }
@@ -35,7 +35,7 @@ export class WantList {
     }
   }
 
-  /** The next one was answered. */
+  /** The next file was answered. */
   done(): void {
     this.#position++;
     this.#resumeAt = undefined;
@@ -45,7 +45,7 @@ export class WantList {
     this.#first += MAX_ANSWERED;
   }
 
-  /** Goes back to a place. @returns false if it is not kept any more */
+  /** Goes back to a place. @returns false if it is no longer remembered */
   rewind({ want, offset }: Place): boolean {
     if (want < this.#first || want > this.#position) return false;
     this.#position = want;
