@@ -15,11 +15,11 @@ type ServerSettings = Settings<typeof SERVER_SETTINGS>;
 export interface ServerTls {
   cert: string;
   key: string;
-  /** Who signs the clients' certificates; null: none are asked for. */
+  /** CA of the clients' certificates; null: clients need none. */
   clientCa: string | null;
 }
 
-/** Settings that are not passed on as they are: {@link configOf} makes something of them. */
+/** Settings that {@link configOf} turns into other values. */
 const MADE_INTO_OTHERS = [
   "host",
   "databaseUrl",
@@ -67,7 +67,7 @@ export function readServerConfig(
   return settings.helpWanted ? "help" : configOf(settings, isTerminal);
 }
 
-/** The settings as they are, and values that follow from several of them. */
+/** The settings that are used as they are, and values that follow from several of them. */
 function configOf(settings: ServerSettings, isTerminal: boolean) {
   const apiToken = settings.read("apiToken");
   const enrolToken = settings.read("enrolToken");
@@ -90,7 +90,7 @@ function configOf(settings: ServerSettings, isTerminal: boolean) {
     databaseUrl: databaseUrl ?? `sqlite://${join(downloadsDir, ".server", "state.db")}`,
     rowsFolder: databaseUrl === null && isApart ? downloadsDir : null,
     storage,
-    // Only a database that several servers can use says who does what.
+    // Only with a database for several servers can they agree on who does what.
     isShared: databaseUrl?.startsWith("postgres") ?? false,
     receiveBudget: Math.max(chunkSize, receiveBudget - storage.memory),
     quotas,
@@ -100,7 +100,10 @@ function configOf(settings: ServerSettings, isTerminal: boolean) {
   };
 }
 
-/** Without both tokens anyone who reaches the server is let in, so only this machine may. */
+/**
+ * The address to listen at. Without both tokens, anybody who reaches the server has access, so only this
+ * machine may.
+ */
 function hostFor(apiToken: string | null, enrolToken: string | null): Kind<string> {
   const missing = [
     ...(apiToken === null ? ["no API_TOKEN"] : []),
@@ -113,7 +116,7 @@ function hostFor(apiToken: string | null, enrolToken: string | null): Kind<strin
   };
 }
 
-/** Where anyone can try to get in, a token must be no word to guess, and open one door only. */
+/** Demands long, distinct tokens where anybody can try to get in. */
 function requireStrongTokens(
   host: string,
   apiToken: string | null,

@@ -2,11 +2,11 @@ import type { Problem } from "../protocol/errors.ts";
 import type { Download, Source } from "./download.ts";
 import type { SetCounts } from "./set.ts";
 
-/* What can happen to a download, and what is to be done about it. */
+/* What can happen to a download, and what follows from it. */
 
 /**
- * What happened. All but `cancelled`, `given_up`, `rate_limited` and `retried` belong to one attempt and are void
- * for any other.
+ * An event. All but `cancelled`, `given_up`, `rate_limited` and `retried` belong to one attempt, and are
+ * ignored in any other.
  */
 export type DownloadEvent =
   | { type: "started"; epoch: number; now: number; source: Source; offset: number; reason?: string }
@@ -17,7 +17,7 @@ export type DownloadEvent =
       epoch: number;
       durableOffset: number;
       bytesOnWire: number;
-      /** The counts of a set's files, and the bytes that all of them will have. */
+      /** Counts of a set's files, and their total size in bytes once all have come. */
       set?: { files: SetCounts; totalSize: number };
     }
   /** All `size` bytes are flushed and their checksum matched. */
@@ -28,38 +28,41 @@ export type DownloadEvent =
       digest: string;
       bytesOnWire: number;
       savedPath: string;
-      /** Files of a set. Only a set has them. */
+      /** Counts of a set's files; only for a set. */
       files?: SetCounts;
     }
-  /** A set that may be empty is: there is nothing to publish. */
+  /** A set that may be empty is empty, so nothing is published. */
   | { type: "nothing"; epoch: number; now: number; digest: string; chunkSize: number }
-  /** The name was taken, another one is next. */
+  /** The name was taken; the next one is tried. */
   | { type: "renamed"; epoch: number; savedPath: string; digest?: string }
-  /** `storedBytes`: what it takes of a quota, where that is not the bytes that came. */
+  /** `storedBytes`: what counts to the client's quota, where it differs from the bytes that came. */
   | { type: "published"; epoch: number; now: number; storedBytes?: number }
   | { type: "lost"; epoch: number; now: number }
-  /** The client was slow while others waited, or another machine took its id. */
+  /** The attempt makes way: the client was slow while others waited, or another machine took its id. */
   | { type: "gave_way"; epoch: number; now: number; problem: Problem }
-  /** `final`: no other try, whatever the table says of the code. */
+  /** `final`: there is no further try, whatever the table of codes says. */
   | { type: "failed"; epoch: number; now: number; problem: Problem; final?: boolean }
   | { type: "cancelled"; now: number }
-  /** What waits is given up: it failed by a problem, or is cancelled. What runs goes on. */
+  /**
+   * Its job no longer wants the download. If it waits, it fails with the problem, or is cancelled without
+   * one. If it runs, it goes on.
+   */
   | { type: "given_up"; now: number; problem: Problem | null }
   | { type: "rate_limited"; rateLimit: number | null }
-  /** Another download asks for the file again. */
+  /** Another download takes its place. */
   | { type: "retried"; as: string };
 
 /** What is to be done once the next state is recorded. */
 export type Effect =
-  /** Remove the part file: nothing in it will be used. */
+  /** Remove the part file, which is no longer needed. */
   | { type: "discard_part" }
-  /** End the attempt that runs, which knows nothing of it, and tell the client. */
+  /** End the running attempt and tell the client. The attempt itself does not know yet. */
   | { type: "stop_client" }
-  /** From now on the bytes come at the rate of the row. */
+  /** Apply the row's rate limit to the running attempt. */
   | { type: "apply_rate_limit" }
   /** Tell the client that the file is published. */
   | { type: "confirm_client" }
-  /** A slot became free: look at the queue, and again when what waits in it is due. */
+  /** A slot is free: look at the queue, and again when the next download is due. */
   | { type: "dispatch" }
   | { type: "log"; level: "info" | "warn"; message: string };
 

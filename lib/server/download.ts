@@ -4,57 +4,57 @@ import type { FileIdentity } from "../protocol/identity.ts";
 import { fillDates, hasDates } from "../util/path-dates.ts";
 import type { SetCounts, SetOrder } from "./set.ts";
 
-/* What a download is: each state has only its legal fields. Times are ms since 1970. */
+/* What a download is: each state has only the fields that are valid in it. Times are ms since 1970. */
 
-/** The file as the client found it when this download began to read it. */
+/** The file as the client found it when this download first read it. */
 export interface Source {
-  /** null: a set. */
+  /** null for a set. */
   identity: FileIdentity | null;
-  /** Bytes to deliver: the file's size at that moment, or that of a set's files that are to come. */
+  /** Bytes to deliver: the file's size at that time, or the total of a set's files that are to come. */
   totalSize: number;
   /** Most bytes in a frame, as agreed between the two sides. */
   chunkSize: number;
 }
 
-/** What an operator asks for. */
+/** What an operator asks for, from one client. */
 export interface Order {
   clientId: string;
-  /** Path of the file; of a set its patterns, joined for people to read. */
+  /** Path of the file; for a set, its patterns joined for people to read. */
   filePath: string;
-  /** What the set is made of; null: it is one file. */
+  /** The files of a set; null: a single file. */
   set: SetOrder | null;
-  /** What proves that the file arrived whole. */
+  /** Algorithm of the checksum that proves the delivery. */
   checksum: ChecksumAlgorithm;
-  /** Most bytes of the file a second; null: as many as the link carries. */
+  /** Highest rate in bytes a second; null: no limit. */
   rateLimit: number | null;
-  /** The job that it belongs to; null: it was asked for by itself. */
+  /** The job that it belongs to; null: none. */
   jobId: string | null;
-  /** Local time at the client that its paths' dates stand for, `2026-11-30T02:30:00`; null: they have none. */
+  /** Local time at the client for the dates in its paths, `2026-11-30T02:30:00`; null: no dates. */
   localTime: string | null;
 }
 
-/** What a download has in every state. */
+/** The fields of every state. */
 export interface Common extends Order {
-  /** UUIDv7, so ids sort by the time of their making. */
+  /** UUIDv7, so ids sort by creation time. */
   downloadId: string;
   createdAt: number;
-  /** How often it was started on a client. */
+  /** How many attempts were started. */
   attempts: number;
-  /** Number of the attempt; what belongs to an older one is dropped. */
+  /** Number of the attempt. Everything from an older attempt is ignored. */
   epoch: number;
-  /** How often it started over from the first byte. */
+  /** How often it started again at the first byte. */
   restarts: number;
   /** Failed tries in a row since bytes last became durable. */
   failures: number;
-  /** Bytes that came for it over all attempts, those that came again too; compressed, where they were. */
+  /** Bytes received in all attempts, repeated ones included; compressed chunks count compressed. */
   bytesOnWire: number;
-  /** What became of the files of a set, as far as it is known; null: it is one file, or not listed. */
+  /** Counts of a set's files, as far as they are known; null: a single file, or not listed yet. */
   files: SetCounts | null;
-  /** What came is kept, whatever the rules of retention say. */
+  /** True: it is kept, whatever the rules of retention say. */
   isHeld: boolean;
   /**
-   * The place of the row's last change among those of all downloads, 0 before it is recorded:
-   * what compare-and-set compares, and where a reader of events goes on.
+   * Number of the row's last change among the changes of all downloads; 0 before it is recorded.
+   * Compare-and-set compares it, and readers of events go on from it.
    */
   revision: number;
 }
@@ -66,11 +66,11 @@ export interface Queued extends Common {
   /** Bytes from the start of the file that are flushed to the disk. */
   durableOffset: number;
   /**
-   * Not to be claimed before this time; one that lies further ahead than {@link LONGEST_WAIT_MS}
-   * was set before the clock was put back, and has come.
+   * Earliest time of the next attempt. One further ahead than {@link LONGEST_WAIT_MS} was set before the
+   * clock was put back, and counts as reached.
    */
   notBefore: number;
-  /** Why the last try ended, where it did not just lose its connection. */
+  /** Why the last try ended; null where only the connection was lost. */
   problem: Problem | null;
 }
 
@@ -82,14 +82,14 @@ export interface Downloading extends Common {
   durableOffset: number;
 }
 
-/** Every byte is flushed and the checksum matched; it is being published. */
+/** All bytes are flushed and the checksum matched; it is being published. */
 export interface Verifying extends Common {
   status: "verifying";
   startedAt: number;
   source: Source;
-  /** By the algorithm of `checksum`, lower-case hex. */
+  /** In lower-case hex, by the algorithm of `checksum`. */
   digest: string;
-  /** The name that publishing is about to take, relative to DOWNLOADS_DIR: recorded before it is taken. */
+  /** The name that publishing will take, relative to DOWNLOADS_DIR. It is recorded before it is taken. */
   savedPath: string;
 }
 
@@ -98,13 +98,13 @@ export interface Completed extends Common {
   startedAt: number;
   completedAt: number;
   source: Source;
-  /** By the algorithm of `checksum`, lower-case hex. */
+  /** In lower-case hex, by the algorithm of `checksum`. */
   digest: string;
-  /** null: a set of no files. */
+  /** null for a set without files. */
   savedPath: string | null;
-  /** Bytes that count to the quota of its client; what an earlier set shares with it does not. */
+  /** Bytes that count to the client's quota; those shared with an earlier set do not. */
   storedBytes: number;
-  /** When what came was removed, or found to be gone; its bytes may go a little later. */
+  /** When the content was removed, or found missing; its bytes may be deleted a little later. */
   removedAt: number | null;
 }
 
@@ -115,7 +115,7 @@ export interface Failed extends Common {
   source: Source | null;
   durableOffset: number;
   problem: Problem;
-  /** The download that asked for its file again; null: its file is still owed. */
+  /** The download that took its place; null: none did, so its file is still owed. */
   retriedAs: string | null;
 }
 
@@ -125,7 +125,7 @@ export interface Cancelled extends Common {
   completedAt: number;
   source: Source | null;
   durableOffset: number;
-  /** The download that asked for its file again. */
+  /** The download that took its place. */
   retriedAs: string | null;
 }
 
@@ -133,7 +133,7 @@ export type Active = Downloading | Verifying;
 export type Ended = Completed | Failed | Cancelled;
 export type Download = Queued | Active | Ended;
 
-/** A download that was just asked for. */
+/** A new download, queued. */
 export function newDownload(downloadId: string, order: Order, now: number): Queued {
   return {
     ...order,
@@ -171,18 +171,18 @@ export function durableOffsetOf(download: Download): number {
     : download.durableOffset;
 }
 
-/** What was asked for, to ask for it again. */
+/** The order of a download, to ask for the same again. */
 export function orderOf(order: Order): Order {
   const { clientId, filePath, set, checksum, rateLimit, jobId, localTime } = order;
   return { clientId, filePath, set, checksum, rateLimit, jobId, localTime };
 }
 
-/** Path of the file, with its dates filled in. */
+/** The path of the file with its dates filled in. */
 export function resolvedPath({ filePath, localTime }: Order): string {
   return localTime === null ? filePath : fillDates(filePath, "path", localTime);
 }
 
-/** What a set is made of, with the dates of its patterns filled in. */
+/** A set's order with the dates of its patterns filled in. */
 export function resolvedSet(set: SetOrder, localTime: string | null): SetOrder {
   if (localTime === null) return set;
   const fill = (patterns: string[]) =>
@@ -190,13 +190,13 @@ export function resolvedSet(set: SetOrder, localTime: string | null): SetOrder {
   return { ...set, paths: fill(set.paths), exclude: fill(set.exclude) };
 }
 
-/** Whether the paths of an order have dates. */
+/** Whether the paths of an order contain dates. */
 export function isDated({ filePath, set }: Pick<Order, "filePath" | "set">): boolean {
   if (!set) return hasDates(filePath, "path");
   return [...set.paths, ...set.exclude].some((text) => hasDates(text, "pattern"));
 }
 
-/** What a download has in every state. */
+/** The fields that every state has. */
 export function common(download: Download): Common {
   const { downloadId, createdAt } = download;
   const { attempts, epoch, restarts, failures, bytesOnWire, files, isHeld, revision } = download;

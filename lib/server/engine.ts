@@ -21,37 +21,37 @@ import type { Storage } from "./storage/storage.ts";
 import { FlowControl } from "./transfer/flow-control.ts";
 import { buildWebhooks } from "./webhooks/build.ts";
 
-/** Whose long work it is in the turns; no token has a space in its name. */
+/** Owner of the webhooks' long work among the turns. No token has this name, as names contain no spaces. */
 const WEBHOOKS = "the webhooks";
 
 export interface EngineOptions {
   config: ServerConfig;
   storage: Storage;
   repository: Repository;
-  /** Where long work waits for its turn. */
+  /** Turns of long work. */
   turns: FairTurns;
   version: string;
   logger: Logger;
 }
 
-/** What moves the files: storage, database, clients, downloads, events. HTTP is no part of it. */
+/** Everything that moves files: storage, database, clients, downloads, events. Without HTTP. */
 export type Engine = ReturnType<typeof buildEngine>;
 
-/** What happens here, for whoever wants to hear of it. */
+/** Topics of the changes that happen on this server. */
 class Changes {
-  /** A client came. */
+  /** A client registered. */
   readonly registered = new Topic<[clientId: string]>();
-  /** A client came, left, or is another than before. */
+  /** A client registered, left or changed. */
   readonly client = new Topic<[clientId: string]>();
-  /** A client has other labels, or is in another time zone. */
+  /** A client's labels or time zone changed. */
   readonly labelled = new Topic<[clientId: string]>();
-  /** Another server that has a client is asked something about it. */
+  /** Another server is asked to do something with a client that it holds. */
   readonly asked = new Topic<[clientId: string]>();
-  /** A download is another than before; none: some are. */
+  /** A download changed; without an argument: some did. */
   readonly download = new Topic<[download?: Download]>();
   readonly job = new Topic<[job: Job]>();
 
-  /** Lets the parts of the engine hear what each has to know. */
+  /** Subscribes the parts of the engine to the changes that concern them. */
   tell({ downloads, jobs, jobEvents, schedules, events, retention }: Hearers): void {
     this.job.subscribe((job) => jobEvents.tell(job));
     this.registered.subscribe((clientId) => downloads.clientRegistered(clientId));
@@ -66,7 +66,7 @@ class Changes {
   }
 }
 
-/** Who wants to hear of changes. */
+/** The parts that subscribe. */
 interface Hearers {
   downloads: Downloads;
   jobs: Jobs;
@@ -76,13 +76,16 @@ interface Hearers {
   retention: Retention;
 }
 
-/** Puts the parts of the engine together: they work once clients come, or downloads are recovered. */
+/**
+ * Puts the parts of the engine together. They start to work when clients register, or downloads are
+ * recovered.
+ */
 export function buildEngine(options: EngineOptions) {
   const core = buildCore(options);
   return { ...core, telling: buildTelling(options, core) };
 }
 
-/** What tells webhooks: it hears of changes, and nothing of the core knows that it does. */
+/** Puts the parts for webhooks together. They subscribe to changes; the core does not know them. */
 function buildTelling(options: EngineOptions, core: ReturnType<typeof buildCore>) {
   const { config, turns, ...parts } = options;
   const telling = buildWebhooks({

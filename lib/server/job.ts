@@ -2,9 +2,9 @@ import type { Sites } from "./access/sites.ts";
 import type { Download, Order, Queued } from "./download.ts";
 import type { Keep } from "./keep.ts";
 
-/* What a job is: one request to many clients, with a download for each. Times are ms since 1970. */
+/* What a job is: one request to many clients, with one download for each. Times are ms since 1970. */
 
-/** The first two until it has ended. */
+/** The first two are those of a job that has not ended. */
 export const JOB_STATUSES = [
   "running",
   "paused",
@@ -15,74 +15,77 @@ export const JOB_STATUSES = [
 ] as const;
 export type JobStatus = (typeof JOB_STATUSES)[number];
 
-/** Which clients a job is for. */
+/** The clients that a job is for. */
 export type Selection =
   | { all: true }
-  /** Both must hold, where both are given. */
+  /** Where both are given, both must match. */
   | { ids?: string[] | undefined; labels?: string | undefined };
 
-/** What is asked of each client. */
+/** What a job asks of each client. */
 export interface JobOrder extends Omit<Order, "clientId" | "jobId" | "localTime"> {
-  /** What becomes of a client that is not connected when the job comes to it. */
+  /** What happens with a client that is not connected when its turn comes. */
   ifOffline: "wait" | "fail";
 }
 
-/** A job ends before its time when so many of its downloads failed. */
+/** When a job is stopped early because of failures. */
 export interface StopWhen {
-  /** Share of failures among the downloads that completed or failed, in percent, 1 to 100. */
+  /** Failed share of the downloads that completed or failed, in percent, 1 to 100. */
   failedPercent: number;
-  /** Not before so many of them did. */
+  /** Failures before which the share does not count. */
   atLeast: number;
 }
 
-/** The statuses of downloads that a job asks for again, before a download with an id that is as new. */
+/**
+ * The statuses whose downloads are asked for again. Only downloads with smaller ids than the given one are,
+ * so a new one is not asked for twice.
+ */
 export interface Rerun {
   statuses: ("failed" | "cancelled")[];
   before: string;
 }
 
-/** A time of a schedule, for which it makes a job. */
+/** The time of a schedule for which a job was made. */
 export interface Occurrence {
   /** Name of the schedule. */
   schedule: string;
   at: number;
-  /** The local time of it at each of the job's clients; null: each has its own. */
+  /** The local time at all of the job's clients; null: it differs between clients. */
   localTime: string | null;
 }
 
 export interface Job {
-  /** UUIDv7, so ids sort by the time of their making. */
+  /** UUIDv7, so ids sort by creation time. */
   jobId: string;
   name: string | null;
   status: JobStatus;
   selection: Selection;
   membership: "snapshot" | "continuous";
   order: JobOrder;
-  /** The download as it was asked for. */
+  /** The request for each download, as it was received. */
   download: unknown;
   createdAt: number;
-  /** Name of the token of whoever made it. */
+  /** Name of the maker's token. */
   createdBy: string | null;
-  /** Hash of that token; null: an admin did not make it. */
+  /** Hash of the maker's token; null: not a token that an admin made. */
   createdWith: string | null;
-  /** What is queued then, or later, fails; null: nothing does. */
+  /** Downloads that are still queued at this time fail; null: none do. */
   expiresAt: number | null;
   endedAt: number | null;
-  /** Most of its downloads that run at once; null: as many as there are slots. */
+  /** Most downloads of the job that run at once; null: no limit of its own. */
   maxConcurrent: number | null;
-  /** The starts are spread over so long, in ms, from a time on. */
+  /** The starts are spread over this span, in ms, from a time on. */
   spreadMs: number;
   spreadFrom: number;
   stopWhen: StopWhen | null;
-  /** How long what comes of it is kept; null: as all that has no rule. */
+  /** How long its results are kept; null: as results without a rule. */
   keep: Keep | null;
-  /** The time of a schedule that it is for; null: somebody asked for it. */
+  /** The time of a schedule for which it was made; null: a person asked for it. */
   occurrence: Occurrence | null;
-  /** A rerun that is not yet done. */
+  /** A rerun that is not finished yet. */
   rerun: Rerun | null;
-  /** Its downloads may not be yet as the job says: there is work to be done on them. */
+  /** True: its downloads may not yet be as the job says, so settling has work to do. */
   unsettled: boolean;
-  /** Counts its changes: what compare-and-set compares. */
+  /** Number of its changes, for compare-and-set. */
   revision: number;
 }
 
@@ -99,17 +102,17 @@ export interface JobPlan extends Pick<
   | "spreadMs"
   | "stopWhen"
 > {
-  /** Its time is over after so long, in ms; null: never. */
+  /** Time until it expires, in ms; null: never. */
   expiresIn: number | null;
 }
 
-/** What a job's downloads add up to, the newest of each client. */
+/** Totals over a job's downloads, counting the newest of each client. */
 export interface JobTotals {
-  /** Clients. */
+  /** Number of clients. */
   total: number;
-  /** Number of clients by the state of their newest download; a client without one counts as queued. */
+  /** Clients by the status of their newest download; a client without a download counts as queued. */
   counts: Record<Download["status"], number>;
-  /** Bytes that are safe, and bytes to be received as far as that is known. */
+  /** Bytes that are durable, and bytes to receive, as far as that is known. */
   bytesReceived: number;
   totalSize: number;
   /** Files of sets. */
@@ -120,88 +123,87 @@ export interface JobTotals {
 /** A client of a job. */
 export interface Member {
   clientId: string;
-  /** There is a download for it. */
+  /** True: its download has been made. */
   hasDownload: boolean;
 }
 
-/** A download that comes in place of another one. */
+/** A download that is to take the place of another one, announced on the old row. */
 export type Promised = Pick<Download, "downloadId" | "localTime">;
 
 export interface JobFilter {
   status?: JobStatus | undefined;
-  /** Only jobs with a client of these, or made with that token; null: all. */
+  /** Only jobs with one of these clients, or made with that token; null: all. */
   seenBy?: { sites: Sites; tokenHash: string | null } | null;
-  /** Only jobs with a smaller id, that is older ones. */
+  /** Only jobs with a smaller id, which are older. */
   before?: string | undefined;
-  /** Most rows to give. */
+  /** Most rows. */
   limit: number;
 }
 
-/** A promise that one request makes one job, however often it is sent. */
+/** Makes sure that a repeated request makes only one job. */
 export interface IdempotencyKey {
-  /** Whose it is. */
+  /** The token that sent it. */
   owner: string;
   key: string;
   /** SHA-256 of the request, hex. */
   bodyHash: string;
-  /** The job that it makes. */
+  /** The job that was made. */
   jobId: string;
   createdAt: number;
 }
 
-/** The rows of jobs. Each change is one conditional statement, as of all rows. */
+/** The rows of jobs. Each change is one conditional statement. */
 export interface JobRows {
-  /** Begins a job that nobody sees before {@link publish}; one that was begun before stays. */
+  /** Inserts a job that stays invisible until {@link publish}; if it exists already, nothing changes. */
   draft(job: Job): Promise<void>;
-  /** Adds clients to a job; who is in it stays. @returns how many are new */
+  /** Adds clients to a job, except those in it already. @returns how many were added */
   addMembers(jobId: string, clientIds: readonly string[]): Promise<number>;
   /**
-   * From now on the job is there, with all its clients, whatever becomes of the server. Of two servers that
-   * make the same one, each gets it.
-   * @throws Error where it was not begun
+   * Makes the job visible with all its clients; from here on it survives a crash. If two servers make the
+   * same job, both get it.
+   * @throws Error where there is no draft
    */
   publish(jobId: string): Promise<Job>;
-  /** Forgets jobs that were begun before a time, ms since 1970, and never published. */
+  /** Removes drafts begun before a time, ms since 1970, that were never published. */
   dropDrafts(before: number): Promise<void>;
   get(jobId: string): Promise<Job | null>;
   /** Newest first. */
   list(filter: JobFilter): Promise<Job[]>;
-  /** How many jobs have each status. */
+  /** Number of jobs by status. */
   countByStatus(): Promise<Record<JobStatus, number>>;
-  /** Jobs that have not ended, and those with work to be done on their downloads; the oldest first. */
+  /** Jobs that have not ended, and those whose downloads are not settled; oldest first. */
   open(): Promise<Job[]>;
   /** Jobs that have not ended and that clients may still join. */
   continuous(): Promise<Job[]>;
-  /** Compare and set. @returns the job as it now is; null: another change came first */
+  /** Compare and set. @returns the job as it is now; null: another change came first */
   replace(next: Job): Promise<Job | null>;
-  /** When the next one that has not ended expires after a time, or null. */
+  /** Next expiry after a time among jobs that have not ended, or null. */
   nextExpiry(after: number): Promise<number | null>;
-  /** One statement, so that it always adds up. @param sites only of these clients; null: of all */
+  /** Read in one statement, so that the sums match. @param sites only these clients; null: all */
   totals(jobId: string, sites: Sites | null): Promise<JobTotals>;
-  /** By id, behind one. */
+  /** By client id, after a given one. */
   members(jobId: string, after: string, limit: number): Promise<Member[]>;
-  /** The newest downloads of clients with a status, by id, behind one. */
+  /** The newest downloads of clients with a status, by client id, after a given one. */
   downloads(
     jobId: string,
     status: Download["status"],
     after: string,
     limit: number,
   ): Promise<Pick<Download, "clientId" | "downloadId" | "localTime">[]>;
-  /** What was promised of the next download of a client, where that was not made. */
+  /** The download that was announced for a client but not made yet. */
   promised(jobId: string, clientId: string): Promise<Promised | null>;
   /**
-   * Makes a client's download, unless it has one. What becomes of it may be undone by a power cut
-   * before the next flush.
-   * @param startsAt not to be started before
+   * Inserts a client's download, unless it has one. A power cut before the next flush may undo it.
+   * @param startsAt earliest start
    */
   insertDownload(download: Queued, startsAt: number | null): Promise<Queued | null>;
-  /** Resolves when every change before the call outlives a power cut. */
+  /** Resolves when all changes before the call survive a power cut. */
   flush(): Promise<void>;
-  /** What a key stands for that was taken since a time, or null. */
+  /** The job made for a key since a time, or null. */
   findKey(owner: string, key: string, since: number): Promise<IdempotencyKey | null>;
   /**
-   * Takes a key for a request, if it is free, or older than a time.
-   * @returns what the key now stands for
+   * Takes a key for a request, if it is free or older than a time.
+   * @returns the row that the key now has
    */
   takeKey(key: IdempotencyKey, forgetBefore: number): Promise<IdempotencyKey>;
 }

@@ -4,68 +4,68 @@ import type { JobPlan } from "./job.ts";
 import type { Keep } from "./keep.ts";
 
 /*
- * What a schedule is: it makes a job of many clients at its times. Times are ms since 1970, local times
- * are those of the clock on the wall: `2026-11-30T02:30:00`.
+ * What a schedule is: it makes jobs at its times. Moments are ms since 1970, local times have the form
+ * `2026-11-30T02:30:00`.
  */
 
-/** When what a schedule asks for is to be there: so long after, or at the next such local time. */
+/** When deliveries are due: so long after the schedule's time, or at the next such local time. */
 export type Due = { afterMs: number } | { at: string };
 
 export interface Schedule {
-  /** UUIDv7. A name may be used again, once its schedule is gone. */
+  /** UUIDv7. The name alone may be used again after a removal. */
   scheduleId: string;
   name: string;
   cron: string;
-  /** IANA name; null: each client's own. */
+  /** IANA name; null: each client's own zone. */
   timeZone: string | null;
-  /** What it asks for each time. */
+  /** The job that it makes each time. */
   plan: JobPlan;
-  /** The same as it was asked for. */
+  /** The same, as the request had it. */
   job: unknown;
-  /** The starts are spread over so long, in ms; null: as the job says. */
+  /** Span over which starts are spread, in ms; null: as the job says. */
   spreadMs: number | null;
-  /** A time that was missed is made up for within so long, in ms. */
+  /** How late a missed time may still run, in ms. */
   catchUpMs: number;
-  /** What becomes of a client that is still busy with the time before. */
+  /** What happens with a client that is still busy with an earlier time. */
   overlap: "skip" | "allow";
   due: Due;
-  /** Least that is to come from each client. */
+  /** Least that is expected of each client. */
   expect: { files: number; bytes: number };
-  /** How long what comes is kept; null: as its job says. */
+  /** How long results are kept; null: as the job says. */
   keep: Keep | null;
-  /** null: it runs. */
+  /** null: it is active. */
   paused: "by_hand" | "token_ended" | null;
-  /** Times before this one are none of its times. */
+  /** Earlier times do not count. */
   since: number;
-  /** Counts the changes of its times. */
+  /** Number of changes of its times. */
   timing: number;
   createdAt: number;
-  /** Name of the token of whoever made it. */
+  /** Name of the maker's token. */
   createdBy: string | null;
-  /** Hash of that token; null: an admin did not make it. */
+  /** Hash of the maker's token; null: not a token that an admin made. */
   createdWith: string | null;
-  /** Counts its changes: what compare-and-set compares. */
+  /** Number of its changes, for compare-and-set. */
   revision: number;
 }
 
-/** When a schedule's next time comes in a zone. */
+/** The next time of a schedule in a zone. */
 export interface NextTime {
   scheduleId: string;
   timeZone: string;
   at: number;
-  /** The schedule's `timing` when it was found. */
+  /** The schedule's `timing` when this time was computed. */
   timing: number;
 }
 
-/** A time of a schedule for which a job is made. */
+/** The job of a schedule's time. */
 export interface ScheduledJob {
   scheduleId: string;
   timeZone: string;
   localTime: string;
   at: number;
-  /** The job that it makes. */
+  /** Id of the job that is made. */
   jobId: string;
-  /** The job is there, or nobody was to be asked. */
+  /** True: the job exists, or there was nobody to ask. */
   isMade: boolean;
 }
 
@@ -80,7 +80,7 @@ export const DELIVERY_STATUSES = [
 ] as const;
 export type DeliveryStatus = (typeof DELIVERY_STATUSES)[number];
 
-/** What a schedule expects of a client at a time. */
+/** What a schedule expects of one client at one time. */
 export interface Delivery {
   scheduleId: string;
   clientId: string;
@@ -91,19 +91,19 @@ export interface Delivery {
   /** The job that asks for it; null: nothing was asked for. */
   jobId: string | null;
   status: DeliveryStatus;
-  /** The download that the status follows from. */
+  /** The download that decides its status. */
   downloadId: string | null;
-  /** What came. */
+  /** What was received. */
   files: number;
   bytes: number;
-  /** Counts its changes: what compare-and-set compares. */
+  /** Number of its changes, for compare-and-set. */
   revision: number;
 }
 
-/** What can change of a delivery. */
+/** The fields of a delivery that change. */
 export type DeliveryState = Pick<Delivery, "bytes" | "downloadId" | "files" | "status">;
 
-/** A delivery, and the newest download of its client that its job made. */
+/** A delivery, with the newest download that its job made for its client. */
 export interface Asked {
   delivery: Delivery;
   download: AskedDownload | null;
@@ -112,11 +112,11 @@ export interface Asked {
 export interface AskedDownload {
   downloadId: string;
   status: "queued" | "downloading" | "verifying" | "completed" | "failed" | "cancelled";
-  /** When it ended. */
+  /** When the download ended. */
   completedAt: number | null;
-  /** Something was stored. */
+  /** True: something is stored. */
   hasContent: boolean;
-  /** It is a set. */
+  /** True for a set. */
   isSet: boolean;
   totalSize: number;
   filesReceived: number;
@@ -130,34 +130,34 @@ export type DeliveryPlace = Pick<Delivery, "clientId" | "localTime">;
 export interface DeliveryFilter {
   clientId?: string | undefined;
   status?: DeliveryStatus | undefined;
-  /** First and last local time. */
+  /** First and last local time, both included. */
   localFrom?: string | undefined;
   localTo?: string | undefined;
-  /** First and last moment. */
+  /** First and last moment, both included. */
   from?: number | undefined;
   to?: number | undefined;
-  /** Only of these clients; null: of all. */
+  /** Only these clients; null: all. */
   sites: Sites | null;
-  /** Only what comes behind. */
+  /** Only deliveries after this one. */
   after?: DeliveryPlace | undefined;
   limit: number;
 }
 
-/** How many deliveries of a local time have each status. */
+/** Number of deliveries of a local time, by status. */
 export interface DeliveryCounts {
   localTime: string;
   counts: Record<DeliveryStatus, number>;
 }
 
 export interface ScheduleFilter {
-  /** Only those with a greater name. */
+  /** Only schedules after this name. */
   after?: string | undefined;
   /** Only schedules with a delivery of these clients, or made with that token; null: all. */
   seenBy?: { sites: Sites; tokenHash: string | null } | null;
   limit: number;
 }
 
-/** The rows of schedules. Each change is one conditional statement, as of all rows. */
+/** The rows of schedules. Each change is one conditional statement. */
 export interface ScheduleRows {
   /** @returns false where the name is taken */
   insert(schedule: Schedule): Promise<boolean>;
@@ -166,61 +166,61 @@ export interface ScheduleRows {
   /** By name. */
   list(filter: ScheduleFilter): Promise<Schedule[]>;
   count(): Promise<number>;
-  /** Compare and set. @returns the schedule as it now is; null: another change came first */
+  /** Compare and set. @returns the schedule as it is now; null: another change came first */
   replace(next: Schedule): Promise<Schedule | null>;
-  /** Its times, and what it expected, are forgotten later: {@link forget}. */
+  /** Removes a schedule. Its times and deliveries are removed later, by {@link forget}. */
   remove(scheduleId: string): Promise<void>;
-  /** Forgets some of what belongs to schedules that are gone. @returns whether there is more */
+  /** Removes a batch of rows of removed schedules. @returns whether there are more */
   forget(): Promise<boolean>;
 
-  /** When the schedule's next times come, by zone. */
+  /** The schedule's next times, one for each zone. */
   times(scheduleId: string): Promise<NextTime[]>;
-  /** Adds next times; one that is there for its zone is replaced if its `timing` is smaller. */
+  /** Adds next times. An existing one of the same zone is replaced if its `timing` is lower. */
   addTimes(times: readonly NextTime[]): Promise<void>;
-  /** Sets the next time of a zone if it still is as it was. @param at null: nothing comes any more */
+  /** Moves the next time of a zone, if it is still as given. @param at null: there are no more times */
   moveTime(before: NextTime, at: number | null, timing: number): Promise<void>;
-  /** Times of schedules that run which have come, the earliest first. */
+  /** Times of active schedules that have come, earliest first. */
   dueTimes(now: number, limit: number): Promise<NextTime[]>;
-  /** When the next time of a schedule that runs comes, or null. */
+  /** The next time of any active schedule, or null. */
   nextAt(): Promise<number | null>;
 
-  /** Begins to make the job of a time, unless somebody did. @returns what is there now */
+  /** Inserts the row for making a job of a time, unless it exists. @returns the row that is there now */
   begin(made: ScheduledJob): Promise<ScheduledJob>;
   finish(made: ScheduledJob): Promise<void>;
 }
 
 /** The rows of deliveries. */
 export interface DeliveryRows {
-  /** Adds deliveries; one that is there stays. */
+  /** Adds deliveries, except those that exist. */
   insert(deliveries: readonly Delivery[]): Promise<void>;
-  /** Which of some clients have a download under way that the schedule asked for. */
+  /** Those of the clients that have an unfinished download for the schedule. */
   busyAmong(schedule: string, clientIds: readonly string[], now: number): Promise<Set<string>>;
-  /** The deliveries of some clients at a local time. */
+  /** The deliveries of the given clients at a local time. */
   at(scheduleId: string, localTime: string, clientIds: readonly string[]): Promise<Delivery[]>;
-  /** Those that a job asks for, by client, behind one. */
+  /** The deliveries that a job asks for, by client, after a given one. */
   ofJob(jobId: string, after: string, limit: number): Promise<Delivery[]>;
-  /** Has another job ask for a delivery, if that is as it was. */
+  /** Assigns a delivery to another job, if it is still as given. */
   askAgain(delivery: Delivery, jobId: string): Promise<boolean>;
-  /** Those of some clients of a job, with what came of it. */
+  /** The deliveries of some clients of a job, with their newest downloads. */
   asked(jobId: string, clientIds: readonly string[]): Promise<Asked[]>;
-  /** Those that are due, and of which nothing came in time. */
+  /** Deliveries that are due and have not been fulfilled in time. */
   due(now: number, limit: number): Promise<Asked[]>;
-  /** Deliveries of all schedules that brought nothing yet, behind a place. */
+  /** Unfulfilled deliveries of all schedules, after a given one. */
   open(after: DeliveryKey | null, limit: number): Promise<Asked[]>;
   /** When the next delivery is due, or null. */
   nextDue(): Promise<number | null>;
   /**
-   * Compare and set. It is the one place where the status of a delivery changes.
-   * @returns the delivery as it now is; null: another change came first
+   * Compare and set; the status of a delivery changes nowhere else.
+   * @returns the delivery as it is now; null: another change came first
    */
   change(delivery: Delivery, state: DeliveryState): Promise<Delivery | null>;
   /** Newest local time first, then by client. @param inTurn runs a piece of the work */
   list(scheduleId: string, filter: DeliveryFilter, inTurn: InTurn): Promise<Delivery[]>;
-  /** Of the newest local time; null: there is none. @param sites only of these clients; null: of all */
+  /** Counts of the newest local time; null: there is none. @param sites only these clients; null: all */
   latest(scheduleId: string, sites: Sites | null): Promise<DeliveryCounts | null>;
-  /** Bytes of a set's files, the unchanged ones too. */
+  /** Total bytes of a set's files, including unchanged ones. */
   bytesOf(downloadId: string): Promise<number>;
 }
 
-/** What a delivery is known by. */
+/** The key of a delivery. */
 export type DeliveryKey = Pick<Delivery, "clientId" | "localTime" | "scheduleId">;

@@ -14,10 +14,10 @@ import {
 import { type SettingTable } from "../util/settings.ts";
 import { isNetwork } from "./access/remote-address.ts";
 
-/** Fewest characters of a token where other machines reach the server. Setup makes longer ones. */
+/** Fewest characters of a token, where other machines can reach the server. Setup makes longer ones. */
 export const MIN_TOKEN_LENGTH = 16;
 
-/** Room for thousands of rows, in bytes. */
+/** Smallest size of the audit, in bytes: enough for thousands of rows. */
 const MIN_AUDIT_SIZE = 1024 * 1024;
 
 const MOST_DOWNLOADS = 100_000;
@@ -62,7 +62,10 @@ const REGION: Kind<string> = {
   expected: 'a region such as "eu-central-1"',
 };
 
-/** The server's settings. Sizes are bytes, times ms; what has no default is null where not given. */
+/**
+ * The server's settings. Sizes are in bytes, times in ms; a setting without a default is null where it is
+ * not given.
+ */
 export const SERVER_SETTINGS = {
   host: {
     variable: "SERVER_HOST",

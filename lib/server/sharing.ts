@@ -15,14 +15,14 @@ export interface SharingOptions {
 }
 
 /**
- * What a server does as one of several: keeps its lease, tells the others what it changes, and looks at
- * what they changed. It looks now and then by itself, as what it is told may be lost.
+ * The work of a server as one of several: it keeps its lease, tells the others what it changes, and looks
+ * at what they changed. It also looks periodically, as hints may be lost.
  */
 export class Sharing {
   readonly #lease: Lease;
   readonly #hints: Hints;
   readonly #presence: Presence;
-  /** Jobs that were told of at the last look: the end of each is to be told too. */
+  /** Jobs that were open at the last look, so that the end of each is reported once more. */
   #openJobs: string[] = [];
 
   private constructor(
@@ -49,8 +49,8 @@ export class Sharing {
   }
 
   /**
-   * Begins to work as one of several servers, before anything is taken up.
-   * @returns null where the database is one server's alone
+   * Begins to work as one of several servers, before anything is recovered.
+   * @returns null where the database serves only one server
    * @throws Error when another server uses the database with another storage
    */
   static async begin(options: SharingOptions): Promise<Sharing | null> {
@@ -61,7 +61,7 @@ export class Sharing {
     return sharing;
   }
 
-  /** Clients may come: tells and hears from now on. */
+  /** Starts to send and receive hints, as clients may come now. */
   start(): void {
     const { engine, openCalls } = this.options;
     const { asked, client, download, job } = engine.changes;
@@ -77,7 +77,7 @@ export class Sharing {
     void this.#hints.start();
   }
 
-  /** Leaves what it worked on to the others. */
+  /** Leaves its work to the others. */
   async stop(): Promise<void> {
     await this.#hints.stop();
     await this.#lease.end();
@@ -116,7 +116,7 @@ export class Sharing {
     if (events.readerCount > 0) await this.#tell();
   }
 
-  /** Tells readers of events what happened elsewhere. */
+  /** Tells readers of events what happened at other servers. */
   async #tell(): Promise<void> {
     const { events, jobEvents, repository } = this.options.engine;
     events.downloadChanged();

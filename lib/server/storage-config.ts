@@ -3,7 +3,7 @@ import { UsageError } from "../util/flags.ts";
 import type { Settings } from "../util/settings.ts";
 import type { SERVER_SETTINGS } from "./settings.ts";
 
-/** Where the bytes of files are kept. */
+/** Where the bytes of files are stored. */
 export type StorageConfig =
   | { type: "folder"; path: string; memory: 0 }
   | {
@@ -11,21 +11,21 @@ export type StorageConfig =
       endpoint: string;
       region: string;
       bucket: string;
-      /** What all keys begin with: empty, or ending in `/`. */
+      /** Prefix of all keys: empty, or ending in `/`. */
       prefix: string;
       accessKeyId: string;
       secretAccessKey: string;
-      /** Most bytes that wait in memory until they are stored. */
+      /** Most bytes that wait in memory to be stored. */
       memory: number;
     };
 
-/** S3's keys have 1,024 bytes; what is behind the prefix needs most of them. */
+/** Longest prefix. S3 allows keys of 1,024 bytes, and the rest needs most of them. */
 const MAX_PREFIX_LENGTH = 64;
 const S3_URL = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/([A-Za-z0-9._/-]*))?$/;
 
 /**
- * What the settings say of the storage.
- * @param downloadsDir where it is if nothing else is said
+ * The storage that the settings describe.
+ * @param downloadsDir where it is by default
  * @param receiveBudget most bytes of files in memory
  * @throws UsageError that names the setting
  */
@@ -46,7 +46,7 @@ export function storageOf(
   }
   const region = settings.read("s3Region");
   const endpoint = settings.read("s3Endpoint") ?? `https://s3.${region}.amazonaws.com`;
-  // Half of what may be in memory was received, the other half waits to be stored.
+  // Half of the memory is for bytes that come in, half for those that wait to be stored.
   const memory = Math.floor(receiveBudget / 2);
   return { type: "s3", memory, endpoint, region, bucket, prefix, accessKeyId, secretAccessKey };
 }

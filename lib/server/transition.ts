@@ -26,9 +26,9 @@ import type { DownloadEvent, Effect, Transition } from "./download-event.ts";
  */
 
 /**
- * The next state. An event that means nothing in this state, or belongs to another attempt, gives
- * the same object back and no effects: terminal states absorb everything, and only take down which
- * download came in their place.
+ * The next state. An event that means nothing in this state, or that belongs to another attempt, returns
+ * the same object and no effects. Final states ignore everything, except that they record which download
+ * took their place.
  */
 export function transition(download: Download, event: DownloadEvent): Transition {
   if (event.type === "retried") return takeDownRetry(download, event.as);
@@ -62,7 +62,7 @@ export function transition(download: Download, event: DownloadEvent): Transition
       }
       case "gave_way": {
         const queued = requeue(download, event.now + GIVE_WAY_MS, event.problem);
-        // Where another machine has the file otherwise, it is not the file that changed.
+        // Two machines with one id have different files: this does not mean that the file changed.
         const { sparesFile } = meaningOf(event.problem.code);
         const next = sparesFile ? { ...queued, restarts: 0 } : queued;
         return { next, effects: [dispatch, warn(`waits: ${event.problem.message}`)] };
@@ -106,7 +106,7 @@ function start(
   event: Extract<DownloadEvent, { type: "started" }>,
 ): Transition {
   if (event.offset === download.durableOffset) {
-    // On resume the first reading's size stays the goal: a log that grew is delivered as it was.
+    // On resume, the size of the first reading stays the goal: a log that grew is delivered as it was.
     const source =
       download.source && event.offset > 0
         ? { ...download.source, chunkSize: event.source.chunkSize }
@@ -241,21 +241,21 @@ function fail(download: Active, problem: Problem, now: number, final: boolean): 
   return end(download, problem, now);
 }
 
-/** A download that waits for room looks again this often, in ms. */
+/** How often a download that waits for space checks again, in ms. */
 const ROOM_RECHECK_MS = 5_000;
 
 /**
- * A download that gave way lets others go first for this time, in ms: longer than they wait before they
- * look for room again.
+ * How long a download that gave way lets others go first, in ms: longer than the pause between two checks
+ * for space.
  */
 const GIVE_WAY_MS = 2 * ROOM_RECHECK_MS;
 
-/** No wait before another try is longer, in ms. */
+/** Longest wait before another try, in ms. */
 export const LONGEST_WAIT_MS = 60_000;
 
 function takeDownRetry(download: Download, retriedAs: string): Transition {
   if (download.status !== "failed" && download.status !== "cancelled") return unchanged(download);
-  // Of each client one download of a job is the newest.
+  // For each client of a job, exactly one download is the newest one.
   if (download.jobId !== null && download.retriedAs !== null) return unchanged(download);
   return { next: { ...download, retriedAs }, effects: [] };
 }
@@ -276,7 +276,7 @@ function end(download: Queued | Active, problem: Problem, now: number): Transiti
   };
 }
 
-/** While it is being published it can no longer be cancelled: the name may already be taken. */
+/** A download that is being published can no longer be cancelled, as the name may already be taken. */
 function cancel(download: Queued | Active, now: number): Transition {
   if (download.status === "verifying") return unchanged(download);
   return {

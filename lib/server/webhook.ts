@@ -1,17 +1,17 @@
 import type { WebhookEvent } from "../api/webhook-events.ts";
 
-/* What a webhook is, what waits for it, and how both are kept. Times are ms since 1970. */
+/* What webhooks and their messages are, and their rows. Times are ms since 1970. */
 
 /** A URL that is told of events. */
 export interface Webhook {
-  /** UUIDv7: another one of the same name is another webhook. */
+  /** UUIDv7. A later webhook with the same name has another id. */
   webhookId: string;
   name: string;
   url: string;
   events: WebhookEvent[];
-  /** What signs its messages, `whsec_…`: kept as it is, as each message has to be signed. */
+  /** Key that signs its messages, `whsec_…`. It is stored as it is, as each message has to be signed. */
   secret: string;
-  /** The secret before, which also signs until a time; null: there is none. */
+  /** Previous secret, which also signs until a given time; null: none. */
   oldSecret: string | null;
   oldSecretUntil: number | null;
   /** Since when nothing is sent to it; null: it is active. */
@@ -21,35 +21,35 @@ export interface Webhook {
   createdBy: string | null;
 }
 
-/** Why a webhook is disabled: its receiver answered 410, or an admin asked for it. */
+/** Why a webhook is disabled: its receiver answered 410, or an admin disabled it. */
 export type DisabledBecause = "gone" | "asked";
 
-/** What can be changed of a webhook; what is not given stays. */
+/** Changes of a webhook; absent fields stay as they are. */
 export interface WebhookChanges {
   url?: string | undefined;
   events?: WebhookEvent[] | undefined;
-  /** null: it is active again */
+  /** null: makes it active again. */
   disabled?: { at: number; because: DisabledBecause } | null;
 }
 
-/** Something of which a webhook is to be told: a row of the outbox. */
+/** A message for a webhook: a row of the outbox. */
 export interface Message {
-  /** The `webhook-id`, the same for all attempts. */
+  /** The `webhook-id`, the same in all attempts. */
   messageId: string;
   webhookId: string;
-  /** The event. */
+  /** Type of the event. */
   type: string;
-  /** What it is about: `download/ID`. Messages about the same are delivered in order. */
+  /** Its subject, such as `download/ID`. Messages about the same subject are delivered in order. */
   subject: string;
-  /** When it happened. */
+  /** When the event happened. */
   at: number;
-  /** How often it was tried. */
+  /** Number of attempts so far. */
   attempts: number;
-  /** JSON, written once; null: not yet. */
+  /** JSON that is written once; null: not yet. */
   body: string | null;
 }
 
-/** One try to deliver a message. */
+/** An attempt to deliver a message. */
 export interface Attempt {
   /** UUIDv7, so ids sort by time. */
   attemptId: string;
@@ -57,103 +57,113 @@ export interface Attempt {
   webhookId: string;
   type: string;
   subject: string;
-  /** Which one of the message it was, from 1 on. */
+  /** Number of the attempt for its message, from 1. */
   number: number;
   at: number;
   durationMs: number;
-  /** The receiver took it. */
+  /** True: the receiver accepted it. */
   delivered: boolean;
-  /** HTTP status of the answer; null: there was none. */
+  /** HTTP status of the answer; null: no answer. */
   responseStatus: number | null;
   error: string | null;
-  /** When it is tried again; null: never. */
+  /** Time of the next attempt; null: none. */
   nextAt: number | null;
 }
 
-/** Webhooks, and the attempts to tell them. Each change is one conditional statement. */
+/** The rows of webhooks and of attempts. Each change is one conditional statement. */
 export interface WebhookRows {
   /** @returns false if the name is taken */
   insert(webhook: Webhook): Promise<boolean>;
   get(name: string): Promise<Webhook | null>;
-  /** By name, behind one. */
+  /** By name, after a given one. */
   list(after: string, limit: number): Promise<Webhook[]>;
-  /** Those that are told, by name. */
+  /** Active webhooks, by name. */
   active(): Promise<Webhook[]>;
-  /** @returns the webhook as it now is; null: there is none */
+  /** @returns the webhook as it is now; null: there is none */
   change(name: string, changes: WebhookChanges): Promise<Webhook | null>;
-  /** Disables one whose receiver is gone, unless it has another URL by now. @returns whether it did */
+  /**
+   * Disables a webhook whose receiver is gone, unless its URL has changed meanwhile.
+   * @returns whether it did
+   */
   disableGone(webhookId: string, url: string, at: number): Promise<boolean>;
-  /** Gives it a new secret; the present one also signs until a time. */
+  /** Sets a new secret. The previous one also signs until a given time. */
   rotate(name: string, secret: string, oldUntil: number): Promise<Webhook | null>;
-  /** @returns the webhook that was */
+  /** @returns the webhook that was removed */
   remove(name: string): Promise<Webhook | null>;
-  /** Newest first, with smaller ids than one. */
+  /** Newest first, with smaller ids than a given one. */
   attempts(webhookId: string, before: string | undefined, limit: number): Promise<Attempt[]>;
   attempt(webhookId: string, attemptId: string): Promise<Attempt | null>;
 }
 
-/** What is kept of each webhook. */
+/** Limits of a webhook's messages. */
 export interface OutboxBounds {
-  /** Most messages that wait; more push out the oldest. */
+  /** Most waiting messages; further ones push out the oldest. */
   waiting: number;
-  /** Most messages that are over. */
+  /** Most messages that are kept after they were delivered or given up. */
   over: number;
-  /** What happened before this time is forgotten, and given up where it still waits. */
+  /** Messages about events before this time are removed; waiting ones are given up. */
   before: number;
 }
 
 /**
- * The messages. Triggers of the database write them, in the statement that changes the row they are
- * about: see `database/migrations/tell-on.ts`.
+ * The rows of messages. Triggers of the database insert them, in the same statement that changes the row
+ * they are about: see `database/migrations/tell-on.ts`.
  */
 export interface OutboxRows {
-  /** Messages whose body is to be written, in the order in which they came. */
+  /** Messages without a body, in the order in which they came. */
   unwritten(limit: number): Promise<Message[]>;
-  /** Writes the body, once. @param body null: there is nothing to tell, the message goes */
+  /** Writes the body, once. @param body null: there is nothing to report, so the message is removed */
   write(messageId: string, body: string | null): Promise<void>;
-  /** Adds one that no change made, for which `until` is as in {@link claim}. */
+  /** Adds a message that belongs to no change of a row. `until` is as in {@link claim}. */
   add(message: Message, until: number): Promise<void>;
   /**
-   * Takes the next message of a webhook that is due, and no later one about something of which an
-   * earlier one waits. It is due again at `until`, should nobody record what became of it.
+   * Takes the next due message of a webhook, except one about a subject for which an earlier one waits. If
+   * nobody records the result, it is due again at `until`.
    */
   claim(webhookId: string, now: number, until: number): Promise<Message | null>;
-  /** Takes one that may be over, as if it were new. @returns null: it is no more */
+  /** Takes a message that may be over, as if it were new. @returns null: it no longer exists */
   claimAgain(messageId: string, until: number): Promise<Message | null>;
-  /** Records an attempt, and what it makes of its message. @param reached whether somebody answered */
+  /**
+   * Records an attempt, and the resulting state of its message.
+   * @param reached whether there was an answer
+   */
   record(attempt: Attempt, reached: boolean): Promise<void>;
-  /** Some messages that met no receiver are due now. @returns whether there may be more */
+  /**
+   * Makes a batch of messages due now whose receiver could not be reached.
+   * @returns whether there may be more
+   */
   hurry(webhookId: string, now: number): Promise<boolean>;
   /** When the next message of an active webhook is due; null: none waits. */
   nextDueAt(): Promise<number | null>;
-  /** How many messages wait for a webhook. */
+  /** Number of a webhook's waiting messages. */
   countWaiting(webhookId: string): Promise<number>;
   /**
-   * Gives up and forgets some of what is beyond the bounds. Times that lie further ahead than `latest`
-   * were set before the clock was put back: they have come.
-   * @returns how many messages that waited were given up, and whether there may be more to do
+   * Gives up and removes a batch of messages beyond the limits. Times further ahead than `latest` were set
+   * before the clock was put back, and count as reached.
+   * @returns how many waiting messages were given up, and whether there may be more to do
    */
   trim(
     webhookId: string,
     bounds: OutboxBounds,
     latest: number,
   ): Promise<{ givenUp: number; isMore: boolean }>;
-  /** Forgets some of what is of a webhook. @returns whether there may be more */
+  /** Removes a batch of a removed webhook's rows. @returns whether there may be more */
   forget(webhookId: string): Promise<boolean>;
-  /** Ids of webhooks that are no more, and of which there is something. */
+  /** Ids of removed webhooks that still have rows. */
   orphans(): Promise<string[]>;
 
   /**
-   * A client is away for so long that it is to be told: once, until it registers again.
-   * @param leftAt when it left; one that connected later is not away
+   * Reports that a client has been away for long: once, until it registers again.
+   * @param leftAt when it left; a client that connected later is not reported
    */
   clientIsAway(clientId: string, leftAt: number, now: number): Promise<void>;
   /**
-   * The storage is low: told once, until {@link storageHasRoom}, and not before somebody asks for it.
+   * Reports that storage space is low: once, until {@link storageHasRoom}, and only while a webhook asks
+   * for it.
    * @param detail JSON of the space
    */
   storageIsLow(at: number, detail: string): Promise<void>;
   storageHasRoom(): Promise<void>;
-  /** The space as it was told last; null: it is not low. */
+  /** The space as it was last reported; null: it is not low. */
   lowStorage(): Promise<string | null>;
 }

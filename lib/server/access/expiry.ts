@@ -1,4 +1,4 @@
-/** When something expires that is made now, ms since 1970. @param seconds null: never by itself */
+/** The end of something made now, ms since 1970. @param seconds its lifetime; null: no end */
 export function expiryAfter(seconds: number | null, now: number): number | null {
   return seconds === null ? null : now + seconds * 1000;
 }

@@ -1,7 +1,10 @@
 import type { Caller } from "./caller.ts";
 import type { AccessRows } from "./rows.ts";
 
-/** Whether a caller's session is there, and the token was not revoked. That time ends both is no matter here. */
+/**
+ * Whether a caller's session exists and its token is not revoked. Whether they have expired is not checked
+ * here.
+ */
 export async function isGood(
   { tokenHash, sessionHash }: Caller,
   rows: Pick<AccessRows, "getSession" | "tokenByHash">,

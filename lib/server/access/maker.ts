@@ -5,9 +5,9 @@ import type { Sites } from "./sites.ts";
 import { sitesOf } from "./tokens.ts";
 
 /**
- * What somebody sees now who made something that goes on by itself; null: all.
- * @param createdWith hash of their token; null: an admin's, which does not end
- * @returns none: the token is good no more
+ * The clients that the maker of something that goes on by itself may see now; null: all.
+ * @param createdWith hash of the maker's token; null: not a token that an admin made, so it does not end
+ * @returns "none" where the token is no longer valid
  */
 export async function rightOfMaker(
   createdWith: string | null,

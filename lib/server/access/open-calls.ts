@@ -2,7 +2,10 @@ import { steadyNow } from "../../util/steady-clock.ts";
 import { Topic } from "../../util/topic.ts";
 import { type Caller, canEnd } from "./caller.ts";
 
-/** setTimeout takes no longer wait, in ms; who is ended early can come back. */
+/**
+ * Longest wait of setTimeout, in ms. A caller whose access lasts longer is cut off then, and can call
+ * again.
+ */
 const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 
 interface OpenCall {
@@ -10,19 +13,16 @@ interface OpenCall {
   end: () => void;
 }
 
-/** The calls whose answer goes on, each to be ended when the right of its caller ends. */
+/** Calls whose answers go on, such as event streams. Each is ended when its caller's access ends. */
 export class OpenCalls {
   readonly #open = new Set<OpenCall>();
-  /** The right of some callers ended here. */
+  /** Published when this server has ended the access of some callers. */
   readonly ended = new Topic();
 
   /** @param now ms since 1970 */
   constructor(private readonly now: () => number = steadyNow) {}
 
-  /**
-   * @param end ends the answer
-   * @returns to be called when it has ended by itself
-   */
+  /** @param end ends the answer @returns to be called when the answer has ended by itself */
   add(caller: Caller, end: () => void): () => void {
     const call = { caller, end };
     this.#open.add(call);
@@ -35,16 +35,13 @@ export class OpenCalls {
     };
   }
 
-  /** The right of some callers ended: their calls end. */
+  /** Ends the calls of some callers, whose access has ended. */
   end(isMeant: (caller: Caller) => boolean): void {
     this.#end(isMeant);
     this.ended.publish();
   }
 
-  /**
-   * Ends those of callers whose right was ended by another server.
-   * @throws whatever `isGood` throws
-   */
+  /** Ends the calls of those whose access was ended by another server. @throws whatever `isGood` throws */
   async check(isGood: (caller: Caller) => Promise<boolean>): Promise<void> {
     const callers = new Map([...this.#open].map(({ caller }) => [rightOf(caller), caller]));
     for (const [right, caller] of callers) {
@@ -58,7 +55,7 @@ export class OpenCalls {
   }
 }
 
-/** What a caller may call by, as a key. */
+/** The credential of a caller, as a key. */
 function rightOf({ tokenHash, sessionHash }: Caller): string {
   return `${tokenHash} ${sessionHash}`;
 }

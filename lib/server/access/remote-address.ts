@@ -1,6 +1,6 @@
 import { BlockList, isIP, isIPv6 } from "node:net";
 
-/** Reverse proxies that are trusted to say where a request came from. */
+/** Reverse proxies that are trusted to state where a request came from. */
 export class TrustedProxies {
   readonly #proxies = new BlockList();
 
@@ -15,14 +15,14 @@ export class TrustedProxies {
   }
 
   /**
-   * Where a request came from. Each proxy adds the address that it saw to the end of
-   * X-Forwarded-For, so it is read from there, for as long as those who wrote it are trusted; what
-   * lies before may be anybody's invention.
+   * The address where a request came from. Each proxy appends the address that it saw to X-Forwarded-For.
+   * So the header is read from its end, as long as the proxies that wrote it are trusted; anybody may have
+   * made up the rest.
    * @param peer address of the other end of the connection
    */
   addressOf(peer: string, request: Request): string {
     const header = request.headers.get("X-Forwarded-For") ?? "";
-    // Empty elements of a list count for nothing (RFC 9110, 5.6.1.2).
+    // Empty elements are ignored (RFC 9110, 5.6.1.2).
     const forwarded = header.split(",").filter((element) => element.trim() !== "");
     let address = plain(peer);
     while (this.#isTrusted(address)) {
@@ -46,7 +46,10 @@ export function isNetwork(text: string): boolean {
   return isIP(address) !== 0 && isPrefix && rest.length === 0;
 }
 
-/** What to count an address by: whoever has one of IPv6 has all 2^64 of its network. */
+/**
+ * The key under which an address is counted. One of IPv6 counts as its /64 network, as its owner has all
+ * 2^64 addresses of it.
+ */
 export function networkOf(address: string): string {
   if (!isIPv6(address) || address.includes(".")) return address;
   const [before = "", after] = address.split("::").map((part) => part.split(":").filter(Boolean));
@@ -58,7 +61,7 @@ function familyOf(address: string): "ipv4" | "ipv6" {
   return isIPv6(address) ? "ipv6" : "ipv4";
 }
 
-/** The address in an element of X-Forwarded-For, where some proxies write a port or brackets too. */
+/** The address in an element of X-Forwarded-For. Some proxies add a port or brackets. */
 function addressIn(element: string): string | null {
   const [, ipv4, bracketed, ipv6] =
     /^(?:([\d.]+)(?::\d{1,5})?|\[([\da-f:.]+)\](?::\d{1,5})?|([\da-f:.]+))$/i.exec(
@@ -68,7 +71,7 @@ function addressIn(element: string): string | null {
   return isIP(address) === 0 ? null : address;
 }
 
-/** An IPv4 address that a socket of both families shows as one of IPv6, as itself. */
+/** An IPv4 address that is written as an IPv6 one, in its own form. */
 function plain(address: string): string {
   return address.replace(/^::ffff:(?=\d+\.)/i, "");
 }

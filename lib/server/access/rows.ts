@@ -1,16 +1,16 @@
 import type { Labels } from "../../api/labels.ts";
 import type { Role } from "../../api/roles.ts";
 
-/** An API token as it is kept. Times are ms since 1970. */
+/** The row of an API token. Times are ms since 1970. */
 export interface ApiToken {
-  /** Its own as long as it is good: then another one may have it. */
+  /** Unique among valid tokens; the name of an ended one may be used again. */
   name: string;
-  /** SHA-256 of the secret, hex: of 256 random bits nothing slower is needed. */
+  /** SHA-256 of the secret, hex. The secret has 256 random bits, so a slower hash is not needed. */
   tokenHash: string;
   role: Role;
-  /** Ids of clients that it sees; null beside no labels: all. */
+  /** Ids of clients that it sees; null, together with no labels: all. */
   sites: string[] | null;
-  /** Selector of other clients that it sees; null: none by their labels. */
+  /** Selector of further clients that it sees by their labels; null: none. */
   labels: string | null;
   createdAt: number;
   expiresAt: number | null;
@@ -18,19 +18,19 @@ export interface ApiToken {
   lastUsedAt: number | null;
 }
 
-/** What lets clients enrol, as it is kept. Times are ms since 1970. */
+/** The row of an enrolment key, with which clients enrol. Times are ms since 1970. */
 export interface EnrolmentKey {
-  /** Its own as long as it is good, and a use is left. */
+  /** Unique among keys that are valid and have uses left. */
   name: string;
   /** SHA-256 of the secret, hex. */
   keyHash: string;
   /** Ids that may enrol with it; a `*` stands for any characters, or none. */
   ids: string;
-  /** Labels for whoever enrols with it. */
+  /** Labels for the clients that enrol with it. */
   labels: Labels;
-  /** It also lets another machine take over an id that belongs to a key, or was revoked. */
+  /** True: it also lets another machine take over the id of a client that is registered or revoked. */
   replaces: boolean;
-  /** null: no limit */
+  /** null: no limit. */
   maxUses: number | null;
   uses: number;
   createdAt: number;
@@ -39,75 +39,75 @@ export interface EnrolmentKey {
   lastUsedAt: number | null;
 }
 
-/** Somebody who is signed in with a browser. */
+/** The session of a person who is signed in with a browser. */
 export interface SessionRow {
   /** Hash of the cookie's value. */
   sessionHash: string;
-  /** Hash of the token that began it; null: the API_TOKEN of the settings. */
+  /** Hash of the token with which it was begun; null: the API_TOKEN of the settings. */
   tokenHash: string | null;
-  /** The session in which the code was made that it was begun with, if any: it ends with that. */
+  /** Hash of the session that made its sign-in code, if one did; when that ends, this one does. */
   begunWith: string | null;
   expiresAt: number;
 }
 
-/** A code that signs a person in, once. */
+/** A code for signing in once. */
 export interface SignInCode {
   /** SHA-256 of the code, hex. */
   codeHash: string;
-  /** The name of the token of whoever made it. */
+  /** Name of the token of its maker. */
   maker: string;
   /** Hash of that token; null: the API_TOKEN of the settings. */
   tokenHash: string | null;
-  /** Hash of the session in which it was made; null: in none. */
+  /** Hash of the session in which it was made; null: outside a session. */
   sessionHash: string | null;
   expiresAt: number;
 }
 
-/** A part of a list by name. */
+/** A page of a list that is sorted by name. */
 export interface NamesPage {
-  /** Only what comes behind this name. */
+  /** Only rows after this name. */
   after?: string;
-  /** Most rows to give. */
+  /** Most rows. */
   limit: number;
 }
 
-/** Who may do what, as it is kept. Each change is one conditional statement. */
+/** The rows of tokens, keys, sessions and codes. Each change is one conditional statement. */
 export interface AccessRows {
-  /** @returns false if the name is taken by one that is good when this one is made */
+  /** @returns false if a token of this name is valid at the time of making */
   insertToken(token: ApiToken): Promise<boolean>;
   /** By name. */
   listTokens(page: NamesPage): Promise<ApiToken[]>;
   tokenByHash(tokenHash: string): Promise<ApiToken | null>;
-  /** @returns the token as it now is; null: there is none; one that was revoked stays as it was */
+  /** @returns the token as it is now; null: there is none. One that was revoked before is not changed */
   revokeToken(name: string, at: number): Promise<ApiToken | null>;
   tokenUsed(tokenHash: string, at: number): Promise<void>;
 
-  /** As insertToken. */
+  /** See insertToken. */
   insertEnrolmentKey(key: EnrolmentKey): Promise<boolean>;
   /** By name. */
   listEnrolmentKeys(page: NamesPage): Promise<EnrolmentKey[]>;
   enrolmentKeyByHash(keyHash: string): Promise<EnrolmentKey | null>;
-  /** As revokeToken. */
+  /** See revokeToken. */
   revokeEnrolmentKey(name: string, at: number): Promise<EnrolmentKey | null>;
-  /** Counts a use, if the key is good and one is left. @returns false: it is not */
+  /** Counts a use. @returns false: the key is not valid, or has no use left */
   useEnrolmentKey(keyHash: string, now: number): Promise<boolean>;
 
   /**
-   * Begins a session at `now`, and forgets some that have ended by then.
-   * @param most sessions of one token; those that were begun before are ended
-   * @returns the hashes of those
+   * Inserts a session that begins at `now`, and removes some that have ended.
+   * @param most sessions of one token; older ones are ended
+   * @returns the hashes of the sessions that were ended
    */
   insertSession(session: SessionRow, now: number, most: number): Promise<string[]>;
-  /** @returns null also where the session is gone that it was begun with */
+  /** @returns null where there is none, or where the session that it was begun with has ended */
   getSession(sessionHash: string): Promise<SessionRow | null>;
-  /** Ends a session, and those that were begun with it. @returns their hashes */
+  /** Deletes a session, and those begun with it. @returns their hashes */
   deleteSession(sessionHash: string): Promise<string[]>;
 
   /**
-   * Keeps a code, and forgets those that have expired by `now`.
-   * @param most codes of one maker; those that were made before are forgotten
+   * Inserts a code, and removes those that have expired by `now`.
+   * @param most codes of one maker; older ones are removed
    */
   insertCode(code: SignInCode, now: number, most: number): Promise<void>;
-  /** Takes a code, which nobody else can then. @returns null where there is none */
+  /** Takes a code, so that nobody else can use it. @returns null where there is none */
   useCode(codeHash: string): Promise<SignInCode | null>;
 }

@@ -10,7 +10,7 @@ import type { Sites } from "./sites.ts";
 import type { AccessRows, ApiToken, NamesPage } from "./rows.ts";
 import { hashSecret, newSecret } from "./secrets.ts";
 
-/** That a token was used is recorded this often at most, in ms. */
+/** How often the use of a token is recorded at most, in ms. */
 const USED_EVERY_MS = 60_000;
 
 export interface TokenOrder {
@@ -21,14 +21,14 @@ export interface TokenOrder {
   expires_in_seconds: number | null;
 }
 
-/** What was shown is the secret of no token that was ever made, or of one whose name has another. */
+/** The secret belongs to no token, or to one whose name has been given to another token. */
 export class UnknownToken extends FdsError {
   constructor() {
     super("unauthorized", "The API token is not the right one");
   }
 }
 
-/** The API tokens that admins make beside the API_TOKEN of the settings. */
+/** The API tokens that admins make, besides the API_TOKEN of the settings. */
 export class Tokens {
   /** @param now ms since 1970 */
   constructor(
@@ -40,7 +40,7 @@ export class Tokens {
 
   /**
    * Makes a token.
-   * @returns the token with its secret, which is kept nowhere
+   * @returns the token with its secret, which is stored nowhere
    * @throws FdsError `invalid_request` when a valid token has this name
    */
   async create(order: TokenOrder): Promise<{ secret: string; token: ApiToken }> {
@@ -69,10 +69,7 @@ export class Tokens {
     return this.rows.listTokens(page);
   }
 
-  /**
-   * Revokes a token. Sessions and event streams that it opened end at once.
-   * @throws FdsError `not_found`
-   */
+  /** Revokes a token. Sessions and event streams begun with it end at once. @throws FdsError `not_found` */
   async revoke(name: string): Promise<ApiToken> {
     const token = await this.rows.revokeToken(name, this.now());
     if (!token) throw new FdsError("not_found", "There is no token of this name");
@@ -81,14 +78,14 @@ export class Tokens {
   }
 
   /**
-   * Who shows a secret.
-   * @throws FdsError `unauthorized`, an {@link UnknownToken} where it was never a token's
+   * The caller who sent a secret.
+   * @throws FdsError `unauthorized`; an {@link UnknownToken} where it never was a token's secret
    */
   callerOf(secret: string): Promise<Caller> {
     return this.callerWith(hashSecret(secret));
   }
 
-  /** As callerOf. @param tokenHash of the secret */
+  /** See callerOf. @param tokenHash of the secret */
   async callerWith(tokenHash: string): Promise<Caller> {
     const token = await this.rows.tokenByHash(tokenHash);
     if (!token) throw new UnknownToken();
@@ -100,7 +97,7 @@ export class Tokens {
     return { name, role, sites: sitesOf(token), tokenHash, expiresAt, sessionHash: null };
   }
 
-  /** Nobody is kept out because this cannot be written: with a full disk people want to see. */
+  /** A failure to record it keeps nobody out: with a full disk, people need to look. */
   #used({ name, tokenHash, lastUsedAt }: ApiToken, now: number): void {
     if (lastUsedAt !== null && now - lastUsedAt < USED_EVERY_MS) return;
     this.rows
@@ -111,7 +108,7 @@ export class Tokens {
   }
 }
 
-/** What a token sees; null: all. */
+/** The clients that a token sees; null: all. */
 export function sitesOf({ sites, labels }: ApiToken): Sites | null {
   if (sites === null && labels === null) return null;
   return { ids: new Set(sites), selector: labels === null ? null : parseSelector(labels) };

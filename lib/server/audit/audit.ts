@@ -6,11 +6,13 @@ import { type AuditEntry, type AuditRow, STANDINGS } from "./entry.ts";
 import { AuditRoom, type RoomRows } from "./room.ts";
 import { AuditWindow } from "./window.ts";
 
-/** Delay of a write, in ms: actions of the same moment are written together. */
+/** Delay of a write, in ms, so that actions of the same moment are written together. */
 const WRITE_AFTER_MS = 50;
 /** Time, in ms, within which the same action is counted in one record. */
 const WINDOW_MS = 600_000;
-/** Most rows that wait while the database cannot be written. Beyond them, those worth least are lost. */
+/**
+ * Most rows that wait while the database cannot be written. Beyond that, the least important are dropped.
+ */
 const MAX_WAITING = 10_000;
 
 export interface AuditFilter {
@@ -19,17 +21,17 @@ export interface AuditFilter {
   clientId?: string;
   downloadId?: string;
   outcome?: string;
-  /** Only what happened at that time or later. */
+  /** Only rows from this time on, ms since 1970. */
   since?: number;
-  /** Only rows with a smaller id, that is older ones. */
+  /** Only rows with a smaller id, which are older. */
   before?: string;
   limit: number;
 }
 
-/** The rows: only ever added, and removed by their age and size. */
+/** The rows of the audit. They are only added, and removed by age and size. */
 export interface AuditRows extends RoomRows {
   insertAudit(rows: AuditRow[]): Promise<void>;
-  /** Newest first. What passes the filter is looked for in pieces, each of which has its turn. */
+  /** Newest first. The search runs in pieces, each in its turn. */
   listAudit(filter: AuditFilter, inTurn?: InTurn): Promise<AuditRow[]>;
 }
 
@@ -37,12 +39,15 @@ export interface AuditOptions {
   rows: AuditRows;
   /** How long rows are kept, in ms. */
   keep: number;
-  /** Most bytes of all rows. */
+  /** Most bytes of all rows together. */
   maxSize: number;
   logger: Logger;
 }
 
-/** Records who did what, and how it ended. Records are written soon, repeated ones are counted together, and their size is bounded. */
+/**
+ * Records who did what, and how it ended. Rows are written with a short delay, repetitions are counted in
+ * one row, and the total size is limited.
+ */
 export class Audit {
   #waiting: AuditRow[] = [];
   readonly #writing = new SerialQueue();
@@ -61,14 +66,14 @@ export class Audit {
     if (row !== null) this.#add(row);
   }
 
-  /** The newest first. What happened just now is written before. */
+  /** Newest first. Rows that wait are written first. */
   async list(filter: AuditFilter, inTurn?: InTurn): Promise<AuditRow[]> {
-    // What comes behind a row is older than what is not written yet.
+    // With `before`, only older rows are asked for than those that wait.
     if (filter.before === undefined) await this.#writeAll();
     return this.options.rows.listAudit(filter, inTurn);
   }
 
-  /** Writes what is left. */
+  /** Writes the remaining rows. */
   async close(): Promise<void> {
     clearInterval(this.#windowTimer);
     await this.#writeAll();
@@ -103,14 +108,14 @@ export class Audit {
       await this.options.rows.insertAudit(rows);
       this.#room.take(rows);
     } catch (error) {
-      // They wait for the next one that is to be written.
+      // They are written with the next row.
       this.#waiting = worthMost([...rows, ...this.#waiting], MAX_WAITING);
       this.options.logger.error("the audit cannot be written", { rows: rows.length }, error);
     }
   }
 }
 
-/** @param rows the oldest first, which of its standing goes first */
+/** @param rows oldest first; within a standing, the oldest are dropped first */
 function worthMost(rows: AuditRow[], most: number): AuditRow[] {
   let excess = rows.length - most;
   let kept = rows;

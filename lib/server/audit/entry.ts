@@ -1,16 +1,17 @@
 import type { AuditAction } from "../../api/audit.ts";
 
-/** Something that was done, or tried. No field of it is ever a secret. */
+/** An action, done or attempted. No field of it is ever a secret. */
 export interface AuditEntry {
   action: AuditAction;
   /** `ok`, or the code of the error. */
   outcome: string;
-  /** Name of the token; null: nobody was let in, or it was not a caller of the API. */
+  /** Name of the token; null: nobody was let in, or the actor does not call the API. */
   actor?: string | null;
   address?: string | null;
   /**
-   * The token, enrolment key, job or webhook it was about; of what was denied, the call; of two machines
-   * with one id, where the other one is; of content that no caller removed, what did; of a change, a hold.
+   * The object of the action: the token, enrolment key, job or webhook; the call that was denied; the
+   * address of the other one of two machines with one id; what removed content, if no caller did; the kind
+   * of a change, such as a hold.
    */
   target?: string | null;
   clientId?: string | null;
@@ -19,26 +20,26 @@ export interface AuditEntry {
 }
 
 /**
- * What a row is worth when room runs out: an `act` changed something for good; `known` is what else
- * was done, or tried, by somebody who had been let in; a `stranger` can be anybody.
+ * How important a row is when space runs out: an `act` has changed something for good; `known` is any other
+ * action, or attempt, by somebody with access; a `stranger` can be anybody.
  */
 export const STANDINGS = ["act", "known", "stranger"] as const;
 export type Standing = (typeof STANDINGS)[number];
 
-/** An entry in the database. Times are ms since 1970. */
+/** A row of the audit. Times are ms since 1970. */
 export interface AuditRow extends Required<AuditEntry> {
-  /** UUIDv7 of the time of the last one, so ids sort by that. */
+  /** UUIDv7 of the last time, so rows sort by that. */
   auditId: string;
   at: number;
-  /** Time of the last one, where it happened `count` times. */
+  /** Time of the last repetition, where `count` is above 1. */
   lastAt: number;
   count: number;
   standing: Standing;
-  /** What the row takes of the audit's size. */
+  /** Bytes by which the row counts to the audit's size. */
   bytes: number;
 }
 
-/** Actions that, once they succeed, change something for good. */
+/** Actions that change something for good, if they succeed. */
 const ACTS: ReadonlySet<AuditAction> = new Set([
   "token_create",
   "token_revoke",
@@ -64,20 +65,20 @@ const ACTS: ReadonlySet<AuditAction> = new Set([
 
 export function standingOf({ action, outcome, actor, clientId }: AuditEntry): Standing {
   const isDone = outcome === "ok";
-  // A download ends once, however it does.
+  // The end of a download is unique, however it ends.
   if (action === "download_end" || (isDone && ACTS.has(action))) return "act";
-  // Both showed the key of their id.
+  // Both machines had the key of the id.
   if (action === "two_machines") return "known";
   return actor != null || (isDone && clientId != null) ? "known" : "stranger";
 }
 
-/** Most characters of a text that are kept; of a path that is longer, both ends. */
+/** Most characters of a text. A longer path keeps both of its ends. */
 const MAX_TEXT = 256;
 
-/** Bytes of a row beside its texts: its id, its times, and its places in the indexes. */
+/** Bytes of a row besides its texts: id, times, and entries in indexes. */
 const ROW_BYTES = 320;
 
-/** The entry with no text that is too long. */
+/** The entry with its texts shortened. */
 export function shortened(entry: AuditEntry): Required<AuditEntry> {
   const { action, outcome, actor, address, target, clientId, downloadId, filePath } = entry;
   return {
@@ -107,7 +108,7 @@ export function rowOf(entry: AuditEntry, at: number): AuditRow {
   };
 }
 
-/** A new id. @param lastAt when it happened for the last time, ms since 1970 */
+/** A new id. @param lastAt time of the last repetition, ms since 1970 */
 export function idOf(lastAt: number): string {
   return Bun.randomUUIDv7("hex", lastAt);
 }

@@ -4,8 +4,8 @@ import { steadyNow } from "../../util/steady-clock.ts";
 import { type AuditRow, type Standing, STANDINGS } from "./entry.ts";
 
 /**
- * How much of the audit's size the rows of each standing may take. Each has its own: what strangers
- * do pushes out nothing that was done by somebody, and what was tried or read nothing that was done.
+ * Share of each standing in the audit's size. As each has its own, strangers cannot push out what anybody
+ * with access did, and attempts and reads cannot push out acts.
  */
 const SHARES: Record<Standing, number> = { act: 1 / 2, known: 1 / 4, stranger: 1 / 4 };
 
@@ -18,9 +18,9 @@ export interface RoomRows {
   /** Bytes of all rows of each standing. */
   auditSizes(): Promise<Record<Standing, number>>;
   /**
-   * Removes some rows, the oldest first: as many as take a moment.
-   * @param which those of a standing, or those that last happened before a time, ms since 1970
-   * @returns what was removed; nothing where there is no such row
+   * Removes a batch of rows, oldest first.
+   * @param which rows: those of a standing, or those last repeated before a time, ms since 1970
+   * @returns what was removed; nothing where no row is left
    */
   removeAudit(which: { standing: Standing } | { before: number }): Promise<Removed[]>;
 }
@@ -29,14 +29,17 @@ export interface RoomOptions {
   rows: RoomRows;
   /** How long rows are kept, in ms. */
   keep: number;
-  /** Most bytes of all rows. */
+  /** Most bytes of all rows together. */
   maxSize: number;
   logger: Logger;
 }
 
-/** The room that the audit takes: removes rows that are too old, and the oldest where there are too many. */
+/**
+ * Keeps the audit within its limits: removes rows that are too old, and the oldest where there are too
+ * many.
+ */
 export class AuditRoom {
-  /** Bytes of each standing; undefined until they were counted. */
+  /** Bytes of each standing; undefined until they have been counted. */
   #used: Record<Standing, number> | undefined;
   #removing: Promise<void> | undefined;
   #isClosed = false;
@@ -47,7 +50,7 @@ export class AuditRoom {
     this.#removeSoon();
   }
 
-  /** Rows were added. */
+  /** Counts rows that were added. */
   take(rows: readonly AuditRow[]): void {
     if (!this.#used) return;
     for (const { standing, bytes } of rows) this.#used[standing] += bytes;
@@ -75,7 +78,7 @@ export class AuditRoom {
     }
   }
 
-  /** @returns false: there was nothing more to remove, or no time */
+  /** @returns false where there was nothing more to remove, or no time for it */
   async #remove(which: Parameters<RoomRows["removeAudit"]>[0]): Promise<boolean> {
     if (this.#isClosed) return false;
     const removed = await eventLoopBudget.run(() => this.options.rows.removeAudit(which));

@@ -1,28 +1,25 @@
 import { networkOf } from "../access/remote-address.ts";
 import { type AuditEntry, type AuditRow, idOf, rowOf, shortened, standingOf } from "./entry.ts";
 
-/** Rows of one actor, for one action and outcome. */
+/** Most rows of one actor for one action and outcome. */
 const MAX_OF_ACTOR = { ok: 2_000, failed: 100 };
-/** The same of strangers, for each network. */
+/** Most rows of strangers for one action and outcome, from each network. */
 const MAX_OF_NETWORK = 10;
-/** Networks of strangers that are told apart, for one action and outcome. */
+/** Most networks of strangers that are told apart for one action and outcome. */
 const MAX_NETWORKS = 100;
 
 /**
- * What happened in a stretch of time. What happens again and again is one row with a count; so is,
- * beyond a bound, all else of the same actor or network, and of strangers from everywhere. Acts, and
- * who did something, are never lost in that.
+ * The actions of a span of time. Repetitions are counted in one row. So is, above a limit, everything else
+ * of the same actor, of the same network, and finally of all strangers. Acts are never merged, and the
+ * actor is never dropped.
  */
 export class AuditWindow {
-  /** By what happened; each with how often since it was taken, perhaps 0. */
+  /** Rows by what happened, each with the number of repetitions since it was last taken. */
   readonly #rows = new Map<string, AuditRow>();
-  /** How many rows there are of an actor, of a network, or networks of strangers. */
+  /** Number of rows of an actor or a network, and of networks of strangers. */
   readonly #counts = new Map<string, number>();
 
-  /**
-   * @param at ms since 1970
-   * @returns a row that is to be written at once; null: it is counted with what was before
-   */
+  /** @param at ms since 1970 @returns a row to write at once; null: it was counted in an earlier row */
   record(happened: AuditEntry, at: number): AuditRow | null {
     if (standingOf(happened) === "act") return rowOf(happened, at);
     const entry = shortened(happened);
@@ -34,7 +31,7 @@ export class AuditWindow {
     return row;
   }
 
-  /** What was counted since the last time. */
+  /** Takes the repetitions that were counted since the last call. */
   take(): AuditRow[] {
     const counted = this.#rows.values().filter(({ count }) => count > 0);
     return counted
@@ -46,7 +43,7 @@ export class AuditWindow {
       .toArray();
   }
 
-  /** @returns false: it did not happen before */
+  /** @returns false where it did not happen before */
   #countAgain(entry: AuditEntry, at: number): boolean {
     const row = this.#rows.get(keyOf(entry));
     if (!row) return false;
@@ -56,7 +53,7 @@ export class AuditWindow {
     return true;
   }
 
-  /** The entry, or what is left of it where its actor has too many rows. */
+  /** The entry; without its details, where its actor has too many rows. */
   #ofKnown(entry: AuditEntry): AuditEntry {
     const { action, outcome, actor, clientId } = entry;
     const who = { action, outcome, ...(actor == null ? { clientId } : { actor }) };
@@ -64,7 +61,9 @@ export class AuditWindow {
     return this.#hasRoom(keyOf(who), most) ? entry : who;
   }
 
-  /** The entry, or what is left of it where its network, or too many networks, have too many rows. */
+  /**
+   * The entry; without its details, where its network has too many rows, or there are too many networks.
+   */
   #ofStranger(entry: AuditEntry): AuditEntry {
     const { action, outcome } = entry;
     const network = networkOf(entry.address ?? "");
@@ -76,7 +75,7 @@ export class AuditWindow {
     return { action, outcome, address: network === entry.address ? network : `${network}::/64` };
   }
 
-  /** Counts one more, if there may be one more. */
+  /** Counts one more, where the limit allows it. */
   #hasRoom(key: string, most: number): boolean {
     const count = this.#counts.get(key) ?? 0;
     if (count >= most) return false;

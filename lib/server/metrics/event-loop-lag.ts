@@ -4,9 +4,9 @@ import type { Histogram } from "./metrics.ts";
 const EVERY_MS = 100;
 
 /**
- * Looks now and then at how late the event loop is: what holds it up holds every transfer up.
- * @param lag gets seconds
- * @returns stops it
+ * Measures the event loop's lag from time to time: whatever holds up the loop holds up every transfer.
+ * @param lag receives seconds
+ * @returns a function that stops it
  */
 export function watchEventLoop(lag: Histogram): () => void {
   let timer: Timer;

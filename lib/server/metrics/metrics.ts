@@ -5,10 +5,10 @@ const KiB = 1024;
 const MiB = 1024 * KiB;
 const GiB = 1024 * MiB;
 
-/** A histogram: for each bound, how many values were at most as high. */
+/** A histogram: for each bound, how many values were not above it. */
 export class Histogram {
   readonly buckets: { bound: number; count: number }[];
-  /** The number of all values. */
+  /** Number of values. */
   count = 0;
   sum = 0;
 
@@ -23,24 +23,24 @@ export class Histogram {
   }
 }
 
-/** Counters since the server started: plain numbers, changed where things happen. */
+/** Counters since the start of the server: plain numbers, changed where things happen. */
 export class Metrics {
-  /** Bytes of files that came, whatever became of them. */
+  /** Bytes of files that were received, however their downloads ended. */
   receivedBytes = 0;
-  /** The same as they came, compressed where that saved something. */
+  /** The same bytes as they travelled, some of them compressed. */
   wireBytes = 0;
-  /** Bytes that had come and have to come again: damaged, or of a reading that was given up. */
+  /** Received bytes that have to be sent again: damaged ones, and those of attempts that started over. */
   resentBytes = 0;
-  /** Bytes that did not have to come again after a break. */
+  /** Bytes that resuming saved after a break. */
   resumedBytes = 0;
-  /** Chunks whose CRC was not right. */
+  /** Chunks with a wrong CRC. */
   damagedChunks = 0;
-  /** Files whose checksum was not that of the client. */
+  /** Files with another checksum than the client's. */
   checksumFailures = 0;
-  /** Bytes of files that were removed again. */
+  /** Bytes of files that were removed. */
   removedBytes = 0;
   registrations = 0;
-  /** Registrations by clients that were known. */
+  /** Registrations of clients that were known already. */
   reconnects = 0;
   readonly refusals: Partial<Record<ErrorCode, number>> = {
     enrolment_required: 0,
@@ -48,20 +48,20 @@ export class Metrics {
     key_mismatch: 0,
   };
   readonly ended: Record<Ended["status"], number> = { completed: 0, failed: 0, cancelled: 0 };
-  /** Attempts to deliver a message to a webhook. */
+  /** Attempts to deliver a message to a webhook, by result. */
   readonly webhookAttempts = { delivered: 0, failed: 0 };
   /** Duration of completed downloads, from the first start to the end, in seconds. */
   readonly durations = new Histogram([0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3600, 14_400]);
   /** Size of completed downloads, in bytes. */
   readonly sizes = new Histogram([64 * KiB, MiB, 10 * MiB, 100 * MiB, GiB, 10 * GiB, 100 * GiB]);
-  /** Delays of the event loop, measured now and then, in seconds. */
+  /** Samples of the event loop's lag, in seconds. */
   readonly eventLoopLag = new Histogram([0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1]);
 
   refused(code: ErrorCode): void {
     this.refusals[code] = (this.refusals[code] ?? 0) + 1;
   }
 
-  /** A download has ended. */
+  /** Counts a download that has ended. */
   downloadEnded(download: Ended): void {
     this.ended[download.status]++;
     if (download.status !== "completed") return;

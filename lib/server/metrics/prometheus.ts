@@ -14,12 +14,12 @@ export function gauge(name: string, help: string, value: number): Family {
   return family(name, help, "gauge", [sample(name, {}, value)]);
 }
 
-/** A value that only rises. @param name ends in `_total` */
+/** A value that only rises. @param name must end in `_total` */
 export function counter(name: string, help: string, value: number): Family {
   return family(name, help, "counter", [sample(name, {}, value)]);
 }
 
-/** One value for each value of a label. */
+/** A metric with one value for each value of a label. */
 export function byLabel(
   type: "gauge" | "counter",
   name: string,

@@ -2,33 +2,33 @@ import type { Logger } from "../../util/logger.ts";
 import type { ServerRows } from "./rows.ts";
 
 /**
- * What a hint is about. `queue`: something waits for a client. `client`: it came, left, or is another.
- * `download`, `job`: it is another than before. `callers`: a token or a session ended.
- * `asked`: whoever has a client is asked something about it.
+ * Topics of hints. `queue`: something waits for a client. `client`: it registered, left or changed.
+ * `download`, `job`: it changed. `callers`: the access of a token or session ended. `asked`: a question
+ * about a client waits for the server that holds it.
  */
 export type HintKind = "queue" | "client" | "download" | "job" | "callers" | "asked";
 
-/** Servers tell each other so often at most, in ms. */
+/** Shortest time between two notifications of a server, in ms. */
 const EVERY_MS = 100;
-/** Where they cannot be heard, it is tried again after this time, in ms. */
+/** Time until another try to listen, in ms, where the database is away. */
 const LISTEN_AGAIN_MS = 5_000;
-/** Postgres takes 8,000 bytes. */
+/** Most bytes of a notification; Postgres takes 8,000. */
 const MOST_BYTES = 7_500;
-/** In place of hints that are too many: whoever hears it looks at everything. */
+/** Sent when there are too many hints. Whoever receives it looks at everything. */
 const MUCH = "*";
 
 export interface HintsOptions {
   rows: Pick<ServerRows, "notify" | "listen">;
-  /** Hears what another server tells. */
+  /** Called with each hint of another server. */
   hear: (kind: HintKind, id: string) => void;
-  /** So much happened at another server that it does not say what. */
+  /** Called when another server had too many hints to list. */
   hearMuch: () => void;
   logger: Logger;
 }
 
 /**
- * Tells other servers that something is another than before: ids only, which they look up. Any hint may
- * be lost, and everything works without them, some seconds later.
+ * Tells other servers what changed: only ids, which they look up. Any hint may be lost; without hints
+ * everything still works, some seconds later.
  */
 export class Hints {
   readonly #sender = crypto.randomUUID().slice(0, 8);
@@ -41,13 +41,13 @@ export class Hints {
 
   constructor(private readonly options: HintsOptions) {}
 
-  /** Hears from now on, as soon as that can be. */
+  /** Starts to listen as soon as the database can be reached. */
   async start(): Promise<void> {
     const { rows, logger } = this.options;
     while (!this.#stopped && !this.#stop) {
       try {
         this.#stop = await rows.listen((text) => this.#heard(text));
-        // It was told to stop meanwhile.
+        // It was stopped meanwhile.
         if (this.#stopped) await this.#stop();
       } catch (error) {
         logger.debug("hints of other servers are not heard", { reason: String(error) });
@@ -62,7 +62,7 @@ export class Hints {
     await this.#stop?.();
   }
 
-  /** Whether nothing waits to be told. */
+  /** Whether nothing waits to be sent. */
   get isIdle(): boolean {
     return this.#bytes === 0 && !this.#isSending;
   }

@@ -2,60 +2,60 @@ import type { Logger } from "../../util/logger.ts";
 import { hasProcessEnded, markOfProcess } from "./process-mark.ts";
 import { LEASE_MS, type ServerRows } from "./rows.ts";
 
-/** The lease is renewed, and the others are looked at, so often, in ms. */
+/** How often the lease is renewed, and those of others are checked, in ms. */
 const LOOK_EVERY_MS = 2_500;
 
-/** A look that is later by so much, in ms, had no database, or its process was frozen. */
+/** A check that is later than this, in ms, had no database, or the process was frozen. */
 const LATE_MS = 5_000;
 
 export interface LeaseOptions {
   rows: Pick<ServerRows, "begin" | "end" | "endLapsed" | "others" | "renew">;
   serverId: string;
-  /** What the storage is known by. */
+  /** Identity of the storage. */
   storage: string;
-  /** The lease is lost: whatever runs under it is over. Another one has begun. */
+  /** Called when the lease is lost: everything that runs under it is over. A new lease has begun. */
   onLost: () => Promise<void>;
   /**
-   * Called at each look, unless it has not ended since the last one: what other servers changed is to be
-   * seen, whether they told of it or not. It may take its time: the lease is renewed meanwhile.
-   * @param hasEnded whether a server's lease has ended, so that what it worked on is to be taken up
+   * Called at each check, unless the last call has not ended yet, to see what other servers changed,
+   * whether a hint told of it or not. It may take long, as the lease is renewed meanwhile.
+   * @param hasEnded whether another server's lease has ended, so that its work is to be taken over
    */
   onLook: (hasEnded: boolean) => Promise<void>;
   logger: Logger;
 }
 
-/** The lease of this server, among several on one database. */
+/** This server's lease, one of several on the same database. */
 export class Lease {
   #id = "";
   #timer: Timer | undefined;
   #running: Promise<void> | undefined;
-  /** What follows from the last look. */
+  /** The work that follows from the last check. */
   #working: Promise<void> | undefined;
-  /** A lease has ended, and nothing has followed from it yet. */
+  /** A lease has ended, and its work has not been taken over yet. */
   #hasEnded = false;
   #stopped = false;
-  /** Since when each look came in time, and when the last one was, by `performance.now`. */
+  /** Since when all checks have been in time, and the time of the last one, by `performance.now`. */
   #wellSince = 0;
   #lookedAt = 0;
 
   constructor(private readonly options: LeaseOptions) {}
 
   /**
-   * Begins the lease, and ends those of processes of this machine that are no more.
-   * @throws Error when another server works on the database with another storage
+   * Begins the lease, and ends those of dead processes of this machine.
+   * @throws Error when another server uses the database with another storage
    */
   async begin(): Promise<void> {
     await this.#begin();
     await this.#endDead();
   }
 
-  /** Looks from now on. */
+  /** Starts the periodic checks. */
   start(): void {
     this.#wellSince = this.#lookedAt = performance.now();
     this.#lookLater();
   }
 
-  /** Lets others have what this server worked on, at once. */
+  /** Ends the lease, so that others can take over this server's work at once. */
   async end(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
@@ -102,7 +102,7 @@ export class Lease {
     if (now - this.#lookedAt > LOOK_EVERY_MS + LATE_MS) this.#wellSince = now;
     this.#lookedAt = now;
     let ended = await this.#endDead();
-    // Where the database was away, all leases ran out: everybody has a chance to renew theirs first.
+    // After the database was away, all leases have lapsed; first everybody gets the time to renew theirs.
     if (now - this.#wellSince > LEASE_MS) ended += await rows.endLapsed();
     if (ended > 0)
       logger.warn("a server is gone, what it worked on is taken up", { servers: ended });
@@ -125,7 +125,7 @@ export class Lease {
     if (!this.#stopped) this.options.logger.error("servers could not be looked at", {}, error);
   }
 
-  /** @returns how many there were */
+  /** @returns how many were ended */
   async #endDead(): Promise<number> {
     const { rows } = this.options;
     const others = await rows.others();

@@ -1,12 +1,12 @@
 import type { ServerRows } from "./rows.ts";
 
-/** Notices which clients came to other servers, or left them, where nobody told of it. */
+/** Finds out which clients registered at other servers, or left them, even if no hint told of it. */
 export class Presence {
   #known = new Map<string, string>();
 
   constructor(private readonly rows: Pick<ServerRows, "connected">) {}
 
-  /** @returns the clients that came, left or came again since the last time */
+  /** @returns the clients that registered or left since the last call */
   async changed(): Promise<string[]> {
     const before = this.#known;
     const rows = await this.rows.connected();

@@ -1,17 +1,16 @@
 import { readFileSync, readlinkSync } from "node:fs";
 
 /**
- * What a process of this machine is known by, for as long as the machine runs; its number alone is given
- * to others later.
- * @returns null where the system does not tell, or no such process is there
+ * A mark that no other process of this machine has until its next boot; process ids alone are used again.
+ * @returns null where the system does not tell, or there is no such process
  */
 export function markOfProcess(pid: number): string | null {
   try {
     const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
-    // Numbers of processes are those of a container.
+    // Process ids are relative to a container's namespace.
     const space = readlinkSync("/proc/self/ns/pid");
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    // Behind the name, which may have spaces: the state is the 3rd field, the start the 22nd.
+    // After the name, which may contain spaces. The state is the 3rd field, the start time the 22nd.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     return fields[0] === "Z" ? null : `${boot} ${space} ${pid} ${fields[19]}`;
   } catch {
@@ -20,8 +19,8 @@ export function markOfProcess(pid: number): string | null {
 }
 
 /**
- * Whether it is sure that a process has ended: it was one of this machine, and is there no more.
- * @param mark as of {@link markOfProcess}
+ * Whether a process has certainly ended: it was one of this machine, and no longer exists.
+ * @param mark from {@link markOfProcess}
  */
 export function hasProcessEnded(mark: string | null): boolean {
   const own = markOfProcess(process.pid);

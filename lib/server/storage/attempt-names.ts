@@ -2,19 +2,19 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { checkedDownloadId, isDownloadId } from "./paths.ts";
 
-/** What an attempt has on the disk. */
+/** A file or folder of an attempt on the disk. */
 export interface OfAttempt {
   path: string;
   epoch: number;
 }
 
 /**
- * Names of what is under way: `<download_id><suffix>`, or, where several servers write,
- * `<download_id>.<epoch><suffix>`. Each attempt has a name of its own there: a server that lost a
- * download and does not know it yet goes on writing where nobody reads.
+ * Names of unfinished files and folders: `<download_id><suffix>`, or `<download_id>.<epoch><suffix>` where
+ * several servers write. Then each attempt has its own name: a server that lost a download, and does not
+ * know it yet, keeps writing where nobody reads.
  */
 export class AttemptNames {
-  /** Attempts of this process that are over, by their downloads: nobody writes to what they have. */
+  /** Finished attempts of this process by download: nobody writes to their files any more. */
   readonly #over = new Map<string, number>();
 
   constructor(
@@ -29,30 +29,30 @@ export class AttemptNames {
     return join(this.folder, `${id}${this.isShared ? `.${epoch}` : ""}${this.suffix}`);
   }
 
-  /** What the latest attempt up to an epoch has, of which there is something. */
+  /** The file of the latest attempt up to an epoch that has one. */
   async latest(downloadId: string, upTo: number): Promise<OfAttempt | null> {
     const all = await this.all(downloadId);
     return all.findLast(({ epoch }) => epoch <= upTo) ?? null;
   }
 
-  /** What all attempts have, the earliest first. */
+  /** The files of all attempts, earliest first. */
   async all(downloadId: string): Promise<OfAttempt[]> {
     checkedDownloadId(downloadId);
     const own = (await this.#read()).filter((each) => each.downloadId === downloadId);
     return own.toSorted((a, b) => a.epoch - b.epoch);
   }
 
-  /** Ids of the downloads of which there is something. */
+  /** Ids of the downloads that have any. */
   async list(): Promise<string[]> {
     return [...new Set((await this.#read()).map(({ downloadId }) => downloadId))];
   }
 
-  /** An attempt of this process has ended. */
+  /** Records that an attempt of this process has ended. */
   isOver(downloadId: string, epoch: number): void {
     if (this.isShared) this.#over.set(downloadId, epoch);
   }
 
-  /** Whether it is sure that nobody writes to what an attempt has. */
+  /** Whether certainly nobody writes to an attempt's file any more. */
   isAtRest(downloadId: string, epoch: number): boolean {
     return !this.isShared || this.#over.get(downloadId) === epoch;
   }

@@ -13,33 +13,33 @@ import type { Part } from "./storage.ts";
 
 const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW;
 const LARGE_FILE = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
-/** Why a file cannot have one more name: no hard links there, too many, or on another disk. */
+/** Errors of link(2) where a file cannot get another name: no hard links, too many, or another disk. */
 const NO_LINK = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK", "EXDEV"]);
 
 export interface DiskSetFolderOptions {
   fileMode: number;
-  /** Turns the saved path of a published file into its path on the disk. */
+  /** Gives the path on the disk for a published file's saved path. */
   pathOf: (savedPath: string) => string;
-  /** Folders of earlier attempts, the latest first. */
+  /** Folders of earlier attempts, latest first. */
   former: string[];
   onClose: () => void;
 }
 
-/** The files of a set in a folder on the disk. */
+/** The files of a set, in a folder on the disk. */
 export class DiskSetFolder implements SetFolder {
-  /** Folders that are there; "" is the set itself. */
+  /** Folders that exist already; "" is the set's own. */
   readonly #folders = new Set([""]);
-  /** What was written since the last flush, for systems where each file is flushed by itself. */
+  /** Files written since the last flush, on systems that flush each file by itself. */
   readonly #unflushed = new Set<string>();
 
   private constructor(
     private readonly path: string,
-    /** Open from before the first byte is written, so that a flush tells of all errors since. */
+    /** Opened before the first byte is written, so that a flush reports all errors since then. */
     private readonly fd: number,
     private readonly options: DiskSetFolderOptions,
   ) {}
 
-  /** @param path of the folder; made if it is not there */
+  /** @param path of the folder; made if it does not exist */
   static async open(path: string, options: DiskSetFolderOptions): Promise<DiskSetFolder> {
     return onDisk("open the folder of the set", async () => {
       await mkdir(path, { recursive: true });
@@ -151,7 +151,7 @@ export class DiskSetFolder implements SetFolder {
     this.options.onClose();
   }
 
-  /** Where the system flushes no whole file system: each file, then each folder, the deepest first. */
+  /** Flushes each file, then each folder, the deepest first, on systems without syncfs(2). */
   async #syncEach(files: string[]): Promise<void> {
     for (const path of files) {
       const file = await open(join(this.path, path), "r+");
@@ -165,7 +165,7 @@ export class DiskSetFolder implements SetFolder {
     for (const folder of deepestFirst) await syncFolder(join(this.path, folder));
   }
 
-  /** Where a file lies; its folder is made. Nothing becomes a path without being checked here. */
+  /** The path of a file, whose folder is made. Every path is checked here. */
   #place(path: string): string {
     checkedSetFile(path);
     this.#makeFolder(dirname(path) === "." ? "" : dirname(path));
@@ -189,8 +189,8 @@ async function linkOrCopy(from: string, to: string): Promise<void> {
 }
 
 /**
- * Gives a file one more name, in place of what has it. Two calls of the system at once: a round through
- * the pool of threads for each takes several times as long.
+ * Links a file under one more name, replacing what has it. It makes two synchronous calls: a trip to the
+ * thread pool for each would take several times as long.
  * @returns false where it is no file of this size
  */
 function linkSame(from: string, to: string, size: number): boolean {
@@ -206,7 +206,7 @@ function linkSame(from: string, to: string, size: number): boolean {
   return true;
 }
 
-/** As the system takes times. A double holds them to a fraction of a microsecond. */
+/** A time as the system calls take it, in seconds. A double is exact to a fraction of a microsecond. */
 function secondsOf(ns: bigint): number {
   return Number(ns / 1_000n) / 1e6;
 }

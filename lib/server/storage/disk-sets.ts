@@ -10,28 +10,28 @@ import type { SetFolder, SetStorage } from "./storage.ts";
 
 const SET = ".set";
 const SUMS = ".sums";
-/** A set that was published, and is being removed. */
+/** Ending of a published set that is being removed. */
 const REMOVED = ".removed";
-/** So many bytes of a set are flushed at a time: each flush is of the whole file system. */
+/** Bytes of a set between flushes, as each one flushes the whole file system. */
 const CHECKPOINT_BYTES = 64 * 1024 * 1024;
 
 export interface DiskSetsOptions {
-  /** The folder of what is under way. */
+  /** The folder of unfinished files and sets. */
   parts: string;
   /** Whether several servers write there. */
   isShared: boolean;
-  /** The mode of files that operators are to read. */
+  /** Mode of files, so that operators can read them. */
   fileMode: number;
-  /** Checks a name in a client's folder, and gives its path on the disk. */
+  /** Checks the saved path of a file or set, and gives its path on the disk. */
   publishedPath: (savedPath: string) => string;
-  /** The same for any published file, also one in a set. */
+  /** The same for any published file, including those in sets. */
   pathOf: (savedPath: string) => string;
-  /** Makes the folder of a client, durably. */
+  /** Makes a client's folder, durably. */
   makeFolder: (folder: string) => Promise<void>;
 }
 
 /**
- * Keeps sets on the disk: under way in `.server/parts/<download_id>.set/`, published in
+ * Stores sets on the disk: unfinished ones in `.server/parts/<download_id>.set/`, published ones in
  * `<client_id>/<name>/` with the checksums beside it.
  */
 export class DiskSets implements SetStorage {
@@ -72,7 +72,7 @@ export class DiskSets implements SetStorage {
   }
 
   async list(): Promise<string[]> {
-    // After a loss of power, checksums can be left of a set that is published.
+    // After a power cut, the checksums of a published set may be left here.
     return onDisk("list the sets", async () => {
       const ids = [...(await this.#folders.list()), ...(await this.#sums.list())];
       return [...new Set(ids)];
@@ -97,12 +97,12 @@ export class DiskSets implements SetStorage {
         await syncFolder(this.options.parts);
         if (await this.#publishSums(written, finalSums, sums.text)) return true;
       } catch (error) {
-        // The next try finds the set where it was. Why it was not published is the error that counts.
+        // The next try finds the set in its place. The error that matters is why it was not published.
         if (await isText(finalSums, sums.text)) await unlinkIfThere(finalSums);
         await rename(final, set).catch(() => undefined);
         throw error;
       }
-      // Something else has that name: the set will be published under another one.
+      // Something else has that name, so the set will be published under another one.
       await rename(final, set);
       await syncFolder(dirname(final));
       return false;
@@ -117,7 +117,7 @@ export class DiskSets implements SetStorage {
       if (await statIfThere(dirname(final))) {
         await unlinkIfThere(sums);
         await syncFolder(dirname(final));
-        // By one rename, as it came: nobody ever sees a part of a set under its name.
+        // Renamed as a whole, as in publishing, so nobody ever sees part of a set under its name.
         if (await statIfThere(final)) await rename(final, removed);
         await syncFolder(dirname(final));
         await syncFolder(parts);
@@ -128,10 +128,10 @@ export class DiskSets implements SetStorage {
   }
 
   async #publishSums(written: string, final: string, text: string): Promise<boolean> {
-    // Where an earlier call came that far, it is there already.
+    // An interrupted call may have written it already.
     const isWritten = (await statIfThere(written)) === null && (await isText(final, text));
     if (!isWritten) {
-      // What an earlier call wrote may have its final name already, and may not be whole.
+      // An interrupted call may have linked an incomplete file to the final name.
       await unlinkIfThere(written);
       await writeNewFile(written, text, this.options.fileMode);
       if (!(await takeName(written, final)) && !(await isText(final, text))) return false;
@@ -141,14 +141,14 @@ export class DiskSets implements SetStorage {
     return true;
   }
 
-  /** The folder that an attempt has, or an earlier one; its own name where there is none. */
+  /** The folder of an attempt, or of an earlier one; the attempt's own path where there is none. */
   async #folderOf(downloadId: string, epoch: number): Promise<string> {
     const own = this.#folders.pathOf(downloadId, epoch);
     if (!this.options.isShared || (await statIfThere(own))) return own;
     return (await this.#folders.latest(downloadId, epoch))?.path ?? own;
   }
 
-  /** Folders of earlier attempts, the latest first; one to which nobody writes is gone on with. */
+  /** Folders of earlier attempts, latest first. One that nobody writes to is reused instead. */
   async #formerOf(downloadId: string, epoch: number): Promise<string[]> {
     const own = this.#folders.pathOf(downloadId, epoch);
     if (!this.options.isShared || (await statIfThere(own))) return [];
@@ -163,20 +163,21 @@ export class DiskSets implements SetStorage {
 }
 
 /**
- * Moves the folder of a set to its name. rename(2) would replace an empty folder without a word, so
- * it is looked at first: the row reserves the name, and the disk is locked against other servers.
+ * Renames a set's folder to its final name. As rename(2) silently replaces an empty folder, it checks
+ * first. Nothing can come in between: the row reserves the name, and the disk is locked against other
+ * servers.
  * @returns false if the name is taken
  */
 async function takeFolderName(set: string, final: string): Promise<boolean> {
   const isTaken = (await statIfThere(final)) !== null;
-  // Without its folder, an earlier call came that far.
+  // No folder left: an interrupted call has renamed it already.
   if (!(await statIfThere(set))) return isTaken;
   if (isTaken) return false;
   await rename(set, final);
   return true;
 }
 
-/** Whether a file is there and holds this text. */
+/** Whether a file exists and holds exactly this text. */
 async function isText(path: string, text: string): Promise<boolean> {
   const stats = await statIfThere(path);
   return stats !== null && stats.isFile() && (await Bun.file(path).text()) === text;

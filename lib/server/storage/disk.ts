@@ -14,22 +14,22 @@ import type { SetStorage } from "./storage.ts";
 import type { Part, FreeSpace, Storage, StoredFile } from "./storage.ts";
 
 const PART = ".part";
-/** What is copied from an earlier attempt, until it is whole. */
+/** Ending of a copy of an earlier attempt's part that is not complete. */
 const COPY = ".copy";
 /**
- * Operators read what is published; the umask may take more away. Parts have it from the start, in
- * a folder that nobody else may enter: to change it later would be one more thing to flush.
+ * Mode of published files, so that operators can read them, less what the umask removes. Parts have it from
+ * the start, in a folder that nobody else may enter: changing it later would need another flush.
  */
 const PUBLISHED_MODE = 0o644 & ~process.umask();
-/** The system is asked for free room at most this often, in ms: a small file comes by several times. */
+/** Age, in ms, up to which a measured free space is used again: a small file asks for it several times. */
 const ROOM_AGE_MS = 20;
 
 /**
- * Keeps bytes in a folder: parts in `.server/parts/`, published files in `<client_id>/<name>`. The folder
- * is this server's alone until {@link Storage.close}, unless it is shared.
- * @param downloadsDir made if it is not there
- * @param isShared whether several servers write there, which agree on who does what by their rows
- * @throws Error that names the folder: it cannot be written to, or another server uses it
+ * Stores bytes in a folder: parts in `.server/parts/`, published files in `<client_id>/<name>`. The folder
+ * belongs to this server alone until {@link Storage.close}, unless it is shared.
+ * @param downloadsDir made if it does not exist
+ * @param isShared whether several servers write there; their rows decide who does what
+ * @throws Error that names the folder: it is not writable, or another server uses it
  */
 export async function openDiskStorage(downloadsDir: string, isShared = false): Promise<Storage> {
   const unlock = await openServerFolder(downloadsDir, { isShared, names: ["parts"] });
@@ -38,10 +38,10 @@ export async function openDiskStorage(downloadsDir: string, isShared = false): P
 
 class DiskStorage implements Storage {
   readonly sets: SetStorage;
-  /** Many flushes at once would block every thread of the pool. */
+  /** Flushes at the same time would block every thread of the pool. */
   readonly checkpointsInTurn = true;
   readonly #shared = new SharedSync();
-  /** Folders of clients whose own names are on the disk. */
+  /** Folders of clients whose names are known to be flushed. */
   readonly #named = new Set<string>();
   readonly #names: AttemptNames;
   readonly #copies: AttemptNames;
@@ -72,10 +72,11 @@ class DiskStorage implements Storage {
     return onDisk("open the part file", async () => {
       await this.#takeOver(downloadId, epoch, isWhole);
       let file = await openForPart(path);
-      // At once: that it was opened has brought this to memory, and a trip to another thread takes
+      // Synchronous: opening the file has brought its data to memory, and a trip to another thread takes
       // ten times as long.
       if (fstatSync(file.fd).nlink > 1) {
-        // A publish() that was cut short left a second name for the published file: never write to it.
+        // An interrupted publish() left a second name for the published file, which must never be written
+        // to.
         await file.close();
         await unlink(path);
         file = await openForPart(path);
@@ -85,7 +86,7 @@ class DiskStorage implements Storage {
         if ((mode & 0o777) !== PUBLISHED_MODE) {
           await file.chmod(PUBLISHED_MODE).catch(unlessUnsupported);
         }
-        // Also if it was there: whoever made it may have died before this.
+        // Also for an existing file: whoever made it may have died before the flush.
         const onClose = () => this.#names.isOver(downloadId, epoch);
         return new PartFile(file, size, this.#shared.flush(this.#parts), onClose);
       } catch (error) {
@@ -113,11 +114,11 @@ class DiskStorage implements Storage {
       await this.#makeFolder(folder);
       if (!(await this.#takeName(part, final))) return false;
       try {
-        // Before the part's name goes: at no moment may a power cut take both.
+        // Before the part's name is removed, so that a power cut can never take both names.
         await this.#shared.flush(folder);
         await this.#removeParts(downloadId, part);
       } catch (error) {
-        // The download will be tried again, under another name; this one must not stay behind.
+        // The download will be tried again under another name, so this one must be removed.
         if (await statIfThere(part)) await unlinkIfThere(final);
         throw error;
       }
@@ -145,7 +146,7 @@ class DiskStorage implements Storage {
     await this.freeSpace();
   }
 
-  /** A disk is there, or says that it is not. */
+  /** Nothing waits for long: a disk answers or fails at once. */
   stopSoon(): void {}
 
   async #askForRoom(): Promise<FreeSpace> {
@@ -167,7 +168,7 @@ class DiskStorage implements Storage {
   async namesOf(clientId: string): Promise<Set<string>> {
     const folder = join(this.root, checkedClientId(clientId));
     return onDisk("look at the published files", async () => {
-      // Where nothing is mounted, nothing was removed.
+      // If the disk is not mounted, nothing has been removed; this throws then.
       await readdir(this.#parts);
       return new Set((await statIfThere(folder)) ? await readdir(folder) : []);
     });
@@ -181,14 +182,14 @@ class DiskStorage implements Storage {
     return onDisk("read the mark of the folder", () => markOf(join(this.root, ".server", "mark")));
   }
 
-  /** The part that an attempt has, or an earlier one; its own name where there is none. */
+  /** The part of an attempt, or of an earlier one; the attempt's own path where there is none. */
   async #partOf(downloadId: string, epoch: number): Promise<string> {
     const own = this.#names.pathOf(downloadId, epoch);
     if (!this.isShared || (await statIfThere(own))) return own;
     return (await this.#names.latest(downloadId, epoch))?.path ?? own;
   }
 
-  /** Goes on with what an earlier attempt brought, in a file to which only this one writes. */
+  /** Continues an earlier attempt's part, in a file that only this attempt writes to. */
   async #takeOver(downloadId: string, epoch: number, isWhole: boolean): Promise<void> {
     const own = this.#names.pathOf(downloadId, epoch);
     if (!this.isShared || (await statIfThere(own))) return;
@@ -206,12 +207,12 @@ class DiskStorage implements Storage {
     }
   }
 
-  /** Parts, and copies of them that are not whole. */
+  /** Parts and incomplete copies of them. */
   async #allOf(downloadId: string): Promise<OfAttempt[]> {
     return [...(await this.#copies.all(downloadId)), ...(await this.#names.all(downloadId))];
   }
 
-  /** @param last goes last of all */
+  /** @param last file to remove after all others */
   async #removeParts(downloadId: string, last?: string): Promise<void> {
     const own = this.#names.pathOf(downloadId, 0);
     const all = this.isShared ? await this.#allOf(downloadId) : [{ path: own }];
@@ -220,20 +221,20 @@ class DiskStorage implements Storage {
     this.#names.forget(downloadId);
   }
 
-  /** @returns false if the name is taken by something else than the part itself */
+  /** @returns false if something other than the part itself has the name */
   async #takeName(part: string, final: string): Promise<boolean> {
     try {
       return await takeName(part, final);
     } catch (error) {
       if (systemCode(error) !== "ENOENT") throw error;
-      // The part's name goes last of all, so without one an earlier call came that far.
+      // The part's name is removed last. So without it, an interrupted call has done the rest.
       if (!(await statIfThere(part)) && (await statIfThere(final))) return true;
       await this.#makeFolderAgain(dirname(final));
       return takeName(part, final);
     }
   }
 
-  /** The same, also where somebody removed a folder that was made before. */
+  /** Makes the folder, even if somebody removed it after it was made before. */
   async #makeFolderAgain(folder: string): Promise<void> {
     if (!(await statIfThere(folder))) this.#named.delete(folder);
     await this.#makeFolder(folder);
@@ -242,7 +243,7 @@ class DiskStorage implements Storage {
   async #makeFolder(folder: string): Promise<void> {
     if (this.#named.has(folder)) return;
     await mkdir(folder, { recursive: true });
-    // Also if it was there: whoever made it may have died before this.
+    // Also for an existing folder: whoever made it may have died before the flush.
     await this.#shared.flush(this.root);
     this.#named.add(folder);
   }

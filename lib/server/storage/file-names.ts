@@ -2,13 +2,13 @@ import type { Stats } from "node:fs";
 import { link, lstat, rename, unlink } from "node:fs/promises";
 import { systemCode } from "../../util/system-error.ts";
 
-/** How file systems say that they have no hard links, or no modes. */
+/** Errors of file systems without hard links, or without modes. */
 const UNSUPPORTED = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"]);
 
 /**
- * Gives a file its final name, without ever replacing what has it.
- * @param part where the file lies; its name there stays where the file system has hard links
- * @returns false if the name is taken by something else than the file itself
+ * Gives a file its final name, and never replaces what has it.
+ * @param part path of the file. It keeps this name too where the file system has hard links.
+ * @returns false if something other than the file itself has the name
  */
 export async function takeName(part: string, final: string): Promise<boolean> {
   try {
@@ -18,8 +18,8 @@ export async function takeName(part: string, final: string): Promise<boolean> {
     if (systemCode(error) === "EEXIST") return isSameFile(part, final);
     unlessUnsupported(error);
   }
-  // No hard links (FAT, some network shares): look, then rename. Nothing comes between the two,
-  // for a name is recorded as one download's own before it is taken, and the folder is locked.
+  // No hard links (FAT, some network shares): check, then rename. Nothing can come in between: a row
+  // reserves the name for one download before it is taken, and the folder is locked.
   if (await statIfThere(final)) return !(await statIfThere(part));
   await rename(part, final);
   return true;
@@ -30,12 +30,12 @@ async function isSameFile(a: string, b: string): Promise<boolean> {
   return one !== null && other !== null && one.ino === other.ino && one.dev === other.dev;
 }
 
-/** Throws the error again, unless it says that the file system has no such thing. */
+/** Rethrows an error, unless it means that the file system lacks the feature. */
 export function unlessUnsupported(error: unknown): void {
   if (!UNSUPPORTED.has(systemCode(error) ?? "")) throw error;
 }
 
-/** @returns null if nothing has that name */
+/** @returns null where nothing has that name */
 export async function statIfThere(path: string): Promise<Stats | null> {
   try {
     return await lstat(path);
@@ -45,7 +45,7 @@ export async function statIfThere(path: string): Promise<Stats | null> {
   }
 }
 
-/** Not rm(): that tells any error of unlink as EFAULT. */
+/** Removes a file. Bun's rm() is not used, as it turns every error into EFAULT. */
 export async function unlinkIfThere(path: string): Promise<void> {
   try {
     await unlink(path);

@@ -3,7 +3,7 @@ import { copyFile, link, open, readFile, writeFile } from "node:fs/promises";
 import { systemCode } from "../../util/system-error.ts";
 import { unlinkIfThere } from "./file-names.ts";
 
-/** Copies a file, sharing its blocks where the disk can; the copy's bytes are on the disk afterwards. */
+/** Copies a file, sharing its blocks where the disk can, and flushes the copy. */
 export async function copyDurably(from: string, to: string): Promise<void> {
   await copyFile(from, to, constants.COPYFILE_FICLONE);
   const copy = await open(to, "r+");
@@ -14,7 +14,7 @@ export async function copyDurably(from: string, to: string): Promise<void> {
   }
 }
 
-/** What a file says that is the same for whoever asks first or later; made if it is not there. */
+/** A random mark stored in a file, which is made if it does not exist. All who ask get the same mark. */
 export async function markOf(path: string): Promise<string> {
   const own = `${path}.${Bun.randomUUIDv7()}`;
   try {
@@ -24,7 +24,7 @@ export async function markOf(path: string): Promise<string> {
   }
   await writeFile(own, Bun.randomUUIDv7(), { mode: 0o600 });
   try {
-    // Of several that make it at once, one wins, and its file is whole.
+    // If several processes make it at the same time, one wins, and its file is complete.
     await link(own, path);
   } catch (error) {
     if (systemCode(error) !== "EEXIST") throw error;

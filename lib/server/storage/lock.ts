@@ -1,16 +1,20 @@
 import { Database } from "bun:sqlite";
 import { systemCode } from "../../util/system-error.ts";
 
-/** The collector closes a database that nobody refers to, and its lock would be gone. */
+/**
+ * Databases that hold locks. Without a reference, the garbage collector would close them and release the
+ * lock.
+ */
 const held = new Set<Database>();
 
 /**
- * Keeps every other server, of this process too, out of a folder, or those that do not share it. The lock is SQLite's on an open
- * file, so the kernel lets go of it however this process ends. Nobody else may open the lock file
- * in this process: closing it would let go as well (POSIX locks belong to the process).
+ * Locks a folder against all other servers, including those of this process, or against those that do not
+ * share it. It is SQLite's lock on an open file, so the kernel releases it however this process ends.
+ * Nothing else in this process may open the lock file: closing it would release the lock (POSIX locks
+ * belong to the process).
  * @param folder for the message
- * @param isShared whether others that say the same may have it too
- * @returns lets go of it
+ * @param isShared whether others that share it may hold the lock too
+ * @returns a function that releases it
  * @throws Error that names the folder
  */
 export function lockFolder(folder: string, lockFile: string, isShared = false): () => void {
@@ -35,11 +39,11 @@ export function lockFolder(folder: string, lockFile: string, isShared = false): 
   };
 }
 
-/** A transaction that has read something keeps out those that want to write. */
+/** Takes a shared lock: an open transaction that has read something keeps out all writers. */
 function holdShared(database: Database): void {
   database.run("BEGIN");
   const reading = database.prepare("SELECT COUNT(*) FROM sqlite_master");
   reading.get();
-  // What is not finalized would keep the lock beyond the end.
+  // An open statement would keep the lock beyond the end.
   reading.finalize();
 }

@@ -4,15 +4,15 @@ import { systemCode } from "../../util/system-error.ts";
 import type { Part } from "./storage.ts";
 
 /**
- * The disk, the quota or the descriptors are used up: room can be made. A file that is too large
+ * Errors where disk space, quota or descriptors are used up, which can pass. A file that is too large
  * (EFBIG) stays so.
  */
 const FULL = new Set(["ENOSPC", "EDQUOT", "EMFILE", "ENFILE"]);
 
 /**
- * Runs something that touches the disk. Its message reaches REST, so it holds the system's code
- * and none of the system's words: those name paths of this machine.
- * @param action what cannot be done when it fails: `"write the part file"`
+ * Runs an action on the disk. Its errors reach REST, so they contain the system's code but not the system's
+ * text, which names paths of this machine.
+ * @param action what failed, for the message: `"write the part file"`
  * @throws FdsError `storage_full` or `storage_error`
  */
 export async function onDisk<T>(action: string, work: () => Promise<T>): Promise<T> {
@@ -23,7 +23,7 @@ export async function onDisk<T>(action: string, work: () => Promise<T>): Promise
   }
 }
 
-/** The error that tells what {@link onDisk} tells, for work that is done at once. */
+/** The error that {@link onDisk} throws, for synchronous work. */
 export function problemOnDisk(action: string, cause: unknown): FdsError {
   if (cause instanceof FdsError) return cause;
   const errno = systemCode(cause) ?? "unexpected error";
@@ -31,26 +31,26 @@ export function problemOnDisk(action: string, cause: unknown): FdsError {
   return new FdsError(code, `cannot ${action}: ${errno}`, { cause });
 }
 
-/** So many bytes are flushed at a time: what a crash costs, beside what is under way. */
+/** Bytes between flushes: what a crash costs at most, besides what is under way. */
 const CHECKPOINT_BYTES = 8 * 1024 * 1024;
 
-/** A part in an open file. */
+/** A part stored in an open file. */
 export class PartFile implements Part {
   readonly maxUnsafe = CHECKPOINT_BYTES;
-  /** A flush failed: what the kernel did with the unflushed bytes is not known, and it may not say again. */
+  /**
+   * True after a failed flush: the kernel may have dropped the unflushed bytes, and may not report it
+   * again.
+   */
   private givenUp = false;
 
-  /**
-   * @param bytes how many are in it
-   * @param named resolves when the file's name is on the disk
-   */
+  /** @param bytes present length of the file @param named resolves when the file's name is flushed */
   constructor(
     private readonly file: FileHandle,
     private bytes: number,
     private readonly named: Promise<void>,
     private readonly onClose: () => void = () => {},
   ) {
-    // Its error is met by the first flush.
+    // The first flush reports its error.
     named.catch(() => undefined);
   }
 
@@ -60,7 +60,7 @@ export class PartFile implements Part {
 
   truncate(size: number): Promise<void> {
     return this.use("shorten the part file", async () => {
-      // truncate() would also lengthen, with zeros that nobody sent.
+      // Never lengthens the file: truncate() would add zeros that nobody sent.
       if (size >= this.bytes) return;
       await this.file.truncate(size);
       this.bytes = size;

@@ -4,8 +4,8 @@ import { ClientId } from "../../protocol/messages.ts";
 import { isSafeFileName } from "../../util/safe-file-name.ts";
 
 /*
- * Ids and paths were checked long before they come to a storage; nothing becomes a name on a disk or in
- * a bucket without being checked here.
+ * Checks of ids and paths. They were checked long before they reach a storage; still, every name on a disk
+ * or in a bucket is checked here again.
  */
 
 const DownloadId = z.uuid();
@@ -27,7 +27,10 @@ export function checkedClientId(clientId: string): string {
   throw new FdsError("storage_error", `"${clientId}" is not the id of a client`);
 }
 
-/** The path of a published file, also of one in a set: `<client_id>/<names>`. @throws FdsError `storage_error` */
+/**
+ * Checks the path of a published file, including those in sets: `<client_id>/<names>`.
+ * @throws FdsError `storage_error`
+ */
 export function checkedFilePath(savedPath: string): string {
   const [clientId, ...names] = savedPath.split("/");
   const isSafe = ClientId.safeParse(clientId).success && names.every(isSafeFileName);
@@ -35,13 +38,13 @@ export function checkedFilePath(savedPath: string): string {
   throw new FdsError("storage_error", `"${savedPath}" is not the path of a published file`);
 }
 
-/** The path of what has a name in a client's folder: a file, or the folder of a set. @throws as above */
+/** Checks a path directly in a client's folder: a file, or a set's folder. @throws as above */
 export function checkedPublishedPath(savedPath: string): string {
   if (savedPath.split("/").length === 2) return checkedFilePath(savedPath);
   throw new FdsError("storage_error", `"${savedPath}" is not the path of a published file`);
 }
 
-/** The path of a file within its set. @throws FdsError `storage_error` */
+/** Checks the path of a file within its set. @throws FdsError `storage_error` */
 export function checkedSetFile(path: string): string {
   if (path.split("/").every((name) => isSafeFileName(name))) return path;
   throw new FdsError("storage_error", `"${path}" is not the path of a file in a set`);

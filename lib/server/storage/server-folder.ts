@@ -6,18 +6,18 @@ import { systemCode } from "../../util/system-error.ts";
 import { lockFolder } from "./lock.ts";
 
 export interface ServerFolderOptions {
-  /** Whether other servers that say the same may use it too. */
+  /** Whether other servers that share it may use it too. */
   isShared?: boolean;
-  /** Of folders in `.server/`, made too. */
+  /** Folders inside `.server/` to make as well. */
   names?: string[];
 }
 
 /**
- * Makes a folder with `.server/` in it, where the server keeps what is its own, and locks it: it is this
- * server's alone, if it is not shared.
- * @param folder made if it is not there
- * @returns lets go of it
- * @throws Error that names the folder: it cannot be written to, or another server uses it
+ * Makes a folder with `.server/` in it, where the server keeps its own files, and locks it: only this
+ * server may use it, unless it is shared.
+ * @param folder made if it does not exist
+ * @returns a function that releases the lock
+ * @throws Error that names the folder: it is not writable, or another server uses it
  */
 export async function openServerFolder(
   folder: string,

@@ -1,28 +1,28 @@
 import { safeFileName, shortFileName } from "../../util/safe-file-name.ts";
 
-/** A folder of a set, as it will lie on the disk. */
+/** A folder of a set on the disk. */
 interface Folder {
   /** Its path within the set; "" for the set itself. */
   path: string;
-  /** Folders in it, by their names at the site. */
+  /** Folders inside it, by their names at the site. */
   folders: Map<string, Folder>;
   /**
-   * Names that are taken, in the one spelling that some file systems compare, each with the next
-   * number to try: many of the same name are not all counted again.
+   * Names in use, in the folded form in which some file systems compare them. Each has the next number to
+   * try, so that many files of the same name are not counted again and again.
    */
   taken: Map<string, number>;
 }
 
 /**
- * Where the files of a set lie on the disk. Relative paths are kept, each name made safe. Two names
- * that some file system takes for the same, of files or of folders, are told apart by `-2`, `-3`, …
- * in the order in which the files come.
+ * The paths of a set's files on the disk. Relative paths are kept, and each name is made safe. Names that
+ * some file system takes for the same, of files or folders, get `-2`, `-3`, … in the order in which the
+ * files come.
  */
 export class SetNames {
   readonly #root: Folder = { path: "", folders: new Map(), taken: new Map() };
 
   /**
-   * @param path of a file at the site, relative to its root, parted by `/`; each file comes once
+   * @param path of a file at the site, relative to its root, separated by `/`; each file is added once
    * @returns its path within the set
    */
   add(path: string): string {
@@ -52,7 +52,7 @@ function pathIn(folder: Folder, name: string): string {
 
 /** Takes the first free name in a folder. */
 function freeName({ taken }: Folder, name: string): string {
-  // A backslash is a part of this one name, and no separator.
+  // A backslash is part of this one name, not a separator.
   const safe = safeFileName(name.replaceAll("\\", "_"));
   for (let n = taken.get(spellingOf(safe)) ?? 1; ; n++) {
     const candidate = shortFileName(safe, n === 1 ? "" : `-${n}`);

@@ -1,103 +1,109 @@
-/** Free and whole room where downloads are kept, in bytes; Infinity where nothing bounds it. */
+/** Free and total space for downloads, in bytes; Infinity where there is no limit. */
 export interface FreeSpace {
   free: number;
   total: number;
 }
 
-/** A published file, open for reading. */
+/** A published file, opened for reading. */
 export interface StoredFile {
   size: number;
-  /** The bytes from `start` up to, not including, `end`. */
+  /** The bytes from `start` up to but not including `end`. */
   slice(start: number, end: number): StoredBytes;
 }
 
-/** Bytes that are read as they are taken. */
+/** Bytes that are read as they are consumed. */
 export type StoredBytes = Blob | ReadableStream<Uint8Array>;
 
-/** One incoming file, not yet published. Every method throws FdsError `storage_full` or `storage_error`. */
+/**
+ * An incoming file that is not published yet. Every method throws FdsError `storage_full` or
+ * `storage_error`.
+ */
 export interface Part {
-  /** Bytes in it now, as far as it is this server that writes to it. */
+  /** Its present length in bytes, as far as this server wrote it. */
   readonly size: number;
-  /** The most bytes that may be written and not safe, beside what is under way: a checkpoint is due. */
+  /**
+   * Bytes that may be written without being durable, besides those under way. When they are reached, a
+   * checkpoint is due.
+   */
   readonly maxUnsafe: number;
-  /** Drops everything from `size` on. */
+  /** Removes everything from `size` on. */
   truncate(size: number): Promise<void>;
-  /** Writes all of the bytes at `offset`, its end; they are not safe before {@link Part.sync}. */
+  /** Writes all bytes at `offset`, its end. They are not durable before {@link Part.sync}. */
   write(bytes: Uint8Array, offset: number): Promise<void>;
-  /** At most `length` bytes from `offset`; empty at the end. */
+  /** Reads at most `length` bytes from `offset`; empty at the end. */
   read(offset: number, length: number): Promise<Uint8Array>;
-  /** What was written before the call is safe when it resolves. */
+  /** When it resolves, everything written before the call is durable. */
   sync(): Promise<void>;
   /**
-   * Makes safe what is worth it now, of what was written below `offset`. Where each flush has its
-   * price, a few bytes may wait for a later one.
-   * @returns how many bytes from the start are safe, at most `offset`
+   * Makes bytes below `offset` durable, as far as it is worth it now. Where a flush is expensive, a few
+   * bytes may wait for a later one.
+   * @returns how many bytes from the start are durable, at most `offset`
    */
   checkpoint(offset: number): Promise<number>;
   close(): Promise<void>;
 }
 
 /**
- * The files of a set that is under way, in a folder of their own, at the paths that they will have.
- * Nothing is safe before {@link SetFolder.sync}. Methods throw FdsError `storage_full` or
- * `storage_error`. Paths are relative, parted by `/`, each name a safe one.
+ * The files of an unfinished set, in their own folder, at the paths that they will have. Nothing is durable
+ * before {@link SetFolder.sync}. Methods throw FdsError `storage_full` or `storage_error`. Paths are
+ * relative, separated by `/`, and made of safe names.
  */
 export interface SetFolder {
   /**
-   * Writes a small file that came whole, in the place of any earlier one. It is done when the call
-   * returns: a trip to another thread would cost more than the writing.
-   * @param mtimeNs when the file was last changed at the site, ns since 1970
+   * Writes a complete small file, replacing an earlier one. It is synchronous, as a trip to another thread
+   * would cost more than the writing.
+   * @param mtimeNs last change of the file at the site, ns since 1970
    */
   writeFile(path: string, bytes: Uint8Array, mtimeNs: bigint): void;
-  /** Opens a large file, to be written piece by piece; makes it if it is not there. */
+  /** Opens a large file that is written piece by piece; makes it if it does not exist. */
   openFile(path: string): Promise<Part>;
-  /** Gives a large file that is complete its time, ns since 1970. */
+  /** Sets the time of a complete large file, ns since 1970. */
   setTime(path: string, mtimeNs: bigint): Promise<void>;
   /**
-   * Gives a published file a second place, as a hard link or, where there are none, as a copy.
+   * Adds a published file by a hard link or, where there are none, by a copy.
    * @param savedPath of the published file
-   * @returns false if it is not there any more, or has another size
+   * @returns false if it no longer exists, or has another size
    */
   linkFile(path: string, savedPath: string, size: number): Promise<boolean>;
-  /** Whether files of an earlier attempt lie elsewhere, until {@link SetFolder.dropFormer}. */
+  /** Whether files of an earlier attempt are elsewhere, until {@link SetFolder.dropFormer}. */
   readonly hasFormer: boolean;
   /**
-   * Takes a file over that an earlier attempt brought, if it is there.
-   * @param length of which bytes; null: the file is whole, and nobody writes to it any more
+   * Takes over a file of an earlier attempt, if it exists.
+   * @param length how many of its bytes; null: the file is complete, and nobody writes to it any more
    */
   takeOver(path: string, length: number | null): Promise<void>;
-  /** Removes what earlier attempts left. */
+  /** Removes the files of earlier attempts. */
   dropFormer(): Promise<void>;
-  /** Bytes of a file that was flushed; null if it is not there. Known at once, as many are looked at. */
+  /** Size of a flushed file; null if it does not exist. Synchronous, as it is asked for many files. */
   sizeOf(path: string): number | null;
-  /** Removes a file that is not to be published; no error if it is not there. */
+  /** Removes a file that is not to be published; no error if it does not exist. */
   removeFile(path: string): Promise<void>;
-  /** Everything that was written before the call is on the disk when it resolves. */
+  /** When it resolves, everything written before the call is durable. */
   sync(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Where sets are kept. Methods throw FdsError `storage_full` or `storage_error`. */
+/** The storage of sets. Methods throw FdsError `storage_full` or `storage_error`. */
 export interface SetStorage {
-  /** The most bytes that may be written and not safe: a checkpoint is due. */
+  /** Bytes that may be written without being durable. When they are reached, a checkpoint is due. */
   readonly maxUnsafe: number;
   /**
-   * Opens the folder of a set that is under way, making it if it is not there.
-   * @param epoch of the attempt: where several servers write, each attempt has a folder of its own
+   * Opens the folder of an unfinished set; makes it if it does not exist.
+   * @param epoch of the attempt; where several servers write, each attempt has its own folder
    */
   open(downloadId: string, epoch?: number): Promise<SetFolder>;
-  /** Removes a set that is under way, with all its files. */
+  /** Removes an unfinished set with all its files. */
   remove(downloadId: string): Promise<void>;
   /** Ids of the downloads that have such a folder. */
   list(): Promise<string[]>;
   /**
-   * Gives a flushed set its final name: first the folder, by one rename, then the checksums beside
-   * it, which say that it is complete.
+   * Gives a flushed set its final name: first the folder, by one rename, then the checksums beside it,
+   * which mark it as complete.
    * @param savedPath relative, `<client_id>/<name>`
    * @param sums name and text of the file of checksums, in the client's folder
    * @param epoch of the attempt that publishes
-   * @returns false, and changes nothing, if one of the two names is taken; a call that was cut
-   *   short is completed by the next one
+   * @returns false, and changes nothing, if one of the two names is taken. An interrupted call is completed
+   *   by the next one.
    */
   publish(
     downloadId: string,
@@ -105,11 +111,11 @@ export interface SetStorage {
     sums: { suffix: string; text: string },
     epoch?: number,
   ): Promise<boolean>;
-  /** Whether an unchanged file takes no room of its own, as a hard link does. */
+  /** Whether an unchanged file takes no space of its own, as with hard links. */
   readonly sharesBytes: boolean;
   /**
-   * Removes a published set: first its checksums, so that no half of a set has its mark, then its
-   * files. What another set shares stays there. No error where it is gone; a call that was cut short
+   * Removes a published set: first its checksums, so that an incomplete set never has its mark, then its
+   * files. Files shared with other sets stay there. No error where it does not exist; an interrupted call
    * is completed by the next one.
    * @param suffix of the checksums' name
    */
@@ -117,19 +123,21 @@ export interface SetStorage {
 }
 
 /**
- * The bytes. Parts are under way and named by their download; published files are complete,
+ * Where bytes are stored. Parts are unfinished, and named by their download; published files are complete,
  * verified, and never overwritten. Methods throw FdsError `storage_full` or `storage_error`.
  */
 export interface Storage {
   /** Downloads of many files. */
   readonly sets: SetStorage;
-  /** Whether checkpoints of several parts are made one after the other: at once they would only wait. */
+  /**
+   * Whether checkpoints of several parts run one after the other, as they would only wait for each other.
+   */
   readonly checkpointsInTurn: boolean;
   /**
-   * Opens a download's part, making it if it is not there. Where several servers write, what an earlier
-   * attempt brought is copied: that server may not know yet that another one goes on.
+   * Opens the part of a download; makes it if it does not exist. Where several servers write, an earlier
+   * attempt's part is copied, as its server may still write to it.
    * @param epoch of the attempt
-   * @param isWhole nobody writes to it any more
+   * @param isWhole true: nobody writes to the part any more
    */
   openPart(downloadId: string, epoch?: number, isWhole?: boolean): Promise<Part>;
   removePart(downloadId: string): Promise<void>;
@@ -139,26 +147,26 @@ export interface Storage {
    * Gives a flushed part its final name.
    * @param savedPath relative, `<client_id>/<name>`
    * @param epoch of the attempt that publishes
-   * @returns false, and changes nothing, if the name is taken by something else; a call that was
-   *   cut short after the part got its name is completed by the next one
+   * @returns false, and changes nothing, if something else has the name. A call interrupted after the part
+   *   got its name is completed by the next one.
    */
   publish(downloadId: string, savedPath: string, epoch?: number): Promise<boolean>;
-  /** Opens a published file; null if there is none of that name. */
+  /** Opens a published file; null if it does not exist. */
   openFile(savedPath: string): Promise<StoredFile | null>;
-  /** Removes a published file, for good when it resolves; no error where it is gone. */
+  /** Removes a published file, durably when it resolves; no error where it does not exist. */
   unpublish(savedPath: string): Promise<void>;
   /**
-   * Names of a client's published files, and of the folders of its sets.
-   * @throws FdsError `storage_error` also where the storage itself is not there
+   * Names of a client's published files and sets.
+   * @throws FdsError `storage_error` also where the storage itself is missing
    */
   namesOf(clientId: string): Promise<Set<string>>;
   freeSpace(): Promise<FreeSpace>;
-  /** Whether it can be used now. @throws FdsError `storage_error` that says why not */
+  /** Checks that the storage can be used now. @throws FdsError `storage_error` that says why not */
   check(): Promise<void>;
-  /** What it is known by, whoever asks: servers that have the same use the same bytes. */
+  /** Identity of the storage: servers with the same one use the same bytes. */
   identity(): Promise<string>;
-  /** The server is about to stop: from now on nothing waits for long for a storage that is away. */
+  /** Called before the server stops: from then on nothing waits long for an unavailable storage. */
   stopSoon(): void;
-  /** Lets go of whatever keeps other servers out. */
+  /** Releases the lock that keeps other servers out. */
   close(): Promise<void>;
 }

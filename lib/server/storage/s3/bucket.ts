@@ -2,55 +2,55 @@ import { fullJitter } from "../../../util/backoff.ts";
 import { errorOfAnswer, errorOfConnection, S3Error } from "./error.ts";
 import { type Credentials, encode, queryString, signed, UNSIGNED_BODY } from "./signature.ts";
 
-/** Where the objects are, and who asks for them. */
+/** A bucket, and the credentials for it. */
 export interface BucketOptions extends Credentials {
-  /** Such as `https://s3.eu-central-1.amazonaws.com`; buckets are paths in it. */
+  /** Such as `https://s3.eu-central-1.amazonaws.com`. Buckets are paths below it. */
   endpoint: string;
   bucket: string;
-  /** Delays between two tries, in ms: the first one, and the longest. */
+  /** First and longest delay between two tries, in ms. */
   pauses?: { firstMs: number; longestMs: number };
 }
 
 /** A request about the bucket or one of its objects. */
 export interface BucketRequest {
   method: "GET" | "HEAD" | "PUT" | "POST" | "DELETE";
-  /** Without it: the bucket. */
+  /** Without it, the request is about the bucket itself. */
   key?: string;
   query?: Record<string, string>;
-  /** Names in lower case. */
+  /** Names are in lower case. */
   headers?: Record<string, string>;
   body?: Uint8Array<ArrayBuffer>;
-  /** Bytes that are expected in the answer: the more, the longer it may take. */
+  /** Expected size of the answer in bytes, for which more time is allowed. */
   expected?: number;
 }
 
-/** An answer that was read to its end. */
+/** An answer with its whole body. */
 export interface BucketAnswer {
   status: number;
   headers: Headers;
   bytes: Uint8Array<ArrayBuffer>;
 }
 
-/** How long a request is tried. */
+/** How long a request is retried. */
 export interface Patience {
-  /** Time after the first try from which on no other one begins, in ms; Infinity: there is always another. */
+  /** Time after the first try in which retries may begin, in ms; Infinity: no limit. */
   forMs: number;
-  /** How long a request without bytes may take, in ms. */
+  /** Longest time for a request without a body, in ms. */
   answerMs?: number;
-  /** Ends a try that is under way, too. */
+  /** Also ends a try that is under way. */
   signal?: AbortSignal;
 }
 
-/** Longest time until a request without bytes is answered, in ms. */
+/** Longest time for the answer to a request without a body, in ms. */
 const ANSWER_MS = 30_000;
-/** Slowest rate of a request with bytes that is waited for, in bytes a second. */
+/** Lowest rate of a request with a body before it is given up, in bytes a second. */
 const SLOWEST = 64 * 1024;
 
 const PAUSES = { firstMs: 200, longestMs: 5_000 };
 
 /**
- * Asks S3: signs, waits as long as is right, and tries again what may pass (5xx, SlowDown, connections
- * that break, bodies that are cut).
+ * Sends requests to S3: signs them, limits their time, and retries what can pass (5xx, SlowDown, broken
+ * connections, incomplete bodies).
  */
 export class Bucket {
   readonly #origin: URL;
@@ -59,23 +59,17 @@ export class Bucket {
     this.#origin = new URL(options.endpoint);
   }
 
-  /** As a header names an object that is copied. */
+  /** The value of the header that names the source of a copy. */
   copySource(key: string): string {
     return this.#pathOf(key);
   }
 
-  /**
-   * @returns an answer of 2xx, or of 304
-   * @throws S3Error for any other, once it is not tried any more
-   */
+  /** @returns an answer with a status of 2xx, or 304 @throws S3Error for any other, after the last retry */
   ask(request: BucketRequest, patience: Patience): Promise<BucketAnswer> {
     return this.again(() => this.#once(request, patience), patience);
   }
 
-  /**
-   * Does something until it works, as long as what it throws is an S3Error that may pass.
-   * @throws S3Error
-   */
+  /** Repeats work until it succeeds, as long as it throws an S3Error that can pass. @throws S3Error */
   async again<T>(work: () => Promise<T>, { forMs, signal }: Patience): Promise<T> {
     const { firstMs, longestMs } = this.options.pauses ?? PAUSES;
     const start = performance.now();

@@ -7,28 +7,28 @@ import { bySegment, type Piece } from "./pieces.ts";
 import type { Place } from "./place.ts";
 
 /*
- * One object of many pieces, made inside S3. All its parts but the last are of one size, which some S3
- * demand: a full segment is copied, the tails of one are read and put together. A file of more segments
- * than an object has parts is made of groups, each composed before.
+ * Composes one object of many pieces inside S3. All its parts except the last have the same size, as some
+ * S3 servers demand: a full segment is copied, and the tails of one segment are read and joined. A file
+ * with more segments than an object may have parts is made of groups, which are composed first.
  */
 
-/** Segments of a group; 5 TiB, the most of S3, are 5,120 of 1 GiB. */
+/** Segments in a group. The largest object of S3, 5 TiB, has 5,120 groups of 1 GiB. */
 const GROUP = 128;
-/** Parts that are made at once. */
+/** Parts that are made at the same time. */
 const AT_ONCE = 4;
 
-/** @property prefix of the keys of what is under way of it */
+/** @property prefix of the keys of its pieces */
 export interface ComposeOptions extends Omit<Place, "now"> {
-  /** How the object is made. */
+  /** How the object is created. */
   how: NewObject;
 }
 
-/** Name of the object that says which upload is under way, so that it can be ended after a crash. */
+/** Name of the object that records the running upload, so that it can be ended after a crash. */
 export const UPLOAD = "upload";
 
 /**
- * Makes an object of pieces that follow each other. It is there whole, or not at all.
- * @throws S3Error, with status 412 where the name is taken and `how` says only if new
+ * Makes one object of pieces in a row. It appears as a whole, or not at all.
+ * @throws S3Error, with status 412 where the name is taken and `how` forbids replacing
  */
 export async function compose(
   key: string,
@@ -49,7 +49,7 @@ export async function compose(
   await upload(key, parts, options);
 }
 
-/** Composes each group as an object of its own. */
+/** Composes each group into an object of its own. */
 async function inGroups(segments: Piece[][], options: ComposeOptions): Promise<Piece[][]> {
   const groups: Piece[][] = [];
   for (let at = 0; at < segments.length; at += GROUP) {
@@ -77,7 +77,7 @@ async function upload(key: string, parts: Piece[][], options: ComposeOptions): P
     });
     await multipart.complete(under, etags, how);
   } catch (error) {
-    // An upload that cannot be ended now is ended with the part. The first error is the one to tell.
+    // If it cannot be ended now, it is ended together with the part. The first error is the one to report.
     await multipart.abort(under).catch(() => undefined);
     throw error;
   }
@@ -113,7 +113,7 @@ async function joined(objects: Objects, pieces: Piece[]): Promise<Uint8Array<Arr
   return bytes;
 }
 
-/** Ends the upload that an object says is under way, if there is one. */
+/** Ends the upload that an object records as running, if there is one. */
 export async function endUpload(objects: Objects, prefix: string): Promise<void> {
   const head = await objects.head(prefix + UPLOAD);
   if (!head) return;
@@ -127,7 +127,7 @@ function uploadIn(text: string): Upload | null {
   return key === undefined || uploadId === undefined ? null : { key, uploadId };
 }
 
-/** Whether the error says that the name is taken, perhaps by this very request, whose answer was lost. */
+/** Whether the error means that the name is taken, perhaps by this same request, whose answer was lost. */
 export function isTaken(error: unknown): boolean {
   return error instanceof S3Error && (error.status === 412 || error.status === 404);
 }

@@ -1,12 +1,12 @@
 import { Multipart } from "./multipart.ts";
 import type { Listed, Objects } from "./objects.ts";
 
-/** The most bytes that one request copies. */
+/** Most bytes that one request copies. */
 const MOST_BYTES = 1024 * 1024 * 1024;
 
 /**
- * Copies an object inside S3, whatever its size.
- * @returns false if it is not there, or another one by now
+ * Copies an object of any size inside S3.
+ * @returns false if it does not exist, or was replaced meanwhile
  */
 export async function copyObject(
   objects: Objects,

@@ -2,19 +2,19 @@ import { FdsError } from "../../../protocol/errors.ts";
 import { systemCode } from "../../../util/system-error.ts";
 import { valueOf } from "./xml.ts";
 
-/** How S3 and its kin say that there is no room, which can be made. */
+/** Codes of S3 servers that are full, which can pass. */
 const FULL = new Set(["QuotaExceeded", "XMinioStorageFull", "InsufficientStorage"]);
 
-/** Statuses of answers after which another try may work. */
+/** Codes after which a retry may work. */
 const PASSING = new Set(["InternalError", "SlowDown", "ServiceUnavailable", "RequestTimeout"]);
 
-/** What went wrong with a request to S3. */
+/** A failed request to S3. */
 export class S3Error extends Error {
   override name = "S3Error";
 
   /**
-   * @param code S3's own, such as `NoSuchKey`, or one of a system, such as `ECONNREFUSED`
-   * @param status of the answer; null where there was none
+   * @param code S3's own, such as `NoSuchKey`, or a system's, such as `ECONNREFUSED`
+   * @param status of the answer; null: no answer
    */
   constructor(
     readonly code: string,
@@ -30,18 +30,21 @@ export class S3Error extends Error {
     return status === null || status >= 500 || status === 429 || PASSING.has(this.code);
   }
 
-  /** Whether the room of the bucket is used up. */
+  /** Whether the bucket is full. */
   get isFull(): boolean {
     return this.status === 507 || FULL.has(this.code);
   }
 }
 
-/** What an answer that is no success says. @param text of its body, with S3's XML or without */
+/** The error of an unsuccessful answer. @param text its body, which may or may not be S3's XML */
 export function errorOfAnswer(status: number, text: string): S3Error {
   return new S3Error(valueOf(text, "Code") ?? "no reason", status);
 }
 
-/** What a request that had no answer met: its name alone, as the runtime's words name addresses. */
+/**
+ * The error of a request without an answer. It contains only the error's code, as the runtime's text
+ * contains addresses.
+ */
 export function errorOfConnection(cause: unknown): S3Error {
   if (cause instanceof S3Error) return cause;
   const isLate = cause instanceof DOMException && cause.name === "TimeoutError";
@@ -49,10 +52,7 @@ export function errorOfConnection(cause: unknown): S3Error {
   return new S3Error(code, null, { cause });
 }
 
-/**
- * The error as REST and rows tell it.
- * @param action what cannot be done: `"write the part"`
- */
+/** The error for REST and rows. @param action what failed, for the message: `"write the part"` */
 export function problemInS3(action: string, cause: unknown): FdsError {
   if (cause instanceof FdsError) return cause;
   const code = cause instanceof S3Error && cause.isFull ? "storage_full" : "storage_error";
@@ -60,7 +60,7 @@ export function problemInS3(action: string, cause: unknown): FdsError {
   return new FdsError(code, `cannot ${action}: S3: ${why}`, { cause });
 }
 
-/** Runs something that asks S3. @throws FdsError `storage_full` or `storage_error` */
+/** Runs requests to S3. @throws FdsError `storage_full` or `storage_error` */
 export async function inS3<T>(action: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();

@@ -1,24 +1,24 @@
-/** Buffers that are kept to be used again: a new one costs as much as filling it. */
+/** Buffers that are kept for reuse, as allocating one costs as much as filling it. */
 const MOST_SPARE = 4;
-/** Time for which a buffer that nobody wants is kept, in ms. */
+/** How long an unused buffer is kept, in ms. */
 const SPARE_MS = 5_000;
 
-/** A budget of memory. Whoever wants more than is left of it waits in line. */
+/** A budget of memory. Whoever asks for more than is free waits in line. */
 export class Memory {
   #held = 0;
   #spare: Uint8Array<ArrayBuffer>[] = [];
   #forgetting: Timer | undefined;
   readonly #line: { bytes: number; go: () => void }[] = [];
 
-  /** @param budget most bytes at once; one who wants more has it alone */
+  /** @param budget most bytes at the same time; a larger request is served alone */
   constructor(readonly budget: number) {}
 
-  /** Bytes that are held now. */
+  /** Bytes in use. */
   get held(): number {
     return this.#held;
   }
 
-  /** Resolves when so many bytes may be used. */
+  /** Resolves when this many bytes may be used. */
   take(bytes: number): Promise<void> {
     return new Promise((go) => {
       this.#line.push({ bytes, go });
@@ -26,13 +26,13 @@ export class Memory {
     });
   }
 
-  /** A buffer, in which anything may stand. */
+  /** A buffer with arbitrary contents. */
   async buffer(bytes: number): Promise<Uint8Array<ArrayBuffer>> {
     await this.take(bytes);
     return this.#buffer(bytes);
   }
 
-  /** A buffer, where nobody has to wait for it; else null. */
+  /** A buffer, if nobody has to wait for it; else null. */
   bufferIfFree(bytes: number): Uint8Array<ArrayBuffer> | null {
     if (this.#line.length > 0 || this.#held + bytes > this.budget) return null;
     this.#held += bytes;
@@ -53,7 +53,7 @@ export class Memory {
     this.#serve();
   }
 
-  /** Does something that holds so many bytes meanwhile. */
+  /** Runs work that uses this many bytes. */
   async with<T>(bytes: number, work: () => Promise<T>): Promise<T> {
     await this.take(bytes);
     try {

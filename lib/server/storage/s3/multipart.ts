@@ -2,23 +2,23 @@ import { S3Error } from "./error.ts";
 import { etagOf, headersOf, md5Of, type NewObject, type Objects } from "./objects.ts";
 import { escaped, valueOf } from "./xml.ts";
 
-/** An upload in parts that is under way. Nothing of it is seen before it is completed. */
+/** An upload in parts. Nothing of it is visible before it is completed. */
 export interface Upload {
   key: string;
   uploadId: string;
 }
 
-/** A range of another object, from `start` up to, not including, `end`. */
+/** A range of another object, from `start` up to but not including `end`. */
 export interface Source {
   key: string;
   etag: string;
-  /** Of the whole object, in bytes. */
+  /** Size of the whole object, in bytes. */
   size: number;
   start: number;
   end: number;
 }
 
-/** Uploads in parts. Methods throw S3Error. */
+/** Uploads in parts. The methods throw S3Error. */
 export class Multipart {
   constructor(private readonly objects: Objects) {}
 
@@ -66,7 +66,7 @@ export class Multipart {
     return etag;
   }
 
-  /** Makes the object of its parts, whole or not at all. */
+  /** Completes the object from its parts, as a whole or not at all. */
   async complete({ key, uploadId }: Upload, etags: string[], how: NewObject): Promise<void> {
     const { onlyIfNew = false } = how;
     const parts = etags.map(
@@ -79,7 +79,7 @@ export class Multipart {
     );
   }
 
-  /** Forgets it, with its parts; no error if it is over. */
+  /** Aborts an upload and removes its parts; no error if it is already over. */
   async abort({ key, uploadId }: Upload): Promise<void> {
     const { bucket, patience } = this.objects;
     try {

@@ -3,41 +3,41 @@ import type { Bucket, BucketAnswer, Patience } from "./bucket.ts";
 import { S3Error } from "./error.ts";
 import { elementsOf, escaped, valueOf } from "./xml.ts";
 
-/** An object as a listing tells it. */
+/** An object in a listing. */
 export interface Listed {
   key: string;
   size: number;
   etag: string;
 }
 
-/** What is known of an object without its bytes. */
+/** What S3 says of an object without its bytes. */
 export interface ObjectHead {
   size: number;
   etag: string;
-  /** The download that it was made for, where that was said. */
+  /** The download that it was stored for, if it was recorded. */
   downloadId: string | null;
 }
 
-/** How a new object is made. */
+/** How an object is created. */
 export interface NewObject {
-  /** Fails with `PreconditionFailed` where there is one of that name. */
+  /** True: fails with `PreconditionFailed` if the name is taken. */
   onlyIfNew?: boolean;
   downloadId?: string;
 }
 
-/** The most keys that one request lists or removes. */
+/** Most keys in one request to list or remove. */
 const MOST_KEYS = 1_000;
 const HASH_BLOCK = 1024 * 1024;
 const DOWNLOAD_ID = "x-amz-meta-download-id";
 
-/** Objects in a bucket. Methods throw S3Error, once they are tried as long as patience lasts. */
+/** The objects of a bucket. The methods throw S3Error once the retries are used up. */
 export class Objects {
   constructor(
     readonly bucket: Bucket,
     readonly patience: Patience,
   ) {}
 
-  /** Whether the bucket is there and may be used. */
+  /** Checks that the bucket exists and may be used. */
   async check(): Promise<void> {
     await this.bucket.ask(
       { method: "GET", query: { "list-type": "2", "max-keys": "1" } },
@@ -45,7 +45,7 @@ export class Objects {
     );
   }
 
-  /** Stores an object whole, its bytes proven by their MD5 both ways. @returns its ETag */
+  /** Stores an object whose bytes are verified by MD5 in both directions. @returns its ETag */
   async put(key: string, body: Uint8Array<ArrayBuffer>, how: NewObject = {}): Promise<string> {
     const md5 = await md5Of(body);
     const headers = {
@@ -59,10 +59,7 @@ export class Objects {
     );
   }
 
-  /**
-   * The bytes of an object from `start` up to, not including, `end`.
-   * @param etag that it must still have
-   */
+  /** Reads an object from `start` up to but not including `end`. @param etag that it must still have */
   async get(
     key: string,
     { start, end }: { start: number; end: number },
@@ -78,7 +75,7 @@ export class Objects {
     }, this.patience);
   }
 
-  /** @returns null if there is no such object */
+  /** @returns null if the object does not exist */
   async head(key: string): Promise<ObjectHead | null> {
     try {
       const { headers } = await this.bucket.ask({ method: "HEAD", key }, this.patience);
@@ -93,7 +90,7 @@ export class Objects {
     }
   }
 
-  /** Objects whose keys begin with a prefix, in the order of their keys' UTF-8 bytes. */
+  /** Lists objects whose keys begin with a prefix, ordered by the UTF-8 bytes of their keys. */
   async *list(prefix: string): AsyncGenerator<Listed> {
     for await (const page of this.#pages({ prefix })) {
       for (const each of elementsOf(page, "Contents")) {
@@ -106,12 +103,12 @@ export class Objects {
     }
   }
 
-  /** Names that follow a prefix up to the next `/`, where one follows. */
+  /** Names between a prefix and the next `/`. */
   async folders(prefix: string): Promise<string[]> {
     return (await this.names(prefix)).folders;
   }
 
-  /** What a prefix holds: objects by their names, and the names of what stands for folders. */
+  /** The names after a prefix: of objects, and of what looks like folders. */
   async names(prefix: string): Promise<{ objects: string[]; folders: string[] }> {
     const objects: string[] = [];
     const folders: string[] = [];
@@ -126,7 +123,7 @@ export class Objects {
     return { objects, folders };
   }
 
-  /** Removes objects; none that is not there. */
+  /** Removes objects; those that do not exist are no error. */
   async remove(keys: string[]): Promise<void> {
     for (let at = 0; at < keys.length; at += MOST_KEYS) {
       const some = keys.slice(at, at + MOST_KEYS);
@@ -143,7 +140,7 @@ export class Objects {
     await this.remove(keys);
   }
 
-  /** Copies an object inside S3, up to 5 GiB. @returns false if the source is not there */
+  /** Copies an object inside S3, up to 5 GiB. @returns false if the source does not exist */
   async copy(from: string, to: string, etag: string): Promise<boolean> {
     const headers = {
       "x-amz-copy-source": this.bucket.copySource(from),
@@ -159,7 +156,11 @@ export class Objects {
     }
   }
 
-  /** Sends XML. @returns the XML of the answer; what it says of an error is thrown */
+  /**
+   * Sends XML.
+   * @returns the XML of the answer
+   * @throws the error that it contains
+   */
   async postXml(
     request: { key?: string; query: Record<string, string>; headers?: Record<string, string> },
     xml: string,
@@ -170,7 +171,7 @@ export class Objects {
     return this.copied({ ...request, method: "POST", headers, body });
   }
 
-  /** Asks for work that S3 may begin to answer before it knows whether it succeeds. */
+  /** Sends a request that S3 may begin to answer before it knows the result. */
   async copied(request: Parameters<Bucket["ask"]>[0]): Promise<string> {
     return this.bucket.again(async () => {
       const { bytes, status } = await this.bucket.ask(request, this.patience);
@@ -178,7 +179,8 @@ export class Objects {
       const error = elementsOf(text, "Error")[0];
       if (error === undefined) return text;
       const code = valueOf(error, "Code") ?? "no reason";
-      // S3 answers 200 before the work is done. An InternalError in it may pass, as one with status 500.
+      // S3 answers 200 before the work is done. An InternalError in the body can pass, like a status of
+      // 500.
       throw new S3Error(code, code === "InternalError" ? 500 : status);
     }, this.patience);
   }
@@ -204,7 +206,7 @@ export class Objects {
   }
 }
 
-/** Headers of an object that is new. */
+/** Headers for creating an object. */
 export function headersOf({ onlyIfNew = false, downloadId }: NewObject): Record<string, string> {
   return {
     ...(onlyIfNew && { "if-none-match": "*" }),
@@ -212,10 +214,7 @@ export function headersOf({ onlyIfNew = false, downloadId }: NewObject): Record<
   };
 }
 
-/**
- * The ETag of what was stored. Where it is the MD5 of the bytes, it must be the right one; with a key
- * of KMS it is something else.
- */
+/** The ETag of a stored object. Where it is an MD5 it is compared; with a KMS key it is something else. */
 export function etagOf({ headers }: BucketAnswer, md5: string): string {
   const etag = headers.get("etag") ?? "";
   const isMd5 = !headers.get("x-amz-server-side-encryption")?.startsWith("aws:kms");
@@ -223,7 +222,7 @@ export function etagOf({ headers }: BucketAnswer, md5: string): string {
   return etag;
 }
 
-/** MD5 of bytes, a block at a time so that other work goes on. */
+/** MD5 of bytes, computed in blocks so that other work goes on. */
 export async function md5Of(bytes: Uint8Array): Promise<Buffer> {
   const hash = new Bun.CryptoHasher("md5");
   for (let at = 0; at < bytes.length; at += HASH_BLOCK) {

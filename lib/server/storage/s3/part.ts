@@ -4,46 +4,46 @@ import { inS3, problemInS3 } from "./error.ts";
 import { type Piece, pieceName } from "./pieces.ts";
 import type { Place } from "./place.ts";
 
-/** Age of a tail's first byte at which it becomes an object, in ms. Each object is paid for. */
+/** Age, in ms, at which a tail becomes an object by a checkpoint. Each object costs money. */
 const TAIL_MS = 1_000;
-/** Most segments that are not durable yet: one fills while others are on their way. A crash costs them. */
+/** Most segments that are not durable: one fills up while others are being stored. A crash loses them. */
 const UNSAFE_SEGMENTS = 4;
-/** Memory with which a tail begins, in bytes. */
+/** First size of a tail's buffer, in bytes. */
 const FIRST_BUFFER = 256 * 1024;
-/** How many times as much it gets when that is used up. */
+/** Factor by which the buffer grows. */
 const GROWTH = 8;
 
-/** @property prefix of the keys of the pieces */
+/** @property prefix of the pieces' keys */
 export interface S3PartOptions extends Place {
-  /** What is there from an earlier time, from the first byte on. */
+  /** The pieces that exist, from the first byte on. */
   pieces: Piece[];
   onClose: (pieces: Piece[]) => void;
 }
 
-/** Bytes that came and are in no object yet. */
+/** Bytes that are in no object yet. */
 interface Buffer {
   offset: number;
   bytes: Uint8Array<ArrayBuffer>;
   length: number;
-  /** When the first one came. */
+  /** When its first byte came. */
   since: number;
 }
 
-/** A piece that is on its way has no ETag yet. */
+/** A piece; its ETag is null while it is being stored. */
 type Placed = Omit<Piece, "etag"> & { etag: string | null };
 
-/** A part whose bytes are objects. */
+/** A part whose bytes are stored as objects. */
 export class S3Part implements Part {
   readonly maxUnsafe: number;
   readonly #writer = Bun.randomUUIDv7();
   #pieces: Placed[];
   #buffer: Buffer | undefined;
-  /** Puts that are under way, the one that began first. */
+  /** Running puts, oldest first. */
   readonly #puts = new Set<Promise<void>>();
   #problem: FdsError | undefined;
-  /** Bytes that were durable at the last checkpoint. */
+  /** Durable bytes at the last checkpoint. */
   #told = 0;
-  /** The piece that was read last, as reading goes on in it. */
+  /** The piece that was read last, in which reading continues. */
   #readAhead: { key: string; bytes: Uint8Array<ArrayBuffer> } | undefined;
 
   constructor(private readonly options: S3PartOptions) {
@@ -128,17 +128,17 @@ export class S3Part implements Part {
     this.options.onClose(this.#pieces.filter((piece) => isStored(piece)));
   }
 
-  /** Bytes from the start that are in objects. */
+  /** Bytes from the start that are stored as objects. */
   get #safe(): number {
     const first = this.#pieces.findIndex((piece) => !isStored(piece));
     return first < 0 ? endOf(this.#pieces.at(-1)) : endOf(this.#pieces[first - 1]);
   }
 
   /**
-   * Makes room at the end of the buffer. Where there is no memory for it, puts that are under
-   * way give some back; without any, what is there becomes an object: nobody who holds memory waits for
-   * others to give theirs.
-   * @returns false if the buffer is to be looked at again
+   * Makes room at the end of the buffer. Where memory is short, running puts will free some. Without
+   * running puts, the buffer becomes an object, so that nobody holds memory while waiting for others to
+   * free theirs.
+   * @returns false if the buffer has to be looked at again
    */
   async #hasRoomFor(bytes: number): Promise<boolean> {
     const { segment, memory, now } = this.options;
@@ -164,7 +164,7 @@ export class S3Part implements Part {
     return true;
   }
 
-  /** Makes an object of what is in the buffer. */
+  /** Stores the buffer as an object. */
   #send(): void {
     const buffer = this.#buffer;
     if (!buffer) return;
@@ -188,18 +188,18 @@ export class S3Part implements Part {
     }
   }
 
-  /** Waits for the puts that are under way. @throws FdsError if one failed */
+  /** Waits for the running puts. @throws FdsError if one failed */
   async #settled(): Promise<void> {
     await Promise.all(this.#puts);
     this.#throwProblem();
   }
 
-  /** After an error nothing more is taken: a piece is missing. */
+  /** After an error nothing more is accepted, as a piece is missing. */
   #throwProblem(): void {
     if (this.#problem) throw this.#problem;
   }
 
-  /** Bytes that begin at an offset, up to the end of their piece. */
+  /** Reads from an offset up to the end of its piece. */
   async #readPiece(at: number): Promise<Uint8Array> {
     const buffer = this.#buffer;
     if (buffer && at >= buffer.offset)
@@ -222,7 +222,7 @@ export class S3Part implements Part {
     return inS3("read the part", () => this.options.objects.get(key, { start: 0, end }, etag));
   }
 
-  /** The piece that an offset is in. */
+  /** The index of the piece that contains an offset. */
   #indexOf(at: number): number {
     let [low, high] = [0, this.#pieces.length - 1];
     while (low < high) {
@@ -247,7 +247,7 @@ export class S3Part implements Part {
     this.#buffer = undefined;
   }
 
-  /** The first bytes of a piece, as a piece of their own. */
+  /** Makes a piece of its own from the first bytes of another. */
   async #cut(piece: Placed, length: number): Promise<Piece> {
     if (!isStored(piece)) throw new FdsError("storage_error", "a piece is missing");
     const { objects, prefix, memory } = this.options;

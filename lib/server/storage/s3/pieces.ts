@@ -29,7 +29,7 @@ export function pieceName(offset: number, length: number, writer: string): strin
   return `${String(offset).padStart(16, "0")}-${length}-${writer}`;
 }
 
-/** What the name of an object says of it; null where it is no piece. */
+/** Parses the name of a piece; null for other names. */
 export function readPieceName(
   name: string,
 ): { offset: number; length: number; writer: string } | null {
@@ -38,7 +38,7 @@ export function readPieceName(
   return { offset: Number(offset), length: Number(length), writer };
 }
 
-/** The pieces of a part that is there, from its first byte on; null where there is none. */
+/** The pieces of an existing part, from its first byte on; null where there is no part. */
 export async function piecesIn(objects: Objects, prefix: string): Promise<Piece[] | null> {
   const found = [];
   let isThere = false;
@@ -50,7 +50,7 @@ export async function piecesIn(objects: Objects, prefix: string): Promise<Piece[
   return isThere ? chainOf(found) : null;
 }
 
-/** The pieces that follow each other from the first byte on. */
+/** The pieces that follow each other without a gap, from the first byte on. */
 export function chainOf(pieces: (Piece & { writer: string })[]): Piece[] {
   const newest = new Map<number, Piece & { writer: string }>();
   for (const piece of pieces) {

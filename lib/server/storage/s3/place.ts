@@ -1,17 +1,17 @@
 import type { Memory } from "./memory.ts";
 import type { Objects } from "./objects.ts";
 
-/** Where bytes are kept, and what all that keeps them there stands on. */
+/** What the classes that store bytes in S3 share. */
 export interface Place {
   objects: Objects;
-  /** What waits to be an object. */
+  /** Budget for bytes that are not stored yet. */
   memory: Memory;
-  /** Bytes of a piece that is full. */
+  /** Size of a full piece, in bytes. */
   segment: number;
-  /** Most parts of an upload. */
+  /** Most parts in an upload. */
   mostParts: number;
-  /** What all keys begin with: empty, or ending in `/`. */
+  /** Prefix of all keys: empty, or ending in `/`. */
   prefix: string;
-  /** ms, of a clock that nobody sets. */
+  /** ms, of a monotonic clock. */
   now: () => number;
 }

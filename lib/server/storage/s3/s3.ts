@@ -20,37 +20,38 @@ import { S3Sets } from "./sets.ts";
 import { storedBytes } from "./stored-bytes.ts";
 
 export interface S3Options extends BucketOptions {
-  /** What all keys begin with: empty, or ending in `/`. */
+  /** Prefix of all keys: empty, or ending in `/`. */
   prefix: string;
   /** Whether several servers write there. */
   isShared?: boolean;
-  /** Most bytes of files that are kept in memory until they are objects. */
+  /** Most bytes of files that are kept in memory until they are stored. */
   memory: number;
-  /** Bytes of a piece that is full; S3 takes no smaller ones than 5 MiB. */
+  /** Size of a full piece in bytes; S3 accepts no less than 5 MiB. */
   segment?: number;
-  /** Most parts of an upload, where that is not what Amazon's S3 takes. */
+  /** Most parts in an upload; by default the limit of Amazon's S3. */
   mostParts?: number;
-  /** ms, of a clock that nobody sets. */
+  /** ms, of a monotonic clock. */
   now?: () => number;
 }
 
-/** As Amazon's S3 has it. */
+/** The limit of Amazon's S3. */
 const MOST_PARTS = 10_000;
-/** Longest time that a caller of REST waits for S3, in ms. Transfers wait as long as it takes. */
+/** Longest time that a REST call waits for S3, in ms. Transfers wait without a limit. */
 const CALLER_MS = 10_000;
-/** Time without an answer after which S3 counts as away, in ms. */
+/** Time without an answer after which S3 counts as unavailable, in ms. */
 const CHECK_MS = 2_000;
-/** Time for which the result of a look at the bucket is used, in ms. */
+/** How long the result of a check is used, in ms. */
 const CHECK_GOOD_FOR_MS = 1_000;
-/** Time for which requests are still tried once the server stops, in ms. */
+/** How long requests are retried while the server stops, in ms. */
 const STOPPING_MS = 3_000;
-/** An empty part has no piece: this object says that it is there. */
+/** Name of the object that marks an empty part, which has no pieces. */
 const OPENED = "opened";
 
 /**
- * Keeps bytes in a bucket: parts in `<prefix>.server/parts/<download_id>/`, published files in
+ * Stores bytes in a bucket: parts in `<prefix>.server/parts/<download_id>/`, published files in
  * `<prefix><client_id>/<name>`.
- * @throws Away when S3 does not answer, or not with sense; FdsError that says why the bucket cannot be used
+ * @throws Away when S3 does not answer, or answers nonsense; FdsError that says why the bucket cannot be
+ *   used
  */
 export async function openS3Storage(options: S3Options): Promise<Storage> {
   const storage = new S3Storage(options);
@@ -69,15 +70,15 @@ class S3Storage implements Storage {
   readonly sets: SetStorage;
   readonly checkpointsInTurn = false;
   readonly #stopping = new AbortController();
-  /** For transfers. */
+  /** For transfers: retries without a limit. */
   readonly #objects: Objects;
-  /** For callers. */
+  /** For REST calls: retries for a short time. */
   readonly #soon: Objects;
-  /** For who asks whether S3 is there. */
+  /** For checks: no retries. */
   readonly #now: Objects;
   readonly #place: Place;
   readonly #identity: string;
-  /** The pieces of parts that were closed here: those whose digest is known. */
+  /** The pieces of parts that were closed here, so that their digests are known. */
   readonly #closed = new Map<string, Piece[]>();
 
   #checked: Promise<void> | undefined;
@@ -97,7 +98,10 @@ class S3Storage implements Storage {
     this.sets = new S3Sets(this.#place, options.isShared ?? false);
   }
 
-  /** Asks S3 now and then, however many ask here: `/health` needs no token, and each look is paid for. */
+  /**
+   * Checks S3 from time to time, however often it is called: `/health` needs no token, and each request
+   * costs money.
+   */
   check(): Promise<void> {
     const now = performance.now();
     if (this.#checked === undefined || now - this.#checkedAt > CHECK_GOOD_FOR_MS) {
@@ -141,7 +145,7 @@ class S3Storage implements Storage {
     const key = this.#place.prefix + checkedPublishedPath(savedPath);
     return inS3("publish the file", async () => {
       if (!(await this.#hasName(downloadId, key, prefix))) return false;
-      // Last: until then, what was cut short is done again.
+      // Comes last: until then, an interrupted call is repeated.
       this.#closed.delete(downloadId);
       await this.#objects.removeAll(prefix);
       return true;
@@ -187,7 +191,7 @@ class S3Storage implements Storage {
     this.#stopping.abort();
   }
 
-  /** Gives the part its name, if it has not got it. @returns false if something else has it */
+  /** Gives the part its name, unless it has it already. @returns false if something else has it */
   async #hasName(downloadId: string, key: string, prefix: string): Promise<boolean> {
     const found = await this.#objects.head(key);
     if (found && found.downloadId !== downloadId) return false;

@@ -8,30 +8,30 @@ import { S3Part } from "./part.ts";
 import { piecesIn } from "./pieces.ts";
 import type { Place } from "./place.ts";
 
-/** Behind a set's prefix: its whole files, at the paths that they will have. */
+/** Folder below a set's prefix for complete files, at the paths that they will have. */
 export const FILES = "files/";
-/** Behind a set's prefix: the pieces of its large files. */
+/** Folder below a set's prefix for the pieces of large files. */
 const LARGE = "large/";
-/** Small files that are put at once. */
+/** Small files that are stored at the same time. */
 const PUTS = 16;
 
 export interface S3SetFolderOptions {
-  /** Prefixes of earlier attempts of other servers, the latest first. */
+  /** Prefixes of other servers' earlier attempts, latest first. */
   former: string[];
   onClose: () => void;
 }
 
-/** The files of a set in a bucket. */
+/** The files of a set, in a bucket. */
 export class S3SetFolder implements SetFolder {
-  /** Small files that are no objects yet. */
+  /** Small files that are not stored yet. */
   #unsent = new Map<string, Uint8Array<ArrayBuffer>>();
-  /** Parts that were written to since the last flush. */
+  /** Parts written to since the last flush. */
   readonly #parts = new Map<string, S3Part>();
 
   private constructor(
     private readonly prefix: string,
     private readonly place: Place,
-    /** Whole files that are objects, with their sizes. */
+    /** Sizes of complete files that are stored. */
     private readonly sizes: Map<string, number>,
     private readonly options: S3SetFolderOptions,
   ) {}
@@ -54,7 +54,7 @@ export class S3SetFolder implements SetFolder {
   }
 
   writeFile(path: string, bytes: Uint8Array): void {
-    // A copy, which slice() of a Buffer is not: the bytes are given back before they are sent.
+    // Copied (slice() of a Buffer would not), as the caller's buffer is reused before the file is stored.
     this.#unsent.set(checkedSetFile(path), new Uint8Array(bytes));
   }
 
@@ -70,7 +70,7 @@ export class S3SetFolder implements SetFolder {
     });
   }
 
-  /** A large file is complete: it becomes one object. */
+  /** Makes one object of a large file that is complete. */
   async setTime(path: string): Promise<void> {
     const { objects } = this.place;
     const prefix = this.#largePrefix(path);
@@ -180,13 +180,13 @@ export class S3SetFolder implements SetFolder {
   }
 }
 
-/** A path may be as long as a key: its hash stands for it. */
+/** The prefix of a large file's pieces: a hash of its path, which may be as long as a key. */
 function largePrefix(prefix: string, path: string): string {
   const name = new Bun.CryptoHasher("sha256").update(checkedSetFile(path)).digest("hex");
   return `${prefix}${LARGE}${name}/`;
 }
 
-/** A file of a set is flushed with the set, also once it is closed. */
+/** A part whose data stays unflushed when it is closed: the whole set is flushed together. */
 function keptAtClose(part: S3Part): Part {
   return {
     get size() {

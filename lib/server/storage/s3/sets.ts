@@ -9,21 +9,22 @@ import type { Place } from "./place.ts";
 import { FILES, S3SetFolder } from "./set-folder.ts";
 import { atOnce } from "../../../util/at-once.ts";
 
-/** Objects that are copied at once. */
+/** Objects that are copied at the same time. */
 const COPIES = 16;
-/** Of a set that is being published: the object that says under which name. */
+/** Name of the object that records the name under which a set is being published. */
 const CLAIM = "claim";
 
 /**
- * Keeps sets in a bucket: under way in `<prefix>.server/sets/<download_id>/`, published in
- * `<prefix><client_id>/<name>/` with the checksums beside it, which come last: without them it is no set.
+ * Stores sets in a bucket: unfinished ones in `<prefix>.server/sets/<download_id>/`, published ones in
+ * `<prefix><client_id>/<name>/` with the checksums beside it. The checksums are stored last; without them
+ * it is not a set.
  */
 export class S3Sets implements SetStorage {
   readonly maxUnsafe: number;
-  /** A copy inside S3 is paid for like any other object. */
+  /** False: a copy inside S3 costs as much as any other object. */
   readonly sharesBytes = false;
 
-  /** Which folder of a set this process wrote last, and writes no more. */
+  /** For each set, the attempt that this process wrote last and has finished. */
   readonly #atRest = new Map<string, number>();
 
   constructor(
@@ -87,7 +88,7 @@ export class S3Sets implements SetStorage {
         return true;
       } catch (error) {
         if (!(error instanceof S3Error && error.status === 412)) throw error;
-        // An answer may have been lost that said it was stored.
+        // An earlier call may have stored it and lost the answer.
         if ((await objects.head(finalSums))?.downloadId === downloadId) return true;
         await objects.removeAll(`${final}/`);
         await objects.remove([this.#setPrefix(downloadId) + CLAIM]);
@@ -108,7 +109,10 @@ export class S3Sets implements SetStorage {
     });
   }
 
-  /** Takes a name that nothing has, or goes on with it. @returns false if something has it */
+  /**
+   * Reserves a free name, or continues with one that is reserved for this download.
+   * @returns false if something else has it
+   */
   async #claim(downloadId: string, final: string): Promise<boolean> {
     const { objects } = this.place;
     const key = this.#setPrefix(downloadId) + CLAIM;
@@ -135,7 +139,7 @@ export class S3Sets implements SetStorage {
     });
   }
 
-  /** The attempts up to an epoch of which there is something, the latest first. */
+  /** The attempts up to an epoch that have stored anything, latest first. */
   async #attempts(downloadId: string, upTo: number): Promise<number[]> {
     if (!this.isShared) return [];
     const names = await this.place.objects.folders(this.#setPrefix(downloadId));
@@ -143,7 +147,7 @@ export class S3Sets implements SetStorage {
     return all.filter((attempt) => attempt <= upTo).toSorted((a, b) => b - a);
   }
 
-  /** Where several servers write, each attempt has a place of its own, as that of a folder. */
+  /** The prefix of an attempt. Where several servers write, each attempt has its own. */
   #attemptPrefix(downloadId: string, attempt: number): string {
     return this.#setPrefix(downloadId) + (this.isShared ? `${attempt}/` : "");
   }

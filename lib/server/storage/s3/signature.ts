@@ -1,33 +1,33 @@
 /*
- * AWS Signature Version 4 for S3, as headers
- * (https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html). Bun signs URLs too,
- * but neither the queries of a multipart upload nor headers such as x-amz-copy-source.
+ * AWS Signature Version 4 for S3, in headers
+ * (https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html). Bun can sign URLs, but
+ * not the queries of multipart uploads, nor headers such as x-amz-copy-source.
  */
 
-/** Who signs, and for which region. */
+/** Credentials, and the region that they sign for. */
 export interface Credentials {
   accessKeyId: string;
   secretAccessKey: string;
   region: string;
 }
 
-/** A request that is to be signed. */
+/** A request before it is signed. */
 export interface Unsigned {
   method: string;
   host: string;
-  /** As it is sent: each name in it encoded by {@link encode}. */
+  /** Path as it is sent, with each name encoded by {@link encode}. */
   path: string;
   query: Record<string, string>;
-  /** All of them are signed. Names in lower case. */
+  /** All of them are signed. Names are in lower case. */
   headers: Record<string, string>;
   /** SHA-256 of the body in hex, or {@link UNSIGNED_BODY}. */
   bodyHash: string;
 }
 
-/** What stands for the hash of a body that is not signed: its Content-MD5 is, among the headers. */
+/** Stands for the hash of a body that is not signed. Its Content-MD5 is signed, as it is a header. */
 export const UNSIGNED_BODY = "UNSIGNED-PAYLOAD";
 
-/** The headers to send, with those that sign them. @param now ms since 1970 */
+/** The headers to send, including the signature. @param now ms since 1970 */
 export function signed(
   { method, host, path, query, headers, bodyHash }: Unsigned,
   { accessKeyId, secretAccessKey, region }: Credentials,
@@ -61,13 +61,13 @@ export function signed(
   };
 }
 
-/** A query as it is signed and sent: in the order of its names. */
+/** A query in the form in which it is signed and sent, sorted by name. */
 export function queryString(query: Record<string, string>): string {
   const names = Object.keys(query).toSorted();
   return names.map((name) => `${encode(name)}=${encode(query[name] ?? "")}`).join("&");
 }
 
-/** A name or value as S3 wants it in a URL: all but RFC 3986's unreserved characters as `%XX`. */
+/** Encodes a name or value for a URL as S3 does: all but RFC 3986's unreserved characters become `%XX`. */
 export function encode(text: string): string {
   return encodeURIComponent(text).replaceAll(
     /[!'()*]/g,

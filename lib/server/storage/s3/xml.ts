@@ -1,23 +1,20 @@
-/*
- * As much of XML as S3's answers need: elements without attributes, in which text or other elements
- * stand.
- */
+/* The subset of XML that S3's answers use: elements without attributes that contain text or elements. */
 
 const ENTITIES: Record<string, string> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
 
-/** The text of the first element of this name, entities read; null if there is none. */
+/** The text of the first element with this name, with entities decoded; null if there is none. */
 export function valueOf(xml: string, name: string): string | null {
   const found = elementsOf(xml, name)[0];
   return found === undefined ? null : unescape(found);
 }
 
-/** What stands in each element of this name. */
+/** The contents of each element with this name. */
 export function elementsOf(xml: string, name: string): string[] {
   const pattern = new RegExp(`<${name}(?:\\s[^>]*)?>([\\s\\S]*?)</${name}>`, "g");
   return [...xml.matchAll(pattern)].map((match) => match[1] ?? "");
 }
 
-/** A text as it stands in an element. */
+/** Escapes a text for use in an element. */
 export function escaped(text: string): string {
   return text.replaceAll(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
 }
