@@ -5,30 +5,30 @@ import { flawOf } from "./enrolment.ts";
 import type { EnrolmentKey } from "../access/rows.ts";
 import { hashSecret, sameSecret } from "../access/secrets.ts";
 
-/** What a client can enrol with. */
+/** The enrolment credential of a registration. */
 export interface Enrolment {
-  /** The ENROLL_TOKEN of the settings; null: any id may register that belongs to no key. */
+  /** The ENROLL_TOKEN of the settings; null: any id without a key may register. */
   token: string | null;
-  /** The enrolment key that the client shows, good or not. */
+  /** The enrolment key that the client sent, valid or not. */
   key: EnrolmentKey | null;
 }
 
 export interface Admission {
   /** SHA-256 of the key that the id has from now on. */
   keyHash: string;
-  /** When the id was bound to the key, or null where it is not. */
+  /** When the id was bound to its key; null: it is not bound. */
   enrolledAt: number | null;
-  /** The enrolment key of which a use is to be counted first. */
+  /** The enrolment key whose use has to be counted before. */
   uses: EnrolmentKey | null;
 }
 
 /**
- * Whether a client may register (CONTRACT, "Who gets in"). An enrolled id belongs to its key, until
- * the client itself puts another in its place, or an admin makes an enrolment key that replaces it;
- * a revoked one belongs to nobody until then. An id that never enrolled needs the enrolment token
- * or an enrolment key, or, where the server has no token, only that no other key is connected.
+ * Decides whether a client may register (CONTRACT, "Who gets in"). An enrolled id belongs to its key until
+ * the client itself replaces that key, or an admin makes an enrolment key that replaces it. A revoked id
+ * belongs to nobody until then. An id that never enrolled needs the enrolment token or an enrolment key;
+ * where the server has no token, no other key may be connected under it.
  * @param known the client's row, if there is one
- * @param connected true while a connection of this id is open
+ * @param connected whether a connection of this id is open
  * @throws FdsError `key_mismatch`, `client_revoked`, `enrolment_required` or `id_in_use`
  */
 export function admit(

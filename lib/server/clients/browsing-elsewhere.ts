@@ -3,31 +3,31 @@ import type { Logger } from "../../util/logger.ts";
 import type { ServerRows } from "../servers/rows.ts";
 import type { Listing, ListingOrder } from "../transfer/listing-receiver.ts";
 
-/** How often it is looked for the answer, in ms. */
+/** How often the answer is polled, in ms. */
 const LOOK_EVERY_MS = 50;
-/** The other server has the time of a client, and some to see the question, in ms. */
+/**
+ * How long to wait for the answer, in ms: the client's own limit, and time for the other server to see the
+ * request.
+ */
 const ANSWER_WITHIN_MS = 14_000;
 
-/** What a server answers to a question of another one. */
+/** The answer of another server. */
 type Answer = { listing: Listing } | { code: ErrorCode; message: string };
 
 export interface BrowsingElsewhereOptions {
   rows: Pick<ServerRows, "answer" | "answerTo" | "ask" | "forget" | "takeAsked">;
-  /** Tells the server of a client that it is asked something. */
+  /** Tells the server that holds the client about the request. */
   onAsked: (clientId: string) => void;
-  /** Reads a folder of a client of this server. */
+  /** Lists a folder of a client that this server holds. */
   list: (clientId: string, order: ListingOrder, signal: AbortSignal) => Promise<Listing>;
   logger: Logger;
 }
 
-/** Lists folders of clients that other servers have: questions and answers are rows. */
+/** Lists folders of clients that other servers hold. Requests and answers are rows. */
 export class BrowsingElsewhere {
   constructor(private readonly options: BrowsingElsewhereOptions) {}
 
-  /**
-   * Asks the server that has a client.
-   * @throws FdsError `client_timeout`, or what that server says
-   */
+  /** Asks the server that holds a client. @throws FdsError `client_timeout`, or the other server's error */
   async list(clientId: string, order: ListingOrder, signal: AbortSignal): Promise<Listing> {
     const { rows, onAsked } = this.options;
     const requestId = Bun.randomUUIDv7();
@@ -46,7 +46,7 @@ export class BrowsingElsewhere {
     throw new FdsError("client_timeout", `"${clientId}" did not answer in time`);
   }
 
-  /** Answers what other servers ask about clients of this one. */
+  /** Answers other servers' requests about clients that this server holds. */
   async answerAll(): Promise<void> {
     for (const { requestId, clientId, order } of await this.options.rows.takeAsked()) {
       void this.#answer(requestId, clientId, JSON.parse(order) as ListingOrder);

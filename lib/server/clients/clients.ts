@@ -25,28 +25,28 @@ import { areOf } from "../access/sites.ts";
 
 export interface ClientsOptions {
   repository: Repository;
-  /** Null: none is asked for. */
+  /** Null: clients need none. */
   enrolToken: string | null;
   enrolmentKeys: Pick<EnrolmentKeys, "find" | "use">;
-  /** Most bytes in a frame that this server takes. */
+  /** Most bytes in a frame that this server accepts. */
   chunkSize: number;
   version: string;
   metrics: Metrics;
   audit: Pick<Audit, "record">;
   logger: Logger;
-  /** A client is there and can be asked for files. */
+  /** A client has registered, so it can be asked for files. */
   onRegistered: (session: Session) => void;
-  /** A client is there, or gone. */
+  /** A client has registered or left. */
   onChange: (clientId: string) => void;
-  /** A client has other labels, or is in another time zone. */
+  /** A client's labels or time zone changed. */
   onLabelled: (clientId: string) => void;
 }
 
-/** Who is connected. Lets clients register, and keeps one session for each id. */
+/** The connected clients. It lets clients register, and keeps one session for each id. */
 export class Clients implements SessionHost {
   readonly #sessions = new OpenSessions();
   readonly #byId = new Map<string, Session>();
-  /** The ways to clients that delivered something and left. */
+  /** Link measurements of clients that delivered something and left. */
   readonly #ways = new Map<string, Way>();
   readonly #lastSeen: LastSeen;
   readonly #registrations = new SerialQueue();
@@ -55,7 +55,7 @@ export class Clients implements SessionHost {
   readonly #ownedFields: OwnedFields;
   readonly #lines: LineLimit;
   readonly #shared: SharedIds;
-  /** Which of the connected clients this server holds, among several servers. */
+  /** Of several servers, which one holds each connected client. */
   readonly held: HeldClients;
   readonly #known: KnownClients;
 
@@ -79,25 +79,25 @@ export class Clients implements SessionHost {
     });
   }
 
-  /** How many are registered and connected, to whichever server. */
+  /** Number of registered and connected clients, at any server. */
   async countConnected(): Promise<number> {
     return (await this.options.repository.servers?.countConnected()) ?? this.#byId.size;
   }
 
-  /** Whether a client is connected, to whichever server. */
+  /** Whether a client is connected, to any server. */
   async isConnected(clientId: string): Promise<boolean> {
     if (this.#byId.has(clientId)) return true;
     return (await this.options.repository.servers?.isHeldElsewhere(clientId)) ?? false;
   }
 
-  /** How long an address has to wait that connects too often for nothing, in ms. */
+  /** How long an address has to wait after too many connections without a registration, in ms. */
   waitOf(remoteAddress: string): number {
     return this.#limits.waitOf(remoteAddress);
   }
 
   /**
-   * A connection that has not said yet who it is.
-   * @param onRegistered it is known now
+   * Begins a session for a connection that has not registered yet.
+   * @param onRegistered called when it has
    */
   connect(socket: Socket, remoteAddress: string, onRegistered?: () => void): Session {
     const logger = this.#lines.of(networkOf(remoteAddress));
@@ -106,7 +106,7 @@ export class Clients implements SessionHost {
     return session;
   }
 
-  /** A connection with which nothing can be done: tells it why, and ends it. */
+  /** Refuses a connection: tells it why, and ends it. */
   refuse(socket: Socket, remoteAddress: string, error: FdsError): void {
     this.options.metrics.refused(error.code);
     const fields = { code: error.code, remote_address: remoteAddress };
@@ -115,7 +115,7 @@ export class Clients implements SessionHost {
     this.connect(socket, remoteAddress).end(error);
   }
 
-  /** As {@link SharedIds.problemOf}. */
+  /** See {@link SharedIds.problemOf}. */
   problemOf(clientId: string, since?: number): string | null {
     return this.#shared.problemOf(clientId, since);
   }
@@ -124,7 +124,7 @@ export class Clients implements SessionHost {
     return this.#byId.get(clientId);
   }
 
-  /** By id. @param connected only those that are, or are not */
+  /** By id. @param connected only connected ones, or only the others */
   list(filter: ClientListFilter): Promise<KnownClient[]> {
     return this.#known.list(filter);
   }
@@ -133,7 +133,7 @@ export class Clients implements SessionHost {
     return this.#known.get(clientId);
   }
 
-  /** Registers a client. Two of one id go one after the other: the second must see the first. */
+  /** Registers a client; one id after the other, so that a second registration sees the first. */
   register(session: Session, message: Register): Promise<void> {
     return this.#registrations.run(() => this.#register(session, message), message.client_id);
   }
@@ -149,7 +149,7 @@ export class Clients implements SessionHost {
     }
   }
 
-  /** Looks whether a client may register. Nothing changes, for a client that is connected neither. */
+  /** Checks whether a client may register. It changes nothing, and does not disturb a connected client. */
   async probe(session: Session, message: Introduction): Promise<ProbeAnswer> {
     const { version, audit } = this.options;
     const about = { clientId: message.client_id, address: session.remoteAddress };
@@ -163,7 +163,7 @@ export class Clients implements SessionHost {
     }
   }
 
-  /** Whoever guesses is slowed, and leaves a trace, whatever they ask. */
+  /** Counts and records a refusal, so that guessing is slow and leaves a trace. */
   #refused(action: AuditAction, about: { clientId: string; address: string }, error: unknown) {
     this.#limits.refused(about.address);
     const code = error instanceof FdsError ? error.code : "internal_error";
@@ -171,7 +171,7 @@ export class Clients implements SessionHost {
     this.options.audit.record({ action, outcome: code, ...about });
   }
 
-  /** @returns the name of the enrolment key that it took, if any */
+  /** @returns the name of the enrolment key that was used, if any */
   async #letIn(session: Session, message: Register): Promise<string | null> {
     const { chunkSize, version, logger } = this.options;
     const { client, known, enrolledWith } = await this.#registrar.record(
@@ -185,7 +185,7 @@ export class Clients implements SessionHost {
       this.held.left(clientId, session);
       return enrolledWith;
     }
-    // The same client, back before its old connection was seen to be dead, or another machine.
+    // Either the same client, back before its old connection was found dead, or another machine.
     const old = this.#byId.get(clientId);
     const [hostname, before] = [client.hostname, known?.hostname ?? client.hostname];
     old?.replace(() => {
@@ -213,11 +213,11 @@ export class Clients implements SessionHost {
   }
 
   /**
-   * Changes what is said of a client at the server.
+   * Changes a client's labels or time zone.
    * @throws FdsError `client_not_found`; `invalid_request` where it would have too many labels
    */
   change(clientId: string, changes: OwnedChanges): Promise<KnownClient> {
-    // One after the other, or together they could set more labels than a client may have.
+    // One after the other: two changes at once could exceed the number of labels.
     return this.#registrations.run(async () => {
       const before = await this.options.repository.getClient(clientId);
       if (!before) throw clientNotFound(clientId);
@@ -230,9 +230,9 @@ export class Clients implements SessionHost {
   }
 
   /**
-   * Whether a caller may know of a client and its downloads. What a caller may not know is answered as
-   * if it did not exist: 404, or left out of lists, totals and events. 403 says only that the role is
-   * too low for a call.
+   * Whether a caller may see a client and its downloads. What a caller may not see is answered as if it did
+   * not exist: with 404, or left out of lists, totals and events. A 403 means only that the role is too low
+   * for a call.
    */
   async sees({ sites }: Pick<Caller, "sites">, clientId: string): Promise<boolean> {
     if (sites?.selector == null) return areOf(sites, clientId, {});
@@ -240,8 +240,8 @@ export class Clients implements SessionHost {
   }
 
   /**
-   * Refuses a client's key from now on, and cuts its connection. What it was asked for goes back to
-   * the queue, and waits for the machine that an admin lets take its place.
+   * Revokes a client: refuses its key from now on, and cuts its connection. Its downloads go back to the
+   * queue, and wait for the machine that an admin lets take its place.
    * @throws FdsError `client_not_found`
    */
   async revoke(clientId: string): Promise<KnownClient> {
@@ -255,7 +255,7 @@ export class Clients implements SessionHost {
     return this.#known.withConnection(client);
   }
 
-  /** A machine answered whose id another one had taken. */
+  /** Reports that two machines use one id: one answered after the other had taken its id. */
   #noticeTwo(clientId: string, first: Machine, second: Machine): string {
     const message = this.#shared.notice(clientId, first, second);
     const { logger, audit, onChange } = this.options;
@@ -267,7 +267,7 @@ export class Clients implements SessionHost {
     return message;
   }
 
-  /** Ends every session: clients are to come back, to this server or another one. */
+  /** Ends every session; the clients come back, to this server or another one. */
   endAll(): void {
     this.#sessions.endAll();
   }
@@ -284,16 +284,16 @@ export class Clients implements SessionHost {
     this.#lastSeen.left(clientId, session.lastHeardAt);
   }
 
-  /** Ends every session: the server goes away, clients are to come back. */
+  /** Ends every session as the server stops; the clients come back. */
   async close(): Promise<void> {
     this.#sessions.close();
     await this.#lastSeen.settled();
   }
 }
 
-/** The answer to an id that no client has, or none that the caller sees. */
+/** The answer for an id without a client, or with one that the caller may not see. */
 export function clientNotFound(clientId: string): FdsError {
-  // A name that is no valid id may be of any length, and have many lines.
+  // An invalid id may be of any length, and have line breaks.
   const named = ClientId.safeParse(clientId).success ? `"${clientId}"` : "of this name";
   return new FdsError("client_not_found", `No client ${named} ever registered`);
 }

@@ -15,7 +15,7 @@ export interface EnrolmentOrder {
   expires_in_seconds: number | null;
 }
 
-/** The enrolment keys that admins make beside the ENROLL_TOKEN of the settings. */
+/** The enrolment keys that admins make, besides the ENROLL_TOKEN of the settings. */
 export class EnrolmentKeys {
   /** @param now ms since 1970 */
   constructor(
@@ -25,8 +25,8 @@ export class EnrolmentKeys {
 
   /**
    * Makes a key.
-   * @returns its secret too, which is nowhere else from then on
-   * @throws FdsError `invalid_request` when the name is that of a key that is good
+   * @returns also its secret, which is stored nowhere
+   * @throws FdsError `invalid_request` when a valid key has this name
    */
   async create(order: EnrolmentOrder): Promise<{ secret: string; key: EnrolmentKey }> {
     const secret = newSecret("fds_enroll");
@@ -63,15 +63,15 @@ export class EnrolmentKeys {
     return key;
   }
 
-  /** The key that a client shows, good or not; null: it shows none that was ever made. */
+  /** The key with a secret, valid or not; null: there is none. */
   async find(secret: string | undefined): Promise<EnrolmentKey | null> {
     return secret === undefined ? null : this.rows.enrolmentKeyByHash(hashSecret(secret));
   }
 
   /**
-   * Counts a use: of two clients that come for the last one, one gets it. A crash before the client
-   * is recorded costs a use, and never gives one.
-   * @throws FdsError `enrolment_required` when there was none left
+   * Counts a use. If two clients want the last one, one of them gets it. A crash before the client is
+   * recorded loses a use, and never adds one.
+   * @throws FdsError `enrolment_required` when none was left
    */
   async use({ keyHash }: EnrolmentKey): Promise<void> {
     if (await this.rows.useEnrolmentKey(keyHash, this.now())) return;
@@ -79,7 +79,7 @@ export class EnrolmentKeys {
   }
 }
 
-/** Why a key does not let a client enrol; null: it does, if a use is left when it comes to it. */
+/** Why a key does not let a client enrol; null: it does, if a use is left by then. */
 export function flawOf(key: EnrolmentKey, clientId: string, now: number): string | null {
   if (key.revokedAt !== null) return "the enrolment key was revoked";
   if (hasExpired(key, now)) return "the enrolment key has expired";

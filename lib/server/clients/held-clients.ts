@@ -6,26 +6,26 @@ import type { Machine } from "./shared-ids.ts";
 
 export interface HeldClientsOptions {
   repository: Pick<Repository, "getClient" | "servers">;
-  /** The session of a client that is registered here. */
+  /** The session of a client that is registered at this server. */
   sessionOf: (clientId: string) => Session | undefined;
   sessions: () => ReadonlyMap<string, Session>;
-  /** Two machines use the id of a client. @returns it in words */
+  /** Reports that two machines use a client's id. @returns a sentence for people */
   noticeTwo: (clientId: string, first: Machine, second: Machine) => string;
   logger: Logger;
 }
 
 /**
- * The clients that this server holds, among several servers: of each client the row of one session says
- * who has it. Where there is one server alone, there are no such rows, and nothing is asked.
+ * The clients that this server holds, as one of several servers: a row for each client names the session
+ * that holds it. With a single server there are no such rows, and nothing is asked.
  */
 export class HeldClients {
-  /** Ids of the sessions here, from before their row is written. */
+  /** Ids of this server's sessions, known before their rows are written. */
   readonly #own = new Set<string>();
 
   constructor(private readonly options: HeldClientsOptions) {}
 
   /**
-   * A client registers here: whichever server had it has it no more.
+   * Takes a client that registers here from whichever server held it.
    * @throws FdsError `shutting_down` where this server has just lost its lease
    */
   async take(clientId: string, { id: sessionId }: Session): Promise<void> {
@@ -37,7 +37,7 @@ export class HeldClients {
     throw new FdsError("shutting_down", "the server begins anew");
   }
 
-  /** A session is over. */
+  /** Removes the row of a session that is over. */
   left(clientId: string, { id: sessionId }: Session): void {
     const { servers } = this.options.repository;
     if (!servers || !this.#own.delete(sessionId)) return;
@@ -48,7 +48,7 @@ export class HeldClients {
       );
   }
 
-  /** Looks whether the rows have all sessions of this server, and no others as its own. */
+  /** Compares the rows with this server's sessions, and corrects differences. */
   async check(): Promise<void> {
     const { repository, sessions } = this.options;
     const { servers } = repository;
@@ -73,12 +73,12 @@ export class HeldClients {
       session.end(new FdsError("client_revoked", "an operator revoked this client"));
     } else if (await servers.isHeldElsewhere(clientId)) this.#leave(session, client);
     else if (!(await servers.isHeldBy(clientId, session.id))) {
-      // A server that took it has ended since then.
+      // The server that had taken it has ended since then.
       await servers.hold({ clientId, sessionId: session.id });
     }
   }
 
-  /** A client that has a session here is connected to another server: it is that one's. */
+  /** Ends a session here: its client is connected to another server, and belongs to that one. */
   #leave(session: Session, { clientId, remoteAddress, hostname }: Client): void {
     const { repository, noticeTwo } = this.options;
     session.replace(() => {

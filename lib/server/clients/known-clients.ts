@@ -2,17 +2,17 @@ import type { Client, ClientFilter, Repository } from "../database/repository.ts
 import type { Session } from "./session.ts";
 import type { SharedIds } from "./shared-ids.ts";
 
-/** A client as it is known, with whether it is connected now. */
+/** A client's row, and whether it is connected now. */
 export interface KnownClient extends Client {
   connected: boolean;
-  /** A problem that a person has to solve, in words. */
+  /** A problem for a person to solve, as a sentence. */
   problem?: string;
 }
 
 export interface ClientListFilter extends Omit<ClientFilter, "ids"> {
-  /** Only those that are, or are not. */
+  /** Only connected clients, or only the others. */
   connected?: boolean | undefined;
-  /** Only these, whether connected or not. */
+  /** Only these clients, connected or not. */
   among?: ReadonlySet<string>;
 }
 
@@ -23,11 +23,11 @@ export interface KnownClientsOptions {
   shared: Pick<SharedIds, "problemOf">;
 }
 
-/** Clients as their rows have them, with whether they are connected now. */
+/** Reads clients from their rows, with whether they are connected now. */
 export class KnownClients {
   constructor(private readonly options: KnownClientsOptions) {}
 
-  /** By id. @param connected only those that are, or are not */
+  /** By id. @param connected only connected ones, or only the others */
   async list({ connected, among, ...filter }: ClientListFilter): Promise<KnownClient[]> {
     const { repository, here } = this.options;
     const named = among && { are: "in" as const, ids: among };

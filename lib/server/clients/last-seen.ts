@@ -3,20 +3,22 @@ import type { Repository } from "../database/repository.ts";
 
 export interface LastSeenOptions {
   repository: Pick<Repository, "clientsSeen">;
-  /** Called for each client once it is recorded, or could not be. */
+  /** Called for each client when it has been recorded, or failed to be. */
   onChange: (clientId: string) => void;
   logger: Logger;
 }
 
-/** Records when clients that left were last heard: all that leave while one statement runs together. */
+/**
+ * Records when clients that left were last heard. All that leave while a statement runs share the next one.
+ */
 export class LastSeen {
-  /** When clients were last heard, ms since 1970: to be recorded. */
+  /** Times to record: when each client was last heard, ms since 1970. */
   readonly #left = new Map<string, number>();
   #recording: Promise<void> | undefined;
 
   constructor(private readonly options: LastSeenOptions) {}
 
-  /** A client left. @param heardAt when it was last heard, ms since 1970 */
+  /** Records that a client left. @param heardAt when it was last heard, ms since 1970 */
   left(clientId: string, heardAt: number): void {
     this.#left.set(clientId, heardAt);
     this.#recording ??= this.#record().finally(() => {
@@ -24,7 +26,7 @@ export class LastSeen {
     });
   }
 
-  /** Resolves when all that left are recorded. */
+  /** Resolves when all of them are recorded. */
   async settled(): Promise<void> {
     await this.#recording;
   }

@@ -1,18 +1,21 @@
-/** How many messages without new bytes of a file a connection may send in a row, and then each second. */
+/**
+ * How many messages a connection may send at once, and per second after that. Frames with new bytes do not
+ * count.
+ */
 export interface Allowance {
   burst: number;
   perSecond: number;
 }
 
 /**
- * How many messages may come of one connection. The messages of a client that works are few, or carry
- * a file; whoever says more only keeps the server busy.
+ * Limits the messages of one connection. A working client sends few messages, or frames with new bytes;
+ * anything beyond that only keeps the server busy.
  */
 export class MessageAllowance {
   #left: number;
   #refilledAt: number;
 
-  /** @param now ms, of a clock that nobody sets */
+  /** @param now ms, of a monotonic clock */
   constructor(
     private readonly options: Allowance,
     private readonly now: () => number = performance.now.bind(performance),
@@ -21,7 +24,7 @@ export class MessageAllowance {
     this.#refilledAt = now();
   }
 
-  /** Counts one message. @returns false if it is one too many */
+  /** Counts a message. @returns false where it exceeds the limit */
   take(): boolean {
     if (this.#left < 1) this.#refill();
     if (this.#left < 1) return false;

@@ -2,10 +2,10 @@ import { FdsError } from "../../protocol/errors.ts";
 import { pauses } from "../../util/fair-turns.ts";
 import type { Session } from "./session.ts";
 
-/** How often dead peers and stalled downloads are looked for, in ms, on average. */
+/** How often sessions are checked for dead peers and stalled downloads, in ms, on average. */
 const TEND_INTERVAL_MS = 2_500;
 
-/** All sessions whose connection is open, registered or not. Looks after each of them now and then. */
+/** All sessions with an open connection, registered or not. It checks each of them periodically. */
 export class OpenSessions {
   readonly #sessions = new Set<Session>();
   #timer = this.#tendLater();
@@ -22,20 +22,20 @@ export class OpenSessions {
     return this.#sessions.has(session);
   }
 
-  /** Ends them all: the server goes away, clients are to come back. */
+  /** Ends all sessions as the server stops; the clients come back. */
   close(): void {
     clearTimeout(this.#timer);
     this.endAll();
   }
 
-  /** Ends those that there are now: clients are to come back. */
+  /** Ends the present sessions; the clients come back. */
   endAll(): void {
     for (const session of [...this.#sessions]) {
       session.end(new FdsError("shutting_down", "the server is restarting"));
     }
   }
 
-  /** At times that nobody knows: a client that did could seem to be busy just then. */
+  /** At random times: a client that knew the time could pretend to be busy just then. */
   #tendLater(): Timer {
     return setTimeout(() => void this.#tend(), TEND_INTERVAL_MS * (0.5 + Math.random()));
   }

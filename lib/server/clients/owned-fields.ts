@@ -5,11 +5,11 @@ import type { Logger } from "../../util/logger.ts";
 import type { EnrolmentKey } from "../access/rows.ts";
 import type { Client, Repository } from "../database/repository.ts";
 
-/** What is to change; what is not given stays. */
+/** The changes; absent fields stay as they are. */
 export interface OwnedChanges {
   /** null removes a label. */
   labels?: LabelChanges | undefined;
-  /** null: that which the client reports. */
+  /** null: use the zone that the client reports. */
   timeZone?: string | null | undefined;
 }
 
@@ -18,11 +18,13 @@ export interface OwnedFieldsOptions {
   logger: Logger;
 }
 
-/** What operators say of a client, apart from what it reports: its labels and its time zone. */
+/** The fields of a client that operators set, not the client: labels and time zone. */
 export class OwnedFields {
   constructor(private readonly options: OwnedFieldsOptions) {}
 
-  /** Gives a client the labels of the key with which it enrols, before anybody hears of it. */
+  /**
+   * Adds the labels of an enrolment key to a client that enrols with it, before the client is announced.
+   */
   async enrol(clientId: string, { name, labels }: EnrolmentKey): Promise<void> {
     const { repository, logger } = this.options;
     const after = { ...(await repository.labelsOf(clientId)), ...labels };

@@ -1,4 +1,4 @@
-/** The other side has this long, in ms, to show that somebody is still there. */
+/** How long the other side has to answer, in ms. */
 const ANSWER_WITHIN_MS = 5_000;
 
 interface Question {
@@ -7,16 +7,16 @@ interface Question {
   timer: Timer;
 }
 
-/** Asks the other side of a connection whether it is still there: only that gives the word of a ping back. */
+/** Checks that the other side of a connection is still there: only it can return the nonce of a ping. */
 export class PresenceCheck {
   #question: Question | undefined;
 
-  /** @param ping sends a ping that says a word */
+  /** @param ping sends a ping with a payload */
   constructor(private readonly ping: (word: string) => void) {}
 
-  /** Asks; one of the two is called, unless {@link stop} is called before. */
+  /** Sends a ping. One of the two callbacks is called, unless {@link stop} comes first. */
   ask({ onAnswer, onSilence }: { onAnswer: () => void; onSilence: () => void }): void {
-    // Anew each time: what was sent before is no answer.
+    // New each time, so that no earlier pong is taken for the answer.
     const nonce = crypto.randomUUID();
     const timer = setTimeout(() => {
       this.stop();
@@ -26,7 +26,7 @@ export class PresenceCheck {
     this.ping(nonce);
   }
 
-  /** @param word what the ping said that a pong answers */
+  /** @param word payload of a pong */
   answered(word: string): void {
     if (this.#question?.nonce !== word) return;
     const { onAnswer } = this.#question;
@@ -34,7 +34,7 @@ export class PresenceCheck {
     onAnswer();
   }
 
-  /** Waits for no answer any more. */
+  /** Waits for the answer no longer. */
   stop(): void {
     clearTimeout(this.#question?.timer);
     this.#question = undefined;

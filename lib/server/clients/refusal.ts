@@ -4,8 +4,8 @@ import type { Logger } from "../../util/logger.ts";
 
 /**
  * Logs why a client may not register.
- * @param error whatever was thrown
- * @returns what the client hears
+ * @param error anything that was thrown
+ * @returns the error that the client is told
  */
 export function refusalOf(
   error: unknown,
@@ -17,7 +17,8 @@ export function refusalOf(
     return new FdsError("internal_error", "the server could not register the client");
   }
   const fields = { code: error.code, client_id, remote_address: remoteAddress };
-  // A client that was known before shows what it enrols with only when it is asked to.
+  // Clients that registered before send an enrolment token only on request, so this is part of the normal
+  // course.
   if (error.code === "enrolment_required" && enroll_token === undefined) {
     logger.info("client has to enrol", fields);
   } else {

@@ -1,15 +1,15 @@
 import type { Probed } from "../../protocol/messages.ts";
 
-/** What is known of a client while it is connected. */
+/** What a session knows of its client. */
 export interface RegisteredClient {
   clientId: string;
   keyHash: string;
-  /** Most bytes in a frame, as agreed. */
+  /** Most bytes in a frame, as agreed by both sides. */
   chunkSize: number;
   connectedAt: number;
-  /** What it can do beyond single files, as FEATURES of the protocol names it. */
+  /** Its abilities beyond single files; see FEATURES of the protocol. */
   features: ReadonlySet<string>;
 }
 
-/** What a client hears that asked whether it may register. */
+/** The answer to a client that asked whether it may register. */
 export type ProbeAnswer = Pick<Probed, "version" | "enrols" | "connected">;

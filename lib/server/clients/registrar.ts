@@ -9,7 +9,7 @@ import type { RegistrationLimits } from "./registration-limits.ts";
 
 export interface RegistrarOptions {
   repository: Pick<Repository, "getClient" | "registerClient">;
-  /** Null: none is asked for. */
+  /** Null: clients need none. */
   enrolToken: string | null;
   enrolmentKeys: Pick<EnrolmentKeys, "find" | "use">;
   limits: RegistrationLimits;
@@ -17,23 +17,23 @@ export interface RegistrarOptions {
   isConnected: (clientId: string) => Promise<boolean>;
 }
 
-/** A client that may register, and is written down. */
+/** A client that may register and is recorded. */
 export interface Registration {
   client: RegisteredClient;
-  /** What was known of it before; null: nothing. */
+  /** Its row before the registration; null: there was none. */
   known: Client | null;
-  /** The name of the enrolment key that it took, if any. */
+  /** Name of the enrolment key that was used, if any. */
   enrolledWith: string | null;
 }
 
-/** Writes down the clients that may register. */
+/** Records clients that may register. */
 export class Registrar {
   constructor(private readonly options: RegistrarOptions) {}
 
   /**
-   * Writes down a client.
-   * @param address where it is
-   * @throws FdsError when it may not register, as of {@link admit}; `rate_limited`
+   * Records a client.
+   * @param address where it connects from
+   * @throws FdsError when it may not register, see {@link admit}; `rate_limited`
    */
   async record(message: Register, address: string): Promise<Registration> {
     const { repository, enrolmentKeys, limits, ownedFields } = this.options;
@@ -51,25 +51,25 @@ export class Registrar {
       }
       const client = clientOf(message, admission, address, Date.now());
       if (await repository.registerClient(client, known)) return { client, known, enrolledWith };
-      // Another registration came first, perhaps this client's own: look again what may be now.
+      // Another registration changed the row, perhaps this client's own: decide again.
     }
   }
 
   /**
-   * Looks whether a client may register, and writes nothing down.
-   * @param address where it is
+   * Checks whether a client may register, and records nothing.
+   * @param address where it connects from
    * @returns whether it would enrol
-   * @throws FdsError as {@link record}
+   * @throws FdsError see {@link record}
    */
   async probe(message: Introduction, address: string): Promise<boolean> {
     const { known, admission } = await this.#admit(message);
-    // Counted as no new id: none is made.
+    // Not counted as a new id, as none is made.
     this.options.limits.count(message.client_id, address, false);
     const { enrolledAt } = admission;
     return enrolledAt !== null && enrolledAt !== known?.enrolledAt;
   }
 
-  /** @throws FdsError as {@link admit} */
+  /** @throws FdsError see {@link admit} */
   async #admit(message: Introduction): Promise<{ known: Client | null; admission: Admission }> {
     const { repository, enrolToken, enrolmentKeys, isConnected } = this.options;
     const clientId = message.client_id;
@@ -104,7 +104,7 @@ function clientOf(
   };
 }
 
-/** What a client says of its time zone, where this runtime knows it. */
+/** The time zone that a client reports, if this runtime knows it. */
 function timeZoneOf({ time_zone: name }: Register): string | null {
   return name !== undefined && isTimeZone(name) ? name : null;
 }

@@ -1,30 +1,35 @@
-/** Round trips that are remembered. The least is that of the link; old ones go, as the way can change. */
+/**
+ * Number of round trips that are remembered. The shortest is the link's; old ones are dropped, as routes
+ * change.
+ */
 const ROUND_TRIPS_KEPT = 8;
 
-/** Pings the other side of a connection, and measures how long its answers take. */
+/** Pings the other side of a connection, and measures the round trips. */
 export class RoundTrips {
-  /** The latest ones, in ms. */
+  /** The latest round trips, in ms. */
   readonly #latest: number[] = [];
-  /** The round trip of the connection before this one, in ms. */
+  /** Round trip of the client's previous connection, in ms. */
   #former = 0;
-  // Monotonic, ms: a clock that is set must not kill anybody.
+  // Monotonic, in ms: setting the clock must not end a connection.
   #pingedAt = performance.now();
   #isPending = false;
 
   /** @param sendPing sends a ping */
   constructor(private readonly sendPing: () => void) {}
 
-  /** The shortest round trip of the last few, in ms; 0: nothing is known of it. */
+  /** The shortest of the latest round trips, in ms; 0: not known. */
   get least(): number {
     return this.#latest.length === 0 ? this.#former : Math.min(...this.#latest);
   }
 
-  /** How long ago the last ping was sent, in ms. */
+  /** Time since the last ping, in ms. */
   get sincePing(): number {
     return performance.now() - this.#pingedAt;
   }
 
-  /** Until one is measured, it is most likely what it was at the client's last connection, in ms. */
+  /**
+   * Sets the round trip of the client's previous connection, in ms: the best guess until one is measured.
+   */
   recall(roundTripMs: number): void {
     this.#former = roundTripMs;
   }
@@ -35,7 +40,7 @@ export class RoundTrips {
     this.sendPing();
   }
 
-  /** A pong came; only the first one after a ping answers it. */
+  /** Handles a pong. Only the first one after a ping counts. */
   answered(): void {
     if (!this.#isPending) return;
     this.#isPending = false;

@@ -24,52 +24,52 @@ import { RoundTrips } from "./round-trips.ts";
 import type { Socket } from "./socket.ts";
 import { Streams } from "./streams.ts";
 
-/** A client has this long, in ms, to say who it is. */
+/** How long a client has to register, in ms. */
 const REGISTER_WITHIN_MS = 10_000;
-/** Limits of messages before a client has registered, and from then on. */
+/** Limits of messages before the registration, and after it. */
 const STRANGERS_MESSAGES = { burst: 20, perSecond: 1 };
 const CLIENTS_MESSAGES = { burst: 20_000, perSecond: 500 };
-/** What was measured of the way to a client, as {@link ClientLink} has it. */
+/** Measurements of the link to a client, see {@link ClientLink}. */
 export type Way = Pick<ClientLink, "rate"> & { roundTripMs: number };
 
-/** What a session asks of those who know the clients. */
+/** The methods of the owner of all sessions that a session calls. */
 export interface SessionHost {
   /** @throws FdsError when the client may not register */
   register(session: Session, message: Register): Promise<void>;
   /** @throws FdsError when the client may not register */
   probe(session: Session, message: Introduction): Promise<ProbeAnswer>;
-  /** The session has ended; called once, also when it never registered. */
+  /** Called once when the session has ended, even if it never registered. */
   ended(session: Session): void;
 }
 
 /**
- * One connection of a client: reads what comes, hands it to the stream it is for, and notices
- * when the other side is dead. Whatever breaks the protocol ends the connection with a code.
+ * One connection of a client: reads messages and frames, passes them to their streams, and notices when the
+ * other side is dead. A breach of the protocol ends the connection with a code.
  */
 export class Session implements ClientLink {
   readonly id = Bun.randomUUIDv7();
-  /** Set once the client has registered. */
+  /** Set when the client has registered. */
   client: RegisteredClient | undefined;
   lastHeardAt = Date.now();
   rate: number | null = null;
   #state: "new" | "registering" | "registered" | "ended" = "new";
   readonly #streams = new Streams();
   readonly #roundTrips = new RoundTrips(() => void this.socket.ping());
-  // Monotonic, ms: a clock that is set must not kill anybody.
+  // Monotonic, in ms: setting the clock must not end a connection.
   readonly #openedAt = performance.now();
   #heardAt = performance.now();
-  /** Limits messages and frames, except frames with new bytes of a file. */
+  /** Limits messages, and frames without new bytes. */
   #allowance = new MessageAllowance(STRANGERS_MESSAGES);
-  /** Asked when another connection took the client's id. */
+  /** Used when another connection has taken the client's id. */
   readonly #presence = new PresenceCheck((word) => void this.socket.ping(word));
 
   constructor(
     private readonly socket: Socket,
-    /** Where the client is, as far as can be told. */
+    /** The client's address, as far as it is known. */
     readonly remoteAddress: string,
     private readonly host: SessionHost,
     readonly logger: Logger,
-    /** Called once the client has registered. */
+    /** Called when the client has registered. */
     private readonly onRegistered: () => void = () => {},
   ) {}
 
@@ -81,29 +81,29 @@ export class Session implements ClientLink {
     return this.#roundTrips.least;
   }
 
-  /** What is known of the way to the client. */
+  /** Measurements of the link to the client. */
   get way(): Way {
     return { rate: this.rate, roundTripMs: this.roundTripMs() };
   }
 
-  /** The way is most likely what it was at the client's last connection. */
+  /** Sets the measurements of the client's previous connection: the best guess until new ones are made. */
   recall({ rate, roundTripMs }: Way): void {
     this.rate = rate;
     this.#roundTrips.recall(roundTripMs);
   }
 
-  /** Gives a stream its number on this connection; what comes for it is handed to it from now on. */
+  /** Gives a stream its number on this connection, and from then on passes it what comes for it. */
   attach<Stream extends IncomingStream>(make: (number: number) => Stream): Stream {
     return this.#streams.attach(make);
   }
 
   send(message: ServerMessage): void {
     if (this.#state !== "registered") return;
-    // 0: dropped. A client that lost a message is no longer one that can be talked to.
+    // 0 means dropped. A client that missed a message can no longer be talked to.
     if (this.socket.sendText(JSON.stringify(message)) === 0) this.drop("it reads too slowly");
   }
 
-  /** The answer to a registration; from here on requests may be sent. */
+  /** Answers the registration. From here on, requests may be sent. */
   registered(
     client: RegisteredClient,
     answer: Pick<Registered, "version" | "new_key_taken">,
@@ -136,7 +136,7 @@ export class Session implements ClientLink {
       const frame = decodeFrame(bytes, this.client.chunkSize);
       this.#mustBeRegistered();
       const isOfUse = this.#streams.hand(frame, (stream) => stream.onFrame(frame)) ?? false;
-      // New bytes of a file are limited by credit; a frame without any counts by the bytes that it took to send.
+      // New bytes of a file are limited by credit. Other frames count by their length on the wire.
       const length = isOfUse ? frame.rawLength : frame.payload.length;
       if (length < MIN_CHUNK_SIZE) this.#count();
     });
@@ -147,7 +147,7 @@ export class Session implements ClientLink {
     this.#guard(() => this.#count());
   }
 
-  /** @param data what the ping said that it answers */
+  /** @param data payload of the pong */
   onPong(data = ""): void {
     this.#heard();
     this.#presence.answered(data);
@@ -155,7 +155,7 @@ export class Session implements ClientLink {
     this.#roundTrips.answered();
   }
 
-  /** Called now and then: pings, and gives up a peer from which nothing comes. */
+  /** Called periodically: sends pings, and ends the connection of a silent peer. */
   tend(): void {
     if (this.#state === "ended") return;
     const now = performance.now();
@@ -172,7 +172,7 @@ export class Session implements ClientLink {
     for (const stream of this.#streams.values()) stream.checkStalled();
   }
 
-  /** Ends the connection with the error's close code and reason. */
+  /** Closes the connection with an error's close code and reason. */
   end(error: FdsError): void {
     if (this.#state === "ended") return;
     this.socket.close(error.close, closeReason(error));
@@ -180,9 +180,9 @@ export class Session implements ClientLink {
   }
 
   /**
-   * Another connection has the client's id. This one carries nothing any more, and ends once the
-   * other side has shown that it is still there, or did not.
-   * @param onAnswer it did: so it is not what the client left behind when its line broke
+   * Called when another connection has taken the client's id. This session stops its streams, and ends when
+   * the other side has answered, or has failed to.
+   * @param onAnswer it answered: so another machine uses the id, not the same client with a new connection
    */
   replace(onAnswer: () => void): void {
     if (this.#state === "ended") return;
@@ -196,12 +196,12 @@ export class Session implements ClientLink {
     });
   }
 
-  /** What it carries goes on later, for a reason that the records tell. */
+  /** Stops its streams, which go on later. The records give the reason. */
   interrupt(problem: Problem): void {
     for (const stream of this.#streams.values()) stream.giveWay(problem);
   }
 
-  /** Ends the connection without a word: the other side is not there to hear it. */
+  /** Ends the connection without a close frame, which nobody would read. */
   drop(reason: string): void {
     if (this.#state === "ended") return;
     this.logger.warn(`connection dropped: ${reason}`, { client_id: this.client?.clientId });
@@ -209,7 +209,7 @@ export class Session implements ClientLink {
     this.closed();
   }
 
-  /** The connection is gone, for whatever reason. */
+  /** Called when the connection is closed, for whatever reason. */
   closed(): void {
     this.#presence.stop();
     if (this.#state === "ended") return;
@@ -223,7 +223,7 @@ export class Session implements ClientLink {
     this.lastHeardAt = Date.now();
   }
 
-  /** Says why it was replaced. */
+  /** Closes the connection with the reason why it was replaced. */
   #leave(reason: string): void {
     const error = new FdsError("replaced", reason);
     this.socket.close(error.close, closeReason(error));
@@ -235,7 +235,7 @@ export class Session implements ClientLink {
     throw new FdsError("rate_limited", "the client says too much that brings no file on");
   }
 
-  /** @throws FdsError `protocol_error` for a client that said already who it is */
+  /** @throws FdsError `protocol_error` for a client that has introduced itself before */
   #introduce(message: Register | Probe): void {
     if (this.#state !== "new") throw new FdsError("protocol_error", `${message.type} came twice`);
     this.#state = "registering";
@@ -244,7 +244,7 @@ export class Session implements ClientLink {
     done.catch((error: unknown) => this.end(refusalOf(error, message, this)));
   }
 
-  /** Answers, and ends the connection. @throws FdsError when the client may not register */
+  /** Answers a probe, and ends the connection. @throws FdsError when the client may not register */
   async #probe(message: Probe): Promise<void> {
     const answer = await this.host.probe(this, message);
     if (this.#state === "ended") return;
@@ -261,10 +261,13 @@ export class Session implements ClientLink {
     }
   }
 
-  /** What breaks the protocol ends the connection, and counts against what it was carrying. */
+  /**
+   * Handles something from the client. A breach of the protocol ends the connection, and counts against its
+   * streams.
+   */
   #guard(handle: () => void): void {
     if (this.#state === "ended") {
-      // It may be there for a while, if it was replaced.
+      // A replaced connection may stay open for a while.
       if (!this.#allowance.take()) this.socket.terminate();
       return;
     }

@@ -1,12 +1,12 @@
-/** Where a machine is, and what it calls itself. */
+/** A machine's address, and its own name. */
 export interface Machine {
   address: string;
   hostname: string;
 }
 
 /**
- * Two machines that use one id take it from each other whenever one of them tries again, which is
- * within 60 s. When it has not happened for this time, in ms, one of them has given up.
+ * Time, in ms, after which the problem counts as over. Two machines with one id take it from each other
+ * whenever one tries again, which is within 60 s; after a longer pause, one of them has given up.
  */
 const FORGOTTEN_AFTER_MS = 150_000;
 
@@ -17,14 +17,17 @@ interface Shared {
   timer: Timer;
 }
 
-/** Ids that two machines use, a cloned disk for one: each takes the id from the other, again and again. */
+/**
+ * Ids that two machines use, for example after a disk was cloned. Each takes the id from the other, again
+ * and again.
+ */
 export class SharedIds {
   readonly #shared = new Map<string, Shared>();
 
-  /** @param onForgotten called when it has not happened again */
+  /** @param onForgotten called when the problem is over */
   constructor(private readonly onForgotten: (clientId: string) => void) {}
 
-  /** It happened. @returns it in words */
+  /** Records an occurrence. @returns it as a sentence */
   notice(clientId: string, first: Machine, second: Machine): string {
     const words = `two machines use this id: ${described(first)} and ${described(second)}`;
     clearTimeout(this.#shared.get(clientId)?.timer);
@@ -37,8 +40,8 @@ export class SharedIds {
   }
 
   /**
-   * The problem of an id in words, for a person; null: none.
-   * @param since only what was noticed then or later, by `performance.now`
+   * The problem of an id as a sentence for people; null: none.
+   * @param since only if it was noticed since then, by `performance.now`
    */
   problemOf(clientId: string, since = -Infinity): string | null {
     const shared = this.#shared.get(clientId);

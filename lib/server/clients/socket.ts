@@ -1,4 +1,4 @@
-/** The WebSocket as a session needs it; Bun's ServerWebSocket is one. */
+/** The methods of a WebSocket that a session uses; Bun's ServerWebSocket has them. */
 export interface Socket {
   sendText(text: string): number;
   ping(data?: string): number;

@@ -1,12 +1,12 @@
 import { FdsError } from "../../protocol/errors.ts";
 import type { IncomingStream } from "../transfer/incoming-stream.ts";
 
-/** The streams that one connection carries, by number. */
+/** The streams of one connection, by number. */
 export class Streams {
   readonly #open = new Map<number, IncomingStream>();
   #last = 0;
 
-  /** Gives a stream its number. Messages and frames of that number are handed to it until it has ended. */
+  /** Gives a stream its number. It receives the messages and frames with that number until it has ended. */
   attach<Stream extends IncomingStream>(make: (number: number) => Stream): Stream {
     const number = ++this.#last;
     const stream = make(number);
@@ -15,15 +15,15 @@ export class Streams {
     return stream;
   }
 
-  /** Those that still run. */
+  /** The running streams. */
   values(): Iterable<IncomingStream> {
     return this.#open.values();
   }
 
   /**
-   * Hands something to the stream that it is for. A bug that one download meets is not the client's
-   * doing, and no matter of its other downloads.
-   * @returns what came of it; undefined where the stream has ended, so that it came late
+   * Passes something to its stream. A bug in one download is not the client's fault, and must not affect
+   * its other downloads.
+   * @returns the stream's result; undefined where the stream has ended, so it came late
    * @throws FdsError `protocol_error`
    */
   hand<T>(

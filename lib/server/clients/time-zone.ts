@@ -1,6 +1,8 @@
 import type { Client } from "../database/repository.ts";
 
-/** The time zone of a client's local times: what is said of it here, else what it reports, else UTC. */
+/**
+ * The zone of a client's local times: the one that operators set, else the one that it reports, else UTC.
+ */
 export function timeZoneOf({
   timeZone,
   reportedTimeZone,

@@ -3,7 +3,7 @@ import type { AuditEntry } from "../audit/entry.ts";
 import { type Download, durableOffsetOf, type Ended, hasEnded } from "../download.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 
-/** Counts a change of a download for monitoring, and records its end in the audit log. */
+/** Updates the metrics for a changed download, and records its end in the audit. */
 export function accountFor(
   before: Download,
   after: Download,

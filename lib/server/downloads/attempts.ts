@@ -27,65 +27,62 @@ export interface AttemptsOptions {
   /** Bytes that must stay free on the disk. */
   minFreeDisk: number;
   quotas: Quotas;
-  /** Marks what was removed by hand, of a client or of all. @returns how many were marked */
+  /** Marks content that was removed by hand, of a client or of all. @returns number of downloads */
   noticeMissing: (clientId: string | null) => Promise<number>;
   metrics: Metrics;
-  /** Whether a client waits for a slot that others have. */
+  /** Whether a client waits for a slot that others use. */
   isCrowded: () => boolean;
-  /** Records what an event makes of a download; gives the download as it then is. */
+  /** Applies an event to a download. @returns the download as it is then */
   apply: (downloadId: string, event: DownloadEvent) => Promise<Download>;
   logOf: (download: Download) => Logger;
 }
 
-/** A download that waits for a quota looks again within this time, in ms. */
+/** How long a download counts as waiting for a quota, in ms; it checks again within this time. */
 const SHORT_FOR_MS = 15_000;
 
 type Receiver = FileReceiver | SetReceiver;
 
-/** A running attempt at a download. */
+/** A running attempt. */
 interface Attempt {
   receiver: Receiver;
-  /** The client sent everything, and keeps the file open until it hears what became of it. */
+  /** The client has sent everything, and keeps the file open until it is told the result. */
   isAwaited: boolean;
-  /** Its part is to be removed once it is closed. */
+  /** The part is to be removed when it is closed. */
   discard: boolean;
 }
 
-/** The attempts that run now: each from the claim of a download to what its outcome makes of its row. */
+/** The running attempts, each from the claim of its download until its outcome is recorded. */
 export class Attempts {
   readonly #running = new Map<string, Attempt>();
   readonly #checkpoints = new SerialQueue();
   readonly #starts = new SerialQueue();
-  /** Whose quota made a download wait, null for that of all, and when (`performance.now`). */
+  /** When a download last waited for a client's quota, null for that of all (`performance.now`). */
   readonly #shortAt = new Map<string | null, number>();
   #stopped = false;
 
   constructor(private readonly options: AttemptsOptions) {}
 
-  /** How many run. */
+  /** Number of running attempts. */
   get count(): number {
     return this.#running.size;
   }
 
-  /** How many of them are of one client. */
+  /** Number of a client's running attempts. */
   countOf(clientId: string): number {
     const all = this.#running.values();
     return all.reduce((sum, { receiver }) => sum + Number(receiver.clientId === clientId), 0);
   }
 
-  /** The receiver of this attempt at a download, if it runs. */
+  /** The receiver of a running attempt. */
   receiverOf({ downloadId, epoch }: Pick<Download, "downloadId" | "epoch">): Receiver | undefined {
     const receiver = this.#running.get(downloadId)?.receiver;
     return receiver?.epoch === epoch ? receiver : undefined;
   }
 
-  /**
-   * Makes an attempt at a download that was claimed for it.
-   * @param claimedAt when, by `performance.now`
-   */
+  /** Runs an attempt at a claimed download. @param claimedAt when it was claimed, by `performance.now` */
   async run(download: Downloading, claimedAt: number): Promise<void> {
     const { downloadId, clientId } = download;
-    // What was under way then was told of it; this one was about to begin.
+    // Attempts that ran at that time were told; this one was not running yet.
     const problem = this.options.clients.problemOf(clientId, claimedAt);
     if (problem !== null) return this.#gaveWay(download, { code: "id_in_use", message: problem });
     const session = this.options.clients.sessionOf(clientId);
@@ -115,8 +112,8 @@ export class Attempts {
   }
 
   /**
-   * Brings the attempts to what the rows say, which other servers may have changed.
-   * @param only one download; without it all
+   * Adjusts attempts to their rows, which other servers may have changed.
+   * @param only one download; by default all
    */
   async check(only?: string): Promise<void> {
     const all = [...this.#running].map(([downloadId, { receiver }]) => ({ downloadId, receiver }));
@@ -124,13 +121,13 @@ export class Attempts {
     await checkAttempts(this.options.repository, some);
   }
 
-  /** Tells the client that its file is published: it can forget it. */
+  /** Tells the client that its file is published, so that it can close it. */
   confirm({ downloadId, epoch }: Download): void {
     const attempt = this.#running.get(downloadId);
     if (attempt?.receiver.epoch === epoch) this.#answer(attempt, "done");
   }
 
-  /** Goes on with a publishing that was cut short. */
+  /** Continues an interrupted publishing. */
   async finish(download: Verifying): Promise<void> {
     await this.#publishing(download, (report) =>
       download.set
@@ -139,14 +136,14 @@ export class Attempts {
     );
   }
 
-  /** Removes what has arrived: at once, or when the attempt that writes it is over. */
+  /** Removes a download's part, now or when the attempt that writes it is over. */
   async discardPart(download: Download): Promise<void> {
     const attempt = this.#running.get(download.downloadId);
     if (attempt) attempt.discard = true;
     else await this.#remove(download);
   }
 
-  /** Ends all attempts, keeping what has arrived, and begins no other one. */
+  /** Ends all attempts, keeping what has arrived, and starts no others. */
   stop(): void {
     this.#stopped = true;
     for (const { receiver } of this.#running.values()) receiver.lose();
@@ -194,14 +191,14 @@ export class Attempts {
     return over;
   }
 
-  /** Whether somebody waits for a slot or quota that a download of a client may hold. */
+  /** Whether somebody waits for a slot or quota that the client's download may use. */
   async #othersWait(clientId: string): Promise<boolean> {
     const since = performance.now() - SHORT_FOR_MS;
     const isShort = [null, clientId].some((of) => (this.#shortAt.get(of) ?? -Infinity) > since);
     return isShort || this.options.isCrowded();
   }
 
-  /** Once it is whole there may be less room than when it began, as others did not wait for it. */
+  /** Checks the quota again when the file is complete, as other downloads may have used it up. */
   #withinQuota(download: Downloading, report: Report): Report {
     return (event) => {
       if (event.type !== "received") return report(event);
@@ -282,14 +279,14 @@ export class Attempts {
     final = false,
   ): Promise<void> {
     const now = Date.now();
-    // The file is not to be blamed alone for what one of two machines has or has not.
+    // Two machines use the client's id, so the error may not be the file's alone.
     const shared = this.options.clients.problemOf(clientId);
     const problem = { code, message: shared === null ? message : `${message}; ${shared}` };
     await this.options.apply(downloadId, { type: "failed", epoch, now, problem, final });
   }
 }
 
-/** Outcomes after which the client waits to hear what became of what it sent. */
+/** Outcomes after which the client waits to be told the result. */
 const AWAITED: ReadonlySet<Outcome["type"]> = new Set(["received", "set_received", "nothing"]);
 
 function setOf<D extends Download>(download: D): D & { set: SetOrder } {

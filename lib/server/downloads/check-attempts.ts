@@ -1,7 +1,7 @@
 import type { Repository } from "../database/repository.ts";
 import { type Download, hasEnded } from "../download.ts";
 
-/** An attempt that runs here. */
+/** An attempt that runs on this server. */
 export interface RunningAttempt {
   downloadId: string;
   receiver: {
@@ -12,8 +12,8 @@ export interface RunningAttempt {
 }
 
 /**
- * Brings attempts to what their rows say, which other servers may have changed: one that is cancelled, or
- * goes on elsewhere, is given up, and rates are as the rows have them.
+ * Adjusts attempts to their rows, which other servers may have changed: ends those that were cancelled or
+ * go on elsewhere, and applies the rates of the rows.
  */
 export async function checkAttempts(
   repository: Pick<Repository, "getDownload" | "servers">,
@@ -31,9 +31,9 @@ export async function checkAttempts(
 }
 
 /**
- * Whether nobody wants what an attempt brought, as its download has ended: it was cancelled, or another
- * server brought it.
- * @param hasItAll the attempt brought everything, and may have published it itself
+ * Whether an attempt's bytes are no longer needed, as its download has ended: it was cancelled, or another
+ * server completed it.
+ * @param hasItAll the attempt received everything, and may have published it itself
  */
 export async function isNoMoreWanted(
   repository: Pick<Repository, "getDownload" | "servers">,

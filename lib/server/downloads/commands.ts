@@ -14,7 +14,7 @@ import type { DownloadEvent } from "../download-event.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { JobHooks } from "./job-hooks.ts";
 
-/** How long it is waited for what another server publishes, and how often it is looked at, in ms. */
+/** How long to wait for another server's publishing, and how often to check, in ms. */
 const PUBLISHED_ELSEWHERE_MS = 5_000;
 const PUBLISHED_LOOK_MS = 100;
 
@@ -24,25 +24,25 @@ export interface DownloadCommandsOptions {
   /** Bytes that must stay free on the disk. */
   minFreeDisk: number;
   jobs: Pick<JobHooks, "reopen">;
-  /** Work on each download. */
+  /** Running work, by download. */
   work: Pick<SerialQueue, "has" | "over">;
   /** @throws FdsError `download_not_found` */
   get: (downloadId: string) => Promise<Download>;
-  /** Records what an event makes of a download, then does what follows from it. */
+  /** Applies an event to a download, then carries out the effects. */
   apply: (downloadId: string, event: DownloadEvent) => Promise<Download>;
-  /** As the method of `Downloads`. */
+  /** See the method of `Downloads`. */
   replaceBy: (downloadId: string, next: string) => Promise<boolean>;
-  /** A row was inserted. */
+  /** Called after a row was inserted. */
   enqueued: (download: Queued) => void;
-  /** A download is another than before. */
+  /** Called after a download changed. */
   changed: (download: Download) => void;
 }
 
-/** What people ask of downloads: to make one, to end it, to slow it down, to try it again. */
+/** The commands of people: create, cancel, limit the rate, retry. */
 export class DownloadCommands {
   constructor(private readonly options: DownloadCommandsOptions) {}
 
-  /** @throws FdsError `storage_full` when the disk has no room for anything new */
+  /** @throws FdsError `storage_full` when the disk has no space for anything new */
   async create(order: Order): Promise<Download> {
     await this.#requireRoom();
     const download = await this.options.repository.insertDownload(
@@ -62,7 +62,7 @@ export class DownloadCommands {
       }
       const after = await this.options.apply(downloadId, { type: "cancelled", now: Date.now() });
       if (after.status === "cancelled") return after;
-      // It is being published, which is a matter of moments and may still fail.
+      // Publishing takes moments, and may still fail.
       if (this.options.work.has(downloadId)) await this.options.work.over(downloadId);
       else if (this.options.repository.servers && performance.now() < patience) {
         await Bun.sleep(PUBLISHED_LOOK_MS);
@@ -73,8 +73,8 @@ export class DownloadCommands {
   }
 
   /**
-   * Changes how fast a download may go, now and in later attempts.
-   * @param rateLimit bytes a second; null: as fast as the link
+   * Changes a download's rate limit, for now and for later attempts.
+   * @param rateLimit bytes a second; null: no limit
    * @throws FdsError `download_not_found` or `download_already_ended`
    */
   async limitRate(downloadId: string, rateLimit: number | null): Promise<Download> {
@@ -85,7 +85,7 @@ export class DownloadCommands {
   }
 
   /**
-   * Asks again for the file of a failed or cancelled download, which then names the new one.
+   * Asks again for a failed or cancelled download's file. The old download then names the new one.
    * @throws FdsError `download_not_found`, `download_not_finished`, `download_already_ended`
    */
   async retry(downloadId: string): Promise<Download> {
@@ -104,14 +104,14 @@ export class DownloadCommands {
       return this.options.jobs.reopen(download.jobId, () => this.#retryOfJob(download));
     }
     const retry = await this.create(orderOf(download));
-    // After it is there: until then the file is owed, whatever breaks in between.
+    // After the insertion: until then the file is still owed, even after a crash.
     await this.options.apply(downloadId, { type: "retried", as: retry.downloadId });
     return retry;
   }
 
   /**
-   * A job has one newest download for each client, so the old row is marked before the new one is
-   * inserted. After a crash between the two, the job inserts it.
+   * Retries a download of a job. For each client of a job, exactly one download is the newest, so the old
+   * row is marked before the new one is inserted. After a crash between the two, the job inserts it.
    */
   async #retryOfJob(download: Ended): Promise<Download> {
     const now = Date.now();
@@ -137,7 +137,7 @@ export class DownloadCommands {
   }
 }
 
-/** The answer to an id that no download has, or none that the caller sees. */
+/** The answer for an id without a download, or with one that the caller may not see. */
 export function downloadNotFound(): FdsError {
   return new FdsError("download_not_found", "There is no download with this id");
 }

@@ -7,7 +7,7 @@ import { LONGEST_WAIT_MS } from "../transition.ts";
 import { Slots } from "./slots.ts";
 import { WaitingLines } from "./waiting-lines.ts";
 
-/** Where the disk is too full to begin anything, it is looked at again after this time, in ms. */
+/** How often a full disk is checked again, in ms, where nothing can start. */
 const ROOM_RECHECK_MS = 5_000;
 
 export interface DispatcherOptions {
@@ -20,22 +20,22 @@ export interface DispatcherOptions {
   /** Bytes that must stay free on the disk. */
   minFreeDisk: number;
   isConnected: (clientId: string) => boolean;
-  /** How many downloads of a client run. */
+  /** Number of a client's running downloads. */
   runningOf: (clientId: string) => number;
-  /** How many downloads of a job may run at once; 0: none may be started now. */
+  /** How many downloads of a job may run at the same time; 0: none may start now. */
   mostOf: (jobId: string) => Promise<number>;
-  /** Takes over a download that was claimed. */
+  /** Takes over a claimed download. */
   start: (download: Downloading) => void;
   logger: Logger;
 }
 
 /**
- * Takes queued downloads to their clients: the one path by which a download starts, be it new,
- * tried again, or found at start. It is woken by a new row, a client that registers, a download
- * that ends and a time that comes; then it claims until nothing more can be claimed.
+ * Starts queued downloads. This is the only way in which a download starts, whether it is new, tried again,
+ * or found at the start of the server. The dispatcher is woken by a new row, a client that registers, a
+ * download that ends, or a time that comes; then it claims until nothing more can be claimed.
  *
- * It is told what waits for whom, and never looks at the whole queue. Downloads that belong to no job
- * are one line, and those of each job another; the lines take turns, and so do the clients of each.
+ * It is told what waits for whom, and never reads the whole queue. Downloads without a job form one line,
+ * and those of each job form another. The lines take turns, and so do the clients in each line.
  */
 export class Dispatcher {
   #running: Promise<void> | undefined;
@@ -43,40 +43,40 @@ export class Dispatcher {
   #stopped = false;
   #timer: Timer | undefined;
   #timerAt = Infinity;
-  /** Downloads that became due up to this time were found, ms since 1970. */
+  /** Time, ms since 1970, up to which due downloads have been found. */
   #foundUpTo = Date.now();
-  /** It is to be looked for what other servers let wait. */
+  /** True: look for downloads that other servers queued. */
   #looksElsewhere = false;
-  /** What they let wait was found up to this revision. */
+  /** Revision up to which those have been found. */
   #foundUpToRevision = 0;
   readonly #waiting = new WaitingLines();
-  /** Clients that registered, whose waiting downloads were not looked up yet. */
+  /** Clients that registered, and whose waiting downloads have not been looked up yet. */
   readonly #registered = new Set<string>();
-  /** Jobs that let nothing be started when they were last asked. */
+  /** Jobs that allowed no start when last asked. */
   readonly #held = new Set<Line>();
 
   constructor(private readonly options: DispatcherOptions) {}
 
-  /** A download waits. */
+  /** A download was queued. */
   queued({ clientId, jobId, notBefore }: Queued): void {
     if (notBefore > Date.now()) return this.wake(notBefore);
     if (this.options.isConnected(clientId)) this.#waiting.add({ clientId, line: jobId });
     this.wake();
   }
 
-  /** A client is there: what waits for it goes on. */
+  /** A client registered, so its waiting downloads can go on. */
   clientRegistered(clientId: string): void {
     this.#registered.add(clientId);
     this.wake();
   }
 
-  /** Other servers may have let something wait. */
+  /** Other servers may have queued something. */
   lookElsewhere(): void {
     this.#looksElsewhere = true;
     this.wake();
   }
 
-  /** Looks for what can be started at a time (ms since 1970), or now if that is past. */
+  /** Looks for downloads to start at a time (ms since 1970), or now if that has passed. */
   wake(at = 0): void {
     if (this.#stopped) return;
     const wait = Math.min(at - Date.now(), LONGEST_WAIT_MS);
@@ -99,7 +99,7 @@ export class Dispatcher {
       });
   }
 
-  /** Whether a client that is connected waits for a slot that others have. */
+  /** Whether a connected client waits for a slot that others use. */
   isCrowded(): boolean {
     const { limits, isConnected, runningOf } = this.options;
     for (const line of this.#waiting.lines()) {
@@ -111,7 +111,7 @@ export class Dispatcher {
     return false;
   }
 
-  /** Nothing is claimed any more once this has resolved. */
+  /** When it has resolved, nothing is claimed any more. */
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
@@ -134,12 +134,15 @@ export class Dispatcher {
     await this.#findDue(now);
     const slots = new Slots(limits, await repository.countActiveLines());
     await this.#startSome(slots);
-    // After the moment that this began at: what became due meanwhile was not looked for.
+    // As of the time at which this run began: what became due since then was not looked for.
     const next = await repository.nextDueAt(now);
     if (next !== null) this.wake(next);
   }
 
-  /** Finds what waits for who came, and what became due; all that is due where the clock was put back. */
+  /**
+   * Finds what waits for clients that registered, and what became due. If the clock was put back, it looks
+   * for everything that is due.
+   */
   async #findDue(now: number): Promise<void> {
     for (const clientId of this.#registered) {
       const waiting = await this.options.repository.waitingFor(clientId, now);
@@ -159,7 +162,7 @@ export class Dispatcher {
     this.#foundUpToRevision = upTo;
   }
 
-  /** One of each line in turn, so that a long one does not take all the slots. */
+  /** Starts one download of each line in turn, so that a long line does not take all slots. */
   async #startSome(slots: Slots): Promise<void> {
     const { storage, minFreeDisk, logger } = this.options;
     this.#held.clear();
@@ -190,7 +193,7 @@ export class Dispatcher {
     return slots.runningOf(line) < most;
   }
 
-  /** Whose turn it is in a line; clients that are gone are forgotten. */
+  /** The next client of a line. Clients that are gone are dropped from it. */
   async #nextOf(line: Line, slots: Slots): Promise<{ waiting: Waiting; hint: number } | null> {
     const pause = pauses();
     for (const [clientId, hint] of this.#waiting.clientsOf(line)) {

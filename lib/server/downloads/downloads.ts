@@ -32,9 +32,12 @@ export interface DownloadsOptions {
   /** Bytes that must stay free on the disk. */
   minFreeDisk: number;
   quotas: Quotas;
-  /** A download is new, or another than before. */
+  /** Called for each new or changed download. */
   onChange: (download: Download) => void;
-  /** Marks what was removed by hand, of a client or of all. @returns how many were marked */
+  /**
+   * Marks content that was removed by hand, of a client or of all.
+   * @returns how many downloads were marked
+   */
   noticeMissing: (clientId: string | null) => Promise<number>;
   jobs: JobHooks;
   metrics: Metrics;
@@ -43,17 +46,17 @@ export interface DownloadsOptions {
 }
 
 /**
- * Runs downloads: turns what happens into events, records the next state, then carries out the
- * effects. The rows are the truth; what is in memory here belongs to attempts that run now.
+ * Runs downloads: turns what happens into events, records the next state, then carries out the effects. The
+ * rows are the truth; the state in memory belongs to attempts that run now.
  */
 export class Downloads {
   readonly #attempts: Attempts;
-  /** Work on each download, attempts and publishings, one after the other. */
+  /** Runs the work on each download, attempts and publishings, one after the other. */
   readonly #work = new SerialQueue();
   readonly #recovery: Recovery;
   readonly #dispatcher: Dispatcher;
   readonly #commands: DownloadCommands;
-  /** null: this server is alone. */
+  /** null: this is the only server. */
   readonly #elsewhere: ProgressElsewhere | null;
 
   constructor(private readonly options: DownloadsOptions) {
@@ -96,7 +99,7 @@ export class Downloads {
     });
   }
 
-  /** A client is there: what waits for it goes on, and what another server had begun for it. */
+  /** A client registered: its waiting downloads go on, including those that another server had started. */
   clientRegistered(clientId: string): void {
     if (!this.options.repository.servers) return this.#dispatcher.clientRegistered(clientId);
     void this.#recovery
@@ -107,14 +110,14 @@ export class Downloads {
       .then(() => this.#dispatcher.clientRegistered(clientId));
   }
 
-  /** Something waits for a client, as another server tells. */
+  /** Another server's hint: a download waits for a client. */
   waitingFor(clientId: string): void {
     if (this.options.clients.sessionOf(clientId)) this.#dispatcher.clientRegistered(clientId);
   }
 
   /**
    * Looks at what other servers changed.
-   * @param isOneGone whether one of them has ended: what it worked on is taken up
+   * @param isOneGone whether one of them has ended, so that its work is taken over
    */
   async check(isOneGone: boolean): Promise<void> {
     await this.#attempts.check();
@@ -122,54 +125,51 @@ export class Downloads {
     this.#dispatcher.lookElsewhere();
   }
 
-  /** A download is another than before, as another server tells. */
+  /** Another server's hint: a download changed. */
   checkOne(downloadId: string): Promise<void> {
     return this.#attempts.check(downloadId);
   }
 
-  /** A job lets more be started than before. */
+  /** A job now allows more downloads to start. */
   wake(): void {
     this.#dispatcher.wake();
   }
 
-  /** @throws as {@link DownloadCommands.create} */
+  /** @throws see {@link DownloadCommands.create} */
   create(order: Order): Promise<Download> {
     return this.#commands.create(order);
   }
 
-  /** @throws as {@link DownloadCommands.cancel} */
+  /** @throws see {@link DownloadCommands.cancel} */
   cancel(downloadId: string): Promise<Download> {
     return this.#commands.cancel(downloadId);
   }
 
-  /** @throws as {@link DownloadCommands.limitRate} */
+  /** @throws see {@link DownloadCommands.limitRate} */
   limitRate(downloadId: string, rateLimit: number | null): Promise<Download> {
     return this.#commands.limitRate(downloadId, rateLimit);
   }
 
-  /** @throws as {@link DownloadCommands.retry} */
+  /** @throws see {@link DownloadCommands.retry} */
   retry(downloadId: string): Promise<Download> {
     return this.#commands.retry(downloadId);
   }
 
-  /** Logs a row that was inserted, and lets the dispatcher start it. */
+  /** Logs an inserted download, and lets the dispatcher start it. */
   enqueued(download: Queued): void {
     this.#log(download).info("download queued", { file_path: download.filePath });
     this.#changed(download);
     this.#dispatcher.queued(download);
   }
 
-  /**
-   * Ends a download if it waits.
-   * @param problem why it failed; null: it is cancelled
-   */
+  /** Ends a download if it is waiting. @param problem why it fails; null: it is cancelled */
   async giveUp(downloadId: string, problem: Problem | null): Promise<void> {
     await this.#apply(downloadId, { type: "given_up", now: Date.now(), problem });
   }
 
   /**
-   * Takes down which download comes in place of one of a job that ended.
-   * @returns whether this one does, and not another
+   * Records which download takes the place of an ended one of a job.
+   * @returns false where another one takes its place
    */
   async replaceBy(downloadId: string, next: string): Promise<boolean> {
     const after = await this.#apply(downloadId, { type: "retried", as: next });
@@ -189,26 +189,26 @@ export class Downloads {
   }
 
   /**
-   * The downloads that were asked for since a time, ms since 1970, counted by status.
-   * @param sites only those of these clients; null: of all
+   * Counts downloads by status that were requested since a time, ms since 1970.
+   * @param sites only these clients; null: all
    */
   totalsSince(since: number, sites: Sites | null, inTurn: InTurn): Promise<Totals> {
     return this.options.repository.totalsSince(since, sites, inTurn);
   }
 
-  /** How many downloads of each client are under way. */
+  /** Number of unfinished downloads by client. */
   countActive(): Promise<Map<string, number>> {
     return this.options.repository.countActive();
   }
 
-  /** How many downloads this process runs now. */
+  /** Number of downloads that run in this process. */
   get runningCount(): number {
     return this.#attempts.count;
   }
 
   /**
-   * The progress of a download that runs in this process, fresher than its row; of one that another
-   * server runs, what its row shows; else undefined.
+   * Progress of a running download. In this process it is more recent than the row; for one that another
+   * server runs, it follows from the row. Else undefined.
    */
   progressOf(download: Download): Progress | undefined {
     const { progress } = this.#attempts.receiverOf(download) ?? {};
@@ -221,12 +221,12 @@ export class Downloads {
     if (jobId !== null) this.options.jobs.onChange(jobId, status);
   }
 
-  /** Begins to work: takes up what an earlier process left. */
+  /** Starts to work: takes over what an earlier process left. */
   async recover(): Promise<void> {
     await this.#recovery.start();
   }
 
-  /** Flushes what has arrived and puts everything back into the queue, for the next start. */
+  /** Flushes what has arrived, and puts all running downloads back into the queue for the next start. */
   async stop(): Promise<void> {
     this.#recovery.stop();
     await this.#dispatcher.stop();
@@ -235,8 +235,8 @@ export class Downloads {
   }
 
   /**
-   * Runs work on a download after all earlier work on it has ended: a row that waits again may be
-   * claimed before it is flushed, and what follows from it is not yet done then.
+   * Runs work on a download after all earlier work on it has ended. A row may be claimed again before the
+   * previous change is flushed, and before its effects are carried out.
    */
   #run(downloadId: string, work: () => Promise<void>): Promise<void> {
     return this.#work.run(async () => {
@@ -249,19 +249,20 @@ export class Downloads {
     }, downloadId);
   }
 
-  /** Records what an event makes of a download, then does what follows from it. */
+  /** Applies an event to a download, then carries out the effects. */
   async #apply(downloadId: string, event: DownloadEvent): Promise<Download> {
     for (;;) {
       const before = await this.get(downloadId);
       const { next, effects } = transition(before, event);
       if (next === before) return before;
       const after = await this.options.repository.replaceDownload(next, before);
-      // Somebody else changed the row in between: look again what the event means now.
+      // Somebody else changed the row: decide again from the new one.
       if (!after) continue;
       const isOther = after.status !== before.status;
       if (isOther) this.#log(after).info(`download ${after.status}`);
       if (isOther) this.#changed(after);
-      // That it was asked for again is told, but a job hears of the new one.
+      // A retried download is reported to readers of events, but not to its job, which hears of the new
+      // one.
       else if (hasEnded(after)) this.options.onChange(after);
       if (isOther && after.status === "queued") this.#dispatcher.queued(after);
       accountFor(before, after, this.options);

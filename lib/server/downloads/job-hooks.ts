@@ -1,13 +1,13 @@
 import type { Download } from "../download.ts";
 
-/** What jobs limit and hear of their downloads. */
+/** What downloads ask of their jobs, and tell them. */
 export interface JobHooks {
-  /** How many downloads of a job may run at once; 0: none may be started now. */
+  /** How many downloads of a job may run at the same time; 0: none may start now. */
   mostOf: (jobId: string) => Promise<number>;
-  /** A download of a job is new, or its status is another. */
+  /** Called when a job's download is new, or its status changed. */
   onChange: (jobId: string, status: Download["status"]) => void;
   /**
-   * A job gets another download of a client, in place of one that ended: it goes on.
+   * Continues a job for a download that replaces an ended one.
    * @param retry makes that download, once the job is open
    * @throws FdsError `job_ended`
    */

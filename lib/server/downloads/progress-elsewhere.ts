@@ -2,9 +2,9 @@ import { RateMeter } from "../../util/rate-meter.ts";
 import type { Download } from "../download.ts";
 import type { Progress } from "../transfer/incoming-stream.ts";
 
-/** How far back a pace looks, in ms: rows are looked at less often than bytes come. */
+/** Span over which a rate is measured, in ms: rows are read less often than bytes arrive. */
 const SPAN_MS = 5_000;
-/** Downloads of which the pace is remembered. */
+/** Downloads whose rates are remembered. */
 const MOST = 1_000;
 
 interface Seen {
@@ -13,9 +13,9 @@ interface Seen {
   meter: RateMeter;
 }
 
-/** The progress of downloads that other servers run, by what is seen of their rows. */
+/** Progress of downloads that other servers run, estimated from their rows. */
 export class ProgressElsewhere {
-  /** The one that was looked at the longest ago first. */
+  /** In the order in which they were last looked at, oldest first. */
   readonly #seen = new Map<string, Seen>();
 
   /** @param now ms, monotonic */

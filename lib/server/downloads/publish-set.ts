@@ -22,7 +22,7 @@ import type { Report } from "./publish.ts";
 /** Rows that are read at a time. */
 const PAGE = 1_000;
 
-/** The files and bytes of a set that arrived. */
+/** The counts and bytes of a received set. */
 export interface SetVerdict {
   /** Bytes of the files that came. */
   size: number;
@@ -39,8 +39,8 @@ export interface SetPublishing {
 
 /**
  * Publishes the files of a set.
- * @param download whose row does not say `verifying` yet
- * @returns the download as it then is: completed, unless its row was changed by somebody else
+ * @param download its row must not say `verifying` yet
+ * @returns the download as it is then: completed, unless somebody else changed its row
  * @throws FdsError `storage_full` or `storage_error`
  */
 export async function publishSet(
@@ -51,7 +51,7 @@ export async function publishSet(
   return takeName(download, verdict, Date.now(), 1, publishing);
 }
 
-/** Goes on with a publishing that was cut short: nothing is done twice. @throws as publishSet */
+/** Continues an interrupted publishing; no step is done twice. @throws see publishSet */
 export async function finishSet(
   download: Verifying & { set: SetOrder },
   publishing: SetPublishing,
@@ -109,14 +109,14 @@ async function place(
   return publishing.report({ type: "published", epoch, now: Date.now(), storedBytes });
 }
 
-/** `.md5` or `.sha256`, for the file of checksums beside a set. */
+/** Suffix of a set's file of checksums: `.md5` or `.sha256`. */
 export function suffixOf(checksum: ChecksumAlgorithm): string {
   return `.${checksum}`;
 }
 
 /**
- * The checksums of a set's files, a line each, as `md5sum` has them in the client's folder. Names in a
- * set hold nothing that would have to be escaped.
+ * The checksums of a set's files, one per line, so that `md5sum` can check them in the client's folder.
+ * Names in a set need no escaping.
  */
 async function sumsOf(
   { downloadId, checksum }: Pick<Download, "downloadId" | "checksum">,

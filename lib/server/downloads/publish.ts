@@ -17,16 +17,16 @@ import type { Storage } from "../storage/storage.ts";
  * A crash after 1 or 2 leaves a row that says what was meant: finishPublishing() goes on from it.
  */
 
-/** Records an event; gives the download as it then is. */
+/** Records an event. @returns the download as it is then */
 export type Report = (event: DownloadEvent) => Promise<Download>;
 
-/** The part of the storage that publishing uses. */
+/** The methods of the storage that publishing uses. */
 type PublishStorage = Pick<Storage, "openPart" | "openFile" | "publish">;
 
 /**
  * Publishes the verified part of a download.
- * @param verdict what was received, for a download whose row does not say `verifying` yet
- * @returns the download as it then is: completed, unless its row was changed by somebody else
+ * @param verdict what was received, where the row does not say `verifying` yet
+ * @returns the download as it is then: completed, unless somebody else changed its row
  * @throws FdsError `storage_full` or `storage_error`
  */
 export async function publish(
@@ -60,8 +60,8 @@ export async function publish(
 }
 
 /**
- * Goes on with a publishing that was cut short, by a crash or by an error of the disk. Nothing is
- * taken on trust: what lies on the disk must have the recorded digest.
+ * Continues a publishing that was interrupted by a crash or an error of the disk. Nothing is assumed: the
+ * bytes on the disk must have the recorded digest.
  * @throws FdsError `checksum_mismatch`, `storage_full` or `storage_error`
  */
 export async function finishPublishing(
@@ -76,7 +76,7 @@ export async function finishPublishing(
       const end = Math.min(published.size, offset + length);
       return published.slice(offset, end).bytes();
     });
-    // Not every step of it may have reached the disk, so it is taken again.
+    // Not every step may have reached the disk, so the name is taken once more.
     if (stored === digest && (await storage.publish(downloadId, download.savedPath, epoch))) {
       return report({ type: "published", epoch, now: Date.now() });
     }
@@ -88,12 +88,13 @@ export async function finishPublishing(
       const message = `the ${CHECKSUM_NAMES[checksum]} of what was stored is ${stored}, it was ${digest}`;
       throw new FdsError("checksum_mismatch", message);
     }
-    // That it can be read does not mean that it is on the disk.
+    // Bytes that can be read are not necessarily on the disk.
     await part.sync();
   } finally {
     await part.close();
   }
-  // A server that is not seen any more may still give it the name that the row has: no other one, then.
+  // Another server that seemed dead may still give the part the name in its row, so no other name is tried
+  // first.
   if (await storage.publish(downloadId, download.savedPath, epoch)) {
     return report({ type: "published", epoch, now: Date.now() });
   }

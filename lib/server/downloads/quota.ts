@@ -4,27 +4,29 @@ import { type Active, type Downloading, durableOffsetOf } from "../download.ts";
 import type { KeepRows } from "../keep.ts";
 import type { SpaceShortage } from "../transfer/free-space.ts";
 
-/** Most bytes in DOWNLOADS_DIR; null: as many as the disk holds. */
+/** The limits of stored bytes; null: no limit but the disk. */
 export interface Quotas {
   file: number | null;
   perClient: number | null;
   total: number | null;
 }
 
-/** A file that is over a quota. */
+/** A file that exceeds a quota. */
 export interface OverQuota extends SpaceShortage {
-  /** Whose quota it is over; null: that of all clients, or of each file. */
+  /** The client whose quota is exceeded; null: the quota of all clients, or the limit of a single file. */
   of: string | null;
 }
 
-/** For this long after its first start, in ms, a download reserves the whole size that its client says. */
+/**
+ * Time after its first start, in ms, in which a download reserves the whole size that its client states.
+ */
 const GRACE_MS = 10_000;
-/** Later it reserves what has come, and what comes in this time, in ms, at the rate that it had so far. */
+/** After that, it reserves what has come, and what will come in this time, in ms, at its rate so far. */
 const AHEAD_MS = 60_000;
 
 /**
- * How many bytes of the quota are reserved for a file that is under way. A size that a client only
- * says, without sending the bytes, takes nothing from others for long.
+ * Bytes of the quota that an unfinished file reserves. A size that a client states without sending the
+ * bytes takes nothing from others for long.
  * @param now ms since 1970
  */
 export function reservedFor(download: Active, now: number): number {
@@ -36,8 +38,8 @@ export function reservedFor(download: Active, now: number): number {
 }
 
 /**
- * Whether a file would be more than is allowed, beside what is stored and what is kept for others. One
- * that is too large for itself never fits; any other waits for room, as on a full disk.
+ * Checks whether a file exceeds a quota, given what is stored and what is reserved for others. A file that
+ * is too large by itself never fits; any other one waits for space, as on a full disk.
  * @param totalSize of the file, in bytes
  * @param now ms since 1970
  * @returns null if it may come

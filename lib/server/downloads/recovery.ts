@@ -4,33 +4,33 @@ import type { Download, Verifying } from "../download.ts";
 import type { DownloadEvent } from "../download-event.ts";
 import type { Storage } from "../storage/storage.ts";
 
-/** After an error of the database, rows that nobody works on are looked for after this time, in ms. */
+/** Delay after an error of the database until abandoned rows are looked for, in ms. */
 const TAKE_UP_AFTER_MS = 5_000;
 
 export interface RecoveryOptions {
   repository: Pick<Repository, "activeDownloads" | "servers" | "unendedAmong">;
   storage: Pick<Storage, "listParts" | "removePart" | "sets">;
-  /** Whether this process works on a download. */
+  /** Whether this process is working on a download. */
   isBusy: (downloadId: string) => boolean;
-  /** Works on a download; never rejects. */
+  /** Runs work on a download; never rejects. */
   run: (downloadId: string, work: () => Promise<void>) => Promise<void>;
-  /** Goes on with a publishing that was cut short. */
+  /** Continues an interrupted publishing. */
   finish: (download: Verifying) => Promise<void>;
   apply: (downloadId: string, event: DownloadEvent) => Promise<Download>;
-  /** More may be started than before. */
+  /** Called when more downloads may start. */
   wake: () => void;
   logOf: (download: Download) => Logger;
   logger: Logger;
 }
 
-/** Takes up downloads whose rows say that somebody works on them, when nobody does. */
+/** Takes over downloads that are active by their rows, but that nobody works on. */
 export class Recovery {
   #timer: Timer | undefined;
   #stopped = false;
 
   constructor(private readonly options: RecoveryOptions) {}
 
-  /** What another process left: bytes that no download wants are removed, the others go on. */
+  /** Recovers from an earlier process: removes bytes that no download needs, and continues the others. */
   async start(): Promise<void> {
     const { repository, storage } = this.options;
     const [parts, sets] = [await storage.listParts(), await storage.sets.list()];
@@ -45,8 +45,8 @@ export class Recovery {
   }
 
   /**
-   * A client is connected here: what another server had begun for it goes on from here. Whether that
-   * server is there or not, the client is not with it any more.
+   * Continues downloads that another server had started for a client that has registered here. Whether that
+   * server is still running or not, the client is no longer connected to it.
    */
   async takeUpOf(clientId: string): Promise<void> {
     const { servers } = this.options.repository;
@@ -57,7 +57,7 @@ export class Recovery {
     }
   }
 
-  /** Work on a download was interrupted, most often as the database gave an error: looks again later. */
+  /** Work on a download was interrupted, usually by an error of the database: looks again later. */
   retryLater(): void {
     clearTimeout(this.#timer);
     if (this.#stopped) return;
@@ -74,7 +74,7 @@ export class Recovery {
     clearTimeout(this.#timer);
   }
 
-  /** An attempt goes back to the queue, a publishing that was cut short is finished. */
+  /** Puts abandoned attempts back into the queue, and finishes interrupted publishings. */
   async takeUp(): Promise<void> {
     const { repository, isBusy, run, apply, wake, logOf } = this.options;
     const { servers } = repository;
@@ -85,7 +85,7 @@ export class Recovery {
       logOf(download).info("download taken up again", { status });
       if (status === "verifying") {
         const finishing = run(downloadId, () => this.#finish(download));
-        // A set may be half published: clients are let in once that is finished.
+        // A set may be half published, so clients are let in only after that is finished.
         if (download.set) awaited.push(finishing);
         continue;
       }

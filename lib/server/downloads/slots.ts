@@ -6,7 +6,7 @@ import {
   type Waiting,
 } from "../database/repository.ts";
 
-/** Counts free slots, beside the downloads that run: in all, of each client, and of jobs. */
+/** Counts free slots next to the running downloads: in total, by client, and by job. */
 export class Slots {
   readonly #ofJobs: Limits;
   #all = 0;
@@ -24,17 +24,17 @@ export class Slots {
       this.#take({ clientId, line }, active, own);
   }
 
-  /** True when no slot is free. */
+  /** Whether no slot is free. */
   get areTaken(): boolean {
     return this.#all >= this.limits.total;
   }
 
-  /** How many downloads of a line run. */
+  /** Number of running downloads of a line. */
   runningOf(line: Line): number {
     return this.#byLine.get(line) ?? 0;
   }
 
-  /** Whether a slot is free for a line, of some client. */
+  /** Whether a slot is free for some client of a line. */
   isFreeFor(line: Line): boolean {
     return !this.areTaken && (line === null || this.#jobs < this.#ofJobs.total);
   }
@@ -51,7 +51,7 @@ export class Slots {
     this.#take(waiting, 1, 1);
   }
 
-  /** @param own how many of them are this server's: only these take slots of all */
+  /** @param own how many of them run on this server; only these count for the total */
   #take({ clientId, line }: Waiting, count: number, own: number): void {
     this.#all += own;
     add(this.#byClient, clientId, count);

@@ -12,11 +12,14 @@ import { eventResponse, headResponse } from "./event-response.ts";
 import { type Events, subjectOf } from "./events.ts";
 import { OpenStreams } from "./open-streams.ts";
 
-/** A reader that lost its connection comes back after this time, in ms. */
+/** Delay after which a reader connects again, in ms. */
 const RETRY_MS = 1_000;
-/** Rows read at a time, which takes about a millisecond, and only as fast as the reader takes them. */
+/**
+ * Rows that are read at a time, which takes about a millisecond. They are read only as fast as the reader
+ * takes them.
+ */
 const PAGE = 25;
-/** The latest ends that a reader is told of that comes back; who needs older ones lists them. */
+/** Most ended downloads that are reported to a reader that comes back; it can list older ones. */
 const MAX_REPLAYED = 10_000;
 
 const UNENDED = ["queued", "downloading", "verifying"] as const;
@@ -33,30 +36,30 @@ export interface EventFeedsOptions {
   openCalls: OpenCalls;
   /** The jobs that have not ended, and those that ended last, as a caller sees them. */
   openJobs: (caller: Caller, inTurn: InTurn) => AsyncIterable<JobRecord>;
-  /** Where reading for one reader waits for its turn. */
+  /** Turns of reading for one reader. */
   turns: FairTurns;
   logger: Logger;
 }
 
-/** A reader of everything that a caller sees. */
+/** A reader of everything that a caller may see. */
 interface Audience {
   reader: EventReader;
   caller: Caller;
-  /** The revision of the last change that it does not hear of as it happens. */
+  /** Revision of the last change before it joined; all later changes are reported to it. */
   now: number;
 }
 
-/** What readers of events are sent: how things are, then what happens. */
+/** The feeds of events: first the present state, then each change. */
 export class EventFeeds {
   readonly #open = new OpenStreams();
 
   constructor(private readonly options: EventFeedsOptions) {}
 
   /**
-   * All clients, and all downloads that have not ended; then each change; of what the caller sees.
-   * A reader that comes back, as its Last-Event-ID tells, is also sent what ended meanwhile, the
-   * latest {@link MAX_REPLAYED} ends. The id before the first event tells from which change on it
-   * misses nothing. What cannot be an id counts as none.
+   * All clients and all unfinished downloads that the caller may see, then each change. A reader that comes
+   * back with a Last-Event-ID also gets the downloads that ended meanwhile, at most the latest {@link
+   * MAX_REPLAYED}. The id before the first event is that of a change from which on nothing is missed. An
+   * invalid id counts as none.
    * @throws FdsError `rate_limited`
    */
   all(caller: Caller, request: Request): Response {
@@ -66,8 +69,8 @@ export class EventFeeds {
   }
 
   /**
-   * One download that the caller sees, until it has ended. A reader that comes back and was told of
-   * the end is sent away, or it would come again and again.
+   * One download that the caller may see, until it has ended. A reader that comes back after it was told of
+   * the end is refused, as it would come back again and again.
    * @throws FdsError `rate_limited`
    */
   of(download: Download, caller: Caller, request: Request): Response {
@@ -95,7 +98,7 @@ export class EventFeeds {
     yield* reader.news();
   }
 
-  /** The revision from which on a reader that comes back is told of every end. */
+  /** The revision from which on a returning reader is told of every end. */
   async #sinceWhen(lastEventId: string, { caller, now }: Audience): Promise<number> {
     const { repository, turns } = this.options;
     const earliest = await turns.run(ownerOf(caller), () =>
@@ -104,7 +107,7 @@ export class EventFeeds {
     return Math.min(now, Math.max(Number(lastEventId), earliest));
   }
 
-  /** By revision, so that a reader that is lost amidst of it goes on from there. */
+  /** By revision, so that a reader that is interrupted goes on from there. */
   async *#endsSince(since: number, { caller, now }: Audience): AsyncGenerator<Uint8Array> {
     const { repository, events, turns } = this.options;
     for (let after = since, isMore = true; isMore;) {
@@ -153,7 +156,7 @@ export class EventFeeds {
     }
   }
 
-  /** Reads rows. @returns also what waited for the reader, which is older than these */
+  /** Reads rows. @returns also what waited for the reader, which is older than the rows */
   #readFor<T>({ reader, caller }: Audience, read: () => Promise<T>) {
     const { events, turns } = this.options;
     const both = async () => ({ earlier: reader.take(), found: await read() });
@@ -193,7 +196,7 @@ export class EventFeeds {
     return eventResponse(this.#watched(reader, feed, leave), reader.over, leave);
   }
 
-  /** Passes a feed on until it or its reader ends, and notes each time that the reader asks for more. */
+  /** Passes a feed on until it or its reader ends, and records each time that the reader asks for more. */
   async *#watched(
     reader: EventReader,
     feed: AsyncGenerator<Uint8Array>,
@@ -217,7 +220,7 @@ function ownerOf({ name }: Caller): string {
   return name ?? "";
 }
 
-/** Rows as events, a piece of them at a time: each reader that does not take it holds one. */
+/** Turns rows into events in small pieces, as each slow reader keeps one in memory. */
 function* eventsOf<Row>(
   rows: readonly Row[],
   eventOf: (row: Row) => string,

@@ -2,38 +2,38 @@ import type { Labels } from "../../api/labels.ts";
 import { COMMENT } from "../../util/server-sent-events.ts";
 import { areOf, type Sites } from "../access/sites.ts";
 
-/** When more bytes than this wait for a reader, it is too slow. */
+/** A reader with more waiting bytes than this is too slow. */
 const MAX_WAITING_BYTES = 512 * 1024;
 
 /**
- * No event counts as more: a set of many long patterns has over 1 MiB, which all readers share and one
- * who keeps up takes at once.
+ * Most bytes that one event counts for. A set with many long patterns has over 1 MiB, but all readers share
+ * it, and one that keeps up takes it at once.
  */
 const MAX_COUNTED_BYTES = 8 * 1024;
 
-/** About this many bytes are handed to a reader at a time: only these are its own memory. */
+/** Bytes that are handed to a reader at a time, about; only these use memory of its own. */
 export const PIECE_BYTES = 32 * 1024;
 
 const COMMENT_BYTES = new TextEncoder().encode(COMMENT);
 
-/** An event, made once for all readers. */
+/** An event that is formatted once for all readers. */
 export interface Announcement {
-  /** What it is about: a newer one takes its place where it still waits. */
+  /** What the event is about. A newer event with the same subject replaces it while it waits. */
   subject: string;
-  /** The client that the event is about; null: whoever is offered it may hear of it. */
+  /** The client that the event is about; null: any reader may get it. */
   clientId: string | null;
-  /** Its labels now, where a reader wants to know. */
+  /** The client's labels, if a reader needs them. */
   labels?: Labels;
-  /** The event as it is sent. */
+  /** The formatted event. */
   bytes: Uint8Array;
-  /** Nothing more will come about this subject. */
+  /** True: no further event about this subject will come. */
   final: boolean;
 }
 
 /**
- * What waits for one reader: about each subject only the newest, so that one who reads slowly is
- * told less often. All readers share the bytes of an event. One for whom too many bytes wait is given
- * up, and may come back: what is final is never lost, as nothing newer comes.
+ * The events that wait for one reader, only the newest of each subject, so that a slow reader gets fewer of
+ * them. All readers share the bytes of an event. A reader for whom too many bytes wait is disconnected and
+ * may come back. Final events are never lost, as nothing newer replaces them.
  */
 export class EventReader {
   readonly #waiting = new Map<string, Uint8Array>();
@@ -41,13 +41,13 @@ export class EventReader {
   #wake = Promise.withResolvers<void>();
   #ended = false;
   readonly #over = new AbortController();
-  /** It asked for more since it was last tended. */
+  /** True: it asked for more since the last check. */
   #alive = true;
 
   /**
-   * @param subject the only one it hears of, up to its end; null: all
-   * @param sites the only clients it hears of; null: all
-   * @param tokenHash of whoever reads; null: an admin did not make the token
+   * @param subject the only one that it gets events about, until its end; null: all
+   * @param sites the only clients that it gets events about; null: all
+   * @param tokenHash of the reader's token; null: not a token that an admin made
    */
   constructor(
     private readonly subject: string | null,
@@ -55,33 +55,33 @@ export class EventReader {
     readonly tokenHash: string | null = null,
   ) {}
 
-  /** True where labels decide which clients it hears of. */
+  /** Whether labels decide which clients it may see. */
   get looksAtLabels(): boolean {
     return this.sites?.selector != null;
   }
 
-  /** Whether it hears of a subject. */
+  /** Whether it gets events about a subject. */
   hears(subject: string): boolean {
     return !this.#ended && (this.subject === null || this.subject === subject);
   }
 
-  /** A key that readers with the same right share. */
+  /** A key that readers with the same access share. */
   get right(): string {
     const { sites, tokenHash } = this;
     return sites === null ? "all" : JSON.stringify([tokenHash, [...sites.ids], sites.selector]);
   }
 
-  /** True once it takes no more events. */
+  /** Whether it takes no more events. */
   get ended(): boolean {
     return this.#ended;
   }
 
-  /** Aborted when it is gone, or given up. */
+  /** Aborted when it is gone or was disconnected. */
   get over(): AbortSignal {
     return this.#over.signal;
   }
 
-  /** Lets an event wait. The reader goes on with it once it is woken. */
+  /** Adds an event to those that wait. The reader goes on after {@link wake}. */
   offer({ subject, clientId, labels, bytes, final }: Announcement): void {
     if (!this.hears(subject)) return;
     if (clientId !== null && !areOf(this.sites, clientId, labels ?? {})) return;
@@ -90,15 +90,12 @@ export class EventReader {
     else if (final && this.subject !== null) this.#ended = true;
   }
 
-  /** Lets it go on with what waits. */
+  /** Lets it go on with the waiting events. */
   wake(): void {
     if (this.#waiting.size > 0) this.#wake.resolve();
   }
 
-  /**
-   * What waits, in the order it came, perhaps nothing.
-   * @param most bytes, unless the first event has more
-   */
+  /** Takes waiting events in order. @param most bytes, unless the first event has more */
   take(most = Infinity): Uint8Array[] {
     const taken: Uint8Array[] = [];
     let left = most;
@@ -111,7 +108,7 @@ export class EventReader {
     return taken;
   }
 
-  /** What waits, piece by piece, as soon as there is something; ends when nothing more will come. */
+  /** The waiting events, in pieces, as they come; ends when no more will come. */
   async *news(): AsyncGenerator<Uint8Array> {
     while (!this.#ended || this.#waiting.size > 0) {
       if (this.#waiting.size === 0) await this.#wake.promise;
@@ -120,12 +117,12 @@ export class EventReader {
     }
   }
 
-  /** It took the last of what it was given, and asks for more. */
+  /** The reader took the last piece, and asks for more. */
   asks(): void {
     this.#alive = true;
   }
 
-  /** Called now and then: sends a comment, and gives up a reader that still has not taken the last. */
+  /** Called periodically: sends a comment, and disconnects a reader that has not taken the last piece. */
   tend(): void {
     if (this.#ended) return;
     if (!this.#alive) return this.end();
@@ -133,7 +130,7 @@ export class EventReader {
     this.#add("", COMMENT_BYTES);
   }
 
-  /** It is gone, or given up: what waits is dropped. */
+  /** Ends the reader: drops what waits. */
   end(): void {
     this.#ended = true;
     this.take();
@@ -142,7 +139,7 @@ export class EventReader {
   }
 
   #add(subject: string, bytes: Uint8Array): void {
-    // Behind the others, so that the ids of what is sent only rise.
+    // Moved to the end, so that the ids of sent events only rise.
     this.#remove(subject);
     this.#waiting.set(subject, bytes);
     this.#waitingBytes += countOf(bytes);
@@ -158,10 +155,10 @@ function countOf(bytes: Uint8Array | undefined): number {
   return Math.min(bytes?.length ?? 0, MAX_COUNTED_BYTES);
 }
 
-/** What was put together last for those who begin with these bytes. */
+/** Joined pieces by the first piece, so that readers with the same events share them. */
 const joined = new WeakMap<Uint8Array, { pieces: Uint8Array[]; whole: Uint8Array }>();
 
-/** Bytes one behind the other: once for all readers for whom the same waits. */
+/** Joins pieces, once for all readers for whom the same events wait. */
 function together(pieces: Uint8Array[]): Uint8Array {
   const [first = COMMENT_BYTES] = pieces;
   if (pieces.length <= 1) return first;

@@ -2,22 +2,22 @@ import { nextRound } from "../../util/fair-turns.ts";
 
 const HEADERS = {
   "Content-Type": "text/event-stream; charset=utf-8",
-  // Neither kept by a cache, nor held back by a proxy that compresses or collects.
+  // Must not be cached, and a proxy must neither compress nor buffer it.
   "Cache-Control": "no-cache, no-transform",
   "X-Accel-Buffering": "no",
 };
 
-/** The answer to HEAD: nobody will read the events. */
+/** The answer to HEAD, without events. */
 export function headResponse(): Response {
   return new Response(null, { headers: HEADERS });
 }
 
 /**
- * An answer that goes on: server-sent events.
- * @param feed is asked for more only when the last of it has been taken by the reader's connection
- * @param over aborted when nothing more is to be sent: a connection that has not taken the last of
- *   it is reset, as memory is held for it until then
- * @param onGone the connection is closed, or reset
+ * An answer with server-sent events.
+ * @param feed is asked for more only when the reader's connection has taken the last piece
+ * @param over aborted when nothing more is to be sent; a connection that has not taken the last piece by
+ *   then is reset, to free the memory held for it
+ * @param onGone called when the connection is closed or reset
  */
 export function eventResponse(
   feed: AsyncGenerator<Uint8Array>,
@@ -30,9 +30,9 @@ export function eventResponse(
       start(controller) {
         over.addEventListener("abort", async () => {
           onGone();
-          // Who takes what was sent asks for more in a moment, and is told the end.
+          // A reader that is taking data asks for more in a moment, and then gets the end.
           await nextRound();
-          // Without an error: the runtime would write it to the log.
+          // Without an argument, as the runtime would log the error.
           if (!isAsked) controller.error();
         });
       },

@@ -13,13 +13,13 @@ import type { Announcement, EventReader } from "./event-reader.ts";
 import type { Progress } from "../transfer/incoming-stream.ts";
 import { clientRecord, downloadRecord } from "../records/records.ts";
 
-/** How often the progress of running downloads is told, in ms. */
+/** How often progress of running downloads is reported, in ms. */
 const BEAT_MS = 200;
-/** How often every reader is sent a comment, in ms. */
+/** How often each reader gets a comment, in ms. */
 const COMMENT_MS = 15_000;
 /** Rows read at a time. */
 const PAGE = 50;
-/** Readers woken in one round of the event loop: each takes about 20 µs. */
+/** Readers woken in one round of the event loop; each takes about 20 µs. */
 const WOKEN_AT_ONCE = 50;
 
 const encoder = new TextEncoder();
@@ -30,29 +30,29 @@ export interface EventsOptions {
     "activeDownloads" | "changedSince" | "countActive" | "labelsOf" | "latestRevision"
   >;
   clients: Pick<Clients, "get">;
-  /** What is known of a download beyond its row. */
+  /** Progress of a download that is newer than its row. */
   progressOf: (download: Download) => Progress | undefined;
   logger: Logger;
 }
 
-/** What is told to those who see such sites, and show such a token. */
+/** The data of an event for readers with certain sites and token. */
 export type DataFor = (right: {
   sites: Sites | null;
   tokenHash: string | null;
 }) => Promise<unknown>;
 
 /**
- * Tells readers what happens. The rows are the truth here too: whoever changes something gives a
- * hint, and what changed is then read and put into words once, for all readers. An event's id is
- * the revision up to which every change has been told. While nobody reads, nothing is done.
+ * Reports changes to readers. The rows are the truth here too: whoever changes something gives a hint, then
+ * the changed rows are read and formatted once for all readers. The id of an event is the revision up to
+ * which every change has been reported. While nobody reads, nothing is done.
  */
 export class Events {
   readonly #readers = new Set<EventReader>();
-  /** Readers have been told of every change up to this revision. */
+  /** Revision up to which all changes have been reported. */
   #told = 0;
-  /** The downloads that run, each with the record that was told last. */
+  /** The running downloads, each with the record that was reported last. */
   readonly #running = new Map<string, { download: Download; record: DownloadRecord }>();
-  /** Ids of clients that are to be told of. */
+  /** Ids of clients to be reported. */
   readonly #clients = new Set<string>();
   readonly #turns = new SerialQueue();
   #tellingIsDue = false;
@@ -61,12 +61,12 @@ export class Events {
 
   constructor(private readonly options: EventsOptions) {}
 
-  /** How many there are now. */
+  /** Number of readers. */
   get readerCount(): number {
     return this.#readers.size;
   }
 
-  /** A hint: a download is new, or its status is another. */
+  /** A hint: a download is new, or its status changed. */
   downloadChanged(): void {
     this.#tellSoon();
   }
@@ -78,42 +78,42 @@ export class Events {
   }
 
   /**
-   * From now on the reader hears of every change.
-   * @returns the revision of the last change that it does not hear of
+   * From now on, every change is reported to the reader.
+   * @returns the revision of the last change that is not
    */
   join(reader: EventReader): Promise<number> {
     return this.inTurn(async () => {
       if (this.#readers.size > 0) await this.#tellChanges();
       else await this.#begin();
-      // It may be gone already.
+      // The reader may be gone already.
       if (!reader.ended) this.#add(reader);
       return this.#told;
     });
   }
 
-  /** The reader is gone, or has heard all that it wants. */
+  /** Removes a reader that is gone, or that needs nothing more. */
   leave(reader: EventReader): void {
     reader.end();
     this.#readers.delete(reader);
     if (this.#readers.size === 0) for (const timer of this.#timers.splice(0)) clearInterval(timer);
   }
 
-  /** Ends every reader; each may come back with the id of its last event, and misses nothing. */
+  /** Ends all readers. Each may come back with the id of its last event, and misses nothing. */
   close(): void {
     for (const reader of [...this.#readers]) this.leave(reader);
   }
 
   /**
-   * Whatever reads rows to tell of them does so in turns: nothing is told in the midst of it, and
-   * nobody hears the old after the new.
+   * Runs work that reads rows in order to report them. It is done one after the other, so that nobody gets
+   * the old state after the new one.
    */
   inTurn<T>(work: () => Promise<T>): Promise<T> {
     return this.#turns.run(work);
   }
 
   /**
-   * Tells of something else than a download or a client, where somebody hears it.
-   * @param dataFor what those with such a right are told; null: nothing. Asked once for each right
+   * Reports something other than a download or a client, if a reader wants it.
+   * @param dataFor data for readers with certain access, called once for each such access; null: nothing
    */
   async tell(event: string, subject: string, dataFor: DataFor): Promise<void> {
     if (this.#readers.size === 0) return;
@@ -134,17 +134,17 @@ export class Events {
     });
   }
 
-  /** A download in the words of an event. */
+  /** Formats a download as an event. */
   downloadEvent(download: Download, id: number): string {
     return formatEvent("download", this.#recordOf(download), id);
   }
 
-  /** @param active how many downloads of each client are under way */
+  /** @param active number of unfinished downloads by client */
   clientEvent(client: KnownClient, active: Map<string, number>, id: number): string {
     return formatEvent("client", clientRecord(client, active.get(client.clientId) ?? 0), id);
   }
 
-  /** For the first reader: looks at how things are. */
+  /** Reads the present state, for the first reader. */
   async #begin(): Promise<void> {
     const { repository } = this.options;
     this.#told = await repository.latestRevision();
@@ -212,7 +212,7 @@ export class Events {
     this.#told = download.revision;
     const known = this.#running.get(downloadId);
     if (status === "downloading" && known?.download.epoch === epoch) {
-      // Its size is known now, or its durable offset rose: progress, of which the beat tells.
+      // Only its size or durable offset changed: this is progress, which is reported periodically.
       known.download = download;
       return;
     }
@@ -259,7 +259,7 @@ export class Events {
     this.#announce({ subject: subjectOf(download), clientId, labels, bytes, final });
   }
 
-  /** Looked up for each event, as they may change at any time; where nobody asks, there are none. */
+  /** Read for each event, as labels may change at any time; empty where no reader needs them. */
   async #labelsOf(clientId: string): Promise<Labels> {
     const isAsked = [...this.#readers].some((reader) => reader.looksAtLabels);
     return isAsked ? this.options.repository.labelsOf(clientId) : {};
@@ -269,7 +269,7 @@ export class Events {
     for (const reader of this.#readers) reader.offer(announcement);
   }
 
-  /** However many readers there are, whatever else is due gets its turn between some of them. */
+  /** Wakes the readers in groups, so that other work is done in between, however many readers there are. */
   async #wakeReaders(): Promise<void> {
     let woken = 0;
     for (const reader of this.#readers) {
@@ -283,7 +283,7 @@ export class Events {
   }
 }
 
-/** What a download's announcements are about. */
+/** The subject of a download's events. */
 export function subjectOf(download: Download): string {
   return `download/${download.downloadId}`;
 }

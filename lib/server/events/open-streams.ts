@@ -1,18 +1,18 @@
 import { FdsError } from "../../protocol/errors.ts";
 
-/** Most streams of events at once: of one token, and in all. */
+/** Most open event streams: of one token, and in all. */
 const MAX_OF_TOKEN = 200;
 const MAX_IN_ALL = 1_000;
 
-/** Counts the streams of events that are open: each holds memory for who reads it. */
+/** Counts open event streams, as each one holds memory for its reader. */
 export class OpenStreams {
-  /** By the name of the token. */
+  /** By name of the token. */
   readonly #ofToken = new Map<string | null, number>();
   #inAll = 0;
 
   /**
-   * Counts one more.
-   * @returns to be called when it has ended; it does nothing the second time
+   * Counts a stream.
+   * @returns to be called when it has ended; further calls do nothing
    * @throws FdsError `rate_limited` when there are too many
    */
   add(token: string | null): () => void {

@@ -6,10 +6,10 @@ import { clientNotFound } from "../clients/clients.ts";
 import type { Client, Repository } from "../database/repository.ts";
 import type { Selection } from "../job.ts";
 
-/** Clients that are looked at before others have their turn. */
+/** Clients that are read before others get their turn. */
 const PAGE = 200;
 
-/** The clients that a selection is for. */
+/** The clients that a selection means. */
 export class Choice {
   readonly #chosen: Chosen;
   readonly #unknown: Set<string>;
@@ -22,11 +22,11 @@ export class Choice {
     this.#unknown = new Set(this.#chosen.named);
   }
 
-  /** Those that somebody sees, some at a time. @param sites null: all */
+  /** Those that a caller may see, in batches. @param sites null: all */
   async *clients(sites: Sites | null): AsyncGenerator<Client[]> {
     const chosen = this.#chosen;
     const ids = chosen.isOfNamesAlone ? { are: "in" as const, ids: chosen.named } : undefined;
-    // Where ids are named, clients with other labels are read too: an id without a client is an error.
+    // With named ids, clients with other labels are read too, as an id without a client is an error.
     const selector = chosen.named.size > 0 ? undefined : (chosen.selector ?? undefined);
     for (let after: string | undefined, isMore = true; isMore;) {
       const page = await this.repository.listClients({ after, ids, sites, selector, limit: PAGE });
@@ -40,7 +40,7 @@ export class Choice {
     }
   }
 
-  /** That each id that was named was seen. @throws FdsError `client_not_found` */
+  /** Checks that each named id was found. @throws FdsError `client_not_found` */
   async requireKnown(): Promise<void> {
     for (const clientId of this.#unknown) {
       const isThere = (await this.repository.getClient(clientId)) !== null;

@@ -6,7 +6,7 @@ import type { DataFor, Events } from "../events/events.ts";
 import type { Job, JobRows } from "../job.ts";
 import { jobRecord, mayChange } from "../records/jobs.ts";
 
-/** Jobs that a reader of events is told of at first, beside those that have not ended. */
+/** Number of ended jobs in the first events of a reader, besides those that have not ended. */
 const LATEST = 50;
 
 export interface JobEventsOptions {
@@ -15,7 +15,7 @@ export interface JobEventsOptions {
   logger: Logger;
 }
 
-/** Jobs in the words of events, to each reader what it may see. */
+/** Events about jobs, for each reader with what it may see. */
 export class JobEvents {
   readonly #rows: JobRows;
 
@@ -23,7 +23,7 @@ export class JobEvents {
     this.#rows = options.rows;
   }
 
-  /** Tells of a job, as it is by then. */
+  /** Reports a job in its state at the time of sending. */
   tell({ jobId }: Pick<Job, "jobId">): void {
     const { events, logger } = this.options;
     const dataFor: DataFor = async (right) => {
@@ -35,7 +35,7 @@ export class JobEvents {
       .catch((error: unknown) => logger.error("a job could not be told of", {}, error));
   }
 
-  /** The jobs that have not ended, and the latest ones, as a caller sees them. */
+  /** The jobs that have not ended, and the latest others, as a caller sees them. */
   async *latest(caller: Caller, inTurn: InTurn): AsyncGenerator<JobRecord> {
     const { sites, tokenHash } = caller;
     const seenBy = sites && { sites, tokenHash };

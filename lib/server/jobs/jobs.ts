@@ -20,21 +20,21 @@ export interface JobsOptions {
   repository: Pick<Repository, "access" | "getClient" | "jobs" | "listClients" | "servers">;
   clients: Pick<Clients, "isConnected">;
   downloads: Downloads;
-  /** A job is another than before, or its downloads are; at most 4 times a second for each. */
+  /** Called when a job or its downloads changed, at most 4 times a second for each job. */
   onChange: (job: Job) => void;
   logger: Logger;
 }
 
-/** Delay after an error of the database until work on a job is done again, in ms. */
+/** Delay after an error of the database until work on a job is tried again, in ms. */
 const AGAIN_AFTER_MS = 5_000;
 
-/** Longest time until a call that changes the downloads of a job is answered, in ms. */
+/** Longest wait of a call for the downloads of its job to be changed, in ms. */
 const LONGEST_ANSWER_MS = 2_000;
 
-/** Where several servers make jobs, one that is not made after this time, in ms, will not be. */
+/** Age of an unpublished job, in ms, after which no server is still making it. */
 const DRAFT_MS = 600_000;
 
-/** What can be changed of a job; what is not given stays. */
+/** Changes of a job; absent fields stay as they are. */
 export interface JobChange {
   /** ms since 1970; null: never. */
   expiresAt?: number | null | undefined;
@@ -42,8 +42,8 @@ export interface JobChange {
 }
 
 /**
- * Requests to many clients. A job is its row, its members and their downloads. {@link Settling} brings the
- * downloads to what the row asks for; `status.ts` says what the downloads make of the row.
+ * Requests to many clients. A job is its row, its members and their downloads. {@link Settling} changes the
+ * downloads to what the row asks for; `status.ts` computes the row's status from the downloads.
  */
 export class Jobs implements JobHooks {
   readonly #rows: JobRows;
@@ -73,14 +73,14 @@ export class Jobs implements JobHooks {
     });
   }
 
-  /** The clients that a job would be for. @throws as {@link create} */
+  /** The clients that a job would be for. @throws see {@link create} */
   choose(order: NewJob, caller: Caller): Promise<string[]> {
     return this.#making.choose(order, caller);
   }
 
   /**
    * Makes a job. Its downloads are made afterwards.
-   * @param key of the request, which makes one job however often it is sent
+   * @param key of the request, which makes only one job however often it is sent
    * @throws FdsError `client_not_found`, `invalid_request`, `idempotency_conflict`
    */
   async create(order: NewJob, caller: Caller, key: string | null): Promise<Job> {
@@ -88,7 +88,7 @@ export class Jobs implements JobHooks {
     return isNew ? this.#begin(job) : job;
   }
 
-  /** Makes the job of a schedule's time, as far as it is not there yet. */
+  /** Makes the job of a schedule's time, as far as it does not exist yet. */
   async createFor(plan: JobPlan, clientIds: readonly string[], origin: JobOrigin): Promise<Job> {
     return this.#begin(await this.#making.write(plan, clientIds, origin));
   }
@@ -113,12 +113,12 @@ export class Jobs implements JobHooks {
     return this.#rows.list(filter);
   }
 
-  /** @param sites only of these clients; null: of all */
+  /** @param sites only these clients; null: all */
   totals(jobId: string, sites: Sites | null): Promise<JobTotals> {
     return this.#rows.totals(jobId, sites);
   }
 
-  /** Ends a job, and each download that has not ended. @throws FdsError `job_not_found`, `job_ended` */
+  /** Ends a job and all its unfinished downloads. @throws FdsError `job_not_found`, `job_ended` */
   async cancel(jobId: string): Promise<Job> {
     await this.#change(jobId, (job) => {
       requireOpen(job);
@@ -128,7 +128,7 @@ export class Jobs implements JobHooks {
     return this.get(jobId);
   }
 
-  /** Nothing more is started; what runs may end. @throws FdsError `job_not_found`, `job_ended` */
+  /** Starts nothing more; running downloads may end. @throws FdsError `job_not_found`, `job_ended` */
   pause(jobId: string): Promise<Job> {
     return this.#change(jobId, (job) => ({ ...requireOpen(job), status: "paused" }));
   }
@@ -141,7 +141,7 @@ export class Jobs implements JobHooks {
   }
 
   /**
-   * Asks again for what ended so, of the newest download of each client; reopens a job that ended.
+   * Asks again for the newest downloads that ended with one of these statuses; reopens an ended job.
    * @throws FdsError `job_not_found`; `job_ended` when it expired
    */
   async rerun(jobId: string, statuses: Rerun["statuses"]): Promise<Job> {
@@ -178,13 +178,13 @@ export class Jobs implements JobHooks {
     return job;
   }
 
-  /** Begins to work. Clients may come meanwhile. */
+  /** Starts to work. Clients may come meanwhile. */
   async recover(): Promise<void> {
     await this.#rows.dropDrafts(Date.now() - (this.options.repository.servers ? DRAFT_MS : 0));
     return this.takeUp();
   }
 
-  /** Takes up what another process left. */
+  /** Takes over what another process left. */
   async takeUp(): Promise<void> {
     for (const { jobId } of await this.#rows.open()) this.#settleSoon(jobId);
     for (const job of await this.#rows.continuous()) {
@@ -193,12 +193,12 @@ export class Jobs implements JobHooks {
     await this.#watch.scheduleExpiry();
   }
 
-  /** A client registered, or has other labels: it joins the jobs that it belongs to from now on. */
+  /** A client registered or its labels changed: it joins the jobs that it now belongs to. */
   clientSeen(clientId: string): void {
     this.#inBackground(() => this.#membership.consider(clientId), clientId);
   }
 
-  /** A token is good no more: its continuous jobs wait for somebody to look at them. */
+  /** A token has ended: its continuous jobs are paused until somebody resumes them. */
   async tokenEnded(tokenHash: string): Promise<void> {
     for (const job of await this.#rows.continuous()) {
       if (job.createdWith === tokenHash) await this.pause(job.jobId);
@@ -223,7 +223,7 @@ export class Jobs implements JobHooks {
     const job = await this.#change(jobId, (before) => {
       requireTime(before);
       if (!isEnded(before)) return before;
-      // An open rerun keeps the job from ending again before the new download is there.
+      // The open rerun keeps the job from ending again before the new download exists.
       const rerun = { statuses: [], before: "" };
       return { ...before, status: "running", endedAt: null, rerun, unsettled: true };
     });
@@ -234,7 +234,7 @@ export class Jobs implements JobHooks {
     }
   };
 
-  /** Compare and set, until no other change came first. */
+  /** Compare and set, repeated while other changes come first. */
   async #change(jobId: string, make: (job: Job) => Job): Promise<Job> {
     for (;;) {
       const before = await this.get(jobId);
@@ -255,7 +255,10 @@ export class Jobs implements JobHooks {
     this.#watch.downloadChanged(job.jobId);
   }
 
-  /** Brings a job to what its row says, also where that changes meanwhile; once at a time for each job. */
+  /**
+   * Changes the downloads of a job to what its row says, even if the row changes meanwhile. It runs once at
+   * a time for each job.
+   */
   #settle(jobId: string): Promise<void> {
     return this.#work.run(async () => {
       for (;;) {
@@ -268,7 +271,7 @@ export class Jobs implements JobHooks {
     }, jobId);
   }
 
-  /** Settles a job before its call is answered, unless it takes long: then it goes on afterwards. */
+  /** Settles a job before its call is answered. If it takes long, it goes on after the answer. */
   async #settleAWhile(jobId: string): Promise<void> {
     const settled = Promise.withResolvers<void>();
     const timer = setTimeout(settled.resolve, LONGEST_ANSWER_MS);
@@ -284,7 +287,7 @@ export class Jobs implements JobHooks {
     this.#inBackground(() => this.#settle(jobId), jobId);
   }
 
-  /** After an error of the database it is done again. */
+  /** Runs work in the background, and again after an error of the database. */
   #inBackground(work: () => Promise<void>, about: string): void {
     work().catch((error: unknown) => {
       if (this.#stopped) return;

@@ -5,9 +5,9 @@ import { isDated } from "../download.ts";
 import type { Job } from "../job.ts";
 
 /**
- * The local times that dates in a job's paths stand for: of the time of its schedule, or of the moment at
- * which it was asked for, at each of some clients.
- * @returns null for each, where its paths have no dates
+ * The local times for the dates in a job's paths, by client: the time of its schedule, or the time when the
+ * job was requested.
+ * @returns null for each client, where the paths have no dates
  */
 export async function localTimes(
   { order, createdAt, occurrence }: Pick<Job, "createdAt" | "occurrence" | "order">,

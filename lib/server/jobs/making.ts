@@ -7,19 +7,19 @@ import type { Repository } from "../database/repository.ts";
 import type { IdempotencyKey, Job, JobPlan } from "../job.ts";
 import { Choice } from "./choice.ts";
 
-/** Time for which an idempotency key stands for its request, in ms. */
+/** How long an idempotency key is remembered, in ms. */
 const KEY_LIFETIME_MS = 24 * 3_600_000;
 
-/** Clients that are added before others have their turn. */
+/** Clients that are added before others get their turn. */
 const PAGE = 200;
 
 /** What an operator asks for. */
 export interface NewJob extends JobPlan {
-  /** The whole request, to know it again. */
+  /** The whole request, to recognize a repetition. */
   request: unknown;
 }
 
-/** What is settled of a job before it is written down. */
+/** The fields of a job that are known before it is written. */
 export interface JobOrigin extends Pick<
   Job,
   "createdBy" | "createdWith" | "expiresAt" | "jobId" | "occurrence"
@@ -27,7 +27,7 @@ export interface JobOrigin extends Pick<
   now: number;
 }
 
-/** Makes jobs: chooses their clients, and writes them down. */
+/** Makes jobs: chooses their clients, and writes the rows. */
 export class JobMaking {
   readonly #byKey = new SerialQueue();
 
@@ -36,7 +36,7 @@ export class JobMaking {
   ) {}
 
   /**
-   * The clients that an order is for, of those that the caller sees.
+   * The clients that an order is for, among those that the caller may see.
    * @throws FdsError `client_not_found`, `invalid_request`
    */
   async choose({ selection, membership }: NewJob, caller: Caller): Promise<string[]> {
@@ -50,7 +50,7 @@ export class JobMaking {
     throw new FdsError("invalid_request", '"clients": names no client that is there');
   }
 
-  /** @returns the job of an earlier request, where the key is that of one */
+  /** @returns the job of an earlier request with the same key, if there is one */
   create(order: NewJob, caller: Caller, key: string | null): Promise<{ job: Job; isNew: boolean }> {
     if (key === null) return this.#create(order, caller, Bun.randomUUIDv7());
     const owner = caller.tokenHash ?? caller.name ?? "";
@@ -66,7 +66,7 @@ export class JobMaking {
     if (known) requireSame(known, bodyHash);
     const job = known && (await jobs.get(known.jobId));
     if (job) return { job, isNew: false };
-    // A request that is refused leaves its key free.
+    // Checked first, so that a refused request does not use its key.
     await this.choose(order, caller);
     const key = { ...by, bodyHash, jobId: Bun.randomUUIDv7(), createdAt };
     const taken = await jobs.takeKey(key, since);
@@ -89,7 +89,7 @@ export class JobMaking {
     return { job, isNew: true };
   }
 
-  /** Writes a job down, as far as it is not yet there: this may be done again after a crash. */
+  /** Writes a job, as far as it does not exist yet. It may be repeated after a crash. */
   async write(
     plan: JobPlan,
     clientIds: readonly string[],
@@ -124,7 +124,7 @@ function requireSame(known: IdempotencyKey, bodyHash: string): void {
   );
 }
 
-/** The hash of a request. The order of its fields makes no difference. */
+/** The hash of a request. The order of its fields does not matter. */
 function hashOf(request: unknown): string {
   return createHash("sha256")
     .update(JSON.stringify(sorted(request)))

@@ -6,7 +6,7 @@ import type { Client, Repository } from "../database/repository.ts";
 import type { Job } from "../job.ts";
 import { hasExpired } from "./status.ts";
 
-/** Clients that are looked at before others have their turn. */
+/** Clients that are read before others get their turn. */
 const PAGE = 200;
 
 export interface MembershipOptions {
@@ -16,13 +16,13 @@ export interface MembershipOptions {
 }
 
 /**
- * Which clients join continuous jobs. It is judged by the rows: when a client registers or is labelled,
- * and at a start, so that nothing is forgotten where the server was ended in between.
+ * Adds clients to continuous jobs. It decides by the rows: when a client registers or its labels change,
+ * and at the start, to make up for what an earlier process did not finish.
  */
 export class Membership {
   constructor(private readonly options: MembershipOptions) {}
 
-  /** A client joins each job that it belongs to now. */
+  /** Adds a client to each job that it now belongs to. */
   async consider(clientId: string): Promise<void> {
     const { repository } = this.options;
     const jobs = await repository.jobs.continuous();
@@ -31,7 +31,7 @@ export class Membership {
     if (client) for (const job of jobs) await this.#consider(job, [client]);
   }
 
-  /** Every client joins a job that it belongs to now. */
+  /** Adds every client to a job that now belongs to it. */
   async sweep(job: Job): Promise<void> {
     const { repository } = this.options;
     for (let after: string | undefined, isMore = true; isMore;) {

@@ -2,18 +2,18 @@ import { FdsError } from "../../protocol/errors.ts";
 import type { Job } from "../job.ts";
 import { hasExpired, isEnded } from "./status.ts";
 
-/** The answer to an id that no job has, or none that the caller sees. */
+/** The answer for an id without a job, or with one that the caller may not see. */
 export function jobNotFound(): FdsError {
   return new FdsError("job_not_found", "There is no job with this id");
 }
 
-/** That a job has not ended. @throws FdsError `job_ended` */
+/** Checks that a job has not ended. @throws FdsError `job_ended` */
 export function requireOpen(job: Job): Job {
   if (isEnded(job)) throw new FdsError("job_ended", `The job is ${job.status} already`);
   return job;
 }
 
-/** That a job has not expired. @throws FdsError `job_ended` */
+/** Checks that a job has not expired. @throws FdsError `job_ended` */
 export function requireTime(job: Job): Job {
   if (!hasExpired(job, Date.now())) return job;
   throw new FdsError("job_ended", "The job has expired, set a later expires_at first");

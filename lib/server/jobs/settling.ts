@@ -13,8 +13,8 @@ import { isOver } from "./status.ts";
 const BATCH = 200;
 
 /**
- * Downloads that are changed before one flush of all. Once it is done, the rest of the work on them comes
- * in one round of the event loop: on 200 of them that took over 20 ms.
+ * Downloads that are changed before one flush. After the flush, the rest of the work on them comes in one
+ * round of the event loop; with 200 of them that took over 20 ms.
  */
 const FLUSHED_AT_ONCE = 50;
 
@@ -28,9 +28,9 @@ export interface SettlingOptions {
 }
 
 /**
- * Brings the downloads of a job to what its row says: makes those that are missing, asks again, gives
- * up what waits. Each step is one conditional statement and may be done again, so that it goes on after
- * a crash between any two of them.
+ * Changes the downloads of a job to what its row says: makes missing ones, retries, and ends waiting ones.
+ * Each step is one conditional statement that may be repeated, so it goes on after a crash between any two
+ * steps.
  */
 export class Settling {
   constructor(private readonly options: SettlingOptions) {}
@@ -50,7 +50,7 @@ export class Settling {
       try {
         await downloads.cancel(downloadId);
       } catch (error) {
-        // It may end just then by itself.
+        // It may have ended by itself just now.
         const hasEnded = error instanceof FdsError && error.code === "download_already_ended";
         if (!hasEnded) throw error;
       }
@@ -77,7 +77,7 @@ export class Settling {
     }
   }
 
-  /** Makes the downloads of some members, unless they have one. */
+  /** Makes the downloads of some members, except for those that have one. */
   async make(job: Job, clientIds: readonly string[]): Promise<void> {
     if (clientIds.length === 0) return;
     const { rows, repository, downloads, clients } = this.options;
@@ -125,7 +125,7 @@ export class Settling {
 
   /**
    * Does something with each download of a job that is over. A retry opens its job before it makes its
-   * download, so whether the job is still over is asked after each batch was read.
+   * download, so after each batch was read, it checks that the job is still over.
    */
   #eachOfEnded(
     job: Job,
@@ -139,8 +139,8 @@ export class Settling {
   }
 
   /**
-   * Does something with each of a job's newest downloads that has a status, some at once.
-   * @param goesOn asked after some were read, and before something is done with them
+   * Does something with each of a job's newest downloads with a status, several at a time.
+   * @param goesOn asked after a batch was read, before anything is done with it
    */
   async #each(
     { jobId }: Job,
@@ -167,7 +167,7 @@ export class Settling {
   }
 }
 
-/** Whether work is to be done on the downloads of a job that was settled before. */
+/** Whether the downloads of a job that was settled before need work again. */
 export function isToSettle(job: Job, queued: number, now: number): boolean {
   return job.unsettled || (queued > 0 && isOver(job, now));
 }

@@ -1,11 +1,11 @@
 import type { Job, JobStatus, JobTotals } from "../job.ts";
 
 /*
- * What a job's downloads make of it. An operator runs, pauses and cancels it, and too many failures
- * stop it; that it is completed or failed follows from its downloads.
+ * The status of a job. Operators run, pause and cancel it, and too many failures stop it; whether it is
+ * completed or failed follows from its downloads.
  */
 
-/** Whether the job's time is over: what waits then is not started any more. */
+/** Whether the job has expired, so that waiting downloads are no longer started. */
 export function hasExpired({ expiresAt }: Pick<Job, "expiresAt">, now: number): boolean {
   return expiresAt !== null && expiresAt <= now;
 }
@@ -15,12 +15,12 @@ export function isEnded({ status }: Pick<Job, "status">): boolean {
   return status !== "running" && status !== "paused";
 }
 
-/** Whether none of its downloads is to be started any more. */
+/** Whether no more of its downloads may start. */
 export function isOver(job: Pick<Job, "status" | "expiresAt">, now: number): boolean {
   return job.status === "cancelled" || job.status === "stopped" || hasExpired(job, now);
 }
 
-/** The status of a job whose downloads add up to this. */
+/** The status of a job with these totals. */
 export function statusOf(job: Job, { total, counts }: JobTotals, now: number): JobStatus {
   if (job.status === "cancelled" || job.status === "stopped") return job.status;
   const isUnended = counts.queued + counts.downloading + counts.verifying > 0;
@@ -31,7 +31,7 @@ export function statusOf(job: Job, { total, counts }: JobTotals, now: number): J
   return counts.completed === total ? "completed" : "failed";
 }
 
-/** Whether so many downloads failed that no other one is to be started. */
+/** Whether so many downloads failed that no other may start. */
 export function hasToStop({ status, stopWhen }: Job, { counts }: JobTotals): boolean {
   if (stopWhen === null || isEnded({ status })) return false;
   const tried = counts.completed + counts.failed;

@@ -6,32 +6,32 @@ import { hasExpired, hasToStop, isEnded, statusOf } from "./status.ts";
 /** Shortest time between two looks at a job, and between two events about it, in ms. */
 const LOOK_EVERY_MS = 250;
 
-/** Longest time between two events about a job while bytes flow, in ms. */
+/** Longest time between two events about a job while bytes arrive, in ms. */
 const PROGRESS_EVERY_MS = 1_000;
 
 /** Delay of the next try after an error of the database, in ms. */
 const AGAIN_AFTER_MS = 5_000;
 
-/** Longest wait of a timer, in ms: the clock may be set meanwhile. */
+/** Longest timer, in ms, as the clock may be set meanwhile. */
 const LONGEST_WAIT_MS = 60_000;
 
 export interface JobWatchOptions {
   rows: JobRows;
   settle: (jobId: string) => Promise<void>;
-  /** A job lets its downloads start again. */
+  /** Called when a job lets its downloads start again. */
   wake: () => void;
   onChange: (job: Job) => void;
   logger: Logger;
 }
 
-/** When a job is looked at. Times are of `performance.now`. */
+/** The looks at a job. Times are those of `performance.now`. */
 class Look {
   at = -Infinity;
   toldAt = -Infinity;
   timer: Timer | undefined;
   isRunning = false;
   isWanted = false;
-  /** A download failed since the last one. */
+  /** True: a download failed since the last look. */
   hasFailed = false;
 
   get isIdle(): boolean {
@@ -43,22 +43,22 @@ class Look {
 const MOST_REMEMBERED = 1_000;
 
 /**
- * Looks at jobs whose downloads changed: what their statuses make of the job is recorded, and told.
- * Wakes when a job expires.
+ * Looks at jobs whose downloads changed: computes their status, records it, and reports it. It also wakes
+ * when a job expires.
  */
 export class JobWatch {
   readonly #looks = new Map<string, Look>();
   #expiryTimer: Timer | undefined;
-  /** The time up to which expired jobs were settled, ms since 1970. */
+  /** The time up to which expired jobs have been settled, ms since 1970. */
   #expiredUpTo = Date.now();
   #stopped = false;
 
   constructor(private readonly options: JobWatchOptions) {}
 
   /**
-   * A job, or one of its downloads, is another than before.
-   * @param hasFailed a download failed: where that may stop the job, it is looked at at once
-   * @param after so many ms
+   * A job or one of its downloads changed.
+   * @param hasFailed a download failed, so a job that may have to stop is looked at without delay
+   * @param after delay in ms
    */
   downloadChanged(jobId: string, { hasFailed = false, after = 0 } = {}): void {
     if (this.#stopped) return;
@@ -76,7 +76,7 @@ export class JobWatch {
     else this.#look(jobId, look);
   }
 
-  /** Waits for the next job that expires. */
+  /** Waits until the next job expires. */
   async scheduleExpiry(): Promise<void> {
     try {
       const at = await this.options.rows.nextExpiry(this.#expiredUpTo);
@@ -104,7 +104,7 @@ export class JobWatch {
       for (const job of open.filter((one) => hasExpired(one, now) && isNew(one))) {
         await this.options.settle(job.jobId);
       }
-      // A clock that is put back makes no job expire a second time.
+      // If the clock is put back, no job expires a second time.
       this.#expiredUpTo = Math.max(this.#expiredUpTo, now);
     } catch (error) {
       this.#report(error);
@@ -144,7 +144,7 @@ export class JobWatch {
     else if (after !== null) this.downloadChanged(jobId, { after });
   }
 
-  /** @returns after how many ms to look again, whatever happens; null: when something does */
+  /** @returns delay in ms until the next look, whatever happens; null: look when something happens */
   async #judge(jobId: string, look: Look): Promise<number | null> {
     const { rows, logger } = this.options;
     const { hasFailed } = look;

@@ -3,7 +3,7 @@ import { FdsError } from "../../protocol/errors.ts";
 import type { Entry, Listing } from "../transfer/listing-receiver.ts";
 import { isoTime } from "./records.ts";
 
-/** A page of a client's folder as REST shows it. @param path as asked for; null: the roots */
+/** A page of a client's folder as REST shows it. @param path as requested; null: the roots */
 export function fileListRecord(
   clientId: string,
   path: string | null,
@@ -19,10 +19,7 @@ export function fileListRecord(
   };
 }
 
-/**
- * The name behind which a page goes on.
- * @throws FdsError `invalid_request` for what is no cursor
- */
+/** The name after which a page continues. @throws FdsError `invalid_request` for an invalid cursor */
 export function nameOf(cursor: string): string {
   const name = Buffer.from(cursor, "base64url").toString();
   if (name !== "" && Buffer.from(name).toString("base64url") === cursor) return name;
@@ -33,7 +30,7 @@ function fileRecord(path: string | null, { name, type, size, mtime_ms }: Entry):
   return { name, path: pathIn(path, name), type, size, modified_at: isoTime(mtime_ms) };
 }
 
-/** The roots are named by their whole paths; "." is the first of them. */
+/** A root is named by its whole path; "." means the first one. */
 function pathIn(folder: string | null, name: string): string {
   if (folder === null || folder === ".") return name;
   return folder.endsWith("/") ? folder + name : `${folder}/${name}`;

@@ -3,7 +3,7 @@ import type { Caller } from "../access/caller.ts";
 import type { Job, JobTotals } from "../job.ts";
 import { isoTime } from "./records.ts";
 
-/** A job as REST shows it to somebody. @param totals of what they see */
+/** A job as REST shows it to a caller. @param totals of the clients that the caller may see */
 export function jobRecord(
   job: Job,
   totals: JobTotals,
@@ -49,7 +49,7 @@ export function keepRecord({ keep }: Pick<Job, "keep">): JobRecord["keep"] {
   );
 }
 
-/** Whether somebody may change a job or a schedule: whoever sees all sites, or made it. */
+/** Whether a caller may change a job or a schedule: one who may see all sites, or who made it. */
 export function mayChange(
   { createdWith }: Pick<Job, "createdWith">,
   { sites, tokenHash }: Pick<Caller, "sites" | "tokenHash">,
@@ -57,7 +57,7 @@ export function mayChange(
   return sites === null || (tokenHash !== null && tokenHash === createdWith);
 }
 
-/** Ids of sites that somebody else named are told to nobody who may not see them. */
+/** The selection, without ids that somebody else named and that the caller may not see. */
 export function clientsFor(
   { selection, createdWith }: Pick<Job, "createdWith" | "selection">,
   viewer: Pick<Caller, "sites" | "tokenHash">,
@@ -78,7 +78,7 @@ const UNITS = [
   ["s", 1_000],
 ] as const;
 
-/** As requests say it: the largest unit of which it is a whole number. @param ms whole seconds */
+/** A duration as in requests, in the largest unit that divides it. @param ms whole seconds */
 export function durationOf(ms: number): string {
   const [unit, size] = UNITS.find(([, length]) => ms % length === 0) ?? ["s", 1_000];
   return `${Math.round(ms / size)}${unit}`;

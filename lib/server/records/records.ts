@@ -9,7 +9,7 @@ import { timeZoneOf } from "../clients/time-zone.ts";
 import { type Download, durableOffsetOf, resolvedPath, resolvedSet } from "../download.ts";
 import type { Progress } from "../transfer/incoming-stream.ts";
 
-/** A download as REST shows it. `progress`, where there is some, is fresher than the row. */
+/** A download as REST shows it. `progress`, if given, is newer than the row. */
 export function downloadRecord(download: Download, progress?: Progress): DownloadRecord {
   const { source } = download;
   const running = download.status === "downloading";
@@ -84,7 +84,7 @@ export function clientRecord(client: KnownClient, activeDownloads: number): Clie
   };
 }
 
-/** An API token as REST shows it: without what it is known by. */
+/** An API token as REST shows it, without its hash. */
 export function tokenRecord(token: ApiToken): TokenRecord {
   return {
     name: token.name,
@@ -98,7 +98,7 @@ export function tokenRecord(token: ApiToken): TokenRecord {
   };
 }
 
-/** An enrolment key as REST shows it: without what it is known by. */
+/** An enrolment key as REST shows it, without its hash. */
 export function enrolmentKeyRecord(key: EnrolmentKey): EnrolmentKeyRecord {
   return {
     name: key.name,
@@ -114,7 +114,7 @@ export function enrolmentKeyRecord(key: EnrolmentKey): EnrolmentKeyRecord {
   };
 }
 
-/** A row of the audit log, as REST shows it. */
+/** A row of the audit as REST shows it. */
 export function auditRecord(row: AuditRow): AuditRecord {
   return {
     audit_id: row.auditId,
@@ -132,7 +132,7 @@ export function auditRecord(row: AuditRow): AuditRecord {
   };
 }
 
-/** Now, while it runs; on average, once it is completed. */
+/** The present rate while it runs; the average once it is completed. */
 function bytesPerSecond(download: Download, progress: Progress | undefined): number | null {
   if (download.status === "downloading") {
     return progress?.bytesPerSecond == null ? null : Math.round(progress.bytesPerSecond);
@@ -142,12 +142,12 @@ function bytesPerSecond(download: Download, progress: Progress | undefined): num
   return Math.round(download.source.totalSize / seconds);
 }
 
-/** Whole chunks; the last one of a file is often shorter. */
+/** Number of chunks; the last one is usually shorter. */
 function chunks(bytes: number, totalSize: number | null, chunkSize: number): number {
   return bytes === totalSize ? Math.ceil(bytes / chunkSize) : Math.floor(bytes / chunkSize);
 }
 
-/** With one digit; 100 only when nothing is missing. */
+/** With one decimal; 100 only when nothing is missing. */
 function percent(bytes: number, totalSize: number): number {
   return totalSize === 0 ? 100 : Math.floor((bytes / totalSize) * 1000) / 10;
 }

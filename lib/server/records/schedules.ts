@@ -5,15 +5,15 @@ import type { Delivery, DeliveryCounts, Schedule } from "../schedule.ts";
 import { clientsFor, durationOf, keepRecord } from "./jobs.ts";
 import { isoTime } from "./records.ts";
 
-/** How a schedule stands. */
+/** The state of a schedule. */
 export interface ScheduleStanding {
-  /** ms since 1970; null: it has no next time. */
+  /** Its next time, ms since 1970; null: none. */
   nextAt: number | null;
-  /** Counts of the latest time, of the sites that the viewer sees. */
+  /** Counts of its latest time, for the sites that the caller may see. */
   latest: DeliveryCounts | null;
 }
 
-/** A schedule as REST shows it to somebody. */
+/** A schedule as REST shows it to a caller. */
 export function scheduleRecord(
   schedule: Schedule,
   { nextAt, latest }: ScheduleStanding,
@@ -42,7 +42,7 @@ export function scheduleRecord(
   };
 }
 
-/** What is expected of a client, as REST shows it. */
+/** A delivery as REST shows it. */
 export function deliveryRecord(delivery: Delivery): DeliveryRecord {
   return {
     client_id: delivery.clientId,

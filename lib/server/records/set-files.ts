@@ -3,7 +3,7 @@ import type { Download } from "../download.ts";
 import type { SetFile } from "../set.ts";
 import { isoTime } from "./records.ts";
 
-/** A file of a set as REST shows it. @param savedPath relative to DOWNLOADS_DIR; null: nowhere */
+/** A file of a set as REST shows it. @param savedPath relative to DOWNLOADS_DIR; null: not stored */
 export function setFileRecord(
   { checksum }: Pick<Download, "checksum">,
   file: SetFile,
@@ -23,7 +23,7 @@ export function setFileRecord(
   };
 }
 
-/** The furthest time from 1970 that can be told, in ms. */
+/** The latest time of a date, in ms since 1970. */
 const MAX_TIME = 8.64e15;
 
 function timeOf(ns: string): string {

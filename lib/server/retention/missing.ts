@@ -6,7 +6,7 @@ import type { Storage } from "../storage/storage.ts";
 
 /** Rows that are read at a time. */
 const PAGE = 500;
-/** The storage is looked at again after this time, in ms, or after ten times what a look takes. */
+/** Shortest time between two looks at the storage, in ms; at least ten times as long as a look takes. */
 const LOOK_AGAIN_MS = 2_000;
 const LOOK_SHARE = 10;
 
@@ -15,23 +15,23 @@ export interface MissingOptions {
   storage: Pick<Storage, "namesOf" | "sets">;
   metrics: Metrics;
   audit: Pick<Audit, "record">;
-  /** A download is marked. */
+  /** Called when a download was marked. */
   onChange: () => void;
 }
 
 /**
- * Notices what people took out of the storage by hand, and marks it as removed. It removes nothing: a
- * folder on a network may be shown as it was, and what seems to be gone may only just have come.
+ * Finds content that people took out of the storage by hand, and marks it as removed. It deletes nothing: a
+ * network folder may show an old state, and what seems to be missing may have just arrived.
  */
 export class Missing {
-  /** When a client is looked at again, null for all of them, by `performance.now`. */
+  /** When a client may be looked at again, by `performance.now`; null: all clients. */
   readonly #again = new Map<string | null, number>();
 
   constructor(private readonly options: MissingOptions) {}
 
   /**
-   * Looks for what is missing, unless that was done just now.
-   * @param clientId null: of all clients
+   * Looks for missing content, unless that was done just now.
+   * @param clientId null: all clients
    * @returns how many downloads were marked
    * @throws FdsError `storage_error`
    */
@@ -53,7 +53,7 @@ export class Missing {
 
   async #noticeOf(clientId: string): Promise<number> {
     const { repository, storage } = this.options;
-    // Before the names are read: what was completed by then had its name.
+    // Read before the names: everything completed by then has its name.
     const revision = await repository.latestRevision();
     const names = await storage.namesOf(clientId);
     let marked = 0;
@@ -68,7 +68,7 @@ export class Missing {
 
   async #mark({ downloadId }: Stored): Promise<boolean> {
     const { repository, storage, metrics, audit, onChange } = this.options;
-    // Before the mark: where it is cut short, the next look does it again.
+    // Before the mark: after an interruption, the next look repeats it.
     if (storage.sets.sharesBytes) await repository.sets.handOver(downloadId);
     const marked = await repository.keep.markMissing(downloadId, Date.now());
     if (!marked) return false;
@@ -88,7 +88,7 @@ export class Missing {
   }
 }
 
-/** Whether the file, or the folder of the set, has its name no more. */
+/** Whether the file, or the set's folder, no longer has its name. */
 function isMissing({ savedPath }: Stored, names: ReadonlySet<string>): boolean {
   return savedPath !== null && !names.has(savedPath.slice(savedPath.indexOf("/") + 1));
 }

@@ -23,21 +23,18 @@ export interface RemovalOptions {
   logger: Logger;
 }
 
-/** Removes the bytes of downloads whose rows say that they are removed: all steps but the first. */
+/** Removes the bytes of downloads that are marked as removed: all steps but the first. */
 export class Removal {
   readonly #work = new SerialQueue();
 
   constructor(private readonly options: RemovalOptions) {}
 
-  /**
-   * @returns false where somebody else had finished it
-   * @throws FdsError `storage_error`
-   */
+  /** @returns false where somebody else had finished it @throws FdsError `storage_error` */
   finish(download: Completed): Promise<boolean> {
     return this.#work.run(() => this.#finish(download), download.downloadId);
   }
 
-  /** Resolves when nothing is being removed. */
+  /** Resolves when no removal is running. */
   idle(): Promise<void> {
     return this.#work.idle();
   }

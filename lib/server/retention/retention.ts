@@ -13,29 +13,29 @@ import { Removal } from "./removal.ts";
 export interface RetentionOptions {
   repository: Pick<Repository, "getDownload" | "keep" | "latestRevision" | "sets">;
   storage: Pick<Storage, "namesOf" | "sets" | "unpublish">;
-  /** How long what has no rule of its own is kept, in days; null: for ever. */
+  /** How long content without a rule is kept, in days; null: for ever. */
   keepDays: number | null;
   metrics: Metrics;
   audit: Pick<Audit, "record">;
-  /** A download is held, released or removed. */
+  /** Called when a download was held, released or removed. */
   onChange: () => void;
   logger: Logger;
 }
 
-/** Downloads that are looked for at a time. */
+/** Downloads that are read at a time. */
 const BATCH = 100;
-/** What comes due is looked for at most this often, in ms, whatever happens. */
+/** Shortest time between two looks for what is due, in ms. */
 const LOOK_EVERY_MS = 1_000;
-/** And at least this often: clocks are set, and another server may have left something undone. */
+/** Longest time between two looks, in ms: clocks are set, and another server may have left work. */
 const LONGEST_SLEEP_MS = 60_000;
-/** After an error of the database or the storage it is tried again after this time, in ms. */
+/** Delay after an error of the database or the storage, in ms. */
 const AGAIN_AFTER_MS = 10_000;
-/** So many that cannot be removed are tried at a time: a storage that is away has none. */
+/** Failures after which a round ends, as an unavailable storage fails every time. */
 const MOST_FAILURES = 10;
 
 /**
- * Removes what no rule keeps any more, in one loop that sleeps until the next download is due. Any
- * number of servers may do it at once: a row is marked by one of them.
+ * Removes what no rule keeps any more, in a loop that sleeps until the next download is due. Several
+ * servers may do it at the same time: each row is marked by one of them.
  */
 export class Retention {
   readonly #removal: Removal;
@@ -43,7 +43,7 @@ export class Retention {
   readonly #keepMs: number | null;
   #timer: Timer | undefined;
   #timerAt = Infinity;
-  /** No look begins before, by `performance.now`. */
+  /** Earliest time of the next look, by `performance.now`. */
   #nextLookAt = -Infinity;
   #looking: Promise<void> | undefined;
   #wanted = false;
@@ -56,7 +56,7 @@ export class Retention {
     this.#missing = new Missing(options);
   }
 
-  /** Begins to work, with what an earlier process left undone. */
+  /** Starts to work, first on what an earlier process left. */
   start(): void {
     this.wake();
   }
@@ -74,7 +74,7 @@ export class Retention {
     if (!this.#looking) this.#sleep(this.#nextLookAt - performance.now());
   }
 
-  /** Keeps a download whatever the rules say, or no more. @throws FdsError `download_not_found` */
+  /** Sets or lifts a hold on a download. @throws FdsError `download_not_found` */
   async hold(downloadId: string, isHeld: boolean): Promise<Download> {
     const after = await this.options.repository.keep.setHold(downloadId, isHeld);
     if (!after) throw downloadNotFound();
@@ -83,7 +83,7 @@ export class Retention {
   }
 
   /**
-   * Removes what came of a completed download, now. Once more changes nothing.
+   * Removes a completed download's content now. Repeating it changes nothing.
    * @throws FdsError `download_not_found`, `download_not_finished`, `content_held`, `storage_error`
    */
   async remove(downloadId: string): Promise<Download> {
@@ -104,8 +104,8 @@ export class Retention {
   }
 
   /**
-   * Marks what people took out of the storage by hand.
-   * @param clientId null: of all clients
+   * Marks content that people took out of the storage by hand.
+   * @param clientId null: all clients
    * @returns how many downloads were marked
    * @throws FdsError `storage_error`
    */
@@ -144,7 +144,7 @@ export class Retention {
     this.#sleep(this.#wanted ? rest : Math.max(rest, sleep));
   }
 
-  /** @returns how many could not be removed; of many only the first ones are tried */
+  /** @returns how many could not be removed; after some failures no more are tried */
   async #removeDue(): Promise<number> {
     const { keep } = this.options.repository;
     while ((await keep.rank(BATCH)) === BATCH && !this.#stopped);
@@ -161,7 +161,7 @@ export class Retention {
     return failures;
   }
 
-  /** What is marked and was not finished, by an earlier process or another server. @returns as above */
+  /** Finishes removals that an earlier process or another server began. @returns as above */
   async #finishOthers(): Promise<number> {
     let failures = 0;
     for (let after = "", isMore = true; isMore;) {
@@ -176,7 +176,7 @@ export class Retention {
     return failures;
   }
 
-  /** @returns false where its bytes could not be removed: they will be later */
+  /** @returns false where the bytes could not be removed; it is tried again later */
   async #finish(download: Completed): Promise<boolean> {
     const { downloadId, clientId, filePath } = download;
     this.options.onChange();

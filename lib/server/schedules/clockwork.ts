@@ -8,19 +8,19 @@ import type { Deliveries } from "./deliveries.ts";
 import type { Occurrences } from "./occurrences.ts";
 import { cronOf, type Timetable } from "./timetable.ts";
 
-/** What comes later than this was missed, in ms: a server may be busy, or just starting. */
+/** A time that is later than this counts as missed, in ms: the server may be busy, or just starting. */
 const MISSED_AFTER_MS = 60_000;
 
-/** Most times that are made up for in a zone, the latest ones. */
+/** Most missed times that are made up for in a zone; the latest ones count. */
 const MOST_MADE_UP = 100;
 
-/** Times that are looked at before it is asked again which of them are due. */
+/** Times that are handled before the due ones are read again. */
 const PAGE = 50;
 
-/** No timer waits longer, in ms: the clock may be set. */
+/** Longest timer, in ms, as the clock may be set. */
 const LONGEST_WAIT_MS = 60_000;
 
-/** After an error it is tried again after this time, in ms. */
+/** Delay after an error until the next try, in ms. */
 const AGAIN_AFTER_MS = 5_000;
 
 export interface ClockworkOptions {
@@ -28,23 +28,26 @@ export interface ClockworkOptions {
   timetable: Timetable;
   occurrences: Occurrences;
   deliveries: Pick<Deliveries, "lookAtDue">;
-  /** The right of a schedule's maker has ended: it goes on when somebody says so. */
+  /**
+   * Called when the token of a schedule's maker has ended. The schedule is paused until somebody resumes
+   * it.
+   */
   pause: (schedule: Schedule) => Promise<void>;
-  /** ms since 1970 */
+  /** ms since 1970. */
   now: () => number;
   logger: Logger;
 }
 
 /**
- * Does what is due, and sleeps until the next row is. Times that were missed are made up for as their
- * schedule says; a clock that is put forward or back makes none of them twice.
+ * Does what is due, and sleeps until the next row is due. Missed times are made up for as their schedule
+ * says. If the clock is put forward or back, no time is run twice.
  */
 export class Clockwork {
   #timer: Timer | undefined;
   #isRunning = false;
   #isWanted = false;
   #stopped = true;
-  /** The latest time at which something was done. */
+  /** The latest time at which anything was done. */
   #latest = -Infinity;
 
   constructor(private readonly options: ClockworkOptions) {}
@@ -54,7 +57,7 @@ export class Clockwork {
     this.wake();
   }
 
-  /** There is another next time. */
+  /** The next time may have changed. */
   wake(): void {
     if (this.#stopped) return;
     this.#isWanted = true;
@@ -66,7 +69,7 @@ export class Clockwork {
     clearTimeout(this.#timer);
   }
 
-  /** Does all that is due at a time, ms since 1970. */
+  /** Does everything that is due at a time, ms since 1970. */
   async step(now: number): Promise<void> {
     const { repository, timetable, deliveries } = this.options;
     if (now < this.#latest) await timetable.mend(now);
@@ -110,12 +113,12 @@ export class Clockwork {
     return Math.min(LONGEST_WAIT_MS, Math.max(0, next - this.options.now()));
   }
 
-  /** Makes the jobs of a time that has come, and goes on to the next one. */
+  /** Makes the job of a due time, and moves on to the next one. */
   async #tick(time: NextTime, now: number): Promise<void> {
     const { repository, occurrences } = this.options;
     const { schedules } = repository;
     const schedule = await schedules.byId(time.scheduleId);
-    // It is about to be forgotten, or was paused meanwhile.
+    // The schedule is about to be removed, or was paused meanwhile.
     if (!schedule || schedule.paused) return;
     const { timing, since } = schedule;
     const { timeZone, at } = time;
@@ -137,7 +140,7 @@ export class Clockwork {
     const right = await rightOfMaker(schedule.createdWith, repository.access);
     if (right === "none") return this.options.pause(schedule);
     const next = cron.next(timeZone, at - 1);
-    // The zone may have other rules than when the time was found.
+    // The rules of the zone may have changed since the time was computed.
     if (next?.at !== at) return moveBehind(at - 1);
     for (const localTime of next.localTimes) {
       await occurrences.make(schedule, { timeZone, at, localTime }, right, now);
@@ -147,8 +150,8 @@ export class Clockwork {
 }
 
 /**
- * The first time that is made up for, or made in time: not one that was missed for longer than the
- * schedule says, nor one before the latest {@link MOST_MADE_UP}.
+ * The first time to run: not one that was missed for longer than the schedule allows, nor one before the
+ * latest {@link MOST_MADE_UP}.
  */
 async function firstToMake(
   cron: Cron,

@@ -11,26 +11,26 @@ import type {
 } from "../schedule.ts";
 import { stateOf } from "./delivery-status.ts";
 
-/** Deliveries that are looked at before others have their turn. */
+/** Deliveries that are handled before others get their turn. */
 const PAGE = 200;
 
-/** After an error of the database it is tried again after this time, in ms. */
+/** Delay after an error of the database until the next try, in ms. */
 const AGAIN_AFTER_MS = 5_000;
 
-/** What is expected where the schedule is gone meanwhile. */
+/** What is expected where the schedule was removed meanwhile. */
 const ANYTHING = { files: 1, bytes: 0 };
 
 export interface DeliveriesOptions {
   rows: DeliveryRows;
   schedules: Pick<ScheduleRows, "byId">;
-  /** ms since 1970 */
+  /** ms since 1970. */
   now: () => number;
   logger: Logger;
 }
 
 /**
- * Looks at deliveries: when a download of theirs changes, when they are due, and at a start. What is
- * told of downloads is a hint alone, the rows decide.
+ * Updates deliveries: when one of their downloads changes, when they are due, and at the start. What it is
+ * told of downloads is only a hint; the rows decide.
  */
 export class Deliveries {
   /** Clients whose downloads changed, by job. */
@@ -40,14 +40,14 @@ export class Deliveries {
 
   constructor(private readonly options: DeliveriesOptions) {}
 
-  /** A download of a job is new, or its status is another. */
+  /** A job's download is new, or its status changed. */
   downloadChanged(jobId: string, clientId: string): void {
     const clients = this.#changed.get(jobId) ?? new Set();
     this.#changed.set(jobId, clients.add(clientId));
     if (!this.#isLooking) void this.#look();
   }
 
-  /** Looks at all that is due by then. @param now ms since 1970 */
+  /** Updates deliveries that are due. @param now ms since 1970 */
   async lookAtDue(now: number): Promise<void> {
     for (let isMore = true; isMore;) {
       const due = await this.options.rows.due(now, PAGE);
@@ -57,7 +57,7 @@ export class Deliveries {
     }
   }
 
-  /** Looks at all of which nothing came, as far as is known: what was told may not have been heard. */
+  /** Updates all deliveries that are still open, as hints may have been lost. */
   async lookAtOpen(): Promise<void> {
     for (let after: DeliveryKey | null = null, isMore = true; isMore;) {
       const open: Asked[] = await this.options.rows.open(after, PAGE);
@@ -68,7 +68,7 @@ export class Deliveries {
     }
   }
 
-  /** Resolves once all is looked at that was told of. */
+  /** Resolves when all hints have been handled. */
   async idle(): Promise<void> {
     while (this.#isLooking && !this.#stopped) await nextRound();
   }
@@ -99,7 +99,7 @@ export class Deliveries {
     if (this.#changed.size > 0) void this.#look();
   }
 
-  /** Records what became of deliveries, as far as that is another than before. */
+  /** Records the status of deliveries where it has changed. */
   async #judge(some: readonly Asked[], now: number): Promise<void> {
     const schedules = new Map<string, Schedule | null>();
     for (const asked of some) {
@@ -111,7 +111,7 @@ export class Deliveries {
     }
   }
 
-  /** @param schedule null: it is gone meanwhile */
+  /** @param schedule null: it was removed meanwhile */
   async #judgeOne(first: Asked, schedule: Schedule | null, now: number): Promise<void> {
     const { rows, logger } = this.options;
     for (let asked: Asked | undefined = first; asked;) {
@@ -130,7 +130,7 @@ export class Deliveries {
     }
   }
 
-  /** Bytes of all files that a download has. Its row has no size of those that were there before. */
+  /** Bytes of all files of a download. The row does not count the unchanged ones. */
   async #bytesOf({ download }: Asked): Promise<number> {
     if (download === null) return 0;
     const { downloadId, filesUnchanged, totalSize } = download;

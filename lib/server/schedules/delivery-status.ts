@@ -1,16 +1,16 @@
 import type { Asked, AskedDownload, DeliveryState, DeliveryStatus, Schedule } from "../schedule.ts";
 
 /*
- * What became of a delivery, as a pure function of its newest download and the time. What came once is
- * there: another download only makes it better.
+ * The status of a delivery, as a pure function of its newest download and the time. What was delivered
+ * stays delivered: a further download can only improve it.
  */
 
-/** What is there, from what is worst. */
+/** Statuses with content, from worst to best. */
 const THERE: DeliveryStatus[] = ["partial", "late", "received"];
 
 /**
  * The state of a delivery.
- * @param bytes of all files that the download has, the unchanged ones too
+ * @param bytes of all files of the download, including unchanged ones
  * @param now ms since 1970
  */
 export function stateOf(
@@ -52,7 +52,7 @@ function judge(
   return { ...none, status: isRunning ? "running" : "expected" };
 }
 
-/** How many files a download brought. One that completed with nothing brought none. */
+/** Number of files that a download delivered. One that completed without a file delivered none. */
 function filesOf(download: AskedDownload): number {
   const { status, hasContent, isSet, filesReceived, filesUnchanged } = download;
   if (status !== "completed" || !hasContent) return 0;

@@ -3,21 +3,21 @@ import type { Due } from "../schedule.ts";
 
 const DAY_MS = 86_400_000;
 
-/** A time of a schedule, at a place. */
+/** A time of a schedule in a zone. */
 export interface Occasion {
   timeZone: string;
-  /** ms since 1970 */
+  /** ms since 1970. */
   at: number;
   localTime: string;
 }
 
-/** When what a schedule asks for at a time is to be there, ms since 1970. */
+/** When the delivery for a time of a schedule is due, ms since 1970. */
 export function dueAt(due: Due, { timeZone, at, localTime }: Occasion): number {
   if ("afterMs" in due) return at + due.afterMs;
   const wall = Date.parse(`${localTime}Z`);
   const sameDay = Date.parse(`${localTime.slice(0, 10)}T${due.at}:00Z`);
   const dueWall = sameDay > wall ? sameDay : sameDay + DAY_MS;
   const moment = momentOf(new Date(dueWall).toISOString().slice(0, 19), timeZone);
-  // Where clocks go forward between the two, the schedule's time may have come later than this.
+  // Where clocks go forward in between, the schedule's own time may be later than this moment.
   return moment > at ? moment : at + (dueWall - wall);
 }

@@ -9,7 +9,7 @@ import type { Delivery, Schedule } from "../schedule.ts";
 import { dueAt, type Occasion } from "./due.ts";
 import { cronOf } from "./timetable.ts";
 
-/** Deliveries that are read and written before others have their turn. */
+/** Deliveries that are read and written before others get their turn. */
 const PAGE = 200;
 
 export interface OccurrencesOptions {
@@ -17,7 +17,7 @@ export interface OccurrencesOptions {
   jobs: Pick<Jobs, "createFor">;
 }
 
-/** Whom a schedule asks at a time, and who is left alone. */
+/** The clients that a schedule asks at a time. */
 export interface Asking {
   schedule: Schedule;
   occasion: Occasion;
@@ -26,13 +26,16 @@ export interface Asking {
 }
 
 /**
- * Makes the jobs of schedules' times. Each step is one conditional statement and may be done again, by
- * this server or another one: a local time of a zone has one job, and a client one delivery of it.
+ * Makes the jobs of schedules' times. Each step is one conditional statement and may be repeated, by this
+ * server or another one: a local time has one job in each zone, and one delivery for each client.
  */
 export class Occurrences {
   constructor(private readonly options: OccurrencesOptions) {}
 
-  /** Makes the job of a time, unless that is done. @param right whom the schedule's maker sees */
+  /**
+   * Makes the job of a time, unless that has been done.
+   * @param right the clients that the schedule's maker may see
+   */
   async make(
     schedule: Schedule,
     occasion: Occasion,
@@ -53,8 +56,8 @@ export class Occurrences {
   }
 
   /**
-   * The clients that a schedule is for, some at a time.
-   * @param timeZone only those of it, where the schedule keeps to the clients' own
+   * The clients of a schedule, in batches.
+   * @param timeZone only clients in this zone, where the schedule uses the clients' own zones
    */
   async *clientsOf(
     { plan, timeZone: own }: Schedule,
@@ -68,7 +71,7 @@ export class Occurrences {
     }
   }
 
-  /** Takes down that something is expected of some clients, as far as it was not. */
+  /** Records what is expected of some clients, unless it is recorded. */
   async expect(
     { schedule, occasion, jobId, now }: Asking,
     clientIds: readonly string[],
@@ -94,7 +97,7 @@ export class Occurrences {
     );
   }
 
-  /** Makes the job of all of whom something is expected by it. @returns how many these are */
+  /** Makes the job for all clients whose deliveries name it. @returns how many these are */
   async createJob({ schedule, occasion, jobId, now }: Asking): Promise<number> {
     const clientIds: string[] = [];
     for (let after = "", isMore = true; isMore;) {

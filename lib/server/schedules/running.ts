@@ -11,17 +11,17 @@ import type { Occasion } from "./due.ts";
 import type { Asking, Occurrences } from "./occurrences.ts";
 import { cronOf } from "./timetable.ts";
 
-/** What somebody asks for beside the schedule's times. */
+/** A run that somebody asked for, besides the schedule's times. */
 export interface Run {
-  /** null: all that the schedule is for. */
+  /** null: all clients of the schedule. */
   clientIds: string[] | null;
-  /** One of its times, with its dates; null: now. */
+  /** One of the schedule's times, used also for the dates; null: now. */
   localTime: string | null;
-  /** Whom the schedule's maker sees. */
+  /** The clients that the schedule's maker may see. */
   right: Sites | null;
 }
 
-/** A job that was made, of a zone. */
+/** A job that was made for one zone. */
 export interface RunJob {
   jobId: string;
   timeZone: string;
@@ -29,7 +29,7 @@ export interface RunJob {
   total: number;
 }
 
-/** Clients that one statement takes. */
+/** Clients in one statement. */
 const PAGE = 200;
 
 export interface RunningOptions {
@@ -37,7 +37,7 @@ export interface RunningOptions {
   occurrences: Occurrences;
 }
 
-/** Has schedules ask when somebody wants it: now, or again for a time that was. */
+/** Runs schedules on request: now, or again for a time in the past. */
 export class Running {
   constructor(private readonly options: RunningOptions) {}
 
@@ -97,7 +97,7 @@ export class Running {
     throw new FdsError("invalid_request", `The schedule is not for the client "${clientId}"`);
   }
 
-  /** @returns null: the time has not come in that zone, or is none of the schedule's */
+  /** @returns null: the time has not come in that zone, or is not one of the schedule's */
   async #occasionOf(
     schedule: Schedule,
     timeZone: string,
@@ -112,7 +112,7 @@ export class Running {
     return at === null || at > now ? null : { timeZone, at, localTime };
   }
 
-  /** When somebody had the schedule run at this local time. */
+  /** When somebody ran the schedule with this local time. */
   async #momentOfRun({ scheduleId }: Schedule, localTime: string, clientIds: readonly string[]) {
     const { deliveries } = this.options.repository;
     for (let from = 0; from < clientIds.length; from += PAGE) {
@@ -123,7 +123,7 @@ export class Running {
     return null;
   }
 
-  /** Who is asked already is left alone. */
+  /** Asks the clients, except those that are asked already. */
   async #ask(asking: Asking, clientIds: readonly string[]): Promise<void> {
     const { deliveries } = this.options.repository;
     const { schedule, occasion, jobId, now } = asking;

@@ -25,12 +25,12 @@ import { Timetable } from "./timetable.ts";
 export interface SchedulesOptions {
   repository: Pick<Repository, "access" | "deliveries" | "getClient" | "listClients" | "schedules">;
   jobs: Pick<Jobs, "createFor">;
-  /** ms since 1970 */
+  /** ms since 1970. */
   now?: () => number;
   logger: Logger;
 }
 
-/** Most schedules that there can be. */
+/** Most schedules. */
 const MOST_SCHEDULES = 1_000;
 
 /** What an operator asks for. */
@@ -49,10 +49,10 @@ export type NewSchedule = Pick<
   | "timeZone"
 > & { isPaused: boolean };
 
-/** What can be changed; what is not given stays. */
+/** Changes of a schedule; absent fields stay as they are. */
 export type ScheduleChange = { [Field in keyof Omit<NewSchedule, "name">]?: NewSchedule[Field] };
 
-/** Jobs that are made at their times, and what became of them. */
+/** Schedules: jobs at their times, and the resulting deliveries. */
 export class Schedules {
   readonly #timetable: Timetable;
   readonly #deliveries: Deliveries;
@@ -79,7 +79,7 @@ export class Schedules {
     });
   }
 
-  /** Takes up what an earlier process left, and goes on by the clock. */
+  /** Takes over what an earlier process left, and starts the clockwork. */
   async recover(): Promise<void> {
     await this.#timetable.mend(this.#now());
     this.clockwork.start();
@@ -142,7 +142,7 @@ export class Schedules {
       const isOtherTime = next.cron !== before.cron || next.timeZone !== before.timeZone;
       if (isPaused === true) next.paused ??= "by_hand";
       if (isPaused === false) next.paused = null;
-      // What lies before is not made up for.
+      // Earlier times are not made up for.
       if (isOtherTime || (before.paused && !next.paused)) next.since = now;
       return { ...next, timing: before.timing + Number(isOtherTime) };
     });
@@ -151,7 +151,10 @@ export class Schedules {
     return schedule;
   }
 
-  /** What it expected is forgotten with it; jobs and downloads stay. @throws FdsError `schedule_not_found` */
+  /**
+   * Removes a schedule with its deliveries; jobs and downloads stay.
+   * @throws FdsError `schedule_not_found`
+   */
   async remove(name: string): Promise<Schedule> {
     const schedule = await this.get(name);
     await this.options.repository.schedules.remove(schedule.scheduleId);
@@ -159,7 +162,7 @@ export class Schedules {
     return schedule;
   }
 
-  /** When its next time comes, ms since 1970; null: never, or it is paused. */
+  /** Its next time, ms since 1970; null: none, or it is paused. */
   async nextAt({ scheduleId, paused, timing }: Schedule): Promise<number | null> {
     if (paused) return null;
     const times = await this.options.repository.schedules.times(scheduleId);
@@ -167,7 +170,7 @@ export class Schedules {
     return next.length === 0 ? null : Math.min(...next);
   }
 
-  /** Zones of the clients that it is for, of those that somebody sees. */
+  /** Zones of its clients, as far as the caller may see them. */
   async zonesOf({ timeZone, plan }: Schedule, sites: Sites | null): Promise<string[]> {
     if (timeZone !== null) return [timeZone];
     const zones = new Set<string>();
@@ -178,34 +181,37 @@ export class Schedules {
     return [...zones].toSorted();
   }
 
-  /** Asks now, or again for one of its times. @throws FdsError `invalid_request`, `client_not_found` */
+  /**
+   * Runs a schedule now, or again for one of its times.
+   * @throws FdsError `invalid_request`, `client_not_found`
+   */
   async run(schedule: Schedule, order: Run): Promise<RunJob[]> {
     const jobs = await this.#running.run(schedule, order, this.#now());
     this.clockwork.wake();
     return jobs;
   }
 
-  /** What it expected, newest local time first. */
+  /** Its deliveries, newest local time first. */
   deliveries(schedule: Schedule, filter: DeliveryFilter, inTurn: InTurn): Promise<Delivery[]> {
     return this.options.repository.deliveries.list(schedule.scheduleId, filter, inTurn);
   }
 
-  /** How it stands with its newest local time. */
+  /** The counts of its newest local time. */
   latest({ scheduleId }: Schedule, sites: Sites | null): Promise<DeliveryCounts | null> {
     return this.options.repository.deliveries.latest(scheduleId, sites);
   }
 
-  /** A download is new, or its status is another. */
+  /** A download is new, or its status changed. */
   downloadChanged({ jobId, clientId }: Pick<Download, "clientId" | "jobId">): void {
     if (jobId !== null) this.#deliveries.downloadChanged(jobId, clientId);
   }
 
-  /** Another server ended, and what it was told of downloads may be lost. */
+  /** Another server has ended, so its hints about downloads may be lost. */
   takeUp(): void {
     this.#inBackground(() => this.#deliveries.lookAtOpen());
   }
 
-  /** A client registered, or is in another time zone. */
+  /** A client registered, or its time zone changed. */
   clientSeen(clientId: string): void {
     this.#inBackground(async () => {
       const client = await this.options.repository.getClient(clientId);
@@ -215,7 +221,7 @@ export class Schedules {
     });
   }
 
-  /** A token is good no more: its schedules wait for somebody to look at them. */
+  /** A token has ended: its schedules are paused until somebody resumes them. */
   async tokenEnded(tokenHash: string): Promise<void> {
     for (let after: string | undefined, isMore = true; isMore;) {
       const page = await this.list({ after, limit: 200 });
@@ -232,7 +238,7 @@ export class Schedules {
     });
   }
 
-  /** Compare and set, until no other change came first. */
+  /** Compare and set, repeated while other changes come first. */
   async #replace(name: string, make: (schedule: Schedule) => Schedule): Promise<Schedule> {
     for (;;) {
       const after = await this.options.repository.schedules.replace(make(await this.get(name)));
@@ -240,7 +246,7 @@ export class Schedules {
     }
   }
 
-  /** That each client that is named is there. @throws FdsError `client_not_found` */
+  /** Checks that each named client exists. @throws FdsError `client_not_found` */
   async #requireClients({ plan }: Pick<Schedule, "plan">, sites: Sites | null): Promise<void> {
     const choice = new Choice(plan.selection, this.options.repository);
     for await (const _ of choice.clients(sites));
@@ -258,7 +264,7 @@ export class Schedules {
   }
 }
 
-/** The answer to a name that no schedule has, or none that the caller sees. */
+/** The answer for a name without a schedule, or with one that the caller may not see. */
 export function scheduleNotFound(): FdsError {
   return new FdsError("schedule_not_found", "There is no schedule of this name");
 }

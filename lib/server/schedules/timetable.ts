@@ -4,19 +4,22 @@ import { timeZoneOf } from "../clients/time-zone.ts";
 import type { Repository } from "../database/repository.ts";
 import type { NextTime, Schedule } from "../schedule.ts";
 
-/** Rows that are read before others have their turn. */
+/** Rows that are read before others get their turn. */
 const PAGE = 200;
 
 export type TimetableRows = Pick<Repository, "listClients" | "schedules">;
 
-/** The next times of schedules, in each zone that has clients. They are rows, from which all follows. */
+/**
+ * The next times of schedules, in each zone with clients. They are rows, from which everything else
+ * follows.
+ */
 export class Timetable {
-  /** Zones of which every schedule has its next time. */
+  /** Zones in which every schedule has its next time. */
   readonly #known = new Set<string>();
 
   constructor(private readonly rows: TimetableRows) {}
 
-  /** Finds the next times of a schedule, as far as they are not those of its cron and its zone. */
+  /** Computes the next times of a schedule, where they do not match its cron expression and zone. */
   async add(schedule: Schedule, now: number): Promise<void> {
     const { timeZone } = schedule;
     const zones = timeZone === null ? await this.#zonesOfClients() : [timeZone];
@@ -24,8 +27,8 @@ export class Timetable {
   }
 
   /**
-   * A client is in a zone: each schedule that keeps to the clients' own has its times there too.
-   * @returns whether there may be another next time
+   * A client is in a zone: each schedule that uses the clients' own zones needs its next time there.
+   * @returns whether there may be a new next time
    */
   async zoneSeen(timeZone: string, now: number): Promise<boolean> {
     if (this.#known.has(timeZone)) return false;
@@ -37,7 +40,7 @@ export class Timetable {
   }
 
   /**
-   * Finds what is missing, and takes back what lies too far ahead: that was found before the clock was
+   * Adds missing next times, and moves back those too far ahead, which were computed before the clock was
    * put back.
    */
   async mend(now: number): Promise<void> {
@@ -91,7 +94,7 @@ export class Timetable {
   }
 }
 
-/** The times of a schedule, whose cron was checked when it was asked for. */
+/** The times of a schedule. Its expression was checked when it was requested. */
 export function cronOf({ cron }: Pick<Schedule, "cron">): Cron {
   const parsed = Cron.parse(cron);
   if (typeof parsed === "string") throw new Error(`the cron "${cron}" ${parsed}`);

@@ -7,15 +7,15 @@ import { release } from "../../util/release.ts";
 const decompress = promisify(zstdDecompress);
 
 export interface DecompressorOptions {
-  /** Gets the file's bytes, in the order of the frames; they are the receiver's from now on. */
+  /** Called with the file's bytes, in the order of the frames. The receiver owns them from then on. */
   onBytes: (bytes: Uint8Array) => void;
-  /** A payload does not give the bytes that its header tells of; frames behind it are forgotten. */
+  /** Called where a payload does not decompress to what its header states. Frames after it are dropped. */
   onDamaged: (frame: CompressedFrame) => void;
 }
 
 /**
- * Turns frames into the file's bytes: in order, off the event loop, one at a time, so that it
- * holds no more than one frame beyond what was granted.
+ * Turns frames into the file's bytes: in order, off the event loop, one at a time, so that it holds no more
+ * than one frame beyond what was granted.
  */
 export class Decompressor {
   readonly #queue: Frame[] = [];
@@ -24,24 +24,24 @@ export class Decompressor {
 
   constructor(private readonly options: DecompressorOptions) {}
 
-  /** True when every frame that was given has been dealt with. */
+  /** Whether all frames so far have been handled. */
   get idle(): boolean {
     return this.#working === undefined;
   }
 
-  /** Takes the next frame of the file. A raw one is handed on at once where none waits before it. */
+  /** Takes the next frame of the file. A raw one is passed on at once if none waits before it. */
   take(frame: Frame): void {
     if (this.idle && !frame.compressed) return this.options.onBytes(frame.payload);
     this.#queue.push(frame);
     this.#working ??= this.#work();
   }
 
-  /** Resolves when every frame that was given has been dealt with; never rejects. */
+  /** Resolves when all frames so far have been handled; never rejects. */
   async settled(): Promise<void> {
     await this.#working;
   }
 
-  /** Hands no bytes on from now on. */
+  /** Stops: no more bytes are passed on. */
   stop(): void {
     this.#stopped = true;
   }
@@ -62,20 +62,19 @@ export class Decompressor {
 }
 
 /**
- * The bytes that a frame stands for. Whatever its payload says of itself, no more memory is used
- * than its header may ask for.
- * @returns null when the payload is damaged, or lies about its length
+ * Decompresses a frame. Whatever its payload claims, it uses no more memory than its header allows.
+ * @returns null when the payload is damaged, or has another length than stated
  */
 export async function unpack(frame: CompressedFrame): Promise<Uint8Array | null> {
   const { payload, rawLength, crc } = frame;
   try {
     const bytes = await decompress(payload, {
       maxOutputLength: rawLength,
-      // In one piece: the default is a thread's turn for each 16 KiB.
+      // A single piece: by default, zlib makes one call to its thread for each 16 KiB.
       chunkSize: rawLength,
       params: { [constants.ZSTD_d_windowLogMax]: Math.log2(MAX_CHUNK_SIZE) },
     });
-    // A payload that was cut short is no error to zlib.
+    // zlib reports no error for a truncated payload.
     return bytes.length === rawLength && Bun.hash.crc32(bytes) === crc ? bytes : null;
   } catch {
     return null;

@@ -15,23 +15,23 @@ import { findFlaw } from "./verdict.ts";
 export interface FileReceiverOptions extends AttemptOptions {
   storage: Pick<Storage, "openPart" | "freeSpace">;
   credit: FlowControl;
-  /** As {@link PartWriterOptions.checkpoints}. */
+  /** See {@link PartWriterOptions.checkpoints}. */
   checkpoints: SerialQueue;
-  /** Shared by all receivers: what one takes of a quota is recorded before the next one looks. */
+  /** Shared by all receivers, so that each one's use of a quota is recorded before the next one checks. */
   starts: SerialQueue;
 }
 
 /**
- * One incoming file: from the request to a part on the disk that is whole, flushed and has the
- * client's checksum, or to a durable offset from which the next attempt goes on.
+ * Receives one file: from the request to a part that is complete, flushed and has the client's checksum, or
+ * to a durable offset from which the next attempt continues.
  */
 export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
   #phase: FilePhase = { name: "opening" };
-  /** What is to be closed at the end, whatever the phase. */
+  /** Closed at the end, in whatever phase. */
   #bytes: IncomingBytes | undefined;
-  /** Whether the row says where the file begins. */
+  /** Whether the start is recorded in the row. */
   #hasBegun = false;
-  /** Why the server asks for the file from its first byte, where it has a part. */
+  /** Why the server asks for the file from its first byte although it has a part. */
   #restartReason: string | undefined;
 
   get progress(): Progress {
@@ -76,7 +76,7 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
 
   protected async begin(): Promise<void> {
     const { storage, download } = this.options;
-    // Whether there is room for anything at all was looked at when it was claimed.
+    // Whether there is any space at all was checked when the download was claimed.
     if (download.source) {
       await this.#checkRoom();
       await this.endIfOverQuota(download.source.totalSize);
@@ -124,7 +124,7 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
       onDamaged: (offset, times) => this.#onDamaged(offset, times),
       onDurable: (durableOffset) => this.#onDurable(durableOffset),
       onGrant: (max_offset) => {
-        // The request, and the answer to file_start, say for themselves how far it goes.
+        // Before that, the request and the answer to file_start state how far the client may send.
         if (this.#hasBegun && !this.isOver) this.tell({ type: "credit", max_offset });
       },
       onError: (error) => this.broke(error),
@@ -143,7 +143,7 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
   async #request(part: Part, bytes: IncomingBytes): Promise<void> {
     const { download, chunkSize } = this.options;
     const { durableOffset } = download;
-    // A part that is shorter than what was recorded proves nothing: begin at the first byte.
+    // A part that is shorter than recorded proves nothing: start again at the first byte.
     const isShort = part.size < durableOffset;
     if (isShort) this.#restartReason = "the part file is shorter than recorded";
     const offset = isShort ? 0 : durableOffset;
@@ -156,8 +156,8 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
   }
 
   /**
-   * A long reading counts as an answer as long as it gets somewhere: that of what the server has,
-   * and once more of all the file where its times changed while it was sent.
+   * Reports of reading count as answers as long as they make progress: the client first reads the bytes
+   * that the server has, and later perhaps the whole file, where its times changed during the transfer.
    */
   #onProving(offset: number): void {
     const phase = this.#phase;
@@ -186,7 +186,7 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
     if (!this.isOver) await bytes.emptyIfBehind(offset);
     const phase = this.#phase;
     if (phase.name !== "starting") return;
-    // What the last reading is compared with is the first one, perhaps of an earlier attempt.
+    // The end is compared with the first reading of the file, which may be an earlier attempt's.
     const agreed = after?.source ?? source;
     this.#phase = { name: "receiving", bytes, source: agreed };
     this.#hasBegun = true;
@@ -197,7 +197,7 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
     if (phase.complete) this.#verify(phase.complete);
   }
 
-  /** @returns the download as it now is, or null where the attempt is over */
+  /** @returns the download as it is now, or null where the attempt is over */
   async #recordStart(message: FileStart, source: Source): Promise<Downloading | null> {
     const { offset, reason = this.#restartReason } = message;
     await this.#checkRoom();
@@ -212,7 +212,7 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
     const isExpected =
       phase.name === "receiving" || (phase.name === "starting" && phase.complete === null);
     if (!isExpected) throw broken("file_complete came at the wrong time");
-    // It was sent before the client heard that a chunk is wanted again; it will come again.
+    // Sent before the client was asked for a chunk again; it will be repeated.
     if (phase.bytes.resending) return;
     checkComplete(message, phase.bytes.arrived, phase.source.totalSize);
     this.stalled.restart();
@@ -230,7 +230,7 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
   async #compare(phase: Extract<FilePhase, { name: "verifying" }>): Promise<void> {
     const { source, bytes, complete } = phase;
     await bytes.settled();
-    // A chunk may have come damaged, and be asked for again.
+    // A chunk may have been damaged, and requested again meanwhile.
     if (this.#phase !== phase) return;
     const digest = await bytes.seal();
     if (this.#phase !== phase) return;
@@ -242,7 +242,7 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
   }
 
   #onDamaged(offset: number, times: number): void {
-    // Whatever came behind the chunk comes again, and then the client says again that it is all.
+    // Everything after the damaged chunk comes again, and then the client states the end again.
     const phase = this.#phase;
     if (phase.name === "starting") {
       this.#phase = { ...phase, complete: null };
@@ -253,7 +253,7 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
     this.askAgain(offset, times, { name: "chunk", code: "checksum_mismatch" });
   }
 
-  /** Ends the attempt where the rest of the file would not leave enough of the disk free. */
+  /** Ends the attempt where the rest of the file would not leave enough free space on the disk. */
   async #checkRoom(): Promise<void> {
     const { download } = this.options;
     const source = "source" in this.#phase ? this.#phase.source : download.source;

@@ -3,9 +3,9 @@ import { type Downloading, resolvedPath } from "../download.ts";
 import { broken } from "./incoming-attempt.ts";
 import type { StreamCommand } from "./incoming-stream.ts";
 
-/** What the server has of a file, and how far the client may send. */
+/** What the server already has of a file, and how far the client may send. */
 export interface Offer {
-  /** Bytes that are durable: the frames are to begin here. */
+  /** Durable bytes; the frames are to begin here. */
   offset: number;
   /** The digest of these bytes. */
   prefix: string;
@@ -15,7 +15,7 @@ export interface Offer {
   chunkSize: number;
 }
 
-/** Asks a client for the file of a download. */
+/** The message that asks a client for a download's file. */
 export function fileRequest(download: Downloading, offer: Offer): StreamCommand {
   const { downloadId, source, checksum } = download;
   const { offset, prefix, maxOffset, chunkSize } = offer;
@@ -40,7 +40,7 @@ export function fileRequest(download: Downloading, offer: Offer): StreamCommand 
 }
 
 /**
- * Checks what a client answers to a request.
+ * Checks a client's answer to a request.
  * @param offered the offset of the request
  * @throws FdsError `protocol_error`
  */
@@ -58,7 +58,7 @@ export function checkStart(message: FileStart, offered: number, download: Downlo
 }
 
 /**
- * Checks that all of a file came when the client says so.
+ * Checks that the whole file came when the client says so.
  * @param arrived bytes that came
  * @throws FdsError `protocol_error`
  */

@@ -2,69 +2,68 @@ import { TokenBucket } from "../../util/token-bucket.ts";
 import { LinkWindow } from "./link-window.ts";
 
 /*
- * How much a client may send ahead. What is granted and not yet written bounds the server's
- * memory, whatever clients do: per stream by a window that follows the link, over all streams by
- * one budget (RECEIVE_BUDGET). It is also what holds a download to its rate: bytes that were not
- * granted do not come.
+ * How much a client may send ahead. Bytes that are granted and not yet written bound the server's memory,
+ * whatever clients do: for each stream by a window that follows the link, and for all streams by one budget
+ * (RECEIVE_BUDGET). Rate limits work by it too, as bytes without a grant are not sent.
  */
 
 const KiB = 1024;
 
-/** The least share of the budget that a stream gets, in bytes: less would make tiny frames. */
+/** Smallest share of the budget for a stream, in bytes; less would make tiny frames. */
 const MIN_SHARE = 64 * KiB;
 
 export interface StreamFlowOptions {
-  /** The offset at which the stream begins. */
+  /** Offset at which the stream begins. */
   offset: number;
-  /** The most bytes that may be written and not flushed: what a crash costs beside the window. */
+  /** Bytes that may be written and not flushed: what a crash costs besides the window. */
   maxUnflushed: number;
-  /** The least round-trip time seen on the connection, in ms. */
+  /** Shortest round trip of the connection so far, in ms. */
   roundTripMs: () => number;
-  /** What the client's link carried when it was last measured, in bytes a second; null: not known. */
+  /** Last measured rate of the client's link, in bytes a second; null: not known. */
   knownRate?: number | null;
-  /** Most bytes a second; null: without a limit. */
+  /** Rate limit in bytes a second; null: none. */
   rateLimit: number | null;
-  /** Called when the client may send further: everything below `maxOffset`. */
+  /** Called when the client may send more: everything below `maxOffset`. */
   onGrant: (maxOffset: number) => void;
   /** ms, monotonic. */
   now?: () => number;
 }
 
-/** The budget that all incoming streams share. */
+/** The budget shared by all incoming streams. */
 export class FlowControl {
   #outstanding = 0;
   #streams = 0;
-  /** Streams that wanted more than there was, the one that waits longest first. */
+  /** Streams that wanted more than was left, longest waiting first. */
   readonly #waiting = new Set<StreamFlowControl>();
 
-  /** @param budget most bytes granted but not yet written, over all streams */
+  /** @param budget most bytes that may be granted and not yet written, over all streams */
   constructor(readonly budget: number) {}
 
-  /** Bytes granted and not yet written. */
+  /** Bytes that are granted and not yet written. */
   get outstanding(): number {
     return this.#outstanding;
   }
 
-  /** Whether streams other than this one wait for credit. */
+  /** Whether other streams wait for credit. */
   othersWait(stream: StreamFlowControl): boolean {
     return this.#waiting.size > (this.#waiting.has(stream) ? 1 : 0);
   }
 
-  /** The most that one stream may hold now. */
+  /** Most bytes that one stream may hold now. */
   get share(): number {
     const fair = Math.floor(this.budget / Math.max(1, this.#streams));
     return Math.min(this.budget, Math.max(MIN_SHARE, fair));
   }
 
-  /** Most bytes that a stream among others may hold before it has shown that its link needs more. */
+  /** Most bytes for one stream among others, until it has shown that its link needs more. */
   get modestShare(): number {
     const { share } = this;
     return this.#streams > 1 ? Math.max(MIN_SHARE, Math.floor(share / 4)) : share;
   }
 
   /**
-   * What a stream may hold from the first on where its link is known to need it: most of what is
-   * left of a quarter of the budget, so that as many as may begin at once all have something.
+   * Bytes that a stream may get at its start, if its link is known to need them: most of what is left of a
+   * quarter of the budget, so that all streams that may start at the same time get something.
    */
   get firstShare(): number {
     const left = this.budget / 4 - this.#outstanding;
@@ -77,7 +76,7 @@ export class FlowControl {
   }
 
   /**
-   * @param least fewer are not worth a message: rather than a crumb, the stream waits in line
+   * @param least fewer bytes are not worth a message; rather than that, the stream waits in line
    * @returns how many of the wanted bytes are granted
    */
   take(stream: StreamFlowControl, wanted: number, least: number): number {
@@ -89,12 +88,12 @@ export class FlowControl {
     return granted;
   }
 
-  /** A stream wants nothing that others hold, for now. */
+  /** The stream wants nothing now that others hold. */
   leave(stream: StreamFlowControl): void {
     this.#waiting.delete(stream);
   }
 
-  /** Gives bytes back and lets the streams that had to wait have them. */
+  /** Returns bytes to the budget, and grants them to streams that wait. */
   giveBack(bytes: number): void {
     this.#outstanding -= bytes;
     for (const stream of [...this.#waiting]) {
@@ -134,7 +133,7 @@ export class StreamFlowControl {
     this.#bucket = new TokenBucket(rateLimit, now);
   }
 
-  /** What the link carries as far as it was measured, in bytes a second; null where a limit held it. */
+  /** Measured rate of the link in bytes a second; null where a rate limit applied. */
   get rate(): number | null {
     return this.#bucket.rate === Infinity ? this.#link.rate : null;
   }
@@ -144,7 +143,7 @@ export class StreamFlowControl {
     return this.#granted;
   }
 
-  /** Whether other streams wait for credit, which this one may hold. */
+  /** Whether other streams wait for credit that this one may hold. */
   get othersWait(): boolean {
     return this.pool.othersWait(this);
   }
@@ -159,7 +158,7 @@ export class StreamFlowControl {
   grant(): void {
     this.#begin();
     const { window } = this;
-    // A disk that is slow to flush holds up the client, as one that is slow to write does.
+    // A disk that is slow to flush holds back the client, like one that is slow to write.
     const limit = Math.min(this.#written, this.#durable + this.options.maxUnflushed) + window;
     const wanted = Math.min(limit, this.#end) - this.#granted;
     const least = this.#granted + wanted >= this.#end ? 1 : window / 4;
@@ -172,7 +171,7 @@ export class StreamFlowControl {
     this.options.onGrant(this.#granted);
   }
 
-  /** Changes the most bytes a second, from now on; null: without a limit. */
+  /** Changes the rate limit, in bytes a second; null: none. */
   limitRate(rateLimit: number | null): void {
     this.#bucket.limit(rateLimit);
     clearTimeout(this.#pacing);
@@ -180,7 +179,7 @@ export class StreamFlowControl {
     this.grant();
   }
 
-  /** Now that the file's size is known: nothing is granted beyond it. */
+  /** Sets the file's size, once it is known: nothing beyond it is granted. */
   endsAt(totalSize: number): void {
     this.#end = totalSize;
     if (this.#granted > totalSize) {
@@ -190,7 +189,7 @@ export class StreamFlowControl {
     }
   }
 
-  /** The client starts over from the first byte. */
+  /** The client starts again at the first byte. */
   restart(): void {
     const held = this.#granted - this.#written;
     this.#written = 0;
@@ -199,12 +198,12 @@ export class StreamFlowControl {
     this.pool.giveBack(held);
   }
 
-  /** Bytes came, which are perhaps not yet written. */
+  /** Counts bytes that came, written or not. */
   arrived(bytes: number): void {
     this.#link.arrived(bytes);
   }
 
-  /** Bytes were written: they are no longer outstanding, and the window moves on. */
+  /** Counts bytes that were written: they are no longer outstanding, and the window moves on. */
   wrote(bytes: number): void {
     this.#written += bytes;
     this.#link.wrote(bytes);
@@ -226,7 +225,7 @@ export class StreamFlowControl {
     this.pool.close(this, held);
   }
 
-  /** @returns how many of the wanted bytes the rate allows now; the rest is granted in time */
+  /** @returns how many of the wanted bytes the rate limit allows now; the rest is granted later */
   #pace(wanted: number): number {
     const batch = Math.min(wanted, this.#bucket.burst / 2);
     const { available } = this.#bucket;
@@ -239,7 +238,7 @@ export class StreamFlowControl {
     return available < batch ? 0 : Math.min(wanted, available);
   }
 
-  /** Before the first grant: a link that is known gets what it needs. */
+  /** Called before the first grant: a link that is known gets what it needs. */
   #begin(): void {
     if (this.#hasBegun) return;
     this.#hasBegun = true;

@@ -5,12 +5,12 @@ import type { Storage } from "../storage/storage.ts";
 /** Why a file does not fit. */
 export interface SpaceShortage {
   problem: Problem;
-  /** It never will, however long it waits. */
+  /** True: it will never fit, however long it waits. */
   final: boolean;
 }
 
 /**
- * Whether the rest of a file would leave enough of the disk free.
+ * Checks whether the rest of a file would leave enough free space on the disk.
  * @param totalSize of the file, in bytes; 0 where it is not known yet
  * @param written bytes of it that are on the disk already
  * @param minFreeDisk bytes that must stay free

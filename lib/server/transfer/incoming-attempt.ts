@@ -27,31 +27,31 @@ export interface AttemptOptions {
   storage: Pick<Storage, "freeSpace">;
   /** Bytes that must stay free on the disk. */
   minFreeDisk: number;
-  /** Tells whether a download of this size, in bytes, is over a quota; null: it is not. */
+  /** Checks whether a download of this size, in bytes, exceeds a quota; null: it does not. */
   findOverQuota: (totalSize: number) => Promise<SpaceShortage | null>;
-  /** Whether somebody waits for the slot or quota of this attempt: then a client that is slow gives way. */
+  /** Whether somebody waits for this attempt's slot or quota. Then a slow client has to give way. */
   othersWait: () => Promise<boolean>;
-  /** Records what happened; gives the download as it then is. */
+  /** Records an event. @returns the download as it is then */
   report: (event: DownloadEvent) => Promise<Download>;
   metrics: Metrics;
   logger: Logger;
 }
 
-/** A piece that came damaged is asked for again this often. */
+/** How often a damaged piece is requested again. */
 const MAX_RESENDS = 3;
 
-/** Ends that a client has to be told of: the server's doing. */
+/** Outcomes that the server decides, so the client has to be told. */
 const IS_UNKNOWN_TO_CLIENT: ReadonlySet<Outcome["type"]> = new Set([
   "failed",
   "abandoned",
   "gave_way",
 ]);
 
-/** What attempts at files and at sets have in common: how they end, and how that is told. */
+/** The common part of attempts at files and at sets: how they end, and how that is reported. */
 export abstract class IncomingAttempt<Options extends AttemptOptions> implements IncomingStream {
   protected readonly stalled = new StallWatch();
   readonly #outcome = Promise.withResolvers<Outcome>();
-  /** Most bytes a second that an operator allows; null: no limit. */
+  /** Rate limit set by an operator, in bytes a second; null: none. */
   #rateLimit: number | null;
 
   constructor(protected readonly options: Options) {
@@ -74,7 +74,7 @@ export abstract class IncomingAttempt<Options extends AttemptOptions> implements
     return this.#outcome.promise;
   }
 
-  /** Changes the most bytes a second; null: without a limit. */
+  /** Changes the rate limit, in bytes a second; null: none. */
   limitRate(rateLimit: number | null): void {
     if (rateLimit === this.#rateLimit) return;
     this.#rateLimit = rateLimit;
@@ -96,7 +96,7 @@ export abstract class IncomingAttempt<Options extends AttemptOptions> implements
     this.end({ type: "lost" });
   }
 
-  /** The row was changed by somebody else, a cancel for one: nothing is kept. */
+  /** Ends the attempt, as somebody else changed the row, for example by a cancel. Nothing is kept. */
   abandon(): void {
     this.end({ type: "abandoned" });
   }
@@ -110,7 +110,7 @@ export abstract class IncomingAttempt<Options extends AttemptOptions> implements
     this.fail({ code: "protocol_error", message });
   }
 
-  /** A bug keeps its stack in the log. */
+  /** Ends the attempt by an unexpected error, which is logged with its stack. */
   broke(error: unknown): void {
     if (!(error instanceof FdsError)) {
       this.options.logger.error("a download met an error of the server", {}, error);
@@ -135,32 +135,32 @@ export abstract class IncomingAttempt<Options extends AttemptOptions> implements
     this.giveWay({ code: "client_timeout", message });
   }
 
-  /** Tells the client something about this stream. */
+  /** Sends the client a message about this stream. */
   tell(command: StreamCommand): void {
     const { stream, link } = this.options;
     link.send({ ...command, stream, epoch: this.epoch });
   }
 
-  /** Asks the client; what follows comes with its messages. */
+  /** Asks the client. Everything else follows from its messages. */
   protected abstract begin(): Promise<void>;
-  /** Nothing more is taken from now on. */
+  /** Stops: nothing more is accepted. */
   protected abstract stop(): void;
-  /** Writes what arrived in order, where the next attempt can use it, and closes everything. */
+  /** Writes what arrived in order, so that the next attempt can use it, and closes everything. */
   protected abstract close(outcome: Outcome): Promise<void>;
-  /** Holds what comes from now on to another rate. */
+  /** Applies another rate limit. */
   protected abstract applyRateLimit(rateLimit: number | null): void;
-  /** False while it is for the server to read, to write or to grant. */
+  /** Whether the client has to act next; false while the server has to read, write or grant. */
   protected abstract isClientsTurn(): boolean;
-  /** Whether other streams wait for credit, which this one may hold. */
+  /** Whether other streams wait for credit that this one may hold. */
   protected abstract get creditIsWanted(): boolean;
   protected abstract get isOver(): boolean;
 
-  /** Most bytes a second that an operator allows now; null: no limit. */
+  /** Rate limit set by an operator, in bytes a second; null: none. */
   protected get rateLimit(): number | null {
     return this.#rateLimit;
   }
 
-  /** @returns the download as it now is, or null if it is no longer this attempt's */
+  /** @returns the download as it is now, or null if it no longer belongs to this attempt */
   protected async report(event: DownloadEvent): Promise<Downloading | null> {
     const after = await this.options.report(event);
     if (after.status === "downloading" && after.epoch === this.epoch) return after;
@@ -169,7 +169,7 @@ export abstract class IncomingAttempt<Options extends AttemptOptions> implements
   }
 
   /**
-   * Ends the attempt where what is to come would not leave enough of the disk free.
+   * Ends the attempt where the rest would not leave enough free space on the disk.
    * @param totalSize of the download, in bytes; 0 where it is not known yet
    * @param written bytes of it that are on the disk already
    */
@@ -179,10 +179,7 @@ export abstract class IncomingAttempt<Options extends AttemptOptions> implements
     if (noRoom) this.fail(noRoom.problem, noRoom.final);
   }
 
-  /**
-   * Ends the attempt where a download of this size, in bytes, is over a quota.
-   * @returns whether it is
-   */
+  /** Ends the attempt where a download of this size, in bytes, exceeds a quota. @returns whether it did */
   protected async endIfOverQuota(totalSize: number): Promise<boolean> {
     const overQuota = await this.options.findOverQuota(totalSize);
     if (overQuota) this.fail(overQuota.problem, overQuota.final);
@@ -190,10 +187,10 @@ export abstract class IncomingAttempt<Options extends AttemptOptions> implements
   }
 
   /**
-   * A piece came damaged: asks for it again, unless that was asked too often.
+   * Requests a damaged piece again, or ends the attempt after too many requests.
    * @param offset where it begins
-   * @param times how often it came damaged in a row
-   * @param what its name, and the code with which the download fails in the end
+   * @param times how often it arrived damaged in a row
+   * @param what name of the piece, and the code with which the download fails in the end
    */
   protected askAgain(
     offset: number,
@@ -223,7 +220,7 @@ export abstract class IncomingAttempt<Options extends AttemptOptions> implements
   }
 }
 
-/** The error of a client that broke the protocol. */
+/** The error for a breach of the protocol by the client. */
 export function broken(message: string): FdsError {
   return new FdsError("protocol_error", message);
 }

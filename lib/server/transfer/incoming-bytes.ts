@@ -15,31 +15,31 @@ export interface IncomingBytesOptions {
   download: Downloading;
   link: ClientLink;
   credit: FlowControl;
-  /** As {@link PartWriterOptions.checkpoints}. */
+  /** See {@link PartWriterOptions.checkpoints}. */
   checkpoints: SerialQueue;
   metrics: Metrics;
-  /** True once the attempt is over. */
+  /** Whether the attempt is over. */
   isOver: () => boolean;
-  /** Called where the chunk at `offset` came damaged, for the `times`th time in a row. */
+  /** Called when the chunk at `offset` arrived damaged, for the `times`th time in a row. */
   onDamaged: (offset: number, times: number) => void;
-  /** Everything below `durableOffset` is on the disk: to be recorded. */
+  /** Records that everything below `durableOffset` is on the disk. */
   onDurable: (durableOffset: number) => Promise<void>;
-  /** The client may send everything below `maxOffset`. */
+  /** Called when the client may send everything below `maxOffset`. */
   onGrant: (maxOffset: number) => void;
   onError: (error: unknown) => void;
 }
 
 /**
- * The way of one file's bytes into its part: frames are taken in order and unpacked, their bytes are
- * written, hashed and flushed, and as many as were written are granted again.
+ * Takes one file's bytes to its part: frames are taken in order and decompressed, their bytes are written,
+ * hashed and flushed, and as many as were written are granted again.
  */
 export class IncomingBytes {
   readonly #frames: IncomingFrames;
   readonly #writer: PartWriter;
   readonly #rate = new RateMeter();
-  /** Once it is known where the bytes begin. */
+  /** Set once the start of the bytes is known. */
   #flow: StreamFlowControl | undefined;
-  /** How far the frames ever came. */
+  /** The furthest offset that frames have ever reached. */
   #reached = 0;
 
   constructor(private readonly options: IncomingBytesOptions) {
@@ -64,12 +64,12 @@ export class IncomingBytes {
     });
   }
 
-  /** Every byte of the file below this offset has come, perhaps not yet written. */
+  /** All bytes of the file below this offset have come, written or not. */
   get arrived(): number {
     return this.#frames.arrived;
   }
 
-  /** Bytes from the start of the file that are in the part, perhaps not flushed. */
+  /** Bytes from the start of the file that are in the part, flushed or not. */
   get written(): number {
     return this.#writer.written;
   }
@@ -87,26 +87,26 @@ export class IncomingBytes {
     return this.#flow?.maxOffset ?? 0;
   }
 
-  /** Whether other streams wait for credit, which this one may hold. */
+  /** Whether other streams wait for credit that this one may hold. */
   get othersWait(): boolean {
     return this.#flow?.othersWait ?? false;
   }
 
-  /** True from when a chunk came damaged until it is here. */
+  /** Whether a damaged chunk has been requested again and has not arrived yet. */
   get resending(): boolean {
     return this.#frames.resending;
   }
 
-  /** True when everything that came has been written. */
+  /** Whether everything that came has been written. */
   get idle(): boolean {
     return this.#frames.idle && this.#writer.idle;
   }
 
   /**
-   * Reads again what the part holds, and grants what is to come behind it.
-   * @param offset bytes of the part that are durable; the rest of it is dropped
-   * @param rateLimit most bytes a second by the time that it is read; null: no limit
-   * @returns the digest of these bytes; null where the attempt was over before it was known
+   * Reads the part again, and grants the bytes after it.
+   * @param offset durable bytes of the part; the rest is dropped
+   * @param rateLimit gives the rate limit of the moment, in bytes a second; null: none
+   * @returns the digest of these bytes; null where the attempt ended before it was known
    * @throws FdsError `storage_error`
    */
   async continueFrom(offset: number, rateLimit: () => number | null): Promise<string | null> {
@@ -127,25 +127,25 @@ export class IncomingBytes {
     return prefix;
   }
 
-  /** The client sends the file from its first byte; what the part holds stays until {@link begin}. */
+  /** The client sends the file from its first byte. The part keeps its bytes until {@link begin}. */
   restart(): void {
     this.#frames.beginAt(0);
     this.#reached = 0;
     this.#flow?.restart();
   }
 
-  /** Empties the part where the client begins before its end, which is at the first byte then. */
+  /** Empties the part, if the client begins before its end, which is then at the first byte. */
   async emptyIfBehind(offset: number): Promise<void> {
     if (offset < this.written) await this.#writer.startOver();
   }
 
-  /** Now that the file's size is known: nothing is granted beyond it. */
+  /** Sets the file's size, once it is known: nothing beyond it is granted. */
   endsAt(totalSize: number): void {
     this.#flow?.endsAt(totalSize);
     this.#flow?.grant();
   }
 
-  /** The row says where the file begins: writes what has come, and from now on what comes. */
+  /** Starts to write what has come and what comes, as the row now states the start. */
   begin(): void {
     this.#rate.add(0);
     this.#frames.open();
@@ -153,8 +153,8 @@ export class IncomingBytes {
 
   /**
    * Takes the next frame.
-   * @returns whether it is of use, and by how many bytes the file came further than ever before
-   * @throws FdsError `protocol_error` when it is not the next one, or more than was granted
+   * @returns whether the frame is used, and how many bytes it went beyond the furthest offset so far
+   * @throws FdsError `protocol_error` when it is not the next one, or exceeds what was granted
    */
   take(frame: Frame): { isOfUse: boolean; progress: number } {
     const end = frame.offset + frame.rawLength;
@@ -162,7 +162,7 @@ export class IncomingBytes {
     if (end > maxOffset) throw broken(`a frame reaches beyond the ${maxOffset} bytes granted`);
     this.#flow?.arrived(frame.rawLength);
     const isOfUse = this.#frames.take(frame);
-    // A chunk that comes again, or does not unpack in the end, has no new bytes.
+    // A repeated chunk has no new bytes, nor one that will not decompress.
     const progress = Math.max(0, this.arrived - this.#reached);
     this.#reached += progress;
     return { isOfUse, progress };
@@ -172,25 +172,25 @@ export class IncomingBytes {
     this.#flow?.limitRate(rateLimit);
   }
 
-  /** Everything below this offset is flushed, and its row says so. */
+  /** Everything below this offset is flushed, and recorded in the row. */
   flushed(durableOffset: number): void {
     this.#flow?.flushed(durableOffset);
   }
 
-  /** Resolves when every frame that was taken has been unpacked. */
+  /** Resolves when all frames so far have been decompressed. */
   settled(): Promise<void> {
     return this.#frames.settled();
   }
 
-  /** As {@link PartWriter.seal}. */
+  /** See {@link PartWriter.seal}. */
   seal(): Promise<string> {
     return this.#writer.seal();
   }
 
   /**
-   * Ends it, part and all.
+   * Closes it with its part.
    * @param keep whether what came is still to be written and made durable
-   * @throws FdsError `storage_full` or `storage_error` when that did not work
+   * @throws FdsError `storage_full` or `storage_error` when that failed
    */
   async close(keep: boolean): Promise<void> {
     const { link } = this.options;

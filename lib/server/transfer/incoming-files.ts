@@ -10,36 +10,41 @@ import { type Answer, SetWriter } from "./set-writer.ts";
 import { describeWanted } from "./wanted-file.ts";
 import { WantQueue } from "./want-queue.ts";
 
-/** Quotas are looked at again each time that files have so many bytes more than was listed. */
+/** Growth of files beyond their listed sizes, in bytes, after which quotas are checked again. */
 const GROWTH_STEP = 1024 * 1024;
 
 export interface IncomingFilesOptions extends OpenSet {
   metrics: Metrics;
-  /** Called where more bytes come than were listed: ends the attempt where the disk has no room. */
+  /**
+   * Called before bytes beyond the listed sizes are taken; ends the attempt where the disk has no space.
+   */
   checkRoom: (bytes: number) => Promise<void>;
-  /** The set has so many bytes, more than was listed: ends the attempt where that is over a quota. */
+  /**
+   * Called with the set's size in bytes, where it exceeds what was listed; ends the attempt where that
+   * exceeds a quota.
+   */
   checkQuota: (totalSize: number) => Promise<unknown>;
-  /** What was there at that moment is on the disk, and in the rows of its files. */
+  /** Called when the state of that moment is on the disk and in the rows of the files. */
   onDurable: (moment: Moment) => Promise<void>;
-  /** A file does not come, and the set is to have all or nothing. */
+  /** Called when a file does not come, and the set needs all of them. */
   onMissing: (error: Problem) => void;
-  /** Every file was answered, and what came is durable. */
+  /** Called when every file was answered, and everything received is durable. */
   onDone: () => void;
   onError: (error: unknown) => void;
-  /** Bytes of the stream that were written. */
+  /** Offset in the stream up to which bytes were written. */
   streamOffset: () => number;
 }
 
 /**
- * The files of a set on their way: asked for ahead of time, written and compared one after the other,
- * and made durable together now and then.
+ * Receives the files of a set: asks for them ahead of time, writes and compares them one after the other,
+ * and makes them durable together from time to time.
  */
 export class IncomingFiles {
   readonly #wants: WantQueue;
   readonly #writer: SetWriter;
   readonly #checkpoints: SetCheckpoints;
   readonly #rate = new RateMeter();
-  /** Bytes beyond what was listed, since quotas were looked at. */
+  /** Bytes beyond the listed sizes since quotas were last checked. */
   #growth = 0;
 
   constructor(private readonly options: IncomingFilesOptions) {
@@ -70,7 +75,7 @@ export class IncomingFiles {
     this.#rate.add(0);
   }
 
-  /** Bytes that came of the file under way. */
+  /** Bytes received of the current file. */
   get currentLength(): number {
     return this.#writer.current?.length ?? 0;
   }
@@ -86,7 +91,7 @@ export class IncomingFiles {
 
   /**
    * Takes the records of the next frame.
-   * @throws FdsError `protocol_error` for what is out of order, `storage_full` or `storage_error`
+   * @throws FdsError `protocol_error` for a record out of order, `storage_full` or `storage_error`
    */
   async take(bytes: Uint8Array): Promise<void> {
     for (const record of readRecords(bytes)) {
@@ -99,7 +104,7 @@ export class IncomingFiles {
     await this.goOn();
   }
 
-  /** Asks for more, or ends where nothing more is to come. */
+  /** Asks for more files, or ends where no more are to come. */
   async goOn(): Promise<void> {
     const { isOver, onDone } = this.options;
     await this.#wants.fill();
@@ -108,15 +113,15 @@ export class IncomingFiles {
     if (!isOver()) onDone();
   }
 
-  /** The client reads again what the server has of a file, as far as an offset. */
+  /** The client is reading a file's bytes again that the server has, up to an offset. */
   proving(offset: number): void {
     const { current } = this.#writer;
     this.options.stalled.proved(offset, current?.length ?? this.#wants.next?.durableOffset ?? 0);
   }
 
   /**
-   * @param keep whether what came is to be made durable; what cannot be is dropped, so that a full disk
-   *   has room for the row that says so
+   * @param keep whether to make durable what came. What cannot be is dropped, so that a full disk has space
+   *   for the row that records it
    */
   async close(keep: boolean): Promise<void> {
     let isSafe = false;
@@ -140,7 +145,7 @@ export class IncomingFiles {
     const { file } = answer;
     const { metrics, stalled } = this.options;
     this.#wants.answered();
-    // Empty files are progress, too.
+    // Empty files count as progress, too.
     stalled.moved(START_BYTES);
     stalled.forgetProven();
     switch (answer.type) {
@@ -174,7 +179,10 @@ export class IncomingFiles {
     if (order.strict) onMissing(error);
   }
 
-  /** A file has another size than was known: below 0 it has fewer bytes. */
+  /**
+   * Accepts that a file has another size than known.
+   * @param bytes the difference, negative where it is smaller
+   */
   async #admit(bytes: number): Promise<void> {
     const { tally, order, checkRoom, checkQuota } = this.options;
     tally.grow(bytes, order.maxBytes);

@@ -4,30 +4,30 @@ import { Decompressor } from "./decompressor.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 
 export interface IncomingFramesOptions {
-  /** Bytes on the wire of earlier attempts. */
+  /** Bytes on the wire in earlier attempts. */
   bytesOnWire: number;
-  /** True once the attempt is over: nothing is asked for again any more. */
+  /** Whether the attempt is over, so that nothing is requested again. */
   isOver: () => boolean;
-  /** Gets the next bytes of the file, as they are in the file; they are the receiver's from now on. */
+  /** Called with the next bytes of the file, decompressed. The receiver owns them from then on. */
   onBytes: (bytes: Uint8Array) => void;
   /**
-   * The chunk at `offset` came damaged, for the `times`th time in a row, and has to come again;
-   * until then, what is under way behind it is dropped.
+   * Called when the chunk at `offset` arrived damaged, for the `times`th time in a row. It has to come
+   * again; until then, later frames are dropped.
    */
   onDamaged: (offset: number, times: number) => void;
   metrics: Metrics;
 }
 
-/** The frames of one attempt: each begins where the one before it ended, or nothing of it is used. */
+/** The frames of one attempt. Each must begin where the one before it ended, or it is not used. */
 export class IncomingFrames {
-  /** Where the next frame must begin; what lies below is here, perhaps not yet written. */
+  /** Where the next frame must begin. Everything below has arrived, written or not. */
   #arrived = 0;
   #bytesOnWire: number;
   readonly #decompressor = new Decompressor({
     onBytes: (bytes) => this.#pass(bytes),
     onDamaged: (frame) => this.#onDamaged(frame),
   });
-  /** What arrived before the row said where it begins; undefined from then on. */
+  /** Bytes that arrived before the row stated the start; undefined from then on. */
   #early: Uint8Array[] | undefined = [];
   #resends = 0;
   #resending = false;
@@ -36,7 +36,7 @@ export class IncomingFrames {
     this.#bytesOnWire = options.bytesOnWire;
   }
 
-  /** Every byte below this offset has come, perhaps not yet decompressed. */
+  /** All bytes below this offset have arrived, decompressed or not. */
   get arrived(): number {
     return this.#arrived;
   }
@@ -45,22 +45,22 @@ export class IncomingFrames {
     return this.#bytesOnWire;
   }
 
-  /** True from when a chunk came damaged until it is here. */
+  /** Whether a damaged chunk has been requested again and has not arrived yet. */
   get resending(): boolean {
     return this.#resending;
   }
 
-  /** True when every frame that was taken has been decompressed. */
+  /** Whether all frames so far have been decompressed. */
   get idle(): boolean {
     return this.#decompressor.idle;
   }
 
-  /** Says where the first frame must begin. */
+  /** Sets where the first frame must begin. */
   beginAt(offset: number): void {
     this.#arrived = offset;
   }
 
-  /** The row says where it begins: hands on what has arrived, and from now on what arrives. */
+  /** Passes on what has arrived and what arrives, as the row now states the start. */
   open(): void {
     const early = this.#early ?? [];
     this.#early = undefined;
@@ -68,8 +68,8 @@ export class IncomingFrames {
   }
 
   /**
-   * Takes a frame of what was granted.
-   * @returns whether it had new bytes, or was dropped
+   * Takes a frame within the credit.
+   * @returns true where it had new bytes; false: it was dropped
    * @throws FdsError `protocol_error` when it is not the next one
    */
   take(frame: Frame): boolean {
@@ -82,7 +82,7 @@ export class IncomingFrames {
     if (isDamaged) metrics.damagedChunks++;
     if (frame.offset !== this.#arrived) {
       metrics.resentBytes += length;
-      // What was under way when the damaged chunk was asked for again.
+      // Was under way when the damaged chunk was requested again.
       if (this.#resending && frame.offset > this.#arrived) return false;
       const message = `a frame begins at ${frame.offset}, expected ${this.#arrived}`;
       throw new FdsError("protocol_error", message);
@@ -98,12 +98,12 @@ export class IncomingFrames {
     return true;
   }
 
-  /** Resolves when every frame that was taken has been decompressed; never rejects. */
+  /** Resolves when all frames so far have been decompressed; never rejects. */
   settled(): Promise<void> {
     return this.#decompressor.settled();
   }
 
-  /** Hands nothing on any more. */
+  /** Stops: nothing more is passed on. */
   stop(): void {
     this.#decompressor.stop();
   }
@@ -115,8 +115,8 @@ export class IncomingFrames {
   }
 
   /**
-   * A compressed chunk does not give what its header tells of. Whether the way did that or the
-   * client lies cannot be told: as with any other damaged chunk, nothing of it is used.
+   * Handles a compressed chunk that does not decompress to what its header states. Damage and a lie look
+   * the same, so it is treated like any other damaged chunk, and nothing of it is used.
    */
   #onDamaged(frame: CompressedFrame): void {
     const { metrics, isOver } = this.options;

@@ -8,19 +8,19 @@ import type { OpenSet } from "./open-set.ts";
 import { selections } from "./set-request.ts";
 
 /**
- * A walk that names no file may go on for this long, in ms. Clients of ours walk for 10 minutes at
- * most, and hear of a request a little later than it is sent.
+ * How long a walk that finds no file may go on, in ms. Our clients walk for 10 minutes at most, and start a
+ * little after the request is sent.
  */
 const SILENT_WALK_MS = 15 * 60_000;
-/** Most characters of the error of a set that no file matches. */
+/** Most characters of the error for a set without matching files. */
 const MAX_MESSAGE = 1_000;
 
-/** The manifest of a set on its way: the client walks through its folders, lines become rows. */
+/** Receives the manifest of a set: the client walks through its folders, and each line becomes a row. */
 export class IncomingManifest {
   readonly #reader: ManifestReader;
-  /** How many names the client said that it has seen. */
+  /** Number of names that the client has looked at. */
   #seen = 0;
-  // Monotonic, ms.
+  // Monotonic, in ms.
   #namedAt = performance.now();
 
   constructor(readonly set: OpenSet) {
@@ -29,7 +29,7 @@ export class IncomingManifest {
     this.#reader = new ManifestReader(order, folderBytes);
   }
 
-  /** Asks for the walk. */
+  /** Asks for the manifest. */
   ask(): void {
     const { order, tell } = this.set;
     for (const selection of selections(order.paths, order.exclude)) tell(selection);
@@ -41,10 +41,7 @@ export class IncomingManifest {
     });
   }
 
-  /**
-   * Records the files whose lines are complete.
-   * @throws FdsError as {@link ManifestReader.read}
-   */
+  /** Records the files whose lines are complete. @throws FdsError see {@link ManifestReader.read} */
   async take(bytes: Uint8Array): Promise<void> {
     const { rows, download, stalled } = this.set;
     this.#namedAt = performance.now();
@@ -53,7 +50,10 @@ export class IncomingManifest {
     await rows.insert(download, download.clientId, files);
   }
 
-  /** A long walk counts as an answer while it sees more names, for a time even if none is wanted. */
+  /**
+   * A long walk counts as an answer while it looks at more names; without a matching file, only for some
+   * time.
+   */
   proving(names: number): void {
     if (names <= this.#seen || performance.now() - this.#namedAt > SILENT_WALK_MS) return;
     this.#seen = names;
@@ -61,9 +61,9 @@ export class IncomingManifest {
   }
 
   /**
-   * The manifest is whole: looks at what it has, and links what is stored already.
+   * Handles the complete manifest: checks its contents, and links files that are stored already.
    * @param chunkSize most bytes in a frame, as agreed with the client
-   * @returns how the set ends where no file is to come; else null
+   * @returns the outcome of the set where no file is to come; else null
    * @throws FdsError `protocol_error` when the last line is not complete
    */
   async finish(chunkSize: number): Promise<Outcome | null> {
@@ -75,7 +75,7 @@ export class IncomingManifest {
       return { type: "failed", problem: noFile(order), final: true };
     }
     const { firstSkipped } = tally;
-    // What was left for later is no failure, also where everything else has to come.
+    // Files left for a later set are no failure, even in a strict set.
     if (order.strict && firstSkipped && firstSkipped.code !== "not_settled") {
       return { type: "failed", problem: firstSkipped, final: true };
     }
@@ -86,7 +86,7 @@ export class IncomingManifest {
   }
 }
 
-/** The failure of a set that no file matches. */
+/** The failure of a set without matching files. */
 function noFile(order: SetOrder): Problem {
   const patterns = order.paths.map((path) => `"${path}"`).join(", ");
   const message = `the client has no file that matches ${patterns}`;

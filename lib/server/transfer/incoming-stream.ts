@@ -7,69 +7,69 @@ import type {
   ServerStreamMessage,
 } from "../../protocol/messages.ts";
 
-/** What a client says about one of its streams. */
+/** A client's message about one of its streams. */
 export type StreamMessage = ClientStreamMessage;
 
-/** What a server says about a stream, without the address that is the same in all of it. */
+/** A server's message about a stream, without the address, which is the same in all of them. */
 export type StreamCommand = WithoutAddress<ServerStreamMessage>;
 type WithoutAddress<T> = T extends unknown ? Omit<T, "stream" | "epoch"> : never;
 
-/** The connection as a stream sees it. */
+/** The connection as a stream uses it. */
 export interface ClientLink {
   send(message: ServerMessage): void;
-  /** The shortest round trip of the last few, in ms. */
+  /** Shortest of the latest round trips, in ms. */
   roundTripMs(): number;
-  /** What it carried when that was last measured, in bytes a second; null: not known. */
+  /** Last measured rate of the link, in bytes a second; null: not known. */
   rate: number | null;
 }
 
 /**
- * One of the streams that a connection carries. The session hands over what comes for it, and tells
- * it when the connection is gone.
+ * A stream of a connection. The session passes it what comes for it, and tells it when the connection is
+ * gone.
  */
 export interface IncomingStream {
-  /** The number of the attempt; the session drops what belongs to another one. */
+  /** Number of the attempt. The session drops what belongs to another one. */
   readonly epoch: number;
-  /** Resolves when the stream takes nothing more. */
+  /** Resolves when the stream accepts nothing more. */
   readonly ended: Promise<unknown>;
   /** @throws FdsError `protocol_error` */
   onMessage(message: StreamMessage): void;
   /**
-   * @returns whether the frame had new bytes; any other is dropped
+   * @returns whether the frame had new bytes; other frames are dropped
    * @throws FdsError `protocol_error`; nothing of such a frame was kept
    */
   onFrame(frame: Frame): boolean;
-  /** Called now and then: ends the stream if the client owes an answer for too long. */
+  /** Called periodically: ends the stream if the client has owed an answer for too long. */
   checkStalled(): void;
-  /** The connection is gone, or the server shuts down: what has arrived is kept. */
+  /** The connection is gone, or the server stops. What has arrived is kept. */
   lose(): void;
-  /** It is to go on later, for a reason that the download's record tells. */
+  /** Ends the stream, which goes on later. The download's record gives the reason. */
   giveWay(problem: Problem): void;
-  /** The client broke the protocol. */
+  /** Ends the stream after a breach of the protocol by the client. */
   violated(error: FdsError): void;
-  /** Something was thrown: it ends this stream and nothing else. */
+  /** Ends this stream, and nothing else, by an unexpected error. */
   broke(error: unknown): void;
 }
 
 /** How an attempt ended. */
 export type Outcome =
   | { type: "received"; digest: string; size: number; bytesOnWire: number }
-  /** Every file of a set that is to come is there, and flushed. `size`: the bytes that came. */
+  /** All files of a set that were to come are here, and flushed. `size`: the bytes that came. */
   | { type: "set_received"; size: number; files: SetCounts; bytesOnWire: number }
-  /** No file matches, which is what the set is, then. */
+  /** No file matches, and the set may be empty. */
   | { type: "nothing"; chunkSize: number }
   | { type: "lost" }
   | { type: "failed"; problem: Problem; final?: boolean }
-  /** It goes on once those who waited had their turn. */
+  /** It goes on after others had their turn. */
   | { type: "gave_way"; problem: Problem }
-  /** The download's row says already how it goes on. */
+  /** The download's row already has its next state. */
   | { type: "abandoned" };
 
-/** What is known of an incoming download at this moment; fresher than the row. */
+/** Progress of an incoming download, newer than its row. */
 export interface Progress {
   bytesReceived: number;
   bytesOnWire: number;
   bytesPerSecond: number | null;
-  /** Files and bytes of a set. Files may have grown since they were listed. */
+  /** Counts and bytes of a set. Files may have grown since they were listed. */
   set?: { files: SetCounts; totalSize: number };
 }

@@ -2,12 +2,12 @@ import type { Download } from "../download.ts";
 import type { SetFile, SetFileChange, SetRows } from "../set.ts";
 import type { SetFolder } from "../storage/storage.ts";
 
-/** Files that are looked for among those that are stored already, at a time. */
+/** Files that are looked up at a time among those stored already. */
 const BATCH = 250;
 
 /**
- * Links before one flush, of the whole file system where that can be, and of the rows after it. After a
- * crash so many are made again.
+ * Links between two flushes; each flushes the whole file system where possible, and then the rows. After a
+ * crash, at most this many are made again.
  */
 const FLUSHED_AT_ONCE = 2_500;
 
@@ -15,13 +15,13 @@ export interface LinkUnchangedOptions {
   download: Pick<Download, "downloadId" | "epoch" | "clientId" | "checksum">;
   rows: SetRows;
   folder: SetFolder;
-  /** Called for each file that was linked. */
+  /** Called for each linked file. */
   onLinked: (file: SetFile) => void;
-  /** True once nothing more is to be done. */
+  /** Whether to stop. */
   isOver: () => boolean;
 }
 
-/** Links the files of a set that are stored already, as they are at the client, into its folder. */
+/** Links the files of a set into its folder that are stored already, unchanged at the client. */
 export async function linkUnchanged(options: LinkUnchangedOptions): Promise<void> {
   const { download, rows, folder, onLinked, isOver } = options;
   const { downloadId, clientId, checksum } = download;

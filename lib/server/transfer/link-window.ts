@@ -1,67 +1,67 @@
 const KiB = 1024;
 const MiB = 1024 * KiB;
 
-/** The window before anything is known of the link: enough to start, little to lose. */
+/** Window before anything is known of the link: enough to start, and little to lose. */
 const FIRST_WINDOW = 1 * MiB;
 /**
- * The least bytes, and the least time in ms, from which the first frames tell how fast the link is,
- * before a round trip is over. Fewer may have waited in a buffer and come at once.
+ * Fewest bytes, and shortest time in ms, of the first frames from which the link's rate is estimated before
+ * a round trip is over. Fewer bytes may have waited in a buffer and arrived at once.
  */
 const BURST_BYTES = 512 * KiB;
 const BURST_MS = 4;
 const MIN_WINDOW = 256 * KiB;
-/** 1 Gbit/s at 300 ms needs 36 MiB, so twice that is never held back. */
+/** Largest window. 1 Gbit/s at 300 ms needs 36 MiB, so twice that never holds anything back. */
 const MAX_WINDOW = 72 * MiB;
-/** Seconds of a link's rate that cover a pause of the disk or of a busy processor. */
+/** Seconds of the link's rate that cover a pause of the disk or of a busy processor. */
 const SLACK_SECONDS = 0.04;
 /**
- * Seconds of a link's rate that its window covers where many streams share the processors, as each has
- * its turn only now and then. At most {@link FIRST_WINDOW}, or fast streams would fill the memory with
- * bytes that wait.
+ * Seconds of the link's rate in a stream's window while many streams share the processors, as each gets its
+ * turn only now and then. At most {@link FIRST_WINDOW}, or fast streams would fill the memory with waiting
+ * bytes.
  */
 const TURN_SECONDS = 0.25;
-/** Rates are measured over at least this long, in ms. */
+/** Shortest time over which a rate is measured, in ms. */
 const SAMPLE_MS = 20;
 export interface LinkWindowOptions {
-  /** The least round-trip time seen on the connection, in ms. */
+  /** Shortest round trip of the connection so far, in ms. */
   roundTripMs: () => number;
-  /** What the client's link carried when it was last measured, in bytes a second; null: not known. */
+  /** Last measured rate of the client's link, in bytes a second; null: not known. */
   knownRate: number | null;
   /** ms, monotonic. */
   now: () => number;
 }
 
-/** Measures the link of one stream, and tells how many bytes may be under way on it. */
+/** Measures the link of one stream, and computes how many bytes may be under way on it. */
 export class LinkWindow {
   #needed = 0;
   #modest = FIRST_WINDOW;
   #rate = 0;
-  /** When the first bytes came, and how many came since. */
+  /** When the first bytes came, and how many came since then. */
   #burstAt: number | undefined;
   #burstBytes = 0;
-  /** Undefined until the first bytes are here: the way of the request is no part of the rate. */
+  /** Undefined until the first bytes arrive, as the request's way is no part of the rate. */
   #sampleAt: number | undefined;
   #sampleBytes = 0;
 
   constructor(private readonly options: LinkWindowOptions) {}
 
-  /** What the link carries as far as it was measured, in bytes a second; null: not yet. */
+  /** Measured rate of the link, in bytes a second; null: not yet known. */
   get rate(): number | null {
     return this.#rate > 0 ? this.#rate : null;
   }
 
-  /** Bytes that keep the link full; 0: the link is not known yet. */
+  /** Bytes that keep the link full; 0: not yet known. */
   get needed(): number {
     return this.#needed;
   }
 
-  /** Bytes that are given without knowing that the link needs them. */
+  /** Bytes that are granted before it is known whether the link needs them. */
   get modest(): number {
     return this.#modest;
   }
 
   /**
-   * Before the first grant: a link that is known gets twice what is under way on it.
+   * Called before the first grant: a known link gets twice its bandwidth-delay product.
    * @param most bytes that it may have
    */
   begin(most: number): void {
@@ -72,11 +72,11 @@ export class LinkWindow {
     this.#modest = modestWindow(knownRate);
   }
 
-  /** Bytes came, which are perhaps not yet written. */
+  /** Counts bytes that came, written or not. */
   arrived(bytes: number): void {
     if (this.#rate > 0 || this.options.knownRate) return;
     const now = this.options.now();
-    // The way of the request is no part of the rate.
+    // The request's way is no part of the rate.
     if (this.#burstAt === undefined) {
       this.#burstAt = now;
       return;
@@ -89,7 +89,10 @@ export class LinkWindow {
     this.#learn(this.#burstBytes / (elapsed / 1000));
   }
 
-  /** Twice the bandwidth-delay product that is seen: it doubles each round trip until the link is full. */
+  /**
+   * Sets the window to twice the bandwidth-delay product that is seen, so it doubles with each round trip
+   * until the link is full.
+   */
   wrote(bytes: number): void {
     if (this.#sampleAt === undefined) {
       this.#sampleAt = this.options.now();
@@ -113,7 +116,7 @@ export class LinkWindow {
   }
 }
 
-/** What a stream has that shares the processors with many, whatever its link needs. */
+/** Window of a stream that shares the processors with many others, whatever its link needs. */
 function modestWindow(rate: number): number {
   return Math.min(FIRST_WINDOW, Math.max(MIN_WINDOW, Math.round(rate * TURN_SECONDS)));
 }

@@ -13,14 +13,14 @@ import type {
   StreamMessage,
 } from "./incoming-stream.ts";
 
-/** A client that answers nothing for this long, in ms, is given up. */
+/** How long the client may be silent, in ms, before it is given up. */
 const ANSWER_WITHIN_MS = 10_000;
 /** Most bytes of a listing: more than the longest names need. */
 const MAX_LISTING_BYTES = 8 * 1024 * 1024;
-/** A frame that comes damaged is asked for again this often. */
+/** How often a damaged frame is requested again. */
 const MAX_RESENDS = 3;
 
-/** A name in a folder of a client. */
+/** A name in a client's folder. */
 const Entry = z.object({
   name: z.string().min(1).max(4096),
   type: z.enum(["file", "folder"]),
@@ -32,14 +32,14 @@ export type Entry = z.infer<typeof Entry>;
 /** A page of a folder's names. */
 export interface Listing {
   entries: Entry[];
-  /** There are more names behind these. */
+  /** True: more names follow. */
   more: boolean;
-  /** The folder has more names than the client read. */
+  /** True: the folder has more names than the client read. */
   truncated: boolean;
 }
 
 export interface ListingReceiverOptions {
-  /** The number of this listing on its connection. */
+  /** Number of this listing on its connection. */
   stream: number;
   /** Most bytes in a frame, as agreed with the client. */
   chunkSize: number;
@@ -48,10 +48,10 @@ export interface ListingReceiverOptions {
   metrics: Metrics;
 }
 
-/** What is asked for: a page of a folder, or of the roots where there is no path. */
+/** What to list: a page of a folder, or of the roots where there is no path. */
 export type ListingOrder = Pick<ListRequest, "path" | "after" | "limit">;
 
-/** One listing on its way from a client. */
+/** Receives one listing from a client. */
 export class ListingReceiver implements IncomingStream {
   readonly epoch = 1;
   readonly #listing = Promise.withResolvers<Listing>();
@@ -78,7 +78,7 @@ export class ListingReceiver implements IncomingStream {
       maxUnflushed: MAX_LISTING_BYTES,
       rateLimit: null,
       roundTripMs: () => link.roundTripMs(),
-      // Few bytes.
+      // It has few bytes.
       knownRate: null,
       onGrant: (max_offset) => this.#tell({ type: "credit", max_offset }),
     });
@@ -87,7 +87,7 @@ export class ListingReceiver implements IncomingStream {
       const message = `The client gave no answer within ${ANSWER_WITHIN_MS / 1000} s`;
       this.#end(new FdsError("client_timeout", message));
     }, ANSWER_WITHIN_MS);
-    // Whoever asked hears of it; nobody else has to.
+    // Only the caller of `list` needs the error.
     this.#listing.promise.catch(() => undefined);
   }
 
@@ -100,7 +100,7 @@ export class ListingReceiver implements IncomingStream {
 
   /**
    * Asks the client.
-   * @throws FdsError with the code that the client gave, `client_timeout` or `client_not_connected`
+   * @throws FdsError with the client's code, `client_timeout` or `client_not_connected`
    */
   list(order: ListingOrder): Promise<Listing> {
     this.#order = order;
@@ -115,7 +115,7 @@ export class ListingReceiver implements IncomingStream {
     return this.#listing.promise;
   }
 
-  /** Nobody waits for it any more. */
+  /** Ends it, as nobody waits for it any more. */
   abandon(): void {
     this.#end(new FdsError("client_timeout", "Nobody waited for the client's answer"));
   }
@@ -141,7 +141,7 @@ export class ListingReceiver implements IncomingStream {
   }
 
   giveWay(): void {
-    // Whoever asked for it waits, and it is short.
+    // It never gives way: somebody waits for it, and it is short.
   }
 
   checkStalled(): void {
@@ -170,7 +170,7 @@ export class ListingReceiver implements IncomingStream {
     this.#flow.flushed(this.#frames.arrived);
   }
 
-  /** @param bytes undefined: there are no more @throws FdsError `protocol_error` */
+  /** @param bytes undefined at the end @throws FdsError `protocol_error` */
   #decode(bytes?: Uint8Array): string {
     try {
       return this.#decoder.decode(bytes, { stream: bytes !== undefined });
@@ -180,7 +180,7 @@ export class ListingReceiver implements IncomingStream {
   }
 
   #complete({ total_size, more, truncated }: Extract<StreamMessage, { type: "list_complete" }>) {
-    // It was sent before the client heard that a frame is wanted again; it will come again.
+    // Sent before the client was asked for a frame again; it will be repeated.
     if (this.#frames.resending) return;
     if (total_size !== this.#frames.arrived) {
       throw broken(`list_complete says ${total_size} bytes, ${this.#frames.arrived} came`);
@@ -219,8 +219,8 @@ export class ListingReceiver implements IncomingStream {
 }
 
 /**
- * Holds the client to what was asked for: names of one folder in their order, behind the page before.
- * So whoever goes from page to page comes to an end.
+ * Checks that the client keeps to the request: names of one folder in order, after the previous page. So
+ * reading page after page comes to an end.
  * @throws FdsError `protocol_error`
  */
 function checkEntries(entries: Entry[], { path, after = "", limit }: ListingOrder): void {
@@ -235,7 +235,7 @@ function checkEntries(entries: Entry[], { path, after = "", limit }: ListingOrde
   }
 }
 
-/** @throws FdsError `protocol_error` for what is no listing */
+/** @throws FdsError `protocol_error` for anything but a listing */
 function entriesOf(text: string): Entry[] {
   const lines = text.split("\n");
   if (lines.pop() !== "") throw broken("the last line of a listing is not complete");

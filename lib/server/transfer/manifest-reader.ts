@@ -7,7 +7,7 @@ import type { ListedFile, SetOrder } from "../set.ts";
 import { SetNames } from "../storage/set-names.ts";
 import { broken } from "./incoming-attempt.ts";
 
-/** A line of a manifest, see lib/protocol/README.md. */
+/** A line of a manifest; see lib/protocol/README.md. */
 const Line = z.object({
   path: z.string().min(1).max(4096),
   root: z.int().min(0).max(1000),
@@ -19,7 +19,7 @@ const Line = z.object({
 });
 type Line = z.infer<typeof Line>;
 
-/** The message beside the code of a file that the client left out. */
+/** The message for each code of a file that the client left out. */
 const REASONS: Record<NonNullable<Line["skipped"]>, string> = {
   not_settled: "it was changed too recently",
   name_unusable: "its name cannot be kept",
@@ -27,32 +27,32 @@ const REASONS: Record<NonNullable<Line["skipped"]>, string> = {
   file_unreadable: "the client cannot read it",
 };
 
-/** Most bytes of a manifest; no client of ours sends more. */
+/** Most bytes of a manifest; our clients send no more. */
 const MAX_BYTES = 64 * 1024 * 1024;
-/** Most characters of a line: those of the longest path, each escaped, and the other fields. */
+/** Most characters of a line: the longest path, each character escaped, and the other fields. */
 const MAX_LINE = 32 * 1024;
-/** Lines read in one go: most often that holds the event loop for less than a millisecond. */
+/** Lines that are read in one go, which usually holds the event loop for less than a millisecond. */
 const BATCH = 32;
 
-/** Most bytes of a path on the server's disk, with the folders of client and set. */
+/** Most bytes of a path on the server's disk, including the folders of client and set. */
 const MAX_PATH_BYTES = 900;
 
-/** Reads the manifest of a set as it comes, and holds the client to what was asked for. */
+/** Reads the manifest of a set as it arrives, and checks that the client keeps to the request. */
 export class ManifestReader {
   readonly #include: PathPatterns;
   readonly #exclude: PathPatterns;
   readonly #names = new SetNames();
   readonly #paths = new Set<string>();
   readonly #decoder = new TextDecoder("utf-8", { fatal: true });
-  /** The start of a line whose end has not come. */
+  /** The beginning of an incomplete line. */
   #rest = "";
-  /** The folder that the last line was in: most often the next one is in it too. */
+  /** The folder of the last line. Most often the next line is in the same one. */
   #folder: { path: string; include: PatternWalk; exclude: PatternWalk } | undefined;
   #read = 0;
   #files = 0;
   #bytes = 0;
 
-  /** @param folderBytes how long the path of the set's folder can be, in bytes of UTF-8 */
+  /** @param folderBytes longest path of the set's folder, in bytes of UTF-8 */
   constructor(
     private readonly order: SetOrder,
     private readonly folderBytes: number,
@@ -61,7 +61,7 @@ export class ManifestReader {
     this.#exclude = new PathPatterns(order.exclude);
   }
 
-  /** Bytes of the files that will come. */
+  /** Total bytes of the files that will come. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -91,7 +91,7 @@ export class ManifestReader {
       throw broken("the last line of a manifest is not complete");
   }
 
-  /** @param bytes undefined: there are no more @throws FdsError `protocol_error` */
+  /** @param bytes undefined at the end @throws FdsError `protocol_error` */
   #decode(bytes?: Uint8Array): string {
     try {
       return this.#decoder.decode(bytes, { stream: bytes !== undefined });
@@ -129,8 +129,8 @@ export class ManifestReader {
   }
 
   /**
-   * @param isSkipped also a folder that could not be read is told as skipped, and names that are not
-   *   UTF-8 can look like another one
+   * @param isSkipped the client left it out. Then it may also be a folder that could not be read, or a name
+   *   that is not UTF-8 and looks like another one
    * @throws FdsError `protocol_error`
    */
   #check(path: string, isSkipped: boolean): void {
@@ -144,7 +144,7 @@ export class ManifestReader {
     const { include, exclude } = this.#folderOf(names);
     const walk = include.step(name);
     const isNamed = isSkipped ? walk.mayMatchInside : walk.matched;
-    // Only the client knows where absolute patterns lead.
+    // Only the client knows which folders absolute patterns lead to.
     const isAsked = this.#include.hasAbsolute || isNamed;
     if (!isAsked || exclude.step(name).matched) {
       throw broken(`a manifest has ${JSON.stringify(path)}, which was not asked for`);

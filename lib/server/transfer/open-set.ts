@@ -5,18 +5,18 @@ import type { StreamCommand } from "./incoming-stream.ts";
 import type { SetTally } from "./set-tally.ts";
 import type { StallWatch } from "./stall-watch.ts";
 
-/** What an attempt at a set holds from when its folder is open, in every phase. */
+/** What an attempt at a set holds once its folder is open, in every phase. */
 export interface OpenSet {
   download: Downloading;
   order: SetOrder;
   rows: SetRows;
   folder: SetFolder;
-  /** The most bytes of it that may be written and not durable. */
+  /** Bytes that may be written without being durable. */
   maxUnsafe: number;
   tally: SetTally;
   stalled: StallWatch;
-  /** Tells the client something about the set. */
+  /** Sends the client a message about the set. */
   tell: (command: StreamCommand) => void;
-  /** True once nothing more is taken. */
+  /** Whether nothing more is accepted. */
   isOver: () => boolean;
 }

@@ -5,38 +5,38 @@ import type { SerialQueue } from "../../util/serial-queue.ts";
 import { release } from "../../util/release.ts";
 import type { Part } from "../storage/storage.ts";
 
-/** The durable offset is moved after {@link Part.maxUnsafe} bytes or this many ms, whichever comes first. */
+/** Longest time between checkpoints, in ms, if {@link Part.maxUnsafe} bytes are not reached before. */
 const CHECKPOINT_MS = 250;
-/** Bytes read at a time of a prefix: a hash of this many holds the event loop for about 1.5 ms. */
+/** Bytes of a prefix that are read at a time. Hashing this many holds the event loop for about 1.5 ms. */
 const PREFIX_BLOCK = 1024 * 1024;
 
 export interface PartWriterOptions {
   part: Part;
   checksum: ChecksumAlgorithm;
-  /** One checkpoint after the other; shared by all parts where {@link Storage.checkpointsInTurn}. */
+  /** Runs checkpoints one after the other; shared by all parts where {@link Storage.checkpointsInTurn}. */
   checkpoints: SerialQueue;
-  /** Bytes were written; they are not durable yet. */
+  /** Called when bytes were written; they are not durable yet. */
   onWritten: (bytes: number) => void;
-  /** Everything below `durableOffset` is on the disk: to be recorded. */
+  /** Records that everything below `durableOffset` is on the disk. */
   onDurable: (durableOffset: number) => Promise<void>;
   onError: (error: unknown) => void;
 }
 
 /**
- * Brings the bytes of one file to its part: in order, off the event loop, hashed on the way, and
- * flushed now and then so that the next attempt can go on from there.
+ * Writes the bytes of one file to its part: in order, off the event loop, hashed on the way, and flushed
+ * from time to time so that the next attempt can continue from there.
  */
 export class PartWriter {
   #hash: Bun.CryptoHasher;
   #written = 0;
   #durable = 0;
   readonly #queue: Uint8Array[] = [];
-  /** An error came, or nothing is to be kept: no byte is written any more. */
+  /** True: no more bytes are written, after an error or because nothing is to be kept. */
   #stopped = false;
-  /** The end has begun, which flushes by itself: no checkpoint begins any more. */
+  /** True: the end has begun, which makes everything durable itself, so no checkpoint begins. */
   #ending = false;
   #writing: Promise<void> | undefined;
-  /** A checkpoint waits for its turn. */
+  /** True: a checkpoint waits for its turn. */
   #isInLine = false;
   #checkpointing: Promise<void> | undefined;
   #timer: Timer | undefined;
@@ -45,21 +45,21 @@ export class PartWriter {
     this.#hash = new Bun.CryptoHasher(options.checksum);
   }
 
-  /** Bytes from the start of the file that are in the part, perhaps not flushed. */
+  /** Bytes from the start of the file that are in the part, flushed or not. */
   get written(): number {
     return this.#written;
   }
 
-  /** True when everything that was given has been written. */
+  /** Whether all bytes so far have been written. */
   get idle(): boolean {
     return this.#writing === undefined;
   }
 
   /**
-   * Goes on behind the durable bytes of the part. These are read and hashed again, a block at a time so
-   * that other transfers go on.
-   * @param offset bytes of the part that are durable; the rest of it is dropped
-   * @param goOn false ends the reading early; the digest means nothing then
+   * Continues after the durable bytes of the part. They are read and hashed again, block by block so that
+   * other transfers go on.
+   * @param offset durable bytes of the part; the rest is dropped
+   * @param goOn false ends the reading early, and the digest is meaningless then
    * @returns the digest of these bytes
    * @throws FdsError `storage_error`
    */
@@ -79,14 +79,14 @@ export class PartWriter {
     return this.#hash.copy().digest("hex");
   }
 
-  /** Begins again with an empty part. @throws FdsError `storage_error` */
+  /** Starts again with an empty part. @throws FdsError `storage_error` */
   async startOver(): Promise<void> {
     this.#hash = new Bun.CryptoHasher(this.options.checksum);
     this.#written = this.#durable = 0;
     await this.options.part.truncate(0);
   }
 
-  /** Takes the next bytes of the file; they are the writer's from now on. */
+  /** Takes the next bytes of the file. The writer owns them from then on. */
   push(chunk: Uint8Array): void {
     this.#queue.push(chunk);
     this.#writing ??= this.#writeQueued()
@@ -97,8 +97,8 @@ export class PartWriter {
   }
 
   /**
-   * The file is whole: flushes the last of it.
-   * @returns the digest of all that was written
+   * Flushes the rest of a complete file.
+   * @returns the digest of everything written
    * @throws FdsError `storage_full` or `storage_error`
    */
   async seal(): Promise<string> {
@@ -108,16 +108,16 @@ export class PartWriter {
   }
 
   /**
-   * Ends it, part and all.
-   * @param keep whether what was given is still to be written and made durable
-   * @throws FdsError `storage_full` or `storage_error` when that did not work
+   * Closes it with its part.
+   * @param keep whether pending bytes are still to be written and made durable
+   * @throws FdsError `storage_full` or `storage_error` when that failed
    */
   async close(keep: boolean): Promise<void> {
     if (!keep) this.#stopped = true;
     try {
       await this.#end();
       if (!this.#stopped) await this.#makeDurable();
-      // What an error left behind is no use; on a full disk, the row that says so needs the room.
+      // Bytes after an error are of no use. On a full disk, the row that records the error needs the space.
       else if (keep) await this.options.part.truncate(this.#durable);
     } finally {
       await this.options.part.close();
@@ -137,7 +137,7 @@ export class PartWriter {
       if (this.#stopped) return;
       const { length } = chunk;
       const writing = part.write(chunk, this.#written);
-      // While the disk works.
+      // Hashed while the disk writes.
       const hashing = eventLoopBudget.run(() => this.#hash.update(chunk));
       await Promise.all([writing, hashing]);
       release(chunk);
@@ -147,7 +147,7 @@ export class PartWriter {
     }
   }
 
-  /** After an error nothing more is written: it would land where other bytes belong. */
+  /** Stops writing after an error: further bytes would land in the wrong place. */
   #fail(error: unknown): void {
     this.#stopped = true;
     this.options.onError(error);
@@ -168,7 +168,7 @@ export class PartWriter {
 
   async #checkpoint(): Promise<void> {
     this.#isInLine = false;
-    // The end does not wait for a turn: it makes durable what is left by itself.
+    // The end does not wait for a turn, as it makes the rest durable itself.
     if (this.#stopped || this.#ending) return;
     this.#checkpointing = this.#makeDurable()
       .catch((error: unknown) => this.#fail(error))
@@ -179,7 +179,7 @@ export class PartWriter {
     await this.#checkpointing;
   }
 
-  /** First the bytes, then the row: the durable offset never says more than the disk holds. */
+  /** First the bytes, then the row, so that the durable offset never exceeds what the disk holds. */
   async #makeDurable(): Promise<void> {
     const written = this.#written;
     if (written === this.#durable) return;
@@ -189,7 +189,7 @@ export class PartWriter {
     this.#durable = durableOffset;
   }
 
-  /** Flushes what was written, at the end all of it. @returns how many bytes are durable */
+  /** Flushes what was written; at the end, all of it. @returns how many bytes are durable */
   async #flush(written: number): Promise<number> {
     const { part } = this.options;
     if (!this.#ending) return part.checkpoint(written);

@@ -1,20 +1,20 @@
 import type { SetAttempt, SetCounts, SetFileChange, SetRows } from "../set.ts";
 import type { SetFolder } from "../storage/storage.ts";
 
-/** A checkpoint is due after this many files, this many ms or {@link SetStorage.maxUnsafe} bytes. */
+/** A checkpoint is due after this many files, this many ms, or {@link SetStorage.maxUnsafe} bytes. */
 const CHECKPOINT_FILES = 4_000;
 const CHECKPOINT_MS = 500;
 
-/** What a checkpoint makes durable beside the files that are whole. */
+/** The state that a checkpoint makes durable, besides complete files. */
 export interface Moment {
-  /** The file in the middle of which the set is, and how many of its bytes are there. */
+  /** The unfinished file, and how many of its bytes are here. */
   current: { index: number; length: number } | undefined;
-  /** Bytes of files, and files, that were there. */
+  /** Bytes and number of files received. */
   bytes: number;
   files: SetCounts;
-  /** Bytes of all files that will have come. */
+  /** Total bytes of all files, once they will have come. */
   totalSize: number;
-  /** Bytes of the stream that were written. */
+  /** Offset in the stream up to which bytes were written. */
   streamOffset: number;
 }
 
@@ -23,16 +23,16 @@ export interface SetCheckpointsOptions {
   folder: Pick<SetFolder, "sync">;
   maxUnsafe: number;
   rows: Pick<SetRows, "update">;
-  /** What is so when a checkpoint begins. */
+  /** Gives the state at the beginning of a checkpoint. */
   moment: () => Moment;
-  /** What was there at that moment is on the disk, and in the rows. */
+  /** Called when that state is on the disk and in the rows. */
   onDurable: (moment: Moment) => Promise<void>;
   onError: (error: unknown) => void;
 }
 
 /**
- * Makes what arrives durable now and then: first the bytes of all files, by one flush, then their rows. So
- * a row never says of a file that it is here when it may not be.
+ * Makes received files durable from time to time: first the bytes of all files, by one flush, then their
+ * rows. So a row never says that a file is here when it may not be.
  */
 export class SetCheckpoints {
   #changes: SetFileChange[] = [];
@@ -40,26 +40,29 @@ export class SetCheckpoints {
   #timer: Timer | undefined;
   #running: Promise<void> | undefined;
   #stopped = false;
-  /** A flush failed. The system says so once: the next one may succeed without having written anything. */
+  /**
+   * True after a failed flush. The system reports it only once: the next flush may succeed without having
+   * written anything.
+   */
   #hasFailed = false;
 
   constructor(private readonly options: SetCheckpointsOptions) {}
 
-  /** Bytes were written. */
+  /** Counts written bytes. */
   wrote(bytes: number): void {
     this.#bytes += bytes;
     this.#schedule();
   }
 
-  /** Something became known of a file, which may be recorded once its bytes are flushed. */
+  /** Adds a change of a file's row, to be recorded once the file's bytes are flushed. */
   add(change: SetFileChange): void {
     this.#changes.push(change);
     this.#schedule();
   }
 
   /**
-   * Makes durable what there is, and waits for it.
-   * @returns false after a flush that failed: nothing more is durable
+   * Makes everything durable, and waits for it.
+   * @returns false after a failed flush: nothing more is durable
    */
   async finish(): Promise<boolean> {
     await this.#running;
@@ -67,7 +70,7 @@ export class SetCheckpoints {
     return !this.#hasFailed;
   }
 
-  /** Begins no other one, and waits for the one that runs. */
+  /** Starts no further checkpoint, and waits for the running one. */
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);

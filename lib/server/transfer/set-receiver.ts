@@ -24,20 +24,20 @@ export interface SetReceiverOptions extends AttemptOptions {
 }
 
 /**
- * One incoming set: its manifest, then its files, to a folder on the disk that is whole, flushed and
- * compared file by file; or to rows that say what is here already, from which the next attempt goes on.
+ * Receives one set: its manifest, then its files, to a folder that is complete, flushed and compared file
+ * by file, or to rows from which the next attempt continues.
  */
 export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
   readonly #frames: IncomingFrames;
   readonly #flow: StreamFlowControl;
   #phase: SetPhase = { name: "opening" };
-  /** Frames, and the end of the manifest, are worked on one after the other. */
+  /** Handles frames, and the end of the manifest, one after the other. */
   readonly #work = new SerialQueue();
-  /** What is to be closed at the end, whatever the phase. */
+  /** Closed at the end, in whatever phase. */
   #folder: SetFolder | undefined;
   #files: IncomingFiles | undefined;
   readonly #tally = new SetTally();
-  /** Bytes of the stream that were written. */
+  /** Offset in the stream up to which bytes were written. */
   #written = 0;
 
   constructor(options: SetReceiverOptions) {
@@ -169,7 +169,7 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
     }
   }
 
-  /** The manifest is in the rows, from an earlier attempt. */
+  /** Continues a set whose manifest is already in the rows, from an earlier attempt. */
   async #resume(set: OpenSet): Promise<void> {
     const missing = await wantMissing(set);
     if (missing > 0) {
@@ -186,7 +186,7 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
     manifest.ask();
   }
 
-  /** Does one thing after the other. */
+  /** Runs work one after the other. */
   #inTurn(work: () => Promise<void>): void {
     void this.#work.run(async () => {
       try {
@@ -197,7 +197,10 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
     });
   }
 
-  /** A broken protocol is found after the session took the frame: it ends the attempt, not the connection. */
+  /**
+   * A breach of the protocol that is found after the session accepted the frame ends the attempt, not the
+   * connection.
+   */
   #broke(error: unknown): void {
     if (error instanceof FdsError && error.code === "protocol_error") this.violated(error);
     else this.broke(error);
@@ -222,7 +225,7 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
   #onListed(totalSize: number): void {
     const phase = this.#phase;
     if (phase.name !== "listing") throw broken("set_listed came at the wrong time");
-    // It was sent before the client heard that a frame is wanted again; it will come again.
+    // Sent before the client was asked for a frame again; it will be repeated.
     if (this.#frames.resending) return;
     if (totalSize !== this.#frames.arrived) {
       throw broken(`set_listed says ${totalSize} bytes, ${this.#frames.arrived} came`);
@@ -230,14 +233,14 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
     void this.#keepWhenRead(phase.manifest);
   }
 
-  /** Decides as soon as the last frame was read: later, a frame that came damaged may have come again. */
+  /** Decides as soon as the last frame was read. Later, a damaged frame may have come again. */
   async #keepWhenRead(manifest: IncomingManifest): Promise<void> {
     await this.#frames.settled();
-    // The client says again that it is all.
+    // Else the client states the end again.
     if (!this.#frames.resending) this.#inTurn(() => this.#keepManifest(manifest));
   }
 
-  /** The manifest is whole: from now on an attempt that breaks off goes on from it. */
+  /** Records that the manifest is complete: from now on, an interrupted attempt continues from it. */
   async #keepManifest(manifest: IncomingManifest): Promise<void> {
     if (this.#phase.name !== "listing") return;
     this.#phase = { name: "linking" };

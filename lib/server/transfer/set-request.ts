@@ -1,12 +1,12 @@
 import { MAX_MESSAGE_BYTES } from "../../protocol/messages.ts";
 import type { StreamCommand } from "./incoming-stream.ts";
 
-/** Bytes of the patterns of one message: it also has other fields. */
+/** Bytes of patterns in one message, which leaves room for its other fields. */
 const MOST_BYTES = MAX_MESSAGE_BYTES - 1024;
 
 type Select = Extract<StreamCommand, { type: "set_select" }>;
 
-/** The messages that tell a client the patterns of a set, each short enough. */
+/** The messages with a set's patterns, each short enough. */
 export function selections(include: string[], exclude: string[]): Select[] {
   const messages: Select[] = [];
   for (const [field, patterns] of [

@@ -1,7 +1,7 @@
 import { FdsError, type Problem } from "../../protocol/errors.ts";
 import type { SetCounts, SetFile, SetRows } from "../set.ts";
 
-/** Counts the files and bytes of a set while they come. */
+/** Counts the files and bytes of a set while they arrive. */
 export class SetTally {
   #counts: SetCounts = { total: 0, received: 0, unchanged: 0, skipped: 0 };
   #bytes = 0;
@@ -12,12 +12,12 @@ export class SetTally {
     return { ...this.#counts };
   }
 
-  /** Bytes of files that are whole. */
+  /** Bytes of complete files. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** Bytes of all files that will have come. */
+  /** Total bytes of all files, once they will have come. */
   get totalSize(): number {
     return this.#totalSize;
   }
@@ -33,7 +33,7 @@ export class SetTally {
     return received + unchanged === 0 && this.#firstSkipped !== undefined;
   }
 
-  /** Begins with the counts of the set's rows. */
+  /** Starts from the counts of the set's rows. */
   async read(rows: SetRows, downloadId: string): Promise<void> {
     const { bytesListed, bytesReceived, ...counts } = await rows.counts(downloadId);
     this.#counts = counts;
@@ -60,9 +60,9 @@ export class SetTally {
   }
 
   /**
-   * A file has another size than was known.
-   * @param bytes how many more; below 0: fewer
-   * @param maxBytes most that the set may have; null: as many as there are
+   * Changes the size of a file.
+   * @param bytes the difference, negative where it is smaller
+   * @param maxBytes limit of the set's size; null: none
    * @throws FdsError `set_too_large`
    */
   grow(bytes: number, maxBytes: number | null): void {

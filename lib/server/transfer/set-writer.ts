@@ -7,55 +7,58 @@ import type { SetFile } from "../set.ts";
 import type { Part, SetFolder } from "../storage/storage.ts";
 import { broken } from "./incoming-attempt.ts";
 
-/** Files up to this size, in bytes, are kept in memory until they are whole, and written at once. */
+/** Size in bytes up to which files are kept in memory until they are complete, and then written at once. */
 const SMALL = 256 * 1024;
 
-/** What became of a wanted file. */
+/** The result for a wanted file. */
 export type Answer =
   | { type: "received"; file: SetFile; size: number; mtimeNs: bigint; digest: string }
-  /** The file changed while it was read, or its bytes do not have its checksum. */
+  /** The file changed while it was read, or its bytes do not match its checksum. */
   | { type: "again"; file: SetFile; error: Problem }
   | { type: "skipped"; file: SetFile; error: Problem };
 
 export interface SetWriterOptions {
   folder: SetFolder;
   checksum: ChecksumAlgorithm;
-  /** The next file that is owed. @throws FdsError `protocol_error` when none is, or another one */
+  /** Gives the next owed file. @throws FdsError `protocol_error` when none is owed, or another one */
   expect: (index: number) => SetFile;
-  /** Called where a file has more bytes than was listed; below 0: fewer. @throws FdsError where it may not */
+  /**
+   * Called where a file's size differs from the list, with the difference in bytes.
+   * @throws FdsError where it may not
+   */
   admit: (bytes: number) => Promise<void>;
-  /** Called with the bytes of the file under way that had not come before. */
+  /** Called with the number of new bytes of the current file. */
   onProgress: (bytes: number) => void;
   onAnswer: (answer: Answer) => void;
 }
 
-/** A file whose records are under way. */
+/** A file that is being received. */
 interface Incoming {
   file: SetFile;
   size: number;
   mtimeNs: bigint;
-  /** Bytes of it that came. */
+  /** Bytes received so far. */
   length: number;
   hash: Bun.CryptoHasher;
   /** The pieces of a small file, or the open part of a large one. */
   sink: { pieces: Uint8Array[] } | { part: Part };
 }
 
-/** Brings the records of a set to its folder: the files one after the other, each compared. */
+/** Writes the records of a set to its folder, one file after the other, and compares each file. */
 export class SetWriter {
   #incoming: Incoming | undefined;
-  /** How far the file that is owed ever came. */
+  /** The furthest offset that the owed file has ever reached. */
   #furthest: { index: number; length: number } | undefined;
 
   constructor(private readonly options: SetWriterOptions) {}
 
-  /** Whether pieces of frames are kept until their file is whole. */
+  /** Whether it keeps pieces of frames until their file is complete. */
   get holds(): boolean {
     const incoming = this.#incoming;
     return incoming !== undefined && "pieces" in incoming.sink && incoming.sink.pieces.length > 0;
   }
 
-  /** The file in the middle of which the next record goes on, if there is one. */
+  /** The unfinished file in which the next record continues, if there is one. */
   get current(): { file: SetFile; length: number } | undefined {
     const incoming = this.#incoming;
     return incoming && "part" in incoming.sink ? incoming : undefined;
@@ -63,7 +66,7 @@ export class SetWriter {
 
   /**
    * Takes the next record.
-   * @throws FdsError `protocol_error` for what is out of order, `storage_full` or `storage_error`
+   * @throws FdsError `protocol_error` for a record out of order, `storage_full` or `storage_error`
    */
   async take(record: SetRecord): Promise<void> {
     switch (record.type) {
@@ -81,14 +84,14 @@ export class SetWriter {
     }
   }
 
-  /** Drops what came of the file under way and is not flushed. */
+  /** Drops the bytes of the current file that are not flushed. */
   async dropUnsafe(): Promise<void> {
     const incoming = this.#incoming;
     if (!incoming || !("part" in incoming.sink)) return;
     await incoming.sink.part.truncate(incoming.file.durableOffset);
   }
 
-  /** Lets go of the file under way, keeping what came of it. */
+  /** Closes the current file, keeping its bytes. */
   async close(): Promise<void> {
     const incoming = this.#incoming;
     this.#incoming = undefined;
@@ -98,7 +101,7 @@ export class SetWriter {
   async #start(record: Extract<SetRecord, { type: "start" }>): Promise<void> {
     const { index, size, mtimeNs, offset } = record;
     const before = this.#incoming;
-    // After a frame that came damaged, the client goes on with the file that was under way.
+    // After a damaged frame, the client continues in the same file.
     if (before?.file.index === index && offset > 0) return this.#resume(before, record);
     if (before) await this.#drop(before);
     const file = this.options.expect(index);
@@ -108,7 +111,7 @@ export class SetWriter {
     if (offset > size) throw broken(`a file of ${size} bytes begins at ${offset}`);
     await this.options.admit(size - file.size);
     if (this.#furthest?.index !== index) this.#furthest = { index, length: offset };
-    // It is admitted once, also where it comes again.
+    // It is admitted once, even if it comes again.
     file.size = size;
     const base = { file, size, mtimeNs, length: offset };
     const hash = new Bun.CryptoHasher(this.options.checksum);
@@ -169,7 +172,7 @@ export class SetWriter {
     this.options.onAnswer(answer);
   }
 
-  /** Writes what is not written yet. @returns the digest of what is stored */
+  /** Writes the remaining bytes. @returns the digest of what is stored */
   async #finish({ file, sink, hash, mtimeNs }: Incoming, changed: boolean): Promise<string> {
     const place = placeOf(file);
     if ("part" in sink) {
@@ -203,7 +206,7 @@ function mismatch(stored: string, theirs: string): Problem {
   return { code: "checksum_mismatch", message };
 }
 
-/** A client says why it cannot read a file; the other codes are the server's own. */
+/** The error for a file that the client cannot read. The client may only use some of the codes. */
 function errorOf({ code, message }: Extract<SetRecord, { type: "skip" }>): Problem {
   const known = CLIENT_ERROR_CODES.find((each) => each === code);
   const isOfClient = known !== undefined && isDownloadErrorCode(known);

@@ -1,23 +1,23 @@
-/** A client that owes an answer is given up after this time, in ms, without progress. */
+/** How long a client may owe an answer without progress, in ms, before it is given up. */
 const STALLED_AFTER_MS = 60_000;
-/** A client's pace is measured over at least this long, in ms. */
+/** Shortest time over which a client's rate is measured, in ms. */
 const PACE_OVER_MS = 10_000;
-/** Bytes a second below which a client is slow. */
+/** Rate in bytes a second below which a client is slow. */
 const LEAST_PACE = 16 * 1024;
-/** What a byte counts that a client only reads again, beside 1 for a byte that comes: disks are faster. */
+/** Weight of a byte that the client only reads again, relative to a received one, as disks are faster. */
 const PROVEN_WORTH = 1 / 8;
-/** How often reading the same bytes again counts. */
+/** How often repeated reading of the same bytes counts. */
 const MAX_READINGS = 8;
 
 /** What is wrong with a client. */
 export type Stall =
   | { type: "silent"; seconds: number }
-  /** Fewer bytes come than {@link LEAST_PACE}, over this time. */
+  /** Its rate was below {@link LEAST_PACE} for this time. */
   | { type: "slow"; seconds: number; bytes: number };
 
-/** Measures how long a client has owed an answer, and how fast its bytes come. Only progress counts. */
+/** Measures how long a client has owed an answer, and how fast its bytes arrive. Only progress counts. */
 export class StallWatch {
-  // Monotonic, ms: a clock that is set must not end anything.
+  // Monotonic, in ms: setting the clock must not end anything.
   #movedAt = performance.now();
   #paceFrom = performance.now();
   #judgedAt = performance.now();
@@ -34,20 +34,20 @@ export class StallWatch {
     this.forgetProven();
   }
 
-  /** New bytes of the file came. */
+  /** Counts new bytes of the file. */
   moved(bytes: number): void {
     this.#movedAt = performance.now();
     this.#moved += bytes;
   }
 
   /**
-   * The client has read a file again, up to an offset, to prove what the server has of it. Only bytes
-   * that the server has count, each a few times at most.
+   * The client has read a file again, up to an offset, to prove what the server has. Only bytes that the
+   * server has count, and each only a few times.
    * @param has bytes that the server has of the file
    */
   proved(offset: number, has: number): void {
     if (offset > has) return;
-    // Back at an earlier place it reads once more, as after a frame that came damaged.
+    // An earlier offset means another reading, as after a damaged frame.
     if (offset < this.#proven && this.#readings < MAX_READINGS) {
       this.#readings++;
       this.#proven = 0;
@@ -57,16 +57,16 @@ export class StallWatch {
     this.#proven = offset;
   }
 
-  /** Forgets how far the client has read again: its next reading is of another file. */
+  /** Forgets what the client has read again, as its next reading is of another file. */
   forgetProven(): void {
     this.#proven = 0;
     this.#readings = 1;
   }
 
   /**
-   * Called now and then. Time counts only while it is the client's turn.
-   * @param isClientsTurn false while it is for the server to read, to write or to grant
-   * @param rateLimit bytes a second that the client may send; null: as many as it can
+   * Called periodically. Time counts only while the client has to act.
+   * @param isClientsTurn false while the server has to read, write or grant
+   * @param rateLimit bytes a second that the client may send; null: no limit
    * @returns null if nothing is wrong
    */
   judge(isClientsTurn: boolean, rateLimit: number | null): Stall | null {

@@ -4,16 +4,16 @@ import { stillTheSame } from "../../protocol/identity.ts";
 import type { FileComplete } from "../../protocol/messages.ts";
 import type { Source } from "../download.ts";
 
-/** Why a file that came whole is not taken. */
+/** Why a complete file is not accepted. */
 export interface Flaw {
   problem: Problem;
-  /** Another try would meet the same. */
+  /** True: another try would have the same result. */
   final: boolean;
 }
 
 /**
- * Compares what was stored with what the client says of its file.
- * @param source the file as it was when it was first opened
+ * Compares what was stored with the client's statements about its file.
+ * @param source the file when it was first opened
  * @param complete the client's last message
  * @param digest of the stored bytes
  * @returns null if the file is right

@@ -4,15 +4,15 @@ import type { SetFile, SetFileChange } from "../set.ts";
 import type { SetFolder } from "../storage/storage.ts";
 import type { OpenSet } from "./open-set.ts";
 
-/** Rows that are read, and files that are looked at, at a time. */
+/** Rows that are read, and files that are checked, at a time. */
 const PAGE = 1_000;
 const BATCH = 64;
 /** Files that are taken over at a time. */
 const TAKEN_AT_ONCE = 16;
 
 /**
- * Looks at the files of a set that an earlier attempt brought: those that are gone from the disk, or
- * have another size, are wanted again.
+ * Checks the files of a set that earlier attempts received: those that are missing from the disk, or have
+ * another size, are wanted again.
  * @returns how many there are
  */
 export async function wantMissing({
@@ -45,8 +45,8 @@ export async function wantMissing({
 }
 
 /**
- * Takes over what an attempt of another server brought: files that are whole, of which that one changes
- * nothing any more, and the beginning of the one that was under way.
+ * Takes over what another server's attempt received: complete files, which that server no longer changes,
+ * and the beginning of the unfinished one.
  */
 async function takeOver(
   downloadId: string,

@@ -4,29 +4,29 @@ import { broken } from "./incoming-attempt.ts";
 
 /** Rows that are read at a time. */
 const PAGE = 1_000;
-/** Bytes of the files of one message: it also has other fields. */
+/** Bytes of files in one message, which leaves room for its other fields. */
 const MOST_BYTES = MAX_MESSAGE_BYTES - 1024;
-/** How often a file is asked for again that changed while it was read, or came wrong. */
+/** How often a file is requested again that changed while it was read, or arrived wrong. */
 const MAX_REPEATS = 2;
 
 export interface WantQueueOptions {
   downloadId: string;
   rows: Pick<SetRows, "list">;
-  /** Makes what the client is told of a file. */
+  /** Makes the request for a file. */
   describe: (file: SetFile) => Promise<WantedFile>;
   /** Asks the client for files. */
   ask: (files: WantedFile[]) => void;
 }
 
 /**
- * Which files of a set are wanted next: those of the manifest that are not here yet, in its order, and
- * at the end once more those that changed while they were read. The client is asked ahead of time, so
- * that it never waits for the next question.
+ * Decides which files of a set are requested next: those of the manifest that are not here yet, in its
+ * order, and at the end once more those that changed while they were read. Files are requested ahead of
+ * time, so that the client never has to wait.
  */
 export class WantQueue {
-  /** Files that were asked for and not answered, in the order of the asking. */
+  /** Requested files without an answer, in the order of the requests. */
   readonly #owed: SetFile[] = [];
-  /** Where the owed files begin in {@link WantQueue.#owed}. */
+  /** Index of the first owed file in {@link WantQueue.#owed}. */
   #answered = 0;
   #readUpTo = -1;
   #isRead = false;
@@ -41,20 +41,17 @@ export class WantQueue {
     return this.#answered < this.#owed.length;
   }
 
-  /** The file that is owed next, if one is. */
+  /** The next owed file, if there is one. */
   get next(): SetFile | undefined {
     return this.#owed[this.#answered];
   }
 
-  /** Whether everything was asked for and answered. */
+  /** Whether everything was requested and answered. */
   get isDone(): boolean {
     return this.#isRead && !this.isOwed && this.#again.length === 0;
   }
 
-  /**
-   * The file that is owed next.
-   * @throws FdsError `protocol_error` when it is another one, or none is owed
-   */
+  /** The next owed file. @throws FdsError `protocol_error` when it is another one, or none is owed */
   expect(index: number): SetFile {
     const file = this.next;
     if (file?.index !== index)
@@ -70,7 +67,7 @@ export class WantQueue {
     this.#answered = 0;
   }
 
-  /** Wants a file again, at the end. @returns false if it was wanted too often */
+  /** Requests a file again, at the end. @returns false if that was done too often */
   repeat(file: SetFile): boolean {
     const repeats = this.#repeats.get(file.index) ?? 0;
     if (repeats >= MAX_REPEATS) return false;
@@ -79,7 +76,7 @@ export class WantQueue {
     return true;
   }
 
-  /** Asks for more, as long as little is owed. */
+  /** Requests more files, as long as few are owed. */
   fill(): Promise<void> {
     this.#filling ??= this.#fill().finally(() => (this.#filling = undefined));
     return this.#filling;

@@ -5,8 +5,8 @@ import type { SetFolder } from "../storage/storage.ts";
 import { hashPart } from "./set-writer.ts";
 
 /**
- * What the client is told of a file that is wanted: of one that is half here also what proves it.
- * A part that has fewer bytes than its row says is begun anew.
+ * The request for a file; for an unfinished one, with what proves its bytes. A part with fewer bytes than
+ * recorded starts again.
  */
 export async function describeWanted(
   file: SetFile,

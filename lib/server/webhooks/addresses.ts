@@ -1,8 +1,8 @@
 import { BlockList, isIPv4, isIPv6 } from "node:net";
 
 /*
- * Which addresses are of the internet. All others are of this machine, of its network, or of nobody:
- * IANA's registries of special-purpose addresses, for IPv4 and IPv6.
+ * Which addresses are public. All others belong to this machine, its network, or nobody: see IANA's
+ * registries of special-purpose addresses, for IPv4 and IPv6.
  */
 
 const NOT_PUBLIC_IPV4 = blockList("ipv4", [
@@ -22,23 +22,28 @@ const NOT_PUBLIC_IPV4 = blockList("ipv4", [
   "224.0.0.0/3",
 ]);
 
-/** All that is in use is in here… */
+/** All public IPv6 addresses are in here… */
 const GLOBAL_IPV6 = blockList("ipv6", ["2000::/3"]);
 
-/** …but for these: special uses (Teredo among them), examples, 6to4, which hides an address of IPv4. */
+/**
+ * …except these: special purposes (such as Teredo), documentation, and 6to4, which embeds an IPv4 address.
+ */
 const NOT_PUBLIC_IPV6 = blockList("ipv6", ["2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20"]);
 
-/** Addresses of IPv6 that stand for one of IPv4: as a socket shows it, and behind a translator (NAT64). */
+/** IPv6 addresses that stand for an IPv4 address: as sockets show them, and behind a translator (NAT64). */
 const MAPPED = /^(?:0:0:0:0:0:ffff|64:ff9b:0:0:0:0):([\da-f]+):([\da-f]+)$/;
 
-/** Whether an address is one of the internet, that anybody may reach. */
+/** Whether an address is public, so that anybody can reach it. */
 export function isPublic(address: string): boolean {
   const plain = plainAddress(address);
   if (isIPv4(plain)) return !NOT_PUBLIC_IPV4.check(plain, "ipv4");
   return isIPv6(plain) && GLOBAL_IPV6.check(plain, "ipv6") && !NOT_PUBLIC_IPV6.check(plain, "ipv6");
 }
 
-/** An address as the one that it stands for: `::ffff:7f00:1` is `127.0.0.1`. */
+/**
+ * The IPv4 address that an IPv6 address stands for, else the address itself: `::ffff:7f00:1` becomes
+ * `127.0.0.1`.
+ */
 export function plainAddress(address: string): string {
   if (!isIPv6(address)) return address;
   const [, high = "", low = ""] = MAPPED.exec(groupsOf(address).join(":")) ?? [];
@@ -50,9 +55,9 @@ export function plainAddress(address: string): string {
   return bytes.join(".");
 }
 
-/** The eight groups of an address, without zeros before them. */
+/** The eight groups of an address, without leading zeros. */
 function groupsOf(address: string): string[] {
-  // The parser of URLs writes an address of IPv4 at the end as two groups.
+  // The URL parser writes a trailing IPv4 address as two groups.
   const whole = new URL(`http://[${address.replace(/%.*/, "")}]`).hostname.slice(1, -1);
   const [before = [], after] = whole.split("::").map((part) => part.split(":").filter(Boolean));
   if (!after) return before;

@@ -5,7 +5,9 @@ import type { Clients } from "../clients/clients.ts";
 import type { Repository } from "../database/repository.ts";
 import type { Message } from "../webhook.ts";
 
-/** Most bytes of a field of `data`, and of all: a longer field is null, see its record for it. */
+/**
+ * Most bytes of a field in `data`, and of all fields. A longer field is sent as null; the record has it.
+ */
 const MAX_FIELD = 4 * 1024;
 const MAX_BODY = 64 * 1024;
 
@@ -20,8 +22,8 @@ export interface BodySources {
 }
 
 /**
- * The body of a message: `data` is what REST shows of its subject.
- * @returns null: the subject is not there any more
+ * The body of a message. `data` is what REST shows of its subject.
+ * @returns null: the subject no longer exists
  */
 export async function bodyOf(
   { type, subject, at }: Omit<Message, "body">,
@@ -42,7 +44,7 @@ export function bodyWith(type: string, at: number, data: object): string {
   return JSON.stringify({ type, timestamp: isoTime(at), data: Object.fromEntries(short) });
 }
 
-/** The record as it was when it happened: what may have changed since is told by the event itself. */
+/** The record at the time of the event. What may have changed since then is taken from the event itself. */
 async function dataOf(
   type: string,
   subject: string,

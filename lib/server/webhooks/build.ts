@@ -17,9 +17,9 @@ export interface WebhooksParts {
   repository: Repository;
   clients: Clients;
   storage: Storage;
-  /** Hosts, addresses and networks that messages may go to, beside the internet. */
+  /** Hosts, addresses and networks that messages may go to, besides public addresses. */
   allow: readonly string[];
-  /** How long a client may be away before it is told, in ms. */
+  /** Time after which an absent client is reported, in ms. */
   offlineAfter: number;
   /** Bytes that must stay free. */
   minFreeDisk: number;
@@ -27,11 +27,11 @@ export interface WebhooksParts {
   metrics: Metrics;
   version: string;
   logger: Logger;
-  /** How names are looked up; as the system does, where it is not given. */
+  /** Resolves names; by default the system does. */
   resolve?: Resolve;
 }
 
-/** Puts together what tells webhooks: nothing else of the engine knows that there are any. */
+/** Puts the parts for webhooks together. No other part of the engine knows them. */
 export function buildWebhooks(parts: WebhooksParts) {
   const { repository, clients, storage, version, logger } = parts;
   const { webhooks: rows, outbox } = repository;
@@ -65,7 +65,7 @@ export function buildWebhooks(parts: WebhooksParts) {
   const trimming = new Trimming({ webhooks: rows, outbox, inTurn, logger });
   return {
     webhooks,
-    /** A hint that something may be told; without webhooks it costs nothing. */
+    /** A hint that there may be something to report. Without webhooks it costs nothing. */
     hint: onTold,
     clientChanged: (clientId: string) => {
       offline.clientChanged(clientId);

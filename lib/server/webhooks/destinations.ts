@@ -11,17 +11,17 @@ export interface Address {
 /** Finds the addresses of a name. @throws Error when it has none */
 export type Resolve = (hostname: string) => Promise<Address[]>;
 
-/** A name, or an address, leads to where no message may go. */
+/** A name or address that leads to a private network. */
 export class PrivateAddress extends Error {
   override name = "PrivateAddress";
 }
 
-/** Where messages may go: to addresses of the internet, and to what `WEBHOOK_ALLOW` names. */
+/** Where messages may go: to public addresses, and to what `WEBHOOK_ALLOW` names. */
 export class Destinations {
   readonly #hosts = new Set<string>();
   readonly #networks = new BlockList();
 
-  /** @param allow hosts, addresses and networks, beside the internet */
+  /** @param allow hosts, addresses and networks, besides public addresses */
   constructor(
     allow: readonly string[],
     private readonly resolve: Resolve = (hostname) => lookup(hostname, { all: true }),
@@ -36,8 +36,8 @@ export class Destinations {
   }
 
   /**
-   * The addresses to which a message for a URL may go: they are what is to be connected to, as the
-   * next look at the name may give others.
+   * The addresses to which a message for a URL may go. Connect to exactly these, as resolving the name
+   * again may give others.
    * @throws PrivateAddress where one of them is not allowed
    * @throws Error when the name has none
    */

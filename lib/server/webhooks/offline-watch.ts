@@ -5,38 +5,38 @@ import type { OutboxRows } from "../webhook.ts";
 /** Clients that are read at a time. */
 const PAGE = 200;
 
-/** It is looked who is away for long enough this often at most, and at least, in ms. */
+/** Longest and shortest time between two checks for clients that have been away long enough, in ms. */
 const LOOK_EVERY_MS = { most: 30_000, least: 250 };
 
 export interface OfflineWatchOptions {
   outbox: Pick<OutboxRows, "clientIsAway">;
   /** Whether a client is connected to this server. */
   isHere: (clientId: string) => boolean;
-  /** Whether it is connected to any server. */
+  /** Whether a client is connected to any server. */
   isConnected: (clientId: string) => Promise<boolean>;
-  /** Clients that are connected to no server, by id, behind one. */
+  /** Clients that are connected to no server, by id, after a given one. */
   away: (after: string, limit: number) => Promise<Pick<Client, "clientId">[]>;
-  /** How long a client may be away before it is told, in ms. */
+  /** Time after which an absent client is reported, in ms. */
   offlineAfter: number;
-  /** Something may have been written. */
+  /** Called when a message may have been written. */
   onTold: () => void;
   logger: Logger;
 }
 
-/** All that are away are listed so often, in ms: the server that saw one leave may be no more. */
+/** How often all absent clients are listed, in ms, as the server that saw one leave may have ended. */
 const LIST_EVERY_MS = 60_000;
 
-/** When a client was last seen to be there. */
+/** When a client was last connected. */
 interface Away {
-  /** ms since 1970 */
+  /** ms since 1970. */
   leftAt: number;
   /** By `performance.now`, as the clock may be set. */
   since: number;
 }
 
 /**
- * Notices clients that are away for longer than a while. What counts is the time that this server was
- * there to see it: after a start all of them have that time to come back.
+ * Finds clients that have been away for longer than a given time. Only time in which this server was
+ * running counts: after a start, all clients get that time to come back.
  */
 export class OfflineWatch {
   readonly #away = new Map<string, Away>();
@@ -84,7 +84,7 @@ export class OfflineWatch {
       after = clients.at(-1)?.clientId ?? "";
       isMore = clients.length === PAGE;
     }
-    // What was told is over where the client is connected to another server.
+    // Clients that came back to another server are absent no longer.
     for (const [clientId, { since }] of this.#away) {
       if (since === Infinity && !listed.has(clientId)) this.#away.delete(clientId);
     }
@@ -102,7 +102,7 @@ export class OfflineWatch {
       }
       await outbox.clientIsAway(clientId, leftAt, Date.now());
       const away = this.#away.get(clientId);
-      // It is told: until it comes back there is nothing more to say.
+      // It has been reported: until the client comes back, there is nothing more to say.
       if (away?.leftAt === leftAt) away.since = Infinity;
       onTold();
     }

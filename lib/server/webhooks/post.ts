@@ -2,38 +2,38 @@ import { type ClientRequest, type IncomingMessage, request as requestHttp } from
 import { request as requestHttps } from "node:https";
 import { type Destinations, PrivateAddress } from "./destinations.ts";
 
-/** How long a receiver has to answer, in ms, from the look at its name on. */
+/** How long a receiver has to answer, in ms, including the resolution of its name. */
 export const ANSWER_WITHIN_MS = 15_000;
 
 /** Most characters of an error that are kept. */
 const MAX_ERROR = 300;
 
-/** A message on its way. */
+/** A message to send. */
 export interface Posted {
   url: URL;
   headers: Record<string, string>;
   body: string;
 }
 
-/** What became of it. */
+/** The result of sending a message. */
 export interface Answer {
-  /** null: there was none */
+  /** null: there was no answer. */
   status: number | null;
-  /** Why there was none. */
+  /** Why there was no answer. */
   error: string | null;
-  /** Somebody was there: another message may fare better. */
+  /** True: the receiver was reached, so another message may be accepted. */
   reached: boolean;
-  /** The receiver asks not to be called again for so long, in ms; null: it does not say. */
+  /** Time until the next request that the receiver asks for, in ms; null: not stated. */
   retryAfterMs: number | null;
 }
 
 export type Post = (posted: Posted, signal: AbortSignal) => Promise<Answer>;
 
 /**
- * Posts messages to addresses that were checked, and to no other: whoever answers for the name gives
- * the addresses once, and what is connected to is these. TLS and `Host` have the name. Of the answer
- * nothing is read but its head, and its redirects are not followed. Bun's `fetch` would need its
- * addresses in the URL, and it uses the proxy of the environment; `node:http` uses none.
+ * Posts messages to checked addresses only: the name is resolved once, and only these addresses are
+ * connected to. TLS and `Host` use the name. Only the head of the answer is read, and redirects are not
+ * followed. Bun's `fetch` would need the address in the URL, and uses the environment's proxy; `node:http`
+ * does not.
  * @param answerWithinMs how long a receiver has
  */
 export function postTo(destinations: Destinations, answerWithinMs = ANSWER_WITHIN_MS): Post {
@@ -61,7 +61,7 @@ async function send(
   const request = (isSecure ? requestHttps : requestHttp)(url, {
     method: "POST",
     headers: { ...headers, "Content-Length": Buffer.byteLength(body), Connection: "close" },
-    // A connection of its own: one that is kept was checked some other time.
+    // A new connection: an open one was checked at another time.
     agent: false,
     signal,
     lookup: (_, __, found) => found(null, addresses),
@@ -74,7 +74,7 @@ async function send(
     const retryAfterMs = retryAfterOf(answered["retry-after"]);
     return { status: statusCode, error: null, reached: true, retryAfterMs };
   } finally {
-    // The rest of an answer may never end.
+    // The rest of the answer is not read, as it may never end.
     request.once("error", () => undefined);
     request.destroy();
   }

@@ -7,19 +7,19 @@ import { type Answer, ANSWER_WITHIN_MS, type Post } from "./post.ts";
 import { silenceAfter, waitAfter } from "./retries.ts";
 import { signedHeaders } from "./signature.ts";
 
-/** Messages that are on their way to one webhook at once. */
+/** Most messages that are being sent to one webhook at the same time. */
 const MOST_AT_ONCE = 4;
 
 /** Messages whose bodies are written at a time. */
 const WRITTEN_AT_ONCE = 50;
 
-/** A hint is followed after this time, in ms, with all that come meanwhile. */
+/** Delay after a hint, in ms, so that further hints are handled with it. */
 const SOON_MS = 20;
 
-/** The outbox is looked at so often whatever happens, in ms: another server may have written. */
+/** Longest time between two looks at the outbox, in ms, as another server may have written to it. */
 const LOOK_EVERY_MS = 2_000;
 
-/** What a server took and said no more of is due again after this time, in ms. */
+/** Time after which a message is due again, in ms, if the server that took it never records a result. */
 const TAKEN_FOR_MS = ANSWER_WITHIN_MS + 15_000;
 
 export interface SenderOptions {
@@ -27,35 +27,34 @@ export interface SenderOptions {
   outbox: OutboxRows;
   bodyOf: (message: Message) => Promise<string | null>;
   post: Post;
-  /** As {@link waitAfter}, which it is where nothing is given. */
+  /** See {@link waitAfter}, the default. */
   wait?: typeof waitAfter;
   metrics: Pick<Metrics, "webhookAttempts">;
-  /** Of this program. */
+  /** Version of this program. */
   version: string;
   logger: Logger;
 }
 
-/** What is known here of the way to a webhook. */
+/** The state of sending to one webhook. */
 class Lane {
-  /** Messages that are on their way. */
+  /** Messages that are being sent. */
   underWay = 0;
-  /** How often in a row nobody was reached. */
+  /** Times in a row that nobody was reached. */
   silences = 0;
-  /** Nothing is sent before, by `performance.now`. */
+  /** Earliest time of the next message, by `performance.now`. */
   notBefore = 0;
 
   get isFree(): boolean {
-    // Where nobody was reached, one message finds out for all.
+    // After a failure to reach the receiver, a single message tests it for all.
     const most = this.silences > 0 ? 1 : MOST_AT_ONCE;
     return this.underWay < most && performance.now() >= this.notBefore;
   }
 }
 
 /**
- * Delivers what waits in the outbox, each webhook by itself: its messages go out at once, but for those
- * about the same subject, of which the next one goes when the one before is over. Several servers take
- * from one outbox, each message by one. A receiver that nobody reaches is left alone for a while, and
- * its messages wait.
+ * Delivers the messages of the outbox. Messages of a webhook are sent in parallel, except those about the
+ * same subject, which are sent one after the other. Several servers may send from one outbox; each message
+ * is taken by one of them. An unreachable receiver is left alone for a while, and its messages wait.
  */
 export class Sender {
   readonly #lanes = new Map<string, Lane>();
@@ -63,14 +62,14 @@ export class Sender {
   readonly #underWay = new Set<Promise<unknown>>();
   #timer: Timer | undefined;
   #look: Promise<void> | undefined;
-  /** Another look is wanted soon. */
+  /** True: another look is wanted soon. */
   #isWanted = false;
-  /** There is no webhook, as far as is known here. */
+  /** True: there is no webhook, as far as this server knows. */
   #isIdle = true;
 
   constructor(private readonly options: SenderOptions) {}
 
-  /** A hint that something may have been written: without a webhook nothing is done. */
+  /** A hint that something may have been written. Without webhooks, nothing is done. */
   hint(): void {
     if (!this.#isIdle) this.wake();
   }
@@ -79,11 +78,11 @@ export class Sender {
   wake(): void {
     const isWaitedFor = this.#isWanted;
     this.#isWanted = true;
-    // Many hints in a row do not put it off.
+    // Further hints do not delay the look.
     if (!this.#look && !isWaitedFor) this.#lookAfter(SOON_MS);
   }
 
-  /** What is on its way is cut off, and due at once for whoever comes next. */
+  /** Stops: messages that are being sent are cut off, and are due at once for the next sender. */
   async stop(): Promise<void> {
     clearTimeout(this.#timer);
     this.#stop.abort(new Error("the server stopped before an answer came"));
@@ -91,7 +90,7 @@ export class Sender {
     await Promise.all(this.#underWay);
   }
 
-  /** Delivers a message that was taken, now. @returns what became of it */
+  /** Sends a taken message now. @returns the attempt */
   send(webhook: Webhook, message: Message): Promise<Attempt> {
     const sending = this.#attempt(webhook, message).then(({ attempt }) => attempt);
     return this.#tracked(sending);
@@ -119,7 +118,7 @@ export class Sender {
     this.#lookAfter(this.#isWanted ? SOON_MS : wait);
   }
 
-  /** @returns when to look again, in ms */
+  /** @returns delay until the next look, in ms */
   async #lookAt(): Promise<number> {
     const { webhooks, outbox } = this.options;
     const active = await webhooks.active();
@@ -140,7 +139,7 @@ export class Sender {
     for (const id of this.#lanes.keys()) if (!ids.has(id)) this.#lanes.delete(id);
   }
 
-  /** Soon after it happened, as the record may change. */
+  /** Written soon after the event, as the record may change. */
   async #writeBodies(): Promise<void> {
     const { outbox, bodyOf } = this.options;
     for (let isMore = true; isMore && !this.#stop.signal.aborted;) {
@@ -187,7 +186,7 @@ export class Sender {
     }
   }
 
-  /** Posts a message, and records what became of it. */
+  /** Posts a message, and records the result. */
   async #attempt(webhook: Webhook, message: Message) {
     const began = performance.now();
     const at = Date.now();

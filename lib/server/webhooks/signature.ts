@@ -1,6 +1,6 @@
 import { createHmac, randomBytes } from "node:crypto";
 
-/* Signatures as Standard Webhooks has them: HMAC-SHA256 of id, time and body, `v1,<base64>`. */
+/* Signatures of Standard Webhooks: HMAC-SHA256 of id, time and body, as `v1,<base64>`. */
 
 const PREFIX = "whsec_";
 const SECRET_BYTES = 32;
@@ -11,16 +11,16 @@ export function newWebhookSecret(): string {
 }
 
 export interface Signed {
-  /** `webhook-id` */
+  /** The `webhook-id`. */
   id: string;
   /** Seconds since 1970. */
   timestamp: number;
   body: string;
-  /** Each signs by itself: two while one takes the place of the other. */
+  /** Each secret makes a signature: two of them during a rotation. */
   secrets: readonly string[];
 }
 
-/** The headers by which a receiver knows a message. */
+/** The headers by which a receiver authenticates a message. */
 export function signedHeaders({ id, timestamp, body, secrets }: Signed): Record<string, string> {
   const signatures = secrets.map((secret) => {
     const key = Buffer.from(secret.slice(PREFIX.length), "base64");

@@ -5,7 +5,7 @@ import type { OutboxRows } from "../webhook.ts";
 
 const LOOK_EVERY_MS = 30_000;
 
-/** Low is less than so many times MIN_FREE_DISK, and over again when there is so much more. */
+/** Space counts as low below this multiple of MIN_FREE_DISK, and as normal again above a larger one. */
 const LOW = 2;
 const ROOM = 2.5;
 
@@ -14,12 +14,12 @@ export interface StorageWatchOptions {
   storage: Pick<Storage, "freeSpace">;
   /** Bytes that must stay free. */
   minFreeDisk: number;
-  /** Something may have been written. */
+  /** Called when a message may have been written. */
   onTold: () => void;
   logger: Logger;
 }
 
-/** Notices that the disk of the files fills up, while there is still room. */
+/** Notices that the disk for downloads fills up, while there is still space. */
 export class StorageWatch {
   #timer: Timer | undefined;
 

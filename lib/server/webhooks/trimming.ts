@@ -5,11 +5,11 @@ import { LONGEST_WAIT_MS } from "./retries.ts";
 
 const EVERY_MS = 60_000;
 
-/** Messages of one webhook that wait, and that are over and can be sent again. */
+/** Most waiting messages of one webhook, and most that are over and can be replayed. */
 const MOST_WAITING = 20_000;
 const MOST_OVER = 20_000;
 
-/** Longer than ten attempts take, in ms. */
+/** How long messages are kept, in ms: longer than ten attempts take. */
 const KEPT_MS = 7 * 86_400_000;
 
 export interface TrimmingOptions {
@@ -19,7 +19,7 @@ export interface TrimmingOptions {
   logger: Logger;
 }
 
-/** Keeps the outbox within its bounds, in pieces. */
+/** Keeps the outbox within its limits, in small pieces. */
 export class Trimming {
   #timer: Timer | undefined;
   #isStopped = false;

@@ -11,13 +11,13 @@ import { ANSWER_WITHIN_MS } from "./post.ts";
 import type { Sender } from "./sender.ts";
 import { newWebhookSecret } from "./signature.ts";
 
-/** Each of them is looked at when something ends. */
+/** Most webhooks, as each is checked for every event. */
 const MOST_WEBHOOKS = 50;
 
-/** How long messages are also signed with a secret that was replaced, in ms. */
+/** How long messages are also signed with a replaced secret, in ms. */
 const OLD_SECRET_MS = 24 * 3_600_000;
 
-/** Nobody else takes a message that is being sent for a call, in ms. */
+/** How long nobody else takes a message that is sent for a REST call, in ms. */
 const TAKEN_FOR_MS = 2 * ANSWER_WITHIN_MS;
 
 export interface WebhooksOptions {
@@ -25,24 +25,24 @@ export interface WebhooksOptions {
   outbox: OutboxRows;
   destinations: Destinations;
   sender: Pick<Sender, "send">;
-  /** There may be something to tell. */
+  /** Called when there may be something to report. */
   onChange: () => void;
   logger: Logger;
 }
 
-/** A webhook, and how many messages wait for it. */
+/** A webhook, and the number of its waiting messages. */
 export interface KnownWebhook extends Webhook {
   waiting: number;
 }
 
-/** What can be changed; what is not given stays. */
+/** Changes of a webhook; absent fields stay as they are. */
 export interface WebhookOrderChange {
   url?: string | undefined;
   events?: WebhookEvent[] | undefined;
   disabled?: boolean | undefined;
 }
 
-/** Makes webhooks, changes them, and sends what somebody asks for. */
+/** Creates and changes webhooks, and sends messages on request. */
 export class Webhooks {
   readonly #rows: WebhookRows;
 
@@ -50,7 +50,7 @@ export class Webhooks {
     this.#rows = options.rows;
   }
 
-  /** @throws FdsError `invalid_request` for a name that is taken, or a URL that leads where it may not */
+  /** @throws FdsError `invalid_request` for a name that is taken, or a URL that is not allowed */
   async create(
     { name, url, events }: Pick<Webhook, "name" | "url" | "events">,
     createdBy: string | null,
@@ -91,13 +91,13 @@ export class Webhooks {
     return this.#known(await this.#rows.get(name));
   }
 
-  /** By name, behind one. */
+  /** By name, after a given one. */
   async list(after: string, limit: number): Promise<KnownWebhook[]> {
     const webhooks = await this.#rows.list(after, limit);
     return Promise.all(webhooks.map((webhook) => this.#known(webhook)));
   }
 
-  /** @throws FdsError `webhook_not_found`; `invalid_request` for a URL that leads where it may not */
+  /** @throws FdsError `webhook_not_found`; `invalid_request` for a URL that is not allowed */
   async change(name: string, { url, events, disabled }: WebhookOrderChange): Promise<KnownWebhook> {
     if (url !== undefined) await this.#requireDestination(url);
     const because = { at: Date.now(), because: "asked" as const };
@@ -116,7 +116,7 @@ export class Webhooks {
     return this.#known(await this.#rows.rotate(name, newWebhookSecret(), oldUntil));
   }
 
-  /** Removes it; what waits for it goes. @throws FdsError `webhook_not_found` */
+  /** Removes a webhook with its waiting messages. @throws FdsError `webhook_not_found` */
   async remove(name: string): Promise<KnownWebhook> {
     const webhook = await this.#known(await this.#rows.remove(name));
     this.#forget(webhook.webhookId).catch((error: unknown) => {
@@ -125,7 +125,7 @@ export class Webhooks {
     return webhook;
   }
 
-  /** Sends a message of the type `webhook.test`, once. @throws FdsError `webhook_not_found` */
+  /** Sends a `webhook.test` message, once. @throws FdsError `webhook_not_found` */
   async test(name: string): Promise<Attempt> {
     const webhook = await this.get(name);
     const now = Date.now();
@@ -161,7 +161,7 @@ export class Webhooks {
     return this.options.sender.send(webhook, message);
   }
 
-  /** Takes up what an earlier process left. */
+  /** Takes over what an earlier process left. */
   async recover(): Promise<void> {
     for (const webhookId of await this.options.outbox.orphans()) await this.#forget(webhookId);
     this.options.onChange();
@@ -176,7 +176,7 @@ export class Webhooks {
     while (await this.options.outbox.forget(webhookId)) await nextRound();
   }
 
-  /** Where the name has no address now, the attempts will tell. */
+  /** A name that cannot be resolved now is accepted; the attempts will show. */
   async #requireDestination(url: string): Promise<void> {
     try {
       await this.options.destinations.of(new URL(url));
@@ -187,7 +187,7 @@ export class Webhooks {
   }
 }
 
-/** The answer to a name that no webhook has. */
+/** The answer for a name without a webhook. */
 export function webhookNotFound(): FdsError {
   return new FdsError("webhook_not_found", "There is no webhook of this name");
 }
