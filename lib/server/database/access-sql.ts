@@ -11,21 +11,21 @@ import type { SqlDatabase } from "./database.ts";
 import { numberOrNull } from "./rows.ts";
 import { assignments, insertion, sql } from "./statement.ts";
 
-/** A token as a row: its sites are JSON. */
+/** The row of a token; its sites are JSON. */
 interface TokenRow extends Omit<ApiToken, "sites"> {
   sites: string | null;
 }
 
-/** An enrolment key as a row: whether it replaces is a number, and its labels are JSON. */
+/** The row of an enrolment key: `replaces` is a number, and the labels are JSON. */
 interface EnrolmentKeyRow extends Omit<EnrolmentKey, "labels" | "replaces"> {
   labels: string;
   replaces: number;
 }
 
-/** A sign-in forgets no more sessions at once, as others wait meanwhile; the next one goes on. */
+/** Most sessions that one sign-in removes, as others wait meanwhile. The next sign-in removes more. */
 const MOST_FORGOTTEN = 10;
 
-/** Who may do what, in the same database as the downloads. */
+/** Tokens, keys, sessions and codes, in the same database as the downloads. */
 export class AccessSql implements AccessRows {
   constructor(private readonly database: SqlDatabase) {}
 

@@ -10,10 +10,10 @@ import { idBefore } from "./totals-sql.ts";
 const WRITTEN_AT_ONCE = 100;
 const REMOVED_AT_ONCE = 100;
 
-/** Rows that are looked at in one turn for those that are asked for: it takes about a millisecond. */
+/** Rows that are searched in one turn, which takes about a millisecond. */
 const SLICE = 1_000;
 
-/** Who did what, in the same database as the downloads. */
+/** The audit, in the same database as the downloads. */
 export class AuditSql implements AuditRows {
   constructor(
     private readonly database: SqlDatabase,
@@ -22,7 +22,7 @@ export class AuditSql implements AuditRows {
 
   async insertAudit(rows: AuditRow[]): Promise<void> {
     for (let at = 0; at < rows.length; at += WRITTEN_AT_ONCE) {
-      // After a failure all batches come again, also those that were written before it.
+      // After a failure, all batches are written again, including those that succeeded before it.
       await this.database.keep(sql`
         INSERT INTO audit ${insertion(...rows.slice(at, at + WRITTEN_AT_ONCE))}
         ON CONFLICT (audit_id) DO NOTHING`);
@@ -31,7 +31,7 @@ export class AuditSql implements AuditRows {
 
   async listAudit(filter: AuditFilter, inTurn = this.inTurn): Promise<AuditRow[]> {
     const found: AuditRow[] = [];
-    // Slice by slice, with others in between: few rows may match, among more than a million.
+    // Slice by slice, with other work in between, as only a few of more than a million rows may match.
     for (let before = filter.before; found.length < filter.limit;) {
       const slice = { ...filter, before, limit: filter.limit - found.length };
       const { rows, end } = await inTurn(() => this.#slice(slice));
@@ -42,7 +42,7 @@ export class AuditSql implements AuditRows {
     return found;
   }
 
-  /** @returns also the id of the last row that was looked at; undefined where there are no more */
+  /** @returns also the id of the last row that was searched; undefined where there are no more */
   async #slice(filter: AuditFilter): Promise<{ rows: AuditRow[]; end: string | undefined }> {
     const [last] = await this.database.run<Pick<AuditRow, "auditId">>(sql`
       SELECT audit_id FROM audit
@@ -53,10 +53,10 @@ export class AuditSql implements AuditRows {
     return { rows: await this.#matching(filter, end ?? oldestOf(filter)), end };
   }
 
-  /** @param until the id of the oldest row that is looked at */
+  /** @param until id of the oldest row to search */
   async #matching(filter: AuditFilter, until: string): Promise<AuditRow[]> {
     const { action, actor, outcome, since, limit } = filter;
-    // By time it would read all rows since then.
+    // The index by time would read all rows since then.
     const rows = await this.database.run<AuditRow>(sql`
       SELECT * FROM audit
       WHERE ${olderOf(filter)} AND audit_id >= ${until}
@@ -111,7 +111,7 @@ export class AuditSql implements AuditRows {
   }
 }
 
-/** The part of a filter that an index answers, in the order of ids. */
+/** The part of a filter that an index answers, ordered by id. */
 function olderOf({ clientId, downloadId, before }: AuditFilter): Statement {
   return sql`TRUE
     ${downloadId === undefined ? sql`` : sql`AND download_id = ${downloadId}`}
@@ -119,7 +119,9 @@ function olderOf({ clientId, downloadId, before }: AuditFilter): Statement {
     ${before === undefined ? sql`` : sql`AND audit_id < ${before}`}`;
 }
 
-/** What is smaller than the id of each row that a filter lets through: an id is of the last time. */
+/**
+ * A bound below the ids of all rows that pass a filter. An id is made of the time of the last repetition.
+ */
 function oldestOf({ since }: AuditFilter): string {
   return since === undefined ? "" : idBefore(since);
 }

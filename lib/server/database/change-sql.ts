@@ -5,14 +5,14 @@ import { type DownloadRow, toRow } from "./rows.ts";
 import { assignments, sql, type Statement } from "./statement.ts";
 
 /**
- * Changes the row of a download, unless somebody else changed it first; gives the row that is there then.
- * @param before what is known to be in the row: only columns that differ are written
+ * The statement that changes a download's row, unless somebody else changed it first. It returns the row.
+ * @param before known contents of the row; only columns that differ are written
  */
 export function changeOf(next: Download, before: Download | undefined): Statement {
   const { downloadId, revision, ...wanted } = toRow(next);
   const known: Partial<DownloadRow> = before ? toRow(before) : {};
   const isOther = ([name, value]: [string, unknown]) => known[name as keyof DownloadRow] !== value;
-  // Each column takes time to prepare, and one that is in an index changes the index too.
+  // Only columns that differ: each takes time to prepare, and one in an index changes that index too.
   const columns = {
     ...Object.fromEntries(Object.entries(wanted).filter(isOther)),
     ...(isCompletion(next, before) && ruleOf(next.jobId, next.completedAt)),
@@ -24,13 +24,16 @@ export function changeOf(next: Download, before: Download | undefined): Statemen
     RETURNING *`;
 }
 
-/** A power cut costs at most so many bytes sent again, beside what was not yet safe. */
+/**
+ * Bytes after which a checkpoint is kept: what a power cut costs at most, besides bytes that were not
+ * durable.
+ */
 const DURABLE_EACH = 64 * 1024 * 1024;
 
 /**
- * Whether a power cut may undo a change: an attempt that its row knows nothing of is made again. Of
- * its checkpoints one now and then has to stay, or a large file would begin anew; and one that says
- * less than before has to, as the part will soon hold no more.
+ * Whether a power cut may undo a change: an attempt that is not in the row is simply made again. But some
+ * checkpoints have to be kept, or a large file would start again from its beginning; and so does a
+ * checkpoint that goes backwards, as the part will soon be shorter.
  */
 export function mayBeTakenBack(next: Download, before: Download | undefined): boolean {
   if (next.status !== "downloading" || !before) return false;
@@ -38,7 +41,7 @@ export function mayBeTakenBack(next: Download, before: Download | undefined): bo
   return now >= then && Math.floor(now / DURABLE_EACH) === Math.floor(then / DURABLE_EACH);
 }
 
-/** Whether a download of a job comes to its end: what is kept of it is known then. */
+/** Whether a change completes a download of a job, so that its rule of retention becomes known. */
 function isCompletion(
   next: Download,
   before: Download | undefined,

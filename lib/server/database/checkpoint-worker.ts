@@ -2,11 +2,11 @@ import { Database } from "bun:sqlite";
 import { parentPort, workerData } from "node:worker_threads";
 
 /*
- * Moves the log of a database to the database itself, for checkpoints.ts, which says how; answers with
- * the number of pages that are left in the log.
+ * Moves the log of a database to the database itself, for checkpoints.ts, which chooses the mode. It
+ * answers with the number of pages left in the log.
  */
 
-/** Another program may be writing; changes of this one wait meanwhile, in ms. */
+/** How long to wait for other programs that write, in ms. This server's changes wait meanwhile. */
 const PATIENCE_MS = 200;
 
 const database = new Database(String(workerData), { create: false, readwrite: true });

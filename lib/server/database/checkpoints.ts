@@ -1,18 +1,18 @@
 import { Worker } from "node:worker_threads";
 
 /**
- * After so many changes the log is moved to the database itself: some 16 MiB of it. The pages that
- * most changes have in common are written once for all of them.
+ * Number of changes after which the log is moved to the database: about 16 MiB. Pages that many changes
+ * have in common are then written once.
  */
 const MOVED_AFTER = 500;
 
-/** How SQLite moves the log: with others writing meanwhile, or until nothing is left in it. */
+/** SQLite's modes: while others go on writing, or until nothing is left in the log. */
 type Mode = "PASSIVE" | "RESTART";
 
 /**
- * Moves the log of a SQLite database to the database itself, in a thread of its own: with many rows
- * that takes long, and so do its flushes. The log begins anew where nothing is left in it, so changes
- * wait for the last of it, which is little.
+ * Moves the log of a SQLite database to the database itself, in a thread of its own: with many rows it
+ * takes long, and so do its flushes. The log only starts again once nothing is left in it, so changes wait
+ * while the last, small rest is moved.
  */
 export class Checkpoints {
   #worker: Worker | undefined;
@@ -24,17 +24,17 @@ export class Checkpoints {
   /** @param path of the database */
   constructor(private readonly path: string) {}
 
-  /** Where it is there, changes are to wait for it. */
+  /** If defined, changes have to wait for it. */
   get held(): Promise<void> | undefined {
     return this.#held;
   }
 
-  /** A change was made. */
+  /** Counts a change. */
   changed(): void {
     if (++this.#changes < MOVED_AFTER || this.#running) return;
     this.#changes = 0;
     this.#running = this.#move()
-      // The log goes on growing, and is moved after as many changes again.
+      // The log keeps growing, and is moved after the same number of changes again.
       .catch(() => undefined)
       .finally(() => (this.#running = undefined));
   }
@@ -73,7 +73,7 @@ export class Checkpoints {
       this.#worker = undefined;
       this.#answer.reject(error);
     });
-    // It keeps no program alive.
+    // Does not keep the program alive.
     worker.unref();
     return worker;
   }

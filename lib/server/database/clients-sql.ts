@@ -5,10 +5,10 @@ import { toRegisteredRow } from "./rows.ts";
 import { hasLabels } from "./selector-sql.ts";
 import { assignments, insertion, list, ofEach, sql, type Statement } from "./statement.ts";
 
-/** How long the words of a problem are shown, in ms: as long as the server that noticed it keeps them. */
+/** How long a client's problem is shown, in ms: as long as the server that noticed it remembers it. */
 const PROBLEM_MS = 150_000;
 
-/** Clients, with what is said of them at the server beside their labels, and of the server that has them. */
+/** Clients with their settings at this server except labels, and with the server that holds them. */
 export const CLIENTS = ofEach({
   sqlite: sql`
     SELECT clients.*, settings.time_zone FROM clients
@@ -23,7 +23,7 @@ export const CLIENTS = ofEach({
       ON holder.lease_id = held.lease_id AND holder.expires_at >= now_ms()`,
 });
 
-/** Whether a client is connected to some server, in a statement of {@link CLIENTS}. */
+/** Whether a client is connected to any server, in a statement of {@link CLIENTS}. */
 const IS_HELD = sql`(holder.lease_id IS NOT NULL)`;
 
 /** Clients that pass a filter, by id. */
@@ -44,8 +44,8 @@ export function clientsOf({ after, sites, ids, held, selector, limit }: ClientFi
 }
 
 /**
- * Writes what a client reports of itself, and gives its id where that was done.
- * @param replaces what is known of it; null: nothing, so that one that is there is left as it is
+ * Writes what a client reports of itself. It returns the client's id if it was written.
+ * @param replaces the known row; null: none, so an existing row is left as it is
  */
 export function registrationOf(
   client: RegisteredClient,
@@ -60,7 +60,7 @@ export function registrationOf(
     RETURNING client_id`;
 }
 
-/** Writes when clients were last seen, in ms since 1970, where that is later than what is known. */
+/** Writes when clients were last seen, in ms since 1970, unless a later time is known. */
 export function sightOf(lastSeen: readonly (readonly [clientId: string, at: number])[]): Statement {
   const rows = lastSeen.map(([clientId, at]) => sql`(${clientId}, CAST(${at} AS BIGINT))`);
   return sql`

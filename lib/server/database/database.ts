@@ -1,6 +1,6 @@
 import type { Statement } from "./statement.ts";
 
-/** Another row has the value of a unique column. */
+/** Another row has the same value in a unique column. */
 export class UniqueViolation extends Error {
   override name = "UniqueViolation";
 }
@@ -10,33 +10,33 @@ export class DatabaseFull extends Error {
   override name = "DatabaseFull";
 }
 
-/** What servers that share a database tell each other. */
+/** Notifications between servers that share a database. */
 export interface Wire {
-  /** Tells all of them; it may be lost. */
+  /** Notifies all of them. Notifications may be lost. */
   notify(text: string): Promise<void>;
-  /** @returns ends it */
+  /** @returns a function that stops it */
   listen(hear: (text: string) => void): Promise<() => Promise<void>>;
 }
 
-/** A database that speaks SQL. Rows come with the names of their columns in camelCase. */
+/** A database with SQL. Rows have their columns' names in camelCase. */
 export interface SqlDatabase {
   /**
-   * Runs a statement that reads, or whose change a power cut may take back.
+   * Runs a statement that reads, or whose change a power cut may undo.
    * @throws UniqueViolation, DatabaseFull
    */
   run<Row>(statement: Statement): Promise<Row[]>;
   /**
-   * Resolves when every change before the call outlives a power cut.
-   * @throws Error when one may not: a power cut may undo it, nothing else does
+   * Resolves when all changes before the call survive a power cut.
+   * @throws Error when that is not sure; nothing but a power cut can undo them
    */
   flush(): Promise<void>;
-  /** Runs a statement whose change outlives a power cut once it resolves. */
+  /** Runs a statement, and resolves when its change survives a power cut. */
   keep<Row>(statement: Statement): Promise<Row[]>;
-  /** Asks whether it answers. While it does not, statements wait for it. */
+  /** Asks whether the database answers. While it does not, statements wait. */
   isThere(): Promise<boolean>;
-  /** Whether a statement has waited for a while. */
+  /** Whether a statement has been waiting for a while. */
   readonly isAway: boolean;
-  /** null: it is one server's alone. */
+  /** null: the database serves only one server. */
   readonly wire: Wire | null;
   close(): Promise<void>;
 }

@@ -18,7 +18,7 @@ import { sitesOf } from "./list-sql.ts";
 import { numberOrNull } from "./rows.ts";
 import { assignments, insertion, sql, type Statement } from "./statement.ts";
 
-/** A delivery as a row, with the newest download of its client that its job made. */
+/** The row of a delivery, with the newest download that its job made for its client. */
 interface AskedRow extends Delivery {
   ownId: string | null;
   ownStatus: AskedDownload["status"] | null;
@@ -31,13 +31,13 @@ interface AskedRow extends Delivery {
   ownSkipped: number | null;
 }
 
-/** Deliveries that may still come in time. The condition is that of the index `deliveries_due`. */
+/** Deliveries that may still be in time. The condition must be that of the index `deliveries_due`. */
 const IS_AWAITED = sql`status IN ('expected', 'running')`;
 
-/** Deliveries that brought nothing yet. The condition is that of the index `deliveries_open`. */
+/** Deliveries that are not fulfilled. The condition must be that of the index `deliveries_open`. */
 const IS_OPEN = sql`status IN ('expected', 'running', 'missing')`;
 
-/** Deliveries that a statement gives, each with its download. */
+/** The deliveries of a statement, each with its download. */
 function withDownloads(deliveries: Statement): Statement {
   return sql`
     SELECT delivery.*, own.download_id AS own_id, own.status AS own_status,
@@ -51,7 +51,7 @@ function withDownloads(deliveries: Statement): Statement {
       AND own.client_id = delivery.client_id AND own.job_id IS NOT NULL AND own.retried_as IS NULL`;
 }
 
-/** What schedules expect, in the same database as the downloads that bring it. */
+/** Deliveries, in the same database as their downloads. */
 export class DeliveriesSql implements DeliveryRows {
   constructor(private readonly database: SqlDatabase) {}
 
@@ -146,7 +146,7 @@ export class DeliveriesSql implements DeliveryRows {
     { status, downloadId, files, bytes }: DeliveryState,
   ): Promise<Delivery | null> {
     const state = { status, downloadId, files, bytes, revision: revision + 1 };
-    // What a power cut takes back is looked at again at the next start.
+    // No flush: deliveries are looked at again at the next start.
     const [row] = await this.database.run<Delivery>(sql`
       UPDATE deliveries SET ${assignments(state)}
       WHERE ${isThe(delivery)} AND revision = ${revision} RETURNING *`);
@@ -163,7 +163,7 @@ export class DeliveriesSql implements DeliveryRows {
         : sql``;
       return inTurn(() => this.#page(sql`${isOfSchedule} ${isBehind} ${areOf(sites)}`, limit));
     }
-    // A night at a time: of each, the rows of these clients alone are read.
+    // One local time after the other, reading only these clients' rows.
     const found: Delivery[] = [];
     let night = after?.localTime;
     let behind = after?.clientId ?? "";

@@ -1,10 +1,10 @@
 import { ofEach, sql, Statement } from "./statement.ts";
 
-/* What SQLite and Postgres have to be told in different words. All else is one text for both. */
+/* Where SQLite and Postgres need different SQL. Everything else is the same text for both. */
 
 /**
- * A table of which SQLite is to use an index, which it would not choose by itself; Postgres keeps
- * statistics, and does.
+ * A table for which SQLite has to use an index that it would not choose itself. Postgres chooses by its
+ * statistics.
  */
 export function indexed(table: string, index: string): Statement {
   return ofEach({
@@ -13,7 +13,7 @@ export function indexed(table: string, index: string): Statement {
   });
 }
 
-/** A column by which SQLite is not to choose an index: there a plus hides it. */
+/** A column that SQLite must not look up by an index: a plus hides it. */
 export function unindexed(column: string): Statement {
   return ofEach({
     sqlite: new Statement([`+${column}`], []),
@@ -21,7 +21,7 @@ export function unindexed(column: string): Statement {
   });
 }
 
-/** A list of ids as a table with the one column `value`: one parameter, however many there are. */
+/** A list of ids as a table with one column, `value`: a single parameter, however long the list. */
 export function idsOf(ids: Iterable<string>): Statement {
   const list = [...ids];
   return ofEach({
@@ -30,7 +30,7 @@ export function idsOf(ids: Iterable<string>): Statement {
   });
 }
 
-/** Arrays as a table with the one column `value`, of which `value->>0` is the first item, a text. */
+/** Arrays as a table with one column, `value`, of which `value->>0` is the first item, as a text. */
 export function arraysOf(arrays: readonly (readonly (string | number | null)[])[]): Statement {
   return ofEach({
     sqlite: sql`json_each(${JSON.stringify(arrays)})`,
@@ -38,7 +38,7 @@ export function arraysOf(arrays: readonly (readonly (string | number | null)[])[
   });
 }
 
-/** What a text of Postgres cannot have, NUL and half characters, has another character instead. */
+/** Replaces the characters that Postgres cannot store in a text: NUL and lone surrogates. */
 export function storable(text: string): string {
   return text.toWellFormed().replaceAll("\0", "\ufffd");
 }
@@ -50,18 +50,18 @@ function storableJson(value: unknown): string {
 }
 
 /**
- * Joins the downloads, as `own`, that a statement gives for each row before it.
- * @param ids what gives `download_id`s, and may name columns of that row
+ * Joins the downloads of each preceding row, as `own`.
+ * @param ids selects their `download_id`s, and may refer to columns of that row
  */
 export function downloadsOfEach(ids: Statement): Statement {
   return ofEach({
-    // With CROSS, SQLite keeps the order of the two.
+    // With CROSS, SQLite keeps the order of the two tables.
     sqlite: sql`CROSS JOIN downloads AS own ON own.download_id IN (${ids})`,
     postgres: () => sql`CROSS JOIN LATERAL (${ids}) AS own`,
   });
 }
 
-/** The number of a change, part of the statement that makes it: no other one gets the same. */
+/** The number of a change, used in the statement that makes it. No two changes get the same. */
 export function nextRevision(): Statement {
   return ofEach({
     sqlite: sql`(SELECT COALESCE(MAX(revision), 0) + 1 FROM downloads)`,
@@ -69,7 +69,7 @@ export function nextRevision(): Statement {
   });
 }
 
-/** Gives `latest`, the number of a change up to which no other one will come any more. */
+/** Selects `latest`, a revision up to which no further change can appear. */
 export function settledRevision(): Statement {
   return ofEach({
     sqlite: sql`SELECT COALESCE(MAX(revision), 0) AS latest FROM downloads`,
@@ -78,8 +78,8 @@ export function settledRevision(): Statement {
 }
 
 /**
- * How many downloads of a client run; whoever else wants to know waits until the statement has ended.
- * In SQLite all statements do.
+ * Number of a client's running downloads. Other statements that need it wait until this one has ended; in
+ * SQLite all statements do anyway.
  */
 export function activeOf(clientId: string): Statement {
   return ofEach({
@@ -89,14 +89,14 @@ export function activeOf(clientId: string): Statement {
   });
 }
 
-/** The same for a job. @param counted counts them in SQLite */
+/** The same for a job. @param counted the count for SQLite */
 export function activeOfJob(jobId: string, counted: Statement): Statement {
   return ofEach({ sqlite: counted, postgres: () => sql`(SELECT active_of_job(${jobId}))` });
 }
 
 /**
- * Whether an attempt is still the latest of its download; no other one begins until the statement has
- * ended. SQLite has one server, which knows.
+ * Whether an attempt is the latest of its download; no other one begins until the statement has ended.
+ * SQLite has a single server, which knows.
  */
 export function isLatest({ downloadId, epoch }: { downloadId: string; epoch: number }): Statement {
   return ofEach({
@@ -106,7 +106,7 @@ export function isLatest({ downloadId, epoch }: { downloadId: string; epoch: num
   });
 }
 
-/** Keeps a statement off rows that another one is about to change. */
+/** Makes a statement skip rows that another one is about to change. */
 export function skipTaken(): Statement {
   return ofEach({ sqlite: sql``, postgres: () => sql`FOR UPDATE SKIP LOCKED` });
 }

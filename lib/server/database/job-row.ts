@@ -1,7 +1,7 @@
 import type { Job, JobOrder, Rerun, Selection } from "../job.ts";
 import { numberOrNull } from "./rows.ts";
 
-/** A job as a row. */
+/** The row of a job. */
 export interface JobRow {
   jobId: string;
   name: string | null;
@@ -49,7 +49,7 @@ export function toJobRow(job: Job): JobRow {
   };
 }
 
-/** @throws Error for a draft, which nobody sees */
+/** @throws Error for a draft, which must stay invisible */
 export function toJob(row: JobRow): Job {
   const { stopPercent, stopAtLeast, keepDays, keepLast, orderJson, status, ...others } = row;
   const { schedule, occursAt, occursLocal: localTime, ...same } = others;

@@ -30,10 +30,10 @@ interface TotalsRow {
   skipped: number | null;
 }
 
-/** The newest download of each client of a job; written like this an index answers it. */
+/** The newest download of each client of a job. The condition must be that of the index. */
 export const NEWEST = sql`job_id IS NOT NULL AND retried_as IS NULL`;
 
-/** The same by job and status. Left to itself, SQLite may take an index that has all of the job. */
+/** The same by job and status. SQLite might otherwise choose an index with all of the job's downloads. */
 export const OF_JOB = indexed("downloads", "downloads_of_job");
 
 /** Jobs, in the same database as their downloads. */
@@ -200,7 +200,7 @@ export class JobsSql implements JobRows {
   }
 }
 
-/** Whether a job may start another one of its downloads; it goes into the claim. */
+/** Whether a job may start another of its downloads; part of the claim. */
 export function mayStart(jobId: string, now: number): Statement {
   const active = sql`(SELECT COUNT(*) FROM ${OF_JOB}
     WHERE job_id = ${jobId} AND ${NEWEST} AND status IN ('downloading', 'verifying'))`;

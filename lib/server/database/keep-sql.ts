@@ -5,7 +5,7 @@ import { indexed, nextRevision } from "./engines.ts";
 import { numberOrNull, toDownload, type DownloadRow } from "./rows.ts";
 import { sql, type Statement } from "./statement.ts";
 
-/** What lies in the storage. Written like this, an index answers it. */
+/** Stored content. The condition must be that of the index. */
 const IS_STORED = sql`status = 'completed' AND removed_at IS NULL`;
 const TO_REMOVE = sql`remove_at IS NOT NULL AND removed_at IS NULL AND held = 0`;
 const WITHOUT_RULE = sql`${IS_STORED} AND held = 0 AND keep_days IS NULL AND keep_last IS NULL`;
@@ -13,7 +13,7 @@ const WITHOUT_RULE = sql`${IS_STORED} AND held = 0 AND keep_days IS NULL AND kee
 const BY_TIME = indexed("downloads", "downloads_to_remove");
 const BY_AGE = indexed("downloads", "downloads_without_rule");
 
-/** Columns that a download of a job has once it is completed: the job's rule, and what follows from it. */
+/** Columns of a completed download of a job: the job's rule, and what follows from it. */
 export function ruleOf(jobId: string, completedAt: number) {
   const ofJob = (what: Statement, more = sql``) =>
     sql`(SELECT ${what} FROM jobs WHERE jobs.job_id = ${jobId} ${more})`;
@@ -21,7 +21,7 @@ export function ruleOf(jobId: string, completedAt: number) {
   return {
     keepDays: ofJob(sql`keep_days`),
     keepLast: ofJob(sql`keep_last`),
-    // A schedule's jobs are one group; no id begins with a slash.
+    // All jobs of a schedule form one group. No job's id begins with a slash.
     keepGroup: ofJob(sql`COALESCE('/' || schedule, job_id)`, withLast),
     unranked: ofJob(sql`1`, withLast),
     removeAt: ofJob(
@@ -58,7 +58,7 @@ export class KeepSql implements KeepRows {
       sql`AND held = 0 AND ((${TO_REMOVE} AND remove_at <= ${now} AND ${isPushedOut()}) ${isOld})`,
     );
     if (marked) return marked;
-    // Those that had pushed it out are removed: it is one of the last ones again.
+    // The newer ones have been removed, so this one is among the last ones again.
     await this.database.run(sql`
       UPDATE downloads SET remove_at = NULL
       WHERE download_id = ${downloadId} AND ${TO_REMOVE} AND NOT ${isPushedOut()}`);
@@ -115,7 +115,7 @@ export class KeepSql implements KeepRows {
               AND client_id = ${clientId} AND ${IS_STORED}
           ) AS ranked
           WHERE place > keep_last AND remove_at IS NULL)`);
-      // Last: what is cut short before is done again.
+      // Last, so that an interrupted step is repeated.
       await this.database.run(sql`UPDATE downloads SET unranked = NULL WHERE download_id = ${id}`);
     }
     return rows.length;
@@ -171,7 +171,7 @@ export class KeepSql implements KeepRows {
   }
 }
 
-/** Whether a download is none of the last ones any more; of a rule without a number none is. */
+/** Whether a download is no longer among the last ones. Without a number in the rule, none is. */
 function isPushedOut(): Statement {
   return sql`(keep_last IS NULL OR keep_last <= (
     SELECT COUNT(*) FROM ${indexed("downloads AS newer", "downloads_kept")}
@@ -181,7 +181,7 @@ function isPushedOut(): Statement {
       AND (newer.completed_at, newer.download_id) > (downloads.completed_at, downloads.download_id)))`;
 }
 
-/** A row that is marked has come. */
+/** A marked row is always a completed one. */
 function toCompleted(row: DownloadRow): Completed {
   return toDownload(row) as Completed;
 }

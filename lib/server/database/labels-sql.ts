@@ -9,11 +9,11 @@ interface LabelRow {
   value: string;
 }
 
-/** The labels of clients, and their time zones where the server says another one than they do. */
+/** The labels of clients, and the time zones that operators set. */
 export class LabelsSql {
   constructor(private readonly database: SqlDatabase) {}
 
-  /** The labels of some clients; who has none is left out. */
+  /** The labels of some clients; those without labels are left out. */
   async of(clientIds: readonly string[]): Promise<Map<string, Labels>> {
     const rows = await this.database.run<LabelRow>(sql`
       SELECT client_id, key, value FROM client_labels
@@ -27,7 +27,7 @@ export class LabelsSql {
     return labels;
   }
 
-  /** As the repository's method. One statement, so that all of it is there or nothing. */
+  /** See the repository. It is one statement, so all changes are made, or none. */
   async change(clientId: string, changes: LabelChanges): Promise<void> {
     const rows = Object.entries(changes).map(
       ([key, value]) => sql`(${clientId}, ${key}, ${value})`,
@@ -40,7 +40,7 @@ export class LabelsSql {
       DELETE FROM client_labels WHERE client_id = ${clientId} AND value IS NULL`);
   }
 
-  /** As the repository's method. */
+  /** See the repository. */
   async setTimeZone(clientId: string, timeZone: string | null): Promise<void> {
     await this.database.keep(sql`
       INSERT INTO client_settings (client_id, time_zone) VALUES (${clientId}, ${timeZone})

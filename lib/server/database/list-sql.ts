@@ -4,23 +4,23 @@ import type { Sites } from "../access/sites.ts";
 import { withLabels } from "./selector-sql.ts";
 import { sql, type Statement } from "./statement.ts";
 
-/** A failed download whose file is still owed: nobody has asked for it again. */
+/** Failed downloads whose files are still owed: nobody has asked for them again. */
 const IS_OPEN = sql`status = 'failed' AND retried_as IS NULL`;
 
-/** The open failures of all clients, by id. SQLite has to be told not to read all that failed. */
+/** The open failures of all clients, by id. Without the hint, SQLite reads everything that failed. */
 export const OPEN_FAILURES = sql`${indexed("downloads", "downloads_open")} WHERE ${IS_OPEN}`;
 
 /** The same, by client and id. */
 export const OPEN_FAILURES_BY_CLIENT = sql`
   ${indexed("downloads", "downloads_open_by_client")} WHERE ${IS_OPEN}`;
 
-/** Clients as a table with the one column `value`. */
+/** Clients as a table with one column, `value`. */
 export function sitesOf({ ids, selector }: Sites): Statement {
   if (selector === null) return idsOf(ids);
   return sql`(SELECT value FROM ${idsOf(ids)} UNION ${withLabels(selector)}) AS sites`;
 }
 
-/** Downloads that pass a filter, newest first. About as many rows are read as are given. */
+/** Downloads that pass a filter, newest first. It reads about as many rows as it returns. */
 export function listOf(filter: DownloadFilter): Statement {
   const { status, clientId, jobId, sites, before, open, limit } = filter;
   if (jobId !== undefined) return listOfJob(jobId, filter);
@@ -36,7 +36,7 @@ export function listOf(filter: DownloadFilter): Statement {
   return page(sql`${open ? OPEN_FAILURES : sql`downloads WHERE TRUE`} ${wanted}`, limit);
 }
 
-/** The downloads of a job that pass the other conditions of the filter. */
+/** A job's downloads that pass the other conditions of the filter. */
 function listOfJob(jobId: string, filter: DownloadFilter): Statement {
   const { status, clientId, sites, before, open, limit } = filter;
   return page(
@@ -55,10 +55,10 @@ function page(from: Statement, limit: number): Statement {
 }
 
 /**
- * The newest downloads of many sites, of which some have few rows and some have most. Neither may be
- * read whole: all rows of each site, or all rows until enough of them are of these sites. So the newest
- * download of each site is looked up first. At most `limit` sites can have rows on the page, those with
- * the newest downloads, and no row is older than the newest one of the last of them.
+ * The newest downloads of many sites, of which some have few rows and some have most. It must read neither
+ * all rows of each site, nor all rows until enough of them belong to these sites. So it first looks up the
+ * newest download of each site. At most `limit` sites can have rows on the page: those with the newest
+ * downloads. And no row on it is older than the newest one of the last of these sites.
  */
 function listOfSites(sites: Sites, ofClient: Statement, limit: number): Statement {
   const ofSite = sql`

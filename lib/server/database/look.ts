@@ -5,24 +5,24 @@ import { engineOf } from "./open.ts";
 import { PostgresPool } from "./postgres-pool.ts";
 import { pathOf, reasonOf } from "./sqlite.ts";
 
-/** A larger file is not read whole, in bytes: that takes longer than a look. */
+/** Largest file that is checked as a whole, in bytes; more would take too long. */
 const MAX_CHECKED = 64 * 1024 * 1024;
 
-/** What was found of a database, in which nothing changes. */
+/** What was found out about a database, without changing it. */
 export interface DatabaseLook {
-  /** Where it is, without a password. */
+  /** Its place, without a password. */
   place: string;
-  /** Its version; null: nothing is in it yet. */
+  /** Its version; null: it is empty. */
   version: number | null;
-  /** The version that this program brings it to. */
+  /** The version that this program needs. */
   latest: number;
-  /** What its clock says, ms since 1970; null: it has none of its own. */
+  /** Its clock, in ms since 1970; null: it has none of its own. */
   now: number | null;
 }
 
 /**
  * Looks at a database without opening it for a server.
- * @throws Error when the database cannot be used as it is, or is not there; UsageError when it is no URL of one
+ * @throws Error when it cannot be used or does not exist; UsageError when the URL is wrong
  */
 export async function lookAtDatabase(databaseUrl: string): Promise<DatabaseLook> {
   const look =

@@ -29,8 +29,8 @@ import { unreachedMessages } from "./migrations/27-unreached-messages.ts";
 import type { Change } from "./migrations/change.ts";
 
 /**
- * How the database came to its shape: the n-th entry leads from version n - 1 to version n. What
- * was once released is never changed, only followed by another entry; there is no way back.
+ * The steps of the database's schema: the n-th entry leads from version n - 1 to version n. A released
+ * entry is never changed, only followed by another one; there is no way back.
  */
 const MIGRATIONS: readonly (readonly Change[])[] = [
   downloads,
@@ -62,7 +62,7 @@ const MIGRATIONS: readonly (readonly Change[])[] = [
   unreachedMessages,
 ];
 
-/** The changes that lead to a version of the database, each a statement. */
+/** The statements that lead to a version of the database. */
 export function changesTo(version: number, engine: "sqlite" | "postgres"): string[] {
   const changes = MIGRATIONS[version - 1] ?? [];
   return changes.flatMap((change) =>
@@ -70,12 +70,11 @@ export function changesTo(version: number, engine: "sqlite" | "postgres"): strin
   );
 }
 
-/** The version of the database that this program reads and writes. */
+/** The version that this program reads and writes. */
 export const LATEST_VERSION = MIGRATIONS.length;
 
 /**
- * Brings the database to this program's version, or to an earlier one, each step in a transaction of
- * its own.
+ * Brings the database to this program's version, or to an earlier one, each step in its own transaction.
  * @throws Error, with nothing changed, when a newer program made the database
  */
 export function migrate(database: Database, target = LATEST_VERSION): void {
@@ -100,7 +99,7 @@ export function refuseNewer(version: number): void {
 
 function apply(database: Database, version: number, statements: readonly string[]): void {
   const step = database.transaction(() => {
-    // Written first, as this is what a second program that starts at the same time waits for.
+    // Written first: a second program that starts at the same time waits for this.
     const { changes } = database.run(
       "INSERT INTO schema_version (version, applied_at) VALUES (?, ?) ON CONFLICT DO NOTHING",
       [version, Date.now()],

@@ -5,13 +5,13 @@ import { openPostgres } from "./postgres.ts";
 import { openSqlite } from "./sqlite.ts";
 
 /**
- * Opens a database by its URL: a file of SQLite, which is made if it is not there, or a database in
+ * Opens the database of a URL: a SQLite file, which is made if it does not exist, or a database in
  * Postgres.
- * @param options `busyTimeoutMs` how long a statement waits while another program writes, in SQLite;
- *   `logger` hears when the database goes away and comes back
- * @throws UsageError when it is no such URL
- * @throws Away when it does not answer
- * @throws Error when the database cannot be used as it is; it is left as it was
+ * @param options `busyTimeoutMs`: how long a SQLite statement waits while another program writes; `logger`:
+ *   records when the database goes away and comes back
+ * @throws UsageError when the URL is wrong
+ * @throws Away when the database does not answer
+ * @throws Error when it cannot be used; it is left unchanged
  */
 export async function openDatabase(
   databaseUrl: string,
@@ -22,11 +22,11 @@ export async function openDatabase(
     : openPostgres(databaseUrl, logger);
 }
 
-/** What a database's URL is of. @throws UsageError when it is no such URL */
+/** The engine of a database's URL. @throws UsageError when the URL is wrong */
 export function engineOf(databaseUrl: string): "sqlite" | "postgres" {
   if (databaseUrl.startsWith("sqlite:")) return "sqlite";
   if (/^postgres(?:ql)?:\/\//.test(databaseUrl) && URL.canParse(databaseUrl)) return "postgres";
-  // Only the scheme is shown: what follows often holds a password.
+  // Only the scheme is shown, as the rest often contains a password.
   const shown = databaseUrl.replace(/:.*/s, "://…");
   throw new UsageError(
     `DATABASE_URL is "${shown}", expected "sqlite://PATH" or "postgres://USER:PASSWORD@HOST/NAME"`,

@@ -5,12 +5,12 @@ import { numberOrNull } from "./rows.ts";
 import { insertion, sql } from "./statement.ts";
 import type { AttemptRow } from "./webhooks-sql.ts";
 
-/** Messages that one statement gives up or forgets, which takes about a millisecond. */
+/** Messages that one statement gives up or removes, which takes about a millisecond. */
 const AT_ONCE = 100;
 
 const COLUMNS = sql`message_id, webhook_id, type, subject, at, attempts, body`;
 
-/** The outbox, in the same database as what its messages are about. */
+/** The outbox, in the same database as the subjects of its messages. */
 export class OutboxSql implements OutboxRows {
   constructor(private readonly database: SqlDatabase) {}
 
@@ -35,7 +35,7 @@ export class OutboxSql implements OutboxRows {
   }
 
   async claim(webhookId: string, now: number, until: number): Promise<Message | null> {
-    // What is told outlives a power cut, and so does the change that it tells of.
+    // Flushed first, so that no receiver hears of a change that a power cut undoes.
     const [row] = await this.database.keep<Message>(sql`
       UPDATE webhook_messages SET attempts = attempts + 1, next_at = ${until}, unreached = 0
       WHERE status = 'waiting' AND message_id = (
@@ -163,7 +163,7 @@ export class OutboxSql implements OutboxRows {
     return row?.detail ?? null;
   }
 
-  /** The oldest messages with a status that are too old, or one of too many. */
+  /** The oldest messages with a status that are too old or too many. */
   async #excess(
     webhookId: string,
     status: string,

@@ -1,11 +1,14 @@
-/** Names of advisory locks, in the one space of numbers that all programs of a database share. */
+/** Numbers of advisory locks, which all programs of a database share. */
 const REVISIONS_LOCK = "7305803162";
 const CLIENTS_LOCK = "730580316";
 
-/** What Postgres needs as several write at once there: each a statement of one migration. */
+/**
+ * What Postgres needs because several connections write at the same time. Each entry is a statement of one
+ * migration.
+ */
 export const CONCURRENCY: readonly string[] = [
-  // Several write at once in Postgres. Whoever takes a number for a change holds a lock until the
-  // change is there, so who has waited for all locks of that kind has missed none up to a number.
+  // Whoever takes a number for a change holds a lock until the change is visible. So a reader that has
+  // waited for all locks of that kind misses no change up to a number.
   `CREATE SEQUENCE revisions`,
   `CREATE FUNCTION next_revision() RETURNS BIGINT LANGUAGE plpgsql AS $$
     BEGIN
@@ -19,15 +22,15 @@ export const CONCURRENCY: readonly string[] = [
       PERFORM pg_advisory_xact_lock(${REVISIONS_LOCK});
       RETURN latest;
     END $$`,
-  // How many downloads of a client run, counted by one at a time: nobody else claims one of this
-  // client until the statement that counts has ended.
+  // Counts a client's running downloads, one counter at a time: no other statement claims a download of
+  // this client until the counting one has ended.
   `CREATE FUNCTION active_of(client TEXT) RETURNS BIGINT LANGUAGE plpgsql AS $$
     BEGIN
       PERFORM pg_advisory_xact_lock(${CLIENTS_LOCK}, hashtext(client));
       RETURN (SELECT COUNT(*) FROM downloads
         WHERE client_id = client AND status IN ('downloading', 'verifying'));
     END $$`,
-  // Changes that were made, with what they gave, until whoever made them knows.
+  // Changes that were made, with their answers, until the server that made them has received these.
   `CREATE TABLE made_changes (
       server TEXT NOT NULL,
       number BIGINT NOT NULL,

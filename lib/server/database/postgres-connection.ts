@@ -1,35 +1,37 @@
 import { SQL } from "bun";
 import type { Value } from "./statement.ts";
 
-/** How long a connection may take to be there, in s. */
+/** Time limit for connecting, in s. */
 const CONNECT_S = 5;
 
-/** How long Postgres works at a statement, in ms. */
+/** Time limit of a statement in Postgres, in ms. */
 const STATEMENT_MS = 15_000;
 
-/** How long a statement waits for a lock, and a transaction of a server that froze keeps one, in ms. */
+/**
+ * How long a statement waits for a lock, and how long a frozen server's transaction may hold one, in ms.
+ */
 const LOCK_MS = 10_000;
 
-/** Time without an answer to a statement after which the connection counts as dead, in ms. */
+/** Time without an answer after which a connection counts as dead, in ms. */
 const ANSWER_MS = STATEMENT_MS + 5_000;
 
-/** Most statements that Postgres keeps for a connection: each takes it some 50 KiB. */
+/** Most prepared statements of a connection, as each takes Postgres about 50 KiB. */
 const MOST_PREPARED = 200;
 
-/** A row as Postgres has it: names of columns in snake_case. */
+/** A row as Postgres returns it, with columns in snake_case. */
 export type RawRow = Record<string, string | number | bigint | null>;
 
-/** Postgres, or the way to it, was lost: whether the last statement was run is not known. */
+/** The connection was lost, so it is not known whether the last statement was run. */
 export class ConnectionLost extends Error {
   override name = "ConnectionLost";
 }
 
 /**
- * One connection to Postgres. A pool of one, reserved: what breaks stays broken, and nothing is sent
- * again behind our back.
+ * One connection to Postgres. It is Bun's pool of size one, reserved, so that a broken connection stays
+ * broken and the runtime repeats nothing by itself.
  */
 export class PostgresConnection {
-  /** Texts of statements that were prepared on it, which Postgres keeps as long as it is there. */
+  /** Texts of the statements prepared on it, which Postgres keeps as long as it is open. */
   readonly #prepared = new Set<string>();
 
   private constructor(
@@ -38,15 +40,15 @@ export class PostgresConnection {
   ) {}
 
   /**
-   * @throws ConnectionLost when nobody answers there
-   * @throws SQL.PostgresError when Postgres refuses: a wrong password, no such database
+   * @throws ConnectionLost when there is no answer
+   * @throws SQL.PostgresError when Postgres refuses: a wrong password, or no such database
    */
   static async open(databaseUrl: string): Promise<PostgresConnection> {
     const pool = new SQL(databaseUrl, {
       max: 1,
       idleTimeout: 0,
       connectionTimeout: CONNECT_S,
-      // Otherwise they come as text, and could not be told from texts.
+      // Otherwise they come as texts, indistinguishable from real texts.
       bigint: true,
       connection: {
         application_name: "file-download-system",
@@ -84,12 +86,12 @@ export class PostgresConnection {
     }
   }
 
-  /** Whether Postgres keeps so much for it that another one had better take its place. */
+  /** Whether it has so many prepared statements that it should be replaced. */
   get isWorn(): boolean {
     return this.#prepared.size >= MOST_PREPARED;
   }
 
-  /** The same for a statement that may take as long as it likes. */
+  /** Runs a statement without a time limit. */
   async queryAtLength(text: string): Promise<void> {
     try {
       await this.reserved.unsafe(text);
@@ -104,10 +106,10 @@ export class PostgresConnection {
   }
 }
 
-/** SQLSTATEs of a server that goes down, comes up, is full or was demoted: class 08, and these. */
+/** SQLSTATEs of a server that stops, starts, is full or was demoted: class 08, and these. */
 const SERVER_IS_AWAY = /^(?:08...|57P01|57P02|57P03|57P05|53300|25006|25P03)$/;
 
-/** Bun's codes of a connection that is none, or not any more. */
+/** Bun's codes for a connection that failed or was lost. */
 const NO_CONNECTION = /^ERR_POSTGRES_(?:CONNECTION|IDLE_TIMEOUT|LIFETIME_TIMEOUT)/;
 
 function lostOr(error: unknown): unknown {
@@ -116,7 +118,7 @@ function lostOr(error: unknown): unknown {
   return isLost ? new ConnectionLost(error.message, { cause: error }) : error;
 }
 
-/** The SQLSTATE of an error that Postgres answered with. */
+/** The SQLSTATE in an error of Postgres. */
 export function stateOf(error: unknown): string | undefined {
   return error instanceof SQL.PostgresError ? error.errno?.toString() : undefined;
 }

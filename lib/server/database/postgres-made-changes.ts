@@ -2,18 +2,21 @@ import { type RawRow, stateOf } from "./postgres-connection.ts";
 import type { PostgresPool } from "./postgres-pool.ts";
 import type { Value } from "./statement.ts";
 
-/** Marks of changes that are known here are removed after so many. */
+/** Number of marks after which those that are no longer needed are removed. */
 const FORGOTTEN_AFTER = 500;
 
-/** Time for which marks are kept whose server ended before it removed them, in ms. */
+/** How long marks are kept of servers that ended before removing them, in ms. */
 const KEPT_MS = 86_400_000;
 
-/** The changes of this server, each with a number, under which its answer is kept until it is known. */
+/**
+ * The changes of this server. Each has a number, under which its answer is stored until it has been
+ * received.
+ */
 export class MadeChanges {
   readonly #server = Bun.randomUUIDv7();
   /** The latest number. */
   #number = 0;
-  /** Numbers of those that are under way, the earliest first. */
+  /** Numbers of unfinished changes, earliest first. */
   readonly #underWay = new Set<number>();
   #known = 0;
 
@@ -35,14 +38,14 @@ export class MadeChanges {
     });
   }
 
-  /** Removes the marks of what is known, if Postgres is there. */
+  /** Removes the marks that are no longer needed, if Postgres answers. */
   async forgetAll(): Promise<void> {
     const [earliest = this.#number + 1] = this.#underWay;
     const text = "DELETE FROM made_changes WHERE server = $1 AND number < $2";
     const values = [this.#server, earliest];
     await this.pool
       .use((connection) => connection.query(text, values))
-      // The next time removes these too.
+      // They are removed the next time.
       .catch(() => undefined);
   }
 }
@@ -53,13 +56,13 @@ export class MadeChange {
     private readonly pool: PostgresPool,
     private readonly server: string,
     private readonly number: number,
-    /** Its answer is known: the mark is needed no more. */
+    /** Called when its answer was received, so that its mark is no longer needed. */
     readonly forget: () => void,
   ) {}
 
   /**
-   * @param isAgain whether an earlier try may have made it, of which nobody heard
-   * @returns what the change gave, or has given
+   * @param isAgain whether an earlier try may have made it without an answer
+   * @returns the answer of the change, from this or the earlier try
    */
   async make(text: string, values: readonly Value[], isAgain: boolean): Promise<RawRow[]> {
     if (!isAgain) return this.#make(text, values);
@@ -67,7 +70,7 @@ export class MadeChange {
     if (before) return before;
     try {
       const rows = await this.#make(text, values);
-      // The earlier try may have ended only now.
+      // The earlier try may have ended just now.
       return rows.length > 0 ? rows : ((await this.#answer()) ?? rows);
     } catch (error) {
       const late = stateOf(error) === UNIQUE_VIOLATION ? await this.#answer() : null;
@@ -82,7 +85,7 @@ export class MadeChange {
     return this.pool.use((connection) => connection.query(marked, [...values, ...own]));
   }
 
-  /** What it gave; null: no try has made it. */
+  /** Its answer; null: no try has made it. */
   async #answer(): Promise<RawRow[] | null> {
     const text = "SELECT answer FROM made_changes WHERE server = $1 AND number = $2";
     const values = [this.server, this.number];
@@ -93,7 +96,7 @@ export class MadeChange {
 
 const UNIQUE_VIOLATION = "23505";
 
-/** A change with its mark, in one statement. @param count of the change's own parameters */
+/** A change and its mark in one statement. @param count of the change's own parameters */
 function markedOf(text: string, count: number): string {
   const own = `$${count + 1}, $${count + 2}::bigint, $${count + 3}::bigint`;
   if (!text.includes("RETURNING")) {

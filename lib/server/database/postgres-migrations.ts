@@ -1,12 +1,12 @@
 import { changesTo, LATEST_VERSION, refuseNewer } from "./migrations.ts";
 import type { PostgresConnection } from "./postgres-connection.ts";
 
-/** The lock of who migrates, in the one space of numbers that all programs of a database share. */
+/** Number of the advisory lock for migrations, which all programs of a database share. */
 const MIGRATIONS_LOCK = "7305803161";
 
 /**
- * Brings a database in Postgres to this program's version, all in one transaction: of servers that
- * start at once, one does it, and the others wait.
+ * Brings a Postgres database to this program's version in a single transaction. If several servers start at
+ * the same time, one does it and the others wait.
  * @throws Error, with nothing changed, when a newer program made the database
  */
 export async function migratePostgres(connection: PostgresConnection): Promise<void> {
@@ -32,7 +32,7 @@ export async function migratePostgres(connection: PostgresConnection): Promise<v
   await connection.query("COMMIT");
 }
 
-/** Texts are compared byte by byte, as in SQLite, whatever the language of the database. */
+/** Compares texts byte by byte, as SQLite does, whatever the language of the database. */
 function inPostgres(change: string): string {
   return /^(?:CREATE|ALTER) TABLE/.test(change)
     ? change.replaceAll(/\bTEXT\b/g, 'TEXT COLLATE "C"')

@@ -1,15 +1,15 @@
 import { ConnectionLost, PostgresConnection } from "./postgres-connection.ts";
 
-/** Most connections of one server; Postgres takes 100 by default. */
+/** Most connections of one server; Postgres allows 100 by default. */
 const MOST_CONNECTIONS = 10;
 
-/** Somebody who waits for a connection: it is given one, or told to look again. */
+/** A caller that waits: it gets a connection, or is told to look again. */
 type Waiting = PromiseWithResolvers<PostgresConnection | undefined>;
 
-/** Connections to Postgres, each for one piece of work at a time; one that broke is not used again. */
+/** Connections to Postgres. Each serves one piece of work at a time; a broken one is not used again. */
 export class PostgresPool {
   readonly #idle: PostgresConnection[] = [];
-  /** How many there are, and how many are being opened. */
+  /** Number of open connections, and of those being opened. */
   #open = 0;
   #opening = 0;
   readonly #waiting: Waiting[] = [];
@@ -18,7 +18,7 @@ export class PostgresPool {
   constructor(private readonly databaseUrl: string) {}
 
   /**
-   * Works with a connection of its own.
+   * Runs work with a connection of its own.
    * @throws ConnectionLost when there is none to be had, or it broke
    */
   async use<T>(work: (connection: PostgresConnection) => Promise<T>): Promise<T> {
@@ -34,7 +34,7 @@ export class PostgresPool {
     }
   }
 
-  /** Closes what is idle at once, and what is in use when it is given back. */
+  /** Closes idle connections now, and the others when they are returned. */
   async close(): Promise<void> {
     this.#closed = true;
     await Promise.all(this.#idle.splice(0).map((connection) => this.#drop(connection)));
@@ -42,7 +42,7 @@ export class PostgresPool {
 
   async #take(): Promise<PostgresConnection> {
     for (;;) {
-      // One may have been given back while another one could not be opened.
+      // One may have been returned while another could not be opened.
       const found = this.#idle.pop() ?? (await this.#openOne()) ?? this.#idle.pop();
       if (found) return found;
       const waiting: Waiting = Promise.withResolvers();
@@ -52,7 +52,7 @@ export class PostgresPool {
     }
   }
 
-  /** @returns undefined where there may be no more, and there are others to wait for */
+  /** @returns undefined where no more are allowed, and there are others to wait for */
   async #openOne(): Promise<PostgresConnection | undefined> {
     if (this.#open + this.#opening >= MOST_CONNECTIONS) return undefined;
     this.#opening++;
@@ -62,7 +62,7 @@ export class PostgresPool {
       return connection;
     } catch (error) {
       if (error instanceof ConnectionLost && this.#open > 0) return undefined;
-      // Nobody will give one back to those who wait.
+      // No connection is left that could be returned to those who wait.
       for (const { reject } of this.#waiting.splice(0)) reject(error);
       throw error;
     } finally {
@@ -78,7 +78,7 @@ export class PostgresPool {
     else this.#idle.push(connection);
   }
 
-  /** Whoever waited longest may open another one. */
+  /** Drops a connection. Whoever waited longest may open another one. */
   async #drop(connection: PostgresConnection): Promise<void> {
     this.#open--;
     this.#waiting.shift()?.resolve(undefined);

@@ -2,10 +2,10 @@ import { SQL } from "bun";
 import type { Wire } from "./database.ts";
 import type { PostgresPool } from "./postgres-pool.ts";
 
-/** The name under which servers of one database hear each other. */
+/** Channel of the notifications between servers of one database. */
 const CHANNEL = "fds_servers";
 
-/** What servers tell each other through Postgres, each with a connection of its own to hear it. */
+/** Notifications between servers through Postgres. Each server listens on a connection of its own. */
 export function wireOf(databaseUrl: string, pool: PostgresPool): Wire {
   return {
     async notify(text) {
@@ -15,7 +15,7 @@ export function wireOf(databaseUrl: string, pool: PostgresPool): Wire {
       const sql = new SQL(databaseUrl, { max: 1, idleTimeout: 0 });
       const stop = () => sql.close({ timeout: 0 });
       try {
-        // A connection that breaks is made again by the runtime; what was told meanwhile is lost.
+        // The runtime replaces a broken connection; notifications in between are lost.
         await sql.listen(CHANNEL, hear);
         return stop;
       } catch (error) {

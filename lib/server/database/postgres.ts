@@ -10,21 +10,20 @@ import { storable } from "./engines.ts";
 import { wireOf } from "./postgres-wire.ts";
 import { fieldOf, type Statement, type Value } from "./statement.ts";
 
-/** The first wait before a statement is tried again, and the longest, in ms. */
+/** First and longest wait before a statement is retried, in ms. */
 const RETRY_MS = 50;
 const LONGEST_RETRY_MS = 1_000;
 
-/** Postgres is away when nothing has got through for this time, in ms. */
+/** Postgres counts as away when no statement has succeeded for this time, in ms. */
 const AWAY_MS = 1_000;
 
-/** How long Postgres may take to say that it is there, in ms. */
+/** How long Postgres may take to answer a check, in ms. */
 const PATIENCE_MS = 2_000;
 
 /**
- * Opens the database, which is there already, makes the tables, and brings them to this program's
- * version.
+ * Opens an existing Postgres database, and brings it to this program's version.
  * @param databaseUrl `postgres://user:password@host:port/name?sslmode=…`
- * @throws Away when Postgres does not answer; Error when the database cannot be used as it is
+ * @throws Away when Postgres does not answer; Error when the database cannot be used
  */
 export async function openPostgres(databaseUrl: string, logger?: Logger): Promise<SqlDatabase> {
   const pool = new PostgresPool(databaseUrl);
@@ -41,22 +40,22 @@ export async function openPostgres(databaseUrl: string, logger?: Logger): Promis
   }
 }
 
-/** What a statement has that changes something. */
+/** Words by which a statement is known to change something. */
 const CHANGES = /\b(?:INSERT INTO|UPDATE|DELETE FROM)\b/;
 
 /**
- * Every statement is a transaction of its own, and is on Postgres' disk once it is answered. While
- * Postgres is away statements wait for it. Where a connection breaks under a change, nobody knows
- * whether it was made: so each change leaves a mark with its answer, in the same transaction, and is
- * made again only where there is none.
+ * A Postgres database. Each statement is a transaction of its own, and is on Postgres' disk once it is
+ * answered. While Postgres is away, statements wait. Where a connection breaks during a change, it is not
+ * known whether it was made. So each change stores a mark with its answer in the same transaction, and is
+ * repeated only if there is no mark.
  */
 class PostgresDatabase implements SqlDatabase {
   #closed = false;
-  /** Since when nothing has got through, by `performance.now`; null: something has. */
+  /** Since when no statement has succeeded, by `performance.now`; null: the last one has. */
   #awaySince: number | null = null;
-  /** Resolves when Postgres is there again. */
+  /** Resolves when Postgres is back. */
   #asking: Promise<void> | undefined;
-  /** How many statements wait for Postgres to come back. */
+  /** Number of statements that wait for Postgres to come back. */
   #waiting = 0;
 
   constructor(
@@ -111,7 +110,7 @@ class PostgresDatabase implements SqlDatabase {
     }
   }
 
-  /** Tries again until Postgres answers. */
+  /** Retries until Postgres answers. */
   async #lasting(work: (isAgain: boolean) => Promise<RawRow[]>): Promise<RawRow[]> {
     try {
       return await this.#attempt(() => work(false));
@@ -149,7 +148,7 @@ class PostgresDatabase implements SqlDatabase {
     }
   }
 
-  /** However many wait, one asks for all whether Postgres is there again. */
+  /** Waits until Postgres is back; one check serves all who wait. */
   #untilBack(): Promise<void> {
     this.#asking ??= this.#ask().finally(() => (this.#asking = undefined));
     return this.#asking;
@@ -178,19 +177,19 @@ class PostgresDatabase implements SqlDatabase {
   }
 }
 
-/** @param attempt 0 is the first repeat */
+/** @param attempt 0 is the first retry */
 async function pauseBefore(attempt: number): Promise<void> {
   await Bun.sleep(fullJitter(attempt, RETRY_MS, LONGEST_RETRY_MS));
 }
 
-/** SQLSTATEs of what goes well another time: locks that others had, a statement that took too long. */
+/** SQLSTATEs of errors that can pass: conflicting locks, or a statement that took too long. */
 const PASSING = new Set(["40001", "40P01", "55P03", "57014"]);
 
 function isPassing(error: unknown): boolean {
   return error instanceof ConnectionLost || PASSING.has(stateOf(error) ?? "");
 }
 
-/** An error of a statement in the words of all databases, or as it is. */
+/** The general form of an error, if it has one; else the error itself. */
 function translated(error: unknown): unknown {
   const message = error instanceof Error ? error.message : String(error);
   if (stateOf(error) === "53100") return new DatabaseFull(message, { cause: error });

@@ -5,8 +5,8 @@ import { mayStart, NEWEST, OF_JOB } from "./jobs-sql.ts";
 import { sql, type Statement } from "./statement.ts";
 
 /**
- * Takes the oldest download of a client and a line that is due, where the limits allow one more.
- * @param owner the lease of the server that takes it, where there are several: it must hold the client
+ * Claims the oldest due download of a client in a line, if the limits allow one more.
+ * @param owner lease of the claiming server, where there are several; it must hold the client
  */
 export function claimOf(
   { clientId, line }: Waiting,
@@ -35,12 +35,12 @@ export function claimOf(
     RETURNING *`;
 }
 
-/** The slots of all are each server's own. */
+/** Counts only this server's downloads, as the total number of slots is for each server. */
 function of(owner: string | null): Statement {
   return owner === null ? sql`` : sql`AND owner = ${owner}`;
 }
 
-/** Whether a lease is not over and has a client; neither ends before the statement has. */
+/** Whether a lease is valid and holds a client; neither can end before the statement does. */
 function holds(owner: string, clientId: string): Statement {
   return sql`EXISTS (SELECT 1 FROM servers WHERE lease_id = ${owner} FOR KEY SHARE)
     AND EXISTS (SELECT 1 FROM client_sessions
@@ -65,9 +65,9 @@ function jobMayStart(
           AND job_id IS NOT NULL)`;
 }
 
-/** Whether a queued download is due, also after the clock was put back. */
+/** Whether a queued download is due, even after the clock was put back. */
 export function isDue(now: number): Statement {
-  // By due time it would sort the whole queue.
+  // Using the index by due time, it would sort the whole queue.
   const [notBefore, startsAt] = [unindexed("not_before"), unindexed("starts_at")];
   return sql`(${notBefore} <= ${now} OR ${notBefore} > ${now + LONGEST_WAIT_MS})
     AND (${startsAt} IS NULL OR ${startsAt} <= ${now} OR EXISTS (
@@ -75,16 +75,16 @@ export function isDue(now: number): Statement {
 }
 
 /**
- * Whether a job began to spread its starts at a time that is still to come: the clock was put back. The
- * starts would be as far away as that, so they are due at once. A minute is for servers whose clocks differ.
+ * Whether a job's spread begins in the future, as the clock was put back. Its starts would be just as far
+ * away, so they are due at once. A minute is allowed for servers whose clocks differ.
  */
 function beginsLater(now: number): Statement {
   return sql`jobs.spread_from > ${now + LONGEST_WAIT_MS}`;
 }
 
 /**
- * How many downloads of each client and line run.
- * @param owner how many of them are this server's is told apart; null: all are
+ * Number of running downloads by client and line.
+ * @param owner also count how many of them are this server's; null: all are
  */
 export function activeLines(owner: string | null): Statement {
   return sql`
@@ -95,7 +95,7 @@ export function activeLines(owner: string | null): Statement {
     GROUP BY client_id, job_id`;
 }
 
-/** What waits for a client, and is due. */
+/** Downloads of a client that are due. */
 export function waitingFor(clientId: string, now: number): Statement {
   return sql`
     SELECT DISTINCT client_id, job_id AS line FROM downloads
@@ -103,8 +103,8 @@ export function waitingFor(clientId: string, now: number): Statement {
 }
 
 /**
- * What became due after a time, up to `now`, or is due as the clock was put back.
- * @param after 0: all that is due
+ * What became due between two times, and what is due because the clock was put back.
+ * @param after 0: everything that is due
  */
 export function dueSince(after: number, now: number): Statement {
   const byDueTime = indexed("downloads", "downloads_by_due_time");
@@ -120,7 +120,7 @@ export function dueSince(after: number, now: number): Statement {
     ${after === 0 ? sql`UNION ${hiddenByClock(now)}` : sql``}`;
 }
 
-/** Downloads whose start lies far ahead because the clock was put back, of jobs that spread their starts. */
+/** Downloads with a start far ahead because the clock was put back, in jobs that spread their starts. */
 function hiddenByClock(now: number): Statement {
   return sql`
     SELECT client_id, job_id FROM ${OF_JOB}
@@ -128,9 +128,9 @@ function hiddenByClock(now: number): Statement {
       SELECT job_id FROM jobs WHERE status IN ('running', 'paused') AND ${beginsLater(now)})`;
 }
 
-/** When the next download becomes due after a time: `due` of each way to be due, or null. */
+/** The earliest due time after a time, or null, for each of the ways to be due. */
 export function nextDueAfter(now: number): Statement {
-  // Each part reads the first entry of an index behind the time, and not the whole queue.
+  // Each part reads the first entry of an index after the time, and not the whole queue.
   return sql`
     SELECT MIN(not_before) AS due FROM ${indexed("downloads", "downloads_by_due_time")}
     WHERE status = 'queued' AND not_before > ${now}

@@ -12,16 +12,16 @@ import type { ServerRows } from "../servers/rows.ts";
 import type { OutboxRows, WebhookRows } from "../webhook.ts";
 import type { DeliveryRows, ScheduleRows } from "../schedule.ts";
 
-/** A site's program as it registered. Times are ms since 1970. */
+/** A client as it registered. Times are ms since 1970. */
 export interface RegisteredClient {
   clientId: string;
   /** SHA-256 of the client's key, hex. */
   keyHash: string;
-  /** When it enrolled with a token; null: never, the id is not bound to its key. */
+  /** When it enrolled with a token; null: never, so the id is not bound to its key. */
   enrolledAt: number | null;
-  /** When an admin revoked it: its key is refused from then on. */
+  /** When an admin revoked it: since then its key is refused. */
   revokedAt: number | null;
-  /** What it can do beyond single files, as its last registration says. */
+  /** Abilities beyond single files, from its last registration. */
   features: string[];
   hostname: string;
   platform: string;
@@ -33,21 +33,21 @@ export interface RegisteredClient {
   lastSeenAt: number;
 }
 
-/** What is said of a client at the server: no registration changes it. */
+/** What operators set of a client; registrations do not change it. */
 export interface ClientSettings {
   labels: Labels;
-  /** IANA name, in place of what the client reports; null: that. */
+  /** IANA name that replaces the reported zone; null: use the reported one. */
   timeZone: string | null;
 }
 
-/** A site's program, as it is known for good. */
+/** A client as the database knows it. */
 export interface Client extends RegisteredClient, ClientSettings {
   /**
-   * When the server to which it is connected said so last, ms since 1970; none: to no server, or only
-   * the server itself knows it.
+   * When the server that holds it last renewed that, ms since 1970; undefined: no server holds it, or only
+   * this server exists.
    */
   heldAt?: number;
-  /** A problem that a person has to solve, as another server noticed it. */
+  /** A problem for a person to solve, found by another server. */
   heldProblem?: string;
 }
 
@@ -55,13 +55,13 @@ export interface DownloadFilter {
   status?: Download["status"];
   clientId?: string;
   jobId?: string;
-  /** Only downloads of these clients; null: of all. */
+  /** Only downloads of these clients; null: all. */
   sites?: Sites | null;
-  /** Only what failed and was not asked for again. */
+  /** Only failed downloads that were not asked for again. */
   open?: boolean;
-  /** Only downloads with a smaller id, that is older ones. */
+  /** Only downloads with a smaller id, which are older. */
   before?: string;
-  /** Most rows to give. */
+  /** Most rows. */
   limit: number;
 }
 
@@ -70,13 +70,13 @@ export interface ClientFilter {
   after?: string;
   /** Only these clients; null: all. */
   sites?: Sites | null;
-  /** Only those of these ids, or only the others. */
+  /** Only clients with these ids, or only the others. */
   ids?: { are: "in" | "not_in"; ids: ReadonlySet<string> } | undefined;
-  /** Only those that are connected to some server, or to none; only where there may be several. */
+  /** Only clients that some server holds, or only the others; for several servers only. */
   held?: boolean | undefined;
-  /** Only clients with such labels. */
+  /** Only clients with matching labels. */
   selector?: Selector | undefined;
-  /** Most rows to give. */
+  /** Most rows. */
   limit: number;
 }
 
@@ -84,64 +84,61 @@ export interface EndsFilter {
   /** Only changes after this revision, up to another one. */
   after: number;
   upTo: number;
-  /** Only downloads of these clients; null: of all. */
+  /** Only downloads of these clients; null: all. */
   sites: Sites | null;
-  /** Most rows to give. */
+  /** Most rows. */
   limit: number;
 }
 
-/** Most downloads that may be downloading or verifying at once. */
+/** Most downloads that may be downloading or verifying at the same time. */
 export interface Limits {
   total: number;
   perClient: number;
 }
 
-/**
- * The part of the slots that jobs may take, so that one is soon free for a single download that
- * somebody asks for.
- */
+/** The slots that jobs may use. The rest is kept free for single downloads that a person waits for. */
 export function limitsOfJobs({ total, perClient }: Limits): Limits {
   const kept = total < 4 ? Math.min(1, total - 1) : Math.ceil(total / 8);
   return { total: total - kept, perClient: Math.max(1, perClient - 1) };
 }
 
-/** Whose downloads are started in turn: those of a job by its id, null: those that belong to none. */
+/** A line of downloads whose turn comes together: a job's id, or null for downloads without a job. */
 export type Line = string | null;
 
-/** A client for which downloads of a line wait. */
+/** A client with waiting downloads in a line. */
 export interface Waiting {
   clientId: string;
   line: Line;
 }
 
-/** Downloads that are downloading or verifying. */
+/** Number of downloads that are downloading or verifying. */
 export interface ActiveLine {
   clientId: string;
   line: Line;
   active: number;
-  /** How many of them this server runs. */
+  /** How many of them run on this server. */
   own: number;
 }
 
-/** How many downloads have each status, and how many bytes of all of them are safe. */
+/** Number of downloads by status, and their durable bytes. */
 export interface Totals {
   downloads: Record<Download["status"], number>;
   bytes: number;
-  /** What failed, at any time, and was not asked for again. */
+  /** Downloads that failed at any time and were not asked for again. */
   openFailures: number;
 }
 
-/** Another download holds the `savedPath` that was asked for. */
+/** Another download has the same `savedPath`. */
 export class NameTakenError extends Error {
   override name = "NameTakenError";
 }
 
 /**
- * The rows: the one truth about every download and every client. Each change is one conditional
- * statement, so that two actors, in one process or in two, cannot both win.
+ * The rows, which are the single truth about all downloads and clients. Each change is one conditional
+ * statement, so of two actors, in one process or in two, only one can win.
  *
- * A statement holds the event loop while it runs. So what a call reads is found by an index, and is
- * bounded by its `limit`; what cannot be bounded is done in pieces, each of which has its turn.
+ * A statement holds the event loop while it runs. So calls find their rows by an index and read no more
+ * than `limit`; what cannot be bounded is done in pieces, each in its turn.
  */
 export interface Repository {
   /**
@@ -153,38 +150,38 @@ export interface Repository {
   /** Newest first. */
   listDownloads(filter: DownloadFilter): Promise<Download[]>;
   /**
-   * The downloads that were asked for since a time, counted.
-   * @param sites as of a filter
-   * @param inTurn where it is not the server itself that wants to know
+   * Counts the downloads that were requested since a time.
+   * @param sites as in a filter
+   * @param inTurn where others than the server itself ask
    */
   totalsSince(since: number, sites?: Sites | null, inTurn?: InTurn): Promise<Totals>;
-  /** Every download that is downloading or verifying. */
+  /** Downloads that are downloading or verifying. */
   activeDownloads(): Promise<Active[]>;
-  /** Which of these ids belong to a download that has not ended. */
+  /** Those of the ids that belong to unfinished downloads. */
   unendedAmong(downloadIds: string[]): Promise<Set<string>>;
-  /** How many downloads of each client are downloading or verifying; clients with none are left out. */
+  /** Number of downloads that are downloading or verifying, by client; clients without any are left out. */
   countActive(): Promise<Map<string, number>>;
-  /** The revision of the latest change; 0 where there are no downloads. */
+  /** Revision of the latest change; 0 without downloads. */
   latestRevision(): Promise<number>;
-  /** Downloads that changed after that revision, the latest change last. */
+  /** Downloads that changed after a revision, in the order of their changes. */
   changedSince(revision: number, limit: number): Promise<Download[]>;
-  /** The revision after which there are as many ends as this; 0 where there are no more. */
+  /** The revision after which this many downloads ended; 0 where there are no more. */
   beforeLatestEnds(count: number): Promise<number>;
   /**
-   * Downloads that have ended, the latest change last. With `sites`, it reads every end between the
-   * two revisions: let them enclose no more than {@link beforeLatestEnds} was asked for.
+   * Ended downloads in the order of their changes. With `sites`, it reads all ends between the two
+   * revisions, so these must enclose no more than {@link beforeLatestEnds} was called with.
    */
   endsBetween(filter: EndsFilter): Promise<Download[]>;
   /**
    * Compare and set: writes `next` if the row still has `next.revision`.
-   * @param before what the row was at that revision: only what differs needs to be written
-   * @returns the row as it now is, with a new revision, or null if another change came first
-   * @throws NameTakenError when another download holds `next.savedPath`
+   * @param before the row at that revision, of which only differences are written
+   * @returns the row as it is now, with a new revision, or null if another change came first
+   * @throws NameTakenError when another download has `next.savedPath`
    */
   replaceDownload<T extends Download>(next: T, before?: Download): Promise<T | null>;
   /**
-   * Takes a client's oldest queued download of a line that is due, if the limits and the job allow
-   * one more, and makes it `downloading` with the next epoch and attempt.
+   * Claims a client's oldest due download in a line, if the limits and the job allow one more: it becomes
+   * `downloading`, with the next epoch and attempt.
    */
   claimDownload(
     clientId: string,
@@ -192,59 +189,61 @@ export interface Repository {
     limits: Limits,
     now: number,
   ): Promise<Downloading | null>;
-  /** What waits for a client, and is due. */
+  /** Downloads of a client that are due. */
   waitingFor(clientId: string, now: number): Promise<Waiting[]>;
-  /** Whose downloads became due after a time, up to `now`; also what a clock that was set back hides. */
+  /**
+   * Clients whose downloads became due after a time, up to `now`, including those that a clock that was put
+   * back hides.
+   */
   dueSince(after: number, now: number): Promise<Waiting[]>;
-  /** How many downloads of each client and line are downloading or verifying. */
+  /** Number of downloads that are downloading or verifying, by client and line. */
   countActiveLines(): Promise<ActiveLine[]>;
-  /** The earliest time after `now` at which a queued download becomes due, or null. */
+  /** Earliest time after `now` at which a queued download becomes due, or null. */
   nextDueAt(now: number): Promise<number | null>;
 
   getClient(clientId: string): Promise<Client | null>;
   /** By id. */
   listClients(filter: ClientFilter): Promise<Client[]>;
   /**
-   * Writes the client if it is not there yet, or if it still has the key of `replaces` and is as
-   * much revoked.
+   * Writes a client if it does not exist, or if its key and revocation are still those of `replaces`.
    * @returns false if another registration or a revocation came first
    */
   registerClient(client: RegisteredClient, replaces: RegisteredClient | null): Promise<boolean>;
-  /** The labels of a client; empty where the client is unknown. */
+  /** Labels of a client; empty where it is unknown. */
   labelsOf(clientId: string): Promise<Labels>;
-  /** Sets labels, and removes those that are null, all at once. */
+  /** Sets labels, and removes those that are null, all in one step. */
   changeLabels(clientId: string, changes: LabelChanges): Promise<void>;
-  /** @param timeZone IANA name; null: what the client reports */
+  /** @param timeZone IANA name; null: use the reported zone */
   setTimeZone(clientId: string, timeZone: string | null): Promise<void>;
-  /** @returns the client as it now is; null: there is none; one that was revoked stays as it was */
+  /** @returns the client as it is now; null: there is none. One that was revoked before is not changed */
   revokeClient(clientId: string, at: number): Promise<Client | null>;
-  /** @param lastSeen id → when the client was last heard; a later time that is known already stays */
+  /** @param lastSeen id → when the client was last heard; a later known time is kept */
   clientsSeen(lastSeen: ReadonlyMap<string, number>): Promise<void>;
 
   /** The files of sets. */
   readonly sets: SetRows;
-  /** Who may call the API, and who is signed in. */
+  /** Tokens, enrolment keys, sessions and codes. */
   readonly access: AccessRows;
   /** Requests to many clients. */
   readonly jobs: JobRows;
-  /** What is kept, and how long. */
+  /** Retention: holds, removals and stored bytes. */
   readonly keep: KeepRows;
-  /** The servers that share the database; null: it is one server's alone. */
+  /** The servers that share the database; null: it serves only one. */
   readonly servers: ServerRows | null;
-  /** Who is told of events. */
+  /** The webhooks. */
   readonly webhooks: WebhookRows;
-  /** What they are to be told. */
+  /** The messages for webhooks. */
   readonly outbox: OutboxRows;
-  /** What makes jobs at its times. */
+  /** The schedules, which make jobs at their times. */
   readonly schedules: ScheduleRows;
   /** What schedules expect of clients. */
   readonly deliveries: DeliveryRows;
-  /** Who did what. */
+  /** The audit. */
   readonly audit: AuditRows;
 
   /** Asks whether the database answers. While it does not, everything that needs it waits. */
   isThere(): Promise<boolean>;
-  /** Whether something has waited for the database for a while. */
+  /** Whether something has been waiting for the database for a while. */
   readonly isAway: boolean;
   close(): Promise<void>;
 }

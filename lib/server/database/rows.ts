@@ -7,15 +7,15 @@ import type { SetCounts, SetOrder } from "../set.ts";
 import type { Client, RegisteredClient } from "./repository.ts";
 
 /*
- * A download as a row, and back: one flat table holds every state, and only the fields that are
- * legal in a row's status are filled or read. Columns are snake_case in the database and renamed
- * on the way. Numbers are BIGINT, which Postgres gives as text, hence the Number() on reading.
+ * A download as a row, and back. One flat table holds every state; only the fields that are valid in a
+ * row's status are filled or read. Columns are snake_case in the database and renamed on the way. Numbers
+ * are BIGINT, which Postgres returns as texts, so they are converted with Number().
  */
 export interface DownloadRow {
   downloadId: string;
   clientId: string;
   filePath: string;
-  /** JSON of what a set is made of. */
+  /** JSON of the set's order. */
   setOrder: string | null;
   checksum: ChecksumAlgorithm;
   rateLimit: number | null;
@@ -34,7 +34,7 @@ export interface DownloadRow {
   filesReceived: number | null;
   filesUnchanged: number | null;
   filesSkipped: number | null;
-  /** 1: yes */
+  /** 1: held. */
   held: number;
   storedBytes: number;
   removedAt: number | null;
@@ -94,7 +94,7 @@ export function toRow(download: Download): DownloadRow {
   };
 }
 
-/** @throws Error when the row lacks what its status must have */
+/** @throws Error when the row lacks a value that its status needs */
 export function toDownload(row: DownloadRow): Download {
   const common = commonOf(row);
   const { status, retriedAs } = row;
@@ -152,12 +152,12 @@ export function toDownload(row: DownloadRow): Download {
   }
 }
 
-/** What lies in the storage of a download that is completed. */
+/** What is stored of a completed download. */
 function storedOf({ savedPath, storedBytes, removedAt }: DownloadRow) {
   return { savedPath, storedBytes: Number(storedBytes), removedAt: numberOrNull(removedAt) };
 }
 
-/** What a download has in every status. */
+/** The fields of every status. */
 function commonOf(row: DownloadRow) {
   return {
     downloadId: row.downloadId,
@@ -180,16 +180,16 @@ function commonOf(row: DownloadRow) {
   };
 }
 
-/** A client as it registered, as a row. */
+/** The row of a client as it registered. */
 export interface RegisteredRow extends Omit<RegisteredClient, "features"> {
   /** JSON */
   features: string;
 }
 
-/** A client as a row, with what is said of it at the server. */
+/** The row of a client, with what operators set. */
 export interface ClientRow extends RegisteredRow {
   timeZone: string | null;
-  /** Only where there may be several servers. */
+  /** Only with several servers. */
   heldAt?: number | null;
   heldProblem?: string | null;
 }

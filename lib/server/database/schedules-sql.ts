@@ -13,7 +13,7 @@ import { sitesOf } from "./list-sql.ts";
 import { numberOrNull } from "./rows.ts";
 import { assignments, insertion, list, sql, type Statement } from "./statement.ts";
 
-/** Rows that are forgotten at a time, which takes a few milliseconds at most. */
+/** Rows that are removed at a time, which takes a few milliseconds at most. */
 const FORGOTTEN_AT_ONCE = 500;
 
 interface ScheduleRow {
@@ -42,10 +42,10 @@ interface MadeRow extends Omit<ScheduledJob, "isMade"> {
   isMade: number;
 }
 
-/** What is not about to be forgotten. */
+/** Schedules that are not about to be removed. */
 const IS_THERE = sql`(paused IS NULL OR paused <> 'removed')`;
 
-/** Schedules, and when they make jobs. */
+/** Schedules, and their next times. */
 export class SchedulesSql implements ScheduleRows {
   constructor(private readonly database: SqlDatabase) {}
 
@@ -95,7 +95,7 @@ export class SchedulesSql implements ScheduleRows {
   }
 
   async remove(scheduleId: string): Promise<void> {
-    // No schedule has such a name: another one can have its own at once.
+    // The id as a name: no schedule can have it, so its old name is free at once.
     await this.database.keep(sql`
       UPDATE schedules SET paused = 'removed', name = ${`/${scheduleId}`}, revision = revision + 1
       WHERE schedule_id = ${scheduleId}`);

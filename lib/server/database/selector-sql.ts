@@ -1,7 +1,7 @@
 import type { Requirement, Selector } from "../../api/selector.ts";
 import { list, sql, type Statement } from "./statement.ts";
 
-/** Whether a client has such labels. @param clientId the column that has its id, with its table */
+/** Whether a client's labels match. @param clientId the column with its id, including the table */
 export function hasLabels(selector: Selector, clientId: Statement): Statement {
   const conditions = selector.map((requirement) => {
     const label = sql`
@@ -15,7 +15,7 @@ export function hasLabels(selector: Selector, clientId: Statement): Statement {
 
 const LABEL = sql`label`;
 
-/** @param label the name of the table */
+/** @param label name of the table */
 function isLabel(requirement: Requirement, label: Statement): Statement {
   const isKey = sql`${label}.key = ${requirement.key}`;
   return "values" in requirement
@@ -24,8 +24,8 @@ function isLabel(requirement: Requirement, label: Statement): Statement {
 }
 
 /**
- * The ids of the clients with such labels, as `SELECT`. Where one of the requirements leads to its
- * clients by an index, only those are looked at.
+ * A `SELECT` of the ids of clients whose labels match. Where an index can find the clients of one
+ * requirement, only those are looked at.
  */
 export function withLabels(selector: Selector): Statement {
   const way = selector.find(({ is }) => is === "in") ?? selector.find(({ is }) => is === "present");

@@ -15,7 +15,7 @@ import type { Waiting } from "./repository.ts";
 import { numberOrNull, toDownload, type DownloadRow } from "./rows.ts";
 import { insertion, sql } from "./statement.ts";
 
-/** A question that nobody took back is forgotten after this time, in ms. */
+/** Age in ms at which an abandoned request is removed. */
 const FORGOTTEN_MS = 60_000;
 
 const RUNS = sql`status IN ('downloading', 'verifying')`;
@@ -31,7 +31,7 @@ export class ServersSql implements ServerRows {
     private readonly wire: Wire,
   ) {}
 
-  /** The lease under which this server claims downloads; null: it has not begun one. */
+  /** The lease under which this server claims downloads; null: not begun yet. */
   get leaseId(): string | null {
     return this.#leaseId;
   }
@@ -40,7 +40,7 @@ export class ServersSql implements ServerRows {
     const times = { renewedAt: sql`now_ms()`, expiresAt: sql`now_ms() + ${LEASE_MS}` };
     const row = { leaseId, serverId, process, storage, ...times };
     await this.database.run(sql`INSERT INTO servers ${insertion(row)}`);
-    // Afterwards: of two that begin at once, at least one sees the other.
+    // Checked afterwards, so that of two servers that begin at the same time, at least one sees the other.
     const [other] = await this.database.run<{ storage: string }>(sql`
       SELECT storage FROM servers WHERE storage <> ${storage} AND expires_at >= now_ms() LIMIT 1`);
     if (other) {
@@ -191,7 +191,7 @@ export class ServersSql implements ServerRows {
   async ask({ requestId, clientId, order }: AskedListing): Promise<void> {
     const row = { requestId, clientId, listingOrder: order, askedAt: sql`now_ms()` };
     await this.database.run(sql`INSERT INTO listing_requests ${insertion(row)}`);
-    // Who asked may have ended since.
+    // The asking server may have ended since.
     await this.database.run(sql`
       DELETE FROM listing_requests WHERE asked_at < now_ms() - ${FORGOTTEN_MS}`);
   }

@@ -13,14 +13,17 @@ import type { SqlDatabase } from "./database.ts";
 import { arraysOf, indexed, isLatest } from "./engines.ts";
 import { sql, Statement } from "./statement.ts";
 
-/** Rows that one statement writes: it holds the event loop for some milliseconds. */
+/** Rows that one statement writes, which holds the event loop for some milliseconds. */
 const BATCH = 100;
-/** Rows that one statement looks at: it holds the event loop for about a millisecond. */
+/** Rows that one statement reads, which holds the event loop for about a millisecond. */
 const SLICE = 1_000;
-/** Least time from a file's last change to its reading, in ms: sooner, it may have changed again unseen. */
+/**
+ * Least time between a file's last change and its reading, in ms: within it, a further change may be
+ * invisible.
+ */
 const SETTLED_MS = 2_000;
 
-/** Characters of a download's id, a UUID. */
+/** Number of characters of a download's id, a UUID. */
 const ID_LENGTH = 36;
 
 /** An item of `arraysOf` that is a number. */
@@ -29,7 +32,7 @@ const integer = (item: number) => new Statement([`CAST(value->>${item} AS BIGINT
 /** Files whose bytes count for their own set. */
 const OWN = sql`(status = 'received' OR inherited = 1)`;
 
-/** A file of a set as a row. */
+/** The row of a file of a set. */
 interface SetFileRow {
   idx: number;
   path: string;
@@ -45,11 +48,11 @@ interface SetFileRow {
 }
 
 /**
- * The rows of sets' files. Each batch is one statement, whose rows come in as JSON. A set may have
- * very many: between batches, and between slices that are looked at, everything else gets its turn.
+ * The rows of sets' files. Each batch is one statement, whose rows are passed as JSON. A set may have very
+ * many rows, so other work is done between batches, and between slices that are read.
  */
 export class SetRowsSql implements SetRows {
-  /** Before each batch and each slice. */
+  /** Called before each batch and each slice. */
   readonly #pause = pauses();
 
   constructor(private readonly database: SqlDatabase) {}
@@ -110,7 +113,7 @@ export class SetRowsSql implements SetRows {
     return found;
   }
 
-  /** Conditions that together hold for all files of a set behind a number, each for some of them. */
+  /** Conditions for slices that together cover all files of a set after a number. */
   async *#slices(downloadId: string, after = -1): AsyncGenerator<Statement> {
     const [row] = await this.database.run<{ last: number | null }>(sql`
       SELECT MAX(idx) AS last FROM set_files WHERE download_id = ${downloadId}`);
@@ -144,7 +147,7 @@ export class SetRowsSql implements SetRows {
         "error" in change ? change.error.code : null,
         "error" in change ? change.error.message : null,
       ]);
-      // A plain UPDATE would look through all rows of the set for each change.
+      // A plain UPDATE would search all rows of the set for each change.
       await this.database.run(sql`
         INSERT INTO set_files (download_id, client_id, idx, path, root, size, mtime_ns, place, status,
           digest, read_at, safe_offset, error_code, error)
@@ -268,8 +271,8 @@ function toSetFile(row: SetFileRow): SetFile {
 }
 
 /**
- * Gives the bytes of a slice of a set to the next set that has a hard link to them. Links of one file
- * have the time in common at which the client read it.
+ * Counts the bytes of a slice of a removed set for the next set with a hard link to them. All links of one
+ * file have the same time of reading.
  */
 function handOverOf(downloadId: string, slice: Statement): Statement {
   const twins = indexed("set_files AS twin", "set_files_stored");

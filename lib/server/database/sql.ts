@@ -54,10 +54,7 @@ export interface SqlRepositoryOptions {
   inTurn?: InTurn;
 }
 
-/**
- * Opens the rows of a database, making it if it is not there.
- * @throws as {@link openDatabase}
- */
+/** Opens the rows of a database, which is made if it does not exist. @throws see {@link openDatabase} */
 export async function openSqlRepository(
   databaseUrl: string,
   { inTurn = atOnce, ...options }: SqlRepositoryOptions = {},
@@ -65,10 +62,10 @@ export async function openSqlRepository(
   return new SqlRepository(await openDatabase(databaseUrl, options), inTurn);
 }
 
-/** Clients, or ids, of which one statement takes care: it takes about a millisecond. */
+/** Clients or ids in one statement, which then takes about a millisecond. */
 const IN_ONE_STATEMENT = 200;
 
-/** What has ended; written like this it is answered by the index of what has. */
+/** Ended downloads. The condition must be that of the index. */
 const HAS_ENDED = sql`status IN ('completed', 'failed', 'cancelled')`;
 
 class SqlRepository implements Repository {
@@ -187,7 +184,7 @@ class SqlRepository implements Repository {
     try {
       const [row] = await this.database.run<DownloadRow>(changeOf(next, before));
       if (row && !mayBeTakenBack(next, before)) await this.database.flush();
-      // The row has the status that was just written, and with it the shape of `next`.
+      // The row has the status just written, and so the type of `next`.
       return row ? (toDownload(row) as T) : null;
     } catch (error) {
       if (!(error instanceof UniqueViolation)) throw error;
@@ -283,7 +280,7 @@ class SqlRepository implements Repository {
     return this.database.close();
   }
 
-  /** The row that records a change of a download. */
+  /** The change of a download's row, as recorded. */
   #asChange(download: Download) {
     return { ...toRow(download), revision: nextRevision() };
   }

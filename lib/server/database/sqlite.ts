@@ -9,19 +9,18 @@ import { fieldOf, type Statement, type Value } from "./statement.ts";
 import { WriteAheadLog } from "./write-ahead-log.ts";
 
 /**
- * Opens the database, making it if it is not there, and brings it to this program's version.
+ * Opens the database, which is made if it does not exist, and brings it to this program's version.
  * @param databaseUrl `sqlite:///absolute/path.db` or `sqlite://./relative/path.db`
- * @param busyTimeoutMs how long a statement, and the event loop with it, waits while another
- *   program writes
- * @throws UsageError when it is no such URL
- * @throws Error when the database cannot be used as it is: damaged, locked by another program,
- *   made by a newer one; it is left as it was
+ * @param busyTimeoutMs how long a statement, and the event loop with it, waits while another program writes
+ * @throws UsageError when the URL is wrong
+ * @throws Error when the database cannot be used: it is damaged, locked by another program, or made by a
+ *   newer one. It is left unchanged.
  */
 export async function openSqlite(databaseUrl: string, busyTimeoutMs = 5_000): Promise<SqlDatabase> {
   const path = pathOf(databaseUrl);
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    // SQLite gives the files beside it the mode of this one.
+    // SQLite gives its other files the same mode as this one.
     await (await open(path, "a", 0o600)).close();
     const database = new Database(path);
     try {
@@ -37,22 +36,25 @@ export async function openSqlite(databaseUrl: string, busyTimeoutMs = 5_000): Pr
   }
 }
 
-/** Most statements that stay prepared: with filters, one statement has many texts. */
+/** Most prepared statements that are kept. With filters, one statement has many texts. */
 const MAX_PREPARED = 200;
 
 interface PreparedStatement {
   prepared: Prepared<unknown, Value[]>;
-  /** The names of the fields of a row. */
+  /** Names of a row's fields. */
   fields: string[];
 }
 
-/** What a statement begins with that changes nothing. */
+/** Start of a statement that only reads. */
 const READS = /^\s*(?:SELECT|WITH)\b/;
 
-/** Every statement is run at once, on the event loop: it takes microseconds, and flushes nothing. */
+/**
+ * A SQLite database. Each statement runs synchronously on the event loop: it takes microseconds, and
+ * flushes nothing.
+ */
 class SqliteDatabase implements SqlDatabase {
   readonly wire = null;
-  /** By text, the one that was used the longest ago first. */
+  /** By text, in the order of the last use. */
   readonly #prepared = new Map<string, PreparedStatement>();
 
   constructor(
@@ -126,9 +128,9 @@ function valuesOf(prepared: Prepared<unknown, Value[]>, values: readonly Value[]
   }
 }
 
-/** The file of a URL. @throws UsageError when it is no URL of one */
+/** The path in a URL. @throws UsageError when the URL is wrong */
 export function pathOf(databaseUrl: string): string {
-  // Bun would cut the path at a "?", and rows in memory would not outlive the program.
+  // Bun would cut the path at a "?". Rows in memory would not survive the program.
   const [, path] = /^sqlite:\/\/(?!:memory:$)([^?]+)$/.exec(databaseUrl) ?? [];
   if (path !== undefined) return resolve(path);
   throw new UsageError(
@@ -138,15 +140,15 @@ export function pathOf(databaseUrl: string): string {
 
 function prepare(database: Database, busyTimeoutMs: number): void {
   database.run(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
-  // Before the first write, so that a damaged file is left to whoever repairs it.
+  // Before the first write, so that a damaged file stays untouched.
   const [[check] = []] = database.prepare("PRAGMA quick_check(1)").values();
   if (check !== "ok") throw new Error("it is damaged", { cause: check });
   database.run("PRAGMA journal_mode = WAL");
-  // The database stays sound, and what a commit wrote outlives a power cut once the log is flushed.
+  // The database stays intact, and a commit survives a power cut once the log is flushed.
   database.run("PRAGMA synchronous = NORMAL");
   database.run(`PRAGMA wal_autocheckpoint = ${LOG_PAGES}`);
   migrate(database);
-  // Numbers that a power cut took back may be known to readers of events: never give them again.
+  // Readers of events may know revisions that a power cut undid, so these are never used again.
   database.run(
     `UPDATE downloads SET revision = revision + ${LEAP}
     WHERE revision = (SELECT MAX(revision) FROM downloads)`,
@@ -154,14 +156,14 @@ function prepare(database: Database, busyTimeoutMs: number): void {
 }
 
 /**
- * After so many pages of 4 KiB the log is moved to the database here, for which the event loop waits:
- * only where {@link Checkpoints} could not do it for long.
+ * Pages of 4 KiB after which SQLite itself moves the log, which holds the event loop. This only happens
+ * where {@link Checkpoints} could not do it for long.
  */
 const LOG_PAGES = 64_000;
 
 /**
- * Revisions that are skipped at a start: more than a power cut can take back, as each takes a page of
- * the log.
+ * Revisions that are skipped at each start: more than a power cut can undo, as each takes a page of the
+ * log.
  */
 const LEAP = 1_000_000;
 
@@ -171,7 +173,7 @@ function emptyLog(database: Database): void {
   if (busy !== 0) throw new Error("the log is in use");
 }
 
-/** Why a database cannot be used, in words. */
+/** Why a database cannot be used, for people. */
 export function reasonOf(error: unknown): string {
   const code = error instanceof SQLiteError ? (error.code ?? "") : "";
   if (code === "SQLITE_NOTADB") return "it is not a database";
@@ -180,7 +182,7 @@ export function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** An error of a statement in the words of all databases, or as it is. */
+/** The general form of an error, if it has one; else the error itself. */
 function translated(error: unknown): unknown {
   const { code, message } = error instanceof SQLiteError ? error : {};
   if (code === "SQLITE_FULL") return new DatabaseFull(message, { cause: error });

@@ -1,17 +1,17 @@
-/** What a column can hold. */
+/** A value of a column. */
 export type Value = string | number | null;
 
-/** A row to be written: names of columns in camelCase, which the database has in snake_case. */
+/** A row to be written. Its columns are in camelCase, and in snake_case in the database. */
 export type NewRow<Row> = { readonly [Column in keyof Row]: Value | Statement };
 
 /**
- * A statement of SQL, or a piece of one: a value is never part of the text, but stands between two
- * texts. So the text of a statement is the same each time, and has to be prepared only once.
+ * A SQL statement, or a piece of one. Values are never part of the text, but stand between its pieces. So
+ * the text is the same each time, and is prepared only once.
  */
 export class Statement {
   /**
    * @param texts one more than there are values
-   * @param inPostgres the same for Postgres, where that has other words for it
+   * @param inPostgres the version for Postgres, where it differs
    */
   constructor(
     readonly texts: readonly string[],
@@ -23,13 +23,13 @@ export class Statement {
     return this.inPostgres === undefined;
   }
 
-  /** The same as Postgres has to be told it; the texts of this one are SQLite's. */
+  /** The version for Postgres; the texts of this object are SQLite's. */
   get forPostgres(): Statement {
     return this.inPostgres?.() ?? this;
   }
 }
 
-/** What the two engines have different words for. */
+/** A statement whose text differs between the two engines. */
 export function ofEach(words: { sqlite: Statement; postgres: () => Statement }): Statement {
   const { texts, values } = words.sqlite;
   return new Statement(texts, values, () => words.postgres().forPostgres);
@@ -66,13 +66,13 @@ function forPostgres(piece: Value | Statement): Value | Statement {
   return piece instanceof Statement ? piece.forPostgres : piece;
 }
 
-/** Pieces one after the other, with a comma between them. */
+/** Pieces in a row, separated by commas. */
 export function list(pieces: readonly (Value | Statement)[]): Statement {
   const texts = ["", ...Array<string>(Math.max(0, pieces.length - 1)).fill(", "), ""];
   return pieces.length === 0 ? sql`` : sql(texts, ...pieces);
 }
 
-/** `(client_id, …) VALUES (…), …`. @param rows all with the same columns, at least one */
+/** `(client_id, …) VALUES (…), …`. @param rows at least one, all with the same columns */
 export function insertion<Row extends NewRow<Row>>(...rows: readonly Row[]): Statement {
   const names = Object.keys(rows[0] ?? {}) as (keyof Row & string)[];
   const tuples = rows.map((row) => sql`(${list(names.map((name) => row[name]))})`);
@@ -85,12 +85,12 @@ export function assignments<Row extends NewRow<Row>>(row: Row): Statement {
   return list(changes.map(([name, value]) => sql`${columnOf(name)} = ${value}`));
 }
 
-/** Names of columns are ours alone, and no text from outside. */
+/** A column's name in the database. Names come from our code only, never from outside. */
 function columnOf(name: string): Statement {
   return new Statement([name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)], []);
 }
 
-/** The name of a column as rows have it: `client_id` is `clientId`. */
+/** The field name of a column: `client_id` becomes `clientId`. */
 export function fieldOf(column: string): string {
   return column.replaceAll(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }

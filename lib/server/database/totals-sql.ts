@@ -6,7 +6,7 @@ import { OPEN_FAILURES, OPEN_FAILURES_BY_CLIENT, sitesOf } from "./list-sql.ts";
 import type { Totals } from "./repository.ts";
 import { sql, type Statement } from "./statement.ts";
 
-/** Entries of an index that are counted in one statement, which takes about a millisecond. */
+/** Index entries that are counted in one statement, which takes about a millisecond. */
 const PAGE = 2_000;
 
 const NONE: Record<Download["status"], number> = {
@@ -26,14 +26,14 @@ interface Count {
   lastId: string;
 }
 
-/** Counts downloads, a page of an index at a time. */
+/** Counts downloads, one page of an index at a time. */
 export class TotalsSql {
   constructor(
     private readonly database: SqlDatabase,
     private readonly inTurn: InTurn,
   ) {}
 
-  /** As the repository's method. */
+  /** See the repository. */
   async since(since: number, sites: Sites | null): Promise<Totals> {
     const totals: Totals = { downloads: { ...NONE }, bytes: 0, openFailures: 0 };
     const counted = sites
@@ -63,7 +63,7 @@ export class TotalsSql {
     return rows.map(({ value }) => value);
   }
 
-  /** @param some downloads that an index gives in the order of their ids */
+  /** @param some downloads that an index returns in the order of their ids */
   async #count(some: Statement, after: string, add: (count: Count) => void): Promise<void> {
     for (let at = after, isMore = true; isMore;) {
       const counts = await this.inTurn(() => this.#countPage(some, at));
@@ -88,7 +88,9 @@ export class TotalsSql {
   }
 }
 
-/** A text that sorts before each UUIDv7 of a time (ms since 1970) or later: an id begins with its time. */
+/**
+ * A text that sorts before every UUIDv7 of a time (ms since 1970) or later, as ids begin with their time.
+ */
 export function idBefore(time: number): string {
   const digits = time.toString(16).padStart(12, "0");
   return `${digits.slice(0, 8)}-${digits.slice(8)}`;

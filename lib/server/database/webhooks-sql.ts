@@ -4,17 +4,17 @@ import type { SqlDatabase } from "./database.ts";
 import { numberOrNull } from "./rows.ts";
 import { assignments, insertion, type NewRow, sql } from "./statement.ts";
 
-/** A webhook as a row: its events are JSON. */
+/** The row of a webhook; its events are JSON. */
 interface WebhookRow extends Omit<Webhook, "events"> {
   events: string;
 }
 
-/** An attempt as a row: whether it delivered is a number. */
+/** The row of an attempt; `delivered` is a number. */
 export interface AttemptRow extends Omit<Attempt, "delivered"> {
   delivered: number;
 }
 
-/** Who is told of events, in the same database as what the events are about. */
+/** Webhooks and attempts, in the same database as the subjects of events. */
 export class WebhooksSql implements WebhookRows {
   constructor(private readonly database: SqlDatabase) {}
 

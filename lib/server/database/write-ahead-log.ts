@@ -5,15 +5,15 @@ import { SharedSync } from "../../util/shared-sync.ts";
 import { systemCode } from "../../util/system-error.ts";
 
 /**
- * The log of a SQLite database, to which every commit is appended (WAL). SQLite could flush it at
- * each commit (`synchronous = FULL`), but the event loop would wait for the disk meanwhile. With
- * `NORMAL` it orders its own flushes so that the database stays sound whenever the power goes, and
- * whoever needs a commit to outlive that waits for {@link WriteAheadLog.flush}: off the event loop,
- * and once for all who wait.
+ * The write-ahead log (WAL) of a SQLite database, to which every commit is appended. SQLite could flush it
+ * at each commit (`synchronous = FULL`), but the event loop would wait for the disk meanwhile. With
+ * `NORMAL` it orders its own flushes so that the database survives a power cut at any time; a caller whose
+ * commit must survive one waits for {@link WriteAheadLog.flush}, off the event loop, and shares the flush
+ * with others.
  */
 export class WriteAheadLog {
   readonly #shared = new SharedSync(() => this.#sync());
-  /** A flush failed: what the kernel did with the unflushed pages is not known. */
+  /** True after a failed flush: it is not known what the kernel did with the unflushed pages. */
   #inDoubt = false;
 
   private constructor(
@@ -23,8 +23,8 @@ export class WriteAheadLog {
   ) {}
 
   /**
-   * @param path of the log, which is there as long as the database is open; SQLite's locks are on
-   *   other files, so that to open this one and to close it does no harm
+   * @param path of the log, which exists while the database is open. SQLite's locks are on other files, so
+   *   opening and closing this one does no harm.
    * @param empty moves everything from the log to the database itself, and flushes that
    */
   static async open(path: string, empty: () => void): Promise<WriteAheadLog> {
@@ -34,8 +34,8 @@ export class WriteAheadLog {
   }
 
   /**
-   * Resolves when every commit before the call is on the disk.
-   * @throws Error when one may not be: a power cut may undo it, nothing else does
+   * Resolves when all commits before the call are on the disk.
+   * @throws Error when one may not be; nothing but a power cut can undo it
    */
   flush(): Promise<void> {
     return this.#shared.flush(this.path);
@@ -47,8 +47,8 @@ export class WriteAheadLog {
 
   async #sync(): Promise<void> {
     try {
-      // The kernel would say yes to another flush, without having written what it could not before:
-      // and where a commit is missing, all that follow it in the log are lost with it.
+      // The kernel would report success for another flush, without writing what it could not write before;
+      // and if one commit is missing, all later ones in the log are lost with it.
       if (this.#inDoubt) this.empty();
       else await this.file.datasync();
       this.#inDoubt = false;

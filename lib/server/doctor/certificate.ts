@@ -6,10 +6,10 @@ import type { ServerConfig } from "../config.ts";
 import { readCertificate } from "../http/certificate.ts";
 
 const DAY_MS = 86_400_000;
-/** A certificate that ends sooner is told, in days: most are renewed a month before. */
+/** Days before its end from which a certificate is reported: most are renewed a month before. */
 const SOON_DAYS = 14;
 
-/** Whether clients can trust the server's certificate, as far as that can be seen here. */
+/** Checks whether clients can trust the server's certificate, as far as that can be told here. */
 export function certificateCheck({ tls, host }: ServerConfig): Check {
   return { name: "certificate", run: () => checkCertificate(tls, host) };
 }

@@ -8,10 +8,10 @@ import { formatSize } from "../../util/sizes.ts";
 import type { ServerConfig } from "../config.ts";
 import type { StorageConfig } from "../storage-config.ts";
 
-/** A clock that is further off than this, in ms, is told. */
+/** Difference of clocks, in ms, above which it is reported. */
 const MAX_SKEW_MS = 60_000;
 
-/** What a database is, and which program it is for. */
+/** What is known of a database, and the version that this program needs. */
 interface DatabaseLook {
   place: string;
   version: number | null;
@@ -19,11 +19,11 @@ interface DatabaseLook {
   now: number | null;
 }
 
-/** How to look at what keeps rows and bytes, whichever it is. */
+/** Functions that look at the storage of rows and bytes. */
 export interface Lookers {
-  /** Throws where it cannot be used. */
+  /** @throws whatever keeps it from being used */
   database: (url: string) => Promise<DatabaseLook>;
-  /** Throws where the bucket cannot be used. */
+  /** @throws whatever keeps it from being used */
   bucket: (storage: StorageConfig & { type: "s3" }) => Promise<void>;
 }
 
@@ -32,7 +32,7 @@ interface Given {
   secretFile: string | null;
 }
 
-/** Whether rows and bytes can be kept. */
+/** Checks whether rows and bytes can be stored. */
 export function dataChecks({ config, secretFile }: Given, lookers: Lookers) {
   let clockOf: number | null = null;
   const database = async (): Promise<Finding> => {
@@ -106,7 +106,7 @@ function describe({ place, version, latest }: DatabaseLook): Finding {
   return { status: "ok", text: `${text}, which this program brings to ${latest} when it starts` };
 }
 
-/** @param theirs what the clock of the database's machine says, if it has one of its own */
+/** @param theirs clock of the database's machine; null: it has none of its own */
 function checkClock(theirs: number | null): Finding {
   if (theirs === null) {
     return {

@@ -20,19 +20,19 @@ downloads belongs.
 Exits 0 where all is well, 1 where something is wrong.
 `;
 
-/** What the server was told. */
+/** The configuration to look at. */
 export interface GivenConfig {
   config: ServerConfig;
-  /** File of settings that holds a secret, if there is one. */
+  /** The file of settings, if it contains a secret. */
   secretFile: string | null;
 }
 
 /**
- * Looks what is wrong with a server, without a change to anything: one that runs goes on.
- * @param readConfig as the server reads its own
- * @param lookers how to look at what keeps rows and bytes
+ * Looks for what is wrong with a server. It changes nothing, and a running server goes on.
+ * @param readConfig reads the configuration as the server does
+ * @param lookers look at the storage of rows and bytes
  * @returns whether nothing is wrong
- * @throws whatever `readConfig` throws beside a UsageError
+ * @throws whatever `readConfig` throws that is no UsageError
  */
 export function examineServer(
   readConfig: () => GivenConfig,

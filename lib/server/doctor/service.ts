@@ -9,13 +9,13 @@ import { howToRun } from "../../util/build.ts";
 import { systemCode } from "../../util/system-error.ts";
 import type { ServerConfig } from "../config.ts";
 
-/** Who was seen more recently is well, in ms. */
+/** Age of a client's last sighting, in ms, above which it is reported. */
 const UNSEEN_MS = 86_400_000;
 
-/** Most names of sites in a line. */
+/** Most client ids in a line. */
 const MAX_NAMES = 5;
 
-/** Whether the server runs, and who is not with it. */
+/** Checks of the running server, and of clients that are missing. */
 export class ServiceChecks {
   #isRunning = false;
 
@@ -34,7 +34,7 @@ export class ServiceChecks {
     if (port === 0) return { status: "not_needed", text: "any free one" };
     if (!(await isListening(ownHost(host), port, signal))) {
       const flaw = await flawOfListening(host, port);
-      // Whoever starts the server may use a port that this user may not.
+      // The user who starts the server may use ports that this user may not.
       const isFree = flaw === null || flaw === "EACCES";
       return {
         status: "wrong",
@@ -104,7 +104,7 @@ export class ServiceChecks {
     };
   }
 
-  /** Calls the server on this machine, which has shown its certificate where it has one. */
+  /** Calls the server on this machine. If it has a certificate, it has shown it before. */
   #ask(path: string, token: string | null, signal: AbortSignal): Promise<Response> {
     const { host, port, tls } = this.config;
     const own = ownHost(host);
@@ -114,19 +114,19 @@ export class ServiceChecks {
       redirect: "error",
       proxy: false,
       ...(token !== null && { headers: { Authorization: `Bearer ${token}` } }),
-      // Its name is one that the world calls it by, and not this machine's own address.
+      // The certificate names the public name, not this machine's own address.
       ...(tls !== null && { tls: { rejectUnauthorized: false } }),
     });
   }
 }
 
-/** All addresses of a machine are none to call. */
+/** The address to call: a wildcard address means all addresses of a machine. */
 function ownHost(host: string): string {
   if (host === "0.0.0.0") return "127.0.0.1";
   return host === "::" ? "::1" : host;
 }
 
-/** Whether what listens on a port of this machine has a certificate. */
+/** Whether the listener at a port of this machine has a certificate. */
 async function showsCertificate(
   host: string,
   port: number,
@@ -157,7 +157,7 @@ async function isListening(host: string, port: number, signal: AbortSignal): Pro
   }
 }
 
-/** @returns the system's word for why nobody can listen there; null: one could */
+/** @returns the system's code for why nobody can listen there; null where somebody could */
 async function flawOfListening(host: string, port: number): Promise<string | null> {
   const server = createServer();
   const done = Promise.withResolvers<string | null>();

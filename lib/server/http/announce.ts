@@ -13,7 +13,7 @@ export interface Announced {
   logger: Logger;
 }
 
-/** Says where the server is, and what is not safe about its settings. */
+/** Logs where the server is, and what is unsafe in its settings. */
 export async function announce(
   config: ServerConfig,
   { port, signIn, isTerminal, logger }: Announced,
@@ -21,7 +21,7 @@ export async function announce(
   const { host, tls, apiToken, logFormat } = config;
   const scheme = tls ? "https" : "http";
   logger.announce(`listening on ${scheme}://${hostInUrl(host)}:${port}`);
-  // For a person's eyes alone: not by the logger, and not where a file keeps it.
+  // Only for a person at a terminal: it is not logged, and not written where a file stores it.
   if (signIn && isTerminal && logFormat === "pretty") {
     const { code } = await signIn.newCode(BOOTSTRAP_ADMIN);
     const link = `${scheme}://${hostToOpen(host)}:${port}/#code=${code}`;
@@ -40,7 +40,7 @@ export async function announce(
   }
 }
 
-/** All addresses of a machine are none that a browser on it can open. */
+/** The host for a link: a wildcard address cannot be opened by a browser. */
 function hostToOpen(host: string): string {
   return host === "0.0.0.0" || host === "::" ? "localhost" : hostInUrl(host);
 }

@@ -6,9 +6,9 @@ import { addressAsked } from "./host.ts";
 import type { Guesses } from "./guesses.ts";
 import type { SignIn } from "./sign-in.ts";
 
-/** Who may call the API, and how it is shown. */
+/** What authenticates callers. */
 export interface Access {
-  /** null: the server listens on loopback only, and asks for none. */
+  /** null: the server listens on loopback only, and needs no token. */
   apiToken: string | null;
   tokens: Pick<Tokens, "callerOf">;
   guesses: Pick<Guesses, "call">;
@@ -17,11 +17,11 @@ export interface Access {
 }
 
 /**
- * Who calls: whoever shows a token, or the cookie of a session, or anyone where the server has no
- * token. A browser sends a cookie, and reaches this machine's loopback, for whatever page it shows:
- * so a change that the token does not vouch for must come from our own page.
+ * The caller of a request: by its token, by the cookie of a session, or anybody where the server has no
+ * token. A browser sends its cookie, and can reach this machine's loopback, on behalf of any page that it
+ * shows. So a change without a token must come from our own page.
  * @param address where the request came from
- * @throws FdsError `unauthorized`, `forbidden`, or `rate_limited` where many guesses came from there
+ * @throws FdsError `unauthorized`, `forbidden`, or `rate_limited` after many wrong guesses from there
  */
 export async function callerOf(request: Request, address: string, access: Access): Promise<Caller> {
   const { apiToken, tokens, guesses, signIn } = access;
@@ -45,10 +45,7 @@ export async function callerOf(request: Request, address: string, access: Access
   return caller;
 }
 
-/**
- * Whether a call may go on that asks for no token.
- * @throws FdsError `forbidden`
- */
+/** Protects calls without a token from cross-site requests. @throws FdsError `forbidden` */
 export function requireCsrfSafe(request: Request, { apiToken }: Pick<Access, "apiToken">): void {
   if (apiToken === null) requireLoopbackName(request);
   requireOwnPage(request, apiToken !== null && request.headers.has("Cookie"));
@@ -60,7 +57,9 @@ function tokenIn(authorization: string): string {
   throw new FdsError("unauthorized", 'Send the API token as "Authorization: Bearer …"');
 }
 
-/** @param always true: an Origin must be there; else a call without one is a program's, and fine */
+/**
+ * @param always true: an Origin is required; false: a call without one comes from a program, and is allowed
+ */
 function requireOwnPage(request: Request, always: boolean): void {
   if (request.method === "GET" || request.method === "HEAD") return;
   const isMissing = always && request.headers.get("Origin") === null;
@@ -68,16 +67,19 @@ function requireOwnPage(request: Request, always: boolean): void {
   throw new FdsError("forbidden", "Call this from the server's own pages, or with the API token");
 }
 
-/** False for what a browser sends on behalf of another site's page; programs send no Origin. */
+/** False for requests that a browser sends on behalf of another site's page. Programs send no Origin. */
 export function isOwnOrigin(request: Request): boolean {
   const origin = request.headers.get("Origin");
   return origin === null || URL.parse(origin)?.host === new URL(addressAsked(request)).host;
 }
 
-/** What is told to who calls a server without tokens by another name than its own. */
+/** Advice to a caller who uses another name for a server without tokens. */
 export const FOREIGN_NAME = 'Set API_TOKEN to use any other name than "localhost"';
 
-/** A page of elsewhere can give its own name our address (DNS rebinding), but not take ours. */
+/**
+ * Whether the request names this machine. A foreign page can point its own name at our address (DNS
+ * rebinding), but cannot use ours.
+ */
 export function hasLoopbackName(request: Request): boolean {
   const { hostname } = new URL(addressAsked(request));
   return /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(hostname);

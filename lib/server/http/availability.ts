@@ -5,19 +5,19 @@ import type { Repository } from "../database/repository.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { RestEnv } from "./rest-env.ts";
 
-/** Paths that are answered without the database, or that tell of it. */
+/** Paths that are answered without the database, or report on it. */
 const ALWAYS: ReadonlySet<string> = new Set([
   endpoints.health.path,
   endpoints.live.path,
   endpoints.openapi.path,
 ]);
 
-/** How often it is looked whether the database went away under a call, in ms. */
+/** How often a running call checks whether the database went away, in ms. */
 const LOOK_EVERY_MS = 500;
 
 /**
- * Refuses calls while the database is away: they would wait for it, and hold their callers. One that
- * is under way is given up where it only reads; of a change the caller is to hear what came of it.
+ * Refuses calls while the database is away, as they would wait and hold their callers. A running call is
+ * given up if it only reads; a caller of a change has to hear the result.
  * @throws FdsError `unavailable`, from the middleware
  */
 export function refuseWhileAway(rows: { readonly isAway: boolean }): MiddlewareHandler<RestEnv> {

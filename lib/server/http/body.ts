@@ -1,21 +1,20 @@
 import { FdsError } from "../../protocol/errors.ts";
 
-/** Limits of a body of the API. */
+/** Limits of a request's body. */
 export interface BodyLimits {
-  /** In bytes. */
+  /** Size in bytes. */
   size: number;
-  /** From its first byte to its last, in ms. */
+  /** Time from its first byte to its last, in ms. */
   time: number;
 }
 
-/** @param size most bytes that it may have */
+/** The error for a body that is too large. @param size limit in bytes */
 export function tooLarge(size: number): FdsError {
   return new FdsError("request_too_large", `The body is over ${size / 1024} KiB`);
 }
 
 /**
- * Reads a request's body, which whoever sends it cannot draw out: not by its length, and not by
- * sending a byte now and then.
+ * Reads a request's body, limited in size and time, so that a slow or endless body cannot hold the server.
  * @throws FdsError `request_too_large`, or `invalid_request` when it takes too long
  */
 export async function readBody(request: Request, { size, time }: BodyLimits): Promise<Uint8Array> {
@@ -37,17 +36,17 @@ export async function readBody(request: Request, { size, time }: BodyLimits): Pr
     }
   } finally {
     clearTimeout(timer);
-    // For whoever drops the rest.
+    // Somebody else drops the rest.
     reader?.releaseLock();
   }
 }
 
-/** What is read of a body that nobody wants: bytes, and ms. */
+/** Limits of reading a body that nobody wants, in bytes and ms. */
 const DROPPED: BodyLimits = { size: 1024 * 1024, time: 1_000 };
 
 /**
- * Reads what is left of a body and drops it, within limits. A connection that is closed before all of
- * it has come is reset, and the answer may be lost with that.
+ * Reads and drops the rest of a body, within limits. Closing a connection before the whole body has come
+ * resets it, and the answer may be lost then.
  */
 export async function dropBody({ body, headers }: Request): Promise<void> {
   if (!body || body.locked || Number(headers.get("Content-Length")) > DROPPED.size) return;
@@ -60,7 +59,7 @@ export async function dropBody({ body, headers }: Request): Promise<void> {
       length += value.length;
     }
   } catch {
-    // The caller has gone, and hears no answer anyway.
+    // The caller has gone, and gets no answer anyway.
   } finally {
     clearTimeout(timer);
     reader.releaseLock();
@@ -68,8 +67,8 @@ export async function dropBody({ body, headers }: Request): Promise<void> {
 }
 
 /**
- * Whether the rest of a request's body may still come, which the runtime would wait for: then its
- * connection is good for nothing else.
+ * Whether the rest of a request's body may still come. The runtime would wait for it, so the connection
+ * cannot be used again.
  */
 export function hasUnreadBody(request: Request, answer: Response): boolean {
   return hasBody(request) && !(request.bodyUsed && answer.ok);

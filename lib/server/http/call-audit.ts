@@ -7,12 +7,12 @@ import { OutOfScope } from "../access/caller.ts";
 import type { Audit } from "../audit/audit.ts";
 import type { About, RestEnv } from "./rest-env.ts";
 
-/** What a caller is told that may not do what it asks for. */
+/** Codes of denied calls. */
 const DENIALS: ReadonlySet<ErrorCode> = new Set(["unauthorized", "forbidden", "rate_limited"]);
 
 /**
- * Does what is asked, and records how it ended.
- * @param action what the audit calls it; undefined: nothing is recorded
+ * Runs a call, and records how it ended.
+ * @param action name in the audit; undefined: nothing is recorded
  */
 export async function audited(
   c: Context<RestEnv>,
@@ -37,12 +37,12 @@ export async function audited(
   }
 }
 
-/** Records that somebody was not let in, or reached for what is not theirs. */
+/** Records that somebody was not let in, or asked for something that they may not see. */
 export function auditDenial(error: Error, c: Context<RestEnv>, audit: Pick<Audit, "record">): void {
   if (!(error instanceof FdsError)) return;
   const isHidden = error instanceof OutOfScope;
   if (!isHidden && !DENIALS.has(error.code)) return;
-  // A sign-in is recorded where it happens.
+  // Sign-ins are recorded in their own handler.
   const path = matchedRoutes(c).at(-1)?.path ?? "";
   if (path === endpoints.signIn.path) return;
   audit.record({

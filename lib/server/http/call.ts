@@ -12,24 +12,24 @@ import type { LongAnswers } from "./long-answers.ts";
 import type { CallContext, RestEnv } from "./rest-env.ts";
 import { IN_OUR_WORDS, refuseInvalid } from "./validation.ts";
 
-/** The query of a call that takes none: it refuses every field, as nobody would read it. */
+/** The query schema of calls without a query: every field is refused, as nobody would read it. */
 const NO_QUERY = z.strictObject({});
 
-/** The answer of an endpoint: the JSON of its schema, or a body of another kind. */
+/** The answer of an endpoint: JSON of its schema, or another body. */
 type Answer<E extends Endpoint> = [AnswerOf<E>] extends [never]
   ? Response
   : JsonResponse<AnswerOf<E>>;
 
-/** The handler of a call. Its request is checked. */
+/** The handler of a call, whose request has been validated. */
 export type Handle<E extends Endpoint> = (c: CallContext<E>) => Answer<E> | Promise<Answer<E>>;
 
-/** A step of a call of an endpoint, for Hono. */
+/** A step in handling an endpoint, as Hono middleware. */
 export type CallHandler<E extends Endpoint> = MiddlewareHandler<RestEnv> & {
-  /** Never there: it keeps the calls of two endpoints apart for the compiler. */
+  /** Never set. It makes the types of different endpoints distinct for the compiler. */
   readonly endpoint?: E;
 };
 
-/** Makes the steps of an endpoint's call, which go behind the guard of its role. */
+/** Makes the steps of an endpoint, which come after the guard of its role. */
 export type MakeCall = <E extends Endpoint>(endpoint: E, handle: Handle<E>) => CallHandler<E>[];
 
 export interface CallsOptions {
@@ -38,7 +38,7 @@ export interface CallsOptions {
   audit: Pick<Audit, "record">;
 }
 
-/** Every call has these steps: its query is checked, then its body, then it does what it is for. */
+/** The steps of every call: validate the query, validate the body, run the handler. */
 export function callsWith({ access, longAnswers, audit }: CallsOptions): MakeCall {
   return (endpoint, handle) => {
     const { query, body, goesOn } = endpoint;
@@ -51,7 +51,7 @@ export function callsWith({ access, longAnswers, audit }: CallsOptions): MakeCal
     const act: MiddlewareHandler<RestEnv> = (c) =>
       audited(c, endpoint.audit, audit, async () => {
         c.set("answering", longAnswers.for(c.req.raw, c.var.caller));
-        // The guard and the steps before have checked what the types of this context say.
+        // The guard and the steps before have checked what this type promises.
         const answer = await handle(c as unknown as CallContext<typeof endpoint>);
         if (goesOn) await confirmRight(c, access, answer);
         return answer;
@@ -60,7 +60,7 @@ export function callsWith({ access, longAnswers, audit }: CallsOptions): MakeCal
   };
 }
 
-/** Refuses an answer whose caller lost the right to it while it was made. */
+/** Drops an answer whose caller lost access while it was made. */
 async function confirmRight(c: Context<RestEnv>, access: Access, answer: Response): Promise<void> {
   try {
     await callerIn(c, access);

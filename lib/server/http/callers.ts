@@ -8,7 +8,7 @@ import { type Access, callerOf, requireCsrfSafe } from "./authentication.ts";
 import { RateLimited } from "./rate-limited.ts";
 import type { RestEnv } from "./rest-env.ts";
 
-/** Paths that anybody may call. */
+/** Paths that need no authentication. */
 const OPEN: ReadonlySet<string> = new Set(
   Object.values<Endpoint>(endpoints)
     .filter(({ role }) => role === "anyone")
@@ -17,12 +17,12 @@ const OPEN: ReadonlySet<string> = new Set(
 
 export interface AuthenticationOptions {
   access: Access;
-  /** How many requests each caller may make. */
+  /** Limits the requests of each caller. */
   requests: RateLimiter;
 }
 
 /**
- * Finds out who calls, and slows down who calls too often; who is not let in, too.
+ * Authenticates callers, and limits their rate, including those that are not let in.
  * @throws FdsError `unauthorized`, `forbidden` or `rate_limited`, from the middleware
  */
 export function authentication({
@@ -41,7 +41,7 @@ export function authentication({
   };
 }
 
-/** Who may call is decided when the call acts: a body may come long after the head. */
+/** Authenticates again when the call acts, as the body may arrive long after the head. */
 export function authenticateAgain(access: Access): MiddlewareHandler<RestEnv> {
   return async (c, next) => {
     c.set("caller", await callerIn(c, access));
@@ -50,8 +50,8 @@ export function authenticateAgain(access: Access): MiddlewareHandler<RestEnv> {
 }
 
 /**
- * Who makes a call.
- * @returns null where anyone may call, or nothing is
+ * The caller of a request.
+ * @returns null where anybody may call, or there is no such call
  * @throws FdsError `unauthorized`, `forbidden` or `rate_limited`
  */
 export async function callerIn(
@@ -66,9 +66,9 @@ export async function callerIn(
   return isGuarded ? callerOf(raw, env.address, access) : null;
 }
 
-/** @param name of the token that was shown; null: none */
+/** @param name of the token that was sent; null: none */
 function slowDown(requests: RateLimiter, name: string | null, address: string): void {
-  // A token may be called as an address is.
+  // A token's name may look like an address.
   const who = name === null ? `address ${networkOf(address)}` : `token ${name}`;
   const wait = requests.take(who);
   if (wait > 0) throw new RateLimited(wait, "too many requests came");

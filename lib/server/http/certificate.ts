@@ -5,20 +5,20 @@ import { UsageError } from "../../util/flags.ts";
 import type { ServerTls } from "../config.ts";
 
 /**
- * What TLS 1.2 may use: keys that are forgotten after the connection (ECDHE), and encryption that
- * proves itself (AEAD). The runtime's own list also has CBC, and RSA without forward secrecy. TLS 1.3
- * has nothing else, and what is older than 1.2 the runtime does not speak.
+ * Ciphers for TLS 1.2: with forward secrecy (ECDHE) and authenticated encryption (AEAD) only. The runtime's
+ * default list also has CBC, and RSA without forward secrecy. TLS 1.3 has no such ciphers, and the runtime
+ * does not support versions before 1.2.
  */
 const CIPHERS = ["AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305"]
   .flatMap((cipher) => [`ECDHE-ECDSA-${cipher}`, `ECDHE-RSA-${cipher}`])
   .join(":");
 
-/** A handshake of the server with itself is given up after this time, in ms; it takes a few. */
+/** Time limit of a test handshake of the server with itself, in ms; it takes a few. */
 const HANDSHAKE_MS = 5_000;
 
 /**
- * Reads the PEM files as they are now, for Bun.serve, and tries them: a file that is empty or half
- * written may look right until the first connection.
+ * Reads the PEM files for Bun.serve, and tests them: an empty or half-written file may look right until the
+ * first connection.
  * @throws UsageError when they are no certificate and key, do not belong together, or do not work
  */
 export async function readCertificate({ cert, key, clientCa }: ServerTls): Promise<Bun.TLSOptions> {
@@ -41,7 +41,7 @@ export async function readCertificate({ cert, key, clientCa }: ServerTls): Promi
   }
 }
 
-/** Whether a client gets a connection with a certificate. @throws Error when it does not */
+/** Tests whether a client can connect with a certificate. @throws Error when it cannot */
 async function shakeHands(tls: { cert: string; key: string; ciphers: string }): Promise<void> {
   const fetch = () => new Response(null, { status: 404 });
   const server = Bun.serve({ hostname: "127.0.0.1", port: 0, development: false, tls, fetch });
@@ -62,7 +62,7 @@ async function shakeHands(tls: { cert: string; key: string; ciphers: string }): 
   }
 }
 
-/** The runtime takes what comes before a certificate that is cut off. @throws Error */
+/** Checks for cut-off certificates, of which the runtime uses what comes before. @throws Error */
 function requireCertificates(pem: string, file: string): void {
   const begun = pem.split("-----BEGIN ").length - 1;
   const blocks = pem.match(/-----BEGIN ([^-]+)-----[^-]+-----END \1-----/g) ?? [];

@@ -9,43 +9,43 @@ import { ConnectionLimit } from "./connection-limit.ts";
 import { problem } from "./problem.ts";
 import { WaitingRoom } from "./waiting-room.ts";
 
-/** What may wait for a client that does not read; all that it is told are short messages. */
+/** Most bytes that wait for a client that does not read. All messages to it are short. */
 const MAX_UNREAD_BYTES = 1024 * 1024;
 
-/** Most clients that have not registered yet: of one address, and in all. */
+/** Most clients that have not registered yet, from one address and in all. */
 const WAITING = { perAddress: 1_024, inAll: 2_048 };
 
-/** What all clients that have not registered yet may hold in memory, in bytes. */
+/** Most bytes in memory for all clients that have not registered yet. */
 const UNREGISTERED_BYTES = 16 * 1024 * 1024;
 
-/** What is kept of a WebSocket. */
+/** The data that is attached to a WebSocket. */
 export interface Connected {
-  /** Where the client is, as far as can be told. */
+  /** The client's address, as far as it is known. */
   address: string;
-  /** Whether the client speaks a protocol that this server knows. */
+  /** Whether the client uses a protocol that this server knows. */
   understood: boolean;
-  /** There once it is open, for a client that is understood. */
+  /** Set once the WebSocket is open, if its protocol is known. */
   session?: Session;
 }
 
 export interface ClientSocketsOptions {
   clients: Pick<Clients, "connect" | "refuse" | "waitOf">;
   audit: Pick<Audit, "record">;
-  /** Most WebSockets of one address. */
+  /** Most WebSockets from one address. */
   maxPerAddress: number;
-  /** Most bytes in a frame that this server takes. */
+  /** Most bytes in a frame that this server accepts. */
   chunkSize: number;
-  /** Whether a client can enrol without a token: then it has to be on this machine. */
+  /** Whether clients can enrol without a token. Then they have to be on this machine. */
   anyoneEnrols: boolean;
 }
 
 type ClientSocket = Bun.ServerWebSocket<Connected>;
 
-/** The way in for clients: makes WebSockets of their requests, and a session of each WebSocket. */
+/** Accepts clients: upgrades their requests to WebSockets, and makes a session of each WebSocket. */
 export class ClientSockets {
   readonly #limit: ConnectionLimit;
   readonly #waiting: WaitingRoom<ClientSocket>;
-  /** Most bytes of one message: the runtime keeps what has come until the message is whole. */
+  /** Most bytes of a message, as the runtime buffers it until it is complete. */
   readonly #maxMessage: number;
 
   constructor(private readonly options: ClientSocketsOptions) {
@@ -60,9 +60,9 @@ export class ClientSockets {
   }
 
   /**
-   * Makes a WebSocket of a request.
+   * Upgrades a request to a WebSocket.
    * @param address where it came from
-   * @returns the answer to one that may not connect, which is in the audit then
+   * @returns the answer to a refused request, which is in the audit then
    */
   async upgrade(
     request: Request,
@@ -83,10 +83,10 @@ export class ClientSockets {
     if (!this.#takePlace(address)) {
       return this.#refuse(address, "rate_limited", "Wait, this address connects too often");
     }
-    // What came right behind the request would be read before anything can hold it back. A client
-    // says nothing until it is answered (RFC 6455, 4.1), and the runtime refuses one that does.
+    // Bytes that come directly after the request would be read before anything can pause the connection. A
+    // client sends nothing before the answer (RFC 6455, 4.1), and the runtime refuses one that does.
     await new Promise(setImmediate);
-    // Also one that is not understood: of a refused upgrade a client sees no more than the status.
+    // Also for an unknown protocol: of a refused upgrade, a client sees only the status.
     if (server.upgrade(request, { data: { address, understood }, headers })) return undefined;
     this.#limit.release(address);
     this.#waiting.giveBack(address);
@@ -96,14 +96,14 @@ export class ClientSockets {
     return this.#refuse(address, "invalid_request", message);
   }
 
-  /** What Bun.serve is to do with them. */
+  /** The handlers for Bun.serve. */
   get handlers(): Bun.WebSocketHandler<Connected> {
     const { clients } = this.options;
     const waiting = this.#waiting;
     return {
       perMessageDeflate: false,
       maxPayloadLength: this.#maxMessage,
-      // A session has timers of its own: these do not fire on a dead peer that is sent to.
+      // Sessions have their own timers. The runtime's does not notice a dead peer that data is sent to.
       idleTimeout: 0,
       sendPings: false,
       backpressureLimit: MAX_UNREAD_BYTES,
@@ -149,7 +149,7 @@ export class ClientSockets {
 
   #refuse(address: string, code: ErrorCode, message: string): Response {
     this.options.audit.record({ action: "denied", outcome: code, address, target: "GET /ws" });
-    // Whoever is not let in as a client has nothing else to say here.
+    // A caller that may not be a client has nothing else to say here.
     return problem(code, message, { Connection: "close" });
   }
 }

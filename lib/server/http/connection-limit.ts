@@ -6,7 +6,7 @@ export class ConnectionLimit {
 
   constructor(private readonly most: number) {}
 
-  /** Counts one more of an address. @returns false if it has too many already */
+  /** Counts a WebSocket of an address. @returns false if it has too many already */
   take(address: string): boolean {
     const network = networkOf(address);
     const open = this.#open.get(network) ?? 0;
@@ -15,7 +15,7 @@ export class ConnectionLimit {
     return true;
   }
 
-  /** One that was taken is closed. */
+  /** Counts a closed WebSocket. */
   release(address: string): void {
     const network = networkOf(address);
     const open = (this.#open.get(network) ?? 0) - 1;

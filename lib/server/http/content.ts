@@ -3,12 +3,12 @@ import { entityTag } from "../../api/checksums.ts";
 import type { ChecksumAlgorithm } from "../../protocol/checksum.ts";
 import type { StoredBytes, StoredFile } from "../storage/storage.ts";
 
-/** The part of a file that an HTTP request wants, in bytes; `end` is exclusive. */
+/** The range of a file that a request wants, in bytes; `end` is exclusive. */
 export type Range = { start: number; end: number } | "all" | "unsatisfiable";
 
 /**
- * Reads a Range header (RFC 9110, 14.1–14.2). Several ranges at once, or something that is no
- * range of bytes, count as none, which the RFC allows.
+ * Parses a Range header (RFC 9110, 14.1–14.2). Several ranges, or an invalid one, count as none, which the
+ * RFC allows.
  * @param size of the file, in bytes
  * @returns `end` is not included
  */
@@ -26,7 +26,7 @@ export function parseRange(header: string | undefined, size: number): Range {
   return { start, end: last === "" ? size : Math.min(Number(last) + 1, size) };
 }
 
-/** What is to be told of a file: its checksum, and where it lies, relative to DOWNLOADS_DIR. */
+/** A file's checksum, and its path relative to DOWNLOADS_DIR. */
 export interface Content {
   checksum: ChecksumAlgorithm;
   digest: string;
@@ -34,8 +34,8 @@ export interface Content {
 }
 
 /**
- * The answer with the bytes of a completed download, or with the range that was asked for.
- * @param bodyOf makes the body of some of the bytes
+ * The answer with the content of a completed download, or the requested range.
+ * @param bodyOf makes the body for a range
  */
 export function contentResponse(
   { checksum, digest, savedPath }: Content,
@@ -51,12 +51,12 @@ export function contentResponse(
     "Content-Disposition": contentDisposition(basename(savedPath)),
     "Content-Type": "application/octet-stream",
     ETag: etag,
-    // nginx would fill its buffers, and then take nothing for so long that the connection is closed.
+    // nginx would fill its buffers, and then read nothing for so long that the connection is closed.
     "X-Accel-Buffering": "no",
   });
   if (names(asked.get("If-None-Match"), etag)) return new Response(null, { status: 304, headers });
   const ifRange = asked.get("If-Range");
-  // A range means something for GET alone (RFC 9110, 14.2), and only of the file that is meant.
+  // Ranges apply to GET only (RFC 9110, 14.2), and only if If-Range names this file.
   const ranged = method === "GET" && (ifRange === null || ifRange === etag);
   const range = parseRange(ranged ? (asked.get("Range") ?? undefined) : undefined, file.size);
   if (range === "unsatisfiable") {
@@ -74,13 +74,13 @@ export function contentResponse(
   return new Response(bodyOf(file.slice(start, end)), { status: 206, headers });
 }
 
-/** Whether an If-None-Match header (RFC 9110, 13.1.2) names a tag. */
+/** Whether an If-None-Match header (RFC 9110, 13.1.2) contains a tag. */
 export function names(header: string | null, etag: string): boolean {
   const tags = header?.split(",").map((tag) => tag.trim().replace(/^W\//, "")) ?? [];
   return tags.includes("*") || tags.includes(etag);
 }
 
-/** The Content-Disposition of a file to be saved under a name of any characters (RFC 6266, RFC 8187). */
+/** The Content-Disposition for saving a file under any name (RFC 6266, RFC 8187). */
 export function contentDisposition(name: string): string {
   const ascii = name.replace(/[^\x20-\x7e]|["\\%]/g, "_");
   const encoded = encodeURIComponent(name).replace(

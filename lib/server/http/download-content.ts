@@ -8,25 +8,25 @@ import { contentResponse } from "./content.ts";
 import { endableBody } from "./endable-body.ts";
 import { openSetFile, setContentResponse } from "./set-content.ts";
 
-/** Where content comes from. */
+/** The sources of content. */
 export interface ContentSources {
   storage: Pick<Storage, "openFile">;
   sets: Pick<SetRows, "list" | "storedByPath">;
-  /** What is sent ends with the right of its caller. */
+  /** Ends an answer when its caller loses access. */
   openCalls: Pick<OpenCalls, "add">;
 }
 
-/** Who asks for content, and how. */
+/** A request for content, and its caller. */
 export interface Asking {
   request: Request;
   caller: Caller;
-  /** One file of a set, as its row has it; undefined: all that came. */
+  /** Path of one file of a set, as in its row; undefined: all content. */
   path: string | undefined;
 }
 
 /**
- * What came of a completed download: its file, its set as an archive, or one file of it.
- * @throws FdsError `not_found` where it was removed or changed on the disk, or never was
+ * The content of a completed download: its file, its set as an archive, or one file of the set.
+ * @throws FdsError `not_found` where it was removed or changed on the disk, or does not exist
  */
 export async function downloadContent(
   found: Completed,
@@ -68,7 +68,7 @@ async function setContent(
   return contentResponse({ checksum: found.checksum, digest, savedPath }, file, request, bodyOf);
 }
 
-/** Makes a body end with its caller's right; the answer to HEAD has none that could go on. */
+/** Makes a body end when its caller loses access. The answer to HEAD has no body. */
 function ending({ request, caller }: Asking, openCalls: Pick<OpenCalls, "add">) {
   return (bytes: StoredBytes): StoredBytes =>
     request.method === "GET" && canEnd(caller)

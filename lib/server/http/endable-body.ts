@@ -2,9 +2,9 @@ import type { Caller } from "../access/caller.ts";
 import type { OpenCalls } from "../access/open-calls.ts";
 
 /**
- * Bytes that are sent piece by piece, until the right of their caller ends: the connection is reset
- * then, so that nobody takes what came for all of it. The runtime sends such a body without a
- * Content-Length, and asks for the next piece once it has sent the last one.
+ * A body that is sent piece by piece and can be ended: the connection is reset then, so that nobody takes
+ * the received bytes for all of it. The runtime sends such a body without a Content-Length, and asks for
+ * the next piece when it has sent the last one.
  */
 export function endableBody(
   pieces: AsyncIterable<Uint8Array>,
@@ -22,7 +22,7 @@ export function endableBody(
       start(controller) {
         release = openCalls.add(caller, () => {
           close();
-          // Without an error: the runtime would write it to the log.
+          // Without an argument, as the runtime would log the error.
           controller.error();
         });
       },

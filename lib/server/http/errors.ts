@@ -13,7 +13,7 @@ export interface ErrorAnswersOptions {
   logger: Logger;
 }
 
-/** Words every error the same way: those of ours as they are, a bug without a word of it. */
+/** Turns every error into an answer: our own with their messages, unexpected ones without any detail. */
 export function errorAnswers({ audit, logger }: ErrorAnswersOptions): ErrorHandler<RestEnv> {
   return (error, c) => {
     auditDenial(error, c, audit);
@@ -23,19 +23,19 @@ export function errorAnswers({ audit, logger }: ErrorAnswersOptions): ErrorHandl
     if (error instanceof HTTPException && error.status === 400) {
       return problem("invalid_request", "The body is not JSON");
     }
-    // Whoever called has hung up and hears none of this; it is no fault of the server's.
+    // The caller has hung up and gets no answer; this is not the server's fault.
     if (error.name === "AbortError") return problem("invalid_request", "The body did not come");
     logger.error("a request failed", { method: c.req.method, path: c.req.path }, error);
     return problem("internal_error", "The server failed, its log says why");
   };
 }
 
-/** The answer where no route is. */
+/** The answer for unknown paths. */
 export function nothingHere(): Response {
   return problem("not_found", "There is nothing at this address");
 }
 
-/** What a client is to know beside the error itself. */
+/** Headers that belong to an error. */
 function headersFor(error: FdsError): Record<string, string> {
   if (!(error instanceof RateLimited)) return {};
   return { "Retry-After": String(Math.ceil(error.wait / 1000)) };

@@ -15,22 +15,22 @@ export interface FrontDoorOptions {
   sockets: Pick<ClientSockets, "upgrade">;
   pages: Pages;
   audit: Pick<Audit, "record">;
-  /** True where no token is needed: then only requests to a name of this machine are answered. */
+  /** True where no token is needed. Then only requests that name this machine are answered. */
   isOpen: boolean;
-  /** Adds the headers that every answer has. */
+  /** Adds the headers that all answers have. */
   secure: Secure;
 }
 
 /**
- * Where every request comes in: for the page, for a WebSocket, or for the API. Bun's own routes are not
- * used, as they take a body of any length without telling.
+ * Where all requests come in: for the page, for a WebSocket, or for the API. Bun's own routes are not used,
+ * as they accept bodies of any length without notice.
  */
 export class FrontDoor {
   constructor(private readonly options: FrontDoorOptions) {}
 
   /**
    * @param address where the request came from
-   * @returns the answer; undefined for a request that has become a WebSocket
+   * @returns the answer; undefined for a request that became a WebSocket
    */
   async answer(
     request: Request,
@@ -54,7 +54,7 @@ export class FrontDoor {
     const flaw = flawOfHost(request);
     if (flaw !== null) return problem("invalid_request", flaw);
     const { method } = request;
-    // The runtime shows no body of a GET, and takes it for as long as the answer lasts.
+    // The runtime hides the body of a GET, and reads it as long as the answer lasts.
     if (hasBody(request) && request.body === null) {
       return problem("invalid_request", `Send no body with ${method}`);
     }
@@ -72,8 +72,8 @@ export class FrontDoor {
 }
 
 /**
- * Leaves the length out of an answer to HEAD where GET does not know it either. The runtime would say
- * 0, the length of the body that HEAD leaves out.
+ * Removes the length from an answer to HEAD, where GET does not state it either. The runtime would state 0,
+ * the length of the empty body.
  */
 function leaveLengthOpen(answer: Response): void {
   if (answer.status !== 200 || answer.headers.has("Content-Length")) return;

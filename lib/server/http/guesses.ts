@@ -7,31 +7,31 @@ import { hashSecret } from "../access/secrets.ts";
 import { UnknownToken } from "../access/tokens.ts";
 import { RateLimited } from "./rate-limited.ts";
 
-/** Wrong secrets from one address: this many in a row, then one more each half a minute. */
+/** Wrong secrets from one address: this many at once, then one more each half a minute. */
 const WRONG_SECRETS = { burst: 10, everyMs: 30_000 };
 
-/** Secrets that are remembered with their addresses: right ones, and as many wrong ones. */
+/** Secrets that are remembered with their addresses: this many right ones, and as many wrong ones. */
 const MAX_REMEMBERED = 10_000;
 
-/** Slows addresses that guess secrets, by signing in or by an Authorization header. */
+/** Slows down addresses that guess secrets, by signing in or by an Authorization header. */
 export class Guesses {
   readonly #tries: RateLimiter;
-  /** Hashes of an address and a secret that it showed. */
+  /** Hashes of an address and a secret that it sent. */
   readonly #right = new Recent(MAX_REMEMBERED);
   readonly #wrong = new Recent(MAX_REMEMBERED);
 
-  /** @param now ms, of a clock that nobody sets */
+  /** @param now ms, of a monotonic clock */
   constructor(now: () => number = steadyNow) {
     this.#tries = new RateLimiter(WRONG_SECRETS, now);
   }
 
   /**
-   * A sign-in: each that fails counts.
-   * @throws RateLimited where too many failed, before it is looked at; whatever `check` throws
+   * A sign-in; each failure counts.
+   * @throws RateLimited after too many failures, without a check; whatever `check` throws
    */
   async signIn(address: string, check: () => Promise<Caller>): Promise<Caller> {
     const network = networkOf(address);
-    // Counted before the outcome is known: else many tries at once would pass.
+    // Counted before the result is known, or many tries at the same time would pass.
     refuse(this.#tries.take(network), "too many sign-ins failed");
     const caller = await check();
     this.#tries.giveBack(network);
@@ -39,10 +39,10 @@ export class Guesses {
   }
 
   /**
-   * A call with a token. Only a new one is a guess: whoever shows an old one again and again, as a
-   * script may, keeps nobody else of the address out, and neither do strangers behind the same
-   * proxy those whose token was right before.
-   * @throws RateLimited where too many were wrong, before it is looked at; whatever `check` throws
+   * A call with a token. Only a new token counts as a guess. So a script that keeps sending an old one does
+   * not lock out others at its address, and strangers behind the same proxy do not lock out those whose
+   * token was right before.
+   * @throws RateLimited after too many wrong ones, without a check; whatever `check` throws
    */
   async call(address: string, token: string, check: () => Promise<Caller>): Promise<Caller> {
     const network = networkOf(address);
@@ -61,7 +61,7 @@ export class Guesses {
   }
 }
 
-/** @param wait ms; 0: go on */
+/** @param wait ms; 0: do not refuse */
 function refuse(wait: number, reason: string): void {
   if (wait > 0) throw new RateLimited(wait, reason);
 }

@@ -1,6 +1,6 @@
 import type * as z from "zod";
 
-/** The kinds of values, as a person who writes JSON calls them. */
+/** Names of types for people who write JSON. */
 const KINDS: Record<string, string> = {
   string: "a text",
   number: "a number",
@@ -11,15 +11,15 @@ const KINDS: Record<string, string> = {
   record: "an object",
 };
 
-/** What a text has to be, by the formats that requests have. */
+/** Descriptions of the formats that requests use. */
 const FORMATS: Record<string, string> = {
   datetime: "a time such as 2026-01-02T03:04:05Z",
   uuid: "a UUID such as 0198d2a5-3b5c-7d1e-8f2a-6c4b9e0d7a31",
 };
 
 /**
- * What a value must be, for the schemas that do not say it themselves.
- * @returns undefined for what requests have nowhere: the words are those of zod
+ * The message for a wrong value, where its schema has none.
+ * @returns undefined for issues that requests never have; zod's own message is used then
  */
 export function wordsOf(issue: z.core.$ZodRawIssue): string | undefined {
   switch (issue.code) {

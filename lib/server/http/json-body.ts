@@ -2,15 +2,15 @@ import type { MiddlewareHandler } from "hono";
 import type { Endpoint } from "../../api/endpoints/endpoint.ts";
 import { readBody, tooLarge } from "./body.ts";
 
-/** Limits of a body: its size in bytes, and the time in ms in which all of it has to come. */
+/** Limits of a body: its size in bytes, and the time in ms for all of it to arrive. */
 const MAX_BODY_BYTES = 64 * 1024;
 const BODY_WITHIN_MS = 10_000;
 
-/** What a body stands for that is not there. */
+/** Used for a missing body. */
 const NO_FIELDS = new TextEncoder().encode("{}");
 
 /**
- * Reads a body as JSON whatever Content-Type says: curl's -d says something else by itself.
+ * Reads a body as JSON whatever its Content-Type: curl's -d sends another one by default.
  * @throws FdsError `request_too_large` or `invalid_request`, from the middleware
  */
 export function jsonBody({

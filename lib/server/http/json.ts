@@ -5,15 +5,15 @@ export interface JsonOptions {
   headers?: Record<string, string>;
 }
 
-/** An answer whose body is the JSON of a value. */
+/** An answer with a value as JSON. */
 export type JsonResponse<T> = Response & TypedResponse<T>;
 
-/** An answer in JSON. It brings its length along, as the answer to HEAD is this one without its body. */
+/** A JSON answer. It states its length, as the answer to HEAD is the same without its body. */
 export function json<T>(body: T, options: JsonOptions = {}): JsonResponse<T> {
   return jsonText<T>(JSON.stringify(body), options);
 }
 
-/** The same of what is JSON already. */
+/** The same for a text that is JSON already. */
 export function jsonText<T>(
   text: string,
   { status = 200, headers = {} }: JsonOptions = {},
@@ -29,7 +29,7 @@ export function jsonText<T>(
   return typed(answer);
 }
 
-/** An answer whose body is known to be the JSON of a value: the type alone says so, as Hono's does. */
+/** An answer whose body is known to be a value's JSON. Only the type says so, as with Hono's own. */
 export function typed<T>(answer: Response): JsonResponse<T> {
   return answer as JsonResponse<T>;
 }

@@ -2,7 +2,7 @@ import type { Logger } from "../../util/logger.ts";
 import { SerialQueue } from "../../util/serial-queue.ts";
 import { systemCode } from "../../util/system-error.ts";
 
-/** After a certificate that cannot be used, the files are read again this often, in ms. */
+/** How often the files are read again after an unusable certificate, in ms. */
 const RETRY_MS = 2_000;
 
 /** A listening server, as Bun.serve gives it. */
@@ -10,17 +10,17 @@ type Listening = Pick<Bun.Server<unknown>, "port" | "stop">;
 
 export interface ListenerOptions {
   host: string;
-  /** 0: any free one. */
+  /** 0: any free port. */
   port: number;
   serve: (port: number, tls: Bun.TLSOptions | undefined) => Listening;
-  /** Reads the certificate as it is now; null: plain HTTP. */
+  /** Reads the current certificate; null: plain HTTP. */
   readTls: (() => Promise<Bun.TLSOptions>) | null;
   logger: Logger;
 }
 
-/** Listens, with the certificate of the day: what is connected stays connected when that changes. */
+/** Listens with the current certificate. Connections survive its replacement. */
 export class Listener {
-  /** The listener of now, and earlier ones that still have connections. */
+  /** The current listener, and earlier ones that still have connections. */
   readonly #all = new Set<Listening>();
   readonly #reloads = new SerialQueue();
   #retry: Timer | undefined;
@@ -35,7 +35,7 @@ export class Listener {
     this.#all.add(now);
   }
 
-  /** @throws Error that says what a person can do; UsageError when the certificate cannot be used */
+  /** @throws Error with advice for a person; UsageError when the certificate cannot be used */
   static async start(options: ListenerOptions): Promise<Listener> {
     const tls = await options.readTls?.();
     const now = listen(options, options.port, tls);
@@ -43,8 +43,8 @@ export class Listener {
   }
 
   /**
-   * Reads the certificate again, for what connects from now on. One that cannot be used changes
-   * nothing, and is tried again until it can.
+   * Reads the certificate again, for new connections. An unusable one changes nothing, and is tried again
+   * until it can be used.
    * @throws Error that says why it was not taken
    */
   async reload(): Promise<void> {
@@ -60,7 +60,7 @@ export class Listener {
     }
   }
 
-  /** Takes no new connections. */
+  /** Accepts no new connections. */
   close(): void {
     this.#isClosed = true;
     clearTimeout(this.#retry);
@@ -79,7 +79,7 @@ export class Listener {
     });
   }
 
-  /** @throws Error when nothing can listen with it; then what listened before does again */
+  /** @throws Error when nothing can listen with it; then the previous listener is restored */
   #replace(tls: Bun.TLSOptions | undefined): void {
     const before = this.now;
     // It ends with its last connection.

@@ -6,32 +6,32 @@ import { endableBody } from "./endable-body.ts";
 import { RateLimited } from "./rate-limited.ts";
 
 /**
- * Most pieces of work of one caller that wait for their turn; beyond them, calls are answered 429. An
- * event stream also needs one when it begins: all streams that a token may open need half of these.
+ * Most waiting pieces of work of one caller; beyond that, calls are answered 429. An event stream also
+ * needs one when it begins: all streams that a token may open need half of these.
  */
 const MAX_WAITING = 400;
 
 export interface LongAnswersOptions {
-  /** Where the work of all callers waits for its turn. */
+  /** Turns of work for all callers. */
   turns: FairTurns;
   openCalls: Pick<OpenCalls, "add">;
   logger: Logger;
 }
 
-/** What a call needs whose answer may be long, or long in the making. */
+/** What a call needs whose answer may be long, or takes long to make. */
 export interface Answering {
   request: Request;
-  /** Runs a piece of the work when it is the caller's turn. @throws FdsError `rate_limited` */
+  /** Runs a piece of work in the caller's turn. @throws FdsError `rate_limited` */
   inTurn: InTurn;
-  /** A body of pieces that are made as fast as the caller takes them, while it has a right to them. */
+  /** A body of pieces that are made as fast as the caller reads them, while it has access. */
   goOn: (pieces: AsyncGenerator<Uint8Array>) => ReadableStream<Uint8Array>;
 }
 
-/** Keeps long answers from being made all at once, and from being kept for who does not read. */
+/** Makes long answers piece by piece, and only as fast as they are read. */
 export class LongAnswers {
   constructor(private readonly options: LongAnswersOptions) {}
 
-  /** @param caller null: anyone may call */
+  /** @param caller null: anybody may call */
   for(request: Request, caller: Caller | null): Answering {
     const { turns, openCalls, logger } = this.options;
     const owner = caller?.name ?? "";
@@ -48,7 +48,7 @@ export class LongAnswers {
   }
 }
 
-/** Logs why an answer broke off. The caller cannot be told: its answer has begun. */
+/** Logs why an answer was cut off. The caller cannot be told, as its answer has begun. */
 async function* watched<T>(pieces: AsyncGenerator<T>, logger: Logger): AsyncGenerator<T> {
   try {
     yield* pieces;

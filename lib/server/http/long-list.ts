@@ -1,13 +1,13 @@
 import { type JsonResponse, jsonText, typed } from "./json.ts";
 import type { Answering } from "./long-answers.ts";
 
-/** Rows that are read and put into words at a time, which takes about a millisecond. */
+/** Rows that are read and formatted at a time, which takes about a millisecond. */
 const PAGE = 64;
 
-/** Characters sent in one piece; a shorter answer is one piece. */
+/** Characters sent at a time; a shorter answer is sent as a whole. */
 const PIECE = 32 * 1024;
 
-/** The page of a list that is asked for. */
+/** The requested page of a list. */
 interface Page {
   cursor?: string | undefined;
   limit: number;
@@ -15,20 +15,20 @@ interface Page {
 
 /** A list of any length. */
 export interface LongList<Row, Item, Name extends string = string> {
-  /** What the answer calls it. */
+  /** Name of the list in the answer. */
   name: Name;
-  /** Other fields of the answer, beside the list. */
+  /** Other fields of the answer. */
   also?: Record<string, unknown>;
-  /** Reads a number of rows behind an id, or the first ones; fewer where there are no more. */
+  /** Reads a number of rows after an id, or the first ones; fewer where there are no more. */
   read: (after: string | undefined, count: number) => Promise<Row[]>;
   idOf: (row: Row) => string;
   /** A row as REST shows it. */
   record: (row: Row) => Item;
-  /** Where there is none, the whole list is asked for. */
+  /** Without it, the whole list is requested. */
   page?: Page;
 }
 
-/** The list as JSON. A long one is neither read nor kept as a whole: its pages are, one at a time. */
+/** The list as JSON. A long list is neither read nor kept as a whole, but page by page. */
 export async function listAnswer<Row, Item, Name extends string>(
   answering: Pick<Answering, "request" | "goOn">,
   list: LongList<Row, Item, Name> & { page: Page },
@@ -46,7 +46,7 @@ export async function listAnswer<Row, Item>(
   const second = await pieces.next();
   if (second.done) return jsonText(first.value ?? "");
   const headers = { "Content-Type": "application/json" };
-  // The answer to HEAD has no body that could go on.
+  // The answer to HEAD has no body.
   if (request.method === "HEAD") return typed(new Response(null, { headers }));
   const body = goOn(encoded([first.value ?? "", second.value], pieces));
   return typed(new Response(body, { headers }));
@@ -67,7 +67,7 @@ async function* piecesOf<Row, Item>({
   );
   let text = `{${before.join("")}"${name}":[`;
   for (;;) {
-    // One more than asked for tells whether there is another page.
+    // One more row than requested shows whether there is another page.
     const count = Math.min(left + 1, PAGE);
     const rows = await read(last ? idOf(last) : page?.cursor, count);
     const shown = rows.slice(0, left);

@@ -8,7 +8,7 @@ import type { Metrics } from "../metrics/metrics.ts";
 import { byLabel, counter, type Family, gauge, histogram } from "../metrics/prometheus.ts";
 import type { FreeSpace, Storage } from "../storage/storage.ts";
 
-/** The bytes that flow control has granted, and the most that it may. */
+/** The bytes that flow control has granted, and its limit. */
 type Credit = Pick<FlowControl, "outstanding" | "budget">;
 
 export interface MetricsPageOptions {
@@ -23,8 +23,8 @@ export interface MetricsPageOptions {
 }
 
 /**
- * All that is measured, for Prometheus. No label has the name of a client or of a file: there would
- * be no end of them.
+ * All metrics, for Prometheus. No label contains a client's id or a file's name, as there is no limit to
+ * them.
  * @param inTurn runs a piece of the counting
  * @throws FdsError `storage_error`
  */

@@ -2,7 +2,7 @@ import { basename } from "node:path";
 import { names } from "./content.ts";
 import type { Secure } from "./security-headers.ts";
 
-/** What our pages may do: load and call this server, and nothing else. */
+/** Headers that restrict our pages: they may load from and call this server, and nothing else. */
 const HEADERS = {
   "Content-Security-Policy": [
     "default-src 'none'",
@@ -19,17 +19,16 @@ const HEADERS = {
   "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 };
 
-/** Names of the page's files hold a hash of what is in them, the page itself has no such name. */
+/** The names of the page's files contain a hash of their contents; the page itself has a fixed name. */
 const CACHING = { page: "no-cache", file: "public, max-age=31536000, immutable" };
 
-/** Answers to GET by path, each to be given as {@link pageAnswer}. */
+/** Answers to GET by path, for {@link pageAnswer}. */
 export type Pages = Readonly<Record<string, { GET: Response }>>;
 
 /**
- * Bundles a page with its scripts and styles. Bun could serve the page by itself, but with no
- * headers of ours.
- * @param page an HTML file that was imported
- * @param secure adds what every answer has
+ * Bundles a page with its scripts and styles. Bun could serve the page itself, but without our headers.
+ * @param page an imported HTML file
+ * @param secure adds the headers of all answers
  * @throws AggregateError when it cannot be bundled
  */
 export async function pageRoutes(page: Bun.HTMLBundle, secure: Secure): Promise<Pages> {
@@ -56,7 +55,7 @@ export function pageAnswer({ GET: page }: Pages[string], request: Request): Resp
     kept.delete("Content-Length");
     return new Response(null, { status: 304, headers: kept });
   }
-  // Typed by another library, of the same class.
+  // Another library's type of the same class.
   return page.clone() as Response;
 }
 
@@ -67,7 +66,7 @@ interface PageFile {
 }
 
 async function bundle(page: Bun.HTMLBundle): Promise<PageFile[]> {
-  // A program made by `bun build --compile` brings the bundled files along.
+  // A program made by `bun build --compile` contains the bundled files.
   if (page.files) {
     return page.files.map(({ path, headers }) => ({
       name: basename(path),

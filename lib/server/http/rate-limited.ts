@@ -3,8 +3,8 @@ import { FdsError } from "../../protocol/errors.ts";
 /** Somebody did something too often. */
 export class RateLimited extends FdsError {
   /**
-   * @param wait how long until it may be tried again, in ms
-   * @param reason ends the sentence: `too many sign-ins failed`
+   * @param wait time until the next try, in ms
+   * @param reason end of the sentence: `too many sign-ins failed`
    */
   constructor(
     readonly wait: number,

@@ -6,13 +6,13 @@ import { Guesses } from "./guesses.ts";
 import { SignIn } from "./sign-in.ts";
 
 export interface RestAccessOptions {
-  /** null: the server listens on loopback only, and asks for none. */
+  /** null: the server listens on loopback only, and needs no token. */
   apiToken: string | null;
   rows: AccessRows;
   logger: Logger;
 }
 
-/** Lets callers in who show a token, or the cookie of a session. */
+/** Authenticates callers by a token, or by the cookie of a session. */
 export type RestAccess = ReturnType<typeof restAccess>;
 
 export function restAccess({ apiToken, rows, logger }: RestAccessOptions) {

@@ -31,10 +31,10 @@ export interface RestCallsOptions {
   logger: Logger;
 }
 
-/** What each call of the REST interface does, by what it is about. */
+/** The handlers of the REST interface, by subject. */
 export type RestCalls = ReturnType<typeof restCalls>;
 
-/** Gives the calls of each subject what they need of the engine. */
+/** Gives the handlers of each subject what they need of the engine. */
 export function restCalls(options: RestCallsOptions) {
   const { call, engine, access, serverId, version, logger } = options;
   const { tokens, signIn, openCalls } = access;

@@ -5,7 +5,7 @@ import type { Caller } from "../access/caller.ts";
 import type { AuditEntry } from "../audit/entry.ts";
 import type { Answering } from "./long-answers.ts";
 
-/** The subject of a call, for the audit. */
+/** Subject of a call, for the audit. */
 export type About = Pick<AuditEntry, "actor" | "target" | "clientId" | "downloadId" | "filePath">;
 
 /** The variables of a request in Hono's context. */
@@ -15,16 +15,16 @@ export interface RestEnv {
     address: string;
   };
   Variables: {
-    /** Who calls; null where anyone may. */
+    /** The caller; null where anybody may call. */
     caller: Caller | null;
-    /** For an answer that is long, or long in the making. */
+    /** For answers that are long, or take long to make. */
     answering: Answering;
-    /** Tells the audit what a call is about, where its endpoint is one that is audited. */
+    /** Records the subject of a call for the audit, if its endpoint is audited. */
     note: (about: About) => void;
   };
 }
 
-/** The same for a call of one endpoint, whose caller has a role that may. */
+/** The same for a call of one endpoint, whose caller has the necessary role. */
 interface CallEnv<E extends Endpoint> {
   Bindings: RestEnv["Bindings"];
   Variables: Omit<RestEnv["Variables"], "caller"> & {
@@ -34,10 +34,10 @@ interface CallEnv<E extends Endpoint> {
 
 type Parsed<Schema> = Schema extends z.ZodType ? z.output<Schema> : never;
 
-/** The checked parts of a request, as `c.req.valid` gives them. */
+/** The validated parts of a request, as `c.req.valid` returns them. */
 interface Checked<E extends Endpoint> {
   out: { query: Parsed<E["query"]>; json: Parsed<E["body"]> };
 }
 
-/** Hono's context of a call: its types follow from the endpoint. */
+/** Hono's context of a call; its types follow from the endpoint. */
 export type CallContext<E extends Endpoint> = Context<CallEnv<E>, E["path"], Checked<E>>;

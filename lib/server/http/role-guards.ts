@@ -4,12 +4,12 @@ import { mayActAs, type Role } from "../../api/roles.ts";
 import { FdsError } from "../../protocol/errors.ts";
 import type { RestEnv } from "./rest-env.ts";
 
-/** Lets a call pass whose caller has a role, or a higher one. */
+/** Lets a call pass if its caller has a role, or a higher one. */
 export type RoleGuard<R extends Endpoint["role"]> = MiddlewareHandler<RestEnv> & {
   readonly role: R;
 };
 
-/** For a call without a token. */
+/** For calls without a token. */
 export const anyone: RoleGuard<"anyone"> = Object.assign<
   MiddlewareHandler<RestEnv>,
   { role: "anyone" }

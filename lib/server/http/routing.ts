@@ -12,8 +12,8 @@ type AddRoute<Method> = <Path extends PathOf<Method>>(
 ) => unknown;
 
 /**
- * A Hono app as far as routes are added to it. They are held to lib/api: a path, a method, a role or a
- * handler that is not the endpoint's does not compile.
+ * The methods of a Hono app that add routes, with stricter types: a path, method, role or handler that
+ * differs from the endpoint in lib/api does not compile.
  */
 export interface RestRoutes {
   get: AddRoute<"GET">;
@@ -22,7 +22,7 @@ export interface RestRoutes {
   delete: AddRoute<"DELETE">;
 }
 
-/** Every other method of a path that has routes is refused by its name. Call it after the last route. */
+/** Refuses all other methods of paths that have routes. Call it after the last route. */
 export function refuseOtherMethods(app: Hono<RestEnv>): void {
   const routes = app.routes.filter(({ method }) => method !== "ALL");
   for (const [path, known] of Map.groupBy(routes, (route) => route.path)) {

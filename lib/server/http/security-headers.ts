@@ -1,4 +1,4 @@
-/** What a browser is told of every answer that says nothing else: to show it nowhere, and keep nothing. */
+/** Default headers of answers, which forbid browsers to show or store them. */
 const HEADERS = {
   "Cache-Control": "no-store",
   "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -8,10 +8,10 @@ const HEADERS = {
   "X-Frame-Options": "DENY",
 };
 
-/** For a year, this host is not to be called without TLS. */
+/** For a year, browsers must use TLS for this host. */
 const TLS_HEADERS = { "Strict-Transport-Security": "max-age=31536000" };
 
-/** Adds the headers to an answer that it does not have, and gives it back. */
+/** Adds the headers that an answer does not have yet, and returns it. */
 export type Secure = (answer: Response) => Response;
 
 /** @param isTls whether the server itself speaks TLS */

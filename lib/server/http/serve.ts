@@ -14,8 +14,8 @@ import type { RestEnv } from "./rest-env.ts";
 import { securityHeaders } from "./security-headers.ts";
 
 /**
- * An HTTP connection on which nothing moves is closed after this many seconds, as many as the runtime
- * can count: megabytes that lie in buffers on the way take long to drain into a slow line.
+ * Time in seconds after which an idle HTTP connection is closed. It is the runtime's maximum, as megabytes
+ * in buffers on the way take long to drain into a slow link.
  */
 const IDLE_SECONDS = 255;
 
@@ -31,8 +31,8 @@ export interface ServeOptions {
 }
 
 /**
- * Takes connections: HTTP, and the WebSockets of clients.
- * @throws Error that says what a person can do; UsageError when the certificate cannot be used
+ * Starts to accept connections: HTTP, and the WebSockets of clients.
+ * @throws Error with advice for a person; UsageError when the certificate cannot be used
  */
 export async function serve(options: ServeOptions): Promise<Listener> {
   const { config, app, page, clients, audit, logger } = options;
@@ -54,7 +54,8 @@ export async function serve(options: ServeOptions): Promise<Listener> {
       hostname: host,
       port: on,
       development: false,
-      // Bun's default where development is false: a second server would get every other connection.
+      // Bun's default is true where `development` is false: a second server would get half of the
+      // connections.
       reusePort: false,
       idleTimeout: IDLE_SECONDS,
       ...(certificate && { tls: certificate }),

@@ -7,7 +7,7 @@ import type { Storage, StoredFile } from "../storage/storage.ts";
 import { contentDisposition } from "./content.ts";
 import { TAR_END, tarHeader, tarPadding } from "./tar.ts";
 
-/** Rows of files read at a time. */
+/** Rows of files that are read at a time. */
 const PAGE = 500;
 
 export interface SetContentOptions {
@@ -15,7 +15,7 @@ export interface SetContentOptions {
   storage: Pick<Storage, "openFile">;
 }
 
-/** A file of a set, open for reading. */
+/** A file of a set, opened for reading. */
 export interface StoredSetFile {
   file: StoredFile;
   /** Checksum of its bytes. */
@@ -43,8 +43,8 @@ export function setContentResponse(
 }
 
 /**
- * One file of a completed set.
- * @param path as its row has it
+ * Opens one file of a completed set.
+ * @param path as in its row
  * @throws FdsError `not_found` when the set has no such file, or it was removed
  */
 export async function openSetFile(
@@ -62,7 +62,7 @@ export async function openSetFile(
   return { file, digest: found.digest, savedPath };
 }
 
-/** Where a file of a set lies, relative to DOWNLOADS_DIR; null: nowhere. */
+/** The path of a set's file, relative to DOWNLOADS_DIR; null: not stored. */
 export function savedPathOf(
   { savedPath }: Pick<Completed, "savedPath">,
   { place, status }: SetFile,
@@ -81,7 +81,7 @@ async function* archiveOf(
       const savedPath = savedPathOf(download, row);
       if (savedPath === null || row.place === null) continue;
       const file = await storage.openFile(savedPath);
-      // The archive breaks off, so that nobody takes it for whole.
+      // Cuts off the archive, so that nobody takes it for complete.
       if (file?.size !== row.size) throw removed();
       const mtime = Number(BigInt(row.mtimeNs) / 1_000_000_000n);
       yield tarHeader({ path: row.place, size: row.size, mtime });
@@ -95,7 +95,7 @@ async function* archiveOf(
   yield TAR_END;
 }
 
-/** A body that is made as it is taken. */
+/** A body that is made while it is read. */
 function streamOf(pieces: AsyncGenerator<Uint8Array>): ReadableStream<Uint8Array> {
   return new ReadableStream<Uint8Array>(
     {

@@ -4,13 +4,13 @@ import { hasExpired } from "../access/expiry.ts";
 import type { AccessRows, SignInCode } from "../access/rows.ts";
 import { hashSecret } from "../access/secrets.ts";
 
-/** How long a code of a sign-in link can be used, in ms. */
+/** How long the code of a sign-in link is valid, in ms. */
 const CODE_LIFETIME_MS = 15 * 60_000;
 
-/** Most valid codes of one token; another one takes the place of the oldest. */
+/** Most valid codes of one token; a new one replaces the oldest. */
 const MAX_CODES = 100;
 
-/** The codes of sign-in links, each good once. They are kept as hashes. */
+/** The codes of sign-in links. Each works once, and only its hash is stored. */
 export class SignInCodes {
   /** @param now ms since 1970 */
   constructor(
@@ -18,7 +18,7 @@ export class SignInCodes {
     private readonly now: () => number,
   ) {}
 
-  /** A code that signs in as its maker until `expiresAt`, ms since 1970. */
+  /** Makes a code for signing in as its maker until `expiresAt`, ms since 1970. */
   async make({
     name,
     tokenHash,
@@ -32,7 +32,7 @@ export class SignInCodes {
     return { code, expiresAt };
   }
 
-  /** Uses a code. @returns who made it; null: it was used, is too old, or never was one */
+  /** Uses a code. @returns its row; null: it was used, has expired, or never existed */
   async use(code: string): Promise<SignInCode | null> {
     const found = await this.rows.useCode(hashSecret(code));
     return found && !hasExpired(found, this.now()) ? found : null;

@@ -15,21 +15,21 @@ import { SignInCodes } from "./sign-in-codes.ts";
 /** How long a person stays signed in, in seconds. */
 const SESSION_SECONDS = 7 * 86_400;
 
-/** Most sessions of one token; another one ends the oldest. */
+/** Most sessions of one token; a new one ends the oldest. */
 const MAX_SESSIONS = 1_000;
 
-/** What a person shows to sign in: one of the two. */
+/** What a person signs in with; exactly one of the two is given. */
 export interface Credentials {
   token?: string | undefined;
   code?: string | undefined;
 }
 
-/** A session that has begun. */
+/** A new session. */
 export interface SignedIn {
   caller: Caller;
   /** ms since 1970 */
   expiresAt: number;
-  /** The value of the answer's `Set-Cookie`. */
+  /** Value of the answer's `Set-Cookie`. */
   cookie: string;
 }
 
@@ -43,15 +43,15 @@ export interface SignInOptions {
   >;
   openCalls: OpenCalls;
   guesses: Pick<Guesses, "signIn">;
-  /** ms since 1970 */
+  /** ms since 1970. */
   now?: () => number;
 }
 
 /**
- * Signs people in who use the API with a browser, which then shows a cookie in place of the token.
- * A session is a row, so it outlives a restart and can be ended; it ends with its token, and with
- * the session that it was begun with, if any. What is kept of the cookie is a hash that API_TOKEN
- * goes into: another one ends all sessions.
+ * Signs people in who use the API with a browser, which then sends a cookie in place of the token. A
+ * session is a row, so it survives a restart and can be ended. It ends with its token, and with the session
+ * whose code it was begun with, if any. The stored hash of the cookie includes API_TOKEN, so a new
+ * API_TOKEN ends all sessions.
  */
 export class SignIn {
   readonly #codes: SignInCodes;
@@ -62,14 +62,14 @@ export class SignIn {
     this.#codes = new SignInCodes(options.rows, this.#now);
   }
 
-  /** A code for a link, good for one sign-in as `caller` until `expiresAt`, ms since 1970. */
+  /** Makes a code for a link, good for one sign-in as `maker` until `expiresAt`, ms since 1970. */
   newCode(maker: Caller): Promise<{ code: string; expiresAt: number }> {
     return this.#codes.make(maker);
   }
 
   /**
    * Begins a session.
-   * @param address of whoever asks: one that failed too often is not listened to for a while
+   * @param address of the caller; after too many failures it is refused for a while
    * @throws FdsError `unauthorized` or `rate_limited`
    */
   async signIn(shown: Credentials, request: Request, address: string): Promise<SignedIn> {
@@ -87,8 +87,8 @@ export class SignIn {
   }
 
   /**
-   * Ends the session that a request shows, if it shows one, with the codes that were made in it, the
-   * sessions that were begun with them, and what is open with them.
+   * Ends a request's session, if it has one, with the codes made in it, the sessions begun with these
+   * codes, and their open calls.
    * @returns the cookie that makes the browser forget it
    */
   async signOut(request: Request): Promise<string> {
@@ -99,19 +99,19 @@ export class SignIn {
     return sessionCookie(request, "", 0);
   }
 
-  /** Whose session a request shows; null: it shows none that is good. */
+  /** The caller of a request's session; null: it has no valid one. */
   async sessionOf(request: Request): Promise<Caller | null> {
     const found = await this.#lookAt(request);
     return found instanceof SessionEnded ? null : found;
   }
 
-  /** Why the session that a request shows is good no more; null: it is good, or none is shown. */
+  /** Why a request's session has ended; null: it is valid, or there is none. */
   async endOf(request: Request): Promise<SessionEnd | null> {
     const found = await this.#lookAt(request);
     return found instanceof SessionEnded ? found.reason : null;
   }
 
-  /** @returns null where the request shows no session */
+  /** @returns null where the request has no session */
   async #lookAt(request: Request): Promise<Caller | SessionEnded | null> {
     const shown = sessionIn(request);
     if (shown === undefined) return null;
@@ -130,7 +130,7 @@ export class SignIn {
       : this.options.tokens.callerOf(token);
   }
 
-  /** Who made a code, as long as its maker could still make one. */
+  /** The maker of a code, if that maker could still make one. */
   async #redeem(code: string): Promise<Caller> {
     const maker = await this.#codes.use(code);
     if (!maker) {
@@ -143,7 +143,7 @@ export class SignIn {
     return sessionHash === null ? this.#callerWith(tokenHash) : this.#callerIn(sessionHash);
   }
 
-  /** @throws SessionEnded where the session or its token is good no more */
+  /** @throws SessionEnded where the session or its token has ended */
   async #callerIn(sessionHash: string): Promise<Caller> {
     const session = await this.options.rows.getSession(sessionHash);
     if (!session) throw new SessionEnded("signed_out");
@@ -152,7 +152,7 @@ export class SignIn {
     try {
       return { ...(await this.#callerWith(tokenHash)), sessionHash, expiresAt };
     } catch (error) {
-      // A session never outlives the time that its token had from the start.
+      // A session never outlives its token's original lifetime.
       const isRefused = error instanceof FdsError && error.code === "unauthorized";
       throw isRefused ? new SessionEnded("revoked") : error;
     }
@@ -163,7 +163,7 @@ export class SignIn {
     return tokenHash === null ? BOOTSTRAP_ADMIN : this.options.tokens.callerWith(tokenHash);
   }
 
-  /** Sessions are over: and so is what is open with them. A code that was made in one is good no more. */
+  /** Ends what belongs to ended sessions: their open calls, and the codes made in them. */
   #end(sessionHashes: string[]): void {
     if (sessionHashes.length === 0) return;
     const ended = new Set<string | null>(sessionHashes);
@@ -175,7 +175,7 @@ export class SignIn {
   }
 }
 
-/** A session that is good no more. */
+/** The session is no longer valid. */
 class SessionEnded extends FdsError {
   constructor(readonly reason: SessionEnd) {
     super("unauthorized", "The session has ended, sign in again");

@@ -1,25 +1,25 @@
 /*
- * The tar format (POSIX.1-2001, "pax"), as far as files need it: a header of 512 bytes, the file's
- * bytes, and zeros up to the next 512. What a header has no room for, a long or a non-ASCII path or a
- * size over 8 GiB, stands in an extended header before it.
+ * The tar format (POSIX.1-2001, "pax"), as far as plain files need it: a header of 512 bytes, the file's
+ * bytes, and zeros up to the next multiple of 512. What does not fit into a header (a long or non-ASCII
+ * path, a size over 8 GiB) is in an extended header before it.
  */
 
 const BLOCK = 512;
-/** The largest size that eleven octal digits hold. */
+/** Largest size that fits into eleven octal digits. */
 const MAX_OCTAL_SIZE = 8 ** 11 - 1;
 const MODE = 0o644;
 
 /** A file in an archive. */
 export interface TarEntry {
-  /** Relative, parted by `/`. */
+  /** Relative, separated by `/`. */
   path: string;
-  /** Bytes. */
+  /** In bytes. */
   size: number;
   /** Seconds since 1970. */
   mtime: number;
 }
 
-/** The header of a file, with the extended one before it where it needs one. */
+/** The header of a file, with an extended one before it if needed. */
 export function tarHeader({ path, size, mtime }: TarEntry): Uint8Array {
   const isPlain = /^[\x20-\x7e]{1,100}$/.test(path);
   const records: string[] = [];
@@ -33,7 +33,7 @@ export function tarHeader({ path, size, mtime }: TarEntry): Uint8Array {
   return Buffer.concat([extended, body, tarPadding(body.length), plain]);
 }
 
-/** The zeros behind a file's bytes. */
+/** The zeros after a file's bytes. */
 export function tarPadding(size: number): Uint8Array {
   return new Uint8Array((BLOCK - (size % BLOCK)) % BLOCK);
 }
@@ -55,14 +55,17 @@ function block(fields: { name: string; size: number; mtime: number; type: "0" | 
   write(136, octal(Math.min(Math.max(0, Math.floor(mtime)), MAX_OCTAL_SIZE), 11));
   write(156, type);
   write(257, "ustar\x0000");
-  // The checksum counts its own field as spaces.
+  // The checksum is computed with spaces in its own field.
   write(148, " ".repeat(8));
   const sum = bytes.reduce((total, byte) => total + byte, 0);
   write(148, `${sum.toString(8).padStart(6, "0")}\0 `);
   return bytes;
 }
 
-/** `LENGTH key=value\n`, where the length counts itself. */
+/**
+ * `LENGTH key=value
+ * `. The length includes itself.
+ */
 function paxRecord(key: string, value: string): string {
   const rest = Buffer.byteLength(` ${key}=${value}\n`);
   let length = rest + String(rest).length;

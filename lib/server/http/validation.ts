@@ -2,19 +2,19 @@ import type * as z from "zod";
 import { FdsError } from "../../protocol/errors.ts";
 import { wordsOf } from "./issue-words.ts";
 
-/** Checks a request against its schema, with error messages of our own. */
+/** Options for validating requests with our own error messages. */
 export const IN_OUR_WORDS = {
   validationFunction: (schema: z.ZodType, value: unknown) =>
     schema.safeParseAsync(value, { error: wordsOf }),
 };
 
-/** Most unknown fields that an error names, and most characters of each. */
+/** Most unknown fields in an error message, and most characters of each. */
 const MAX_KEYS_SHOWN = 8;
 const MAX_KEY_SHOWN = 64;
 
 /**
- * What @hono/zod-validator is to do with what it found.
- * @throws FdsError `invalid_request`: the first thing that is wrong with a request, in words
+ * Handles the result of @hono/zod-validator.
+ * @throws FdsError `invalid_request` with the first problem of a request, as a sentence
  */
 export function refuseInvalid(result: { success: boolean; error?: z.core.$ZodError }): void {
   if (result.success) return;
@@ -30,12 +30,15 @@ function describe(issue: z.core.$ZodIssue): string {
     return `Unknown ${keys.length > 1 ? "fields" : "field"} ${shown}${more}`;
   }
   const field = fieldOf(issue.path);
-  // For a wrong key, zod puts the reason below the issue of its object.
+  // For a wrong key, zod has the reason below the issue of its object.
   const message = (issue.code === "invalid_key" && issue.issues[0]?.message) || issue.message;
   return field === "" ? `The body is not right: ${message}` : `${field}: ${message}`;
 }
 
-/** `"checksum"`, `"clients.ids"`, and of a list `"paths", entry 2`; "" for the body itself. */
+/**
+ * Name of a field for messages: `"checksum"`, `"clients.ids"`, or in a list `"paths", entry 2`; "" for the
+ * body itself.
+ */
 function fieldOf(path: PropertyKey[]): string {
   const names = path.filter((step) => typeof step !== "number").map(String);
   const entries = path.filter((step) => typeof step === "number");
@@ -45,7 +48,7 @@ function fieldOf(path: PropertyKey[]): string {
   ].join(", ");
 }
 
-/** A caller's text quoted for an error message: on one line, and shortened. */
+/** Quotes a caller's text for an error message: on one line, and shortened. */
 function quote(key: string): string {
   return JSON.stringify(key.length > MAX_KEY_SHOWN ? `${key.slice(0, MAX_KEY_SHOWN)}…` : key);
 }

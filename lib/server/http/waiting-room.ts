@@ -1,43 +1,45 @@
 import { networkOf } from "../access/remote-address.ts";
 
-/** A connection that has not said yet who it is. */
+/** A connection that has not registered yet. */
 export interface Guest {
-  /** Nothing is read of it from now on: what it sends waits in the kernel, 128 KiB at most. */
+  /** Stops reading from it. What it sends then waits in the kernel, 128 KiB at most. */
   pause(): void;
-  /** It is read again. */
+  /** Reads from it again. */
   resume(): void;
 }
 
 export interface WaitingRoomOptions<G> {
-  /** Most guests of one address. */
+  /** Most guests from one address. */
   perAddress: number;
   /** Most guests in all. */
   inAll: number;
-  /** Most guests that are read at once: each can hold a message of the largest size in memory. */
+  /**
+   * Most guests that are read at the same time, as each may have a message of the largest size in memory.
+   */
   readAtOnce: number;
-  /** Ends a connection that said nothing in its turn, or that has to make room for another. */
+  /** Ends a connection that sent nothing in its turn, or that has to make room for another. */
   turnAway: (guest: G) => void;
 }
 
-/** A guest that is read has this long, in ms, where others wait for their turn. */
+/** How long a guest is read, in ms, while others wait for their turn. */
 export const TURN_MS = 2_000;
 
-/** The guests of one address. */
+/** The guests from one address. */
 interface Group<G> {
   size: number;
-  /** Those that wait for their turn to be read, the first that came first. */
+  /** Those that wait for their turn, in the order of arrival. */
   line: Set<G>;
 }
 
 /**
- * Where connections wait until they have registered. Anyone can open them, so they hold next to
- * nothing: only a few are read at once, those of each address in turn, the latest first. Whoever has one address
- * cannot keep out those of another.
+ * Holds connections until they have registered. Anybody can open them, so they may use very little: only a
+ * few are read at the same time, taking turns by address, the latest of each first. So nobody can keep out
+ * other addresses.
  */
 export class WaitingRoom<G extends Guest> {
-  /** By address; the one whose turn was the longest ago first. */
+  /** By address, in the order of their last turns. */
   readonly #groups = new Map<string, Group<G>>();
-  /** Guests whose connections are read now, with when that began (`performance.now`); the longest first. */
+  /** Guests that are being read, with the start of their turn (`performance.now`), longest first. */
   readonly #read = new Map<G, number>();
   readonly #networkOfGuest = new Map<G, string>();
   #size = 0;
@@ -45,12 +47,12 @@ export class WaitingRoom<G extends Guest> {
 
   constructor(private readonly options: WaitingRoomOptions<G>) {}
 
-  /** How many places are taken. */
+  /** Number of places in use. */
   get size(): number {
     return this.#size;
   }
 
-  /** Takes a place for a guest of an address. @returns false if there is none */
+  /** Takes a place for a guest from an address. @returns false if there is none */
   take(address: string): boolean {
     const network = networkOf(address);
     const group: Group<G> = this.#groups.get(network) ?? { size: 0, line: new Set() };
@@ -62,12 +64,12 @@ export class WaitingRoom<G extends Guest> {
     return true;
   }
 
-  /** A place that was taken is not used. */
+  /** Gives back an unused place. */
   giveBack(address: string): void {
     this.#free(networkOf(address));
   }
 
-  /** Lets a guest in that has a place. Its connection is read when its turn comes. */
+  /** Lets a guest in that has a place. It is read when its turn comes. */
   enter(guest: G, address: string): void {
     guest.pause();
     const network = networkOf(address);
@@ -76,7 +78,7 @@ export class WaitingRoom<G extends Guest> {
     this.#giveTurns();
   }
 
-  /** A guest said something: it is read no further until it leaves. */
+  /** A guest has sent something. It is not read again until it leaves. */
   heard(guest: G): void {
     if (!this.#read.delete(guest)) return;
     guest.pause();
@@ -106,7 +108,7 @@ export class WaitingRoom<G extends Guest> {
     if (--group.size === 0) this.#groups.delete(network);
   }
 
-  /** The address that has the most gives up a place, to one that has fewer. */
+  /** Takes a place from the address with the most guests, for one with fewer. */
   #makeRoomFor({ size }: Group<G>): boolean {
     const groups = [...this.#groups.values()];
     const largest = groups.reduce((most, group) => (group.size > most.size ? group : most));
@@ -122,7 +124,7 @@ export class WaitingRoom<G extends Guest> {
       if (this.#read.size >= this.options.readAtOnce && !this.#endLongestTurn()) return;
       const [network, group, guest] = next;
       group.line.delete(guest);
-      // Behind all others, for its next turn.
+      // Moved to the end, for its next turn.
       this.#groups.delete(network);
       this.#groups.set(network, group);
       this.#read.set(guest, performance.now());
@@ -130,7 +132,10 @@ export class WaitingRoom<G extends Guest> {
     }
   }
 
-  /** The latest that came: who means it has something to say soon, and those before had their time. */
+  /**
+   * The latest guest of the next address: one that means to register sends something soon, and earlier ones
+   * had their time.
+   */
   #next(): [network: string, group: Group<G>, guest: G] | undefined {
     for (const [network, group] of this.#groups) {
       const guest = [...group.line].at(-1);
@@ -139,7 +144,7 @@ export class WaitingRoom<G extends Guest> {
     return undefined;
   }
 
-  /** @returns false if nobody's turn is over yet: then it is looked at again */
+  /** @returns false if no turn is over yet; it is checked again later */
   #endLongestTurn(): boolean {
     const [longest] = this.#read;
     const left = longest ? longest[1] + TURN_MS - performance.now() : 0;

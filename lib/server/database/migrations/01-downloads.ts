@@ -24,11 +24,11 @@ export const downloads: readonly Change[] = [
     problem_code TEXT,
     problem_message TEXT
   )`,
-  // Lists, newest first. The last one is also the claim's.
+  // For lists, newest first. The last one also serves claims.
   `CREATE INDEX downloads_by_status ON downloads (status, download_id)`,
   `CREATE INDEX downloads_by_client ON downloads (client_id, download_id)`,
   `CREATE INDEX downloads_by_client_and_status ON downloads (client_id, status, download_id)`,
-  // What is due, for the dispatcher, answered from the index alone.
+  // For what is due, answered from the index alone.
   `CREATE INDEX downloads_by_due_time ON downloads (status, not_before, client_id)`,
   `CREATE TABLE clients (
     client_id TEXT PRIMARY KEY,

@@ -1,11 +1,11 @@
 import type { Change } from "./change.ts";
 
 export const revisions: readonly Change[] = [
-  // A revision was counted for each download, now it is for all of them.
+  // Revisions counted the changes of each download; from here on they number the changes of all.
   `UPDATE downloads SET revision = numbered.number FROM (
     SELECT download_id, ROW_NUMBER() OVER (ORDER BY revision, download_id) AS number
     FROM downloads
   ) AS numbered WHERE numbered.download_id = downloads.download_id`,
-  // What changed last, and what changed since.
+  // For the latest change, and for changes after a revision.
   `CREATE INDEX downloads_by_revision ON downloads (revision)`,
 ];

@@ -1,7 +1,7 @@
 import type { Change } from "./change.ts";
 
 export const auditBounds: readonly Change[] = [
-  // What a row is worth, and what room it takes; of what is there already, about.
+  // The standing of a row, and its size; for existing rows, an estimate.
   `ALTER TABLE audit ADD COLUMN standing TEXT NOT NULL DEFAULT 'stranger'`,
   `ALTER TABLE audit ADD COLUMN bytes BIGINT NOT NULL DEFAULT 512`,
   `UPDATE audit SET standing = CASE
@@ -12,7 +12,7 @@ export const auditBounds: readonly Change[] = [
     ) THEN 'act'
     WHEN actor IS NOT NULL OR (outcome = 'ok' AND client_id IS NOT NULL) THEN 'known'
     ELSE 'stranger' END`,
-  // What was counted got its id when it was written: from now on, that of when it last happened.
+  // The id of a repeated row was that of its first time; from here on it is that of its last.
   {
     sqlite: `UPDATE audit SET audit_id =
       printf('%08x-%04x', last_at >> 16, last_at & 65535) || substr(audit_id, 14)

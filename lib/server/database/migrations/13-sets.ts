@@ -1,7 +1,7 @@
 import type { Change } from "./change.ts";
 
 export const sets: readonly Change[] = [
-  // A download of many files.
+  // Downloads of many files.
   `ALTER TABLE downloads ADD COLUMN set_order TEXT`,
   `ALTER TABLE downloads ADD COLUMN files_total BIGINT`,
   `ALTER TABLE downloads ADD COLUMN files_received BIGINT`,
@@ -24,9 +24,9 @@ export const sets: readonly Change[] = [
     error TEXT,
     PRIMARY KEY (download_id, idx)
   )`,
-  // What is stored already of a client's file.
+  // For stored files of a client by path.
   `CREATE INDEX set_files_stored ON set_files (client_id, path)
     WHERE status IN ('received', 'unchanged')`,
-  // What a client can do is asked also while it is away.
+  // Abilities of clients, needed also while they are not connected.
   `ALTER TABLE clients ADD COLUMN features TEXT NOT NULL DEFAULT '[]'`,
 ];

@@ -1,15 +1,15 @@
 import type { Change } from "./change.ts";
 
 export const totals: readonly Change[] = [
-  // Counts and sums of downloads are answered from these alone.
+  // Totals of downloads are answered from these indexes alone.
   `DROP INDEX downloads_by_status`,
   `CREATE INDEX downloads_by_status ON downloads (status, download_id, safe_offset)`,
   `DROP INDEX downloads_by_client`,
   `CREATE INDEX downloads_by_client ON downloads (client_id, download_id, status, safe_offset)`,
-  // What ended since a reader of events was there, of its sites.
+  // For downloads that ended after a revision, by site.
   `CREATE INDEX downloads_ended ON downloads (revision, client_id)
     WHERE status IN ('completed', 'failed', 'cancelled')`,
-  // The download that asked for the file again; open is what failed without one.
+  // The download that took its place. A failed one without it is open.
   `ALTER TABLE downloads ADD COLUMN retried_as TEXT`,
   `CREATE INDEX downloads_open ON downloads (download_id, status, safe_offset)
     WHERE status = 'failed' AND retried_as IS NULL`,

@@ -1,7 +1,7 @@
 import type { Change } from "./change.ts";
 
 export const storedFiles: readonly Change[] = [
-  // A path is stored in many sets of a client.
+  // The same path is stored in many sets of a client.
   `DROP INDEX set_files_stored`,
   `CREATE INDEX set_files_stored ON set_files (client_id, path, download_id)
     WHERE status IN ('received', 'unchanged')`,

@@ -1,8 +1,8 @@
 import type { Change } from "./change.ts";
 
 export const labels: readonly Change[] = [
-  // What is said of a client at the server, apart from what the client reports. A label whose value
-  // is null is about to be removed, and counts as none.
+  // What operators set of a client, apart from what it reports. A label whose value is null is about to be
+  // removed, and counts as missing.
   `CREATE TABLE client_labels (
     client_id TEXT NOT NULL,
     key TEXT NOT NULL,

@@ -43,15 +43,15 @@ export const jobs: readonly Change[] = [
   )`,
   `CREATE INDEX idempotency_keys_by_age ON idempotency_keys (created_at)`,
   `ALTER TABLE downloads ADD COLUMN job_id TEXT`,
-  // Where a job spreads its starts.
+  // Start times of downloads, where a job spreads its starts.
   `ALTER TABLE downloads ADD COLUMN starts_at BIGINT`,
-  // A job counts the newest download of each client, so there is only one such row.
+  // For each client of a job, exactly one download is the newest one, which is counted.
   `CREATE UNIQUE INDEX downloads_of_job_by_client ON downloads (job_id, client_id)
     WHERE job_id IS NOT NULL AND retried_as IS NULL`,
   `CREATE INDEX downloads_of_job ON downloads
     (job_id, status, download_id, client_id, safe_offset, total_size, files_received, files_skipped)
     WHERE job_id IS NOT NULL AND retried_as IS NULL`,
-  // A list of a job's downloads, also of those that were asked for again.
+  // For lists of a job's downloads, including replaced ones.
   `CREATE INDEX downloads_by_job ON downloads (job_id, download_id) WHERE job_id IS NOT NULL`,
   `CREATE INDEX downloads_by_start ON downloads (starts_at)
     WHERE status = 'queued' AND starts_at IS NOT NULL`,

@@ -1,6 +1,6 @@
 import type { Change } from "./change.ts";
 
 export const datesInPaths: readonly Change[] = [
-  // The local time at the client that dates in the download's paths stand for.
+  // Local time at the client, for the dates in a download's paths.
   `ALTER TABLE downloads ADD COLUMN local_time TEXT`,
 ];

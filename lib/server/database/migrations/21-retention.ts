@@ -1,6 +1,6 @@
 import type { Change } from "./change.ts";
 
-/** What a row counts to the quota of its client. */
+/** Bytes by which a row counts to its client's quota. */
 const countOf = (row: string) =>
   `(CASE WHEN ${row}.status = 'completed' AND ${row}.removed_at IS NULL
     THEN ${row}.stored_bytes ELSE 0 END)`;
@@ -13,45 +13,45 @@ const ADD_TO_USAGE = `
   ON CONFLICT (client_id) DO UPDATE SET bytes = client_usage.bytes + excluded.bytes;`;
 
 export const retention: readonly Change[] = [
-  // What somebody keeps, and what was removed. Its bytes go after the row says so.
+  // Holds, and removals. The bytes are removed after the row says so.
   `ALTER TABLE downloads ADD COLUMN held BIGINT NOT NULL DEFAULT 0`,
   `ALTER TABLE downloads ADD COLUMN removed_at BIGINT`,
   `ALTER TABLE downloads ADD COLUMN bytes_gone BIGINT NOT NULL DEFAULT 0`,
   `CREATE INDEX downloads_removing ON downloads (download_id)
     WHERE removed_at IS NOT NULL AND bytes_gone = 0`,
-  // The rule of a job, and of each of its downloads once it is completed.
+  // The rule of a job, copied to each of its downloads at completion.
   `ALTER TABLE jobs ADD COLUMN keep_days BIGINT`,
   `ALTER TABLE jobs ADD COLUMN keep_last BIGINT`,
   `ALTER TABLE downloads ADD COLUMN keep_days BIGINT`,
   `ALTER TABLE downloads ADD COLUMN keep_last BIGINT`,
-  // Among whose downloads of a client the last ones are kept.
+  // The group of downloads among which a client's last ones are kept.
   `ALTER TABLE downloads ADD COLUMN keep_group TEXT`,
   `CREATE INDEX downloads_kept ON downloads (keep_group, client_id, completed_at, download_id)
     WHERE status = 'completed' AND removed_at IS NULL AND keep_group IS NOT NULL`,
   // 1: it may have pushed another one out of the last ones.
   `ALTER TABLE downloads ADD COLUMN unranked BIGINT`,
   `CREATE INDEX downloads_unranked ON downloads (download_id) WHERE unranked = 1`,
-  // From when on its rule keeps it no more.
+  // When its rule stops keeping it.
   `ALTER TABLE downloads ADD COLUMN remove_at BIGINT`,
   `CREATE INDEX downloads_to_remove ON downloads (remove_at, download_id)
     WHERE remove_at IS NOT NULL AND removed_at IS NULL AND held = 0`,
-  // What has no rule of its own, the oldest first.
+  // For content without a rule, oldest first.
   `CREATE INDEX downloads_without_rule ON downloads (completed_at, download_id)
     WHERE status = 'completed' AND removed_at IS NULL AND held = 0
       AND keep_days IS NULL AND keep_last IS NULL`,
-  // What is stored of a client.
+  // For stored content by client.
   `CREATE INDEX downloads_stored ON downloads (client_id, download_id)
     WHERE status = 'completed' AND removed_at IS NULL`,
   `ALTER TABLE downloads ADD COLUMN stored_bytes BIGINT NOT NULL DEFAULT 0`,
   `UPDATE downloads SET stored_bytes = total_size WHERE status = 'completed'`,
-  // 1: the bytes of a file that was not sent again count for this set, as the one that brought them
-  // is removed.
+  // 1: the bytes of a file that was not sent again count for this set, as the set that received them has
+  // been removed.
   `ALTER TABLE set_files ADD COLUMN inherited BIGINT`,
   `CREATE TABLE client_usage (client_id TEXT PRIMARY KEY, bytes BIGINT NOT NULL)`,
   `INSERT INTO client_usage (client_id, bytes)
     SELECT client_id, SUM(stored_bytes) FROM downloads WHERE status = 'completed'
     GROUP BY client_id`,
-  // In the statement that changes the row, whoever makes it: so the sum is always that of the rows.
+  // In the same statement as any change of a row, so the sum always matches the rows.
   {
     sqlite: `CREATE TRIGGER downloads_usage
       AFTER UPDATE OF status, removed_at, stored_bytes ON downloads

@@ -1,13 +1,13 @@
 import type { Change } from "./change.ts";
 
 export const servers: readonly Change[] = [
-  // The lease of the server whose attempt is the latest one; SQLite has one server, and no leases.
+  // The lease under which the latest attempt runs. SQLite has one server, and no leases.
   `ALTER TABLE downloads ADD COLUMN owner TEXT`,
   {
     postgres: `CREATE INDEX downloads_by_owner ON downloads (owner)
       WHERE status IN ('downloading', 'verifying')`,
   },
-  // Who works on this database. A server whose row is gone has lost its lease.
+  // The servers that work on this database. A server without a row has lost its lease.
   {
     postgres: `CREATE TABLE servers (
       lease_id TEXT PRIMARY KEY,
@@ -18,7 +18,7 @@ export const servers: readonly Change[] = [
       expires_at BIGINT NOT NULL
     )`,
   },
-  // Which server a client is connected to.
+  // The server that holds each connected client.
   {
     postgres: `CREATE TABLE client_sessions (
       client_id TEXT PRIMARY KEY,
@@ -29,12 +29,12 @@ export const servers: readonly Change[] = [
     )`,
   },
   { postgres: `CREATE INDEX client_sessions_by_lease ON client_sessions (lease_id)` },
-  // The one clock that all servers have.
+  // The clock that all servers share.
   {
     postgres: `CREATE FUNCTION now_ms() RETURNS BIGINT LANGUAGE sql VOLATILE AS $$
       SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT $$`,
   },
-  // How many downloads of a job run, counted by one at a time, as those of a client are.
+  // Counts the running downloads of a job, one counter at a time, like those of a client.
   {
     postgres: `CREATE FUNCTION active_of_job(job TEXT) RETURNS BIGINT LANGUAGE plpgsql AS $$
       BEGIN

@@ -1,7 +1,7 @@
 import type { Change } from "./change.ts";
 
 export const schedules: readonly Change[] = [
-  // Makes jobs at its times.
+  // Schedules, which make jobs at their times.
   `CREATE TABLE schedules (
     schedule_id TEXT PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
@@ -23,7 +23,7 @@ export const schedules: readonly Change[] = [
     created_with TEXT,
     revision BIGINT NOT NULL
   )`,
-  // When the next one comes, in each zone.
+  // The next time of a schedule in each zone.
   `CREATE TABLE schedule_times (
     schedule_id TEXT NOT NULL,
     time_zone TEXT NOT NULL,
@@ -32,7 +32,8 @@ export const schedules: readonly Change[] = [
     PRIMARY KEY (schedule_id, time_zone)
   )`,
   `CREATE INDEX schedule_times_by_time ON schedule_times (at)`,
-  // A local time of a zone has one job, whoever makes it and however often it is begun.
+  // Jobs of schedules. A local time has one job in each zone, whichever server makes it and however often
+  // it is started.
   `CREATE TABLE schedule_jobs (
     schedule_id TEXT NOT NULL,
     time_zone TEXT NOT NULL,
@@ -69,7 +70,7 @@ export const schedules: readonly Change[] = [
     (schedule_id, status, local_time DESC, client_id)`,
   `CREATE INDEX deliveries_of_job ON deliveries (job_id, client_id) WHERE job_id IS NOT NULL`,
   `CREATE INDEX deliveries_due ON deliveries (due_at) WHERE status IN ('expected', 'running')`,
-  // Deliveries that brought nothing yet.
+  // For deliveries that are not fulfilled.
   `CREATE INDEX deliveries_open ON deliveries (schedule_id, client_id, local_time)
     WHERE status IN ('expected', 'running', 'missing')`,
 ];

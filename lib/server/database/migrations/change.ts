@@ -1,2 +1,2 @@
-/** A statement that changes the database, or one for each engine that needs other words. */
+/** A statement that changes the schema, or one for each engine where their SQL differs. */
 export type Change = string | { sqlite?: string; postgres?: string };

@@ -1,22 +1,22 @@
 import type { Change } from "./change.ts";
 
-/** A change of which webhooks are told. Each text is SQL, in which NEW and OLD are the row. */
+/** A change that is reported to webhooks. All texts are SQL, in which NEW and OLD are the row. */
 export interface Telling {
   /** Name of the trigger. */
   name: string;
-  /** `UPDATE OF status ON downloads` */
+  /** Such as `UPDATE OF status ON downloads`. */
   on: string;
-  /** Which rows; where it is not given, all. */
+  /** Condition on the row; by default, every row counts. */
   when?: string;
-  /** The event. */
+  /** Type of the event. */
   type: string;
-  /** What it is about: messages of one subject are delivered in order. */
+  /** Subject of the message. Messages of one subject are delivered in order. */
   subject: string;
-  /** When it happened, ms since 1970; where it is not given, when it is written. */
+  /** Time of the event, ms since 1970; by default, the time of writing. */
   at?: string;
 }
 
-/** Now, by the clock of the database's machine, ms since 1970. */
+/** The time of the database's machine, ms since 1970. */
 const NOW = {
   sqlite: "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
   postgres: "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
@@ -28,10 +28,9 @@ const RANDOM = {
 };
 
 /**
- * Triggers that write a message for each webhook that asks for an event, in the statement that makes
- * the change: both are there, or neither is. Where no webhook asks, none is written, and a look at an
- * empty table is all that it costs. Migrations that were released have this text in them: change what
- * it makes only by another migration.
+ * Triggers that insert a message for each webhook that asks for an event, in the same statement as the
+ * change: both are made, or neither. Where no webhook asks, all that it costs is a look at an empty table.
+ * Released migrations contain this text: change its output only in a new migration.
  */
 export function tellOn(telling: Telling): readonly Change[] {
   const { name, on, when = "TRUE" } = telling;

@@ -4,7 +4,7 @@ import { json, type JsonResponse } from "../json.ts";
 
 /**
  * The answer to a call that made a download.
- * @param folder of downloads, relative to the call: the server may lie below a path of a proxy
+ * @param folder path of downloads relative to the call, as the server may be below a path of a proxy
  */
 export function accepted(
   download: Download,

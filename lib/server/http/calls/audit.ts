@@ -8,7 +8,7 @@ export interface AuditCallsOptions {
   audit: Pick<Audit, "list">;
 }
 
-/** Who did what. */
+/** The calls about the audit. */
 export function auditCalls(call: MakeCall, { audit }: AuditCallsOptions) {
   return {
     audit: call(endpoints.audit, (c) => {

@@ -15,7 +15,7 @@ export interface ClientCallsOptions {
   browsing: Browsing;
 }
 
-/** What is asked about clients. */
+/** The calls about clients. */
 export function clientCalls(call: MakeCall, options: ClientCallsOptions) {
   const { clients, downloads, browsing } = options;
   return {

@@ -11,7 +11,7 @@ import { json } from "../json.ts";
 import { listAnswer } from "../long-list.ts";
 import { type SeeingSchedules, ownSchedule, rightOf, seenSchedule } from "./seen-schedule.ts";
 
-/** When schedules ask, and what came of it. */
+/** The calls about a schedule's times and deliveries. */
 export function deliveryCalls(call: MakeCall, options: SeeingSchedules) {
   const { schedules } = options;
   return {
@@ -77,7 +77,7 @@ function timesAhead(schedule: Schedule, timeZone: string, count: number) {
   return times.slice(0, count);
 }
 
-/** Dates are those of the clock on the wall, times are those of UTC. */
+/** The bounds of a list: dates are local ones, times are UTC. */
 function boundsOf({ from, to }: Pick<z.output<typeof DeliveryQuery>, "from" | "to">) {
   const isDate = (text: string) => text.length === 10;
   return {

@@ -23,7 +23,7 @@ export interface DownloadCallsOptions {
   downloads: Downloads;
 }
 
-/** Downloads are started, and looked at. */
+/** The calls that create and show downloads. */
 export function downloadCalls(call: MakeCall, options: DownloadCallsOptions) {
   const { clients, downloads } = options;
   const record = (download: Download) => downloadRecord(download, downloads.progressOf(download));
@@ -80,7 +80,7 @@ export function downloadCalls(call: MakeCall, options: DownloadCallsOptions) {
 type StartDownload = z.output<typeof NewDownload>;
 
 /**
- * That a download can be asked of a client.
+ * Checks that a client can be asked for a download.
  * @throws FdsError `client_not_found`, `client_not_connected` or `client_outdated`
  */
 async function requireClient(

@@ -9,7 +9,7 @@ export interface EnrolmentKeyCallsOptions {
   enrolmentKeys: EnrolmentKeys;
 }
 
-/** Who may become a client. */
+/** The calls about enrolment keys. */
 export function enrolmentKeyCalls(call: MakeCall, { enrolmentKeys }: EnrolmentKeyCallsOptions) {
   return {
     listEnrolmentKeys: call(endpoints.listEnrolmentKeys, ({ var: { answering } }) =>

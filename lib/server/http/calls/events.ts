@@ -7,7 +7,7 @@ export interface EventCallsOptions extends Seeing {
   feeds: Pick<EventFeeds, "all" | "of">;
 }
 
-/** What happens, as it happens. */
+/** The calls for live events. */
 export function eventCalls(call: MakeCall, options: EventCallsOptions) {
   const { feeds } = options;
   return {

@@ -8,7 +8,7 @@ import type { MakeCall } from "../call.ts";
 import { json } from "../json.ts";
 import { seenJob } from "./seen-job.ts";
 
-/** The calls that change a job: whoever made it may, or sees all sites. */
+/** The calls that change a job, for its maker and for callers who may see all sites. */
 export function jobChangeCalls(call: MakeCall, jobs: Jobs) {
   return {
     changeJob: call(endpoints.changeJob, (c) => {

@@ -23,10 +23,10 @@ export interface JobCallsOptions {
   downloads: Pick<Downloads, "countActive">;
 }
 
-/** The key of a request: what a header may hold, and of a length. */
+/** Pattern of an Idempotency-Key header. */
 const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
 
-/** The calls that make jobs and show them. */
+/** The calls that create and show jobs. */
 export function jobCalls(call: MakeCall, options: JobCallsOptions) {
   const { jobs } = options;
   const preview = previewing(options);
@@ -84,7 +84,7 @@ function keyOf(header: string | undefined): string | null {
   throw new FdsError("invalid_request", '"Idempotency-Key" must be 1 to 255 visible characters');
 }
 
-/** Shows the clients that a job would be for. */
+/** The call that shows which clients a job would be for. */
 function previewing({ jobs, clients, downloads }: JobCallsOptions) {
   return async (order: NewJob, caller: Caller, answering: Answering) => {
     const chosen = await jobs.choose(order, caller);

@@ -9,12 +9,12 @@ import type { Keep } from "../../keep.ts";
 
 type Asked = z.output<typeof DownloadOrder>;
 
-/** The file that is asked for, or the patterns of a set, for people. */
+/** The name of an order for people: its file, or the patterns of a set. */
 export function nameOfOrder({ file_path, paths }: Asked): string {
   return paths?.join(" ") ?? file_path ?? DEFAULT_FILE;
 }
 
-/** What is asked for, of whichever client. */
+/** The order in a request, without its client. */
 export function orderOf(body: Asked): Omit<Order, "clientId" | "jobId" | "localTime"> {
   const { paths, checksum, rate_limit: rateLimit } = body;
   const set = paths && {
@@ -30,7 +30,7 @@ export function orderOf(body: Asked): Omit<Order, "clientId" | "jobId" | "localT
   return { filePath: nameOfOrder(body), set: set ?? null, checksum, rateLimit };
 }
 
-/** What is asked of many clients. @param download as it was asked for */
+/** The plan of a job in a request. @param download the request for each download, as received */
 export function planOf(body: Omit<z.output<typeof NewJob>, "dry_run">, download: unknown): JobPlan {
   const { clients, stop_when: stop } = body;
   return {
@@ -47,7 +47,7 @@ export function planOf(body: Omit<z.output<typeof NewJob>, "dry_run">, download:
   };
 }
 
-/** A rule of retention as it is kept. */
+/** The rule of retention in a request. */
 export function keepOf(keep: z.output<typeof AskedKeep> | null | undefined): Keep | null {
   return keep ? { days: keep.days ?? null, last: keep.last ?? null } : null;
 }

@@ -9,7 +9,7 @@ import { keepOf, planOf } from "./order.ts";
 
 type ScheduleBody = z.output<typeof NewScheduleBody>;
 
-/** A schedule that is asked for. @param job as it was asked for */
+/** The schedule in a request. @param job the request for its jobs, as received */
 export function newScheduleOf(body: ScheduleBody, job: { download: unknown }): NewSchedule {
   return {
     name: body.name,
@@ -27,7 +27,7 @@ export function newScheduleOf(body: ScheduleBody, job: { download: unknown }): N
   };
 }
 
-/** What is to be changed of a schedule. @param job as it was asked for */
+/** The changes of a schedule in a request. @param job the request for its jobs, as received */
 export function changeOf(
   body: z.output<typeof ScheduleChangeBody>,
   job: { download: unknown } | undefined,

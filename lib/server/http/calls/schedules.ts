@@ -72,7 +72,7 @@ export function scheduleCalls(call: MakeCall, options: SeeingSchedules) {
   };
 }
 
-/** A schedule with how it stands, as somebody sees it. */
+/** A schedule and its state, as a caller sees it. */
 async function standing(
   schedules: Schedules,
   schedule: Schedule,

@@ -4,15 +4,15 @@ import type { Download } from "../../download.ts";
 import { downloadNotFound } from "../../downloads/commands.ts";
 import type { Downloads } from "../../downloads/downloads.ts";
 
-/** What it takes to look at a download as a caller may. */
+/** What decides whether a caller may see a download. */
 export interface Seeing {
   downloads: Pick<Downloads, "get">;
   clients: Pick<Clients, "sees">;
 }
 
 /**
- * A download that a caller names.
- * @throws FdsError `download_not_found`, also for one that the caller does not see
+ * The download that a caller names.
+ * @throws FdsError `download_not_found`, also for one that the caller may not see
  */
 export async function seenDownload(
   { downloads, clients }: Seeing,
@@ -26,7 +26,7 @@ export async function seenDownload(
   return found;
 }
 
-/** What the audit is told of a download. */
+/** What the audit records of a download. */
 export function aboutOf({ downloadId, clientId, filePath }: Download) {
   return { downloadId, clientId, filePath };
 }

@@ -4,7 +4,7 @@ import type { Jobs } from "../../jobs/jobs.ts";
 import { jobNotFound } from "../../jobs/refusals.ts";
 import { mayChange } from "../../records/jobs.ts";
 
-/** A job with what a caller sees of it. @throws FdsError `job_not_found` */
+/** A job, with what the caller may see of it. @throws FdsError `job_not_found` */
 export async function seenJob(
   jobs: Pick<Jobs, "get" | "totals">,
   jobId: string,

@@ -7,14 +7,14 @@ import { mayChange } from "../../records/jobs.ts";
 import type { Schedule } from "../../schedule.ts";
 import { scheduleNotFound, type Schedules } from "../../schedules/schedules.ts";
 
-/** What tells which schedules a caller sees. */
+/** What decides which schedules a caller may see. */
 export interface SeeingSchedules {
   schedules: Schedules;
   access: Pick<AccessRows, "tokenByHash">;
 }
 
 /**
- * A schedule that a caller sees: one that it may change, or that expected something of its sites.
+ * A schedule that a caller may see: one that it may change, or that expects something of its sites.
  * @throws FdsError `schedule_not_found`
  */
 export async function seenSchedule(
@@ -40,7 +40,7 @@ export async function ownSchedule(
   throw new FdsError("forbidden", message);
 }
 
-/** Whom the maker of a schedule sees; null: all. @throws FdsError `forbidden` */
+/** The clients that the maker of a schedule may see; null: all. @throws FdsError `forbidden` */
 export async function rightOf(
   { access }: SeeingSchedules,
   { createdWith }: Schedule,

@@ -11,18 +11,18 @@ import { json, jsonText } from "../json.ts";
 export interface ServerCallsOptions {
   clients: Pick<Clients, "countConnected">;
   downloads: Pick<Downloads, "countActive">;
-  /** What `/metrics` answers. */
+  /** The text of `/metrics`. */
   metricsPage: (inTurn: InTurn) => Promise<string>;
-  /** Throws where they are away. */
+  /** @throws where they cannot be reached */
   requireDatabaseAndStorage: () => Promise<void>;
   serverId: string;
   version: string;
 }
 
-/** What is asked about the server itself. */
+/** The calls about the server itself. */
 export function serverCalls(call: MakeCall, options: ServerCallsOptions) {
   const { clients, downloads, metricsPage, requireDatabaseAndStorage, serverId, version } = options;
-  // Once: it takes milliseconds to make, and whoever asks for it needs no token.
+  // Made once: it takes milliseconds, and callers need no token.
   const document = JSON.stringify(openApiDocument(version));
   return {
     health: call(endpoints.health, async () => {

@@ -12,7 +12,7 @@ export interface SessionCallsOptions {
   signIn: SignIn | null;
 }
 
-/** How a browser signs in and out. */
+/** The calls for signing in and out. */
 export function sessionCalls(call: MakeCall, { signIn }: SessionCallsOptions) {
   return {
     getSession: call(endpoints.getSession, async (c) => {
@@ -45,7 +45,7 @@ export function sessionCalls(call: MakeCall, { signIn }: SessionCallsOptions) {
   };
 }
 
-/** @param caller who is signed in; null: nobody, and where the server asks for no token, anyone */
+/** @param caller who is signed in; null: nobody, or anybody where the server needs no token */
 function sessionRecord(signIn: SignIn | null, caller: Caller | null): Session {
   return {
     signed_in: signIn === null || caller !== null,

@@ -7,11 +7,11 @@ import { listAnswer } from "../long-list.ts";
 
 export interface TokenCallsOptions {
   tokens: Tokens;
-  /** What goes on by itself does so no more in the name of a token. */
+  /** Called when a token has ended, to stop what goes on by itself in its name. */
   onEnded: (tokenHash: string) => Promise<void>;
 }
 
-/** Who may call the API. */
+/** The calls about API tokens. */
 export function tokenCalls(call: MakeCall, { tokens, onEnded }: TokenCallsOptions) {
   return {
     listTokens: call(endpoints.listTokens, ({ var: { answering } }) =>

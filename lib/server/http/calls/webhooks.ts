@@ -57,7 +57,7 @@ function managing(call: MakeCall, { webhooks }: WebhookCallsOptions) {
   };
 }
 
-/** What was sent, and what is to be sent now. */
+/** The calls about attempts, and for sending now. */
 function sending(call: MakeCall, { webhooks }: WebhookCallsOptions) {
   return {
     testWebhook: call(endpoints.testWebhook, async (c) => {
