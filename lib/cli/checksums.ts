@@ -7,18 +7,18 @@ import { Failure } from "./program.ts";
 /** The file with the sums of the test files, in the format of `md5sum`. */
 export const CHECKSUMS_FILE = "checksums.txt";
 
-/** A text in the format of `md5sum`, read. */
+/** The parsed text of a file in the format of `md5sum`. */
 export interface Checksums {
-  /** MD5 by path, without `./` before it; of a path that is there twice, the last one. */
+  /** MD5 by path, without a leading `./`. If a path is listed twice, the last one counts. */
   sums: Map<string, string>;
   /**
-   * Numbers of the lines that say nothing for sure, from 1: of another form, or with another sum of
-   * a path that was there before. Comments and empty lines are none.
+   * Numbers, from 1, of lines that cannot be trusted: of another form, or with another sum for a path
+   * listed before. Comments and empty lines do not count.
    */
   strange: number[];
 }
 
-/** Reads a text in the format of `md5sum`. */
+/** Parses a text in the format of `md5sum`. */
 export function parseChecksums(text: string): Checksums {
   const sums = new Map<string, string>();
   const strange: number[] = [];
@@ -32,10 +32,7 @@ export function parseChecksums(text: string): Checksums {
   return { sums, strange };
 }
 
-/**
- * A line of `md5sum`. "*" stands for binary mode, which makes no difference where there is one. A backslash
- * at the start says that the path has escapes.
- */
+/** Parses a line of `md5sum`. "*" (binary mode) is ignored; a backslash at the start means escapes in the path. */
 function parseLine(line: string): { path: string; md5: string } | null {
   const usual = /^(?<escaped>\\?)(?<md5>[0-9a-f]{32}) [ *](?<path>.+?)\r?$/i;
   const tagged = /^(?<escaped>\\?)MD5 \((?<path>.+)\) = (?<md5>[0-9a-f]{32})\r?$/i;
@@ -45,15 +42,15 @@ function parseLine(line: string): { path: string; md5: string } | null {
   return plain === null ? null : { md5: md5.toLowerCase(), path: normalize(plain) };
 }
 
-/** @returns null where there is an escape that `md5sum` does not write */
+/** @returns null where there is an escape that `md5sum` never writes */
 function unescaped(path: string): string | null {
   if (!/^(?:[^\\]|\\[\\nr])+$/.test(path)) return null;
   return path.replaceAll(/\\(.)/g, (_, letter) => ({ n: "\n", r: "\r" })[String(letter)] ?? "\\");
 }
 
 /**
- * Puts one sum into a text in the format of `md5sum`, in the place of the path's old one or at the
- * end. Every other line stays as it is.
+ * Sets one sum in a text in the format of `md5sum`, replacing the path's old one or at the end. All other
+ * lines stay as they are.
  * @param path relative to the text's folder, with forward slashes
  */
 export function withChecksum(text: string, path: string, md5: string): string {
@@ -67,8 +64,8 @@ export function withChecksum(text: string, path: string, md5: string): string {
 }
 
 /**
- * @returns the text of a checksums file, empty if there is none
- * @throws Failure where the name is that of a folder, a FIFO or the like
+ * @returns the text of a checksums file; empty where there is none
+ * @throws Failure where it is a folder, a FIFO or the like
  */
 export async function readChecksums(file: string): Promise<string> {
   try {
@@ -80,13 +77,13 @@ export async function readChecksums(file: string): Promise<string> {
   }
 }
 
-/** A FIFO would be waited for without end. @throws Failure */
+/** Refuses a FIFO, as opening it would wait for ever. @throws Failure */
 async function requireRegularFile(file: string): Promise<void> {
   if ((await stat(file)).isFile()) return;
   throw new Failure(`remove "${file}", or name another file: it is no regular file`);
 }
 
-/** Writes the whole file or, when it is interrupted, nothing. */
+/** Writes the whole file or, if interrupted, nothing. */
 export async function writeChecksums(file: string, text: string): Promise<void> {
   const temporary = `${file}.${crypto.randomUUID()}.tmp`;
   try {
@@ -98,10 +95,10 @@ export async function writeChecksums(file: string, text: string): Promise<void> 
 }
 
 /**
- * Digests of a file's bytes, read once and in pieces.
- * @param onBytes gets the size of each piece
+ * Computes digests of a file, which is read once and in pieces.
+ * @param onBytes called with the size of each piece
  * @returns lower-case hex, by algorithm
- * @throws Failure where it is no regular file
+ * @throws Failure where it is not a regular file
  * @throws the reason of `signal` when it is aborted
  */
 export async function digestsOfFile<Algorithm extends ChecksumAlgorithm>(

@@ -33,7 +33,7 @@ ${TEST_FILE_FLAGS_HELP}
       show this
 `;
 
-/** Bytes of each file of `--night`: it is about who delivers, not how fast. */
+/** Bytes of each file of `--night`, which shows who delivers, not how fast. */
 const NIGHT_SIZE = "1MiB";
 
 /** Bytes that the demo leaves free on the disk: more than the server itself requires. */
@@ -54,14 +54,14 @@ await runProgram(async (signal) => {
   await inFreshFolder((folder) => runDemo(folder, options, terminal, signal));
 });
 
-/** Runs something in a folder of its own, and removes the folder whatever happens. */
+/** Runs something in a new folder, and always removes the folder afterwards. */
 async function inFreshFolder(run: (folder: string) => Promise<void>): Promise<void> {
   await mkdir(DEMOS, { recursive: true });
   const folder = await mkdtemp(join(DEMOS, "run-"));
   try {
     await run(folder);
   } finally {
-    // on Windows a file may stay busy for a moment after its process has ended
+    // On Windows, a file may stay busy for a moment after its process has ended.
     await rm(folder, { recursive: true, force: true, maxRetries: 10 });
   }
 }
@@ -71,7 +71,7 @@ interface DemoOptions {
   size: number;
   clientIds: string[];
   keep: boolean;
-  /** A schedule, instead of a pull. */
+  /** True: show a schedule instead of a pull. */
   night: boolean;
 }
 
@@ -83,7 +83,7 @@ async function runDemo(
 ): Promise<void> {
   const heading = (text: string) => terminal.write(`\n${paint(text, "bold", terminal.colour)}\n`);
   heading(`Making ${clientIds.length} test files of ${formatSize(size)}`);
-  // in the end every file is there twice: at its client and at the server
+  // In the end each file exists twice: at its client and at the server.
   const reserve = size * clientIds.length + RESERVE;
   const files = await makeTestFilesWithBars(
     { folder, clientIds, size, reserve, signal: interrupted },
@@ -114,13 +114,13 @@ async function runDemo(
   const { code } = await api.signInCode(signal);
   await describeKept({ folder, server, token: tokens.api }, code, terminal);
   if (!signal.aborted) await once(signal, "abort");
-  // Ctrl-C is how a kept demo is meant to end; a program that ended by itself is a failure
+  // Ctrl-C is the normal end of a kept demo; a program that ended by itself is a failure.
   if (!interrupted.aborted) signal.throwIfAborted();
 }
 
 /**
- * Says where everything is, to a person and to other programs.
- * @param code signs in to the dashboard, once
+ * Says where everything is, for people and for other programs.
+ * @param code for signing in to the dashboard once
  */
 async function describeKept(demo: KeptDemo, code: string, terminal: Terminal) {
   await announceDemo(demo);

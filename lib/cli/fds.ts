@@ -45,7 +45,7 @@ import { type Terminal, terminalOf } from "./terminal/terminal.ts";
 import { wrapHelp } from "./terminal/wrap.ts";
 import { stderr, stdout } from "../util/output.ts";
 
-/** All commands, by what a person wants. */
+/** All commands, by purpose. */
 const GROUPS: Record<string, Record<string, Command>> = {
   "pull files": { pull, limit, cancel, retry },
   "many sites": { jobs, job, label },
@@ -79,11 +79,11 @@ const COMMAND_LIST = [...COMMANDS]
 
 const FDS = howToRun("fds");
 
-/** The programs that a built one holds beside these commands. */
+/** The programs that a built one contains besides these commands. */
 const PROGRAMS =
   BUILD === null ? "" : "The client and the server: fds client --help, fds server --help";
 
-/** Fits a terminal of 24 rows: with a line for each command, the first ones would be out of sight. */
+/** Fits a terminal of 24 rows; with a line for each command, the first ones would scroll away. */
 const OVERVIEW = `Usage: ${FDS} COMMAND [flags]
 
 ${Object.entries(GROUPS)
@@ -172,14 +172,14 @@ async function runCommand(
   });
 }
 
-/** The environment, and over it what the file of `--config` says. */
+/** The environment, overridden by the file of `--config`. */
 function environmentOf(file: ParsedFlags["values"][string]): Environment {
   return file === undefined
     ? process.env
     : { ...process.env, ...readSettingsFile(String(file), null) };
 }
 
-/** Finds the command's name, which may come after flags that all commands have. */
+/** Finds the command's name, which may come after general flags. */
 function splitCommand(argv: string[]): { name: string | null; rest: string[] } {
   const { tokens } = parseArgs({ args: argv, options: COMMON_FLAGS, strict: false, tokens: true });
   const word = tokens.find(({ kind }) => kind === "positional");
@@ -203,7 +203,7 @@ function helpOf(
   return `${parts.filter(Boolean).join("\n\n")}\n`;
 }
 
-/** A script that reads JSON wants nothing else. */
+/** A terminal that prints nothing, for scripts that read JSON. */
 function silent(terminal: Terminal): Terminal {
   return { ...terminal, write: () => undefined };
 }

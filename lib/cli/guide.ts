@@ -53,7 +53,7 @@ await runProgram(async (signal) => {
       signal,
     });
   } catch (error) {
-    // Ctrl-C is as good a way to leave a menu as any
+    // Ctrl-C is a normal way to leave the menu.
     if (!(error instanceof Interrupted && error.signal === "SIGINT")) throw error;
   }
   out.write("\nBye. Downloads under way go on at the server.\n");

@@ -3,7 +3,7 @@ import { exit, OutputLost, stderr, stdout } from "../util/output.ts";
 import { plainLines } from "../util/plain-text.ts";
 import { systemCode } from "../util/system-error.ts";
 
-/** A failure at run time that a person can act on: one line, exit 1. */
+/** A failure at run time that a person can do something about: one line, exit 1. */
 export class Failure extends Error {
   override name = "Failure";
 }
@@ -19,19 +19,22 @@ export class Interrupted extends Error {
     super(`ended by ${signal}`);
   }
 
-  /** The exit code that a shell reports for it. */
+  /** The exit code that shells use for it. */
   get exitCode(): number {
     return 128 + SIGNALS[this.signal];
   }
 }
 
-/** Time, in ms, in which a second Ctrl-C is the same one: `bun run` passes on what the terminal sent here too. */
+/**
+ * Time, in ms, in which a second Ctrl-C counts as the same one: the terminal sends it here, and `bun run`
+ * passes it on.
+ */
 const ECHO_TIME = 100;
 
-/** How long a program has to clean up once it was told to end, in ms: the demo ends its programs. */
+/** Time for cleaning up after a signal, in ms: the demo has to end its programs. */
 const END_WITHIN_MS = 12_000;
 
-/** Ctrl-C and the signals that end the program. */
+/** Ctrl-C, and the signals that end the program. */
 export class Interruptions {
   private readonly end = new AbortController();
   private ctrlC: (() => void) | null = null;
@@ -44,12 +47,12 @@ export class Interruptions {
     stdout.onLost = (lost) => this.end.abort(lost);
   }
 
-  /** Aborted by the first signal, with {@link Interrupted}, or as nobody takes the output. */
+  /** Aborted by the first signal, with {@link Interrupted}, or when nobody reads the output any more. */
   get signal(): AbortSignal {
     return this.end.signal;
   }
 
-  /** Until it is disposed of, Ctrl-C calls `handler` and does not end the program. */
+  /** Until it is disposed, Ctrl-C calls `handler` and does not end the program. */
   takeOverCtrlC(handler: () => void): Disposable {
     this.ctrlC = handler;
     return { [Symbol.dispose]: () => void (this.ctrlC = null) };
@@ -67,11 +70,11 @@ export class Interruptions {
 }
 
 /**
- * Runs a command-line program and ends the process, once its output was taken: exit 0, 2 for a wrong
- * flag or value, 1 for a failure, 128 and more after a signal or where its reader left.
- * @param main gets a signal that Ctrl-C aborts; it must clean up and throw the signal's reason. An
- *   exit code that it gives is taken without a word: it has said all that there is to say
- * @param endWithin how long it has for that, in ms: what it waits for may never come
+ * Runs a command-line program and ends the process once its output was taken: exit 0, 2 for a wrong flag or
+ * value, 1 for a failure, 128 and more after a signal or if its reader left.
+ * @param main gets a signal that Ctrl-C aborts; it must clean up and throw the signal's reason. If it
+ *   returns an exit code, nothing else is printed
+ * @param endWithin time for cleaning up, in ms, as what it waits for may never come
  */
 export async function runProgram(
   main: (signal: AbortSignal, interruptions: Interruptions) => Promise<number | void>,
@@ -85,14 +88,14 @@ export async function runProgram(
     exitCode = (await Promise.race([ended, overdue(signal, endWithin)])) ?? 0;
     if (!(await stdout.drained(signal))) exitCode = report(signal.reason);
   } catch (error) {
-    // What is begun after the signal, such as a process, fails with an error of its own.
+    // Something that was started after the signal, such as a process, fails with its own error.
     const isAborted = signal.aborted && error instanceof Error && error.name === "AbortError";
     exitCode = report(isAborted ? signal.reason : error);
   }
   return exit(exitCode, signal);
 }
 
-/** Rejects with the reason of a signal some time after that was aborted. */
+/** Rejects with the reason of a signal, some time after it was aborted. */
 function overdue(signal: AbortSignal, ms: number): Promise<never> {
   return new Promise((_, reject) => {
     signal.addEventListener("abort", () => {
@@ -101,7 +104,7 @@ function overdue(signal: AbortSignal, ms: number): Promise<never> {
   });
 }
 
-/** Says on standard error what went wrong. @returns the exit code */
+/** Prints what went wrong on standard error. @returns the exit code */
 function report(error: unknown): number {
   if (error instanceof OutputLost && error.readerLeft) return error.exitCode;
   const text = error instanceof Interrupted ? error.message : describe(error);
@@ -110,7 +113,7 @@ function report(error: unknown): number {
   return error instanceof UsageError ? 2 : 1;
 }
 
-/** The message for an error: one line for a known error or one of the operating system. Bugs keep their stack. */
+/** The message for an error: one line for known errors and those of the system. Bugs keep their stack. */
 function describe(error: unknown): string {
   const known = [Failure, UsageError, OutputLost].some((kind) => error instanceof kind);
   const isExpected = known || systemCode(error) !== null;

@@ -4,14 +4,13 @@ import type { DownloadRecord } from "../api/schemas.ts";
 import type { Environment } from "../util/settings.ts";
 import { plainText } from "../util/plain-text.ts";
 
-/** The server's folder of downloads, as this machine sees it, where nobody says another one. */
+/** The server's folder of downloads as this machine sees it, by default. */
 export function downloadsDirOf(env: Environment): string {
   return env["DOWNLOADS_DIR"] || "downloads";
 }
 
 /**
- * The place of a completed download for a person: an absolute path of this machine, or the place at
- * the server.
+ * Where a completed download is, for a person: an absolute path on this machine, or the path at the server.
  * @param downloadsDir the server's folder of downloads, if this machine has it
  */
 export function savedPathOf(record: DownloadRecord, downloadsDir: string): string | null {

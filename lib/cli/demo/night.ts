@@ -12,23 +12,23 @@ import type { ApiClient } from "../rest/api-client.ts";
 /** The demo's schedule. */
 export const SCHEDULE = "nightly";
 
-/** A file that came so long after it was asked for is late. */
+/** Time after the request at which a file counts as late. */
 const DUE_AFTER = "4s";
 
-/** Between two looks at what came, in ms. */
+/** Interval at which deliveries are polled, in ms. */
 const POLL_INTERVAL = 100;
 
-/** How long a night takes at least, in ms: each has a local time of its own, which has whole seconds. */
+/** Shortest duration of a night, in ms: each needs a local time of its own, in whole seconds. */
 const NIGHT_MS = 2_000;
 
-/** How long it may take, in ms. */
+/** Time limit of a night, in ms. */
 const NIGHT_TIMEOUT = 60_000;
 
 const NIGHTS = ["all deliver", "one is late", "one does not deliver"] as const;
 
 export interface NightOptions {
   api: ApiClient;
-  /** The folder that the test files' paths are relative to. */
+  /** The folder of the test files. */
   folder: string;
   files: readonly TestFile[];
   terminal: Terminal;
@@ -36,9 +36,10 @@ export interface NightOptions {
 }
 
 /**
- * A schedule and three of its nights, a few seconds each: clocks stay as they are, the schedule is asked
- * to run. In the second night a file is there too late, in the third one it is not there at all.
- * @returns what the board says of each
+ * Creates a schedule and plays three of its nights, a few seconds each. Clocks are not touched; the
+ * schedule is run on request. In the second night a file arrives too late, in the third one it does not
+ * exist.
+ * @returns the board of these nights
  * @throws Failure when a night does not end
  */
 export async function runNights(options: NightOptions): Promise<DeliveryRecord[]> {
@@ -64,7 +65,7 @@ export async function runNights(options: NightOptions): Promise<DeliveryRecord[]
   return (await api.deliveries(SCHEDULE, { limit: "1000" }, signal)).deliveries;
 }
 
-/** Does something while a site does not have its file. */
+/** Does something while a site's file is missing. */
 async function withFileAway(
   { folder }: NightOptions,
   file: TestFile | undefined,
@@ -80,7 +81,7 @@ async function withFileAway(
   }
 }
 
-/** Asks all sites, and waits until it is known of each what it delivered. */
+/** Asks all sites, and waits until the status of each delivery is known. */
 async function oneNight({ api, signal }: NightOptions): Promise<void> {
   const { jobs } = await api.runSchedule(SCHEDULE, {}, signal);
   await pause(NIGHT_MS, signal);
@@ -92,7 +93,7 @@ async function oneNight({ api, signal }: NightOptions): Promise<void> {
   });
 }
 
-/** The file is there now: its site is asked for it again. */
+/** Asks a site again, as its file exists now. */
 async function comesLate({ api, signal }: NightOptions, clientId: string): Promise<void> {
   const query = { client_id: clientId, limit: "1" };
   const newest = async () => (await api.deliveries(SCHEDULE, query, signal)).deliveries[0];
@@ -120,7 +121,7 @@ const MARKS: Partial<Record<DeliveryRecord["status"], Shown>> = {
   missing: { text: "✗ missing", colour: "red" },
 };
 
-/** The board: sites by nights, as a table for a terminal, with a line for who owes something. */
+/** The board as a table for a terminal: sites by nights, with a line for those who owe something. */
 export function boardLines(
   deliveries: readonly DeliveryRecord[],
   terminal: Pick<Terminal, "colour" | "columns" | "live">,

@@ -6,16 +6,16 @@ import { plainText } from "../../util/plain-text.ts";
 import { pause } from "../pause.ts";
 import { Failure } from "../program.ts";
 
-/** Between two looks at a log, in ms. */
+/** Interval at which logs are polled, in ms. */
 const POLL_INTERVAL = 50;
 
 /** How long a process may take to end after SIGTERM, in ms. */
 const STOP_TIMEOUT = 10_000;
 
-/** Lines of a log that go into an error. */
+/** Lines of a log in an error message. */
 const LAST_LINES = 10;
 
-/** Variables that any program needs to run. None of them is a setting of ours. */
+/** Variables that programs need to run. None of them is a setting of ours. */
 const INHERITED = [
   "HOME",
   "LANG",
@@ -42,7 +42,7 @@ export function childEnvironment(
   return { ...Object.fromEntries(inherited), ...own };
 }
 
-/** Programs that run together: when one ends by itself, all of it has failed. */
+/** Programs that run together: if one ends by itself, all have failed. */
 export class Processes implements AsyncDisposable {
   private readonly children: Bun.Subprocess[] = [];
   private readonly failure = new AbortController();
@@ -50,19 +50,19 @@ export class Processes implements AsyncDisposable {
   private readonly killAll = () => {
     for (const child of this.children) child.kill("SIGKILL");
   };
-  /** Aborted with the reason when the outer signal is, or when a program ends by itself. */
+  /** Aborted with the outer signal, or when a program ends by itself. */
   readonly signal: AbortSignal;
 
   /**
-   * @param folder where they run and where the logs are; no `.env` there or elsewhere is read
-   * @param signal ends the waiting for them
+   * @param folder in which they run and write their logs; no `.env` is read
+   * @param signal ends waiting for them
    */
   constructor(
     private readonly folder: string,
     signal: AbortSignal,
   ) {
     this.signal = AbortSignal.any([signal, this.failure.signal]);
-    // the last resort, for an exit that went past stop()
+    // The last resort, for an exit without stop().
     process.once("exit", this.killAll);
   }
 
@@ -73,7 +73,7 @@ export class Processes implements AsyncDisposable {
   start(name: string, argv: string[], env: Record<string, string>): void {
     const log = openSync(this.logFile(name), "a");
     try {
-      // --no-orphans ends it even when this process is killed
+      // --no-orphans ends it even if this process is killed.
       const child = Bun.spawn([process.execPath, "--no-env-file", "--no-orphans", ...argv], {
         cwd: this.folder,
         env,
@@ -111,8 +111,8 @@ export class Processes implements AsyncDisposable {
   }
 
   /**
-   * Ends every program with SIGTERM and waits until it is gone.
-   * @param timeout ms that they have before they are killed
+   * Ends every program with SIGTERM, and waits until it is gone.
+   * @param timeout ms until they are killed
    */
   async stop(timeout = STOP_TIMEOUT): Promise<void> {
     this.stopping = true;

@@ -12,7 +12,7 @@ const PROJECT = join(import.meta.dir, "../../..");
 /** How long a program may take until it is ready, in ms. */
 const START_TIMEOUT = 30_000;
 
-/** Tokens made for this demo alone. */
+/** Tokens for this demo only. */
 export interface Tokens {
   api: string;
   enroll: string;
@@ -24,7 +24,7 @@ export function freshTokens(): Tokens {
 
 /**
  * Starts a server on a free port.
- * @param env what the demo itself was started with
+ * @param env the demo's own environment
  * @returns its address
  */
 export async function startServer(

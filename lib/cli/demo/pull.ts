@@ -9,8 +9,8 @@ import type { Terminal } from "../terminal/terminal.ts";
 const STALL_TIMEOUT = 60_000;
 
 /**
- * Pulls the default file of every client at once, under a progress bar for each.
- * @returns the records in the order of the clients, each with its terminal status
+ * Pulls the default file of every client at the same time, with a progress bar for each.
+ * @returns the final records, in the order of the clients
  * @throws Failure when nothing moves any more, or what the API throws
  * @throws the reason of the signal when it is aborted
  */

@@ -33,7 +33,7 @@ time zone, with tabs between them.`,
     const query = labels === undefined ? {} : { labels: readSelector(String(labels)) };
     const { signal } = context.interruptions;
     const all = await context.api.clientsWith(query, signal);
-    // A server that is not well lists its clients all the same.
+    // An unhealthy server still lists its clients.
     const version = await context.api.health(signal).then(
       (health) => health.version,
       () => "",
@@ -54,7 +54,7 @@ time zone, with tabs between them.`,
   },
 };
 
-/** What to say in place of an empty list. */
+/** The text for an empty list. */
 function nothingOf({ values }: CommandContext): string {
   if (values["outdated"] === true) return "No client is older than the server";
   return values["labels"] === undefined ? NO_CLIENTS : "No client has such labels";

@@ -7,7 +7,7 @@ import type { ApiClient } from "../rest/api-client.ts";
 import type { Interruptions } from "../program.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 
-/** What a command is given to work with. */
+/** What a command works with. */
 export interface CommandContext {
   api: ApiClient;
   /** The words after the command's name. */
@@ -16,10 +16,10 @@ export interface CommandContext {
   env: Environment;
   /** Output for results. */
   out: Terminal;
-  /** Output for progress and remarks; silent where a script reads. */
+  /** Output for progress and remarks; nothing is printed for scripts. */
   err: Terminal;
   json: boolean;
-  /** True where somebody can answer a question. */
+  /** Whether somebody can answer questions. */
   interactive: boolean;
   interruptions: Interruptions;
 }
@@ -28,9 +28,9 @@ export interface CommandContext {
 export interface Command {
   /** The words after its name: `CLIENT [FILE]`. */
   words: string;
-  /** What its own help has in their place, where that is longer. */
+  /** Replaces the words in its own help, where more detail is needed. */
   usage?: string;
-  /** Least and most words. */
+  /** Smallest and largest number of words. */
   count: [least: number, most: number];
   summary: string;
   flags: Record<string, Flag>;
@@ -40,11 +40,11 @@ export interface Command {
   notes?: string;
   /** Lines for `--help`, without `fds`. */
   examples: string[];
-  /** Resolves when what was asked is done; throws where it is not. */
+  /** Runs the command; throws if it fails. */
   run(context: CommandContext): Promise<void>;
 }
 
-/** A flag of a command; undefined where it was not given. @throws UsageError */
+/** The value of a flag; undefined where it was not given. @throws UsageError */
 export function readFlag<T>(
   { values }: CommandContext,
   flag: string,
@@ -55,23 +55,23 @@ export function readFlag<T>(
   return readSetting({ source: `--${flag}`, text: String(text) }, kind.schema, kind.expected);
 }
 
-/** The place from which a list goes on: the `next_cursor` of an earlier answer. */
+/** The position from which a list continues: `next_cursor` of an earlier answer. */
 export const CURSOR: Kind<string> = {
   schema: z.uuid(),
   expected: "the next_cursor of an earlier list",
 };
 
-/** A result in its three forms. */
+/** A result in its three formats. */
 export interface Result {
-  /** With `--json`. */
+  /** For `--json`. */
   value: unknown;
-  /** Lines for a person at a terminal. */
+  /** Lines for a terminal. */
   shown: (coloured: boolean) => string[];
-  /** Lines for a pipe: fields with tabs between them. */
+  /** Lines for a pipe, with fields separated by tabs. */
   raw: () => string[];
 }
 
-/** Writes a result in the form that fits. */
+/** Writes a result in the right format. */
 export function print({ out, json }: CommandContext, { value, shown, raw }: Result): void {
   const lines = () => (out.live ? shown(out.colour) : raw());
   const texts = json ? [plainJson(value, out.live ? 2 : 0)] : lines();

@@ -27,7 +27,7 @@ with. It leads to the server by the address that this program calls.`,
   },
 };
 
-/** A server without tokens lets every browser in. */
+/** On a server without tokens, every browser has access. */
 async function link({ api, interruptions }: CommandContext) {
   try {
     const { code, expires_at } = await api.signInCode(interruptions.signal);

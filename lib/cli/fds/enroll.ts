@@ -92,7 +92,7 @@ async function revoke(context: CommandContext, name: string): Promise<void> {
   printDone(context, record, COLUMNS, `revoked ${name}`);
 }
 
-/** The state of a key. One whose uses are all taken is as good as expired. */
+/** The state of a key. One without uses left counts as expired. */
 function keyState(record: EnrolmentKeyRecord): string {
   const { uses, max_uses } = record;
   const isUsedUp = max_uses !== null && uses >= max_uses;

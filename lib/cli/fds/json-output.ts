@@ -4,7 +4,7 @@ import { Interrupted } from "../program.ts";
 import { ApiCallError, UnreachableError } from "../rest/api-errors.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 
-/** Standard output of a command, on which a script that wants JSON always finds some. */
+/** Standard output of a command, on which a script with `--json` always finds JSON. */
 export class JsonOutput {
   /** Output for the command. */
   readonly terminal: Terminal;
@@ -18,7 +18,7 @@ export class JsonOutput {
     this.terminal = { ...output, write };
   }
 
-  /** Writes why the command failed, where it has no result that tells it. */
+  /** Writes why the command failed, unless its result says so. */
   tellFailure(error: unknown): void {
     if (!this.isEmpty || error instanceof Interrupted) return;
     const message = error instanceof Error ? error.message : String(error);
@@ -26,7 +26,7 @@ export class JsonOutput {
   }
 }
 
-/** The server's code, or one of ours. */
+/** The server's code, or our own. */
 function codeOf(error: unknown): string {
   if (error instanceof ApiCallError) return error.code;
   if (error instanceof UnreachableError) return "unreachable";

@@ -33,7 +33,7 @@ SELECTOR choose clients by them.`,
   },
 };
 
-/** @returns the value null where the label is to be removed */
+/** @returns null as the value where the label is to be removed */
 function readChange(text: string): [key: string, value: string | null] {
   const removed = text.slice(0, -1);
   return text.endsWith("-") && LABEL_PART.test(removed) ? [removed, null] : readLabel(text);

@@ -3,21 +3,21 @@ import { type Field, type ListingColumn, listingLines, listingTable } from "../t
 import { paint } from "../terminal/terminal.ts";
 import { type CommandContext, print } from "./command.ts";
 
-/** A list of things, with what is said where there is none. */
+/** A list, and the text for an empty one. */
 export interface Listing<T> {
   items: T[];
   columns: ListingColumn<T>[];
-  /** The cells for a script; where not given, the columns. */
+  /** Cells for a script; by default, the columns. */
   fields?: Field<T>[];
-  /** A remark on one item for a person, on a line of its own; null: none. */
+  /** A remark on an item for a person, on its own line; null: none. */
   detailOf?: (item: T) => string | null;
-  /** Said to a person where the list is empty. */
+  /** Text for a person where the list is empty. */
   none: string;
-  /** Cursor of the next page; null: there is none. */
+  /** Cursor of the next page; null: no more. */
   nextCursor?: string | null;
 }
 
-/** Writes a list: a table for a person, fields for a pipe. @param value for `--json` */
+/** Prints a list: a table for a person, fields for a pipe. @param value for `--json` */
 export function printListing<T>(
   context: CommandContext,
   value: unknown,
@@ -36,8 +36,8 @@ export function printListing<T>(
 }
 
 /**
- * Writes a list of any length, page by page as they come: a table for a person, fields for a pipe.
- * @param valueOf makes what `--json` gives, at the end, of all of it
+ * Prints a list of any length, page by page: a table for a person, fields for a pipe.
+ * @param valueOf makes the value for `--json` of all pages
  */
 export async function printPages<T>(
   context: CommandContext,
@@ -58,7 +58,7 @@ export async function printPages<T>(
   else if (isEmpty && out.live) out.write(`${none}\n`);
 }
 
-/** Writes that something was done to one of them. @param done in a few words, for a person */
+/** Prints that something was done to an item. @param done in a few words, for a person */
 export function printDone<T>(
   context: CommandContext,
   item: T,

@@ -3,7 +3,7 @@ import { readSetting, UsageError } from "../../util/flags.ts";
 import { DURATION, type Kind } from "../../util/kinds.ts";
 import { type CommandContext, readFlag } from "./command.ts";
 
-/** The common parts of the commands that make, list and revoke named things: tokens, enrolment keys. */
+/** The common parts of the commands that make, list and revoke tokens and enrolment keys. */
 
 const NAME: Kind<string> = {
   schema: CredentialName,
@@ -17,9 +17,9 @@ export interface NamedActions {
 }
 
 /**
- * Does what the first word says, with what the second one names.
+ * Runs the action that the first word names, on what the second word names.
  * @param command for messages
- * @throws UsageError for another word, or where the name is missing or too much
+ * @throws UsageError for an unknown action, or a missing or needless name
  */
 export async function runNamed(
   command: string,
@@ -43,7 +43,7 @@ export async function runNamed(
   return action === "create" ? create(context, checked) : revoke(context, checked);
 }
 
-/** How long something is to be good, in seconds; null: until it is revoked. @throws UsageError */
+/** Reads how long something is to be valid, in seconds; null: until it is revoked. @throws UsageError */
 export function readLifetime(context: CommandContext, usual: number | null): number | null {
   if (context.values["expires"] === "never") return null;
   const given = readFlag(context, "expires", {
@@ -53,7 +53,7 @@ export function readLifetime(context: CommandContext, usual: number | null): num
   return given === undefined ? usual : Math.ceil(given / 1000);
 }
 
-/** Something with a name that ends, such as a token or a key. */
+/** The state of something that can end, such as a token or a key. */
 export function stateOf(
   { revoked_at, expires_at }: { revoked_at: string | null; expires_at: string | null },
   now = Date.now(),

@@ -4,18 +4,18 @@ import { Input } from "../terminal/input.ts";
 import { Interrupted } from "../program.ts";
 import type { CommandContext } from "./command.ts";
 
-/** Something that goes on at the server, whatever becomes of this program. */
+/** Something that goes on at the server, even if this program ends. */
 export interface Attended<T> {
-  /** What it is, to ask about it: `the download`. */
+  /** What it is, for questions: `the download`. */
   what: string;
-  /** The id by which other commands know it. */
+  /** Its id for other commands. */
   id: string;
-  /** Shows it until it has ended. */
+  /** Shows its progress until it has ended. */
   follow: (options: FollowOptions) => Promise<T>;
   cancel: () => Promise<unknown>;
 }
 
-/** Shows the bars until the end; on Ctrl-C it asks what is to become of it. */
+/** Shows the bars until the end. On Ctrl-C it asks whether to cancel. */
 export async function followToTheEnd<T>(
   context: CommandContext,
   attended: Attended<T>,
@@ -34,7 +34,7 @@ export async function followToTheEnd<T>(
   }
 }
 
-/** @returns null when somebody who can be asked pressed Ctrl-C */
+/** @returns null after Ctrl-C, where somebody can be asked */
 async function followUntilCtrlC<T>(
   { interactive, interruptions }: CommandContext,
   { follow }: Attended<T>,
@@ -61,7 +61,7 @@ async function wantsToCancel(
   return await input.confirm(question, interruptions.signal);
 }
 
-/** It may have ended meanwhile by itself. */
+/** Cancels it, unless it has ended by itself meanwhile. */
 async function cancel({ cancel: end }: Attended<unknown>): Promise<void> {
   try {
     await end();

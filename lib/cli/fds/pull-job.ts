@@ -19,7 +19,7 @@ import { readOrder } from "./pull-requests.ts";
 import { closingLine, printAll, type PullResults, problemsOf } from "./pull-results.ts";
 import { saySkipped } from "./pull-skipped.ts";
 
-/** Flags that choose many clients, and say how they are asked. */
+/** Flags that choose many clients, and options of the job. */
 export const CHOICE_FLAGS = {
   all: { type: "boolean" },
   labels: { type: "string", short: "l" },
@@ -50,7 +50,7 @@ export const CHOICE_FLAGS_HELP = `  --all
       of many: remove what came after so many days, but keep the last N of each client (default: as
       the server says, which is for ever without KEEP_DAYS)`;
 
-/** A length of time; sent as it is written. */
+/** A duration, sent as it is written. */
 export const SPAN: Kind<string> = {
   schema: z.string().refine((text) => (parseDuration(text) ?? 0) > 0),
   expected: DURATION.expected,
@@ -66,7 +66,7 @@ export function isForMany({ values }: CommandContext): boolean {
   return Boolean(values["all"]) || values["labels"] !== undefined || values["ids"] !== undefined;
 }
 
-/** Asks many clients by one job, shows it until it has ended, and tells what came of it. */
+/** Asks many clients by one job, shows it until it has ended, and prints the result. */
 export async function pullFromMany(context: CommandContext): Promise<void> {
   const { api, err, interruptions } = context;
   const { order, leftOut, asked } = await readJob(context);
@@ -88,7 +88,7 @@ export async function pullFromMany(context: CommandContext): Promise<void> {
   throw new Failure(`${closingLine(results, context)}; fds job ${job_id} rerun asks again`);
 }
 
-/** Clients that were away, and not to be waited for, count as never asked. */
+/** Leaves out clients that were away and not waited for, as if they had never been asked. */
 function withoutAway(all: DownloadRecord[]): Pick<PullResults, "records" | "refused"> {
   const isAway = ({ error_code }: DownloadRecord) => error_code === "client_not_connected";
   return {
@@ -101,10 +101,10 @@ function withoutAway(all: DownloadRecord[]): Pick<PullResults, "records" | "refu
 }
 
 /**
- * Reads what `fds pull` is to ask many clients for. Those that are not connected are left out, unless
- * `--if-offline` says what is to be done.
+ * Reads what `fds pull` asks of many clients. Those that are not connected are left out, unless
+ * `--if-offline` says otherwise.
  * @throws UsageError for a wrong word or flag
- * @throws Failure where nobody can be asked
+ * @throws Failure where there is nobody to ask
  */
 async function readJob(context: CommandContext) {
   const { values, words } = context;
@@ -120,7 +120,7 @@ async function readJob(context: CommandContext) {
   return { order, leftOut, asked: asked.length };
 }
 
-/** Reads which clients are meant. @throws UsageError */
+/** Reads which clients to ask. @throws UsageError */
 export function readChoice({ values }: CommandContext): NewJob["clients"] {
   const { all, labels } = values;
   if (all) {
@@ -138,7 +138,7 @@ export function readChoice({ values }: CommandContext): NewJob["clients"] {
   };
 }
 
-/** @throws UsageError that names the place */
+/** @throws UsageError with the position of the error */
 export function readSelector(text: string): string {
   try {
     parseSelector(text);
@@ -149,7 +149,7 @@ export function readSelector(text: string): string {
   }
 }
 
-/** Reads how they are asked. @throws UsageError */
+/** Reads the options of the job. @throws UsageError */
 export function readOptions(
   context: CommandContext,
 ): Partial<Omit<NewJob, "dry_run" | "membership">> {
@@ -178,7 +178,7 @@ async function chooseClients(
   const isMeant = ({ client_id, revoked_at }: ClientRecord) => {
     if (ids?.includes(client_id)) return true;
     const isNamed = !ids || ids.some((id) => matchesWildcard(id, client_id));
-    // One that was revoked never comes again.
+    // A revoked client never comes back.
     return isNamed && revoked_at === null;
   };
   const clients = known.filter(isMeant);

@@ -10,8 +10,8 @@ import { Progress } from "../terminal/progress.ts";
 import type { CommandContext } from "./command.ts";
 
 /**
- * Reads `-o`: where `fds pull` saves the file or the set on this machine.
- * @returns a path, {@link STANDARD_OUTPUT}, or null: nowhere
+ * Reads `-o`: where `fds pull` saves the file or set on this machine.
+ * @returns a path, {@link STANDARD_OUTPUT}, or null for nowhere
  * @throws UsageError, Failure before anything is pulled
  */
 export async function readOutput(
@@ -32,7 +32,7 @@ export async function readOutput(
   return STANDARD_OUTPUT;
 }
 
-/** Brings the file of a completed download here, under a bar of its own. @param path or `-` */
+/** Saves the file of a completed download here, with its own progress bar. @param path or `-` */
 export async function saveFile(
   context: CommandContext,
   record: DownloadRecord,
@@ -60,7 +60,7 @@ export async function saveFile(
   }
 }
 
-/** Brings the files of a completed set here, under a bar of its own. */
+/** Saves the files of a completed set here, with its own progress bar. */
 export async function saveFiles(
   context: CommandContext,
   record: DownloadRecord,
@@ -72,7 +72,7 @@ export async function saveFiles(
   const show = ({ saved, present, failed, bytes }: SavedFiles, isOver: boolean) => {
     const done = saved + present + failed;
     const files = { done, total: count };
-    // The record has no size of unchanged files.
+    // The record does not count the size of unchanged files.
     const total = record.files_unchanged === 0 ? record.total_size : isOver ? bytes : null;
     const note = failed > 0 ? `${failed} failed` : isOver ? "saved" : "saving";
     const tone = failed > 0 ? "bad" : isOver ? "good" : "active";

@@ -11,17 +11,14 @@ import { CLIENT_ID } from "../client-id.ts";
 import { type CommandContext, readFlag } from "./command.ts";
 import { readSet } from "./pull-set.ts";
 
-/** Flags that go into the request as they are: name of the flag and of the field. */
+/** Flags that are copied into the request: name of the flag and of the field. */
 const REQUEST_FLAGS = {
   "if-offline": { field: "if_offline", kind: oneOf(["wait", "fail"]) },
   checksum: { field: "checksum", kind: oneOf(CHECKSUM_ALGORITHMS) },
   "rate-limit": { field: "rate_limit", kind: size(MIN_RATE_LIMIT) },
 } satisfies Record<string, { field: keyof DownloadOrder; kind: Kind<string | number> }>;
 
-/**
- * Reads what `fds pull CLIENT` is to ask for.
- * @throws UsageError for a wrong word or flag
- */
+/** Reads what `fds pull CLIENT` asks for. @throws UsageError for a wrong word or flag */
 export function readRequest(context: CommandContext): NewDownload {
   const [client, ...files] = context.words;
   const order = readOrder(context, files);
@@ -36,7 +33,7 @@ export function readRequest(context: CommandContext): NewDownload {
   return { client_id, ...order };
 }
 
-/** Reads what is asked for. @throws UsageError for a wrong word or flag */
+/** Reads the order. @throws UsageError for a wrong word or flag */
 export function readOrder(context: CommandContext, files: string[]): DownloadOrder {
   const what = readSet(context, files) ?? { file_path: readFile(files[0] ?? DEFAULT_FILE) };
   return { ...what, ...readRequestFlags(context) };

@@ -13,21 +13,21 @@ import { countFiles } from "../terminal/set-counts.ts";
 import { paint, someOf } from "../terminal/terminal.ts";
 import { type CommandContext, print } from "./command.ts";
 
-/** Downloads that have a line each at a terminal, whatever came of them. */
+/** Most downloads that are listed at a terminal, successful ones included. */
 const MOST_SHOWN = 100;
 
-/** What came of `fds pull`. */
+/** The result of `fds pull`. */
 export interface PullResults {
-  /** Each with its terminal status. */
+  /** The final records. */
   records: DownloadRecord[];
   refused: Refused[];
-  /** Clients that were left out, as they are not connected. Only a pull from many has any. */
+  /** Clients that were left out, as they are not connected; only in a pull from many. */
   leftOut: string[];
-  /** The job that asked many. */
+  /** The job, in a pull from many. */
   job?: JobRecord;
 }
 
-/** Why something of it did not arrive, a text for each. */
+/** Why something did not arrive, one text for each. */
 export function problemsOf({ records, refused }: PullResults): string[] {
   return [
     ...refused.map(({ clientId, error }) => `${clientId}: ${error.message}`),
@@ -37,20 +37,20 @@ export function problemsOf({ records, refused }: PullResults): string[] {
   ];
 }
 
-/** What to do about it. */
+/** Advice. */
 function hintOf({ error_code, file_path }: DownloadRecord): string {
   if (error_code !== "not_a_regular_file") return "";
   return `; of a folder, pull "${plainText(file_path ?? "")}/"`;
 }
 
-/** Where something was saved here. */
+/** What was saved on this machine. */
 export interface LocalCopy {
   path: string;
-  /** Counts of a set; null: one file was saved, or was there. */
+  /** Counts of a set; null for a single file. */
   files: SavedFiles | null;
 }
 
-/** Writes what came of one download. @param copy null: nothing was to be saved here */
+/** Prints the result of one download. @param copy null: nothing was to be saved here */
 export function printOne(
   context: CommandContext,
   [record]: DownloadRecord[],
@@ -68,7 +68,7 @@ export function printOne(
   });
 }
 
-/** With `--json`. */
+/** Additional fields for `--json`. */
 function localFields({ path, files }: LocalCopy) {
   const local_path = resolve(path);
   if (files === null) return { local_path };
@@ -89,11 +89,11 @@ function localLine({ path, files }: LocalCopy, coloured: boolean): string {
   return `${sign} ${plainText(resolve(path))}  ${[...counts, ...(isWhole ? ["verified"] : [])].join(", ")}`;
 }
 
-/** Writes what came of the downloads of all clients: a line for each, and one for the whole. */
+/** Prints the results of all clients: a line for each, and a summary. */
 export function printAll(context: CommandContext, results: PullResults): void {
   const { records, refused, leftOut, job } = results;
   const isFine = problemsOf(results).length === 0;
-  // A screen shows only the failures where there are very many clients.
+  // At a terminal, with very many clients, only failures are listed.
   const shownRecords =
     records.length > MOST_SHOWN ? records.filter(({ status }) => status !== "completed") : records;
   print(context, {
@@ -119,7 +119,7 @@ export function printAll(context: CommandContext, results: PullResults): void {
   });
 }
 
-/** The whole of it in one sentence, with the reasons where they were not shown yet. */
+/** A summary in one sentence, with the reasons unless they were printed. */
 export function closingLine(
   results: PullResults,
   { env, out, json }: Pick<CommandContext, "env" | "out" | "json">,

@@ -7,9 +7,9 @@ import { type Flag, UsageError } from "../../util/flags.ts";
 import { DURATION, type Kind, oneOf, size, wholeNumber } from "../../util/kinds.ts";
 import { type CommandContext, readFlag } from "./command.ts";
 
-/* What `fds pull` asks for where it pulls a set: many files, as one download. */
+/* What `fds pull` sends to pull a set: many files in one download. */
 
-/** Flags that mean something for sets alone. */
+/** Flags for sets only. */
 export const SET_FLAGS = {
   exclude: { type: "string", multiple: true },
   strict: { type: "boolean" },
@@ -42,12 +42,12 @@ const IF_NONE = oneOf(["fail", "complete"]);
 const MAX_FILES = wholeNumber(1, MAX_SET_FILES);
 const MAX_BYTES = size(0);
 
-/** What a set is asked for by, in place of `file_path`. */
+/** The fields of a set's request. */
 export type SetRequest = Pick<NewDownload, keyof typeof SetFields>;
 
 /**
- * Reads the words behind the client as patterns, and the flags that go with them.
- * @returns null where one file is meant: a word alone, that is no pattern and does not end in `/`
+ * Reads the words after the client as patterns, and the flags for sets.
+ * @returns null where a single file is meant: one word that is no pattern and does not end in `/`
  * @throws UsageError
  */
 export function readSet(context: CommandContext, words: string[]): SetRequest | null {
@@ -76,7 +76,7 @@ export function readSet(context: CommandContext, words: string[]): SetRequest | 
   };
 }
 
-/** @throws UsageError that says which one cannot be read, and why */
+/** @throws UsageError that names the wrong pattern, and why */
 function readPatterns(source: string, texts: string[]): string[] {
   const { error, data } = SetFields.paths.unwrap().safeParse(texts);
   if (data) return data;
@@ -86,5 +86,5 @@ function readPatterns(source: string, texts: string[]): string[] {
   throw new UsageError(`${which}: ${issue?.message}`);
 }
 
-/** Characters of a pattern in a message. */
+/** Most characters of a pattern in a message. */
 const MAX_SHOWN = 100;

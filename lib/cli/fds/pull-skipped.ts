@@ -5,10 +5,10 @@ import { countFiles } from "../terminal/set-counts.ts";
 import { paint } from "../terminal/terminal.ts";
 import type { CommandContext } from "./command.ts";
 
-/** Most skipped files that are named. */
+/** Most skipped files that are listed. */
 const MAX_NAMED = 5;
 
-/** Says which files of a set that is completed did not come, and why: the first ones, and how to see all. */
+/** Prints which files of a completed set did not come, and why: the first few, and how to see all. */
 export async function saySkipped(
   { api, err, interruptions }: CommandContext,
   { download_id, client_id, status, files_skipped }: DownloadRecord,

@@ -83,7 +83,7 @@ async function pullFromOne(context: CommandContext): Promise<void> {
   }
   const path = completed ? await datedOutput(context, completed, wanted) : wanted;
   const saved = path !== null && completed ? await save(context, completed, path) : null;
-  // what goes to standard output is the file alone
+  // Standard output gets nothing but the file.
   const { out, err } = context;
   const told = { ...context, out: path === STANDARD_OUTPUT ? err : out };
   for (const record of records) await saySkipped(context, record);
@@ -94,7 +94,7 @@ async function pullFromOne(context: CommandContext): Promise<void> {
   throw refused[0]?.error.about(context.words[0] ?? "") ?? new Failure(problem);
 }
 
-/** Where a file is saved, with the dates of its name. @param wanted the same without them */
+/** The path for a file, with dates filled in. @param wanted the path without them */
 async function datedOutput(
   context: CommandContext,
   { file_path, resolved_path }: DownloadRecord,
@@ -104,7 +104,7 @@ async function datedOutput(
   return readOutput(context, { file_path: resolved_path });
 }
 
-/** Brings what was pulled here. @returns of a set, what became of its files, and what went wrong */
+/** Saves what was pulled on this machine. @returns for a set, its counts and problems */
 async function save(context: CommandContext, record: DownloadRecord, path: string) {
   if (record.kind === "file") {
     await saveFile(context, record, path);
@@ -117,7 +117,7 @@ async function save(context: CommandContext, record: DownloadRecord, path: strin
   return { files, problems: [`${count}: ${problems.join("; ")}`] };
 }
 
-/** Asks for the file or the set, and follows the download to its end. */
+/** Requests the file or set, and follows the download to its end. */
 async function pullIt(context: CommandContext, request: NewDownload) {
   const { api, err, interruptions } = context;
   const { started, refused } = await startDownloads(api, [request], interruptions.signal);
@@ -133,7 +133,7 @@ async function pullIt(context: CommandContext, request: NewDownload) {
   return { records, refused };
 }
 
-/** Tells the id of a download, which goes on whatever becomes of this program. */
+/** Prints the id of a download, which goes on even if this program ends. */
 function remark({ err }: CommandContext, { clientId, downloadId, message }: Started): void {
   const id = err.live ? shortId(downloadId) : downloadId;
   const name = err.live ? ending(clientId, NAME_COLUMNS) : clientId;

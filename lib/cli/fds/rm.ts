@@ -32,7 +32,7 @@ there. It cannot be undone: fds pull brings the file again, if the site still ha
   },
 };
 
-/** @throws Failure unless somebody says yes */
+/** @throws Failure unless somebody confirms */
 async function confirm({ err, interruptions }: CommandContext, record: DownloadRecord) {
   using input = new Input(process.stdin, err);
   const { kind, client_id, total_size, files_total } = record;

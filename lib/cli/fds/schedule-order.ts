@@ -9,7 +9,7 @@ import { CHOICE_FLAGS, isForMany, readChoice, readOptions, SPAN } from "./pull-j
 import { readOrder } from "./pull-requests.ts";
 import { SET_FLAGS } from "./pull-set.ts";
 
-/* What `fds schedule NAME create` reads. */
+/* Reads the words and flags of `fds schedule NAME create`. */
 
 /** Flags of a new schedule. */
 export const ORDER_FLAGS = {

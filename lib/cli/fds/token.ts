@@ -85,7 +85,7 @@ async function revoke(context: CommandContext, name: string): Promise<void> {
   printDone(context, record, COLUMNS, `revoked ${name}`);
 }
 
-/** Ids, and a selector: what either names. */
+/** Ids and a selector; clients that either of them names may be seen. */
 function sitesShown({ sites, labels }: TokenRecord): string {
   return [...(sites ?? []), ...(labels === null ? [] : [labels])].join(" ") || "all";
 }

@@ -14,7 +14,7 @@ import type { Command, CommandContext } from "./command.ts";
 /** How often the screen is drawn, in ms. */
 const INTERVAL = 250;
 
-/** Lines of the screen that hold no client and no download. */
+/** Lines of the screen besides clients and downloads. */
 const FRAME_LINES = 6;
 
 const ENTER_SCREEN = "\x1b[?1049h\x1b[?25l";
@@ -34,22 +34,22 @@ export const watch: Command = {
     try {
       await (context.out.live && !context.json ? drawAll(context) : writeChanges(context));
     } catch (error) {
-      // it has no other end: what was asked is done
+      // Ctrl-C is the normal end.
       if (!(error instanceof Interrupted && error.signal === "SIGINT")) throw error;
     }
   },
 };
 
-/** Most downloads that have ended to begin with, and to keep. */
+/** Most ended downloads to show, at first and later. */
 const MAX_ENDED = 200;
 
-/** What there is to see. */
+/** The present state. */
 class View {
   readonly #clients = new Map<string, ClientRecord>();
   readonly #unended = new Map<string, DownloadRecord>();
   readonly #ended = new Map<string, DownloadRecord>();
 
-  /** Sorts clients: connected ones first, then by id. */
+  /** Clients: connected ones first, then by id. */
   get clients(): ClientRecord[] {
     const byId = [...this.#clients.values()].toSorted((a, b) =>
       a.client_id < b.client_id ? -1 : 1,
@@ -57,7 +57,7 @@ class View {
     return byId.toSorted((a, b) => Number(b.connected) - Number(a.connected));
   }
 
-  /** Sorts downloads: those that move, then those that wait, the newest of each first. */
+  /** Downloads: running ones first, then waiting ones, newest first. */
   get downloads(): DownloadRecord[] {
     const isQueued = ({ status }: DownloadRecord) => status === "queued";
     const unended = newestFirst(this.#unended);
@@ -87,7 +87,7 @@ function newestFirst(records: Map<string, DownloadRecord>): DownloadRecord[] {
   return [...records.values()].toSorted((a, b) => (a.download_id > b.download_id ? -1 : 1));
 }
 
-/** What happens, beginning with how things are and with the latest downloads. */
+/** The present state with the latest downloads, then each change. */
 async function* changes(
   api: ApiClient,
   signal: AbortSignal,
@@ -95,7 +95,7 @@ async function* changes(
 ): AsyncGenerator<Change> {
   let isFirst = true;
   for await (const change of api.changes({ signal, patience: Infinity, onAway })) {
-    // Only now, as from now on no change is missed.
+    // Not earlier: from here on no change is missed.
     if (isFirst) {
       const { downloads } = await api.downloads({ limit: String(MAX_ENDED) }, signal);
       for (const data of downloads.toReversed()) yield { event: "download", data };
@@ -126,7 +126,7 @@ async function drawAll({ api, out, interruptions }: CommandContext): Promise<voi
   }
 }
 
-/** The lines of the screen; the clients have at most half of it. */
+/** The lines of the screen. Clients get at most half of it. */
 function screenOf({ clients, downloads }: View, isAway: boolean, terminal: Terminal): string[] {
   const { colour } = terminal;
   const columns = terminal.columns();
@@ -164,12 +164,12 @@ function screenOf({ clients, downloads }: View, isAway: boolean, terminal: Termi
   ].map((line) => Bun.sliceAnsi(line, 0, columns));
 }
 
-/** Replaces what is on the screen without a flicker. */
+/** Redraws the screen without flicker. */
 function draw(lines: string[], terminal: Terminal): void {
   terminal.write(`\x1b[H${lines.map((line) => `${line}\x1b[K`).join("\r\n")}\x1b[J`);
 }
 
-/** Writes what is there, then each change, a line each. */
+/** Prints the present state, then each change, one line each. */
 async function writeChanges({ api, out, json, interruptions }: CommandContext): Promise<void> {
   const { signal } = interruptions;
   await api.health(signal);
@@ -177,7 +177,7 @@ async function writeChanges({ api, out, json, interruptions }: CommandContext): 
   for await (const change of changes(api, signal)) {
     const line = json ? plainJson(change) : `${change.event}\t${fieldsOf(change)}`;
     const id = idOf(change);
-    // Once the server is back, it tells of everything again, but of no end.
+    // After an interruption, the server sends everything again, except what ended meanwhile.
     if (written.get(id) === line) continue;
     if (change.event === "download" && hasEnded(change.data)) written.delete(id);
     else written.set(id, line);

@@ -180,7 +180,7 @@ async function remove(context: CommandContext, name: string): Promise<void> {
   printDone(context, record, WEBHOOK_COLUMNS, `removed ${name}`);
 }
 
-/** The events that are named, or meant by a pattern; undefined: none were given. @throws UsageError */
+/** The events that are named or match a pattern; undefined: none were given. @throws UsageError */
 function readEvents({ values }: CommandContext): WebhookEvent[] | undefined {
   const given = [values["event"] ?? []].flat().map(String);
   if (given.length === 0) return undefined;
@@ -204,7 +204,7 @@ function printSecret(context: CommandContext, made: WebhookWithSecret, done: str
   });
 }
 
-/** @throws Failure where it was not delivered, once that is written */
+/** Prints an attempt. @throws Failure afterwards, where it was not delivered */
 function printSent(context: CommandContext, attempt: WebhookAttempt): void {
   const { delivered, response_status: status, duration_ms: ms, error } = attempt;
   print(context, {

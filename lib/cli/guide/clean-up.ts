@@ -8,22 +8,22 @@ import { rememberRemoved } from "../verify/removed-files.ts";
 import { filesBelow } from "../verify/saved-names.ts";
 import { complain, type GuideContext, tell } from "./guide.ts";
 
-/** As the server names what it publishes: `20260725_101500_file.txt`. */
+/** Names that the server publishes files under: `20260725_101500_file.txt`. */
 const PUBLISHED = /^\d{8}_\d{6}_/;
 
-/** The names of the checksums beside the folder of a set. */
+/** Names of the checksums beside a set's folder. */
 const SUMS = /\.(?:md5|sha256)$/;
 
-/** Something that the server published: a file, or a set with its checksums. */
+/** A published file, or a set with its checksums. */
 interface Published {
-  /** The file; or the checksums of a set, and then its folder. */
+  /** The file; or a set's checksums, followed by its folder. */
   paths: string[];
   files: number;
   /** Bytes. */
   size: number;
 }
 
-/** Choice 11: removes what was downloaded, if a person says so. */
+/** Choice 11: removes downloaded files, after a confirmation. */
 export async function cleanUp(context: GuideContext): Promise<void> {
   const { target, input, signal } = context;
   const folder = plainText(resolve(target.downloadsDir));
@@ -46,7 +46,7 @@ export async function cleanUp(context: GuideContext): Promise<void> {
   tell(context, `${count} removed; the records of the downloads stay`);
 }
 
-/** @returns false where something of it stays */
+/** @returns false where not all of it could be removed */
 async function remove(context: GuideContext, { paths }: Published): Promise<boolean> {
   for (const path of paths) {
     try {
@@ -60,7 +60,7 @@ async function remove(context: GuideContext, { paths }: Published): Promise<bool
   return true;
 }
 
-/** Notes the files before they are removed: a noted file that is still there is verified as before. */
+/** Records the files before they are removed. A recorded file that still exists is verified as before. */
 async function remember(context: GuideContext, removed: string[]): Promise<void> {
   const { downloadsDir } = context.target;
   const paths = removed.map((path) => relative(downloadsDir, path).replaceAll("\\", "/"));
@@ -76,10 +76,7 @@ async function remember(context: GuideContext, removed: string[]): Promise<void>
   }
 }
 
-/**
- * What the server published. What is under way lies in a folder with a leading dot, and is no concern
- * of ours.
- */
+/** What the server published. Unfinished files are in a folder with a leading dot, which is not touched. */
 async function lookAround(downloadsDir: string) {
   const published: Published[] = [];
   let others = 0;
@@ -90,7 +87,7 @@ async function lookAround(downloadsDir: string) {
       const path = join(client, entry.name);
       const folder = SUMS.test(entry.name) ? entry.name.replace(SUMS, "") : "";
       if (!entry.isFile() || !PUBLISHED.test(entry.name)) {
-        // The folder of a set goes with its checksums, which are written last.
+        // A set's folder is removed with its checksums, which are written last.
         const isSet = ["md5", "sha256"].some((kind) => names.has(`${entry.name}.${kind}`));
         if (!entry.isDirectory() || !isSet) others++;
       } else if (names.get(folder)?.isDirectory()) {

@@ -1,12 +1,12 @@
 import { paint, type Terminal } from "../terminal/terminal.ts";
 
-/** Rows of the screen that a result leaves to its title, a bar and the next question. */
+/** Rows of the screen for the title, a bar and the next question. */
 const FRAME_ROWS = 8;
 
 /**
- * The part of a result that fits on the screen, so that its title is still there at the next question.
- * All of it where there is no screen.
- * @param keep which end of it counts
+ * Shortens a result to fit on the screen, so that its title is still visible at the next question. Without
+ * a screen nothing is cut.
+ * @param keep which end to keep
  * @param rest how to see all of it
  */
 export function fitting(

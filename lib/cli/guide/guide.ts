@@ -3,20 +3,20 @@ import type { ApiClient } from "../rest/api-client.ts";
 import type { Input } from "../terminal/input.ts";
 import { paint, type Terminal } from "../terminal/terminal.ts";
 
-/** The server that the guide works with, and what this machine has of it. */
+/** The server that the guide works with, and its files on this machine. */
 export interface Target {
   api: ApiClient;
   /** Its address. */
   server: string;
   /** Its folder of downloads. */
   downloadsDir: string;
-  /** The sums of the originals. */
+  /** The checksums of the originals. */
   checksumsFile: string;
-  /** The folder of the demo that it belongs to; null: of none. */
+  /** The folder of its demo; null: it belongs to none. */
   demo: string | null;
 }
 
-/** What a choice of the menu is given to work with. */
+/** What a choice of the menu works with. */
 export interface GuideContext {
   target: Target;
   /** The folder that holds the demos' folders. */
@@ -38,8 +38,8 @@ export function complain({ out }: Pick<GuideContext, "out">, text: string): void
 }
 
 /**
- * Lets a person choose from a list that has been numbered from 1, or name something else.
- * @returns the item, the text of an answer that is no number of the list, or null for none
+ * Lets a person choose from a list numbered from 1, or type a name.
+ * @returns the item; a text that is no number of the list; null for none
  */
 export async function pick<T>(
   { input, signal }: GuideContext,

@@ -5,19 +5,19 @@ import { findKeptDemos } from "../rest/kept-demo.ts";
 /** Lines of a log that are shown. */
 export const LAST_LINES = 50;
 
-/** How long docker-compose may take, in ms. */
+/** Time limit for docker-compose, in ms. */
 const COMPOSE_TIMEOUT = 15_000;
 
-/** Docker's own plugin, and the program that came before it. */
+/** Docker's own plugin, and its predecessor. */
 const COMPOSE_COMMANDS = [["docker", "compose"], ["docker-compose"]];
 
-/** Logs of running programs, wherever they are kept. */
+/** Logs of running programs. */
 export interface Logs {
-  /** Where the lines come from, for a person. */
+  /** Source of the logs, for a person. */
   source: string;
-  /** Names of the programs: `server`, and the clients. */
+  /** Names of the programs: `server` and the clients. */
   names: string[];
-  /** The last lines of one of them. */
+  /** The last lines of a log. */
   read(name: string): Promise<string[]>;
 }
 
@@ -51,8 +51,8 @@ export async function demoLogs(folder: string): Promise<Logs> {
 }
 
 /**
- * The logs of what runs on this machine.
- * @param demo the folder of the demo that the guide works with; null: it works with none
+ * The logs of the programs on this machine.
+ * @param demo folder of the demo that the guide works with; null: none
  * @param demos the folder that holds the demos' folders
  */
 export async function findLogs(demo: string | null, demos: string): Promise<Logs | null> {
@@ -63,7 +63,7 @@ export async function findLogs(demo: string | null, demos: string): Promise<Logs
   return latest ? demoLogs(latest.folder) : null;
 }
 
-/** The output of a command; null if the command is not there, fails or hangs. */
+/** Output of a command; null if it does not exist, fails or hangs. */
 async function output([program = "", ...args]: string[]): Promise<string | null> {
   if (!Bun.which(program)) return null;
   const child = Bun.spawn([program, ...args], {

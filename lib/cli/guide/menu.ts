@@ -38,14 +38,14 @@ const CHOICES: Choice[] = [
 /** Shows the menu again. */
 const MENU_KEY = "m";
 
-/** Its key is a letter: the numbers are those that scripts know. */
+/** Its key is a letter, as scripts use the numbers of the other choices. */
 const SCHEDULES: Choice = { title: "Schedules, and who did not deliver", run: showSchedules };
 const SCHEDULES_KEY = "s";
 
 const WHAT_TO_TYPE = `Type a number from 1 to ${CHOICES.length}, ${SCHEDULES_KEY} for the schedules, or ${MENU_KEY} for the menu`;
 
 export interface GuideOptions {
-  /** Looks for the server: one may have been started, or ended, since the last choice. */
+  /** Finds the server again before each choice, as one may have been started or ended. */
   findTarget: () => Promise<Target>;
   /** The folder that holds the demos' folders. */
   demos: string;
@@ -55,7 +55,7 @@ export interface GuideOptions {
 }
 
 /**
- * Shows the menu and does what is chosen, until somebody leaves or the input ends.
+ * Shows the menu and runs choices, until somebody leaves or the input ends.
  * @throws the reason of the signal when it is aborted
  */
 export async function runMenu({ findTarget, ...rest }: GuideOptions): Promise<void> {
@@ -68,7 +68,7 @@ export async function runMenu({ findTarget, ...rest }: GuideOptions): Promise<vo
     tell(rest, "", paint(choice.title, "bold", rest.out.colour), "");
     target = await findTarget();
     await attempt(choice.run, { ...rest, target });
-    // not the menu: it would push the result off a small screen
+    // Not the whole menu, which would push the result off a small screen.
     tell(rest, "", paint(`${MENU_KEY} shows the menu again`, "dim", rest.out.colour));
   }
 }
@@ -105,7 +105,7 @@ async function askForChoice(
   }
 }
 
-/** Runs a choice. Its errors are shown, and the menu goes on. */
+/** Runs a choice. Its errors are shown, and the menu continues. */
 async function attempt(run: NonNullable<Choice["run"]>, context: GuideContext): Promise<void> {
   try {
     await run(context);

@@ -5,7 +5,7 @@ import { paint } from "../terminal/terminal.ts";
 import { fitting } from "./fitting.ts";
 import { type GuideContext, tell } from "./guide.ts";
 
-/** Sites that are named for a schedule; the others are on the page, and in `fds deliveries`. */
+/** Sites listed for a schedule; the page and `fds deliveries` show all. */
 const NAMED = "20";
 
 const NONE = [

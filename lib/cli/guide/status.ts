@@ -11,10 +11,10 @@ import { type GuideContext, pick, tell } from "./guide.ts";
 /** Downloads that are offered to pick from. */
 const OFFERED = "9";
 
-/** Columns in which the end of a file's name tells something. */
+/** Columns needed to recognize a file by the end of its name. */
 const LEAST_NAME = 8;
 
-/** Choice 7: all that is known of a download. */
+/** Choice 7: all fields of a download. */
 export async function checkStatus(context: GuideContext): Promise<void> {
   const { target, out, signal } = context;
   const { downloads } = await target.api.downloads({ limit: OFFERED }, signal);
@@ -32,7 +32,7 @@ export async function checkStatus(context: GuideContext): Promise<void> {
   tell(context, "", ...downloadFields(record, savedPath, out.colour));
 }
 
-/** A line for a download; of a long file name the end, as wide as there is room for. */
+/** A line for a download. A long file name is cut to its end. */
 function offer(download: DownloadRecord, number: number, out: Terminal): string {
   const { client_id, status, created_at, error_code } = download;
   const state = show(statusShown(status), out.colour);

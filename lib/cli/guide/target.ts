@@ -10,7 +10,7 @@ import type { Target } from "./guide.ts";
 export interface TargetOptions {
   /** The server of the settings. */
   connection: ServerConnection;
-  /** True where a person named that server: no other will do. */
+  /** True where a person named the server, so that no other may be used. */
   isNamed: boolean;
   /** Its folder of downloads. */
   downloadsDir: string;
@@ -19,8 +19,8 @@ export interface TargetOptions {
 }
 
 /**
- * Finds the server to work with: that of the settings or, where that does not answer and nobody
- * insists on it, that of the latest demo that runs on this machine.
+ * Finds the server to work with: the one of the settings; if that does not answer and nobody named it, that
+ * of the latest demo that runs on this machine.
  * @throws the reason of `signal` when it is aborted
  */
 export async function findTarget(
@@ -45,7 +45,7 @@ export async function findTarget(
   return own;
 }
 
-/** False where nothing answers; what answers with an error is there. */
+/** False where nothing answers. An error is an answer, too. */
 async function answers(api: ApiClient, signal: AbortSignal): Promise<boolean> {
   try {
     await api.health(signal);

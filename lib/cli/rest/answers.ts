@@ -4,12 +4,12 @@ import { plainText } from "../../util/plain-text.ts";
 import type { Failure } from "../program.ts";
 import { ApiCallError, UnreachableError } from "./api-errors.ts";
 
-/* What the answers of a server mean. Errors name the server by the address that a person gave. */
+/* Reads a server's answers. Errors name the server by the address that a person gave. */
 
-/** Statuses that a proxy answers for a server that is not there. */
+/** Statuses of a proxy whose server is missing. */
 const AWAY = new Set([502, 503, 504]);
 
-/** The JSON of an answer, checked. @throws ApiCallError where it has another shape */
+/** The validated JSON of an answer. @throws ApiCallError where it has another shape */
 export async function readJson<T>(
   server: string,
   response: Response,
@@ -20,7 +20,7 @@ export async function readJson<T>(
   throw unexpectedAnswer(server, response.status);
 }
 
-/** The error that an answer outside of 2xx stands for. */
+/** The error of an answer outside of 2xx. */
 export async function refusalOf(server: string, response: Response): Promise<Failure> {
   const { status, headers } = response;
   const elsewhere = status >= 300 && status < 400 ? headers.get("location") : null;
@@ -36,7 +36,7 @@ export async function refusalOf(server: string, response: Response): Promise<Fai
   );
 }
 
-/** The error for an answer that this version of the API does not have. */
+/** The error for an answer that this version of the API does not know. */
 export function unexpectedAnswer(server: string, status: number): ApiCallError {
   return new ApiCallError(
     status,

@@ -18,8 +18,8 @@ type Query<Name extends keyof Endpoints> = NonNullable<RequestOf<Endpoints[Name]
 type Body<Name extends keyof Endpoints> = RequestOf<Endpoints[Name]>["body"];
 
 /**
- * The REST interface, typed. Each method throws ApiCallError or UnreachableError, or the reason of
- * its signal when that is aborted.
+ * The typed REST interface. Each method throws ApiCallError or UnreachableError, or the reason of its
+ * signal when that is aborted.
  */
 export class ApiClient {
   readonly #transport: Transport;
@@ -39,7 +39,7 @@ export class ApiClient {
     return this.#transport.call(endpoints.health, {}, { signal });
   }
 
-  /** A code for a link to the dashboard, good for one sign-in. */
+  /** Makes a code for a link to the dashboard, good for one sign-in. */
   signInCode(signal?: AbortSignal): Answer<"createSignInCode"> {
     return this.#transport.call(endpoints.createSignInCode, {}, { signal });
   }
@@ -49,7 +49,7 @@ export class ApiClient {
     return list.clients;
   }
 
-  /** The clients with such labels, whether connected or not; `connected`: only those that are, or are not. */
+  /** The clients with matching labels; `connected`: only connected ones, or only the others. */
   async clientsWith(query: Query<"listClients">, signal?: AbortSignal) {
     const list = await this.#transport.call(endpoints.listClients, { query }, { signal });
     return list.clients;
@@ -138,12 +138,12 @@ export class ApiClient {
     return this.#transport.call(endpoints.cancelDownload, ofDownload(downloadId), { signal });
   }
 
-  /** Removes what came of a completed download, now. */
+  /** Removes the content of a completed download now. */
   removeContent(downloadId: string, signal?: AbortSignal): Answer<"removeContent"> {
     return this.#transport.call(endpoints.removeContent, ofDownload(downloadId), { signal });
   }
 
-  /** @param body what is to be another */
+  /** @param body the changed fields */
   change(
     downloadId: string,
     body: Body<"changeDownload">,
@@ -157,12 +157,12 @@ export class ApiClient {
     return this.#transport.call(endpoints.retryDownload, ofDownload(downloadId), { signal });
   }
 
-  /** One page of who did what; `next_cursor` leads to the next one. */
+  /** One page of the audit; `next_cursor` leads to the next one. */
   audit(query: Query<"audit"> = {}, signal?: AbortSignal): Answer<"audit"> {
     return this.#transport.call(endpoints.audit, { query }, { signal });
   }
 
-  /** Revokes a client: its connection is cut, and its key is refused from then on. */
+  /** Revokes a client: cuts its connection, and refuses its key from then on. */
   revokeClient(clientId: string, signal?: AbortSignal): Answer<"revokeClient"> {
     const request = { params: { client_id: clientId } };
     return this.#transport.call(endpoints.revokeClient, request, { signal });
@@ -173,7 +173,7 @@ export class ApiClient {
     return list.enrolment_keys;
   }
 
-  /** Makes an enrolment key. Its secret is in this answer only. */
+  /** Makes an enrolment key. Only this answer contains its secret. */
   createEnrolmentKey(
     body: Body<"createEnrolmentKey">,
     signal?: AbortSignal,
@@ -190,7 +190,7 @@ export class ApiClient {
     return list.tokens;
   }
 
-  /** The answer alone holds the secret. */
+  /** Only this answer contains the secret. */
   createToken(body: Body<"createToken">, signal?: AbortSignal): Answer<"createToken"> {
     return this.#transport.call(endpoints.createToken, { body }, { signal });
   }
@@ -249,9 +249,9 @@ export class ApiClient {
   }
 
   /**
-   * Follows a download until it has ended, and outlives a restart of the server.
-   * @param onChange gets the record at first, whenever it is another, and once the server is back
-   * @returns the record with its terminal status
+   * Follows a download until it has ended, even across restarts of the server.
+   * @param onChange called with the record at first, after each change, and when the server is back
+   * @returns the final record
    */
   async watchDownload(
     downloadId: string,
@@ -269,19 +269,19 @@ export class ApiClient {
   }
 
   /**
-   * Follows everything that happens, and outlives restarts of the server: at first, and once it is
-   * back, all clients and all downloads that have not ended, then each change.
+   * Follows all changes, even across restarts of the server: at first, and when it is back, all clients and
+   * all unfinished downloads, then each change.
    */
   changes(options: WatchOptions = {}): AsyncGenerator<Change> {
     return liveChanges(this.#transport, endpoints.events, {}, options);
   }
 
-  /** The bytes of a file that the server keeps, see {@link fetchContent}. */
+  /** The bytes of a stored file; see {@link fetchContent}. */
   content(file: StoredFile, offset: number, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
     return fetchContent(this.#transport, file, offset, signal);
   }
 
-  /** All files of a completed set, see {@link fetchArchive}. */
+  /** All files of a completed set; see {@link fetchArchive}. */
   archive(record: DownloadRecord, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
     return fetchArchive(this.#transport, record, signal);
   }

@@ -1,6 +1,6 @@
 import { Failure } from "../program.ts";
 
-/** The server's answer to a call that it refuses or fails. */
+/** A call that the server refused, or failed to do. */
 export class ApiCallError extends Failure {
   override name = "ApiCallError";
 
@@ -13,22 +13,22 @@ export class ApiCallError extends Failure {
     super(message, options);
   }
 
-  /** The same error with what it is about. */
+  /** The same error, with its subject. */
   about(what: string): ApiCallError {
     const { status, code, message } = this;
     return new ApiCallError(status, code, `${what}: ${message}`, { cause: this });
   }
 }
 
-/** No answer came: nothing listens there, the connection broke, or time ran out. */
+/** There was no answer: nothing listens there, the connection broke, or time ran out. */
 export class UnreachableError extends Failure {
   override name = "UnreachableError";
 }
 
-/** Codes of a server that will do it another time. */
+/** Codes of a server that may do it later. */
 const WAITS: ReadonlySet<string> = new Set(["rate_limited", "unavailable"]);
 
-/** True where another try makes sense: the server is away, or has no time for now. */
+/** Whether another try makes sense: the server is away or too busy. */
 export function isTransient(error: unknown): error is ApiCallError | UnreachableError {
   return (
     error instanceof UnreachableError || (error instanceof ApiCallError && WAITS.has(error.code))

@@ -26,8 +26,8 @@ const ADDRESS: Kind<string> = {
 };
 
 /**
- * Which server to call, and how.
- * @param values of {@link CONNECTION_FLAGS}, which come before the environment
+ * Reads which server to call, and how.
+ * @param values of {@link CONNECTION_FLAGS}, which override the environment
  * @throws UsageError that names the setting, the value (but no secret) and what was expected
  */
 export function readConnection(values: ParsedFlags["values"], env: Environment): ServerConnection {
@@ -46,7 +46,7 @@ export function readConnection(values: ParsedFlags["values"], env: Environment):
   };
 }
 
-/** The warning for a token that would leave this machine readable; null: it does not. */
+/** The warning where the token would be sent unencrypted over a network; null: it would not. */
 export function clearTextWarning(
   { server, token }: ServerConnection,
   env: Environment,
@@ -70,25 +70,25 @@ export async function connectionWarnings(
   ];
 }
 
-/** True where a person has said which server it is. */
+/** Whether a person has named the server. */
 export function namesServer(values: ParsedFlags["values"], env: Environment): boolean {
   return Boolean(values["server"] ?? env["SERVER_URL"]);
 }
 
-/** Where a server with the same environment listens. */
+/** The address where a server with the same environment listens. */
 function localAddress(env: Environment): string {
   const port = read("SERVER_PORT", env["SERVER_PORT"], wholeNumber(1, 65_535)) ?? 8080;
   return `${env["TLS_CERT"] ? "https" : "http"}://localhost:${port}`;
 }
 
-/** @returns null when it was not given; an empty variable counts as that */
+/** @returns null where it was not given; an empty variable counts as not given */
 function read<T>(source: string, value: ParsedFlags["values"][string], kind: Kind<T>): T | null {
   if (value === undefined || (value === "" && !source.startsWith("--"))) return null;
   const secret = kind.expected === TOKEN.expected;
   return readSetting({ source, text: String(value), secret }, kind.schema, kind.expected);
 }
 
-/** The http(s) address of a server, also from the ws(s) that clients use; null if it is no address. */
+/** The http(s) address of a server, also from the ws(s) one that clients use; null if it is no address. */
 function addressOf(text: string): string | null {
   const url = URL.parse(text);
   if (!url || !/^(?:http|ws)s?:$/.test(url.protocol)) return null;

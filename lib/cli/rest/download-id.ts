@@ -1,10 +1,10 @@
 import type { ApiClient } from "./api-client.ts";
 import { findId } from "./find-id.ts";
 
-/** Downloads that are looked through at a time: a set of long patterns has a long record. */
+/** Downloads per page of the search; records of sets with many patterns are long. */
 const PAGE = "100";
 
-/** As {@link findId}, of downloads. */
+/** See {@link findId}, for downloads. */
 export function findDownloadId(api: ApiClient, text: string, signal: AbortSignal): Promise<string> {
   return findId(text, {
     name: "download",

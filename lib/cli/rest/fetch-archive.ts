@@ -4,8 +4,8 @@ import type { DownloadRecord } from "../../api/schemas.ts";
 import type { Transport } from "./transport.ts";
 
 /**
- * All files of a completed set as a tar archive, piece by piece.
- * @throws UnreachableError also where it breaks off
+ * All files of a completed set as a tar archive, in pieces.
+ * @throws UnreachableError also where it is cut off
  */
 export function fetchArchive(
   transport: Transport,

@@ -5,9 +5,9 @@ import type { StoredFile } from "./stored-file.ts";
 import type { Transport } from "./transport.ts";
 
 /**
- * The bytes of a file that the server keeps, piece by piece.
- * @param offset where to begin, less than the size
- * @throws UnreachableError also where they break off
+ * The bytes of a stored file, in pieces.
+ * @param offset of the first byte, less than the size
+ * @throws UnreachableError also where they are cut off
  */
 export async function* fetchContent(
   transport: Transport,

@@ -5,12 +5,12 @@ import { Failure } from "../program.ts";
 const WHOLE = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i;
 const BEGINNING = /^[\da-f]{4}[\da-f-]{0,31}$/i;
 
-/** Things that are looked through. */
+/** Most items that are searched. */
 const MOST = 1000;
 
-/** What has ids that sort by time, the newest first. */
+/** A list of items whose ids sort by time, newest first. */
 export interface Findable {
-  /** What one of them is called: `download`. */
+  /** Name of an item: `download`. */
   name: string;
   /** The command of `fds` that lists them: `downloads`. */
   command: string;
@@ -18,9 +18,9 @@ export interface Findable {
 }
 
 /**
- * Finds the one that a person means, by its id or the beginning of it.
- * @throws UsageError for what cannot be the beginning of one
- * @throws Failure where none, or more than one, begins like this
+ * Finds the item that a person means, by its id or the beginning of it.
+ * @throws UsageError for what cannot be the beginning of an id
+ * @throws Failure where no item, or more than one, matches
  */
 export async function findId(text: string, { name, command, page }: Findable): Promise<string> {
   if (WHOLE.test(text)) return text.toLowerCase();
@@ -32,7 +32,7 @@ export async function findId(text: string, { name, command, page }: Findable): P
   for (let cursor: string | null = null; ids.length < MOST;) {
     const { ids: more, nextCursor } = await page(cursor);
     ids.push(...more);
-    // The newest come first, and ids are in the order of time: no older one begins like this.
+    // Newest first, with ids ordered by time: no older one can match.
     if (more.length === 0 || nextCursor === null || nextCursor < beginning) break;
     cursor = nextCursor;
   }

@@ -12,10 +12,10 @@ import { findId } from "./find-id.ts";
 /** Clients whose downloads have a bar each. */
 const MOST_BARS = 30;
 
-/** Between two looks for the downloads of a job that was just made, in ms. */
+/** Interval at which the downloads of a new job are polled, in ms. */
 const LOOK_EVERY_MS = 50;
 
-/** As {@link findId}, of jobs. */
+/** See {@link findId}, for jobs. */
 export function findJobId(api: ApiClient, text: string, signal: AbortSignal): Promise<string> {
   return findId(text, {
     name: "job",
@@ -28,7 +28,7 @@ export function findJobId(api: ApiClient, text: string, signal: AbortSignal): Pr
 }
 
 /**
- * Shows a job until it has ended, with a bar for each download where these are few, and one for all.
+ * Shows a job until it has ended, with a bar for each download if there are few, and one for all.
  * @returns the newest download of each client, by client
  */
 export async function followJob(
@@ -53,7 +53,7 @@ export async function newestOf(
   for (let cursor: string | null = null; ;) {
     const query = { job_id: jobId, limit: String(MAX_PAGE), ...(cursor !== null && { cursor }) };
     const { downloads, next_cursor } = await api.downloads(query, signal);
-    // The newest come first.
+    // Newest first.
     for (const one of downloads) {
       if (!newest.has(one.client_id)) newest.set(one.client_id, one);
     }

@@ -10,37 +10,37 @@ import { Progress } from "../terminal/progress.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { watchMany } from "./watch-many.ts";
 
-/** How long the server may be away, in ms: a machine has time to be started again. */
+/** How long the server may be away, in ms: enough to restart a machine. */
 export const PATIENCE_MS = 10 * 60_000;
 
-/** Most requests under way at once: a server limits how many come in a second. */
+/** Most requests at the same time, as a server limits their rate. */
 const ASKED_AT_ONCE = 16;
 
-/** Tries of a request that the server has no time for, and the wait between them, in ms. */
+/** Tries of a request to a busy server, and the wait between them in ms. */
 const MAX_TRIES = 30;
 const RETRY_INTERVAL_MS = 1000;
 
-/** Downloads that are followed by a stream each; more are followed by one for all. */
+/** Most downloads that are followed by a stream each; more share one stream. */
 const MAX_STREAMS = 8;
 
-/** A download that the server has taken on. */
+/** A download that the server has accepted. */
 export interface Started {
   clientId: string;
   downloadId: string;
   message: string;
 }
 
-/** A client whose download the server refused, and why. */
+/** A client whose download was refused, and why. */
 export interface Refused {
   clientId: string;
   error: ApiCallError;
 }
 
 /**
- * Asks for downloads, some at a time.
- * @returns both in the order of the requests
+ * Requests downloads, several at a time.
+ * @returns started and refused ones, in the order of the requests
  * @throws UnreachableError
- * @throws the reason of the signal when it is aborted while the server has no time
+ * @throws the reason of the signal when it is aborted while the server is busy
  */
 export async function startDownloads(
   api: ApiClient,
@@ -59,7 +59,7 @@ export async function startDownloads(
   };
 }
 
-/** Waits where the server takes no more requests for now. */
+/** Requests a download, and waits where the server is busy. */
 async function start(
   api: ApiClient,
   request: NewDownload,
@@ -81,13 +81,13 @@ async function start(
 export interface FollowOptions extends WatchOptions {
   /** Called with the record of each download at first, and after each change. */
   onChange?: (record: DownloadRecord) => void;
-  /** Also shows one bar for all of them; where lines cannot be redrawn, that and the ends alone. */
+  /** Also shows one bar for all. Where lines cannot be redrawn, only that one and the ends are shown. */
   withTotal?: boolean;
 }
 
 /**
  * Shows a progress bar for each download until all have ended.
- * @returns the records, each with its terminal status, in the order of the downloads
+ * @returns the final records, in the order of the downloads
  * @throws the reason of the signal when it is aborted, or what the API throws
  */
 export async function follow(

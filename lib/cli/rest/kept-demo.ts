@@ -4,10 +4,13 @@ import * as z from "zod";
 import { writeFileDurably } from "../../util/durable.ts";
 import { systemCode } from "../../util/system-error.ts";
 
-/** Where the folders of demos are made: beside the code, as the system's own may be in memory. */
+/**
+ * The folder for demos' folders. It is beside the code, as the system's folder for temporary files may be
+ * in memory.
+ */
 export const DEMOS = join(import.meta.dir, "../../../.demo");
 
-/** In the folder of a demo that was kept: what other programs need to work with it. */
+/** File in a kept demo's folder with what other programs need to use it. */
 const FILE = "demo.json";
 
 const Contents = z.object({ server: z.string(), api_token: z.string() });
@@ -20,16 +23,13 @@ export interface KeptDemo {
   token: string;
 }
 
-/** Lets other programs of the same user find a demo. */
+/** Writes the file by which other programs of the same user find a demo. */
 export async function announceDemo({ folder, server, token }: KeptDemo): Promise<void> {
   const text = `${JSON.stringify({ server, api_token: token })}\n`;
   await writeFileDurably(join(folder, FILE), text, 0o600);
 }
 
-/**
- * Finds the demos that were kept, the latest one first.
- * @param demos the folder that holds the demos' folders
- */
+/** Finds kept demos, latest first. @param demos the folder that holds the demos' folders */
 export async function findKeptDemos(demos: string): Promise<KeptDemo[]> {
   const names = await unlessMissing(readdir(demos), []);
   const found = await Promise.all(
@@ -45,7 +45,7 @@ async function readDemo(folder: string): Promise<KeptDemo & { since: number }> {
   return { folder, server, token, since };
 }
 
-/** A demo may end at any moment, and not every one is kept, or ours to read. */
+/** Reads with a fallback: a demo may end at any moment, and not every one is kept or readable. */
 async function unlessMissing<T>(reading: Promise<T>, fallback: T): Promise<T> {
   try {
     return await reading;

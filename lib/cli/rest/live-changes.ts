@@ -7,35 +7,32 @@ import { parseJson, unexpectedAnswer } from "./answers.ts";
 import { ApiCallError, isTransient } from "./api-errors.ts";
 import type { Transport } from "./transport.ts";
 
-/** Between two tries to reach a server that is away, in ms. */
+/** Wait between two tries to reach a server that is away, in ms. */
 const POLL_INTERVAL = 200;
 
-/** The same where it has no time for more requests for now. */
+/** The same where the server is busy. */
 const BUSY_INTERVAL = 1000;
 
-/** How long a server may be away while something is watched, in ms: time to be started again. */
+/** How long a watched server may be away, in ms: enough to start it again. */
 const PATIENCE = 60_000;
 
 export interface WatchOptions {
-  /** Ends the watching with its reason; the download goes on. */
+  /** Ends the watching; the download goes on. */
   signal?: AbortSignal;
-  /** Between two tries to reach a server that is away, in ms. */
+  /** Wait between two tries to reach a server that is away, in ms. */
   pollInterval?: number;
   /** How long the server may be away, in ms. */
   patience?: number;
-  /** Called before each try to reach the server: what happens until then may not be told. */
+  /** Called before each try to reach the server. Changes before that may be missed. */
   onDial?: () => void;
-  /** Called at each try that did not reach the server. */
+  /** Called after each try that did not reach the server. */
   onAway?: () => void;
 }
 
 /** The calls that answer with server-sent events. */
 type LiveEndpoint = (typeof endpoints)["events" | "downloadEvents"];
 
-/**
- * The changes that the server tells of, for as long as somebody wants them. Outlives restarts of
- * the server.
- */
+/** The changes that the server reports, even across its restarts, until nobody wants them any more. */
 export async function* liveChanges<E extends LiveEndpoint>(
   transport: Transport,
   endpoint: E,

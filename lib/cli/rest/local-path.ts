@@ -8,11 +8,11 @@ import { Failure } from "../program.ts";
 export const STANDARD_OUTPUT = "-";
 
 /**
- * Finds out where a file is to be saved, before anything is pulled.
- * @param output a file's path, or a folder that is there: in it the file gets its own name, made
- *   safe for every disk
- * @param filePath the file as its client knows it
- * @throws Failure where there is no such folder, or something other than a file has the name
+ * Decides where a file is saved, before anything is pulled.
+ * @param output path of a file, or an existing folder, in which the file gets its own name, made safe for
+ *   every disk
+ * @param filePath the file at its client
+ * @throws Failure where the folder does not exist, or something other than a file has the name
  */
 export async function localPath(output: string, filePath: string): Promise<string> {
   const isFolder = (await kindOf(output)) === "folder";
@@ -24,16 +24,16 @@ export async function localPath(output: string, filePath: string): Promise<strin
       `pass another -o, or "${STANDARD_OUTPUT}" for standard output: "${path}" is no regular file`,
     );
   }
-  // "name/" can only be a folder
+  // "name/" can only be a folder.
   const folder = /[/\\]$/.test(path) ? path : dirname(path);
   if ((await kindOf(folder)) === "folder") return path;
   throw new Failure(`make the folder "${folder}" first, the file is to be saved there`);
 }
 
 /**
- * Finds out where the files of a set are saved, before anything is pulled.
- * @param output a folder that is there, or the name of one that can be made
- * @throws Failure where it cannot be one
+ * Decides where the files of a set are saved, before anything is pulled.
+ * @param output an existing folder, or the name of a new one
+ * @throws Failure where it cannot be a folder
  */
 export async function localFolder(output: string): Promise<string> {
   const kind = await kindOf(output);
@@ -48,7 +48,7 @@ export async function localFolder(output: string): Promise<string> {
   throw new Failure(`make the folder "${parent}" first, the files are to be saved below it`);
 }
 
-/** The kind of what lies at a path. A link that leads nowhere is `other`. */
+/** The type of what is at a path. A broken link is `other`. */
 async function kindOf(path: string): Promise<"file" | "folder" | "nothing" | "other"> {
   const own = await lookAt(path, lstat);
   if (!own) return "nothing";
@@ -57,7 +57,7 @@ async function kindOf(path: string): Promise<"file" | "folder" | "nothing" | "ot
   return found?.isDirectory() ? "folder" : "other";
 }
 
-/** @throws Failure for a name that the disk cannot hold */
+/** @throws Failure for a name that the disk does not allow */
 async function lookAt(path: string, look: typeof stat) {
   try {
     return await look(path);

@@ -3,21 +3,21 @@ import { type FileHandle, open, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { systemCode } from "../../util/system-error.ts";
 
-/** Flags of `open`. Those that Windows does not know are 0 there. */
+/** Flags of `open`; those that Windows does not know are 0 there. */
 const { O_APPEND, O_CREAT, O_EXCL, O_RDWR, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants;
 
-/** Never by way of a link, and without waiting for whoever reads a FIFO. */
+/** Follows no link, and does not wait for the reader of a FIFO. */
 const OPEN_FLAGS = O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK;
 
-/** How an open says that something else is in the place: a link, a FIFO, a file of somebody else. */
+/** Errors of an open where something else has the name: a link, a FIFO, or another user's file. */
 const TAKEN = new Set(["ELOOP", "EMLINK", "ENXIO", "EACCES"]);
 
 /** Hexadecimal digits of a part's name: 128 bits. */
 const NAME_DIGITS = 32;
 
 /**
- * The path of a file until it is whole: beside its final name. It is short however long that is, and
- * the same in another run for the same file.
+ * The path of an unfinished file, beside its final path. Its name is short whatever the final one is, and
+ * the same in each run for the same file.
  * @param digest of the file
  */
 export function partPath(path: string, digest: string): string {
@@ -26,8 +26,8 @@ export function partPath(path: string, digest: string): string {
 }
 
 /**
- * Opens a part to append to it. What is in its place and is not a file of our own alone, such as a
- * link to another file, is removed and never written to.
+ * Opens a part to append to it. Anything else at its path, such as a link to another file, is removed and
+ * never written to.
  */
 export async function openPart(path: string): Promise<FileHandle> {
   try {

@@ -8,15 +8,15 @@ import { SavedBatch } from "./saved-batch.ts";
 import type { StoredFile } from "./stored-file.ts";
 import { TarReader } from "./tar-reader.ts";
 
-/** A file of a set, and how far it is here. */
+/** A file of a set, and its state on this machine. */
 export interface FileHere {
   stored: StoredFile;
-  /** Where it lies in the set, and here. */
+  /** Its path within the set, and on this machine. */
   place: string;
   path: string;
-  /** `begun`: an earlier run has fetched a part of it. `over`: it is here, or cannot be. */
+  /** `begun`: an earlier run fetched part of it. `over`: it is here, or cannot be. */
   state: "missing" | "begun" | "over";
-  /** Bytes that are counted as being here. */
+  /** Bytes that count as fetched. */
   counted: number;
 }
 
@@ -26,16 +26,16 @@ export interface SaveArchiveOptions {
   signal: AbortSignal;
   onBytes: (file: FileHere, bytes: number) => void;
   onSaved: (file: FileHere) => void;
-  /** @throws an error that concerns all files */
+  /** @throws errors that concern all files */
   onProblem: (file: FileHere, error: unknown) => void;
 }
 
 /**
- * Saves the missing files of a set from its archive, each once its digest is right. One whose digest is
- * not right stays missing.
- * @param files all that the archive has, in its order
- * @throws Failure where the archive is another one
- * @throws what the API throws; what was whole until then is saved
+ * Saves the missing files of a set from its archive, each one if its digest is right; otherwise it stays
+ * missing.
+ * @param files everything in the archive, in its order
+ * @throws Failure where the archive has other files
+ * @throws what the API throws; complete files are saved
  */
 export async function saveArchive(
   api: ApiClient,
@@ -62,7 +62,7 @@ export async function saveArchive(
   }
 }
 
-/** @returns whether the right bytes were written */
+/** @returns whether the digest was right */
 async function write(
   archive: TarReader,
   part: string,

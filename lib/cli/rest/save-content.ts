@@ -11,26 +11,26 @@ import { Failure } from "../program.ts";
 import { openPart, partPath } from "./part-file.ts";
 import type { StoredFile } from "./stored-file.ts";
 
-/** Between two tries to go on, in ms. */
+/** Wait between two tries to continue, in ms. */
 const RETRY_INTERVAL = 500;
 
-/** Files of a set that are saved in one folder at the same time share its flushes. */
+/** Shares flushes between files of a set that are saved in the same folder at the same time. */
 const folderSync = new SharedSync();
 
 export interface SaveOptions {
   signal: AbortSignal;
-  /** How long no byte may come while the server is away, in ms. */
+  /** Time without a byte, in ms, while the server is away, before it gives up. */
   patience: number;
-  /** Told how many bytes are there. */
+  /** Called with the number of bytes so far. */
   onProgress: (bytes: number) => void;
 }
 
 /**
- * Saves a file that the server keeps on this machine. A name appears only once its checksum
- * is right; what was fetched before a break, or before this program was ended, is not fetched again.
- * @returns false if the very same file was there already
+ * Saves a stored file on this machine. Its name appears only when its checksum is right. Bytes fetched
+ * before an interruption, or by an earlier run, are not fetched again.
+ * @returns false if the same file was there already
  * @throws Failure where another file has the name, which is never overwritten
- * @throws the reason of the signal when it is aborted; what was fetched stays for the next time
+ * @throws the reason of the signal when it is aborted; fetched bytes stay for the next time
  */
 export async function saveContent(
   api: ApiClient,
@@ -43,7 +43,7 @@ export async function saveContent(
   const wasBegun = await fetchInto(part, api, file, options);
   if (!(await isRight(part, file, options.signal))) {
     await rm(part);
-    // what an earlier run left behind may be damaged: the whole file once more
+    // The part of an earlier run may be damaged, so the whole file is fetched again.
     if (wasBegun) return saveContent(api, file, path, options);
     throw new Failure(`save it again: the bytes that came for "${path}" are not those of the file`);
   }
@@ -52,12 +52,12 @@ export async function saveContent(
   return true;
 }
 
-/** The path of a file until it is whole. */
+/** The path of the unfinished file. */
 export function partOf(path: string, { checksum, digest }: StoredFile): string {
   return partPath(path, `${checksum}:${digest}`);
 }
 
-/** Whether a file is here already. @throws Failure where another one has its name */
+/** Whether a file is here already. @throws Failure where another file has its name */
 export async function isThere(
   path: string,
   file: StoredFile,
@@ -74,8 +74,8 @@ async function isRight(name: string, file: StoredFile, signal: AbortSignal): Pro
 }
 
 /**
- * Writes the bytes of a file that the server keeps, and compares their checksum at the end.
- * @throws Failure where it is another one: what was written is not the file
+ * Writes the bytes of a stored file to an output, and compares the checksum at the end.
+ * @throws Failure where it is wrong, so that the written bytes are not the file
  * @throws OutputLost when nobody reads the output any more
  */
 export async function streamContent(
@@ -95,7 +95,7 @@ export async function streamContent(
   throw new Failure("throw away what was written, and pull again: it is not the file");
 }
 
-/** Fetches what a part file lacks. @returns true if an earlier run had begun it */
+/** Fetches the missing bytes of a part file. @returns true if an earlier run had begun it */
 async function fetchInto(
   part: string,
   api: ApiClient,
@@ -118,7 +118,7 @@ async function fetchInto(
   return wasBegun;
 }
 
-/** The bytes of a file from an offset on, over breaks and while the server is away. */
+/** The bytes of a file from an offset on, across interruptions and while the server is away. */
 async function* content(
   api: ApiClient,
   file: StoredFile,
@@ -130,7 +130,7 @@ async function* content(
       for await (const piece of api.content(file, offset, signal)) {
         offset += piece.length;
         yield piece;
-        // after the yield: a reader may take as long as it likes
+        // After the yield, as a reader may take as long as it likes.
         lastByte = performance.now();
       }
     } catch (error) {
@@ -140,10 +140,10 @@ async function* content(
   }
 }
 
-/** Gives a file that is flushed its name. @throws Failure where something has taken that meanwhile */
+/** Gives a flushed file its name. @throws Failure where something has taken it meanwhile */
 export async function takeName(part: string, path: string, file: StoredFile): Promise<void> {
   try {
-    // An empty file of our own is what rename() replaces; links are not to be had everywhere.
+    // rename() replaces an empty file of our own; not every disk has links.
     await (await open(path, "wx")).close();
   } catch (error) {
     throw systemCode(error) === "EEXIST" ? occupied(path, file) : error;

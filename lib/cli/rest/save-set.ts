@@ -12,35 +12,35 @@ import { SetFolders } from "./set-folders.ts";
 import { SetSums } from "./set-sums.ts";
 import { storedFileIn } from "./stored-file.ts";
 
-/** Files on their way at once: each takes some answers of the server and of the disk. */
+/** Files fetched at the same time, each with several calls to server and disk. */
 const AT_ONCE = 16;
 
-/** So many files that are missing are worth the archive of the whole set. */
+/** Missing files from which on the archive of the whole set is fetched. */
 const MANY = 50;
 
-/** Most problems that are kept to be told. */
+/** Most problems that are kept for the report. */
 const MAX_PROBLEMS = 10;
 
-/** How far the saving of a set is. */
+/** Progress of saving a set. */
 export interface SavedFiles {
-  /** Fetched, and verified. */
+  /** Files that were fetched and verified. */
   saved: number;
-  /** There before, and right. */
+  /** Files that were there before and are right. */
   present: number;
-  /** Bytes of these files, and of the file under way. */
+  /** Bytes of these files, and of the current one. */
   bytes: number;
   failed: number;
-  /** Why the first ones failed, a sentence for each. */
+  /** Why the first ones failed, one sentence each. */
   problems: string[];
 }
 
 /**
- * Saves the files of a completed set in a folder of this machine, each verified by its own digest: from
- * the archive of the set where most are missing, else file by file. A file that is there and right is
- * not fetched again; another one is never overwritten, and counts as failed.
- * @param folder made where it is not there
- * @throws Failure where the list of files is not that of the set, or the server refuses to give them
- * @throws the reason of the signal when it is aborted; what was saved stays, and is not fetched again
+ * Saves the files of a completed set in a folder of this machine, each verified by its own digest: from the
+ * archive of the set if most are missing, else file by file. A correct existing file is not fetched again;
+ * another file is never overwritten, and counts as failed.
+ * @param folder made if it does not exist
+ * @throws Failure where the list of files does not belong to the set, or the server refuses to give them
+ * @throws the reason of the signal when it is aborted; saved files stay, and are not fetched again
  */
 export async function saveSet(
   api: ApiClient,
@@ -79,7 +79,7 @@ interface Saving {
   so: SavedFiles;
 }
 
-/** Looks at which files of the set are here. @returns all that the server has, in their order */
+/** Checks which files of the set are here. @returns all files that the server has, in their order */
 async function lookAtFiles(saving: Saving): Promise<FileHere[]> {
   const { api, record, folder, options, so } = saving;
   const folders = new SetFolders(folder);
@@ -107,7 +107,7 @@ async function lookAtFiles(saving: Saving): Promise<FileHere[]> {
   return files;
 }
 
-/** Fetches the archive of the set where most of it is missing, again where it breaks off. */
+/** Fetches the archive of the set if most of it is missing, and again where it is cut off. */
 async function saveFromArchive(saving: Saving, files: FileHere[]): Promise<void> {
   const { api, record, folder, options, so } = saving;
   for (let before = -1; isArchiveWorthIt(files) && so.saved > before;) {
@@ -126,7 +126,7 @@ async function saveFromArchive(saving: Saving, files: FileHere[]): Promise<void>
       });
       return;
     } catch (error) {
-      // Where it brought nothing, each file is asked for by itself, and says what is wrong.
+      // Where the archive fails, each file is fetched by itself, and its error says what is wrong.
       if (!isTransient(error)) throw error;
     }
   }
@@ -138,7 +138,7 @@ function isArchiveWorthIt(files: FileHere[]): boolean {
   return missing.length >= MANY && 2 * bytesOf(missing) >= bytesOf(files);
 }
 
-/** Works on one file. An error of this file alone is told at the end, and the others go on. */
+/** Works on one file. An error of this file only is reported at the end, and the others continue. */
 async function attempt({ so }: Saving, file: FileHere, work: () => Promise<void>): Promise<void> {
   await work().catch((error: unknown) => noteProblem(so, file, error));
 }
@@ -149,7 +149,7 @@ function advance({ so, options }: Saving, file: FileHere, bytes: number): void {
   options.onProgress(so);
 }
 
-/** Works on a few things at a time. When it returns, no work is left running. */
+/** Works on a few items at a time. When it returns, nothing is left running. */
 async function eachOf<T>(
   things: AsyncIterator<T> | Iterator<T>,
   signal: AbortSignal,
@@ -172,7 +172,10 @@ async function eachOf<T>(
   await Promise.all(workers);
 }
 
-/** The files that the server has, in their order. @throws Failure at the end, if the list is not the set's */
+/**
+ * The files that the server has, in their order.
+ * @throws Failure at the end, if the list does not belong to the set
+ */
 async function* storedFiles(
   api: ApiClient,
   record: DownloadRecord,
@@ -198,10 +201,10 @@ function placeOf({ saved_path }: DownloadRecord, file: SetFileRecord): string {
   throw new Failure(`look at the server: it has no place for "${file.path}" in the set`);
 }
 
-/** How this machine says that one file cannot be saved, while others can. */
+/** Codes of errors that concern one file, while others can be saved. */
 const OF_ONE_FILE = new Set(["EACCES", "EPERM", "EISDIR", "ENOTDIR", "ENAMETOOLONG", "EILSEQ"]);
 
-/** Notes an error of one file, to be told at the end. @throws an error that concerns all files */
+/** Records an error of one file for the report. @throws errors that concern all files */
 function noteProblem(so: SavedFiles, file: FileHere, error: unknown): void {
   if (!(error instanceof Error) || !isOfOneFile(error)) throw error;
   file.state = "over";

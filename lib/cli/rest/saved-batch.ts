@@ -6,46 +6,48 @@ import { fileSystemSync } from "../../util/file-system-sync.ts";
 import { takeName } from "./save-content.ts";
 import type { StoredFile } from "./stored-file.ts";
 
-/** A batch is flushed once it has this many files or this many bytes. */
+/** Files or bytes at which a batch is flushed. */
 const MAX_FILES = 2_000;
 const MAX_BYTES = 256 * 1024 * 1024;
 
-/** A file that is written, and not flushed. */
+/** A file that is written but not flushed. */
 export interface WrittenFile {
   stored: StoredFile;
-  /** Paths of the file as it was written, and of its final name. */
+  /** Path of the file as it was written, and its final path. */
   part: string;
   path: string;
 }
 
 export interface SavedBatchOptions<F extends WrittenFile> {
-  /** A folder that is there, on the disk where they all are. */
+  /** An existing folder on the disk of the files. */
   folder: string;
-  /** Called for a file that has its final name, once file and name are flushed. */
+  /** Called for a file that has its final name, when both are flushed. */
   onSaved: (file: F) => void;
   /** Called for a file that could not get its final name. */
   onProblem: (file: F, error: unknown) => void;
 }
 
-/** Flushes many files together, then gives them their final names: a flush for each would take far longer. */
+/**
+ * Flushes many files together, then gives them their final names. A flush for each would take far longer.
+ */
 export class SavedBatch<F extends WrittenFile> implements Disposable {
   #files: F[] = [];
   #bytes = 0;
-  /** Open from before the first byte is written, so that a flush tells of all errors since. */
+  /** Opened before the first byte is written, so that a flush reports all errors since then. */
   readonly #fd: number | null;
 
   constructor(private readonly options: SavedBatchOptions<F>) {
     this.#fd = process.platform === "linux" ? fs.openSync(options.folder, "r") : null;
   }
 
-  /** Takes a file whose digest was right. Its bytes need not be flushed yet. */
+  /** Adds a file whose digest was right. Its bytes need not be flushed yet. */
   async add(file: F): Promise<void> {
     this.#files.push(file);
     this.#bytes += file.stored.size;
     if (this.#files.length >= MAX_FILES || this.#bytes >= MAX_BYTES) await this.publish();
   }
 
-  /** Flushes what there is, and gives it its names. */
+  /** Flushes the batch, and gives the files their names. */
   async publish(): Promise<void> {
     const files = this.#files;
     this.#files = [];
@@ -72,7 +74,7 @@ export class SavedBatch<F extends WrittenFile> implements Disposable {
     if (this.#fd !== null) fs.closeSync(this.#fd);
   }
 
-  /** @returns false where the system flushes no whole file system */
+  /** @returns false on systems without syncfs(2) */
   async #flushAll(): Promise<boolean> {
     return this.#fd !== null && (await fileSystemSync.flush(this.#fd));
   }

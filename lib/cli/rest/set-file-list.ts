@@ -10,7 +10,7 @@ import { Failure } from "../program.ts";
 import type { ApiClient } from "./api-client.ts";
 import { isTransient } from "./api-errors.ts";
 
-/** Between two tries to reach a server that is away, in ms. */
+/** Wait between two tries to reach a server that is away, in ms. */
 const RETRY_INTERVAL = 500;
 
 export interface SetFileListOptions {
@@ -21,7 +21,7 @@ export interface SetFileListOptions {
 }
 
 /**
- * The files of a set, a page at a time, in the order of the manifest.
+ * The files of a set, page by page, in the order of the manifest.
  * @throws Failure for more files than a set can have
  * @throws what the API throws, after some patience where the server is away
  */
@@ -50,7 +50,7 @@ export async function* setFilePages(
   }
 }
 
-/** Makes a call again while the server is away, but not for ever. */
+/** Repeats a call while the server is away, up to a limit. */
 async function patiently<T>(
   call: () => Promise<T>,
   patience: number,

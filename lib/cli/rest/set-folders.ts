@@ -5,23 +5,23 @@ import { systemCode } from "../../util/system-error.ts";
 import { Failure } from "../program.ts";
 
 /**
- * The folder of this machine in which the files of a set are saved. Folders below it are made on the way.
- * Nothing that a server says leads out of it: names have to be safe, and links are not followed.
+ * The folder of this machine in which a set's files are saved. Subfolders are made as needed. Nothing that
+ * a server sends leads out of it: names must be safe, and links are not followed.
  */
 export class SetFolders {
-  /** Each folder by its path: it is made, or looked at, once. */
+  /** Subfolders that were made or checked, by path. */
   readonly #folders = new Map<string, Promise<void>>();
 
   readonly #root: string;
 
-  /** @param root a folder, or the name of one that is to be made */
+  /** @param root an existing folder, or the name of a new one */
   constructor(root: string) {
     this.#root = resolve(root);
   }
 
   /**
-   * Finds the path of a file, and makes its folders.
-   * @param place of the file in the set, parted by `/`
+   * The path for a file, whose folders are made.
+   * @param place of the file in the set, separated by `/`
    * @throws Failure where a name is not safe, or something else is in the way
    */
   async pathOf(place: string): Promise<string> {
@@ -50,7 +50,7 @@ export class SetFolders {
       await mkdir(path);
     } catch (error) {
       if (systemCode(error) !== "EEXIST") throw error;
-      // The root is where a person said, also where that is a link.
+      // The root is the folder that a person named, even if it is a link.
       if (path !== this.#root && (await linkAt(path)) !== "folder") throw inTheWay(path);
     }
   }

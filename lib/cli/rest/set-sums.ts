@@ -2,9 +2,9 @@ import type { ChecksumAlgorithm } from "../../api/checksums.ts";
 import type { SetFileRecord } from "../../api/sets.ts";
 
 /**
- * The digest of a set's checksums, counted from the list of its files: the text of its `.md5` has a
- * line for each file that is stored, in the order of the list. It is that of the set's record where
- * the list is whole and right.
+ * Computes the digest of a set's checksums from the list of its files: the text of its `.md5` has a line
+ * for each stored file, in the order of the list. If the list is complete and right, it equals the digest
+ * in the set's record.
  */
 export class SetSums {
   readonly #hasher: Bun.CryptoHasher;
@@ -13,7 +13,7 @@ export class SetSums {
     this.#hasher = new Bun.CryptoHasher(checksum);
   }
 
-  /** Takes the next file of the list. */
+  /** Adds the next file of the list. */
   add(file: SetFileRecord): void {
     const digest = file[this.checksum];
     if (digest === null || file.saved_path === null) return;
@@ -22,7 +22,7 @@ export class SetSums {
     this.#hasher.update(`${digest}  ${name}\n`);
   }
 
-  /** Lower-case hex, once all files were added. */
+  /** Lower-case hex, after all files were added. */
   digest(): string {
     return this.#hasher.digest("hex");
   }

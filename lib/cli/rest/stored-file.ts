@@ -2,17 +2,17 @@ import { type ChecksumAlgorithm, digestOf } from "../../api/checksums.ts";
 import type { DownloadRecord } from "../../api/schemas.ts";
 import type { SetFileRecord } from "../../api/sets.ts";
 
-/** A file that the server keeps, as it is fetched from there and proven. */
+/** A file stored on the server, with what is needed to fetch and verify it. */
 export interface StoredFile {
   downloadId: string;
-  /** The path at the site of a file of a set. The server knows the file by it. */
+  /** For a file of a set: its path at the site, by which the server knows it. */
   path?: string;
   /** Bytes. */
   size: number;
   checksum: ChecksumAlgorithm;
   /** Lower-case hex. */
   digest: string;
-  /** ISO 8601; what is saved gets it, or the time of its saving where it is not given. */
+  /** ISO 8601. The saved file gets this time, or else the time of saving. */
   modifiedAt?: string;
 }
 
@@ -22,7 +22,7 @@ export function storedFileOf(record: DownloadRecord): StoredFile {
   return { downloadId, size: total_size ?? 0, checksum, digest: digestOf(record) ?? "" };
 }
 
-/** One file of a completed set; null for one that the server does not have. */
+/** A file of a completed set; null where the server does not have it. */
 export function storedFileIn(
   { download_id: downloadId, checksum }: DownloadRecord,
   file: SetFileRecord,

@@ -1,12 +1,12 @@
 import { Failure } from "../program.ts";
 
 /*
- * Reads the tar archives that the server makes of sets (POSIX.1-2001, "pax"): files, and extended
- * headers before those whose path or size has no room in a plain one.
+ * Reads the tar archives that the server makes of sets (POSIX.1-2001, "pax"): files, with extended headers
+ * for paths and sizes that do not fit into a plain one.
  */
 
 const BLOCK = 512;
-/** Most bytes of an extended header: a path has 4,096 at most, as the server gives it. */
+/** Most bytes of an extended header; paths have 4,096 at most. */
 const MAX_EXTENDED = 64 * 1024;
 
 /** A file in an archive. */
@@ -16,16 +16,16 @@ export interface TarFile {
   size: number;
 }
 
-/** An archive that comes piece by piece. */
+/** A tar archive that is read piece by piece. */
 export class TarReader {
-  /** What came and was not read yet. */
+  /** Bytes that arrived and were not read yet. */
   #left: Uint8Array = new Uint8Array(0);
-  /** Bytes of the current file that were not read, and of the zeros behind it. */
+  /** Unread bytes of the current file, and of the zeros after it. */
   #unread = { file: 0, padding: 0 };
 
   constructor(private readonly pieces: AsyncGenerator<Uint8Array>) {}
 
-  /** The next file; null at the end. @throws Failure for what is no archive of files */
+  /** The next file; null at the end. @throws Failure for anything but an archive of files */
   async next(): Promise<TarFile | null> {
     for await (const _ of this.data()); // what nobody read of the file before
     await this.#take(this.#unread.padding);
@@ -49,7 +49,7 @@ export class TarReader {
     }
   }
 
-  /** The bytes of the current file, as far as they were not read. */
+  /** The bytes of the current file that were not read yet. */
   async *data(): AsyncGenerator<Uint8Array> {
     while (this.#unread.file > 0) {
       if (this.#left.length === 0) await this.#fill();
@@ -60,7 +60,7 @@ export class TarReader {
     }
   }
 
-  /** Lets go of what is still to come. */
+  /** Closes it, without reading the rest. */
   async close(): Promise<void> {
     await this.pieces.return(undefined);
   }
@@ -89,7 +89,10 @@ function textOf(header: Uint8Array, at: number, length: number): string {
   return Buffer.from(end < 0 ? bytes : bytes.subarray(0, end)).toString("utf8");
 }
 
-/** What an extended header says: `LENGTH key=value\n`, where the length counts itself. */
+/**
+ * The fields of an extended header: `LENGTH key=value
+ * `, where the length includes itself.
+ */
 function recordsOf(bytes: Uint8Array): Partial<TarFile> {
   const found: Partial<TarFile> = {};
   for (let at = 0; at < bytes.length;) {

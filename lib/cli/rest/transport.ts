@@ -8,20 +8,22 @@ import { Failure } from "../program.ts";
 import { readJson, refusalOf, unexpectedAnswer } from "./answers.ts";
 import { UnreachableError } from "./api-errors.ts";
 
-/** Most time that a call may take, and that an answer may stand still, in ms. */
+/** Time limit of a call, and of a pause within an answer, in ms. */
 const CALL_TIMEOUT = 30_000;
 
 /** Which server to call, and how. */
 export interface ServerConnection {
   /** Such as `http://127.0.0.1:8080`. */
   server: string;
-  /** What the server was given as API_TOKEN; undefined: it has none. */
+  /** The server's API_TOKEN; undefined: it has none. */
   token?: string;
-  /** PEM files: who signed the server's certificate, and our own where it asks for one. */
+  /**
+   * PEM files: the CA of the server's certificate, and our own certificate where the server asks for one.
+   */
   tls?: { ca?: string; cert?: string; key?: string };
 }
 
-/** How a call is made, beside what its endpoint asks for. */
+/** Options of a call, besides what its endpoint needs. */
 export interface CallOptions {
   headers?: Record<string, string>;
   signal?: AbortSignal;
@@ -39,7 +41,7 @@ export class Transport {
     return this.connection.server;
   }
 
-  /** The server's address without a slash at the end. */
+  /** The server's address without a trailing slash. */
   get baseUrl(): string {
     return this.server.replace(/\/+$/, "");
   }
@@ -62,9 +64,9 @@ export class Transport {
   }
 
   /**
-   * An answer, piece by piece, however long it goes on.
-   * @param options `isWanted` tells whether it is what was asked for
-   * @throws UnreachableError also where it breaks off, or nothing comes for a while
+   * An answer in pieces, however long it goes on.
+   * @param options `isWanted` checks whether it is the expected kind of answer
+   * @throws UnreachableError also where it is cut off, or nothing comes for a while
    */
   pieces<E extends Endpoint>(
     endpoint: E,
@@ -98,7 +100,7 @@ export class Transport {
     }
   }
 
-  /** Why a call failed: the reason of its signal, what the server said, or that nobody answered. */
+  /** Why a call failed: the reason of its signal, the server's error, or that there was no answer. */
   problemOf(error: unknown, signal?: AbortSignal): unknown {
     if (signal?.aborted) return signal.reason;
     if (error instanceof Failure) return error;
@@ -127,16 +129,16 @@ export class Transport {
         ...(tls?.cert && { cert: Bun.file(tls.cert) }),
         ...(tls?.key && { key: Bun.file(tls.key) }),
       },
-      // A proxy that the environment names would see the token, and could not reach our loopback.
+      // A proxy of the environment would see the token, and could not reach our loopback.
       ...(leadsHere(url.hostname) && { proxy: false }),
-      // Elsewhere the token would be missing, or be shown to another server.
+      // After a redirect, the token would be missing, or be sent to another server.
       redirect: "manual",
       signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
     });
   }
 }
 
-/** The schema of the JSON that an endpoint answers. */
+/** The schema of an endpoint's JSON answer. */
 function schemaOf({ path, answers }: Endpoint): z.ZodType {
   const schema = answers.find((answer) => answer.schema)?.schema;
   if (!schema) throw new Error(`${path} does not answer JSON`);

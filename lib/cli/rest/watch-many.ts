@@ -6,10 +6,10 @@ import { isTransient } from "./api-errors.ts";
 import type { WatchOptions } from "./live-changes.ts";
 
 /**
- * Follows many downloads until all have ended, by one stream of events: a server has only so many
- * for each token. Outlives a restart of the server.
- * @param onChange gets each record at first, whenever it is another, and once the server is back
- * @returns the records with their terminal statuses, in the order of the ids
+ * Follows many downloads until all have ended, by one event stream, as a server limits the streams of each
+ * token. It survives restarts of the server.
+ * @param onChange called with each record at first, after each change, and when the server is back
+ * @returns the final records, in the order of the ids
  */
 export async function watchMany(
   api: ApiClient,
@@ -29,7 +29,7 @@ export async function watchMany(
   let isFresh = true;
   const onDial = () => (isFresh = true);
   for await (const change of api.changes({ ...options, onDial })) {
-    // The stream begins with what has not ended. From now on it tells of each end.
+    // The stream begins with unfinished downloads, and from here on reports each end.
     if (isFresh) isFresh = !(await lookBack(api, unended, take, options.signal));
     if (change.event === "download") take(change.data);
     if (unended.size === 0) break;
@@ -38,7 +38,7 @@ export async function watchMany(
 }
 
 /**
- * Looks at all downloads from the newest one to the oldest that is followed: ids are in their order.
+ * Reads the records of all followed downloads, newest first, as lists are ordered by id.
  * @returns false if the server is away again
  */
 async function lookBack(

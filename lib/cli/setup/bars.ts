@@ -2,7 +2,7 @@ import { Progress } from "../terminal/progress.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { makeTestFiles, type TestFile, type TestFileOptions } from "./test-files.ts";
 
-/** Makes test files as {@link makeTestFiles} does, under a progress bar for each. */
+/** Makes test files as {@link makeTestFiles} does, with a progress bar for each. */
 export async function makeTestFilesWithBars(
   options: Omit<TestFileOptions, "onProgress">,
   terminal: Terminal,
@@ -17,7 +17,7 @@ export async function makeTestFilesWithBars(
         const start = startedAt.get(key) ?? performance.now();
         startedAt.set(key, start);
         const seconds = (performance.now() - start) / 1000;
-        // the very first moments tell nothing yet
+        // The first moments say nothing about the rate.
         const rate = seconds > 0.1 ? bytes / seconds : null;
         const ended = bytes === options.size;
         progress.set(clientId, {

@@ -3,16 +3,16 @@ import { type FileHandle, open, readdir, readlink, realpath } from "node:fs/prom
 import { join } from "node:path";
 import { systemCode } from "../../util/system-error.ts";
 
-/** Whom the images run as where CONTAINER_USER says nothing else. */
+/** The images' user, unless CONTAINER_USER is set. */
 const IMAGE_USER = { uid: 1000, gid: 1000 };
 
 const ROOT = 0;
 
 /**
- * Whom the containers have to run as, so that the files they write are the person's.
- * @param uid of the person, as `gid` undefined on Windows
- * @returns the value of CONTAINER_USER; null where the images' user will do: off Linux, as Docker
- *   makes every file the person's there, and for root, who may do everything with anybody's files
+ * The user that the containers need to run as, so that the person owns the files that they write.
+ * @param uid of the person; like `gid`, undefined on Windows
+ * @returns the value of CONTAINER_USER. Null where the images' user will do: on other systems than Linux,
+ *   where Docker makes every file the person's, and for root, who may use anybody's files
  */
 export function containerUser(
   platform: NodeJS.Platform,
@@ -22,20 +22,20 @@ export function containerUser(
   return platform === "linux" && uid !== ROOT ? `${uid}:${gid}` : null;
 }
 
-/** The result of giving a folder to the user of the images. */
+/** The result of giving a folder to the images' user. */
 export interface Gift {
-  /** How many files and folders changed hands. */
+  /** Number of files and folders with a new owner. */
   given: number;
   /** Files that stay root's, as they have a second name. */
   kept: string[];
 }
 
-/** The user of the images, in messages. */
+/** Name of the images' user in messages. */
 export const IMAGE_USER_NAME = `user ${IMAGE_USER.uid}`;
 
 /**
- * Gives the files and folders that root owns in a folder to the images' user, who could not write
- * there. What is somebody else's stays theirs. Does nothing but for root on Linux.
+ * Gives the files and folders that root owns in a folder to the images' user, who could not write there.
+ * Other owners' files are left alone. It does nothing but for root on Linux.
  * @param folder may be a link
  */
 export async function giveToImageUser(folder: string): Promise<Gift> {
@@ -44,7 +44,7 @@ export async function giveToImageUser(folder: string): Promise<Gift> {
   try {
     await giveFolder(await realpath(folder), folder, gift);
   } catch (error) {
-    // A root without all rights: the server in its container says what it cannot write to.
+    // A root without all rights: the server in its container reports what it cannot write to.
     if (systemCode(error) !== "EPERM") throw error;
   }
   return gift;
@@ -52,11 +52,11 @@ export async function giveToImageUser(folder: string): Promise<Gift> {
 
 const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = constants;
 
-/** @param name of the folder, as the person knows it */
+/** @param name of the folder for the person */
 async function giveFolder(path: string, name: string, gift: Gift): Promise<void> {
   await using folder = await open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   await give(folder, gift);
-  // By way of the open folder: whoever may write there could put a link to elsewhere in its place.
+  // Through the open folder: others who may write there could replace it by a link.
   const here = `/proc/self/fd/${folder.fd}`;
   for (const entry of await readdir(here, { withFileTypes: true })) {
     const [inside, itsName] = [join(here, entry.name), join(name, entry.name)];
@@ -67,8 +67,8 @@ async function giveFolder(path: string, name: string, gift: Gift): Promise<void>
 
 async function giveFile(path: string, name: string, gift: Gift): Promise<void> {
   await using file = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-  // Whoever may write in the folder could put a second name of a file of the system there. The
-  // count first: a name that is removed after that was still counted.
+  // Others who may write in the folder could put a second name of a system file there. The count is read
+  // first: a name that is removed afterwards was still counted.
   const isAlone = (await file.stat()).nlink === 1;
   const isThere = !(await readlink(`/proc/self/fd/${file.fd}`)).endsWith(" (deleted)");
   if (isAlone && isThere) await give(file, gift);

@@ -14,8 +14,8 @@ export const TEST_FILE_FLAGS_HELP = `  --size SIZE
 
 /**
  * Checks the values of {@link TEST_FILE_FLAGS}.
- * @param usualSize of each file, where no flag says it
- * @returns bytes of each file, and how many clients get one
+ * @param usualSize of each file, by default
+ * @returns bytes of each file, and the number of clients that get one
  * @throws UsageError that names the flag, the value and what was expected
  */
 export function readTestFileFlags(

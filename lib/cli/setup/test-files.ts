@@ -14,28 +14,28 @@ import { Failure } from "../program.ts";
 
 export const TEST_FILE_NAME = "file_to_download.txt";
 
-/** Bytes made, hashed and written at a time: memory stays flat however large the file. */
+/** Bytes that are generated, hashed and written at a time, so that memory stays flat. */
 const PIECE = 1024 ** 2;
 
 /** A file of random bytes that a client can serve. */
 export interface TestFile {
   clientId: string;
-  /** Relative to the folder that setup works in, with forward slashes as `md5sum` writes them. */
+  /** Relative to the folder of setup, with forward slashes as in `md5sum`. */
   path: string;
   md5: string;
-  /** False: it was there and right, and was left alone. */
+  /** False: it existed and was right, and was left alone. */
   made: boolean;
 }
 
 export interface TestFileOptions {
-  /** The folder that `test-files/` and `checksums.txt` are in. */
+  /** The folder with `test-files/` and `checksums.txt`. */
   folder: string;
   clientIds: string[];
   /** Bytes of each file. */
   size: number;
-  /** Makes the files anew even where they are right. */
+  /** Makes the files again even if they are right. */
   force?: boolean;
-  /** Bytes that must be free on the disk beside those of the files to be made. */
+  /** Bytes that must stay free on the disk after the files are made. */
   reserve: number;
   /** Stops it; nothing half-made is left behind. */
   signal: AbortSignal;
@@ -47,15 +47,15 @@ export function testClientIds(count: number): string[] {
   return Array.from({ length: count }, (_, i) => `restaurant-${String(i + 1).padStart(3, "0")}`);
 }
 
-/** Where a client's test file is, relative to the folder that setup works in. */
+/** Path of a client's test file, relative to the folder of setup. */
 export function testFilePath(clientId: string): string {
   return `test-files/${clientId}/${TEST_FILE_NAME}`;
 }
 
 /**
- * Makes the test files that are missing or wrong and records all their sums in `checksums.txt`.
- * Can be run again after any interruption.
- * @throws Failure when the disk has not enough room, before anything is written
+ * Makes missing or wrong test files, and records the sums of all in `checksums.txt`. It can be run again
+ * after any interruption.
+ * @throws Failure when there is not enough space, before anything is written
  * @throws the reason of `signal` when it is aborted
  */
 export async function makeTestFiles(options: TestFileOptions): Promise<TestFile[]> {
@@ -76,13 +76,13 @@ export async function makeTestFiles(options: TestFileOptions): Promise<TestFile[
     const md5 = kept ?? (await makeFile(clientId, options));
     files.push({ clientId, path, md5, made: kept === undefined });
     if (kept !== undefined) continue;
-    // after each file, so that an interrupted run does not make it a second time
+    // After each file, so that an interrupted run does not make it again.
     await writeChecksums(sumsFile, withChecksum(await readChecksums(sumsFile), path, md5));
   }
   return files;
 }
 
-/** @returns the MD5 of a file that is there with the right size and the recorded sum, else null */
+/** @returns the MD5 of an existing file with the right size and recorded sum; else null */
 async function md5IfRight(
   clientId: string,
   recorded: string | undefined,
@@ -99,7 +99,7 @@ async function md5IfRight(
 }
 
 /**
- * Checks the room on the disk of a folder that exists.
+ * Checks the space on the disk of an existing folder.
  * @param needed bytes
  * @throws Failure
  */
@@ -112,7 +112,7 @@ export async function requireRoom(folder: string, needed: number): Promise<void>
   );
 }
 
-/** Writes to a name of its own and renames, so that a file of the final name is always whole. */
+/** Writes to a temporary name and renames, so that a file with the final name is always complete. */
 async function makeFile(clientId: string, options: TestFileOptions): Promise<string> {
   const folder = join(options.folder, "test-files", clientId);
   await mkdir(folder, { recursive: true });
@@ -129,7 +129,7 @@ async function makeFile(clientId: string, options: TestFileOptions): Promise<str
   }
 }
 
-/** Removes what a run left behind that was killed; one that still runs fails, and says so. */
+/** Removes what a killed run left behind. A run that is still going on then fails, with a message. */
 async function removeLeftovers(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
     if (name.startsWith(`.${TEST_FILE_NAME}.`) && name.endsWith(".tmp"))
@@ -159,7 +159,7 @@ async function writeRandomBytes(
   return hasher.digest("hex");
 }
 
-/** A write may be short without an error. */
+/** Writes all bytes, as a single write may be short without an error. */
 async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
   for (let done = 0; done < bytes.length;) {
     const { bytesWritten } = await handle.write(bytes, done);

@@ -5,10 +5,10 @@ import type { ListingColumn } from "./listing.ts";
 import { NAME_COLUMNS } from "./terminal.ts";
 import { formatAge } from "./times.ts";
 
-/** Shown in place of an empty list. */
+/** Shown instead of an empty list. */
 export const NO_CLIENTS = `No client ever registered, start one with "${howToRun("client")} --id restaurant-001"`;
 
-/** The clients that a server knows, one a line. */
+/** Columns of the list of clients. */
 export const CLIENT_COLUMNS: ListingColumn<ClientRecord>[] = [
   {
     title: "client",
@@ -80,7 +80,7 @@ export const CLIENT_COLUMNS: ListingColumn<ClientRecord>[] = [
   },
 ];
 
-/** The same where clients of a list are older than their server: which of them is seen at once. */
+/** The same where some clients are older than their server, which is then shown. */
 export function columnsOfOutdated(serverVersion: string): ListingColumn<ClientRecord>[] {
   return CLIENT_COLUMNS.map((column) =>
     column.title !== "version"
@@ -96,19 +96,22 @@ export function columnsOfOutdated(serverVersion: string): ListingColumn<ClientRe
   );
 }
 
-/** Whether a client, as it was seen last, is older than the server. One that was revoked never comes again. */
+/**
+ * Whether a client, when last seen, was older than the server. A revoked one never comes back, so it does
+ * not count.
+ */
 export function isOutdated({ version, revoked_at }: ClientRecord, serverVersion: string): boolean {
   return revoked_at === null && version !== null && isOlder(version, serverVersion);
 }
 
-/** `region=west,tier=gold`, which is a selector too. */
+/** Labels as text: `region=west,tier=gold`, which is also a selector. */
 function labelsShown(labels: ClientRecord["labels"]): string {
   return Object.entries(labels)
     .map(([key, value]) => `${key}=${value}`)
     .join(",");
 }
 
-/** The problem of a client, on a line below it; null: none. */
+/** The problem of a client, for a line below it; null: none. */
 export function clientProblemOf({ problem }: ClientRecord): string | null {
   return problem;
 }

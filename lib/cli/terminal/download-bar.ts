@@ -19,7 +19,7 @@ export function barOf(record: DownloadRecord): BarState {
     bytesPerSecond: record.bytes_per_second,
     etaSeconds: record.eta_seconds,
     note: noteOf(record),
-    // Only what waits: what failed is told at the end, in full.
+    // For waiting downloads only: failures are reported at the end, in full.
     ...(record.status === "queued" && record.error !== null && { reason: record.error }),
     tone: TONES[record.status] ?? "active",
   };
@@ -33,8 +33,8 @@ function noteOf({ status, kind, total_size }: DownloadRecord): string | null {
 
 /**
  * One progress bar for many downloads.
- * @param records what is known of them so far
- * @param count how many there are
+ * @param records the known ones
+ * @param count number of all
  */
 export function totalBarOf(records: DownloadRecord[], count: number): BarState {
   const sum = (value: (record: DownloadRecord) => number) =>

@@ -8,7 +8,7 @@ import { outcomeOf } from "./set-counts.ts";
 import { someOf } from "./terminal.ts";
 import { formatAge, formatMoment } from "./times.ts";
 
-/** All that is known of a download, for a person. @param savedPath where its file can be found */
+/** All fields of a download, for a person. @param savedPath where its file is */
 export function downloadFields(
   record: DownloadRecord,
   savedPath: string | null,
@@ -48,10 +48,10 @@ export function downloadFields(
   );
 }
 
-/** Columns of a pattern that tell what it is. */
+/** Most columns of a pattern. */
 const PATTERN_COLUMNS = 60;
 
-/** The first of many, each cut to what tells it from others. */
+/** The first patterns, each shortened. */
 function patternsShown(patterns: string[]): string {
   return someOf(
     patterns.map((pattern) => Bun.sliceAnsi(pattern, 0, PATTERN_COLUMNS, "…")),

@@ -17,10 +17,10 @@ const COLOURS: Record<DownloadRecord["status"], Colour> = {
   cancelled: "dim",
 };
 
-/** Columns of a path whose end still tells what it is. */
+/** Columns needed to recognize a path by its end. */
 const PATH_COLUMNS = 12;
 
-/** Characters of an id that tell it from others: its time in ms, and the counter within that. */
+/** Characters of an id that distinguish it: the time in ms, and the counter within that. */
 const SHORT_ID = 18;
 
 /** A status in its colour. */
@@ -28,14 +28,14 @@ export function statusShown(status: DownloadRecord["status"]) {
   return { text: status, colour: COLOURS[status] };
 }
 
-/** The status of a download in its colour, and what became of its file since. */
+/** The status of a download in its colour, and whether its content is held or removed. */
 export function stateShown({ status, removed_at, hold }: DownloadRecord): Shown {
   if (removed_at !== null) return { text: "removed", colour: "dim" };
   const { text, colour } = statusShown(status);
   return { text: hold ? `${text}, held` : text, colour };
 }
 
-/** The first part of an id. Commands take it in place of the whole. */
+/** The beginning of an id, which commands accept instead of the whole. */
 export function shortId(downloadId: string): string {
   return downloadId.slice(0, SHORT_ID);
 }
@@ -112,13 +112,13 @@ const FILE: DownloadColumn = {
   raw: nameOfDownload,
 };
 
-/** Most patterns that are shown of a set, and most characters of a name. */
+/** Most patterns of a set that are shown, and most characters of a name. */
 const MAX_PATTERNS = 3;
 const MAX_NAME = 200;
 
 /**
- * The name of a download for a person. A set has its first patterns, and behind them how many of its
- * files are done: `logs/ *.csv (7/62)`. Where there is little room, the end stays.
+ * Name of a download for a person. For a set: its first patterns, and how many of its files are done:
+ * `logs/ *.csv (7/62)`. Where space is short, the end is kept.
  */
 export function nameShown(record: DownloadRecord): string {
   const { kind } = record;
@@ -134,10 +134,10 @@ export function nameShown(record: DownloadRecord): string {
   ].join(" ");
 }
 
-/** Downloads, one a line. */
+/** Columns of the list of downloads. */
 export const DOWNLOAD_COLUMNS = [ID, CLIENT, STATUS, DONE, SIZE, CREATED, FILE];
 
-/** The same for a script, with the error that {@link problemOf} tells a person. */
+/** The same for a script, including the error that {@link problemOf} shows to a person. */
 export const DOWNLOAD_FIELDS: Field<DownloadRecord>[] = [
   ...DOWNLOAD_COLUMNS,
   { raw: ({ error_code }) => error_code },
@@ -150,7 +150,7 @@ export const DOWNLOAD_FIELDS: Field<DownloadRecord>[] = [
   { raw: ({ removed_at }) => removed_at },
 ];
 
-/** Downloads as they move: how fast tells more than how large. */
+/** Columns of running downloads, for which the rate is more useful than the size. */
 export const LIVE_DOWNLOAD_COLUMNS = [
   { ...ID, importance: 6 },
   CLIENT,
@@ -163,8 +163,8 @@ export const LIVE_DOWNLOAD_COLUMNS = [
 ];
 
 /**
- * Why a download failed, what one that is queued waits for, or that files of a set did not come; null
- * where there is nothing to say.
+ * Why a download failed, what a queued one waits for, or that files of a set did not come; null where there
+ * is nothing to report.
  */
 export function problemOf(record: DownloadRecord): string | null {
   const { error, error_code, files_skipped, files_total, download_id } = record;

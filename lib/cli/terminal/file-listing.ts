@@ -5,10 +5,10 @@ import type { ListingColumn } from "./listing.ts";
 import { bothEnds } from "./terminal.ts";
 import { formatAge } from "./times.ts";
 
-/** Columns of a name whose two ends still tell what it is. */
+/** Columns needed to recognize a name by its two ends. */
 const NAME_COLUMNS = 15;
 
-/** The files and folders of a client, one a line. */
+/** Columns of the list of a client's files and folders. */
 export const FILE_COLUMNS: ListingColumn<ClientFile>[] = [
   {
     title: "name",
@@ -40,7 +40,7 @@ export const FILE_COLUMNS: ListingColumn<ClientFile>[] = [
     importance: 1,
     least: NAME_COLUMNS,
     cut: bothEnds,
-    // The name of a root is its path.
+    // A root's name is its path.
     shown: ({ name, path }) => (path === name ? "" : plainName(path)),
     raw: ({ path }) => plainName(path),
   },

@@ -2,7 +2,7 @@ import type { Health } from "../../api/schemas.ts";
 import { labelled } from "./labelled.ts";
 import { formatSpan } from "./times.ts";
 
-/** How a server is, for a person. */
+/** The state of a server, for a person. */
 export function healthFields(health: Health, coloured: boolean): string[] {
   return labelled(
     {

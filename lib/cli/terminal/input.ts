@@ -3,8 +3,8 @@ import { plainLines, plainText } from "../../util/plain-text.ts";
 import { type Terminal } from "./terminal.ts";
 
 /**
- * Asks a person, or a pipe, for lines. The terminal stays as it is: it edits the line by itself,
- * and Ctrl-C remains a signal.
+ * Asks a person, or reads a pipe, line by line. The terminal's mode is not changed: it edits lines itself,
+ * and Ctrl-C stays a signal.
  */
 export class Input implements Disposable {
   private readonly reader;
@@ -19,7 +19,7 @@ export class Input implements Disposable {
   }
 
   /**
-   * @returns the answer without white space around it; null at the end of the input
+   * @returns the trimmed answer; null at the end of the input
    * @throws the reason of `signal` when it is aborted
    */
   async ask(question: string, signal: AbortSignal): Promise<string | null> {
@@ -33,7 +33,7 @@ export class Input implements Disposable {
     signal.addEventListener("abort", abort);
     try {
       const { done, value } = await Promise.race([this.lines.next(), aborted.promise]);
-      // what a person types is on the screen already
+      // A person's typing is on the screen already.
       if (!this.stream.isTTY) this.terminal.write(`${plainText(value ?? "")}\n`);
       else if (done) this.terminal.write("\n");
       return done ? null : value.trim();

@@ -5,7 +5,7 @@ import type { ListingColumn } from "./listing.ts";
 import { NAME_COLUMNS, someOf } from "./terminal.ts";
 import { formatAge, formatMoment } from "./times.ts";
 
-/** Jobs, one a line. */
+/** Columns of the list of jobs. */
 export const JOB_COLUMNS: ListingColumn<JobRecord>[] = [
   {
     title: "job",
@@ -84,7 +84,7 @@ function colourOf(status: JobRecord["status"]): "dim" | "green" | "red" | "yello
   }
 }
 
-/** All that is known of a job, for a person. */
+/** All fields of a job, for a person. */
 export function jobFields(job: JobRecord, coloured: boolean): string[] {
   const { counts, status } = job;
   const moment = (time: string | null) =>
@@ -118,7 +118,7 @@ function clientsShown({ clients: { all, ids, labels }, membership }: JobRecord):
   return membership === "continuous" ? `${chosen}, also those that come later` : chosen;
 }
 
-/** How long what comes of a job, or of a schedule, is kept: `90 days or the last 7`. */
+/** How long results of a job or a schedule are kept: `90 days or the last 7`. */
 export function keepShown({ days, last }: NonNullable<JobRecord["keep"]>): string {
   return [
     ...(days === undefined ? [] : [days === 1 ? "1 day" : `${days} days`]),

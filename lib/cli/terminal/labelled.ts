@@ -1,6 +1,6 @@
 import { padColumns, paint, show, type Shown } from "./terminal.ts";
 
-/** Lines with a name and a value each; what is null is left out. */
+/** Lines of a name and a value each; null values are left out. */
 export function labelled(fields: Record<string, Shown | null>, coloured: boolean): string[] {
   const widest = Math.max(...Object.keys(fields).map((name) => name.length));
   return Object.entries(fields).flatMap(([name, value]) => {

@@ -2,26 +2,26 @@ import { plainJson, plainText } from "../../util/plain-text.ts";
 import { type Column, GAP, renderTable } from "./table.ts";
 import { ending, show, type Shown } from "./terminal.ts";
 
-/** The cells of one item for a script. */
+/** A cell of an item for a script. */
 export interface Field<T> {
   raw(item: T): string | number | boolean | null;
 }
 
-/** A column of a list of things that a person sees as a table, and a script as fields. */
+/** A column of a list, shown as a table to a person and as fields to a script. */
 export interface ListingColumn<T> extends Column, Field<T> {
-  /** Rank of the column: the least important ones go where there is too little room. */
+  /** Rank of the column; the least important columns are dropped where space is short. */
   importance: number;
-  /** Before any column goes, texts of this one are cut, to no fewer columns than this. */
+  /** Before any column is dropped, this one's texts are cut, to no fewer columns than this. */
   least?: number;
-  /** How they are cut; where not given, from the left. */
+  /** How they are cut; by default from the left. */
   cut?: (text: string, columns: number) => string;
   /** The cell for a person. */
   shown(item: T): Shown;
 }
 
 /**
- * Lays out a table that is at most `width` columns wide; the titles come first.
- * @param detailOf what else a person has to know of one thing, on a line below it; null: nothing
+ * Lays out a table of at most `width` columns, titles first.
+ * @param detailOf an additional line below an item; null: none
  */
 export function listingTable<T>(
   columns: ListingColumn<T>[],
@@ -50,11 +50,11 @@ export function listingTable<T>(
 
 interface FittingColumn<T> {
   column: ListingColumn<T>;
-  /** How wide its texts may be. */
+  /** Width for its texts. */
   room: number;
 }
 
-/** The columns that there is room for. */
+/** The columns that fit. */
 function fit<T>(columns: ListingColumn<T>[], items: T[], width: number): FittingColumn<T>[] {
   const fitting = columns.map((column) => {
     const texts = [column.title, ...items.map((item) => show(column.shown(item), false))];
@@ -73,7 +73,7 @@ function fit<T>(columns: ListingColumn<T>[], items: T[], width: number): Fitting
   return excess <= 0 || columns.length === 1 ? fitting : fit(withoutOne(columns), items, width);
 }
 
-/** Without the least important one. */
+/** Drops the least important column. */
 function withoutOne<T>(columns: ListingColumn<T>[]): ListingColumn<T>[] {
   const least = Math.min(...columns.map(({ importance }) => importance));
   return columns.filter(({ importance }) => importance !== least);
@@ -84,14 +84,14 @@ export function listingLines<T>(fields: Field<T>[], items: T[]): string[] {
   return items.map((item) => tabbed(fields.map((field) => field.raw(item))));
 }
 
-/** A name and a value on each line; a list or an object as JSON. */
+/** A line for each name and value; a list or object is shown as JSON. */
 export function fieldLines(fields: object): string[] {
   return Object.entries(fields).map(([name, value]) =>
     tabbed([name, typeof value === "object" && value !== null ? plainJson(value) : value]),
   );
 }
 
-/** Joins fields to a line of a pipe, by tabs. No field has a tab or a line end in it. */
+/** Joins fields by tabs into a line for a pipe. The fields never contain tabs or line breaks. */
 export function tabbed(fields: unknown[]): string {
   return fields.map((field) => plainText(String(field ?? ""))).join("\t");
 }

@@ -2,44 +2,44 @@ import { formatSize } from "../../util/sizes.ts";
 import { plainText } from "../../util/plain-text.ts";
 import { type Colour, ending, NAME_COLUMNS, padColumns, paint, type Terminal } from "./terminal.ts";
 
-/** The content of one bar. */
+/** State of one bar. */
 export interface BarState {
   label: string;
   /** Bytes so far. */
   done: number;
-  /** Bytes in all; null: not known yet. */
+  /** Total bytes; null: not known yet. */
   total: number | null;
-  /** How much is done, 0 to 1, where the bytes do not tell. */
+  /** Share that is done, 0 to 1, where bytes do not show it. */
   share?: number;
-  /** Files of a set, once it is listed. */
+  /** Files of a set, when it has been listed. */
   files?: { done: number; total: number };
   bytesPerSecond: number | null;
   etaSeconds: number | null;
-  /** A word such as "queued", in place of the time that is left. */
+  /** A word such as "queued", shown instead of the remaining time. */
   note: string | null;
-  /** What the note is about, such as what something waits for. */
+  /** Detail of the note, such as what it waits for. */
   reason?: string;
   tone: "active" | "good" | "bad";
 }
 
-/** A redraw at most this often, in ms. */
+/** Shortest time between two redraws, in ms. */
 const REDRAW_INTERVAL = 100;
 
-/** A file or a pipe gets a line each time this share more is done, in percent. */
+/** Step, in percent, after which a file or pipe gets another line. */
 const PLAIN_STEP = 10;
 
 /** The key of the bar for all downloads. */
 const TOTAL_KEY = "\0total";
 
-/** A label has at most one part in so many of the screen's width. */
+/** A label takes at most one of this many parts of the screen's width. */
 const LABEL_SHARE = 4;
 
-/** Most columns of a note with its reason. */
+/** Most columns of a note with its detail. */
 const ENDING_COLUMNS = 50;
 
 const TRACK_COLUMNS = { min: 8, max: 40 };
 const DROPPED_FIRST = ["size", "rate", "track", "files", "ending"] as const;
-/** The same for a set, whose size tells more than its rate. */
+/** The same for a set, whose size is more useful than its rate. */
 const DROPPED_FIRST_OF_SET = ["rate", "size", "track", "files", "ending"] as const;
 const HIDE_CURSOR = "\x1b[?25l";
 const SHOW_CURSOR = "\x1b[?25h";
@@ -48,7 +48,7 @@ const COLOURS = { active: "cyan", good: "green", bad: "red" } as const satisfies
   Colour
 >;
 
-/** @returns 0 to 100, rounded down: 100 only when all is there; null where the total is not known */
+/** @returns 0 to 100, rounded down, so that 100 means all; null where the total is not known */
 function percentOf({ done, total, share }: BarState): number | null {
   if (total === null) return share === undefined ? null : Math.floor(share * 100);
   return total === 0 ? 100 : Math.min(100, Math.floor((done / total) * 100));
@@ -64,12 +64,12 @@ export function formatDuration(seconds: number): string {
     : `${Math.floor(minutes / 60)}:${twoDigits(minutes)}:${twoDigits(whole)}`;
 }
 
-/** The note with its reason. */
+/** The note with its detail. */
 function noteOf({ note, reason }: BarState): string | null {
   return note === null ? null : plainText(reason === undefined ? note : `${note}: ${reason}`);
 }
 
-/** The parts of a line, as wide in one state as in the next, so that bars stand in line. */
+/** The parts of a line, each with the same width in all states, so that bars are aligned. */
 function partsOf(state: BarState) {
   const { total, bytesPerSecond, etaSeconds, files } = state;
   const ofTotal = total === null ? "" : ` / ${formatSize(total)}`;
@@ -88,7 +88,7 @@ function partsOf(state: BarState) {
 function renderTrack(state: BarState, columns: number, coloured: boolean): string {
   const share = (percentOf(state) ?? 0) / 100;
   const filled = Math.floor(share * columns);
-  // without colours the two halves must differ in shape
+  // Without colours, the two halves must differ in shape.
   return (
     paint("━".repeat(filled), COLOURS[state.tone], coloured) +
     paint((coloured ? "━" : "─").repeat(columns - filled), "dim", coloured)
@@ -96,9 +96,8 @@ function renderTrack(state: BarState, columns: number, coloured: boolean): strin
 }
 
 /**
- * Draws one bar on one line, never wider than `width` columns. Where there is little room the
- * size goes first (of a set the rate), then the rate, the track, the files and the ending; the
- * percentage stays.
+ * Draws one bar on one line of at most `width` columns. Where space is short, the size is dropped first
+ * (for a set, the rate), then the rate, the track, the files and the ending; the percentage stays.
  */
 export function renderBar(state: BarState, width: number, coloured: boolean): string {
   const parts = partsOf(state);
@@ -123,7 +122,7 @@ export function renderBar(state: BarState, width: number, coloured: boolean): st
   return Bun.sliceAnsi(texts.filter(Boolean).join("  "), 0, Math.max(0, width));
 }
 
-/** Cuts a text to a number of columns, with "…" where something is missing. */
+/** Cuts a text to a number of columns, with "…" in place of the rest. */
 function shorten(text: string, columns: number): string {
   return columns < 1 ? "" : Bun.sliceAnsi(text, 0, columns, "…");
 }
@@ -137,18 +136,18 @@ export function renderPlainLine(state: BarState): string {
 }
 
 /**
- * Progress bars, one for each key: redrawn in place on a terminal, a line now and then elsewhere.
- * Ends with {@link Progress.stop}; a program that exits before that gets its cursor back as well.
+ * Progress bars by key, redrawn in place on a terminal, or as lines from time to time elsewhere. They end
+ * with {@link Progress.stop}; a program that exits before that also gets its cursor back.
  */
 export class Progress {
   private readonly bars = new Map<string, BarState>();
-  /** The bar for all downloads; null: nobody wants one. */
+  /** The bar for all downloads; null: none. */
   private total: BarState | null = null;
-  /** Columns of each line on the screen that the next drawing replaces. */
+  /** Width of each line on the screen that the next drawing replaces. */
   private drawn: number[] = [];
   private lastDrawing = -Infinity;
   private timer: ReturnType<typeof setTimeout> | null = null;
-  /** The line that was last written for each key, where lines cannot be redrawn. */
+  /** The last line written for each key, where lines cannot be redrawn. */
   private readonly written = new Map<string, string>();
   private readonly showCursor = () => this.terminal.write(SHOW_CURSOR);
 
@@ -158,14 +157,14 @@ export class Progress {
     process.once("exit", this.showCursor);
   }
 
-  /** Shows a bar, or what has changed of it. */
+  /** Shows or updates a bar. */
   set(key: string, state: BarState): void {
     this.bars.set(key, state);
     if (this.terminal.live) this.drawSoon();
     else this.writeSteps(key, state);
   }
 
-  /** Shows one bar for all of them below the others, which is what remains at the end. */
+  /** Shows one bar for all, below the others; it is what remains at the end. */
   setTotal(state: BarState): void {
     this.total = state;
     if (this.terminal.live) this.drawSoon();
@@ -194,7 +193,7 @@ export class Progress {
     this.timer ??= setTimeout(() => this.draw(this.fitting()), Math.max(0, wait));
   }
 
-  /** As many bars as the screen has lines for, those that have not ended first. */
+  /** As many bars as fit on the screen, unfinished ones first. */
   private fitting(): BarState[] {
     const bars = [...this.bars.values()];
     const lines = Math.max(1, this.terminal.rows() - (this.total ? 2 : 1));
@@ -208,18 +207,18 @@ export class Progress {
     this.timer = null;
     this.lastDrawing = performance.now();
     const columns = this.terminal.columns();
-    // a line that was wider than the terminal now is has wrapped
+    // A line that is wider than the resized terminal has wrapped.
     const rows = this.drawn.reduce(
       (sum, width) => sum + Math.max(1, Math.ceil(width / columns)),
       0,
     );
     const labels = bars.map(({ label }) => plainText(label));
     const longest = Math.max(...labels.map((label) => Bun.stringWidth(label)));
-    // a long name leaves room for the bar
+    // A long name must leave space for the bar.
     const widest = Math.min(longest, Math.max(NAME_COLUMNS, Math.floor(columns / LABEL_SHARE)));
     const lines = bars.map((bar, index) => {
       const label = padColumns(ending(labels[index] ?? "", widest), widest);
-      // one column stays free: some terminals wrap a line that fills the last one
+      // One column stays free, as some terminals wrap a full line.
       return renderBar({ ...bar, label }, columns - 1, this.terminal.colour);
     });
     this.drawn = lines.map((line) => Bun.stringWidth(line));

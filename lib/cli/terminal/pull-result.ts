@@ -5,10 +5,7 @@ import { plainText } from "../../util/plain-text.ts";
 import { countFiles, outcomeOf } from "./set-counts.ts";
 import { paint } from "./terminal.ts";
 
-/**
- * What became of a download that has ended, for a person.
- * @param savedPath where its file can be found; null: there is none
- */
+/** The result of an ended download, for a person. @param savedPath where its file is; null: nowhere */
 export function resultLines(
   record: DownloadRecord,
   savedPath: string | null,
@@ -28,7 +25,7 @@ export function resultLines(
   ];
 }
 
-/** The same on one line, where there are many. */
+/** The same on one line, for many downloads. */
 export function resultLine(record: DownloadRecord, coloured: boolean): string {
   const { client_id, status, saved_path } = record;
   if (status !== "completed") {
@@ -57,7 +54,7 @@ function summaryOf(record: DownloadRecord): string {
   return `${sizeOf(record)} in ${seconds.toFixed(1)} s${rate}${outcome}`;
 }
 
-/** What is said of a set that is stored already; null for any other one. */
+/** The text for a set without new files; null for others. */
 function nothingNew(record: DownloadRecord): string | null {
   const { files_received, files_unchanged, files_skipped } = record;
   if (files_received !== 0 || !files_unchanged) return null;
@@ -65,15 +62,15 @@ function nothingNew(record: DownloadRecord): string | null {
   return `nothing new, ${countFiles(files_unchanged)} unchanged${skipped}`;
 }
 
-/** `4.0 KiB`, and of a set `62 files, 2.9 MiB`. */
+/** `4.0 KiB`, or for a set `62 files, 2.9 MiB`. */
 function sizeOf({ files_total, total_size }: DownloadRecord): string {
   const size = formatSize(total_size ?? 0);
   return files_total === null ? size : `${countFiles(files_total)}, ${size}`;
 }
 
 /**
- * From the first start to the last end, in seconds.
- * @returns never 0: a clock of milliseconds does not see a small file pass
+ * Time from the first start to the last end, in seconds.
+ * @returns never 0, as a small file may take less than a ms
  */
 export function secondsOf(starts: (string | null)[], ends: (string | null)[]): number {
   const from = Math.min(...starts.map((time) => Date.parse(time ?? "")));

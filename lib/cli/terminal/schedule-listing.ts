@@ -8,7 +8,7 @@ import { countFiles } from "./set-counts.ts";
 import { NAME_COLUMNS, someOf } from "./terminal.ts";
 import { formatMoment } from "./times.ts";
 
-/** Schedules, one a line. */
+/** Columns of the list of schedules. */
 export const SCHEDULE_COLUMNS: ListingColumn<ScheduleRecord>[] = [
   {
     title: "schedule",
@@ -61,7 +61,7 @@ export const SCHEDULE_COLUMNS: ListingColumn<ScheduleRecord>[] = [
   },
 ];
 
-/** Deliveries, one a line. */
+/** Columns of the list of deliveries. */
 export const DELIVERY_COLUMNS: ListingColumn<DeliveryRecord>[] = [
   {
     title: "client",
@@ -110,7 +110,7 @@ export const DELIVERY_COLUMNS: ListingColumn<DeliveryRecord>[] = [
   },
 ];
 
-/** All that is known of a schedule, and its next times. */
+/** All fields of a schedule, and its next times. */
 export function scheduleFields(
   schedule: ScheduleRecord,
   { zones }: SchedulePreview,
@@ -143,7 +143,7 @@ export function scheduleFields(
   return [...fields, ...previewLines({ zones })];
 }
 
-/** The next times, a line for each. */
+/** The next times, one line each. */
 export function previewLines({ zones }: SchedulePreview): string[] {
   if (zones.length === 0) return ["No client is meant yet, so it has no times"];
   return zones.flatMap(({ time_zone, times }) =>
@@ -164,7 +164,7 @@ function expectShown({ files, bytes }: ScheduleRecord["expect"]): string {
   return `${bytes > 0 ? `${count} and ${formatSize(bytes)}` : count} or more`;
 }
 
-/** How many delivered, in time or not. */
+/** Number of deliveries that arrived, in time or late. */
 function cameOf({ counts }: NonNullable<ScheduleRecord["latest"]>): number {
   return counts.received + counts.late + counts.partial;
 }

@@ -5,13 +5,15 @@ type Counts = Pick<
   "files_total" | "files_received" | "files_unchanged" | "files_skipped"
 >;
 
-/** How far a set is, by its files. */
+/** Progress of a set, in files. */
 export interface FileProgress {
   done: number;
   total: number;
 }
 
-/** Files of a set that came, were unchanged or skipped; null until it is listed, and for a file. */
+/**
+ * Files of a set that were received, unchanged or skipped; null until it is listed, and for single files.
+ */
 export function fileProgressOf({
   files_total: total,
   files_received: received,
@@ -27,7 +29,7 @@ export function countFiles(count: number): string {
   return count === 1 ? "1 file" : `${count} files`;
 }
 
-/** What became of a set's files: `60 received, 2 unchanged, 1 skipped`; null until it is listed. */
+/** Counts of a set's files by result: `60 received, 2 unchanged, 1 skipped`; null until it is listed. */
 export function outcomeOf(record: Counts): string | null {
   const { files_total, files_received, files_unchanged, files_skipped } = record;
   if (files_total === null) return null;

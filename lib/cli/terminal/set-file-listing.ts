@@ -11,10 +11,10 @@ const COLOURS: Record<SetFileRecord["status"], Colour> = {
   skipped: "yellow",
 };
 
-/** Columns of a path whose end still tells what it is. */
+/** Columns needed to recognize a path by its end. */
 const PATH_COLUMNS = 15;
 
-/** The files of a set, one a line. */
+/** Columns of the list of a set's files. */
 export const SET_FILE_COLUMNS: ListingColumn<SetFileRecord>[] = [
   {
     title: "status",
@@ -45,7 +45,7 @@ export const SET_FILE_COLUMNS: ListingColumn<SetFileRecord>[] = [
   },
 ];
 
-/** The same for a script, with where the file lies and the cause that {@link causeOf} tells a person. */
+/** The same for a script, with the path and the cause that {@link causeOf} shows to a person. */
 export const SET_FILE_FIELDS: Field<SetFileRecord>[] = [
   ...SET_FILE_COLUMNS,
   { raw: ({ md5, sha256 }) => md5 ?? sha256 },
@@ -54,7 +54,7 @@ export const SET_FILE_FIELDS: Field<SetFileRecord>[] = [
   { raw: ({ error }) => error },
 ];
 
-/** Why a file did not come; null where there is nothing to say. */
+/** Why a file did not come; null where there is nothing to report. */
 export function causeOf({ error_code, error }: SetFileRecord): string | null {
   return error_code === null ? null : `${error_code}: ${plainText(error ?? "")}`;
 }

@@ -1,18 +1,18 @@
 import { padColumns, paint } from "./terminal.ts";
 
-/** Columns of the screen between two of the table. */
+/** Space between two columns of the table. */
 export const GAP = 2;
 
 export interface Column {
   title: string;
-  /** Numbers stand at the right. */
+  /** Aligned to the right, for numbers. */
   right?: boolean;
 }
 
 /**
- * Lays out a table, its columns as wide as they need to be.
- * @param rows a cell for each column; cells may hold colours
- * @returns lines, the titles first
+ * Lays out a table with columns as wide as necessary.
+ * @param rows a cell for each column; cells may contain colours
+ * @returns lines, titles first
  */
 export function renderTable(columns: Column[], rows: string[][], coloured: boolean): string[] {
   const widths = columns.map(({ title }, index) =>

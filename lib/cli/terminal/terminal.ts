@@ -4,10 +4,10 @@ import { plainText } from "../../util/plain-text.ts";
 
 export type Colour = "green" | "red" | "cyan" | "yellow" | "dim" | "bold";
 
-/** An output for a person, and what it can do. */
+/** An output, and its abilities. */
 export interface Terminal {
   write(text: string): void;
-  /** True where lines can be redrawn. False for a pipe or a file: they get no escape codes. */
+  /** Whether lines can be redrawn. A pipe or file gets no escape codes. */
   live: boolean;
   colour: boolean;
   columns(): number;
@@ -15,7 +15,7 @@ export interface Terminal {
 }
 
 /**
- * What an output of this process can do.
+ * Finds out the abilities of an output of this process.
  * @param env for NO_COLOR (https://no-color.org) and TERM
  */
 export function terminalOf(
@@ -32,25 +32,25 @@ export function terminalOf(
   };
 }
 
-/** Puts a text in a colour, or leaves it as it is. */
+/** Colours a text, if colours are wanted. */
 export function paint(text: string, colour: Colour, coloured: boolean): string {
   return coloured && text ? styleText(colour, text, { validateStream: false }) : text;
 }
 
-/** Text for a person, perhaps in a colour. It may come from outside. */
+/** Text for a person, possibly with a colour. It may come from outside. */
 export type Shown = string | { text: string; colour: Colour };
 
-/** Makes such a text fit for a terminal. */
+/** Makes such a text safe for a terminal. */
 export function show(shown: Shown, coloured: boolean): string {
   return typeof shown === "string"
     ? plainText(shown)
     : paint(plainText(shown.text), shown.colour, coloured);
 }
 
-/** Columns of a name that still tell it from others. */
+/** Columns needed to tell names apart. */
 export const NAME_COLUMNS = 14;
 
-/** The last part of a long text, which tells most of a path or a name. */
+/** The end of a long text, which says most about a path or name. */
 export function ending(text: string, columns: number): string {
   return Bun.stringWidth(text) <= columns ? text : `…${Bun.sliceAnsi(text, 1 - columns)}`;
 }
@@ -67,19 +67,19 @@ export function bothEnds(text: string, columns: number): string {
 /** Most names in a sentence. */
 const MAX_NAMED = 10;
 
-/** The first of many names or sentences, and how many more there are. */
+/** The first of many names or sentences, and the number of the others. */
 export function someOf(texts: string[], separator = ", "): string {
   const more = texts.length - MAX_NAMED;
   const named = texts.slice(0, MAX_NAMED).join(separator);
   return more > 0 ? `${named} and ${more} more` : named;
 }
 
-/** Fills up with spaces to a number of columns; longer text stays as it is. */
+/** Pads with spaces to a number of columns; a longer text stays as it is. */
 export function padColumns(text: string, columns: number): string {
   return text + " ".repeat(Math.max(0, columns - Bun.stringWidth(text)));
 }
 
-/** Writes a line about something that succeeded. */
+/** Prints a line about a success. */
 export function say(terminal: Terminal, what: string, remark: string): void {
   const tick = paint("✓", "green", terminal.colour);
   terminal.write(

@@ -1,4 +1,4 @@
-/** Seconds in each unit, the longest one first. */
+/** Seconds in each unit, longest first. */
 const UNITS = [
   ["d", 86_400],
   ["h", 3600],
@@ -14,16 +14,16 @@ export function formatSpan(seconds: number): string {
 }
 
 /**
- * How long ago something was: `"5 min ago"`.
- * @param time ISO 8601; null: it never was
+ * Time since a moment: `"5 min ago"`.
+ * @param time ISO 8601; null: never
  * @param now ms since 1970
  */
 export function formatAge(time: string | null, now = Date.now()): string {
   return time === null ? "–" : `${formatSpan((now - Date.parse(time)) / 1000)} ago`;
 }
 
-/** A moment in the time zone of the person: `"2026-07-25 10:15:00"`. */
+/** A moment in the person's time zone: `"2026-07-25 10:15:00"`. */
 export function formatMoment(time: string): string {
-  // Swedish is written as ISO 8601 with a space
+  // The Swedish format is ISO 8601 with a space.
   return new Date(time).toLocaleString("sv-SE");
 }

@@ -4,7 +4,7 @@ import type { ListingColumn } from "./listing.ts";
 import { NAME_COLUMNS, type Shown } from "./terminal.ts";
 import { formatAge, formatMoment } from "./times.ts";
 
-/** Webhooks, one a line. */
+/** Columns of the list of webhooks. */
 export const WEBHOOK_COLUMNS: ListingColumn<WebhookRecord>[] = [
   {
     title: "name",
@@ -43,7 +43,7 @@ export const WEBHOOK_COLUMNS: ListingColumn<WebhookRecord>[] = [
   },
 ];
 
-/** Attempts to deliver, one a line. */
+/** Columns of the list of attempts. */
 export const ATTEMPT_COLUMNS: ListingColumn<WebhookAttempt>[] = [
   {
     title: "attempt",
@@ -93,7 +93,7 @@ export function detailOfAttempt({ error, response_status: status }: WebhookAttem
   return status === null ? error : null;
 }
 
-/** All that is known of a webhook, for a person. */
+/** All fields of a webhook, for a person. */
 export function webhookFields(webhook: WebhookRecord, coloured: boolean): string[] {
   const { old_secret_until: oldUntil, created_at: made, disabled_at: disabled } = webhook;
   return labelled(

@@ -1,9 +1,9 @@
-/** The narrowest usual terminal, less one column: some wrap a line that fills the last one. */
+/** The usual smallest width, less one column, as some terminals wrap a full line. */
 const COLUMNS = 79;
 
 /**
- * Breaks lines of a help text that are too wide, between words. Lines of one indentation that follow each
- * other are a paragraph, if one of them is too wide. All others stay as they are.
+ * Wraps lines of a help text that are too wide. Adjacent lines with the same indentation form a paragraph
+ * if one of them is too wide. All others stay as they are.
  */
 export function wrapHelp(text: string): string {
   const blocks: string[][] = [];

@@ -6,10 +6,10 @@ import { systemCode } from "../../util/system-error.ts";
 import { digestsOfFile } from "../checksums.ts";
 
 /**
- * What a file turned out to be: `altered` differs from its record, `not_original` is as recorded
- * but differs from `checksums.txt`, `not_as_listed` are checksums of a set that the server lists
- * otherwise, `missing` has a record and no file, `removed` is missing because the server or a person
- * with the guide removed it, `unknown` has no record.
+ * Result for a file: `altered` differs from its record; `not_original` matches its record but not
+ * `checksums.txt`; `not_as_listed` are checksums of a set that the server lists differently; `missing` has
+ * a record and no file; `removed` is missing because the server, or a person with the guide, removed it;
+ * `unknown` has no record.
  */
 export type Verdict =
   | "ok"
@@ -21,49 +21,52 @@ export type Verdict =
   | "unknown"
   | "unreadable";
 
-/** One line of the verification: a file in the folder of downloads, one that is missing there, or all right files of a set together. */
+/**
+ * One line of the verification: a file in the folder of downloads, a missing one, or all right files of a
+ * set together.
+ */
 export interface CheckedFile {
   /** Relative to the folder of downloads, with forward slashes. */
   path: string;
   verdict: Verdict;
   download_id: string | null;
-  /** How many files of a set have this verdict. The digests are those of its checksums. */
+  /** Number of files of a set with this verdict. The digests are those of its checksums. */
   files?: number;
-  /** Lower-case hex: of the bytes on the disk, as recorded, and of the original where it is known. */
+  /** In lower-case hex: of the bytes on the disk, of the record, and of the original where it is known. */
   md5: string | null;
   recorded_md5: string | null;
   original_md5: string | null;
-  /** The digest of a download whose checksum is SHA-256. */
+  /** The digest of a download with SHA-256 checksums. */
   sha256: string | null;
   recorded_sha256: string | null;
 }
 
-/** The fields of a record that are needed. There may be very many records, with long patterns. */
+/** The fields of a record that are needed, as there may be very many records with long patterns. */
 export type Published = Pick<
   DownloadRecord,
   "download_id" | "client_id" | "kind" | "file_path" | "checksum" | "md5" | "sha256"
 > & {
   saved_path: string;
-  /** The record says that it was removed; it may be there still. */
+  /** The record says that it was removed; the file may still exist. */
   isRemoved: boolean;
 };
 
-/** The size and digest that a published file has to have. */
+/** The size and digest that a published file must have. */
 export interface Expected {
   downloadId: string;
   checksum: ChecksumAlgorithm;
   /** Lower-case hex. */
   digest: string | null;
-  /** MD5 of the original; null where nobody recorded it. */
+  /** MD5 of the original; null: not known. */
   original: string | null;
   /** Its record says that it was removed. */
   isRemoved: boolean;
 }
 
-/** Reads a file again, and compares it. @param expected undefined: no download on record has this name */
+/** Reads a file again, and compares it. @param expected undefined: no download on record has this path */
 export type Check = (path: string, expected?: Expected) => Promise<CheckedFile>;
 
-/** What the file of a record has to be. For a set this is the file of its checksums. */
+/** What the file of a record must be. For a set, this is its file of checksums. */
 export function expectedOf(record: Published, original: string | null): Expected {
   const { download_id: downloadId, checksum, isRemoved } = record;
   return { downloadId, checksum, digest: digestOf(record), original, isRemoved };
@@ -73,7 +76,7 @@ export function expectedOf(record: Published, original: string | null): Expected
 export type Found =
   Partial<Record<ChecksumAlgorithm, string>> | "missing" | "removed" | "unreadable";
 
-/** Reads a file again. @param onBytes gets the size of each piece */
+/** Reads a file again. @param onBytes called with the size of each piece */
 export async function readAgain(
   file: string,
   algorithms: ChecksumAlgorithm[],
@@ -81,7 +84,7 @@ export async function readAgain(
   onBytes: (bytes: number) => void,
 ): Promise<Found> {
   try {
-    // a FIFO would be waited for without end
+    // Opening a FIFO would wait for ever.
     if (!(await stat(file)).isFile()) return "unreadable";
     return await digestsOfFile(file, algorithms, signal, onBytes);
   } catch (error) {
@@ -91,7 +94,7 @@ export async function readAgain(
   }
 }
 
-/** Compares what was found with what should be. @param expected undefined: nobody knows the file */
+/** Compares a file with what is expected. @param expected undefined: no record has this path */
 export function judge(path: string, found: Found, expected: Expected | undefined): CheckedFile {
   const digests = typeof found === "string" ? {} : found;
   const { checksum, digest = null, original = null } = expected ?? {};
@@ -114,8 +117,8 @@ export function judge(path: string, found: Found, expected: Expected | undefined
 }
 
 /**
- * The sum of the file that was pulled, where `checksums.txt` names that: below the client's own
- * folder, by a path relative to it or an absolute one.
+ * The sum of the pulled file's original, if `checksums.txt` has it: below the client's own folder, by a
+ * relative or absolute path.
  */
 export function originalSum(
   clientId: string,
@@ -123,7 +126,7 @@ export function originalSum(
   sums: Map<string, string>,
 ): string | null {
   const folder = `test-files/${clientId}/`;
-  // A backslash is a part of a name, or stands between two on Windows.
+  // A backslash is part of a name, or a separator on Windows.
   for (const asked of [path, withSlashes(path)].map(normalize)) {
     const start = asked.lastIndexOf(`/${folder}`);
     const absolute = start === -1 ? undefined : sums.get(asked.slice(start + 1));

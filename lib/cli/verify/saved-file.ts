@@ -4,10 +4,10 @@ import { plainText } from "../../util/plain-text.ts";
 import { digestsOfFile } from "../checksums.ts";
 
 /**
- * Checks the saved file of a download against its record and against the sum of the original.
- * The bytes on the disk are read again: neither side's word is taken.
+ * Checks the saved file of a download against its record and the original's sum. The bytes on the disk are
+ * read again, trusting neither side.
  * @param downloadsDir the server's folder of downloads
- * @param expected MD5 of the original, lower-case hex; undefined: nobody recorded it
+ * @param expected MD5 of the original, lower-case hex; undefined: not known
  * @returns what is wrong, for a person, or null
  * @throws the reason of `signal` when it is aborted
  */

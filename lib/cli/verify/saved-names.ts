@@ -6,18 +6,17 @@ import { Failure } from "../program.ts";
 
 /** The files in the folder of downloads. Paths are relative to it, with forward slashes. */
 export interface SavedNames {
-  /** Every file that is in no folder of a client's folder. */
+  /** Files directly in clients' folders. */
   files: string[];
-  /** Every folder in a client's folder: of a set, or a stranger. */
+  /** Folders in clients' folders: sets, or unknown ones. */
   folders: string[];
-  /** Paths of all files, also of those in folders. */
+  /** Total size of all files, including those in folders. */
   bytes: number;
 }
 
 /**
- * Lists the folder of downloads. Only the sizes of files in the folders of sets are kept, as there may be
- * very many.
- * @throws Failure when the folder is not there
+ * Lists the folder of downloads. Of the files in sets it only adds up the sizes, as there may be very many.
+ * @throws Failure when the folder does not exist
  */
 export async function savedNames(downloadsDir: string): Promise<SavedNames> {
   const names: SavedNames = { files: [], folders: [], bytes: 0 };
@@ -41,7 +40,7 @@ export async function savedNames(downloadsDir: string): Promise<SavedNames> {
   return names;
 }
 
-/** Every file in a folder and below it, by its path relative to the folder of downloads. */
+/** All files below a folder, by their paths relative to the folder of downloads. */
 export async function* filesBelow(downloadsDir: string, folder: string): AsyncGenerator<string> {
   for await (const { path, isDirectory } of entriesOf(downloadsDir, folder)) {
     if (isDirectory) yield* filesBelow(downloadsDir, path);
@@ -49,7 +48,7 @@ export async function* filesBelow(downloadsDir: string, folder: string): AsyncGe
   }
 }
 
-/** Names with a leading dot are the server's own or the system's. */
+/** Names with a leading dot belong to the server or the system. */
 async function* entriesOf(downloadsDir: string, folder: string) {
   for await (const entry of await openFolder(join(downloadsDir, folder), folder === "")) {
     if (entry.name.startsWith(".")) continue;

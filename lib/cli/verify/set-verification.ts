@@ -14,29 +14,29 @@ import {
   type Published,
 } from "./checked-file.ts";
 
-/** A set that was published. */
+/** A published set. */
 export interface PublishedSet {
   record: Published;
   /** Path of its folder, relative to the folder of downloads. */
   path: string;
-  /** The whole of it was removed, by the server or with the guide; it may be there again. */
+  /** The whole set was removed, by the server or with the guide; it may exist again. */
   isRemoved: boolean;
 }
 
 export interface SetVerificationOptions {
   api: ApiClient;
-  /** The server's folder of downloads, as this machine sees it. */
+  /** The server's folder of downloads as this machine sees it. */
   downloadsDir: string;
-  /** MD5 by path, as `checksums.txt` has them. */
+  /** MD5 by path, from `checksums.txt`. */
   sums: Map<string, string>;
   signal: AbortSignal;
   check: Check;
 }
 
 /**
- * Compares every file of a set with what the server lists, and its checksums with the record. Keeps no
- * more in memory than the names of one set and what is wrong with it.
- * @returns one verdict on all that is right, and one on each other file
+ * Compares every file of a set with the server's list, and its checksums with the record. In memory it
+ * keeps only the names of one set, and its problems.
+ * @returns one verdict for all right files, and one for each other file
  */
 export async function verifySet(
   { record, path, isRemoved }: PublishedSet,

@@ -4,7 +4,7 @@ import { countFiles } from "../terminal/set-counts.ts";
 import { paint } from "../terminal/terminal.ts";
 import type { CheckedFile, Verdict } from "./checked-file.ts";
 
-/** Most numbers of lines in a sentence. */
+/** Most line numbers in a sentence. */
 const MAX_STRANGE = 10;
 
 const WORDS: Record<Exclude<Verdict, "ok" | "removed">, string> = {
@@ -16,12 +16,12 @@ const WORDS: Record<Exclude<Verdict, "ok" | "removed">, string> = {
   unreadable: "cannot be read: look at what it is, and who owns it",
 };
 
-/** The verdict on a file, for a person; what is wrong with it has a line of its own. */
+/** The verdict on a file, for a person; problems have a line of their own. */
 export function verdictLines({ path, verdict, files }: CheckedFile, coloured: boolean): string[] {
   const name = plainText(path);
   const count = files === undefined ? "" : `  ${paint(countFiles(files), "dim", coloured)}`;
   if (verdict === "ok") return [`${paint("✓", "green", coloured)} ${name}${count}`];
-  // there is nothing to look at, and may be very many: the summary counts them
+  // Nothing to look at, and there may be very many: the summary counts them.
   if (verdict === "removed") return [];
   return [
     `${paint("✗", "red", coloured)} ${name}`,
@@ -29,20 +29,20 @@ export function verdictLines({ path, verdict, files }: CheckedFile, coloured: bo
   ];
 }
 
-/** True if a person has to do something about a file. */
+/** Whether a person has to do something about a file. */
 export function isWrong({ verdict }: CheckedFile): boolean {
   return verdict !== "ok" && verdict !== "removed";
 }
 
-/** How many files are as they should be. */
+/** Number of files without a problem. */
 export function countRight(files: CheckedFile[]): number {
   const right = files.filter(({ verdict }) => verdict === "ok");
   return right.reduce((sum, file) => sum + (file.files ?? 1), 0);
 }
 
 /**
- * The whole of it in one sentence.
- * @param strange numbers of the lines of the checksums' file that were not understood
+ * A summary in one sentence.
+ * @param strange numbers of lines in the checksums' file that were not understood
  */
 export function verdictSummary(
   files: CheckedFile[],
@@ -68,9 +68,9 @@ function strangeSummary(strange: number[], checksumsFile: string): string {
   return `${lines} ${numbers}${more} of ${checksumsFile} ${are} not understood, and not compared`;
 }
 
-/** The sums of a file below each other, where there is something to compare. */
+/** The sums of a file below each other, if there is something to compare. */
 export function sumLines(file: CheckedFile, coloured: boolean): string[] {
-  // of a file that is gone there is nothing to compare
+  // A removed file has nothing to compare.
   if (file.verdict === "removed") return [];
   return [
     ...compared(file.original_md5 ?? file.recorded_md5, coloured, [

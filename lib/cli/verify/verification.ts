@@ -17,27 +17,27 @@ import { verifySet } from "./set-verification.ts";
 
 export interface VerificationOptions {
   api: ApiClient;
-  /** The server's folder of downloads, as this machine sees it. */
+  /** The server's folder of downloads as this machine sees it. */
   downloadsDir: string;
-  /** MD5 by path, as `checksums.txt` has them. */
+  /** MD5 by path, from `checksums.txt`. */
   sums: Map<string, string>;
   signal: AbortSignal;
-  /** Called with how far it is, in bytes. */
+  /** Called with the progress, in bytes. */
   onProgress?: (done: number, total: number) => void;
 }
 
-/** Most records that the server gives at once. */
+/** Most records in an answer of the server. */
 const PAGE = "1000";
 
 /**
- * Reads every file in the folder of downloads again and compares it with its record, and with
- * the MD5 of its original where that is known. What is under way is left alone. The files of a set that
- * are right have one verdict together, each other file has its own.
- * @throws Failure when the folder is not there
+ * Reads every file in the folder of downloads again, and compares it with its record and, where known, with
+ * the MD5 of its original. Unfinished files are left alone. The right files of a set have one verdict
+ * together, all others have their own.
+ * @throws Failure when the folder does not exist
  */
 export async function verifyDownloads(options: VerificationOptions): Promise<CheckedFile[]> {
   const { api, downloadsDir, sums, signal, onProgress } = options;
-  // the files first: what is published meanwhile has its record by the time those are listed
+  // The files first: what is published meanwhile has a record by the time these are listed.
   const names = await savedNames(downloadsDir);
   const records = await completedDownloads(api, signal);
   const removed = await removedFiles(downloadsDir);
@@ -74,7 +74,7 @@ export async function verifyDownloads(options: VerificationOptions): Promise<Che
   return checked.toSorted((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-/** Every completed download that has something on the disk. */
+/** Completed downloads with something on the disk. */
 async function completedDownloads(api: ApiClient, signal: AbortSignal): Promise<Published[]> {
   const records: Published[] = [];
   let cursor: string | null = null;
