@@ -6,27 +6,27 @@ import { copyText } from "./clipboard.ts";
 import { byId, setText } from "./dom.ts";
 import { notify } from "./notices.ts";
 
-/** In the command, until there is a key. */
+/** Shown in the command until there is a key. */
 const NO_KEY_YET = "…";
 
-/** Shows an admin the command that connects another site, with an enrolment key made for it alone. */
+/** Shows an admin the command that connects another site, with an enrolment key made for that site only. */
 export class AddSite {
   readonly #form = byId("add-site", HTMLFormElement);
   readonly #toggle = byId("add-site-toggle", HTMLButtonElement);
   readonly #id = byId("new-site", HTMLInputElement);
   readonly #root = byId("new-root", HTMLInputElement);
   readonly #command = byId("command", HTMLElement);
-  /** The client that is expected to connect, and the key that was made for it. */
+  /** The client that is expected to connect, and the key made for it. */
   #expected: { id: string; key: string } | null = null;
   #sites: Site[] = [];
-  /** null: as there are sites or none. */
+  /** null: open only while there are no sites. */
   #isOpen: boolean | null = null;
   #needsKey = true;
 
   /**
-   * What the command is for, and what is served where nothing is said, depend on how this server was
-   * started: with its sources, or as the one program of `bun run build`.
-   * @param onMake called with what makes a key and copies the command; shows what it throws
+   * The command and its default folder depend on how this server was started: from its sources, or as the
+   * program of `bun run build`.
+   * @param onMake runs the work that makes a key and copies the command; shows its errors
    */
   constructor(onMake: (work: () => Promise<void>) => void) {
     if (BUILD !== null) {
@@ -45,7 +45,7 @@ export class AddSite {
     });
   }
 
-  /** @param needsKey whether the server asks clients for something to enrol with */
+  /** @param needsKey whether clients need an enrolment token or key */
   set needsKey(needsKey: boolean) {
     this.#needsKey = needsKey;
   }
@@ -59,10 +59,10 @@ export class AddSite {
     this.#toggle.ariaExpanded = String(!this.#form.hidden);
     this.#toggle.hidden = !hasSites;
     byId("no-site", HTMLElement).hidden = hasSites;
-    // On a narrow page, what is to be done first comes first.
+    // On a narrow page, the next thing to do comes first.
     byId("board", HTMLElement).classList.toggle("without-sites", !hasSites);
     const isKnown = sites.some(({ client }) => client.client_id === this.#id.value);
-    // A key that hands a site's name to another machine is not made by the way.
+    // No key is made here that would hand a site's name to another machine.
     this.#id.setCustomValidity(isKnown ? "There is a site of this name already" : "");
     setText(this.#command, this.#commandText());
     const words = this.#needsKey ? "Copy, with a fresh key" : "Copy";
@@ -98,7 +98,7 @@ export class AddSite {
     await copyText(this.#command, "The command");
   }
 
-  /** Says so when the site is there that a key was made for. */
+  /** Reports that the expected site has connected. */
   #welcome(): void {
     const id = this.#expected?.id;
     if (!this.#sites.some(({ client }) => client.client_id === id && client.connected)) return;
@@ -108,7 +108,7 @@ export class AddSite {
   }
 }
 
-/** A name for an enrolment key, which no other had before. */
+/** A name for an enrolment key that was not used before. */
 function nameFor(id: string): string {
   return `page-${id.toLowerCase().slice(0, 40)}-${Date.now().toString(36)}`;
 }

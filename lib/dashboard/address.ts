@@ -2,23 +2,23 @@ import type { DownloadStatus } from "../api/schemas.ts";
 import { isStatus } from "./status.ts";
 
 /*
- * What the board shows stands in the fragment of the page's address, as `#status=failed&site=till-1`:
- * so it can be linked and kept, and the browser's Back leads to what was shown before.
+ * The state of the board is kept in the fragment of the page's address, as in `#status=failed&site=till-1`.
+ * So it can be linked and bookmarked, and the browser's Back button works.
  */
 
-/** The part of the board that is shown. */
+/** What the board shows. */
 export interface Shown {
   /** Downloads with this status; null: with any. */
   status: DownloadStatus | null;
-  /** True: failed downloads only where they were not retried. */
+  /** True: failed downloads only if they were not retried. */
   onlyOpen: boolean;
   /** Downloads of this site; null: of all. */
   site: string | null;
-  /** Downloads of this job; null: of any, and of none. */
+  /** Downloads of this job; null: of any job, or none. */
   job: string | null;
-  /** The schedule whose board is shown; null: of none. */
+  /** The schedule whose board is shown; null: none. */
   schedule: string | null;
-  /** The only download that is shown; null: as many as there are. */
+  /** The only download that is shown; null: all. */
   download: string | null;
   /** True: only sites that are not connected. */
   onlyOffline: boolean;
@@ -34,13 +34,13 @@ export const EVERYTHING: Readonly<Shown> = {
   onlyOffline: false,
 };
 
-/** What an address can be about. */
+/** Fields of the address. */
 const FIELDS = ["status", "site", "job", "schedule", "download", "sites"];
 
 /**
- * What an address asks for.
- * @param hash of the address, with its `#`
- * @returns null where it is about something else, as a place on the page or a sign-in code
+ * Parses the fragment of an address.
+ * @param hash with its `#`
+ * @returns null where it means something else, such as a place on the page or a sign-in code
  */
 export function readAddress(hash: string): Shown | null {
   const fields = new URLSearchParams(hash.slice(1));
@@ -57,7 +57,7 @@ export function readAddress(hash: string): Shown | null {
   };
 }
 
-/** The hash of the address that asks for this: `#` and what differs from showing everything. */
+/** The fragment for a state: `#`, and whatever differs from showing everything. */
 export function addressOf(shown: Shown): string {
   const { status, onlyOpen, site, job, schedule, download, onlyOffline } = shown;
   const fields = new URLSearchParams();

@@ -3,7 +3,7 @@ import type { AnswerOf, Endpoint } from "../api/endpoints/endpoint.ts";
 import { addressOf, type AnyRequest, type RequestOf } from "../api/endpoints/request.ts";
 import type { ApiError, DownloadList } from "../api/schemas.ts";
 
-/** The server refused a call, or failed at it. */
+/** A call that the server refused, or failed to do. */
 export class ApiProblem extends Error {
   override name = "ApiProblem";
 
@@ -20,20 +20,20 @@ type Request<M, Path> = RequestOf<EndpointAt<M, Path>>;
 type Query<Path extends PathOf<"GET">> = NonNullable<Request<"GET", Path>["query"]>;
 type Body<Path extends PathOf<"POST">> = Request<"POST", Path>["body"];
 
-/** What a list is asked for. */
+/** The filters of a list. */
 export interface ListQuery extends Omit<Query<"/api/downloads">, "limit"> {
-  /** The only one that is meant. */
+  /** Only this download. */
   download_id?: string;
   limit?: number;
 }
 
-/** Most time that a call may take, in ms. */
+/** Time limit of a call, in ms. */
 const CALL_TIMEOUT = 30_000;
 
 /**
- * The calls of the REST interface that the page makes, with the cookie of the session. Their addresses
- * are relative to the page's, which may lie below a path of a reverse proxy. Each throws
- * {@link ApiProblem} with what the server said, or another Error where no answer came.
+ * The REST calls of the page, with the session's cookie. Addresses are relative to the page's, which may be
+ * below a path of a reverse proxy. Each throws {@link ApiProblem} with the server's message, or another
+ * Error where there was no answer.
  */
 export const api = {
   session: () => call("GET", "/api/session", {}),
@@ -58,7 +58,7 @@ export const api = {
     call("POST", "/api/enrolment-keys", { body }),
   jobs: (query: Query<"/api/jobs">) => call("GET", "/api/jobs", { query }),
   job: (id: string) => call("GET", "/api/jobs/:job_id", ofJob(id)),
-  /** @param key of the request: however often it is sent, it makes one job */
+  /** @param key Idempotency-Key: however often the request is sent, it makes one job */
   createJob: (body: Body<"/api/jobs">, key: string) =>
     call("POST", "/api/jobs", { body }, { headers: { "Idempotency-Key": key } }),
   changeJob: (id: string, body: Request<"PATCH", "/api/jobs/:job_id">["body"]) =>
@@ -104,30 +104,24 @@ export const api = {
   retry: (id: string) => call("POST", "/api/downloads/:download_id/retry", ofDownload(id)),
 };
 
-/** Where the server tells of changes. */
+/** Address of the event stream. */
 export const EVENTS = relative("/api/events" satisfies PathOf<"GET">);
 
-/** Why the server does not tell of changes; null: it does, or it does not answer. */
+/** Why the server refuses the event stream; null: it does not, or does not answer. */
 export function refusalOfEvents(): Promise<ApiProblem | null> {
   return refusalOf(EVENTS).catch(() => null);
 }
 
-/**
- * That the bytes of a completed download are there.
- * @throws ApiProblem where they are not
- */
+/** Checks that the content of a completed download is available. @throws ApiProblem where it is not */
 export async function requireContent(downloadId: string): Promise<void> {
   const path = contentPath(downloadId);
   const { ok } = await answered(fetch(path, { method: "HEAD" }));
-  // The answer to a HEAD has no body that would say why.
+  // The answer to HEAD has no body with a reason.
   const refusal = ok ? null : await refusalOf(path);
   if (refusal) throw refusal;
 }
 
-/**
- * Where the bytes of a completed download are.
- * @param path of a file of a set
- */
+/** Address of the content of a completed download. @param path of a file of a set */
 export function contentPath(downloadId: string, path?: string): string {
   const endpoint: PathOf<"GET"> = "/api/downloads/:download_id/content";
   return relative(endpoint, { ...ofDownload(downloadId), query: { path } });
@@ -194,7 +188,7 @@ async function answered(request: Promise<Response>): Promise<Response> {
   });
 }
 
-/** Why the server refuses a GET; null: it does not. The body of the answer is not read. */
+/** Why the server refuses a GET; null: it does not. The answer's body is not read. */
 async function refusalOf(path: string): Promise<ApiProblem | null> {
   const ending = new AbortController();
   try {
@@ -211,7 +205,7 @@ async function problemOf(response: Response): Promise<ApiProblem> {
     const { error } = JSON.parse(text) as ApiError;
     return new ApiProblem(response.status, error);
   } catch {
-    // A proxy in between has words of its own.
+    // A proxy in between has its own error pages.
     return new ApiProblem(response.status, `The server answered with status ${response.status}`);
   }
 }

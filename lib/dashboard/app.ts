@@ -23,16 +23,16 @@ import { StartForm } from "./start-form.ts";
 import { midnight, TotalsView } from "./totals-view.ts";
 import { WebhooksSheet } from "./webhooks/webhooks-sheet.ts";
 
-/** How often the words for how long ago something was are written anew, in ms. */
+/** How often relative times such as "5 min. ago" are updated, in ms. */
 const CLOCK_MS = 15_000;
 
-/** Between two drawings of what events tell, in ms. */
+/** Shortest time between two drawings because of events, in ms. */
 const RENDER_MS = 100;
 
-/** Between a change and the look at what has to be counted or filled up after it, in ms. */
+/** Delay after a change until totals and lists are loaded again, in ms. */
 const SETTLE_MS = 1_000;
 
-/** The page: puts its parts together, and passes on what happens in one to the others. */
+/** The page: connects its parts, and passes on what happens in one to the others. */
 class App {
   readonly #board = new Board();
   readonly #connection = new ConnectionView();
@@ -86,15 +86,15 @@ class App {
     },
   });
   #isOpen = false;
-  /** When the session ends by itself, ISO 8601; null: not by itself. */
+  /** End of the session, ISO 8601; null: no end. */
   #expiresAt: string | null = null;
-  /** True once it is known what there is, or that there is nothing. */
+  /** True once the present state has been loaded. */
   #isKnown = false;
   #rendering: ReturnType<typeof setTimeout> | undefined;
   #settling: ReturnType<typeof setTimeout> | undefined;
-  /** True where the page of downloads has a gap that the server has to fill. */
+  /** True where the page of downloads has a gap to be filled by the server. */
   #hasGap = false;
-  /** What is being done to rows: a second press does it no second time. */
+  /** Actions that are running, so that a second click does not repeat them. */
   readonly #underWay = new Set<string>();
 
   constructor() {
@@ -116,7 +116,7 @@ class App {
     }, CLOCK_MS);
   }
 
-  /** Shows the board, or asks who is there. */
+  /** Shows the board, or the sign-in form. */
   async start(): Promise<void> {
     const session = await api.session().catch(() => null);
     if (session === null) {
@@ -127,7 +127,7 @@ class App {
     if (!session.signed_in) return this.#showSignIn(session.ended);
     takeCode();
     this.#expiresAt = session.expires_at;
-    // The style leaves out what this role may not do; the server would refuse it.
+    // The style hides what this role may not do; the server would refuse it anyway.
     document.body.dataset["role"] = session.role ?? "";
     byId("sign-out", HTMLButtonElement).hidden = !session.required;
     this.#addSite.needsKey = session.required;
@@ -160,7 +160,7 @@ class App {
     this.#schedules.reconnected();
     this.#settle();
     void this.#run(() => this.#jobs.refresh());
-    // Another server may answer now than before.
+    // The server may have been replaced by another version.
     void this.#run(async () => this.#sites.compareWith((await api.health()).version));
   }
 
@@ -172,7 +172,7 @@ class App {
     this.#renderSoon();
   }
 
-  /** However many events come, the page is drawn a few times a second. */
+  /** Draws the page a few times a second at most, however many events come. */
   #renderSoon(): void {
     this.#rendering ??= setTimeout(() => this.#render(), RENDER_MS);
   }
@@ -197,7 +197,7 @@ class App {
     this.#settling ??= setTimeout(() => this.#settle(), SETTLE_MS);
   }
 
-  /** Asks the server for what events do not tell. */
+  /** Loads what events do not tell. */
   #settle(): void {
     clearTimeout(this.#settling);
     this.#settling = undefined;
@@ -211,13 +211,13 @@ class App {
     });
   }
 
-  /** Does something that takes a moment, and shows what came of it. @returns whether it was done */
+  /** Runs an action, and shows its result. @returns whether it succeeded */
   async #run(work: () => Promise<void>): Promise<boolean> {
     try {
       await work();
       return true;
     } catch (error) {
-      // The session has ended: the form that begins another says more than a notice.
+      // The session has ended: show the sign-in form rather than a notice.
       if (error instanceof ApiProblem && error.status === 401) await this.start();
       else notifyFailure(error);
       return false;
@@ -282,7 +282,7 @@ class App {
         this.#update(await api.removeContent(download_id));
         return notify("done", "It is removed from the server, its record stays");
       case "save":
-        // Else the browser would save an error message as if it were the file.
+        // Otherwise the browser would save an error message as the file.
         await requireContent(download_id);
         return saveFrom(contentPath(download_id));
     }

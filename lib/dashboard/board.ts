@@ -2,38 +2,38 @@ import { hasEnded } from "../api/has-ended.ts";
 import type { ClientRecord, DownloadRecord } from "../api/schemas.ts";
 import { isRunning } from "./status.ts";
 
-/** How long a download that ran stays in its place, in ms: what became of it is to be seen. */
+/** How long a download stays in its place after it ran, in ms, so that its result can be seen. */
 const LINGER_MS = 60_000;
 
-/** Most downloads that linger: small files come by the hundred. */
+/** Most downloads that stay so, as small files come by the hundred. */
 const MAX_LINGERING = 10;
 
-/** A site, and what it is doing. */
+/** A site and its activity. */
 export interface Site {
   client: ClientRecord;
   /** Being received or verified, oldest first. */
   active: DownloadRecord[];
-  /** How many downloads wait. */
+  /** Number of waiting downloads. */
   queued: number;
 }
 
-/** Which downloads are meant. */
+/** Filter for running downloads. */
 export interface RunningOf {
   clientId?: string;
   jobId?: string;
 }
 
-/** By name, and by number where a name has one. */
+/** Sorts by name, and numbers in names by value. */
 const byName = new Intl.Collator("en", { numeric: true });
 
-/** What is going on: every site, every download that has not ended, and what just ran. */
+/** The present activity: all sites, all unfinished downloads, and those that just ended. */
 export class Board {
   readonly #clients = new Map<string, ClientRecord>();
   readonly #open = new Map<string, DownloadRecord>();
-  /** Those that ran and run no more, and since when, ms since 1970; the latest is the last. */
+  /** Downloads that just ended, and since when, ms since 1970; latest last. */
   readonly #lingering = new Map<string, { download: DownloadRecord; since: number }>();
 
-  /** Forgets the running downloads: the server is about to tell of those that still run. */
+  /** Drops the running downloads, as the server is about to send them again. */
   clearDownloads(): void {
     this.#open.clear();
   }
@@ -60,7 +60,7 @@ export class Board {
     return this.#clients.get(clientId)?.connected === true;
   }
 
-  /** Bytes per second of all downloads together. */
+  /** Total bytes per second. */
   get bytesPerSecond(): number {
     let sum = 0;
     for (const { status, bytes_per_second } of this.#open.values()) {
@@ -69,14 +69,14 @@ export class Board {
     return sum;
   }
 
-  /** How many downloads are under way, and how many wait. */
+  /** Number of running and of waiting downloads. */
   get underWay(): { active: number; queued: number } {
     let queued = 0;
     for (const { status } of this.#open.values()) if (status === "queued") queued++;
     return { active: this.#open.size - queued, queued };
   }
 
-  /** How many sites there are, and how many of them are not connected. */
+  /** Number of sites, and of those that are not connected. */
   get siteCounts(): { all: number; offline: number } {
     let offline = 0;
     for (const { connected } of this.#clients.values()) if (!connected) offline++;
@@ -84,8 +84,8 @@ export class Board {
   }
 
   /**
-   * What runs, and what ran until a moment ago, newest first.
-   * @param of the only site, and the only job, whose downloads are meant; undefined: any
+   * Downloads that run or just ended, newest first.
+   * @param of only this site and this job; undefined: any
    * @param now ms since 1970
    */
   running({ clientId, jobId }: RunningOf, now: number): DownloadRecord[] {
@@ -99,7 +99,7 @@ export class Board {
       .toSorted((a, b) => (a.download_id < b.download_id ? 1 : -1));
   }
 
-  /** Every site: those with a problem first, then those online, each group by name. */
+  /** All sites: those with a problem first, then connected ones, each group sorted by name. */
   sites(): Site[] {
     const sites = [...this.#clients.values()].map((client): Site => ({
       client,

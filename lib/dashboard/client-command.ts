@@ -1,18 +1,18 @@
-/** What a new client is to be started with. */
+/** Options of a new client. */
 export interface NewClient {
   id: string;
-  /** Folder that it serves; empty: the client's own default. */
+  /** Folder to serve; empty: the client's default. */
   root: string;
-  /** Where this page is. */
+  /** Address of this page. */
   page: URL;
-  /** What it enrols with; null: the server asks for nothing. */
+  /** Its enrolment key; null: the server needs none. */
   key: string | null;
 }
 
-/** The command, for a POSIX shell, that installs a client, by the one program of a Linux machine. */
+/** The command, for a POSIX shell, that installs a client with the program for Linux. */
 export function installCommand({ id, root, page, key }: NewClient): string {
   return [
-    // Not a flag's value: others on that machine see the words of a program that runs.
+    // Not as a flag, as other users of that machine can see the arguments of running programs.
     ...(key === null ? [] : [`echo ${key} |`]),
     `sudo ./fds-linux-x64 client install --id ${id} --server ${addressOf(page)}`,
     `--root ${quoted(root || "/srv/exports")}`,
@@ -21,7 +21,7 @@ export function installCommand({ id, root, page, key }: NewClient): string {
   ].join(" ");
 }
 
-/** The command, for a POSIX shell, that starts a client which connects to this page's server. */
+/** The command, for a POSIX shell, that starts a client for this page's server. */
 export function clientCommand({ id, root, page, key }: NewClient): string {
   return [
     ...(key === null ? [] : [`ENROLL_TOKEN=${key}`]),
@@ -31,17 +31,17 @@ export function clientCommand({ id, root, page, key }: NewClient): string {
   ].join(" ");
 }
 
-/** The address of the server that serves the page. */
+/** Address of the server of this page. */
 function addressOf(page: URL): string {
   return new URL(".", page).href.replace(/\/$/, "");
 }
 
-/** True where what is sent to the server can be read on its way: a client asks for a word about it. */
+/** Whether data is sent unencrypted over a network, which a client only does if told to. */
 export function isInTheClear({ protocol, hostname }: URL): boolean {
   return protocol === "http:" && !/^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(hostname);
 }
 
-/** A folder as one word of a command; a `~` at its start still means the home folder. */
+/** Quotes a folder for a command; a leading `~` still means the home folder. */
 function quoted(text: string): string {
   return /^~?[\w./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }

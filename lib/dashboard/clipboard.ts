@@ -1,11 +1,8 @@
 import { notify } from "./notices.ts";
 
-/**
- * Copies what an element shows.
- * @param what it is, in words
- */
+/** Copies the text of an element. @param what name of the text, for the notice */
 export async function copyText(element: HTMLElement, what: string): Promise<void> {
-  // Browsers give the clipboard to pages of https and of this machine alone, and not always.
+  // Browsers allow the clipboard only for pages with https or on this machine, and not always.
   const isCopied = await (navigator.clipboard as Clipboard | undefined)
     ?.writeText(element.textContent)
     .then(

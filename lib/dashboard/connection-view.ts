@@ -9,14 +9,14 @@ const WORDS = {
   "signed-out": "Signed out",
 };
 
-/** Whether what the page shows is how things are. */
+/** Shows whether the page is up to date. */
 export class ConnectionView {
   readonly #state = byId("connection", HTMLElement);
   readonly #lost = byId("lost", HTMLElement);
   /** Since when it is not. */
   #since: Date | null = null;
 
-  /** @param why it is lost, where the server said so; else it does not answer */
+  /** @param why reason, if the server gave one; by default it does not answer */
   show(state: keyof typeof WORDS, why = "No answer from the server"): void {
     this.#state.dataset["state"] = state;
     setText(this.#state, WORDS[state]);

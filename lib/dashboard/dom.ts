@@ -1,14 +1,11 @@
-/**
- * The element of an id that the page is known to have.
- * @throws Error when the page and its script do not fit together
- */
+/** The element with an id. @throws Error when the page and its script do not match */
 export function byId<E extends Element>(id: string, kind: new () => E): E {
   const element = document.getElementById(id);
   if (element instanceof kind) return element;
   throw new Error(`the page has no ${kind.name} "${id}"`);
 }
 
-/** The one element below another that a selector of the page's own finds. */
+/** The single element below another that matches a selector. */
 export function find<E extends Element>(
   parent: ParentNode,
   selector: string,
@@ -19,7 +16,7 @@ export function find<E extends Element>(
   throw new Error(`there is no ${kind.name} "${selector}"`);
 }
 
-/** A new element of a template. */
+/** A new copy of a template. */
 export function cloneOf(templateId: string): HTMLElement {
   const { content } = byId(templateId, HTMLTemplateElement);
   const element = content.firstElementChild?.cloneNode(true);
@@ -27,12 +24,14 @@ export function cloneOf(templateId: string): HTMLElement {
   throw new Error(`the template "${templateId}" is empty`);
 }
 
-/** Shows text as text, whatever it holds, and leaves the page alone where it is shown already. */
+/** Sets the text of an element, never as HTML. Nothing changes if it is shown already. */
 export function setText(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** Puts elements in this order below a parent and takes away the others, moving only what must. */
+/**
+ * Makes elements the children of a parent in this order. Others are removed, and only what must is moved.
+ */
 export function arrange(parent: Element, elements: Element[]): void {
   const kept = new Set(elements);
   for (const child of [...parent.children]) if (!kept.has(child)) child.remove();
@@ -43,7 +42,7 @@ export function arrange(parent: Element, elements: Element[]): void {
   }
 }
 
-/** A moment: how long ago for the eye, exactly on a longer look. @param time ISO 8601 */
+/** Shows a moment: how long ago it was, and exactly in the tooltip. @param time ISO 8601 */
 export function setTime(element: HTMLTimeElement, time: string, text: string): void {
   if (element.dateTime !== time) {
     element.dateTime = time;
@@ -52,7 +51,7 @@ export function setTime(element: HTMLTimeElement, time: string, text: string): v
   setText(element, text);
 }
 
-/** Moves elements about; an element that had the focus has it again, if it is still there. */
+/** Moves elements, and then restores the focus if its element still exists. */
 export function keepingFocus(move: () => void): void {
   const focused = document.activeElement;
   move();
@@ -60,7 +59,7 @@ export function keepingFocus(move: () => void): void {
   if (focused.checkVisibility()) focused.focus({ preventScroll: true });
 }
 
-/** Moves the focus to a part of the page, and scrolls to its beginning where that is out of sight. */
+/** Moves the focus to a part of the page, and scrolls to it if necessary. */
 export function lead(id: string): void {
   const part = byId(id, HTMLElement);
   part.focus({ preventScroll: true });

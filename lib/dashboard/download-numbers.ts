@@ -2,12 +2,11 @@ import type { DownloadRecord } from "../api/schemas.ts";
 import { formatSize } from "../util/sizes.ts";
 import { formatCount, formatRate, formatSpan } from "./format.ts";
 
-/** Bytes saved by compression are shown from this part of the file on. */
+/** Smallest saving by compression that is shown, as a share of the file. */
 const WORTH_TELLING = 0.03;
 
 /**
- * How far a download is, how fast and how long it takes, in a person's words: `"36.3 MiB of 100.0 MiB ·
- * 11.2 MiB/s · 6 s left"`.
+ * Progress, rate and time of a download as text: `"36.3 MiB of 100.0 MiB · 11.2 MiB/s · 6 s left"`.
  * @param isOnline whether its site is connected
  */
 export function numbersOf(download: DownloadRecord, isOnline: boolean): string {
@@ -43,7 +42,7 @@ function speedOf({ bytes_per_second, rate_limit, eta_seconds }: DownloadRecord):
   ];
 }
 
-/** The numbers of a completed download: its size, time, rate, and the bytes that compression saved. */
+/** Numbers of a completed download: size, time, rate, and bytes saved by compression. */
 function takenBy(download: DownloadRecord): string[] {
   const { total_size, bytes_per_second, bytes_on_wire } = download;
   const size = total_size ?? 0;
@@ -58,7 +57,7 @@ function takenBy(download: DownloadRecord): string[] {
   ];
 }
 
-/** The files of a set: `"3 of 20 files"`, or `"20 files"` with how many were left out. */
+/** Files of a set: `"3 of 20 files"`, or `"20 files"` with the number of those left out. */
 function filesOf(download: DownloadRecord): string[] {
   const { status, files_total, files_received, files_unchanged, files_skipped } = download;
   if (files_total === null) return [];

@@ -13,19 +13,19 @@ import { areSame, type Listing } from "./listing.ts";
 import { showPath, showSite } from "./long-names.ts";
 import { STATUS_WORDS } from "./status.ts";
 
-/** What can be done with a row. */
+/** Actions of a row. */
 const ACTIONS = ["cancel", "retry", "copy", "save", "files", "hold", "release", "remove"] as const;
 export type RowAction = (typeof ACTIONS)[number];
 
-/** Most rows that are pinned above the pages; the others are told by their number. */
+/** Most rows that are pinned above the pages; only the number of the others is shown. */
 const MAX_PINNED = 50;
 
 export interface DownloadsListener {
-  /** @param row of the download */
+  /** @param row the download's row */
   onAction(action: RowAction, download: DownloadRecord, row: HTMLElement): void;
 }
 
-/** The page of downloads that is shown, and above it, on whatever page, what runs. */
+/** A page of downloads; above every page, the running ones are pinned. */
 export class DownloadsView {
   readonly #lists = byId("download-lists", HTMLElement);
   readonly #pinned = byId("running-list", HTMLOListElement);
@@ -53,7 +53,7 @@ export class DownloadsView {
   render(): void {
     const now = Date.now();
     const { status, downloadId } = this.listing.filter;
-    // A list of one status shows running downloads at their place already.
+    // A list of one status shows running downloads in their place already.
     const isPinning = status === undefined && downloadId === undefined;
     const running = isPinning ? this.board.running(this.listing.filter, now) : [];
     const pinned = running.slice(0, MAX_PINNED);
@@ -82,7 +82,7 @@ export class DownloadsView {
     setText(byId("page-number", HTMLElement), `Page ${pageNumber}`);
     const empty = byId("downloads-empty", HTMLElement);
     empty.hidden = isLoaded && this.#shown.length > 0;
-    // What is not shown is not worked out: whether the form is visible costs a layout of the page.
+    // Nothing is computed while it is hidden, as checking the form's visibility causes a layout.
     if (empty.hidden) return;
     const isFiltered = !areSame(filter, {});
     const canStart = byId("start-form", HTMLFormElement).checkVisibility();
@@ -117,7 +117,7 @@ export class DownloadsView {
     retried.hidden = download.retried_as === null;
     retried.href = addressOf({ ...EVERYTHING, download: download.retried_as });
     showActions(row, download);
-    // The button that was pressed may be gone: the row takes the focus, so that it is not lost.
+    // The clicked button may be gone; its row takes the focus, so that it is not lost.
     if (focused?.checkVisibility() === false) row.focus();
     return row;
   }

@@ -2,30 +2,30 @@ import type { JobRecord } from "../api/jobs.ts";
 import type { ClientRecord, DownloadRecord } from "../api/schemas.ts";
 import { type ApiProblem, EVENTS, refusalOfEvents } from "./api.ts";
 
-/** Between two attempts to connect, in ms, where the browser does not try again by itself. */
+/** Delay between two tries to connect, in ms, where the browser does not retry itself. */
 const RECONNECT_MS = 2_000;
 
 /**
- * How long a page that nobody sees stays connected, in ms. A browser opens six connections to a
- * server, for all tabs together: with one for each tab, the seventh would wait for ever.
+ * How long a hidden page stays connected, in ms. A browser opens six connections to a server for all tabs
+ * together: with one per tab, the seventh would wait for ever.
  */
 const UNSEEN_MS = 60_000;
 
 export interface FeedListener {
-  /** The connection is there, and a picture of all that is going on follows. */
+  /** Connected; the present state follows. */
   onLive(): void;
-  /** The connection was given up, as nobody sees the page. */
+  /** The connection was closed, as the page is hidden. */
   onPaused(): void;
-  /** The connection is gone, and will be made again. */
+  /** The connection was lost, and will be made again. */
   onLost(): void;
-  /** The server answered, and turned the connection down. */
+  /** The server refused the connection. */
   onRefused(problem: ApiProblem): void;
   onDownload(download: DownloadRecord): void;
   onClient(client: ClientRecord): void;
   onJob(job: JobRecord): void;
 }
 
-/** What the server tells of every change, by server-sent events, for as long as somebody sees it. */
+/** The server's event stream, connected while somebody can see the page. */
 export class Feed {
   #source: EventSource | null = null;
   #reconnecting: ReturnType<typeof setTimeout> | undefined;
@@ -71,7 +71,7 @@ export class Feed {
 
   async #failed(source: EventSource): Promise<void> {
     if (source !== this.#source) return;
-    // The browser connects again after a lost connection, but not after an answer that is no feed.
+    // The browser reconnects by itself after a lost connection, but not after another kind of answer.
     if (source.readyState !== EventSource.CLOSED) return this.listener.onLost();
     const refusal = await refusalOfEvents();
     if (source !== this.#source) return;

@@ -5,7 +5,9 @@ import { offerSites } from "./site-choice.ts";
 import type { Filter } from "./listing.ts";
 import { isStatus } from "./status.ts";
 
-/** The filters of the board. They stand in the address; the form above the downloads changes them. */
+/**
+ * The filters of the board. They are kept in the page's address; the form above the downloads changes them.
+ */
 export class Filters {
   readonly #form = byId("filters", HTMLFormElement);
   readonly #site = byId("filter-site", HTMLSelectElement);
@@ -13,7 +15,7 @@ export class Filters {
   #shown: Readonly<Shown> = readAddress(location.hash) ?? EVERYTHING;
   #sites: Site[] = [];
 
-  /** @param onChange called when something else is to be shown */
+  /** @param onChange called when the filters have changed */
   constructor(private readonly onChange: () => void) {
     this.#form.addEventListener("submit", (event) => event.preventDefault());
     this.#form.addEventListener("change", () => this.#read());
@@ -25,7 +27,7 @@ export class Filters {
     return this.#shown;
   }
 
-  /** The downloads that are listed. */
+  /** The filter of the list of downloads. */
   get listed(): Filter {
     const { status, onlyOpen, site, job, download } = this.#shown;
     if (download !== null) return { downloadId: download };
@@ -37,14 +39,14 @@ export class Filters {
     };
   }
 
-  /** Changes the filters, and the page's address with them. */
+  /** Changes the filters and the page's address. */
   change(change: Partial<Shown>): void {
     const hash = addressOf({ ...this.#shown, ...change });
     history.pushState(null, "", hash === "#" ? location.pathname : hash);
     this.#adopt();
   }
 
-  /** @param sites that can be chosen */
+  /** @param sites to choose from */
   offer(sites: Site[]): void {
     this.#sites = sites;
     offerSites(this.#site, sites, { none: "All sites", chosen: this.#shown.site });

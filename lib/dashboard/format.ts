@@ -19,8 +19,8 @@ const thisYear = new Intl.DateTimeFormat("en", {
 const anyYear = new Intl.DateTimeFormat("en", { ...day, year: "numeric" });
 
 /**
- * When something was: `"just now"`, `"5 min. ago"`; after a day `"Nov 14, 22:13"`, in another year
- * `"Nov 14, 2023"`, by the clock of the browser.
+ * A moment as text: `"just now"`, `"5 min. ago"`; after a day `"Nov 14, 22:13"`, in another year `"Nov 14,
+ * 2023"`, in the browser's time zone.
  * @param time ISO 8601
  * @param now ms since 1970
  */
@@ -36,7 +36,7 @@ export function formatWhen(time: string, now: number): string {
   return ago.format(-Math.floor(seconds / size), unit);
 }
 
-/** A span in its two longest units: `"0.4 s"`, `"42 s"`, `"3 min 5 s"`, `"2 h 10 min"`. */
+/** A duration in its two largest units: `"0.4 s"`, `"42 s"`, `"3 min 5 s"`, `"2 h 10 min"`. */
 export function formatSpan(seconds: number): string {
   if (seconds < 9.95 && !Number.isInteger(seconds)) return `${Math.max(0.1, seconds).toFixed(1)} s`;
   const whole = Math.ceil(seconds);
@@ -47,13 +47,13 @@ export function formatSpan(seconds: number): string {
 }
 
 /**
- * Characters without a shape of their own, which can make one name look like another: control
- * characters, bidi marks, zero-width characters. Those that join letters and emoji stay.
+ * Invisible characters, which can make one name look like another: control characters, bidi marks,
+ * zero-width characters. Those that join letters and emoji are kept.
  */
 const INVISIBLE =
   /[[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Default_Ignorable_Code_Point}]--[\u200C\u200D\p{Variation_Selector}\u{E0020}-\u{E007F}]]/gv;
 
-/** Text from a site as it can be shown: what is invisible is shown as its code point. */
+/** Makes text from a site visible: invisible characters are replaced by their code points. */
 export function visible(text: string): string {
   return text
     .toWellFormed()

@@ -4,7 +4,7 @@ import type { ListQuery } from "./api.ts";
 /** Rows on a page. */
 export const PAGE_SIZE = 50;
 
-/** Which downloads are listed; undefined: any. */
+/** Filter of the list; undefined fields match anything. */
 export interface Filter {
   status?: DownloadStatus;
   clientId?: string;
@@ -14,7 +14,7 @@ export interface Filter {
   downloadId?: string;
 }
 
-/** Whether two filters let the same downloads through. */
+/** Whether two filters are equal. */
 export function areSame(one: Filter, other: Filter): boolean {
   return (["status", "clientId", "jobId", "open", "downloadId"] as const).every(
     (field) => one[field] === other[field],
@@ -22,20 +22,20 @@ export function areSame(one: Filter, other: Filter): boolean {
 }
 
 /**
- * One page of the list of downloads, newest first, kept up to date by events. It holds no more
- * than its page, however many downloads there are.
+ * One page of the list of downloads, newest first, kept up to date by events. It holds only this page,
+ * however many downloads there are.
  */
 export class Listing {
   #filter: Filter;
   #rows: DownloadRecord[] = [];
-  /** What leads to this page and to those before it; the first page needs nothing. */
+  /** Cursors of this page and those before it; the first page needs none. */
   #trail: string[] = [];
   #nextCursor: string | null = null;
-  /** Counts the loads: only the answer to the last one is shown. */
+  /** Number of the latest request; earlier answers are ignored. */
   #load = 0;
   #isLoading = false;
   #hasLoaded = false;
-  /** What changed while a page is asked for: the answer may not know of it. */
+  /** Changes that came while a page was requested, as the answer may not contain them. */
   readonly #meanwhile = new Map<string, DownloadRecord>();
 
   /** @param fetchPage asks the server */
@@ -50,7 +50,7 @@ export class Listing {
     return this.#rows;
   }
 
-  /** False as long as nothing is known of what the server has. */
+  /** False until the first answer. */
   get isLoaded(): boolean {
     return this.#hasLoaded;
   }
@@ -59,7 +59,7 @@ export class Listing {
     return this.#filter;
   }
 
-  /** 1 for the newest. */
+  /** 1 for the newest page. */
   get pageNumber(): number {
     return this.#trail.length + 1;
   }
@@ -68,20 +68,20 @@ export class Listing {
     return this.#nextCursor !== null;
   }
 
-  /** Shows the newest downloads that the filter lets through. */
+  /** Loads the newest downloads that match a filter. */
   async setFilter(filter: Filter): Promise<void> {
     this.#filter = filter;
     await this.newest();
   }
 
-  /** Asks for this page again. */
+  /** Loads this page again. */
   async reload(): Promise<void> {
     await this.#show(this.#trail);
   }
 
-  /** Goes one page back in time. */
+  /** Goes to the next page of older downloads. */
   async older(): Promise<void> {
-    // The first page moves on as downloads are added: what follows it has to be asked for.
+    // The first page moves as downloads are added, so the next one has to be determined anew.
     if (this.#trail.length === 0) await this.reload();
     if (this.#nextCursor !== null) await this.#show([...this.#trail, this.#nextCursor]);
   }
@@ -94,10 +94,7 @@ export class Listing {
     await this.#show(this.#trail.slice(0, -1));
   }
 
-  /**
-   * Takes in what a download now is.
-   * @returns false if that left a gap at the end of the page, which a reload would fill
-   */
+  /** Updates a download. @returns false if that left a gap at the end of the page, which a reload fills */
   update(download: DownloadRecord): boolean {
     if (this.#isLoading) this.#meanwhile.set(download.download_id, download);
     const index = this.#rows.findIndex((row) => row.download_id === download.download_id);
@@ -111,12 +108,12 @@ export class Listing {
   }
 
   #insert(download: DownloadRecord): void {
-    // Ids are in the order of time.
+    // Ids sort by time.
     const at = this.#rows.findIndex((row) => row.download_id < download.download_id);
     if (at < 0 && this.hasOlder) return;
     this.#rows.splice(at < 0 ? this.#rows.length : at, 0, download);
     const [dropped] = this.#rows.splice(PAGE_SIZE);
-    // Any cursor will do: older() asks anew from the first page.
+    // Any cursor will do, as older() starts again from the first page.
     if (dropped) this.#nextCursor ??= dropped.download_id;
   }
 

@@ -1,18 +1,20 @@
 import { find, setText } from "./dom.ts";
 
-/** Most characters at the end of a name that are shown whatever its length. */
+/** Most characters at the end of a name that are always shown. */
 const FILE_TAIL = 24;
 const SITE_TAIL = 12;
 
-/** Letters that run from right to left: their end is not at the right. */
+/** Letters of right-to-left scripts, whose texts do not end at the right. */
 const RIGHT_TO_LEFT = /[\u0590-\u08FF\uFB1D-\uFDFF\uFE70-\uFEFC]/;
 
 const characters = new Intl.Segmenter("en", { granularity: "grapheme" });
 
-/** A path for a line that may be too short for it: folders give way first, the name's end never. */
+/**
+ * A path for a line that may be too short: folders are cut first, and the end of the name is always shown.
+ */
 export interface PathParts {
   folder: string;
-  /** What comes before the tail; of a short name nothing, or all of it. */
+  /** Everything before the tail; for a short name nothing, or all of it. */
   base: string;
   tail: string;
 }
@@ -24,7 +26,7 @@ export function pathParts(path: string): PathParts {
   return { folder: path.slice(0, baseAt), base, tail };
 }
 
-/** Splits a text in two; the second part is its end, of at most a number of characters. */
+/** Splits a text in two; the second part has at most a number of characters. */
 function splitEnd(text: string, length: number): [string, string] {
   const all = [...characters.segment(text)];
   const at = all.at(-length)?.index ?? 0;
@@ -32,7 +34,7 @@ function splitEnd(text: string, length: number): [string, string] {
   return [text.slice(0, at), text.slice(at)];
 }
 
-/** Shows a path in an element that has a place for each of its parts. */
+/** Shows a path in an element that has a child for each part. */
 export function showPath(element: HTMLElement, path: string): void {
   const { folder, base, tail } = pathParts(path);
   setText(find(element, ".folder", HTMLElement), folder);
@@ -47,7 +49,7 @@ export function showSite(element: HTMLElement, clientId: string): void {
   showTail(element, tail, clientId);
 }
 
-/** @param whole shown as the tooltip */
+/** @param whole full text, shown as the tooltip */
 function showTail(element: HTMLElement, tail: string, whole: string): void {
   setText(find(element, ".tail", HTMLElement), tail);
   element.style.setProperty("--tail", String(tail.length));

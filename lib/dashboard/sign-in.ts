@@ -2,7 +2,7 @@ import type { NewSession, SessionEnd } from "../api/schemas.ts";
 import { api } from "./api.ts";
 import { byId, setText } from "./dom.ts";
 
-/** Why a page asks who is there: `left`: somebody signed out in this browser. */
+/** Why the sign-in form is shown. `left`: somebody signed out in this browser. */
 export type SignInReason = SessionEnd | "left";
 
 const WORDS: Record<SignInReason, string> = {
@@ -13,27 +13,28 @@ const WORDS: Record<SignInReason, string> = {
   revoked: "Your session was ended: the token that it was begun with is revoked.",
 };
 
-/** Where a page that is loaded anew finds why. */
+/** Session storage key by which a reloaded page finds the reason. */
 const KEPT = "sign-in-reason";
 
 /**
- * Loads the page anew: a fresh one holds nothing that the next person should not see.
- * @param reason what it will say
+ * Reloads the page, so that nothing is left that the next person should not see.
+ * @param reason shown afterwards
  */
 export function leave(reason: SignInReason): void {
   sessionStorage.setItem(KEPT, reason);
-  // What was shown is nothing to whoever comes after; it stays for who signs in again.
+  // After signing out, the next person must not see what was shown; otherwise it is kept for signing in
+  // again.
   if (reason === "left") history.replaceState(null, "", location.pathname);
   location.reload();
 }
 
-/** The form that a person signs in with, by the token or by the code of a link. */
+/** The sign-in form, for the token or the code of a link. */
 export class SignInForm {
   readonly #section = byId("sign-in", HTMLElement);
   readonly #token = byId("token", HTMLInputElement);
   readonly #error = byId("sign-in-error", HTMLElement);
 
-  /** @param onSignedIn called once a session has begun */
+  /** @param onSignedIn called when a session has begun */
   constructor(private readonly onSignedIn: () => void) {
     byId("sign-in-form", HTMLFormElement).addEventListener("submit", (event) => {
       event.preventDefault();
@@ -42,8 +43,8 @@ export class SignInForm {
   }
 
   /**
-   * Shows the form, unless the address carries the code of a link that still works.
-   * @param ended why the session of this browser is good no more, if it has one
+   * Shows the form, unless the address has the code of a link that still works.
+   * @param ended why the session of this browser has ended, if it had one
    */
   async show(ended: SessionEnd | null): Promise<void> {
     const reason = sessionStorage.getItem(KEPT) ?? ended ?? "";
@@ -74,7 +75,7 @@ function isReason(text: string): text is SignInReason {
   return Object.hasOwn(WORDS, text);
 }
 
-/** Takes the code of a link out of the address, so that it stays in no bookmark. */
+/** Removes the code of a link from the address, so that it is not bookmarked. */
 export function takeCode(): string | null {
   const code = new URLSearchParams(location.hash.slice(1)).get("code");
   if (code !== null) history.replaceState(null, "", location.pathname);

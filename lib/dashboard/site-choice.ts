@@ -1,15 +1,15 @@
 import type { Site } from "./board.ts";
 
 export interface SiteChoice {
-  /** The words for none of them; null: one has to be chosen. */
+  /** Text for no selection; null: a site must be selected. */
   none: string | null;
-  /** What is chosen, though it may be no site that is known yet; null: nothing. */
+  /** The selected site, which may not be known yet; null: none. */
   chosen: string | null;
 }
 
 /**
- * Offers the sites in a list to choose from, those online first. What is chosen stays. A list that
- * somebody may have opened stays as it is, too.
+ * Offers the sites in a select element, connected ones first. The selection is kept, and so is a list that
+ * somebody may have opened.
  */
 export function offerSites(
   select: HTMLSelectElement,

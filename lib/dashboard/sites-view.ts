@@ -6,36 +6,36 @@ import { formatWhen, formatCount, formatRate, visible } from "./format.ts";
 import { showLabels } from "./labels/label-editor.ts";
 import { showSite } from "./long-names.ts";
 
-/** Most sites in the list at once; the others are found by their name. */
+/** Most sites in the list; the others are found by their name. */
 const MAX_SHOWN = 250;
 
 export interface SitesListener {
   /** Show the downloads of a site; null: of all. */
   onChoose(clientId: string | null): void;
-  /** Begin a download of a site. */
+  /** Prepare a download from a site. */
   onPull(clientId: string): void;
-  /** Show the sites that are connected, too. */
+  /** Also show connected sites. */
   onAll(): void;
-  /** Edit the labels of a site. @param row of the site */
+  /** Edit the labels of a site. @param row the site's row */
   onLabel(client: ClientRecord, row: HTMLElement): void;
 }
 
-/** Which sites are shown. */
+/** Filter of the sites. */
 export interface SiteFilter {
-  /** False as long as the server may not have told of all sites. */
+  /** False until the server may have sent all sites. */
   isKnown: boolean;
   /** The site whose downloads are shown; null: those of all. */
   chosen: string | null;
   onlyOffline: boolean;
 }
 
-/** The sites, and what each is doing. */
+/** The sites, and the activity of each. */
 export class SitesView {
   readonly #list = byId("sites", HTMLUListElement);
   readonly #search = byId("sites-search", HTMLInputElement);
   readonly #rows = new Map<string, HTMLElement>();
   #sites: Site[] = [];
-  /** Version of the server; null: it is not known yet. */
+  /** Version of the server; null: not known yet. */
   #serverVersion: string | null = null;
   #filter: SiteFilter = { isKnown: false, chosen: null, onlyOffline: false };
 
@@ -43,7 +43,7 @@ export class SitesView {
     this.#search.addEventListener("input", () => this.render(this.#sites, this.#filter));
     byId("sites-all", HTMLButtonElement).addEventListener("click", () => {
       this.listener.onAll();
-      // The button is gone.
+      // The clicked button is gone.
       byId("sites-panel", HTMLElement).focus();
     });
     this.#list.addEventListener("click", ({ target }) => {
@@ -138,7 +138,7 @@ export class SitesView {
   }
 }
 
-/** @param wanted in lower case: a part of its name, or of a label such as `region=west` */
+/** @param wanted in lower case: part of a name, or of a label such as `region=west` */
 function isFound({ client_id, labels }: ClientRecord, wanted: string): boolean {
   if (client_id.toLowerCase().includes(wanted)) return true;
   return Object.entries(labels).some(([key, value]) =>

@@ -4,7 +4,7 @@ import type { Site } from "./board.ts";
 import { byId } from "./dom.ts";
 import { offerSites } from "./site-choice.ts";
 
-/** The file that the form proposes. */
+/** The file that is suggested. */
 const USUAL_FILE = "file_to_download.txt";
 
 /** The form that starts a download. */
@@ -15,8 +15,8 @@ export class StartForm {
   readonly #submit = byId("start-submit", HTMLButtonElement);
 
   /**
-   * @param onStart called with what to pull; until it is settled, nothing can be started
-   * @param onBrowse called with the site whose folders are to be looked into
+   * @param onStart pulls the file; until it is done, the form is locked
+   * @param onBrowse called with the site to browse
    */
   constructor(
     onStart: (download: NewDownload) => Promise<void>,
@@ -26,7 +26,7 @@ export class StartForm {
     byId("browse", HTMLButtonElement).addEventListener("click", () => onBrowse(this.#site.value));
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
-      // A second press while the first one is on its way would pull the file twice.
+      // A second click during the request would pull the file twice.
       if (this.#submit.ariaDisabled === "true") return;
       this.#submit.ariaDisabled = "true";
       const word = this.#path.value;
@@ -37,7 +37,7 @@ export class StartForm {
     });
   }
 
-  /** @param sites that can be chosen */
+  /** @param sites to choose from */
   offer(sites: Site[]): void {
     this.#form.hidden = sites.length === 0;
     offerSites(this.#site, sites, { none: null, chosen: this.#site.value || null });
@@ -47,7 +47,7 @@ export class StartForm {
     this.#site.value = clientId;
   }
 
-  /** Leaves only the file to be said. */
+  /** Fills in a site, and focuses the field for the file. */
   prepare(clientId: string): void {
     this.choose(clientId);
     this.#path.focus();

@@ -1,6 +1,6 @@
 import type { DownloadRecord, DownloadStatus } from "../api/schemas.ts";
 
-/** Each status in a person's words. */
+/** Names of the statuses. */
 export const STATUS_WORDS = {
   queued: "Queued",
   downloading: "Downloading",
@@ -14,7 +14,7 @@ export function isStatus(text: string): text is DownloadStatus {
   return Object.hasOwn(STATUS_WORDS, text);
 }
 
-/** True while bytes come or are compared. */
+/** Whether bytes are being received or compared. */
 export function isRunning({ status }: DownloadRecord): boolean {
   return status === "downloading" || status === "verifying";
 }

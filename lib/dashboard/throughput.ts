@@ -1,12 +1,12 @@
 /** How far back the graph goes, in ms. */
 export const SPAN_MS = 5 * 60_000;
 
-/** The drawing's own units, as its viewBox says. */
+/** Units of the drawing, as in its viewBox. */
 const WIDTH = 300;
 const HEIGHT = 48;
 
 interface Sample {
-  /** ms since 1970 */
+  /** ms since 1970. */
   at: number;
   bytesPerSecond: number;
 }
@@ -15,7 +15,7 @@ interface Sample {
 export class Throughput {
   #samples: Sample[] = [];
 
-  /** @param at ms since 1970, later than the one before */
+  /** @param at ms since 1970, after the previous one */
   add(at: number, bytesPerSecond: number): void {
     this.#samples.push({ at, bytesPerSecond });
     const first = this.#samples.findIndex((sample) => sample.at >= at - SPAN_MS);
@@ -27,8 +27,8 @@ export class Throughput {
   }
 
   /**
-   * Paths of an SVG, the newest sample at the right edge.
-   * @returns the line, and the area below it; both empty where there are no samples
+   * SVG paths with the newest sample at the right edge.
+   * @returns the line and the area below it; both empty without samples
    */
   paths(): { line: string; area: string } {
     const last = this.#samples.at(-1);

@@ -5,10 +5,10 @@ import { byId, setText } from "./dom.ts";
 import { formatCount, formatRate } from "./format.ts";
 import { Throughput } from "./throughput.ts";
 
-/** Between two samples of the graph, in ms. */
+/** Interval of the graph's samples, in ms. */
 const SAMPLE_MS = 1_000;
 
-/** Shows today's downloads in numbers, and the rate at which bytes come now. */
+/** Shows the numbers of today's downloads, and the present rate. */
 export class TotalsView {
   readonly #throughput = new Throughput();
 
@@ -16,7 +16,7 @@ export class TotalsView {
     setInterval(() => this.#sample(), SAMPLE_MS);
   }
 
-  /** @param totals since midnight; what failed and was not retried is of any time */
+  /** @param totals since midnight; failures that were not retried count at any time */
   show({ downloads, bytes_received, open_failures }: Totals): void {
     setText(byId("total-completed", HTMLElement), formatCount(downloads.completed));
     setText(byId("total-failed", HTMLElement), formatCount(open_failures));
@@ -24,7 +24,7 @@ export class TotalsView {
     setText(byId("total-bytes", HTMLElement), formatSize(bytes_received));
   }
 
-  /** What is going on now, whenever it was asked for. */
+  /** Shows the present activity, whenever it was requested. */
   renderCounts(): void {
     const { active, queued } = this.board.underWay;
     const { offline } = this.board.siteCounts;
@@ -44,7 +44,7 @@ export class TotalsView {
   }
 }
 
-/** When the day began where the browser is. */
+/** The beginning of the day in the browser's time zone. */
 export function midnight(): Date {
   return new Date(new Date().setHours(0, 0, 0, 0));
 }

@@ -1,4 +1,4 @@
-/** `bun run build`: makes one program of all, for each kind of machine, and their checksums. */
+/** `bun run build`: makes a single program for each kind of machine, and their checksums. */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { mkdir, readdir, rm, stat, writeFile } from "node:fs/promises";
@@ -16,7 +16,7 @@ import { programFile, type Target, TARGET_NAMES, TARGETS } from "./targets.ts";
 
 const PROJECT = join(import.meta.dir, "../..");
 
-/** What the program is made of: where it starts, and the file of each thread. */
+/** Source files of the program: its entry, and one file for each thread. */
 const SOURCES = [
   "lib/program/main.ts",
   "lib/server/database/checkpoint-worker.ts",
@@ -51,7 +51,7 @@ await runProgram(async () => {
     readSetting({ source: "--target", text }, TARGET.schema, TARGET.expected),
   );
   const folder = resolve(String(values["out"] ?? join(PROJECT, "dist")));
-  // Paths relative to this folder are a part of what is built.
+  // Relative paths of this folder become part of the program.
   process.chdir(PROJECT);
   await buildAll([...new Set(targets)], folder, terminalOf(stdout, process.env));
 });
@@ -74,7 +74,7 @@ async function buildAll(targets: Target[], folder: string, terminal: Terminal): 
   }
 }
 
-/** @throws Failure where Bun for that target cannot be had, or the sources have an error */
+/** @throws Failure where Bun for the target cannot be downloaded, or the sources have an error */
 async function build(
   path: string,
   about: Build,
@@ -84,18 +84,18 @@ async function build(
     entrypoints: SOURCES,
     target: "bun",
     minify: true,
-    // A program reads only its own part of the file: that is time and memory of every start.
+    // A program reads only the parts that it needs, which saves time and memory at each start.
     splitting: true,
-    // A thread is looked for beside the program.
+    // Threads are looked for beside the program.
     naming: { entry: "[name].[ext]" },
     define: { FDS_BUILD: JSON.stringify(about), "process.env.NODE_ENV": '"production"' },
     compile: {
       target: bunTarget,
       outfile: path,
-      // A site's folders are not ours: nothing that lies in one of them changes what the program does.
+      // Files in the folder where it is started must not change what the program does.
       autoloadDotenv: false,
       autoloadBunfig: false,
-      // What runs once, at the start, is not worth a compiler's memory; lib/program/main.ts changes it.
+      // Code that runs once, at the start, is not worth compiling; lib/program/main.ts changes this later.
       jitPolicy: 20,
     },
     throw: false,
@@ -106,7 +106,7 @@ async function build(
   throw new Failure(`${about.target} could not be built: ${reason}`);
 }
 
-/** Removes programs and sums of earlier builds, so that all in the folder is of one commit. */
+/** Removes programs and checksums of earlier builds, so that the folder holds one commit only. */
 async function clear(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true });
   const names = await readdir(folder);
@@ -114,7 +114,7 @@ async function clear(folder: string): Promise<void> {
   await Promise.all(old.map((name) => rm(join(folder, name))));
 }
 
-/** The commit of the sources; `unknown` where they are in no repository. */
+/** The commit of the sources; `unknown` outside a repository. */
 async function commitOf(project: string): Promise<string> {
   const [commit, changes] = await Promise.all([
     gitOf(project, "rev-parse", "HEAD"),
@@ -124,7 +124,7 @@ async function commitOf(project: string): Promise<string> {
   return changes === "" ? commit : `${commit}-changed`;
 }
 
-/** @returns what git says, without the newline; null where there is none, or it fails */
+/** @returns the output of git, without the newline; null where there is none, or it fails */
 async function gitOf(project: string, ...args: string[]): Promise<string | null> {
   if (!Bun.which("git")) return null;
   const git = Bun.spawn(["git", "-C", project, ...args], { stdout: "pipe", stderr: "ignore" });

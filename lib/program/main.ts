@@ -1,6 +1,6 @@
 /**
- * The one program that `bun run build` makes of all the others: a site's client, the server, and the
- * commands of `fds`. It puts together programs, as each of them puts together its parts.
+ * The single program that `bun run build` makes of the others: the client, the server, and the commands of
+ * `fds`. It combines programs, as each of them combines its parts.
  */
 import { BUILD } from "../util/build.ts";
 import { exit, stdout } from "../util/output.ts";
@@ -9,11 +9,11 @@ import { version } from "../../package.json";
 
 const [word, ...rest] = process.argv.slice(2);
 
-// A client at rest is to cost a site's machine little: it goes on with the start's reluctance to compile
-// (build.ts), which a long transfer outlasts.
+// Only for short commands and the server. An idle client should use little memory, so it keeps compiling
+// rarely (build.ts); a long transfer soon gets over that.
 if (word !== "client") Bun.unsafe.setJITPolicy(1);
 
-// Only what is asked for is loaded: a client needs neither the memory nor the time of a server.
+// Only the needed program is loaded: a client needs neither the memory nor the time of a server.
 if ((word === "client" || word === "server") && isServiceCommand(rest[0])) {
   const { runServiceCommand } = await import("./service/command.ts");
   await runServiceCommand(word, rest[0], rest.slice(1), process.env);
@@ -24,7 +24,7 @@ if ((word === "client" || word === "server") && isServiceCommand(rest[0])) {
   const { runServer } = await import("../../server.ts");
   await runServer(rest);
 } else if (word === "doctor") {
-  // What is wrong with a site is asked at the site.
+  // Problems of a site are checked at the site.
   const { runServer } = await import("../../server.ts");
   await runServer([word, ...rest]);
 } else if (word === "--version") {

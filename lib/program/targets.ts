@@ -1,4 +1,4 @@
-/** Machines that programs are built for, by the names of their files, with Bun's names for them. */
+/** Kinds of machines to build for, by the names of their files, with Bun's names. */
 export const TARGETS = {
   "linux-x64": "bun-linux-x64",
   "linux-x64-musl": "bun-linux-x64-musl",

@@ -6,28 +6,28 @@ import { byId, setText } from "../dom.ts";
 import { formatCount, visible } from "../format.ts";
 import { FolderList } from "./folder-list.ts";
 
-/** Names that are asked for at once: as many as the server gives. */
+/** Names per request, the server's maximum. */
 const PAGE_SIZE = 1_000;
 
-/** Most paths that a request can have. */
+/** Most paths in a request. */
 const MAX_CHOSEN = 100;
 
-/** The dialog that looks into a site's folders, to choose what is pulled. */
+/** The dialog for browsing a site's folders, to choose what to pull. */
 export class FolderBrowser {
   readonly #dialog = byId("folder-browser", HTMLDialogElement);
   readonly #path = byId("folder-path", HTMLInputElement);
   readonly #pull = byId("folder-pull", HTMLButtonElement);
   readonly #list: FolderList;
   #clientId = "";
-  /** The folder that is shown, and those that lead to it; null: the roots. */
+  /** The present folder, and its parents; null: the roots. */
   #trail: (string | null)[] = [null];
   readonly #chosen = new Map<string, ClientFile>();
   #cursor: string | null = null;
   #shown = 0;
-  /** Ends the call that is under way: its answer is not waited for any more. */
+  /** Aborts the running call. */
   #loading: AbortController | null = null;
 
-  /** @param onPull called with what was chosen; @returns whether it is asked for */
+  /** @param onPull pulls the selection; @returns whether it was requested */
   constructor(private readonly onPull: (download: NewDownload) => Promise<boolean>) {
     this.#list = new FolderList((path) => this.#chosen.has(path), {
       onOpen: (folder) => void this.#open([...this.#trail, folder.path]),
@@ -47,7 +47,7 @@ export class FolderBrowser {
     this.#dialog.addEventListener("close", () => this.#loading?.abort());
   }
 
-  /** Shows the folders that a site serves. */
+  /** Shows the roots of a site. */
   show(clientId: string): void {
     this.#clientId = clientId;
     setText(byId("folder-heading", HTMLElement), `Files of ${clientId}`);
@@ -58,8 +58,8 @@ export class FolderBrowser {
   }
 
   /**
-   * Opens a folder. The list has the focus at once: what comes later takes it from nobody who types.
-   * @param from path of the entry that is chosen; null: the first one
+   * Opens a folder. The list gets the focus at once, so that a late answer takes it from nobody who types.
+   * @param from path of the entry to select; null: the first one
    */
   async #open(trail: (string | null)[], from: string | null = null): Promise<void> {
     this.#trail = trail;
@@ -119,7 +119,7 @@ export class FolderBrowser {
     this.#list.add(entries);
   }
 
-  /** Says how the list is, at its foot, or what is wrong, above it where one looks. */
+  /** Shows the state of the list below it, or a problem above it. */
   #say(words: string, isProblem = false): void {
     const problem = byId("folder-problem", HTMLElement);
     problem.hidden = !isProblem;
@@ -166,7 +166,7 @@ export class FolderBrowser {
     else this.#renderChosen();
   }
 
-  /** One file alone is pulled as a file, anything else as a set. */
+  /** A single file is pulled as a file, anything else as a set. */
   #request(): NewDownload {
     const entries = [...this.#chosen.values()];
     const [first, ...others] = entries;

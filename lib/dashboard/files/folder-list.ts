@@ -3,42 +3,42 @@ import { formatSize } from "../../util/sizes.ts";
 import { byId, cloneOf, find, setText } from "../dom.ts";
 import { formatWhen, visible } from "../format.ts";
 
-/** Within this time, in ms, letters that are typed are one beginning of a name. */
+/** Time, in ms, within which typed letters form one prefix. */
 const TYPING_MS = 700;
 
-/** Height of an entry, in px, as the style has it. */
+/** Height of an entry, in px; the same in the style. */
 const ENTRY_PX = 32;
 
-/** Entries that are drawn above and below those in sight. */
+/** Entries drawn above and below the visible ones. */
 const MARGIN = 20;
 
-/** A list asks for more when only this many known entries are left below. */
+/** More entries are loaded when only this many remain below. */
 const NEAR_END = 50;
 
 export interface FolderListListener {
   onOpen(folder: ClientFile): void;
   onUp(): void;
-  /** Called when an entry was ticked or unticked. */
+  /** An entry was ticked or unticked. */
   onTick(entry: ClientFile): void;
-  /** The end of what is listed is near. */
+  /** The end of the list is near. */
   onEnd(): void;
 }
 
 /**
- * The names in a folder, as a list box that is worked by keys: arrows, Home, End, Page Up and Down
- * and the first letters of a name move; Space ticks; Enter and Right open; Backspace and Left go up.
- * Only those in sight are elements of the page: a folder may have 100,000.
+ * The names in a folder, as a list box for the keyboard: arrows, Home, End, Page Up, Page Down and first
+ * letters move; Space ticks; Enter and Right open; Backspace and Left go up. Only visible entries are
+ * elements of the page, as a folder may have 100,000.
  */
 export class FolderList {
   readonly #list = byId("folder-list", HTMLElement);
-  /** As high as all entries, so that the list can be scrolled through them. */
+  /** As high as all entries together, for scrolling. */
   readonly #spacer = document.createElement("li");
   #entries: ClientFile[] = [];
   #active = -1;
   #typed = "";
   #typedAt = 0;
 
-  /** @param isTicked whether a path is chosen */
+  /** @param isTicked whether a path is selected */
   constructor(
     private readonly isTicked: (path: string) => boolean,
     private readonly listener: FolderListListener,
@@ -60,7 +60,7 @@ export class FolderList {
     this.render();
   }
 
-  /** Adds what comes next in the folder. */
+  /** Adds the next entries of the folder. */
   add(entries: ClientFile[]): void {
     this.#entries.push(...entries);
     if (this.#active < 0) this.#move(0);
@@ -71,12 +71,12 @@ export class FolderList {
     this.#list.focus();
   }
 
-  /** Moves to the entry of a path. @param path null: the first one */
+  /** Selects an entry by its path. @param path null: the first one */
   moveTo(path: string | null): void {
     this.#move(this.#entries.findIndex((entry) => entry.path === path));
   }
 
-  /** Draws what is in sight. */
+  /** Draws the visible entries. */
   render(): void {
     const { scrollTop, clientHeight } = this.#list;
     const first = Math.max(0, Math.floor(scrollTop / ENTRY_PX) - MARGIN);
@@ -110,7 +110,7 @@ export class FolderList {
     return option;
   }
 
-  /** @returns whether the key means something here */
+  /** @returns whether the key is used here */
   #press(key: string): boolean {
     const entry = this.#entries[this.#active];
     const to = this.#placeOf(key);
@@ -124,7 +124,7 @@ export class FolderList {
     return true;
   }
 
-  /** Where a key that moves leads to; null: it is none of them. */
+  /** The index to which a key moves; null: it does not move. */
   #placeOf(key: string): number | null {
     const last = this.#entries.length - 1;
     const page = Math.max(1, Math.floor(this.#list.clientHeight / ENTRY_PX) - 1);
@@ -152,7 +152,7 @@ export class FolderList {
     if (index >= 0) this.#move(index);
   }
 
-  /** @param to index; what is beyond the ends is the nearest there is */
+  /** @param to index, limited to the list */
   #move(to: number): void {
     this.#active = Math.min(Math.max(to, 0), this.#entries.length - 1);
     const top = this.#active * ENTRY_PX;

@@ -1,6 +1,6 @@
 import type { JobRecord } from "../../api/jobs.ts";
 
-/** The jobs that are known: those that events told of, and those that were asked for. */
+/** The known jobs: from events, and from lists that were loaded. */
 export class JobBook {
   readonly #jobs = new Map<string, JobRecord>();
 
@@ -16,12 +16,12 @@ export class JobBook {
     return this.#jobs.get(jobId);
   }
 
-  /** Those that go on first, then those that ended, each newest first. */
+  /** Unfinished jobs first, then ended ones, each newest first. */
   inOrder(): JobRecord[] {
     return [...this.#jobs.values()].toSorted(
       (a, b) =>
         Number(isOver(a)) - Number(isOver(b)) ||
-        // Ids are in the order of time.
+        // Ids sort by time.
         (a.job_id < b.job_id ? 1 : -1),
     );
   }
@@ -30,13 +30,13 @@ export class JobBook {
     return this.#jobs.size;
   }
 
-  /** Those that go on. */
+  /** Unfinished jobs. */
   get open(): JobRecord[] {
     return [...this.#jobs.values()].filter((job) => !isOver(job));
   }
 }
 
-/** Whether nothing more comes of a job by itself. */
+/** Whether a job has ended, so that nothing more happens by itself. */
 export function isOver({ status }: Pick<JobRecord, "status">): boolean {
   return status !== "running" && status !== "paused";
 }

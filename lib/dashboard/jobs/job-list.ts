@@ -6,23 +6,23 @@ import { isOver, type JobBook } from "./job-book.ts";
 import * as words from "./job-words.ts";
 import { showBar } from "./status-bar.ts";
 
-/** Ended jobs that are shown at first, and how many more by each press of the button. */
+/** Ended jobs that are shown at first, and added by each click. */
 const FEW = 3;
 const MORE = 20;
 
-/** What can be done with a job. */
+/** Actions of a job. */
 const ACTIONS = ["pause", "resume", "cancel", "again"] as const;
 export type JobAction = (typeof ACTIONS)[number];
 
 export interface JobListListener {
   onAction(action: JobAction, job: JobRecord): void;
-  /** Change when a job ends, and how much of it runs at once. @param row of the job */
+  /** Edit a job's end, and how much of it runs at the same time. @param row the job's row */
   onLimits(job: JobRecord, row: HTMLElement): void;
-  /** Older jobs than those that are known are wanted. */
+  /** Load older jobs. */
   onMore(): void;
 }
 
-/** The jobs: those that go on, and a few that ended. */
+/** The jobs: all unfinished ones, and a few ended ones. */
 export class JobList {
   readonly #list = byId("job-list", HTMLUListElement);
   readonly #more = byId("jobs-more", HTMLButtonElement);
@@ -35,7 +35,7 @@ export class JobList {
   ) {
     this.#list.addEventListener("click", ({ target }) => {
       const pressed = target instanceof Element ? target.closest("button, a") : null;
-      // The link shows other downloads; this leads to them.
+      // The link changes the filter; this scrolls to the downloads.
       if (pressed instanceof HTMLAnchorElement) lead("downloads");
       const row = pressed?.closest<HTMLElement>(".job");
       const id = row?.dataset["jobId"];
@@ -50,15 +50,12 @@ export class JobList {
     });
   }
 
-  /** How many jobs there is room for. */
+  /** Number of jobs to show. */
   get room(): number {
     return this.book.open.length + this.#ended;
   }
 
-  /**
-   * @param chosen the job whose downloads are shown
-   * @param hasOlder whether the server has jobs that are not known here
-   */
+  /** @param chosen the job whose downloads are shown @param hasOlder whether the server has older jobs */
   render(chosen: string | null, hasOlder: boolean): void {
     const now = Date.now();
     const jobs = this.book.inOrder();
@@ -138,7 +135,7 @@ function amountOf(job: JobRecord): string {
 
 function showActions(row: HTMLElement, job: JobRecord, now: number): void {
   const focused = row.contains(document.activeElement) ? document.activeElement : null;
-  // The server refuses to change a job that somebody else made for more sites than one sees.
+  // The server refuses changes of a job that somebody else made, also for sites that one may not see.
   const isOpen = job.may_change && !isOver(job);
   find(row, ".pause", HTMLElement).hidden = !isOpen || job.status !== "running";
   find(row, ".resume", HTMLElement).hidden = !isOpen || job.status !== "paused";
@@ -151,6 +148,6 @@ function showActions(row: HTMLElement, job: JobRecord, now: number): void {
     setText(again, `Ask the ${status} again`);
     again.ariaLabel = `${again.textContent}: ${words.titleOf(job)}`;
   }
-  // A button that was pressed may be gone: the row takes the focus, so that it is not lost.
+  // The clicked button may be gone; its row takes the focus, so that it is not lost.
   if (focused?.checkVisibility() === false) row.focus();
 }

@@ -5,20 +5,20 @@ import { SelectorError } from "../../api/selector.ts";
 import { asksForSet } from "../../api/set-words.ts";
 import { formatCount } from "../format.ts";
 
-/* What a person fills in to ask many sites, as the request that it means. Pure: the form is new-job.ts. */
+/* Turns the form for asking many sites into a request. Pure; the form itself is new-job.ts. */
 
-/** Not before so many sites were tried is a job stopped: the first one that fails is no sign. */
+/** Sites that must have been tried before failures stop a job, as the first failure means little. */
 const STOP_AT_LEAST = 10;
 
 /** How the sites are named. */
 export type NamedBy = "all" | "labels" | "ids";
 
-/** The fields of the form, as they were typed. */
+/** The form's fields, as typed. */
 export interface JobFields {
   by: NamedBy;
-  /** A selector, or ids and patterns with spaces or commas between them. */
+  /** A selector; or ids and patterns, separated by spaces or commas. */
   sites: string;
-  /** A file, or patterns, one a line. */
+  /** A file; or patterns, one per line. */
   what: string;
   name: string;
   expiresIn: string;
@@ -29,7 +29,7 @@ export interface JobFields {
   isSkipping: boolean;
 }
 
-/** The sites that are meant; null: nothing was typed yet. */
+/** The selected sites; null: nothing was typed yet. */
 export function namingOf({ by, sites }: Pick<JobFields, "by" | "sites">): Naming | null {
   if (by === "all") return { all: true };
   const text = sites.trim();
@@ -37,7 +37,7 @@ export function namingOf({ by, sites }: Pick<JobFields, "by" | "sites">): Naming
   return by === "labels" ? { labels: text } : { ids: text.split(/[\s,]+/).filter(Boolean) };
 }
 
-/** How many sites are meant, and how many of them are connected. */
+/** Number of matching sites, and of connected ones among them. */
 export interface Matching {
   total: number;
   online: number;
@@ -45,7 +45,7 @@ export interface Matching {
   unknown: string | null;
 }
 
-/** @throws SelectorError where the labels are no selector */
+/** @throws SelectorError where the labels are not a valid selector */
 export function matchingOf(naming: Naming, clients: readonly ClientRecord[]): Matching {
   const chosen = new Chosen(naming);
   const unknown = new Set(chosen.named);
@@ -59,11 +59,11 @@ export function matchingOf(naming: Naming, clients: readonly ClientRecord[]): Ma
   return { total, online, unknown: [...unknown][0] ?? null };
 }
 
-/** How many sites match, in a person's words, or what is wrong with what was typed. */
+/** The number of matching sites as text, or what is wrong with the input. */
 export interface MatchWords {
   words: string;
   isWrong: boolean;
-  /** null: nobody can be asked. */
+  /** null: there is nobody to ask. */
   total: number | null;
 }
 
@@ -94,7 +94,7 @@ export function sitesOf(count: number): string {
   return `${formatCount(count)} ${count === 1 ? "site" : "sites"}`;
 }
 
-/** The request for a job; null: it is not said who is asked. */
+/** The request for a job; null: no sites are selected. */
 export function orderOf(fields: JobFields): NewJob | null {
   const naming = namingOf(fields);
   if (naming === null) return null;
@@ -116,7 +116,7 @@ export function orderOf(fields: JobFields): NewJob | null {
   };
 }
 
-/** What is asked of each site: a file, or patterns, one a line. */
+/** The request for each site: a file, or patterns, one per line. */
 export function downloadOf({
   what,
   isSkipping,

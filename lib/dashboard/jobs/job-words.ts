@@ -5,7 +5,7 @@ import { formatSize } from "../../util/sizes.ts";
 import { formatCount, visible } from "../format.ts";
 import { STATUS_WORDS } from "../status.ts";
 
-/** Each status of a job in a person's words. */
+/** Names of a job's statuses. */
 export const JOB_STATUS_WORDS = {
   running: "Running",
   paused: "Paused",
@@ -15,7 +15,7 @@ export const JOB_STATUS_WORDS = {
   stopped: "Stopped",
 } satisfies Record<JobStatus, string>;
 
-/** The statuses in the order of a bar: what is done, what goes on, what did not come, what waits. */
+/** Statuses in the order of a bar: completed, running, failed, waiting. */
 export const BAR_ORDER = [
   "completed",
   "verifying",
@@ -25,13 +25,13 @@ export const BAR_ORDER = [
   "queued",
 ] as const satisfies DownloadStatus[];
 
-/** Most ids that are named; of more, the rest is counted. */
+/** Most ids in a text; of the others only the number is shown. */
 const MAX_IDS_NAMED = 2;
 
-/** Most paths that are named. */
+/** Most paths in a text. */
 const MAX_PATHS_NAMED = 2;
 
-/** What a job is called: its name, else what it asks for. */
+/** Title of a job: its name, or what it asks for. */
 export function titleOf(job: JobRecord): string {
   return visible(job.name ?? whatOf(job));
 }
@@ -55,7 +55,7 @@ export function whoOf({
   return membership === "continuous" ? `${who}, also later ones` : who;
 }
 
-/** How many clients there are of each status: `"12 completed"`; those of which there are none are left out. */
+/** Clients by status: `"12 completed"`; statuses without clients are left out. */
 export function countsOf({ counts }: JobRecord): { status: DownloadStatus; words: string }[] {
   return BAR_ORDER.filter((status) => counts[status] > 0).map((status) => ({
     status,
@@ -63,7 +63,7 @@ export function countsOf({ counts }: JobRecord): { status: DownloadStatus; words
   }));
 }
 
-/** How much has come: `"1.2 GiB"`, `"1.2 of 3.4 GiB"`, and the files of sets. */
+/** The amount received: `"1.2 GiB"`, `"1.2 of 3.4 GiB"`, and the files of sets. */
 export function amountOf({ bytes_received, total_size, files_received }: JobRecord): string {
   const bytes = formatSize(bytes_received);
   const files = files_received > 0 ? `${formatCount(files_received)} files, ` : "";
@@ -72,7 +72,7 @@ export function amountOf({ bytes_received, total_size, files_received }: JobReco
     : `${files}${bytes}`;
 }
 
-/** How many of its clients are through, in percent, rounded down: 100 means all. */
+/** Finished share of its clients, in percent, rounded down so that 100 means all. */
 export function percentOf({ counts, total }: JobRecord): number {
   if (total === 0) return 0;
   const ended = BAR_ORDER.filter((status) => hasEnded({ status }));
@@ -80,7 +80,7 @@ export function percentOf({ counts, total }: JobRecord): number {
   return Math.floor((sum * 100) / total);
 }
 
-/** What can be asked again, those that failed first; null: nothing, or the job's time is over. */
+/** The status that can be asked again, failed ones first; null: none, or the job has expired. */
 export function againOf(job: JobRecord, now: number): "failed" | "cancelled" | null {
   const { counts, expires_at } = job;
   if (expires_at !== null && Date.parse(expires_at) <= now) return null;

@@ -10,13 +10,13 @@ import { againOf, titleOf } from "./job-words.ts";
 import { LimitsEditor } from "./limits-editor.ts";
 import { NewJobForm } from "./new-job.ts";
 
-/** Does something that takes a moment, and shows what came of it. @returns whether it was done */
+/** Runs an action, and shows its result. @returns whether it succeeded */
 export type Run = (work: () => Promise<void>) => Promise<boolean>;
 
-/** Jobs that are asked for at once, and as many as events tell of at first. */
+/** Jobs per request, the same number as in the first events. */
 const PAGE_SIZE = 50;
 
-/** The part of the page about jobs: one request to many sites. */
+/** The part of the page for jobs: one request to many sites. */
 export class JobsPanel {
   readonly #book = new JobBook();
   readonly #list = new JobList(this.#book, {
@@ -31,11 +31,11 @@ export class JobsPanel {
     }),
   );
   readonly #form = new NewJobForm((order, key) => this.#run(() => this.#make(order, key)));
-  /** What leads to older jobs; undefined: not asked yet, null: there are no more. */
+  /** Cursor of older jobs; undefined: not loaded yet, null: no more. */
   #cursor: string | null | undefined;
-  /** The chosen job that was asked for, as no event told of it. */
+  /** The selected job that was loaded, as no event has reported it. */
   #asked: string | null = null;
-  /** What is being done to jobs: a second press does it no second time. */
+  /** Actions that are running, so that a second click does not repeat them. */
   readonly #underWay = new Set<string>();
   readonly #run: Run;
 
@@ -43,14 +43,14 @@ export class JobsPanel {
     this.#run = run;
   }
 
-  /** Takes in what a job now is. */
+  /** Updates a job. */
   set(job: JobRecord): void {
     this.#book.set(job);
   }
 
   /**
-   * Asks what became of the jobs that went on when the connection was lost: of what ended meanwhile,
-   * events tell the latest alone.
+   * Loads the jobs that were unfinished when the connection was lost, as events report only the latest of
+   * those that have ended meanwhile.
    */
   async refresh(): Promise<void> {
     for (const { job_id } of this.#book.open) {
@@ -63,10 +63,7 @@ export class JobsPanel {
     }
   }
 
-  /**
-   * @param sites that are known
-   * @param chosen the job whose downloads are shown
-   */
+  /** @param sites that are known @param chosen the job whose downloads are shown */
   render(sites: readonly Site[], chosen: string | null): void {
     this.#form.render(sites);
     const hasOlder =
@@ -75,7 +72,7 @@ export class JobsPanel {
     this.#renderChosen(chosen);
   }
 
-  /** Says above the downloads that they are of one job. */
+  /** Shows above the downloads that they belong to one job. */
   #renderChosen(chosen: string | null): void {
     const job = chosen === null ? undefined : this.#book.get(chosen);
     const note = byId("of-job", HTMLElement);
@@ -87,7 +84,7 @@ export class JobsPanel {
     void this.#run(async () => this.set(await api.job(chosen)));
   }
 
-  /** Events told of the latest jobs; what is older has to be asked for. */
+  /** Loads older jobs than the events reported. */
   async #loadOlder(): Promise<void> {
     while (this.#cursor !== null && this.#book.size < this.#list.room) {
       const { jobs, next_cursor } = await api.jobs({

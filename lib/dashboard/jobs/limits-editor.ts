@@ -2,14 +2,14 @@ import type { JobChange, JobRecord } from "../../api/jobs.ts";
 import { cloneOf, find } from "../dom.ts";
 import { titleOf } from "./job-words.ts";
 
-/** Edits when a job ends and how much of it runs at once: one job at a time, in its row. */
+/** Edits a job's end, and how much of it runs at the same time: one job at a time, in its row. */
 export class LimitsEditor {
   #close: () => void = () => undefined;
 
-  /** @param onSave called with what has to change; @returns whether it was done */
+  /** @param onSave saves the changes; @returns whether it succeeded */
   constructor(private readonly onSave: (job: JobRecord, change: JobChange) => Promise<boolean>) {}
 
-  /** @param row of the job */
+  /** @param row the job's row */
   open(job: JobRecord, row: HTMLElement): void {
     this.#close();
     const form = cloneOf("job-limits") as HTMLFormElement;
@@ -47,7 +47,7 @@ export class LimitsEditor {
   }
 }
 
-/** A time as a field shows it, in the zone of the browser: `"2026-11-30T23:00"`. @param time ISO 8601 */
+/** A time in the format of a field, in the browser's zone: `"2026-11-30T23:00"`. @param time ISO 8601 */
 function localTimeOf(time: string | null): string {
   if (time === null) return "";
   const at = new Date(time);
@@ -59,7 +59,7 @@ function timeOf(local: string): string | null {
   return local === "" ? null : new Date(local).toISOString();
 }
 
-/** @returns null: as many as there are */
+/** @returns null: no limit */
 function countOf(text: string): number | null {
   return text === "" ? null : Number(text);
 }

@@ -3,24 +3,24 @@ import type { Site } from "../board.ts";
 import { byId, find, setText } from "../dom.ts";
 import { type JobFields, matchWordsOf, type NamedBy, orderOf, sitesOf } from "./job-order.ts";
 
-/** How the field for sites is called, and what it may hold, by how they are named. */
+/** Label and example of the field for sites, for each way to select them. */
 const SITES_FIELD: Record<NamedBy, { label: string; example: string }> = {
   all: { label: "", example: "" },
   labels: { label: "Labels of the sites", example: "region=west,tier!=test" },
   ids: { label: "Names of the sites", example: "restaurant-0*, till-7" },
 };
 
-/** The form that asks many sites at once. It tells how many match as one types. */
+/** The form for asking many sites. It shows the number of matching sites as one types. */
 export class NewJobForm {
   readonly #form = byId("new-job", HTMLFormElement);
   readonly #toggle = byId("new-job-toggle", HTMLButtonElement);
   readonly #sites = byId("new-job-sites", HTMLInputElement);
   readonly #submit = byId("new-job-submit", HTMLButtonElement);
   #known: readonly Site[] = [];
-  /** What was asked for last and may have been made, with the key of the request; null: nothing. */
+  /** The last request, which may have succeeded, and its key; null: none. */
   #asked: { text: string; key: string } | null = null;
 
-  /** @param onAsk called with the job to make and the key of the request; @returns whether it was made */
+  /** @param onAsk called with the job and its Idempotency-Key; @returns whether it was made */
   constructor(private readonly onAsk: (order: NewJob, key: string) => Promise<boolean>) {
     this.#toggle.addEventListener("click", () => this.#show(this.#form.hidden === true));
     byId("new-job-close", HTMLButtonElement).addEventListener("click", () => this.#show(false));
@@ -61,7 +61,8 @@ export class NewJobForm {
     setText(match, words);
     match.classList.toggle("bad", isWrong);
     this.#sites.ariaInvalid = String(isWrong);
-    // What is said below would be said by the browser too, in a bubble: nothing is sent before it is right.
+    // Keeps the form from being sent while it is wrong. The problem is shown below the field, not in the
+    // browser's bubble.
     this.#sites.setCustomValidity(isWrong ? words : "");
     setText(this.#submit, total === null || total === 0 ? "Ask" : `Ask ${sitesOf(total)}`);
     byId("new-job-expires", HTMLInputElement).required = fields.isContinuous;
@@ -85,7 +86,10 @@ export class NewJobForm {
     };
   }
 
-  /** The same one for what is asked again as it was: where an answer was lost, the job is there. */
+  /**
+   * The Idempotency-Key: the same for an unchanged request, so that nothing is made twice if an answer was
+   * lost.
+   */
   #keyOf(order: NewJob): string {
     const text = JSON.stringify(order);
     if (this.#asked?.text !== text) this.#asked = { text, key: newKey() };
@@ -94,7 +98,7 @@ export class NewJobForm {
 
   async #ask(): Promise<void> {
     const order = orderOf(this.#fields());
-    // A second press while the first one is on its way would ask everybody twice.
+    // A second click during the request would ask everybody twice.
     if (order === null || this.#submit.ariaDisabled === "true") return;
     this.#submit.ariaDisabled = "true";
     const isMade = await this.onAsk(order, this.#keyOf(order));
@@ -106,7 +110,7 @@ export class NewJobForm {
   }
 }
 
-/** A key of a request that no other one has. `randomUUID` is there on pages with TLS alone. */
+/** A new unique key. `randomUUID` only exists on pages with TLS. */
 function newKey(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -2,7 +2,7 @@ import type { DownloadRecord } from "../../api/schemas.ts";
 import { find, setText } from "../dom.ts";
 import { formatWhen } from "../format.ts";
 
-/** Shows on a row whether what came is held or removed, and what an admin can do about it. */
+/** Shows in a row whether content is held or removed, and what an admin can do about it. */
 export function showKeeping(row: HTMLElement, download: DownloadRecord, now: number): void {
   const { status, hold, removed_at } = download;
   const isRemoved = removed_at !== null;

@@ -21,16 +21,16 @@ function chip(word: string): HTMLElement {
   return element;
 }
 
-/** Edits the labels and the time zone of one site at a time, where the labels stand. */
+/** Edits the labels and the time zone of one site at a time, in its row. */
 export class LabelEditor {
   #close: () => void = () => undefined;
 
-  /** @param onSave called with what has to change; @returns whether it was done */
+  /** @param onSave saves the changes; @returns whether it succeeded */
   constructor(
     private readonly onSave: (clientId: string, change: ClientChange) => Promise<boolean>,
   ) {}
 
-  /** @param row of the site */
+  /** @param row the site's row */
   open(client: ClientRecord, row: HTMLElement): void {
     this.#close();
     offerTimeZones();
@@ -63,7 +63,7 @@ export class LabelEditor {
     input.focus();
   }
 
-  /** @param before the site when the editing began: what others changed since then stays */
+  /** @param before the site when editing began, so that later changes by others are kept */
   async #save(before: ClientRecord, form: HTMLElement): Promise<boolean> {
     const input = find(form, "input", HTMLInputElement);
     const zone = find(form, ".zone", HTMLInputElement).value.trim();
@@ -92,7 +92,7 @@ export class LabelEditor {
   }
 }
 
-/** The names that the browser knows; what a site reports may be another one. */
+/** Offers the zones that the browser knows; a site may report another one. */
 function offerTimeZones(): void {
   const list = byId("time-zones", HTMLDataListElement);
   if (list.childElementCount > 0) return;

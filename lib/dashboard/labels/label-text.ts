@@ -1,24 +1,21 @@
 import { LABEL_PART, MAX_LABELS } from "../../api/label-parts.ts";
 import type { LabelChanges, Labels } from "../../api/labels.ts";
 
-/* Labels as a person reads and types them: `region=west tier=gold`. */
+/* Labels as typed by people: `region=west tier=gold`. */
 
-/** What was typed is no list of labels; the message says why. */
+/** The text is not a list of labels; the message says why. */
 export class LabelTextError extends Error {
   override name = "LabelTextError";
 }
 
-/** `["region=west", "tier=gold"]`, by key. */
+/** Labels as texts, by key: `["region=west", "tier=gold"]`. */
 export function labelWords(labels: Labels): string[] {
   return Object.entries(labels)
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .map(([key, value]) => `${key}=${value}`);
 }
 
-/**
- * Reads labels with spaces or commas between them.
- * @throws LabelTextError
- */
+/** Parses labels separated by spaces or commas. @throws LabelTextError */
 export function readLabels(text: string): Labels {
   const labels = new Map<string, string>();
   for (const word of text.split(/[\s,]+/).filter(Boolean)) {
@@ -35,7 +32,7 @@ export function readLabels(text: string): Labels {
   return Object.fromEntries(labels);
 }
 
-/** What has to change for labels to become others; null: nothing. */
+/** The changes that turn one set of labels into another; null: none. */
 export function changesBetween(before: Labels, after: Labels): LabelChanges | null {
   const removed = Object.keys(before).filter((key) => !Object.hasOwn(after, key));
   const set = Object.entries(after).filter(([key, value]) => before[key] !== value);

@@ -6,12 +6,12 @@ import { DeliveryGrid } from "./delivery-grid.ts";
 import { isOwed, nightWords, sumsOf, WORST_FIRST, worstOf } from "./delivery-words.ts";
 import { showLegend } from "./legend.ts";
 
-/** Most sites that one call asks again. */
+/** Most sites in one request. */
 const MAX_ASKED = 1_000;
 
 export interface DeliveriesListener {
   onOpen(delivery: DeliveryRecord): void;
-  /** These sites are to be asked again for a local time. */
+  /** Ask these sites again for a local time. */
   onAsk(clientIds: string[], night: string): void;
   onOlder(): void;
   onClose(): void;
@@ -42,7 +42,7 @@ export class DeliveriesView {
 
   /**
    * @param name of the schedule; null: no board is shown
-   * @param state what is known, and how many times are shown at most
+   * @param state what is loaded, and how many times are shown at most
    */
   render(name: string | null, state: { isLoaded: boolean; hasOlder: boolean; most: number }): void {
     if (name !== this.#name) this.#onlyOwing.checked = false;

@@ -1,28 +1,28 @@
 import type { DeliveryRecord, DeliveryStatus } from "../../api/deliveries.ts";
 import { type DeliveryCounts, isOwed, WORST_FIRST } from "./delivery-words.ts";
 
-/** A site, and how it stands. */
+/** A site, and how much it owes. */
 export interface SiteRow {
   clientId: string;
-  /** Times of those shown for which it owes something. */
+  /** Number of shown times for which it owes something. */
   owed: number;
 }
 
-/** By name, and by number where a name has one. */
+/** Sorts by name, and numbers in names by value. */
 const byName = new Intl.Collator("en", { numeric: true });
 
 /**
- * What one schedule expects of each site at each of its times, as far as it is known. A time is that of
- * the clock on the wall, `2026-11-30T02:30:00`, and the same for sites of all zones.
+ * The loaded deliveries of one schedule, by site and time. Times are local ones, `2026-11-30T02:30:00`, so
+ * that sites in all zones share a column.
  */
 export class DeliveryBook {
   /** The deliveries of each site, by local time. */
   readonly #nights = new Map<string, Map<string, DeliveryRecord>>();
-  /** The local time for which a job asks. */
+  /** The local time that each job belongs to. */
   readonly #jobs = new Map<string, string>();
   #size = 0;
 
-  /** How many deliveries are known. */
+  /** Number of loaded deliveries. */
   get size(): number {
     return this.#size;
   }
@@ -48,12 +48,12 @@ export class DeliveryBook {
     return this.#nights.get(night)?.get(clientId);
   }
 
-  /** The local time that a job asks for; undefined: it is none of those that are known. */
+  /** The local time of a job; undefined: not a known one. */
   nightOf(jobId: string): string | undefined {
     return this.#jobs.get(jobId);
   }
 
-  /** The newest local times, the newest first. */
+  /** The newest local times, newest first. */
   nights(most: number): string[] {
     return [...this.#nights.keys()].toSorted().toReversed().slice(0, most);
   }
@@ -64,15 +64,15 @@ export class DeliveryBook {
     return counts;
   }
 
-  /** Who owes something of a time. */
+  /** Sites that owe something for a time. */
   owing(night: string): string[] {
     const there = this.#nights.get(night)?.values() ?? [];
     return [...there].filter(({ status }) => isOwed(status)).map(({ client_id }) => client_id);
   }
 
   /**
-   * The time that the whole fleet is judged by: the newest one that at least half as many sites as ever
-   * were asked for. A few that somebody asked by hand say nothing of the others.
+   * The time by which all sites are judged: the newest one at which at least half of all sites were asked.
+   * A run by hand for a few sites says nothing about the others.
    */
   mainNight(nights: readonly string[]): string | null {
     const sizeOf = (night: string) => this.#nights.get(night)?.size ?? 0;
@@ -80,7 +80,9 @@ export class DeliveryBook {
     return nights.find((night) => sizeOf(night) * 2 >= most) ?? null;
   }
 
-  /** The sites of these times: who owes something of the main one first, then who owes more. */
+  /**
+   * The sites of these times: those that owe something for the main time first, then those that owe more.
+   */
   rowsOf(nights: readonly string[]): SiteRow[] {
     const owed = new Map<string, number>();
     for (const night of nights) {
@@ -103,7 +105,7 @@ export class DeliveryBook {
       .map(({ row }) => row);
   }
 
-  /** When the next of those that are awaited is due, ms since 1970; null: none is. */
+  /** When the next expected delivery is due, ms since 1970; null: none. */
   nextDue(): number | null {
     let next: number | null = null;
     for (const there of this.#nights.values()) {
@@ -116,7 +118,7 @@ export class DeliveryBook {
     return next;
   }
 
-  /** Local times of which something is due by then and awaited still. @param now ms since 1970 */
+  /** Local times with deliveries that are due but still expected. @param now ms since 1970 */
   overdue(now: number): string[] {
     return [...this.#nights]
       .filter(([, there]) =>
@@ -131,7 +133,7 @@ export class DeliveryBook {
   }
 }
 
-/** Only who owes comes before the others: rows do not move about as files come. */
+/** Only owing matters for the order, so rows do not move while files arrive. */
 function rankOf(status: DeliveryStatus | undefined): number {
   if (status === "missing") return 0;
   return status === "partial" ? 1 : 2;

@@ -6,21 +6,21 @@ import { DELIVERY_WORDS, isOwed, nightWords } from "./delivery-words.ts";
 import { showHead } from "./grid-head.ts";
 import { markOf } from "./marks.ts";
 
-/** Height of a row, in px, as the style has it. */
+/** Height of a row, in px; the same in the style. */
 const ROW_PX = 32;
 
-/** Rows that are drawn above and below those in sight. */
+/** Rows drawn above and below the visible ones. */
 const MARGIN = 8;
 
-/** A place of the grid. */
+/** A cell of the grid. */
 interface Place {
   row: number;
   column: number;
 }
 
 /**
- * Sites by times: a mark for each delivery. Arrows, Home, End, Page Up and Page Down move, with Ctrl to
- * the corners; Enter opens. Only rows in sight are elements of the page: there may be thousands.
+ * Sites by times, with a mark for each delivery. Arrows, Home, End, Page Up and Page Down move, with Ctrl
+ * to the corners; Enter opens. Only visible rows are elements of the page, as there may be thousands.
  */
 export class DeliveryGrid {
   readonly #scroll = byId("deliveries-scroll", HTMLElement);
@@ -30,9 +30,9 @@ export class DeliveryGrid {
   readonly #drawn = new Map<string, HTMLElement>();
   #rows: readonly SiteRow[] = [];
   #nights: readonly string[] = [];
-  /** The same in words. */
+  /** The times as text. */
   #words: readonly string[] = [];
-  /** The cell that the keys move from: a site and a time, as rows may change places. */
+  /** The cell from which keys move, by site and time, as rows may be reordered. */
   #active: { clientId: string; night: string } | null = null;
 
   constructor(
@@ -56,9 +56,9 @@ export class DeliveryGrid {
     new ResizeObserver(() => this.#draw()).observe(this.#scroll);
   }
 
-  /** @param label of the grid */
+  /** @param label name of the grid */
   render(label: string, rows: readonly SiteRow[], nights: readonly string[]): void {
-    // Older times come behind those that are there; for a newer one, all move.
+    // Older times are appended; for a newer one, all columns move.
     if (this.#nights.some((night, column) => night !== nights[column])) this.#forgetRows();
     if (nights.length !== this.#words.length) this.#words = nights.map(nightWords);
     this.#rows = rows;
@@ -71,7 +71,7 @@ export class DeliveryGrid {
     this.#draw();
   }
 
-  /** Gives the focus to the cell of a delivery, or to that where it was last. */
+  /** Focuses the cell of a delivery, or the last focused one. */
   focus(): void {
     this.#move(this.#place());
   }
@@ -82,14 +82,14 @@ export class DeliveryGrid {
     this.#words = [];
   }
 
-  /** Where the keys move from; the first cell where that is gone. */
+  /** The cell from which keys move; the first one if that is gone. */
   #place(): Place {
     const row = this.#rows.findIndex(({ clientId }) => clientId === this.#active?.clientId);
     const column = this.#nights.indexOf(this.#active?.night ?? "");
     return { row: Math.max(0, row), column: Math.max(0, column) };
   }
 
-  /** Draws the rows in sight, and the one that has the focus. */
+  /** Draws the visible rows, and the focused one. */
   #draw(): void {
     const { scrollTop, clientHeight } = this.#scroll;
     const first = Math.max(0, Math.floor(scrollTop / ROW_PX) - MARGIN);
@@ -105,7 +105,7 @@ export class DeliveryGrid {
     for (const [id, row] of this.#drawn) if (!kept.has(row)) this.#drawn.delete(id);
   }
 
-  /** @param active the column of the cell that can have the focus; -1: none of this row */
+  /** @param active column of the cell that can be focused; -1: none in this row */
   #row({ clientId, owed }: SiteRow, index: number, active: number): HTMLElement {
     const row = this.#drawn.get(clientId) ?? this.#newRow(clientId);
     row.ariaRowIndex = String(index + 2);
@@ -150,7 +150,7 @@ export class DeliveryGrid {
     return row;
   }
 
-  /** @param when its time in words */
+  /** @param when its time as text */
   #cell(cell: HTMLElement, clientId: string, night: string, when: string): void {
     const delivery = this.book.get(night, clientId);
     const status = delivery?.status ?? "none";
@@ -161,12 +161,12 @@ export class DeliveryGrid {
     cell.ariaLabel = `${word}, ${clientId}, ${when}`;
     cell.title = cell.ariaLabel;
     cell.replaceChildren(...(delivery ? [markOf(delivery.status)] : []));
-    // Something turned before one's eyes.
+    // The status changed while the grid was visible.
     const turned = before !== undefined && delivery !== undefined && !isOwed(delivery.status);
     cell.classList.toggle("turned", turned);
   }
 
-  /** @returns whether the key means something here */
+  /** @returns whether the key is used here */
   #press(key: string, ctrl: boolean): boolean {
     if (!ctrl && (key === "Enter" || key === " ")) {
       this.#open();
@@ -203,14 +203,14 @@ export class DeliveryGrid {
     }
   }
 
-  /** Moves the focus to a place, or to the nearest that there is. */
+  /** Moves the focus to a cell, or to the nearest one. */
   #move({ row, column }: Place): void {
     const at = Math.max(0, Math.min(row, this.#rows.length - 1));
     const site = this.#rows[at];
     const night = this.#nights[Math.max(0, Math.min(column, this.#nights.length - 1))];
     if (site === undefined || night === undefined) return;
     this.#active = { clientId: site.clientId, night };
-    // The row lies below the head, which stays at the top.
+    // Rows are below the head, which stays at the top.
     const [top, height] = [at * ROW_PX, this.#scroll.clientHeight - this.#head.offsetHeight];
     if (top < this.#scroll.scrollTop) this.#scroll.scrollTop = top;
     else if (top + ROW_PX > this.#scroll.scrollTop + height) {

@@ -2,43 +2,43 @@ import type { DeliveryRecord } from "../../api/deliveries.ts";
 import { api, ApiProblem } from "../api.ts";
 import type { DeliveryBook } from "./delivery-book.ts";
 
-/** Deliveries that are asked for at once, the most that the server gives. */
+/** Deliveries per request, the server's maximum. */
 const PAGE_SIZE = 1_000;
 
-/** Times that are loaded at first, and by each press of the button: a month of nights. */
+/** Times that are loaded at first, and by each click: a month of nights. */
 export const NIGHTS = 30;
 
-/** Deliveries after which no more are loaded at once, so that a page stays light. */
+/** Deliveries after which loading stops, so that the page stays fast. */
 const MAX_AT_ONCE = 40_000;
 
-/** Between two looks at what changed, in ms. */
+/** Shortest time between two updates, in ms. */
 const LEAST_PAUSE_MS = 1_000;
 
-/** A look that took long is followed by a pause so many times as long: the server has others to serve. */
+/** Pause after an update, as a multiple of the time that it took, to spare the server. */
 const PAUSE_FACTOR = 5;
 
-/** Most changed sites of a day that are loaded one by one; with more, the whole day is loaded. */
+/** Most changed sites of a day that are loaded one by one; beyond that, the whole day is loaded. */
 const FEW = 3;
 
-/** Every site of a day. */
+/** Stands for all sites of a day. */
 const ALL = "all";
 
 export interface DeliveryLoaderListener {
-  /** Something is known that was not. @param isAll nothing more follows at once */
+  /** Something was loaded. @param isAll whether everything wanted is loaded */
   onLoaded(isAll: boolean): void;
   onFailed(error: unknown): void;
 }
 
-/** Loads what a schedule expects: at first a month of it, then what changed. One call at a time. */
+/** Loads a schedule's deliveries: first a month, then changes. One call at a time. */
 export class DeliveryLoader {
   #schedule: string | null = null;
-  /** What leads to older times; null: there are none, or nothing was loaded. */
+  /** Cursor of older times; null: there are none, or nothing was loaded. */
   #cursor: string | null = null;
-  /** Times that are wanted. */
+  /** Number of wanted times. */
   #wanted = NIGHTS;
-  /** What changed: sites by their local date. */
+  /** Changed sites by local date. */
   readonly #changed = new Map<string, Set<string> | typeof ALL>();
-  /** Everything is to be loaded anew. */
+  /** True: load everything again. */
   #isStale = false;
   #isLoading = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -74,7 +74,11 @@ export class DeliveryLoader {
     this.touchAll();
   }
 
-  /** Something of a site changed. @param night local time @param clientId undefined: of any */
+  /**
+   * A site's delivery changed.
+   * @param night local time
+   * @param clientId undefined: any site
+   */
   touch(night: string, clientId?: string): void {
     const date = night.slice(0, 10);
     const sites = this.#changed.get(date) ?? new Set<string>();
@@ -106,7 +110,7 @@ export class DeliveryLoader {
       if (this.#isStale) await this.#loadAll(name);
       else await this.#loadChanged(name);
     } catch (error) {
-      // A schedule that is gone is told by its list.
+      // The list of schedules reports that a schedule is gone.
       if (!(error instanceof ApiProblem) || error.status !== 404) this.listener.onFailed(error);
     }
     const took = performance.now() - began;
@@ -118,7 +122,7 @@ export class DeliveryLoader {
     this.#soon(name === this.#schedule ? Math.max(LEAST_PAUSE_MS, PAUSE_FACTOR * took) : 0);
   }
 
-  /** From the newest on, until there are as many times as wanted. Each page is shown as it comes. */
+  /** Loads from the newest on, until there are as many times as wanted. Each page is shown as it comes. */
   async #loadAll(name: string): Promise<void> {
     this.#isStale = false;
     this.#changed.clear();
@@ -150,7 +154,7 @@ export class DeliveryLoader {
     this.listener.onLoaded(true);
   }
 
-  /** @returns null: another schedule is shown meanwhile */
+  /** @returns null: another schedule was chosen meanwhile */
   async #page(
     name: string,
     query: {
@@ -167,12 +171,12 @@ export class DeliveryLoader {
     return page;
   }
 
-  /** No event tells that something is due and not there: it is looked at then. */
+  /** Loads deliveries when they are due, as no event reports that one is missing. */
   #timeDue(): void {
     clearTimeout(this.#dueTimer);
     const due = this.book.nextDue();
     if (due === null) return;
-    // A clock that is behind the server's asks again and again, and not more often than this.
+    // If this clock is behind the server's, it asks repeatedly, but not more often than this.
     const wait = Math.min(Math.max(due - Date.now(), LEAST_PAUSE_MS), 2 ** 31 - 1);
     this.#dueTimer = setTimeout(() => {
       for (const night of this.book.overdue(Date.now())) this.touch(night);

@@ -8,16 +8,16 @@ import { DELIVERY_WORDS, nightWords } from "./delivery-words.ts";
 import { markOf } from "./marks.ts";
 
 export interface DeliverySheetListener {
-  /** The site is to be asked again. */
+  /** Ask the site again. */
   onAsk(delivery: DeliveryRecord): void;
-  /** @returns the download of a delivery; null: it is not there any more */
+  /** @returns the download of a delivery; null: it no longer exists */
   onDownload(downloadId: string): Promise<DownloadRecord | null>;
-  /** The page's address that shows a download. */
+  /** Address of the page with a download. */
   addressOf(downloadId: string | null): string;
   onClose(): void;
 }
 
-/** One delivery: when it was to be there, what came, and why it did not. */
+/** Details of one delivery: when it was due, what arrived, and why something did not. */
 export class DeliverySheet {
   readonly #dialog = byId("delivery", HTMLDialogElement);
   readonly #ask = byId("delivery-ask", HTMLButtonElement);
@@ -42,12 +42,12 @@ export class DeliverySheet {
     });
   }
 
-  /** What is shown: its site and local time; null: nothing. */
+  /** The delivery that is shown, by site and local time; null: none. */
   get shown(): DeliveryRecord | null {
     return this.#shown;
   }
 
-  /** @param client the site; undefined: it is not known */
+  /** @param client the site; undefined: not known */
   show(delivery: DeliveryRecord, client: ClientRecord | undefined): void {
     const before = this.#shown;
     const isOther = before?.download_id !== delivery.download_id;
@@ -100,7 +100,7 @@ export class DeliverySheet {
   }
 }
 
-/** Why a delivery is not there, or not whole; `""`: it is, or nothing is known. */
+/** Why a delivery is missing or incomplete; `""`: it is not, or nothing is known. */
 function whyOf(
   { status, job_id }: DeliveryRecord,
   download: DownloadRecord | null,
@@ -121,7 +121,7 @@ function whyOf(
     : `The site is offline, seen ${formatWhen(seen, now)}`;
 }
 
-/** A moment on the clock at a place: `"Mon, Nov 30, 04:00 (Europe/Berlin)"`. */
+/** A moment in a zone: `"Mon, Nov 30, 04:00 (Europe/Berlin)"`. */
 function localWords(time: string, timeZone: string): string {
   const format = new Intl.DateTimeFormat("en", {
     weekday: "short",

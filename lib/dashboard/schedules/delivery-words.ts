@@ -1,9 +1,9 @@
 import type { DeliveryStatus } from "../../api/deliveries.ts";
 import { formatCount } from "../format.ts";
 
-/* What a schedule expects of sites, in a person's words. Pure. */
+/* Texts about deliveries. Pure. */
 
-/** Each status of a delivery in a person's words. */
+/** Names of a delivery's statuses. */
 export const DELIVERY_WORDS = {
   missing: "Missing",
   partial: "Partial",
@@ -14,13 +14,13 @@ export const DELIVERY_WORDS = {
   received: "Received",
 } satisfies Record<DeliveryStatus, string>;
 
-/** The statuses, from what somebody has to look at to what is well. */
+/** Statuses, from the most urgent to the best. */
 export const WORST_FIRST = Object.keys(DELIVERY_WORDS) as DeliveryStatus[];
 
-/** Deliveries of each status. */
+/** Number of deliveries by status. */
 export type DeliveryCounts = Record<DeliveryStatus, number>;
 
-/** Whether a site owes what was to be there: it is due, and not there or not whole. */
+/** Whether a site owes a delivery: it is due, and missing or incomplete. */
 export function isOwed(status: DeliveryStatus): boolean {
   return status === "missing" || status === "partial";
 }
@@ -36,7 +36,7 @@ export function sumsOf(counts: DeliveryCounts): string {
   return total === 1 ? "received" : `all ${formatCount(total)} received`;
 }
 
-/** The status of the worst of these; null: there are none. */
+/** The worst status among these; null: there are none. */
 export function worstOf(counts: DeliveryCounts): DeliveryStatus | null {
   return WORST_FIRST.find((status) => counts[status] > 0) ?? null;
 }
@@ -50,16 +50,16 @@ const night = new Intl.DateTimeFormat("en", {
   timeZone: "UTC",
 });
 
-/** A local time in the parts that the head of a column shows. */
+/** The parts of a local time in the head of a column. */
 export interface NightParts {
   month: string;
   weekday: string;
   day: string;
-  /** `"02:30"`, with seconds where it has some */
+  /** `"02:30"`, with seconds unless they are 0. */
   time: string;
 }
 
-/** @param local a time without its offset: `2026-11-30T02:30:00` */
+/** @param local a time without an offset: `2026-11-30T02:30:00` */
 export function partsOf(local: string): NightParts {
   const at = asUtc(local);
   const time = local.slice(11);
@@ -71,12 +71,12 @@ export function partsOf(local: string): NightParts {
   };
 }
 
-/** `"Mon, Nov 30, 02:30"` @param local a time without its offset */
+/** A local time as text: `"Mon, Nov 30, 02:30"`. @param local without an offset */
 export function nightWords(local: string): string {
   return `${night.format(asUtc(local))}, ${partsOf(local).time}`;
 }
 
-/** A time of a clock on the wall is taken for one of UTC, so that no zone moves it. */
+/** A local time, taken for UTC so that no zone moves it. */
 function asUtc(local: string): Date {
   return new Date(`${local}Z`);
 }

@@ -10,8 +10,8 @@ import {
 } from "./delivery-words.ts";
 
 /**
- * The heads of the columns: the day, its time where a day has several, and how many owe something.
- * @param nights local times, the newest first
+ * The heads of the columns: the day, the time where a day has several, and how many sites owe something.
+ * @param nights local times, newest first
  */
 export function showHead(
   head: HTMLElement,
@@ -40,7 +40,7 @@ export function showHead(
   }
 }
 
-/** What is the same as in the column before is said once. */
+/** Shows a day only where it differs from the previous column's. */
 function showDays(head: HTMLElement, nights: readonly string[], hasTimes: boolean): void {
   let before = { month: "", day: "" };
   for (const [index, night] of nights.entries()) {

@@ -1,7 +1,7 @@
 import { DELIVERY_WORDS, WORST_FIRST } from "./delivery-words.ts";
 import { markOf } from "./marks.ts";
 
-/** What each mark means, once. */
+/** Shows what each mark means. */
 export function showLegend(list: HTMLElement): void {
   if (list.childElementCount > 0) return;
   list.append(

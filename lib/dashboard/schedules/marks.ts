@@ -3,10 +3,10 @@ import { byId } from "../dom.ts";
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** Each shape once, to make copies of: hundreds are drawn at a time. */
+/** One shape for each status, to be cloned, as hundreds are drawn at a time. */
 const shapes = new Map<DeliveryStatus, SVGElement>();
 
-/** The shape of a status, as the page has it among its symbols. What it means is said in words beside it. */
+/** The shape of a status, from the page's symbols. Its meaning is also in a text. */
 export function markOf(status: DeliveryStatus): Node {
   const shape = shapes.get(status) ?? shapeOf(status);
   shapes.set(status, shape);

@@ -14,19 +14,19 @@ import {
 import { DAYS } from "./schedule-words.ts";
 
 export interface ScheduleFormListener {
-  /** @returns whether it was made */
+  /** @returns whether it was created */
   onCreate(order: NewSchedule): Promise<boolean>;
   /** @returns whether it was changed */
   onChange(name: string, change: ScheduleChange): Promise<boolean>;
 }
 
-/** The form of a schedule, a new one or one that is there. It says in a sentence what it means. */
+/** The form for a new or existing schedule. It states the result as a sentence. */
 export class ScheduleForm {
   readonly #form = byId("schedule-form", HTMLFormElement);
   readonly #toggle = byId("new-schedule", HTMLButtonElement);
   readonly #submit = byId("schedule-submit", HTMLButtonElement);
   #known: readonly Site[] = [];
-  /** The schedule that is changed; null: a new one. */
+  /** The schedule being edited; null: a new one. */
   #edited: ScheduleRecord | null = null;
 
   constructor(private readonly listener: ScheduleFormListener) {
@@ -45,7 +45,7 @@ export class ScheduleForm {
     });
   }
 
-  /** @param schedule to be changed; null: a new one */
+  /** @param schedule to edit; null: a new one */
   open(schedule: ScheduleRecord | null): void {
     this.#edited = schedule;
     this.#form.reset();
@@ -97,7 +97,7 @@ export class ScheduleForm {
     sites.ariaLabel = fields.by === "labels" ? "Labels of the sites" : "Names of the sites";
     sites.placeholder = fields.by === "labels" ? "region=west,tier!=test" : "restaurant-0*, till-7";
     const clients = this.#known.map(({ client }) => client);
-    // Sites that come later are asked, too: there may be none yet.
+    // Sites that come later are asked, too, so there need not be any yet.
     const { words, isWrong } = matchWordsOf({ ...fields, isContinuous: true }, clients);
     const match = byId("schedule-match", HTMLElement);
     setText(match, words);
@@ -174,7 +174,7 @@ export class ScheduleForm {
   }
 
   async #save(): Promise<void> {
-    // A second press while the first one is on its way would say that the name is taken.
+    // A second click during the request would report that the name is taken.
     if (this.#submit.ariaDisabled === "true") return;
     this.#submit.ariaDisabled = "true";
     try {
@@ -186,7 +186,7 @@ export class ScheduleForm {
     }
   }
 
-  /** @returns whether it was done */
+  /** @returns whether it succeeded */
   async #send(fields: ScheduleFields): Promise<boolean> {
     if (this.#edited) {
       const change = changeOf(fields, this.#edited);

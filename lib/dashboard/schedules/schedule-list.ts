@@ -5,7 +5,7 @@ import { formatCount, formatSpan, visible } from "../format.ts";
 import { nightWords, sumsOf, worstOf } from "./delivery-words.ts";
 import { aboutOf } from "./schedule-words.ts";
 
-/** What can be done with a schedule. */
+/** Actions of a schedule. */
 const ACTIONS = ["run", "pause", "resume", "edit", "times", "delete", "really"] as const;
 export type ScheduleAction = (typeof ACTIONS)[number];
 
@@ -13,7 +13,7 @@ export interface ScheduleListListener {
   onAction(action: ScheduleAction, schedule: ScheduleRecord): void;
 }
 
-/** All schedules: when each asks next, and how it stands. */
+/** All schedules: when each asks next, and the state of its deliveries. */
 export class ScheduleList {
   readonly #list = byId("schedule-list", HTMLUListElement);
   readonly #rows = new Map<string, HTMLElement>();
@@ -27,7 +27,7 @@ export class ScheduleList {
       const schedule = this.#schedules.find(({ name }) => name === row?.dataset["name"]);
       if (!row || !schedule) return;
       const action = ACTIONS.find((name) => pressed?.classList.contains(name));
-      // Nothing is deleted by one press.
+      // Deleting needs a confirmation.
       const isAsked = action === "delete";
       const hadFocus = row.contains(document.activeElement);
       find(row, ".sure", HTMLElement).hidden = !isAsked;
@@ -39,7 +39,7 @@ export class ScheduleList {
     });
   }
 
-  /** @param chosen the schedule whose board is shown; null: none is */
+  /** @param chosen the schedule whose board is shown; null: none */
   render(schedules: readonly ScheduleRecord[], chosen: string | null, now: number): void {
     this.#schedules = schedules;
     const rows = schedules.map((schedule) => this.#row(schedule, chosen, now));
@@ -49,7 +49,7 @@ export class ScheduleList {
     this.#list.hidden = schedules.length === 0;
   }
 
-  /** Shows when a schedule asks next, in each zone. @param preview null: no more */
+  /** Shows a schedule's next times, in each zone. @param preview null: hides them */
   showTimes(name: string, preview: SchedulePreview | null): void {
     const row = this.#rows.get(name);
     if (!row) return;
@@ -60,7 +60,7 @@ export class ScheduleList {
     if (preview?.zones.length === 0) list.append("No site matches yet");
   }
 
-  /** Whether the next times of a schedule are shown. */
+  /** Whether a schedule's next times are shown. */
   showsTimes(name: string): boolean {
     const row = this.#rows.get(name);
     return row !== undefined && !find(row, ".zones", HTMLElement).hidden;
@@ -83,7 +83,7 @@ export class ScheduleList {
     find(row, ".pause", HTMLElement).hidden = paused;
     find(row, ".resume", HTMLElement).hidden = !paused;
     row.dataset["state"] = paused ? "paused" : "running";
-    // A button that was pressed may be gone: the row takes the focus, so that it is not lost.
+    // The clicked button may be gone; its row takes the focus, so that it is not lost.
     if (focused?.checkVisibility() === false) row.focus();
     return row;
   }

@@ -2,9 +2,9 @@ import type { NewSchedule, ScheduleChange, ScheduleRecord } from "../../api/sche
 import { downloadOf, type NamedBy, namingOf } from "../jobs/job-order.ts";
 import { cronOf, dailyTimeOf, type Day, DAYS, dueOf, keptOf, whenOf } from "./schedule-words.ts";
 
-/* What a person fills in to have files every night, as the request that it means. Pure. */
+/* Turns the form of a schedule into a request. Pure. */
 
-/** The fields of the form, as they were typed. */
+/** The form's fields, as typed. */
 export interface ScheduleFields {
   name: string;
   when: "daily" | "cron";
@@ -12,12 +12,12 @@ export interface ScheduleFields {
   time: string;
   days: Day[];
   cron: string;
-  /** A zone for all; `""`: each site's own. */
+  /** A zone for all sites; `""`: each site's own. */
   zone: string;
   by: NamedBy;
-  /** A selector, or ids and patterns with spaces or commas between them. */
+  /** A selector; or ids and patterns, separated by spaces or commas. */
   sites: string;
-  /** A file, or patterns, one a line. */
+  /** A file; or patterns, one per line. */
   what: string;
   isSkipping: boolean;
   due: "at" | "after";
@@ -34,7 +34,7 @@ export interface ScheduleFields {
   mayOverlap: boolean;
 }
 
-/** What the form begins with: every night at 2:30, due at 4, kept 90 days. */
+/** Initial fields: every night at 2:30, due at 4:00, kept for 90 days. */
 export const USUAL: Readonly<ScheduleFields> = {
   name: "nightly",
   when: "daily",
@@ -58,7 +58,7 @@ export const USUAL: Readonly<ScheduleFields> = {
   mayOverlap: false,
 };
 
-/** A schedule as the form shows it. */
+/** The fields of an existing schedule. */
 export function fieldsOf(schedule: ScheduleRecord): ScheduleFields {
   const { name, cron, time_zone: zone, due, keep, expect, spread, catch_up, overlap } = schedule;
   const { clients, download } = schedule.job;
@@ -87,7 +87,7 @@ export function fieldsOf(schedule: ScheduleRecord): ScheduleFields {
   };
 }
 
-/** The request for a schedule; null: it is not said who is asked. @throws Error where no time is said */
+/** The request for a schedule; null: no sites are selected. @throws Error where there is no time */
 export function orderOf(fields: ScheduleFields): NewSchedule | null {
   const naming = namingOf(fields);
   if (naming === null) return null;
@@ -110,9 +110,9 @@ export function orderOf(fields: ScheduleFields): NewSchedule | null {
 }
 
 /**
- * What is to be changed of a schedule. What the form does not show of its job stays.
- * @returns null: it is not said who is asked
- * @throws Error where no time is said
+ * The changes of a schedule. Settings of its job that the form does not show are kept.
+ * @returns null: no sites are selected
+ * @throws Error where there is no time
  */
 export function changeOf(fields: ScheduleFields, before: ScheduleRecord): ScheduleChange | null {
   const order = orderOf(fields);
@@ -134,7 +134,7 @@ export function changeOf(fields: ScheduleFields, before: ScheduleRecord): Schedu
   );
 }
 
-/** What the form means, in a sentence; `""`: no time is said yet. */
+/** What the form means, as a sentence; `""`: there is no time yet. */
 export function sentenceOf(fields: ScheduleFields): string {
   const { when, cron, zone, due, dueAt, dueAfter } = fields;
   if (when === "daily" && fields.time === "") return "";

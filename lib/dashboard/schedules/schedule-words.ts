@@ -1,7 +1,7 @@
 import type { ScheduleRecord } from "../../api/schedules.ts";
 import { whatOf, whoOf } from "../jobs/job-words.ts";
 
-/* A schedule in a person's words. Pure. */
+/* Texts about schedules. Pure. */
 
 export const DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"] as const;
 export type Day = (typeof DAYS)[number];
@@ -23,7 +23,7 @@ export interface DailyTime {
   days: Day[];
 }
 
-/** The expression of a time of the day. @throws Error where the time is none */
+/** The cron expression of such a time. @throws Error where the time is invalid */
 export function cronOf({ time, days }: DailyTime): string {
   const [hour = NaN, minute = NaN] = time.split(":").map(Number);
   if (!Number.isInteger(hour) || !Number.isInteger(minute))
@@ -32,7 +32,7 @@ export function cronOf({ time, days }: DailyTime): string {
   return `${minute} ${hour} * * ${isEveryDay ? "*" : days.join(",")}`;
 }
 
-/** @returns null: the expression is more than a time of the day on some days of the week */
+/** @returns null: the expression means more than a time of the day on some days of the week */
 export function dailyTimeOf(cron: string): DailyTime | null {
   const found = /^(\d{1,2}) (\d{1,2}) \* \* (\*|[a-z]{3}(?:[,-][a-z]{3})*)$/i.exec(cron.trim());
   if (!found) return null;
@@ -55,7 +55,7 @@ function daysOf(text: string): Day[] | null {
   return DAYS.filter((day) => named.has(day));
 }
 
-/** `"every day at 02:30"`, `"Mon, Tue at 02:30"`, else the expression */
+/** `"every day at 02:30"`, `"Mon, Tue at 02:30"`, or the expression itself. */
 export function whenOf(cron: string): string {
   const daily = dailyTimeOf(cron);
   if (!daily) return cron;
@@ -69,7 +69,7 @@ export function dueOf({ at, after }: ScheduleRecord["due"]): string {
   return at === undefined ? `due ${after} later` : `due at ${at}`;
 }
 
-/** `"kept 90 days"`, `"the last 3 kept"`; null: as all that has no rule of its own */
+/** `"kept 90 days"`, `"the last 3 kept"`; null: no rule of its own. */
 export function keptOf(keep: ScheduleRecord["keep"]): string | null {
   if (keep === null) return null;
   const words = [

@@ -18,27 +18,27 @@ import { nightWords } from "./delivery-words.ts";
 import { ScheduleForm } from "./schedule-form.ts";
 import { type ScheduleAction, ScheduleList } from "./schedule-list.ts";
 
-/** Times that are shown ahead, in each zone. */
+/** Number of next times that are shown in each zone. */
 const TIMES_AHEAD = 3;
 
-/** The list of schedules is not asked for more often than once in so many times what it took. */
+/** The list of schedules is loaded again after this many times the time that loading took. */
 const PAUSE_FACTOR = 10;
 
-/** It is asked for after so long at the latest, in ms. */
+/** Longest time until it is loaded again, in ms. */
 const MOST_WAIT_MS = 5_000;
 
-/** Between two drawings of a board that is still loaded, in ms. */
+/** Shortest time between two drawings of a board that is still loading, in ms. */
 const DRAW_MS = 250;
 
 export interface SchedulesPanelOptions {
   run: Run;
-  /** Draws the page soon. */
+  /** Asks for the page to be drawn. */
   onChange: () => void;
-  /** Shows the board of a schedule; null: of none. */
+  /** Shows the board of a schedule; null: none. */
   onChoose: (name: string | null) => void;
 }
 
-/** The part of the page about schedules: when they ask, and who delivered. */
+/** The part of the page for schedules: when they ask, and who delivered. */
 export class SchedulesPanel {
   readonly #book = new DeliveryBook();
   readonly #loader = new DeliveryLoader(this.#book, {
@@ -88,39 +88,39 @@ export class SchedulesPanel {
   #chosen: string | null = null;
   #isLoaded = false;
   #isKnown = false;
-  /** The board is drawn with the next frame, and the rest of the page stays. */
+  /** Animation frame in which the board is drawn, separately from the page. */
   #drawing: number | undefined;
-  /** When that was last done, ms as of `performance.now()`. */
+  /** When it was last drawn, by `performance.now()` in ms. */
   #drawnAt = 0;
-  /** When the list may be asked for again, ms as of `performance.now()`. */
+  /** When the list may be loaded again, by `performance.now()` in ms. */
   #notBefore = 0;
   #refreshing: ReturnType<typeof setTimeout> | undefined;
   #sites = new Map<string, Site>();
-  /** What is being done: a second press does it no second time. */
+  /** Actions that are running, so that a second click does not repeat them. */
   readonly #underWay = new Set<string>();
 
   constructor(private readonly options: SchedulesPanelOptions) {}
 
-  /** A job is new, or another than before. */
+  /** A job is new or changed. */
   setJob({ schedule, job_id }: JobRecord): void {
     if (schedule !== null && schedule === this.#chosen && !this.#book.nightOf(job_id)) {
       this.#loader.touchAll();
     }
   }
 
-  /** A download is another than before: so may be what it delivers. */
+  /** A download changed, and perhaps its delivery. */
   setDownload({ job_id, client_id }: DownloadRecord): void {
     const night = job_id === null ? undefined : this.#book.nightOf(job_id);
     if (night !== undefined) this.#loader.touch(night, client_id);
   }
 
-  /** The connection is there again: anything may have happened. */
+  /** Reconnected: anything may have changed. */
   reconnected(): void {
     this.#notBefore = 0;
     if (this.#chosen !== null) this.#loader.touchAll();
   }
 
-  /** Asks how the schedules stand, unless that was done a moment ago. */
+  /** Loads the state of the schedules, unless that was done just now. */
   async refresh(): Promise<void> {
     const began = performance.now();
     if (began < this.#notBefore) return;
@@ -134,7 +134,7 @@ export class SchedulesPanel {
     }
   }
 
-  /** What the board shows is another: so is what its line in the list says. */
+  /** The board has changed, so its line in the list may be out of date. */
   #refreshSoon(): void {
     if (this.#refreshing !== undefined) return;
     const wait = Math.max(0, Math.min(this.#notBefore - performance.now(), MOST_WAIT_MS));
@@ -144,7 +144,7 @@ export class SchedulesPanel {
     }, wait);
   }
 
-  /** @param chosen the schedule whose board is shown; null: none is */
+  /** @param chosen the schedule whose board is shown; null: none */
   render(sites: readonly Site[], chosen: string | null): void {
     this.#sites = new Map(sites.map((site) => [site.client.client_id, site]));
     this.#form.render(sites);
@@ -170,7 +170,7 @@ export class SchedulesPanel {
     this.#renderSheet();
   }
 
-  /** What is open follows what becomes of it. */
+  /** Updates the open details. */
   #renderSheet(): void {
     const shown = this.#sheet.shown;
     if (!shown) return;
@@ -243,7 +243,7 @@ export class SchedulesPanel {
   }
 }
 
-/** @returns null: it is not there any more */
+/** @returns null: it no longer exists */
 async function downloadOf(downloadId: string): Promise<DownloadRecord | null> {
   try {
     return await api.download(downloadId);

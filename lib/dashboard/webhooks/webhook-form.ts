@@ -2,7 +2,7 @@ import { WEBHOOK_EVENTS, type WebhookEvent } from "../../api/webhook-events.ts";
 import type { NewWebhook } from "../../api/webhooks.ts";
 import { byId } from "../dom.ts";
 
-/** What most people want to be told of. */
+/** Events that are selected at first. */
 const USUAL: ReadonlySet<WebhookEvent> = new Set([
   "download.failed",
   "job.failed",
@@ -12,14 +12,14 @@ const USUAL: ReadonlySet<WebhookEvent> = new Set([
   "storage.low",
 ]);
 
-/** The form that makes a webhook. */
+/** The form for a new webhook. */
 export class WebhookForm {
   readonly #form = byId("new-webhook", HTMLFormElement);
   readonly #name = byId("new-webhook-name", HTMLInputElement);
   readonly #url = byId("new-webhook-url", HTMLInputElement);
   readonly #events = byId("new-webhook-events", HTMLElement);
 
-  /** @param onMake @returns whether it was made */
+  /** @param onMake @returns whether it was created */
   constructor(private readonly onMake: (order: NewWebhook) => Promise<boolean>) {
     this.#events.append(...WEBHOOK_EVENTS.map(boxOf));
     this.#form.addEventListener("input", () => this.#check());

@@ -9,10 +9,10 @@ export interface WebhookRowOptions {
   onReplay: (attempt: WebhookAttempt, webhook: WebhookRecord) => void;
 }
 
-/** What is asked once more before it is done; a press elsewhere takes it back. */
+/** Questions before actions that need a second click; a click elsewhere cancels. */
 const SURE = { rotate: "Really make another?", remove: "Really remove?" };
 
-/** A webhook in the list, with what was tried lately where somebody wants to see it. */
+/** A webhook in the list, with its latest attempts on request. */
 export class WebhookRow {
   readonly element = cloneOf("webhook-row");
   #webhook: WebhookRecord;
@@ -54,7 +54,7 @@ export class WebhookRow {
     setText(part('[data-action="switch"]'), status === "active" ? "Disable" : "Enable");
   }
 
-  /** @param attempts newest first; null: they are not shown */
+  /** @param attempts newest first; null: hidden */
   showAttempts(attempts: WebhookAttempt[] | null): void {
     this.#attempts.hidden = attempts === null;
     const button = find(this.element, '[data-action="attempts"]', HTMLButtonElement);

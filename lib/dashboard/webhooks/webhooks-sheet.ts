@@ -9,7 +9,7 @@ import { type WebhookAction, WebhookRow } from "./webhook-row.ts";
 /** Attempts that are shown of a webhook. */
 const SHOWN_ATTEMPTS = 20;
 
-/** The dialog in which an admin says who is told of what happens. */
+/** The dialog in which admins manage webhooks. */
 export class WebhooksSheet {
   readonly #dialog = byId("webhooks", HTMLDialogElement);
   readonly #list = byId("webhook-list", HTMLElement);
@@ -17,7 +17,7 @@ export class WebhooksSheet {
   readonly #secret = byId("webhook-secret", HTMLElement);
   readonly #secretText = byId("webhook-secret-text", HTMLElement);
   readonly #rows = new Map<string, WebhookRow>();
-  /** What is under way: a second press does it no second time. */
+  /** True while an action runs, so that a second click does not repeat it. */
   #isBusy = false;
 
   constructor() {
@@ -26,7 +26,7 @@ export class WebhooksSheet {
     byId("webhook-secret-copy", HTMLButtonElement).addEventListener("click", () => {
       void copyText(this.#secretText, "The secret");
     });
-    // What was shown once is not shown again.
+    // A secret is shown only once.
     this.#dialog.addEventListener("close", () => this.#showSecret(null));
     void new WebhookForm((order) =>
       this.#do(async () => {
@@ -73,7 +73,7 @@ export class WebhooksSheet {
     return row;
   }
 
-  /** @returns what is to be said of it */
+  /** @returns the result as a sentence */
   async #act(action: WebhookAction, webhook: WebhookRecord): Promise<string> {
     const { name } = webhook;
     switch (action) {
@@ -123,7 +123,7 @@ export class WebhooksSheet {
     setText(this.#said, words);
   }
 
-  /** Does something, and says what came of it, in the dialog, as it hides notices. */
+  /** Runs an action, and shows its result inside the dialog, which covers notices. */
   async #do(work: () => Promise<string>): Promise<boolean> {
     if (this.#isBusy) return false;
     this.#isBusy = true;

@@ -3,15 +3,15 @@ import { type Delivery, lastDelivery } from "../../client/owner-rules/last-deliv
 import { systemCode } from "../../util/system-error.ts";
 import type { Running } from "./service.ts";
 
-/** How an installed client is doing. */
+/** The state of an installed client. */
 export interface ClientState {
   running: Exclude<Running, null>;
-  /** Null: no client ever ran. What it says of a connection is so only while the service runs. */
+  /** Null: no client ever ran. Its connection is current only while the service runs. */
   connection: ConnectionRecord | null;
   lastDelivery: Delivery | null;
 }
 
-/** @param running what the system says of the service */
+/** @param running the system's answer about the service */
 export async function clientStateOf(stateDir: string, running: Running): Promise<ClientState> {
   const connection = await readConnectionRecord(stateDir);
   return {
@@ -30,7 +30,7 @@ function isAlive(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    // It is there, and another user's.
+    // The process exists, and belongs to another user.
     return systemCode(error) === "EPERM";
   }
 }

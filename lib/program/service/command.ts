@@ -12,10 +12,7 @@ import { uninstall } from "./uninstall.ts";
 
 const COMMANDS = { install, uninstall, status } satisfies Record<ServiceCommand, unknown>;
 
-/**
- * Runs a command that looks after a service as the whole process.
- * @param argv behind the command
- */
+/** Runs a command about a service as the whole process. @param argv the words after the command */
 export async function runServiceCommand(
   program: Service["program"],
   command: ServiceCommand,
@@ -32,7 +29,7 @@ export async function runServiceCommand(
       signal,
       tell: (text) => stdout.write(text),
       requireRights(what) {
-        // Windows says by itself what it does not allow.
+        // Windows reports itself what it does not allow.
         if (process.platform === "win32" || process.getuid?.() === 0) return;
         throw new Failure(`run it as root: sudo fds ${program} ${what} …`);
       },

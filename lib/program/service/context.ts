@@ -4,11 +4,11 @@ import type { SettingTable } from "../../util/settings.ts";
 import { ask } from "./perform.ts";
 import type { Running, Service, ServiceManager } from "./service.ts";
 
-/** What a command that looks after a service works with. */
+/** What a command about a service works with. */
 export interface CommandContext {
   service: Service;
   manager: ServiceManager;
-  /** Path of the one program; null: it is run from the sources. */
+  /** Path of this program; null: it runs from the sources. */
   thisProgram: string | null;
   input: NodeJS.ReadStream;
   /** Aborted by Ctrl-C. */
@@ -19,7 +19,7 @@ export interface CommandContext {
   requireRights(command: string): void;
 }
 
-/** Settings of a service's program. */
+/** Tables of settings by program. */
 export const TABLES: Record<Service["program"], SettingTable> = {
   client: CLIENT_SETTINGS,
   server: SERVER_SETTINGS,

@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import type { Flag, ParsedFlags } from "../../util/flags.ts";
 import type { Setting, SettingTable } from "../../util/settings.ts";
 
-/** Settings whose value is a path: a service runs in another folder than whoever installs it. */
+/** Settings whose value is a path, as a service runs in another folder than the person who installs it. */
 const PATHS = new Set([
   "CLIENT_ROOTS",
   "CLIENT_STATE_DIR",
@@ -23,11 +23,11 @@ export function flagsOf(table: SettingTable): Record<string, Flag> {
   );
 }
 
-/** What flags of a program say. */
+/** Settings that were given as flags. */
 export interface FlagSettings {
-  /** The flags as they would be given to the program, which checks them and names them in messages. */
+  /** As flags of the program, which validates them and names them in messages. */
   argv: string[];
-  /** The same as settings of a file. */
+  /** As settings of a file. */
   settings: Record<string, string>;
 }
 
@@ -51,7 +51,7 @@ export function settingsOfFlags(table: SettingTable, values: ParsedFlags["values
   return { argv, settings };
 }
 
-/** An empty text is no path, and is refused as such. */
+/** An empty path is kept, so that it is refused. */
 function whole(variable: string, text: string): string {
   return PATHS.has(variable) && text !== "" ? resolve(text) : text;
 }

@@ -21,8 +21,8 @@ const FLAGS = {
 } as const;
 
 /**
- * Installs a program as a service, or changes one that is installed.
- * @param argv behind `install`
+ * Installs a program as a service, or changes an installed one.
+ * @param argv the words after `install`
  * @returns the exit code
  */
 export async function install(context: CommandContext, argv: string[]): Promise<number> {
@@ -81,7 +81,7 @@ async function givenOf(
   };
 }
 
-/** A token is never a flag's value: others on this machine could see it. */
+/** Reads the token. It is never a flag, as others on this machine could see it. */
 async function tokenOf(
   value: ParsedFlags["values"][string],
   input: NodeJS.ReadStream,

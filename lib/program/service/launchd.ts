@@ -1,6 +1,6 @@
 import { command, fileSteps, type ServiceManager } from "./service.ts";
 
-/** Who runs services of macOS that need no rights; making users is a matter of people there. */
+/** The user of macOS for services without rights. Users have to be created by people there. */
 const USER = "daemon";
 
 /** Services of macOS. */
@@ -87,7 +87,7 @@ ${list}
 `;
 }
 
-/** A text inside an element of XML. */
+/** Escapes a text for an element of XML. */
 export function escapeXml(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }

@@ -1,4 +1,4 @@
-/** Commands that look after a program as a service, by their words behind `fds client`. */
+/** Commands about a service: the words after `fds client` or `fds server`. */
 const SERVICE_COMMANDS = ["install", "uninstall", "status"] as const;
 
 export type ServiceCommand = (typeof SERVICE_COMMANDS)[number];

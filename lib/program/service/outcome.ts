@@ -4,15 +4,15 @@ import { type CommandContext, runningOf } from "./context.ts";
 import { dashboardLink, serverStateOf } from "./server-state.ts";
 import type { FileSettings } from "../../util/settings-file.ts";
 
-/** How long a service has, in ms, until it is connected, or serves. */
+/** How long a service has to connect or to serve, in ms. */
 const PATIENCE_MS = 20_000;
 const LOOK_EVERY_MS = 100;
 
 /**
- * Waits until an installed service works, and says so.
+ * Waits until an installed service works, and prints the result.
  * @param settings of the service
- * @param pidBefore of the client that ran before, if one did
- * @throws Failure that says why it does not
+ * @param pidBefore of the client that ran before, if any
+ * @throws Failure that says why it does not work
  */
 export async function tellOutcome(
   context: CommandContext,

@@ -5,30 +5,30 @@ import { Failure } from "../../cli/program.ts";
 import { systemCode } from "../../util/system-error.ts";
 import type { CommandStep, FileStep, RemoveStep, Step } from "./service.ts";
 
-/** How a step finds the system. */
+/** The difference between a step and the system. */
 export type Difference = "new" | "changed" | "unchanged" | "removed" | "not there" | "runs";
 
-/** A step, and whether there is anything to do. */
+/** A step, and its difference. */
 export interface PlannedStep {
   step: Step;
   difference: Difference;
 }
 
 /**
- * Looks at what there is to do, and changes nothing.
- * @param destdir folder that stands for `/`, without the system's commands; null: this system
+ * Compares steps with the system, and changes nothing.
+ * @param destdir folder that replaces `/`, in which case no system commands are run; null: this system
  */
 export async function planOf(steps: Step[], destdir: string | null): Promise<PlannedStep[]> {
   const own = destdir === null ? steps : steps.flatMap((step) => within(step, destdir));
   return Promise.all(own.map(async (step) => ({ step, difference: await differenceOf(step) })));
 }
 
-/** Whether nothing of a plan has anything to do, but to run the commands that go with it. */
+/** Whether a plan changes nothing, apart from commands that always run. */
 export function isDone(plan: PlannedStep[]): boolean {
   return plan.every(({ difference }) => ["unchanged", "not there", "runs"].includes(difference));
 }
 
-/** What is written and run, for a person: a line for each step. */
+/** What is written and run, for a person, one line per step. */
 export function describePlan(plan: PlannedStep[]): string {
   return plan.map((planned) => `${describeStep(planned)}\n`).join("");
 }
@@ -43,7 +43,7 @@ function describeStep({ step, difference }: PlannedStep): string {
   return parts.join("");
 }
 
-/** Does what a plan says, in order. @throws Failure that names the step */
+/** Performs a plan in order. @throws Failure that names the step */
 export async function perform(plan: PlannedStep[]): Promise<void> {
   for (const { step, difference } of plan) {
     if (step.kind === "command") await run(step);
@@ -55,7 +55,7 @@ export async function perform(plan: PlannedStep[]): Promise<void> {
 function within(step: Step, destdir: string): Step[] {
   if (step.kind === "command") return [];
   const path = join(destdir, step.path);
-  // Its users are not this system's.
+  // This system's users do not apply there.
   return step.kind === "file" ? [{ ...step, path, owner: null }] : [{ ...step, path }];
 }
 
@@ -73,7 +73,7 @@ async function differenceOf(step: Step): Promise<Difference> {
   return hasMode && isOwned && (await hasContent(step)) ? "unchanged" : "changed";
 }
 
-/** @returns null where there is no such user */
+/** @returns null where the user does not exist */
 async function uidOf(user: string): Promise<number | null> {
   const { exitCode, output } = await ask(["id", "-u", user]);
   return exitCode === 0 ? Number(output) : null;
@@ -95,7 +95,7 @@ async function digestOf(path: string): Promise<string> {
   return hash.digest("hex");
 }
 
-/** A file appears whole: whoever starts it or reads it sees the old one or the new one. */
+/** Replaces a file as a whole: whoever starts or reads it sees the old or the new one. */
 async function write(step: FileStep): Promise<void> {
   const { path, mode, owner, content } = step;
   if (content === "folder") {
@@ -106,7 +106,7 @@ async function write(step: FileStep): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o755 });
   const temporary = `${path}.new`;
   try {
-    // What is a secret is nobody else's at any moment.
+    // So that a secret is never readable by others.
     await rm(temporary, { force: true });
     if ("text" in content) await writeFile(temporary, content.text, { mode, flag: "wx" });
     else await copyFile(content.copyOf, temporary);
@@ -127,7 +127,7 @@ async function remove({ path }: RemoveStep): Promise<void> {
   try {
     await rm(path, { recursive: true, force: true });
   } catch (error) {
-    // Windows keeps a program that runs.
+    // Windows does not remove a running program.
     throw new Failure(`remove "${path}" by hand (${systemCode(error) ?? String(error)})`, {
       cause: error,
     });
@@ -141,10 +141,7 @@ async function run({ argv, mayFail }: CommandStep): Promise<void> {
   throw new Failure(`"${argv.join(" ")}" failed: ${reason || `exit code ${exitCode}`}`);
 }
 
-/**
- * @returns the empty text where there is no such file
- * @throws Failure where it may not be read
- */
+/** @returns an empty text where the file does not exist @throws Failure where it may not be read */
 export async function readIfThere(path: string): Promise<string> {
   try {
     return await readFile(path, "utf8");
@@ -155,7 +152,7 @@ export async function readIfThere(path: string): Promise<string> {
   }
 }
 
-/** Runs a command of the system. @returns what it wrote, and 127 where there is no such command */
+/** Runs a system command. @returns its output; exit code 127 where the command does not exist */
 export async function ask(argv: string[]): Promise<{ exitCode: number; output: string }> {
   const [name = ""] = argv;
   if (!Bun.which(name)) return { exitCode: 127, output: `there is no ${name} here` };

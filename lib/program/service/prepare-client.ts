@@ -11,8 +11,8 @@ const HEADER = `# Settings of the client, one NAME=value a line: lib/client/READ
 `;
 
 /**
- * Makes the settings of a client that is to be installed.
- * @throws UsageError for what would keep it from working
+ * Prepares the settings of a client to be installed.
+ * @throws UsageError for anything that would keep it from working
  */
 export async function prepareClient(given: Given): Promise<Prepared> {
   const { flags, before, text, service, places } = given;
@@ -37,7 +37,7 @@ export async function prepareClient(given: Given): Promise<Prepared> {
     );
   }
   const { stateDir } = config;
-  // The token is no setting: it is good for once.
+  // The token is not a setting, as it works only once.
   const changes = { ...flags.settings, ...own, ENROLL_TOKEN: null };
   return {
     settings: changeSettings(text || HEADER, { ...given.taken, ...changes }),
@@ -51,7 +51,7 @@ export async function prepareClient(given: Given): Promise<Prepared> {
   };
 }
 
-/** The server's address as a person gives it. */
+/** The server's address in the form that people use. */
 function addressOf({ protocol, host }: URL): string {
   return `${protocol.replace("ws", "http")}//${host}`;
 }
@@ -67,10 +67,7 @@ async function checkRoot(root: string): Promise<void> {
   if (!found.isDirectory()) throw new UsageError(`the root "${root}" is no folder`);
 }
 
-/**
- * Commands that let a user read a folder, where the permissions of it and of all around it do not let
- * everybody do so.
- */
+/** Commands that let a user read a folder, if the permissions of the folder and its parents do not. */
 async function rightsToGive(folder: string, user: string): Promise<string[]> {
   const READ_AND_ENTER = 0o005;
   const ENTER = 0o001;

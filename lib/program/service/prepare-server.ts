@@ -9,12 +9,12 @@ const HEADER = `# Settings of the server, one NAME=value a line: lib/server/READ
 # After a change: fds server install
 `;
 
-/** Ports below this are the system's own. */
+/** Ports below this are reserved for the system. */
 const FIRST_FREE_PORT = 1024;
 
 /**
- * Makes the settings of a server that is to be installed. It has tokens from its first moment.
- * @throws UsageError for what would keep it from working
+ * Prepares the settings of a server to be installed. It has tokens from the beginning.
+ * @throws UsageError for anything that would keep it from working
  */
 export async function prepareServer(given: Given): Promise<Prepared> {
   const { flags, before, text, places } = given;
@@ -46,7 +46,7 @@ export async function prepareServer(given: Given): Promise<Prepared> {
   };
 }
 
-/** Folders that a server writes in. */
+/** Folders that a server writes to. */
 function foldersOf({ downloadsDir, storage, databaseUrl }: ServerConfig): string[] {
   const [, database] = /^sqlite:\/\/(.+)$/.exec(databaseUrl) ?? [];
   const folders = [
@@ -54,7 +54,7 @@ function foldersOf({ downloadsDir, storage, databaseUrl }: ServerConfig): string
     ...(storage.type === "s3" ? [] : [storage.path]),
     ...(database === undefined ? [] : [dirname(database)]),
   ];
-  // What lies in one of the others is made by the server.
+  // The server makes folders inside the others itself.
   const apart = folders.filter((one) =>
     folders.every((other) => one === other || !one.startsWith(`${other}/`)),
   );

@@ -7,19 +7,19 @@ export interface Given {
   service: Service;
   places: Places;
   flags: FlagSettings;
-  /** What the file of settings says, and over it the file of `--config`. */
+  /** The existing file of settings, overridden by the file of `--config`. */
   before: FileSettings;
-  /** The part of it that is the file of `--config`'s. */
+  /** The settings of the file of `--config`. */
   taken: FileSettings;
-  /** Text of the file of settings; empty: there is none yet. */
+  /** Text of the existing file of settings; empty: there is none. */
   text: string;
   enrolToken: string | null;
 }
 
-/** What an installation needs beside its service and its places. */
+/** What an installation needs, besides its service and places. */
 export interface Prepared extends Omit<Installation, keyof Service | "places"> {
-  /** What is installed, in a few words. */
+  /** Short title of what is installed. */
   title: string;
-  /** What a person is still to do. */
+  /** What is left to do for a person. */
   notes: string[];
 }

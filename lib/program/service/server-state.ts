@@ -3,13 +3,13 @@ import { readConnection } from "../../cli/rest/connection.ts";
 import { isLoopback } from "../../util/loopback.ts";
 import type { FileSettings } from "../../util/settings-file.ts";
 
-/** How an installed server is doing, by its own API. */
+/** The state of an installed server, from its own API. */
 export interface ServerState {
   address: string;
   version: string;
   clients: number;
   connected: number;
-  /** Null: none is completed. */
+  /** Null: no download is completed. */
   last_download: {
     client_id: string;
     file_path: string | null;
@@ -42,21 +42,21 @@ export async function serverStateOf(
   };
 }
 
-/** A link to the dashboard that signs a browser in, good once. @throws Error as above */
+/** A link to the dashboard that signs a browser in once. @throws Error as above */
 export async function dashboardLink(settings: FileSettings, signal: AbortSignal): Promise<string> {
   const api = apiOf(settings);
   const { code } = await api.signInCode(signal);
   return `${api.server}/#code=${code}`;
 }
 
-/** Whom its own settings lead to. */
+/** The API of the installed server, from its settings. */
 function apiOf(settings: FileSettings): ApiClient {
   const { SERVER_HOST: host = "", TLS_CERT: cert = "" } = settings;
   const port = settings["SERVER_PORT"] || "8080";
   const isEverywhere = ["", "0.0.0.0", "::", "localhost"].includes(host) || isLoopback(host);
   const name = isEverywhere ? "localhost" : host.includes(":") ? `[${host}]` : host;
   const scheme = cert === "" ? "http" : "https";
-  // The certificate that it shows is the one that is to be trusted.
+  // The server's own certificate is the one to trust.
   const tls: FileSettings = cert === "" ? {} : { TLS_CA: cert };
   const env = { ...tls, SERVER_URL: `${scheme}://${name}:${port}` };
   return new ApiClient(readConnection({}, { ...env, API_TOKEN: settings["API_TOKEN"] }));

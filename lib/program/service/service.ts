@@ -1,67 +1,67 @@
-/** Where the parts of a service are on a kind of system. */
+/** Paths of a service's parts on a kind of system. */
 export interface Places {
-  /** The one program, which services share. */
+  /** The program, shared by all services. */
   program: string;
-  /** Folder of the settings of all services. */
+  /** Folder with the settings of all services. */
   settingsFolder: string;
   settings: string;
-  /** What the service keeps: keys and records. */
+  /** The service's own files: keys and records. */
   state: string;
-  /** What tells the system of the service. */
+  /** The file that defines the service for the system. */
   definition: string;
 }
 
-/** A program of ours as a service of a system. */
+/** One of our programs as a service of a system. */
 export interface Service {
   program: "client" | "server";
-  /** The name of the service, its user and its folder: `fds-client`. */
+  /** Name of the service, its user and its folder: `fds-client`. */
   name: string;
   /** One line for people. */
   description: string;
 }
 
-/** A service as it is to be installed. */
+/** A service to be installed. */
 export interface Installation extends Service {
   places: Places;
   /** Text of the file of settings. */
   settings: string;
-  /** What a client enrols with; null: it is enrolled, or needs nothing. */
+  /** A client's enrolment token; null: it is enrolled, or needs none. */
   enrolToken: string | null;
-  /** Where a client looks for that. */
+  /** The file in which a client looks for it. */
   enrolTokenFile: string;
   /** Folders that the service reads. */
   readable: string[];
-  /** Folders beside the state folder that it writes in. */
+  /** Folders that it writes to, besides the state folder. */
   writable: string[];
-  /** It listens where only the system's own programs may. */
+  /** Whether it listens on a port reserved for the system. */
   hasLowPort: boolean;
 }
 
-/** A file or folder that is to be as this says. */
+/** A file or folder to be created or changed. */
 export interface FileStep {
   kind: "file";
   path: string;
   /** Permissions, such as 0o600. */
   mode: number;
-  /** User whose it is; null: of whoever installs. */
+  /** Owner; null: the user who installs. */
   owner: string | null;
-  /** What it is, for people. */
+  /** Its purpose, for people. */
   about: string;
-  /** Text of the file, the file that it is a copy of, or that it is a folder. */
+  /** Text of the file; or the file that it is a copy of; or a folder. */
   content: { text: string | Uint8Array } | { copyOf: string } | "folder";
-  /** A folder that is there already stays as it is. */
+  /** True: an existing one stays as it is. */
   onlyIfMissing?: true;
 }
 
-/** A command of the system. */
+/** A system command. */
 export interface CommandStep {
   kind: "command";
   argv: string[];
-  /** It fails where there is nothing to do. */
+  /** True: it fails where there is nothing to do. */
   mayFail?: true;
 }
 
-/** A file, or a folder with all in it, that is to be gone. */
+/** A file, or a folder with its contents, to be removed. */
 export interface RemoveStep {
   kind: "remove";
   path: string;
@@ -70,27 +70,27 @@ export interface RemoveStep {
 
 export type Step = FileStep | CommandStep | RemoveStep;
 
-/** Whether a service runs: null where the system does not say, and its process has to. */
+/** Whether a service runs. null: the system does not tell, so its process has to be looked for. */
 export type Running = "running" | "stopped" | "not installed" | null;
 
-/** What keeps services running on a kind of system. */
+/** What manages services on a kind of system. */
 export interface ServiceManager {
   places(service: Service): Places;
-  /** All that there is to do, in order. What is done already changes nothing. */
+  /** All steps of an installation, in order. Steps already done change nothing. */
   install(installation: Installation): Step[];
-  /** Ends the service, and removes what tells the system of it. */
+  /** Stops the service, and removes its definition. */
   uninstall(service: Service, places: Places): Step[];
-  /** Removes what a service whose files are gone leaves behind. */
+  /** Removes what remains of a service after its files. */
   purge(service: Service): Step[];
-  /** Where a person sees what the service says. */
+  /** Where a person finds the service's log. */
   logs(service: Service): string;
-  /** Asks whether the service runs. */
+  /** The command that asks whether the service runs. */
   running(service: Service): string[];
-  /** Reads the answer of that command. */
+  /** Parses the answer of that command. */
   readRunning(exitCode: number, stdout: string): Running;
 }
 
-/** Steps that are the same on each system. */
+/** Steps that are the same on all systems. */
 export function fileSteps(installation: Installation, copyOf: string): FileStep[] {
   const { places, name, settings, enrolToken, enrolTokenFile, writable } = installation;
   const folder = { kind: "file", content: "folder" } as const;

@@ -19,9 +19,9 @@ export const SERVICES: Record<Service["program"], Service> = {
 };
 
 /**
- * What keeps services running on a system.
- * @param thisProgram path of the one program, to be copied
- * @throws Failure where nothing that is known does
+ * The service manager of this system.
+ * @param thisProgram path of this program, to be copied
+ * @throws Failure where no known one exists
  */
 export function managerOf(
   platform: NodeJS.Platform,

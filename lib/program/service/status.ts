@@ -15,10 +15,10 @@ import { readIfThere } from "./perform.ts";
 import { type ServerState, serverStateOf } from "./server-state.ts";
 import type { Running, Service } from "./service.ts";
 
-/** What `status` says. */
+/** The report of `status`. */
 interface Report {
   isWell: boolean;
-  /** For a person, by name. */
+  /** For people, by name. */
   fields: Record<string, Shown | null>;
   /** What to do, most urgent first. */
   next: string[];
@@ -27,9 +27,9 @@ interface Report {
 }
 
 /**
- * Says how an installed service is doing.
- * @param argv behind `status`
- * @returns the exit code: 0 only if all is well
+ * Reports the state of an installed service.
+ * @param argv the words after `status`
+ * @returns the exit code; 0 only if all is well
  */
 export async function status(context: CommandContext, argv: string[]): Promise<number> {
   const { service, manager, tell } = context;
@@ -91,7 +91,7 @@ function reportOfClient(
   };
 }
 
-/** Run as the service's user, whose rights are what counts. */
+/** The command for the checks, run as the service's user, whose permissions matter. */
 function doctorOf({ name }: Service, path: string): string {
   const user = process.platform === "linux" ? `sudo -u ${name} ` : "";
   return `${user}fds client doctor --config ${path}`;

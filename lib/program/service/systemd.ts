@@ -61,7 +61,7 @@ function userPath(name: string): string {
   return `/etc/sysusers.d/${name}.conf`;
 }
 
-/** A user of its own, to whom the owner of files can give the right to read them. */
+/** The service's own user, to whom owners of files can grant read access. */
 function userFile({ name, description, places }: Installation): FileStep {
   return {
     kind: "file",
@@ -73,12 +73,12 @@ function userFile({ name, description, places }: Installation): FileStep {
   };
 }
 
-/** The service sees what it needs, and no more. */
+/** The unit, in which the service sees only what it needs. */
 function unitOf({ name, program, description, places, ...needs }: Installation): string {
   const { readable, writable, hasLowPort } = needs;
   const lines = [
     ...writable.map((path) => `ReadWritePaths=${quoted(path)}\n`),
-    // The service has folders for temporary files of its own, in which it would not find these.
+    // The service has its own temporary folders, in which these would be missing.
     ...readable.filter(isTemporary).map((path) => `BindReadOnlyPaths=${quoted(path)}\n`),
   ].join("");
   const right = hasLowPort ? "CAP_NET_BIND_SERVICE" : "";
@@ -137,7 +137,7 @@ function isTemporary(path: string): boolean {
   return /^(?:\/var)?\/tmp(?:\/|$)/.test(path);
 }
 
-/** A path as one word of a unit: a % begins a specifier there. */
+/** Quotes a path as one word of a unit; % would begin a specifier. */
 function quoted(path: string): string {
   return `"${path.replaceAll(/["\\]/g, String.raw`\$&`).replaceAll("%", "%%")}"`;
 }

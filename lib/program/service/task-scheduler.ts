@@ -8,14 +8,14 @@ import {
   type ServiceManager,
 } from "./service.ts";
 
-/** Names of accounts differ by language, and their identifiers do not. */
+/** Accounts by identifier, as their names depend on the language. */
 const SYSTEM = "*S-1-5-18";
 const ADMINISTRATORS = "*S-1-5-32-544";
-/** The account with the fewest rights that programs of the system run as. */
+/** The account with the fewest rights among those for system programs. */
 const LOCAL_SERVICE = "S-1-5-19";
 
 /**
- * Tasks of Windows that begin when it starts: a service would have to speak with its manager.
+ * Windows tasks that start with the machine. A Windows service would have to talk to the service manager.
  * @param folders of programs and of their data: `%ProgramFiles%` and `%ProgramData%`
  */
 export function taskScheduler(
@@ -36,9 +36,9 @@ export function taskScheduler(
     install(installation) {
       const { name, places, writable } = installation;
       return [
-        // A program that runs cannot be replaced.
+        // A running program cannot be replaced.
         { ...command("schtasks", "/End", "/TN", name), mayFail: true },
-        // Rights are a matter of icacls there.
+        // Permissions are set by icacls instead.
         ...fileSteps(installation, thisProgram).map((step) => ({ ...step, owner: null })),
         {
           kind: "file",
@@ -61,20 +61,20 @@ export function taskScheduler(
     ],
     purge: () => [],
     logs: ({ name, program }) => `fds ${program} status, or the task ${name} in the Task Scheduler`,
-    // Its words are in the language of the system, so its process has to say whether it runs.
+    // Its answer depends on the system's language, so the process has to be looked for.
     running: ({ name }) => ["schtasks", "/Query", "/TN", name],
     readRunning: (exitCode) => (exitCode === 0 ? null : "not installed"),
   };
 }
 
-/** Takes a path from everybody but administrators, and gives the service what it needs. */
+/** Restricts a path to administrators, and grants the service what it needs. */
 function rights(path: string, own: string): CommandStep {
   const whole = path.endsWith(".conf") ? "F" : "(OI)(CI)F";
   const granted = [`${SYSTEM}:${whole}`, `${ADMINISTRATORS}:${whole}`, `*${LOCAL_SERVICE}:${own}`];
   return command("icacls", path, "/inheritance:r", "/grant:r", ...granted, "/Q");
 }
 
-/** It begins with the machine, and is looked after each minute: what runs is not started again. */
+/** The task: it starts with the machine and is checked each minute; a running one is not started again. */
 function taskOf({ program, description, places }: Installation): string {
   return `<?xml version="1.0" encoding="UTF-16"?>
 <Task version="1.2" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">
@@ -121,7 +121,7 @@ function taskOf({ program, description, places }: Installation): string {
 `;
 }
 
-/** As the Task Scheduler takes it. */
+/** The encoding of the Task Scheduler's files. */
 function utf16(text: string): Uint8Array {
   return Buffer.from(`\uFEFF${text.replaceAll("\n", "\r\n")}`, "utf16le");
 }

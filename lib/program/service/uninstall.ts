@@ -19,7 +19,7 @@ const FLAGS = {
 
 /**
  * Removes an installed service.
- * @param argv behind `uninstall`
+ * @param argv the words after `uninstall`
  * @returns the exit code
  */
 export async function uninstall(context: CommandContext, argv: string[]): Promise<number> {
@@ -58,7 +58,7 @@ export async function uninstall(context: CommandContext, argv: string[]): Promis
   return 0;
 }
 
-/** What the service wrote and kept. */
+/** The files that the service wrote. */
 async function filesOf(
   { service, manager }: CommandContext,
   places: Places,
@@ -79,7 +79,7 @@ async function filesOf(
   ];
 }
 
-/** Names of what a client keeps: no other file in its folder is touched. */
+/** Names of a client's files; no other file in its folder is touched. */
 const OURS =
   /^(?:connection\.json|requests(?:-refused)?\.log(?:\.\d+)?|sent-today\.json|enroll-token)(?:\.[\w-]*\.?tmp|\.new)?$/;
 
@@ -102,7 +102,7 @@ async function stateOfClient(
     }));
 }
 
-/** What came is the operator's. */
+/** Downloads belong to the operator, so they are kept unless `purge` is given. */
 function stateOfServer({ state }: Places, purge: boolean): RemoveStep[] {
   if (!purge) return [];
   return [{ kind: "remove", path: state, about: "all downloads and records in it" }];

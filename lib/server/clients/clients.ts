@@ -55,7 +55,7 @@ export class Clients implements SessionHost {
   readonly #ownedFields: OwnedFields;
   readonly #lines: LineLimit;
   readonly #shared: SharedIds;
-  /** Of several servers, which one holds each connected client. */
+  /** The server that holds each connected client, where there are several. */
   readonly held: HeldClients;
   readonly #known: KnownClients;
 
