@@ -1,13 +1,17 @@
 import { Database } from "bun:sqlite";
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { LATEST_VERSION, migrate } from "../../../lib/server/database/migrations.ts";
 import { openSqlRepository } from "../../../lib/server/database/sql.ts";
 import { UsageError } from "../../../lib/util/flags.ts";
+import { TEST_LIMIT } from "../../support/wait.ts";
 import { everyContract } from "./contracts.ts";
 import { completed, id, queued } from "./samples.ts";
+
+// Contracts with thousands of rows take long beside other tests.
+setDefaultTimeout(TEST_LIMIT);
 
 const ALL_VERSIONS = Array.from({ length: LATEST_VERSION }, (_, index) => [index + 1]);
 
