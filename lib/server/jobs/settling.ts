@@ -14,9 +14,9 @@ const BATCH = 200;
 
 /**
  * Downloads that are changed before one flush. After the flush, the rest of the work on them comes in one
- * round of the event loop; with 200 of them that took over 20 ms.
+ * round of the event loop; with 50 of them that took over 20 ms on a slow machine.
  */
-const FLUSHED_AT_ONCE = 50;
+const FLUSHED_AT_ONCE = 20;
 
 type One = Pick<Download, "clientId" | "downloadId" | "localTime">;
 
