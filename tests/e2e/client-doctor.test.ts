@@ -3,8 +3,13 @@ import { chmod, cp, mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import packageJson from "../../package.json";
 import { SUBPROTOCOL } from "../../lib/protocol/messages.ts";
-import { Authority, type Certificate, openssl, pinOfFile } from "../support/certificates.ts";
-import { type Diagnosis, diagnose } from "../support/doctor.ts";
+import { Authority, openssl } from "../support/certificates.ts";
+import {
+  ClientDoctor,
+  PROXY_PASSWORD,
+  serveOverTls,
+  type SetUp,
+} from "../support/client-doctor.ts";
 import { HandmadeServer } from "../support/handmade-server.ts";
 import {
   lacksRights,
@@ -14,7 +19,7 @@ import {
   withLessRights,
 } from "../support/less-rights.ts";
 import { lacksFaketime } from "../support/machine.ts";
-import { API_TOKEN, ENROLL_TOKEN, System } from "../support/system.ts";
+import { ENROLL_TOKEN, System } from "../support/system.ts";
 import { WallClock } from "../support/wall-clock.ts";
 import { TEST_LIMIT } from "../support/wait.ts";
 
@@ -22,58 +27,18 @@ setDefaultTimeout(TEST_LIMIT);
 
 /* What `client doctor` says of a client that is well, and of each set-up that is broken. */
 
-const PASSWORD = "a-password";
-
 let system: System;
+let doctor: ClientDoctor;
 
 beforeAll(async () => {
   system = await System.start();
+  doctor = new ClientDoctor(system);
   await system.startClient();
   const revoked = await system.startClient({ id: "revoked" });
   await revoked[Symbol.asyncDispose]();
   await system.api.revokeClient("revoked");
 });
 afterAll(() => system?.[Symbol.asyncDispose]());
-
-interface SetUp {
-  id?: string;
-  server?: string;
-  root?: string;
-  stateDir?: string;
-  env?: Record<string, string>;
-  wrapper?: string[];
-  flags?: string[];
-}
-
-async function ask({
-  id = "site-1",
-  server = system.url,
-  root = "root",
-  stateDir = id,
-  flags = [],
-  ...how
-}: SetUp = {}): Promise<Diagnosis> {
-  const places = ["--server", server, "--root", root, "--state-dir", stateDir];
-  const found = await diagnose({
-    program: "client.ts",
-    folder: system.folder,
-    flags: ["--id", id, ...places, ...flags],
-    ...how,
-  });
-  for (const secret of [API_TOKEN, ENROLL_TOKEN, PASSWORD]) {
-    expect(found.text).not.toContain(secret);
-  }
-  return found;
-}
-
-/** That this alone is wrong. */
-async function expectWrong(setUp: SetUp, name: string, words: RegExp): Promise<Diagnosis> {
-  const found = await ask(setUp);
-  expect(found.wrong).toEqual({ [name]: expect.stringMatching(words) });
-  expect(found.exitCode).toBe(1);
-  expect(found.text).toEndWith("\nOne thing is wrong.\n");
-  return found;
-}
 
 const NO_OPENSSL = openssl.isThere ? "" : ` (${openssl.hint})`;
 
@@ -82,7 +47,7 @@ describe("all is well", () => {
     const record = async () =>
       (await system.api.clients()).find(({ client_id }) => client_id === "site-1");
     const before = await record();
-    const { exitCode, text, wrong } = await ask();
+    const { exitCode, text, wrong } = await doctor.ask();
     expect([exitCode, wrong]).toEqual([0, {}]);
     expect(text).toContain("✓ registration   the server knows this client, which is connected now");
     expect(text).toEndWith("\nAll is well.\n");
@@ -91,7 +56,7 @@ describe("all is well", () => {
   });
 
   test("of one that is new, which no server knows by that", async () => {
-    const { exitCode, text } = await ask({ id: "new", env: { ENROLL_TOKEN } });
+    const { exitCode, text } = await doctor.ask({ id: "new", env: { ENROLL_TOKEN } });
     expect(exitCode).toBe(0);
     expect(text).toContain("– key            none yet, the client makes one at its first start");
     expect(text).toContain("✓ registration   the client may enrol when it starts");
@@ -103,7 +68,7 @@ describe("all is well", () => {
   test("of one with an enrolment key, which is not used up", async () => {
     const order = { name: "once", ids: "new", replace: false, max_uses: 1, labels: {} };
     const made = await system.api.createEnrolmentKey({ ...order, expires_in_seconds: null });
-    const { exitCode } = await ask({ id: "new", env: { ENROLL_TOKEN: made.enrolment_key } });
+    const { exitCode } = await doctor.ask({ id: "new", env: { ENROLL_TOKEN: made.enrolment_key } });
     expect(exitCode).toBe(0);
     const [key] = await system.api.enrolmentKeys();
     expect(key).toMatchObject({ name: "once", uses: 0 });
@@ -117,7 +82,7 @@ describe("what is wrong with the settings", () => {
     ["a flag that is none", ["--rot", "x"], /unknown flag "--rot"/],
     ["a CA that is not there", [], /TLS_CA is "gone.pem", expected the path of a file/],
   ])("%s", async (_, flags, words) => {
-    await expectWrong(
+    await doctor.expectWrong(
       { flags, env: flags.length ? {} : { TLS_CA: "gone.pem" } },
       "settings",
       words,
@@ -127,25 +92,29 @@ describe("what is wrong with the settings", () => {
 
 describe("what is wrong at the site", () => {
   test("a root that is not there", () =>
-    expectWrong({ root: "gone" }, "root", /gone" is not there → make the folder/));
+    doctor.expectWrong({ root: "gone" }, "root", /gone" is not there → make the folder/));
 
   test("a root that is a file", () =>
-    expectWrong({ root: "server.log" }, "root", /is no folder → name the folder/));
+    doctor.expectWrong({ root: "server.log" }, "root", /is no folder → name the folder/));
 
   test("a pattern that can match nothing", () =>
-    expectWrong({ flags: ["--deny", "a\\b"] }, "root", /has the pattern "a\\b": write "a\/b"/));
+    doctor.expectWrong(
+      { flags: ["--deny", "a\\b"] },
+      "root",
+      /has the pattern "a\\b": write "a\/b"/,
+    ));
 
   test.skipIf(lacksRights !== "")(`a root that this user may not read${lacksRights}`, async () => {
     await makeClosedFolder(join(system.folder, "others"));
     const words = /cannot read ".*others" \(EACCES\) → give the user .* the right to read/;
-    await expectWrong({ root: "others", wrapper: withLessRights }, "root", words);
+    await doctor.expectWrong({ root: "others", wrapper: withLessRights }, "root", words);
     await rm(join(system.folder, "others"), { recursive: true });
   });
 
   test.skipIf(lacksRights !== "")(`a state folder of another user${lacksRights}`, async () => {
     await makeClosedFolder(join(system.folder, "state"));
     const words = /cannot write in ".*state" \(EACCES\) → give the folder to the user/;
-    const { statuses } = await expectWrong(
+    const { statuses } = await doctor.expectWrong(
       { stateDir: "state", wrapper: withLessRights },
       "state folder",
       words,
@@ -162,7 +131,7 @@ describe("what is wrong at the site", () => {
     await chmod(system.folder, 0o711);
     const words = /"nobody" cannot read ".*roots-own" \(EACCES\)/;
     const setUp = { id: "new", stateDir: "service", root: "roots-own", env: { ENROLL_TOKEN } };
-    const { text } = await expectWrong(setUp, "root", words);
+    const { text } = await doctor.expectWrong(setUp, "root", words);
     expect(text).toMatch(/✓ user +"nobody", to whom ".*service" belongs\n/);
     await chmod(system.folder, 0o700);
   });
@@ -170,23 +139,31 @@ describe("what is wrong at the site", () => {
   test("a state folder in which everybody can write", async () => {
     await mkdir(join(system.folder, "shared"));
     await chmod(join(system.folder, "shared"), 0o777);
-    await expectWrong({ stateDir: "shared" }, "state folder", /others .* can write .* chmod 700/);
+    await doctor.expectWrong(
+      { stateDir: "shared" },
+      "state folder",
+      /others .* can write .* chmod 700/,
+    );
   });
 
   test("a key file that is broken", async () => {
     await mkdir(join(system.folder, "broken"), { mode: 0o700 });
     await writeFile(join(system.folder, "broken/key"), "junk", { mode: 0o600 });
     const words = /holds no key: put the right one back/;
-    const { statuses } = await expectWrong({ stateDir: "broken" }, "key", words);
+    const { statuses } = await doctor.expectWrong({ stateDir: "broken" }, "key", words);
     expect(statuses["registration"]).toBe("not_tried");
   });
 
   test("a key that is another client's, and one that everybody may read", async () => {
     const copy = join(system.folder, "copy");
     await cp(join(system.folder, "site-1"), copy, { recursive: true });
-    await expectWrong({ stateDir: "copy" }, "key", /the same as that of ".*site-1" → each client/);
+    await doctor.expectWrong(
+      { stateDir: "copy" },
+      "key",
+      /the same as that of ".*site-1" → each client/,
+    );
     await chmod(join(copy, "key"), 0o644);
-    await expectWrong({ stateDir: "copy" }, "key", /everybody .* can read .* run chmod 600/);
+    await doctor.expectWrong({ stateDir: "copy" }, "key", /everybody .* can read .* run chmod 600/);
     await rm(copy, { recursive: true });
   });
 });
@@ -195,12 +172,12 @@ describe("what is wrong on the way", () => {
   test("a name that nobody knows", async () => {
     const server = "https://no-such-name.invalid";
     const words = /nobody knows the name "no-such-name.invalid" .* → check how it is spelled/;
-    const { statuses } = await expectWrong({ server }, "name lookup", words);
+    const { statuses } = await doctor.expectWrong({ server }, "name lookup", words);
     expect(statuses).toMatchObject({ connection: "not_tried", TLS: "not_tried" });
   });
 
   test("a port at which nobody listens", () =>
-    expectWrong(
+    doctor.expectWrong(
       { server: "http://127.0.0.1:1" },
       "connection",
       /nobody listens at 127.0.0.1, port 1 → check the port in SERVER_URL/,
@@ -213,8 +190,12 @@ describe("what is wrong on the way", () => {
   ])("a proxy %s", async (_, first, advice) => {
     const answer = `HTTP/1.1 ${first}\r\nContent-Length: 0\r\n\r\n`;
     await using proxy = await HandmadeServer.listen((socket) => socket.end(answer));
-    const env = { HTTPS_PROXY: proxy.url.replace("//", `//user:${PASSWORD}@`) };
-    const { wrong } = await expectWrong({ server: "https://far.test", env }, "proxy", advice);
+    const env = { HTTPS_PROXY: proxy.url.replace("//", `//user:${PROXY_PASSWORD}@`) };
+    const { wrong } = await doctor.expectWrong(
+      { server: "https://far.test", env },
+      "proxy",
+      advice,
+    );
     expect(wrong["proxy"]).toContain(`answered "HTTP/1.1 ${first}"`);
   });
 
@@ -224,93 +205,52 @@ describe("what is wrong on the way", () => {
     );
     const words =
       /another program answers .*200, text\/html.* → if this network has a sign-in page/;
-    await expectWrong({ server: portal.url }, "server", words);
+    await doctor.expectWrong({ server: portal.url }, "server", words);
   });
 
   test("a redirection to such a page", async () => {
     const head = "HTTP/1.1 302 Found\r\nLocation: http://login.test/\r\nContent-Length: 0\r\n\r\n";
     await using portal = await HandmadeServer.listen((socket) => socket.end(head));
-    await expectWrong({ server: portal.url }, "server", /leads to "http:\/\/login.test\/"/);
+    await doctor.expectWrong({ server: portal.url }, "server", /leads to "http:\/\/login.test\/"/);
   });
 
   test("a server that speaks no HTTP", async () => {
     await using server = await HandmadeServer.listen((socket) => socket.end("SSH-2.0-OpenSSH\r\n"));
-    await expectWrong({ server: server.url }, "server", /does not speak HTTP → check SERVER_URL/);
+    await doctor.expectWrong(
+      { server: server.url },
+      "server",
+      /does not speak HTTP → check SERVER_URL/,
+    );
   });
 
   test("a server that says nothing at all", async () => {
     await using server = await HandmadeServer.listen(() => {});
-    await expectWrong({ server: server.url }, "server", /says nothing in 4 s → check SERVER_URL/);
+    await doctor.expectWrong(
+      { server: server.url },
+      "server",
+      /says nothing in 4 s → check SERVER_URL/,
+    );
   });
 
   test.skipIf(!openssl.isThere)(`no TLS to a server that has it${NO_OPENSSL}`, async () => {
     const authority = await Authority.make(system.folder, "plain");
-    await using server = await serve(await authority.sign("plain-server", "serverAuth"));
+    await using server = await serveOverTls(await authority.sign("plain-server", "serverAuth"));
     const words = /→ check SERVER_URL: with TLS it begins with https:/;
-    await expectWrong({ server: server.url.replace("https:", "http:") }, "server", words);
+    await doctor.expectWrong({ server: server.url.replace("https:", "http:") }, "server", words);
   });
 
   test("TLS to a server that has none", () =>
-    expectWrong({ server: system.url.replace("http:", "https:") }, "TLS", /does not speak TLS/));
+    doctor.expectWrong(
+      { server: system.url.replace("http:", "https:") },
+      "TLS",
+      /does not speak TLS/,
+    ));
 
   test.skipIf(lacksFaketime !== "")(`a clock that is an hour off${lacksFaketime}`, async () => {
     const clock = new WallClock(system.folder, "doctor");
     clock.set(-1 / 24);
     const words = /60 minutes behind the server's → set this machine's clock/;
-    await expectWrong({ env: clock.env }, "clock", words);
-  });
-});
-
-describe.skipIf(!openssl.isThere)(`what is wrong with TLS${NO_OPENSSL}`, () => {
-  let authority: Authority;
-  let good: Certificate;
-
-  beforeAll(async () => {
-    authority = await Authority.make(system.folder, "authority");
-    good = await authority.sign("server", "serverAuth");
-  });
-
-  test("a maker whom nobody here knows", async () => {
-    await using server = await serve(good);
-    const words = /nobody whom this machine trusts .* signed by "authority", until .* TLS_CA/;
-    await expectWrong({ server: server.url }, "TLS", words);
-  });
-
-  test.skipIf(lacksFaketime !== "")(`a certificate that has ended${lacksFaketime}`, async () => {
-    const old = await authority.sign("old", "serverAuth", { daysAgo: 30 });
-    await using server = await serve(old);
-    const env = { TLS_CA: authority.cert };
-    const words = /certificate ended on \d{4}-\d\d-\d\d; .* clock says .* → if the clock is right/;
-    await expectWrong({ server: server.url, env }, "TLS", words);
-  });
-
-  test("a name that the certificate does not have", async () => {
-    const other = await authority.sign("other", "serverAuth", { names: "DNS:files.test" });
-    await using server = await serve(other);
-    const env = { TLS_CA: authority.cert };
-    const words = /is for "files.test", and not for "localhost" → write the server's name/;
-    await expectWrong({ server: server.url, env }, "TLS", words);
-  });
-
-  test("a pin that is another key's", async () => {
-    await using server = await serve(good);
-    const another = await authority.sign("another", "serverAuth");
-    const env = { TLS_CA: authority.cert, TLS_PIN: await pinOfFile(another.cert) };
-    const { wrong } = await expectWrong(
-      { server: server.url, env },
-      "TLS",
-      /TLS_PIN does not name/,
-    );
-    expect(wrong["TLS"]).toContain(await pinOfFile(good.cert));
-  });
-
-  test("nothing, where all of it is right", async () => {
-    const files = { TLS_CERT: good.cert, TLS_KEY: good.key };
-    await using secure = await System.start(files, { tls: { ca: authority.cert } });
-    const env = { TLS_CA: authority.cert, TLS_PIN: await pinOfFile(good.cert), ENROLL_TOKEN };
-    const { wrong, text } = await ask({ id: "new", server: secure.url, env });
-    expect(wrong).toEqual({});
-    expect(text).toMatch(/✓ TLS +for "localhost".* its key is in TLS_PIN/);
+    await doctor.expectWrong({ env: clock.env }, "clock", words);
   });
 });
 
@@ -333,12 +273,12 @@ describe("what is wrong with the registration", () => {
     ],
     ["a key that was revoked", { id: "revoked" }, /was revoked.* → whoever runs the server cut/],
   ])("%s", async (_, setUp, words) => {
-    await expectWrong(setUp, "registration", words);
+    await doctor.expectWrong(setUp, "registration", words);
   });
 
   test("nothing that an older server could tell", async () => {
     await using old = serveOlder();
-    const { exitCode, text } = await ask({ server: old.url });
+    const { exitCode, text } = await doctor.ask({ server: old.url });
     expect(exitCode).toBe(0);
     expect(text).toContain(`it works, version 0.9.0; this client is ${packageJson.version}`);
     expect(text).toContain("– registration   this server is older, and cannot tell");
@@ -361,18 +301,4 @@ function serveOlder() {
   });
   const stop = () => server.stop(true);
   return { url: `http://127.0.0.1:${server.port}`, [Symbol.asyncDispose]: stop };
-}
-
-/** A server with a certificate, of which the doctor gets no further than that. */
-async function serve(certificate: Certificate) {
-  const tls = { cert: Bun.file(certificate.cert), key: Bun.file(certificate.key) };
-  const health = { status: "healthy", version: packageJson.version };
-  const server = Bun.serve({
-    hostname: "127.0.0.1",
-    port: 0,
-    tls,
-    fetch: () => Response.json(health),
-  });
-  const stop = () => server.stop(true);
-  return { url: `https://localhost:${server.port}`, [Symbol.asyncDispose]: stop };
 }

@@ -1,10 +1,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { once } from "node:events";
-import { chmod, mkdtemp, readFile, rm } from "node:fs/promises";
-import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createServer as createTlsServer } from "node:tls";
 import {
   Authority,
   type Certificate,
@@ -14,6 +11,7 @@ import {
 } from "../support/certificates.ts";
 import { runProgram } from "../support/operator.ts";
 import { Program } from "../support/programs.ts";
+import { signInProxy } from "../support/sign-in-proxy.ts";
 import { writeRandom } from "../support/sources.ts";
 import { ENROLL_TOKEN, System } from "../support/system.ts";
 import { TEST_LIMIT } from "../support/wait.ts";
@@ -206,47 +204,3 @@ describe.skipIf(!openssl.isThere)(named, () => {
     }
   });
 });
-
-/** An HTTP proxy that lets nobody through who does not sign in. */
-async function signInProxy(credentials: string, certificate?: Certificate) {
-  const expected = `Proxy-Authorization: Basic ${btoa(credentials)}\r\n`;
-  const state = { asked: 0, tunnels: 0 };
-  const serve = (client: Socket) => {
-    client.on("error", () => client.destroy());
-    client.once("data", (head) => {
-      state.asked++;
-      const port = /^CONNECT \S+:(\d+) /.exec(head.toString())?.[1];
-      if (!port || !head.includes(expected)) {
-        return client.end(
-          "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n",
-        );
-      }
-      const target = connect(Number(port), "127.0.0.1", () => {
-        state.tunnels++;
-        client.write("HTTP/1.1 200 OK\r\n\r\n");
-        client.pipe(target).pipe(client);
-      });
-      target.on("error", () => client.destroy());
-    });
-  };
-  const server = certificate
-    ? createTlsServer(
-        { cert: await readFile(certificate.cert), key: await readFile(certificate.key) },
-        serve,
-      )
-    : createServer(serve);
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return {
-    port: (server.address() as AddressInfo).port,
-    get asked() {
-      return state.asked;
-    },
-    get tunnels() {
-      return state.tunnels;
-    },
-    async [Symbol.asyncDispose]() {
-      server.close();
-    },
-  };
-}

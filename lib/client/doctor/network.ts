@@ -3,12 +3,13 @@ import { isIP } from "node:net";
 import type { Check, Finding } from "../../util/checkup.ts";
 import { systemCode } from "../../util/system-error.ts";
 import type { ClientConfig } from "../config.ts";
+import { TlsFiles } from "../tls-files.ts";
 import { openTcp, openTunnel, type Place, placeOf } from "./way.ts";
 
-type Way = Pick<ClientConfig, "serverUrl" | "proxy">;
+type Way = Pick<ClientConfig, "serverUrl" | "proxy" | "tls">;
 
 /** Checks of the way to the server: name resolution, the link, and a proxy. */
-export function networkChecks({ serverUrl, proxy }: Way): Check[] {
+export function networkChecks({ serverUrl, proxy, tls }: Way): Check[] {
   const server = placeOf(serverUrl);
   const proxyUrl = proxy === null ? null : new URL(proxy);
   const first = proxyUrl === null ? server : placeOf(proxyUrl);
@@ -23,7 +24,10 @@ export function networkChecks({ serverUrl, proxy }: Way): Check[] {
     {
       name: "proxy",
       needs: ["connection"],
-      run: (signal) => checkProxy(proxyUrl, server, signal),
+      run: (signal) =>
+        proxyUrl === null
+          ? { status: "not_needed", text: "none is set" }
+          : checkProxy(proxyUrl, { server, tls }, signal),
     },
   ];
 }
@@ -81,10 +85,14 @@ const PROXY_ADVICE: Record<string, string> = {
   "403": "ask whoever runs the proxy to let this machine through to the server",
 };
 
-async function checkProxy(proxy: URL | null, server: Place, signal: AbortSignal): Promise<Finding> {
-  if (proxy === null) return { status: "not_needed", text: "none is set" };
+async function checkProxy(
+  proxy: URL,
+  { server, tls }: { server: Place; tls: ClientConfig["tls"] },
+  signal: AbortSignal,
+): Promise<Finding> {
   const name = `"${proxy.host}"`;
-  const { socket, answer, isOpen } = await openTunnel(proxy, server, signal);
+  const pems = await TlsFiles.readOnce(tls);
+  const { socket, answer, isOpen } = await openTunnel(proxy, server, pems, signal);
   socket.destroy();
   const said = answer === "" ? "said nothing" : `answered "${answer}"`;
   if (isOpen) return { status: "ok", text: `${name} lets through to ${server.host}: ${answer}` };

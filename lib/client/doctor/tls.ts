@@ -4,6 +4,7 @@ import { isLoopback } from "../../util/loopback.ts";
 import type { ClientConfig } from "../config.ts";
 import { checkIdentity } from "../server-identity.ts";
 import { TlsFiles, type TlsPems } from "../tls-files.ts";
+import { checkOwnCertificate } from "./own-certificate.ts";
 import { opened, openTcp, openTunnel, placeOf, serverName } from "./way.ts";
 
 type Way = Pick<ClientConfig, "serverUrl" | "proxy" | "tls">;
@@ -31,9 +32,19 @@ async function checkTls(way: Way, signal: AbortSignal): Promise<Finding> {
     return error instanceof Error ? error.message : String(error);
   });
   if (typeof socket === "string") return noHandshake(socket);
+  try {
+    const server = checkServer(socket, way);
+    if (server.status === "wrong") return server;
+    return (await checkOwnCertificate(socket, way, signal)) ?? server;
+  } finally {
+    socket.destroy();
+  }
+}
+
+/** Whether a server is who it should be, by its certificate. */
+function checkServer(socket: TLSSocket, { serverUrl, tls }: Way): Finding {
   const certificate = socket.getPeerCertificate();
   const problem = socket.authorizationError;
-  socket.destroy();
   const { host } = placeOf(serverUrl);
   const shown = describe(certificate);
   const reason = problem ? String(problem) : "";
@@ -65,7 +76,7 @@ async function handshake(way: Way, pems: TlsPems, signal: AbortSignal): Promise<
   const plain =
     way.proxy === null
       ? await openTcp(server, signal)
-      : (await openTunnel(new URL(way.proxy), server, signal)).socket;
+      : (await openTunnel(new URL(way.proxy), server, pems, signal)).socket;
   const options = { ...pems, ...serverName(server.host), rejectUnauthorized: false };
   const socket = connect({ socket: plain, ...options });
   await opened(socket, "secureConnect", signal);

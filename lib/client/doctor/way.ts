@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { connect, isIP, type Socket } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
+import type { TlsPems } from "../tls-files.ts";
 
 /** A host and a port. */
 export interface Place {
@@ -36,12 +37,19 @@ export interface Tunnel {
 
 /**
  * Asks a proxy for a tunnel to a server, as the client's connection does.
+ * @param pems of the client, which count for a proxy that speaks TLS too
  * @throws an error of the system
  */
-export async function openTunnel(proxy: URL, target: Place, signal: AbortSignal): Promise<Tunnel> {
+export async function openTunnel(
+  proxy: URL,
+  target: Place,
+  pems: TlsPems,
+  signal: AbortSignal,
+): Promise<Tunnel> {
   const place = placeOf(proxy);
   const plain = await openTcp(place, signal);
-  const socket = proxy.protocol === "https:" ? await proxyTls(plain, place.host, signal) : plain;
+  const socket =
+    proxy.protocol === "https:" ? await proxyTls(plain, place.host, pems, signal) : plain;
   const name = `${target.host.includes(":") ? `[${target.host}]` : target.host}:${target.port}`;
   const user = decodeURIComponent(proxy.username);
   const secret = `${user}:${decodeURIComponent(proxy.password)}`;
@@ -52,8 +60,13 @@ export async function openTunnel(proxy: URL, target: Place, signal: AbortSignal)
   return { socket, answer, isOpen: /^HTTP\/1\.[01] 2\d\d\b/.test(answer) };
 }
 
-async function proxyTls(socket: Socket, host: string, signal: AbortSignal): Promise<TLSSocket> {
-  const secure = connectTls({ socket, ...serverName(host) });
+async function proxyTls(
+  socket: Socket,
+  host: string,
+  pems: TlsPems,
+  signal: AbortSignal,
+): Promise<TLSSocket> {
+  const secure = connectTls({ socket, ...pems, ...serverName(host) });
   await opened(secure, "secureConnect", signal);
   return secure;
 }

@@ -1,0 +1,41 @@
+import type { TLSSocket } from "node:tls";
+import type { Finding } from "../../util/checkup.ts";
+import type { ClientConfig } from "../config.ts";
+import { placeOf } from "./way.ts";
+
+type Way = Pick<ClientConfig, "serverUrl" | "tls">;
+
+/**
+ * Whether a server goes on once it has seen the certificate of this client, or that there is none. Since
+ * TLS 1.3 the handshake is over before that, so the first answer tells.
+ * @param socket on which nothing was sent yet
+ * @returns null where it goes on
+ */
+export async function checkOwnCertificate(
+  socket: TLSSocket,
+  { serverUrl, tls }: Way,
+  signal: AbortSignal,
+): Promise<Finding | null> {
+  const { host } = placeOf(serverUrl);
+  const path = serverUrl.pathname.replace(/ws$/, "health");
+  const outcome = Promise.withResolvers<"answered" | "ended">();
+  socket
+    .once("data", () => outcome.resolve("answered"))
+    .once("close", () => outcome.resolve("ended"));
+  signal.addEventListener("abort", () => outcome.resolve("answered"));
+  socket.write(`GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+  if ((await outcome.promise) === "answered") return null;
+  if (tls.cert === null) {
+    return {
+      status: "wrong",
+      text: "the server ends the connection: it wants a certificate of this client's",
+      advice:
+        "ask whoever runs the server for one, and name its files in TLS_CLIENT_CERT and TLS_CLIENT_KEY",
+    };
+  }
+  return {
+    status: "wrong",
+    text: `the server ends the connection: it does not take the certificate "${tls.cert}"`,
+    advice: "ask whoever runs the server for one that its TLS_CLIENT_CA has signed",
+  };
+}

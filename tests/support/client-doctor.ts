@@ -1,0 +1,67 @@
+import { expect } from "bun:test";
+import packageJson from "../../package.json";
+import type { Certificate } from "./certificates.ts";
+import { type Diagnosis, diagnose } from "./doctor.ts";
+import { API_TOKEN, ENROLL_TOKEN, type System } from "./system.ts";
+
+/** Of a proxy, in tests: no line of a doctor may hold it. */
+export const PROXY_PASSWORD = "a-password";
+
+export interface SetUp {
+  id?: string;
+  server?: string;
+  root?: string;
+  stateDir?: string;
+  env?: Record<string, string>;
+  wrapper?: string[];
+  flags?: string[];
+}
+
+/** Asks what is wrong with a client of a system. */
+export class ClientDoctor {
+  constructor(private readonly system: System) {}
+
+  async ask({
+    id = "site-1",
+    server = this.system.url,
+    root = "root",
+    stateDir = id,
+    flags = [],
+    ...how
+  }: SetUp = {}): Promise<Diagnosis> {
+    const places = ["--server", server, "--root", root, "--state-dir", stateDir];
+    const found = await diagnose({
+      program: "client.ts",
+      folder: this.system.folder,
+      flags: ["--id", id, ...places, ...flags],
+      ...how,
+    });
+    for (const secret of [API_TOKEN, ENROLL_TOKEN, PROXY_PASSWORD]) {
+      expect(found.text).not.toContain(secret);
+    }
+    return found;
+  }
+
+  /** That this alone is wrong. */
+  async expectWrong(setUp: SetUp, name: string, words: RegExp): Promise<Diagnosis> {
+    const found = await this.ask(setUp);
+    expect(found.wrong).toEqual({ [name]: expect.stringMatching(words) });
+    expect(found.exitCode).toBe(1);
+    expect(found.text).toEndWith("\nOne thing is wrong.\n");
+    return found;
+  }
+}
+
+/** A server with a certificate, of which the doctor gets no further than that. */
+export async function serveOverTls(certificate: Certificate) {
+  const tls = { cert: Bun.file(certificate.cert), key: Bun.file(certificate.key) };
+  const health = { status: "healthy", version: packageJson.version };
+  const server = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    tls,
+    fetch: () => Response.json(health),
+  });
+  const stop = () => server.stop(true);
+  return { url: `https://localhost:${server.port}`, [Symbol.asyncDispose]: stop };
+}
