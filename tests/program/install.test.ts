@@ -240,6 +240,19 @@ describe.if(isLinux)("uninstall", () => {
     expect((await uninstall()).stdout).toStartWith("There is no client installed");
   });
 
+  test("says what is left in a folder that somebody named", async () => {
+    const [state, downloads] = [join(folder, "own-state"), join(folder, "own-downloads")];
+    await install([...FLAGS, "--state-dir", state]);
+    await writeFile(join(machine, state, "key"), "");
+    expect((await uninstall()).stdout).toContain(`Left: key in ${state} (--purge removes it)\n`);
+    const server = ["--destdir", machine, "--downloads-dir", downloads];
+    await run(["server", "install", ...server]);
+    await writeFile(join(machine, downloads, "a.txt"), "");
+    const purged = await run(["server", "uninstall", "--destdir", machine, "--purge"]);
+    expect(purged.stdout).toContain(`Left: a.txt in ${downloads}\n`);
+    expect(await readdir(join(machine, downloads))).toEqual(["a.txt"]);
+  });
+
   test("with --purge removes the key too", async () => {
     await installed();
     await rm(join(machine, "var/lib/fds-client/notes.txt"));
@@ -277,8 +290,9 @@ test.if(isLinux)("what is installed registers, and forgets what it enrolled with
   });
   const left = async () => !(await readdir(state)).includes("enroll-token");
   await waitFor(left, "the token to be removed");
-  const told = JSON.parse(await readFile(join(state, "connection.json"), "utf8"));
-  expect(told).toMatchObject({ state: "connected", server: system.url, pid: client.pid });
+  const told = async () => JSON.parse(await readFile(join(state, "connection.json"), "utf8"));
+  await waitFor(async () => (await told()).state === "connected", "the site to be told");
+  expect(await told()).toMatchObject({ server: system.url, pid: client.pid });
   expect(client.log().filter(({ level }) => level !== "info")).toEqual([]);
 });
 

@@ -51,12 +51,13 @@ ${settings}
 /** Help of `uninstall`. */
 export function uninstallHelp({ program }: Service): string {
   const left = program === "client" ? "its key" : "its downloads and records";
+  const kept = program === "client" ? "" : "; a folder that --downloads-dir named stays";
   return wrapHelp(`Usage: fds ${program} uninstall [flags]
 
 Ends the service and removes all that install wrote, and what it kept, but ${left}.
 
   --purge
-      removes ${left} too, and the user of the service
+      removes ${left} too, and the user of the service${kept}
   --dry-run
       says what would be removed and run, and changes nothing
   --destdir FOLDER

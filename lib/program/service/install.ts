@@ -38,7 +38,11 @@ export async function install(context: CommandContext, argv: string[]): Promise<
   }
   const destdir = values["destdir"] === undefined ? null : String(values["destdir"]);
   const isDryRun = values["dry-run"] === true;
-  if (!isDryRun && destdir === null) context.requireRights("install");
+  if (!isDryRun && destdir === null) {
+    const flaw = manager.flaw(service);
+    if (flaw !== null) throw new Failure(flaw);
+    context.requireRights("install");
+  }
   const given = await givenOf(context, values);
   const prepared = await (service.program === "client" ? prepareClient : prepareServer)(given);
   const steps = manager.install({ ...service, places: given.places, ...prepared });

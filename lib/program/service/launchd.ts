@@ -13,6 +13,7 @@ export function launchd(thisProgram: string): ServiceManager {
       state: `/var/db/${name}`,
       definition: `/Library/LaunchDaemons/${name}.plist`,
     }),
+    flaw: () => null,
     install(installation) {
       const { name, places } = installation;
       const files = fileSteps(installation, thisProgram);

@@ -95,14 +95,30 @@ async function digestOf(path: string): Promise<string> {
   return hash.digest("hex");
 }
 
-/** Replaces a file as a whole: whoever starts or reads it sees the old or the new one. */
+/** @throws Failure that names the file, and what to do */
 async function write(step: FileStep): Promise<void> {
-  const { path, mode, owner, content } = step;
-  if (content === "folder") {
-    await mkdir(path, { recursive: true, mode });
-    await chmod(path, mode);
-    return giveTo(path, owner);
+  try {
+    await (step.content === "folder" ? makeFolder(step) : writeFileOf(step, step.content));
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === null) throw error;
+    throw new Failure(`"${step.path}" cannot be written (${code})${adviceFor(code)}`, {
+      cause: error,
+    });
   }
+}
+
+async function makeFolder({ path, mode, owner }: FileStep): Promise<void> {
+  await mkdir(path, { recursive: true, mode });
+  await chmod(path, mode);
+  await giveTo(path, owner);
+}
+
+/** Replaces a file as a whole: whoever starts or reads it sees the old or the new one. */
+async function writeFileOf(
+  { path, mode, owner }: FileStep,
+  content: Exclude<FileStep["content"], "folder">,
+): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o755 });
   const temporary = `${path}.new`;
   try {
@@ -117,6 +133,12 @@ async function write(step: FileStep): Promise<void> {
     await rm(temporary, { force: true });
     throw error;
   }
+}
+
+/** What to do where this user lacks the right. */
+function adviceFor(code: string): string {
+  if (code !== "EACCES" && code !== "EPERM") return "";
+  return process.platform === "win32" ? ", run it as an administrator" : ", run it as root";
 }
 
 async function giveTo(path: string, owner: string | null): Promise<void> {
@@ -148,7 +170,9 @@ export async function readIfThere(path: string): Promise<string> {
   } catch (error) {
     const code = systemCode(error);
     if (code === "ENOENT" || code === "ENOTDIR") return "";
-    throw new Failure(`"${path}" cannot be read (${code ?? String(error)}), run it as root`);
+    throw new Failure(
+      `"${path}" cannot be read (${code ?? String(error)})${adviceFor(code ?? "")}`,
+    );
   }
 }
 

@@ -76,6 +76,8 @@ export type Running = "running" | "stopped" | "not installed" | null;
 /** What manages services on a kind of system. */
 export interface ServiceManager {
   places(service: Service): Places;
+  /** Why this machine cannot run the service, and what to do instead; null: it can. */
+  flaw(service: Service): string | null;
   /** All steps of an installation, in order. Steps already done change nothing. */
   install(installation: Installation): Step[];
   /** Stops the service, and removes its definition. */

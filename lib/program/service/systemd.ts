@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import {
   command,
   type FileStep,
@@ -16,6 +17,11 @@ export function systemd(thisProgram: string): ServiceManager {
       state: `/var/lib/${name}`,
       definition: `/etc/systemd/system/${name}.service`,
     }),
+    flaw({ program }) {
+      // sd_booted(3)
+      if (existsSync("/run/systemd/system")) return null;
+      return `systemd does not run this machine: write the files alone with --destdir /, and let what starts programs here start "fds ${program} --config /etc/fds/${program}.conf"`;
+    },
     install(installation) {
       const { name, places } = installation;
       const [program, ...others] = fileSteps(installation, thisProgram);
@@ -43,7 +49,8 @@ export function systemd(thisProgram: string): ServiceManager {
       { ...command("systemctl", "disable", "--quiet", "--now", `${name}.service`), mayFail: true },
       { kind: "remove", path: places.definition, about: "the service" },
       { kind: "remove", path: userPath(name), about: "what names its user" },
-      command("systemctl", "daemon-reload"),
+      // Without systemd there is nothing to tell.
+      { ...command("systemctl", "daemon-reload"), mayFail: true },
       { ...command("systemctl", "reset-failed", `${name}.service`), mayFail: true },
     ],
     purge: ({ name }) => [{ ...command("userdel", name), mayFail: true }],

@@ -33,6 +33,7 @@ export function taskScheduler(
         definition: win32.join(settingsFolder, `${name}.xml`),
       };
     },
+    flaw: () => null,
     install(installation) {
       const { name, places, writable } = installation;
       return [

@@ -3,12 +3,12 @@ import { join } from "node:path";
 import { Failure } from "../../cli/program.ts";
 import { keyFiles } from "../../client/key.ts";
 import { parseFlags } from "../../util/flags.ts";
-import { parseSettings } from "../../util/settings-file.ts";
+import { type FileSettings, parseSettings } from "../../util/settings-file.ts";
 import { systemCode } from "../../util/system-error.ts";
-import { type CommandContext, TABLES } from "./context.ts";
+import type { CommandContext } from "./context.ts";
 import { uninstallHelp } from "./help.ts";
 import { describePlan, isDone, perform, planOf, readIfThere } from "./perform.ts";
-import type { Places, RemoveStep, Step } from "./service.ts";
+import type { Places, RemoveStep, Service, Step } from "./service.ts";
 import { SERVICES } from "./services.ts";
 
 const FLAGS = {
@@ -34,9 +34,13 @@ export async function uninstall(context: CommandContext, argv: string[]): Promis
   if (!isDryRun && destdir === null) context.requireRights("uninstall");
   const places = manager.places(service);
   const purge = values["purge"] === true;
+  const below = destdir ?? "";
+  const text = await readIfThere(`${below}${places.settings}`);
+  // A file with an unknown setting is read too: it is to be removed.
+  const settings = parseSettings(text, places.settings, null);
   const steps = [
     ...manager.uninstall(service, places),
-    ...(await filesOf(context, places, { purge, below: destdir ?? "" })),
+    ...(await filesOf(context, { places, settings, purge, below })),
     ...(purge ? manager.purge(service) : []),
   ];
   const plan = await planOf(steps, destdir);
@@ -51,32 +55,62 @@ export async function uninstall(context: CommandContext, argv: string[]): Promis
     return 0;
   }
   await perform(wanted);
-  await removeIfEmpty(`${destdir ?? ""}${places.state}`);
-  await removeIfEmpty(`${destdir ?? ""}${places.settingsFolder}`);
-  const left = await readdir(`${destdir ?? ""}${places.state}`).catch(() => []);
-  if (left.length > 0) tell(`Left: ${left.join(", ")} in ${places.state} (--purge removes it)\n`);
+  await tidy(context, { places, settings, purge, below });
   return 0;
 }
 
+interface Wanted {
+  places: Places;
+  settings: FileSettings;
+  purge: boolean;
+  /** Folder that stands for `/`. */
+  below: string;
+}
+
+/** Removes folders that are empty now, and names what is left in the others. */
+async function tidy({ service, tell }: CommandContext, wanted: Wanted): Promise<void> {
+  const { places, settings, purge, below } = wanted;
+  const keeping = stateFolder(service, places, settings);
+  for (const folder of new Set([keeping, places.state, places.settingsFolder])) {
+    await removeIfEmpty(`${below}${folder}`);
+  }
+  const hint = purge ? "" : " (--purge removes it)";
+  for (const folder of new Set([places.state, keeping])) tell(await tellLeft(folder, below, hint));
+  // A folder that somebody chose may hold files of others.
+  const downloads = settings["DOWNLOADS_DIR"] ?? places.state;
+  if (!downloads.startsWith(places.state)) tell(await tellLeft(downloads, below, ""));
+}
+
 /** The files that the service wrote. */
-async function filesOf(
-  { service, manager }: CommandContext,
-  places: Places,
-  { purge, below }: { purge: boolean; below: string },
-): Promise<Step[]> {
-  const text = await readIfThere(`${below}${places.settings}`);
-  const settings = parseSettings(text, places.settings, TABLES[service.program]);
+async function filesOf({ service, manager }: CommandContext, wanted: Wanted): Promise<Step[]> {
+  const { places, settings, purge, below } = wanted;
   const other = service.program === "client" ? SERVICES.server : SERVICES.client;
   const isShared = (await readIfThere(`${below}${manager.places(other).settings}`)) !== "";
   const kept =
     service.program === "client"
-      ? await stateOfClient(settings["CLIENT_STATE_DIR"] || places.state, { purge, below })
+      ? await stateOfClient(stateFolder(service, places, settings), { purge, below })
       : stateOfServer(places, purge);
   return [
     { kind: "remove", path: places.settings, about: "the settings" },
     ...kept,
     ...(isShared ? [] : [{ kind: "remove" as const, path: places.program, about: "the program" }]),
   ];
+}
+
+/** Folder of the key, or of the downloads and records. */
+function stateFolder({ program }: Service, { state }: Places, settings: FileSettings): string {
+  return (program === "client" && settings["CLIENT_STATE_DIR"]) || state;
+}
+
+/** Most names in a line. */
+const MAX_NAMES = 5;
+
+/** @returns a line for a person; nothing where nothing is left */
+async function tellLeft(folder: string, below: string, hint: string): Promise<string> {
+  const names = await readdir(`${below}${folder}`).catch(() => []);
+  if (names.length === 0) return "";
+  const more = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : "";
+  return `Left: ${names.slice(0, MAX_NAMES).join(", ")}${more} in ${folder}${hint}\n`;
 }
 
 /** Names of a client's files; no other file in its folder is touched. */
@@ -113,6 +147,6 @@ async function removeIfEmpty(folder: string): Promise<void> {
     await rmdir(folder);
   } catch (error) {
     const code = systemCode(error) ?? "";
-    if (!["ENOENT", "ENOTEMPTY", "EEXIST", "ENOTDIR"].includes(code)) throw error;
+    if (!["ENOENT", "ENOTEMPTY", "EEXIST", "ENOTDIR", "EBUSY"].includes(code)) throw error;
   }
 }
