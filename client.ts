@@ -2,7 +2,6 @@
 import { existsSync } from "node:fs";
 import { DailyLimit } from "./lib/client/owner-rules/daily-limit.ts";
 import { CLIENT_HELP, type ClientConfig, readClientConfig } from "./lib/client/config.ts";
-import { DOCTOR_HELP, examineClient } from "./lib/client/doctor/doctor.ts";
 import { type ConnectionChange, ConnectionRecorder } from "./lib/client/connection-record.ts";
 import { readEnrolToken, removeEnrolToken } from "./lib/client/enrol-token-file.ts";
 import { keyFiles, keysToShow, loadOrCreateKey, takeNewKey } from "./lib/client/key.ts";
@@ -39,18 +38,20 @@ export async function runClient(argv: string[]): Promise<void> {
 
 /** @throws UsageError */
 function readConfig(argv: string[], isTerminal: boolean) {
-  const { env, secretFile } = withConfigFile(CLIENT_SETTINGS, argv, process.env);
-  return { config: readClientConfig(argv, env, isTerminal, existsSync), secretFile };
+  const { env, ...files } = withConfigFile(CLIENT_SETTINGS, argv, process.env);
+  return { config: readClientConfig(argv, env, isTerminal, existsSync), ...files };
 }
 
 /** Says what is wrong, in place of a start. */
 async function doctor(argv: string[]) {
+  // A client that runs needs none of it.
+  const { DOCTOR_HELP, examineClient } = await import("./lib/client/doctor/doctor.ts");
   const { isHelp, json, flags } = readOrder(argv);
   if (isHelp) return DOCTOR_HELP;
   const read = () => {
-    const { config, secretFile } = readConfig(flags, false);
+    const { config, ...files } = readConfig(flags, false);
     if (config === "help") throw new Error("help was not asked for");
-    return { config, secretFile };
+    return { config, ...files };
   };
   const isWell = await examineClient(read, version, { json, write: (text) => stdout.write(text) });
   return { exitCode: isWell ? 0 : 1 };

@@ -70,8 +70,8 @@ export async function runServer(argv: string[]): Promise<void> {
 
 /** @throws UsageError */
 function readConfig(argv: string[], isTerminal: boolean) {
-  const { env, secretFile } = withConfigFile(SERVER_SETTINGS, argv, process.env);
-  return { config: readServerConfig(argv, env, isTerminal), secretFile };
+  const { env, ...files } = withConfigFile(SERVER_SETTINGS, argv, process.env);
+  return { config: readServerConfig(argv, env, isTerminal), ...files };
 }
 
 /** Says what is wrong, in place of a start. */
@@ -79,9 +79,9 @@ async function doctor(argv: string[]) {
   const { isHelp, json, flags } = readOrder(argv);
   if (isHelp) return DOCTOR_HELP;
   const read = () => {
-    const { config, secretFile } = readConfig(flags, false);
+    const { config, ...files } = readConfig(flags, false);
     if (config === "help") throw new Error("help was not asked for");
-    return { config, secretFile };
+    return { config, ...files };
   };
   const lookers: Lookers = {
     database: lookAtDatabase,

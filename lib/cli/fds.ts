@@ -81,7 +81,9 @@ const FDS = howToRun("fds");
 
 /** The programs that a built one contains besides these commands. */
 const PROGRAMS =
-  BUILD === null ? "" : "The client and the server: fds client --help, fds server --help";
+  BUILD === null
+    ? ""
+    : "The client and the server: fds client --help, fds server --help\nWhat is wrong with them: fds client doctor, fds server doctor";
 
 /** Fits a terminal of 24 rows; with a line for each command, the first ones would scroll away. */
 const OVERVIEW = `Usage: ${FDS} COMMAND [flags]

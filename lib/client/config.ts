@@ -1,4 +1,4 @@
-import { ENVIRONMENT_NOTE, howToRun } from "../util/build.ts";
+import { ENVIRONMENT_NOTE, howToRun, serviceNote } from "../util/build.ts";
 import { UsageError } from "../util/flags.ts";
 import { defaultLogFormat } from "../util/log-settings.ts";
 import { isLoopback } from "../util/loopback.ts";
@@ -42,7 +42,7 @@ export const CLIENT_HELP = `Usage: ${howToRun("client")} --id ID [flags]
 Serves the files of its roots to one server. "${howToRun("client")} doctor" with the same flags says what
 is wrong, and what to do. Flags override the file of --config, and that overrides the
 environment${ENVIRONMENT_NOTE}.
-
+${serviceNote("client")}
 ${describeSettings(CLIENT_SETTINGS)}
 `;
 

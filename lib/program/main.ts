@@ -14,28 +14,39 @@ const [word, ...rest] = process.argv.slice(2);
 if (word !== "client") Bun.unsafe.setJITPolicy(1);
 
 // Only the needed program is loaded: a client needs neither the memory nor the time of a server.
-if ((word === "client" || word === "server") && isServiceCommand(rest[0])) {
-  const { runServiceCommand } = await import("./service/command.ts");
-  await runServiceCommand(word, rest[0], rest.slice(1), process.env);
-} else if (word === "client") {
-  const { runClient } = await import("../../client.ts");
-  await runClient(rest);
-} else if (word === "server") {
-  const { runServer } = await import("../../server.ts");
-  await runServer(rest);
-} else if (word === "doctor") {
-  // Problems of a site are checked at the site.
-  const { runServer } = await import("../../server.ts");
-  await runServer([word, ...rest]);
-} else if (word === "--version") {
-  stdout.write(`${versionLine()}\n`);
-  await exit(0, new AbortController().signal);
-} else {
+if (word === "client" || word === "server") await runService(word, rest);
+else if (word === "doctor") await runService("server", process.argv.slice(2));
+else if (word === "--version") await tellVersion();
+else {
   const { runFds } = await import("../cli/fds.ts");
   await runFds(process.argv.slice(2));
 }
 
-function versionLine(): string {
+async function runService(program: "client" | "server", argv: string[]): Promise<void> {
+  const [command, ...flags] = argv;
+  if (command === "--version") return tellVersion();
+  if (isServiceCommand(command)) {
+    const { runServiceCommand } = await import("./service/command.ts");
+    return runServiceCommand(program, command, flags, process.env);
+  }
+  const words = command === "doctor" ? await wordsForDoctor(program, flags) : argv;
+  if (program === "client") {
+    const { runClient } = await import("../../client.ts");
+    return runClient(words);
+  }
+  const { runServer } = await import("../../server.ts");
+  return runServer(words);
+}
+
+async function wordsForDoctor(program: "client" | "server", flags: string[]): Promise<string[]> {
+  const { withInstalledSettings } = await import("./service/installed-settings.ts");
+  const { managerOf, SERVICES } = await import("./service/services.ts");
+  const manager = managerOf(process.platform, process.execPath, process.env);
+  return ["doctor", ...withInstalledSettings(flags, manager.places(SERVICES[program]).settings)];
+}
+
+async function tellVersion(): Promise<void> {
   const build = BUILD === null ? "from its sources" : `commit ${BUILD.commit}, ${BUILD.target}`;
-  return `fds ${version} (${build})`;
+  stdout.write(`fds ${version} (${build})\n`);
+  await exit(0, new AbortController().signal);
 }

@@ -1,5 +1,5 @@
 import { join, resolve } from "node:path";
-import { ENVIRONMENT_NOTE, howToRun } from "../util/build.ts";
+import { ENVIRONMENT_NOTE, howToRun, serviceNote } from "../util/build.ts";
 import { UsageError } from "../util/flags.ts";
 import { defaultLogFormat } from "../util/log-settings.ts";
 import { isLoopback } from "../util/loopback.ts";
@@ -47,7 +47,7 @@ export const SERVER_HELP = `Usage: ${howToRun("server")} [flags]
 Takes files from clients. "${howToRun("server")} doctor" with the same flags says what is wrong, and what to
 do. Flags override the file of --config, and that overrides the
 environment${ENVIRONMENT_NOTE}.
-
+${serviceNote("server")}
 ${describeSettings(SERVER_SETTINGS)}
 `;
 

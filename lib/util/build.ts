@@ -18,6 +18,23 @@ export function howToRun(program: "fds" | "client" | "server"): string {
   return program === "fds" ? "fds" : `fds ${program}`;
 }
 
+/** A line of help on services, which only the built program installs. */
+export function serviceNote(program: "client" | "server"): string {
+  if (BUILD === null) return "";
+  const name = `fds ${program}`;
+  return `
+As a service of this machine: ${name} install, ${name} status, ${name} uninstall, each with --help.
+`;
+}
+
+/** A line of help of a doctor: what it examines without flags. */
+export function installedNote(program: "client" | "server"): string {
+  if (BUILD === null) return "";
+  return `
+Without flags it looks at the ${program} that "fds ${program} install" put here: sudo fds ${program} doctor
+`;
+}
+
 /**
  * End of a sentence about the environment in help texts. A built program reads a file only where it is told
  * to.

@@ -14,7 +14,9 @@ export type FileSettings = Record<string, string>;
 export interface GivenSettings {
   /** The environment, and over it what the file of `--config` says. */
   env: Environment;
-  /** The file, if it contains a secret. */
+  /** The file of `--config`, if there is one. */
+  file: string | null;
+  /** That file, if it contains a secret. */
   secretFile: string | null;
 }
 
@@ -31,11 +33,11 @@ export function withConfigFile(
   const options = { [CONFIG_FLAG]: { type: "string" as const } };
   const path = parseArgs({ args: argv, options, strict: false }).values[CONFIG_FLAG];
   // A flag without its value is reported along with all other flags.
-  if (typeof path !== "string") return { env, secretFile: null };
+  if (typeof path !== "string") return { env, file: null, secretFile: null };
   const settings = readSettingsFile(path, table);
   const secrets = Object.values(table).filter(({ secret }) => secret);
   const hasSecret = secrets.some(({ variable }) => settings[variable]);
-  return { env: { ...env, ...settings }, secretFile: hasSecret ? path : null };
+  return { env: { ...env, ...settings }, file: path, secretFile: hasSecret ? path : null };
 }
 
 /**
@@ -121,7 +123,8 @@ function readText(path: string): string {
   } catch (error) {
     const code = systemCode(error);
     if (code === null) throw error;
-    throw new UsageError(`--config "${path}" cannot be read (${code})`, { cause: error });
+    const advice = code === "EACCES" ? ", run this as root or as the user that it belongs to" : "";
+    throw new UsageError(`--config "${path}" cannot be read (${code})${advice}`, { cause: error });
   }
   throw new UsageError(`--config "${path}" is too large, expected lines of NAME=value`);
 }

@@ -41,15 +41,18 @@ afterAll(async () => {
 });
 
 describe("the program", () => {
-  test("says its version, its commit and the machine that it is for", async () => {
-    const { exitCode, stdout, stderr } = await built.run(["--version"]);
-    expect(stdout).toMatch(
-      new RegExp(
-        `^fds ${packageJson.version} \\(commit (?:[\\da-f]{40}(?:-changed)?|unknown), ${HOST_TARGET}\\)\n$`,
-      ),
-    );
-    expect([exitCode, stderr]).toEqual([0, ""]);
-  });
+  test.each([[["--version"]], [["client", "--version"]], [["server", "--version"]]])(
+    "says its version, its commit and the machine that it is for: %p",
+    async (args) => {
+      const { exitCode, stdout, stderr } = await built.run(args);
+      expect(stdout).toMatch(
+        new RegExp(
+          `^fds ${packageJson.version} \\(commit (?:[\\da-f]{40}(?:-changed)?|unknown), ${HOST_TARGET}\\)\n$`,
+        ),
+      );
+      expect([exitCode, stderr]).toEqual([0, ""]);
+    },
+  );
 
   test.each([
     [[], "fds COMMAND"],
@@ -57,9 +60,13 @@ describe("the program", () => {
     [["pull", "--help"], "fds pull CLIENT"],
     [["client", "--help"], "fds client --id ID"],
     [["server", "--help"], "fds server "],
+    [["client", "doctor", "--help"], "fds client doctor"],
+    [["doctor", "--help"], "fds server doctor"],
   ])("has help of its own name: %p", async (args, usage) => {
     const { exitCode, stdout } = await built.run(args);
     expect(stdout).toStartWith(`Usage: ${usage}`);
+    const [program = ""] = args;
+    if (["client", "server"].includes(program)) expect(stdout).toContain(`fds ${program} install`);
     expect(stdout).not.toContain("bun run");
     expect(exitCode).toBe(0);
   });

@@ -1,4 +1,4 @@
-import { howToRun } from "../../util/build.ts";
+import { howToRun, installedNote } from "../../util/build.ts";
 import { type Check, examine, type Report } from "../../util/checkup.ts";
 import type { ClientConfig } from "../config.ts";
 import { networkChecks } from "./network.ts";
@@ -10,7 +10,9 @@ import { tlsChecks } from "./tls.ts";
 /** The configuration to look at. */
 export interface GivenConfig {
   config: ClientConfig;
-  /** The file of settings, if it contains a secret. */
+  /** The file of settings, if there is one. */
+  file: string | null;
+  /** That file, if it contains a secret. */
   secretFile: string | null;
 }
 
@@ -20,7 +22,7 @@ Says what keeps this client from working: one line for each thing that is looked
 well, ✗ where it is not, with what to do. Nothing is changed, and a client that runs goes on. Takes
 the client's flags and environment. Run it as the user that the client runs as, or as root: then it
 becomes the user to whom the state folder belongs.
-
+${installedNote("client")}
   --json
       one JSON: {"ok": false, "checks": [{"name": "…", "status": "wrong", "text": "…", "advice": "…"}]};
       a status is ok, wrong, not_needed or not_tried
@@ -42,8 +44,9 @@ export function examineClient(
   return examine(readConfig, settingsOf, (given) => checksOf(given, version), report);
 }
 
-function settingsOf({ config: { id, serverUrl } }: GivenConfig): string {
-  return `"${id}", to ${serverUrl.origin.replace(/^ws/, "http")}`;
+function settingsOf({ config: { id, serverUrl }, file }: GivenConfig): string {
+  const from = file === null ? "" : `, by "${file}"`;
+  return `"${id}", to ${serverUrl.origin.replace(/^ws/, "http")}${from}`;
 }
 
 function checksOf({ config, secretFile }: GivenConfig, version: string): Check[] {

@@ -1,4 +1,4 @@
-import { howToRun } from "../../util/build.ts";
+import { howToRun, installedNote } from "../../util/build.ts";
 import { type Check, examine, type Report } from "../../util/checkup.ts";
 import type { ServerConfig } from "../config.ts";
 import { certificateCheck } from "./certificate.ts";
@@ -12,7 +12,7 @@ thing that is looked at, ✓ where it is well, ✗ where it is not, with what to
 and a server that runs goes on. Run it on the server's machine, with the server's flags and
 environment, as the user that it runs as, or as root: then it becomes the user to whom the folder of
 downloads belongs.
-
+${installedNote("server")}
   --json
       one JSON: {"ok": false, "checks": [{"name": "…", "status": "wrong", "text": "…", "advice": "…"}]};
       a status is ok, wrong, not_needed or not_tried
@@ -23,7 +23,9 @@ Exits 0 where all is well, 1 where something is wrong.
 /** The configuration to look at. */
 export interface GivenConfig {
   config: ServerConfig;
-  /** The file of settings, if it contains a secret. */
+  /** The file of settings, if there is one. */
+  file: string | null;
+  /** That file, if it contains a secret. */
   secretFile: string | null;
 }
 
@@ -42,8 +44,9 @@ export function examineServer(
   return examine(readConfig, settingsOf, (given) => checksOf(given, lookers), report);
 }
 
-function settingsOf({ config: { host, port, tls } }: GivenConfig): string {
-  return `${tls ? "https" : "http"}, to listen on ${host}, port ${port}`;
+function settingsOf({ config: { host, port, tls }, file }: GivenConfig): string {
+  const from = file === null ? "" : `, by "${file}"`;
+  return `${tls ? "https" : "http"}, to listen on ${host}, port ${port}${from}`;
 }
 
 function checksOf(given: GivenConfig, lookers: Lookers): Check[] {
