@@ -8,7 +8,7 @@ import {
   setDefaultTimeout,
   test,
 } from "bun:test";
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BuiltProgram } from "../support/built-program.ts";
@@ -110,6 +110,20 @@ describe.if(isLinux)("install", () => {
     expect(changed.stdout).toContain(`changed    ${join(machine, NAMES.settings)}`);
     expect(changed.stdout).toContain(`unchanged  ${join(machine, NAMES.program)}`);
     expect(await read(NAMES.settings)).toBe(`${edited}CLIENT_DENY=*.bak:tmp\nCLIENT_BROWSE=off\n`);
+  });
+
+  test("again after somebody edited the settings makes the service read them, once", async () => {
+    await install(FLAGS);
+    const path = join(machine, NAMES.settings);
+    await writeFile(path, `${await read(NAMES.settings)}RATE_LIMIT=1MiB\n`);
+    // An edit is some time after the installation.
+    const later = new Date(Date.now() + 1_000);
+    await utimes(path, later, later);
+    expect((await install(["--dry-run"])).stdout).toContain(`edited     ${path}`);
+    await utimes(path, new Date(), new Date());
+    expect((await install([])).stdout).toContain(`edited     ${path}`);
+    expect((await install([])).stdout).toContain("Nothing to do");
+    expect(await read(NAMES.settings)).toEndWith("\nRATE_LIMIT=1MiB\n");
   });
 
   test("says how the service gets to files that are not everybody's", async () => {

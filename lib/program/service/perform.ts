@@ -1,12 +1,23 @@
-import { createReadStream } from "node:fs";
-import { chmod, copyFile, mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { createReadStream, type Stats } from "node:fs";
+import {
+  chmod,
+  copyFile,
+  mkdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Failure } from "../../cli/program.ts";
 import { systemCode } from "../../util/system-error.ts";
 import type { CommandStep, FileStep, RemoveStep, Step } from "./service.ts";
 
 /** The difference between a step and the system. */
-export type Difference = "new" | "changed" | "unchanged" | "removed" | "not there" | "runs";
+export type Difference =
+  "new" | "changed" | "edited" | "unchanged" | "removed" | "not there" | "runs";
 
 /** A step, and its difference. */
 export interface PlannedStep {
@@ -48,15 +59,33 @@ export async function perform(plan: PlannedStep[]): Promise<void> {
   for (const { step, difference } of plan) {
     if (step.kind === "command") await run(step);
     else if (step.kind === "remove") await remove(step);
-    else if (difference !== "unchanged") await write(step);
+    else if (!["unchanged", "edited"].includes(difference)) await write(step);
   }
+  for (const { step } of plan) {
+    if (step.kind === "file" && step.installedWith) await touch(step.installedWith);
+  }
+}
+
+async function touch(path: string): Promise<void> {
+  // The clock has whole ms, and a file written just before may have a part of one more.
+  const now = (Date.now() + 1) / 1000;
+  await utimes(path, now, now);
 }
 
 function within(step: Step, destdir: string): Step[] {
   if (step.kind === "command") return [];
   const path = join(destdir, step.path);
   // This system's users do not apply there.
-  return step.kind === "file" ? [{ ...step, path, owner: null }] : [{ ...step, path }];
+  if (step.kind === "remove") return [{ ...step, path }];
+  const { installedWith } = step;
+  return [
+    {
+      ...step,
+      path,
+      owner: null,
+      ...(installedWith !== undefined && { installedWith: join(destdir, installedWith) }),
+    },
+  ];
 }
 
 async function differenceOf(step: Step): Promise<Difference> {
@@ -70,7 +99,13 @@ async function differenceOf(step: Step): Promise<Difference> {
   if (step.onlyIfMissing) return "unchanged";
   const hasMode = process.platform === "win32" || (found.mode & 0o777) === step.mode;
   const isOwned = step.owner === null || found.uid === (await uidOf(step.owner));
-  return hasMode && isOwned && (await hasContent(step)) ? "unchanged" : "changed";
+  if (!hasMode || !isOwned || !(await hasContent(step))) return "changed";
+  return (await isNewer(found, step.installedWith)) ? "edited" : "unchanged";
+}
+
+async function isNewer({ mtimeMs }: Stats, than: string | undefined): Promise<boolean> {
+  const other = than === undefined ? null : await stat(than).catch(() => null);
+  return other !== null && mtimeMs > other.mtimeMs;
 }
 
 /** @returns null where the user does not exist */

@@ -51,6 +51,8 @@ export interface FileStep {
   content: { text: string | Uint8Array } | { copyOf: string } | "folder";
   /** True: an existing one stays as it is. */
   onlyIfMissing?: true;
+  /** A file that each installation touches: one that is newer was edited since, and the service has not read it. */
+  installedWith?: string;
 }
 
 /** A system command. */
@@ -113,6 +115,7 @@ export function fileSteps(installation: Installation, copyOf: string): FileStep[
       owner: name,
       about: "the settings",
       content: { text: settings },
+      installedWith: places.definition,
     },
     { ...folder, path: places.state, mode: 0o700, owner: name, about: "what the service keeps" },
     ...writable.map((path) => ({
