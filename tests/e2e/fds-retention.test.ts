@@ -35,7 +35,7 @@ test("fds hold keeps what fds rm removes once it is released", async () => {
   const { id, path } = await delivered();
   expect(await json("hold", id)).toMatchObject({ download_id: id, hold: true });
   expect((await rowOf(id))?.slice(-2)).toEqual(["held", ""]);
-  const refused = await fds(["rm", id]);
+  const refused = await fds(["rm", id, "--yes"]);
   expect(refused).toMatchObject({ exitCode: 1, stdout: "" });
   expect(refused.stderr).toMatch(/^error: The download is held, release it first.*\n$/);
   expect(existsSync(path)).toBe(true);
@@ -46,12 +46,23 @@ test("fds hold keeps what fds rm removes once it is released", async () => {
   expect(existsSync(path)).toBe(false);
   expect((await rowOf(id))?.slice(-2)).toEqual(["", removed.removed_at]);
   // Once more is no error.
-  expect(await json("rm", id)).toEqual(removed);
+  expect(await json("rm", id, "--yes")).toEqual(removed);
+});
+
+test("fds rm asks nobody in a pipe: without --yes it removes nothing, and says so", async () => {
+  const { id, path } = await delivered();
+  const line = "--yes is missing, expected it where nobody can be asked: fds rm ID --yes";
+  const refused = { exitCode: 2, stderr: `error: ${line}\n` };
+  expect(await fds(["rm", id], { input: "y\n" })).toEqual({ ...refused, stdout: "" });
+  const { stdout, ...rest } = await fds(["rm", id, "--json"]);
+  expect(rest).toEqual(refused);
+  expect(JSON.parse(stdout)).toEqual({ error: line, code: "usage_error" });
+  expect(existsSync(path)).toBe(true);
 });
 
 test("fds verify calls no fault what was removed, and finds what is there still", async () => {
   const { id } = await delivered();
-  await fds(["rm", id]);
+  await fds(["rm", id, "--yes"]);
   const { files, wrong } = await json("verify");
   expect(wrong).toBe(0);
   const own = files.find((file: { download_id: string }) => file.download_id === id);
@@ -61,7 +72,7 @@ test("fds verify calls no fault what was removed, and finds what is there still"
 test("what has not come is held, and cannot be removed", async () => {
   const id = await waiting();
   expect(await json("hold", id)).toMatchObject({ status: "queued", hold: true });
-  const { exitCode, stderr } = await fds(["rm", id]);
+  const { exitCode, stderr } = await fds(["rm", id, "--yes"]);
   expect([exitCode, stderr]).toEqual([1, expect.stringContaining("The download is queued")]);
   await system.api.cancel(id);
 });

@@ -1,5 +1,6 @@
 import { nameOfDownload } from "../../api/download-name.ts";
 import type { DownloadRecord } from "../../api/schemas.ts";
+import { UsageError } from "../../util/flags.ts";
 import { formatSize } from "../../util/sizes.ts";
 import { findDownloadId } from "../rest/download-id.ts";
 import { DOWNLOAD_FIELDS } from "../terminal/download-listing.ts";
@@ -16,17 +17,21 @@ export const rm: Command = {
   summary: "removes what came of a download; its record stays",
   flags: { yes: { type: "boolean" } },
   flagsHelp: `  --yes
-      ask nothing (default: on a terminal it asks first)`,
+      ask nothing (default: it asks first, and a script, which nobody can answer for, has to say it)`,
   notes: `What is held stays, see "fds release". Of a set all files go; what a later set shares with it stays
 there. It cannot be undone: fds pull brings the file again, if the site still has it.`,
   examples: ["rm 0198c0de-7f00", "rm 0198c0de-7f00 --yes"],
   async run(context) {
     const { api, words, values, interactive, interruptions } = context;
     const [text = ""] = words;
-    const downloadId = await findDownloadId(api, text, interruptions.signal);
-    if (interactive && values["yes"] !== true) {
-      await confirm(context, await api.download(downloadId, interruptions.signal));
+    const isSure = values["yes"] === true;
+    if (!isSure && !interactive) {
+      throw new UsageError(
+        "--yes is missing, expected it where nobody can be asked: fds rm ID --yes",
+      );
     }
+    const downloadId = await findDownloadId(api, text, interruptions.signal);
+    if (!isSure) await confirm(context, await api.download(downloadId, interruptions.signal));
     const record = await api.removeContent(downloadId, interruptions.signal);
     printDone(context, record, DOWNLOAD_FIELDS, `removed ${downloadId}`);
   },
