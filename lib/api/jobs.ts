@@ -11,7 +11,7 @@ import { duration } from "./sets.ts";
 const time = z.iso.datetime().meta({ description: "ISO 8601, UTC" });
 
 /** Most ids and patterns of ids in a job, and most bytes of a request with them. */
-const MAX_IDS = 10_000;
+export const MAX_JOB_IDS = 10_000;
 export const MAX_JOB_BYTES = 1024 * 1024;
 
 export const JobStatus = z
@@ -29,7 +29,7 @@ export const JobClients = z
     all: z.literal(true).optional(),
     ids: z
       .array(IdPattern)
-      .max(MAX_IDS, `must be at most ${MAX_IDS} ids`)
+      .max(MAX_JOB_IDS, `must be at most ${MAX_JOB_IDS} ids`)
       .optional()
       .meta({ description: "a * stands for any characters; one without must be known" }),
     labels: SelectorText.optional(),

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { IdPattern } from "../../api/enrolment.ts";
-import type { NewJob } from "../../api/jobs.ts";
+import { MAX_JOB_IDS, type NewJob } from "../../api/jobs.ts";
 import { MAX_KEPT_DAYS, MAX_KEPT_LAST } from "../../api/keep.ts";
 import type { ClientRecord, DownloadRecord } from "../../api/schemas.ts";
 import { parseSelector, SelectorError } from "../../api/selector.ts";
@@ -81,7 +81,7 @@ export async function pullFromMany(context: CommandContext): Promise<void> {
     cancel: () => api.cancelJob(job_id),
   });
   const job = await api.job(job_id, interruptions.signal);
-  const results: PullResults = { ...withoutAway(records), leftOut, job };
+  const results: PullResults = { ...withoutAway(records, leftOut), leftOut, job };
   for (const record of results.records) await saySkipped(context, record);
   printAll(context, results);
   if (problemsOf(results).length === 0) return;
@@ -89,11 +89,17 @@ export async function pullFromMany(context: CommandContext): Promise<void> {
 }
 
 /** Leaves out clients that were away and not waited for, as if they had never been asked. */
-function withoutAway(all: DownloadRecord[]): Pick<PullResults, "records" | "refused"> {
+function withoutAway(
+  all: DownloadRecord[],
+  leftOut: string[],
+): Pick<PullResults, "records" | "refused"> {
   const isAway = ({ error_code }: DownloadRecord) => error_code === "client_not_connected";
+  // Of these it was said before that nobody asks them.
+  const unasked = new Set(leftOut);
+  const away = all.filter((record) => isAway(record) && !unasked.has(record.client_id));
   return {
     records: all.filter((record) => !isAway(record)),
-    refused: all.filter(isAway).map(({ client_id, error }) => ({
+    refused: away.map(({ client_id, error }) => ({
       clientId: client_id,
       error: new ApiCallError(409, "client_not_connected", error ?? "it was not connected"),
     })),
@@ -115,9 +121,22 @@ async function readJob(context: CommandContext) {
   const options = readOptions(context);
   const wanted = readChoice(context);
   const { asked, leftOut } = await chooseClients(context, wanted, download.if_offline);
-  const clients = leftOut.length === 0 ? wanted : { ids: asked };
-  const order: NewJob = { clients, download, ...options };
+  const order = { ...orderOf({ clients: wanted, download }, asked, leftOut), ...options };
   return { order, leftOut, asked: asked.length };
+}
+
+/**
+ * The job that asks some clients of those that were meant. More than a request can name are all asked, and
+ * those that are to be left out fail at once.
+ */
+export function orderOf(
+  { clients, download }: Pick<NewJob, "clients" | "download">,
+  asked: string[],
+  leftOut: string[],
+): Pick<NewJob, "clients" | "download"> {
+  if (leftOut.length === 0) return { clients, download };
+  if (asked.length <= MAX_JOB_IDS) return { clients: { ids: asked }, download };
+  return { clients, download: { ...download, if_offline: "fail" } };
 }
 
 /** Reads which clients to ask. @throws UsageError */
