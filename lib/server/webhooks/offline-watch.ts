@@ -15,7 +15,7 @@ export interface OfflineWatchOptions {
   /** Whether a client is connected to any server. */
   isConnected: (clientId: string) => Promise<boolean>;
   /** Clients that are connected to no server, by id, after a given one. */
-  away: (after: string, limit: number) => Promise<Pick<Client, "clientId">[]>;
+  away: (after: string, limit: number) => Promise<Pick<Client, "clientId" | "connectedAt">[]>;
   /** Time after which an absent client is reported, in ms. */
   offlineAfter: number;
   /** Called when a message may have been written. */
@@ -77,8 +77,12 @@ export class OfflineWatch {
     const listed = new Set<string>();
     for (let after = "", isMore = true; isMore;) {
       const clients = await this.options.away(after, PAGE);
-      for (const { clientId } of clients) {
+      for (const { clientId, connectedAt } of clients) {
         listed.add(clientId);
+        // It was back at another server, which may be no more: this is another absence.
+        if (connectedAt > (this.#away.get(clientId)?.leftAt ?? Infinity)) {
+          this.#away.delete(clientId);
+        }
         this.clientChanged(clientId);
       }
       after = clients.at(-1)?.clientId ?? "";
