@@ -106,12 +106,14 @@ export class Sharing {
   }
 
   async #look(hasEnded: boolean): Promise<void> {
-    const { browsing, clients, downloads, jobs, schedules, events } = this.options.engine;
+    const { browsing, clients, downloads, jobs, schedules, retention, events } =
+      this.options.engine;
     await clients.held.check();
     await browsing.answerAll();
     await downloads.check(hasEnded);
     if (hasEnded) await jobs.takeUp();
     if (hasEnded) schedules.takeUp();
+    if (hasEnded) retention.wake();
     await this.#checkCallers();
     if (events.readerCount > 0) await this.#tell();
   }

@@ -550,8 +550,8 @@ export const MUTATIONS: readonly Mutation[] = [
     find: `        await unlinkIfThere(sums);
         await syncFolder(dirname(final));
         // By one rename, as it came: nobody ever sees a part of a set under its name.
-        if (await statIfThere(final)) await rename(final, removed);`,
-    replace: `        if (await statIfThere(final)) await rename(final, removed);
+        await renameIfThere(final, removed);`,
+    replace: `        await renameIfThere(final, removed);
         await unlinkIfThere(sums);`,
     caughtBy: { [RETENTION]: "the server is killed after each call in turn" },
   },

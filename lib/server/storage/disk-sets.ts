@@ -4,7 +4,7 @@ import { syncFolder, writeNewFile } from "../../util/durable.ts";
 import { checkedDownloadId } from "./paths.ts";
 import { AttemptNames } from "./attempt-names.ts";
 import { DiskSetFolder } from "./disk-set-folder.ts";
-import { statIfThere, takeName, unlinkIfThere } from "./file-names.ts";
+import { renameIfThere, statIfThere, takeName, unlinkIfThere } from "./file-names.ts";
 import { onDisk } from "./part.ts";
 import type { SetFolder, SetStorage } from "./storage.ts";
 
@@ -118,7 +118,7 @@ export class DiskSets implements SetStorage {
         await unlinkIfThere(sums);
         await syncFolder(dirname(final));
         // Renamed as a whole, as in publishing, so nobody ever sees part of a set under its name.
-        if (await statIfThere(final)) await rename(final, removed);
+        await renameIfThere(final, removed);
         await syncFolder(dirname(final));
         await syncFolder(parts);
       }

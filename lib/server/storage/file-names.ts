@@ -45,6 +45,15 @@ export async function statIfThere(path: string): Promise<Stats | null> {
   }
 }
 
+/** Renames a file or folder. It may be gone, as another server that does the same came first. */
+export async function renameIfThere(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to);
+  } catch (error) {
+    if (systemCode(error) !== "ENOENT") throw error;
+  }
+}
+
 /** Removes a file. Bun's rm() is not used, as it turns every error into EFAULT. */
 export async function unlinkIfThere(path: string): Promise<void> {
   try {

@@ -144,4 +144,20 @@ describe.each([
     await first.sets.remove(id);
     expect(await second.sets.list()).toEqual([]);
   });
+
+  test("a set that two servers remove at once is gone, and neither of them fails", async () => {
+    await using shared = await open();
+    const { first, second } = shared;
+    for (let round = 0; round < 10; round++) {
+      const set = Bun.randomUUIDv7();
+      const path = `site-1/set-${round}`;
+      const folder = await first.sets.open(set, 1);
+      for (let n = 0; n < 60; n++) folder.writeFile(`${n % 6}/${n % 3}/${n}`, bytes("x"), 0n);
+      await folder.sync();
+      await folder.close();
+      expect(await first.sets.publish(set, path, { suffix: ".md5", text: "sums" }, 1)).toBe(true);
+      await Promise.all([first, second].map(({ sets }) => sets.unpublish(set, path, ".md5")));
+      expect(await second.namesOf("site-1")).toEqual(new Set());
+    }
+  });
 });
