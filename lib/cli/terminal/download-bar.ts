@@ -40,7 +40,10 @@ export function totalBarOf(records: DownloadRecord[], count: number): BarState {
   const sum = (value: (record: DownloadRecord) => number) =>
     records.reduce((so, record) => so + value(record), 0);
   const ended = records.filter(({ status }) => TONES[status] !== undefined);
-  const failed = ended.filter(({ status }) => status !== "completed").length;
+  const missed = (["failed", "cancelled"] as const).flatMap((which) => {
+    const many = ended.filter(({ status }) => status === which).length;
+    return many > 0 ? [`${many} ${which}`] : [];
+  });
   const isSized = ({ status, total_size }: DownloadRecord) =>
     total_size !== null || TONES[status] !== undefined;
   const done = sum(({ bytes_received }) => bytes_received);
@@ -61,7 +64,7 @@ export function totalBarOf(records: DownloadRecord[], count: number): BarState {
     share: sum(({ status, percent }) => (TONES[status] ? 1 : (percent ?? 0) / 100)) / count,
     bytesPerSecond: isOver ? null : rate,
     etaSeconds: total !== null && rate > 0 ? (total - done) / rate : null,
-    note: failed > 0 ? `${failed} failed` : isOver ? "completed" : null,
-    tone: failed > 0 ? "bad" : isOver ? "good" : "active",
+    note: missed.join(", ") || (isOver ? "completed" : null),
+    tone: missed.length > 0 ? "bad" : isOver ? "good" : "active",
   };
 }

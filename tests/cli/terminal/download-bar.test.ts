@@ -66,6 +66,9 @@ test("one bar for many sums them up, by their shares until all sizes are known",
     tone: "good",
   });
   expect(totalBarOf([failed], 1)).toMatchObject({ label: "1 of 1", share: 1, note: "1 failed" });
+  const cancelled: DownloadRecord = { ...failed, status: "cancelled" };
+  const both = [failed, cancelled, cancelled, done];
+  expect(totalBarOf(both, 4)).toMatchObject({ note: "1 failed, 2 cancelled", tone: "bad" });
 });
 
 test("the bar of a set says that it is listed, and then how many files there are", () => {
