@@ -549,7 +549,7 @@ export const MUTATIONS: readonly Mutation[] = [
     file: "lib/server/storage/disk-sets.ts",
     find: `        await unlinkIfThere(sums);
         await syncFolder(dirname(final));
-        // By one rename, as it came: nobody ever sees a part of a set under its name.
+        // Renamed as a whole, as in publishing, so nobody ever sees part of a set under its name.
         await renameIfThere(final, removed);`,
     replace: `        await renameIfThere(final, removed);
         await unlinkIfThere(sums);`,
@@ -576,7 +576,7 @@ export const MUTATIONS: readonly Mutation[] = [
     name: "question-uses-up-the-key",
     breaks: "an enrolment key is good until somebody enrols with it",
     file: "lib/server/clients/registrar.ts",
-    find: `    // Counted as no new id: none is made.`,
+    find: `    // Not counted as a new id, as none is made.`,
     replace: `    if (admission.uses) await this.options.enrolmentKeys.use(admission.uses);`,
     caughtBy: { [CLIENT_DOCTOR]: "of one with an enrolment key, which is not used up" },
   },
