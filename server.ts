@@ -2,6 +2,7 @@
 import { Hono } from "hono";
 import dashboard from "./lib/dashboard/index.html";
 import { readServerConfig, SERVER_HELP, type ServerConfig } from "./lib/server/config.ts";
+import { holdDatabase } from "./lib/server/database/hold.ts";
 import { lookAtDatabase } from "./lib/server/database/look.ts";
 import { openSqlRepository } from "./lib/server/database/sql.ts";
 import type { Lookers } from "./lib/server/doctor/data.ts";
@@ -135,6 +136,7 @@ async function openEngine(
   const wait = ({ message }: Away) => logger.warn(`the start waits: ${message}`);
   if (config.rowsFolder !== null) await openServerFolder(config.rowsFolder);
   const storage = await waitUntilThere(() => openStorage(config), wait, toStop);
+  await holdDatabase(config.databaseUrl);
   const open = () => openSqlRepository(config.databaseUrl, { inTurn, logger });
   const repository = await waitUntilThere(open, wait, toStop);
   return buildEngine({ config, storage, repository, turns, version, logger });

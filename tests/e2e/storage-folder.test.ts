@@ -1,5 +1,5 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
-import { readdir } from "node:fs/promises";
+import { readdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { versionOf, writeRandom } from "../support/sources.ts";
 import { System } from "../support/system.ts";
@@ -20,4 +20,18 @@ test("files are kept in another folder than the rows, where STORAGE_URL names on
   expect(await system.server.ended()).toBe(0);
   await system.restartServer();
   expect((await system.api.download(record.download_id)).status).toBe("completed");
+});
+
+test("a database in a file is one server's alone, by whichever way another one comes to it", async () => {
+  await using system = await System.start({ DATABASE_URL: "sqlite://state.db" });
+  const file = join(system.folder, "state.db");
+  const link = join(system.folder, "link.db");
+  await symlink(file, link);
+  const before = await versionOf(file);
+  for (const path of [file, link]) {
+    const other = System.start({ DATABASE_URL: `sqlite://${path}` });
+    await expect(other).rejects.toThrow(`another server already uses "${path}"`);
+  }
+  expect(await versionOf(file)).toEqual(before);
+  expect((await system.api.health()).status).toBe("healthy");
 });

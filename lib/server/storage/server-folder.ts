@@ -2,8 +2,8 @@ import { constants } from "node:fs";
 import { access, mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { syncFolder } from "../../util/durable.ts";
+import { lockOut } from "../../util/lock.ts";
 import { systemCode } from "../../util/system-error.ts";
-import { lockFolder } from "./lock.ts";
 
 export interface ServerFolderOptions {
   /** Whether other servers that share it may use it too. */
@@ -36,5 +36,5 @@ export async function openServerFolder(
     const why = systemCode(cause) ?? String(cause);
     throw new Error(`make "${folder}" a folder that this user can write to: ${why}`, { cause });
   }
-  return lockFolder(folder, join(own, "lock"), isShared);
+  return lockOut(folder, join(own, "lock"), isShared);
 }

@@ -1,5 +1,5 @@
 import { Database } from "bun:sqlite";
-import { systemCode } from "../../util/system-error.ts";
+import { systemCode } from "./system-error.ts";
 
 /**
  * Databases that hold locks. Without a reference, the garbage collector would close them and release the
@@ -8,16 +8,16 @@ import { systemCode } from "../../util/system-error.ts";
 const held = new Set<Database>();
 
 /**
- * Locks a folder against all other servers, including those of this process, or against those that do not
- * share it. It is SQLite's lock on an open file, so the kernel releases it however this process ends.
- * Nothing else in this process may open the lock file: closing it would release the lock (POSIX locks
+ * Locks a folder or a file against all other servers, including those of this process, or against those
+ * that do not share it. It is SQLite's lock on an open file, so the kernel releases it however this process
+ * ends. Nothing else in this process may open the lock file: closing it would release the lock (POSIX locks
  * belong to the process).
- * @param folder for the message
+ * @param what the folder or the file, for the message
  * @param isShared whether others that share it may hold the lock too
  * @returns a function that releases it
- * @throws Error that names the folder
+ * @throws Error that names it
  */
-export function lockFolder(folder: string, lockFile: string, isShared = false): () => void {
+export function lockOut(what: string, lockFile: string, isShared = false): () => void {
   let database: Database | undefined;
   try {
     database = new Database(lockFile);
@@ -28,8 +28,8 @@ export function lockFolder(folder: string, lockFile: string, isShared = false): 
     database?.close();
     const code = systemCode(cause);
     throw code === "SQLITE_BUSY"
-      ? new Error(`another server already uses "${folder}"`, { cause })
-      : new Error(`cannot lock "${folder}": ${code ?? String(cause)}`, { cause });
+      ? new Error(`another server already uses "${what}"`, { cause })
+      : new Error(`cannot lock "${what}": ${code ?? String(cause)}`, { cause });
   }
   const holder = database;
   held.add(holder);

@@ -2,8 +2,8 @@ import { expect, test } from "bun:test";
 import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { lockFolder } from "../../../lib/server/storage/lock.ts";
-import { spawn } from "../../support/spawn.ts";
+import { lockOut } from "../../lib/util/lock.ts";
+import { spawn } from "../support/spawn.ts";
 
 async function temporaryFolder() {
   const path = await mkdtemp(join(tmpdir(), "fds-lock-"));
@@ -17,13 +17,13 @@ async function temporaryFolder() {
 test("one holder in this process, and again one when it let go", async () => {
   await using folder = await temporaryFolder();
   const refusal = `another server already uses "${folder.path}"`;
-  const unlock = lockFolder(folder.path, folder.lock);
-  expect(() => lockFolder(folder.path, folder.lock)).toThrow(refusal);
+  const unlock = lockOut(folder.path, folder.lock);
+  expect(() => lockOut(folder.path, folder.lock)).toThrow(refusal);
   // The refused one must not have let go for the first.
-  expect(() => lockFolder(folder.path, folder.lock)).toThrow(refusal);
+  expect(() => lockOut(folder.path, folder.lock)).toThrow(refusal);
   unlock();
-  const unlockAgain = lockFolder(folder.path, folder.lock);
-  expect(() => lockFolder(folder.path, folder.lock)).toThrow(refusal);
+  const unlockAgain = lockOut(folder.path, folder.lock);
+  expect(() => lockOut(folder.path, folder.lock)).toThrow(refusal);
   unlockAgain();
 });
 
@@ -32,17 +32,17 @@ test("another way to the same folder leads to the same lock", async () => {
   await using elsewhere = await temporaryFolder();
   const other = join(elsewhere.path, "link");
   await symlink(folder.path, other);
-  const unlock = lockFolder(folder.path, folder.lock);
-  expect(() => lockFolder(other, join(other, "lock"))).toThrow(`already uses "${other}"`);
+  const unlock = lockOut(folder.path, folder.lock);
+  expect(() => lockOut(other, join(other, "lock"))).toThrow(`already uses "${other}"`);
   unlock();
 });
 
 test("a process that forgot its lock still holds it, until it is killed", async () => {
   await using folder = await temporaryFolder();
-  const module = Bun.resolveSync("../../../lib/server/storage/lock.ts", import.meta.dir);
+  const module = Bun.resolveSync("../../lib/util/lock.ts", import.meta.dir);
   const script = `
-    import { lockFolder } from ${JSON.stringify(module)};
-    lockFolder("x", ${JSON.stringify(folder.lock)});
+    import { lockOut } from ${JSON.stringify(module)};
+    lockOut("x", ${JSON.stringify(folder.lock)});
     setImmediate(() => {
       Bun.gc(true);
       console.log("locked");
@@ -51,16 +51,16 @@ test("a process that forgot its lock still holds it, until it is killed", async 
   await using holder = spawn([process.execPath, "-e", script], { stdout: "pipe" });
   const { value } = await holder.stdout.getReader().read();
   expect(new TextDecoder().decode(value)).toBe("locked\n");
-  expect(() => lockFolder(folder.path, folder.lock)).toThrow("another server already uses");
+  expect(() => lockOut(folder.path, folder.lock)).toThrow("another server already uses");
   holder.kill("SIGKILL");
   await holder.exited;
-  lockFolder(folder.path, folder.lock)();
+  lockOut(folder.path, folder.lock)();
 });
 
 test("a lock file that is none is told of", async () => {
   await using folder = await temporaryFolder();
   await writeFile(folder.lock, "no database, but long enough to be taken for one".repeat(100));
-  expect(() => lockFolder(folder.path, folder.lock)).toThrow(
+  expect(() => lockOut(folder.path, folder.lock)).toThrow(
     `cannot lock "${folder.path}": SQLITE_NOTADB`,
   );
 });
