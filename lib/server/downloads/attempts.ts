@@ -9,8 +9,8 @@ import { type Download, type Downloading, resolvedSet, type Verifying } from "..
 import type { DownloadEvent } from "../download-event.ts";
 import type { SetOrder } from "../set.ts";
 import type { Metrics } from "../metrics/metrics.ts";
-import { checkAttempts, isNoMoreWanted } from "./check-attempts.ts";
-import { finishPublishing, publish, type Report } from "./publish.ts";
+import { checkAttempts, isNoMoreWanted, isPublishedHere } from "./check-attempts.ts";
+import { type FilePublishing, finishPublishing, publish, type Report } from "./publish.ts";
 import { findOverQuota, type Quotas } from "./quota.ts";
 import { SetReceiver } from "../transfer/set-receiver.ts";
 import { finishSet, publishSet, type SetPublishing } from "./publish-set.ts";
@@ -129,10 +129,8 @@ export class Attempts {
 
   /** Continues an interrupted publishing. */
   async finish(download: Verifying): Promise<void> {
-    await this.#publishing(download, (report) =>
-      download.set
-        ? finishSet(setOf(download), this.#setPublishing(report))
-        : finishPublishing(download, this.options.storage, report),
+    await this.#publishing(download, (needs) =>
+      download.set ? finishSet(setOf(download), needs) : finishPublishing(download, needs),
     );
   }
 
@@ -182,7 +180,7 @@ export class Attempts {
     attempt.isAwaited = false;
   }
 
-  async #findOverQuota(download: Downloading, totalSize: number): Promise<SpaceShortage | null> {
+  async #findOverQuota(download: Download, totalSize: number): Promise<SpaceShortage | null> {
     const { quotas, repository, noticeMissing } = this.options;
     const find = () => findOverQuota(quotas, download, totalSize, repository, Date.now());
     let over = await find();
@@ -199,7 +197,7 @@ export class Attempts {
   }
 
   /** Checks the quota again when the file is complete, as other downloads may have used it up. */
-  #withinQuota(download: Downloading, report: Report): Report {
+  #withinQuota(download: Download, report: Report): Report {
     return (event) => {
       if (event.type !== "received") return report(event);
       return this.#starts.run(async () => {
@@ -221,17 +219,9 @@ export class Attempts {
       case "failed":
         return this.#failed(download, outcome.problem, outcome.final);
       case "received":
-        return this.#publishing(download, (report) =>
-          publish(download, outcome, this.options.storage, this.#withinQuota(download, report)),
-        );
+        return this.#publishing(download, (needs) => publish(download, outcome, needs));
       case "set_received":
-        return this.#publishing(download, (report) =>
-          publishSet(
-            setOf(download),
-            outcome,
-            this.#setPublishing(this.#withinQuota(download, report)),
-          ),
-        );
+        return this.#publishing(download, (needs) => publishSet(setOf(download), outcome, needs));
       case "nothing": {
         const digest = new Bun.CryptoHasher(download.checksum).digest("hex");
         const { downloadId, epoch } = download;
@@ -242,17 +232,15 @@ export class Attempts {
     }
   }
 
-  #setPublishing(report: Report): SetPublishing {
-    const { storage, repository } = this.options;
-    return { sets: storage.sets, rows: repository.sets, report };
-  }
-
   async #publishing(
     download: Downloading | Verifying,
-    work: (report: Report) => Promise<Download>,
+    work: (needs: FilePublishing & SetPublishing) => Promise<Download>,
   ): Promise<void> {
+    const { storage, repository, apply } = this.options;
+    const report = this.#withinQuota(download, (event) => apply(download.downloadId, event));
+    const isOurs = () => isPublishedHere(repository, download);
     try {
-      await work((event) => this.options.apply(download.downloadId, event));
+      await work({ storage, sets: storage.sets, rows: repository.sets, report, isOurs });
     } catch (error) {
       if (!(error instanceof FdsError)) throw error;
       await this.#failed(download, problemOf(error, "storage_error"));

@@ -45,6 +45,15 @@ export async function isNoMoreWanted(
   return row !== null && hasEnded(row) && !(hasItAll && row.epoch === epoch);
 }
 
+/** Whether a publishing is still this server's: no other one has taken it over. */
+export async function isPublishedHere(
+  repository: Pick<Repository, "getDownload">,
+  { downloadId, epoch }: Pick<Download, "downloadId" | "epoch">,
+): Promise<boolean> {
+  const row = await repository.getDownload(downloadId);
+  return row?.status === "verifying" && row.epoch === epoch;
+}
+
 async function isOthers(
   repository: Pick<Repository, "getDownload">,
   downloadId: string,

@@ -4,7 +4,7 @@ import { NameTakenError } from "../database/repository.ts";
 import { type Download, type Downloading, resolvedSet, type Verifying } from "../download.ts";
 import { nameOfSet, type SetCounts, type SetOrder, type SetRows } from "../set.ts";
 import { MAX_NAMES, setPath } from "../storage/names.ts";
-import type { SetStorage } from "../storage/storage.ts";
+import type { IsOurs, SetStorage } from "../storage/storage.ts";
 import type { Report } from "./publish.ts";
 
 /*
@@ -35,6 +35,7 @@ export interface SetPublishing {
   sets: SetStorage;
   rows: Pick<SetRows, "list" | "storedBytes">;
   report: Report;
+  isOurs: IsOurs;
 }
 
 /**
@@ -101,10 +102,10 @@ async function place(
   publishing: SetPublishing,
 ): Promise<Download | null> {
   const { downloadId, epoch, checksum } = download;
-  const { sets, rows } = publishing;
+  const { sets, rows, isOurs } = publishing;
   const { text } = await sumsOf(download, savedPath, publishing);
   const sums = { suffix: suffixOf(checksum), text };
-  if (!(await sets.publish(downloadId, savedPath, sums, epoch))) return null;
+  if (!(await sets.publish(downloadId, savedPath, sums, epoch, isOurs))) return null;
   const storedBytes = await rows.storedBytes(downloadId, sets.sharesBytes);
   return publishing.report({ type: "published", epoch, now: Date.now(), storedBytes });
 }

@@ -5,7 +5,7 @@ import { NameTakenError } from "../database/repository.ts";
 import { type Download, type Downloading, resolvedPath, type Verifying } from "../download.ts";
 import type { DownloadEvent } from "../download-event.ts";
 import { MAX_NAMES, savedPath } from "../storage/names.ts";
-import type { Storage } from "../storage/storage.ts";
+import type { IsOurs, Storage } from "../storage/storage.ts";
 
 /*
  * The order of publishing. When it begins, every byte is flushed and the checksum matched.
@@ -20,8 +20,12 @@ import type { Storage } from "../storage/storage.ts";
 /** Records an event. @returns the download as it is then */
 export type Report = (event: DownloadEvent) => Promise<Download>;
 
-/** The methods of the storage that publishing uses. */
-type PublishStorage = Pick<Storage, "openPart" | "openFile" | "publish">;
+/** What publishing a file needs. */
+export interface FilePublishing {
+  storage: Pick<Storage, "openPart" | "openFile" | "publish">;
+  report: Report;
+  isOurs: IsOurs;
+}
 
 /**
  * Publishes the verified part of a download.
@@ -32,9 +36,9 @@ type PublishStorage = Pick<Storage, "openPart" | "openFile" | "publish">;
 export async function publish(
   download: Downloading | Verifying,
   verdict: { digest: string; size: number; bytesOnWire: number },
-  storage: PublishStorage,
-  report: Report,
+  publishing: FilePublishing,
 ): Promise<Download> {
+  const { storage, report, isOurs } = publishing;
   const { epoch, clientId } = download;
   const filePath = resolvedPath(download);
   const at = Date.now();
@@ -52,7 +56,7 @@ export async function publish(
       throw error;
     }
     if (current.status !== "verifying" || current.epoch !== epoch) return current;
-    if (await storage.publish(download.downloadId, path, epoch)) {
+    if (await storage.publish(download.downloadId, path, epoch, isOurs)) {
       return report({ type: "published", epoch, now: Date.now() });
     }
   }
@@ -66,10 +70,11 @@ export async function publish(
  */
 export async function finishPublishing(
   download: Verifying,
-  storage: PublishStorage,
-  report: Report,
+  publishing: FilePublishing,
 ): Promise<Download> {
+  const { storage, report, isOurs } = publishing;
   const { downloadId, epoch, checksum, digest, source, bytesOnWire } = download;
+  const place = () => storage.publish(downloadId, download.savedPath, epoch, isOurs);
   const published = await storage.openFile(download.savedPath);
   if (published && published.size === source.totalSize) {
     const stored = await digestOf(checksum, (offset, length) => {
@@ -77,7 +82,7 @@ export async function finishPublishing(
       return published.slice(offset, end).bytes();
     });
     // Not every step may have reached the disk, so the name is taken once more.
-    if (stored === digest && (await storage.publish(downloadId, download.savedPath, epoch))) {
+    if (stored === digest && (await place())) {
       return report({ type: "published", epoch, now: Date.now() });
     }
   }
@@ -95,10 +100,10 @@ export async function finishPublishing(
   }
   // Another server that seemed dead may still give the part the name in its row, so no other name is tried
   // first.
-  if (await storage.publish(downloadId, download.savedPath, epoch)) {
+  if (await place()) {
     return report({ type: "published", epoch, now: Date.now() });
   }
-  return publish(download, { digest, size: source.totalSize, bytesOnWire }, storage, report);
+  return publish(download, { digest, size: source.totalSize, bytesOnWire }, publishing);
 }
 
 const BLOCK = 1024 * 1024;

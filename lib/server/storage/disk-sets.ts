@@ -6,7 +6,7 @@ import { AttemptNames } from "./attempt-names.ts";
 import { DiskSetFolder } from "./disk-set-folder.ts";
 import { renameIfThere, statIfThere, takeName, unlinkIfThere } from "./file-names.ts";
 import { onDisk } from "./part.ts";
-import type { SetFolder, SetStorage } from "./storage.ts";
+import type { IsOurs, SetFolder, SetStorage } from "./storage.ts";
 
 const SET = ".set";
 const SUMS = ".sums";
@@ -84,6 +84,7 @@ export class DiskSets implements SetStorage {
     savedPath: string,
     sums: { suffix: string; text: string },
     epoch = 0,
+    isOurs: IsOurs = async () => true,
   ): Promise<boolean> {
     const written = this.#sums.pathOf(downloadId, epoch);
     const final = this.options.publishedPath(savedPath);
@@ -98,8 +99,10 @@ export class DiskSets implements SetStorage {
         if (await this.#publishSums(written, finalSums, sums.text)) return true;
       } catch (error) {
         // The next try finds the set in its place. The error that matters is why it was not published.
-        if (await isText(finalSums, sums.text)) await unlinkIfThere(finalSums);
-        await rename(final, set).catch(() => undefined);
+        if (await isOurs().catch(() => false)) {
+          if (await isText(finalSums, sums.text)) await unlinkIfThere(finalSums);
+          await rename(final, set).catch(() => undefined);
+        }
         throw error;
       }
       // Something else has that name, so the set will be published under another one.

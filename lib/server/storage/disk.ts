@@ -10,8 +10,7 @@ import { checkedClientId, checkedFilePath, checkedPublishedPath } from "./paths.
 import { AttemptNames, type OfAttempt } from "./attempt-names.ts";
 import { openServerFolder } from "./server-folder.ts";
 import { SharedSync } from "../../util/shared-sync.ts";
-import type { SetStorage } from "./storage.ts";
-import type { Part, FreeSpace, Storage, StoredFile } from "./storage.ts";
+import type { FreeSpace, IsOurs, Part, SetStorage, Storage, StoredFile } from "./storage.ts";
 
 const PART = ".part";
 /** Ending of a copy of an earlier attempt's part that is not complete. */
@@ -106,7 +105,12 @@ class DiskStorage implements Storage {
     });
   }
 
-  async publish(downloadId: string, savedPath: string, epoch = 0): Promise<boolean> {
+  async publish(
+    downloadId: string,
+    savedPath: string,
+    epoch = 0,
+    isOurs: IsOurs = async () => true,
+  ): Promise<boolean> {
     const final = this.publishedPath(savedPath);
     const folder = dirname(final);
     return onDisk("publish the file", async () => {
@@ -119,7 +123,8 @@ class DiskStorage implements Storage {
         await this.#removeParts(downloadId, part);
       } catch (error) {
         // The download will be tried again under another name, so this one must be removed.
-        if (await statIfThere(part)) await unlinkIfThere(final);
+        const isToGo = (await statIfThere(part)) && (await isOurs().catch(() => false));
+        if (isToGo) await unlinkIfThere(final);
         throw error;
       }
       return true;

@@ -14,6 +14,9 @@ export interface StoredFile {
 /** Bytes that are read as they are consumed. */
 export type StoredBytes = Blob | ReadableStream<Uint8Array>;
 
+/** Whether a publishing still belongs to this server: no other one has taken it over. */
+export type IsOurs = () => Promise<boolean>;
+
 /**
  * An incoming file that is not published yet. Every method throws FdsError `storage_full` or
  * `storage_error`.
@@ -102,6 +105,7 @@ export interface SetStorage {
    * @param savedPath relative, `<client_id>/<name>`
    * @param sums name and text of the file of checksums, in the client's folder
    * @param epoch of the attempt that publishes
+   * @param isOurs as of {@link Storage.publish}
    * @returns false, and changes nothing, if one of the two names is taken. An interrupted call is completed
    *   by the next one.
    */
@@ -110,6 +114,7 @@ export interface SetStorage {
     savedPath: string,
     sums: { suffix: string; text: string },
     epoch?: number,
+    isOurs?: IsOurs,
   ): Promise<boolean>;
   /** Whether an unchanged file takes no space of its own, as with hard links. */
   readonly sharesBytes: boolean;
@@ -147,10 +152,12 @@ export interface Storage {
    * Gives a flushed part its final name.
    * @param savedPath relative, `<client_id>/<name>`
    * @param epoch of the attempt that publishes
+   * @param isOurs asked after an error that follows the naming: what another server has published since
+   *   is not taken back
    * @returns false, and changes nothing, if something else has the name. A call interrupted after the part
    *   got its name is completed by the next one.
    */
-  publish(downloadId: string, savedPath: string, epoch?: number): Promise<boolean>;
+  publish(downloadId: string, savedPath: string, epoch?: number, isOurs?: IsOurs): Promise<boolean>;
   /** Opens a published file; null if it does not exist. */
   openFile(savedPath: string): Promise<StoredFile | null>;
   /** Removes a published file, durably when it resolves; no error where it does not exist. */

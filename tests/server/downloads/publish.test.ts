@@ -4,7 +4,12 @@ import { NameTakenError } from "../../../lib/server/database/repository.ts";
 import { type Download } from "../../../lib/server/download.ts";
 import type { DownloadEvent } from "../../../lib/server/download-event.ts";
 import { transition } from "../../../lib/server/transition.ts";
-import { finishPublishing, publish, type Report } from "../../../lib/server/downloads/publish.ts";
+import {
+  type FilePublishing,
+  finishPublishing,
+  publish,
+  type Report,
+} from "../../../lib/server/downloads/publish.ts";
 import type { Part, Storage, StoredFile } from "../../../lib/server/storage/storage.ts";
 import { states } from "../../support/downloads.ts";
 
@@ -91,20 +96,21 @@ class World implements Pick<Storage, "publish" | "openFile" | "openPart" | "remo
     this.part = null;
   }
 
-  get storage(): Pick<Storage, "openPart" | "publish" | "openFile"> {
-    return {
+  publishing(report: Report): FilePublishing {
+    const storage = {
       openPart: () => this.openPart(),
-      publish: (id, path) => this.publish(id, path),
-      openFile: (path) => this.openFile(path),
+      publish: (id: string, path: string) => this.publish(id, path),
+      openFile: (path: string) => this.openFile(path),
     };
+    return { storage, report, isOurs: async () => true };
   }
 
   /** What the server does: publishes, or, at its next start, goes on from what the row says. */
   async run(): Promise<void> {
     if (this.row.status === "downloading") {
-      await publish(this.row, VERDICT, this.storage, this.report);
+      await publish(this.row, VERDICT, this.publishing(this.report));
     } else if (this.row.status === "verifying") {
-      await finishPublishing(this.row, this.storage, this.report);
+      await finishPublishing(this.row, this.publishing(this.report));
     }
   }
 
@@ -172,7 +178,7 @@ describe("a name that is taken", () => {
       if ("savedPath" in event && world.files.size < 2) world.files.set(event.savedPath, OTHERS);
       return world.report(event);
     };
-    await publish(states.downloading, VERDICT, world.storage, report);
+    await publish(states.downloading, VERDICT, world.publishing(report));
     world.expectPublishedOnce();
     expect((world.row as typeof states.completed).savedPath).toEndWith("_file_to_download-3.txt");
     expect([...world.files.values()].filter((bytes) => bytes === OTHERS)).toHaveLength(2);
@@ -188,7 +194,7 @@ describe("a name that is taken", () => {
       }
       return world.report(event);
     };
-    await publish(states.downloading, VERDICT, world.storage, report);
+    await publish(states.downloading, VERDICT, world.publishing(report));
     world.expectPublishedOnce();
     expect((world.row as typeof states.completed).savedPath).toBe(
       (await first.promise).replace(/\.txt$/, "-2.txt"),
@@ -243,7 +249,9 @@ describe("what lies on the disk is not trusted", () => {
 test("a download that was changed meanwhile is left alone", async () => {
   const world = new World();
   const report: Report = async () => states.cancelled;
-  expect(await publish(states.downloading, VERDICT, world.storage, report)).toBe(states.cancelled);
+  expect(await publish(states.downloading, VERDICT, world.publishing(report))).toBe(
+    states.cancelled,
+  );
   expect(world.files.size).toBe(0);
   expect(world.part).toBe(BYTES);
 });

@@ -1,10 +1,11 @@
-import { describe, expect, test } from "bun:test";
+import { afterEach, describe, expect, jest, spyOn, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openDiskStorage } from "../../../lib/server/storage/disk.ts";
 import { openS3Storage } from "../../../lib/server/storage/s3/s3.ts";
 import type { Part, Storage } from "../../../lib/server/storage/storage.ts";
+import * as durable from "../../../lib/util/durable.ts";
 import { FakeS3 } from "../../support/fake-s3.ts";
 import { optionsFor } from "../../support/s3-storage.ts";
 
@@ -159,5 +160,59 @@ describe.each([
       await Promise.all([first, second].map(({ sets }) => sets.unpublish(set, path, ".md5")));
       expect(await second.namesOf("site-1")).toEqual(new Set());
     }
+  });
+});
+
+describe("a folder that servers share, whose flush fails as a name was given,", () => {
+  const id = Bun.randomUUIDv7();
+  const sums = { suffix: ".md5", text: "sums" };
+  const failure = { code: "storage_error" };
+
+  afterEach(() => {
+    jest.restoreAllMocks();
+  });
+
+  /** The next flush of the client's folder fails, once something was done. */
+  function failFlush(before: () => Promise<unknown> = async () => undefined): void {
+    const { syncFolder } = durable;
+    const spy = spyOn(durable, "syncFolder").mockImplementation(async (path) => {
+      if (!path.endsWith("site-1")) return syncFolder(path);
+      spy.mockRestore();
+      await before();
+      throw Object.assign(new Error("EIO"), { code: "EIO" });
+    });
+  }
+
+  test.each([true, false])("holds a set that another one published: %p", async (isTaken) => {
+    await using shared = await onDisk();
+    const { first, second } = shared;
+    const set = await first.sets.open(id, 1);
+    set.writeFile("a", bytes("a"), 0n);
+    await set.sync();
+    await set.close();
+    const publishElsewhere = () => second.sets.publish(id, "site-1/set", sums, 2);
+    failFlush(async () => isTaken && expect(await publishElsewhere()).toBe(true));
+    const published = first.sets.publish(id, "site-1/set", sums, 1, async () => !isTaken);
+    await expect(published).rejects.toMatchObject(failure);
+    expect(await publishedIn(second, "site-1/set/a")).toBe(isTaken ? "a" : null);
+    expect(await publishedIn(second, "site-1/set.md5")).toBe(isTaken ? "sums" : null);
+    expect(await publishElsewhere()).toBe(true);
+    expect(await publishedIn(second, "site-1/set/a")).toBe("a");
+  });
+
+  test.each([true, false])("holds a file that another one goes on with: %p", async (isTaken) => {
+    await using shared = await onDisk();
+    const { first, second } = shared;
+    const part = await first.openPart(id, 1);
+    await part.write(bytes("whole"), 0);
+    await part.sync();
+    await part.close();
+    failFlush();
+    const published = first.publish(id, "site-1/file", 1, async () => !isTaken);
+    await expect(published).rejects.toMatchObject(failure);
+    expect(await publishedIn(second, "site-1/file")).toBe(isTaken ? "whole" : null);
+    expect(await second.publish(id, "site-1/file", 2)).toBe(true);
+    expect(await publishedIn(first, "site-1/file")).toBe("whole");
+    expect(await second.listParts()).toEqual([]);
   });
 });
