@@ -180,6 +180,9 @@ describe.skipIf(NO_POSTGRES !== "")(`on Postgres${NO_POSTGRES}`, () => {
     await waitFor(async () => (await health()) === 200, "the server to have it back");
     await system.server.waitForLine(/the database answers again/);
     await system.expectDelivered(await system.ended(downloadId), wanted);
+    // Each of them has a level: the runtime wrote nothing in between.
+    const lines = system.server.log();
+    expect(lines.filter(({ level }) => level === undefined)).toEqual([]);
   });
 
   test("Postgres that is killed and started again loses nothing", async () => {

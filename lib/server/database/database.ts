@@ -14,8 +14,11 @@ export class DatabaseFull extends Error {
 export interface Wire {
   /** Notifies all of them. Notifications may be lost. */
   notify(text: string): Promise<void>;
-  /** @returns a function that stops it */
-  listen(hear: (text: string) => void): Promise<() => Promise<void>>;
+  /**
+   * @param ended called when the connection is lost, unless it was stopped from here
+   * @returns a function that stops it
+   */
+  listen(hear: (text: string) => void, ended: () => void): Promise<() => Promise<void>>;
 }
 
 /** A database with SQL. Rows have their columns' names in camelCase. */

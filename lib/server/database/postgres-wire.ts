@@ -11,17 +11,27 @@ export function wireOf(databaseUrl: string, pool: PostgresPool): Wire {
     async notify(text) {
       await pool.use((connection) => connection.query("SELECT pg_notify($1, $2)", [CHANNEL, text]));
     },
-    async listen(hear) {
-      const sql = new SQL(databaseUrl, { max: 1, idleTimeout: 0 });
-      const stop = () => sql.close({ timeout: 0 });
+    async listen(hear, ended) {
+      let isEnded = false;
+      // The runtime would replace a broken connection by itself, and write each failed try to stderr.
+      const onclose = () => {
+        if (isEnded) return;
+        void stop();
+        ended();
+      };
+      const sql = new SQL(databaseUrl, { max: 1, idleTimeout: 0, onclose });
+      const stop = () => {
+        isEnded = true;
+        return sql.close({ timeout: 0 });
+      };
       try {
-        // The runtime replaces a broken connection; notifications in between are lost.
         await sql.listen(CHANNEL, hear);
-        return stop;
       } catch (error) {
         await stop();
         throw error;
       }
+      if (isEnded) throw new Error("the connection broke at once");
+      return stop;
     },
   };
 }

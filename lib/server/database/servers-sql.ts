@@ -223,8 +223,8 @@ export class ServersSql implements ServerRows {
     return this.wire.notify(text);
   }
 
-  listen(hear: (text: string) => void): Promise<() => Promise<void>> {
-    return this.wire.listen(hear);
+  listen(hear: (text: string) => void, ended: () => void): Promise<() => Promise<void>> {
+    return this.wire.listen(hear, ended);
   }
 
   async #endSessions(): Promise<void> {

@@ -11,7 +11,9 @@ export type HintKind = "queue" | "client" | "download" | "job" | "callers" | "as
 /** Shortest time between two notifications of a server, in ms. */
 const EVERY_MS = 100;
 /** Time until another try to listen, in ms, where the database is away. */
-const LISTEN_AGAIN_MS = 5_000;
+const LISTEN_AGAIN_MS = 1_000;
+/** A server hears its own notifications within this time, in ms, or the connection is dead. */
+const ECHO_MS = 5_000;
 /** Most bytes of a notification; Postgres takes 8,000. */
 const MOST_BYTES = 7_500;
 /** Sent when there are too many hints. Whoever receives it looks at everything. */
@@ -23,6 +25,8 @@ export interface HintsOptions {
   hear: (kind: HintKind, id: string) => void;
   /** Called when another server had too many hints to list. */
   hearMuch: () => void;
+  /** As {@link ECHO_MS}. */
+  echoMs?: number;
   logger: Logger;
 }
 
@@ -38,15 +42,20 @@ export class Hints {
   #isSending = false;
   #stopped = false;
   #stop: (() => Promise<void>) | undefined;
+  /** Runs while a notification of its own is awaited: a silently dead connection is noticed by it. */
+  #echo: Timer | undefined;
 
   constructor(private readonly options: HintsOptions) {}
 
-  /** Starts to listen as soon as the database can be reached. */
+  /** Starts to listen as soon as the database can be reached, and again after each break. */
   async start(): Promise<void> {
     const { rows, logger } = this.options;
     while (!this.#stopped && !this.#stop) {
       try {
-        this.#stop = await rows.listen((text) => this.#heard(text));
+        this.#stop = await rows.listen(
+          (text) => this.#heard(text),
+          () => this.#deafened(),
+        );
         // It was stopped meanwhile.
         if (this.#stopped) await this.#stop();
       } catch (error) {
@@ -59,7 +68,15 @@ export class Hints {
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#echo);
     await this.#stop?.();
+  }
+
+  /** Listens again. Notifications in between are lost, so everything is looked at then. */
+  #deafened(): void {
+    this.#isAwaited(false);
+    this.#stop = undefined;
+    void this.start().then(() => this.#stopped || this.options.hearMuch());
   }
 
   /** Whether nothing waits to be sent. */
@@ -81,18 +98,33 @@ export class Hints {
     this.#waiting = new Set();
     this.#bytes = 0;
     this.#isSending = true;
-    await this.options.rows
-      .notify([this.#sender, ...hints].join("\n"))
-      .catch((error: unknown) =>
-        this.options.logger.debug("a hint was lost", { reason: String(error) }),
-      );
+    this.#isAwaited(true);
+    await this.options.rows.notify([this.#sender, ...hints].join("\n")).catch((error: unknown) => {
+      this.#isAwaited(false);
+      this.options.logger.debug("a hint was lost", { reason: String(error) });
+    });
     this.#isSending = false;
     if (this.#bytes > 0) this.#timer ??= setTimeout(() => void this.#send(), EVERY_MS);
   }
 
+  /** Starts or ends the wait for one's own notification. */
+  #isAwaited(isAwaited: boolean): void {
+    const stop = this.#stop;
+    if (!isAwaited) {
+      clearTimeout(this.#echo);
+      this.#echo = undefined;
+    } else if (stop) {
+      this.#echo ??= setTimeout(() => {
+        this.options.logger.debug("hints are not heard any more, they are listened for anew");
+        void stop().catch(() => undefined);
+        this.#deafened();
+      }, this.options.echoMs ?? ECHO_MS);
+    }
+  }
+
   #heard(text: string): void {
     const [sender, ...hints] = text.split("\n");
-    if (sender === this.#sender) return;
+    if (sender === this.#sender) return this.#isAwaited(false);
     for (const hint of hints) {
       if (hint === MUCH) this.options.hearMuch();
       const [kind, id] = hint.split(" ", 2);

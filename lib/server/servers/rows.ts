@@ -115,8 +115,12 @@ export interface ServerRows {
 
   /** Notifies all servers. Notifications may be lost. */
   notify(text: string): Promise<void>;
-  /** Listens to notifications. @returns a function that stops it */
-  listen(hear: (text: string) => void): Promise<() => Promise<void>>;
+  /**
+   * Listens to notifications.
+   * @param ended called when the connection is lost, unless it was stopped from here
+   * @returns a function that stops it
+   */
+  listen(hear: (text: string) => void, ended: () => void): Promise<() => Promise<void>>;
 }
 
 /** Time after which a lease that is not renewed has lapsed, in ms. */

@@ -208,7 +208,7 @@ describe.skipIf(NO_DATABASES !== "")(`servers that share Postgres${NO_DATABASES}
 
   test("hear what one of them tells", async () => {
     const heard = Promise.withResolvers<string>();
-    const stop = await other.servers.listen(heard.resolve);
+    const stop = await other.servers.listen(heard.resolve, () => undefined);
     await one.servers.notify("queue site-1");
     expect(await heard.promise).toBe("queue site-1");
     await stop();

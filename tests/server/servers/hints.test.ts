@@ -6,18 +6,30 @@ import { waitFor } from "../../support/wait.ts";
 /** What all servers hear; some of it is lost. */
 class Wire {
   readonly told: string[] = [];
-  readonly #hear = new Set<(text: string) => void>();
+  readonly #hear = new Map<(text: string) => void, () => void>();
   isBroken = false;
+  /** Nothing that is told is heard, and nobody says so. */
+  isDead = false;
+  listened = 0;
 
   notify = async (text: string): Promise<void> => {
     if (this.isBroken) throw new Error("lost");
     this.told.push(text);
-    for (const hear of this.#hear) hear(text);
+    if (!this.isDead) for (const hear of this.#hear.keys()) hear(text);
   };
-  listen = async (hear: (text: string) => void) => {
-    this.#hear.add(hear);
+  listen = async (hear: (text: string) => void, ended: () => void) => {
+    if (this.isBroken) throw new Error("nobody answers");
+    this.listened++;
+    this.#hear.set(hear, ended);
     return async () => void this.#hear.delete(hear);
   };
+
+  /** The connections of all who listen break. */
+  cut(): void {
+    const all = [...this.#hear.values()];
+    this.#hear.clear();
+    for (const ended of all) ended();
+  }
 }
 
 function serverOn(wire: Wire) {
@@ -26,6 +38,7 @@ function serverOn(wire: Wire) {
     rows: wire,
     hear: (kind: HintKind, id: string) => heard.push(`${kind} ${id}`),
     hearMuch: () => heard.push("much"),
+    echoMs: 50,
     logger: new Logger({ level: "error", format: "json" }),
   });
   return { hints, heard };
@@ -67,5 +80,36 @@ test("a hint that is lost is no matter to the next one", async () => {
   one.hints.send("client", "site-1");
   await waitFor(() => other.heard.length > 0, "the next one");
   expect(other.heard).toEqual(["client site-1"]);
+  for (const { hints } of [one, other]) await hints.stop();
+});
+
+test("who heard nothing for a while looks at everything once it hears again", async () => {
+  const wire = new Wire();
+  const [one, other] = [serverOn(wire), serverOn(wire)];
+  for (const { hints } of [one, other]) await hints.start();
+  wire.isBroken = true;
+  wire.cut();
+  expect([one.heard, other.heard]).toEqual([[], []]);
+  wire.isBroken = false;
+  await waitFor(() => other.heard.length > 0 && one.heard.length > 0, "them to hear again");
+  one.hints.send("client", "site-1");
+  await waitFor(() => other.heard.length > 1, "a hint");
+  expect(other.heard).toEqual(["much", "client site-1"]);
+  for (const { hints } of [one, other]) await hints.stop();
+});
+
+test("who does not hear itself listens anew: the line went dead in silence", async () => {
+  const wire = new Wire();
+  const [one, other] = [serverOn(wire), serverOn(wire)];
+  for (const { hints } of [one, other]) await hints.start();
+  expect(wire.listened).toBe(2);
+  wire.isDead = true;
+  one.hints.send("client", "lost");
+  await waitFor(() => wire.listened === 3, "it to listen anew");
+  wire.isDead = false;
+  await waitFor(() => one.heard.length > 0, "it to look at everything");
+  other.hints.send("client", "site-1");
+  await waitFor(() => one.heard.length > 1, "a hint");
+  expect(one.heard).toEqual(["much", "client site-1"]);
   for (const { hints } of [one, other]) await hints.stop();
 });
