@@ -2,6 +2,7 @@ import { Database } from "bun:sqlite";
 import { stat } from "node:fs/promises";
 import { LATEST_VERSION, refuseNewer } from "./migrations.ts";
 import { engineOf } from "./open.ts";
+import { VERSION as POSTGRES_VERSION } from "./postgres-migrations.ts";
 import { PostgresPool } from "./postgres-pool.ts";
 import { pathOf, reasonOf } from "./sqlite.ts";
 
@@ -25,10 +26,8 @@ export interface DatabaseLook {
  * @throws Error when it cannot be used or does not exist; UsageError when the URL is wrong
  */
 export async function lookAtDatabase(databaseUrl: string): Promise<DatabaseLook> {
-  const look =
-    engineOf(databaseUrl) === "sqlite"
-      ? await lookAtFile(pathOf(databaseUrl))
-      : await lookAtPostgres(databaseUrl);
+  if (engineOf(databaseUrl) === "postgres") return lookAtPostgres(databaseUrl);
+  const look = await lookAtFile(pathOf(databaseUrl));
   if (look.version !== null) refuseNewer(look.version);
   return look;
 }
@@ -62,8 +61,9 @@ async function lookAtPostgres(databaseUrl: string): Promise<DatabaseLook> {
   try {
     return await pool.use(async (connection) => {
       const [found] = await connection.query(POSTGRES);
-      const [row] = Number(found?.["made"]) === 1 ? await connection.query(VERSION) : [];
+      const [row] = Number(found?.["made"]) === 1 ? await connection.query(POSTGRES_VERSION) : [];
       const version = row === undefined ? null : Number(row["version"]);
+      if (row !== undefined) refuseNewer(Number(row["version"]), Number(row["usable_from"]));
       const place = `"${host}${pathname}"`;
       return { place, latest: LATEST_VERSION, version, now: Number(found?.["now"]) };
     });

@@ -30,7 +30,9 @@ import type { Change } from "./migrations/change.ts";
 
 /**
  * The steps of the database's schema: the n-th entry leads from version n - 1 to version n. A released
- * entry is never changed, only followed by another one; there is no way back.
+ * entry is never changed, only followed by another one; there is no way back. During an upgrade, servers of
+ * the previous version work beside new ones: so an entry removes nothing that they use, and columns that it
+ * adds have defaults.
  */
 const MIGRATIONS: readonly (readonly Change[])[] = [
   downloads,
@@ -89,9 +91,12 @@ export function migrate(database: Database, target = LATEST_VERSION): void {
   }
 }
 
-/** @throws Error when a newer program made the database */
-export function refuseNewer(version: number): void {
-  if (version <= LATEST_VERSION) return;
+/**
+ * @param usableFrom version of the oldest program that may use it
+ * @throws Error when a newer program made the database, and this one may not use it
+ */
+export function refuseNewer(version: number, usableFrom = version): void {
+  if (usableFrom <= LATEST_VERSION) return;
   throw new Error(
     `start the newer program that made it, it has version ${version} and this program knows up to version ${LATEST_VERSION}`,
   );

@@ -4,10 +4,15 @@ import type { PostgresConnection } from "./postgres-connection.ts";
 /** Number of the advisory lock for migrations, which all programs of a database share. */
 const MIGRATIONS_LOCK = "7305803161";
 
+/** The version of a database, and that of the oldest program that may use it. */
+export const VERSION = `
+  SELECT version, COALESCE(CAST(to_jsonb(latest) ->> 'usable_from' AS BIGINT), version) AS usable_from
+  FROM schema_version AS latest ORDER BY version DESC LIMIT 1`;
+
 /**
  * Brings a Postgres database to this program's version in a single transaction. If several servers start at
- * the same time, one does it and the others wait.
- * @throws Error, with nothing changed, when a newer program made the database
+ * the same time, one does it and the others wait. Servers of the previous version can still use it.
+ * @throws Error, with nothing changed, when a program made the database that is newer by more than a version
  */
 export async function migratePostgres(connection: PostgresConnection): Promise<void> {
   await connection.query("BEGIN");
@@ -18,16 +23,18 @@ export async function migratePostgres(connection: PostgresConnection): Promise<v
   await connection.query(
     "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT PRIMARY KEY, applied_at BIGINT NOT NULL)",
   );
-  const [latest] = await connection.query("SELECT MAX(version) AS version FROM schema_version");
+  const [latest] = await connection.query(VERSION);
   const version = Number(latest?.["version"] ?? 0);
-  refuseNewer(version);
+  refuseNewer(version, Number(latest?.["usable_from"] ?? 0));
+  // A version tells by it who may use the database; the first ones did not.
+  await connection.query("ALTER TABLE schema_version ADD COLUMN IF NOT EXISTS usable_from BIGINT");
   for (let next = version + 1; next <= LATEST_VERSION; next++) {
     for (const change of changesTo(next, "postgres"))
       await connection.queryAtLength(inPostgres(change));
-    await connection.query("INSERT INTO schema_version (version, applied_at) VALUES ($1, $2)", [
-      next,
-      Date.now(),
-    ]);
+    await connection.query(
+      "INSERT INTO schema_version (version, applied_at, usable_from) VALUES ($1, $2, $3)",
+      [next, Date.now(), next - 1],
+    );
   }
   await connection.query("COMMIT");
 }

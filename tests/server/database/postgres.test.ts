@@ -1,5 +1,6 @@
 import { SQL } from "bun";
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { lookAtDatabase } from "../../../lib/server/database/look.ts";
 import { LATEST_VERSION } from "../../../lib/server/database/migrations.ts";
 import { PostgresPool } from "../../../lib/server/database/postgres-pool.ts";
 import { openSqlRepository } from "../../../lib/server/database/sql.ts";
@@ -50,6 +51,27 @@ describe.skipIf(NO_DATABASES !== "")(`Postgres${NO_DATABASES}`, () => {
     await expect(openSqlRepository(url)).rejects.toThrow(
       `start the newer program that made it, it has version ${LATEST_VERSION + 7} and this program knows up to version ${LATEST_VERSION}`,
     );
+  });
+
+  test("is used on by servers of the version before, while an upgrade lasts", async () => {
+    const url = await postgres.makeDatabase();
+    const running = await openSqlRepository(url);
+    await running.insertDownload(queued(0));
+    await running.listDownloads({ limit: 9 });
+    await using sql = new SQL(url, { max: 1 });
+    // As the next version would do it.
+    await sql`ALTER TABLE downloads ADD COLUMN of_tomorrow TEXT`;
+    await sql`INSERT INTO schema_version VALUES (${LATEST_VERSION + 1}, 0, ${LATEST_VERSION})`;
+    const started = await openSqlRepository(url);
+    for (const [n, rows] of [running, started].entries()) {
+      await rows.insertDownload(queued(n + 1));
+      expect(await rows.listDownloads({ limit: 9 })).toHaveLength(n + 2);
+      await rows.close();
+    }
+    expect(await lookAtDatabase(url)).toMatchObject({ version: LATEST_VERSION + 1 });
+    const [{ usable_from }] = await sql`
+      SELECT usable_from FROM schema_version WHERE version = ${LATEST_VERSION}`;
+    expect(Number(usable_from)).toBe(LATEST_VERSION - 1);
   });
 
   test("is named without its password where it cannot be used", async () => {
