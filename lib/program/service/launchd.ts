@@ -22,6 +22,7 @@ export function launchd(thisProgram: string): ServiceManager {
         {
           kind: "file",
           path: places.definition,
+          isTouched: true,
           mode: 0o644,
           owner: null,
           about: "the service",

@@ -30,7 +30,9 @@ export async function tellOutcome(
     context.signal.throwIfAborted();
   }
   const { manager, service } = context;
-  throw new Failure(`installed, but ${reason}; see ${manager.logs(service)}`);
+  throw new Failure(
+    `installed, but ${reason}; fds ${program} doctor says what to do, and ${manager.logs(service)} shows its log`,
+  );
 }
 
 type Seen = { well: string } | { reason: string };

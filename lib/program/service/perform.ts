@@ -59,10 +59,10 @@ export async function perform(plan: PlannedStep[]): Promise<void> {
   for (const { step, difference } of plan) {
     if (step.kind === "command") await run(step);
     else if (step.kind === "remove") await remove(step);
-    else if (!["unchanged", "edited"].includes(difference)) await write(step);
-  }
-  for (const { step } of plan) {
-    if (step.kind === "file" && step.installedWith) await touch(step.installedWith);
+    else {
+      if (!["unchanged", "edited"].includes(difference)) await write(step);
+      if (step.isTouched) await touch(step.path);
+    }
   }
 }
 

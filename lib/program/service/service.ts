@@ -51,7 +51,9 @@ export interface FileStep {
   content: { text: string | Uint8Array } | { copyOf: string } | "folder";
   /** True: an existing one stays as it is. */
   onlyIfMissing?: true;
-  /** A file that each installation touches: one that is newer was edited since, and the service has not read it. */
+  /** True: its time of change is that of the last installation. */
+  isTouched?: true;
+  /** A file that is touched: settings newer than that were edited, and the service has not read them. */
   installedWith?: string;
 }
 

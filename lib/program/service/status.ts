@@ -47,7 +47,7 @@ export async function status(context: CommandContext, argv: string[]): Promise<n
       ? reportOfClient(
           await clientStateOf(settings["CLIENT_STATE_DIR"] || state, running),
           settings,
-          [doctorOf(service, path), manager.logs(service)],
+          [doctorOf(service), manager.logs(service)],
         )
       : await reportOfServer(context, running, settings);
   if (values["json"]) {
@@ -91,10 +91,10 @@ function reportOfClient(
   };
 }
 
-/** The command for the checks, run as the service's user, whose permissions matter. */
-function doctorOf({ name }: Service, path: string): string {
-  const user = process.platform === "linux" ? `sudo -u ${name} ` : "";
-  return `${user}fds client doctor --config ${path}`;
+/** How an administrator asks what is wrong. */
+function doctorOf({ program }: Service): string {
+  const words = `fds ${program} doctor`;
+  return `see what is wrong: ${process.platform === "win32" ? words : `sudo ${words}`}`;
 }
 
 function shownConnection({ connection }: ClientState): Shown {
@@ -108,8 +108,10 @@ function shownConnection({ connection }: ClientState): Shown {
 function nextOfClient(state: ClientState, doctor: string, logs: string): string[] {
   const { running, connection } = state;
   if (running === "not installed") return ["install it: fds client install --help"];
-  if (running === "stopped") return [`see why: ${logs}`, "start it again: fds client install"];
-  if (!isConnected(state)) return [`see what is wrong: ${doctor}`];
+  if (running === "stopped") {
+    return [doctor, `see its log: ${logs}`, "start it again: fds client install"];
+  }
+  if (!isConnected(state)) return [doctor];
   if (connection?.server_version && isOlder(connection.version, connection.server_version)) {
     return [`the server has version ${connection.server_version}: install a newer program`];
   }
@@ -137,6 +139,7 @@ async function reportOfServer(
         : null,
     },
     next: nextOfServer(running, state, {
+      doctor: doctorOf(service),
       logs: manager.logs(service),
       settings: manager.places(service).settings,
     }),
@@ -155,10 +158,10 @@ async function seenOf(settings: FileSettings, signal: AbortSignal): Promise<Serv
 function nextOfServer(
   running: Running,
   state: ServerState | null,
-  { logs, settings }: { logs: string; settings: string },
+  { doctor, logs, settings }: { doctor: string; logs: string; settings: string },
 ): string[] {
   if (running === "not installed") return ["install it: fds server install --help"];
-  if (!state) return [`see why: ${logs}`, "start it again: fds server install"];
+  if (!state) return [doctor, `see its log: ${logs}`, "start it again: fds server install"];
   const create = `fds --config ${settings} enroll create NAME --id ID`;
   return state.clients === 0 ? [`add a client: sudo ${create}`] : [];
 }

@@ -35,6 +35,7 @@ export function systemd(thisProgram: string): ServiceManager {
         {
           kind: "file",
           path: places.definition,
+          isTouched: true,
           mode: 0o644,
           owner: null,
           about: "the service",

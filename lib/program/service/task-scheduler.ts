@@ -44,6 +44,7 @@ export function taskScheduler(
         {
           kind: "file",
           path: places.definition,
+          isTouched: true,
           mode: 0o644,
           owner: null,
           about: "the task, for the Task Scheduler",
