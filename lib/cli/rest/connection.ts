@@ -36,13 +36,13 @@ export function readConnection(values: ParsedFlags["values"], env: Environment):
   const ca = read("TLS_CA", env["TLS_CA"], READABLE_FILE);
   const cert = read("TLS_CLIENT_CERT", env["TLS_CLIENT_CERT"], READABLE_FILE);
   const key = read("TLS_CLIENT_KEY", env["TLS_CLIENT_KEY"], READABLE_FILE);
+  const named =
+    read("--server", values["server"], ADDRESS) ?? read("SERVER_URL", env["SERVER_URL"], ADDRESS);
+  const own = named === null && ca === null ? env["TLS_CERT"] : undefined;
   return {
-    server:
-      read("--server", values["server"], ADDRESS) ??
-      read("SERVER_URL", env["SERVER_URL"], ADDRESS) ??
-      localAddress(env),
+    server: named ?? localAddress(env),
     ...(token !== null && { token }),
-    tls: { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) },
+    tls: { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }), ...(own && { own }) },
   };
 }
 
@@ -78,7 +78,14 @@ export function namesServer(values: ParsedFlags["values"], env: Environment): bo
 /** The address where a server with the same environment listens. */
 function localAddress(env: Environment): string {
   const port = read("SERVER_PORT", env["SERVER_PORT"], wholeNumber(1, 65_535)) ?? 8080;
-  return `${env["TLS_CERT"] ? "https" : "http"}://localhost:${port}`;
+  return `${env["TLS_CERT"] ? "https" : "http"}://${localName(env["SERVER_HOST"] ?? "")}:${port}`;
+}
+
+/** The host at which a server that listens on `host` is reached from its own machine. */
+function localName(host: string): string {
+  const isHere = ["", "0.0.0.0", "::", "localhost"].includes(host) || isLoopback(host);
+  if (isHere) return "localhost";
+  return host.includes(":") ? `[${host}]` : host;
 }
 
 /** @returns null where it was not given; an empty variable counts as not given */

@@ -1,3 +1,6 @@
+import { X509Certificate } from "node:crypto";
+import { readFileSync } from "node:fs";
+import type { PeerCertificate } from "node:tls";
 import type * as z from "zod";
 import type { AnswerOf, Endpoint } from "../../api/endpoints/endpoint.ts";
 import { addressOf, type AnyRequest, type RequestOf } from "../../api/endpoints/request.ts";
@@ -20,7 +23,13 @@ export interface ServerConnection {
   /**
    * PEM files: the CA of the server's certificate, and our own certificate where the server asks for one.
    */
-  tls?: { ca?: string; cert?: string; key?: string };
+  tls?: {
+    ca?: string;
+    cert?: string;
+    key?: string;
+    /** The certificate of a server on this machine: it alone is trusted, whatever name it is for. */
+    own?: string;
+  };
 }
 
 /** Options of a call, besides what its endpoint needs. */
@@ -126,6 +135,7 @@ export class Transport {
       body: body === undefined ? undefined : JSON.stringify(body),
       tls: {
         ...(tls?.ca && { ca: Bun.file(tls.ca) }),
+        ...(tls?.own && trustOnly(tls.own)),
         ...(tls?.cert && { cert: Bun.file(tls.cert) }),
         ...(tls?.key && { key: Bun.file(tls.key) }),
       },
@@ -136,6 +146,19 @@ export class Transport {
       signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
     });
   }
+}
+
+/** Options of TLS for a server that has exactly this certificate, which is for the name that the world calls. */
+function trustOnly(file: string) {
+  return {
+    ca: Bun.file(file),
+    allowPartialTrustChain: true,
+    checkServerIdentity(_host: string, { fingerprint256 }: PeerCertificate): Error | undefined {
+      if (new X509Certificate(readFileSync(file)).fingerprint256 === fingerprint256)
+        return undefined;
+      return new Error(`it shows another certificate than "${file}"`);
+    },
+  };
 }
 
 /** The schema of an endpoint's JSON answer. */

@@ -53,7 +53,8 @@ async function lookAtClient(
 async function lookAtServer(context: CommandContext, settings: FileSettings): Promise<Seen> {
   if ((await runningOf(context)) === "stopped") return { reason: "the service does not run" };
   try {
-    const { address } = await serverStateOf(settings, context.signal);
+    const { address, api } = await serverStateOf(settings, context.signal);
+    if (!api) return { well: `listens at ${address}, for whoever shows a certificate` };
     const link = await dashboardLink(settings, context.signal);
     return { well: `listens at ${address}\n  the dashboard, good once: ${link}` };
   } catch (error) {

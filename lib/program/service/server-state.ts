@@ -1,11 +1,17 @@
+import { once } from "node:events";
+import { connect } from "node:net";
 import { ApiClient } from "../../cli/rest/api-client.ts";
 import { readConnection } from "../../cli/rest/connection.ts";
-import { isLoopback } from "../../util/loopback.ts";
 import type { FileSettings } from "../../util/settings-file.ts";
 
 /** The state of an installed server, from its own API. */
 export interface ServerState {
   address: string;
+  /** Null: it answers only callers who show a certificate, and this program has none. */
+  api: ApiState | null;
+}
+
+export interface ApiState {
   version: string;
   clients: number;
   connected: number;
@@ -23,12 +29,28 @@ export async function serverStateOf(
   signal: AbortSignal,
 ): Promise<ServerState> {
   const api = apiOf(settings);
+  if (!settings["TLS_CLIENT_CA"]) return { address: api.server, api: await stateOf(api, signal) };
+  await expectListening(new URL(api.server), signal);
+  return { address: api.server, api: null };
+}
+
+/** @throws Error of the system where nothing listens */
+async function expectListening({ hostname, port }: URL, signal: AbortSignal): Promise<void> {
+  const host = hostname.replace(/^\[(.*)\]$/, "$1");
+  const socket = connect({ host, port: Number(port || 443) });
+  try {
+    await once(socket, "connect", { signal });
+  } finally {
+    socket.on("error", () => undefined).destroy();
+  }
+}
+
+async function stateOf(api: ApiClient, signal: AbortSignal): Promise<ApiState> {
   const { version } = await api.health(signal);
   const clients = await api.clients(signal);
   const { downloads } = await api.downloads({ status: "completed", limit: "1" }, signal);
   const [last] = downloads;
   return {
-    address: api.server,
     version,
     clients: clients.length,
     connected: clients.filter(({ connected }) => connected).length,
@@ -49,15 +71,7 @@ export async function dashboardLink(settings: FileSettings, signal: AbortSignal)
   return `${api.server}/#code=${code}`;
 }
 
-/** The API of the installed server, from its settings. */
+/** Calls the server that has these settings, on this machine. */
 function apiOf(settings: FileSettings): ApiClient {
-  const { SERVER_HOST: host = "", TLS_CERT: cert = "" } = settings;
-  const port = settings["SERVER_PORT"] || "8080";
-  const isEverywhere = ["", "0.0.0.0", "::", "localhost"].includes(host) || isLoopback(host);
-  const name = isEverywhere ? "localhost" : host.includes(":") ? `[${host}]` : host;
-  const scheme = cert === "" ? "http" : "https";
-  // The server's own certificate is the one to trust.
-  const tls: FileSettings = cert === "" ? {} : { TLS_CA: cert };
-  const env = { ...tls, SERVER_URL: `${scheme}://${name}:${port}` };
-  return new ApiClient(readConnection({}, { ...env, API_TOKEN: settings["API_TOKEN"] }));
+  return new ApiClient(readConnection({}, settings));
 }

@@ -118,6 +118,9 @@ function nextOfClient(state: ClientState, doctor: string, logs: string): string[
   return [];
 }
 
+/** What is said of a server that this program cannot ask. */
+const CLOSED = ", for whoever shows a certificate";
+
 async function reportOfServer(
   { signal, manager, service }: CommandContext,
   running: Running,
@@ -125,15 +128,15 @@ async function reportOfServer(
 ): Promise<Report> {
   const seen = running === "not installed" ? running : await seenOf(settings, signal);
   const state = typeof seen === "string" ? null : seen;
-  const last = state?.last_download;
+  const last = state?.api?.last_download;
   return {
     isWell: state !== null,
     fields: {
       service: running === null ? null : shownRunning(running),
       api: state
-        ? { text: `● ${state.address}`, colour: "green" }
+        ? { text: `● ${state.address}${state.api ? "" : CLOSED}`, colour: "green" }
         : { text: `○ ${String(seen)}`, colour: "red" },
-      clients: state ? `${state.connected} of ${state.clients} connected` : null,
+      clients: state?.api ? `${state.api.connected} of ${state.api.clients} connected` : null,
       "last download": last
         ? `${last.file_path ?? "a set"} of ${last.client_id}, ${formatAge(last.completed_at)}`
         : null,
@@ -143,7 +146,10 @@ async function reportOfServer(
       logs: manager.logs(service),
       settings: manager.places(service).settings,
     }),
-    json: { service: (running ?? "unknown").replace(" ", "_"), server: state },
+    json: {
+      service: (running ?? "unknown").replace(" ", "_"),
+      server: state && { address: state.address, ...state.api },
+    },
   };
 }
 
@@ -163,7 +169,7 @@ function nextOfServer(
   if (running === "not installed") return ["install it: fds server install --help"];
   if (!state) return [doctor, `see its log: ${logs}`, "start it again: fds server install"];
   const create = `fds --config ${settings} enroll create NAME --id ID`;
-  return state.clients === 0 ? [`add a client: sudo ${create}`] : [];
+  return state.api?.clients === 0 ? [`add a client: sudo ${create}`] : [];
 }
 
 function shownRunning(running: Exclude<Running, null>): Shown {

@@ -7,6 +7,8 @@ describe("the server's address", () => {
     ["nothing is set", {}, {}, "http://localhost:8080"],
     ["the port of a server here", {}, { SERVER_PORT: "9000" }, "http://localhost:9000"],
     ["a server here with a certificate", {}, { TLS_CERT: "cert.pem" }, "https://localhost:8080"],
+    ["one that listens at one address", {}, { SERVER_HOST: "::2" }, "http://[::2]:8080"],
+    ["one that listens everywhere", {}, { SERVER_HOST: "0.0.0.0" }, "http://localhost:8080"],
     ["an address", {}, { SERVER_URL: "https://a.example" }, "https://a.example"],
     ["as clients have it", {}, { SERVER_URL: "wss://a.example/" }, "https://a.example"],
     ["below a path", {}, { SERVER_URL: "ws://a.example/files/" }, "http://a.example/files"],

@@ -1,6 +1,11 @@
 import { describe, expect, test } from "bun:test";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ApiClient } from "../../../lib/cli/rest/api-client.ts";
 import { ApiCallError, UnreachableError } from "../../../lib/cli/rest/api-errors.ts";
+import { readConnection } from "../../../lib/cli/rest/connection.ts";
+import { Authority, openssl } from "../../support/certificates.ts";
 import { errorOf } from "../../support/errors.ts";
 import { downloadRecord } from "../../support/records.ts";
 import { json, scriptedRest } from "../../support/scripted-rest.ts";
@@ -13,6 +18,46 @@ test("an id cannot lead to another path", async () => {
   await server.api.download("../clients?x=1#");
   expect(server.requests[0]?.path).toBe("/api/downloads/..%2Fclients%3Fx%3D1%23");
 });
+
+const NO_OPENSSL = openssl.isThere ? "" : ` (${openssl.hint})`;
+
+test.skipIf(!openssl.isThere)(
+  `a server here is known by its own certificate alone${NO_OPENSSL}`,
+  async () => {
+    const folder = await mkdtemp(join(tmpdir(), "fds-own-"));
+    try {
+      const authority = await Authority.make(folder, "authority");
+      const names = { names: "DNS:files.example.com" };
+      const [own, other] = [
+        await authority.sign("own", "serverAuth", names),
+        await authority.sign("other", "serverAuth", names),
+      ];
+      using server = Bun.serve({
+        hostname: "127.0.0.1",
+        port: 0,
+        tls: { cert: Bun.file(own.cert), key: Bun.file(own.key) },
+        fetch: () => Response.json({ status: "healthy" }),
+      });
+      const callWith = (env: Record<string, string>) =>
+        fetchHealth({ ...env, SERVER_PORT: String(server.port) });
+      expect(await callWith({ TLS_CERT: own.cert })).toBe("unexpected_answer");
+      expect(await callWith({ TLS_CERT: other.cert })).toMatch(/unable to get local issuer/);
+      // A file with the authority's certificate behind the server's own.
+      const chain = join(folder, "chain.pem");
+      const texts = [other.cert, authority.cert].map((path) => readFile(path, "utf8"));
+      await writeFile(chain, (await Promise.all(texts)).join(""));
+      expect(await callWith({ TLS_CERT: chain })).toMatch(/shows another certificate than/);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  },
+);
+
+/** What became of a call: the code of an answer that is not understood, or why there is none. */
+async function fetchHealth(env: Record<string, string>): Promise<string> {
+  const error = await errorOf(new ApiClient(readConnection({}, env)).health());
+  return error instanceof ApiCallError ? error.code : String(error);
+}
 
 describe("an error", () => {
   test("of the server keeps its status, its code and its sentence", async () => {
