@@ -82,7 +82,7 @@ function configOf(settings: ClientSettings, { env, isTerminal, exists }: Surroun
     ...settings.readAllBut(...MADE_INTO_OTHERS),
     serverUrl,
     roots,
-    timeZone: settings.read("timeZone") ?? systemTimeZone(),
+    timeZone: settings.read("timeZone") ?? systemTimeZone(env["TZ"]),
     rates: settings.read("rateLimit") ?? [],
     stateDir: settings.read("stateDir") ?? `./.client-state/${id}`,
     tls: readTls(settings),

@@ -22,7 +22,7 @@ const DEFAULTS: ClientConfig = {
   rates: [],
   compress: true,
   enrolToken: null,
-  timeZone: systemTimeZone(),
+  timeZone: systemTimeZone(undefined),
   stateDir: "./.client-state/restaurant-001",
   keyMaxAge: 90 * 86_400_000,
   tls: NO_TLS,

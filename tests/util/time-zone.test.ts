@@ -1,4 +1,7 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
+import { mkdtemp, rm, symlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import {
   isTimeZone,
   localClock,
@@ -20,8 +23,35 @@ test.each([
 });
 
 test("this machine's is one, where it has one", () => {
-  const name = systemTimeZone();
+  const name = systemTimeZone(process.env["TZ"]);
   expect(name === null || isTimeZone(name)).toBe(true);
+});
+
+describe("the link that sets a machine's time zone", () => {
+  const runtimes = systemTimeZone("");
+
+  test.each([
+    ["/usr/share/zoneinfo/Europe/Berlin", "Europe/Berlin"],
+    ["../usr/share/zoneinfo/America/Argentina/Buenos_Aires", "America/Argentina/Buenos_Aires"],
+    ["/var/db/timezone/zoneinfo/America/Port-au-Prince", "America/Port-au-Prince"],
+    ["/usr/share/zoneinfo.default/Asia/Tokyo", "Asia/Tokyo"],
+    ["/usr/share/zoneinfo/Etc/UTC", "UTC"],
+    ["/usr/share/zoneinfo/UTC", "UTC"],
+    ["/usr/share/zoneinfo/US/Pacific", runtimes],
+    ["/usr/share/zoneinfo/right/Europe/Berlin", runtimes],
+    ["/usr/share/zoneinfo/Etc/GMT+5", runtimes],
+    ["/etc/elsewhere", runtimes],
+  ])("%s is %s", async (target, zone) => {
+    const folder = await mkdtemp(join(tmpdir(), "fds-zone-"));
+    await symlink(target, join(folder, "localtime"));
+    expect(systemTimeZone(undefined, join(folder, "localtime"))).toBe(zone);
+    expect(systemTimeZone("", join(folder, "localtime"))).toBe(runtimes);
+    await rm(folder, { recursive: true });
+  });
+
+  test("is not there", () => {
+    expect(systemTimeZone(undefined, "/there/is/none")).toBe(runtimes);
+  });
 });
 
 test.each([
