@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { type ErrorCode, meaningOf } from "../protocol/errors.ts";
+import { pauses } from "../util/fair-turns.ts";
 import { endpoints } from "./endpoints.ts";
 import type { Answer, Endpoint } from "./endpoints/endpoint.ts";
 import type { ParamsOf } from "./endpoints/request.ts";
@@ -17,11 +18,16 @@ import { ApiError, PathParams } from "./schemas.ts";
  * it cannot differ from them.
  */
 
-/** Describes every call of the REST interface. @param version of the server */
-export function openApiDocument(version: string): OpenApiDocument {
+/**
+ * Describes every call of the REST interface. It takes long, in many rounds of the event loop.
+ * @param version of the server
+ */
+export async function openApiDocument(version: string): Promise<OpenApiDocument> {
   const schemas = new SchemaCollector();
+  const pause = pauses();
   const paths: OpenApiDocument["paths"] = {};
   for (const [name, endpoint] of Object.entries<Endpoint>(endpoints)) {
+    await pause();
     const path = (paths[endpoint.path.replace(/:(\w+)/g, "{$1}")] ??= {});
     const operation = describe(name, endpoint, schemas);
     path[endpoint.method.toLowerCase()] = operation;
@@ -56,9 +62,22 @@ export function openApiDocument(version: string): OpenApiDocument {
 /** Makes JSON schemas; those with an id go to one place and are referred to. */
 class SchemaCollector {
   readonly named: Record<string, JsonSchema> = {};
+  /** What was made: many calls have the same parameters and errors. */
+  readonly #made = {
+    input: new Map<z.ZodType, JsonSchema>(),
+    output: new Map<z.ZodType, JsonSchema>(),
+  };
 
   /** @param io whether the schema is for requests or for answers */
   add(schema: z.ZodType, io: "input" | "output"): JsonSchema {
+    const known = this.#made[io].get(schema);
+    if (known) return known;
+    const made = this.#make(schema, io);
+    this.#made[io].set(schema, made);
+    return made;
+  }
+
+  #make(schema: z.ZodType, io: "input" | "output"): JsonSchema {
     const override = ({ jsonSchema }: { jsonSchema: JsonSchema }) => {
       if (io === "input") tellDefault(jsonSchema);
     };

@@ -6,7 +6,7 @@ import type { Operation } from "../../lib/api/openapi-types.ts";
 import { DownloadStatus } from "../../lib/api/schemas.ts";
 import { meaningOf } from "../../lib/protocol/errors.ts";
 
-const document = openApiDocument("1.2.3");
+const document = await openApiDocument("1.2.3");
 const all = Object.entries<Endpoint>(endpoints);
 
 /** Every value in the document, with where it stands. */

@@ -22,8 +22,8 @@ export interface ServerCallsOptions {
 /** The calls about the server itself. */
 export function serverCalls(call: MakeCall, options: ServerCallsOptions) {
   const { clients, downloads, metricsPage, requireDatabaseAndStorage, serverId, version } = options;
-  // Made once: it takes milliseconds, and callers need no token.
-  const document = JSON.stringify(openApiDocument(version));
+  // Made once, as callers need no token; and on demand, so that no start waits for it.
+  let document: Promise<string> | undefined;
   return {
     health: call(endpoints.health, async () => {
       await requireDatabaseAndStorage();
@@ -49,6 +49,9 @@ export function serverCalls(call: MakeCall, options: ServerCallsOptions) {
       return new Response(page, { headers: { "Content-Type": CONTENT_TYPE } });
     }),
 
-    openapi: call(endpoints.openapi, () => jsonText(document)),
+    openapi: call(endpoints.openapi, async () => {
+      document ??= openApiDocument(version).then((made) => JSON.stringify(made));
+      return jsonText(await document);
+    }),
   };
 }
