@@ -10,6 +10,9 @@ import { WaitingLines } from "./waiting-lines.ts";
 /** How often a full disk is checked again, in ms, where nothing can start. */
 const ROOM_RECHECK_MS = 5_000;
 
+/** What was due and could not be claimed is tried again after this time, in ms. */
+const CLAIM_AGAIN_MS = 1_000;
+
 export interface DispatcherOptions {
   repository: Pick<
     Repository,
@@ -209,9 +212,20 @@ export class Dispatcher {
     const { repository, limits, isConnected, start } = this.options;
     const { clientId, line } = waiting;
     const download = await repository.claimDownload(clientId, line, limits, Date.now());
-    if (!download) return this.#waiting.forget(waiting, hint);
+    if (!download) return this.#notClaimed(waiting, hint, slots);
     slots.take(waiting);
     if (isConnected(clientId)) this.#waiting.served(waiting);
     start(download);
+  }
+
+  /**
+   * Nothing is due; or it is, and another server took the slot, or the job was paused, since they were
+   * counted: then it keeps its place.
+   */
+  async #notClaimed(waiting: Waiting, hint: number, slots: Slots): Promise<void> {
+    const due = await this.options.repository.waitingFor(waiting.clientId, Date.now());
+    if (!due.some(({ line }) => line === waiting.line)) return this.#waiting.forget(waiting, hint);
+    slots.refuse(waiting);
+    this.wake(Date.now() + CLAIM_AGAIN_MS);
   }
 }

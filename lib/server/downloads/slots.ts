@@ -14,6 +14,8 @@ export class Slots {
   readonly #byClient = new Map<string, number>();
   readonly #jobsByClient = new Map<string, number>();
   readonly #byLine = new Map<Line, number>();
+  readonly #refusedLines = new Set<Line>();
+  readonly #refusedClients = new Set<string>();
 
   constructor(
     private readonly limits: Limits,
@@ -36,7 +38,8 @@ export class Slots {
 
   /** Whether a slot is free for some client of a line. */
   isFreeFor(line: Line): boolean {
-    return !this.areTaken && (line === null || this.#jobs < this.#ofJobs.total);
+    if (this.areTaken) return false;
+    return line === null || (!this.#refusedLines.has(line) && this.#jobs < this.#ofJobs.total);
   }
 
   /** Whether a slot is free for a client in a line. */
@@ -44,11 +47,18 @@ export class Slots {
     if (!this.isFreeFor(line) || countIn(this.#byClient, clientId) >= this.limits.perClient) {
       return false;
     }
-    return line === null || countIn(this.#jobsByClient, clientId) < this.#ofJobs.perClient;
+    if (line === null) return !this.#refusedClients.has(clientId);
+    return countIn(this.#jobsByClient, clientId) < this.#ofJobs.perClient;
   }
 
   take(waiting: Waiting): void {
     this.#take(waiting, 1, 1);
+  }
+
+  /** Takes all slots, whatever was counted: of a job, or of a client's downloads that have no job. */
+  refuse({ clientId, line }: Waiting): void {
+    if (line === null) this.#refusedClients.add(clientId);
+    else this.#refusedLines.add(line);
   }
 
   /** @param own how many of them run on this server; only these count for the total */

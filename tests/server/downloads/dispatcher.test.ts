@@ -20,6 +20,10 @@ let most: Record<string, number>;
 let reading: Promise<void>;
 /** What a claim waits for. */
 let claims: Promise<void>;
+/** Whether others have what a line may have, though it was not counted. */
+let isTaken: (line: Waiting["line"]) => boolean;
+/** How often a claim gave nothing for that. */
+let refusals: number;
 let started: string[];
 /** How many downloads of a client run. */
 let running: Record<string, number>;
@@ -39,6 +43,8 @@ beforeEach(() => {
   dueAt = null;
   most = {};
   reading = claims = Promise.resolve();
+  isTaken = () => false;
+  refusals = 0;
   started = [];
   running = {};
   runs = [];
@@ -57,6 +63,10 @@ beforeEach(() => {
       },
       async claimDownload(clientId, line) {
         await claims;
+        if (isTaken(line)) {
+          refusals++;
+          return null;
+        }
         const at = (queue[clientId] ?? []).findIndex((id) => lineOf(id) === line);
         const [id] = at < 0 ? [] : queue[clientId]!.splice(at, 1);
         if (id === undefined) return null;
@@ -204,6 +214,32 @@ describe("what is due is started", () => {
     await soon;
     await settle();
     expect(started).toEqual(["a2"]);
+  });
+});
+
+describe("where others took the slot since it was counted", () => {
+  test.each<[string, Waiting["line"], string[]]>([
+    ["a job", "x", ["a1", "b1", "x.a1", "x.b1"]],
+    ["a client", null, ["x.a1", "x.b1", "a1", "b1"]],
+  ])("%s waits, others do not, and it is tried again after 1 s", async (_, taken, inOrder) => {
+    queue = { a: ["a1", "x.a1"], b: ["b1", "x.b1"] };
+    isTaken = (line) => line === taken;
+    await ask();
+    expect(started).toEqual(inOrder.slice(0, 2));
+    isTaken = () => false;
+    await pass(999);
+    expect(started).toHaveLength(2);
+    await pass(1);
+    expect(started).toEqual(inOrder);
+  });
+
+  test("one client of a job is tried, not all", async () => {
+    queue = { a: ["x.a1"], b: ["x.b1"], c: ["x.c1"] };
+    isTaken = () => true;
+    await ask();
+    refusals = 0;
+    await pass(1_000);
+    expect(refusals).toBe(1);
   });
 });
 
