@@ -5,8 +5,8 @@ import { withoutDates } from "../util/path-dates.ts";
  * line.
  */
 
-/** Characters with a meaning in patterns. A single `]` or `}` is plain. */
-const SPECIAL = /[\\*?[{]/g;
+/** Characters with a meaning in patterns. A single `]` is plain. */
+const SPECIAL = /[\\*?[{}]/g;
 
 /**
  * Whether a word asks for a set: it contains characters of a pattern, or ends in `/`. Otherwise it is the

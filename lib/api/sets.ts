@@ -21,7 +21,6 @@ const patterns = z
       .max(MAX_PATTERN_LENGTH, `must be at most ${MAX_PATTERN_LENGTH} characters`)
       .refine((text) => !text.includes("\0"), "must not hold a NUL character"),
   )
-  .min(1, "must name at least one pattern")
   .max(MAX_PATTERNS, `must be at most ${MAX_PATTERNS} patterns`)
   .superRefine((texts, context) => {
     const dates = texts.map((text) => flawOfDates(text, "pattern")).find((found) => found !== null);
@@ -59,7 +58,7 @@ const size = z
 
 /** The fields of a set, besides `paths`. */
 export const SetFields = {
-  paths: patterns.optional().meta({
+  paths: patterns.min(1, "must name at least one pattern").optional().meta({
     description:
       "patterns of files, in place of file_path: *, ?, [a-z], {a,b}, ** for any depth, {date} for the date at the client",
   }),

@@ -17,6 +17,20 @@ export function expandBraces(pattern: string, most: number): string[] {
   return texts;
 }
 
+/** A readable pattern with a `*` where it has braces: what they stand for is more than one text. */
+export function starForBraces(pattern: string): string {
+  let text = "";
+  let depth = 0;
+  for (let at = 0; at < pattern.length; at++) {
+    const char = pattern[at] ?? "";
+    const taken = char === "\\" ? char + (pattern[++at] ?? "") : char;
+    if (char === "}") depth--;
+    else if (depth === 0) text += char === "{" ? "*" : taken;
+    if (char === "{") depth++;
+  }
+  return text;
+}
+
 interface Reader {
   pattern: string;
   chars: string[];

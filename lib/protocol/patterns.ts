@@ -1,4 +1,4 @@
-import { expandBraces, PatternError } from "./braces.ts";
+import { expandBraces, PatternError, starForBraces } from "./braces.ts";
 import { NamePattern } from "./name-pattern.ts";
 
 /*
@@ -84,10 +84,9 @@ export function flawOfPatterns(patterns: readonly string[]): string | null {
   }
 }
 
-/** The last name of a pattern that stands for one name alone; null if there is none. */
+/** The last part of a readable pattern that stands for one name alone; null if there is none. */
 export function literalNameOf(pattern: string): string | null {
-  const [text = ""] = expandBraces(pattern, MAX_ALTERNATIVES);
-  const names = partsOf(text).map((part) => part?.literal ?? null);
+  const names = partsOf(starForBraces(pattern)).map((part) => part?.literal ?? null);
   return names.findLast((name) => name !== null) ?? null;
 }
 

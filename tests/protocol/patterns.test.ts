@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
+import { literalPattern } from "../../lib/api/set-words.ts";
 import { PatternError } from "../../lib/protocol/braces.ts";
-import { PathPatterns } from "../../lib/protocol/patterns.ts";
+import { literalNameOf, PathPatterns } from "../../lib/protocol/patterns.ts";
 
 const matches = (pattern: string, path: string) =>
   new PathPatterns([pattern]).match(path.split("/"));
@@ -79,6 +80,26 @@ describe("a pattern", () => {
   });
 });
 
+test.each([
+  ["logs", "logs"],
+  ["logs/2026/", "2026"],
+  ["logs/*.csv", "logs"],
+  ["logs/**/day-?.log", "logs"],
+  ["*/exports/[a-z]*", "exports"],
+  ["/srv/data/*", "data"],
+  ["odd \\[a]/", "odd [a]"],
+  ["*.csv", null],
+  ["logs/{a,b}.txt", "logs"],
+  ["{a,b}/*.csv", null],
+  ["{a,b}/x", "x"],
+  ["{a/b,c}d/*", null],
+  ["x/{a,{b,c}}", "x"],
+  ["x/\\{a,b\\}/*", "{a,b}"],
+  ["{one}/*", null],
+])("the last literal part of %s is %p", (pattern, name) => {
+  expect(literalNameOf(pattern)).toBe(name);
+});
+
 describe("an absolute pattern", () => {
   test.each([
     ["/srv/data/*.csv", "srv/data", "a.csv", true],
@@ -153,6 +174,24 @@ describe("any pattern", () => {
         expect(matches(pattern.join("/"), names.join("/"))).toBe(matchesSlowly(pattern, names));
       }),
       { numRuns: 5_000 },
+    );
+  });
+
+  test("made of a path names this path, and no other", () => {
+    const any = fc.string({
+      unit: fc.constantFrom(..."ab{},[]!-\\*?^ "),
+      minLength: 1,
+      maxLength: 6,
+    });
+    const anyPath = fc.array(any, { minLength: 1, maxLength: 3 });
+    fc.assert(
+      fc.property(anyPath, anyPath, (one, other) => {
+        const pattern = new PathPatterns([literalPattern(one.join("/"))]);
+        expect(pattern.match(one)).toBe(true);
+        const isInside = one.every((each, n) => each === other[n]);
+        expect(pattern.match(other)).toBe(isInside);
+      }),
+      { numRuns: 3_000 },
     );
   });
 

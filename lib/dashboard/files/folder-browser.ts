@@ -1,6 +1,7 @@
 import type { ClientFile, ClientFileList } from "../../api/files.ts";
 import type { NewDownload } from "../../api/schemas.ts";
 import { literalPattern } from "../../api/set-words.ts";
+import { hasDates } from "../../util/path-dates.ts";
 import { api } from "../api.ts";
 import { byId, setText } from "../dom.ts";
 import { formatCount, visible } from "../format.ts";
@@ -166,12 +167,13 @@ export class FolderBrowser {
     else this.#renderChosen();
   }
 
-  /** A single file is pulled as a file, anything else as a set. */
+  /** A single file is pulled as a file, anything else as a set, in which no name is taken for a date. */
   #request(): NewDownload {
     const entries = [...this.#chosen.values()];
     const [first, ...others] = entries;
     const client_id = this.#clientId;
-    if (first?.type === "file" && others.length === 0) return { client_id, file_path: first.path };
+    const isAlone = first?.type === "file" && others.length === 0;
+    if (isAlone && !hasDates(first.path)) return { client_id, file_path: first.path };
     const isSkipping = byId("folder-skip", HTMLInputElement).checked;
     return {
       client_id,

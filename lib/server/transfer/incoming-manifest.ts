@@ -74,11 +74,9 @@ export class IncomingManifest {
       if (order.ifNone === "complete") return { type: "nothing", chunkSize };
       return { type: "failed", problem: noFile(order), final: true };
     }
-    const { firstSkipped } = tally;
+    const { firstLost } = this.#reader;
     // Files left for a later set are no failure, even in a strict set.
-    if (order.strict && firstSkipped && firstSkipped.code !== "not_settled") {
-      return { type: "failed", problem: firstSkipped, final: true };
-    }
+    if (order.strict && firstLost) return { type: "failed", problem: firstLost, final: true };
     if (order.unchanged !== "send") {
       await linkUnchanged({ ...this.set, onLinked: (file) => tally.unchanged(file) });
     }

@@ -51,6 +51,7 @@ export class ManifestReader {
   #read = 0;
   #files = 0;
   #bytes = 0;
+  #firstLost: Problem | undefined;
 
   /** @param folderBytes longest path of the set's folder, in bytes of UTF-8 */
   constructor(
@@ -64,6 +65,11 @@ export class ManifestReader {
   /** Total bytes of the files that will come. */
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** Why the first file does not come that was not just left for later. */
+  get firstLost(): Problem | undefined {
+    return this.#firstLost;
   }
 
   /**
@@ -108,13 +114,19 @@ export class ManifestReader {
       throw new FdsError("too_many_files", `the patterns name over ${this.order.maxFiles} files`);
     }
     const file = { index, path, root, size, mtimeNs: mtime_ns };
-    if (skipped) return { ...file, place: null, error: errorOf(skipped) };
+    if (skipped) return { ...file, place: null, error: this.#skip(skipped) };
     const place = this.#names.add(path);
     if (this.folderBytes + Buffer.byteLength(place) > MAX_PATH_BYTES) {
-      return { ...file, place: null, error: errorOf("name_unusable") };
+      return { ...file, place: null, error: this.#skip("name_unusable") };
     }
     this.#count(size);
     return { ...file, place, error: null };
+  }
+
+  #skip(code: keyof typeof REASONS): Problem {
+    const error = { code, message: REASONS[code] };
+    if (code !== "not_settled") this.#firstLost ??= error;
+    return error;
   }
 
   #count(size: number): void {
@@ -168,8 +180,4 @@ function parse(line: string): Line {
   } catch (cause) {
     throw new FdsError("protocol_error", "a line of a manifest cannot be read", { cause });
   }
-}
-
-function errorOf(code: keyof typeof REASONS): Problem {
-  return { code, message: REASONS[code] };
 }
