@@ -47,6 +47,7 @@ export const DownloadRecord = z
       .nullable()
       .meta({ description: "the same with their dates filled in" }),
     exclude: z.array(z.string()).nullable().meta({ description: "of a set, as asked for" }),
+    unmatched_paths: z.array(z.string()).nullable().meta({ description: "that no file matches" }),
     status: DownloadStatus,
     total_size: bytes.nullable().meta({ description: "of what is to be received" }),
     files_total: z.int().min(0).nullable().meta({ description: "of a set, once it is listed" }),

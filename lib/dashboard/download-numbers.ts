@@ -1,6 +1,7 @@
+import { lackOf } from "../api/lack-of.ts";
 import type { DownloadRecord } from "../api/schemas.ts";
 import { formatSize } from "../util/sizes.ts";
-import { formatCount, formatRate, formatSpan } from "./format.ts";
+import { formatCount, formatRate, formatSpan, visible } from "./format.ts";
 
 /** Smallest saving by compression that is shown, as a share of the file. */
 const WORTH_TELLING = 0.03;
@@ -57,16 +58,18 @@ function takenBy(download: DownloadRecord): string[] {
   ];
 }
 
-/** Files of a set: `"3 of 20 files"`, or `"20 files"` with the number of those left out. */
+/** Files of a set: `"3 of 20 files"`, or `"20 files"` with the number of those left out, and what is missing. */
 function filesOf(download: DownloadRecord): string[] {
   const { status, files_total, files_received, files_unchanged, files_skipped } = download;
   if (files_total === null) return [];
   const files = `${formatCount(files_total)} ${files_total === 1 ? "file" : "files"}`;
+  const lack = lackOf(download);
   const there = (files_received ?? 0) + (files_unchanged ?? 0);
   return [
     status === "completed" ? files : `${formatCount(there)} of ${files}`,
     ...(files_unchanged ? [`${formatCount(files_unchanged)} unchanged`] : []),
     ...(files_skipped ? [`${formatCount(files_skipped)} skipped`] : []),
+    ...(lack === null ? [] : [visible(lack)]),
   ];
 }
 

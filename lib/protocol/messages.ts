@@ -3,7 +3,7 @@ import { CHECKSUM_ALGORITHMS } from "./checksum.ts";
 import { Md5, Sha256 } from "./digest.ts";
 import { type ErrorCode, FdsError } from "./errors.ts";
 import { FileIdentity } from "./identity.ts";
-import { MAX_PATTERN_LENGTH } from "./patterns.ts";
+import { MAX_PATTERN_LENGTH, MAX_PATTERNS } from "./patterns.ts";
 import { chunkSize, label, Probe, Probed, Register, Registered } from "./registration.ts";
 
 export {
@@ -122,7 +122,13 @@ export const ClientMessage = z.discriminatedUnion("type", [
     truncated: z.boolean(),
   }),
   /** All frames of a set's manifest were sent; `total_size` is their bytes. */
-  z.object({ type: z.literal("set_listed"), ...address, total_size: byteCount }),
+  z.object({
+    type: z.literal("set_listed"),
+    ...address,
+    total_size: byteCount,
+    /** Indices, from 0, of patterns that no file matches. */
+    unmatched: z.array(uint32).max(MAX_PATTERNS).optional(),
+  }),
   z.object({
     type: z.literal("error"),
     ...address,

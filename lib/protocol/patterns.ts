@@ -16,19 +16,31 @@ const MAX_ALTERNATIVES = 1_000;
 /** A part of a pattern between slashes; `null` stands for `**`, folders of any depth. */
 type Part = NamePattern | null;
 
+/** One of the texts that the braces of a pattern expand to. */
+interface Alternative {
+  parts: Part[];
+  /** Index of its pattern. */
+  pattern: number;
+}
+
 /** Patterns of paths, separated by `/` on every system. A walk through folders asks them name by name. */
 export class PathPatterns {
-  readonly #relative: Part[][];
-  readonly #absolute: Part[][];
+  readonly #relative: Alternative[];
+  readonly #absolute: Alternative[];
 
   /**
    * @param patterns relative to a folder, or absolute: `logs`, `sales_*.csv`, `{a,b}/?[0-9]`
    * @throws PatternError
    */
-  constructor(patterns: readonly string[]) {
+  constructor(private readonly patterns: readonly string[]) {
     const { relative, absolute } = readAll(patterns);
     this.#relative = relative;
     this.#absolute = absolute;
+  }
+
+  /** The index of each pattern. */
+  get indices(): Iterable<number> {
+    return this.patterns.keys();
   }
 
   /** Whether any of them is absolute: what it names depends on where a root lies. */
@@ -38,7 +50,7 @@ export class PathPatterns {
 
   /** Whether each of them is the path of one file or folder. */
   get isLiteral(): boolean {
-    const all = [...this.#relative, ...this.#absolute].flat();
+    const all = [...this.#relative, ...this.#absolute].flatMap(({ parts }) => parts);
     return all.every((part) => part !== null && part.literal !== null);
   }
 
@@ -47,7 +59,7 @@ export class PathPatterns {
    * @param root the names of the root's own path, which absolute patterns begin with
    */
   startIn(root: readonly string[]): PatternWalk {
-    const fresh = (alternatives: Part[][]) => alternatives.map((parts) => ({ parts, next: 0 }));
+    const fresh = (alternatives: Alternative[]) => alternatives.map((of) => ({ of, next: 0 }));
     const inRoot = root.reduce(
       (positions, name) => advance(closure(positions), name),
       fresh(this.#absolute),
@@ -62,13 +74,15 @@ export class PathPatterns {
 }
 
 /** @throws PatternError */
-function readAll(patterns: readonly string[]): { relative: Part[][]; absolute: Part[][] } {
+function readAll(patterns: readonly string[]): Record<"relative" | "absolute", Alternative[]> {
   const read: ReturnType<typeof readAll> = { relative: [], absolute: [] };
   let count = 0;
-  for (const pattern of patterns) {
-    const texts = expandBraces(pattern, MAX_ALTERNATIVES - count);
+  for (const [pattern, given] of patterns.entries()) {
+    const texts = expandBraces(given, MAX_ALTERNATIVES - count);
     count += texts.length;
-    for (const text of texts) read[isAbsolute(text) ? "absolute" : "relative"].push(partsOf(text));
+    for (const text of texts) {
+      read[isAbsolute(text) ? "absolute" : "relative"].push({ parts: partsOf(text), pattern });
+    }
   }
   return read;
 }
@@ -97,24 +111,39 @@ function isAbsolute(pattern: string): boolean {
 
 /** How much of one pattern has matched by the time that the walk is here. */
 interface Position {
-  parts: Part[];
+  of: Alternative;
   next: number;
 }
+
+function hasEnded({ of, next }: Position): boolean {
+  return next === of.parts.length;
+}
+
+const NOTHING: readonly number[] = [];
 
 /** Where a walk through folders is, as seen by the patterns. It never changes: a step gives another. */
 export class PatternWalk {
   private constructor(
+    /** Of alternatives that have not ended. */
     private readonly positions: Position[],
-    /** Whether the place where the walk is matches: a file itself, or a folder with all that is in it. */
-    readonly matched: boolean,
+    /** Indices of the patterns that match the place where the walk is: a file, or a folder with all in it. */
+    readonly matchedBy: readonly number[],
   ) {}
 
   static at(positions: Position[]): PatternWalk {
     const reached = closure(positions);
+    const ended = reached.filter(hasEnded);
+    if (ended.length === 0) return new PatternWalk(reached, NOTHING);
+    const by = new Set(ended.map(({ of }) => of.pattern));
     return new PatternWalk(
-      reached,
-      reached.some(({ parts, next }) => next === parts.length),
+      reached.filter((position) => !hasEnded(position)),
+      [...by],
     );
+  }
+
+  /** Whether any pattern matches the place where the walk is. */
+  get matched(): boolean {
+    return this.matchedBy.length > 0;
   }
 
   /** Whether anything in this folder can match. */
@@ -127,36 +156,44 @@ export class PatternWalk {
    * names that begin with a dot.
    */
   step(name: string): PatternWalk {
+    const isInside = this.matched && !name.startsWith(".");
+    // Most often: nothing is left to be matched.
+    if (this.positions.length === 0) return isInside ? this : NOWHERE;
     const walk = PatternWalk.at(advance(this.positions, name));
-    if (walk.matched || !this.matched || name.startsWith(".")) return walk;
-    return new PatternWalk(walk.positions, true);
+    if (!isInside) return walk;
+    return new PatternWalk(walk.positions, [...new Set([...this.matchedBy, ...walk.matchedBy])]);
   }
 }
 
+/** A walk in which nothing can match. */
+const NOWHERE = PatternWalk.at([]);
+
 /** Moves each position one name further. */
 function advance(positions: Position[], name: string): Position[] {
-  return positions.flatMap(({ parts, next }): Position[] => {
+  return positions.flatMap(({ of, next }): Position[] => {
+    const { parts } = of;
     const part = parts[next];
     if (part === undefined) return [];
     if (part === null) {
       if (name.startsWith(".")) return [];
-      return next === parts.length - 1 ? [{ parts, next: parts.length }] : [{ parts, next }];
+      return next === parts.length - 1 ? [{ of, next: parts.length }] : [{ of, next }];
     }
-    return part.matches(name) ? [{ parts, next: next + 1 }] : [];
+    return part.matches(name) ? [{ of, next: next + 1 }] : [];
   });
 }
 
 /** Lets `**` stand for no folder at all, except at the end: `a/**` means what is in `a`, not `a` itself. */
 function closure(positions: Position[]): Position[] {
+  if (positions.every(({ of, next }) => of.parts[next] !== null)) return positions;
   const reached: Position[] = [];
-  const known = new Map<Part[], Set<number>>();
-  for (const { parts, next } of positions) {
-    const seen = known.get(parts) ?? new Set();
-    known.set(parts, seen);
+  const known = new Map<Alternative, Set<number>>();
+  for (const { of, next } of positions) {
+    const seen = known.get(of) ?? new Set();
+    known.set(of, seen);
     for (let at = next; !seen.has(at); at++) {
       seen.add(at);
-      reached.push({ parts, next: at });
-      if (parts[at] !== null || at === parts.length - 1) break;
+      reached.push({ of, next: at });
+      if (of.parts[at] !== null || at === of.parts.length - 1) break;
     }
   }
   return reached;

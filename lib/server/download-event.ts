@@ -10,8 +10,14 @@ import type { SetCounts } from "./set.ts";
  */
 export type DownloadEvent =
   | { type: "started"; epoch: number; now: number; source: Source; offset: number; reason?: string }
-  /** The manifest of a set is recorded. */
-  | { type: "listed"; epoch: number; source: Source; files: SetCounts }
+  /** The manifest of a set is recorded. `unmatched`: as in a download. */
+  | {
+      type: "listed";
+      epoch: number;
+      source: Source;
+      files: SetCounts;
+      unmatched: number[] | null;
+    }
   | {
       type: "checkpoint";
       epoch: number;

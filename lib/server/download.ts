@@ -50,6 +50,8 @@ export interface Common extends Order {
   bytesOnWire: number;
   /** Counts of a set's files, as far as they are known; null: a single file, or not listed yet. */
   files: SetCounts | null;
+  /** Indices of the patterns of a set that no file matches; null: not known, or a single file. */
+  unmatched: number[] | null;
   /** True: it is kept, whatever the rules of retention say. */
   isHeld: boolean;
   /**
@@ -146,6 +148,7 @@ export function newDownload(downloadId: string, order: Order, now: number): Queu
     failures: 0,
     bytesOnWire: 0,
     files: null,
+    unmatched: null,
     isHeld: false,
     revision: 0,
     startedAt: null,
@@ -199,7 +202,8 @@ export function isDated({ filePath, set }: Pick<Order, "filePath" | "set">): boo
 /** The fields that every state has. */
 export function common(download: Download): Common {
   const { downloadId, createdAt } = download;
-  const { attempts, epoch, restarts, failures, bytesOnWire, files, isHeld, revision } = download;
+  const { attempts, epoch, restarts, failures, bytesOnWire, revision } = download;
+  const { files, unmatched, isHeld } = download;
   return {
     ...orderOf(download),
     downloadId,
@@ -210,6 +214,7 @@ export function common(download: Download): Common {
     failures,
     bytesOnWire,
     files,
+    unmatched,
     isHeld,
     revision,
   };

@@ -31,6 +31,15 @@ export function nameOfSet({ paths }: Pick<SetOrder, "paths">): string {
   return literalNameOf(paths[0] ?? "") ?? "files";
 }
 
+/** Most characters of patterns in a line of the log. */
+const MAX_NAMED = 500;
+
+/** Patterns of a set for the log. @param indices of these patterns */
+export function namePatterns({ paths }: Pick<SetOrder, "paths">, indices: number[]): string {
+  const patterns = indices.map((index) => JSON.stringify(paths[index]));
+  return patterns.join(", ").slice(0, MAX_NAMED);
+}
+
 /** Number of a set's files, by what happened to them. */
 export interface SetCounts {
   total: number;

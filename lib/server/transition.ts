@@ -57,8 +57,8 @@ export function transition(download: Download, event: DownloadEvent): Transition
       case "checkpoint":
         return checkpoint(download, event);
       case "listed": {
-        const { source, files } = event;
-        return { next: { ...download, source, files }, effects: [] };
+        const { source, files, unmatched } = event;
+        return { next: { ...download, source, files, unmatched }, effects: [] };
       }
       case "gave_way": {
         const queued = requeue(download, event.now + GIVE_WAY_MS, event.problem);
@@ -185,7 +185,11 @@ function completeEmpty(
   const files = { total: 0, received: 0, unchanged: 0, skipped: 0 };
   const source = { identity: null, totalSize: 0, chunkSize };
   const stored = { savedPath: null, storedBytes: 0 };
-  return complete({ ...download, files }, { completedAt: now, source, digest, ...stored });
+  const unmatched = [...(download.set?.paths.keys() ?? [])];
+  return complete(
+    { ...download, files, unmatched },
+    { completedAt: now, source, digest, ...stored },
+  );
 }
 
 function complete(

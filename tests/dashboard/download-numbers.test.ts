@@ -52,6 +52,10 @@ test.each<[words: string, fields: Partial<DownloadRecord>]>([
     "1,200 files · 100 unchanged · 2 skipped · 4.0 MiB · in 2 s · 2.0 MiB/s",
     { ...whole, ...set, files_received: 1098, files_unchanged: 100, files_skipped: 2 },
   ],
+  [
+    '1,200 files · no file matches "a-[U+202E]*", "b" · 4.0 MiB · in 2 s · 2.0 MiB/s',
+    { ...whole, ...set, files_received: 1200, unmatched_paths: ["a-\u202E*", "b"] },
+  ],
 ])("%p", (words, fields) => {
   expect(numbersOf(downloadRecord(fields), true)).toBe(words);
 });

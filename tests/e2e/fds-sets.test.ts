@@ -113,6 +113,12 @@ describe("fds pull", () => {
     expect(strict.stderr).toMatch(/^error: site-1: failed: .+$/m);
   });
 
+  test("names the patterns that no file matches", async () => {
+    const { exitCode, stderr } = await fds(["pull", "site-1", "sales_*.csv", "no-*", "none/"]);
+    expect(exitCode).toBe(0);
+    expect(stderr).toContain('site-1: no file matches "no-*", "none/"\n');
+  });
+
   test("links what is unchanged, where it is told to", async () => {
     await fds(["pull", "site-1", "logs/day-5.log", "logs/day-5.log"]);
     const again = ["pull", "site-1", "logs/day-5.log", "--skip-unchanged"];
@@ -439,6 +445,7 @@ describe.skipIf(process.platform === "win32")("at a terminal (needs POSIX)", () 
     await using status = new Screen(system, ["fds", "status", download_id]);
     expect(await status.ended()).toBe(0);
     expect(status.visible).toMatch(/patterns +logs\/ {2}mixed\/ {2}sales_\* {2}no-\*/);
+    expect(status.visible).toMatch(/no match +no-\*$/m);
     expect(status.visible).toMatch(
       /files +26: 25 received, 1 skipped \(fds files [\da-f-]{18} --status/,
     );

@@ -81,6 +81,7 @@ describe("a folder", () => {
       files_received: 62,
       files_unchanged: 0,
       files_skipped: 0,
+      unmatched_paths: [],
       bytes_received: record.total_size,
       percent: 100,
     });
@@ -180,9 +181,21 @@ describe("patterns", () => {
     await waitFor(() => inFolder("ls", "../.server/parts") === "", "its part to be removed");
   });
 
+  test("that match nothing beside others are told", async () => {
+    const record = await pull({ paths: ["no-{1,2}*", "sales_*", `${root}/none/`] });
+    expect(record).toMatchObject({
+      status: "completed",
+      files_total: 2,
+      unmatched_paths: ["no-{1,2}*", `${root}/none/`],
+    });
+    // None of its names is the one of a whole part.
+    expect(record.saved_path).toMatch(/^site-1\/\d{8}_\d{6}_files(-\d+)?$/);
+  });
+
   test("that match nothing are a set of nothing where that is asked for", async () => {
     const record = await pull({ paths: ["nothing-*"], if_none: "complete" });
     expect(record).toMatchObject({ status: "completed", saved_path: null, total_size: 0 });
+    expect(record.unmatched_paths).toEqual(["nothing-*"]);
     const tar = await (await content(record)).bytes();
     expect([tar.length, tar.every((byte) => byte === 0)]).toEqual([1024, true]);
   });

@@ -103,8 +103,8 @@ class Liar implements AsyncDisposable {
     this.listed();
   }
 
-  listed(total_size = this.#offset): void {
-    this.say({ type: "set_listed", total_size });
+  listed(total_size = this.#offset, fields: object = {}): void {
+    this.say({ type: "set_listed", total_size, ...fields });
   }
 
   say(message: object): void {
@@ -184,6 +184,7 @@ describe("row 65: a manifest", () => {
     ["that is no UTF-8", (l) => (l.frames(new Uint8Array([0xff, 10])), l.listed()), /no UTF-8/],
     ["that ends in a letter", (l) => (l.frames(new Uint8Array([0xc3])), l.listed()), /UTF-8|compl/],
     ["shorter than it says", (l) => l.listed(7), /says 7 bytes, 0 came/],
+    ["that lacks a pattern of its own", (l) => l.listed(0, { unmatched: [1] }), /no such pattern/],
     ["of more files than asked for", (l) => l.list(...many(11)), /^too_many/, { max_files: 10 }],
     [
       "of more bytes than asked for",

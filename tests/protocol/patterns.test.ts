@@ -142,6 +142,24 @@ describe("a walk", () => {
   });
 });
 
+test("a walk tells which of the patterns match", () => {
+  const patterns = ["logs/", "**/*.csv", "{logs,x}/a.csv", "no/such", "/srv/data/x"];
+  const start = new PathPatterns(patterns).startIn(["srv", "data"]);
+  const matchedBy = (path: string) =>
+    path
+      .split("/")
+      .reduce((walk, name) => walk.step(name), start)
+      .matchedBy.toSorted();
+  expect(matchedBy("logs")).toEqual([]);
+  expect(matchedBy("logs/a.csv")).toEqual([0, 1, 2]);
+  expect(matchedBy("logs/deep/b.csv")).toEqual([0, 1]);
+  expect(matchedBy("logs/.hidden.csv")).toEqual([]);
+  expect(matchedBy("x")).toEqual([4]);
+  expect(matchedBy("x/a.csv")).toEqual([1, 2, 4]);
+  expect(matchedBy("x/a.txt/b")).toEqual([4]);
+  expect(matchedBy("other")).toEqual([]);
+});
+
 describe("any pattern", () => {
   const name = fc.string({ unit: fc.constantFrom("a", "b", "."), minLength: 1, maxLength: 4 });
   const path = fc.array(name, { minLength: 1, maxLength: 4 });

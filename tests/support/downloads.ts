@@ -56,6 +56,7 @@ const common = {
   failures: 0,
   bytesOnWire: 300,
   files: null,
+  unmatched: null,
   isHeld: false,
   revision: 9,
 };

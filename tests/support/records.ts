@@ -13,6 +13,7 @@ export function downloadRecord(fields: Partial<DownloadRecord> = {}): DownloadRe
     paths: null,
     resolved_paths: fields.paths ?? null,
     exclude: null,
+    unmatched_paths: null,
     status: "queued",
     total_size: null,
     files_total: null,

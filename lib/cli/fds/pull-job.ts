@@ -17,7 +17,7 @@ import { type CommandContext, readFlag } from "./command.ts";
 import { followToTheEnd } from "./pull-attended.ts";
 import { readOrder } from "./pull-requests.ts";
 import { closingLine, printAll, type PullResults, problemsOf } from "./pull-results.ts";
-import { saySkipped } from "./pull-skipped.ts";
+import { sayWhatLacks } from "./pull-lacks.ts";
 
 /** Flags that choose many clients, and options of the job. */
 export const CHOICE_FLAGS = {
@@ -82,7 +82,7 @@ export async function pullFromMany(context: CommandContext): Promise<void> {
   });
   const job = await api.job(job_id, interruptions.signal);
   const results: PullResults = { ...withoutAway(records, leftOut), leftOut, job };
-  for (const record of results.records) await saySkipped(context, record);
+  for (const record of results.records) await sayWhatLacks(context, record);
   printAll(context, results);
   if (problemsOf(results).length === 0) return;
   throw new Failure(`${closingLine(results, context)}; fds job ${job_id} rerun asks again`);

@@ -14,7 +14,7 @@ import { CHOICE_FLAGS, CHOICE_FLAGS_HELP, isForMany, pullFromMany } from "./pull
 import { readRequest } from "./pull-requests.ts";
 import { printOne, problemsOf } from "./pull-results.ts";
 import { SET_FLAGS, SET_FLAGS_HELP } from "./pull-set.ts";
-import { saySkipped } from "./pull-skipped.ts";
+import { sayWhatLacks } from "./pull-lacks.ts";
 
 /** `fds pull` */
 export const pull: Command = {
@@ -86,7 +86,7 @@ async function pullFromOne(context: CommandContext): Promise<void> {
   // Standard output gets nothing but the file.
   const { out, err } = context;
   const told = { ...context, out: path === STANDARD_OUTPUT ? err : out };
-  for (const record of records) await saySkipped(context, record);
+  for (const record of records) await sayWhatLacks(context, record);
   const hasPath = saved !== null && path !== STANDARD_OUTPUT;
   printOne(told, records, hasPath ? { path: path ?? "", ...saved } : null);
   const [problem] = [...problemsOf({ records, refused, leftOut: [] }), ...(saved?.problems ?? [])];

@@ -24,6 +24,7 @@ export function downloadFields(
       file: record.resolved_path ?? record.file_path,
       patterns: record.paths && patternsShown(record.resolved_paths ?? record.paths),
       excluded: record.exclude?.length ? patternsShown(record.exclude) : null,
+      "no match": record.unmatched_paths?.length ? patternsShown(record.unmatched_paths) : null,
       status: statusShown(record.status),
       progress: progressOf(record),
       files: filesOf(record),

@@ -1,7 +1,8 @@
 import { nameOfDownload } from "../../api/download-name.ts";
+import { lackOf } from "../../api/lack-of.ts";
 import type { DownloadRecord } from "../../api/schemas.ts";
 import { formatSize } from "../../util/sizes.ts";
-import { plainText } from "../../util/plain-text.ts";
+import { plainName, plainText } from "../../util/plain-text.ts";
 import type { Field, ListingColumn } from "./listing.ts";
 import { formatDuration } from "./progress.ts";
 import { fileProgressOf } from "./set-counts.ts";
@@ -163,12 +164,14 @@ export const LIVE_DOWNLOAD_COLUMNS = [
 ];
 
 /**
- * Why a download failed, what a queued one waits for, or that files of a set did not come; null where there
- * is nothing to report.
+ * Why a download failed, what a queued one waits for, or what of a set is missing; null where there is
+ * nothing to report.
  */
 export function problemOf(record: DownloadRecord): string | null {
   const { error, error_code, files_skipped, files_total, download_id } = record;
   if (error !== null) return [error_code, plainText(error)].filter(Boolean).join(": ");
-  if (!files_skipped) return null;
-  return `${files_skipped} of ${files_total} files skipped: fds files ${shortId(download_id)} --status skipped`;
+  const skipped = `${files_skipped} of ${files_total} files skipped: fds files ${shortId(download_id)} --status skipped`;
+  const lack = lackOf(record);
+  const parts = [...(files_skipped ? [skipped] : []), ...(lack ? [plainName(lack)] : [])];
+  return parts.length === 0 ? null : parts.join("; ");
 }

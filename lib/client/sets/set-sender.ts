@@ -58,6 +58,8 @@ export class SetSender implements OutgoingStream {
   /** The request for a manifest, until it is answered. */
   #list: SetList | undefined;
   #lines: LineSender | undefined;
+  /** Indices of the patterns that no file matches. */
+  #unmatched: number[] = [];
   #resendFrom: number | undefined;
   #stopped: StopReason | undefined;
   #wake: () => void = () => undefined;
@@ -176,13 +178,15 @@ export class SetSender implements OutgoingStream {
         await lines.add(manifestLine(found));
       }
     }
+    this.#unmatched = walk.unmatched;
     await lines.flush();
     this.#tellListed();
   }
 
   #tellListed(): void {
     if (!this.#isWanted || !this.#lines) return;
-    this.#send({ type: "set_listed", total_size: this.#lines.length });
+    const { length: total_size } = this.#lines;
+    this.#send({ type: "set_listed", total_size, unmatched: this.#unmatched });
   }
 
   async #sendFile(want: WantedFile, sender: FileSender): Promise<void> {

@@ -8,13 +8,10 @@ import { explain } from "../owner-rules/refusal.ts";
 import type { GoOn } from "../prefix-hash.ts";
 import { compareNames, OpenFolder, typeOf } from "./open-folder.ts";
 import { NotText, reasonOf, type Skipped } from "./skipped.ts";
+import { tooMany, WalkBounds } from "./walk-bounds.ts";
 
-/** Most names that one walk looks at before it is given up as endless. */
-const MAX_NAMES = 2_000_000;
 /** Most names of one folder that are kept at a time: far more than a set may have files. */
 const MAX_IN_FOLDER = 500_000;
-/** Longest time of one walk, in ms. */
-const MAX_WALK_MS = 600_000;
 /** Longest path of a file, in bytes of UTF-8, as a server cannot store a longer one. */
 const MAX_PATH_BYTES = 900;
 /** Largest size of a file in bytes, as the protocol cannot state a larger one. */
@@ -67,13 +64,21 @@ type Next = Omit<Step, keyof Opened> & { name: string };
  * so two walks over the same files give the same result.
  */
 export class Walk {
-  #names = 0;
-  readonly #endsAt = performance.now() + MAX_WALK_MS;
+  readonly #bounds = new WalkBounds();
   /** Paths that an earlier root has. */
   readonly #seen: Set<string> | null;
 
+  /** Indices of the patterns that no file has matched so far. */
+  readonly #unmatched: Set<number>;
+
   constructor(private readonly options: WalkOptions) {
+    this.#unmatched = new Set(options.include.indices);
     this.#seen = options.lookup.roots.length > 1 ? new Set() : null;
+  }
+
+  /** Indices of the patterns that no file matches, once all files were given. */
+  get unmatched(): number[] {
+    return [...this.#unmatched];
   }
 
   /**
@@ -109,9 +114,9 @@ export class Walk {
     const { entries } = step;
     const inside: Next[] = [];
     for (let at = 0; at < entries.length; at += BATCH) {
-      if (!this.options.goOn(this.#names)) return;
+      if (!this.options.goOn(this.#bounds.names)) return;
       const batch = entries.slice(at, at + BATCH);
-      this.#count(batch.length);
+      this.#bounds.count(batch.length);
       const isRepeated = (n: number) => entries[at + n]?.name === entries[at + n - 1]?.name;
       const { files, folders } = await eventLoopBudget.run(() =>
         this.#look(batch, isRepeated, step, root, real),
@@ -136,6 +141,11 @@ export class Walk {
   ) {
     const files: Found[] = [];
     const folders: Next[] = [];
+    const take = (found: Found | null, include: PatternWalk) => {
+      if (!found) return;
+      this.#match(include);
+      files.push(found);
+    };
     for (const [n, entry] of batch.entries()) {
       const { name } = entry;
       const include = step.include.step(name);
@@ -150,12 +160,12 @@ export class Walk {
           throw listingIsOff();
         if (type === "folder") folders.push({ name, path, include, exclude });
         else if (type === "file" && include.matched)
-          files.push(...this.#file(found, name, step, real));
+          take(this.#file(found, name, step, real), include);
       } catch (error) {
         const skipped = reasonOf(error, name);
         const isNamed = include.matched || entry.type === "folder";
         if (skipped && isNamed && this.#exists(entry, join(real, path)))
-          files.push({ ...found, skipped });
+          take({ ...found, skipped }, include);
       }
     }
     return { files, folders };
@@ -167,18 +177,30 @@ export class Walk {
     return entry.type === "folder" ? lookup.mayEnter(path) : lookup.permits(path);
   }
 
-  /** @returns the file; an empty list where the owner's rules hide it, or an earlier root has it */
-  #file(found: Found, name: string, step: Step, real: string): Found[] {
+  /** Records which patterns match something. */
+  #match({ matchedBy }: PatternWalk): void {
+    if (this.#unmatched.size === 0) return;
+    for (const pattern of matchedBy) this.#unmatched.delete(pattern);
+  }
+
+  /** The row of a folder that cannot be walked through. */
+  #skip(found: Found, include: PatternWalk, skipped: Skipped): Found[] {
+    this.#match(include);
+    return [{ ...found, skipped }];
+  }
+
+  /** @returns the file; null where the owner's rules hide it, or an earlier root has it */
+  #file(found: Found, name: string, step: Step, real: string): Found | null {
     if (!this.options.lookup.permits(join(real, found.path)) || this.#isDouble(found.path))
-      return [];
+      return null;
     if (Buffer.byteLength(found.path) > MAX_PATH_BYTES)
-      return [{ ...found, skipped: "name_unusable" }];
+      return { ...found, skipped: "name_unusable" };
     const info = step.folder.stat(name);
-    if (!info.isFile()) return [];
-    if (info.size > MAX_SIZE) return [{ ...found, skipped: "file_unreadable" }];
+    if (!info.isFile()) return null;
+    if (info.size > MAX_SIZE) return { ...found, skipped: "file_unreadable" };
     const file = { ...found, size: Number(info.size), mtimeNs: BigInt.asIntN(64, info.mtimeNs) };
     const isSettled = Number(info.mtimeMs) <= Date.now() - this.options.minAgeMs;
-    return [isSettled || this.options.minAgeMs === 0 ? file : { ...file, skipped: "not_settled" }];
+    return isSettled || this.options.minAgeMs === 0 ? file : { ...file, skipped: "not_settled" };
   }
 
   async *#enter(
@@ -188,11 +210,14 @@ export class Walk {
     root: number,
     real: string,
   ): AsyncGenerator<Found[]> {
-    if (!this.options.goOn(this.#names) || !this.options.lookup.mayEnter(join(real, next.path)))
+    if (
+      !this.options.goOn(this.#bounds.names) ||
+      !this.options.lookup.mayEnter(join(real, next.path))
+    )
       return;
     const found = { path: next.path, root, size: 0, mtimeNs: 0n };
     if (Buffer.byteLength(next.path) > MAX_PATH_BYTES) {
-      yield [{ ...found, skipped: "name_unusable" }];
+      yield this.#skip(found, next.include, "name_unusable");
       return;
     }
     let opened: Opened;
@@ -200,7 +225,7 @@ export class Walk {
       opened = await this.#open(() => step.folder.folder(name), next);
     } catch (error) {
       const skipped = reasonOf(error, name);
-      if (skipped) yield [{ ...found, skipped }];
+      if (skipped) yield this.#skip(found, next.include, skipped);
       return;
     }
     using _ = opened.folder;
@@ -219,13 +244,13 @@ export class Walk {
     try {
       const entries: FolderName[] = [];
       for await (const names of folder.names()) {
-        if (!this.options.goOn(this.#names)) break;
+        if (!this.options.goOn(this.#bounds.names)) break;
         const wanted = names.filter(
           ({ name }) => include.step(name).mayMatchInside && !exclude.step(name).matched,
         );
         entries.push(...wanted);
         // The names that are kept are counted when they are looked at.
-        this.#count(names.length - wanted.length);
+        this.#bounds.count(names.length - wanted.length);
         if (entries.length > MAX_IN_FOLDER) throw tooMany(`over ${MAX_IN_FOLDER} in one folder`);
       }
       return { folder, entries: entries.toSorted((a, b) => compareNames(a.name, b.name)) };
@@ -241,23 +266,6 @@ export class Walk {
     this.#seen?.add(path);
     return false;
   }
-
-  #count(names: number): void {
-    this.#names += names;
-    if (this.#names > MAX_NAMES) throw tooMany(`over ${MAX_NAMES}`);
-    if (performance.now() > this.#endsAt) {
-      const minutes = MAX_WALK_MS / 60_000;
-      throw new FdsError(
-        "too_many_files",
-        `the folders were not gone through in ${minutes} minutes, name fewer`,
-      );
-    }
-  }
-}
-
-function tooMany(names: string): FdsError {
-  const message = `there are ${names} names to look at, name fewer folders`;
-  return new FdsError("too_many_files", message);
 }
 
 /** @returns null for a root that no longer exists @throws FdsError that says why it cannot be read */

@@ -26,6 +26,7 @@ import { signInCodes } from "./migrations/24-sign-in-codes.ts";
 import { schedules } from "./migrations/25-schedules.ts";
 import { deliveryEvents } from "./migrations/26-delivery-events.ts";
 import { unreachedMessages } from "./migrations/27-unreached-messages.ts";
+import { unmatchedPatterns } from "./migrations/28-unmatched-patterns.ts";
 import type { Change } from "./migrations/change.ts";
 
 /**
@@ -62,6 +63,7 @@ const MIGRATIONS: readonly (readonly Change[])[] = [
   schedules,
   deliveryEvents,
   unreachedMessages,
+  unmatchedPatterns,
 ];
 
 /** The statements that lead to a version of the database. */

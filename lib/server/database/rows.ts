@@ -34,6 +34,8 @@ export interface DownloadRow {
   filesReceived: number | null;
   filesUnchanged: number | null;
   filesSkipped: number | null;
+  /** JSON of the indices of patterns that no file matches. */
+  unmatched: string | null;
   /** 1: held. */
   held: number;
   storedBytes: number;
@@ -77,6 +79,7 @@ export function toRow(download: Download): DownloadRow {
     filesReceived: download.files && download.files.received,
     filesUnchanged: download.files && download.files.unchanged,
     filesSkipped: download.files && download.files.skipped,
+    unmatched: download.unmatched && JSON.stringify(download.unmatched),
     held: Number(download.isHeld),
     storedBytes: "storedBytes" in download ? download.storedBytes : 0,
     removedAt: "removedAt" in download ? download.removedAt : null,
@@ -175,6 +178,7 @@ function commonOf(row: DownloadRow) {
     failures: Number(row.failures),
     bytesOnWire: Number(row.bytesOnWire),
     files: toCounts(row),
+    unmatched: row.unmatched === null ? null : (JSON.parse(row.unmatched) as number[]),
     isHeld: Number(row.held) === 1,
     revision: Number(row.revision),
   };

@@ -32,6 +32,7 @@ export function downloadRecord(download: Download, progress?: Progress): Downloa
     paths: download.set?.paths ?? null,
     resolved_paths: download.set && resolvedSet(download.set, download.localTime).paths,
     exclude: download.set?.exclude ?? null,
+    unmatched_paths: unmatchedPaths(download),
     status: download.status,
     total_size: totalSize,
     files_total: files?.total ?? null,
@@ -63,6 +64,12 @@ export function downloadRecord(download: Download, progress?: Progress): Downloa
     error_code: problem?.code ?? null,
     retried_as: "retriedAs" in download ? download.retriedAs : null,
   };
+}
+
+function unmatchedPaths({ set, localTime, unmatched }: Download): string[] | null {
+  if (!set || !unmatched) return null;
+  const { paths } = resolvedSet(set, localTime);
+  return unmatched.flatMap((place) => paths[place] ?? []);
 }
 
 /** A client as REST shows it. */

@@ -1,6 +1,7 @@
 import type { Problem } from "../../protocol/errors.ts";
 import { nameOfSet, type SetOrder } from "../set.ts";
 import { longestSetPath } from "../storage/names.ts";
+import { broken } from "./incoming-attempt.ts";
 import type { Outcome } from "./incoming-stream.ts";
 import { linkUnchanged } from "./link-unchanged.ts";
 import { ManifestReader } from "./manifest-reader.ts";
@@ -22,6 +23,7 @@ export class IncomingManifest {
   #seen = 0;
   // Monotonic, in ms.
   #namedAt = performance.now();
+  #unmatched: number[] | null = null;
 
   constructor(readonly set: OpenSet) {
     const { order, download } = set;
@@ -39,6 +41,18 @@ export class IncomingManifest {
       max_files: order.maxFiles,
       ...(order.maxBytes !== null && { max_bytes: order.maxBytes }),
     });
+  }
+
+  /** Indices of the patterns that no file matches; null: the client does not say. */
+  get unmatched(): number[] | null {
+    return this.#unmatched;
+  }
+
+  /** Takes these indices from the client. @throws FdsError `protocol_error` for a pattern that does not exist */
+  takeUnmatched(unmatched: number[]): void {
+    const { paths } = this.set.order;
+    if (unmatched.some((index) => index >= paths.length)) throw broken("a set has no such pattern");
+    this.#unmatched = unmatched;
   }
 
   /** Records the files whose lines are complete. @throws FdsError see {@link ManifestReader.read} */

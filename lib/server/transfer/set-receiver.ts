@@ -2,7 +2,7 @@ import { FdsError, problemOf } from "../../protocol/errors.ts";
 import type { Frame } from "../../protocol/frame.ts";
 import { ZSTD } from "../../protocol/messages.ts";
 import { SerialQueue } from "../../util/serial-queue.ts";
-import type { SetOrder, SetRows } from "../set.ts";
+import { namePatterns, type SetOrder, type SetRows } from "../set.ts";
 import type { SetFolder, Storage } from "../storage/storage.ts";
 import type { FlowControl, StreamFlowControl } from "./flow-control.ts";
 import { type AttemptOptions, broken, IncomingAttempt } from "./incoming-attempt.ts";
@@ -83,7 +83,7 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
       case "error":
         return this.fail(problemOf(new FdsError(message.code, message.message), "protocol_error"));
       case "set_listed":
-        return this.#onListed(message.total_size);
+        return this.#onListed(message);
       default:
         throw broken(`${message.type} is nothing to say about a set`);
     }
@@ -222,7 +222,7 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
     else if (phase.name === "receiving") phase.files.proving(offset);
   }
 
-  #onListed(totalSize: number): void {
+  #onListed({ total_size: totalSize, unmatched }: Extract<StreamMessage, { type: "set_listed" }>) {
     const phase = this.#phase;
     if (phase.name !== "listing") throw broken("set_listed came at the wrong time");
     // Sent before the client was asked for a frame again; it will be repeated.
@@ -230,6 +230,7 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
     if (totalSize !== this.#frames.arrived) {
       throw broken(`set_listed says ${totalSize} bytes, ${this.#frames.arrived} came`);
     }
+    if (unmatched) phase.manifest.takeUnmatched(unmatched);
     void this.#keepWhenRead(phase.manifest);
   }
 
@@ -251,7 +252,12 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
     if (await this.endIfOverQuota(totalSize)) return;
     await this.endIfNoRoom(totalSize);
     const source = { identity: null, totalSize, chunkSize };
-    if (await this.report({ type: "listed", epoch: this.epoch, source, files })) {
+    const { unmatched } = manifest;
+    if (unmatched?.length) {
+      const patterns = namePatterns(this.options.order, unmatched);
+      this.options.logger.info("no file matches some patterns of a set", { patterns });
+    }
+    if (await this.report({ type: "listed", epoch: this.epoch, source, files, unmatched })) {
       await this.#receive(manifest.set);
     }
   }

@@ -97,6 +97,15 @@ describe("a set", () => {
     expect(Bun.stringWidth(line)).toBeLessThanOrEqual(80);
   });
 
+  test("says which patterns match nothing, the first of them", () => {
+    const unmatched_paths = ["no\u001b*", "x".repeat(100), "c", "d", "e"];
+    const words = problemOf({ ...set, unmatched_paths, files_skipped: 0 });
+    expect(words).toBe(`no file matches "no\\u001b*", "${"x".repeat(60)}…", "c" and 2 more`);
+    expect(problemOf({ ...set, unmatched_paths: ["a"] })).toMatch(
+      /^1 of 62 files skipped: .*; no file matches "a"$/,
+    );
+  });
+
   test("that is not listed yet has no files", () => {
     const unlisted = downloadRecord({ kind: "set", file_path: null, paths: ["logs/", "*.csv"] });
     const [, line = ""] = at80(DOWNLOAD_COLUMNS, [unlisted]);

@@ -56,6 +56,16 @@ async function walked(asked: Asked = {}): Promise<string[]> {
 }
 
 async function found(asked: Asked = {}): Promise<Found[]> {
+  return (await walkThrough(asked)).all;
+}
+
+/** @returns the patterns that match nothing */
+async function unmatched(asked: Asked): Promise<string[]> {
+  const { walk } = await walkThrough(asked);
+  return walk.unmatched.map((place) => asked.include?.[place] ?? "");
+}
+
+async function walkThrough(asked: Asked): Promise<{ all: Found[]; walk: Walk }> {
   const { include = ["**"], exclude = [], roots = [site], minAgeMs = 0, meanwhile } = asked;
   const opened = await Roots.open(roots, asked);
   asked.beforehand?.();
@@ -69,7 +79,7 @@ async function found(asked: Asked = {}): Promise<Found[]> {
   });
   const all: Found[] = [];
   for await (const batch of walk.files()) all.push(...batch);
-  return all;
+  return { all, walk };
 }
 
 describe.skipIf(isWindows)("a name that", () => {
@@ -272,6 +282,28 @@ describe("the owner's rules", () => {
       const refused = walked({ include: [pattern], mayBrowse: false });
       expect(refused).rejects.toMatchObject({ code: "access_denied" });
     }
+  });
+});
+
+describe("a pattern matches something", () => {
+  beforeEach(() => {
+    for (const path of ["a/x.csv", "a/deep/y.csv", "b/z.log", ".env"]) put(path);
+    fs.mkdirSync(join(site, "empty"));
+  });
+
+  test.each<[string, Asked, string[]]>([
+    ["where a file is named", { include: ["a/x.csv", "b/*"] }, []],
+    ["where others match the same", { include: ["a", "**/*.csv", "a/x.csv"] }, []],
+    ["by its whole path", { include: ["SITE/a/*", "SITE/no/*"] }, ["SITE/no/*"]],
+    ["and not where nothing is", { include: ["c/*", "a/*", "*.txt"] }, ["c/*", "*.txt"]],
+    ["and not as a folder without files", { include: ["empty/", "a"] }, ["empty/"]],
+    ["and not where it is left out", { include: ["a", "b"], exclude: ["b/*"] }, ["b"]],
+    ["and not where it stays at home", { include: [".env", "a"] }, [".env"]],
+    ["where it is left for later", { include: ["a", "b"], minAgeMs: 3_600_000 }, []],
+  ])("%s", async (_, asked, expected) => {
+    const placed = (patterns: string[]) => patterns.map((each) => each.replace("SITE", site));
+    const include = placed(asked.include ?? []);
+    expect(await unmatched({ ...asked, include })).toEqual(placed(expected));
   });
 });
 

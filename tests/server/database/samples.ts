@@ -54,6 +54,7 @@ const common = {
   failures: 4,
   bytesOnWire: 5,
   files: null,
+  unmatched: null,
   isHeld: false,
   revision: 0,
 } as const;
@@ -99,6 +100,7 @@ export const STATES: [what: string, download: Download][] = [
   ["downloading", downloading],
   ["verifying", verifying],
   ["completed", completed],
+  ["completed without what a pattern names", { ...completed, unmatched: [0, 99] }],
   ["completed and held", { ...completed, isHeld: true }],
   ["completed and removed", { ...completed, removedAt: 1_700_000_000_005 }],
   ["failed", failed],

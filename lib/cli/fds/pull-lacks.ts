@@ -1,3 +1,4 @@
+import { lackOf } from "../../api/lack-of.ts";
 import type { DownloadRecord } from "../../api/schemas.ts";
 import { plainName, plainText } from "../../util/plain-text.ts";
 import { shortId } from "../terminal/download-listing.ts";
@@ -8,8 +9,21 @@ import type { CommandContext } from "./command.ts";
 /** Most skipped files that are listed. */
 const MAX_NAMED = 5;
 
-/** Prints which files of a completed set did not come, and why: the first few, and how to see all. */
-export async function saySkipped(
+/** Prints what of a completed set is missing: patterns without a match, and skipped files. */
+export async function sayWhatLacks(context: CommandContext, record: DownloadRecord): Promise<void> {
+  const { client_id, status, files_total } = record;
+  const { err } = context;
+  const lack = lackOf(record);
+  // The result of an empty set says so itself.
+  if (status === "completed" && lack !== null && files_total !== 0) {
+    const line = paint(`${client_id}: ${plainName(lack)}`, "yellow", err.colour);
+    err.write(`${err.live ? Bun.sliceAnsi(line, 0, err.columns(), "…") : line}\n`);
+  }
+  await saySkipped(context, record);
+}
+
+/** Prints which files were skipped, and why: the first few, and how to see all. */
+async function saySkipped(
   { api, err, interruptions }: CommandContext,
   { download_id, client_id, status, files_skipped }: DownloadRecord,
 ): Promise<void> {

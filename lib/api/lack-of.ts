@@ -1,0 +1,19 @@
+import type { DownloadRecord } from "./schemas.ts";
+
+/** Most patterns in the text, and most characters of each. */
+const MAX_NAMED = 3;
+const MAX_LENGTH = 60;
+
+/** Patterns of a set without a match, in words: `no file matches "*.csv"`; null where each has one. */
+export function lackOf({
+  unmatched_paths,
+}: Pick<DownloadRecord, "unmatched_paths">): string | null {
+  if (!unmatched_paths?.length) return null;
+  const names = unmatched_paths.slice(0, MAX_NAMED).map((pattern) => `"${shortened(pattern)}"`);
+  const more = unmatched_paths.length - names.length;
+  return `no file matches ${names.join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
+}
+
+function shortened(text: string): string {
+  return text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH)}…` : text;
+}
