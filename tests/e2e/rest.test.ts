@@ -1,116 +1,34 @@
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { mkdtemp, readdir } from "node:fs/promises";
-import { join } from "node:path";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { endpoints } from "../../lib/api/endpoints.ts";
-import type { Endpoint } from "../../lib/api/endpoints/endpoint.ts";
 import { openApiDocument } from "../../lib/api/openapi.ts";
-import { ApiError, DownloadAccepted, DownloadList, DownloadRecord } from "../../lib/api/schemas.ts";
-import { type ErrorCode, meaningOf } from "../../lib/protocol/errors.ts";
+import { DownloadAccepted, DownloadList, DownloadRecord } from "../../lib/api/schemas.ts";
 import { version } from "../../package.json";
 import { REGISTER, ScriptedClient } from "../support/scripted-client.ts";
-import { md5OfFile, writeRandom } from "../support/sources.ts";
+import { md5OfFile } from "../support/sources.ts";
 import { Listener } from "../support/events.ts";
-import { spawn } from "../support/spawn.ts";
-import { API_TOKEN, ENROLL_TOKEN, System } from "../support/system.ts";
+import {
+  type Answer,
+  AWAY,
+  call,
+  expectDocumented,
+  expectError,
+  expectNoSecretInLogs,
+  ids,
+  NOWHERE,
+  of,
+  placeOf,
+  SIZE,
+  system,
+  useRestStage,
+} from "../support/rest-stage.ts";
+import { API_TOKEN, System } from "../support/system.ts";
 import { TEST_LIMIT } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/*
- * The REST interface of a real server, call by call. Every answer is held against the schemas
- * that the OpenAPI document is made of.
- */
+/* The REST interface of a real server: what is asked for is done. */
 
-const SIZE = 200_000;
-const AWAY = "site-away";
-const NOWHERE = "0198c0de-0000-7000-8000-000000000000";
-/** A wrong token that must not be found in the log either. */
-const WRONG_TOKEN = "the-wrong-token";
-
-let system: System;
-/** One download of each kind. */
-const ids = { completed: "", failed: "", cancelled: "", queued: "", downloading: "" };
-/** A client that has begun to send a file and goes no further. */
-let slow: ScriptedClient;
-
-beforeAll(async () => {
-  system = await System.start();
-  await writeRandom(system.source("data.bin"), SIZE);
-  await system.startClient({ id: "site-1" });
-  const away = { client_id: AWAY, key: "the-key-of-the-one-away", enroll_token: ENROLL_TOKEN };
-  const left = await ScriptedClient.register(system.url, away);
-  await left[Symbol.asyncDispose]();
-  slow = await ScriptedClient.register(system.url, { ...away, client_id: "site-slow" });
-
-  ids.completed = await system.pull("data.bin");
-  ids.failed = await system.pull("missing.bin");
-  ids.cancelled = await system.pull("data.bin", AWAY);
-  await system.api.cancel(ids.cancelled);
-  ids.queued = await system.pull("data.bin", AWAY);
-  ids.downloading = await system.pull("data.bin", "site-slow");
-  slow.start(await slow.next("download_request"), new Uint8Array(SIZE));
-  await slow.next("credit");
-  await system.ended(ids.completed);
-  await system.ended(ids.failed);
-});
-afterAll(async () => {
-  await slow?.[Symbol.asyncDispose]();
-  await system?.[Symbol.asyncDispose]();
-});
-
-interface Answer {
-  status: number;
-  headers: Headers;
-  body: unknown;
-}
-
-/** A call as anybody could make it; JSON of the body, unless it is text already. */
-async function call(
-  method: string,
-  path: string,
-  body?: unknown,
-  headers: Record<string, string> = {},
-): Promise<Answer> {
-  const response = await fetch(system.url + path, {
-    method,
-    headers: { Authorization: `Bearer ${API_TOKEN}`, ...headers },
-    body: body === undefined || typeof body === "string" ? body : JSON.stringify(body),
-  });
-  const text = await response.text();
-  const isJson = response.headers.get("Content-Type")?.startsWith("application/json");
-  return {
-    status: response.status,
-    headers: response.headers,
-    body: isJson && text !== "" ? JSON.parse(text) : text,
-  };
-}
-
-/** Holds an answer against what the document says of the call. */
-function expectDocumented(endpoint: Endpoint, { status, body }: Answer): void {
-  const documented = endpoint.answers.find((answer) => answer.status === status);
-  // A schema leaves out what it does not know, so this also finds what is too much.
-  if (documented?.schema) return expect(documented.schema.parse(body)).toEqual(body as object);
-  if (documented) return;
-  const error = ApiError.strict().parse(body);
-  const common: ErrorCode[] = ["unauthorized", "invalid_request", "rate_limited", "internal_error"];
-  const known = [...endpoint.errors, ...common].find((code) => code === error.code);
-  expect(known, `${endpoint.method} ${endpoint.path} may not answer ${error.code}`).toBeDefined();
-  expect(status).toBe(meaningOf(known!).http!);
-}
-
-function expectError({ status, body }: Answer, code: ErrorCode, message: RegExp = /./): void {
-  expect(body).toEqual({ error: expect.stringMatching(message), code });
-  expect(status).toBe(meaningOf(code).http!);
-  const { error } = body as ApiError;
-  expect(error).not.toContain(system.folder);
-  expect(error).not.toContain("\n    at ");
-}
-
-const of = (id: string, action = "") => `/api/downloads/${id}${action}`;
-
-/** The path that a Location means, in the answer to a call of another path. */
-const placeOf = ({ headers }: Answer, path: string) =>
-  new URL(headers.get("Location") ?? "", system.url + path).pathname;
+useRestStage();
 
 describe("what goes well", () => {
   test("GET /health, without a token", async () => {
@@ -233,223 +151,6 @@ describe("the list", () => {
       expect(records.every((record) => record.status === status)).toBe(true);
     },
   );
-});
-
-describe("what is not right is refused, in words", () => {
-  const POST = "/api/download";
-  const right = { client_id: AWAY };
-
-  test.each<[unknown, RegExp]>([
-    ["", /not JSON/],
-    ["{", /not JSON/],
-    ["client_id=x", /not JSON/],
-    ['{"client_id":"site-1"}}', /not JSON/],
-    [[], /body/],
-    ["null", /body/],
-    ["5", /body/],
-    [{}, /"client_id"/],
-    [{ client_id: null }, /"client_id"/],
-    [{ client_id: 5 }, /"client_id"/],
-    [{ client_id: [AWAY] }, /"client_id"/],
-    [{ client_id: "" }, /"client_id"/],
-    [{ client_id: ".." }, /"client_id"/],
-    [{ client_id: "a/b" }, /"client_id"/],
-    [{ client_id: "a\nb" }, /"client_id"/],
-    [{ client_id: `${AWAY}\n` }, /"client_id"/],
-    [{ client_id: "-a" }, /"client_id"/],
-    [{ client_id: "я" }, /"client_id"/],
-    [{ client_id: "x".repeat(65) }, /"client_id"/],
-    [{ ...right, file_path: "" }, /"file_path".*empty/],
-    [{ ...right, file_path: null }, /"file_path"/],
-    [{ ...right, file_path: {} }, /"file_path"/],
-    [{ ...right, file_path: "a\0b" }, /"file_path".*NUL/],
-    [{ ...right, file_path: "x".repeat(4097) }, /"file_path".*4096/],
-    [{ ...right, if_offline: "maybe" }, /"if_offline"/],
-    [{ ...right, if_offline: true }, /"if_offline"/],
-    [{ ...right, filepath: "a" }, /Unknown field "filepath"/],
-    [{ ...right, status: "completed", md5: "x" }, /Unknown fields "status", "md5"/],
-  ])("POST /api/download %j", async (body, message) => {
-    expectError(await call("POST", POST, body), "invalid_request", message);
-  });
-
-  test.each([
-    ["status=done", /"status"/],
-    ["status=", /"status"/],
-    ["client_id=a%20b", /"client_id"/],
-    ["limit=0", /"limit".*1 to 1000/],
-    ["open=false", /"open"/],
-    ["open=true&status=completed", /"open": only what failed is open/],
-    ["limit=-1", /"limit"/],
-    ["limit=1001", /"limit"/],
-    ["limit=1e3", /"limit"/],
-    ["limit=99999999999999999999", /"limit"/],
-    ["limit=ten", /"limit"/],
-    ["limit=", /"limit"/],
-    ["limit=1&limit=2", /"limit"/],
-    ["cursor=abc", /"cursor"/],
-    ["cursor=1%27%20OR%201=1", /"cursor"/],
-    ["page=2", /Unknown field "page"/],
-    ["__proto__=1", /Unknown field "__proto__"/],
-  ])("GET /api/downloads?%s", async (query, message) => {
-    expectError(await call("GET", `/api/downloads?${query}`), "invalid_request", message);
-  });
-
-  test.each([
-    ["GET", "/health"],
-    ["GET", "/openapi.json"],
-    ["GET", "/api/clients"],
-    ["GET", of(NOWHERE)],
-    ["GET", of(NOWHERE, "/content")],
-    ["PATCH", of(NOWHERE)],
-    ["POST", of(NOWHERE, "/cancel")],
-    ["POST", of(NOWHERE, "/retry")],
-  ])("a field that %s %s does not know", async (method, path) => {
-    expectError(await call(method, `${path}?bogus=1`), "invalid_request", /Unknown field "bogus"/);
-  });
-
-  test("a body of more than 64 KiB, with its length or without", async () => {
-    const body = JSON.stringify({ ...right, file_path: "x".repeat(64 * 1024) });
-    expectError(await call("POST", POST, body), "request_too_large", /64 KiB/);
-    const stream = new Blob([body]).stream();
-    const answer = await fetch(system.url + POST, {
-      method: "POST",
-      headers: { Authorization: `Bearer ${API_TOKEN}` },
-      body: stream,
-    });
-    expect([answer.status, await answer.json()]).toEqual([
-      413,
-      { error: "The body is over 64 KiB", code: "request_too_large" },
-    ]);
-  });
-
-  test("but a body of 64 KiB is read", async () => {
-    const body = JSON.stringify(right).padEnd(64 * 1024, " ");
-    const answer = await call("POST", POST, body);
-    expect(answer.status).toBe(202);
-    await system.api.cancel(DownloadAccepted.parse(answer.body).download_id);
-  });
-
-  test("but the patterns of a set may have more", async () => {
-    const paths = Array.from({ length: 100 }, (_, n) => `${n}/${"x".repeat(1_000)}`);
-    const answer = await call("POST", POST, { client_id: right.client_id, paths });
-    // It was read: this client knows no sets.
-    expectError(answer, "client_outdated");
-  });
-
-  test("a client that was never seen", async () => {
-    const answer = await call("POST", POST, { client_id: "never-seen" });
-    expectError(answer, "client_not_found", /"never-seen"/);
-    expectDocumented(endpoints.startDownload, answer);
-  });
-
-  test("a client that is away, where that matters", async () => {
-    const answer = await call("POST", POST, { ...right, if_offline: "fail" });
-    expectError(answer, "client_not_connected", new RegExp(AWAY));
-    const waits = await call("POST", POST, { ...right, if_offline: "wait" });
-    expect(waits).toMatchObject({ status: 202, body: { success: true, status: "queued" } });
-    await system.api.cancel(DownloadAccepted.parse(waits.body).download_id);
-  });
-
-  test.each([
-    NOWHERE,
-    "1",
-    "..%2f..%2fetc%2fpasswd",
-    "%00",
-    "%E0%A4%A",
-    "'%20OR%201=1--",
-    "x".repeat(5000),
-  ])("an id that no download has: %s", async (id) => {
-    for (const [method, path, endpoint] of [
-      ["GET", of(id), endpoints.getDownload],
-      ["GET", of(id, "/content"), endpoints.downloadContent],
-      ["POST", of(id, "/cancel"), endpoints.cancelDownload],
-      ["POST", of(id, "/retry"), endpoints.retryDownload],
-    ] as const) {
-      const answer = await call(method, path);
-      expectError(answer, "download_not_found");
-      expectDocumented(endpoint, answer);
-    }
-  });
-
-  test.each([
-    "/nowhere",
-    "/api",
-    "/api/nowhere",
-    "/api/downloads/a/b/c",
-    "/api/clients/",
-    "/.env",
-    "/package.json",
-  ])("an address that is none: %s", async (path) => {
-    for (const method of ["GET", "POST", "DELETE"]) {
-      expectError(await call(method, path), "not_found");
-    }
-  });
-
-  test.each([
-    ["/health", "GET, HEAD"],
-    ["/openapi.json", "GET, HEAD"],
-    ["/api/clients", "GET, HEAD"],
-    ["/api/download", "POST"],
-    ["/api/downloads", "GET, HEAD"],
-    [of(NOWHERE), "GET, HEAD, PATCH"],
-    [of(NOWHERE, "/content"), "GET, HEAD, DELETE"],
-    [of(NOWHERE, "/cancel"), "POST"],
-    [of(NOWHERE, "/retry"), "POST"],
-  ])("the wrong method at %s", async (path, allowed) => {
-    const methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
-    for (const method of methods.filter((each) => !allowed.includes(each))) {
-      const answer = await call(method, path);
-      expectError(answer, "method_not_allowed", /^Use /);
-      expect(answer.headers.get("Allow")).toBe(allowed);
-    }
-  });
-
-  test("a WebSocket's address without one, or with another protocol", async () => {
-    expectError(await call("GET", "/ws"), "invalid_request", /WebSocket/);
-    const other = { "Sec-WebSocket-Protocol": "fds.v99" };
-    expectError(await call("GET", "/ws", undefined, other), "invalid_request", /fds\.v1/);
-  });
-
-  test("a WebSocket that another site's page opens", async () => {
-    const foreign = { Origin: "https://example.com" };
-    expectError(await call("GET", "/ws", undefined, foreign), "forbidden", /Clients connect/);
-  });
-});
-
-describe("without the token nobody is told anything", () => {
-  const calls: [string, string][] = [
-    ["GET", "/api/clients"],
-    ["POST", "/api/download"],
-    ["GET", "/api/downloads"],
-    ["GET", "/api/downloads?limit=0"],
-    ["GET", of(NOWHERE)],
-    ["PATCH", of(NOWHERE)],
-    ["GET", of(NOWHERE, "/content")],
-    ["HEAD", of(NOWHERE, "/content")],
-    ["POST", of(NOWHERE, "/cancel")],
-    ["POST", of(NOWHERE, "/retry")],
-    ["PUT", "/api/clients"],
-    ["GET", "/api/nowhere"],
-  ];
-
-  test.each(calls)("%s %s", async (method, path) => {
-    for (const Authorization of [
-      "",
-      API_TOKEN,
-      "Bearer",
-      `Bearer ${WRONG_TOKEN}`,
-      `Bearer ${API_TOKEN}x`,
-      `Bearer ${ENROLL_TOKEN}`,
-      `Basic ${btoa(`admin:${API_TOKEN}`)}`,
-    ]) {
-      const answer = await call(method, path, method === "POST" ? "{" : undefined, {
-        Authorization,
-      });
-      expect(answer.status).toBe(401);
-      expect(answer.headers.get("WWW-Authenticate")).toStartWith("Bearer");
-      if (method !== "HEAD") expectError(answer, "unauthorized");
-    }
-  });
 });
 
 describe("a change of the rate", () => {
@@ -589,142 +290,6 @@ describe("what failed", () => {
   });
 });
 
-describe("the content", () => {
-  const content = (headers: Record<string, string> = {}, method = "GET") =>
-    fetch(system.url + of(ids.completed, "/content"), {
-      method,
-      headers: { Authorization: `Bearer ${API_TOKEN}`, ...headers },
-    });
-
-  test("is the file, with what a program that downloads wants to know", async () => {
-    const bytes = await Bun.file(system.source("data.bin")).bytes();
-    const response = await content();
-    expect(response.status).toBe(200);
-    const { saved_path, md5 } = await system.api.download(ids.completed);
-    const name = saved_path!.split("/")[1];
-    expect(Object.fromEntries(response.headers)).toMatchObject({
-      "content-length": String(SIZE),
-      etag: `"${md5}"`,
-      "accept-ranges": "bytes",
-      "content-type": "application/octet-stream",
-      "content-disposition": `attachment; filename="${name}"; filename*=UTF-8''${name}`,
-    });
-    expect(Buffer.compare(await response.bytes(), bytes)).toBe(0);
-  });
-
-  test("comes in parts", async () => {
-    const bytes = await Bun.file(system.source("data.bin")).bytes();
-    for (const [range, start, end] of [
-      ["bytes=0-0", 0, 1],
-      ["bytes=100-199999", 100, SIZE],
-      ["bytes=-5", SIZE - 5, SIZE],
-    ] as const) {
-      const response = await content({ Range: range });
-      expect(response.status).toBe(206);
-      expect(response.headers.get("Content-Range")).toBe(`bytes ${start}-${end - 1}/${SIZE}`);
-      expect(response.headers.get("Content-Length")).toBe(String(end - start));
-      expect(Buffer.compare(await response.bytes(), bytes.slice(start, end))).toBe(0);
-    }
-  });
-
-  test("outside the file is not there", async () => {
-    const response = await content({ Range: `bytes=${SIZE}-` });
-    expect(response.status).toBe(416);
-    expect(response.headers.get("Content-Range")).toBe(`bytes */${SIZE}`);
-  });
-
-  test("that is known already is not sent again", async () => {
-    const etag = (await content({}, "HEAD")).headers.get("ETag")!;
-    const known = await content({ "If-None-Match": etag });
-    expect([known.status, await known.text()]).toEqual([304, ""]);
-    const resumed = await content({ "If-Range": etag, Range: "bytes=1-1" });
-    expect(resumed.status).toBe(206);
-    const changed = await content({ "If-Range": '"another"', Range: "bytes=1-1" });
-    expect([changed.status, (await changed.bytes()).length]).toEqual([200, SIZE]);
-  });
-
-  const NO_CURL = Bun.which("curl") ? "" : " (needs curl: apt-get install curl)";
-  test.skipIf(NO_CURL !== "")(
-    `that is not there is not saved as if it were, by who saves what a link gives${NO_CURL}`,
-    async () => {
-      const saved = async (flags: string) => {
-        const folder = await mkdtemp(join(system.folder, "saved-"));
-        const url = system.url + of(ids.failed, "/content");
-        const header = `Authorization: Bearer ${API_TOKEN}`;
-        const curl = spawn(["curl", "-s", "-H", header, flags, url], { cwd: folder });
-        await curl.exited;
-        const names = await readdir(folder);
-        return Promise.all(
-          names.map(async (name) => [name, await Bun.file(join(folder, name)).text()] as const),
-        );
-      };
-      expect(await saved("-OJ")).toEqual([
-        ["error.json", expect.stringContaining("download_not_finished")],
-      ]);
-      // As lib/api/README.md has it: some versions make an empty file.
-      for (const file of await saved("-fOJ")) expect(file).toEqual(["error.json", ""]);
-    },
-  );
-
-  test("by HEAD is its headers", async () => {
-    const response = await content({}, "HEAD");
-    expect(response.status).toBe(200);
-    expect(response.headers.get("Content-Length")).toBe(String(SIZE));
-    expect(response.headers.get("ETag")).toMatch(/^"[0-9a-f]{32}"$/);
-    expect(await response.text()).toBe("");
-  });
-
-  test.each(["failed", "cancelled", "queued", "downloading"] as const)(
-    "of a %s download is not there",
-    async (status) => {
-      const answer = await call("GET", of(ids[status], "/content"));
-      expectError(answer, "download_not_finished", new RegExp(status));
-      expect(answer.headers.get("Content-Disposition")).toBe('inline; filename="error.json"');
-      expectDocumented(endpoints.downloadContent, answer);
-      expect((await call("HEAD", of(ids[status], "/content"))).status).toBe(409);
-    },
-  );
-
-  test("that was taken away from the disk is told so", async () => {
-    await Bun.write(system.source("empty.bin"), "");
-    const id = await system.pull("empty.bin");
-    const { saved_path } = await system.ended(id);
-    const response = await call("GET", of(id, "/content"));
-    expect(response).toMatchObject({ status: 200, body: "" });
-    await Bun.file(join(system.folder, "downloads", saved_path!)).delete();
-    const answer = await call("GET", of(id, "/content"));
-    expectError(answer, "not_found", /removed or changed/);
-    expectDocumented(endpoints.downloadContent, answer);
-  });
-
-  test.skipIf(process.platform === "win32")(
-    "has a name that no header is broken by (needs POSIX file names)",
-    async () => {
-      for (const name of [
-        'a"b;c.txt',
-        "100%41.txt",
-        "a\r\nX-Evil: 1.txt",
-        "смета 1.txt",
-        "a'(*).txt",
-        "x\\..\\y.txt",
-      ]) {
-        await Bun.write(system.source(name), name);
-        const id = await system.pull(name);
-        const { status, saved_path } = await system.ended(id);
-        expect(status).toBe("completed");
-        const response = await call("GET", of(id, "/content"));
-        expect(response).toMatchObject({ status: 200, body: name });
-        expect(response.headers.has("X-Evil")).toBe(false);
-        const disposition = response.headers.get("Content-Disposition")!;
-        const [, plain, encoded] =
-          /^attachment; filename="([^"\\]*)"; filename\*=UTF-8''([\w.%!~-]*)$/.exec(disposition)!;
-        expect(`site-1/${decodeURIComponent(encoded!)}`).toBe(saved_path!);
-        expect(plain).toMatch(/^[\x20-\x7e]+$/);
-      }
-    },
-  );
-});
-
 test("a disk that is too full takes nothing new, and says so", async () => {
   await using full = await System.start({ MIN_FREE_DISK: "1000000GiB", ENROLL_TOKEN: "" });
   await using client = await ScriptedClient.register(full.url, {});
@@ -741,15 +306,4 @@ test("a disk that is too full takes nothing new, and says so", async () => {
   expect(client.isOpen).toBe(true);
 });
 
-test("no log holds a secret", async () => {
-  const key = await Bun.file(join(system.folder, "site-1/key")).text();
-  const logs = (await readdir(system.folder)).filter((name) => name.endsWith(".log"));
-  expect(logs.toSorted()).toEqual(["server.log", "site-1.log"]);
-  for (const name of logs) {
-    const text = await Bun.file(join(system.folder, name)).text();
-    expect(text).not.toBe("");
-    for (const secret of [API_TOKEN, ENROLL_TOKEN, WRONG_TOKEN, key, "the-key-of-the-one-away"]) {
-      expect(text.includes(secret), `${name} holds "${secret}"`).toBe(false);
-    }
-  }
-});
+test("no log holds a secret", expectNoSecretInLogs);
