@@ -19,6 +19,7 @@ import {
   USUAL,
 } from "../../lib/dashboard/schedules/schedule-order.ts";
 import * as words from "../../lib/dashboard/schedules/schedule-words.ts";
+import { deliveryRecord } from "../support/records.ts";
 
 const countsOf = (some: Partial<DeliveryCounts>) =>
   ({
@@ -27,23 +28,6 @@ const countsOf = (some: Partial<DeliveryCounts>) =>
   }) as DeliveryCounts;
 
 const NIGHTS = ["2026-11-30T02:30:00", "2026-11-29T02:30:00", "2026-11-28T02:30:00"] as const;
-
-const delivery = (
-  client_id: string,
-  scheduled_local: string,
-  status: DeliveryRecord["status"],
-): DeliveryRecord => ({
-  client_id,
-  scheduled_local,
-  scheduled_at: `${scheduled_local}.000Z`,
-  time_zone: "UTC",
-  status,
-  due_at: `${scheduled_local.slice(0, 10)}T04:00:00.000Z`,
-  job_id: `job of ${scheduled_local}`,
-  download_id: null,
-  files: 0,
-  bytes: 0,
-});
 
 /** A schedule as the server shows it, of what the form asks for. */
 const recordOf = (order: NewSchedule): ScheduleRecord => {
@@ -92,13 +76,13 @@ describe("the book of deliveries", () => {
   test("who owes something of the main time comes first, then who owes more", () => {
     const book = new DeliveryBook();
     book.add([
-      delivery("site-2", NIGHTS[0], "missing"),
-      delivery("site-10", NIGHTS[0], "partial"),
-      delivery("site-1", NIGHTS[0], "received"),
-      delivery("site-3", NIGHTS[0], "late"),
-      delivery("site-3", NIGHTS[1], "missing"),
-      delivery("site-9", NIGHTS[1], "skipped"),
-      delivery("site-3", NIGHTS[2], "missing"),
+      deliveryRecord("site-2", NIGHTS[0], "missing"),
+      deliveryRecord("site-10", NIGHTS[0], "partial"),
+      deliveryRecord("site-1", NIGHTS[0], "received"),
+      deliveryRecord("site-3", NIGHTS[0], "late"),
+      deliveryRecord("site-3", NIGHTS[1], "missing"),
+      deliveryRecord("site-9", NIGHTS[1], "skipped"),
+      deliveryRecord("site-3", NIGHTS[2], "missing"),
     ]);
     const nights = book.nights(30);
     expect(nights).toEqual([...NIGHTS]);
@@ -119,10 +103,10 @@ describe("the book of deliveries", () => {
   test("what a few were asked for by hand does not hide how the fleet stands", () => {
     const book = new DeliveryBook();
     const ids = ["a", "b", "c", "d"];
-    book.add(ids.map((id) => delivery(id, NIGHTS[1], "missing")));
-    book.add([delivery("a", NIGHTS[0], "received")]);
+    book.add(ids.map((id) => deliveryRecord(id, NIGHTS[1], "missing")));
+    book.add([deliveryRecord("a", NIGHTS[0], "received")]);
     expect(book.mainNight(book.nights(30))).toBe(NIGHTS[1]);
-    book.add([delivery("b", NIGHTS[0], "received")]);
+    book.add([deliveryRecord("b", NIGHTS[0], "received")]);
     expect(book.mainNight(book.nights(30))).toBe(NIGHTS[0]);
     expect(new DeliveryBook().mainNight([])).toBeNull();
   });
@@ -130,15 +114,15 @@ describe("the book of deliveries", () => {
   test("it knows what is due next, and what is overdue", () => {
     const book = new DeliveryBook();
     book.add([
-      delivery("a", NIGHTS[0], "expected"),
-      delivery("a", NIGHTS[1], "running"),
-      delivery("a", NIGHTS[2], "missing"),
+      deliveryRecord("a", NIGHTS[0], "expected"),
+      deliveryRecord("a", NIGHTS[1], "running"),
+      deliveryRecord("a", NIGHTS[2], "missing"),
     ]);
     const at = (night: string) => Date.parse(`${night.slice(0, 10)}T04:00:00.000Z`);
     expect(book.nextDue()).toBe(at(NIGHTS[1]));
     expect(book.overdue(at(NIGHTS[1]) - 1)).toEqual([]);
     expect(book.overdue(at(NIGHTS[1]))).toEqual([NIGHTS[1]]);
-    book.add([delivery("a", NIGHTS[1], "late"), delivery("a", NIGHTS[0], "received")]);
+    book.add([deliveryRecord("a", NIGHTS[1], "late"), deliveryRecord("a", NIGHTS[0], "received")]);
     expect(book.nextDue()).toBeNull();
     expect(book.size).toBe(3);
     expect(book.nightOf(`job of ${NIGHTS[2]}`)).toBe(NIGHTS[2]);

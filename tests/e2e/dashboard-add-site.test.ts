@@ -1,7 +1,7 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { NO_BROWSER } from "../support/browser.ts";
 import { Dashboard } from "../support/dashboard.ts";
-import { browser, useBrowser } from "../support/dashboard-stage.ts";
+import { browser, signedIn, useBrowser } from "../support/dashboard-stage.ts";
 import { System } from "../support/system.ts";
 import { TEST_LIMIT } from "../support/wait.ts";
 
@@ -17,12 +17,10 @@ useBrowser();
 describe.skipIf(NO_BROWSER !== "")(`a dashboard without sites${NO_BROWSER}`, () => {
   test.each([1280, 390])("gives a command that connects one, %d pixels wide", async (width) => {
     await using system = await System.start();
-    await Dashboard.visit(
-      browser,
+    await signedIn(
       system.url,
       async (dashboard) => {
         const { page } = dashboard;
-        await dashboard.signIn();
         await page.getByText("No site has connected yet").waitFor();
         expect(await dashboard.visit.violations()).toEqual([]);
         await dashboard.expectFitting();

@@ -1,28 +1,24 @@
-import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { Locator, Page } from "playwright-core";
 import { NO_BROWSER } from "../support/browser.ts";
 import { Dashboard } from "../support/dashboard.ts";
-import { browser, CALL_FAILED, useBrowser } from "../support/dashboard-stage.ts";
-import { countsOf, Fleet, idsOf } from "../support/fleet.ts";
-import { System } from "../support/system.ts";
+import {
+  browser,
+  CALL_FAILED,
+  fleet,
+  signedIn,
+  system,
+  useFleet,
+} from "../support/dashboard-stage.ts";
+import { countsOf, idsOf } from "../support/fleet.ts";
+
 import { TEST_LIMIT } from "../support/wait.ts";
 
 /* One request to many sites, on the page: who is asked, what came, what did not and why, and once more. */
 
 setDefaultTimeout(TEST_LIMIT);
 
-let system: System;
-let fleet: Fleet;
-
-useBrowser();
-beforeEach(async () => {
-  system = await System.start();
-  fleet = new Fleet(system.url);
-});
-afterEach(async () => {
-  await fleet[Symbol.asyncDispose]();
-  await system[Symbol.asyncDispose]();
-});
+useFleet();
 
 const jobOf = (page: Page, jobId: string) => page.locator(`.job[data-job-id="${jobId}"]`);
 
@@ -33,9 +29,8 @@ const barOf = (job: Locator, words: string) =>
 describe.skipIf(NO_BROWSER !== "")(`jobs on the dashboard${NO_BROWSER}`, () => {
   test("labels are edited in place, and a job asks the sites that have them", async () => {
     await fleet.join(idsOf(3));
-    await Dashboard.visit(browser, system.url, async (dashboard) => {
+    await signedIn(system.url, async (dashboard) => {
       const { page } = dashboard;
-      await dashboard.signIn();
       for (const id of ["site-1", "site-2"]) {
         const site = dashboard.site(id);
         await site.getByRole("button", { name: `Edit the labels of ${id}` }).press("Enter");
@@ -88,9 +83,8 @@ describe.skipIf(NO_BROWSER !== "")(`jobs on the dashboard${NO_BROWSER}`, () => {
   test("what failed is told with its reason, and asked for again", async () => {
     await fleet.join(idsOf(4));
     fleet.site("site-3").go("refuse");
-    await Dashboard.visit(browser, system.url, async (dashboard) => {
+    await signedIn(system.url, async (dashboard) => {
       const { page } = dashboard;
-      await dashboard.signIn();
       const other = await fleet.makeJob({ clients: { ids: ["site-1"] } });
       const jobId = await fleet.makeJob({ name: "Night" });
       const job = jobOf(page, jobId);
@@ -123,9 +117,8 @@ describe.skipIf(NO_BROWSER !== "")(`jobs on the dashboard${NO_BROWSER}`, () => {
 
   test("a job is paused, goes on, and is cancelled", async () => {
     await fleet.join(idsOf(3), "hold");
-    await Dashboard.visit(browser, system.url, async (dashboard) => {
+    await signedIn(system.url, async (dashboard) => {
       const { page } = dashboard;
-      await dashboard.signIn();
       await page.getByRole("button", { name: "Ask many sites…" }).click();
       await page.getByText("Limits and times").click();
       await page.getByLabel("At once, at most").fill("1");
@@ -154,12 +147,10 @@ describe.skipIf(NO_BROWSER !== "")(`jobs on the dashboard${NO_BROWSER}`, () => {
   test("the time zone of a site is said, and what it reports counts again", async () => {
     await fleet.join(idsOf(1), "deliver", { time_zone: "Europe/Berlin" });
     const zone = async () => (await system.api.clients())[0]?.time_zone;
-    await Dashboard.visit(
-      browser,
+    await signedIn(
       system.url,
       async (dashboard) => {
         const { page } = dashboard;
-        await dashboard.signIn();
         const edit = () => page.getByRole("button", { name: "Edit the labels of site-1" }).click();
         const field = page.getByLabel("Time zone of site-1");
         await edit();
@@ -186,9 +177,8 @@ describe.skipIf(NO_BROWSER !== "")(`jobs on the dashboard${NO_BROWSER}`, () => {
   test("when a job ends and how much of it runs at once can be changed", async () => {
     await fleet.join(idsOf(3), "hold");
     const jobId = await fleet.makeJob({ name: "Night", max_concurrent: 1 });
-    await Dashboard.visit(browser, system.url, async (dashboard) => {
+    await signedIn(system.url, async (dashboard) => {
       const { page } = dashboard;
-      await dashboard.signIn();
       const job = jobOf(page, jobId);
       await barOf(job, "1 downloading, 2 queued");
       await job.getByRole("button", { name: "Limits of Night" }).press("Enter");
@@ -213,12 +203,10 @@ describe.skipIf(NO_BROWSER !== "")(`jobs on the dashboard${NO_BROWSER}`, () => {
 
   test("a job is made once, where the first answer is lost", async () => {
     await fleet.join(idsOf(2));
-    await Dashboard.visit(
-      browser,
+    await signedIn(
       system.url,
       async (dashboard) => {
         const { page } = dashboard;
-        await dashboard.signIn();
         await page.route(
           "**/api/jobs",
           async (route) => {
@@ -271,12 +259,10 @@ describe.skipIf(NO_BROWSER !== "")(`jobs on the dashboard${NO_BROWSER}`, () => {
   test("of a job that ended while the connection was gone, and of which no event tells, too", async () => {
     await fleet.join(idsOf(1), "hold");
     const jobId = await fleet.makeJob({ name: "Old" });
-    await Dashboard.visit(
-      browser,
+    await signedIn(
       system.url,
       async (dashboard) => {
         const { page } = dashboard;
-        await dashboard.signIn();
         await barOf(jobOf(page, jobId), "1 downloading");
         await page.route("**/api/events", (route) => route.abort());
         system.server.signal("SIGTERM");
@@ -323,12 +309,10 @@ describe.skipIf(NO_BROWSER !== "")(`jobs on the dashboard${NO_BROWSER}`, () => {
     await fleet.ended(await fleet.makeJob({ name }));
     fleet.go("hold");
     await fleet.makeJob({ clients: { ids: idsOf(3) }, download: { paths: ["x".repeat(1000)] } });
-    await Dashboard.visit(
-      browser,
+    await signedIn(
       system.url,
       async (dashboard) => {
         const { page } = dashboard;
-        await dashboard.signIn();
         await barOf(page.locator(".job").nth(1), "2 completed, 1 failed");
         await page.getByRole("button", { name: "Ask many sites…" }).click();
         await page.getByRole("radio", { name: "By name" }).check();

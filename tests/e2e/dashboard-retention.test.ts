@@ -2,7 +2,7 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdir, writeFile } from "node:fs/promises";
 import { NO_BROWSER } from "../support/browser.ts";
 import { Dashboard } from "../support/dashboard.ts";
-import { browser, useBrowser } from "../support/dashboard-stage.ts";
+import { browser, signedIn, useBrowser } from "../support/dashboard-stage.ts";
 import { System } from "../support/system.ts";
 import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 
@@ -29,9 +29,8 @@ describe.skipIf(NO_BROWSER !== "")(`retention on the dashboard${NO_BROWSER}`, ()
   test("an admin holds and releases by keys, and a removed file says so and offers no link", async () => {
     const { system, file, set } = await setUp();
     await using _ = system;
-    await Dashboard.visit(browser, system.url, async (dashboard) => {
+    await signedIn(system.url, async (dashboard) => {
       const { page } = dashboard;
-      await dashboard.signIn();
       const row = dashboard.row(file);
       await row.getByRole("button", { name: "Hold till.log" }).press("Enter");
       await row.getByText("Held", { exact: true }).waitFor();
@@ -97,12 +96,10 @@ describe.skipIf(NO_BROWSER !== "")(`retention on the dashboard${NO_BROWSER}`, ()
   test("what cannot be removed any more is told", async () => {
     const { system, file } = await setUp();
     await using _ = system;
-    await Dashboard.visit(
-      browser,
+    await signedIn(
       system.url,
       async (dashboard) => {
         const { page } = dashboard;
-        await dashboard.signIn();
         await dashboard.row(file).getByRole("button", { name: "Remove till.log" }).click();
         await system.api.change(file, { hold: true });
         await page.locator("#remove-yes").click();

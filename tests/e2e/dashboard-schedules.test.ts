@@ -1,29 +1,18 @@
-import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { Page } from "playwright-core";
 import { NO_BROWSER } from "../support/browser.ts";
 import { Dashboard } from "../support/dashboard.ts";
-import { browser, useBrowser } from "../support/dashboard-stage.ts";
+import { browser, fleet, signedIn, system, useFleet } from "../support/dashboard-stage.ts";
 import { fillDeliveries } from "../support/deliveries.ts";
-import { Fleet, idsOf } from "../support/fleet.ts";
-import { API_TOKEN, System } from "../support/system.ts";
+import { idsOf } from "../support/fleet.ts";
+import { API_TOKEN } from "../support/system.ts";
 import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 
 /* Every night on the page: schedules are made there, and the board tells who owes what. */
 
 setDefaultTimeout(TEST_LIMIT);
 
-let system: System;
-let fleet: Fleet;
-
-useBrowser();
-beforeEach(async () => {
-  system = await System.start();
-  fleet = new Fleet(system.url);
-});
-afterEach(async () => {
-  await fleet[Symbol.asyncDispose]();
-  await system[Symbol.asyncDispose]();
-});
+useFleet();
 
 /** A schedule whose own times do not come while a test runs. */
 const YEARLY = {
@@ -54,9 +43,8 @@ describe.skipIf(NO_BROWSER !== "")(`schedules on the dashboard${NO_BROWSER}`, ()
   test("every night at 2:30, due at 4, kept 90 days: made, shown, changed, paused and deleted", async () => {
     await fleet.join(["site-1"], "deliver", { time_zone: "Europe/Berlin" });
     await fleet.join(["site-2"], "deliver", { time_zone: "Asia/Tokyo" });
-    await Dashboard.visit(browser, system.url, async (dashboard) => {
+    await signedIn(system.url, async (dashboard) => {
       const { page } = dashboard;
-      await dashboard.signIn();
       await page.getByText("No schedule yet").waitFor();
       await page.getByRole("button", { name: "New schedule…" }).press("Enter");
       await page.getByText("2 sites match, all online").waitFor();
@@ -129,9 +117,8 @@ describe.skipIf(NO_BROWSER !== "")(`schedules on the dashboard${NO_BROWSER}`, ()
     fleet.site("site-2").go("refuse");
     fleet.site("site-4").go("hold");
     await make({ due: { after: "8s" } });
-    await Dashboard.visit(browser, system.url, async (dashboard) => {
+    await signedIn(system.url, async (dashboard) => {
       const { page } = dashboard;
-      await dashboard.signIn();
       await page.getByRole("link", { name: "nightly" }).click();
       await page.getByText("Nothing was expected yet").waitFor();
       await page.getByRole("button", { name: "Run now: nightly" }).click();

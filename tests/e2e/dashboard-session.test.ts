@@ -1,7 +1,13 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { NO_BROWSER } from "../support/browser.ts";
 import { Dashboard } from "../support/dashboard.ts";
-import { browser, CALL_FAILED, system, useBrowserAndServer } from "../support/dashboard-stage.ts";
+import {
+  browser,
+  CALL_FAILED,
+  signedIn,
+  system,
+  useBrowserAndServer,
+} from "../support/dashboard-stage.ts";
 import { API_TOKEN } from "../support/system.ts";
 import { TEST_LIMIT } from "../support/wait.ts";
 
@@ -45,11 +51,9 @@ describe.skipIf(NO_BROWSER !== "")(`a session on the dashboard${NO_BROWSER}`, ()
   });
 
   test("is ended elsewhere, by a copy of its cookie", async () => {
-    await Dashboard.visit(
-      browser,
+    await signedIn(
       system.url,
       async (dashboard) => {
-        await dashboard.signIn();
         const [cookie] = await dashboard.page.context().cookies();
         const headers = { Cookie: `${cookie?.name}=${cookie?.value}`, Origin: system.url };
         await fetch(`${system.url}/api/session`, { method: "DELETE", headers });

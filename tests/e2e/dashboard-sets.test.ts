@@ -2,8 +2,7 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdir, writeFile } from "node:fs/promises";
 import type { Page } from "playwright-core";
 import { NO_BROWSER } from "../support/browser.ts";
-import { Dashboard } from "../support/dashboard.ts";
-import { browser, useBrowser } from "../support/dashboard-stage.ts";
+import { signedIn, useBrowser } from "../support/dashboard-stage.ts";
 import { System } from "../support/system.ts";
 import { TEST_LIMIT } from "../support/wait.ts";
 
@@ -18,9 +17,8 @@ describe.skipIf(NO_BROWSER !== "")(`folders on the dashboard${NO_BROWSER}`, () =
     await using system = await System.start();
     await fillSite(system, 10_000);
     await system.startClient();
-    await Dashboard.visit(browser, system.url, async (dashboard) => {
+    await signedIn(system.url, async (dashboard) => {
       const { page } = dashboard;
-      await dashboard.signIn();
       await page.getByRole("button", { name: "Browse…" }).click();
       const list = page.getByRole("listbox", { name: "In this folder" });
       await list.getByRole("option").first().waitFor();
@@ -78,9 +76,8 @@ describe.skipIf(NO_BROWSER !== "")(`folders on the dashboard${NO_BROWSER}`, () =
     await using system = await System.start();
     await fillSite(system);
     await system.startClient();
-    await Dashboard.visit(browser, system.url, async (dashboard) => {
+    await signedIn(system.url, async (dashboard) => {
       const { page } = dashboard;
-      await dashboard.signIn();
       await page.getByRole("button", { name: "Browse…" }).click();
       await page.getByLabel("Folder", { exact: true }).fill(system.source("2026"));
       await page.keyboard.press("Enter");
@@ -105,12 +102,10 @@ describe.skipIf(NO_BROWSER !== "")(`folders on the dashboard${NO_BROWSER}`, () =
     const request = { client_id: "site-1", paths: ["2026/a.txt", "2026/b*", "odd*"] };
     const { download_id } = await system.api.startDownload(request);
     await system.ended(download_id);
-    await Dashboard.visit(
-      browser,
+    await signedIn(
       system.url,
       async (dashboard) => {
         const { page } = dashboard;
-        await dashboard.signIn();
         await page.getByRole("button", { name: "Files of 2026/a.txt, 2026/b*, odd*" }).click();
         await page.getByText("Files of 2026/a.txt, 2026/b*, odd*", { exact: true }).waitFor();
         expect(await isCut(page, "#set-files-heading")).toBe(false);
@@ -124,12 +119,10 @@ describe.skipIf(NO_BROWSER !== "")(`folders on the dashboard${NO_BROWSER}`, () =
   test("a site that lets nobody look says so, on a narrow page too", async () => {
     await using system = await System.start();
     await system.startClient({ env: { CLIENT_BROWSE: "off" } });
-    await Dashboard.visit(
-      browser,
+    await signedIn(
       system.url,
       async (dashboard) => {
         const { page } = dashboard;
-        await dashboard.signIn();
         await page.getByRole("button", { name: "Browse…" }).click();
         const problem = page.getByRole("alert").filter({ hasText: "lists no files" });
         await problem.waitFor();

@@ -1,3 +1,4 @@
+import type { DeliveryRecord } from "../../lib/api/deliveries.ts";
 import type { JobRecord } from "../../lib/api/jobs.ts";
 import type { ClientRecord, DownloadRecord } from "../../lib/api/schemas.ts";
 import type { SetFileRecord } from "../../lib/api/sets.ts";
@@ -122,4 +123,24 @@ export function setFileRecord(folder: string, place: string, fields: Partial<Set
     ...fields,
   };
   return record;
+}
+
+/** What a schedule expects of a client at a local time, due at 4:00, as REST shows it. */
+export function deliveryRecord(
+  client_id: string,
+  scheduled_local: string,
+  status: DeliveryRecord["status"],
+): DeliveryRecord {
+  return {
+    client_id,
+    scheduled_local,
+    scheduled_at: `${scheduled_local}.000Z`,
+    time_zone: "UTC",
+    status,
+    due_at: `${scheduled_local.slice(0, 10)}T04:00:00.000Z`,
+    job_id: `job of ${scheduled_local}`,
+    download_id: null,
+    files: 0,
+    bytes: 0,
+  };
 }
