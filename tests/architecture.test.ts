@@ -63,6 +63,7 @@ const FOLDERS = new Set([
   "dashboard/keep",
   "dashboard/labels",
   "dashboard/schedules",
+  "dashboard/styles",
   "dashboard/webhooks",
   "program",
   "program/service",

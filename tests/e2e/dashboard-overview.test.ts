@@ -65,9 +65,11 @@ const shownPage = (page: Page, number: number) =>
 
 describe.skipIf(NO_BROWSER !== "")(`the dashboard of a chain${NO_BROWSER}`, () => {
   test.each([1280, 390])("ends where its content does, %d pixels wide", async (width) => {
-    await signedIn(
+    await Dashboard.visit(
+      browser,
       system.url,
       async (dashboard) => {
+        await dashboard.signIn();
         await dashboard.site(siteId(SITES - 1)).waitFor();
         await dashboard.page
           .locator("#download-list .download")
@@ -81,8 +83,9 @@ describe.skipIf(NO_BROWSER !== "")(`the dashboard of a chain${NO_BROWSER}`, () =
   });
 
   test("pins what runs above every page, and names what was verified", async () => {
-    await signedIn(system.url, async (dashboard) => {
+    await Dashboard.visit(browser, system.url, async (dashboard) => {
       const { page } = dashboard;
+      await dashboard.signIn();
       const pinned = page.getByRole("list", { name: "Downloads under way" }).locator(".download");
       await pinned.getByText("Downloading", { exact: true }).waitFor();
       expect(await pinned.getAttribute("data-download-id")).toBe(runningId);
@@ -102,8 +105,9 @@ describe.skipIf(NO_BROWSER !== "")(`the dashboard of a chain${NO_BROWSER}`, () =
   });
 
   test("leads from each number to what it counts, by an address that can be kept", async () => {
-    await signedIn(system.url, async (dashboard) => {
+    await Dashboard.visit(browser, system.url, async (dashboard) => {
       const { page } = dashboard;
+      await dashboard.signIn();
       await page.getByRole("link", { name: `${FAILED} Failed` }).click();
       await page.locator('.download[data-status="completed"]').first().waitFor({ state: "hidden" });
       const failed = page.locator('#download-list .download[data-status="failed"]');
@@ -132,8 +136,9 @@ describe.skipIf(NO_BROWSER !== "")(`the dashboard of a chain${NO_BROWSER}`, () =
     await other.startClient();
     const failed = await other.pull("late.bin");
     await other.ended(failed);
-    await signedIn(other.url, async (dashboard) => {
+    await Dashboard.visit(browser, other.url, async (dashboard) => {
       const { page } = dashboard;
+      await dashboard.signIn();
       await page.getByRole("link", { name: "1 Failed" }).click();
       await dashboard.row(failed).getByText('no file "late.bin"').waitFor();
       await Bun.write(other.source("late.bin"), "here now");
@@ -164,10 +169,12 @@ describe.skipIf(NO_BROWSER !== "")(`the dashboard of a chain${NO_BROWSER}`, () =
     const pathOf = (download: number) => paths[download % paths.length]!;
     await fillDatabase(other.folder, { sites: 3, downloads: 12, idOf, pathOf });
     for (const width of [1280, 390]) {
-      await signedIn(
+      await Dashboard.visit(
+        browser,
         other.url,
         async (dashboard) => {
           const { page } = dashboard;
+          await dashboard.signIn();
           await page.locator(".download").nth(11).waitFor();
           await dashboard.expectFitting();
           expect(await dashboard.visit.violations()).toEqual([]);

@@ -2,6 +2,8 @@ import { accessContract } from "./access.contract.ts";
 import { jobsContract } from "./jobs.contract.ts";
 import { keepContract } from "./keep.contract.ts";
 import { labelsContract } from "./labels.contract.ts";
+import { listsContract } from "./lists.contract.ts";
+import { queueContract } from "./queue.contract.ts";
 import { setRowsContract } from "./set-rows.contract.ts";
 import type { Backend } from "./backend.ts";
 import { repositoryContract } from "./repository.contract.ts";
@@ -11,6 +13,8 @@ import { webhooksContract } from "./webhooks.contract.ts";
 /** What every backend of a repository is held to. */
 export function everyContract(name: string, makeBackend: () => Promise<Backend>): void {
   repositoryContract(name, makeBackend);
+  queueContract(name, makeBackend);
+  listsContract(name, makeBackend);
   accessContract(name, makeBackend);
   setRowsContract(name, makeBackend);
   labelsContract(name, makeBackend);
