@@ -10,6 +10,7 @@ import {
   type ServerStreamMessage,
 } from "../protocol/messages.ts";
 import type { Logger } from "../util/logger.ts";
+import { AtRest } from "../util/at-rest.ts";
 import { cutToFit } from "../util/plain-text.ts";
 import type { TokenBucket } from "../util/token-bucket.ts";
 import { Compressor } from "./compressor.ts";
@@ -46,11 +47,16 @@ const MAX_OPEN = 2 * MAX_STREAMS;
 /** Most bytes of a path in a line of the log, as the server chooses the path. */
 const MAX_SHOWN = 512;
 
+/** Time without a request after which memory is given back, in ms. */
+const REST_MS = 3_000;
+
 /** Answers the server's requests on one connection: a sender for each file that is wanted. */
 export class Agent {
   readonly #streams = new Map<number, OutgoingStream>();
   readonly #running = new Set<Promise<void>>();
   readonly #scheduler: SendScheduler;
+  /** The runtime collects garbage only when it needs more memory, which a client at rest never does. */
+  readonly #atRest = new AtRest(() => Bun.gc(true), REST_MS);
   #worked = false;
 
   constructor(
@@ -58,6 +64,7 @@ export class Agent {
     private readonly options: AgentOptions,
   ) {
     this.#scheduler = new SendScheduler(socket, options.rateLimit);
+    this.#atRest.idle();
   }
 
   /** Whether the server has taken a good part of a file. */
@@ -93,6 +100,7 @@ export class Agent {
     for (const sender of this.#streams.values()) sender.stop("disconnected");
     this.#scheduler.close();
     await Promise.all(this.#running);
+    this.#atRest.busy();
   }
 
   #start(request: StreamRequest): void {
@@ -106,13 +114,16 @@ export class Agent {
     }
     const sender = this.#streamFor(request);
     this.#streams.set(stream, sender);
+    this.#atRest.busy();
     const running = sender
       .run()
       .then((delivery) => this.options.onRequestEnded(sender.about, delivery))
       .finally(() => {
         this.#streams.delete(stream);
         this.#running.delete(running);
-        if (this.#streams.size === 0) this.#scheduler.rest();
+        if (this.#streams.size > 0) return;
+        this.#scheduler.rest();
+        this.#atRest.idle();
       });
     this.#running.add(running);
   }
