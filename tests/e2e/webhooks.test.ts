@@ -291,7 +291,13 @@ test.skipIf(NO_POSTGRES !== "")(
       env: { WEBHOOK_ALLOW: "127.0.0.1", OFFLINE_AFTER: "5s" },
     });
     const { api } = group.at(0);
-    const events: WebhookEvent[] = ["download.completed", "client.offline", "client.online"];
+    const events: WebhookEvent[] = [
+      "download.completed",
+      "job.completed",
+      "delivery.received",
+      "client.offline",
+      "client.online",
+    ];
     const { secret } = await api.webhooks.create({ name: "ops", url: receiver.url, events });
     await Bun.write(group.source("file"), "content");
     group.balancer.prefer(group.at(1).port);
@@ -307,13 +313,30 @@ test.skipIf(NO_POSTGRES !== "")(
       Receiver.verify(await received(receiver, "download.completed", id), secret);
     }
 
+    // A schedule that one of them runs: a download, its job and its delivery are told of once each.
+    const headers = { Authorization: `Bearer ${API_TOKEN}` };
+    const post = (path: string, body: object) =>
+      fetch(`${group.at(1).url}/api/${path}`, {
+        method: "POST",
+        headers,
+        body: JSON.stringify(body),
+      });
+    const job = { clients: { all: true }, download: { file_path: "file" } };
+    expect((await post("schedules", { name: "nightly", cron: "30 2 29 2 *", job })).status).toBe(
+      201,
+    );
+    expect((await post("schedules/nightly/run", {})).status).toBe(202);
+    for (const type of ["job.completed", "delivery.received"]) {
+      await received(receiver, type, "nightly");
+    }
+
     // It goes to the other server, which is no absence.
     group.balancer.prefer(group.at(0).port);
     await group.reconnect();
     client.signal("SIGKILL");
     await received(receiver, "client.offline", "site-1");
     await client.restart();
-    await waitFor(() => receiver.messages.length === ids.length + 3, "it to be back");
+    await waitFor(() => receiver.messages.length === ids.length + 3 + 3, "it to be back");
     const told = receiver.messages.filter(({ data }) => "hostname" in data);
     expect(told.map(({ type }) => type)).toEqual([
       "client.online",

@@ -1,8 +1,11 @@
+import { SQL } from "bun";
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { createServer } from "node:net";
 import type { WebhookEvent } from "../../lib/api/webhook-events.ts";
+import { NO_POSTGRES, Postgres } from "../support/postgres.ts";
 import { Random } from "../support/random.ts";
 import { Receiver } from "../support/receiver.ts";
+import { ServerGroup } from "../support/server-group.ts";
 import { System } from "../support/system.ts";
 import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 import { SEED, seedCount } from "./seeds.ts";
@@ -161,3 +164,49 @@ test(`row 47: a server that is killed ${KILLS} times as it tells loses no event 
   receiver.answer = () => new Response("");
   await expectAllTold(receiver, ids, secret);
 });
+
+test.skipIf(NO_POSTGRES !== "")(
+  `row 47: of two servers one is killed as it tells: what it had taken comes again, and nothing else${NO_POSTGRES}`,
+  async () => {
+    await using postgres = await Postgres.start();
+    const databaseUrl = await postgres.makeDatabase();
+    using receiver = new Receiver();
+    const env = { WEBHOOK_ALLOW: "127.0.0.1" };
+    await using group = await ServerGroup.start({ count: 2, databaseUrl, env });
+    const { api } = group.at(1);
+    const events: WebhookEvent[] = ["download.completed", "download.failed"];
+    const { secret } = await api.webhooks.create({ name: "ops", url: receiver.url, events });
+    await Bun.write(group.source("file"), "content");
+    group.balancer.prefer(group.at(1).port);
+    await group.startClient();
+    const killed = Promise.withResolvers<void>();
+    receiver.answer = async () => {
+      await killed.promise;
+      return new Response("thanks");
+    };
+    const ids = [];
+    for (let n = 0; n < DOWNLOADS; n++) {
+      const order = { client_id: "site-1", file_path: n % 4 === 3 ? "none" : "file" };
+      ids.push((await group.at(n % 2).api.startDownload(order)).download_id);
+    }
+    // As many as both have on their way at once.
+    await waitFor(() => receiver.messages.length === 8, "both to tell");
+    group.at(0).program.signal("SIGKILL");
+    await group.at(0).program.ended();
+    killed.resolve();
+    for (const id of ids) await group.ended(id, group.at(1));
+    const waiting = async () => (await api.webhooks.get("ops")).waiting;
+    await waitFor(async () => (await waiting()) === 4, "what the other one had taken to be left");
+    expect(receiver.messages).toHaveLength(ids.length);
+
+    // Its time is over after half a minute.
+    const sql = new SQL(databaseUrl, { max: 1 });
+    await sql`UPDATE webhook_messages SET next_at = 0 WHERE status = 'waiting'`;
+    await sql.close({ timeout: 0 });
+    await waitFor(async () => (await waiting()) === 0, "it to be told by the other one");
+    await expectAllTold(receiver, ids, secret);
+    const times = [...Map.groupBy(receiver.messages, ({ id }) => id).values()];
+    expect(times.map(({ length }) => length).filter((count) => count !== 1)).toEqual([2, 2, 2, 2]);
+    expect(times).toHaveLength(ids.length);
+  },
+);
