@@ -89,22 +89,33 @@ test("fds pull says how long what many bring is kept", async () => {
 });
 
 describe("on a terminal", () => {
-  itPty("fds rm asks first, and a no removes nothing", async () => {
-    const { id, path } = await delivered();
-    await using no = new Screen(system, ["fds", "rm", id]);
-    await no.shows(/Remove file_to_download.txt of site-1 \(5.0 MiB\) from the server\? \[y\/N\] /);
-    no.type("n\n");
-    expect(await no.ended()).toBe(1);
-    expect(existsSync(path)).toBe(true);
-    await using yes = new Screen(system, ["fds", "rm", id]);
-    await yes.shows(/\[y\/N\] /);
-    yes.type("y\n");
-    await yes.shows(new RegExp(`✓ removed ${id}`));
-    expect(await yes.ended()).toBe(0);
-    expect(existsSync(path)).toBe(false);
-    await using list = new Screen(system, ["fds", "downloads"], { columns: 120 });
-    await list.shows(new RegExp(`${id.slice(0, 18)} +site-1 +removed `));
-    await using all = new Screen(system, ["fds", "status", id], { columns: 120 });
-    await all.shows(/ removed +20\d\d-/);
-  });
+  itPty(
+    "fds rm asks first, a no removes nothing, and of what is held nobody is asked",
+    async () => {
+      const { id, path } = await delivered();
+      await system.api.change(id, { hold: true });
+      await using held = new Screen(system, ["fds", "rm", id]);
+      await held.shows(/error: The download is held, release it first/);
+      expect(await held.ended()).toBe(1);
+      expect(held.raw).not.toContain("[y/N]");
+      await system.api.change(id, { hold: false });
+      await using no = new Screen(system, ["fds", "rm", id]);
+      await no.shows(
+        /Remove file_to_download.txt of site-1 \(5.0 MiB\) from the server\? \[y\/N\] /,
+      );
+      no.type("n\n");
+      expect(await no.ended()).toBe(1);
+      expect(existsSync(path)).toBe(true);
+      await using yes = new Screen(system, ["fds", "rm", id]);
+      await yes.shows(/\[y\/N\] /);
+      yes.type("y\n");
+      await yes.shows(new RegExp(`✓ removed ${id}`));
+      expect(await yes.ended()).toBe(0);
+      expect(existsSync(path)).toBe(false);
+      await using list = new Screen(system, ["fds", "downloads"], { columns: 120 });
+      await list.shows(new RegExp(`${id.slice(0, 18)} +site-1 +removed `));
+      await using all = new Screen(system, ["fds", "status", id], { columns: 120 });
+      await all.shows(/ removed +20\d\d-/);
+    },
+  );
 });

@@ -31,11 +31,17 @@ there. It cannot be undone: fds pull brings the file again, if the site still ha
       );
     }
     const downloadId = await findDownloadId(api, text, interruptions.signal);
-    if (!isSure) await confirm(context, await api.download(downloadId, interruptions.signal));
+    const before = isSure ? null : await api.download(downloadId, interruptions.signal);
+    // Of what the server will not remove nobody is asked.
+    if (before && isStored(before) && !before.hold) await confirm(context, before);
     const record = await api.removeContent(downloadId, interruptions.signal);
     printDone(context, record, DOWNLOAD_FIELDS, `removed ${downloadId}`);
   },
 };
+
+function isStored({ status, removed_at }: DownloadRecord): boolean {
+  return status === "completed" && removed_at === null;
+}
 
 /** @throws Failure unless somebody confirms */
 async function confirm({ err, interruptions }: CommandContext, record: DownloadRecord) {
