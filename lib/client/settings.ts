@@ -64,7 +64,7 @@ export const CLIENT_SETTINGS = {
     flag: "root",
     kind: TEXT,
     separator: delimiter,
-    help: `folder that may be read, the variable a list parted by "${delimiter}" (default: ./test-files/<id>, if it is there)`,
+    help: `folder that may be read; in the variable, a list separated by "${delimiter}" (default: ./test-files/<id>, if it is there)`,
   },
   chunkSize: {
     variable: "CHUNK_SIZE",
@@ -78,7 +78,7 @@ export const CLIENT_SETTINGS = {
     flag: "allow",
     kind: TEXT,
     separator: delimiter,
-    help: `pattern of files that may leave, such as "logs" or "*.csv", the variable a list parted by "${delimiter}" (default: all but hidden files and keys, which must be named: --allow .env)`,
+    help: `pattern of files that may leave, such as "logs" or "*.csv", in the variable, a list separated by "${delimiter}" (default: all but hidden files and keys, which must be named: --allow .env)`,
   },
   deny: {
     variable: "CLIENT_DENY",
@@ -136,12 +136,12 @@ export const CLIENT_SETTINGS = {
     variable: "ENROLL_TOKEN",
     kind: TOKEN,
     secret: true,
-    help: "what the server asks of a new client, once: its ENROLL_TOKEN or an enrolment key",
+    help: "token that a new client sends once: the server's ENROLL_TOKEN, or an enrolment key",
   },
   tlsCa: {
     variable: "TLS_CA",
     kind: READABLE_FILE,
-    help: "PEM file of whoever signs the server's certificate",
+    help: "PEM file of the CA of the server's certificate",
   },
   tlsPins: {
     variable: "TLS_PIN",

@@ -193,7 +193,7 @@ export interface ScheduleRows {
 export interface DeliveryRows {
   /** Adds deliveries, except those that exist. */
   insert(deliveries: readonly Delivery[]): Promise<void>;
-  /** Those of the clients that have an unfinished download for the schedule. */
+  /** The given clients that have an unfinished download for the schedule. */
   busyAmong(schedule: string, clientIds: readonly string[], now: number): Promise<Set<string>>;
   /** The deliveries of the given clients at a local time. */
   at(scheduleId: string, localTime: string, clientIds: readonly string[]): Promise<Delivery[]>;

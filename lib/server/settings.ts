@@ -92,7 +92,7 @@ export const SERVER_SETTINGS = {
     variable: "DATABASE_URL",
     kind: TEXT,
     secret: true,
-    help: "where downloads are recorded, sqlite://PATH or postgres://USER:PASSWORD@HOST/NAME (default: sqlite://<DOWNLOADS_DIR>/.server/state.db)",
+    help: "database of the records: sqlite://PATH or postgres://USER:PASSWORD@HOST/NAME (default: sqlite://<DOWNLOADS_DIR>/.server/state.db)",
   },
   storageUrl: {
     variable: "STORAGE_URL",
@@ -113,25 +113,25 @@ export const SERVER_SETTINGS = {
   accessKeyId: {
     variable: "AWS_ACCESS_KEY_ID",
     kind: TOKEN,
-    help: "who asks S3",
+    help: "access key for S3",
   },
   secretAccessKey: {
     variable: "AWS_SECRET_ACCESS_KEY",
     kind: TOKEN,
     secret: true,
-    help: "what signs the requests to S3",
+    help: "its secret, which signs the requests to S3",
   },
   apiToken: {
     variable: "API_TOKEN",
     kind: TOKEN,
     secret: true,
-    help: "what every call of the API must show",
+    help: "token that every call of the API must send",
   },
   enrolToken: {
     variable: "ENROLL_TOKEN",
     kind: TOKEN,
     secret: true,
-    help: "what a new client must show once",
+    help: "token that a new client must send once",
   },
   chunkSize: {
     variable: "CHUNK_SIZE",
@@ -161,17 +161,17 @@ export const SERVER_SETTINGS = {
     variable: "MIN_FREE_DISK",
     kind: size(0),
     default: "256MiB",
-    help: "room on the disk that is left free",
+    help: "space on the disk that is left free",
   },
   maxFileSize: {
     variable: "MAX_FILE_SIZE",
     kind: size(1),
-    help: "largest file that is taken (default: no limit)",
+    help: "largest file that is accepted (default: no limit)",
   },
   quotaPerClient: {
     variable: "QUOTA_PER_CLIENT",
     kind: size(1),
-    help: "most bytes of each client in DOWNLOADS_DIR; more waits until some are removed (default: no limit)",
+    help: "most bytes of each client in DOWNLOADS_DIR; further downloads wait until some are removed (default: no limit)",
   },
   quota: {
     variable: "QUOTA",
@@ -181,19 +181,19 @@ export const SERVER_SETTINGS = {
   keepDays: {
     variable: "KEEP_DAYS",
     kind: wholeNumber(1, 36_500),
-    help: "days that files are kept which no job or schedule says how long to keep, and then removed (default: for ever)",
+    help: "days after which files are removed that have no rule of a job or schedule (default: for ever)",
   },
   requestRate: {
     variable: "REQUEST_RATE",
     kind: wholeNumber(1, 1_000_000),
     default: "500",
-    help: "most requests a second of one API token, or of an address that shows none",
+    help: "most requests a second with one API token, or from an address without one",
   },
   maxConnectionsPerAddress: {
     variable: "MAX_CONNECTIONS_PER_ADDRESS",
     kind: wholeNumber(1, 1_000_000),
     default: "20000",
-    help: "most clients that connect from one address, which those behind one router share",
+    help: "most clients from one address, which all behind one router share",
   },
   trustedProxies: {
     variable: "TRUSTED_PROXIES",
@@ -203,13 +203,13 @@ export const SERVER_SETTINGS = {
   webhookAllow: {
     variable: "WEBHOOK_ALLOW",
     kind: DESTINATIONS,
-    help: "list of hosts, addresses and networks that webhooks may lead to, beside the internet",
+    help: "list of hosts, addresses and networks that webhooks may lead to, besides the internet",
   },
   offlineAfter: {
     variable: "OFFLINE_AFTER",
     kind: DURATION,
     default: "15m",
-    help: "how long a client may be away before webhooks are told",
+    help: "time after which webhooks are told that a client is away",
   },
   tlsCert: {
     variable: "TLS_CERT",
@@ -220,7 +220,7 @@ export const SERVER_SETTINGS = {
   tlsClientCa: {
     variable: "TLS_CLIENT_CA",
     kind: READABLE_FILE,
-    help: "PEM file of whoever signs the clients' certificates",
+    help: "PEM file of the CA of the clients' certificates",
   },
   auditKeep: {
     variable: "AUDIT_KEEP",
@@ -232,7 +232,7 @@ export const SERVER_SETTINGS = {
     variable: "AUDIT_MAX_SIZE",
     kind: size(MIN_AUDIT_SIZE),
     default: "256MiB",
-    help: "most bytes of the audit: the oldest go, of strangers apart from all others",
+    help: "most bytes of the audit; beyond that the oldest rows are removed, those of strangers separately",
   },
   ...LOG_SETTINGS,
 } satisfies SettingTable;

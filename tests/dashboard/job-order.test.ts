@@ -66,7 +66,7 @@ describe("what is asked for", () => {
   ])("%p", (typed, expected) => {
     const order = orderOf({ ...fields, ...typed });
     expect(order).toMatchObject(expected);
-    // As it is sent, the server takes it.
+    // The server accepts it in this form.
     expect(NewJob.safeParse(JSON.parse(JSON.stringify(order))).success).toBe(true);
   });
 

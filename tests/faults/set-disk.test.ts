@@ -104,7 +104,7 @@ test.concurrent("row 23: short writes of a set's files, all the time", async () 
   await using stage = await stageWithSet({ env: WITH_SHORT_WRITES });
   await expectWholeSet(stage, await pullSet(stage.system));
   const short = stage.system.server.log().filter(({ message }) => message === "a write is short");
-  // Of the large file, and of small ones.
+  // Writes of the large file, and of small ones.
   expect(short.length).toBeGreaterThan(1);
 });
 

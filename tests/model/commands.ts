@@ -63,7 +63,7 @@ async function retry(world: MemoryWorld, { full }: Model, n: number): Promise<vo
     failed: full ? "storage_full" : undefined,
     cancelled: full ? "storage_full" : undefined,
   };
-  // Of a job only the newest one is retried.
+  // Only the newest download of a job's client is retried.
   const isOld = "retriedAs" in before && before.retriedAs !== null && before.jobId !== null;
   const count = (await world.downloads()).length;
   const refusal = await world.retry(before.downloadId);

@@ -267,7 +267,7 @@ export class MemoryWorld {
     }
   }
 
-  /** Of a job's client one download is the newest, and it counts it, whatever moves. */
+  /** Exactly one download of a job's client is the newest, which the job counts, whatever happens. */
   async #checkJobs(downloads: Download[]): Promise<void> {
     for (const { jobId } of await this.jobs()) {
       const { total, counts } = await this.repository.jobs.totals(jobId, null);

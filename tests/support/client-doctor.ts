@@ -4,7 +4,7 @@ import type { Certificate } from "./certificates.ts";
 import { type Diagnosis, diagnose } from "./doctor.ts";
 import { API_TOKEN, ENROLL_TOKEN, type System } from "./system.ts";
 
-/** Of a proxy, in tests: no line of a doctor may hold it. */
+/** Password of a proxy in tests, which no line of a checkup may show. */
 export const PROXY_PASSWORD = "a-password";
 
 export interface SetUp {

@@ -12,7 +12,7 @@ export interface PastNights {
   idOf?: (site: number) => string;
 }
 
-/** Of the newest night, one of so many sites did not deliver. */
+/** In the newest night, one of this many sites did not deliver. */
 const MISSING_OF = 100;
 
 /** Writes sites and what they delivered beside the server. */

@@ -29,7 +29,7 @@ export class FakeS3 implements AsyncDisposable {
   readonly requests: string[] = [];
   /** Asked about each request. */
   fault: (request: string) => S3Fault | Promise<S3Fault> = () => null;
-  /** The least of a part that is not the last. */
+  /** Smallest size of a part that is not the last, in bytes. */
   minPart = 5 * 1024 * 1024;
   #server: Bun.Server<undefined>;
   #isAway = false;

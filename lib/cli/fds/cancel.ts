@@ -7,7 +7,7 @@ import { printDone } from "./listing.ts";
 export const cancel: Command = {
   words: "ID",
   count: [1, 1],
-  summary: "ends a download that is not over",
+  summary: "ends a download that has not ended yet",
   flags: {},
   examples: ["cancel 0198c0de-7f00"],
   async run(context) {

@@ -14,7 +14,7 @@ const STATUS = oneOf(SetFileStatus.options);
 export const files: Command = {
   words: "ID",
   count: [1, 1],
-  summary: "the files of a set, and what became of each",
+  summary: "the files of a set, and the result for each",
   flags: { status: { type: "string" } },
   flagsHelp: `  --status STATUS
       only those that are ${SetFileStatus.options.join(", ")}`,

@@ -7,7 +7,7 @@ import { printDone } from "./listing.ts";
 export const hold: Command = {
   words: "ID",
   count: [1, 1],
-  summary: "keeps what came, whatever the rules of retention say",
+  summary: "keeps a download, whatever the rules of retention say",
   flags: {},
   notes: `Nobody removes it before "fds release". A download that has not come yet can be held too.`,
   examples: ["hold 0198c0de-7f00"],
@@ -18,9 +18,9 @@ export const hold: Command = {
 export const release: Command = {
   words: "ID",
   count: [1, 1],
-  summary: "holds a download no more",
+  summary: "lifts the hold of a download",
   flags: {},
-  notes: `What no rule keeps any more is removed soon: its job's, or KEEP_DAYS of the server.`,
+  notes: `If no rule keeps it (that of its job, or the server's KEEP_DAYS), it is removed soon.`,
   examples: ["release 0198c0de-7f00"],
   run: (context) => setHold(context, false),
 };

@@ -26,7 +26,7 @@ export const job: Command = {
   words: "ID [ACTION]",
   usage: `ID [${Object.keys(ACTIONS).join("|")}]`,
   count: [1, 2],
-  summary: "one of them; cancel, pause, resume or rerun it",
+  summary: "shows, cancels, pauses, resumes or reruns a job",
   flags: {},
   notes: `cancel ends the job and its downloads; pause starts nothing more; resume goes on; rerun asks again
 the clients whose newest download failed or was cancelled, also of a job that has ended.

@@ -13,7 +13,7 @@ const RATE = size(MIN_RATE_LIMIT);
 export const limit: Command = {
   words: "ID RATE",
   count: [2, 2],
-  summary: "changes how fast a download may go",
+  summary: "changes the rate limit of a download",
   flags: {},
   notes: 'RATE is the most bytes a second, such as 500KiB or 2MiB, or "off".',
   examples: ["limit 0198c0de-7f00 2MiB", "limit 0198c0de-7f00 off"],

@@ -94,7 +94,7 @@ function withoutAway(
   leftOut: string[],
 ): Pick<PullResults, "records" | "refused"> {
   const isAway = ({ error_code }: DownloadRecord) => error_code === "client_not_connected";
-  // Of these it was said before that nobody asks them.
+  // Those left out from the start have been reported already.
   const unasked = new Set(leftOut);
   const away = all.filter((record) => isAway(record) && !unasked.has(record.client_id));
   return {

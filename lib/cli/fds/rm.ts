@@ -14,7 +14,7 @@ import { printDone } from "./listing.ts";
 export const rm: Command = {
   words: "ID",
   count: [1, 1],
-  summary: "removes what came of a download; its record stays",
+  summary: "removes the content of a download, not its record",
   flags: { yes: { type: "boolean" } },
   flagsHelp: `  --yes
       ask nothing (default: it asks first, and a script, which nobody can answer for, has to say it)`,

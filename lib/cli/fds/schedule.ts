@@ -34,7 +34,7 @@ export const schedule: Command = {
   words: "NAME […]",
   usage: "NAME [preview|run|pause|resume|delete | create CRON [FILE | PATTERN…]]",
   count: [1, Infinity],
-  summary: "one of them; create, preview, run, pause, … it",
+  summary: "shows, creates, runs, pauses, … a schedule",
   flags: {
     ...ORDER_FLAGS,
     count: { type: "string" },

@@ -6,7 +6,7 @@ import { printListing } from "./listing.ts";
 export const schedules: Command = {
   words: "",
   count: [0, 0],
-  summary: "what asks by itself, and who did not deliver",
+  summary: "the schedules, and how many sites did not deliver",
   flags: {},
   notes: `In a pipe: schedule, cron, zone, next time, last local time, how many delivered then and how many are
 missing, with tabs between them.`,

@@ -8,7 +8,7 @@ import { type Command, print } from "./command.ts";
 export const status: Command = {
   words: "ID",
   count: [1, 1],
-  summary: "all that is known of a download",
+  summary: "all fields of a download",
   flags: {},
   notes: `The first characters of an ID are enough, as long as no other download begins with them.`,
   examples: ["status 0198c0de-7f00", "status 0198c0de-7f00 --json | jq -r .md5"],

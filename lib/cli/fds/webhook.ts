@@ -49,7 +49,7 @@ export const webhook: Command = {
   words: "ACTION NAME",
   usage: "ACTION NAME [ATTEMPT]",
   count: [2, 3],
-  summary: "one of them: create, show, change, test, attempts, …",
+  summary: "shows, creates, changes, tests, … a webhook",
   flags: {
     url: { type: "string" },
     event: { type: "string", multiple: true },

@@ -157,7 +157,7 @@ export interface Repository {
   totalsSince(since: number, sites?: Sites | null, inTurn?: InTurn): Promise<Totals>;
   /** Downloads that are downloading or verifying. */
   activeDownloads(): Promise<Active[]>;
-  /** Those of the ids that belong to unfinished downloads. */
+  /** The given ids that belong to unfinished downloads. */
   unendedAmong(downloadIds: string[]): Promise<Set<string>>;
   /** Number of downloads that are downloading or verifying, by client; clients without any are left out. */
   countActive(): Promise<Map<string, number>>;

@@ -14,7 +14,7 @@ import { Peer } from "../peers/peer.ts";
 interface Size {
   /** On record, all of which each job asks. */
   clients: number;
-  /** Of these, those that are connected. */
+  /** How many of them are connected. */
   connected: number;
   /** Jobs that wait already for those that are not. */
   waiting: number;

@@ -12,7 +12,7 @@ setDefaultTimeout(TEST_LIMIT);
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 const FROM = Date.parse("2026-06-01T12:00:00Z");
-/** Of the first night, in UTC. */
+/** The moment of the first night, in UTC. */
 const NIGHT = Date.parse("2026-06-02T02:30:00Z");
 
 let store: Rows;

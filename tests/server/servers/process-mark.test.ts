@@ -16,7 +16,7 @@ test.skipIf(NO_PROC !== "")(`a process has ended once it is sure${NO_PROC}`, asy
   // Its number may be another one's by now: that one is no reason to think that it runs.
   const [boot, space, , start] = mark?.split(" ") ?? [];
   expect(hasProcessEnded(`${boot} ${space} ${process.pid} ${start}`)).toBe(true);
-  // Of what runs elsewhere nothing is known.
+  // Nothing is known of processes elsewhere.
   expect(hasProcessEnded(`other ${space} ${child.pid} ${start}`)).toBe(false);
   expect(hasProcessEnded(`${boot} other ${child.pid} ${start}`)).toBe(false);
   expect(hasProcessEnded(null)).toBe(false);

@@ -4,7 +4,7 @@ import type { SetFileChange } from "../../../lib/server/set.ts";
 import { type Moment, SetCheckpoints } from "../../../lib/server/transfer/set-checkpoints.ts";
 import { waitFor } from "../../support/wait.ts";
 
-/* What of a set is called safe, and when. */
+/* Which files of a set count as durable, and when. */
 
 const MOMENT: Moment = {
   current: { index: 7, length: 1_000 },
