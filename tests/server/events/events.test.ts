@@ -1,162 +1,40 @@
-import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
-import { areOf } from "../../../lib/server/access/sites.ts";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { describe, expect, jest, setDefaultTimeout, test } from "bun:test";
 import type { DownloadRecord } from "../../../lib/api/schemas.ts";
-import type { KnownClient } from "../../../lib/server/clients/known-clients.ts";
-import type { ClientFilter, Repository } from "../../../lib/server/database/repository.ts";
-import { openSqlRepository } from "../../../lib/server/database/sql.ts";
-import { type Download, hasEnded, type Queued } from "../../../lib/server/download.ts";
-import { type Caller, LOCAL_ADMIN } from "../../../lib/server/access/caller.ts";
-import { OpenCalls } from "../../../lib/server/access/open-calls.ts";
-import { EventFeeds } from "../../../lib/server/events/event-feeds.ts";
-import { Events } from "../../../lib/server/events/events.ts";
-import type { Progress } from "../../../lib/server/transfer/incoming-stream.ts";
-import { FairTurns, nextRound } from "../../../lib/util/fair-turns.ts";
-import { Logger } from "../../../lib/util/logger.ts";
+import type { Download } from "../../../lib/server/download.ts";
+import { LOCAL_ADMIN } from "../../../lib/server/access/caller.ts";
 import { inShort, Listener, type Told } from "../../support/events.ts";
-import { Random } from "../../support/random.ts";
-import { fillDatabase } from "../../support/stored.ts";
+import { cancelled, client, completed, downloading, id, verifying } from "../database/samples.ts";
 import {
-  cancelled,
-  client,
-  completed,
-  downloading,
-  id,
-  queued,
-  verifying,
-} from "../database/samples.ts";
+  ask,
+  asking,
+  calls,
+  change,
+  events,
+  feeds,
+  listen,
+  log,
+  pass,
+  progress,
+  snapshot,
+  told,
+  useEvents,
+  world,
+} from "./stage.ts";
+import { TEST_LIMIT } from "../../support/wait.ts";
 
-/*
- * On a clock that tests move: nothing is told unless somebody gives a hint, or a test lets time
- * pass.
- */
+setDefaultTimeout(TEST_LIMIT);
 
-let folder: string;
-let rows: Repository;
-/** Calls of the repository by the events, by name. */
-let calls: string[];
-/** Where it is set, every call of the repository by the events fails with it. */
-let fault: Error | undefined;
-let known: KnownClient[];
-let progress: Map<string, Progress>;
-let log: string[];
-let events: Events;
-let feeds: EventFeeds;
-let openCalls: OpenCalls;
+useEvents();
 
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), "fds-events-"));
-  rows = await openSqlRepository(`sqlite://${folder}/state.db`);
-  jest.useFakeTimers();
-  calls = [];
-  openCalls = new OpenCalls();
-  fault = undefined;
-  known = [{ ...client("site-1"), connected: true }];
-  progress = new Map();
-  log = [];
-  const logger = new Logger({ level: "debug", format: "json", write: (line) => log.push(line) });
-  const repository = new Proxy(rows, {
-    get(target, name: keyof Repository) {
-      calls.push(name);
-      if (fault) throw fault;
-      const member = target[name];
-      return typeof member === "function" ? member.bind(target) : member;
-    },
-  });
-  const clients = {
-    list: async ({ after = "", sites }: Omit<ClientFilter, "ids">) =>
-      known.filter(({ clientId }) => clientId > after && areOf(sites ?? null, clientId, {})),
-    get: async (clientId: string) => known.find((one) => one.clientId === clientId) ?? null,
-  };
-  const progressOf = ({ downloadId }: Download) => progress.get(downloadId);
-  events = new Events({ repository, clients, progressOf, logger });
-  feeds = new EventFeeds({
-    repository,
-    clients,
-    events,
-    openCalls,
-    openJobs: async function* () {},
-    turns: new FairTurns(),
-    logger,
-  });
-});
-afterEach(async () => {
-  events.close();
-  await told();
-  expect(jest.getTimerCount(), "timers that are left").toBe(0);
-  jest.useRealTimers();
-  await rows.close();
-  await rm(folder, { recursive: true });
-});
-
-/** Resolves when everything that was hinted at has been told. */
-const told = () => events.inTurn(async () => undefined);
-
-/** Lets a time pass, in ms, beat by beat. */
-async function pass(ms: number): Promise<void> {
-  for (let gone = 0; gone < ms; gone += 50) {
-    jest.advanceTimersByTime(50);
-    await told();
-    await nextRound();
-  }
-}
-
-/** A download that is new. */
-async function ask(n: number, fields: Partial<Queued> = {}): Promise<Download> {
-  const download = await rows.insertDownload(queued(n, fields));
-  events.downloadChanged();
-  return download;
-}
-
-/** Puts a download into another state. */
-async function change(before: Download, state: Download): Promise<Download> {
-  const { downloadId, clientId, revision } = before;
-  const savedPath = "savedPath" in state && { savedPath: `${clientId}/${downloadId}` };
-  const after = await rows.replaceDownload({
-    ...state,
-    downloadId,
-    clientId,
-    ...savedPath,
-    revision,
-  });
-  if (!after) throw new Error("the row was changed by another");
-  if (after.status !== before.status) events.downloadChanged();
-  return after;
-}
-
-/** A request of a reader that comes back, or of a new one. */
-const asking = (lastEventId: string | null = null) =>
-  new Request("http://server/", {
-    headers: lastEventId === null ? {} : { "Last-Event-ID": lastEventId },
-  });
-
-const listen = (lastEventId: string | null = null) =>
-  new Listener(feeds.all(LOCAL_ADMIN, asking(lastEventId)));
-
-/** The downloads that are told of before the news, up to the clients and what has not ended. */
-async function snapshot(listener: Listener, count: number): Promise<string[]> {
-  const found: Told[] = [];
-  while (found.length < count) {
-    const next = await listener.next();
-    if (!next) throw new Error("the stream ended");
-    found.push(next);
-  }
-  return found.map((one) => {
-    if (one.event === "job") return `job ${one.data.status}`;
-    return one.event === "download"
-      ? `${one.data.download_id.slice(-2)} ${one.data.status}`
-      : `${one.data.client_id} ${one.data.connected}`;
-  });
-}
+const isEnd = (one: Told) =>
+  one.event === "download" && ["completed", "failed", "cancelled"].includes(one.data.status);
 
 describe("all events", () => {
   test("begin with the clients and what has not ended, then come changes", async () => {
     const first = await ask(1);
     await change(await ask(2), cancelled);
     await change(await ask(3), verifying);
-    known.push({ ...client("site-2"), connected: false });
+    world.known.push({ ...client("site-2"), connected: false });
     const listener = listen();
     expect(await snapshot(listener, 4)).toEqual([
       "site-1 true",
@@ -189,7 +67,7 @@ describe("all events", () => {
     await change(await ask(1), downloading);
     const listener = listen();
     await snapshot(listener, 2);
-    known = [{ ...client("site-1"), connected: false }];
+    world.known = [{ ...client("site-1"), connected: false }];
     events.clientChanged("site-1");
     expect(await listener.next()).toMatchObject({
       event: "client",
@@ -262,12 +140,12 @@ describe("all events", () => {
   test("end when the rows cannot be read, and the log says why", async () => {
     const listener = listen();
     await snapshot(listener, 1);
-    fault = new Error("the disk is on fire");
+    world.fault = new Error("the disk is on fire");
     events.downloadChanged();
     expect(await listener.next()).toBeNull();
     expect(log.join("")).toContain("the disk is on fire");
     expect(await listen().next()).toBeNull();
-    fault = undefined;
+    world.fault = undefined;
     expect(await snapshot(listen(), 1)).toEqual(["site-1 true"]);
   });
 });
@@ -429,189 +307,5 @@ describe("progress", () => {
     await change(download, cancelled);
     await told();
     expect(inShort(await listener.next())).toBe("cancelled");
-  });
-});
-
-describe("a reader", () => {
-  test("misses nothing when another one joins", async () => {
-    const download = await ask(1);
-    const first = listen();
-    await snapshot(first, 2);
-    await rows.replaceDownload({ ...cancelled, downloadId: id(1), revision: download.revision });
-    await snapshot(listen(), 1);
-    events.downloadChanged();
-    expect(inShort(await first.next())).toBe("cancelled");
-  });
-
-  test("is dropped when it takes nothing for two comments, and no other with it", async () => {
-    const [dead, alive] = [listen(), listen()];
-    await dead.next();
-    await alive.next();
-    const reading = alive.rest();
-    await pass(14_000);
-    expect(events.readerCount).toBe(2);
-    await pass(32_000);
-    // Its connection is reset, so that no memory is held for it.
-    await expect(dead.next()).rejects.toBeUndefined();
-    expect(events.readerCount).toBe(1);
-    events.close();
-    expect(await reading).toEqual([]);
-  });
-
-  test("that hangs up is forgotten at once", async () => {
-    const response = feeds.all(LOCAL_ADMIN, asking());
-    const reader = response.body!.getReader();
-    await reader.read();
-    expect(events.readerCount).toBe(1);
-    await reader.cancel();
-    expect(events.readerCount).toBe(0);
-  });
-
-  test("that hangs up before it was told anything is not kept", async () => {
-    const reader = feeds.all(LOCAL_ADMIN, asking()).body!.getReader();
-    const reading = reader.read();
-    await reader.cancel();
-    await reading;
-    await told();
-    expect(events.readerCount).toBe(0);
-  });
-});
-
-const isEnd = (one: Told) =>
-  one.event === "download" && ["completed", "failed", "cancelled"].includes(one.data.status);
-
-test("whenever readers come and go, each one's last word on a download is how it is", async () => {
-  for (let seed = 1; seed <= 20; seed++) {
-    const random = new Random(seed);
-    const base = seed * 100;
-    const current = new Map<number, Download>();
-    const words = new Map<string, string[]>();
-    let lastId: string | null = null;
-    let listener = listen(lastId);
-    let pending: Promise<Told | null> | undefined;
-    const hear = async () => {
-      const next = await (pending ?? listener.next());
-      pending = undefined;
-      if (!next) return;
-      lastId = next.id;
-      if (next.event !== "download") return;
-      const { download_id, status } = next.data;
-      words.set(download_id, [...(words.get(download_id) ?? []), status]);
-    };
-    await hear();
-    for (let step = 0; step < 120; step++) {
-      const n = base + random.int(0, 9);
-      const before = current.get(n);
-      const roll = random.int(0, 9);
-      if (!before) current.set(n, await ask(n));
-      else if (roll < 6 && !hasEnded(before)) {
-        const next = random.pick([queued(n), downloading, verifying, cancelled, completed]);
-        current.set(n, await change(before, next));
-      } else if (roll < 8) {
-        // It may be in the midst of anything.
-        pending ??= listener.next();
-      } else if (roll === 8 && lastId !== null) {
-        await listener.close();
-        pending = undefined;
-        listener = listen(lastId);
-      } else jest.advanceTimersByTime(200);
-    }
-    const ends = [...current.values()].filter(hasEnded);
-    await ask(base + 99);
-    while (!words.has(id(base + 99))) await hear();
-    for (const { downloadId, status } of ends) {
-      expect(words.get(downloadId)?.at(-1), `seed ${seed}`).toBe(status);
-      // Nothing comes after an end but the same end.
-      const heard = words.get(downloadId) ?? [];
-      expect(new Set(heard.slice(heard.indexOf(status))), `seed ${seed}`).toEqual(
-        new Set([status]),
-      );
-    }
-    await listener.close();
-  }
-});
-
-describe("how many", () => {
-  test("streams a token has open is bounded, until one of them ends", async () => {
-    const other = { ...LOCAL_ADMIN, name: "other" };
-    const streams = Array.from({ length: 200 }, () => feeds.all(LOCAL_ADMIN, asking()));
-    const one = await ask(1);
-    const refused = { code: "rate_limited", message: expect.stringContaining("200 streams") };
-    expect(() => feeds.all(LOCAL_ADMIN, asking())).toThrow(expect.objectContaining(refused));
-    expect(() => feeds.of(one, LOCAL_ADMIN, asking())).toThrow(expect.objectContaining(refused));
-    streams.push(feeds.all(other, asking()));
-    await streams[7]!.body!.cancel();
-    streams.push(feeds.all(LOCAL_ADMIN, asking()));
-    expect(() => feeds.all(LOCAL_ADMIN, asking())).toThrow();
-    for (const { body } of streams) await body!.cancel();
-  });
-
-  test("streams are open in all is bounded", async () => {
-    const streams = Array.from({ length: 1_000 }, (_, n) =>
-      feeds.all({ ...LOCAL_ADMIN, name: `token-${n % 10}` }, asking()),
-    );
-    expect(() => feeds.all(LOCAL_ADMIN, asking())).toThrow("1000 streams");
-    for (const { body } of streams) await body!.cancel();
-    await feeds.all(LOCAL_ADMIN, asking()).body!.cancel();
-  });
-
-  test("ends a reader that comes back is told of is bounded: the latest ones, and from where", async () => {
-    fillDatabase(`${folder}/state.db`, { downloads: 12_000, clients: 1 });
-    const ends = await rows.endsBetween({ after: 0, upTo: 1e9, sites: null, limit: 1e6 });
-    expect(ends.length).toBeGreaterThan(10_000);
-    const response = feeds.all(LOCAL_ADMIN, asking("0"));
-    const listener = new Listener(response);
-    await listener.until(({ event }) => event === "client");
-    const replayed = listener.heard
-      .slice(0, -1)
-      .map(({ data }) => "download_id" in data && data.download_id);
-    expect(replayed).toEqual(ends.slice(-10_000).map(({ downloadId }) => downloadId));
-    const again = feeds.all(LOCAL_ADMIN, asking("0")).body!.getReader();
-    const start = new TextDecoder().decode((await again.read()).value);
-    expect(start).toContain(`id: ${ends.at(-10_001)?.revision}\n`);
-    await Promise.all([listener.close(), again.cancel()]);
-  });
-});
-
-describe("a reader with a token", () => {
-  const caller = (fields: Partial<Caller>) => ({ ...LOCAL_ADMIN, name: "till", ...fields });
-
-  test("of some sites hears of nothing else, at first and later", async () => {
-    known.push({ ...client("site-2"), connected: true });
-    await ask(1, { clientId: "site-1" });
-    await ask(2, { clientId: "site-2" });
-    const sites = { ids: new Set(["site-2"]), selector: null };
-    const response = feeds.all(caller({ sites }), asking("0"));
-    await ask(3, { clientId: "site-1" });
-    const last = await ask(4, { clientId: "site-2" });
-    let text = "";
-    for await (const piece of response.body!) {
-      text += new TextDecoder().decode(piece);
-      if (text.includes(last.downloadId)) break;
-    }
-    expect(text).toContain('"site-2"');
-    expect(text).not.toContain("site-1");
-  });
-
-  test("is sent away at once when the token is revoked, and nobody else is", async () => {
-    const mine = feeds.all(caller({}), asking()).body!.getReader();
-    const other = feeds.all(caller({ name: "other" }), asking()).body!.getReader();
-    await Promise.all([mine.read(), other.read()]);
-    openCalls.end(({ name }) => name === "till");
-    while (!(await mine.read()).done);
-    expect(events.readerCount).toBe(1);
-    await other.cancel();
-  });
-
-  test("is sent away when its right has expired", async () => {
-    const mine = feeds.all(caller({ expiresAt: Date.now() + 60_000 }), asking()).body!.getReader();
-    const reading = (async () => {
-      while (!(await mine.read()).done);
-    })();
-    await pass(59_000);
-    expect(events.readerCount).toBe(1);
-    await pass(1_000);
-    expect(events.readerCount).toBe(0);
-    await reading;
   });
 });
