@@ -1,7 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import { NewJob } from "../../lib/api/jobs.ts";
 import type { ClientRecord } from "../../lib/api/schemas.ts";
-import { type JobFields, matchWordsOf, orderOf } from "../../lib/dashboard/jobs/job-order.ts";
+import {
+  flawOfRate,
+  type JobFields,
+  matchWordsOf,
+  orderOf,
+} from "../../lib/dashboard/jobs/job-order.ts";
 import { clientRecord } from "../support/records.ts";
 
 const clients: ClientRecord[] = [
@@ -19,7 +24,10 @@ const fields: JobFields = {
   expiresIn: "",
   maxConcurrent: "",
   spread: "",
+  rate: "",
   stopPercent: "",
+  keepDays: "",
+  keepLast: "",
   isContinuous: false,
   isSkipping: true,
 };
@@ -63,12 +71,23 @@ describe("what is asked for", () => {
       { max_concurrent: 5, spread: "30m" },
     ],
     [{ stopPercent: "20" }, { stop_when: { failed_percent: 20, at_least: 10 } }],
+    [{ rate: " 2 MiB" }, { download: { file_path: "journal.txt", rate_limit: 2_097_152 } }],
+    [{}, { keep: null }],
+    [{ keepDays: "90" }, { keep: { days: 90 } }],
+    [{ keepDays: "90", keepLast: "7" }, { keep: { days: 90, last: 7 } }],
   ])("%p", (typed, expected) => {
     const order = orderOf({ ...fields, ...typed });
     expect(order).toMatchObject(expected);
     // The server accepts it in this form.
     expect(NewJob.safeParse(JSON.parse(JSON.stringify(order))).success).toBe(true);
   });
+
+  test.each([
+    ["", ""],
+    ["500KiB", ""],
+    ["2 megabytes", "Say a size, such as 500KiB or 2MiB"],
+    ["-1", "Say a size, such as 500KiB or 2MiB"],
+  ])("a rate that is %j: %j", (text, flaw) => expect(flawOfRate(text)).toBe(flaw));
 
   test("is nothing as long as nobody is named", () => {
     expect(orderOf({ ...fields, by: "labels", sites: " " })).toBeNull();

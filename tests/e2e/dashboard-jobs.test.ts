@@ -70,13 +70,25 @@ describe.skipIf(NO_BROWSER !== "")(`jobs on the dashboard${NO_BROWSER}`, () => {
       await sites.press("Backspace");
       await page.getByLabel("Files", { exact: true }).fill("logs/till.txt");
       await page.getByLabel("Name of the job").fill("Logs of the west");
+      await page.getByText("Limits and times").click();
+      const form = page.getByRole("form", { name: "Ask many sites" });
+      await form.getByLabel("Rate of each, a second").fill("2MiB");
+      await form.getByLabel("Kept for so many days").fill("90");
+      await form.getByLabel("Newest of each site kept").fill("7");
       await page.getByRole("button", { name: "Ask 1 site" }).click();
       const job = page.locator(".job");
       await barOf(job, "1 completed");
       await job.getByText("Completed", { exact: true }).waitFor();
-      await job.getByText("region=west,!tier · logs/till.txt · by API_TOKEN").waitFor();
+      const about = "logs/till.txt · kept 90 days or the last 7 kept · by API_TOKEN";
+      await job.getByText(`region=west,!tier · ${about}`).waitFor();
+      const { jobs } = await system.api.jobs({});
+      expect(jobs[0]).toMatchObject({ keep: { days: 90, last: 7 } });
       const [download] = await system.records("completed");
-      expect(download).toMatchObject({ client_id: "site-2", file_path: "logs/till.txt" });
+      expect(download).toMatchObject({
+        client_id: "site-2",
+        file_path: "logs/till.txt",
+        rate_limit: 2_097_152,
+      });
     });
   });
 

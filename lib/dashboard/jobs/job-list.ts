@@ -2,6 +2,7 @@ import type { JobRecord } from "../../api/jobs.ts";
 import { addressOf, EVERYTHING } from "../address.ts";
 import { arrange, byId, cloneOf, find, keepingFocus, lead, setText, setTime } from "../dom.ts";
 import { formatCount, formatWhen, visible } from "../format.ts";
+import { keptOf } from "../keep/keep-rule.ts";
 import { isOver, type JobBook } from "./job-book.ts";
 import * as words from "./job-words.ts";
 import { showBar } from "./status-bar.ts";
@@ -94,9 +95,11 @@ export class JobList {
     const title = words.titleOf(job);
     setText(name, title);
     name.href = addressOf({ ...EVERYTHING, job: job.job_id });
+    const kept = keptOf(job.keep);
     const about = [
       words.whoOf(job),
       ...(job.name === null ? [] : [words.whatOf(job)]),
+      ...(kept === null ? [] : [kept]),
       ...(job.created_by === null ? [] : [`by ${job.created_by}`]),
     ];
     const who = find(row, ".job-who", HTMLElement);

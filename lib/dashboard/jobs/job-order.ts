@@ -3,7 +3,9 @@ import type { NewJob } from "../../api/jobs.ts";
 import type { ClientRecord } from "../../api/schemas.ts";
 import { SelectorError } from "../../api/selector.ts";
 import { asksForSet } from "../../api/set-words.ts";
+import { parseSize } from "../../util/sizes.ts";
 import { formatCount } from "../format.ts";
+import { type KeepFields, keepOf } from "../keep/keep-rule.ts";
 
 /* Turns the form for asking many sites into a request. Pure; the form itself is new-job.ts. */
 
@@ -14,7 +16,7 @@ const STOP_AT_LEAST = 10;
 export type NamedBy = "all" | "labels" | "ids";
 
 /** The form's fields, as typed. */
-export interface JobFields {
+export interface JobFields extends KeepFields {
   by: NamedBy;
   /** A selector; or ids and patterns, separated by spaces or commas. */
   sites: string;
@@ -24,6 +26,8 @@ export interface JobFields {
   expiresIn: string;
   maxConcurrent: string;
   spread: string;
+  /** Most bytes a second of each site: `"2MiB"`. */
+  rate: string;
   stopPercent: string;
   isContinuous: boolean;
   isSkipping: boolean;
@@ -94,6 +98,12 @@ export function sitesOf(count: number): string {
   return `${formatCount(count)} ${count === 1 ? "site" : "sites"}`;
 }
 
+/** What is wrong with a rate that was typed; `""`: nothing. */
+export function flawOfRate(text: string): string {
+  const isRight = text.trim() === "" || parseSize(text) !== null;
+  return isRight ? "" : "Say a size, such as 500KiB or 2MiB";
+}
+
 /** The request for a job; null: no sites are selected. */
 export function orderOf(fields: JobFields): NewJob | null {
   const naming = namingOf(fields);
@@ -102,13 +112,15 @@ export function orderOf(fields: JobFields): NewJob | null {
   const said = (text: string) => (text.trim() === "" ? undefined : text.trim());
   const percent = said(fields.stopPercent);
   const concurrent = said(fields.maxConcurrent);
+  const rate = parseSize(fields.rate);
   return {
     clients: { ...others, ...(ids && { ids: [...ids] }) },
-    download: downloadOf(fields),
+    download: { ...downloadOf(fields), ...(rate !== null && { rate_limit: rate }) },
     name: said(fields.name),
     membership: fields.isContinuous ? "continuous" : "snapshot",
     expires_in: said(fields.expiresIn),
     spread: said(fields.spread),
+    keep: keepOf(fields),
     ...(concurrent !== undefined && { max_concurrent: Number(concurrent) }),
     ...(percent !== undefined && {
       stop_when: { failed_percent: Number(percent), at_least: STOP_AT_LEAST },

@@ -1,7 +1,14 @@
 import type { NewJob } from "../../api/jobs.ts";
 import type { Site } from "../board.ts";
 import { byId, find, setText } from "../dom.ts";
-import { type JobFields, matchWordsOf, type NamedBy, orderOf, sitesOf } from "./job-order.ts";
+import {
+  flawOfRate,
+  type JobFields,
+  matchWordsOf,
+  type NamedBy,
+  orderOf,
+  sitesOf,
+} from "./job-order.ts";
 
 /** Label and example of the field for sites, for each way to select them. */
 const SITES_FIELD: Record<NamedBy, { label: string; example: string }> = {
@@ -66,6 +73,7 @@ export class NewJobForm {
     this.#sites.setCustomValidity(isWrong ? words : "");
     setText(this.#submit, total === null || total === 0 ? "Ask" : `Ask ${sitesOf(total)}`);
     byId("new-job-expires", HTMLInputElement).required = fields.isContinuous;
+    byId("new-job-rate", HTMLInputElement).setCustomValidity(flawOfRate(fields.rate));
   }
 
   #fields(): JobFields {
@@ -80,7 +88,10 @@ export class NewJobForm {
       expiresIn: text("expires_in"),
       maxConcurrent: text("max_concurrent"),
       spread: text("spread"),
+      rate: text("rate"),
       stopPercent: text("failed_percent"),
+      keepDays: text("keep_days"),
+      keepLast: text("keep_last"),
       isContinuous: form.has("continuous"),
       isSkipping: form.has("skip"),
     };

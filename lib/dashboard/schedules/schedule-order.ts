@@ -1,11 +1,12 @@
 import type { NewSchedule, ScheduleChange, ScheduleRecord } from "../../api/schedules.ts";
 import { downloadOf, type NamedBy, namingOf } from "../jobs/job-order.ts";
-import { cronOf, dailyTimeOf, type Day, DAYS, dueOf, keptOf, whenOf } from "./schedule-words.ts";
+import { type KeepFields, keepOf, keptOf } from "../keep/keep-rule.ts";
+import { cronOf, dailyTimeOf, type Day, DAYS, dueOf, whenOf } from "./schedule-words.ts";
 
 /* Turns the form of a schedule into a request. Pure. */
 
 /** The form's fields, as typed. */
-export interface ScheduleFields {
+export interface ScheduleFields extends KeepFields {
   name: string;
   when: "daily" | "cron";
   /** `"02:30"` */
@@ -25,8 +26,6 @@ export interface ScheduleFields {
   dueAt: string;
   /** `"2h"` */
   dueAfter: string;
-  keepDays: string;
-  keepLast: string;
   expectFiles: string;
   expectBytes: string;
   spread: string;
@@ -147,12 +146,4 @@ export function sentenceOf(fields: ScheduleFields): string {
     ...(kept === null ? [] : [kept]),
   ].join(", ");
   return `${words.charAt(0).toUpperCase()}${words.slice(1)}`;
-}
-
-function keepOf({ keepDays, keepLast }: ScheduleFields): ScheduleRecord["keep"] {
-  if (keepDays === "" && keepLast === "") return null;
-  return {
-    ...(keepDays !== "" && { days: Number(keepDays) }),
-    ...(keepLast !== "" && { last: Number(keepLast) }),
-  };
 }

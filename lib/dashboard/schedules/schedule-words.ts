@@ -1,5 +1,6 @@
 import type { ScheduleRecord } from "../../api/schedules.ts";
 import { whatOf, whoOf } from "../jobs/job-words.ts";
+import { keptOf } from "../keep/keep-rule.ts";
 
 /* Texts about schedules. Pure. */
 
@@ -67,16 +68,6 @@ export function whenOf(cron: string): string {
 /** `"due at 04:00"`, `"due 2h later"` */
 export function dueOf({ at, after }: ScheduleRecord["due"]): string {
   return at === undefined ? `due ${after} later` : `due at ${at}`;
-}
-
-/** `"kept 90 days"`, `"the last 3 kept"`; null: no rule of its own. */
-export function keptOf(keep: ScheduleRecord["keep"]): string | null {
-  if (keep === null) return null;
-  const words = [
-    ...(keep.days === undefined ? [] : [`kept ${keep.days} ${keep.days === 1 ? "day" : "days"}`]),
-    ...(keep.last === undefined ? [] : [`the last ${keep.last} kept`]),
-  ];
-  return words.join(" or ");
 }
 
 /** `"every day at 02:30, each site's own time, due at 04:00 · all sites · sales-{date}.csv · kept 90 days"` */
