@@ -8,6 +8,7 @@ import {
   START_BYTES,
 } from "../../protocol/set-records.ts";
 import { eventLoopBudget } from "../../util/event-loop-budget.ts";
+import { nanosecondsOf } from "../../util/files-at.ts";
 import { systemCode } from "../../util/system-error.ts";
 import fs from "node:fs";
 import { readAt } from "../block-reader.ts";
@@ -51,7 +52,7 @@ export class FileSender {
   async send(want: WantedFile, number: number, from?: number): Promise<void> {
     try {
       using file = await eventLoopBudget.run(() => this.options.files.open(want));
-      const isSmall = file.identity.size <= SMALL && !want.offset && !from;
+      const isSmall = file.info.size <= SMALL && !want.offset && !from;
       if (isSmall) await this.#sendSmall(want, file, number);
       else await this.#sendLarge(want, file, number, from);
     } catch (error) {
@@ -62,7 +63,7 @@ export class FileSender {
   /** Puts a whole small file into one frame. */
   async #sendSmall(want: WantedFile, file: SetFile, number: number): Promise<void> {
     const { frames, checksum } = this.options;
-    const { size } = file.identity;
+    const { size } = file.info;
     const needed = START_BYTES + DATA_HEADER_BYTES + size + END_BYTES;
     if (!(await frames.need(Math.min(needed, MOST_ROOM), { want: number, offset: 0 }))) return;
     if (frames.left < needed) return this.#sendLarge(want, file, number);
@@ -86,10 +87,10 @@ export class FileSender {
     const { frames, isWanted } = this.options;
     const prefix = await this.#prefix(want, file, from);
     let { offset } = prefix;
-    await this.options.allowance.ensure(file.identity.size - offset);
+    await this.options.allowance.ensure(file.info.size - offset);
     if (!(await frames.need(START_BYTES, { want: number, offset }))) return;
     frames.add(startOf(want, file, offset));
-    const { size } = file.identity;
+    const { size } = file.info;
     let read = -1;
     while (offset < size && read !== 0) {
       if (!(await frames.need(DATA_HEADER_BYTES + 1, { want: number, offset }))) return;
@@ -121,7 +122,7 @@ export class FileSender {
     const { checksum, proving } = this.options;
     const length = from ?? want.offset ?? 0;
     const fresh = { offset: 0, hash: new Bun.CryptoHasher(checksum) };
-    if (length === 0 || length > file.identity.size) return fresh;
+    if (length === 0 || length > file.info.size) return fresh;
     const hash = await hashPrefix(checksum, length, readerOf(file), proving());
     if (!hash) return fresh;
     const isProven = from !== undefined || hash.copy().digest("hex") === want.prefix;
@@ -133,7 +134,7 @@ export class FileSender {
     const verdict = file.compare();
     if (verdict !== "perhaps") return verdict === "same";
     const { checksum, proving } = this.options;
-    const hash = await hashPrefix(checksum, file.identity.size, readerOf(file), proving());
+    const hash = await hashPrefix(checksum, file.info.size, readerOf(file), proving());
     return hash?.digest("hex") === digest && file.compare() !== "changed";
   }
 
@@ -157,9 +158,9 @@ export class FileSender {
   }
 }
 
-function startOf(want: WantedFile, { identity }: SetFile, offset: number): SetRecord {
-  const { size, mtime_ns } = identity;
-  return { type: "start", index: want.index, size, mtimeNs: BigInt(mtime_ns), offset };
+function startOf(want: WantedFile, { info }: SetFile, offset: number): SetRecord {
+  const mtimeNs = BigInt(nanosecondsOf(info.mtimeS, info.mtimeNs));
+  return { type: "start", index: want.index, size: info.size, mtimeNs, offset };
 }
 
 function readerOf({ fd }: SetFile) {

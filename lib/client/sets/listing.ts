@@ -1,7 +1,7 @@
-import type { BigIntStats } from "node:fs";
 import { join, sep } from "node:path";
 import { FdsError } from "../../protocol/errors.ts";
 import { eventLoopBudget } from "../../util/event-loop-budget.ts";
+import type { FileInfo } from "../../util/files-at.ts";
 import type { FolderName } from "../../util/folder-names.ts";
 import { explain, Refusal } from "../owner-rules/refusal.ts";
 import type { Lookup } from "../owner-rules/lookup.ts";
@@ -152,7 +152,7 @@ function look(
     return {
       name,
       type: isFile ? "file" : "folder",
-      size: isFile ? Math.min(Number(info.size), Number.MAX_SAFE_INTEGER) : null,
+      size: isFile ? Math.min(info.size, Number.MAX_SAFE_INTEGER) : null,
       mtimeMs: timeOf(info),
     };
   } catch {
@@ -162,8 +162,9 @@ function look(
 }
 
 /** ms since 1970, within the range of a date; some file systems store later years. */
-function timeOf({ mtimeMs }: BigIntStats): number {
-  return Math.max(-MAX_TIME_MS, Math.min(Number(mtimeMs), MAX_TIME_MS));
+function timeOf({ mtimeS, mtimeNs }: FileInfo): number {
+  const ms = mtimeS * 1000 + Math.floor(mtimeNs / 1e6);
+  return Math.max(-MAX_TIME_MS, Math.min(ms, MAX_TIME_MS));
 }
 
 function isNoFolder(error: unknown): boolean {

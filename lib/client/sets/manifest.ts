@@ -110,5 +110,5 @@ export class SetTally {
 
 /** The line of a file in the manifest. */
 export function manifestLine({ path, root, size, mtimeNs, skipped }: Found): object {
-  return { path, root, size, mtime_ns: String(mtimeNs), ...(skipped && { skipped }) };
+  return { path, root, size, mtime_ns: mtimeNs, ...(skipped && { skipped }) };
 }

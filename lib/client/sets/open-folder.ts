@@ -1,5 +1,6 @@
-import fs, { type BigIntStats, constants } from "node:fs";
+import fs, { constants } from "node:fs";
 import { join } from "node:path";
+import { type FileInfo, infoAt, infoFrom, openAt } from "../../util/files-at.ts";
 import { type FolderName, namesIn } from "../../util/folder-names.ts";
 import { Refusal } from "../owner-rules/refusal.ts";
 
@@ -15,17 +16,12 @@ const FILE_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBL
  * followed. So renamed folders, or links put in their place meanwhile, change nothing.
  */
 export class OpenFolder implements Disposable {
-  /** The path below which its names are looked up. */
-  readonly #base: string;
-
   private constructor(
     private readonly fd: number,
     /** The path at which it was opened. */
     private readonly path: string,
     private readonly hasProc: boolean,
-  ) {
-    this.#base = hasProc ? `/proc/self/fd/${fd}` : path;
-  }
+  ) {}
 
   /**
    * @param path real and absolute
@@ -41,7 +37,7 @@ export class OpenFolder implements Disposable {
   /** Opens a folder inside it. @throws as {@link OpenFolder.open} */
   folder(name: string): OpenFolder {
     const path = join(this.path, name);
-    const fd = fs.openSync(`${this.#base}/${name}`, FOLDER_FLAGS);
+    const fd = this.#open(name, path, FOLDER_FLAGS);
     const folder = new OpenFolder(fd, path, this.hasProc);
     folder.#check(fd, path);
     return folder;
@@ -53,23 +49,29 @@ export class OpenFolder implements Disposable {
    * @throws Refusal `changed` where the opened file is not the one of that name
    */
   file(name: string): number {
-    const fd = fs.openSync(`${this.#base}/${name}`, FILE_FLAGS);
-    this.#check(fd, join(this.path, name));
+    const path = join(this.path, name);
+    const fd = this.#open(name, path, FILE_FLAGS);
+    this.#check(fd, path);
     return fd;
   }
 
   /** Looks at something inside it without following a link. @throws an error of the system */
-  stat(name: string): BigIntStats {
-    return fs.lstatSync(`${this.#base}/${name}`, { bigint: true });
+  stat(name: string): FileInfo {
+    if (this.hasProc) return infoAt(this.fd, name);
+    return infoFrom(fs.lstatSync(join(this.path, name), { bigint: true }));
   }
 
   /** Its names, some at a time, unsorted. A name that is not UTF-8 cannot be looked up. */
   names(): AsyncGenerator<FolderName[]> {
-    return namesIn(this.#base);
+    return namesIn(this.hasProc ? `/proc/self/fd/${this.fd}` : this.path);
   }
 
   [Symbol.dispose](): void {
     fs.closeSync(this.fd);
+  }
+
+  #open(name: string, path: string, flags: number): number {
+    return this.hasProc ? openAt(this.fd, name, flags) : fs.openSync(path, flags);
   }
 
   /**
@@ -102,9 +104,7 @@ export type EntryType = "file" | "folder" | "other";
  */
 export function typeOf({ name, type }: FolderName, folder: OpenFolder): EntryType {
   if (type !== "unknown" && !name.includes("\uFFFD")) return type;
-  const found = folder.stat(name);
-  if (found.isFile()) return "file";
-  return found.isDirectory() ? "folder" : "other";
+  return folder.stat(name).type;
 }
 
 /** Orders names by their bytes in UTF-8. JavaScript's own order differs beyond U+FFFF. */

@@ -1,10 +1,10 @@
-import fs, { type BigIntStats } from "node:fs";
+import fs from "node:fs";
 import { join } from "node:path";
 import type { WantedFile } from "../../protocol/messages.ts";
 import { mayBeTheSame, stillTheSame, type FileIdentity } from "../../protocol/identity.ts";
 import type { Lookup } from "../owner-rules/lookup.ts";
+import { type FileInfo, infoOf, isUntouched, nanosecondsOf } from "../../util/files-at.ts";
 import { explain, Refusal } from "../owner-rules/refusal.ts";
-import { identityOf } from "../owner-rules/source-file.ts";
 import { OpenFolder } from "./open-folder.ts";
 
 /** An open file of a set. */
@@ -12,17 +12,18 @@ export class SetFile implements Disposable {
   private constructor(
     readonly fd: number,
     /** Its state when it was opened. */
-    readonly identity: FileIdentity,
+    readonly info: FileInfo,
   ) {}
 
   /** @throws Refusal for anything but a regular file */
   static of(fd: number): SetFile {
     try {
-      const info = fs.fstatSync(fd, { bigint: true });
-      if (!info.isFile()) throw new Refusal("not_regular");
+      const info = infoOf(fd);
+      if (info.type !== "file") throw new Refusal("not_regular");
+      if (info.size > Number.MAX_SAFE_INTEGER) throw new Refusal("too_large");
       // Files that the system generates when they are read occupy no blocks.
-      if (info.blocks === 0n && !endsWhereItSays(fd, info)) throw new Refusal("size_unknown");
-      return new SetFile(fd, identityOf(info));
+      if (info.blocks === 0 && !endsWhereItSays(fd, info)) throw new Refusal("size_unknown");
+      return new SetFile(fd, info);
     } catch (error) {
       fs.closeSync(fd);
       throw error;
@@ -34,10 +35,11 @@ export class SetFile implements Disposable {
    * it again would tell.
    */
   compare(): "same" | "perhaps" | "changed" {
-    const info: BigIntStats = fs.fstatSync(this.fd, { bigint: true });
-    const now = identityOf(info);
-    if (stillTheSame(this.identity, now)) return "same";
-    return mayBeTheSame(this.identity, now) && info.nlink > 0n ? "perhaps" : "changed";
+    const now = infoOf(this.fd);
+    if (isUntouched(this.info, now)) return "same";
+    const [before, after] = [identityOf(this.info), identityOf(now)];
+    if (stillTheSame(before, after)) return "same";
+    return mayBeTheSame(before, after) && now.links > 0 ? "perhaps" : "changed";
   }
 
   [Symbol.dispose](): void {
@@ -107,16 +109,26 @@ export class SetFiles implements Disposable {
   }
 }
 
+function identityOf(info: FileInfo): FileIdentity {
+  return {
+    size: info.size,
+    mtime_ns: nanosecondsOf(info.mtimeS, info.mtimeNs),
+    ctime_ns: nanosecondsOf(info.ctimeS, info.ctimeNs),
+    inode: String((BigInt(info.inodeHigh) << 32n) | BigInt(info.inodeLow)),
+    device: String(info.device),
+  };
+}
+
 /** Whether a file ends at the size that it states. Those of /proc say 0, those of /sys 4096. */
-function endsWhereItSays(fd: number, { size }: BigIntStats): boolean {
-  const last = Math.max(0, Number(size) - 1);
+function endsWhereItSays(fd: number, { size }: FileInfo): boolean {
+  const last = Math.max(0, size - 1);
   try {
     // Tries to read one byte beyond the end.
-    if (BigInt(last + fs.readSync(fd, Buffer.alloc(2), 0, 2, last)) === size) return true;
+    if (last + fs.readSync(fd, Buffer.alloc(2), 0, 2, last) === size) return true;
   } catch {
     // A read error is reported later, by whoever reads the whole file.
     return true;
   }
   // Somebody is writing to the file.
-  return fs.fstatSync(fd, { bigint: true }).size !== size;
+  return infoOf(fd).size !== size;
 }

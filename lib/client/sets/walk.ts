@@ -2,6 +2,7 @@ import { join, sep } from "node:path";
 import { FdsError } from "../../protocol/errors.ts";
 import type { PathPatterns, PatternWalk } from "../../protocol/patterns.ts";
 import { eventLoopBudget } from "../../util/event-loop-budget.ts";
+import { nanosecondsOf } from "../../util/files-at.ts";
 import type { FolderName } from "../../util/folder-names.ts";
 import type { Lookup } from "../owner-rules/lookup.ts";
 import { explain } from "../owner-rules/refusal.ts";
@@ -15,7 +16,7 @@ const MAX_IN_FOLDER = 500_000;
 /** Longest path of a file, in bytes of UTF-8, as a server cannot store a longer one. */
 const MAX_PATH_BYTES = 900;
 /** Largest size of a file in bytes, as the protocol cannot state a larger one. */
-const MAX_SIZE = BigInt(Number.MAX_SAFE_INTEGER);
+const MAX_SIZE = Number.MAX_SAFE_INTEGER;
 /** Names looked at in one go, which holds the event loop for less than a millisecond. */
 const BATCH = 64;
 
@@ -26,8 +27,8 @@ export interface Found {
   /** The number of its root. */
   root: number;
   size: number;
-  /** ns since 1970. */
-  mtimeNs: bigint;
+  /** ns since 1970, as decimal digits. */
+  mtimeNs: string;
   skipped?: Skipped;
 }
 
@@ -152,7 +153,7 @@ export class Walk {
       const exclude = step.exclude.step(name);
       if (!include.mayMatchInside || exclude.matched) continue;
       const path = step.path === "" ? name : `${step.path}/${name}`;
-      const found = { path, root, size: 0, mtimeNs: 0n };
+      const found = { path, root, size: 0, mtimeNs: "0" };
       try {
         if (isRepeated(n)) throw new NotText();
         const type = typeOf(entry, step.folder);
@@ -196,10 +197,14 @@ export class Walk {
     if (Buffer.byteLength(found.path) > MAX_PATH_BYTES)
       return { ...found, skipped: "name_unusable" };
     const info = step.folder.stat(name);
-    if (!info.isFile()) return null;
+    if (info.type !== "file") return null;
     if (info.size > MAX_SIZE) return { ...found, skipped: "file_unreadable" };
-    const file = { ...found, size: Number(info.size), mtimeNs: BigInt.asIntN(64, info.mtimeNs) };
-    const isSettled = Number(info.mtimeMs) <= Date.now() - this.options.minAgeMs;
+    const file = {
+      ...found,
+      size: info.size,
+      mtimeNs: nanosecondsOf(info.mtimeS, info.mtimeNs),
+    };
+    const isSettled = info.mtimeS * 1000 + info.mtimeNs / 1e6 <= Date.now() - this.options.minAgeMs;
     return isSettled || this.options.minAgeMs === 0 ? file : { ...file, skipped: "not_settled" };
   }
 
@@ -215,7 +220,7 @@ export class Walk {
       !this.options.lookup.mayEnter(join(real, next.path))
     )
       return;
-    const found = { path: next.path, root, size: 0, mtimeNs: 0n };
+    const found = { path: next.path, root, size: 0, mtimeNs: "0" };
     if (Buffer.byteLength(next.path) > MAX_PATH_BYTES) {
       yield this.#skip(found, next.include, "name_unusable");
       return;

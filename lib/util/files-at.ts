@@ -1,0 +1,166 @@
+import { FFIType } from "bun:ffi";
+import fs, { type BigIntStats, constants } from "node:fs";
+import { openLibc } from "./libc.ts";
+
+/*
+ * Opens and looks at files inside an open folder by its descriptor. Bun's own calls take whole paths, and
+ * allocate twenty big integers for each file that is looked at.
+ */
+
+/** What the system tells about a file. */
+export interface FileInfo {
+  type: "file" | "folder" | "other";
+  /** Bytes; exact up to 2^53. */
+  size: number;
+  /** Blocks on the disk; 0 for files that the system generates when they are read. */
+  blocks: number;
+  /** Number of its hard links. */
+  links: number;
+  /** Device, and the two halves of the inode's number. */
+  device: number;
+  inodeHigh: number;
+  inodeLow: number;
+  /** Last change of its bytes: s since 1970, and the ns beyond these. */
+  mtimeS: number;
+  mtimeNs: number;
+  /** The same for the last change of its bytes or metadata. */
+  ctimeS: number;
+  ctimeNs: number;
+}
+
+const { i32, u32, ptr } = FFIType;
+const libc = openLibc({
+  openat: { args: [i32, ptr, i32], returns: i32 },
+  statx: { args: [i32, ptr, i32, u32, ptr], returns: i32 },
+});
+
+/** Values on Linux, for which Bun has no constants. */
+const O_CLOEXEC = 0o2000000;
+const AT_SYMLINK_NOFOLLOW = 0x100;
+const AT_EMPTY_PATH = 0x1000;
+const STATX_BASIC_STATS = 0x7ff;
+
+/** Buffer for a name, with a 0 at its end. A name has at most 255 bytes. */
+const asked = Buffer.alloc(1024);
+/** Buffer for a struct statx, as signed and as unsigned numbers. */
+const answer = new Int32Array(64);
+const unsigned = new Uint32Array(answer.buffer);
+
+/**
+ * Opens a name in a folder, on Linux.
+ * @param folder descriptor
+ * @throws an error of the system
+ */
+export function openAt(folder: number, name: string, flags: number): number {
+  const fd = libc && ask(name) ? libc.openat(folder, asked, flags | O_CLOEXEC) : -1;
+  // Bun's call meets the same error, and tells its code.
+  return fd >= 0 ? fd : fs.openSync(`/proc/self/fd/${folder}/${name}`, flags);
+}
+
+/**
+ * Looks at a name in a folder without following a link, on Linux.
+ * @param folder descriptor
+ * @throws an error of the system
+ */
+export function infoAt(folder: number, name: string): FileInfo {
+  const isThere = libc && ask(name) && look(folder, AT_SYMLINK_NOFOLLOW);
+  if (isThere) return readAnswer();
+  return infoFrom(fs.lstatSync(`/proc/self/fd/${folder}/${name}`, { bigint: true }));
+}
+
+/** Looks at an open file or folder. @throws an error of the system */
+export function infoOf(fd: number): FileInfo {
+  if (libc && ask("") && look(fd, AT_EMPTY_PATH)) return readAnswer();
+  return infoFrom(fs.fstatSync(fd, { bigint: true }));
+}
+
+/** Converts the answer of Bun's own calls. */
+export function infoFrom(info: BigIntStats): FileInfo {
+  const [mtime, ctime] = [timeOf(info.mtimeNs), timeOf(info.ctimeNs)];
+  const inode = BigInt.asUintN(64, info.ino);
+  return {
+    type: typeOf(Number(info.mode)),
+    size: Number(info.size),
+    blocks: Number(info.blocks),
+    links: Number(info.nlink),
+    device: Number(BigInt.asUintN(64, info.dev)),
+    inodeHigh: Number(inode >> 32n),
+    inodeLow: Number(inode & 0xffff_ffffn),
+    mtimeS: mtime.s,
+    mtimeNs: mtime.ns,
+    ctimeS: ctime.s,
+    ctimeNs: ctime.ns,
+  };
+}
+
+/** Whether a file is the same, and unchanged, at two looks. */
+export function isUntouched(before: FileInfo, now: FileInfo): boolean {
+  return (
+    before.size === now.size &&
+    before.mtimeNs === now.mtimeNs &&
+    before.mtimeS === now.mtimeS &&
+    before.ctimeNs === now.ctimeNs &&
+    before.ctimeS === now.ctimeS &&
+    before.inodeLow === now.inodeLow &&
+    before.inodeHigh === now.inodeHigh &&
+    before.device === now.device
+  );
+}
+
+/** @returns a time as ns since 1970, in decimal digits, cut to a signed integer of 64 bits */
+export function nanosecondsOf(s: number, ns: number): string {
+  // Only unusual times need big integers.
+  if (s > 0 && s < 9e9) return `${s}${String(ns).padStart(9, "0")}`;
+  return String(BigInt.asIntN(64, BigInt(s) * 1_000_000_000n + BigInt(ns)));
+}
+
+function timeOf(nanoseconds: bigint): { s: number; ns: number } {
+  const ns = ((nanoseconds % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
+  return { s: Number((nanoseconds - ns) / 1_000_000_000n), ns: Number(ns) };
+}
+
+function typeOf(mode: number): FileInfo["type"] {
+  const type = mode & constants.S_IFMT;
+  if (type === constants.S_IFREG) return "file";
+  return type === constants.S_IFDIR ? "folder" : "other";
+}
+
+/** Writes a name to its buffer. @returns false if it does not fit, or has a NUL */
+function ask(name: string): boolean {
+  const length = asked.write(name);
+  asked[length] = 0;
+  return length < asked.length - 4 && !name.includes("\0");
+}
+
+function look(fd: number, flags: number): boolean {
+  return libc?.statx(fd, asked, flags, STATX_BASIC_STATS, answer) === 0;
+}
+
+function readAnswer(): FileInfo {
+  return {
+    type: typeOf(u32At(28) & 0xffff),
+    size: u64At(40),
+    blocks: u64At(48),
+    links: u32At(16),
+    device: u32At(136) * 2 ** 32 + u32At(140),
+    inodeHigh: u32At(36),
+    inodeLow: u32At(32),
+    mtimeS: i64At(112),
+    mtimeNs: u32At(120),
+    ctimeS: i64At(96),
+    ctimeNs: u32At(104),
+  };
+}
+
+/** @param offset in struct statx, whose numbers are little-endian on all of Bun's platforms */
+function u32At(offset: number): number {
+  return unsigned[offset / 4] ?? 0;
+}
+
+function u64At(offset: number): number {
+  return u32At(offset + 4) * 2 ** 32 + u32At(offset);
+}
+
+function i64At(offset: number): number {
+  return (answer[offset / 4 + 1] ?? 0) * 2 ** 32 + u32At(offset);
+}
