@@ -10,6 +10,9 @@ const FORBIDDEN = /[<>:"|?*]/g;
 /** Names that Windows opens as devices, whatever follows the first dot. */
 const DEVICE = /^(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])\s*(\.|$)/i;
 
+/** Names that are safe as they are, but for device names; most names are such. */
+const PLAIN = /^[A-Za-z0-9_-](?:[\w.-]{0,198}[\w-])?$/;
+
 /**
  * The last component of a path from elsewhere, made into a name that is safe on Linux, macOS and
  * Windows. A safe name comes back as it was.
@@ -17,6 +20,7 @@ const DEVICE = /^(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])\s*(\.|$
  * @returns 1 to 200 bytes of UTF-8, in Unicode's form NFC; `"file"` if nothing is left
  */
 export function safeFileName(filePath: string): string {
+  if (PLAIN.test(filePath) && !DEVICE.test(filePath)) return filePath;
   const last = filePath.split(/[/\\]/).findLast((component) => component !== "") ?? "";
   const name = trim(last.replace(INVISIBLE, "").normalize("NFC").replace(FORBIDDEN, "_"));
   const short = shortFileName(name);
@@ -41,6 +45,7 @@ export function isNameOnWindows(name: string): boolean {
  * @param most bytes of UTF-8
  */
 export function shortFileName(name: string, suffix = "", most = MAX_NAME_BYTES): string {
+  if (suffix === "" && Buffer.byteLength(name) <= most) return name;
   const extension = /(?<=.)\.[^.\s]{1,16}$/su.exec(name)?.[0] ?? "";
   const stem = extension === "" ? name : name.slice(0, -extension.length);
   const room = most - Buffer.byteLength(suffix + extension);

@@ -58,7 +58,8 @@ export async function finishSet(
   publishing: SetPublishing,
 ): Promise<Download> {
   const { source, files, bytesOnWire } = download;
-  const done = await place(download, download.savedPath, publishing);
+  const { text } = await sumsOf(download, download.savedPath, publishing);
+  const done = await place(download, download.savedPath, text, publishing);
   if (done) return done;
   const counts = files ?? { total: 0, received: 0, unchanged: 0, skipped: 0 };
   const verdict = { size: source.totalSize, files: counts, bytesOnWire };
@@ -77,7 +78,7 @@ async function takeName(
   let current: Download = download;
   for (let n = first; n <= MAX_NAMES; n++) {
     const savedPath = setPath(clientId, name, at, n);
-    const { digest } = await sumsOf(download, savedPath, publishing);
+    const { text, digest } = await sumsOf(download, savedPath, publishing);
     try {
       current = await publishing.report(
         current.status === "verifying"
@@ -89,21 +90,21 @@ async function takeName(
       throw error;
     }
     if (current.status !== "verifying" || current.epoch !== epoch) return current;
-    const done = await place(download, savedPath, publishing);
+    const done = await place(download, savedPath, text, publishing);
     if (done) return done;
   }
   throw new FdsError("storage_error", `no free name for "${name}" was found`);
 }
 
-/** @returns null if the name is taken on the disk */
+/** @param text of the checksums @returns null if the name is taken on the disk */
 async function place(
   download: Downloading | Verifying,
   savedPath: string,
+  text: string,
   publishing: SetPublishing,
 ): Promise<Download | null> {
   const { downloadId, epoch, checksum } = download;
   const { sets, rows, isOurs } = publishing;
-  const { text } = await sumsOf(download, savedPath, publishing);
   const sums = { suffix: suffixOf(checksum), text };
   if (!(await sets.publish(downloadId, savedPath, sums, epoch, isOurs))) return null;
   const storedBytes = await rows.storedBytes(downloadId, sets.sharesBytes);
