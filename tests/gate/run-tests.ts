@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import { Failure, runProgram } from "../../lib/cli/program.ts";
 import { parseFlags } from "../../lib/util/flags.ts";
 import { runBunTest } from "./bun-test.ts";
+import { prepare } from "./prepare.ts";
 import { closingLine, type TestResult } from "./report.ts";
 import { stdout } from "../../lib/util/output.ts";
 
@@ -28,6 +29,9 @@ const PROCESSES = 3 * availableParallelism();
  */
 const TIMINGS = "tests/gate/timings.json";
 
+/** So many files are worth what is prepared for them. */
+const MANY = 20;
+
 /** Files that measure time: they run one after the other, when nothing else takes the processor. */
 const SERIAL = /\.serial\.test\.ts$/;
 
@@ -44,15 +48,18 @@ async function runTests(
     .filter((file) => texts.length === 0 || texts.some((text) => file.includes(text)))
     .toSorted();
   if (files.length === 0) throw new Failure(`no test file has a path with ${texts.join(", ")}`);
+  await using prepared = files.length > MANY ? await prepare() : null;
+  const env = { ...process.env, ...prepared?.env };
+  const common = { env, output: "inherit", signal } as const;
   const parallel = files.filter((file) => !SERIAL.test(file));
   const results: TestResult[] = [];
   if (parallel.length > 0) {
     const timings = [`--timings=${TIMINGS}`, ...(writesTimings ? ["--update-timings"] : [])];
     const flags = [`--parallel=${PROCESSES}`, ...timings];
-    results.push(...(await runBunTest({ files: parallel, flags, output: "inherit", signal })));
+    results.push(...(await runBunTest({ ...common, files: parallel, flags })));
   }
   for (const file of files.filter((each) => SERIAL.test(each))) {
-    results.push(...(await runBunTest({ files: [file], output: "inherit", signal })));
+    results.push(...(await runBunTest({ ...common, files: [file] })));
   }
   return results;
 }

@@ -1,4 +1,5 @@
 import { childEnvironment } from "../../lib/cli/demo/processes.ts";
+import { bundled } from "./bundled.ts";
 
 /*
  * Every program that a test starts, it starts here. Whoever runs the tests may have settings of ours
@@ -24,7 +25,7 @@ export function spawn<
   command: string[],
   { env, ...options }: Options<Bun.Spawn.SpawnOptions<In, Out, Err>> = {},
 ): Bun.Subprocess<In, Out, Err> {
-  return Bun.spawn<In, Out, Err>(command, { ...options, env: testEnvironment(env) });
+  return Bun.spawn<In, Out, Err>(bundled(command, env), { ...options, env: testEnvironment(env) });
 }
 
 /** Runs a program to its end, as `Bun.spawnSync` does, in the same environment. */
@@ -36,5 +37,8 @@ export function spawnSync<
   command: string[],
   { env, ...options }: Options<Bun.Spawn.SpawnSyncOptions<In, Out, Err>> = {},
 ): Bun.SyncSubprocess<Out, Err> {
-  return Bun.spawnSync<In, Out, Err>(command, { ...options, env: testEnvironment(env) });
+  return Bun.spawnSync<In, Out, Err>(bundled(command, env), {
+    ...options,
+    env: testEnvironment(env),
+  });
 }
