@@ -1,4 +1,5 @@
 import { BUNDLES } from "../support/bundled.ts";
+import { NewCluster, NO_POSTGRES } from "../support/postgres.ts";
 import { Bundles } from "./bundles.ts";
 
 /** What takes tests long to make, made once for all of them. */
@@ -14,6 +15,7 @@ export async function prepare(): Promise<Prepared> {
   if (process.env[BUNDLES] === undefined) {
     Object.assign(env, made.use(await Bundles.make()).env);
   }
+  if (NO_POSTGRES === "") Object.assign(env, made.use(await NewCluster.make()).env);
   const all = made.move();
   return { env, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }
