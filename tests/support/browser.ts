@@ -1,6 +1,9 @@
 import axe from "axe-core";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 
+/** Nothing that a page is waited for takes longer, on a busy machine either, in ms. */
+const DEADLINE = 60_000;
+
 const CHROMIUM = ["chromium", "chromium-browser", "google-chrome"]
   .map((name) => Bun.which(name))
   .find((path) => path !== null);
@@ -36,7 +39,7 @@ export class Visit implements AsyncDisposable {
     readonly page: Page,
     private readonly origin: string,
   ) {
-    page.setDefaultTimeout(30_000);
+    page.setDefaultTimeout(DEADLINE);
     page.on("console", (message) => {
       if (message.type() === "error") this.errors.push(message.text());
     });
