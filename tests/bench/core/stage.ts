@@ -98,7 +98,8 @@ export class Stage implements AsyncDisposable {
     const bytes = records.reduce((sum, { total_size }) => sum + total_size!, 0);
     for (const { kind, saved_path } of records) {
       if (kind === "set") continue;
-      await rm(join(this.system.folder, "downloads", saved_path!));
+      // In S3 it is for the scenario to remove.
+      await rm(join(this.system.folder, "downloads", saved_path!), { force: true });
     }
     return { seconds: Math.max(...each), each, bytes, records };
   }

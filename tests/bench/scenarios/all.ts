@@ -5,6 +5,8 @@ import { jobs } from "./jobs.ts";
 import { manyClientsScenarios } from "./many-clients.ts";
 import { oneClientScenarios } from "./one-client.ts";
 import { resume } from "./resume.ts";
+import { s3Scenarios } from "./s3.ts";
+import { servers } from "./servers.ts";
 import { setScenarios } from "./sets.ts";
 import { setWaitScenarios } from "./set-waits.ts";
 import { smallFiles } from "./small-files.ts";
@@ -24,4 +26,6 @@ export const SCENARIOS: Scenario[] = [
   ...setScenarios,
   stored,
   jobs,
+  ...s3Scenarios,
+  servers,
 ];
