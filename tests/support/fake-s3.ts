@@ -196,6 +196,7 @@ export class FakeS3 implements AsyncDisposable {
       this.uploads.delete(id);
       return new Response(null, { status: 204 });
     }
+    if (method === "GET") return listed(upload);
     if (method === "POST") return this.#complete(id, upload, headers, body);
     const source = this.#source(headers);
     if (source instanceof Response) return source;
@@ -271,6 +272,17 @@ export class FakeS3 implements AsyncDisposable {
     const all = page.map(([, text]) => text).join("");
     return xml(`<ListBucketResult>${all}${token}</ListBucketResult>`);
   }
+}
+
+/** The parts of an upload, in order. */
+function listed({ parts }: FakeUpload): Response {
+  const each = [...parts]
+    .toSorted(([a], [b]) => a - b)
+    .map(
+      ([number, { bytes, etag }]) =>
+        `<Part><PartNumber>${number}</PartNumber><ETag>${escape(etag)}</ETag><Size>${bytes.length}</Size></Part>`,
+    );
+  return xml(`<ListPartsResult>${each.join("")}</ListPartsResult>`);
 }
 
 function xml(text: string): Response {

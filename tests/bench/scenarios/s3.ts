@@ -14,7 +14,7 @@ const AT_ONCE = 4;
 /** Files that a bare loop stores at once, as a server does. */
 const FILES_AT_ONCE = 16;
 
-const LARGE: Record<Effort, number> = { tiny: 9 * MiB, quick: GiB, full: GiB };
+const LARGE: Record<Effort, number> = { tiny: 9 * MiB, quick: 256 * MiB, full: GiB };
 const WARM_UP = 64 * MiB;
 
 /** One file to S3, to the disk, and what a bare loop takes that stores its pieces in the same S3. */

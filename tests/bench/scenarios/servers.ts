@@ -61,7 +61,8 @@ async function pullOne(group: ServerGroup, clientId: string): Promise<number> {
 
 export const servers: Scenario = {
   name: "servers",
-  about: "three clients at one server, and each at a server of its own, which share Postgres and the disk",
+  about:
+    "three clients at one server, and each at a server of its own, which share Postgres and the disk",
   rounds: { tiny: 1, quick: 2, full: 9 },
   seconds: { tiny: 6, quick: 30, full: 90 },
   heavy: true,

@@ -1,15 +1,16 @@
 import { atOnce } from "../../../util/at-once.ts";
 import { FdsError } from "../../../protocol/errors.ts";
 import { S3Error } from "./error.ts";
-import { Multipart, type Source, type Upload } from "./multipart.ts";
+import { Multipart, type Source, type Upload, uploadIn } from "./multipart.ts";
 import type { NewObject, Objects } from "./objects.ts";
 import { bySegment, type Piece } from "./pieces.ts";
 import type { Place } from "./place.ts";
 
 /*
- * Composes one object of many pieces inside S3. All its parts except the last have the same size, as some
- * S3 servers demand: a full segment is copied, and the tails of one segment are read and joined. A file
- * with more segments than an object may have parts is made of groups, which are composed first.
+ * Composes one object of many pieces inside S3. A single piece is copied by one request. Otherwise all parts
+ * except the last have the same size, as some S3 servers demand: a full segment is copied, and the tails of
+ * one segment are read and joined. A file with more segments than an object may have parts is made of groups,
+ * which are composed first.
  */
 
 /** Segments in a group. The largest object of S3, 5 TiB, has 5,120 groups of 1 GiB. */
@@ -36,6 +37,7 @@ export async function compose(
   options: ComposeOptions,
 ): Promise<void> {
   const { segment, mostParts, objects, memory, how } = options;
+  if (await isCopied(key, pieces, options)) return;
   const segments = bySegment(pieces, segment);
   if (segments.length <= 1) {
     const size = pieces.reduce((sum, { length }) => sum + length, 0);
@@ -49,6 +51,22 @@ export async function compose(
   await upload(key, parts, options);
 }
 
+/** Copies a single piece that is a whole object. @returns false for others, or if this S3 cannot do it */
+async function isCopied(
+  key: string,
+  [only, ...others]: Piece[],
+  { objects, how }: ComposeOptions,
+): Promise<boolean> {
+  if (!only || others.length > 0 || only.length !== only.size) return false;
+  try {
+    if (await objects.copy(only, key, how)) return true;
+  } catch (error) {
+    if (error instanceof S3Error && error.isUnknown) return false;
+    throw error;
+  }
+  throw new FdsError("storage_error", "a piece is missing");
+}
+
 /** Composes each group into an object of its own. */
 async function inGroups(segments: Piece[][], options: ComposeOptions): Promise<Piece[][]> {
   const groups: Piece[][] = [];
@@ -59,7 +77,8 @@ async function inGroups(segments: Piece[][], options: ComposeOptions): Promise<P
     const head = await options.objects.head(key);
     if (!head) throw new FdsError("storage_error", "a group of segments is missing");
     const offset = some[0]?.[0]?.offset ?? 0;
-    groups.push([{ key, offset, length: head.size, etag: head.etag }]);
+    const { size, etag } = head;
+    groups.push([{ key, etag, size, start: 0, offset, length: size }]);
   }
   return groups;
 }
@@ -91,23 +110,23 @@ function makePart(
   { objects, memory }: ComposeOptions,
 ): Promise<string> {
   const [only] = pieces;
-  if (only && pieces.length === 1) return multipart.copy(under, partNumber, wholeOf(only));
+  if (only && pieces.length === 1) return multipart.copy(under, partNumber, sourceOf(only));
   const size = pieces.reduce((sum, { length }) => sum + length, 0);
   return memory.with(size, async () =>
     multipart.put(under, partNumber, await joined(objects, pieces)),
   );
 }
 
-function wholeOf({ key, etag, length }: Piece): Source {
-  return { key, etag, size: length, start: 0, end: length };
+function sourceOf({ key, etag, size, start, length }: Piece): Source {
+  return { key, etag, size, start, end: start + length };
 }
 
 async function joined(objects: Objects, pieces: Piece[]): Promise<Uint8Array<ArrayBuffer>> {
   const size = pieces.reduce((sum, { length }) => sum + length, 0);
   const bytes = new Uint8Array(size);
   let at = 0;
-  for (const { key, length, etag } of pieces) {
-    bytes.set(await objects.get(key, { start: 0, end: length }, etag), at);
+  for (const { key, start, length, etag } of pieces) {
+    bytes.set(await objects.get(key, { start, end: start + length }, etag), at);
     at += length;
   }
   return bytes;
@@ -120,11 +139,6 @@ export async function endUpload(objects: Objects, prefix: string): Promise<void>
   const bytes = await objects.get(prefix + UPLOAD, { start: 0, end: head.size }, head.etag);
   const under = uploadIn(new TextDecoder().decode(bytes));
   if (under) await new Multipart(objects).abort(under);
-}
-
-function uploadIn(text: string): Upload | null {
-  const { key, uploadId }: Partial<Upload> = JSON.parse(text);
-  return key === undefined || uploadId === undefined ? null : { key, uploadId };
 }
 
 /** Whether the error means that the name is taken, perhaps by this same request, whose answer was lost. */

@@ -8,19 +8,16 @@ const MOST_BYTES = 1024 * 1024 * 1024;
  * Copies an object of any size inside S3.
  * @returns false if it does not exist, or was replaced meanwhile
  */
-export async function copyObject(
-  objects: Objects,
-  { key, etag, size }: Listed,
-  to: string,
-): Promise<boolean> {
-  if (size <= MOST_BYTES) return objects.copy(key, to, etag);
+export async function copyObject(objects: Objects, from: Listed, to: string): Promise<boolean> {
+  const { size } = from;
+  if (size <= MOST_BYTES) return objects.copy(from, to);
   const multipart = new Multipart(objects);
   const upload = await multipart.create(to, {});
   try {
     const etags: string[] = [];
     for (let start = 0; start < size; start += MOST_BYTES) {
       const end = Math.min(size, start + MOST_BYTES);
-      etags.push(await multipart.copy(upload, etags.length + 1, { key, etag, size, start, end }));
+      etags.push(await multipart.copy(upload, etags.length + 1, { ...from, start, end }));
     }
     await multipart.complete(upload, etags, {});
     return true;

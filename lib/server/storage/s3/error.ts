@@ -8,6 +8,9 @@ const FULL = new Set(["QuotaExceeded", "XMinioStorageFull", "InsufficientStorage
 /** Codes after which a retry may work. */
 const PASSING = new Set(["InternalError", "SlowDown", "ServiceUnavailable", "RequestTimeout"]);
 
+/** Status for a request that this S3 does not implement. */
+const NOT_IMPLEMENTED = 501;
+
 /** A failed request to S3. */
 export class S3Error extends Error {
   override name = "S3Error";
@@ -27,7 +30,13 @@ export class S3Error extends Error {
   /** Whether the same request may work later. */
   get isPassing(): boolean {
     const { status } = this;
-    return status === null || status >= 500 || status === 429 || PASSING.has(this.code);
+    if (status === null || status === 429 || PASSING.has(this.code)) return true;
+    return status >= 500 && status !== NOT_IMPLEMENTED;
+  }
+
+  /** Whether this S3 does not implement the request. */
+  get isUnknown(): boolean {
+    return this.status === NOT_IMPLEMENTED;
   }
 
   /** Whether the bucket is full. */

@@ -1,6 +1,6 @@
 import { S3Error } from "./error.ts";
 import { etagOf, headersOf, md5Of, type NewObject, type Objects } from "./objects.ts";
-import { escaped, valueOf } from "./xml.ts";
+import { elementsOf, escaped, valueOf } from "./xml.ts";
 
 /** An upload in parts. Nothing of it is visible before it is completed. */
 export interface Upload {
@@ -66,6 +66,26 @@ export class Multipart {
     return etag;
   }
 
+  /**
+   * ETags of the stored parts, from the first one up to the first gap, at most 1,000; null: the upload
+   * does not exist any more.
+   */
+  async parts({ key, uploadId }: Upload): Promise<string[] | null> {
+    const { bucket, patience } = this.objects;
+    try {
+      const request = { method: "GET", key, query: { uploadId } } as const;
+      const { bytes } = await bucket.ask(request, patience);
+      const parts = elementsOf(new TextDecoder().decode(bytes), "Part");
+      const numbers = parts.map((part) => Number(valueOf(part, "PartNumber")));
+      const gap = numbers.findIndex((number, n) => number !== n + 1);
+      const first = gap < 0 ? parts : parts.slice(0, gap);
+      return first.map((part) => valueOf(part, "ETag") ?? "");
+    } catch (error) {
+      if (error instanceof S3Error && error.status === 404) return null;
+      throw error;
+    }
+  }
+
   /** Completes the object from its parts, as a whole or not at all. */
   async complete({ key, uploadId }: Upload, etags: string[], how: NewObject): Promise<void> {
     const { onlyIfNew = false } = how;
@@ -73,10 +93,8 @@ export class Multipart {
       (etag, n) => `<Part><PartNumber>${n + 1}</PartNumber><ETag>${escaped(etag)}</ETag></Part>`,
     );
     const xml = `<CompleteMultipartUpload>${parts.join("")}</CompleteMultipartUpload>`;
-    await this.objects.postXml(
-      { key, query: { uploadId }, headers: headersOf({ onlyIfNew }) },
-      xml,
-    );
+    const request = { key, query: { uploadId }, headers: headersOf({ onlyIfNew }) };
+    await this.objects.postXml(request, xml);
   }
 
   /** Aborts an upload and removes its parts; no error if it is already over. */
@@ -88,4 +106,10 @@ export class Multipart {
       if (!(error instanceof S3Error && error.status === 404)) throw error;
     }
   }
+}
+
+/** Parses an {@link Upload} in JSON; null for anything else. */
+export function uploadIn(text: string): Upload | null {
+  const { key, uploadId }: Partial<Upload> = JSON.parse(text);
+  return key === undefined || uploadId === undefined ? null : { key, uploadId };
 }

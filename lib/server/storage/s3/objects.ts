@@ -140,18 +140,25 @@ export class Objects {
     await this.remove(keys);
   }
 
-  /** Copies an object inside S3, up to 5 GiB. @returns false if the source does not exist */
-  async copy(from: string, to: string, etag: string): Promise<boolean> {
+  /**
+   * Copies an object inside S3, up to 5 GiB.
+   * @returns false if the source does not exist, or was replaced meanwhile
+   * @throws S3Error, with status 412 where the name is taken and `how` forbids replacing
+   */
+  async copy({ key: from, etag, size }: Listed, to: string, how: NewObject = {}): Promise<boolean> {
+    const own = headersOf(how);
     const headers = {
+      ...own,
+      ...(DOWNLOAD_ID in own && { "x-amz-metadata-directive": "REPLACE" }),
       "x-amz-copy-source": this.bucket.copySource(from),
       "x-amz-copy-source-if-match": etag,
     };
     try {
-      await this.copied({ method: "PUT", key: to, headers });
+      await this.copied({ method: "PUT", key: to, headers, expected: size });
       return true;
     } catch (error) {
-      const gone = error instanceof S3Error && (error.status === 404 || error.status === 412);
-      if (gone) return false;
+      const gone = how.onlyIfNew ? [404] : [404, 412];
+      if (error instanceof S3Error && gone.includes(error.status ?? 0)) return false;
       throw error;
     }
   }

@@ -1,71 +1,69 @@
 import { FdsError } from "../../../protocol/errors.ts";
 import type { Part } from "../storage.ts";
 import { inS3, problemInS3 } from "./error.ts";
-import { type Piece, pieceName } from "./pieces.ts";
+import { PieceReader } from "./piece-reader.ts";
+import { cutName, type Piece, pieceName } from "./pieces.ts";
 import type { Place } from "./place.ts";
+import { Run } from "./run.ts";
+import { Tail } from "./tail.ts";
 
 /** Age, in ms, at which a tail becomes an object by a checkpoint. Each object costs money. */
 const TAIL_MS = 1_000;
 /** Most segments that are not durable: one fills up while others are being stored. A crash loses them. */
 const UNSAFE_SEGMENTS = 4;
-/** First size of a tail's buffer, in bytes. */
-const FIRST_BUFFER = 256 * 1024;
-/** Factor by which the buffer grows. */
-const GROWTH = 8;
 
 /** @property prefix of the pieces' keys */
 export interface S3PartOptions extends Place {
   /** The pieces that exist, from the first byte on. */
   pieces: Piece[];
-  onClose: (pieces: Piece[]) => void;
+  /** Whether full segments become runs; otherwise each is an object. Frequent flushes would end each run. */
+  inRuns: boolean;
+  /** @param pieces null: not known, to be listed */
+  onClose: (pieces: Piece[] | null) => void;
 }
 
-/** Bytes that are in no object yet. */
-interface Buffer {
-  offset: number;
-  bytes: Uint8Array<ArrayBuffer>;
-  length: number;
-  /** When its first byte came. */
-  since: number;
+/** A piece, or a segment of an open run, which cannot be read yet. */
+interface Placed extends Piece {
+  isSafe: boolean;
+  run: Run | null;
 }
-
-/** A piece; its ETag is null while it is being stored. */
-type Placed = Omit<Piece, "etag"> & { etag: string | null };
 
 /** A part whose bytes are stored as objects. */
 export class S3Part implements Part {
   readonly maxUnsafe: number;
-  readonly #writer = Bun.randomUUIDv7();
+  #writer = Bun.randomUUIDv7();
   #pieces: Placed[];
-  #buffer: Buffer | undefined;
-  /** Running puts, oldest first. */
+  #tail: Tail | undefined;
+  /** The open run, to which full segments are added. */
+  #run: Run | undefined;
+  /** Running puts and completions of runs, oldest first. */
   readonly #puts = new Set<Promise<void>>();
   #problem: FdsError | undefined;
   /** Durable bytes at the last checkpoint. */
   #told = 0;
-  /** The piece that was read last, in which reading continues. */
-  #readAhead: { key: string; bytes: Uint8Array<ArrayBuffer> } | undefined;
+  readonly #reader: PieceReader;
 
   constructor(private readonly options: S3PartOptions) {
     this.maxUnsafe = UNSAFE_SEGMENTS * options.segment;
-    this.#pieces = [...options.pieces];
+    this.#pieces = options.pieces.map((piece) => ({ ...piece, isSafe: true, run: null }));
+    this.#reader = new PieceReader(options);
   }
 
   get size(): number {
-    return this.#buffer ? this.#buffer.offset + this.#buffer.length : endOf(this.#pieces.at(-1));
+    return this.#tail?.end ?? endOf(this.#pieces.at(-1));
   }
 
   async truncate(size: number): Promise<void> {
     if (size >= this.size) return;
     await this.#settled();
-    this.#dropReadAhead();
-    this.#cutBuffer(size);
+    this.#reader.drop();
+    this.#cutTail(size);
     const kept = this.#pieces.filter(({ offset }) => offset < size);
     const dropped = this.#pieces.slice(kept.length).map(({ key }) => key);
     const last = kept.at(-1);
     if (last && endOf(last) > size) {
-      kept[kept.length - 1] = await this.#cut(last, size - last.offset);
-      dropped.push(last.key);
+      await this.#cut(size);
+      kept[kept.length - 1] = { ...last, length: size - last.offset };
     }
     this.#pieces = kept;
     this.#told = 0;
@@ -81,14 +79,12 @@ export class S3Part implements Part {
       const { size } = this;
       const { segment } = this.options;
       const room = segment - (size % segment);
-      const piece = bytes.subarray(done, done + Math.min(room, bytes.length - done));
-      if (!(await this.#hasRoomFor(piece.length))) continue;
-      const buffer = this.#buffer;
-      if (!buffer) continue;
-      buffer.bytes.set(piece, buffer.length);
-      buffer.length += piece.length;
-      done += piece.length;
-      if (this.size % segment === 0) this.#send();
+      const some = bytes.subarray(done, done + Math.min(room, bytes.length - done));
+      const tail = await this.#tailFor(some.length);
+      if (!tail) continue;
+      tail.add(some);
+      done += some.length;
+      if (tail.end % segment === 0) this.#send();
     }
   }
 
@@ -97,23 +93,28 @@ export class S3Part implements Part {
     const end = Math.min(this.size, offset + length);
     const bytes = new Uint8Array(Math.max(0, end - offset));
     for (let at = offset; at < end;) {
-      const found = await this.#readPiece(at);
+      const tail = this.#tail;
+      const found =
+        tail && at >= tail.offset
+          ? tail.bytes.subarray(at - tail.offset)
+          : await this.#reader.read(this.#pieces, at);
       const some = found.subarray(0, end - at);
       bytes.set(some, at - offset);
       at += some.length;
-      if (some.length === found.length) this.#dropReadAhead();
     }
+    // The reader is done.
+    if (end === this.size) this.#reader.drop();
     return bytes;
   }
 
   async sync(): Promise<void> {
-    this.#send();
+    this.#send(true);
     await this.#settled();
   }
 
   async checkpoint(offset: number): Promise<number> {
     const { now } = this.options;
-    if (this.#buffer && now() - this.#buffer.since >= TAIL_MS) this.#send();
+    if (this.#tail && now() - this.#tail.since >= TAIL_MS) this.#send();
     if (this.#safe === this.#told) await Promise.race(this.#puts.size > 0 ? this.#puts : [null]);
     this.#throwProblem();
     this.#told = this.#safe;
@@ -121,147 +122,137 @@ export class S3Part implements Part {
   }
 
   async close(): Promise<void> {
-    this.#dropReadAhead();
-    if (this.#buffer) this.options.memory.giveBackBuffer(this.#buffer.bytes);
-    this.#buffer = undefined;
+    this.#reader.drop();
+    this.#tail?.free();
+    this.#tail = undefined;
     await Promise.all(this.#puts);
-    this.options.onClose(this.#pieces.filter((piece) => isStored(piece)));
+    // An open run is completed when the part is opened again, or aborted when it is removed.
+    const isKnown = !this.#run && !this.#problem;
+    this.options.onClose(isKnown ? this.#pieces : null);
   }
 
-  /** Bytes from the start that are stored as objects. */
+  /** Bytes from the start that are stored in S3. */
   get #safe(): number {
-    const first = this.#pieces.findIndex((piece) => !isStored(piece));
-    return first < 0 ? endOf(this.#pieces.at(-1)) : endOf(this.#pieces[first - 1]);
+    const first = this.#pieces.findIndex(({ isSafe }) => !isSafe);
+    return endOf(first < 0 ? this.#pieces.at(-1) : this.#pieces[first - 1]);
   }
 
   /**
-   * Makes room at the end of the buffer. Where memory is short, running puts will free some. Without
-   * running puts, the buffer becomes an object, so that nobody holds memory while waiting for others to
-   * free theirs.
-   * @returns false if the buffer has to be looked at again
+   * The tail, with room at its end. If there is no memory for that, running puts free some. If none
+   * run, the tail is stored as it is, so nobody waits for memory while holding some.
+   * @returns null: try again
    */
-  async #hasRoomFor(bytes: number): Promise<boolean> {
-    const { segment, memory, now } = this.options;
-    const buffer = this.#buffer;
-    if (!buffer) {
-      const capacity = Math.min(segment, Math.max(bytes, FIRST_BUFFER));
-      const fresh = await memory.buffer(capacity);
-      this.#buffer = { offset: this.size, bytes: fresh, length: 0, since: now() };
-      return true;
-    }
-    const { length, bytes: before } = buffer;
-    if (length + bytes <= before.length) return true;
-    const capacity = Math.min(segment, Math.max(length + bytes, GROWTH * before.length));
-    const larger = memory.bufferIfFree(capacity);
-    if (!larger) {
-      if (this.#puts.size > 0) await Promise.race(this.#puts);
-      else this.#send();
-      return false;
-    }
-    larger.set(before.subarray(0, length));
-    buffer.bytes = larger;
-    memory.giveBackBuffer(before);
-    return true;
+  async #tailFor(room: number): Promise<Tail | null> {
+    const isFast = this.#run?.end === this.size;
+    this.#tail ??= await Tail.begin(this.options, this.size, { room, isFast });
+    if (this.#tail.hasRoomFor(room)) return this.#tail;
+    if (this.#puts.size > 0) await Promise.race(this.#puts);
+    else this.#send();
+    return null;
   }
 
-  /** Stores the buffer as an object. */
-  #send(): void {
-    const buffer = this.#buffer;
-    if (!buffer) return;
-    this.#buffer = undefined;
-    const { offset, length } = buffer;
-    const key = this.options.prefix + pieceName(offset, length, this.#writer);
-    const piece: Placed = { key, offset, length, etag: null };
+  /**
+   * Stores the tail. A full segment is added to the run. Anything else ends the run and becomes an object.
+   * @param isLast the part is flushed: the tail may be the last part of the run, which is completed
+   */
+  #send(isLast = false): void {
+    const tail = this.#tail;
+    this.#tail = undefined;
+    if (tail && tail.length > 0) {
+      const run = this.#runFor(tail, isLast);
+      const piece = this.#place(tail, run);
+      this.#track(this.#put(piece, tail, run));
+    } else tail?.free();
+    if (isLast) this.#endRun();
+  }
+
+  #runFor({ offset, length }: Tail, isLast: boolean): Run | null {
+    const { segment, objects, prefix, inRuns } = this.options;
+    const isNext = this.#run?.end === offset && !this.#run.isFull;
+    if (!isNext) this.#endRun();
+    if (length === segment && inRuns) {
+      const name = pieceName({ offset, length: null, writer: this.#writer });
+      this.#run ??= new Run(objects, prefix + name, offset);
+    } else if (!isLast) this.#endRun();
+    return this.#run ?? null;
+  }
+
+  #place({ offset, length }: Tail, run: Run | null): Placed {
+    const own = this.options.prefix + pieceName({ offset, length, writer: this.#writer });
+    const key = run?.key ?? own;
+    const start = offset - (run?.offset ?? offset);
+    const piece = { key, etag: "", size: length, start, offset, length, isSafe: false, run };
     this.#pieces.push(piece);
-    const put = this.#put(piece, buffer).finally(() => this.#puts.delete(put));
-    this.#puts.add(put);
+    return piece;
   }
 
-  async #put(piece: Placed, { bytes, length }: Buffer): Promise<void> {
-    const { objects, memory } = this.options;
+  async #put(piece: Placed, tail: Tail, run: Run | null): Promise<void> {
+    const { objects } = this.options;
     try {
-      piece.etag = await objects.put(piece.key, bytes.subarray(0, length));
+      const { bytes } = tail;
+      piece.etag = await (run ? run.put(bytes) : objects.put(piece.key, bytes));
+      piece.isSafe = true;
     } catch (error) {
       this.#problem ??= problemInS3("write the part", error);
     } finally {
-      memory.giveBackBuffer(bytes);
+      tail.free();
     }
   }
 
-  /** Waits for the running puts. @throws FdsError if one failed */
+  /** Ends the run: it is completed once its parts are stored. */
+  #endRun(): void {
+    const run = this.#run;
+    if (!run) return;
+    this.#run = undefined;
+    this.#track(this.#complete(run, [...this.#puts]));
+  }
+
+  async #complete(run: Run, puts: Promise<void>[]): Promise<void> {
+    await Promise.all(puts);
+    if (this.#problem) return;
+    try {
+      const { key, size, etag } = await run.complete();
+      const { offset } = run;
+      const whole = { key, etag, size, start: 0, offset, length: size, isSafe: true, run: null };
+      const first = this.#pieces.findIndex((piece) => piece.run === run);
+      const count = this.#pieces.filter((piece) => piece.run === run).length;
+      this.#pieces.splice(first, count, whole);
+    } catch (error) {
+      this.#problem ??= problemInS3("write the part", error);
+    }
+  }
+
+  #track(work: Promise<void>): void {
+    const put = work.finally(() => this.#puts.delete(put));
+    this.#puts.add(put);
+  }
+
+  /** Waits until everything except the tail is in objects. */
   async #settled(): Promise<void> {
+    this.#endRun();
     await Promise.all(this.#puts);
     this.#throwProblem();
   }
 
-  /** After an error nothing more is accepted, as a piece is missing. */
+  /** After an error a piece is missing, so nothing more is accepted. */
   #throwProblem(): void {
     if (this.#problem) throw this.#problem;
   }
 
-  /** Reads from an offset up to the end of its piece. */
-  async #readPiece(at: number): Promise<Uint8Array> {
-    const buffer = this.#buffer;
-    if (buffer && at >= buffer.offset)
-      return buffer.bytes.subarray(at - buffer.offset, buffer.length);
-    const piece = this.#pieces[this.#indexOf(at)];
-    if (!piece || !isStored(piece)) throw new FdsError("storage_error", "a piece is missing");
-    if (this.#readAhead?.key !== piece.key) {
-      this.#dropReadAhead();
-      await this.options.memory.take(piece.length);
-      const bytes = await this.#fetch(piece, piece.length).catch((error: unknown) => {
-        this.options.memory.giveBack(piece.length);
-        throw error;
-      });
-      this.#readAhead = { key: piece.key, bytes };
-    }
-    return this.#readAhead.bytes.subarray(at - piece.offset);
+  #cutTail(size: number): void {
+    this.#tail?.cut(size);
+    if (this.#tail?.length !== 0) return;
+    this.#tail.free();
+    this.#tail = undefined;
   }
 
-  #fetch({ key, etag }: Piece, end: number): Promise<Uint8Array<ArrayBuffer>> {
-    return inS3("read the part", () => this.options.objects.get(key, { start: 0, end }, etag));
+  /** Shortens all pieces that exist. Later ones belong to a newer writer. */
+  async #cut(length: number): Promise<void> {
+    const { objects, prefix } = this.options;
+    this.#writer = Bun.randomUUIDv7();
+    const key = prefix + cutName({ length, writer: this.#writer });
+    await inS3("shorten the part", () => objects.put(key, new Uint8Array(0)));
   }
-
-  /** The index of the piece that contains an offset. */
-  #indexOf(at: number): number {
-    let [low, high] = [0, this.#pieces.length - 1];
-    while (low < high) {
-      const middle = Math.ceil((low + high) / 2);
-      if ((this.#pieces[middle]?.offset ?? 0) <= at) low = middle;
-      else high = middle - 1;
-    }
-    return low;
-  }
-
-  #dropReadAhead(): void {
-    if (this.#readAhead) this.options.memory.giveBack(this.#readAhead.bytes.length);
-    this.#readAhead = undefined;
-  }
-
-  #cutBuffer(size: number): void {
-    const buffer = this.#buffer;
-    if (!buffer) return;
-    buffer.length = Math.max(0, Math.min(buffer.length, size - buffer.offset));
-    if (buffer.length > 0) return;
-    this.options.memory.giveBackBuffer(buffer.bytes);
-    this.#buffer = undefined;
-  }
-
-  /** Makes a piece of its own from the first bytes of another. */
-  async #cut(piece: Placed, length: number): Promise<Piece> {
-    if (!isStored(piece)) throw new FdsError("storage_error", "a piece is missing");
-    const { objects, prefix, memory } = this.options;
-    return memory.with(length, async () => {
-      const bytes = await this.#fetch(piece, length);
-      const key = prefix + pieceName(piece.offset, length, this.#writer);
-      const etag = await inS3("shorten the part", () => objects.put(key, bytes));
-      return { key, offset: piece.offset, length, etag };
-    });
-  }
-}
-
-function isStored(piece: Placed): piece is Piece {
-  return piece.etag !== null;
 }
 
 function endOf(piece: Placed | undefined): number {

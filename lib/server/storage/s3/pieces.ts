@@ -1,59 +1,97 @@
 import type { Objects } from "./objects.ts";
+import { isRecordOfRun, settleRun } from "./run.ts";
 
 /*
- * A part in S3 is a row of objects, its pieces: full segments, and the tails that checkpoints made
- * safe before their segment was full. No piece reaches over the end of a segment.
+ * A part in S3 is a sequence of objects, its pieces: runs of full segments, and tails, which checkpoints
+ * stored before their segment was full. No tail crosses the end of a segment.
  *
- *     <prefix>.server/parts/<download_id>/<offset>-<length>-<writer>
+ *     <prefix>.server/parts/<download_id>/<offset>-<length>-<writer>    a tail, or one segment
+ *     <prefix>.server/parts/<download_id>/<offset>-run-<writer>         a run, which has the length of its object
+ *     <prefix>.server/parts/<download_id>/cut-<length>-<writer>         older pieces end at this length
  *
- * Each writer, an open part of one server, has an id of its own, newer ones later in order. So a server
- * that lost a part and does not know it replaces nothing of who has it now: of two pieces that begin
- * at the same offset, the newer writer's counts.
+ * Each writer, which is an open part of one server, has its own id; ids of newer writers sort later. If two
+ * pieces begin at the same offset, that of the newer writer counts. So a server that lost a part without
+ * noticing cannot replace what the new owner stores.
  */
 
-/** So many bytes are one object, once all of them came. S3 takes parts from 5 MiB on. */
+/** Size of a full segment, which is one part of a run. S3 takes no parts below 5 MiB. */
 export const SEGMENT = 8 * 1024 * 1024;
 
-/** An object that holds a stretch of a part. */
+/** A range of a part, stored in an object. */
 export interface Piece {
   key: string;
+  etag: string;
+  /** Size of the object, in bytes. */
+  size: number;
+  /** Offset in the object. */
+  start: number;
+  /** Offset in the part. */
   offset: number;
   length: number;
-  etag: string;
 }
 
-const NAME = /^(\d{16})-(\d+)-([0-9a-f-]{36})$/;
+/** The fields of a piece's name. */
+interface PieceName {
+  offset: number;
+  /** null: a run, which has the length of its object. */
+  length: number | null;
+  writer: string;
+}
+
+/** Pieces of older writers end at this length. */
+interface Cut {
+  length: number;
+  writer: string;
+}
+
+const NAME = /^(\d{16})-(\d+|run)-([0-9a-f-]{36})$/;
+const CUT = /^cut-(\d{16})-([0-9a-f-]{36})$/;
 
 /** @param writer a UUIDv7 */
-export function pieceName(offset: number, length: number, writer: string): string {
-  return `${String(offset).padStart(16, "0")}-${length}-${writer}`;
+export function pieceName({ offset, length, writer }: PieceName): string {
+  return `${padded(offset)}-${length ?? "run"}-${writer}`;
+}
+
+export function cutName({ length, writer }: Cut): string {
+  return `cut-${padded(length)}-${writer}`;
 }
 
 /** Parses the name of a piece; null for other names. */
-export function readPieceName(
-  name: string,
-): { offset: number; length: number; writer: string } | null {
+export function readPieceName(name: string): PieceName | null {
   const [, offset, length, writer] = NAME.exec(name) ?? [];
   if (offset === undefined || length === undefined || writer === undefined) return null;
-  return { offset: Number(offset), length: Number(length), writer };
+  return { offset: Number(offset), length: length === "run" ? null : Number(length), writer };
 }
 
-/** The pieces of an existing part, from its first byte on; null where there is no part. */
+/**
+ * The pieces of an existing part, from its first byte on; null where there is no part. Completes the runs
+ * that another process left open.
+ */
 export async function piecesIn(objects: Objects, prefix: string): Promise<Piece[] | null> {
-  const found = [];
-  let isThere = false;
-  for await (const { key, size, etag } of objects.list(prefix)) {
-    isThere = true;
-    const piece = readPieceName(key.slice(prefix.length));
-    if (piece && piece.length === size) found.push({ ...piece, key, etag });
+  const keys = await Array.fromAsync(objects.list(prefix));
+  const known = new Set(keys.map(({ key }) => key));
+  const open = keys.filter(({ key }) => isRecordOfRun(key, known));
+  for (const record of open) await settleRun(objects, record);
+  if (open.length > 0) return piecesIn(objects, prefix);
+  const found: (Piece & { writer: string })[] = [];
+  const cuts: Cut[] = [];
+  for (const { key, size, etag } of keys) {
+    const name = key.slice(prefix.length);
+    const piece = readPieceName(name);
+    const { offset = 0, length, writer = "" } = piece ?? {};
+    const isWhole = piece !== null && (length ?? size) === size;
+    if (isWhole) found.push({ key, etag, size, start: 0, offset, length: size, writer });
+    const [, at, by] = CUT.exec(name) ?? [];
+    if (at !== undefined && by !== undefined) cuts.push({ length: Number(at), writer: by });
   }
-  return isThere ? chainOf(found) : null;
+  return keys.length > 0 ? chainOf(found, cuts) : null;
 }
 
 /** The pieces that follow each other without a gap, from the first byte on. */
-export function chainOf(pieces: (Piece & { writer: string })[]): Piece[] {
+export function chainOf(pieces: (Piece & { writer: string })[], cuts: Cut[] = []): Piece[] {
   const newest = new Map<number, Piece & { writer: string }>();
-  for (const piece of pieces) {
+  for (const whole of pieces) {
+    const piece = { ...whole, length: lengthOf(whole, cuts) };
     const other = newest.get(piece.offset);
     if (piece.length > 0 && (!other || other.writer < piece.writer)) {
       newest.set(piece.offset, piece);
@@ -62,19 +100,37 @@ export function chainOf(pieces: (Piece & { writer: string })[]): Piece[] {
   const chain: Piece[] = [];
   let at = 0;
   for (let piece = newest.get(at); piece; piece = newest.get(at)) {
-    const { key, offset, length, etag } = piece;
-    chain.push({ key, offset, length, etag });
-    at += length;
+    const { writer: _, ...rest } = piece;
+    chain.push(rest);
+    at += piece.length;
   }
   return chain;
 }
 
+/** Length of a piece after the cuts of newer writers; can be below 0. */
+function lengthOf({ offset, length, writer }: Piece & { writer: string }, cuts: Cut[]): number {
+  const newer = cuts.filter((cut) => cut.writer > writer);
+  return newer.reduce((least, cut) => Math.min(least, cut.length - offset), length);
+}
+
 /**
- * The pieces of each segment.
+ * Groups pieces by segment. Runs are split.
  * @param segment its length, in bytes
  */
 export function bySegment(pieces: Piece[], segment: number): Piece[][] {
   const segments: Piece[][] = [];
-  for (const piece of pieces) (segments[Math.floor(piece.offset / segment)] ??= []).push(piece);
+  for (const { offset, length, start, ...rest } of pieces) {
+    for (let at = offset; at < offset + length;) {
+      const n = Math.floor(at / segment);
+      const end = Math.min(offset + length, (n + 1) * segment);
+      const piece = { ...rest, start: start + at - offset, offset: at, length: end - at };
+      (segments[n] ??= []).push(piece);
+      at = end;
+    }
+  }
   return segments;
+}
+
+function padded(offset: number): string {
+  return String(offset).padStart(16, "0");
 }

@@ -16,6 +16,7 @@ import { Objects } from "./objects.ts";
 import { S3Part } from "./part.ts";
 import { type Piece, piecesIn, SEGMENT } from "./pieces.ts";
 import type { Place } from "./place.ts";
+import { dropRuns } from "./run.ts";
 import { S3Sets } from "./sets.ts";
 import { storedBytes } from "./stored-bytes.ts";
 
@@ -120,7 +121,11 @@ class S3Storage implements Storage {
         ...this.#place,
         prefix,
         pieces: pieces ?? [],
-        onClose: (closed) => this.#closed.set(downloadId, closed),
+        inRuns: true,
+        onClose: (closed) => {
+          if (closed) this.#closed.set(downloadId, closed);
+          else this.#closed.delete(downloadId);
+        },
       });
     });
   }
@@ -130,6 +135,7 @@ class S3Storage implements Storage {
     this.#closed.delete(downloadId);
     await inS3("remove the part", async () => {
       await endUpload(this.#objects, prefix);
+      await dropRuns(this.#objects, prefix);
       await this.#objects.removeAll(prefix);
     });
   }

@@ -64,7 +64,7 @@ export class S3SetFolder implements SetFolder {
     return inS3("open a file of the set", async () => {
       const pieces = (await piecesIn(objects, prefix)) ?? [];
       const onClose = () => this.#parts.delete(path);
-      const part = new S3Part({ ...this.place, prefix, pieces, onClose });
+      const part = new S3Part({ ...this.place, prefix, pieces, inRuns: false, onClose });
       this.#parts.set(path, part);
       return keptAtClose(part);
     });

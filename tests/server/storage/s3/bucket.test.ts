@@ -40,6 +40,7 @@ test.each([
   [403, "SignatureDoesNotMatch"],
   [404, "NoSuchBucket"],
   [400, "EntityTooSmall"],
+  [501, "NotImplemented"],
 ])("%d %s stays, and is told at once", async (status, code) => {
   await using s3 = new FakeS3();
   s3.fault = () => ({ status, code });
@@ -111,11 +112,13 @@ test("lists come in pages, with the keys as they are", async () => {
 test("a copy is of what it was meant to be, or none", async () => {
   await using s3 = new FakeS3();
   const objects = objectsIn(s3);
-  const etag = await objects.put("a b/é", BYTES);
-  expect(await objects.copy("a b/é", "c", etag)).toBe(true);
+  const key = "a b/é";
+  const etag = await objects.put(key, BYTES);
+  const { length: size } = BYTES;
+  expect(await objects.copy({ key, etag, size }, "c")).toBe(true);
   expect(s3.objects.get("c")?.bytes).toEqual(BYTES);
-  expect(await objects.copy("a b/é", "d", '"other"')).toBe(false);
-  expect(await objects.copy("gone", "d", etag)).toBe(false);
+  expect(await objects.copy({ key, etag: '"other"', size }, "d")).toBe(false);
+  expect(await objects.copy({ key: "gone", etag, size }, "d")).toBe(false);
   expect(s3.keys).toEqual(["a b/é", "c"]);
 });
 
@@ -126,4 +129,9 @@ test("what is only if new replaces nothing", async () => {
   await expect(objects.put("a", BYTES, { onlyIfNew: true })).rejects.toMatchObject({ status: 412 });
   expect(await objects.head("a")).toMatchObject({ size: BYTES.length, downloadId: "1" });
   expect(await objects.head("b")).toBeNull();
+  const from = { key: "c", size: 1, etag: await objects.put("c", new Uint8Array([1])) };
+  await expect(objects.copy(from, "a", { onlyIfNew: true })).rejects.toMatchObject({ status: 412 });
+  expect(await objects.copy(from, "b", { onlyIfNew: true, downloadId: "2" })).toBe(true);
+  expect(await objects.head("b")).toMatchObject({ size: 1, downloadId: "2" });
+  expect(await objects.head("a")).toMatchObject({ size: BYTES.length, downloadId: "1" });
 });

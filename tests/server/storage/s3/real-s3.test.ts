@@ -1,9 +1,10 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { Bucket } from "../../../../lib/server/storage/s3/bucket.ts";
+import { openS3Storage } from "../../../../lib/server/storage/s3/s3.ts";
 import { Objects } from "../../../../lib/server/storage/s3/objects.ts";
 import { Random } from "../../../support/random.ts";
 import { NO_REAL_S3, realBucket, realS3Storage, removeBucket } from "../../../support/real-s3.ts";
-import { TEST_LIMIT } from "../../../support/wait.ts";
+import { TEST_LIMIT, waitFor } from "../../../support/wait.ts";
 import { setsContract } from "../sets.contract.ts";
 import { published, storageContract } from "../storage.contract.ts";
 
@@ -39,6 +40,32 @@ function onRealS3(): void {
     const stored = await published(storage, "site-1/large");
     expect(Buffer.from(stored ?? []).equals(bytes)).toBe(true);
     expect(await storage.listParts()).toEqual([]);
+  });
+
+  test("a run is read, goes on in another process, is published and served", async () => {
+    const options = await realBucket();
+    try {
+      const bytes = new Random(2).bytes(25 * MiB);
+      const id = Bun.randomUUIDv7();
+      const first = await (await openS3Storage(options)).openPart(id);
+      await first.write(bytes.subarray(0, 20 * MiB), 0);
+      const isSafe = async () => (await first.checkpoint(20 * MiB)) === 16 * MiB;
+      await waitFor(isSafe, "two segments to be safe");
+      // The first process is killed.
+      const other = await openS3Storage(options);
+      const part = await other.openPart(id);
+      expect(part.size).toBe(16 * MiB);
+      await part.write(bytes.subarray(16 * MiB), 16 * MiB);
+      await part.sync();
+      expect(Buffer.from(await part.read(0, 30 * MiB)).equals(bytes)).toBe(true);
+      await part.close();
+      expect(await other.publish(id, "site-1/large")).toBe(true);
+      const stored = await published(other, "site-1/large");
+      expect(Buffer.from(stored ?? []).equals(bytes)).toBe(true);
+      expect(await other.listParts()).toEqual([]);
+    } finally {
+      await removeBucket(options);
+    }
   });
 
   test("what is only if new replaces nothing", async () => {

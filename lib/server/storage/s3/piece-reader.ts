@@ -1,0 +1,66 @@
+import { FdsError } from "../../../protocol/errors.ts";
+import { inS3 } from "./error.ts";
+import type { Piece } from "./pieces.ts";
+import type { Place } from "./place.ts";
+
+/** Bytes of a piece. */
+interface Stretch {
+  key: string;
+  /** Offset in the part. */
+  offset: number;
+  bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** Reads pieces, at most a segment at a time. What was read last is kept, as reading continues in it. */
+export class PieceReader {
+  #last: Stretch | undefined;
+
+  constructor(private readonly place: Pick<Place, "memory" | "objects" | "segment">) {}
+
+  /** Bytes from an offset in the part on, at most up to the end of their piece. */
+  async read(pieces: readonly Piece[], at: number): Promise<Uint8Array> {
+    const piece = pieces[indexOf(pieces, at)];
+    if (!piece || at >= piece.offset + piece.length) {
+      throw new FdsError("storage_error", "a piece is missing");
+    }
+    const last = this.#last;
+    const isIn = last?.key === piece.key && at >= last.offset;
+    const found = isIn ? last.bytes.subarray(at - last.offset) : undefined;
+    if (found && found.length > 0) return found;
+    this.drop();
+    this.#last = await this.#fetch(piece, at);
+    return this.#last.bytes;
+  }
+
+  /** Frees its memory. */
+  drop(): void {
+    if (this.#last) this.place.memory.giveBack(this.#last.bytes.length);
+    this.#last = undefined;
+  }
+
+  async #fetch({ key, etag, start, offset, length }: Piece, at: number): Promise<Stretch> {
+    const { memory, objects, segment } = this.place;
+    const size = Math.min(segment, offset + length - at);
+    const from = start + at - offset;
+    await memory.take(size);
+    try {
+      const range = { start: from, end: from + size };
+      const bytes = await inS3("read the part", () => objects.get(key, range, etag));
+      return { key, offset: at, bytes };
+    } catch (error) {
+      memory.giveBack(size);
+      throw error;
+    }
+  }
+}
+
+/** Index of the piece that contains an offset, or of the last one. */
+function indexOf(pieces: readonly Piece[], at: number): number {
+  let [low, high] = [0, pieces.length - 1];
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if ((pieces[middle]?.offset ?? 0) <= at) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}
