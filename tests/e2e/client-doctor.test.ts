@@ -106,7 +106,8 @@ describe("what is wrong at the site", () => {
 
   test.skipIf(lacksRights !== "")(`a root that this user may not read${lacksRights}`, async () => {
     await makeClosedFolder(join(system.folder, "others"));
-    const words = /cannot read ".*others" \(EACCES\) → give the user .* the right to read/;
+    const words =
+      /cannot read ".*others" \(EACCES\) → give the user .* the right to enter .* and to read it: setfacl/;
     await doctor.expectWrong({ root: "others", wrapper: withLessRights }, "root", words);
     await rm(join(system.folder, "others"), { recursive: true });
   });

@@ -157,9 +157,11 @@ async function checkRoot(path: string, { allow, deny }: SiteConfig): Promise<Fin
     const code = typeof found === "string" ? found : systemCode(cause);
     // An error about a pattern says what to do already.
     if (code === null) throw error;
+    const user = await userName();
+    const how = process.platform === "linux" ? `: setfacl -R -m u:${user}:rX "${full}"` : "";
     return wrong(
-      `"${await userName()}" cannot read "${full}" (${code})`,
-      "give the user that the client runs as the right to read it, and to enter the folders above",
+      `"${user}" cannot read "${full}" (${code})`,
+      `give the user that the client runs as the right to enter the folders above, and to read it${how}`,
     );
   }
 }
