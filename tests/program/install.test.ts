@@ -137,10 +137,14 @@ describe.if(isLinux)("install", () => {
 
   test("takes settings from a file, and keeps no token in them", async () => {
     const file = join(folder, "site.conf");
-    await writeFile(file, `CLIENT_ID=till-2\nRATE_LIMIT=1MiB\nENROLL_TOKEN=${TOKEN}\n`);
+    await writeFile(join(folder, "ca.pem"), "");
+    const lines = ["CLIENT_ID=till-2", "RATE_LIMIT=1MiB", `ENROLL_TOKEN=${TOKEN}`, "TLS_CA=ca.pem"];
+    await writeFile(file, lines.join("\n"));
     const server = ["--server", "https://files.example.com", "--root", "exports"];
     expect(await install(["--config", file, ...server])).toMatchObject({ exitCode: 0 });
     expect(await read(NAMES.settings)).toContain("CLIENT_ID=till-2\nRATE_LIMIT=1MiB\n");
+    // The service runs in another folder than whoever installs it.
+    expect(await read(NAMES.settings)).toContain(`\nTLS_CA=${join(folder, "ca.pem")}\n`);
     expect(await read(NAMES.settings)).not.toContain("ENROLL_TOKEN");
     expect(await read(NAMES.token)).toBe(`${TOKEN}\n`);
   });

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import type { Flag, ParsedFlags } from "../../util/flags.ts";
 import type { Setting, SettingTable } from "../../util/settings.ts";
+import type { FileSettings } from "../../util/settings-file.ts";
 
 /** Settings whose value is a path, as a service runs in another folder than the person who installs it. */
 const PATHS = new Set([
@@ -8,8 +9,11 @@ const PATHS = new Set([
   "CLIENT_STATE_DIR",
   "DOWNLOADS_DIR",
   "TLS_CA",
+  "TLS_CERT",
+  "TLS_CLIENT_CA",
   "TLS_CLIENT_CERT",
   "TLS_CLIENT_KEY",
+  "TLS_KEY",
 ]);
 
 /** The flags of a program, for parseFlags. */
@@ -44,7 +48,7 @@ export function settingsOfFlags(table: SettingTable, values: ParsedFlags["values
       settings[variable] = switchValue ?? "true";
       continue;
     }
-    const texts = [value].flat().map((text) => whole(variable, String(text)));
+    const texts = [value].flat().map((text) => wholePath(variable, String(text)));
     argv.push(...texts.map((text) => `--${flag}=${text}`));
     settings[variable] = texts.join(separator);
   }
@@ -52,6 +56,18 @@ export function settingsOfFlags(table: SettingTable, values: ParsedFlags["values
 }
 
 /** An empty path is kept, so that it is refused. */
-function whole(variable: string, text: string): string {
+function wholePath(variable: string, text: string): string {
   return PATHS.has(variable) && text !== "" ? resolve(text) : text;
+}
+
+/** Makes every path of a file of settings whole: it was written for the folder of whoever installs. */
+export function withWholePaths(table: SettingTable, settings: FileSettings): FileSettings {
+  const whole: FileSettings = { ...settings };
+  for (const { variable, separator } of Object.values<Setting>(table)) {
+    const text = settings[variable];
+    if (text === undefined) continue;
+    const texts = separator === undefined ? [text] : text.split(separator);
+    whole[variable] = texts.map((one) => wholePath(variable, one)).join(separator);
+  }
+  return whole;
 }

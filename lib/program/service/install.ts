@@ -5,7 +5,7 @@ import { CONFIG_FLAG } from "../../util/settings.ts";
 import { parseSettings, readSettingsFile } from "../../util/settings-file.ts";
 import { askForToken } from "./ask-for-token.ts";
 import { type CommandContext, runningOf, TABLES } from "./context.ts";
-import { flagsOf, settingsOfFlags } from "./given-settings.ts";
+import { flagsOf, settingsOfFlags, withWholePaths } from "./given-settings.ts";
 import { describePlan, isDone, perform, planOf, readIfThere } from "./perform.ts";
 import type { Given } from "./prepare.ts";
 import { prepareClient } from "./prepare-client.ts";
@@ -73,7 +73,8 @@ async function givenOf(
   const places = manager.places(service);
   const destdir = values["destdir"] === undefined ? "" : String(values["destdir"]);
   const text = await readIfThere(`${destdir}${places.settings}`);
-  const taken = values[CONFIG_FLAG] ? readSettingsFile(String(values[CONFIG_FLAG]), table) : {};
+  const file = values[CONFIG_FLAG];
+  const taken = file ? withWholePaths(table, readSettingsFile(String(file), table)) : {};
   return {
     service,
     places,
