@@ -16,6 +16,7 @@ export async function holdDatabase(databaseUrl: string): Promise<void> {
   const folder = dirname(path);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   // Another way to the same file leads to the same lock.
-  const file = await realpath(path).catch(() => null);
-  lockOut(path, `${file ?? join(await realpath(folder), basename(path))}-lock`);
+  const real =
+    (await realpath(path).catch(() => null)) ?? join(await realpath(folder), basename(path));
+  lockOut(path, join(dirname(real), `.${basename(real)}.lock`));
 }
