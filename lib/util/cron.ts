@@ -55,39 +55,39 @@ export class Cron {
    * @returns null: there are no more
    */
   next(timeZone: string, after: number): NextTimes | null {
-    const place = new Place(timeZone);
-    let found: { at: number; walls: number[] } | null = null;
+    const clock = new ZoneClock(timeZone);
+    let found: { at: number; locals: number[] } | null = null;
     // A time that clocks skipped was put off, and may still be to come.
-    const putForward = Math.max(0, place.offsetAt(after) - place.offsetAt(after - DAY_MS));
-    const from = after + place.offsetAt(after) - putForward;
-    for (let wall = this.#after(from); wall !== null; wall = this.#after(wall)) {
-      const at = place.momentOf(wall);
-      const exists = at + place.offsetAt(at) === wall;
+    const putForward = Math.max(0, clock.offsetAt(after) - clock.offsetAt(after - DAY_MS));
+    const from = after + clock.offsetAt(after) - putForward;
+    for (let local = this.#after(from); local !== null; local = this.#after(local)) {
+      const at = clock.momentOf(local);
+      const exists = at + clock.offsetAt(at) === local;
       const counts = at > after && (exists || this.#hasHours);
-      if (counts && (!found || at < found.at)) found = { at, walls: [wall] };
-      else if (counts && at === found?.at) found.walls.push(wall);
+      if (counts && (!found || at < found.at)) found = { at, locals: [local] };
+      else if (counts && at === found?.at) found.locals.push(local);
       // Any later local time also comes later.
       if (counts && exists) break;
     }
-    return found && { at: found.at, localTimes: found.walls.map(localTimeOf) };
+    return found && { at: found.at, localTimes: found.locals.map(localTimeOf) };
   }
 
   /** The moment of a local time in a zone, in ms since 1970; null where the expression does not mean it. */
   momentOf(localTime: string, timeZone: string): number | null {
-    const wall = Date.parse(`${localTime}Z`);
-    if (this.#after(wall - 1) !== wall) return null;
-    const place = new Place(timeZone);
-    const at = place.momentOf(wall);
-    return this.#hasHours || at + place.offsetAt(at) === wall ? at : null;
+    const local = Date.parse(`${localTime}Z`);
+    if (this.#after(local - 1) !== local) return null;
+    const clock = new ZoneClock(timeZone);
+    const at = clock.momentOf(local);
+    return this.#hasHours || at + clock.offsetAt(at) === local ? at : null;
   }
 
-  #after(wall: number): number | null {
-    return Bun.cron.parse(this.text, new Date(wall), UTC)?.getTime() ?? null;
+  #after(local: number): number | null {
+    return Bun.cron.parse(this.text, new Date(local), UTC)?.getTime() ?? null;
   }
 }
 
 /** The local clock of a zone. Local times are given as if they were UTC, in ms since 1970. */
-class Place {
+class ZoneClock {
   constructor(private readonly timeZone: string) {}
 
   offsetAt(at: number): number {
@@ -99,14 +99,14 @@ class Place {
    * The moment of a local time. A skipped one comes later by as much as was skipped; of a repeated one the
    * first counts.
    */
-  momentOf(wall: number): number {
-    const local = Temporal.Instant.fromEpochMilliseconds(wall)
+  momentOf(local: number): number {
+    const plain = Temporal.Instant.fromEpochMilliseconds(local)
       .toZonedDateTimeISO("UTC")
       .toPlainDateTime();
-    return local.toZonedDateTime(this.timeZone, { disambiguation: "compatible" }).epochMilliseconds;
+    return plain.toZonedDateTime(this.timeZone, { disambiguation: "compatible" }).epochMilliseconds;
   }
 }
 
-function localTimeOf(wall: number): string {
-  return new Date(wall).toISOString().slice(0, 19);
+function localTimeOf(local: number): string {
+  return new Date(local).toISOString().slice(0, 19);
 }

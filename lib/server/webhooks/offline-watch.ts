@@ -79,7 +79,7 @@ export class OfflineWatch {
       const clients = await this.options.away(after, PAGE);
       for (const { clientId, connectedAt } of clients) {
         listed.add(clientId);
-        // It was back at another server, which may be no more: this is another absence.
+        // It was back at another server, which may have ended since: this is a new absence.
         if (connectedAt > (this.#away.get(clientId)?.leftAt ?? Infinity)) {
           this.#away.delete(clientId);
         }
