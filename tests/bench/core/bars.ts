@@ -192,6 +192,18 @@ export const BARS: Bar[] = [
     figure: "longest hold of the event loop, processor time",
     atMost: 20,
   },
+  {
+    what: "1 GiB to S3, against a bare loop that stores its pieces one by one",
+    scenario: "s3-1gib",
+    figure: "PutObject, one by one ÷ to S3",
+    atLeast: 0.7,
+  },
+  {
+    what: "three servers on two cores, against one",
+    scenario: "servers",
+    figure: "three servers ÷ one server",
+    atLeast: 0.9,
+  },
 ];
 
 /** How a bar's limit reads. */

@@ -18,7 +18,7 @@ const SIZE: Record<Effort, number> = { tiny: MiB, quick: 256 * MiB, full: 256 * 
 /** Clients that are all at one server, and as many of which each is at another one: of one Postgres and one disk. */
 async function measure(run: Run): Promise<void> {
   const { effort, figures } = run;
-  if (NO_DATABASES !== "") return run.notRun("several servers", NO_DATABASES.trim());
+  if (NO_DATABASES !== "") return run.notRun("three servers", NO_DATABASES.trim());
   await using databases = await startDatabases();
   const env = { RECEIVE_BUDGET: "64MiB" };
   const databaseUrl = await databases.makeDatabase();
