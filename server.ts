@@ -217,15 +217,18 @@ function addRoutes(app: RestRoutes, calls: RestCalls): void {
   addAdminRoutes(app, calls);
 }
 
-function addScheduleRoutes(app: RestRoutes, { schedules, deliveries }: RestCalls): void {
+function addScheduleRoutes(app: RestRoutes, calls: RestCalls): void {
+  const { schedules, scheduleTimes, deliveries } = calls;
   app.post("/api/schedules", operator, ...schedules.createSchedule);
   app.get("/api/schedules", viewer, ...schedules.listSchedules);
   app.get("/api/schedules/:name", viewer, ...schedules.getSchedule);
   app.patch("/api/schedules/:name", operator, ...schedules.changeSchedule);
   app.delete("/api/schedules/:name", operator, ...schedules.deleteSchedule);
-  app.get("/api/schedules/:name/preview", viewer, ...deliveries.previewSchedule);
+  app.post("/api/schedules/preview", operator, ...scheduleTimes.previewTimes);
+  app.get("/api/schedules/:name/preview", viewer, ...scheduleTimes.previewSchedule);
   app.post("/api/schedules/:name/run", operator, ...deliveries.runSchedule);
   app.get("/api/schedules/:name/deliveries", viewer, ...deliveries.listDeliveries);
+  app.get("/api/schedules/:name/board", viewer, ...deliveries.showBoard);
 }
 
 function addAdminRoutes(app: RestRoutes, { keys, tokens, webhooks, audit }: RestCalls): void {

@@ -72,3 +72,47 @@ export const DeliveryQuery = z.strictObject({
     )
     .optional(),
 });
+
+const LOCAL_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d$/;
+
+/** Clients of each status. Not a record, of which generators of types forget the names. */
+const ClientsByStatus = z.object(
+  Object.fromEntries(DeliveryStatus.options.map((status) => [status, z.array(ClientId)])) as Record<
+    DeliveryStatus,
+    z.ZodArray<typeof ClientId>
+  >,
+);
+
+export const BoardTime = z
+  .object({
+    scheduled_local: ShownLocalTime,
+    clients: ClientsByStatus.meta({ description: "ids of the clients, by status" }),
+    next_due_at: time.nullable().meta({
+      description: "when the next expected or running delivery is due; null: there is none",
+    }),
+    job_ids: z.array(z.uuid()).meta({ description: "the jobs that ask for its deliveries" }),
+  })
+  .meta({ id: "BoardTime" });
+export type BoardTime = z.infer<typeof BoardTime>;
+
+export const DeliveryBoard = z
+  .object({
+    times: z.array(BoardTime),
+    next_cursor: z.string().nullable().meta({ description: "null: there are no more" }),
+  })
+  .meta({ id: "DeliveryBoard" });
+export type DeliveryBoard = z.infer<typeof DeliveryBoard>;
+
+const boardBound = z
+  .union(
+    [z.iso.date(), z.string().regex(LOCAL_TIME)],
+    "must be a local date such as 2026-11-30, or a local time such as 2026-11-30T02:30:00",
+  )
+  .optional();
+
+export const BoardQuery = z.strictObject({
+  from: boardBound.meta({ description: "first local date or time" }),
+  to: boardBound.meta({ description: "last local date or time" }),
+  limit: pageLimit(30),
+  cursor: z.string().regex(LOCAL_TIME, "must be the next_cursor of an earlier answer").optional(),
+});

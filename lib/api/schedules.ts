@@ -5,7 +5,7 @@ import { Cron, MAX_CRON_LENGTH } from "../util/cron.ts";
 import { isTimeZone } from "../util/time-zone.ts";
 import { AskedDownload, JobClients, jobFields, positive } from "./jobs.ts";
 import { Keep } from "./keep.ts";
-import { duration } from "./sets.ts";
+import { duration, size } from "./sets.ts";
 
 /* The REST shapes of schedules: jobs at their times, and what is expected of each client at each. */
 
@@ -77,7 +77,7 @@ const Due = z
 const NewExpect = z
   .strictObject({
     files: z.int().min(0).default(1),
-    bytes: z.int().min(0).default(0),
+    bytes: size.default(0),
   })
   .meta({ id: "NewExpect", description: "least that is to come from each client" });
 
@@ -173,6 +173,9 @@ export const ScheduleRecord = z
       .object({ scheduled_local: ShownLocalTime, counts: DeliveryCounts })
       .nullable()
       .meta({ description: "how it stands with its newest local time; null: it had none" }),
+    may_change: z.boolean().meta({
+      description: "the caller made it, or sees all sites; its role has to allow changes too",
+    }),
   })
   .meta({ id: "Schedule" });
 export type ScheduleRecord = z.infer<typeof ScheduleRecord>;
@@ -181,6 +184,19 @@ export const ScheduleList = z.object({ schedules: z.array(ScheduleRecord) }).met
   id: "ScheduleList",
 });
 export type ScheduleList = z.infer<typeof ScheduleList>;
+
+const previewCount = z.int().min(1).max(MAX_PREVIEW).default(5);
+
+/** What the next times of a schedule follow from. */
+export const NewPreview = z
+  .strictObject({
+    cron: CronText,
+    time_zone: ScheduleZone.default("site"),
+    clients: JobClients.prefault({ all: true }),
+    count: previewCount.meta({ description: "times in each zone" }),
+  })
+  .meta({ id: "NewPreview" });
+export type NewPreview = z.input<typeof NewPreview>;
 
 export const PreviewQuery = z.strictObject({
   count: z

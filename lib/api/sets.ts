@@ -46,7 +46,7 @@ export const duration = z
 
 const SIZE_EXPECTED = 'must be a size such as 1048576 or "5GiB"';
 
-const size = z
+export const size = z
   .union([z.int().min(0), z.string()], SIZE_EXPECTED)
   .transform((given, context) => {
     const bytes = typeof given === "number" ? given : parseSize(given);

@@ -150,7 +150,7 @@ function buildCore(options: EngineOptions) {
   const jobEvents = new JobEvents({ rows: repository.jobs, events, logger });
   const onChange = changes.job.publish;
   const jobs: Jobs = new Jobs({ repository, clients, downloads, onChange, logger });
-  const schedules = new Schedules({ repository, jobs, logger });
+  const schedules = new Schedules({ repository, jobs, keep: config.deliveriesKeep, logger });
   changes.tell({ downloads, jobs, jobEvents, schedules, events, retention });
   const onAsked = changes.asked.publish;
   const browsing = new Browsing({ repository, clients, credit, metrics, onAsked, logger });

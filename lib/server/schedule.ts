@@ -69,6 +69,18 @@ export interface ScheduledJob {
   isMade: boolean;
 }
 
+/** A run by request, until its job is made. */
+export interface PromisedRun {
+  scheduleId: string;
+  timeZone: string;
+  localTime: string;
+  at: number;
+  /** Id that the job will have. */
+  jobId: string;
+  /** The clients to ask. */
+  clientIds: string[];
+}
+
 export const DELIVERY_STATUSES = [
   "expected",
   "running",
@@ -143,6 +155,32 @@ export interface DeliveryFilter {
   limit: number;
 }
 
+/** Bounds of local times. */
+export interface TimeBounds {
+  /** First and last local time. */
+  localFrom?: string | undefined;
+  localTo?: string | undefined;
+  /** Only earlier ones. */
+  before?: string | undefined;
+}
+
+/** A local time of a schedule. */
+export type TimeOf = Pick<Delivery, "localTime" | "scheduleId">;
+
+/** What a board needs to know of a delivery. */
+export type Cell = Pick<Delivery, "clientId" | "dueAt" | "jobId" | "status">;
+
+/** A local time of a schedule, and the clients by status. */
+export interface TimeOnBoard {
+  localTime: string;
+  /** Sorted ids of clients. */
+  clients: Record<DeliveryStatus, string[]>;
+  /** When the next awaited delivery is due, ms since 1970; null: none is awaited. */
+  nextDueAt: number | null;
+  /** The jobs that ask for its deliveries. */
+  jobIds: Set<string>;
+}
+
 /** Number of deliveries of a local time, by status. */
 export interface DeliveryCounts {
   localTime: string;
@@ -172,6 +210,12 @@ export interface ScheduleRows {
   remove(scheduleId: string): Promise<void>;
   /** Removes a batch of rows of removed schedules. @returns whether there are more */
   forget(): Promise<boolean>;
+  /**
+   * Removes some deliveries of a schedule that lie before a local time, and the rows of jobs made for such
+   * times. Awaited deliveries stay.
+   * @returns whether there may be more
+   */
+  forgetBefore(scheduleId: string, localTime: string): Promise<boolean>;
 
   /** The schedule's next times, one for each zone. */
   times(scheduleId: string): Promise<NextTime[]>;
@@ -187,6 +231,13 @@ export interface ScheduleRows {
   /** Inserts the row for making a job of a time, unless it exists. @returns the row that is there now */
   begin(made: ScheduledJob): Promise<ScheduledJob>;
   finish(made: ScheduledJob): Promise<void>;
+
+  /** Writes runs down before they are carried out: all of them or none. */
+  promise(runs: readonly PromisedRun[]): Promise<void>;
+  /** Runs that may not be carried out yet. */
+  promised(): Promise<PromisedRun[]>;
+  /** Removes a run whose job is made, or must not be made. */
+  keepPromise(jobId: string): Promise<void>;
 }
 
 /** The rows of deliveries. */
@@ -216,6 +267,14 @@ export interface DeliveryRows {
   change(delivery: Delivery, state: DeliveryState): Promise<Delivery | null>;
   /** Newest local time first, then by client. @param inTurn runs a piece of the work */
   list(scheduleId: string, filter: DeliveryFilter, inTurn: InTurn): Promise<Delivery[]>;
+  /** The newest local time with deliveries; undefined: there is none. */
+  newestTime(scheduleId: string, bounds: TimeBounds): Promise<string | undefined>;
+  /**
+   * Deliveries of a local time, by client.
+   * @param after only clients behind this one
+   * @param sites only these clients; null: all
+   */
+  cells(time: TimeOf, after: string, sites: Sites | null, limit: number): Promise<Cell[]>;
   /** Counts of the newest local time; null: there is none. @param sites only these clients; null: all */
   latest(scheduleId: string, sites: Sites | null): Promise<DeliveryCounts | null>;
   /** Total bytes of a set's files, including unchanged ones. */

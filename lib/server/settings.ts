@@ -234,5 +234,11 @@ export const SERVER_SETTINGS = {
     default: "256MiB",
     help: "most bytes of the audit; beyond that the oldest rows are removed, those of strangers separately",
   },
+  deliveriesKeep: {
+    variable: "DELIVERIES_KEEP",
+    kind: DURATION,
+    default: "400d",
+    help: "how long the deliveries of schedules are kept, such as 400d",
+  },
   ...LOG_SETTINGS,
 } satisfies SettingTable;

@@ -50,6 +50,9 @@ test("every night at 2:30 there, due at 4, kept 90 days, is one command on an em
 test("a schedule is shown, run, paused, resumed and deleted", async () => {
   await fleet.join(["site-1"], "deliver", { time_zone: "Asia/Tokyo" });
   await fleet.join(["site-2"], "refuse", { time_zone: "Asia/Tokyo" });
+  const dry = await fds("schedule", "other", "create", "0 9 * * *", "--dry-run", "--count", "1");
+  expect(dry.stdout).toMatch(/^Asia\/Tokyo\t[\d-]{10}T09:00:00\t[\d-]{10}T00:00:00.000Z\n$/);
+  expect(await fds("schedule", "other")).toMatchObject({ exitCode: 1 });
   const preview = await fds("schedule", "nightly", "preview", "--count", "2");
   expect(preview.stdout).toMatch(
     /^(?:Asia\/Tokyo\t[\d-]{10}T02:30:00\t[\d-]{10}T17:30:00.000Z\n){2}$/,

@@ -27,7 +27,7 @@ function callOf(line: string): string {
     .replace("$JOB", ":job_id")
     .replace("restaurant-001", ":client_id")
     .replace("$ATTEMPT", ":attempt_id")
-    .replace(/(tokens|enrolment-keys|schedules|webhooks)\/[^/]+/, "$1/:name");
+    .replace(/(tokens|enrolment-keys|schedules|webhooks)\/(?!preview$)[^/]+/, "$1/:name");
   return `${method} ${template}`;
 }
 

@@ -1,5 +1,10 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { DeliveryList, type DeliveryRecord } from "../../lib/api/deliveries.ts";
+import {
+  DeliveryBoard,
+  DeliveryList,
+  type DeliveryRecord,
+  DeliveryStatus,
+} from "../../lib/api/deliveries.ts";
 import {
   ScheduleList,
   SchedulePreview,
@@ -23,6 +28,9 @@ const YEARLY = {
   cron: "30 2 29 2 *",
   job: { clients: { all: true }, download: { file_path: "a.txt" } },
 };
+
+/** Of each status, no client. */
+const NOBODY = Object.fromEntries(DeliveryStatus.options.map((status) => [status, []]));
 
 let system: System;
 let fleet: Fleet;
@@ -71,7 +79,8 @@ export function schedulesEndToEnd(
 ): void {
   describe(`schedules ${where}`, () => {
     beforeEach(async () => {
-      system = await System.start({ LOG_LEVEL: "warn", ...(await settings()) });
+      const kept = { DELIVERIES_KEEP: "36500d" };
+      system = await System.start({ LOG_LEVEL: "warn", ...kept, ...(await settings()) });
       fleet = new Fleet(system.url);
     });
     afterEach(async () => {
@@ -103,6 +112,7 @@ function aSchedule(): void {
         paused_because: null,
         created_by: "API_TOKEN",
         latest: null,
+        may_change: true,
       });
       const all = {
         name: "second",
@@ -148,6 +158,31 @@ function aSchedule(): void {
       await waitFor(async () => (await schedule()).next_at === first, "the zones to have times");
       const { status } = await fleet.call("GET", "schedules/nightly/preview?count=101");
       expect(status).toBe(400);
+    });
+
+    test("shows its times before it is there", async () => {
+      await fleet.join(["east"], "deliver", { time_zone: EAST });
+      await fleet.join(["west"], "deliver", { time_zone: WEST });
+      const preview = (body: object, token?: string) =>
+        fleet.call("POST", "schedules/preview", body, { ...(token && { token }) });
+      const zonesOf = async (body: object, token?: string) =>
+        SchedulePreview.parse((await preview(body, token)).body).zones;
+      const zones = await zonesOf({ cron: "30 2 * * *", count: 2 });
+      await make({ cron: "30 2 * * *" });
+      const made = await fleet.call("GET", "schedules/nightly/preview?count=2");
+      expect(zones).toEqual(SchedulePreview.parse(made.body).zones);
+      const only = { cron: "@daily", clients: { ids: ["west"] } };
+      expect(await zonesOf(only)).toMatchObject([{ time_zone: WEST, times: { length: 5 } }]);
+      expect(await zonesOf({ ...only, time_zone: "Asia/Tokyo" })).toMatchObject([
+        { time_zone: "Asia/Tokyo" },
+      ]);
+      const token = await tokenFor({ name: "east", sites: ["east"] });
+      expect(await zonesOf({ cron: "@daily" }, token)).toMatchObject([{ time_zone: EAST }]);
+      expect((await preview(only, token)).body["code"]).toBe("client_not_found");
+      expect((await preview({ cron: "@reboot" })).status).toBe(400);
+      expect((await preview({ cron: "@daily", count: 101 })).status).toBe(400);
+      const viewer = await tokenFor({ name: "viewer", role: "viewer" });
+      expect((await preview({ cron: "@daily" }, viewer)).status).toBe(403);
     });
 
     test("is changed, rests, goes on, and is gone", async () => {
@@ -250,7 +285,8 @@ function aDelivery(): void {
 
     test("is partial where less came than was expected", async () => {
       await fleet.join(["site-1"]);
-      await make({ expect: { bytes: 1_000_000 } });
+      const { body } = await make({ expect: { bytes: "1MiB" } });
+      expect(body["expect"]).toEqual({ files: 1, bytes: 1024 * 1024 });
       await ran();
       await allAre("partial", 1);
     });
@@ -263,6 +299,22 @@ function aDelivery(): void {
       const again = await run();
       expect(again).toMatchObject({ status: 400, body: { code: "invalid_request" } });
       expect(await deliveries()).toHaveLength(2);
+      const board = async (query = "", token?: string) => {
+        const path = `schedules/nightly/board${query}`;
+        const answer = await fleet.call("GET", path, undefined, { ...(token && { token }) });
+        return DeliveryBoard.parse(answer.body);
+      };
+      const [first] = await deliveries();
+      const running = { ...NOBODY, running: ["site-1", "site-2"] };
+      const { job_id, scheduled_local, due_at } = first!;
+      const time = { scheduled_local, clients: running, next_due_at: due_at, job_ids: [job_id] };
+      const whole = { times: [time], next_cursor: null };
+      await waitFor(async () => (await board()).times[0]!.clients.running.length === 2, "both");
+      expect(await board()).toEqual(whole as DeliveryBoard);
+      const token = await tokenFor({ name: "two", sites: ["site-2"] });
+      expect(await board("", token)).toMatchObject({
+        times: [{ clients: { ...NOBODY, running: ["site-2"] } }],
+      });
       fleet.go("deliver");
       await allAre("received", 2);
     });
@@ -294,6 +346,14 @@ function aDelivery(): void {
         cursor = page.next_cursor && encodeURIComponent(page.next_cursor);
       }
       expect(paged).toEqual(all);
+      const boardOf = async (query: string) => {
+        const { body } = await fleet.call("GET", `schedules/nightly/board?${query}`);
+        const { times, next_cursor } = DeliveryBoard.parse(body);
+        return [times.map(({ scheduled_local }) => scheduled_local.slice(0, 4)), next_cursor];
+      };
+      expect(await boardOf("limit=2")).toEqual([["2024", "2020"], "2020-02-29T02:30:00"]);
+      expect(await boardOf("cursor=2020-02-29T02:30:00")).toEqual([["2016"], null]);
+      expect(await boardOf("from=2020-02-29&to=2020-02-29T02:30:00")).toEqual([["2020"], null]);
     });
   });
 }
@@ -315,6 +375,7 @@ function itsRight(): void {
       expect(await deliveries("", other)).toEqual(found.slice(1));
       const seen = await fleet.call("GET", "schedules/nightly", undefined, { token: other });
       expect(ScheduleRecord.parse(seen.body).latest?.counts.received).toBe(1);
+      expect(seen.body["may_change"]).toBe(false);
       const change = (by: string) =>
         fleet.call("PATCH", "schedules/nightly", { paused: true }, { token: by });
       expect((await change(other)).body["code"]).toBe("forbidden");

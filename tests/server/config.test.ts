@@ -33,6 +33,7 @@ const DEFAULTS: ServerConfig = {
   tls: null,
   auditKeep: 90 * 86_400_000,
   auditMaxSize: 256 * MIB,
+  deliveriesKeep: 400 * 86_400_000,
   logLevel: "info",
   logFormat: "json",
 };

@@ -1,6 +1,7 @@
 import { MAX_JOB_BYTES } from "../jobs.ts";
-import { DeliveryList, DeliveryQuery } from "../deliveries.ts";
+import { BoardQuery, DeliveryBoard, DeliveryList, DeliveryQuery } from "../deliveries.ts";
 import {
+  NewPreview,
   NewSchedule,
   PreviewQuery,
   ScheduleChange,
@@ -79,6 +80,16 @@ export const scheduleEndpoints = {
     answers: [{ status: 200, description: "The times by zone", schema: SchedulePreview }],
     errors: ["schedule_not_found"],
   },
+  previewTimes: {
+    method: "POST",
+    path: "/api/schedules/preview",
+    summary: "The next times of a schedule that is not made yet, in each zone of its clients",
+    role: "operator",
+    body: NewPreview,
+    largeBody: { field: "clients", bytes: MAX_JOB_BYTES },
+    answers: [{ status: 200, description: "The times by zone", schema: SchedulePreview }],
+    errors: ["client_not_found", "request_too_large"],
+  },
   runSchedule: {
     method: "POST",
     path: "/api/schedules/:name/run",
@@ -99,6 +110,22 @@ export const scheduleEndpoints = {
     role: "viewer",
     query: DeliveryQuery,
     answers: [{ status: 200, description: "A page of them", schema: DeliveryList }],
+    errors: ["schedule_not_found"],
+  },
+  showBoard: {
+    method: "GET",
+    path: "/api/schedules/:name/board",
+    summary: "The clients by status, by time, newest first",
+    role: "viewer",
+    query: BoardQuery,
+    answers: [
+      {
+        status: 200,
+        description:
+          "A page of times, each with all of its clients; fewer times if there are many clients",
+        schema: DeliveryBoard,
+      },
+    ],
     errors: ["schedule_not_found"],
   },
 } as const satisfies Record<string, Endpoint>;

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import type { ScheduleRecord } from "../../api/schedules.ts";
+import type { NewSchedule, SchedulePreview, ScheduleRecord } from "../../api/schedules.ts";
 import { readSetting, UsageError } from "../../util/flags.ts";
 import { type Kind, wholeNumber } from "../../util/kinds.ts";
 import { CLIENT_ID } from "../client-id.ts";
@@ -37,13 +37,16 @@ export const schedule: Command = {
   summary: "shows, creates, runs, pauses, … a schedule",
   flags: {
     ...ORDER_FLAGS,
+    "dry-run": { type: "boolean" },
     count: { type: "string" },
     client: { type: "string", multiple: true },
     at: { type: "string" },
   },
   flagsHelp: `${ORDER_FLAGS_HELP}
+  --dry-run
+      of create: make nothing, only show when it would ask
   --count N
-      of preview: so many times in each zone (default: 5)
+      of preview and --dry-run: so many times in each zone (default: 5)
   --client CLIENT (repeatable)
       of run: ask only these
   --at TIME
@@ -53,6 +56,7 @@ fixed time runs exactly once a day, also where clocks go forward or back. {date}
 those of the time at the client.`,
   examples: [
     `schedule nightly create "30 2 * * *" "sales-{date-1d}.csv" --due 04:00 --keep-days 90`,
+    `schedule nightly create "30 2 * * mon-fri" --time-zone Europe/Berlin --dry-run`,
     "schedule nightly",
     "schedule nightly run --client restaurant-001",
     "schedule nightly run --client restaurant-001 --at 2026-11-30T02:30",
@@ -87,14 +91,26 @@ async function show(context: CommandContext, name: string): Promise<void> {
 
 async function create(context: CommandContext, name: string): Promise<void> {
   const order = readSchedule(context, name);
+  if (context.values["dry-run"] === true) return previewOf(context, order);
   const record = await context.api.createSchedule(order, context.interruptions.signal);
   done(context, record, record.paused ? "is made, and waits" : "is made");
+}
+
+/** Shows the next times of a schedule; nothing is made. */
+async function previewOf(context: CommandContext, order: NewSchedule): Promise<void> {
+  const { cron, time_zone, job } = order;
+  const count = readFlag(context, "count", COUNT);
+  const wanted = { cron, time_zone, clients: job.clients, count };
+  printTimes(context, await context.api.previewTimes(wanted, context.interruptions.signal));
 }
 
 async function preview(context: CommandContext, name: string): Promise<void> {
   const count = readFlag(context, "count", COUNT);
   const query = count === undefined ? {} : { count: String(count) };
-  const next = await context.api.previewSchedule(name, query, context.interruptions.signal);
+  printTimes(context, await context.api.previewSchedule(name, query, context.interruptions.signal));
+}
+
+function printTimes(context: CommandContext, next: SchedulePreview): void {
   print(context, {
     value: next,
     shown: () => previewLines(next),

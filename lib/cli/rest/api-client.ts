@@ -231,6 +231,10 @@ export class ApiClient {
     return this.#transport.call(endpoints.previewSchedule, { params: { name }, query }, { signal });
   }
 
+  previewTimes(body: Body<"previewTimes">, signal?: AbortSignal): Answer<"previewTimes"> {
+    return this.#transport.call(endpoints.previewTimes, { body }, { signal });
+  }
+
   runSchedule(
     name: string,
     body: Body<"runSchedule">,

@@ -2,7 +2,7 @@ import type { InTurn } from "../../util/fair-turns.ts";
 import type { Sites } from "../access/sites.ts";
 import {
   type Asked,
-  type AskedDownload,
+  type Cell,
   type Delivery,
   type DeliveryCounts,
   type DeliveryFilter,
@@ -10,46 +10,22 @@ import {
   type DeliveryRows,
   type DeliveryState,
   type DeliveryStatus,
+  type TimeBounds,
+  type TimeOf,
   DELIVERY_STATUSES,
 } from "../schedule.ts";
 import type { SqlDatabase } from "./database.ts";
 import { idsOf, indexed } from "./engines.ts";
 import { sitesOf } from "./list-sql.ts";
+import { type AskedRow, toAsked, toDelivery, withDownloads } from "./delivery-rows.ts";
 import { numberOrNull } from "./rows.ts";
 import { assignments, insertion, sql, type Statement } from "./statement.ts";
-
-/** The row of a delivery, with the newest download that its job made for its client. */
-interface AskedRow extends Delivery {
-  ownId: string | null;
-  ownStatus: AskedDownload["status"] | null;
-  ownEndedAt: number | null;
-  ownHasContent: number;
-  ownIsSet: number;
-  ownSize: number | null;
-  ownReceived: number | null;
-  ownUnchanged: number | null;
-  ownSkipped: number | null;
-}
 
 /** Deliveries that may still be in time. The condition must be that of the index `deliveries_due`. */
 const IS_AWAITED = sql`status IN ('expected', 'running')`;
 
 /** Deliveries that are not fulfilled. The condition must be that of the index `deliveries_open`. */
 const IS_OPEN = sql`status IN ('expected', 'running', 'missing')`;
-
-/** The deliveries of a statement, each with its download. */
-function withDownloads(deliveries: Statement): Statement {
-  return sql`
-    SELECT delivery.*, own.download_id AS own_id, own.status AS own_status,
-      own.completed_at AS own_ended_at, own.total_size AS own_size,
-      CASE WHEN own.saved_path IS NULL THEN 0 ELSE 1 END AS own_has_content,
-      CASE WHEN own.set_order IS NULL THEN 0 ELSE 1 END AS own_is_set,
-      own.files_received AS own_received, own.files_unchanged AS own_unchanged,
-      own.files_skipped AS own_skipped
-    FROM (${deliveries}) AS delivery
-    LEFT JOIN downloads AS own ON own.job_id = delivery.job_id
-      AND own.client_id = delivery.client_id AND own.job_id IS NOT NULL AND own.retried_as IS NULL`;
-}
 
 /** Deliveries, in the same database as their downloads. */
 export class DeliveriesSql implements DeliveryRows {
@@ -179,6 +155,26 @@ export class DeliveriesSql implements DeliveryRows {
     return found;
   }
 
+  newestTime(scheduleId: string, { before, ...bounds }: TimeBounds): Promise<string | undefined> {
+    const isBefore = before === undefined ? sql`` : sql`AND local_time < ${before}`;
+    return this.#night(sql`schedule_id = ${scheduleId} ${isBefore} ${passes(bounds)}`);
+  }
+
+  async cells(
+    { scheduleId, localTime }: TimeOf,
+    after: string,
+    sites: Sites | null,
+    limit: number,
+  ): Promise<Cell[]> {
+    const rows = await this.database.run<Cell>(sql`
+      SELECT client_id, status, job_id, due_at
+      FROM ${indexed("deliveries", "deliveries_by_time")}
+      WHERE schedule_id = ${scheduleId} AND local_time = ${localTime} AND client_id > ${after}
+        ${areOf(sites)}
+      ORDER BY client_id LIMIT ${limit}`);
+    return rows.map((row) => ({ ...row, dueAt: Number(row.dueAt) }));
+  }
+
   async latest(scheduleId: string, sites: Sites | null): Promise<DeliveryCounts | null> {
     const of = sql`schedule_id = ${scheduleId}`;
     const newest = sql`SELECT MAX(local_time) FROM deliveries WHERE ${of}`;
@@ -232,7 +228,14 @@ function areOf(sites: Sites | null): Statement {
   return sites ? sql`AND client_id IN (SELECT value FROM ${sitesOf(sites)})` : sql``;
 }
 
-function passes({ clientId, status, localFrom, localTo, from, to }: DeliveryFilter): Statement {
+function passes({
+  clientId,
+  status,
+  localFrom,
+  localTo,
+  from,
+  to,
+}: Partial<DeliveryFilter>): Statement {
   return sql`
     ${clientId === undefined ? sql`` : sql`AND client_id = ${clientId}`}
     ${status === undefined ? sql`` : sql`AND status = ${status}`}
@@ -240,41 +243,4 @@ function passes({ clientId, status, localFrom, localTo, from, to }: DeliveryFilt
     ${localTo === undefined ? sql`` : sql`AND local_time <= ${localTo}`}
     ${from === undefined ? sql`` : sql`AND scheduled_at >= ${from}`}
     ${to === undefined ? sql`` : sql`AND scheduled_at <= ${to}`}`;
-}
-
-function toDelivery(row: Delivery): Delivery {
-  return {
-    scheduleId: row.scheduleId,
-    clientId: row.clientId,
-    localTime: row.localTime,
-    timeZone: row.timeZone,
-    scheduledAt: Number(row.scheduledAt),
-    dueAt: Number(row.dueAt),
-    jobId: row.jobId,
-    status: row.status,
-    downloadId: row.downloadId,
-    files: Number(row.files),
-    bytes: Number(row.bytes),
-    revision: Number(row.revision),
-  };
-}
-
-function toAsked(row: AskedRow): Asked {
-  const { ownId, ownStatus } = row;
-  const delivery = toDelivery(row);
-  if (ownId === null || ownStatus === null) return { delivery, download: null };
-  return {
-    delivery,
-    download: {
-      downloadId: ownId,
-      status: ownStatus,
-      completedAt: numberOrNull(row.ownEndedAt),
-      hasContent: Number(row.ownHasContent) === 1,
-      isSet: Number(row.ownIsSet) === 1,
-      totalSize: Number(row.ownSize ?? 0),
-      filesReceived: Number(row.ownReceived ?? 0),
-      filesUnchanged: Number(row.ownUnchanged ?? 0),
-      filesSkipped: Number(row.ownSkipped ?? 0),
-    },
-  };
 }

@@ -27,6 +27,7 @@ import { schedules } from "./migrations/25-schedules.ts";
 import { deliveryEvents } from "./migrations/26-delivery-events.ts";
 import { unreachedMessages } from "./migrations/27-unreached-messages.ts";
 import { unmatchedPatterns } from "./migrations/28-unmatched-patterns.ts";
+import { scheduleRuns } from "./migrations/29-schedule-runs.ts";
 import type { Change } from "./migrations/change.ts";
 
 /**
@@ -64,6 +65,7 @@ const MIGRATIONS: readonly (readonly Change[])[] = [
   deliveryEvents,
   unreachedMessages,
   unmatchedPatterns,
+  scheduleRuns,
 ];
 
 /** The statements that lead to a version of the database. */

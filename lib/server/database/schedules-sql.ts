@@ -3,18 +3,23 @@ import type { Keep } from "../keep.ts";
 import type {
   Due,
   NextTime,
+  PromisedRun,
   Schedule,
   ScheduledJob,
   ScheduleFilter,
   ScheduleRows,
 } from "../schedule.ts";
 import { type SqlDatabase, UniqueViolation } from "./database.ts";
+import { indexed } from "./engines.ts";
 import { sitesOf } from "./list-sql.ts";
 import { numberOrNull } from "./rows.ts";
 import { assignments, insertion, list, sql, type Statement } from "./statement.ts";
 
 /** Rows that are removed at a time, which takes a few milliseconds at most. */
 const FORGOTTEN_AT_ONCE = 500;
+
+/** Rows of a schedule that goes on which are forgotten at a time: it takes about a millisecond. */
+const PRUNED_AT_ONCE = 100;
 
 interface ScheduleRow {
   scheduleId: string;
@@ -40,6 +45,10 @@ interface ScheduleRow {
 
 interface MadeRow extends Omit<ScheduledJob, "isMade"> {
   isMade: number;
+}
+
+interface RunRow extends Omit<PromisedRun, "clientIds"> {
+  clientIds: string;
 }
 
 /** Schedules that are not about to be removed. */
@@ -122,6 +131,23 @@ export class SchedulesSql implements ScheduleRows {
     return true;
   }
 
+  async forgetBefore(scheduleId: string, localTime: string): Promise<boolean> {
+    const isOf = sql`schedule_id = ${scheduleId}`;
+    const isOld = sql`${isOf} AND local_time < ${localTime}`;
+    const deliveries = await this.database.run(sql`
+      DELETE FROM deliveries WHERE ${isOf} AND (client_id, local_time) IN (
+        SELECT client_id, local_time FROM ${indexed("deliveries", "deliveries_by_time")}
+        WHERE ${isOld} AND status NOT IN ('expected', 'running') LIMIT ${PRUNED_AT_ONCE})
+      RETURNING client_id`);
+    if (deliveries.length > 0) return true;
+    const jobs = await this.database.run(sql`
+      DELETE FROM schedule_jobs WHERE ${isOf} AND (time_zone, local_time) IN (
+        SELECT time_zone, local_time FROM schedule_jobs
+        WHERE ${isOld} AND is_made = 1 LIMIT ${PRUNED_AT_ONCE})
+      RETURNING time_zone`);
+    return jobs.length > 0;
+  }
+
   async times(scheduleId: string): Promise<NextTime[]> {
     const rows = await this.database.run<NextTime>(sql`
       SELECT * FROM schedule_times WHERE schedule_id = ${scheduleId} ORDER BY time_zone`);
@@ -182,6 +208,28 @@ export class SchedulesSql implements ScheduleRows {
     await this.database.keep(sql`
       UPDATE schedule_jobs SET is_made = 1 WHERE schedule_id = ${scheduleId}
         AND time_zone = ${timeZone} AND local_time = ${localTime}`);
+  }
+
+  async promise(runs: readonly PromisedRun[]): Promise<void> {
+    if (runs.length === 0) return;
+    const rows = runs.map((run): RunRow => ({
+      ...run,
+      clientIds: JSON.stringify(run.clientIds),
+    }));
+    await this.database.keep(sql`INSERT INTO schedule_runs ${insertion(...rows)}`);
+  }
+
+  async promised(): Promise<PromisedRun[]> {
+    const rows = await this.database.run<RunRow>(sql`SELECT * FROM schedule_runs ORDER BY job_id`);
+    return rows.map(({ clientIds, ...run }) => ({
+      ...run,
+      at: Number(run.at),
+      clientIds: JSON.parse(clientIds) as string[],
+    }));
+  }
+
+  async keepPromise(jobId: string): Promise<void> {
+    await this.database.run(sql`DELETE FROM schedule_runs WHERE job_id = ${jobId}`);
   }
 }
 

@@ -13,6 +13,7 @@ import { enrolmentKeyCalls } from "./calls/enrolment-keys.ts";
 import { eventCalls } from "./calls/events.ts";
 import { jobChangeCalls } from "./calls/job-changes.ts";
 import { jobCalls } from "./calls/jobs.ts";
+import { scheduleTimeCalls } from "./calls/schedule-times.ts";
 import { scheduleCalls } from "./calls/schedules.ts";
 import { serverCalls } from "./calls/server.ts";
 import { sessionCalls } from "./calls/sessions.ts";
@@ -54,6 +55,7 @@ export function restCalls(options: RestCallsOptions) {
     await jobs.tokenEnded(tokenHash);
     await schedules.tokenEnded(tokenHash);
   };
+  const seeingSchedules = { schedules, access: repository.access };
   const measured = { metrics, repository, storage, clients, downloads, events, credit, version };
   return {
     server: serverCalls(call, {
@@ -72,8 +74,9 @@ export function restCalls(options: RestCallsOptions) {
     events: eventCalls(call, { clients, downloads, feeds }),
     jobs: { ...jobCalls(call, { jobs, clients, downloads }), ...jobChangeCalls(call, jobs) },
     keys: enrolmentKeyCalls(call, { enrolmentKeys }),
-    schedules: scheduleCalls(call, { schedules, access: repository.access }),
-    deliveries: deliveryCalls(call, { schedules, access: repository.access }),
+    schedules: scheduleCalls(call, seeingSchedules),
+    scheduleTimes: scheduleTimeCalls(call, seeingSchedules),
+    deliveries: deliveryCalls(call, seeingSchedules),
     tokens: tokenCalls(call, { tokens, onEnded }),
     webhooks: webhookCalls(call, { webhooks: telling.webhooks }),
     audit: auditCalls(call, { audit }),

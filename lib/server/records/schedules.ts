@@ -1,8 +1,8 @@
-import type { DeliveryRecord } from "../../api/deliveries.ts";
+import type { BoardTime, DeliveryRecord } from "../../api/deliveries.ts";
 import type { ScheduleRecord } from "../../api/schedules.ts";
 import type { Caller } from "../access/caller.ts";
-import type { Delivery, DeliveryCounts, Schedule } from "../schedule.ts";
-import { clientsFor, durationOf, keepRecord } from "./jobs.ts";
+import type { Delivery, DeliveryCounts, Schedule, TimeOnBoard } from "../schedule.ts";
+import { clientsFor, durationOf, keepRecord, mayChange } from "./jobs.ts";
 import { isoTime } from "./records.ts";
 
 /** The state of a schedule. */
@@ -39,6 +39,7 @@ export function scheduleRecord(
     created_by: schedule.createdBy,
     next_at: nextAt === null ? null : isoTime(nextAt),
     latest: latest && { scheduled_local: latest.localTime, counts: latest.counts },
+    may_change: mayChange(schedule, viewer),
   };
 }
 
@@ -55,5 +56,15 @@ export function deliveryRecord(delivery: Delivery): DeliveryRecord {
     download_id: delivery.downloadId,
     files: delivery.files,
     bytes: delivery.bytes,
+  };
+}
+
+/** A local time of a board, as REST shows it. */
+export function boardTimeRecord({ localTime, clients, nextDueAt, jobIds }: TimeOnBoard): BoardTime {
+  return {
+    scheduled_local: localTime,
+    clients,
+    next_due_at: nextDueAt === null ? null : isoTime(nextDueAt),
+    job_ids: [...jobIds],
   };
 }

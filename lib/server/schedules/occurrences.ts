@@ -81,12 +81,17 @@ export class Occurrences {
     const busy =
       overlap === "skip" ? await deliveries.busyAmong(name, clientIds, now) : new Set<string>();
     const { timeZone, localTime, at } = occasion;
-    const common = { scheduleId, localTime, timeZone, scheduledAt: at };
+    const common = {
+      scheduleId,
+      localTime,
+      timeZone,
+      scheduledAt: at,
+      dueAt: dueAt(due, occasion),
+    };
     await deliveries.insert(
       clientIds.map((clientId): Delivery => ({
         ...common,
         clientId,
-        dueAt: dueAt(due, occasion),
         jobId: busy.has(clientId) ? null : jobId,
         status: busy.has(clientId) ? "skipped" : "expected",
         downloadId: null,

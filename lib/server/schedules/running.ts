@@ -1,12 +1,14 @@
 import { FdsError } from "../../protocol/errors.ts";
+import { SerialQueue } from "../../util/serial-queue.ts";
 import { localTimeAt } from "../../util/time-zone.ts";
 import { OutOfScope } from "../access/caller.ts";
+import { rightOfMaker } from "../access/maker.ts";
 import { areOf, type Sites } from "../access/sites.ts";
 import { clientNotFound } from "../clients/clients.ts";
 import { timeZoneOf } from "../clients/time-zone.ts";
 import type { Repository } from "../database/repository.ts";
 import { Choice } from "../jobs/choice.ts";
-import type { Schedule } from "../schedule.ts";
+import type { PromisedRun, Schedule } from "../schedule.ts";
 import type { Occasion } from "./due.ts";
 import type { Asking, Occurrences } from "./occurrences.ts";
 import { cronOf } from "./timetable.ts";
@@ -33,38 +35,76 @@ export interface RunJob {
 const PAGE = 200;
 
 export interface RunningOptions {
-  repository: Pick<Repository, "deliveries" | "getClient" | "listClients">;
+  repository: Pick<
+    Repository,
+    "access" | "deliveries" | "getClient" | "jobs" | "listClients" | "schedules"
+  >;
   occurrences: Occurrences;
 }
 
-/** Runs schedules on request: now, or again for a time in the past. */
+/**
+ * Runs schedules on request: now, or again for a time in the past. A run is written down first, so that a
+ * server that dies before the jobs are made makes them at its next start.
+ */
 export class Running {
+  readonly #bySchedule = new SerialQueue();
+
   constructor(private readonly options: RunningOptions) {}
 
-  /** @throws FdsError `invalid_request`, `client_not_found` */
-  async run(schedule: Schedule, order: Run, now: number): Promise<RunJob[]> {
+  /**
+   * Runs of a schedule come one after the other, so that the second leaves out clients that the first asks.
+   * @throws FdsError `invalid_request`, `client_not_found`
+   */
+  run(schedule: Schedule, order: Run, now: number): Promise<RunJob[]> {
+    return this.#bySchedule.run(() => this.#run(schedule, order, now), schedule.scheduleId);
+  }
+
+  /** Makes the jobs of runs that an earlier process wrote down and did not finish. */
+  async takeUp(now: number): Promise<void> {
+    const { access, jobs, schedules } = this.options.repository;
+    for (const promise of await schedules.promised()) {
+      const { scheduleId, jobId } = promise;
+      await this.#bySchedule.run(async () => {
+        const schedule = await schedules.byId(scheduleId);
+        const isWanted = schedule && (await rightOfMaker(schedule.createdWith, access)) !== "none";
+        if (isWanted && !(await jobs.get(jobId))) await this.#ask(schedule, promise, now);
+        await schedules.keepPromise(jobId);
+      }, scheduleId);
+    }
+  }
+
+  async #run(schedule: Schedule, order: Run, now: number): Promise<RunJob[]> {
+    const { schedules } = this.options.repository;
+    const promises = await this.#promisesOf(schedule, order, now);
+    await schedules.promise(promises);
+    const made: RunJob[] = [];
+    for (const promise of promises) {
+      const { jobId, timeZone, localTime } = promise;
+      const total = await this.#ask(schedule, promise, now);
+      await schedules.keepPromise(jobId);
+      if (total > 0) made.push({ jobId, timeZone, localTime, total });
+    }
+    if (made.length > 0) return made;
+    const message = "Wait until they have ended, each of these clients is asked by it already";
+    throw new FdsError("invalid_request", message);
+  }
+
+  /** The runs in each zone. */
+  async #promisesOf(schedule: Schedule, order: Run, now: number): Promise<PromisedRun[]> {
     const zones = await this.#clientsByZone(schedule, order);
     if (zones.size === 0) {
       throw new FdsError("invalid_request", "The schedule is for no client that is there");
     }
-    const jobs: RunJob[] = [];
-    let hasCome = false;
+    const { scheduleId } = schedule;
+    const { localTime } = order;
+    const promises: PromisedRun[] = [];
     for (const [timeZone, clientIds] of zones) {
-      const occasion = await this.#occasionOf(schedule, timeZone, order.localTime, clientIds, now);
+      const occasion = await this.#occasionOf(schedule, timeZone, localTime, clientIds, now);
       if (!occasion) continue;
-      hasCome = true;
-      const asking = { schedule, occasion, jobId: Bun.randomUUIDv7(), now };
-      await this.#ask(asking, clientIds);
-      const total = await this.options.occurrences.createJob(asking);
-      const { localTime } = occasion;
-      if (total > 0) jobs.push({ jobId: asking.jobId, timeZone, localTime, total });
+      promises.push({ ...occasion, scheduleId, jobId: Bun.randomUUIDv7(), clientIds });
     }
-    if (!hasCome) {
-      const message = `"scheduled_local": "${order.localTime}" is no time of the schedule that has come`;
-      throw new FdsError("invalid_request", message);
-    }
-    if (jobs.length > 0) return jobs;
-    const message = "Wait until they have ended, each of these clients is asked by it already";
+    if (promises.length > 0) return promises;
+    const message = `"scheduled_local": "${localTime}" is no time of the schedule that has come`;
     throw new FdsError("invalid_request", message);
   }
 
@@ -123,13 +163,14 @@ export class Running {
     return null;
   }
 
-  /** Asks the clients, except those that are asked already. */
-  async #ask(asking: Asking, clientIds: readonly string[]): Promise<void> {
+  /** Makes the job, without clients that are asked already. @returns number of clients */
+  async #ask(schedule: Schedule, promise: PromisedRun, now: number): Promise<number> {
     const { deliveries } = this.options.repository;
-    const { schedule, occasion, jobId, now } = asking;
+    const { clientIds, jobId, timeZone, localTime, at } = promise;
+    const asking: Asking = { schedule, occasion: { timeZone, localTime, at }, jobId, now };
     for (let from = 0; from < clientIds.length; from += PAGE) {
       const some = clientIds.slice(from, from + PAGE);
-      const known = await deliveries.at(schedule.scheduleId, occasion.localTime, some);
+      const known = await deliveries.at(schedule.scheduleId, localTime, some);
       const busy = await deliveries.busyAmong(schedule.name, some, now);
       for (const delivery of known) {
         if (!busy.has(delivery.clientId)) await deliveries.askAgain(delivery, jobId);
@@ -139,5 +180,6 @@ export class Running {
       const others = some.filter((id) => !theirs.has(id) && (mayOverlap || !busy.has(id)));
       await this.options.occurrences.expect(asking, others);
     }
+    return this.options.occurrences.createJob(asking);
   }
 }

@@ -1,5 +1,4 @@
 import { FdsError } from "../../protocol/errors.ts";
-import { nextRound } from "../../util/fair-turns.ts";
 import type { InTurn } from "../../util/fair-turns.ts";
 import type { Logger } from "../../util/logger.ts";
 import type { Caller } from "../access/caller.ts";
@@ -8,6 +7,7 @@ import { timeZoneOf } from "../clients/time-zone.ts";
 import type { Repository } from "../database/repository.ts";
 import type { Download } from "../download.ts";
 import { Choice } from "../jobs/choice.ts";
+import type { Selection } from "../job.ts";
 import type { Jobs } from "../jobs/jobs.ts";
 import type {
   Delivery,
@@ -16,58 +16,52 @@ import type {
   Schedule,
   ScheduleFilter,
 } from "../schedule.ts";
+import { type Board, type BoardFilter, boardOf } from "./board.ts";
 import { Clockwork } from "./clockwork.ts";
 import { Deliveries } from "./deliveries.ts";
+import { Forgetting } from "./forgetting.ts";
 import { Occurrences } from "./occurrences.ts";
+import type { NewSchedule, ScheduleChange, Timing } from "./order.ts";
 import { Running, type Run, type RunJob } from "./running.ts";
 import { Timetable } from "./timetable.ts";
 
 export interface SchedulesOptions {
-  repository: Pick<Repository, "access" | "deliveries" | "getClient" | "listClients" | "schedules">;
+  repository: Pick<
+    Repository,
+    "access" | "deliveries" | "getClient" | "jobs" | "listClients" | "schedules"
+  >;
   jobs: Pick<Jobs, "createFor">;
+  /** How long deliveries are kept, in ms. */
+  keep: number;
   /** ms since 1970. */
   now?: () => number;
   logger: Logger;
 }
 
+/** Time after an error until unfinished runs are taken up, in ms. */
+const AGAIN_AFTER_MS = 5_000;
+
 /** Most schedules. */
 const MOST_SCHEDULES = 1_000;
-
-/** What an operator asks for. */
-export type NewSchedule = Pick<
-  Schedule,
-  | "catchUpMs"
-  | "cron"
-  | "due"
-  | "expect"
-  | "job"
-  | "keep"
-  | "name"
-  | "overlap"
-  | "plan"
-  | "spreadMs"
-  | "timeZone"
-> & { isPaused: boolean };
-
-/** Changes of a schedule; absent fields stay as they are. */
-export type ScheduleChange = { [Field in keyof Omit<NewSchedule, "name">]?: NewSchedule[Field] };
 
 /** Schedules: jobs at their times, and the resulting deliveries. */
 export class Schedules {
   readonly #timetable: Timetable;
   readonly #deliveries: Deliveries;
   readonly #running: Running;
+  readonly #forgetting: Forgetting;
   readonly clockwork: Clockwork;
   readonly #now: () => number;
 
   constructor(private readonly options: SchedulesOptions) {
-    const { repository, logger, now = Date.now } = options;
+    const { repository, keep, logger, now = Date.now } = options;
     this.#now = now;
     this.#timetable = new Timetable(repository);
     const { deliveries: rows, schedules } = repository;
     this.#deliveries = new Deliveries({ rows, schedules, now, logger });
     const occurrences = new Occurrences(options);
     this.#running = new Running({ repository, occurrences });
+    this.#forgetting = new Forgetting({ rows: schedules, keep, now, logger });
     this.clockwork = new Clockwork({
       repository,
       timetable: this.#timetable,
@@ -84,18 +78,19 @@ export class Schedules {
     await this.#timetable.mend(this.#now());
     this.clockwork.start();
     this.takeUp();
-    this.#inBackground(() => this.#forget());
+    this.#forgetting.start();
   }
 
   stop(): void {
     this.clockwork.stop();
     this.#deliveries.stop();
+    this.#forgetting.stop();
   }
 
   /** @throws FdsError `invalid_request`, `client_not_found` */
   async create({ isPaused, ...order }: NewSchedule, caller: Caller): Promise<Schedule> {
     const { schedules } = this.options.repository;
-    await this.#requireClients(order, caller.sites);
+    await this.requireClients(order.plan.selection, caller.sites);
     if ((await schedules.count()) >= MOST_SCHEDULES) {
       const message = `Delete a schedule first, there are ${MOST_SCHEDULES}, and no more can be`;
       throw new FdsError("invalid_request", message);
@@ -135,7 +130,7 @@ export class Schedules {
 
   /** @throws FdsError `schedule_not_found`, `invalid_request`, `client_not_found` */
   async change(name: string, { isPaused, ...changes }: ScheduleChange, right: Sites | null) {
-    if (changes.plan) await this.#requireClients({ plan: changes.plan }, right);
+    if (changes.plan) await this.requireClients(changes.plan.selection, right);
     const now = this.#now();
     const schedule = await this.#replace(name, (before) => {
       const next = { ...before, ...changes };
@@ -158,7 +153,7 @@ export class Schedules {
   async remove(name: string): Promise<Schedule> {
     const schedule = await this.get(name);
     await this.options.repository.schedules.remove(schedule.scheduleId);
-    this.#inBackground(() => this.#forget());
+    this.#forgetting.soon();
     return schedule;
   }
 
@@ -171,7 +166,7 @@ export class Schedules {
   }
 
   /** Zones of its clients, as far as the caller may see them. */
-  async zonesOf({ timeZone, plan }: Schedule, sites: Sites | null): Promise<string[]> {
+  async zonesOf({ timeZone, plan }: Timing, sites: Sites | null): Promise<string[]> {
     if (timeZone !== null) return [timeZone];
     const zones = new Set<string>();
     const choice = new Choice(plan.selection, this.options.repository);
@@ -186,14 +181,25 @@ export class Schedules {
    * @throws FdsError `invalid_request`, `client_not_found`
    */
   async run(schedule: Schedule, order: Run): Promise<RunJob[]> {
-    const jobs = await this.#running.run(schedule, order, this.#now());
-    this.clockwork.wake();
-    return jobs;
+    try {
+      return await this.#running.run(schedule, order, this.#now());
+    } catch (error) {
+      // The run is written down, so it is finished later.
+      if (!(error instanceof FdsError)) this.#takeUpRunsLater();
+      throw error;
+    } finally {
+      this.clockwork.wake();
+    }
   }
 
   /** Its deliveries, newest local time first. */
   deliveries(schedule: Schedule, filter: DeliveryFilter, inTurn: InTurn): Promise<Delivery[]> {
     return this.options.repository.deliveries.list(schedule.scheduleId, filter, inTurn);
+  }
+
+  /** The clients by status, newest local time first. */
+  board(schedule: Schedule, filter: BoardFilter, inTurn: InTurn): Promise<Board> {
+    return boardOf(this.options.repository.deliveries, schedule.scheduleId, filter, inTurn);
   }
 
   /** The counts of its newest local time. */
@@ -206,9 +212,15 @@ export class Schedules {
     if (jobId !== null) this.#deliveries.downloadChanged(jobId, clientId);
   }
 
-  /** Another server has ended, so its hints about downloads may be lost. */
+  /** Another server has ended: its hints about downloads may be lost, and its runs unfinished. */
   takeUp(): void {
+    this.#inBackground(() => this.#running.takeUp(this.#now()));
     this.#inBackground(() => this.#deliveries.lookAtOpen());
+  }
+
+  #takeUpRunsLater(): void {
+    const takeUp = () => this.#running.takeUp(this.#now());
+    setTimeout(() => this.#inBackground(takeUp), AGAIN_AFTER_MS).unref();
   }
 
   /** A client registered, or its time zone changed. */
@@ -247,14 +259,10 @@ export class Schedules {
   }
 
   /** Checks that each named client exists. @throws FdsError `client_not_found` */
-  async #requireClients({ plan }: Pick<Schedule, "plan">, sites: Sites | null): Promise<void> {
-    const choice = new Choice(plan.selection, this.options.repository);
+  async requireClients(selection: Selection, sites: Sites | null): Promise<void> {
+    const choice = new Choice(selection, this.options.repository);
     for await (const _ of choice.clients(sites));
     await choice.requireKnown();
-  }
-
-  async #forget(): Promise<void> {
-    while (await this.options.repository.schedules.forget()) await nextRound();
   }
 
   #inBackground(work: () => Promise<void>): void {

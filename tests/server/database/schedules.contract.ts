@@ -155,6 +155,79 @@ export function schedulesContract(name: string, makeBackend: () => Promise<Backe
       expect(await others.schedules.list({ seenBy: seenBy(stranger.ids), limit: 9 })).toEqual([]);
     });
 
+    test("a board comes time by time, some cells at once", async () => {
+      for (const [n, localTime] of NIGHTS.entries()) {
+        const of = (clientId: string) => delivery({ clientId, localTime, dueAt: NOW + n });
+        await rows.deliveries.insert(["c", "a", "b"].map(of));
+      }
+      const newest = (bounds: object) => others.deliveries.newestTime(id(70), bounds);
+      expect(await newest({})).toBe(NIGHTS[2]!);
+      expect(await newest({ before: NIGHTS[2] })).toBe(NIGHTS[1]!);
+      expect(await newest({ before: NIGHTS[0] })).toBeUndefined();
+      expect(await newest({ localTo: "2026-11-02T99" })).toBe(NIGHTS[1]!);
+      expect(await newest({ localFrom: "2026-11-04" })).toBeUndefined();
+      expect(await others.deliveries.newestTime(id(71), {})).toBeUndefined();
+      const time = { scheduleId: id(70), localTime: NIGHTS[1]! };
+      const cells = await others.deliveries.cells(time, "", null, 2);
+      expect(cells).toEqual(
+        ["a", "b"].map((clientId) => ({
+          clientId,
+          status: "expected",
+          jobId: JOB,
+          dueAt: NOW + 1,
+        })),
+      );
+      const behind = await others.deliveries.cells(time, "b", null, 9);
+      expect(behind.map(({ clientId }) => clientId)).toEqual(["c"]);
+      const sites = { ids: new Set(["b"]), selector: null };
+      expect(await others.deliveries.cells(time, "", sites, 9)).toMatchObject([{ clientId: "b" }]);
+    });
+
+    test("what is promised by hand is there until it is done", async () => {
+      const run = {
+        scheduleId: id(70),
+        timeZone: "UTC",
+        localTime: NIGHTS[0]!,
+        at: NOW,
+        jobId: JOB,
+        clientIds: ["a", "b"],
+      };
+      await rows.schedules.promise([]);
+      await rows.schedules.promise([run, { ...run, jobId: id(81) }]);
+      expect(await others.schedules.promised()).toEqual([run, { ...run, jobId: id(81) }]);
+      await others.schedules.keepPromise(JOB);
+      expect(await rows.schedules.promised()).toEqual([{ ...run, jobId: id(81) }]);
+    });
+
+    test("what was expected long ago is forgotten in pieces, and what is awaited stays", async () => {
+      const statuses = ["received", "missing", "expected", "running", "late"] as const;
+      for (const localTime of NIGHTS) {
+        await rows.deliveries.insert(
+          statuses.map((status) => delivery({ clientId: status, localTime, status })),
+        );
+        const made = { scheduleId: id(70), timeZone: "UTC", localTime, at: NOW, jobId: JOB };
+        await rows.schedules.begin({ ...made, isMade: true });
+        await rows.schedules.begin({ ...made, timeZone: "Asia/Tokyo", isMade: false });
+      }
+      await rows.deliveries.insert([delivery({ scheduleId: id(71), status: "received" })]);
+      while (await others.schedules.forgetBefore(id(70), NIGHTS[2]!));
+      const all = ["expected", "late", "missing", "received", "running"];
+      expect(await keys()).toEqual([
+        ...all.map((status) => `03 ${status}`),
+        ...["02 expected", "02 running", "01 expected", "01 running"],
+      ]);
+      const other = { sites: null, limit: 9 };
+      expect(await others.deliveries.list(id(71), other, atOnce)).toHaveLength(1);
+      // One that is not made yet is made by whoever began it.
+      const again = async (localTime: string, timeZone: string) => {
+        const made = { scheduleId: id(70), timeZone, localTime, at: NOW, isMade: false };
+        return (await rows.schedules.begin({ ...made, jobId: id(99) })).jobId;
+      };
+      expect(await again(NIGHTS[1]!, "UTC")).toBe(id(99));
+      expect(await again(NIGHTS[1]!, "Asia/Tokyo")).toBe(JOB);
+      expect(await again(NIGHTS[2]!, "UTC")).toBe(JOB);
+    });
+
     test("a delivery changes for one of two, and is due until something is there", async () => {
       await rows.deliveries.insert([delivery(), delivery({ clientId: "b", dueAt: NOW + 20 })]);
       expect(await others.deliveries.nextDue()).toBe(NOW + 10);

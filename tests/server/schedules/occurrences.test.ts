@@ -5,6 +5,7 @@ import { atOnce } from "../../../lib/util/fair-turns.ts";
 import { EFFORT } from "../../faults/effort.ts";
 import { Random } from "../../support/random.ts";
 import { TEST_LIMIT } from "../../support/wait.ts";
+import { Killed, Mortal } from "./mortal.ts";
 import { addClients, Night, Rows, scheduleOf } from "./stage.ts";
 
 setDefaultTimeout(TEST_LIMIT);
@@ -156,34 +157,6 @@ test("two servers at the same rows make each night once", async () => {
     expect(all.filter(({ jobId }) => jobId === job.jobId)).toHaveLength(3);
   }
 });
-
-/** A server that is killed at one of its statements: before it, or before it hears what became of it. */
-class Mortal {
-  calls = 0;
-  constructor(
-    private readonly dies: number,
-    private readonly isDone: boolean,
-  ) {}
-
-  of<T extends object>(target: T): T {
-    return new Proxy(target, {
-      get: (_, name) => {
-        const member: unknown = Reflect.get(target, name, target);
-        if (typeof member === "object" && member !== null) return this.of(member);
-        if (typeof member !== "function") return member;
-        return async (...args: unknown[]) => {
-          const call = ++this.calls;
-          if (call > this.dies || (call === this.dies && !this.isDone)) throw new Killed();
-          const answer: unknown = await Reflect.apply(member, target, args);
-          if (call === this.dies) throw new Killed();
-          return answer;
-        };
-      },
-    });
-  }
-}
-
-class Killed extends Error {}
 
 /** Each statement in the gate that FAULT_EFFORT=1 comes to; all of them with more. */
 const STEPS = EFFORT >= 10 ? 1 : 3;

@@ -39,6 +39,7 @@ export class Night {
   readonly clockwork: Clockwork;
   readonly deliveries: Deliveries;
   readonly timetable: Timetable;
+  readonly occurrences: Occurrences;
   /** Jobs that were made. */
   readonly made: Job[] = [];
 
@@ -64,12 +65,13 @@ export class Night {
       return job;
     };
     this.timetable = new Timetable(rows);
+    this.occurrences = new Occurrences({ repository: rows, jobs: { createFor } });
     const { deliveries, schedules } = rows;
     this.deliveries = new Deliveries({ rows: deliveries, schedules, now, logger });
     this.clockwork = new Clockwork({
       repository: rows,
       timetable: this.timetable,
-      occurrences: new Occurrences({ repository: rows, jobs: { createFor } }),
+      occurrences: this.occurrences,
       deliveries: this.deliveries,
       pause: async (schedule) =>
         void (await rows.schedules.replace({ ...schedule, paused: "token_ended" })),

@@ -1,32 +1,16 @@
 import type * as z from "zod";
 import { endpoints } from "../../../api/endpoints.ts";
 import type { DeliveryQuery } from "../../../api/deliveries.ts";
-import { nextRound } from "../../../util/fair-turns.ts";
-import { isoTime } from "../../records/records.ts";
-import { deliveryRecord } from "../../records/schedules.ts";
-import type { Schedule } from "../../schedule.ts";
-import { cronOf } from "../../schedules/timetable.ts";
+import { boardTimeRecord, deliveryRecord } from "../../records/schedules.ts";
 import type { MakeCall } from "../call.ts";
 import { json } from "../json.ts";
 import { listAnswer } from "../long-list.ts";
 import { type SeeingSchedules, ownSchedule, rightOf, seenSchedule } from "./seen-schedule.ts";
 
-/** The calls about a schedule's times and deliveries. */
+/** The calls that run a schedule, and about its deliveries. */
 export function deliveryCalls(call: MakeCall, options: SeeingSchedules) {
   const { schedules } = options;
   return {
-    previewSchedule: call(endpoints.previewSchedule, async (c) => {
-      const { caller } = c.var;
-      const { count } = c.req.valid("query");
-      const schedule = await seenSchedule(options, c.req.param("name"), caller);
-      const zones = [];
-      for (const timeZone of await schedules.zonesOf(schedule, caller.sites)) {
-        zones.push({ time_zone: timeZone, times: timesAhead(schedule, timeZone, count) });
-        await nextRound();
-      }
-      return json({ zones });
-    }),
-
     runSchedule: call(endpoints.runSchedule, async (c) => {
       const name = c.req.param("name");
       c.var.note({ target: name });
@@ -61,20 +45,18 @@ export function deliveryCalls(call: MakeCall, options: SeeingSchedules) {
         page: { cursor, limit },
       });
     }),
-  };
-}
 
-/** The next times of a schedule in a zone. */
-function timesAhead(schedule: Schedule, timeZone: string, count: number) {
-  const times: { scheduled_at: string; scheduled_local: string }[] = [];
-  const cron = cronOf(schedule);
-  let next = cron.next(timeZone, Date.now());
-  for (; next && times.length < count; next = cron.next(timeZone, next.at)) {
-    for (const local of next.localTimes) {
-      times.push({ scheduled_at: isoTime(next.at), scheduled_local: local });
-    }
-  }
-  return times.slice(0, count);
+    showBoard: call(endpoints.showBoard, async (c) => {
+      const { caller, answering } = c.var;
+      const { from, to, cursor, limit } = c.req.valid("query");
+      const schedule = await seenSchedule(options, c.req.param("name"), caller);
+      const { sites } = caller;
+      const localTo = to && lastOf(to);
+      const filter = { localFrom: from, localTo, before: cursor, sites, limit };
+      const { times, next } = await schedules.board(schedule, filter, answering.inTurn);
+      return json({ times: times.map(boardTimeRecord), next_cursor: next });
+    }),
+  };
 }
 
 /** The bounds of a list: dates are local ones, times are UTC. */
@@ -82,8 +64,13 @@ function boundsOf({ from, to }: Pick<z.output<typeof DeliveryQuery>, "from" | "t
   const isDate = (text: string) => text.length === 10;
   return {
     ...(from !== undefined && (isDate(from) ? { localFrom: from } : { from: Date.parse(from) })),
-    ...(to !== undefined && (isDate(to) ? { localTo: `${to}T99` } : { to: Date.parse(to) })),
+    ...(to !== undefined && (isDate(to) ? { localTo: lastOf(to) } : { to: Date.parse(to) })),
   };
+}
+
+/** An upper bound of local times. @param to a date, of which all times are meant, or a local time */
+function lastOf(to: string): string {
+  return to.length === 10 ? `${to}T99` : to;
 }
 
 function placeOf(cursor: string) {

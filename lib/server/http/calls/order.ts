@@ -1,10 +1,10 @@
 import type * as z from "zod";
 import { DEFAULT_FILE, type DownloadOrder } from "../../../api/schemas.ts";
 import { MAX_SET_FILES } from "../../../protocol/messages.ts";
-import type { NewJob } from "../../../api/jobs.ts";
+import type { JobClients, NewJob } from "../../../api/jobs.ts";
 import type { Keep as AskedKeep } from "../../../api/keep.ts";
 import type { Order } from "../../download.ts";
-import type { JobPlan } from "../../job.ts";
+import type { JobPlan, Selection } from "../../job.ts";
 import type { Keep } from "../../keep.ts";
 
 type Asked = z.output<typeof DownloadOrder>;
@@ -35,7 +35,7 @@ export function planOf(body: Omit<z.output<typeof NewJob>, "dry_run">, download:
   const { clients, stop_when: stop } = body;
   return {
     name: body.name ?? null,
-    selection: clients.all ? { all: true } : { ids: clients.ids, labels: clients.labels },
+    selection: selectionOf(clients),
     membership: body.membership,
     order: { ...orderOf(body.download), ifOffline: body.download.if_offline },
     download,
@@ -45,6 +45,11 @@ export function planOf(body: Omit<z.output<typeof NewJob>, "dry_run">, download:
     keep: keepOf(body.keep),
     expiresIn: body.expires_in ?? null,
   };
+}
+
+/** The clients in a request. */
+export function selectionOf({ all, ids, labels }: z.output<typeof JobClients>): Selection {
+  return all ? { all: true } : { ids, labels };
 }
 
 /** The rule of retention in a request. */

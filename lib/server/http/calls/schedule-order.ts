@@ -4,7 +4,7 @@ import type {
   ScheduleChange as ScheduleChangeBody,
 } from "../../../api/schedules.ts";
 import type { Due } from "../../schedule.ts";
-import type { NewSchedule, ScheduleChange } from "../../schedules/schedules.ts";
+import type { NewSchedule, ScheduleChange } from "../../schedules/order.ts";
 import { keepOf, planOf } from "./order.ts";
 
 type ScheduleBody = z.output<typeof NewScheduleBody>;
@@ -48,7 +48,8 @@ export function changeOf(
   };
 }
 
-function zoneOf(zone: string): string | null {
+/** @returns null: each client's own */
+export function zoneOf(zone: string): string | null {
   return zone === "site" ? null : zone;
 }
 

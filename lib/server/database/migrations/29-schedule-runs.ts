@@ -1,0 +1,13 @@
+import type { Change } from "./change.ts";
+
+export const scheduleRuns: readonly Change[] = [
+  // What somebody had a schedule ask for by hand, until its job is there.
+  `CREATE TABLE schedule_runs (
+    job_id TEXT PRIMARY KEY,
+    schedule_id TEXT NOT NULL,
+    time_zone TEXT NOT NULL,
+    local_time TEXT NOT NULL,
+    at BIGINT NOT NULL,
+    client_ids TEXT NOT NULL
+  )`,
+];

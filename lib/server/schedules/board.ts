@@ -1,0 +1,86 @@
+import type { InTurn } from "../../util/fair-turns.ts";
+import type { Sites } from "../access/sites.ts";
+import {
+  type DeliveryRows,
+  DELIVERY_STATUSES,
+  type TimeBounds,
+  type TimeOnBoard,
+} from "../schedule.ts";
+
+/** Deliveries that are read in one turn, which takes about a millisecond. */
+const PIECE = 400;
+
+/** Deliveries after which no other time is added, so that an answer stays small. */
+const MANY_CELLS = 50_000;
+
+/** Most local times that are read for an answer. Some may have no client that the caller may see. */
+const MANY_TIMES = 1_000;
+
+export interface BoardFilter extends TimeBounds {
+  /** Only these clients; null: all. */
+  sites: Sites | null;
+  /** Most local times. */
+  limit: number;
+}
+
+export interface Board {
+  times: TimeOnBoard[];
+  /** Earlier times are before this local time; null: there are none. */
+  next: string | null;
+}
+
+type BoardRows = Pick<DeliveryRows, "cells" | "newestTime">;
+
+/**
+ * The clients by status, newest local time first. It has only what a board shows of each delivery, so that a
+ * month of a chain fits in one answer.
+ * @param inTurn runs a piece of the work
+ */
+export async function boardOf(
+  rows: BoardRows,
+  scheduleId: string,
+  { sites, limit, ...bounds }: BoardFilter,
+  inTurn: InTurn,
+): Promise<Board> {
+  const times: TimeOnBoard[] = [];
+  let before = bounds.before;
+  for (let cells = 0, looked = 0; ; looked++) {
+    const within = { ...bounds, before };
+    const localTime = await inTurn(() => rows.newestTime(scheduleId, within));
+    if (localTime === undefined) return { times, next: null };
+    const isFull = times.length === limit || cells >= MANY_CELLS || looked === MANY_TIMES;
+    if (isFull) return { times, next: before ?? null };
+    const time = await timeOf(rows, { scheduleId, localTime }, sites, inTurn);
+    const count = DELIVERY_STATUSES.reduce((sum, one) => sum + time.clients[one].length, 0);
+    if (count > 0) times.push(time);
+    cells += count;
+    before = localTime;
+  }
+}
+
+async function timeOf(
+  rows: BoardRows,
+  of: { scheduleId: string; localTime: string },
+  sites: Sites | null,
+  inTurn: InTurn,
+): Promise<TimeOnBoard> {
+  const clients = Object.fromEntries(DELIVERY_STATUSES.map((status) => [status, []]));
+  const time: TimeOnBoard = {
+    localTime: of.localTime,
+    clients: clients as unknown as TimeOnBoard["clients"],
+    nextDueAt: null,
+    jobIds: new Set(),
+  };
+  for (let after = "", isMore = true; isMore;) {
+    const cells = await inTurn(() => rows.cells(of, after, sites, PIECE));
+    for (const { clientId, status, jobId, dueAt } of cells) {
+      time.clients[status].push(clientId);
+      if (jobId !== null) time.jobIds.add(jobId);
+      const isAwaited = status === "expected" || status === "running";
+      if (isAwaited) time.nextDueAt = Math.min(time.nextDueAt ?? Infinity, dueAt);
+    }
+    after = cells.at(-1)?.clientId ?? "";
+    isMore = cells.length === PIECE;
+  }
+  return time;
+}

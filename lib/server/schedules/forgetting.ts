@@ -1,0 +1,84 @@
+import { eventLoopBudget } from "../../util/event-loop-budget.ts";
+import type { Logger } from "../../util/logger.ts";
+import type { ScheduleRows } from "../schedule.ts";
+
+/** How often old deliveries are removed, in ms. */
+const EVERY_MS = 3_600_000;
+
+/** Schedules that are read at once. */
+const PAGE = 200;
+
+/** Greatest difference between local time and UTC, rounded up, in ms. */
+const FURTHEST_ZONE_MS = 86_400_000;
+
+export interface ForgettingOptions {
+  rows: Pick<ScheduleRows, "forget" | "forgetBefore" | "list">;
+  /** How long deliveries are kept, in ms. */
+  keep: number;
+  /** ms since 1970 */
+  now: () => number;
+  logger: Logger;
+}
+
+/** Removes what belonged to removed schedules, and old deliveries, some rows at a time. */
+export class Forgetting {
+  #timer: Timer | undefined;
+  #isRunning = false;
+  #isWanted = false;
+  #stopped = false;
+
+  constructor(private readonly options: ForgettingOptions) {}
+
+  /** Removes at once, and then each hour. */
+  start(): void {
+    this.#timer = setInterval(() => this.soon(), EVERY_MS);
+    this.#timer.unref();
+    this.soon();
+  }
+
+  /** A schedule was removed. */
+  soon(): void {
+    this.#isWanted = true;
+    if (!this.#isRunning) void this.#run();
+  }
+
+  /** Begins nothing more. It does not wait for a database that may be away. */
+  stop(): void {
+    this.#stopped = true;
+    clearInterval(this.#timer);
+  }
+
+  async #run(): Promise<void> {
+    this.#isRunning = true;
+    while (this.#isWanted && !this.#stopped) {
+      this.#isWanted = false;
+      try {
+        await this.forget();
+      } catch (error) {
+        if (this.#stopped) return;
+        this.options.logger.error("old deliveries cannot be removed", {}, error);
+      }
+    }
+    this.#isRunning = false;
+  }
+
+  /** Removes all that is to be removed now. */
+  async forget(): Promise<void> {
+    const { rows, keep, now } = this.options;
+    await this.#all(() => rows.forget());
+    const before = new Date(now() - keep - FURTHEST_ZONE_MS).toISOString().slice(0, 19);
+    for (let after: string | undefined, isMore = true; isMore && !this.#stopped;) {
+      const page = await rows.list({ after, limit: PAGE });
+      for (const { scheduleId } of page) {
+        await this.#all(() => rows.forgetBefore(scheduleId, before));
+      }
+      after = page.at(-1)?.name;
+      isMore = page.length === PAGE;
+    }
+  }
+
+  /** @param some removes some rows, and returns whether there may be more */
+  async #all(some: () => Promise<boolean>): Promise<void> {
+    while (!this.#stopped && (await eventLoopBudget.run(some)));
+  }
+}
