@@ -101,6 +101,10 @@ export const api = {
     call("POST", "/api/schedules/:name/run", { params: { name }, body }),
   deliveries: (name: string, query: Query<"/api/schedules/:name/deliveries">) =>
     call("GET", "/api/schedules/:name/deliveries", { params: { name }, query }),
+  board: (name: string, query: Query<"/api/schedules/:name/board">) =>
+    call("GET", "/api/schedules/:name/board", { params: { name }, query }),
+  previewTimes: (body: Body<"/api/schedules/preview">, signal: AbortSignal) =>
+    call("POST", "/api/schedules/preview", { body }, { signal }),
   retry: (id: string) => call("POST", "/api/downloads/:download_id/retry", ofDownload(id)),
 };
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import type { DeliveryRecord } from "../../lib/api/deliveries.ts";
+import type { BoardTime, DeliveryStatus } from "../../lib/api/deliveries.ts";
 import { NewSchedule, ScheduleRecord } from "../../lib/api/schedules.ts";
 import { DeliveryBook } from "../../lib/dashboard/schedules/delivery-book.ts";
 import {
@@ -15,11 +15,11 @@ import {
   fieldsOf,
   orderOf,
   type ScheduleFields,
+  previewOf,
   sentenceOf,
   USUAL,
 } from "../../lib/dashboard/schedules/schedule-order.ts";
 import * as words from "../../lib/dashboard/schedules/schedule-words.ts";
-import { deliveryRecord } from "../support/records.ts";
 
 const countsOf = (some: Partial<DeliveryCounts>) =>
   ({
@@ -28,6 +28,21 @@ const countsOf = (some: Partial<DeliveryCounts>) =>
   }) as DeliveryCounts;
 
 const NIGHTS = ["2026-11-30T02:30:00", "2026-11-29T02:30:00", "2026-11-28T02:30:00"] as const;
+
+/** How sites stand with a time, by site. */
+const timeOf = (scheduled_local: string, sites: Record<string, DeliveryStatus>): BoardTime => {
+  const clientsOf = (status: DeliveryStatus) =>
+    Object.keys(sites).filter((site) => sites[site] === status);
+  const isAwaited = clientsOf("expected").length + clientsOf("running").length > 0;
+  return {
+    scheduled_local,
+    clients: Object.fromEntries(
+      WORST_FIRST.map((status) => [status, clientsOf(status)]),
+    ) as BoardTime["clients"],
+    next_due_at: isAwaited ? `${scheduled_local.slice(0, 10)}T04:00:00.000Z` : null,
+    job_ids: [`job of ${scheduled_local}`],
+  };
+};
 
 /** A schedule as the server shows it, of what the form asks for. */
 const recordOf = (order: NewSchedule): ScheduleRecord => {
@@ -45,11 +60,12 @@ const recordOf = (order: NewSchedule): ScheduleRecord => {
     created_by: null,
     next_at: null,
     latest: null,
+    may_change: true,
   });
 };
 
 describe("deliveries in words", () => {
-  test.each<[Partial<DeliveryCounts>, string, DeliveryRecord["status"] | null]>([
+  test.each<[Partial<DeliveryCounts>, string, DeliveryStatus | null]>([
     [{ missing: 3, late: 2, received: 295 }, "3 missing, 2 late of 300", "missing"],
     [{ partial: 1, received: 1 }, "1 partial of 2", "partial"],
     [{ running: 1, expected: 1200, received: 7 }, "1 running, 1,200 expected of 1,208", "running"],
@@ -75,15 +91,16 @@ describe("deliveries in words", () => {
 describe("the book of deliveries", () => {
   test("who owes something of the main time comes first, then who owes more", () => {
     const book = new DeliveryBook();
-    book.add([
-      deliveryRecord("site-2", NIGHTS[0], "missing"),
-      deliveryRecord("site-10", NIGHTS[0], "partial"),
-      deliveryRecord("site-1", NIGHTS[0], "received"),
-      deliveryRecord("site-3", NIGHTS[0], "late"),
-      deliveryRecord("site-3", NIGHTS[1], "missing"),
-      deliveryRecord("site-9", NIGHTS[1], "skipped"),
-      deliveryRecord("site-3", NIGHTS[2], "missing"),
-    ]);
+    book.set(
+      timeOf(NIGHTS[0], {
+        "site-2": "missing",
+        "site-10": "partial",
+        "site-1": "received",
+        "site-3": "late",
+      }),
+    );
+    book.set(timeOf(NIGHTS[1], { "site-3": "missing", "site-9": "skipped" }));
+    book.set(timeOf(NIGHTS[2], { "site-3": "missing" }));
     const nights = book.nights(30);
     expect(nights).toEqual([...NIGHTS]);
     expect(book.rowsOf(nights)).toEqual([
@@ -97,32 +114,35 @@ describe("the book of deliveries", () => {
     expect(book.countsOf(NIGHTS[0])).toEqual(
       countsOf({ missing: 1, partial: 1, received: 1, late: 1 }),
     );
+    expect([book.get(NIGHTS[0], "site-3"), book.get(NIGHTS[0], "site-9")]).toEqual([
+      "late",
+      undefined,
+    ]);
     expect(book.nights(2)).toEqual([...NIGHTS.slice(0, 2)]);
   });
 
   test("what a few were asked for by hand does not hide how the fleet stands", () => {
     const book = new DeliveryBook();
-    const ids = ["a", "b", "c", "d"];
-    book.add(ids.map((id) => deliveryRecord(id, NIGHTS[1], "missing")));
-    book.add([deliveryRecord("a", NIGHTS[0], "received")]);
+    const all = { a: "missing", b: "missing", c: "missing", d: "missing" } as const;
+    book.set(timeOf(NIGHTS[1], all));
+    book.set(timeOf(NIGHTS[0], { a: "received" }));
     expect(book.mainNight(book.nights(30))).toBe(NIGHTS[1]);
-    book.add([deliveryRecord("b", NIGHTS[0], "received")]);
+    book.set(timeOf(NIGHTS[0], { a: "received", b: "received" }));
     expect(book.mainNight(book.nights(30))).toBe(NIGHTS[0]);
     expect(new DeliveryBook().mainNight([])).toBeNull();
   });
 
   test("it knows what is due next, and what is overdue", () => {
     const book = new DeliveryBook();
-    book.add([
-      deliveryRecord("a", NIGHTS[0], "expected"),
-      deliveryRecord("a", NIGHTS[1], "running"),
-      deliveryRecord("a", NIGHTS[2], "missing"),
-    ]);
+    book.set(timeOf(NIGHTS[0], { a: "expected" }));
+    book.set(timeOf(NIGHTS[1], { a: "running" }));
+    book.set(timeOf(NIGHTS[2], { a: "missing" }));
     const at = (night: string) => Date.parse(`${night.slice(0, 10)}T04:00:00.000Z`);
     expect(book.nextDue()).toBe(at(NIGHTS[1]));
     expect(book.overdue(at(NIGHTS[1]) - 1)).toEqual([]);
     expect(book.overdue(at(NIGHTS[1]))).toEqual([NIGHTS[1]]);
-    book.add([deliveryRecord("a", NIGHTS[1], "late"), deliveryRecord("a", NIGHTS[0], "received")]);
+    book.set(timeOf(NIGHTS[1], { a: "late" }));
+    book.set(timeOf(NIGHTS[0], { a: "received" }));
     expect(book.nextDue()).toBeNull();
     expect(book.size).toBe(3);
     expect(book.nightOf(`job of ${NIGHTS[2]}`)).toBe(NIGHTS[2]);
@@ -208,6 +228,25 @@ describe("the form of a schedule", () => {
       "*/15 * * * * by the clock of Europe/Berlin, due 90m later, the last 7 kept",
     );
     expect(sentenceOf({ ...USUAL, time: "" })).toBe("");
+  });
+
+  test("what tells when it would ask is there once it is said when, and whom", () => {
+    expect(previewOf(USUAL)).toEqual({
+      cron: "30 2 * * *",
+      time_zone: "site",
+      clients: { all: true },
+    });
+    expect(previewOf(other)).toEqual({
+      cron: "*/15 * * * *",
+      time_zone: "Europe/Berlin",
+      clients: { ids: ["till-1", "till-2*"] },
+    });
+    expect(previewOf({ ...USUAL, time: "" })).toBeNull();
+    for (const cron of [" ", "30 2 *", "30 2 * * "]) {
+      expect(previewOf({ ...other, cron })).toBeNull();
+    }
+    expect(previewOf({ ...other, cron: " @daily" })?.cron).toBe("@daily");
+    expect(previewOf({ ...other, sites: " " })).toBeNull();
   });
 
   test.each([

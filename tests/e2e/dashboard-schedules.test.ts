@@ -52,6 +52,12 @@ describe.skipIf(NO_BROWSER !== "")(`schedules on the dashboard${NO_BROWSER}`, ()
         .getByText("Every day at 02:30 by each site's own clock, due at 04:00, kept 90 days")
         .waitFor();
       const form = page.getByRole("form", { name: "New schedule" });
+      const ahead = form.getByRole("list", { name: "When it would ask next" });
+      await ahead.getByText(/^Asia\/Tokyo .*02:30 \(17:30 UTC\)/).waitFor();
+      await ahead.getByText(/^Europe\/Berlin /).waitFor();
+      await form.getByLabel("Time of the day").fill("12:00");
+      await ahead.getByText(/^Asia\/Tokyo .*12:00 \(03:00 UTC\)/).waitFor();
+      await form.getByLabel("Time of the day").fill("02:30");
       await form.getByLabel("Files each time").fill("sales-{date-1d}.csv");
       expect(await dashboard.visit.violations()).toEqual([]);
       await form.getByRole("button", { name: "Create" }).click();
@@ -121,8 +127,10 @@ describe.skipIf(NO_BROWSER !== "")(`schedules on the dashboard${NO_BROWSER}`, ()
       const { page } = dashboard;
       await page.getByRole("link", { name: "nightly" }).click();
       await page.getByText("Nothing was expected yet").waitFor();
-      await page.getByRole("button", { name: "Run now: nightly" }).click();
+      // One run, however fast a site delivers.
+      await page.getByRole("button", { name: "Run now: nightly" }).dblclick();
       await cellOf(page, "Received", "site-1").waitFor();
+      expect((await fleet.call("GET", "jobs")).body["jobs"]).toHaveLength(1);
       // No event tells that something is due.
       await sumsOf(page, "2 missing of 4");
       await page.locator(".schedule").getByText("2 missing of 4").waitFor();
@@ -241,6 +249,22 @@ describe.skipIf(NO_BROWSER !== "")(`schedules on the dashboard${NO_BROWSER}`, ()
       for (const name of [/^Ask /, /^(Run|Pause|Edit|Delete|New)/]) {
         expect(await page.getByRole("button", { name }).count()).toBe(0);
       }
+    });
+    const operator = { name: "one", role: "operator", sites: ["site-2"] };
+    const { body: other } = await fleet.call("POST", "tokens", operator);
+    await Dashboard.visit(browser, system.url, async (dashboard) => {
+      const { page } = dashboard;
+      await dashboard.signIn(String(other["token"]), "#schedule=nightly");
+      await sumsOf(page, "1 missing of 1");
+      await page.getByRole("button", { name: "New schedule…" }).waitFor();
+      await page.getByRole("button", { name: "Next times of nightly" }).waitFor();
+      for (const name of [/^Ask (it|these)/, /^(Run|Pause|Edit|Delete)/]) {
+        expect(await page.getByRole("button", { name }).count()).toBe(0);
+      }
+      await cellOf(page, "Missing", "site-2").click();
+      const sheet = page.getByRole("dialog");
+      await sheet.getByText("no", { exact: true }).waitFor();
+      expect(await sheet.getByRole("button", { name: "Ask again" }).count()).toBe(0);
     });
   });
 

@@ -1,4 +1,3 @@
-import type { DeliveryRecord } from "../../api/deliveries.ts";
 import { byId, find, setText } from "../dom.ts";
 import { formatCount } from "../format.ts";
 import type { DeliveryBook } from "./delivery-book.ts";
@@ -9,8 +8,18 @@ import { showLegend } from "./legend.ts";
 /** Most sites in one request. */
 const MAX_ASKED = 1_000;
 
+/** How much of a board is loaded. */
+export interface BoardState {
+  isLoaded: boolean;
+  hasOlder: boolean;
+  /** Most times that are shown. */
+  most: number;
+  /** Whether the token may ask sites again. */
+  mayAsk: boolean;
+}
+
 export interface DeliveriesListener {
-  onOpen(delivery: DeliveryRecord): void;
+  onOpen(night: string, clientId: string): void;
   /** Ask these sites again for a local time. */
   onAsk(clientIds: string[], night: string): void;
   onOlder(): void;
@@ -24,13 +33,13 @@ export class DeliveriesView {
   readonly #ask = byId("deliveries-ask", HTMLButtonElement);
   readonly #grid: DeliveryGrid;
   #name: string | null = null;
-  #state = { isLoaded: false, hasOlder: false, most: 0 };
+  #state: BoardState = { isLoaded: false, hasOlder: false, most: 0, mayAsk: false };
 
   constructor(
     private readonly book: DeliveryBook,
     listener: DeliveriesListener,
   ) {
-    this.#grid = new DeliveryGrid(book, (delivery) => listener.onOpen(delivery));
+    this.#grid = new DeliveryGrid(book, (night, clientId) => listener.onOpen(night, clientId));
     this.#onlyOwing.addEventListener("change", () => this.#render());
     byId("deliveries-older", HTMLButtonElement).addEventListener("click", () => listener.onOlder());
     byId("deliveries-close", HTMLButtonElement).addEventListener("click", () => listener.onClose());
@@ -40,11 +49,8 @@ export class DeliveriesView {
     });
   }
 
-  /**
-   * @param name of the schedule; null: no board is shown
-   * @param state what is loaded, and how many times are shown at most
-   */
-  render(name: string | null, state: { isLoaded: boolean; hasOlder: boolean; most: number }): void {
+  /** @param name of the schedule; null: no board is shown */
+  render(name: string | null, state: BoardState): void {
     if (name !== this.#name) this.#onlyOwing.checked = false;
     this.#name = name;
     this.#state = state;
@@ -93,7 +99,7 @@ export class DeliveriesView {
     const owed = counts
       ? WORST_FIRST.filter(isOwed).reduce((sum, status) => sum + counts[status], 0)
       : 0;
-    this.#ask.hidden = owed === 0;
+    this.#ask.hidden = owed === 0 || !this.#state.mayAsk;
     const asked = formatCount(Math.min(owed, MAX_ASKED));
     setText(this.#ask, owed === 1 ? "Ask it again" : `Ask these ${asked} again`);
     showLegend(byId("deliveries-legend", HTMLElement));

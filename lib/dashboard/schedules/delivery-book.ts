@@ -1,4 +1,4 @@
-import type { DeliveryRecord, DeliveryStatus } from "../../api/deliveries.ts";
+import type { BoardTime, DeliveryStatus } from "../../api/deliveries.ts";
 import { type DeliveryCounts, isOwed, WORST_FIRST } from "./delivery-words.ts";
 
 /** A site, and how much it owes. */
@@ -8,44 +8,52 @@ export interface SiteRow {
   owed: number;
 }
 
+/** The deliveries of a time. */
+interface Night {
+  statuses: Map<string, DeliveryStatus>;
+  counts: DeliveryCounts;
+  /** When the next awaited delivery is due, ms since 1970; null: none is awaited. */
+  nextDue: number | null;
+}
+
 /** Sorts by name, and numbers in names by value. */
 const byName = new Intl.Collator("en", { numeric: true });
 
 /**
- * The loaded deliveries of one schedule, by site and time. Times are local ones, `2026-11-30T02:30:00`, so
- * that sites in all zones share a column.
+ * The status of each loaded delivery of one schedule, by site and time. Times are local ones,
+ * `2026-11-30T02:30:00`, so that sites in all zones share a column.
  */
 export class DeliveryBook {
-  /** The deliveries of each site, by local time. */
-  readonly #nights = new Map<string, Map<string, DeliveryRecord>>();
+  readonly #nights = new Map<string, Night>();
   /** The local time that each job belongs to. */
   readonly #jobs = new Map<string, string>();
-  #size = 0;
 
   /** Number of loaded deliveries. */
   get size(): number {
-    return this.#size;
+    return this.#nights.values().reduce((sum, { statuses }) => sum + statuses.size, 0);
   }
 
-  add(deliveries: readonly DeliveryRecord[]): void {
-    for (const delivery of deliveries) {
-      const { scheduled_local: night, client_id: clientId, job_id: jobId } = delivery;
-      const there = this.#nights.get(night) ?? new Map<string, DeliveryRecord>();
-      this.#nights.set(night, there);
-      if (!there.has(clientId)) this.#size++;
-      there.set(clientId, delivery);
-      if (jobId !== null) this.#jobs.set(jobId, night);
+  /** Sets all deliveries of a time, in place of those that were loaded before. */
+  set({ scheduled_local: night, clients, next_due_at, job_ids }: BoardTime): void {
+    const statuses = new Map<string, DeliveryStatus>();
+    const counts = noCounts();
+    for (const status of WORST_FIRST) {
+      counts[status] = clients[status].length;
+      for (const clientId of clients[status]) statuses.set(clientId, status);
     }
+    const nextDue = next_due_at === null ? null : Date.parse(next_due_at);
+    this.#nights.set(night, { statuses, counts, nextDue });
+    for (const jobId of job_ids) this.#jobs.set(jobId, night);
   }
 
   clear(): void {
     this.#nights.clear();
     this.#jobs.clear();
-    this.#size = 0;
   }
 
-  get(night: string, clientId: string): DeliveryRecord | undefined {
-    return this.#nights.get(night)?.get(clientId);
+  /** The status of a site's delivery; undefined: there is none. */
+  get(night: string, clientId: string): DeliveryStatus | undefined {
+    return this.#nights.get(night)?.statuses.get(clientId);
   }
 
   /** The local time of a job; undefined: not a known one. */
@@ -59,15 +67,13 @@ export class DeliveryBook {
   }
 
   countsOf(night: string): DeliveryCounts {
-    const counts = Object.fromEntries(WORST_FIRST.map((status) => [status, 0])) as DeliveryCounts;
-    for (const { status } of this.#nights.get(night)?.values() ?? []) counts[status]++;
-    return counts;
+    return this.#nights.get(night)?.counts ?? noCounts();
   }
 
   /** Sites that owe something for a time. */
   owing(night: string): string[] {
-    const there = this.#nights.get(night)?.values() ?? [];
-    return [...there].filter(({ status }) => isOwed(status)).map(({ client_id }) => client_id);
+    const there = this.#nights.get(night)?.statuses ?? [];
+    return [...there].filter(([, status]) => isOwed(status)).map(([clientId]) => clientId);
   }
 
   /**
@@ -75,7 +81,7 @@ export class DeliveryBook {
    * A run by hand for a few sites says nothing about the others.
    */
   mainNight(nights: readonly string[]): string | null {
-    const sizeOf = (night: string) => this.#nights.get(night)?.size ?? 0;
+    const sizeOf = (night: string) => this.#nights.get(night)?.statuses.size ?? 0;
     const most = Math.max(0, ...nights.map(sizeOf));
     return nights.find((night) => sizeOf(night) * 2 >= most) ?? null;
   }
@@ -86,14 +92,14 @@ export class DeliveryBook {
   rowsOf(nights: readonly string[]): SiteRow[] {
     const owed = new Map<string, number>();
     for (const night of nights) {
-      for (const [clientId, { status }] of this.#nights.get(night) ?? []) {
+      for (const [clientId, status] of this.#nights.get(night)?.statuses ?? []) {
         owed.set(clientId, (owed.get(clientId) ?? 0) + Number(isOwed(status)));
       }
     }
     const main = this.mainNight(nights);
     const rows = [...owed].map(([clientId, count]) => ({
       row: { clientId, owed: count },
-      rank: rankOf(main === null ? undefined : this.get(main, clientId)?.status),
+      rank: rankOf(main === null ? undefined : this.get(main, clientId)),
     }));
     return rows
       .toSorted(
@@ -107,30 +113,20 @@ export class DeliveryBook {
 
   /** When the next expected delivery is due, ms since 1970; null: none. */
   nextDue(): number | null {
-    let next: number | null = null;
-    for (const there of this.#nights.values()) {
-      for (const { status, due_at } of there.values()) {
-        if (status !== "expected" && status !== "running") continue;
-        const at = Date.parse(due_at);
-        if (next === null || at < next) next = at;
-      }
-    }
-    return next;
+    const due = [...this.#nights.values()].flatMap(({ nextDue }) => nextDue ?? []);
+    return due.length === 0 ? null : Math.min(...due);
   }
 
   /** Local times with deliveries that are due but still expected. @param now ms since 1970 */
   overdue(now: number): string[] {
     return [...this.#nights]
-      .filter(([, there]) =>
-        there
-          .values()
-          .some(
-            ({ status, due_at }) =>
-              (status === "expected" || status === "running") && Date.parse(due_at) <= now,
-          ),
-      )
+      .filter(([, { nextDue }]) => nextDue !== null && nextDue <= now)
       .map(([night]) => night);
   }
+}
+
+function noCounts(): DeliveryCounts {
+  return Object.fromEntries(WORST_FIRST.map((status) => [status, 0])) as DeliveryCounts;
 }
 
 /** Only owing matters for the order, so rows do not move while files arrive. */

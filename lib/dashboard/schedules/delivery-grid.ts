@@ -1,4 +1,3 @@
-import type { DeliveryRecord } from "../../api/deliveries.ts";
 import { arrange, byId, cloneOf, keepingFocus, setText } from "../dom.ts";
 import { showSite } from "../long-names.ts";
 import type { DeliveryBook, SiteRow } from "./delivery-book.ts";
@@ -37,7 +36,7 @@ export class DeliveryGrid {
 
   constructor(
     private readonly book: DeliveryBook,
-    private readonly onOpen: (delivery: DeliveryRecord) => void,
+    private readonly onOpen: (night: string, clientId: string) => void,
   ) {
     this.#scroll.addEventListener("scroll", () => this.#draw());
     this.#grid.addEventListener("keydown", (event) => {
@@ -152,17 +151,17 @@ export class DeliveryGrid {
 
   /** @param when its time as text */
   #cell(cell: HTMLElement, clientId: string, night: string, when: string): void {
-    const delivery = this.book.get(night, clientId);
-    const status = delivery?.status ?? "none";
+    const known = this.book.get(night, clientId);
+    const status = known ?? "none";
     const before = cell.dataset["status"];
     if (before === status) return;
     cell.dataset["status"] = status;
-    const word = delivery ? DELIVERY_WORDS[delivery.status] : "Nothing expected";
+    const word = known ? DELIVERY_WORDS[known] : "Nothing expected";
     cell.ariaLabel = `${word}, ${clientId}, ${when}`;
     cell.title = cell.ariaLabel;
-    cell.replaceChildren(...(delivery ? [markOf(delivery.status)] : []));
+    cell.replaceChildren(...(known ? [markOf(known)] : []));
     // The status changed while the grid was visible.
-    const turned = before !== undefined && delivery !== undefined && !isOwed(delivery.status);
+    const turned = before !== undefined && known !== undefined && !isOwed(known);
     cell.classList.toggle("turned", turned);
   }
 
@@ -223,8 +222,7 @@ export class DeliveryGrid {
   #open(): void {
     if (!this.#active) this.focus();
     const { clientId = "", night = "" } = this.#active ?? {};
-    const delivery = this.book.get(night, clientId);
-    if (delivery) this.onOpen(delivery);
+    if (this.book.get(night, clientId)) this.onOpen(night, clientId);
   }
 }
 

@@ -1,15 +1,12 @@
-import type { DeliveryRecord } from "../../api/deliveries.ts";
+import type { DeliveryBoard, DeliveryRecord } from "../../api/deliveries.ts";
 import { api, ApiProblem } from "../api.ts";
 import type { DeliveryBook } from "./delivery-book.ts";
-
-/** Deliveries per request, the server's maximum. */
-const PAGE_SIZE = 1_000;
 
 /** Times that are loaded at first, and by each click: a month of nights. */
 export const NIGHTS = 30;
 
 /** Deliveries after which loading stops, so that the page stays fast. */
-const MAX_AT_ONCE = 40_000;
+const MAX_AT_ONCE = 100_000;
 
 /** Shortest time between two updates, in ms. */
 const LEAST_PAUSE_MS = 1_000;
@@ -17,27 +14,21 @@ const LEAST_PAUSE_MS = 1_000;
 /** Pause after an update, as a multiple of the time that it took, to spare the server. */
 const PAUSE_FACTOR = 5;
 
-/** Most changed sites of a day that are loaded one by one; beyond that, the whole day is loaded. */
-const FEW = 3;
-
-/** Stands for all sites of a day. */
-const ALL = "all";
-
 export interface DeliveryLoaderListener {
   /** Something was loaded. @param isAll whether everything wanted is loaded */
   onLoaded(isAll: boolean): void;
   onFailed(error: unknown): void;
 }
 
-/** Loads a schedule's deliveries: first a month, then changes. One call at a time. */
+/** Loads a schedule's board: first a month, then changes. One call at a time. */
 export class DeliveryLoader {
   #schedule: string | null = null;
   /** Cursor of older times; null: there are none, or nothing was loaded. */
   #cursor: string | null = null;
   /** Number of wanted times. */
   #wanted = NIGHTS;
-  /** Changed sites by local date. */
-  readonly #changed = new Map<string, Set<string> | typeof ALL>();
+  /** Local times with changed deliveries. */
+  readonly #changed = new Set<string>();
   /** True: load everything again. */
   #isStale = false;
   #isLoading = false;
@@ -74,16 +65,9 @@ export class DeliveryLoader {
     this.touchAll();
   }
 
-  /**
-   * A site's delivery changed.
-   * @param night local time
-   * @param clientId undefined: any site
-   */
-  touch(night: string, clientId?: string): void {
-    const date = night.slice(0, 10);
-    const sites = this.#changed.get(date) ?? new Set<string>();
-    if (clientId === undefined) this.#changed.set(date, ALL);
-    else if (sites !== ALL) this.#changed.set(date, sites.add(clientId));
+  /** A delivery of a local time changed. */
+  touch(night: string): void {
+    this.#changed.add(night);
     this.#soon(0);
   }
 
@@ -91,6 +75,21 @@ export class DeliveryLoader {
   touchAll(): void {
     this.#isStale = true;
     this.#soon(0);
+  }
+
+  /** One delivery. @returns null: it does not exist any more, or another schedule is shown meanwhile */
+  async one(night: string, clientId: string): Promise<DeliveryRecord | null> {
+    const name = this.#schedule;
+    if (name === null) return null;
+    const date = night.slice(0, 10);
+    const query = { client_id: clientId, from: date, to: date, limit: "1000" };
+    for (let cursor: string | undefined; ;) {
+      const page = await api.deliveries(name, { ...query, cursor });
+      if (name !== this.#schedule) return null;
+      const found = page.deliveries.find(({ scheduled_local }) => scheduled_local === night);
+      if (found || page.next_cursor === null) return found ?? null;
+      cursor = page.next_cursor;
+    }
   }
 
   #soon(afterMs: number): void {
@@ -126,30 +125,24 @@ export class DeliveryLoader {
   async #loadAll(name: string): Promise<void> {
     this.#isStale = false;
     this.#changed.clear();
-    const atFirst = this.book.size;
+    const most = Math.max(this.book.size, MAX_AT_ONCE);
     let cursor: string | undefined;
-    for (let loaded = 0; loaded < Math.max(atFirst, MAX_AT_ONCE); loaded += PAGE_SIZE) {
-      const page = await this.#page(name, { cursor });
+    for (let [times, sites] = [0, 0]; times < this.#wanted && sites < most;) {
+      const page = await this.#page(name, { cursor, limit: String(this.#wanted - times) });
       if (page === null) return;
-      cursor = page.next_cursor ?? undefined;
+      times += page.times.length;
+      sites += page.times.reduce((sum, one) => sum + Object.values(one.clients).flat().length, 0);
       this.#cursor = page.next_cursor;
-      if (cursor === undefined || this.book.nights(Infinity).length > this.#wanted) break;
+      cursor = page.next_cursor ?? undefined;
+      if (cursor === undefined) break;
     }
     this.listener.onLoaded(true);
   }
 
   async #loadChanged(name: string): Promise<void> {
-    for (const [date, sites] of [...this.#changed]) {
-      this.#changed.delete(date);
-      const some = sites !== ALL && sites.size <= FEW ? [...sites] : [undefined];
-      for (const clientId of some) {
-        const query = { from: date, to: date, client_id: clientId };
-        for (let cursor: string | null | undefined; cursor !== null;) {
-          const page = await this.#page(name, { ...query, cursor });
-          if (page === null) return;
-          cursor = page.next_cursor;
-        }
-      }
+    for (const night of [...this.#changed]) {
+      this.#changed.delete(night);
+      if ((await this.#page(name, { from: night, to: night })) === null) return;
     }
     this.listener.onLoaded(true);
   }
@@ -157,16 +150,11 @@ export class DeliveryLoader {
   /** @returns null: another schedule was chosen meanwhile */
   async #page(
     name: string,
-    query: {
-      cursor?: string | undefined;
-      from?: string;
-      to?: string;
-      client_id?: string | undefined;
-    },
-  ): Promise<{ deliveries: DeliveryRecord[]; next_cursor: string | null } | null> {
-    const page = await api.deliveries(name, { ...query, limit: String(PAGE_SIZE) });
+    query: { cursor?: string | undefined; limit?: string; from?: string; to?: string },
+  ): Promise<DeliveryBoard | null> {
+    const page = await api.board(name, query);
     if (name !== this.#schedule) return null;
-    this.book.add(page.deliveries);
+    for (const time of page.times) this.book.set(time);
     this.listener.onLoaded(false);
     return page;
   }

@@ -47,8 +47,12 @@ export class DeliverySheet {
     return this.#shown;
   }
 
-  /** @param client the site; undefined: not known */
-  show(delivery: DeliveryRecord, client: ClientRecord | undefined): void {
+  /**
+   * @param client the site; undefined: not known
+   * @param mayAsk whether the token may ask the site again
+   */
+  show(delivery: DeliveryRecord, client: ClientRecord | undefined, mayAsk: boolean): void {
+    this.#ask.hidden = !mayAsk;
     const before = this.#shown;
     const isOther = before?.download_id !== delivery.download_id;
     this.#shown = delivery;

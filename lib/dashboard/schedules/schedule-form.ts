@@ -1,4 +1,10 @@
-import type { NewSchedule, ScheduleChange, ScheduleRecord } from "../../api/schedules.ts";
+import type {
+  NewPreview,
+  NewSchedule,
+  ScheduleChange,
+  SchedulePreview,
+  ScheduleRecord,
+} from "../../api/schedules.ts";
 import type { Site } from "../board.ts";
 import { byId, find, setText } from "../dom.ts";
 import { matchWordsOf } from "../jobs/job-order.ts";
@@ -8,16 +14,20 @@ import {
   fieldsOf,
   orderOf,
   type ScheduleFields,
+  previewOf,
   sentenceOf,
   USUAL,
 } from "./schedule-order.ts";
 import { DAYS } from "./schedule-words.ts";
+import { TimesAhead } from "./times-ahead.ts";
 
 export interface ScheduleFormListener {
   /** @returns whether it was created */
   onCreate(order: NewSchedule): Promise<boolean>;
   /** @returns whether it was changed */
   onChange(name: string, change: ScheduleChange): Promise<boolean>;
+  /** @returns when it would ask */
+  onPreview(wanted: NewPreview, signal: AbortSignal): Promise<SchedulePreview>;
 }
 
 /** The form for a new or existing schedule. It states the result as a sentence. */
@@ -25,11 +35,13 @@ export class ScheduleForm {
   readonly #form = byId("schedule-form", HTMLFormElement);
   readonly #toggle = byId("new-schedule", HTMLButtonElement);
   readonly #submit = byId("schedule-submit", HTMLButtonElement);
+  readonly #times: TimesAhead;
   #known: readonly Site[] = [];
   /** The schedule being edited; null: a new one. */
   #edited: ScheduleRecord | null = null;
 
   constructor(private readonly listener: ScheduleFormListener) {
+    this.#times = new TimesAhead((wanted, signal) => listener.onPreview(wanted, signal));
     this.#toggle.addEventListener("click", () => {
       if (this.#form.hidden || this.#edited) this.open(null);
       else this.#close();
@@ -85,11 +97,13 @@ export class ScheduleForm {
     this.#show("due-after-field", fields.due === "after");
     this.#field("due_at").required = fields.due === "at";
     this.#field("due_after").required = fields.due === "after";
-    this.#renderSites(fields);
+    const areKnown = this.#renderSites(fields);
     setText(byId("schedule-sentence", HTMLElement), sentenceOf(fields));
+    this.#times.show(areKnown ? previewOf(fields) : null);
   }
 
-  #renderSites(fields: ScheduleFields): void {
+  /** @returns false: the sites are no selector, or one of them does not exist */
+  #renderSites(fields: ScheduleFields): boolean {
     const sites = this.#field("sites");
     const isAll = fields.by === "all";
     sites.hidden = isAll;
@@ -104,6 +118,7 @@ export class ScheduleForm {
     match.classList.toggle("bad", isWrong);
     sites.ariaInvalid = String(isWrong);
     sites.setCustomValidity(isWrong ? words : "");
+    return !isWrong;
   }
 
   #fields(): ScheduleFields {

@@ -4,6 +4,7 @@ import { arrange, byId, cloneOf, find, keepingFocus, lead, setText } from "../do
 import { formatCount, formatSpan, visible } from "../format.ts";
 import { nightWords, sumsOf, worstOf } from "./delivery-words.ts";
 import { aboutOf } from "./schedule-words.ts";
+import { zoneLine } from "./zone-line.ts";
 
 /** Actions of a schedule. */
 const ACTIONS = ["run", "pause", "resume", "edit", "times", "delete", "really"] as const;
@@ -67,7 +68,7 @@ export class ScheduleList {
   }
 
   #row(schedule: ScheduleRecord, chosen: string | null, now: number): HTMLElement {
-    const { name, paused, latest } = schedule;
+    const { name, paused, latest, may_change } = schedule;
     const row = this.#rows.get(name) ?? this.#newRow(name);
     const focused = row.contains(document.activeElement) ? document.activeElement : null;
     find(row, ".schedule-name", HTMLElement).ariaCurrent = String(name === chosen);
@@ -80,8 +81,11 @@ export class ScheduleList {
     const night = latest ? ` · ${nightWords(latest.scheduled_local)}` : "";
     setText(find(result, "strong", HTMLElement), latest ? sumsOf(latest.counts) : "");
     setText(find(result, "span", HTMLElement), night);
-    find(row, ".pause", HTMLElement).hidden = paused;
-    find(row, ".resume", HTMLElement).hidden = !paused;
+    find(row, ".pause", HTMLElement).hidden = paused || !may_change;
+    find(row, ".resume", HTMLElement).hidden = !paused || !may_change;
+    for (const action of [".run", ".edit", ".delete"]) {
+      find(row, action, HTMLElement).hidden = !may_change;
+    }
     row.dataset["state"] = paused ? "paused" : "running";
     // The clicked button may be gone; its row takes the focus, so that it is not lost.
     if (focused?.checkVisibility() === false) row.focus();
@@ -121,16 +125,4 @@ function nextOf({ next_at, paused, paused_because }: ScheduleRecord, now: number
   const days = Math.floor(seconds / 86_400);
   if (days > 1) return `Next in ${formatCount(days)} days`;
   return seconds === 0 ? "Next in a moment" : `Next in ${formatSpan(seconds).replace(/ 0 s$/, "")}`;
-}
-
-function zoneLine({ time_zone, times }: SchedulePreview["zones"][number]): HTMLElement {
-  const line = document.createElement("li");
-  const zone = document.createElement("strong");
-  zone.textContent = time_zone;
-  const words = times.map(({ scheduled_local, scheduled_at }) => {
-    const utc = scheduled_at.slice(11, 16);
-    return `${nightWords(scheduled_local)} (${utc} UTC)`;
-  });
-  line.append(zone, ` ${words.join(" · ")}`);
-  return line;
 }

@@ -1,4 +1,9 @@
-import type { NewSchedule, ScheduleChange, ScheduleRecord } from "../../api/schedules.ts";
+import type {
+  NewPreview,
+  NewSchedule,
+  ScheduleChange,
+  ScheduleRecord,
+} from "../../api/schedules.ts";
 import { downloadOf, type NamedBy, namingOf } from "../jobs/job-order.ts";
 import { type KeepFields, keepOf, keptOf } from "../keep/keep-rule.ts";
 import { cronOf, dailyTimeOf, type Day, DAYS, dueOf, whenOf } from "./schedule-words.ts";
@@ -131,6 +136,21 @@ export function changeOf(fields: ScheduleFields, before: ScheduleRecord): Schedu
       ([field, value]) => JSON.stringify(value) !== JSON.stringify(record[field]),
     ),
   );
+}
+
+/** The request for the next times of such a schedule; null: the time or the sites are missing. */
+export function previewOf(fields: ScheduleFields): NewPreview | null {
+  const { when, time, cron, zone } = fields;
+  const naming = namingOf(fields);
+  // The server tells whether five fields are right; while they are typed, there are fewer.
+  const isTimeSaid = when === "cron" ? /^(?:@|\S+(?:\s+\S+){4}$)/.test(cron.trim()) : time !== "";
+  if (naming === null || !isTimeSaid) return null;
+  const { ids, ...others } = naming;
+  return {
+    cron: when === "cron" ? cron.trim() : cronOf(fields),
+    time_zone: zone.trim() || "site",
+    clients: { ...others, ...(ids && { ids: [...ids] }) },
+  };
 }
 
 /** What the form means, as a sentence; `""`: there is no time yet. */

@@ -27,6 +27,12 @@ const PAUSE_FACTOR = 10;
 /** Longest time until it is loaded again, in ms. */
 const MOST_WAIT_MS = 5_000;
 
+/** A click on the same button within this time after the first is done, in ms, is part of a double click. */
+const SAME_PRESS_MS = 1_000;
+
+/** Key in the list of work under way: the open details are being updated. */
+const SHEET = "sheet";
+
 /** Shortest time between two drawings of a board that is still loading, in ms. */
 const DRAW_MS = 250;
 
@@ -46,12 +52,14 @@ export class SchedulesPanel {
       const isDue = !this.#isLoaded || isAll || performance.now() - this.#drawnAt > DRAW_MS;
       this.#isLoaded = true;
       if (isAll) this.#refreshSoon();
+      if (isAll) void this.#refreshSheet();
       if (isDue) this.#drawing ??= requestAnimationFrame(() => this.#renderBoard());
     },
     onFailed: notifyFailure,
   });
   readonly #view = new DeliveriesView(this.#book, {
-    onOpen: (delivery) => this.#sheet.show(delivery, this.#clientOf(delivery)),
+    onOpen: (night, clientId) =>
+      void this.options.run(async () => this.#showOne(await this.#loader.one(night, clientId))),
     onAsk: (clientIds, night) => this.#once("ask", night, () => this.#ask(clientIds, night)),
     onOlder: () => this.#loader.older(),
     onClose: () => this.options.onChoose(null),
@@ -83,6 +91,7 @@ export class SchedulesPanel {
         notify("done", `${name} is changed`);
         if (this.#list.showsTimes(name)) await this.#showTimes(name);
       }),
+    onPreview: (wanted, signal) => api.previewTimes(wanted, signal),
   });
   #schedules: ScheduleRecord[] = [];
   #chosen: string | null = null;
@@ -109,9 +118,13 @@ export class SchedulesPanel {
   }
 
   /** A download changed, and perhaps its delivery. */
-  setDownload({ job_id, client_id }: DownloadRecord): void {
+  setDownload({ job_id, client_id, status }: DownloadRecord): void {
     const night = job_id === null ? undefined : this.#book.nightOf(job_id);
-    if (night !== undefined) this.#loader.touch(night, client_id);
+    if (night === undefined) return;
+    // The board shows already that it is being received.
+    const isComing = status === "downloading" || status === "verifying";
+    if (isComing && this.#book.get(night, client_id) === "running") return;
+    this.#loader.touch(night);
   }
 
   /** Reconnected: anything may have changed. */
@@ -166,20 +179,32 @@ export class SchedulesPanel {
     this.#drawing = undefined;
     this.#drawnAt = performance.now();
     const { hasOlder, wanted: most } = this.#loader;
-    this.#view.render(this.#chosen, { isLoaded: this.#isLoaded, hasOlder, most });
-    this.#renderSheet();
+    const mayAsk = this.#mayAsk;
+    this.#view.render(this.#chosen, { isLoaded: this.#isLoaded, hasOlder, most, mayAsk });
   }
 
   /** Updates the open details. */
-  #renderSheet(): void {
+  async #refreshSheet(): Promise<void> {
     const shown = this.#sheet.shown;
-    if (!shown) return;
-    const now = this.#book.get(shown.scheduled_local, shown.client_id);
-    if (now && now !== shown) this.#sheet.show(now, this.#clientOf(now));
+    if (!shown || this.#underWay.has(SHEET)) return;
+    this.#underWay.add(SHEET);
+    const { scheduled_local: night, client_id: clientId } = shown;
+    await this.options.run(async () => {
+      const now = await this.#loader.one(night, clientId);
+      const { shown: still } = this.#sheet;
+      if (still?.client_id === clientId && still.scheduled_local === night) this.#showOne(now);
+    });
+    this.#underWay.delete(SHEET);
   }
 
-  #clientOf({ client_id }: DeliveryRecord) {
-    return this.#sites.get(client_id)?.client;
+  #showOne(delivery: DeliveryRecord | null): void {
+    if (!delivery) return;
+    this.#sheet.show(delivery, this.#sites.get(delivery.client_id)?.client, this.#mayAsk);
+  }
+
+  /** Whether the token may run the shown schedule. */
+  get #mayAsk(): boolean {
+    return this.#schedules.find(({ name }) => name === this.#chosen)?.may_change ?? false;
   }
 
   #set(schedule: ScheduleRecord): void {
@@ -192,7 +217,9 @@ export class SchedulesPanel {
     const key = `${action} ${what}`;
     if (this.#underWay.has(key)) return;
     this.#underWay.add(key);
-    void this.options.run(work).finally(() => this.#underWay.delete(key));
+    const hold = action === "run" || action === "ask" ? SAME_PRESS_MS : 0;
+    const done = () => void this.#underWay.delete(key);
+    void this.options.run(work).finally(() => setTimeout(done, hold));
   }
 
   async #ask(clientIds: string[], night: string): Promise<void> {

@@ -1,0 +1,64 @@
+import type { NewPreview, SchedulePreview } from "../../api/schedules.ts";
+import { ApiProblem } from "../api.ts";
+import { byId } from "../dom.ts";
+import { formatCount } from "../format.ts";
+import { zoneLine } from "./zone-line.ts";
+
+/** Time without typing after which the server is asked, in ms. */
+const TYPING_MS = 300;
+
+/** Most zones that are shown. The row of the schedule shows all, once it is made. */
+const MOST_ZONES = 3;
+
+/** Times in each zone. */
+const COUNT = 3;
+
+/** The next times of a schedule while its form is filled in. */
+export class TimesAhead {
+  readonly #list = byId("schedule-times", HTMLUListElement);
+  #shown = "";
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #call = new AbortController();
+
+  constructor(
+    private readonly ask: (wanted: NewPreview, signal: AbortSignal) => Promise<SchedulePreview>,
+  ) {}
+
+  /** @param wanted null: the form is not complete */
+  show(wanted: NewPreview | null): void {
+    const text = JSON.stringify(wanted);
+    if (text === this.#shown) return;
+    this.#shown = text;
+    clearTimeout(this.#timer);
+    this.#call.abort();
+    if (wanted === null) return this.#list.replaceChildren();
+    this.#timer = setTimeout(() => void this.#load({ ...wanted, count: COUNT }), TYPING_MS);
+  }
+
+  async #load(wanted: NewPreview): Promise<void> {
+    const { signal } = (this.#call = new AbortController());
+    try {
+      const { zones } = await this.ask(wanted, signal);
+      if (!signal.aborted) this.#list.replaceChildren(...linesOf(zones));
+    } catch (error) {
+      if (signal.aborted) return;
+      // A wrong site is shown beside the field of sites.
+      const isWrong = error instanceof ApiProblem && error.status === 400;
+      this.#list.replaceChildren(...(isWrong ? [lineOf(error.message, "bad")] : []));
+    }
+  }
+}
+
+function linesOf(zones: SchedulePreview["zones"]): HTMLElement[] {
+  if (zones.length === 0) return [lineOf("No site matches yet, so it has no times.", "")];
+  const others = zones.length - MOST_ZONES;
+  const words = `and ${formatCount(others)} more time ${others === 1 ? "zone" : "zones"}`;
+  return [...zones.slice(0, MOST_ZONES).map(zoneLine), ...(others > 0 ? [lineOf(words, "")] : [])];
+}
+
+function lineOf(words: string, className: string): HTMLElement {
+  const line = document.createElement("li");
+  line.className = className;
+  line.textContent = words;
+  return line;
+}
