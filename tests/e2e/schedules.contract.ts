@@ -118,7 +118,7 @@ function aSchedule(): void {
         name: "second",
         time_zone: "Europe/Berlin",
         spread: "10m",
-        catch_up: "90m",
+        catch_up: "0s",
         overlap: "allow",
         due: { at: "04:00" },
         expect: { files: 3 },

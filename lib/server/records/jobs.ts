@@ -80,6 +80,7 @@ const UNITS = [
 
 /** A duration as in requests, in the largest unit that divides it. @param ms whole seconds */
 export function durationOf(ms: number): string {
+  if (ms === 0) return "0s";
   const [unit, size] = UNITS.find(([, length]) => ms % length === 0) ?? ["s", 1_000];
   return `${Math.round(ms / size)}${unit}`;
 }

@@ -5,7 +5,7 @@ import { atOnce } from "../../../lib/util/fair-turns.ts";
 import { localTimeAt, momentOf } from "../../../lib/util/time-zone.ts";
 import { EFFORT } from "../../faults/effort.ts";
 import { Random } from "../../support/random.ts";
-import { addClients, completedAt, Night, Rows, scheduleOf, startedAt } from "./stage.ts";
+import { addClients, completedAt, Night, Rows, scheduleOf } from "./stage.ts";
 
 setDefaultTimeout(600_000);
 
@@ -91,8 +91,7 @@ test(`${DAYS} days of 5 schedules and ${CLIENTS} clients`, async () => {
     night.now = now;
     const ended = events.splice(0, events.findIndex(({ at }) => at > now) >>> 0);
     const end = async ({ download }: Event) => {
-      const started = await rows.replaceDownload(startedAt(download, now), download);
-      const done = await rows.replaceDownload(completedAt(started!, now), started!);
+      const done = await rows.replaceDownload(completedAt(download, now), download);
       night.deliveries.downloadChanged(done!.jobId!, done!.clientId);
     };
     await Promise.all(ended.map(end));

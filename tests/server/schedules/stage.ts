@@ -12,7 +12,7 @@ import { Deliveries } from "../../../lib/server/schedules/deliveries.ts";
 import { Occurrences } from "../../../lib/server/schedules/occurrences.ts";
 import { Timetable } from "../../../lib/server/schedules/timetable.ts";
 import { Logger } from "../../../lib/util/logger.ts";
-import { client, completed, downloading } from "../database/samples.ts";
+import { client, completed } from "../database/samples.ts";
 
 /** The rows of a folder, whose disposal removes them. */
 export class Rows implements AsyncDisposable {
@@ -159,9 +159,4 @@ export function completedAt(download: Download, at: number): Download {
     startedAt: at,
     completedAt: at,
   };
-}
-
-export function startedAt(download: Download, at: number): Download {
-  const { downloadId, clientId, jobId, revision } = download;
-  return { ...downloading, downloadId, clientId, jobId, revision, checksum: "md5", startedAt: at };
 }
