@@ -1,5 +1,5 @@
 import type { Logger } from "../../util/logger.ts";
-import { nextRound } from "../../util/fair-turns.ts";
+import { nextRound, pauses } from "../../util/fair-turns.ts";
 import type {
   Asked,
   Delivery,
@@ -102,7 +102,9 @@ export class Deliveries {
   /** Records the status of deliveries where it has changed. */
   async #judge(some: readonly Asked[], now: number): Promise<void> {
     const schedules = new Map<string, Schedule | null>();
+    const pause = pauses();
     for (const asked of some) {
+      await pause();
       const { scheduleId } = asked.delivery;
       const known = schedules.get(scheduleId);
       const schedule = known === undefined ? await this.options.schedules.byId(scheduleId) : known;

@@ -1,4 +1,5 @@
 import { FdsError } from "../../protocol/errors.ts";
+import { pauses } from "../../util/fair-turns.ts";
 import { SerialQueue } from "../../util/serial-queue.ts";
 import { localTimeAt } from "../../util/time-zone.ts";
 import { OutOfScope } from "../access/caller.ts";
@@ -168,11 +169,13 @@ export class Running {
     const { deliveries } = this.options.repository;
     const { clientIds, jobId, timeZone, localTime, at } = promise;
     const asking: Asking = { schedule, occasion: { timeZone, localTime, at }, jobId, now };
+    const pause = pauses();
     for (let from = 0; from < clientIds.length; from += PAGE) {
       const some = clientIds.slice(from, from + PAGE);
       const known = await deliveries.at(schedule.scheduleId, localTime, some);
       const busy = await deliveries.busyAmong(schedule.name, some, now);
       for (const delivery of known) {
+        await pause();
         if (!busy.has(delivery.clientId)) await deliveries.askAgain(delivery, jobId);
       }
       const theirs = new Set(known.map(({ clientId }) => clientId));
