@@ -3,14 +3,19 @@ import { stayConnected } from "../../lib/client/reconnect.ts";
 import { Roots } from "../../lib/client/owner-rules/roots.ts";
 import { Logger } from "../../lib/util/logger.ts";
 import { TokenBucket } from "../../lib/util/token-bucket.ts";
+import { NO_POSTGRES, Postgres } from "../support/postgres.ts";
 import { writeRandom } from "../support/sources.ts";
 import { ENROLL_TOKEN, System } from "../support/system.ts";
 import { TEST_LIMIT, waitFor } from "../support/wait.ts";
+import { ServerGroup } from "../support/server-group.ts";
+import { seedCount } from "./seeds.ts";
 import { KiB, MiB } from "./stage.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
 const CLIENTS = 1000;
+/** The same where there are three servers; `FAULT_SEEDS=1000` for as many as that. */
+const CLIENTS_OF_THREE = seedCount(60);
 /** Those that are asked for a file each; more than there are slots. */
 const ASKED = 100;
 
@@ -18,17 +23,22 @@ const ASKED = 100;
 class Crowd implements AsyncDisposable {
   /** In seconds, as the clients said before their first wait after a break. */
   readonly waits: number[] = [];
+  /** How often one of them was registered. */
+  registrations = 0;
   readonly #stopping = new AbortController();
   readonly #connected: Promise<void>[];
 
-  constructor({ url }: System, roots: Roots, count: number) {
+  /** @param url of their server */
+  constructor(url: string, roots: Roots, count: number) {
     this.#connected = Array.from({ length: count }, (_, n) => this.#start(url, roots, n));
   }
 
   #start(url: string, roots: Roots, n: number): Promise<void> {
     let registered = false;
     const write = (line: string) => {
-      registered ||= /registered as/.test(line);
+      const isRegistered = /registered as/.test(line);
+      registered ||= isRegistered;
+      if (isRegistered) this.registrations++;
       const [, seconds] = /next try in ([\d.]+) s/.exec(line) ?? [];
       if (!registered || seconds === undefined) return;
       this.waits.push(Number(seconds));
@@ -69,7 +79,7 @@ class Crowd implements AsyncDisposable {
 test("row 34: 1,000 clients reconnect at once", async () => {
   await using system = await System.start();
   const wanted = await writeRandom(system.source("file"), 200 * KiB);
-  await using crowd = new Crowd(system, await Roots.open([system.source("")]), CLIENTS);
+  await using crowd = new Crowd(system.url, await Roots.open([system.source("")]), CLIENTS);
   const allThere = async () => (await system.api.health()).connected_clients === CLIENTS;
   await waitFor(allThere, "all clients to be there", 60_000);
 
@@ -90,3 +100,28 @@ test("row 34: 1,000 clients reconnect at once", async () => {
   for (const id of ids) await system.expectDelivered(await system.ended(id), wanted);
   await system.expectTidy();
 });
+
+test.skipIf(NO_POSTGRES !== "")(
+  `row 34: the clients of one of three servers come to the others at once${NO_POSTGRES}`,
+  async () => {
+    await using postgres = await Postgres.start();
+    const databaseUrl = await postgres.makeDatabase();
+    await using group = await ServerGroup.start({ count: 3, databaseUrl });
+    const wanted = await writeRandom(group.source("file"), 200 * KiB);
+    const roots = await Roots.open([group.source("")]);
+    await using crowd = new Crowd(group.balancer.url, roots, CLIENTS_OF_THREE);
+    const registered = (times: number) => () => crowd.registrations >= times * CLIENTS_OF_THREE;
+    await waitFor(registered(1), "all clients to be there", 60_000);
+    const asking = Array.from({ length: Math.min(ASKED, CLIENTS_OF_THREE) }, (_, n) =>
+      group.at(n % 3).api.startDownload({ client_id: `site-${n}`, file_path: "file" }),
+    );
+    const asked = await Promise.all(asking);
+    // All are with the first one of the balancer.
+    group.at(0).program.signal("SIGKILL");
+    await waitFor(registered(2), "all clients to be with another server", 60_000);
+    for (const { download_id } of asked) {
+      await group.expectDelivered(await group.ended(download_id, group.at(1)), wanted);
+    }
+    expect(await group.parts()).toEqual([]);
+  },
+);

@@ -6,7 +6,7 @@ import type { DownloadRecord } from "../../lib/api/schemas.ts";
 import { FakeS3 } from "../support/fake-s3.ts";
 import { NO_POSTGRES, Postgres } from "../support/postgres.ts";
 import { Random } from "../support/random.ts";
-import { settingsOf } from "../support/s3-system.ts";
+import { settingsOf } from "../support/s3-settings.ts";
 import { ServerGroup } from "../support/server-group.ts";
 import { md5OfBytes, type Version, writeRandom } from "../support/sources.ts";
 import { TEST_LIMIT, waitFor } from "../support/wait.ts";

@@ -77,12 +77,16 @@ export class Postgres implements Databases {
     readonly port: number,
   ) {}
 
-  static async start(): Promise<Postgres> {
+  /**
+   * @param prepare makes the folder ready where its tables will be; its log of changes is elsewhere then
+   */
+  static async start(prepare?: (data: string) => Promise<unknown>): Promise<Postgres> {
     const folder = await makeFolder();
     const postgres = new Postgres(folder, await freePort());
     try {
       const ready = process.env[NEW_CLUSTER];
-      await (ready === undefined ? makeCluster(folder) : copyCluster(ready, folder));
+      if (prepare) await makePreparedCluster(folder, prepare);
+      else await (ready === undefined ? makeCluster(folder) : copyCluster(ready, folder));
       await postgres.restart();
       return postgres;
     } catch (error) {
@@ -169,8 +173,20 @@ async function makeFolder(): Promise<string> {
   return folder;
 }
 
-async function makeCluster(folder: string): Promise<void> {
-  const flags = ["--username=fds", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8"];
+/** With its log of changes beside its tables. */
+async function makePreparedCluster(
+  folder: string,
+  prepare: (data: string) => Promise<unknown>,
+): Promise<void> {
+  const data = join(folder, "data");
+  await prepare(data);
+  if (IS_ROOT) await chown(data, idOf("-u"), idOf("-g"));
+  await makeCluster(folder, `--waldir=${folder}/wal`);
+}
+
+async function makeCluster(folder: string, ...more: string[]): Promise<void> {
+  const own = ["--username=fds", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8"];
+  const flags = [...own, ...more];
   const made = run(folder, program("initdb"), "--no-sync", ...flags, `--pgdata=${folder}/data`);
   if ((await made.exited) !== 0) throw new Error(`initdb failed in "${folder}"`);
 }

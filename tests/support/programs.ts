@@ -67,6 +67,11 @@ export class Program implements AsyncDisposable {
     return this.#process.exitCode;
   }
 
+  /** Waits until it has ended, but not for longer than this, in ms. */
+  async endsWithin(ms: number): Promise<void> {
+    await Promise.race([this.#process.exited, Bun.sleep(ms)]);
+  }
+
   /**
    * Starts it again once it has ended, and waits until it is ready.
    * @param more flags that override those it had

@@ -1,22 +1,12 @@
 import { expect } from "bun:test";
 import type { DownloadRecord } from "../../lib/api/schemas.ts";
 import { FakeS3 } from "./fake-s3.ts";
+import { settingsOf } from "./s3-settings.ts";
 import { md5OfBytes, type Version } from "./sources.ts";
 import { API_TOKEN, System, type SystemOptions } from "./system.ts";
 import { waitFor } from "./wait.ts";
 
 const PREFIX = "sites/";
-
-/** The settings with which a server finds a fake S3. */
-export function settingsOf(s3: FakeS3): Record<string, string> {
-  return {
-    STORAGE_URL: `s3://${s3.bucket}`,
-    S3_ENDPOINT: s3.endpoint,
-    S3_REGION: s3.region,
-    AWS_ACCESS_KEY_ID: s3.accessKeyId,
-    AWS_SECRET_ACCESS_KEY: s3.secretAccessKey,
-  };
-}
 
 /** A real server and real clients, with the files in a fake S3; disposal ends all of it. */
 export class S3System implements AsyncDisposable {
@@ -32,7 +22,10 @@ export class S3System implements AsyncDisposable {
   ): Promise<S3System> {
     const s3 = new FakeS3();
     try {
-      const own = { ...settingsOf(s3), STORAGE_URL: `s3://${s3.bucket}/${PREFIX}` };
+      const own = {
+        ...settingsOf(s3),
+        STORAGE_URL: `s3://${s3.bucket}/${PREFIX}`,
+      };
       return new S3System(s3, await System.start({ ...own, ...env }, options));
     } catch (error) {
       await s3[Symbol.asyncDispose]();

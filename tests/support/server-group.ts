@@ -15,6 +15,9 @@ import { type Version, versionOf } from "./sources.ts";
 import { API_TOKEN, ENROLL_TOKEN } from "./system.ts";
 import { waitFor } from "./wait.ts";
 
+/** A download that is not over after this time hangs, in ms. */
+const DEADLINE = 120_000;
+
 /** One of several servers. */
 export interface Member {
   program: Program;
@@ -30,6 +33,10 @@ export interface GroupOptions {
   databaseUrls?: string[];
   /** Settings of all servers. */
   env?: Record<string, string>;
+  /** Settings of one server, by its number from 0. */
+  envOf?: (n: number) => Record<string, string>;
+  /** Makes the folder ready, in which they keep what they share in `files`. */
+  prepare?: (folder: string) => Promise<unknown>;
 }
 
 /**
@@ -52,6 +59,7 @@ export class ServerGroup implements AsyncDisposable {
     bypassProxyForLoopback(process.env);
     const folder = await mkdtemp(join(tmpdir(), "fds-servers-"));
     await mkdir(join(folder, "root"));
+    await options.prepare?.(folder);
     const started = Array.from({ length: options.count }, (_, n) =>
       startMember(folder, n, options),
     );
@@ -82,6 +90,16 @@ export class ServerGroup implements AsyncDisposable {
     });
     this.#clients.push(client);
     return client;
+  }
+
+  /** The servers and the clients. */
+  get programs(): Program[] {
+    return [...this.members.map(({ program }) => program), ...this.#clients];
+  }
+
+  /** The clients, in the order of their start. */
+  get clients(): readonly Program[] {
+    return this.#clients;
   }
 
   /** Starts a server again, on the port that it had. */
@@ -149,12 +167,13 @@ export class ServerGroup implements AsyncDisposable {
   async ended(downloadId: string, { api } = this.at(0)): Promise<DownloadRecord> {
     let last: DownloadRecord | undefined;
     try {
-      return await waitFor(async () => {
+      const look = async () => {
         last = await api.download(downloadId).catch(() => undefined);
         return last?.completed_at != null && last;
-      }, "the download to end");
+      };
+      return await waitFor(look, "the download to end", DEADLINE);
     } catch (cause) {
-      const logs = [...this.members.map(({ program }) => program), ...this.#clients].map(
+      const logs = this.programs.map(
         (program) =>
           `${program.name}:\n${program
             .log()
@@ -173,10 +192,14 @@ export class ServerGroup implements AsyncDisposable {
     expect(await versionOf(saved)).toEqual({ size, md5 });
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    const servers = this.members.map(({ program }) => program);
+  /** Ends all programs. */
+  async end(): Promise<void> {
     // A process that is stopped ends by SIGKILL all the same.
-    for (const program of [...this.#clients, ...servers]) await program[Symbol.asyncDispose]();
+    for (const program of this.programs.toReversed()) await program[Symbol.asyncDispose]();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.end();
     await this.network[Symbol.asyncDispose]();
     await this.balancer[Symbol.asyncDispose]();
     await rm(this.folder, { recursive: true, force: true });
@@ -196,6 +219,7 @@ async function startMember(folder: string, n: number, options: GroupOptions): Pr
       RECEIVE_BUDGET: "4MiB",
       DATABASE_URL: options.databaseUrls?.[n] ?? options.databaseUrl,
       ...options.env,
+      ...options.envOf?.(n),
     },
     ready: /listening on/,
   });

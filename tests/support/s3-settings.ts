@@ -1,0 +1,12 @@
+import type { FakeS3 } from "./fake-s3.ts";
+
+/** The settings with which a server finds a fake S3. */
+export function settingsOf(s3: FakeS3): Record<string, string> {
+  return {
+    STORAGE_URL: `s3://${s3.bucket}`,
+    S3_ENDPOINT: s3.endpoint,
+    S3_REGION: s3.region,
+    AWS_ACCESS_KEY_ID: s3.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: s3.secretAccessKey,
+  };
+}
