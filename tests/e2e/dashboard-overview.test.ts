@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { Browser, Page } from "playwright-core";
 import { PAGE_SIZE } from "../../lib/dashboard/listing.ts";
+import { ROWS_IN_A_FILE } from "../support/backend.ts";
 import { launchBrowser, NO_BROWSER } from "../support/browser.ts";
 import { Dashboard, fillDatabase, siteId } from "../support/dashboard.ts";
 import { ScriptedClient } from "../support/scripted-client.ts";
@@ -27,7 +28,7 @@ let runningId: string;
 beforeAll(async () => {
   if (NO_BROWSER !== "") return;
   browser = await launchBrowser();
-  system = await System.start();
+  system = await System.start(ROWS_IN_A_FILE);
   running = await ScriptedClient.register(system.url, {
     client_id: "site-running",
     enroll_token: ENROLL_TOKEN,
@@ -163,7 +164,7 @@ describe.skipIf(NO_BROWSER !== "")(`the dashboard of a chain${NO_BROWSER}`, () =
   });
 
   test("keeps its shape with the longest names", async () => {
-    await using other = await System.start();
+    await using other = await System.start(ROWS_IN_A_FILE);
     const idOf = (site: number) => String(site).padStart(64, "kitchen-");
     const paths = [`${"a/".repeat(2040)}ü.txt`, "x".repeat(4096), "שלום".repeat(500), EVIL];
     const pathOf = (download: number) => paths[download % paths.length]!;

@@ -1,5 +1,6 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { Page } from "playwright-core";
+import { ROWS_IN_A_FILE } from "../support/backend.ts";
 import { NO_BROWSER } from "../support/browser.ts";
 import { Dashboard } from "../support/dashboard.ts";
 import { browser, fleet, signedIn, system, useFleet } from "../support/dashboard-stage.ts";
@@ -12,7 +13,7 @@ import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-useFleet();
+useFleet(ROWS_IN_A_FILE);
 
 /** A schedule whose own times do not come while a test runs. */
 const YEARLY = {

@@ -12,6 +12,7 @@ import { join } from "node:path";
 import type { Browser, Locator, Page } from "playwright-core";
 import { SignInCode } from "../../lib/api/schemas.ts";
 import { PAGE_SIZE } from "../../lib/dashboard/listing.ts";
+import { ROWS_IN_A_FILE } from "../support/backend.ts";
 import { launchBrowser, NO_BROWSER, type Visit } from "../support/browser.ts";
 import { Dashboard, fillDatabase } from "../support/dashboard.ts";
 import { CALL_FAILED } from "../support/dashboard-stage.ts";
@@ -373,7 +374,7 @@ describe.skipIf(NO_BROWSER !== "")(`the dashboard${NO_BROWSER}`, () => {
   });
 
   test("keeps its size with 200 sites and 10,000 downloads", async () => {
-    const busy = await System.start();
+    const busy = await System.start(ROWS_IN_A_FILE);
     await using _ = busy;
     await fillDatabase(busy.folder, { sites: SITES, downloads: DOWNLOADS });
     await visiting(

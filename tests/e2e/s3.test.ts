@@ -11,13 +11,18 @@ import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* A server whose files are in S3 (FLEET, "Several servers"): what holds on a disk holds there. */
+/*
+ * A server whose files are in S3 (FLEET, "Several servers"), and its rows in Postgres where a test does not
+ * say otherwise: what holds on a disk holds there.
+ */
 
 const MiB = 1024 * 1024;
 const SIZE = 61 * MiB + 12_345;
 const WHEN = 45 * MiB;
 /** So much may be written and not safe: four segments. */
 const UNSAFE = 32 * MiB;
+/** S3 alone, without Postgres. */
+const IN_A_FILE = { DATABASE_URL: "sqlite://state.db" };
 /** So little is granted ahead that most of what the client sent is safe. */
 const WINDOW = 4 * MiB;
 
@@ -52,7 +57,7 @@ function requestedFrom(client: Program): number {
 }
 
 test("files of any size are delivered, and served whole and by ranges", async () => {
-  await using s3System = await S3System.start();
+  await using s3System = await S3System.start(IN_A_FILE);
   const { system } = s3System;
   await system.startClient();
   for (const size of [0, 1, 300_000, 8 * MiB, 8 * MiB + 1, 21 * MiB]) {
@@ -73,7 +78,7 @@ test("files of any size are delivered, and served whole and by ranges", async ()
 });
 
 test("a server that is killed goes on from what is safe in S3", async () => {
-  await using setup = await setUp({ RECEIVE_BUDGET: String(2 * WINDOW) });
+  await using setup = await setUp({ ...IN_A_FILE, RECEIVE_BUDGET: String(2 * WINDOW) });
   const { s3System, proxy, client, wanted } = setup;
   const { system, s3 } = s3System;
   const killed = proxy.after("up", WHEN, () => system.server.signal("SIGKILL"));

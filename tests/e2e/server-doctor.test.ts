@@ -2,6 +2,7 @@ import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { ROWS_IN_A_FILE } from "../support/backend.ts";
 import { Authority, openssl } from "../support/certificates.ts";
 import { type Diagnosis, diagnose } from "../support/doctor.ts";
 import { HandmadeServer } from "../support/handmade-server.ts";
@@ -22,7 +23,7 @@ const SECRET = "a-secret-of-the-database";
 let system: System;
 
 beforeAll(async () => {
-  system = await System.start();
+  system = await System.start(ROWS_IN_A_FILE);
   await system.startClient();
 });
 afterAll(() => system?.[Symbol.asyncDispose]());

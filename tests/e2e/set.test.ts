@@ -3,6 +3,7 @@ import { chmod, link, mkdir, rm, symlink, utimes, writeFile } from "node:fs/prom
 import { join } from "node:path";
 import type { DownloadRecord } from "../../lib/api/schemas.ts";
 import type { SetFileRecord } from "../../lib/api/sets.ts";
+import { ON_S3 } from "../support/backend.ts";
 import { spawnSync } from "../support/spawn.ts";
 import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 import { API_TOKEN, System } from "../support/system.ts";
@@ -94,6 +95,7 @@ describe("a folder", () => {
     expect(inFolder("md5sum", `${name}.md5`)).toStartWith(record.md5!);
     const expected = ["Only in ../../root/logs: .hidden", "Only in ../../root/logs: empty", ""];
     expect(inFolder("diff", "-r", "../../root/logs", `${name}/logs`)).toBe(expected.join("\n"));
+    if (ON_S3 !== "") return;
     expect(inFolder("stat", "-c", "%Y", `${name}/logs/day-5.log`)).toBe("1700000000\n");
   });
 
@@ -178,7 +180,7 @@ describe("patterns", () => {
     expect(await pull(fields)).toMatchObject({ status: "failed", error_code: code });
     expect(inFolder("ls")).toBe(before);
     // First the row says that it is over.
-    await waitFor(() => inFolder("ls", "../.server/parts") === "", "its part to be removed");
+    await waitFor(async () => (await system.parts()).length === 0, "its part to be removed");
   });
 
   test("that match nothing beside others are told", async () => {
@@ -266,7 +268,7 @@ test("files that did not change are linked, and not sent again", async () => {
     "%i",
     ...[first, second].map(({ saved_path }) => `${saved_path!.split("/")[1]}/nightly/a`),
   );
-  expect(new Set(inodes.trim().split("\n")).size).toBe(1);
+  if (ON_S3 === "") expect(new Set(inodes.trim().split("\n")).size).toBe(1);
   expect(inFolder("md5sum", "-c", "--quiet", `${second.saved_path!.split("/")[1]}.md5`)).toBe("");
   // Whole by itself, also when the first one is gone.
   await rm(join(system.folder, "downloads", first.saved_path!), { recursive: true });

@@ -132,7 +132,8 @@ async function drop(world: MemoryWorld): Promise<void> {
 }
 
 async function setFull(world: MemoryWorld, model: Model, full: boolean): Promise<void> {
-  model.full = full;
+  // A bucket does not tell how much room it has: what is new waits for it.
+  model.full = full && world.storage.tellsOfRoom;
   world.setFull(full);
 }
 

@@ -9,17 +9,19 @@ import { Downloads } from "../../lib/server/downloads/downloads.ts";
 import type { Job } from "../../lib/server/job.ts";
 import { Jobs } from "../../lib/server/jobs/jobs.ts";
 import type { NewJob } from "../../lib/server/jobs/making.ts";
+import type { Storage } from "../../lib/server/storage/storage.ts";
 import { Metrics } from "../../lib/server/metrics/metrics.ts";
 import { nextRound } from "../../lib/util/fair-turns.ts";
 import { Logger } from "../../lib/util/logger.ts";
 import { order } from "../support/downloads.ts";
+import { ON_S3 } from "../support/backend.ts";
 import { codeOfRejection } from "../support/errors.ts";
-import { MemoryStorage } from "../support/memory-storage.ts";
 import { Life } from "../support/mortal.ts";
 import { md5 } from "../support/scripted-client.ts";
 import type { Change } from "./memory-file.ts";
 import { MemoryFile } from "./memory-file.ts";
 import { CHUNK, MemorySite } from "./memory-site.ts";
+import { type ModelStorage, newModelStorage } from "./model-storage.ts";
 
 /** Bytes of the source at first: a few frames, the last one not full. */
 const SIZE = 5 * CHUNK + 100;
@@ -54,29 +56,51 @@ interface ServerRun {
  */
 export class MemoryWorld {
   readonly file = new MemoryFile(SIZE);
-  readonly storage = new MemoryStorage();
+  readonly storage: ModelStorage = newModelStorage();
   /** How each download that had ended was when it was first seen so. */
   readonly #ended = new Map<string, Download>();
   readonly #bugs: string[] = [];
   #freedAt = 0;
   #hasJobs = false;
-  #server: ServerRun;
+  /** The lease of the server that runs, where the rows are of several servers. */
+  #leaseId: string | null = null;
+  #run: ServerRun | undefined;
   #site: MemorySite | null = null;
 
   /**
    * @param repository of earlier worlds, too: all their downloads have ended
    * @param clientId one that no other world has
    * @param advance moves the clock, ms
-   * @param isFlushing whether the database is being flushed
+   * @param isFlushing whether the database is being flushed, or works
    */
-  constructor(
+  private constructor(
     private readonly repository: Repository,
     private readonly clientId: string,
     private readonly advance: (ms: number) => void,
     private readonly isFlushing: () => boolean,
-  ) {
-    this.#server = this.#startServer();
-    this.connect();
+  ) {}
+
+  /** A world with a server and a client that is connected; takes what the constructor takes. */
+  static async begin(
+    repository: Repository,
+    clientId: string,
+    advance: (ms: number) => void,
+    isFlushing: () => boolean,
+  ): Promise<MemoryWorld> {
+    const world = new MemoryWorld(repository, clientId, advance, isFlushing);
+    await world.#beginServer();
+    world.connect();
+    return world;
+  }
+
+  /** Rows or files are not in this process. */
+  get #isElsewhere(): boolean {
+    return this.#leaseId !== null || ON_S3 !== "";
+  }
+
+  get #server(): ServerRun {
+    if (!this.#run) throw new Error("no server runs");
+    return this.#run;
   }
 
   /** The downloads of this world, the oldest first. */
@@ -149,10 +173,26 @@ export class MemoryWorld {
 
   async #nextServer(): Promise<void> {
     this.#server.life.end();
-    this.#server = this.#startServer();
+    await this.#beginServer();
     await this.#server.downloads.recover();
     await this.#server.jobs.recover();
     if (this.#site) this.connect();
+  }
+
+  async #beginServer(): Promise<void> {
+    this.#run = this.#startServer(await this.storage.open());
+    await this.#beginLease();
+  }
+
+  /** The server before is seen to be dead, as its process is. */
+  async #beginLease(): Promise<void> {
+    const { servers } = this.repository;
+    if (!servers) return;
+    const ended = this.#leaseId === null ? [] : [this.#leaseId];
+    this.#leaseId = Bun.randomUUIDv7();
+    const lease = { leaseId: this.#leaseId, serverId: this.#leaseId, process: null };
+    await servers.begin({ ...lease, storage: "memory" });
+    await servers.end(ended);
   }
 
   change(how: Change): void {
@@ -177,10 +217,13 @@ export class MemoryWorld {
   /** Lets everything happen that waits for no clock: flushes, and what follows from each of them. */
   async settle(): Promise<void> {
     for (let turn = 0; turn < QUIET_TURNS; turn++) {
-      // Long work of jobs goes on in the next round.
-      if (this.#hasJobs && turn % ROUND_TURNS === 0) await nextRound();
+      // Long work of jobs goes on in the next round, and a database elsewhere answers in one.
+      const isLong = this.#hasJobs || this.#isElsewhere;
+      if (isLong && turn % ROUND_TURNS === 0) await nextRound();
       await Promise.resolve();
-      if (this.isFlushing()) turn = 0;
+      if (!this.isFlushing()) continue;
+      turn = 0;
+      if (this.#isElsewhere) await nextRound();
     }
   }
 
@@ -214,7 +257,7 @@ export class MemoryWorld {
     }
     await this.check();
     expect((await this.downloads()).filter((download) => !hasEnded(download))).toEqual([]);
-    expect([...this.storage.parts.keys()]).toEqual([]);
+    expect(this.storage.parts()).toEqual([]);
     expect(this.#server.credit.outstanding).toBe(0);
     expect(this.#server.downloads.runningCount).toBe(0);
     for (const job of await this.jobs()) {
@@ -232,6 +275,7 @@ export class MemoryWorld {
     await this.#server.downloads.stop();
     await this.#server.clients.close();
     this.#server.life.end();
+    await this.storage[Symbol.asyncDispose]();
   }
 
   #checkDownload(download: Download): void {
@@ -244,8 +288,9 @@ export class MemoryWorld {
     if (hasEnded(download)) this.#ended.set(downloadId, download);
     else {
       // B: what is called safe outlives a loss of power.
-      const synced = this.storage.parts.get(downloadId)?.synced ?? 0;
-      expect(synced).toBeGreaterThanOrEqual(durableOffsetOf(download));
+      expect(this.storage.safeBytesOf(downloadId)).toBeGreaterThanOrEqual(
+        durableOffsetOf(download),
+      );
     }
     if (download.status === "failed") {
       // F: only what happened to the file can be the cause.
@@ -257,11 +302,12 @@ export class MemoryWorld {
   /** A: names are those of completed downloads, with bytes that the source had at a time. */
   #checkFiles(downloads: Download[]): void {
     const completed = downloads.filter((download) => download.status === "completed");
-    expect([...this.storage.files.keys()].toSorted()).toEqual(
+    const files = this.storage.files();
+    expect([...files.keys()].toSorted()).toEqual(
       completed.map(({ savedPath }) => savedPath!).toSorted(),
     );
     for (const { savedPath, checksum, digest } of completed) {
-      const bytes = this.storage.files.get(savedPath!) ?? new Uint8Array();
+      const bytes = files.get(savedPath!) ?? new Uint8Array();
       expect([checksum, digest]).toEqual(["md5", md5(bytes)]);
       expect(this.file.wasEver(bytes)).toBe(true);
     }
@@ -293,13 +339,20 @@ export class MemoryWorld {
     expect(due).toEqual([]);
   }
 
-  #startServer(): ServerRun {
+  #startServer(opened: Storage): ServerRun {
     const life = new Life();
-    const jobRows = life.of(this.repository.jobs);
+    const { jobs: jobRows, servers } = this.repository;
+    const own: Partial<Repository> = {
+      jobs: life.of(jobRows),
+      servers: servers && life.of(servers),
+    };
     const repository = new Proxy(life.of(this.repository), {
-      get: (target, name) => (name === "jobs" ? jobRows : Reflect.get(target, name)),
+      get: (target, name) => Reflect.get(name in own ? own : target, name),
     });
-    const storage = life.of(this.storage);
+    const sets = life.of(opened.sets);
+    const storage = new Proxy(life.of(opened), {
+      get: (target, name) => (name === "sets" ? sets : Reflect.get(target, name)),
+    });
     const credit = new FlowControl(BUDGET);
     const metrics = new Metrics();
     const write = (line: string) => {

@@ -36,11 +36,14 @@ export function useBrowserAndServer(): void {
   });
 }
 
-/** Starts a browser for all tests of a file, and a server and a fleet of clients for each test. */
-export function useFleet(): void {
+/**
+ * Starts a browser for all tests of a file, and a server and a fleet of clients for each test.
+ * @param env settings of the server
+ */
+export function useFleet(env: Record<string, string> = {}): void {
   useBrowser();
   beforeEach(async () => {
-    system = await System.start();
+    system = await System.start(env);
     fleet = new Fleet(system.url);
   });
   afterEach(async () => {

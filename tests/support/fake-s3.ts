@@ -3,7 +3,7 @@ import { signed } from "../../lib/server/storage/s3/signature.ts";
 /** What a fake S3 does with a request instead of answering it; null: nothing. */
 export type S3Fault = "cut" | "no answer" | { status: number; code: string } | null;
 
-interface StoredObject {
+export interface StoredObject {
   bytes: Uint8Array<ArrayBuffer>;
   etag: string;
   meta: Record<string, string>;
@@ -23,7 +23,6 @@ export class FakeS3 implements AsyncDisposable {
   readonly accessKeyId = "ACCESS";
   readonly secretAccessKey = SECRET;
   readonly region = "test-1";
-  readonly objects = new Map<string, StoredObject>();
   readonly uploads = new Map<string, FakeUpload>();
   /** Lines such as `PUT some/key?partNumber=1`, of all that came. */
   readonly requests: string[] = [];
@@ -34,7 +33,7 @@ export class FakeS3 implements AsyncDisposable {
   #server: Bun.Server<undefined>;
   #isAway = false;
 
-  constructor() {
+  constructor(readonly objects = new Map<string, StoredObject>()) {
     this.#server = this.#serve(0);
   }
 

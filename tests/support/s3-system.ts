@@ -1,6 +1,8 @@
 import { expect } from "bun:test";
 import type { DownloadRecord } from "../../lib/api/schemas.ts";
+import { makeDatabase } from "./backend.ts";
 import { FakeS3 } from "./fake-s3.ts";
+import { NO_DATABASES } from "./postgres.ts";
 import { settingsOf } from "./s3-settings.ts";
 import { md5OfBytes, type Version } from "./sources.ts";
 import { API_TOKEN, System, type SystemOptions } from "./system.ts";
@@ -8,23 +10,28 @@ import { waitFor } from "./wait.ts";
 
 const PREFIX = "sites/";
 
-/** A real server and real clients, with the files in a fake S3; disposal ends all of it. */
+/**
+ * A real server and real clients, with the files in a fake S3, and the rows in Postgres where there is one;
+ * disposal ends all of it.
+ */
 export class S3System implements AsyncDisposable {
   private constructor(
     readonly s3: FakeS3,
     readonly system: System,
   ) {}
 
-  /** @param env settings of the server */
+  /** @param env settings of the server; with a `DATABASE_URL` its rows are there */
   static async start(
     env: Record<string, string> = {},
     options: SystemOptions = {},
   ): Promise<S3System> {
     const s3 = new FakeS3();
     try {
+      const rows = NO_DATABASES === "" && !env["DATABASE_URL"];
       const own = {
         ...settingsOf(s3),
         STORAGE_URL: `s3://${s3.bucket}/${PREFIX}`,
+        ...(rows && { DATABASE_URL: await makeDatabase() }),
       };
       return new S3System(s3, await System.start({ ...own, ...env }, options));
     } catch (error) {

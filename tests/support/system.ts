@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "bun:test";
 import { ApiClient } from "../../lib/cli/rest/api-client.ts";
+import { type Backend, startBackend } from "./backend.ts";
 import { bypassProxyForLoopback } from "./no-proxy.ts";
 import type { DownloadRecord } from "../../lib/api/schemas.ts";
 import { parseMetrics, valueOf } from "./prometheus.ts";
@@ -49,6 +50,7 @@ export class System implements AsyncDisposable {
     readonly api: ApiClient,
     /** The server's rows. */
     readonly databaseFile: string,
+    private readonly backend: Backend,
     private readonly prepared: AsyncDisposable | null | undefined,
     private readonly leave: boolean,
   ) {}
@@ -84,7 +86,8 @@ export class System implements AsyncDisposable {
     leave: boolean;
   }): Promise<System> {
     await mkdir(join(folder, "root"));
-    const server = await Program.start({
+    const backend = await startBackend(join(folder, "downloads"), env);
+    const starting = Program.start({
       name: "server",
       folder,
       argv: ["server.ts", "--host", "127.0.0.1", "--port", "0", "--downloads-dir", "downloads"],
@@ -93,16 +96,19 @@ export class System implements AsyncDisposable {
         API_TOKEN,
         ENROLL_TOKEN,
         MIN_FREE_DISK: "1MiB",
+        ...backend.env,
         ...env,
       },
       ready: /listening on/,
     });
+    starting.catch(() => backend[Symbol.asyncDispose]());
+    const server = await starting;
     const { message } = await server.waitForLine(/listening on/);
     const url = /https?:\S+/.exec(message)?.[0] ?? "";
     const api = new ApiClient({ server: url, token: API_TOKEN, tls });
     const database = env["DATABASE_URL"]?.slice("sqlite://".length);
     const databaseFile = join(folder, database ?? "downloads/.server/state.db");
-    return new System(folder, server, url, api, databaseFile, prepared, leave);
+    return new System(folder, server, url, api, databaseFile, backend, prepared, leave);
   }
 
   get port(): number {
@@ -212,7 +218,7 @@ export class System implements AsyncDisposable {
 
   /** Names of the files under way. */
   parts(): Promise<string[]> {
-    return readdir(join(this.serverFolder, "parts"));
+    return this.backend.parts();
   }
 
   /** That no file is under way: one that has ended goes just after its record says so. */
@@ -255,6 +261,7 @@ export class System implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const program of [...this.#clients, this.server]) await program[Symbol.asyncDispose]();
+    await this.backend[Symbol.asyncDispose]();
     await this.prepared?.[Symbol.asyncDispose]();
     if (!this.leave) await rm(this.folder, { recursive: true, force: true });
   }

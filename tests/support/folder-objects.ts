@@ -1,0 +1,71 @@
+import { mkdirSync, readFileSync, rmSync, statSync, type Stats, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { StoredObject } from "./fake-s3.ts";
+import { md5OfBytes } from "./sources.ts";
+
+/**
+ * Objects of a fake S3 of which the published ones are files of a folder too, as on a disk: tests look at
+ * them there, change them and remove them. What is the server's own is in memory alone.
+ */
+export class FolderObjects extends Map<string, StoredObject> {
+  /** Of what is a file: when it was changed, as far as is known here. */
+  readonly #changedAt = new Map<string, number>();
+
+  constructor(private readonly folder: string) {
+    super();
+  }
+
+  override set(key: string, object: StoredObject): this {
+    super.set(key, object);
+    if (isOwn(key)) return this;
+    const path = join(this.folder, key);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, object.bytes);
+    this.#changedAt.set(key, statSync(path).mtimeMs);
+    return this;
+  }
+
+  override get(key: string): StoredObject | undefined {
+    const known = super.get(key);
+    if (!known || isOwn(key)) return known;
+    const stats = this.#statsOf(key);
+    if (!stats) {
+      super.delete(key);
+      return undefined;
+    }
+    if (stats.mtimeMs === this.#changedAt.get(key)) return known;
+    // Somebody changed it by hand.
+    const bytes = new Uint8Array(readFileSync(join(this.folder, key)));
+    const changed = { ...known, bytes, etag: `"${md5OfBytes(bytes)}"` };
+    super.set(key, changed);
+    this.#changedAt.set(key, stats.mtimeMs);
+    return changed;
+  }
+
+  override has(key: string): boolean {
+    return this.get(key) !== undefined;
+  }
+
+  override delete(key: string): boolean {
+    if (!isOwn(key)) rmSync(join(this.folder, key), { force: true });
+    return super.delete(key);
+  }
+
+  override keys(): MapIterator<string> {
+    return [...super.keys()].filter((key) => this.has(key)).values() as MapIterator<string>;
+  }
+
+  #statsOf(key: string): Stats | undefined {
+    try {
+      const stats = statSync(join(this.folder, key), { throwIfNoEntry: false });
+      return stats?.isFile() ? stats : undefined;
+    } catch {
+      // A folder on the way was removed, and something else is there.
+      return undefined;
+    }
+  }
+}
+
+function isOwn(key: string): boolean {
+  return key.startsWith(".server/");
+}
