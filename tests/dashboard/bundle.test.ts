@@ -3,8 +3,8 @@ import { join } from "node:path";
 
 const PAGE = join(import.meta.dir, "../../lib/dashboard/index.html");
 
-/** The page is some 85 KiB of our own, before it is packed; a package that validates adds that again. */
-const MOST_BYTES = 96 * 1024;
+/** The page is some 97 KiB of our own, before it is packed; a package that validates adds over 60 KiB. */
+const MOST_BYTES = 104 * 1024;
 
 test("the page's script is small: it knows the REST shapes as types alone", async () => {
   const { outputs } = await Bun.build({ entrypoints: [PAGE], minify: true });

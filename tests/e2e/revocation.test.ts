@@ -195,6 +195,12 @@ const ACTS: Record<string, { path: string; body: object; done: () => Promise<boo
       return status === "disabled";
     },
   },
+  previewTimes: {
+    path: endpoints.previewTimes.path,
+    body: { cron: NIGHTLY.cron },
+    // It changes nothing: that it is refused is all there is to see.
+    done: async () => false,
+  },
   createToken: {
     path: endpoints.createToken.path,
     body: { name: "stolen", role: "admin" },
