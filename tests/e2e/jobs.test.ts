@@ -1,19 +1,7 @@
-import { afterAll, beforeAll, describe, setDefaultTimeout } from "bun:test";
-import { NO_POSTGRES, Postgres } from "../support/postgres.ts";
+import { setDefaultTimeout } from "bun:test";
 import { TEST_LIMIT } from "../support/wait.ts";
 import { jobsEndToEnd } from "./jobs.contract.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-jobsEndToEnd("on SQLite", async () => ({}));
-
-describe.skipIf(NO_POSTGRES !== "")(`with rows elsewhere${NO_POSTGRES}`, () => {
-  let postgres: Postgres;
-
-  beforeAll(async () => {
-    postgres = await Postgres.start();
-  });
-  afterAll(() => postgres[Symbol.asyncDispose]());
-
-  jobsEndToEnd("on Postgres", async () => ({ DATABASE_URL: await postgres.makeDatabase() }));
-});
+jobsEndToEnd();

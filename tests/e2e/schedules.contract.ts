@@ -73,14 +73,10 @@ const tokenFor = async (fields: object) => {
 };
 
 /** What schedules do, wherever the rows are. @param settings of each test's server */
-export function schedulesEndToEnd(
-  where: string,
-  settings: () => Promise<Record<string, string>>,
-): void {
-  describe(`schedules ${where}`, () => {
+export function schedulesEndToEnd(): void {
+  describe("schedules", () => {
     beforeEach(async () => {
-      const kept = { DELIVERIES_KEEP: "36500d" };
-      system = await System.start({ LOG_LEVEL: "warn", ...kept, ...(await settings()) });
+      system = await System.start({ LOG_LEVEL: "warn", DELIVERIES_KEEP: "36500d" });
       fleet = new Fleet(system.url);
     });
     afterEach(async () => {

@@ -12,7 +12,7 @@ setDefaultTimeout(TEST_LIMIT);
 
 /* A server that is killed while it makes, pauses, reruns and ends jobs: what it promised holds. */
 
-const KILLS = seedCount(6);
+const KILLS = seedCount(3);
 /** FAULT_SITES sets another number. */
 const SITES = Number(process.env["FAULT_SITES"] ?? 80);
 

@@ -84,7 +84,7 @@ test.skipIf(lacksStrace !== "")(
 );
 
 describe.skipIf(lacksLoopDisks !== "")(`the power is lost${lacksLoopDisks}`, () => {
-  const seeds = seedCount(4);
+  const seeds = seedCount(2);
 
   test(
     `row 5: while bytes flow (FDS_SEED=${SEED}), ${seeds} seeds`,

@@ -14,7 +14,7 @@ setDefaultTimeout(TEST_LIMIT);
 const SIZE = 100_000;
 /** To check, flush and publish it takes about as long as one of these, in ms. */
 const ENDINGS = [5, 30, 200];
-const ROUNDS = seedCount(60);
+const ROUNDS = seedCount(30);
 
 /** What a call gave, or the code of its refusal. */
 async function answerOf<T>(call: Promise<T>): Promise<T | string> {

@@ -15,7 +15,7 @@ setDefaultTimeout(TEST_LIMIT);
 /* Receivers of webhooks that are dead, slow or hostile, and a server that is killed as it tells them. */
 
 const DOWNLOADS = 20;
-const KILLS = seedCount(4);
+const KILLS = seedCount(2);
 const LONGEST_LIFE = 600;
 
 const EVENTS: WebhookEvent[] = [

@@ -262,7 +262,7 @@ describe.skipIf(lacksStrace !== "")(`row 48: as retention removes${lacksStrace},
 /** The file's own name, the mark of the set, and its folder's. */
 const ALWAYS = new Set(["unlink 1", "unlink 2", "rename 1", "unlinkat removed 1"]);
 
-const count = seedCount(3);
+const count = seedCount(2);
 test(
   `row 48: the server is killed at random moments (FDS_SEED=${SEED}), ${count} seeds`,
   () =>

@@ -21,7 +21,7 @@ import { MemoryWorld } from "./memory-world.ts";
  * the path that repeat it.
  */
 
-const RUNS = seedCount(250);
+const RUNS = seedCount(100);
 
 /** A run takes so long at most, in ms; longer where rows or files are elsewhere. */
 const MOST_OF_RUN_MS = ON_POSTGRES + ON_S3 === "" ? 1_000 : 15_000;
