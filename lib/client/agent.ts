@@ -50,13 +50,17 @@ const MAX_SHOWN = 512;
 /** Time without a request after which memory is given back, in ms. */
 const REST_MS = 3_000;
 
+/**
+ * The runtime collects garbage only when it needs more memory, which a client at rest never does. Shared, as
+ * all agents of a process have one heap.
+ */
+const atRest = new AtRest(() => Bun.gc(true), REST_MS);
+
 /** Answers the server's requests on one connection: a sender for each file that is wanted. */
 export class Agent {
   readonly #streams = new Map<number, OutgoingStream>();
   readonly #running = new Set<Promise<void>>();
   readonly #scheduler: SendScheduler;
-  /** The runtime collects garbage only when it needs more memory, which a client at rest never does. */
-  readonly #atRest = new AtRest(() => Bun.gc(true), REST_MS);
   #worked = false;
 
   constructor(
@@ -64,7 +68,7 @@ export class Agent {
     private readonly options: AgentOptions,
   ) {
     this.#scheduler = new SendScheduler(socket, options.rateLimit);
-    this.#atRest.idle();
+    atRest.idle();
   }
 
   /** Whether the server has taken a good part of a file. */
@@ -100,7 +104,7 @@ export class Agent {
     for (const sender of this.#streams.values()) sender.stop("disconnected");
     this.#scheduler.close();
     await Promise.all(this.#running);
-    this.#atRest.busy();
+    atRest.busy();
   }
 
   #start(request: StreamRequest): void {
@@ -114,7 +118,7 @@ export class Agent {
     }
     const sender = this.#streamFor(request);
     this.#streams.set(stream, sender);
-    this.#atRest.busy();
+    atRest.busy();
     const running = sender
       .run()
       .then((delivery) => this.options.onRequestEnded(sender.about, delivery))
@@ -123,7 +127,7 @@ export class Agent {
         this.#running.delete(running);
         if (this.#streams.size > 0) return;
         this.#scheduler.rest();
-        this.#atRest.idle();
+        atRest.idle();
       });
     this.#running.add(running);
   }
