@@ -124,7 +124,7 @@ const NOTHING: readonly number[] = [];
 /** Where a walk through folders is, as seen by the patterns. It never changes: a step gives another. */
 export class PatternWalk {
   private constructor(
-    /** Of alternatives that have not ended. */
+    /** Positions in the alternatives that have not ended. */
     private readonly positions: Position[],
     /** Indices of the patterns that match the place where the walk is: a file, or a folder with all in it. */
     readonly matchedBy: readonly number[],

@@ -29,7 +29,7 @@ const YEARLY = {
   job: { clients: { all: true }, download: { file_path: "a.txt" } },
 };
 
-/** Of each status, no client. */
+/** A board without a client in any status. */
 const NOBODY = Object.fromEntries(DeliveryStatus.options.map((status) => [status, []]));
 
 let system: System;

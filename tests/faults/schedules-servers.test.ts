@@ -111,7 +111,7 @@ describe.skipIf(NO_POSTGRES !== "")(
       await sql`UPDATE schedules SET since = since - ${100 * DAY_MS}`;
       for (let night = 0; night <= KILLS; night++) {
         await letCome(group, sql, night);
-        // Of the first one nobody is killed.
+        // The first night has no kill.
         const victim = night === 0 ? null : random.pick([0, 1]);
         if (victim === null) {
           await expectOnce(fleet, night + 1);

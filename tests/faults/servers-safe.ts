@@ -34,7 +34,7 @@ async function isFileSafe(
   stage: ServersStage,
   { download_id, file_path, safe_offset, saved_path }: HeldRow,
 ): Promise<boolean> {
-  // Of a part in a bucket, some is in an upload that is not complete: whoever goes on with it proves it.
+  // A part in a bucket is partly in an upload that is not complete. The server that goes on with it proves it.
   if (safe_offset === 0 || stage.shared === "bucket") return true;
   const source = await md5OfPrefix(stage.group.source(file_path ?? ""), safe_offset);
   expect(source).not.toBeNull();

@@ -23,7 +23,7 @@ export const SHARED: readonly Shared[] =
 
 export const SITES = ["site-1", "site-2"] as const;
 export const SERVERS = 3;
-/** Of the network between the clients and the servers, in bytes a second. */
+/** Rate of the network between clients and servers, in bytes a second. */
 const RATE = 6 * MiB;
 const DISK = 512 * MiB;
 /** Where the bugs are that files of some names meet. */

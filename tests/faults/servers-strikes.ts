@@ -217,7 +217,7 @@ export function strikesOn(shared: Shared): string[] {
     .map(([name]) => name);
 }
 
-/** Of long files: what a break costs is seen by how much comes twice. */
+/** Strikes while long files come: how much comes twice shows what a break costs. */
 export const BREAKS = [
   "is killed",
   "sees a client killed",

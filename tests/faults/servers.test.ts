@@ -21,7 +21,7 @@ setDefaultTimeout(TEST_LIMIT * Math.max(1, COUNT));
 const KINDS = SHARED.length;
 const KIND = SHARED[SEED % KINDS] ?? "folder";
 
-/** Of every so many seeds one pulls large files. */
+/** One of this many seeds pulls large files. */
 const LARGE_EACH = 5;
 const LARGE = 28 * MiB;
 /** What may come twice after a break: RECEIVE_BUDGET of a server, and a checkpoint of each site's file. */

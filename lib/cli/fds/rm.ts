@@ -32,7 +32,7 @@ there. It cannot be undone: fds pull brings the file again, if the site still ha
     }
     const downloadId = await findDownloadId(api, text, interruptions.signal);
     const before = isSure ? null : await api.download(downloadId, interruptions.signal);
-    // Of what the server will not remove nobody is asked.
+    // Nobody is asked about content that the server will not remove.
     if (before && isStored(before) && !before.hold) await confirm(context, before);
     const record = await api.removeContent(downloadId, interruptions.signal);
     printDone(context, record, DOWNLOAD_FIELDS, `removed ${downloadId}`);
