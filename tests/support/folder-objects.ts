@@ -8,7 +8,7 @@ import { md5OfBytes } from "./sources.ts";
  * them there, change them and remove them. What is the server's own is in memory alone.
  */
 export class FolderObjects extends Map<string, StoredObject> {
-  /** Of what is a file: when it was changed, as far as is known here. */
+  /** Times of the last change of files, ms since 1970, as far as known here. */
   readonly #changedAt = new Map<string, number>();
 
   constructor(private readonly folder: string) {
