@@ -88,7 +88,8 @@ describe("a set", () => {
     const record = await pull(system, paths);
     expect(record).toMatchObject({ status: "completed", files_total: 1, files_received: 1 });
     const folder = join(system.folder, "downloads", record.saved_path!);
-    expect(await readdir(folder, { recursive: true })).toEqual(["logs", "logs/a.log"]);
+    const names = await readdir(folder, { recursive: true });
+    expect(names.toSorted()).toEqual(["logs", "logs/a.log"]);
     const [entry] = await recorded(system, "requests.log", 1);
     expect(entry).toMatchObject({ download_id: record.download_id, outcome: "sent" });
   });

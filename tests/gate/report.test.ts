@@ -16,12 +16,27 @@ const report = (...testcases: string[]) =>
   <testsuite name="${FILE}" file="${FILE}" hostname="x">${testcases.join("\n")}</testsuite>
 </testsuites>`;
 
-test("a report names each test, and how it ended", () => {
+test("a report names each test, how it ended, and why it failed", () => {
   expect(readReport(report(PASSED, FAILED, SKIPPED))).toEqual([
     { file: FILE, name: "one", outcome: "passed" },
-    { file: FILE, name: "two", outcome: "failed" },
+    { file: FILE, name: "two", outcome: "failed", reason: "no\nafter 0.0 s" },
     { file: FILE, name: "three (needs strace: apt-get install strace)", outcome: "skipped" },
   ]);
+});
+
+describe("the reason of a failure", () => {
+  const reasonOf = (failure: string) => readReport(report(testcase("a", failure)))[0]?.reason;
+
+  test("is its message where there is no text", () => {
+    const failure = '<failure type="TimeoutError" message="test timed out" />';
+    expect(reasonOf(failure)).toBe("test timed out\nafter 0.0 s");
+  });
+
+  test("is no longer than a screen", () => {
+    const text = Array.from({ length: 100 }, (_, n) => `line ${n}`).join("&#10;");
+    const lines = reasonOf(`<failure message="">${text}</failure>`)!.split("\n");
+    expect(lines.slice(28)).toEqual(["line 28", "line 29", "… 70 more lines", "after 0.0 s"]);
+  });
 });
 
 test("names are those that the tests have, behind those of their groups", () => {

@@ -1,3 +1,6 @@
+/** So many lines of a failure are shown again at the end: enough for its error and where it was. */
+const REASON_LINES = 30;
+
 /** How one test ended. */
 export interface TestResult {
   /** Relative to the folder that the tests ran in; empty where Bun does not say it. */
@@ -5,6 +8,8 @@ export interface TestResult {
   /** The names of its groups and its own, as Bun prints them: `group > test`. */
   name: string;
   outcome: "passed" | "failed" | "skipped";
+  /** Why it failed, and how long it took, where the report has it; of more than one line. */
+  reason?: string;
 }
 
 /** What one run of `bun test` came to. */
@@ -27,10 +32,12 @@ export function readReport(xml: string): TestResult[] {
     // The innermost group comes first.
     const groups = attributeOf(attributes, "classname").split(" > ").toReversed();
     const names = [...groups, attributeOf(attributes, "name")];
+    const outcome = outcomeOf(content);
     return {
       file: attributeOf(attributes, "file"),
       name: names.filter(Boolean).join(" > "),
-      outcome: outcomeOf(content),
+      outcome,
+      ...(outcome === "failed" && { reason: reasonOf(attributes, content) }),
     };
   });
 }
@@ -70,11 +77,25 @@ function outcomeOf(content: string): TestResult["outcome"] {
   return /<skipped\b/.test(content) ? "skipped" : "passed";
 }
 
+/** What a failed test says of itself: its error, where it was thrown, and its time. */
+function reasonOf(attributes: string, content: string): string {
+  const [, failure = "", text = ""] =
+    /<(?:failure|error)\b([^>]*?)(?:\/>|>([^]*?)<\/)/.exec(content) ?? [];
+  const lines = (decoded(text).trim() || attributeOf(failure, "message")).split("\n");
+  const more = lines.length - REASON_LINES;
+  const shown = more > 0 ? [...lines.slice(0, REASON_LINES), `… ${more} more lines`] : lines;
+  return [...shown, `after ${Number(attributeOf(attributes, "time")).toFixed(1)} s`].join("\n");
+}
+
 const ENTITIES: Record<string, string> = { lt: "<", gt: ">", quot: '"', apos: "'", amp: "&" };
 
 function attributeOf(attributes: string, name: string): string {
   const [, value = ""] = new RegExp(`\\b${name}="([^"]*)"`).exec(attributes) ?? [];
-  return value.replaceAll(/&(?:#(\d+)|#x([\da-f]+)|(\w+));/gi, (entity, decimal, hex, named) => {
+  return decoded(value);
+}
+
+function decoded(text: string): string {
+  return text.replaceAll(/&(?:#(\d+)|#x([\da-f]+)|(\w+));/gi, (entity, decimal, hex, named) => {
     if (named) return ENTITIES[named] ?? entity;
     return String.fromCodePoint(decimal ? Number(decimal) : Number.parseInt(hex, 16));
   });

@@ -119,10 +119,18 @@ describe("names what failed, and the file of it:", () => {
   ])("%s", async (_, files, named, counts) => {
     const { text, exitCode } = await inPipe(files);
     expect(text).toMatch(
-      new RegExp(`\nFailed:\n  tests/${RegExp.escape(named)}.*\n\n${counts}\n$`),
+      new RegExp(`\nFailed:\n  tests/${RegExp.escape(named)}.*\n(?: {6}.*\n)*\n${counts}\n$`),
     );
     expect(exitCode).toBe(1);
   });
+});
+
+test("says again why a test failed, for whoever sees only the end of the output", async () => {
+  const { text } = await inPipe(["fails"]);
+  const [, reason] = text.split("\nFailed:\n  tests/fails.test.ts: wrong\n");
+  expect(reason).toMatch(/^ {6}.*expect\(received\)/);
+  expect(reason).toContain("\n      Expected: 2\n      Received: 1\n");
+  expect(reason).toMatch(/\n {6}after \d+\.\d s\n\n0 passed, 1 failed\n$/);
 });
 
 test("a text that no path holds is a mistake, not a success", async () => {

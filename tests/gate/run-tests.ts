@@ -64,10 +64,13 @@ async function runTests(
   return results;
 }
 
-/** Names the tests that ended in a way, under a heading. */
+/** Names the tests that ended in a way, under a heading, with the reason of those that have one. */
 function list(heading: string, results: readonly TestResult[]): void {
   if (results.length === 0) return;
-  const lines = results.map(({ file, name }) => (file ? `${file}: ${name}` : name));
+  const lines = results.map(({ file, name, reason }) => {
+    const title = file ? `${file}: ${name}` : name;
+    return reason === undefined ? title : `${title}\n${reason}`.replaceAll("\n", "\n      ");
+  });
   stdout.write(`${[`\n${heading}`, ...new Set(lines)].join("\n  ")}\n`);
 }
 
