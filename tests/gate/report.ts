@@ -79,9 +79,9 @@ function outcomeOf(content: string): TestResult["outcome"] {
 
 /** What a failed test says of itself: its error, where it was thrown, and its time. */
 function reasonOf(attributes: string, content: string): string {
-  const [, failure = "", text = ""] =
+  const [, start = "", text = ""] =
     /<(?:failure|error)\b([^>]*?)(?:\/>|>([^]*?)<\/)/.exec(content) ?? [];
-  const lines = (decoded(text).trim() || attributeOf(failure, "message")).split("\n");
+  const lines = (decoded(text).trim() || attributeOf(start, "message")).split("\n");
   const more = lines.length - REASON_LINES;
   const shown = more > 0 ? [...lines.slice(0, REASON_LINES), `… ${more} more lines`] : lines;
   return [...shown, `after ${Number(attributeOf(attributes, "time")).toFixed(1)} s`].join("\n");
