@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { Fleet, idsOf } from "../support/fleet.ts";
-import { runProgram } from "../support/operator.ts";
+import { runProgram, Screen, startProgram } from "../support/operator.ts";
 import { System } from "../support/system.ts";
 import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 
@@ -103,6 +103,43 @@ describe("many clients", () => {
     expect((await fds("job", id, "rerun")).exitCode).toBe(0);
     await fleet.jobThatIs(id, ({ status }) => status === "completed", "its end");
     expect((await fds("job", id, "cancel")).stderr).toBe("error: The job is completed already\n");
+  });
+
+  test.each([3, 40])("of which %p wait are shown as paused, and how to go on", async (count) => {
+    fleet.go("hold");
+    const words = idsOf(count).flatMap((id) => ["--ids", id]);
+    const child = startProgram(system, ["fds", "pull", ...words, "--max-concurrent", "1"]);
+    let told = "";
+    const listening = (async () => {
+      const decoder = new TextDecoder();
+      for await (const bytes of child.stderr) told += decoder.decode(bytes, { stream: true });
+    })();
+    await waitFor(() => [...fleet.sites.values()].some((site) => site.held.length > 0), "one");
+    const [, jobId = ""] = await waitFor(() => /^job (\S+)/.exec(told), "the job's id");
+    await fds("job", jobId, "pause");
+    const paused = `paused: until fds job ${jobId.slice(0, 18)} resume\n`;
+    await waitFor(() => told.includes(paused), "it to be paused");
+    fleet.go("deliver");
+    await fds("job", jobId, "resume");
+    expect(await child.exited).toBe(0);
+    await listening;
+  });
+
+  test("that wait for a paused job have that on their bars", async () => {
+    fleet.go("hold");
+    const words = idsOf(2).flatMap((id) => ["--ids", id]);
+    const command = ["fds", "pull", ...words, "--max-concurrent", "1", "--name", "screen"];
+    await using screen = new Screen(system, command, { columns: 120 });
+    await screen.shows(/starting/);
+    const [{ job_id = "" } = {}] = (await system.api.jobs({})).jobs;
+    await system.api.pauseJob(job_id);
+    expect(await screen.shows(/paused: until fds job \S+ resume/)).toMatch(
+      /^site-\d .* paused +$/m,
+    );
+    await system.api.resumeJob(job_id);
+    await screen.shows(/queued/);
+    fleet.go("deliver");
+    expect(await screen.ended()).toBe(0);
   });
 
   test("wait, are paused, resumed and cancelled", async () => {

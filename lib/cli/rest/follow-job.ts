@@ -1,6 +1,7 @@
 import type { JobRecord } from "../../api/jobs.ts";
 import { MAX_PAGE } from "../../api/page-limit.ts";
 import type { DownloadRecord } from "../../api/schemas.ts";
+import { pausedNote } from "../terminal/download-bar.ts";
 import type { BarState } from "../terminal/progress.ts";
 import { Progress } from "../terminal/progress.ts";
 import type { Terminal } from "../terminal/terminal.ts";
@@ -65,19 +66,19 @@ export async function newestOf(
 
 async function followEach(
   api: ApiClient,
-  { job_id, total }: JobRecord,
+  job: JobRecord,
   terminal: Terminal,
   options: FollowOptions,
 ): Promise<void> {
   for (;;) {
-    const records = await newestOf(api, job_id, options.signal);
-    if (records.length === total) {
+    const records = await newestOf(api, job.job_id, options.signal);
+    if (records.length === job.total) {
       const started = records.map(({ client_id, download_id }) => ({
         clientId: client_id,
         downloadId: download_id,
         message: "",
       }));
-      await follow(api, started, terminal, options);
+      await follow(api, started, terminal, { ...options, job });
       return;
     }
     await pause(LOOK_EVERY_MS, options.signal);
@@ -119,6 +120,7 @@ function barOf(job: JobRecord): BarState {
     bytesPerSecond: null,
     etaSeconds: null,
     note: counts.failed > 0 ? `${counts.failed} failed` : status,
+    ...(status === "paused" && pausedNote(job.job_id)),
     tone: counts.failed > 0 ? "bad" : status === "completed" ? "good" : "active",
   };
 }

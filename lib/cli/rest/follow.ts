@@ -1,4 +1,5 @@
 import { hasEnded } from "../../api/has-ended.ts";
+import type { JobRecord } from "../../api/jobs.ts";
 import type { DownloadRecord, NewDownload } from "../../api/schemas.ts";
 import type { ApiClient } from "./api-client.ts";
 import { ApiCallError, isTransient } from "./api-errors.ts";
@@ -83,6 +84,8 @@ export interface FollowOptions extends WatchOptions {
   onChange?: (record: DownloadRecord) => void;
   /** Also shows one bar for all. Where lines cannot be redrawn, only that one and the ends are shown. */
   withTotal?: boolean;
+  /** The job that made them all. While it is paused, those that wait are shown as such. */
+  job?: JobRecord;
 }
 
 /**
@@ -94,19 +97,32 @@ export async function follow(
   api: ApiClient,
   downloads: Started[],
   terminal: Terminal,
-  { signal, onChange, withTotal = false, ...options }: FollowOptions = {},
+  { signal, onChange, withTotal = false, job, ...options }: FollowOptions = {},
 ): Promise<DownloadRecord[]> {
   const end = new AbortController();
   const either = signal ? AbortSignal.any([signal, end.signal]) : end.signal;
   const progress = new Progress(terminal);
   const latest = new Map<string, DownloadRecord>();
+  let pausedJob = pausedOf(job);
+  const showOne = (record: DownloadRecord) => {
+    if (withTotal && !terminal.live && !hasEnded(record)) return;
+    progress.set(record.download_id, barOf(record, pausedJob !== null));
+  };
+  const showTotal = () => {
+    if (!withTotal) return;
+    progress.setTotal(totalBarOf([...latest.values()], downloads.length, pausedJob));
+  };
   const show = (record: DownloadRecord) => {
     latest.set(record.download_id, record);
     onChange?.(record);
-    if (!withTotal || terminal.live || hasEnded(record)) {
-      progress.set(record.download_id, barOf(record));
-    }
-    if (withTotal) progress.setTotal(totalBarOf([...latest.values()], downloads.length));
+    showOne(record);
+    showTotal();
+  };
+  const onJob = (changed: JobRecord) => {
+    if (changed.job_id !== job?.job_id || pausedOf(changed) === pausedJob) return;
+    pausedJob = pausedOf(changed);
+    for (const record of latest.values()) showOne(record);
+    showTotal();
   };
   const onAway = () => {
     for (const [id, record] of latest) {
@@ -117,10 +133,18 @@ export async function follow(
   const ids = downloads.map(({ downloadId }) => downloadId);
   const watching = { ...options, signal: either, onAway };
   try {
-    if (ids.length > MAX_STREAMS) return await watchMany(api, ids, show, watching);
+    // Only the stream of all changes has jobs.
+    if (job || ids.length > MAX_STREAMS) {
+      return await watchMany(api, ids, show, { ...watching, onJob });
+    }
     return await Promise.all(ids.map((id) => api.watchDownload(id, show, watching)));
   } finally {
     end.abort(new Failure("another download could not be followed"));
     progress.stop();
   }
+}
+
+/** The id of a job that is paused; null: it is not, or there is none. */
+function pausedOf(job: JobRecord | undefined): string | null {
+  return job?.status === "paused" ? job.job_id : null;
 }

@@ -1,9 +1,15 @@
 import { hasEnded } from "../../api/has-ended.ts";
 import { MAX_PAGE } from "../../api/page-limit.ts";
+import type { JobRecord } from "../../api/jobs.ts";
 import type { DownloadRecord } from "../../api/schemas.ts";
 import type { ApiClient } from "./api-client.ts";
 import { isTransient } from "./api-errors.ts";
 import type { WatchOptions } from "./live-changes.ts";
+
+export interface WatchManyOptions extends WatchOptions {
+  /** Called with the record of each job at first, and after each change. */
+  onJob?: (job: JobRecord) => void;
+}
 
 /**
  * Follows many downloads until all have ended, by one event stream, as a server limits the streams of each
@@ -15,7 +21,7 @@ export async function watchMany(
   api: ApiClient,
   downloadIds: string[],
   onChange: (record: DownloadRecord) => void,
-  options: WatchOptions = {},
+  { onJob, ...options }: WatchManyOptions = {},
 ): Promise<DownloadRecord[]> {
   const unended = new Set(downloadIds);
   const ended = new Map<string, DownloadRecord>();
@@ -32,6 +38,7 @@ export async function watchMany(
     // The stream begins with unfinished downloads, and from here on reports each end.
     if (isFresh) isFresh = !(await lookBack(api, unended, take, options.signal));
     if (change.event === "download") take(change.data);
+    else if (change.event === "job") onJob?.(change.data);
     if (unended.size === 0) break;
   }
   return downloadIds.flatMap((id) => ended.get(id) ?? []);

@@ -1,5 +1,6 @@
 import type { DownloadRecord } from "../../api/schemas.ts";
 import type { BarState } from "./progress.ts";
+import { shortId } from "./download-listing.ts";
 import { fileProgressOf } from "./set-counts.ts";
 
 const TONES: Partial<Record<DownloadRecord["status"], BarState["tone"]>> = {
@@ -8,8 +9,12 @@ const TONES: Partial<Record<DownloadRecord["status"], BarState["tone"]>> = {
   cancelled: "bad",
 };
 
-/** The progress bar of a download. */
-export function barOf(record: DownloadRecord): BarState {
+/**
+ * The progress bar of a download.
+ * @param isPaused whether its job is, which then starts no more
+ */
+export function barOf(record: DownloadRecord, isPaused = false): BarState {
+  const isHeld = isPaused && record.status === "queued";
   const files = fileProgressOf(record);
   return {
     label: record.client_id,
@@ -18,9 +23,9 @@ export function barOf(record: DownloadRecord): BarState {
     ...(files && { files }),
     bytesPerSecond: record.bytes_per_second,
     etaSeconds: record.eta_seconds,
-    note: noteOf(record),
+    note: isHeld ? "paused" : noteOf(record),
     // For waiting downloads only: failures are reported at the end, in full.
-    ...(record.status === "queued" && record.error !== null && { reason: record.error }),
+    ...(record.status === "queued" && !isHeld && record.error !== null && { reason: record.error }),
     tone: TONES[record.status] ?? "active",
   };
 }
@@ -35,8 +40,13 @@ function noteOf({ status, kind, total_size }: DownloadRecord): string | null {
  * One progress bar for many downloads.
  * @param records the known ones
  * @param count number of all
+ * @param pausedJob id of the job that they wait for; null: none is paused
  */
-export function totalBarOf(records: DownloadRecord[], count: number): BarState {
+export function totalBarOf(
+  records: DownloadRecord[],
+  count: number,
+  pausedJob: string | null = null,
+): BarState {
   const sum = (value: (record: DownloadRecord) => number) =>
     records.reduce((so, record) => so + value(record), 0);
   const ended = records.filter(({ status }) => TONES[status] !== undefined);
@@ -65,6 +75,12 @@ export function totalBarOf(records: DownloadRecord[], count: number): BarState {
     bytesPerSecond: isOver ? null : rate,
     etaSeconds: total !== null && rate > 0 ? (total - done) / rate : null,
     note: missed.join(", ") || (isOver ? "completed" : null),
+    ...(pausedJob !== null && !isOver && pausedNote(pausedJob)),
     tone: missed.length > 0 ? "bad" : isOver ? "good" : "active",
   };
+}
+
+/** What the bar of a paused job says, with the way to go on. */
+export function pausedNote(jobId: string): Pick<BarState, "note" | "reason"> {
+  return { note: "paused", reason: `until fds job ${shortId(jobId)} resume` };
 }

@@ -79,6 +79,21 @@ test("the bar of a set says that it is listed, and then how many files there are
   expect(bar).toMatchObject({ note: null, total: 9, files: { done: 3, total: 5 } });
 });
 
+test("bars of a paused job say so of what waits, and how it goes on", () => {
+  const waiting = downloadRecord({ error: "The client is not connected" });
+  const bar = barOf(waiting, true);
+  expect(bar).toMatchObject({ note: "paused", tone: "active" });
+  expect(bar.reason).toBeUndefined();
+  const running = downloadRecord({ status: "downloading", total_size: 9 });
+  expect(barOf(running, true).note).toBeNull();
+  const id = "01a207cb-c51f-72fa-98fc-75e155ad317a";
+  const reason = "until fds job 01a207cb-c51f-72fa resume";
+  expect(totalBarOf([running, waiting], 2, id)).toMatchObject({ note: "paused", reason });
+  const failed = downloadRecord({ status: "failed" });
+  expect(totalBarOf([failed, waiting], 2, id)).toMatchObject({ note: "paused", tone: "bad" });
+  expect(totalBarOf([failed], 1, id).reason).toBeUndefined();
+});
+
 test("a bar says what a download waits for, and leaves why it failed to the end", () => {
   const error = "the disk would fall below MIN_FREE_DISK";
   expect(barOf(downloadRecord({ error }))).toMatchObject({ note: "queued", reason: error });
