@@ -23,8 +23,6 @@ const DAY_MS = 86_400_000;
 const FILES = 8;
 const SETS = 4;
 const IN_A_SET = 12;
-/** What a killed server left is looked for once a minute, and S3 may owe the one that looks an answer. */
-const REMOVED_WITHIN_MS = 120_000;
 /** Long enough ago to be known as settled. */
 const LONG_AGO = new Date("2020-01-01T00:00:00Z");
 
@@ -123,7 +121,6 @@ class Scene implements AsyncDisposable {
     await waitFor(
       async () => (await this.removed()).gone === due.length,
       "all that is due to be removed",
-      REMOVED_WITHIN_MS,
     );
     const kept = [later, ...held];
     const names = await this.#published();

@@ -1,8 +1,6 @@
 import axe from "axe-core";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
-
-/** Nothing that a page is waited for takes longer, on a busy machine either, in ms. */
-const DEADLINE = 60_000;
+import { DEADLINE } from "./wait.ts";
 
 const CHROMIUM = ["chromium", "chromium-browser", "google-chrome"]
   .map((name) => Bun.which(name))

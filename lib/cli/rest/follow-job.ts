@@ -111,11 +111,11 @@ async function untilEnded(
 function barOf(job: JobRecord): BarState {
   const { counts, total, status } = job;
   const ended = counts.completed + counts.failed + counts.cancelled;
-  const isSized = counts.queued === 0 && counts.downloading === 0;
   return {
     label: `${ended} of ${total}`,
     done: job.bytes_received,
-    total: isSized ? job.total_size : null,
+    // What has come may not be verified yet: then the share tells how much is done.
+    total: ended === total ? job.total_size : null,
     share: total === 0 ? 1 : ended / total,
     bytesPerSecond: null,
     etaSeconds: null,

@@ -147,8 +147,9 @@ export class Progress {
   private drawn: number[] = [];
   private lastDrawing = -Infinity;
   private timer: ReturnType<typeof setTimeout> | null = null;
-  /** The last line written for each key, where lines cannot be redrawn. */
-  private readonly written = new Map<string, string>();
+  /** The last step and the last line written for each key, where lines cannot be redrawn. */
+  private readonly steps = new Map<string, string>();
+  private readonly lines = new Map<string, string>();
   private readonly showCursor = () => this.terminal.write(SHOW_CURSOR);
 
   constructor(private readonly terminal: Terminal) {
@@ -171,9 +172,12 @@ export class Progress {
     else this.writeSteps(TOTAL_KEY, state);
   }
 
-  /** Leaves the bars as they are on the screen. */
+  /** Leaves the bars as they are on the screen; elsewhere the one for all gets its last line. */
   stop(): void {
-    if (!this.terminal.live) return;
+    if (!this.terminal.live) {
+      if (this.total) this.writeLine(TOTAL_KEY, this.total);
+      return;
+    }
     if (this.timer) clearTimeout(this.timer);
     this.draw(this.total ? [] : [...this.bars.values()]);
     this.showCursor();
@@ -183,9 +187,17 @@ export class Progress {
   private writeSteps(key: string, state: BarState): void {
     const step = Math.floor((percentOf(state) ?? 0) / PLAIN_STEP);
     const now = `${step} ${state.tone} ${state.reason ?? ""}`;
-    if (this.written.get(key) === now) return;
-    this.written.set(key, now);
-    this.terminal.write(`${renderPlainLine(state)}\n`);
+    if (this.steps.get(key) === now) return;
+    this.steps.set(key, now);
+    this.writeLine(key, state);
+  }
+
+  /** Writes a line, except where it is the last one of its key. */
+  private writeLine(key: string, state: BarState): void {
+    const line = renderPlainLine(state);
+    if (this.lines.get(key) === line) return;
+    this.lines.set(key, line);
+    this.terminal.write(`${line}\n`);
   }
 
   private drawSoon(): void {

@@ -278,6 +278,18 @@ describe("bars in a pipe", () => {
     expect(written.at(-1)).toEndWith("completed\n");
   });
 
+  test("end with how many of all were there, whatever was shown before", () => {
+    const { terminal, written } = fakeTerminal({ live: false });
+    const progress = new Progress(terminal);
+    const ended = (count: number, done: number) =>
+      progress.setTotal({ ...half, label: `${count} of 40`, done, tone: "bad" });
+    ended(37, 95 * MIB);
+    ended(38, 96 * MIB);
+    ended(40, 97 * MIB);
+    progress.stop();
+    expect(written.map((line) => line.slice(0, 8))).toEqual(["37 of 40", "40 of 40"]);
+  });
+
   test("say once what one waits for, and when that is something else", () => {
     const { terminal, written } = fakeTerminal({ live: false });
     const progress = new Progress(terminal);
