@@ -152,6 +152,13 @@ function aSchedule(): void {
       }
       const first = zones.map(({ times }) => times[0]!.scheduled_at).toSorted()[0];
       await waitFor(async () => (await schedule()).next_at === first, "the zones to have times");
+      for (const { time_zone, times } of zones) {
+        const site = time_zone === EAST ? "east" : "west";
+        const next_at = times[0]!.scheduled_at;
+        const job = { ...YEARLY.job, clients: { ids: [site] } };
+        const own = await make({ name: `of-${site}`, cron: "30 2 * * *", job });
+        expect(own.body).toMatchObject({ next_at });
+      }
       const { status } = await fleet.call("GET", "schedules/nightly/preview?count=101");
       expect(status).toBe(400);
     });

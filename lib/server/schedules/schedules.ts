@@ -157,23 +157,39 @@ export class Schedules {
     return schedule;
   }
 
-  /** Its next time, ms since 1970; null: none, or it is paused. */
-  async nextAt({ scheduleId, paused, timing }: Schedule): Promise<number | null> {
+  /**
+   * Its next time in the zones of its clients, as far as the caller may see them.
+   * @returns ms since 1970; null: none, or it is paused
+   */
+  async nextAt(schedule: Schedule, sites: Sites | null): Promise<number | null> {
+    const { scheduleId, paused, timing } = schedule;
     if (paused) return null;
-    const times = await this.options.repository.schedules.times(scheduleId);
-    const next = times.filter((time) => time.timing === timing).map(({ at }) => at);
-    return next.length === 0 ? null : Math.min(...next);
+    const all = await this.options.repository.schedules.times(scheduleId);
+    const times = all.filter((time) => time.timing === timing).toSorted((a, b) => a.at - b.at);
+    const zones = new Set<string>();
+    const next = () => times.find(({ timeZone }) => zones.has(timeZone))?.at ?? null;
+    for await (const zone of this.#zones(schedule, sites)) {
+      zones.add(zone);
+      // No other client has an earlier one.
+      if (next() === times[0]?.at) break;
+    }
+    return next();
   }
 
   /** Zones of its clients, as far as the caller may see them. */
-  async zonesOf({ timeZone, plan }: Timing, sites: Sites | null): Promise<string[]> {
-    if (timeZone !== null) return [timeZone];
+  async zonesOf(schedule: Timing, sites: Sites | null): Promise<string[]> {
     const zones = new Set<string>();
+    for await (const zone of this.#zones(schedule, sites)) zones.add(zone);
+    return [...zones].toSorted();
+  }
+
+  /** The zone of each of its clients, or the one that it has itself. */
+  async *#zones({ timeZone, plan }: Timing, sites: Sites | null): AsyncGenerator<string> {
+    if (timeZone !== null) return yield timeZone;
     const choice = new Choice(plan.selection, this.options.repository);
     for await (const page of choice.clients(sites)) {
-      for (const client of page) zones.add(timeZoneOf(client));
+      for (const client of page) yield timeZoneOf(client);
     }
-    return [...zones].toSorted();
   }
 
   /**

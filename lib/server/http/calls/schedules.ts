@@ -79,7 +79,7 @@ async function standing(
   caller: Caller,
   inTurn: InTurn,
 ): Promise<ScheduleRecord> {
-  const nextAt = await inTurn(() => schedules.nextAt(schedule));
+  const nextAt = await inTurn(() => schedules.nextAt(schedule, caller.sites));
   const latest = await inTurn(() => schedules.latest(schedule, caller.sites));
   return scheduleRecord(schedule, { nextAt, latest }, caller);
 }
