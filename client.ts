@@ -46,7 +46,7 @@ function readConfig(argv: string[], isTerminal: boolean) {
 async function doctor(argv: string[]) {
   // A client that runs needs none of it.
   const { DOCTOR_HELP, examineClient } = await import("./lib/client/doctor/doctor.ts");
-  const { isHelp, json, flags } = readOrder(argv);
+  const { isHelp, json, flags } = readOrder(argv, CLIENT_SETTINGS);
   if (isHelp) return DOCTOR_HELP;
   const read = () => {
     const { config, ...files } = readConfig(flags, false);

@@ -77,7 +77,7 @@ function readConfig(argv: string[], isTerminal: boolean) {
 
 /** Says what is wrong, in place of a start. */
 async function doctor(argv: string[]) {
-  const { isHelp, json, flags } = readOrder(argv);
+  const { isHelp, json, flags } = readOrder(argv, SERVER_SETTINGS);
   if (isHelp) return DOCTOR_HELP;
   const read = () => {
     const { config, ...files } = readConfig(flags, false);

@@ -3,8 +3,8 @@
  * `fds`. It combines programs, as each of them combines its parts.
  */
 import { BUILD } from "../util/build.ts";
-import { exit, stdout } from "../util/output.ts";
-import { isServiceCommand } from "./service/names.ts";
+import { stdout } from "../util/output.ts";
+import { isServiceCommand, SERVICE_COMMANDS } from "./service/names.ts";
 import { version } from "../../package.json";
 
 const [word, ...rest] = process.argv.slice(2);
@@ -16,7 +16,7 @@ if (word !== "client") Bun.unsafe.setJITPolicy(1);
 // Only the needed program is loaded: a client needs neither the memory nor the time of a server.
 if (word === "client" || word === "server") await runService(word, rest);
 else if (word === "doctor") await runService("server", process.argv.slice(2));
-else if (word === "--version") await tellVersion();
+else if (word === "--version") await tellVersion(rest);
 else {
   const { runFds } = await import("../cli/fds.ts");
   await runFds(process.argv.slice(2));
@@ -24,11 +24,13 @@ else {
 
 async function runService(program: "client" | "server", argv: string[]): Promise<void> {
   const [command, ...flags] = argv;
-  if (command === "--version") return tellVersion();
+  if (command === "--version") return tellVersion(flags);
   if (isServiceCommand(command)) {
     const { runServiceCommand } = await import("./service/command.ts");
     return runServiceCommand(program, command, flags, process.env);
   }
+  const isCommand = command !== undefined && !command.startsWith("-");
+  if (isCommand && command !== "doctor") return refuseCommand(program, command);
   const words = command === "doctor" ? await wordsForDoctor(program, flags) : argv;
   if (program === "client") {
     const { runClient } = await import("../../client.ts");
@@ -45,8 +47,24 @@ async function wordsForDoctor(program: "client" | "server", flags: string[]): Pr
   return ["doctor", ...withInstalledSettings(flags, manager.places(SERVICES[program]).settings)];
 }
 
-async function tellVersion(): Promise<void> {
-  const build = BUILD === null ? "from its sources" : `commit ${BUILD.commit}, ${BUILD.target}`;
-  stdout.write(`fds ${version} (${build})\n`);
-  await exit(0, new AbortController().signal);
+/** @param words after `--version` */
+async function tellVersion(words: string[]): Promise<void> {
+  const { runProgram } = await import("../cli/program.ts");
+  await runProgram(async () => {
+    const { parseFlags } = await import("../util/flags.ts");
+    parseFlags(words, {});
+    const build = BUILD === null ? "from its sources" : `commit ${BUILD.commit}, ${BUILD.target}`;
+    stdout.write(`fds ${version} (${build})\n`);
+  });
+}
+
+async function refuseCommand(program: "client" | "server", command: string): Promise<void> {
+  const { runProgram } = await import("../cli/program.ts");
+  await runProgram(async () => {
+    const { UsageError } = await import("../util/flags.ts");
+    const commands = ["doctor", ...SERVICE_COMMANDS].join(", ");
+    throw new UsageError(
+      `unknown command "${command}", expected fds ${program} with flags, or with one of ${commands}`,
+    );
+  });
 }

@@ -1,5 +1,7 @@
+import { parseFlags } from "./flags.ts";
 import { becomeOwnerOf } from "./machine.ts";
 import { plainJson, plainText } from "./plain-text.ts";
+import { flagsOf, type SettingTable } from "./settings.ts";
 
 /** What a check found. */
 export interface Finding {
@@ -117,11 +119,17 @@ export interface Order {
   flags: string[];
 }
 
-/** @param argv behind the word that asks for the checkup */
-export function readOrder(argv: readonly string[]): Order {
+/**
+ * Reads the command line of a checkup. The values of flags are settings, which the checkup looks at.
+ * @param argv behind the word that asks for the checkup
+ * @param table of the program that is looked at
+ * @throws UsageError for a flag that there is not, or one without its value
+ */
+export function readOrder(argv: string[], table: SettingTable): Order {
+  const { values } = parseFlags(argv, { ...flagsOf(table), json: { type: "boolean" } });
   return {
-    isHelp: argv.some((word) => word === "--help" || word === "-h"),
-    json: argv.includes("--json"),
+    isHelp: values["help"] === true,
+    json: values["json"] === true,
     flags: argv.filter((word) => word !== "--json"),
   };
 }

@@ -46,6 +46,16 @@ export type ValuesOf<Table extends SettingTable> = {
 
 export type Environment = Record<string, string | undefined>;
 
+/** The flags of a program that has these settings, for parseFlags. */
+export function flagsOf(table: SettingTable): Record<string, Flag> {
+  const settings = Object.values<Setting>(table).filter(({ flag }) => flag !== undefined);
+  const flags = settings.map(({ flag, isSwitch, separator }) => [
+    flag,
+    { type: isSwitch ? "boolean" : "string", multiple: separator !== undefined },
+  ]);
+  return { ...Object.fromEntries(flags), [CONFIG_FLAG]: { type: "string" } };
+}
+
 /** The settings that a program was started with: flags first, then the environment, then defaults. */
 export class Settings<Table extends SettingTable> {
   readonly helpWanted: boolean;
@@ -57,12 +67,7 @@ export class Settings<Table extends SettingTable> {
     argv: string[],
     private readonly env: Environment,
   ) {
-    const known: Record<string, Flag> = {};
-    for (const { flag, separator, isSwitch } of Object.values<Setting>(table)) {
-      if (flag === undefined) continue;
-      known[flag] = { type: isSwitch ? "boolean" : "string", multiple: separator !== undefined };
-    }
-    this.#flags = parseFlags(argv, { ...known, [CONFIG_FLAG]: { type: "string" } }).values;
+    this.#flags = parseFlags(argv, flagsOf(table)).values;
     this.helpWanted = this.#flags["help"] === true;
   }
 

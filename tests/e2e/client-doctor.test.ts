@@ -79,7 +79,6 @@ describe("what is wrong with the settings", () => {
   test.each<[string, string[], RegExp]>([
     ["an id that is none", ["--id", "a b"], /--id is "a b", expected 1 to 64 letters/],
     ["no TLS to another machine", ["--server", "http://far.test"], /use https:/],
-    ["a flag that is none", ["--rot", "x"], /unknown flag "--rot"/],
     ["a CA that is not there", [], /TLS_CA is "gone.pem", expected the path of a file/],
   ])("%s", async (_, flags, words) => {
     await doctor.expectWrong(

@@ -26,6 +26,9 @@ const HOSTILE = {
   "tsconfig.json": "{ this is no JSON",
 };
 
+/** Programs that run at the same time. */
+const AT_ONCE = 2;
+
 let built: BuiltProgram;
 let folder: string;
 
@@ -71,10 +74,39 @@ describe("the program", () => {
     expect(exitCode).toBe(0);
   });
 
-  test("tells a wrong word in one line", async () => {
-    const { exitCode, stdout, stderr } = await built.run(["clint"]);
+  test("tells a wrong flag of any command in one line", async () => {
+    const [, list = ""] = /^Commands:\n((?: {2}.+\n)+)/m.exec(
+      (await built.run(["--help"])).stdout,
+    )!;
+    const own = list.match(/^ {2}[a-z]+/gm)!.map((name) => [name.trim()]);
+    expect(own.length).toBeGreaterThan(20);
+    const ofServices = ["client", "server"].flatMap((program) =>
+      ["", "--version", "install", "uninstall", "status", "doctor"].map((name) => [program, name]),
+    );
+    const left = [...own, ...ofServices, [], ["--version"], ["doctor"]].values();
+    const tryCommands = async () => {
+      for (const words of left) {
+        const argv = [...words.filter(Boolean), "--bogus"];
+        const { exitCode, stdout, stderr } = await built.run(argv);
+        expect({ argv, exitCode, stdout }).toEqual({ argv, exitCode: 2, stdout: "" });
+        expect(stderr).toMatch(/^error: unknown flag "--bogus", expected one of --help.*\n$/);
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, tryCommands));
+  });
+
+  test.each([
+    [["clint"], 'error: unknown command "clint", expected one of pull, '],
+    [["client", "instal"], 'error: unknown command "instal", expected fds client with flags, or'],
+    [["server", "doctro"], 'error: unknown command "doctro", expected fds server with flags, or'],
+    [["client", "doctor", "--server"], 'error: flag "--server" has no value, expected --server'],
+    [["doctor", "all"], 'error: unexpected word "all", expected flags such as --help'],
+    [["--version", "all"], 'error: unexpected word "all", expected flags such as --help'],
+  ])("tells a wrong word in one line: %p", async (args, start) => {
+    const { exitCode, stdout, stderr } = await built.run(args);
     expect([exitCode, stdout]).toEqual([2, ""]);
-    expect(stderr).toStartWith('error: unknown command "clint"');
+    expect(stderr).toStartWith(start);
+    expect(stderr.trimEnd()).not.toContain("\n");
   });
 
   test("serves, registers and delivers from a folder that says otherwise", async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { CLIENT_SETTINGS } from "../../lib/client/settings.ts";
 import { type Check, examine, type Finding, readOrder, runChecks } from "../../lib/util/checkup.ts";
 import { UsageError } from "../../lib/util/flags.ts";
 
@@ -96,10 +97,16 @@ describe("a checkup", () => {
 });
 
 test("--json and --help are the checkup's, all else is a setting", () => {
-  expect(readOrder(["--id", "a", "--json"])).toEqual({
+  const read = (...argv: string[]) => readOrder(argv, CLIENT_SETTINGS);
+  expect(read("--id", "a", "--json")).toEqual({
     isHelp: false,
     json: true,
     flags: ["--id", "a"],
   });
-  expect(readOrder(["-h"]).isHelp).toBe(true);
+  expect(read("-h").isHelp).toBe(true);
+  // A value is looked at; what is no flag of the program is a mistake of whoever asks.
+  expect(read("--id", "a b").flags).toEqual(["--id", "a b"]);
+  for (const wrong of [["--rot", "x"], ["--id"], ["--json=no"], ["word"]]) {
+    expect(() => read(...wrong)).toThrow(UsageError);
+  }
 });

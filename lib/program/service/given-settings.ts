@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import type { Flag, ParsedFlags } from "../../util/flags.ts";
+import type { ParsedFlags } from "../../util/flags.ts";
 import type { Setting, SettingTable } from "../../util/settings.ts";
 import type { FileSettings } from "../../util/settings-file.ts";
 
@@ -15,17 +15,6 @@ const PATHS = new Set([
   "TLS_CLIENT_KEY",
   "TLS_KEY",
 ]);
-
-/** The flags of a program, for parseFlags. */
-export function flagsOf(table: SettingTable): Record<string, Flag> {
-  const settings = Object.values<Setting>(table).filter(({ flag }) => flag !== undefined);
-  return Object.fromEntries(
-    settings.map(({ flag, isSwitch, separator }) => [
-      flag,
-      { type: isSwitch ? "boolean" : "string", multiple: separator !== undefined },
-    ]),
-  );
-}
 
 /** Settings that were given as flags. */
 export interface FlagSettings {

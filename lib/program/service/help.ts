@@ -19,7 +19,9 @@ what they say; a newer program takes the place of the one that is there.`,
     text: `Installs the server as a service that starts with the machine: copies this program, writes its
 settings, with fresh tokens, and the service. Again with other flags it changes what they say; a newer
 program takes the place of the one that is there.`,
-    token: "",
+    token: `  --enroll-token -
+      reads what the server asks of new clients from standard input, a line (default: a fresh one)
+`,
   },
 };
 

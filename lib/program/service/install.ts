@@ -1,11 +1,11 @@
 import { Failure } from "../../cli/program.ts";
 import { readConnectionRecord } from "../../client/connection-record.ts";
 import { type ParsedFlags, parseFlags, UsageError } from "../../util/flags.ts";
-import { CONFIG_FLAG } from "../../util/settings.ts";
+import { CONFIG_FLAG, flagsOf } from "../../util/settings.ts";
 import { parseSettings, readSettingsFile } from "../../util/settings-file.ts";
 import { askForToken } from "./ask-for-token.ts";
 import { type CommandContext, runningOf, TABLES } from "./context.ts";
-import { flagsOf, settingsOfFlags, withWholePaths } from "./given-settings.ts";
+import { settingsOfFlags, withWholePaths } from "./given-settings.ts";
 import { describePlan, isDone, perform, planOf, readIfThere } from "./perform.ts";
 import type { Given } from "./prepare.ts";
 import { prepareClient } from "./prepare-client.ts";
@@ -13,8 +13,8 @@ import { prepareServer } from "./prepare-server.ts";
 import { installHelp } from "./help.ts";
 import { tellOutcome } from "./outcome.ts";
 
+/** Flags besides those of the program that is installed. */
 const FLAGS = {
-  [CONFIG_FLAG]: { type: "string" },
   "enroll-token": { type: "string" },
   "dry-run": { type: "boolean" },
   destdir: { type: "string" },

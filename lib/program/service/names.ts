@@ -1,5 +1,5 @@
 /** Commands about a service: the words after `fds client` or `fds server`. */
-const SERVICE_COMMANDS = ["install", "uninstall", "status"] as const;
+export const SERVICE_COMMANDS = ["install", "uninstall", "status"] as const;
 
 export type ServiceCommand = (typeof SERVICE_COMMANDS)[number];
 

@@ -17,7 +17,7 @@ ${installedNote("server")}
       one JSON: {"ok": false, "checks": [{"name": "…", "status": "wrong", "text": "…", "advice": "…"}]};
       a status is ok, wrong, not_needed or not_tried
 
-Exits 0 where all is well, 1 where something is wrong.
+Exits 0 where all is well, 1 where something is wrong, 2 for a wrong flag.
 `;
 
 /** The configuration to look at. */
