@@ -11,7 +11,8 @@ const STOP_WITHIN_MS = 9_000;
 
 const isWindows = process.platform === "win32";
 /**
- * Signals that stop a service. On Windows SIGHUP means that the console closes, which cannot be ignored.
+ * Signals that stop a service. On Windows SIGHUP means that the console closes, which cannot be ignored: the
+ * process is ended some seconds later. Of a shutdown the runtime tells nothing.
  */
 const STOPPING = isWindows
   ? (["SIGINT", "SIGTERM", "SIGBREAK", "SIGHUP"] as const)

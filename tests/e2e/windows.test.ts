@@ -5,7 +5,7 @@ import type { Program } from "../support/programs.ts";
 import { md5OfFile, type Version, writeRandom } from "../support/sources.ts";
 import { ENROLL_TOKEN, System } from "../support/system.ts";
 import { TEST_LIMIT, waitFor } from "../support/wait.ts";
-import { lacksWine, Wine } from "../support/wine.ts";
+import { type ConsoleEvent, lacksWine, Wine } from "../support/wine.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
@@ -175,6 +175,29 @@ describe.skipIf(lacksWine !== "")(`on Windows${lacksWine}`, () => {
     expect(await passing.ended()).toBe(0);
     const messages = passing.log().map(({ message }) => message);
     expect(messages.slice(-2)).toEqual(["stopping after SIGINT", "stopped"]);
+  });
+
+  test.each<[string, ConsoleEvent, string]>([
+    ["Ctrl-Break", "break", "SIGBREAK"],
+    ["closing its window", "close", "SIGHUP"],
+  ])("%s ends it cleanly too", async (_, event, signal) => {
+    const stateDir = `C:\\${event}`;
+    const closing = await startClient(event, "--state-dir", stateDir);
+    await wine.tell(stateDir, event);
+    expect(await closing.ended()).toBe(0);
+    const messages = closing.log().map(({ message }) => message);
+    expect(messages.slice(-2)).toEqual([`stopping after ${signal}`, "stopped"]);
+    const record: unknown = await Bun.file(wine.path(`${stateDir}\\connection.json`)).json();
+    expect(record).toMatchObject({ state: "stopped" });
+  });
+
+  test("shutting the machine down ends it at once, and it comes back", async () => {
+    await using going = await startClient("going", "--state-dir", "C:\\going");
+    await wine.tell("C:\\going", "shutdown");
+    await going.ended();
+    await going.restart();
+    const known = await system.api.clients();
+    expect(known.find(({ client_id }) => client_id === "going")).toMatchObject({ connected: true });
   });
 
   test("a download goes on where it was when the client was killed", async () => {

@@ -17,6 +17,11 @@ function hasWine(): boolean {
   return existsSync(join(ROOT, "usr/lib/wine")) && (ROOT === "/" || process.getuid?.() === 0);
 }
 
+/** Events of a console, by their numbers on Windows. */
+const CONSOLE_EVENTS = { break: 1, close: 2, shutdown: 6 } as const;
+
+export type ConsoleEvent = keyof typeof CONSOLE_EVENTS;
+
 /** A Windows of its own, with a drive `C:` that begins empty, and the program built for it. */
 export class Wine implements AsyncDisposable {
   private constructor(
@@ -42,10 +47,18 @@ export class Wine implements AsyncDisposable {
 
   /** Runs a command to its end. @returns what it writes */
   async run(...command: string[]): Promise<string> {
-    const child = spawn(this.#command(command, {}), { stderr: "ignore" });
-    const text = await within(child.stdout.text(), `${command.join(" ")} to end`);
-    await child.exited;
-    return text;
+    return this.#run(command, {});
+  }
+
+  /** Tells a program of an event of its console. @param stateDir of the client that it is */
+  async tell(stateDir: string, event: ConsoleEvent): Promise<void> {
+    const { pid } = (await Bun.file(this.path(`${stateDir}\\connection.json`)).json()) as {
+      pid: number;
+    };
+    await copyFile(join(import.meta.dir, "console-event.ts"), this.path("C:\\console-event.ts"));
+    const words = ["C:\\console-event.ts", String(pid), String(CONSOLE_EVENTS[event])];
+    // With that, a built program is the runtime itself.
+    await this.#run(["wine", "C:\\fds.exe", ...words], { BUN_BE_BUN: "1" });
   }
 
   /** Starts the built program: as {@link Program.start} does. */
@@ -55,9 +68,18 @@ export class Wine implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.run("wineserver", "--kill", "--wait");
+    // It fails where nothing runs any more.
+    await spawn(this.#command(["wineserver", "--kill", "--wait"], {})).exited;
     await rm(join(ROOT, this.prefix), { recursive: true, force: true });
     await this.built[Symbol.asyncDispose]();
+  }
+
+  async #run(command: string[], env: Record<string, string>): Promise<string> {
+    const child = spawn(this.#command(command, env), { stderr: "ignore" });
+    const text = await within(child.stdout.text(), `${command.join(" ")} to end`);
+    const exitCode = await child.exited;
+    if (exitCode !== 0) throw new Error(`${command.join(" ")} ended with ${exitCode}`);
+    return text;
   }
 
   #command(command: string[], env: Record<string, string>): string[] {
