@@ -1,3 +1,4 @@
+import { pauses } from "../../util/fair-turns.ts";
 import type { ChecksumAlgorithm } from "../../protocol/checksum.ts";
 import { FdsError } from "../../protocol/errors.ts";
 import { NameTakenError } from "../database/repository.ts";
@@ -128,7 +129,9 @@ async function sumsOf(
   const folder = savedPath.slice(savedPath.indexOf("/") + 1);
   const hash = new Bun.CryptoHasher(checksum);
   const pages: string[] = [];
+  const pause = pauses();
   for (let after = -1, isMore = true; isMore;) {
+    await pause();
     const files = await rows.list(downloadId, { after, limit: PAGE });
     const lines = files.map(({ digest, place: path }) =>
       digest !== null && path !== null ? `${digest}  ${folder}/${path}\n` : "",

@@ -1,3 +1,4 @@
+import { pauses } from "../../util/fair-turns.ts";
 import type { Audit } from "../audit/audit.ts";
 import type { Repository } from "../database/repository.ts";
 import type { Stored } from "../keep.ts";
@@ -56,10 +57,14 @@ export class Missing {
     // Read before the names: everything completed by then has its name.
     const revision = await repository.latestRevision();
     const names = await storage.namesOf(clientId);
+    const pause = pauses();
     let marked = 0;
     for (let after = "", isMore = true; isMore;) {
       const rows = await repository.keep.stored(clientId, revision, after, PAGE);
-      for (const row of rows) if (isMissing(row, names)) marked += Number(await this.#mark(row));
+      for (const row of rows) {
+        await pause();
+        if (isMissing(row, names)) marked += Number(await this.#mark(row));
+      }
       after = rows.at(-1)?.downloadId ?? after;
       isMore = rows.length === PAGE;
     }

@@ -1,3 +1,4 @@
+import { pauses } from "../../util/fair-turns.ts";
 import type { Download } from "../download.ts";
 import type { SetFile, SetFileChange, SetRows } from "../set.ts";
 import type { SetFolder } from "../storage/storage.ts";
@@ -32,7 +33,9 @@ export async function linkUnchanged(options: LinkUnchangedOptions): Promise<void
     await rows.update(download, linked);
     linked = [];
   };
+  const pause = pauses();
   for (let after = -1, isMore = true; isMore && !isOver();) {
+    await pause();
     const files = await rows.list(downloadId, { status: "pending", after, limit: BATCH });
     const twins = await rows.twins(clientId, checksum, files);
     const byIndex = new Map(files.map((file) => [file.index, file]));

@@ -1,3 +1,4 @@
+import { pauses } from "../../util/fair-turns.ts";
 import type { Logger } from "../../util/logger.ts";
 import type { Client } from "../database/repository.ts";
 import type { OutboxRows } from "../webhook.ts";
@@ -74,10 +75,12 @@ export class OfflineWatch {
 
   async #list(): Promise<void> {
     this.#listedAt = performance.now();
+    const pause = pauses();
     const listed = new Set<string>();
     for (let after = "", isMore = true; isMore;) {
       const clients = await this.options.away(after, PAGE);
       for (const { clientId, connectedAt } of clients) {
+        await pause();
         listed.add(clientId);
         // It was back at another server, which may have ended since: this is a new absence.
         if (connectedAt > (this.#away.get(clientId)?.leftAt ?? Infinity)) {
@@ -98,7 +101,9 @@ export class OfflineWatch {
     if (performance.now() - this.#listedAt > LIST_EVERY_MS) await this.#list();
     const { outbox, isConnected, offlineAfter, onTold } = this.options;
     const before = performance.now() - offlineAfter;
+    const pause = pauses();
     for (const [clientId, { leftAt, since }] of [...this.#away]) {
+      await pause();
       if (since > before || since === Infinity) continue;
       if (await isConnected(clientId)) {
         this.#away.delete(clientId);
