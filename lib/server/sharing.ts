@@ -27,7 +27,7 @@ export class Sharing {
 
   private constructor(
     private readonly options: SharingOptions,
-    rows: ServerRows,
+    private readonly rows: ServerRows,
     storage: string,
   ) {
     const { engine, serverId, logger } = options;
@@ -108,9 +108,10 @@ export class Sharing {
   async #look(hasEnded: boolean): Promise<void> {
     const { browsing, clients, downloads, jobs, schedules, retention, events } =
       this.options.engine;
-    await clients.held.check();
-    await browsing.answerAll();
-    await downloads.check(hasEnded);
+    const { held, isAsked, revision } = await this.rows.news();
+    await clients.held.check(held);
+    if (isAsked) await browsing.answerAll();
+    await downloads.check(hasEnded, revision);
     if (hasEnded) await jobs.takeUp();
     if (hasEnded) schedules.takeUp();
     if (hasEnded) retention.wake();

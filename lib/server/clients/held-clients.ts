@@ -48,11 +48,14 @@ export class HeldClients {
       );
   }
 
-  /** Compares the rows with this server's sessions, and corrects differences. */
-  async check(): Promise<void> {
+  /**
+   * Compares the rows with this server's sessions, and corrects differences.
+   * @param count of the rows
+   */
+  async check(count: number): Promise<void> {
     const { repository, sessions } = this.options;
     const { servers } = repository;
-    if (!servers || (await servers.countHeld()) === sessions().size) return;
+    if (!servers || count === sessions().size) return;
     const held = await servers.held();
     const ids = new Set(held.map(({ sessionId }) => sessionId));
     for (const one of held) if (!this.#own.has(one.sessionId)) await servers.release(one);

@@ -4,6 +4,7 @@ import {
   type HeldSession,
   LEASE_MS,
   type NewLease,
+  type News,
   type OtherLease,
   type OwnAttempt,
   type ServerRows,
@@ -72,9 +73,12 @@ export class ServersSql implements ServerRows {
     return ended.length;
   }
 
-  others(): Promise<OtherLease[]> {
-    return this.database.run<OtherLease>(sql`
-      SELECT lease_id, process FROM servers WHERE lease_id <> ${this.#leaseId}`);
+  async others(): Promise<OtherLease[]> {
+    type Row = Omit<OtherLease, "isLapsed"> & { lapsed: number };
+    const rows = await this.database.run<Row>(sql`
+      SELECT lease_id, process, CASE WHEN expires_at < now_ms() THEN 1 ELSE 0 END AS lapsed
+      FROM servers WHERE lease_id <> ${this.#leaseId}`);
+    return rows.map(({ lapsed, ...lease }) => ({ ...lease, isLapsed: Number(lapsed) === 1 }));
   }
 
   async hold({ clientId, sessionId }: HeldSession): Promise<boolean> {
@@ -99,12 +103,6 @@ export class ServersSql implements ServerRows {
   held(): Promise<HeldSession[]> {
     return this.database.run<HeldSession>(sql`
       SELECT client_id, session_id FROM client_sessions WHERE lease_id = ${this.#leaseId}`);
-  }
-
-  async countHeld(): Promise<number> {
-    const [row] = await this.database.run<{ count: number }>(sql`
-      SELECT COUNT(*) AS count FROM client_sessions WHERE lease_id = ${this.#leaseId}`);
-    return Number(row?.count ?? 0);
   }
 
   async isHeldElsewhere(clientId: string): Promise<boolean> {
@@ -186,6 +184,17 @@ export class ServersSql implements ServerRows {
         AND client_id IN (
           SELECT client_id FROM client_sessions WHERE lease_id = ${this.#leaseId})`);
     return { waiting, upTo };
+  }
+
+  async news(): Promise<News> {
+    const own = sql`FROM client_sessions WHERE lease_id = ${this.#leaseId}`;
+    const [row] = await this.database.run<{ held: number; asked: number; revision: number }>(sql`
+      SELECT (SELECT COUNT(*) ${own}) AS held,
+        (SELECT COUNT(*) FROM listing_requests
+          WHERE answered_by IS NULL AND client_id IN (SELECT client_id ${own})) AS asked,
+        (${settledRevision()}) AS revision`);
+    const { held = 0, asked = 0, revision = 0 } = row ?? {};
+    return { held: Number(held), isAsked: Number(asked) > 0, revision: Number(revision) };
   }
 
   async ask({ requestId, clientId, order }: AskedListing): Promise<void> {

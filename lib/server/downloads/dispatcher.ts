@@ -73,8 +73,12 @@ export class Dispatcher {
     this.wake();
   }
 
-  /** Other servers may have queued something. */
-  lookElsewhere(): void {
+  /**
+   * Other servers may have queued something, or freed a slot for what waits here.
+   * @param revision of the latest change of a download
+   */
+  lookElsewhere(revision: number): void {
+    if (revision === this.#foundUpToRevision && this.#waiting.lines().length === 0) return;
     this.#looksElsewhere = true;
     this.wake();
   }

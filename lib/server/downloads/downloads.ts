@@ -116,13 +116,13 @@ export class Downloads {
   }
 
   /**
-   * Looks at what other servers changed.
+   * Looks at what other servers changed, up to a revision of downloads.
    * @param isOneGone whether one of them has ended, so that its work is taken over
    */
-  async check(isOneGone: boolean): Promise<void> {
+  async check(isOneGone: boolean, revision: number): Promise<void> {
     await this.#attempts.check();
     if (isOneGone) await this.#recovery.start();
-    this.#dispatcher.lookElsewhere();
+    this.#dispatcher.lookElsewhere(revision);
   }
 
   /** Another server's hint: a download changed. */

@@ -1,6 +1,6 @@
 import type { Logger } from "../../util/logger.ts";
 import { hasProcessEnded, markOfProcess } from "./process-mark.ts";
-import { LEASE_MS, type ServerRows } from "./rows.ts";
+import { LEASE_MS, type OtherLease, type ServerRows } from "./rows.ts";
 
 /** How often the lease is renewed, and those of others are checked, in ms. */
 const LOOK_EVERY_MS = 2_500;
@@ -46,7 +46,7 @@ export class Lease {
    */
   async begin(): Promise<void> {
     await this.#begin();
-    await this.#endDead();
+    await this.#endDead(await this.options.rows.others());
   }
 
   /** Starts the periodic checks. */
@@ -101,9 +101,11 @@ export class Lease {
     const now = performance.now();
     if (now - this.#lookedAt > LOOK_EVERY_MS + LATE_MS) this.#wellSince = now;
     this.#lookedAt = now;
-    let ended = await this.#endDead();
+    const others = await rows.others();
+    let ended = await this.#endDead(others);
     // After the database was away, all leases have lapsed; first everybody gets the time to renew theirs.
-    if (now - this.#wellSince > LEASE_MS) ended += await rows.endLapsed();
+    const mayEnd = now - this.#wellSince > LEASE_MS;
+    if (mayEnd && others.some(({ isLapsed }) => isLapsed)) ended += await rows.endLapsed();
     if (ended > 0)
       logger.warn("a server is gone, what it worked on is taken up", { servers: ended });
     this.#hasEnded ||= ended > 0;
@@ -126,9 +128,8 @@ export class Lease {
   }
 
   /** @returns how many were ended */
-  async #endDead(): Promise<number> {
+  async #endDead(others: OtherLease[]): Promise<number> {
     const { rows } = this.options;
-    const others = await rows.others();
     const dead = others.filter(({ process: mark }) => hasProcessEnded(mark));
     if (dead.length > 0) await rows.end(dead.map(({ leaseId }) => leaseId));
     return dead.length;

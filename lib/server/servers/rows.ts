@@ -16,6 +16,18 @@ export interface NewLease {
 export interface OtherLease {
   leaseId: string;
   process: string | null;
+  /** Whether it was not renewed in time. */
+  isLapsed: boolean;
+}
+
+/** What a server looks at periodically, to notice what changed. */
+export interface News {
+  /** Number of sessions that this server holds. */
+  held: number;
+  /** Whether other servers ask about this server's clients. */
+  isAsked: boolean;
+  /** Revision of the latest change of a download. */
+  revision: number;
 }
 
 /** The session of a connected client. */
@@ -58,7 +70,7 @@ export interface ServerRows {
   end(leaseIds: readonly string[]): Promise<void>;
   /** Ends leases that were not renewed in time. @returns how many */
   endLapsed(): Promise<number>;
-  /** The other servers' valid leases. */
+  /** The leases of other servers, also lapsed ones. */
   others(): Promise<OtherLease[]>;
 
   /**
@@ -72,7 +84,6 @@ export interface ServerRows {
   drop(clientId: string): Promise<void>;
   /** The sessions that this server holds. */
   held(): Promise<HeldSession[]>;
-  countHeld(): Promise<number>;
   /** Whether another server holds the client. */
   isHeldElsewhere(clientId: string): Promise<boolean>;
   /** Whether the client's row has this session. */
@@ -101,6 +112,9 @@ export interface ServerRows {
    * @returns also the revision for the next call
    */
   waitingSince(revision: number, now: number): Promise<{ waiting: WaitingClient[]; upTo: number }>;
+
+  /** All that changes for a server that does nothing, in one statement. */
+  news(): Promise<News>;
 
   /** Asks the server that holds a client to list a folder. */
   ask(listing: AskedListing): Promise<void>;

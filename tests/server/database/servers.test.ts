@@ -90,7 +90,10 @@ describe.skipIf(NO_DATABASES !== "")(`servers that share Postgres${NO_DATABASES}
     await expire(one);
     // Nobody has taken it: it is only late.
     expect(await one.servers.renew()).toBe(true);
+    const lease = { leaseId: one.leaseId, process: null };
+    expect(await other.servers.others()).toEqual([{ ...lease, isLapsed: false }]);
     await expire(one);
+    expect(await other.servers.others()).toEqual([{ ...lease, isLapsed: true }]);
     expect(await other.servers.endLapsed()).toBe(1);
     expect(await one.servers.renew()).toBe(false);
     expect(await one.servers.hold(session("site-1"))).toBe(false);
@@ -133,7 +136,8 @@ describe.skipIf(NO_DATABASES !== "")(`servers that share Postgres${NO_DATABASES}
     await other.servers.hold(second);
     await one.servers.release(first);
     expect(await other.servers.held()).toEqual([second]);
-    expect(await one.servers.countHeld()).toBe(0);
+    expect(await one.servers.news()).toMatchObject({ held: 0 });
+    expect(await other.servers.news()).toMatchObject({ held: 1 });
     expect(await one.servers.isHeldElsewhere("site-1")).toBe(true);
     expect(await other.servers.isHeldElsewhere("site-1")).toBe(false);
     expect(await one.rows.listClients({ held: true, limit: 9 })).toHaveLength(1);
@@ -185,8 +189,11 @@ describe.skipIf(NO_DATABASES !== "")(`servers that share Postgres${NO_DATABASES}
   test("see what others let wait for their clients, once", async () => {
     await one.servers.hold(session("site-1"));
     const { upTo } = await one.servers.waitingSince(0, NOW);
+    expect((await one.servers.news()).revision).toBe(upTo);
     await other.rows.insertDownload(queued(2));
     const found = await one.servers.waitingSince(upTo, NOW);
+    expect((await one.servers.news()).revision).toBe(found.upTo);
+    expect(found.upTo).toBeGreaterThan(upTo);
     expect(found.waiting).toEqual([{ clientId: "site-1", line: null }]);
     expect((await one.servers.waitingSince(found.upTo, NOW)).waiting).toEqual([]);
     expect((await other.servers.waitingSince(0, NOW)).waiting).toEqual([]);
@@ -196,8 +203,11 @@ describe.skipIf(NO_DATABASES !== "")(`servers that share Postgres${NO_DATABASES}
     await other.servers.hold(session("site-1"));
     const asked = { requestId: "r", clientId: "site-1", order: "{}" };
     await one.servers.ask(asked);
+    expect(await one.servers.news()).toMatchObject({ isAsked: false });
+    expect(await other.servers.news()).toMatchObject({ isAsked: true });
     expect(await one.servers.takeAsked()).toEqual([]);
     expect(await other.servers.takeAsked()).toEqual([asked]);
+    expect(await other.servers.news()).toMatchObject({ isAsked: false });
     expect(await other.servers.takeAsked()).toEqual([]);
     expect(await one.servers.answerTo("r")).toBeNull();
     await other.servers.answer("r", "[]");

@@ -3,6 +3,7 @@ import { Dispatcher } from "../../../lib/server/downloads/dispatcher.ts";
 import { newDownload } from "../../../lib/server/download.ts";
 import { Logger } from "../../../lib/util/logger.ts";
 import { limitsOfJobs, type Waiting } from "../../../lib/server/database/repository.ts";
+import type { ServerRows } from "../../../lib/server/servers/rows.ts";
 import { claim, NOW, order } from "../../support/downloads.ts";
 
 /* What is started, in which order and when, on a clock that tests move. */
@@ -30,6 +31,8 @@ let running: Record<string, number>;
 /** What was started, none of which ends. */
 let runs: Waiting[];
 let looks: number;
+/** What other servers let wait, up to a revision; null: this is the only server. */
+let elsewhere: { waiting: Waiting[]; upTo: number } | null;
 let log: string[];
 let dispatcher: Dispatcher;
 
@@ -49,6 +52,7 @@ beforeEach(() => {
   running = {};
   runs = [];
   looks = 0;
+  elsewhere = null;
   log = [];
   dispatcher = new Dispatcher({
     repository: {
@@ -74,7 +78,9 @@ beforeEach(() => {
         runs.push({ clientId, line });
         return claim(newDownload(id, order(clientId, "a.bin", { jobId: line }), NOW), NOW);
       },
-      servers: null,
+      get servers() {
+        return elsewhere && ({ waitingSince: async () => elsewhere } as unknown as ServerRows);
+      },
       countActiveLines: async () =>
         [
           { clientId: "others", line: null, active: 100 - freeSlots - runs.length },
@@ -364,6 +370,39 @@ describe("a time that is to come", () => {
     dueAt = NOW - 500;
     jest.setSystemTime(NOW - 400);
     await wake();
+    expect(started).toEqual(["a1"]);
+  });
+});
+
+describe("what other servers queue", () => {
+  const look = async (revision: number) => {
+    dispatcher.lookElsewhere(revision);
+    await settle();
+  };
+  const waitingOf = (clientId: string) => [{ clientId, line: null }];
+
+  test("is looked for only where downloads have changed", async () => {
+    queue = { a: ["a1"], b: ["b1"] };
+    elsewhere = { waiting: waitingOf("a"), upTo: 7 };
+    await look(7);
+    expect(started).toEqual(["a1"]);
+    await look(7);
+    const before = looks;
+    for (let n = 0; n < 3; n++) await look(7);
+    expect(looks).toBe(before);
+    elsewhere = { waiting: waitingOf("b"), upTo: 8 };
+    await look(8);
+    expect(started).toEqual(["a1", "b1"]);
+  });
+
+  test("starts once another server has freed the slot, whatever has changed", async () => {
+    queue = { a: ["a1"] };
+    freeSlots = 0;
+    elsewhere = { waiting: waitingOf("a"), upTo: 7 };
+    await look(7);
+    expect(started).toEqual([]);
+    freeSlots = 1;
+    await look(7);
     expect(started).toEqual(["a1"]);
   });
 });
