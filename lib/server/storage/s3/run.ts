@@ -7,6 +7,10 @@ import type { Listed, Objects } from "./objects.ts";
  * stored part is durable, but cannot be read before the run is completed. The bytes are stored once, and a
  * file that is a single run gets its name by one copy inside S3.
  *
+ * The upload is not made under the file's final key, where completing it would publish the file without a copy:
+ * S3 gives no byte of an upload back before it is completed, and who continues the download, or finishes its
+ * publishing, has to read and prove the bytes before they may have that key.
+ *
  * An object beside the run, its record, names the upload. So another process can complete the run with the
  * parts that a dead or frozen server stored. Later requests of that server fail, as the upload is gone.
  */
