@@ -8,7 +8,7 @@ import { stderr } from "../../util/output.ts";
  * @throws UsageError where there is none
  */
 export async function askForToken(input: NodeJS.ReadStream): Promise<string> {
-  if (input.isTTY) stderr.write("Enrolment token: ");
+  if (input.isTTY) stderr.write("Enrolment key or token: ");
   using lines = createInterface({ input, terminal: false });
   const { value: text } = await lines[Symbol.asyncIterator]().next();
   if (typeof text !== "string" || text.trim() === "") {
