@@ -25,7 +25,6 @@ import { SERVER_SETTINGS } from "./lib/server/settings.ts";
 import { Sharing } from "./lib/server/sharing.ts";
 import { openDiskStorage } from "./lib/server/storage/disk.ts";
 import { openS3Storage } from "./lib/server/storage/s3/s3.ts";
-import { takeStorage } from "./lib/server/database/own-storage.ts";
 import { openServerFolder } from "./lib/server/storage/server-folder.ts";
 import type { Storage } from "./lib/server/storage/storage.ts";
 import { readOrder } from "./lib/util/checkup.ts";
@@ -140,8 +139,6 @@ async function openEngine(
   await holdDatabase(config.databaseUrl);
   const open = () => openSqlRepository(config.databaseUrl, { inTurn, logger });
   const repository = await waitUntilThere(open, wait, toStop);
-  // A folder of one server is locked.
-  if (config.isShared || config.storage.type === "s3") await takeStorage(storage, repository);
   return buildEngine({ config, storage, repository, turns, version, logger });
 }
 

@@ -59,8 +59,6 @@ export class MemoryStorage implements Storage {
   readonly removedOpen: string[] = [];
   full = false;
   identity = async () => "memory";
-  database: string | undefined;
-  claim = async (databaseId: string) => (this.database ??= databaseId) === databaseId;
   /** What a publish() waits for, or fails with. */
   publishing: Promise<void> = Promise.resolve();
 

@@ -9,8 +9,6 @@ import { API_TOKEN, System, type SystemOptions } from "./system.ts";
 import { waitFor } from "./wait.ts";
 
 const PREFIX = "sites/";
-/** What a server leaves there for good: the mark of its database. */
-const MARK = `${PREFIX}.server/database`;
 
 /**
  * A real server and real clients, with the files in a fake S3, and the rows in Postgres where there is one;
@@ -73,10 +71,10 @@ export class S3System implements AsyncDisposable {
 
   /** That nothing is under way: what has ended goes just after its record says so. */
   async expectTidy(): Promise<void> {
-    await waitFor(() => {
-      const own = this.s3.keys.filter((key) => key.includes("/.server/"));
-      return own.every((key) => key === MARK) && this.s3.uploads.size === 0;
-    }, "what was under way to be removed");
+    await waitFor(
+      () => !this.s3.keys.some((key) => key.includes("/.server/")) && this.s3.uploads.size === 0,
+      "what was under way to be removed",
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -28,7 +28,6 @@ import { deliveryEvents } from "./migrations/26-delivery-events.ts";
 import { unreachedMessages } from "./migrations/27-unreached-messages.ts";
 import { unmatchedPatterns } from "./migrations/28-unmatched-patterns.ts";
 import { scheduleRuns } from "./migrations/29-schedule-runs.ts";
-import { identity } from "./migrations/30-identity.ts";
 import type { Change } from "./migrations/change.ts";
 
 /**
@@ -67,7 +66,6 @@ const MIGRATIONS: readonly (readonly Change[])[] = [
   unreachedMessages,
   unmatchedPatterns,
   scheduleRuns,
-  identity,
 ];
 
 /** The statements that lead to a version of the database. */

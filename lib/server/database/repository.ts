@@ -228,8 +228,6 @@ export interface Repository {
   readonly jobs: JobRows;
   /** Retention: holds, removals and stored bytes. */
   readonly keep: KeepRows;
-  /** The random id of the database, by which its storage is marked. */
-  identity(): Promise<string>;
   /** The servers that share the database; null: it serves only one. */
   readonly servers: ServerRows | null;
   /** The webhooks. */

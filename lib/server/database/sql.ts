@@ -33,7 +33,6 @@ import {
   type DownloadRow,
 } from "./rows.ts";
 import { DeliveriesSql } from "./deliveries-sql.ts";
-import { identityOf } from "./identity-sql.ts";
 import { JobsSql } from "./jobs-sql.ts";
 import { KeepSql } from "./keep-sql.ts";
 import { SchedulesSql } from "./schedules-sql.ts";
@@ -97,10 +96,6 @@ class SqlRepository implements Repository {
     this.audit = new AuditSql(database, inTurn);
     this.#labels = new LabelsSql(database);
     this.servers = database.wire && new ServersSql(database, database.wire);
-  }
-
-  identity(): Promise<string> {
-    return identityOf(this.database);
   }
 
   async insertDownload(download: Queued): Promise<Queued> {

@@ -187,11 +187,6 @@ class DiskStorage implements Storage {
     return onDisk("read the mark of the folder", () => markOf(join(this.root, ".server", "mark")));
   }
 
-  async claim(databaseId: string): Promise<boolean> {
-    const path = join(this.root, ".server", "database");
-    return onDisk("mark the folder", async () => (await markOf(path, databaseId)) === databaseId);
-  }
-
   /** The part of an attempt, or of an earlier one; the attempt's own path where there is none. */
   async #partOf(downloadId: string, epoch: number): Promise<string> {
     const own = this.#names.pathOf(downloadId, epoch);

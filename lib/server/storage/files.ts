@@ -14,18 +14,15 @@ export async function copyDurably(from: string, to: string): Promise<void> {
   }
 }
 
-/**
- * The mark stored in a file, which is made if it does not exist. All who ask get the same mark.
- * @param wanted the mark that is stored where there is none
- */
-export async function markOf(path: string, wanted: string = Bun.randomUUIDv7()): Promise<string> {
+/** A random mark stored in a file, which is made if it does not exist. All who ask get the same mark. */
+export async function markOf(path: string): Promise<string> {
   const own = `${path}.${Bun.randomUUIDv7()}`;
   try {
     return await readFile(path, "utf8");
   } catch (error) {
     if (systemCode(error) !== "ENOENT") throw error;
   }
-  await writeFile(own, wanted, { mode: 0o600 });
+  await writeFile(own, Bun.randomUUIDv7(), { mode: 0o600 });
   try {
     // If several processes make it at the same time, one wins, and its file is complete.
     await link(own, path);

@@ -172,11 +172,6 @@ export interface Storage {
   check(): Promise<void>;
   /** Identity of the storage: servers with the same one use the same bytes. */
   identity(): Promise<string>;
-  /**
-   * Marks the storage as that of a database, unless it is another one's.
-   * @returns whether it is this one's
-   */
-  claim(databaseId: string): Promise<boolean>;
   /** Called before the server stops: from then on nothing waits long for an unavailable storage. */
   stopSoon(): void;
   /** Releases the lock that keeps other servers out. */

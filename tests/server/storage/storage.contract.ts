@@ -265,17 +265,6 @@ export function storageContract(backend: string, open: () => Promise<TemporarySt
     });
   });
 
-  test(`${backend}: it belongs to the database that marks it first`, async () => {
-    await using temporary = await open();
-    const { storage } = temporary;
-    const claims = await Promise.all(["a", "b"].map((id) => storage.claim(id)));
-    expect(claims.filter((isOurs) => isOurs)).toHaveLength(1);
-    for (const id of ["a", "b", "a"]) {
-      expect(await storage.claim(id)).toBe(claims[id === "a" ? 0 : 1]!);
-    }
-    expect(await storage.listParts()).toEqual([]);
-  });
-
   test(`${backend}: room`, async () => {
     await using temporary = await open();
     const { free, total } = await temporary.storage.freeSpace();

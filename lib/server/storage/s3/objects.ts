@@ -90,13 +90,6 @@ export class Objects {
     }
   }
 
-  /** The text of a small object; null if it does not exist. */
-  async text(key: string): Promise<string | null> {
-    const head = await this.head(key);
-    if (!head) return null;
-    return new TextDecoder().decode(await this.get(key, { start: 0, end: head.size }, head.etag));
-  }
-
   /** Lists objects whose keys begin with a prefix, ordered by the UTF-8 bytes of their keys. */
   async *list(prefix: string): AsyncGenerator<Listed> {
     for await (const page of this.#pages({ prefix })) {

@@ -171,19 +171,6 @@ class S3Storage implements Storage {
     return this.#identity;
   }
 
-  async claim(databaseId: string): Promise<boolean> {
-    const key = `${this.#place.prefix}.server/database`;
-    return inS3("mark the bucket", async () => {
-      const found = await this.#soon.text(key);
-      if (found !== null) return found === databaseId;
-      await this.#soon
-        .put(key, new TextEncoder().encode(databaseId), { onlyIfNew: true })
-        // Another server has marked it meanwhile.
-        .catch((error: unknown) => isTaken(error) || Promise.reject(error));
-      return (await this.#soon.text(key)) === databaseId;
-    });
-  }
-
   async freeSpace(): Promise<FreeSpace> {
     return { free: Infinity, total: Infinity };
   }
