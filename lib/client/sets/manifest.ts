@@ -1,5 +1,6 @@
 import { FdsError } from "../../protocol/errors.ts";
 import type { FrameOutlet } from "./frame-outlet.ts";
+import { PackedBlocks } from "./packed-blocks.ts";
 import type { Found } from "./walk.ts";
 
 /** Most bytes of a manifest, as it is kept in memory until the server has all of it. */
@@ -19,8 +20,7 @@ export interface SetLimits {
  * of it again.
  */
 export class LineSender {
-  readonly #blocks: Uint8Array[] = [];
-  #length = 0;
+  readonly #blocks = new PackedBlocks();
   #lines = "";
   #sending: Promise<void> | undefined;
 
@@ -31,7 +31,7 @@ export class LineSender {
 
   /** Bytes added so far. */
   get length(): number {
-    return this.#length;
+    return this.#blocks.length;
   }
 
   /** @throws FdsError `too_many_files` */
@@ -44,11 +44,10 @@ export class LineSender {
   async flush(): Promise<void> {
     const block = Buffer.from(this.#lines);
     this.#lines = "";
-    if (this.#length + block.length > MAX_MANIFEST_BYTES) {
+    if (this.length + block.length > MAX_MANIFEST_BYTES) {
       throw new FdsError("too_many_files", "the paths of the files are too long for one set");
     }
-    this.#blocks.push(block);
-    this.#length += block.length;
+    this.#blocks.add(block);
     await this.sendRest();
   }
 
@@ -59,28 +58,12 @@ export class LineSender {
   }
 
   async #sendRest(): Promise<void> {
-    while (this.outlet.offset < this.#length) {
+    while (this.outlet.offset < this.length) {
       const room = await this.outlet.waitForCredit(1, this.isWanted);
       if (room === 0) return;
-      const length = this.#copy(this.outlet.offset, this.outlet.body.subarray(0, room));
+      const length = this.#blocks.copy(this.outlet.offset, this.outlet.body.subarray(0, room));
       await this.outlet.send(length);
     }
-  }
-
-  /** @returns how many bytes were copied */
-  #copy(offset: number, target: Uint8Array): number {
-    let start = 0;
-    let copied = 0;
-    for (const block of this.#blocks) {
-      const from = offset + copied - start;
-      if (from >= 0 && from < block.length && copied < target.length) {
-        const part = block.subarray(from, from + target.length - copied);
-        target.set(part, copied);
-        copied += part.length;
-      }
-      start += block.length;
-    }
-    return copied;
   }
 }
 
