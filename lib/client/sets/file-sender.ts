@@ -15,6 +15,7 @@ import { readAt } from "../block-reader.ts";
 import type { Allowance } from "../owner-rules/allowance.ts";
 import { type GoOn, hashPrefix } from "../prefix-hash.ts";
 import type { FrameBuilder } from "./frame-builder.ts";
+import { ReadAhead } from "./read-ahead.ts";
 import type { SetFile, SetFiles } from "./set-files.ts";
 
 /** Size in bytes up to which files are read synchronously: a trip to another thread costs more. */
@@ -41,6 +42,9 @@ export class FileSender {
   /** Bytes of files that were sent; bytes sent twice count twice. */
   sentBytes = 0;
   sentFiles = 0;
+  readonly #reading = new ReadAhead();
+  /** The file that is wanted next, opened while the last block of the one before it is sent. */
+  #next: { want: WantedFile; file: SetFile } | undefined;
 
   constructor(private readonly options: FileSenderOptions) {}
 
@@ -48,16 +52,54 @@ export class FileSender {
    * Answers a wanted file with its bytes, or with the reason why it does not come.
    * @param number of the file among all that were wanted, from 0
    * @param from offset at which to go on, after a damaged frame; else undefined
+   * @param next the file that is wanted after it, as far as it is known
    */
-  async send(want: WantedFile, number: number, from?: number): Promise<void> {
+  async send(want: WantedFile, number: number, from?: number, next?: WantedFile): Promise<void> {
     try {
-      using file = await eventLoopBudget.run(() => this.options.files.open(want));
+      using file = await this.#open(want);
       const isSmall = file.info.size <= SMALL && !want.offset && !from;
       if (isSmall) await this.#sendSmall(want, file, number);
-      else await this.#sendLarge(want, file, number, from);
+      else await this.#sendLarge(want, file, number, from, next);
     } catch (error) {
       await this.#skip(want, number, error);
     }
+  }
+
+  /** Closes what it has open. */
+  async close(): Promise<void> {
+    await this.#closeNext();
+    this.#reading[Symbol.dispose]();
+  }
+
+  async #open(want: WantedFile): Promise<SetFile> {
+    if (this.#next?.want === want) {
+      const { file } = this.#next;
+      this.#next = undefined;
+      return file;
+    }
+    if (this.#next) await this.#closeNext();
+    return eventLoopBudget.run(() => this.options.files.open(want));
+  }
+
+  /** Opens the next file and begins to read it. An error is met again in its turn. */
+  #openNext(want: WantedFile | undefined): void {
+    if (!want || this.#next) return;
+    try {
+      const file = this.options.files.open(want);
+      this.#next = { want, file };
+      const { size } = file.info;
+      if (size > SMALL && !want.offset) this.#reading.begin({ fd: file.fd, offset: 0, size });
+    } catch {
+      this.#next = undefined;
+    }
+  }
+
+  async #closeNext(): Promise<void> {
+    const file = this.#next?.file;
+    this.#next = undefined;
+    if (!file) return;
+    await this.#reading.leave(file.fd);
+    file[Symbol.dispose]();
   }
 
   /** Puts a whole small file into one frame. */
@@ -83,33 +125,66 @@ export class FileSender {
     this.sentFiles++;
   }
 
-  async #sendLarge(want: WantedFile, file: SetFile, number: number, from?: number): Promise<void> {
-    const { frames, isWanted } = this.options;
-    const prefix = await this.#prefix(want, file, from);
-    let { offset } = prefix;
-    await this.options.allowance.ensure(file.info.size - offset);
-    if (!(await frames.need(START_BYTES, { want: number, offset }))) return;
-    frames.add(startOf(want, file, offset));
-    const { size } = file.info;
-    let read = -1;
-    while (offset < size && read !== 0) {
-      if (!(await frames.need(DATA_HEADER_BYTES + 1, { want: number, offset }))) return;
-      const room = Math.min(frames.left - DATA_HEADER_BYTES, size - offset);
-      const target = frames.target.subarray(DATA_HEADER_BYTES, DATA_HEADER_BYTES + room);
-      const bytes = await readAt({ fd: file.fd }, offset, target);
-      read = bytes.length;
-      if (read === 0) break;
-      await eventLoopBudget.run(() => prefix.hash.update(bytes));
-      frames.add({ type: "data", bytes });
-      offset += read;
-      this.#count(read);
-      if (!isWanted()) return;
+  async #sendLarge(
+    want: WantedFile,
+    file: SetFile,
+    number: number,
+    from?: number,
+    next?: WantedFile,
+  ): Promise<void> {
+    try {
+      const prefix = await this.#prefix(want, file, from);
+      const { offset } = prefix;
+      await this.options.allowance.ensure(file.info.size - offset);
+      const { frames } = this.options;
+      if (!(await frames.need(START_BYTES, { want: number, offset }))) return;
+      frames.add(startOf(want, file, offset));
+      const end = await this.#sendBlocks(file, number, prefix, next);
+      if (end === null) return;
+      const digest = prefix.hash.digest("hex");
+      const changed = end < file.info.size || !(await this.#isSame(file, digest));
+      if (!(await frames.need(END_BYTES, { want: number, offset: end }))) return;
+      frames.add({ type: "end", changed, digest });
+      this.sentFiles++;
+    } finally {
+      await this.#reading.leave(file.fd);
     }
-    const digest = prefix.hash.digest("hex");
-    const changed = offset < size || !(await this.#isSame(file, digest));
-    if (!(await frames.need(END_BYTES, { want: number, offset }))) return;
-    frames.add({ type: "end", changed, digest });
-    this.sentFiles++;
+  }
+
+  /** @returns where the file ended; null: it is not wanted any more, or not now */
+  async #sendBlocks(
+    { fd, info: { size } }: SetFile,
+    number: number,
+    { offset, hash }: { offset: number; hash: Bun.CryptoHasher },
+    next: WantedFile | undefined,
+  ): Promise<number | null> {
+    let at = offset;
+    while (at < size) {
+      const block = await this.#reading.blockAt({ fd, offset: at, size });
+      if (block.length === 0) return at;
+      const after = at + block.length;
+      if (after < size) this.#reading.begin({ fd, offset: after, size });
+      else this.#openNext(next);
+      await eventLoopBudget.run(() => hash.update(block));
+      if (!(await this.#sendBlock(block, number, at))) return null;
+      at = after;
+    }
+    return at;
+  }
+
+  /** @returns false: it is not wanted any more, or not now */
+  async #sendBlock(block: Uint8Array, number: number, offset: number): Promise<boolean> {
+    const { frames, isWanted } = this.options;
+    for (let done = 0; done < block.length;) {
+      const place = { want: number, offset: offset + done };
+      if (!(await frames.need(DATA_HEADER_BYTES + 1, place))) return false;
+      const bytes = block.subarray(done, done + frames.left - DATA_HEADER_BYTES);
+      frames.add({ type: "data", bytes });
+      done += bytes.length;
+      this.#count(bytes.length);
+      if (!isWanted()) return false;
+    }
+    return true;
   }
 
   #count(bytes: number): void {

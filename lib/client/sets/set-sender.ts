@@ -87,6 +87,7 @@ export class SetSender implements OutgoingStream {
       const reason = this.#tellWhy(error);
       if (!this.#stopped) return { outcome: "refused", bytesSent: this.#sentBytes, reason };
     } finally {
+      await this.#sender?.close();
       await allowance.end();
     }
     logger.info(`set ${this.#stopped === "done" ? "delivered" : `not sent: ${this.#stopped}`}`);
@@ -192,7 +193,7 @@ export class SetSender implements OutgoingStream {
   async #sendFile(want: WantedFile, sender: FileSender): Promise<void> {
     const number = this.#wants.position;
     const from = this.#wants.resumeAt;
-    await sender.send(want, number, from);
+    await sender.send(want, number, from, this.#wants.afterNext);
     if (this.#isWanted) this.#wants.done();
   }
 

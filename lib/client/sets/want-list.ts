@@ -22,6 +22,11 @@ export class WantList {
     return this.#wants[this.#position - this.#first];
   }
 
+  /** The file after the next one, as far as it is known. */
+  get afterNext(): WantedFile | undefined {
+    return this.#wants[this.#position - this.#first + 1];
+  }
+
   /** Offset at which the next file goes on after a damaged frame. */
   get resumeAt(): number | undefined {
     return this.#resumeAt;
