@@ -42,6 +42,7 @@ class MemorySetFolder implements SetFolder {
 /** Sets in memory. */
 export class MemorySets implements SetStorage {
   readonly maxUnsafe = 64 * 1024 * 1024;
+  readonly checkpointBytes = 64 * 1024 * 1024;
   readonly sharesBytes = true;
   readonly folders = new Map<string, MemorySetFolder>();
 

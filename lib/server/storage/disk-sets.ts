@@ -13,7 +13,7 @@ const SUMS = ".sums";
 /** Ending of a published set that is being removed. */
 const REMOVED = ".removed";
 /** Bytes of a set between flushes, as each one flushes the whole file system. */
-const CHECKPOINT_BYTES = 64 * 1024 * 1024;
+const CHECKPOINT_BYTES = 32 * 1024 * 1024;
 
 export interface DiskSetsOptions {
   /** The folder of unfinished files and sets. */
@@ -35,7 +35,9 @@ export interface DiskSetsOptions {
  * `<client_id>/<name>/` with the checksums beside it.
  */
 export class DiskSets implements SetStorage {
-  readonly maxUnsafe = CHECKPOINT_BYTES;
+  /** As many again may come while the first ones are flushed. */
+  readonly maxUnsafe = 2 * CHECKPOINT_BYTES;
+  readonly checkpointBytes = CHECKPOINT_BYTES;
   readonly sharesBytes = true;
 
   readonly #folders: AttemptNames;

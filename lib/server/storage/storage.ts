@@ -88,8 +88,13 @@ export interface SetFolder {
 
 /** The storage of sets. Methods throw FdsError `storage_full` or `storage_error`. */
 export interface SetStorage {
-  /** Bytes that may be written without being durable. When they are reached, a checkpoint is due. */
+  /** Bytes that may be written without being durable. */
   readonly maxUnsafe: number;
+  /**
+   * Bytes after which a checkpoint is due. With less than {@link SetStorage.maxUnsafe}, bytes go on
+   * arriving during the flush.
+   */
+  readonly checkpointBytes: number;
   /**
    * Opens the folder of an unfinished set; makes it if it does not exist.
    * @param epoch of the attempt; where several servers write, each attempt has its own folder

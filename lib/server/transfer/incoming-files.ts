@@ -48,7 +48,7 @@ export class IncomingFiles {
   #growth = 0;
 
   constructor(private readonly options: IncomingFilesOptions) {
-    const { download, rows, folder, maxUnsafe, stalled, tell } = options;
+    const { download, rows, folder, checkpointBytes, stalled, tell } = options;
     this.#wants = new WantQueue({
       downloadId: download.downloadId,
       rows,
@@ -66,7 +66,7 @@ export class IncomingFiles {
     this.#checkpoints = new SetCheckpoints({
       attempt: download,
       folder,
-      maxUnsafe,
+      checkpointBytes,
       rows,
       moment: () => this.#moment(),
       onDurable: (moment) => this.#onDurable(moment),

@@ -11,8 +11,8 @@ export interface OpenSet {
   order: SetOrder;
   rows: SetRows;
   folder: SetFolder;
-  /** Bytes that may be written without being durable. */
-  maxUnsafe: number;
+  /** See {@link SetStorage.checkpointBytes}. */
+  checkpointBytes: number;
   tally: SetTally;
   stalled: StallWatch;
   /** Sends the client a message about the set. */

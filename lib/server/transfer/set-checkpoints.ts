@@ -1,7 +1,7 @@
 import type { SetAttempt, SetCounts, SetFileChange, SetRows } from "../set.ts";
 import type { SetFolder } from "../storage/storage.ts";
 
-/** A checkpoint is due after this many files, this many ms, or {@link SetStorage.maxUnsafe} bytes. */
+/** A checkpoint is due after this many files, this many ms, or {@link SetStorage.checkpointBytes}. */
 const CHECKPOINT_FILES = 4_000;
 const CHECKPOINT_MS = 500;
 
@@ -21,7 +21,8 @@ export interface Moment {
 export interface SetCheckpointsOptions {
   attempt: SetAttempt;
   folder: Pick<SetFolder, "sync">;
-  maxUnsafe: number;
+  /** See {@link SetStorage.checkpointBytes}. */
+  checkpointBytes: number;
   rows: Pick<SetRows, "update">;
   /** Gives the state at the beginning of a checkpoint. */
   moment: () => Moment;
@@ -79,7 +80,8 @@ export class SetCheckpoints {
 
   #schedule(): void {
     if (this.#stopped || this.#running) return;
-    const isDue = this.#bytes >= this.options.maxUnsafe || this.#changes.length >= CHECKPOINT_FILES;
+    const { checkpointBytes } = this.options;
+    const isDue = this.#bytes >= checkpointBytes || this.#changes.length >= CHECKPOINT_FILES;
     if (isDue) this.#start();
     else this.#timer ??= setTimeout(() => this.#start(), CHECKPOINT_MS);
   }

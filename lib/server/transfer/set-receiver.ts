@@ -147,7 +147,7 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
       order,
       rows,
       folder,
-      maxUnsafe: storage.sets.maxUnsafe,
+      checkpointBytes: storage.sets.checkpointBytes,
       tally: this.#tally,
       stalled: this.stalled,
       tell: (command) => this.tell(command),

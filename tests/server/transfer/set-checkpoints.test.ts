@@ -29,7 +29,7 @@ function checkpoints(failures: number) {
     },
   };
   const made = new SetCheckpoints({
-    maxUnsafe: 64 * 1024 * 1024,
+    checkpointBytes: MANY,
     attempt: { downloadId: "0198d2a5-0000-7000-8000-000000000001", epoch: 1 },
     folder,
     rows: { update: async (_, changes) => void recorded.push(...changes) },

@@ -21,6 +21,7 @@ const CLAIM = "claim";
  */
 export class S3Sets implements SetStorage {
   readonly maxUnsafe: number;
+  readonly checkpointBytes: number;
   /** False: a copy inside S3 costs as much as any other object. */
   readonly sharesBytes = false;
 
@@ -32,7 +33,7 @@ export class S3Sets implements SetStorage {
     /** Whether several servers write. */
     private readonly isShared: boolean,
   ) {
-    this.maxUnsafe = place.segment;
+    this.maxUnsafe = this.checkpointBytes = place.segment;
   }
 
   open(downloadId: string, epoch = 0): Promise<SetFolder> {
