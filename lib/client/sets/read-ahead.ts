@@ -3,6 +3,8 @@ import { readAt } from "../block-reader.ts";
 
 /** Bytes that are read at a time. */
 const BLOCK = 1024 * 1024;
+/** Bytes by which the last block may be longer: nothing would be read meanwhile if it were a short one. */
+const SURPLUS = 256 * 1024;
 
 /** A place in an open file. */
 export interface FilePlace {
@@ -34,7 +36,8 @@ export class ReadAhead implements Disposable {
   /** Begins to read the block that is wanted next. */
   begin({ fd, offset, size }: FilePlace): void {
     if (this.#ahead) return;
-    const length = Math.min(BLOCK, size - offset);
+    const left = size - offset;
+    const length = left <= BLOCK + SURPLUS ? left : BLOCK;
     const block = readAt({ fd }, offset, this.#buffer(length));
     // The error is thrown where the block is awaited; if that never happens, it does not matter.
     block.catch(() => undefined);
