@@ -19,10 +19,25 @@ handles.write = function (bytes, from, length, at) {
   return write.call(this, bytes, from, random.int(1, length), at);
 };
 
-const { writeSync } = fs;
+const { write: writeLarge, writeSync } = fs;
+type Told = (error: NodeJS.ErrnoException | null, bytesWritten: number) => void;
+const shortLarge = (
+  file: number,
+  bytes: Uint8Array,
+  from: number,
+  length: number,
+  at: number,
+  told: Told,
+) => {
+  if (at === 0) process.stdout.write("a write is short\n");
+  writeLarge(file, bytes, from, random.int(1, length), at, told);
+};
+// Pieces of large files of sets are written like this.
+fs.write = shortLarge as typeof fs.write;
+
 const shortSync = (file: number, bytes: Uint8Array, from: number, length: number, at: number) => {
   if (at === 0 && length > 1) process.stdout.write("a write is short\n");
   return writeSync(file, bytes, from, random.int(1, length), at);
 };
-// Small files of sets are written like this, and nothing else.
+// Small files of sets are written like this, and small pieces of large ones.
 fs.writeSync = shortSync as typeof writeSync;

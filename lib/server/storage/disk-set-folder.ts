@@ -8,6 +8,7 @@ import { systemCode } from "../../util/system-error.ts";
 import { statIfThere } from "./file-names.ts";
 import { onDisk, PartFile, problemOnDisk } from "./part.ts";
 import { checkedSetFile } from "./paths.ts";
+import { SetFileHandle } from "./set-file-handle.ts";
 import type { SetFolder } from "./storage.ts";
 import type { Part } from "./storage.ts";
 
@@ -31,6 +32,8 @@ export class DiskSetFolder implements SetFolder {
   readonly #folders = new Set([""]);
   /** Files written since the last flush, on systems that flush each file by itself. */
   readonly #unflushed = new Set<string>();
+  /** Large files that are being closed. */
+  #closing: Promise<void>[] = [];
 
   private constructor(
     private readonly path: string,
@@ -98,9 +101,11 @@ export class DiskSetFolder implements SetFolder {
 
   async openFile(path: string): Promise<Part> {
     return onDisk("open a file of the set", async () => {
-      const file = await open(this.#place(path), LARGE_FILE, this.options.fileMode);
+      const { fileMode } = this.options;
+      const onClosing = (closing: Promise<void>) => this.#awaitClosing(closing);
+      const file = SetFileHandle.open(this.#place(path), LARGE_FILE, fileMode, onClosing);
       this.#unflushed.add(path);
-      return new PartFile(file, fs.fstatSync(file.fd).size, Promise.resolve());
+      return new PartFile(file, file.size, Promise.resolve());
     });
   }
 
@@ -143,15 +148,25 @@ export class DiskSetFolder implements SetFolder {
   async sync(): Promise<void> {
     const files = [...this.#unflushed];
     this.#unflushed.clear();
+    const closing = this.#closing;
+    this.#closing = [];
     await onDisk("flush the set", async () => {
+      await Promise.all(closing);
       if (await fileSystemSync.flush(this.fd)) return;
       await this.#syncEach(files);
     });
   }
 
   async close(): Promise<void> {
+    await Promise.allSettled(this.#closing);
     fs.closeSync(this.fd);
     this.options.onClose();
+  }
+
+  /** The next flush waits for it, and reports its error. */
+  #awaitClosing(closing: Promise<void>): void {
+    closing.catch(() => undefined);
+    this.#closing.push(closing);
   }
 
   /** Flushes each file, then each folder, the deepest first, on systems without syncfs(2). */

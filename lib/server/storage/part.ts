@@ -1,4 +1,3 @@
-import type { FileHandle } from "node:fs/promises";
 import { FdsError } from "../../protocol/errors.ts";
 import { systemCode } from "../../util/system-error.ts";
 import type { Part } from "./storage.ts";
@@ -34,6 +33,20 @@ export function problemOnDisk(action: string, cause: unknown): FdsError {
 /** Bytes between flushes: what a crash costs at most, besides what is under way. */
 const CHECKPOINT_BYTES = 8 * 1024 * 1024;
 
+/** What a part uses of an open file; node's FileHandle has all of it. */
+export interface OpenFile {
+  write(
+    bytes: Uint8Array,
+    from: number,
+    length: number,
+    at: number,
+  ): Promise<{ bytesWritten: number }>;
+  read(bytes: Uint8Array, from: number, length: number, at: number): Promise<{ bytesRead: number }>;
+  truncate(size: number): Promise<void>;
+  datasync(): Promise<void>;
+  close(): Promise<void>;
+}
+
 /** A part stored in an open file. */
 export class PartFile implements Part {
   readonly maxUnsafe = CHECKPOINT_BYTES;
@@ -45,7 +58,7 @@ export class PartFile implements Part {
 
   /** @param bytes present length of the file @param named resolves when the file's name is flushed */
   constructor(
-    private readonly file: FileHandle,
+    private readonly file: OpenFile,
     private bytes: number,
     private readonly named: Promise<void>,
     private readonly onClose: () => void = () => {},

@@ -1,0 +1,69 @@
+import fs from "node:fs";
+import type { OpenFile } from "./part.ts";
+
+/** Bytes up to which a write is synchronous. */
+const SMALL = 64 * 1024;
+
+/**
+ * A large file of a set, open for writing. What takes the system some microseconds is synchronous: a trip to
+ * another thread takes longer, the next file waits for it, and a set may have many files.
+ */
+export class SetFileHandle implements OpenFile {
+  private constructor(
+    private readonly fd: number,
+    private readonly onClosing: (closing: Promise<void>) => void,
+  ) {}
+
+  /**
+   * @param onClosing called with the end of its closing, which nobody else awaits; on some file systems it
+   *   reports errors of earlier writes
+   * @throws an error of the system
+   */
+  static open(
+    path: string,
+    flags: number,
+    mode: number,
+    onClosing: (closing: Promise<void>) => void,
+  ): SetFileHandle {
+    return new SetFileHandle(fs.openSync(path, flags, mode), onClosing);
+  }
+
+  /** Its present length in bytes. */
+  get size(): number {
+    return fs.fstatSync(this.fd).size;
+  }
+
+  async write(bytes: Uint8Array, from: number, length: number, at: number) {
+    if (length <= SMALL) return { bytesWritten: fs.writeSync(this.fd, bytes, from, length, at) };
+    const bytesWritten = await done<number>((tell) =>
+      fs.write(this.fd, bytes, from, length, at, tell),
+    );
+    return { bytesWritten };
+  }
+
+  async read(bytes: Uint8Array, from: number, length: number, at: number) {
+    const bytesRead = await done<number>((tell) => fs.read(this.fd, bytes, from, length, at, tell));
+    return { bytesRead };
+  }
+
+  truncate(size: number): Promise<void> {
+    return done((tell) => fs.ftruncate(this.fd, size, tell));
+  }
+
+  datasync(): Promise<void> {
+    return done((tell) => fs.fdatasync(this.fd, tell));
+  }
+
+  async close(): Promise<void> {
+    this.onClosing(done((tell) => fs.close(this.fd, tell)));
+  }
+}
+
+/** Waits for a call of the system. */
+function done<T = void>(
+  call: (tell: (error: Error | null | undefined, result?: T) => void) => void,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    call((error, result) => (error ? reject(error) : resolve(result as T)));
+  });
+}
