@@ -113,7 +113,8 @@ export class ServersStage implements AsyncDisposable {
 
   /** Names of what is under way. */
   async parts(): Promise<string[]> {
-    return this.shared === "bucket" ? this.s3.keys.filter(isOwn) : this.group.parts();
+    if (this.shared !== "bucket") return this.group.parts();
+    return this.s3.keys.filter((key) => isOwn(key) && key !== MARK);
   }
 
   /** Takes all of the room of the disk, or of the bucket. */
@@ -195,3 +196,5 @@ export class ServersStage implements AsyncDisposable {
 
 const hasEnded = (status: string) => /^(?:completed|failed|cancelled)$/.test(status);
 const isOwn = (path: string) => path.startsWith(".server/");
+/** What the servers leave in the bucket for good: the mark of their database. */
+const MARK = ".server/database";
