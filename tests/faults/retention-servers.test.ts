@@ -141,8 +141,12 @@ class Scene implements AsyncDisposable {
       const now = await group.at(n).api.download((record as DownloadRecord).download_id);
       expect(now.removed_at === null).toBe(isThere as boolean);
     }
-    const { records } = await group.at(n).api.audit({ action: "content_remove", limit: "1000" });
-    const about = records.map(({ download_id, outcome }) => `${outcome} ${download_id}`);
+    // The audit is written some ms after what it tells of, by another server perhaps.
+    const about = await waitFor(async () => {
+      const { records } = await group.at(n).api.audit({ action: "content_remove", limit: "1000" });
+      const told = records.map(({ download_id, outcome }) => `${outcome} ${download_id}`);
+      return told.length >= due.length && told;
+    }, "the audit to tell of all");
     expect(about.toSorted()).toEqual(due.map((one) => `ok ${one.download_id}`).toSorted());
     // What several sets share counts once; in S3 each has its own.
     const sizes = this.s3 ? kept : [later, held[0]!, held[1]!];
