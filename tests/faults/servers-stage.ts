@@ -113,8 +113,7 @@ export class ServersStage implements AsyncDisposable {
 
   /** Names of what is under way. */
   async parts(): Promise<string[]> {
-    if (this.shared !== "bucket") return this.group.parts();
-    return this.s3.keys.filter((key) => isOwn(key) && key !== MARK);
+    return this.shared === "bucket" ? this.s3.keys.filter(isOwn) : this.group.parts();
   }
 
   /** Takes all of the room of the disk, or of the bucket. */
@@ -196,5 +195,3 @@ export class ServersStage implements AsyncDisposable {
 
 const hasEnded = (status: string) => /^(?:completed|failed|cancelled)$/.test(status);
 const isOwn = (path: string) => path.startsWith(".server/");
-/** What the servers leave in the bucket for good: the mark of their database. */
-const MARK = ".server/database";
