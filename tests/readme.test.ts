@@ -85,6 +85,7 @@ describe("the manual names", () => {
       "lib/cli/demo.ts",
       "lib/program/build.ts",
       "tests/bench/bench.ts",
+      "tests/gate/run-tests.ts",
     ];
     const programs = files.map((file) => [file]);
     const commands = [

@@ -133,6 +133,28 @@ test("says again why a test failed, for whoever sees only the end of the output"
   expect(reason).toMatch(/\n {6}after \d+\.\d s\n\n0 passed, 1 failed\n$/);
 });
 
+test("the faults are a tier of their own", async () => {
+  const project = await mkdtemp(join(tmpdir(), "fds-run-tests-"));
+  try {
+    const passing = 'import { test } from "bun:test"; test("fine", () => {});';
+    for (const file of ["a", "b", "faults/c"]) {
+      await Bun.write(join(project, "tests", `${file}.test.ts`), passing);
+    }
+    const countsOf = async (...flags: string[]) => {
+      const child = spawn([process.execPath, PROGRAM, ...flags], {
+        cwd: project,
+        stdio: ["ignore", "pipe", "ignore"],
+      });
+      return (await child.stdout.text()).trimEnd().split("\n").at(-1);
+    };
+    expect(await countsOf()).toBe("2 passed, 0 failed");
+    expect(await countsOf("--faults")).toBe("1 passed, 0 failed");
+    expect(await countsOf("faults/c", "tests/a")).toBe("2 passed, 0 failed");
+  } finally {
+    await rm(project, { recursive: true });
+  }
+});
+
 test("a text that no path holds is a mistake, not a success", async () => {
   expect(await inPipe(["nowhere"])).toEqual({ text: "", exitCode: 1 });
 });

@@ -7,18 +7,23 @@ import { closingLine, type TestResult } from "./report.ts";
 import { stdout } from "../../lib/util/output.ts";
 
 /*
- * `bun run test [FILE…]`: every test that this machine can run. A test that needs more than Bun
+ * `bun run test [FILE…]`: every test that this machine can run, but for the tier of faults, which takes as
+ * long as all others together: `bun run test --faults`. A test that needs more than Bun
  * (a tool, a browser, root) is skipped where that is missing, and its name says how to get it:
  * the names are listed at the end, so that nobody takes "skipped" for "works".
  */
 
+/** The tier of faults. */
+const FAULTS = "tests/faults/";
+
 const HELP = `Runs the tests and says what could not be run here.
 
-Usage: bun run test [--timings] [FILE…]
-  FILE       only test files whose path holds this text
+Usage: bun run test [--faults] [--timings] [FILE…]
+  FILE       only test files whose path holds this text, of any tier
+  --faults   the tier of faults, and nothing else: ${FAULTS}
   --timings  write down how long each file takes, for later runs`;
 
-const FLAGS = { timings: { type: "boolean" } } as const;
+const FLAGS = { faults: { type: "boolean" }, timings: { type: "boolean" } } as const;
 
 /** Test files that run at once. Most of them wait more than they compute: three for each core. */
 const PROCESSES = 3 * availableParallelism();
@@ -35,19 +40,33 @@ const MANY = 20;
 /** Files that measure time: they run one after the other, when nothing else takes the processor. */
 const SERIAL = /\.serial\.test\.ts$/;
 
-/** Runs the test files whose path holds one of these texts, or all where there are none. */
-async function runTests(
-  texts: readonly string[],
-  writesTimings: boolean,
-  signal: AbortSignal,
-): Promise<TestResult[]> {
+interface Choice {
+  /** Only files whose path holds one of these; empty: a whole tier. */
+  texts: readonly string[];
+  /** The tier of faults, and not the other one. */
+  faults: boolean;
+  writesTimings: boolean;
+}
+
+/** The files of a choice, in order. @throws Failure where there are none */
+function filesOf({ texts, faults }: Choice): string[] {
   const all = [...new Bun.Glob("tests/**/*.test.ts").scanSync()].map((file) =>
     file.replaceAll("\\", "/"),
   );
-  const files = all
-    .filter((file) => texts.length === 0 || texts.some((text) => file.includes(text)))
-    .toSorted();
-  if (files.length === 0) throw new Failure(`no test file has a path with ${texts.join(", ")}`);
+  const isChosen = (file: string) =>
+    texts.length > 0
+      ? texts.some((text) => file.includes(text))
+      : file.startsWith(FAULTS) === faults;
+  const files = all.filter(isChosen).toSorted();
+  if (files.length > 0) return files;
+  throw new Failure(
+    `no test file has a path with ${[...texts, ...(faults ? [FAULTS] : [])].join(", ")}`,
+  );
+}
+
+async function runTests(choice: Choice, signal: AbortSignal): Promise<TestResult[]> {
+  const { writesTimings } = choice;
+  const files = filesOf(choice);
   await using prepared = files.length > MANY ? await prepare() : null;
   const env = { ...process.env, ...prepared?.env };
   const common = { env, output: "inherit", signal } as const;
@@ -81,7 +100,12 @@ async function main(signal: AbortSignal): Promise<number> {
     stdout.write(`${HELP}\n`);
     return 0;
   }
-  const results = await runTests(positionals, values["timings"] === true, signal);
+  const choice = {
+    texts: positionals,
+    faults: values["faults"] === true,
+    writesTimings: values["timings"] === true,
+  };
+  const results = await runTests(choice, signal);
   const failed = results.filter(({ outcome }) => outcome === "failed");
   list(
     "Not run here:",

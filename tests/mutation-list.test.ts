@@ -1,11 +1,11 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { mutate, MUTATIONS } from "./mutation-list.ts";
+import { mutate, MUTATIONS } from "./faults/mutation-list.ts";
 
 /* The list stays about what is there. Whether the tests catch it all, `mutations.ts` finds out. */
 
-const TOP = join(import.meta.dir, "../..");
+const TOP = join(import.meta.dir, "..");
 const read = (path: string) => readFileSync(join(TOP, path), "utf8");
 
 describe.each(MUTATIONS.map((mutation) => [mutation.name, mutation] as const))(
