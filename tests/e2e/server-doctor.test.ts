@@ -10,7 +10,7 @@ import { lacksRights, makeClosedFolder, withLessRights } from "../support/less-r
 import { lacksFaketime } from "../support/machine.ts";
 import { NO_DATABASES, startDatabases } from "../support/postgres.ts";
 import { API_TOKEN, ENROLL_TOKEN, System } from "../support/system.ts";
-import { TEST_LIMIT } from "../support/wait.ts";
+import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 import { WallClock } from "../support/wall-clock.ts";
 
 setDefaultTimeout(TEST_LIMIT);
@@ -92,10 +92,16 @@ describe("what is wrong with the service", () => {
 
   test("a site was not seen for a day", async () => {
     await using away = await system.startClient({ id: "away" });
-    away.signal("SIGTERM");
-    await away.ended();
     using database = new Database(system.databaseFile);
     database.run("PRAGMA busy_timeout = 10000");
+    const seen = database.query<{ at: number }, []>(
+      "SELECT last_seen_at AS at FROM clients WHERE client_id = 'away'",
+    );
+    const before = seen.get()!.at;
+    away.signal("SIGTERM");
+    await away.ended();
+    // The server writes that it left, over what is written here before.
+    await waitFor(() => seen.get()!.at > before, "the server to see that it left");
     const time = Date.now() - 3 * DAY_MS;
     database.run("UPDATE clients SET last_seen_at = ? WHERE client_id = 'away'", [time]);
     await expectWrong(
