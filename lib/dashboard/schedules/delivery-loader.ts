@@ -14,6 +14,9 @@ const LEAST_PAUSE_MS = 1_000;
 /** Pause after an update, as a multiple of the time that it took, to spare the server. */
 const PAUSE_FACTOR = 5;
 
+/** The server judges a delivery a moment after it told of the download: then it is looked at again, in ms. */
+const LOOK_AGAIN_MS = 3_000;
+
 export interface DeliveryLoaderListener {
   /** Something was loaded. @param isAll whether everything wanted is loaded */
   onLoaded(isAll: boolean): void;
@@ -29,6 +32,9 @@ export class DeliveryLoader {
   #wanted = NIGHTS;
   /** Local times with changed deliveries. */
   readonly #changed = new Set<string>();
+  /** Those of them that are looked at again. */
+  readonly #again = new Set<string>();
+  #againTimer: ReturnType<typeof setTimeout> | undefined;
   /** True: load everything again. */
   #isStale = false;
   #isLoading = false;
@@ -55,6 +61,7 @@ export class DeliveryLoader {
     this.#wanted = NIGHTS;
     this.#cursor = null;
     this.#changed.clear();
+    this.#again.clear();
     this.book.clear();
     clearTimeout(this.#dueTimer);
     if (name !== null) this.touchAll();
@@ -68,6 +75,10 @@ export class DeliveryLoader {
   /** A delivery of a local time changed. */
   touch(night: string): void {
     this.#changed.add(night);
+    this.#again.add(night);
+    if (this.#againTimer === undefined) {
+      this.#againTimer = setTimeout(() => this.#lookAgain(), LOOK_AGAIN_MS);
+    }
     this.#soon(0);
   }
 
@@ -90,6 +101,13 @@ export class DeliveryLoader {
       if (found || page.next_cursor === null) return found ?? null;
       cursor = page.next_cursor;
     }
+  }
+
+  #lookAgain(): void {
+    this.#againTimer = undefined;
+    for (const night of this.#again) this.#changed.add(night);
+    this.#again.clear();
+    if (this.#changed.size > 0) this.#soon(0);
   }
 
   #soon(afterMs: number): void {
