@@ -14,7 +14,7 @@ const LEAST_PAUSE_MS = 1_000;
 /** Pause after an update, as a multiple of the time that it took, to spare the server. */
 const PAUSE_FACTOR = 5;
 
-/** The server judges a delivery a moment after it told of the download: then it is looked at again, in ms. */
+/** Time from a change until its local time is loaded once more, in ms. */
 const LOOK_AGAIN_MS = 3_000;
 
 export interface DeliveryLoaderListener {
@@ -32,7 +32,7 @@ export class DeliveryLoader {
   #wanted = NIGHTS;
   /** Local times with changed deliveries. */
   readonly #changed = new Set<string>();
-  /** Those of them that are looked at again. */
+  /** Local times to load once more, as the server judges a delivery a moment after its download. */
   readonly #again = new Set<string>();
   #againTimer: ReturnType<typeof setTimeout> | undefined;
   /** True: load everything again. */
