@@ -37,6 +37,18 @@ const rowsOf = (page: Page) =>
   page
     .locator(".grid-row")
     .evaluateAll((rows) => rows.map((row) => row.getAttribute("data-client-id")));
+/** How many marks of each status are drawn for a site. */
+const marksOf = async (page: Page, clientId: string) =>
+  Object.fromEntries(
+    await page
+      .locator(`.grid-row[data-client-id="${clientId}"] .marks path`)
+      .evaluateAll((paths) =>
+        paths.map((path) => [
+          path.getAttribute("data-status"),
+          path.getAttribute("d")?.match(/M/g)?.length,
+        ]),
+      ),
+  );
 /** The cell that the keys are in. */
 const activeCell = (page: Page) => page.locator(".cell:focus").getAttribute("aria-label");
 
@@ -198,6 +210,8 @@ describe.skipIf(NO_BROWSER !== "")(`schedules on the dashboard${NO_BROWSER}`, ()
       expect(await page.getByRole("grid").getAttribute("aria-rowcount")).toBe("301");
       expect(await page.locator(".grid-row").count()).toBeLessThan(100);
       expect((await rowsOf(page)).slice(0, 3)).toEqual(["site-0000", "site-0100", "site-0200"]);
+      expect(await marksOf(page, "site-0000")).toEqual({ missing: 1, received: 29 });
+      expect(await marksOf(page, "site-0001")).toEqual({ received: 30 });
       const first = cellOf(page, "Missing", "site-0000").first();
       await first.focus();
       const keys = async (...names: string[]) => {

@@ -76,8 +76,9 @@ export class DeliveriesView {
     const rows = this.#onlyOwing.checked ? owing : all;
     setText(byId("deliveries-owing-count", HTMLElement), `(${formatCount(owing.length)})`);
     this.#renderSums();
-    this.#grid.render(`Deliveries of ${name}, sites by times`, rows, nights);
+    // Shown first: how many rows are drawn follows from its height.
     byId("deliveries-scroll", HTMLElement).hidden = rows.length === 0;
+    this.#grid.render(`Deliveries of ${name}, sites by times`, rows, nights);
     byId("deliveries-bar", HTMLElement).hidden = all.length === 0;
     byId("deliveries-older", HTMLButtonElement).hidden = !hasOlder;
     const empty = byId("deliveries-empty", HTMLElement);

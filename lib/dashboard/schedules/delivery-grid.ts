@@ -1,12 +1,8 @@
-import { arrange, byId, cloneOf, keepingFocus, setText } from "../dom.ts";
-import { showSite } from "../long-names.ts";
+import { arrange, byId, keepingFocus } from "../dom.ts";
 import type { DeliveryBook, SiteRow } from "./delivery-book.ts";
-import { DELIVERY_WORDS, isOwed, nightWords } from "./delivery-words.ts";
+import { nightWords } from "./delivery-words.ts";
 import { showHead } from "./grid-head.ts";
-import { markOf } from "./marks.ts";
-
-/** Height of a row, in px; the same in the style. */
-const ROW_PX = 32;
+import { type Columns, GridRow, ROW_PX } from "./grid-row.ts";
 
 /** Rows drawn above and below the visible ones. */
 const MARGIN = 8;
@@ -26,13 +22,14 @@ export class DeliveryGrid {
   readonly #grid = byId("deliveries-grid", HTMLElement);
   readonly #head = byId("deliveries-head", HTMLElement);
   readonly #body = byId("deliveries-body", HTMLElement);
-  readonly #drawn = new Map<string, HTMLElement>();
+  /** The drawn rows, by site. */
+  #drawn = new Map<string, GridRow>();
   #rows: readonly SiteRow[] = [];
-  #nights: readonly string[] = [];
-  /** The times as text. */
-  #words: readonly string[] = [];
+  #columns: Columns = { nights: [], words: [], width: 0 };
   /** The cell from which keys move, by site and time, as rows may be reordered. */
   #active: { clientId: string; night: string } | null = null;
+  /** The only cell with a place in the order of the Tab key. */
+  #tabStop: HTMLElement | undefined;
 
   constructor(
     private readonly book: DeliveryBook,
@@ -44,30 +41,41 @@ export class DeliveryGrid {
       event.preventDefault();
     });
     this.#grid.addEventListener("click", ({ target }) => {
-      const cell = target instanceof Element ? target.closest<HTMLElement>(".cell") : null;
+      const cell = cellAt(target);
       const clientId = cell?.closest<HTMLElement>(".grid-row")?.dataset["clientId"];
-      const night = cell?.dataset["night"];
-      if (clientId === undefined || night === undefined) return;
+      if (!cell || clientId === undefined) return;
+      const night = this.#columns.nights[this.#drawn.get(clientId)?.columnOf(cell) ?? -1];
+      if (night === undefined) return;
       this.#active = { clientId, night };
       this.#draw();
       this.#open();
+    });
+    this.#grid.addEventListener("pointerover", ({ target }) => {
+      const cell = cellAt(target);
+      if (cell) cell.title = cell.ariaLabel ?? "";
     });
     new ResizeObserver(() => this.#draw()).observe(this.#scroll);
   }
 
   /** @param label name of the grid */
   render(label: string, rows: readonly SiteRow[], nights: readonly string[]): void {
+    const before = this.#columns;
     // Older times are appended; for a newer one, all columns move.
-    if (this.#nights.some((night, column) => night !== nights[column])) this.#forgetRows();
-    if (nights.length !== this.#words.length) this.#words = nights.map(nightWords);
+    const isMoved = before.nights.some((night, column) => night !== nights[column]);
+    if (isMoved) this.#drawn.clear();
+    const isSame = !isMoved && nights.length === before.nights.length;
     this.#rows = rows;
-    this.#nights = nights;
     this.#grid.ariaLabel = label;
     this.#grid.ariaRowCount = String(rows.length + 1);
-    this.#grid.ariaColCount = String(nights.length + 1);
-    showHead(this.#head, nights, (night) => this.book.countsOf(night));
+    const words = isSame ? before.words : nights.map(nightWords);
+    const width = showHead(this.#head, nights, (night) => this.book.countsOf(night));
+    this.#columns = { nights, words, width };
+    this.#grid.style.setProperty("--night", `${width}px`);
     this.#body.style.height = `${rows.length * ROW_PX}px`;
-    this.#draw();
+    const hadFocus = this.#body.contains(document.activeElement);
+    this.#draw(true);
+    const hasFocus = this.#body.contains(document.activeElement);
+    if (hadFocus && !hasFocus) this.#tabStop?.focus({ preventScroll: true });
   }
 
   /** Focuses the cell of a delivery, or the last focused one. */
@@ -75,94 +83,44 @@ export class DeliveryGrid {
     this.#move(this.#place());
   }
 
-  #forgetRows(): void {
-    for (const row of this.#drawn.values()) row.remove();
-    this.#drawn.clear();
-    this.#words = [];
-  }
-
   /** The cell from which keys move; the first one if that is gone. */
   #place(): Place {
     const row = this.#rows.findIndex(({ clientId }) => clientId === this.#active?.clientId);
-    const column = this.#nights.indexOf(this.#active?.night ?? "");
+    const column = this.#columns.nights.indexOf(this.#active?.night ?? "");
     return { row: Math.max(0, row), column: Math.max(0, column) };
   }
 
-  /** Draws the visible rows, and the focused one. */
-  #draw(): void {
+  /** Draws the visible rows, and the focused one. @param isChanged whether drawn ones are updated too */
+  #draw(isChanged = false): void {
     const { scrollTop, clientHeight } = this.#scroll;
     const first = Math.max(0, Math.floor(scrollTop / ROW_PX) - MARGIN);
     const last = Math.ceil((scrollTop + clientHeight) / ROW_PX) + MARGIN;
     const place = this.#place();
-    const shown: HTMLElement[] = [];
-    for (const [index, site] of this.#rows.entries()) {
+    const shown = new Map<string, GridRow>();
+    for (const [index, { clientId, owed }] of this.#rows.entries()) {
       if ((index < first || index >= last) && index !== place.row) continue;
-      shown.push(this.#row(site, index, index === place.row ? place.column : -1));
+      const drawn = this.#drawn.get(clientId);
+      const row = drawn ?? new GridRow(clientId);
+      shown.set(clientId, row);
+      if (drawn && !isChanged) continue;
+      row.show(index, owed, this.#columns, (night) => this.book.get(night, clientId));
     }
-    keepingFocus(() => arrange(this.#body, shown));
-    const kept = new Set(shown);
-    for (const [id, row] of this.#drawn) if (!kept.has(row)) this.#drawn.delete(id);
+    this.#drawn = shown;
+    this.#setTabStop(place);
+    keepingFocus(() =>
+      arrange(
+        this.#body,
+        [...shown.values()].map(({ element }) => element),
+      ),
+    );
   }
 
-  /** @param active column of the cell that can be focused; -1: none in this row */
-  #row({ clientId, owed }: SiteRow, index: number, active: number): HTMLElement {
-    const row = this.#drawn.get(clientId) ?? this.#newRow(clientId);
-    row.ariaRowIndex = String(index + 2);
-    row.style.top = `${index * ROW_PX}px`;
-    for (let column = row.childElementCount - 1; column < this.#nights.length; column++) {
-      row.append(newCell(this.#nights[column] ?? "", column));
-    }
-    const [head, ...cells] = row.children;
-    const badge = head?.querySelector<HTMLElement>(".owed");
-    if (badge) {
-      badge.hidden = owed === 0;
-      if (badge.firstElementChild) setText(badge.firstElementChild, String(owed));
-    }
-    for (const [column, cell] of cells.entries()) {
-      const night = this.#nights[column];
-      if (!(cell instanceof HTMLElement) || night === undefined) continue;
-      this.#cell(cell, clientId, night, this.#words[column] ?? "");
-      cell.tabIndex = column === active ? 0 : -1;
-    }
-    return row;
-  }
-
-  #newRow(clientId: string): HTMLElement {
-    const row = document.createElement("div");
-    row.role = "row";
-    row.className = "grid-row";
-    row.dataset["clientId"] = clientId;
-    const head = document.createElement("div");
-    head.role = "rowheader";
-    head.className = "grid-site";
-    head.ariaColIndex = "1";
-    const name = cloneOf("grid-site-name");
-    showSite(name, clientId);
-    const owed = document.createElement("span");
-    owed.className = "owed";
-    const word = document.createElement("span");
-    word.textContent = " owed";
-    owed.append(document.createElement("b"), word);
-    head.append(name, owed);
-    row.append(head);
-    this.#drawn.set(clientId, row);
-    return row;
-  }
-
-  /** @param when its time as text */
-  #cell(cell: HTMLElement, clientId: string, night: string, when: string): void {
-    const known = this.book.get(night, clientId);
-    const status = known ?? "none";
-    const before = cell.dataset["status"];
-    if (before === status) return;
-    cell.dataset["status"] = status;
-    const word = known ? DELIVERY_WORDS[known] : "Nothing expected";
-    cell.ariaLabel = `${word}, ${clientId}, ${when}`;
-    cell.title = cell.ariaLabel;
-    cell.replaceChildren(...(known ? [markOf(known)] : []));
-    // The status changed while the grid was visible.
-    const turned = before !== undefined && known !== undefined && !isOwed(known);
-    cell.classList.toggle("turned", turned);
+  #setTabStop({ row, column }: Place): void {
+    const cell = this.#drawn.get(this.#rows[row]?.clientId ?? "")?.cell(column);
+    if (cell === this.#tabStop) return;
+    if (this.#tabStop) this.#tabStop.tabIndex = -1;
+    if (cell) cell.tabIndex = 0;
+    this.#tabStop = cell;
   }
 
   /** @returns whether the key is used here */
@@ -186,13 +144,13 @@ export class DeliveryGrid {
       case "ArrowUp":
         return { row: ctrl ? 0 : row - 1, column };
       case "ArrowRight":
-        return { row, column: ctrl ? this.#nights.length - 1 : column + 1 };
+        return { row, column: ctrl ? this.#columns.nights.length - 1 : column + 1 };
       case "ArrowLeft":
         return { row, column: ctrl ? 0 : column - 1 };
       case "Home":
         return { row: ctrl ? 0 : row, column: 0 };
       case "End":
-        return { row: ctrl ? lastRow : row, column: this.#nights.length - 1 };
+        return { row: ctrl ? lastRow : row, column: this.#columns.nights.length - 1 };
       case "PageDown":
         return { row: row + page, column };
       case "PageUp":
@@ -206,7 +164,8 @@ export class DeliveryGrid {
   #move({ row, column }: Place): void {
     const at = Math.max(0, Math.min(row, this.#rows.length - 1));
     const site = this.#rows[at];
-    const night = this.#nights[Math.max(0, Math.min(column, this.#nights.length - 1))];
+    const night =
+      this.#columns.nights[Math.max(0, Math.min(column, this.#columns.nights.length - 1))];
     if (site === undefined || night === undefined) return;
     this.#active = { clientId: site.clientId, night };
     // Rows are below the head, which stays at the top.
@@ -216,7 +175,7 @@ export class DeliveryGrid {
       this.#scroll.scrollTop = top + ROW_PX - height;
     }
     this.#draw();
-    this.#body.querySelector<HTMLElement>(".cell[tabindex='0']")?.focus();
+    this.#tabStop?.focus();
   }
 
   #open(): void {
@@ -226,11 +185,7 @@ export class DeliveryGrid {
   }
 }
 
-function newCell(night: string, column: number): HTMLElement {
-  const cell = document.createElement("div");
-  cell.role = "gridcell";
-  cell.className = "cell";
-  cell.ariaColIndex = String(column + 2);
-  cell.dataset["night"] = night;
-  return cell;
+/** The cell of an event; null: it is about something else. */
+function cellAt(target: EventTarget | null): HTMLElement | null {
+  return target instanceof Element ? target.closest<HTMLElement>(".cell") : null;
 }

@@ -9,17 +9,23 @@ import {
   WORST_FIRST,
 } from "./delivery-words.ts";
 
+/** Width of a column, in px. */
+const NIGHT_PX = 34;
+
+/** The same where a day has several times, which are shown too. */
+const TIMED_NIGHT_PX = 58;
+
 /**
  * The heads of the columns: the day, the time where a day has several, and how many sites owe something.
  * @param nights local times, newest first
+ * @returns width of each column, in px
  */
 export function showHead(
   head: HTMLElement,
   nights: readonly string[],
   countsOf: (night: string) => DeliveryCounts,
-): void {
+): number {
   const hasTimes = new Set(nights.map((night) => night.slice(0, 10))).size < nights.length;
-  head.parentElement?.classList.toggle("with-times", hasTimes);
   if (head.dataset["nights"] !== nights.join()) {
     head.dataset["nights"] = nights.join();
     const [corner] = head.children;
@@ -38,6 +44,7 @@ export function showHead(
     column.ariaLabel = words;
     column.title = words;
   }
+  return hasTimes ? TIMED_NIGHT_PX : NIGHT_PX;
 }
 
 /** Shows a day only where it differs from the previous column's. */
@@ -63,11 +70,10 @@ function showDays(head: HTMLElement, nights: readonly string[], hasTimes: boolea
   }
 }
 
-function newHead(_: string, index: number): HTMLElement {
+function newHead(): HTMLElement {
   const column = document.createElement("div");
   column.role = "columnheader";
   column.className = "night";
-  column.ariaColIndex = String(index + 2);
   const owed = document.createElement("strong");
   owed.className = "night-owed";
   column.append(owed);
