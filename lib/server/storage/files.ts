@@ -1,5 +1,7 @@
 import { constants } from "node:fs";
-import { copyFile, link, open, readFile, writeFile } from "node:fs/promises";
+import { copyFile, link, open, readFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import { syncFolder, writeNewFile } from "../../util/durable.ts";
 import { systemCode } from "../../util/system-error.ts";
 import { unlinkIfThere } from "./file-names.ts";
 
@@ -14,15 +16,26 @@ export async function copyDurably(from: string, to: string): Promise<void> {
   }
 }
 
-/** A random mark stored in a file, which is made if it does not exist. All who ask get the same mark. */
+/**
+ * A random mark stored in a file, which is made if it does not exist. All who ask get the same mark, also
+ * after a power cut.
+ */
 export async function markOf(path: string): Promise<string> {
-  const own = `${path}.${Bun.randomUUIDv7()}`;
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
+  const mark = await readMark(path).catch(async (error: unknown) => {
     if (systemCode(error) !== "ENOENT") throw error;
-  }
-  await writeFile(own, Bun.randomUUIDv7(), { mode: 0o600 });
+    await makeMark(path);
+    return readMark(path);
+  });
+  // Also of an existing file: whoever made it may have died before the flush.
+  await syncFolder(dirname(path));
+  return mark;
+}
+
+const readMark = (path: string): Promise<string> => readFile(path, "utf8");
+
+async function makeMark(path: string): Promise<void> {
+  const own = `${path}.${Bun.randomUUIDv7()}`;
+  await writeNewFile(own, Bun.randomUUIDv7(), 0o600);
   try {
     // If several processes make it at the same time, one wins, and its file is complete.
     await link(own, path);
@@ -31,5 +44,4 @@ export async function markOf(path: string): Promise<string> {
   } finally {
     await unlinkIfThere(own);
   }
-  return readFile(path, "utf8");
 }

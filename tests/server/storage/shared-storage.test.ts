@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, jest, spyOn, test } from "bun:test";
+import { afterEach, describe, expect, jest, setDefaultTimeout, spyOn, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,7 +7,12 @@ import { openS3Storage } from "../../../lib/server/storage/s3/s3.ts";
 import type { Part, Storage } from "../../../lib/server/storage/storage.ts";
 import * as durable from "../../../lib/util/durable.ts";
 import { FakeS3 } from "../../support/fake-s3.ts";
+import { LoopDisk } from "../../support/loop-disk.ts";
+import { lacksLoopDisks } from "../../support/machine.ts";
 import { optionsFor } from "../../support/s3-storage.ts";
+import { TEST_LIMIT } from "../../support/wait.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 /* One storage of several servers: what one writes that lost a download is of no harm to who has it now. */
 
@@ -216,3 +221,25 @@ describe("a folder that servers share, whose flush fails as a name was given,", 
     expect(await second.listParts()).toEqual([]);
   });
 });
+
+test.skipIf(lacksLoopDisks !== "")(
+  `a folder is known by the same mark after a power cut${lacksLoopDisks}`,
+  async () => {
+    const folder = await mkdtemp(join(tmpdir(), "fds-shared-"));
+    const files = join(folder, "files");
+    {
+      await using disk = await LoopDisk.mount(files, 64 * 1024 * 1024);
+      const markOfFolder = async () => {
+        const storage = await openDiskStorage(files, true);
+        const mark = await storage.identity();
+        await storage.close();
+        return mark;
+      };
+      const mark = await markOfFolder();
+      disk.cutPower();
+      await disk.restorePower();
+      expect(await markOfFolder()).toBe(mark);
+    }
+    await rm(folder, { recursive: true });
+  },
+);
