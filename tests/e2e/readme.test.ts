@@ -5,6 +5,7 @@ import { mkdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { DownloadAccepted, DownloadRecord } from "../../lib/api/schemas.ts";
 import { ApiClient } from "../../lib/cli/rest/api-client.ts";
+import { ROWS_IN_A_FILE } from "../support/backend.ts";
 import { bypassProxyForLoopback } from "../support/no-proxy.ts";
 import { DOWNLOAD_ERROR_CODES, meaningOf } from "../../lib/protocol/errors.ts";
 import { FreshCopy } from "../support/fresh-copy.ts";
@@ -173,7 +174,12 @@ describe.skipIf(needs !== "")(`README.md shows what works${needs}`, () => {
       await system.server.waitForLine(new RegExp(`^${words.split("…")[0]}`));
     },
     storage_full: async () => {
-      await using full = await System.start({ MIN_FREE_DISK: "1000000GiB", ENROLL_TOKEN: "" });
+      await using full = await System.start({
+        // Of a bucket nobody knows how much room is left.
+        ...ROWS_IN_A_FILE,
+        MIN_FREE_DISK: "1000000GiB",
+        ENROLL_TOKEN: "",
+      });
       await full.startClient({ env: { ENROLL_TOKEN: "" } });
       await expect(full.pull("a")).rejects.toMatchObject({ status: 507, code: "storage_full" });
     },
