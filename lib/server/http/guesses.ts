@@ -1,6 +1,7 @@
 import { steadyNow } from "../../util/steady-clock.ts";
 import { Recent } from "../../util/recent.ts";
 import { RateLimiter } from "../../util/rate-limiter.ts";
+import { FdsError } from "../../protocol/errors.ts";
 import type { Caller } from "../access/caller.ts";
 import { networkOf } from "../access/remote-address.ts";
 import { hashSecret } from "../access/secrets.ts";
@@ -19,6 +20,8 @@ export class Guesses {
   /** Hashes of an address and a secret that it sent. */
   readonly #right = new Recent(MAX_REMEMBERED);
   readonly #wrong = new Recent(MAX_REMEMBERED);
+  /** Sign-ins of each address whose result is not known yet. */
+  readonly #checks = new Map<string, Set<Promise<unknown>>>();
 
   /** @param now ms, of a monotonic clock */
   constructor(now: () => number = steadyNow) {
@@ -32,10 +35,34 @@ export class Guesses {
   async signIn(address: string, check: () => Promise<Caller>): Promise<Caller> {
     const network = networkOf(address);
     // Counted before the result is known, or many tries at the same time would pass.
-    refuse(this.#tries.take(network), "too many sign-ins failed");
-    const caller = await check();
-    this.#tries.giveBack(network);
-    return caller;
+    for (let wait = this.#tries.take(network); wait > 0; wait = this.#tries.take(network)) {
+      const checks = this.#checks.get(network);
+      if (!checks) throw new RateLimited(wait, "too many sign-ins failed");
+      // Those that turn out right do not count.
+      await Promise.race(checks);
+    }
+    const checks = this.#checks.get(network) ?? new Set();
+    const checked = this.#checked(network, check());
+    const known = checked.catch(() => undefined);
+    this.#checks.set(network, checks.add(known));
+    try {
+      return await checked;
+    } finally {
+      checks.delete(known);
+      if (checks.size === 0) this.#checks.delete(network);
+    }
+  }
+
+  async #checked(network: string, check: Promise<Caller>): Promise<Caller> {
+    try {
+      const caller = await check;
+      this.#tries.giveBack(network);
+      return caller;
+    } catch (error) {
+      // While the database is away, nobody has guessed.
+      if (!isRefusal(error)) this.#tries.giveBack(network);
+      throw error;
+    }
   }
 
   /**
@@ -59,6 +86,11 @@ export class Guesses {
       throw error;
     }
   }
+}
+
+/** Whether an error says that a secret is wrong. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof FdsError && error.code === "unauthorized";
 }
 
 /** @param wait ms; 0: do not refuse */

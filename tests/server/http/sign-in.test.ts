@@ -307,6 +307,22 @@ describe("whoever guesses", () => {
     expect(await guess("2001:db8:0:1::1")).toBe("unauthorized");
   });
 
+  test("is nobody who is right, however many sign in at the same time", async () => {
+    const slow = () => Bun.sleep(1).then(() => BOOTSTRAP_ADMIN);
+    const all = Array.from({ length: 50 }, () => guesses.signIn(FROM, slow));
+    expect(await Promise.all(all)).toEqual(all.map(() => BOOTSTRAP_ADMIN));
+    for (let n = 0; n < 10; n++) expect(await guess(FROM)).toBe("unauthorized");
+    expect(await guess(FROM)).toBe("rate_limited");
+  });
+
+  test("is nobody while secrets cannot be looked up", async () => {
+    const lost = () => Promise.reject(new Error("the database is away"));
+    for (let n = 0; n < 20; n++) {
+      await expect(guesses.signIn(FROM, lost)).rejects.toThrow("the database is away");
+    }
+    expect(await guess(FROM)).toBe("unauthorized");
+  });
+
   test("is forgotten where too many others came after it", async () => {
     for (let n = 0; n < 10; n++) await guess(FROM);
     for (let n = 0; n < 10_000; n++) await guess(`10.0.${n >> 8}.${n & 255}`);
