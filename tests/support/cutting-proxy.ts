@@ -4,9 +4,15 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 /** Where a connection is cut: before the server has a piece, after that, or before the client has one. */
 export type Cut = { at: "request" | "arrival" | "answer"; piece: number };
 
-/** A TCP proxy that cuts a connection once, at any place, or all of them, or takes none. */
+/** A TCP proxy that cuts a connection once, at any place, or all of them, or takes none, or is silent. */
 export class CuttingProxy implements AsyncDisposable {
   readonly #clients = new Set<Socket>();
+  readonly #servers = new Set<Socket>();
+  #isSilent = false;
+  /** Connections on which nothing arrives, by the sockets of their clients. */
+  readonly #silent = new Set<Socket>();
+  /** What is to be done on these once they are heard again, in its order. */
+  readonly #late: (() => void)[] = [];
   #cut: Cut | null = null;
   #isDown = false;
   /** How many connections were not taken. */
@@ -46,8 +52,26 @@ export class CuttingProxy implements AsyncDisposable {
     this.#isDown = false;
   }
 
+  /** Lets nothing through any more, the ends of connections neither: as a network that loses all packets. */
+  goSilent(): void {
+    this.#isSilent = true;
+    for (const client of this.#clients) this.#silent.add(client);
+  }
+
+  /** Lets through what connections send that begin now. On the others nothing is heard, as if they were forgotten. */
+  speakAgain(): void {
+    this.#isSilent = false;
+  }
+
+  /** Hands on what was sent on the others, as TCP sends it again, also where a connection was given up meanwhile. */
+  arriveLate(): void {
+    this.#silent.clear();
+    for (const act of this.#late.splice(0)) act();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.goDown();
+    for (const server of this.#servers) server.destroy();
     this.server.close();
     await once(this.server, "close");
   }
@@ -59,15 +83,22 @@ export class CuttingProxy implements AsyncDisposable {
     }
     const upstream = connect(target, "127.0.0.1");
     this.#clients.add(client);
+    if (this.#isSilent) this.#silent.add(client);
+    this.#servers.add(upstream);
     for (const socket of [client, upstream]) socket.setNoDelay(true).on("error", () => {});
-    client.on("data", (bytes: Buffer) => this.#up(bytes, client, upstream));
-    upstream.on("data", (bytes: Buffer) => this.#down(bytes, client));
+    const pass = (act: () => void) =>
+      this.#silent.has(client) ? void this.#late.push(act) : act();
+    client.on("data", (bytes: Buffer) => pass(() => this.#up(bytes, client, upstream)));
+    upstream.on("data", (bytes: Buffer) => pass(() => this.#down(bytes, client)));
     // What has arrived is done, whether somebody waits for the answer or not.
     client.on("close", () => {
       this.#clients.delete(client);
-      upstream.end();
+      pass(() => upstream.end());
     });
-    upstream.on("close", () => client.destroy());
+    upstream.on("close", () => {
+      this.#servers.delete(upstream);
+      pass(() => client.destroy());
+    });
   }
 
   #up(bytes: Buffer, client: Socket, upstream: Socket): void {

@@ -5,6 +5,13 @@ import type { Value } from "./statement.ts";
 /** Number of marks after which those that are no longer needed are removed. */
 const FORGOTTEN_AFTER = 500;
 
+/**
+ * How long the mark of a change that was tried more than once is kept, in ms. While the network drops
+ * everything, the system goes on sending what a connection was given, also after it was closed, for up to 15
+ * minutes. So an earlier try may arrive long after a later one was answered.
+ */
+const LATE_MS = 1_200_000;
+
 /** How long marks are kept of servers that ended before removing them, in ms. */
 const KEPT_MS = 86_400_000;
 
@@ -18,6 +25,8 @@ export class MadeChanges {
   #number = 0;
   /** Numbers of unfinished changes, earliest first. */
   readonly #underWay = new Set<number>();
+  /** When each change that was tried more than once was answered, by `performance.now`, earliest first. */
+  readonly #late = new Map<number, number>();
   #known = 0;
 
   private constructor(private readonly pool: PostgresPool) {}
@@ -32,8 +41,9 @@ export class MadeChanges {
   next(): MadeChange {
     const number = ++this.#number;
     this.#underWay.add(number);
-    return new MadeChange(this.pool, this.#server, number, () => {
+    return new MadeChange(this.pool, this.#server, number, (isAgain) => {
       this.#underWay.delete(number);
+      if (isAgain) this.#late.set(number, performance.now());
       if (++this.#known % FORGOTTEN_AFTER === 0) void this.forgetAll();
     });
   }
@@ -41,24 +51,40 @@ export class MadeChanges {
   /** Removes the marks that are no longer needed, if Postgres answers. */
   async forgetAll(): Promise<void> {
     const [earliest = this.#number + 1] = this.#underWay;
-    const text = "DELETE FROM made_changes WHERE server = $1 AND number < $2";
-    const values = [this.#server, earliest];
+    const text = `DELETE FROM made_changes WHERE server = $1 AND number < $2 AND number NOT IN (
+      SELECT late::bigint FROM json_array_elements_text($3::text::json) late)`;
+    const values = [this.#server, earliest, JSON.stringify(this.#kept())];
     await this.pool
       .use((connection) => connection.query(text, values))
       // They are removed the next time.
       .catch(() => undefined);
   }
+
+  /** Numbers of changes of which an earlier try may still arrive. */
+  #kept(): number[] {
+    for (const [number, answeredAt] of this.#late) {
+      if (performance.now() - answeredAt < LATE_MS) break;
+      this.#late.delete(number);
+    }
+    return [...this.#late.keys()];
+  }
 }
 
 /** One change, which is made at most once, however often it is tried. */
 export class MadeChange {
+  #isAgain = false;
+
   constructor(
     private readonly pool: PostgresPool,
     private readonly server: string,
     private readonly number: number,
-    /** Called when its answer was received, so that its mark is no longer needed. */
-    readonly forget: () => void,
+    private readonly onAnswered: (isAgain: boolean) => void,
   ) {}
+
+  /** Its answer was received, so its mark is no longer needed. */
+  forget(): void {
+    this.onAnswered(this.#isAgain);
+  }
 
   /**
    * @param isAgain whether an earlier try may have made it without an answer
@@ -66,12 +92,15 @@ export class MadeChange {
    */
   async make(text: string, values: readonly Value[], isAgain: boolean): Promise<RawRow[]> {
     if (!isAgain) return this.#make(text, values);
+    this.#isAgain = true;
     const before = await this.#answer();
     if (before) return before;
     try {
       const rows = await this.#make(text, values);
-      // The earlier try may have ended just now.
-      return rows.length > 0 ? rows : ((await this.#answer()) ?? rows);
+      if (rows.length > 0) return rows;
+      // The earlier try may have ended just now. Where it has not, it is to change nothing later either.
+      await this.#mark();
+      return (await this.#answer()) ?? rows;
     } catch (error) {
       const late = stateOf(error) === UNIQUE_VIOLATION ? await this.#answer() : null;
       if (late) return late;
@@ -83,6 +112,13 @@ export class MadeChange {
     const marked = markedOf(text, values.length);
     const own = [this.server, this.number, Date.now()];
     return this.pool.use((connection) => connection.query(marked, [...values, ...own]));
+  }
+
+  /** Marks it as made, without a change, if no try has made it. */
+  async #mark(): Promise<void> {
+    const text = "INSERT INTO made_changes VALUES ($1, $2, $3, '[]') ON CONFLICT DO NOTHING";
+    const values = [this.server, this.number, Date.now()];
+    await this.pool.use((connection) => connection.query(text, values));
   }
 
   /** Its answer; null: no try has made it. */

@@ -120,6 +120,46 @@ describe.skipIf(NO_POSTGRES !== "")(`Postgres that is lost${NO_POSTGRES}`, () =>
     await rows.close();
   });
 
+  test("makes no change again that arrives when it was long made by another try", async () => {
+    const rows = await openSqlRepository(url);
+    await emptyDatabase(url);
+    await using admin = new SQL(postgres.urlOf(new URL(url).pathname.slice(1)), { max: 1 });
+    const [old] = await admin<{ pids: number[] }[]>`
+      SELECT array_agg(pid) AS pids FROM pg_stat_activity
+      WHERE application_name = 'file-download-system'`;
+    await rows.access.insertEnrolmentKey({ ...enrolmentKey, maxUses: 9 });
+    // What a connection knows already is sent in one piece: the network loses all of it, or nothing.
+    await rows.access.useEnrolmentKey(enrolmentKey.keyHash, NOW);
+    await rows.claimDownload("site-1", null, NO_LIMITS, NOW);
+    proxy.goSilent();
+    const trying = [
+      rows.access.useEnrolmentKey(enrolmentKey.keyHash, NOW),
+      rows.claimDownload("site-1", null, NO_LIMITS, NOW),
+    ];
+    await waitFor(() => rows.isAway, "the first tries to be given up");
+    proxy.speakAgain();
+    const [used, claimed] = await Promise.all(trying);
+    expect(used).not.toBeNull();
+    expect(claimed).toBeNull();
+    // So many that what is known of changes before them is forgotten.
+    for (let n = 0; n < 12; n++) {
+      const some = Array.from({ length: 50 }, (_, i) => rows.insertDownload(queued(n * 50 + i)));
+      await Promise.all(some);
+    }
+    const marks = async () => (await admin`SELECT number FROM made_changes`).length;
+    await waitFor(async () => (await marks()) < 200, "the marks to be removed");
+    proxy.arriveLate();
+    await waitFor(async () => {
+      const there = await admin`
+        SELECT pid FROM pg_stat_activity WHERE pid = ANY(${admin.array(old?.pids ?? [], "INT")})`;
+      return there.length === 0;
+    }, "the first connections to end");
+    expect(await rows.access.listEnrolmentKeys({ limit: 9 })).toMatchObject([{ uses: 2 }]);
+    const found = await rows.changedSince(0, 1_000);
+    expect(found.filter(({ status }) => status !== "queued")).toEqual([]);
+    await rows.close();
+  });
+
   test("loses nothing that was answered, and does nothing twice, when it is killed", async () => {
     const rows = await openSqlRepository(url);
     await emptyDatabase(url);

@@ -1,0 +1,117 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { CuttingProxy } from "../support/cutting-proxy.ts";
+import { History } from "../support/history.ts";
+import { NO_POSTGRES, Postgres } from "../support/postgres.ts";
+import { ServerGroup } from "../support/server-group.ts";
+import { type Version, writeRandom } from "../support/sources.ts";
+import { TEST_LIMIT, waitFor } from "../support/wait.ts";
+import { MiB } from "./stage.ts";
+
+setDefaultTimeout(TEST_LIMIT);
+
+const SIZE = 16 * MiB;
+
+/*
+ * Row 63: Postgres is there and nothing of it arrives. No connection ends, so servers only notice that there
+ * are no answers.
+ */
+describe.skipIf(NO_POSTGRES !== "")(
+  `a network that loses all between servers and Postgres${NO_POSTGRES}`,
+  () => {
+    let postgres: Postgres;
+    let ways: CuttingProxy[];
+    let group: ServerGroup;
+    let history: History;
+    let wanted: Version;
+
+    beforeAll(async () => {
+      postgres = await Postgres.start();
+      ways = await Promise.all([1, 2].map(() => CuttingProxy.start(postgres.port)));
+      const databaseUrl = await postgres.makeDatabase();
+      const name = new URL(databaseUrl).pathname.slice(1);
+      const databaseUrls = ways.map(({ port }) => postgres.urlOf(name, port));
+      group = await ServerGroup.start({ count: 2, databaseUrl, databaseUrls });
+      history = await History.begin(databaseUrl);
+      wanted = await writeRandom(group.source("file"), SIZE);
+      group.balancer.prefer(group.at(0).port);
+      await group.startClient();
+    });
+    afterAll(async () => {
+      await history?.[Symbol.asyncDispose]();
+      await group?.[Symbol.asyncDispose]();
+      for (const way of ways) await way[Symbol.asyncDispose]();
+      await postgres?.[Symbol.asyncDispose]();
+    });
+
+    const statusOf = async (n: number, path: "/health" | "/live") =>
+      (await fetch(group.at(n).url + path)).status;
+
+    /** Pulls the file from the first server, and holds its second half back. */
+    async function pullHalf(): Promise<string> {
+      const { network } = group;
+      const held = network.after("up", SIZE / 2, () => network.hold("up"));
+      const { api } = group.at(0);
+      const { download_id } = await api.startDownload({ client_id: "site-1", file_path: "file" });
+      await held;
+      await waitFor(
+        async () => (await api.download(download_id)).bytes_received > 0,
+        "some of it to be safe",
+      );
+      return download_id;
+    }
+
+    /** Until a server says that it waits for the database: the last statement was given up. */
+    async function noticed(n: number, known: number): Promise<void> {
+      await waitFor(async () => (await statusOf(n, "/health")) === 503, "the health to tell");
+      const told = () => group.at(n).program.log().slice(known);
+      await waitFor(
+        () => told().some(({ message }) => message.startsWith("the database does not answer")),
+        "a statement to be given up",
+      );
+    }
+
+    for (const old of ["late", "lost"] as const) {
+      for (const silent of [[0], [0, 1]]) {
+        const who = silent.length === 1 ? "one of two servers" : "all servers";
+        test(`row 63: ${who} noticed, and goes on; what was on the way is ${old}`, async () => {
+          const running = await pullHalf();
+          const known = group.members.map(({ program }) => program.log().length);
+          for (const n of silent) ways[n]?.goSilent();
+          group.network.release("up");
+          // Of what is asked for meanwhile it is not known whether it was heard: each comes once or never.
+          const asking = group.at(0).api.startDownload({ client_id: "site-1", file_path: "file" });
+          const asked = asking.then(({ download_id }) => [download_id]);
+          asked.catch(() => undefined);
+          for (const n of silent) {
+            await noticed(n, known[n] ?? 0);
+            expect(await statusOf(n, "/live")).toBe(200);
+          }
+          for (const n of [0, 1]) {
+            if (!silent.includes(n)) expect(await statusOf(n, "/health")).toBe(200);
+          }
+          for (const n of silent) {
+            ways[n]?.speakAgain();
+            if (old === "late") ways[n]?.arriveLate();
+          }
+          for (const n of silent) {
+            await waitFor(async () => (await statusOf(n, "/health")) === 200, "its health");
+          }
+          const ids = [running, ...(await asked.catch(() => []))];
+          for (const id of ids) await group.expectDelivered(await group.ended(id), wanted);
+          const all = await group.at(1).api.downloads({ limit: "1000" });
+          for (const { download_id, status } of all.downloads) {
+            if (status !== "completed") ids.push(download_id);
+          }
+          for (const id of ids) await group.expectDelivered(await group.ended(id), wanted);
+          await waitFor(async () => (await group.parts()).length === 0, "the parts to go");
+          await history.expectOneOwnerAtATime();
+          // It is as good as before, hints too.
+          const { download_id } = await group
+            .at(1)
+            .api.startDownload({ client_id: "site-1", file_path: "file" });
+          await group.expectDelivered(await group.ended(download_id), wanted);
+        });
+      }
+    }
+  },
+);
