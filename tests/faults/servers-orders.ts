@@ -15,6 +15,8 @@ const IN_A_SET = 12;
 /** A download that was asked for, and what may become of it. */
 export interface Asked {
   downloadId: string;
+  /** Path of the file or folder. */
+  path: string;
   /** What each of its files held at some time, by their paths at the site. */
   versions: Map<string, Version[]>;
   /** Codes that it may fail with; `cancelled` too. None: it is completed. */
@@ -36,17 +38,40 @@ export class Orders {
   /** All that was asked for. */
   readonly asked: Asked[] = [];
 
-  constructor(
+  private constructor(
     private readonly stage: ServersStage,
+    /** What is asked for. */
     private readonly random: Random,
+    /** Which server is asked, again where it does not answer: how often is no matter of the seed. */
+    private readonly servers: Random,
+    private readonly earlier: ReadonlySet<string>,
   ) {}
+
+  static async begin(stage: ServersStage, seed: number): Promise<Orders> {
+    const earlier = new Set(await stage.history.ids());
+    return new Orders(stage, new Random(seed + 1), new Random(seed + 2), earlier);
+  }
+
+  /** Adds those whose answer was lost: they were asked for again, and are there all the same. */
+  async addUnheard(): Promise<void> {
+    const heard = new Set(this.asked.map(({ downloadId }) => downloadId));
+    for (const downloadId of await this.stage.history.ids()) {
+      if (this.earlier.has(downloadId) || heard.has(downloadId)) continue;
+      const { file_path, paths } = await this.ask((api) => api.download(downloadId));
+      const same = this.asked.find(({ path }) => path === (file_path ?? paths?.[0]));
+      expect(same, `${file_path ?? paths}`).toBeDefined();
+      this.asked.push({ ...same!, downloadId });
+    }
+  }
 
   /** Asks one server after the other, until one answers. */
   async ask<T>(question: (api: ApiClient) => Promise<T>): Promise<T> {
     let refusal: unknown;
     const look = async () => {
       try {
-        return { answer: await question(this.stage.group.at(this.random.int(0, SERVERS - 1)).api) };
+        return {
+          answer: await question(this.stage.group.at(this.servers.int(0, SERVERS - 1)).api),
+        };
       } catch (error) {
         if (error instanceof ApiCallError && error.status >= 400 && error.status < 500) throw error;
         refusal = error;
@@ -105,7 +130,13 @@ export class Orders {
     }
     const order = { client_id: this.random.pick(SITES), paths: [name] };
     const { download_id } = await this.ask((api) => api.startDownload(order));
-    this.asked.push({ downloadId: download_id, versions, mayEnd: [], isSteady: true });
+    this.asked.push({
+      downloadId: download_id,
+      path: name,
+      versions,
+      mayEnd: [],
+      isSteady: true,
+    });
   }
 
   /** Row 38: two of one file at once. */
@@ -183,6 +214,7 @@ export class Orders {
     const { download_id } = await this.ask((api) => api.startDownload(order));
     const asked = {
       downloadId: download_id,
+      path: name,
       versions: new Map([[name, versions]]),
       mayEnd: [],
       isSteady,

@@ -37,9 +37,13 @@ describe.skipIf(NO_POSTGRES !== "")(`three servers that share a ${KIND}${NO_POST
     await stage?.[Symbol.asyncDispose]();
   });
 
-  /** Breaks things while downloads run; looks at what is safe meanwhile. @returns what was broken */
-  async function strike(random: Random, names: string[], asked: readonly Asked[]) {
-    const blows: string[] = [];
+  /** Breaks things while downloads run; looks at what is safe meanwhile. @param blows gets what was broken */
+  async function strike(
+    random: Random,
+    names: string[],
+    asked: readonly Asked[],
+    blows: string[],
+  ): Promise<void> {
     for (let n = random.int(1, 3); n > 0; n--) {
       await Bun.sleep(random.int(100, 1_500));
       const [victim, name] = [victimOf(stage, random), random.pick(names)];
@@ -47,15 +51,14 @@ describe.skipIf(NO_POSTGRES !== "")(`three servers that share a ${KIND}${NO_POST
       const steady = asked.filter(({ isSteady }) => isSteady).map(({ downloadId }) => downloadId);
       await STRIKES[name]?.strike(stage, victim, random, () => expectSafe(stage, steady));
     }
-    return blows;
   }
 
-  async function runSeed(seed: number): Promise<void> {
+  async function runSeed(seed: number, blows: string[]): Promise<void> {
     const random = new Random(seed);
     const { group, history } = stage;
     group.balancer.prefer(group.at(random.int(0, 2)).port);
     const isLarge = random.int(1, LARGE_EACH) === 1;
-    const orders = new Orders(stage, random);
+    const orders = await Orders.begin(stage, seed);
     const before = group.network.sent.up;
     let useful = 0;
     const asking = (async () => {
@@ -66,8 +69,9 @@ describe.skipIf(NO_POSTGRES !== "")(`three servers that share a ${KIND}${NO_POST
       }
     })();
     if (isLarge) await asking;
-    const blows = await strike(random, isLarge ? BREAKS : strikesOn(KIND), orders.asked);
+    await strike(random, isLarge ? BREAKS : strikesOn(KIND), orders.asked, blows);
     await asking;
+    await orders.addUnheard();
     const published: string[] = [];
     for (const one of orders.asked) published.push(...(await expectOutcome(stage, one)));
     expect(await stage.published()).toEqual(published.toSorted());
@@ -92,10 +96,12 @@ describe.skipIf(NO_POSTGRES !== "")(`three servers that share a ${KIND}${NO_POST
   test(`nothing is lost, doubled or broken (seed ${SEED})`, async () => {
     for (let n = 0; n < COUNT; n++) {
       const seed = SEED + n * KINDS;
+      const blows: string[] = [];
       try {
-        await runSeed(seed);
+        await runSeed(seed, blows);
       } catch (cause) {
-        throw new Error(`FDS_SEED=${seed} FAULT_SEEDS=1 runs it again`, { cause });
+        const what = `${blows.join(", ")}: FDS_SEED=${seed} FAULT_SEEDS=1 runs it again`;
+        throw new Error(what, { cause });
       }
     }
   });

@@ -57,6 +57,12 @@ export class History implements AsyncDisposable {
     expect([...wrong]).toEqual([]);
   }
 
+  /** The ids of all downloads. */
+  async ids(): Promise<string[]> {
+    const rows = await this.sql`SELECT download_id FROM downloads`;
+    return rows.map(({ download_id }: HeldRow) => download_id);
+  }
+
   /** The rows of downloads that are under way. */
   async open(): Promise<HeldRow[]> {
     const open = await this.sql`

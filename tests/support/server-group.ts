@@ -135,7 +135,10 @@ export class ServerGroup implements AsyncDisposable {
   async endLease(n: number): Promise<void> {
     // The server itself may be frozen: it is known by where it does not listen.
     const others = this.members.filter((_, other) => other !== n);
-    const ids = await Promise.all(others.map(async ({ api }) => (await api.health()).server_id));
+    // One of them may just see its database come back.
+    const health = ({ api }: Member) =>
+      waitFor(() => api.health().catch(() => null), "a server to be well");
+    const ids = (await Promise.all(others.map(health))).map(({ server_id }) => server_id);
     const sql = new SQL(this.databaseUrl, { max: 1 });
     await sql`DELETE FROM servers WHERE server_id NOT IN ${sql(ids)}`;
     await sql`DELETE FROM client_sessions WHERE lease_id NOT IN (SELECT lease_id FROM servers)`;
