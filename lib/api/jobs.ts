@@ -141,7 +141,10 @@ export const JobRecord = z
     counts: Counts.meta({ description: "of the newest download of each client" }),
     bytes_received: z.int().min(0),
     total_size: z.int().min(0).meta({ description: "as far as it is known" }),
-    files_received: z.int().min(0),
+    files_received: z
+      .int()
+      .min(0)
+      .meta({ description: "of sets, and one for each completed download of a single file" }),
     files_skipped: z.int().min(0),
     may_change: z.boolean().meta({
       description: "the caller made it, or sees all sites; its role has to allow changes too",

@@ -115,8 +115,9 @@ export interface JobTotals {
   /** Bytes that are durable, and bytes to receive, as far as that is known. */
   bytesReceived: number;
   totalSize: number;
-  /** Files of sets. */
+  /** Files of sets, and one for each completed download of a single file. */
   filesReceived: number;
+  /** Files of sets. */
   filesSkipped: number;
 }
 

@@ -134,7 +134,8 @@ export class JobsSql implements JobRows {
       SELECT 'member' AS status, COUNT(*) AS count, 0 AS bytes, 0 AS size, 0 AS received, 0 AS skipped
         FROM job_members WHERE job_id = ${jobId} ${theirs}
       UNION ALL
-      SELECT status, COUNT(*), SUM(safe_offset), SUM(total_size), SUM(files_received),
+      SELECT status, COUNT(*), SUM(safe_offset), SUM(total_size),
+          SUM(COALESCE(files_received, CASE WHEN status = 'completed' THEN 1 END)),
           SUM(files_skipped)
         FROM ${OF_JOB} WHERE job_id = ${jobId} AND ${NEWEST} ${theirs} GROUP BY status`);
     return toTotals(rows);

@@ -125,6 +125,7 @@ export function jobsContract(name: string, makeBackend: () => Promise<Backend>):
       await put(3, "a", completed);
       const all = await totals();
       expect(all).toMatchObject({ total: 5, counts: { queued: 3, failed: 1, completed: 1 } });
+      expect(all).toMatchObject({ filesReceived: 1, filesSkipped: 0 });
       expect(all.bytesReceived).toBeGreaterThan(0);
       expect(all.totalSize).toBeGreaterThan(0);
       expect(await totals("b", "e", "z")).toMatchObject({
