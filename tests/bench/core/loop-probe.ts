@@ -13,11 +13,12 @@ export const LOOP_PROBE = {
  * The longest time that a server's event loop was held up, in ms of the processor.
  * @param folder the server's working folder
  * @param since ms since 1970
+ * @param until ms since 1970
  */
-export function longestHold(folder: string, since: number): number {
+export function longestHold(folder: string, since: number, until = Infinity): number {
   const holds = readFileSync(join(folder, HOLDS), "utf8")
     .split("\n")
     .map((line) => line.split(" ").map(Number))
-    .filter(([at = 0]) => at >= since);
+    .filter(([at = 0]) => at >= since && at < until);
   return Math.max(0, ...holds.map(([, held = 0]) => held));
 }
