@@ -8,9 +8,12 @@ interface Folder {
   folders: Map<string, Folder>;
   /**
    * Names in use, in the folded form in which some file systems compare them. Each has the next number to
-   * try, so that many files of the same name are not counted again and again.
+   * try, so that many files of the same name are not counted again and again; below 0 where a file has
+   * exactly this name at the site, too.
    */
   taken: Map<string, number>;
+  /** Names at the site of all other files. Most sets have none: so each name is kept once. */
+  others: Set<string>;
 }
 
 /**
@@ -19,27 +22,27 @@ interface Folder {
  * files come.
  */
 export class SetNames {
-  readonly #root: Folder = { path: "", folders: new Map(), taken: new Map() };
+  readonly #root: Folder = newFolder("");
 
   /**
-   * @param path of a file at the site, relative to its root, separated by `/`; each file is added once
-   * @returns its path within the set
+   * @param path of a file at the site, relative to its root, separated by `/`
+   * @returns its path within the set; null: it was added before
    */
-  add(path: string): string {
+  add(path: string): string | null {
     const names = path.split("/");
     const file = names.pop() ?? "";
     const folder = names.reduce((parent, name) => this.#folderIn(parent, name), this.#root);
-    return pathIn(folder, freeName(folder, file));
+    if ((folder.taken.get(file) ?? 0) < 0 || folder.others.has(file)) return null;
+    const name = freeName(folder, file);
+    if (name === file && spellingOf(file) === file) folder.taken.set(file, -FIRST);
+    else folder.others.add(file);
+    return pathIn(folder, name);
   }
 
   #folderIn(parent: Folder, name: string): Folder {
     let folder = parent.folders.get(name);
     if (!folder) {
-      folder = {
-        path: pathIn(parent, freeName(parent, name)),
-        folders: new Map(),
-        taken: new Map(),
-      };
+      folder = newFolder(pathIn(parent, freeName(parent, name)));
       parent.folders.set(name, folder);
     }
     return folder;
@@ -50,16 +53,25 @@ function pathIn(folder: Folder, name: string): string {
   return folder.path === "" ? name : `${folder.path}/${name}`;
 }
 
+/** The number of the first file whose name is taken. */
+const FIRST = 2;
+
+function newFolder(path: string): Folder {
+  return { path, folders: new Map(), taken: new Map(), others: new Set() };
+}
+
 /** Takes the first free name in a folder. */
 function freeName({ taken }: Folder, name: string): string {
   // A backslash is part of this one name, not a separator.
   const safe = safeFileName(name.replaceAll("\\", "_"));
-  for (let n = taken.get(spellingOf(safe)) ?? 1; ; n++) {
+  const asked = spellingOf(safe);
+  const known = taken.get(asked) ?? 1;
+  for (let n = Math.abs(known); ; n++) {
     const candidate = shortFileName(safe, n === 1 ? "" : `-${n}`);
     const spelling = spellingOf(candidate);
     if (taken.has(spelling)) continue;
-    taken.set(spelling, 2);
-    taken.set(spellingOf(safe), n + 1);
+    taken.set(spelling, FIRST);
+    taken.set(asked, known < 0 ? -(n + 1) : n + 1);
     return candidate;
   }
 }

@@ -42,7 +42,6 @@ export class ManifestReader {
   readonly #include: PathPatterns;
   readonly #exclude: PathPatterns;
   readonly #names = new SetNames();
-  readonly #paths = new Set<string>();
   readonly #decoder = new TextDecoder("utf-8", { fatal: true });
   /** The beginning of an incomplete line. */
   #rest = "";
@@ -116,6 +115,7 @@ export class ManifestReader {
     const file = { index, path, root, size, mtimeNs: mtime_ns };
     if (skipped) return { ...file, place: null, error: this.#skip(skipped) };
     const place = this.#names.add(path);
+    if (place === null) throw broken(`a manifest has ${JSON.stringify(path)} twice`);
     if (this.folderBytes + Buffer.byteLength(place) > MAX_PATH_BYTES) {
       return { ...file, place: null, error: this.#skip("name_unusable") };
     }
@@ -149,9 +149,6 @@ export class ManifestReader {
     const names = path.split("/");
     const isPath = names.every((name) => name !== "" && name !== "." && name !== "..");
     if (!isPath || path.includes("\0")) throw broken(`a manifest has ${JSON.stringify(path)}`);
-    if (!isSkipped && this.#paths.has(path))
-      throw broken(`a manifest has ${JSON.stringify(path)} twice`);
-    if (!isSkipped) this.#paths.add(path);
     const name = names.pop() ?? "";
     const { include, exclude } = this.#folderOf(names);
     const walk = include.step(name);

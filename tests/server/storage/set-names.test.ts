@@ -3,9 +3,19 @@ import * as fc from "fast-check";
 import { isSafeFileName } from "../../../lib/util/safe-file-name.ts";
 import { SetNames } from "../../../lib/server/storage/set-names.ts";
 
+/** Few characters, so that many names collide. */
+const part = fc.constantFrom("a", "A", "é", "e\u0301", ".", "\\", " ", "-2", "\n", "..");
+const someName = fc.string({ unit: part, minLength: 1, maxLength: 4 });
+const somePath = fc.array(someName, { minLength: 1, maxLength: 3 }).map((names) => names.join("/"));
+
 function placed(...paths: string[]): string[] {
   const names = new SetNames();
-  return paths.map((path) => names.add(path));
+  return paths.map((path) => {
+    const place = names.add(path);
+    // Nothing that was not added yet is taken for something that was.
+    if (place === null) throw new Error(`"${path}" has no place`);
+    return place;
+  });
 }
 
 describe("the files of a set", () => {
@@ -69,12 +79,22 @@ describe("the files of a set", () => {
     expect(new Set(placed(...paths)).size).toBe(paths.length);
   });
 
-  test("never lie at the same place, and are safe", () => {
-    const unit = fc.constantFrom("a", "A", "é", "e\u0301", ".", "\\", " ", "-2", "\n", "..");
-    const name = fc.string({ unit, minLength: 1, maxLength: 4 });
-    const path = fc.array(name, { minLength: 1, maxLength: 3 }).map((names) => names.join("/"));
+  test("are known again, whatever their names", () => {
     fc.assert(
-      fc.property(fc.uniqueArray(path, { maxLength: 30 }), (paths) => {
+      fc.property(fc.uniqueArray(somePath, { maxLength: 30 }), (paths) => {
+        const names = new SetNames();
+        for (const each of paths) {
+          expect(names.add(each), each).not.toBeNull();
+          expect(names.add(each), each).toBeNull();
+        }
+        expect(paths.map((each) => names.add(each))).toEqual(paths.map(() => null));
+      }),
+    );
+  });
+
+  test("never lie at the same place, and are safe", () => {
+    fc.assert(
+      fc.property(fc.uniqueArray(somePath, { maxLength: 30 }), (paths) => {
         const places = placed(...paths);
         const spellings = places.map((place) => place.normalize("NFC").toLowerCase());
         expect(new Set(spellings).size).toBe(paths.length);
