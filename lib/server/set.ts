@@ -75,6 +75,12 @@ export interface SetFile extends ListedFile {
   durableOffset: number;
 }
 
+/** What is kept of a file from the request for it until its answer, for thousands of files at a time. */
+export type WantedSetFile = Pick<
+  SetFile,
+  "index" | "path" | "root" | "size" | "place" | "durableOffset"
+>;
+
 /** A change of a file's row. */
 export type SetFileChange = Pick<SetFile, "index"> &
   (

@@ -24,6 +24,14 @@ export class EventLoopBudget {
    * @param work may throw
    */
   async run<T>(work: () => T): Promise<T> {
+    return this.soon(work);
+  }
+
+  /**
+   * The same without a promise where the work is done now: for very many small pieces.
+   * @throws what the work throws, where it is done now
+   */
+  soon<T>(work: () => T): T | Promise<T> {
     if (this.#line.length === 0 && this.#used < ROUND_MS) return this.#do(work);
     return new Promise((resolve, reject) => {
       this.#line.push(() => {

@@ -3,7 +3,7 @@ import { readRecords, START_BYTES } from "../../protocol/set-records.ts";
 import { RateMeter } from "../../util/rate-meter.ts";
 import { release } from "../../util/release.ts";
 import type { Metrics } from "../metrics/metrics.ts";
-import type { SetFile } from "../set.ts";
+import type { WantedSetFile } from "../set.ts";
 import type { OpenSet } from "./open-set.ts";
 import { type Moment, SetCheckpoints } from "./set-checkpoints.ts";
 import { type Answer, SetWriter } from "./set-writer.ts";
@@ -96,11 +96,12 @@ export class IncomingFiles {
   async take(bytes: Uint8Array): Promise<void> {
     for (const record of readRecords(bytes)) {
       if (this.options.isOver()) return;
-      await this.#writer.take(record);
+      const waiting = this.#writer.take(record);
+      if (waiting) await waiting;
     }
     this.#rate.add(bytes.length);
     this.#checkpoints.wrote(bytes.length);
-    if (!this.#writer.holds) release(bytes);
+    release(bytes);
     await this.goOn();
   }
 
@@ -172,7 +173,7 @@ export class IncomingFiles {
     });
   }
 
-  #skip(file: SetFile, error: Problem): void {
+  #skip(file: WantedSetFile, error: Problem): void {
     const { tally, order, onMissing } = this.options;
     tally.skipped(file, error);
     this.#checkpoints.add({ index: file.index, status: "skipped", error });
@@ -182,11 +183,16 @@ export class IncomingFiles {
   /**
    * Accepts that a file has another size than known.
    * @param bytes the difference, negative where it is smaller
+   * @returns a promise where space and quotas are checked
    */
-  async #admit(bytes: number): Promise<void> {
-    const { tally, order, checkRoom, checkQuota } = this.options;
+  #admit(bytes: number): Promise<void> | undefined {
+    const { tally, order } = this.options;
     tally.grow(bytes, order.maxBytes);
-    if (bytes <= 0) return;
+    return bytes > 0 ? this.#checkGrowth(bytes) : undefined;
+  }
+
+  async #checkGrowth(bytes: number): Promise<void> {
+    const { tally, checkRoom, checkQuota } = this.options;
     await checkRoom(bytes);
     this.#growth += bytes;
     if (this.#growth < GROWTH_STEP) return;

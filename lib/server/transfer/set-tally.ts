@@ -1,5 +1,5 @@
 import { FdsError, type Problem } from "../../protocol/errors.ts";
-import type { SetCounts, SetFile, SetRows } from "../set.ts";
+import type { SetCounts, WantedSetFile, SetRows } from "../set.ts";
 
 /** Counts the files and bytes of a set while they arrive. */
 export class SetTally {
@@ -48,12 +48,12 @@ export class SetTally {
     this.#bytes += size;
   }
 
-  unchanged(file: SetFile): void {
+  unchanged(file: WantedSetFile): void {
     this.#counts.unchanged++;
     this.#totalSize -= file.size;
   }
 
-  skipped(file: SetFile, error: Problem): void {
+  skipped(file: WantedSetFile, error: Problem): void {
     this.#counts.skipped++;
     this.#totalSize -= file.size;
     this.#firstSkipped ??= error;

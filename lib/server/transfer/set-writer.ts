@@ -3,7 +3,7 @@ import { isDownloadErrorCode, type Problem } from "../../protocol/errors.ts";
 import { CLIENT_ERROR_CODES, MAX_ERROR_LENGTH } from "../../protocol/messages.ts";
 import type { SetRecord } from "../../protocol/set-records.ts";
 import { eventLoopBudget } from "../../util/event-loop-budget.ts";
-import type { SetFile } from "../set.ts";
+import type { WantedSetFile } from "../set.ts";
 import type { Part, SetFolder } from "../storage/storage.ts";
 import { broken } from "./incoming-attempt.ts";
 
@@ -12,21 +12,22 @@ const SMALL = 256 * 1024;
 
 /** The result for a wanted file. */
 export type Answer =
-  | { type: "received"; file: SetFile; size: number; mtimeNs: bigint; digest: string }
+  | { type: "received"; file: WantedSetFile; size: number; mtimeNs: bigint; digest: string }
   /** The file changed while it was read, or its bytes do not match its checksum. */
-  | { type: "again"; file: SetFile; error: Problem }
-  | { type: "skipped"; file: SetFile; error: Problem };
+  | { type: "again"; file: WantedSetFile; error: Problem }
+  | { type: "skipped"; file: WantedSetFile; error: Problem };
 
 export interface SetWriterOptions {
   folder: SetFolder;
   checksum: ChecksumAlgorithm;
   /** Gives the next owed file. @throws FdsError `protocol_error` when none is owed, or another one */
-  expect: (index: number) => SetFile;
+  expect: (index: number) => WantedSetFile;
   /**
-   * Called where a file's size differs from the list, with the difference in bytes.
+   * Called with the difference in bytes between a file's size and the list's.
+   * @returns a promise where the file has to wait
    * @throws FdsError where it may not
    */
-  admit: (bytes: number) => Promise<void>;
+  admit: (bytes: number) => Promise<void> | undefined;
   /** Called with the number of new bytes of the current file. */
   onProgress: (bytes: number) => void;
   onAnswer: (answer: Answer) => void;
@@ -34,41 +35,43 @@ export interface SetWriterOptions {
 
 /** A file that is being received. */
 interface Incoming {
-  file: SetFile;
+  file: WantedSetFile;
   size: number;
   mtimeNs: bigint;
   /** Bytes received so far. */
   length: number;
-  hash: Bun.CryptoHasher;
-  /** The pieces of a small file, or the open part of a large one. */
-  sink: { pieces: Uint8Array[] } | { part: Part };
+  /** The open part of a large file, and the hash of its bytes; null: it is small, and kept in memory. */
+  large: { part: Part; hash: Bun.CryptoHasher } | null;
 }
 
-/** Writes the records of a set to its folder, one file after the other, and compares each file. */
+type Start = Extract<SetRecord, { type: "start" }>;
+type End = Extract<SetRecord, { type: "end" }>;
+
+/**
+ * Writes the records of a set to its folder, one file after the other, and compares each file. Small files
+ * come by the thousands a second, so nothing about them makes a promise where nothing has to wait.
+ */
 export class SetWriter {
+  /** The bytes of the small file that is being received; made for the first one. */
+  #small = new Uint8Array(0);
   #incoming: Incoming | undefined;
   /** The furthest offset that the owed file has ever reached. */
   #furthest: { index: number; length: number } | undefined;
 
   constructor(private readonly options: SetWriterOptions) {}
 
-  /** Whether it keeps pieces of frames until their file is complete. */
-  get holds(): boolean {
-    const incoming = this.#incoming;
-    return incoming !== undefined && "pieces" in incoming.sink && incoming.sink.pieces.length > 0;
-  }
-
   /** The unfinished file in which the next record continues, if there is one. */
-  get current(): { file: SetFile; length: number } | undefined {
+  get current(): { file: WantedSetFile; length: number } | undefined {
     const incoming = this.#incoming;
-    return incoming && "part" in incoming.sink ? incoming : undefined;
+    return incoming?.large ? incoming : undefined;
   }
 
   /**
-   * Takes the next record.
+   * Takes the next record, whose bytes may be reused afterwards.
+   * @returns a promise where it has to wait for something; the next record must wait for it too
    * @throws FdsError `protocol_error` for a record out of order, `storage_full` or `storage_error`
    */
-  async take(record: SetRecord): Promise<void> {
+  take(record: SetRecord): Promise<void> | undefined {
     switch (record.type) {
       case "start":
         return this.#start(record);
@@ -76,92 +79,141 @@ export class SetWriter {
         return this.#data(record.bytes);
       case "end":
         return this.#end(record);
-      case "skip": {
-        if (this.#incoming) await this.#drop(this.#incoming);
-        const file = this.options.expect(record.index);
-        return this.#answer({ type: "skipped", file, error: errorOf(record) });
-      }
+      case "skip":
+        return this.#skip(record);
     }
   }
 
   /** Drops the bytes of the current file that are not flushed. */
   async dropUnsafe(): Promise<void> {
     const incoming = this.#incoming;
-    if (!incoming || !("part" in incoming.sink)) return;
-    await incoming.sink.part.truncate(incoming.file.durableOffset);
+    await incoming?.large?.part.truncate(incoming.file.durableOffset);
   }
 
-  /** Closes the current file, keeping its bytes. */
+  /** Closes the current file, keeping the bytes of a large one. */
   async close(): Promise<void> {
     const incoming = this.#incoming;
     this.#incoming = undefined;
-    if (incoming && "part" in incoming.sink) await incoming.sink.part.close();
+    await incoming?.large?.part.close();
   }
 
-  async #start(record: Extract<SetRecord, { type: "start" }>): Promise<void> {
-    const { index, size, mtimeNs, offset } = record;
+  async #skip(record: Extract<SetRecord, { type: "skip" }>): Promise<void> {
+    await this.close();
+    const file = this.options.expect(record.index);
+    this.#answer({ type: "skipped", file, error: errorOf(record) });
+  }
+
+  #start(record: Start): Promise<void> | undefined {
+    const { index, size, offset } = record;
     const before = this.#incoming;
     // After a damaged frame, the client continues in the same file.
     if (before?.file.index === index && offset > 0) return this.#resume(before, record);
-    if (before) await this.#drop(before);
+    if (before) return this.close().then(() => this.#start(record));
     const file = this.options.expect(index);
     if (offset !== 0 && offset !== file.durableOffset) {
       throw broken(`a file begins at ${offset}, expected ${file.durableOffset} or 0`);
     }
     if (offset > size) throw broken(`a file of ${size} bytes begins at ${offset}`);
-    await this.options.admit(size - file.size);
+    const admitted = this.options.admit(size - file.size);
+    return admitted ? admitted.then(() => this.#begin(file, record)) : this.#begin(file, record);
+  }
+
+  #begin(file: WantedSetFile, { index, size, mtimeNs, offset }: Start): Promise<void> | undefined {
     if (this.#furthest?.index !== index) this.#furthest = { index, length: offset };
     // It is admitted once, even if it comes again.
     file.size = size;
-    const base = { file, size, mtimeNs, length: offset };
-    const hash = new Bun.CryptoHasher(this.options.checksum);
-    if (size <= SMALL && offset === 0) {
-      this.#incoming = { ...base, hash, sink: { pieces: [] } };
-      return;
-    }
+    const incoming = { file, size, mtimeNs, length: offset, large: null };
+    if (size > SMALL || offset > 0) return this.#openLarge(incoming);
+    if (this.#small.length === 0) this.#small = Buffer.allocUnsafeSlow(SMALL);
+    this.#incoming = incoming;
+    return undefined;
+  }
+
+  async #openLarge(incoming: Incoming): Promise<void> {
+    const { file, length } = incoming;
     const part = await this.options.folder.openFile(placeOf(file));
-    this.#incoming = { ...base, hash, sink: { part } };
-    await part.truncate(offset);
-    await hashPart(part, offset, hash);
+    const hash = new Bun.CryptoHasher(this.options.checksum);
+    this.#incoming = { ...incoming, large: { part, hash } };
+    await part.truncate(length);
+    await hashPart(part, length, hash);
   }
 
-  #resume(
-    before: Incoming,
-    { size, mtimeNs, offset }: Extract<SetRecord, { type: "start" }>,
-  ): void {
-    if (offset !== before.length)
-      throw broken(`a file goes on at ${offset}, expected ${before.length}`);
-    before.size = size;
+  /** Goes on in the same file, which may have another size by now. */
+  async #resume(before: Incoming, { size, mtimeNs, offset }: Start): Promise<void> {
+    const { file, length, large } = before;
+    if (offset !== length) throw broken(`a file goes on at ${offset}, expected ${length}`);
+    if (offset > size) throw broken(`a file of ${size} bytes goes on at ${offset}`);
+    await this.options.admit(size - file.size);
+    file.size = before.size = size;
     before.mtimeNs = mtimeNs;
+    if (large || size <= SMALL) return;
+    // Only so much is kept in memory.
+    await this.#openLarge({ ...before, length: 0 });
+    await this.#write(this.#small.subarray(0, length));
   }
 
-  async #data(bytes: Uint8Array): Promise<void> {
+  #data(bytes: Uint8Array): Promise<void> | undefined {
     const incoming = this.#incoming;
     if (!incoming) throw broken("bytes came before their file");
     if (bytes.length === 0) throw broken("a record has no bytes");
     if (incoming.length + bytes.length > incoming.size)
       throw broken("a file has more bytes than it said");
-    if ("part" in incoming.sink) {
-      const writing = incoming.sink.part.write(bytes, incoming.length);
-      const hashing = eventLoopBudget.run(() => incoming.hash.update(bytes));
-      await Promise.all([writing, hashing]);
-    } else {
-      incoming.sink.pieces.push(bytes);
-    }
-    incoming.length += bytes.length;
+    if (incoming.large) return this.#write(bytes);
+    this.#small.set(bytes, incoming.length);
+    this.#wrote(incoming, bytes.length);
+    return undefined;
+  }
+
+  /** Writes the next bytes of a large file. */
+  async #write(bytes: Uint8Array): Promise<void> {
+    const incoming = this.#incoming;
+    if (!incoming?.large) return;
+    const { part, hash } = incoming.large;
+    const writing = part.write(bytes, incoming.length);
+    const hashing = eventLoopBudget.run(() => hash.update(bytes));
+    await Promise.all([writing, hashing]);
+    this.#wrote(incoming, bytes.length);
+  }
+
+  #wrote(incoming: Incoming, bytes: number): void {
+    incoming.length += bytes;
     const { length = 0 } = this.#furthest ?? {};
     if (incoming.length <= length) return;
     this.#furthest = { index: incoming.file.index, length: incoming.length };
     this.options.onProgress(incoming.length - length);
   }
 
-  async #end({ changed, digest }: Extract<SetRecord, { type: "end" }>): Promise<void> {
+  #end(record: End): Promise<void> | undefined {
     const incoming = this.#incoming;
     if (!incoming) throw broken("a file ended before it began");
+    const { size, length, large } = incoming;
+    if (length !== size && !record.changed)
+      throw broken(`a file of ${size} bytes ended after ${length}`);
     this.#incoming = undefined;
-    const { file, size, mtimeNs, length } = incoming;
-    if (length !== size && !changed) throw broken(`a file of ${size} bytes ended after ${length}`);
-    const stored = await this.#finish(incoming, changed);
+    if (large) return this.#endLarge(incoming, large, record);
+    return eventLoopBudget.soon(() => this.#endSmall(incoming, record)) ?? undefined;
+  }
+
+  #endSmall(incoming: Incoming, record: End): void {
+    const { file, mtimeNs, length } = incoming;
+    const bytes = this.#small.subarray(0, length);
+    if (!record.changed) this.options.folder.writeFile(placeOf(file), bytes, mtimeNs);
+    const stored = Bun.CryptoHasher.hash(this.options.checksum, bytes, "hex");
+    this.#compare(incoming, stored, record);
+  }
+
+  async #endLarge(
+    incoming: Incoming,
+    { part, hash }: NonNullable<Incoming["large"]>,
+    record: End,
+  ): Promise<void> {
+    const { file, mtimeNs } = incoming;
+    await part.close();
+    if (!record.changed) await this.options.folder.setTime(placeOf(file), mtimeNs);
+    this.#compare(incoming, hash.digest("hex"), record);
+  }
+
+  #compare({ file, size, mtimeNs }: Incoming, stored: string, { changed, digest }: End): void {
     const error = changed ? CHANGED : stored === digest ? null : mismatch(stored, digest);
     if (error) return this.#answer({ type: "again", file, error });
     this.#answer({ type: "received", file, size, mtimeNs, digest: stored });
@@ -171,30 +223,7 @@ export class SetWriter {
     this.#furthest = undefined;
     this.options.onAnswer(answer);
   }
-
-  /** Writes the remaining bytes. @returns the digest of what is stored */
-  async #finish({ file, sink, hash, mtimeNs }: Incoming, changed: boolean): Promise<string> {
-    const place = placeOf(file);
-    if ("part" in sink) {
-      await sink.part.close();
-      if (!changed) await this.options.folder.setTime(place, mtimeNs);
-      return hash.digest("hex");
-    }
-    return eventLoopBudget.run(() => {
-      const bytes =
-        sink.pieces.length === 1 ? (sink.pieces[0] ?? EMPTY) : Buffer.concat(sink.pieces);
-      if (!changed) this.options.folder.writeFile(place, bytes, mtimeNs);
-      return hash.update(bytes).digest("hex");
-    });
-  }
-
-  async #drop(incoming: Incoming): Promise<void> {
-    this.#incoming = undefined;
-    if ("part" in incoming.sink) await incoming.sink.part.close();
-  }
 }
-
-const EMPTY = new Uint8Array(0);
 
 const CHANGED: Problem = {
   code: "source_changed",
@@ -216,7 +245,7 @@ function errorOf({ code, message }: Extract<SetRecord, { type: "skip" }>): Probl
   };
 }
 
-function placeOf({ place, path }: SetFile): string {
+function placeOf({ place, path }: WantedSetFile): string {
   if (place !== null) return place;
   throw new Error(`${JSON.stringify(path)} was wanted and has no place`);
 }

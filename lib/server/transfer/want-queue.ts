@@ -1,5 +1,5 @@
 import { MAX_MESSAGE_BYTES, MAX_WANTED, type WantedFile } from "../../protocol/messages.ts";
-import type { SetFile, SetRows } from "../set.ts";
+import type { SetFile, SetRows, WantedSetFile } from "../set.ts";
 import { broken } from "./incoming-attempt.ts";
 
 /** Rows that are read at a time. */
@@ -13,7 +13,7 @@ export interface WantQueueOptions {
   downloadId: string;
   rows: Pick<SetRows, "list">;
   /** Makes the request for a file. */
-  describe: (file: SetFile) => Promise<WantedFile>;
+  describe: (file: WantedSetFile) => WantedFile | Promise<WantedFile>;
   /** Asks the client for files. */
   ask: (files: WantedFile[]) => void;
 }
@@ -25,12 +25,12 @@ export interface WantQueueOptions {
  */
 export class WantQueue {
   /** Requested files without an answer, in the order of the requests. */
-  readonly #owed: SetFile[] = [];
+  readonly #owed: WantedSetFile[] = [];
   /** Index of the first owed file in {@link WantQueue.#owed}. */
   #answered = 0;
   #readUpTo = -1;
   #isRead = false;
-  readonly #again: SetFile[] = [];
+  readonly #again: WantedSetFile[] = [];
   readonly #repeats = new Map<number, number>();
   #filling: Promise<void> | undefined;
 
@@ -42,7 +42,7 @@ export class WantQueue {
   }
 
   /** The next owed file, if there is one. */
-  get next(): SetFile | undefined {
+  get next(): WantedSetFile | undefined {
     return this.#owed[this.#answered];
   }
 
@@ -52,7 +52,7 @@ export class WantQueue {
   }
 
   /** The next owed file. @throws FdsError `protocol_error` when it is another one, or none is owed */
-  expect(index: number): SetFile {
+  expect(index: number): WantedSetFile {
     const file = this.next;
     if (file?.index !== index)
       throw broken(`file ${index} of a set came, ${file?.index ?? "none"} is owed`);
@@ -62,13 +62,13 @@ export class WantQueue {
   /** The owed file was answered. */
   answered(): void {
     this.#answered++;
-    if (this.#answered < MAX_WANTED) return;
+    if (this.#answered < PAGE) return;
     this.#owed.splice(0, this.#answered);
     this.#answered = 0;
   }
 
   /** Requests a file again, at the end. @returns false if that was done too often */
-  repeat(file: SetFile): boolean {
+  repeat(file: WantedSetFile): boolean {
     const repeats = this.#repeats.get(file.index) ?? 0;
     if (repeats >= MAX_REPEATS) return false;
     this.#repeats.set(file.index, repeats + 1);
@@ -90,21 +90,23 @@ export class WantQueue {
     }
   }
 
-  async #next(): Promise<SetFile[]> {
+  async #next(): Promise<WantedSetFile[]> {
     if (this.#isRead) return this.isOwed ? [] : this.#again.splice(0, PAGE);
     const { downloadId, rows } = this.options;
     const filter = { status: "pending", after: this.#readUpTo, limit: PAGE } as const;
     const files = await rows.list(downloadId, filter);
     this.#readUpTo = files.at(-1)?.index ?? this.#readUpTo;
     this.#isRead = files.length < PAGE;
-    return files.length > 0 ? files : this.#next();
+    return files.length > 0 ? files.map(wantedOf) : this.#next();
   }
 
-  async #ask(files: SetFile[]): Promise<void> {
+  async #ask(files: WantedSetFile[]): Promise<void> {
     let batch: WantedFile[] = [];
     let bytes = 0;
     for (const file of files) {
-      const wanted = await this.options.describe(file);
+      const described = this.options.describe(file);
+      // Most files are new, and nothing has to wait for them.
+      const wanted = described instanceof Promise ? await described : described;
       const length = Buffer.byteLength(JSON.stringify(wanted)) + 1;
       if (bytes + length > MOST_BYTES) {
         this.options.ask(batch);
@@ -117,4 +119,8 @@ export class WantQueue {
     }
     this.options.ask(batch);
   }
+}
+
+function wantedOf({ index, path, root, size, place, durableOffset }: SetFile): WantedSetFile {
+  return { index, path, root, size, place, durableOffset };
 }

@@ -267,6 +267,28 @@ describe("a file that has more bytes than was listed", () => {
     expect(isOver()).toBe(false);
   });
 
+  test("ends the set also where it says so only behind a damaged frame", async () => {
+    await wanted(CHUNK);
+    await sendRecords(start(CHUNK), data(1000));
+    await sendRecords(start(QUOTA + 1, 1000));
+    expect(isOver()).toBe(true);
+    expect(await outcome).toMatchObject({ type: "failed", ...OVER_QUOTA });
+  });
+
+  test("is stored whole where it was a small one, and is large behind a damaged frame", async () => {
+    const bytes = new Uint8Array(20 * 30_000).map((_, at) => at * 7);
+    const piece = (at: number): SetRecord => {
+      return { type: "data", bytes: bytes.slice(at, at + 30_000) };
+    };
+    await wanted(CHUNK);
+    await sendRecords(start(CHUNK), piece(0));
+    await sendRecords(start(bytes.length, 30_000));
+    for (let at = 30_000; at < bytes.length; at += 30_000) await sendRecords(piece(at));
+    const digest = Bun.CryptoHasher.hash("md5", bytes, "hex");
+    await sendRecords({ type: "end", changed: false, digest });
+    expect(await outcome).toMatchObject({ type: "set_received", size: bytes.length });
+  });
+
   test("cannot come over a quota bit by bit, by starting anew each time", async () => {
     await wanted(CHUNK);
     for (let size = CHUNK; size < QUOTA + LARGE && !isOver(); size += CHUNK) {
