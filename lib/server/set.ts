@@ -81,6 +81,12 @@ export type WantedSetFile = Pick<
   "index" | "path" | "root" | "size" | "place" | "durableOffset"
 >;
 
+/** Where a file of a set is in its folder, and its checksum. */
+export interface SetSum {
+  place: string;
+  digest: string;
+}
+
 /** A change of a file's row. */
 export type SetFileChange = Pick<SetFile, "index"> &
   (
@@ -124,6 +130,8 @@ export interface SetRows {
   clear(attempt: SetAttempt): Promise<void>;
   /** In the manifest's order. @param inTurn runs a piece of the work */
   list(downloadId: string, filter: SetFileFilter, inTurn?: InTurn): Promise<SetFile[]>;
+  /** The files that are here, in the manifest's order, some at a time. */
+  sums(downloadId: string): AsyncGenerator<SetSum[]>;
   /** The first file with a path that is stored; null if there is none. */
   storedByPath(downloadId: string, path: string): Promise<SetFile | null>;
   update(attempt: SetAttempt, changes: SetFileChange[]): Promise<void>;

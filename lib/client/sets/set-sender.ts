@@ -8,6 +8,7 @@ import {
   type ClientStreamMessage,
 } from "../../protocol/messages.ts";
 import { MAX_PATTERNS, PathPatterns } from "../../protocol/patterns.ts";
+import { garbage } from "../../util/garbage.ts";
 import type { Logger } from "../../util/logger.ts";
 import { clientErrorOf } from "../client-error.ts";
 import { Allowance } from "../owner-rules/allowance.ts";
@@ -178,6 +179,7 @@ export class SetSender implements OutgoingStream {
         tally.add(found);
         await lines.add(manifestLine(found));
       }
+      garbage.add(batch.length);
     }
     this.#unmatched = walk.unmatched;
     await lines.flush();
@@ -194,6 +196,7 @@ export class SetSender implements OutgoingStream {
     const number = this.#wants.position;
     const from = this.#wants.resumeAt;
     await sender.send(want, number, from, this.#wants.afterNext);
+    garbage.add(1);
     if (this.#isWanted) this.#wants.done();
   }
 

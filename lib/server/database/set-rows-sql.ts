@@ -1,5 +1,6 @@
 import type { DownloadErrorCode } from "../../protocol/errors.ts";
 import { atOnce, type InTurn, pauses } from "../../util/fair-turns.ts";
+import { garbage } from "../../util/garbage.ts";
 import type {
   ListedFile,
   SetAttempt,
@@ -7,10 +8,12 @@ import type {
   SetFileChange,
   SetFileFilter,
   SetRows,
+  SetSum,
   StoredTwin,
 } from "../set.ts";
 import type { SqlDatabase } from "./database.ts";
 import { arraysOf, indexed, isLatest } from "./engines.ts";
+import { handOverOf, ID_LENGTH, OWN } from "./set-heirs-sql.ts";
 import { sql, Statement } from "./statement.ts";
 
 /** Rows that one statement writes, which holds the event loop for some milliseconds. */
@@ -23,14 +26,8 @@ const SLICE = 1_000;
  */
 const SETTLED_MS = 2_000;
 
-/** Number of characters of a download's id, a UUID. */
-const ID_LENGTH = 36;
-
 /** An item of `arraysOf` that is a number. */
 const integer = (item: number) => new Statement([`CAST(value->>${item} AS BIGINT)`], []);
-
-/** Files whose bytes count for their own set. */
-const OWN = sql`(status = 'received' OR inherited = 1)`;
 
 /** The row of a file of a set. */
 interface SetFileRow {
@@ -108,9 +105,20 @@ export class SetRowsSql implements SetRows {
         ORDER BY idx LIMIT ${limit - found.length}`;
       const rows = await inTurn(() => this.database.run<SetFileRow>(passing));
       found.push(...rows.map(toSetFile));
+      garbage.add(rows.length);
       if (found.length === limit) break;
     }
     return found;
+  }
+
+  async *sums(downloadId: string): AsyncGenerator<SetSum[]> {
+    for await (const slice of this.#slices(downloadId)) {
+      const rows = await this.database.run<SetSum>(sql`
+        SELECT place, digest FROM set_files
+        WHERE ${slice} AND place IS NOT NULL AND digest IS NOT NULL ORDER BY idx`);
+      yield rows;
+      garbage.add(rows.length);
+    }
   }
 
   /** Conditions for slices that together cover all files of a set after a number. */
@@ -250,7 +258,9 @@ export class SetRowsSql implements SetRows {
   async *#batches<T>(items: T[]): AsyncGenerator<T[]> {
     for (let at = 0; at < items.length; at += BATCH) {
       await this.#pause();
-      yield items.slice(at, at + BATCH);
+      const batch = items.slice(at, at + BATCH);
+      yield batch;
+      garbage.add(batch.length);
     }
   }
 }
@@ -262,38 +272,11 @@ function toSetFile(row: SetFileRow): SetFile {
     root: Number(row.root),
     size: Number(row.size),
     mtimeNs: row.mtimeNs,
-    place: row.place,
+    // Most often they are the same: then only one of the two strings is kept.
+    place: row.place === row.path ? row.path : row.place,
     status: row.status,
     digest: row.digest,
     durableOffset: Number(row.safeOffset),
     error: row.errorCode && { code: row.errorCode, message: row.error ?? "" },
   };
-}
-
-/**
- * Counts the bytes of a slice of a removed set for the next set with a hard link to them. All links of one
- * file have the same time of reading.
- */
-function handOverOf(downloadId: string, slice: Statement): Statement {
-  const twins = indexed("set_files AS twin", "set_files_stored");
-  return sql`
-    WITH own AS MATERIALIZED (
-      SELECT client_id, path, size, digest, read_at FROM set_files WHERE ${slice} AND ${OWN}
-    ), found AS MATERIALIZED (
-      SELECT (
-        SELECT twin.download_id || twin.idx FROM ${twins}
-        JOIN downloads AS whole ON whole.download_id = twin.download_id
-        WHERE twin.client_id = own.client_id AND twin.path = own.path
-          AND twin.status IN ('received', 'unchanged') AND twin.download_id > ${downloadId}
-          AND twin.status = 'unchanged' AND twin.size = own.size AND twin.digest = own.digest
-          AND twin.read_at = own.read_at AND whole.removed_at IS NULL
-          AND whole.status IN ('downloading', 'verifying', 'completed')
-        ORDER BY twin.download_id LIMIT 1) AS heir
-      FROM own
-    )
-    UPDATE set_files SET inherited = 1
-    WHERE (download_id, idx) IN (
-      SELECT substr(heir, 1, ${ID_LENGTH}), CAST(substr(heir, ${ID_LENGTH + 1}) AS BIGINT)
-      FROM found WHERE heir IS NOT NULL)
-    RETURNING download_id`;
 }

@@ -1,4 +1,3 @@
-import { pauses } from "../../util/fair-turns.ts";
 import type { ChecksumAlgorithm } from "../../protocol/checksum.ts";
 import { FdsError } from "../../protocol/errors.ts";
 import { NameTakenError } from "../database/repository.ts";
@@ -20,9 +19,6 @@ import type { Report } from "./publish.ts";
  * A crash after 1, 2 or 3 leaves a row that says what was meant: finishSet() goes on from it.
  */
 
-/** Rows that are read at a time. */
-const PAGE = 1_000;
-
 /** The counts and bytes of a received set. */
 export interface SetVerdict {
   /** Bytes of the files that came. */
@@ -34,7 +30,7 @@ export interface SetVerdict {
 /** What publishing a set needs. */
 export interface SetPublishing {
   sets: SetStorage;
-  rows: Pick<SetRows, "list" | "storedBytes">;
+  rows: Pick<SetRows, "sums" | "storedBytes">;
   report: Report;
   isOurs: IsOurs;
 }
@@ -129,18 +125,10 @@ async function sumsOf(
   const folder = savedPath.slice(savedPath.indexOf("/") + 1);
   const hash = new Bun.CryptoHasher(checksum);
   const pages: string[] = [];
-  const pause = pauses();
-  for (let after = -1, isMore = true; isMore;) {
-    await pause();
-    const files = await rows.list(downloadId, { after, limit: PAGE });
-    const lines = files.map(({ digest, place: path }) =>
-      digest !== null && path !== null ? `${digest}  ${folder}/${path}\n` : "",
-    );
-    const page = lines.join("");
+  for await (const files of rows.sums(downloadId)) {
+    const page = files.map(({ digest, place: path }) => `${digest}  ${folder}/${path}\n`).join("");
     hash.update(page);
     pages.push(page);
-    after = files.at(-1)?.index ?? after;
-    isMore = files.length === PAGE;
   }
   return { text: pages.join(""), digest: hash.digest("hex") };
 }

@@ -1,4 +1,5 @@
 import type { Problem } from "../../protocol/errors.ts";
+import { release } from "../../util/release.ts";
 import { nameOfSet, type SetOrder } from "../set.ts";
 import { longestSetPath } from "../storage/names.ts";
 import { broken } from "./incoming-attempt.ts";
@@ -61,6 +62,7 @@ export class IncomingManifest {
     this.#namedAt = performance.now();
     stalled.moved(bytes.length);
     const files = await this.#reader.read(bytes);
+    release(bytes);
     await rows.insert(download, download.clientId, files);
   }
 
