@@ -40,26 +40,36 @@ export function sql(
   texts: readonly string[],
   ...inserted: readonly (Value | Statement)[]
 ): Statement {
-  const all = [texts[0] ?? ""];
-  const values: Value[] = [];
-  for (const [index, value] of inserted.entries()) {
-    if (value instanceof Statement) {
-      const [first = "", ...rest] = value.texts;
-      all[all.length - 1] += first;
-      all.push(...rest);
-      values.push(...value.values);
-    } else {
-      values.push(value);
-      all.push("");
-    }
-    all[all.length - 1] += texts[index + 1] ?? "";
-  }
-  if (inserted.every(isPortable)) return new Statement(all, values);
-  return new Statement(all, values, () => sql(texts, ...inserted.map(forPostgres)));
+  return joined(texts, inserted);
 }
 
-function isPortable(piece: Value | Statement): boolean {
-  return !(piece instanceof Statement) || piece.isPortable;
+/** @param texts one more than there are pieces between them */
+function joined(texts: readonly string[], inserted: readonly (Value | Statement)[]): Statement {
+  const all: string[] = [];
+  const values: Value[] = [];
+  let isPortable = true;
+  let last = texts[0] ?? "";
+  for (const [index, piece] of inserted.entries()) {
+    if (piece instanceof Statement) {
+      isPortable &&= piece.isPortable;
+      for (const [at, text] of piece.texts.entries()) {
+        if (at === 0) last += text;
+        else {
+          all.push(last);
+          last = text;
+        }
+      }
+      for (const value of piece.values) values.push(value);
+    } else {
+      values.push(piece);
+      all.push(last);
+      last = "";
+    }
+    last += texts[index + 1] ?? "";
+  }
+  all.push(last);
+  if (isPortable) return new Statement(all, values);
+  return new Statement(all, values, () => joined(texts, inserted.map(forPostgres)));
 }
 
 function forPostgres(piece: Value | Statement): Value | Statement {
@@ -68,26 +78,43 @@ function forPostgres(piece: Value | Statement): Value | Statement {
 
 /** Pieces in a row, separated by commas. */
 export function list(pieces: readonly (Value | Statement)[]): Statement {
-  const texts = ["", ...Array<string>(Math.max(0, pieces.length - 1)).fill(", "), ""];
-  return pieces.length === 0 ? sql`` : sql(texts, ...pieces);
+  const texts = pieces.map((_, index) => (index > 0 ? ", " : ""));
+  return joined([...texts, ""], pieces);
 }
 
 /** `(client_id, …) VALUES (…), …`. @param rows at least one, all with the same columns */
 export function insertion<Row extends NewRow<Row>>(...rows: readonly Row[]): Statement {
   const names = Object.keys(rows[0] ?? {}) as (keyof Row & string)[];
-  const tuples = rows.map((row) => sql`(${list(names.map((name) => row[name]))})`);
-  return sql`(${list(names.map(columnOf))}) VALUES ${list(tuples)}`;
+  const texts: string[] = [];
+  const values: (Value | Statement)[] = [];
+  for (const row of rows) {
+    for (const [index, name] of names.entries()) {
+      texts.push(index > 0 ? ", " : "), (");
+      values.push(row[name]);
+    }
+  }
+  texts[0] = `(${names.map(columnOf).join(", ")}) VALUES (`;
+  return joined([...texts, ")"], values);
 }
 
 /** `client_id = …, …` */
 export function assignments<Row extends NewRow<Row>>(row: Row): Statement {
-  const changes = Object.entries<Value | Statement>(row);
-  return list(changes.map(([name, value]) => sql`${columnOf(name)} = ${value}`));
+  const texts = Object.keys(row).map(
+    (name, index) => `${index > 0 ? ", " : ""}${columnOf(name)} = `,
+  );
+  return joined([...texts, ""], Object.values<Value | Statement>(row));
 }
 
+/** The columns of fields that were asked for: there are a few hundred at most. */
+const columns = new Map<string, string>();
+
 /** A column's name in the database. Names come from our code only, never from outside. */
-function columnOf(name: string): Statement {
-  return new Statement([name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)], []);
+function columnOf(name: string): string {
+  const known = columns.get(name);
+  if (known !== undefined) return known;
+  const column = name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  columns.set(name, column);
+  return column;
 }
 
 /** The field name of a column: `client_id` becomes `clientId`. */
