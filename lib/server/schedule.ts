@@ -261,10 +261,11 @@ export interface DeliveryRows {
   /** When the next delivery is due, or null. */
   nextDue(): Promise<number | null>;
   /**
-   * Compare and set; the status of a delivery changes nowhere else.
-   * @returns the delivery as it is now; null: another change came first
+   * Compare and set of a few deliveries, no more than {@link CHANGED_AT_ONCE}; the status of a delivery changes
+   * nowhere else.
+   * @returns the changed deliveries, in any order, as they are now; of others another change came first
    */
-  change(delivery: Delivery, state: DeliveryState): Promise<Delivery | null>;
+  change(changes: readonly DeliveryChange[]): Promise<Delivery[]>;
   /** Newest local time first, then by client. @param inTurn runs a piece of the work */
   list(scheduleId: string, filter: DeliveryFilter, inTurn: InTurn): Promise<Delivery[]>;
   /** The newest local time with deliveries; undefined: there is none. */
@@ -279,6 +280,15 @@ export interface DeliveryRows {
   latest(scheduleId: string, sites: Sites | null): Promise<DeliveryCounts | null>;
   /** Total bytes of a set's files, including unchanged ones. */
   bytesOf(downloadId: string): Promise<number>;
+}
+
+/** Most deliveries that are changed in one statement, which takes about a millisecond. */
+export const CHANGED_AT_ONCE = 50;
+
+/** A delivery as it is known, and its new state. */
+export interface DeliveryChange {
+  delivery: Delivery;
+  state: DeliveryState;
 }
 
 /** The key of a delivery. */

@@ -4,22 +4,22 @@ import {
   type Asked,
   type Cell,
   type Delivery,
+  type DeliveryChange,
   type DeliveryCounts,
   type DeliveryFilter,
   type DeliveryKey,
   type DeliveryRows,
-  type DeliveryState,
   type DeliveryStatus,
   type TimeBounds,
   type TimeOf,
   DELIVERY_STATUSES,
 } from "../schedule.ts";
 import type { SqlDatabase } from "./database.ts";
-import { idsOf, indexed } from "./engines.ts";
+import { arraysOf, idsOf, indexed } from "./engines.ts";
 import { sitesOf } from "./list-sql.ts";
 import { type AskedRow, toAsked, toDelivery, withDownloads } from "./delivery-rows.ts";
 import { numberOrNull } from "./rows.ts";
-import { assignments, insertion, sql, type Statement } from "./statement.ts";
+import { insertion, sql, type Statement } from "./statement.ts";
 
 /** Deliveries that may still be in time. The condition must be that of the index `deliveries_due`. */
 const IS_AWAITED = sql`status IN ('expected', 'running')`;
@@ -117,16 +117,21 @@ export class DeliveriesSql implements DeliveryRows {
     return numberOrNull(row?.at ?? null);
   }
 
-  async change(
-    { revision, ...delivery }: Delivery,
-    { status, downloadId, files, bytes }: DeliveryState,
-  ): Promise<Delivery | null> {
-    const state = { status, downloadId, files, bytes, revision: revision + 1 };
+  async change(changes: readonly DeliveryChange[]): Promise<Delivery[]> {
+    if (changes.length === 0) return [];
+    const wanted = changes.map(({ delivery, state }) => [
+      ...[delivery.scheduleId, delivery.clientId, delivery.localTime, delivery.revision],
+      ...[state.status, state.downloadId, state.files, state.bytes],
+    ]);
     // No flush: deliveries are looked at again at the next start.
-    const [row] = await this.database.run<Delivery>(sql`
-      UPDATE deliveries SET ${assignments(state)}
-      WHERE ${isThe(delivery)} AND revision = ${revision} RETURNING *`);
-    return row ? toDelivery(row) : null;
+    const rows = await this.database.run<Delivery>(sql`
+      UPDATE deliveries SET status = value->>4, download_id = value->>5,
+        files = CAST(value->>6 AS BIGINT), bytes = CAST(value->>7 AS BIGINT),
+        revision = deliveries.revision + 1
+      FROM ${arraysOf(wanted)}
+      WHERE schedule_id = value->>0 AND client_id = value->>1 AND local_time = value->>2
+        AND revision = CAST(value->>3 AS BIGINT) RETURNING *`);
+    return rows.map(toDelivery);
   }
 
   async list(scheduleId: string, filter: DeliveryFilter, inTurn: InTurn): Promise<Delivery[]> {

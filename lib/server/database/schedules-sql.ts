@@ -166,9 +166,10 @@ export class SchedulesSql implements ScheduleRows {
   }
 
   async moveTime(before: NextTime, at: number | null, timing: number): Promise<void> {
+    // No flush: a time that comes again is found to be made.
     const isAsBefore = sql`schedule_id = ${before.scheduleId} AND time_zone = ${before.timeZone}
       AND at = ${before.at} AND timing = ${before.timing}`;
-    await this.database.keep(
+    await this.database.run(
       at === null
         ? sql`DELETE FROM schedule_times WHERE ${isAsBefore}`
         : sql`UPDATE schedule_times SET at = ${at}, timing = ${timing} WHERE ${isAsBefore}`,
@@ -195,7 +196,8 @@ export class SchedulesSql implements ScheduleRows {
 
   async begin(made: ScheduledJob): Promise<ScheduledJob> {
     const { scheduleId, timeZone, localTime } = made;
-    await this.database.keep(sql`
+    // No flush: the job is written behind it, and with the job's flush both are on the disk.
+    await this.database.run(sql`
       INSERT INTO schedule_jobs ${insertion({ ...made, isMade: Number(made.isMade) })}
       ON CONFLICT DO NOTHING`);
     const [row] = await this.database.run<MadeRow>(sql`
@@ -205,7 +207,8 @@ export class SchedulesSql implements ScheduleRows {
   }
 
   async finish({ scheduleId, timeZone, localTime }: ScheduledJob): Promise<void> {
-    await this.database.keep(sql`
+    // No flush: a job that is made again is found to be there.
+    await this.database.run(sql`
       UPDATE schedule_jobs SET is_made = 1 WHERE schedule_id = ${scheduleId}
         AND time_zone = ${timeZone} AND local_time = ${localTime}`);
   }

@@ -1,13 +1,15 @@
 import type { Logger } from "../../util/logger.ts";
 import { nextRound, pauses } from "../../util/fair-turns.ts";
-import type {
-  Asked,
-  Delivery,
-  DeliveryKey,
-  DeliveryRows,
-  DeliveryState,
-  Schedule,
-  ScheduleRows,
+import {
+  type Asked,
+  CHANGED_AT_ONCE,
+  type Delivery,
+  type DeliveryChange,
+  type DeliveryKey,
+  type DeliveryRows,
+  type DeliveryState,
+  type Schedule,
+  type ScheduleRows,
 } from "../schedule.ts";
 import { stateOf } from "./delivery-status.ts";
 
@@ -103,32 +105,45 @@ export class Deliveries {
   async #judge(some: readonly Asked[], now: number): Promise<void> {
     const schedules = new Map<string, Schedule | null>();
     const pause = pauses();
+    let changes: DeliveryChange[] = [];
     for (const asked of some) {
       await pause();
-      const { scheduleId } = asked.delivery;
+      const { delivery } = asked;
+      const { scheduleId } = delivery;
       const known = schedules.get(scheduleId);
       const schedule = known === undefined ? await this.options.schedules.byId(scheduleId) : known;
       schedules.set(scheduleId, schedule);
-      await this.#judgeOne(asked, schedule, now);
-    }
-  }
-
-  /** @param schedule null: it was removed meanwhile */
-  async #judgeOne(first: Asked, schedule: Schedule | null, now: number): Promise<void> {
-    const { rows, logger } = this.options;
-    for (let asked: Asked | undefined = first; asked;) {
-      const { delivery }: Asked = asked;
-      const { jobId, clientId }: Delivery = delivery;
       const bytes = await this.#bytesOf(asked);
       const state = stateOf(asked, bytes, schedule?.expect ?? ANYTHING, now);
-      if (isSame(delivery, state)) return;
-      if (await rows.change(delivery, state)) {
-        if (state.status === delivery.status || !schedule) return;
-        const about = { client_id: clientId, scheduled_local: delivery.localTime };
-        logger.info(`delivery ${state.status}`, { schedule: schedule.name, ...about });
-        return;
+      if (!isSame(delivery, state)) changes.push({ delivery, state });
+      if (changes.length < CHANGED_AT_ONCE) continue;
+      await this.#record(changes, schedules);
+      changes = [];
+    }
+    await this.#record(changes, schedules);
+  }
+
+  /**
+   * Writes changes.
+   * @param schedules of these deliveries; null: removed meanwhile
+   */
+  async #record(
+    changes: readonly DeliveryChange[],
+    schedules: ReadonlyMap<string, Schedule | null>,
+  ): Promise<void> {
+    const { rows, logger } = this.options;
+    const written = new Set((await rows.change(changes)).map(keyOf));
+    for (const { delivery, state } of changes) {
+      const { jobId, clientId, localTime, scheduleId } = delivery;
+      if (!written.has(keyOf(delivery))) {
+        // Another change came first.
+        if (jobId !== null) this.downloadChanged(jobId, clientId);
+        continue;
       }
-      [asked] = jobId === null ? [] : await rows.asked(jobId, [clientId]);
+      const schedule = schedules.get(scheduleId);
+      if (state.status === delivery.status || !schedule) continue;
+      const about = { client_id: clientId, scheduled_local: localTime };
+      logger.info(`delivery ${state.status}`, { schedule: schedule.name, ...about });
     }
   }
 
@@ -138,6 +153,10 @@ export class Deliveries {
     const { downloadId, filesUnchanged, totalSize } = download;
     return filesUnchanged > 0 ? this.options.rows.bytesOf(downloadId) : totalSize;
   }
+}
+
+function keyOf({ scheduleId, clientId, localTime }: DeliveryKey): string {
+  return `${scheduleId} ${clientId} ${localTime}`;
 }
 
 function isSame(delivery: Delivery, state: DeliveryState): boolean {

@@ -234,9 +234,11 @@ export function schedulesContract(name: string, makeBackend: () => Promise<Backe
       const due = await others.deliveries.due(NOW + 10, 9);
       expect(due).toEqual([{ delivery: delivery(), download: null }]);
       const state = { status: "received", downloadId: id(1), files: 2, bytes: 9 } as const;
-      const changed = await rows.deliveries.change(delivery(), state);
-      expect(changed).toEqual(delivery({ ...state, revision: 2 }));
-      expect(await others.deliveries.change(delivery(), { ...state, status: "late" })).toBeNull();
+      const first = { delivery: delivery(), state };
+      const changed = await rows.deliveries.change([first]);
+      expect(changed).toEqual([delivery({ ...state, revision: 2 })]);
+      const late = { ...first, state: { ...state, status: "late" as const } };
+      expect(await others.deliveries.change([late])).toEqual([]);
       expect(await others.deliveries.nextDue()).toBe(NOW + 20);
       const open = await others.deliveries.open(null, 9);
       expect(open.map(({ delivery: { clientId } }) => clientId)).toEqual(["b"]);

@@ -215,7 +215,8 @@ export function webhooksContract(name: string, makeBackend: () => Promise<Backen
       await rows.deliveries.insert([delivery]);
       const before = Date.now();
       for (const status of ["running", "missing", "missing", "partial", "late"] as const) {
-        delivery = (await rows.deliveries.change(delivery, { ...delivery, status }))!;
+        const change = { delivery, state: { ...delivery, status } };
+        delivery = (await rows.deliveries.change([change]))[0]!;
       }
       const told = await others.outbox.unwritten(9);
       expect(told.map(({ type }) => type)).toEqual([

@@ -16,7 +16,7 @@ const [DAYS, CLIENTS] = EFFORT >= 10 ? [60, 300] : [6, 24];
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 /** Many end at once: the nights are played in fewer steps. */
-const FIVE_MINUTES = 300_000;
+const HALF_HOUR = HOUR / 2;
 /** Clocks change within: Berlin's and New York's go forward. */
 const FROM = Date.parse("2026-03-05T12:00:00Z");
 const UP_TO = FROM + DAYS * DAY;
@@ -34,8 +34,8 @@ type Fate = { after: number | null };
 
 function fateOf(random: Random): Fate {
   const luck = random.float();
-  if (luck < 0.85) return { after: random.int(1, 23) * FIVE_MINUTES };
-  if (luck < 0.93) return { after: random.int(25, 140) * FIVE_MINUTES };
+  if (luck < 0.85) return { after: random.int(1, 3) * HALF_HOUR };
+  if (luck < 0.93) return { after: random.int(5, 23) * HALF_HOUR };
   return { after: null };
 }
 

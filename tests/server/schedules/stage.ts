@@ -145,13 +145,16 @@ let files = 0;
 
 /** What becomes of a download at a time. */
 export function completedAt(download: Download, at: number): Download {
-  const { downloadId, clientId, jobId, revision } = download;
+  const { downloadId, clientId, jobId, filePath, rateLimit, createdAt, revision } = download;
   return {
     ...completed,
     downloadId,
     clientId,
     jobId,
     revision,
+    filePath,
+    rateLimit,
+    createdAt,
     checksum: "md5",
     source: { identity: null, totalSize: 1, chunkSize: 1 },
     storedBytes: 1,
