@@ -12,7 +12,7 @@ setDefaultTimeout(TEST_LIMIT);
 const SIZE = 16 * MiB;
 
 /*
- * Row 63: Postgres is there and nothing of it arrives. No connection ends, so servers only notice that there
+ * Row 50: Postgres is there and nothing of it arrives. No connection ends, so servers only notice that there
  * are no answers.
  */
 describe.skipIf(NO_POSTGRES !== "")(
@@ -73,7 +73,7 @@ describe.skipIf(NO_POSTGRES !== "")(
     for (const old of ["late", "lost"] as const) {
       for (const silent of [[0], [0, 1]]) {
         const who = silent.length === 1 ? "one of two servers" : "all servers";
-        test(`row 63: ${who} noticed, and goes on; what was on the way is ${old}`, async () => {
+        test(`row 50: ${who} noticed, and goes on; what was on the way is ${old}`, async () => {
           const running = await pullHalf();
           const known = group.members.map(({ program }) => program.log().length);
           for (const n of silent) ways[n]?.goSilent();

@@ -147,17 +147,17 @@ export class ServersStage implements AsyncDisposable {
     const sum = (rows: HeldRow[]) => rows.reduce((all, { safe_offset }) => all + safe_offset, 0);
     const ids = before.map(({ download_id }) => download_id);
     if (ids.length === 0) return;
-    await waitFor(
-      async () => {
-        const now = await this.history.rows(ids);
-        return (
-          sum(now) > sum(before) ||
-          now.some(({ status }, n) => status !== before[n]?.status && hasEnded(status))
-        );
-      },
-      "new bytes",
-      ms,
-    );
+    let now = before;
+    const look = async () => {
+      now = await this.history.rows(ids);
+      return (
+        sum(now) > sum(before) ||
+        now.some(({ status }, n) => status !== before[n]?.status && hasEnded(status))
+      );
+    };
+    await waitFor(look, "new bytes", ms).catch((cause: unknown) => {
+      throw new Error(JSON.stringify({ before, now }), { cause });
+    });
   }
 
   /** E: no descriptor, no open part, no memory is kept. */

@@ -1,4 +1,12 @@
-import { mkdirSync, readFileSync, rmSync, statSync, type Stats, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  type Stats,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import type { StoredObject } from "./fake-s3.ts";
 import { md5OfBytes } from "./sources.ts";
@@ -47,8 +55,21 @@ export class FolderObjects extends Map<string, StoredObject> {
   }
 
   override delete(key: string): boolean {
-    if (!isOwn(key)) rmSync(join(this.folder, key), { force: true });
+    if (!isOwn(key)) {
+      rmSync(join(this.folder, key), { force: true });
+      this.#removeFoldersOf(key);
+    }
     return super.delete(key);
+  }
+
+  /** Removes folders that are empty, as a bucket has none, but for the one of the client. */
+  #removeFoldersOf(key: string): void {
+    try {
+      for (let path = dirname(key); path.includes("/"); path = dirname(path))
+        rmdirSync(join(this.folder, path));
+    } catch {
+      // One is not empty, or gone.
+    }
   }
 
   override keys(): MapIterator<string> {
