@@ -296,10 +296,15 @@ describe("content", () => {
 
 /** Reads the first bytes of an answer, and the others later. */
 class SlowReader {
+  /** From the beginning: it may be reset before the rest is asked for. */
+  readonly #end = Promise.withResolvers<void>();
+
   private constructor(
     private readonly socket: Socket,
     private bytes: number,
-  ) {}
+  ) {
+    socket.on("error", () => this.#end.resolve()).on("close", () => this.#end.resolve());
+  }
 
   static async begin(port: number, path: string, headers: Record<string, string>) {
     const socket = connect(port, "127.0.0.1");
@@ -315,12 +320,9 @@ class SlowReader {
 
   /** All bytes that came, once the connection is reset. */
   async rest(): Promise<number> {
-    const end = Promise.withResolvers<string>();
     this.socket.on("data", (part) => (this.bytes += part.length));
-    this.socket.on("error", (error: NodeJS.ErrnoException) => end.resolve(error.code ?? ""));
-    this.socket.on("close", () => end.resolve("closed"));
     this.socket.resume();
-    await end.promise;
+    await this.#end.promise;
     this.socket.destroy();
     return this.bytes;
   }
