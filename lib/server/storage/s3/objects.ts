@@ -1,3 +1,4 @@
+import { atOnce } from "../../../util/at-once.ts";
 import { eventLoopBudget } from "../../../util/event-loop-budget.ts";
 import type { Bucket, BucketAnswer, Patience } from "./bucket.ts";
 import { S3Error } from "./error.ts";
@@ -27,6 +28,8 @@ export interface NewObject {
 
 /** Most keys in one request to list or remove. */
 const MOST_KEYS = 1_000;
+/** Requests to remove that run at the same time: S3 removes the keys of each one after the other. */
+const REMOVALS = 4;
 const HASH_BLOCK = 1024 * 1024;
 const DOWNLOAD_ID = "x-amz-meta-download-id";
 
@@ -125,12 +128,15 @@ export class Objects {
 
   /** Removes objects; those that do not exist are no error. */
   async remove(keys: string[]): Promise<void> {
-    for (let at = 0; at < keys.length; at += MOST_KEYS) {
-      const some = keys.slice(at, at + MOST_KEYS);
+    const requests = Math.ceil(keys.length / MOST_KEYS);
+    const parts = Array.from({ length: requests }, (_, n) =>
+      keys.slice(n * MOST_KEYS, (n + 1) * MOST_KEYS),
+    );
+    await atOnce(REMOVALS, parts, async (some) => {
       const each = some.map((key) => `<Object><Key>${escaped(key)}</Key></Object>`).join("");
       const xml = `<Delete><Quiet>true</Quiet>${each}</Delete>`;
       await this.postXml({ query: { delete: "" } }, xml);
-    }
+    });
   }
 
   /** Removes all objects whose keys begin with a prefix. */

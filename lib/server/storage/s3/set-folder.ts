@@ -13,7 +13,7 @@ export const FILES = "files/";
 /** Folder below a set's prefix for the pieces of large files. */
 const LARGE = "large/";
 /** Small files that are stored at the same time. */
-const PUTS = 16;
+const PUTS = 64;
 
 export interface S3SetFolderOptions {
   /** Prefixes of other servers' earlier attempts, latest first. */

@@ -10,7 +10,7 @@ import { FILES, S3SetFolder } from "./set-folder.ts";
 import { atOnce } from "../../../util/at-once.ts";
 
 /** Objects that are copied at the same time. */
-const COPIES = 16;
+const COPIES = 64;
 /** Name of the object that records the name under which a set is being published. */
 const CLAIM = "claim";
 
