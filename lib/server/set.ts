@@ -139,10 +139,15 @@ export interface SetRows {
   /** Bytes of a set that count to a quota. @param shares whether unchanged files take no space */
   storedBytes(downloadId: string, shares: boolean): Promise<number>;
   /**
-   * Called when a set is removed: files that it shares with later sets count for the oldest of those from
-   * now on. It may be called again.
+   * Called when a set is removed: files that it shares with others count for the oldest of those from now on.
+   * It may be called again.
    */
   handOver(downloadId: string): Promise<void>;
+  /**
+   * Counts the bytes of a set that shares some, once its row says that it is complete: while it was published,
+   * some may have been handed over to it.
+   */
+  countAgain(downloadId: string): Promise<void>;
   /**
    * Finds files that are stored already: same client, path, size and time, in a completed set with the same
    * checksum algorithm, and read at least 2 s after their last change.

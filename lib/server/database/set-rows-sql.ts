@@ -13,7 +13,7 @@ import type {
 } from "../set.ts";
 import type { SqlDatabase } from "./database.ts";
 import { arraysOf, indexed, isLatest } from "./engines.ts";
-import { handOverOf, ID_LENGTH, OWN } from "./set-heirs-sql.ts";
+import { handOverOf, ID_LENGTH, isOrphan, OWN } from "./set-heirs-sql.ts";
 import { sql, Statement } from "./statement.ts";
 
 /** Rows that one statement writes, which holds the event loop for some milliseconds. */
@@ -28,6 +28,9 @@ const SETTLED_MS = 2_000;
 
 /** An item of `arraysOf` that is a number. */
 const integer = (item: number) => new Statement([`CAST(value->>${item} AS BIGINT)`], []);
+
+/** An item of `arraysOf` that is a text. */
+const text = (item: number) => new Statement([`value->>${item}`], []);
 
 /** The row of a file of a set. */
 interface SetFileRow {
@@ -158,17 +161,19 @@ export class SetRowsSql implements SetRows {
       // A plain UPDATE would search all rows of the set for each change.
       await this.database.run(sql`
         INSERT INTO set_files (download_id, client_id, idx, path, root, size, mtime_ns, place, status,
-          digest, read_at, safe_offset, error_code, error)
+          digest, read_at, inherited, safe_offset, error_code, error)
         SELECT known.download_id, known.client_id, known.idx, known.path, known.root,
           COALESCE(${integer(2)}, known.size), COALESCE(value->>3, known.mtime_ns), known.place,
-          value->>1, value->>4, ${integer(5)}, ${integer(6)}, value->>7, value->>8
+          value->>1, value->>4, ${integer(5)},
+          CASE WHEN value->>1 = 'unchanged' THEN ${isOrphan(text(4), integer(5))} END,
+          ${integer(6)}, value->>7, value->>8
         FROM ${arraysOf(rows)} CROSS JOIN set_files AS known
         WHERE known.download_id = ${downloadId} AND known.idx = ${integer(0)}
           AND ${isLatest(attempt)}
         ON CONFLICT (download_id, idx) DO UPDATE SET
           size = excluded.size, mtime_ns = excluded.mtime_ns, status = excluded.status,
           digest = excluded.digest, read_at = excluded.read_at,
-          safe_offset = excluded.safe_offset, error_code = excluded.error_code,
+          inherited = excluded.inherited, safe_offset = excluded.safe_offset, error_code = excluded.error_code,
           error = excluded.error`);
     }
   }
@@ -212,12 +217,14 @@ export class SetRowsSql implements SetRows {
       const rows = await this.database.run<{ downloadId: string }>(handOverOf(downloadId, slice));
       for (const row of rows) heirs.add(row.downloadId);
     }
-    for (const heir of heirs) {
-      const bytes = await this.storedBytes(heir, true);
-      await this.database.run(sql`
-        UPDATE downloads SET stored_bytes = ${bytes}
-        WHERE download_id = ${heir} AND status = 'completed'`);
-    }
+    for (const heir of heirs) await this.countAgain(heir);
+  }
+
+  async countAgain(downloadId: string): Promise<void> {
+    const bytes = await this.storedBytes(downloadId, true);
+    await this.database.run(sql`
+      UPDATE downloads SET stored_bytes = ${bytes}
+      WHERE download_id = ${downloadId} AND status = 'completed'`);
   }
 
   async twins(clientId: string, checksum: string, files: SetFile[]): Promise<StoredTwin[]> {

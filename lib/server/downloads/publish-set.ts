@@ -30,7 +30,7 @@ export interface SetVerdict {
 /** What publishing a set needs. */
 export interface SetPublishing {
   sets: SetStorage;
-  rows: Pick<SetRows, "sums" | "storedBytes">;
+  rows: Pick<SetRows, "countAgain" | "sums" | "storedBytes">;
   report: Report;
   isOurs: IsOurs;
 }
@@ -105,7 +105,9 @@ async function place(
   const sums = { suffix: suffixOf(checksum), text };
   if (!(await sets.publish(downloadId, savedPath, sums, epoch, isOurs))) return null;
   const storedBytes = await rows.storedBytes(downloadId, sets.sharesBytes);
-  return publishing.report({ type: "published", epoch, now: Date.now(), storedBytes });
+  const done = await publishing.report({ type: "published", epoch, now: Date.now(), storedBytes });
+  if (sets.sharesBytes && (done.files?.unchanged ?? 0) > 0) await rows.countAgain(downloadId);
+  return done;
 }
 
 /** Suffix of a set's file of checksums: `.md5` or `.sha256`. */

@@ -8,6 +8,7 @@ import { setRowsContract } from "./set-rows.contract.ts";
 import type { Backend } from "./backend.ts";
 import { repositoryContract } from "./repository.contract.ts";
 import { schedulesContract } from "./schedules.contract.ts";
+import { sharingContract } from "./sharing.contract.ts";
 import { webhooksContract } from "./webhooks.contract.ts";
 
 /** What every backend of a repository is held to. */
@@ -20,6 +21,7 @@ export function everyContract(name: string, makeBackend: () => Promise<Backend>)
   labelsContract(name, makeBackend);
   jobsContract(name, makeBackend);
   keepContract(name, makeBackend);
+  sharingContract(name, makeBackend);
   webhooksContract(name, makeBackend);
   schedulesContract(name, makeBackend);
 }

@@ -77,8 +77,15 @@ describe("an index finds", () => {
 
   test("who shares the bytes of a set, and how many they are", async () => {
     const explaining = new Explaining();
-    await new SetRowsSql(explaining).handOver(id(1));
+    const rows = new SetRowsSql(explaining);
+    await rows.handOver(id(1));
     expect(explaining.plans.join("\n")).toMatch(/SEARCH twin USING INDEX set_files_stored/);
+    const handedOver = explaining.plans.length;
+    const linked = { index: 0, status: "unchanged" as const, digest: "", readAt: 0 };
+    await rows.update({ downloadId: id(1), epoch: 1 }, [linked]);
+    expect(explaining.plans.slice(handedOver).join("\n")).toMatch(
+      /SEARCH twin USING INDEX set_files_stored/,
+    );
     for (const step of explaining.plans)
       expect(step).not.toMatch(/^SCAN (set_files|downloads|twin)/);
   });

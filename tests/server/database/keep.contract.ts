@@ -2,7 +2,6 @@ import { describe, expect, test } from "bun:test";
 import type { Repository } from "../../../lib/server/database/repository.ts";
 import type { Completed, Download } from "../../../lib/server/download.ts";
 import { DAY_MS, type Keep } from "../../../lib/server/keep.ts";
-import type { SetFileChange } from "../../../lib/server/set.ts";
 import { Random } from "../../support/random.ts";
 import { JOB, jobFields } from "./job-sample.ts";
 import { type Backend, openedTwice } from "./backend.ts";
@@ -261,80 +260,6 @@ export function keepContract(name: string, makeBackend: () => Promise<Backend>):
           [id(3), "site-1/3"],
         ]);
         expect(await rows.keep.stored("site-1", revision, id(1), 1)).toHaveLength(1);
-      });
-    });
-
-    describe("what sets share", () => {
-      const MTIME = "1700000000000000000";
-      const READ_AT = 1_800_000_000_000;
-
-      /** A set of files of 10 bytes each, of which some came, and the others are links. */
-      async function putSet(n: number, received: string[], linked: string[]): Promise<void> {
-        const waiting = await rows.insertDownload({ ...queued(n), checksum: "md5" });
-        const files = [...received, ...linked].map((path, index) => ({
-          ...{ index, path, root: 0, size: 10, mtimeNs: MTIME, place: path, error: null },
-        }));
-        await rows.sets.insert(waiting, "site-1", files);
-        const changes = files.map(({ index, path }): SetFileChange => {
-          const known = { index, digest: `of ${path}`, readAt: READ_AT };
-          return received.includes(path)
-            ? { ...known, status: "received", size: 10, mtimeNs: MTIME }
-            : { ...known, status: "unchanged" };
-        });
-        await rows.sets.update(waiting, changes);
-        const storedBytes = await rows.sets.storedBytes(id(n), true);
-        const set = { ...completed, downloadId: id(n), checksum: "md5" as const, storedBytes };
-        await rows.replaceDownload(
-          { ...set, savedPath: `site-1/${n}`, revision: waiting.revision },
-          waiting,
-        );
-      }
-      const remove = async (n: number) => {
-        await rows.keep.markRemoved(id(n), NOW);
-        // Cut short, and done again.
-        await rows.sets.handOver(id(n));
-        await rows.sets.handOver(id(n));
-        await rows.keep.bytesGone(id(n));
-        return rows.keep.usedBytes("site-1");
-      };
-
-      test("counts once, for as long as one of them is there", async () => {
-        await putSet(1, ["a", "b", "c"], []);
-        await putSet(2, ["d"], ["a", "b"]);
-        await putSet(3, [], ["a", "d"]);
-        expect(await rows.keep.usedBytes("site-1")).toBe(40);
-        expect(await rows.sets.storedBytes(id(2), false)).toBe(30);
-        // c is gone, a and b are the second set's.
-        expect(await remove(1)).toBe(30);
-        // b is gone, a and d are the third one's.
-        expect(await remove(2)).toBe(20);
-        expect(await remove(3)).toBe(0);
-      });
-
-      test("stays with the oldest one, in whichever order they go", async () => {
-        await putSet(1, ["a", "b"], []);
-        await putSet(2, [], ["a", "b"]);
-        await putSet(3, [], ["a"]);
-        expect(await remove(2)).toBe(20);
-        expect(await remove(1)).toBe(10);
-        expect(await remove(3)).toBe(0);
-      });
-
-      test("is found again only where it is still stored", async () => {
-        await putSet(1, ["a"], []);
-        const attempt = await rows.insertDownload(queued(9));
-        const wanted = { index: 0, path: "a", root: 0, size: 10, mtimeNs: MTIME };
-        const file = { ...wanted, place: "a", error: null };
-        await rows.sets.insert(attempt, "site-1", [file]);
-        const twins = async () =>
-          (await rows.sets.twins("site-1", "md5", await rows.sets.list(id(9), { limit: 9 }))).map(
-            ({ savedPath }) => savedPath,
-          );
-        expect(await twins()).toEqual(["site-1/1/a"]);
-        await rows.keep.markRemoved(id(1), NOW);
-        expect(await twins()).toEqual([]);
-        await putSet(2, [], ["a"]);
-        expect(await twins()).toEqual(["site-1/2/a"]);
       });
     });
   });
