@@ -108,6 +108,14 @@ export const MUTATIONS: readonly Mutation[] = [
     caughtBy: { [POSTGRES_CUTS]: "does each change once" },
   },
   {
+    name: "mark-forgotten-too-early",
+    breaks: "C: a change in Postgres is made once, however late an earlier try of it arrives",
+    file: "lib/server/database/postgres-made-changes.ts",
+    find: `if (isAgain) this.#late.set(number, performance.now());`,
+    replace: ``,
+    caughtBy: { [POSTGRES_CUTS]: "makes no change again that arrives" },
+  },
+  {
     name: "connection-given-to-nobody",
     breaks: "C: who waits for a connection to Postgres gets one that is given back",
     file: "lib/server/database/postgres-pool.ts",

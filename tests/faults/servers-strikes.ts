@@ -225,6 +225,8 @@ export const BREAKS = [
   "sees a client killed",
   "loses its clients by FIN",
   "loses its clients by RST",
+  "is frozen",
+  "has no database",
 ];
 
 /** @returns which server is struck; where clients are, most of the time */
