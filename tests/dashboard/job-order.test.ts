@@ -48,7 +48,7 @@ describe("who matches", () => {
     [{ by: "ids", sites: "till-*,\tbar-9" }, 'No site is "bar-9"', null],
     [{ by: "ids", sites: "gone-*" }, "No site matches", null],
     [{ by: "ids", sites: "gone-1" }, "1 site matches, none online", 1],
-    [{ by: "labels", sites: "tier=new", isContinuous: true }, "No site matches", 0],
+    [{ by: "labels", sites: "tier=new", isContinuous: true }, "No site matches yet", 0],
   ])("%p: %p", (typed, words, total) => {
     expect(matchWordsOf({ ...fields, ...typed }, clients)).toMatchObject({ words, total });
   });

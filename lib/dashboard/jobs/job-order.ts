@@ -81,8 +81,8 @@ export function matchWordsOf(
     const { total, online, unknown } = matchingOf(naming, clients);
     if (unknown !== null) return { words: `No site is "${unknown}"`, isWrong: true, total: null };
     if (total === 0) {
-      const isFine = fields.isContinuous;
-      return { words: "No site matches", isWrong: !isFine, total: isFine ? 0 : null };
+      if (fields.isContinuous) return { words: "No site matches yet", isWrong: false, total: 0 };
+      return { words: "No site matches", isWrong: true, total: null };
     }
     const matched = `${sitesOf(total)} ${total === 1 ? "matches" : "match"}`;
     const connected = online === total ? "all" : online === 0 ? "none" : formatCount(online);

@@ -67,6 +67,7 @@ export class NewJobForm {
     const match = byId("new-job-match", HTMLElement);
     setText(match, words);
     match.classList.toggle("bad", isWrong);
+    match.classList.toggle("none", total === 0);
     this.#sites.ariaInvalid = String(isWrong);
     // Keeps the form from being sent while it is wrong. The problem is shown below the field, not in the
     // browser's bubble.

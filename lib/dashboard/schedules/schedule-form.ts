@@ -112,10 +112,11 @@ export class ScheduleForm {
     sites.placeholder = fields.by === "labels" ? "region=west,tier!=test" : "restaurant-0*, till-7";
     const clients = this.#known.map(({ client }) => client);
     // Sites that come later are asked, too, so there need not be any yet.
-    const { words, isWrong } = matchWordsOf({ ...fields, isContinuous: true }, clients);
+    const { words, isWrong, total } = matchWordsOf({ ...fields, isContinuous: true }, clients);
     const match = byId("schedule-match", HTMLElement);
     setText(match, words);
     match.classList.toggle("bad", isWrong);
+    match.classList.toggle("none", total === 0);
     sites.ariaInvalid = String(isWrong);
     sites.setCustomValidity(isWrong ? words : "");
     return !isWrong;

@@ -120,7 +120,7 @@ export class ScheduleList {
 function nextOf({ next_at, paused, paused_because }: ScheduleRecord, now: number): string {
   if (paused_because === "token_ended") return "Paused: the token that made it has ended";
   if (paused) return "Paused";
-  if (next_at === null) return "No more times";
+  if (next_at === null) return "No times yet";
   const seconds = Math.max(0, Math.round((Date.parse(next_at) - now) / 60_000) * 60);
   const days = Math.floor(seconds / 86_400);
   if (days > 1) return `Next in ${formatCount(days)} days`;
