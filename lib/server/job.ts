@@ -153,6 +153,16 @@ export interface IdempotencyKey {
   createdAt: number;
 }
 
+/** Most downloads that are inserted by one statement, which takes a millisecond or two. */
+export const INSERTED_AT_ONCE = 20;
+
+/** A client's download that is to be inserted. */
+export interface NewDownload {
+  download: Queued;
+  /** Earliest start, ms since 1970; null: at once. */
+  startsAt: number | null;
+}
+
 /** The rows of jobs. Each change is one conditional statement. */
 export interface JobRows {
   /** Inserts a job that stays invisible until {@link publish}; if it exists already, nothing changes. */
@@ -198,6 +208,11 @@ export interface JobRows {
    * @param startsAt earliest start
    */
   insertDownload(download: Queued, startsAt: number | null): Promise<Queued | null>;
+  /**
+   * The same for a few clients, no more than {@link INSERTED_AT_ONCE}.
+   * @returns the downloads that were inserted
+   */
+  insertDownloads(several: readonly NewDownload[]): Promise<Queued[]>;
   /** Resolves when all changes before the call survive a power cut. */
   flush(): Promise<void>;
   /** The job made for a key since a time, or null. */

@@ -61,10 +61,13 @@ export function downloadsOfEach(ids: Statement): Statement {
   });
 }
 
-/** The number of a change, used in the statement that makes it. No two changes get the same. */
-export function nextRevision(): Statement {
+/**
+ * The number of a change, used in the statement that makes it. No two changes get the same.
+ * @param before number of changes before it that the same statement makes
+ */
+export function nextRevision(before = 0): Statement {
   return ofEach({
-    sqlite: sql`(SELECT COALESCE(MAX(revision), 0) + 1 FROM downloads)`,
+    sqlite: sql`(SELECT COALESCE(MAX(revision), 0) + ${1 + before} FROM downloads)`,
     postgres: () => sql`next_revision()`,
   });
 }

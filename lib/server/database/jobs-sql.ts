@@ -8,6 +8,7 @@ import {
   type JobStatus,
   type JobTotals,
   type Member,
+  type NewDownload,
   type Promised,
   JOB_STATUSES,
 } from "../job.ts";
@@ -173,10 +174,19 @@ export class JobsSql implements JobRows {
   }
 
   async insertDownload(download: Queued, startsAt: number | null): Promise<Queued | null> {
-    const row = { ...toRow(download), startsAt, revision: nextRevision() };
-    const [written] = await this.database.run<DownloadRow>(sql`
-      INSERT INTO downloads ${insertion(row)} ON CONFLICT DO NOTHING RETURNING *`);
-    return written ? (toDownload(written) as Queued) : null;
+    return (await this.insertDownloads([{ download, startsAt }]))[0] ?? null;
+  }
+
+  async insertDownloads(several: readonly NewDownload[]): Promise<Queued[]> {
+    if (several.length === 0) return [];
+    const rows = several.map(({ download, startsAt }, index) => ({
+      ...toRow(download),
+      startsAt,
+      revision: nextRevision(index),
+    }));
+    const written = await this.database.run<DownloadRow>(sql`
+      INSERT INTO downloads ${insertion(...rows)} ON CONFLICT DO NOTHING RETURNING *`);
+    return written.map((row) => toDownload(row) as Queued);
   }
 
   flush(): Promise<void> {

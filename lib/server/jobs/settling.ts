@@ -1,10 +1,10 @@
 import { FdsError, type Problem } from "../../protocol/errors.ts";
 import { nextRound, pauses } from "../../util/fair-turns.ts";
 import type { Clients } from "../clients/clients.ts";
-import { type Download, newDownload } from "../download.ts";
+import { type Download, newDownload, type Queued } from "../download.ts";
 import type { Downloads } from "../downloads/downloads.ts";
 import type { Repository } from "../database/repository.ts";
-import type { Job, JobRows } from "../job.ts";
+import { INSERTED_AT_ONCE, type Job, type JobRows, type NewDownload } from "../job.ts";
 import { localTimes } from "./local-times.ts";
 import { startOf } from "./spread.ts";
 import { isOver } from "./status.ts";
@@ -85,7 +85,13 @@ export class Settling {
     const { ifOffline, ...order } = job.order;
     const localTimeOf = await localTimes(job, clientIds, repository);
     const pause = pauses();
-    const made = [];
+    const made: Queued[] = [];
+    let several: NewDownload[] = [];
+    const insert = async () => {
+      await pause();
+      made.push(...(await rows.insertDownloads(several)));
+      several = [];
+    };
     for (const clientId of clientIds) {
       await pause();
       const { downloadId, localTime } = (await rows.promised(jobId, clientId)) ?? {
@@ -94,9 +100,10 @@ export class Settling {
       };
       const asked = { ...order, clientId, jobId, localTime };
       const download = newDownload(downloadId, asked, Date.now());
-      const row = await rows.insertDownload(download, startOf(job, clientId));
-      if (row) made.push(row);
+      several.push({ download, startsAt: startOf(job, clientId) });
+      if (several.length === INSERTED_AT_ONCE) await insert();
     }
+    await insert();
     await rows.flush();
     for (const download of made) {
       await pause();

@@ -153,6 +153,26 @@ export function jobsContract(name: string, makeBackend: () => Promise<Backend>):
       expect(await rows.listDownloads({ jobId: JOB, clientId: "b", limit: 9 })).toEqual([]);
     });
 
+    test("makes the downloads of several clients, but for those that have one", async () => {
+      const clientIds = ["a", "b", "c", "d"];
+      await make({}, clientIds);
+      await put(9, "b");
+      const before = await rows.latestRevision();
+      const made = await others.jobs.insertDownloads(
+        clientIds.map((clientId, n) => ({
+          download: queued(n + 1, { clientId, jobId: JOB, notBefore: NOW }),
+          startsAt: clientId === "c" ? NOW + 5 : null,
+        })),
+      );
+      expect(made.map(({ clientId }) => clientId).toSorted()).toEqual(["a", "c", "d"]);
+      const revisions = new Set(made.map(({ revision }) => revision));
+      expect(revisions.size).toBe(3);
+      expect(Math.min(...revisions)).toBeGreaterThan(before);
+      expect(await rows.changedSince(before, 9)).toHaveLength(3);
+      expect(await rows.nextDueAt(NOW)).toBe(NOW + 5);
+      expect(await rows.jobs.insertDownloads([])).toEqual([]);
+    });
+
     test.each<[string, Partial<Job>, number, number]>([
       ["runs", {}, NOW, 2],
       ["has no limit", { maxConcurrent: null }, NOW, 3],

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Repository } from "../../../lib/server/database/repository.ts";
 import { openSqlRepository } from "../../../lib/server/database/sql.ts";
 import { type Download, newDownload } from "../../../lib/server/download.ts";
-import type { Job, JobPlan } from "../../../lib/server/job.ts";
+import { INSERTED_AT_ONCE, type Job, type JobPlan } from "../../../lib/server/job.ts";
 import { JobMaking, type JobOrigin } from "../../../lib/server/jobs/making.ts";
 import type { Schedule } from "../../../lib/server/schedule.ts";
 import { Clockwork } from "../../../lib/server/schedules/clockwork.ts";
@@ -53,12 +53,13 @@ export class Night {
     const createFor = async (plan: JobPlan, clientIds: readonly string[], origin: JobOrigin) => {
       const job = await making.write(plan, clientIds, origin);
       const downloads: Download[] = [];
-      for (const clientId of clientIds) {
-        const { ifOffline: _, ...order } = plan.order;
-        const asked = { ...order, clientId, jobId: job.jobId, localTime: null };
-        const one = newDownload(Bun.randomUUIDv7(), asked, this.now);
-        const row = await rows.jobs.insertDownload(one, null);
-        if (row) downloads.push(row);
+      for (let at = 0; at < clientIds.length; at += INSERTED_AT_ONCE) {
+        const several = clientIds.slice(at, at + INSERTED_AT_ONCE).map((clientId) => {
+          const { ifOffline: _, ...order } = plan.order;
+          const asked = { ...order, clientId, jobId: job.jobId, localTime: null };
+          return { download: newDownload(Bun.randomUUIDv7(), asked, this.now), startsAt: null };
+        });
+        downloads.push(...(await rows.jobs.insertDownloads(several)));
       }
       this.made.push(job);
       this.onMade(downloads, this.now);
