@@ -40,6 +40,11 @@ const WAITING_ROOM = "tests/server/http/waiting-room.test.ts";
 const UNREGISTERED = "tests/faults/unregistered.test.ts";
 const SESSION = "tests/server/clients/session.test.ts";
 const WALK = "tests/client/sets/walk.test.ts";
+const FILE_SENDER = "tests/client/sets/file-sender.test.ts";
+const READ_AHEAD = "tests/client/sets/read-ahead.test.ts";
+const PACKED_BLOCKS = "tests/client/sets/packed-blocks.test.ts";
+const SET_NAMES = "tests/server/storage/set-names.test.ts";
+const SET_CHECKPOINTS = "tests/server/transfer/set-checkpoints.test.ts";
 const LYING_SETS = "tests/faults/lying-sets.test.ts";
 const LYING_SET_SERVER = "tests/faults/lying-set-server.test.ts";
 const SET_POWER = "tests/faults/set-power-loss.test.ts";
@@ -459,6 +464,108 @@ export const MUTATIONS: readonly Mutation[] = [
     caughtBy: { [SET_POWER]: "the server is killed after each call of a set in turn" },
   },
   {
+    name: "next-file-of-a-set-sent-for-any",
+    breaks: "A: the bytes of a file are those of the file of its name",
+    file: "lib/client/sets/file-sender.ts",
+    find: `if (this.#next?.want === want) {`,
+    replace: `if (this.#next) {`,
+    caughtBy: { [FILE_SENDER]: "is sent for itself, not for another one" },
+  },
+  {
+    name: "block-read-ahead-sent-for-any",
+    breaks: "A: a block that was read ahead is used where it belongs, and nowhere else",
+    file: "lib/client/sets/read-ahead.ts",
+    find: `if (this.#ahead?.fd !== place.fd || this.#ahead.offset !== place.offset) {`,
+    replace: `if (!this.#ahead) {`,
+    caughtBy: { [READ_AHEAD]: "another block than the one that was read ahead is the wanted one" },
+  },
+  {
+    name: "block-in-use-overwritten",
+    breaks: "A: the bytes that are hashed and sent stay as they were read",
+    file: "lib/client/sets/read-ahead.ts",
+    find: `[new Uint8Array(0), new Uint8Array(0)]`,
+    replace: `[new Uint8Array(0)]`,
+    caughtBy: { [READ_AHEAD]: "a block stays as it is while the one after it is read" },
+  },
+  {
+    name: "block-of-a-closed-file-kept",
+    breaks: "A: nothing of a file comes for another one",
+    file: "lib/client/sets/read-ahead.ts",
+    find: `if (this.#ahead?.fd === fd) await this.#dropAhead();`,
+    replace: ``,
+    caughtBy: { [READ_AHEAD]: "nothing of a file that was left comes for another one" },
+  },
+  {
+    name: "another-part-of-a-manifest-again",
+    breaks: "A: what is sent again of a manifest is what was sent before",
+    file: "lib/client/sets/packed-blocks.ts",
+    find: `this.#open = { start: block.start, bytes:`,
+    replace: `this.#open = { start: offset, bytes:`,
+    caughtBy: { [PACKED_BLOCKS]: "any part of what was added comes back" },
+  },
+  {
+    name: "path-twice-in-a-manifest",
+    breaks: "A: each file of a set has one row and one place",
+    file: "lib/server/storage/set-names.ts",
+    find: `    else folder.others.add(file);
+`,
+    replace: ``,
+    caughtBy: { [SET_NAMES]: "are known again, whatever their names" },
+  },
+  {
+    name: "small-file-large-in-memory",
+    breaks: "E: memory is bounded, whatever a file says of its size later",
+    file: "lib/server/transfer/set-writer.ts",
+    find: `    if (large || size <= SMALL) return;
+`,
+    replace: `    return;
+`,
+    caughtBy: { [SET_RECEIVER]: "was a small one, and is large behind a damaged frame" },
+  },
+  {
+    name: "growth-behind-a-damaged-frame-free",
+    breaks: "quotas hold for what a file grows by, whenever it says so",
+    file: "lib/server/transfer/set-writer.ts",
+    find: `    await this.options.admit(size - file.size);
+    file.size = before.size = size;`,
+    replace: `    before.size = size;`,
+    caughtBy: { [SET_RECEIVER]: "where it says so only behind a damaged frame" },
+  },
+  {
+    name: "set-unflushed-without-bound",
+    breaks: "a crash costs no more of a set than was said",
+    file: "lib/server/transfer/set-receiver.ts",
+    find: `maxUnflushed: storage.sets.maxUnsafe,`,
+    replace: `maxUnflushed: Infinity,`,
+    caughtBy: { [SET_RECEIVER]: "no more comes than may be lost" },
+  },
+  {
+    name: "row-safe-beyond-its-flush",
+    breaks: "B: a checkpoint says of the unfinished file what was there before its flush",
+    file: "lib/server/transfer/set-checkpoints.ts",
+    find: `await onDurable(now);`,
+    replace: `await onDurable(moment());`,
+    caughtBy: { [SET_CHECKPOINTS]: "is as safe as it was before the flush, and no more" },
+  },
+  {
+    name: "closing-of-a-file-of-a-set-not-awaited",
+    breaks: "B: a flush of a set fails where the closing of a file did",
+    file: "lib/server/storage/disk-set-folder.ts",
+    find: `      await Promise.all(closing);
+`,
+    replace: ``,
+    caughtBy: { [DISK]: "a file of a set that cannot be closed fails its flush" },
+  },
+  {
+    name: "garbage-of-a-set-piles-up",
+    breaks: "E: memory is bounded, however many files a set has",
+    file: "lib/util/garbage.ts",
+    find: `    this.collect();
+`,
+    replace: ``,
+    caughtBy: { "tests/util/garbage.test.ts": "is collected each time that so many objects" },
+  },
+  {
     name: "folder-replaced-by-a-set",
     breaks: "A: a folder that is there is never replaced",
     file: "lib/server/storage/disk-sets.ts",
@@ -486,8 +593,7 @@ export const MUTATIONS: readonly Mutation[] = [
 `,
     replace: ``,
     caughtBy: {
-      "tests/server/transfer/set-checkpoints.test.ts":
-        "is not safe after a flush that failed, whatever a later flush says",
+      [SET_CHECKPOINTS]: "is not safe after a flush that failed, whatever a later flush says",
     },
   },
   {

@@ -41,8 +41,8 @@ class MemorySetFolder implements SetFolder {
 
 /** Sets in memory. */
 export class MemorySets implements SetStorage {
-  readonly maxUnsafe = 64 * 1024 * 1024;
-  readonly checkpointBytes = 64 * 1024 * 1024;
+  maxUnsafe = 64 * 1024 * 1024;
+  checkpointBytes = 64 * 1024 * 1024;
   readonly sharesBytes = true;
   readonly folders = new Map<string, MemorySetFolder>();
 

@@ -13,8 +13,9 @@ async function openFiles(...sizes: number[]) {
   const folder = await mkdtemp(join(tmpdir(), "fds-read-ahead-"));
   const files = sizes.map((size, n) => {
     const bytes = randomBytes(size);
-    writeFileSync(join(folder, `${n}`), bytes);
-    return { fd: openSync(join(folder, `${n}`), "r"), size, bytes };
+    const path = join(folder, `${n}`);
+    writeFileSync(path, bytes);
+    return { path, fd: openSync(path, "r"), size, bytes };
   });
   return {
     files,
@@ -54,4 +55,36 @@ test("another block than the one that was read ahead is the wanted one, too", as
   const back = await reading.blockAt({ fd: large.fd, offset: 5, size: large.size });
   expect(large.bytes.subarray(5, 5 + MiB).equals(back)).toBe(true);
   expect(await reading.blockAt({ fd: small.fd, offset: 50_000, size: 60_000 })).toHaveLength(0);
+});
+
+test("a block stays as it is while the one after it is read", async () => {
+  await using opened = await openFiles(3 * MiB);
+  const [file] = opened.files;
+  if (!file) throw new Error("a file is needed");
+  using reading = new ReadAhead();
+  const { fd, size, bytes } = file;
+  const first = await reading.blockAt({ fd, offset: 0, size });
+  reading.begin({ fd, offset: MiB, size });
+  const second = await reading.blockAt({ fd, offset: MiB, size });
+  expect(bytes.subarray(0, MiB).equals(first)).toBe(true);
+  expect(bytes.subarray(MiB, 2 * MiB).equals(second)).toBe(true);
+});
+
+test("nothing of a file that was left comes for another one with its number", async () => {
+  await using opened = await openFiles(MiB);
+  const [former] = opened.files;
+  if (!former) throw new Error("a file is needed");
+  await using later = await openFiles(MiB);
+  const [next] = later.files;
+  if (!next) throw new Error("a file is needed");
+  using reading = new ReadAhead();
+  const place = { fd: former.fd, offset: 0, size: MiB };
+  reading.begin(place);
+  await reading.leave(former.fd);
+  closeSync(former.fd);
+  // The system gives the number of a closed file to a later one.
+  const numbers: number[] = [];
+  while (numbers.at(-1) !== former.fd) numbers.push(openSync(next.path, "r"));
+  expect(next.bytes.equals(await reading.blockAt(place))).toBe(true);
+  for (const other of numbers.slice(0, -1)) closeSync(other);
 });

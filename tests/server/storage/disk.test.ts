@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, jest, spyOn, test } from "bun:test";
+import nodeFs from "node:fs";
 import * as fs from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -188,6 +189,26 @@ describe("a client's folder that somebody removed", () => {
       expect(await publish("site-1/again")).toBe(true);
     }
   });
+});
+
+test("a file of a set that cannot be closed fails its flush", async () => {
+  await using temporary = await temporaryStorage();
+  const set = await temporary.storage.sets.open(Bun.randomUUIDv7());
+  const part = await set.openFile("large");
+  await part.write(CONTENT, 0);
+  // As on a network's file system, which may report only now what it could not write.
+  const failing = (fd: number, tell?: (error: Error) => void) => {
+    nodeFs.closeSync(fd);
+    tell?.(systemError("EIO"));
+  };
+  const { __promisify__ } = nodeFs.close;
+  spyOn(nodeFs, "close").mockImplementationOnce(Object.assign(failing, { __promisify__ }));
+  await part.close();
+  await expect(set.sync()).rejects.toMatchObject({
+    code: "storage_error",
+    message: "cannot flush the set: EIO",
+  });
+  await set.close();
 });
 
 test("a part whose name may not outlive a loss of power is not called safe", async () => {

@@ -22,9 +22,12 @@ function checkpoints(failures: number) {
   const recorded: SetFileChange[] = [];
   const errors: unknown[] = [];
   const durable: Moment[] = [];
+  let now = MOMENT;
   const folder = {
     flushes: 0,
+    onFlush: () => {},
     async sync() {
+      this.onFlush();
       if (this.flushes++ < failures) throw new FdsError("storage_error", "cannot flush: EIO");
     },
   };
@@ -33,11 +36,14 @@ function checkpoints(failures: number) {
     attempt: { downloadId: "0198d2a5-0000-7000-8000-000000000001", epoch: 1 },
     folder,
     rows: { update: async (_, changes) => void recorded.push(...changes) },
-    moment: () => MOMENT,
+    moment: () => now,
     onDurable: async (moment) => void durable.push(moment),
     onError: (error) => void errors.push(error),
   });
-  return { made, folder, recorded, errors, durable };
+  /** More comes. */
+  const arrive = () =>
+    void (now = { ...now, bytes: now.bytes + 1, streamOffset: now.streamOffset + 1 });
+  return { made, folder, recorded, errors, durable, arrive };
 }
 
 describe("what arrived", () => {
@@ -49,6 +55,13 @@ describe("what arrived", () => {
       [3, "skipped"],
       [7, "pending"],
     ]);
+    expect(durable).toEqual([MOMENT]);
+  });
+
+  test("is as safe as it was before the flush, and no more", async () => {
+    const { made, folder, durable, arrive } = checkpoints(0);
+    folder.onFlush = arrive;
+    await made.finish();
     expect(durable).toEqual([MOMENT]);
   });
 

@@ -4,7 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { decodeFrame, encodeFrame } from "../../../lib/protocol/frame.ts";
 import type { ServerMessage } from "../../../lib/protocol/messages.ts";
-import { recordLength, type SetRecord, writeRecord } from "../../../lib/protocol/set-records.ts";
+import {
+  DATA_HEADER_BYTES,
+  recordLength,
+  type SetRecord,
+  writeRecord,
+} from "../../../lib/protocol/set-records.ts";
 import type { Repository } from "../../../lib/server/database/repository.ts";
 import { openSqlRepository } from "../../../lib/server/database/sql.ts";
 import { WriteAheadLog } from "../../../lib/server/database/write-ahead-log.ts";
@@ -27,6 +32,8 @@ const OVER_QUOTA = {
   problem: { code: "storage_full", message: "it is over the quota" },
   final: true,
 } as const;
+/** Bytes of a set that may be written and not flushed. */
+const UNSAFE = 1024 * 1024;
 /** A file of so many bytes is written before it is whole. */
 const LARGE = 1024 * 1024;
 const SET: SetOrder = {
@@ -45,6 +52,7 @@ let repository: Repository;
 let row: Download;
 let told: ServerMessage[];
 let pool: FlowControl;
+let storage: MemoryStorage;
 let receiver: SetReceiver;
 let outcome: Promise<unknown>;
 let offset: number;
@@ -58,6 +66,9 @@ beforeEach(async () => {
   told = [];
   offset = 0;
   pool = new FlowControl(1024 * 1024);
+  storage = new MemoryStorage();
+  storage.sets.maxUnsafe = UNSAFE;
+  storage.sets.checkpointBytes = UNSAFE / 2;
   const download = claim(newDownload("id", order("site-1", "**", { set: SET }), NOW), NOW);
   row = download;
   receiver = new SetReceiver({
@@ -65,7 +76,7 @@ beforeEach(async () => {
     stream: 1,
     chunkSize: CHUNK,
     link: { send: (message) => told.push(message), roundTripMs: () => 1, rate: null },
-    storage: new MemoryStorage(),
+    storage,
     rows: repository.sets,
     order: SET,
     credit: pool,
@@ -296,4 +307,26 @@ describe("a file that has more bytes than was listed", () => {
     }
     expect(await outcome).toMatchObject({ type: "failed", ...OVER_QUOTA });
   });
+});
+
+test("no more comes than may be lost, while the disk does not flush", async () => {
+  const set = await storage.sets.open("id");
+  const flushed = Promise.withResolvers<void>();
+  const flush = spyOn(set, "sync").mockImplementation(() => flushed.promise);
+  const size = 4 * UNSAFE;
+  await wanted(size);
+  await sendRecords(start(size));
+  const granted = () =>
+    Math.max(...told.map((message) => ("max_offset" in message ? message.max_offset : 0)));
+  const room = () => granted() - offset - DATA_HEADER_BYTES;
+  for (let sent = 0; sent < size && room() > 0;) {
+    const length = Math.min(size - sent, room(), CHUNK - DATA_HEADER_BYTES);
+    await sendRecords(data(length));
+    sent += length;
+  }
+  const most = granted();
+  // What ended as a failure has to end, too.
+  flushed.resolve();
+  expect(most).toBeLessThanOrEqual(UNSAFE + pool.budget);
+  expect(flush).toHaveBeenCalledTimes(1);
 });

@@ -1,0 +1,97 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { randomBytes } from "node:crypto";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Allowance } from "../../../lib/client/owner-rules/allowance.ts";
+import { Roots } from "../../../lib/client/owner-rules/roots.ts";
+import { SendScheduler } from "../../../lib/client/send-scheduler.ts";
+import { FileSender } from "../../../lib/client/sets/file-sender.ts";
+import { FrameBuilder } from "../../../lib/client/sets/frame-builder.ts";
+import { FrameOutlet } from "../../../lib/client/sets/frame-outlet.ts";
+import { SetFiles } from "../../../lib/client/sets/set-files.ts";
+import { decodeFrame } from "../../../lib/protocol/frame.ts";
+import type { WantedFile } from "../../../lib/protocol/messages.ts";
+import { readRecords } from "../../../lib/protocol/set-records.ts";
+import { TokenBucket } from "../../../lib/util/token-bucket.ts";
+
+/* What leaves of each wanted file, as its next one is opened and read before its turn. */
+
+const CHUNK = 1024 * 1024;
+
+let site: string;
+
+beforeEach(async () => void (site = await mkdtemp(join(tmpdir(), "fds-file-sender-"))));
+afterEach(() => rm(site, { recursive: true }));
+
+const wanted = (index: number): WantedFile => ({ index, path: `${index}`, root: 0 });
+
+/** Sends files. @param orders which, with the one that is said to come next @returns their bytes, as sent */
+async function send(orders: { want: WantedFile; next?: WantedFile }[]) {
+  const frames: Uint8Array[] = [];
+  const socket = {
+    bufferedAmount: 0,
+    send: (data: string | Uint8Array) => void frames.push(new Uint8Array(Buffer.from(data))),
+  };
+  const scheduler = new SendScheduler(socket, new TokenBucket(null));
+  const stream = { stream: 1, epoch: 1, chunkSize: CHUNK, maxOffset: Infinity };
+  const builder = new FrameBuilder(
+    new FrameOutlet({ ...stream, scheduler, compressor: null }),
+    () => true,
+  );
+  using files = new SetFiles(await (await Roots.open([site])).lookup());
+  const sender = new FileSender({
+    files,
+    frames: builder,
+    checksum: "md5",
+    isWanted: () => true,
+    proving: () => () => true,
+    allowance: new Allowance(null),
+  });
+  for (const [number, { want, next }] of orders.entries()) {
+    await sender.send(want, number, undefined, next);
+  }
+  await builder.flush();
+  await sender.close();
+  const sent: { index: number; bytes: Buffer }[] = [];
+  for (const frame of frames) {
+    for (const record of readRecords(decodeFrame(frame, CHUNK).payload)) {
+      if (record.type === "start") sent.push({ index: record.index, bytes: Buffer.alloc(0) });
+      const last = sent.at(-1);
+      if (record.type === "data" && last) last.bytes = Buffer.concat([last.bytes, record.bytes]);
+    }
+  }
+  return sent;
+}
+
+/** Makes files named by their numbers. @returns their bytes */
+function filesOf(...sizes: number[]): Promise<Buffer[]> {
+  return Promise.all(
+    sizes.map(async (size, index) => {
+      const bytes = randomBytes(size);
+      await writeFile(join(site, `${index}`), bytes);
+      return bytes;
+    }),
+  );
+}
+
+test("files come whole, large and small ones, in the order in which they are wanted", async () => {
+  const files = await filesOf(2 * CHUNK + 9, 70_000, 10, CHUNK, 0, 300_000);
+  const orders = files.map((_, index) => ({ want: wanted(index), next: wanted(index + 1) }));
+  const sent = await send(orders);
+  expect(sent.map(({ index }) => index)).toEqual([0, 1, 2, 3, 4, 5]);
+  for (const { index, bytes } of sent) expect(bytes.equals(files[index]!), `${index}`).toBe(true);
+});
+
+test("a file that was opened before its turn is sent for itself, not for another one", async () => {
+  const files = await filesOf(CHUNK, 200_000, 300_000);
+  const sent = await send([
+    { want: wanted(0), next: wanted(1) },
+    // As after a damaged frame.
+    { want: wanted(0), next: wanted(2) },
+    { want: wanted(1) },
+    { want: wanted(2) },
+  ]);
+  expect(sent.map(({ index }) => index)).toEqual([0, 0, 1, 2]);
+  for (const { index, bytes } of sent) expect(bytes.equals(files[index]!), `${index}`).toBe(true);
+});
