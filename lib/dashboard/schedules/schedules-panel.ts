@@ -49,11 +49,14 @@ export class SchedulesPanel {
   readonly #book = new DeliveryBook();
   readonly #loader = new DeliveryLoader(this.#book, {
     onLoaded: (isAll) => {
-      const isDue = !this.#isLoaded || isAll || performance.now() - this.#drawnAt > DRAW_MS;
+      const isFirst = !this.#isLoaded;
+      const isDue = isAll || performance.now() - this.#drawnAt > DRAW_MS;
       this.#isLoaded = true;
       if (isAll) this.#refreshSoon();
       if (isAll) void this.#refreshSheet();
-      if (isDue) this.#drawing ??= requestAnimationFrame(() => this.#renderBoard());
+      // The first page at once, as the next frame may be late: the panel has just been opened.
+      if (isFirst) this.#renderBoard();
+      else if (isDue) this.#drawing ??= requestAnimationFrame(() => this.#renderBoard());
     },
     onFailed: notifyFailure,
   });
