@@ -172,6 +172,8 @@ export class Dispatcher {
   /** Starts one download of each line in turn, so that a long line does not take all slots. */
   async #startSome(slots: Slots): Promise<void> {
     const { storage, minFreeDisk, logger } = this.options;
+    // One for all claims: where many slots come free at once, they would all come in one round.
+    const pause = pauses();
     this.#held.clear();
     let isChecked = false;
     for (let isMore = true; isMore;) {
@@ -180,7 +182,8 @@ export class Dispatcher {
         if (this.#stopped || slots.areTaken) return;
         if (this.#held.has(line) || !slots.isFreeFor(line)) continue;
         if (!(await this.#mayStart(line, slots))) continue;
-        const next = await this.#nextOf(line, slots);
+        await pause();
+        const next = await this.#nextOf(line, slots, pause);
         if (!next) continue;
         if (!isChecked && (await storage.freeSpace()).free < minFreeDisk) {
           logger.warn("downloads wait: the disk is too full to begin any");
@@ -201,8 +204,11 @@ export class Dispatcher {
   }
 
   /** The next client of a line. Clients that are gone are dropped from it. */
-  async #nextOf(line: Line, slots: Slots): Promise<{ waiting: Waiting; hint: number } | null> {
-    const pause = pauses();
+  async #nextOf(
+    line: Line,
+    slots: Slots,
+    pause: () => Promise<void>,
+  ): Promise<{ waiting: Waiting; hint: number } | null> {
     for (const [clientId, hint] of this.#waiting.clientsOf(line)) {
       await pause();
       const waiting = { clientId, line };

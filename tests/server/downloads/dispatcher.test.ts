@@ -21,6 +21,8 @@ let most: Record<string, number>;
 let reading: Promise<void>;
 /** What a claim waits for. */
 let claims: Promise<void>;
+/** How long the event loop is held up by a claim, in ms. */
+let claimTakes: number;
 /** Whether others have what a line may have, though it was not counted. */
 let isTaken: (line: Waiting["line"]) => boolean;
 /** How often a claim gave nothing for that. */
@@ -46,6 +48,7 @@ beforeEach(() => {
   dueAt = null;
   most = {};
   reading = claims = Promise.resolve();
+  claimTakes = 0;
   isTaken = () => false;
   refusals = 0;
   started = [];
@@ -67,6 +70,7 @@ beforeEach(() => {
       },
       async claimDownload(clientId, line) {
         await claims;
+        if (claimTakes > 0) jest.advanceTimersByTime(claimTakes);
         if (isTaken(line)) {
           refusals++;
           return null;
@@ -106,9 +110,18 @@ afterEach(async () => {
   jest.useRealTimers();
 });
 
+/** The real setImmediate, as tests put fake timers in its place. */
+const atNextRound = setImmediate;
+
+/** Rounds of the event loop: more than a test has steps, each of which may wait for the next round. */
+const ROUNDS = 30;
+
 /** Lets everything happen that waits for no clock. */
 async function settle(): Promise<void> {
-  for (let turn = 0; turn < 100; turn++) await Promise.resolve();
+  for (let round = 0; round < ROUNDS; round++) {
+    for (let turn = 0; turn < 100; turn++) await Promise.resolve();
+    await new Promise((resolve) => void atNextRound(resolve));
+  }
 }
 
 /** The line of a download: `a1` belongs to none, `x.a1` to the job x. */
@@ -221,6 +234,16 @@ describe("what is due is started", () => {
     await settle();
     expect(started).toEqual(["a2"]);
   });
+});
+
+test("many claims that take long come in several rounds of the event loop", async () => {
+  queue = { a: Array.from({ length: 10 }, (_, n) => `a${n}`) };
+  claimTakes = 3;
+  const asked = ask();
+  await new Promise((resolve) => void atNextRound(resolve));
+  expect(started.length).toBeLessThan(5);
+  await asked;
+  expect(started).toHaveLength(10);
 });
 
 describe("where others took the slot since it was counted", () => {
