@@ -15,6 +15,7 @@ import { ScheduleRunAnswer } from "../../lib/api/schedules.ts";
 import { ClientRecord, DownloadRecord } from "../../lib/api/schemas.ts";
 import { type WebhookEvent } from "../../lib/api/webhook-events.ts";
 import { StorageSpace, WebhookRecord } from "../../lib/api/webhooks.ts";
+import { ROWS_IN_A_FILE } from "../support/backend.ts";
 import { Authority, openssl } from "../support/certificates.ts";
 import { NO_POSTGRES, Postgres } from "../support/postgres.ts";
 import { Receiver } from "../support/receiver.ts";
@@ -233,7 +234,7 @@ describe("a webhook", () => {
 
 test("a disk that is low is told of, once, also where the server starts again", async () => {
   using receiver = new Receiver();
-  const env = { WEBHOOK_ALLOW: "127.0.0.1", MIN_FREE_DISK: "999999GiB" };
+  const env = { ...ROWS_IN_A_FILE, WEBHOOK_ALLOW: "127.0.0.1", MIN_FREE_DISK: "999999GiB" };
   await using system = await System.start(env);
   const { url } = receiver;
   await system.api.webhooks.create({ name: "disk", url, events: ["storage.low"] });
@@ -259,6 +260,8 @@ describe.skipIf(!openssl.isThere)(`by https (${openssl.hint})`, () => {
     using receiver = new Receiver(pem);
     using proxy = new Receiver();
     await using system = await System.start({
+      // A bucket would be asked by the proxy.
+      ...ROWS_IN_A_FILE,
       WEBHOOK_ALLOW: "localhost,127.0.0.0/8",
       NODE_EXTRA_CA_CERTS: authority.cert,
       HTTP_PROXY: proxy.url,
