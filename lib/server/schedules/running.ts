@@ -9,7 +9,7 @@ import { clientNotFound } from "../clients/clients.ts";
 import { timeZoneOf } from "../clients/time-zone.ts";
 import type { Repository } from "../database/repository.ts";
 import { Choice } from "../jobs/choice.ts";
-import type { PromisedRun, Schedule } from "../schedule.ts";
+import type { Delivery, PromisedRun, Schedule } from "../schedule.ts";
 import type { Occasion } from "./due.ts";
 import type { Asking, Occurrences } from "./occurrences.ts";
 import { cronOf } from "./timetable.ts";
@@ -176,7 +176,7 @@ export class Running {
       const busy = await deliveries.busyAmong(schedule.name, some, now);
       for (const delivery of known) {
         await pause();
-        if (!busy.has(delivery.clientId)) await deliveries.askAgain(delivery, jobId);
+        if (!busy.has(delivery.clientId)) await this.#askAgain(delivery, jobId);
       }
       const theirs = new Set(known.map(({ clientId }) => clientId));
       const mayOverlap = schedule.overlap === "allow";
@@ -184,5 +184,15 @@ export class Running {
       await this.options.occurrences.expect(asking, others);
     }
     return this.options.occurrences.createJob(asking);
+  }
+
+  /** Asks for a delivery once more, also where its status changes at that moment. */
+  async #askAgain(delivery: Delivery, jobId: string): Promise<void> {
+    const { deliveries } = this.options.repository;
+    const { scheduleId, localTime, clientId, jobId: before } = delivery;
+    for (let known: Delivery | undefined = delivery; known?.jobId === before;) {
+      if (await deliveries.askAgain(known, jobId)) return;
+      [known] = await deliveries.at(scheduleId, localTime, [clientId]);
+    }
   }
 }

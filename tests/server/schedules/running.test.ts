@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
+import { afterEach, beforeEach, expect, setDefaultTimeout, spyOn, test } from "bun:test";
 import type { Repository } from "../../../lib/server/database/repository.ts";
 import type { Schedule } from "../../../lib/server/schedule.ts";
 import { type Run, Running } from "../../../lib/server/schedules/running.ts";
@@ -109,3 +109,20 @@ test.each<[string, Run]>([
     expect([...ends].toSorted()).toEqual([0, 2]);
   },
 );
+
+test("asked again as a delivery is judged, it asks all the same", async () => {
+  const server = serverOf(rows);
+  const [first] = await server.run(schedule, { ...ALL, clientIds: ["site-001"] }, NOW);
+  const { askAgain } = rows.deliveries;
+  let judged = 0;
+  const spy = spyOn(rows.deliveries, "askAgain").mockImplementation(async (delivery, jobId) => {
+    // Its status is written between the look at it and this, once.
+    if (judged++ === 0) await askAgain.call(rows.deliveries, delivery, delivery.jobId ?? "");
+    return askAgain.call(rows.deliveries, delivery, jobId);
+  });
+  const again: Run = { ...ALL, clientIds: ["site-001"], localTime: first!.localTime };
+  expect(await server.run(schedule, again, NOW + 2 * DAY)).toMatchObject([{ total: 1 }]);
+  spy.mockRestore();
+  expect(judged).toBe(2);
+  expect(await deliveries()).toHaveLength(1);
+});
