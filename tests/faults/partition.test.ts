@@ -98,7 +98,15 @@ describe.skipIf(NO_POSTGRES !== "")(
           }
           const ids = [running, ...(await asked.catch(() => []))];
           for (const id of ids) await group.expectDelivered(await group.ended(id), wanted);
-          const all = await group.at(1).api.downloads({ limit: "1000" });
+          // Calls are answered once a statement that waited has been, a moment after the health.
+          const all = await waitFor(
+            () =>
+              group
+                .at(1)
+                .api.downloads({ limit: "1000" })
+                .catch(() => null),
+            "calls to be answered",
+          );
           for (const { download_id, status } of all.downloads) {
             if (status !== "completed") ids.push(download_id);
           }
