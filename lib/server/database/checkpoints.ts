@@ -1,4 +1,5 @@
 import { Worker } from "node:worker_threads";
+import { WaitingChanges } from "./waiting-changes.ts";
 
 /**
  * Number of changes after which the log is moved to the database: about 16 MiB. Pages that many changes
@@ -19,14 +20,14 @@ export class Checkpoints {
   #answer = Promise.withResolvers<number>();
   #changes = 0;
   #running: Promise<void> | undefined;
-  #held: Promise<void> | undefined;
+  readonly #waiting = new WaitingChanges();
 
   /** @param path of the database */
   constructor(private readonly path: string) {}
 
-  /** If defined, changes have to wait for it. */
-  get held(): Promise<void> | undefined {
-    return this.#held;
+  /** What a change has to wait for before it is made; undefined: nothing. */
+  get turn(): Promise<void> | undefined {
+    return this.#waiting.turn;
   }
 
   /** Counts a change. */
@@ -46,14 +47,12 @@ export class Checkpoints {
 
   async #move(): Promise<void> {
     if ((await this.#ask("PASSIVE")) === 0) return;
-    const moved = this.#ask("RESTART");
-    this.#held = moved.then(
-      () => undefined,
-      () => undefined,
-    );
-    await this.#held;
-    this.#held = undefined;
-    await moved;
+    this.#waiting.hold();
+    try {
+      await this.#ask("RESTART");
+    } finally {
+      await this.#waiting.release();
+    }
   }
 
   /** @returns how many pages are left in the log */

@@ -66,7 +66,8 @@ class SqliteDatabase implements SqlDatabase {
   async run<Row>(statement: Statement): Promise<Row[]> {
     const text = statement.texts.join("?");
     const isChange = !READS.test(text);
-    if (isChange) while (this.checkpoints.held) await this.checkpoints.held;
+    const turn = isChange ? this.checkpoints.turn : undefined;
+    if (turn) await turn;
     const { prepared, fields } = this.#prepare(text);
     const rows = valuesOf(prepared, statement.values);
     if (isChange) this.checkpoints.changed();
