@@ -21,8 +21,9 @@ export class Rows implements AsyncDisposable {
     readonly repository: Repository,
   ) {}
 
-  static async open(): Promise<Rows> {
-    const folder = await mkdtemp(join(tmpdir(), "fds-schedules-"));
+  /** @param parent of the folder */
+  static async open(parent = tmpdir()): Promise<Rows> {
+    const folder = await mkdtemp(join(parent, "fds-schedules-"));
     return new Rows(folder, await openSqlRepository(`sqlite://${join(folder, "state.db")}`));
   }
 
