@@ -118,7 +118,15 @@ export class Postgres implements Databases {
   /** Starts it, again after it was killed. */
   async restart(): Promise<void> {
     const own = [`port=${this.port}`, `unix_socket_directories=${this.folder}`];
-    const settings = [...own, "listen_addresses=127.0.0.1", "fsync=off", "max_connections=200"];
+    // Shared memory in its folder: of one that was killed, it would stay in /dev/shm.
+    const memory = "dynamic_shared_memory_type=mmap";
+    const settings = [
+      ...own,
+      memory,
+      "listen_addresses=127.0.0.1",
+      "fsync=off",
+      "max_connections=200",
+    ];
     await waitFor(async () => {
       const { folder } = this;
       const options = settings.flatMap((setting) => ["-c", setting]);
