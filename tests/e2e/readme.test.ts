@@ -175,7 +175,7 @@ describe.skipIf(needs !== "")(`README.md shows what works${needs}`, () => {
     },
     storage_full: async () => {
       await using full = await System.start({
-        // Of a bucket nobody knows how much room is left.
+        // The free space of a bucket is not known.
         ...ROWS_IN_A_FILE,
         MIN_FREE_DISK: "1000000GiB",
         ENROLL_TOKEN: "",

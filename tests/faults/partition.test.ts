@@ -78,7 +78,7 @@ describe.skipIf(NO_POSTGRES !== "")(
           const known = group.members.map(({ program }) => program.log().length);
           for (const n of silent) ways[n]?.goSilent();
           group.network.release("up");
-          // Of what is asked for meanwhile it is not known whether it was heard: each comes once or never.
+          // A request sent meanwhile may be heard or not: its file comes once or never.
           const asking = group.at(0).api.startDownload({ client_id: "site-1", file_path: "file" });
           const asked = asking.then(({ download_id }) => [download_id]);
           asked.catch(() => undefined);
