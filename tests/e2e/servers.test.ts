@@ -44,22 +44,8 @@ describe.skipIf(NO_POSTGRES !== "")(`several servers${NO_POSTGRES}`, () => {
     await postgres?.[Symbol.asyncDispose]();
   });
 
-  /** Pulls the file, asked for at a server, and holds its second half back. */
-  async function pullHalf(n = 0): Promise<string> {
-    const { network } = group;
-    const held = network.after("up", SIZE / 2, () => network.hold("up"));
-    const { api } = group.at(n);
-    const { download_id } = await api.startDownload({ client_id: "site-1", file_path: "file" });
-    await held;
-    await waitFor(
-      async () => (await api.download(download_id)).bytes_received > 0,
-      "some of it to be safe",
-    );
-    return download_id;
-  }
-
   test("a server that starts leaves what others work on alone", async () => {
-    const downloadId = await pullHalf();
+    const downloadId = await group.pullHalf(SIZE);
     group.at(1).program.signal("SIGKILL");
     await group.restart(1);
     group.network.release("up");
@@ -69,7 +55,7 @@ describe.skipIf(NO_POSTGRES !== "")(`several servers${NO_POSTGRES}`, () => {
   });
 
   test("a file of a client of another server comes, and is told of there", async () => {
-    const downloadId = await pullHalf(1);
+    const downloadId = await group.pullHalf(SIZE, group.at(1));
     const [here, there] = await Promise.all(group.members.map(({ api }) => api.clients()));
     expect(there).toMatchObject([{ client_id: "site-1", connected: true, active_downloads: 1 }]);
     expect(here).toMatchObject([{ client_id: "site-1", connected: true, active_downloads: 1 }]);
@@ -80,7 +66,7 @@ describe.skipIf(NO_POSTGRES !== "")(`several servers${NO_POSTGRES}`, () => {
   });
 
   test("a download of another server is cancelled", async () => {
-    const downloadId = await pullHalf();
+    const downloadId = await group.pullHalf(SIZE);
     expect(await group.at(1).api.cancel(downloadId)).toMatchObject({ status: "cancelled" });
     await waitFor(
       async () => (await group.metric(0, "fds_active_transfers")) === 0,
@@ -91,7 +77,7 @@ describe.skipIf(NO_POSTGRES !== "")(`several servers${NO_POSTGRES}`, () => {
   });
 
   test("a server that is killed is no end: its client goes on at another one", async () => {
-    const downloadId = await pullHalf();
+    const downloadId = await group.pullHalf(SIZE);
     const { sent } = group.network;
     const before = sent.up;
     group.at(0).program.signal("SIGKILL");
@@ -118,7 +104,7 @@ describe.skipIf(NO_POSTGRES !== "")(`several servers${NO_POSTGRES}`, () => {
 
   test("events of another server's downloads and clients are told", async () => {
     const listeners = await Promise.all(group.members.map(({ url }) => listen(url)));
-    const downloadId = await pullHalf();
+    const downloadId = await group.pullHalf(SIZE);
     const goesOn = (least: number) => (told: Told) =>
       told.event === "download" &&
       told.data.download_id === downloadId &&
@@ -215,7 +201,7 @@ describe.skipIf(NO_POSTGRES !== "")(`several servers${NO_POSTGRES}`, () => {
   test("what a server writes that was frozen until its lease was over changes nothing", async () => {
     group.balancer.prefer(group.at(0).port);
     await group.reconnect();
-    const downloadId = await pullHalf();
+    const downloadId = await group.pullHalf(SIZE);
     group.at(0).program.signal("SIGSTOP");
     group.balancer.avoid(group.at(0).port);
     group.network.cut("rst");
@@ -232,7 +218,7 @@ describe.skipIf(NO_POSTGRES !== "")(`several servers${NO_POSTGRES}`, () => {
     // It is as good as any other from then on.
     group.balancer.prefer(group.at(0).port);
     await group.reconnect();
-    const again = await pullHalf(1);
+    const again = await group.pullHalf(SIZE, group.at(1));
     group.network.release("up");
     await group.expectDelivered(await group.ended(again), wanted);
   });

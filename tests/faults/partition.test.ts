@@ -46,20 +46,6 @@ describe.skipIf(NO_POSTGRES !== "")(
     const statusOf = async (n: number, path: "/health" | "/live") =>
       (await fetch(group.at(n).url + path)).status;
 
-    /** Pulls the file from the first server, and holds its second half back. */
-    async function pullHalf(): Promise<string> {
-      const { network } = group;
-      const held = network.after("up", SIZE / 2, () => network.hold("up"));
-      const { api } = group.at(0);
-      const { download_id } = await api.startDownload({ client_id: "site-1", file_path: "file" });
-      await held;
-      await waitFor(
-        async () => (await api.download(download_id)).bytes_received > 0,
-        "some of it to be safe",
-      );
-      return download_id;
-    }
-
     /** Until a server says that it waits for the database: the last statement was given up. */
     async function noticed(n: number, known: number): Promise<void> {
       await waitFor(async () => (await statusOf(n, "/health")) === 503, "the health to tell");
@@ -74,7 +60,7 @@ describe.skipIf(NO_POSTGRES !== "")(
       for (const silent of [[0], [0, 1]]) {
         const who = silent.length === 1 ? "one of two servers" : "all servers";
         test(`row 50: ${who} noticed, and goes on; what was on the way is ${old}`, async () => {
-          const running = await pullHalf();
+          const running = await group.pullHalf(SIZE);
           const known = group.members.map(({ program }) => program.log().length);
           for (const n of silent) ways[n]?.goSilent();
           group.network.release("up");

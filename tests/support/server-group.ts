@@ -166,6 +166,21 @@ export class ServerGroup implements AsyncDisposable {
     return join(this.folder, "root", filePath);
   }
 
+  /**
+   * Pulls "file" from "site-1", asked for at a server, and holds its second half back.
+   * @param size of the file, in bytes
+   */
+  async pullHalf(size: number, { api } = this.at(0)): Promise<string> {
+    const held = this.network.after("up", size / 2, () => this.network.hold("up"));
+    const { download_id } = await api.startDownload({ client_id: "site-1", file_path: "file" });
+    await held;
+    await waitFor(
+      async () => (await api.download(download_id)).bytes_received > 0,
+      "some of it to be safe",
+    );
+    return download_id;
+  }
+
   /** Waits until a download has ended, as a server tells it. */
   async ended(downloadId: string, { api } = this.at(0)): Promise<DownloadRecord> {
     let last: DownloadRecord | undefined;
