@@ -23,7 +23,9 @@ const RECEIVER = "tests/server/transfer/file-receiver.test.ts";
 const SET_RECEIVER = "tests/server/transfer/set-receiver.test.ts";
 const CREDIT = "tests/server/transfer/flow-control.test.ts";
 const MODEL = "tests/model/downloads.test.ts";
-const LYING_CLIENT = "tests/faults/lying-client.test.ts";
+const LYING_FRAMES = "tests/faults/lying-frames.test.ts";
+const LYING_MESSAGES = "tests/faults/lying-messages.test.ts";
+const LYING_SOURCE = "tests/faults/lying-source.test.ts";
 const LYING_SERVER = "tests/faults/lying-server.test.ts";
 const SOURCE = "tests/e2e/source.test.ts";
 const STATES = "tests/server/download.test.ts";
@@ -181,7 +183,7 @@ export const MUTATIONS: readonly Mutation[] = [
     find: `    if (stream?.epoch !== address.epoch) return undefined;
 `,
     replace: ``,
-    caughtBy: { [LYING_CLIENT]: "frames and messages of another epoch" },
+    caughtBy: { [LYING_SOURCE]: "frames and messages of another epoch" },
   },
   {
     name: "any-epoch-of-an-event",
@@ -208,7 +210,7 @@ export const MUTATIONS: readonly Mutation[] = [
     file: "lib/server/transfer/file-request.ts",
     find: `offset > 0 && offset !== offered`,
     replace: `false`,
-    caughtBy: { [LYING_CLIENT]: "an offset of its own" },
+    caughtBy: { [LYING_MESSAGES]: "an offset of its own" },
   },
   {
     name: "short-part-trusted",
@@ -225,7 +227,7 @@ export const MUTATIONS: readonly Mutation[] = [
     find: `    if (flaw) return this.fail(flaw.problem, flaw.final);
 `,
     replace: ``,
-    caughtBy: { [LYING_CLIENT]: "in its MD5 is read again from the start" },
+    caughtBy: { [LYING_SOURCE]: "in its MD5 is read again from the start" },
   },
   {
     name: "checksum-of-the-part-not-compared",
@@ -287,7 +289,7 @@ export const MUTATIONS: readonly Mutation[] = [
     file: "lib/server/transfer/incoming-bytes.ts",
     find: `if (end > maxOffset) throw`,
     replace: `if (false) throw`,
-    caughtBy: { [LYING_CLIENT]: "a frame beyond its credit" },
+    caughtBy: { [LYING_FRAMES]: "a frame beyond its credit" },
   },
   {
     name: "credit-for-what-arrived",

@@ -62,6 +62,19 @@ export class ScriptedClient implements AsyncDisposable {
     return within(this.#closed.promise, "the end of the connection");
   }
 
+  /**
+   * The end of the connection, which what was sent last must bring.
+   * @throws Error as soon as the server answers a ping that was sent behind it
+   */
+  async refused(): Promise<Closing> {
+    const pong = new Promise<never>((_, reject) => {
+      const taken = () => reject(new Error("the server took what it must refuse"));
+      this.socket.addEventListener("pong", taken, { once: true });
+    });
+    this.socket.ping();
+    return Promise.race([this.closed, pong]);
+  }
+
   /** The protocol that the server chose. */
   get protocol(): string {
     return this.socket.protocol;
