@@ -13,7 +13,7 @@ setDefaultTimeout(TEST_LIMIT);
 
 /*
  * Limits on the rate, from outside. How exactly they are kept is asserted on a clock that stands
- * still, in tests/util/token-bucket.test.ts, tests/server/transfer/flow-control.test.ts and tests/client/send-scheduler.test.ts.
+ * still, in tests/util/token-bucket.test.ts, tests/server/transfer/rate-limit.test.ts and tests/client/send-scheduler.test.ts.
  */
 
 const KiB = 1024;

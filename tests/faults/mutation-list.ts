@@ -12,7 +12,6 @@ export interface Mutation {
   caughtBy: Record<string, string>;
 }
 
-const DISK = "tests/server/storage/disk.test.ts";
 const SHARED_SYNC = "tests/util/shared-sync.test.ts";
 const DURABLE = "tests/util/durable.test.ts";
 const LOG = "tests/server/database/write-ahead-log.test.ts";
@@ -33,15 +32,11 @@ const RESUME = "tests/client/resume.test.ts";
 const PART_FILE = "tests/faults/part-file.test.ts";
 const PUBLISH = "tests/server/downloads/publish.test.ts";
 const FULL_DISK = "tests/faults/full-disk.test.ts";
-const DISPATCHER = "tests/server/downloads/dispatcher.test.ts";
 const SLOW_DISK = "tests/faults/slow-disk.test.ts";
-const DOWNLOADS = "tests/server/downloads/downloads.test.ts";
 const SENDER = "tests/client/sender.test.ts";
 const REST = "tests/e2e/rest.test.ts";
 const WAITING_ROOM = "tests/server/http/waiting-room.test.ts";
 const UNREGISTERED = "tests/faults/unregistered.test.ts";
-const SESSION = "tests/server/clients/session.test.ts";
-const WALK = "tests/client/sets/walk.test.ts";
 const FILE_SENDER = "tests/client/sets/file-sender.test.ts";
 const READ_AHEAD = "tests/client/sets/read-ahead.test.ts";
 const PACKED_BLOCKS = "tests/client/sets/packed-blocks.test.ts";
@@ -58,6 +53,14 @@ const SHARED = "tests/server/storage/shared-storage.test.ts";
 const SERVERS = "tests/server/database/servers.test.ts";
 const TELLER = "tests/server/webhooks/sender.test.ts";
 const ADDRESSES = "tests/server/webhooks/addresses.test.ts";
+const DISK_PUBLISH = "tests/server/storage/disk-publish.test.ts";
+const DISPATCHER_TIMES = "tests/server/downloads/dispatcher-times.test.ts";
+const FLOW_CONTROL_SHARING = "tests/server/transfer/flow-control-sharing.test.ts";
+const DOWNLOADS_STOP = "tests/server/downloads/downloads-stop.test.ts";
+const WALK_CHANGES = "tests/client/sets/walk-changes.test.ts";
+const FILE_RECEIVER_STALLS = "tests/server/transfer/file-receiver-stalls.test.ts";
+const SET_RECEIVER_STALLS = "tests/server/transfer/set-receiver-stalls.test.ts";
+const SESSION_TIME = "tests/server/clients/session-time.test.ts";
 
 const ROW_6 = "row 6: after each fsync, link and unlink in turn";
 const THE_MODEL = "downloads do what the model says";
@@ -78,7 +81,7 @@ export const MUTATIONS: readonly Mutation[] = [
     find: `        await this.#shared.flush(folder);
         await this.#removeParts(downloadId, part);`,
     replace: `        await this.#removeParts(downloadId, part);`,
-    caughtBy: { [DISK]: "by a folder that cannot be flushed", [POWER]: ROW_6 },
+    caughtBy: { [DISK_PUBLISH]: "by a folder that cannot be flushed", [POWER]: ROW_6 },
   },
   {
     name: "no-folder-flush-of-parts",
@@ -87,7 +90,9 @@ export const MUTATIONS: readonly Mutation[] = [
     find: `        await this.named;
 `,
     replace: ``,
-    caughtBy: { [DISK]: "a part whose name may not outlive a loss of power is not called safe" },
+    caughtBy: {
+      [DISK_PUBLISH]: "a part whose name may not outlive a loss of power is not called safe",
+    },
   },
   {
     name: "log-flushed-again-after-a-failure",
@@ -265,7 +270,7 @@ export const MUTATIONS: readonly Mutation[] = [
     file: "lib/server/downloads/dispatcher.ts",
     find: `repository.nextDueAt(now)`,
     replace: `repository.nextDueAt(Date.now())`,
-    caughtBy: { [DISPATCHER]: "is not missed where it comes while the queue is being read" },
+    caughtBy: { [DISPATCHER_TIMES]: "is not missed where it comes while the queue is being read" },
   },
   {
     name: "budget-without-end",
@@ -273,7 +278,10 @@ export const MUTATIONS: readonly Mutation[] = [
     file: "lib/server/transfer/flow-control.ts",
     find: `const granted = room < least ? 0 : Math.min(wanted, room);`,
     replace: `const granted = Math.max(wanted, Math.min(room, least));`,
-    caughtBy: { [CREDIT]: "every file comes to its end within the budget", [MODEL]: THE_MODEL },
+    caughtBy: {
+      [FLOW_CONTROL_SHARING]: "every file comes to its end within the budget",
+      [MODEL]: THE_MODEL,
+    },
   },
   {
     name: "window-without-end",
@@ -332,7 +340,7 @@ export const MUTATIONS: readonly Mutation[] = [
 `,
     replace: ``,
     caughtBy: {
-      [DOWNLOADS]: "removes the part once nothing writes to it any more",
+      [DOWNLOADS_STOP]: "removes the part once nothing writes to it any more",
       [MODEL]: THE_MODEL,
     },
   },
@@ -402,7 +410,7 @@ export const MUTATIONS: readonly Mutation[] = [
     file: "lib/client/sets/open-folder.ts",
     find: `O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;`,
     replace: `O_RDONLY | constants.O_DIRECTORY;`,
-    caughtBy: { [WALK]: "a folder that is swapped for a link leads nowhere" },
+    caughtBy: { [WALK_CHANGES]: "a folder that is swapped for a link leads nowhere" },
   },
   {
     name: "broken-folder-fails-its-set",
@@ -412,7 +420,7 @@ export const MUTATIONS: readonly Mutation[] = [
       if (skipped) yield`,
     replace: `const skipped = null;
       if (skipped) yield`,
-    caughtBy: { [WALK]: "a folder whose names cannot be read has a row" },
+    caughtBy: { [WALK_CHANGES]: "a folder whose names cannot be read has a row" },
   },
   {
     name: "rules-not-asked-of-a-wanted-file",
@@ -556,7 +564,7 @@ export const MUTATIONS: readonly Mutation[] = [
     find: `      await Promise.all(closing);
 `,
     replace: ``,
-    caughtBy: { [DISK]: "a file of a set that cannot be closed fails its flush" },
+    caughtBy: { [DISK_PUBLISH]: "a file of a set that cannot be closed fails its flush" },
   },
   {
     name: "garbage-of-a-set-piles-up",
@@ -574,7 +582,7 @@ export const MUTATIONS: readonly Mutation[] = [
     find: `  if (isTaken) return false;
 `,
     replace: ``,
-    caughtBy: { [DISK]: "never replaces a folder that is there, empty or not" },
+    caughtBy: { [DISK_PUBLISH]: "never replaces a folder that is there, empty or not" },
   },
   {
     name: "sums-of-a-set-left-behind",
@@ -583,7 +591,7 @@ export const MUTATIONS: readonly Mutation[] = [
     find: `[...(await this.#folders.list()), ...(await this.#sums.list())]`,
     replace: `await this.#folders.list()`,
     caughtBy: {
-      [DISK]: "lists what was left of them",
+      [DISK_PUBLISH]: "lists what was left of them",
       [SET_POWER]: "the server is killed after each call of a set in turn",
     },
   },
@@ -633,7 +641,7 @@ export const MUTATIONS: readonly Mutation[] = [
     file: "lib/server/transfer/incoming-bytes.ts",
     find: `const progress = Math.max(0, this.arrived - this.#reached);`,
     replace: `const progress = frame.rawLength;`,
-    caughtBy: { [RECEIVER]: "with frames behind the one that is wanted again" },
+    caughtBy: { [FILE_RECEIVER_STALLS]: "with frames behind the one that is wanted again" },
   },
   {
     name: "reading-again-without-end",
@@ -641,7 +649,7 @@ export const MUTATIONS: readonly Mutation[] = [
     file: "lib/server/transfer/stall-watch.ts",
     find: `if (offset > has) return;`,
     replace: ``,
-    caughtBy: { [SET_RECEIVER]: "is no answer where nothing of it is here" },
+    caughtBy: { [SET_RECEIVER_STALLS]: "is no answer where nothing of it is here" },
   },
   {
     name: "walk-without-end",
@@ -649,7 +657,7 @@ export const MUTATIONS: readonly Mutation[] = [
     file: "lib/server/transfer/incoming-manifest.ts",
     find: `performance.now() - this.#namedAt > SILENT_WALK_MS`,
     replace: `false`,
-    caughtBy: { [SET_RECEIVER]: "is given up after 15 minutes" },
+    caughtBy: { [SET_RECEIVER_STALLS]: "is given up after 15 minutes" },
   },
   {
     name: "any-answer-of-an-old-connection",
@@ -657,7 +665,7 @@ export const MUTATIONS: readonly Mutation[] = [
     file: "lib/server/clients/presence-check.ts",
     find: `if (this.#question?.nonce !== word) return;`,
     replace: `if (!this.#question) return;`,
-    caughtBy: { [SESSION]: "it is what the client left behind, and ends" },
+    caughtBy: { [SESSION_TIME]: "it is what the client left behind, and ends" },
   },
   {
     name: "mark-of-a-set-removed-last",

@@ -1,13 +1,21 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { beforeEach, describe, expect, test } from "bun:test";
 import fs from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { OpenFolder } from "../../../lib/client/sets/open-folder.ts";
-import { type Found, Walk } from "../../../lib/client/sets/walk.ts";
-import { Roots, type RootsOptions } from "../../../lib/client/owner-rules/roots.ts";
-import { PathPatterns } from "../../../lib/protocol/patterns.ts";
+import { join } from "node:path";
+import { type RootsOptions } from "../../../lib/client/owner-rules/roots.ts";
 import { lacksMounts, run } from "../../support/machine.ts";
 import { spawn, spawnSync } from "../../support/spawn.ts";
+import {
+  type Asked,
+  base,
+  found,
+  put,
+  site,
+  useWalkedSite,
+  walked,
+  walkThrough,
+} from "../../support/walk.ts";
+
+useWalkedSite();
 
 /* Which files a set is made of: each that a pattern names is there, or has a row that says why not. */
 
@@ -15,71 +23,13 @@ const isRoot = process.getuid?.() === 0;
 const isWindows = process.platform === "win32";
 const hasProc = fs.existsSync("/proc/self/fd");
 
-let base: string;
-let site: string;
-
-beforeEach(() => {
-  base = fs.mkdtempSync(join(tmpdir(), "fds-walk-"));
-  site = join(base, "site");
-  fs.mkdirSync(site);
-});
-afterEach(() => fs.rmSync(base, { recursive: true, force: true }));
-
-/** Writes a file of the site. */
-function put(path: string, bytes = "x", root = site): void {
-  fs.mkdirSync(dirname(join(root, path)), { recursive: true });
-  fs.writeFileSync(join(root, path), bytes);
-}
-
 /** A path in the site whose bytes are no UTF-8. */
 const raw = (path: string) => Buffer.from(`${site}/${path}`, "latin1");
-
-/** What a broken disk throws. */
-const brokenDisk = () =>
-  Object.assign(new Error("EIO: i/o error"), { code: "EIO", errno: -5, syscall: "read" });
-
-interface Asked extends RootsOptions {
-  include?: string[];
-  exclude?: string[];
-  roots?: string[];
-  minAgeMs?: number;
-  /** Called once the client has started. */
-  beforehand?: () => void;
-  /** Called before each batch of names. */
-  meanwhile?: (names: number) => boolean | void;
-}
-
-/** @returns `path`, or `path: why it does not come`, in the order of the walk */
-async function walked(asked: Asked = {}): Promise<string[]> {
-  const all = await found(asked);
-  return all.map(({ path, skipped }) => (skipped ? `${path}: ${skipped}` : path));
-}
-
-async function found(asked: Asked = {}): Promise<Found[]> {
-  return (await walkThrough(asked)).all;
-}
 
 /** @returns the patterns that match nothing */
 async function unmatched(asked: Asked): Promise<string[]> {
   const { walk } = await walkThrough(asked);
   return walk.unmatched.map((place) => asked.include?.[place] ?? "");
-}
-
-async function walkThrough(asked: Asked): Promise<{ all: Found[]; walk: Walk }> {
-  const { include = ["**"], exclude = [], roots = [site], minAgeMs = 0, meanwhile } = asked;
-  const opened = await Roots.open(roots, asked);
-  asked.beforehand?.();
-  const lookup = await opened.lookup();
-  const walk = new Walk({
-    lookup,
-    include: new PathPatterns(include),
-    exclude: new PathPatterns(exclude),
-    minAgeMs,
-    goOn: (names) => meanwhile?.(names) !== false,
-  });
-  const all: Found[] = [];
-  for await (const batch of walk.files()) all.push(...batch);
-  return { all, walk };
 }
 
 describe.skipIf(isWindows)("a name that", () => {
@@ -169,92 +119,6 @@ describe.skipIf(isWindows)("links and what is no file", () => {
     expect(await walked({ beforehand: meanwhile })).toEqual([]);
   });
 });
-
-describe.skipIf(!hasProc)("row 44: while it walks,", () => {
-  /** Does something once the first batch of names is about to be looked at. */
-  const once = (work: () => void) => {
-    let isDone = false;
-    return () => {
-      if (!isDone) work();
-      isDone = true;
-    };
-  };
-
-  test("a folder that is swapped for a link leads nowhere", async () => {
-    put("outside/treasure", "x", base);
-    put("folder/file");
-    const meanwhile = once(() => {
-      fs.renameSync(join(site, "folder"), join(site, "aside"));
-      fs.symlinkSync("../outside", join(site, "folder"));
-    });
-    expect(await walked({ meanwhile })).toEqual([]);
-  });
-
-  test("a file that is swapped for a link or a FIFO is none", async () => {
-    put("outside/treasure", "treasure", base);
-    for (const name of ["a", "b", "c"]) put(name);
-    const meanwhile = once(() => {
-      for (const name of ["a", "b"]) fs.rmSync(join(site, name));
-      fs.symlinkSync("../outside/treasure", join(site, "a"));
-      spawnSync(["mkfifo", join(site, "b")]);
-    });
-    expect(await walked({ meanwhile })).toEqual(["c"]);
-  });
-
-  test("a folder that is renamed, emptied or filled changes nothing of the rest", async () => {
-    for (const folder of ["a", "b", "c", "d"]) put(`${folder}/file`);
-    const meanwhile = once(() => {
-      fs.renameSync(join(site, "a"), join(site, "z"));
-      fs.rmSync(join(site, "b/file"));
-      fs.rmSync(join(site, "c"), { recursive: true });
-      put("d/more");
-    });
-    expect(await walked({ meanwhile })).toEqual(["d/file", "d/more"]);
-  });
-
-  test("a folder that is removed while it is open has nothing", async () => {
-    for (const folder of ["a", "b"]) put(`${folder}/file`);
-    using _ = onEntries((path) => path.endsWith("/a") && fs.rmSync(path, { recursive: true }));
-    expect(await walked()).toEqual(["b/file"]);
-  });
-
-  test("a folder whose names cannot be read has a row", async () => {
-    for (const folder of ["a", "b"]) put(`${folder}/file`);
-    using _ = onEntries((path) => {
-      if (path.endsWith("/a")) throw brokenDisk();
-    });
-    expect(await walked()).toEqual(["a: file_unreadable", "b/file"]);
-  });
-
-  test("a root that is gone takes nothing from the others; one that is broken is told", async () => {
-    put("a", "x", join(base, "one"));
-    put("b", "x", join(base, "two"));
-    const roots = [join(base, "one"), join(base, "two")];
-    using broken = onEntries((path) => {
-      if (path.endsWith("one")) throw brokenDisk();
-    });
-    expect(walked({ roots })).rejects.toMatchObject({ code: "file_unreadable" });
-    broken[Symbol.dispose]();
-    using _ = onEntries((path) => path.endsWith("one") && fs.rmSync(path, { recursive: true }));
-    expect(await walked({ roots })).toEqual(["b"]);
-  });
-
-  test("it ends where nobody waits for it any more", async () => {
-    for (let n = 0; n < 200; n++) put(`f-${n}`);
-    expect(await walked({ meanwhile: (names) => names < 64 })).toHaveLength(64);
-  });
-});
-
-/** Does something with each folder whose names are read, before they are. */
-function onEntries(work: (path: string) => unknown): Disposable {
-  const { names } = OpenFolder.prototype;
-  OpenFolder.prototype.names = async function* (this: OpenFolder) {
-    const { fd } = this as unknown as { fd: number };
-    work(fs.readlinkSync(`/proc/self/fd/${fd}`));
-    yield* names.call(this);
-  };
-  return { [Symbol.dispose]: () => void (OpenFolder.prototype.names = names) };
-}
 
 describe("the owner's rules", () => {
   beforeEach(() => {

@@ -1,102 +1,19 @@
-import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { FdsError } from "../../../lib/protocol/errors.ts";
 import { encodeFrame } from "../../../lib/protocol/frame.ts";
-import type { Register } from "../../../lib/protocol/messages.ts";
-import type { ProbeAnswer } from "../../../lib/server/clients/registered-client.ts";
-import { Session, type SessionHost } from "../../../lib/server/clients/session.ts";
-import type { Socket } from "../../../lib/server/clients/socket.ts";
-import { Logger } from "../../../lib/util/logger.ts";
+import {
+  FRAME,
+  host,
+  log,
+  open,
+  REGISTER,
+  say,
+  session,
+  socket,
+  useSession,
+} from "../../support/session.ts";
 
-/** A WebSocket that keeps what happens to it. */
-class FakeSocket implements Socket {
-  readonly remoteAddress = "127.0.0.1";
-  readonly sent: unknown[] = [];
-  pings = 0;
-  /** What the last ping said. */
-  asked = "";
-  closed: [code: number, reason: string] | undefined;
-  terminated = false;
-  /** What sendText() gives: 0 says that the message was dropped. */
-  taken = 1;
-
-  sendText(text: string): number {
-    this.sent.push(JSON.parse(text));
-    return this.taken;
-  }
-  ping(data = ""): number {
-    this.asked = data;
-    return ++this.pings;
-  }
-  close(code: number, reason: string): void {
-    this.closed = [code, reason];
-  }
-  terminate(): void {
-    this.terminated = true;
-  }
-}
-
-/** Lets everybody in, unless told otherwise. */
-class FakeHost implements SessionHost {
-  refusal: Error | undefined;
-  endings = 0;
-
-  async register(session: Session, message: Register): Promise<void> {
-    if (this.refusal) throw this.refusal;
-    const { client_id: clientId, chunk_size: chunkSize } = message;
-    session.registered(
-      { clientId, keyHash: "h", chunkSize, features: new Set<string>(), connectedAt: 0 },
-      { version: "9.9.9" },
-    );
-  }
-  async probe(): Promise<ProbeAnswer> {
-    if (this.refusal) throw this.refusal;
-    return { version: "9.9.9", enrols: false, connected: true };
-  }
-  ended(): void {
-    this.endings++;
-  }
-}
-
-const REGISTER = {
-  type: "register",
-  client_id: "restaurant-001",
-  key: "a-secret-key",
-  enroll_token: "a-secret-token",
-  version: "1.0.0",
-  hostname: "till",
-  platform: "linux x64",
-  chunk_size: 4096,
-};
-const FRAME = encodeFrame({ stream: 1, epoch: 1, offset: 0 }, new Uint8Array([1]));
-
-let socket: FakeSocket;
-let host: FakeHost;
-let log: string[];
-let session: Session;
-
-beforeEach(() => {
-  jest.useFakeTimers();
-  socket = new FakeSocket();
-  host = new FakeHost();
-  log = [];
-  const logger = new Logger({ level: "debug", format: "json", write: (line) => log.push(line) });
-  session = new Session(socket, "127.0.0.1", host, logger);
-});
-afterEach(() => jest.useRealTimers());
-
-/** Registration is answered a moment later. */
-async function say(message: unknown): Promise<void> {
-  session.onText(JSON.stringify(message));
-  for (let turn = 0; turn < 5; turn++) await Promise.resolve();
-}
-
-/** Lets a time pass, with the look that is taken at each session every 5 s. */
-function pass(seconds: number): void {
-  for (let second = 1; second <= seconds; second++) {
-    jest.advanceTimersByTime(1000);
-    if (second % 5 === 0) session.tend();
-  }
-}
+useSession();
 
 describe("a client that says who it is", () => {
   test("is answered, and can be asked for files from then on", async () => {
@@ -252,168 +169,9 @@ describe("what is no message ends the connection, and says why", () => {
 test("no secret of a client is in the log, whatever it sends", async () => {
   host.refusal = new FdsError("enrolment_required", "ENROLL_TOKEN is not the server's");
   await say({ ...REGISTER, chunk_size: "x" });
-  session = new Session(
-    socket,
-    "127.0.0.1",
-    host,
-    new Logger({ level: "debug", format: "json", write: (line) => log.push(line) }),
-  );
+  open();
   await say(REGISTER);
   session.onText(`{"key":"a-secret-key"`);
   expect(log.length).toBeGreaterThan(1);
   expect(log.join("")).not.toContain("a-secret");
-});
-
-describe("time", () => {
-  test("is short for saying who it is", () => {
-    pass(10);
-    expect(socket.closed).toBeUndefined();
-    pass(5);
-    expect(socket.closed).toEqual([4408, "client_timeout: did not register in 10 s"]);
-    expect(host.endings).toBe(1);
-  });
-
-  test("is not given anew to a stranger that only pings", () => {
-    for (let second = 1; second <= 15; second += 5) {
-      pass(5);
-      session.onPing();
-    }
-    expect(socket.closed?.[0]).toBe(4408);
-  });
-
-  test("does not run while the answer is pending or after it", async () => {
-    await say(REGISTER);
-    pass(40);
-    expect([socket.closed, socket.terminated]).toEqual([undefined, false]);
-  });
-
-  test("ends a peer from which nothing came for 45 s", async () => {
-    await say(REGISTER);
-    pass(45);
-    expect(socket.terminated).toBe(false);
-    pass(5);
-    expect(socket.terminated).toBe(true);
-    expect(host.endings).toBe(1);
-  });
-
-  test("is given anew by whatever comes, a pong is enough", async () => {
-    await say(REGISTER);
-    for (let round = 0; round < 10; round++) {
-      pass(40);
-      session.onPong();
-    }
-    expect(socket.terminated).toBe(false);
-  });
-
-  test("is measured by pings, one each 15 s", async () => {
-    await say(REGISTER);
-    expect(socket.pings).toBe(1);
-    pass(15);
-    expect(socket.pings).toBe(2);
-    jest.advanceTimersByTime(20);
-    session.onPong();
-    expect(session.roundTripMs()).toBe(20);
-    pass(15);
-    jest.advanceTimersByTime(80);
-    session.onPong();
-    expect(session.roundTripMs(), "the least that was seen").toBe(20);
-    session.onPong();
-    expect(session.roundTripMs(), "a pong that nobody asked for").toBe(20);
-  });
-
-  test("is found again when the way to the client became longer", async () => {
-    await say(REGISTER);
-    const pong = (ms: number) => {
-      pass(15);
-      jest.advanceTimersByTime(ms);
-      session.onPong();
-      return session.roundTripMs();
-    };
-    expect(pong(5)).toBe(5);
-    const later = Array.from({ length: 8 }, () => pong(300));
-    expect(later).toEqual([...Array(7).fill(5), 300]);
-  });
-});
-
-describe("another connection has the client's id", () => {
-  let answers: number;
-
-  beforeEach(async () => {
-    answers = 0;
-    await say(REGISTER);
-    session.replace(() => answers++);
-  });
-
-  test("so this one carries nothing, and is asked whether it is there", () => {
-    expect(host.endings).toBe(1);
-    expect([socket.closed, session.isOpen]).toEqual([undefined, false]);
-    expect(socket.asked).not.toBe("");
-    session.onText("{");
-    session.onBinary(FRAME);
-    expect(socket.closed).toBeUndefined();
-  });
-
-  test("and it answers: that is told, and then it ends", () => {
-    session.onPong(socket.asked);
-    expect(answers).toBe(1);
-    expect(socket.closed).toEqual([4410, "replaced: another machine uses this id"]);
-    session.onPong(socket.asked);
-    expect(answers).toBe(1);
-  });
-
-  test.each<[string, () => void]>([
-    ["nothing", () => undefined],
-    ["what came late", () => session.onText('{"type":"proving","stream":1,"epoch":1,"offset":0}')],
-    ["the answer to an earlier ping", () => session.onPong("")],
-  ])("and %s comes: it is what the client left behind, and ends", (_, come) => {
-    come();
-    pass(4);
-    expect(socket.closed).toBeUndefined();
-    pass(1);
-    expect(socket.closed).toEqual([4410, "replaced: the client connected again"]);
-    expect(answers).toBe(0);
-  });
-
-  test("and it is gone before it answered: that is all", () => {
-    session.closed();
-    pass(10);
-    expect([socket.closed, answers]).toEqual([undefined, 0]);
-  });
-
-  test("and a flood of what it still says ends it", () => {
-    for (let n = 0; n < 30_000; n++) session.onPing();
-    expect(socket.terminated).toBe(true);
-  });
-});
-
-describe("the end", () => {
-  test("comes once, whoever brings it", async () => {
-    await say(REGISTER);
-    session.end(new FdsError("replaced", "the client connected again"));
-    session.drop("dead");
-    session.closed();
-    session.end(new FdsError("shutting_down", "bye"));
-    expect(host.endings).toBe(1);
-    expect(socket.closed?.[0]).toBe(4410);
-    expect(socket.terminated).toBe(false);
-  });
-
-  test("is the end: nothing that still comes is read, nothing is sent", async () => {
-    await say(REGISTER);
-    session.closed();
-    const before = socket.sent.length;
-    session.onText("{");
-    session.onBinary(FRAME);
-    session.send({ type: "cancel", stream: 1, epoch: 1 });
-    pass(100);
-    expect(socket.sent).toHaveLength(before);
-    expect([socket.closed, socket.terminated, host.endings]).toEqual([undefined, false, 1]);
-  });
-
-  test("comes when a message could not be handed over", async () => {
-    socket.taken = 0;
-    await say(REGISTER);
-    expect(socket.terminated).toBe(true);
-    expect(session.isOpen).toBe(false);
-  });
 });

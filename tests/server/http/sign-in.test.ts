@@ -1,81 +1,28 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { describe, expect, test } from "bun:test";
 import { BOOTSTRAP_ADMIN } from "../../../lib/server/access/caller.ts";
-import { OpenCalls } from "../../../lib/server/access/open-calls.ts";
-import { Tokens } from "../../../lib/server/access/tokens.ts";
-import type { Repository } from "../../../lib/server/database/repository.ts";
-import { openSqlRepository } from "../../../lib/server/database/sql.ts";
 import { callerOf, requireCsrfSafe } from "../../../lib/server/http/authentication.ts";
-import { Guesses } from "../../../lib/server/http/guesses.ts";
-import { SignIn } from "../../../lib/server/http/sign-in.ts";
-import { Logger } from "../../../lib/util/logger.ts";
 import { NOW } from "../../support/downloads.ts";
 import { codeOf, codeOfRejection } from "../../support/errors.ts";
+import {
+  access,
+  ADDRESS,
+  begin,
+  clock,
+  FROM,
+  make,
+  openCalls,
+  request,
+  signIn,
+  TOKEN,
+  tokenFor,
+  tokens,
+  useSignIn,
+} from "../../support/sign-in.ts";
 
-const TOKEN = "the-operators-token";
-const ADDRESS = "http://files.example:8080";
-const FROM = "192.0.2.1";
+useSignIn();
+
 const DAY_MS = 86_400_000;
 const MINUTE_MS = 60_000;
-
-let time: number;
-let folder: string;
-let repository: Repository;
-let tokens: Tokens;
-let openCalls: OpenCalls;
-let guesses: Guesses;
-let signIn: SignIn;
-let log: string[];
-
-const make = (apiToken = TOKEN) =>
-  new SignIn({ apiToken, tokens, rows: repository.access, openCalls, guesses, now: () => time });
-
-beforeEach(async () => {
-  time = NOW;
-  folder = await mkdtemp(join(tmpdir(), "fds-sign-in-"));
-  repository = await openSqlRepository(`sqlite://${folder}/state.db`);
-  openCalls = new OpenCalls(() => time);
-  log = [];
-  const logger = new Logger({ level: "info", format: "json", write: (line) => log.push(line) });
-  tokens = new Tokens(repository.access, openCalls, logger, () => time);
-  guesses = new Guesses(() => time);
-  signIn = make();
-});
-afterEach(async () => {
-  expect(log).toEqual([]);
-  await repository.close();
-  await rm(folder, { recursive: true });
-});
-
-/** A request as a browser sends it. */
-function request(
-  headers: Record<string, string> = {},
-  method = "GET",
-  path = "/api/downloads",
-  url = ADDRESS,
-): Request {
-  return new Request(url + path, { method, headers });
-}
-
-/** Begins a session; gives what a browser sends from then on. */
-async function begin(shown: { token?: string; code?: string } = { token: TOKEN }, from = FROM) {
-  const { cookie } = await signIn.signIn(shown, request(), from);
-  return { Cookie: cookie.split(";")[0]! };
-}
-
-const access = () => ({ apiToken: TOKEN, tokens, guesses, signIn });
-
-const tokenFor = (name: string, fields: object = {}) =>
-  tokens.create({
-    name,
-    role: "viewer",
-    sites: null,
-    labels: null,
-    expires_in_seconds: null,
-    ...fields,
-  });
 
 describe("a session", () => {
   test("begins with the token, and is known by its cookie", async () => {
@@ -99,15 +46,15 @@ describe("a session", () => {
       sites: new Set(["site-1"]),
       expiresAt: NOW + MINUTE_MS,
     });
-    time += MINUTE_MS;
+    clock.time += MINUTE_MS;
     expect(await signIn.sessionOf(request(cookie))).toBeNull();
   });
 
   test("ends in time", async () => {
     const cookie = await begin();
-    time = NOW + 7 * DAY_MS - 1;
+    clock.time = NOW + 7 * DAY_MS - 1;
     expect(await signIn.sessionOf(request(cookie))).not.toBeNull();
-    time = NOW + 7 * DAY_MS;
+    clock.time = NOW + 7 * DAY_MS;
     expect(await signIn.sessionOf(request(cookie))).toBeNull();
   });
 
@@ -140,7 +87,7 @@ describe("a session", () => {
     await tokens.revoke("till");
     expect(await endOf(revoked)).toBe("revoked");
     expect(await make("another-token").endOf(request(late))).toBe("signed_out");
-    time = NOW + 7 * DAY_MS;
+    clock.time = NOW + 7 * DAY_MS;
     expect(await endOf(gone)).toBe("signed_out");
     expect(await endOf(late)).toBe("expired");
   });
@@ -224,7 +171,7 @@ describe("the code of a link", () => {
 
   test("is too old after a quarter of an hour", async () => {
     const { code, expiresAt } = await signIn.newCode(BOOTSTRAP_ADMIN);
-    time = expiresAt;
+    clock.time = expiresAt;
     expect(await codeOfRejection(begin({ code }))).toBe("unauthorized");
   });
 
@@ -237,10 +184,10 @@ describe("the code of a link", () => {
 
   test("begins no session that outlives the one in which it was made", async () => {
     const first = await begin();
-    time += DAY_MS;
+    clock.time += DAY_MS;
     const { code } = await signIn.newCode((await signIn.sessionOf(request(first)))!);
     const second = await begin({ code });
-    time += DAY_MS;
+    clock.time += DAY_MS;
     const next = await signIn.newCode((await signIn.sessionOf(request(second)))!);
     const third = await begin({ code: next.code });
     const caller = (await signIn.sessionOf(request(third)))!;
@@ -278,92 +225,6 @@ describe("the code of a link", () => {
     for (const code of [second, last]) {
       expect(await codeOfRejection(begin({ code }))).toBeUndefined();
     }
-  });
-});
-
-describe("whoever guesses", () => {
-  const guess = (from: string) => codeOfRejection(begin({ token: "a guess" }, from));
-
-  test("waits after ten failures, the right token too, and nobody else does", async () => {
-    for (let n = 0; n < 10; n++) expect(await guess(FROM)).toBe("unauthorized");
-    expect(await guess(FROM)).toBe("rate_limited");
-    expect(await codeOfRejection(begin())).toBe("rate_limited");
-    expect(await codeOfRejection(begin({ token: TOKEN }, "192.0.2.2"))).toBeUndefined();
-    time += 30_000;
-    expect(await guess(FROM)).toBe("unauthorized");
-    expect(await guess(FROM)).toBe("rate_limited");
-    time += 30_000;
-    expect(await codeOfRejection(begin())).toBeUndefined();
-  });
-
-  test("gets no more tries for making them at once", async () => {
-    const codes = await Promise.all(Array.from({ length: 50 }, () => guess(FROM)));
-    expect(codes.filter((code) => code === "unauthorized")).toHaveLength(10);
-  });
-
-  test("has all addresses of an IPv6 network", async () => {
-    for (let n = 0; n < 10; n++) await guess(`2001:db8::${n}`);
-    expect(await guess("2001:db8:0:0:ffff::")).toBe("rate_limited");
-    expect(await guess("2001:db8:0:1::1")).toBe("unauthorized");
-  });
-
-  test("is nobody who is right, however many sign in at the same time", async () => {
-    const slow = () => Bun.sleep(1).then(() => BOOTSTRAP_ADMIN);
-    const all = Array.from({ length: 50 }, () => guesses.signIn(FROM, slow));
-    expect(await Promise.all(all)).toEqual(all.map(() => BOOTSTRAP_ADMIN));
-    for (let n = 0; n < 10; n++) expect(await guess(FROM)).toBe("unauthorized");
-    expect(await guess(FROM)).toBe("rate_limited");
-  });
-
-  test("is nobody while secrets cannot be looked up", async () => {
-    const lost = () => Promise.reject(new Error("the database is away"));
-    for (let n = 0; n < 20; n++) {
-      await expect(guesses.signIn(FROM, lost)).rejects.toThrow("the database is away");
-    }
-    expect(await guess(FROM)).toBe("unauthorized");
-  });
-
-  test("is forgotten where too many others came after it", async () => {
-    for (let n = 0; n < 10; n++) await guess(FROM);
-    for (let n = 0; n < 10_000; n++) await guess(`10.0.${n >> 8}.${n & 255}`);
-    expect(await guess(FROM)).toBe("unauthorized");
-  });
-
-  describe("by an Authorization header", () => {
-    const call = (token: string, from = FROM) =>
-      codeOfRejection(callerOf(request({ Authorization: `Bearer ${token}` }), from, access()));
-
-    test("waits as long, with the right token too, and to sign in", async () => {
-      for (let n = 0; n < 10; n++) expect(await call(`guess-${n}`)).toBe("unauthorized");
-      for (const token of ["another-guess", TOKEN]) expect(await call(token)).toBe("rate_limited");
-      expect(await codeOfRejection(begin())).toBe("rate_limited");
-      expect(await call("guess-10", "192.0.2.2")).toBe("unauthorized");
-      time += 30_000;
-      expect(await call("guess-11")).toBe("unauthorized");
-      expect(await call("guess-12")).toBe("rate_limited");
-    });
-
-    test("keeps nobody out whose token was right before", async () => {
-      const { secret } = await tokenFor("till");
-      for (const token of [TOKEN, secret]) expect(await call(token)).toBeUndefined();
-      for (let n = 0; n < 11; n++) await call(`guess-${n}`);
-      for (const token of [TOKEN, secret]) expect(await call(token)).toBeUndefined();
-      expect(await call(TOKEN, "192.0.2.2")).toBeUndefined();
-    });
-
-    test("is who shows another token each time, not an old one again and again", async () => {
-      const { secret } = await tokenFor("till");
-      await tokens.revoke("till");
-      for (let n = 0; n < 50; n++) {
-        expect(await call("an-old-one")).toBe("unauthorized");
-        expect(await call(secret)).toBe("unauthorized");
-      }
-      expect(await call(TOKEN)).toBeUndefined();
-    });
-  });
-
-  test("is not made of a person who signs in again and again", async () => {
-    for (let n = 0; n < 50; n++) expect(await codeOfRejection(begin())).toBeUndefined();
   });
 });
 

@@ -1,0 +1,25 @@
+import type { BarState } from "../../lib/cli/terminal/progress.ts";
+
+const MIB = 1024 ** 2;
+
+/** A download that runs. */
+export const half: BarState = {
+  label: "restaurant-001",
+  done: 63 * MIB,
+  total: 100 * MIB,
+  bytesPerSecond: 410.1 * MIB,
+  etaSeconds: 3.2,
+  note: null,
+  tone: "active",
+};
+/** One that waits. */
+export const queued: BarState = {
+  ...half,
+  done: 0,
+  total: null,
+  bytesPerSecond: null,
+  etaSeconds: null,
+  note: "queued",
+};
+/** One that is over. */
+export const completed: BarState = { ...half, done: 100 * MIB, note: "completed", tone: "good" };
