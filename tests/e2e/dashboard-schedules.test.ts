@@ -283,12 +283,7 @@ describe.skipIf(NO_BROWSER !== "")(`schedules on the dashboard${NO_BROWSER}`, ()
     });
   });
 
-  test.each([
-    ["light", 1280],
-    ["dark", 1280],
-    ["light", 390],
-    ["dark", 390],
-  ] as const)("everything fits and can be read, %s, %d pixels wide", async (colorScheme, width) => {
+  test("everything fits and can be read, in each look", async () => {
     const name = "n".repeat(64);
     await make({ name, job: { ...YEARLY.job, download: { paths: ["x".repeat(1000)] } } });
     const idOf = (site: number) => `${"s".repeat(60)}-${site}`;
@@ -308,14 +303,12 @@ describe.skipIf(NO_BROWSER !== "")(`schedules on the dashboard${NO_BROWSER}`, ()
         await page.getByText('No site is "site-9"').waitFor();
         await page.getByText("Limits and more").click();
         await page.getByRole("button", { name: `Delete ${name}` }).click();
-        await dashboard.expectFitting();
-        expect(await dashboard.visit.violations()).toEqual([]);
+        await dashboard.expectReadable();
         await page.getByRole("gridcell").first().click();
         await page.getByRole("dialog").waitFor();
-        await dashboard.expectFitting();
-        expect(await dashboard.visit.violations()).toEqual([]);
+        await dashboard.expectReadable();
       },
-      { colorScheme, viewport: { width, height: 800 } },
+      { viewport: { width: 390, height: 800 } },
     );
   });
 });

@@ -8,6 +8,9 @@ import { Visit } from "./browser.ts";
 import { states } from "./downloads.ts";
 import { API_TOKEN } from "./system.ts";
 
+/** A wide screen and a narrow one, in pixels. */
+const WIDTHS = [1280, 390];
+
 /** What the browser's console says of a call that was under way when the session ended. */
 const CALL_UNAUTHORIZED = /^Failed to load resource: .* status of 401 /;
 
@@ -80,6 +83,35 @@ export class Dashboard {
     expect(wider).toBe(0);
     // Heights are rounded.
     expect(longer).toBeLessThanOrEqual(1);
+  }
+
+  /** That it fits and breaks no rule of accessibility, in each look. */
+  async expectReadable(): Promise<void> {
+    await this.inEachLook(["light", "dark"], async () => {
+      await this.expectFitting();
+      expect(await this.visit.violations()).toEqual([]);
+    });
+  }
+
+  /** Shows the page as it is now on a wide screen and on a narrow one, in each of the schemes. */
+  async inEachLook(schemes: ("light" | "dark")[], check: () => Promise<void>): Promise<void> {
+    // What was clicked last would be pointed at in some widths.
+    await this.page.mouse.move(0, 0);
+    for (const width of WIDTHS) {
+      await this.page.setViewportSize({ width, height: 800 });
+      for (const colorScheme of schemes) {
+        await this.page.emulateMedia({ colorScheme });
+        // What is drawn anew for a width is there with the next frame.
+        await this.page.evaluate(
+          "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))",
+        );
+        try {
+          await check();
+        } catch (cause) {
+          throw new Error(`it looks wrong: ${colorScheme}, ${width} pixels wide`, { cause });
+        }
+      }
+    }
   }
 }
 
