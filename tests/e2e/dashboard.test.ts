@@ -150,7 +150,11 @@ describe.skipIf(NO_BROWSER !== "")(`the dashboard${NO_BROWSER}`, () => {
     expected = CALL_FAILED;
     await visiting(async () => {
       await signIn();
-      await page.context().clearCookies();
+      // With this call, so that no other one tells the page before.
+      await page.route("**/api/download", async (route) => {
+        await page.context().clearCookies();
+        await route.continue();
+      });
       await page.getByRole("button", { name: "Start" }).click();
       await page.getByLabel("API token").waitFor();
       expect(await page.locator(".site").count()).toBe(0);
