@@ -10,6 +10,7 @@ import type { Logger } from "../util/logger.ts";
 import { BlockReader } from "./block-reader.ts";
 import { clientErrorOf } from "./client-error.ts";
 import { Compressor } from "./compressor.ts";
+import { CreditWindow } from "./credit-window.ts";
 import type { About, Delivery, OutgoingStream, StopReason } from "./outgoing-stream.ts";
 import { Allowance } from "./owner-rules/allowance.ts";
 import type { DailyLimit } from "./owner-rules/daily-limit.ts";
@@ -19,14 +20,6 @@ import type { GoOn } from "./prefix-hash.ts";
 import { provingNowAndThen } from "./proving.ts";
 import { Source } from "./source.ts";
 import type { SendScheduler } from "./send-scheduler.ts";
-
-/**
- * Largest share of the window in one frame. The server takes whole frames and grants more with each: with a
- * single frame in the window, a long link would stand idle.
- */
-const WINDOW_SHARE = 1 / 4;
-/** Smallest frame where little is granted, in bytes. */
-const MIN_SHARE = 16 * 1024;
 
 export interface SenderOptions {
   request: DownloadRequest;
@@ -46,9 +39,7 @@ export interface SenderOptions {
 export class Sender implements OutgoingStream {
   readonly #chunkSize: number;
   readonly #compressor: Compressor | null;
-  #maxOffset: number;
-  /** The most that was ever granted ahead, in bytes. */
-  #window: number;
+  readonly #credit: CreditWindow;
   #resendFrom: number | undefined;
   #stopped: StopReason | undefined;
   /** Called when there is something new to do. */
@@ -64,8 +55,7 @@ export class Sender implements OutgoingStream {
   #hashed = 0;
 
   constructor(private readonly options: SenderOptions) {
-    this.#maxOffset = options.request.max_offset;
-    this.#window = options.request.max_offset - options.request.offset;
+    this.#credit = new CreditWindow(options.request.max_offset, options.request.offset);
     this.#chunkSize = Math.min(options.chunkSize, options.request.chunk_size);
     this.#hash = new Bun.CryptoHasher(options.request.checksum);
     this.#allowance = new Allowance(options.dailyLimit);
@@ -104,12 +94,9 @@ export class Sender implements OutgoingStream {
     return this.#offset - this.#begin >= bytes;
   }
 
-  /**
-   * Grants everything below `maxOffset`. A grant is never taken back, even if messages arrive out of order.
-   */
+  /** See {@link CreditWindow.grant}. */
   grant(maxOffset: number): void {
-    this.#maxOffset = Math.max(this.#maxOffset, maxOffset);
-    this.#window = Math.max(this.#window, maxOffset - this.#offset);
+    this.#credit.grant(maxOffset, this.#offset);
     this.#wake();
   }
 
@@ -167,7 +154,7 @@ export class Sender implements OutgoingStream {
     await this.#allowance.ensure(totalSize - offset);
     if (reason !== undefined) logger.warn(`starts over: ${reason}`);
     // The credit was for bytes after the offset that the server offered.
-    if (offset < request.offset) this.#maxOffset = 0;
+    if (offset < request.offset) this.#credit.restart();
     this.#send({ type: "file_start", identity, total_size: totalSize, offset, reason });
     return source;
   }
@@ -200,8 +187,7 @@ export class Sender implements OutgoingStream {
   }
 
   #blockSize(offset: number): number {
-    const share = Math.max(MIN_SHARE, Math.floor(this.#window * WINDOW_SHARE));
-    const size = this.options.scheduler.frameSize(Math.min(this.#chunkSize, share));
+    const size = this.options.scheduler.frameSize(this.#credit.frameSize(this.#chunkSize));
     return Math.max(0, Math.min(size, this.#totalSize - offset));
   }
 
@@ -216,7 +202,7 @@ export class Sender implements OutgoingStream {
     const { stream, epoch } = request;
     const end = this.#offset + block.length;
     for (let rest = block; rest.length > 0;) {
-      while (!this.#interrupted() && this.#maxOffset <= this.#offset) await this.#news();
+      while (!this.#interrupted() && this.#credit.maxOffset <= this.#offset) await this.#news();
       if (this.#interrupted()) return;
       let next = this.#granted(rest);
       const packed = (await this.#compressor?.pack(this.#offset, next)) ?? null;
@@ -246,7 +232,7 @@ export class Sender implements OutgoingStream {
 
   /** The first of these bytes, as many as fit the credit and one frame. */
   #granted(rest: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-    return rest.subarray(0, Math.min(this.#maxOffset - this.#offset, this.#chunkSize));
+    return rest.subarray(0, Math.min(this.#credit.maxOffset - this.#offset, this.#chunkSize));
   }
 
   #interrupted(): boolean {

@@ -3,10 +3,11 @@ import { UsageError } from "../../util/flags.ts";
 import { type Kind, wholeNumber } from "../../util/kinds.ts";
 import type { ListingColumn } from "../terminal/listing.ts";
 import { NAME_COLUMNS, paint } from "../terminal/terminal.ts";
-import { formatAge, formatMoment } from "../terminal/times.ts";
+import { formatMoment } from "../terminal/times.ts";
 import { type Command, type CommandContext, print, readFlag } from "./command.ts";
 import { readLabel } from "./label.ts";
 import { printDone, printListing } from "./listing.ts";
+import { expiresColumn, MADE_COLUMN, NAME_COLUMN, stateColumn } from "./named-columns.ts";
 import { readLifetime, runNamed, stateOf } from "./named.ts";
 
 const IDS: Kind<string> = {
@@ -101,13 +102,7 @@ function keyState(record: EnrolmentKeyRecord): string {
 }
 
 const COLUMNS: ListingColumn<EnrolmentKeyRecord>[] = [
-  {
-    title: "name",
-    importance: 9,
-    least: NAME_COLUMNS,
-    shown: ({ name }) => name,
-    raw: ({ name }) => name,
-  },
+  NAME_COLUMN,
   {
     title: "ids",
     importance: 8,
@@ -134,25 +129,7 @@ const COLUMNS: ListingColumn<EnrolmentKeyRecord>[] = [
     shown: ({ replace }) => (replace ? "yes" : "no"),
     raw: ({ replace }) => replace,
   },
-  {
-    title: "state",
-    importance: 7,
-    shown: (record) => {
-      const state = keyState(record);
-      return { text: state, colour: state === "good" ? "green" : "red" };
-    },
-    raw: keyState,
-  },
-  {
-    title: "expires",
-    importance: 5,
-    shown: ({ expires_at }) => (expires_at === null ? "never" : formatMoment(expires_at)),
-    raw: ({ expires_at }) => expires_at,
-  },
-  {
-    title: "made",
-    importance: 3,
-    shown: ({ created_at }) => formatAge(created_at),
-    raw: ({ created_at }) => created_at,
-  },
+  stateColumn(keyState),
+  expiresColumn(5),
+  MADE_COLUMN,
 ];

@@ -5,10 +5,11 @@ import { oneOf } from "../../util/kinds.ts";
 import { CLIENT_ID } from "../client-id.ts";
 import type { ListingColumn } from "../terminal/listing.ts";
 import { NAME_COLUMNS, paint } from "../terminal/terminal.ts";
-import { formatAge, formatMoment } from "../terminal/times.ts";
+import { formatAge } from "../terminal/times.ts";
 import { type Command, type CommandContext, print, readFlag } from "./command.ts";
 import { printDone, printListing } from "./listing.ts";
 import { readSelector } from "./pull-job.ts";
+import { expiresColumn, MADE_COLUMN, NAME_COLUMN, stateColumn } from "./named-columns.ts";
 import { readLifetime, runNamed, stateOf } from "./named.ts";
 
 /** `fds token` */
@@ -91,13 +92,7 @@ function sitesShown({ sites, labels }: TokenRecord): string {
 }
 
 const COLUMNS: ListingColumn<TokenRecord>[] = [
-  {
-    title: "name",
-    importance: 9,
-    least: NAME_COLUMNS,
-    shown: ({ name }) => name,
-    raw: ({ name }) => name,
-  },
+  NAME_COLUMN,
   { title: "role", importance: 8, shown: ({ role }) => role, raw: ({ role }) => role },
   {
     title: "sites",
@@ -106,31 +101,13 @@ const COLUMNS: ListingColumn<TokenRecord>[] = [
     shown: sitesShown,
     raw: sitesShown,
   },
-  {
-    title: "state",
-    importance: 7,
-    shown: (record) => {
-      const state = stateOf(record);
-      return { text: state, colour: state === "good" ? "green" : "red" };
-    },
-    raw: (record) => stateOf(record),
-  },
+  stateColumn((record) => stateOf(record)),
   {
     title: "last used",
     importance: 4,
     shown: ({ last_used_at }) => formatAge(last_used_at),
     raw: ({ last_used_at }) => last_used_at,
   },
-  {
-    title: "expires",
-    importance: 6,
-    shown: ({ expires_at }) => (expires_at === null ? "never" : formatMoment(expires_at)),
-    raw: ({ expires_at }) => expires_at,
-  },
-  {
-    title: "made",
-    importance: 3,
-    shown: ({ created_at }) => formatAge(created_at),
-    raw: ({ created_at }) => created_at,
-  },
+  expiresColumn(6),
+  MADE_COLUMN,
 ];

@@ -1,11 +1,7 @@
 import { HEADER_BYTES } from "../../protocol/frame.ts";
 import type { Compressor } from "../compressor.ts";
+import { CreditWindow } from "../credit-window.ts";
 import type { SendScheduler } from "../send-scheduler.ts";
-
-/** Largest share of the window in one frame: the server takes whole frames and grants more with each. */
-const WINDOW_SHARE = 1 / 4;
-/** Smallest frame where little is granted, in bytes. */
-const MIN_SHARE = 16 * 1024;
 
 export interface FrameOutletOptions {
   stream: number;
@@ -26,14 +22,13 @@ export interface FrameOutletOptions {
 export class FrameOutlet {
   readonly #buffer: Uint8Array<ArrayBuffer>;
   #offset = 0;
-  #maxOffset: number;
-  #window: number;
+  readonly #credit: CreditWindow;
   #closed = false;
   /** Called when there is something new to do. */
   #wake: () => void = () => undefined;
 
   constructor(private readonly options: FrameOutletOptions) {
-    this.#maxOffset = this.#window = options.maxOffset;
+    this.#credit = new CreditWindow(options.maxOffset, 0);
     // The socket copies the bytes, so one buffer serves all frames.
     this.#buffer = Buffer.allocUnsafeSlow(HEADER_BYTES + options.chunkSize);
   }
@@ -48,12 +43,9 @@ export class FrameOutlet {
     return this.#buffer.subarray(HEADER_BYTES);
   }
 
-  /**
-   * Grants everything below `maxOffset`. A grant is never taken back, even if messages arrive out of order.
-   */
+  /** See {@link CreditWindow.grant}. */
   grant(maxOffset: number): void {
-    this.#maxOffset = Math.max(this.#maxOffset, maxOffset);
-    this.#window = Math.max(this.#window, maxOffset - this.#offset);
+    this.#credit.grant(maxOffset, this.#offset);
     this.#wake();
   }
 
@@ -81,7 +73,7 @@ export class FrameOutlet {
    */
   async waitForCredit(least: number, isWanted: () => boolean): Promise<number> {
     while (!this.#closed && isWanted()) {
-      const granted = this.#maxOffset - this.#offset;
+      const granted = this.#credit.maxOffset - this.#offset;
       if (granted >= least) return Math.min(granted, Math.max(least, this.#frameSize()));
       await new Promise<void>((resolve) => (this.#wake = resolve));
     }
@@ -112,7 +104,6 @@ export class FrameOutlet {
   }
 
   #frameSize(): number {
-    const share = Math.max(MIN_SHARE, Math.floor(this.#window * WINDOW_SHARE));
-    return this.options.scheduler.frameSize(Math.min(this.options.chunkSize, share));
+    return this.options.scheduler.frameSize(this.#credit.frameSize(this.options.chunkSize));
   }
 }

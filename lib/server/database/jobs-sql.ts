@@ -18,6 +18,7 @@ import { type JobRow, toJob, toJobRow } from "./job-row.ts";
 import { sitesOf } from "./list-sql.ts";
 import { numberOrNull, toDownload, toRow, type DownloadRow } from "./rows.ts";
 import { assignments, insertion, list, sql, type Statement } from "./statement.ts";
+import { NONE } from "./totals-sql.ts";
 
 /** Clients that one statement adds to a job, which takes about a millisecond. */
 const ADDED_AT_ONCE = 200;
@@ -229,14 +230,7 @@ function isSeenBy({ sites, tokenHash }: NonNullable<JobFilter["seenBy"]>): State
 }
 
 function toTotals(rows: readonly TotalsRow[]): JobTotals {
-  const counts = {
-    queued: 0,
-    downloading: 0,
-    verifying: 0,
-    completed: 0,
-    failed: 0,
-    cancelled: 0,
-  };
+  const counts = { ...NONE };
   const totals = { total: 0, bytesReceived: 0, totalSize: 0, filesReceived: 0, filesSkipped: 0 };
   let made = 0;
   for (const { status, count, bytes, size, received, skipped } of rows) {

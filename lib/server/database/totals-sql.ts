@@ -9,7 +9,8 @@ import { sql, type Statement } from "./statement.ts";
 /** Index entries that are counted in one statement, which takes about a millisecond. */
 const PAGE = 2_000;
 
-const NONE: Record<Download["status"], number> = {
+/** A count of nothing, for each status. */
+export const NONE: Record<Download["status"], number> = {
   queued: 0,
   downloading: 0,
   verifying: 0,

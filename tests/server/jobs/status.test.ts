@@ -1,44 +1,16 @@
 import { describe, expect, test } from "bun:test";
+import { NONE } from "../../../lib/server/database/totals-sql.ts";
 import type { Job, JobTotals } from "../../../lib/server/job.ts";
 import { hasToStop, statusOf } from "../../../lib/server/jobs/status.ts";
 import { startOf } from "../../../lib/server/jobs/spread.ts";
+import { plainJob } from "../../support/jobs.ts";
 
 const NOW = 1_700_000_000_000;
 
-const job: Job = {
-  jobId: "0198c0de-0000-7000-8000-000000000001",
-  name: null,
-  status: "running",
-  selection: { all: true },
-  membership: "snapshot",
-  order: { filePath: "a", set: null, checksum: "md5", rateLimit: null, ifOffline: "wait" },
-  download: {},
-  createdAt: NOW,
-  createdBy: null,
-  createdWith: null,
-  expiresAt: null,
-  endedAt: null,
-  maxConcurrent: null,
-  spreadMs: 0,
-  spreadFrom: NOW,
-  stopWhen: null,
-  keep: null,
-  occurrence: null,
-  rerun: null,
-  unsettled: false,
-  revision: 1,
-};
+const job = plainJob({ createdAt: NOW, spreadFrom: NOW });
 
 function totals(counts: Partial<JobTotals["counts"]>): JobTotals {
-  const all = {
-    queued: 0,
-    downloading: 0,
-    verifying: 0,
-    completed: 0,
-    failed: 0,
-    cancelled: 0,
-    ...counts,
-  };
+  const all = { ...NONE, ...counts };
   const total = Object.values(all).reduce((sum, count) => sum + count);
   const none = { bytesReceived: 0, totalSize: 0, filesReceived: 0, filesSkipped: 0 };
   return { total, counts: all, ...none };
