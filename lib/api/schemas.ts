@@ -260,7 +260,7 @@ export const TotalsQuery = z.strictObject({
   since: time.meta({ description: "Counts the downloads that were asked for from then on" }),
 });
 
-/** Most things on a page of downloads, and of what has as many. */
+/** Most records on a page of downloads, and of other lists as long. */
 export const PageLimit = pageLimit(50);
 
 /** Query of the list of clients; without a limit it is whole. */

@@ -32,7 +32,7 @@ export type SetRecord =
    * read.
    */
   | { type: "end"; changed: boolean; digest: string }
-  /** The file does not come. */
+  /** The client cannot send this file, for the reason that is named. */
   | { type: "skip"; index: number; code: string; message: string };
 
 /** Bytes that a record takes in a frame. */

@@ -188,7 +188,7 @@ export interface JobRows {
   continuous(): Promise<Job[]>;
   /** Compare and set. @returns the job as it is now; null: another change came first */
   replace(next: Job): Promise<Job | null>;
-  /** Next expiry after a time among jobs that have not ended, or null. */
+  /** The first time after `after` at which a job that has not ended expires, or null. */
   nextExpiry(after: number): Promise<number | null>;
   /** Read in one statement, so that the sums match. @param sites only these clients; null: all */
   totals(jobId: string, sites: Sites | null): Promise<JobTotals>;

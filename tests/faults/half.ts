@@ -3,7 +3,7 @@ import { rowsOf } from "../support/rows.ts";
 import { waitFor } from "../support/wait.ts";
 import type { Stage } from "./stage.ts";
 
-/** A download whose first bytes are safe; no more come until the proxy releases "up". */
+/** A download that stands still in its middle, until the proxy is told to release "up". */
 export interface Half {
   downloadId: string;
   /** Its part file. */

@@ -99,7 +99,7 @@ describe.skipIf(lacksLoopDisks !== "")(`the power is lost${lacksLoopDisks}`, () 
         };
         await using stage = await stageOnDisk({ size, env, seed });
         const { system, proxy, disk } = stage;
-        // So that it lasts longer than some checkpoints.
+        // Slow enough for several checkpoints.
         proxy.shape({ bytesPerSecond: 8 * MiB });
         const moment = random.int(1, size);
         const cut = proxy.after("up", moment, () => disk.cutPower());

@@ -171,7 +171,7 @@ describe("any pattern", () => {
   const usable = part.filter((text) => !["..", ".", "**"].includes(text) && !text.includes("**"));
   const parts = fc.array(fc.oneof(usable, fc.constant("**")), { minLength: 1, maxLength: 4 });
 
-  /** The same by a regular expression for each name, and by trying every way for `**`. */
+  /** The same rules, slow and plain: a regular expression for each name, and all that `**` may be. */
   function matchesSlowly(pattern: string[], names: string[]): boolean {
     if (pattern.length === 0) return names.every((each) => !each.startsWith("."));
     const [first = "", ...others] = pattern;

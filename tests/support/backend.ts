@@ -24,7 +24,7 @@ export const ROWS_IN_A_FILE = { DATABASE_URL: "sqlite://downloads/.server/state.
 export interface Backend extends AsyncDisposable {
   /** Settings of the server. */
   env: Record<string, string>;
-  /** Names of what is under way. */
+  /** Names of the parts of downloads that are under way. */
   parts(): Promise<string[]>;
 }
 

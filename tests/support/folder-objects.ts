@@ -62,7 +62,7 @@ export class FolderObjects extends Map<string, StoredObject> {
     return super.delete(key);
   }
 
-  /** Removes folders that are empty, as a bucket has none, but for the one of the client. */
+  /** Removes the folders above a key that are empty now, but for that of the client: a bucket has none. */
   #removeFoldersOf(key: string): void {
     try {
       for (let path = dirname(key); path.includes("/"); path = dirname(path))

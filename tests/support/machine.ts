@@ -8,15 +8,15 @@ const CAP_SYS_ADMIN = 21n;
 /** Why no disks can be mounted here, to stand behind the name of a test; `""` where they can. */
 export const lacksMounts = lacking(CAP_SYS_ADMIN, {});
 
-/** Why no disks can be made in files. */
+/** Why no disks can be made in files, for a test's name; empty where they can. */
 export const lacksLoopDisks = existsSync("/dev/loop-control")
   ? lacking(CAP_SYS_ADMIN, { e2fsprogs: "mkfs.ext4" })
   : " (needs loop devices)";
 
-/** Why no system calls can be traced. */
+/** Why no system calls can be traced, in the same way. */
 export const lacksStrace = lacking(CAP_SYS_PTRACE, { strace: "strace" });
 
-/** Why no clocks can be moved. */
+/** Why no clocks can be moved, in the same way. */
 export const lacksFaketime = lacking(0n, { faketime: "faketime" });
 
 /** Runs a command to its end; true if it went well. */

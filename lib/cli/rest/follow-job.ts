@@ -114,7 +114,7 @@ function barOf(job: JobRecord): BarState {
   return {
     label: `${ended} of ${total}`,
     done: job.bytes_received,
-    // What has come may not be verified yet: then the share tells how much is done.
+    // Not all sizes are known before the end: until then the bar shows the share of downloads that have ended.
     total: ended === total ? job.total_size : null,
     share: total === 0 ? 1 : ended / total,
     bytesPerSecond: null,

@@ -23,7 +23,7 @@ export interface SetFileListOptions {
 /**
  * The files of a set, page by page, in the order of the manifest.
  * @throws Failure for more files than a set can have
- * @throws what the API throws, after some patience where the server is away
+ * @throws what the API throws; while the server is away, calls are repeated for as long as `patience` says
  */
 export async function* setFilePages(
   api: ApiClient,

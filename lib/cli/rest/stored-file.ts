@@ -7,7 +7,7 @@ export interface StoredFile {
   downloadId: string;
   /** For a file of a set: its path at the site, by which the server knows it. */
   path?: string;
-  /** Bytes. */
+  /** In bytes. */
   size: number;
   checksum: ChecksumAlgorithm;
   /** Lower-case hex. */

@@ -14,7 +14,7 @@ import { type SourceFile, sourceFileOf } from "./source-file.ts";
 const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 export interface LookupOptions {
-  /** The roots at their present places. */
+  /** Where the roots are now: one that was given as a link may move. */
   roots: readonly Place[];
   /** Folders that `~` and `$HOME` stand for. */
   homes: readonly string[];

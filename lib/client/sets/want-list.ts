@@ -22,7 +22,7 @@ export class WantList {
     return this.#wants[this.#position - this.#first];
   }
 
-  /** The file after the next one, as far as it is known. */
+  /** The file after the next one, if it is known already. */
   get afterNext(): WantedFile | undefined {
     return this.#wants[this.#position - this.#first + 1];
   }

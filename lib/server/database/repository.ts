@@ -105,7 +105,7 @@ export function limitsOfJobs({ total, perClient }: Limits): Limits {
 /** A line of downloads whose turn comes together: a job's id, or null for downloads without a job. */
 export type Line = string | null;
 
-/** A client with waiting downloads in a line. */
+/** A client that has waiting downloads of a line. */
 export interface Waiting {
   clientId: string;
   line: Line;
@@ -202,7 +202,7 @@ export interface Repository {
   nextDueAt(now: number): Promise<number | null>;
 
   getClient(clientId: string): Promise<Client | null>;
-  /** By id. */
+  /** In the order of their ids. */
   listClients(filter: ClientFilter): Promise<Client[]>;
   /**
    * Writes a client if it does not exist, or if its key and revocation are still those of `replaces`.

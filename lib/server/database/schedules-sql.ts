@@ -166,7 +166,7 @@ export class SchedulesSql implements ScheduleRows {
   }
 
   async moveTime(before: NextTime, at: number | null, timing: number): Promise<void> {
-    // No flush: a time that comes again is found to be made.
+    // Not flushed: if this is lost, the time comes again, and its jobs are found to be made already.
     const isAsBefore = sql`schedule_id = ${before.scheduleId} AND time_zone = ${before.timeZone}
       AND at = ${before.at} AND timing = ${before.timing}`;
     await this.database.run(

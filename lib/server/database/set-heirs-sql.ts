@@ -19,7 +19,7 @@ const isTwinOf = (file: string) =>
 const TWINS = sql`${indexed("set_files AS twin", "set_files_stored")}
   JOIN downloads AS whole ON whole.download_id = twin.download_id`;
 
-/** A set that is under way may still fail, and its links go with it. */
+/** A set that is under way may still fail, and then its links are removed with it. */
 const IS_THERE = sql`whole.status = 'completed'`;
 const IS_UNDER_WAY = sql`whole.status IN ('downloading', 'verifying')`;
 

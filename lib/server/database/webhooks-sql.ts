@@ -14,7 +14,7 @@ export interface AttemptRow extends Omit<Attempt, "delivered"> {
   delivered: number;
 }
 
-/** Webhooks and attempts, in the same database as the subjects of events. */
+/** Webhooks and attempts to deliver their messages, in the database of downloads, jobs and clients. */
 export class WebhooksSql implements WebhookRows {
   constructor(private readonly database: SqlDatabase) {}
 

@@ -1,6 +1,6 @@
 import { FdsError } from "../../protocol/errors.ts";
 
-/** Somebody did something too often. */
+/** The error for a caller who does something more often than allowed. */
 export class RateLimited extends FdsError {
   /**
    * @param wait time until the next try, in ms

@@ -19,7 +19,7 @@ export function sessionCookie(request: Request, value: string, seconds: number):
     httpOnly: true,
     sameSite: "Strict",
     secure: origin.startsWith("https:"),
-    // No path: then it is that of the API as the browser sees it, also below a path of a proxy.
+    // Without a path, the browser takes that of the API. This is right also where a proxy adds a prefix.
     path: undefined,
   });
 }

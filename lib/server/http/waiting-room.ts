@@ -144,7 +144,10 @@ export class WaitingRoom<G extends Guest> {
     return undefined;
   }
 
-  /** @returns false if no turn is over yet; it is checked again later */
+  /**
+   * Turns away the guest that has been read for longest.
+   * @returns false if its turn is not over yet; then it is checked again later
+   */
   #endLongestTurn(): boolean {
     const [longest] = this.#read;
     const left = longest ? longest[1] + TURN_MS - performance.now() : 0;

@@ -115,7 +115,7 @@ export class ListingReceiver implements IncomingStream {
     return this.#listing.promise;
   }
 
-  /** Ends it, as nobody waits for it any more. */
+  /** Ends the listing, as nobody waits for it any more. */
   abandon(): void {
     this.#end(new FdsError("client_timeout", "Nobody waited for the client's answer"));
   }

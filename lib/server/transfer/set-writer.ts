@@ -120,7 +120,7 @@ export class SetWriter {
 
   #begin(file: WantedSetFile, { index, size, mtimeNs, offset }: Start): Promise<void> | undefined {
     if (this.#furthest?.index !== index) this.#furthest = { index, length: offset };
-    // It is admitted once, even if it comes again.
+    // A file that begins again with the same size needs no room a second time.
     file.size = size;
     const incoming = { file, size, mtimeNs, length: offset, large: null };
     if (size > SMALL || offset > 0) return this.#openLarge(incoming);

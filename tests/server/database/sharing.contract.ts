@@ -9,7 +9,7 @@ const NOW = 1_700_000_000_000;
 const MTIME = "1700000000000000000";
 const READ_AT = 1_800_000_000_000;
 
-/** What every implementation of a repository is held to, of bytes that several sets have. */
+/** What every implementation of a repository is held to, of files that several sets share on the disk. */
 export function sharingContract(name: string, makeBackend: () => Promise<Backend>): void {
   describe(`${name} counts what sets share`, () => {
     let rows: Repository;

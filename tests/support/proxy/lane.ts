@@ -57,7 +57,7 @@ export class Lane {
     const { from, to } = options;
     from.on("data", (bytes: Buffer) => this.#take(bytes));
     from.on("end", () => this.#end("fin"));
-    // Whatever this side met, a reset is how the other one hears of it.
+    // However this side closed, other than by its end, the other side sees a reset.
     from.on("close", () => this.#end("rst"));
     const goOn = () => {
       this.#full = false;

@@ -24,7 +24,7 @@ export const sets: readonly Change[] = [
     error TEXT,
     PRIMARY KEY (download_id, idx)
   )`,
-  // For stored files of a client by path.
+  // Finds the stored files of a client by their paths.
   `CREATE INDEX set_files_stored ON set_files (client_id, path)
     WHERE status IN ('received', 'unchanged')`,
   // Abilities of clients, needed also while they are not connected.
