@@ -1,41 +1,14 @@
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ON_S3 } from "../support/backend.ts";
-import { runProgram, type RunOptions, Screen } from "../support/operator.ts";
-import { Proxy } from "../support/proxy.ts";
-import { type Version, writeRandom } from "../support/sources.ts";
+import { CLIENTS, FILE, guide, original, system, useGuide } from "../support/guide.ts";
+import { runProgram } from "../support/operator.ts";
 import { System } from "../support/system.ts";
 import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
-
-const FILE = "file_to_download.txt";
-const CLIENTS = ["restaurant-001", "restaurant-002", "restaurant-003"];
-
-/** A server and the three restaurants, all of which serve the same file. */
-let system: System;
-let original: Version;
-
-beforeAll(async () => {
-  system = await System.start();
-  original = await writeRandom(system.source(FILE), 3 * 1024 * 1024);
-  // Slow enough that a bar is drawn more than once.
-  const env = { RATE_LIMIT: "4MiB" };
-  await Promise.all(CLIENTS.map((id) => system.startClient({ id, env })));
-  const sums = CLIENTS.map((id) => `${original.md5}  test-files/${id}/${FILE}\n`);
-  await writeFile(join(system.folder, "checksums.txt"), sums.join(""));
-});
-afterAll(() => system[Symbol.asyncDispose]());
-
-/** Runs the guide with these lines as its input. */
-async function guide(lines: string[], options: RunOptions = {}): Promise<string> {
-  const input = lines.map((line) => `${line}\n`).join("");
-  const outcome = await runProgram(system, ["guide"], { input, ...options });
-  expect(outcome).toMatchObject({ exitCode: 0, stderr: "" });
-  expect(outcome.stdout).not.toContain("\x1b");
-  return outcome.stdout;
-}
+useGuide();
 
 /** How often something is there. */
 const countOf = (text: string, part: string) => text.split(part).length - 1;
@@ -219,146 +192,6 @@ describe("through a pipe", () => {
     expect(outcome.stdout).toContain("No client is connected");
     expect(outcome.stdout).toContain("No downloads yet");
     expect(outcome.stdout).toContain("No client ever registered");
-  });
-});
-
-/** A program that answers as docker-compose does, for a server and two restaurants. */
-const COMPOSE = `#!/bin/sh
-test "$1" = compose && shift
-case "$*" in
-  "ps --services --filter status=running")
-    printf 'client-restaurant-002\\nserver\\nclient-restaurant-001\\n' ;;
-  "logs --no-color --no-log-prefix --tail=50 "*)
-    for last; do :; done
-    seq -f "$last line %.0f" 60 ;;
-  *) exit 1 ;;
-esac
-`;
-
-const onPosix = test.skipIf(process.platform === "win32");
-
-describe("logs of docker-compose (needs POSIX)", () => {
-  /** The settings with which a program of this name is found first. */
-  async function withProgram(name: string): Promise<RunOptions> {
-    const folder = join(system.folder, `bin-${name}`);
-    await mkdir(folder, { recursive: true });
-    await writeFile(join(folder, name), COMPOSE);
-    await chmod(join(folder, name), 0o755);
-    return { env: { PATH: `${folder}:/usr/bin:/bin` } };
-  }
-
-  onPosix.each(["docker", "docker-compose"])("9 and 10 by %s", async (name) => {
-    const text = await guide(
-      ["9", "10", "restaurant-002", "10", "1", "12"],
-      await withProgram(name),
-    );
-    expect(text).toContain("server line 60\n");
-    expect(text).toContain("client-restaurant-002 line 60\n");
-    expect(text).toContain("client-restaurant-001 line 60\n");
-    expect(text).toContain("server line 11\n");
-    expect(text).not.toContain("server line 10\n");
-  });
-
-  onPosix("10 knows only the clients that run", async () => {
-    const text = await guide(["10", "restaurant-009", "10", "", "12"], await withProgram("docker"));
-    expect(text).toContain('There is no log of "restaurant-009"');
-    expect(text).not.toContain("line 60");
-  });
-});
-
-describe("at a terminal (needs POSIX)", () => {
-  onPosix.each([80, 50])("%d columns: the menu and all three bars", async (columns) => {
-    await using screen = new Screen(system, ["guide"], { columns });
-    const menu = await screen.shows(/Your choice \(1-12\): /);
-    screen.type("6\n");
-    const result = await screen.shows(/Your choice \(1-12\): /);
-    for (const id of CLIENTS)
-      expect(result).toMatch(new RegExp(`^${id} +━+ +100%.* completed`, "m"));
-    // the bars are redrawn where they are
-    expect(screen.raw).toContain("\x1b[3A\x1b[J");
-    const widths = menu.split("\n").map((line) => Bun.stringWidth(line));
-    expect(Math.max(...widths)).toBeLessThanOrEqual(columns);
-    screen.type("12\n");
-    expect(await screen.ended()).toBe(0);
-  });
-
-  test.skipIf(process.platform === "win32" || ON_S3 !== "")(
-    `24 rows of 80 columns show each result with its title, and how to get the menu back${ON_S3}`,
-    async () => {
-      await system.ended(await system.pull("missing.txt", "restaurant-002"));
-      await using screen = new Screen(system, ["guide"], { rows: 24 });
-      await screen.shows(/Your choice \(1-12\): /);
-      expect(screen.visible).toContain("File Download System");
-      const see = async (keys: string[], ...expected: string[]) => {
-        for (const [index, key] of keys.entries()) {
-          screen.type(`${key}\n`);
-          await screen.shows(index + 1 < keys.length ? /: $/ : /Your choice \(1-12\): $/);
-        }
-        for (const text of [...expected, "m shows the menu again"]) {
-          expect(screen.visible).toContain(text);
-        }
-      };
-      await see(["1"], "Check system health", "✓ healthy", "3 connected");
-      await see(["2"], "List connected clients", ...CLIENTS);
-      await see(["3"], "Download from restaurant-001", "✓ restaurant-001", original.md5);
-      await see(["6"], "Download from all clients", ...CLIENTS.map((id) => `✓ ${id}`));
-      await see(["7", "1"], "status", "completed", "saved as");
-      expect(screen.visible).toMatch(
-        /\d {2}restaurant-00. {2}completed {2}.* ago {2}file_to_download/,
-      );
-      // with three lines for each file
-      await writeRandom(system.source("small.txt"), 1000);
-      for (let n = 0; n < 6; n++) await system.ended(await system.pull("small.txt", CLIENTS[0]));
-      await see(["8"], "Verify downloaded files", "more lines: bun run fds verify", "on disk");
-      screen.type("m\n");
-      await screen.shows(/12 {2}Exit\s+Your choice \(1-12\): $/);
-      expect(screen.visible).toContain("File Download System");
-    },
-  );
-
-  onPosix.each([
-    ["Ctrl-C at the menu", "\x03", []],
-    ["Ctrl-C at a question", "\x03", ["7"]],
-    ["the end of input", "\x04", []],
-  ])("%s leaves", async (_, key, choices) => {
-    await using screen = new Screen(system, ["guide"]);
-    await screen.shows(/Your choice \(1-12\): /);
-    for (const choice of choices) {
-      screen.type(`${choice}\n`);
-      await screen.shows(/Which one\?.+: /);
-    }
-    screen.type(key);
-    await screen.shows(/Bye\./);
-    expect(await screen.ended()).toBe(0);
-  });
-
-  onPosix(
-    "Ctrl-C during a pull leaves, gives the cursor back, and the download goes on",
-    async () => {
-      await using other = await System.start();
-      await writeRandom(other.source(FILE), 1024 * 1024);
-      await using proxy = await Proxy.listen(other.port);
-      await other.startClient({ id: "restaurant-001", server: proxy.url });
-      proxy.hold("up");
-      await using screen = new Screen(other, ["guide"]);
-      await screen.shows(/Your choice \(1-12\): /);
-      screen.type("3\n");
-      await screen.shows(/restaurant-001 +━+/);
-      screen.type("\x03");
-      await screen.shows(/Bye\./);
-      expect(await screen.ended()).toBe(0);
-      expect(screen.raw).toContain("\x1b[?25h");
-      const { downloads } = await other.api.downloads();
-      expect(downloads).toMatchObject([{ client_id: "restaurant-001", error: null }]);
-    },
-  );
-
-  onPosix("NO_COLOR is obeyed", async () => {
-    await using screen = new Screen(system, ["guide"], { env: { NO_COLOR: "1" } });
-    await screen.shows(/Your choice \(1-12\): /);
-    screen.type("1\n2\n12\n");
-    expect(await screen.ended()).toBe(0);
-    expect(screen.raw).not.toContain("\x1b");
   });
 });
 

@@ -1,33 +1,26 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import { startOf } from "../../lib/server/jobs/spread.ts";
-import { contentOf, countsOf, Fleet, idsOf } from "../support/fleet.ts";
-import { Listener } from "../support/events.ts";
+import { fleet, system, useFleet } from "../support/fleet-stage.ts";
+import { contentOf, countsOf, idsOf } from "../support/fleet.ts";
 import { md5 } from "../support/scripted-client.ts";
-import { API_TOKEN, System } from "../support/system.ts";
 import { waitFor } from "../support/wait.ts";
+import { aJobThatGoesOn } from "./job-membership.contract.ts";
+import { aJobUnderControl } from "./job-control.contract.ts";
+import { limitedToken } from "./job-tokens.contract.ts";
 
 /* One request to many clients, which answer by hand. */
-
-let system: System;
-let fleet: Fleet;
 
 const label = (clientId: string, labels: object) =>
   fleet.call("PATCH", `clients/${clientId}`, { labels });
 
-/** What jobs do, wherever the rows are. @param settings of each test's server */
+/** What jobs do, wherever the rows are. */
 export function jobsEndToEnd(): void {
   describe("jobs", () => {
-    beforeEach(async () => {
-      system = await System.start({ LOG_LEVEL: "warn" });
-      fleet = new Fleet(system.url);
-    });
-    afterEach(async () => {
-      await fleet[Symbol.asyncDispose]();
-      await system[Symbol.asyncDispose]();
-    });
+    useFleet();
 
     aJob();
+    aJobUnderControl();
+    aJobThatGoesOn();
     limitedToken();
   });
 }
@@ -274,221 +267,6 @@ function aJob(): void {
       await fleet.call("POST", `jobs/${jobId}/rerun`, { statuses: ["cancelled"] });
       const end = await fleet.ended(jobId);
       expect([end.status, countsOf(end)]).toEqual(["completed", { completed: 5 }]);
-    });
-
-    test("is paused and resumed: what runs may end, and nothing more begins", async () => {
-      await fleet.join(idsOf(4), "hold");
-      const jobId = await fleet.makeJob({ max_concurrent: 1 });
-      await waitFor(() => [...fleet.sites.values()].some((site) => site.asked > 0), "a request");
-      const paused = await fleet.call("POST", `jobs/${jobId}/pause`);
-      expect(paused).toMatchObject({ status: 200, body: { status: "paused" } });
-      fleet.go("deliver");
-      const one = await fleet.jobThatIs(jobId, ({ counts }) => counts.completed === 1, "one file");
-      expect([one.status, countsOf(one)]).toEqual(["paused", { completed: 1, queued: 3 }]);
-      // A single pull goes on meanwhile, and nothing of the job with it.
-      const single = await fleet.call("POST", "download", { client_id: "site-4" });
-      await system.ended(String(single.body["download_id"]));
-      expect(countsOf(await fleet.job(jobId))).toEqual({ completed: 1, queued: 3 });
-      await fleet.call("POST", `jobs/${jobId}/resume`);
-      expect(countsOf(await fleet.ended(jobId))).toEqual({ completed: 4 });
-    });
-
-    test("runs no more at once than it may, also when that is changed", async () => {
-      await fleet.join(idsOf(8), "hold");
-      const jobId = await fleet.makeJob({ max_concurrent: 2 });
-      const running = () => [...fleet.sites.values()].filter((site) => site.held.length > 0);
-      await waitFor(() => running().length === 2, "two requests");
-      const single = await fleet.call("POST", "download", { client_id: "site-8" });
-      await waitFor(() => fleet.site("site-8").held.length > 0, "the single one to begin");
-      expect(running().length).toBeLessThanOrEqual(3);
-      const more = await fleet.call("PATCH", `jobs/${jobId}`, { max_concurrent: 5 });
-      expect(more).toMatchObject({ status: 200, body: { max_concurrent: 5 } });
-      await fleet.jobThatIs(jobId, ({ counts }) => counts.downloading === 5, "five of them");
-      fleet.go("deliver");
-      await fleet.ended(jobId);
-      await system.ended(String(single.body["download_id"]));
-    });
-
-    test("spreads its starts", async () => {
-      await fleet.join(idsOf(30));
-      const jobId = await fleet.makeJob({ spread: "3s" });
-      const end = await fleet.ended(jobId);
-      expect([end.status, end.spread]).toEqual(["completed", "3s"]);
-      const spread = { spreadMs: 3_000, spreadFrom: Date.parse(end.created_at) };
-      const places = (await fleet.downloadsOf(jobId)).map(({ client_id, started_at }) => {
-        const place = startOf(spread, client_id)!;
-        expect(Date.parse(started_at!)).toBeGreaterThanOrEqual(place);
-        return place;
-      });
-      expect(Math.max(...places) - Math.min(...places)).toBeGreaterThan(2_000);
-    });
-
-    test("stops when too many fail", async () => {
-      await fleet.join(idsOf(40), "refuse");
-      const jobId = await fleet.makeJob({
-        max_concurrent: 1,
-        stop_when: { failed_percent: 50, at_least: 4 },
-      });
-      const job = await fleet.ended(jobId);
-      expect(job.status).toBe("stopped");
-      const after = await fleet.jobThatIs(jobId, ({ counts }) => counts.queued === 0, "its rest");
-      expect(after.counts.failed).toBeWithin(4, 40);
-      expect(after.counts.failed + after.counts.cancelled).toBe(40);
-      const failed = (await fleet.downloadsOf(jobId)).find(({ status }) => status === "failed");
-      fleet.go("deliver");
-      await fleet.call("POST", `downloads/${failed!.download_id}/retry`);
-      await fleet.jobThatIs(
-        jobId,
-        ({ counts }) => counts.completed === 1,
-        "the one that is wanted",
-      );
-      await fleet.call("POST", `jobs/${jobId}/rerun`);
-      expect(countsOf(await fleet.ended(jobId))).toEqual({ completed: 40 });
-    });
-
-    test("is not stopped again by what failed before it was asked for more", async () => {
-      await fleet.join(idsOf(5), "refuse");
-      const jobId = await fleet.makeJob({ stop_when: { failed_percent: 50, at_least: 1 } });
-      await fleet.ended(jobId);
-      await fleet.jobThatIs(
-        jobId,
-        ({ counts }) => counts.failed + counts.cancelled === 5,
-        "its rest",
-      );
-      fleet.go("deliver");
-      const failed = (await fleet.downloadsOf(jobId)).find(({ status }) => status === "failed");
-      await fleet.call("POST", `downloads/${failed!.download_id}/retry`);
-      await fleet.jobThatIs(jobId, ({ counts }) => counts.completed === 1, "the one asked for");
-    });
-
-    test("takes in clients that come or are labelled later, where it is continuous", async () => {
-      await fleet.join(idsOf(2));
-      const jobId = await fleet.makeJob({
-        clients: { labels: "tier=gold" },
-        membership: "continuous",
-        expires_in: "1h",
-      });
-      expect(await fleet.job(jobId)).toMatchObject({ total: 0, status: "running" });
-      await label("site-1", { tier: "gold" });
-      await fleet.jobThatIs(jobId, ({ counts }) => counts.completed === 1, "the first to join");
-      const order = { name: "gold", ids: "till-*", labels: { tier: "gold" } };
-      const { body } = await fleet.call("POST", "enrolment-keys", order);
-      await fleet.join(["till-1"], "deliver", { enroll_token: body["enrolment_key"] });
-      const both = await fleet.jobThatIs(jobId, ({ counts }) => counts.completed === 2, "two");
-      expect([both.status, both.total]).toEqual(["running", 2]);
-      await label("site-1", { tier: null });
-      expect((await fleet.job(jobId)).total).toBe(2);
-      const soon = new Date(Date.now() + 500).toISOString();
-      await fleet.call("PATCH", `jobs/${jobId}`, { expires_at: soon });
-      expect((await fleet.ended(jobId)).status).toBe("completed");
-      await label("site-2", { tier: "gold" });
-      expect((await fleet.job(jobId)).total).toBe(2);
-    });
-
-    test("can leave out who is not connected", async () => {
-      const [gone] = await fleet.join(idsOf(2));
-      gone!.leave();
-      await waitFor(async () => {
-        const { body } = await fleet.call("GET", "clients?connected=true");
-        return (body["clients"] as unknown[]).length === 1;
-      }, "the client to leave");
-      const jobId = await fleet.makeJob({ download: { if_offline: "fail" } });
-      const end = await fleet.ended(jobId);
-      expect([end.status, countsOf(end)]).toEqual(["failed", { completed: 1, failed: 1 }]);
-      const failed = (await fleet.downloadsOf(jobId)).find(({ status }) => status === "failed");
-      expect(failed).toMatchObject({ client_id: "site-1", error_code: "client_not_connected" });
-    });
-
-    test("is told of as it happens, and to a reader that comes later", async () => {
-      await fleet.join(idsOf(3), "hold");
-      const headers = { Authorization: `Bearer ${API_TOKEN}` };
-      const open = async () => new Listener(await fetch(`${system.url}/api/events`, { headers }));
-      await using cleanup = new AsyncDisposableStack();
-      const early = await open();
-      cleanup.defer(() => early.close());
-      await early.until(({ event }) => event === "client");
-      const jobId = await fleet.makeJob({ name: "live" });
-      await early.until(({ event, data }) => event === "job" && data.job_id === jobId);
-      const late = await open();
-      cleanup.defer(() => late.close());
-      await late.until(({ event, data }) => event === "job" && data.name === "live");
-      fleet.go("deliver");
-      const end = await early.until(
-        ({ event, data }) => event === "job" && data.status === "completed",
-      );
-      expect(end.data).toMatchObject({ total: 3, counts: { completed: 3 } });
-    });
-  });
-}
-
-function limitedToken(): void {
-  describe("a token of some sites", () => {
-    const make = async (name: string, fields: object) => {
-      const { body } = await fleet.call("POST", "tokens", { name, role: "operator", ...fields });
-      return String(body["token"]);
-    };
-
-    test("makes jobs of these alone", async () => {
-      await fleet.join(idsOf(4));
-      const token = await make("two", { sites: ["site-1", "site-2"] });
-      const order = (clients: object) => ({ clients, download: {} });
-      const job = await fleet.call("POST", "jobs", order({ all: true }), { token });
-      expect(job).toMatchObject({ status: 202, body: { total: 2 } });
-      expect(await fleet.call("POST", "jobs", order({ ids: ["site-3"] }), { token })).toMatchObject(
-        {
-          status: 404,
-          body: { code: "client_not_found" },
-        },
-      );
-      expect(await fleet.call("POST", "jobs", order({ ids: ["*-3"] }), { token })).toMatchObject({
-        status: 400,
-      });
-    });
-
-    test("sees of a job its part, and of others nothing", async () => {
-      await fleet.join(idsOf(4), "hold");
-      fleet.site("site-1").go("deliver");
-      await label("site-2", { region: "west" });
-      const token = await make("west", { sites: ["site-1"], labels: "region=west" });
-      const whole = await fleet.makeJob({ clients: { ids: idsOf(4) } });
-      const other = await fleet.makeJob({ clients: { ids: ["site-3"] } });
-      await fleet.jobThatIs(whole, ({ counts }) => counts.completed === 1, "one file");
-      const seen = await fleet.job(whole, token);
-      expect(seen.total).toBe(2);
-      expect(Object.values(seen.counts).reduce((sum, count) => sum + count)).toBe(2);
-      expect(JSON.stringify(seen)).not.toMatch(/site-[34]/);
-      expect(await fleet.call("GET", `jobs/${other}`, undefined, { token })).toMatchObject({
-        status: 404,
-        body: { code: "job_not_found" },
-      });
-      const { body } = await fleet.call("GET", "jobs", undefined, { token });
-      expect((body["jobs"] as { job_id: string }[]).map(({ job_id }) => job_id)).toEqual([whole]);
-      const list = await fleet.call("GET", `downloads?job_id=${whole}`, undefined, { token });
-      expect(JSON.stringify(list)).not.toMatch(/site-[34]/);
-      for (const call of ["cancel", "pause", "resume", "rerun"]) {
-        const answer = await fleet.call("POST", `jobs/${whole}/${call}`, undefined, { token });
-        expect(answer).toMatchObject({ status: 403 });
-      }
-      const headers = { Authorization: `Bearer ${token}` };
-      const events = new Listener(await fetch(`${system.url}/api/events`, { headers }));
-      const told = await events.until(({ event }) => event === "job");
-      expect(told.data).toMatchObject({ job_id: whole, total: 2 });
-      expect(JSON.stringify(events.heard)).not.toMatch(/site-[34]/);
-      await events.close();
-    });
-
-    test("that is revoked pauses its continuous jobs", async () => {
-      await fleet.join(idsOf(2));
-      const token = await make("short", { sites: ["site-1", "site-9"] });
-      const order = { clients: { all: true }, download: {}, membership: "continuous" };
-      const made = await fleet.call("POST", "jobs", { ...order, expires_in: "1h" }, { token });
-      const jobId = String(made.body["job_id"]);
-      await fleet.jobThatIs(jobId, ({ counts }) => counts.completed === 1, "one file");
-      expect((await fleet.job(jobId)).total).toBe(1);
-      await fleet.call("DELETE", "tokens/short");
-      expect((await fleet.job(jobId)).status).toBe("paused");
-      await fleet.join(["site-9"]);
-      expect((await fleet.job(jobId)).total).toBe(1);
     });
   });
 }

@@ -183,7 +183,7 @@ describe.skipIf(needs !== "")(`README.md shows what works${needs}`, () => {
       await full.startClient({ env: { ENROLL_TOKEN: "" } });
       await expect(full.pull("a")).rejects.toMatchObject({ status: 507, code: "storage_full" });
     },
-    // Met by tests/e2e/source.test.ts and hostile.test.ts.
+    // Met by tests/e2e/source.test.ts and tests/faults/lying-source.test.ts.
     checksum_mismatch: async (words) => expectFailureCode(words),
     source_changed: async (words) => expectFailureCode(words),
     access_denied: async (error_code) => {

@@ -1,69 +1,26 @@
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chmod, link, mkdir, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { DownloadRecord } from "../../lib/api/schemas.ts";
 import type { SetFileRecord } from "../../lib/api/sets.ts";
 import { ON_S3 } from "../support/backend.ts";
+import {
+  call,
+  content,
+  filesOf,
+  inFolder,
+  pull,
+  root,
+  system,
+  useSets,
+} from "../support/set-pulls.ts";
 import { spawnSync } from "../support/spawn.ts";
-import { TEST_LIMIT, waitFor } from "../support/wait.ts";
-import { API_TOKEN, System } from "../support/system.ts";
+import { TEST_LIMIT } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
+useSets();
 
 /* Folders and patterns (FLEET, "Sets"): many files by one pull, with real programs over REST. */
-
-let system: System;
-let root: string;
-
-beforeAll(async () => {
-  system = await System.start();
-  root = join(system.folder, "root");
-  await mkdir(join(root, "logs/deep/er"), { recursive: true });
-  await mkdir(join(root, "logs/empty"));
-  for (let n = 0; n < 60; n++) {
-    await writeFile(join(root, "logs", `day-${n}.log`), `day ${n}\n`.repeat(n));
-  }
-  await writeFile(join(root, "logs/deep/large.bin"), Buffer.alloc(3_000_000, "large"));
-  await writeFile(join(root, "logs/deep/er/empty.txt"), "");
-  await writeFile(join(root, "logs/.hidden"), "hidden");
-  await utimes(join(root, "logs/day-5.log"), 1_700_000_000, 1_700_000_000);
-  await writeFile(join(root, "sales_1.csv"), "1");
-  await writeFile(join(root, "sales_2.csv"), "22");
-  await writeFile(join(root, "server.key"), "secret");
-  await system.startClient();
-});
-afterAll(() => system[Symbol.asyncDispose]());
-
-async function call(path: string, body?: object) {
-  const response = await fetch(`${system.url}${path}`, {
-    ...(body && { method: "POST", body: JSON.stringify(body) }),
-    headers: { Authorization: `Bearer ${API_TOKEN}`, "Content-Type": "application/json" },
-  });
-  return { status: response.status, body: (await response.json()) as Record<string, never> };
-}
-
-async function pull(fields: object): Promise<DownloadRecord> {
-  const { status, body } = await call("/api/download", { client_id: "site-1", ...fields });
-  expect([status, body["error"]]).toEqual([202, undefined]);
-  return system.ended(body["download_id"]!);
-}
-
-async function filesOf({ download_id }: DownloadRecord, query = ""): Promise<SetFileRecord[]> {
-  const { body } = await call(`/api/downloads/${download_id}/files?limit=1000&${query}`);
-  return (body as unknown as { files: SetFileRecord[] }).files;
-}
-
-const content = (record: DownloadRecord, query = "", method = "GET") =>
-  fetch(`${system.url}/api/downloads/${record.download_id}/content${query}`, {
-    method,
-    headers: { Authorization: `Bearer ${API_TOKEN}` },
-  });
-
-/** Runs a command in the client's folder of the server. */
-function inFolder(...argv: string[]): string {
-  const run = spawnSync(argv, { cwd: join(system.folder, "downloads/site-1") });
-  return run.stdout.toString() + run.stderr.toString();
-}
 
 describe("a folder", () => {
   let record: DownloadRecord;
@@ -138,68 +95,6 @@ describe("a folder", () => {
     expect(await one.text()).toBe("day 5\n".repeat(5));
     expect(one.headers.get("Content-Length")).toBeOneOf(["30", null]);
     expect((await content(record, "?path=logs/none.log")).status).toBe(404);
-  });
-});
-
-describe("patterns", () => {
-  test.each([
-    [["sales_*.csv"], {}, ["sales_1.csv", "sales_2.csv"]],
-    [
-      ["sales_{2,3}.csv", "logs/day-[12].log"],
-      {},
-      ["sales_2.csv", "logs/day-1.log", "logs/day-2.log"],
-    ],
-    [["**/*.txt"], {}, ["logs/deep/er/empty.txt"]],
-    [["logs/.*"], {}, ["logs/.hidden"].slice(1)],
-    [["sales_*"], { exclude: ["*_1.csv"] }, ["sales_2.csv"]],
-    [["sales_*"], { exclude: [] }, ["sales_1.csv", "sales_2.csv"]],
-    [["server.key", "sales_1.csv"], {}, ["sales_1.csv"]],
-  ])("%j %j name %j", async (paths, fields, expected) => {
-    if (expected.length === 0) {
-      const record = await pull({ paths, if_none: "complete", ...fields });
-      expect(record).toMatchObject({ status: "completed", saved_path: null, files_total: 0 });
-      return;
-    }
-    const record = await pull({ paths, ...fields });
-    expect(record.status).toBe("completed");
-    expect((await filesOf(record)).map(({ path }) => path)).toEqual(expected);
-  });
-
-  test("that are absolute name files inside a root", async () => {
-    const record = await pull({ paths: [`${root}/sales_1.csv`] });
-    expect((await filesOf(record)).map(({ path }) => path)).toEqual(["sales_1.csv"]);
-  });
-
-  test.each([
-    [{ paths: ["nothing-*"] }, "file_not_found"],
-    [{ paths: ["/etc/*"] }, "access_denied"],
-    [{ paths: ["logs"], max_files: 10 }, "too_many_files"],
-    [{ paths: ["logs"], max_bytes: "1MiB" }, "set_too_large"],
-  ])("%j fail with %s, and leave nothing", async (fields, code) => {
-    const before = inFolder("ls");
-    expect(await pull(fields)).toMatchObject({ status: "failed", error_code: code });
-    expect(inFolder("ls")).toBe(before);
-    // First the row says that it is over.
-    await waitFor(async () => (await system.parts()).length === 0, "its part to be removed");
-  });
-
-  test("that match nothing beside others are told", async () => {
-    const record = await pull({ paths: ["no-{1,2}*", "sales_*", `${root}/none/`] });
-    expect(record).toMatchObject({
-      status: "completed",
-      files_total: 2,
-      unmatched_paths: ["no-{1,2}*", `${root}/none/`],
-    });
-    // None of its names is the one of a whole part.
-    expect(record.saved_path).toMatch(/^site-1\/\d{8}_\d{6}_files(-\d+)?$/);
-  });
-
-  test("that match nothing are a set of nothing where that is asked for", async () => {
-    const record = await pull({ paths: ["nothing-*"], if_none: "complete" });
-    expect(record).toMatchObject({ status: "completed", saved_path: null, total_size: 0 });
-    expect(record.unmatched_paths).toEqual(["nothing-*"]);
-    const tar = await (await content(record)).bytes();
-    expect([tar.length, tar.every((byte) => byte === 0)]).toEqual([1024, true]);
   });
 });
 
@@ -289,34 +184,4 @@ test("hard links, and many names of one file, are files like others", async () =
   await writeFile(join(root, "twins/a"), "same");
   await link(join(root, "twins/a"), join(root, "twins/b"));
   expect(await pull({ paths: ["twins"] })).toMatchObject({ files_received: 2 });
-});
-
-test.each([
-  [{ file_path: "a", paths: ["b"] }, '"paths": give either "file_path" or "paths"'],
-  [{ exclude: ["b"] }, '"exclude": goes with "paths"'],
-  [{ paths: [] }, '"paths": must name at least one pattern'],
-  [{ paths: Array(101).fill("a") }, '"paths": must be at most 100 patterns'],
-  [{ paths: ["a".repeat(1025)] }, '"paths", entry 1: must be at most 1024 characters'],
-  [{ paths: ["{a"] }, '"paths": "{a" has a "{" without its "}"'],
-  [{ paths: ["../a"] }, "leads out of its folder"],
-  [{ paths: ["{a,b}".repeat(20)] }, "stand for more than 1000 patterns"],
-  [{ paths: ["a"], min_age: "soon" }, '"min_age": must be a duration'],
-  [{ paths: ["a"], max_bytes: "much" }, '"max_bytes": must be a size'],
-  [{ paths: ["a", 7] }, '"paths", entry 2: must be a text'],
-  [{ paths: ["a"], max_bytes: [] }, '"max_bytes": must be a size'],
-  [{ paths: ["a"], max_files: 100_001 }, '"max_files": must be at most 100000'],
-  [{ paths: ["a"], max_files: 0 }, '"max_files": must be at least 1'],
-  [{ paths: ["a"], max_files: 1.5 }, '"max_files": must be a whole number'],
-  [{ paths: ["a"], strict: "yes" }, '"strict": must be true or false'],
-  [{ paths: ["a"], unchanged: "maybe" }, '"unchanged": must be "send" or "skip"'],
-])("%j is refused in words, and changes nothing", async (fields, message) => {
-  const { status, body } = await call("/api/download", { client_id: "site-1", ...fields });
-  expect({ status, body }).toMatchObject({ status: 400, body: { code: "invalid_request" } });
-  expect(String(body["error"])).toContain(message);
-});
-
-test("a hundred of the longest patterns are taken", async () => {
-  const paths = Array.from({ length: 100 }, (_, n) => `${n}-${"é".repeat(1_000)}`);
-  const record = await pull({ paths, exclude: paths, if_none: "complete" });
-  expect(record).toMatchObject({ status: "completed", files_total: 0 });
 });

@@ -7,19 +7,25 @@ import {
   ftruncateSync,
   linkSync,
   openSync,
-  readSync,
   renameSync,
-  statSync,
   truncateSync,
   unlinkSync,
   utimesSync,
   writeFileSync,
   writeSync,
 } from "node:fs";
-import { Proxy } from "../support/proxy.ts";
-import { type Version, versionOf, writeRandom } from "../support/sources.ts";
+import {
+  grow,
+  overwrite,
+  replace,
+  rewriteUnseen,
+  SIZE,
+  startPull,
+  touch,
+} from "../support/source-changes.ts";
+import { versionOf, writeRandom } from "../support/sources.ts";
 import { System } from "../support/system.ts";
-import { TEST_LIMIT, waitFor } from "../support/wait.ts";
+import { TEST_LIMIT } from "../support/wait.ts";
 import { spawnSync } from "../support/spawn.ts";
 
 setDefaultTimeout(TEST_LIMIT);
@@ -30,36 +36,8 @@ setDefaultTimeout(TEST_LIMIT);
  */
 
 const MiB = 1024 * 1024;
-const SIZE = 16 * MiB;
+
 const WHEN = 6 * MiB;
-const BUDGET = { RECEIVE_BUDGET: "1MiB" };
-
-/** In place: the file stays the same one. Each byte becomes another one, as a random one may not. */
-function overwrite(path: string, position: number, length: number): void {
-  const fd = openSync(path, "r+");
-  const bytes = Buffer.alloc(length);
-  readSync(fd, bytes, 0, length, position);
-  writeSync(
-    fd,
-    bytes.map((byte) => byte + 1),
-    0,
-    length,
-    position,
-  );
-  closeSync(fd);
-}
-
-/** All of it, in place, and its time as if nothing had been. */
-function rewriteUnseen(path: string): void {
-  const { size, atime, mtime } = statSync(path);
-  overwrite(path, 0, size);
-  utimesSync(path, atime, mtime);
-}
-
-function replace(path: string): void {
-  writeFileSync(`${path}.new`, randomBytes(SIZE));
-  renameSync(`${path}.new`, path);
-}
 
 /** As a log is rotated by copytruncate. */
 function startAnew(path: string): void {
@@ -69,38 +47,10 @@ function startAnew(path: string): void {
   closeSync(fd);
 }
 
-const touch = (path: string) => utimesSync(path, new Date(), new Date());
-
 /** As a log is rotated by renaming it. */
 function rotate(path: string): void {
   renameSync(path, `${path}.1`);
   writeFileSync(path, "the first line of the next log\n");
-}
-
-const grow = (path: string) => appendFileSync(path, randomBytes(3 * MiB));
-
-interface Pull {
-  system: System;
-  proxy: Proxy;
-  path: string;
-  /** What the file was at first. */
-  first: Version;
-}
-
-async function startPull(): Promise<Pull & AsyncDisposable> {
-  const system = await System.start(BUDGET);
-  const proxy = await Proxy.listen(system.port);
-  const path = system.source("file");
-  return {
-    system,
-    proxy,
-    path,
-    first: await writeRandom(path, SIZE),
-    async [Symbol.asyncDispose]() {
-      await proxy[Symbol.asyncDispose]();
-      await system[Symbol.asyncDispose]();
-    },
-  };
 }
 
 describe("while it is read, the source is", () => {
@@ -191,67 +141,6 @@ describe("while it is read, the source is", () => {
     });
     await system.expectTidy();
     expect(await system.published()).toEqual([]);
-  });
-});
-
-describe("while its client is away and a part of it at the server, the source is", () => {
-  /** Pulls a good part of the file, then kills the client. */
-  async function pullHalf({ system, proxy }: Pull) {
-    const client = await system.startClient({ server: proxy.url });
-    const killed = proxy.after("up", WHEN, () => client.signal("SIGKILL"));
-    const downloadId = await system.pull("file");
-    await killed;
-    const record = await waitFor(async () => {
-      const now = await system.api.download(downloadId);
-      return now.status === "queued" && now;
-    }, "the download to wait for its client");
-    expect(record.bytes_received).toBeGreaterThan(MiB);
-    return { client, downloadId };
-  }
-
-  test.each<[string, (path: string) => void, "first" | "last"]>([
-    ["not touched", () => undefined, "first"],
-    ["touched", touch, "first"],
-    ["given a hard link", (path) => linkSync(path, `${path}.2`), "first"],
-    ["longer: what it was at the start is delivered", grow, "first"],
-    ["rewritten, with its time set back", rewriteUnseen, "last"],
-    ["replaced by another file", replace, "last"],
-    ["shortened", (path) => truncateSync(path, SIZE - 1), "last"],
-    [
-      "longer, and changed in what the server has",
-      (path) => {
-        grow(path);
-        overwrite(path, 0, 1);
-      },
-      "last",
-    ],
-  ])("%s", async (_, change, delivers) => {
-    await using pull = await startPull();
-    const { system, proxy, path, first } = pull;
-    const { client, downloadId } = await pullHalf(pull);
-    change(path);
-    const before = proxy.carried.up;
-    await client.restart();
-    const record = await system.ended(downloadId);
-    const wanted = delivers === "first" ? first : await versionOf(path);
-    await system.expectDelivered(record, wanted);
-    expect(record.attempts).toBe(2);
-    // It goes on where it was, or starts over; nothing of the old file is kept then.
-    const again = proxy.carried.up - before;
-    if (delivers === "first") expect(again).toBeLessThan(SIZE - MiB);
-    else expect(again).toBeGreaterThan(wanted.size);
-    await system.expectTidy();
-  });
-
-  test("deleted: it says that there is no such file", async () => {
-    await using pull = await startPull();
-    const { system, path } = pull;
-    const { client, downloadId } = await pullHalf(pull);
-    unlinkSync(path);
-    await client.restart();
-    const record = await system.ended(downloadId);
-    expect(record).toMatchObject({ status: "failed", error_code: "file_not_found" });
-    await system.expectTidy();
   });
 });
 

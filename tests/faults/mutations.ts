@@ -5,7 +5,8 @@ import { Failure, runProgram } from "../../lib/cli/program.ts";
 import { parseFlags, UsageError } from "../../lib/util/flags.ts";
 import { runBunTest } from "../gate/bun-test.ts";
 import type { TestResult } from "../gate/report.ts";
-import { mutate, type Mutation, MUTATIONS } from "./mutation-list.ts";
+import { mutate, MUTATIONS } from "./mutation-list.ts";
+import type { Mutation } from "./mutation-list/mutation.ts";
 import { spawnSync } from "../support/spawn.ts";
 import { stdout } from "../../lib/util/output.ts";
 

@@ -15,7 +15,7 @@ import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 import { writeRandom } from "../support/sources.ts";
 import { EFFORT } from "./effort.ts";
 import { deadlineOf, overSeeds, SEED, seedCount } from "./seeds.ts";
-import { overSteps } from "./steps.ts";
+import { overSteps, stepsOf } from "./steps.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
@@ -197,7 +197,7 @@ async function stepThrough(scene: Scene, until?: string): Promise<string[]> {
   const stops = () => strace.lines.filter((line) => line.includes("--- SIGSTOP {")).length;
   for (let seen = 1; ; seen++) {
     await waitFor(() => stops() >= seen || scene.isOver, `stop ${seen}`);
-    const steps = stepsOf(strace.lines);
+    const steps = stepsOf(strace.lines, removed);
     if (until !== undefined && steps.includes(until)) {
       releasing.catch(() => undefined);
       return steps;
@@ -212,18 +212,8 @@ async function stepThrough(scene: Scene, until?: string): Promise<string[]> {
   }
 }
 
-/** Calls by their names and what they were on, numbered. */
-function stepsOf(lines: string[]): string[] {
-  const times = new Map<string, number>();
-  const calls = lines.map((line) => /^\d+ +(\w+)\((?:\d+<([^>]*)>)?/.exec(line));
-  return calls
-    .filter((call) => call !== null)
-    .map(([, call, path = ""]) => {
-      const name = `${call} ${basename(path).replace(/^\S*\.removed$/, "removed")}`.trim();
-      times.set(name, (times.get(name) ?? 0) + 1);
-      return `${name} ${times.get(name)}`;
-    });
-}
+/** What a call was on, by a name without ids. */
+const removed = (name: string) => name.replace(/^\S*\.removed$/, "removed");
 
 const how = lacksLoopDisks === "" ? "and the power is lost" : lacksLoopDisks.trim();
 

@@ -50,7 +50,7 @@ export async function stepThrough(
   const isCompleted = () => rowsOf(system).get(downloadId)?.status === "completed";
   for (let stops = 1; ; stops++) {
     await waitFor(() => hasStopped(stops) || isCompleted(), `stop ${stops}`);
-    const steps = stepsOf(strace.lines);
+    const steps = stepsOf(strace.lines, partOrSet);
     if (until !== undefined && steps.includes(until)) return steps;
     if (!hasStopped(stops)) {
       await strace[Symbol.asyncDispose]();
@@ -61,15 +61,20 @@ export async function stepThrough(
   }
 }
 
-/** Calls by their names and what they were on, numbered: names of clients and ids do not matter. */
-function stepsOf(lines: string[]): string[] {
+/** What a call was on, by a name without clients and ids. */
+const partOrSet = (name: string) => name.replace(/^.*\.(part|set|sums)$/, "$1");
+
+/**
+ * Calls by their names and what they were on, numbered.
+ * @param known gives the name of a file that is the same in each run
+ */
+export function stepsOf(lines: string[], known: (name: string) => string): string[] {
   const times = new Map<string, number>();
   const calls = lines.map((line) => /^\d+ +(\w+)\((?:\d+<([^>]*)>)?/.exec(line));
   return calls
     .filter((call) => call !== null)
     .map(([, call, path = ""]) => {
-      const on = basename(path).replace(/^.*\.(part|set|sums)$/, "$1");
-      const name = `${call} ${on}`.trim();
+      const name = `${call} ${known(basename(path))}`.trim();
       times.set(name, (times.get(name) ?? 0) + 1);
       return `${name} ${times.get(name)}`;
     });

@@ -1,33 +1,21 @@
 import { expect } from "bun:test";
 import { LOCAL_ADMIN } from "../../lib/server/access/caller.ts";
-import { Clients } from "../../lib/server/clients/clients.ts";
-import { FlowControl } from "../../lib/server/transfer/flow-control.ts";
 import type { Repository } from "../../lib/server/database/repository.ts";
-import { EnrolmentKeys } from "../../lib/server/clients/enrolment.ts";
 import { type Download, hasEnded, durableOffsetOf } from "../../lib/server/download.ts";
-import { Downloads } from "../../lib/server/downloads/downloads.ts";
 import type { Job } from "../../lib/server/job.ts";
-import { Jobs } from "../../lib/server/jobs/jobs.ts";
-import type { NewJob } from "../../lib/server/jobs/making.ts";
-import type { Storage } from "../../lib/server/storage/storage.ts";
-import { Metrics } from "../../lib/server/metrics/metrics.ts";
 import { nextRound } from "../../lib/util/fair-turns.ts";
-import { Logger } from "../../lib/util/logger.ts";
 import { order } from "../support/downloads.ts";
 import { ON_S3 } from "../support/backend.ts";
 import { codeOfRejection } from "../support/errors.ts";
-import { Life } from "../support/mortal.ts";
-import { md5 } from "../support/scripted-client.ts";
-import type { Change } from "./memory-file.ts";
-import { MemoryFile } from "./memory-file.ts";
+import { checkFiles, checkJob } from "./memory-checks.ts";
+import { type Change, MemoryFile } from "./memory-file.ts";
 import { CHUNK, MemorySite } from "./memory-site.ts";
 import { type ModelStorage, newModelStorage } from "./model-storage.ts";
+import { jobFor } from "./memory-job.ts";
+import { BUDGET, LIMIT, type ServerRun, startMemoryServer } from "./memory-server.ts";
 
 /** Bytes of the source at first: a few frames, the last one not full. */
 const SIZE = 5 * CHUNK + 100;
-/** Less than the file: credit runs out, and comes again as bytes are flushed. */
-const BUDGET = 3 * CHUNK;
-const LIMIT = 2;
 
 /** A disk that was full is looked at again at least so often, in ms. */
 const ROOM_RECHECK = 5_000;
@@ -40,15 +28,6 @@ const QUIET_TURNS = 300;
 
 /** Turns in a round of the event loop. */
 const ROUND_TURNS = 100;
-
-/** A server's process: all that is gone with it. */
-interface ServerRun {
-  life: Life;
-  clients: Clients;
-  downloads: Downloads;
-  jobs: Jobs;
-  credit: FlowControl;
-}
 
 /**
  * The real server's parts with a real database, over a disk and a site in memory, on a clock that
@@ -180,7 +159,9 @@ export class MemoryWorld {
   }
 
   async #beginServer(): Promise<void> {
-    this.#run = this.#startServer(await this.storage.open());
+    const { repository, clientId } = this;
+    const opened = await this.storage.open();
+    this.#run = startMemoryServer({ repository, opened, clientId, bugs: this.#bugs });
     await this.#beginLease();
   }
 
@@ -231,14 +212,16 @@ export class MemoryWorld {
   async check(): Promise<void> {
     const downloads = await this.downloads();
     for (const download of downloads) this.#checkDownload(download);
-    this.#checkFiles(downloads);
+    checkFiles(downloads, this.storage.files(), this.file);
     const active = downloads.filter(({ status }) => status === "downloading");
     expect(active.length).toBeLessThanOrEqual(LIMIT);
     if (!this.#site) expect(active).toEqual([]);
     this.#checkProgress(downloads, active.length);
     expect(this.storage.removedOpen).toEqual([]);
     expect(this.#server.credit.outstanding).toBeWithin(0, BUDGET + 1);
-    await this.#checkJobs(downloads);
+    for (const { jobId } of await this.jobs()) {
+      await checkJob(jobId, downloads, this.repository);
+    }
     expect(this.#bugs).toEqual([]);
   }
 
@@ -299,34 +282,6 @@ export class MemoryWorld {
     }
   }
 
-  /** A: names are those of completed downloads, with bytes that the source had at a time. */
-  #checkFiles(downloads: Download[]): void {
-    const completed = downloads.filter((download) => download.status === "completed");
-    const files = this.storage.files();
-    expect([...files.keys()].toSorted()).toEqual(
-      completed.map(({ savedPath }) => savedPath!).toSorted(),
-    );
-    for (const { savedPath, checksum, digest } of completed) {
-      const bytes = files.get(savedPath!) ?? new Uint8Array();
-      expect([checksum, digest]).toEqual(["md5", md5(bytes)]);
-      expect(this.file.wasEver(bytes)).toBe(true);
-    }
-  }
-
-  /** Exactly one download of a job's client is the newest, which the job counts, whatever happens. */
-  async #checkJobs(downloads: Download[]): Promise<void> {
-    for (const { jobId } of await this.jobs()) {
-      const { total, counts } = await this.repository.jobs.totals(jobId, null);
-      const sum = Object.values(counts).reduce((all, count) => all + count);
-      expect([total, sum]).toEqual([1, 1]);
-      const own = downloads.filter((download) => download.jobId === jobId);
-      const newest = own.filter((one) => !("retriedAs" in one) || one.retriedAs === null);
-      expect(newest.length).toBeLessThanOrEqual(1);
-      const [one] = newest;
-      if (one) expect(counts[one.status]).toBe(1);
-    }
-  }
-
   /** C: what may run, runs; a job may have its own reasons. */
   #checkProgress(downloads: Download[], active: number): void {
     if (!this.#site || this.storage.full || active >= LIMIT) return;
@@ -338,82 +293,4 @@ export class MemoryWorld {
     );
     expect(due).toEqual([]);
   }
-
-  #startServer(opened: Storage): ServerRun {
-    const life = new Life();
-    const { jobs: jobRows, servers } = this.repository;
-    const own: Partial<Repository> = {
-      jobs: life.of(jobRows),
-      servers: servers && life.of(servers),
-    };
-    const repository = new Proxy(life.of(this.repository), {
-      get: (target, name) => Reflect.get(name in own ? own : target, name),
-    });
-    const sets = life.of(opened.sets);
-    const storage = new Proxy(life.of(opened), {
-      get: (target, name) => (name === "sets" ? sets : Reflect.get(target, name)),
-    });
-    const credit = new FlowControl(BUDGET);
-    const metrics = new Metrics();
-    const write = (line: string) => {
-      if (/"level":"error"/.test(line)) this.#bugs.push(line);
-    };
-    const logger = new Logger({ level: "error", format: "json", write });
-    const clients = new Clients({
-      repository,
-      enrolToken: null,
-      enrolmentKeys: new EnrolmentKeys(this.repository.access),
-      chunkSize: CHUNK,
-      version: "9.9.9",
-      metrics,
-      audit: { record: () => undefined },
-      logger,
-      onRegistered: () => {
-        downloads.clientRegistered(this.clientId);
-        jobs.clientSeen(this.clientId);
-      },
-      onChange: () => undefined,
-      onLabelled: () => undefined,
-    });
-    const downloads: Downloads = new Downloads({
-      repository,
-      storage,
-      clients,
-      credit,
-      limits: { total: LIMIT, perClient: LIMIT },
-      minFreeDisk: 1,
-      quotas: { file: null, perClient: null, total: null },
-      onChange: () => undefined,
-      noticeMissing: async () => 0,
-      jobs: {
-        mostOf: (jobId) => jobs.mostOf(jobId),
-        onChange: (jobId, status) => jobs.onChange(jobId, status),
-        reopen: (jobId, retry) => jobs.reopen(jobId, retry),
-      },
-      metrics,
-      audit: { record: () => undefined },
-      logger,
-    });
-    const onChange = () => undefined;
-    const jobs: Jobs = new Jobs({ repository, clients, downloads, onChange, logger });
-    return { life, clients, downloads, jobs, credit };
-  }
-}
-
-/** A job for one client, named as that. */
-function jobFor(clientId: string): NewJob {
-  const { clientId: _, jobId: __, ...what } = order(clientId, "file");
-  return {
-    name: clientId,
-    selection: { ids: [clientId] },
-    membership: "snapshot",
-    order: { ...what, ifOffline: "wait" },
-    download: {},
-    maxConcurrent: null,
-    spreadMs: 0,
-    stopWhen: null,
-    keep: null,
-    expiresIn: null,
-    request: {},
-  };
 }

@@ -1,23 +1,23 @@
-import {
-  afterAll,
-  afterEach,
-  beforeAll,
-  beforeEach,
-  describe,
-  expect,
-  setDefaultTimeout,
-  test,
-} from "bun:test";
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { mkdir, readdir, readFile, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { BuiltProgram } from "../support/built-program.ts";
+import {
+  filesOf,
+  FLAGS,
+  folder,
+  install,
+  machine,
+  NAMES,
+  run,
+  useMachine,
+} from "../support/installed.ts";
 import { Program } from "../support/programs.ts";
 import { spawnSync } from "../support/spawn.ts";
 import { ENROLL_TOKEN, System } from "../support/system.ts";
 import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
+useMachine();
 
 /*
  * `fds client install` and what goes with it, below a folder that stands for the machine's own.
@@ -26,48 +26,6 @@ setDefaultTimeout(TEST_LIMIT);
 
 const isLinux = process.platform === "linux";
 const TOKEN = "a-token-that-is-a-secret";
-const NAMES = {
-  program: "usr/local/bin/fds",
-  settings: "etc/fds/client.conf",
-  unit: "etc/systemd/system/fds-client.service",
-  user: "etc/sysusers.d/fds-client.conf",
-  token: "var/lib/fds-client/enroll-token",
-};
-
-let built: BuiltProgram;
-let folder: string;
-let machine: string;
-
-beforeAll(async () => void (built = await BuiltProgram.build()));
-afterAll(() => built[Symbol.asyncDispose]());
-
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), "fds-install-"));
-  machine = join(folder, "machine");
-  await mkdir(join(folder, "exports"));
-});
-afterEach(() => rm(folder, { recursive: true, force: true }));
-
-const FLAGS = ["--id", "till-1", "--server", "https://files.example.com", "--root", "exports"];
-
-function run(args: string[], input?: string) {
-  const env = { CLIENT_ID: "from-the-environment", ENROLL_TOKEN: "of-somebody-else" };
-  return built.run(args, { cwd: folder, env, ...(input !== undefined && { input }) });
-}
-
-const install = (flags: string[], input?: string) =>
-  run(["client", "install", "--destdir", machine, ...flags], input);
-
-/** Every file below the machine, with its permissions. */
-async function filesOf(): Promise<Record<string, string>> {
-  const entries = await readdir(machine, { recursive: true, withFileTypes: true }).catch(() => []);
-  const files = entries.filter((entry) => entry.isFile());
-  const modes = files.map(async ({ parentPath, name }) => {
-    const path = join(parentPath, name);
-    return [path.slice(machine.length + 1), ((await stat(path)).mode & 0o777).toString(8)];
-  });
-  return Object.fromEntries(await Promise.all(modes));
-}
 
 const read = (name: string) => readFile(join(machine, name), "utf8");
 
@@ -231,64 +189,6 @@ describe.if(isLinux)("install", () => {
   });
 });
 
-describe.if(isLinux)("uninstall", () => {
-  const uninstall = (...flags: string[]) =>
-    run(["client", "uninstall", "--destdir", machine, ...flags]);
-
-  /** A client that ran. */
-  async function installed(): Promise<void> {
-    await install(FLAGS);
-    for (const name of ["key", "connection.json", "requests.log", "requests.log.1", "notes.txt"]) {
-      await writeFile(join(machine, "var/lib/fds-client", name), "");
-    }
-  }
-
-  test("leaves the key, and what is not ours", async () => {
-    await installed();
-    const dry = await uninstall("--dry-run");
-    expect(dry.stdout).toContain(`removed    ${join(machine, NAMES.settings)}`);
-    expect(Object.keys(await filesOf())).toHaveLength(9);
-    const { exitCode, stdout } = await uninstall();
-    expect(exitCode).toBe(0);
-    expect(stdout).toContain("Left: key, notes.txt in /var/lib/fds-client");
-    expect(Object.keys(await filesOf()).toSorted()).toEqual([
-      "var/lib/fds-client/key",
-      "var/lib/fds-client/notes.txt",
-    ]);
-    expect((await uninstall()).stdout).toStartWith("There is no client installed");
-  });
-
-  test("says what is left in a folder that somebody named", async () => {
-    const [state, downloads] = [join(folder, "own-state"), join(folder, "own-downloads")];
-    await install([...FLAGS, "--state-dir", state]);
-    await writeFile(join(machine, state, "key"), "");
-    expect((await uninstall()).stdout).toContain(`Left: key in ${state} (--purge removes it)\n`);
-    const server = ["--destdir", machine, "--downloads-dir", downloads];
-    await run(["server", "install", ...server]);
-    await writeFile(join(machine, downloads, "a.txt"), "");
-    const purged = await run(["server", "uninstall", "--destdir", machine, "--purge"]);
-    expect(purged.stdout).toContain(`Left: a.txt in ${downloads}\n`);
-    expect(await readdir(join(machine, downloads))).toEqual(["a.txt"]);
-  });
-
-  test("with --purge removes the key too", async () => {
-    await installed();
-    await rm(join(machine, "var/lib/fds-client/notes.txt"));
-    await uninstall("--purge");
-    expect(await filesOf()).toEqual({});
-    expect(await readdir(join(machine, "var/lib"))).toEqual([]);
-  });
-
-  test("leaves the program to the server, if there is one", async () => {
-    await installed();
-    await run(["server", "install", "--destdir", machine]);
-    await uninstall("--purge");
-    expect(await filesOf()).toHaveProperty([NAMES.program]);
-    await run(["server", "uninstall", "--destdir", machine]);
-    expect(await filesOf()).not.toHaveProperty([NAMES.program]);
-  });
-});
-
 test.if(isLinux)("what is installed registers, and forgets what it enrolled with", async () => {
   await using system = await System.start();
   const state = join(folder, "state");
@@ -312,15 +212,4 @@ test.if(isLinux)("what is installed registers, and forgets what it enrolled with
   await waitFor(async () => (await told()).state === "connected", "the site to be told");
   expect(await told()).toMatchObject({ server: system.url, pid: client.pid });
   expect(client.log().filter(({ level }) => level !== "info")).toEqual([]);
-});
-
-describe("status", () => {
-  test("of what is not installed says how to", async () => {
-    const { exitCode, stdout, stderr } = await run(["client", "status", "--json"]);
-    // A machine that runs the tests may have a client of its own.
-    if (!stderr && JSON.parse(stdout).service !== "not_installed") return;
-    expect(exitCode).toBe(1);
-    const next = ["install it: fds client install --help"];
-    if (!stderr) expect(JSON.parse(stdout)).toMatchObject({ well: false, next });
-  });
 });

@@ -1,4 +1,14 @@
 import { signed } from "../../lib/server/storage/s3/signature.ts";
+import {
+  cut,
+  escape,
+  failure,
+  type FakeUpload,
+  listed,
+  md5Of,
+  metaOf,
+  xml,
+} from "./fake-s3-answers.ts";
 
 /** What a fake S3 does with a request instead of answering it; null: nothing. */
 export type S3Fault = "cut" | "no answer" | { status: number; code: string } | null;
@@ -7,12 +17,6 @@ export interface StoredObject {
   bytes: Uint8Array<ArrayBuffer>;
   etag: string;
   meta: Record<string, string>;
-}
-
-interface FakeUpload {
-  key: string;
-  meta: Record<string, string>;
-  parts: Map<number, { bytes: Uint8Array<ArrayBuffer>; etag: string }>;
 }
 
 const SECRET = "the-secret-of-a-fake-s3";
@@ -271,55 +275,4 @@ export class FakeS3 implements AsyncDisposable {
     const all = page.map(([, text]) => text).join("");
     return xml(`<ListBucketResult>${all}${token}</ListBucketResult>`);
   }
-}
-
-/** The parts of an upload, in order. */
-function listed({ parts }: FakeUpload): Response {
-  const each = [...parts]
-    .toSorted(([a], [b]) => a - b)
-    .map(
-      ([number, { bytes, etag }]) =>
-        `<Part><PartNumber>${number}</PartNumber><ETag>${escape(etag)}</ETag><Size>${bytes.length}</Size></Part>`,
-    );
-  return xml(`<ListPartsResult>${each.join("")}</ListPartsResult>`);
-}
-
-function xml(text: string): Response {
-  return new Response(`<?xml version="1.0" encoding="UTF-8"?>${text}`);
-}
-
-function failure(status: number, code: string): Response {
-  return new Response(
-    `<?xml version="1.0"?><Error><Code>${code}</Code><Message>no</Message></Error>`,
-    { status },
-  );
-}
-
-/** Half of an answer, then the connection breaks. */
-function cut(bytes: Uint8Array, headers: Headers): Response {
-  const pieces = [bytes.subarray(0, bytes.length / 2)];
-  const half = new ReadableStream<Uint8Array>(
-    {
-      pull(controller) {
-        const piece = pieces.shift();
-        if (piece && piece.length > 0) controller.enqueue(piece);
-        // Without an error: the runtime would write it to the log.
-        else controller.error();
-      },
-    },
-    { highWaterMark: 0 },
-  );
-  return new Response(half, { headers });
-}
-
-function metaOf(headers: Headers): Record<string, string> {
-  return Object.fromEntries([...headers].filter(([name]) => name.startsWith("x-amz-meta-")));
-}
-
-function md5Of(bytes: Uint8Array, as: "hex" | "base64"): string {
-  return new Bun.CryptoHasher("md5").update(bytes).digest(as);
-}
-
-function escape(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;");
 }

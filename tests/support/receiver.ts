@@ -1,4 +1,5 @@
 import { Webhook } from "standardwebhooks";
+import { waitFor } from "./wait.ts";
 
 /** A message as a receiver got it. */
 export interface Received {
@@ -78,3 +79,10 @@ export class Receiver implements Disposable {
     return this.answer(message, before);
   }
 }
+
+/** Waits for a message of a type. @param id stands in its body */
+export const received = (receiver: Receiver, type: string, id = "") =>
+  waitFor(
+    () => receiver.messages.find((one) => one.type === type && one.body.includes(id)),
+    `${type} of ${id}`,
+  );

@@ -1,8 +1,10 @@
 import { accessContract } from "./access.contract.ts";
+import { auditContract } from "./audit.contract.ts";
 import { jobsContract } from "./jobs.contract.ts";
 import { keepContract } from "./keep.contract.ts";
 import { labelsContract } from "./labels.contract.ts";
 import { listsContract } from "./lists.contract.ts";
+import { outboxContract } from "./outbox.contract.ts";
 import { queueContract } from "./queue.contract.ts";
 import { setRowsContract } from "./set-rows.contract.ts";
 import type { Backend } from "./backend.ts";
@@ -17,11 +19,13 @@ export function everyContract(name: string, makeBackend: () => Promise<Backend>)
   queueContract(name, makeBackend);
   listsContract(name, makeBackend);
   accessContract(name, makeBackend);
+  auditContract(name, makeBackend);
   setRowsContract(name, makeBackend);
   labelsContract(name, makeBackend);
   jobsContract(name, makeBackend);
   keepContract(name, makeBackend);
   sharingContract(name, makeBackend);
   webhooksContract(name, makeBackend);
+  outboxContract(name, makeBackend);
   schedulesContract(name, makeBackend);
 }

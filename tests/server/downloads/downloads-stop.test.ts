@@ -17,6 +17,17 @@ useDownloads();
 
 /* How downloads are cancelled, and what a stop and a start of the server do to them. */
 
+/** A download whose file has come, and gets its name once `naming` is resolved. */
+async function pulledUntilNamed() {
+  const site = await connect();
+  const id = await pull();
+  const naming = Promise.withResolvers<void>();
+  storage.publishing = naming.promise;
+  site.send(site.requests[0]!, BYTES);
+  await settle();
+  return { id, naming };
+}
+
 describe("a cancel", () => {
   test("removes the part once nothing writes to it any more", async () => {
     const site = await connect();
@@ -36,12 +47,7 @@ describe("a cancel", () => {
   });
 
   test("that comes while the file gets its name is too late, and says so", async () => {
-    const site = await connect();
-    const id = await pull();
-    const naming = Promise.withResolvers<void>();
-    storage.publishing = naming.promise;
-    site.send(site.requests[0]!, BYTES);
-    await settle();
+    const { id, naming } = await pulledUntilNamed();
     expect(await statusOf(id)).toBe("verifying");
     const cancelling = downloads.cancel(id).catch((error: unknown) => error);
     await settle();
@@ -51,12 +57,7 @@ describe("a cancel", () => {
   });
 
   test("that comes while the file gets its name wins if it gets none", async () => {
-    const site = await connect();
-    const id = await pull();
-    const naming = Promise.withResolvers<void>();
-    storage.publishing = naming.promise;
-    site.send(site.requests[0]!, BYTES);
-    await settle();
+    const { id, naming } = await pulledUntilNamed();
     const cancelling = downloads.cancel(id);
     await settle();
     naming.reject(new FdsError("storage_error", "the disk does not answer"));
@@ -78,12 +79,7 @@ describe("a stop", () => {
   });
 
   test("waits for a file that gets its name", async () => {
-    const site = await connect();
-    const id = await pull();
-    const naming = Promise.withResolvers<void>();
-    storage.publishing = naming.promise;
-    site.send(site.requests[0]!, BYTES);
-    await settle();
+    const { id, naming } = await pulledUntilNamed();
     let stopped = false;
     const stopping = downloads.stop().then(() => (stopped = true));
     await settle();

@@ -102,13 +102,24 @@ test("a part whose name may not outlive a loss of power is not called safe", asy
 });
 
 describe("a publish that was cut short", () => {
-  test("between link and unlink is completed by the next one", async () => {
-    await using temporary = await temporaryStorage();
-    const { storage, folder, final, part } = temporary;
+  /** A part that has its final name already, beside its own. @returns its id */
+  async function linked({
+    storage,
+    folder,
+    final,
+    part,
+  }: Awaited<ReturnType<typeof temporaryStorage>>): Promise<string> {
     const id = Bun.randomUUIDv7();
     await fillPart(storage, id, CONTENT);
     await fs.mkdir(join(folder, "site-1"));
     await fs.link(part(id), final);
+    return id;
+  }
+
+  test("between link and unlink is completed by the next one", async () => {
+    await using temporary = await temporaryStorage();
+    const { storage } = temporary;
+    const id = await linked(temporary);
     expect(await storage.publish(id, PATH)).toBe(true);
     expect(await published(storage, PATH)).toEqual(CONTENT);
     expect(await storage.listParts()).toEqual([]);
@@ -116,11 +127,8 @@ describe("a publish that was cut short", () => {
 
   test("leaves no part through which the published file could be changed", async () => {
     await using temporary = await temporaryStorage();
-    const { storage, folder, final, part } = temporary;
-    const id = Bun.randomUUIDv7();
-    await fillPart(storage, id, CONTENT);
-    await fs.mkdir(join(folder, "site-1"));
-    await fs.link(part(id), final);
+    const { storage } = temporary;
+    const id = await linked(temporary);
     const opened = await storage.openPart(id);
     expect(opened.size).toBe(0);
     await opened.write(OTHER, 0);
@@ -130,11 +138,8 @@ describe("a publish that was cut short", () => {
 
   test("whose part cannot be made anew tells why, and opens nothing for good", async () => {
     await using temporary = await temporaryStorage();
-    const { storage, folder, final, part } = temporary;
-    const id = Bun.randomUUIDv7();
-    await fillPart(storage, id, CONTENT);
-    await fs.mkdir(join(folder, "site-1"));
-    await fs.link(part(id), final);
+    const { storage } = temporary;
+    const id = await linked(temporary);
     const { open } = fs;
     const opened: fs.FileHandle[] = [];
     spyOn(fs, "open").mockImplementation(async (...args) => {

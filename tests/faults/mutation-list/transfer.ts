@@ -1,0 +1,168 @@
+import type { Mutation } from "./mutation.ts";
+import {
+  CREDIT,
+  DISPATCHER_TIMES,
+  FILE_RECEIVER_STALLS,
+  FLOW_CONTROL_SHARING,
+  LYING_FRAMES,
+  LYING_MESSAGES,
+  LYING_SERVER,
+  LYING_SOURCE,
+  MODEL,
+  PART_FILE,
+  REST,
+  RESUME,
+  SENDER,
+  SET_RECEIVER_STALLS,
+  SLOW_DISK,
+  SOURCE,
+  STATES,
+  THE_MODEL,
+} from "./tests.ts";
+
+/** What is broken of a transfer: its order, its proofs, its bounds. */
+export const TRANSFER: readonly Mutation[] = [
+  {
+    name: "any-epoch-of-a-frame",
+    breaks: "A: what belongs to an older attempt is dropped",
+    file: "lib/server/clients/streams.ts",
+    find: `    if (stream?.epoch !== address.epoch) return undefined;
+`,
+    replace: ``,
+    caughtBy: { [LYING_SOURCE]: "frames and messages of another epoch" },
+  },
+  {
+    name: "any-epoch-of-an-event",
+    breaks: "A, C: what an older attempt reports is void",
+    file: "lib/server/transition.ts",
+    find: `download.status === "queued" || event.epoch !== download.epoch`,
+    replace: `download.status === "queued"`,
+    caughtBy: { [STATES]: "of another attempt: no change" },
+  },
+  {
+    name: "prefix-not-compared",
+    breaks: "A: a client goes on only where its first bytes are those that the server has",
+    file: "lib/client/resume.ts",
+    find: 'hash.copy().digest("hex") !== resume[`prefix_${checksum}`]',
+    replace: "false",
+    caughtBy: {
+      [RESUME]: "when a byte of the prefix differs",
+      [LYING_SERVER]: "an offer to resume that is a lie",
+    },
+  },
+  {
+    name: "any-offset-of-a-client",
+    breaks: "A: a client goes on where the server's proof ends, or at the first byte",
+    file: "lib/server/transfer/file-request.ts",
+    find: `offset > 0 && offset !== offered`,
+    replace: `false`,
+    caughtBy: { [LYING_MESSAGES]: "an offset of its own" },
+  },
+  {
+    name: "short-part-trusted",
+    breaks: "A, C: a part that is shorter than recorded proves nothing",
+    file: "lib/server/transfer/file-receiver.ts",
+    find: `const isShort = part.size < durableOffset;`,
+    replace: `const isShort = false;`,
+    caughtBy: { [PART_FILE]: "row 28: the part file shortened at rest" },
+  },
+  {
+    name: "name-before-checksum",
+    breaks: "A: a file gets its name after its checksum was compared",
+    file: "lib/server/transfer/file-receiver.ts",
+    find: `    if (flaw) return this.fail(flaw.problem, flaw.final);
+`,
+    replace: ``,
+    caughtBy: { [LYING_SOURCE]: "in its MD5 is read again from the start" },
+  },
+  {
+    name: "due-by-now",
+    breaks: "C: a download that becomes due while the queue is read is started",
+    file: "lib/server/downloads/dispatcher.ts",
+    find: `repository.nextDueAt(now)`,
+    replace: `repository.nextDueAt(Date.now())`,
+    caughtBy: { [DISPATCHER_TIMES]: "is not missed where it comes while the queue is being read" },
+  },
+  {
+    name: "budget-without-end",
+    breaks: "E: memory is bounded by RECEIVE_BUDGET",
+    file: "lib/server/transfer/flow-control.ts",
+    find: `const granted = room < least ? 0 : Math.min(wanted, room);`,
+    replace: `const granted = Math.max(wanted, Math.min(room, least));`,
+    caughtBy: {
+      [FLOW_CONTROL_SHARING]: "every file comes to its end within the budget",
+      [MODEL]: THE_MODEL,
+    },
+  },
+  {
+    name: "window-without-end",
+    breaks: "D, E: what is under way is bounded by the window",
+    file: "lib/server/transfer/flow-control.ts",
+    find: `const limit = Math.min(this.#written, this.#durable + this.options.maxUnflushed) + window;`,
+    replace: `const limit = Number.MAX_SAFE_INTEGER;`,
+    caughtBy: { [CREDIT]: "a file that is longer than the window" },
+  },
+  {
+    name: "credit-exceeded",
+    breaks: "E: a client that sends more than it was granted is cut off",
+    file: "lib/server/transfer/incoming-bytes.ts",
+    find: `if (end > maxOffset) throw`,
+    replace: `if (false) throw`,
+    caughtBy: { [LYING_FRAMES]: "a frame beyond its credit" },
+  },
+  {
+    name: "credit-for-what-arrived",
+    breaks: "E: a client gets new credit for what was written, not for what arrived",
+    file: "lib/server/transfer/incoming-bytes.ts",
+    find: `onBytes: (bytes) => this.#writer.push(bytes),`,
+    replace: `onBytes: (bytes) => {
+        this.#flow?.wrote(bytes.length);
+        this.#writer.push(bytes);
+      },`,
+    caughtBy: { [MODEL]: THE_MODEL, [SLOW_DISK]: "row 19: a slow disk at the server" },
+  },
+  {
+    name: "slow-flush-not-waited-for",
+    breaks: "D: what is written and not flushed is bounded",
+    file: "lib/server/transfer/flow-control.ts",
+    find: `Math.min(this.#written, this.#durable + this.options.maxUnflushed)`,
+    replace: `this.#written`,
+    caughtBy: { [CREDIT]: "goes on ahead of what is flushed" },
+  },
+  {
+    name: "source-left-open",
+    breaks: "E: a client keeps no file open",
+    file: "lib/client/sender.ts",
+    find: `        await file.close();
+`,
+    replace: ``,
+    caughtBy: { [SENDER]: "the file is closed when it" },
+  },
+  {
+    name: "cause-of-a-client-lost",
+    breaks: "F: what a site could not do is told as it was",
+    file: "lib/client/client-error.ts",
+    find: `(known) => error instanceof FdsError && error.code === known,`,
+    replace: `(known) => known === "file_unreadable",`,
+    caughtBy: {
+      [REST]: "a failed record tells why",
+      [SOURCE]: "deleted: it says that there is no such file",
+    },
+  },
+  {
+    name: "dropped-frames-are-life",
+    breaks: "C: a client that brings nothing on is given up",
+    file: "lib/server/transfer/incoming-bytes.ts",
+    find: `const progress = Math.max(0, this.arrived - this.#reached);`,
+    replace: `const progress = frame.rawLength;`,
+    caughtBy: { [FILE_RECEIVER_STALLS]: "with frames behind the one that is wanted again" },
+  },
+  {
+    name: "reading-again-without-end",
+    breaks: "C: reading again brings a client on only as far as the server has the bytes",
+    file: "lib/server/transfer/stall-watch.ts",
+    find: `if (offset > has) return;`,
+    replace: ``,
+    caughtBy: { [SET_RECEIVER_STALLS]: "is no answer where nothing of it is here" },
+  },
+];

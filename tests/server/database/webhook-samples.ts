@@ -1,0 +1,70 @@
+import type { Repository } from "../../../lib/server/database/repository.ts";
+import type { Attempt, Message, Webhook } from "../../../lib/server/webhook.ts";
+import { completed, failed, id, queued } from "./samples.ts";
+
+export const NOW = 1_700_000_000_000;
+/** Later than that, ms since 1970. */
+export const FAR = NOW + 60_000;
+
+/** A webhook that is told of some ends. */
+export const webhook: Webhook = {
+  webhookId: id(70),
+  name: "ops",
+  url: "https://example.com/ü?a=1",
+  events: ["download.completed", "download.failed", "job.completed", "job.stopped"],
+  secret: "whsec_c2VjcmV0",
+  oldSecret: null,
+  oldSecretUntil: null,
+  disabledAt: null,
+  disabledBecause: null,
+  createdAt: NOW,
+  createdBy: "API_TOKEN",
+};
+
+/** One that is told when clients go away. */
+export const other: Webhook = {
+  ...webhook,
+  webhookId: id(71),
+  name: "pager",
+  events: ["client.offline"],
+};
+
+/** What the contracts of webhooks do with rows. @param rows of the test that runs */
+export function outboxOf(rows: () => Repository) {
+  return {
+    /** Makes a download end. */
+    async end(n: number, state: typeof completed | typeof failed = completed) {
+      const { revision } = await rows().insertDownload(queued(n));
+      const savedPath = state.status === "completed" && { savedPath: `site-1/${n}` };
+      const next = { ...state, ...savedPath, downloadId: id(n), revision, clientId: "site-1" };
+      return (await rows().replaceDownload(next))!;
+    },
+
+    /** Writes the bodies of all messages. @returns them */
+    async written(): Promise<Message[]> {
+      const messages = await rows().outbox.unwritten(1_000);
+      for (const { messageId } of messages) await rows().outbox.write(messageId, "{}");
+      return messages;
+    },
+  };
+}
+
+/** Takes the next message of the webhook. */
+export const claim = (from: Repository, now = NOW, until = FAR) =>
+  from.outbox.claim(webhook.webhookId, now, until);
+
+/** An attempt that failed, of a message. */
+export const attemptOf = ({ messageId, type, subject, attempts }: Message): Attempt => ({
+  attemptId: id(attempts),
+  messageId,
+  webhookId: webhook.webhookId,
+  type,
+  subject,
+  number: attempts,
+  at: NOW,
+  durationMs: 12,
+  delivered: false,
+  responseStatus: 500,
+  error: "it said 'no'",
+  nextAt: NOW + 5,
+});
