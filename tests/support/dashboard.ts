@@ -95,8 +95,6 @@ export class Dashboard {
 
   /** Shows the page as it is now on a wide screen and on a narrow one, in each of the schemes. */
   async inEachLook(schemes: ("light" | "dark")[], check: () => Promise<void>): Promise<void> {
-    // What was clicked last would be pointed at in some widths.
-    await this.page.mouse.move(0, 0);
     for (const width of WIDTHS) {
       await this.page.setViewportSize({ width, height: 800 });
       for (const colorScheme of schemes) {

@@ -11,7 +11,7 @@ export function showLabels(row: HTMLElement, { labels }: ClientRecord): void {
   if (list.dataset["labels"] === key) return;
   list.dataset["labels"] = key;
   list.replaceChildren(...words.flatMap((word) => [chip(word), " "]));
-  setText(find(row, ".edit-labels", HTMLElement), words.length === 0 ? "Label…" : "Edit");
+  setText(find(row, ".edit-labels", HTMLElement), words.length === 0 ? "Labels…" : "Edit");
 }
 
 function chip(word: string): HTMLElement {
