@@ -66,9 +66,7 @@ export function writeRecord(target: Uint8Array, at: number, record: SetRecord): 
       view.setBigUint64(at + 21, BigInt(record.offset));
       return end;
     case "data":
-      view.setUint8(at, DATA);
-      view.setUint32(at + 1, record.bytes.length);
-      target.set(record.bytes, at + DATA_HEADER_BYTES);
+      target.set(record.bytes, writeDataHeader(target, at, record.bytes.length));
       return end;
     case "end":
       view.setUint8(at, END);
@@ -88,6 +86,18 @@ export function writeRecord(target: Uint8Array, at: number, record: SetRecord): 
       return end;
     }
   }
+}
+
+/**
+ * Writes the head of a DATA record whose bytes are in their place already.
+ * @param length of the record's bytes
+ * @returns where these bytes begin
+ */
+export function writeDataHeader(target: Uint8Array, at: number, length: number): number {
+  const view = new DataView(target.buffer, target.byteOffset, target.byteLength);
+  view.setUint8(at, DATA);
+  view.setUint32(at + 1, length);
+  return at + DATA_HEADER_BYTES;
 }
 
 /**

@@ -22,6 +22,8 @@ import type { SetFile, SetFiles } from "./set-files.ts";
 const SMALL = 64 * 1024;
 /** Room in a frame, in bytes, that is always enough to go on; more is not waited for. */
 const MOST_ROOM = 16 * 1024;
+/** Bytes from which on a frame is built around them rather than with a copy of them. */
+const WORTH_A_FRAME = 512 * 1024;
 /** Bytes of an END record with the longest digest. */
 const END_BYTES = 3 + 32;
 
@@ -172,14 +174,26 @@ export class FileSender {
     return at;
   }
 
-  /** @returns false: it is not wanted any more, or not now */
-  async #sendBlock(block: Uint8Array, number: number, offset: number): Promise<boolean> {
+  /**
+   * @param block its buffer is written to
+   * @returns false: it is not wanted any more, or not now
+   */
+  async #sendBlock(
+    block: Uint8Array<ArrayBuffer>,
+    number: number,
+    offset: number,
+  ): Promise<boolean> {
     const { frames, isWanted } = this.options;
     for (let done = 0; done < block.length;) {
       const place = { want: number, offset: offset + done };
       if (!(await frames.need(DATA_HEADER_BYTES + 1, place))) return false;
       const bytes = block.subarray(done, done + frames.left - DATA_HEADER_BYTES);
-      frames.add({ type: "data", bytes });
+      if (bytes.length < WORTH_A_FRAME) frames.add({ type: "data", bytes });
+      else if (frames.fitsBefore(bytes)) await frames.sendAround(bytes);
+      else {
+        await frames.flush();
+        continue;
+      }
       done += bytes.length;
       this.#count(bytes.length);
       if (!isWanted()) return false;

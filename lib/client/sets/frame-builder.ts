@@ -1,4 +1,11 @@
-import { recordLength, type SetRecord, writeRecord } from "../../protocol/set-records.ts";
+import { HEADER_BYTES } from "../../protocol/frame.ts";
+import {
+  DATA_HEADER_BYTES,
+  recordLength,
+  type SetRecord,
+  writeDataHeader,
+  writeRecord,
+} from "../../protocol/set-records.ts";
 import type { FrameOutlet } from "./frame-outlet.ts";
 
 /** Least room in a frame, in bytes, with which it is begun or continued. */
@@ -70,7 +77,28 @@ export class FrameBuilder {
   async flush(): Promise<void> {
     const length = this.#length;
     this.#length = this.#room = 0;
-    if (length > 0) await this.outlet.send(length);
+    if (length > 0) await this.outlet.send(this.outlet.body.subarray(0, length));
+  }
+
+  /** Whether {@link FrameBuilder.sendAround} has the room that it needs before these bytes. */
+  fitsBefore({ byteOffset }: Uint8Array): boolean {
+    return byteOffset >= HEADER_BYTES + this.#length + DATA_HEADER_BYTES;
+  }
+
+  /**
+   * Adds a DATA record and sends the frame, without a copy of the record's bytes: everything else in the
+   * frame is put before them in their own buffer, over what is there.
+   * @param bytes at most {@link FrameBuilder.left} less the record's head
+   */
+  async sendAround(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    const before = this.outlet.body.subarray(0, this.#length);
+    const head = before.length + DATA_HEADER_BYTES;
+    const start = bytes.byteOffset - head;
+    const frame = new Uint8Array(bytes.buffer, start, head + bytes.length);
+    frame.set(before);
+    writeDataHeader(frame, before.length, bytes.length);
+    this.#length = this.#room = 0;
+    await this.outlet.send(frame);
   }
 
   /**

@@ -80,17 +80,20 @@ export class FrameOutlet {
     return 0;
   }
 
-  /** Sends the first bytes of {@link FrameOutlet.body}, which may be overwritten afterwards. */
-  async send(length: number): Promise<void> {
+  /**
+   * Sends a frame.
+   * @param bytes a part of {@link FrameOutlet.body}, or others with room for a header before them in their
+   *   buffer; they may be overwritten afterwards
+   */
+  async send(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
     const { scheduler, compressor, stream, epoch } = this.options;
     const offset = this.#offset;
-    const bytes = this.body.subarray(0, length);
     const packed = (await compressor?.pack(offset, bytes)) ?? null;
     await this.#turn();
     // An earlier frame may be wanted again by now.
     if (this.#closed || this.#offset !== offset) return;
     scheduler.send({ stream, epoch, offset }, bytes, packed);
-    this.#offset += length;
+    this.#offset += bytes.length;
   }
 
   /** Resolves at this stream's turn, or when it is closed, as a slow socket gives no turns. */

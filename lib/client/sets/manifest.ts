@@ -61,8 +61,9 @@ export class LineSender {
     while (this.outlet.offset < this.length) {
       const room = await this.outlet.waitForCredit(1, this.isWanted);
       if (room === 0) return;
-      const length = this.#blocks.copy(this.outlet.offset, this.outlet.body.subarray(0, room));
-      await this.outlet.send(length);
+      const { body, offset } = this.outlet;
+      const length = this.#blocks.copy(offset, body.subarray(0, room));
+      await this.outlet.send(body.subarray(0, length));
     }
   }
 }

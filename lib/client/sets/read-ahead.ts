@@ -5,6 +5,8 @@ import { readAt } from "../block-reader.ts";
 const BLOCK = 1024 * 1024;
 /** Bytes by which the last block may be longer: nothing would be read meanwhile if it were a short one. */
 const SURPLUS = 256 * 1024;
+/** Bytes of room before a block in its buffer, for what comes before it in a frame. */
+const ROOM = 64 * 1024;
 
 /** A place in an open file. */
 export interface FilePlace {
@@ -22,7 +24,10 @@ export class ReadAhead implements Disposable {
   readonly #buffers = [new Uint8Array(0), new Uint8Array(0)];
   #ahead: { fd: number; offset: number; block: Promise<Uint8Array<ArrayBuffer>> } | undefined;
 
-  /** The block at a place; empty at the end of the file. @throws an error of the system */
+  /**
+   * The block at a place; empty at the end of the file. Before it there is room in its buffer.
+   * @throws an error of the system
+   */
   async blockAt(place: FilePlace): Promise<Uint8Array<ArrayBuffer>> {
     if (this.#ahead?.fd !== place.fd || this.#ahead.offset !== place.offset) {
       await this.#dropAhead();
@@ -61,11 +66,11 @@ export class ReadAhead implements Disposable {
 
   #buffer(length: number): Uint8Array<ArrayBuffer> {
     let buffer = this.#buffers.shift() ?? new Uint8Array(0);
-    if (buffer.length < length) {
+    if (buffer.length < ROOM + length) {
       release(buffer);
-      buffer = Buffer.allocUnsafeSlow(length);
+      buffer = Buffer.allocUnsafeSlow(ROOM + length);
     }
     this.#buffers.push(buffer);
-    return buffer.subarray(0, length);
+    return buffer.subarray(ROOM, ROOM + length);
   }
 }

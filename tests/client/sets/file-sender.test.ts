@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
+import * as fc from "fast-check";
 import { randomBytes } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -27,14 +28,14 @@ afterEach(() => rm(site, { recursive: true }));
 const wanted = (index: number): WantedFile => ({ index, path: `${index}`, root: 0 });
 
 /** Sends files. @param orders which, with the one that is said to come next @returns their bytes, as sent */
-async function send(orders: { want: WantedFile; next?: WantedFile }[]) {
+async function send(orders: { want: WantedFile; next?: WantedFile }[], chunkSize = CHUNK) {
   const frames: Uint8Array[] = [];
   const socket = {
     bufferedAmount: 0,
     send: (data: string | Uint8Array) => void frames.push(new Uint8Array(Buffer.from(data))),
   };
   const scheduler = new SendScheduler(socket, new TokenBucket(null));
-  const stream = { stream: 1, epoch: 1, chunkSize: CHUNK, maxOffset: Infinity };
+  const stream = { stream: 1, epoch: 1, chunkSize, maxOffset: Infinity };
   const builder = new FrameBuilder(
     new FrameOutlet({ ...stream, scheduler, compressor: null }),
     () => true,
@@ -53,15 +54,14 @@ async function send(orders: { want: WantedFile; next?: WantedFile }[]) {
   }
   await builder.flush();
   await sender.close();
-  const sent: { index: number; bytes: Buffer }[] = [];
+  const sent: { index: number; pieces: Uint8Array[] }[] = [];
   for (const frame of frames) {
-    for (const record of readRecords(decodeFrame(frame, CHUNK).payload)) {
-      if (record.type === "start") sent.push({ index: record.index, bytes: Buffer.alloc(0) });
-      const last = sent.at(-1);
-      if (record.type === "data" && last) last.bytes = Buffer.concat([last.bytes, record.bytes]);
+    for (const record of readRecords(decodeFrame(frame, chunkSize).payload)) {
+      if (record.type === "start") sent.push({ index: record.index, pieces: [] });
+      if (record.type === "data") sent.at(-1)?.pieces.push(record.bytes);
     }
   }
-  return sent;
+  return sent.map(({ index, pieces }) => ({ index, bytes: Buffer.concat(pieces) }));
 }
 
 /** Makes files named by their numbers. @returns their bytes */
@@ -81,6 +81,34 @@ test("files come whole, large and small ones, in the order in which they are wan
   const sent = await send(orders);
   expect(sent.map(({ index }) => index)).toEqual([0, 1, 2, 3, 4, 5]);
   for (const { index, bytes } of sent) expect(bytes.equals(files[index]!), `${index}`).toBe(true);
+});
+
+test("frames of all sizes bring files of all sizes", async () => {
+  const size = fc.oneof(
+    fc.nat({ max: 200_000 }),
+    fc.integer({ min: CHUNK / 2 - 100, max: CHUNK / 2 + 100 }),
+    fc.integer({ min: CHUNK - 100, max: CHUNK + 100_000 }),
+    fc.integer({ min: 2 * CHUNK, max: 3 * CHUNK }),
+  );
+  const chunkSize = fc.oneof(
+    fc.constant(CHUNK),
+    fc.integer({ min: 4 * 1024, max: 2 * CHUNK }),
+    fc.integer({ min: CHUNK / 2, max: CHUNK / 2 + 200 }),
+  );
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(size, { minLength: 1, maxLength: 5 }),
+      chunkSize,
+      async (sizes, most) => {
+        const files = await filesOf(...sizes);
+        const orders = files.map((_, index) => ({ want: wanted(index), next: wanted(index + 1) }));
+        const sent = await send(orders, most);
+        expect(sent.map(({ index }) => index)).toEqual(files.map((_, index) => index));
+        for (const { index, bytes } of sent) expect(bytes.equals(files[index]!)).toBe(true);
+      },
+    ),
+    { numRuns: 20 },
+  );
 });
 
 test("a file that was opened before its turn is sent for itself, not for another one", async () => {
