@@ -19,7 +19,7 @@ setDefaultTimeout(TEST_LIMIT);
 
 const MiB = 1024 * 1024;
 
-const WHEN = 6 * MiB;
+const WHEN = 3 * MiB;
 
 describe("while its client is away and a part of it at the server, the source is", () => {
   /** Pulls a good part of the file, then kills the client. */

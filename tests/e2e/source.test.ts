@@ -37,7 +37,7 @@ setDefaultTimeout(TEST_LIMIT);
 
 const MiB = 1024 * 1024;
 
-const WHEN = 6 * MiB;
+const WHEN = 3 * MiB;
 
 /** As a log is rotated by copytruncate. */
 function startAnew(path: string): void {

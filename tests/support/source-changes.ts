@@ -15,7 +15,7 @@ import { type Version, writeRandom } from "./sources.ts";
 import { System } from "./system.ts";
 
 const MiB = 1024 * 1024;
-export const SIZE = 16 * MiB;
+export const SIZE = 8 * MiB;
 
 const BUDGET = { RECEIVE_BUDGET: "1MiB" };
 
