@@ -10,8 +10,8 @@ setDefaultTimeout(TEST_LIMIT);
 /* Programs that are stopped and started in order, in the middle of a pull. */
 
 const MiB = 1024 * 1024;
-const SIZE = 32 * MiB;
-const WHEN = 20 * MiB;
+const SIZE = 20 * MiB;
+const WHEN = 12 * MiB;
 /** So little is granted ahead that most of what the client sent is safe at the server. */
 const WINDOW = 4 * MiB;
 
