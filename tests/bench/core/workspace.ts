@@ -18,6 +18,12 @@ export type PlaceName = "disk" | "memory";
 /** A block is repeated to make a file: far longer than what any compressor of a chunk can look back. */
 const BLOCK = 64 * MiB;
 
+/** The blocks, each made when it is first asked for. */
+const BLOCKS: Readonly<Record<Content, () => Uint8Array>> = {
+  random: once(() => randomBytes(BLOCK)),
+  logs: once(() => logLines(BLOCK)),
+};
+
 /** Space that is left free, in bytes. */
 const RESERVE = 512 * MiB;
 
@@ -25,10 +31,7 @@ const RESERVE = 512 * MiB;
 export class Place {
   readonly #made = new Map<string, Promise<string>>();
 
-  constructor(
-    readonly folder: string,
-    private readonly blocks: Record<Content, () => Uint8Array>,
-  ) {}
+  constructor(readonly folder: string) {}
 
   /**
    * A file of a size, which is made when it is first asked for.
@@ -52,7 +55,7 @@ export class Place {
         `make room in "${this.folder}": ${formatSize(needed)} needed, ${free} free`,
       );
     }
-    const block = this.blocks[content]();
+    const block = BLOCKS[content]();
     const file = await open(path, "w");
     try {
       for (let left = size; left > 0; left -= block.length) {
@@ -75,9 +78,7 @@ export class Workspace implements AsyncDisposable {
   static async open(): Promise<Workspace> {
     const memory = "/dev/shm";
     if (!existsSync(memory)) throw new Failure(`run this on Linux: it needs /proc and "${memory}"`);
-    const blocks = { random: once(() => randomBytes(BLOCK)), logs: once(() => logLines(BLOCK)) };
-    const place = async (parent: string) =>
-      new Place(await mkdtemp(join(parent, "fds-bench-")), blocks);
+    const place = async (parent: string) => new Place(await mkdtemp(join(parent, "fds-bench-")));
     return new Workspace({ disk: await place(tmpdir()), memory: await place(memory) });
   }
 

@@ -10,7 +10,7 @@ import { quantile } from "../core/statistics.ts";
 const MiB = 1024 ** 2;
 const GiB = 1024 ** 3;
 
-const SIZE = { tiny: 64 * MiB, quick: GiB, full: 5 * GiB };
+const SIZE = { tiny: 16 * MiB, quick: GiB, full: 5 * GiB };
 
 /** So slowly that its last tenth is not over before it is seen. */
 const AT_LEAST_SECONDS = 4;
