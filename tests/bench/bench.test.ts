@@ -16,6 +16,8 @@ const reason = isLinux ? "" : " (needs Linux: it reads /proc)";
 
 const { signal } = new AbortController();
 
+const isNumber = (value: number) => !Number.isNaN(value);
+
 describe.skipIf(!isLinux)(`a tiny round${reason}`, () => {
   test.each(SCENARIOS.map((scenario) => [scenario.name, scenario] as const))(
     "of %s measures all that its bars ask for",
@@ -23,9 +25,11 @@ describe.skipIf(!isLinux)(`a tiny round${reason}`, () => {
       const result = await runScenarios({ scenarios: [scenario], effort: "tiny", signal });
       const [measured] = result.scenarios;
       const { figures, notRun } = measured!;
-      for (const { values } of figures) {
+      for (const { name: figure, values } of figures) {
         expect(values.length).toBeGreaterThan(0);
-        expect(values.filter((value) => !Number.isFinite(value))).toEqual([]);
+        // Beside other programs, the loop may be held for longer than its highest bucket can tell.
+        const isKnown = figure.startsWith("event-loop lag") ? isNumber : Number.isFinite;
+        expect(values.filter((value) => !isKnown(value))).toEqual([]);
       }
       const missing = notRun.map(({ what }) => what);
       const wanted = BARS.filter((bar) => bar.scenario === name)
