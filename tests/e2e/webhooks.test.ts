@@ -144,8 +144,10 @@ describe("a webhook", () => {
       error: "the receiver answered 418",
       next_attempt_at: null,
     });
-    const { attempts } = await system.api.webhooks.attempts("all", { limit: "2" });
-    expect(attempts.map(({ response_status }) => response_status)).toEqual([418, 200]);
+    // What other tests caused may still be told meanwhile.
+    const { attempts } = await system.api.webhooks.attempts("all", { limit: "50" });
+    const tests = attempts.filter(({ type }) => type === "webhook.test");
+    expect(tests.map(({ response_status }) => response_status)).toEqual([418, 200]);
   });
 
   test("gets a message again when an attempt is replayed", async () => {
