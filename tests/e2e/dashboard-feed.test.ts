@@ -2,11 +2,18 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { Page } from "playwright-core";
 import { NO_BROWSER } from "../support/browser.ts";
 import { Dashboard } from "../support/dashboard.ts";
-import { browser, CALL_FAILED, system, useBrowserAndServer } from "../support/dashboard-stage.ts";
+import {
+  browser,
+  CALL_FAILED,
+  signedIn,
+  system,
+  useBrowserAndServer,
+} from "../support/dashboard-stage.ts";
+import { writeRandom } from "../support/sources.ts";
 import { API_TOKEN } from "../support/system.ts";
 import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 
-/* What the dashboard does about its connection to the server: while nobody sees it, and when refused. */
+/* What the dashboard does about its connection to the server: while nobody sees it, when refused, and gone. */
 
 setDefaultTimeout(TEST_LIMIT);
 
@@ -70,6 +77,37 @@ describe.skipIf(NO_BROWSER !== "")(`the dashboard's connection${NO_BROWSER}`, ()
         await page.unroute("**/api/events");
         await dashboard.isLive();
         await page.getByText("too many pages are open").waitFor({ state: "hidden" });
+      },
+      { expected: CALL_FAILED },
+    );
+  });
+});
+
+describe.skipIf(NO_BROWSER !== "")(`the dashboard${NO_BROWSER}`, () => {
+  test("says when the server is gone, and goes on when it is back", async () => {
+    await writeRandom(system.source("small.bin"), 1000);
+    await using _ = await system.startClient({ id: "site-1" });
+    await signedIn(
+      system.url,
+      async (dashboard) => {
+        const { page, visit } = dashboard;
+        const online = dashboard.site("site-1").getByText("online", { exact: true });
+        await online.waitFor();
+        // A call that failed just then has a notice of its own, without a full stop.
+        const gone = page.getByText("No answer from the server.", { exact: true });
+        system.server.signal("SIGTERM");
+        try {
+          await gone.waitFor();
+          expect(await visit.violations()).toEqual([]);
+        } finally {
+          await system.restartServer();
+        }
+        await dashboard.isLive();
+        await gone.waitFor({ state: "hidden" });
+        await online.waitFor();
+        await page.getByLabel("File", { exact: true }).fill("small.bin");
+        await page.getByRole("button", { name: "Start" }).click();
+        await page.locator(".download").getByText("Completed", { exact: true }).waitFor();
       },
       { expected: CALL_FAILED },
     );

@@ -11,7 +11,6 @@ import {
   useFleet,
 } from "../support/dashboard-stage.ts";
 import { countsOf, idsOf } from "../support/fleet.ts";
-
 import { TEST_LIMIT } from "../support/wait.ts";
 
 /* One request to many sites, on the page: who is asked, what came, what did not and why, and once more. */
@@ -95,8 +94,7 @@ describe.skipIf(NO_BROWSER !== "")(`jobs on the dashboard${NO_BROWSER}`, () => {
   test("what failed is told with its reason, and asked for again", async () => {
     await fleet.join(idsOf(4));
     fleet.site("site-3").go("refuse");
-    await signedIn(system.url, async (dashboard) => {
-      const { page } = dashboard;
+    await signedIn(system.url, async ({ page, visit }) => {
       const other = await fleet.makeJob({ clients: { ids: ["site-1"] } });
       const jobId = await fleet.makeJob({ name: "Night" });
       const job = jobOf(page, jobId);
@@ -109,7 +107,7 @@ describe.skipIf(NO_BROWSER !== "")(`jobs on the dashboard${NO_BROWSER}`, () => {
       await rows.getByText("site-3").waitFor();
       await rows.getByText("no", { exact: true }).waitFor();
       expect(await rows.count()).toBe(1);
-      expect(await dashboard.visit.violations()).toEqual([]);
+      expect(await visit.violations()).toEqual([]);
 
       fleet.site("site-3").go("deliver");
       await job.getByRole("button", { name: "Ask the failed again: Night" }).click();
@@ -129,8 +127,7 @@ describe.skipIf(NO_BROWSER !== "")(`jobs on the dashboard${NO_BROWSER}`, () => {
 
   test("a job is paused, goes on, and is cancelled", async () => {
     await fleet.join(idsOf(3), "hold");
-    await signedIn(system.url, async (dashboard) => {
-      const { page } = dashboard;
+    await signedIn(system.url, async ({ page }) => {
       await page.getByRole("button", { name: "Ask many sites…" }).click();
       await page.getByText("Limits and times").click();
       await page.getByLabel("At once, at most").fill("1");
@@ -156,41 +153,10 @@ describe.skipIf(NO_BROWSER !== "")(`jobs on the dashboard${NO_BROWSER}`, () => {
     });
   });
 
-  test("the time zone of a site is said, and what it reports counts again", async () => {
-    await fleet.join(idsOf(1), "deliver", { time_zone: "Europe/Berlin" });
-    const zone = async () => (await system.api.clients())[0]?.time_zone;
-    await signedIn(
-      system.url,
-      async (dashboard) => {
-        const { page } = dashboard;
-        const edit = () => page.getByRole("button", { name: "Edit the labels of site-1" }).click();
-        const field = page.getByLabel("Time zone of site-1");
-        await edit();
-        expect(await field.inputValue()).toBe("Europe/Berlin");
-        await field.fill("Nowhere");
-        await field.press("Enter");
-        await page.getByText('must be the IANA name of a time zone, such as "Europe/').waitFor();
-        expect(await dashboard.visit.violations()).toEqual([]);
-        await field.fill("America/New_York");
-        await field.press("Enter");
-        await field.waitFor({ state: "hidden" });
-        expect(await zone()).toBe("America/New_York");
-        await edit();
-        expect(await field.inputValue()).toBe("America/New_York");
-        await field.fill("");
-        await field.press("Enter");
-        await field.waitFor({ state: "hidden" });
-        expect(await zone()).toBe("Europe/Berlin");
-      },
-      { expected: CALL_FAILED },
-    );
-  });
-
   test("when a job ends and how much of it runs at once can be changed", async () => {
     await fleet.join(idsOf(3), "hold");
     const jobId = await fleet.makeJob({ name: "Night", max_concurrent: 1 });
-    await signedIn(system.url, async (dashboard) => {
-      const { page } = dashboard;
+    await signedIn(system.url, async ({ page, visit }) => {
       const job = jobOf(page, jobId);
       await barOf(job, "1 downloading, 2 queued");
       await job.getByRole("button", { name: "Limits of Night" }).press("Enter");
@@ -198,7 +164,7 @@ describe.skipIf(NO_BROWSER !== "")(`jobs on the dashboard${NO_BROWSER}`, () => {
       expect(await form.getByLabel("At once, at most").inputValue()).toBe("1");
       await form.getByLabel("At once, at most").fill("2");
       await form.getByLabel("Ends at").fill("2100-01-02T03:04");
-      expect(await dashboard.visit.violations()).toEqual([]);
+      expect(await visit.violations()).toEqual([]);
       await form.getByRole("button", { name: "Save" }).click();
       await barOf(job, "2 downloading, 1 queued");
       const expiresAt = await page.evaluate<string>('new Date("2100-01-02T03:04").toISOString()');
@@ -217,8 +183,7 @@ describe.skipIf(NO_BROWSER !== "")(`jobs on the dashboard${NO_BROWSER}`, () => {
     await fleet.join(idsOf(2));
     await signedIn(
       system.url,
-      async (dashboard) => {
-        const { page } = dashboard;
+      async ({ page }) => {
         await page.route(
           "**/api/jobs",
           async (route) => {
@@ -253,14 +218,9 @@ describe.skipIf(NO_BROWSER !== "")(`jobs on the dashboard${NO_BROWSER}`, () => {
       await page.getByLabel("Name of the job").fill("Mine");
       await page.getByRole("button", { name: "Ask 1 site" }).click();
       const changes = /^(Pause|Resume|Limits|Cancel)/;
-      await page
-        .locator(".job", { hasText: "Mine" })
-        .getByRole("button", { name: "Pause" })
-        .click();
-      await page
-        .locator(".job", { hasText: "Mine" })
-        .getByRole("button", { name: "Resume" })
-        .waitFor();
+      const mine = page.locator(".job", { hasText: "Mine" });
+      await mine.getByRole("button", { name: "Pause" }).click();
+      await mine.getByRole("button", { name: "Resume" }).waitFor();
       expect(await jobOf(page, theirs).getByRole("button", { name: changes }).count()).toBe(0);
       fleet.go("refuse");
       await barOf(jobOf(page, theirs), "1 failed");
@@ -273,8 +233,7 @@ describe.skipIf(NO_BROWSER !== "")(`jobs on the dashboard${NO_BROWSER}`, () => {
     const jobId = await fleet.makeJob({ name: "Old" });
     await signedIn(
       system.url,
-      async (dashboard) => {
-        const { page } = dashboard;
+      async ({ page }) => {
         await barOf(jobOf(page, jobId), "1 downloading");
         await page.route("**/api/events", (route) => route.abort());
         system.server.signal("SIGTERM");

@@ -6,7 +6,7 @@ import { launchBrowser, NO_BROWSER } from "../support/browser.ts";
 import { Dashboard, fillDatabase, siteId } from "../support/dashboard.ts";
 import { ScriptedClient } from "../support/scripted-client.ts";
 import { ENROLL_TOKEN, System } from "../support/system.ts";
-import { TEST_LIMIT } from "../support/wait.ts";
+import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 
 /*
  * The dashboard of a chain: many sites, most of them offline, a year of downloads, and one that runs
@@ -187,6 +187,39 @@ describe.skipIf(NO_BROWSER !== "")(`the dashboard of a chain${NO_BROWSER}`, () =
       const sites = await page.locator(".download .site-id").allTextContents();
       expect(new Set(sites)).toEqual(new Set([siteId(7)]));
       expect(await page.getByLabel("Show downloads of").inputValue()).toBe(siteId(7));
+    });
+  });
+
+  test("keeps its size with 200 sites and 10,000 downloads", async () => {
+    await using busy = await System.start(ROWS_IN_A_FILE);
+    await fillDatabase(busy.folder, { sites: 200, downloads: 10_000 });
+    await Dashboard.visit(browser, busy.url, async (dashboard) => {
+      const { page } = dashboard;
+      await dashboard.signIn();
+      await page.locator(".site").nth(199).waitFor();
+      await page
+        .locator(".download")
+        .nth(PAGE_SIZE - 1)
+        .waitFor();
+      expect(await page.locator(".download").count()).toBe(PAGE_SIZE);
+      const first = await page.locator(".download").first().getAttribute("data-download-id");
+      for (let number = 2; number <= 4; number++) {
+        await page.getByRole("button", { name: "Older" }).click();
+        await shownPage(page, number);
+      }
+      expect(await page.locator(".download").count()).toBe(PAGE_SIZE);
+      for (let number = 3; number >= 1; number--) {
+        await page.getByRole("button", { name: "Newer" }).click();
+        await shownPage(page, number);
+      }
+      const again = page.locator(".download").first();
+      expect(await again.getAttribute("data-download-id")).toBe(first);
+      await page.getByLabel("Show downloads of").selectOption("site-0150");
+      // The rows of before are there until the answer is.
+      await waitFor(async () => {
+        const sites = await page.locator(".download .site-id").allTextContents();
+        return sites.length === PAGE_SIZE && sites.every((id) => id === "site-0150");
+      }, "downloads of one site alone");
     });
   });
 });

@@ -1,11 +1,12 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import type { Page } from "playwright-core";
 import { ROWS_IN_A_FILE } from "../support/backend.ts";
 import { NO_BROWSER } from "../support/browser.ts";
 import { Dashboard } from "../support/dashboard.ts";
+import { activeCell, cellOf, marksOf, rowsOf, sumsOf } from "../support/dashboard-board.ts";
 import { browser, fleet, signedIn, system, useFleet } from "../support/dashboard-stage.ts";
 import { fillDeliveries } from "../support/deliveries.ts";
 import { idsOf } from "../support/fleet.ts";
+import { YEARLY } from "../support/schedules-stage.ts";
 import { API_TOKEN } from "../support/system.ts";
 import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 
@@ -15,49 +16,18 @@ setDefaultTimeout(TEST_LIMIT);
 
 useFleet(ROWS_IN_A_FILE);
 
-/** A schedule whose own times do not come while a test runs. */
-const YEARLY = {
-  name: "nightly",
-  cron: "30 2 29 2 *",
-  job: { clients: { all: true }, download: { file_path: "a.txt" } },
-};
-
 const make = async (order: object = {}) => {
   const answer = await fleet.call("POST", "schedules", { ...YEARLY, ...order });
   if (answer.status !== 201) throw new Error(JSON.stringify(answer));
 };
-const run = (body: object = {}) => fleet.call("POST", "schedules/nightly/run", body);
-const schedule = async (name = "nightly") => (await fleet.call("GET", `schedules/${name}`)).body;
-
-const sumsOf = (page: Page, words: string) =>
-  page.locator("#deliveries-sums").getByText(words, { exact: true }).waitFor();
-const cellOf = (page: Page, status: string, clientId: string) =>
-  page.getByRole("gridcell", { name: new RegExp(`^${status}, ${clientId}, `) });
-const rowsOf = (page: Page) =>
-  page
-    .locator(".grid-row")
-    .evaluateAll((rows) => rows.map((row) => row.getAttribute("data-client-id")));
-/** How many marks of each status are drawn for a site. */
-const marksOf = async (page: Page, clientId: string) =>
-  Object.fromEntries(
-    await page
-      .locator(`.grid-row[data-client-id="${clientId}"] .marks path`)
-      .evaluateAll((paths) =>
-        paths.map((path) => [
-          path.getAttribute("data-status"),
-          path.getAttribute("d")?.match(/M/g)?.length,
-        ]),
-      ),
-  );
-/** The cell that the keys are in. */
-const activeCell = (page: Page) => page.locator(".cell:focus").getAttribute("aria-label");
+const run = () => fleet.call("POST", "schedules/nightly/run", {});
+const schedule = async () => (await fleet.call("GET", "schedules/nightly")).body;
 
 describe.skipIf(NO_BROWSER !== "")(`schedules on the dashboard${NO_BROWSER}`, () => {
   test("every night at 2:30, due at 4, kept 90 days: made, shown, changed, paused and deleted", async () => {
     await fleet.join(["site-1"], "deliver", { time_zone: "Europe/Berlin" });
     await fleet.join(["site-2"], "deliver", { time_zone: "Asia/Tokyo" });
-    await signedIn(system.url, async (dashboard) => {
-      const { page } = dashboard;
+    await signedIn(system.url, async ({ page, visit }) => {
       await page.getByText("No schedule yet").waitFor();
       await page.getByRole("button", { name: "New schedule…" }).press("Enter");
       await page.getByText("2 sites match, all online").waitFor();
@@ -72,7 +42,7 @@ describe.skipIf(NO_BROWSER !== "")(`schedules on the dashboard${NO_BROWSER}`, ()
       await ahead.getByText(/^Asia\/Tokyo .*12:00 \(03:00 UTC\)/).waitFor();
       await form.getByLabel("Time of the day").fill("02:30");
       await form.getByLabel("Files each time").fill("sales-{date-1d}.csv");
-      expect(await dashboard.visit.violations()).toEqual([]);
+      expect(await visit.violations()).toEqual([]);
       await form.getByRole("button", { name: "Create" }).click();
       const row = page.locator(".schedule");
       await row.getByText("Asia/Tokyo").waitFor();
@@ -136,8 +106,7 @@ describe.skipIf(NO_BROWSER !== "")(`schedules on the dashboard${NO_BROWSER}`, ()
     fleet.site("site-2").go("refuse");
     fleet.site("site-4").go("hold");
     await make({ due: { after: "8s" } });
-    await signedIn(system.url, async (dashboard) => {
-      const { page } = dashboard;
+    await signedIn(system.url, async ({ page, visit }) => {
       await page.getByRole("link", { name: "nightly" }).click();
       await page.getByText("Nothing was expected yet").waitFor();
       // One run, however fast a site delivers.
@@ -148,7 +117,7 @@ describe.skipIf(NO_BROWSER !== "")(`schedules on the dashboard${NO_BROWSER}`, ()
       await sumsOf(page, "2 missing of 4");
       await page.locator(".schedule").getByText("2 missing of 4").waitFor();
       expect(await rowsOf(page)).toEqual(["site-2", "site-4", "site-1", "site-3"]);
-      expect(await dashboard.visit.violations()).toEqual([]);
+      expect(await visit.violations()).toEqual([]);
 
       fleet.site("site-4").go("deliver");
       await cellOf(page, "Late", "site-4").waitFor();
@@ -160,7 +129,7 @@ describe.skipIf(NO_BROWSER !== "")(`schedules on the dashboard${NO_BROWSER}`, ()
       const sheet = page.getByRole("dialog", { name: "site-2" });
       await sheet.getByText("no", { exact: true }).waitFor();
       await sheet.getByText("Missing", { exact: true }).waitFor();
-      expect(await dashboard.visit.violations()).toEqual([]);
+      expect(await visit.violations()).toEqual([]);
       fleet.site("site-2").go("deliver");
       await sheet.getByRole("button", { name: "Ask again" }).click();
       await sheet.getByText("Late", { exact: true }).waitFor();

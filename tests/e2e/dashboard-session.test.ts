@@ -1,4 +1,6 @@
-import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { join } from "node:path";
+import { SignInCode } from "../../lib/api/schemas.ts";
 import { NO_BROWSER } from "../support/browser.ts";
 import { Dashboard } from "../support/dashboard.ts";
 import {
@@ -8,14 +10,27 @@ import {
   system,
   useBrowserAndServer,
 } from "../support/dashboard-stage.ts";
+import { Fleet } from "../support/fleet.ts";
 import { API_TOKEN } from "../support/system.ts";
 import { TEST_LIMIT } from "../support/wait.ts";
 
-/* What the dashboard says of a session that has ended: nothing of the board, and why. */
+/* Who is let into the dashboard, what it says of a session that has ended, and what keeps it safe. */
 
 setDefaultTimeout(TEST_LIMIT);
 
 useBrowserAndServer();
+
+// A board without a site asks for one, and offers no downloads.
+beforeAll(async () => {
+  if (NO_BROWSER !== "") return;
+  await using fleet = new Fleet(system.url);
+  await fleet.join(["site-1"]);
+});
+
+async function isIn(dashboard: Dashboard): Promise<void> {
+  await dashboard.isLive();
+  await dashboard.site("site-1").waitFor();
+}
 
 async function isSaid(dashboard: Dashboard, words: string): Promise<void> {
   const { page } = dashboard;
@@ -94,5 +109,88 @@ describe.skipIf(NO_BROWSER !== "")(`a session on the dashboard${NO_BROWSER}`, ()
       },
       { expected: CALL_FAILED },
     );
+  });
+});
+
+describe.skipIf(NO_BROWSER !== "")(`the dashboard${NO_BROWSER}`, () => {
+  test("lets in who has the token, and out who signs out", async () => {
+    await Dashboard.visit(
+      browser,
+      system.url,
+      async (dashboard) => {
+        const { page, visit } = dashboard;
+        await page.goto(system.url);
+        await page.getByLabel("API token").fill("wrong");
+        await page.keyboard.press("Enter");
+        await page.getByText("The API token is not the right one").waitFor();
+        expect(await visit.violations()).toEqual([]);
+        await page.getByLabel("API token").fill(API_TOKEN);
+        await page.keyboard.press("Enter");
+        await isIn(dashboard);
+        await page.reload();
+        await isIn(dashboard);
+        await dashboard.signOut();
+        expect(await page.context().cookies()).toEqual([]);
+      },
+      { expected: CALL_FAILED },
+    );
+  });
+
+  test("lets in by a link, once, and takes its code out of the address", async () => {
+    const response = await fetch(`${system.url}/api/session/code`, {
+      method: "POST",
+      headers: { Authorization: `Bearer ${API_TOKEN}` },
+    });
+    const { code } = SignInCode.parse(await response.json());
+    await Dashboard.visit(browser, system.url, async (dashboard) => {
+      await dashboard.page.goto(`${system.url}/#code=${code}`);
+      await isIn(dashboard);
+      expect(dashboard.page.url()).toBe(`${system.url}/`);
+    });
+    await Dashboard.visit(
+      browser,
+      system.url,
+      async ({ page }) => {
+        await page.goto(`${system.url}/#code=${code}`);
+        await page.getByText("This sign-in link was used or is too old").waitFor();
+        expect(page.url()).toBe(`${system.url}/`);
+      },
+      { expected: CALL_FAILED },
+    );
+  });
+
+  test("asks who is there when the session has ended", async () => {
+    await signedIn(
+      system.url,
+      async (dashboard) => {
+        const { page } = dashboard;
+        await dashboard.site("site-1").waitFor();
+        // With this call, so that no other one tells the page before.
+        await page.route("**/api/download", async (route) => {
+          await page.context().clearCookies();
+          await route.continue();
+        });
+        await page.getByRole("button", { name: "Start" }).click();
+        await page.getByLabel("API token").waitFor();
+        expect(await page.locator(".site").count()).toBe(0);
+      },
+      { expected: CALL_FAILED },
+    );
+  });
+
+  test("is sent with what keeps a browser from doing anything else", async () => {
+    const { headers } = await fetch(system.url);
+    const policy = headers.get("Content-Security-Policy");
+    expect(policy).toStartWith("default-src 'none'; script-src 'self'; style-src 'self';");
+    expect(policy).not.toMatch(/unsafe|\*|data:|https?:/);
+    expect(headers.get("X-Content-Type-Options")).toBe("nosniff");
+    expect(headers.get("Referrer-Policy")).toBe("no-referrer");
+    expect(headers.get("X-Frame-Options")).toBe("DENY");
+  });
+
+  test("keeps no secret in the server's log", async () => {
+    const log = await Bun.file(join(system.folder, "server.log")).text();
+    expect(log).not.toContain(API_TOKEN);
+    expect(log).not.toContain("code=");
   });
 });

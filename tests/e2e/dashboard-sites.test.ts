@@ -1,11 +1,14 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { NO_BROWSER } from "../support/browser.ts";
 import { Dashboard } from "../support/dashboard.ts";
-import { browser, signedIn, useBrowser } from "../support/dashboard-stage.ts";
-import { System } from "../support/system.ts";
+import { browser, CALL_FAILED, signedIn, useBrowser } from "../support/dashboard-stage.ts";
+import { Fleet } from "../support/fleet.ts";
+import { ScriptedClient } from "../support/scripted-client.ts";
+import { writeRandom } from "../support/sources.ts";
+import { ENROLL_TOKEN, System } from "../support/system.ts";
 import { TEST_LIMIT } from "../support/wait.ts";
 
-/* How the first site, and each one after it, is added from the dashboard. */
+/* Sites on the page: how they are added, come and go, and in which time zone they are. */
 
 setDefaultTimeout(TEST_LIMIT);
 
@@ -80,6 +83,78 @@ describe.skipIf(NO_BROWSER !== "")(`a dashboard without sites${NO_BROWSER}`, () 
         );
       },
       { permissions },
+    );
+  });
+});
+
+describe.skipIf(NO_BROWSER !== "")(`the dashboard${NO_BROWSER}`, () => {
+  test("sees a site go and come back", async () => {
+    await using system = await System.start();
+    await writeRandom(system.source("small.bin"), 1000);
+    const client = await system.startClient({ id: "site-1" });
+    await signedIn(system.url, async (dashboard) => {
+      const { page } = dashboard;
+      const site = dashboard.site("site-1");
+      await site.getByText("online", { exact: true }).waitFor();
+      client.signal("SIGKILL");
+      await site.getByText("offline", { exact: true }).waitFor();
+      await page.getByLabel("File", { exact: true }).fill("small.bin");
+      await page.getByRole("button", { name: "Start" }).click();
+      const waiting = page.locator(".download");
+      await waiting.getByText("Queued", { exact: true }).waitFor();
+      await client.restart();
+      await site.getByText("online", { exact: true }).waitFor();
+      await waiting.getByText("Completed", { exact: true }).waitFor();
+    });
+  });
+
+  test("tells of two machines that use one id", async () => {
+    await using system = await System.start();
+    await signedIn(system.url, async (dashboard) => {
+      const site = dashboard.site("twin");
+      const twin = { client_id: "twin", enroll_token: ENROLL_TOKEN };
+      await using first = await ScriptedClient.register(system.url, twin);
+      await site.getByText("online", { exact: true }).waitFor();
+      await using second = await ScriptedClient.register(system.url, twin);
+      await site
+        .getByText('two machines use this id: "till" at 127.0.0.1 and "till" at 127.0.0.1')
+        .waitFor();
+      expect(second.isOpen).toBe(true);
+      expect(await first.closed).toMatchObject({ code: 4410 });
+    });
+  });
+});
+
+describe.skipIf(NO_BROWSER !== "")(`sites on the dashboard${NO_BROWSER}`, () => {
+  test("the time zone of a site is said, and what it reports counts again", async () => {
+    await using system = await System.start();
+    await using fleet = new Fleet(system.url);
+    await fleet.join(["site-1"], "deliver", { time_zone: "Europe/Berlin" });
+    const zone = async () => (await system.api.clients())[0]?.time_zone;
+    await signedIn(
+      system.url,
+      async (dashboard) => {
+        const { page } = dashboard;
+        const edit = () => page.getByRole("button", { name: "Edit the labels of site-1" }).click();
+        const field = page.getByLabel("Time zone of site-1");
+        await edit();
+        expect(await field.inputValue()).toBe("Europe/Berlin");
+        await field.fill("Nowhere");
+        await field.press("Enter");
+        await page.getByText('must be the IANA name of a time zone, such as "Europe/').waitFor();
+        expect(await dashboard.visit.violations()).toEqual([]);
+        await field.fill("America/New_York");
+        await field.press("Enter");
+        await field.waitFor({ state: "hidden" });
+        expect(await zone()).toBe("America/New_York");
+        await edit();
+        expect(await field.inputValue()).toBe("America/New_York");
+        await field.fill("");
+        await field.press("Enter");
+        await field.waitFor({ state: "hidden" });
+        expect(await zone()).toBe("Europe/Berlin");
+      },
+      { expected: CALL_FAILED },
     );
   });
 });
