@@ -19,9 +19,11 @@ export class WebhooksSheet {
   readonly #rows = new Map<string, WebhookRow>();
   /** True while an action runs, so that a second click does not repeat it. */
   #isBusy = false;
+  /** The list on its way, since the dialog was opened: actions wait for it. */
+  #opening: Promise<unknown> = Promise.resolve();
 
   constructor() {
-    byId("webhooks-open", HTMLButtonElement).addEventListener("click", () => void this.#open());
+    byId("webhooks-open", HTMLButtonElement).addEventListener("click", () => this.#open());
     byId("webhooks-close", HTMLButtonElement).addEventListener("click", () => this.#dialog.close());
     byId("webhook-secret-copy", HTMLButtonElement).addEventListener("click", () => {
       void copyText(this.#secretText, "The secret");
@@ -37,10 +39,10 @@ export class WebhooksSheet {
     );
   }
 
-  async #open(): Promise<void> {
+  #open(): void {
     this.#say("Loading…", "wait");
     this.#dialog.showModal();
-    await this.#do(async () => {
+    this.#opening = this.#run(async () => {
       await this.#load();
       return "";
     });
@@ -123,18 +125,24 @@ export class WebhooksSheet {
     setText(this.#said, words);
   }
 
-  /** Runs an action, and shows its result inside the dialog, which covers notices. */
+  /** Runs an action, unless another one runs. @returns whether it was done */
   async #do(work: () => Promise<string>): Promise<boolean> {
     if (this.#isBusy) return false;
     this.#isBusy = true;
+    await this.#opening;
+    const isDone = await this.#run(work);
+    this.#isBusy = false;
+    return isDone;
+  }
+
+  /** Shows the result of work inside the dialog, which covers notices. @returns whether it was done */
+  async #run(work: () => Promise<string>): Promise<boolean> {
     try {
       this.#say(await work(), "done");
       return true;
     } catch (error) {
       this.#say(error instanceof Error ? error.message : String(error), "failed");
       return false;
-    } finally {
-      this.#isBusy = false;
     }
   }
 }
