@@ -43,8 +43,10 @@ describe.skipIf(NO_BROWSER !== "")(`jobs on the dashboard${NO_BROWSER}`, () => {
       }
       const second = dashboard.site("site-2");
       await second.getByRole("button", { name: "Edit the labels" }).click();
-      await page.getByRole("textbox", { name: "Labels of site-2" }).fill("region=west");
-      await page.keyboard.press("Enter");
+      const labels = page.getByRole("textbox", { name: "Labels of site-2" });
+      await labels.fill("region=west");
+      await labels.press("Enter");
+      await labels.waitFor({ state: "hidden" });
       await second.getByText("tier=gold").waitFor({ state: "hidden" });
       expect((await fleet.call("GET", "clients?labels=tier%3Dgold")).body).toMatchObject({
         clients: [{ client_id: "site-1" }],
@@ -106,6 +108,8 @@ describe.skipIf(NO_BROWSER !== "")(`jobs on the dashboard${NO_BROWSER}`, () => {
       const rows = page.locator("#download-list .download");
       await rows.getByText("site-3").waitFor();
       await rows.getByText("no", { exact: true }).waitFor();
+      // The rows of before are there until the answer is.
+      await rows.nth(1).waitFor({ state: "hidden" });
       expect(await rows.count()).toBe(1);
       expect(await visit.violations()).toEqual([]);
 
