@@ -27,7 +27,8 @@ describe.skipIf(NO_BROWSER !== "")(`schedules on the dashboard${NO_BROWSER}`, ()
   test("every night at 2:30, due at 4, kept 90 days: made, shown, changed, paused and deleted", async () => {
     await fleet.join(["site-1"], "deliver", { time_zone: "Europe/Berlin" });
     await fleet.join(["site-2"], "deliver", { time_zone: "Asia/Tokyo" });
-    await signedIn(system.url, async ({ page, visit }) => {
+    await signedIn(system.url, async (dashboard) => {
+      const { page, visit } = dashboard;
       await page.getByText("No schedule yet").waitFor();
       await page.getByRole("button", { name: "New schedule…" }).press("Enter");
       await page.getByText("2 sites match, all online").waitFor();
@@ -85,8 +86,14 @@ describe.skipIf(NO_BROWSER !== "")(`schedules on the dashboard${NO_BROWSER}`, ()
         keep: null,
       });
 
+      // A list that was asked for before says nothing of a change.
+      const list = await dashboard.holdAnswer("**/api/schedules");
+      await system.pull("a.txt");
+      await list.arrived;
       await row.getByRole("button", { name: "Pause nightly" }).press("Enter");
       await row.getByText("Paused", { exact: true }).waitFor();
+      await list.pass();
+      expect(await row.getByText("Paused", { exact: true }).count()).toBe(1);
       expect(await schedule()).toMatchObject({ paused: true });
       await row.getByRole("button", { name: "Resume nightly" }).click();
       await row.getByText(/^Next in /).waitFor();

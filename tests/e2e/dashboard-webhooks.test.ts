@@ -1,5 +1,4 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import type { Route } from "playwright-core";
 import { NO_BROWSER } from "../support/browser.ts";
 import { Dashboard } from "../support/dashboard.ts";
 import { browser, CALL_FAILED, useBrowser } from "../support/dashboard-stage.ts";
@@ -65,9 +64,7 @@ describe.skipIf(NO_BROWSER !== "")(`webhooks on the dashboard${NO_BROWSER}`, () 
         expect(await page.locator("#webhook-secret-text").innerText()).not.toBe(secret);
         await button("Close").click();
         // What is asked for while the list is on its way is done after it.
-        const list = Promise.withResolvers<void>();
-        const answered = async (route: Route) => list.promise.then(() => route.continue());
-        await page.route("**/api/webhooks", answered, { times: 1 });
+        const list = await dashboard.holdAnswer("**/api/webhooks");
         await button("Webhooks…").click();
         await page.locator(".webhook").waitFor();
         expect(await page.locator("#webhook-secret").isVisible()).toBe(false);
@@ -75,7 +72,7 @@ describe.skipIf(NO_BROWSER !== "")(`webhooks on the dashboard${NO_BROWSER}`, () 
         await page.getByLabel("Name", { exact: true }).fill("bad");
         await page.getByLabel("URL").fill("http://10.0.0.1/");
         await button("Make it").click();
-        list.resolve();
+        await list.pass();
         await page.getByText("10.0.0.1 is no address of the internet").waitFor();
         await button("Remove").click();
         await button("Really remove?").click();

@@ -1,7 +1,7 @@
 import { expect } from "bun:test";
 import { join } from "node:path";
 import { SQL } from "bun";
-import type { Browser, BrowserContextOptions, Locator, Page } from "playwright-core";
+import type { Browser, BrowserContextOptions, Locator, Page, Route } from "playwright-core";
 import { toRegisteredRow, toRow } from "../../lib/server/database/rows.ts";
 import { client } from "../server/database/samples.ts";
 import { Visit } from "./browser.ts";
@@ -93,6 +93,37 @@ export class Dashboard {
     });
   }
 
+  /** Waits until all that the page is about to draw is drawn. */
+  async drawn(): Promise<void> {
+    await this.page.evaluate(
+      "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))",
+    );
+  }
+
+  /**
+   * Holds back the server's next answer to a call.
+   * @returns a promise of the answer, and a function that lets the page have it
+   */
+  async holdAnswer(url: string): Promise<{ arrived: Promise<void>; pass: () => Promise<void> }> {
+    const arrived = Promise.withResolvers<void>();
+    const released = Promise.withResolvers<void>();
+    const passed = Promise.withResolvers<void>();
+    const hold = async (route: Route) => {
+      const response = await route.fetch();
+      arrived.resolve();
+      await released.promise;
+      await route.fulfill({ response });
+      passed.resolve();
+    };
+    await this.page.route(url, hold, { times: 1 });
+    const pass = async () => {
+      released.resolve();
+      await passed.promise;
+      await this.drawn();
+    };
+    return { arrived: arrived.promise, pass };
+  }
+
   /** Shows the page as it is now on a wide screen and on a narrow one, in each of the schemes. */
   async inEachLook(schemes: ("light" | "dark")[], check: () => Promise<void>): Promise<void> {
     for (const width of WIDTHS) {
@@ -100,9 +131,7 @@ export class Dashboard {
       for (const colorScheme of schemes) {
         await this.page.emulateMedia({ colorScheme });
         // What is drawn anew for a width is there with the next frame.
-        await this.page.evaluate(
-          "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))",
-        );
+        await this.drawn();
         try {
           await check();
         } catch (cause) {

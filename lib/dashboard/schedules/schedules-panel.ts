@@ -97,6 +97,8 @@ export class SchedulesPanel {
     onPreview: (wanted, signal) => api.previewTimes(wanted, signal),
   });
   #schedules: ScheduleRecord[] = [];
+  /** How often an action changed the list: an answer that was asked for before is out of date. */
+  #changes = 0;
   #chosen: string | null = null;
   #isLoaded = false;
   #isKnown = false;
@@ -141,8 +143,10 @@ export class SchedulesPanel {
     const began = performance.now();
     if (began < this.#notBefore) return;
     this.#notBefore = Infinity;
+    const changes = this.#changes;
     try {
-      this.#schedules = (await api.schedules()).schedules;
+      const { schedules } = await api.schedules();
+      if (changes === this.#changes) this.#schedules = schedules;
       this.#isKnown = true;
     } finally {
       const now = performance.now();
@@ -211,9 +215,14 @@ export class SchedulesPanel {
   }
 
   #set(schedule: ScheduleRecord): void {
-    const others = this.#schedules.filter(({ name }) => name !== schedule.name);
-    this.#schedules = [...others, schedule].toSorted((a, b) => (a.name < b.name ? -1 : 1));
+    this.#remove(schedule.name);
+    this.#schedules = [...this.#schedules, schedule].toSorted((a, b) => (a.name < b.name ? -1 : 1));
     this.#isKnown = true;
+  }
+
+  #remove(name: string): void {
+    this.#schedules = this.#schedules.filter((other) => other.name !== name);
+    this.#changes++;
   }
 
   #once(action: string, what: string, work: () => Promise<void>): void {
@@ -260,7 +269,7 @@ export class SchedulesPanel {
         return;
       case "really":
         await api.deleteSchedule(name);
-        this.#schedules = this.#schedules.filter((other) => other.name !== name);
+        this.#remove(name);
         if (name === this.#chosen) this.options.onChoose(null);
         return notify("done", `${name} is deleted; what came stays`);
     }
