@@ -19,9 +19,7 @@ describe.skipIf(NO_BROWSER !== "")(`folders on the dashboard${NO_BROWSER}`, () =
     await system.startClient();
     await signedIn(system.url, async (dashboard) => {
       const { page } = dashboard;
-      await page.getByRole("button", { name: "Browse…" }).click();
-      const list = page.getByRole("listbox", { name: "In this folder" });
-      await list.getByRole("option").first().waitFor();
+      await browse(page);
       await page.keyboard.press("Enter"); // the one root
       await isActive(page, "2026");
       expect(await dashboard.visit.violations()).toEqual([]);
@@ -138,6 +136,22 @@ describe.skipIf(NO_BROWSER !== "")(`folders on the dashboard${NO_BROWSER}`, () =
     );
   });
 });
+
+/** Opens the dialog with a site's folders, which are listed when it resolves. @throws Error with what it says */
+async function browse(page: Page): Promise<void> {
+  await page.getByRole("button", { name: "Browse…" }).click();
+  const option = page.getByRole("listbox", { name: "In this folder" }).getByRole("option").first();
+  const problem = page.locator("#folder-problem:not([hidden])");
+  for (;;) {
+    await option.or(problem).first().waitFor();
+    if (await option.isVisible()) return;
+    const words = (await problem.textContent()) ?? "";
+    // On a crowded machine; whoever looks asks once more.
+    if (!words.includes("gave no answer")) throw new Error(`the dialog says: ${words}`);
+    await page.getByLabel("Folder", { exact: true }).press("Enter");
+    await problem.waitFor({ state: "hidden" });
+  }
+}
 
 async function fillSite(system: System, files = 0): Promise<void> {
   for (const name of ["2026", "many", "odd [a]*"]) await mkdir(system.source(name));
