@@ -20,7 +20,7 @@ const PROJECT = join(import.meta.dir, "../..");
 const SOURCES = [
   "lib/program/main.ts",
   "lib/server/database/checkpoint-worker.ts",
-  "lib/util/disk-calls-worker.ts",
+  "lib/util/syncfs-worker.ts",
 ];
 
 const SUMS = "SHA256SUMS";

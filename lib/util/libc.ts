@@ -1,6 +1,6 @@
 import { dlopen, type FFIFunction, type Library } from "bun:ffi";
 
-/** Names of the library with glibc and with musl. disk-calls-worker.ts has a copy, as it may import nothing. */
+/** Names of the library with glibc and with musl. syncfs-worker.ts has a copy, as it may import nothing. */
 const LIBRARIES = ["libc.so.6", "libc.so"];
 
 /**

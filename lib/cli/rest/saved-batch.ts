@@ -2,7 +2,7 @@ import fs from "node:fs";
 import { open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { syncFolder } from "../../util/durable.ts";
-import { diskCalls } from "../../util/disk-calls.ts";
+import { fileSystemSync } from "../../util/file-system-sync.ts";
 import { takeName } from "./save-content.ts";
 import type { StoredFile } from "./stored-file.ts";
 
@@ -76,7 +76,7 @@ export class SavedBatch<F extends WrittenFile> implements Disposable {
 
   /** @returns false on systems without syncfs(2) */
   async #flushAll(): Promise<boolean> {
-    return this.#fd !== null && (await diskCalls.flush(this.#fd));
+    return this.#fd !== null && (await fileSystemSync.flush(this.#fd));
   }
 }
 

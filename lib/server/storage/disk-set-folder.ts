@@ -3,7 +3,7 @@ import { copyFile, link, mkdir, open, rm, truncate } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { syncFolder } from "../../util/durable.ts";
 import { eventLoopBudget } from "../../util/event-loop-budget.ts";
-import { diskCalls } from "../../util/disk-calls.ts";
+import { fileSystemSync } from "../../util/file-system-sync.ts";
 import { systemCode } from "../../util/system-error.ts";
 import { statIfThere } from "./file-names.ts";
 import { onDisk, PartFile, problemOnDisk } from "./part.ts";
@@ -152,7 +152,7 @@ export class DiskSetFolder implements SetFolder {
     this.#closing = [];
     await onDisk("flush the set", async () => {
       await Promise.all(closing);
-      if (await diskCalls.flush(this.fd)) return;
+      if (await fileSystemSync.flush(this.fd)) return;
       await this.#syncEach(files);
     });
   }

@@ -1,5 +1,4 @@
 import fs from "node:fs";
-import { diskCalls } from "../../util/disk-calls.ts";
 import type { OpenFile } from "./part.ts";
 
 /** Bytes up to which a write is synchronous. */
@@ -55,10 +54,8 @@ export class SetFileHandle implements OpenFile {
     return done((tell) => fs.fdatasync(this.fd, tell));
   }
 
-  /** The disk begins with its bytes at once, so that the next flush has less to wait for. */
   async close(): Promise<void> {
-    const close = () => done((tell) => fs.close(this.fd, tell));
-    this.onClosing(diskCalls.beginWriting(this.fd).then(close));
+    this.onClosing(done((tell) => fs.close(this.fd, tell)));
   }
 }
 
