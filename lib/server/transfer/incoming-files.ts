@@ -61,7 +61,6 @@ export class IncomingFiles {
       expect: (index) => this.#wants.expect(index),
       admit: (bytes) => this.#admit(bytes),
       onProgress: (bytes) => stalled.moved(bytes),
-      onArrived: () => this.#onArrived(),
       onAnswer: (answer) => this.#onAnswer(answer),
     });
     this.#checkpoints = new SetCheckpoints({
@@ -76,7 +75,7 @@ export class IncomingFiles {
     this.#rate.add(0);
   }
 
-  /** Bytes written of the current file. */
+  /** Bytes received of the current file. */
   get currentLength(): number {
     return this.#writer.current?.length ?? 0;
   }
@@ -85,40 +84,30 @@ export class IncomingFiles {
     return this.#rate.bytesPerSecond();
   }
 
-  /** Whether the client owes a file, and nothing that came waits for the disk. */
+  /** Whether the client owes a file. */
   get isOwed(): boolean {
-    return this.#wants.isOwed && !this.#writer.writing;
+    return this.#wants.isOwed;
   }
 
   /**
    * Takes the records of the next frame.
-   * @param onWritten called when its bytes are written, in the order of the frames
    * @throws FdsError `protocol_error` for a record out of order, `storage_full` or `storage_error`
    */
-  async take(bytes: Uint8Array, onWritten: () => void): Promise<void> {
+  async take(bytes: Uint8Array): Promise<void> {
     for (const record of readRecords(bytes)) {
       if (this.options.isOver()) return;
       const waiting = this.#writer.take(record);
       if (waiting) await waiting;
     }
-    const { length } = bytes;
-    this.#rate.add(length);
-    const wrote = () => {
-      release(bytes);
-      this.#checkpoints.wrote(length);
-      onWritten();
-    };
-    const { writing } = this.#writer;
-    if (writing) writing.then(wrote).catch((error: unknown) => this.options.onError(error));
-    else wrote();
+    this.#rate.add(bytes.length);
+    this.#checkpoints.wrote(bytes.length);
+    release(bytes);
     await this.goOn();
   }
 
   /** Asks for more files, or ends where no more are to come. */
   async goOn(): Promise<void> {
     const { isOver, onDone } = this.options;
-    // A file may be wanted again once it is written.
-    if (!this.#wants.isOwed) await this.#writer.writing;
     await this.#wants.fill();
     if (isOver() || !this.#wants.isDone) return;
     await this.#checkpoints.finish();
@@ -137,7 +126,6 @@ export class IncomingFiles {
    */
   async close(keep: boolean): Promise<void> {
     let isSafe = false;
-    await this.#writer.settled();
     try {
       isSafe = keep && (await this.#checkpoints.finish());
       await this.#checkpoints.stop();
@@ -154,17 +142,13 @@ export class IncomingFiles {
     await this.options.onDurable(moment);
   }
 
-  #onArrived(): void {
-    const { stalled } = this.options;
+  #onAnswer(answer: Answer): void {
+    const { file } = answer;
+    const { metrics, stalled } = this.options;
     this.#wants.answered();
     // Empty files count as progress, too.
     stalled.moved(START_BYTES);
     stalled.forgetProven();
-  }
-
-  #onAnswer(answer: Answer): void {
-    const { file } = answer;
-    const { metrics } = this.options;
     switch (answer.type) {
       case "received":
         return this.#received(answer);

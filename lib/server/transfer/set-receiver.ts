@@ -209,13 +209,10 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
   async #take(bytes: Uint8Array): Promise<void> {
     const phase = this.#phase;
     const { length } = bytes;
-    const wrote = () => {
-      this.#written += length;
-      this.#flow.wrote(length);
-    };
-    if (phase.name === "receiving") return phase.files.take(bytes, wrote);
     if (phase.name === "listing") await phase.manifest.take(bytes);
-    wrote();
+    else if (phase.name === "receiving") await phase.files.take(bytes);
+    this.#written += length;
+    this.#flow.wrote(length);
     if (phase.name === "listing") this.#flow.flushed(this.#written);
   }
 
@@ -286,13 +283,15 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
   #done(): void {
     const { firstSkipped, isFailure, bytes: size, counts: files } = this.#tally;
     if (isFailure && firstSkipped) return this.fail(firstSkipped, true);
-    this.end({ type: "set_received", size, files, bytesOnWire: this.#frames.bytesOnWire });
+    const { bytesOnWire } = this.#frames;
+    this.end({ type: "set_received", size, files, bytesOnWire });
   }
 
   async #onDurable({ bytes, files, totalSize, streamOffset }: Moment): Promise<void> {
     const { bytesOnWire } = this.#frames;
-    const state = { durableOffset: bytes, bytesOnWire, set: { files, totalSize } };
-    await this.report({ type: "checkpoint", epoch: this.epoch, ...state });
+    const { epoch } = this;
+    const set = { files, totalSize };
+    await this.report({ type: "checkpoint", epoch, durableOffset: bytes, bytesOnWire, set });
     if (this.isOver) return;
     this.#flow.flushed(streamOffset);
     await this.endIfNoRoom(Math.max(0, this.#tally.totalSize - bytes));

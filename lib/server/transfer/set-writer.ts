@@ -5,9 +5,7 @@ import type { SetRecord } from "../../protocol/set-records.ts";
 import { eventLoopBudget } from "../../util/event-loop-budget.ts";
 import type { WantedSetFile } from "../set.ts";
 import type { Part, SetFolder } from "../storage/storage.ts";
-import { hashPart } from "./hash-part.ts";
 import { broken } from "./incoming-attempt.ts";
-import { WriteBehind } from "./write-behind.ts";
 
 /** Size in bytes up to which files are kept in memory until they are complete, and then written at once. */
 const SMALL = 256 * 1024;
@@ -32,9 +30,6 @@ export interface SetWriterOptions {
   admit: (bytes: number) => Promise<void> | undefined;
   /** Called with the number of new bytes of the current file. */
   onProgress: (bytes: number) => void;
-  /** Called when the owed file came whole, or will not come: from now on the next one is owed. */
-  onArrived: () => void;
-  /** Called with what came of each file, in their order, once its bytes are written. */
   onAnswer: (answer: Answer) => void;
 }
 
@@ -45,50 +40,34 @@ interface Incoming {
   mtimeNs: bigint;
   /** Bytes received so far. */
   length: number;
-  /**
-   * The open part of a large file, the hash of its bytes, and how many of them are written; null: it is small,
-   * and kept in memory.
-   */
-  large: { part: Part; hash: Bun.CryptoHasher; written: number } | null;
-}
-
-interface LargeIncoming extends Incoming {
-  large: NonNullable<Incoming["large"]>;
+  /** The open part of a large file, and the hash of its bytes; null: it is small, and kept in memory. */
+  large: { part: Part; hash: Bun.CryptoHasher } | null;
 }
 
 type Start = Extract<SetRecord, { type: "start" }>;
 type End = Extract<SetRecord, { type: "end" }>;
 
 /**
- * Writes the records of a set to its folder, one file after the other, and compares each file. Large files
- * are written behind the hashing. Small files come by the thousands a second, so nothing about them makes a
- * promise where nothing has to wait.
+ * Writes the records of a set to its folder, one file after the other, and compares each file. Small files
+ * come by the thousands a second, so nothing about them makes a promise where nothing has to wait.
  */
 export class SetWriter {
   /** The bytes of the small file that is being received; made for the first one. */
   #small = new Uint8Array(0);
   #incoming: Incoming | undefined;
-  /** Large files that came whole, and are not written whole yet. */
-  readonly #ending: LargeIncoming[] = [];
-  readonly #behind = new WriteBehind();
   /** The furthest offset that the owed file has ever reached. */
   #furthest: { index: number; length: number } | undefined;
 
   constructor(private readonly options: SetWriterOptions) {}
 
-  /** The first large file that is not written whole, if there is one, and how many of its bytes are. */
+  /** The unfinished file in which the next record continues, if there is one. */
   get current(): { file: WantedSetFile; length: number } | undefined {
-    const { file, large } = this.#ending[0] ?? this.#incoming ?? {};
-    return file && large ? { file, length: large.written } : undefined;
-  }
-
-  /** Resolves when everything taken so far is written; undefined: it is. @throws the disk's error */
-  get writing(): Promise<void> | undefined {
-    return this.#behind.pending;
+    const incoming = this.#incoming;
+    return incoming?.large ? incoming : undefined;
   }
 
   /**
-   * Takes the next record. Its bytes may be reused once they are written, see {@link SetWriter.writing}.
+   * Takes the next record, whose bytes may be reused afterwards.
    * @returns a promise where it has to wait for something; the next record must wait for it too
    * @throws FdsError `protocol_error` for a record out of order, `storage_full` or `storage_error`
    */
@@ -105,35 +84,22 @@ export class SetWriter {
     }
   }
 
-  /** Resolves when nothing waits for the disk any more, written or failed. */
-  settled(): Promise<void> {
-    return this.#behind.over();
-  }
-
-  /** Drops the bytes of unfinished files that are not flushed. */
+  /** Drops the bytes of the current file that are not flushed. */
   async dropUnsafe(): Promise<void> {
-    await this.settled();
-    for (const { file, large } of this.#unfinished) await large?.part.truncate(file.durableOffset);
+    const incoming = this.#incoming;
+    await incoming?.large?.part.truncate(incoming.file.durableOffset);
   }
 
-  /** Closes unfinished files, keeping the bytes of large ones. */
+  /** Closes the current file, keeping the bytes of a large one. */
   async close(): Promise<void> {
-    await this.settled();
-    const unfinished = this.#unfinished;
-    this.#ending.length = 0;
+    const incoming = this.#incoming;
     this.#incoming = undefined;
-    for (const { large } of unfinished) await large?.part.close();
-  }
-
-  get #unfinished(): Incoming[] {
-    return this.#incoming ? [...this.#ending, this.#incoming] : [...this.#ending];
+    await incoming?.large?.part.close();
   }
 
   async #skip(record: Extract<SetRecord, { type: "skip" }>): Promise<void> {
-    await this.writing;
     await this.close();
     const file = this.options.expect(record.index);
-    this.options.onArrived();
     this.#answer({ type: "skipped", file, error: errorOf(record) });
   }
 
@@ -167,7 +133,7 @@ export class SetWriter {
     const { file, length } = incoming;
     const part = await this.options.folder.openFile(placeOf(file));
     const hash = new Bun.CryptoHasher(this.options.checksum);
-    this.#incoming = { ...incoming, large: { part, hash, written: length } };
+    this.#incoming = { ...incoming, large: { part, hash } };
     await part.truncate(length);
     await hashPart(part, length, hash);
   }
@@ -184,8 +150,6 @@ export class SetWriter {
     // Only so much is kept in memory.
     await this.#openLarge({ ...before, length: 0 });
     await this.#write(this.#small.subarray(0, length));
-    // The next small file is kept in the same memory.
-    await this.writing;
   }
 
   #data(bytes: Uint8Array): Promise<void> | undefined {
@@ -196,25 +160,22 @@ export class SetWriter {
       throw broken("a file has more bytes than it said");
     if (incoming.large) return this.#write(bytes);
     this.#small.set(bytes, incoming.length);
-    this.#came(incoming, bytes.length);
+    this.#wrote(incoming, bytes.length);
     return undefined;
   }
 
-  /** Hashes the next bytes of a large file, while they are written. */
+  /** Writes the next bytes of a large file. */
   async #write(bytes: Uint8Array): Promise<void> {
     const incoming = this.#incoming;
     if (!incoming?.large) return;
-    const { large, length: at } = incoming;
-    const isBehind = this.#behind.add(async () => {
-      await large.part.write(bytes, at);
-      large.written += bytes.length;
-    });
-    await eventLoopBudget.run(() => large.hash.update(bytes));
-    this.#came(incoming, bytes.length);
-    await isBehind;
+    const { part, hash } = incoming.large;
+    const writing = part.write(bytes, incoming.length);
+    const hashing = eventLoopBudget.run(() => hash.update(bytes));
+    await Promise.all([writing, hashing]);
+    this.#wrote(incoming, bytes.length);
   }
 
-  #came(incoming: Incoming, bytes: number): void {
+  #wrote(incoming: Incoming, bytes: number): void {
     incoming.length += bytes;
     const { length = 0 } = this.#furthest ?? {};
     if (incoming.length <= length) return;
@@ -228,10 +189,8 @@ export class SetWriter {
     const { size, length, large } = incoming;
     if (length !== size && !record.changed)
       throw broken(`a file of ${size} bytes ended after ${length}`);
-    if (!large && this.writing) return this.writing.then(() => this.#end(record));
     this.#incoming = undefined;
-    this.options.onArrived();
-    if (large) return this.#endLarge({ ...incoming, large }, record);
+    if (large) return this.#endLarge(incoming, large, record);
     return eventLoopBudget.soon(() => this.#endSmall(incoming, record)) ?? undefined;
   }
 
@@ -243,16 +202,15 @@ export class SetWriter {
     this.#compare(incoming, stored, record);
   }
 
-  #endLarge(incoming: LargeIncoming, record: End): Promise<void> | undefined {
-    const { file, mtimeNs, large } = incoming;
-    const stored = large.hash.digest("hex");
-    this.#ending.push(incoming);
-    return this.#behind.add(async () => {
-      this.#ending.shift();
-      await large.part.close();
-      if (!record.changed) await this.options.folder.setTime(placeOf(file), mtimeNs);
-      this.#compare(incoming, stored, record);
-    });
+  async #endLarge(
+    incoming: Incoming,
+    { part, hash }: NonNullable<Incoming["large"]>,
+    record: End,
+  ): Promise<void> {
+    const { file, mtimeNs } = incoming;
+    await part.close();
+    if (!record.changed) await this.options.folder.setTime(placeOf(file), mtimeNs);
+    this.#compare(incoming, hash.digest("hex"), record);
   }
 
   #compare({ file, size, mtimeNs }: Incoming, stored: string, { changed, digest }: End): void {
@@ -262,7 +220,7 @@ export class SetWriter {
   }
 
   #answer(answer: Answer): void {
-    if (this.#furthest?.index === answer.file.index) this.#furthest = undefined;
+    this.#furthest = undefined;
     this.options.onAnswer(answer);
   }
 }
@@ -290,4 +248,16 @@ function errorOf({ code, message }: Extract<SetRecord, { type: "skip" }>): Probl
 function placeOf({ place, path }: WantedSetFile): string {
   if (place !== null) return place;
   throw new Error(`${JSON.stringify(path)} was wanted and has no place`);
+}
+
+const BLOCK = 1024 * 1024;
+
+/** Hashes the first bytes of a part. */
+export async function hashPart(part: Part, length: number, hash: Bun.CryptoHasher): Promise<void> {
+  for (let at = 0; at < length;) {
+    const block = await part.read(at, Math.min(BLOCK, length - at));
+    if (block.length === 0) throw broken("a file of the set became shorter");
+    await eventLoopBudget.run(() => hash.update(block));
+    at += block.length;
+  }
 }

@@ -2,7 +2,7 @@ import type { ChecksumAlgorithm } from "../../protocol/checksum.ts";
 import type { WantedFile } from "../../protocol/messages.ts";
 import type { WantedSetFile } from "../set.ts";
 import type { SetFolder } from "../storage/storage.ts";
-import { hashPart } from "./hash-part.ts";
+import { hashPart } from "./set-writer.ts";
 
 /**
  * The request for a file; for an unfinished one, with what proves its bytes. A part with fewer bytes than

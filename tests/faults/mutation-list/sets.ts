@@ -14,7 +14,6 @@ import {
   SET_POWER,
   SET_RECEIVER,
   SET_RECEIVER_STALLS,
-  SET_WRITER,
   WALK_CHANGES,
 } from "./tests.ts";
 
@@ -105,26 +104,6 @@ export const SETS: readonly Mutation[] = [
 `,
     replace: ``,
     caughtBy: { [FILE_SENDER]: "frames of all sizes bring files of all sizes" },
-  },
-  {
-    name: "bytes-of-a-set-counted-before-they-are-written",
-    breaks: "B: no row says more than was written",
-    file: "lib/server/transfer/set-writer.ts",
-    find: `      await large.part.write(bytes, at);
-      large.written += bytes.length;`,
-    replace: `      large.written += bytes.length;
-      await large.part.write(bytes, at);`,
-    caughtBy: { [SET_WRITER]: "the next bytes are taken, and none counts as written" },
-  },
-  {
-    name: "small-file-over-bytes-that-wait",
-    breaks: "A: what waits for the disk stays as it came",
-    file: "lib/server/transfer/set-writer.ts",
-    find: `    // The next small file is kept in the same memory.
-    await this.writing;
-`,
-    replace: ``,
-    caughtBy: { [SET_WRITER]: "a small file that became large keeps its bytes" },
   },
   {
     name: "block-read-ahead-sent-for-any",

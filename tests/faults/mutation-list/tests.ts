@@ -48,7 +48,6 @@ export const DOWNLOADS_STOP = "tests/server/downloads/downloads-stop.test.ts";
 export const WALK_CHANGES = "tests/client/sets/walk-changes.test.ts";
 export const FILE_RECEIVER_STALLS = "tests/server/transfer/file-receiver-stalls.test.ts";
 export const SET_RECEIVER_STALLS = "tests/server/transfer/set-receiver-stalls.test.ts";
-export const SET_WRITER = "tests/server/transfer/set-writer.test.ts";
 export const SESSION_TIME = "tests/server/clients/session-time.test.ts";
 export const LYING_SET_FILES = "tests/faults/lying-set-files.test.ts";
 
