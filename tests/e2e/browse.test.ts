@@ -244,8 +244,11 @@ test("the audit and the site's own log have what was looked at", async () => {
     return records.find(({ file_path }) => file_path === "logs/deep");
   }, "the audit to have it");
   expect(audit).toMatchObject({ client_id: "site-1", outcome: "ok", actor: "API_TOKEN" });
-  const log = await Bun.file(join(system.folder, "site-1/requests.log")).text();
-  expect(log).toContain('"action":"browse","file_path":"logs/deep"');
+  // The site writes its line when it hears that the server has all.
+  await waitFor(async () => {
+    const log = await Bun.file(join(system.folder, "site-1/requests.log")).text();
+    return log.includes('"action":"browse","file_path":"logs/deep"');
+  }, "the site's own log to have it");
 });
 
 test("fds ls lists a folder, and says what is wrong", async () => {
