@@ -245,7 +245,10 @@ export class Sender implements OutgoingStream {
     });
   }
 
-  /** @returns the message that was sent */
+  /**
+   * Logs why the file does not come, and tells the server unless the sending was stopped.
+   * @returns the error's code and message, in one line
+   */
   #tellWhy(error: unknown): string {
     const { logger } = this.options;
     const { code, message } = clientErrorOf(error);

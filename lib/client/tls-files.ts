@@ -85,7 +85,7 @@ async function readPem(setting: string, path: string): Promise<string> {
   }
 }
 
-/** @throws UsageError when the runtime cannot use them, alone or together */
+/** @throws UsageError when the runtime refuses one of the PEMs, or a key that belongs to another certificate */
 function usable(pems: TlsPems, name: string): TlsPems {
   try {
     createSecureContext(pems);

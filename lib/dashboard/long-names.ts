@@ -34,7 +34,7 @@ function splitEnd(text: string, length: number): [string, string] {
   return [text.slice(0, at), text.slice(at)];
 }
 
-/** Shows a path in an element that has a child for each part. */
+/** Shows a path in an element with the children `.folder`, `.base` and `.tail`, see {@link pathParts}. */
 export function showPath(element: HTMLElement, path: string): void {
   const { folder, base, tail } = pathParts(path);
   setText(find(element, ".folder", HTMLElement), folder);

@@ -12,8 +12,8 @@ export interface NextTimes {
   /** ms since 1970 */
   at: number;
   /**
-   * Local times without an offset: `2026-11-30T02:30:00`. Two, where a skipped one is put off to the other
-   * one's moment.
+   * Local times without an offset: `2026-11-30T02:30:00`. Usually one. Two where clocks are put forward, and the
+   * skipped time is put off to a moment that is itself one of the times.
    */
   localTimes: string[];
 }

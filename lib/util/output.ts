@@ -50,7 +50,10 @@ export class Output {
     return this.stream.rows;
   }
 
-  /** Writes at once, or as soon as the reader takes more. After a full disk the next write is tried again. */
+  /**
+   * Writes at once, or as soon as the reader takes more. What a full disk refused is lost, later writes are tried
+   * all the same.
+   */
   write(data: string | Uint8Array): void {
     // A reader that left does not come back.
     if (this.lost?.readerLeft) return;

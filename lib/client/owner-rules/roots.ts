@@ -21,7 +21,7 @@ export interface RootsOptions {
   hasProc?: boolean;
 }
 
-/** The folders that a client is willing to serve: the check that keeps /etc/passwd at home. */
+/** The folders that a client is willing to serve. `lookup.ts` opens files in them, and nothing else. */
 export class Roots {
   readonly #withheld: Folder[] = [];
 

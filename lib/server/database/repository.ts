@@ -116,7 +116,7 @@ export interface ActiveLine {
   clientId: string;
   line: Line;
   active: number;
-  /** How many of them run on this server. */
+  /** How many of the active ones run on this server. */
   own: number;
 }
 

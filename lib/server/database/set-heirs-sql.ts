@@ -24,8 +24,8 @@ const IS_THERE = sql`whole.status = 'completed'`;
 const IS_UNDER_WAY = sql`whole.status IN ('downloading', 'verifying')`;
 
 /**
- * Counts the bytes of a slice of a removed set for another set with a hard link to them: for the oldest that
- * is complete, or else for one that is under way.
+ * Makes each file of a slice of a removed set count for another set that has a hard link to it: for the oldest
+ * complete one, or else for the oldest that is under way.
  */
 export function handOverOf(downloadId: string, slice: Statement): Statement {
   const first = (isFit: Statement) => sql`(

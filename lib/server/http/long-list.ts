@@ -24,7 +24,7 @@ export interface LongList<Row, Item, Name extends string = string> {
   idOf: (row: Row) => string;
   /** A row as REST shows it. */
   record: (row: Row) => Item;
-  /** Without it, the whole list is requested. */
+  /** The page that was asked for; without one, the answer is the whole list. */
   page?: Page;
 }
 

@@ -83,7 +83,7 @@ export class LinkWindow {
     }
     this.#burstBytes += bytes;
     const elapsed = now - this.#burstAt;
-    // A round trip that is shorter than a sample is not worth it.
+    // On a short link the first sample comes soon enough: no rate of a burst is needed.
     if (this.options.roundTripMs() <= SAMPLE_MS) return;
     if (this.#burstBytes < BURST_BYTES || elapsed < BURST_MS) return;
     this.#learn(this.#burstBytes / (elapsed / 1000));

@@ -6,7 +6,7 @@ import { broken } from "./incoming-attempt.ts";
 const PAGE = 1_000;
 /** Bytes of files in one message, which leaves room for its other fields. */
 const MOST_BYTES = MAX_MESSAGE_BYTES - 1024;
-/** How often a file is requested again that changed while it was read, or arrived wrong. */
+/** How many times a file is requested again when it changed while it was read, or arrived wrong. */
 const MAX_REPEATS = 2;
 
 export interface WantQueueOptions {

@@ -24,7 +24,7 @@ export const retention: readonly Change[] = [
   `ALTER TABLE jobs ADD COLUMN keep_last BIGINT`,
   `ALTER TABLE downloads ADD COLUMN keep_days BIGINT`,
   `ALTER TABLE downloads ADD COLUMN keep_last BIGINT`,
-  // The group of downloads among which a client's last ones are kept.
+  // `keep_last` counts the newest downloads of a client in this group: of a schedule, or of a job.
   `ALTER TABLE downloads ADD COLUMN keep_group TEXT`,
   `CREATE INDEX downloads_kept ON downloads (keep_group, client_id, completed_at, download_id)
     WHERE status = 'completed' AND removed_at IS NULL AND keep_group IS NOT NULL`,
