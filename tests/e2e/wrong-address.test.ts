@@ -54,11 +54,12 @@ test.each([
     env: {},
     ready: /next try in/,
   });
-  expect(client.log()).toEqual([
-    expect.objectContaining({
-      level: "warn",
-      message: expect.stringMatching(/^not connected: .*; next try in [\d.]+ s$/),
-    }),
-  ]);
-  expect(client.log()[0]?.message).toContain(`: ${words}; next try`);
+  // The first try may be made again at once.
+  const log = client.log();
+  expect(log).not.toBeEmpty();
+  for (const { level, message } of log) {
+    expect(level).toBe("warn");
+    expect(message).toMatch(/^not connected: .*; next try in [\d.]+ s$/);
+    expect(message).toContain(`: ${words}; next try`);
+  }
 });
