@@ -5,7 +5,7 @@ import { TemporaryS3 } from "../../../support/s3-storage.ts";
 import { waitFor } from "../../../support/wait.ts";
 import { fillPart, published } from "../storage.contract.ts";
 
-/* What of a part is safe in S3, segment by segment, and how it becomes one object. */
+/* A part in S3: which of its segments are safe, and how they become one object. */
 
 const PATH = "site-1/20250102_030405_a.txt";
 
