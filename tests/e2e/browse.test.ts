@@ -246,8 +246,11 @@ test("the audit and the site's own log have what was looked at", async () => {
   expect(audit).toMatchObject({ client_id: "site-1", outcome: "ok", actor: "API_TOKEN" });
   // The site writes its line when it hears that the server has all.
   await waitFor(async () => {
-    const log = await Bun.file(join(system.folder, "site-1/requests.log")).text();
-    return log.includes('"action":"browse","file_path":"logs/deep"');
+    const log = Bun.file(join(system.folder, "site-1/requests.log"));
+    return (
+      (await log.exists()) &&
+      (await log.text()).includes('"action":"browse","file_path":"logs/deep"')
+    );
   }, "the site's own log to have it");
 });
 
