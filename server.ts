@@ -15,7 +15,7 @@ import { callsWith } from "./lib/server/http/call.ts";
 import { refuseWhileAway } from "./lib/server/http/availability.ts";
 import { authentication } from "./lib/server/http/callers.ts";
 import { errorAnswers, nothingHere } from "./lib/server/http/errors.ts";
-import { type RestAccess, restAccess } from "./lib/server/http/rest-access.ts";
+import { type Authenticators, authenticators } from "./lib/server/http/authenticators.ts";
 import { type RestCalls, restCalls } from "./lib/server/http/rest-calls.ts";
 import type { RestEnv } from "./lib/server/http/rest-env.ts";
 import { admin, anyone, operator, viewer } from "./lib/server/http/role-guards.ts";
@@ -105,7 +105,7 @@ async function start(config: ServerConfig, { secretFile, isTerminal, toStop }: S
   for (const warning of await exposedFiles(secretFile)) logger.warn(warning);
   const engine = await openEngine(config, logger, toStop);
   const { apiToken } = config;
-  const access = restAccess({ apiToken, rows: engine.repository.access, logger });
+  const access = authenticators({ apiToken, rows: engine.repository.access, logger });
   const app = buildApp(config, engine, access, logger);
   const { openCalls } = access;
   const sharing = await Sharing.begin({ engine, openCalls, serverId: SERVER_ID, logger });
@@ -153,7 +153,7 @@ function openStorage({ storage, isShared }: ServerConfig): Promise<Storage> {
 function buildApp(
   { requestRate }: ServerConfig,
   engine: Engine,
-  access: RestAccess,
+  access: Authenticators,
   logger: Logger,
 ): Hono<RestEnv> {
   const { audit, turns, repository } = engine;

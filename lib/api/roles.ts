@@ -1,6 +1,9 @@
 import * as z from "zod";
 
-/** The roles of tokens. Each role includes those before it. */
+/**
+ * The roles of tokens. Each role includes those before it. The role that a call needs stands in its
+ * endpoint, in `endpoints/`.
+ */
 export const ROLES = ["viewer", "operator", "admin"] as const;
 
 export const Role = z.enum(ROLES).meta({

@@ -12,7 +12,7 @@ import { SelectorText } from "./selector-text.ts";
 import { checkSetFields, SetFields } from "./sets.ts";
 
 /*
- * The REST shapes (CONTRACT, "REST"). Requests are validated with them, and the OpenAPI document is made
+ * The REST shapes. Requests are validated with them, and the OpenAPI document is made
  * from them. Requests are strict: an unknown field is refused.
  */
 

@@ -16,7 +16,7 @@ export type Retry = "never" | "later" | "restart" | "when_room";
 /** Tries in a row that may end with a `later` error before the download fails. */
 export const MAX_FAILURES = 3;
 
-/** Times that a download may start over from the first byte (DESIGN: "at most twice"). */
+/** Times that a download may start over from its first byte. */
 export const MAX_RESTARTS = 2;
 
 /**
@@ -95,7 +95,7 @@ const TABLE = {
 
 export type ErrorCode = keyof typeof TABLE;
 
-/** The codes that a failed download's `error_code` can hold (CONTRACT). */
+/** The codes that a failed download's `error_code` can hold. */
 export const DOWNLOAD_ERROR_CODES = [
   "file_not_found",
   "access_denied",

@@ -1,4 +1,4 @@
-/** Most bytes of UTF-8 in a file name (CONTRACT, "Files on disk"). */
+/** Most bytes of UTF-8 in the name of a saved file. File systems take at most 255. */
 const MAX_NAME_BYTES = 200;
 
 /** Characters that nobody sees, or that change how the rest is shown: controls, bidi marks, fillers. */

@@ -10,7 +10,7 @@ import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* Who gets in (CONTRACT): real servers, real clients, and some that only speak the protocol. */
+/* Who gets in: real servers, real clients, and some that only speak the protocol. */
 
 let system: System;
 /** Clients beside the system's own. */

@@ -15,7 +15,7 @@ import { WallClock } from "../support/wall-clock.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* What is kept, what is removed and what is held, with real programs over REST (FLEET, "Retention"). */
+/* What is kept, what is removed and what is held, with real programs over REST. */
 
 async function call(
   system: System,

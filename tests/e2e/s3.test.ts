@@ -10,7 +10,7 @@ import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 setDefaultTimeout(TEST_LIMIT);
 
 /*
- * A server whose files are in S3 (FLEET, "Several servers"), and its rows in Postgres where a test does not
+ * A server whose files are in S3, and its rows in Postgres where a test does not
  * say otherwise: what holds on a disk holds there.
  */
 

@@ -20,7 +20,7 @@ import { TEST_LIMIT } from "../support/wait.ts";
 setDefaultTimeout(TEST_LIMIT);
 useSets();
 
-/* Folders and patterns (FLEET, "Sets"): many files by one pull, with real programs over REST. */
+/* Folders and patterns: many files by one pull, with real programs over REST. */
 
 describe("a folder", () => {
   let record: DownloadRecord;

@@ -1,5 +1,5 @@
 import { describe, setDefaultTimeout, test } from "bun:test";
-import { type FaultName, FAULTS } from "./faults.ts";
+import { type FaultName, FAULTS } from "./scenario-faults.ts";
 import { play, scenarioOf } from "./scenario.ts";
 import { deadlineOf, overSeeds, SEED, seedCount } from "./seeds.ts";
 import { TEST_LIMIT } from "../support/wait.ts";

@@ -12,7 +12,7 @@ setDefaultTimeout(TEST_LIMIT);
 /** Bytes of a chunk, where there are to be many of them. */
 const CHUNK = 64 * KiB;
 const SMALL_CHUNKS = { CHUNK_SIZE: String(CHUNK) };
-/** DESIGN: a frame's header. */
+/** The header of a frame, see lib/protocol/README.md. */
 const HEADER_BYTES = 34;
 
 describe("the client is back before its old socket is seen dead:", () => {

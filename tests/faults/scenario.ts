@@ -1,4 +1,4 @@
-import { type Fault, type FaultName, FAULTS, type Scene } from "./faults.ts";
+import { type Fault, type FaultName, FAULTS, type Scene } from "./scenario-faults.ts";
 import { Invariants } from "../support/invariants.ts";
 import { type Conditions, type Direction, PERFECT } from "../support/proxy/conditions.ts";
 import { Proxy } from "../support/proxy.ts";

@@ -7,7 +7,7 @@ import { Random } from "../support/random.ts";
 import { flawsOfSet, pullSet, unsafeFiles, writeSet } from "../support/set-source.ts";
 import { System } from "../support/system.ts";
 import { TEST_LIMIT, waitFor } from "../support/wait.ts";
-import { type FaultName, FAULTS, type Scene } from "./faults.ts";
+import { type FaultName, FAULTS, type Scene } from "./scenario-faults.ts";
 import { deadlineOf, overSeeds, SEED, seedCount } from "./seeds.ts";
 
 setDefaultTimeout(TEST_LIMIT);

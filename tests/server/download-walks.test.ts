@@ -12,8 +12,8 @@ import { claim, MD5, NOW, problem, source, states, order } from "../support/down
 import { Random } from "../support/random.ts";
 
 /*
- * Random walks through the life of a download: whatever happens, in whatever order, the rules of
- * DESIGN hold at each step.
+ * Random walks through the life of a download: whatever happens, in whatever order, the
+ * invariants of lib/README.md hold at each step.
  */
 
 const STEPS = 200;

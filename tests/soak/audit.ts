@@ -15,7 +15,7 @@ const OVERHEAD_OF_AN_ATTEMPT = 4096;
 const BUG = /^(unhandled rejection|uncaught exception|the server failed to read a message|panic)/;
 
 /**
- * Looks at everything once the storm is over: the invariants A to F of DESIGN, but for what a
+ * Looks at everything once the storm is over: the invariants A to F of lib/README.md, but for what a
  * process holds, which is judged over time.
  * @returns what must not be, one line each
  */

@@ -10,8 +10,8 @@ const DISK = 512 * MiB;
 const ASIDE = ".server";
 
 /**
- * The most that a server has granted and not written (CONTRACT), and what it may have written and
- * not flushed (DESIGN): what a break may cost.
+ * The most that a server has granted and not written, and what it may have written and
+ * not flushed: what a break may cost.
  */
 const RECEIVE_BUDGET = 16 * MiB;
 const CHECKPOINT = 8 * MiB;

@@ -33,7 +33,7 @@ export interface Outcome {
 }
 
 /**
- * DESIGN's invariants A to F on a system, from {@link watch} on. The sources must be what they
+ * The invariants A to F of lib/README.md on a system, from {@link watch} on. The sources must be what they
  * were, unless a verdict says otherwise.
  */
 export class Invariants {

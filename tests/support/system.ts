@@ -243,7 +243,7 @@ export class System implements AsyncDisposable {
   }
 
   /**
-   * What must hold at any moment when nothing is under way (DESIGN, invariants A and E): the
+   * What must hold at any moment when nothing is under way (invariants A and E): the
    * names in `downloads/` are those of the completed records, each with the recorded MD5, and no
    * part is left.
    */

@@ -45,9 +45,9 @@ export async function walkThrough(asked: Asked): Promise<{ all: Found[]; walk: W
   const { include = ["**"], exclude = [], roots = [site], minAgeMs = 0, meanwhile } = asked;
   const opened = await Roots.open(roots, asked);
   asked.beforehand?.();
-  const lookup = await opened.lookup();
+  const pathCheck = await opened.pathCheck();
   const walk = new Walk({
-    lookup,
+    pathCheck,
     include: new PathPatterns(include),
     exclude: new PathPatterns(exclude),
     minAgeMs,

@@ -5,7 +5,7 @@ import { resolve } from "node:path";
 import { UsageError } from "../../util/flags.ts";
 import { systemCode } from "../../util/system-error.ts";
 import { Folder } from "./folder.ts";
-import { Lookup } from "./lookup.ts";
+import { PathCheck } from "./path-check.ts";
 import { Rules } from "./rules.ts";
 import type { SourceFile } from "./source-file.ts";
 
@@ -21,7 +21,7 @@ export interface RootsOptions {
   hasProc?: boolean;
 }
 
-/** The folders that a client is willing to serve. `lookup.ts` opens files in them, and nothing else. */
+/** The folders that a client is willing to serve. `path-check.ts` opens files in them, and nothing else. */
 export class Roots {
   readonly #withheld: Folder[] = [];
 
@@ -66,16 +66,16 @@ export class Roots {
    *   `file_unreadable` for paths inside
    */
   async openFile(filePath: string): Promise<SourceFile> {
-    return (await this.lookup()).open(filePath);
+    return (await this.pathCheck()).open(filePath);
   }
 
   /** Locates the roots, for one request. */
-  async lookup(): Promise<Lookup> {
+  async pathCheck(): Promise<PathCheck> {
     const { homes, rules, mayBrowse, hasProc } = this;
     const roots = await Promise.all(this.folders.map((folder) => this.#locate(folder)));
     const away = await Promise.all(this.#withheld.map((folder) => this.#locate(folder)));
     const withheld = [...this.#withheld, ...away].map(({ real }) => real);
-    return new Lookup({ roots, homes, withheld, rules, mayBrowse, hasProc });
+    return new PathCheck({ roots, homes, withheld, rules, mayBrowse, hasProc });
   }
 
   /**

@@ -81,9 +81,9 @@ export class ListSender implements OutgoingStream {
   async #deliver(): Promise<void> {
     const { request, roots } = this.options;
     const { path, after, limit } = request;
-    const lookup = await roots.lookup();
-    if (!lookup.mayBrowse) throw listingIsOff();
-    this.#page = await listFolder({ lookup, path, after, limit });
+    const pathCheck = await roots.pathCheck();
+    if (!pathCheck.mayBrowse) throw listingIsOff();
+    this.#page = await listFolder({ pathCheck, path, after, limit });
     for (const { name, type, size, mtimeMs } of this.#page.entries) {
       await this.#lines.add({ name, type, size, mtime_ms: mtimeMs });
     }

@@ -4,7 +4,7 @@ import { eventLoopBudget } from "../../util/event-loop-budget.ts";
 import type { FileInfo } from "../../util/files-at.ts";
 import type { FolderName } from "../../util/folder-names.ts";
 import { explain, Refusal } from "../owner-rules/refusal.ts";
-import type { Lookup } from "../owner-rules/lookup.ts";
+import type { PathCheck } from "../owner-rules/path-check.ts";
 import { contains } from "../owner-rules/paths.ts";
 import { compareNames, type EntryType, OpenFolder, typeOf } from "./open-folder.ts";
 
@@ -35,7 +35,7 @@ export interface Page {
 }
 
 export interface ListOptions {
-  lookup: Lookup;
+  pathCheck: PathCheck;
   /** As an operator asked for it; undefined: the roots. */
   path: string | undefined;
   /** The last name of the previous page. */
@@ -49,22 +49,22 @@ export interface ListOptions {
  *   `file_not_found`; `not_a_folder`
  */
 export async function listFolder(options: ListOptions): Promise<Page> {
-  const { path, lookup } = options;
+  const { path, pathCheck } = options;
   if (path === undefined) return listRoots(options);
-  const real = await lookup.findFolder(path);
+  const real = await pathCheck.findFolder(path);
   try {
-    using folder = openWithin(lookup, real);
+    using folder = openWithin(pathCheck, real);
     return await readPage(folder, real, options);
   } catch (error) {
     if (!isNoFolder(error)) throw explain(error, path);
     // A file that may not leave is treated as missing.
-    if (!lookup.permits(real)) throw explain(new Refusal("missing"), path);
+    if (!pathCheck.permits(real)) throw explain(new Refusal("missing"), path);
     throw new FdsError("not_a_folder", `"${path}" is not a folder`, { cause: error });
   }
 }
 
-function listRoots({ lookup, after, limit }: ListOptions): Page {
-  const places = lookup.roots
+function listRoots({ pathCheck, after, limit }: ListOptions): Page {
+  const places = pathCheck.roots
     .toSorted((a, b) => compareNames(a.given, b.given))
     .filter(({ given }, at, sorted) => given !== sorted[at - 1]?.given);
   const behind = places.filter(
@@ -72,7 +72,7 @@ function listRoots({ lookup, after, limit }: ListOptions): Page {
   );
   const entries = behind.slice(0, limit).flatMap(({ given, real }): Entry[] => {
     try {
-      using folder = OpenFolder.open(real, lookup.hasProc);
+      using folder = OpenFolder.open(real, pathCheck.hasProc);
       const mtimeMs = timeOf(folder.stat("."));
       return [{ name: given, type: "folder", size: null, mtimeMs }];
     } catch (error) {
@@ -85,13 +85,13 @@ function listRoots({ lookup, after, limit }: ListOptions): Page {
 }
 
 /** Opens a folder step by step, from its root on. */
-function openWithin(lookup: Lookup, real: string): OpenFolder {
-  const root = lookup.roots.find((place) => contains(place.real, real))?.real ?? real;
+function openWithin(pathCheck: PathCheck, real: string): OpenFolder {
+  const root = pathCheck.roots.find((place) => contains(place.real, real))?.real ?? real;
   const names = real
     .slice(root.length)
     .split(sep)
     .filter((name) => name !== "");
-  let folder = OpenFolder.open(root, lookup.hasProc);
+  let folder = OpenFolder.open(root, pathCheck.hasProc);
   for (const name of names) {
     using parent = folder;
     folder = parent.folder(name);
@@ -100,7 +100,7 @@ function openWithin(lookup: Lookup, real: string): OpenFolder {
 }
 
 async function readPage(folder: OpenFolder, real: string, options: ListOptions): Promise<Page> {
-  const { lookup, after, limit } = options;
+  const { pathCheck, after, limit } = options;
   const all = await firstNames(folder);
   const names = all
     .slice(0, MAX_NAMES)
@@ -113,7 +113,7 @@ async function readPage(folder: OpenFolder, real: string, options: ListOptions):
     const batch = names.slice(at, at + BATCH);
     await eventLoopBudget.run(() => {
       for (const entry of batch) {
-        const seen = look(entry.name, () => typeOf(entry, folder), folder, lookup, real);
+        const seen = look(entry.name, () => typeOf(entry, folder), folder, pathCheck, real);
         if (!seen) continue;
         if (page.entries.length < limit) page.entries.push(seen);
         else page.more = true;
@@ -138,14 +138,14 @@ function look(
   name: string,
   type: () => EntryType,
   folder: OpenFolder,
-  lookup: Lookup,
+  pathCheck: PathCheck,
   real: string,
 ): Entry | null {
   const path = join(real, name);
   try {
     const kind = type();
     const isListed =
-      kind === "folder" ? lookup.mayEnter(path) : kind === "file" && lookup.permits(path);
+      kind === "folder" ? pathCheck.mayEnter(path) : kind === "file" && pathCheck.permits(path);
     if (!isListed) return null;
     const info = folder.stat(name);
     const isFile = kind === "file";

@@ -2,7 +2,7 @@ import fs from "node:fs";
 import { join } from "node:path";
 import type { WantedFile } from "../../protocol/messages.ts";
 import { mayBeTheSame, stillTheSame, type FileIdentity } from "../../protocol/identity.ts";
-import type { Lookup } from "../owner-rules/lookup.ts";
+import type { PathCheck } from "../owner-rules/path-check.ts";
 import { type FileInfo, infoOf, isUntouched, nanosecondsOf } from "../../util/files-at.ts";
 import { explain, Refusal } from "../owner-rules/refusal.ts";
 import { OpenFolder } from "./open-folder.ts";
@@ -57,7 +57,7 @@ export class SetFiles implements Disposable {
   /** The root, and then a folder for each name on the way. */
   #folders: OpenFolder[] = [];
 
-  constructor(private readonly lookup: Lookup) {}
+  constructor(private readonly pathCheck: PathCheck) {}
 
   /**
    * @throws FdsError `access_denied` for what the owner's rules do not let out, `file_not_found`,
@@ -65,13 +65,13 @@ export class SetFiles implements Disposable {
    */
   open({ root, path }: WantedFile): SetFile {
     try {
-      const real = this.lookup.roots[root]?.real;
+      const real = this.pathCheck.roots[root]?.real;
       const names = path.split("/");
       const isPath = names.every(
         (name) => name !== "" && name !== "." && name !== ".." && !name.includes("\0"),
       );
       if (real === undefined || !isPath) throw new Refusal("outside");
-      if (!this.lookup.permits(join(real, path))) throw new Refusal("denied");
+      if (!this.pathCheck.permits(join(real, path))) throw new Refusal("denied");
       const name = names.pop() ?? "";
       return SetFile.of(this.#folderOf(root, real, names).file(name));
     } catch (error) {
@@ -89,7 +89,8 @@ export class SetFiles implements Disposable {
     let common = 0;
     while (common < names.length && names[common] === this.#names[common]) common++;
     this.#leave(common + 1);
-    if (this.#folders.length === 0) this.#folders.push(OpenFolder.open(real, this.lookup.hasProc));
+    if (this.#folders.length === 0)
+      this.#folders.push(OpenFolder.open(real, this.pathCheck.hasProc));
     this.#names.length = this.#folders.length - 1;
     for (const name of names.slice(this.#names.length)) {
       const parent = this.#folders.at(-1);

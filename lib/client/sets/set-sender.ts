@@ -13,7 +13,7 @@ import type { Logger } from "../../util/logger.ts";
 import { clientErrorOf } from "../client-error.ts";
 import { Allowance } from "../owner-rules/allowance.ts";
 import type { DailyLimit } from "../owner-rules/daily-limit.ts";
-import type { Lookup } from "../owner-rules/lookup.ts";
+import type { PathCheck } from "../owner-rules/path-check.ts";
 import type { Roots } from "../owner-rules/roots.ts";
 import type {
   About,
@@ -80,10 +80,10 @@ export class SetSender implements OutgoingStream {
     const { roots, dailyLimit, logger } = this.options;
     const allowance = new Allowance(dailyLimit, RESERVED_AHEAD);
     try {
-      const lookup = await roots.lookup();
-      using files = new SetFiles(lookup);
+      const pathCheck = await roots.pathCheck();
+      using files = new SetFiles(pathCheck);
       this.#sender = this.#fileSender(files, allowance);
-      await this.#serve(lookup, this.#sender);
+      await this.#serve(pathCheck, this.#sender);
     } catch (error) {
       const reason = this.#tellWhy(error);
       if (!this.#stopped) return { outcome: "refused", bytesSent: this.#sentBytes, reason };
@@ -152,20 +152,20 @@ export class SetSender implements OutgoingStream {
     });
   }
 
-  async #serve(lookup: Lookup, sender: FileSender): Promise<void> {
+  async #serve(pathCheck: PathCheck, sender: FileSender): Promise<void> {
     while (!this.#stopped) {
       if (this.#resendFrom !== undefined) await this.#rewind();
-      else if (this.#list) await this.#sendManifest(lookup, this.#list);
+      else if (this.#list) await this.#sendManifest(pathCheck, this.#list);
       else if (this.#wants.next) await this.#sendFile(this.#wants.next, sender);
       else if (!this.#frames.isEmpty) await this.#frames.flush();
       else await this.#news();
     }
   }
 
-  async #sendManifest(lookup: Lookup, list: SetList): Promise<void> {
+  async #sendManifest(pathCheck: PathCheck, list: SetList): Promise<void> {
     this.#list = undefined;
     const walk = new Walk({
-      lookup,
+      pathCheck,
       include: patternsOf(this.#include),
       exclude: patternsOf(this.#exclude),
       minAgeMs: list.min_age_ms,

@@ -4,7 +4,7 @@ import type { PathPatterns, PatternWalk } from "../../protocol/patterns.ts";
 import { eventLoopBudget } from "../../util/event-loop-budget.ts";
 import { nanosecondsOf } from "../../util/files-at.ts";
 import type { FolderName } from "../../util/folder-names.ts";
-import type { Lookup } from "../owner-rules/lookup.ts";
+import type { PathCheck } from "../owner-rules/path-check.ts";
 import { explain } from "../owner-rules/refusal.ts";
 import type { GoOn } from "../prefix-hash.ts";
 import { compareNames, OpenFolder, typeOf } from "./open-folder.ts";
@@ -33,7 +33,7 @@ export interface Found {
 }
 
 export interface WalkOptions {
-  lookup: Lookup;
+  pathCheck: PathCheck;
   include: PathPatterns;
   exclude: PathPatterns;
   /** Files changed within this time, in ms, are skipped. */
@@ -74,7 +74,7 @@ export class Walk {
 
   constructor(private readonly options: WalkOptions) {
     this.#unmatched = new Set(options.include.indices);
-    this.#seen = options.lookup.roots.length > 1 ? new Set() : null;
+    this.#seen = options.pathCheck.roots.length > 1 ? new Set() : null;
   }
 
   /** Indices of the patterns that no file matches, once all files were given. */
@@ -88,16 +88,16 @@ export class Walk {
    *   there are more names than a walk may look at
    */
   async *files(): AsyncGenerator<Found[]> {
-    const { lookup, include, exclude } = this.options;
+    const { pathCheck, include, exclude } = this.options;
     // A site that allows no listing still gives files named in full.
-    if (!lookup.mayBrowse && !include.isLiteral) throw listingIsOff();
+    if (!pathCheck.mayBrowse && !include.isLiteral) throw listingIsOff();
     let isInside = false;
-    for (const [root, { given, real }] of lookup.roots.entries()) {
+    for (const [root, { given, real }] of pathCheck.roots.entries()) {
       const names = real.split(sep).filter((name) => name !== "");
       const start = { include: include.startIn(names), exclude: exclude.startIn(names) };
-      if (!start.include.mayMatchInside || !lookup.mayEnter(real)) continue;
+      if (!start.include.mayMatchInside || !pathCheck.mayEnter(real)) continue;
       isInside = true;
-      const open = () => OpenFolder.open(real, lookup.hasProc);
+      const open = () => OpenFolder.open(real, pathCheck.hasProc);
       const opened = await openRoot(given, () => this.#open(open, start));
       if (!opened) continue;
       using _ = opened.folder;
@@ -157,7 +157,7 @@ export class Walk {
       try {
         if (isRepeated(n)) throw new NotText();
         const type = typeOf(entry, step.folder);
-        if (type === "folder" && include.matched && !this.options.lookup.mayBrowse)
+        if (type === "folder" && include.matched && !this.options.pathCheck.mayBrowse)
           throw listingIsOff();
         if (type === "folder") folders.push({ name, path, include, exclude });
         else if (type === "file" && include.matched)
@@ -174,8 +174,8 @@ export class Walk {
 
   /** Whether the owner's rules let a set see the entry. */
   #exists(entry: FolderName, path: string): boolean {
-    const { lookup } = this.options;
-    return entry.type === "folder" ? lookup.mayEnter(path) : lookup.permits(path);
+    const { pathCheck } = this.options;
+    return entry.type === "folder" ? pathCheck.mayEnter(path) : pathCheck.permits(path);
   }
 
   /** Records which patterns match something. */
@@ -192,7 +192,7 @@ export class Walk {
 
   /** @returns the file; null where the owner's rules hide it, or an earlier root has it */
   #file(found: Found, name: string, step: Step, real: string): Found | null {
-    if (!this.options.lookup.permits(join(real, found.path)) || this.#isDouble(found.path))
+    if (!this.options.pathCheck.permits(join(real, found.path)) || this.#isDouble(found.path))
       return null;
     if (Buffer.byteLength(found.path) > MAX_PATH_BYTES)
       return { ...found, skipped: "name_unusable" };
@@ -217,7 +217,7 @@ export class Walk {
   ): AsyncGenerator<Found[]> {
     if (
       !this.options.goOn(this.#bounds.names) ||
-      !this.options.lookup.mayEnter(join(real, next.path))
+      !this.options.pathCheck.mayEnter(join(real, next.path))
     )
       return;
     const found = { path: next.path, root, size: 0, mtimeNs: "0" };

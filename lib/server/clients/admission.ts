@@ -23,7 +23,7 @@ export interface Admission {
 }
 
 /**
- * Decides whether a client may register (CONTRACT, "Who gets in"). An enrolled id belongs to its key until
+ * Decides whether a client may register. An enrolled id belongs to its key until
  * the client itself replaces that key, or an admin makes an enrolment key that replaces it. A revoked id
  * belongs to nobody until then. An id that never enrolled needs the enrolment token or an enrolment key;
  * where the server has no token, no other key may be connected under it.

@@ -16,7 +16,7 @@ import { SetReceiver } from "../transfer/set-receiver.ts";
 import { finishSet, publishSet, type SetPublishing } from "./publish-set.ts";
 import { FileReceiver, type FileReceiverOptions } from "../transfer/file-receiver.ts";
 import type { Outcome } from "../transfer/incoming-stream.ts";
-import type { SpaceShortage } from "../transfer/free-space.ts";
+import type { SpaceShortage } from "../storage/free-space.ts";
 import type { Storage } from "../storage/storage.ts";
 
 export interface AttemptsOptions {

@@ -11,6 +11,7 @@ import {
   type Queued,
 } from "../download.ts";
 import type { DownloadEvent } from "../download-event.ts";
+import { requireFreeSpace } from "../storage/free-space.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { JobHooks } from "./job-hooks.ts";
 
@@ -44,7 +45,7 @@ export class DownloadCommands {
 
   /** @throws FdsError `storage_full` when the disk has no space for anything new */
   async create(order: Order): Promise<Download> {
-    await this.#requireRoom();
+    await this.#requireFreeSpace();
     const download = await this.options.repository.insertDownload(
       newDownload(Bun.randomUUIDv7(), order, Date.now()),
     );
@@ -100,7 +101,7 @@ export class DownloadCommands {
       throw new FdsError("download_not_finished", "The download has not ended, cancel it first");
     }
     if (download.jobId !== null) {
-      await this.#requireRoom();
+      await this.#requireFreeSpace();
       return this.options.jobs.reopen(download.jobId, () => this.#retryOfJob(download));
     }
     const retry = await this.create(orderOf(download));
@@ -130,10 +131,8 @@ export class DownloadCommands {
     return made;
   }
 
-  async #requireRoom(): Promise<void> {
-    const { storage, minFreeDisk } = this.options;
-    if ((await storage.freeSpace()).free >= minFreeDisk) return;
-    throw new FdsError("storage_full", "The server's disk is too full for another download");
+  #requireFreeSpace(): Promise<void> {
+    return requireFreeSpace(this.options.storage, this.options.minFreeDisk);
   }
 }
 

@@ -2,7 +2,7 @@ import { formatSize } from "../../util/sizes.ts";
 import type { Repository } from "../database/repository.ts";
 import { type Active, type Downloading, durableOffsetOf } from "../download.ts";
 import type { KeepRows } from "../keep.ts";
-import type { SpaceShortage } from "../transfer/free-space.ts";
+import type { SpaceShortage } from "../storage/free-space.ts";
 
 /** The limits of stored bytes; null: no limit but the disk. */
 export interface Quotas {

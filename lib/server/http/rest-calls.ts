@@ -20,12 +20,12 @@ import { sessionCalls } from "./calls/sessions.ts";
 import { tokenCalls } from "./calls/tokens.ts";
 import { webhookCalls } from "./calls/webhooks.ts";
 import { metricsPage } from "./metrics-page.ts";
-import type { RestAccess } from "./rest-access.ts";
+import type { Authenticators } from "./authenticators.ts";
 
 export interface RestCallsOptions {
   call: MakeCall;
   engine: Engine;
-  access: RestAccess;
+  access: Authenticators;
   /** This run of the server. */
   serverId: string;
   version: string;

@@ -6,7 +6,7 @@ import type { Download, Downloading } from "../download.ts";
 import type { DownloadEvent } from "../download-event.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { Storage } from "../storage/storage.ts";
-import { findSpaceShortage, type SpaceShortage } from "./free-space.ts";
+import { findSpaceShortage, type SpaceShortage } from "../storage/free-space.ts";
 import type {
   ClientLink,
   IncomingStream,

@@ -40,7 +40,7 @@ async function send(orders: { want: WantedFile; next?: WantedFile }[], chunkSize
     new FrameOutlet({ ...stream, scheduler, compressor: null }),
     () => true,
   );
-  using files = new SetFiles(await (await Roots.open([site])).lookup());
+  using files = new SetFiles(await (await Roots.open([site])).pathCheck());
   const sender = new FileSender({
     files,
     frames: builder,

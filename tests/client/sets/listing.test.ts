@@ -25,9 +25,9 @@ type Asked = Partial<ListOptions> & RootsOptions & { roots?: string[]; meanwhile
 async function page(asked: Asked = {}) {
   const { roots = [site], meanwhile, after, limit = 1_000 } = asked;
   const path = "path" in asked ? asked.path : ".";
-  const lookup = await (await Roots.open(roots, asked)).lookup();
+  const pathCheck = await (await Roots.open(roots, asked)).pathCheck();
   meanwhile?.();
-  return listFolder({ lookup, path, after, limit });
+  return listFolder({ pathCheck, path, after, limit });
 }
 
 const names = async (asked?: Asked) => (await page(asked)).entries.map(({ name }) => name);
@@ -83,17 +83,17 @@ test.skipIf(isWindows)("a folder that is swapped for a link meanwhile is no fold
   fs.mkdirSync(join(base, "outside"));
   fs.writeFileSync(join(base, "outside/treasure"), "");
   fs.mkdirSync(join(site, "folder/deep"), { recursive: true });
-  const lookup = await (await Roots.open([site])).lookup();
-  const find = lookup.findFolder.bind(lookup);
+  const pathCheck = await (await Roots.open([site])).pathCheck();
+  const find = pathCheck.findFolder.bind(pathCheck);
   // Between the look at the path and the opening.
-  lookup.findFolder = async (path) => {
+  pathCheck.findFolder = async (path) => {
     const real = await find(path);
     fs.renameSync(join(site, "folder"), join(site, "aside"));
     fs.symlinkSync(join(base, "outside"), join(site, "folder"));
     return real;
   };
   for (const path of ["folder"]) {
-    const listed = listFolder({ lookup, path, after: undefined, limit: 10 });
+    const listed = listFolder({ pathCheck, path, after: undefined, limit: 10 });
     expect(listed).rejects.toMatchObject({ code: expect.stringMatching(/not_a_folder|file_not/) });
   }
 });

@@ -29,7 +29,7 @@ async function open(paths: string[], options: RootsOptions & { root?: number } =
     [site, ...(fs.existsSync("/proc/self") ? ["/proc"] : [])],
     options,
   );
-  using files = new SetFiles(await roots.lookup());
+  using files = new SetFiles(await roots.pathCheck());
   return paths.map((path) => {
     try {
       using file = files.open({ index: 0, path, root });

@@ -1,7 +1,7 @@
 /** The product broken on purpose in one place, and the tests that must notice. */
 export interface Mutation {
   name: string;
-  /** What no longer holds: DESIGN's invariant, or the rule that serves it. */
+  /** What no longer holds: an invariant of lib/README.md, or the rule that serves it. */
   breaks: string;
   /** From the top of the tree. */
   file: string;

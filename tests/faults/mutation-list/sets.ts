@@ -41,7 +41,7 @@ export const SETS: readonly Mutation[] = [
     name: "rules-not-asked-of-a-wanted-file",
     breaks: "F: the owner's rules decide about every file of a set",
     file: "lib/client/sets/set-files.ts",
-    find: `      if (!this.lookup.permits(join(real, path))) throw new Refusal("denied");
+    find: `      if (!this.pathCheck.permits(join(real, path))) throw new Refusal("denied");
 `,
     replace: ``,
     caughtBy: { [LYING_SET_SERVER]: "does not come, and says why" },

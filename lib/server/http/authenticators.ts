@@ -5,7 +5,7 @@ import { Tokens } from "../access/tokens.ts";
 import { Guesses } from "./guesses.ts";
 import { SignIn } from "./sign-in.ts";
 
-export interface RestAccessOptions {
+export interface AuthenticatorsOptions {
   /** null: the server listens on loopback only, and needs no token. */
   apiToken: string | null;
   rows: AccessRows;
@@ -13,9 +13,9 @@ export interface RestAccessOptions {
 }
 
 /** Authenticates callers by a token, or by the cookie of a session. */
-export type RestAccess = ReturnType<typeof restAccess>;
+export type Authenticators = ReturnType<typeof authenticators>;
 
-export function restAccess({ apiToken, rows, logger }: RestAccessOptions) {
+export function authenticators({ apiToken, rows, logger }: AuthenticatorsOptions) {
   const openCalls = new OpenCalls();
   const tokens = new Tokens(rows, openCalls, logger);
   const guesses = new Guesses();

@@ -1,6 +1,19 @@
-import type { Problem } from "../../protocol/errors.ts";
+import { FdsError, type Problem } from "../../protocol/errors.ts";
 import { formatSize } from "../../util/sizes.ts";
-import type { Storage } from "../storage/storage.ts";
+import type { Storage } from "./storage.ts";
+
+/**
+ * Refuses a new download while the disk is full. REST answers it with 507.
+ * @param minFreeDisk bytes that must stay free
+ * @throws FdsError `storage_full` or `storage_error`
+ */
+export async function requireFreeSpace(
+  storage: Pick<Storage, "freeSpace">,
+  minFreeDisk: number,
+): Promise<void> {
+  if ((await storage.freeSpace()).free >= minFreeDisk) return;
+  throw new FdsError("storage_full", "The server's disk is too full for another download");
+}
 
 /** Why a file does not fit. */
 export interface SpaceShortage {

@@ -13,7 +13,7 @@ import { type SourceFile, sourceFileOf } from "./source-file.ts";
  */
 const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
-export interface LookupOptions {
+export interface PathCheckOptions {
   /** Where the roots are now: one that was given as a link may move. */
   roots: readonly Place[];
   /** Folders that `~` and `$HOME` stand for. */
@@ -31,8 +31,8 @@ export interface LookupOptions {
  * before the disk is looked at, so no answer tells anything about the rest of the machine. As links can
  * change between the look and the open, the place of the open file is checked once more.
  */
-export class Lookup {
-  constructor(private readonly options: LookupOptions) {}
+export class PathCheck {
+  constructor(private readonly options: PathCheckOptions) {}
 
   /** See {@link Roots.openFile}. */
   async open(filePath: string): Promise<SourceFile> {
