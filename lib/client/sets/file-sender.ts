@@ -18,43 +18,52 @@ import type { FrameBuilder } from "./frame-builder.ts";
 import { ReadAhead } from "./read-ahead.ts";
 import type { SetFile, SetFiles } from "./set-files.ts";
 
-/** Size in bytes up to which files are read synchronously: a trip to another thread costs more. */
+/**
+ * Largest size in bytes of a file that is read synchronously, because a thread-pool call would take longer.
+ */
 const SMALL = 64 * 1024;
-/** Room in a frame, in bytes, that is always enough to go on; more is not waited for. */
+/**
+ * Free bytes in a frame that are waited for, at most, before a small file is sent. A file that needs more is
+ * split over several frames.
+ */
 const MOST_ROOM = 16 * 1024;
-/** Bytes from which on a frame is built around them rather than with a copy of them. */
+/** Bytes, at least, of a block that is sent from its own buffer. Shorter blocks are copied into a frame. */
 const WORTH_A_FRAME = 512 * 1024;
-/** Bytes of an END record with the longest digest. */
+/** Size in bytes of an END record with the longest digest. */
 const END_BYTES = 3 + 32;
 
 export interface FileSenderOptions {
   files: SetFiles;
   frames: FrameBuilder;
   checksum: ChecksumAlgorithm;
-  /** False ends the sending: nobody wants the files any more, or one is to be sent again. */
+  /**
+   * Whether to go on sending. False once the stream is stopped, or once the server asks for a damaged frame
+   * again.
+   */
   isWanted: () => boolean;
-  /** Makes what tells the server now and then how far a file was read again. */
+  /** Returns a callback that reports to the server how many bytes of a file were hashed again. */
   proving: () => GoOn;
-  /** Share in the daily limit. */
+  /** The site's daily limit of bytes, as far as this request has reserved it. */
   allowance: Allowance;
 }
 
-/** Sends the files of a set one after the other, as records. */
+/** Sends the files of a set one after the other, as the records of the wire protocol. */
 export class FileSender {
-  /** Bytes of files that were sent; bytes sent twice count twice. */
+  /** Bytes of files that were sent. Bytes that are sent twice count twice. */
   sentBytes = 0;
   sentFiles = 0;
   readonly #reading = new ReadAhead();
-  /** The file that is wanted next, opened while the last block of the one before it is sent. */
+  /** The next wanted file, opened while the last block of the previous file is sent. */
   #next: { want: WantedFile; file: SetFile } | undefined;
 
   constructor(private readonly options: FileSenderOptions) {}
 
   /**
-   * Answers a wanted file with its bytes, or with the reason why it does not come.
-   * @param number of the file among all that were wanted, from 0
-   * @param from offset at which to go on, after a damaged frame; else undefined
-   * @param next the file that is wanted after it, as far as it is known
+   * Sends a file that the server asked for, or a SKIP record with the reason why the file cannot be sent.
+   * @param number of the file among all files that the server asked for in this attempt, from 0
+   * @param from offset in bytes at which to resume the file after a damaged frame; undefined to send the file
+   *   for the first time
+   * @param next the wanted file that follows, if known, to be opened early
    */
   async send(want: WantedFile, number: number, from?: number, next?: WantedFile): Promise<void> {
     try {
@@ -67,7 +76,7 @@ export class FileSender {
     }
   }
 
-  /** Closes what it has open. */
+  /** Closes the file that was opened early, and frees the read buffers. */
   async close(): Promise<void> {
     await this.#closeNext();
     this.#reading[Symbol.dispose]();
@@ -83,7 +92,10 @@ export class FileSender {
     return eventLoopBudget.run(() => this.options.files.open(want));
   }
 
-  /** Opens the next file and begins to read it. An error is met again in its turn. */
+  /**
+   * Opens the next file early and begins to read it. An error is ignored, because {@link FileSender.send}
+   * opens the file again and reports the error.
+   */
   #openNext(want: WantedFile | undefined): void {
     if (!want || this.#next) return;
     try {
@@ -104,7 +116,7 @@ export class FileSender {
     file[Symbol.dispose]();
   }
 
-  /** Puts a whole small file into one frame. */
+  /** Sends a small file inside one frame if it fits, else like a large file. */
   async #sendSmall(want: WantedFile, file: SetFile, number: number): Promise<void> {
     const { frames, checksum } = this.options;
     const { size } = file.info;
@@ -118,7 +130,7 @@ export class FileSender {
       const bytes = start.subarray(0, read);
       const digest = new Bun.CryptoHasher(checksum).update(bytes).digest("hex");
       frames.add(startOf(want, file, 0));
-      // The bytes were read to their place in the frame.
+      // The file was read straight into this place of the frame, so the record's bytes are already there.
       if (read > 0) frames.add({ type: "data", bytes });
       const changed = read !== size || file.compare() !== "same";
       frames.add({ type: "end", changed, digest });
@@ -153,7 +165,10 @@ export class FileSender {
     }
   }
 
-  /** @returns where the file ended; null: it is not wanted any more, or not now */
+  /**
+   * @returns the offset at which the file ended; null if the sending was interrupted by a stop or by a
+   *   request to resend a frame
+   */
   async #sendBlocks(
     { fd, info: { size } }: SetFile,
     number: number,
@@ -175,8 +190,8 @@ export class FileSender {
   }
 
   /**
-   * @param block its buffer is written to
-   * @returns false: it is not wanted any more, or not now
+   * @param block bytes of the file; the record's header is written before them, into the same buffer
+   * @returns false if the sending was interrupted by a stop or by a request to resend a frame
    */
   async #sendBlock(
     block: Uint8Array<ArrayBuffer>,
@@ -206,7 +221,10 @@ export class FileSender {
     this.options.allowance.spend(bytes);
   }
 
-  /** The offset at which the file begins to be sent, and the hash of the bytes before it. */
+  /**
+   * Returns the offset at which to begin sending the file, and the hash of the bytes before this offset. The
+   * offset is 0 if the server's copy has another prefix.
+   */
   async #prefix(want: WantedFile, file: SetFile, from: number | undefined) {
     const { checksum, proving } = this.options;
     const length = from ?? want.offset ?? 0;
@@ -218,7 +236,10 @@ export class FileSender {
     return isProven ? { offset: length, hash } : fresh;
   }
 
-  /** Reads the file once more where only its times differ, to compare the bytes. */
+  /**
+   * Reports whether the open file is unchanged. If only its times differ, hashes the file again and compares
+   * the digests.
+   */
   async #isSame(file: SetFile, digest: string): Promise<boolean> {
     const verdict = file.compare();
     if (verdict !== "perhaps") return verdict === "same";

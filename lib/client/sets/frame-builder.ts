@@ -8,20 +8,23 @@ import {
 } from "../../protocol/set-records.ts";
 import type { FrameOutlet } from "./frame-outlet.ts";
 
-/** Least room in a frame, in bytes, with which it is begun or continued. */
+/** Bytes of credit, at least, that are waited for before a new frame is begun. */
 const LEAST_ROOM = 4 * 1024;
-/** How many frames are remembered, to be made again where they arrive damaged. */
+/**
+ * The number of latest frames whose start is remembered, so that a frame that arrived damaged can be sent
+ * again.
+ */
 const MAX_PLACES = 16 * 1024;
 
-/** Where in a set a frame begins. */
+/** The position in a set at which a frame begins. */
 export interface Place {
-  /** Number of the file among all that were ever wanted, from 0. */
+  /** Number of the file among all files that the server asked for in this attempt, from 0. */
   want: number;
-  /** Bytes of that file that were sent in earlier frames. */
+  /** Bytes of the file that were sent in earlier frames. */
   offset: number;
 }
 
-/** Packs records into frames: many small files in one, a large file into many. */
+/** Packs records into frames. A frame holds many small files, and a large file spans many frames. */
 export class FrameBuilder {
   #room = 0;
   #length = 0;
@@ -32,12 +35,12 @@ export class FrameBuilder {
     private readonly isWanted: () => boolean,
   ) {}
 
-  /** Bytes that still fit into this frame. */
+  /** Free bytes in the current frame. */
   get left(): number {
     return this.#room - this.#length;
   }
 
-  /** The part of the frame that is still free. */
+  /** The free part of the current frame's buffer. */
   get target(): Uint8Array<ArrayBuffer> {
     return this.outlet.body.subarray(this.#length, this.#room);
   }
@@ -47,9 +50,10 @@ export class FrameBuilder {
   }
 
   /**
-   * Makes room for a number of bytes, in a new frame where necessary.
-   * @param place in the set at which the new frame would begin
-   * @returns false where the frames are no longer wanted
+   * Makes room in the current frame for a number of bytes. If the frame is too full, sends it and begins
+   * another.
+   * @param place position in the set at which a new frame would begin
+   * @returns false if the stream was stopped or is to be rewound
    */
   async need(bytes: number, place: Place): Promise<boolean> {
     if (this.left >= bytes) return true;
@@ -62,33 +66,36 @@ export class FrameBuilder {
     return true;
   }
 
-  /** Adds a record; there must be room for it. */
+  /** Appends a record to the current frame, which must have room for the record. */
   add(record: SetRecord): void {
     writeRecord(this.target, 0, record);
     this.#length += recordLength(record);
   }
 
-  /** Counts bytes that were written to {@link FrameBuilder.target}. */
+  /** Adds to the frame's length the bytes that the caller wrote to {@link FrameBuilder.target}. */
   advance(bytes: number): void {
     this.#length += bytes;
   }
 
-  /** Sends the frame as far as it is filled. */
+  /** Sends the records collected so far as one frame. */
   async flush(): Promise<void> {
     const length = this.#length;
     this.#length = this.#room = 0;
     if (length > 0) await this.outlet.send(this.outlet.body.subarray(0, length));
   }
 
-  /** Whether {@link FrameBuilder.sendAround} has the room that it needs before these bytes. */
+  /**
+   * Reports whether these bytes have enough free space before them in their buffer for {@link
+   * FrameBuilder.sendAround}.
+   */
   fitsBefore({ byteOffset }: Uint8Array): boolean {
     return byteOffset >= HEADER_BYTES + this.#length + DATA_HEADER_BYTES;
   }
 
   /**
-   * Adds a DATA record and sends the frame, without a copy of the record's bytes: everything else in the
-   * frame is put before them in their own buffer, over what is there.
-   * @param bytes at most {@link FrameBuilder.left} less the record's head
+   * Adds a DATA record and sends the frame, without copying the record's bytes. The frame's earlier records
+   * and the DATA header are written into the buffer of `bytes`, directly before them.
+   * @param bytes at most {@link FrameBuilder.left} less the header of a DATA record
    */
   async sendAround(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
     const before = this.outlet.body.subarray(0, this.#length);
@@ -102,8 +109,9 @@ export class FrameBuilder {
   }
 
   /**
-   * Goes back to the beginning of a frame that arrived damaged.
-   * @returns its place; undefined if no remembered frame begins there
+   * Goes back to the start of a frame that arrived damaged.
+   * @param at stream offset of the damaged frame, in bytes
+   * @returns the position in the set at which the frame began; undefined if the frame is not remembered
    */
   rewind(at: number): Place | undefined {
     const index = this.#places.findLastIndex((known) => known.at === at);

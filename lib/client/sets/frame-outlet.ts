@@ -8,68 +8,69 @@ export interface FrameOutletOptions {
   epoch: number;
   /** Most bytes in a frame. */
   chunkSize: number;
-  /** Everything below this offset may be sent. */
+  /** The stream may send all bytes below this offset. */
   maxOffset: number;
   scheduler: SendScheduler;
-  /** Null: frames are sent uncompressed. */
+  /** Compresses frames; null to send frames uncompressed. */
   compressor: Compressor | null;
 }
 
 /**
- * Sends the bytes of a stream that are made while they are sent: within the credit, in fair turns with
- * other streams, compressed where that pays.
+ * Sends the frames of a set or a listing as they are produced. It keeps within the server's credit, takes
+ * fair turns with other streams, and compresses where this saves time.
  */
 export class FrameOutlet {
   readonly #buffer: Uint8Array<ArrayBuffer>;
   #offset = 0;
   readonly #credit: CreditWindow;
   #closed = false;
-  /** Called when there is something new to do. */
+  /** Wakes the pending wait for credit or for a turn, if any. */
   #wake: () => void = () => undefined;
 
   constructor(private readonly options: FrameOutletOptions) {
     this.#credit = new CreditWindow(options.maxOffset, 0);
-    // The socket copies the bytes, so one buffer serves all frames.
+    // One buffer serves all frames, because the socket copies the bytes.
     this.#buffer = Buffer.allocUnsafeSlow(HEADER_BYTES + options.chunkSize);
   }
 
-  /** Offset of the next frame. */
+  /** Stream offset of the next frame, in bytes. */
   get offset(): number {
     return this.#offset;
   }
 
-  /** Where the bytes of the next frame are put together; it has the longest frame's size. */
+  /** The buffer in which the next frame is put together. It is as long as the longest frame. */
   get body(): Uint8Array<ArrayBuffer> {
     return this.#buffer.subarray(HEADER_BYTES);
   }
 
-  /** See {@link CreditWindow.grant}. */
+  /** Grants credit, see {@link CreditWindow.grant}. */
   grant(maxOffset: number): void {
     this.#credit.grant(maxOffset, this.#offset);
     this.#wake();
   }
 
-  /** Goes back to the offset of an earlier frame, which arrived damaged. */
+  /** Sets the stream offset back to an earlier frame, which arrived damaged. */
   rewind(offset: number): void {
     this.#offset = offset;
   }
 
-  /** Releases whoever waits; nothing is sent any more. */
+  /** Stops sending for good, and releases a pending wait. */
   close(): void {
     this.#closed = true;
     this.#wake();
   }
 
-  /** Lets whoever waits for credit check again. */
+  /** Makes a pending wait for credit check its conditions again. */
   wake(): void {
     this.#wake();
   }
 
   /**
    * Waits for credit.
-   * @param least bytes; fewer are not enough
-   * @param isWanted false ends the wait
-   * @returns how many bytes the next frame may have; 0 where it is no longer wanted
+   * @param least number of bytes of credit to wait for
+   * @param isWanted checked at each wake-up; false ends the wait
+   * @returns the number of bytes that the next frame may have; 0 if the stream was closed or is no longer
+   *   wanted
    */
   async waitForCredit(least: number, isWanted: () => boolean): Promise<number> {
     while (!this.#closed && isWanted()) {
@@ -81,22 +82,25 @@ export class FrameOutlet {
   }
 
   /**
-   * Sends a frame.
-   * @param bytes a part of {@link FrameOutlet.body}, or others with room for a header before them in their
-   *   buffer; they may be overwritten afterwards
+   * Sends a frame, once it is this stream's turn.
+   * @param bytes a part of {@link FrameOutlet.body}, or of another buffer that has room for a frame header
+   *   before the bytes; the buffer may be overwritten once the promise resolves
    */
   async send(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
     const { scheduler, compressor, stream, epoch } = this.options;
     const offset = this.#offset;
     const packed = (await compressor?.pack(offset, bytes)) ?? null;
     await this.#turn();
-    // An earlier frame may be wanted again by now.
+    // While this frame was waiting for its turn, the server may have asked for an earlier frame again.
     if (this.#closed || this.#offset !== offset) return;
     scheduler.send({ stream, epoch, offset }, bytes, packed);
     this.#offset += bytes.length;
   }
 
-  /** Resolves at this stream's turn, or when it is closed, as a slow socket gives no turns. */
+  /**
+   * Resolves at this stream's turn, or when the stream is closed, because a slow socket may give no turn for
+   * long.
+   */
   #turn(): Promise<void> {
     return new Promise((resolve) => {
       this.#wake = () => {

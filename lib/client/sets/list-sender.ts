@@ -22,7 +22,7 @@ export interface ListSenderOptions {
   logger: Logger;
 }
 
-/** Answers a request for the names in a folder. */
+/** Answers the server's request for the names in a folder. */
 export class ListSender implements OutgoingStream {
   readonly #lines: LineSender;
   readonly #ended = Promise.withResolvers<StopReason>();

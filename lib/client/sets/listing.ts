@@ -8,45 +8,45 @@ import type { PathCheck } from "../owner-rules/path-check.ts";
 import { contains } from "../owner-rules/paths.ts";
 import { compareNames, type EntryType, OpenFolder, typeOf } from "./open-folder.ts";
 
-/** Most names that are read of a folder; further ones are left out. */
+/** Most names that are read of one folder. Further names are left out of the listing. */
 const MAX_NAMES = 100_000;
-/** The latest time of a date, and with a minus the earliest, in ms since 1970 (ECMAScript). */
+/** The largest number of ms before or after 1970 that a JavaScript Date can hold. */
 const MAX_TIME_MS = 8.64e15;
-/** Names looked at in one go, which holds the event loop for less than a millisecond. */
+/** The number of names examined in one go, which blocks the event loop for less than a millisecond. */
 const BATCH = 64;
 
-/** A name in a folder. */
+/** A file or folder in a listing. */
 export interface Entry {
   name: string;
   type: "file" | "folder";
-  /** Bytes; null for a folder. */
+  /** Size in bytes; null for a folder. */
   size: number | null;
-  /** ms since 1970. */
+  /** Time of the last change, in ms since 1970. */
   mtimeMs: number;
 }
 
-/** A page of a folder's names, ordered by their bytes. */
+/** A page of a folder's names, ordered by their bytes in UTF-8. */
 export interface Page {
   entries: Entry[];
-  /** True: more names follow. */
+  /** Whether more names follow on the next page. */
   more: boolean;
-  /** True: the folder has more names than were read. */
+  /** Whether the folder has too many names, so that some are missing from the listing. */
   truncated: boolean;
 }
 
 export interface ListOptions {
   pathCheck: PathCheck;
-  /** As an operator asked for it; undefined: the roots. */
+  /** The folder's path, as an operator gave it; undefined to list the roots. */
   path: string | undefined;
-  /** The last name of the previous page. */
+  /** The last name of the previous page; undefined for the first page. */
   after: string | undefined;
   limit: number;
 }
 
 /**
- * Reads a page of a folder's names, within the owner's rules.
- * @throws FdsError `access_denied` for paths outside or denied, whether they exist or not;
- *   `file_not_found`; `not_a_folder`
+ * Reads a page of the names in a folder, as far as the site owner's rules show them.
+ * @throws FdsError `access_denied` if the path is outside the roots or denied, whether or not the folder
+ *   exists; `file_not_found`; `not_a_folder`
  */
 export async function listFolder(options: ListOptions): Promise<Page> {
   const { path, pathCheck } = options;
@@ -57,7 +57,7 @@ export async function listFolder(options: ListOptions): Promise<Page> {
     return await readPage(folder, real, options);
   } catch (error) {
     if (!isNoFolder(error)) throw explain(error, path);
-    // A file that may not leave is treated as missing.
+    // A file that may not leave the site gets the same error as a missing file.
     if (!pathCheck.permits(real)) throw explain(new Refusal("missing"), path);
     throw new FdsError("not_a_folder", `"${path}" is not a folder`, { cause: error });
   }
@@ -76,7 +76,7 @@ function listRoots({ pathCheck, after, limit }: ListOptions): Page {
       const mtimeMs = timeOf(folder.stat("."));
       return [{ name: given, type: "folder", size: null, mtimeMs }];
     } catch (error) {
-      // It is gone or unreadable by now; the error says which.
+      // A root that is gone or unreadable by now is left out. Other errors are thrown again by explain().
       explain(error, given);
       return [];
     }
@@ -84,7 +84,7 @@ function listRoots({ pathCheck, after, limit }: ListOptions): Page {
   return { entries, more: behind.length > limit, truncated: false };
 }
 
-/** Opens a folder step by step, from its root on. */
+/** Opens a folder by opening each folder on its path, from the root down. */
 function openWithin(pathCheck: PathCheck, real: string): OpenFolder {
   const root = pathCheck.roots.find((place) => contains(place.real, real))?.real ?? real;
   const names = real
@@ -106,7 +106,7 @@ async function readPage(folder: OpenFolder, real: string, options: ListOptions):
     .slice(0, MAX_NAMES)
     .filter(({ name }) => after === undefined || compareNames(name, after) > 0)
     .toSorted((a, b) => compareNames(a.name, b.name))
-    // Two names that are not UTF-8 can look the same.
+    // Names that are not valid UTF-8 can become equal when decoded, so only one of them is listed.
     .filter(({ name }, at, sorted) => name !== sorted[at - 1]?.name);
   const page: Page = { entries: [], more: false, truncated: all.length > MAX_NAMES };
   for (let at = 0; at < names.length && !page.more; at += BATCH) {
@@ -123,7 +123,7 @@ async function readPage(folder: OpenFolder, real: string, options: ListOptions):
   return page;
 }
 
-/** The names to consider: one more than can be listed, to know whether there are more. */
+/** Reads the names to consider, and more than MAX_NAMES only if the folder has more. */
 async function firstNames(folder: OpenFolder): Promise<FolderName[]> {
   const all: FolderName[] = [];
   for await (const names of folder.names()) {
@@ -133,7 +133,7 @@ async function firstNames(folder: OpenFolder): Promise<FolderName[]> {
   return all;
 }
 
-/** @returns null for a name that is not listed, or whose file is gone */
+/** @returns the entry for a listing; null if the owner's rules hide the name, or if its file is gone */
 function look(
   name: string,
   type: () => EntryType,
@@ -156,12 +156,12 @@ function look(
       mtimeMs: timeOf(info),
     };
   } catch {
-    // It is gone, or its name is not UTF-8 and cannot be asked for.
+    // The file is gone, or its name is not valid UTF-8 and cannot be looked up.
     return null;
   }
 }
 
-/** ms since 1970, within the range of a date; some file systems store later years. */
+/** Returns ms since 1970, limited to what a Date can hold, because some file systems store later years. */
 function timeOf({ mtimeS, mtimeNs }: FileInfo): number {
   const ms = mtimeS * 1000 + Math.floor(mtimeNs / 1e6);
   return Math.max(-MAX_TIME_MS, Math.min(ms, MAX_TIME_MS));

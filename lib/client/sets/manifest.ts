@@ -3,21 +3,21 @@ import type { FrameOutlet } from "./frame-outlet.ts";
 import { PackedBlocks } from "./packed-blocks.ts";
 import type { Found } from "./walk.ts";
 
-/** Most bytes of a manifest, as it is kept in memory until the server has all of it. */
+/** Most bytes of a manifest. The client keeps the manifest in memory until the server has all of it. */
 const MAX_MANIFEST_BYTES = 64 * 1024 * 1024;
-/** Bytes of lines that are collected before they are sent. */
+/** Characters of manifest lines that are collected before they are sent. */
 const FLUSH_AT = 64 * 1024;
 
-/** Limits of a set. */
+/** The server's limits for a set. */
 export interface SetLimits {
   maxFiles: number;
-  /** Undefined: no limit. */
+  /** Most bytes of all files together; undefined for no limit. */
   maxBytes: number | undefined;
 }
 
 /**
- * Sends lines of JSON as the bytes of a stream. It keeps all that was sent, as the server may want a part
- * of it again.
+ * Sends lines of JSON as the bytes of a stream. It keeps a copy of all lines, because the server may ask for
+ * some bytes again.
  */
 export class LineSender {
   readonly #blocks = new PackedBlocks();
@@ -29,18 +29,21 @@ export class LineSender {
     private readonly isWanted: () => boolean,
   ) {}
 
-  /** Bytes added so far. */
+  /** The number of bytes in all lines that were flushed so far. */
   get length(): number {
     return this.#blocks.length;
   }
 
-  /** @throws FdsError `too_many_files` */
+  /**
+   * Adds an object as a line of JSON.
+   * @throws FdsError `too_many_files` when all lines together are too long
+   */
   async add(line: object): Promise<void> {
     this.#lines += `${JSON.stringify(line)}\n`;
     if (this.#lines.length >= FLUSH_AT) await this.flush();
   }
 
-  /** Sends the lines that were added. */
+  /** Sends the collected lines. */
   async flush(): Promise<void> {
     const block = Buffer.from(this.#lines);
     this.#lines = "";
@@ -51,7 +54,9 @@ export class LineSender {
     await this.sendRest();
   }
 
-  /** Sends everything after the outlet's offset. Two calls at the same time share one sending. */
+  /**
+   * Sends all lines from the outlet's offset on. A second call meanwhile gets the promise of the first one.
+   */
   sendRest(): Promise<void> {
     this.#sending ??= this.#sendRest().finally(() => (this.#sending = undefined));
     return this.#sending;
@@ -68,14 +73,14 @@ export class LineSender {
   }
 }
 
-/** Counts the files and bytes of a set, and refuses what exceeds its limits. */
+/** Counts the files and bytes of a set, and throws once a limit is exceeded. */
 export class SetTally {
   #files = 0;
   #bytes = 0;
 
   constructor(private readonly limits: SetLimits) {}
 
-  /** @throws FdsError `too_many_files` or `set_too_large` */
+  /** Counts a file. @throws FdsError `too_many_files` or `set_too_large` */
   add(found: Found): void {
     const { maxFiles, maxBytes } = this.limits;
     this.#files++;
@@ -92,7 +97,7 @@ export class SetTally {
   }
 }
 
-/** The line of a file in the manifest. */
+/** Returns a file's line of the manifest, as an object for JSON. */
 export function manifestLine({ path, root, size, mtimeNs, skipped }: Found): object {
   return { path, root, size, mtime_ns: mtimeNs, ...(skipped && { skipped }) };
 }

@@ -6,27 +6,28 @@ import { Refusal } from "../owner-rules/refusal.ts";
 
 const FOLDER_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 /**
- * Opened without blocking, so that a FIFO in the file's place cannot hang it, and without following links;
- * Windows has neither flag.
+ * Flags for opening a file. O_NONBLOCK keeps a FIFO at this path from blocking the open, and O_NOFOLLOW
+ * refuses symbolic links. Windows has neither flag.
  */
 const FILE_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /**
- * An open folder. Its contents are reached through its descriptor, one name at a time, and no link is
- * followed. So renamed folders, or links put in their place meanwhile, change nothing.
+ * An open folder. Names inside are looked up relative to its descriptor, one at a time, and symbolic links
+ * are not followed. So renaming a folder meanwhile, or replacing it with a link, cannot redirect a look-up.
  */
 export class OpenFolder implements Disposable {
   private constructor(
     private readonly fd: number,
-    /** The path at which it was opened. */
+    /** The path at which the folder was opened. */
     private readonly path: string,
     private readonly hasProc: boolean,
   ) {}
 
   /**
+   * Opens a folder.
    * @param path real and absolute
-   * @param hasProc whether `/proc/self/fd` leads to open files, as it does on Linux
-   * @throws an error of the system, ELOOP or ENOTDIR where a link took its place
+   * @param hasProc whether `/proc/self/fd` leads to open files, as on Linux
+   * @throws an error of the system, such as ELOOP or ENOTDIR if the folder was replaced by a symbolic link
    */
   static open(path: string, hasProc: boolean): OpenFolder {
     const folder = new OpenFolder(fs.openSync(path, FOLDER_FLAGS), path, hasProc);
@@ -34,7 +35,7 @@ export class OpenFolder implements Disposable {
     return folder;
   }
 
-  /** Opens a folder inside it. @throws as {@link OpenFolder.open} */
+  /** Opens a folder inside this folder. @throws as {@link OpenFolder.open} */
   folder(name: string): OpenFolder {
     const path = join(this.path, name);
     const fd = this.#open(name, path, FOLDER_FLAGS);
@@ -44,9 +45,10 @@ export class OpenFolder implements Disposable {
   }
 
   /**
-   * Opens a file inside it for reading; the caller closes it.
-   * @throws an error of the system, ELOOP where it is a link
-   * @throws Refusal `changed` where the opened file is not the one of that name
+   * Opens a file inside this folder for reading.
+   * @returns the descriptor, which the caller closes
+   * @throws an error of the system, such as ELOOP for a symbolic link
+   * @throws Refusal `changed` if the opened file is not the file that has this name
    */
   file(name: string): number {
     const path = join(this.path, name);
@@ -55,13 +57,18 @@ export class OpenFolder implements Disposable {
     return fd;
   }
 
-  /** Looks at something inside it without following a link. @throws an error of the system */
+  /**
+   * Returns the attributes of a name inside this folder, without following a symbolic link.
+   * @throws an error of the system
+   */
   stat(name: string): FileInfo {
     if (this.hasProc) return infoAt(this.fd, name);
     return infoFrom(fs.lstatSync(join(this.path, name), { bigint: true }));
   }
 
-  /** Its names, some at a time, unsorted. A name that is not UTF-8 cannot be looked up. */
+  /**
+   * Reads the names in this folder in batches, unsorted. A name that is not valid UTF-8 cannot be looked up.
+   */
   names(): AsyncGenerator<FolderName[]> {
     return namesIn(this.hasProc ? `/proc/self/fd/${this.fd}` : this.path);
   }
@@ -75,8 +82,9 @@ export class OpenFolder implements Disposable {
   }
 
   /**
-   * Checks that the opened file is the one at its path, under exactly this name. Needed without /proc,
-   * where names are looked up by path, and on Windows, which follows links.
+   * Checks that the opened file is still the file at its path, under exactly this name. Systems without /proc
+   * need this check, because names are looked up by path there. Windows also follows links when it opens a
+   * file.
    */
   #check(fd: number, path: string): void {
     if (this.hasProc) return;
@@ -84,7 +92,8 @@ export class OpenFolder implements Disposable {
       const opened = fs.fstatSync(fd);
       const there = fs.lstatSync(path);
       const isSame = there.ino === opened.ino && there.dev === opened.dev;
-      // The native function: the other one does not resolve short names, and only links that lstat shows.
+      // The native realpath also resolves Windows short names and links that lstat does not show. Node's own
+      // does not.
       if (isSame && fs.realpathSync.native(path) === path) return;
       throw new Refusal("changed");
     } catch (error) {
@@ -94,12 +103,12 @@ export class OpenFolder implements Disposable {
   }
 }
 
-/** The type of a name in a folder; "other" for links, devices, FIFOs and sockets. */
+/** The type of a name in a folder. Links, devices, FIFOs and sockets are "other". */
 export type EntryType = "file" | "folder" | "other";
 
 /**
- * The type of a name. Some file systems do not tell it, so the file is looked at. So is a name with a
- * U+FFFD: it may stand for one that is not UTF-8, and belong to something else.
+ * Returns the type of a name. Calls stat where the file system does not tell the type. Also calls stat for a
+ * name with U+FFFD, which may stand for bytes that are not UTF-8 and so for another file.
  * @throws an error of the system
  */
 export function typeOf({ name, type }: FolderName, folder: OpenFolder): EntryType {
@@ -107,7 +116,7 @@ export function typeOf({ name, type }: FolderName, folder: OpenFolder): EntryTyp
   return folder.stat(name).type;
 }
 
-/** Orders names by their bytes in UTF-8. JavaScript's own order differs beyond U+FFFF. */
+/** Compares names by their bytes in UTF-8. JavaScript compares UTF-16 units, which differs above U+FFFF. */
 export function compareNames(a: string, b: string): number {
   if (SURROGATE.test(a) || SURROGATE.test(b)) return Buffer.compare(Buffer.from(a), Buffer.from(b));
   if (a === b) return 0;

@@ -1,20 +1,21 @@
 /**
- * Bytes that are sent and then kept, as a part may be wanted again. All blocks but the last one are kept
- * compressed: the paths of a manifest are alike, and few of them are ever read again.
+ * Keeps the bytes of a manifest that were sent, as the server may ask for some again. Blocks are kept
+ * compressed, because the paths in a manifest resemble each other and are rarely read again. Only the block
+ * used last is also kept uncompressed.
  */
 export class PackedBlocks {
-  /** Where each block begins, in their order. */
+  /** The compressed blocks, in order, each with the offset of its first byte. */
   readonly #packed: { start: number; bytes: Uint8Array }[] = [];
-  /** The block that was added or read last. */
+  /** The block that was added or read last, uncompressed. */
   #open: { start: number; bytes: Uint8Array } = { start: 0, bytes: new Uint8Array(0) };
   #length = 0;
 
-  /** Bytes of all blocks. */
+  /** The number of bytes in all blocks, uncompressed. */
   get length(): number {
     return this.#length;
   }
 
-  /** @param block is kept, so the caller must not change it */
+  /** Adds a block. @param block kept without a copy, so the caller must not change it */
   add(block: Uint8Array<ArrayBuffer>): void {
     if (block.length === 0) return;
     const start = this.#length;
@@ -24,8 +25,8 @@ export class PackedBlocks {
   }
 
   /**
-   * Copies the bytes from an offset on.
-   * @returns how many were copied: as many as fit, or as there are
+   * Copies bytes into `target`, from an offset on.
+   * @returns the number of bytes copied, less than `target` holds only at the end of the data
    */
   copy(offset: number, target: Uint8Array): number {
     let copied = 0;

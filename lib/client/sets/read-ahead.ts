@@ -1,14 +1,17 @@
 import { release } from "../../util/release.ts";
 import { readAt } from "../block-reader.ts";
 
-/** Bytes that are read at a time. */
+/** Bytes read at a time. */
 const BLOCK = 1024 * 1024;
-/** Bytes by which the last block may be longer: nothing would be read meanwhile if it were a short one. */
+/**
+ * Bytes by which a file's last block may exceed BLOCK. This avoids a short last block, as reading ahead saves
+ * the most time with long blocks.
+ */
 const SURPLUS = 256 * 1024;
-/** Bytes of room before a block in its buffer, for what comes before it in a frame. */
+/** Free bytes before each block in its buffer, where the frame's header and earlier records are written. */
 const ROOM = 64 * 1024;
 
-/** A place in an open file. */
+/** A position in an open file. */
 export interface FilePlace {
   fd: number;
   offset: number;
@@ -17,15 +20,17 @@ export interface FilePlace {
 }
 
 /**
- * Reads the files of a set block by block, one block ahead of the one in use, which may be in the next file.
- * Two buffers are used in turn, so a block is valid until the second call of {@link ReadAhead.begin} after it.
+ * Reads the files of a set block by block, always one block ahead of the block in use. The block ahead may
+ * belong to the next file. The two buffers alternate, so the second call of {@link ReadAhead.begin} after a
+ * block was read overwrites this block.
  */
 export class ReadAhead implements Disposable {
   readonly #buffers = [new Uint8Array(0), new Uint8Array(0)];
   #ahead: { fd: number; offset: number; block: Promise<Uint8Array<ArrayBuffer>> } | undefined;
 
   /**
-   * The block at a place; empty at the end of the file. Before it there is room in its buffer.
+   * Returns the block at a position, empty at the end of the file. The buffer has free space before the
+   * block.
    * @throws an error of the system
    */
   async blockAt(place: FilePlace): Promise<Uint8Array<ArrayBuffer>> {
@@ -38,23 +43,23 @@ export class ReadAhead implements Disposable {
     return block ?? new Uint8Array(0);
   }
 
-  /** Begins to read the block that is wanted next. */
+  /** Begins to read the block at a position, unless another block is already being read ahead. */
   begin({ fd, offset, size }: FilePlace): void {
     if (this.#ahead) return;
     const left = size - offset;
     const length = left <= BLOCK + SURPLUS ? left : BLOCK;
     const block = readAt({ fd }, offset, this.#buffer(length));
-    // The error is thrown where the block is awaited; if that never happens, it does not matter.
+    // Whoever awaits the block gets the error. If nobody does, the error does not matter.
     block.catch(() => undefined);
     this.#ahead = { fd, offset, block };
   }
 
-  /** Call it before a file is closed: resolves when nothing is read from it any more. */
+  /** Waits until nothing is being read from a file any more. To be called before the file is closed. */
   async leave(fd: number): Promise<void> {
     if (this.#ahead?.fd === fd) await this.#dropAhead();
   }
 
-  /** Frees the buffers; every file must have been left. */
+  /** Frees the buffers. No read may be pending. */
   [Symbol.dispose](): void {
     for (const buffer of this.#buffers) release(buffer);
   }

@@ -11,17 +11,17 @@ import { OpenFolder } from "./open-folder.ts";
 export class SetFile implements Disposable {
   private constructor(
     readonly fd: number,
-    /** Its state when it was opened. */
+    /** Attributes of the file when it was opened. */
     readonly info: FileInfo,
   ) {}
 
-  /** @throws Refusal for anything but a regular file */
+  /** Checks an open file. @throws Refusal if it is not a regular file, too large, or of unknown size */
   static of(fd: number): SetFile {
     try {
       const info = infoOf(fd);
       if (info.type !== "file") throw new Refusal("not_regular");
       if (info.size > Number.MAX_SAFE_INTEGER) throw new Refusal("too_large");
-      // Files that the system generates when they are read occupy no blocks.
+      // Files that the kernel generates on reading, as in /proc, occupy no blocks and state a wrong size.
       if (info.blocks === 0 && !endsWhereItSays(fd, info)) throw new Refusal("size_unknown");
       return new SetFile(fd, info);
     } catch (error) {
@@ -31,8 +31,8 @@ export class SetFile implements Disposable {
   }
 
   /**
-   * Whether the bytes that were read are one state of the file. "perhaps": only times differ, and reading
-   * it again would tell.
+   * Compares the file's present attributes with those at opening, to tell whether the bytes read are one
+   * consistent state. "perhaps" means that only times differ, so the bytes must be compared.
    */
   compare(): "same" | "perhaps" | "changed" {
     const now = infoOf(this.fd);
@@ -48,19 +48,20 @@ export class SetFile implements Disposable {
 }
 
 /**
- * Opens the files of a set one after the other. The folders on the way to the last file stay open, as the
- * next file is most often in the same one.
+ * Opens the files of a set one after the other. Keeps the folders on the path of the last file open, because
+ * the next file is usually in the same folder.
  */
 export class SetFiles implements Disposable {
   #root = -1;
   #names: string[] = [];
-  /** The root, and then a folder for each name on the way. */
+  /** The open folders: the root first, then a folder for each of `#names`. */
   #folders: OpenFolder[] = [];
 
   constructor(private readonly pathCheck: PathCheck) {}
 
   /**
-   * @throws FdsError `access_denied` for what the owner's rules do not let out, `file_not_found`,
+   * Opens a file of the set.
+   * @throws FdsError `access_denied` if the owner's rules do not let the file out; `file_not_found`,
    *   `not_a_regular_file` or `file_unreadable`
    */
   open({ root, path }: WantedFile): SetFile {
@@ -103,7 +104,7 @@ export class SetFiles implements Disposable {
     return folder;
   }
 
-  /** Closes all but the first `kept` folders. */
+  /** Closes all open folders except the first `kept`. */
   #leave(kept: number): void {
     for (const folder of this.#folders.splice(kept).toReversed()) folder[Symbol.dispose]();
     this.#names.length = Math.max(0, this.#folders.length - 1);
@@ -120,16 +121,19 @@ function identityOf(info: FileInfo): FileIdentity {
   };
 }
 
-/** Whether a file ends at the size that it states. Those of /proc say 0, those of /sys 4096. */
+/**
+ * Reports whether a file ends at the size in its attributes. Generated files do not: /proc states 0, /sys
+ * 4096.
+ */
 function endsWhereItSays(fd: number, { size }: FileInfo): boolean {
   const last = Math.max(0, size - 1);
   try {
-    // Tries to read one byte beyond the end.
+    // Tries to read the last byte and one byte beyond the end.
     if (last + fs.readSync(fd, Buffer.alloc(2), 0, 2, last) === size) return true;
   } catch {
-    // A read error is reported later, by whoever reads the whole file.
+    // A read error is reported later, when the whole file is read.
     return true;
   }
-  // Somebody is writing to the file.
+  // If the size in the attributes has changed since, somebody is writing to an ordinary file.
   return infoOf(fd).size !== size;
 }

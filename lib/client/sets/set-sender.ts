@@ -32,7 +32,10 @@ import { SetFiles } from "./set-files.ts";
 import { WantList } from "./want-list.ts";
 import { Walk } from "./walk.ts";
 
-/** Bytes of the daily limit that are reserved at a time, rather than file by file. */
+/**
+ * Bytes of the daily limit that are reserved at a time. Each reservation is written to the disk, so small
+ * files share one.
+ */
 const RESERVED_AHEAD = 16 * 1024 * 1024;
 
 type SetList = Extract<SetMessage, { type: "set_list" }>;
@@ -42,24 +45,24 @@ export interface SetSenderOptions {
   roots: Roots;
   outlet: FrameOutlet;
   send: (message: ClientMessage) => void;
-  /** Most bytes that may leave in a day; null: no limit. */
+  /** Most bytes that may leave the site in a day; null for no limit. */
   dailyLimit: DailyLimit | null;
   logger: Logger;
 }
 
 /**
- * Answers the requests for a set: walks and sends its manifest, if the server has none yet, then the files
- * that the server wants. Nothing is remembered between connections.
+ * Answers the server's requests for a set. Sends a manifest of the matching files if the server asks for one,
+ * then the files that the server wants. Keeps no state between connections.
  */
 export class SetSender implements OutgoingStream {
   readonly #include: string[] = [];
   readonly #exclude: string[] = [];
   readonly #wants = new WantList();
   readonly #frames: FrameBuilder;
-  /** The request for a manifest, until it is answered. */
+  /** The server's request for a manifest, while unanswered. */
   #list: SetList | undefined;
   #lines: LineSender | undefined;
-  /** Indices of the patterns that no file matches. */
+  /** Indices of the patterns that match no file. */
   #unmatched: number[] = [];
   #resendFrom: number | undefined;
   #stopped: StopReason | undefined;
@@ -125,7 +128,7 @@ export class SetSender implements OutgoingStream {
         this.#list = message;
         break;
       case "set_want":
-        // The server has the whole manifest; the lines may be tens of megabytes.
+        // The server has the whole manifest by now. Its lines may take tens of megabytes of memory.
         this.#lines = undefined;
         this.#wants.add(message.files);
     }
@@ -136,7 +139,10 @@ export class SetSender implements OutgoingStream {
     return this.#sender?.sentBytes ?? 0;
   }
 
-  /** False: what is being made is not to be sent, or not yet. */
+  /**
+   * Whether to go on sending. False once the stream is stopped, or once the server asks for a damaged frame
+   * again.
+   */
   get #isWanted(): boolean {
     return this.#stopped === undefined && this.#resendFrom === undefined;
   }
@@ -200,7 +206,7 @@ export class SetSender implements OutgoingStream {
     if (this.#isWanted) this.#wants.done();
   }
 
-  /** Makes everything anew from a damaged frame on. */
+  /** Goes back to a damaged frame, to send everything from there on again. */
   async #rewind(): Promise<void> {
     const at = this.#resendFrom ?? 0;
     this.#resendFrom = undefined;
@@ -222,7 +228,10 @@ export class SetSender implements OutgoingStream {
     );
   }
 
-  /** @returns the message that was sent */
+  /**
+   * Logs why the set is not sent, and tells the server unless the stream was stopped.
+   * @returns the error's code and message, in one line
+   */
   #tellWhy(error: unknown): string {
     const { code, message } = clientErrorOf(error);
     this.options.logger.warn(`set not sent: ${message}`, { code });
@@ -251,7 +260,7 @@ export class SetSender implements OutgoingStream {
 
 type WithoutAddress<T> = T extends unknown ? Omit<T, "stream" | "epoch"> : never;
 
-/** @throws FdsError `protocol_error` when there are more than a set may have */
+/** Adds patterns to a list. @throws FdsError `protocol_error` when there are more than a set may have */
 function addPatterns(patterns: string[], more: string[]): void {
   if (patterns.length + more.length > MAX_PATTERNS) {
     throw new FdsError("protocol_error", `over ${MAX_PATTERNS} patterns of a set`);
@@ -260,8 +269,9 @@ function addPatterns(patterns: string[], more: string[]): void {
 }
 
 /**
- * Parses the patterns. The server has parsed them too, so an error here means that it does not keep to the
- * protocol.
+ * Parses the patterns of a set. The server has parsed the same patterns before, so an error here means that
+ * the server breaks the protocol.
+ * @throws FdsError `access_denied`
  */
 function patternsOf(patterns: string[]): PathPatterns {
   try {

@@ -2,18 +2,18 @@ import { FdsError } from "../../protocol/errors.ts";
 import { systemCode } from "../../util/system-error.ts";
 import { Refusal } from "../owner-rules/refusal.ts";
 
-/** Why a file does not come that a pattern names. */
+/** Why a file that a pattern matches is not sent. */
 export type Skipped = "not_settled" | "name_unusable" | "access_denied" | "file_unreadable";
 
-/** A name that is not UTF-8, so that nobody can ask for it. */
+/** Thrown for a file name that is not valid UTF-8, so that no request can name the file. */
 export class NotText extends Error {}
 
 /**
- * Why an existing file cannot be had.
- * @param error of looking at it
- * @param name as the folder gave it
- * @returns null where it is gone, or a link took its place
- * @throws the error where it says nothing about a file
+ * Returns why an existing file cannot be sent.
+ * @param error thrown when the file was opened or its attributes were read
+ * @param name of the file, as read from its folder
+ * @returns null if the file is gone or was replaced by a link, so that there is nothing to report
+ * @throws the error itself if it does not come from the file
  */
 export function reasonOf(error: unknown, name: string): Skipped | null {
   if (error instanceof FdsError) throw error;
@@ -23,7 +23,8 @@ export function reasonOf(error: unknown, name: string): Skipped | null {
     case null:
       throw error;
     case "ENOENT":
-      // A name that is not UTF-8 is read with this character, and not found under it.
+      // U+FFFD in a name stands for bytes that are not UTF-8. The file system knows no file of this decoded
+      // name.
       return name.includes("\uFFFD") ? "name_unusable" : null;
     case "ENOTDIR":
     case "ELOOP":

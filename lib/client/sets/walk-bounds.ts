@@ -1,21 +1,21 @@
 import { FdsError } from "../../protocol/errors.ts";
 
-/** Most names that one walk looks at before it is given up as endless. */
+/** Most names that one walk through folders examines before it gives up. */
 const MAX_NAMES = 2_000_000;
 /** Longest time of one walk, in ms. */
 const MAX_WALK_MS = 600_000;
 
-/** Ends a walk that has no end. */
+/** Ends a walk through folders that examines too many names or takes too long. */
 export class WalkBounds {
   #names = 0;
   readonly #endsAt = performance.now() + MAX_WALK_MS;
 
-  /** How many names were looked at. */
+  /** The number of names examined so far. */
   get names(): number {
     return this.#names;
   }
 
-  /** @param names more that were looked at @throws FdsError `too_many_files` */
+  /** Counts examined names. @param names number of further names @throws FdsError `too_many_files` */
   count(names: number): void {
     this.#names += names;
     if (this.#names > MAX_NAMES) throw tooMany(`over ${MAX_NAMES}`);
@@ -29,7 +29,7 @@ export class WalkBounds {
   }
 }
 
-/** @param names how many, in words */
+/** Returns the error for a walk with too many names. @param names how many there are, in words */
 export function tooMany(names: string): FdsError {
   const message = `there are ${names} names to look at, name fewer folders`;
   return new FdsError("too_many_files", message);

@@ -11,23 +11,23 @@ import { compareNames, OpenFolder, typeOf } from "./open-folder.ts";
 import { NotText, reasonOf, type Skipped } from "./skipped.ts";
 import { tooMany, WalkBounds } from "./walk-bounds.ts";
 
-/** Most names of one folder that are kept at a time: far more than a set may have files. */
+/** Most names of one folder that are kept in memory, far more than a set may have files. */
 const MAX_IN_FOLDER = 500_000;
-/** Longest path of a file, in bytes of UTF-8, as a server cannot store a longer one. */
+/** Longest path of a file in bytes of UTF-8, because the server cannot store a longer path. */
 const MAX_PATH_BYTES = 900;
-/** Largest size of a file in bytes, as the protocol cannot state a larger one. */
+/** Largest size of a file in bytes, because the protocol cannot state a larger size. */
 const MAX_SIZE = Number.MAX_SAFE_INTEGER;
-/** Names looked at in one go, which holds the event loop for less than a millisecond. */
+/** The number of names examined in one go, which blocks the event loop for less than a millisecond. */
 const BATCH = 64;
 
 /** A file that the patterns match. */
 export interface Found {
-  /** Relative to its root, separated by `/`. */
+  /** The file's path relative to its root, separated by `/`. */
   path: string;
-  /** The number of its root. */
+  /** Index of the root that holds the file. */
   root: number;
   size: number;
-  /** ns since 1970, as decimal digits. */
+  /** Time of the last change in ns since 1970, as decimal digits. */
   mtimeNs: string;
   skipped?: Skipped;
 }
@@ -36,37 +36,37 @@ export interface WalkOptions {
   pathCheck: PathCheck;
   include: PathPatterns;
   exclude: PathPatterns;
-  /** Files changed within this time, in ms, are skipped. */
+  /** Files that were changed less than this many ms ago are skipped. */
   minAgeMs: number;
-  /** Called with the number of names looked at; false ends the walk. */
+  /** Called with the number of names examined so far. Returning false ends the walk. */
   goOn: GoOn;
 }
 
-/** A folder that is being walked, with the state of the patterns there. */
+/** A folder on the walk, with how far each pattern has matched on the way there. */
 interface Step extends Opened {
-  /** Relative to its root; "" for the root itself. */
+  /** The folder's path relative to its root; "" for the root itself. */
   path: string;
   include: PatternWalk;
   exclude: PatternWalk;
 }
 
-/** A folder, and those of its names that the patterns may match, as of its opening. */
+/** An open folder, with the names inside that the patterns may match. */
 interface Opened {
   folder: OpenFolder;
   entries: FolderName[];
 }
 
-/** A folder that is not open yet. */
+/** A folder to be walked through that is not open yet. */
 type Next = Omit<Step, keyof Opened> & { name: string };
 
 /**
- * Finds the files that patterns match, within the owner's rules: what these do not let out is treated as
- * missing. Links are not followed. In each folder, files come first, then its folders, each sorted by name,
- * so two walks over the same files give the same result.
+ * Finds the files that patterns match. Files that the site owner's rules do not let out are treated as
+ * missing, and links are not followed. Each folder gives its files first, then its folders, each sorted by
+ * name, so two walks over the same files give the same result.
  */
 export class Walk {
   readonly #bounds = new WalkBounds();
-  /** Paths that an earlier root has. */
+  /** Paths found in earlier roots; null if there is only one root. */
   readonly #seen: Set<string> | null;
 
   /** Indices of the patterns that no file has matched so far. */
@@ -77,19 +77,20 @@ export class Walk {
     this.#seen = options.pathCheck.roots.length > 1 ? new Set() : null;
   }
 
-  /** Indices of the patterns that no file matches, once all files were given. */
+  /** Indices of the patterns that no file matches, valid after the walk. */
   get unmatched(): number[] {
     return [...this.#unmatched];
   }
 
   /**
-   * The files, in batches.
-   * @throws FdsError `access_denied` when no pattern can match anything in a root; `too_many_files` when
-   *   there are more names than a walk may look at
+   * Walks through all roots.
+   * @returns the matching files, in batches
+   * @throws FdsError `access_denied` if the patterns cannot match anything in any root; `too_many_files` if
+   *   there are more names than a walk may examine
    */
   async *files(): AsyncGenerator<Found[]> {
     const { pathCheck, include, exclude } = this.options;
-    // A site that allows no listing still gives files named in full.
+    // A site that forbids listings still sends files whose full path is given.
     if (!pathCheck.mayBrowse && !include.isLiteral) throw listingIsOff();
     let isInside = false;
     for (const [root, { given, real }] of pathCheck.roots.entries()) {
@@ -129,9 +130,9 @@ export class Walk {
   }
 
   /**
-   * Looks at a few names.
-   * @param isRepeated whether the entry before has the same name: then all of them but at most one are not
-   *   UTF-8
+   * Examines a few names of a folder.
+   * @param isRepeated whether the n-th name of the batch equals the name before. Such names are not valid
+   *   UTF-8, as only decoding can make two names of a folder equal.
    */
   #look(
     batch: FolderName[],
@@ -172,25 +173,25 @@ export class Walk {
     return { files, folders };
   }
 
-  /** Whether the owner's rules let a set see the entry. */
+  /** Reports whether the owner's rules let a set see the file or folder. */
   #exists(entry: FolderName, path: string): boolean {
     const { pathCheck } = this.options;
     return entry.type === "folder" ? pathCheck.mayEnter(path) : pathCheck.permits(path);
   }
 
-  /** Records which patterns match something. */
+  /** Records that the patterns matched a file. */
   #match({ matchedBy }: PatternWalk): void {
     if (this.#unmatched.size === 0) return;
     for (const pattern of matchedBy) this.#unmatched.delete(pattern);
   }
 
-  /** The row of a folder that cannot be walked through. */
+  /** Returns the manifest entry for a folder that cannot be walked through. */
   #skip(found: Found, include: PatternWalk, skipped: Skipped): Found[] {
     this.#match(include);
     return [{ ...found, skipped }];
   }
 
-  /** @returns the file; null where the owner's rules hide it, or an earlier root has it */
+  /** @returns the file; null if the owner's rules hide the file, or if an earlier root has the same path */
   #file(found: Found, name: string, step: Step, real: string): Found | null {
     if (!this.options.pathCheck.permits(join(real, found.path)) || this.#isDouble(found.path))
       return null;
@@ -238,7 +239,7 @@ export class Walk {
   }
 
   /**
-   * Opens a folder and reads its names, of which those that the patterns may match are kept.
+   * Opens a folder, reads its names, and keeps those that the patterns may match.
    * @throws an error of the system, or Refusal; FdsError `too_many_files`
    */
   async #open(
@@ -254,7 +255,7 @@ export class Walk {
           ({ name }) => include.step(name).mayMatchInside && !exclude.step(name).matched,
         );
         entries.push(...wanted);
-        // The names that are kept are counted when they are looked at.
+        // Counts only the names that are dropped here. The kept names are counted when they are examined.
         this.#bounds.count(names.length - wanted.length);
         if (entries.length > MAX_IN_FOLDER) throw tooMany(`over ${MAX_IN_FOLDER} in one folder`);
       }
@@ -265,7 +266,7 @@ export class Walk {
     }
   }
 
-  /** Whether an earlier root has the same path; the first root's file counts. */
+  /** Reports whether an earlier root has a file of the same relative path, which takes precedence. */
   #isDouble(path: string): boolean {
     if (this.#seen?.has(path)) return true;
     this.#seen?.add(path);
@@ -273,7 +274,10 @@ export class Walk {
   }
 }
 
-/** @returns null for a root that no longer exists @throws FdsError that says why it cannot be read */
+/**
+ * @returns null for a root that no longer exists
+ * @throws FdsError with the reason why the root cannot be read
+ */
 async function openRoot(given: string, open: () => Promise<Opened>): Promise<Opened | null> {
   try {
     return await open();
@@ -284,7 +288,7 @@ async function openRoot(given: string, open: () => Promise<Opened>): Promise<Ope
   }
 }
 
-/** The error where a site allows no listing. */
+/** Returns the error for a site that does not allow listing names. */
 export function listingIsOff(): FdsError {
   return new FdsError("access_denied", "the site lists no files: name a file");
 }

@@ -2,18 +2,18 @@ import { FdsError } from "../../protocol/errors.ts";
 import { MAX_WANTED, type WantedFile } from "../../protocol/messages.ts";
 import type { Place } from "./frame-builder.ts";
 
-/** Answered files that are remembered, as a damaged frame may be about them. */
+/** The number of sent files that are remembered, because a damaged frame may require sending them again. */
 const MAX_ANSWERED = 16 * 1024;
 
-/** The files that the server wants, in its order. */
+/** The files that the server asked for, in its order. */
 export class WantList {
   #wants: WantedFile[] = [];
-  /** Number of the first file that is remembered. */
+  /** Number of the first file in `#wants`; files before it are forgotten. */
   #first = 0;
   #position = 0;
   #resumeAt: number | undefined;
 
-  /** Number of the next file among all that were ever wanted, from 0. */
+  /** Number of the next file among all files that the server asked for in this attempt, from 0. */
   get position(): number {
     return this.#position;
   }
@@ -22,17 +22,20 @@ export class WantList {
     return this.#wants[this.#position - this.#first];
   }
 
-  /** The file after the next one, if it is known already. */
+  /** The file after the next one, if the server has already asked for it. */
   get afterNext(): WantedFile | undefined {
     return this.#wants[this.#position - this.#first + 1];
   }
 
-  /** Offset at which the next file goes on after a damaged frame. */
+  /**
+   * Offset in bytes at which to resume the next file after a damaged frame; undefined to send the file from
+   * its start.
+   */
   get resumeAt(): number | undefined {
     return this.#resumeAt;
   }
 
-  /** @throws FdsError `protocol_error` when more is wanted than was agreed */
+  /** Adds wanted files. @throws FdsError `protocol_error` when more than MAX_WANTED are pending */
   add(files: WantedFile[]): void {
     this.#wants.push(...files);
     if (this.#wants.length - (this.#position - this.#first) > MAX_WANTED) {
@@ -40,7 +43,7 @@ export class WantList {
     }
   }
 
-  /** The next file was answered. */
+  /** Marks the next file as answered, and proceeds to the file after it. */
   done(): void {
     this.#position++;
     this.#resumeAt = undefined;
@@ -50,7 +53,10 @@ export class WantList {
     this.#first += MAX_ANSWERED;
   }
 
-  /** Goes back to a place. @returns false if it is no longer remembered */
+  /**
+   * Goes back to an earlier position, to send from there again.
+   * @returns false if the position is no longer remembered
+   */
   rewind({ want, offset }: Place): boolean {
     if (want < this.#first || want > this.#position) return false;
     this.#position = want;
