@@ -7,34 +7,37 @@ import {
   type TimeOnBoard,
 } from "../schedule.ts";
 
-/** Deliveries that are read in one turn, which takes about a millisecond. */
+/** Number of deliveries read per database query, which takes about a millisecond. */
 const PIECE = 400;
 
-/** Deliveries after which no other time is added, so that an answer stays small. */
+/**
+ * Once the board holds this many deliveries, no further local time is added, so that the response stays
+ * small.
+ */
 const MANY_CELLS = 50_000;
 
-/** Most local times that are read for an answer. Some may have no client that the caller may see. */
+/** Limit on the local times read for one response. Some may have no client that the caller may see. */
 const MANY_TIMES = 1_000;
 
 export interface BoardFilter extends TimeBounds {
-  /** Only these clients; null: all. */
+  /** Only the deliveries of these clients; null: all clients. */
   sites: Sites | null;
-  /** Most local times. */
+  /** Limit on the number of local times. */
   limit: number;
 }
 
 export interface Board {
   times: TimeOnBoard[];
-  /** Earlier times are before this local time; null: there are none. */
+  /** Local time before which the next page of the board begins; null: no earlier times exist. */
   next: string | null;
 }
 
 type BoardRows = Pick<DeliveryRows, "cells" | "newestTime">;
 
 /**
- * The clients by status, newest local time first. It has only what a board shows of each delivery, so that a
- * month of a chain fits in one answer.
- * @param inTurn runs a piece of the work
+ * Returns the board of a schedule: clients grouped by delivery status, newest local time first. Only the
+ * fields that the board shows are included, so that a month of a chain of restaurants fits in one response.
+ * @param inTurn runs one query, taking turns with other callers
  */
 export async function boardOf(
   rows: BoardRows,

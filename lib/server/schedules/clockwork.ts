@@ -8,16 +8,21 @@ import type { Deliveries } from "./deliveries.ts";
 import type { Occurrences } from "./occurrences.ts";
 import { cronOf, type Timetable } from "./timetable.ts";
 
-/** A time that is later than this counts as missed, in ms: the server may be busy, or just starting. */
+/**
+ * A time of a schedule counts as missed if it is handled later than this, in ms. Smaller delays come from a
+ * busy or starting server.
+ */
 const MISSED_AFTER_MS = 60_000;
 
-/** Most missed times that are made up for in a zone; the latest ones count. */
+/**
+ * Limit on the missed times of a schedule that are run late in one time zone. Only the latest ones are run.
+ */
 const MOST_MADE_UP = 100;
 
-/** Times that are handled before the due ones are read again. */
+/** Due times that are handled before the list of due times is read again. */
 const PAGE = 50;
 
-/** Longest timer, in ms, as the clock may be set. */
+/** Longest sleep of the timer, in ms. The clock of the system may be changed during a longer sleep. */
 const LONGEST_WAIT_MS = 60_000;
 
 /** Delay after an error until the next try, in ms. */
@@ -29,25 +34,25 @@ export interface ClockworkOptions {
   occurrences: Occurrences;
   deliveries: Pick<Deliveries, "lookAtDue">;
   /**
-   * Called when the token of a schedule's maker has ended. The schedule is paused until somebody resumes
-   * it.
+   * Called when the token that made a schedule is no longer valid. The schedule is then paused until somebody
+   * resumes it.
    */
   pause: (schedule: Schedule) => Promise<void>;
-  /** ms since 1970. */
+  /** Returns the current time, in ms since 1970. */
   now: () => number;
   logger: Logger;
 }
 
 /**
- * Does what is due, and sleeps until the next row is due. Missed times are made up for as their schedule
- * says. If the clock is put forward or back, no time is run twice.
+ * Runs schedules at their times, and sleeps until the next time is due. Times missed while the server was
+ * down are run late, as far as the schedule allows. If the system's clock is changed, no time is run twice.
  */
 export class Clockwork {
   #timer: Timer | undefined;
   #isRunning = false;
   #isWanted = false;
   #stopped = true;
-  /** The latest time at which anything was done. */
+  /** The latest time at which due work was done, in ms since 1970. */
   #latest = -Infinity;
 
   constructor(private readonly options: ClockworkOptions) {}
@@ -57,7 +62,7 @@ export class Clockwork {
     this.wake();
   }
 
-  /** The next time may have changed. */
+  /** Checks for due times now, as the next one may have changed. */
   wake(): void {
     if (this.#stopped) return;
     this.#isWanted = true;
@@ -69,7 +74,7 @@ export class Clockwork {
     clearTimeout(this.#timer);
   }
 
-  /** Does everything that is due at a time, ms since 1970. */
+  /** Does all work that is due at the given time, in ms since 1970. */
   async step(now: number): Promise<void> {
     const { repository, timetable, deliveries } = this.options;
     if (now < this.#latest) await timetable.mend(now);
@@ -113,12 +118,12 @@ export class Clockwork {
     return Math.min(LONGEST_WAIT_MS, Math.max(0, next - this.options.now()));
   }
 
-  /** Makes the job of a due time, and moves on to the next one. */
+  /** Makes the job of a due time, and stores the schedule's next time in this zone. */
   async #tick(time: NextTime, now: number): Promise<void> {
     const { repository, occurrences } = this.options;
     const { schedules } = repository;
     const schedule = await schedules.byId(time.scheduleId);
-    // The schedule is about to be removed, or was paused meanwhile.
+    // Skips a schedule that is being removed, or was paused meanwhile.
     if (!schedule || schedule.paused) return;
     const { timing, since } = schedule;
     const { timeZone, at } = time;
@@ -140,7 +145,7 @@ export class Clockwork {
     const right = await rightOfMaker(schedule.createdWith, repository.access);
     if (right === "none") return this.options.pause(schedule);
     const next = cron.next(timeZone, at - 1);
-    // The rules of the zone may have changed since the time was computed.
+    // The rules of the time zone may have changed since the time was computed, so that it is no longer valid.
     if (next?.at !== at) return moveBehind(at - 1);
     for (const localTime of next.localTimes) {
       await occurrences.make(schedule, { timeZone, at, localTime }, right, now);
@@ -150,8 +155,8 @@ export class Clockwork {
 }
 
 /**
- * The first time to run: not one that was missed for longer than the schedule allows, nor one before the
- * latest {@link MOST_MADE_UP}.
+ * Returns the first time that should run, in ms since 1970. Skips times missed for longer than the schedule
+ * allows, and times before the latest {@link MOST_MADE_UP}.
  */
 async function firstToMake(
   cron: Cron,

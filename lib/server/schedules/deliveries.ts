@@ -13,43 +13,46 @@ import {
 } from "../schedule.ts";
 import { stateOf } from "./delivery-status.ts";
 
-/** Deliveries that are handled before others get their turn. */
+/** Deliveries that are handled before other work of the event loop runs. */
 const PAGE = 200;
 
 /** Delay after an error of the database until the next try, in ms. */
 const AGAIN_AFTER_MS = 5_000;
 
-/** What is expected where the schedule was removed meanwhile. */
+/** The files and bytes expected of a delivery whose schedule was removed. */
 const ANYTHING = { files: 1, bytes: 0 };
 
 export interface DeliveriesOptions {
   rows: DeliveryRows;
   schedules: Pick<ScheduleRows, "byId">;
-  /** ms since 1970. */
+  /** Returns the current time, in ms since 1970. */
   now: () => number;
   logger: Logger;
 }
 
 /**
- * Updates deliveries: when one of their downloads changes, when they are due, and at the start. What it is
- * told of downloads is only a hint; the rows decide.
+ * Updates the status of deliveries when one of their downloads changes, when they are due, and at startup.
+ * Notifications about downloads are only hints; the database rows decide.
  */
 export class Deliveries {
-  /** Clients whose downloads changed, by job. */
+  /** Ids of clients whose downloads changed, by the id of the job. */
   readonly #changed = new Map<string, Set<string>>();
   #isLooking = false;
   #stopped = false;
 
   constructor(private readonly options: DeliveriesOptions) {}
 
-  /** A job's download is new, or its status changed. */
+  /** Notes that a download of a job is new, or that its status changed. */
   downloadChanged(jobId: string, clientId: string): void {
     const clients = this.#changed.get(jobId) ?? new Set();
     this.#changed.set(jobId, clients.add(clientId));
     if (!this.#isLooking) void this.#look();
   }
 
-  /** Updates deliveries that are due. @param now ms since 1970 */
+  /**
+   * Updates all deliveries that are due.
+   * @param now ms since 1970
+   */
   async lookAtDue(now: number): Promise<void> {
     for (let isMore = true; isMore;) {
       const due = await this.options.rows.due(now, PAGE);
@@ -59,7 +62,7 @@ export class Deliveries {
     }
   }
 
-  /** Updates all deliveries that are still open, as hints may have been lost. */
+  /** Updates all deliveries that are not yet fulfilled, as hints about their downloads may have been lost. */
   async lookAtOpen(): Promise<void> {
     for (let after: DeliveryKey | null = null, isMore = true; isMore;) {
       const open: Asked[] = await this.options.rows.open(after, PAGE);
@@ -101,7 +104,7 @@ export class Deliveries {
     if (this.#changed.size > 0) void this.#look();
   }
 
-  /** Records the status of deliveries where it has changed. */
+  /** Computes the status of deliveries, and records each one that has changed. */
   async #judge(some: readonly Asked[], now: number): Promise<void> {
     const schedules = new Map<string, Schedule | null>();
     const pause = pauses();
@@ -124,8 +127,8 @@ export class Deliveries {
   }
 
   /**
-   * Writes changes.
-   * @param schedules of these deliveries; null: removed meanwhile
+   * Writes changed deliveries to the database, and logs each new status.
+   * @param schedules the schedules of these deliveries by id; null: removed meanwhile
    */
   async #record(
     changes: readonly DeliveryChange[],
@@ -136,7 +139,7 @@ export class Deliveries {
     for (const { delivery, state } of changes) {
       const { jobId, clientId, localTime, scheduleId } = delivery;
       if (!written.has(keyOf(delivery))) {
-        // Another change came first.
+        // Another change of this delivery came first, so its status is computed again.
         if (jobId !== null) this.downloadChanged(jobId, clientId);
         continue;
       }
@@ -147,7 +150,10 @@ export class Deliveries {
     }
   }
 
-  /** Bytes of all files of a download. The row does not count the unchanged ones. */
+  /**
+   * Returns the size in bytes of all files of a download. The download's own row does not count unchanged
+   * files.
+   */
   async #bytesOf({ download }: Asked): Promise<number> {
     if (download === null) return 0;
     const { downloadId, filesUnchanged, totalSize } = download;

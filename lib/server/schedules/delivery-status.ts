@@ -1,16 +1,16 @@
 import type { Asked, AskedDownload, DeliveryState, DeliveryStatus, Schedule } from "../schedule.ts";
 
 /*
- * The status of a delivery, as a pure function of its newest download and the time. What was delivered
- * stays delivered: a further download can only improve it.
+ * Computes the status of a delivery from its newest download and the time, as a pure function. A delivery
+ * that has received files keeps its status, unless a later download improves it.
  */
 
-/** Statuses with content, from worst to best. */
+/** Statuses of deliveries with received files, from worst to best. */
 const THERE: DeliveryStatus[] = ["partial", "late", "received"];
 
 /**
- * The state of a delivery.
- * @param bytes of all files of the download, including unchanged ones
+ * Returns the next state of a delivery.
+ * @param bytes size of all files of the download, including unchanged ones
  * @param now ms since 1970
  */
 export function stateOf(
@@ -52,7 +52,10 @@ function judge(
   return { ...none, status: isRunning ? "running" : "expected" };
 }
 
-/** Number of files that a download delivered. One that completed without a file delivered none. */
+/**
+ * Returns the number of files that a download delivered: 0 if it completed without content, as a set without
+ * files does.
+ */
 function filesOf(download: AskedDownload): number {
   const { status, hasContent, isSet, filesReceived, filesUnchanged } = download;
   if (status !== "completed" || !hasContent) return 0;

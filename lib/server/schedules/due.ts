@@ -3,7 +3,7 @@ import type { Due } from "../schedule.ts";
 
 const DAY_MS = 86_400_000;
 
-/** A time of a schedule in a zone. */
+/** One time of a schedule, in one time zone. */
 export interface Occasion {
   timeZone: string;
   /** ms since 1970. */
@@ -11,13 +11,14 @@ export interface Occasion {
   localTime: string;
 }
 
-/** When the delivery for a time of a schedule is due, ms since 1970. */
+/** Returns when the delivery for a time of a schedule is due, in ms since 1970. */
 export function dueAt(due: Due, { timeZone, at, localTime }: Occasion): number {
   if ("afterMs" in due) return at + due.afterMs;
   const wall = Date.parse(`${localTime}Z`);
   const sameDay = Date.parse(`${localTime.slice(0, 10)}T${due.at}:00Z`);
   const dueWall = sameDay > wall ? sameDay : sameDay + DAY_MS;
   const moment = momentOf(new Date(dueWall).toISOString().slice(0, 19), timeZone);
-  // Where clocks go forward in between, the schedule's own time may be later than this moment.
+  // Where clocks go forward between the schedule's time and the due time, the due time may fall before the
+  // schedule's time.
   return moment > at ? moment : at + (dueWall - wall);
 }

@@ -5,22 +5,22 @@ import type { ScheduleRows } from "../schedule.ts";
 /** How often old deliveries are removed, in ms. */
 const EVERY_MS = 3_600_000;
 
-/** Schedules that are read at once. */
+/** Schedules that are read in one query. */
 const PAGE = 200;
 
-/** Greatest difference between local time and UTC, rounded up, in ms. */
+/** Upper bound of the difference between any local time and UTC, in ms. */
 const FURTHEST_ZONE_MS = 86_400_000;
 
 export interface ForgettingOptions {
   rows: Pick<ScheduleRows, "forget" | "forgetBefore" | "list">;
   /** How long deliveries are kept, in ms. */
   keep: number;
-  /** ms since 1970 */
+  /** Returns the current time, in ms since 1970. */
   now: () => number;
   logger: Logger;
 }
 
-/** Removes what belonged to removed schedules, and old deliveries, some rows at a time. */
+/** Removes old deliveries, and all rows of removed schedules, in small batches. */
 export class Forgetting {
   #timer: Timer | undefined;
   #isRunning = false;
@@ -29,20 +29,23 @@ export class Forgetting {
 
   constructor(private readonly options: ForgettingOptions) {}
 
-  /** Removes at once, and then each hour. */
+  /** Removes old rows at once, and then every hour. */
   start(): void {
     this.#timer = setInterval(() => this.soon(), EVERY_MS);
     this.#timer.unref();
     this.soon();
   }
 
-  /** A schedule was removed. */
+  /** Removes old rows soon. Called when a schedule was removed. */
   soon(): void {
     this.#isWanted = true;
     if (!this.#isRunning) void this.#run();
   }
 
-  /** Begins nothing more. It does not wait for a database that may be away. */
+  /**
+   * Starts no further removal. A statement that is running is not waited for, as the database may be
+   * unreachable.
+   */
   stop(): void {
     this.#stopped = true;
     clearInterval(this.#timer);
@@ -62,7 +65,7 @@ export class Forgetting {
     this.#isRunning = false;
   }
 
-  /** Removes all that is to be removed now. */
+  /** Removes all old deliveries and all rows of removed schedules. */
   async forget(): Promise<void> {
     const { rows, keep, now } = this.options;
     await this.#all(() => rows.forget());
@@ -77,7 +80,10 @@ export class Forgetting {
     }
   }
 
-  /** @param some removes some rows, and returns whether there may be more */
+  /**
+   * Repeats a batched removal until nothing is left.
+   * @param some removes one batch, and returns whether there may be more
+   */
   async #all(some: () => Promise<boolean>): Promise<void> {
     while (!this.#stopped && (await eventLoopBudget.run(some)));
   }

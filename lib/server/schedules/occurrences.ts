@@ -9,10 +9,10 @@ import type { Delivery, Schedule } from "../schedule.ts";
 import { dueAt, type Occasion } from "./due.ts";
 import { cronOf } from "./timetable.ts";
 
-/** Deliveries that are read and written before others get their turn. */
+/** Deliveries that are read in one query, before other work of the event loop runs. */
 const PAGE = 200;
 
-/** Deliveries in one statement, which takes about a millisecond. */
+/** Deliveries that are inserted by one statement, which takes about a millisecond. */
 const INSERTED_AT_ONCE = 50;
 
 export interface OccurrencesOptions {
@@ -20,7 +20,7 @@ export interface OccurrencesOptions {
   jobs: Pick<Jobs, "createFor">;
 }
 
-/** The clients that a schedule asks at a time. */
+/** A request to the clients of a schedule for one of its times. */
 export interface Asking {
   schedule: Schedule;
   occasion: Occasion;
@@ -29,15 +29,15 @@ export interface Asking {
 }
 
 /**
- * Makes the jobs of schedules' times. Each step is one conditional statement and may be repeated, by this
- * server or another one: a local time has one job in each zone, and one delivery for each client.
+ * Makes the jobs of schedules at their times. Each step is one conditional statement that may be repeated, by
+ * this server or another one. Each local time gets one job in each zone, and one delivery for each client.
  */
 export class Occurrences {
   constructor(private readonly options: OccurrencesOptions) {}
 
   /**
-   * Makes the job of a time, unless that has been done.
-   * @param right the clients that the schedule's maker may see
+   * Makes the job of a schedule's time, unless it is already made.
+   * @param right the clients that the schedule's maker may see; null: all
    */
   async make(
     schedule: Schedule,
@@ -59,8 +59,8 @@ export class Occurrences {
   }
 
   /**
-   * The clients of a schedule, in batches.
-   * @param timeZone only clients in this zone, where the schedule uses the clients' own zones
+   * Yields the clients of a schedule, in batches.
+   * @param timeZone yields only clients in this zone, if the schedule uses the clients' own zones
    */
   async *clientsOf(
     { plan, timeZone: own }: Schedule,
@@ -74,7 +74,7 @@ export class Occurrences {
     }
   }
 
-  /** Records what is expected of some clients, unless it is recorded. */
+  /** Inserts deliveries for clients of a schedule's time, unless they exist already. */
   async expect(
     { schedule, occasion, jobId, now }: Asking,
     clientIds: readonly string[],
@@ -108,7 +108,10 @@ export class Occurrences {
     }
   }
 
-  /** Makes the job for all clients whose deliveries name it. @returns how many these are */
+  /**
+   * Makes the job for all clients whose deliveries name it.
+   * @returns the number of these clients
+   */
   async createJob({ schedule, occasion, jobId, now }: Asking): Promise<number> {
     const clientIds: string[] = [];
     for (let after = "", isMore = true; isMore;) {

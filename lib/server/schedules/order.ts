@@ -1,6 +1,6 @@
 import type { Schedule } from "../schedule.ts";
 
-/** What an operator asks for. */
+/** A new schedule, as an operator requests it. */
 export type NewSchedule = Pick<
   Schedule,
   | "catchUpMs"
@@ -16,10 +16,10 @@ export type NewSchedule = Pick<
   | "timeZone"
 > & { isPaused: boolean };
 
-/** The part of a schedule that its times follow from. */
+/** The fields of a schedule from which its times in each zone are computed. */
 export interface Timing extends Pick<Schedule, "cron" | "timeZone"> {
   plan: Pick<Schedule["plan"], "selection">;
 }
 
-/** Changes of a schedule; absent fields stay as they are. */
+/** Changes of a schedule. Absent fields stay as they are. */
 export type ScheduleChange = { [Field in keyof Omit<NewSchedule, "name">]?: NewSchedule[Field] };

@@ -14,17 +14,17 @@ import type { Occasion } from "./due.ts";
 import type { Asking, Occurrences } from "./occurrences.ts";
 import { cronOf } from "./timetable.ts";
 
-/** A run that somebody asked for, besides the schedule's times. */
+/** A run of a schedule that somebody requested, besides its regular times. */
 export interface Run {
-  /** null: all clients of the schedule. */
+  /** Ids of the clients to ask; null: all clients of the schedule. */
   clientIds: string[] | null;
-  /** One of the schedule's times, used also for the dates; null: now. */
+  /** The schedule's time to run again, which is also used for dates in paths; null: now. */
   localTime: string | null;
-  /** The clients that the schedule's maker may see. */
+  /** The clients that the schedule's maker may see; null: all. */
   right: Sites | null;
 }
 
-/** A job that was made for one zone. */
+/** A job that a requested run of a schedule made for one time zone. */
 export interface RunJob {
   jobId: string;
   timeZone: string;
@@ -32,7 +32,7 @@ export interface RunJob {
   total: number;
 }
 
-/** Clients in one statement. */
+/** Clients whose deliveries are read by one statement. */
 const PAGE = 200;
 
 export interface RunningOptions {
@@ -44,8 +44,8 @@ export interface RunningOptions {
 }
 
 /**
- * Runs schedules on request: now, or again for a time in the past. A run is written down first, so that a
- * server that dies before the jobs are made makes them at its next start.
+ * Runs schedules on request, for now or again for a time in the past. A run is first recorded in the
+ * database, so that if the server stops before all jobs are made, they are made at its next start.
  */
 export class Running {
   readonly #bySchedule = new SerialQueue();
@@ -53,14 +53,15 @@ export class Running {
   constructor(private readonly options: RunningOptions) {}
 
   /**
-   * Runs of a schedule come one after the other, so that the second leaves out clients that the first asks.
+   * Runs a schedule. Runs of the same schedule are done one after another, so that a later run leaves out the
+   * clients that an earlier one is asking.
    * @throws FdsError `invalid_request`, `client_not_found`
    */
   run(schedule: Schedule, order: Run, now: number): Promise<RunJob[]> {
     return this.#bySchedule.run(() => this.#run(schedule, order, now), schedule.scheduleId);
   }
 
-  /** Makes the jobs of runs that an earlier process wrote down and did not finish. */
+  /** Makes the jobs of recorded runs that an earlier process did not finish. */
   async takeUp(now: number): Promise<void> {
     const { access, jobs, schedules } = this.options.repository;
     for (const promise of await schedules.promised()) {
@@ -90,7 +91,7 @@ export class Running {
     throw new FdsError("invalid_request", message);
   }
 
-  /** The runs in each zone. */
+  /** Returns the runs to record, one for each time zone of the requested clients. */
   async #promisesOf(schedule: Schedule, order: Run, now: number): Promise<PromisedRun[]> {
     const zones = await this.#clientsByZone(schedule, order);
     if (zones.size === 0) {
@@ -138,7 +139,10 @@ export class Running {
     throw new FdsError("invalid_request", `The schedule is not for the client "${clientId}"`);
   }
 
-  /** @returns null: the time has not come in that zone, or is not one of the schedule's */
+  /**
+   * Returns the time to run in a zone.
+   * @returns null: the local time is still in the future there, or no time of the schedule
+   */
   async #occasionOf(
     schedule: Schedule,
     timeZone: string,
@@ -153,7 +157,10 @@ export class Running {
     return at === null || at > now ? null : { timeZone, at, localTime };
   }
 
-  /** When somebody ran the schedule with this local time. */
+  /**
+   * Returns when an earlier requested run with this local time was made, in ms since 1970; null: there was
+   * none.
+   */
   async #momentOfRun({ scheduleId }: Schedule, localTime: string, clientIds: readonly string[]) {
     const { deliveries } = this.options.repository;
     for (let from = 0; from < clientIds.length; from += PAGE) {
@@ -164,7 +171,10 @@ export class Running {
     return null;
   }
 
-  /** Makes the job, without clients that are asked already. @returns number of clients */
+  /**
+   * Makes the job of a run, leaving out clients that are still busy with the schedule.
+   * @returns the number of clients asked
+   */
   async #ask(schedule: Schedule, promise: PromisedRun, now: number): Promise<number> {
     const { deliveries } = this.options.repository;
     const { clientIds, jobId, timeZone, localTime, at } = promise;
@@ -186,7 +196,7 @@ export class Running {
     return this.options.occurrences.createJob(asking);
   }
 
-  /** Asks for a delivery once more, also where its status changes at that moment. */
+  /** Assigns a delivery to a new job, and retries if only its status changed at the same moment. */
   async #askAgain(delivery: Delivery, jobId: string): Promise<void> {
     const { deliveries } = this.options.repository;
     const { scheduleId, localTime, clientId, jobId: before } = delivery;

@@ -33,18 +33,18 @@ export interface SchedulesOptions {
   jobs: Pick<Jobs, "createFor">;
   /** How long deliveries are kept, in ms. */
   keep: number;
-  /** ms since 1970. */
+  /** Returns the current time, in ms since 1970. */
   now?: () => number;
   logger: Logger;
 }
 
-/** Time after an error until unfinished runs are taken up, in ms. */
+/** Delay after an error until unfinished runs are tried again, in ms. */
 const AGAIN_AFTER_MS = 5_000;
 
-/** Most schedules. */
+/** Limit on the number of schedules. */
 const MOST_SCHEDULES = 1_000;
 
-/** Schedules: jobs at their times, and the resulting deliveries. */
+/** Schedules: they make jobs at their times, and track the delivery expected of each client. */
 export class Schedules {
   readonly #timetable: Timetable;
   readonly #deliveries: Deliveries;
@@ -73,7 +73,7 @@ export class Schedules {
     });
   }
 
-  /** Takes over what an earlier process left, and starts the clockwork. */
+  /** Continues unfinished work of an earlier process, and starts to run schedules. */
   async recover(): Promise<void> {
     await this.#timetable.mend(this.#now());
     this.clockwork.start();
@@ -87,7 +87,7 @@ export class Schedules {
     this.#forgetting.stop();
   }
 
-  /** @throws FdsError `invalid_request`, `client_not_found` */
+  /** Creates a schedule. @throws FdsError `invalid_request`, `client_not_found` */
   async create({ isPaused, ...order }: NewSchedule, caller: Caller): Promise<Schedule> {
     const { schedules } = this.options.repository;
     await this.requireClients(order.plan.selection, caller.sites);
@@ -116,19 +116,19 @@ export class Schedules {
     return schedule;
   }
 
-  /** @throws FdsError `schedule_not_found` */
+  /** Returns the schedule with a name. @throws FdsError `schedule_not_found` */
   async get(name: string): Promise<Schedule> {
     const schedule = await this.options.repository.schedules.get(name);
     if (!schedule) throw scheduleNotFound();
     return schedule;
   }
 
-  /** By name. */
+  /** Lists schedules, sorted by name. */
   list(filter: ScheduleFilter): Promise<Schedule[]> {
     return this.options.repository.schedules.list(filter);
   }
 
-  /** @throws FdsError `schedule_not_found`, `invalid_request`, `client_not_found` */
+  /** Changes a schedule. @throws FdsError `schedule_not_found`, `invalid_request`, `client_not_found` */
   async change(name: string, { isPaused, ...changes }: ScheduleChange, right: Sites | null) {
     if (changes.plan) await this.requireClients(changes.plan.selection, right);
     const now = this.#now();
@@ -137,7 +137,7 @@ export class Schedules {
       const isOtherTime = next.cron !== before.cron || next.timeZone !== before.timeZone;
       if (isPaused === true) next.paused ??= "by_hand";
       if (isPaused === false) next.paused = null;
-      // Earlier times are not made up for.
+      // Times before a change or a pause's end are not run late.
       if (isOtherTime || (before.paused && !next.paused)) next.since = now;
       return { ...next, timing: before.timing + Number(isOtherTime) };
     });
@@ -147,7 +147,7 @@ export class Schedules {
   }
 
   /**
-   * Removes a schedule with its deliveries; jobs and downloads stay.
+   * Removes a schedule with its deliveries. Its jobs and downloads stay.
    * @throws FdsError `schedule_not_found`
    */
   async remove(name: string): Promise<Schedule> {
@@ -158,8 +158,8 @@ export class Schedules {
   }
 
   /**
-   * Its next time in the zones of its clients, as far as the caller may see them.
-   * @returns ms since 1970; null: none, or it is paused
+   * Returns the next time of a schedule, in the time zones of those of its clients that the caller may see.
+   * @returns ms since 1970; null: the schedule has no next time, or is paused
    */
   async nextAt(schedule: Schedule, sites: Sites | null): Promise<number | null> {
     const { scheduleId, paused, timing } = schedule;
@@ -170,20 +170,20 @@ export class Schedules {
     const next = () => times.find(({ timeZone }) => zones.has(timeZone))?.at ?? null;
     for await (const zone of this.#zones(schedule, sites)) {
       zones.add(zone);
-      // No other client has an earlier one.
+      // Stops once the earliest time of all zones is found, as no other client can have an earlier one.
       if (next() === times[0]?.at) break;
     }
     return next();
   }
 
-  /** Zones of its clients, as far as the caller may see them. */
+  /** Returns the sorted time zones of those clients of a schedule that the caller may see. */
   async zonesOf(schedule: Timing, sites: Sites | null): Promise<string[]> {
     const zones = new Set<string>();
     for await (const zone of this.#zones(schedule, sites)) zones.add(zone);
     return [...zones].toSorted();
   }
 
-  /** The zone of each of its clients, or the one that it has itself. */
+  /** Yields the schedule's own time zone, or else the zone of each of its clients, with repetitions. */
   async *#zones({ timeZone, plan }: Timing, sites: Sites | null): AsyncGenerator<string> {
     if (timeZone !== null) return yield timeZone;
     const choice = new Choice(plan.selection, this.options.repository);
@@ -193,14 +193,14 @@ export class Schedules {
   }
 
   /**
-   * Runs a schedule now, or again for one of its times.
+   * Runs a schedule now, or again for one of its past times.
    * @throws FdsError `invalid_request`, `client_not_found`
    */
   async run(schedule: Schedule, order: Run): Promise<RunJob[]> {
     try {
       return await this.#running.run(schedule, order, this.#now());
     } catch (error) {
-      // The run is written down, so it is finished later.
+      // The run is recorded in the database, so its jobs can be made later.
       if (!(error instanceof FdsError)) this.#takeUpRunsLater();
       throw error;
     } finally {
@@ -208,27 +208,30 @@ export class Schedules {
     }
   }
 
-  /** Its deliveries, newest local time first. */
+  /** Lists the deliveries of a schedule, newest local time first. */
   deliveries(schedule: Schedule, filter: DeliveryFilter, inTurn: InTurn): Promise<Delivery[]> {
     return this.options.repository.deliveries.list(schedule.scheduleId, filter, inTurn);
   }
 
-  /** The clients by status, newest local time first. */
+  /** Returns the clients of a schedule by delivery status, newest local time first. */
   board(schedule: Schedule, filter: BoardFilter, inTurn: InTurn): Promise<Board> {
     return boardOf(this.options.repository.deliveries, schedule.scheduleId, filter, inTurn);
   }
 
-  /** The counts of its newest local time. */
+  /** Returns the number of deliveries by status at the schedule's newest local time; null: there are none. */
   latest({ scheduleId }: Schedule, sites: Sites | null): Promise<DeliveryCounts | null> {
     return this.options.repository.deliveries.latest(scheduleId, sites);
   }
 
-  /** A download is new, or its status changed. */
+  /** Notes that a download is new, or that its status changed. */
   downloadChanged({ jobId, clientId }: Pick<Download, "clientId" | "jobId">): void {
     if (jobId !== null) this.#deliveries.downloadChanged(jobId, clientId);
   }
 
-  /** Another server has ended: its hints about downloads may be lost, and its runs unfinished. */
+  /**
+   * Called when another server has ended. Finishes its requested runs, and updates all open deliveries, as
+   * its hints about downloads may be lost.
+   */
   takeUp(): void {
     this.#inBackground(() => this.#running.takeUp(this.#now()));
     this.#inBackground(() => this.#deliveries.lookAtOpen());
@@ -239,7 +242,7 @@ export class Schedules {
     setTimeout(() => this.#inBackground(takeUp), AGAIN_AFTER_MS).unref();
   }
 
-  /** A client registered, or its time zone changed. */
+  /** Notes that a client registered, or that its time zone changed. */
   clientSeen(clientId: string): void {
     this.#inBackground(async () => {
       const client = await this.options.repository.getClient(clientId);
@@ -249,7 +252,7 @@ export class Schedules {
     });
   }
 
-  /** A token has ended: its schedules are paused until somebody resumes them. */
+  /** Pauses all schedules that an ended token made, until somebody resumes them. */
   async tokenEnded(tokenHash: string): Promise<void> {
     for (let after: string | undefined, isMore = true; isMore;) {
       const page = await this.list({ after, limit: 200 });
@@ -266,7 +269,7 @@ export class Schedules {
     });
   }
 
-  /** Compare and set, repeated while other changes come first. */
+  /** Changes a schedule by compare-and-set, and retries while other changes come first. */
   async #replace(name: string, make: (schedule: Schedule) => Schedule): Promise<Schedule> {
     for (;;) {
       const after = await this.options.repository.schedules.replace(make(await this.get(name)));
@@ -274,7 +277,7 @@ export class Schedules {
     }
   }
 
-  /** Checks that each named client exists. @throws FdsError `client_not_found` */
+  /** Checks that each client named in a selection exists. @throws FdsError `client_not_found` */
   async requireClients(selection: Selection, sites: Sites | null): Promise<void> {
     const choice = new Choice(selection, this.options.repository);
     for await (const _ of choice.clients(sites));
@@ -288,7 +291,7 @@ export class Schedules {
   }
 }
 
-/** The answer for a name without a schedule, or with one that the caller may not see. */
+/** Returns the error for an unknown schedule, or one that the caller may not see. */
 export function scheduleNotFound(): FdsError {
   return new FdsError("schedule_not_found", "There is no schedule of this name");
 }

@@ -4,22 +4,24 @@ import { timeZoneOf } from "../clients/time-zone.ts";
 import type { Repository } from "../database/repository.ts";
 import type { NextTime, Schedule } from "../schedule.ts";
 
-/** Rows that are read before others get their turn. */
+/** Rows that are read in one query, before other work of the event loop runs. */
 const PAGE = 200;
 
 export type TimetableRows = Pick<Repository, "listClients" | "schedules">;
 
 /**
- * The next times of schedules, in each zone with clients. They are rows, from which everything else
- * follows.
+ * Stores the next time of each schedule in each time zone that has clients. The server runs schedules from
+ * these rows.
  */
 export class Timetable {
-  /** Zones in which every schedule has its next time. */
+  /** Time zones for which the next times of all schedules are stored. */
   readonly #known = new Set<string>();
 
   constructor(private readonly rows: TimetableRows) {}
 
-  /** Computes the next times of a schedule, where they do not match its cron expression and zone. */
+  /**
+   * Computes the next times of a schedule, where the stored ones do not match its cron expression and zone.
+   */
   async add(schedule: Schedule, now: number): Promise<void> {
     const { timeZone } = schedule;
     const zones = timeZone === null ? await this.#zonesOfClients() : [timeZone];
@@ -27,8 +29,9 @@ export class Timetable {
   }
 
   /**
-   * A client is in a zone: each schedule that uses the clients' own zones needs its next time there.
-   * @returns whether there may be a new next time
+   * Called when a client is in a time zone. Stores the next time there of each schedule that uses the
+   * clients' own zones.
+   * @returns whether a next time may have been added
    */
   async zoneSeen(timeZone: string, now: number): Promise<boolean> {
     if (this.#known.has(timeZone)) return false;
@@ -40,8 +43,8 @@ export class Timetable {
   }
 
   /**
-   * Adds missing next times, and moves back those too far ahead, which were computed before the clock was
-   * put back.
+   * Adds missing next times. Moves next times back that are too far ahead, because the system's clock was set
+   * back after they were computed.
    */
   async mend(now: number): Promise<void> {
     const pause = pauses();
@@ -94,7 +97,7 @@ export class Timetable {
   }
 }
 
-/** The times of a schedule. Its expression was checked when it was requested. */
+/** Returns the parsed cron expression of a schedule. The expression was validated when it was requested. */
 export function cronOf({ cron }: Pick<Schedule, "cron">): Cron {
   const parsed = Cron.parse(cron);
   if (typeof parsed === "string") throw new Error(`the cron "${cron}" ${parsed}`);

@@ -2,37 +2,37 @@ import type { Logger } from "../../util/logger.ts";
 import type { ServerRows } from "./rows.ts";
 
 /**
- * Topics of hints. `queue`: something waits for a client. `client`: it registered, left or changed.
- * `download`, `job`: it changed. `callers`: the access of a token or session ended. `asked`: a question
- * about a client waits for the server that holds it.
+ * What a hint to other servers is about. `queue`: a download waits for a client. `client`: a client
+ * registered, left or changed. `download`, `job`: a row changed. `callers`: the access of a token or session
+ * ended. `asked`: a request waits for the server to which the client is connected.
  */
 export type HintKind = "queue" | "client" | "download" | "job" | "callers" | "asked";
 
-/** Shortest time between two notifications of a server, in ms. */
+/** Shortest time between two notifications that a server sends, in ms. */
 const EVERY_MS = 100;
-/** Time until another try to listen, in ms, where the database is away. */
+/** Delay until the next try to listen for notifications, in ms, after the database could not be reached. */
 const LISTEN_AGAIN_MS = 1_000;
-/** A server hears its own notifications within this time, in ms, or the connection is dead. */
+/** A server must receive its own notifications within this time, in ms, or its connection counts as dead. */
 const ECHO_MS = 5_000;
-/** Most bytes of a notification; Postgres takes 8,000. */
+/** Limit on the bytes of a notification, below the 8,000 bytes that Postgres allows. */
 const MOST_BYTES = 7_500;
-/** Sent when there are too many hints. Whoever receives it looks at everything. */
+/** Sent instead of the ids if too many hints wait. A server that receives it checks all rows. */
 const MUCH = "*";
 
 export interface HintsOptions {
   rows: Pick<ServerRows, "notify" | "listen">;
-  /** Called with each hint of another server. */
+  /** Called with each hint that another server sent. */
   hear: (kind: HintKind, id: string) => void;
-  /** Called when another server had too many hints to list. */
+  /** Called when another server had too many hints to list, so that anything may have changed. */
   hearMuch: () => void;
-  /** As {@link ECHO_MS}. */
+  /** Time within which a server must receive its own notification, in ms. The default is {@link ECHO_MS}. */
   echoMs?: number;
   logger: Logger;
 }
 
 /**
- * Tells other servers what changed: only ids, which they look up. Any hint may be lost; without hints
- * everything still works, some seconds later.
+ * Sends hints to other servers about changed rows, and receives theirs. A hint holds only the id of a row.
+ * Hints may be lost; without hints, changes are found some seconds later.
  */
 export class Hints {
   readonly #sender = crypto.randomUUID().slice(0, 8);
@@ -42,12 +42,14 @@ export class Hints {
   #isSending = false;
   #stopped = false;
   #stop: (() => Promise<void>) | undefined;
-  /** Runs while a notification of its own is awaited: a silently dead connection is noticed by it. */
+  /**
+   * Timer that runs while this server waits for its own notification. If it fires, the connection is dead.
+   */
   #echo: Timer | undefined;
 
   constructor(private readonly options: HintsOptions) {}
 
-  /** Starts to listen as soon as the database can be reached, and again after each break. */
+  /** Starts to listen for notifications, with retries until the database can be reached. */
   async start(): Promise<void> {
     const { rows, logger } = this.options;
     while (!this.#stopped && !this.#stop) {
@@ -56,7 +58,7 @@ export class Hints {
           (text) => this.#heard(text),
           () => this.#deafened(),
         );
-        // It was stopped meanwhile.
+        // Stops listening, as stop() was called while the connection was being made.
         if (this.#stopped) await this.#stop();
       } catch (error) {
         logger.debug("hints of other servers are not heard", { reason: String(error) });
@@ -72,14 +74,16 @@ export class Hints {
     await this.#stop?.();
   }
 
-  /** Listens again. Notifications in between are lost, so everything is looked at then. */
+  /**
+   * Listens again after a lost connection. Notifications were missed meanwhile, so all rows are checked then.
+   */
   #deafened(): void {
     this.#isAwaited(false);
     this.#stop = undefined;
     void this.start().then(() => this.#stopped || this.options.hearMuch());
   }
 
-  /** Whether nothing waits to be sent. */
+  /** Whether no hints wait to be sent. */
   get isIdle(): boolean {
     return this.#bytes === 0 && !this.#isSending;
   }
@@ -107,7 +111,7 @@ export class Hints {
     if (this.#bytes > 0) this.#timer ??= setTimeout(() => void this.#send(), EVERY_MS);
   }
 
-  /** Starts or ends the wait for one's own notification. */
+  /** Starts or cancels the timer that waits for the server's own notification. */
   #isAwaited(isAwaited: boolean): void {
     const stop = this.#stop;
     if (!isAwaited) {

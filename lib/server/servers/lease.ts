@@ -2,47 +2,50 @@ import type { Logger } from "../../util/logger.ts";
 import { hasProcessEnded, markOfProcess } from "./process-mark.ts";
 import { LEASE_MS, type OtherLease, type ServerRows } from "./rows.ts";
 
-/** How often the lease is renewed, and those of others are checked, in ms. */
+/** Interval in ms at which this server renews its lease and checks the leases of other servers. */
 const LOOK_EVERY_MS = 2_500;
 
-/** A check that is later than this, in ms, had no database, or the process was frozen. */
+/**
+ * A check that is delayed by more than this, in ms, means that the database was unreachable or the process
+ * was frozen.
+ */
 const LATE_MS = 5_000;
 
 export interface LeaseOptions {
   rows: Pick<ServerRows, "begin" | "end" | "endLapsed" | "others" | "renew">;
   serverId: string;
-  /** Identity of the storage. */
+  /** Identity of the storage, which all servers of a database must share. */
   storage: string;
-  /** Called when the lease is lost: everything that runs under it is over. A new lease has begun. */
+  /** Called when the lease was lost and a new one has begun. All downloads of the old lease must end here. */
   onLost: () => Promise<void>;
   /**
-   * Called at each check, unless the last call has not ended yet, to see what other servers changed,
-   * whether a hint told of it or not. It may take long, as the lease is renewed meanwhile.
-   * @param hasEnded whether another server's lease has ended, so that its work is to be taken over
+   * Called at each check, unless the previous call still runs. Looks for changes by other servers, including
+   * those whose hints were lost. It may take long, as the lease is renewed meanwhile.
+   * @param hasEnded whether the lease of another server has ended, so that its work must be taken over
    */
   onLook: (hasEnded: boolean) => Promise<void>;
   logger: Logger;
 }
 
-/** This server's lease, one of several on the same database. */
+/** This server's lease: a row that shows other servers on the same database that this one is alive. */
 export class Lease {
   #id = "";
   #timer: Timer | undefined;
   #running: Promise<void> | undefined;
-  /** The work that follows from the last check. */
+  /** The running call of `onLook`; undefined: none runs. */
   #working: Promise<void> | undefined;
-  /** A lease has ended, and its work has not been taken over yet. */
+  /** Whether a lease of another server has ended whose work has not been taken over yet. */
   #hasEnded = false;
   #stopped = false;
-  /** Since when all checks have been in time, and the time of the last one, by `performance.now`. */
+  /** Since when all checks have been in time, in ms of `performance.now`. */
   #wellSince = 0;
   #lookedAt = 0;
 
   constructor(private readonly options: LeaseOptions) {}
 
   /**
-   * Begins the lease, and ends those of dead processes of this machine.
-   * @throws Error when another server uses the database with another storage
+   * Begins the lease, and ends leases of dead processes on this machine.
+   * @throws Error if another server uses the database with another storage
    */
   async begin(): Promise<void> {
     await this.#begin();
@@ -55,7 +58,7 @@ export class Lease {
     this.#lookLater();
   }
 
-  /** Ends the lease, so that others can take over this server's work at once. */
+  /** Ends the lease, so that other servers can take over this server's work at once. */
   async end(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
@@ -103,7 +106,8 @@ export class Lease {
     this.#lookedAt = now;
     const others = await rows.others();
     let ended = await this.#endDead(others);
-    // After the database was away, all leases have lapsed; first everybody gets the time to renew theirs.
+    // While the database is unreachable, all leases lapse. Afterwards all servers first get time to renew
+    // them.
     const mayEnd = now - this.#wellSince > LEASE_MS;
     if (mayEnd && others.some(({ isLapsed }) => isLapsed)) ended += await rows.endLapsed();
     if (ended > 0)
@@ -127,7 +131,10 @@ export class Lease {
     if (!this.#stopped) this.options.logger.error("servers could not be looked at", {}, error);
   }
 
-  /** @returns how many were ended */
+  /**
+   * Ends the leases of dead processes on this machine.
+   * @returns the number of leases that were ended
+   */
   async #endDead(others: OtherLease[]): Promise<number> {
     const { rows } = this.options;
     const dead = others.filter(({ process: mark }) => hasProcessEnded(mark));

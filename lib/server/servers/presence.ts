@@ -1,12 +1,15 @@
 import type { ServerRows } from "./rows.ts";
 
-/** Finds out which clients registered at other servers, or left them, even if no hint told of it. */
+/** Finds clients that connected to any server or left it, by comparing rows, as hints may be lost. */
 export class Presence {
   #known = new Map<string, string>();
 
   constructor(private readonly rows: Pick<ServerRows, "connected">) {}
 
-  /** @returns the clients that registered or left since the last call */
+  /**
+   * Compares the current sessions with those of the last call.
+   * @returns ids of the clients that registered or left in between
+   */
   async changed(): Promise<string[]> {
     const before = this.#known;
     const rows = await this.rows.connected();

@@ -1,16 +1,18 @@
 import { readFileSync, readlinkSync } from "node:fs";
 
 /**
- * A mark that no other process of this machine has until its next boot; process ids alone are used again.
- * @returns null where the system does not tell, or there is no such process
+ * Returns a mark of a process that is unique on this machine until its next boot. A process id alone would
+ * not be, as it is reused.
+ * @returns null if the system does not provide the mark, or the process does not exist
  */
 export function markOfProcess(pid: number): string | null {
   try {
     const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
-    // Process ids are relative to a container's namespace.
+    // The namespace is part of the mark, as process ids are relative to a container's namespace.
     const space = readlinkSync("/proc/self/ns/pid");
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    // After the name, which may contain spaces. The state is the 3rd field, the start time the 22nd.
+    // Fields of `/proc/PID/stat` from the 3rd on, as the 2nd, the name, may contain spaces. The 3rd is the
+    // state, the 22nd the start time.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     return fields[0] === "Z" ? null : `${boot} ${space} ${pid} ${fields[19]}`;
   } catch {
@@ -19,8 +21,8 @@ export function markOfProcess(pid: number): string | null {
 }
 
 /**
- * Whether a process has certainly ended: it was one of this machine, and no longer exists.
- * @param mark from {@link markOfProcess}
+ * Reports whether a process has certainly ended: it ran on this machine, and no longer exists.
+ * @param mark from {@link markOfProcess}; null: not known
  */
 export function hasProcessEnded(mark: string | null): boolean {
   const own = markOfProcess(process.pid);

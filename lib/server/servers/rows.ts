@@ -1,14 +1,14 @@
 import type { Active, Downloading, Verifying } from "../download.ts";
 
-/** The lease of a server that begins to work on a database. */
+/** The lease of a server that starts to work on a database. */
 export interface NewLease {
-  /** New for each lease, so a process that lost its lease and begins another one differs from before. */
+  /** Unique for each lease, so that a process that loses its lease gets another id with its next one. */
   leaseId: string;
-  /** The process, as `/health` shows it. */
+  /** Id of the server's process, as `/health` shows it. */
   serverId: string;
-  /** Mark of the process on its machine; null: not known. */
+  /** Mark that identifies the process on its machine; null: not known. */
   process: string | null;
-  /** Identity of the storage, the same for all servers. */
+  /** Identity of the storage, which must be the same for all servers of a database. */
   storage: string;
 }
 
@@ -16,15 +16,15 @@ export interface NewLease {
 export interface OtherLease {
   leaseId: string;
   process: string | null;
-  /** Whether it was not renewed in time. */
+  /** Whether the lease was not renewed in time. */
   isLapsed: boolean;
 }
 
-/** What a server looks at periodically, to notice what changed. */
+/** The values that a server reads periodically, to learn of changes. */
 export interface News {
-  /** Number of sessions that this server holds. */
+  /** Number of client sessions that this server holds. */
   held: number;
-  /** Whether other servers ask about this server's clients. */
+  /** Whether requests of other servers about this server's clients wait. */
   isAsked: boolean;
   /** Revision of the latest change of a download. */
   revision: number;
@@ -36,106 +36,127 @@ export interface HeldSession {
   sessionId: string;
 }
 
-/** A client for which downloads wait, of one job or of none. */
+/** A client with queued downloads: of the job whose id is `line`, or of no job. */
 export interface WaitingClient {
   clientId: string;
   line: string | null;
 }
 
-/** A request to another server to list a client's folder; `order` is JSON. */
+/** A request to another server to list a folder of a client. `order` is JSON. */
 export interface AskedListing {
   requestId: string;
   clientId: string;
   order: string;
 }
 
-/** An attempt of this server, by its row. */
+/** An attempt that this server runs, as its row shows it. */
 export type OwnAttempt = Pick<Downloading, "downloadId" | "epoch" | "rateLimit">;
 
 /**
- * The rows with which several servers share one database. Each server has a lease, which it renews. A
- * server that does not loses it to one that checks: its work may then be taken over, and nothing that it
- * still writes counts. Which server holds a client is a row, too. Times are those of the database's clock,
- * which all servers share.
+ * The rows by which several servers share one database. Each server renews its lease. If it does not, another
+ * server ends the lease and may take over the work, and writes under the old lease have no effect. Times are
+ * those of the database's clock, which all servers share.
  */
 export interface ServerRows {
   /**
-   * Begins a lease of this server; every claim from now on belongs to it.
-   * @returns the identity of another storage with which a server works on the database; null: there is none
+   * Begins a lease of this server. All later claims belong to this lease.
+   * @returns the identity of a different storage that another server uses with this database; null: there is
+   *   none
    */
   begin(lease: NewLease): Promise<string | null>;
-  /** @returns false when the lease is lost */
+  /**
+   * Renews this server's lease.
+   * @returns false if the lease is lost
+   */
   renew(): Promise<boolean>;
-  /** Ends leases, with the sessions that belong to them. */
+  /** Ends leases, together with the client sessions that belong to them. */
   end(leaseIds: readonly string[]): Promise<void>;
-  /** Ends leases that were not renewed in time. @returns how many */
+  /**
+   * Ends the leases of other servers that were not renewed in time.
+   * @returns the number of leases that were ended
+   */
   endLapsed(): Promise<number>;
-  /** The leases of other servers, also lapsed ones. */
+  /** Returns the leases of other servers, including lapsed ones. */
   others(): Promise<OtherLease[]>;
 
   /**
-   * Records that this server holds a client, and no other server does.
-   * @returns false when the lease is lost
+   * Records that a client is connected to this server, and to no other one.
+   * @returns false if the lease is lost
    */
   hold(session: HeldSession): Promise<boolean>;
-  /** Removes a session that has ended, unless another one has replaced it. */
+  /** Removes a session that has ended, unless a newer session of the client has replaced it. */
   release(session: HeldSession): Promise<void>;
-  /** Removes the session of a client, whichever server holds it; that server notices by the row. */
+  /**
+   * Removes the session of a client, whichever server holds the session. That server notices this by the
+   * missing row.
+   */
   drop(clientId: string): Promise<void>;
-  /** The sessions that this server holds. */
+  /** Returns the client sessions that this server holds. */
   held(): Promise<HeldSession[]>;
-  /** Whether another server holds the client. */
+  /** Reports whether the client is connected to another server. */
   isHeldElsewhere(clientId: string): Promise<boolean>;
-  /** Whether the client's row has this session. */
+  /** Reports whether this session is the client's current one. */
   isHeldBy(clientId: string, sessionId: string): Promise<boolean>;
-  /** Records that two machines use the client's id, in a sentence for a person. */
+  /**
+   * Records that two machines use the client's id.
+   * @param words the problem in a sentence for people
+   */
   noteProblem(clientId: string, words: string): Promise<void>;
-  /** The sessions of all connected clients, at any server. */
+  /** Returns the sessions of all connected clients, at any server. */
   connected(): Promise<HeldSession[]>;
-  /** Number of connected clients, at any server. */
+  /** Returns the number of connected clients, at any server. */
   countConnected(): Promise<number>;
 
-  /** Downloads that are active by their rows but belong to no valid lease, and those of this server. */
+  /** Returns active downloads that belong to no existing lease, or to this server's lease. */
   ownerless(): Promise<Active[]>;
   /**
-   * Takes over a publishing, so that the server that began it can record nothing more.
-   * @returns null: another one took it over
+   * Takes over a download that is being published, so that the server that began to publish can record
+   * nothing more.
+   * @returns null: another server took over the download
    */
   takeOver(download: Verifying): Promise<Verifying | null>;
-  /** The client's downloads that other servers started. */
+  /** Returns the running downloads of a client that other servers started. */
   runningElsewhere(clientId: string): Promise<Downloading[]>;
-  /** The attempts of this server. */
+  /** Returns the attempts that this server runs. */
   ownAttempts(): Promise<OwnAttempt[]>;
   /**
-   * What waits for this server's clients and changed after a revision.
+   * Returns the queued downloads of this server's clients that changed after a revision.
    * @param now ms since 1970
-   * @returns also the revision for the next call
+   * @returns the clients with their lines of the queue, and the revision for the next call
    */
   waitingSince(revision: number, now: number): Promise<{ waiting: WaitingClient[]; upTo: number }>;
 
-  /** All that changes for a server that does nothing, in one statement. */
+  /**
+   * Reads in one statement whether something has changed for a server. A server without work needs only this.
+   */
   news(): Promise<News>;
 
-  /** Asks the server that holds a client to list a folder. */
+  /** Asks the server to which a client is connected to list a folder of the client. */
   ask(listing: AskedListing): Promise<void>;
-  /** Takes the requests about this server's clients; no other server answers them. */
+  /** Takes the waiting requests about this server's clients, so that no other server handles them. */
   takeAsked(): Promise<AskedListing[]>;
-  /** @param answer JSON */
+  /**
+   * Stores the answer to a request of another server.
+   * @param answer JSON
+   */
   answer(requestId: string, answer: string): Promise<void>;
-  /** @returns null: there is none yet */
+  /**
+   * Returns the answer to a request.
+   * @returns JSON; null: there is no answer yet
+   */
   answerTo(requestId: string): Promise<string | null>;
-  /** Removes a request for which nobody waits any more. */
+  /** Removes a request when nobody waits for its answer any more. */
   forget(requestId: string): Promise<void>;
 
-  /** Notifies all servers. Notifications may be lost. */
+  /** Sends a notification to all servers. Notifications may be lost. */
   notify(text: string): Promise<void>;
   /**
-   * Listens to notifications.
-   * @param ended called when the connection is lost, unless it was stopped from here
-   * @returns a function that stops it
+   * Listens for notifications.
+   * @param ended called when the connection is lost, except after a call of the returned function
+   * @returns a function that stops listening
    */
   listen(hear: (text: string) => void, ended: () => void): Promise<() => Promise<void>>;
 }
 
-/** Time after which a lease that is not renewed has lapsed, in ms. */
+/** Time in ms without a renewal after which a lease has lapsed. */
 export const LEASE_MS = 15_000;

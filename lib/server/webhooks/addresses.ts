@@ -1,8 +1,8 @@
 import { BlockList, isIPv4, isIPv6 } from "node:net";
 
 /*
- * Which addresses are public. All others belong to this machine, its network, or nobody: see IANA's
- * registries of special-purpose addresses, for IPv4 and IPv6.
+ * Decides which IP addresses are public. All others belong to this machine, to private networks or to nobody.
+ * The lists follow IANA's registries of special-purpose addresses for IPv4 and IPv6.
  */
 
 const NOT_PUBLIC_IPV4 = blockList("ipv4", [
@@ -22,18 +22,21 @@ const NOT_PUBLIC_IPV4 = blockList("ipv4", [
   "224.0.0.0/3",
 ]);
 
-/** All public IPv6 addresses are in here… */
+/** The network that contains all public IPv6 addresses. */
 const GLOBAL_IPV6 = blockList("ipv6", ["2000::/3"]);
 
 /**
- * …except these: special purposes (such as Teredo), documentation, and 6to4, which embeds an IPv4 address.
+ * Networks within 2000::/3 that are not public: special purposes (such as Teredo), documentation, and 6to4,
+ * which embeds an IPv4 address.
  */
 const NOT_PUBLIC_IPV6 = blockList("ipv6", ["2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20"]);
 
-/** IPv6 addresses that stand for an IPv4 address: as sockets show them, and behind a translator (NAT64). */
+/**
+ * Matches IPv6 addresses that embed an IPv4 address: IPv4-mapped ones (`::ffff:0:0/96`), and those of NAT64.
+ */
 const MAPPED = /^(?:0:0:0:0:0:ffff|64:ff9b:0:0:0:0):([\da-f]+):([\da-f]+)$/;
 
-/** Whether an address is public, so that anybody can reach it. */
+/** Reports whether an address is public, so that any machine on the internet can reach it. */
 export function isPublic(address: string): boolean {
   const plain = plainAddress(address);
   if (isIPv4(plain)) return !NOT_PUBLIC_IPV4.check(plain, "ipv4");
@@ -41,7 +44,7 @@ export function isPublic(address: string): boolean {
 }
 
 /**
- * The IPv4 address that an IPv6 address stands for, else the address itself: `::ffff:7f00:1` becomes
+ * Returns the IPv4 address that an IPv6 address embeds, or else the address itself: `::ffff:7f00:1` becomes
  * `127.0.0.1`.
  */
 export function plainAddress(address: string): string {
@@ -55,9 +58,9 @@ export function plainAddress(address: string): string {
   return bytes.join(".");
 }
 
-/** The eight groups of an address, without leading zeros. */
+/** Returns the eight groups of an IPv6 address, without leading zeros. */
 function groupsOf(address: string): string[] {
-  // The URL parser writes a trailing IPv4 address as two groups.
+  // The URL parser turns a trailing IPv4 address into two groups of hex digits.
   const whole = new URL(`http://[${address.replace(/%.*/, "")}]`).hostname.slice(1, -1);
   const [before = [], after] = whole.split("::").map((part) => part.split(":").filter(Boolean));
   if (!after) return before;

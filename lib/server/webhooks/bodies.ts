@@ -6,7 +6,8 @@ import type { Repository } from "../database/repository.ts";
 import type { Message } from "../webhook.ts";
 
 /**
- * Most bytes of a field in `data`, and of all fields. A longer field is sent as null; the record has it.
+ * Limits of a message's `data`, in bytes: of a field, and of the whole body. If the body is too long, each
+ * field that is too long is sent as null. The full record is available by REST.
  */
 const MAX_FIELD = 4 * 1024;
 const MAX_BODY = 64 * 1024;
@@ -22,7 +23,7 @@ export interface BodySources {
 }
 
 /**
- * The body of a message. `data` is what REST shows of its subject.
+ * Returns the JSON body of a webhook message. Its `data` is the record of the subject, as REST shows it.
  * @returns null: the subject no longer exists
  */
 export async function bodyOf(
@@ -33,7 +34,10 @@ export async function bodyOf(
   return data && bodyWith(type, at, data);
 }
 
-/** @param at ms since 1970 */
+/**
+ * Returns the JSON body of a webhook message. If it is too long, long fields of `data` are sent as null.
+ * @param at time of the event, in ms since 1970
+ */
 export function bodyWith(type: string, at: number, data: object): string {
   const text = JSON.stringify({ type, timestamp: isoTime(at), data });
   if (Buffer.byteLength(text) <= MAX_BODY) return text;
@@ -44,7 +48,10 @@ export function bodyWith(type: string, at: number, data: object): string {
   return JSON.stringify({ type, timestamp: isoTime(at), data: Object.fromEntries(short) });
 }
 
-/** The record at the time of the event. What may have changed since then is taken from the event itself. */
+/**
+ * Returns the record of the event's subject. Fields that may have changed since the event, such as the
+ * status, are taken from the type of the event.
+ */
 async function dataOf(
   type: string,
   subject: string,

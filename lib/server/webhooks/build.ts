@@ -17,21 +17,21 @@ export interface WebhooksParts {
   repository: Repository;
   clients: Clients;
   storage: Storage;
-  /** Hosts, addresses and networks that messages may go to, besides public addresses. */
+  /** Hosts, IP addresses and networks that messages may be sent to, besides public addresses. */
   allow: readonly string[];
-  /** Time after which an absent client is reported, in ms. */
+  /** Time in ms after which a disconnected client is reported as offline. */
   offlineAfter: number;
-  /** Bytes that must stay free. */
+  /** Bytes on the disk that must stay free. */
   minFreeDisk: number;
   inTurn: InTurn;
   metrics: Metrics;
   version: string;
   logger: Logger;
-  /** Resolves names; by default the system does. */
+  /** Resolves host names to addresses. The default is the resolver of the system. */
   resolve?: Resolve;
 }
 
-/** Puts the parts for webhooks together. No other part of the engine knows them. */
+/** Creates and connects the parts that send webhooks. No other part of the server depends on them. */
 export function buildWebhooks(parts: WebhooksParts) {
   const { repository, clients, storage, version, logger } = parts;
   const { webhooks: rows, outbox } = repository;
@@ -65,7 +65,7 @@ export function buildWebhooks(parts: WebhooksParts) {
   const trimming = new Trimming({ webhooks: rows, outbox, inTurn, logger });
   return {
     webhooks,
-    /** A hint that there may be something to report. Without webhooks it costs nothing. */
+    /** Called when there may be an event to report. Does nothing if there are no webhooks. */
     hint: onTold,
     clientChanged: (clientId: string) => {
       offline.clientChanged(clientId);

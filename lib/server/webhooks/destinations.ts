@@ -2,26 +2,32 @@ import { lookup } from "node:dns/promises";
 import { BlockList, isIP, isIPv6 } from "node:net";
 import { isPublic, plainAddress } from "./addresses.ts";
 
-/** An address of a name. */
+/** An IP address of a host name. */
 export interface Address {
   address: string;
   family: number;
 }
 
-/** Finds the addresses of a name. @throws Error when it has none */
+/**
+ * Resolves a host name to its IP addresses.
+ * @throws Error if the name has no address
+ */
 export type Resolve = (hostname: string) => Promise<Address[]>;
 
-/** A name or address that leads to a private network. */
+/** Thrown for a host name or IP address in a private network. */
 export class PrivateAddress extends Error {
   override name = "PrivateAddress";
 }
 
-/** Where messages may go: to public addresses, and to what `WEBHOOK_ALLOW` names. */
+/** Decides where messages may be sent: to public addresses, and to those that `WEBHOOK_ALLOW` names. */
 export class Destinations {
   readonly #hosts = new Set<string>();
   readonly #networks = new BlockList();
 
-  /** @param allow hosts, addresses and networks, besides public addresses */
+  /**
+   * Creates the rules for destinations.
+   * @param allow hosts, IP addresses and networks that are allowed besides public addresses
+   */
   constructor(
     allow: readonly string[],
     private readonly resolve: Resolve = (hostname) => lookup(hostname, { all: true }),
@@ -36,10 +42,10 @@ export class Destinations {
   }
 
   /**
-   * The addresses to which a message for a URL may go. Connect to exactly these, as resolving the name
-   * again may give others.
-   * @throws PrivateAddress where one of them is not allowed
-   * @throws Error when the name has none
+   * Returns the addresses to which a message for a URL may be sent. Callers must connect only to these, as
+   * the name may later resolve to other ones.
+   * @throws PrivateAddress if any of the addresses is not allowed
+   * @throws Error if the name has no address
    */
   async of(url: URL): Promise<Address[]> {
     const host = url.hostname.replace(/^\[|\]$/g, "").replace(/\.$/, "");

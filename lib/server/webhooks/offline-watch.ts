@@ -3,46 +3,52 @@ import type { Logger } from "../../util/logger.ts";
 import type { Client } from "../database/repository.ts";
 import type { OutboxRows } from "../webhook.ts";
 
-/** Clients that are read at a time. */
+/** Clients that are read in one query. */
 const PAGE = 200;
 
-/** Longest and shortest time between two checks for clients that have been away long enough, in ms. */
+/** Bounds of the interval at which clients are checked for a long absence, in ms. */
 const LOOK_EVERY_MS = { most: 30_000, least: 250 };
 
 export interface OfflineWatchOptions {
   outbox: Pick<OutboxRows, "clientIsAway">;
-  /** Whether a client is connected to this server. */
+  /** Reports whether a client is connected to this server. */
   isHere: (clientId: string) => boolean;
-  /** Whether a client is connected to any server. */
+  /** Reports whether a client is connected to any server. */
   isConnected: (clientId: string) => Promise<boolean>;
-  /** Clients that are connected to no server, by id, after a given one. */
+  /** Lists clients that are connected to no server, sorted by id, after a given id. */
   away: (after: string, limit: number) => Promise<Pick<Client, "clientId" | "connectedAt">[]>;
-  /** Time after which an absent client is reported, in ms. */
+  /** Time in ms after which a disconnected client is reported as offline. */
   offlineAfter: number;
-  /** Called when a message may have been written. */
+  /** Called when a message may have been written to the outbox. */
   onTold: () => void;
   logger: Logger;
 }
 
-/** How often all absent clients are listed, in ms, as the server that saw one leave may have ended. */
+/**
+ * Interval in ms at which all disconnected clients are listed. A client may have left a server that has
+ * ended, so that this server was not told.
+ */
 const LIST_EVERY_MS = 60_000;
 
-/** When a client was last connected. */
+/** The absence of a client. */
 interface Away {
-  /** ms since 1970. */
+  /** When the client left, in ms since 1970. */
   leftAt: number;
-  /** By `performance.now`, as the clock may be set. */
+  /**
+   * When the client left, in ms of `performance.now`, which changes of the clock do not affect. Infinity:
+   * already reported.
+   */
   since: number;
 }
 
 /**
- * Finds clients that have been away for longer than a given time. Only time in which this server was
- * running counts: after a start, all clients get that time to come back.
+ * Finds clients that have been disconnected for longer than a given time. Only time in which this server was
+ * running counts. So after a start, all clients get that time to reconnect.
  */
 export class OfflineWatch {
   readonly #away = new Map<string, Away>();
   #timer: Timer | undefined;
-  /** By `performance.now`. */
+  /** When all disconnected clients were last listed, in ms of `performance.now`. */
   #listedAt = 0;
 
   constructor(private readonly options: OfflineWatchOptions) {}
@@ -61,7 +67,7 @@ export class OfflineWatch {
     );
   }
 
-  /** A client came or left. */
+  /** Notes that a client connected or left. */
   clientChanged(clientId: string): void {
     if (this.options.isHere(clientId)) this.#away.delete(clientId);
     else if (!this.#away.has(clientId)) {
@@ -82,7 +88,7 @@ export class OfflineWatch {
       for (const { clientId, connectedAt } of clients) {
         await pause();
         listed.add(clientId);
-        // It was back at another server, which may have ended since: this is a new absence.
+        // The client reconnected to another server in between, and left it. So a new absence begins.
         if (connectedAt > (this.#away.get(clientId)?.leftAt ?? Infinity)) {
           this.#away.delete(clientId);
         }
@@ -91,7 +97,7 @@ export class OfflineWatch {
       after = clients.at(-1)?.clientId ?? "";
       isMore = clients.length === PAGE;
     }
-    // Clients that came back to another server are absent no longer.
+    // Forgets reported clients that have reconnected to another server.
     for (const [clientId, { since }] of this.#away) {
       if (since === Infinity && !listed.has(clientId)) this.#away.delete(clientId);
     }
@@ -111,7 +117,7 @@ export class OfflineWatch {
       }
       await outbox.clientIsAway(clientId, leftAt, Date.now());
       const away = this.#away.get(clientId);
-      // It has been reported: until the client comes back, there is nothing more to say.
+      // Marks the absence as reported, so that nothing more is sent until the client reconnects.
       if (away?.leftAt === leftAt) away.since = Infinity;
       onTold();
     }

@@ -1,39 +1,39 @@
 import type { ClientRequest, IncomingMessage } from "node:http";
 import { type Destinations, PrivateAddress } from "./destinations.ts";
 
-/** How long a receiver has to answer, in ms, including the resolution of its name. */
+/** Time in ms within which a webhook's receiver must answer, including the resolution of its name. */
 export const ANSWER_WITHIN_MS = 15_000;
 
-/** Most characters of an error that are kept. */
+/** Limit on the stored characters of an error message. */
 const MAX_ERROR = 300;
 
-/** A message to send. */
+/** A webhook message to send by HTTP POST. */
 export interface Posted {
   url: URL;
   headers: Record<string, string>;
   body: string;
 }
 
-/** The result of sending a message. */
+/** The result of sending a webhook message. */
 export interface Answer {
-  /** null: there was no answer. */
+  /** HTTP status of the response; null: no response came. */
   status: number | null;
-  /** Why there was no answer. */
+  /** Why no response came; null: one came. */
   error: string | null;
-  /** True: the receiver was reached, so another message may be accepted. */
+  /** Whether a connection to the receiver was made. If so, the receiver may accept other messages. */
   reached: boolean;
-  /** Time until the next request that the receiver asks for, in ms; null: not stated. */
+  /** Delay in ms before the next request, as the response's `Retry-After` demands; null: not stated. */
   retryAfterMs: number | null;
 }
 
 export type Post = (posted: Posted, signal: AbortSignal) => Promise<Answer>;
 
 /**
- * Posts messages to checked addresses only: the name is resolved once, and only these addresses are
- * connected to. TLS and `Host` use the name. Only the head of the answer is read, and redirects are not
- * followed. Bun's `fetch` would need the address in the URL, and uses the environment's proxy; `node:http`
- * does not.
- * @param answerWithinMs how long a receiver has
+ * Returns a function that posts messages to checked addresses only. The host name is resolved once, and only
+ * the checked addresses are connected to, with the name in TLS and `Host`. Only the head of the response is
+ * read, and redirects are not followed. Uses `node:http`, as Bun's `fetch` cannot connect to a given address,
+ * and would use the environment's proxy.
+ * @param answerWithinMs time in ms within which the receiver must respond
  */
 export function postTo(destinations: Destinations, answerWithinMs = ANSWER_WITHIN_MS): Post {
   return async (posted, signal) => {
@@ -55,14 +55,15 @@ async function send(
 ): Promise<Answer> {
   const addresses = await destinations.of(url);
   const isSecure = url.protocol === "https:";
-  // Loaded with the first message: to load them takes a tenth of a server's start.
+  // Imported only when the first message is sent, as loading the module takes a tenth of the server's start
+  // time.
   const http = await (isSecure ? import("node:https") : import("node:http"));
   signal.throwIfAborted();
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const request = http.request(url, {
     method: "POST",
     headers: { ...headers, "Content-Length": Buffer.byteLength(body), Connection: "close" },
-    // A new connection: an open one was checked at another time.
+    // Makes a new connection for each message. The address of a kept connection was checked too long ago.
     agent: false,
     signal,
     lookup: (_, __, found) => found(null, addresses),
@@ -75,7 +76,7 @@ async function send(
     const retryAfterMs = retryAfterOf(answered["retry-after"]);
     return { status: statusCode, error: null, reached: true, retryAfterMs };
   } finally {
-    // The rest of the answer is not read, as it may never end.
+    // Closes the connection without reading the body of the response, which may never end.
     request.once("error", () => undefined);
     request.destroy();
   }

@@ -2,21 +2,21 @@ const S = 1_000;
 const M = 60 * S;
 const H = 60 * M;
 
-/** Wait before each further attempt, in ms: ten attempts in two and a half days. */
+/** Delays before each further attempt to send a message, in ms: ten attempts in two and a half days. */
 const WAITS = [5 * S, 30 * S, 2 * M, 10 * M, H, 4 * H, 10 * H, 20 * H, 24 * H];
 
-/** Longest wait, in ms. */
+/** Longest delay between two attempts to send a message, in ms. */
 export const LONGEST_WAIT_MS = 24 * H * 1.2;
 
-/** Longest pause for an unreachable receiver, in ms. */
+/** Longest pause for a receiver that cannot be reached, in ms. */
 const LONGEST_SILENCE_MS = 5 * M;
 
 /**
- * The wait before the next attempt, in ms, varied by a fifth so that messages that failed together are not
- * retried together.
- * @param attempts how many there were
- * @param retryAfterMs what the receiver asks for; null: nothing
- * @returns null: there is no further attempt
+ * Returns the delay before the next attempt to send a message, in ms. It is varied by up to 20 %, so that
+ * messages that failed together are not retried together.
+ * @param attempts number of attempts so far
+ * @param retryAfterMs delay that the receiver demanded, in ms; null: none
+ * @returns null: no further attempt is made
  */
 export function waitAfter(
   attempts: number,
@@ -29,8 +29,8 @@ export function waitAfter(
 }
 
 /**
- * The pause after a receiver could not be reached this many times in a row, in ms, as all its messages
- * would fail.
+ * Returns how long no message is sent to a receiver that could not be reached, in ms.
+ * @param failures number of consecutive attempts without a connection
  */
 export function silenceAfter(failures: number, random = Math.random): number {
   const wait = Math.min(LONGEST_SILENCE_MS, 2 * S * 2 ** Math.min(failures - 1, 20));

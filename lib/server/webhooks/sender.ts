@@ -7,19 +7,25 @@ import { type Answer, ANSWER_WITHIN_MS, type Post } from "./post.ts";
 import { silenceAfter, waitAfter } from "./retries.ts";
 import { signedHeaders } from "./signature.ts";
 
-/** Most messages that are being sent to one webhook at the same time. */
+/** Limit on the messages that are sent to one webhook at the same time. */
 const MOST_AT_ONCE = 4;
 
-/** Messages whose bodies are written at a time. */
+/** Messages whose bodies are written in one batch. */
 const WRITTEN_AT_ONCE = 50;
 
-/** Delay after a hint, in ms, so that further hints are handled with it. */
+/**
+ * Delay after a hint before the outbox is read, in ms, so that further hints are handled by the same read.
+ */
 const SOON_MS = 20;
 
-/** Longest time between two looks at the outbox, in ms, as another server may have written to it. */
+/**
+ * Longest time between two reads of the outbox, in ms. Another server may have written to it without a hint.
+ */
 const LOOK_EVERY_MS = 2_000;
 
-/** Time after which a message is due again, in ms, if the server that took it never records a result. */
+/**
+ * Time after which a claimed message is due again, in ms, if the server that claimed it records no result.
+ */
 const TAKEN_FOR_MS = ANSWER_WITHIN_MS + 15_000;
 
 export interface SenderOptions {
@@ -27,34 +33,34 @@ export interface SenderOptions {
   outbox: OutboxRows;
   bodyOf: (message: Message) => Promise<string | null>;
   post: Post;
-  /** See {@link waitAfter}, the default. */
+  /** Computes the delay before the next attempt. The default is {@link waitAfter}. */
   wait?: typeof waitAfter;
   metrics: Pick<Metrics, "webhookAttempts">;
-  /** Version of this program. */
+  /** Version of this program, for the User-Agent header. */
   version: string;
   logger: Logger;
 }
 
-/** The state of sending to one webhook. */
+/** The state of sending messages to one webhook. */
 class Lane {
-  /** Messages that are being sent. */
+  /** Number of messages that are being sent to the webhook. */
   underWay = 0;
-  /** Times in a row that nobody was reached. */
+  /** Number of consecutive attempts in which the receiver could not be reached. */
   silences = 0;
-  /** Earliest time of the next message, by `performance.now`. */
+  /** Earliest time to send the next message to the webhook, in ms of `performance.now`. */
   notBefore = 0;
 
   get isFree(): boolean {
-    // After a failure to reach the receiver, a single message tests it for all.
+    // While the receiver is unreachable, only one message at a time is sent, as a test.
     const most = this.silences > 0 ? 1 : MOST_AT_ONCE;
     return this.underWay < most && performance.now() >= this.notBefore;
   }
 }
 
 /**
- * Delivers the messages of the outbox. Messages of a webhook are sent in parallel, except those about the
- * same subject, which are sent one after the other. Several servers may send from one outbox; each message
- * is taken by one of them. An unreachable receiver is left alone for a while, and its messages wait.
+ * Sends the messages of the outbox. Messages of a webhook are sent in parallel, except that those about the
+ * same subject are sent in order. Several servers may send from one outbox: each message is claimed by one
+ * server. While a receiver is unreachable, its messages wait.
  */
 export class Sender {
   readonly #lanes = new Map<string, Lane>();
@@ -62,27 +68,27 @@ export class Sender {
   readonly #underWay = new Set<Promise<unknown>>();
   #timer: Timer | undefined;
   #look: Promise<void> | undefined;
-  /** True: another look is wanted soon. */
+  /** Whether the outbox must be read again soon. */
   #isWanted = false;
-  /** True: there is no webhook, as far as this server knows. */
+  /** Whether there are no active webhooks, as far as this server knows. */
   #isIdle = true;
 
   constructor(private readonly options: SenderOptions) {}
 
-  /** A hint that something may have been written. Without webhooks, nothing is done. */
+  /** Called when a message may have been written to the outbox. Does nothing if there are no webhooks. */
   hint(): void {
     if (!this.#isIdle) this.wake();
   }
 
-  /** Looks at the outbox soon. */
+  /** Reads the outbox soon, for messages to send. */
   wake(): void {
     const isWaitedFor = this.#isWanted;
     this.#isWanted = true;
-    // Further hints do not delay the look.
+    // Starts the timer only once, so that many hints cannot delay the read of the outbox.
     if (!this.#look && !isWaitedFor) this.#lookAfter(SOON_MS);
   }
 
-  /** Stops: messages that are being sent are cut off, and are due at once for the next sender. */
+  /** Stops sending. Messages that are being sent are aborted, and become due at once for another server. */
   async stop(): Promise<void> {
     clearTimeout(this.#timer);
     this.#stop.abort(new Error("the server stopped before an answer came"));
@@ -90,7 +96,10 @@ export class Sender {
     await Promise.all(this.#underWay);
   }
 
-  /** Sends a taken message now. @returns the attempt */
+  /**
+   * Sends a claimed message now.
+   * @returns the recorded attempt
+   */
   send(webhook: Webhook, message: Message): Promise<Attempt> {
     const sending = this.#attempt(webhook, message).then(({ attempt }) => attempt);
     return this.#tracked(sending);
@@ -118,7 +127,10 @@ export class Sender {
     this.#lookAfter(this.#isWanted ? SOON_MS : wait);
   }
 
-  /** @returns delay until the next look, in ms */
+  /**
+   * Sends all messages that are due.
+   * @returns delay until the next read of the outbox, in ms
+   */
   async #lookAt(): Promise<number> {
     const { webhooks, outbox } = this.options;
     const active = await webhooks.active();
@@ -139,7 +151,7 @@ export class Sender {
     for (const id of this.#lanes.keys()) if (!ids.has(id)) this.#lanes.delete(id);
   }
 
-  /** Written soon after the event, as the record may change. */
+  /** Writes the bodies of new messages soon after their events, before the records change. */
   async #writeBodies(): Promise<void> {
     const { outbox, bodyOf } = this.options;
     for (let isMore = true; isMore && !this.#stop.signal.aborted;) {

@@ -1,26 +1,26 @@
 import { createHmac, randomBytes } from "node:crypto";
 
-/* Signatures of Standard Webhooks: HMAC-SHA256 of id, time and body, as `v1,<base64>`. */
+/* Signatures by the Standard Webhooks specification: HMAC-SHA256 of id, time and body, as `v1,<base64>`. */
 
 const PREFIX = "whsec_";
 const SECRET_BYTES = 32;
 
-/** A new secret: `whsec_`, and random bytes in base64. */
+/** Returns a new signing secret: `whsec_`, followed by random bytes in base64. */
 export function newWebhookSecret(): string {
   return PREFIX + randomBytes(SECRET_BYTES).toString("base64");
 }
 
 export interface Signed {
-  /** The `webhook-id`. */
+  /** The value of the header `webhook-id`. */
   id: string;
-  /** Seconds since 1970. */
+  /** Time of sending, in seconds since 1970. */
   timestamp: number;
   body: string;
-  /** Each secret makes a signature: two of them during a rotation. */
+  /** Secrets that each make a signature. During a rotation these are the new and the old one. */
   secrets: readonly string[];
 }
 
-/** The headers by which a receiver authenticates a message. */
+/** Returns the headers by which a receiver authenticates a webhook message. */
 export function signedHeaders({ id, timestamp, body, secrets }: Signed): Record<string, string> {
   const signatures = secrets.map((secret) => {
     const key = Buffer.from(secret.slice(PREFIX.length), "base64");

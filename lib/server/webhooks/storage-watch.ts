@@ -5,21 +5,21 @@ import type { OutboxRows } from "../webhook.ts";
 
 const LOOK_EVERY_MS = 30_000;
 
-/** Space counts as low below this multiple of MIN_FREE_DISK, and as normal again above a larger one. */
+/** Free space counts as low below 2 times MIN_FREE_DISK, and as normal again above 2.5 times. */
 const LOW = 2;
 const ROOM = 2.5;
 
 export interface StorageWatchOptions {
   outbox: Pick<OutboxRows, "storageIsLow" | "storageHasRoom">;
   storage: Pick<Storage, "freeSpace">;
-  /** Bytes that must stay free. */
+  /** Bytes on the disk that must stay free. */
   minFreeDisk: number;
-  /** Called when a message may have been written. */
+  /** Called when a message may have been written to the outbox. */
   onTold: () => void;
   logger: Logger;
 }
 
-/** Notices that the disk for downloads fills up, while there is still space. */
+/** Reports when the disk for downloads is filling up, while there is still some space left. */
 export class StorageWatch {
   #timer: Timer | undefined;
 

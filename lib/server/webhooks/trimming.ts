@@ -5,11 +5,11 @@ import { LONGEST_WAIT_MS } from "./retries.ts";
 
 const EVERY_MS = 60_000;
 
-/** Most waiting messages of one webhook, and most that are over and can be replayed. */
+/** Limits on the messages kept for one webhook: waiting ones, and ones that were delivered or given up. */
 const MOST_WAITING = 20_000;
 const MOST_OVER = 20_000;
 
-/** How long messages are kept, in ms: longer than ten attempts take. */
+/** How long messages are kept, in ms. Usually all ten attempts of a message fit in this time. */
 const KEPT_MS = 7 * 86_400_000;
 
 export interface TrimmingOptions {
@@ -19,7 +19,7 @@ export interface TrimmingOptions {
   logger: Logger;
 }
 
-/** Keeps the outbox within its limits, in small pieces. */
+/** Keeps the outbox within its limits, by removing old messages in small batches. */
 export class Trimming {
   #timer: Timer | undefined;
   #isStopped = false;

@@ -11,13 +11,13 @@ import { ANSWER_WITHIN_MS } from "./post.ts";
 import type { Sender } from "./sender.ts";
 import { newWebhookSecret } from "./signature.ts";
 
-/** Most webhooks, as each is checked for every event. */
+/** Limit on the number of webhooks. Each event is checked against every webhook. */
 const MOST_WEBHOOKS = 50;
 
-/** How long messages are also signed with a replaced secret, in ms. */
+/** Time in ms during which messages are also signed with the old secret, after a rotation. */
 const OLD_SECRET_MS = 24 * 3_600_000;
 
-/** How long nobody else takes a message that is sent for a REST call, in ms. */
+/** Time in ms during which no server claims a message that is being sent for a REST call. */
 const TAKEN_FOR_MS = 2 * ANSWER_WITHIN_MS;
 
 export interface WebhooksOptions {
@@ -25,17 +25,17 @@ export interface WebhooksOptions {
   outbox: OutboxRows;
   destinations: Destinations;
   sender: Pick<Sender, "send">;
-  /** Called when there may be something to report. */
+  /** Called when webhooks have changed, so that there may be an event to report. */
   onChange: () => void;
   logger: Logger;
 }
 
-/** A webhook, and the number of its waiting messages. */
+/** A webhook, and the number of messages that wait for it. */
 export interface KnownWebhook extends Webhook {
   waiting: number;
 }
 
-/** Changes of a webhook; absent fields stay as they are. */
+/** Changes of a webhook. Absent fields stay as they are. */
 export interface WebhookOrderChange {
   url?: string | undefined;
   events?: WebhookEvent[] | undefined;
@@ -50,7 +50,11 @@ export class Webhooks {
     this.#rows = options.rows;
   }
 
-  /** @throws FdsError `invalid_request` for a name that is taken, or a URL that is not allowed */
+  /**
+   * Creates a webhook.
+   * @throws FdsError `invalid_request` if the name is taken, the URL is not allowed, or there are too many
+   *   webhooks
+   */
   async create(
     { name, url, events }: Pick<Webhook, "name" | "url" | "events">,
     createdBy: string | null,
@@ -86,18 +90,24 @@ export class Webhooks {
     return { ...webhook, waiting: 0 };
   }
 
-  /** @throws FdsError `webhook_not_found` */
+  /**
+   * Returns the webhook with a name.
+   * @throws FdsError `webhook_not_found`
+   */
   async get(name: string): Promise<KnownWebhook> {
     return this.#known(await this.#rows.get(name));
   }
 
-  /** By name, after a given one. */
+  /** Lists webhooks sorted by name, after a given name. */
   async list(after: string, limit: number): Promise<KnownWebhook[]> {
     const webhooks = await this.#rows.list(after, limit);
     return Promise.all(webhooks.map((webhook) => this.#known(webhook)));
   }
 
-  /** @throws FdsError `webhook_not_found`; `invalid_request` for a URL that is not allowed */
+  /**
+   * Changes a webhook.
+   * @throws FdsError `webhook_not_found`; `invalid_request` if the URL is not allowed
+   */
   async change(name: string, { url, events, disabled }: WebhookOrderChange): Promise<KnownWebhook> {
     if (url !== undefined) await this.#requireDestination(url);
     const because = { at: Date.now(), because: "asked" as const };
@@ -110,13 +120,19 @@ export class Webhooks {
     return this.#known(after);
   }
 
-  /** @throws FdsError `webhook_not_found` */
+  /**
+   * Replaces the signing secret. For a day, messages are signed with the old secret, too.
+   * @throws FdsError `webhook_not_found`
+   */
   async rotate(name: string): Promise<KnownWebhook> {
     const oldUntil = Date.now() + OLD_SECRET_MS;
     return this.#known(await this.#rows.rotate(name, newWebhookSecret(), oldUntil));
   }
 
-  /** Removes a webhook with its waiting messages. @throws FdsError `webhook_not_found` */
+  /**
+   * Removes a webhook with its messages.
+   * @throws FdsError `webhook_not_found`
+   */
   async remove(name: string): Promise<KnownWebhook> {
     const webhook = await this.#known(await this.#rows.remove(name));
     this.#forget(webhook.webhookId).catch((error: unknown) => {
@@ -125,7 +141,10 @@ export class Webhooks {
     return webhook;
   }
 
-  /** Sends a `webhook.test` message, once. @throws FdsError `webhook_not_found` */
+  /**
+   * Sends a `webhook.test` message, in a single attempt.
+   * @throws FdsError `webhook_not_found`
+   */
   async test(name: string): Promise<Attempt> {
     const webhook = await this.get(name);
     const now = Date.now();
@@ -142,14 +161,17 @@ export class Webhooks {
     return this.options.sender.send(webhook, message);
   }
 
-  /** Newest first. @throws FdsError `webhook_not_found` */
+  /**
+   * Lists the attempts to send messages to a webhook, newest first.
+   * @throws FdsError `webhook_not_found`
+   */
   async attempts(name: string, before: string | undefined, limit: number): Promise<Attempt[]> {
     const { webhookId } = await this.get(name);
     return this.#rows.attempts(webhookId, before, limit);
   }
 
   /**
-   * Sends the message of an attempt again, as if it were new.
+   * Sends the message of an earlier attempt again, as if the message were new.
    * @throws FdsError `webhook_not_found`, `not_found`
    */
   async replay(name: string, attemptId: string): Promise<Attempt> {
@@ -161,7 +183,7 @@ export class Webhooks {
     return this.options.sender.send(webhook, message);
   }
 
-  /** Takes over what an earlier process left. */
+  /** Removes leftover messages of removed webhooks, and starts sending. */
   async recover(): Promise<void> {
     for (const webhookId of await this.options.outbox.orphans()) await this.#forget(webhookId);
     this.options.onChange();
@@ -176,7 +198,11 @@ export class Webhooks {
     while (await this.options.outbox.forget(webhookId)) await nextRound();
   }
 
-  /** A name that cannot be resolved now is accepted; the attempts will show. */
+  /**
+   * Checks that messages may be sent to a URL. A host name that cannot be resolved now is accepted, as later
+   * attempts report the error.
+   * @throws FdsError `invalid_request` if the URL leads to a private network
+   */
   async #requireDestination(url: string): Promise<void> {
     try {
       await this.options.destinations.of(new URL(url));
@@ -187,7 +213,7 @@ export class Webhooks {
   }
 }
 
-/** The answer for a name without a webhook. */
+/** Returns the error for a name without a webhook. */
 export function webhookNotFound(): FdsError {
   return new FdsError("webhook_not_found", "There is no webhook of this name");
 }
