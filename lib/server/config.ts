@@ -11,15 +11,15 @@ import { storageOf } from "./storage-config.ts";
 
 type ServerSettings = Settings<typeof SERVER_SETTINGS>;
 
-/** Paths of PEM files. */
+/** Paths of the PEM files for TLS. */
 export interface ServerTls {
   cert: string;
   key: string;
-  /** CA of the clients' certificates; null: clients need none. */
+  /** Path of the CA of the clients' certificates; null: clients need no certificate. */
   clientCa: string | null;
 }
 
-/** Settings that {@link configOf} turns into other values. */
+/** Settings that {@link configOf} replaces by other values. */
 const MADE_INTO_OTHERS = [
   "host",
   "databaseUrl",
@@ -39,7 +39,7 @@ const MADE_INTO_OTHERS = [
   "logFormat",
 ] as const;
 
-/** All settings of the server, by the names of the table in settings.ts. */
+/** The server's configuration. Most fields are settings, named as in the table of settings.ts. */
 export type ServerConfig = ReturnType<typeof configOf>;
 
 export const SERVER_HELP = `Usage: ${howToRun("server")} [flags]
@@ -54,9 +54,9 @@ ${describeSettings(SERVER_SETTINGS)}
 /**
  * Reads the server's flags and environment.
  * @param argv without the program's name
- * @param isTerminal whether a person sees the log as it is written
- * @returns "help" when that is what was asked for
- * @throws UsageError that names the setting, the value (but no secret) and what was expected
+ * @param isTerminal whether the log goes to a terminal
+ * @returns "help" when the flags ask for help
+ * @throws UsageError that names the setting, what was expected, and the value unless it is a secret
  */
 export function readServerConfig(
   argv: string[],
@@ -67,7 +67,7 @@ export function readServerConfig(
   return settings.helpWanted ? "help" : configOf(settings, isTerminal);
 }
 
-/** The settings that are used as they are, and values that follow from several of them. */
+/** Returns the settings that are used unchanged, and the values that follow from the other settings. */
 function configOf(settings: ServerSettings, isTerminal: boolean) {
   const apiToken = settings.read("apiToken");
   const enrolToken = settings.read("enrolToken");
@@ -90,7 +90,7 @@ function configOf(settings: ServerSettings, isTerminal: boolean) {
     databaseUrl: databaseUrl ?? `sqlite://${join(downloadsDir, ".server", "state.db")}`,
     rowsFolder: databaseUrl === null && isApart ? downloadsDir : null,
     storage,
-    // Only with a database for several servers can they agree on who does what.
+    // Several servers can work together only if they share a database of Postgres.
     isShared: databaseUrl?.startsWith("postgres") ?? false,
     receiveBudget: Math.max(chunkSize, receiveBudget - storage.memory),
     quotas,
@@ -101,8 +101,8 @@ function configOf(settings: ServerSettings, isTerminal: boolean) {
 }
 
 /**
- * The address to listen at. Without both tokens, anybody who reaches the server has access, so only this
- * machine may.
+ * Returns the rule for the address to listen at. If a token is not set, anybody who reaches the server has
+ * access, so only a loopback address is allowed.
  */
 function hostFor(apiToken: string | null, enrolToken: string | null): Kind<string> {
   const missing = [
@@ -116,7 +116,10 @@ function hostFor(apiToken: string | null, enrolToken: string | null): Kind<strin
   };
 }
 
-/** Demands long, distinct tokens where anybody can try to get in. */
+/**
+ * Checks the tokens of a server that other machines can reach.
+ * @throws UsageError if a token is too short, or both are the same
+ */
 function requireStrongTokens(
   host: string,
   apiToken: string | null,

@@ -2,15 +2,15 @@ import type { Problem } from "../protocol/errors.ts";
 import type { Download, Source } from "./download.ts";
 import type { SetCounts } from "./set.ts";
 
-/* What can happen to a download, and what follows from it. */
+/* The events of a download, and the effects that each event can have. */
 
 /**
- * An event. All but `cancelled`, `given_up`, `rate_limited` and `retried` belong to one attempt, and are
- * ignored in any other.
+ * An event of a download. `cancelled`, `given_up`, `rate_limited` and `retried` concern the whole download.
+ * Each other event belongs to one attempt, and is ignored in any other attempt.
  */
 export type DownloadEvent =
   | { type: "started"; epoch: number; now: number; source: Source; offset: number; reason?: string }
-  /** The manifest of a set is recorded. `unmatched`: as in a download. */
+  /** The manifest of a set is recorded. `unmatched`: indices of the patterns that no file matches. */
   | {
       type: "listed";
       epoch: number;
@@ -23,10 +23,10 @@ export type DownloadEvent =
       epoch: number;
       durableOffset: number;
       bytesOnWire: number;
-      /** Counts of a set's files, and their total size in bytes once all have come. */
+      /** Only for a set: counts of its files, and the total size of the files to send, in bytes. */
       set?: { files: SetCounts; totalSize: number };
     }
-  /** All `size` bytes are flushed and their checksum matched. */
+  /** All `size` bytes of the download are flushed to the disk, and their checksum matched. */
   | {
       type: "received";
       epoch: number;
@@ -34,41 +34,46 @@ export type DownloadEvent =
       digest: string;
       bytesOnWire: number;
       savedPath: string;
-      /** Counts of a set's files; only for a set. */
+      /** Only for a set: counts of its files. */
       files?: SetCounts;
     }
-  /** A set that may be empty is empty, so nothing is published. */
+  /**
+   * No file matches the set's patterns, and the order allows that. The download completes, nothing is
+   * published.
+   */
   | { type: "nothing"; epoch: number; now: number; digest: string; chunkSize: number }
-  /** The name was taken; the next one is tried. */
+  /** The name of the saved file was taken, so publishing tries the name `savedPath` next. */
   | { type: "renamed"; epoch: number; savedPath: string; digest?: string }
-  /** `storedBytes`: what counts to the client's quota, where it differs from the bytes that came. */
+  /** The content has its final name. `storedBytes`: bytes that count to the client's quota, if not all do. */
   | { type: "published"; epoch: number; now: number; storedBytes?: number }
   | { type: "lost"; epoch: number; now: number }
-  /** The attempt makes way: the client was slow while others waited, or another machine took its id. */
+  /**
+   * The attempt ends so that others can run, as the client was slow or another machine took the client's id.
+   */
   | { type: "gave_way"; epoch: number; now: number; problem: Problem }
-  /** `final`: there is no further try, whatever the table of codes says. */
+  /** The attempt failed. `final`: true if there is no other try, whatever the error code says. */
   | { type: "failed"; epoch: number; now: number; problem: Problem; final?: boolean }
   | { type: "cancelled"; now: number }
   /**
-   * Its job no longer wants the download. If it waits, it fails with the problem, or is cancelled without
-   * one. If it runs, it goes on.
+   * The download's job no longer wants it. A queued download fails with `problem`, or is cancelled if
+   * `problem` is null. A running download continues.
    */
   | { type: "given_up"; now: number; problem: Problem | null }
   | { type: "rate_limited"; rateLimit: number | null }
-  /** Another download takes its place. */
+  /** A new download, with the id `as`, replaces this one. */
   | { type: "retried"; as: string };
 
-/** What is to be done once the next state is recorded. */
+/** An action to take after the next state of a download is recorded. */
 export type Effect =
   /** Remove the part file, which is no longer needed. */
   | { type: "discard_part" }
-  /** End the running attempt and tell the client. The attempt itself does not know yet. */
+  /** End the running attempt and tell the client. The attempt has not noticed yet that the download ended. */
   | { type: "stop_client" }
   /** Apply the row's rate limit to the running attempt. */
   | { type: "apply_rate_limit" }
   /** Tell the client that the file is published. */
   | { type: "confirm_client" }
-  /** A slot is free: look at the queue, and again when the next download is due. */
+  /** A slot is free: look at the queue now, and again when the next download is due. */
   | { type: "dispatch" }
   | { type: "log"; level: "info" | "warn"; message: string };
 

@@ -4,59 +4,71 @@ import type { FileIdentity } from "../protocol/identity.ts";
 import { fillDates, hasDates } from "../util/path-dates.ts";
 import type { SetCounts, SetOrder } from "./set.ts";
 
-/* What a download is: each state has only the fields that are valid in it. Times are ms since 1970. */
+/*
+ * A download. The type of each state has only the fields that are valid in that state. Times are ms since
+ * 1970.
+ */
 
-/** The file as the client found it when this download first read it. */
+/** The client's file as it was when the download first opened it. */
 export interface Source {
-  /** null for a set. */
+  /** Identity of the file by which a change is noticed; null for a set. */
   identity: FileIdentity | null;
-  /** Bytes to deliver: the file's size at that time, or the total of a set's files that are to come. */
+  /**
+   * Bytes to deliver: the size of the file when it was opened, or the total size of the files of a set that
+   * are sent.
+   */
   totalSize: number;
-  /** Most bytes in a frame, as agreed between the two sides. */
+  /** Most bytes in a frame, as agreed between server and client. */
   chunkSize: number;
 }
 
-/** What an operator asks for, from one client. */
+/** What an operator asks of one client. */
 export interface Order {
   clientId: string;
-  /** Path of the file; for a set, its patterns joined for people to read. */
+  /** Path of the file. For a set: its patterns joined into a text for people. */
   filePath: string;
-  /** The files of a set; null: a single file. */
+  /** Which files to send, for a set; null: a single file. */
   set: SetOrder | null;
   /** Algorithm of the checksum that proves the delivery. */
   checksum: ChecksumAlgorithm;
   /** Highest rate in bytes a second; null: no limit. */
   rateLimit: number | null;
-  /** The job that it belongs to; null: none. */
+  /** Id of the job that the download belongs to; null: none. */
   jobId: string | null;
-  /** Local time at the client for the dates in its paths, `2026-11-30T02:30:00`; null: no dates. */
+  /**
+   * Local time at the client, `2026-11-30T02:30:00`, that fills in dates in the paths; null: the paths have
+   * no dates.
+   */
   localTime: string | null;
 }
 
-/** The fields of every state. */
+/** The fields that a download has in every state. */
 export interface Common extends Order {
   /** UUIDv7, so ids sort by creation time. */
   downloadId: string;
   createdAt: number;
-  /** How many attempts were started. */
+  /** The number of attempts that were started. */
   attempts: number;
-  /** Number of the attempt. Everything from an older attempt is ignored. */
+  /** Number of the latest attempt. Events of older attempts are ignored. */
   epoch: number;
-  /** How often it started again at the first byte. */
+  /** How often the download started again from the first byte. */
   restarts: number;
-  /** Failed tries in a row since bytes last became durable. */
+  /** Failed attempts in a row since bytes last became durable. */
   failures: number;
-  /** Bytes received in all attempts, repeated ones included; compressed chunks count compressed. */
+  /**
+   * Bytes received in all attempts. Bytes that were sent twice count twice, compressed bytes by their
+   * compressed size.
+   */
   bytesOnWire: number;
-  /** Counts of a set's files, as far as they are known; null: a single file, or not listed yet. */
+  /** Counts of a set's files, as far as they are known; null: a single file, or a set not listed yet. */
   files: SetCounts | null;
-  /** Indices of the patterns of a set that no file matches; null: not known, or a single file. */
+  /** Indices of a set's patterns that no file matches; null: not known, or a single file. */
   unmatched: number[] | null;
-  /** True: it is kept, whatever the rules of retention say. */
+  /** True: no rule of retention removes the download. */
   isHeld: boolean;
   /**
-   * Number of the row's last change among the changes of all downloads; 0 before it is recorded.
-   * Compare-and-set compares it, and readers of events go on from it.
+   * Number of the row's last change, counted over the changes of all downloads; 0 before the row is recorded.
+   * Compare-and-set checks this number, and readers of events continue from it.
    */
   revision: number;
 }
@@ -68,30 +80,32 @@ export interface Queued extends Common {
   /** Bytes from the start of the file that are flushed to the disk. */
   durableOffset: number;
   /**
-   * Earliest time of the next attempt. One further ahead than {@link LONGEST_WAIT_MS} was set before the
-   * clock was put back, and counts as reached.
+   * Earliest time of the next attempt. A time that is more than {@link LONGEST_WAIT_MS} ahead counts as
+   * reached, because the clock must have been put back since.
    */
   notBefore: number;
-  /** Why the last try ended; null where only the connection was lost. */
+  /** Why the last attempt ended; null: there was none, or only the connection was lost. */
   problem: Problem | null;
 }
 
 export interface Downloading extends Common {
   status: "downloading";
   startedAt: number;
-  /** Null until the client has opened the file. */
+  /** The client's file; null until the client has opened it. */
   source: Source | null;
   durableOffset: number;
 }
 
-/** All bytes are flushed and the checksum matched; it is being published. */
+/** The state while the content is published: all bytes are flushed and the checksum matched. */
 export interface Verifying extends Common {
   status: "verifying";
   startedAt: number;
   source: Source;
-  /** In lower-case hex, by the algorithm of `checksum`. */
+  /** Checksum of the content in lower-case hex, by the algorithm of `checksum`. */
   digest: string;
-  /** The name that publishing will take, relative to DOWNLOADS_DIR. It is recorded before it is taken. */
+  /**
+   * The name that the content gets, relative to DOWNLOADS_DIR. The row records the name before it is taken.
+   */
   savedPath: string;
 }
 
@@ -100,13 +114,16 @@ export interface Completed extends Common {
   startedAt: number;
   completedAt: number;
   source: Source;
-  /** In lower-case hex, by the algorithm of `checksum`. */
+  /** Checksum of the content in lower-case hex, by the algorithm of `checksum`. */
   digest: string;
-  /** null for a set without files. */
+  /** The saved file or folder, relative to DOWNLOADS_DIR; null: a set without files. */
   savedPath: string | null;
-  /** Bytes that count to the client's quota; those shared with an earlier set do not. */
+  /** Bytes that count to the client's quota. Files shared with an earlier set do not count. */
   storedBytes: number;
-  /** When the content was removed, or found missing; its bytes may be deleted a little later. */
+  /**
+   * When the content was removed or found missing; null: it is stored. The bytes may be deleted a little
+   * later.
+   */
   removedAt: number | null;
 }
 
@@ -117,7 +134,7 @@ export interface Failed extends Common {
   source: Source | null;
   durableOffset: number;
   problem: Problem;
-  /** The download that took its place; null: none did, so its file is still owed. */
+  /** Id of the newer download that replaced this one; null: none, so the file is still missing. */
   retriedAs: string | null;
 }
 
@@ -127,7 +144,7 @@ export interface Cancelled extends Common {
   completedAt: number;
   source: Source | null;
   durableOffset: number;
-  /** The download that took its place. */
+  /** Id of the newer download that replaced this one; null: none. */
   retriedAs: string | null;
 }
 
@@ -135,7 +152,7 @@ export type Active = Downloading | Verifying;
 export type Ended = Completed | Failed | Cancelled;
 export type Download = Queued | Active | Ended;
 
-/** A new download, queued. */
+/** Makes a queued download from an order. @param now ms since 1970 */
 export function newDownload(downloadId: string, order: Order, now: number): Queued {
   return {
     ...order,
@@ -167,25 +184,25 @@ export function hasEnded(download: Download): download is Ended {
   );
 }
 
-/** Bytes that are flushed to the disk, in any state. */
+/** The number of bytes of a download that are flushed to the disk. */
 export function durableOffsetOf(download: Download): number {
   return download.status === "verifying" || download.status === "completed"
     ? download.source.totalSize
     : download.durableOffset;
 }
 
-/** The order of a download, to ask for the same again. */
+/** Copies the order out of a download, so that the same files can be requested again. */
 export function orderOf(order: Order): Order {
   const { clientId, filePath, set, checksum, rateLimit, jobId, localTime } = order;
   return { clientId, filePath, set, checksum, rateLimit, jobId, localTime };
 }
 
-/** The path of the file with its dates filled in. */
+/** The path of an order's file, with dates such as `{date}` filled in. */
 export function resolvedPath({ filePath, localTime }: Order): string {
   return localTime === null ? filePath : fillDates(filePath, "path", localTime);
 }
 
-/** A set's order with the dates of its patterns filled in. */
+/** A copy of a set's order with the dates in its patterns filled in. */
 export function resolvedSet(set: SetOrder, localTime: string | null): SetOrder {
   if (localTime === null) return set;
   const fill = (patterns: string[]) =>
@@ -193,13 +210,13 @@ export function resolvedSet(set: SetOrder, localTime: string | null): SetOrder {
   return { ...set, paths: fill(set.paths), exclude: fill(set.exclude) };
 }
 
-/** Whether the paths of an order contain dates. */
+/** Reports whether the paths of an order contain dates to fill in. */
 export function isDated({ filePath, set }: Pick<Order, "filePath" | "set">): boolean {
   if (!set) return hasDates(filePath, "path");
   return [...set.paths, ...set.exclude].some((text) => hasDates(text, "pattern"));
 }
 
-/** The fields that every state has. */
+/** Copies the fields that a download has in every state. */
 export function common(download: Download): Common {
   const { downloadId, createdAt } = download;
   const { attempts, epoch, restarts, failures, bytesOnWire, revision } = download;

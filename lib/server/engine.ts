@@ -21,23 +21,23 @@ import type { Storage } from "./storage/storage.ts";
 import { FlowControl } from "./transfer/flow-control.ts";
 import { buildWebhooks } from "./webhooks/build.ts";
 
-/** Owner of the webhooks' long work among the turns. No token has this name, as names contain no spaces. */
+/** Name under which webhooks take turns for long work. No token has this name, as names contain no spaces. */
 const WEBHOOKS = "the webhooks";
 
 export interface EngineOptions {
   config: ServerConfig;
   storage: Storage;
   repository: Repository;
-  /** Turns of long work. */
+  /** Turns that limit how long work holds the event loop. */
   turns: FairTurns;
   version: string;
   logger: Logger;
 }
 
-/** Everything that moves files: storage, database, clients, downloads, events. Without HTTP. */
+/** Everything that moves files: storage, database, clients, downloads, events and more, but no HTTP. */
 export type Engine = ReturnType<typeof buildEngine>;
 
-/** Topics of the changes that happen on this server. */
+/** Topics by which parts of the engine learn of changes on this server. */
 class Changes {
   /** A client registered. */
   readonly registered = new Topic<[clientId: string]>();
@@ -45,13 +45,13 @@ class Changes {
   readonly client = new Topic<[clientId: string]>();
   /** A client's labels or time zone changed. */
   readonly labelled = new Topic<[clientId: string]>();
-  /** Another server is asked to do something with a client that it holds. */
+  /** A request about a client waits for another server, which holds that client. */
   readonly asked = new Topic<[clientId: string]>();
-  /** A download changed; without an argument: some did. */
+  /** A download changed. Without an argument, any number of downloads may have changed. */
   readonly download = new Topic<[download?: Download]>();
   readonly job = new Topic<[job: Job]>();
 
-  /** Subscribes the parts of the engine to the changes that concern them. */
+  /** Subscribes parts of the engine to the changes that concern them. */
   tell({ downloads, jobs, jobEvents, schedules, events, retention }: Hearers): void {
     this.job.subscribe((job) => jobEvents.tell(job));
     this.registered.subscribe((clientId) => downloads.clientRegistered(clientId));
@@ -66,7 +66,7 @@ class Changes {
   }
 }
 
-/** The parts that subscribe. */
+/** The parts of the engine that subscribe to changes. */
 interface Hearers {
   downloads: Downloads;
   jobs: Jobs;
@@ -77,15 +77,14 @@ interface Hearers {
 }
 
 /**
- * Puts the parts of the engine together. They start to work when clients register, or downloads are
- * recovered.
+ * Puts the parts of the engine together. They begin to work when clients register or downloads are recovered.
  */
 export function buildEngine(options: EngineOptions) {
   const core = buildCore(options);
   return { ...core, telling: buildTelling(options, core) };
 }
 
-/** Puts the parts for webhooks together. They subscribe to changes; the core does not know them. */
+/** Puts the parts for webhooks together. They subscribe to changes. No other part depends on them. */
 function buildTelling(options: EngineOptions, core: ReturnType<typeof buildCore>) {
   const { config, turns, ...parts } = options;
   const telling = buildWebhooks({

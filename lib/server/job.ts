@@ -2,9 +2,9 @@ import type { Sites } from "./access/sites.ts";
 import type { Download, Order, Queued } from "./download.ts";
 import type { Keep } from "./keep.ts";
 
-/* What a job is: one request to many clients, with one download for each. Times are ms since 1970. */
+/* A job: one request to many clients, with one download for each client. Times are ms since 1970. */
 
-/** The first two are those of a job that has not ended. */
+/** The statuses of a job. `running` and `paused` are those of a job that has not ended. */
 export const JOB_STATUSES = [
   "running",
   "paused",
@@ -15,29 +15,29 @@ export const JOB_STATUSES = [
 ] as const;
 export type JobStatus = (typeof JOB_STATUSES)[number];
 
-/** The clients that a job is for. */
+/** Selects the clients of a job. */
 export type Selection =
   | { all: true }
-  /** Where both are given, both must match. */
+  /** Clients by id, by labels, or both. If both are given, a client has to match both. */
   | { ids?: string[] | undefined; labels?: string | undefined };
 
 /** What a job asks of each client. */
 export interface JobOrder extends Omit<Order, "clientId" | "jobId" | "localTime"> {
-  /** What happens with a client that is not connected when its turn comes. */
+  /** Whether a client that is not connected when its download is to start is waited for, or fails. */
   ifOffline: "wait" | "fail";
 }
 
-/** When a job is stopped early because of failures. */
+/** The share of failures at which a job stops early. */
 export interface StopWhen {
-  /** Failed share of the downloads that completed or failed, in percent, 1 to 100. */
+  /** Percentage, 1 to 100, of failed downloads among those that completed or failed. */
   failedPercent: number;
-  /** Failures before which the share does not count. */
+  /** The job never stops early before this many downloads have completed or failed. */
   atLeast: number;
 }
 
 /**
- * The statuses whose downloads are asked for again. Only downloads with smaller ids than the given one are,
- * so a new one is not asked for twice.
+ * Asks again for downloads of a job with these statuses. Only downloads with ids smaller than `before` are
+ * asked for again, so none that the rerun made is.
  */
 export interface Rerun {
   statuses: ("failed" | "cancelled")[];
@@ -49,7 +49,10 @@ export interface Occurrence {
   /** Name of the schedule. */
   schedule: string;
   at: number;
-  /** The local time at all of the job's clients; null: it differs between clients. */
+  /**
+   * The local time that all clients of the job share, as `2026-11-30T02:30:00`; null: it differs between
+   * clients.
+   */
   localTime: string | null;
 }
 
@@ -61,35 +64,35 @@ export interface Job {
   selection: Selection;
   membership: "snapshot" | "continuous";
   order: JobOrder;
-  /** The request for each download, as it was received. */
+  /** The download that the job asks for, as JSON from the request that made the job. */
   download: unknown;
   createdAt: number;
-  /** Name of the maker's token. */
+  /** Name of the token that made the job. */
   createdBy: string | null;
-  /** Hash of the maker's token; null: not a token that an admin made. */
+  /** Hash of the token that made the job; null: the token is not one that an admin made. */
   createdWith: string | null;
-  /** Downloads that are still queued at this time fail; null: none do. */
+  /** Downloads that are still queued at this time fail; null: the job never expires. */
   expiresAt: number | null;
   endedAt: number | null;
-  /** Most downloads of the job that run at once; null: no limit of its own. */
+  /** Most downloads of the job that run at once; null: only the server's limits apply. */
   maxConcurrent: number | null;
-  /** The starts are spread over this span, in ms, from a time on. */
+  /** Downloads start at times spread over this many ms, from `spreadFrom` on; 0: all may start at once. */
   spreadMs: number;
   spreadFrom: number;
   stopWhen: StopWhen | null;
-  /** How long its results are kept; null: as results without a rule. */
+  /** How long the job's results are kept; null: as long as results without a rule. */
   keep: Keep | null;
-  /** The time of a schedule for which it was made; null: a person asked for it. */
+  /** The schedule and its time that made the job; null: a person made the job. */
   occurrence: Occurrence | null;
-  /** A rerun that is not finished yet. */
+  /** A request to repeat failed or cancelled downloads that is still being carried out; null: none. */
   rerun: Rerun | null;
-  /** True: its downloads may not yet be as the job says, so settling has work to do. */
+  /** True: some downloads of the job may still have to be made or changed to match the job. */
   unsettled: boolean;
-  /** Number of its changes, for compare-and-set. */
+  /** How often the job's row has changed. Compare-and-set checks this number. */
   revision: number;
 }
 
-/** What somebody asks of many clients. */
+/** A request for a job, before the job is made. */
 export interface JobPlan extends Pick<
   Job,
   | "download"
@@ -102,124 +105,138 @@ export interface JobPlan extends Pick<
   | "spreadMs"
   | "stopWhen"
 > {
-  /** Time until it expires, in ms; null: never. */
+  /** Time from the making of the job until it expires, in ms; null: the job never expires. */
   expiresIn: number | null;
 }
 
-/** Totals over a job's downloads, counting the newest of each client. */
+/** Totals over the newest download of each client of a job. */
 export interface JobTotals {
-  /** Number of clients. */
+  /** The number of clients of the job. */
   total: number;
-  /** Clients by the status of their newest download; a client without a download counts as queued. */
+  /**
+   * The number of clients by the status of their newest download. A client without a download counts as
+   * queued.
+   */
   counts: Record<Download["status"], number>;
-  /** Bytes that are durable, and bytes to receive, as far as that is known. */
+  /** Bytes that are flushed to the disk, and bytes to receive, as far as the sizes are known. */
   bytesReceived: number;
   totalSize: number;
-  /** Files of sets, and one for each completed download of a single file. */
+  /** Files received: those of sets, and one for each completed download of a single file. */
   filesReceived: number;
-  /** Files of sets. */
+  /** Files of sets that were skipped. */
   filesSkipped: number;
 }
 
 /** A client of a job. */
 export interface Member {
   clientId: string;
-  /** True: its download has been made. */
+  /** True: the job has made a download for the client. */
   hasDownload: boolean;
 }
 
-/** A download that is to take the place of another one, announced on the old row. */
+/** A download that replaces another one. The row of the replaced download names it before it is made. */
 export type Promised = Pick<Download, "downloadId" | "localTime">;
 
 export interface JobFilter {
   status?: JobStatus | undefined;
-  /** Only jobs with one of these clients, or made with that token; null: all. */
+  /** Only jobs with one of these clients or made with this token; null: all jobs. */
   seenBy?: { sites: Sites; tokenHash: string | null } | null;
-  /** Only jobs with a smaller id, which are older. */
+  /** Only older jobs, which have a smaller id. */
   before?: string | undefined;
   /** Most rows. */
   limit: number;
 }
 
-/** Makes sure that a repeated request makes only one job. */
+/** A key that a request carries so that repeating the request makes no second job. */
 export interface IdempotencyKey {
-  /** The token that sent it. */
+  /** Hash of the token that sent the request, or the name of a token that no admin made. */
   owner: string;
   key: string;
-  /** SHA-256 of the request, hex. */
+  /** SHA-256 of the request, in hex. */
   bodyHash: string;
-  /** The job that was made. */
+  /** Id of the job that the request made. */
   jobId: string;
   createdAt: number;
 }
 
-/** Most downloads that are inserted by one statement, which takes a millisecond or two. */
+/** Most downloads that one statement inserts. Such a statement takes a millisecond or two. */
 export const INSERTED_AT_ONCE = 20;
 
 /** A client's download that is to be inserted. */
 export interface NewDownload {
   download: Queued;
-  /** Earliest start, ms since 1970; null: at once. */
+  /** Earliest start of the download, in ms since 1970; null: at once. */
   startsAt: number | null;
 }
 
 /** The rows of jobs. Each change is one conditional statement. */
 export interface JobRows {
-  /** Inserts a job that stays invisible until {@link publish}; if it exists already, nothing changes. */
+  /** Inserts a job that stays invisible until {@link publish}. If the job exists, nothing changes. */
   draft(job: Job): Promise<void>;
-  /** Adds clients to a job, except those in it already. @returns how many were added */
+  /**
+   * Adds clients to a job, except those that are in the job already.
+   * @returns the number of added clients
+   */
   addMembers(jobId: string, clientIds: readonly string[]): Promise<number>;
   /**
-   * Makes the job visible with all its clients; from here on it survives a crash. If two servers make the
-   * same job, both get it.
-   * @throws Error where there is no draft
+   * Makes a job visible, with all its clients. From then on the job survives a crash. If two servers publish
+   * the same job, both get it.
+   * @throws Error if there is no draft
    */
   publish(jobId: string): Promise<Job>;
-  /** Removes drafts begun before a time, ms since 1970, that were never published. */
+  /** Removes the drafts that were begun before a time, in ms since 1970, and never published. */
   dropDrafts(before: number): Promise<void>;
   get(jobId: string): Promise<Job | null>;
-  /** Newest first. */
+  /** Lists jobs, newest first. */
   list(filter: JobFilter): Promise<Job[]>;
-  /** Number of jobs by status. */
+  /** Counts jobs by status. */
   countByStatus(): Promise<Record<JobStatus, number>>;
-  /** Jobs that have not ended, and those whose downloads are not settled; oldest first. */
+  /** Lists the jobs that have not ended, and ended jobs whose downloads do not match yet. Oldest first. */
   open(): Promise<Job[]>;
-  /** Jobs that have not ended and that clients may still join. */
+  /** Lists the jobs that have not ended and that new clients may still join. */
   continuous(): Promise<Job[]>;
-  /** Compare and set. @returns the job as it is now; null: another change came first */
+  /**
+   * Replaces the row of a job, if nobody else has changed the row since.
+   * @returns the job as it is now; null: another change came first
+   */
   replace(next: Job): Promise<Job | null>;
-  /** The first time after `after` at which a job that has not ended expires, or null. */
+  /** Returns the first time after `after` at which a job expires that has not ended, or null. */
   nextExpiry(after: number): Promise<number | null>;
-  /** Read in one statement, so that the sums match. @param sites only these clients; null: all */
+  /**
+   * Sums up the downloads of a job in one statement, so that the sums match.
+   * @param sites only these clients; null: all
+   */
   totals(jobId: string, sites: Sites | null): Promise<JobTotals>;
-  /** By client id, after a given one. */
+  /** Lists clients of a job in the order of their ids, from behind `after` on. */
   members(jobId: string, after: string, limit: number): Promise<Member[]>;
-  /** The newest downloads of clients with a status, by client id, after a given one. */
+  /**
+   * Lists the newest downloads of a job's clients that have a status, by download id, from behind `after` on.
+   */
   downloads(
     jobId: string,
     status: Download["status"],
     after: string,
     limit: number,
   ): Promise<Pick<Download, "clientId" | "downloadId" | "localTime">[]>;
-  /** The download that was announced for a client but not made yet. */
+  /** Returns the replacing download that is recorded for a client but may not be made yet; null: none. */
   promised(jobId: string, clientId: string): Promise<Promised | null>;
   /**
-   * Inserts a client's download, unless it has one. A power cut before the next flush may undo it.
-   * @param startsAt earliest start
+   * Inserts a client's download, unless the client has one. A power cut before the next flush may undo this.
+   * @param startsAt earliest start, in ms since 1970; null: at once
    */
   insertDownload(download: Queued, startsAt: number | null): Promise<Queued | null>;
   /**
-   * The same for a few clients, no more than {@link INSERTED_AT_ONCE}.
-   * @returns the downloads that were inserted
+   * Inserts the downloads of at most {@link INSERTED_AT_ONCE} clients, except those of clients that have one.
+   * @returns the inserted downloads
    */
   insertDownloads(several: readonly NewDownload[]): Promise<Queued[]>;
-  /** Resolves when all changes before the call survive a power cut. */
+  /** Resolves when all earlier changes are flushed to the disk. */
   flush(): Promise<void>;
-  /** The job made for a key since a time, or null. */
+  /** Returns the row of an idempotency key, if a request took the key at or after `since`, or null. */
   findKey(owner: string, key: string, since: number): Promise<IdempotencyKey | null>;
   /**
-   * Takes a key for a request, if it is free or older than a time.
-   * @returns the row that the key now has
+   * Takes an idempotency key for a request, if the key is free or was taken before `forgetBefore`.
+   * @returns the row that the key has now
    */
   takeKey(key: IdempotencyKey, forgetBefore: number): Promise<IdempotencyKey>;
 }

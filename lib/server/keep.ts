@@ -1,59 +1,76 @@
 import type { Completed, Download } from "./download.ts";
 
-/* How long results are kept. Times are ms since 1970. */
+/* The rules of how long results are kept. Times are ms since 1970. */
 
-/** A rule of retention. A result is kept while either field says so; null: that field says nothing. */
+/**
+ * A rule of retention. A result is kept while `days` or `last` keeps it; a field that is null keeps nothing.
+ */
 export interface Keep {
-  /** Days after completion. */
+  /** A result is kept for this many days after its completion. */
   days: number | null;
-  /** Number of newest completed downloads that are kept, for each client of a schedule or a job. */
+  /** The newest completed downloads, this many for each client of a schedule or a job, are kept. */
   last: number | null;
 }
 
 export const DAY_MS = 86_400_000;
 
-/** A completed download in the storage. */
+/** A completed download whose content is stored. */
 export interface Stored {
   downloadId: string;
-  /** null for a set without files. */
+  /** The saved file or folder, relative to DOWNLOADS_DIR; null: a set without files. */
   savedPath: string | null;
 }
 
 /** The rows of retention. Each change is one conditional statement. */
 export interface KeepRows {
   /**
-   * Sets or lifts a hold: a held download is kept whatever the rules say.
-   * @returns null where there is none
+   * Sets or removes the hold of a download, which no rule of retention removes while it is held.
+   * @returns the download; null: there is none with this id
    */
   setHold(downloadId: string, isHeld: boolean): Promise<Download | null>;
   /**
    * Marks a download's content as removed, unless it is held, already removed or not complete.
-   * @returns null where it was not marked
+   * @returns the marked download; null: it was not marked
    */
   markRemoved(downloadId: string, now: number): Promise<Completed | null>;
-  /** The same, only if it is due. @param keepMs how long results without a rule are kept; null: for ever */
+  /**
+   * Marks a download's content as removed, if no hold and no rule keeps it any more.
+   * @param keepMs how long results without a rule are kept, in ms; null: for ever
+   * @returns the marked download; null: it was not marked
+   */
   markDue(downloadId: string, now: number, keepMs: number | null): Promise<Completed | null>;
   /**
-   * Marks content that somebody took out of the storage, even if it was held. No bytes are left to remove.
+   * Marks a download's content as removed because it is missing from the storage, even if the download is
+   * held. No bytes are left to delete.
+   * @returns the marked download; null: it was not marked
    */
   markMissing(downloadId: string, now: number): Promise<Completed | null>;
-  /** Downloads that are marked and whose bytes may still exist, by id, after a given one. */
+  /** Lists downloads marked as removed whose bytes may still exist, by id, from behind `after` on. */
   removing(after: string, limit: number): Promise<Completed[]>;
-  /** Records that the bytes of a marked download are gone. @returns false if that was recorded before */
+  /** Records that the bytes of a removed download are deleted. @returns false if that was recorded before */
   bytesGone(downloadId: string): Promise<boolean>;
   /**
-   * Sets the removal of downloads that newer ones pushed out of the last ones that are kept.
-   * @returns how many were looked at, at most `limit`
+   * Sets the time of removal of downloads that are no longer among the last ones that their rule keeps.
+   * @returns how many newly completed downloads were processed, at most `limit`
    */
   rank(limit: number): Promise<number>;
-  /** Ids of downloads that no rule keeps any more. @param keepMs see {@link markDue} */
+  /**
+   * Ids of downloads that no rule keeps any more, at most `limit`.
+   * @param keepMs how long results without a rule are kept, in ms; null: for ever
+   */
   due(now: number, keepMs: number | null, limit: number): Promise<string[]>;
-  /** When the next download is due, or null. */
+  /**
+   * When the next download has to be removed; null: none has to.
+   * @param keepMs how long results without a rule are kept, in ms; null: for ever
+   */
   nextDueAt(keepMs: number | null): Promise<number | null>;
-  /** Stored bytes of one client, or of all. */
+  /** The number of stored bytes of one client, or of all clients. */
   usedBytes(clientId?: string): Promise<number>;
-  /** Clients with stored content. */
+  /** Ids of the clients that have stored content. */
   clientsStored(): Promise<string[]>;
-  /** Stored content of a client up to a revision; by id, after a given one. */
+  /**
+   * Lists a client's stored downloads whose `revision` is at most the given one, by id, from behind `after`
+   * on.
+   */
   stored(clientId: string, revision: number, after: string, limit: number): Promise<Stored[]>;
 }

@@ -4,80 +4,80 @@ import type { JobPlan } from "./job.ts";
 import type { Keep } from "./keep.ts";
 
 /*
- * What a schedule is: it makes jobs at its times. Moments are ms since 1970, local times have the form
+ * A schedule: it makes a job at each of its times. Moments are in ms since 1970, local times have the form
  * `2026-11-30T02:30:00`.
  */
 
-/** When deliveries are due: so long after the schedule's time, or at the next such local time. */
+/** When deliveries are due: `afterMs` after the schedule's time, or at the next local time of day `at`. */
 export type Due = { afterMs: number } | { at: string };
 
 export interface Schedule {
-  /** UUIDv7. The name alone may be used again after a removal. */
+  /** A UUIDv7. A new schedule may take the name of a removed one, but has an id of its own. */
   scheduleId: string;
   name: string;
   cron: string;
-  /** IANA name; null: each client's own zone. */
+  /** Time zone of the cron times, as an IANA name; null: each client's own zone. */
   timeZone: string | null;
-  /** The job that it makes each time. */
+  /** The job that the schedule makes at each time. */
   plan: JobPlan;
-  /** The same, as the request had it. */
+  /** The job as JSON from the request that made the schedule. */
   job: unknown;
-  /** Span over which starts are spread, in ms; null: as the job says. */
+  /** Time over which the starts of downloads are spread, in ms; null: as the job's plan says. */
   spreadMs: number | null;
-  /** How late a missed time may still run, in ms. */
+  /** A missed time is made up for if it is at most this late, in ms. */
   catchUpMs: number;
-  /** What happens with a client that is still busy with an earlier time. */
+  /** Whether a client that is still busy with an earlier time is skipped or asked all the same. */
   overlap: "skip" | "allow";
   due: Due;
-  /** Least that is expected of each client. */
+  /** Fewest files and bytes that make a client's delivery complete. */
   expect: { files: number; bytes: number };
-  /** How long results are kept; null: as the job says. */
+  /** How long the results are kept; null: as the job's plan says. */
   keep: Keep | null;
-  /** null: it is active. */
+  /** Why the schedule is paused; null: it is active. */
   paused: "by_hand" | "token_ended" | null;
-  /** Earlier times do not count. */
+  /** No job is made for times before this one. */
   since: number;
-  /** Number of changes of its times. */
+  /** How often the cron times of the schedule changed. Times computed before the last change are invalid. */
   timing: number;
   createdAt: number;
-  /** Name of the maker's token. */
+  /** Name of the token that made the schedule. */
   createdBy: string | null;
-  /** Hash of the maker's token; null: not a token that an admin made. */
+  /** Hash of the token that made the schedule; null: the token is not one that an admin made. */
   createdWith: string | null;
-  /** Number of its changes, for compare-and-set. */
+  /** How often the schedule's row has changed. Compare-and-set checks this number. */
   revision: number;
 }
 
-/** The next time of a schedule in a zone. */
+/** The next time of a schedule in one time zone. */
 export interface NextTime {
   scheduleId: string;
   timeZone: string;
   at: number;
-  /** The schedule's `timing` when this time was computed. */
+  /** The schedule's `timing` when this time was computed. A time with an older `timing` is invalid. */
   timing: number;
 }
 
-/** The job of a schedule's time. */
+/** The row that names the job of one time of a schedule. */
 export interface ScheduledJob {
   scheduleId: string;
   timeZone: string;
   localTime: string;
   at: number;
-  /** Id of the job that is made. */
+  /** The id that the job has, or will have once it is made. */
   jobId: string;
-  /** True: the job exists, or there was nobody to ask. */
+  /** True: the job exists, or no client was to be asked. */
   isMade: boolean;
 }
 
-/** A run by request, until its job is made. */
+/** A run that somebody requested, recorded until its job is made. */
 export interface PromisedRun {
   scheduleId: string;
   timeZone: string;
   localTime: string;
   at: number;
-  /** Id that the job will have. */
+  /** The id that the job will have. */
   jobId: string;
-  /** The clients to ask. */
+  /** Ids of the clients that the job will ask. */
   clientIds: string[];
 }
 
@@ -92,7 +92,7 @@ export const DELIVERY_STATUSES = [
 ] as const;
 export type DeliveryStatus = (typeof DELIVERY_STATUSES)[number];
 
-/** What a schedule expects of one client at one time. */
+/** What a schedule expects of one client at one time, and what came of it. */
 export interface Delivery {
   scheduleId: string;
   clientId: string;
@@ -100,22 +100,22 @@ export interface Delivery {
   timeZone: string;
   scheduledAt: number;
   dueAt: number;
-  /** The job that asks for it; null: nothing was asked for. */
+  /** Id of the job that asks the client; null: the client was not asked. */
   jobId: string | null;
   status: DeliveryStatus;
-  /** The download that decides its status. */
+  /** Id of the download that decides the delivery's status; null: none. */
   downloadId: string | null;
-  /** What was received. */
+  /** The numbers of files and bytes that were delivered. */
   files: number;
   bytes: number;
-  /** Number of its changes, for compare-and-set. */
+  /** How often the delivery's row has changed. Compare-and-set checks this number. */
   revision: number;
 }
 
-/** The fields of a delivery that change. */
+/** The fields of a delivery that change while downloads progress. */
 export type DeliveryState = Pick<Delivery, "bytes" | "downloadId" | "files" | "status">;
 
-/** A delivery, with the newest download that its job made for its client. */
+/** A delivery, with the newest download that its job made for its client; null: there is none. */
 export interface Asked {
   delivery: Delivery;
   download: AskedDownload | null;
@@ -124,11 +124,11 @@ export interface Asked {
 export interface AskedDownload {
   downloadId: string;
   status: "queued" | "downloading" | "verifying" | "completed" | "failed" | "cancelled";
-  /** When the download ended. */
+  /** When the download ended; null: it has not ended. */
   completedAt: number | null;
-  /** True: something is stored. */
+  /** True: the download saved a file or a folder. */
   hasContent: boolean;
-  /** True for a set. */
+  /** True: the download is a set. False: it is a single file. */
   isSet: boolean;
   totalSize: number;
   filesReceived: number;
@@ -136,160 +136,159 @@ export interface AskedDownload {
   filesSkipped: number;
 }
 
-/** A place in a list of deliveries, newest local time first. */
+/** The place of a delivery in a list that has the newest local time first, then client ids in order. */
 export type DeliveryPlace = Pick<Delivery, "clientId" | "localTime">;
 
 export interface DeliveryFilter {
   clientId?: string | undefined;
   status?: DeliveryStatus | undefined;
-  /** First and last local time, both included. */
+  /** First and last local time of the schedule, both included. */
   localFrom?: string | undefined;
   localTo?: string | undefined;
-  /** First and last moment, both included. */
+  /** First and last moment of the schedule, in ms since 1970, both included. */
   from?: number | undefined;
   to?: number | undefined;
-  /** Only these clients; null: all. */
+  /** Only deliveries of these clients; null: of all clients. */
   sites: Sites | null;
-  /** Only deliveries after this one. */
+  /** Only deliveries behind this place in the list. */
   after?: DeliveryPlace | undefined;
   limit: number;
 }
 
-/** Bounds of local times. */
+/** Limits of a range of local times. */
 export interface TimeBounds {
-  /** First and last local time. */
+  /** First and last local time of the range, both included. */
   localFrom?: string | undefined;
   localTo?: string | undefined;
-  /** Only earlier ones. */
+  /** Only local times before this one. */
   before?: string | undefined;
 }
 
-/** A local time of a schedule. */
+/** A schedule and one of its local times. */
 export type TimeOf = Pick<Delivery, "localTime" | "scheduleId">;
 
-/** What a board needs to know of a delivery. */
+/** The fields of a delivery that the board shows. */
 export type Cell = Pick<Delivery, "clientId" | "dueAt" | "jobId" | "status">;
 
-/** A local time of a schedule, and the clients by status. */
+/** The deliveries of one local time of a schedule, as client ids by status. */
 export interface TimeOnBoard {
   localTime: string;
-  /** Sorted ids of clients. */
+  /** Ids of the clients by the status of their delivery, sorted. */
   clients: Record<DeliveryStatus, string[]>;
-  /** When the next awaited delivery is due, ms since 1970; null: none is awaited. */
+  /** When the next awaited delivery is due, in ms since 1970; null: none is awaited. */
   nextDueAt: number | null;
-  /** The jobs that ask for its deliveries. */
+  /** Ids of the jobs that ask for these deliveries. */
   jobIds: Set<string>;
 }
 
-/** Number of deliveries of a local time, by status. */
+/** The number of deliveries of a local time, by status. */
 export interface DeliveryCounts {
   localTime: string;
   counts: Record<DeliveryStatus, number>;
 }
 
 export interface ScheduleFilter {
-  /** Only schedules after this name. */
+  /** Only schedules whose names sort after this one. */
   after?: string | undefined;
-  /** Only schedules with a delivery of these clients, or made with that token; null: all. */
+  /** Only schedules with a delivery of these clients, or made with this token; null: all schedules. */
   seenBy?: { sites: Sites; tokenHash: string | null } | null;
   limit: number;
 }
 
 /** The rows of schedules. Each change is one conditional statement. */
 export interface ScheduleRows {
-  /** @returns false where the name is taken */
+  /** Inserts a schedule. @returns false: another schedule has the name */
   insert(schedule: Schedule): Promise<boolean>;
   get(name: string): Promise<Schedule | null>;
   byId(scheduleId: string): Promise<Schedule | null>;
-  /** By name. */
+  /** Lists schedules by name. */
   list(filter: ScheduleFilter): Promise<Schedule[]>;
   count(): Promise<number>;
-  /** Compare and set. @returns the schedule as it is now; null: another change came first */
+  /** Replaces a schedule's row, if nobody has changed it. @returns the row now; null: somebody has */
   replace(next: Schedule): Promise<Schedule | null>;
   /** Removes a schedule. Its times and deliveries are removed later, by {@link forget}. */
   remove(scheduleId: string): Promise<void>;
-  /** Removes a batch of rows of removed schedules. @returns whether there are more */
+  /** Deletes a batch of rows of removed schedules. @returns whether there may be more */
   forget(): Promise<boolean>;
   /**
-   * Removes some deliveries of a schedule that lie before a local time, and the rows of jobs made for such
-   * times. Awaited deliveries stay.
+   * Deletes a batch of a schedule's deliveries before a local time, and of the rows that name their jobs.
+   * Deliveries that are still awaited stay.
    * @returns whether there may be more
    */
   forgetBefore(scheduleId: string, localTime: string): Promise<boolean>;
 
-  /** The schedule's next times, one for each zone. */
+  /** Lists a schedule's next times, one for each time zone. */
   times(scheduleId: string): Promise<NextTime[]>;
-  /** Adds next times. An existing one of the same zone is replaced if its `timing` is lower. */
+  /** Adds next times of schedules. A next time in the same zone is replaced if its `timing` is lower. */
   addTimes(times: readonly NextTime[]): Promise<void>;
-  /** Moves the next time of a zone, if it is still as given. @param at null: there are no more times */
+  /** Replaces the next time `before`, if its row has not changed. @param at null: there are no more times */
   moveTime(before: NextTime, at: number | null, timing: number): Promise<void>;
-  /** Times of active schedules that have come, earliest first. */
+  /** Lists the times of active schedules that are due, earliest first. */
   dueTimes(now: number, limit: number): Promise<NextTime[]>;
-  /** The next time of any active schedule, or null. */
+  /** The next time of any active schedule; null: there is none. */
   nextAt(): Promise<number | null>;
 
-  /** Inserts the row for making a job of a time, unless it exists. @returns the row that is there now */
+  /** Inserts the row that names the job of a time, unless there is one. @returns the row that is there now */
   begin(made: ScheduledJob): Promise<ScheduledJob>;
   finish(made: ScheduledJob): Promise<void>;
 
-  /** Writes runs down before they are carried out: all of them or none. */
+  /** Records requested runs before they are carried out: all of them or none. */
   promise(runs: readonly PromisedRun[]): Promise<void>;
-  /** Runs that may not be carried out yet. */
+  /** Lists the recorded runs, whose jobs may not be made yet. */
   promised(): Promise<PromisedRun[]>;
-  /** Removes a run whose job is made, or must not be made. */
+  /** Deletes a recorded run whose job is made, or must not be made. */
   keepPromise(jobId: string): Promise<void>;
 }
 
 /** The rows of deliveries. */
 export interface DeliveryRows {
-  /** Adds deliveries, except those that exist. */
+  /** Inserts deliveries, except those that exist. */
   insert(deliveries: readonly Delivery[]): Promise<void>;
-  /** The given clients that have an unfinished download for the schedule. */
+  /** Returns those of the given clients that have an unfinished download of a schedule. */
   busyAmong(schedule: string, clientIds: readonly string[], now: number): Promise<Set<string>>;
-  /** The deliveries of the given clients at a local time. */
+  /** Returns the deliveries of some clients at a local time. */
   at(scheduleId: string, localTime: string, clientIds: readonly string[]): Promise<Delivery[]>;
-  /** The deliveries that a job asks for, by client, after a given one. */
+  /** Lists the deliveries that a job asks for, by client id, from behind `after` on. */
   ofJob(jobId: string, after: string, limit: number): Promise<Delivery[]>;
-  /** Assigns a delivery to another job, if it is still as given. */
+  /** Assigns a delivery to another job. @returns false: the delivery changed meanwhile */
   askAgain(delivery: Delivery, jobId: string): Promise<boolean>;
-  /** The deliveries of some clients of a job, with their newest downloads. */
+  /** Returns the deliveries of some clients of a job, with their newest downloads. */
   asked(jobId: string, clientIds: readonly string[]): Promise<Asked[]>;
-  /** Deliveries that are due and have not been fulfilled in time. */
+  /** Lists deliveries that are still awaited although they are due. */
   due(now: number, limit: number): Promise<Asked[]>;
-  /** Unfulfilled deliveries of all schedules, after a given one. */
+  /** Lists unfulfilled deliveries of all schedules, from behind `after` on; null: from the first on. */
   open(after: DeliveryKey | null, limit: number): Promise<Asked[]>;
-  /** When the next delivery is due, or null. */
+  /** When the next awaited delivery is due; null: none is awaited. */
   nextDue(): Promise<number | null>;
   /**
-   * Compare and set of a few deliveries, no more than {@link CHANGED_AT_ONCE}; the status of a delivery changes
-   * nowhere else.
-   * @returns the changed deliveries, in any order, as they are now; of others another change came first
+   * Compare and set of at most {@link CHANGED_AT_ONCE} deliveries. Only this changes a delivery's status.
+   * @returns the changed deliveries, in any order. Missing ones were changed by somebody else first.
    */
   change(changes: readonly DeliveryChange[]): Promise<Delivery[]>;
-  /** Newest local time first, then by client. @param inTurn runs a piece of the work */
+  /** Lists deliveries, newest local time first, then by client. @param inTurn runs each query in turn */
   list(scheduleId: string, filter: DeliveryFilter, inTurn: InTurn): Promise<Delivery[]>;
-  /** The newest local time with deliveries; undefined: there is none. */
+  /** The newest local time that has deliveries; undefined: there is none. */
   newestTime(scheduleId: string, bounds: TimeBounds): Promise<string | undefined>;
   /**
-   * Deliveries of a local time, by client.
-   * @param after only clients behind this one
+   * Lists the deliveries of a local time by client id.
+   * @param after only clients whose ids sort after this one
    * @param sites only these clients; null: all
    */
   cells(time: TimeOf, after: string, sites: Sites | null, limit: number): Promise<Cell[]>;
-  /** Counts of the newest local time; null: there is none. @param sites only these clients; null: all */
+  /** Counts deliveries of the newest local time; null: there are none. @param sites only these; null: all */
   latest(scheduleId: string, sites: Sites | null): Promise<DeliveryCounts | null>;
-  /** Total bytes of a set's files, including unchanged ones. */
+  /** The total size of a set's files in bytes, including files that the server had already. */
   bytesOf(downloadId: string): Promise<number>;
 }
 
-/** Most deliveries that are changed in one statement, which takes about a millisecond. */
+/** Most deliveries that one statement changes. Such a statement takes about a millisecond. */
 export const CHANGED_AT_ONCE = 50;
 
-/** A delivery as it is known, and its new state. */
+/** A delivery as its row was read, and the state to change it to. */
 export interface DeliveryChange {
   delivery: Delivery;
   state: DeliveryState;
 }
 
-/** The key of a delivery. */
+/** The key of a delivery's row. */
 export type DeliveryKey = Pick<Delivery, "clientId" | "localTime" | "scheduleId">;

@@ -3,91 +3,100 @@ import { literalNameOf } from "../protocol/patterns.ts";
 import type { InTurn } from "../util/fair-turns.ts";
 
 /*
- * A set: one download of many files from one client. What an operator asks for, and what is known of each
- * file. Times are ms since 1970, unless stated otherwise.
+ * A set: one download of many files from one client. These types say what an operator asks for, and what is
+ * known of each file. Times are ms since 1970, unless stated otherwise.
  */
 
-/** Which files an operator asks for, and how. */
+/** The files that an operator asks for, and how they are delivered. */
 export interface SetOrder {
-  /** Patterns of the files. */
+  /** Patterns of the files to send. */
   paths: string[];
   /** Patterns of files to leave out. */
   exclude: string[];
-  /** Files changed within this time, in ms, are left for a later set. */
+  /** Files that changed less than this many ms ago are left out, as they may still be written. */
   minAgeMs: number;
-  /** Whether files that the server already has unchanged are sent again. */
+  /** Whether the client sends files again that the server has stored unchanged. */
   unchanged: "send" | "skip";
-  /** True: the set fails at the first file that does not come. */
+  /** True: the set fails as soon as one file cannot be delivered. False: such files are skipped. */
   strict: boolean;
-  /** What happens if no file matches. */
+  /** Whether the set fails or completes when no file matches its patterns. */
   ifNone: "fail" | "complete";
   maxFiles: number;
-  /** null: no limit. */
+  /** Most bytes of all files together; null: no limit. */
   maxBytes: number | null;
 }
 
-/** The base of a set's folder name: the last part without a wildcard of its first pattern, or `files`. */
+/**
+ * Returns the base of a set's folder name: the last part of its first pattern that has no wildcard, or
+ * `files`.
+ */
 export function nameOfSet({ paths }: Pick<SetOrder, "paths">): string {
   return literalNameOf(paths[0] ?? "") ?? "files";
 }
 
-/** Most characters of patterns in a line of the log. */
+/** Most characters of a set's patterns in a log line. */
 const MAX_NAMED = 500;
 
-/** Patterns of a set for the log. @param indices of these patterns */
+/**
+ * Lists some patterns of a set for a log line.
+ * @param indices of the patterns to list
+ */
 export function namePatterns({ paths }: Pick<SetOrder, "paths">, indices: number[]): string {
   const patterns = indices.map((index) => JSON.stringify(paths[index]));
   return patterns.join(", ").slice(0, MAX_NAMED);
 }
 
-/** Number of a set's files, by what happened to them. */
+/** The number of a set's files, in total and by what happened to them. */
 export interface SetCounts {
   total: number;
   received: number;
-  /** Already stored, and not sent again. */
+  /** Files that the server had stored unchanged, so that they were not sent. */
   unchanged: number;
   skipped: number;
 }
 
 /** A file in a set's manifest, as the client listed it. */
 export interface ListedFile {
-  /** Its number in the manifest, from 0. */
+  /** Number of the file in the manifest, from 0. */
   index: number;
-  /** Relative to its root, separated by `/`. */
+  /** Path of the file relative to its root, separated by `/`. */
   path: string;
-  /** The number of its root. */
+  /** Number of the client's root in which the file is. */
   root: number;
   size: number;
-  /** ns since 1970, as decimal digits. */
+  /** Time of the last change, in ns since 1970, as decimal digits. */
   mtimeNs: string;
-  /** Where it will be in the set's folder; null: nowhere. */
+  /** Path that the file gets in the set's folder; null: it gets none, as it is skipped. */
   place: string | null;
-  /** Why it does not come; null: it does. */
+  /** Why the file is not sent; null: it is sent. */
   error: Problem | null;
 }
 
-/** A file of a set, and its progress. */
+/** A file of a set and its progress. */
 export interface SetFile extends ListedFile {
   status: "pending" | "received" | "unchanged" | "skipped";
   /** Checksum of the file by the download's algorithm, lower-case hex; null: not known. */
   digest: string | null;
-  /** Bytes that are flushed to the disk, while the file is pending. */
+  /** Bytes of a pending file that are flushed to the disk. */
   durableOffset: number;
 }
 
-/** What is kept of a file from the request for it until its answer, for thousands of files at a time. */
+/**
+ * The fields of a file that stay in memory while its bytes are awaited. Thousands of files may be awaited at
+ * once.
+ */
 export type WantedSetFile = Pick<
   SetFile,
   "index" | "path" | "root" | "size" | "place" | "durableOffset"
 >;
 
-/** Where a file of a set is in its folder, and its checksum. */
+/** The path of a received file in its set's folder, and its checksum. */
 export interface SetSum {
   place: string;
   digest: string;
 }
 
-/** A change of a file's row. */
+/** A change of the row of a set's file. */
 export type SetFileChange = Pick<SetFile, "index"> &
   (
     | { status: "received"; size: number; mtimeNs: string; digest: string; readAt: number }
@@ -96,61 +105,67 @@ export type SetFileChange = Pick<SetFile, "index"> &
     | { status: "pending"; durableOffset: number }
   );
 
-/** A published file that equals a listed one. */
+/** A stored file with the same content as a file that a client listed. */
 export interface StoredTwin {
   /** Index of the listed file. */
   index: number;
-  /** Relative to DOWNLOADS_DIR. */
+  /** Path of the stored file, relative to DOWNLOADS_DIR. */
   savedPath: string;
   digest: string;
-  /** When the client read it. */
+  /** When the client read the stored file. */
   readAt: number;
 }
 
 export interface SetFileFilter {
   status?: SetFile["status"];
-  /** True: all but pending files. */
+  /** True: all files except pending ones. */
   known?: boolean;
-  /** Only files after this number. */
+  /** Only files whose number in the manifest is greater. */
   after?: number;
   limit: number;
 }
 
-/** The attempt at a set that writes. Changes by an attempt that is not the latest have no effect. */
+/** The attempt that writes rows of a set. Changes by an attempt that is not the latest have no effect. */
 export interface SetAttempt {
   downloadId: string;
   epoch: number;
 }
 
-/** The rows of sets' files, written in batches. */
+/** The rows of the files of sets. They are written in batches. */
 export interface SetRows {
   /** Adds files to a set's manifest. */
   insert(attempt: SetAttempt, clientId: string, files: ListedFile[]): Promise<void>;
   /** Removes a set's manifest. */
   clear(attempt: SetAttempt): Promise<void>;
-  /** In the manifest's order. @param inTurn runs a piece of the work */
+  /**
+   * Lists files in the manifest's order.
+   * @param inTurn runs each query when the caller has its turn
+   */
   list(downloadId: string, filter: SetFileFilter, inTurn?: InTurn): Promise<SetFile[]>;
-  /** The files that are here, in the manifest's order, some at a time. */
+  /** Yields the checksums of the stored files in the manifest's order, a batch at a time. */
   sums(downloadId: string): AsyncGenerator<SetSum[]>;
-  /** The first file with a path that is stored; null if there is none. */
+  /** Finds the first stored file of a set that has a path; null if there is none. */
   storedByPath(downloadId: string, path: string): Promise<SetFile | null>;
   update(attempt: SetAttempt, changes: SetFileChange[]): Promise<void>;
   counts(downloadId: string): Promise<SetCounts & { bytesListed: number; bytesReceived: number }>;
-  /** Bytes of a set that count to a quota. @param shares whether unchanged files take no space */
+  /**
+   * Sums up the bytes of a set that count to a quota.
+   * @param shares whether unchanged files take no space of their own
+   */
   storedBytes(downloadId: string, shares: boolean): Promise<number>;
   /**
-   * Called when a set is removed: files that it shares with others count for the oldest of those from now on.
-   * It may be called again.
+   * Makes the files that a removed set shares with other sets count for the oldest of those sets. It may be
+   * repeated.
    */
   handOver(downloadId: string): Promise<void>;
   /**
-   * Counts the bytes of a set that shares some, once its row says that it is complete: while it was published,
-   * some may have been handed over to it.
+   * Counts the bytes of a completed set again. Called after it completes, as another set may have handed over
+   * files to it meanwhile.
    */
   countAgain(downloadId: string): Promise<void>;
   /**
-   * Finds files that are stored already: same client, path, size and time, in a completed set with the same
-   * checksum algorithm, and read at least 2 s after their last change.
+   * Finds stored files that equal listed ones: same client, path, size and time, in a completed set with the
+   * same checksum algorithm. The stored file was read at least 2 s after its last change.
    */
   twins(clientId: string, checksum: string, files: SetFile[]): Promise<StoredTwin[]>;
 }

@@ -14,10 +14,10 @@ import {
 import { type SettingTable } from "../util/settings.ts";
 import { isNetwork } from "./access/remote-address.ts";
 
-/** Fewest characters of a token, where other machines can reach the server. Setup makes longer ones. */
+/** Fewest characters of a token if other machines can reach the server. Setup makes longer tokens. */
 export const MIN_TOKEN_LENGTH = 16;
 
-/** Smallest size of the audit, in bytes: enough for thousands of rows. */
+/** Smallest allowed size of the audit, in bytes. It holds thousands of rows. */
 const MIN_AUDIT_SIZE = 1024 * 1024;
 
 const MOST_DOWNLOADS = 100_000;
@@ -63,8 +63,8 @@ const REGION: Kind<string> = {
 };
 
 /**
- * The server's settings. Sizes are in bytes, times in ms; a setting without a default is null where it is
- * not given.
+ * The server's settings. Sizes are in bytes, times in ms. A setting that has no default and is not given is
+ * null.
  */
 export const SERVER_SETTINGS = {
   host: {

@@ -15,14 +15,14 @@ export interface SharingOptions {
 }
 
 /**
- * The work of a server as one of several: it keeps its lease, tells the others what it changes, and looks
- * at what they changed. It also looks periodically, as hints may be lost.
+ * The work of a server as one of several. It keeps its lease, tells the other servers what it changes, and
+ * handles their changes. It also checks for changes from time to time, as hints may be lost.
  */
 export class Sharing {
   readonly #lease: Lease;
   readonly #hints: Hints;
   readonly #presence: Presence;
-  /** Jobs that were open at the last look, so that the end of each is reported once more. */
+  /** Ids of the jobs that were open at the last check. A job that has ended since is reported once more. */
   #openJobs: string[] = [];
 
   private constructor(
@@ -49,9 +49,9 @@ export class Sharing {
   }
 
   /**
-   * Begins to work as one of several servers, before anything is recovered.
-   * @returns null where the database serves only one server
-   * @throws Error when another server uses the database with another storage
+   * Begins to work as one of several servers, before any downloads are recovered.
+   * @returns null: the database serves only one server
+   * @throws Error when another server uses the same database with another storage
    */
   static async begin(options: SharingOptions): Promise<Sharing | null> {
     const { repository, storage } = options.engine;
@@ -61,7 +61,7 @@ export class Sharing {
     return sharing;
   }
 
-  /** Starts to send and receive hints, as clients may come now. */
+  /** Starts to send and receive hints, once clients may connect. */
   start(): void {
     const { engine, openCalls } = this.options;
     const { asked, client, download, job } = engine.changes;
@@ -77,7 +77,7 @@ export class Sharing {
     void this.#hints.start();
   }
 
-  /** Leaves its work to the others. */
+  /** Stops sharing: ends the lease, so that other servers take over the work. */
   async stop(): Promise<void> {
     await this.#hints.stop();
     await this.#lease.end();
@@ -119,7 +119,7 @@ export class Sharing {
     if (events.readerCount > 0) await this.#tell();
   }
 
-  /** Tells readers of events what happened at other servers. */
+  /** Tells readers of events what changed at other servers. */
   async #tell(): Promise<void> {
     const { events, jobEvents, repository } = this.options.engine;
     events.downloadChanged();

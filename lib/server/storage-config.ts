@@ -3,7 +3,7 @@ import { UsageError } from "../util/flags.ts";
 import type { Settings } from "../util/settings.ts";
 import type { SERVER_SETTINGS } from "./settings.ts";
 
-/** Where the bytes of files are stored. */
+/** The storage for the bytes of files: a folder, or a bucket of S3. */
 export type StorageConfig =
   | { type: "folder"; path: string; memory: 0 }
   | {
@@ -11,23 +11,23 @@ export type StorageConfig =
       endpoint: string;
       region: string;
       bucket: string;
-      /** Prefix of all keys: empty, or ending in `/`. */
+      /** Prefix of the keys of all objects: empty, or ending in `/`. */
       prefix: string;
       accessKeyId: string;
       secretAccessKey: string;
-      /** Most bytes that wait in memory to be stored. */
+      /** Most bytes of files that wait in memory until they are stored. */
       memory: number;
     };
 
-/** Longest prefix. S3 allows keys of 1,024 bytes, and the rest needs most of them. */
+/** Most characters of the prefix. Keys of S3 have at most 1,024 bytes, and file names need most of them. */
 const MAX_PREFIX_LENGTH = 64;
 const S3_URL = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/([A-Za-z0-9._/-]*))?$/;
 
 /**
- * The storage that the settings describe.
- * @param downloadsDir where it is by default
+ * Returns the storage that the settings describe.
+ * @param downloadsDir the folder if STORAGE_URL is not set
  * @param receiveBudget most bytes of files in memory
- * @throws UsageError that names the setting
+ * @throws UsageError that names the wrong setting
  */
 export function storageOf(
   settings: Settings<typeof SERVER_SETTINGS>,
@@ -46,7 +46,7 @@ export function storageOf(
   }
   const region = settings.read("s3Region");
   const endpoint = settings.read("s3Endpoint") ?? `https://s3.${region}.amazonaws.com`;
-  // Half of the memory is for bytes that come in, half for those that wait to be stored.
+  // Half of the memory is for received bytes, the other half for bytes that wait to be stored.
   const memory = Math.floor(receiveBudget / 2);
   return { type: "s3", memory, endpoint, region, bucket, prefix, accessKeyId, secretAccessKey };
 }

@@ -14,21 +14,20 @@ import {
 import type { DownloadEvent, Effect, Transition } from "./download-event.ts";
 
 /*
- * The life of a download, as a pure machine: a state has only its legal fields, and
- * transition(download, event) gives the next state and, as data, what is to be done about it.
- * Times are ms since 1970 and come in with the event; bytes never enter.
+ * The state machine of a download, as a pure function: transition(download, event) returns the next state
+ * and, as data, the effects to carry out. The event brings the time, in ms since 1970.
  *
  *   queued ──claimed──▶ downloading ──received──▶ verifying ──published──▶ completed
  *     ▲                     │                         │
  *     └── lost, or failed with another try left ──────┘      any ──▶ failed, cancelled
  *
- * The claim (queued → downloading) is the repository's: one statement that also holds the limits.
+ * The repository makes the claim (queued → downloading) by one statement that also checks the limits.
  */
 
 /**
- * The next state. An event that means nothing in this state, or that belongs to another attempt, returns
- * the same object and no effects. Final states ignore everything, except that they record which download
- * took their place.
+ * Returns the next state of a download. An event that does not apply in this state, or that belongs to
+ * another attempt, returns the same object and no effects. A download that has ended ignores every event
+ * except `retried`.
  */
 export function transition(download: Download, event: DownloadEvent): Transition {
   if (event.type === "retried") return takeDownRetry(download, event.as);
@@ -62,7 +61,7 @@ export function transition(download: Download, event: DownloadEvent): Transition
       }
       case "gave_way": {
         const queued = requeue(download, event.now + GIVE_WAY_MS, event.problem);
-        // Two machines with one id have different files: this does not mean that the file changed.
+        // If two machines share an id, their files differ, so a difference is no proof that the file changed.
         const { sparesFile } = meaningOf(event.problem.code);
         const next = sparesFile ? { ...queued, restarts: 0 } : queued;
         return { next, effects: [dispatch, warn(`waits: ${event.problem.message}`)] };
@@ -106,7 +105,7 @@ function start(
   event: Extract<DownloadEvent, { type: "started" }>,
 ): Transition {
   if (event.offset === download.durableOffset) {
-    // On resume, the size of the first reading stays the goal: a log that grew is delivered as it was.
+    // On resume, the size at the first opening stays: a log that grew is delivered as it was then.
     const source =
       download.source && event.offset > 0
         ? { ...download.source, chunkSize: event.source.chunkSize }
@@ -245,21 +244,21 @@ function fail(download: Active, problem: Problem, now: number, final: boolean): 
   return end(download, problem, now);
 }
 
-/** How often a download that waits for space checks again, in ms. */
+/** Pause until a download that waits for disk space checks again, in ms. */
 const ROOM_RECHECK_MS = 5_000;
 
 /**
- * How long a download that gave way lets others go first, in ms: longer than the pause between two checks
- * for space.
+ * Time for which a download that gave way lets other downloads go first, in ms. It is longer than {@link
+ * ROOM_RECHECK_MS}.
  */
 const GIVE_WAY_MS = 2 * ROOM_RECHECK_MS;
 
-/** Longest wait before another try, in ms. */
+/** Longest wait before another attempt, in ms. */
 export const LONGEST_WAIT_MS = 60_000;
 
 function takeDownRetry(download: Download, retriedAs: string): Transition {
   if (download.status !== "failed" && download.status !== "cancelled") return unchanged(download);
-  // For each client of a job, exactly one download is the newest one.
+  // A job has exactly one newest download for each client, so a replacement is recorded only once.
   if (download.jobId !== null && download.retriedAs !== null) return unchanged(download);
   return { next: { ...download, retriedAs }, effects: [] };
 }
@@ -280,7 +279,10 @@ function end(download: Queued | Active, problem: Problem, now: number): Transiti
   };
 }
 
-/** A download that is being published can no longer be cancelled, as the name may already be taken. */
+/**
+ * Cancels a download. One that is being published cannot be cancelled, as the final name may already be
+ * taken.
+ */
 function cancel(download: Queued | Active, now: number): Transition {
   if (download.status === "verifying") return unchanged(download);
   return {

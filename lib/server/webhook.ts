@@ -1,51 +1,53 @@
 import type { WebhookEvent } from "../api/webhook-events.ts";
 
-/* What webhooks and their messages are, and their rows. Times are ms since 1970. */
+/* Webhooks and their messages, and the rows of both. Times are ms since 1970. */
 
-/** A URL that is told of events. */
+/** A URL to which messages about events are sent. */
 export interface Webhook {
-  /** UUIDv7. A later webhook with the same name has another id. */
+  /** A UUIDv7. A new webhook may take the name of a removed one, but has an id of its own. */
   webhookId: string;
   name: string;
   url: string;
   events: WebhookEvent[];
-  /** Key that signs its messages, `whsec_…`. It is stored as it is, as each message has to be signed. */
+  /** Key that signs the webhook's messages, `whsec_…`. It is stored unhashed, as signing needs it. */
   secret: string;
-  /** Previous secret, which also signs until a given time; null: none. */
+  /** The previous secret, which also signs messages until `oldSecretUntil`; null: none. */
   oldSecret: string | null;
   oldSecretUntil: number | null;
-  /** Since when nothing is sent to it; null: it is active. */
+  /** When the webhook was disabled; null: it is active. Nothing is sent to a disabled webhook. */
   disabledAt: number | null;
   disabledBecause: DisabledBecause | null;
   createdAt: number;
   createdBy: string | null;
 }
 
-/** Why a webhook is disabled: its receiver answered 410, or an admin disabled it. */
+/** Why a webhook is disabled: its receiver answered with HTTP status 410, or an admin disabled it. */
 export type DisabledBecause = "gone" | "asked";
 
-/** Changes of a webhook; absent fields stay as they are. */
+/** Changes of a webhook. Absent fields stay as they are. */
 export interface WebhookChanges {
   url?: string | undefined;
   events?: WebhookEvent[] | undefined;
-  /** null: makes it active again. */
+  /** Disables the webhook; null: makes it active again. */
   disabled?: { at: number; because: DisabledBecause } | null;
 }
 
-/** A message for a webhook: a row of the outbox. */
+/** A message for a webhook, stored as a row of the outbox. */
 export interface Message {
-  /** The `webhook-id`, the same in all attempts. */
+  /** The header `webhook-id`, the same in all attempts at the message. */
   messageId: string;
   webhookId: string;
-  /** Type of the event. */
+  /** Type of the event, such as `download.completed`. */
   type: string;
-  /** Its subject, such as `download/ID`. Messages about the same subject are delivered in order. */
+  /**
+   * What the event is about, such as `download/ID`. Messages about the same subject are delivered in order.
+   */
   subject: string;
   /** When the event happened. */
   at: number;
-  /** Number of attempts so far. */
+  /** The number of attempts to deliver the message so far. */
   attempts: number;
-  /** JSON that is written once; null: not yet. */
+  /** The message as JSON, written once and sent in each attempt; null: not written yet. */
   body: string | null;
 }
 
@@ -57,113 +59,126 @@ export interface Attempt {
   webhookId: string;
   type: string;
   subject: string;
-  /** Number of the attempt for its message, from 1. */
+  /** Number of this attempt among those for its message, from 1. */
   number: number;
   at: number;
   durationMs: number;
-  /** True: the receiver accepted it. */
+  /** True: the receiver accepted the message. */
   delivered: boolean;
-  /** HTTP status of the answer; null: no answer. */
+  /** HTTP status of the receiver's response; null: there was no response. */
   responseStatus: number | null;
   error: string | null;
-  /** Time of the next attempt; null: none. */
+  /** Time of the next attempt; null: there is none. */
   nextAt: number | null;
 }
 
 /** The rows of webhooks and of attempts. Each change is one conditional statement. */
 export interface WebhookRows {
-  /** @returns false if the name is taken */
+  /** Inserts a webhook. @returns false: another webhook has the name */
   insert(webhook: Webhook): Promise<boolean>;
   get(name: string): Promise<Webhook | null>;
-  /** By name, after a given one. */
+  /** Lists webhooks by name, from behind the name `after` on. */
   list(after: string, limit: number): Promise<Webhook[]>;
-  /** Active webhooks, by name. */
+  /** Lists the active webhooks by name. */
   active(): Promise<Webhook[]>;
-  /** @returns the webhook as it is now; null: there is none */
+  /** Changes a webhook's row. @returns the webhook as it is now; null: there is none */
   change(name: string, changes: WebhookChanges): Promise<Webhook | null>;
   /**
-   * Disables a webhook whose receiver is gone, unless its URL has changed meanwhile.
-   * @returns whether it did
+   * Disables a webhook whose receiver answered that it is gone, unless the webhook's URL has changed since.
+   * @returns whether the webhook was disabled
    */
   disableGone(webhookId: string, url: string, at: number): Promise<boolean>;
-  /** Sets a new secret. The previous one also signs until a given time. */
+  /** Sets a new secret of a webhook. The previous secret also signs messages until `oldUntil`. */
   rotate(name: string, secret: string, oldUntil: number): Promise<Webhook | null>;
-  /** @returns the webhook that was removed */
+  /** Removes a webhook. @returns the removed webhook; null: there is none */
   remove(name: string): Promise<Webhook | null>;
-  /** Newest first, with smaller ids than a given one. */
+  /** Lists the attempts of a webhook, newest first. @param before only attempts with smaller ids */
   attempts(webhookId: string, before: string | undefined, limit: number): Promise<Attempt[]>;
   attempt(webhookId: string, attemptId: string): Promise<Attempt | null>;
 }
 
-/** Limits of a webhook's messages. */
+/** Limits of the messages that are kept for a webhook. */
 export interface OutboxBounds {
-  /** Most waiting messages; further ones push out the oldest. */
+  /** Most waiting messages. Beyond that, the oldest ones are given up. */
   waiting: number;
-  /** Most messages that are kept after they were delivered or given up. */
+  /**
+   * Most delivered messages that are kept, and most failed ones. Beyond that, the oldest ones are removed.
+   */
   over: number;
-  /** Messages about events before this time are removed; waiting ones are given up. */
+  /** Messages about events before this time are removed. Those that still wait are given up. */
   before: number;
 }
 
 /**
- * The rows of messages. Triggers of the database insert them, in the same statement that changes the row
- * they are about: see `database/migrations/tell-on.ts`.
+ * The rows of messages. A trigger of the database inserts a message in the same statement that changes the
+ * row that the message is about: see `database/migrations/tell-on.ts`.
  */
 export interface OutboxRows {
-  /** Messages without a body, in the order in which they came. */
+  /** Lists messages without a body, oldest first. */
   unwritten(limit: number): Promise<Message[]>;
-  /** Writes the body, once. @param body null: there is nothing to report, so the message is removed */
+  /**
+   * Writes the body of a message that has none.
+   * @param body null: there is nothing to report, so the message is removed
+   */
   write(messageId: string, body: string | null): Promise<void>;
-  /** Adds a message that belongs to no change of a row. `until` is as in {@link claim}. */
+  /**
+   * Inserts a test message, which no trigger makes, as already claimed. If no result is recorded, the message
+   * is due again at `until`.
+   */
   add(message: Message, until: number): Promise<void>;
   /**
-   * Takes the next due message of a webhook, except one about a subject for which an earlier one waits. If
-   * nobody records the result, it is due again at `until`.
+   * Claims the next due message of a webhook, unless an earlier message about the same subject waits. If no
+   * result is recorded, the message is due again at `until`.
    */
   claim(webhookId: string, now: number, until: number): Promise<Message | null>;
-  /** Takes a message that may be over, as if it were new. @returns null: it no longer exists */
+  /**
+   * Claims a message to deliver it again, even if it was delivered or given up before. If no result is
+   * recorded, the message is due again at `until`.
+   * @returns null: the message no longer exists
+   */
   claimAgain(messageId: string, until: number): Promise<Message | null>;
   /**
-   * Records an attempt, and the resulting state of its message.
-   * @param reached whether there was an answer
+   * Records an attempt, and the state of its message that follows.
+   * @param reached whether the receiver sent a response
    */
   record(attempt: Attempt, reached: boolean): Promise<void>;
   /**
-   * Makes a batch of messages due now whose receiver could not be reached.
+   * Makes a batch of messages due now whose last attempt could not reach the receiver.
    * @returns whether there may be more
    */
   hurry(webhookId: string, now: number): Promise<boolean>;
-  /** When the next message of an active webhook is due; null: none waits. */
+  /** When the next message of an active webhook is due; null: no message waits. */
   nextDueAt(): Promise<number | null>;
-  /** Number of a webhook's waiting messages. */
+  /** The number of a webhook's waiting messages. */
   countWaiting(webhookId: string): Promise<number>;
   /**
-   * Gives up and removes a batch of messages beyond the limits. Times further ahead than `latest` were set
-   * before the clock was put back, and count as reached.
-   * @returns how many waiting messages were given up, and whether there may be more to do
+   * Gives up and removes a batch of a webhook's messages beyond the limits.
+   * @param latest a message due later than this counts as due now, as the clock must have been put back
+   * @returns how many waiting messages were given up, and whether there may be more to remove
    */
   trim(
     webhookId: string,
     bounds: OutboxBounds,
     latest: number,
   ): Promise<{ givenUp: number; isMore: boolean }>;
-  /** Removes a batch of a removed webhook's rows. @returns whether there may be more */
+  /** Removes a batch of messages of a removed webhook. @returns whether there may be more */
   forget(webhookId: string): Promise<boolean>;
-  /** Ids of removed webhooks that still have rows. */
+  /** Ids of removed webhooks that still have messages. */
   orphans(): Promise<string[]>;
 
   /**
-   * Reports that a client has been away for long: once, until it registers again.
-   * @param leftAt when it left; a client that connected later is not reported
+   * Reports to webhooks that a client has been away for long. This is done once until the client registers
+   * again.
+   * @param leftAt when the client left; nothing is reported if it connected later
    */
   clientIsAway(clientId: string, leftAt: number, now: number): Promise<void>;
   /**
-   * Reports that storage space is low: once, until {@link storageHasRoom}, and only while a webhook asks
-   * for it.
-   * @param detail JSON of the space
+   * Reports to webhooks that storage space is low. This is done once until {@link storageHasRoom} is called,
+   * and only if a webhook wants this event.
+   * @param detail JSON of the free space
    */
   storageIsLow(at: number, detail: string): Promise<void>;
   storageHasRoom(): Promise<void>;
-  /** The space as it was last reported; null: it is not low. */
+  /** The free space as it was last reported, as JSON; null: storage space is not low. */
   lowStorage(): Promise<string | null>;
 }
