@@ -7,15 +7,21 @@ import { release } from "../../util/release.ts";
 const decompress = promisify(zstdDecompress);
 
 export interface DecompressorOptions {
-  /** Called with the file's bytes, in the order of the frames. The receiver owns them from then on. */
+  /**
+   * Called with the decompressed bytes of the file, in the order of the frames. The callee then owns the
+   * bytes.
+   */
   onBytes: (bytes: Uint8Array) => void;
-  /** Called where a payload does not decompress to what its header states. Frames after it are dropped. */
+  /**
+   * Called when a payload does not decompress to the length and CRC in its frame header. All queued frames
+   * are dropped.
+   */
   onDamaged: (frame: CompressedFrame) => void;
 }
 
 /**
- * Turns frames into the file's bytes: in order, off the event loop, one at a time, so that it holds no more
- * than one frame beyond what was granted.
+ * Decompresses a stream of frames into the file's bytes, in order. One frame is decompressed at a time, off
+ * the event loop, so that at most one decompressed frame is in memory.
  */
 export class Decompressor {
   readonly #queue: Frame[] = [];
@@ -24,24 +30,27 @@ export class Decompressor {
 
   constructor(private readonly options: DecompressorOptions) {}
 
-  /** Whether all frames so far have been handled. */
+  /** Whether every frame taken so far has been passed on. */
   get idle(): boolean {
     return this.#working === undefined;
   }
 
-  /** Takes the next frame of the file. A raw one is passed on at once if none waits before it. */
+  /**
+   * Takes the next frame of the file. An uncompressed frame is passed on at once if no earlier frame is
+   * waiting.
+   */
   take(frame: Frame): void {
     if (this.idle && !frame.compressed) return this.options.onBytes(frame.payload);
     this.#queue.push(frame);
     this.#working ??= this.#work();
   }
 
-  /** Resolves when all frames so far have been handled; never rejects. */
+  /** Resolves when every frame taken so far has been passed on or dropped. Never rejects. */
   async settled(): Promise<void> {
     await this.#working;
   }
 
-  /** Stops: no more bytes are passed on. */
+  /** Stops passing on bytes, for good. */
   stop(): void {
     this.#stopped = true;
   }
@@ -62,19 +71,19 @@ export class Decompressor {
 }
 
 /**
- * Decompresses a frame. Whatever its payload claims, it uses no more memory than its header allows.
- * @returns null when the payload is damaged, or has another length than stated
+ * Decompresses a frame. The length in the frame header limits the memory used, whatever the payload contains.
+ * @returns null if the payload is damaged or does not have the length stated in the header
  */
 export async function unpack(frame: CompressedFrame): Promise<Uint8Array | null> {
   const { payload, rawLength, crc } = frame;
   try {
     const bytes = await decompress(payload, {
       maxOutputLength: rawLength,
-      // A single piece: by default, zlib makes one call to its thread for each 16 KiB.
+      // One output buffer for the whole frame. By default, zlib makes a thread-pool call for every 16 KiB.
       chunkSize: rawLength,
       params: { [constants.ZSTD_d_windowLogMax]: Math.log2(MAX_CHUNK_SIZE) },
     });
-    // zlib reports no error for a truncated payload.
+    // zlib reports no error for a truncated payload, so length and CRC are checked here.
     return bytes.length === rawLength && Bun.hash.crc32(bytes) === crc ? bytes : null;
   } catch {
     return null;

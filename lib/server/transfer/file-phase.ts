@@ -2,17 +2,23 @@ import type { FileComplete } from "../../protocol/messages.ts";
 import type { Source } from "../download.ts";
 import type { IncomingBytes } from "./incoming-bytes.ts";
 
-/** Phase of an attempt at a file. Each phase has only the fields that are valid in it. */
+/** The phase of an attempt to receive a file. Each phase has only the fields that are valid in it. */
 export type FilePhase =
-  /** The part is opened, and its bytes are read again. */
+  /** The part is being opened, and its durable bytes are being hashed again. */
   | { name: "opening" }
-  /** The client was asked, and owes file_start. */
+  /** The client was asked for the file, and has not yet answered with `file_start`. */
   | { name: "requested"; bytes: IncomingBytes }
-  /** The start is being recorded in the row. Frames, and the end, wait meanwhile. */
+  /**
+   * The start is being recorded in the download's row. Incoming frames and `file_complete` are kept until
+   * that is done.
+   */
   | { name: "starting"; bytes: IncomingBytes; source: Source; complete: FileComplete | null }
-  /** Frames are written. */
+  /** Incoming frames are written to the part. */
   | { name: "receiving"; bytes: IncomingBytes; source: Source }
-  /** Everything came: it is written, flushed and compared. */
+  /**
+   * All bytes have arrived. They are being written and flushed, and their checksum is compared with the
+   * client's.
+   */
   | { name: "verifying"; bytes: IncomingBytes; source: Source; complete: FileComplete }
-  /** Nothing more is taken. */
+  /** The attempt is over. Messages and frames are ignored. */
   | { name: "ended" };

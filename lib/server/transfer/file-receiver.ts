@@ -15,23 +15,29 @@ import { findFlaw } from "./verdict.ts";
 export interface FileReceiverOptions extends AttemptOptions {
   storage: Pick<Storage, "openPart" | "freeSpace">;
   credit: FlowControl;
-  /** See {@link PartWriterOptions.checkpoints}. */
+  /** Runs checkpoints one after the other, see {@link PartWriterOptions.checkpoints}. */
   checkpoints: SerialQueue;
-  /** Shared by all receivers, so that each one's use of a quota is recorded before the next one checks. */
+  /**
+   * Runs the recording of starts one after the other, for all receivers. So one download's use of a quota is
+   * recorded before the quota is checked for the next download.
+   */
   starts: SerialQueue;
 }
 
 /**
- * Receives one file: from the request to a part that is complete, flushed and has the client's checksum, or
- * to a durable offset from which the next attempt continues.
+ * Receives one file. A successful attempt ends with a complete, flushed part that has the client's checksum.
+ * Any other attempt leaves a durable offset from which the next attempt continues.
  */
 export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
   #phase: FilePhase = { name: "opening" };
-  /** Closed at the end, in whatever phase. */
+  /**
+   * The part with its frames and flow control; undefined until the part is open. Closed when the attempt
+   * ends.
+   */
   #bytes: IncomingBytes | undefined;
-  /** Whether the start is recorded in the row. */
+  /** Whether the start of this attempt is recorded in the download's row. */
   #hasBegun = false;
-  /** Why the server asks for the file from its first byte although it has a part. */
+  /** The reason why the server requests the file from its first byte although a part exists. */
   #restartReason: string | undefined;
 
   get progress(): Progress {
@@ -76,7 +82,8 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
 
   protected async begin(): Promise<void> {
     const { storage, download } = this.options;
-    // Whether there is any space at all was checked when the download was claimed.
+    // The size is known from an earlier attempt. For a first attempt, space is checked when the client states
+    // the size.
     if (download.source) {
       await this.#checkRoom();
       await this.endIfOverQuota(download.source.totalSize);
@@ -124,7 +131,8 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
       onDamaged: (offset, times) => this.#onDamaged(offset, times),
       onDurable: (durableOffset) => this.#onDurable(durableOffset),
       onGrant: (max_offset) => {
-        // Before that, the request and the answer to file_start state how far the client may send.
+        // Until the start is recorded, the request carries the limit. A credit message follows when the start
+        // is recorded.
         if (this.#hasBegun && !this.isOver) this.tell({ type: "credit", max_offset });
       },
       onError: (error) => this.broke(error),
@@ -143,7 +151,8 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
   async #request(part: Part, bytes: IncomingBytes): Promise<void> {
     const { download, chunkSize } = this.options;
     const { durableOffset } = download;
-    // A part that is shorter than recorded proves nothing: start again at the first byte.
+    // The part is shorter than the durable offset in the row, so its content cannot be trusted. Start at the
+    // first byte.
     const isShort = part.size < durableOffset;
     if (isShort) this.#restartReason = "the part file is shorter than recorded";
     const offset = isShort ? 0 : durableOffset;
@@ -156,8 +165,8 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
   }
 
   /**
-   * Reports of reading count as answers as long as they make progress: the client first reads the bytes
-   * that the server has, and later perhaps the whole file, where its times changed during the transfer.
+   * Handles a report of how many bytes the client has hashed again, which postpones the timeout. The client
+   * hashes the bytes that the server already has, and at the end the whole file if its times changed.
    */
   #onProving(offset: number): void {
     const phase = this.#phase;
@@ -182,11 +191,13 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
   async #start(message: FileStart, source: Source, bytes: IncomingBytes): Promise<void> {
     const { offset } = message;
     const after = await this.options.starts.run(() => this.#recordStart(message, source));
-    // The row first: it must never say more than the part holds.
+    // The row is updated before the part is emptied, because the row must never claim more bytes than the
+    // part holds.
     if (!this.isOver) await bytes.emptyIfBehind(offset);
     const phase = this.#phase;
     if (phase.name !== "starting") return;
-    // The end is compared with the first reading of the file, which may be an earlier attempt's.
+    // The file's final identity is compared with the first one recorded, which may come from an earlier
+    // attempt.
     const agreed = after?.source ?? source;
     this.#phase = { name: "receiving", bytes, source: agreed };
     this.#hasBegun = true;
@@ -197,7 +208,7 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
     if (phase.complete) this.#verify(phase.complete);
   }
 
-  /** @returns the download as it is now, or null where the attempt is over */
+  /** @returns the download with its start recorded; null: the attempt is over */
   async #recordStart(message: FileStart, source: Source): Promise<Downloading | null> {
     const { offset, reason = this.#restartReason } = message;
     await this.#checkRoom();
@@ -212,7 +223,8 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
     const isExpected =
       phase.name === "receiving" || (phase.name === "starting" && phase.complete === null);
     if (!isExpected) throw broken("file_complete came at the wrong time");
-    // Sent before the client was asked for a chunk again; it will be repeated.
+    // The client sent `file_complete` before it saw the request to resend a damaged chunk. It will send
+    // another.
     if (phase.bytes.resending) return;
     checkComplete(message, phase.bytes.arrived, phase.source.totalSize);
     this.stalled.restart();
@@ -230,7 +242,7 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
   async #compare(phase: Extract<FilePhase, { name: "verifying" }>): Promise<void> {
     const { source, bytes, complete } = phase;
     await bytes.settled();
-    // A chunk may have been damaged, and requested again meanwhile.
+    // While frames were decompressed, a chunk may have proved damaged and been requested again.
     if (this.#phase !== phase) return;
     const digest = await bytes.seal();
     if (this.#phase !== phase) return;
@@ -242,7 +254,7 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
   }
 
   #onDamaged(offset: number, times: number): void {
-    // Everything after the damaged chunk comes again, and then the client states the end again.
+    // The client resends everything from the damaged chunk on, and then sends `file_complete` again.
     const phase = this.#phase;
     if (phase.name === "starting") {
       this.#phase = { ...phase, complete: null };
@@ -253,7 +265,7 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
     this.askAgain(offset, times, { name: "chunk", code: "checksum_mismatch" });
   }
 
-  /** Ends the attempt where the rest of the file would not leave enough free space on the disk. */
+  /** Ends the attempt if the rest of the file would not leave enough free space on the disk. */
   async #checkRoom(): Promise<void> {
     const { download } = this.options;
     const source = "source" in this.#phase ? this.#phase.source : download.source;

@@ -5,17 +5,17 @@ import type { StreamCommand } from "./incoming-stream.ts";
 
 /** What the server already has of a file, and how far the client may send. */
 export interface Offer {
-  /** Durable bytes; the frames are to begin here. */
+  /** Number of durable bytes. The client is to send the file from this offset. */
   offset: number;
-  /** The digest of these bytes. */
+  /** The digest of the durable bytes below `offset`, lower-case hex. */
   prefix: string;
-  /** Everything below it may be sent. */
+  /** The client may send the bytes below this offset of the file. */
   maxOffset: number;
-  /** Most bytes in a frame. */
+  /** Maximum number of file bytes in a frame. */
   chunkSize: number;
 }
 
-/** The message that asks a client for a download's file. */
+/** Returns the message that asks a client for a download's file. */
 export function fileRequest(download: Downloading, offer: Offer): StreamCommand {
   const { downloadId, source, checksum } = download;
   const { offset, prefix, maxOffset, chunkSize } = offer;
@@ -40,8 +40,8 @@ export function fileRequest(download: Downloading, offer: Offer): StreamCommand 
 }
 
 /**
- * Checks a client's answer to a request.
- * @param offered the offset of the request
+ * Checks the client's `file_start`, its answer to a request for a file.
+ * @param offered the offset that the server requested
  * @throws FdsError `protocol_error`
  */
 export function checkStart(message: FileStart, offered: number, download: Downloading): void {
@@ -58,8 +58,8 @@ export function checkStart(message: FileStart, offered: number, download: Downlo
 }
 
 /**
- * Checks that the whole file came when the client says so.
- * @param arrived bytes that came
+ * Checks, when the client reports the end of the file, that all bytes have arrived.
+ * @param arrived number of bytes that arrived
  * @throws FdsError `protocol_error`
  */
 export function checkComplete(message: FileComplete, arrived: number, totalSize: number): void {

@@ -2,68 +2,73 @@ import { TokenBucket } from "../../util/token-bucket.ts";
 import { LinkWindow } from "./link-window.ts";
 
 /*
- * How much a client may send ahead. Bytes that are granted and not yet written bound the server's memory,
- * whatever clients do: for each stream by a window that follows the link, and for all streams by one budget
- * (RECEIVE_BUDGET). Rate limits work by it too, as bytes without a grant are not sent.
+ * Flow control: how many bytes clients may send ahead. Credit is granted as bytes are written, so the
+ * server's memory is bounded by the bytes granted and not yet written. A window that follows the link limits
+ * them for each stream, and one budget (RECEIVE_BUDGET) limits them for all streams together. Rate limits
+ * work by granting credit more slowly.
  */
 
 const KiB = 1024;
 
-/** Smallest share of the budget for a stream, in bytes; less would make tiny frames. */
+/** Smallest share of the budget for a stream, in bytes. A smaller one would lead to tiny frames. */
 const MIN_SHARE = 64 * KiB;
 
 export interface StreamFlowOptions {
-  /** Offset at which the stream begins. */
+  /** Offset in bytes at which the stream begins. */
   offset: number;
-  /** Bytes that may be written and not flushed: what a crash costs besides the window. */
+  /** Maximum number of bytes written but not flushed. A crash loses at most these bytes and the window. */
   maxUnflushed: number;
-  /** Shortest round trip of the connection so far, in ms. */
+  /** Returns the shortest round trip of the connection so far, in ms. */
   roundTripMs: () => number;
   /** Last measured rate of the client's link, in bytes a second; null: not known. */
   knownRate?: number | null;
-  /** Rate limit in bytes a second; null: none. */
+  /** Rate limit, in bytes a second; null: no limit. */
   rateLimit: number | null;
-  /** Called when the client may send more: everything below `maxOffset`. */
+  /** Called when the client may send more bytes, up to the offset `maxOffset`. */
   onGrant: (maxOffset: number) => void;
-  /** ms, monotonic. */
+  /** Monotonic clock, in ms. */
   now?: () => number;
 }
 
-/** The budget shared by all incoming streams. */
+/** The budget of credit shared by all incoming streams. */
 export class FlowControl {
   #outstanding = 0;
   #streams = 0;
-  /** Streams that wanted more than was left, longest waiting first. */
+  /** Streams that wait because the budget had too few free bytes, longest wait first. */
   readonly #waiting = new Set<StreamFlowControl>();
 
-  /** @param budget most bytes that may be granted and not yet written, over all streams */
+  /** @param budget maximum number of bytes granted and not yet written, over all streams */
   constructor(readonly budget: number) {}
 
-  /** Bytes that are granted and not yet written. */
+  /** Number of bytes granted to clients and not yet written, over all streams. */
   get outstanding(): number {
     return this.#outstanding;
   }
 
-  /** Whether other streams wait for credit. */
+  /** Whether any stream besides `stream` is waiting for credit. */
   othersWait(stream: StreamFlowControl): boolean {
     return this.#waiting.size > (this.#waiting.has(stream) ? 1 : 0);
   }
 
-  /** Most bytes that one stream may hold now. */
+  /** Maximum number of bytes that one stream may now have granted and not yet written. */
   get share(): number {
     const fair = Math.floor(this.budget / Math.max(1, this.#streams));
     return Math.min(this.budget, Math.max(MIN_SHARE, fair));
   }
 
-  /** Most bytes for one stream among others, until it has shown that its link needs more. */
+  /**
+   * Maximum number of bytes granted to a stream before it has shown that its link needs more. With several
+   * streams, a quarter of a stream's share.
+   */
   get modestShare(): number {
     const { share } = this;
     return this.#streams > 1 ? Math.max(MIN_SHARE, Math.floor(share / 4)) : share;
   }
 
   /**
-   * Bytes that a stream may get at its start, if its link is known to need them: most of what is left of a
-   * quarter of the budget, so that all streams that may start at the same time get something.
+   * Maximum number of bytes for the first grant of a stream whose link is known to need them. A quarter of
+   * the budget is for first grants, and a stream may take three quarters of what is left, so that streams
+   * starting at the same time get some too.
    */
   get firstShare(): number {
     const left = this.budget / 4 - this.#outstanding;
@@ -76,7 +81,8 @@ export class FlowControl {
   }
 
   /**
-   * @param least fewer bytes are not worth a message; rather than that, the stream waits in line
+   * Takes bytes from the budget for a stream.
+   * @param least smallest useful grant, in bytes; if fewer are free, the stream waits
    * @returns how many of the wanted bytes are granted
    */
   take(stream: StreamFlowControl, wanted: number, least: number): number {
@@ -88,12 +94,12 @@ export class FlowControl {
     return granted;
   }
 
-  /** The stream wants nothing now that others hold. */
+  /** Removes a stream from the waiting ones, because it currently wants no credit from the budget. */
   leave(stream: StreamFlowControl): void {
     this.#waiting.delete(stream);
   }
 
-  /** Returns bytes to the budget, and grants them to streams that wait. */
+  /** Returns bytes to the budget, and grants them to waiting streams. */
   giveBack(bytes: number): void {
     this.#outstanding -= bytes;
     for (const stream of [...this.#waiting]) {
@@ -133,32 +139,35 @@ export class StreamFlowControl {
     this.#bucket = new TokenBucket(rateLimit, now);
   }
 
-  /** Measured rate of the link in bytes a second; null where a rate limit applied. */
+  /** Measured rate of the link, in bytes a second; null: not measured, or slowed by a rate limit. */
   get rate(): number | null {
     return this.#bucket.rate === Infinity ? this.#link.rate : null;
   }
 
-  /** Everything below this offset may be sent. */
+  /** The client may send the bytes of the stream below this offset. */
   get maxOffset(): number {
     return this.#granted;
   }
 
-  /** Whether other streams wait for credit that this one may hold. */
+  /** Whether other streams are waiting for credit, which this stream may be holding. */
   get othersWait(): boolean {
     return this.pool.othersWait(this);
   }
 
-  /** Bytes that may be granted and not yet written. */
+  /** Maximum number of bytes of this stream granted and not yet written. */
   get window(): number {
     const modest = Math.min(this.#link.modest, this.pool.modestShare);
     return Math.min(Math.max(this.#link.needed, modest), this.pool.share);
   }
 
-  /** Grants as much as window and budget allow, and tells the client where it is worth a message. */
+  /**
+   * Grants as much credit as the window, the rate limit and the budget allow, unless it is too little for a
+   * message.
+   */
   grant(): void {
     this.#begin();
     const { window } = this;
-    // A disk that is slow to flush holds back the client, like one that is slow to write.
+    // Unflushed bytes count as well, so that a disk that flushes slowly also slows down the client.
     const limit = Math.min(this.#written, this.#durable + this.options.maxUnflushed) + window;
     const wanted = Math.min(limit, this.#end) - this.#granted;
     const least = this.#granted + wanted >= this.#end ? 1 : window / 4;
@@ -171,7 +180,7 @@ export class StreamFlowControl {
     this.options.onGrant(this.#granted);
   }
 
-  /** Changes the rate limit, in bytes a second; null: none. */
+  /** Changes the rate limit, in bytes a second; null: no limit. */
   limitRate(rateLimit: number | null): void {
     this.#bucket.limit(rateLimit);
     clearTimeout(this.#pacing);
@@ -179,7 +188,7 @@ export class StreamFlowControl {
     this.grant();
   }
 
-  /** Sets the file's size, once it is known: nothing beyond it is granted. */
+  /** Sets the file's size in bytes, once known. No credit is granted beyond it. */
   endsAt(totalSize: number): void {
     this.#end = totalSize;
     if (this.#granted > totalSize) {
@@ -189,7 +198,7 @@ export class StreamFlowControl {
     }
   }
 
-  /** The client starts again at the first byte. */
+  /** Starts over at offset 0, because the client sends the file again from its first byte. */
   restart(): void {
     const held = this.#granted - this.#written;
     this.#written = 0;
@@ -198,12 +207,12 @@ export class StreamFlowControl {
     this.pool.giveBack(held);
   }
 
-  /** Counts bytes that came, written or not. */
+  /** Counts bytes that arrived, before they are written. */
   arrived(bytes: number): void {
     this.#link.arrived(bytes);
   }
 
-  /** Counts bytes that were written: they are no longer outstanding, and the window moves on. */
+  /** Counts bytes that were written. They return to the budget, and the client is granted new ones. */
   wrote(bytes: number): void {
     this.#written += bytes;
     this.#link.wrote(bytes);
@@ -211,7 +220,7 @@ export class StreamFlowControl {
     this.grant();
   }
 
-  /** Everything below this offset is flushed. */
+  /** Records that the bytes below this offset are flushed. */
   flushed(durableOffset: number): void {
     this.#durable = durableOffset;
     this.grant();
@@ -225,7 +234,7 @@ export class StreamFlowControl {
     this.pool.close(this, held);
   }
 
-  /** @returns how many of the wanted bytes the rate limit allows now; the rest is granted later */
+  /** @returns how many of the wanted bytes the rate limit allows now. A timer grants the rest later. */
   #pace(wanted: number): number {
     const batch = Math.min(wanted, this.#bucket.burst / 2);
     const { available } = this.#bucket;
@@ -238,7 +247,9 @@ export class StreamFlowControl {
     return available < batch ? 0 : Math.min(wanted, available);
   }
 
-  /** Called before the first grant: a link that is known gets what it needs. */
+  /**
+   * Runs once, before the first grant. A link whose rate is already known starts with the window it needs.
+   */
   #begin(): void {
     if (this.#hasBegun) return;
     this.#hasBegun = true;

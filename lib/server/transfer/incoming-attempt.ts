@@ -19,39 +19,42 @@ import { type Stall, StallWatch } from "./stall-watch.ts";
 
 export interface AttemptOptions {
   download: Downloading;
-  /** The number of this download on its connection. */
+  /** The number that identifies this download on its client's connection. */
   stream: number;
-  /** Most bytes in a frame, as agreed with the client. */
+  /** Maximum number of bytes in a frame, as agreed with the client. */
   chunkSize: number;
   link: ClientLink;
   storage: Pick<Storage, "freeSpace">;
-  /** Bytes that must stay free on the disk. */
+  /** Number of bytes that must stay free on the disk. */
   minFreeDisk: number;
-  /** Checks whether a download of this size, in bytes, exceeds a quota; null: it does not. */
+  /** Checks whether a download of this size, in bytes, exceeds a quota. Resolves to null if not. */
   findOverQuota: (totalSize: number) => Promise<SpaceShortage | null>;
-  /** Whether somebody waits for this attempt's slot or quota. Then a slow client has to give way. */
+  /**
+   * Whether another download waits for the slot or quota that this attempt uses. If so, a slow client's
+   * attempt is interrupted.
+   */
   othersWait: () => Promise<boolean>;
-  /** Records an event. @returns the download as it is then */
+  /** Records an event of the download. Resolves to the download after the event. */
   report: (event: DownloadEvent) => Promise<Download>;
   metrics: Metrics;
   logger: Logger;
 }
 
-/** How often a damaged piece is requested again. */
+/** How many times in a row a damaged chunk or frame is requested again before the download fails. */
 const MAX_RESENDS = 3;
 
-/** Outcomes that the server decides, so the client has to be told. */
+/** Outcomes decided by the server. The client learns of these by a `cancel` message. */
 const IS_UNKNOWN_TO_CLIENT: ReadonlySet<Outcome["type"]> = new Set([
   "failed",
   "abandoned",
   "gave_way",
 ]);
 
-/** The common part of attempts at files and at sets: how they end, and how that is reported. */
+/** Common base of the attempts to receive a file or a set: rate limit, timeouts, and how an attempt ends. */
 export abstract class IncomingAttempt<Options extends AttemptOptions> implements IncomingStream {
   protected readonly stalled = new StallWatch();
   readonly #outcome = Promise.withResolvers<Outcome>();
-  /** Rate limit set by an operator, in bytes a second; null: none. */
+  /** Rate limit set by an operator, in bytes a second; null: no limit. */
   #rateLimit: number | null;
 
   constructor(protected readonly options: Options) {
@@ -74,14 +77,14 @@ export abstract class IncomingAttempt<Options extends AttemptOptions> implements
     return this.#outcome.promise;
   }
 
-  /** Changes the rate limit, in bytes a second; null: none. */
+  /** Changes the rate limit, in bytes a second; null: no limit. */
   limitRate(rateLimit: number | null): void {
     if (rateLimit === this.#rateLimit) return;
     this.#rateLimit = rateLimit;
     this.applyRateLimit(rateLimit);
   }
 
-  /** Runs until the attempt has ended and everything is closed; never rejects. */
+  /** Runs the attempt until it has ended and its resources are closed. Never rejects. */
   async run(): Promise<Outcome> {
     await this.begin().catch((error: unknown) => this.broke(error));
     const outcome = await this.ended;
@@ -96,7 +99,10 @@ export abstract class IncomingAttempt<Options extends AttemptOptions> implements
     this.end({ type: "lost" });
   }
 
-  /** Ends the attempt, as somebody else changed the row, for example by a cancel. Nothing is kept. */
+  /**
+   * Ends the attempt because the download's row was changed elsewhere, for example by a cancel. Bytes not yet
+   * written are dropped.
+   */
   abandon(): void {
     this.end({ type: "abandoned" });
   }
@@ -110,7 +116,7 @@ export abstract class IncomingAttempt<Options extends AttemptOptions> implements
     this.fail({ code: "protocol_error", message });
   }
 
-  /** Ends the attempt by an unexpected error, which is logged with its stack. */
+  /** Fails the attempt because of an error. An error other than FdsError is logged with its stack. */
   broke(error: unknown): void {
     if (!(error instanceof FdsError)) {
       this.options.logger.error("a download met an error of the server", {}, error);
@@ -135,32 +141,42 @@ export abstract class IncomingAttempt<Options extends AttemptOptions> implements
     this.giveWay({ code: "client_timeout", message });
   }
 
-  /** Sends the client a message about this stream. */
+  /** Sends the client a message about this attempt's stream. */
   tell(command: StreamCommand): void {
     const { stream, link } = this.options;
     link.send({ ...command, stream, epoch: this.epoch });
   }
 
-  /** Asks the client. Everything else follows from its messages. */
+  /** Asks the client for the file or set. The attempt then goes on with the client's messages. */
   protected abstract begin(): Promise<void>;
-  /** Stops: nothing more is accepted. */
+  /** Stops accepting messages and frames. */
   protected abstract stop(): void;
-  /** Writes what arrived in order, so that the next attempt can use it, and closes everything. */
+  /**
+   * Closes the resources of the attempt. After a lost or failed attempt, bytes that arrived are first made
+   * durable for the next attempt.
+   */
   protected abstract close(outcome: Outcome): Promise<void>;
-  /** Applies another rate limit. */
+  /** Applies a changed rate limit, in bytes a second; null: no limit. */
   protected abstract applyRateLimit(rateLimit: number | null): void;
-  /** Whether the client has to act next; false while the server has to read, write or grant. */
+  /**
+   * Whether the server is waiting for the client. False while the server itself has to read, write or grant
+   * credit.
+   */
   protected abstract isClientsTurn(): boolean;
-  /** Whether other streams wait for credit that this one may hold. */
+  /** Whether other streams are waiting for credit, which this attempt may be holding. */
   protected abstract get creditIsWanted(): boolean;
   protected abstract get isOver(): boolean;
 
-  /** Rate limit set by an operator, in bytes a second; null: none. */
+  /** Rate limit set by an operator, in bytes a second; null: no limit. */
   protected get rateLimit(): number | null {
     return this.#rateLimit;
   }
 
-  /** @returns the download as it is now, or null if it no longer belongs to this attempt */
+  /**
+   * Records an event of the download.
+   * @returns the download after the event; null: the download no longer belongs to this attempt, which is
+   *   then over
+   */
   protected async report(event: DownloadEvent): Promise<Downloading | null> {
     const after = await this.options.report(event);
     if (after.status === "downloading" && after.epoch === this.epoch) return after;
@@ -169,9 +185,9 @@ export abstract class IncomingAttempt<Options extends AttemptOptions> implements
   }
 
   /**
-   * Ends the attempt where the rest would not leave enough free space on the disk.
-   * @param totalSize of the download, in bytes; 0 where it is not known yet
-   * @param written bytes of it that are on the disk already
+   * Ends the attempt if the rest of the download would not leave enough free space on the disk.
+   * @param totalSize size of the download in bytes; 0: not known yet
+   * @param written number of the download's bytes that are already on the disk
    */
   protected async endIfNoRoom(totalSize: number, written = 0): Promise<void> {
     const { storage, minFreeDisk } = this.options;
@@ -179,7 +195,10 @@ export abstract class IncomingAttempt<Options extends AttemptOptions> implements
     if (noRoom) this.fail(noRoom.problem, noRoom.final);
   }
 
-  /** Ends the attempt where a download of this size, in bytes, exceeds a quota. @returns whether it did */
+  /**
+   * Ends the attempt if a download of this size, in bytes, exceeds a quota.
+   * @returns whether the attempt was ended
+   */
   protected async endIfOverQuota(totalSize: number): Promise<boolean> {
     const overQuota = await this.options.findOverQuota(totalSize);
     if (overQuota) this.fail(overQuota.problem, overQuota.final);
@@ -187,10 +206,10 @@ export abstract class IncomingAttempt<Options extends AttemptOptions> implements
   }
 
   /**
-   * Requests a damaged piece again, or ends the attempt after too many requests.
-   * @param offset where it begins
-   * @param times how often it arrived damaged in a row
-   * @param what name of the piece, and the code with which the download fails in the end
+   * Requests a damaged piece again, or fails the download if it was requested too often.
+   * @param offset offset at which the piece begins, in bytes
+   * @param times how many times in a row the piece arrived damaged
+   * @param what the piece's name for messages, and the error code if the download fails
    */
   protected askAgain(
     offset: number,
@@ -220,7 +239,7 @@ export abstract class IncomingAttempt<Options extends AttemptOptions> implements
   }
 }
 
-/** The error for a breach of the protocol by the client. */
+/** Returns the error for a violation of the protocol by the client. */
 export function broken(message: string): FdsError {
   return new FdsError("protocol_error", message);
 }

@@ -15,31 +15,31 @@ export interface IncomingBytesOptions {
   download: Downloading;
   link: ClientLink;
   credit: FlowControl;
-  /** See {@link PartWriterOptions.checkpoints}. */
+  /** Runs checkpoints one after the other, see {@link PartWriterOptions.checkpoints}. */
   checkpoints: SerialQueue;
   metrics: Metrics;
-  /** Whether the attempt is over. */
+  /** Reports whether the attempt is over. */
   isOver: () => boolean;
   /** Called when the chunk at `offset` arrived damaged, for the `times`th time in a row. */
   onDamaged: (offset: number, times: number) => void;
-  /** Records that everything below `durableOffset` is on the disk. */
+  /** Records in the download's row that the bytes below `durableOffset` are durable. */
   onDurable: (durableOffset: number) => Promise<void>;
-  /** Called when the client may send everything below `maxOffset`. */
+  /** Called when the client may send the bytes below `maxOffset`. */
   onGrant: (maxOffset: number) => void;
   onError: (error: unknown) => void;
 }
 
 /**
- * Takes one file's bytes to its part: frames are taken in order and decompressed, their bytes are written,
- * hashed and flushed, and as many as were written are granted again.
+ * Receives one file's bytes into its part. Frames are decompressed in order, their bytes are written, hashed
+ * and flushed, and new credit is granted for the bytes written.
  */
 export class IncomingBytes {
   readonly #frames: IncomingFrames;
   readonly #writer: PartWriter;
   readonly #rate = new RateMeter();
-  /** Set once the start of the bytes is known. */
+  /** Flow control of this file; undefined until the start offset is known. */
   #flow: StreamFlowControl | undefined;
-  /** The furthest offset that frames have ever reached. */
+  /** The highest offset that frames of this attempt have reached. Resent bytes below it are no progress. */
   #reached = 0;
 
   constructor(private readonly options: IncomingBytesOptions) {
@@ -64,12 +64,12 @@ export class IncomingBytes {
     });
   }
 
-  /** All bytes of the file below this offset have come, written or not. */
+  /** The bytes of the file below this offset have arrived, but may not be written yet. */
   get arrived(): number {
     return this.#frames.arrived;
   }
 
-  /** Bytes from the start of the file that are in the part, flushed or not. */
+  /** Number of bytes from the start of the file that are in the part, flushed or not. */
   get written(): number {
     return this.#writer.written;
   }
@@ -82,31 +82,31 @@ export class IncomingBytes {
     return this.#rate.bytesPerSecond();
   }
 
-  /** Everything below this offset may be sent. */
+  /** The client may send the bytes of the file below this offset. */
   get maxOffset(): number {
     return this.#flow?.maxOffset ?? 0;
   }
 
-  /** Whether other streams wait for credit that this one may hold. */
+  /** Whether other streams are waiting for credit, which this file's stream may be holding. */
   get othersWait(): boolean {
     return this.#flow?.othersWait ?? false;
   }
 
-  /** Whether a damaged chunk has been requested again and has not arrived yet. */
+  /** Whether a damaged chunk was requested again and has not arrived yet. */
   get resending(): boolean {
     return this.#frames.resending;
   }
 
-  /** Whether everything that came has been written. */
+  /** Whether all bytes that arrived have been written. */
   get idle(): boolean {
     return this.#frames.idle && this.#writer.idle;
   }
 
   /**
-   * Reads the part again, and grants the bytes after it.
-   * @param offset durable bytes of the part; the rest is dropped
-   * @param rateLimit gives the rate limit of the moment, in bytes a second; null: none
-   * @returns the digest of these bytes; null where the attempt ended before it was known
+   * Hashes the durable bytes of the part, and grants credit for the bytes after them.
+   * @param offset number of durable bytes in the part; bytes after these are removed
+   * @param rateLimit returns the current rate limit, in bytes a second; null: no limit
+   * @returns the digest of the durable bytes; null: the attempt ended during the hashing
    * @throws FdsError `storage_error`
    */
   async continueFrom(offset: number, rateLimit: () => number | null): Promise<string | null> {
@@ -127,25 +127,32 @@ export class IncomingBytes {
     return prefix;
   }
 
-  /** The client sends the file from its first byte. The part keeps its bytes until {@link begin}. */
+  /**
+   * Prepares for a file that the client sends from its first byte. The part keeps its bytes until {@link
+   * emptyIfBehind} is called.
+   */
   restart(): void {
     this.#frames.beginAt(0);
     this.#reached = 0;
     this.#flow?.restart();
   }
 
-  /** Empties the part, if the client begins before its end, which is then at the first byte. */
+  /**
+   * Empties the part if the client begins before the part's end. The client can then only begin at offset 0.
+   */
   async emptyIfBehind(offset: number): Promise<void> {
     if (offset < this.written) await this.#writer.startOver();
   }
 
-  /** Sets the file's size, once it is known: nothing beyond it is granted. */
+  /** Sets the file's size in bytes, once known. No credit is granted beyond it. */
   endsAt(totalSize: number): void {
     this.#flow?.endsAt(totalSize);
     this.#flow?.grant();
   }
 
-  /** Starts to write what has come and what comes, as the row now states the start. */
+  /**
+   * Starts writing the bytes that arrived so far and all later ones. Called once the row records the start.
+   */
   begin(): void {
     this.#rate.add(0);
     this.#frames.open();
@@ -153,8 +160,8 @@ export class IncomingBytes {
 
   /**
    * Takes the next frame.
-   * @returns whether the frame is used, and how many bytes it went beyond the furthest offset so far
-   * @throws FdsError `protocol_error` when it is not the next one, or exceeds what was granted
+   * @returns whether the frame is used, and by how many bytes it goes beyond the highest offset so far
+   * @throws FdsError `protocol_error` if the frame is out of order, or exceeds the granted credit
    */
   take(frame: Frame): { isOfUse: boolean; progress: number } {
     const end = frame.offset + frame.rawLength;
@@ -162,7 +169,7 @@ export class IncomingBytes {
     if (end > maxOffset) throw broken(`a frame reaches beyond the ${maxOffset} bytes granted`);
     this.#flow?.arrived(frame.rawLength);
     const isOfUse = this.#frames.take(frame);
-    // A repeated chunk has no new bytes, nor one that will not decompress.
+    // A resent chunk makes no progress until the file grows beyond the highest offset reached before.
     const progress = Math.max(0, this.arrived - this.#reached);
     this.#reached += progress;
     return { isOfUse, progress };
@@ -172,25 +179,28 @@ export class IncomingBytes {
     this.#flow?.limitRate(rateLimit);
   }
 
-  /** Everything below this offset is flushed, and recorded in the row. */
+  /** Records that the bytes below this offset are flushed, and that the download's row says so. */
   flushed(durableOffset: number): void {
     this.#flow?.flushed(durableOffset);
   }
 
-  /** Resolves when all frames so far have been decompressed. */
+  /** Resolves when all frames that arrived so far have been decompressed. */
   settled(): Promise<void> {
     return this.#frames.settled();
   }
 
-  /** See {@link PartWriter.seal}. */
+  /**
+   * Writes and flushes the rest of the file, see {@link PartWriter.seal}.
+   * @returns the digest of the whole file
+   */
   seal(): Promise<string> {
     return this.#writer.seal();
   }
 
   /**
-   * Closes it with its part.
-   * @param keep whether what came is still to be written and made durable
-   * @throws FdsError `storage_full` or `storage_error` when that failed
+   * Closes the part and returns its credit.
+   * @param keep whether bytes that arrived are first written and made durable
+   * @throws FdsError `storage_full` or `storage_error` if writing failed
    */
   async close(keep: boolean): Promise<void> {
     const { link } = this.options;

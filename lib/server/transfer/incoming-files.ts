@@ -10,41 +10,42 @@ import { type Answer, SetWriter } from "./set-writer.ts";
 import { describeWanted } from "./wanted-file.ts";
 import { WantQueue } from "./want-queue.ts";
 
-/** Growth of files beyond their listed sizes, in bytes, after which quotas are checked again. */
+/** Growth of a set's files beyond their listed sizes, in bytes, after which quotas are checked again. */
 const GROWTH_STEP = 1024 * 1024;
 
 export interface IncomingFilesOptions extends OpenSet {
   metrics: Metrics;
   /**
-   * Called before bytes beyond the listed sizes are taken; ends the attempt where the disk has no space.
+   * Called before a file grows beyond its listed size by this many bytes. Ends the attempt if the disk has
+   * too little space.
    */
   checkRoom: (bytes: number) => Promise<void>;
   /**
-   * Called with the set's size in bytes, where it exceeds what was listed; ends the attempt where that
-   * exceeds a quota.
+   * Called with the set's size in bytes after files grew beyond their listed sizes. Ends the attempt if the
+   * size exceeds a quota.
    */
   checkQuota: (totalSize: number) => Promise<unknown>;
-  /** Called when the state of that moment is on the disk and in the rows of the files. */
+  /** Called when the state in `moment` is flushed to the disk and recorded in the rows of the files. */
   onDurable: (moment: Moment) => Promise<void>;
-  /** Called when a file does not come, and the set needs all of them. */
+  /** Called when the client cannot send a file of a strict set, which fails the set. */
   onMissing: (error: Problem) => void;
-  /** Called when every file was answered, and everything received is durable. */
+  /** Called when the client has answered for every file, and all received files are durable. */
   onDone: () => void;
   onError: (error: unknown) => void;
-  /** Offset in the stream up to which bytes were written. */
+  /** Returns the number of bytes of the set's stream that have been processed. */
   streamOffset: () => number;
 }
 
 /**
- * Receives the files of a set: asks for them ahead of time, writes and compares them one after the other,
- * and makes them durable together from time to time.
+ * Receives the files of a set. Files are requested ahead of time, written and verified one after the other,
+ * and made durable many at a time.
  */
 export class IncomingFiles {
   readonly #wants: WantQueue;
   readonly #writer: SetWriter;
   readonly #checkpoints: SetCheckpoints;
   readonly #rate = new RateMeter();
-  /** Bytes beyond the listed sizes since quotas were last checked. */
+  /** Growth of files beyond their listed sizes, in bytes, since quotas were last checked. */
   #growth = 0;
 
   constructor(private readonly options: IncomingFilesOptions) {
@@ -75,7 +76,7 @@ export class IncomingFiles {
     this.#rate.add(0);
   }
 
-  /** Bytes received of the current file. */
+  /** Number of bytes received of the unfinished large file; 0 if there is none. */
   get currentLength(): number {
     return this.#writer.current?.length ?? 0;
   }
@@ -84,13 +85,13 @@ export class IncomingFiles {
     return this.#rate.bytesPerSecond();
   }
 
-  /** Whether the client owes a file. */
+  /** Whether a requested file has not been answered by the client yet. */
   get isOwed(): boolean {
     return this.#wants.isOwed;
   }
 
   /**
-   * Takes the records of the next frame.
+   * Processes the records of the next frame.
    * @throws FdsError `protocol_error` for a record out of order, `storage_full` or `storage_error`
    */
   async take(bytes: Uint8Array): Promise<void> {
@@ -105,7 +106,7 @@ export class IncomingFiles {
     await this.goOn();
   }
 
-  /** Asks for more files, or ends where no more are to come. */
+  /** Requests more files. If all files have been answered, makes them durable and calls `onDone`. */
   async goOn(): Promise<void> {
     const { isOver, onDone } = this.options;
     await this.#wants.fill();
@@ -114,15 +115,19 @@ export class IncomingFiles {
     if (!isOver()) onDone();
   }
 
-  /** The client is reading a file's bytes again that the server has, up to an offset. */
+  /**
+   * Handles a report that the client has hashed a file up to this offset, to compare its beginning with the
+   * bytes that the server has.
+   */
   proving(offset: number): void {
     const { current } = this.#writer;
     this.options.stalled.proved(offset, current?.length ?? this.#wants.next?.durableOffset ?? 0);
   }
 
   /**
-   * @param keep whether to make durable what came. What cannot be is dropped, so that a full disk has space
-   *   for the row that records it
+   * Closes the unfinished file.
+   * @param keep whether to make received bytes durable first. If that fails, they are removed, so that a full
+   *   disk has space for the row that records the failure
    */
   async close(keep: boolean): Promise<void> {
     let isSafe = false;
@@ -146,7 +151,7 @@ export class IncomingFiles {
     const { file } = answer;
     const { metrics, stalled } = this.options;
     this.#wants.answered();
-    // Empty files count as progress, too.
+    // A record's bytes count as progress even if the file is empty, so many empty files cause no timeout.
     stalled.moved(START_BYTES);
     stalled.forgetProven();
     switch (answer.type) {
@@ -181,9 +186,10 @@ export class IncomingFiles {
   }
 
   /**
-   * Accepts that a file has another size than known.
-   * @param bytes the difference, negative where it is smaller
-   * @returns a promise where space and quotas are checked
+   * Accepts that a file's size differs from the size known so far.
+   * @param bytes the difference in bytes, negative if the file is smaller
+   * @returns a promise if space and quotas have to be checked; undefined: nothing to wait for
+   * @throws FdsError `set_too_large`
    */
   #admit(bytes: number): Promise<void> | undefined {
     const { tally, order } = this.options;

@@ -4,30 +4,35 @@ import { Decompressor } from "./decompressor.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 
 export interface IncomingFramesOptions {
-  /** Bytes on the wire in earlier attempts. */
+  /** Number of payload bytes received for the download by earlier attempts, as sent (compressed or not). */
   bytesOnWire: number;
-  /** Whether the attempt is over, so that nothing is requested again. */
+  /** Reports whether the attempt is over. Damaged chunks are then no longer requested again. */
   isOver: () => boolean;
-  /** Called with the next bytes of the file, decompressed. The receiver owns them from then on. */
+  /** Called with the next decompressed bytes of the file. The callee then owns the bytes. */
   onBytes: (bytes: Uint8Array) => void;
   /**
-   * Called when the chunk at `offset` arrived damaged, for the `times`th time in a row. It has to come
-   * again; until then, later frames are dropped.
+   * Called when the chunk at `offset` arrived damaged, for the `times`th time in a row. The callee requests
+   * the chunk again. Until the chunk arrives, later frames are dropped.
    */
   onDamaged: (offset: number, times: number) => void;
   metrics: Metrics;
 }
 
-/** The frames of one attempt. Each must begin where the one before it ended, or it is not used. */
+/**
+ * Takes the frames of one stream in order and decompresses them. Each frame must begin where the previous one
+ * ended.
+ */
 export class IncomingFrames {
-  /** Where the next frame must begin. Everything below has arrived, written or not. */
+  /** Offset at which the next frame must begin. All bytes below have arrived, written or not. */
   #arrived = 0;
   #bytesOnWire: number;
   readonly #decompressor = new Decompressor({
     onBytes: (bytes) => this.#pass(bytes),
     onDamaged: (frame) => this.#onDamaged(frame),
   });
-  /** Bytes that arrived before the row stated the start; undefined from then on. */
+  /**
+   * Decompressed bytes that wait for the start to be recorded in the download's row; undefined after that.
+   */
   #early: Uint8Array[] | undefined = [];
   #resends = 0;
   #resending = false;
@@ -45,7 +50,7 @@ export class IncomingFrames {
     return this.#bytesOnWire;
   }
 
-  /** Whether a damaged chunk has been requested again and has not arrived yet. */
+  /** Whether a damaged chunk was requested again and has not arrived yet. */
   get resending(): boolean {
     return this.#resending;
   }
@@ -55,12 +60,15 @@ export class IncomingFrames {
     return this.#decompressor.idle;
   }
 
-  /** Sets where the first frame must begin. */
+  /** Sets the offset at which the first frame must begin. */
   beginAt(offset: number): void {
     this.#arrived = offset;
   }
 
-  /** Passes on what has arrived and what arrives, as the row now states the start. */
+  /**
+   * Passes on the bytes that arrived so far and all later ones. Called once the download's row records the
+   * start.
+   */
   open(): void {
     const early = this.#early ?? [];
     this.#early = undefined;
@@ -68,9 +76,9 @@ export class IncomingFrames {
   }
 
   /**
-   * Takes a frame within the credit.
-   * @returns true where it had new bytes; false: it was dropped
-   * @throws FdsError `protocol_error` when it is not the next one
+   * Takes a frame that is within the granted credit.
+   * @returns true: the frame has new bytes. False: the frame was dropped
+   * @throws FdsError `protocol_error` if the frame is out of order
    */
   take(frame: Frame): boolean {
     const { metrics } = this.options;
@@ -82,7 +90,7 @@ export class IncomingFrames {
     if (isDamaged) metrics.damagedChunks++;
     if (frame.offset !== this.#arrived) {
       metrics.resentBytes += length;
-      // Was under way when the damaged chunk was requested again.
+      // The client sent this frame before it saw the request to resend an earlier, damaged chunk.
       if (this.#resending && frame.offset > this.#arrived) return false;
       const message = `a frame begins at ${frame.offset}, expected ${this.#arrived}`;
       throw new FdsError("protocol_error", message);
@@ -98,12 +106,12 @@ export class IncomingFrames {
     return true;
   }
 
-  /** Resolves when all frames so far have been decompressed; never rejects. */
+  /** Resolves when all frames so far have been decompressed. Never rejects. */
   settled(): Promise<void> {
     return this.#decompressor.settled();
   }
 
-  /** Stops: nothing more is passed on. */
+  /** Stops passing on bytes, for good. */
   stop(): void {
     this.#decompressor.stop();
   }
@@ -115,8 +123,8 @@ export class IncomingFrames {
   }
 
   /**
-   * Handles a compressed chunk that does not decompress to what its header states. Damage and a lie look
-   * the same, so it is treated like any other damaged chunk, and nothing of it is used.
+   * Handles a compressed chunk that does not decompress to the length and CRC in its header. Damage and a
+   * lying client look the same, so the chunk is dropped and requested again.
    */
   #onDamaged(frame: CompressedFrame): void {
     const { metrics, isOver } = this.options;

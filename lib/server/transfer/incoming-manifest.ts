@@ -10,19 +10,22 @@ import type { OpenSet } from "./open-set.ts";
 import { selections } from "./set-request.ts";
 
 /**
- * How long a walk that finds no file may go on, in ms. Our clients walk for 10 minutes at most, and start a
- * little after the request is sent.
+ * Time limit for a client's walk through its folders without finding a file, in ms. This project's client
+ * walks for at most 10 minutes, and may start a little after the request.
  */
 const SILENT_WALK_MS = 15 * 60_000;
-/** Most characters of the error for a set without matching files. */
+/** Maximum length of the error message for a set without matching files, in characters. */
 const MAX_MESSAGE = 1_000;
 
-/** Receives the manifest of a set: the client walks through its folders, and each line becomes a row. */
+/**
+ * Receives the manifest of a set. The client walks through its folders, and each line of the manifest becomes
+ * a row.
+ */
 export class IncomingManifest {
   readonly #reader: ManifestReader;
-  /** Number of names that the client has looked at. */
+  /** Highest number of names that the client's walk has reported as looked at. */
   #seen = 0;
-  // Monotonic, in ms.
+  // Time of the last manifest bytes, or of the beginning, in ms of the monotonic clock.
   #namedAt = performance.now();
   #unmatched: number[] | null = null;
 
@@ -32,7 +35,7 @@ export class IncomingManifest {
     this.#reader = new ManifestReader(order, folderBytes);
   }
 
-  /** Asks for the manifest. */
+  /** Asks the client for the manifest. */
   ask(): void {
     const { order, tell } = this.set;
     for (const selection of selections(order.paths, order.exclude)) tell(selection);
@@ -44,19 +47,25 @@ export class IncomingManifest {
     });
   }
 
-  /** Indices of the patterns that no file matches; null: the client does not say. */
+  /** Indices of the patterns that no file matches; null: the client did not report them. */
   get unmatched(): number[] | null {
     return this.#unmatched;
   }
 
-  /** Takes these indices from the client. @throws FdsError `protocol_error` for a pattern that does not exist */
+  /**
+   * Stores the indices of the patterns that, as the client reports, no file matches.
+   * @throws FdsError `protocol_error` for a pattern that does not exist
+   */
   takeUnmatched(unmatched: number[]): void {
     const { paths } = this.set.order;
     if (unmatched.some((index) => index >= paths.length)) throw broken("a set has no such pattern");
     this.#unmatched = unmatched;
   }
 
-  /** Records the files whose lines are complete. @throws FdsError see {@link ManifestReader.read} */
+  /**
+   * Inserts a row for each file whose manifest line is complete.
+   * @throws FdsError see {@link ManifestReader.read}
+   */
   async take(bytes: Uint8Array): Promise<void> {
     const { rows, download, stalled } = this.set;
     this.#namedAt = performance.now();
@@ -67,8 +76,8 @@ export class IncomingManifest {
   }
 
   /**
-   * A long walk counts as an answer while it looks at more names; without a matching file, only for some
-   * time.
+   * Handles a report of how many names the client's walk has looked at. A higher number postpones the
+   * timeout, for at most {@link SILENT_WALK_MS} after the last file found.
    */
   proving(names: number): void {
     if (names <= this.#seen || performance.now() - this.#namedAt > SILENT_WALK_MS) return;
@@ -77,10 +86,10 @@ export class IncomingManifest {
   }
 
   /**
-   * Handles the complete manifest: checks its contents, and links files that are stored already.
-   * @param chunkSize most bytes in a frame, as agreed with the client
-   * @returns the outcome of the set where no file is to come; else null
-   * @throws FdsError `protocol_error` when the last line is not complete
+   * Handles the complete manifest: checks its contents, and links files that are already stored.
+   * @param chunkSize maximum number of bytes in a frame, as agreed with the client
+   * @returns the outcome if the set ends here, without transfer; null: files are to be received
+   * @throws FdsError `protocol_error` if the last line is incomplete
    */
   async finish(chunkSize: number): Promise<Outcome | null> {
     const { order, rows, download, tally } = this.set;
@@ -91,7 +100,7 @@ export class IncomingManifest {
       return { type: "failed", problem: noFile(order), final: true };
     }
     const { firstLost } = this.#reader;
-    // Files left for a later set are no failure, even in a strict set.
+    // `firstLost` is never a file that changed too recently, so such files do not fail a strict set.
     if (order.strict && firstLost) return { type: "failed", problem: firstLost, final: true };
     if (order.unchanged !== "send") {
       await linkUnchanged({ ...this.set, onLinked: (file) => tally.unchanged(file) });
@@ -100,7 +109,7 @@ export class IncomingManifest {
   }
 }
 
-/** The failure of a set without matching files. */
+/** Returns the error for a set whose patterns match no file. */
 function noFile(order: SetOrder): Problem {
   const patterns = order.paths.map((path) => `"${path}"`).join(", ");
   const message = `the client has no file that matches ${patterns}`;

@@ -7,69 +7,79 @@ import type {
   ServerStreamMessage,
 } from "../../protocol/messages.ts";
 
-/** A client's message about one of its streams. */
+/** A message from the client about one stream. */
 export type StreamMessage = ClientStreamMessage;
 
-/** A server's message about a stream, without the address, which is the same in all of them. */
+/** A message from the server about one stream, without `stream` and `epoch`, which the sender adds. */
 export type StreamCommand = WithoutAddress<ServerStreamMessage>;
 type WithoutAddress<T> = T extends unknown ? Omit<T, "stream" | "epoch"> : never;
 
-/** The connection as a stream uses it. */
+/** A stream's view of its client's connection. */
 export interface ClientLink {
   send(message: ServerMessage): void;
-  /** Shortest of the latest round trips, in ms. */
+  /** Returns the shortest of the latest round trips, in ms. */
   roundTripMs(): number;
   /** Last measured rate of the link, in bytes a second; null: not known. */
   rate: number | null;
 }
 
 /**
- * A stream of a connection. The session passes it what comes for it, and tells it when the connection is
- * gone.
+ * A file, set or listing being received on a client's connection. The session passes it the messages and
+ * frames with its stream number, and tells it when the connection is lost.
  */
 export interface IncomingStream {
-  /** Number of the attempt. The session drops what belongs to another one. */
+  /** Number of the attempt. The session drops messages and frames that carry another number. */
   readonly epoch: number;
-  /** Resolves when the stream accepts nothing more. */
+  /** Resolves when the stream no longer accepts messages and frames. */
   readonly ended: Promise<unknown>;
-  /** @throws FdsError `protocol_error` */
+  /**
+   * Handles a message from the client about this stream.
+   * @throws FdsError `protocol_error`
+   */
   onMessage(message: StreamMessage): void;
   /**
-   * @returns whether the frame had new bytes; other frames are dropped
-   * @throws FdsError `protocol_error`; nothing of such a frame was kept
+   * Takes a frame.
+   * @returns true: the frame had new bytes. False: it was dropped
+   * @throws FdsError `protocol_error`; such a frame is dropped
    */
   onFrame(frame: Frame): boolean;
-  /** Called periodically: ends the stream if the client has owed an answer for too long. */
+  /** Called periodically. Ends the stream if an answer from the client is overdue. */
   checkStalled(): void;
-  /** The connection is gone, or the server stops. What has arrived is kept. */
+  /** Ends the stream because the connection is lost or the server stops. Received bytes are kept. */
   lose(): void;
-  /** Ends the stream, which goes on later. The download's record gives the reason. */
+  /** Interrupts the stream, to be continued later. The download's row records `problem` as the reason. */
   giveWay(problem: Problem): void;
-  /** Ends the stream after a breach of the protocol by the client. */
+  /** Ends the stream because the client violated the protocol. */
   violated(error: FdsError): void;
-  /** Ends this stream, and nothing else, by an unexpected error. */
+  /** Ends this stream after an unexpected error. Other streams of the connection continue. */
   broke(error: unknown): void;
 }
 
 /** How an attempt ended. */
 export type Outcome =
   | { type: "received"; digest: string; size: number; bytesOnWire: number }
-  /** All files of a set that were to come are here, and flushed. `size`: the bytes that came. */
+  /**
+   * All files of a set that the client can send are received and flushed. `size` is the number of received
+   * bytes.
+   */
   | { type: "set_received"; size: number; files: SetCounts; bytesOnWire: number }
-  /** No file matches, and the set may be empty. */
+  /** No file matches the patterns of a set that is allowed to be empty. */
   | { type: "nothing"; chunkSize: number }
   | { type: "lost" }
   | { type: "failed"; problem: Problem; final?: boolean }
-  /** It goes on after others had their turn. */
+  /** The attempt was interrupted in favour of other downloads, and is continued later. */
   | { type: "gave_way"; problem: Problem }
-  /** The download's row already has its next state. */
+  /** The download's row was changed elsewhere, so there is no outcome to record. */
   | { type: "abandoned" };
 
-/** Progress of an incoming download, newer than its row. */
+/** Progress of an incoming download. It is more recent than the download's row. */
 export interface Progress {
   bytesReceived: number;
   bytesOnWire: number;
   bytesPerSecond: number | null;
-  /** Counts and bytes of a set. Files may have grown since they were listed. */
+  /**
+   * For a set: the number of files by result, and their total size in bytes, including growth since the
+   * listing.
+   */
   set?: { files: SetCounts; totalSize: number };
 }

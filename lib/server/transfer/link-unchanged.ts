@@ -3,12 +3,12 @@ import type { Download } from "../download.ts";
 import type { SetFile, SetFileChange, SetRows } from "../set.ts";
 import type { SetFolder } from "../storage/storage.ts";
 
-/** Files that are looked up at a time among those stored already. */
+/** Number of the set's files that are looked up at a time among the files already stored. */
 const BATCH = 250;
 
 /**
- * Links between two flushes; each flushes the whole file system where possible, and then the rows. After a
- * crash, at most this many are made again.
+ * Number of links made between two flushes. Each flush is one syncfs of the file system where possible, and
+ * the rows of the links are updated after it. After a crash, at most this many links are made again.
  */
 const FLUSHED_AT_ONCE = 2_500;
 
@@ -16,13 +16,15 @@ export interface LinkUnchangedOptions {
   download: Pick<Download, "downloadId" | "epoch" | "clientId" | "checksum">;
   rows: SetRows;
   folder: SetFolder;
-  /** Called for each linked file. */
+  /** Called for each file that was linked into the set. */
   onLinked: (file: SetFile) => void;
-  /** Whether to stop. */
+  /** Reports whether the attempt is over, which stops the linking. */
   isOver: () => boolean;
 }
 
-/** Links the files of a set into its folder that are stored already, unchanged at the client. */
+/**
+ * Links already stored files into the set's folder, if their path, size and time are unchanged at the client.
+ */
 export async function linkUnchanged(options: LinkUnchangedOptions): Promise<void> {
   const { download, rows, folder, onLinked, isOver } = options;
   const { downloadId, clientId, checksum } = download;

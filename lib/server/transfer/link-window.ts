@@ -1,68 +1,81 @@
 const KiB = 1024;
 const MiB = 1024 * KiB;
 
-/** Window before anything is known of the link: enough to start, and little to lose. */
+/**
+ * Window in bytes before the link's rate is known. It is large enough to start, and little is lost if the
+ * link breaks.
+ */
 const FIRST_WINDOW = 1 * MiB;
 /**
- * Fewest bytes, and shortest time in ms, of the first frames from which the link's rate is estimated before
- * a round trip is over. Fewer bytes may have waited in a buffer and arrived at once.
+ * The rate of a link is first estimated before one round trip is over, from at least this many bytes received
+ * over at least this many ms. Fewer bytes may have waited in a buffer and arrived at once.
  */
 const BURST_BYTES = 512 * KiB;
 const BURST_MS = 4;
 const MIN_WINDOW = 256 * KiB;
-/** Largest window. 1 Gbit/s at 300 ms needs 36 MiB, so twice that never holds anything back. */
+/** Largest window, in bytes. A link of 1 Gbit/s and 300 ms needs 36 MiB, so twice that does not limit it. */
 const MAX_WINDOW = 72 * MiB;
-/** Seconds of the link's rate that cover a pause of the disk or of a busy processor. */
+/**
+ * Extra window, in seconds of the link's rate. It keeps data flowing during a pause of the disk or of a busy
+ * processor.
+ */
 const SLACK_SECONDS = 0.04;
 /**
- * Seconds of the link's rate in a stream's window while many streams share the processors, as each gets its
- * turn only now and then. At most {@link FIRST_WINDOW}, or fast streams would fill the memory with waiting
- * bytes.
+ * Window of one stream among many that share the processors, in seconds of the link's rate. Each stream is
+ * served only now and then. The window is at most {@link FIRST_WINDOW}, so that the waiting bytes of fast
+ * streams do not fill the memory.
  */
 const TURN_SECONDS = 0.25;
 /** Shortest time over which a rate is measured, in ms. */
 const SAMPLE_MS = 20;
 export interface LinkWindowOptions {
-  /** Shortest round trip of the connection so far, in ms. */
+  /** Returns the shortest round trip of the connection so far, in ms. */
   roundTripMs: () => number;
   /** Last measured rate of the client's link, in bytes a second; null: not known. */
   knownRate: number | null;
-  /** ms, monotonic. */
+  /** Monotonic clock, in ms. */
   now: () => number;
 }
 
-/** Measures the link of one stream, and computes how many bytes may be under way on it. */
+/** Measures the rate of one stream's link, and computes the stream's window. */
 export class LinkWindow {
   #needed = 0;
   #modest = FIRST_WINDOW;
   #rate = 0;
-  /** When the first bytes came, and how many came since then. */
+  /**
+   * Time at which the first bytes arrived, in ms; undefined before. `#burstBytes` counts the bytes since
+   * then.
+   */
   #burstAt: number | undefined;
   #burstBytes = 0;
-  /** Undefined until the first bytes arrive, as the request's way is no part of the rate. */
+  /**
+   * Start of the current rate sample, in ms. It is undefined until the first bytes arrive, so that the time
+   * of the request does not count.
+   */
   #sampleAt: number | undefined;
   #sampleBytes = 0;
 
   constructor(private readonly options: LinkWindowOptions) {}
 
-  /** Measured rate of the link, in bytes a second; null: not yet known. */
+  /** Measured rate of the link, in bytes a second; null: not known yet. */
   get rate(): number | null {
     return this.#rate > 0 ? this.#rate : null;
   }
 
-  /** Bytes that keep the link full; 0: not yet known. */
+  /** Window that keeps the link full, in bytes; 0: not known yet. */
   get needed(): number {
     return this.#needed;
   }
 
-  /** Bytes that are granted before it is known whether the link needs them. */
+  /** Window in bytes that is granted without proof that the link needs more. */
   get modest(): number {
     return this.#modest;
   }
 
   /**
-   * Called before the first grant: a known link gets twice its bandwidth-delay product.
-   * @param most bytes that it may have
+   * Called before the first grant. Sets the window of a link with a known rate to twice its bandwidth-delay
+   * product.
+   * @param most maximum window in bytes
    */
   begin(most: number): void {
     const { knownRate, roundTripMs } = this.options;
@@ -72,26 +85,26 @@ export class LinkWindow {
     this.#modest = modestWindow(knownRate);
   }
 
-  /** Counts bytes that came, written or not. */
+  /** Counts bytes that arrived, before they are written. */
   arrived(bytes: number): void {
     if (this.#rate > 0 || this.options.knownRate) return;
     const now = this.options.now();
-    // The request's way is no part of the rate.
+    // The rate is measured from the first bytes on, so that the time of the request does not count.
     if (this.#burstAt === undefined) {
       this.#burstAt = now;
       return;
     }
     this.#burstBytes += bytes;
     const elapsed = now - this.#burstAt;
-    // On a short link the first sample comes soon enough: no rate of a burst is needed.
+    // On a link with a short round trip, `wrote` measures the rate soon enough.
     if (this.options.roundTripMs() <= SAMPLE_MS) return;
     if (this.#burstBytes < BURST_BYTES || elapsed < BURST_MS) return;
     this.#learn(this.#burstBytes / (elapsed / 1000));
   }
 
   /**
-   * Sets the window to twice the bandwidth-delay product that is seen, so it doubles with each round trip
-   * until the link is full.
+   * Counts written bytes. After each round trip, sets the window to twice the measured bandwidth-delay
+   * product, which doubles the window until the link is full.
    */
   wrote(bytes: number): void {
     if (this.#sampleAt === undefined) {
@@ -116,7 +129,10 @@ export class LinkWindow {
   }
 }
 
-/** Window of a stream that shares the processors with many others, whatever its link needs. */
+/**
+ * Returns the window in bytes for a stream that shares the processors with many others.
+ * @param rate measured rate of the link, in bytes a second
+ */
 function modestWindow(rate: number): number {
   return Math.min(FIRST_WINDOW, Math.max(MIN_WINDOW, Math.round(rate * TURN_SECONDS)));
 }

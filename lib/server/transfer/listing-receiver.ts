@@ -13,14 +13,14 @@ import type {
   StreamMessage,
 } from "./incoming-stream.ts";
 
-/** How long the client may be silent, in ms, before it is given up. */
+/** Time limit for a whole listing, in ms. */
 const ANSWER_WITHIN_MS = 10_000;
-/** Most bytes of a listing: more than the longest names need. */
+/** Maximum size of a listing, in bytes. A page full of the longest names is smaller. */
 const MAX_LISTING_BYTES = 8 * 1024 * 1024;
-/** How often a damaged frame is requested again. */
+/** How many times in a row a damaged frame is requested again before the listing fails. */
 const MAX_RESENDS = 3;
 
-/** A name in a client's folder. */
+/** A file or folder in a client's folder, as the client lists it. */
 const Entry = z.object({
   name: z.string().min(1).max(4096),
   type: z.enum(["file", "folder"]),
@@ -29,29 +29,29 @@ const Entry = z.object({
 });
 export type Entry = z.infer<typeof Entry>;
 
-/** A page of a folder's names. */
+/** One page of the names in a client's folder. */
 export interface Listing {
   entries: Entry[];
-  /** True: more names follow. */
+  /** True: the folder has more names, which the next page begins with. */
   more: boolean;
-  /** True: the folder has more names than the client read. */
+  /** True: the client stopped reading the folder at its limit of names, so some are missing. */
   truncated: boolean;
 }
 
 export interface ListingReceiverOptions {
-  /** Number of this listing on its connection. */
+  /** The number that identifies this listing on its client's connection. */
   stream: number;
-  /** Most bytes in a frame, as agreed with the client. */
+  /** Maximum number of bytes in a frame, as agreed with the client. */
   chunkSize: number;
   link: ClientLink;
   credit: FlowControl;
   metrics: Metrics;
 }
 
-/** What to list: a page of a folder, or of the roots where there is no path. */
+/** The page to list: of the folder `path`, or of the client's roots if `path` is undefined. */
 export type ListingOrder = Pick<ListRequest, "path" | "after" | "limit">;
 
-/** Receives one listing from a client. */
+/** Receives one listing of a client's folder. */
 export class ListingReceiver implements IncomingStream {
   readonly epoch = 1;
   readonly #listing = Promise.withResolvers<Listing>();
@@ -78,7 +78,7 @@ export class ListingReceiver implements IncomingStream {
       maxUnflushed: MAX_LISTING_BYTES,
       rateLimit: null,
       roundTripMs: () => link.roundTripMs(),
-      // It has few bytes.
+      // A listing is too short for the link's rate to matter.
       knownRate: null,
       onGrant: (max_offset) => this.#tell({ type: "credit", max_offset }),
     });
@@ -87,7 +87,7 @@ export class ListingReceiver implements IncomingStream {
       const message = `The client gave no answer within ${ANSWER_WITHIN_MS / 1000} s`;
       this.#end(new FdsError("client_timeout", message));
     }, ANSWER_WITHIN_MS);
-    // Only the caller of `list` needs the error.
+    // Avoids an unhandled rejection if the listing fails before anybody calls `list`.
     this.#listing.promise.catch(() => undefined);
   }
 
@@ -99,7 +99,7 @@ export class ListingReceiver implements IncomingStream {
   }
 
   /**
-   * Asks the client.
+   * Asks the client for the listing.
    * @throws FdsError with the client's code, `client_timeout` or `client_not_connected`
    */
   list(order: ListingOrder): Promise<Listing> {
@@ -115,7 +115,7 @@ export class ListingReceiver implements IncomingStream {
     return this.#listing.promise;
   }
 
-  /** Ends the listing, as nobody waits for it any more. */
+  /** Ends the listing because its caller no longer waits for the result. */
   abandon(): void {
     this.#end(new FdsError("client_timeout", "Nobody waited for the client's answer"));
   }
@@ -141,11 +141,11 @@ export class ListingReceiver implements IncomingStream {
   }
 
   giveWay(): void {
-    // It never gives way: somebody waits for it, and it is short.
+    // A listing is not interrupted for other streams, because it is short and its caller waits.
   }
 
   checkStalled(): void {
-    // It has a time limit of its own.
+    // Not needed: a listing has a time limit of its own.
   }
 
   lose(): void {
@@ -170,7 +170,10 @@ export class ListingReceiver implements IncomingStream {
     this.#flow.flushed(this.#frames.arrived);
   }
 
-  /** @param bytes undefined at the end @throws FdsError `protocol_error` */
+  /**
+   * @param bytes the next bytes; undefined: the text is complete
+   * @throws FdsError `protocol_error` for bytes that are not UTF-8
+   */
   #decode(bytes?: Uint8Array): string {
     try {
       return this.#decoder.decode(bytes, { stream: bytes !== undefined });
@@ -180,7 +183,8 @@ export class ListingReceiver implements IncomingStream {
   }
 
   #complete({ total_size, more, truncated }: Extract<StreamMessage, { type: "list_complete" }>) {
-    // Sent before the client was asked for a frame again; it will be repeated.
+    // The client sent `list_complete` before it saw the request to resend a damaged frame. It will send
+    // another.
     if (this.#frames.resending) return;
     if (total_size !== this.#frames.arrived) {
       throw broken(`list_complete says ${total_size} bytes, ${this.#frames.arrived} came`);
@@ -219,8 +223,8 @@ export class ListingReceiver implements IncomingStream {
 }
 
 /**
- * Checks that the client keeps to the request: names of one folder in order, after the previous page. So
- * reading page after page comes to an end.
+ * Checks that a listing matches the request: at most `limit` valid names, in order, and after the previous
+ * page. The order guarantees that reading page after page ends.
  * @throws FdsError `protocol_error`
  */
 function checkEntries(entries: Entry[], { path, after = "", limit }: ListingOrder): void {
@@ -235,7 +239,10 @@ function checkEntries(entries: Entry[], { path, after = "", limit }: ListingOrde
   }
 }
 
-/** @throws FdsError `protocol_error` for anything but a listing */
+/**
+ * Parses the text of a listing.
+ * @throws FdsError `protocol_error` if the text is no listing
+ */
 function entriesOf(text: string): Entry[] {
   const lines = text.split("\n");
   if (lines.pop() !== "") throw broken("the last line of a listing is not complete");

@@ -7,7 +7,7 @@ import type { ListedFile, SetOrder } from "../set.ts";
 import { SetNames } from "../storage/set-names.ts";
 import { broken } from "./incoming-attempt.ts";
 
-/** A line of a manifest; see lib/protocol/README.md. */
+/** One line of a manifest, in the format that lib/protocol/README.md describes. */
 const Line = z.object({
   path: z.string().min(1).max(4096),
   root: z.int().min(0).max(1000),
@@ -19,7 +19,7 @@ const Line = z.object({
 });
 type Line = z.infer<typeof Line>;
 
-/** The message for each code of a file that the client left out. */
+/** The message for each code with which a client leaves a file out of a set. */
 const REASONS: Record<NonNullable<Line["skipped"]>, string> = {
   not_settled: "it was changed too recently",
   name_unusable: "its name cannot be kept",
@@ -27,32 +27,37 @@ const REASONS: Record<NonNullable<Line["skipped"]>, string> = {
   file_unreadable: "the client cannot read it",
 };
 
-/** Most bytes of a manifest; our clients send no more. */
+/** Maximum size of a manifest, in bytes. This project's client sends no more. */
 const MAX_BYTES = 64 * 1024 * 1024;
-/** Most characters of a line: the longest path, each character escaped, and the other fields. */
+/** Maximum length of a manifest line, in characters. The longest path with every character escaped fits. */
 const MAX_LINE = 32 * 1024;
-/** Lines that are read in one go, which usually holds the event loop for less than a millisecond. */
+/**
+ * Number of manifest lines that are parsed at a time. This usually holds the event loop for less than 1 ms.
+ */
 const BATCH = 32;
 
-/** Most bytes of a path on the server's disk, including the folders of client and set. */
+/** Maximum length of a path on the server's disk, in bytes, including the folders of client and set. */
 const MAX_PATH_BYTES = 900;
 
-/** Reads the manifest of a set as it arrives, and checks that the client keeps to the request. */
+/** Parses the manifest of a set as it arrives, and checks that each file was asked for. */
 export class ManifestReader {
   readonly #include: PathPatterns;
   readonly #exclude: PathPatterns;
   readonly #names = new SetNames();
   readonly #decoder = new TextDecoder("utf-8", { fatal: true });
-  /** The beginning of an incomplete line. */
+  /** The beginning of a line whose end has not arrived yet; empty if there is none. */
   #rest = "";
-  /** The folder of the last line. Most often the next line is in the same one. */
+  /**
+   * The previous line's folder, and how far the patterns match its path. The next line is mostly in the same
+   * folder.
+   */
   #folder: { path: string; include: PatternWalk; exclude: PatternWalk } | undefined;
   #read = 0;
   #files = 0;
   #bytes = 0;
   #firstLost: Problem | undefined;
 
-  /** @param folderBytes longest path of the set's folder, in bytes of UTF-8 */
+  /** @param folderBytes maximum length of the path of the set's folder, in bytes of UTF-8 */
   constructor(
     private readonly order: SetOrder,
     private readonly folderBytes: number,
@@ -61,20 +66,21 @@ export class ManifestReader {
     this.#exclude = new PathPatterns(order.exclude);
   }
 
-  /** Total bytes of the files that will come. */
+  /** Total size in bytes of the files that the client is to send. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** Why the first file does not come that was not just left for later. */
+  /** The error of the first file left out, ignoring files that changed too recently. */
   get firstLost(): Problem | undefined {
     return this.#firstLost;
   }
 
   /**
-   * Reads the next bytes.
-   * @returns the files whose lines are complete
-   * @throws FdsError `too_many_files`, `set_too_large`, or `protocol_error` for what was not asked for
+   * Parses the next bytes of the manifest.
+   * @returns the files whose lines are now complete
+   * @throws FdsError `too_many_files`, `set_too_large`, or `protocol_error` for a bad line or a file that was
+   *   not asked for
    */
   async read(bytes: Uint8Array): Promise<ListedFile[]> {
     this.#read += bytes.length;
@@ -90,13 +96,19 @@ export class ManifestReader {
     return files;
   }
 
-  /** @throws FdsError `protocol_error` when the last line is not complete */
+  /**
+   * Checks that the manifest is complete.
+   * @throws FdsError `protocol_error` if the last line is incomplete
+   */
   end(): void {
     if (this.#rest + this.#decode() !== "")
       throw broken("the last line of a manifest is not complete");
   }
 
-  /** @param bytes undefined at the end @throws FdsError `protocol_error` */
+  /**
+   * @param bytes the next bytes; undefined: the manifest is complete
+   * @throws FdsError `protocol_error` for bytes that are not UTF-8
+   */
   #decode(bytes?: Uint8Array): string {
     try {
       return this.#decoder.decode(bytes, { stream: bytes !== undefined });
@@ -141,8 +153,9 @@ export class ManifestReader {
   }
 
   /**
-   * @param isSkipped the client left it out. Then it may also be a folder that could not be read, or a name
-   *   that is not UTF-8 and looks like another one
+   * Checks that a path is valid and that the patterns ask for it.
+   * @param isSkipped true: the client left this file out. Its path may then also be that of an unreadable
+   *   folder, or look like another path because its name is not UTF-8
    * @throws FdsError `protocol_error`
    */
   #check(path: string, isSkipped: boolean): void {
@@ -153,7 +166,7 @@ export class ManifestReader {
     const { include, exclude } = this.#folderOf(names);
     const walk = include.step(name);
     const isNamed = isSkipped ? walk.mayMatchInside : walk.matched;
-    // Only the client knows which folders absolute patterns lead to.
+    // The server cannot check absolute patterns, because only the client knows where its roots are.
     const isAsked = this.#include.hasAbsolute || isNamed;
     if (!isAsked || exclude.step(name).matched) {
       throw broken(`a manifest has ${JSON.stringify(path)}, which was not asked for`);

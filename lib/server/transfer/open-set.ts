@@ -5,18 +5,18 @@ import type { StreamCommand } from "./incoming-stream.ts";
 import type { SetTally } from "./set-tally.ts";
 import type { StallWatch } from "./stall-watch.ts";
 
-/** What an attempt at a set holds once its folder is open, in every phase. */
+/** The state of an attempt to receive a set, shared by its phases once the set's folder is open. */
 export interface OpenSet {
   download: Downloading;
   order: SetOrder;
   rows: SetRows;
   folder: SetFolder;
-  /** See {@link SetStorage.checkpointBytes}. */
+  /** Number of written bytes after which a checkpoint is due, see {@link SetStorage.checkpointBytes}. */
   checkpointBytes: number;
   tally: SetTally;
   stalled: StallWatch;
   /** Sends the client a message about the set. */
   tell: (command: StreamCommand) => void;
-  /** Whether nothing more is accepted. */
+  /** Reports whether the attempt is over. */
   isOver: () => boolean;
 }

@@ -5,38 +5,49 @@ import type { SerialQueue } from "../../util/serial-queue.ts";
 import { release } from "../../util/release.ts";
 import type { Part } from "../storage/storage.ts";
 
-/** Longest time between checkpoints, in ms, if {@link Part.maxUnsafe} bytes are not reached before. */
+/**
+ * Longest time between checkpoints, in ms. A checkpoint comes earlier if {@link Part.maxUnsafe} bytes are
+ * reached.
+ */
 const CHECKPOINT_MS = 250;
-/** Bytes of a prefix that are read at a time. Hashing this many holds the event loop for about 1.5 ms. */
+/**
+ * Number of bytes of a part that are read and hashed at a time. Hashing 1 MiB holds the event loop for about
+ * 1.5 ms.
+ */
 const PREFIX_BLOCK = 1024 * 1024;
 
 export interface PartWriterOptions {
   part: Part;
   checksum: ChecksumAlgorithm;
-  /** Runs checkpoints one after the other; shared by all parts where {@link Storage.checkpointsInTurn}. */
+  /**
+   * Runs checkpoints one after the other. Shared by all parts if {@link Storage.checkpointsInTurn} is true.
+   */
   checkpoints: SerialQueue;
-  /** Called when bytes were written; they are not durable yet. */
+  /** Called with the number of bytes that were just written. They are not durable yet. */
   onWritten: (bytes: number) => void;
-  /** Records that everything below `durableOffset` is on the disk. */
+  /** Records in the download's row that the bytes below `durableOffset` are durable. */
   onDurable: (durableOffset: number) => Promise<void>;
   onError: (error: unknown) => void;
 }
 
 /**
- * Writes the bytes of one file to its part: in order, off the event loop, hashed on the way, and flushed
- * from time to time so that the next attempt can continue from there.
+ * Writes one file's bytes to its part, in order and off the event loop, and hashes them. Regular checkpoints
+ * make the bytes durable, so that a later attempt can continue after them.
  */
 export class PartWriter {
   #hash: Bun.CryptoHasher;
   #written = 0;
   #durable = 0;
   readonly #queue: Uint8Array[] = [];
-  /** True: no more bytes are written, after an error or because nothing is to be kept. */
+  /** True: no more bytes are written, because of an error or because the bytes are not to be kept. */
   #stopped = false;
-  /** True: the end has begun, which makes everything durable itself, so no checkpoint begins. */
+  /**
+   * True: {@link seal} or {@link close} has begun. No checkpoint starts any more, because both flush the rest
+   * themselves.
+   */
   #ending = false;
   #writing: Promise<void> | undefined;
-  /** True: a checkpoint waits for its turn. */
+  /** True: a checkpoint waits in the queue of checkpoints. */
   #isInLine = false;
   #checkpointing: Promise<void> | undefined;
   #timer: Timer | undefined;
@@ -45,7 +56,7 @@ export class PartWriter {
     this.#hash = new Bun.CryptoHasher(options.checksum);
   }
 
-  /** Bytes from the start of the file that are in the part, flushed or not. */
+  /** Number of bytes from the start of the file that are in the part, flushed or not. */
   get written(): number {
     return this.#written;
   }
@@ -56,11 +67,11 @@ export class PartWriter {
   }
 
   /**
-   * Continues after the durable bytes of the part. They are read and hashed again, block by block so that
-   * other transfers go on.
-   * @param offset durable bytes of the part; the rest is dropped
-   * @param goOn false ends the reading early, and the digest is meaningless then
-   * @returns the digest of these bytes
+   * Hashes the durable bytes of the part, so that writing continues after them. This is done block by block,
+   * so that other transfers are not held up.
+   * @param offset number of durable bytes in the part; bytes after these are removed
+   * @param goOn returns false to stop early. The returned digest is then meaningless
+   * @returns the digest of the durable bytes
    * @throws FdsError `storage_error`
    */
   async continueFrom(offset: number, goOn: () => boolean): Promise<string> {
@@ -79,14 +90,17 @@ export class PartWriter {
     return this.#hash.copy().digest("hex");
   }
 
-  /** Starts again with an empty part. @throws FdsError `storage_error` */
+  /**
+   * Empties the part, to write the file from its first byte.
+   * @throws FdsError `storage_error`
+   */
   async startOver(): Promise<void> {
     this.#hash = new Bun.CryptoHasher(this.options.checksum);
     this.#written = this.#durable = 0;
     await this.options.part.truncate(0);
   }
 
-  /** Takes the next bytes of the file. The writer owns them from then on. */
+  /** Queues the next bytes of the file to be written. The writer then owns the bytes. */
   push(chunk: Uint8Array): void {
     this.#queue.push(chunk);
     this.#writing ??= this.#writeQueued()
@@ -97,8 +111,8 @@ export class PartWriter {
   }
 
   /**
-   * Flushes the rest of a complete file.
-   * @returns the digest of everything written
+   * Writes and flushes the rest of a complete file.
+   * @returns the digest of the whole file
    * @throws FdsError `storage_full` or `storage_error`
    */
   async seal(): Promise<string> {
@@ -108,16 +122,17 @@ export class PartWriter {
   }
 
   /**
-   * Closes it with its part.
-   * @param keep whether pending bytes are still to be written and made durable
-   * @throws FdsError `storage_full` or `storage_error` when that failed
+   * Stops writing, and closes the part.
+   * @param keep whether queued bytes are first written and made durable
+   * @throws FdsError `storage_full` or `storage_error` if writing failed
    */
   async close(keep: boolean): Promise<void> {
     if (!keep) this.#stopped = true;
     try {
       await this.#end();
       if (!this.#stopped) await this.#makeDurable();
-      // Bytes after an error are of no use. On a full disk, the row that records the error needs the space.
+      // After an error, bytes that are not durable are useless. On a full disk, the database needs their
+      // space to record the error.
       else if (keep) await this.options.part.truncate(this.#durable);
     } finally {
       await this.options.part.close();
@@ -137,7 +152,7 @@ export class PartWriter {
       if (this.#stopped) return;
       const { length } = chunk;
       const writing = part.write(chunk, this.#written);
-      // Hashed while the disk writes.
+      // The bytes are hashed while the disk writes them.
       const hashing = eventLoopBudget.run(() => this.#hash.update(chunk));
       await Promise.all([writing, hashing]);
       release(chunk);
@@ -147,7 +162,7 @@ export class PartWriter {
     }
   }
 
-  /** Stops writing after an error: further bytes would land in the wrong place. */
+  /** Stops writing after an error, because later bytes would be written at the wrong offset. */
   #fail(error: unknown): void {
     this.#stopped = true;
     this.options.onError(error);
@@ -168,7 +183,7 @@ export class PartWriter {
 
   async #checkpoint(): Promise<void> {
     this.#isInLine = false;
-    // The end does not wait for a turn, as it makes the rest durable itself.
+    // `seal` and `close` do not wait for this checkpoint, because they flush the rest themselves.
     if (this.#stopped || this.#ending) return;
     this.#checkpointing = this.#makeDurable()
       .catch((error: unknown) => this.#fail(error))
@@ -179,7 +194,10 @@ export class PartWriter {
     await this.#checkpointing;
   }
 
-  /** First the bytes, then the row, so that the durable offset never exceeds what the disk holds. */
+  /**
+   * Flushes the bytes, then updates the row, so that the row's durable offset never exceeds the bytes on the
+   * disk.
+   */
   async #makeDurable(): Promise<void> {
     const written = this.#written;
     if (written === this.#durable) return;
@@ -189,7 +207,11 @@ export class PartWriter {
     this.#durable = durableOffset;
   }
 
-  /** Flushes what was written; at the end, all of it. @returns how many bytes are durable */
+  /**
+   * Flushes the written bytes. A checkpoint may leave the last ones for a later flush, seal and close flush
+   * all.
+   * @returns the number of durable bytes
+   */
   async #flush(written: number): Promise<number> {
     const { part } = this.options;
     if (!this.#ending) return part.checkpoint(written);

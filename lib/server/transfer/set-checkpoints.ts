@@ -1,39 +1,42 @@
 import type { SetAttempt, SetCounts, SetFileChange, SetRows } from "../set.ts";
 import type { SetFolder } from "../storage/storage.ts";
 
-/** A checkpoint is due after this many files, this many ms, or {@link SetStorage.checkpointBytes}. */
+/**
+ * Limits after which a checkpoint is due: a number of files, and a time in ms. {@link
+ * SetStorage.checkpointBytes} is a third limit.
+ */
 const CHECKPOINT_FILES = 4_000;
 const CHECKPOINT_MS = 500;
 
-/** The state that a checkpoint makes durable, besides complete files. */
+/** The state of a set that a checkpoint makes durable, besides the files completed since the last one. */
 export interface Moment {
-  /** The unfinished file, and how many of its bytes are here. */
+  /** The unfinished large file and the number of its bytes received; undefined if there is none. */
   current: { index: number; length: number } | undefined;
-  /** Bytes and number of files received. */
+  /** Number of bytes received, of complete files and of the unfinished one. */
   bytes: number;
   files: SetCounts;
-  /** Total bytes of all files, once they will have come. */
+  /** Total size in bytes of the files received or still to come. */
   totalSize: number;
-  /** Offset in the stream up to which bytes were written. */
+  /** Number of bytes of the set's stream that had been processed at this moment. */
   streamOffset: number;
 }
 
 export interface SetCheckpointsOptions {
   attempt: SetAttempt;
   folder: Pick<SetFolder, "sync">;
-  /** See {@link SetStorage.checkpointBytes}. */
+  /** Number of written bytes after which a checkpoint is due, see {@link SetStorage.checkpointBytes}. */
   checkpointBytes: number;
   rows: Pick<SetRows, "update">;
-  /** Gives the state at the beginning of a checkpoint. */
+  /** Returns the state of the set at the beginning of a checkpoint. */
   moment: () => Moment;
-  /** Called when that state is on the disk and in the rows. */
+  /** Called when the state in `moment` is flushed to the disk and recorded in the rows of the files. */
   onDurable: (moment: Moment) => Promise<void>;
   onError: (error: unknown) => void;
 }
 
 /**
- * Makes received files durable from time to time: first the bytes of all files, by one flush, then their
- * rows. So a row never says that a file is here when it may not be.
+ * Makes received files durable from time to time. One flush covers the bytes of all files, and their rows are
+ * updated after it. So a row never says that a file is stored when a crash could still lose it.
  */
 export class SetCheckpoints {
   #changes: SetFileChange[] = [];
@@ -42,28 +45,28 @@ export class SetCheckpoints {
   #running: Promise<void> | undefined;
   #stopped = false;
   /**
-   * True after a failed flush. The system reports it only once: the next flush may succeed without having
-   * written anything.
+   * Whether a flush has failed. The operating system reports a write error only once, so a later flush could
+   * succeed although bytes are missing.
    */
   #hasFailed = false;
 
   constructor(private readonly options: SetCheckpointsOptions) {}
 
-  /** Counts written bytes. */
+  /** Counts bytes written since the last checkpoint. */
   wrote(bytes: number): void {
     this.#bytes += bytes;
     this.#schedule();
   }
 
-  /** Adds a change of a file's row, to be recorded once the file's bytes are flushed. */
+  /** Adds a change of a file's row, to be recorded after the next flush. */
   add(change: SetFileChange): void {
     this.#changes.push(change);
     this.#schedule();
   }
 
   /**
-   * Makes everything durable, and waits for it.
-   * @returns false after a failed flush: nothing more is durable
+   * Makes everything received so far durable, and waits for it.
+   * @returns false if this was not tried, because an earlier flush had failed
    */
   async finish(): Promise<boolean> {
     await this.#running;
@@ -71,7 +74,7 @@ export class SetCheckpoints {
     return !this.#hasFailed;
   }
 
-  /** Starts no further checkpoint, and waits for the running one. */
+  /** Starts no more checkpoints, and waits for the one under way. */
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);

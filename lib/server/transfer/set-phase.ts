@@ -1,15 +1,15 @@
 import type { IncomingFiles } from "./incoming-files.ts";
 import type { IncomingManifest } from "./incoming-manifest.ts";
 
-/** Phase of an attempt at a set. Each phase has only the fields that are valid in it. */
+/** The phase of an attempt to receive a set. Each phase has only the fields that are valid in it. */
 export type SetPhase =
-  /** The files of earlier attempts are looked at. */
+  /** The folder is opened, and the files received by earlier attempts are checked. */
   | { name: "opening" }
-  /** The client walks, and sends the manifest. */
+  /** The client walks through its folders, and sends the manifest. */
   | { name: "listing"; manifest: IncomingManifest }
-  /** The manifest is here. Files that are stored already are linked. */
+  /** The manifest is complete. Files that are already stored are linked into the set's folder. */
   | { name: "linking" }
-  /** Files are requested and received. */
+  /** Files are being requested and received. */
   | { name: "receiving"; files: IncomingFiles }
-  /** Nothing more is taken. */
+  /** The attempt is over. Messages and frames are ignored. */
   | { name: "ended" };

@@ -24,20 +24,20 @@ export interface SetReceiverOptions extends AttemptOptions {
 }
 
 /**
- * Receives one set: its manifest, then its files, to a folder that is complete, flushed and compared file
- * by file, or to rows from which the next attempt continues.
+ * Receives one set: its manifest, then its files. A successful attempt ends with a complete, verified and
+ * flushed folder. Any other attempt leaves rows from which the next attempt continues.
  */
 export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
   readonly #frames: IncomingFrames;
   readonly #flow: StreamFlowControl;
   #phase: SetPhase = { name: "opening" };
-  /** Handles frames, and the end of the manifest, one after the other. */
+  /** Runs the handling of frames and of the manifest's end, one after the other. */
   readonly #work = new SerialQueue();
-  /** Closed at the end, in whatever phase. */
+  /** The folder of the set; undefined until it is open. Closed when the attempt ends. */
   #folder: SetFolder | undefined;
   #files: IncomingFiles | undefined;
   readonly #tally = new SetTally();
-  /** Offset in the stream up to which bytes were written. */
+  /** Number of bytes of the set's stream that have been processed. */
   #written = 0;
 
   constructor(options: SetReceiverOptions) {
@@ -169,7 +169,7 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
     }
   }
 
-  /** Continues a set whose manifest is already in the rows, from an earlier attempt. */
+  /** Continues a set whose manifest an earlier attempt recorded in the rows. */
   async #resume(set: OpenSet): Promise<void> {
     const missing = await wantMissing(set);
     if (missing > 0) {
@@ -186,7 +186,7 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
     manifest.ask();
   }
 
-  /** Runs work one after the other. */
+  /** Runs work after all earlier work. An error ends the attempt. */
   #inTurn(work: () => Promise<void>): void {
     void this.#work.run(async () => {
       try {
@@ -198,8 +198,8 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
   }
 
   /**
-   * A breach of the protocol that is found after the session accepted the frame ends the attempt, not the
-   * connection.
+   * Ends the attempt after an error. Even a violation of the protocol does not end the connection here,
+   * because the session has already accepted the frame.
    */
   #broke(error: unknown): void {
     if (error instanceof FdsError && error.code === "protocol_error") this.violated(error);
@@ -225,7 +225,7 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
   #onListed({ total_size: totalSize, unmatched }: Extract<StreamMessage, { type: "set_listed" }>) {
     const phase = this.#phase;
     if (phase.name !== "listing") throw broken("set_listed came at the wrong time");
-    // Sent before the client was asked for a frame again; it will be repeated.
+    // The client sent `set_listed` before it saw the request to resend a damaged frame. It will send another.
     if (this.#frames.resending) return;
     if (totalSize !== this.#frames.arrived) {
       throw broken(`set_listed says ${totalSize} bytes, ${this.#frames.arrived} came`);
@@ -234,14 +234,14 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
     void this.#keepWhenRead(phase.manifest);
   }
 
-  /** Decides as soon as the last frame was read. Later, a damaged frame may have come again. */
+  /** Waits until the last frame is decompressed, then handles the manifest unless a frame proved damaged. */
   async #keepWhenRead(manifest: IncomingManifest): Promise<void> {
     await this.#frames.settled();
-    // Else the client states the end again.
+    // If a frame is being resent, the client will send `set_listed` again.
     if (!this.#frames.resending) this.#inTurn(() => this.#keepManifest(manifest));
   }
 
-  /** Records that the manifest is complete: from now on, an interrupted attempt continues from it. */
+  /** Records that the manifest is complete. From then on, the next attempt continues from the rows. */
   async #keepManifest(manifest: IncomingManifest): Promise<void> {
     if (this.#phase.name !== "listing") return;
     this.#phase = { name: "linking" };

@@ -1,12 +1,12 @@
 import { MAX_MESSAGE_BYTES } from "../../protocol/messages.ts";
 import type { StreamCommand } from "./incoming-stream.ts";
 
-/** Bytes of patterns in one message, which leaves room for its other fields. */
+/** Maximum size of the patterns in one message, in bytes. It leaves room for the message's other fields. */
 const MOST_BYTES = MAX_MESSAGE_BYTES - 1024;
 
 type Select = Extract<StreamCommand, { type: "set_select" }>;
 
-/** The messages with a set's patterns, each short enough. */
+/** Splits a set's patterns into messages that are short enough to be sent. */
 export function selections(include: string[], exclude: string[]): Select[] {
   const messages: Select[] = [];
   for (const [field, patterns] of [

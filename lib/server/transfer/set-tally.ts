@@ -12,28 +12,28 @@ export class SetTally {
     return { ...this.#counts };
   }
 
-  /** Bytes of complete files. */
+  /** Total size of the complete files, in bytes. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** Total bytes of all files, once they will have come. */
+  /** Total size in bytes of the files received or still to come. */
   get totalSize(): number {
     return this.#totalSize;
   }
 
-  /** Why the first file that was left out was left out. */
+  /** The error of the first skipped file; undefined if no file was skipped. */
   get firstSkipped(): Problem | undefined {
     return this.#firstSkipped;
   }
 
-  /** Whether something was left out, and nothing is here. */
+  /** Whether the set failed: some files were skipped, and none is stored. */
   get isFailure(): boolean {
     const { received, unchanged } = this.#counts;
     return received + unchanged === 0 && this.#firstSkipped !== undefined;
   }
 
-  /** Starts from the counts of the set's rows. */
+  /** Reads the counts from the rows of the set's files. */
   async read(rows: SetRows, downloadId: string): Promise<void> {
     const { bytesListed, bytesReceived, ...counts } = await rows.counts(downloadId);
     this.#counts = counts;
@@ -61,8 +61,8 @@ export class SetTally {
 
   /**
    * Changes the size of a file.
-   * @param bytes the difference, negative where it is smaller
-   * @param maxBytes limit of the set's size; null: none
+   * @param bytes the difference in bytes, negative if the file is smaller
+   * @param maxBytes maximum size of the set in bytes; null: no limit
    * @throws FdsError `set_too_large`
    */
   grow(bytes: number, maxBytes: number | null): void {

@@ -7,28 +7,36 @@ import type { WantedSetFile } from "../set.ts";
 import type { Part, SetFolder } from "../storage/storage.ts";
 import { broken } from "./incoming-attempt.ts";
 
-/** Size in bytes up to which files are kept in memory until they are complete, and then written at once. */
+/**
+ * Maximum size in bytes of a small file. Small files are collected in memory, and written at once when
+ * complete.
+ */
 const SMALL = 256 * 1024;
 
-/** The result for a wanted file. */
+/** The client's answer for a requested file. */
 export type Answer =
   | { type: "received"; file: WantedSetFile; size: number; mtimeNs: bigint; digest: string }
-  /** The file changed while it was read, or its bytes do not match its checksum. */
+  /**
+   * The file changed while it was read, or its bytes do not match its checksum. It may be requested again.
+   */
   | { type: "again"; file: WantedSetFile; error: Problem }
   | { type: "skipped"; file: WantedSetFile; error: Problem };
 
 export interface SetWriterOptions {
   folder: SetFolder;
   checksum: ChecksumAlgorithm;
-  /** Gives the next owed file. @throws FdsError `protocol_error` when none is owed, or another one */
+  /**
+   * Returns the next file that the client has to answer.
+   * @throws FdsError `protocol_error` if that file has another index, or no file is to be answered
+   */
   expect: (index: number) => WantedSetFile;
   /**
-   * Called with the difference in bytes between a file's size and the list's.
-   * @returns a promise where the file has to wait
-   * @throws FdsError where it may not
+   * Called with the difference in bytes between a file's size and the size known so far.
+   * @returns a promise if the file has to wait for a check of space and quotas
+   * @throws FdsError if the set would become too large
    */
   admit: (bytes: number) => Promise<void> | undefined;
-  /** Called with the number of new bytes of the current file. */
+  /** Called with the number of new bytes of the file being received. */
   onProgress: (bytes: number) => void;
   onAnswer: (answer: Answer) => void;
 }
@@ -38,9 +46,12 @@ interface Incoming {
   file: WantedSetFile;
   size: number;
   mtimeNs: bigint;
-  /** Bytes received so far. */
+  /** Number of bytes received so far. */
   length: number;
-  /** The open part of a large file, and the hash of its bytes; null: it is small, and kept in memory. */
+  /**
+   * The open part of a large file, and the hash of its bytes; null for a small file, which is collected in
+   * memory.
+   */
   large: { part: Part; hash: Bun.CryptoHasher } | null;
 }
 
@@ -48,27 +59,30 @@ type Start = Extract<SetRecord, { type: "start" }>;
 type End = Extract<SetRecord, { type: "end" }>;
 
 /**
- * Writes the records of a set to its folder, one file after the other, and compares each file. Small files
- * come by the thousands a second, so nothing about them makes a promise where nothing has to wait.
+ * Writes the records of a set to its folder, one file after the other, and verifies each file. Thousands of
+ * small files may arrive in a second, so a small file is handled synchronously unless something has to wait.
  */
 export class SetWriter {
-  /** The bytes of the small file that is being received; made for the first one. */
+  /** Buffer for the small file that is being received. Allocated for the first small file. */
   #small = new Uint8Array(0);
   #incoming: Incoming | undefined;
-  /** The furthest offset that the owed file has ever reached. */
+  /**
+   * The highest offset reached so far of the file that is being received. Resent bytes below it are no
+   * progress.
+   */
   #furthest: { index: number; length: number } | undefined;
 
   constructor(private readonly options: SetWriterOptions) {}
 
-  /** The unfinished file in which the next record continues, if there is one. */
+  /** The large file that is being received; undefined if there is none. */
   get current(): { file: WantedSetFile; length: number } | undefined {
     const incoming = this.#incoming;
     return incoming?.large ? incoming : undefined;
   }
 
   /**
-   * Takes the next record, whose bytes may be reused afterwards.
-   * @returns a promise where it has to wait for something; the next record must wait for it too
+   * Takes the next record. The caller may reuse the record's bytes afterwards.
+   * @returns a promise if the record has to wait; the next record must not be taken before it resolves
    * @throws FdsError `protocol_error` for a record out of order, `storage_full` or `storage_error`
    */
   take(record: SetRecord): Promise<void> | undefined {
@@ -84,13 +98,13 @@ export class SetWriter {
     }
   }
 
-  /** Drops the bytes of the current file that are not flushed. */
+  /** Removes the unflushed bytes of the large file that is being received. */
   async dropUnsafe(): Promise<void> {
     const incoming = this.#incoming;
     await incoming?.large?.part.truncate(incoming.file.durableOffset);
   }
 
-  /** Closes the current file, keeping the bytes of a large one. */
+  /** Closes the file that is being received. A large file keeps its bytes. */
   async close(): Promise<void> {
     const incoming = this.#incoming;
     this.#incoming = undefined;
@@ -106,7 +120,7 @@ export class SetWriter {
   #start(record: Start): Promise<void> | undefined {
     const { index, size, offset } = record;
     const before = this.#incoming;
-    // After a damaged frame, the client continues in the same file.
+    // After a damaged frame, the client sends a second start record to continue the same file.
     if (before?.file.index === index && offset > 0) return this.#resume(before, record);
     if (before) return this.close().then(() => this.#start(record));
     const file = this.options.expect(index);
@@ -120,7 +134,7 @@ export class SetWriter {
 
   #begin(file: WantedSetFile, { index, size, mtimeNs, offset }: Start): Promise<void> | undefined {
     if (this.#furthest?.index !== index) this.#furthest = { index, length: offset };
-    // A file that begins again with the same size needs no room a second time.
+    // Recorded so that a second start of the file with the same size asks for no additional space.
     file.size = size;
     const incoming = { file, size, mtimeNs, length: offset, large: null };
     if (size > SMALL || offset > 0) return this.#openLarge(incoming);
@@ -138,7 +152,7 @@ export class SetWriter {
     await hashPart(part, length, hash);
   }
 
-  /** Goes on in the same file, which may have another size by now. */
+  /** Continues the same file after a damaged frame. The file may have another size by now. */
   async #resume(before: Incoming, { size, mtimeNs, offset }: Start): Promise<void> {
     const { file, length, large } = before;
     if (offset !== length) throw broken(`a file goes on at ${offset}, expected ${length}`);
@@ -147,7 +161,7 @@ export class SetWriter {
     file.size = before.size = size;
     before.mtimeNs = mtimeNs;
     if (large || size <= SMALL) return;
-    // Only so much is kept in memory.
+    // The file has become too large for the buffer, so its bytes so far are written to a part.
     await this.#openLarge({ ...before, length: 0 });
     await this.#write(this.#small.subarray(0, length));
   }
@@ -164,7 +178,7 @@ export class SetWriter {
     return undefined;
   }
 
-  /** Writes the next bytes of a large file. */
+  /** Writes and hashes the next bytes of a large file. */
   async #write(bytes: Uint8Array): Promise<void> {
     const incoming = this.#incoming;
     if (!incoming?.large) return;
@@ -235,7 +249,7 @@ function mismatch(stored: string, theirs: string): Problem {
   return { code: "checksum_mismatch", message };
 }
 
-/** The error for a file that the client cannot read. The client may only use some of the codes. */
+/** Returns the error for a file that the client cannot send. A code that clients may not use is replaced. */
 function errorOf({ code, message }: Extract<SetRecord, { type: "skip" }>): Problem {
   const known = CLIENT_ERROR_CODES.find((each) => each === code);
   const isOfClient = known !== undefined && isDownloadErrorCode(known);
@@ -252,7 +266,10 @@ function placeOf({ place, path }: WantedSetFile): string {
 
 const BLOCK = 1024 * 1024;
 
-/** Hashes the first bytes of a part. */
+/**
+ * Hashes the first `length` bytes of a part.
+ * @throws FdsError `protocol_error` if the part is shorter, `storage_error`
+ */
 export async function hashPart(part: Part, length: number, hash: Bun.CryptoHasher): Promise<void> {
   for (let at = 0; at < length;) {
     const block = await part.read(at, Math.min(BLOCK, length - at));

@@ -1,53 +1,62 @@
-/** How long a client may owe an answer without progress, in ms, before it is given up. */
+/** Time without progress after which a client that has to act is considered dead, in ms. */
 const STALLED_AFTER_MS = 60_000;
 /** Shortest time over which a client's rate is measured, in ms. */
 const PACE_OVER_MS = 10_000;
-/** Rate in bytes a second below which a client is slow. */
+/** Rate in bytes a second below which a client is considered slow. */
 const LEAST_PACE = 16 * 1024;
-/** Weight of a byte that the client only reads again, relative to a received one, as disks are faster. */
+/**
+ * Weight of a byte that the client hashes again, relative to a received byte, because disks are faster than
+ * links.
+ */
 const PROVEN_WORTH = 1 / 8;
-/** How often repeated reading of the same bytes counts. */
+/** How many times hashing the same bytes again counts as progress. */
 const MAX_READINGS = 8;
 
-/** What is wrong with a client. */
+/** The reason why a client is considered dead or slow. */
 export type Stall =
   | { type: "silent"; seconds: number }
-  /** Its rate was below {@link LEAST_PACE} for this time. */
+  /** The client's rate was below {@link LEAST_PACE}: only `bytes` arrived in `seconds`. */
   | { type: "slow"; seconds: number; bytes: number };
 
-/** Measures how long a client has owed an answer, and how fast its bytes arrive. Only progress counts. */
+/**
+ * Measures how long the server has waited for a client without progress, and how fast the client's bytes
+ * arrive.
+ */
 export class StallWatch {
-  // Monotonic, in ms: setting the clock must not end anything.
+  // Monotonic time of the last progress, in ms. A change of the system clock must not end a transfer.
   #movedAt = performance.now();
   #paceFrom = performance.now();
   #judgedAt = performance.now();
-  /** Bytes since `paceFrom`. */
+  /** Number of bytes since `paceFrom`. */
   #moved = 0;
-  /** How far the client has read again what the server has, and how often it began to. */
+  /**
+   * Offset up to which the client has hashed bytes that the server has. `#readings` counts how often it
+   * began.
+   */
   #proven = 0;
   #readings = 1;
 
-  /** Starts the clock: from now on the client owes an answer. */
+  /** Starts the timeout, as the client has to act from now on. */
   restart(): void {
     this.#movedAt = this.#paceFrom = this.#judgedAt = performance.now();
     this.#moved = 0;
     this.forgetProven();
   }
 
-  /** Counts new bytes of the file. */
+  /** Counts new bytes of the file as progress. */
   moved(bytes: number): void {
     this.#movedAt = performance.now();
     this.#moved += bytes;
   }
 
   /**
-   * The client has read a file again, up to an offset, to prove what the server has. Only bytes that the
-   * server has count, and each only a few times.
-   * @param has bytes that the server has of the file
+   * Counts a report that the client has hashed a file up to this offset, to compare its beginning with the
+   * bytes that the server has. Only these bytes count, and each of them only a few times.
+   * @param has number of bytes that the server has of the file
    */
   proved(offset: number, has: number): void {
     if (offset > has) return;
-    // An earlier offset means another reading, as after a damaged frame.
+    // A lower offset means that the client began to hash the file again, for example after a damaged frame.
     if (offset < this.#proven && this.#readings < MAX_READINGS) {
       this.#readings++;
       this.#proven = 0;
@@ -57,17 +66,17 @@ export class StallWatch {
     this.#proven = offset;
   }
 
-  /** Forgets what the client has read again, as its next reading is of another file. */
+  /** Forgets the client's reports about hashing, because the next ones are about another file. */
   forgetProven(): void {
     this.#proven = 0;
     this.#readings = 1;
   }
 
   /**
-   * Called periodically. Time counts only while the client has to act.
-   * @param isClientsTurn false while the server has to read, write or grant
-   * @param rateLimit bytes a second that the client may send; null: no limit
-   * @returns null if nothing is wrong
+   * Called periodically. Time counts only while the server waits for the client.
+   * @param isClientsTurn false while the server itself has to read, write or grant credit
+   * @param rateLimit maximum rate of the client, in bytes a second; null: no limit
+   * @returns null if the client is alive and fast enough
    */
   judge(isClientsTurn: boolean, rateLimit: number | null): Stall | null {
     const now = performance.now();

@@ -4,19 +4,19 @@ import { stillTheSame } from "../../protocol/identity.ts";
 import type { FileComplete } from "../../protocol/messages.ts";
 import type { Source } from "../download.ts";
 
-/** Why a complete file is not accepted. */
+/** The reason why a complete file is not accepted. */
 export interface Flaw {
   problem: Problem;
-  /** True: another try would have the same result. */
+  /** True: another attempt would have the same result. */
   final: boolean;
 }
 
 /**
- * Compares what was stored with the client's statements about its file.
- * @param source the file when it was first opened
- * @param complete the client's last message
- * @param digest of the stored bytes
- * @returns null if the file is right
+ * Compares the stored bytes with the client's statements about the file.
+ * @param source size and identity of the file when it was first opened
+ * @param complete the client's message at the end of the file
+ * @param digest digest of the stored bytes, lower-case hex
+ * @returns null if the file is accepted
  */
 export function findFlaw(
   source: Source,

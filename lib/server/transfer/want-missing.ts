@@ -4,16 +4,16 @@ import type { SetFile, SetFileChange } from "../set.ts";
 import type { SetFolder } from "../storage/storage.ts";
 import type { OpenSet } from "./open-set.ts";
 
-/** Rows that are read, and files that are checked, at a time. */
+/** Number of rows that are read at a time. */
 const PAGE = 1_000;
 const BATCH = 64;
-/** Files that are taken over at a time. */
+/** Number of files that are taken over at the same time. */
 const TAKEN_AT_ONCE = 16;
 
 /**
- * Checks the files of a set that earlier attempts received: those that are missing from the disk, or have
- * another size, are wanted again.
- * @returns how many there are
+ * Checks the files of a set that earlier attempts received. A file that is missing on the disk, or has
+ * another size, is marked to be requested again.
+ * @returns the number of such files
  */
 export async function wantMissing({
   download,
@@ -45,8 +45,8 @@ export async function wantMissing({
 }
 
 /**
- * Takes over what another server's attempt received: complete files, which that server no longer changes,
- * and the beginning of the unfinished one.
+ * Moves files received by another server's attempt to this attempt's folder: complete files, and the durable
+ * bytes of the unfinished file.
  */
 async function takeOver(
   downloadId: string,

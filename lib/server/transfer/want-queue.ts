@@ -2,31 +2,34 @@ import { MAX_MESSAGE_BYTES, MAX_WANTED, type WantedFile } from "../../protocol/m
 import type { SetFile, SetRows, WantedSetFile } from "../set.ts";
 import { broken } from "./incoming-attempt.ts";
 
-/** Rows that are read at a time. */
+/** Number of rows that are read at a time. */
 const PAGE = 1_000;
-/** Bytes of files in one message, which leaves room for its other fields. */
+/**
+ * Maximum size of the files' descriptions in one message, in bytes. It leaves room for the message's other
+ * fields.
+ */
 const MOST_BYTES = MAX_MESSAGE_BYTES - 1024;
-/** How many times a file is requested again when it changed while it was read, or arrived wrong. */
+/** How many times a file is requested again that changed while it was read, or did not match its checksum. */
 const MAX_REPEATS = 2;
 
 export interface WantQueueOptions {
   downloadId: string;
   rows: Pick<SetRows, "list">;
-  /** Makes the request for a file. */
+  /** Returns the request for a file. */
   describe: (file: WantedSetFile) => WantedFile | Promise<WantedFile>;
-  /** Asks the client for files. */
+  /** Sends the client a request for files. */
   ask: (files: WantedFile[]) => void;
 }
 
 /**
- * Decides which files of a set are requested next: those of the manifest that are not here yet, in its
- * order, and at the end once more those that changed while they were read. Files are requested ahead of
- * time, so that the client never has to wait.
+ * Decides which files of a set are requested next. Pending files are requested in the manifest's order, then
+ * files that changed while they were read, once more. Files are requested ahead of time, so that the client
+ * never has to wait.
  */
 export class WantQueue {
-  /** Requested files without an answer, in the order of the requests. */
+  /** Requested files, in the order of the requests. The first ones are already answered, see `#answered`. */
   readonly #owed: WantedSetFile[] = [];
-  /** Index of the first owed file in {@link WantQueue.#owed}. */
+  /** Number of files at the beginning of {@link WantQueue.#owed} that the client has already answered. */
   #answered = 0;
   #readUpTo = -1;
   #isRead = false;
@@ -36,22 +39,25 @@ export class WantQueue {
 
   constructor(private readonly options: WantQueueOptions) {}
 
-  /** Whether the client owes an answer. */
+  /** Whether a requested file has not been answered by the client yet. */
   get isOwed(): boolean {
     return this.#answered < this.#owed.length;
   }
 
-  /** The next owed file, if there is one. */
+  /** The file that the client has to answer next; undefined if none. */
   get next(): WantedSetFile | undefined {
     return this.#owed[this.#answered];
   }
 
-  /** Whether everything was requested and answered. */
+  /** Whether all files of the set were requested and answered. */
   get isDone(): boolean {
     return this.#isRead && !this.isOwed && this.#again.length === 0;
   }
 
-  /** The next owed file. @throws FdsError `protocol_error` when it is another one, or none is owed */
+  /**
+   * Returns the file that the client has to answer next.
+   * @throws FdsError `protocol_error` if that file has another index, or no file is to be answered
+   */
   expect(index: number): WantedSetFile {
     const file = this.next;
     if (file?.index !== index)
@@ -59,7 +65,7 @@ export class WantQueue {
     return file;
   }
 
-  /** The owed file was answered. */
+  /** Records that the client has answered the next file. */
   answered(): void {
     this.#answered++;
     if (this.#answered < PAGE) return;
@@ -67,7 +73,10 @@ export class WantQueue {
     this.#answered = 0;
   }
 
-  /** Requests a file again, at the end. @returns false if that was done too often */
+  /**
+   * Requests a file again, after all other files.
+   * @returns false if the file was already requested too often
+   */
   repeat(file: WantedSetFile): boolean {
     const repeats = this.#repeats.get(file.index) ?? 0;
     if (repeats >= MAX_REPEATS) return false;
@@ -76,7 +85,7 @@ export class WantQueue {
     return true;
   }
 
-  /** Requests more files, as long as few are owed. */
+  /** Requests more files, while few requests are unanswered. */
   fill(): Promise<void> {
     this.#filling ??= this.#fill().finally(() => (this.#filling = undefined));
     return this.#filling;
@@ -105,7 +114,7 @@ export class WantQueue {
     let bytes = 0;
     for (const file of files) {
       const described = this.options.describe(file);
-      // Most files are new, and nothing has to wait for them.
+      // Most files are new. Their requests are made without a promise, as nothing has to be read for them.
       const wanted = described instanceof Promise ? await described : described;
       const length = Buffer.byteLength(JSON.stringify(wanted)) + 1;
       if (bytes + length > MOST_BYTES) {

@@ -5,8 +5,9 @@ import type { SetFolder } from "../storage/storage.ts";
 import { hashPart } from "./set-writer.ts";
 
 /**
- * The request for a file; for an unfinished one, with what proves its bytes. A part with fewer bytes than
- * recorded starts again.
+ * Returns the request for a file. For an unfinished file it includes the digest of the durable bytes, so that
+ * the client can check that its file begins with the same bytes. A part with fewer bytes than recorded is
+ * requested from its start.
  */
 export function describeWanted(
   file: WantedSetFile,
