@@ -13,7 +13,7 @@ export interface Announced {
   logger: Logger;
 }
 
-/** Logs where the server is, and what is unsafe in its settings. */
+/** Logs the address of the server, and warns of unsafe settings. */
 export async function announce(
   config: ServerConfig,
   { port, signIn, isTerminal, logger }: Announced,
@@ -21,7 +21,7 @@ export async function announce(
   const { host, tls, apiToken, logFormat } = config;
   const scheme = tls ? "https" : "http";
   logger.announce(`listening on ${scheme}://${hostInUrl(host)}:${port}`);
-  // Only for a person at a terminal: it is not logged, and not written where a file stores it.
+  // The sign-in link is shown only to a person at a terminal. It must not be stored in a log.
   if (signIn && isTerminal && logFormat === "pretty") {
     const { code } = await signIn.newCode(BOOTSTRAP_ADMIN);
     const link = `${scheme}://${hostToOpen(host)}:${port}/#code=${code}`;
@@ -40,7 +40,9 @@ export async function announce(
   }
 }
 
-/** The host for a link: a wildcard address cannot be opened by a browser. */
+/**
+ * Returns the host for a link. A browser cannot open a wildcard address, so it is replaced by `localhost`.
+ */
 function hostToOpen(host: string): string {
   return host === "0.0.0.0" || host === "::" ? "localhost" : hostInUrl(host);
 }

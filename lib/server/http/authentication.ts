@@ -6,22 +6,22 @@ import { addressAsked } from "./host.ts";
 import type { Guesses } from "./guesses.ts";
 import type { SignIn } from "./sign-in.ts";
 
-/** What authenticates callers. */
+/** The parts that authenticate the callers of the API. */
 export interface Access {
-  /** null: the server listens on loopback only, and needs no token. */
+  /** The API_TOKEN of the settings; null: the server listens on loopback only, and needs no token. */
   apiToken: string | null;
   tokens: Pick<Tokens, "callerOf">;
   guesses: Pick<Guesses, "call">;
-  /** null where there is no token to sign in with. */
+  /** Sessions of browsers; null: the server has no token to sign in with. */
   signIn: Pick<SignIn, "sessionOf"> | null;
 }
 
 /**
- * The caller of a request: by its token, by the cookie of a session, or anybody where the server has no
- * token. A browser sends its cookie, and can reach this machine's loopback, on behalf of any page that it
- * shows. So a change without a token must come from our own page.
+ * Returns the caller of a request, by its token or its session cookie. Without API_TOKEN, every request from
+ * this machine is by an admin. A browser sends its cookie, and can reach loopback, on behalf of any page that
+ * it shows. So a change without a token must come from the server's own page.
  * @param address where the request came from
- * @throws FdsError `unauthorized`, `forbidden`, or `rate_limited` after many wrong guesses from there
+ * @throws FdsError `unauthorized`, `forbidden`, or `rate_limited` after many wrong tokens from the address
  */
 export async function callerOf(request: Request, address: string, access: Access): Promise<Caller> {
   const { apiToken, tokens, guesses, signIn } = access;
@@ -58,7 +58,10 @@ function tokenIn(authorization: string): string {
 }
 
 /**
- * @param always true: an Origin is required; false: a call without one comes from a program, and is allowed
+ * Requires that a change comes from the server's own page.
+ * @param always true: an Origin header is required; false: a request without Origin comes from a program, and
+ *   is allowed
+ * @throws FdsError `forbidden`
  */
 function requireOwnPage(request: Request, always: boolean): void {
   if (request.method === "GET" || request.method === "HEAD") return;
@@ -67,18 +70,23 @@ function requireOwnPage(request: Request, always: boolean): void {
   throw new FdsError("forbidden", "Call this from the server's own pages, or with the API token");
 }
 
-/** False for requests that a browser sends on behalf of another site's page. Programs send no Origin. */
+/**
+ * Reports whether a request comes from the server's own page or from a program. Browsers send an Origin
+ * header for pages of other sites; programs send none.
+ */
 export function isOwnOrigin(request: Request): boolean {
   const origin = request.headers.get("Origin");
   return origin === null || URL.parse(origin)?.host === new URL(addressAsked(request)).host;
 }
 
-/** Advice to a caller who uses another name for a server without tokens. */
+/**
+ * The error message for a request that uses another host name than localhost, if the server has no API_TOKEN.
+ */
 export const FOREIGN_NAME = 'Set API_TOKEN to use any other name than "localhost"';
 
 /**
- * Whether the request names this machine. A foreign page can point its own name at our address (DNS
- * rebinding), but cannot use ours.
+ * Reports whether the host name of a request is a loopback name. A foreign page can point its own name at the
+ * server's address (DNS rebinding), but cannot use a loopback name.
  */
 export function hasLoopbackName(request: Request): boolean {
   const { hostname } = new URL(addressAsked(request));

@@ -6,13 +6,13 @@ import { Guesses } from "./guesses.ts";
 import { SignIn } from "./sign-in.ts";
 
 export interface AuthenticatorsOptions {
-  /** null: the server listens on loopback only, and needs no token. */
+  /** The API_TOKEN of the settings; null: the server listens on loopback only, and needs no token. */
   apiToken: string | null;
   rows: AccessRows;
   logger: Logger;
 }
 
-/** Authenticates callers by a token, or by the cookie of a session. */
+/** The parts that authenticate callers by a token, or by the cookie of a session. */
 export type Authenticators = ReturnType<typeof authenticators>;
 
 export function authenticators({ apiToken, rows, logger }: AuthenticatorsOptions) {

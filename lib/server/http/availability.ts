@@ -5,19 +5,19 @@ import type { Repository } from "../database/repository.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { RestEnv } from "./rest-env.ts";
 
-/** Paths that are answered without the database, or report on it. */
+/** Paths that are answered without the database, or report its state. */
 const ALWAYS: ReadonlySet<string> = new Set([
   endpoints.health.path,
   endpoints.live.path,
   endpoints.openapi.path,
 ]);
 
-/** How often a running call checks whether the database went away, in ms. */
+/** Interval in ms at which a running call checks whether the database has become unreachable. */
 const LOOK_EVERY_MS = 500;
 
 /**
- * Refuses calls while the database is away, as they would wait and hold their callers. A running call is
- * given up if it only reads; a caller of a change has to hear the result.
+ * Returns a middleware that refuses calls while the database is unreachable, instead of letting them wait. A
+ * running GET is aborted; other calls are not, as the caller needs to know whether the change was made.
  * @throws FdsError `unavailable`, from the middleware
  */
 export function refuseWhileAway(rows: { readonly isAway: boolean }): MiddlewareHandler<RestEnv> {
@@ -32,7 +32,7 @@ export function refuseWhileAway(rows: { readonly isAway: boolean }): MiddlewareH
   };
 }
 
-/** @throws FdsError `unavailable` */
+/** Checks that the database and the storage can be reached. @throws FdsError `unavailable` */
 export async function requireDatabaseAndStorage(
   rows: Pick<Repository, "isThere">,
   storage: Pick<Storage, "check">,

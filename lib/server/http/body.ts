@@ -2,13 +2,13 @@ import { FdsError } from "../../protocol/errors.ts";
 
 /** Limits of a request's body. */
 export interface BodyLimits {
-  /** Size in bytes. */
+  /** Largest size of the body, in bytes. */
   size: number;
-  /** Time from its first byte to its last, in ms. */
+  /** Longest time from the first byte of the body to its last, in ms. */
   time: number;
 }
 
-/** The error for a body that is too large. @param size limit in bytes */
+/** Returns the error for a request body that is too large. @param size the limit in bytes */
 export function tooLarge(size: number): FdsError {
   return new FdsError("request_too_large", `The body is over ${size / 1024} KiB`);
 }
@@ -36,17 +36,17 @@ export async function readBody(request: Request, { size, time }: BodyLimits): Pr
     }
   } finally {
     clearTimeout(timer);
-    // Somebody else drops the rest.
+    // Only unlocks the stream. The rest of the body is dropped later, by {@link dropBody}.
     reader?.releaseLock();
   }
 }
 
-/** Limits of reading a body that nobody wants, in bytes and ms. */
+/** Limits for reading and dropping the rest of a refused body, in bytes and ms. */
 const DROPPED: BodyLimits = { size: 1024 * 1024, time: 1_000 };
 
 /**
- * Reads and drops the rest of a body, within limits. Closing a connection before the whole body has come
- * resets it, and the answer may be lost then.
+ * Reads and drops the rest of a request body, within limits. If the connection were closed before all of the
+ * body has arrived, it would be reset, and the response could be lost.
  */
 export async function dropBody({ body, headers }: Request): Promise<void> {
   if (!body || body.locked || Number(headers.get("Content-Length")) > DROPPED.size) return;
@@ -59,7 +59,7 @@ export async function dropBody({ body, headers }: Request): Promise<void> {
       length += value.length;
     }
   } catch {
-    // The caller has gone, and gets no answer anyway.
+    // The caller has disconnected, so no response can be sent.
   } finally {
     clearTimeout(timer);
     reader.releaseLock();
@@ -67,14 +67,14 @@ export async function dropBody({ body, headers }: Request): Promise<void> {
 }
 
 /**
- * Whether the rest of a request's body may still come. The runtime would wait for it, so the connection
- * cannot be used again.
+ * Reports whether the rest of a request body may still arrive. If so, the connection must be closed, as the
+ * runtime would wait for the rest before it handles another request.
  */
 export function hasUnreadBody(request: Request, answer: Response): boolean {
   return hasBody(request) && !(request.bodyUsed && answer.ok);
 }
 
-/** Whether a request announces a body, whatever its method. */
+/** Reports whether the headers of a request announce a body, whatever its method. */
 export function hasBody({ headers }: Request): boolean {
   return Number(headers.get("Content-Length")) > 0 || headers.has("Transfer-Encoding");
 }

@@ -7,12 +7,12 @@ import { OutOfScope } from "../access/caller.ts";
 import type { Audit } from "../audit/audit.ts";
 import type { About, RestEnv } from "./rest-env.ts";
 
-/** Codes of denied calls. */
+/** Error codes that the audit records as denied access. */
 const DENIALS: ReadonlySet<ErrorCode> = new Set(["unauthorized", "forbidden", "rate_limited"]);
 
 /**
- * Runs a call, and records how it ended.
- * @param action name in the audit; undefined: nothing is recorded
+ * Runs the handler of a call, and records its outcome in the audit.
+ * @param action name of the call in the audit; undefined: nothing is recorded
  */
 export async function audited(
   c: Context<RestEnv>,
@@ -37,12 +37,15 @@ export async function audited(
   }
 }
 
-/** Records that somebody was not let in, or asked for something that they may not see. */
+/**
+ * Records in the audit that a caller was not authenticated, or asked for something that the caller may not
+ * see.
+ */
 export function auditDenial(error: Error, c: Context<RestEnv>, audit: Pick<Audit, "record">): void {
   if (!(error instanceof FdsError)) return;
   const isHidden = error instanceof OutOfScope;
   if (!isHidden && !DENIALS.has(error.code)) return;
-  // Sign-ins are recorded in their own handler.
+  // Sign-ins are recorded by their own handler, including failed ones.
   const path = matchedRoutes(c).at(-1)?.path ?? "";
   if (path === endpoints.signIn.path) return;
   audit.record({

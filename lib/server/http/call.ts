@@ -12,24 +12,24 @@ import type { LongAnswers } from "./long-answers.ts";
 import type { CallContext, RestEnv } from "./rest-env.ts";
 import { IN_OUR_WORDS, refuseInvalid } from "./validation.ts";
 
-/** The query schema of calls without a query: every field is refused, as nobody would read it. */
+/** Schema for endpoints that have no query parameters. Every parameter is refused, as it would be ignored. */
 const NO_QUERY = z.strictObject({});
 
-/** The answer of an endpoint: JSON of its schema, or another body. */
+/** The response of an endpoint: JSON by the endpoint's schema, or another body. */
 type Answer<E extends Endpoint> = [AnswerOf<E>] extends [never]
   ? Response
   : JsonResponse<AnswerOf<E>>;
 
-/** The handler of a call, whose request has been validated. */
+/** The handler of an endpoint, which gets a validated request. */
 export type Handle<E extends Endpoint> = (c: CallContext<E>) => Answer<E> | Promise<Answer<E>>;
 
 /** A step in handling an endpoint, as Hono middleware. */
 export type CallHandler<E extends Endpoint> = MiddlewareHandler<RestEnv> & {
-  /** Never set. It makes the types of different endpoints distinct for the compiler. */
+  /** Never set. This field makes the types of different endpoints distinct for the compiler. */
   readonly endpoint?: E;
 };
 
-/** Makes the steps of an endpoint, which come after the guard of its role. */
+/** Builds the middleware steps of an endpoint, which run after the check of the caller's role. */
 export type MakeCall = <E extends Endpoint>(endpoint: E, handle: Handle<E>) => CallHandler<E>[];
 
 export interface CallsOptions {
@@ -38,7 +38,10 @@ export interface CallsOptions {
   audit: Pick<Audit, "record">;
 }
 
-/** The steps of every call: validate the query, validate the body, run the handler. */
+/**
+ * Returns a function that builds the middleware steps of an endpoint: validation of query and body, then the
+ * handler.
+ */
 export function callsWith({ access, longAnswers, audit }: CallsOptions): MakeCall {
   return (endpoint, handle) => {
     const { query, body, goesOn } = endpoint;
@@ -51,7 +54,7 @@ export function callsWith({ access, longAnswers, audit }: CallsOptions): MakeCal
     const act: MiddlewareHandler<RestEnv> = (c) =>
       audited(c, endpoint.audit, audit, async () => {
         c.set("answering", longAnswers.for(c.req.raw, c.var.caller));
-        // The guard and the steps before have checked what this type promises.
+        // The cast is safe, as the earlier steps have checked the role, the query and the body.
         const answer = await handle(c as unknown as CallContext<typeof endpoint>);
         if (goesOn) await confirmRight(c, access, answer);
         return answer;
@@ -60,7 +63,10 @@ export function callsWith({ access, longAnswers, audit }: CallsOptions): MakeCal
   };
 }
 
-/** Drops an answer whose caller lost access while it was made. */
+/**
+ * Cancels a response whose caller lost access while the response was being made.
+ * @throws FdsError `unauthorized`, `forbidden` or `rate_limited`
+ */
 async function confirmRight(c: Context<RestEnv>, access: Access, answer: Response): Promise<void> {
   try {
     await callerIn(c, access);

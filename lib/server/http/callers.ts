@@ -17,12 +17,13 @@ const OPEN: ReadonlySet<string> = new Set(
 
 export interface AuthenticationOptions {
   access: Access;
-  /** Limits the requests of each caller. */
+  /** Limits the rate of requests by each caller. */
   requests: RateLimiter;
 }
 
 /**
- * Authenticates callers, and limits their rate, including those that are not let in.
+ * Returns a middleware that authenticates callers and limits their request rate, also for failed
+ * authentication.
  * @throws FdsError `unauthorized`, `forbidden` or `rate_limited`, from the middleware
  */
 export function authentication({
@@ -41,7 +42,10 @@ export function authentication({
   };
 }
 
-/** Authenticates again when the call acts, as the body may arrive long after the head. */
+/**
+ * Returns a middleware that authenticates the caller again after the body was read. The body may arrive long
+ * after the headers.
+ */
 export function authenticateAgain(access: Access): MiddlewareHandler<RestEnv> {
   return async (c, next) => {
     c.set("caller", await callerIn(c, access));
@@ -50,8 +54,8 @@ export function authenticateAgain(access: Access): MiddlewareHandler<RestEnv> {
 }
 
 /**
- * The caller of a request.
- * @returns null where anybody may call, or there is no such call
+ * Returns the caller of a request.
+ * @returns null: the path needs no authentication, or does not exist
  * @throws FdsError `unauthorized`, `forbidden` or `rate_limited`
  */
 export async function callerIn(
@@ -66,9 +70,13 @@ export async function callerIn(
   return isGuarded ? callerOf(raw, env.address, access) : null;
 }
 
-/** @param name of the token that was sent; null: none */
+/**
+ * Counts a request, and refuses it if its caller has sent too many.
+ * @param name name of the caller's token; null: the request has none
+ * @throws RateLimited
+ */
 function slowDown(requests: RateLimiter, name: string | null, address: string): void {
-  // A token's name may look like an address.
+  // The prefixes keep tokens and addresses apart, as the name of a token may look like an address.
   const who = name === null ? `address ${networkOf(address)}` : `token ${name}`;
   const wait = requests.take(who);
   if (wait > 0) throw new RateLimited(wait, "too many requests came");

@@ -5,21 +5,21 @@ import { UsageError } from "../../util/flags.ts";
 import type { ServerTls } from "../config.ts";
 
 /**
- * Ciphers for TLS 1.2: with forward secrecy (ECDHE) and authenticated encryption (AEAD) only. The runtime's
- * default list also has CBC, and RSA without forward secrecy. TLS 1.3 has no such ciphers, and the runtime
- * does not support versions before 1.2.
+ * TLS 1.2 ciphers with forward secrecy (ECDHE) and authenticated encryption (AEAD). The runtime's default
+ * list also has CBC ciphers, and RSA without forward secrecy. TLS 1.3 has only safe ciphers, and the runtime
+ * supports no version before 1.2.
  */
 const CIPHERS = ["AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305"]
   .flatMap((cipher) => [`ECDHE-ECDSA-${cipher}`, `ECDHE-RSA-${cipher}`])
   .join(":");
 
-/** Time limit of a test handshake of the server with itself, in ms; it takes a few. */
+/** Time limit in ms for a test handshake of the server with itself, which normally takes a few ms. */
 const HANDSHAKE_MS = 5_000;
 
 /**
- * Reads the PEM files for Bun.serve, and tests them: an empty or half-written file may look right until the
- * first connection.
- * @throws UsageError when they are no certificate and key, do not belong together, or do not work
+ * Reads the PEM files for Bun.serve, and tests them by a handshake. An empty or half-written file may cause
+ * no error before the first connection.
+ * @throws UsageError if the files hold no certificate and key, do not belong together, or do not work
  */
 export async function readCertificate({ cert, key, clientCa }: ServerTls): Promise<Bun.TLSOptions> {
   try {
@@ -41,7 +41,10 @@ export async function readCertificate({ cert, key, clientCa }: ServerTls): Promi
   }
 }
 
-/** Tests whether a client can connect with a certificate. @throws Error when it cannot */
+/**
+ * Tests whether a client can connect to a server with this certificate.
+ * @throws Error if the handshake fails, or another certificate is shown
+ */
 async function shakeHands(tls: { cert: string; key: string; ciphers: string }): Promise<void> {
   const fetch = () => new Response(null, { status: 404 });
   const server = Bun.serve({ hostname: "127.0.0.1", port: 0, development: false, tls, fetch });
@@ -62,7 +65,11 @@ async function shakeHands(tls: { cert: string; key: string; ciphers: string }): 
   }
 }
 
-/** Checks for cut-off certificates, of which the runtime uses what comes before. @throws Error */
+/**
+ * Checks that every certificate in a PEM file is complete. The runtime would silently ignore one that is cut
+ * off.
+ * @throws Error
+ */
 function requireCertificates(pem: string, file: string): void {
   const begun = pem.split("-----BEGIN ").length - 1;
   const blocks = pem.match(/-----BEGIN ([^-]+)-----[^-]+-----END \1-----/g) ?? [];

@@ -9,43 +9,45 @@ import { ConnectionLimit } from "./connection-limit.ts";
 import { problem } from "./problem.ts";
 import { WaitingRoom } from "./waiting-room.ts";
 
-/** Most bytes that wait for a client that does not read. All messages to it are short. */
+/** Limit on the unsent bytes for a client that does not read. All messages to clients are short. */
 const MAX_UNREAD_BYTES = 1024 * 1024;
 
-/** Most clients that have not registered yet, from one address and in all. */
+/** Limits on the connections that have not registered yet, from one address and in total. */
 const WAITING = { perAddress: 1_024, inAll: 2_048 };
 
-/** Most bytes in memory for all clients that have not registered yet. */
+/** Limit on the memory for messages of all connections that have not registered yet, in bytes. */
 const UNREGISTERED_BYTES = 16 * 1024 * 1024;
 
-/** The data that is attached to a WebSocket. */
+/** The data that is attached to each WebSocket. */
 export interface Connected {
-  /** The client's address, as far as it is known. */
+  /** The client's IP address. Behind a trusted proxy, it is the address that the proxy reported. */
   address: string;
-  /** Whether the client uses a protocol that this server knows. */
+  /** Whether the client uses a version of the protocol that this server supports. */
   understood: boolean;
-  /** Set once the WebSocket is open, if its protocol is known. */
+  /** Set once the WebSocket is open, if the client's version of the protocol is supported. */
   session?: Session;
 }
 
 export interface ClientSocketsOptions {
   clients: Pick<Clients, "connect" | "refuse" | "waitOf">;
   audit: Pick<Audit, "record">;
-  /** Most WebSockets from one address. */
+  /** Limit on the WebSockets from one address. */
   maxPerAddress: number;
-  /** Most bytes in a frame that this server accepts. */
+  /** Largest data in a frame that this server accepts, in bytes. */
   chunkSize: number;
-  /** Whether clients can enrol without a token. Then they have to be on this machine. */
+  /** Whether clients can enrol without a token. If so, they must run on this machine. */
   anyoneEnrols: boolean;
 }
 
 type ClientSocket = Bun.ServerWebSocket<Connected>;
 
-/** Accepts clients: upgrades their requests to WebSockets, and makes a session of each WebSocket. */
+/**
+ * Accepts connections of clients: upgrades HTTP requests to WebSockets, and creates a session for each one.
+ */
 export class ClientSockets {
   readonly #limit: ConnectionLimit;
   readonly #waiting: WaitingRoom<ClientSocket>;
-  /** Most bytes of a message, as the runtime buffers it until it is complete. */
+  /** Largest size of a message in bytes. The runtime buffers each message until it is complete. */
   readonly #maxMessage: number;
 
   constructor(private readonly options: ClientSocketsOptions) {
@@ -61,8 +63,8 @@ export class ClientSockets {
 
   /**
    * Upgrades a request to a WebSocket.
-   * @param address where it came from
-   * @returns the answer to a refused request, which is in the audit then
+   * @param address where the request came from
+   * @returns undefined if upgraded; else the error response, and the refusal is recorded in the audit
    */
   async upgrade(
     request: Request,
@@ -83,10 +85,12 @@ export class ClientSockets {
     if (!this.#takePlace(address)) {
       return this.#refuse(address, "rate_limited", "Wait, this address connects too often");
     }
-    // Bytes that come directly after the request would be read before anything can pause the connection. A
-    // client sends nothing before the answer (RFC 6455, 4.1), and the runtime refuses one that does.
+    // Waits one round of the event loop. Bytes that come directly after the request would be read before the
+    // connection can be paused. A client must send nothing before the response (RFC 6455, 4.1), and the
+    // runtime refuses one that does.
     await new Promise(setImmediate);
-    // Also for an unknown protocol: of a refused upgrade, a client sees only the status.
+    // A client with an unsupported protocol is upgraded, too, so that it can be sent an error message. It
+    // would see only the status of a refused upgrade.
     if (server.upgrade(request, { data: { address, understood }, headers })) return undefined;
     this.#limit.release(address);
     this.#waiting.giveBack(address);
@@ -96,14 +100,15 @@ export class ClientSockets {
     return this.#refuse(address, "invalid_request", message);
   }
 
-  /** The handlers for Bun.serve. */
+  /** The WebSocket handlers for Bun.serve. */
   get handlers(): Bun.WebSocketHandler<Connected> {
     const { clients } = this.options;
     const waiting = this.#waiting;
     return {
       perMessageDeflate: false,
       maxPayloadLength: this.#maxMessage,
-      // Sessions have their own timers. The runtime's does not notice a dead peer that data is sent to.
+      // Sessions have their own timers. The runtime's timeout does not notice a dead peer while data is being
+      // sent.
       idleTimeout: 0,
       sendPings: false,
       backpressureLimit: MAX_UNREAD_BYTES,
@@ -139,7 +144,10 @@ export class ClientSockets {
     };
   }
 
-  /** @returns false where an address has too many connections, or too many that did not register */
+  /**
+   * Reserves a place for a new WebSocket.
+   * @returns false if the address has too many connections, or too many connections that did not register
+   */
   #takePlace(address: string): boolean {
     if (this.options.clients.waitOf(address) > 0 || !this.#limit.take(address)) return false;
     if (this.#waiting.take(address)) return true;
@@ -149,7 +157,7 @@ export class ClientSockets {
 
   #refuse(address: string, code: ErrorCode, message: string): Response {
     this.options.audit.record({ action: "denied", outcome: code, address, target: "GET /ws" });
-    // A caller that may not be a client has nothing else to say here.
+    // Closes the connection, as the caller may not connect as a client and needs no other request.
     return problem(code, message, { Connection: "close" });
   }
 }

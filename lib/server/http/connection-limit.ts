@@ -1,12 +1,12 @@
 import { networkOf } from "../access/remote-address.ts";
 
-/** Limits the WebSockets of each address. */
+/** Limits the number of WebSockets from each address. IPv6 addresses are counted by their /64 network. */
 export class ConnectionLimit {
   readonly #open = new Map<string, number>();
 
   constructor(private readonly most: number) {}
 
-  /** Counts a WebSocket of an address. @returns false if it has too many already */
+  /** Counts a new WebSocket of an address. @returns false if the address has too many WebSockets already */
   take(address: string): boolean {
     const network = networkOf(address);
     const open = this.#open.get(network) ?? 0;
@@ -15,7 +15,7 @@ export class ConnectionLimit {
     return true;
   }
 
-  /** Counts a closed WebSocket. */
+  /** Counts a closed WebSocket of an address. */
   release(address: string): void {
     const network = networkOf(address);
     const open = (this.#open.get(network) ?? 0) - 1;

@@ -3,14 +3,14 @@ import { entityTag } from "../../api/checksums.ts";
 import type { ChecksumAlgorithm } from "../../protocol/checksum.ts";
 import type { StoredBytes, StoredFile } from "../storage/storage.ts";
 
-/** The range of a file that a request wants, in bytes; `end` is exclusive. */
+/** The byte range of a file that a request wants. `end` is exclusive. */
 export type Range = { start: number; end: number } | "all" | "unsatisfiable";
 
 /**
- * Parses a Range header (RFC 9110, 14.1–14.2). Several ranges, or an invalid one, count as none, which the
- * RFC allows.
- * @param size of the file, in bytes
- * @returns `end` is not included
+ * Parses a Range header (RFC 9110, 14.1–14.2). Several ranges, or an invalid one, are treated as no range,
+ * which the RFC allows.
+ * @param size size of the file, in bytes
+ * @returns the range; its `end` is exclusive
  */
 export function parseRange(header: string | undefined, size: number): Range {
   const match = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(header?.trim() ?? "");
@@ -26,7 +26,7 @@ export function parseRange(header: string | undefined, size: number): Range {
   return { start, end: last === "" ? size : Math.min(Number(last) + 1, size) };
 }
 
-/** A file's checksum, and its path relative to DOWNLOADS_DIR. */
+/** The content of a download: a file's checksum, and its path relative to DOWNLOADS_DIR. */
 export interface Content {
   checksum: ChecksumAlgorithm;
   digest: string;
@@ -34,8 +34,8 @@ export interface Content {
 }
 
 /**
- * The answer with the content of a completed download, or the requested range.
- * @param bodyOf makes the body for a range
+ * Returns the HTTP response with a completed download's file, or the requested range of it.
+ * @param bodyOf makes the response body from the bytes of the range
  */
 export function contentResponse(
   { checksum, digest, savedPath }: Content,
@@ -51,12 +51,14 @@ export function contentResponse(
     "Content-Disposition": contentDisposition(basename(savedPath)),
     "Content-Type": "application/octet-stream",
     ETag: etag,
-    // nginx would fill its buffers, and then read nothing for so long that the connection is closed.
+    // Without this header, nginx would buffer much of the response, and then read nothing for so long that
+    // the connection is closed.
     "X-Accel-Buffering": "no",
   });
   if (names(asked.get("If-None-Match"), etag)) return new Response(null, { status: 304, headers });
   const ifRange = asked.get("If-Range");
-  // Ranges apply to GET only (RFC 9110, 14.2), and only if If-Range names this file.
+  // A range applies only to GET (RFC 9110, 14.2), and only if If-Range is absent or names this version of the
+  // file.
   const ranged = method === "GET" && (ifRange === null || ifRange === etag);
   const range = parseRange(ranged ? (asked.get("Range") ?? undefined) : undefined, file.size);
   if (range === "unsatisfiable") {
@@ -74,13 +76,13 @@ export function contentResponse(
   return new Response(bodyOf(file.slice(start, end)), { status: 206, headers });
 }
 
-/** Whether an If-None-Match header (RFC 9110, 13.1.2) contains a tag. */
+/** Reports whether an If-None-Match header (RFC 9110, 13.1.2) contains an ETag. */
 export function names(header: string | null, etag: string): boolean {
   const tags = header?.split(",").map((tag) => tag.trim().replace(/^W\//, "")) ?? [];
   return tags.includes("*") || tags.includes(etag);
 }
 
-/** The Content-Disposition for saving a file under any name (RFC 6266, RFC 8187). */
+/** Returns the Content-Disposition header for saving a file under any name (RFC 6266, RFC 8187). */
 export function contentDisposition(name: string): string {
   const ascii = name.replace(/[^\x20-\x7e]|["\\%]/g, "_");
   const encoded = encodeURIComponent(name).replace(

@@ -8,25 +8,25 @@ import { contentResponse } from "./content.ts";
 import { endableBody } from "./endable-body.ts";
 import { openSetFile, setContentResponse } from "./set-content.ts";
 
-/** The sources of content. */
+/** The parts from which the content of downloads is served. */
 export interface ContentSources {
   storage: Pick<Storage, "openFile">;
   sets: Pick<SetRows, "list" | "storedByPath">;
-  /** Ends an answer when its caller loses access. */
+  /** Ends a running response when its caller loses access. */
   openCalls: Pick<OpenCalls, "add">;
 }
 
-/** A request for content, and its caller. */
+/** A request for the content of a download, and its caller. */
 export interface Asking {
   request: Request;
   caller: Caller;
-  /** Path of one file of a set, as in its row; undefined: all content. */
+  /** Path of one file in a set, as its row has it; undefined: all content is requested. */
   path: string | undefined;
 }
 
 /**
- * The content of a completed download: its file, its set as an archive, or one file of the set.
- * @throws FdsError `not_found` where it was removed or changed on the disk, or does not exist
+ * Returns the content of a completed download: its file, its set as a tar archive, or one file of the set.
+ * @throws FdsError `not_found` if the file does not exist, or was removed or changed on the disk
  */
 export async function downloadContent(
   found: Completed,
@@ -68,7 +68,10 @@ async function setContent(
   return contentResponse({ checksum: found.checksum, digest, savedPath }, file, request, bodyOf);
 }
 
-/** Makes a body end when its caller loses access. The answer to HEAD has no body. */
+/**
+ * Returns a function that wraps a response body so that it ends when its caller loses access. The response to
+ * HEAD has no body.
+ */
 function ending({ request, caller }: Asking, openCalls: Pick<OpenCalls, "add">) {
   return (bytes: StoredBytes): StoredBytes =>
     request.method === "GET" && canEnd(caller)

@@ -2,9 +2,9 @@ import type { Caller } from "../access/caller.ts";
 import type { OpenCalls } from "../access/open-calls.ts";
 
 /**
- * A body that is sent piece by piece and can be ended: the connection is reset then, so that nobody takes
- * the received bytes for all of it. The runtime sends such a body without a Content-Length, and asks for
- * the next piece when it has sent the last one.
+ * Returns a response body that is sent piece by piece, until its caller loses access. Then the connection is
+ * reset, so that the received bytes are not mistaken for the complete content. The runtime sends such a body
+ * without Content-Length, and asks for the next piece once the previous one was sent.
  */
 export function endableBody(
   pieces: AsyncIterable<Uint8Array>,
@@ -22,7 +22,7 @@ export function endableBody(
       start(controller) {
         release = openCalls.add(caller, () => {
           close();
-          // Without an argument, as the runtime would log the error.
+          // Called without an argument, as the runtime would log the error.
           controller.error();
         });
       },

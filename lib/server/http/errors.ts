@@ -13,7 +13,10 @@ export interface ErrorAnswersOptions {
   logger: Logger;
 }
 
-/** Turns every error into an answer: our own with their messages, unexpected ones without any detail. */
+/**
+ * Returns a handler that turns every error into a response. Errors of this program are shown with their
+ * messages, unexpected ones without any detail.
+ */
 export function errorAnswers({ audit, logger }: ErrorAnswersOptions): ErrorHandler<RestEnv> {
   return (error, c) => {
     auditDenial(error, c, audit);
@@ -23,19 +26,19 @@ export function errorAnswers({ audit, logger }: ErrorAnswersOptions): ErrorHandl
     if (error instanceof HTTPException && error.status === 400) {
       return problem("invalid_request", "The body is not JSON");
     }
-    // The caller has hung up and gets no answer; this is not the server's fault.
+    // The caller disconnected and gets no response, so this is no fault of the server.
     if (error.name === "AbortError") return problem("invalid_request", "The body did not come");
     logger.error("a request failed", { method: c.req.method, path: c.req.path }, error);
     return problem("internal_error", "The server failed, its log says why");
   };
 }
 
-/** The answer for unknown paths. */
+/** Returns the response for unknown paths. */
 export function nothingHere(): Response {
   return problem("not_found", "There is nothing at this address");
 }
 
-/** Headers that belong to an error. */
+/** Returns the response headers for an error, such as Retry-After. */
 function headersFor(error: FdsError): Record<string, string> {
   if (!(error instanceof RateLimited)) return {};
   return { "Retry-After": String(Math.ceil(error.wait / 1000)) };

@@ -10,27 +10,28 @@ import type { RestEnv } from "./rest-env.ts";
 import type { Secure } from "./security-headers.ts";
 
 export interface FrontDoorOptions {
-  /** The REST interface. */
+  /** The app that handles REST calls. */
   app: Pick<Hono<RestEnv>, "fetch">;
   sockets: Pick<ClientSockets, "upgrade">;
   pages: Pages;
   audit: Pick<Audit, "record">;
-  /** True where no token is needed. Then only requests that name this machine are answered. */
+  /** True: no token is needed, so only requests that use a loopback name are answered. */
   isOpen: boolean;
-  /** Adds the headers that all answers have. */
+  /** Adds the security headers that all responses have. */
   secure: Secure;
 }
 
 /**
- * Where all requests come in: for the page, for a WebSocket, or for the API. Bun's own routes are not used,
- * as they accept bodies of any length without notice.
+ * Handles all incoming requests: for the dashboard, for a client's WebSocket, or for the API. Bun's own
+ * routes are not used, as they accept request bodies of any length without notice.
  */
 export class FrontDoor {
   constructor(private readonly options: FrontDoorOptions) {}
 
   /**
+   * Handles one request.
    * @param address where the request came from
-   * @returns the answer; undefined for a request that became a WebSocket
+   * @returns the response; undefined if the request became a WebSocket
    */
   async answer(
     request: Request,
@@ -54,7 +55,8 @@ export class FrontDoor {
     const flaw = flawOfHost(request);
     if (flaw !== null) return problem("invalid_request", flaw);
     const { method } = request;
-    // The runtime hides the body of a GET, and reads it as long as the answer lasts.
+    // Refuses the body of a GET. The runtime does not expose such a body, but reads it for as long as the
+    // response lasts.
     if (hasBody(request) && request.body === null) {
       return problem("invalid_request", `Send no body with ${method}`);
     }
@@ -72,8 +74,8 @@ export class FrontDoor {
 }
 
 /**
- * Removes the length from an answer to HEAD, where GET does not state it either. The runtime would state 0,
- * the length of the empty body.
+ * Makes the length of a HEAD response undefined if a GET would have no Content-Length either. The runtime
+ * would send 0, the length of the empty body.
  */
 function leaveLengthOpen(answer: Response): void {
   if (answer.status !== 200 || answer.headers.has("Content-Length")) return;

@@ -8,37 +8,41 @@ import { hashSecret } from "../access/secrets.ts";
 import { UnknownToken } from "../access/tokens.ts";
 import { RateLimited } from "./rate-limited.ts";
 
-/** Wrong secrets from one address: this many at once, then one more each half a minute. */
+/** Rate limit for wrong secrets from one address: 10 at once, then one more every 30 s. */
 const WRONG_SECRETS = { burst: 10, everyMs: 30_000 };
 
-/** Secrets that are remembered with their addresses: this many right ones, and as many wrong ones. */
+/**
+ * Limit on the remembered pairs of secret and address: this many for right secrets, and as many for wrong
+ * ones.
+ */
 const MAX_REMEMBERED = 10_000;
 
-/** Slows down addresses that guess secrets, by signing in or by an Authorization header. */
+/** Slows down addresses that guess secrets, by sign-ins or by Authorization headers. */
 export class Guesses {
   readonly #tries: RateLimiter;
-  /** Hashes of an address and a secret that it sent. */
+  /** Hashes of an address together with a secret that was sent from there. */
   readonly #right = new Recent(MAX_REMEMBERED);
   readonly #wrong = new Recent(MAX_REMEMBERED);
   /** Sign-ins of each address whose result is not known yet. */
   readonly #checks = new Map<string, Set<Promise<unknown>>>();
 
-  /** @param now ms, of a monotonic clock */
+  /** Creates the limits. @param now returns ms of a monotonic clock */
   constructor(now: () => number = steadyNow) {
     this.#tries = new RateLimiter(WRONG_SECRETS, now);
   }
 
   /**
-   * A sign-in; each failure counts.
-   * @throws RateLimited after too many failures, without a check; whatever `check` throws
+   * Runs the check of a sign-in. Each failed sign-in counts as a guess of its address.
+   * @throws RateLimited after too many failures, without running the check; errors of `check`
    */
   async signIn(address: string, check: () => Promise<Caller>): Promise<Caller> {
     const network = networkOf(address);
-    // Counted before the result is known, or many tries at the same time would pass.
+    // A sign-in is counted before its result is known, or many sign-ins at the same time would all be
+    // checked.
     for (let wait = this.#tries.take(network); wait > 0; wait = this.#tries.take(network)) {
       const checks = this.#checks.get(network);
       if (!checks) throw new RateLimited(wait, "too many sign-ins failed");
-      // Those that turn out right do not count.
+      // Waits for running sign-ins, as those that succeed are not counted in the end.
       await Promise.race(checks);
     }
     const checks = this.#checks.get(network) ?? new Set();
@@ -59,17 +63,17 @@ export class Guesses {
       this.#tries.giveBack(network);
       return caller;
     } catch (error) {
-      // While the database is away, nobody has guessed.
+      // Any other error, such as an unreachable database, does not count as a wrong guess.
       if (!isRefusal(error)) this.#tries.giveBack(network);
       throw error;
     }
   }
 
   /**
-   * A call with a token. Only a new token counts as a guess. So a script that keeps sending an old one does
-   * not lock out others at its address, and strangers behind the same proxy do not lock out those whose
-   * token was right before.
-   * @throws RateLimited after too many wrong ones, without a check; whatever `check` throws
+   * Runs the check of a call's token. Only tokens that the address has not sent before count as guesses. So a
+   * script that keeps sending an ended token does not lock out other callers at its address. Callers whose
+   * token was right before are not locked out by strangers behind the same proxy.
+   * @throws RateLimited after too many wrong tokens, without running the check; errors of `check`
    */
   async call(address: string, token: string, check: () => Promise<Caller>): Promise<Caller> {
     const network = networkOf(address);
@@ -88,12 +92,16 @@ export class Guesses {
   }
 }
 
-/** Whether an error says that a secret is wrong. */
+/** Reports whether an error means that a secret is wrong. */
 function isRefusal(error: unknown): boolean {
   return error instanceof FdsError && error.code === "unauthorized";
 }
 
-/** @param wait ms; 0: do not refuse */
+/**
+ * Throws an error if the caller must wait.
+ * @param wait time until the next try, in ms; 0: the caller need not wait
+ * @throws RateLimited
+ */
 function refuse(wait: number, reason: string): void {
   if (wait > 0) throw new RateLimited(wait, reason);
 }

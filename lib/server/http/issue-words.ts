@@ -1,6 +1,6 @@
 import type * as z from "zod";
 
-/** Names of types for people who write JSON. */
+/** Names of JSON types for people, by zod's names. */
 const KINDS: Record<string, string> = {
   string: "a text",
   number: "a number",
@@ -11,15 +11,15 @@ const KINDS: Record<string, string> = {
   record: "an object",
 };
 
-/** Descriptions of the formats that requests use. */
+/** Descriptions of the string formats that requests use, by zod's names. */
 const FORMATS: Record<string, string> = {
   datetime: "a time such as 2026-01-02T03:04:05Z",
   uuid: "a UUID such as 0198d2a5-3b5c-7d1e-8f2a-6c4b9e0d7a31",
 };
 
 /**
- * The message for a wrong value, where its schema has none.
- * @returns undefined for issues that requests never have; zod's own message is used then
+ * Returns an error message for a wrong value, if its schema defines none.
+ * @returns undefined: requests never cause this kind of issue, and zod's own message is used
  */
 export function wordsOf(issue: z.core.$ZodRawIssue): string | undefined {
   switch (issue.code) {

@@ -2,15 +2,16 @@ import type { MiddlewareHandler } from "hono";
 import type { Endpoint } from "../../api/endpoints/endpoint.ts";
 import { readBody, tooLarge } from "./body.ts";
 
-/** Limits of a body: its size in bytes, and the time in ms for all of it to arrive. */
+/** Limits of a request body: its size in bytes, and the time in ms until all of it has arrived. */
 const MAX_BODY_BYTES = 64 * 1024;
 const BODY_WITHIN_MS = 10_000;
 
-/** Used for a missing body. */
+/** The JSON that replaces a missing request body, if the endpoint allows that. */
 const NO_FIELDS = new TextEncoder().encode("{}");
 
 /**
- * Reads a body as JSON whatever its Content-Type: curl's -d sends another one by default.
+ * Returns a middleware that reads the request body as JSON, whatever its Content-Type. curl -d sends another
+ * type by default.
  * @throws FdsError `request_too_large` or `invalid_request`, from the middleware
  */
 export function jsonBody({

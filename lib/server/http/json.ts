@@ -5,15 +5,15 @@ export interface JsonOptions {
   headers?: Record<string, string>;
 }
 
-/** An answer with a value as JSON. */
+/** A response with a value of type T as JSON. */
 export type JsonResponse<T> = Response & TypedResponse<T>;
 
-/** A JSON answer. It states its length, as the answer to HEAD is the same without its body. */
+/** Returns a JSON response. Its Content-Length is set, so that the response to HEAD has it, too. */
 export function json<T>(body: T, options: JsonOptions = {}): JsonResponse<T> {
   return jsonText<T>(JSON.stringify(body), options);
 }
 
-/** The same for a text that is JSON already. */
+/** Returns a JSON response for a text that is already JSON. */
 export function jsonText<T>(
   text: string,
   { status = 200, headers = {} }: JsonOptions = {},
@@ -29,7 +29,7 @@ export function jsonText<T>(
   return typed(answer);
 }
 
-/** An answer whose body is known to be a value's JSON. Only the type says so, as with Hono's own. */
+/** Declares that the body of a response is the JSON of a value of type T. Nothing is checked at run time. */
 export function typed<T>(answer: Response): JsonResponse<T> {
   return answer as JsonResponse<T>;
 }

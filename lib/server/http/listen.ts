@@ -2,25 +2,25 @@ import type { Logger } from "../../util/logger.ts";
 import { SerialQueue } from "../../util/serial-queue.ts";
 import { systemCode } from "../../util/system-error.ts";
 
-/** How often the files are read again after an unusable certificate, in ms. */
+/** Interval in ms at which the certificate files are read again after they could not be used. */
 const RETRY_MS = 2_000;
 
-/** A listening server, as Bun.serve gives it. */
+/** A listening server, as Bun.serve returns it. */
 type Listening = Pick<Bun.Server<unknown>, "port" | "stop">;
 
 export interface ListenerOptions {
   host: string;
-  /** 0: any free port. */
+  /** TCP port to listen on; 0: any free port. */
   port: number;
   serve: (port: number, tls: Bun.TLSOptions | undefined) => Listening;
-  /** Reads the current certificate; null: plain HTTP. */
+  /** Reads the current certificate; null: the server uses plain HTTP. */
   readTls: (() => Promise<Bun.TLSOptions>) | null;
   logger: Logger;
 }
 
-/** Listens with the current certificate. Connections survive its replacement. */
+/** Listens for connections, with a certificate that can be replaced without closing connections. */
 export class Listener {
-  /** The current listener, and earlier ones that still have connections. */
+  /** The current listening server, and earlier ones that still have connections. */
   readonly #all = new Set<Listening>();
   readonly #reloads = new SerialQueue();
   #retry: Timer | undefined;
@@ -35,7 +35,7 @@ export class Listener {
     this.#all.add(now);
   }
 
-  /** @throws Error with advice for a person; UsageError when the certificate cannot be used */
+  /** Starts to listen. @throws Error with advice for people; UsageError if the certificate cannot be used */
   static async start(options: ListenerOptions): Promise<Listener> {
     const tls = await options.readTls?.();
     const now = listen(options, options.port, tls);
@@ -43,9 +43,9 @@ export class Listener {
   }
 
   /**
-   * Reads the certificate again, for new connections. An unusable one changes nothing, and is tried again
-   * until it can be used.
-   * @throws Error that says why it was not taken
+   * Reads the certificate again, for new connections. If it cannot be used, the previous one stays in use,
+   * and the files are read again from time to time.
+   * @throws Error that says why the new certificate is not used
    */
   async reload(): Promise<void> {
     clearTimeout(this.#retry);
@@ -60,14 +60,14 @@ export class Listener {
     }
   }
 
-  /** Accepts no new connections. */
+  /** Stops accepting new connections. */
   close(): void {
     this.#isClosed = true;
     clearTimeout(this.#retry);
     void this.now.stop();
   }
 
-  /** Ends every connection. */
+  /** Closes all connections. */
   async end(): Promise<void> {
     await Promise.all([...this.#all].map((server) => server.stop(true)));
   }
@@ -79,10 +79,13 @@ export class Listener {
     });
   }
 
-  /** @throws Error when nothing can listen with it; then the previous listener is restored */
+  /**
+   * Replaces the listening server by one with another certificate.
+   * @throws Error if this fails; the previous certificate stays in use
+   */
   #replace(tls: Bun.TLSOptions | undefined): void {
     const before = this.now;
-    // It ends with its last connection.
+    // The previous server ends once its last connection is closed.
     void before.stop().then(() => this.#all.delete(before));
     try {
       this.now = listen(this.options, this.port, tls);
@@ -95,7 +98,10 @@ export class Listener {
     }
   }
 
-  /** @param told why it failed the last time */
+  /**
+   * Reads the certificate again after a delay.
+   * @param told the error of the previous try, which was already reported
+   */
   #tryAgain(told: unknown): void {
     if (this.#isClosed) return;
     const { logger } = this.options;

@@ -6,32 +6,35 @@ import { endableBody } from "./endable-body.ts";
 import { RateLimited } from "./rate-limited.ts";
 
 /**
- * Most waiting pieces of work of one caller; beyond that, calls are answered 429. An event stream also
- * needs one when it begins: all streams that a token may open need half of these.
+ * Limit on the waiting pieces of work of one caller. Further calls get status 429. Starting an event stream
+ * also needs a piece. All streams that a token may open need at most half of the limit.
  */
 const MAX_WAITING = 400;
 
 export interface LongAnswersOptions {
-  /** Turns of work for all callers. */
+  /** Runs pieces of work of all callers in turns. */
   turns: FairTurns;
   openCalls: Pick<OpenCalls, "add">;
   logger: Logger;
 }
 
-/** What a call needs whose answer may be long, or takes long to make. */
+/** What the handler of a call uses to make a response that is long, or takes long to compute. */
 export interface Answering {
   request: Request;
-  /** Runs a piece of work in the caller's turn. @throws FdsError `rate_limited` */
+  /** Runs a piece of work when it is the caller's turn. @throws FdsError `rate_limited` */
   inTurn: InTurn;
-  /** A body of pieces that are made as fast as the caller reads them, while it has access. */
+  /**
+   * Returns a body whose pieces are computed as fast as the caller reads them. It ends if the caller loses
+   * access.
+   */
   goOn: (pieces: AsyncGenerator<Uint8Array>) => ReadableStream<Uint8Array>;
 }
 
-/** Makes long answers piece by piece, and only as fast as they are read. */
+/** Makes long responses piece by piece, only as fast as they are read. */
 export class LongAnswers {
   constructor(private readonly options: LongAnswersOptions) {}
 
-  /** @param caller null: anybody may call */
+  /** Returns the helpers for one request. @param caller null: the endpoint needs no authentication */
   for(request: Request, caller: Caller | null): Answering {
     const { turns, openCalls, logger } = this.options;
     const owner = caller?.name ?? "";
@@ -48,7 +51,7 @@ export class LongAnswers {
   }
 }
 
-/** Logs why an answer was cut off. The caller cannot be told, as its answer has begun. */
+/** Logs why a response ended early. The caller cannot be told, as the response has already begun. */
 async function* watched<T>(pieces: AsyncGenerator<T>, logger: Logger): AsyncGenerator<T> {
   try {
     yield* pieces;

@@ -4,31 +4,33 @@ import type { Answering } from "./long-answers.ts";
 /** Rows that are read and formatted at a time, which takes about a millisecond. */
 const PAGE = 64;
 
-/** Characters sent at a time; a shorter answer is sent as a whole. */
+/** Characters that are sent at a time. A shorter response is sent as a whole. */
 const PIECE = 32 * 1024;
 
-/** The requested page of a list. */
+/** The page of a list that a request asks for. */
 interface Page {
   cursor?: string | undefined;
   limit: number;
 }
 
-/** A list of any length. */
+/** A list of any length, and how its rows are read and shown. */
 export interface LongList<Row, Item, Name extends string = string> {
-  /** Name of the list in the answer. */
+  /** Name of the JSON field that holds the list. */
   name: Name;
-  /** Other fields of the answer. */
+  /** Other fields of the JSON response. */
   also?: Record<string, unknown>;
-  /** Reads a number of rows after an id, or the first ones; fewer where there are no more. */
+  /** Reads up to `count` rows after an id, or from the start. Fewer rows mean that there are no more. */
   read: (after: string | undefined, count: number) => Promise<Row[]>;
   idOf: (row: Row) => string;
-  /** A row as REST shows it. */
+  /** Converts a row to the JSON value that REST shows. */
   record: (row: Row) => Item;
-  /** The page that was asked for; without one, the answer is the whole list. */
+  /** The requested page; undefined: the response is the whole list. */
   page?: Page;
 }
 
-/** The list as JSON. A long list is neither read nor kept as a whole, but page by page. */
+/**
+ * Returns the response with a list as JSON. A long list is read and sent in small batches, to save memory.
+ */
 export async function listAnswer<Row, Item, Name extends string>(
   answering: Pick<Answering, "request" | "goOn">,
   list: LongList<Row, Item, Name> & { page: Page },
@@ -46,7 +48,7 @@ export async function listAnswer<Row, Item>(
   const second = await pieces.next();
   if (second.done) return jsonText(first.value ?? "");
   const headers = { "Content-Type": "application/json" };
-  // The answer to HEAD has no body.
+  // The response to HEAD has no body.
   if (request.method === "HEAD") return typed(new Response(null, { headers }));
   const body = goOn(encoded([first.value ?? "", second.value], pieces));
   return typed(new Response(body, { headers }));
@@ -67,7 +69,7 @@ async function* piecesOf<Row, Item>({
   );
   let text = `{${before.join("")}"${name}":[`;
   for (;;) {
-    // One more row than requested shows whether there is another page.
+    // Reads one row more than requested, to learn whether there is another page.
     const count = Math.min(left + 1, PAGE);
     const rows = await read(last ? idOf(last) : page?.cursor, count);
     const shown = rows.slice(0, left);

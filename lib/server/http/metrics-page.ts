@@ -8,7 +8,7 @@ import type { Metrics } from "../metrics/metrics.ts";
 import { byLabel, counter, type Family, gauge, histogram } from "../metrics/prometheus.ts";
 import type { FreeSpace, Storage } from "../storage/storage.ts";
 
-/** The bytes that flow control has granted, and its limit. */
+/** The bytes that flow control lets clients send, and the limit. */
 type Credit = Pick<FlowControl, "outstanding" | "budget">;
 
 export interface MetricsPageOptions {
@@ -23,9 +23,9 @@ export interface MetricsPageOptions {
 }
 
 /**
- * All metrics, for Prometheus. No label contains a client's id or a file's name, as there is no limit to
- * them.
- * @param inTurn runs a piece of the counting
+ * Returns all metrics in the text format of Prometheus. No label holds a client's id or a file's name, as
+ * their number is unbounded.
+ * @param inTurn runs a part of the counting, taking turns with other callers
  * @throws FdsError `storage_error`
  */
 export async function metricsPage(options: MetricsPageOptions, inTurn: InTurn): Promise<string> {
@@ -76,7 +76,7 @@ function ofProcess(version: string, metrics: Metrics): Family[] {
 }
 
 function ofDisk({ free, total }: FreeSpace): Family[] {
-  // S3 has no size.
+  // S3 reports no size or free space.
   if (total === Infinity) return [];
   return [
     gauge("fds_disk_free_bytes", "Free space on the disk where files are kept.", free),

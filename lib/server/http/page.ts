@@ -2,7 +2,7 @@ import { basename } from "node:path";
 import { names } from "./content.ts";
 import type { Secure } from "./security-headers.ts";
 
-/** Headers that restrict our pages: they may load from and call this server, and nothing else. */
+/** Headers of the dashboard's files. They allow a page to load from and call only this server. */
 const HEADERS = {
   "Content-Security-Policy": [
     "default-src 'none'",
@@ -19,17 +19,21 @@ const HEADERS = {
   "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 };
 
-/** The names of the page's files contain a hash of their contents; the page itself has a fixed name. */
+/**
+ * Cache-Control headers. The names of bundled files contain a hash of their content, so they can be cached
+ * forever. The page itself has a fixed name.
+ */
 const CACHING = { page: "no-cache", file: "public, max-age=31536000, immutable" };
 
-/** Answers to GET by path, for {@link pageAnswer}. */
+/** Responses to GET by path, for {@link pageAnswer}. */
 export type Pages = Readonly<Record<string, { GET: Response }>>;
 
 /**
- * Bundles a page with its scripts and styles. Bun could serve the page itself, but without our headers.
+ * Bundles a page with its scripts and styles. Bun could serve the page itself, but without the security
+ * headers.
  * @param page an imported HTML file
- * @param secure adds the headers of all answers
- * @throws AggregateError when it cannot be bundled
+ * @param secure adds the security headers that all responses have
+ * @throws AggregateError if the page cannot be bundled
  */
 export async function pageRoutes(page: Bun.HTMLBundle, secure: Secure): Promise<Pages> {
   const routes = (await bundle(page)).map(async ({ name, body, type }) => {
@@ -47,7 +51,7 @@ export async function pageRoutes(page: Bun.HTMLBundle, secure: Secure): Promise<
   return Object.fromEntries(await Promise.all(routes));
 }
 
-/** The answer to a request for a page, or that the browser has it already. */
+/** Returns the response for a page, or status 304 if the browser's cached copy is current. */
 export function pageAnswer({ GET: page }: Pages[string], request: Request): Response {
   const { headers } = page;
   if (names(request.headers.get("If-None-Match"), headers.get("ETag") ?? "")) {
@@ -55,7 +59,7 @@ export function pageAnswer({ GET: page }: Pages[string], request: Request): Resp
     kept.delete("Content-Length");
     return new Response(null, { status: 304, headers: kept });
   }
-  // Another library's type of the same class.
+  // The cast is needed, as another library declares the class Response differently.
   return page.clone() as Response;
 }
 
@@ -66,7 +70,7 @@ interface PageFile {
 }
 
 async function bundle(page: Bun.HTMLBundle): Promise<PageFile[]> {
-  // A program made by `bun build --compile` contains the bundled files.
+  // A program made by `bun build --compile` already contains the bundled files.
   if (page.files) {
     return page.files.map(({ path, headers }) => ({
       name: basename(path),

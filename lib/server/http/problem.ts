@@ -2,7 +2,7 @@ import type { ApiError } from "../../api/schemas.ts";
 import { type ErrorCode, meaningOf } from "../../protocol/errors.ts";
 import { json } from "./json.ts";
 
-/** The answer to a request that failed. */
+/** Returns the JSON response for a request that failed. */
 export function problem(
   code: ErrorCode,
   message: string,
@@ -12,7 +12,8 @@ export function problem(
   return json(body, {
     status: meaningOf(code).http ?? 500,
     headers: {
-      // Whoever saves a link's content gets a file with this name, which cannot be taken for the content.
+      // A browser that saves the response to a file uses this name, so the error is not mistaken for the
+      // content.
       "Content-Disposition": 'inline; filename="error.json"',
       ...headers,
       ...(code === "unauthorized" && { "WWW-Authenticate": 'Bearer realm="api"' }),

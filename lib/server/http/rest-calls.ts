@@ -26,16 +26,16 @@ export interface RestCallsOptions {
   call: MakeCall;
   engine: Engine;
   access: Authenticators;
-  /** This run of the server. */
+  /** Id of this run of the server. */
   serverId: string;
   version: string;
   logger: Logger;
 }
 
-/** The handlers of the REST interface, by subject. */
+/** The handlers of all REST calls, by subject. */
 export type RestCalls = ReturnType<typeof restCalls>;
 
-/** Gives the handlers of each subject what they need of the engine. */
+/** Builds the handlers of all REST calls from the parts of the engine. */
 export function restCalls(options: RestCallsOptions) {
   const { call, engine, access, serverId, version, logger } = options;
   const { tokens, signIn, openCalls } = access;

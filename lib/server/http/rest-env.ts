@@ -5,26 +5,26 @@ import type { Caller } from "../access/caller.ts";
 import type { AuditEntry } from "../audit/entry.ts";
 import type { Answering } from "./long-answers.ts";
 
-/** Subject of a call, for the audit. */
+/** The subject of a call, for the audit. */
 export type About = Pick<AuditEntry, "actor" | "target" | "clientId" | "downloadId" | "filePath">;
 
 /** The variables of a request in Hono's context. */
 export interface RestEnv {
   Bindings: {
-    /** Where the request came from. */
+    /** IP address of the caller, as far as it is known. */
     address: string;
   };
   Variables: {
-    /** The caller; null where anybody may call. */
+    /** The caller; null: the endpoint needs no authentication. */
     caller: Caller | null;
-    /** For answers that are long, or take long to make. */
+    /** Helpers for responses that are long, or take long to compute. */
     answering: Answering;
-    /** Records the subject of a call for the audit, if its endpoint is audited. */
+    /** Sets the subject of a call for the audit. It is recorded only if the endpoint is audited. */
     note: (about: About) => void;
   };
 }
 
-/** The same for a call of one endpoint, whose caller has the necessary role. */
+/** The variables of a request to one endpoint, after the caller's role was checked. */
 interface CallEnv<E extends Endpoint> {
   Bindings: RestEnv["Bindings"];
   Variables: Omit<RestEnv["Variables"], "caller"> & {
@@ -34,10 +34,10 @@ interface CallEnv<E extends Endpoint> {
 
 type Parsed<Schema> = Schema extends z.ZodType ? z.output<Schema> : never;
 
-/** The validated parts of a request, as `c.req.valid` returns them. */
+/** The validated query and body of a request, as `c.req.valid` returns them. */
 interface Checked<E extends Endpoint> {
   out: { query: Parsed<E["query"]>; json: Parsed<E["body"]> };
 }
 
-/** Hono's context of a call; its types follow from the endpoint. */
+/** Hono's context of a call, with types that follow from the endpoint. */
 export type CallContext<E extends Endpoint> = Context<CallEnv<E>, E["path"], Checked<E>>;

@@ -4,12 +4,12 @@ import { mayActAs, type Role } from "../../api/roles.ts";
 import { FdsError } from "../../protocol/errors.ts";
 import type { RestEnv } from "./rest-env.ts";
 
-/** Lets a call pass if its caller has a role, or a higher one. */
+/** Middleware that lets a call pass if its caller has the role or a higher one. */
 export type RoleGuard<R extends Endpoint["role"]> = MiddlewareHandler<RestEnv> & {
   readonly role: R;
 };
 
-/** For calls without a token. */
+/** Guard for endpoints that need no token: every call passes. */
 export const anyone: RoleGuard<"anyone"> = Object.assign<
   MiddlewareHandler<RestEnv>,
   { role: "anyone" }
@@ -19,7 +19,7 @@ export const viewer = guardOf("viewer");
 export const operator = guardOf("operator");
 export const admin = guardOf("admin");
 
-/** @throws FdsError `forbidden`, from the guard */
+/** Returns a guard that requires a role. @throws FdsError `forbidden`, from the guard */
 function guardOf<R extends Role>(role: R): RoleGuard<R> {
   const guard: MiddlewareHandler<RestEnv> = async (c, next) => {
     const { caller } = c.var;

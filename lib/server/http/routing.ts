@@ -12,8 +12,8 @@ type AddRoute<Method> = <Path extends PathOf<Method>>(
 ) => unknown;
 
 /**
- * The methods of a Hono app that add routes, with stricter types: a path, method, role or handler that
- * differs from the endpoint in lib/api does not compile.
+ * The methods of a Hono app that add routes, with stricter types. A path, method, role or handler that does
+ * not match the endpoint in lib/api is a compile error.
  */
 export interface RestRoutes {
   get: AddRoute<"GET">;
@@ -22,7 +22,10 @@ export interface RestRoutes {
   delete: AddRoute<"DELETE">;
 }
 
-/** Refuses all other methods of paths that have routes. Call it after the last route. */
+/**
+ * Adds responses with status 405 for all other methods of paths that have routes. Must be called after the
+ * last route was added.
+ */
 export function refuseOtherMethods(app: Hono<RestEnv>): void {
   const routes = app.routes.filter(({ method }) => method !== "ALL");
   for (const [path, known] of Map.groupBy(routes, (route) => route.path)) {

@@ -1,4 +1,4 @@
-/** Default headers of answers, which forbid browsers to show or store them. */
+/** Default security headers of responses. Browsers must not run, frame or cache them. */
 const HEADERS = {
   "Cache-Control": "no-store",
   "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -8,13 +8,16 @@ const HEADERS = {
   "X-Frame-Options": "DENY",
 };
 
-/** For a year, browsers must use TLS for this host. */
+/** Header that makes browsers use only TLS for this host, for a year. */
 const TLS_HEADERS = { "Strict-Transport-Security": "max-age=31536000" };
 
-/** Adds the headers that an answer does not have yet, and returns it. */
+/** Adds those security headers that a response does not have yet, and returns the response. */
 export type Secure = (answer: Response) => Response;
 
-/** @param isTls whether the server itself speaks TLS */
+/**
+ * Returns a function that adds security headers to responses.
+ * @param isTls whether this server itself uses TLS
+ */
 export function securityHeaders(isTls: boolean): Secure {
   const headers = Object.entries({ ...HEADERS, ...(isTls && TLS_HEADERS) });
   return (answer) => {

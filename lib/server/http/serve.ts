@@ -14,16 +14,16 @@ import type { RestEnv } from "./rest-env.ts";
 import { securityHeaders } from "./security-headers.ts";
 
 /**
- * Time in seconds after which an idle HTTP connection is closed. It is the runtime's maximum, as megabytes
- * in buffers on the way take long to drain into a slow link.
+ * Time in seconds after which an idle HTTP connection is closed. This is the runtime's maximum. Megabytes in
+ * buffers of proxies or of the kernel may take long to drain into a slow link.
  */
 const IDLE_SECONDS = 255;
 
 export interface ServeOptions {
   config: ServerConfig;
-  /** The REST interface. */
+  /** The app that handles REST calls. */
   app: Pick<Hono<RestEnv>, "fetch">;
-  /** The dashboard. */
+  /** The HTML file of the dashboard. */
   page: Bun.HTMLBundle;
   clients: Clients;
   audit: Pick<Audit, "record">;
@@ -31,8 +31,8 @@ export interface ServeOptions {
 }
 
 /**
- * Starts to accept connections: HTTP, and the WebSockets of clients.
- * @throws Error with advice for a person; UsageError when the certificate cannot be used
+ * Starts to accept connections: HTTP requests, and WebSockets of clients.
+ * @throws Error with advice for people; UsageError if the certificate cannot be used
  */
 export async function serve(options: ServeOptions): Promise<Listener> {
   const { config, app, page, clients, audit, logger } = options;
@@ -54,8 +54,8 @@ export async function serve(options: ServeOptions): Promise<Listener> {
       hostname: host,
       port: on,
       development: false,
-      // Bun's default is true where `development` is false: a second server would get half of the
-      // connections.
+      // By default, Bun shares the port if `development` is false. A second server on the port would get half
+      // of the connections.
       reusePort: false,
       idleTimeout: IDLE_SECONDS,
       ...(certificate && { tls: certificate }),

@@ -7,7 +7,7 @@ import type { Storage, StoredFile } from "../storage/storage.ts";
 import { contentDisposition } from "./content.ts";
 import { TAR_END, tarHeader, tarPadding } from "./tar.ts";
 
-/** Rows of files that are read at a time. */
+/** Rows of a set's files that are read in one query. */
 const PAGE = 500;
 
 export interface SetContentOptions {
@@ -18,12 +18,12 @@ export interface SetContentOptions {
 /** A file of a set, opened for reading. */
 export interface StoredSetFile {
   file: StoredFile;
-  /** Checksum of its bytes. */
+  /** Checksum of the file's bytes. */
   digest: string;
   savedPath: string;
 }
 
-/** The files of a completed set as an archive, which is made while it is sent. */
+/** Returns the files of a completed set as a tar archive, which is built while it is sent. */
 export function setContentResponse(
   download: Completed,
   request: Request,
@@ -44,8 +44,8 @@ export function setContentResponse(
 
 /**
  * Opens one file of a completed set.
- * @param path as in its row
- * @throws FdsError `not_found` when the set has no such file, or it was removed
+ * @param path path of the file, as its row has it
+ * @throws FdsError `not_found` if the set has no such file, or the file was removed
  */
 export async function openSetFile(
   download: Completed,
@@ -62,7 +62,7 @@ export async function openSetFile(
   return { file, digest: found.digest, savedPath };
 }
 
-/** The path of a set's file, relative to DOWNLOADS_DIR; null: not stored. */
+/** Returns the path of a set's file, relative to DOWNLOADS_DIR; null: the file is not stored. */
 export function savedPathOf(
   { savedPath }: Pick<Completed, "savedPath">,
   { place, status }: SetFile,
@@ -81,7 +81,7 @@ async function* archiveOf(
       const savedPath = savedPathOf(download, row);
       if (savedPath === null || row.place === null) continue;
       const file = await storage.openFile(savedPath);
-      // Cuts off the archive, so that nobody takes it for complete.
+      // The error cuts off the archive, so that it is not mistaken for a complete one.
       if (file?.size !== row.size) throw removed();
       const mtime = Number(BigInt(row.mtimeNs) / 1_000_000_000n);
       yield tarHeader({ path: row.place, size: row.size, mtime });
@@ -95,7 +95,7 @@ async function* archiveOf(
   yield TAR_END;
 }
 
-/** A body that is made while it is read. */
+/** Returns a stream whose chunks are made while it is read. */
 function streamOf(pieces: AsyncGenerator<Uint8Array>): ReadableStream<Uint8Array> {
   return new ReadableStream<Uint8Array>(
     {

@@ -7,18 +7,21 @@ import { hashSecret } from "../access/secrets.ts";
 /** How long the code of a sign-in link is valid, in ms. */
 const CODE_LIFETIME_MS = 15 * 60_000;
 
-/** Most valid codes of one token; a new one replaces the oldest. */
+/** Limit on the valid codes of one token. A new code replaces the oldest. */
 const MAX_CODES = 100;
 
-/** The codes of sign-in links. Each works once, and only its hash is stored. */
+/** The one-time codes of sign-in links. Only the hash of each code is stored. */
 export class SignInCodes {
-  /** @param now ms since 1970 */
+  /** Creates the store of codes. @param now returns ms since 1970 */
   constructor(
     private readonly rows: Pick<AccessRows, "insertCode" | "useCode">,
     private readonly now: () => number,
   ) {}
 
-  /** Makes a code for signing in as its maker until `expiresAt`, ms since 1970. */
+  /**
+   * Makes a code. Until `expiresAt`, in ms since 1970, it lets somebody sign in once, with the rights of its
+   * maker.
+   */
   async make({
     name,
     tokenHash,
@@ -32,7 +35,10 @@ export class SignInCodes {
     return { code, expiresAt };
   }
 
-  /** Uses a code. @returns its row; null: it was used, has expired, or never existed */
+  /**
+   * Uses a code, which can be used only once.
+   * @returns the code's row; null: the code was used, has expired, or never existed
+   */
   async use(code: string): Promise<SignInCode | null> {
     const found = await this.rows.useCode(hashSecret(code));
     return found && !hasExpired(found, this.now()) ? found : null;

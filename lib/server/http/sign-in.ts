@@ -15,21 +15,21 @@ import { SignInCodes } from "./sign-in-codes.ts";
 /** How long a person stays signed in, in seconds. */
 const SESSION_SECONDS = 7 * 86_400;
 
-/** Most sessions of one token; a new one ends the oldest. */
+/** Limit on the sessions of one token. A new session ends the oldest. */
 const MAX_SESSIONS = 1_000;
 
-/** What a person signs in with; exactly one of the two is given. */
+/** The secret with which a person signs in: either an API token, or the code of a sign-in link. */
 export interface Credentials {
   token?: string | undefined;
   code?: string | undefined;
 }
 
-/** A new session. */
+/** A new session of a signed-in person. */
 export interface SignedIn {
   caller: Caller;
-  /** ms since 1970 */
+  /** When the session ends, in ms since 1970. */
   expiresAt: number;
-  /** Value of the answer's `Set-Cookie`. */
+  /** Value of the `Set-Cookie` response header. */
   cookie: string;
 }
 
@@ -43,14 +43,14 @@ export interface SignInOptions {
   >;
   openCalls: OpenCalls;
   guesses: Pick<Guesses, "signIn">;
-  /** ms since 1970. */
+  /** Returns the current time, in ms since 1970. */
   now?: () => number;
 }
 
 /**
- * Signs people in who use the API with a browser, which then sends a cookie in place of the token. A
- * session is a row, so it survives a restart and can be ended. It ends with its token, and with the session
- * whose code it was begun with, if any. The stored hash of the cookie includes API_TOKEN, so a new
+ * Signs in people who use the API with a browser. The browser then sends a session cookie instead of the
+ * token. A session is a row, so it survives a restart and can be ended. It ends with its token, and with the
+ * session that made its sign-in code, if any. The stored hash of the cookie includes API_TOKEN, so changing
  * API_TOKEN ends all sessions.
  */
 export class SignIn {
@@ -62,14 +62,17 @@ export class SignIn {
     this.#codes = new SignInCodes(options.rows, this.#now);
   }
 
-  /** Makes a code for a link, good for one sign-in as `maker` until `expiresAt`, ms since 1970. */
+  /**
+   * Makes the code of a sign-in link. It is valid once, until `expiresAt` (ms since 1970), with the maker's
+   * rights.
+   */
   newCode(maker: Caller): Promise<{ code: string; expiresAt: number }> {
     return this.#codes.make(maker);
   }
 
   /**
    * Begins a session.
-   * @param address of the caller; after too many failures it is refused for a while
+   * @param address IP address of the caller, which is refused for a while after too many failed sign-ins
    * @throws FdsError `unauthorized` or `rate_limited`
    */
   async signIn(shown: Credentials, request: Request, address: string): Promise<SignedIn> {
@@ -87,9 +90,9 @@ export class SignIn {
   }
 
   /**
-   * Ends a request's session, if it has one, with the codes made in it, the sessions begun with these
-   * codes, and their open calls.
-   * @returns the cookie that makes the browser forget it
+   * Ends the session of a request, if any. Sign-in codes made in it, sessions begun with these codes, and
+   * open calls end with it.
+   * @returns the Set-Cookie header that makes the browser delete the cookie
    */
   async signOut(request: Request): Promise<string> {
     const shown = sessionIn(request);
@@ -99,19 +102,22 @@ export class SignIn {
     return sessionCookie(request, "", 0);
   }
 
-  /** The caller of a request's session; null: it has no valid one. */
+  /** Returns the caller of a request's session; null: the request has no valid session. */
   async sessionOf(request: Request): Promise<Caller | null> {
     const found = await this.#lookAt(request);
     return found instanceof SessionEnded ? null : found;
   }
 
-  /** Why a request's session has ended; null: it is valid, or there is none. */
+  /** Returns why the session of a request has ended; null: it is valid, or the request has none. */
   async endOf(request: Request): Promise<SessionEnd | null> {
     const found = await this.#lookAt(request);
     return found instanceof SessionEnded ? found.reason : null;
   }
 
-  /** @returns null where the request has no session */
+  /**
+   * Looks up the session of a request.
+   * @returns the caller, or why the session has ended; null: the request has no session
+   */
   async #lookAt(request: Request): Promise<Caller | SessionEnded | null> {
     const shown = sessionIn(request);
     if (shown === undefined) return null;
@@ -130,7 +136,10 @@ export class SignIn {
       : this.options.tokens.callerOf(token);
   }
 
-  /** The maker of a code, if that maker could still make one. */
+  /**
+   * Uses a sign-in code, and returns its maker, if that maker is still allowed to make codes.
+   * @throws FdsError `unauthorized`
+   */
   async #redeem(code: string): Promise<Caller> {
     const maker = await this.#codes.use(code);
     if (!maker) {
@@ -143,7 +152,7 @@ export class SignIn {
     return sessionHash === null ? this.#callerWith(tokenHash) : this.#callerIn(sessionHash);
   }
 
-  /** @throws SessionEnded where the session or its token has ended */
+  /** Returns the caller of a session. @throws SessionEnded if the session or its token has ended */
   async #callerIn(sessionHash: string): Promise<Caller> {
     const session = await this.options.rows.getSession(sessionHash);
     if (!session) throw new SessionEnded("signed_out");
@@ -152,18 +161,22 @@ export class SignIn {
     try {
       return { ...(await this.#callerWith(tokenHash)), sessionHash, expiresAt };
     } catch (error) {
-      // A session never outlives its token's original lifetime.
+      // The token must have been revoked. It cannot have expired, as a session expires no later than its
+      // token.
       const isRefused = error instanceof FdsError && error.code === "unauthorized";
       throw isRefused ? new SessionEnded("revoked") : error;
     }
   }
 
-  /** @param tokenHash null: the API_TOKEN of the settings */
+  /**
+   * Returns the caller for a token.
+   * @param tokenHash hash of the token; null: the API_TOKEN of the settings
+   */
   async #callerWith(tokenHash: string | null): Promise<Caller> {
     return tokenHash === null ? BOOTSTRAP_ADMIN : this.options.tokens.callerWith(tokenHash);
   }
 
-  /** Ends what belongs to ended sessions: their open calls, and the codes made in them. */
+  /** Ends the open calls of ended sessions. */
   #end(sessionHashes: string[]): void {
     if (sessionHashes.length === 0) return;
     const ended = new Set<string | null>(sessionHashes);
@@ -175,7 +188,7 @@ export class SignIn {
   }
 }
 
-/** The session is no longer valid. */
+/** The error for a session that is no longer valid. */
 class SessionEnded extends FdsError {
   constructor(readonly reason: SessionEnd) {
     super("unauthorized", "The session has ended, sign in again");

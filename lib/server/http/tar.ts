@@ -1,25 +1,25 @@
 /*
- * The tar format (POSIX.1-2001, "pax"), as far as plain files need it: a header of 512 bytes, the file's
- * bytes, and zeros up to the next multiple of 512. What does not fit into a header (a long or non-ASCII
- * path, a size over 8 GiB) is in an extended header before it.
+ * Writes the tar format (POSIX.1-2001, "pax") for plain files: a header of 512 bytes, the file's bytes, and
+ * zeros up to the next multiple of 512. A long or non-ASCII path, or a size over 8 GiB, does not fit into the
+ * header and is written to an extended header before it.
  */
 
 const BLOCK = 512;
-/** Largest size that fits into eleven octal digits. */
+/** Largest file size, in bytes, that fits into eleven octal digits. */
 const MAX_OCTAL_SIZE = 8 ** 11 - 1;
 const MODE = 0o644;
 
 /** A file in an archive. */
 export interface TarEntry {
-  /** Relative, separated by `/`. */
+  /** Path relative to the archive, separated by `/`. */
   path: string;
-  /** In bytes. */
+  /** Size in bytes. */
   size: number;
-  /** Seconds since 1970. */
+  /** Time of the last modification, in seconds since 1970. */
   mtime: number;
 }
 
-/** The header of a file, with an extended one before it if needed. */
+/** Returns the header of a file, preceded by an extended header if needed. */
 export function tarHeader({ path, size, mtime }: TarEntry): Uint8Array {
   const isPlain = /^[\x20-\x7e]{1,100}$/.test(path);
   const records: string[] = [];
@@ -33,12 +33,12 @@ export function tarHeader({ path, size, mtime }: TarEntry): Uint8Array {
   return Buffer.concat([extended, body, tarPadding(body.length), plain]);
 }
 
-/** The zeros after a file's bytes. */
+/** Returns the zeros that follow a file's bytes, up to the next block. */
 export function tarPadding(size: number): Uint8Array {
   return new Uint8Array((BLOCK - (size % BLOCK)) % BLOCK);
 }
 
-/** The end of an archive. */
+/** The bytes that mark the end of an archive. */
 export const TAR_END: Uint8Array = new Uint8Array(2 * BLOCK);
 
 function block(fields: { name: string; size: number; mtime: number; type: "0" | "x" }): Uint8Array {
@@ -55,7 +55,7 @@ function block(fields: { name: string; size: number; mtime: number; type: "0" | 
   write(136, octal(Math.min(Math.max(0, Math.floor(mtime)), MAX_OCTAL_SIZE), 11));
   write(156, type);
   write(257, "ustar\x0000");
-  // The checksum is computed with spaces in its own field.
+  // The checksum of the header is computed as if its own field contained spaces.
   write(148, " ".repeat(8));
   const sum = bytes.reduce((total, byte) => total + byte, 0);
   write(148, `${sum.toString(8).padStart(6, "0")}\0 `);
@@ -63,8 +63,8 @@ function block(fields: { name: string; size: number; mtime: number; type: "0" | 
 }
 
 /**
- * `LENGTH key=value
- * `. The length includes itself.
+ * Returns a record of an extended header: its length in bytes, a space, `key=value`, and a newline. The
+ * length includes its own digits.
  */
 function paxRecord(key: string, value: string): string {
   const rest = Buffer.byteLength(` ${key}=${value}\n`);

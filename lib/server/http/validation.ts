@@ -2,19 +2,19 @@ import type * as z from "zod";
 import { FdsError } from "../../protocol/errors.ts";
 import { wordsOf } from "./issue-words.ts";
 
-/** Options for validating requests with our own error messages. */
+/** Options that make the validator use this program's own error messages. */
 export const IN_OUR_WORDS = {
   validationFunction: (schema: z.ZodType, value: unknown) =>
     schema.safeParseAsync(value, { error: wordsOf }),
 };
 
-/** Most unknown fields in an error message, and most characters of each. */
+/** Limits of an error message: number of unknown fields, and characters of each field. */
 const MAX_KEYS_SHOWN = 8;
 const MAX_KEY_SHOWN = 64;
 
 /**
  * Handles the result of @hono/zod-validator.
- * @throws FdsError `invalid_request` with the first problem of a request, as a sentence
+ * @throws FdsError `invalid_request` with the first problem of the request, as a sentence
  */
 export function refuseInvalid(result: { success: boolean; error?: z.core.$ZodError }): void {
   if (result.success) return;
@@ -30,14 +30,14 @@ function describe(issue: z.core.$ZodIssue): string {
     return `Unknown ${keys.length > 1 ? "fields" : "field"} ${shown}${more}`;
   }
   const field = fieldOf(issue.path);
-  // For a wrong key, zod has the reason below the issue of its object.
+  // For an invalid key of an object, zod puts the reason into a nested issue.
   const message = (issue.code === "invalid_key" && issue.issues[0]?.message) || issue.message;
   return field === "" ? `The body is not right: ${message}` : `${field}: ${message}`;
 }
 
 /**
- * Name of a field for messages: `"checksum"`, `"clients.ids"`, or in a list `"paths", entry 2`; "" for the
- * body itself.
+ * Returns the name of a field for error messages: `"checksum"`, `"clients.ids"`, or `"paths", entry 2` in a
+ * list. Returns "" for the body itself.
  */
 function fieldOf(path: PropertyKey[]): string {
   const names = path.filter((step) => typeof step !== "number").map(String);
@@ -48,7 +48,7 @@ function fieldOf(path: PropertyKey[]): string {
   ].join(", ");
 }
 
-/** Quotes a caller's text for an error message: on one line, and shortened. */
+/** Quotes text of a caller for an error message: shortened, and on one line. */
 function quote(key: string): string {
   return JSON.stringify(key.length > MAX_KEY_SHOWN ? `${key.slice(0, MAX_KEY_SHOWN)}…` : key);
 }

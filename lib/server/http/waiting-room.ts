@@ -2,44 +2,47 @@ import { networkOf } from "../access/remote-address.ts";
 
 /** A connection that has not registered yet. */
 export interface Guest {
-  /** Stops reading from it. What it sends then waits in the kernel, 128 KiB at most. */
+  /** Stops reading from the connection. Bytes that arrive then wait in the kernel, at most 128 KiB. */
   pause(): void;
-  /** Reads from it again. */
+  /** Reads from the connection again. */
   resume(): void;
 }
 
 export interface WaitingRoomOptions<G> {
-  /** Most guests from one address. */
+  /** Limit on the unregistered connections from one address. */
   perAddress: number;
-  /** Most guests in all. */
+  /** Limit on the unregistered connections from all addresses. */
   inAll: number;
   /**
-   * Most guests that are read at the same time, as each may have a message of the largest size in memory.
+   * Limit on the connections that are read at the same time. Each may have a message of the largest size in
+   * memory.
    */
   readAtOnce: number;
-  /** Ends a connection that sent nothing in its turn, or that has to make room for another. */
+  /** Ends a connection that sent nothing during its turn, or that must make room for another one. */
   turnAway: (guest: G) => void;
 }
 
-/** How long a guest is read, in ms, while others wait for their turn. */
+/** How long an unregistered connection is read, in ms, while others wait for their turn. */
 export const TURN_MS = 2_000;
 
-/** The guests from one address. */
+/** The unregistered connections from one address. */
 interface Group<G> {
   size: number;
-  /** Those that wait for their turn, in the order of arrival. */
+  /** Connections that wait for their turn to be read, in the order of arrival. */
   line: Set<G>;
 }
 
 /**
- * Holds connections until they have registered. Anybody can open them, so they may use very little: only a
- * few are read at the same time, taking turns by address, the latest of each first. So nobody can keep out
- * other addresses.
+ * Holds connections until they have registered. As anybody can open a connection, only a few are read at the
+ * same time. Addresses take turns, and the latest connection of each is read first. So one address cannot
+ * keep out the others.
  */
 export class WaitingRoom<G extends Guest> {
-  /** By address, in the order of their last turns. */
+  /** The connections by network address, in the order in which addresses were last read. */
   readonly #groups = new Map<string, Group<G>>();
-  /** Guests that are being read, with the start of their turn (`performance.now`), longest first. */
+  /**
+   * Connections that are being read, longest first, with the start of their turn in ms of `performance.now`.
+   */
   readonly #read = new Map<G, number>();
   readonly #networkOfGuest = new Map<G, string>();
   #size = 0;
@@ -47,12 +50,12 @@ export class WaitingRoom<G extends Guest> {
 
   constructor(private readonly options: WaitingRoomOptions<G>) {}
 
-  /** Number of places in use. */
+  /** Number of unregistered connections, including those reserved by {@link take}. */
   get size(): number {
     return this.#size;
   }
 
-  /** Takes a place for a guest from an address. @returns false if there is none */
+  /** Reserves a place for a connection from an address. @returns false if there is no place */
   take(address: string): boolean {
     const network = networkOf(address);
     const group: Group<G> = this.#groups.get(network) ?? { size: 0, line: new Set() };
@@ -64,12 +67,12 @@ export class WaitingRoom<G extends Guest> {
     return true;
   }
 
-  /** Gives back an unused place. */
+  /** Gives back a reserved place that was not used. */
   giveBack(address: string): void {
     this.#free(networkOf(address));
   }
 
-  /** Lets a guest in that has a place. It is read when its turn comes. */
+  /** Adds a connection that has a reserved place. The connection is paused until its turn to be read. */
   enter(guest: G, address: string): void {
     guest.pause();
     const network = networkOf(address);
@@ -78,19 +81,19 @@ export class WaitingRoom<G extends Guest> {
     this.#giveTurns();
   }
 
-  /** A guest has sent something. It is not read again until it leaves. */
+  /** Called when a connection has sent something. It is paused again, until it has registered. */
   heard(guest: G): void {
     if (!this.#read.delete(guest)) return;
     guest.pause();
     this.#giveTurns();
   }
 
-  /** A guest has registered, or is gone. */
+  /** Called when a connection has registered or was closed. */
   leave(guest: G): void {
     if (this.#remove(guest)) this.#giveTurns();
   }
 
-  /** @returns false if it is gone already */
+  /** Removes a connection. @returns false if the connection was removed before */
   #remove(guest: G): boolean {
     const network = this.#networkOfGuest.get(guest);
     if (network === undefined) return false;
@@ -108,7 +111,11 @@ export class WaitingRoom<G extends Guest> {
     if (--group.size === 0) this.#groups.delete(network);
   }
 
-  /** Takes a place from the address with the most guests, for one with fewer. */
+  /**
+   * Ends a connection of the address with the most connections, to make room for one of an address with
+   * fewer.
+   * @returns false if no place could be freed
+   */
   #makeRoomFor({ size }: Group<G>): boolean {
     const groups = [...this.#groups.values()];
     const largest = groups.reduce((most, group) => (group.size > most.size ? group : most));
@@ -124,7 +131,7 @@ export class WaitingRoom<G extends Guest> {
       if (this.#read.size >= this.options.readAtOnce && !this.#endLongestTurn()) return;
       const [network, group, guest] = next;
       group.line.delete(guest);
-      // Moved to the end, for its next turn.
+      // Moves the address to the end of the order, so that other addresses are read first.
       this.#groups.delete(network);
       this.#groups.set(network, group);
       this.#read.set(guest, performance.now());
@@ -133,8 +140,8 @@ export class WaitingRoom<G extends Guest> {
   }
 
   /**
-   * The latest guest of the next address: one that means to register sends something soon, and earlier ones
-   * had their time.
+   * Returns the latest connection of the next address. A client that wants to register sends something soon,
+   * so earlier connections had their chance.
    */
   #next(): [network: string, group: Group<G>, guest: G] | undefined {
     for (const [network, group] of this.#groups) {
@@ -145,8 +152,8 @@ export class WaitingRoom<G extends Guest> {
   }
 
   /**
-   * Turns away the guest that has been read for longest.
-   * @returns false if its turn is not over yet; then it is checked again later
+   * Ends the connection that has been read for longest, if its turn is over.
+   * @returns false if its turn is not over; a timer then checks again
    */
   #endLongestTurn(): boolean {
     const [longest] = this.#read;

@@ -3,8 +3,9 @@ import type { Download } from "../../download.ts";
 import { json, type JsonResponse } from "../json.ts";
 
 /**
- * The answer to a call that made a download.
- * @param folder path of downloads relative to the call, as the server may be below a path of a proxy
+ * Returns the response to a call that created a download.
+ * @param folder path of the downloads, relative to the call's path. An absolute path would be wrong behind a
+ *   proxy that adds a prefix.
  */
 export function accepted(
   download: Download,

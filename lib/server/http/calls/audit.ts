@@ -8,7 +8,7 @@ export interface AuditCallsOptions {
   audit: Pick<Audit, "list">;
 }
 
-/** The calls about the audit. */
+/** Builds the handler of the REST call that lists records of the audit. */
 export function auditCalls(call: MakeCall, { audit }: AuditCallsOptions) {
   return {
     audit: call(endpoints.audit, (c) => {

@@ -15,7 +15,7 @@ export interface ClientCallsOptions {
   browsing: Browsing;
 }
 
-/** The calls about clients. */
+/** Builds the handlers of the REST calls about clients. */
 export function clientCalls(call: MakeCall, options: ClientCallsOptions) {
   const { clients, downloads, browsing } = options;
   return {

@@ -13,7 +13,7 @@ export interface ContentCallsOptions extends Seeing, ContentSources {
   sets: SetRows;
 }
 
-/** The calls for the files of completed downloads. */
+/** Builds the handlers of the REST calls that return or list the files of completed downloads. */
 export function contentCalls(call: MakeCall, options: ContentCallsOptions) {
   const { sets } = options;
   return {

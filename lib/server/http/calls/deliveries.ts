@@ -7,7 +7,7 @@ import { json } from "../json.ts";
 import { listAnswer } from "../long-list.ts";
 import { type SeeingSchedules, ownSchedule, rightOf, seenSchedule } from "./seen-schedule.ts";
 
-/** The calls that run a schedule, and about its deliveries. */
+/** Builds the handlers of the REST calls that run a schedule, and those that show its deliveries. */
 export function deliveryCalls(call: MakeCall, options: SeeingSchedules) {
   const { schedules } = options;
   return {
@@ -59,7 +59,10 @@ export function deliveryCalls(call: MakeCall, options: SeeingSchedules) {
   };
 }
 
-/** The bounds of a list: dates are local ones, times are UTC. */
+/**
+ * Converts the bounds of a query for deliveries. Dates are bounds of local times, other values are times in
+ * UTC.
+ */
 function boundsOf({ from, to }: Pick<z.output<typeof DeliveryQuery>, "from" | "to">) {
   const isDate = (text: string) => text.length === 10;
   return {
@@ -68,7 +71,10 @@ function boundsOf({ from, to }: Pick<z.output<typeof DeliveryQuery>, "from" | "t
   };
 }
 
-/** An upper bound of local times. @param to a date, of which all times are meant, or a local time */
+/**
+ * Returns an upper bound for local times.
+ * @param to a date, which includes all times of the day, or a local time
+ */
 function lastOf(to: string): string {
   return to.length === 10 ? `${to}T99` : to;
 }

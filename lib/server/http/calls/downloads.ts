@@ -23,7 +23,7 @@ export interface DownloadCallsOptions {
   downloads: Downloads;
 }
 
-/** The calls that create and show downloads. */
+/** Builds the handlers of the REST calls that create and show downloads. */
 export function downloadCalls(call: MakeCall, options: DownloadCallsOptions) {
   const { clients, downloads } = options;
   const record = (download: Download) => downloadRecord(download, downloads.progressOf(download));
@@ -80,7 +80,7 @@ export function downloadCalls(call: MakeCall, options: DownloadCallsOptions) {
 type StartDownload = z.output<typeof NewDownload>;
 
 /**
- * Checks that a client can be asked for a download.
+ * Returns the client of a requested download, after checking that the download is possible.
  * @throws FdsError `client_not_found`, `client_not_connected` or `client_outdated`
  */
 async function requireClient(

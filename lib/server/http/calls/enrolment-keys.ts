@@ -9,7 +9,7 @@ export interface EnrolmentKeyCallsOptions {
   enrolmentKeys: EnrolmentKeys;
 }
 
-/** The calls about enrolment keys. */
+/** Builds the handlers of the REST calls about enrolment keys. */
 export function enrolmentKeyCalls(call: MakeCall, { enrolmentKeys }: EnrolmentKeyCallsOptions) {
   return {
     listEnrolmentKeys: call(endpoints.listEnrolmentKeys, ({ var: { answering } }) =>

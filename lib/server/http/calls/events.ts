@@ -7,7 +7,7 @@ export interface EventCallsOptions extends Seeing {
   feeds: Pick<EventFeeds, "all" | "of">;
 }
 
-/** The calls for live events. */
+/** Builds the handlers of the REST calls that stream events. */
 export function eventCalls(call: MakeCall, options: EventCallsOptions) {
   const { feeds } = options;
   return {

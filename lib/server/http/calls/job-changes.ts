@@ -8,7 +8,10 @@ import type { MakeCall } from "../call.ts";
 import { json } from "../json.ts";
 import { seenJob } from "./seen-job.ts";
 
-/** The calls that change a job, for its maker and for callers who may see all sites. */
+/**
+ * Builds the handlers of the REST calls that change a job. They are allowed for the job's maker, and for callers who see all
+ * sites.
+ */
 export function jobChangeCalls(call: MakeCall, jobs: Jobs) {
   return {
     changeJob: call(endpoints.changeJob, (c) => {
@@ -44,7 +47,10 @@ export function jobChangeCalls(call: MakeCall, jobs: Jobs) {
   };
 }
 
-/** Changes a job. @throws FdsError `job_not_found`; `forbidden` */
+/**
+ * Changes a job, if the caller may, and returns its new record.
+ * @throws FdsError `job_not_found`; `forbidden`
+ */
 async function changed(
   jobs: Jobs,
   jobId: string,

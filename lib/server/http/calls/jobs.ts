@@ -23,10 +23,10 @@ export interface JobCallsOptions {
   downloads: Pick<Downloads, "countActive">;
 }
 
-/** Pattern of an Idempotency-Key header. */
+/** Matches valid values of the Idempotency-Key header. */
 const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
 
-/** The calls that create and show jobs. */
+/** Builds the handlers of the REST calls that create and show jobs. */
 export function jobCalls(call: MakeCall, options: JobCallsOptions) {
   const { jobs } = options;
   const preview = previewing(options);
@@ -77,14 +77,18 @@ export function jobCalls(call: MakeCall, options: JobCallsOptions) {
   };
 }
 
-/** @throws FdsError `invalid_request` */
+/**
+ * Checks the value of an Idempotency-Key header.
+ * @returns null: the request has none
+ * @throws FdsError `invalid_request`
+ */
 function keyOf(header: string | undefined): string | null {
   if (header === undefined) return null;
   if (IDEMPOTENCY_KEY.test(header)) return header;
   throw new FdsError("invalid_request", '"Idempotency-Key" must be 1 to 255 visible characters');
 }
 
-/** The call that shows which clients a job would be for. */
+/** Returns a handler that lists the clients that a requested job would include, without making the job. */
 function previewing({ jobs, clients, downloads }: JobCallsOptions) {
   return async (order: NewJob, caller: Caller, answering: Answering) => {
     const chosen = await jobs.choose(order, caller);

@@ -9,12 +9,12 @@ import type { Keep } from "../../keep.ts";
 
 type Asked = z.output<typeof DownloadOrder>;
 
-/** The name of an order for people: its file, or the patterns of a set. */
+/** Returns the name of a requested download for people: its file, or the patterns of its set. */
 export function nameOfOrder({ file_path, paths }: Asked): string {
   return paths?.join(" ") ?? file_path ?? DEFAULT_FILE;
 }
 
-/** The order in a request, without its client. */
+/** Converts the body of a request to the order of a download, without its client. */
 export function orderOf(body: Asked): Omit<Order, "clientId" | "jobId" | "localTime"> {
   const { paths, checksum, rate_limit: rateLimit } = body;
   const set = paths && {
@@ -30,7 +30,10 @@ export function orderOf(body: Asked): Omit<Order, "clientId" | "jobId" | "localT
   return { filePath: nameOfOrder(body), set: set ?? null, checksum, rateLimit };
 }
 
-/** The plan of a job in a request. @param download the request for each download, as received */
+/**
+ * Converts the body of a request to the plan of a job.
+ * @param download the JSON that describes the job's downloads, unchanged from the request
+ */
 export function planOf(body: Omit<z.output<typeof NewJob>, "dry_run">, download: unknown): JobPlan {
   const { clients, stop_when: stop } = body;
   return {
@@ -47,12 +50,12 @@ export function planOf(body: Omit<z.output<typeof NewJob>, "dry_run">, download:
   };
 }
 
-/** The clients in a request. */
+/** Converts the choice of clients in a request to a selection. */
 export function selectionOf({ all, ids, labels }: z.output<typeof JobClients>): Selection {
   return all ? { all: true } : { ids, labels };
 }
 
-/** The rule of retention in a request. */
+/** Converts the rule of retention in a request; null: the request has no rule. */
 export function keepOf(keep: z.output<typeof AskedKeep> | null | undefined): Keep | null {
   return keep ? { days: keep.days ?? null, last: keep.last ?? null } : null;
 }

@@ -9,7 +9,10 @@ import { keepOf, planOf } from "./order.ts";
 
 type ScheduleBody = z.output<typeof NewScheduleBody>;
 
-/** The schedule in a request. @param job the request for its jobs, as received */
+/**
+ * Converts the body of a request to a new schedule.
+ * @param job the JSON that describes the schedule's jobs, unchanged from the request
+ */
 export function newScheduleOf(body: ScheduleBody, job: { download: unknown }): NewSchedule {
   return {
     name: body.name,
@@ -27,7 +30,10 @@ export function newScheduleOf(body: ScheduleBody, job: { download: unknown }): N
   };
 }
 
-/** The changes of a schedule in a request. @param job the request for its jobs, as received */
+/**
+ * Converts the body of a request to changes of a schedule.
+ * @param job the JSON that describes the schedule's jobs, unchanged from the request
+ */
 export function changeOf(
   body: z.output<typeof ScheduleChangeBody>,
   job: { download: unknown } | undefined,
@@ -48,7 +54,7 @@ export function changeOf(
   };
 }
 
-/** @returns null: each client's own */
+/** Converts the time zone of a request: `site` becomes null. @returns null: each client's own time zone */
 export function zoneOf(zone: string): string | null {
   return zone === "site" ? null : zone;
 }

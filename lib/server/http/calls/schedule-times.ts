@@ -13,7 +13,7 @@ import { selectionOf } from "./order.ts";
 import { zoneOf } from "./schedule-order.ts";
 import { type SeeingSchedules, seenSchedule } from "./seen-schedule.ts";
 
-/** The calls about the next times of schedules, also of one that is not made yet. */
+/** Builds the handlers of the REST calls that compute next times, of an existing schedule or of one to be created. */
 export function scheduleTimeCalls(call: MakeCall, options: SeeingSchedules) {
   const { schedules } = options;
   return {
@@ -35,7 +35,7 @@ export function scheduleTimeCalls(call: MakeCall, options: SeeingSchedules) {
   };
 }
 
-/** The next times in each zone of the clients that the caller may see. */
+/** Returns the next times of a schedule, in each time zone of the clients that the caller may see. */
 async function previewOf(
   schedules: Schedules,
   timing: Timing,
@@ -50,7 +50,7 @@ async function previewOf(
   return { zones };
 }
 
-/** The next times of a schedule in a zone. */
+/** Returns the next times of a schedule in one time zone. */
 function timesAhead(schedule: Pick<Schedule, "cron">, timeZone: string, count: number) {
   const times: { scheduled_at: string; scheduled_local: string }[] = [];
   const cron = cronOf(schedule);

@@ -11,7 +11,7 @@ import type { Schedules } from "../../schedules/schedules.ts";
 import { changeOf, newScheduleOf } from "./schedule-order.ts";
 import { type SeeingSchedules, ownSchedule, rightOf, seenSchedule } from "./seen-schedule.ts";
 
-/** The calls about schedules. */
+/** Builds the handlers of the REST calls that create, show, change and delete schedules. */
 export function scheduleCalls(call: MakeCall, options: SeeingSchedules) {
   const { schedules } = options;
   const recordOf = (schedule: Schedule, caller: Caller, inTurn = atOnce) =>
@@ -72,7 +72,10 @@ export function scheduleCalls(call: MakeCall, options: SeeingSchedules) {
   };
 }
 
-/** A schedule and its state, as a caller sees it. */
+/**
+ * Returns the record of a schedule with its next time and latest deliveries, as far as the caller may see
+ * them.
+ */
 async function standing(
   schedules: Schedules,
   schedule: Schedule,

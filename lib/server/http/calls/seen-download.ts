@@ -4,15 +4,15 @@ import type { Download } from "../../download.ts";
 import { downloadNotFound } from "../../downloads/commands.ts";
 import type { Downloads } from "../../downloads/downloads.ts";
 
-/** What decides whether a caller may see a download. */
+/** The parts that decide whether a caller may see a download. */
 export interface Seeing {
   downloads: Pick<Downloads, "get">;
   clients: Pick<Clients, "sees">;
 }
 
 /**
- * The download that a caller names.
- * @throws FdsError `download_not_found`, also for one that the caller may not see
+ * Returns a download that the caller may see.
+ * @throws FdsError `download_not_found`, also if the caller may not see the download
  */
 export async function seenDownload(
   { downloads, clients }: Seeing,
@@ -26,7 +26,7 @@ export async function seenDownload(
   return found;
 }
 
-/** What the audit records of a download. */
+/** Returns the fields of a download that the audit records. */
 export function aboutOf({ downloadId, clientId, filePath }: Download) {
   return { downloadId, clientId, filePath };
 }

@@ -4,7 +4,10 @@ import type { Jobs } from "../../jobs/jobs.ts";
 import { jobNotFound } from "../../jobs/refusals.ts";
 import { mayChange } from "../../records/jobs.ts";
 
-/** A job, with what the caller may see of it. @throws FdsError `job_not_found` */
+/**
+ * Returns a job, with the counts of those of its downloads that the caller may see.
+ * @throws FdsError `job_not_found`, also if the caller may not see the job
+ */
 export async function seenJob(
   jobs: Pick<Jobs, "get" | "totals">,
   jobId: string,

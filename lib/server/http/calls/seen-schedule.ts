@@ -7,15 +7,16 @@ import { mayChange } from "../../records/jobs.ts";
 import type { Schedule } from "../../schedule.ts";
 import { scheduleNotFound, type Schedules } from "../../schedules/schedules.ts";
 
-/** What decides which schedules a caller may see. */
+/** The parts that decide whether a caller may see a schedule. */
 export interface SeeingSchedules {
   schedules: Schedules;
   access: Pick<AccessRows, "tokenByHash">;
 }
 
 /**
- * A schedule that a caller may see: one that it may change, or that expects something of its sites.
- * @throws FdsError `schedule_not_found`
+ * Returns a schedule that the caller may see: one that the caller may change, or that has deliveries of the
+ * caller's sites.
+ * @throws FdsError `schedule_not_found`, also if the caller may not see the schedule
  */
 export async function seenSchedule(
   { schedules }: SeeingSchedules,
@@ -28,7 +29,7 @@ export async function seenSchedule(
   throw new OutOfScope(scheduleNotFound(), "");
 }
 
-/** A schedule that a caller may change. @throws FdsError `schedule_not_found`, `forbidden` */
+/** Returns a schedule that the caller may change. @throws FdsError `schedule_not_found`, `forbidden` */
 export async function ownSchedule(
   seeing: SeeingSchedules,
   name: string,
@@ -40,7 +41,10 @@ export async function ownSchedule(
   throw new FdsError("forbidden", message);
 }
 
-/** The clients that the maker of a schedule may see; null: all. @throws FdsError `forbidden` */
+/**
+ * Returns the clients that the token of a schedule's maker may see; null: all.
+ * @throws FdsError `forbidden` if the token has ended
+ */
 export async function rightOf(
   { access }: SeeingSchedules,
   { createdWith }: Schedule,

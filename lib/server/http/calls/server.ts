@@ -11,18 +11,19 @@ import { json, jsonText } from "../json.ts";
 export interface ServerCallsOptions {
   clients: Pick<Clients, "countConnected">;
   downloads: Pick<Downloads, "countActive">;
-  /** The text of `/metrics`. */
+  /** Returns the text for `/metrics`. */
   metricsPage: (inTurn: InTurn) => Promise<string>;
-  /** @throws where they cannot be reached */
+  /** Checks that the database and the storage can be reached. @throws FdsError `unavailable` */
   requireDatabaseAndStorage: () => Promise<void>;
   serverId: string;
   version: string;
 }
 
-/** The calls about the server itself. */
+/** Builds the handlers of the REST calls about the server: its health, its metrics and the OpenAPI document. */
 export function serverCalls(call: MakeCall, options: ServerCallsOptions) {
   const { clients, downloads, metricsPage, requireDatabaseAndStorage, serverId, version } = options;
-  // Made once, as callers need no token; and on demand, so that no start waits for it.
+  // The OpenAPI document is built once, as anyone may request it, and on the first request, to keep the start
+  // fast.
   let document: Promise<string> | undefined;
   return {
     health: call(endpoints.health, async () => {

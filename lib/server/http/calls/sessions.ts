@@ -8,11 +8,11 @@ import { json } from "../json.ts";
 import type { SignIn } from "../sign-in.ts";
 
 export interface SessionCallsOptions {
-  /** null where there is no token to sign in with. */
+  /** Sessions of browsers; null: the server has no token to sign in with. */
   signIn: SignIn | null;
 }
 
-/** The calls for signing in and out. */
+/** Builds the handlers of the REST calls for signing in and out. */
 export function sessionCalls(call: MakeCall, { signIn }: SessionCallsOptions) {
   return {
     getSession: call(endpoints.getSession, async (c) => {
@@ -45,7 +45,10 @@ export function sessionCalls(call: MakeCall, { signIn }: SessionCallsOptions) {
   };
 }
 
-/** @param caller who is signed in; null: nobody, or anybody where the server needs no token */
+/**
+ * Returns the record of a session.
+ * @param caller the signed-in caller; null: nobody is signed in, or the server needs no token
+ */
 function sessionRecord(signIn: SignIn | null, caller: Caller | null): Session {
   return {
     signed_in: signIn === null || caller !== null,

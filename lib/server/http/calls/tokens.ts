@@ -7,11 +7,11 @@ import { listAnswer } from "../long-list.ts";
 
 export interface TokenCallsOptions {
   tokens: Tokens;
-  /** Called when a token has ended, to stop what goes on by itself in its name. */
+  /** Called when a token has ended, to stop the jobs and schedules that it made. */
   onEnded: (tokenHash: string) => Promise<void>;
 }
 
-/** The calls about API tokens. */
+/** Builds the handlers of the REST calls about API tokens. */
 export function tokenCalls(call: MakeCall, { tokens, onEnded }: TokenCallsOptions) {
   return {
     listTokens: call(endpoints.listTokens, ({ var: { answering } }) =>

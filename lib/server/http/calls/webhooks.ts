@@ -9,7 +9,7 @@ export interface WebhookCallsOptions {
   webhooks: Webhooks;
 }
 
-/** The calls about webhooks. */
+/** Builds the handlers of the REST calls about webhooks. */
 export function webhookCalls(call: MakeCall, options: WebhookCallsOptions) {
   return { ...managing(call, options), ...sending(call, options) };
 }
@@ -57,7 +57,7 @@ function managing(call: MakeCall, { webhooks }: WebhookCallsOptions) {
   };
 }
 
-/** The calls about attempts, and for sending now. */
+/** Builds the handlers of the REST calls that list attempts to send messages, and those that send a message now. */
 function sending(call: MakeCall, { webhooks }: WebhookCallsOptions) {
   return {
     testWebhook: call(endpoints.testWebhook, async (c) => {
