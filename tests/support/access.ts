@@ -8,22 +8,24 @@ import { waitFor } from "./wait.ts";
 
 export type Name = keyof typeof endpoints;
 
-/** One call, chosen so that it can be made again and again. */
+/** A sample call of an endpoint, with the statuses expected for each kind of caller. It can be repeated. */
 export interface Sample {
-  /** In place of the parameter of the path. */
+  /** Returns the value for the parameter in the URL's path, such as an id. */
   of?: () => string;
   query?: string;
   body?: () => object;
-  /** The status for who may. */
+  /** The status for a caller whose role and sites allow this call. */
   allowed: number;
-  /** The status for who may do such things, but with another site. */
+  /** The status for a caller with the right role whose token is limited to another site. */
   elsewhere?: number;
-  /** The status for who sees some sites only, whichever. */
+  /**
+   * The status for a caller with the right role whose token is limited to certain sites, whichever they are.
+   */
   limited?: number;
 }
 
 export const NOWHERE = "no-such-thing";
-/** Id of the completed download at site-1. */
+/** Id of a completed download of client "site-1", made by {@link useAccess}. */
 export let completed = "";
 let names = 0;
 
@@ -38,10 +40,10 @@ export const SAMPLES: Record<Name, Sample> = {
   createSignInCode: { allowed: 200 },
   totals: { allowed: 200, query: "since=2020-01-01T00:00:00Z" },
   listClients: { allowed: 200 },
-  // The client is away.
+  // The call gets 409, because client "site-1" is not connected.
   listClientFiles: { allowed: 409, elsewhere: 404, of: () => "site-1" },
   startDownload: {
-    // The client is away.
+    // The call gets 409, because client "site-1" is not connected.
     allowed: 409,
     elsewhere: 404,
     body: () => ({ client_id: "site-1", if_offline: "fail" }),
@@ -53,7 +55,7 @@ export const SAMPLES: Record<Name, Sample> = {
   downloadEvents: { allowed: 200, elsewhere: 404, of: () => completed },
   events: { allowed: 200 },
   removeContent: { allowed: 404, of: () => NOWHERE },
-  // The download has ended.
+  // The call gets 409, because the download is already completed.
   changeDownload: {
     allowed: 409,
     elsewhere: 404,
@@ -64,7 +66,7 @@ export const SAMPLES: Record<Name, Sample> = {
   retryDownload: { allowed: 409, elsewhere: 404, of: () => completed },
   changeClient: { allowed: 404, of: () => NOWHERE, body: () => ({ labels: {} }) },
   revokeClient: { allowed: 404, of: () => NOWHERE },
-  // It matches nobody.
+  // The call gets 400, because no client matches these labels.
   createJob: {
     allowed: 400,
     body: () => ({ clients: { labels: "no=such" }, download: {} }),
@@ -76,7 +78,7 @@ export const SAMPLES: Record<Name, Sample> = {
   pauseJob: { allowed: 404, of: () => NOWHERE },
   resumeJob: { allowed: 404, of: () => NOWHERE },
   rerunJob: { allowed: 404, of: () => NOWHERE },
-  // Two in one place.
+  // The call gets 400, because a job selects clients by `all` or by `labels`, not by both.
   createSchedule: {
     allowed: 400,
     body: () => ({
@@ -119,11 +121,13 @@ export let system: System;
 const secrets = new Map<string, string>();
 const cookies = new Map<string, string>();
 
-/** What is sent to show a token, or a session, by its name. */
+/**
+ * Returns the headers that authenticate a request by a bearer token or a session cookie, found by its name.
+ */
 export const bearer = (name: string) => ({ Authorization: `Bearer ${secrets.get(name)}` });
 export const cookie = (name: string) => ({ Cookie: cookies.get(name)!, Origin: system.url });
 
-/** Makes a token that is known by its name from then on. */
+/** Creates an API token and stores its secret under `name`, for {@link bearer}. */
 export async function makeToken(
   name: string,
   role: Role,
@@ -134,7 +138,7 @@ export async function makeToken(
   secrets.set(name, token);
 }
 
-/** Begins a session that is known by its name from then on. */
+/** Signs in with a token and stores the session's cookie under `name`, for {@link cookie}. */
 export async function signIn(name: string, token: string): Promise<void> {
   const response = await fetch(`${system.url}/api/session`, {
     method: "POST",
@@ -144,7 +148,7 @@ export async function signIn(name: string, token: string): Promise<void> {
   cookies.set(name, response.headers.get("Set-Cookie")!.split(";")[0]!);
 }
 
-/** Makes a call as its sample says. */
+/** Calls an endpoint with the path, query and body of its sample. */
 export function call(
   { method, path }: Endpoint,
   { of, query, body }: Partial<Sample>,
@@ -154,7 +158,7 @@ export function call(
   return fetch(url, { method, headers, body: body && JSON.stringify(body()) });
 }
 
-/** Makes tokens, sessions and downloads before the tests of a file. */
+/** Before a file's tests, starts a server and makes tokens, sessions and one completed download per site. */
 export function useAccess(): void {
   beforeAll(async () => {
     system = await System.start();

@@ -10,7 +10,7 @@ import {
   wrongDirections,
 } from "./architecture.ts";
 
-/* Whether tests/architecture.test.ts would notice. */
+/* These tests check that the rules of tests/architecture.test.ts detect a violation. */
 
 describe("the imports of a file", () => {
   const source = `

@@ -1,9 +1,14 @@
 import { basename, dirname, join } from "node:path/posix";
 
-/** Files of ours, relative to the top level, and what each imports: files the same way, packages by name. */
+/**
+ * The project's files by path from the top level, each with its imports: paths of files, or names of
+ * packages.
+ */
 export type Graph = Record<string, string[]>;
 
-/** Where the files of a place may import from; see "The folders" in lib/README.md. */
+/**
+ * The folders and files from which each part of the project may import; see "The folders" in lib/README.md.
+ */
 const MAY_IMPORT: Record<string, string[]> = {
   "lib/protocol": ["lib/protocol", "lib/util"],
   "lib/util": ["lib/util"],
@@ -12,7 +17,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   "lib/client": ["lib/client", "lib/protocol", "lib/util"],
   "lib/cli": ["lib/cli", "lib/api", "lib/util"],
   "lib/dashboard": ["lib/dashboard", "lib/api", "lib/util"],
-  // The one program that is built of all: it stands on them, and nothing stands on it.
+  // The program that contains all others. It may import from each of them, and none may import from it.
   "lib/program": [
     "lib/program",
     "lib/cli",
@@ -36,30 +41,33 @@ const MAY_IMPORT: Record<string, string[]> = {
   "setup.ts": ["lib/cli", "lib/util"],
 };
 
-/** What the core may know of its backends: the interface, and the names that every storage keeps to. */
+/** The files of each backend's folder that the core may import: the interface, and rules for all storages. */
 const OPEN_TO_THE_CORE: Record<string, string[]> = {
   "lib/server/database": ["repository.ts"],
   "lib/server/storage": ["storage.ts", "names.ts", "set-names.ts", "paths.ts", "free-space.ts"],
   "lib/server/storage/s3": [],
 };
 
-/** The one file that chooses backends. */
+/** The only file that chooses the backends for database and storage. */
 const COMPOSITION_ROOT = "server.ts";
 
 const PACKAGES = ["hono", "zod", "@hono/zod-validator"];
 
-/** The place of a file: `lib/<folder>`, or the file itself at the top level. */
+/**
+ * Returns the part of the project that a file belongs to: `lib/<folder>`, or the file itself at the top
+ * level.
+ */
 function placeOf(file: string): string {
   return file.startsWith("lib/") ? file.split("/").slice(0, 2).join("/") : file;
 }
 
 /**
- * What a file imports, types too.
- * @param file relative to the top level
+ * Returns the files and packages that a TypeScript file imports, including type-only imports and workers.
+ * @param file path relative to the top level
  */
 export function importsOf(file: string, source: string): string[] {
   const scanned = new Bun.Transpiler({ loader: "ts" }).scanImports(source).map(({ path }) => path);
-  // The transpiler forgets imports of types, and knows nothing of a worker's file.
+  // Bun's transpiler leaves out type-only imports and the files of workers.
   const forgotten = [
     /^(?:import|export)\b[^;"]*\bfrom "([^"]+)"/gm,
     /\bimport\("([^"]+)"\)/g,
@@ -71,7 +79,7 @@ export function importsOf(file: string, source: string): string[] {
   return [...new Set(targets)];
 }
 
-/** Imports that go the wrong way, one line each. */
+/** Returns the imports that {@link MAY_IMPORT} forbids, each as a line of text. */
 export function wrongDirections(graph: Graph): string[] {
   return broken(graph, (file, target) => {
     const place = placeOf(file);
@@ -82,7 +90,7 @@ export function wrongDirections(graph: Graph): string[] {
   });
 }
 
-/** Imports of a backend by anything but the composition root, its own folder and those below it. */
+/** Returns imports of a backend from outside its folder, except by the composition root. */
 export function chosenBackends(graph: Graph): string[] {
   return broken(graph, (file, target) => {
     const folder = dirname(target);
@@ -94,7 +102,9 @@ export function chosenBackends(graph: Graph): string[] {
   });
 }
 
-/** Imports of a package that is no runtime dependency and does not come with Bun, as its `ws` does. */
+/**
+ * Returns imports of packages that are neither runtime dependencies nor built into Bun. Bun has its own `ws`.
+ */
 export function strangePackages(graph: Graph): string[] {
   return broken(graph, (_, target) => {
     if (isOurs(target) || /^(?:node:|bun$|bun:|ws$)/.test(target)) return null;
@@ -103,7 +113,7 @@ export function strangePackages(graph: Graph): string[] {
   });
 }
 
-/** Circles of imports, each once, as `a → b → a`. */
+/** Returns each circular chain of imports once, written as `a → b → a`. */
 export function cycles(graph: Graph): string[] {
   const found: string[] = [];
   const done = new Set<string>();
@@ -119,9 +129,9 @@ export function cycles(graph: Graph): string[] {
 }
 
 /**
- * Files that read settings and are no program.
- * @param sources text by file
- * @param programs the files that people start
+ * Returns the files that read environment variables or arguments without being a program.
+ * @param sources the source text of each file, by path
+ * @param programs paths of the files that are started as programs
  */
 export function settingsReaders(sources: Record<string, string>, programs: string[]): string[] {
   const reads = /\b(?:process|Bun|import\.meta)\.(?:env|argv)\b/;
@@ -132,8 +142,8 @@ export function settingsReaders(sources: Record<string, string>, programs: strin
 }
 
 /**
- * The graph of folders: what a folder's files import from other folders. A file that lies beside
- * folders stands for itself, so that what all of them stand on can lie next to what starts them.
+ * Returns the imports between folders. A file that has folders beside it counts as a folder of its own, so
+ * shared files and the files that import everything may lie next to each other.
  */
 export function foldersOf(graph: Graph): Graph {
   const folders = new Set(Object.keys(graph).map((file) => dirname(file)));

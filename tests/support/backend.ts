@@ -8,30 +8,34 @@ import { settingsOf } from "./s3-settings.ts";
 const CHOICES = ["postgres", "s3", "postgres+s3"] as const;
 type Choice = (typeof CHOICES)[number];
 
-/** On what servers of tests work, where a test does not say it itself; null: SQLite and a folder. */
+/**
+ * The backend for servers of tests that choose none themselves. Null means SQLite and a folder on the disk.
+ */
 const CHOSEN = chosen(process.env["TEST_BACKEND"]);
 const HAS_POSTGRES = CHOSEN?.includes("postgres") ?? false;
 const HAS_S3 = CHOSEN?.includes("s3") ?? false;
 
-/** Added to the names of tests that are about SQLite, or about a disk. */
+/**
+ * Suffixes for the names of tests that only apply to SQLite, or to a disk, and are skipped on other backends.
+ */
 export const ON_POSTGRES = HAS_POSTGRES ? " (is about SQLite, and runs without TEST_BACKEND)" : "";
 export const ON_S3 = HAS_S3 ? " (is about a disk, and runs without TEST_BACKEND)" : "";
 
-/** Settings of a server whose rows a test writes itself: they are where they are without settings. */
+/** Settings for a server whose database file a test writes directly: SQLite at its default path. */
 export const ROWS_IN_A_FILE = { DATABASE_URL: "sqlite://downloads/.server/state.db" };
 
-/** Where a server of a test keeps its rows and its files. */
+/** The database and the storage of a server under test. */
 export interface Backend extends AsyncDisposable {
-  /** Settings of the server. */
+  /** Environment variables that make the server use this database and this storage. */
   env: Record<string, string>;
-  /** Names of the parts of downloads that are under way. */
+  /** Returns the names of the parts of unfinished downloads. */
   parts(): Promise<string[]>;
 }
 
 /**
- * The backend that `TEST_BACKEND` asks for, with an empty database and an empty bucket.
- * @param downloads the server's `DOWNLOADS_DIR`; what is published in S3 is shown there too
- * @param env what a test says itself: where it names a database or a storage, it gets that
+ * Starts the backend that `TEST_BACKEND` names, with an empty database and an empty bucket.
+ * @param downloads the server's `DOWNLOADS_DIR`, in which objects of the fake S3 appear as files too
+ * @param env settings of the test. A database or storage named here replaces the one of `TEST_BACKEND`
  */
 export async function startBackend(
   downloads: string,
@@ -44,7 +48,7 @@ export async function startBackend(
   return {
     env: {
       ...(database !== null && { DATABASE_URL: database }),
-      // Rows in Postgres are for several servers, which say where all of them keep the files.
+      // A server with Postgres requires STORAGE_URL, the storage that several servers share.
       ...(database !== null && { STORAGE_URL: downloads }),
       ...(s3 && settingsOf(s3)),
     },
@@ -55,7 +59,10 @@ export async function startBackend(
 
 let databases: Promise<Databases> | undefined;
 
-/** An empty database, in one Postgres for all tests of this process, with which that ends. */
+/**
+ * Makes an empty database and returns its URL. All databases of this process are in one Postgres, which ends
+ * with it.
+ */
 export async function makeDatabase(): Promise<string> {
   databases ??= startDatabases();
   return (await databases).makeDatabase();

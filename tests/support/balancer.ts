@@ -2,15 +2,15 @@ import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 
 /**
- * What is before several servers: each connection goes to the first server of a list that takes it, and
- * is there until one of the two ends it.
+ * A TCP load balancer for several servers. Each connection goes to the first server in {@link order} that
+ * accepts, and stays with that server until either side closes.
  */
 export class Balancer implements AsyncDisposable {
   readonly #open = new Set<Socket>();
 
   private constructor(
     private readonly server: Server,
-    /** Ports of the servers on loopback, the one to be asked first first. */
+    /** Loopback ports of the servers, in the order in which they are tried. */
     public order: readonly number[],
   ) {}
 
@@ -26,12 +26,12 @@ export class Balancer implements AsyncDisposable {
     return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
   }
 
-  /** Asks a server before all others from now on; connections that are there stay where they are. */
+  /** Moves a server to the front of the order. Open connections are not affected. */
   prefer(port: number): void {
     this.order = [port, ...this.order.filter((other) => other !== port)];
   }
 
-  /** Sends no other connection to a server, as its health is bad. */
+  /** Sends no new connections to a server, as a load balancer does after a failed health check. */
   avoid(port: number): void {
     this.order = this.order.filter((other) => other !== port);
   }
@@ -65,7 +65,10 @@ export class Balancer implements AsyncDisposable {
   }
 }
 
-/** @returns null where nobody listens */
+/**
+ * Connects to a port on loopback.
+ * @returns null if nothing listens on the port
+ */
 async function connected(port: number): Promise<Socket | null> {
   const socket = connect({ port, host: "127.0.0.1", noDelay: true });
   try {

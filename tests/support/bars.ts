@@ -2,7 +2,7 @@ import type { BarState } from "../../lib/cli/terminal/progress.ts";
 
 const MIB = 1024 ** 2;
 
-/** A download that runs. */
+/** The progress bar of a running download, 63 of 100 MiB. */
 export const half: BarState = {
   label: "restaurant-001",
   done: 63 * MIB,
@@ -12,7 +12,7 @@ export const half: BarState = {
   note: null,
   tone: "active",
 };
-/** One that waits. */
+/** The progress bar of a queued download. */
 export const queued: BarState = {
   ...half,
   done: 0,
@@ -21,5 +21,5 @@ export const queued: BarState = {
   etaSeconds: null,
   note: "queued",
 };
-/** One that is over. */
+/** The progress bar of a completed download. */
 export const completed: BarState = { ...half, done: 100 * MIB, note: "completed", tone: "good" };

@@ -2,17 +2,17 @@ import type axe from "axe-core";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { DEADLINE } from "./wait.ts";
 
-/** Chromium, the one without windows first: it takes half the time of the processor. */
+/** Path of a Chromium program. The headless shell comes first, as it needs half the CPU time. */
 const CHROMIUM = ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"]
   .map((name) => Bun.which(name))
   .find((path) => path !== null);
 
-/** Added to the names of tests that cannot run here: the way to get what they need. */
+/** Suffix for the names of tests that are skipped without Chromium, with the command that installs it. */
 export const NO_BROWSER = CHROMIUM
   ? ""
   : " (needs Chromium: apt-get install chromium-headless-shell)";
 
-/** Says nothing to anybody but the pages that it shows, and needs no screen. */
+/** Chromium's flags: no window, and no network requests except those of the pages. */
 const FLAGS = [
   "--headless",
   "--no-sandbox",
@@ -29,14 +29,14 @@ export function launchBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath: CHROMIUM ?? "", args: FLAGS, timeout: DEADLINE });
 }
 
-/** The script of axe-core. */
+/** The source of axe-core, which checks the accessibility of a page. */
 const axeScript = Bun.file(Bun.fileURLToPath(import.meta.resolve("axe-core/axe.min.js")));
 
-/** A page that keeps to one origin, with what went wrong in it. */
+/** A browser page that records its errors and its requests to other origins. */
 export class Visit implements AsyncDisposable {
-  /** Errors of the console and of scripts. */
+  /** Messages of console errors, uncaught exceptions and dialogs. */
   readonly errors: string[] = [];
-  /** Addresses elsewhere that the page asked for. */
+  /** URLs on other origins that the page requested. */
   readonly strayed: string[] = [];
 
   private constructor(
@@ -58,20 +58,23 @@ export class Visit implements AsyncDisposable {
     });
   }
 
-  /** A browser that has never been there. @param address the server's */
+  /**
+   * Opens an empty page in a new browser context, without cookies.
+   * @param address URL of the server that the page may talk to
+   */
   static async start(browser: Browser, address: string, options: BrowserContextOptions = {}) {
     const context = await browser.newContext({ acceptDownloads: true, ...options });
     return new Visit(await context.newPage(), new URL(address).origin);
   }
 
-  /** What axe-core finds wrong: the rule, and where it is broken. */
+  /** Returns the accessibility rules that axe-core finds violated, each with the HTML of the element. */
   async violations(): Promise<string[]> {
-    // It stays in the document: to load it takes as long as to run it.
+    // axe-core is loaded once per document, because loading takes as long as a run.
     const isThere = await this.page.evaluate<boolean>(`"axe" in globalThis`);
     if (!isThere) await this.page.evaluate(await axeScript.text());
     const { found, passed } = await this.page.evaluate(async () => {
       const { run } = (globalThis as unknown as { axe: typeof axe }).axe;
-      // Only what is wrong is told with all its elements.
+      // Passed rules are listed without their elements, which saves time.
       const { violations, passes } = await run({ resultTypes: ["violations"] });
       return {
         found: violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`)),

@@ -7,7 +7,7 @@ import { within } from "./wait.ts";
 
 const PROJECT = join(import.meta.dir, "../..");
 
-/** The machine that runs the tests. */
+/** The target of `bun run build` for the machine that runs the tests. */
 export const HOST_TARGET = hostTarget();
 
 function hostTarget(): Target {
@@ -20,15 +20,15 @@ function hostTarget(): Target {
   return target;
 }
 
-/** The one program, built for this machine. */
+/** The single executable with all programs, built into a temporary folder. */
 export class BuiltProgram implements AsyncDisposable {
   private constructor(
-    /** Folder of the program and its checksums. */
+    /** Folder of the executable and its SHA256SUMS. */
     readonly folder: string,
     private readonly target: Target,
   ) {}
 
-  /** @param project folder of the sources */
+  /** Builds the executable. @param project folder of the sources */
   static async build(project = PROJECT, target = HOST_TARGET): Promise<BuiltProgram> {
     const built = new BuiltProgram(await mkdtemp(join(tmpdir(), "fds-built-")), target);
     const flags = ["--target", target, "--out", built.folder];
@@ -46,7 +46,7 @@ export class BuiltProgram implements AsyncDisposable {
     return join(this.folder, programFile(this.target));
   }
 
-  /** Runs it to its end. */
+  /** Runs the executable and waits until it exits. */
   async run(args: string[], { cwd = this.folder, env = {}, input = "" }: RunOptions = {}) {
     const child = spawn([this.path, ...args], {
       cwd,
@@ -68,6 +68,6 @@ export class BuiltProgram implements AsyncDisposable {
 interface RunOptions {
   cwd?: string;
   env?: Record<string, string>;
-  /** For standard input, which ends after it. */
+  /** Text for standard input, which is closed after it. */
   input?: string;
 }

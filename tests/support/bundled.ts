@@ -1,15 +1,14 @@
 /**
- * In the environment of tests: a JSON object of the programs that were bundled for them, by the paths
- * of their sources. `bun run test` makes them (`gate/bundles.ts`).
+ * Name of an environment variable: a JSON object that maps a program's source to its bundle. `bun run test`
+ * sets it (`gate/bundles.ts`).
  */
 export const BUNDLES = "TEST_BUNDLES";
 
 const bundles: Readonly<Record<string, string>> = JSON.parse(process.env[BUNDLES] ?? "{}");
 
 /**
- * The command that starts the bundle of a program in place of its source, where there is one: to read
- * hundreds of files takes most of the time of a start. Where the runtime is told to load something before
- * it (`BUN_OPTIONS`), the source is started: a bundle has modules of its own.
+ * Replaces a program's source by its bundle, if there is one, as a start from hundreds of source files is
+ * slow. With `BUN_OPTIONS` the source stays, because a preloaded module would not be shared with a bundle.
  */
 export function bundled(
   command: readonly string[],

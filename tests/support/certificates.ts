@@ -4,16 +4,16 @@ import { join } from "node:path";
 import { pinOf } from "../../lib/client/server-identity.ts";
 import { spawn } from "./spawn.ts";
 
-/** For the name of a test that cannot run without it. */
+/** Whether openssl is installed, and the hint for the names of tests that are skipped without it. */
 export const openssl = {
   isThere: Bun.which("openssl") !== null,
   hint: "needs openssl: apt-get install openssl",
 };
 
-/** A server that is not on this machine, as far as its name tells. Only a proxy of a test's finds it. */
+/** A host name that DNS does not know. Only the proxy of a test resolves it. */
 export const FAR_NAME = "files.fds.test";
 
-/** PEM files of a certificate and its key. */
+/** Paths of the PEM files of a certificate and its private key. */
 export interface Certificate {
   cert: string;
   key: string;
@@ -22,13 +22,13 @@ export interface Certificate {
 export interface SignOptions {
   algorithm?: "ec" | "rsa";
   curve?: string;
-  /** When it is signed; needs faketime. */
+  /** How many days ago the certificate was issued. Needs `faketime`. */
   daysAgo?: number;
-  /** Else 127.0.0.1, localhost and {@link FAR_NAME}. */
+  /** The subjectAltName. By default 127.0.0.1, localhost and {@link FAR_NAME}. */
   names?: string;
 }
 
-/** Somebody who signs certificates, in a folder of the test's. */
+/** A certificate authority whose files are in a folder of the test. */
 export class Authority {
   private constructor(
     private readonly folder: string,
@@ -54,7 +54,7 @@ export class Authority {
     return this.path("crt");
   }
 
-  /** Signs a certificate for two days, of a server or a client. */
+  /** Issues a certificate for a server or a client, valid for two days. */
   async sign(
     name: string,
     use: "serverAuth" | "clientAuth",
@@ -87,7 +87,7 @@ function ecKey(curve = "prime256v1"): string[] {
   return ["-newkey", "ec", "-pkeyopt", `ec_paramgen_curve:${curve}`, "-nodes"];
 }
 
-/** The pin of a certificate's public key, as TLS_PIN takes it. */
+/** Returns the pin of a certificate's public key, in the form that the setting TLS_PIN takes. */
 export async function pinOfFile(cert: string): Promise<string> {
   return pinOf(new X509Certificate(await readFile(cert)));
 }

@@ -3,10 +3,10 @@ import { ClientDoctor } from "./client-doctor.ts";
 import { System } from "./system.ts";
 
 export let system: System;
-/** The doctor of clients of that server. */
+/** Runs `client doctor` against {@link system}. */
 export let doctor: ClientDoctor;
 
-/** Starts a server with a client that is well, and one that is revoked, before the tests of a file. */
+/** Before a file's tests, starts a server with one healthy client and one whose key is revoked. */
 export function useClientDoctor(): void {
   beforeAll(async () => {
     system = await System.start();

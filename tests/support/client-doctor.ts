@@ -4,7 +4,7 @@ import type { Certificate } from "./certificates.ts";
 import { type Diagnosis, diagnose } from "./doctor.ts";
 import { API_TOKEN, ENROLL_TOKEN, type System } from "./system.ts";
 
-/** Password of a proxy in tests, which no line of a checkup may show. */
+/** Password of a test's proxy. No output of the doctor may contain it. */
 export const PROXY_PASSWORD = "a-password";
 
 export interface SetUp {
@@ -17,7 +17,7 @@ export interface SetUp {
   flags?: string[];
 }
 
-/** Asks what is wrong with a client of a system. */
+/** Runs `client doctor` for a client of a system, and checks that its output contains no secret. */
 export class ClientDoctor {
   constructor(private readonly system: System) {}
 
@@ -42,7 +42,7 @@ export class ClientDoctor {
     return found;
   }
 
-  /** That this alone is wrong. */
+  /** Expects the check `name` to fail with a text that matches `words`, and no other check to fail. */
   async expectWrong(setUp: SetUp, name: string, words: RegExp): Promise<Diagnosis> {
     const found = await this.ask(setUp);
     expect(found.wrong).toEqual({ [name]: expect.stringMatching(words) });
@@ -52,7 +52,10 @@ export class ClientDoctor {
   }
 }
 
-/** A server with a certificate, of which the doctor gets no further than that. */
+/**
+ * Starts an HTTPS server that answers each request as a healthy server would, to test the doctor's TLS
+ * checks.
+ */
 export async function serveOverTls(certificate: Certificate) {
   const tls = { cert: Bun.file(certificate.cert), key: Bun.file(certificate.key) };
   const health = { status: "healthy", version: packageJson.version };

@@ -7,22 +7,25 @@ import { type Version, writeRandom } from "./sources.ts";
 import { System } from "./system.ts";
 
 /*
- * `bun run fds` beside a real server, for all tests of a file: `useCommandLine` starts the server and
- * ends it, and what the tests need of it is exported here.
+ * A real server for tests of `bun run fds`. `useCommandLine` starts and stops it for a test file, and the
+ * variables below are for its tests.
  */
 
 export const FILE = "file_to_download.txt";
 export const SIZE = 5 * 1024 * 1024;
 
 export let system: System;
-/** Where files are saved locally: empty before each test. */
+/** Folder for saved files on the local machine, emptied before each test. */
 export let saved: string;
-/** {@link FILE} of the client "site-1". */
+/** Size and checksum of {@link FILE} at client "site-1". */
 export let original: Version;
-/** The client "away". */
+/** The client "away", which was stopped. */
 export let away: Program;
 
-/** @param prepare makes what the sites have, and starts their clients */
+/**
+ * Starts a server for all tests of a file.
+ * @param prepare makes the files of the sites and starts their clients
+ */
 export function useCommandLine(prepare: () => Promise<void>): void {
   beforeAll(async () => {
     system = await System.start();
@@ -36,7 +39,9 @@ export function useCommandLine(prepare: () => Promise<void>): void {
   afterAll(() => system[Symbol.asyncDispose]());
 }
 
-/** The client "site-1" that is connected and has {@link FILE}, and "away", which is not. */
+/**
+ * Starts the connected client "site-1", which has {@link FILE}, and the client "away", then stops the latter.
+ */
 export async function oneSiteAndOneAway(): Promise<void> {
   original = await writeRandom(system.source(FILE), SIZE);
   await system.startClient();
@@ -45,20 +50,20 @@ export async function oneSiteAndOneAway(): Promise<void> {
   await away.ended();
 }
 
-/** A download that waits for a client that is not there. */
+/** Starts a download of the client "away", which stays queued, and returns its id. */
 export const waiting = () => system.pull(FILE, "away");
 
 export const fds = (args: string[], options?: RunOptions) =>
   runProgram(system, ["fds", ...args], options);
 
-/** What a command prints with --json. */
+/** Runs a command with --json, expects success, and returns the parsed output. */
 export async function json(...args: string[]) {
   const { stdout, stderr, exitCode } = await fds([...args, "--json"]);
   expect({ stderr, exitCode }).toEqual({ stderr: "", exitCode: 0 });
   return JSON.parse(stdout);
 }
 
-/** Fields of the lines that a command prints into a pipe. */
+/** Splits the output of a command into lines of tab-separated fields, and expects no colour codes. */
 export function fields({ stdout }: Outcome): string[][] {
   expect(stdout).not.toContain("\x1b");
   return stdout

@@ -1,6 +1,6 @@
 /**
- * Tells a process of an event of its console, in the way of Windows: by a thread in that process that calls
- * its handlers. It runs on Windows, and takes the id of the process and the number of the event.
+ * A program for Windows that sends a console event, such as Ctrl-C, to a process, by a remote thread that
+ * runs CtrlRoutine. Arguments: the process id and the number of the event.
  */
 import { dlopen, FFIType } from "bun:ffi";
 
@@ -18,7 +18,7 @@ const { symbols: kernel } = dlopen("kernel32.dll", {
 const [processId = 0, event = 0] = process.argv.slice(2).map(Number);
 const other = kernel.OpenProcess(ALL_ACCESS, 0, processId);
 const library = kernel.GetModuleHandleA(Buffer.from("kernel32.dll\0"));
-// It is at the same address in every process.
+// kernel32.dll, and so CtrlRoutine, has the same address in every process.
 const routine = kernel.GetProcAddress(library, Buffer.from("CtrlRoutine\0"));
 const thread = kernel.CreateRemoteThread(other, null, 0n, routine, BigInt(event), 0, null);
 if (thread === null) throw new Error(`process ${processId} could not be told of event ${event}`);

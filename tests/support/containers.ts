@@ -10,7 +10,7 @@ import { spawn, spawnSync } from "./spawn.ts";
 
 const PROJECT = join(import.meta.dir, "../..");
 
-/** What containers are made from. */
+/** The files and folders of the project that the container images are built from. */
 const SOURCES = [
   ".dockerignore",
   "Dockerfile.client",
@@ -23,24 +23,32 @@ const SOURCES = [
   "server.ts",
 ];
 
-/** An engine that does not answer in this time, in ms, is none. */
+/**
+ * Time limit for a probing command such as `docker version`, in ms. After this the engine counts as missing.
+ */
 const LOOK_TIMEOUT = 5_000;
 
 const BASE_IMAGE = "oven/bun:1.4.5-slim";
 
-/** Where the engine is, if that is not where it always is. */
+/** Address of the Docker engine, if it is not the default one. */
 const { DOCKER_HOST } = process.env;
 const ENGINE: Record<string, string> = DOCKER_HOST ? { DOCKER_HOST } : {};
 
-/** A client that lost its server tries again after at most a minute, in ms. */
+/**
+ * Time limit for a service to become healthy, in ms. A client waits up to a minute between two tries to
+ * connect.
+ */
 const HEALTHY_WITHIN = 90_000;
 
-/** docker-compose 1.29, or Compose v2. */
+/** The command of Compose: docker-compose 1.29, or Compose v2. */
 const COMPOSE = [["docker-compose"], ["docker", "compose"]].find((command) =>
   succeeds(...command, "version"),
 );
 
-/** What is missing here to run containers, and how to get it; null where nothing is. */
+/**
+ * Names the missing requirement for running containers, with the way to install it. Null if nothing is
+ * missing.
+ */
 export const missingForContainers = whatIsMissing();
 
 function whatIsMissing(): string | null {
@@ -50,21 +58,21 @@ function whatIsMissing(): string | null {
   return `an image: docker pull ${BASE_IMAGE}`;
 }
 
-/** Whether a program is there, and ends well and soon. */
+/** Reports whether a program is installed and exits with 0 within {@link LOOK_TIMEOUT}. */
 function succeeds(program = "", ...args: string[]): boolean {
   if (!Bun.which(program)) return false;
   return spawnSync([program, ...args], { env: ENGINE, timeout: LOOK_TIMEOUT }).success;
 }
 
-/** What `docker inspect` says of a container, as far as it matters here. */
+/** The used fields of the output of `docker inspect`. */
 export interface Container {
   Id: string;
   State: { Status: string; ExitCode: number; Health: { Status: string } };
 }
 
 /**
- * The services of docker-compose.yml as a project of their own, in a copy of what they are made
- * from; disposal removes all of it.
+ * The services of docker-compose.yml, as a Compose project in a copy of the sources. Disposal removes its
+ * containers, images, volumes and files.
  */
 export class Containers implements AsyncDisposable {
   readonly api: ApiClient;
@@ -78,12 +86,12 @@ export class Containers implements AsyncDisposable {
   }
 
   /**
-   * Runs setup; no container runs yet.
-   * @param fileSize of each restaurant's file, bytes
+   * Copies the sources and runs setup, without starting a container.
+   * @param fileSize size of each restaurant's file, in bytes
    */
   static async create(fileSize: number): Promise<Containers> {
     bypassProxyForLoopback(process.env);
-    // The project has the folder's name.
+    // Compose names the project after this folder, so each copy is a project of its own.
     const folder = await mkdtemp(join(tmpdir(), "fds-containers-"));
     for (const name of SOURCES) {
       await cp(join(PROJECT, name), join(folder, name), { recursive: true });
@@ -96,7 +104,7 @@ export class Containers implements AsyncDisposable {
     return new Containers(folder, `http://127.0.0.1:${port}`, token);
   }
 
-  /** @returns what docker-compose wrote */
+  /** Runs a command of Compose in the project's folder. @returns its standard output */
   compose(...args: string[]): Promise<string> {
     return run(this.folder, ...(COMPOSE ?? []), ...args);
   }
@@ -105,7 +113,7 @@ export class Containers implements AsyncDisposable {
     return run(this.folder, "docker", ...args);
   }
 
-  /** Runs a command in a service's container. */
+  /** Runs a command in the container of a service, and returns its standard output. */
   exec(service: string, ...command: string[]): Promise<string> {
     return this.compose("exec", "-T", service, ...command);
   }
@@ -116,7 +124,7 @@ export class Containers implements AsyncDisposable {
     return container;
   }
 
-  /** Waits until these services are healthy. */
+  /** Waits until the health checks of these services succeed. */
   async healthy(...services: string[]): Promise<void> {
     for (const service of services) {
       const isHealthy = async () => (await this.inspect(service)).State.Health.Status === "healthy";
@@ -124,7 +132,7 @@ export class Containers implements AsyncDisposable {
     }
   }
 
-  /** Where the person finds what was pulled. */
+  /** Returns the path on the host of a file that the server has saved. */
   saved(record: DownloadRecord): string {
     return join(this.folder, "downloads", record.saved_path ?? "");
   }
@@ -140,9 +148,9 @@ export class Containers implements AsyncDisposable {
 }
 
 /**
- * Runs a command, which knows none of the developer's settings.
+ * Runs a command with no environment variables except the engine's address.
  * @returns its standard output
- * @throws Error with all that it wrote, unless it ends well
+ * @throws Error with all output, if the exit code is not 0
  */
 async function run(folder: string, ...command: string[]): Promise<string> {
   const child = spawn(command, {
@@ -156,8 +164,8 @@ async function run(folder: string, ...command: string[]): Promise<string> {
 }
 
 /**
- * A port that nobody gets by chance while images are built: Linux gives out those from 32768 on
- * (ip_local_port_range).
+ * Returns a free port below 32768. Linux assigns ephemeral ports only from there on (ip_local_port_range), so
+ * no other process gets it by chance while the images are built.
  */
 function freePort(): number {
   for (;;) {

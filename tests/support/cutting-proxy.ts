@@ -1,23 +1,29 @@
 import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
 
-/** Where a connection is cut: before the server has a piece, after that, or before the client has one. */
+/**
+ * The moment of a cut. `request`: a chunk from the client is dropped. `arrival`: right after such a chunk was
+ * passed on. `answer`: a chunk from the server is dropped.
+ */
 export type Cut = { at: "request" | "arrival" | "answer"; piece: number };
 
-/** A TCP proxy that cuts a connection once, at any place, or all of them, or takes none, or is silent. */
+/**
+ * A TCP proxy that can cut a connection at a chosen chunk, cut and refuse all, or stop forwarding without
+ * closing.
+ */
 export class CuttingProxy implements AsyncDisposable {
   readonly #clients = new Set<Socket>();
   readonly #servers = new Set<Socket>();
   #isSilent = false;
-  /** Connections on which nothing arrives, by the sockets of their clients. */
+  /** Client sockets of the connections on which nothing is forwarded. */
   readonly #silent = new Set<Socket>();
-  /** What is to be done on these once they are heard again, in its order. */
+  /** Delayed writes and closings of the silent connections, in order. {@link arriveLate} runs them. */
   readonly #late: (() => void)[] = [];
   #cut: Cut | null = null;
   #isDown = false;
-  /** How many connections were not taken. */
+  /** The number of connections refused while the proxy was down. */
   refused = 0;
-  /** How many pieces came from clients, and from the server, since the last {@link cutAt}. */
+  /** The number of chunks from clients (`up`) and from the server (`down`) since the last {@link cutAt}. */
   readonly pieces = { up: 0, down: 0 };
 
   private constructor(
@@ -25,7 +31,7 @@ export class CuttingProxy implements AsyncDisposable {
     readonly port: number,
   ) {}
 
-  /** @param target port on loopback */
+  /** Starts a proxy to a port on loopback. @param target the port of the server */
   static async start(target: number): Promise<CuttingProxy> {
     const server = createServer((client) => proxy.#take(client, target));
     server.listen(0, "127.0.0.1");
@@ -36,13 +42,13 @@ export class CuttingProxy implements AsyncDisposable {
     return proxy;
   }
 
-  /** Cuts the connection on which a piece, counted from now on, comes; null: none. */
+  /** Sets the chunk at which a connection is cut, counted from this call. Null cuts none. */
   cutAt(cut: Cut | null): void {
     this.#cut = cut;
     this.pieces.up = this.pieces.down = 0;
   }
 
-  /** Cuts all connections, and takes no others. */
+  /** Cuts all connections, and refuses new ones until {@link comeBack}. */
   goDown(): void {
     this.#isDown = true;
     for (const client of this.#clients) client.destroy();
@@ -52,18 +58,24 @@ export class CuttingProxy implements AsyncDisposable {
     this.#isDown = false;
   }
 
-  /** Lets nothing through any more, the ends of connections neither: as a network that loses all packets. */
+  /** Forwards no bytes and no closing of connections any more, like a network that loses all packets. */
   goSilent(): void {
     this.#isSilent = true;
     for (const client of this.#clients) this.#silent.add(client);
   }
 
-  /** Lets through what connections send that begin now. On the others nothing is heard, as if they were forgotten. */
+  /**
+   * Forwards the bytes of connections opened from now on. Those that were open during the silence stay
+   * silent.
+   */
   speakAgain(): void {
     this.#isSilent = false;
   }
 
-  /** Hands on what was sent on the others, as TCP sends it again, also where a connection was given up meanwhile. */
+  /**
+   * Forwards what was sent on silent connections, as late TCP retransmissions would, even if the client is
+   * gone.
+   */
   arriveLate(): void {
     this.#silent.clear();
     for (const act of this.#late.splice(0)) act();
@@ -90,7 +102,7 @@ export class CuttingProxy implements AsyncDisposable {
       this.#silent.has(client) ? void this.#late.push(act) : act();
     client.on("data", (bytes: Buffer) => pass(() => this.#up(bytes, client, upstream)));
     upstream.on("data", (bytes: Buffer) => pass(() => this.#down(bytes, client)));
-    // What has arrived is done, whether somebody waits for the answer or not.
+    // `end` lets the server handle all bytes that were forwarded, even though its client is gone.
     client.on("close", () => {
       this.#clients.delete(client);
       pass(() => upstream.end());

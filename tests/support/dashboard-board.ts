@@ -1,22 +1,24 @@
 import type { Locator, Page } from "playwright-core";
 
-/* The board of a schedule, as it is on the page: its sums, its rows of sites and their cells. */
+/*
+ * Functions that read the board of a schedule on the dashboard: its sums, its rows of sites and their cells.
+ */
 
-/** Waits until the sums say this. */
+/** Waits until the line of sums above the board shows exactly these words. */
 export const sumsOf = (page: Page, words: string): Promise<void> =>
   page.locator("#deliveries-sums").getByText(words, { exact: true }).waitFor();
 
-/** The cells of a site that have a status. */
+/** Finds the cells of a site on the board that have a certain status. */
 export const cellOf = (page: Page, status: string, clientId: string): Locator =>
   page.getByRole("gridcell", { name: new RegExp(`^${status}, ${clientId}, `) });
 
-/** The sites that are drawn, from the top. */
+/** Returns the client ids of the board's visible rows, from top to bottom. */
 export const rowsOf = (page: Page): Promise<(string | null)[]> =>
   page
     .locator(".grid-row")
     .evaluateAll((rows) => rows.map((row) => row.getAttribute("data-client-id")));
 
-/** How many marks of each status are drawn for a site. */
+/** Returns how many marks of each status the board draws for a site. */
 export const marksOf = async (page: Page, clientId: string) =>
   Object.fromEntries(
     await page
@@ -29,6 +31,6 @@ export const marksOf = async (page: Page, clientId: string) =>
       ),
   );
 
-/** The name of the cell that the keys are in. */
+/** Returns the accessible name of the board's cell that has the keyboard focus. */
 export const activeCell = (page: Page): Promise<string | null> =>
   page.locator(".cell:focus").getAttribute("aria-label");

@@ -5,17 +5,20 @@ import { Dashboard, type DashboardVisitOptions } from "./dashboard.ts";
 import { Fleet } from "./fleet.ts";
 import { System } from "./system.ts";
 
-/** What the browser's own console says of calls that fail, where tests mean them to. */
+/** The browser's console error for each failed call, for tests that expect calls to fail. */
 export const CALL_FAILED = /^Failed to load resource: /;
 
-/** For all tests of a file, see {@link useBrowser}. */
+/** The browser for all tests of a file, started by {@link useBrowser}. */
 export let browser: Browser;
-/** For all tests of a file, see {@link useBrowserAndServer}; for each test, see {@link useFleet}. */
+/**
+ * The server: one for all tests of a file by {@link useBrowserAndServer}, one for each test by {@link
+ * useFleet}.
+ */
 export let system: System;
-/** For each test, see {@link useFleet}. */
+/** The simulated clients of a test, started by {@link useFleet}. */
 export let fleet: Fleet;
 
-/** Starts a browser for all tests of a file, where the machine has one, and ends it. */
+/** Starts a browser for all tests of a file, and closes it afterwards. Does nothing without Chromium. */
 export function useBrowser(): void {
   beforeAll(async () => {
     if (NO_BROWSER === "") browser = await launchBrowser();
@@ -25,7 +28,10 @@ export function useBrowser(): void {
   });
 }
 
-/** Starts a browser and a server for all tests of a file, where the machine has one, and ends them. */
+/**
+ * Starts a browser and a server for all tests of a file, and stops both afterwards. Does nothing without
+ * Chromium.
+ */
 export function useBrowserAndServer(): void {
   useBrowser();
   beforeAll(async () => {
@@ -37,7 +43,7 @@ export function useBrowserAndServer(): void {
 }
 
 /**
- * Starts a browser for all tests of a file, and a server and a fleet of clients for each test.
+ * Starts a browser for all tests of a file, and a server and simulated clients for each test.
  * @param env settings of the server
  */
 export function useFleet(env: Record<string, string> = {}): void {
@@ -52,7 +58,7 @@ export function useFleet(env: Record<string, string> = {}): void {
   });
 }
 
-/** Visits the dashboard of a server, and signs in first. */
+/** Opens a server's dashboard, signs in, then runs the test's steps. */
 export function signedIn(
   url: string,
   run: (dashboard: Dashboard) => Promise<void>,

@@ -8,18 +8,18 @@ import { Visit } from "./browser.ts";
 import { states } from "./downloads.ts";
 import { API_TOKEN } from "./system.ts";
 
-/** A wide screen and a narrow one, in pixels. */
+/** The widths of a wide and a narrow screen, in pixels. */
 const WIDTHS = [1280, 390];
 
-/** What the browser's console says of a call that was under way when the session ended. */
+/** The browser's console error for a call that was under way when the session ended. */
 const CALL_UNAUTHORIZED = /^Failed to load resource: .* status of 401 /;
 
 export interface DashboardVisitOptions extends BrowserContextOptions {
-  /** Errors in the browser's console that a test means to happen. */
+  /** Matches the errors in the browser's console that the test expects. */
   expected?: RegExp | null;
 }
 
-/** The page as a person with a browser meets it. */
+/** The dashboard in a browser, operated by clicks and keys as a person would. */
 export class Dashboard {
   readonly page: Page;
   #isSignedOut = false;
@@ -31,7 +31,10 @@ export class Dashboard {
     this.page = visit.page;
   }
 
-  /** A visit of somebody who was never there; nothing may have gone wrong in the page at its end. */
+  /**
+   * Opens the dashboard in a new browser context and runs the steps. Expects no other errors and no requests
+   * to other origins.
+   */
   static async visit(
     browser: Browser,
     url: string,
@@ -47,7 +50,7 @@ export class Dashboard {
     expect(visit.strayed).toEqual([]);
   }
 
-  /** @param hash of the address: what is to be shown */
+  /** Signs in on the page. @param hash the URL's fragment, which selects the view */
   async signIn(token = API_TOKEN, hash = ""): Promise<void> {
     await this.page.goto(`${this.url}/${hash}`);
     await this.page.getByLabel("API token").fill(token);
@@ -73,7 +76,7 @@ export class Dashboard {
     return this.page.locator(`.download[data-download-id="${downloadId}"]`);
   }
 
-  /** That nothing has to be moved sideways, and that the page ends where its content does. */
+  /** Expects no horizontal scrolling, and no empty space below the page's content. */
   async expectFitting(): Promise<void> {
     const [wider, longer] = await this.page.evaluate<number[]>(`[
       document.documentElement.scrollWidth - innerWidth,
@@ -81,11 +84,13 @@ export class Dashboard {
         Math.floor(document.querySelector("main").getBoundingClientRect().bottom + scrollY)),
     ]`);
     expect(wider).toBe(0);
-    // Heights are rounded.
+    // One pixel is allowed, because the browser rounds heights.
     expect(longer).toBeLessThanOrEqual(1);
   }
 
-  /** That it fits and breaks no rule of accessibility, in each look. */
+  /**
+   * Expects the page to fit each screen width and to pass the accessibility check, in light and dark mode.
+   */
   async expectReadable(): Promise<void> {
     await this.inEachLook(["light", "dark"], async () => {
       await this.expectFitting();
@@ -93,7 +98,7 @@ export class Dashboard {
     });
   }
 
-  /** Waits until all that the page is about to draw is drawn. */
+  /** Waits two animation frames, until all pending changes of the page are drawn. */
   async drawn(): Promise<void> {
     await this.page.evaluate(
       "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))",
@@ -101,8 +106,8 @@ export class Dashboard {
   }
 
   /**
-   * Holds back the server's next answer to a call.
-   * @returns a promise of the answer, and a function that lets the page have it
+   * Delays the server's next response to a URL.
+   * @returns a promise that resolves when the response has arrived, and a function that passes it to the page
    */
   async holdAnswer(url: string): Promise<{ arrived: Promise<void>; pass: () => Promise<void> }> {
     const arrived = Promise.withResolvers<void>();
@@ -124,13 +129,13 @@ export class Dashboard {
     return { arrived: arrived.promise, pass };
   }
 
-  /** Shows the page as it is now on a wide screen and on a narrow one, in each of the schemes. */
+  /** Runs a check of the current page at each screen width, in each of these colour schemes. */
   async inEachLook(schemes: ("light" | "dark")[], check: () => Promise<void>): Promise<void> {
     for (const width of WIDTHS) {
       await this.page.setViewportSize({ width, height: 800 });
       for (const colorScheme of schemes) {
         await this.page.emulateMedia({ colorScheme });
-        // What is drawn anew for a width is there with the next frame.
+        // After a change of the width, the page is drawn again in the next animation frame.
         await this.drawn();
         try {
           await check();
@@ -142,22 +147,22 @@ export class Dashboard {
   }
 }
 
-/** What lies in a database that was filled; the number is of the site or download. */
+/** The rows to write into a database. Callbacks get the number of the site or download, from 0. */
 export interface Filling {
   sites: number;
   downloads: number;
   idOf?: (site: number) => string;
   pathOf?: (download: number) => string;
-  /** When each was asked for, ms since 1970; by itself now. */
+  /** Returns when a download was requested, in ms since 1970. The default is the current time. */
   createdAt?: (download: number) => number;
 }
 
-/** The id of a site of a filled database, where nothing else is said. */
+/** Returns the default client id for the number of a site in a filled database. */
 export function siteId(site: number): string {
   return `site-${String(site).padStart(4, "0")}`;
 }
 
-/** Writes what a chain of sites left in a year, beside the server. One of ten failed. */
+/** Writes clients and ended downloads into a server's SQLite file. One download in ten has failed. */
 export async function fillDatabase(folder: string, filling: Filling): Promise<void> {
   const { sites, downloads, idOf = siteId, pathOf, createdAt = () => Date.now() } = filling;
   await using sql = new SQL({

@@ -4,7 +4,7 @@ import { toRegisteredRow } from "../../lib/server/database/rows.ts";
 import { client } from "../server/database/samples.ts";
 import { siteId } from "./dashboard.ts";
 
-/** What a schedule left in many nights, the last one on November 30, 2026, at 2:30. */
+/** The deliveries of a schedule over many nights. The newest night is November 30, 2026, 2:30 UTC. */
 export interface PastNights {
   schedule: string;
   sites: number;
@@ -12,10 +12,10 @@ export interface PastNights {
   idOf?: (site: number) => string;
 }
 
-/** In the newest night, one of this many sites did not deliver. */
+/** In the newest night, one in this many sites did not deliver. */
 const MISSING_OF = 100;
 
-/** Writes sites and what they delivered beside the server. */
+/** Writes clients, and their deliveries of past nights, into a server's SQLite file. */
 export async function fillDeliveries(folder: string, nights: PastNights): Promise<void> {
   const { schedule, sites, idOf = siteId } = nights;
   await using sql = new SQL({

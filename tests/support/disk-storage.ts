@@ -3,17 +3,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openDiskStorage } from "../../lib/server/storage/disk.ts";
 
-/** The final name of a file. */
+/** Path of a published file, relative to the storage. */
 export const PATH = "site-1/20250102_030405_a.txt";
 export const CONTENT = new TextEncoder().encode("content");
 
-/** An empty folder, which is removed at the end. */
+/** Makes an empty temporary folder. Disposal removes it. */
 export async function temporaryFolder() {
   const path = await fs.mkdtemp(join(tmpdir(), "fds-disk-"));
   return { path, [Symbol.asyncDispose]: () => fs.rm(path, { recursive: true }) };
 }
 
-/** A storage in a folder of its own; gives also where its files lie. */
+/** Opens a disk storage in a temporary folder, and gives the paths of its published file and its parts. */
 export async function temporaryStorage() {
   const folder = await temporaryFolder();
   const storage = await openDiskStorage(folder.path);

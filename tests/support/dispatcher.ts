@@ -7,53 +7,56 @@ import type { ServerRows } from "../../lib/server/servers/rows.ts";
 import { claim, NOW, order } from "./downloads.ts";
 
 /*
- * A dispatcher on a clock that tests move, without a database: what waits, and what others do meanwhile, is
- * given by the tests.
+ * A dispatcher on a fake clock, without a database. The tests set the queue, the limits and the downloads of
+ * other servers in {@link given}.
  */
 
-/** What the dispatcher finds. */
+/** The state that the dispatcher's dependencies report, set by the tests. */
 export const given = {} as {
-  /** What waits: the ids of each client's downloads, oldest first. */
+  /** Ids of the queued downloads of each client, oldest first. */
   queue: Record<string, string[]>;
   freeSlots: number;
   freeBytes: number;
-  /** When all that waits becomes due, ms since 1970; null: it is, and the dispatcher is told so. */
+  /**
+   * When all queued downloads become due, in ms since 1970. Null: they are due already, and the dispatcher is
+   * notified.
+   */
   dueAt: number | null;
-  /** How many downloads of a job may run. */
+  /** The maximum of running downloads of each job, by job id. */
   most: Record<string, number>;
-  /** What reading the queue waits for, or fails with. */
+  /** Delays each reading of the queue until this promise settles. A rejection makes the reading fail. */
   reading: Promise<void>;
-  /** What a claim waits for. */
+  /** Delays each claim until this promise resolves. */
   claims: Promise<void>;
-  /** How long the event loop is held up by a claim, in ms. */
+  /** How long each claim blocks the event loop, in ms. */
   claimTakes: number;
-  /** Whether others have what a line may have, though it was not counted. */
+  /** Reports whether other servers already use all slots of a line, so that a claim for it gives nothing. */
   isTaken: (line: Waiting["line"]) => boolean;
-  /** How often a claim gave nothing for that. */
+  /** How many claims gave nothing because of {@link isTaken}. */
   refusals: number;
-  /** How many downloads of a client run. */
+  /** The number of running downloads of each client. */
   running: Record<string, number>;
-  /** What was started, none of which ends. */
+  /** The downloads that were claimed and started. None of them ever ends. */
   runs: Waiting[];
-  /** What other servers let wait, up to a revision; null: this is the only server. */
+  /** New queued downloads of other servers, up to a revision of the rows. Null: this is the only server. */
   elsewhere: { waiting: Waiting[]; upTo: number } | null;
 };
 
 export let connected: Set<string>;
-/** The ids of what was started. */
+/** Ids of the started downloads, in order. */
 export let started: string[];
-/** How often the queue was read. */
+/** How often the dispatcher has read the queue for due downloads. */
 export let looks: number;
 export let log: string[];
 export let dispatcher: Dispatcher;
 
-/** The real setImmediate, as tests put fake timers in its place. */
+/** The real setImmediate, kept because the tests replace it by a fake timer. */
 export const atNextRound = setImmediate;
 
-/** Rounds of the event loop: more than a test has steps, each of which may wait for the next round. */
+/** Rounds of the event loop in {@link settle}: more than the asynchronous steps of any test. */
 const ROUNDS = 30;
 
-/** Lets everything happen that waits for no clock. */
+/** Waits until the dispatcher has done everything that needs no passing of time. */
 export async function settle(): Promise<void> {
   for (let round = 0; round < ROUNDS; round++) {
     for (let turn = 0; turn < 100; turn++) await Promise.resolve();
@@ -61,17 +64,17 @@ export async function settle(): Promise<void> {
   }
 }
 
-/** The line of a download: `a1` belongs to none, `x.a1` to the job x. */
+/** Returns the line of a download by its id: `a1` has no job and gives null, `x.a1` belongs to job x. */
 const lineOf = (id: string) => (id.includes(".") ? id.split(".")[0]! : null);
 
-/** The clients and lines of all that waits. */
+/** Returns the client and the line of each queued download. */
 export function waiting(): Waiting[] {
   return Object.entries(given.queue).flatMap(([clientId, ids]) =>
     ids.map((id) => ({ clientId, line: lineOf(id) })),
   );
 }
 
-/** Tells of all that waits, and lets come of it what will. */
+/** Notifies the dispatcher of each queued download, and waits until it has acted. */
 export async function ask(): Promise<void> {
   for (const { clientId, line } of waiting()) {
     const download = newDownload("", order(clientId, "a.bin", { jobId: line }), Date.now());
@@ -80,19 +83,19 @@ export async function ask(): Promise<void> {
   await settle();
 }
 
-/** Wakes the dispatcher, and lets come of it what will. */
+/** Wakes the dispatcher, and waits until it has acted. @param at when to wake, in ms since 1970 */
 export async function wake(at?: number): Promise<void> {
   dispatcher.wake(at);
   await settle();
 }
 
-/** Lets a time pass, in ms. */
+/** Moves the fake clock on, in ms, and waits until the dispatcher has acted. */
 export async function pass(ms: number): Promise<void> {
   jest.advanceTimersByTime(ms);
   await settle();
 }
 
-/** Makes a dispatcher for each test of a file. */
+/** Makes a new dispatcher and a fake clock before each test of a file. */
 export function useDispatcher(): void {
   beforeEach(() => {
     jest.useFakeTimers();

@@ -6,25 +6,27 @@ const PROJECT = join(import.meta.dir, "../..");
 
 export interface Diagnosis {
   exitCode: number | null;
-  /** What a person reads. */
+  /** The doctor's output for people. */
   text: string;
-  /** What is wrong: the text of each check, with what to do, by its name. */
+  /** The texts of the failed checks with their advice, by the check's name. */
   wrong: Record<string, string>;
-  /** The status of each check, by its name; of roots the last one's. */
+  /**
+   * The status of each check by its name. If a name occurs twice, as with several roots, the last one counts.
+   */
   statuses: Record<string, string>;
 }
 
 export interface DoctorOptions {
-  /** `client.ts` or `server.ts`. */
+  /** The program with a command `doctor`: `client.ts` or `server.ts`. */
   program: string;
   folder: string;
   flags: string[];
   env?: Record<string, string>;
-  /** Words before the command, which run it otherwise. */
+  /** Words in front of the command, such as a tool that runs it with other rights. */
   wrapper?: string[];
 }
 
-/** Asks a program what is wrong: by JSON, and in the form for a person. */
+/** Runs the doctor of a client or server twice: with --json, and with output for people. */
 export async function diagnose(options: DoctorOptions): Promise<Diagnosis> {
   const [person, script] = await Promise.all([run(options, []), run(options, ["--json"])]);
   const { ok, checks } = JSON.parse(script.text) as {

@@ -18,13 +18,12 @@ import { Random } from "./random.ts";
 import { NO_JOBS, order } from "./downloads.ts";
 
 /*
- * Downloads with a real database, a disk in memory and a client without a network, on a clock that
- * tests move.
+ * Downloads with a real SQLite database, a storage in memory and a client without a network, on a fake clock.
  */
 
-/** What the client has. */
+/** The content of the client's file. */
 export const BYTES = new Random(7).bytes(10_000);
-/** Its id. */
+/** Id of the client that all downloads ask. */
 export const SITE = "scripted";
 
 let folder: string;
@@ -34,10 +33,13 @@ export let clients: Clients;
 export let downloads: Downloads;
 export let log: string[];
 
-/** What the audit was told. */
+/** Entries written to the audit log. */
 export const audited: AuditEntry[] = [];
 
-/** What a server's start does, with the rows and parts that are there. */
+/**
+ * Sets up the server's objects as a start does, on the rows and parts of the run before.
+ * @param quota the maximum of stored bytes in total; null: no limit
+ */
 export function begin(quota: number | null = null): void {
   const logger = new Logger({ level: "info", format: "json", write: (line) => log.push(line) });
   const metrics = new Metrics();
@@ -71,19 +73,19 @@ export function begin(quota: number | null = null): void {
   });
 }
 
-/** Lets everything happen that waits for no clock. */
+/** Waits until everything is done that needs no passing of time. */
 export async function settle(): Promise<void> {
   for (let turn = 0; turn < 2_000; turn++) await Promise.resolve();
 }
 
-/** The client connects. */
+/** Connects the fake client and registers it with the server. */
 export async function connect(): Promise<FakeSite> {
   const site = new FakeSite(clients);
   await settle();
   return site;
 }
 
-/** Asks for its file. @returns the id of the download */
+/** Asks for the client's file. @returns the id of the download */
 export async function pull(): Promise<string> {
   const { downloadId } = await downloads.create(order(SITE, "a.bin"));
   await settle();
@@ -92,12 +94,12 @@ export async function pull(): Promise<string> {
 
 export const statusOf = async (id: string) => (await downloads.get(id)).status;
 
-/** Starts a server before each test of a file, and looks at its end that no open part was removed. */
+/** Sets up a server before each test of a file, and afterwards expects that no open part was removed. */
 export function useDownloads(): void {
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), "fds-downloads-"));
     repository = await openSqlRepository(`sqlite://${folder}/state.db`);
-    // The log of the database needs no real flush either.
+    // Flushes of SQLite's log are skipped, because no test here depends on them.
     spyOn(WriteAheadLog.prototype, "flush").mockResolvedValue(undefined);
     storage = new MemoryStorage();
     log = [];

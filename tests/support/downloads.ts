@@ -21,17 +21,17 @@ export const source: Source = {
   chunkSize: 4096,
 };
 
-/** Where there are no jobs. */
+/** The hooks of a server without jobs. */
 export const NO_JOBS: JobHooks = {
   mostOf: async () => 0,
   onChange: () => undefined,
   reopen: (_, retry) => retry(),
 };
 
-/** The problem of a code. */
+/** Makes the problem of a failed download, with an error code and a message. */
 export const problem = (code: DownloadErrorCode) => ({ code, message: `met ${code}` });
 
-/** What an operator asks for. */
+/** Makes an order for one file. @param fields replace the defaults */
 export function order(clientId: string, filePath: string, fields: Partial<Order> = {}): Order {
   return {
     clientId,
@@ -45,7 +45,7 @@ export function order(clientId: string, filePath: string, fields: Partial<Order>
   };
 }
 
-/** What every state has. */
+/** Fields that a download has in every state. */
 const common = {
   ...order("restaurant-001", "file_to_download.txt"),
   downloadId: "0198c0de-0000-7000-8000-000000000000",
@@ -109,10 +109,10 @@ const cancelled: Cancelled = {
   durableOffset: 400,
   retriedAs: null,
 };
-/** One download of each state, in the same attempt. */
+/** A download in each of the states, all with the same id and epoch. */
 export const states = { queued, downloading, verifying, completed, failed, cancelled };
 
-/** What the repository does to a due download. */
+/** Returns a queued download as the repository's claim changes it: `downloading`, with the next epoch. */
 export function claim(download: Queued, now: number): Downloading {
   const { notBefore: _, problem: __, ...rest } = download;
   return {

@@ -1,6 +1,6 @@
 import { FdsError } from "../../lib/protocol/errors.ts";
 
-/** The code of what a call throws; undefined if it throws nothing. */
+/** Runs a call and returns the code of the FdsError that it throws. Undefined if it throws nothing. */
 export function codeOf(call: () => unknown): string | undefined {
   try {
     call();
@@ -11,7 +11,7 @@ export function codeOf(call: () => unknown): string | undefined {
   }
 }
 
-/** What a promise is rejected with; null if it is not. */
+/** Returns the error that a promise is rejected with. Null if the promise is fulfilled. */
 export function errorOf(promise: Promise<unknown>): Promise<unknown> {
   return promise.then(
     () => null,
@@ -19,7 +19,9 @@ export function errorOf(promise: Promise<unknown>): Promise<unknown> {
   );
 }
 
-/** The code of what a promise is rejected with; undefined if it is not. */
+/**
+ * Returns the code of the FdsError that a promise is rejected with. Undefined if the promise is fulfilled.
+ */
 export async function codeOfRejection(promise: Promise<unknown>): Promise<string | undefined> {
   const error = await errorOf(promise);
   if (error === null) return undefined;

@@ -1,13 +1,13 @@
 import type { Change } from "../../lib/api/jobs.ts";
 import { readEvents } from "../../lib/util/server-sent-events.ts";
 
-/** An event as a reader gets it. */
+/** A server-sent event as a client of the API receives it. */
 export type Told = Change & { id: string };
 
-/** Reads the events of an answer, one by one, only when asked to. */
+/** Reads the server-sent events of a response. Each is read only when a method asks for it. */
 export class Listener {
   readonly #events: AsyncGenerator<{ event: string; data: string; id: string }>;
-  /** Everything that was read. */
+  /** All events read so far. */
   readonly heard: Told[] = [];
 
   constructor(readonly response: Response) {
@@ -15,7 +15,7 @@ export class Listener {
     this.#events = readEvents(response.body);
   }
 
-  /** The next event; null at the end of the stream. */
+  /** Reads the next event. Null at the end of the stream. */
   async next(): Promise<Told | null> {
     const { done, value } = await this.#events.next();
     if (done) return null;
@@ -24,7 +24,7 @@ export class Listener {
     return told;
   }
 
-  /** Reads on up to the first event that is wanted. @throws Error when the stream ends before */
+  /** Reads up to the first event that `wanted` accepts. @throws Error if the stream ends first */
   async until(wanted: (told: Told) => boolean): Promise<Told> {
     for (let told = await this.next(); told; told = await this.next()) {
       if (wanted(told)) return told;
@@ -32,20 +32,20 @@ export class Listener {
     throw new Error(`the stream ended after ${JSON.stringify(this.heard)}`);
   }
 
-  /** Reads on to the end of the stream. */
+  /** Reads to the end of the stream, and returns these events. */
   async rest(): Promise<Told[]> {
     const from = this.heard.length;
     while (await this.next());
     return this.heard.slice(from);
   }
 
-  /** Hangs up. */
+  /** Closes the stream from the reader's side. */
   async close(): Promise<void> {
     await this.#events.return(null);
   }
 }
 
-/** In short: `queued`, `completed`, or `client`. */
+/** Shortens an event to one word: a download's status, `client`, or `end` for the end of the stream. */
 export function inShort(told: Told | null): string {
   if (!told) return "end";
   return told.event === "download" ? told.data.status : "client";

@@ -1,13 +1,13 @@
-/* What a fake S3 says, in the words of S3. */
+/* Responses of the fake S3, in the XML that S3 uses. */
 
-/** A file that comes in parts. */
+/** A multipart upload in progress. */
 export interface FakeUpload {
   key: string;
   meta: Record<string, string>;
   parts: Map<number, { bytes: Uint8Array<ArrayBuffer>; etag: string }>;
 }
 
-/** The parts of an upload, in order. */
+/** Answers ListParts with the parts of an upload, by number. */
 export function listed({ parts }: FakeUpload): Response {
   const each = [...parts]
     .toSorted(([a], [b]) => a - b)
@@ -18,12 +18,12 @@ export function listed({ parts }: FakeUpload): Response {
   return xml(`<ListPartsResult>${each.join("")}</ListPartsResult>`);
 }
 
-/** An answer in XML. */
+/** Makes a response with an XML body. */
 export function xml(text: string): Response {
   return new Response(`<?xml version="1.0" encoding="UTF-8"?>${text}`);
 }
 
-/** A refusal, in the way of S3. */
+/** Makes an S3 error response. */
 export function failure(status: number, code: string): Response {
   return new Response(
     `<?xml version="1.0"?><Error><Code>${code}</Code><Message>no</Message></Error>`,
@@ -31,7 +31,7 @@ export function failure(status: number, code: string): Response {
   );
 }
 
-/** Half of an answer, then the connection breaks. */
+/** Sends the first half of a body, then breaks the connection. */
 export function cut(bytes: Uint8Array, headers: Headers): Response {
   const pieces = [bytes.subarray(0, bytes.length / 2)];
   const half = new ReadableStream<Uint8Array>(
@@ -39,7 +39,7 @@ export function cut(bytes: Uint8Array, headers: Headers): Response {
       pull(controller) {
         const piece = pieces.shift();
         if (piece && piece.length > 0) controller.enqueue(piece);
-        // Without an error: the runtime would write it to the log.
+        // No error object is given, because the runtime would log it.
         else controller.error();
       },
     },
@@ -48,17 +48,17 @@ export function cut(bytes: Uint8Array, headers: Headers): Response {
   return new Response(half, { headers });
 }
 
-/** The headers that S3 keeps with an object. */
+/** Returns the headers that S3 stores as an object's user metadata. */
 export function metaOf(headers: Headers): Record<string, string> {
   return Object.fromEntries([...headers].filter(([name]) => name.startsWith("x-amz-meta-")));
 }
 
-/** The MD5 of bytes. */
+/** Returns the MD5 of bytes as hex or base64. */
 export function md5Of(bytes: Uint8Array, as: "hex" | "base64"): string {
   return new Bun.CryptoHasher("md5").update(bytes).digest(as);
 }
 
-/** Text as it stands in XML. */
+/** Escapes text for XML. */
 export function escape(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;");
 }

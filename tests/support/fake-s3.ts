@@ -10,7 +10,7 @@ import {
   xml,
 } from "./fake-s3-answers.ts";
 
-/** What a fake S3 does with a request instead of answering it; null: nothing. */
+/** A fault that the fake S3 applies to a request. Null: none, the request is answered. */
 export type S3Fault = "cut" | "no answer" | { status: number; code: string } | null;
 
 export interface StoredObject {
@@ -21,18 +21,21 @@ export interface StoredObject {
 
 const SECRET = "the-secret-of-a-fake-s3";
 
-/** An S3 in memory, on a port of its own: as much of it as the server uses, and as strict. */
+/**
+ * An in-memory S3 server on its own port. It has the calls that the server uses, and checks them as strictly
+ * as S3.
+ */
 export class FakeS3 implements AsyncDisposable {
   readonly bucket = "files";
   readonly accessKeyId = "ACCESS";
   readonly secretAccessKey = SECRET;
   readonly region = "test-1";
   readonly uploads = new Map<string, FakeUpload>();
-  /** Lines such as `PUT some/key?partNumber=1`, of all that came. */
+  /** All requests so far, as lines such as `PUT some/key?partNumber=1`. */
   readonly requests: string[] = [];
-  /** Asked about each request. */
+  /** Chooses the fault for each request, given as a line such as `PUT some/key`. */
   fault: (request: string) => S3Fault | Promise<S3Fault> = () => null;
-  /** Smallest size of a part that is not the last, in bytes. */
+  /** Minimum size of every part except the last, in bytes. */
   minPart = 5 * 1024 * 1024;
   #server: Bun.Server<undefined>;
   #isAway = false;
@@ -47,20 +50,20 @@ export class FakeS3 implements AsyncDisposable {
 
   readonly port: number = 0;
 
-  /** Nothing answers on the port any more. */
+  /** Closes the port, as if S3 had gone down. */
   async goAway(): Promise<void> {
     this.#isAway = true;
     await this.#server.stop(true);
   }
 
-  /** It answers again, on the same port, with what it had. */
+  /** Answers again on the same port, with the same objects. */
   comeBack(): void {
     if (!this.#isAway) return;
     this.#isAway = false;
     this.#server = this.#serve(this.port);
   }
 
-  /** Keys of all objects, in order. */
+  /** Keys of all stored objects, sorted. */
   get keys(): string[] {
     return [...this.objects.keys()].toSorted();
   }
@@ -97,7 +100,10 @@ export class FakeS3 implements AsyncDisposable {
     return fault === "cut" ? cut(await answer.bytes(), answer.headers) : answer;
   }
 
-  /** The signature must be ours over what came, and the MD5 that of the body. */
+  /**
+   * Verifies the signature of a request and the MD5 of its body. Returns the S3 error code, or null if both
+   * are right.
+   */
   #checked(request: Request, url: URL, body: Uint8Array): string | null {
     const sent = request.headers.get("authorization") ?? "";
     const names = /SignedHeaders=([^,]+)/.exec(sent)?.[1]?.split(";") ?? [];
@@ -154,7 +160,7 @@ export class FakeS3 implements AsyncDisposable {
     return new Response(null, { headers: { etag } });
   }
 
-  /** What a copy copies; null where it is none. */
+  /** Returns the bytes that a copy request names as its source. Null if the request is no copy. */
   #source(headers: Headers): Uint8Array<ArrayBuffer> | Response | null {
     const named = headers.get("x-amz-copy-source");
     if (named === null) return null;
@@ -225,7 +231,7 @@ export class FakeS3 implements AsyncDisposable {
     if (whole.slice(0, -1).some(({ bytes }) => bytes.length < this.minPart)) {
       return failure(400, "EntityTooSmall");
     }
-    // Some S3 refuse parts of unequal size.
+    // Some S3 services require equal sizes for all parts except the last.
     if (new Set(whole.slice(0, -1).map(({ bytes }) => bytes.length)).size > 1) {
       return failure(400, "InvalidPart");
     }

@@ -4,11 +4,11 @@ import type { Session } from "../../lib/server/clients/session.ts";
 import type { Socket } from "../../lib/server/clients/socket.ts";
 import { frame, md5, REGISTER, type Request } from "./scripted-client.ts";
 
-/** A client without a network: what it says is heard at once, by the server's own code. */
+/** A client without a network. The server's session handles its messages synchronously. */
 export class FakeSite implements Socket {
   readonly told: ServerMessage[] = [];
   readonly #session: Session;
-  /** What the last ping said. */
+  /** The payload of the server's last ping. */
   #asked = "";
 
   constructor(clients: Pick<Clients, "connect">) {
@@ -16,7 +16,7 @@ export class FakeSite implements Socket {
     this.say({ ...REGISTER });
   }
 
-  /** Every request that was made. */
+  /** Every download request that the server has sent. */
   get requests(): Request[] {
     return this.told.filter((message) => message.type === "download_request");
   }
@@ -25,24 +25,24 @@ export class FakeSite implements Socket {
     this.#session.onText(JSON.stringify(message));
   }
 
-  /** Says that the file is open, and sends its bytes up to an offset. */
+  /** Sends `file_start`, then the file's bytes from the requested offset up to `end`. */
   send(request: Request, bytes: Uint8Array, end = bytes.length): void {
     const { offset } = request;
     this.#say(request, "file_start", bytes, { offset });
     this.#sendRange(request, bytes, offset, end);
   }
 
-  /** Sends what is left from an offset on. */
+  /** Sends the rest of a file's bytes, from an offset to its end. */
   sendRest(request: Request, bytes: Uint8Array, from: number): void {
     this.#sendRange(request, bytes, from, bytes.length);
   }
 
-  /** Answers the last ping. */
+  /** Answers the server's last ping by a pong. */
   answer(): void {
     this.#session.onPong(this.#asked);
   }
 
-  /** The connection is gone. */
+  /** Reports to the server that the connection is closed. */
   leave(): void {
     this.#session.closed();
   }

@@ -3,19 +3,19 @@ import { join } from "node:path";
 import { system, useCommandLine } from "./command-line.ts";
 import { spawnSync } from "./spawn.ts";
 
-/** Seconds since 1970. */
+/** The time of last change of one test file, in seconds since 1970. */
 export const LONG_AGO = 1_700_000_000;
 
 /** The folder that the client serves. */
 export let root: string;
 
-/** What differs between two folders. */
+/** Returns the differences between two folders, as `diff -r` prints them. Empty if there are none. */
 export function diff(one: string, other: string): string {
   const run = spawnSync(["diff", "-r", one, other]);
   return run.stdout.toString() + run.stderr.toString();
 }
 
-/** Starts a server and a client with folders before the tests of a file. */
+/** Before a file's tests, starts a server and a client with a tree of test files. */
 export function useSets(): void {
   useCommandLine(async () => {
     root = join(system.folder, "root");

@@ -13,14 +13,12 @@ import { claim, NOW, order } from "./downloads.ts";
 import { MemoryPart } from "./memory-storage.ts";
 import { Random } from "./random.ts";
 
-/*
- * A receiver of one file, with a disk that is held up at will, on a clock that tests move.
- */
+/* A receiver of one file that writes to a part in memory, on a fake clock. Tests can delay the writes. */
 
 export const given = {} as {
-  /** The download as it is recorded. */
+  /** The row of the download, as the receiver last reported it. */
   row: Download;
-  /** Whether other downloads wait for the credit that this one holds. */
+  /** Whether other downloads wait for the flow-control credit that this download holds. */
   othersWait: boolean;
 };
 
@@ -40,7 +38,7 @@ let pool: FlowControl;
 export let receiver: FileReceiver;
 export let outcome: Promise<unknown>;
 
-/** Begins an attempt. */
+/** Starts the receiver for an attempt of a download. */
 export async function receive(download: Downloading): Promise<void> {
   given.row = download;
   const storage: Pick<Storage, "openPart" | "freeSpace"> = {
@@ -60,7 +58,7 @@ export async function receive(download: Downloading): Promise<void> {
     findOverQuota: async () => null,
     othersWait: async () => given.othersWait,
     report: async (event) => {
-      // Never more than what is safe, whatever the receiver says.
+      // The reported durable offset must never exceed the bytes that were flushed.
       if (event.type === "checkpoint") expect(event.durableOffset).toBeLessThanOrEqual(part.synced);
       return (given.row = transition(given.row, event).next);
     },
@@ -71,12 +69,12 @@ export async function receive(download: Downloading): Promise<void> {
   await settle();
 }
 
-/** Lets everything happen that waits for no clock. */
+/** Waits until everything is done that needs no passing of time. */
 export async function settle(): Promise<void> {
   for (let turn = 0; turn < 100; turn++) await Promise.resolve();
 }
 
-/** The client opens the file. */
+/** Sends the receiver the client's `file_start`. @param offset the offset from which the client sends */
 export const start = (offset = 0) =>
   receiver.onMessage({
     type: "file_start",
@@ -87,7 +85,7 @@ export const start = (offset = 0) =>
     offset,
   });
 
-/** The client sends a chunk. */
+/** Sends the receiver one frame with the chunk at an offset of the file. */
 export function sendChunk(offset: number): void {
   const payload = BYTES.subarray(offset, offset + CHUNK);
   const bytes = encodeFrame({ stream: 1, epoch: 1, offset }, payload);
@@ -95,7 +93,10 @@ export function sendChunk(offset: number): void {
   receiver.onFrame(decodeFrame(bytes, CHUNK));
 }
 
-/** Begins a download before each test of a file, and looks at its end whether all was given back. */
+/**
+ * Starts a receiver before each test of a file, and afterwards expects its part closed and its credit
+ * returned.
+ */
 export function useFileReceiver(): void {
   beforeEach(async () => {
     given.othersWait = false;

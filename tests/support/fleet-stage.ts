@@ -3,16 +3,16 @@ import { Fleet } from "./fleet.ts";
 import { System } from "./system.ts";
 
 export let system: System;
-/** Sites that answer by hand. */
+/** The simulated sites, which speak the protocol without the client's code. */
 export let fleet: Fleet;
 
-/** Starts a server without clients before each test of a group. @param settings of the server */
+/** Starts a server, still without sites, before each test of a group. @param settings of the server */
 export function useFleet(settings: Record<string, string> = {}): void {
   beforeEach(() => start(settings));
   afterEach(end);
 }
 
-/** Starts one server for all tests of a group. */
+/** Starts one server, still without sites, for all tests of a group. */
 export function useOneFleet(): void {
   beforeAll(() => start({}));
   afterAll(end);

@@ -5,23 +5,26 @@ import { completeMessage, frame, REGISTER, type Request, startMessage } from "./
 import { API_TOKEN, ENROLL_TOKEN } from "./system.ts";
 import { waitFor } from "./wait.ts";
 
-/** What a site does with a file that it is asked for. */
+/**
+ * How a site answers a download request: it sends the file, keeps the request unanswered, or reports an
+ * error.
+ */
 export type Answer = "deliver" | "hold" | "refuse";
 
-/** Between two tries to reach a server that is away, in ms. */
+/** Delay before a site connects again, in ms. */
 const RECONNECT_MS = 50;
 
-/** A small file that tells whose it is. */
+/** Returns the content of a site's file, which differs for each client id. */
 export const contentOf = (clientId: string) =>
   new TextEncoder().encode(`the file of ${clientId}\n`);
 
-/** A site that speaks the protocol by hand, answers by itself, and comes back when it is cut off. */
+/** A simulated site. It answers download requests as {@link Answer} says, and connects again after a cut. */
 export class FleetSite {
-  /** What it was asked for and has not answered. */
+  /** Download requests that were received and not answered yet. */
   readonly held: Request[] = [];
-  /** How often it was asked. */
+  /** The number of download requests received. */
   asked = 0;
-  /** Before it answers, in ms. */
+  /** Delay before each answer, in ms. */
   takes = 0;
   #socket: WebSocket | undefined;
   #isRegistered = false;
@@ -40,7 +43,7 @@ export class FleetSite {
     return this.#isRegistered;
   }
 
-  /** Answers what it holds, and all that comes. */
+  /** Answers all held requests in this way, and all later requests too. */
   go(answer: Answer): void {
     this.answer = answer;
     for (const request of this.held.splice(0)) this.#answer(request);
@@ -100,7 +103,7 @@ export class FleetSite {
   }
 }
 
-/** Many sites of one server, and who asks them. */
+/** Simulated sites of one server, with methods that call its REST API. */
 export class Fleet implements AsyncDisposable {
   readonly sites = new Map<string, FleetSite>();
 
@@ -109,7 +112,10 @@ export class Fleet implements AsyncDisposable {
     private readonly token = API_TOKEN,
   ) {}
 
-  /** Sites come, and are registered. */
+  /**
+   * Connects sites, and waits until all are registered.
+   * @param fields added to the message that registers each site
+   */
   async join(clientIds: readonly string[], answer: Answer = "deliver", fields: object = {}) {
     const sites = clientIds.map((id) => new FleetSite(this.url, id, answer, fields));
     for (const site of sites) this.sites.set(site.clientId, site);
@@ -123,7 +129,7 @@ export class Fleet implements AsyncDisposable {
     return site;
   }
 
-  /** All sites answer so from now on. */
+  /** Makes all sites answer held and later requests in this way. */
   go(answer: Answer): void {
     for (const site of this.sites.values()) site.go(answer);
   }
@@ -144,7 +150,7 @@ export class Fleet implements AsyncDisposable {
     return { status: response.status, body: (await response.json()) as Record<string, unknown> };
   }
 
-  /** Makes a job of an order that is right. @returns its id */
+  /** Creates a job for all clients. @param order fields that replace the defaults @returns the job's id */
   async makeJob(order: Partial<NewJob>): Promise<string> {
     const body = { clients: { all: true }, download: { file_path: "a.txt" }, ...order };
     const answer = await this.call("POST", "jobs", body);
@@ -159,7 +165,7 @@ export class Fleet implements AsyncDisposable {
     return JobRecord.parse(body);
   }
 
-  /** Waits until a job is so. */
+  /** Waits until a job satisfies a condition. @param what names the condition in the error of a timeout */
   jobThatIs(jobId: string, is: (job: JobRecord) => boolean, what: string): Promise<JobRecord> {
     return waitFor(async () => {
       const job = await this.job(jobId);
@@ -181,9 +187,9 @@ export class Fleet implements AsyncDisposable {
   }
 }
 
-/** `site-1` … */
+/** Returns the client ids `site-1`, `site-2` and so on. */
 export const idsOf = (count: number) => Array.from({ length: count }, (_, n) => `site-${n + 1}`);
 
-/** A job's counts, without those that are zero. */
+/** Returns the counts of a job's downloads by status, without zeros. */
 export const countsOf = ({ counts }: JobRecord) =>
   Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));

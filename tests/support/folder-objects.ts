@@ -12,11 +12,13 @@ import type { StoredObject } from "./fake-s3.ts";
 import { md5OfBytes } from "./sources.ts";
 
 /**
- * Objects of a fake S3 of which the published ones are files of a folder too, as on a disk: tests look at
- * them there, change them and remove them. What is the server's own is in memory alone.
+ * Objects of a fake S3. Published ones are also files of a folder, which tests may read, change and remove.
+ * Objects below `.server/` are only in memory.
  */
 export class FolderObjects extends Map<string, StoredObject> {
-  /** Times of the last change of files, ms since 1970, as far as known here. */
+  /**
+   * When each file of the folder was last read or written here, by its modification time in ms since 1970.
+   */
   readonly #changedAt = new Map<string, number>();
 
   constructor(private readonly folder: string) {
@@ -42,7 +44,7 @@ export class FolderObjects extends Map<string, StoredObject> {
       return undefined;
     }
     if (stats.mtimeMs === this.#changedAt.get(key)) return known;
-    // Somebody changed it by hand.
+    // A test has changed the file, so the object takes its content.
     const bytes = new Uint8Array(readFileSync(join(this.folder, key)));
     const changed = { ...known, bytes, etag: `"${md5OfBytes(bytes)}"` };
     super.set(key, changed);
@@ -62,13 +64,13 @@ export class FolderObjects extends Map<string, StoredObject> {
     return super.delete(key);
   }
 
-  /** Removes the folders above a key that are empty now, but for that of the client: a bucket has none. */
+  /** Removes the empty folders above a key, except the client's own, because S3 has no empty folders. */
   #removeFoldersOf(key: string): void {
     try {
       for (let path = dirname(key); path.includes("/"); path = dirname(path))
         rmdirSync(join(this.folder, path));
     } catch {
-      // One is not empty, or gone.
+      // The folder is not empty or does not exist.
     }
   }
 
@@ -81,7 +83,7 @@ export class FolderObjects extends Map<string, StoredObject> {
       const stats = statSync(join(this.folder, key), { throwIfNoEntry: false });
       return stats?.isFile() ? stats : undefined;
     } catch {
-      // A folder on the way was removed, and something else is there.
+      // A parent folder was replaced by something that is no folder, so the file does not exist.
       return undefined;
     }
   }

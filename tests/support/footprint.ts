@@ -2,25 +2,25 @@ import { readdir, readFile, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import type { Program } from "./programs.ts";
 
-/** What a process holds at a moment. */
+/** The resources that a process holds at one moment. */
 export interface Footprint {
-  /** Paths of open files; sockets, pipes and the like are not among them. */
+  /** Paths of open files, without sockets and pipes. */
   files: string[];
-  /** How many descriptors are open, of whatever kind. */
+  /** The number of open descriptors of any kind. */
   descriptors: number;
-  /** Resident bytes. */
+  /** Resident memory, in bytes. */
   memory: number;
 }
 
-/** Whether the system tells what a process holds. */
+/** Whether the system has /proc, which lists the descriptors and the memory of a process. */
 export const HAS_PROC = process.platform === "linux";
 
-/** @throws Error when the process does not run */
+/** Reads the open files and the memory of a process from /proc. @throws Error if the process does not run */
 export async function footprintOf({ pid }: Pick<Program, "pid">): Promise<Footprint> {
   const folder = `/proc/${pid}/fd`;
   const links = await Promise.all(
     (await readdir(folder)).map((name) =>
-      // It may be closed by now.
+      // The descriptor may have been closed since it was listed.
       readlink(join(folder, name)).catch(() => null),
     ),
   );

@@ -6,7 +6,7 @@ import { spawn } from "./spawn.ts";
 
 const PROJECT = join(import.meta.dir, "../..");
 
-/** What the programs are made of. */
+/** Files and folders of the project that the programs need. */
 const SOURCES = [
   "bun.lock",
   "bunfig.toml",
@@ -17,7 +17,7 @@ const SOURCES = [
   "setup.ts",
 ];
 
-/** The project as somebody has it who just got it, and what they type at a shell in it. */
+/** A copy of the project as after a fresh checkout, in which tests run shell commands. */
 export class FreshCopy implements AsyncDisposable {
   readonly #endings: (() => Promise<void>)[] = [];
   readonly #env: Record<string, string>;
@@ -32,20 +32,20 @@ export class FreshCopy implements AsyncDisposable {
     for (const name of SOURCES) {
       await cp(join(PROJECT, name), join(folder, name), { recursive: true });
     }
-    // What is installed is the same, and there are tests that install it.
+    // The installed packages are shared by a link, because other tests cover their installation.
     await symlink(join(PROJECT, "node_modules"), join(folder, "node_modules"));
     return new FreshCopy(folder);
   }
 
-  /** Settings that all commands see from now on. */
+  /** Sets environment variables for all later commands. */
   set(env: Record<string, string>): void {
     Object.assign(this.#env, env);
   }
 
   /**
-   * Runs commands to their end.
-   * @returns what they wrote
-   * @throws Error with that when one of them fails
+   * Runs shell commands and waits until they exit.
+   * @returns their output, standard error included
+   * @throws Error with the output if a command fails
    */
   async run(commands: string): Promise<string> {
     const child = this.#spawn(`{ ${commands}\n} 2>&1`);
@@ -55,8 +55,9 @@ export class FreshCopy implements AsyncDisposable {
   }
 
   /**
-   * Starts a command that runs until it is ended, or all is.
-   * @param ready in the line that is waited for, and given back
+   * Starts a command in the background, and waits for a line of output. Disposal ends the command.
+   * @param ready matches the line to wait for
+   * @returns the line, and a function that ends the command
    */
   async start(command: string, ready: RegExp): Promise<{ line: string; end: () => Promise<void> }> {
     const child = this.#spawn(`exec ${command}`);

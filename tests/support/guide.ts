@@ -5,17 +5,17 @@ import { runProgram, type RunOptions } from "./operator.ts";
 import { type Version, writeRandom } from "./sources.ts";
 import { System } from "./system.ts";
 
-/** What they serve. */
+/** The file that each client serves. */
 export const FILE = "file_to_download.txt";
-/** Who serves it. */
+/** Ids of the clients that serve the file. */
 export const CLIENTS = ["restaurant-001", "restaurant-002", "restaurant-003"];
 
-/** A server and the three restaurants, all of which serve the same file. */
+/** The server, to which the three clients are connected. */
 export let system: System;
-/** Its size and MD5. */
+/** Size and MD5 of the file that all clients serve. */
 export let original: Version;
 
-/** Runs the guide with these lines as its input. */
+/** Runs `guide` with these input lines, expects exit code 0, and returns its output. */
 export async function guide(lines: string[], options: RunOptions = {}): Promise<string> {
   const input = lines.map((line) => `${line}\n`).join("");
   const outcome = await runProgram(system, ["guide"], { input, ...options });
@@ -24,12 +24,12 @@ export async function guide(lines: string[], options: RunOptions = {}): Promise<
   return outcome.stdout;
 }
 
-/** Starts the server and its clients before the tests of a file. */
+/** Before a file's tests, starts a server and three clients that serve the same file. */
 export function useGuide(): void {
   beforeAll(async () => {
     system = await System.start();
     original = await writeRandom(system.source(FILE), 3 * 1024 * 1024);
-    // Slow enough that a bar is drawn more than once.
+    // Limited to 4 MiB/s, so that a download's progress bar is drawn more than once.
     const env = { RATE_LIMIT: "4MiB" };
     await Promise.all(CLIENTS.map((id) => system.startClient({ id, env })));
     const sums = CLIENTS.map((id) => `${original.md5}  test-files/${id}/${FILE}\n`);

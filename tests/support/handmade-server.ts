@@ -3,10 +3,10 @@ import { once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { SUBPROTOCOL } from "../../lib/protocol/messages.ts";
 
-/** What a WebSocket's key is answered with (RFC 6455, 1.3). */
+/** The constant that a server appends to Sec-WebSocket-Key before hashing (RFC 6455, 1.3). */
 const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-/** A server whose every byte is a test's own: what it does with a connection is up to the test. */
+/** A raw TCP server. The test decides every byte that is sent on its connections. */
 export class HandmadeServer implements AsyncDisposable {
   readonly #sockets = new Set<Socket>();
 
@@ -18,7 +18,10 @@ export class HandmadeServer implements AsyncDisposable {
     });
   }
 
-  /** @param serve gets each connection, with the head of its first request */
+  /**
+   * Starts a server on a free port.
+   * @param serve handles a connection, and gets the text of its first request
+   */
   static async listen(serve: (socket: Socket, head: string) => void): Promise<HandmadeServer> {
     const server = createServer((socket) => {
       socket.once("data", (head) => serve(socket, head.toString("latin1")));
@@ -28,7 +31,7 @@ export class HandmadeServer implements AsyncDisposable {
     return new HandmadeServer(server);
   }
 
-  /** As {@link listen}, and each connection is a WebSocket when `serve` gets it. */
+  /** Starts a server that answers each WebSocket upgrade, then hands the connection to `serve`. */
   static listenForWebSockets(serve: (socket: Socket) => void): Promise<HandmadeServer> {
     return HandmadeServer.listen((socket, head) => {
       const [, key = ""] = /^sec-websocket-key: (.*)\r$/im.exec(head) ?? [];
@@ -47,7 +50,7 @@ export class HandmadeServer implements AsyncDisposable {
     });
   }
 
-  /** What to give a client as its server. */
+  /** The URL to give a client as its server. */
   get url(): string {
     return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
   }
@@ -62,28 +65,27 @@ export class HandmadeServer implements AsyncDisposable {
 const OPCODES = { continuation: 0, text: 1, binary: 2, ping: 9 } as const;
 
 /**
- * The head of a WebSocket frame of a server (RFC 6455, 5.2).
- * @param isLast of its message
+ * Makes the header of a WebSocket frame as a server sends it (RFC 6455, 5.2).
+ * @param isLast whether this frame ends its message
  */
 export function frameHead(kind: keyof typeof OPCODES, length: number, isLast = true): Buffer {
   const head = Buffer.alloc(10);
   head[0] = (isLast ? 0x80 : 0) | OPCODES[kind];
-  // The longest form of a length is right for any.
+  // The 64-bit form of the length is used for every size.
   head[1] = 127;
   head.writeBigUInt64BE(BigInt(length), 2);
   return head;
 }
 
-/** A message of text in one frame. */
+/** Makes a WebSocket frame with a message as JSON text. */
 export function textFrame(message: unknown): Buffer {
   const payload = Buffer.from(JSON.stringify(message));
   return Buffer.concat([frameHead("text", payload.length), payload]);
 }
 
 /**
- * Sends the same bytes again and again, as fast as the other side takes them, until it is gone. No
- * more than one piece waits to be taken, and each wait lets the event loop go on: a loop that does
- * neither takes all memory once the socket is broken and not yet closed.
+ * Writes the same bytes again and again until the connection closes. Each write waits for the one before and
+ * for the event loop, because writes to a broken socket would otherwise fill the memory.
  */
 export async function sendForEver(socket: Socket, bytes: Buffer): Promise<void> {
   const gone = new Promise<Error>((resolve) => {

@@ -1,7 +1,7 @@
 import { SQL } from "bun";
 import { expect } from "bun:test";
 
-/** A download as its row in Postgres has it. */
+/** The used columns of a download's row in Postgres. */
 export interface HeldRow {
   download_id: string;
   file_path: string | null;
@@ -12,18 +12,18 @@ export interface HeldRow {
   is_set: boolean;
 }
 
-/** A file of a set that came, as its row has it. */
+/** The used columns of a row for a received file of a set. */
 export interface HeldFile {
   download_id: string;
   place: string;
   digest: string;
 }
 
-/** What became of the rows of downloads in Postgres, change by change, whoever made it. */
+/** Records each change of the downloads in Postgres by a trigger, whichever server makes the change. */
 export class History implements AsyncDisposable {
   private constructor(private readonly sql: SQL) {}
 
-  /** @param databaseUrl whose tables are there already */
+  /** Begins to record. @param databaseUrl a database whose tables exist already */
   static async begin(databaseUrl: string): Promise<History> {
     const sql = new SQL(databaseUrl, { max: 2, idleTimeout: 5 });
     await sql.unsafe(`
@@ -40,7 +40,10 @@ export class History implements AsyncDisposable {
     return new History(sql);
   }
 
-  /** Every attempt had one owner, a later one a greater number, and what has ended stayed as it was. */
+  /**
+   * Expects that each attempt had one owner, that epochs never fell, and that ended downloads never changed
+   * status.
+   */
   async expectOneOwnerAtATime(): Promise<void> {
     const shared = await this.sql`
       SELECT download_id, epoch, COUNT(DISTINCT owner) AS owners FROM told
@@ -57,20 +60,20 @@ export class History implements AsyncDisposable {
     expect([...wrong]).toEqual([]);
   }
 
-  /** The ids of all downloads. */
+  /** Returns the ids of all downloads. */
   async ids(): Promise<string[]> {
     const rows = await this.sql`SELECT download_id FROM downloads`;
     return rows.map(({ download_id }: HeldRow) => download_id);
   }
 
-  /** The rows of downloads that are under way. */
+  /** Returns the rows of the downloads that are `downloading` or `verifying`. */
   async open(): Promise<HeldRow[]> {
     const open = await this.sql`
       SELECT download_id FROM downloads WHERE status IN ('downloading', 'verifying')`;
     return this.rows(open.map(({ download_id }: HeldRow) => download_id));
   }
 
-  /** The rows of downloads, in the order of their ids. */
+  /** Returns the rows of these downloads, sorted by id. */
   async rows(ids: readonly string[]): Promise<HeldRow[]> {
     if (ids.length === 0) return [];
     const rows = await this.sql`
@@ -84,7 +87,7 @@ export class History implements AsyncDisposable {
     }));
   }
 
-  /** The files of a set whose bytes are safe, as its rows say. */
+  /** Returns the files of a set that are recorded as received, which means their bytes are durable. */
   async files(downloadId: string): Promise<HeldFile[]> {
     return [
       ...(await this.sql`

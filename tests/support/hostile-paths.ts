@@ -18,7 +18,10 @@ const PIECES = [
 
 const anyUnit = fc.nat({ max: 0xffff }).map((unit) => String.fromCharCode(unit));
 
-/** Pieces that mean something to some file system, with any UTF-16 at all between them. */
+/**
+ * Generates paths of characters and names that are special to some file system, mixed with random UTF-16
+ * units.
+ */
 export const hostilePath = fc
   .array(fc.oneof(fc.constantFrom(...PIECES), anyUnit), { maxLength: 12 })
   .map((pieces) => pieces.join(""));

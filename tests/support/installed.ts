@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BuiltProgram } from "./built-program.ts";
 
-/** Where the files of a client go. */
+/** Paths of the files that an installation writes, relative to the root folder. */
 export const NAMES = {
   program: "usr/local/bin/fds",
   settings: "etc/fds/client.conf",
@@ -14,12 +14,12 @@ export const NAMES = {
 };
 
 let built: BuiltProgram;
-/** The folder in which commands run. */
+/** The working directory of the commands. */
 export let folder: string;
-/** The root of the file system to which a client is installed. */
+/** The root folder that `install --destdir` writes to, in place of `/`. */
 export let machine: string;
 
-/** What an installation needs. */
+/** The flags that `client install` requires. */
 export const FLAGS = [
   "--id",
   "till-1",
@@ -29,17 +29,17 @@ export const FLAGS = [
   "exports",
 ];
 
-/** Runs the built program. */
+/** Runs the built executable, with environment variables that an installation must ignore. */
 export function run(args: string[], input?: string) {
   const env = { CLIENT_ID: "from-the-environment", ENROLL_TOKEN: "of-somebody-else" };
   return built.run(args, { cwd: folder, env, ...(input !== undefined && { input }) });
 }
 
-/** Installs a client to the machine. */
+/** Runs `client install` into {@link machine}. */
 export const install = (flags: string[], input?: string) =>
   run(["client", "install", "--destdir", machine, ...flags], input);
 
-/** Every file below the machine, with its permissions. */
+/** Returns each file below {@link machine} with its permissions in octal, by its path. */
 export async function filesOf(): Promise<Record<string, string>> {
   const entries = await readdir(machine, { recursive: true, withFileTypes: true }).catch(() => []);
   const files = entries.filter((entry) => entry.isFile());
@@ -50,7 +50,7 @@ export async function filesOf(): Promise<Record<string, string>> {
   return Object.fromEntries(await Promise.all(modes));
 }
 
-/** Builds the program before the tests of a file; each has an empty machine. */
+/** Builds the executable before a file's tests, and gives each test an empty root folder. */
 export function useMachine(): void {
   beforeAll(async () => void (built = await BuiltProgram.build()));
 

@@ -12,29 +12,32 @@ import { waitFor } from "./wait.ts";
 
 const MiB = 1024 * 1024;
 
-/** What is safe is recorded after this many bytes at the latest. */
+/** Largest number of bytes between two records of the durable offset. */
 const CHECKPOINT = 8 * MiB;
-/** Frames of 1 MiB have 48 bytes of headers, those of a slow start more; and a few messages. */
+/**
+ * Bytes allowed per attempt for frame headers and messages. The header is 48 bytes, and frames have up to 1
+ * MiB.
+ */
 const HEADERS = MiB / 2;
 
-/** Descriptors that come and go: REST connections that are kept for the next call. */
+/** Descriptors that may stay open: idle HTTP connections, kept for the next call. */
 const SPARE_DESCRIPTORS = 8;
-/** What a runtime may keep of what was freed, beside the window. */
+/** Freed memory that the runtime may keep, in bytes, in addition to the window. */
 const SPARE_MEMORY = 128 * MiB;
 
-/** What must have become of a download: the file that was wanted, or the code it fails with. */
+/** The expected result of a download: the file's size and checksum, an error code, or `cancelled`. */
 export type Verdict = Version | DownloadErrorCode | "cancelled";
 
 export interface Outcome {
-  /** Every download of the run. */
+  /** The expected result of every download of the run, by id. */
   wanted: Map<string, Verdict>;
-  /** How often something was broken. */
+  /** The number of faults injected during the run. */
   breaks: number;
 }
 
 /**
- * The invariants A to F of lib/README.md on a system, from {@link watch} on. The sources must be what they
- * were, unless a verdict says otherwise.
+ * Checks the invariants A to F of lib/README.md on a system since {@link watch}. The source files must be
+ * unchanged, except where a {@link Verdict} says otherwise.
  */
 export class Invariants {
   readonly #sentBefore: number;
@@ -49,8 +52,8 @@ export class Invariants {
   }
 
   /**
-   * Looks at what there is before anything breaks; all programs run, nothing is under way.
-   * @param window most bytes that the server grants beyond what it wrote, its `RECEIVE_BUDGET`
+   * Records the resources of all programs before faults begin. No download may be under way.
+   * @param window the server's `RECEIVE_BUDGET`: the most bytes that it grants beyond those it has written
    */
   static async watch(system: System, proxy: Proxy, window: number): Promise<Invariants> {
     const before = new Map<string, Footprint>();
@@ -61,12 +64,11 @@ export class Invariants {
   }
 
   /**
-   * B, at any moment, also while nothing runs: every byte below a recorded safe offset is there,
-   * and is the source's.
+   * Expects invariant B, at any time: the bytes below each durable offset are stored and equal the source's.
    */
   async expectSafe(): Promise<void> {
     for (const downloadId of rowsOf(this.system).keys()) {
-      // A row that changes while its part is looked at proves nothing.
+      // A row that changed during the check is checked again, as its part may have changed too.
       await waitFor(async () => {
         const row = rowsOf(this.system).get(downloadId);
         if (!row || (await this.#isSafe(row))) return true;
@@ -76,7 +78,10 @@ export class Invariants {
     }
   }
 
-  /** Everything, once all is said and done: waits for the downloads and for what is let go of. */
+  /**
+   * Expects all invariants at the end of a run. Waits for the downloads to end and for resources to be
+   * released.
+   */
   async expectAll({ wanted, breaks }: Outcome): Promise<void> {
     await this.expectEnded(wanted);
     await this.expectSafe();
@@ -87,7 +92,10 @@ export class Invariants {
     }
   }
 
-  /** A, C and F: each download ends, as it should, and REST tells what is recorded. */
+  /**
+   * Expects invariants A, C and F: each download ends with its expected result, and REST reports what is
+   * recorded.
+   */
   async expectEnded(wanted: Map<string, Verdict>): Promise<void> {
     for (const [downloadId, verdict] of wanted) {
       const record = await this.system.ended(downloadId);
@@ -101,7 +109,9 @@ export class Invariants {
     expect(active_downloads).toBe(0);
   }
 
-  /** D, where every download was delivered. */
+  /**
+   * Expects invariant D: a limit on the bytes sent twice. Skipped unless every download was to be delivered.
+   */
   expectFewBytesTwice(wanted: Map<string, Verdict>, breaks: number): void {
     let useful = 0;
     for (const verdict of wanted.values()) {
@@ -119,7 +129,7 @@ export class Invariants {
     expect(record.error).not.toContain(this.system.folder);
   }
 
-  /** E: no descriptor, no part and no memory is kept. */
+  /** Expects invariant E: the program has released its descriptors, part files and memory. */
   async #expectNothingLeftBy(program: Program): Promise<void> {
     const before = this.before.get(program.name);
     if (!before) return;
@@ -143,7 +153,7 @@ export class Invariants {
     status,
     saved_path,
   }: Row): Promise<boolean> {
-    // Nothing is kept of a download that failed or was cancelled.
+    // A failed or cancelled download keeps no bytes.
     if (safe_offset === 0 || status === "failed" || status === "cancelled") return true;
     const source = await md5OfPrefix(this.system.source(file_path), safe_offset);
     const part = join(this.system.serverFolder, "parts", `${download_id}.part`);
@@ -155,10 +165,10 @@ export class Invariants {
   }
 }
 
-/** @returns null where the file is not there */
+/** Returns the MD5 of a file's first bytes. @returns null if the file does not exist */
 async function md5OfPrefix(path: string, length: number): Promise<string | null> {
   const file = Bun.file(path);
-  // A folder is none.
+  // `exists` is false for a folder too.
   if (!(await file.exists())) return null;
   const hash = new Bun.CryptoHasher("md5");
   for await (const block of file.slice(0, length).stream()) hash.update(block);

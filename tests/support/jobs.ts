@@ -1,6 +1,6 @@
 import type { Job } from "../../lib/server/job.ts";
 
-/** A job that runs, and asks for nothing that is not usual. @param fields what differs */
+/** Makes a running job with default values. @param fields replace the defaults */
 export function plainJob(fields: Partial<Job>): Job {
   return {
     jobId: "0198c0de-0000-7000-8000-000000000001",

@@ -5,18 +5,18 @@ import { waitFor } from "./wait.ts";
 
 const MiB = 1024 * 1024;
 
-/** Descriptors that come and go: connections that are kept for the next call. */
+/** Descriptors that may stay open: idle connections, kept for the next call. */
 const SPARE_DESCRIPTORS = 16;
-/** What a runtime takes as it warms up, and keeps of what was freed. */
+/** Memory that the runtime may take while warming up or keep after a release, in bytes. */
 const SPARE_MEMORY = 192 * MiB;
 
-/** A program whose footprint was taken. */
+/** A program whose descriptors and memory were measured. */
 export interface Watched {
-  /** @returns both footprints, in words */
+  /** Expects about as many descriptors and as much memory as before. @returns both measurements as text */
   expectNoLeak(): Promise<string>;
 }
 
-/** Takes a program's footprint, to be compared with what it is after the test did its worst. */
+/** Measures the descriptors and memory of a program, for a comparison after the test's attack. */
 export async function watch(program: Program): Promise<Watched> {
   const before = HAS_PROC ? await footprintOf(program) : undefined;
   return {

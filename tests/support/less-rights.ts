@@ -1,26 +1,32 @@
 import { chmod, chown, mkdir } from "node:fs/promises";
 
-/** A user who owns nothing of ours. */
+/** User id of `nobody`, who owns none of the test's files. */
 const NOBODY = 65_534;
 
 const isRoot = process.getuid?.() === 0;
 
-/** Why no program can run without all rights here, to stand behind the name of a test; `""` where it can. */
+/**
+ * Suffix for the names of tests that are skipped because no program can run with reduced rights; `""` if it
+ * can.
+ */
 export const lacksRights = lacking();
 
-/** Words before a command, which then may do no more than a user: root loses its rights. */
+/**
+ * Words in front of a command that make it run without root's capabilities. Empty if the tests do not run as
+ * root.
+ */
 export const withLessRights = isRoot ? ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] : [];
 
-/** Makes a folder of a user who is not root; only root can. */
+/** Makes a folder owned by the user `nobody`. Requires root. */
 export async function makeFolderOfNobody(path: string): Promise<void> {
   await mkdir(path, { mode: 0o700 });
   await chown(path, NOBODY, NOBODY);
 }
 
-/** Why this is not root, to stand behind the name of a test. */
+/** Suffix for the names of tests that are skipped without root; `""` as root. */
 export const lacksRoot = isRoot ? "" : " (needs root)";
 
-/** Makes a folder that a program {@link withLessRights} may not enter. */
+/** Makes a folder that a program started by {@link withLessRights} cannot open. */
 export async function makeClosedFolder(path: string): Promise<void> {
   await mkdir(path, { mode: 0o700 });
   await (isRoot ? chown(path, NOBODY, NOBODY) : chmod(path, 0));

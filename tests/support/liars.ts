@@ -6,27 +6,29 @@ import { System } from "./system.ts";
 import { waitFor } from "./wait.ts";
 
 /*
- * Clients that lie, beside one that is honest. After each lie the server lives, the honest client's
- * download that was under way is whole, and nothing but complete files lies outside `.server/`.
+ * Clients that send false messages, beside an honest client. After each test the server must be healthy, the
+ * honest client's download complete, and only complete files outside `.server/`.
  */
 
 export const CHUNK = REGISTER.chunk_size;
-/** What the lying clients say that they have. */
+/** The content of the file that the lying clients offer. */
 export const BYTES = new Random(7).bytes(3 * CHUNK + 5);
 
-/** What a client says in answer to a request. */
+/** Sends a lying client's answer to a download request. */
 export type Lie = (client: ScriptedClient, request: Request) => void;
 
-/** The server that is lied to, and the honest client. */
+/** The server, with its honest client. */
 export let system: System;
 let honest: { downloadId: string; md5: string };
-/** Lines of the server's log before the test. */
+/** The number of lines in the server's log before the test. */
 let logged = 0;
 let ids = 0;
-/** The liars of the test, which leave at its end. */
+/** The lying clients of the test, closed at its end. */
 const clients: ScriptedClient[] = [];
 
-/** Starts the server before the tests of a file, and looks after each what its lie did to it. */
+/**
+ * Starts a server and an honest client for a file's tests, and after each test checks that no harm was done.
+ */
 export function useLiars(): void {
   beforeAll(start);
   afterAll(() => system[Symbol.asyncDispose]());
@@ -44,7 +46,7 @@ export function useLiars(): void {
     try {
       await expectNoHarm();
     } catch (error) {
-      // What this lie did is not to be found again by the tests behind it.
+      // A new server is started, so that damage found here does not fail the later tests too.
       await system[Symbol.asyncDispose]();
       await start();
       throw error;
@@ -66,7 +68,8 @@ async function expectNoHarm(): Promise<void> {
   });
   expect(await system.api.health()).toMatchObject({ status: "healthy" });
   await waitFor(async () => {
-    // What was broken off just now may get back to the queue after a first look.
+    // A download whose client broke off may be queued again only after a first look, so each round cancels
+    // anew.
     const { downloads } = await system.api.downloads({ status: "queued" });
     for (const { download_id } of downloads) await system.api.cancel(download_id);
     return (await system.parts()).length === 0;
@@ -75,19 +78,22 @@ async function expectNoHarm(): Promise<void> {
   expectNoErrors(logged);
 }
 
-/** A liar's words make no lines of their own in the log. @param from the first line that is looked at */
+/**
+ * Expects no errors and no unformatted lines in the server's log.
+ * @param from index of the first line to check
+ */
 export function expectNoErrors(from = 0): void {
   const lines = system.server.log().slice(from);
   expect(lines.filter(({ level }) => level === "none" || level === "error")).toEqual([]);
 }
 
-/** The id of the newest liar. */
+/** Returns the id of the newest lying client. */
 export const liarId = () => `liar-${ids}`;
 
-/** An id that no liar had yet. */
+/** Returns a new id for a lying client. */
 export const newLiarId = () => `liar-${++ids}`;
 
-/** A client of its own for each test, and the request for a file that it gets. */
+/** Connects a new lying client, starts a download from it, and waits for the server's request. */
 export async function requested(): Promise<{
   client: ScriptedClient;
   request: Request;
@@ -99,7 +105,7 @@ export async function requested(): Promise<{
   return { client, request: await client.next("download_request"), downloadId };
 }
 
-/** The newest liar connects, for the first time or again. */
+/** Connects the newest lying client, for the first time or again. */
 export async function comeBack(): Promise<ScriptedClient> {
   const client = await ScriptedClient.register(system.url, { client_id: liarId() });
   clients.push(client);
@@ -107,8 +113,9 @@ export async function comeBack(): Promise<ScriptedClient> {
 }
 
 /**
- * Tells a lie that breaks the protocol: the client is told how, and its download waits for another try.
- * @param reason what the client is told
+ * Sends a lie that violates the protocol. Expects the connection to be closed, and the download to be queued
+ * again.
+ * @param reason matches the reason in the server's close frame
  */
 export async function expectRefused(lie: Lie, reason: RegExp): Promise<void> {
   const { client, request, downloadId } = await requested();

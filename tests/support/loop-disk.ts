@@ -3,11 +3,11 @@ import { closeSync, openSync } from "node:fs";
 import { mkdir, rm, truncate, writeFile } from "node:fs/promises";
 import { run } from "./machine.ts";
 
-/** ext4's FS_IOC_SHUTDOWN, and the way that not even its journal is written (NOLOGFLUSH). */
+/** The ioctl FS_IOC_SHUTDOWN of ext4, and its flag NOLOGFLUSH, which discards the journal too. */
 const SHUTDOWN = 0x8004_587dn;
 const WITHOUT_JOURNAL = 2;
 
-/** A disk in a file, with ext4 on it: its power can be cut, and what was not flushed is gone then. */
+/** An ext4 file system in a file. A simulated power cut discards everything that was not flushed. */
 export class LoopDisk implements AsyncDisposable {
   private constructor(
     private readonly folder: string,
@@ -15,8 +15,9 @@ export class LoopDisk implements AsyncDisposable {
   ) {}
 
   /**
-   * @param folder where it is mounted; the image lies beside it
-   * @param size in bytes
+   * Creates and mounts the file system.
+   * @param folder the mount point; the image file gets the same name with the suffix `.ext4`
+   * @param size of the image, in bytes
    */
   static async mount(folder: string, size: number): Promise<LoopDisk> {
     const image = `${folder}.ext4`;
@@ -29,7 +30,7 @@ export class LoopDisk implements AsyncDisposable {
     return disk;
   }
 
-  /** Cuts the power: nothing of what is not on the disk gets there, and every call fails from now on. */
+  /** Cuts the power: unflushed data is lost, and every later file system call fails. */
   cutPower(): void {
     const libc = dlopen("libc.so.6", {
       ioctl: { args: ["int", "u64", "ptr"], returns: "int" },
@@ -45,19 +46,21 @@ export class LoopDisk implements AsyncDisposable {
     }
   }
 
-  /** The power is back; nobody may have a file of it open. */
+  /** Mounts the file system again after a power cut. All its files must be closed. */
   async restorePower(): Promise<void> {
     await must("umount", this.folder);
     await this.#mount();
   }
 
-  /** Lazily: what is still open on it, where a test failed, must not keep it mounted for ever. */
+  /** Unmounts lazily, so that a file left open by a failed test does not keep the file system mounted. */
   async [Symbol.asyncDispose](): Promise<void> {
     await must("umount", "--lazy", this.folder);
     await rm(this.image);
   }
 
-  /** Nothing is flushed by itself while a test runs, as little as the journal allows (commit). */
+  /**
+   * Mounts with the longest commit interval, 600 s, so that ext4 flushes nothing on its own during a test.
+   */
   #mount(): Promise<void> {
     return must("mount", "-o", "loop,commit=600", this.image, this.folder);
   }

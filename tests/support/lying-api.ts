@@ -10,14 +10,14 @@ import { formatEvent } from "../../lib/util/server-sent-events.ts";
 import { runProgram } from "./operator.ts";
 import { downloadRecord } from "./records.ts";
 
-/* A server that lies to `fds`, and the words by which it tries to take over a terminal. */
+/* A server that sends false or malicious answers to `fds`, such as escape codes for the terminal. */
 
-/** What is in the file. */
+/** The content of the file that the server offers. */
 export const BYTES = Buffer.from("what the server has for the operator\n");
-/** The true MD5 of that. */
+/** The correct MD5 of {@link BYTES}. */
 export const MD5 = new Bun.CryptoHasher("md5").update(BYTES).digest("hex");
 export const ID = "01a207d4-bffb-7022-8959-ed1304f66c3b";
-/** Orders to a terminal, and characters that are not seen or turn text around. */
+/** Escape codes for a terminal, and Unicode characters that are invisible or reverse the text's direction. */
 export const EVIL = "\x1b[2J\x1b]0;owned\x07\x9b31m\u202e\u2066\u200b\x07";
 
 const RECORD = downloadRecord({
@@ -52,7 +52,7 @@ const EVIL_CLIENT = {
   hostname: EVIL,
   platform: EVIL,
   version: EVIL,
-  // Others are not of this API: the whole answer would be refused.
+  // Malicious labels would violate the API's schema, and `fds` would reject the whole answer.
   labels: {},
   time_zone: "UTC",
   active_downloads: 0,
@@ -117,14 +117,14 @@ const EVIL_SET_FILES = {
   next_cursor: null,
 } satisfies SetFileList;
 
-/** What it says instead of the truth. */
+/** The parts of the answers that are false. */
 export interface Lies {
   record?: Record<string, unknown>;
   message?: string;
   content?: () => Response;
 }
 
-/** A server that takes every download on and has it completed at once. */
+/** Starts a server that accepts every download and reports it as completed at once. */
 export function lyingServer({ record, message = "queued", content }: Lies = {}) {
   const told = { ...RECORD, ...record };
   const routes: Record<string, () => Response> = {
@@ -161,16 +161,16 @@ export function lyingServer({ record, message = "queued", content }: Lies = {}) 
   };
 }
 
-/** Where the commands run. */
+/** The working directory of the commands. */
 export let folder: string;
 
-/** Runs a command against it, in a pipe. */
+/** Runs `fds` against a new lying server, with its output in a pipe. */
 export async function fds(lies: Lies, ...args: string[]) {
   await using server = lyingServer(lies);
   return await runProgram({ folder, url: server.url }, ["fds", ...args]);
 }
 
-/** Makes a folder for each test of a file. */
+/** Makes a temporary folder for each test of a file. */
 export function useFolder(): void {
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), "fds-lying-api-"));

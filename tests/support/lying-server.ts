@@ -17,7 +17,7 @@ import { spawnSync } from "./spawn.ts";
 
 const KiB = 1024;
 export const SIZE = 300 * KiB;
-/** What lies outside the root. */
+/** The content of a file outside the client's root. */
 export const SECRET = "what must never leave this machine";
 
 export let folder: string;
@@ -25,19 +25,19 @@ let party: ScriptedServerClient;
 export let server: ScriptedServer;
 export let client: Program;
 export let connection: ScriptedConnection;
-/** What is in `data.bin`. */
+/** The content of `data.bin` in the client's root. */
 export let bytes: Uint8Array;
 let streams = 0;
 
-/** A stream that was not used yet. */
+/** Returns a stream number that was not used before. */
 export const newStream = () => ++streams;
 
-/** Waits until the client, which was sent away, is back. */
+/** Waits until the client has connected again after the server closed its connection. */
 export async function acceptAgain(): Promise<void> {
   connection = await server.accept();
 }
 
-/** Asks for a file in the middle of it all, and takes it as an honest server would. */
+/** Downloads a file as an honest server would, and expects it complete. Shows that the client still works. */
 export async function expectHonestTransferWorks(): Promise<void> {
   const stream = newStream();
   connection.request(stream, "data.bin");
@@ -50,7 +50,7 @@ export async function expectHonestTransferWorks(): Promise<void> {
 
 type Answer = FileStart | FileComplete | Extract<ClientMessage, { type: "error" }>;
 
-/** The answer of a type to what was asked on a stream. */
+/** Waits for the client's message of a certain type on a stream. */
 export async function reply<T extends Answer["type"]>(type: T, stream: number) {
   return waitFor(
     () => connection.all(type).find((message) => "stream" in message && message.stream === stream),
@@ -58,14 +58,14 @@ export async function reply<T extends Answer["type"]>(type: T, stream: number) {
   );
 }
 
-/** The log of the client holds no stack and no key. */
+/** Expects no stack traces, no unformatted lines and no key in the client's log. */
 export async function expectCleanLog(): Promise<void> {
   const text = await Bun.file(join(folder, "client.log")).text();
   expect(text).not.toContain(await Bun.file(join(folder, "state/key")).text());
   expect(client.log().filter((line) => "stack" in line || line["level"] === "none")).toEqual([]);
 }
 
-/** Starts the client and its lying server before the tests of a file. */
+/** Starts a client with its lying server before the tests of a file. */
 export function useLyingServer(): void {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "fds-hostile-"));

@@ -1,31 +1,36 @@
 import { existsSync, readFileSync } from "node:fs";
 import { spawn } from "./spawn.ts";
 
-/** Numbers of Linux's capabilities: to trace other users' processes, and to mount. */
+/** Numbers of Linux capabilities: tracing processes of other users, and mounting. */
 const CAP_SYS_PTRACE = 19n;
 const CAP_SYS_ADMIN = 21n;
 
-/** Why no disks can be mounted here, to stand behind the name of a test; `""` where they can. */
+/**
+ * Suffix for the names of tests that are skipped because file systems cannot be mounted; `""` if they can.
+ */
 export const lacksMounts = lacking(CAP_SYS_ADMIN, {});
 
-/** Why no disks can be made in files, for a test's name; empty where they can. */
+/** Suffix for the names of tests that are skipped because disk images cannot be mounted; `""` if they can. */
 export const lacksLoopDisks = existsSync("/dev/loop-control")
   ? lacking(CAP_SYS_ADMIN, { e2fsprogs: "mkfs.ext4" })
   : " (needs loop devices)";
 
-/** Why no system calls can be traced, in the same way. */
+/** Suffix for the names of tests that are skipped because strace cannot run; `""` if it can. */
 export const lacksStrace = lacking(CAP_SYS_PTRACE, { strace: "strace" });
 
-/** Why no clocks can be moved, in the same way. */
+/** Suffix for the names of tests that are skipped because faketime is not installed; `""` if it is. */
 export const lacksFaketime = lacking(0n, { faketime: "faketime" });
 
-/** Runs a command to its end; true if it went well. */
+/** Runs a command and waits until it exits. Returns whether the exit code is 0. */
 export async function run(command: string, ...flags: string[]): Promise<boolean> {
   const child = spawn([command, ...flags], { stdio: ["ignore", "ignore", "ignore"] });
   return (await child.exited) === 0;
 }
 
-/** @param packages Debian's names of what is needed, with the command that shows that it is there */
+/**
+ * Returns a test name's suffix that says what is missing; `""` if nothing is.
+ * @param packages names of Debian packages, each with a command that the package installs
+ */
 function lacking(capability: bigint, packages: Record<string, string>): string {
   if (!isCapable(capability)) return " (needs root on Linux, and no container around it)";
   const missing = Object.keys(packages).filter((name) => Bun.which(packages[name]!) === null);

@@ -1,4 +1,4 @@
-/** What is below a heading, up to the next one of any level. */
+/** Returns the text below a heading, up to the next heading of any level. */
 export function section(markdown: string, heading: string): string {
   const parts = markdown.split(/^#+ (.+)$/m);
   const at = parts.indexOf(heading);
@@ -6,13 +6,13 @@ export function section(markdown: string, heading: string): string {
   return parts[at + 1] ?? "";
 }
 
-/** The texts of the fenced blocks of a language; "" for those that name none. */
+/** Returns the contents of fenced code blocks in a language; `""` selects blocks without a language. */
 export function codeBlocks(markdown: string, language: string): string[] {
   const blocks = [...markdown.matchAll(/^```(\w*)\n([^]*?)^```$/gm)];
   return blocks.filter((block) => block[1] === language).map((block) => block[2] ?? "");
 }
 
-/** The rows of the only table, without its head. */
+/** Returns the cells of the table's rows, without the two header lines. The text must hold only one table. */
 export function tableRows(markdown: string): string[][] {
   const lines = markdown.split("\n").filter((line) => line.startsWith("|"));
   return lines.slice(2).map((line) =>
@@ -23,7 +23,7 @@ export function tableRows(markdown: string): string[][] {
   );
 }
 
-/** What stands between backticks, outside of fenced blocks. */
+/** Returns the texts between single backticks, outside of fenced code blocks. */
 export function codeSpans(markdown: string): string[] {
   const prose = markdown.replaceAll(/^```[^]*?^```$/gm, "");
   return [...prose.matchAll(/`([^`\n]+)`/g)].map((span) => span[1] ?? "");

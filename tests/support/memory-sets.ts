@@ -3,7 +3,7 @@ import type { SetFolder, SetStorage } from "../../lib/server/storage/storage.ts"
 import { checkedPublishedPath, checkedSetFile } from "../../lib/server/storage/paths.ts";
 import { MemoryPart, type MemoryStorage } from "./memory-storage.ts";
 
-/** The files of a set in memory. What a sync() has not covered is not safe. */
+/** The folder of an unfinished set, in memory. Only bytes covered by sync() count as durable. */
 class MemorySetFolder implements SetFolder {
   readonly parts = new Map<string, MemoryPart>();
 
@@ -39,7 +39,7 @@ class MemorySetFolder implements SetFolder {
   close = async (): Promise<void> => undefined;
 }
 
-/** Sets in memory. */
+/** A storage for sets, in memory. */
 export class MemorySets implements SetStorage {
   maxUnsafe = 64 * 1024 * 1024;
   checkpointBytes = 64 * 1024 * 1024;

@@ -8,13 +8,13 @@ import {
 import { MemorySets } from "./memory-sets.ts";
 import type { Part, FreeSpace, Storage, StoredFile } from "../../lib/server/storage/storage.ts";
 
-/** A part in memory. What a sync() has not covered is not safe. */
+/** A part in memory. Only bytes covered by sync() count as durable. */
 export class MemoryPart implements Part {
   bytes = new Uint8Array(0);
   readonly maxUnsafe = 8 * 1024 * 1024;
   synced = 0;
   closed = false;
-  /** What a write() waits for. */
+  /** Delays each write() until this promise resolves. */
   held: Promise<void> = Promise.resolve();
 
   constructor(private readonly disk: { full: boolean } = { full: false }) {}
@@ -48,18 +48,18 @@ export class MemoryPart implements Part {
   };
 }
 
-/** A disk in memory. */
+/** A storage in memory. */
 export class MemoryStorage implements Storage {
   readonly checkpointsInTurn = true;
   readonly sets = new MemorySets(this);
   readonly parts = new Map<string, MemoryPart>();
-  /** Published files by their path. */
+  /** The bytes of published files, by path. */
   readonly files = new Map<string, Uint8Array>();
-  /** Parts that were removed while they were open: what is written to them then is lost. */
+  /** Download ids of parts that were removed while open. Bytes written to such a part would be lost. */
   readonly removedOpen: string[] = [];
   full = false;
   identity = async () => "memory";
-  /** What a publish() waits for, or fails with. */
+  /** Delays each publish() until this promise settles. A rejection makes publish() fail. */
   publishing: Promise<void> = Promise.resolve();
 
   openPart = async (downloadId: string): Promise<MemoryPart> => {
@@ -102,7 +102,7 @@ export class MemoryStorage implements Storage {
   stopSoon = (): void => undefined;
   freeSpace = async (): Promise<FreeSpace> => ({ free: this.full ? 0 : 2 ** 40, total: 2 ** 40 });
 
-  /** The power fails: what was not flushed is gone. */
+  /** Simulates a power cut: bytes that were not flushed are lost, and all parts are closed. */
   crash(): void {
     for (const part of this.parts.values()) {
       part.bytes = part.bytes.slice(0, part.synced);

@@ -1,6 +1,6 @@
 /**
- * The life of a process that is only played: when it is over, whatever it still calls is never
- * done and never answered, as after `kill -9`.
+ * The lifetime of a simulated process. After its end, calls have no effect and never return, as after `kill
+ * -9`.
  */
 export class Life {
   #over = false;
@@ -9,7 +9,10 @@ export class Life {
     this.#over = true;
   }
 
-  /** An object that does what it does as long as this lasts; what its methods give, too. */
+  /**
+   * Wraps an object so that its methods work only until {@link end}. Closable results of the methods are
+   * wrapped too.
+   */
   of<T extends object>(target: T): T {
     return new Proxy(target, {
       get: (_, name) => {

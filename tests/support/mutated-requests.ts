@@ -3,19 +3,19 @@ import { Mutator } from "./mutator.ts";
 import type { Random } from "./random.ts";
 import { type JsonSchema, SchemaValues } from "./schema-values.ts";
 
-/** A request as it goes over the wire. */
+/** An HTTP request, as it is sent. */
 export interface MutatedRequest {
   method: string;
-  /** Path and query. */
+  /** The path and the query string. */
   target: string;
   headers: Record<string, string>;
   body: string;
 }
 
-/** Methods beside those that the document knows of a path. */
+/** Methods to try in addition to those that the OpenAPI document has for a path. */
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "get", "X"];
 
-/** Headers that servers act on, with values at which they go wrong. */
+/** Headers that affect HTTP servers, with values that often trigger bugs. */
 const HEADERS: Record<string, string[]> = {
   Range: [
     "bytes=0-0",
@@ -47,15 +47,15 @@ const HEADERS: Record<string, string[]> = {
   "Accept-Encoding": ["gzip", "*;q=0"],
 };
 
-/** Requests that are almost what an OpenAPI document describes. */
+/** Generates requests that differ slightly from those that an OpenAPI document describes. */
 export class MutatedRequests {
   readonly #mutator: Mutator;
   readonly #values: SchemaValues;
   readonly #calls: { path: string; method: string; operation: Operation }[];
 
   /**
-   * @param hints values that mean something to the server, by the name of the field or parameter
-   * @param headers of every request that does not change them
+   * @param hints values that exist on the server, by the name of a field or parameter
+   * @param headers sent with every request, unless a mutation replaces them
    */
   constructor(
     document: OpenApiDocument,
@@ -113,7 +113,7 @@ export class MutatedRequests {
     const hints = this.hints[name];
     const right = hints && random.float() < 0.8 ? random.pick(hints) : this.#values.of(schema);
     const value = change && random.float() < 0.7 ? this.#mutator.value(right) : right;
-    // Half a pair of surrogates is no text that can be sent.
+    // Lone surrogates cannot be encoded as UTF-8, so they are replaced.
     return (typeof value === "string" ? value : (JSON.stringify(value) ?? "")).toWellFormed();
   }
 
@@ -137,7 +137,7 @@ export class MutatedRequests {
     return right === undefined ? "" : JSON.stringify(right);
   }
 
-  /** Fields that mean something to the server, most of the time. */
+  /** Replaces most fields that have hints by a value that exists on the server. */
   #hinted(value: unknown): unknown {
     if (typeof value !== "object" || value === null) return value;
     const fields = Object.entries(value).map(([name, old]) => {

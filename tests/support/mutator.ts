@@ -1,7 +1,7 @@
 import { HEADER_BYTES } from "../../lib/protocol/frame.ts";
 import type { Random } from "./random.ts";
 
-/** Numbers at which programs go wrong. */
+/** Numbers that often trigger bugs. */
 const NUMBERS = [
   -1,
   -0,
@@ -19,7 +19,7 @@ const NUMBERS = [
   1e308,
 ];
 
-/** Texts at which programs go wrong. */
+/** Texts that often trigger bugs. */
 const TEXTS = [
   "",
   " ",
@@ -44,7 +44,7 @@ const TEXTS = [
   "__proto__",
 ];
 
-/** Where the fields of a frame's header begin, and their bytes (lib/protocol/frame.ts). */
+/** Offset and size in bytes of each field in a frame's header (lib/protocol/frame.ts). */
 const HEADER_FIELDS = [
   [0, 1],
   [1, 1],
@@ -60,11 +60,11 @@ const CRC_AT = HEADER_BYTES - 4;
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** Changes what is right, by chance: values of JSON, texts, frames, and the order of things. */
+/** Makes random mutations of valid JSON values, texts and frames, and of the order of a list. */
 export class Mutator {
   constructor(private readonly random: Random) {}
 
-  /** The JSON of a value that was changed in a place or two, or whose text was. */
+  /** Returns the JSON of a value, with a random change of either the value or its text. */
   json(value: unknown): string {
     const { random } = this;
     const chance = random.float();
@@ -78,7 +78,7 @@ export class Mutator {
     return this.text(text);
   }
 
-  /** A value with one of its parts changed: missing, doubled, of another type, out of bounds. */
+  /** Returns a value with one random part missing, added, of another type or out of range. */
   value(value: unknown): unknown {
     const { random } = this;
     if (Array.isArray(value) && value.length > 0 && random.float() < 0.8) {
@@ -94,7 +94,7 @@ export class Mutator {
     return { ...value, [name]: this.value(old) };
   }
 
-  /** A text with some characters changed, left out, doubled or put in. */
+  /** Returns a text with up to three random changes: characters replaced, removed or inserted. */
   text(text: string): string {
     const { random } = this;
     let changed = text;
@@ -106,7 +106,10 @@ export class Mutator {
     return changed;
   }
 
-  /** A frame that is damaged, cut, lengthened, or lies in a field of a header with a right CRC. */
+  /**
+   * Returns a frame that is cut, extended, random or corrupted, or has a false header field with a correct
+   * CRC.
+   */
   frame(frame: Bytes): Bytes {
     const { random } = this;
     const chance = random.float();
@@ -119,7 +122,7 @@ export class Mutator {
     return this.#forged(changed);
   }
 
-  /** Some left out, some twice or many times, some in each other's place. */
+  /** Returns a list with some items left out, some repeated, and sometimes an item in a wrong place. */
   order<T>(items: readonly T[]): T[] {
     const { random } = this;
     const changed = items.flatMap((item) => {
@@ -148,7 +151,7 @@ export class Mutator {
     return { [random.pick(["future", "constructor", "", ...TEXTS])]: random.pick(NUMBERS) };
   }
 
-  /** Repeats a name in a JSON text. The last one counts, as in every parser of ours. */
+  /** Returns JSON in which sometimes all names occur twice. Parsers take the last one. */
   #twiceJson(value: unknown): string {
     const text = JSON.stringify(value) ?? "";
     if (!text.startsWith('{"') || this.random.float() < 0.95) return text;

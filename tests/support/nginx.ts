@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { freePort, untilListening } from "../bench/core/ports.ts";
 import { spawn } from "./spawn.ts";
 
-/** Added to the names of tests that cannot run here: the way to get what they need. */
+/** Suffix for the names of tests that are skipped without nginx, with the command that installs it. */
 export const NO_NGINX = Bun.which("nginx") ? "" : " (needs nginx: apt-get install nginx-light)";
 
-/** A reverse proxy that others wrote, before a server of ours. */
+/** An nginx as a reverse proxy in front of the project's server. */
 export class Nginx implements AsyncDisposable {
   private constructor(
     readonly port: number,
@@ -16,8 +16,9 @@ export class Nginx implements AsyncDisposable {
   ) {}
 
   /**
-   * @param locations what is in the `server` block
-   * @param upstreams what is beside it
+   * Starts nginx on a free port.
+   * @param locations directives for the `server` block
+   * @param upstreams directives for the `http` block
    */
   static async start(locations: string, upstreams = ""): Promise<Nginx> {
     const port = await freePort();
@@ -42,7 +43,7 @@ export class Nginx implements AsyncDisposable {
     return `http://127.0.0.1:${this.port}`;
   }
 
-  /** What went wrong, or was worth a word. */
+  /** Returns the log of errors and warnings. */
   log(): Promise<string> {
     return Bun.file(join(this.folder, "error.log")).text();
   }
@@ -62,7 +63,7 @@ function configOf(
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
     (name) => `${name}_temp_path ${folder}/${name};`,
   );
-  // As root the workers would be somebody else, who may not write here.
+  // As root, nginx would run its workers as another user, who cannot write to this folder.
   const user = process.getuid?.() === 0 ? "user root;" : "";
   return `${user}
 daemon off;

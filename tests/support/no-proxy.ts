@@ -1,6 +1,6 @@
 /**
- * Makes calls that a test makes by itself pass by the proxy that a developer's environment may name:
- * it could not reach what listens on our loopback. `fetch` reads the variable at each call.
+ * Makes this process connect to loopback addresses directly, without the HTTP proxy that the environment may
+ * name. `fetch` reads `no_proxy` at each call.
  */
 export function bypassProxyForLoopback(env: Record<string, string | undefined>): void {
   const others = env["no_proxy"] ?? env["NO_PROXY"];

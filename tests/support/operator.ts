@@ -7,7 +7,7 @@ import { spawn } from "./spawn.ts";
 const CLI = join(import.meta.dir, "../../lib/cli");
 
 export interface RunOptions {
-  /** Lines for standard input, which ends after them. */
+  /** Text for standard input, which is closed after it. */
   input?: string;
   env?: Record<string, string>;
 }
@@ -18,7 +18,7 @@ export interface Outcome {
   stderr: string;
 }
 
-/** An operator's program, `fds` or `guide`, with its output in pipes. */
+/** Starts a command-line program, `fds` or `guide`, with its output in pipes. */
 export function startProgram(
   { folder, url }: Pick<System, "folder" | "url">,
   [program, ...flags]: string[],
@@ -34,7 +34,7 @@ export function startProgram(
   });
 }
 
-/** Runs such a program to its end. */
+/** Runs `fds` or `guide` and waits until it exits. */
 export async function runProgram(
   system: Pick<System, "folder" | "url">,
   command: string[],
@@ -53,11 +53,11 @@ export interface ScreenOptions {
   env?: Record<string, string>;
 }
 
-/** An operator's program in a terminal of its own. */
+/** Runs `fds` or `guide` in a pseudo-terminal. */
 export class Screen implements AsyncDisposable {
-  /** All that was ever written, with the escape codes. */
+  /** All output so far, including escape codes. */
   raw = "";
-  /** How much of the text was looked at. */
+  /** The length of the text that {@link shows} has already searched. */
   #seen = 0;
   readonly #child;
   readonly #columns;
@@ -85,12 +85,12 @@ export class Screen implements AsyncDisposable {
     });
   }
 
-  /** All that was ever written, as plain text. */
+  /** All output so far, as plain text. */
   get text(): string {
     return Bun.stripANSI(this.raw).replaceAll("\r", "");
   }
 
-  /** What a person sees now. */
+  /** The rows that the terminal shows now. */
   get visible(): string {
     return visibleRows(this.raw, this.#columns, this.#rows).join("\n");
   }
@@ -99,7 +99,10 @@ export class Screen implements AsyncDisposable {
     this.#child.terminal?.write(keys);
   }
 
-  /** Presses Ctrl-C until it is heard: one that comes right after another counts as its echo. */
+  /**
+   * Presses Ctrl-C once a second until the screen shows `heard`. A repeated Ctrl-C within a second may be
+   * ignored.
+   */
   async pressCtrlC(heard: RegExp): Promise<string> {
     const again = setInterval(() => this.type("\x03"), 1000);
     this.type("\x03");
@@ -110,7 +113,7 @@ export class Screen implements AsyncDisposable {
     }
   }
 
-  /** Waits for a text that was not found before, and gives all that came up to its end. */
+  /** Waits until new output matches a pattern, and returns the new output up to the end of the match. */
   async shows(pattern: RegExp): Promise<string> {
     return waitFor(
       () => {

@@ -4,14 +4,14 @@ import { join } from "node:path";
 import { spawn, spawnSync } from "./spawn.ts";
 import { waitFor } from "./wait.ts";
 
-/** What a pipe takes before anybody reads it, in bytes; what is beyond that waits in its writer. */
+/** Capacity of a pipe, in bytes. Further writes block until somebody reads. */
 export const PIPE_BYTES = 64 * 1024;
 
-/** Why there are no such pipes here, to stand behind the name of a test; `""` where there are. */
+/** Suffix for the names of tests that are skipped because /proc is missing; `""` on Linux. */
 export const lacksPipes =
   process.platform === "linux" ? "" : " (needs Linux: /proc tells what was written)";
 
-/** Up to so many bytes go in one piece, and wait where there is room for a part of them. */
+/** PIPE_BUF: writes up to this size are atomic, so a pipe with less room than this can count as full. */
 const ATOMIC_BYTES = 4096;
 
 interface Writer {
@@ -19,29 +19,29 @@ interface Writer {
   exitCode: number | null;
 }
 
-/** A pipe as a shell makes it, for a program's output. Nobody reads it before the test says so. */
+/** A named pipe for a program's output. Nothing is read until the test calls {@link read}. */
 export class Pipe implements AsyncDisposable {
-  /** For the program: `stdout: pipe.end`. */
+  /** Descriptor of the write end, to pass to the program as `stdout`. */
   readonly end: number;
-  /** As long as it is open the pipe has a reader, even if that reads nothing. */
+  /** Descriptor that keeps a reader on the pipe, so that writes do not fail with EPIPE. */
   readonly #reader: number;
   #isOpen = true;
 
-  /** @param path of its name, until it is disposed of */
+  /** Opens both ends of a named pipe. @param path of the pipe, removed by disposal */
   private constructor(private readonly path: string) {
-    // For both directions, or it would wait for the other side.
+    // Opened for reading and writing, because a read-only open would block until a writer opens the pipe.
     this.#reader = openSync(path, constants.O_RDWR);
     this.end = openSync(path, constants.O_WRONLY);
   }
 
-  /** @param folder where its name may be */
+  /** Makes a named pipe. @param folder in which the pipe is created */
   static make(folder: string): Pipe {
     const path = join(folder, `${Bun.randomUUIDv7()}.pipe`);
     spawnSync(["mkfifo", path]);
     return new Pipe(path);
   }
 
-  /** Waits until the program has filled it, or has ended: a reader that begins now is late. */
+  /** Waits until the program has filled the pipe or has ended, so that the test reads late. */
   async isFull(writer: Writer): Promise<void> {
     await waitFor(
       () => writer.exitCode !== null || written(writer.pid) > PIPE_BYTES - ATOMIC_BYTES,
@@ -49,19 +49,19 @@ export class Pipe implements AsyncDisposable {
     );
   }
 
-  /** Reads it up to its end. */
+  /** Reads the pipe up to its end. */
   async read(): Promise<Uint8Array> {
     await using reader = spawn(["cat", this.path]);
     const chunks: Uint8Array[] = [];
     for await (const chunk of reader.stdout) {
-      // From now on the reader keeps it, and sees where it ends.
+      // `cat` has opened the pipe now. Closing this process's ends lets `cat` see the end of the data.
       this.leave();
       chunks.push(chunk);
     }
     return Buffer.concat(chunks);
   }
 
-  /** Nobody reads it any more. */
+  /** Closes both ends, so that the pipe has no reader any more. */
   leave(): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
@@ -75,7 +75,7 @@ export class Pipe implements AsyncDisposable {
   }
 }
 
-/** Bytes that a process has written in all; infinite when it has ended. */
+/** Returns the number of bytes that a process has written in total. Infinity if it has ended. */
 function written(pid: number): number {
   try {
     return Number(/^wchar: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, "utf8"))?.[1]);

@@ -8,13 +8,13 @@ import { spawn, spawnSync } from "./spawn.ts";
 import { waitFor } from "./wait.ts";
 
 const PROGRAMS = programsFolder();
-/** Postgres refuses to run as root. */
+/** Root starts Postgres as the user `postgres`, because Postgres refuses to run as root. */
 const IS_ROOT = process.getuid?.() === 0;
 
-/** Added to the names of tests that cannot run here: the way to get what they need. */
+/** Suffix for the names of tests that are skipped without Postgres, with the command that installs it. */
 export const NO_POSTGRES = PROGRAMS === null ? " (needs Postgres: apt-get install postgresql)" : "";
 
-/** Where tests make databases. */
+/** A Postgres server in which tests can make databases. */
 export interface Databases extends AsyncDisposable {
   /** Makes an empty database. @returns its URL */
   makeDatabase(): Promise<string>;
@@ -23,20 +23,26 @@ export interface Databases extends AsyncDisposable {
 const GIVEN_URL = process.env["TEST_POSTGRES_URL"];
 
 /**
- * In the environment of tests: a folder with the files of a new cluster, which are sooner copied than
- * made. `bun run test` makes it ({@link NewCluster}).
+ * Name of an environment variable: a folder with a fresh database cluster, because a copy takes less time
+ * than initdb. `bun run test` sets it ({@link NewCluster}).
  */
 const NEW_CLUSTER = "TEST_POSTGRES_CLUSTER";
 
-/** Added to the names of tests for which any Postgres will do. */
+/**
+ * Suffix for the names of tests that are skipped without any Postgres, either installed or in
+ * `TEST_POSTGRES_URL`.
+ */
 export const NO_DATABASES = GIVEN_URL === undefined ? NO_POSTGRES : "";
 
-/** The Postgres of `TEST_POSTGRES_URL`, whose user may make databases, or one of the test's own. */
+/**
+ * Returns the Postgres of `TEST_POSTGRES_URL`, whose user must be allowed to create databases, or starts a
+ * new one.
+ */
 export async function startDatabases(): Promise<Databases> {
   return GIVEN_URL === undefined ? Postgres.start() : new GivenPostgres(GIVEN_URL);
 }
 
-/** A Postgres that runs already. */
+/** A Postgres that is running already. Disposal drops the databases made here. */
 class GivenPostgres implements Databases {
   readonly #made: string[] = [];
 
@@ -56,7 +62,9 @@ class GivenPostgres implements Databases {
   }
 }
 
-/** Removes all rows of a database of ours: sooner done than another one is made. */
+/**
+ * Removes all rows of a database with the server's schema, which takes less time than making a new database.
+ */
 export async function emptyDatabase(url: string): Promise<void> {
   await asAdmin(url, async (sql) => {
     const tables = await sql<{ name: string }[]>`
@@ -67,7 +75,10 @@ export async function emptyDatabase(url: string): Promise<void> {
   });
 }
 
-/** A Postgres of its own, in a temporary folder, on loopback. It ends with the program that started it. */
+/**
+ * A Postgres in a temporary folder, listening on loopback. It is killed when the process that started it
+ * exits.
+ */
 export class Postgres implements Databases {
   #databases = 0;
   #process: Bun.Subprocess | undefined;
@@ -78,7 +89,9 @@ export class Postgres implements Databases {
   ) {}
 
   /**
-   * @param prepare makes the folder ready where its tables will be; its log of changes is elsewhere then
+   * Starts Postgres on a free port.
+   * @param prepare prepares the data folder, such as by a mount. The write-ahead log is then outside that
+   *   folder
    */
   static async start(prepare?: (data: string) => Promise<unknown>): Promise<Postgres> {
     const folder = await makeFolder();
@@ -103,22 +116,22 @@ export class Postgres implements Databases {
     return this.urlOf(name);
   }
 
-  /** @param port of a proxy before it */
+  /** Returns the URL of a database. @param port of a proxy in front of Postgres, if there is one */
   urlOf(name: string, port = this.port): string {
     return `postgres://fds@127.0.0.1:${port}/${name}`;
   }
 
-  /** Ends all of its processes at once, as a power cut would. */
+  /** Kills Postgres without a clean shutdown, as a power cut would. */
   async kill(): Promise<void> {
-    // What the postmaster's death leaves behind ends by itself.
+    // When the postmaster dies, its child processes exit by themselves.
     this.#process?.kill("SIGKILL");
     await this.#process?.exited;
   }
 
-  /** Starts it, again after it was killed. */
+  /** Starts Postgres, for the first time or after {@link kill}. */
   async restart(): Promise<void> {
     const own = [`port=${this.port}`, `unix_socket_directories=${this.folder}`];
-    // Shared memory in its folder: of one that was killed, it would stay in /dev/shm.
+    // Shared memory is a file in the data folder. After a kill, other kinds would stay in /dev/shm.
     const memory = "dynamic_shared_memory_type=mmap";
     const settings = [
       ...own,
@@ -131,7 +144,7 @@ export class Postgres implements Databases {
       const { folder } = this;
       const options = settings.flatMap((setting) => ["-c", setting]);
       this.#process = run(folder, program("postgres"), "-D", `${folder}/data`, ...options);
-      // After a kill, processes of the old one may still be there for a moment: it refuses to start.
+      // Postgres does not start while processes of a killed one are still exiting, so the start is repeated.
       return waitFor(
         () => this.#answers().then((answers) => answers || this.#process?.exitCode !== null),
         "Postgres to start",
@@ -140,7 +153,7 @@ export class Postgres implements Databases {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // Immediate: nothing of it is wanted any more.
+    // SIGQUIT is Postgres's immediate shutdown, without a checkpoint.
     this.#process?.kill("SIGQUIT");
     await this.#process?.exited;
     await rm(this.folder, { recursive: true, force: true });
@@ -154,7 +167,7 @@ export class Postgres implements Databases {
   }
 }
 
-/** The files of a cluster that nobody has used yet; see {@link NEW_CLUSTER}. */
+/** The files of a fresh database cluster, to be copied; see {@link NEW_CLUSTER}. */
 export class NewCluster implements AsyncDisposable {
   private constructor(private readonly folder: string) {}
 
@@ -164,7 +177,7 @@ export class NewCluster implements AsyncDisposable {
     return new NewCluster(folder);
   }
 
-  /** For the environment of tests. */
+  /** Environment variables that let the tests find the cluster. */
   get env(): Record<string, string> {
     return { [NEW_CLUSTER]: this.folder };
   }
@@ -174,14 +187,14 @@ export class NewCluster implements AsyncDisposable {
   }
 }
 
-/** Makes a folder that Postgres may use. */
+/** Makes a temporary folder that the user of Postgres owns. */
 async function makeFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "fds-postgres-"));
   if (IS_ROOT) await chown(folder, idOf("-u"), idOf("-g"));
   return folder;
 }
 
-/** With its log of changes beside its tables. */
+/** Makes a cluster in a prepared data folder, with the write-ahead log in a folder beside it. */
 async function makePreparedCluster(
   folder: string,
   prepare: (data: string) => Promise<unknown>,
@@ -208,7 +221,7 @@ function program(name: "initdb" | "postgres"): string {
   return join(PROGRAMS ?? "", name);
 }
 
-/** Runs a command in a folder, not as root. */
+/** Runs a command in a folder. Root runs it as the user `postgres`. */
 function run(folder: string, ...command: string[]): Bun.Subprocess {
   const own = ["--reuid=postgres", "--regid=postgres", "--clear-groups", "--pdeathsig=KILL"];
   const asOwner = IS_ROOT ? ["setpriv", ...own] : [];
@@ -224,7 +237,10 @@ async function asAdmin(url: string, work: (sql: SQL) => Promise<unknown>): Promi
   }
 }
 
-/** The newest one that Debian has installed, or what is in the PATH. */
+/**
+ * Returns the folder of Postgres's programs: the one in the PATH, or the newest version that Debian has
+ * installed. Null if there is none.
+ */
 function programsFolder(): string | null {
   const inPath = Bun.which("initdb");
   if (inPath) return join(inPath, "..");

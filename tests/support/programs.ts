@@ -6,36 +6,36 @@ import { spawn } from "./spawn.ts";
 const PROJECT = join(import.meta.dir, "../..");
 
 export interface ProgramOptions {
-  /** For its log, `<name>.log`. */
+  /** Name of the program. Its log file is `<name>.log`. */
   name: string;
-  /** Where it runs, and where its log is. */
+  /** Working directory of the program, which also holds its log. */
   folder: string;
-  /** `server.ts`, with its flags. */
+  /** The program's source, such as `server.ts`, and its flags. */
   argv: string[];
-  /** A built program that runs with `argv`, in place of Bun and the sources. */
+  /** Path of a built executable, to be run with `argv` instead of Bun and the source. */
   executable?: string;
   env: Record<string, string>;
-  /** In the line that says that it is ready. */
+  /** Matches the log line that reports readiness. */
   ready: RegExp;
 }
 
-/** A line of a program's log; what the logger did not write, a crash for one, is a message alone. */
+/** A line of a program's log. Output that the logger did not write, such as a crash, has only a message. */
 export interface LogLine {
   message: string;
   [field: string]: unknown;
 }
 
-/** One of our programs as a real process, which can be killed and started again. */
+/** One of the project's programs as a real process, which can be killed and restarted. */
 export class Program implements AsyncDisposable {
   #process: Bun.Subprocess;
-  /** Length of the log that earlier runs wrote. */
+  /** Length of the log that earlier runs wrote, in characters. */
   #logBefore = 0;
 
   private constructor(private readonly options: ProgramOptions) {
     this.#process = this.#spawn(options.argv);
   }
 
-  /** Resolves when the program says that it is ready. */
+  /** Starts a program, and waits for the log line that reports readiness. */
   static async start(options: ProgramOptions): Promise<Program> {
     const program = new Program(options);
     try {
@@ -51,44 +51,44 @@ export class Program implements AsyncDisposable {
     return this.options.name;
   }
 
-  /** The number of its process; another one after a restart. */
+  /** The process id, which changes with a restart. */
   get pid(): number {
     return this.#process.pid;
   }
 
-  /** Ends it at this very moment, if it runs; KILL is `kill -9`. */
+  /** Sends a signal to the process, if it runs. SIGKILL ends it at once. */
   signal(signal: NodeJS.Signals): void {
     this.#process.kill(signal);
   }
 
-  /** Waits until it has ended; gives the exit code, null where a signal ended it. */
+  /** Waits until the process has ended. Returns its exit code, or null if a signal ended it. */
   async ended(): Promise<number | null> {
     await within(this.#process.exited, `${this.name} to end`);
     return this.#process.exitCode;
   }
 
-  /** Waits until it has ended, but not for longer than this, in ms. */
+  /** Waits until the process has ended, or until this time is over, in ms. */
   async endsWithin(ms: number): Promise<void> {
     await Promise.race([this.#process.exited, Bun.sleep(ms)]);
   }
 
   /**
-   * Starts it again once it has ended, and waits until it is ready.
-   * @param more flags that override those it had
+   * Waits until the process has ended, starts it again and waits until it is ready.
+   * @param more flags that override earlier ones
    */
   async restart(more: string[] = []): Promise<void> {
     await this.launch(more);
     await this.waitForLine(this.options.ready);
   }
 
-  /** As {@link restart}, but it may take its time to be ready. */
+  /** Waits until the process has ended and starts it again, without waiting until it is ready. */
   async launch(more: string[] = []): Promise<void> {
     await this.ended();
     this.#logBefore = this.#text().length;
     this.#process = this.#spawn([...this.options.argv, ...more]);
   }
 
-  /** Waits for a line of this run. */
+  /** Waits for a log line since the last start whose message matches a pattern. */
   async waitForLine(pattern: RegExp): Promise<LogLine> {
     const { name } = this.options;
     return waitFor(() => {
@@ -100,7 +100,7 @@ export class Program implements AsyncDisposable {
     }, `${name} to say ${pattern}`);
   }
 
-  /** The log of this run. */
+  /** Returns the log lines since the last start. */
   log(): LogLine[] {
     const lines = this.#text().slice(this.#logBefore).split("\n");
     return lines.filter((line) => line !== "").map(parseLine);
@@ -121,7 +121,7 @@ export class Program implements AsyncDisposable {
 
   #spawn([file = "", ...flags]: string[]): Bun.Subprocess {
     const { folder, env, executable } = this.options;
-    // No settings of the developer's reach it, and it ends when the tests are killed.
+    // The developer's .env file is not read, and the program ends when the test process is killed.
     const bun = [process.execPath, "--no-env-file", "--no-orphans", join(PROJECT, file)];
     const command = [...(executable === undefined ? bun : [executable, file]), ...flags];
     const log = openSync(this.#logFile, "a");

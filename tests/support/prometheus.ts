@@ -1,4 +1,4 @@
-/** A metric as Prometheus reads it. */
+/** A metric family in Prometheus's text format. */
 export interface Family {
   type: string;
   help: string;
@@ -15,7 +15,7 @@ const NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
 const SAMPLE = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)$/;
 const LABEL = /([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\["\\n])*)"(?:,|$)/gy;
 const VALUE = /^(?:[+-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?|[+-]Inf|NaN)$/;
-/** What the samples of a type may add to its name. */
+/** Suffixes that the sample names of each metric type may have. */
 const SUFFIXES: Record<string, string[]> = {
   gauge: [""],
   counter: [""],
@@ -23,8 +23,8 @@ const SUFFIXES: Record<string, string[]> = {
 };
 
 /**
- * Reads the text format 0.0.4 and takes nothing amiss that Prometheus would.
- * @throws Error that names the line
+ * Parses the text format 0.0.4, as strictly as Prometheus does.
+ * @throws Error with the offending line
  */
 export function parseMetrics(text: string): Map<string, Family> {
   const families = new Map<string, Family>();
@@ -97,7 +97,7 @@ function checkFamily(name: string, { type, samples }: Family): void {
   if (!samples.some((sample) => sample.name === `${name}_sum`)) throw refuse("no sum");
 }
 
-/** The value of a sample. @throws Error when it is not there */
+/** Returns the value of the sample with this name and these labels. @throws Error if there is none */
 export function valueOf(
   families: Map<string, Family>,
   name: string,

@@ -8,11 +8,11 @@ import { type WireFrame, WireFrames } from "./proxy/websocket-frames.ts";
 import { Random } from "./random.ts";
 
 /**
- * The network between clients and a server, and what goes wrong in it: counts what it carries,
- * cuts, holds, slows down and damages, each at an exact byte where that is wanted.
+ * A TCP proxy that simulates the network between clients and a server. It counts the bytes, and can cut,
+ * hold, slow down or corrupt connections, at an exact byte if wanted.
  */
 export class Proxy implements AsyncDisposable {
-  /** Bytes that came in so far, over all connections; those that were lost in a cut are among them. */
+  /** Bytes received from each side so far, over all connections, including those lost in a cut. */
   readonly sent: Record<Direction, number> = { up: 0, down: 0 };
   readonly #conditions: Record<Direction, Conditions> = {
     up: { ...PERFECT },
@@ -32,8 +32,9 @@ export class Proxy implements AsyncDisposable {
   }
 
   /**
-   * @param targetPort where the server listens on 127.0.0.1, now or later
-   * @param seed of the jitter
+   * Starts a proxy on a free port.
+   * @param targetPort the server's port on 127.0.0.1; the server may start later
+   * @param seed of the random jitter
    */
   static async listen(targetPort: number, seed = 1): Promise<Proxy> {
     const server = createServer({ noDelay: true, allowHalfOpen: true });
@@ -42,28 +43,30 @@ export class Proxy implements AsyncDisposable {
     return new Proxy(server, targetPort, new Random(seed));
   }
 
-  /** What to give a client as its server. */
+  /** The URL to give a client as its server. */
   get url(): string {
     const { port } = this.server.address() as AddressInfo;
     return `http://127.0.0.1:${port}`;
   }
 
-  /** How many connections there are now. */
+  /** The number of open connections. */
   get connections(): number {
     return this.#links.size;
   }
 
-  /** The connections that there are now, the oldest first. */
+  /** The open connections, oldest first. */
   get links(): Link[] {
     return [...this.#links];
   }
 
-  /** Bytes that were handed on so far, over all connections. */
+  /** Bytes forwarded so far in each direction, over all connections. */
   get carried(): Readonly<Record<Direction, number>> {
     return this.#traps.carried;
   }
 
-  /** Changes what the network is like from now on, for every connection that is and will be. */
+  /**
+   * Changes rate, delay or jitter for all open and future connections. Without directions, both are changed.
+   */
   shape(conditions: Partial<Conditions>, ...directions: Direction[]): void {
     for (const direction of directions.length > 0 ? directions : DIRECTIONS) {
       Object.assign(this.#conditions[direction], conditions);
@@ -71,24 +74,24 @@ export class Proxy implements AsyncDisposable {
   }
 
   /**
-   * Does something at an exact byte, in the middle of the flow: that byte has not passed yet.
-   * @param offset counted from the next byte on
-   * @param act gets the bytes from the offset on, which it may change; at least one
-   * @returns resolves when it was done
+   * Calls a function just before the byte at an offset is forwarded.
+   * @param offset in bytes, counted from the next byte to be forwarded
+   * @param act gets the bytes from the offset on, at least one, and may change them
+   * @returns a promise that resolves after the call
    */
   after(direction: Direction, offset: number, act: (next: Buffer) => void): Promise<void> {
     return this.#traps.set(direction, offset, act);
   }
 
   /**
-   * Puts something else in the place of whole WebSocket frames, on connections that begin later.
-   * @param change gives what is sent for a frame: nothing, itself, itself twice, and so on
+   * Rewrites WebSocket frames on connections that are opened later.
+   * @param change returns the bytes to send for a frame: none, the frame itself, the frame twice, and so on
    */
   rewrite(direction: Direction, change: (frame: WireFrame) => Buffer[]): void {
     this.#rewrites[direction] = change;
   }
 
-  /** Lets nothing pass in a direction, on connections of now and later; both ends stay connected. */
+  /** Stops forwarding in a direction on all open and future connections, which stay connected. */
   hold(direction: Direction): void {
     this.#held[direction] = true;
   }
@@ -98,7 +101,7 @@ export class Proxy implements AsyncDisposable {
     for (const link of this.#links) link.deliver(direction);
   }
 
-  /** Cuts every connection there is; a client may connect again at once. */
+  /** Cuts every open connection. New connections are accepted at once. */
   cut(how: Cut): void {
     for (const link of this.#links) link.cut(how);
     this.#links.clear();
@@ -114,7 +117,7 @@ export class Proxy implements AsyncDisposable {
     const server = connect({ port: this.targetPort, host: "127.0.0.1", allowHalfOpen: true });
     for (const socket of [client, server]) {
       socket.setNoDelay(true);
-      // The lanes hear that it is closed, which is all that matters.
+      // The lanes handle the socket's `close` event, so the error itself needs no handling.
       socket.on("error", () => socket.destroy());
     }
     let open = DIRECTIONS.length;

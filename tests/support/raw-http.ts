@@ -4,23 +4,26 @@ import { waitFor } from "./wait.ts";
 const EVENTS = /^content-type: text\/event-stream/im;
 
 export interface RawAnswer {
-  /** NaN where none came. */
+  /** The HTTP status. NaN if the server sent no response. */
   status: number;
   headers: Headers;
   body: string;
 }
 
-/** A server that has said nothing for this long, in ms, may wait for more: it is told there is none. */
+/**
+ * After this time without a response, in ms, the sending side is closed, because the server may wait for
+ * more.
+ */
 const PATIENCE = 500;
 
-/** An answer that is not there after this time never comes, in ms. */
+/** Time limit for the server to answer or close, in ms. */
 const DEADLINE = 60_000;
 
 /**
- * Sends bytes to an HTTP server and reads until it closes, or until an answer begins that is a
- * stream of events, which never ends.
- * @param isWhole nothing more can be expected of them: a busy server has time to answer
- * @throws Error when the server neither answers nor closes
+ * Sends bytes to an HTTP server and reads until the server closes. An endless response of server-sent events
+ * is only read up to its first bytes.
+ * @param isWhole true if the bytes are a complete request, so that a slow server is given time
+ * @throws Error if the server neither answers nor closes
  */
 export async function sendRaw(
   port: number,
@@ -28,7 +31,7 @@ export async function sendRaw(
   isWhole = false,
 ): Promise<RawAnswer> {
   const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
-  // What was cut off is seen at what came until then.
+  // After a reset, the bytes received until then are the response.
   socket.on("error", () => socket.destroy());
   let text = "";
   socket.setEncoding("utf8").on("data", (part) => {
@@ -40,7 +43,7 @@ export async function sendRaw(
   const hangUp = () => !isWhole && Number.isNaN(parse(text).status) && socket.end();
   const patience = setTimeout(hangUp, PATIENCE);
   const closed = Promise.withResolvers<void>();
-  // Not by once() of events, for which a connection that is reset is an error.
+  // `once()` of node:events would treat a connection reset as an error.
   socket.on("close", () => closed.resolve());
   const hung = setTimeout(() => {
     closed.reject(new Error(`the server neither answers nor closes in ${DEADLINE / 1000} s`));
@@ -56,9 +59,9 @@ export async function sendRaw(
 }
 
 /**
- * Sends a call, whose last byte is held back while something else happens.
- * @param lines of its head, without the length
- * @param meanwhile called once the server has read the head
+ * Sends a request, and delays the last byte of its body until a callback has run.
+ * @param lines of the request's head, without Content-Length
+ * @param meanwhile called after the server has read the head
  */
 export async function sendLastByteLate(
   port: number,
@@ -71,7 +74,7 @@ export async function sendLastByteLate(
   socket.on("error", closed.reject).on("close", () => closed.resolve());
   let text = "";
   socket.setEncoding("utf8").on("data", (part) => (text += part));
-  // The server asks for the body, once it knows what is called.
+  // With `Expect: 100-continue` the server asks for the body after it has read the head.
   const rest = [`Content-Length: ${body.length}`, "Expect: 100-continue", "Connection: close"];
   socket.write(`${[...lines, `Host: 127.0.0.1:${port}`, ...rest].join("\r\n")}\r\n\r\n`);
   try {
@@ -88,7 +91,7 @@ export async function sendLastByteLate(
 
 function parse(text: string): RawAnswer {
   const parts = text.split("\r\n\r\n");
-  // "Go on" is no answer yet.
+  // An interim response "100 Continue" comes before the real one.
   while (parts[0]?.startsWith("HTTP/1.1 100 ")) parts.shift();
   const [head = "", ...rest] = parts;
   const [first = "", ...fields] = head.split("\r\n");

@@ -2,14 +2,14 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { waitFor } from "./wait.ts";
 
-/** The opcodes of RFC 6455, 5.2, that tests need. */
+/** The opcodes of WebSocket frames that tests use (RFC 6455, 5.2). */
 export const TEXT = 1;
 export const BINARY = 2;
 const CLOSE = 8;
 export const PING = 9;
 export const PONG = 10;
 
-/** A request for a WebSocket. @param lines of its head, beside those that every one has */
+/** Makes an HTTP request that upgrades to a WebSocket. @param lines additional lines of the head */
 export function upgradeRequest(...lines: string[]): string {
   const own = lines.some((line) => line.startsWith("Host:")) ? [] : ["Host: localhost"];
   return [
@@ -26,8 +26,8 @@ export function upgradeRequest(...lines: string[]): string {
 }
 
 /**
- * A frame of a client whose mask is 0, which leaves the payload as it is.
- * @param length what it says of itself
+ * Makes a WebSocket frame of a client. Its mask is 0, so that the payload stays readable.
+ * @param length the length stated in the header, which may be false
  */
 export function webSocketFrame(
   opcode: number,
@@ -42,23 +42,26 @@ export function webSocketFrame(
   return Buffer.concat([head, Buffer.from(payload as string)]);
 }
 
-/** A WebSocket made by hand, which can send any bytes as fast as the socket takes them. */
+/** A WebSocket client on a plain TCP socket, which can send any bytes and flood the server. */
 export class RawWebSocket implements Disposable {
-  /** The first line of the answer to the request. */
+  /** The status line of the response to the upgrade request. Empty before it arrived. */
   answer = "";
   #rest: Buffer = Buffer.alloc(0);
-  /** What the server said, in text. */
+  /** The text messages received so far. */
   readonly #texts: string[] = [];
   #code: number | undefined;
 
   private constructor(readonly socket: Socket) {
-    // To be reset is what it is there for.
+    // The server may reset the connection; tests expect that.
     socket.on("error", () => socket.destroy());
     socket.on("data", (data: Buffer) => this.#take(data));
     socket.on("end", () => socket.destroy());
   }
 
-  /** Resolves once the server has answered, or closed. @param request all that is sent at first */
+  /**
+   * Connects, sends bytes, and waits until the server has answered or closed.
+   * @param request the first bytes to send
+   */
   static async open(port: number, request: string | Buffer): Promise<RawWebSocket> {
     const socket = connect(port, "127.0.0.1");
     const raw = new RawWebSocket(socket);
@@ -67,7 +70,7 @@ export class RawWebSocket implements Disposable {
     return raw;
   }
 
-  /** Registers, and waits until that is answered. */
+  /** Connects, registers as a client, and waits for the message `registered`. */
   static async register(port: number, register: object): Promise<RawWebSocket> {
     const raw = await RawWebSocket.open(port, upgradeRequest());
     raw.socket.write(webSocketFrame(TEXT, JSON.stringify(register)));
@@ -79,12 +82,12 @@ export class RawWebSocket implements Disposable {
     return this.socket.destroyed;
   }
 
-  /** The server's close code, once it is gone; undefined where it said none. */
+  /** The code of the server's close frame. Undefined if no close frame with a code arrived. */
   get closeCode(): number | undefined {
     return this.#code;
   }
 
-  /** The latest message of a type. */
+  /** Returns the latest received message of a type. Waits for one if there is none yet. */
   async next(type: string): Promise<Record<string, unknown>> {
     const text = await waitFor(
       () => this.#texts.findLast((message) => message.includes(`"type":"${type}"`)),
@@ -93,7 +96,7 @@ export class RawWebSocket implements Disposable {
     return JSON.parse(text);
   }
 
-  /** Sends bytes again and again until the server has closed, or so many went. */
+  /** Sends the same bytes again and again until the server closes, or until `most` bytes were sent. */
   async flood(bytes: Buffer, most: number): Promise<void> {
     for (let sent = 0; sent < most && !this.isGone; sent += bytes.length) {
       if (this.socket.write(bytes)) continue;
@@ -116,7 +119,7 @@ export class RawWebSocket implements Disposable {
     while (this.#takeFrame());
   }
 
-  /** @returns false where the rest of a frame is still to come */
+  /** Takes one complete frame from the received bytes. @returns false if the frame is incomplete */
   #takeFrame(): boolean {
     const rest = this.#rest;
     if (rest.length < 2) return false;

@@ -1,7 +1,7 @@
 import { Webhook } from "standardwebhooks";
 import { waitFor } from "./wait.ts";
 
-/** A message as a receiver got it. */
+/** A webhook's message, as the receiver got it. */
 export interface Received {
   id: string;
   type: string;
@@ -12,13 +12,13 @@ export interface Received {
   path: string;
 }
 
-/** What a receiver answers; the messages before are those that came before. */
+/** Makes the response to a message. `before` holds the messages that arrived earlier. */
 export type Answering = (message: Received, before: Received[]) => Response | Promise<Response>;
 
-/** Somebody who is told by webhooks, on this machine; it knows the messages by a verifier of others. */
+/** An HTTP server that receives webhooks. Messages are verified by the library `standardwebhooks`. */
 export class Receiver implements Disposable {
   readonly messages: Received[] = [];
-  /** What it answers from now on. */
+  /** Makes the response to each message from now on. */
   answer: Answering = () => new Response("thanks");
   #server: Bun.Server<undefined> | undefined;
   #port = 0;
@@ -35,7 +35,7 @@ export class Receiver implements Disposable {
     return `${this.tls ? "https" : "http"}://127.0.0.1:${this.#port}/hook`;
   }
 
-  /** Is there, or is there again. */
+  /** Starts to listen, or listens again on the same port. */
   start(): void {
     this.#server = Bun.serve({
       hostname: "127.0.0.1",
@@ -47,18 +47,18 @@ export class Receiver implements Disposable {
     this.#port = this.#server.port!;
   }
 
-  /** Is dead: nobody listens, and what is connected is cut. */
+  /** Closes the port and all connections. */
   stop(): void {
     void this.#server?.stop(true);
     this.#server = undefined;
   }
 
-  /** The messages about something, by the end of their subject's id. */
+  /** Returns the messages whose body contains an id. */
   about(id: string): Received[] {
     return this.messages.filter(({ body }) => body.includes(id));
   }
 
-  /** The message, if it is one of whoever has the secret. @throws Error: it is not */
+  /** Verifies a message's signature and returns its content. @throws Error if the signature is wrong */
   static verify({ body, headers }: Received, secret: string): unknown {
     return new Webhook(secret).verify(body, headers);
   }
@@ -80,7 +80,7 @@ export class Receiver implements Disposable {
   }
 }
 
-/** Waits for a message of a type. @param id stands in its body */
+/** Waits for a message of a type. @param id text that the message's body must contain */
 export const received = (receiver: Receiver, type: string, id = "") =>
   waitFor(
     () => receiver.messages.find((one) => one.type === type && one.body.includes(id)),

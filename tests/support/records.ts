@@ -3,7 +3,7 @@ import type { JobRecord } from "../../lib/api/jobs.ts";
 import type { ClientRecord, DownloadRecord } from "../../lib/api/schemas.ts";
 import type { SetFileRecord } from "../../lib/api/sets.ts";
 
-/** A download as REST shows it. */
+/** Makes the REST record of a download. @param fields replace the defaults */
 export function downloadRecord(fields: Partial<DownloadRecord> = {}): DownloadRecord {
   return {
     download_id: "01a207d4-bffb-7022-8959-ed1304f66c3b",
@@ -48,7 +48,7 @@ export function downloadRecord(fields: Partial<DownloadRecord> = {}): DownloadRe
   };
 }
 
-/** A client as REST shows it. */
+/** Makes the REST record of a client. @param fields replace the defaults */
 export function clientRecord(fields: Partial<ClientRecord> = {}): ClientRecord {
   return {
     client_id: "site-1",
@@ -68,7 +68,11 @@ export function clientRecord(fields: Partial<ClientRecord> = {}): ClientRecord {
   };
 }
 
-/** A job as REST shows it. */
+/**
+ * Makes the REST record of a job.
+ * @param fields replace the defaults
+ * @param counts the number of downloads in each status, if not 0
+ */
 export function jobRecord(
   fields: Partial<JobRecord> = {},
   counts: Partial<JobRecord["counts"]> = {},
@@ -108,7 +112,11 @@ export function jobRecord(
   };
 }
 
-/** A file of a set as REST shows it; its bytes are its place in the set. @param folder of the set */
+/**
+ * Makes the REST record of a received file of a set. Its content is its own path.
+ * @param folder the folder in which the set was saved
+ * @param place path of the file within the set
+ */
 export function setFileRecord(folder: string, place: string, fields: Partial<SetFileRecord> = {}) {
   const record: SetFileRecord = {
     path: place,
@@ -125,7 +133,7 @@ export function setFileRecord(folder: string, place: string, fields: Partial<Set
   return record;
 }
 
-/** What a schedule expects of a client at a local time, due at 4:00, as REST shows it. */
+/** Makes the REST record of a delivery that is due at 4:00 of the scheduled day. */
 export function deliveryRecord(
   client_id: string,
   scheduled_local: string,

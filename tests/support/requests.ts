@@ -1,6 +1,6 @@
 import type { DownloadRequest } from "../../lib/protocol/messages.ts";
 
-/** Asks for a file from its first byte. @param max_offset bytes that may be sent */
+/** Makes a request for a file from its first byte on. @param max_offset the granted bytes */
 export function downloadRequest(max_offset: number): DownloadRequest {
   return {
     type: "download_request",

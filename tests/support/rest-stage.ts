@@ -9,26 +9,26 @@ import { writeRandom } from "./sources.ts";
 import { API_TOKEN, ENROLL_TOKEN, System } from "./system.ts";
 
 /*
- * A real server with one download of each status, for tests of the REST interface. Every answer is held
- * against the schemas that the OpenAPI document is made of.
+ * A real server with one download in each status, for tests of the REST interface. Responses are checked
+ * against the schemas of the OpenAPI document.
  */
 
-/** Bytes of the file that is downloaded. */
+/** Size of the downloaded file, in bytes. */
 export const SIZE = 200_000;
-/** A client that registered once and is not connected. */
+/** Id of a client that registered once and is not connected. */
 export const AWAY = "site-away";
-/** The id of no download. */
+/** A valid id that no download has. */
 export const NOWHERE = "0198c0de-0000-7000-8000-000000000000";
-/** A wrong token that must not be found in the log either. */
+/** A wrong API token. The server's log must not contain it. */
 export const WRONG_TOKEN = "the-wrong-token";
 
 export let system: System;
-/** One download of each status. */
+/** Ids of one download in each status. */
 export const ids = { completed: "", failed: "", cancelled: "", queued: "", downloading: "" };
-/** A client that has begun to send a file and goes no further. */
+/** A client that has begun to send a file and sends nothing more. */
 let slow: ScriptedClient;
 
-/** Starts the server before the tests of a file, and ends it after them. */
+/** Starts the server and makes the downloads before the tests of a file. Stops the server afterwards. */
 export function useRestStage(): void {
   beforeAll(async () => {
     system = await System.start();
@@ -62,7 +62,10 @@ export interface Answer {
   body: unknown;
 }
 
-/** A call as anybody could make it; JSON of the body, unless it is text already. */
+/**
+ * Calls the server's REST interface as an operator.
+ * @param body sent as JSON, or unchanged if it is a string
+ */
 export async function call(
   method: string,
   path: string,
@@ -83,10 +86,10 @@ export async function call(
   };
 }
 
-/** Holds an answer against what the document says of the call. */
+/** Expects a response that the OpenAPI document allows for this endpoint. */
 export function expectDocumented(endpoint: Endpoint, { status, body }: Answer): void {
   const documented = endpoint.answers.find((answer) => answer.status === status);
-  // A schema leaves out what it does not know, so this also finds what is too much.
+  // Parsing drops unknown fields, so the comparison also finds undocumented fields.
   if (documented?.schema) return expect(documented.schema.parse(body)).toEqual(body as object);
   if (documented) return;
   const error = ApiError.strict().parse(body);
@@ -108,10 +111,10 @@ export function expectError(
   expect(error).not.toContain("\n    at ");
 }
 
-/** The path of a download. */
+/** Returns the URL path of a download. @param action a further path, such as `/events` */
 export const of = (id: string, action = "") => `/api/downloads/${id}${action}`;
 
-/** The path that a Location means, in the answer to a call of another path. */
+/** Returns the absolute path of a response's Location header. @param path of the request that was answered */
 export const placeOf = ({ headers }: Answer, path: string) =>
   new URL(headers.get("Location") ?? "", system.url + path).pathname;
 

@@ -7,23 +7,23 @@ import { Roots } from "../../lib/client/owner-rules/roots.ts";
 import type { SourceFile } from "../../lib/client/owner-rules/source-file.ts";
 import { FdsError } from "../../lib/protocol/errors.ts";
 
-/* A site with two roots, and links of all kinds that stay in them or lead out. */
+/* A site with two roots, and symbolic links that stay within the roots or lead outside. */
 
-/** A name with dots in front is hidden: it has to be named. */
+/** Patterns of the served files. Names that begin with a dot are hidden unless a pattern names them. */
 export const allow = ["**", "..name"];
 
-/** What lies outside. */
+/** The content of a file outside the roots. */
 export const SECRET = "outside, a secret";
 
-/** The folder around the roots and what lies outside them. */
+/** The folder that contains the roots and the files outside them. */
 export let base: string;
 
-/** The first root is given by a link. */
+/** Opens both roots. The path of the first is a symbolic link. */
 export function openRoots(): Promise<Roots> {
   return Roots.open([join(base, "link"), join(base, "second")], { home: base, allow });
 }
 
-/** What is in a file that is served. */
+/** Opens a file as the client would for a download, and returns its content. */
 export async function contentOf(roots: Roots, filePath: string): Promise<string> {
   const file = await roots.openFile(filePath);
   try {
@@ -33,7 +33,7 @@ export async function contentOf(roots: Roots, filePath: string): Promise<string>
   }
 }
 
-/** Why a file is not served. */
+/** Returns the error with which the roots refuse to open a file. */
 export async function problemOf(roots: Roots, filePath: string): Promise<FdsError> {
   const error = await roots.openFile(filePath).then(closeAndFail, (reason: unknown) => reason);
   if (error instanceof FdsError) return error;
@@ -46,11 +46,11 @@ async function closeAndFail(file: SourceFile): Promise<never> {
   throw new Error(`opened a file that holds "${text}"`);
 }
 
-/** Makes the site before the tests of a file. */
+/** Makes the folders, files and links of the site before the tests of a file. */
 export function useRootsSite(): void {
   beforeAll(async () => {
     base = await realpath(await mkdtemp(join(tmpdir(), "fds-roots-")));
-    // Readable for the test that gives up the rights of root.
+    // Readable for all users, because one test gives up root's rights.
     await chmod(base, 0o755);
     for (const folder of ["site/folder/deeper", "second/shared", "outside/folder"]) {
       await mkdir(join(base, folder), { recursive: true });

@@ -2,7 +2,7 @@ import { Database } from "bun:sqlite";
 import type { DownloadRecord } from "../../lib/api/schemas.ts";
 import type { System } from "./system.ts";
 
-/** A download as it is recorded, whether the server runs, is broken or is killed. */
+/** The used columns of a download's row in SQLite. */
 export interface Row {
   download_id: string;
   file_path: string;
@@ -12,7 +12,9 @@ export interface Row {
   saved_path: string | null;
 }
 
-/** Every download of a system, by its id; nothing of the database is changed by looking at it. */
+/**
+ * Reads the rows of all downloads, by id. The database is opened read-only, so the server may run meanwhile.
+ */
 export function rowsOf({ databaseFile }: System): Map<string, Row> {
   using database = new Database(databaseFile, { readonly: true });
   database.run("PRAGMA busy_timeout = 5000");

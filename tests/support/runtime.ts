@@ -1,6 +1,6 @@
 import { scripts } from "../../package.json";
 
-/** What `bun run NAME` puts into the environment of the runtime: what stands before the command. */
+/** Returns the environment variables that the script `bun run NAME` of package.json sets. */
 export function runtimeEnvironment(name: "server" | "client"): Record<string, string> {
   const words = scripts[name].split(" ");
   const settings = words.slice(0, words.indexOf("bun")).map((word) => word.split("=", 2));

@@ -6,10 +6,10 @@ import { type Version, writeRandom } from "./sources.ts";
 const MiB = 1024 * 1024;
 const SIZE = 61 * MiB + 12_345;
 
-/** S3 alone, without Postgres. */
+/** Settings that keep the rows in SQLite, so that a test covers S3 without Postgres. */
 export const IN_A_FILE = { DATABASE_URL: "sqlite://state.db" };
 
-/** What is there for a pull. */
+/** A server with S3, a client behind a proxy, and the file that the client serves. */
 export interface Setup extends AsyncDisposable {
   s3System: S3System;
   proxy: Proxy;
@@ -17,7 +17,7 @@ export interface Setup extends AsyncDisposable {
   wanted: Version;
 }
 
-/** A client behind a proxy, with a file of many segments. */
+/** Starts a client behind a proxy, with a file large enough for many segments in S3. */
 export async function setUp(env: Record<string, string> = {}): Promise<Setup> {
   const s3System = await S3System.start(env);
   const { system } = s3System;

@@ -1,6 +1,6 @@
 import type { FakeS3 } from "./fake-s3.ts";
 
-/** The settings with which a server finds a fake S3. */
+/** Returns the settings of a server that stores its files in a fake S3. */
 export function settingsOf(s3: FakeS3): Record<string, string> {
   return {
     STORAGE_URL: `s3://${s3.bucket}`,

@@ -2,7 +2,7 @@ import { openS3Storage, type S3Options } from "../../lib/server/storage/s3/s3.ts
 import type { Storage } from "../../lib/server/storage/storage.ts";
 import { FakeS3 } from "./fake-s3.ts";
 
-/** The settings with which a storage finds a fake S3. */
+/** Returns the options of a storage that uses a fake S3. */
 export function optionsFor(s3: FakeS3): S3Options {
   const { endpoint, bucket, region, accessKeyId, secretAccessKey } = s3;
   return {
@@ -13,7 +13,7 @@ export function optionsFor(s3: FakeS3): S3Options {
   };
 }
 
-/** A storage in a fake S3 of its own. */
+/** A storage in a fake S3. Disposal ends both. */
 export class TemporaryS3 implements AsyncDisposable {
   private constructor(
     readonly s3: FakeS3,

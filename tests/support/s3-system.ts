@@ -11,8 +11,8 @@ import { waitFor } from "./wait.ts";
 const PREFIX = "sites/";
 
 /**
- * A real server and real clients, with the files in a fake S3, and the rows in Postgres where there is one;
- * disposal ends all of it.
+ * A real server and real clients with the files in a fake S3, and with the rows in Postgres if it is
+ * available. Disposal stops everything.
  */
 export class S3System implements AsyncDisposable {
   private constructor(
@@ -20,7 +20,7 @@ export class S3System implements AsyncDisposable {
     readonly system: System,
   ) {}
 
-  /** @param env settings of the server; with a `DATABASE_URL` its rows are there */
+  /** Starts the fake S3 and the server. @param env settings of the server, which may name another database */
   static async start(
     env: Record<string, string> = {},
     options: SystemOptions = {},
@@ -40,36 +40,39 @@ export class S3System implements AsyncDisposable {
     }
   }
 
-  /** Asks REST for something. */
+  /** Sends a GET request to the REST interface. */
   ask(path: string, headers: Record<string, string> = {}): Promise<Response> {
     const own = { Authorization: `Bearer ${API_TOKEN}` };
     return fetch(this.system.url + path, { headers: { ...own, ...headers } });
   }
 
-  /** The bytes of a published file, or of one in a set. */
+  /** Returns the bytes of a published file. Null if S3 has no such object. */
   stored(savedPath: string): Uint8Array<ArrayBuffer> | null {
     return this.s3.objects.get(PREFIX + savedPath)?.bytes ?? null;
   }
 
-  /** Paths of all that is published. */
+  /** Paths of all published files. */
   get published(): string[] {
     const keys = this.s3.keys.map((key) => key.slice(PREFIX.length));
     return keys.filter((key) => !key.startsWith(".server/"));
   }
 
-  /** Keys of the pieces of all that is under way. */
+  /** Keys of the stored segments of unfinished downloads. */
   get pieces(): string[] {
     return this.s3.keys.filter((key) => key.startsWith(`${PREFIX}.server/parts/`));
   }
 
-  /** That a download is completed, and that its object is the file that was wanted. */
+  /** Expects a completed download whose object in S3 has the right size and MD5. */
   expectDelivered(record: DownloadRecord, { size, md5 }: Version): void {
     expect(record).toMatchObject({ status: "completed", bytes_received: size, md5, error: null });
     const stored = this.stored(record.saved_path ?? "");
     expect([stored?.length, md5OfBytes(stored ?? new Uint8Array())]).toEqual([size, md5]);
   }
 
-  /** That nothing is under way: what has ended goes just after its record says so. */
+  /**
+   * Waits until S3 holds nothing of unfinished downloads. Parts are removed shortly after a download has
+   * ended.
+   */
   async expectTidy(): Promise<void> {
     await waitFor(
       () => !this.s3.keys.some((key) => key.includes("/.server/")) && this.s3.uploads.size === 0,

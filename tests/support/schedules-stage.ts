@@ -3,49 +3,52 @@ import { ScheduleRecord, ScheduleRunAnswer } from "../../lib/api/schedules.ts";
 import { waitFor } from "./wait.ts";
 import { fleet } from "./fleet-stage.ts";
 
-/* A schedule named "nightly", and its deliveries, over REST. */
+/* Functions that call REST for a schedule named "nightly" and its deliveries. */
 
-/** A zone whose day begins first, and one whose day begins last. */
+/** The time zones in which a day begins first and last. */
 export const EAST = "Pacific/Kiritimati";
 export const WEST = "Pacific/Pago_Pago";
 
-/** A schedule whose own times do not come while a test runs. */
+/** A schedule that is due on February 29 only, so that no test meets one of its times. */
 export const YEARLY = {
   name: "nightly",
   cron: "30 2 29 2 *",
   job: { clients: { all: true }, download: { file_path: "a.txt" } },
 };
 
-/** A board without a client in any status. */
+/** The client ids of a board by status, with no client in any status. */
 export const NOBODY = Object.fromEntries(DeliveryStatus.options.map((status) => [status, []]));
 
-/** Makes the schedule. @param order what differs */
+/** Creates the schedule. @param order fields that replace the defaults */
 export const make = async (order: object = {}, token?: string) =>
   fleet.call("POST", "schedules", { ...YEARLY, ...order }, { ...(token && { token }) });
 
-/** Runs it now. */
+/** Runs the schedule now, by REST. */
 export const run = async (body?: object, name = "nightly") =>
   fleet.call("POST", `schedules/${name}/run`, body);
 
-/** The jobs of a run. */
+/** Runs the schedule now, and returns the jobs that the run made. */
 export const ran = async (body?: object) => {
   const answer = await run(body);
   if (answer.status !== 202) throw new Error(JSON.stringify(answer));
   return ScheduleRunAnswer.parse(answer.body).jobs;
 };
 
-/** The schedule as it is shown. */
+/** Returns the schedule's REST record. */
 export const schedule = async (name = "nightly") =>
   ScheduleRecord.parse((await fleet.call("GET", `schedules/${name}`)).body);
 
-/** Its deliveries. */
+/** Returns the deliveries of the schedule "nightly". */
 export const deliveries = async (query = "", token?: string) => {
   const path = `schedules/nightly/deliveries?${query}`;
   const { body } = await fleet.call("GET", path, undefined, { ...(token && { token }) });
   return DeliveryList.parse(body).deliveries;
 };
 
-/** Waits until its deliveries are as they should be. */
+/**
+ * Waits until the deliveries satisfy a condition.
+ * @param what names the condition in the error of a timeout
+ */
 export const deliveriesThatAre = (
   is: (found: DeliveryRecord[]) => boolean,
   what: string,
@@ -56,18 +59,18 @@ export const deliveriesThatAre = (
     return is(found) ? found : null;
   }, what);
 
-/** Waits until there are so many, of one status. */
+/** Waits until there are this many deliveries, all of one status. */
 export const allAre = (status: string, count: number) =>
   deliveriesThatAre(
     (found) => found.length === count && found.every((one) => one.status === status),
     `${count} to be ${status}`,
   );
 
-/** The status of each client. */
+/** Returns the status of each delivery, by client id. */
 export const statusOf = (found: DeliveryRecord[]) =>
   Object.fromEntries(found.map(({ client_id, status }) => [client_id, status]));
 
-/** Makes a token. @returns its secret */
+/** Creates an API token. @returns its secret */
 export const tokenFor = async (fields: object) => {
   const { body } = await fleet.call("POST", "tokens", { role: "operator", ...fields });
   return String(body["token"]);

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import type { Random } from "./random.ts";
 
-/** As much of JSON Schema as zod writes. */
+/** The part of JSON Schema that zod generates. */
 export interface JsonSchema {
   $ref?: string;
   const?: unknown;
@@ -20,18 +20,18 @@ export interface JsonSchema {
   items?: JsonSchema;
 }
 
-/** Longest text and list that are made; what a schema allows beyond is for the mutator. */
+/** Maximum length of generated strings, in characters. Longer ones are left to the mutator. */
 const MAX_LENGTH = 24;
 
-/** What a header may have too. */
+/** Printable ASCII, because the generated text may be sent as an HTTP header. */
 const PRINTABLE = /^[ -~]*$/;
 
 /**
- * Makes values that a JSON schema allows.
- * @param named what `$ref` refers to, by the last part of it
+ * Generates random values that a JSON schema allows.
+ * @param named the schemas that `$ref` refers to, by the last segment of the reference
  */
 export class SchemaValues {
-  /** Texts by the pattern that they match. */
+  /** Generated strings for each pattern. */
   readonly #texts = new Map<string, string[]>();
 
   constructor(
@@ -39,7 +39,7 @@ export class SchemaValues {
     private readonly named: Record<string, JsonSchema> = {},
   ) {}
 
-  /** @throws Error for a schema that it does not understand */
+  /** Returns a random value that the schema allows. @throws Error for an unsupported schema */
   of(schema: JsonSchema): unknown {
     const { random } = this;
     if (schema.$ref !== undefined) return this.of(this.named[schema.$ref.split("/").at(-1)!]!);
@@ -68,7 +68,7 @@ export class SchemaValues {
     }
   }
 
-  /** With every field that must be there, and some of those that may be. */
+  /** Returns an object with all required fields, and each optional field with a probability of one half. */
   #object({ properties = {}, required = [] }: JsonSchema): Record<string, unknown> {
     const there = Object.entries(properties).filter(
       ([name]) => required.includes(name) || this.random.float() < 0.5,
@@ -85,7 +85,7 @@ export class SchemaValues {
     return String.fromCharCode(...Array.from({ length }, () => random.int(0x20, 0x7e)));
   }
 
-  /** A text that matches a pattern, from a handful that is made once for each. */
+  /** Returns a string that matches a pattern, from 50 strings generated once per pattern. */
   #matching(pattern: string): string {
     let texts = this.#texts.get(pattern);
     if (!texts) {

@@ -3,7 +3,7 @@ import type { FileIdentity } from "../../lib/protocol/identity.ts";
 import { type ServerMessage, SUBPROTOCOL } from "../../lib/protocol/messages.ts";
 import { waitFor, within } from "./wait.ts";
 
-/** What ended a connection. */
+/** The close code and the reason with which a WebSocket connection ended. */
 export interface Closing {
   code: number;
   reason: string;
@@ -11,7 +11,7 @@ export interface Closing {
 
 export type Request = Extract<ServerMessage, { type: "download_request" }>;
 
-/** What a right registration says; tests put something else in its place. */
+/** A valid registration message, whose fields tests may replace. */
 export const REGISTER = {
   type: "register",
   client_id: "scripted",
@@ -22,7 +22,9 @@ export const REGISTER = {
   chunk_size: 64 * 1024,
 };
 
-/** A client that speaks the protocol by hand, and so can say what no client of ours would. */
+/**
+ * A client that sends exactly the messages of a test, including ones that the real client would never send.
+ */
 export class ScriptedClient implements AsyncDisposable {
   readonly #received: ServerMessage[] = [];
   readonly #closed = Promise.withResolvers<Closing>();
@@ -33,7 +35,7 @@ export class ScriptedClient implements AsyncDisposable {
     socket.addEventListener("close", ({ code, reason }) => this.#closed.resolve({ code, reason }));
   }
 
-  /** @param url the server's, with http */
+  /** Connects without registering. @param url of the server, with the scheme http */
   static async connect(
     url: string,
     protocols = [SUBPROTOCOL],
@@ -49,7 +51,7 @@ export class ScriptedClient implements AsyncDisposable {
     return client;
   }
 
-  /** Connects and registers; there is no better client until a test makes it lie. */
+  /** Connects and registers as a valid client. */
   static async register(url: string, fields: Partial<typeof REGISTER> | { enroll_token: string }) {
     const client = await ScriptedClient.connect(url);
     client.send({ ...REGISTER, ...fields });
@@ -57,14 +59,14 @@ export class ScriptedClient implements AsyncDisposable {
     return client;
   }
 
-  /** Resolves when the server, or the network, ended the connection. */
+  /** Resolves when the connection has ended, by the server or by a network error. */
   get closed(): Promise<Closing> {
     return within(this.#closed.promise, "the end of the connection");
   }
 
   /**
-   * The end of the connection, which what was sent last must bring.
-   * @throws Error as soon as the server answers a ping that was sent behind it
+   * Waits until the server closes the connection because of the message sent last.
+   * @throws Error if the server answers a ping sent after the message, because it then accepted the message
    */
   async refused(): Promise<Closing> {
     const pong = new Promise<never>((_, reject) => {
@@ -75,7 +77,7 @@ export class ScriptedClient implements AsyncDisposable {
     return Promise.race([this.closed, pong]);
   }
 
-  /** The protocol that the server chose. */
+  /** The WebSocket subprotocol that the server chose. */
   get protocol(): string {
     return this.socket.protocol;
   }
@@ -84,17 +86,17 @@ export class ScriptedClient implements AsyncDisposable {
     return this.socket.readyState === WebSocket.OPEN;
   }
 
-  /** Sends something as JSON. */
+  /** Sends a message as JSON text. */
   send(message: unknown): void {
     this.socket.send(JSON.stringify(message));
   }
 
-  /** Sends it as it is. */
+  /** Sends text or bytes unchanged. */
   sendRaw(data: string | Uint8Array<ArrayBuffer>): void {
     this.socket.send(data);
   }
 
-  /** The next message of a type; what came before it is forgotten. */
+  /** Returns the next message of a type. Messages received before it are discarded. */
   async next<T extends ServerMessage["type"]>(
     type: T,
   ): Promise<Extract<ServerMessage, { type: T }>> {
@@ -106,12 +108,12 @@ export class ScriptedClient implements AsyncDisposable {
     return found as Extract<ServerMessage, { type: T }>;
   }
 
-  /** Says that a file of these bytes is open. */
+  /** Sends `file_start`, with the size and identity that belong to these bytes. */
   start(request: Request, bytes: Uint8Array, fields: object = {}): void {
     this.send(startMessage(request, bytes, fields));
   }
 
-  /** Sends the frames of a file from an offset on. */
+  /** Sends the file's bytes in frames, from an offset on. */
   sendFrames(request: Request, bytes: Uint8Array, from = 0): void {
     const { chunk_size } = request;
     for (let offset = from; offset < bytes.length; offset += chunk_size) {
@@ -119,18 +121,18 @@ export class ScriptedClient implements AsyncDisposable {
     }
   }
 
-  /** Says that all of the file was sent. */
+  /** Sends `file_complete`, with the MD5 of these bytes. */
   complete(request: Request, bytes: Uint8Array, fields: object = {}): void {
     this.send(completeMessage(request, bytes, fields));
   }
 
-  /** Says that the file cannot be delivered. */
+  /** Sends an `error` message: the client cannot deliver the file. */
   fail(request: Request, code: string, message = "no"): void {
     const { stream, epoch } = request;
     this.send({ type: "error", stream, epoch, code, message });
   }
 
-  /** All of a small file, as a client that tells the truth sends it. */
+  /** Sends a whole small file, as an honest client would. */
   deliver(request: Request, bytes: Uint8Array): void {
     this.start(request, bytes);
     this.sendFrames(request, bytes);
@@ -143,16 +145,16 @@ export class ScriptedClient implements AsyncDisposable {
   }
 }
 
-/** Which attempt is meant. */
+/** The stream and the epoch that identify an attempt. */
 type Address = Pick<Request, "stream" | "epoch">;
 
-/** Says that a file of these bytes is open. */
+/** Makes a `file_start` message for a file with these bytes. @param fields replace the correct ones */
 export function startMessage({ stream, epoch }: Address, bytes: Uint8Array, fields: object = {}) {
   const [identity, total_size] = [identityOf(bytes), bytes.length];
   return { type: "file_start", stream, epoch, identity, total_size, offset: 0, ...fields };
 }
 
-/** Says that all of a file was sent. */
+/** Makes a `file_complete` message for a file with these bytes. @param fields replace the correct ones */
 export function completeMessage(
   { stream, epoch }: Address,
   bytes: Uint8Array,
@@ -162,7 +164,7 @@ export function completeMessage(
   return { type: "file_complete", stream, epoch, ...told, ...fields };
 }
 
-/** A frame of the attempt that a request began; `packed` is sent in place of the bytes. */
+/** Makes a frame of an attempt. @param packed compressed bytes to send instead of `bytes` */
 export function frame(
   { stream, epoch }: Address,
   offset: number,
@@ -172,7 +174,7 @@ export function frame(
   return encodeFrame({ stream, epoch, offset }, bytes, packed);
 }
 
-/** The frame with other bytes at a place of its header, which is told to be right. */
+/** Replaces bytes of a frame's header, and corrects the header's CRC. */
 export function withHeader(bytes: Uint8Array<ArrayBuffer>, at: number, ...values: number[]) {
   bytes.set(values, at);
   const crcAt = HEADER_BYTES - 4;
@@ -180,7 +182,7 @@ export function withHeader(bytes: Uint8Array<ArrayBuffer>, at: number, ...values
   return bytes;
 }
 
-/** The frame with one bit of a byte changed. */
+/** Flips one bit of a frame, in the byte at `at`. */
 export function damaged(bytes: Uint8Array<ArrayBuffer>, at: number) {
   bytes[at] = bytes[at]! ^ 1;
   return bytes;
@@ -190,7 +192,7 @@ export function md5(bytes: Uint8Array): string {
   return new Bun.CryptoHasher("md5").update(bytes).digest("hex");
 }
 
-/** The identity of a file that never changes. */
+/** Makes the identity of a file, which depends only on its size. */
 function identityOf(bytes: Uint8Array): FileIdentity {
   return { size: bytes.length, mtime_ns: "1", ctime_ns: "2", inode: "3", device: "4" };
 }

@@ -2,7 +2,7 @@ import { ApiClient } from "../../lib/cli/rest/api-client.ts";
 
 type ScriptedAnswer = (request: Request) => Response | Promise<Response>;
 
-/** A REST server that gives these answers one after the other, the last one again and again. */
+/** Starts an HTTP server that gives these answers in order, then repeats the last one. */
 export function scriptedRest(...answers: ScriptedAnswer[]) {
   const requests: {
     method: string;
@@ -35,7 +35,7 @@ export function scriptedRest(...answers: ScriptedAnswer[]) {
   };
 }
 
-/** An answer that is JSON. */
+/** Makes an answer with a JSON body. */
 export const json =
   (body: unknown, status = 200) =>
   () =>

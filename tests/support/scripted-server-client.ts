@@ -1,7 +1,7 @@
 import { Program } from "./programs.ts";
 import { type ScriptedConnection, ScriptedServer } from "./scripted-server.ts";
 
-/** The real client "site-1", registered with a server that says what a test makes it say. */
+/** The real client "site-1", registered with a {@link ScriptedServer}. */
 export class ScriptedServerClient implements AsyncDisposable {
   private constructor(
     readonly server: ScriptedServer,
@@ -11,8 +11,9 @@ export class ScriptedServerClient implements AsyncDisposable {
   ) {}
 
   /**
-   * @param folder with the client's root, in `root`
-   * @param flags of the client, beside its root
+   * Starts the server and the client, and registers the client.
+   * @param folder the working directory, which holds the client's root folder `root`
+   * @param flags further flags of the client
    */
   static async start(
     folder: string,

@@ -8,19 +8,19 @@ import {
 } from "../../lib/protocol/messages.ts";
 import { waitFor, within } from "./wait.ts";
 
-/** One connection of a client, on which the server says what a test makes it say. */
+/** One connection of a client to a scripted server. The server sends only what a test makes it send. */
 export class ScriptedConnection {
   readonly #received: (ClientMessage | Frame)[] = [];
   readonly #closed = Promise.withResolvers<{ code: number; reason: string }>();
 
   constructor(private readonly socket: Bun.ServerWebSocket<unknown>) {}
 
-  /** Resolves when the client ended the connection. */
+  /** Resolves when the client has closed the connection. */
   get closed(): Promise<{ code: number; reason: string }> {
     return within(this.#closed.promise, "the end of the connection");
   }
 
-  /** Bytes of files that came. */
+  /** The number of file bytes received. */
   get bytesReceived(): number {
     return this.#received.reduce(
       (sum, each) => sum + ("payload" in each ? each.payload.length : 0),
@@ -28,37 +28,37 @@ export class ScriptedConnection {
     );
   }
 
-  /** Everything of a type, or every frame, that came so far. */
+  /** Returns all messages of a type, or all frames, received so far. */
   all<T extends ClientMessage["type"]>(type: T): Extract<ClientMessage, { type: T }>[];
   all(type: "frame"): Frame[];
   all(type: string): unknown[] {
     return this.#received.filter((each) => ("type" in each ? each.type : "frame") === type);
   }
 
-  /** Waits for a message of a type; gives the first that there is. */
+  /** Returns the first message of a type. Waits for one if there is none yet. */
   async first<T extends ClientMessage["type"]>(
     type: T,
   ): Promise<Extract<ClientMessage, { type: T }>> {
     return waitFor(() => this.all(type)[0], `the client to send "${type}"`);
   }
 
-  /** Sends something as JSON. */
+  /** Sends a message as JSON text. */
   send(message: unknown): void {
     this.socket.sendText(JSON.stringify(message));
   }
 
-  /** Sends it as it is. */
+  /** Sends text or bytes unchanged. */
   sendRaw(data: string | Uint8Array<ArrayBuffer>): void {
     this.socket.send(data);
   }
 
-  /** Lets the client in. */
+  /** Waits for the client's registration and accepts it. */
   async admit(): Promise<void> {
     const { client_id } = await this.first("register");
     this.send({ type: "registered", client_id, version: "9.9.9" });
   }
 
-  /** Asks for a file, from its first byte unless the fields say something else. */
+  /** Sends a request for a file, from its first byte unless `fields` says otherwise. */
   request(stream: number, file_path: string, fields: Partial<DownloadRequest> = {}): void {
     this.send({
       type: "download_request",
@@ -73,31 +73,36 @@ export class ScriptedConnection {
     });
   }
 
-  /** Ends the connection. */
+  /** Closes the connection with a WebSocket close code and a reason. */
   close(code: number, reason: string): void {
     this.socket.close(code, reason);
   }
 
-  /** Called by the server alone. */
+  /** Records a message or a frame. Only {@link ScriptedServer} calls it. */
   take(data: string | Buffer): void {
     this.#received.push(
       typeof data === "string" ? parseClientMessage(data) : decodeFrame(data, MAX_CHUNK_SIZE),
     );
   }
 
-  /** Called by the server alone. */
+  /** Records the end of the connection. Only {@link ScriptedServer} calls it. */
   end(code: number, reason: string): void {
     this.#closed.resolve({ code, reason });
   }
 }
 
-/** A server that speaks the protocol by hand, and so can say what no server of ours would. */
+/**
+ * A server that sends exactly the messages of a test, including ones that the real server would never send.
+ */
 export class ScriptedServer implements AsyncDisposable {
   readonly #connections: ScriptedConnection[] = [];
   readonly #server: Bun.Server<{ connection?: ScriptedConnection }>;
   #accepted = 0;
 
-  /** @param protocol what it answers, whatever is offered */
+  /**
+   * Starts the server on a free port.
+   * @param protocol the subprotocol of its answer, whatever the client offers
+   */
   constructor(protocol = SUBPROTOCOL) {
     this.#server = Bun.serve<{ connection?: ScriptedConnection }>({
       hostname: "127.0.0.1",
@@ -119,17 +124,17 @@ export class ScriptedServer implements AsyncDisposable {
     });
   }
 
-  /** What to give a client as its server. */
+  /** The URL to give a client as its server. */
   get url(): string {
     return `http://127.0.0.1:${this.#server.port}`;
   }
 
-  /** How many connections there were. */
+  /** The number of connections made so far. */
   get dialled(): number {
     return this.#connections.length;
   }
 
-  /** The next connection, now or later. */
+  /** Returns the next connection that no earlier call returned. Waits for one if there is none yet. */
   async accept(): Promise<ScriptedConnection> {
     const connection = await waitFor(
       () => this.#connections[this.#accepted],

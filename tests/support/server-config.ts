@@ -5,12 +5,12 @@ import { join } from "node:path";
 import { readServerConfig } from "../../lib/server/config.ts";
 import { UsageError } from "../../lib/util/flags.ts";
 
-/** A folder with an empty file. */
+/** A temporary folder with an empty file. */
 export let folder: string;
-/** The path of that file. */
+/** Path of the empty file, used as a certificate or key. */
 export let pem: string;
 
-/** The words with which settings are refused. */
+/** Returns the error message with which the server refuses settings. @throws Error if it accepts them */
 export function mistake(argv: string[], env: Record<string, string>): string {
   try {
     readServerConfig(argv, env, false);
@@ -21,7 +21,7 @@ export function mistake(argv: string[], env: Record<string, string>): string {
   throw new Error("the settings were taken");
 }
 
-/** Makes a file that may stand for a certificate, before the tests of a file. */
+/** Makes an empty file that stands for a certificate, before the tests of a file. */
 export function useCertificate(): void {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "fds-server-config-"));

@@ -15,10 +15,10 @@ import { type Version, versionOf } from "./sources.ts";
 import { API_TOKEN, ENROLL_TOKEN } from "./system.ts";
 import { waitFor } from "./wait.ts";
 
-/** A download that is not over after this time hangs, in ms. */
+/** Time limit for a download to end, in ms. */
 const DEADLINE = 120_000;
 
-/** One of several servers. */
+/** One server of a group, with its process and its API. */
 export interface Member {
   program: Program;
   port: number;
@@ -29,19 +29,19 @@ export interface Member {
 export interface GroupOptions {
   count: number;
   databaseUrl: string;
-  /** The way of each server to the database; without it all take `databaseUrl`. */
+  /** The database URL of each server, such as one with a proxy's port. By default all use `databaseUrl`. */
   databaseUrls?: string[];
   /** Settings of all servers. */
   env?: Record<string, string>;
   /** Settings of one server, by its number from 0. */
   envOf?: (n: number) => Record<string, string>;
-  /** Makes the folder ready, in which they keep what they share in `files`. */
+  /** Prepares the group's folder before the start. The servers share the storage in its subfolder `files`. */
   prepare?: (folder: string) => Promise<unknown>;
 }
 
 /**
- * Several servers on one database and one storage, and clients that reach them through a balancer and a
- * network that can be held and cut. All in a temporary folder, which goes at the end.
+ * Several servers on one database and one storage. Clients reach them through a balancer and a simulated
+ * network, which can be held or cut. Disposal removes the temporary folder.
  */
 export class ServerGroup implements AsyncDisposable {
   readonly #clients: Program[] = [];
@@ -50,7 +50,7 @@ export class ServerGroup implements AsyncDisposable {
     readonly folder: string,
     readonly members: Member[],
     readonly balancer: Balancer,
-    /** Between the clients and the balancer. */
+    /** The simulated network between the clients and the balancer. */
     readonly network: Proxy,
     private readonly databaseUrl: string,
   ) {}
@@ -69,14 +69,14 @@ export class ServerGroup implements AsyncDisposable {
     return new ServerGroup(folder, members, balancer, network, options.databaseUrl);
   }
 
-  /** One of the servers, by its number from 0. */
+  /** Returns a server by its number from 0. @throws Error if there is no such server */
   at(n: number): Member {
     const member = this.members[n];
     if (!member) throw new Error(`there is no server ${n}`);
     return member;
   }
 
-  /** Starts a client, which serves the folder `root`; waits until it is registered. */
+  /** Starts a client that serves the folder `root`, and waits until it is registered. */
   async startClient(id = "site-1", server = this.network.url): Promise<Program> {
     const client = await Program.start({
       name: id,
@@ -92,7 +92,7 @@ export class ServerGroup implements AsyncDisposable {
     return client;
   }
 
-  /** The servers and the clients. */
+  /** The programs of all servers and clients. */
   get programs(): Program[] {
     return [...this.members.map(({ program }) => program), ...this.#clients];
   }
@@ -102,13 +102,13 @@ export class ServerGroup implements AsyncDisposable {
     return this.#clients;
   }
 
-  /** Starts a server again, on the port that it had. */
+  /** Starts a stopped server again, on the same port. @param n number of the server, from 0 */
   restart(n: number): Promise<void> {
     const { program, port } = this.at(n);
     return program.restart(["--port", String(port)]);
   }
 
-  /** Cuts the connections of all clients, and waits until they are back. */
+  /** Cuts the connections of all clients, and waits until each has registered again. */
   async reconnect(): Promise<void> {
     const names = this.#clients.map((client) => client.log().length);
     this.network.cut("rst");
@@ -124,18 +124,19 @@ export class ServerGroup implements AsyncDisposable {
     }
   }
 
-  /** A figure of `GET /metrics` of a server. */
+  /** Returns the value of a metric of a server. @param n number of the server, from 0 */
   async metric(n: number, name: string): Promise<number> {
     const headers = { Authorization: `Bearer ${API_TOKEN}` };
     const page = await fetch(`${this.at(n).url}/metrics`, { headers });
     return valueOf(parseMetrics(await page.text()), name);
   }
 
-  /** Ends the lease of a server, as another one does it that finds it over. */
+  /** Deletes the lease of a server, as another server does after the lease has lapsed. */
   async endLease(n: number): Promise<void> {
-    // The server itself may be frozen: it is known by where it does not listen.
+    // Server n may be frozen and unable to tell its id, so the ids of all others are excluded instead.
     const others = this.members.filter((_, other) => other !== n);
-    // One of them may just see its database come back.
+    // A server whose database was away may answer with errors at first, so its health is asked for until it
+    // answers.
     const health = ({ api }: Member) =>
       waitFor(() => api.health().catch(() => null), "a server to be well");
     const ids = (await Promise.all(others.map(health))).map(({ server_id }) => server_id);
@@ -145,7 +146,7 @@ export class ServerGroup implements AsyncDisposable {
     await sql.close({ timeout: 0 });
   }
 
-  /** The files that are published, by their paths. */
+  /** Returns the paths of all published files. */
   async published(): Promise<string[]> {
     const files = join(this.folder, "files");
     const found = await readdir(files, { recursive: true, withFileTypes: true });
@@ -156,19 +157,20 @@ export class ServerGroup implements AsyncDisposable {
       .toSorted();
   }
 
-  /** Names of what is under way. */
+  /** Returns the names of the parts of unfinished downloads. */
   parts(): Promise<string[]> {
     return readdir(join(this.folder, "files/.server/parts"));
   }
 
-  /** A path in the folder that the clients serve. */
+  /** Returns the path of a file in the folder that the clients serve. */
   source(filePath: string): string {
     return join(this.folder, "root", filePath);
   }
 
   /**
-   * Pulls "file" from "site-1", asked for at a server, and holds its second half back.
+   * Starts a download of "file" from "site-1" by a server's API, and holds back the second half of its bytes.
    * @param size of the file, in bytes
+   * @returns the id of the download
    */
   async pullHalf(size: number, { api } = this.at(0)): Promise<string> {
     const held = this.network.after("up", size / 2, () => this.network.hold("up"));
@@ -181,7 +183,7 @@ export class ServerGroup implements AsyncDisposable {
     return download_id;
   }
 
-  /** Waits until a download has ended, as a server tells it. */
+  /** Waits until a server reports that a download has ended, whether completed or not. */
   async ended(downloadId: string, { api } = this.at(0)): Promise<DownloadRecord> {
     let last: DownloadRecord | undefined;
     try {
@@ -203,16 +205,16 @@ export class ServerGroup implements AsyncDisposable {
     }
   }
 
-  /** That a download is completed, and that its file is the one that was wanted. */
+  /** Expects a completed download whose saved file has the right size and MD5. */
   async expectDelivered(record: DownloadRecord, { size, md5 }: Version): Promise<void> {
     expect(record).toMatchObject({ status: "completed", total_size: size, md5, error: null });
     const saved = join(this.folder, "files", record.saved_path ?? "");
     expect(await versionOf(saved)).toEqual({ size, md5 });
   }
 
-  /** Ends all programs. */
+  /** Kills all programs and waits until they have ended. */
   async end(): Promise<void> {
-    // A process that is stopped ends by SIGKILL all the same.
+    // SIGKILL also ends a process that was stopped by SIGSTOP.
     for (const program of this.programs.toReversed()) await program[Symbol.asyncDispose]();
   }
 

@@ -6,16 +6,16 @@ import { Session, type SessionHost } from "../../lib/server/clients/session.ts";
 import type { Socket } from "../../lib/server/clients/socket.ts";
 import { Logger } from "../../lib/util/logger.ts";
 
-/** A WebSocket that keeps what happens to it. */
+/** A WebSocket that records the calls of its methods. */
 class FakeSocket implements Socket {
   readonly remoteAddress = "127.0.0.1";
   readonly sent: unknown[] = [];
   pings = 0;
-  /** What the last ping said. */
+  /** The payload of the last ping. */
   asked = "";
   closed: [code: number, reason: string] | undefined;
   terminated = false;
-  /** What sendText() gives: 0 says that the message was dropped. */
+  /** The return value of sendText(). 0 means that the message was dropped. */
   taken = 1;
 
   sendText(text: string): number {
@@ -34,7 +34,7 @@ class FakeSocket implements Socket {
   }
 }
 
-/** Lets everybody in, unless told otherwise. */
+/** Accepts every registration, unless a test sets {@link refusal}. */
 class FakeHost implements SessionHost {
   refusal: Error | undefined;
   endings = 0;
@@ -56,7 +56,7 @@ class FakeHost implements SessionHost {
   }
 }
 
-/** What a client says first. */
+/** A valid registration message. */
 export const REGISTER = {
   type: "register",
   client_id: "restaurant-001",
@@ -75,19 +75,19 @@ export let host: FakeHost;
 export let log: string[];
 export let session: Session;
 
-/** Another session of the same connection, of which nothing was read yet. */
+/** Creates a new session on the same fake socket, which has received nothing yet. */
 export function open(): void {
   const logger = new Logger({ level: "debug", format: "json", write: (line) => log.push(line) });
   session = new Session(socket, "127.0.0.1", host, logger);
 }
 
-/** The client says something. Registration is answered a moment later. */
+/** Passes a message from the client to the session, and waits until the registration was answered. */
 export async function say(message: unknown): Promise<void> {
   session.onText(JSON.stringify(message));
   for (let turn = 0; turn < 5; turn++) await Promise.resolve();
 }
 
-/** Opens a connection before each test of a file, on a clock that tests move. */
+/** Opens a session before each test of a file, on a fake clock. */
 export function useSession(): void {
   beforeEach(() => {
     jest.useFakeTimers();

@@ -14,13 +14,13 @@ export const CHUNK = REGISTER.chunk_size;
 export let system: System;
 let ids = 0;
 
-/** An id that no liar had yet. */
+/** Returns a new id for a lying client. */
 export const newLiarId = () => `liar-${++ids}`;
 
 type Request = Extract<ServerMessage, { type: "set_request" }>;
 type Wanted = Extract<ServerMessage, { type: "set_want" }>["files"];
 
-/** A client that was asked for a set, and says about it what a test makes it say. */
+/** A client that was asked for a set, and sends the false messages that a test wants. */
 export class Liar implements AsyncDisposable {
   #offset = 0;
 
@@ -42,12 +42,12 @@ export class Liar implements AsyncDisposable {
     return new Liar(client, download_id, request, server);
   }
 
-  /** Where the next frame begins. */
+  /** Offset in the stream at which the next frame begins. */
   get offset(): number {
     return this.#offset;
   }
 
-  /** Sends bytes in frames, as they are. */
+  /** Sends bytes in frames of at most {@link CHUNK} bytes. */
   frames(bytes: Uint8Array): void {
     for (let at = 0; at < bytes.length; at += CHUNK) {
       const part = bytes.subarray(at, at + CHUNK);
@@ -56,12 +56,15 @@ export class Liar implements AsyncDisposable {
     }
   }
 
-  /** Sends a frame that reaches beyond what was granted. */
+  /** Sends a frame at an offset beyond the granted bytes. */
   beyond(): void {
     this.client.sendRaw(frame(this.request, 2 ** 40, BYTE));
   }
 
-  /** Lists files. @param lines what differs from a good line, or a text as it is */
+  /**
+   * Sends the list of a set's files.
+   * @param lines fields that replace those of a valid line, or a raw text
+   */
   list(...lines: (object | string)[]): void {
     const good = { root: 0, size: 1, mtime_ns: "1" };
     const text = lines.map((line) =>
@@ -80,24 +83,27 @@ export class Liar implements AsyncDisposable {
     this.client.send({ ...message, stream, epoch });
   }
 
-  /** Lists good files; gives those that the server then wants. */
+  /** Sends a list of files, and returns those that the server then asks for. */
   async wanted(...lines: object[]): Promise<Wanted> {
     this.list(...lines);
     return (await this.client.next("set_want")).files;
   }
 
-  /** Sends records in one frame, each with what differs from a good one. */
+  /** Sends records in one frame. */
   records(...records: SetRecord[]): void {
     this.frames(packed(records));
   }
 
-  /** Sends a byte in the middle of which a bit is flipped. */
+  /** Sends records in a frame whose last byte has one bit flipped. */
   flipped(...records: SetRecord[]): void {
     const bytes = frame(this.request, this.#offset, packed(records));
     this.client.sendRaw(damaged(bytes, bytes.length - 1));
   }
 
-  /** @returns why the set failed, once it has; a try that comes to the queue again counts */
+  /**
+   * Waits until an attempt of the set has failed, and cancels the download if it was queued again.
+   * @returns the error code and the error message
+   */
   async failure(): Promise<string> {
     const record = await waitFor(async () => {
       const found = await this.server.api.download(this.downloadId);
@@ -125,7 +131,9 @@ export const BYTE = new Uint8Array([120]);
 export const end = (fields: object = {}): SetRecord =>
   ({ type: "end", changed: false, digest: md5(BYTE), ...fields }) as SetRecord;
 
-/** Starts the server before the tests of a file, and looks after each what its lie did to it. */
+/**
+ * Starts a server and an honest client for a file's tests, and after each test checks that no harm was done.
+ */
 export function useSetLiars(): void {
   beforeAll(startSystem);
   afterAll(() => system[Symbol.asyncDispose]());
@@ -134,7 +142,7 @@ export function useSetLiars(): void {
     try {
       await expectNoHarm();
     } catch (error) {
-      // What this lie did is not to be found again by the tests behind it.
+      // A new server is started, so that damage found here does not fail the later tests too.
       await system[Symbol.asyncDispose]();
       await startSystem();
       throw error;

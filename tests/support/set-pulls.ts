@@ -10,7 +10,7 @@ export let system: System;
 /** The folder that the client serves. */
 export let root: string;
 
-/** Calls the REST interface. */
+/** Calls the REST interface: POST if there is a body, else GET. */
 export async function call(path: string, body?: object) {
   const response = await fetch(`${system.url}${path}`, {
     ...(body && { method: "POST", body: JSON.stringify(body) }),
@@ -19,14 +19,14 @@ export async function call(path: string, body?: object) {
   return { status: response.status, body: (await response.json()) as Record<string, never> };
 }
 
-/** Pulls a set, and waits for its end. */
+/** Starts the download of a set, and waits until it has ended. */
 export async function pull(fields: object): Promise<DownloadRecord> {
   const { status, body } = await call("/api/download", { client_id: "site-1", ...fields });
   expect([status, body["error"]]).toEqual([202, undefined]);
   return system.ended(body["download_id"]!);
 }
 
-/** What became of each file. */
+/** Returns the REST records of the files of a set. */
 export async function filesOf(
   { download_id }: DownloadRecord,
   query = "",
@@ -35,20 +35,20 @@ export async function filesOf(
   return (body as unknown as { files: SetFileRecord[] }).files;
 }
 
-/** Asks for what was pulled. */
+/** Requests the content of a download. */
 export const content = (record: DownloadRecord, query = "", method = "GET") =>
   fetch(`${system.url}/api/downloads/${record.download_id}/content${query}`, {
     method,
     headers: { Authorization: `Bearer ${API_TOKEN}` },
   });
 
-/** Runs a command in the client's folder of the server. */
+/** Runs a command in the folder of the client's published files, and returns its output. */
 export function inFolder(...argv: string[]): string {
   const run = spawnSync(argv, { cwd: join(system.folder, "downloads/site-1") });
   return run.stdout.toString() + run.stderr.toString();
 }
 
-/** Starts a server and a client with folders before the tests of a file. */
+/** Before a file's tests, starts a server and a client with a tree of test files. */
 export function useSets(): void {
   beforeAll(async () => {
     system = await System.start();

@@ -18,18 +18,20 @@ import { Logger } from "../../lib/util/logger.ts";
 import { claim, NOW, order } from "./downloads.ts";
 import { MemoryStorage } from "./memory-storage.ts";
 
-/* A receiver of a set, on a clock that tests move. */
+/* A receiver of a set that writes to a storage in memory, on a fake clock. */
 
 export const CHUNK = 64 * 1024;
-/** Most bytes of a set. */
+/** Maximum size of a set, in bytes. */
 export const QUOTA = 8 * 1024 * 1024;
 export const OVER_QUOTA = {
   problem: { code: "storage_full", message: "it is over the quota" },
   final: true,
 } as const;
-/** Bytes of a set that may be written and not flushed. */
+/** Maximum number of written but unflushed bytes of a set. */
 export const UNSAFE = 1024 * 1024;
-/** A file of so many bytes is written before it is whole. */
+/**
+ * Size in bytes from which a file of a set is written while it arrives, not kept in memory until complete.
+ */
 export const LARGE = 1024 * 1024;
 const SET: SetOrder = {
   paths: ["**"],
@@ -50,26 +52,26 @@ export let pool: FlowControl;
 export let storage: MemoryStorage;
 export let receiver: SetReceiver;
 export let outcome: Promise<unknown>;
-/** Where the next frame begins. */
+/** Offset in the stream at which the next frame begins. */
 export let offset: number;
 
-/** Lets everything happen that waits for no clock. */
+/** Waits until everything is done that needs no passing of time. */
 export async function settle(): Promise<void> {
   for (let turn = 0; turn < 2_000; turn++) await Promise.resolve();
 }
 
-/** The client sends bytes in a frame. */
+/** Sends the receiver a frame with these bytes. */
 export async function send(bytes: Uint8Array): Promise<void> {
   receiver.onFrame(decodeFrame(encodeFrame({ stream: 1, epoch: 1, offset }, bytes), CHUNK));
   offset += bytes.length;
   await settle();
 }
 
-/** A line of the manifest. */
+/** Makes a line of a set's list, with the path and size of one file. */
 export const line = (path: string, size = 0) =>
   Buffer.from(`${JSON.stringify({ path, root: 0, size, mtime_ns: "1" })}\n`);
 
-/** The client sends records in a frame. */
+/** Sends the receiver these records in one frame. */
 export async function sendRecords(...records: SetRecord[]): Promise<void> {
   const bytes = new Uint8Array(records.reduce((sum, record) => sum + recordLength(record), 0));
   let at = 0;
@@ -77,7 +79,7 @@ export async function sendRecords(...records: SetRecord[]): Promise<void> {
   await send(bytes);
 }
 
-/** One file is wanted, of which the client owes all. */
+/** Lists one file of this size, and expects that the receiver asks for it. */
 export async function wanted(size: number): Promise<void> {
   await send(line("a", size));
   receiver.onMessage({ type: "set_listed", stream: 1, epoch: 1, total_size: offset });
@@ -85,7 +87,7 @@ export async function wanted(size: number): Promise<void> {
   expect(told.at(-1)).toMatchObject({ type: "set_want", files: [{ index: 0 }] });
 }
 
-/** A record with which a file begins. */
+/** Makes a record that begins a file. @param from offset of the file's first byte that follows */
 export const start = (size: number, from = 0): SetRecord => ({
   type: "start",
   index: 0,
@@ -93,21 +95,21 @@ export const start = (size: number, from = 0): SetRecord => ({
   mtimeNs: 1n,
   offset: from,
 });
-/** A record of zeros. */
+/** Makes a data record with this many zero bytes. */
 export const data = (length: number): SetRecord => ({
   type: "data",
   bytes: new Uint8Array(length),
 });
 
-/** Whether the receiver has given up. */
+/** Reports whether the receiver has cancelled the set. */
 export const isOver = () => told.some(({ type }) => type === "cancel");
 
-/** Begins a set before each test of a file, and looks at its end that all credit was given back. */
+/** Starts a receiver before each test of a file, and afterwards expects that all credit was returned. */
 export function useSetReceiver(): void {
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), "fds-set-receiver-"));
     repository = await openSqlRepository(`sqlite://${folder}/state.db`);
-    // No other thread: what waits for no clock is over after some turns.
+    // A real flush would run in another thread, and settle() could not wait for it.
     spyOn(WriteAheadLog.prototype, "flush").mockResolvedValue(undefined);
     jest.useFakeTimers();
     told = [];

@@ -5,21 +5,21 @@ import type { Random } from "./random.ts";
 import { spawnSync } from "./spawn.ts";
 import type { System } from "./system.ts";
 
-/* Sets of files at a site, and whether they arrived whole. */
+/* Sets of files at a site, and checks that they arrived complete. */
 
 const KiB = 1024;
 
 /** The folder at the site that holds a set's files. */
 const FOLDER = "exports";
 
-/** What a set is made of. */
+/** The files of a set. */
 export interface SetSource {
   small: number;
-  /** Bytes of each large file. */
+  /** Sizes of the large files, in bytes. */
   large: number[];
 }
 
-/** Writes files of all kinds of sizes to the site. */
+/** Writes the files of a set to the site's folder: small ones of random size, and the large ones. */
 export async function writeSet(system: System, random: Random, source: SetSource): Promise<void> {
   const sizes = [
     ...Array.from({ length: source.small }, () => random.pick([0, 1, random.int(2, 16 * KiB)])),
@@ -32,7 +32,7 @@ export async function writeSet(system: System, random: Random, source: SetSource
   }
 }
 
-/** Asks for the whole set; gives the id of the download. */
+/** Starts a download of the whole folder. @returns the id of the download */
 export async function pullSet(system: System): Promise<string> {
   const request = { client_id: "site-1", paths: [FOLDER] };
   return (await system.api.startDownload(request)).download_id;
@@ -47,9 +47,9 @@ interface SetRow {
 }
 
 /**
- * B for a set: every file that a row calls received has the row's digest on the disk, and every byte
- * below a safe offset is the site's.
- * @returns what is not so, one line each
+ * Checks invariant B for a set: received files have the recorded digest on the disk, and bytes below a
+ * durable offset equal the site's.
+ * @returns the violations, one line each
  */
 export async function unsafeFiles(system: System, downloadId: string): Promise<string[]> {
   using database = new Database(system.databaseFile, { readonly: true });
@@ -83,7 +83,10 @@ export async function unsafeFiles(system: System, downloadId: string): Promise<s
   return problems;
 }
 
-/** Whether a published set is the site's folder, with checksums that are right. @returns what is not */
+/**
+ * Compares a published set with the site's folder and verifies its checksums.
+ * @returns the differences, or `""`
+ */
 export function flawsOfSet(system: System, savedPath: string): string {
   const name = savedPath.slice(savedPath.indexOf("/") + 1);
   const run = (...argv: string[]) => {
@@ -99,6 +102,6 @@ async function md5Of(path: string, length: number): Promise<string | null> {
     const bytes = await Bun.file(path).slice(0, length).bytes();
     return new Bun.CryptoHasher("md5").update(bytes).digest("hex");
   } catch {
-    return null; // The set may be published meanwhile, to another place.
+    return null; // The set may have been published meanwhile, to another folder.
   }
 }

@@ -5,9 +5,9 @@ import { createServer as createTlsServer } from "node:tls";
 import type { Certificate } from "./certificates.ts";
 
 /**
- * An HTTP proxy that lets nobody through who does not sign in. All names lead to this machine.
+ * Starts an HTTP proxy that requires a password, and resolves every host name to this machine.
  * @param credentials `USER:PASSWORD`
- * @param certificate where it speaks TLS itself
+ * @param certificate makes the proxy use TLS itself
  */
 export async function signInProxy(credentials: string, certificate?: Certificate) {
   const expected = `Proxy-Authorization: Basic ${btoa(credentials)}\r\n`;

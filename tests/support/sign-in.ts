@@ -11,10 +11,10 @@ import { SignIn } from "../../lib/server/http/sign-in.ts";
 import { Logger } from "../../lib/util/logger.ts";
 import { NOW } from "./downloads.ts";
 
-/* Signing in to a server with a real database, on a clock that tests move. */
+/* Signing in to a server with a real database, on a clock that tests set. */
 
 export const clock = {} as {
-  /** ms since 1970. */
+  /** The current time, in ms since 1970. */
   time: number;
 };
 
@@ -30,7 +30,7 @@ export let guesses: Guesses;
 export let signIn: SignIn;
 let log: string[];
 
-/** Another process of the server, with the same database. */
+/** Makes the sign-in of another process of the server, on the same database. */
 export const make = (apiToken = TOKEN) =>
   new SignIn({
     apiToken,
@@ -41,7 +41,7 @@ export const make = (apiToken = TOKEN) =>
     now: () => clock.time,
   });
 
-/** A request as a browser sends it. */
+/** Makes a request as a browser sends it. */
 export function request(
   headers: Record<string, string> = {},
   method = "GET",
@@ -51,7 +51,7 @@ export function request(
   return new Request(url + path, { method, headers });
 }
 
-/** Begins a session; gives what a browser sends from then on. */
+/** Signs in, and returns the headers that the browser sends afterwards. */
 export async function begin(
   shown: { token?: string; code?: string } = { token: TOKEN },
   from = FROM,
@@ -60,10 +60,10 @@ export async function begin(
   return { Cookie: cookie.split(";")[0]! };
 }
 
-/** What a call is judged by. */
+/** Returns the dependencies with which the server authenticates a call. */
 export const access = () => ({ apiToken: TOKEN, tokens, guesses, signIn });
 
-/** Makes a token; gives its secret among the rest. */
+/** Creates an API token. The result includes its secret. */
 export const tokenFor = (name: string, fields: object = {}) =>
   tokens.create({
     name,
@@ -74,7 +74,7 @@ export const tokenFor = (name: string, fields: object = {}) =>
     ...fields,
   });
 
-/** Makes a server for each test of a file. */
+/** Sets up the sign-in with an empty database for each test of a file. */
 export function useSignIn(): void {
   beforeEach(async () => {
     clock.time = NOW;

@@ -2,9 +2,9 @@ import { expect } from "bun:test";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 
-/** Reads the first bytes of an answer, and the others later. */
+/** An HTTP client that reads only the first bytes of a response until {@link rest} is called. */
 export class SlowReader {
-  /** From the beginning: it may be reset before the rest is asked for. */
+  /** Created at the start, because the server may reset the connection before {@link rest} is called. */
   readonly #end = Promise.withResolvers<void>();
 
   private constructor(
@@ -26,7 +26,7 @@ export class SlowReader {
     return new SlowReader(socket, first.length);
   }
 
-  /** All bytes that came, once the connection is reset. */
+  /** Reads until the connection ends. @returns the number of bytes received in total */
   async rest(): Promise<number> {
     this.socket.on("data", (part) => (this.bytes += part.length));
     this.socket.resume();

@@ -3,10 +3,10 @@ import { join } from "node:path";
 import { lacksMounts, run } from "./machine.ts";
 import { waitFor } from "./wait.ts";
 
-/** What takes the room up. */
+/** Name of the file that fills up the disk. */
 const BALLAST = "ballast";
 
-/** A disk of its own in memory, which can be filled up. */
+/** A file system in memory, which can be filled up. */
 export class SmallDisk implements AsyncDisposable {
   private constructor(
     private readonly folder: string,
@@ -14,9 +14,10 @@ export class SmallDisk implements AsyncDisposable {
   ) {}
 
   /**
+   * Mounts the file system.
    * @param size in bytes
-   * @param aside a folder of the disk where what fills it up is in nobody's way
-   * @returns null where this machine does not let us mount one
+   * @param aside subfolder for the file that fills up the disk
+   * @returns null if this machine does not allow mounting
    */
   static async mount(folder: string, size: number, aside = "."): Promise<SmallDisk | null> {
     if (lacksMounts) return null;
@@ -27,9 +28,9 @@ export class SmallDisk implements AsyncDisposable {
       : null;
   }
 
-  /** Takes all of the room but so many bytes, rounded up to pages. */
+  /** Fills the disk. @param left free bytes that remain, rounded up to whole pages */
   async fill(left: number): Promise<void> {
-    // What is written meanwhile takes room too, and there is too little for what was asked.
+    // Other writes may take room meanwhile. Then fallocate fails, and is repeated with a new size.
     await waitFor(async () => {
       const { bavail, bsize } = await statfs(this.folder);
       const size = Math.max(1, bavail * bsize - left);
@@ -41,7 +42,7 @@ export class SmallDisk implements AsyncDisposable {
     await rm(this.ballast, { force: true });
   }
 
-  /** Lazily: what is still open on it, where a test failed, must not keep it mounted for ever. */
+  /** Unmounts lazily, so that a file left open by a failed test does not keep the file system mounted. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (!(await run("umount", "--lazy", this.folder))) {
       throw new Error(`unmount "${this.folder}" by hand`);

@@ -19,7 +19,10 @@ export const SIZE = 8 * MiB;
 
 const BUDGET = { RECEIVE_BUDGET: "1MiB" };
 
-/** In place: the file stays the same one. Each byte becomes another one, as a random one may not. */
+/**
+ * Overwrites bytes of a file in place. Each byte is increased by 1, because a random byte might equal the old
+ * one.
+ */
 export function overwrite(path: string, position: number, length: number): void {
   const fd = openSync(path, "r+");
   const bytes = Buffer.alloc(length);
@@ -34,35 +37,35 @@ export function overwrite(path: string, position: number, length: number): void 
   closeSync(fd);
 }
 
-/** All of it, in place, and its time as if nothing had been. */
+/** Overwrites a whole file in place and restores its modification time. */
 export function rewriteUnseen(path: string): void {
   const { size, atime, mtime } = statSync(path);
   overwrite(path, 0, size);
   utimesSync(path, atime, mtime);
 }
 
-/** Another file takes its name. */
+/** Replaces a file by a new one of the same name. */
 export function replace(path: string): void {
   writeFileSync(`${path}.new`, randomBytes(SIZE));
   renameSync(`${path}.new`, path);
 }
 
-/** Its time alone. */
+/** Sets a file's modification time to now, without changing its content. */
 export const touch = (path: string) => utimesSync(path, new Date(), new Date());
 
-/** More bytes at its end. */
+/** Appends random bytes to a file. */
 export const grow = (path: string) => appendFileSync(path, randomBytes(3 * MiB));
 
-/** What is there while a file is pulled. */
+/** A server behind a proxy, with a file to be changed while it is pulled. */
 export interface Pull {
   system: System;
   proxy: Proxy;
   path: string;
-  /** What the file was at first. */
+  /** Size and MD5 of the file before any change. */
   first: Version;
 }
 
-/** A server behind a proxy, and a file. */
+/** Starts a server behind a proxy, and makes a file. */
 export async function startPull(): Promise<Pull & AsyncDisposable> {
   const system = await System.start(BUDGET);
   const proxy = await Proxy.listen(system.port);

@@ -4,7 +4,7 @@ import type { Random } from "./random.ts";
 
 const BLOCK = 1024 * 1024;
 
-/** Writes a file of random bytes. */
+/** Writes a file of random bytes. @param size in bytes @returns its size and MD5 */
 export async function writeRandom(path: string, size: number): Promise<Version> {
   const file = await open(path, "w");
   try {
@@ -17,7 +17,7 @@ export async function writeRandom(path: string, size: number): Promise<Version> 
   return versionOf(path);
 }
 
-/** Lines such as a till writes into its log: zstd makes a quarter of them, or less. */
+/** Makes log lines such as a till writes. zstd compresses them to a quarter or less. @param size in bytes */
 export function logLines(random: Random, size: number): Uint8Array<ArrayBuffer> {
   const lines: string[] = [];
   for (let length = 0; length < size; length += lines.at(-1)!.length) {
@@ -31,7 +31,7 @@ export function logLines(random: Random, size: number): Uint8Array<ArrayBuffer> 
   return new TextEncoder().encode(lines.join("")).slice(0, size);
 }
 
-/** What `md5sum` says of a file. */
+/** Returns the MD5 of a file in hex, as `md5sum` prints it. */
 export async function md5OfFile(path: string): Promise<string> {
   const hash = new Bun.CryptoHasher("md5");
   for await (const block of Bun.file(path).stream()) hash.update(block);
@@ -42,7 +42,7 @@ export function md5OfBytes(bytes: Uint8Array): string {
   return new Bun.CryptoHasher("md5").update(bytes).digest("hex");
 }
 
-/** What a file holds at a moment. */
+/** Size and MD5 of a file at one moment. */
 export interface Version {
   size: number;
   md5: string;

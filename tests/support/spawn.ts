@@ -2,18 +2,18 @@ import { childEnvironment } from "../../lib/cli/demo/processes.ts";
 import { bundled } from "./bundled.ts";
 
 /*
- * Every program that a test starts, it starts here. Whoever runs the tests may have settings of ours
- * in the environment, want colours, sit at a terminal or be CI: none of that reaches the program.
+ * Tests start all their programs by these functions, so that the developer's environment variables, such as
+ * settings, CI or colours, do not reach a program.
  */
 
-/** What a program needs to run at all, and what the test gives it. */
+/** Returns the environment for a program: the variables that any program needs, and `own`. */
 export function testEnvironment(own: Record<string, string> = {}): Record<string, string> {
   return childEnvironment(process.env, own);
 }
 
 type Readable = Bun.Spawn.Readable;
 type Writable = Bun.Spawn.Writable;
-/** `env` is all that the program's environment has beside what it needs to run. */
+/** `env` has the test's variables only. Those that any program needs are added. */
 type Options<Whole> = Omit<Whole, "env"> & { env?: Record<string, string> };
 
 /** Starts a program, as `Bun.spawn` does, in the environment of {@link testEnvironment}. */
@@ -28,7 +28,7 @@ export function spawn<
   return Bun.spawn<In, Out, Err>(bundled(command, env), { ...options, env: testEnvironment(env) });
 }
 
-/** Runs a program to its end, as `Bun.spawnSync` does, in the same environment. */
+/** Runs a program until it exits, as `Bun.spawnSync` does, in the environment of {@link testEnvironment}. */
 export function spawnSync<
   const In extends Writable = "ignore",
   const Out extends Readable = "pipe",

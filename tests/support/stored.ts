@@ -3,22 +3,22 @@ import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { migrate } from "../../lib/server/database/migrations.ts";
 
-/** How much is stored; 0 where nothing is said. */
+/** The number of rows to write into each table; 0 by default. */
 export interface Stored {
   downloads?: number;
   clients?: number;
-  /** Records of the audit. */
+  /** Number of audit records. */
   audit?: number;
 }
 
-/** Between two downloads, in ms. */
+/** Time between the creation of two downloads, in ms. */
 const EVERY_MS = 30_000;
 
 /**
- * Writes as many rows as years of work would, by SQL: of ten downloads one is queued, one failed,
- * every second ten one was cancelled, and the others are completed. Clients are `idle-0`, `idle-1`,
- * …; what is queued is of as many others, `away-0`, `away-1`, …, which no test connects.
- * @param path of the database, made if it is not there; no program may write to it meanwhile
+ * Writes as many rows as years of use would. Of 20 downloads 2 are queued, 2 failed, 1 was cancelled and 15
+ * are completed. Clients are named `idle-0`, `idle-1` and so on. Queued downloads belong to other clients,
+ * `away-0`, `away-1` and so on, which no test connects.
+ * @param path of the database, created if it does not exist. No program may write to it meanwhile
  */
 export function fillDatabase(
   path: string,
@@ -36,7 +36,7 @@ export function fillDatabase(
   })();
 }
 
-/** Makes the folder of a server ready for its first start, with so much stored. */
+/** Returns a function that prepares a server's folder with this many stored rows. */
 export function storing(stored: Stored): (folder: string) => Promise<null> {
   return async (folder) => {
     const path = join(folder, "downloads/.server/state.db");
@@ -48,7 +48,7 @@ export function storing(stored: Stored): (folder: string) => Promise<null> {
 
 const numbers = (count: number) => `WITH RECURSIVE numbers (n) AS (
   SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < ${count - 1})`;
-/** A UUIDv7 of a time in ms, the `n`-th. */
+/** SQL that makes a UUIDv7 from `at`, a time in ms, and `n`, the row's number. */
 const uuid = "printf('%08x-%04x-7000-8000-%012x', at >> 16, at & 65535, n)";
 
 function fillDownloads(database: Database, count: number, clients: number, now: number): void {
@@ -82,7 +82,9 @@ function fillDownloads(database: Database, count: number, clients: number, now: 
     FROM named`);
 }
 
-/** None has enrolled: where the server has no ENROLL_TOKEN, any key may register as one of them. */
+/**
+ * Inserts clients without an enrolment. A server without ENROLL_TOKEN lets any key register as one of them.
+ */
 function fillClients(database: Database, count: number, now: number): void {
   database.run(`${numbers(count)}
     INSERT INTO clients (client_id, key_hash, hostname, platform, version, remote_address,

@@ -5,22 +5,22 @@ import { waitFor } from "./wait.ts";
 import { spawn } from "./spawn.ts";
 
 export interface TraceOptions {
-  /** System calls: `"fsync,fdatasync"`. */
+  /** Names of system calls, such as `"fsync,fdatasync"`. */
   calls: string;
-  /** What is done to each of them, as strace has it: `"error=EIO"`, `"signal=STOP"`. */
+  /** The fault injected into each call, in the syntax of strace: `"error=EIO"`, `"signal=STOP"`. */
   inject?: string;
-  /** Only calls on this file. */
+  /** Restricts the trace to calls on this file. */
   path?: string;
 }
 
-/** The system calls of a program that runs, watched and made to fail; disposal lets go of it. */
+/** Traces the system calls of a running program, and injects faults. Disposal detaches from the program. */
 export class Strace implements AsyncDisposable {
   private constructor(
     private readonly tracer: Bun.Subprocess,
     private readonly output: string,
   ) {}
 
-  /** @param folder for strace's output; it may be any that the test removes */
+  /** Attaches strace to all threads of a program. @param folder for strace's output file */
   static async attach(
     program: Program,
     folder: string,
@@ -29,7 +29,8 @@ export class Strace implements AsyncDisposable {
     const output = join(folder, `${Bun.randomUUIDv7()}.strace`);
     const how = inject === undefined ? [] : ["-e", `inject=${calls}:${inject}`];
     const where = path === undefined ? [] : ["-P", path];
-    // -f: files are read and written by threads. -s 0: none of what they hold.
+    // -f: trace all threads, because thread-pool threads read and write the files. -s 0: omit the data of
+    // calls.
     const flags = ["-f", "-qq", "-y", "-s", "0", "-o", output, "-e", `trace=${calls}`];
     const tracer = spawn(["strace", ...flags, ...how, ...where, "-p", String(program.pid)], {
       stdio: ["ignore", "ignore", "inherit"],
@@ -39,12 +40,12 @@ export class Strace implements AsyncDisposable {
     return strace;
   }
 
-  /** The calls that have returned, and the signals that came between, a line each as strace writes it. */
+  /** The calls that have returned and the signals received, one line each in strace's format. */
   get lines(): string[] {
     return wholeCalls(readFileSync(this.output, "utf8").split("\n").slice(0, -1));
   }
 
-  /** How often a call was made to fail, or to stop. */
+  /** The number of calls with an injected fault. */
   get injected(): number {
     return this.lines.filter((line) => line.includes("(INJECTED)")).length;
   }
@@ -56,8 +57,8 @@ export class Strace implements AsyncDisposable {
 }
 
 /**
- * Puts each call together that strace wrote as two lines, as it does when another thread calls meanwhile:
- * `7 write(3, ""..., 9, 0 <unfinished ...>` and `7 <... write resumed>) = 9`.
+ * Joins calls that strace wrote in two lines because another thread made a call meanwhile: `7 write(3, ""...,
+ * 9, 0 <unfinished ...>` and `7 <... write resumed>) = 9`.
  */
 export function wholeCalls(lines: readonly string[]): string[] {
   const begun = new Map<string, string>();
@@ -73,7 +74,7 @@ export function wholeCalls(lines: readonly string[]): string[] {
   });
 }
 
-/** Whether all of its threads are. */
+/** Reports whether a tracer is attached to all threads of a process. */
 function isTraced(pid: number): boolean {
   const tasks = `/proc/${pid}/task`;
   return readdirSync(tasks).every(

@@ -4,7 +4,7 @@ const MiB = 1024 * 1024;
 
 export const MAX_UNFLUSHED = 8 * MiB;
 
-/** A stream whose grants are kept, on a clock that stands still. */
+/** Opens a flow-controlled stream that records its grants, on a clock that stands still. */
 export function openStream(pool: FlowControl, offset = 0) {
   const grants: number[] = [];
   const credit = pool.open({

@@ -15,47 +15,58 @@ import { md5OfFile, type Version, versionOf } from "./sources.ts";
 export const API_TOKEN = "the-operators-token";
 export const ENROLL_TOKEN = "the-sites-token";
 
-/** A download that is not over after this time hangs, in ms, unless it is a large one. */
+/** Time limit for a download to end, in ms, unless the test gives another one. */
 const DEADLINE = 120_000;
 
 export interface ClientOptions {
   id?: string;
-  /** Its server: a proxy's address, where there is one between. */
+  /** URL of the server, or of a proxy in front of it. */
   server?: string;
-  /** Folders that it serves, seen from the system's own. */
+  /** Folders to serve, relative to the system's folder. */
   roots?: string[];
   env?: Record<string, string>;
 }
 
 export interface SystemOptions {
-  /** Makes the folder ready for the server; what it gives is disposed of when all programs ended. */
+  /**
+   * Prepares the system's folder before the start. The returned object is disposed of after all programs
+   * ended.
+   */
   prepare?: (folder: string) => Promise<AsyncDisposable | null>;
-  /** Where that folder is made. */
+  /** The folder in which the system's folder is made. */
   within?: string;
-  /** Leaves that folder, with all that is in it, to whoever made the one around it. */
+  /**
+   * Whether disposal leaves the system's folder on the disk. The owner of the folder around it must remove
+   * it.
+   */
   leave?: boolean;
-  /** PEM files: whom the operator trusts, and what they show. */
+  /**
+   * Paths of PEM files for the API's TLS connection: the trusted CA, and the operator's own certificate and
+   * key.
+   */
   tls?: { ca: string; cert?: string; key?: string };
 }
 
-/** A real server and real clients in a temporary folder; disposal ends and removes all of it. */
+/**
+ * A real server and real clients in a temporary folder. Disposal ends the programs and removes the folder.
+ */
 export class System implements AsyncDisposable {
   readonly #clients: Program[] = [];
 
   private constructor(
-    /** Where all files are. */
+    /** The folder of all files of the server and its clients. */
     readonly folder: string,
     readonly server: Program,
     readonly url: string,
     readonly api: ApiClient,
-    /** The server's rows. */
+    /** Path of the server's SQLite file. */
     readonly databaseFile: string,
     private readonly backend: Backend,
     private readonly prepared: AsyncDisposable | null | undefined,
     private readonly leave: boolean,
   ) {}
 
-  /** @param env settings of the server; a DATABASE_URL is relative to its folder */
+  /** Starts a server. @param env settings of the server. A DATABASE_URL is relative to the system's folder */
   static async start(
     env: Record<string, string> = {},
     { prepare, within = tmpdir(), leave = false, tls }: SystemOptions = {},
@@ -115,17 +126,17 @@ export class System implements AsyncDisposable {
     return Number(new URL(this.url).port);
   }
 
-  /** The server and every client that was started. */
+  /** The server and all clients that were started. */
   get programs(): Program[] {
     return [this.server, ...this.#clients];
   }
 
-  /** Where the server keeps what is its own. */
+  /** The folder of the server's own files: parts and records. */
   get serverFolder(): string {
     return join(this.folder, "downloads/.server");
   }
 
-  /** Starts a client, which serves the folder `root` if not told otherwise; waits until it is registered. */
+  /** Starts a client and waits until it is registered. By default it serves the folder `root`. */
   async startClient({
     id = "site-1",
     server = this.url,
@@ -144,18 +155,18 @@ export class System implements AsyncDisposable {
     return client;
   }
 
-  /** Starts the server again where it was: same folders, same port. */
+  /** Starts the stopped server again, with the same folders and port. */
   restartServer(): Promise<void> {
     return this.server.restart(["--port", String(this.port)]);
   }
 
-  /** Asks for a file; gives the id of the download. */
+  /** Starts a download of a file. @returns the id of the download */
   async pull(filePath: string, clientId = "site-1"): Promise<string> {
     const answer = await this.api.startDownload({ client_id: clientId, file_path: filePath });
     return answer.download_id;
   }
 
-  /** Waits until a download has ended, while server and client come and go. */
+  /** Waits until a download has ended, while programs may restart. @param deadline time limit in ms */
   async ended(downloadId: string, deadline = DEADLINE): Promise<DownloadRecord> {
     let last: DownloadRecord | undefined;
     try {
@@ -176,19 +187,19 @@ export class System implements AsyncDisposable {
     }
   }
 
-  /** A figure of `GET /metrics`. */
+  /** Returns the value of a metric of the server. */
   async metric(name: string): Promise<number> {
     const headers = { Authorization: `Bearer ${API_TOKEN}` };
     const page = await fetch(`${this.url}/metrics`, { headers });
     return valueOf(parseMetrics(await page.text()), name);
   }
 
-  /** A path in the folder that the clients serve. */
+  /** Returns the path of a file in the folder that the clients serve. */
   source(filePath: string): string {
     return join(this.folder, "root", filePath);
   }
 
-  /** Every download with a status, however many there are. */
+  /** Returns the records of all downloads with a status, page by page. */
   async records(status: DownloadRecord["status"]): Promise<DownloadRecord[]> {
     const records: DownloadRecord[] = [];
     let cursor: string | null = null;
@@ -201,7 +212,7 @@ export class System implements AsyncDisposable {
     return records;
   }
 
-  /** Names below `downloads/`, without the server's own. */
+  /** Returns the paths of all published files, relative to `downloads/`. */
   async published(): Promise<string[]> {
     const names = await readdir(join(this.folder, "downloads"), {
       recursive: true,
@@ -216,17 +227,17 @@ export class System implements AsyncDisposable {
       .toSorted();
   }
 
-  /** Names of the files under way. */
+  /** Returns the names of the parts of unfinished downloads. */
   parts(): Promise<string[]> {
     return this.backend.parts();
   }
 
-  /** That no file is under way: one that has ended goes just after its record says so. */
+  /** Waits until no part is left. A part is removed shortly after its download has ended. */
   async expectNoParts(): Promise<void> {
     await waitFor(async () => (await this.parts()).length === 0, "the parts to be removed");
   }
 
-  /** That a download is completed, and that its file is the one that was wanted. */
+  /** Expects a completed download whose saved file has the right size and MD5. */
   async expectDelivered(record: DownloadRecord, wanted: Version): Promise<void> {
     const { size, md5 } = wanted;
     expect(record).toMatchObject({
@@ -243,9 +254,8 @@ export class System implements AsyncDisposable {
   }
 
   /**
-   * What must hold at any moment when nothing is under way (invariants A and E): the
-   * names in `downloads/` are those of the completed records, each with the recorded MD5, and no
-   * part is left.
+   * Expects what invariants A and E demand when no download is under way: the files in `downloads/` are those
+   * of completed records, each with the recorded MD5, and no part is left.
    */
   async expectTidy(): Promise<void> {
     const recorded = (await this.records("completed")).map(

@@ -1,10 +1,10 @@
-/** What our programs write beside text: colours, the cursor, and moves of progress bars. */
-// oxlint-disable-next-line eslint/no-control-regex -- they are what is read here
+/** Matches one escape code or one character of a program's output: colours, cursor moves and clearing. */
+// oxlint-disable-next-line eslint/no-control-regex -- the pattern matches escape codes
 const CODES = /\x1b\[(?<up>\d+)A|\x1b\[(?<clear>J)|\x1b\[\??[\d;]*[a-zA-Z]|(?<text>[^\x1b])/gu;
 
 /**
- * What a person sees after all that was written: the last rows of the screen, wrapped and redrawn
- * as a terminal does it.
+ * Returns the rows that a terminal shows after this output: the last ones, wrapped and overwritten as a
+ * terminal does.
  */
 export function visibleRows(raw: string, columns: number, rows: number): string[] {
   const lines: string[] = [""];

@@ -1,26 +1,26 @@
-/** Between two looks, in ms. */
+/** Interval between two checks, in ms. */
 const LOOK_EVERY = 10;
 
 /**
- * Nothing that tests wait for takes longer than this, in ms, on a machine on which the gate and more
- * runs either.
+ * Time limit for everything that tests wait for, in ms, even on a machine that runs several test runs at
+ * once.
  */
 export const DEADLINE = 120_000;
 
 /**
- * How long a test may take, in ms: that of a loaded machine, and longer than what it waits for, which
- * says what did not come. The gate gives it to every test; a file whose tests start programs asks
- * for it (`setDefaultTimeout`), or `bun test` alone gives them 5 s.
+ * Time limit of a test, in ms. It exceeds {@link DEADLINE}, whose error says what did not happen. The gate
+ * sets it for every test. A file whose tests start programs sets it by `setDefaultTimeout`, because the
+ * default of `bun test` is 5 s.
  */
 export const TEST_LIMIT = 300_000;
 
 /**
- * Looks again and again until there is something.
- * @param look gives undefined, null or false while it is not so yet
- * @param what for the error: `"the client to register"`
- * @param deadline ms
- * @returns what was found
- * @throws Error that says what did not come
+ * Calls a function again and again until it returns something.
+ * @param look returns undefined, null or false as long as the condition is not met
+ * @param what names the condition in the error: `"the client to register"`
+ * @param deadline time limit in ms
+ * @returns the first other value that `look` returned
+ * @throws Error with `what`, after the time limit
  */
 export async function waitFor<T>(
   look: () => T | Promise<T>,
@@ -38,10 +38,10 @@ export async function waitFor<T>(
 }
 
 /**
- * Waits for a promise that nothing else ends.
- * @param what for the error: `"the server to end the connection"`
- * @throws Error that says what did not come: a test that ran into its limit instead would have its
- *   programs killed by Bun, those that the tests behind it share too
+ * Waits for a promise, with the time limit {@link DEADLINE}.
+ * @param what names the event in the error: `"the server to end the connection"`
+ * @throws Error with `what`. If the test ran into its own limit instead, Bun would kill all child processes,
+ *   also those that later tests share
  */
 export async function within<T>(promise: Promise<T>, what: string): Promise<T> {
   const late = Promise.withResolvers<never>();

@@ -6,41 +6,44 @@ import { type Found, Walk } from "../../lib/client/sets/walk.ts";
 import { Roots, type RootsOptions } from "../../lib/client/owner-rules/roots.ts";
 import { PathPatterns } from "../../lib/protocol/patterns.ts";
 
-/** The folder around the site. */
+/** The temporary folder that contains the site's root. */
 export let base: string;
-/** The root that is walked. */
+/** The root folder that the walk searches. */
 export let site: string;
 
-/** Writes a file of the site. */
+/** Writes a file of the site, with the folders above it. */
 export function put(path: string, bytes = "x", root = site): void {
   fs.mkdirSync(dirname(join(root, path)), { recursive: true });
   fs.writeFileSync(join(root, path), bytes);
 }
 
-/** What is looked for, and what happens meanwhile. */
+/** The patterns and options of a walk, and callbacks that run during the walk. */
 export interface Asked extends RootsOptions {
   include?: string[];
   exclude?: string[];
   roots?: string[];
   minAgeMs?: number;
-  /** Called once the client has started. */
+  /** Called after the roots were opened, before the walk starts. */
   beforehand?: () => void;
-  /** Called before each batch of names. */
+  /** Called before each batch of directory entries, with the number of names so far. False ends the walk. */
   meanwhile?: (names: number) => boolean | void;
 }
 
-/** @returns `path`, or `path: why it does not come`, in the order of the walk */
+/**
+ * Runs a walk.
+ * @returns `path` of each found file, or `path: reason` if it is skipped, in the walk's order
+ */
 export async function walked(asked: Asked = {}): Promise<string[]> {
   const all = await found(asked);
   return all.map(({ path, skipped }) => (skipped ? `${path}: ${skipped}` : path));
 }
 
-/** All that a walk gives, in its order. */
+/** Runs a walk, and returns all files that it finds, in its order. */
 export async function found(asked: Asked = {}): Promise<Found[]> {
   return (await walkThrough(asked)).all;
 }
 
-/** The same, with the walk, which is over. */
+/** Runs a walk to its end. @returns the files that it found, and the walk itself */
 export async function walkThrough(asked: Asked): Promise<{ all: Found[]; walk: Walk }> {
   const { include = ["**"], exclude = [], roots = [site], minAgeMs = 0, meanwhile } = asked;
   const opened = await Roots.open(roots, asked);

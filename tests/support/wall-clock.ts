@@ -4,24 +4,27 @@ import { spawnSync } from "./spawn.ts";
 
 const DAY_SECONDS = 86_400;
 
-/** Where faketime keeps what programs share, named by the number of a process. */
+/** The folder in which faketime keeps shared memory, in files named by process id. */
 const SHARED = "/dev/shm";
 
 /**
- * The wall clock of a program, which can be set while it runs, as an operator or NTP does it: the
- * monotonic clock goes on, and the times of files are what they are.
+ * A wall clock for a program, which can be set while the program runs, as NTP does. The monotonic clock and
+ * the times of files stay right.
  */
 export class WallClock {
   readonly #file: string;
 
-  /** @param folder for the file that says how wrong it is */
+  /**
+   * @param folder for the file that holds the clock's error
+   * @param name of the program
+   */
   constructor(folder: string, name: string) {
     this.#file = join(folder, `${name}.clock`);
     this.set(0);
     forgetKilledPrograms();
   }
 
-  /** Settings that let a program live by it. */
+  /** Environment variables that make a program use this clock. */
   get env(): Record<string, string> {
     return {
       LD_PRELOAD: faketimeLibrary(),
@@ -32,24 +35,24 @@ export class WallClock {
     };
   }
 
-  /** From now on it is so many days wrong. */
+  /** Makes the clock wrong by this many days from now on. Negative: it is slow. */
   set(days: number): void {
     this.#write(days * DAY_SECONDS);
   }
 
-  /** It says this time now, ms since 1970, and goes on from there. */
+  /** Sets the clock to a time, in ms since 1970, from which it goes on. */
   setTo(time: number): void {
     this.#write((time - Date.now()) / 1000);
   }
 
   #write(seconds: number): void {
-    // In one go: the program reads the file at any moment.
+    // Written by a rename, because the program may read the file at any moment.
     writeFileSync(`${this.#file}.new`, `${seconds < 0 ? "" : "+"}${seconds}`);
     renameSync(`${this.#file}.new`, this.#file);
   }
 }
 
-/** The library that faketime loads into a program. */
+/** Returns the path of the library that faketime preloads into a program. */
 function faketimeLibrary(): string {
   const { stdout, stderr } = spawnSync(["faketime", "-f", "+0", "printenv", "LD_PRELOAD"]);
   const library = stdout.toString().trim();
@@ -58,8 +61,8 @@ function faketimeLibrary(): string {
 }
 
 /**
- * Removes what killed programs left of faketime. A program that gets the number of such a one would find
- * its place taken, and have no clock of its own.
+ * Removes the shared memory that faketime left when programs were killed. A new program with the same process
+ * id would otherwise fail to create its own.
  */
 function forgetKilledPrograms(): void {
   for (const name of existsSync(SHARED) ? readdirSync(SHARED) : []) {

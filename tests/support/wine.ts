@@ -6,10 +6,10 @@ import { Program, type ProgramOptions } from "./programs.ts";
 import { spawn } from "./spawn.ts";
 import { within } from "./wait.ts";
 
-/** Where Wine is installed: a system of its own, such as a Debian in a folder, or this one. */
+/** Root of the system in which Wine is installed: `/`, or the folder of another system, such as a Debian. */
 const ROOT = process.env["TEST_WINE_ROOT"] ?? "/";
 
-/** Why nothing runs as on Windows here, to stand behind the name of a test; `""` where it does. */
+/** Suffix for the names of tests that are skipped without Wine; `""` if Wine is installed. */
 export const lacksWine = hasWine() ? "" : " (needs Wine 10: tests/README.md has the way to get it)";
 
 function hasWine(): boolean {
@@ -17,15 +17,15 @@ function hasWine(): boolean {
   return existsSync(join(ROOT, "usr/lib/wine")) && (ROOT === "/" || process.getuid?.() === 0);
 }
 
-/** Events of a console, by their numbers on Windows. */
+/** Numbers of Windows's console control events. */
 const CONSOLE_EVENTS = { break: 1, close: 2, shutdown: 6 } as const;
 
 export type ConsoleEvent = keyof typeof CONSOLE_EVENTS;
 
-/** A Windows of its own, with a drive `C:` that begins empty, and the program built for it. */
+/** A Windows environment under Wine with an empty drive `C:`, and the executable built for Windows. */
 export class Wine implements AsyncDisposable {
   private constructor(
-    /** As Wine's system sees it. */
+    /** The WINEPREFIX, as seen inside {@link ROOT}. */
     private readonly prefix: string,
     private readonly built: BuiltProgram,
   ) {}
@@ -39,36 +39,36 @@ export class Wine implements AsyncDisposable {
     return wine;
   }
 
-  /** A path of Windows as this system sees it. */
+  /** Returns the path on this system for a path on the Windows drive. */
   path(windowsPath: string): string {
     const rest = windowsPath.replace(/^C:\\/, "").split("\\");
     return join(ROOT, this.prefix, "drive_c", ...rest);
   }
 
-  /** Runs a command to its end. @returns what it writes */
+  /** Runs a command and waits until it exits with 0. @returns its standard output */
   async run(...command: string[]): Promise<string> {
     return this.#run(command, {});
   }
 
-  /** Tells a program of an event of its console. @param stateDir of the client that it is */
+  /** Sends a console event to a client under Wine. @param stateDir the client's state directory */
   async tell(stateDir: string, event: ConsoleEvent): Promise<void> {
     const { pid } = (await Bun.file(this.path(`${stateDir}\\connection.json`)).json()) as {
       pid: number;
     };
     await copyFile(join(import.meta.dir, "console-event.ts"), this.path("C:\\console-event.ts"));
     const words = ["C:\\console-event.ts", String(pid), String(CONSOLE_EVENTS[event])];
-    // With that, a built program is the runtime itself.
+    // BUN_BE_BUN makes a built executable act as the Bun runtime, to run another script.
     await this.#run(["wine", "C:\\fds.exe", ...words], { BUN_BE_BUN: "1" });
   }
 
-  /** Starts the built program: as {@link Program.start} does. */
+  /** Starts the built executable under Wine, and waits until it is ready, as {@link Program.start} does. */
   startProgram({ argv, env, ...options }: Omit<ProgramOptions, "executable">): Promise<Program> {
     const [executable = "", ...rest] = this.#command(["wine", "C:\\fds.exe", ...argv], env);
     return Program.start({ ...options, executable, argv: rest, env: {} });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // It fails where nothing runs any more.
+    // wineserver exits with an error if no process is left, so the exit code is ignored.
     await spawn(this.#command(["wineserver", "--kill", "--wait"], {})).exited;
     await rm(join(ROOT, this.prefix), { recursive: true, force: true });
     await this.built[Symbol.asyncDispose]();
@@ -84,7 +84,7 @@ export class Wine implements AsyncDisposable {
 
   #command(command: string[], env: Record<string, string>): string[] {
     const settings = {
-      // Names that are not ASCII need it.
+      // A UTF-8 locale, because Wine needs one for file names that are not ASCII.
       LC_ALL: "C.UTF-8",
       LOG_FORMAT: "json",
       ...env,

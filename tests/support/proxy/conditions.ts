@@ -1,21 +1,21 @@
-/** `up`: from the client to the server. */
+/** The direction of bytes: `up` is from the client to the server, `down` the reverse. */
 export type Direction = "up" | "down";
 
 export const DIRECTIONS: readonly Direction[] = ["up", "down"];
 
-/** What a direction of a network is like. */
+/** Properties of the simulated network in one direction. */
 export interface Conditions {
-  /** Most bytes a second, for each connection. */
+  /** Maximum rate of each connection, in bytes per second. */
   bytesPerSecond: number;
-  /** How long each byte is under way, in ms. */
+  /** Delay of each byte, in ms. */
   delay: number;
-  /** Up to this many ms more, drawn from the proxy's seed; no byte overtakes another. */
+  /** Maximum additional random delay, in ms. The order of bytes is kept. */
   jitter: number;
-  /** Most bytes in one write; what is left waits for the next turn of the event loop. */
+  /** Maximum size of one write, in bytes. The rest is written in a later round of the event loop. */
   pieceBytes: number;
 }
 
-/** A network that does nothing to anybody. */
+/** A network without limits or delays. */
 export const PERFECT: Conditions = {
   bytesPerSecond: Infinity,
   delay: 0,

@@ -3,17 +3,19 @@ import type { Random } from "../random.ts";
 import type { Conditions, Direction } from "./conditions.ts";
 import type { Traps } from "./traps.ts";
 
-/** With a limit on the rate, bytes are under way in pieces of this many ms. */
+/** With a limited rate, bytes are forwarded in pieces of at most this duration, in ms. */
 const PIECE_MS = 5;
-/** A packet: no piece is smaller. */
+/** Minimum size of a piece at a limited rate, in bytes: one TCP segment. */
 const MIN_PIECE = 1460;
-/** What waits before a narrow link, in ms of its rate; the sender keeps the rest. */
+/**
+ * Buffer in front of a slow link, as a duration at its rate, in ms. When it is full, the sender has to wait.
+ */
 const BUFFER_MS = 20;
 
-/** How a connection ends: closed in order, or reset as by a router that forgot it. */
+/** How a connection ends: by a normal close (FIN) or by a reset (RST). */
 export type Cut = "fin" | "rst";
 
-/** Bytes, or the end, and when they are there: ms, monotonic. */
+/** Bytes or the end of a connection, with the time of delivery in ms on the monotonic clock. */
 interface Piece {
   what: Buffer | Cut;
   due: number;
@@ -23,32 +25,35 @@ export interface LaneOptions {
   direction: Direction;
   from: Socket;
   to: Socket;
-  /** They may change at any time. */
+  /** The properties of the simulated network, which may change at any time. */
   conditions: Conditions;
   random: Random;
   traps: Traps;
-  /** Changes what comes in before anything is done with it. */
+  /** Replaces received bytes before they are delayed or counted as forwarded. */
   rewrite: (bytes: Buffer) => Buffer[];
-  /** Called with the number of bytes that came in. */
+  /** Called with the number of bytes received. */
   onArrived: (bytes: number) => void;
-  /** Whether the whole network is held in this direction. */
+  /** Reports whether the proxy holds back all bytes of this direction. */
   isHeld: () => boolean;
-  /** The end has passed. */
+  /** Called after the end of the connection was forwarded in this direction. */
   onDone: () => void;
 }
 
-/** One direction of one connection: what comes in goes out in order, each piece when it is due. */
+/** One direction of one connection. It forwards received bytes in order, each piece at its delivery time. */
 export class Lane {
   readonly #queue: Piece[] = [];
-  /** When the link has taken in all that came, and when the last of it is due. */
+  /**
+   * When the link will have taken all bytes received so far, and when the last of them will be delivered, in
+   * ms.
+   */
   #freeAt = 0;
   #lastDue = 0;
   #held = false;
-  /** The other side takes no more for now. */
+  /** Whether the receiving socket's buffer is full. */
   #full = false;
   #ended = false;
   #cut = false;
-  /** Until the next piece is due, until the link has room, until the next turn. */
+  /** Timers for the next delivery, for room on the link, and for the next round of the event loop. */
   #dueTimer: Timer | undefined;
   #roomTimer: Timer | undefined;
   #turn: NodeJS.Immediate | undefined;
@@ -57,7 +62,7 @@ export class Lane {
     const { from, to } = options;
     from.on("data", (bytes: Buffer) => this.#take(bytes));
     from.on("end", () => this.#end("fin"));
-    // However this side closed, other than by its end, the other side sees a reset.
+    // If the sender closed without a FIN, the receiver gets a reset.
     from.on("close", () => this.#end("rst"));
     const goOn = () => {
       this.#full = false;
@@ -75,7 +80,7 @@ export class Lane {
     this.deliver();
   }
 
-  /** What is under way goes nowhere, and neither does what still comes. */
+  /** Drops all bytes under way, and all that arrive later. */
   cut(): void {
     this.#cut = true;
     this.#queue.length = 0;
@@ -83,7 +88,9 @@ export class Lane {
     this.options.from.resume();
   }
 
-  /** Hands on what is due; to be called when something changed that it may have waited for. */
+  /**
+   * Forwards the pieces whose time has come. Called after each change that could allow more to be forwarded.
+   */
   deliver(): void {
     this.#stopWaiting();
     for (let head = this.#queue[0]; head && !this.#isStuck(); head = this.#queue[0]) {
@@ -136,7 +143,7 @@ export class Lane {
     onDone();
   }
 
-  /** @returns whether the rest has to wait for the next turn */
+  /** Forwards up to a whole piece. @returns whether the rest waits for the next round of the event loop */
   #handOn(head: Piece, bytes: Buffer): boolean {
     const { direction, traps, to, conditions } = this.options;
     traps.spring(direction, bytes);
@@ -155,7 +162,7 @@ export class Lane {
     return this.#held || this.#full || this.#cut || this.options.isHeld();
   }
 
-  /** Takes in only what the link takes, so that the sender feels how narrow it is. */
+  /** Pauses or resumes reading, so that the sender is slowed to the rate of the link. */
   #mindInflow(): void {
     const { from } = this.options;
     if (this.#cut) return;

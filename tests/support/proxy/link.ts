@@ -9,7 +9,7 @@ export class Link {
     private readonly lanes: Record<Direction, Lane>,
   ) {}
 
-  /** Lets nothing pass, not even the end of either side: both stay connected. */
+  /** Holds back all bytes, and the closing by either side. Both sockets stay connected. */
   hold(...directions: Direction[]): void {
     for (const direction of directions) this.lanes[direction].hold();
   }
@@ -18,7 +18,7 @@ export class Link {
     for (const direction of directions) this.lanes[direction].release();
   }
 
-  /** Ends it on both sides; what is under way is lost. */
+  /** Closes both sockets. Bytes under way are lost. */
   cut(how: Cut): void {
     for (const direction of DIRECTIONS) this.lanes[direction].cut();
     for (const socket of this.sockets) {
@@ -27,7 +27,7 @@ export class Link {
     }
   }
 
-  /** Hands on what is due. */
+  /** Forwards the pieces of a direction whose delivery time has come. */
   deliver(direction: Direction): void {
     this.lanes[direction].deliver();
   }

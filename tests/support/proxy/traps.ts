@@ -1,20 +1,20 @@
 import type { Direction } from "./conditions.ts";
 
-/** Something that happens when a byte is about to pass. */
+/** A function to be called just before the byte at an offset is forwarded. */
 interface Trap {
   direction: Direction;
-  /** Counted over all connections, as what is carried is. */
+  /** Offset among all bytes forwarded in this direction, over all connections. */
   offset: number;
   spring: (next: Buffer) => void;
 }
 
-/** Counts what passes over all connections of a proxy, and acts at exact bytes of it. */
+/** Counts the bytes forwarded over all connections of a proxy, and calls functions at exact offsets. */
 export class Traps {
-  /** Bytes that were handed on so far. */
+  /** Bytes forwarded so far in each direction. */
   readonly carried: Record<Direction, number> = { up: 0, down: 0 };
   readonly #traps = new Set<Trap>();
 
-  /** See `Proxy.after`. */
+  /** Sets a trap; see `Proxy.after` for the parameters. */
   set(direction: Direction, offset: number, act: (next: Buffer) => void): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const trap: Trap = {
@@ -30,7 +30,7 @@ export class Traps {
     return promise;
   }
 
-  /** Springs what is set for the first of these bytes. */
+  /** Calls the functions set for the offset of the first of these bytes. */
   spring(direction: Direction, next: Buffer): void {
     for (const trap of this.#traps) {
       if (trap.direction === direction && trap.offset === this.carried[direction]) {
@@ -39,7 +39,7 @@ export class Traps {
     }
   }
 
-  /** Bytes that may pass until the next trap. */
+  /** Returns the number of bytes that may be forwarded before the next trap. */
   free(direction: Direction): number {
     let free = Infinity;
     for (const trap of this.#traps) {

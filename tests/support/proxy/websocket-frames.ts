@@ -1,24 +1,24 @@
 const HEAD_END = "\r\n\r\n";
 const BINARY = 2;
 
-/** A whole WebSocket frame (RFC 6455, 5.2) as it is on the wire, masked where a client sent it. */
+/** A complete WebSocket frame (RFC 6455, 5.2) in wire format. Frames from clients are masked. */
 export interface WireFrame {
   bytes: Buffer;
-  /** Where its payload begins. A bit that is changed there is changed behind the mask too. */
+  /** Offset of the payload. A bit flipped in a masked payload is flipped in the unmasked payload too. */
   payloadAt: number;
-  /** It carries a chunk of a file; the others are control messages, pings and the like. */
+  /** True for a frame with file data. False for control messages, pings and other frames. */
   isBinary: boolean;
 }
 
-/** Cuts one direction of a WebSocket connection, from its first byte on, into whole frames. */
+/** Splits one direction of a WebSocket connection into complete frames, after the HTTP handshake. */
 export class WireFrames {
   #rest: Buffer = Buffer.alloc(0);
   #isOpen = false;
 
-  /** @param change gives what is sent in place of a frame */
+  /** @param change returns the bytes to send instead of a frame */
   constructor(private readonly change: (frame: WireFrame) => Buffer[]) {}
 
-  /** @returns what is to be sent now */
+  /** Takes received bytes. @returns the bytes to send now */
   take(bytes: Buffer): Buffer[] {
     this.#rest = this.#rest.length === 0 ? bytes : Buffer.concat([this.#rest, bytes]);
     const out = this.#isOpen ? [] : this.#handshake();
@@ -26,7 +26,7 @@ export class WireFrames {
     return out;
   }
 
-  /** What comes before the first frame, once all of it is there. */
+  /** Returns the HTTP head before the first frame, once it is complete. */
   #handshake(): Buffer[] {
     const end = this.#rest.indexOf(HEAD_END);
     if (end < 0) return [];
@@ -41,7 +41,7 @@ export class WireFrames {
     const extended = short === 127 ? 8 : short === 126 ? 2 : 0;
     const payloadAt = 2 + extended + (rest[1]! & 0x80 ? 4 : 0);
     if (rest.length < payloadAt) return null;
-    // The last 6 bytes of 8 hold any length that there is.
+    // The first 2 bytes of a 64-bit length are skipped, because no real length needs them.
     const length =
       extended === 0 ? short : rest.readUIntBE(extended === 8 ? 4 : 2, extended === 8 ? 6 : 2);
     if (rest.length < payloadAt + length) return null;
