@@ -1,4 +1,7 @@
-/** A site's program: dials out to the server, stays connected, and sends the files it is asked for. */
+/**
+ * The client program of a site. It dials out to the server, stays connected, and sends the files that the
+ * server requests.
+ */
 import { existsSync } from "node:fs";
 import { DailyLimit } from "./lib/client/owner-rules/daily-limit.ts";
 import { CLIENT_HELP, type ClientConfig, readClientConfig } from "./lib/client/config.ts";
@@ -25,8 +28,8 @@ import { stdout } from "./lib/util/output.ts";
 if (import.meta.main) await runClient(process.argv.slice(2));
 
 /**
- * Runs the client as the whole process.
- * @param argv without the program's name
+ * Runs the client until it is stopped, as the only task of the process.
+ * @param argv the command line's arguments, without the program's name
  */
 export async function runClient(argv: string[]): Promise<void> {
   await runService(async () => {
@@ -36,15 +39,18 @@ export async function runClient(argv: string[]): Promise<void> {
   });
 }
 
-/** @throws UsageError */
+/**
+ * Reads the client's configuration from flags, the file of --config and the environment.
+ * @throws UsageError
+ */
 function readConfig(argv: string[], isTerminal: boolean) {
   const { env, ...files } = withConfigFile(CLIENT_SETTINGS, argv, process.env);
   return { config: readClientConfig(argv, env, isTerminal, existsSync), ...files };
 }
 
-/** Says what is wrong, in place of a start. */
+/** Runs `fds client doctor`, which reports problems of the client's set-up instead of starting the client. */
 async function doctor(argv: string[]) {
-  // A client that runs needs none of it.
+  // Imported only here, because a running client does not need the doctor's modules.
   const { DOCTOR_HELP, examineClient } = await import("./lib/client/doctor/doctor.ts");
   const { isHelp, json, flags } = readOrder(argv, CLIENT_SETTINGS);
   if (isHelp) return DOCTOR_HELP;
@@ -57,7 +63,10 @@ async function doctor(argv: string[]) {
   return { exitCode: isWell ? 0 : 1 };
 }
 
-/** @param secretFile file of settings that holds a secret, if there is one */
+/**
+ * Starts the client.
+ * @param secretFile settings file that holds a secret, whose permissions are then checked; null if none
+ */
 async function start(config: ClientConfig, secretFile: string | null) {
   const { id, serverUrl, chunkSize, compress, proxy, tls, stateDir } = config;
   const logger = new Logger({ level: config.logLevel, format: config.logFormat });
@@ -115,11 +124,11 @@ async function start(config: ClientConfig, secretFile: string | null) {
 }
 
 /**
- * Records for people at the site how the client stands with its server, and deletes a spent enrolment
- * token.
+ * Returns callbacks that record the state of the connection for people at the site, and delete the enrolment
+ * token after its use.
  */
 function recordConnection({ stateDir, serverUrl }: ClientConfig, logger: Logger) {
-  // People write http, not ws.
+  // People know the server by its http URL, so the record shows http instead of ws.
   const about = { server: serverUrl.origin.replace(/^ws/, "http"), version };
   const recorder = new ConnectionRecorder(stateDir, about, logger);
   return {
@@ -131,7 +140,7 @@ function recordConnection({ stateDir, serverUrl }: ClientConfig, logger: Logger)
   };
 }
 
-/** Deletes the enrolment token: once the client has registered, its own key proves it. */
+/** Deletes the file with the enrolment token. A registered client authenticates with its own key. */
 async function forgetEnrolToken(stateDir: string, logger: Logger): Promise<void> {
   try {
     await removeEnrolToken(stateDir);

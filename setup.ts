@@ -29,7 +29,7 @@ ${TEST_FILE_FLAGS_HELP}
       show this
 `;
 
-/** Space that is left free on the disk, in bytes. */
+/** Bytes that are left free on the disk when test files are made. */
 const RESERVE = 16 * 1024 ** 2;
 
 await runProgram(async (signal) => {
@@ -75,7 +75,10 @@ await runProgram(async (signal) => {
   terminal.write(`\nNext: ${paint("bun run server", "bold", terminal.colour)}\n`);
 });
 
-/** @returns false, and changes nothing, if the file is there */
+/**
+ * Writes an `.env` file with fresh tokens.
+ * @returns false if the file exists already, and is left unchanged
+ */
 async function makeEnvironmentFile(file: string): Promise<boolean> {
   const token = () => randomBytes(32).toString("hex");
   const user = containerUser(process.platform, process.getuid?.(), process.getgid?.());

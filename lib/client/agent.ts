@@ -27,36 +27,42 @@ export interface AgentOptions {
   roots: Roots;
   /** Most bytes of a file in one frame. */
   chunkSize: number;
-  /** Limits all that this client sends, over all its connections. */
+  /** Limits the rate, in bytes a second, of everything that this client sends, over all its connections. */
   rateLimit: TokenBucket;
-  /** Most bytes that may leave in a day; null: no limit. */
+  /** Most bytes that may leave the site in a day; null for no limit. */
   dailyLimit: DailyLimit | null;
-  /** Called whenever a request is over. */
+  /** Called at the end of each request, whether or not the file was sent. */
   onRequestEnded: (about: About, delivery: Delivery) => Promise<void>;
-  /** Whether chunks may be compressed, if the server accepts it. */
+  /** Whether frames may be compressed if the server accepts this. */
   compress: boolean;
   logger: Logger;
 }
 
-/** Bytes after which a connection counts as useful, however it ends. */
+/**
+ * Bytes of one file after which a connection counts as useful, so that the next wait before a reconnect is
+ * short.
+ */
 const WORTH_BYTES = 4 * 1024 * 1024;
 
-/** Most files that are open at once. Twice the streams, as a finished file takes a moment to be closed. */
+/**
+ * Most requests that are served at once. This is twice the agreed number of streams, because a finished
+ * request takes a moment to close its file.
+ */
 const MAX_OPEN = 2 * MAX_STREAMS;
 
-/** Most bytes of a path in a line of the log, as the server chooses the path. */
+/** Most bytes of a path in a line of the log, because the server chooses the path. */
 const MAX_SHOWN = 512;
 
-/** Time without a request after which memory is given back, in ms. */
+/** Time without a request, in ms, after which garbage is collected. */
 const REST_MS = 3_000;
 
 /**
- * The runtime collects garbage only when it needs more memory, which a client at rest never does. Shared, as
- * all agents of a process have one heap.
+ * Collects garbage while no request runs, because the runtime itself collects only when it needs more memory.
+ * All agents of a process share this object, as they share one heap.
  */
 const atRest = new AtRest(() => Bun.gc(true), REST_MS);
 
-/** Answers the server's requests on one connection: a sender for each file that is wanted. */
+/** Serves the server's requests on one connection, with one outgoing stream for each request. */
 export class Agent {
   readonly #streams = new Map<number, OutgoingStream>();
   readonly #running = new Set<Promise<void>>();
@@ -71,14 +77,15 @@ export class Agent {
     atRest.idle();
   }
 
-  /** Whether the server has taken a good part of a file. */
+  /** Whether the server has received a whole file, or a large part of one, over this connection. */
   get worked(): boolean {
     return this.#worked;
   }
 
   /**
-   * Acts on a message. A message about a stream that is over is ignored.
-   * @throws FdsError `protocol_error` when a request uses a stream that is in use, or is one too many
+   * Handles a message of the server. A message about a stream that has ended is ignored.
+   * @throws FdsError `protocol_error` if a request names a stream that is in use, or if there are too many
+   *   streams
    */
   handle(message: ServerStreamMessage): void {
     if (isRequest(message)) return this.#start(message);
@@ -99,7 +106,7 @@ export class Agent {
     }
   }
 
-  /** Stops all streams after the connection ended. Resolves when every file is closed. */
+  /** Stops all streams after the connection has ended. Resolves when all files are closed. */
   async stop(): Promise<void> {
     for (const sender of this.#streams.values()) sender.stop("disconnected");
     this.#scheduler.close();
@@ -109,7 +116,8 @@ export class Agent {
 
   #start(request: StreamRequest): void {
     const { stream } = request;
-    // A second stream of this number would hide the first one, which nothing could end then.
+    // A second stream with this number would replace the first one in the map, so nothing could stop the
+    // first one.
     if (this.#streams.has(stream)) {
       throw new FdsError("protocol_error", `stream ${stream} is in use`);
     }
@@ -176,7 +184,7 @@ export class Agent {
   }
 }
 
-/** A message that begins a stream. */
+/** A server's message that begins a stream. */
 export type StreamRequest = DownloadRequest | SetRequest | ListRequest;
 
 function isRequest(message: ServerMessage): message is StreamRequest {

@@ -7,38 +7,38 @@ import type { SourceFile } from "./owner-rules/source-file.ts";
 const pread = promisify(readCallback);
 
 /**
- * Reads a file block by block, one block ahead of the one in use. Two buffers are used in turn: the system
- * hands out new memory page by page, which costs as much as the reading itself.
+ * Reads a file block by block, always one block ahead of the block in use. Two buffers are reused
+ * alternately, because a new buffer costs page faults that take as long as the reading itself.
  */
 export class BlockReader {
   readonly #buffers = [new Uint8Array(0), new Uint8Array(0)];
   #ahead: { offset: number; block: Promise<Uint8Array<ArrayBuffer>> } | undefined;
 
-  /** @param lengthAt the length of the block at an offset; 0 where there is none */
+  /** @param lengthAt returns the length in bytes of the block at an offset; 0 beyond the last block */
   constructor(
     private readonly file: SourceFile,
     private readonly lengthAt: (offset: number) => number,
   ) {}
 
   /**
-   * @returns the block at an offset, shorter than wanted where the file ends; valid until the next
-   *   call. Before it there is room for a frame's header in its buffer.
+   * Returns the block at an offset, shorter than planned at the end of the file. The block is valid until the
+   * next call. Its buffer has room for a frame's header before the block.
    */
   async blockAt(offset: number): Promise<Uint8Array<ArrayBuffer>> {
     if (this.#ahead?.offset !== offset) {
-      // A block read in vain must not be written into a buffer that is in use again.
+      // Waits for a pending read of another block, because this read writes into a buffer that is reused.
       await this.#ahead?.block.catch(() => undefined);
       this.#ahead = { offset, block: this.#read(offset) };
     }
     const block = await this.#ahead.block;
     const next = offset + block.length;
     this.#ahead = { offset: next, block: this.#read(next) };
-    // The error is thrown where the block is awaited; if that never happens, it does not matter.
+    // Whoever awaits the block gets the error. If nobody does, the error does not matter.
     this.#ahead.block.catch(() => undefined);
     return block;
   }
 
-  /** Frees the buffers, once nothing is read into them any more. */
+  /** Waits for a pending read, then frees the buffers. */
   async close(): Promise<void> {
     await this.#ahead?.block.catch(() => undefined);
     for (const buffer of this.#buffers) release(buffer);
@@ -57,10 +57,9 @@ export class BlockReader {
 }
 
 /**
- * Reads at a position of an open file, with pread(2). The descriptor stays the same file, whoever has its
- * name by now. A slice of `Bun.file(fd)` would move the position that all reads share, and one that begins
- * at 0 reads wherever that position is.
- * @returns the part of the buffer that was filled
+ * Reads at a position of an open file with pread(2). A slice of `Bun.file(fd)` is not used, because it moves
+ * the descriptor's shared position, and a slice from 0 starts at this position instead of at 0.
+ * @returns the part of the buffer that was filled, shorter than the buffer at the end of the file
  */
 export async function readAt(
   file: Pick<SourceFile, "fd">,

@@ -1,44 +1,51 @@
-/** The fastest level: compression that is slower than the link saves nothing. */
+/**
+ * The zstd level. The fastest one is used, because compression that is slower than the link saves no time.
+ */
 const LEVEL = 1;
-/** Share by which a chunk must shrink to be sent compressed. */
+/** Least share of its bytes that a chunk must save to be sent compressed. */
 const LEAST_SAVING = 0.03;
-/** Chunks with fewer bytes are not compressed. */
+/** Chunks of fewer bytes are not compressed. */
 const SMALLEST = 1024;
-/** Bytes of a chunk that are compressed to see whether the file compresses at all. */
+/** Bytes of a chunk that are compressed first, to see whether the file compresses at all. */
 const SAMPLE = 64 * 1024;
-/** Bytes until the next sample after one that did not compress; doubles each time. */
+/**
+ * Bytes that are sent uncompressed after a chunk that did not compress. The number doubles each time, up to
+ * LONGEST_REST.
+ */
 const FIRST_REST = 1024 * 1024;
 const LONGEST_REST = 16 * 1024 * 1024;
-/** Shortest time over which a file's rate is measured, in ms. */
+/** Shortest period, in ms, over which the transfer rate of a file is measured. */
 const PERIOD_MS = 250;
-/** A file that spends a larger share of its time in the compressor is tried without it. */
+/** If compression takes a larger share of a file's time, sending without compression is tried. */
 const BUSY_SHARE = 0.5;
-/** Time until the next trial without compression, in ms, where the last one was slower. */
+/** Time in ms before sending without compression is tried again, if the last trial was slower. */
 const NEXT_TRIAL_MS = 10_000;
 
 export interface CompressorOptions {
   compress?: (bytes: Uint8Array) => Promise<Uint8Array>;
-  /** ms, monotonic. */
+  /** Returns a monotonic time in ms. */
   now?: () => number;
 }
 
 /**
- * Decides chunk by chunk whether the bytes of one file are sent compressed: only if they shrink, and if the
- * link is slower than the compressor.
+ * Decides for each chunk of a file whether to send it compressed: only if the chunk shrinks, and if the link
+ * is slower than the compressor.
  */
 export class Compressor {
-  /** True while the last chunks shrank, as the next ones most likely will. */
+  /** Whether the last chunk shrank. If so, the next chunk is compressed without a sample first. */
   #trusted = false;
-  /** Bytes before this offset are sent without compression. */
+  /** Bytes before this offset of the stream are sent uncompressed. */
   #restUntil = 0;
   #rest = FIRST_REST;
 
-  /** False while compressing was found to be slower than the link. */
+  /** False while sending without compression is being tried, or was found to be faster. */
   #pays = true;
-  /** Bytes per ms with compression, measured when it was last slower than the link. */
+  /**
+   * Bytes of the file sent per ms with compression, measured before sending without compression was tried.
+   */
   #rateWith = 0;
   #nextTrialAt = -Infinity;
-  /** The period that is being measured: where and when it began, and the time in it spent compressing. */
+  /** The current measuring period: offset and time of its start, and the ms spent compressing since. */
   #period = { offset: 0, at: -Infinity, busyMs: 0 };
   readonly #compress: (bytes: Uint8Array) => Promise<Uint8Array>;
   readonly #now: () => number;
@@ -49,9 +56,9 @@ export class Compressor {
   }
 
   /**
-   * Compresses the bytes that are sent next, off the event loop.
-   * @param offset where they lie in the file
-   * @returns null when they are better sent as they are
+   * Compresses the bytes to be sent next, in another thread.
+   * @param offset of the bytes in the stream
+   * @returns the compressed bytes; null if the bytes should be sent uncompressed
    */
   async pack(offset: number, bytes: Uint8Array): Promise<Uint8Array | null> {
     this.#measure(offset);
@@ -79,8 +86,8 @@ export class Compressor {
   }
 
   /**
-   * Compares the file's rate with compression and without. On a slow link the compressor mostly waits, and
-   * nothing is tried.
+   * Compares a file's transfer rate with and without compression. On a slow link the compressor is mostly
+   * idle, so no trial without compression is made.
    */
   #measure(offset: number): void {
     const now = this.#now();

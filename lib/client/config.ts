@@ -10,13 +10,16 @@ import type { TlsPaths } from "./tls-files.ts";
 
 type ClientSettings = Settings<typeof CLIENT_SETTINGS>;
 
-/** How the client verifies the server, and proves itself to it. */
+/** How the client verifies the server by TLS, and authenticates itself. */
 export interface ClientTls extends TlsPaths {
-  /** Pins: the server's public key must be one of these. Empty: any trusted certificate will do. */
+  /**
+   * The public keys of which the server's certificate must have one. If empty, any trusted certificate is
+   * accepted.
+   */
   pins: string[];
 }
 
-/** Settings that {@link configOf} turns into other values. */
+/** Settings that {@link configOf} does not pass on unchanged. */
 const MADE_INTO_OTHERS = [
   "serverUrl",
   "isInsecure",
@@ -34,7 +37,10 @@ const MADE_INTO_OTHERS = [
   "logFormat",
 ] as const;
 
-/** All settings of the client, by the names of the table in settings.ts. */
+/**
+ * The client's configuration: the settings by their names in settings.ts, and values that are derived from
+ * them.
+ */
 export type ClientConfig = ReturnType<typeof configOf>;
 
 export const CLIENT_HELP = `Usage: ${howToRun("client")} --id ID [flags]
@@ -46,22 +52,22 @@ ${serviceNote("client")}
 ${describeSettings(CLIENT_SETTINGS)}
 `;
 
-/** The program's surroundings that settings depend on. */
+/** The environment on which default values depend. */
 interface Surroundings {
   env: Environment;
-  /** Whether a person sees the log as it is written. */
+  /** Whether the log is written to a terminal. */
   isTerminal: boolean;
-  /** Whether a path exists. */
+  /** Reports whether a path exists. */
   exists: (path: string) => boolean;
 }
 
 /**
- * Reads the client's flags and environment.
- * @param argv without the program's name
- * @param isTerminal whether a person sees the log as it is written
- * @param exists whether a path exists
- * @returns "help" when that is what was asked for
- * @throws UsageError that names the setting, the value (but no secret) and what was expected
+ * Reads the client's configuration from flags and environment variables.
+ * @param argv the command line's arguments, without the program's name
+ * @param isTerminal whether the log is written to a terminal
+ * @param exists reports whether a path exists
+ * @returns the configuration; "help" if the flags ask for the help text
+ * @throws UsageError with the setting, its value unless secret, and what was expected
  */
 export function readClientConfig(
   argv: string[],
@@ -73,7 +79,7 @@ export function readClientConfig(
   return settings.helpWanted ? "help" : configOf(settings, { env, isTerminal, exists });
 }
 
-/** The settings that are used as they are, and the values that are made of the others. */
+/** Returns all settings, some of them unchanged and the others as derived values. */
 function configOf(settings: ClientSettings, { env, isTerminal, exists }: Surroundings) {
   const id = settings.read("id");
   const serverUrl = readServerUrl(settings);
@@ -92,8 +98,9 @@ function configOf(settings: ClientSettings, { env, isTerminal, exists }: Surroun
 }
 
 /**
- * Refuses an unencrypted connection unless it is explicitly allowed: key and files could be read on the
- * way.
+ * Returns the server's URL. Refuses a connection without TLS to another machine unless --insecure is given,
+ * because others could read the key and the files.
+ * @throws UsageError
  */
 function readServerUrl(settings: ClientSettings): URL {
   const url = settings.read("serverUrl");

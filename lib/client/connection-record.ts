@@ -9,28 +9,28 @@ const FILE = "connection.json";
 
 const Contents = z.object({
   state: z.enum(["connecting", "connected", "waiting", "stopped"]),
-  /** ISO 8601, UTC. */
+  /** When this state began, in ISO 8601, UTC. */
   since: z.iso.datetime(),
-  /** Why the last try failed. */
+  /** Why the last try to connect failed; null while connected. */
   reason: z.string().nullable(),
   server: z.string(),
-  /** Version of the server that this process reached last; null: none yet. */
+  /** Version of the server that this process was connected to last; null before the first connection. */
   server_version: z.string().nullable(),
-  /** The process of the client, and its version. */
+  /** The client's process id, and its version. */
   pid: z.int(),
   version: z.string(),
 });
 
-/** The state of the client's connection, as the site's programs see it. */
+/** The state of the client's connection, as other programs at the site can read it. */
 export type ConnectionRecord = z.infer<typeof Contents>;
 
-/** A change: connected to a server of some version, or waiting for the next try for a reason. */
+/** A change of the connection's state: connected to a server, or waiting to try again after a failure. */
 export type ConnectionChange =
   { state: "connected"; serverVersion: string } | { state: "waiting"; reason: string };
 
 /**
- * Tells other programs at the site whether the client is connected: `connection.json` in the state folder.
- * A failed write is logged, and holds nothing up.
+ * Writes the state of the client's connection to `connection.json` in the state folder, for other programs at
+ * the site. A failed write is logged and has no other effect.
  */
 export class ConnectionRecorder {
   readonly #writing = new SerialQueue();
@@ -63,19 +63,19 @@ export class ConnectionRecorder {
     }
   }
 
-  /** Resolves when all changes so far are written, or have failed to be. */
+  /** Resolves when all changes so far are written, or when their writing has failed. */
   settled(): Promise<void> {
     return this.#writing.idle();
   }
 
-  /** Records that the client stopped. Resolves when that is written. */
+  /** Records that the client has stopped. Resolves when the record is written. */
   close(): Promise<void> {
     this.#write({ state: "stopped", reason: null });
     return this.settled();
   }
 
   #write(change: Partial<ConnectionRecord>): void {
-    // A repeated wait keeps the time at which waiting began.
+    // `since` changes only with the state, so it stays the same when a further try fails.
     const isNew = change.state !== undefined && change.state !== this.#record.state;
     const since = isNew ? new Date().toISOString() : this.#record.since;
     this.#record = { ...this.#record, ...change, since };
@@ -89,8 +89,8 @@ export class ConnectionRecorder {
 }
 
 /**
- * Replaces the file: readers see the old text or the new one. It is not flushed, as the next start writes
- * it anew.
+ * Replaces a file atomically, so that readers see the old text or the new one. Flushing to the disk is not
+ * needed, because the client writes the record again at its next start.
  */
 async function replace(path: string, text: string): Promise<void> {
   const temporary = `${path}.tmp`;
@@ -105,8 +105,8 @@ async function replace(path: string, text: string): Promise<void> {
 
 /**
  * Reads the state of the client's connection.
- * @returns null where no client ever ran with this folder, or the file cannot be understood
- * @throws Error of the system where the file may not be read
+ * @returns null if no client has used this state folder yet, or if the file's content is invalid
+ * @throws Error of the system if the file cannot be read
  */
 export async function readConnectionRecord(stateDir: string): Promise<ConnectionRecord | null> {
   try {

@@ -12,38 +12,49 @@ import { Agent, type AgentOptions } from "./agent.ts";
 import { codeOfSocketError, describeAnswer, dial, type DialOptions } from "./dial.ts";
 import { introductionOf, type IntroductionOptions } from "./introduction.ts";
 
-/** How long the server has to accept the connection and the registration, in ms. */
+/** How long, in ms, the server may take to accept the connection and the registration. */
 const CONNECT_WITHIN_MS = 20_000;
-/** How often a connection is checked and pinged, in ms. */
+/** How often, in ms, a connection is checked for timeouts and for a ping that is due. */
 const TEND_INTERVAL_MS = 5_000;
-/** Limit of messages from a server: far more than it needs to grant credit on the fastest link. */
+/**
+ * Rate limit of messages from the server. It is far above the number of credit messages on the fastest link.
+ */
 const MESSAGES = { burst: 20_000, everyMs: 0.1 };
 /**
- * Most bytes that wait in the socket for a server that does not read. Frames alone never reach it, as they
- * wait for room.
+ * Most bytes that may wait in the socket before the server counts as not reading. Only control messages can
+ * add up to this, because frames are not sent while the socket is full.
  */
 const MAX_UNREAD_BYTES = 16 * 1024 * 1024;
 
 export interface ConnectionOptions extends AgentOptions, DialOptions, IntroductionOptions {
-  /** @param newKeyTaken true: the server has replaced the client's key by its new one */
+  /**
+   * Called when the server has accepted the registration.
+   * @param newKeyTaken whether the server has replaced the client's key by the new one
+   */
   onRegistered: (newKeyTaken: boolean, serverVersion: string) => void;
 }
 
-/** How a connection ended. */
+/** How and why a connection ended. */
 export interface Ending {
-  /** One line for the log. */
+  /** The reason, as one line for the log. */
   reason: string;
-  /** The code of the server's close frame, if it sent one. */
+  /**
+   * The error code that the server's close frame or a violation of the protocol stands for; undefined if
+   * there was no such error.
+   */
   code: ErrorCode | undefined;
-  /** True if the server had accepted the registration. */
+  /** Whether the server had accepted the registration. */
   registered: boolean;
-  /** True if the connection delivered a whole file, or a large part of one. */
+  /** Whether the connection delivered a whole file, or a large part of one. */
   worked: boolean;
-  /** ms */
+  /** Duration of the connection in ms, from dialling to its end. */
   lasted: number;
 }
 
-/** One connection: dials, registers, serves requests, and notices when the server is dead. */
+/**
+ * One connection to the server. It dials, registers, serves requests, and closes when the server stops
+ * responding.
+ */
 export class Connection {
   readonly #socket: WebSocket;
   readonly #agent: Agent;
@@ -52,12 +63,12 @@ export class Connection {
   readonly #messages = new RateLimiter(MESSAGES);
   #over = false;
   #registered = false;
-  // Monotonic, in ms: setting the clock must not end the connection.
+  // These times are monotonic, in ms, so that setting the system clock cannot end the connection.
   readonly #dialledAt = performance.now();
   #heardAt = performance.now();
   #pingedAt = performance.now();
 
-  /** @throws Error when the runtime refuses the options */
+  /** Begins to connect. @throws Error when the runtime refuses the options */
   constructor(private readonly options: ConnectionOptions) {
     this.#socket = dial(options);
     this.#agent = new Agent(this.#socket, options);
@@ -74,17 +85,17 @@ export class Connection {
     this.#timer = setInterval(() => this.#tend(), TEND_INTERVAL_MS);
   }
 
-  /** False once the connection has ended, or can do nothing any more. */
+  /** Whether the connection is open or being opened. False once it has ended. */
   get isAlive(): boolean {
     return !this.#over;
   }
 
-  /** Resolves when the connection has ended and every file is closed. */
+  /** Resolves when the connection has ended and all files are closed. */
   get ended(): Promise<Ending> {
     return this.#ending.promise;
   }
 
-  /** Closes the connection as the program ends. */
+  /** Closes the connection because the client stops. */
   close(): void {
     this.#socket.close(1000, "the client stops");
     this.#end("the client stops");
@@ -116,7 +127,7 @@ export class Connection {
           ? cause
           : new FdsError("internal_error", String(cause), { cause });
       this.#socket.close(error.close, error.code);
-      // Messages after this one do not matter.
+      // Stops reading, because messages after a violation of the protocol are not handled.
       this.#socket.pause();
       this.#end(`protocol broken: ${error.message}`, error.code);
     }
@@ -157,7 +168,7 @@ export class Connection {
     this.#end(`${code ? "protocol broken: " : ""}${error.message || "cannot connect"}`, code);
   }
 
-  /** Ends the connection without a close frame, which nobody would read. */
+  /** Ends the connection without a close frame, because the server is not expected to read one. */
   #drop(reason: string): void {
     this.#socket.terminate();
     this.#end(reason);
@@ -179,7 +190,10 @@ export class Connection {
   }
 }
 
-/** @param code of a close frame without a reason; 1006: there was no close frame (RFC 6455, 7.1.5) */
+/**
+ * Describes a WebSocket close code without a reason.
+ * @param code 1006 if the connection ended without a close frame (RFC 6455, 7.1.5)
+ */
 export function describeClose(code: number): string {
   return code === 1006 ? "the connection broke off" : `closed with code ${code}`;
 }

@@ -1,43 +1,50 @@
 /**
- * Largest share of the window in one frame. The server takes whole frames and grants more with each: with a
- * single frame in the window, a long link would stand idle.
+ * Largest share of the credit window that one frame may use. The server grants new credit after each whole
+ * frame, so with one frame per window a long link would be idle between frames.
  */
 const WINDOW_SHARE = 1 / 4;
-/** Smallest frame where little is granted, in bytes. */
+/** Size of a frame in bytes that is allowed however small the credit window is. */
 const MIN_SHARE = 16 * 1024;
 
-/** How far the server lets a stream send. */
+/** The credit of one stream: how far the server lets the stream send. */
 export class CreditWindow {
   #maxOffset: number;
-  /** The most that was ever granted ahead, in bytes. */
+  /** The largest difference so far, in bytes, between the granted offset and the offset sent. */
   #window: number;
 
-  /** @param maxOffset everything below may be sent @param offset of the first byte that is sent */
+  /**
+   * @param maxOffset the stream may send all bytes below this offset
+   * @param offset of the first byte to send
+   */
   constructor(maxOffset: number, offset: number) {
     this.#maxOffset = maxOffset;
     this.#window = maxOffset - offset;
   }
 
-  /** Everything below this offset may be sent. */
+  /** The stream may send all bytes below this offset. */
   get maxOffset(): number {
     return this.#maxOffset;
   }
 
   /**
-   * Grants everything below `maxOffset`. A grant is never taken back, even if messages arrive out of order.
-   * @param offset of the next byte that is sent
+   * Allows the stream to send all bytes below `maxOffset`. A lower value than before has no effect, because
+   * messages may arrive out of order.
+   * @param offset of the next byte to be sent
    */
   grant(maxOffset: number, offset: number): void {
     this.#maxOffset = Math.max(this.#maxOffset, maxOffset);
     this.#window = Math.max(this.#window, maxOffset - offset);
   }
 
-  /** Ends what was granted, as the stream begins again at another offset. */
+  /** Withdraws the credit, because the stream starts over from another offset. */
   restart(): void {
     this.#maxOffset = 0;
   }
 
-  /** Most bytes of a frame. @param chunkSize the agreed limit */
+  /**
+   * Returns the most bytes that a frame should have.
+   * @param chunkSize the limit that client and server agreed on
+   */
   frameSize(chunkSize: number): number {
     return Math.min(chunkSize, Math.max(MIN_SHARE, Math.floor(this.#window * WINDOW_SHARE)));
   }

@@ -2,21 +2,22 @@ import { type HandshakeAnswer, WebSocket, type WebSocketOptions } from "ws";
 import type { ErrorCode } from "../protocol/errors.ts";
 import { MAX_MESSAGE_BYTES, SUBPROTOCOL } from "../protocol/messages.ts";
 
-/** How long the server has, in ms, to end a connection that the client closes. */
+/** How long, in ms, the server may take to answer a close frame of the client. */
 const CLOSE_WITHIN_MS = 2_000;
-/** Most characters of an unknown server's answer in a message. */
+/** Most characters of an unknown server's answer that are put into a message. */
 const MAX_SHOWN = 200;
 
 export interface DialOptions {
-  /** `ws://HOST:PORT/ws`, or wss. */
+  /** URL of the server's WebSocket, such as `wss://HOST:PORT/ws`. */
   serverUrl: URL;
   tls: NonNullable<WebSocketOptions["tls"]>;
-  /** URL of a proxy, or null. */
+  /** URL of the proxy; null for a direct connection. */
   proxy: string | null;
 }
 
 /**
- * Begins to connect. From here on, the size of the server's messages is limited, in one frame or in many.
+ * Begins to connect to the server. The socket limits the size of each message from the server, even if a
+ * message is split into several frames.
  * @throws Error when the runtime refuses the options
  */
 export function dial({ serverUrl, tls, proxy }: DialOptions): WebSocket {
@@ -29,7 +30,7 @@ export function dial({ serverUrl, tls, proxy }: DialOptions): WebSocket {
   });
 }
 
-/** Describes the answer of a server that opens no WebSocket. */
+/** Describes the HTTP answer of a server that did not open a WebSocket. */
 export function describeAnswer({ statusCode, statusMessage, headers }: HandshakeAnswer): string {
   const answer = `${statusCode} ${statusMessage}`.trim().slice(0, MAX_SHOWN);
   const location = headers["location"]?.slice(0, MAX_SHOWN);
@@ -38,7 +39,10 @@ export function describeAnswer({ statusCode, statusMessage, headers }: Handshake
     : `the server answered ${answer} and leads to "${location}", check SERVER_URL`;
 }
 
-/** The protocol's code for an error that the runtime found in what the server sent; undefined: none. */
+/**
+ * Returns the protocol's code for a socket error. Undefined if the error is not about invalid data from the
+ * server.
+ */
 export function codeOfSocketError({ code }: { code?: string }): ErrorCode | undefined {
   if (code === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH") return "message_too_large";
   return code?.startsWith("WS_ERR_") ? "protocol_error" : undefined;

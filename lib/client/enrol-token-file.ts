@@ -5,16 +5,17 @@ import { TOKEN } from "../util/kinds.ts";
 import { systemCode } from "../util/system-error.ts";
 
 /**
- * Path of the file with a token for enrolling once. `fds client install` writes it, so that no settings
- * hold the token. The client removes it when the server knows its key.
+ * Returns the path of the file with a one-time enrolment token. `fds client install` writes this file, so
+ * that no settings file holds the token. The client removes the file once the server knows the client's key.
  */
 export function enrolTokenFile(stateDir: string): string {
   return join(stateDir, "enroll-token");
 }
 
 /**
- * @returns null where there is none
- * @throws UsageError when the file cannot be read, or contains no token
+ * Reads the enrolment token that was saved for a new client.
+ * @returns null if there is no such file
+ * @throws UsageError if the file cannot be read or contains no token
  */
 export async function readEnrolToken(stateDir: string): Promise<string | null> {
   const path = enrolTokenFile(stateDir);
@@ -29,7 +30,7 @@ export async function readEnrolToken(stateDir: string): Promise<string | null> {
   }
 }
 
-/** Removes the token; the server knows the client's key now. */
+/** Removes the file with the enrolment token, which is not needed once the server knows the client's key. */
 export async function removeEnrolToken(stateDir: string): Promise<void> {
   await rm(enrolTokenFile(stateDir), { force: true });
 }

@@ -5,16 +5,16 @@ import type { ClientKeys } from "./key.ts";
 export interface IntroductionOptions {
   id: string;
   keys: ClientKeys;
-  /** Sent to enrol; undefined where the key is enough. */
+  /** Token to enrol a new client; undefined if the client authenticates with its key alone. */
   enrolToken: string | undefined;
   version: string;
-  /** IANA name of the zone of its local times; null: unknown. */
+  /** IANA name of the site's time zone; null if unknown. */
   timeZone: string | null;
-  /** Most bytes in a frame that this client sends. */
+  /** Most bytes that this client puts into one frame. */
   chunkSize: number;
 }
 
-/** What a client says of itself when it connects. */
+/** Returns what the client tells the server about itself when it registers. */
 export function introductionOf({
   id,
   keys,

@@ -6,28 +6,31 @@ import { UsageError } from "../util/flags.ts";
 import { systemCode } from "../util/system-error.ts";
 
 const KEY_BYTES = 32;
-/** A key as base64url: 256 bits. */
+/** The form of a key: 256 bits as base64url. */
 const KEY_PATTERN = /^[A-Za-z0-9_-]{43}$/;
 
-/** Age of a lock, in ms, from which it must be left from a crash: its work takes some ms. */
+/**
+ * Age of a lock folder, in ms, after which its owner must have crashed. The work under the lock takes a few
+ * ms.
+ */
 const LOCK_MS = 2_000;
 const LOOK_EVERY_MS = 50;
 
-/** What a client proves its identity with. */
+/** The keys that authenticate a client to the server. */
 export interface ClientKeys {
   key: string;
-  /** A new key that is to replace `key`, which is too old. */
+  /** A new key that is to replace `key`, because `key` is too old; undefined if none is due. */
   newKey?: string;
 }
 
 /**
- * The key that a client's id belongs to, made at its first start. The client makes it, not the server, so
- * that a lost answer to the first registration costs nothing.
- * @param stateDir made if it does not exist
- * @returns 256 random bits as base64url, and whether they were made just now, so that no server knows them
+ * Reads the key that authenticates this client, or makes a key at the first start. The client makes the key
+ * itself, so a lost answer to the first registration can simply be retried.
+ * @param stateDir folder of the key, made if missing
+ * @returns 256 random bits as base64url, and whether the key was made just now, so that no server knows it
  * @throws UsageError when the folder cannot be used
- * @throws Error when the file holds no key; it is never replaced, as the id belongs to the lost key for
- *   good
+ * @throws Error when the key file holds no valid key. No other key is made, because the server accepts only
+ *   the old key for this client id.
  */
 export async function loadOrCreateKey(stateDir: string): Promise<{ key: string; isNew: boolean }> {
   const path = keyPath(stateDir);
@@ -46,12 +49,12 @@ export async function loadOrCreateKey(stateDir: string): Promise<{ key: string; 
 }
 
 /**
- * The keys to send to the server: the key, and a new one to replace it where it is too old. Both are kept
- * and sent until the server says that it took the new one. So if either side crashes in between, one of the
- * keys is right.
- * @param maxAge of the key, in ms
- * @throws Error when the file is gone or holds no key: no other key is made while the client runs, as the
- *   id belongs to that one
+ * Returns the keys to send to the server: the key and, if it is too old, a new key to replace it. Both are
+ * kept and sent until the server confirms the new key, so one of them is valid even if either side crashes in
+ * between.
+ * @param maxAge of the key in ms, before it is replaced
+ * @throws Error when the key file is missing or holds no valid key. No other key is made then, because the
+ *   server accepts only the old key for this client id.
  */
 export async function keysToShow(stateDir: string, maxAge: number): Promise<ClientKeys> {
   const path = keyPath(stateDir);
@@ -63,9 +66,9 @@ export async function keysToShow(stateDir: string, maxAge: number): Promise<Clie
 }
 
 /**
- * Reads the keys, without making or removing any.
- * @returns null where there is none yet
- * @throws Error when the file holds no key, or an error of the system
+ * Reads the client's keys and the time at which the key was made. Does not make or remove any key.
+ * @returns null if there is no key yet
+ * @throws Error when the file holds no valid key, or an error of the system
  */
 export async function lookAtKeys(
   stateDir: string,
@@ -79,23 +82,23 @@ export async function lookAtKeys(
   return { keys, madeAt: (await stat(path)).mtime };
 }
 
-/** Keys that no server knows, for a client that has none yet. They are not saved. */
+/** Returns a random key that is not saved, for a client that has no key yet. */
 export function keysForNow(): ClientKeys {
   return { key: randomKey() };
 }
 
-/** Replaces the old key, which is no longer valid, by the new one that the server took. */
+/** Replaces the old key file by the new key, which the server has accepted. */
 export async function takeNewKey(stateDir: string): Promise<void> {
   try {
     await rename(newKeyPath(stateDir), keyPath(stateDir));
   } catch (error) {
-    // Another process with the same folder was first.
+    // Another process with the same state folder has already renamed the file.
     if (systemCode(error) !== "ENOENT") throw error;
   }
   await syncFolder(stateDir);
 }
 
-/** Paths of the files that hold a key, whether they exist or not. */
+/** Returns the paths of the key files, whether or not the files exist. */
 export function keyFiles(stateDir: string): string[] {
   return [keyPath(stateDir), newKeyPath(stateDir)];
 }
@@ -113,7 +116,8 @@ function newKeyPath(stateDir: string): string {
 }
 
 /**
- * @returns null where there is none. A file without a valid key counts as none: no server can have seen it
+ * Reads the new key. A file without a valid key is removed, because no server can have seen a key from it.
+ * @returns null if there is no new key
  */
 async function readNewKey(stateDir: string): Promise<string | null> {
   const path = newKeyPath(stateDir);
@@ -132,7 +136,10 @@ async function read(path: string): Promise<string | null> {
   }
 }
 
-/** @returns the key that is in the file afterwards; another process may have written it */
+/**
+ * Makes a key file, unless another process makes the file first.
+ * @returns the key that the file holds afterwards
+ */
 async function create(path: string): Promise<string> {
   const candidate = `${path}.${randomUUID()}`;
   await writeFileDurably(candidate, randomKey(), 0o600);
@@ -145,21 +152,24 @@ async function create(path: string): Promise<string> {
   return readFile(path, "utf8");
 }
 
-/** Gives a file its name, unless another process was first. */
+/** Gives a file its final name, unless another process has already created a file of that name. */
 async function placeOnce(candidate: string, path: string): Promise<void> {
   try {
-    // A link, unlike a rename, fails where the name is taken.
+    // link() fails if the name is taken, whereas rename() would overwrite the existing file.
     await link(candidate, path);
   } catch (error) {
     if (systemCode(error) === "EEXIST") return;
-    // Some disks have no links, and report it in different ways.
+    // Some file systems have no hard links, and each reports this by another error code.
     await withLock(`${path}.lock`, async () => {
       if ((await read(path)) === null) await rename(candidate, path);
     });
   }
 }
 
-/** @param folder exists while the work is done; others who find it wait */
+/**
+ * Runs work under a lock between processes. A lock older than LOCK_MS is ignored.
+ * @param folder exists while a process holds the lock
+ */
 async function withLock(folder: string, work: () => Promise<void>): Promise<void> {
   for (let waited = 0; waited < LOCK_MS && !(await isMade(folder)); waited += LOOK_EVERY_MS) {
     await Bun.sleep(LOOK_EVERY_MS);
@@ -171,7 +181,7 @@ async function withLock(folder: string, work: () => Promise<void>): Promise<void
   }
 }
 
-/** @returns false where it existed already */
+/** Makes a folder. @returns false if the folder existed already */
 async function isMade(folder: string): Promise<boolean> {
   try {
     await mkdir(folder);

@@ -1,45 +1,49 @@
 import type { ServerMessage } from "../protocol/messages.ts";
 
-/** How a request ended. */
+/** How a request of the server ended. */
 export interface Delivery {
   outcome: "sent" | "cancelled" | "disconnected" | "refused";
-  /** Bytes of files that left; bytes sent twice count twice. */
+  /** Bytes of files that were sent to the server. Bytes sent twice count twice. */
   bytesSent: number;
-  /** Why it was refused. */
+  /** The error's code and message, if the request was refused. */
   reason?: string;
 }
 
-/** What a request was about, for the site's own record. */
+/** What the server requested, for the site's own record of requests. */
 export interface About {
-  /** Missing for a file, the most frequent request. */
+  /** Undefined for a single file, the most frequent request. */
   action?: "browse" | "set";
   download_id?: string;
-  /** As the server asked for it: a file; a folder, or "" for the roots; the patterns of a set. */
+  /**
+   * The path as the server sent it: of a file, or of a folder to list ("" for the roots). For a set, its
+   * patterns.
+   */
   file_path: string;
-  /** How many files of a set were sent. */
+  /** The number of files of a set that were sent. */
   files?: number;
 }
 
-/** Why a stream is to stop. */
+/** Why a stream is to be stopped. */
 export type StopReason = "done" | "cancelled" | "disconnected";
 
-/** Messages that only sets have. */
+/** Messages about sets only. */
 export type SetMessage = Extract<ServerMessage, { type: "set_select" | "set_list" | "set_want" }>;
 
-/** A stream that this client serves on a connection: a file, a listing of a folder, or a set. */
+/** A request of the server that is being served: a file, a listing of a folder, or a set. */
 export interface OutgoingStream {
   readonly about: About;
-  /** Runs until the server confirms or cancels, or the connection ends; never rejects. */
+  /** Serves the request until the server confirms or cancels, or until the connection ends. Never rejects. */
   run(): Promise<Delivery>;
-  /** Whether at least this many bytes were sent in this attempt. */
+  /** Reports whether at least this many bytes were sent in this attempt. */
   hasDelivered(bytes: number): boolean;
   /**
-   * Grants everything below `maxOffset`. A grant is never taken back, even if messages arrive out of order.
+   * Allows the stream to send all bytes below `maxOffset`. A lower value than before has no effect, because
+   * messages may arrive out of order.
    */
   grant(maxOffset: number): void;
-  /** Asks for a damaged frame again. */
+  /** Sends everything from an offset on again, because the frame at this offset arrived damaged. */
   resend(offset: number): void;
   stop(reason: StopReason): void;
-  /** @throws FdsError `protocol_error` where the stream is not a set */
+  /** Handles a message about a set. @throws FdsError `protocol_error` if the stream is not a set */
   onSetMessage(message: SetMessage): void;
 }

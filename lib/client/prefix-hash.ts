@@ -2,22 +2,25 @@ import type { ChecksumAlgorithm } from "../protocol/checksum.ts";
 import { FdsError } from "../protocol/errors.ts";
 import { release } from "../util/release.ts";
 
-/** Bytes hashed at a time, which holds the event loop for about 1.5 ms. */
+/** Bytes hashed at a time, which blocks the event loop for about 1.5 ms. */
 const BLOCK = 1024 * 1024;
 
 /**
- * Reads bytes of a file, fewer than asked for at its end. Each result has a buffer of its own, which is
+ * Reads bytes of a file, fewer than asked for at the end of the file. The result has its own buffer, which is
  * released after hashing.
  */
 export type Read = (offset: number, length: number) => Promise<Uint8Array>;
 
-/** Called with the number of bytes hashed so far; false ends it. */
+/**
+ * Called during a long operation with the number of bytes hashed or names examined so far. Returning false
+ * ends the operation.
+ */
 export type GoOn = (offset: number) => boolean;
 
 /**
  * Hashes the first bytes of a file.
- * @returns null where the file is shorter
- * @throws FdsError `protocol_error` when `goOn` ended it
+ * @returns null if the file is shorter than `length` bytes
+ * @throws FdsError `protocol_error` if `goOn` returned false
  */
 export async function hashPrefix(
   checksum: ChecksumAlgorithm,

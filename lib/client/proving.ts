@@ -1,13 +1,15 @@
 import type { GoOn } from "./prefix-hash.ts";
 
-/** How often the server is told, in ms, that a long file is being read again. */
+/**
+ * How often, in ms, the server is told how far the client is with hashing a file or walking through folders.
+ */
 const PROVING_EVERY_MS = 5_000;
 
 /**
- * Makes a {@link GoOn} that now and then tells the server how far a file was read again, or how far a walk
- * came.
- * @param tell sends an offset to the server
- * @param isWanted false ends the reading
+ * Returns a {@link GoOn} callback that regularly reports progress to the server while a file is hashed or
+ * folders are walked through.
+ * @param tell sends the number of bytes hashed or names examined to the server
+ * @param isWanted returns false to end the hashing or the walk
  */
 export function provingNowAndThen(tell: (offset: number) => void, isWanted: () => boolean): GoOn {
   let toldAt = performance.now();

@@ -5,12 +5,12 @@ import type { Environment } from "../util/settings.ts";
 const DEFAULT_PORTS: Record<string, string> = { "ws:": "80", "wss:": "443" };
 
 /**
- * The proxy for connections to a server, from the usual variables: `HTTPS_PROXY` for wss, `HTTP_PROXY` for
- * ws, unless `NO_PROXY` names the server. Lower case works too. A server on this machine is reached without
- * a proxy, which would otherwise see the key and send it to another machine.
+ * Chooses the proxy for connections to a server: `HTTPS_PROXY` for wss, `HTTP_PROXY` for ws, unless
+ * `NO_PROXY` names the server. Lower-case variables work too. A server on this machine is always connected to
+ * directly, because a proxy would see the client's key.
  * @param server a ws or wss URL
- * @returns the proxy's URL, or null for a direct connection
- * @throws UsageError that names the variable; its value may hold a password and is not repeated
+ * @returns the proxy's URL; null for a direct connection
+ * @throws UsageError with the variable's name. The value is left out, because it may contain a password.
  */
 export function proxyFor(server: URL, env: Environment): string | null {
   if (leadsHere(server.hostname)) return null;
@@ -24,13 +24,13 @@ export function proxyFor(server: URL, env: Environment): string | null {
 }
 
 /**
- * Whether `NO_PROXY` names the server. A name in the list also covers all names below it, with or without a
- * leading dot.
+ * Reports whether the `NO_PROXY` list names the server. An entry also covers all subdomains, with or without
+ * a leading dot.
  */
 function isExempt(server: URL, list: string): boolean {
   const port = server.port || DEFAULT_PORTS[server.protocol];
   const { hostname } = server;
-  // The host of an IPv6 URL has brackets, which the list may leave out.
+  // The hostname of an IPv6 URL has brackets, which entries of the list may omit.
   const names = [hostname, `${hostname}:${port}`, hostname.replace(/^\[(.*)\]$/, "$1")];
   return list
     .toLowerCase()

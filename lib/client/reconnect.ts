@@ -7,51 +7,51 @@ import type { ConnectionChange } from "./connection-record.ts";
 import type { ClientKeys } from "./key.ts";
 import { watch } from "./watchdog.ts";
 
-/** Bounds of the waits, in ms: full jitter from 1 to 60 s. */
+/** Bounds of the random wait before the next try to connect, in ms. The upper bound grows from 1 to 60 s. */
 const FIRST_WAIT_MS = 1_000;
 const MAX_WAIT_MS = 60_000;
-/** Duration of a connection, in ms, after which the waits begin anew. */
+/** Duration of a connection, in ms, after which the next wait is short again. */
 const STABLE_MS = 60_000;
 
 export interface ReconnectOptions extends Omit<
   ConnectionOptions,
   "enrolToken" | "onRegistered" | "tls"
 > {
-  /** Sent only where the server does not know the key. */
+  /** Sent only if the server does not know the client's key; null if there is no token. */
   enrolToken: string | null;
-  /** True where no server can know the key: the enrolment token is sent at once. */
+  /** Whether the key was just made, so that no server knows it. The enrolment token is then sent at once. */
   isKeyNew: boolean;
-  /** Gives the keys to send at the next connection, instead of `keys`. */
+  /** Returns the keys for the next connection. If this fails, the last known keys are used. */
   keysToShow: () => Promise<ClientKeys>;
-  /** Called when the server took the new key. */
+  /** Called when the server has accepted the new key. */
   takeNewKey: () => Promise<void>;
   /** Called whenever the state of the connection changes. */
   onChange?: (change: ConnectionChange) => void;
-  /** Gives the TLS options of the next connection. */
+  /** Returns the TLS options for the next connection. */
   tlsToUse: () => Promise<ConnectionOptions["tls"]>;
   logger: Logger;
 }
 
 /**
- * Stays connected until it is told to stop. It dials again whenever a connection ends or fails, and enrols
- * when the server does not know the client's key, or asks for it.
- * @throws Error when nothing happens any more, or it cannot go on
+ * Keeps the client connected until `stop` is aborted. Connects again whenever a connection ends or fails.
+ * Sends the enrolment token when the server does not know the client's key or asks for the token.
+ * @throws Error if there is no connection and no planned try for a minute; any unexpected error
  */
 export function stayConnected(options: ReconnectOptions, stop: AbortSignal): Promise<void> {
   const connections = new Connections(options, stop);
   return watch(connections.run(), () => connections.isWell);
 }
 
-/** Runs one connection after the other. */
+/** Makes one connection after the other. */
 class Connections {
   #current: Connection | undefined;
   #isWaiting = false;
-  /** Limited logger, as a server can cause any number of requests. */
+  /** A logger with a rate limit, because a server can send any number of requests. */
   readonly #requestLogger: Logger;
   #keys: ClientKeys;
-  /** Failed connections in a row. */
+  /** The number of failed connections in a row. */
   #attempt = 0;
-  /** True: send the enrolment token at the next connection. */
+  /** Whether to send the enrolment token with the next connection. */
   #enrol: boolean;
 
   constructor(
@@ -63,7 +63,7 @@ class Connections {
     this.#enrol = options.isKeyNew;
   }
 
-  /** False once there is neither a connection nor a planned try. */
+  /** Whether there is a connection, or a planned try. False means that the client is stuck. */
   get isWell(): boolean {
     return this.#isWaiting || (this.#current?.isAlive ?? false);
   }
@@ -81,7 +81,7 @@ class Connections {
     }
   }
 
-  /** @throws whatever keeps a connection from beginning */
+  /** @throws any error that prevents a try to connect, such as an unreadable TLS file */
   async #connect(): Promise<Ending> {
     const { options, stop } = this;
     const { logger, serverUrl, enrolToken } = options;
@@ -118,14 +118,14 @@ class Connections {
       .catch((error: unknown) => logger.error("the new key was not put in place", {}, error));
   }
 
-  /** Reports how a connection ended. @returns how long to wait before the next try, in ms */
+  /** Logs how a connection ended. @returns the time until the next try, in ms; 0 to enrol at once */
   #waitAfter(ending: Ending): number {
     const { logger, enrolToken, onChange } = this.options;
     const { reason, code, registered, worked, lasted } = ending;
     const known = !this.#enrol;
     const asksToEnrol = code !== undefined && meaningOf(code).asksToEnrol === true;
     const isAsked = asksToEnrol && enrolToken !== null;
-    // A request to enrol holds until the server answers something else.
+    // The token is sent with each try until the server accepts the registration or reports another error.
     this.#enrol = isAsked || (this.#enrol && code === undefined && !registered);
     if (isAsked && known) return 0;
     onChange?.({ state: "waiting", reason });
@@ -141,13 +141,16 @@ class Connections {
   }
 }
 
-/** An error before a connection counts as a failed connection, which is tried again. */
+/** Treats an error before dialling as a failed connection, so that the client tries again. */
 function cannotBegin(error: unknown): Ending {
   const reason = error instanceof Error ? error.message : String(error);
   return { reason, code: undefined, registered: false, worked: false, lasted: 0 };
 }
 
-/** Whether the server refused, and will again until somebody changes something. The next try can wait. */
+/**
+ * Reports whether the server refused the client for a reason that only people can change. The next try then
+ * waits longer.
+ */
 function wasRefused({ code, registered }: Ending): boolean {
   const reconnect = code && meaningOf(code).reconnect;
   return reconnect === "slowly" || (reconnect === "slowly_if_refused" && !registered);

@@ -2,27 +2,27 @@ import { type FileIdentity, mayBeTheSame } from "../protocol/identity.ts";
 import type { DownloadRequest } from "../protocol/messages.ts";
 import { type GoOn, hashPrefix, type Read } from "./prefix-hash.ts";
 
-/** Where a download begins, and the hash of the bytes before it. */
+/** The offset at which an attempt begins to send a file, and the hash of the bytes before it. */
 export interface Start {
   offset: number;
-  /** Bytes to deliver, from the first byte of the file. */
+  /** Size in bytes that the delivered file will have, counted from the file's first byte. */
   totalSize: number;
   hash: Bun.CryptoHasher;
   /**
-   * The identity by which the server knows the file: its state when its first byte was read for this
-   * download.
+   * Attributes of the file at the time when its first byte was read for this download. The server compares
+   * them on each resume.
    */
   identity: FileIdentity;
-  /** Why it starts over, if it does. */
+  /** Why the download starts over from the first byte; undefined if it resumes or has just begun. */
   reason?: string;
 }
 
 /**
- * Decides whether a download may resume: it must be the same file, not shorter than before, and both sides
- * must have the same first bytes, which they read again and compare by checksum. Otherwise it starts over.
- * A resumed file is delivered at the size that it had at first.
- * @param identity of the open file now
- * @throws FdsError `protocol_error` when `goOn` ended it
+ * Decides whether a download may resume. It must be the same file, not shorter than before, and the bytes
+ * that the server already has must have the same checksum as the file's first bytes. Otherwise the download
+ * starts over. A resumed file is delivered with the size that it had when the download began.
+ * @param identity the open file's present attributes
+ * @throws FdsError `protocol_error` if `goOn` returned false
  */
 export async function decideStart(
   request: DownloadRequest,

@@ -3,41 +3,47 @@ import { RateMeter } from "../util/rate-meter.ts";
 import type { TokenBucket } from "../util/token-bucket.ts";
 
 /**
- * The socket holds at most what the link carries in this time, in ms, so that control messages are not
- * stuck.
+ * Time in ms that the bytes queued in the socket may take to send, at the measured rate. This keeps the delay
+ * of control messages short.
  */
 const MAX_QUEUED_MS = 250;
 const MIN_QUEUED = 64 * 1024;
 const MAX_QUEUED = 4 * 1024 * 1024;
-/** A frame has at most the bytes that the link carries in this time, in ms. */
+/** Time in ms that one frame may take to send, at the measured rate. */
 const MAX_FRAME_MS = 100;
 const MIN_FRAME = 16 * 1024;
-/** Time over which rates are measured, in ms. */
+/** Time in ms over which the link's rate is measured. */
 const RATE_SPAN_MS = 1000;
-/** A rate measured over less time, in ms, or fewer bytes says nothing about the link. */
+/** Least time, in ms, and least number of bytes for a meaningful measurement of the link's rate. */
 const MIN_MEASURED_MS = 100;
 const MIN_MEASURED = 1024 * 1024;
-/** How often the socket is polled, in ms, as it has no event for being drained. */
+/** How often, in ms, the socket is polled for free room, because it has no drain event. */
 const POLL_MS = 2;
 
-/** The writing side of a socket. */
+/** The sending half of a WebSocket. */
 export interface Outgoing {
   send(data: string | Uint8Array<ArrayBuffer>): void;
-  /** Bytes that were written but not yet taken by the system. */
+  /** Bytes that were written to the WebSocket but not yet taken by the operating system. */
   readonly bufferedAmount: number;
 }
 
 /**
- * Fair turns at one socket: each sender waits in line and sends one frame per turn. Little is kept in the
- * socket, so that a cancel or a new download gets through at once.
+ * Shares one socket fairly between streams. Each stream waits in a queue and sends one frame per turn. Few
+ * bytes are queued in the socket, so that control messages and new downloads are not delayed.
  */
 export class SendScheduler {
   readonly #line: (() => void)[] = [];
   #rate = new RateMeter(RATE_SPAN_MS);
-  /** Rates measured when the last frame was sent, and before the last rest, in bytes a second. */
+  /**
+   * Link rates in bytes a second: at the last frame sent, and at the end of the last busy period. Null if
+   * unknown.
+   */
   #latestRate: number | null = null;
   #formerRate: number | null = null;
-  /** When the first frame since the last rest was sent, and how many bytes had been sent before it. */
+  /**
+   * When the first frame of this busy period was sent, in ms, and the number of bytes sent in all periods
+   * before.
+   */
   #begunAt = Infinity;
   #sentBefore = 0;
   #polling = false;
@@ -45,20 +51,26 @@ export class SendScheduler {
   #drained = 0;
   #closed = false;
 
-  /** @param limit of everything that the client sends */
+  /** @param limit on the bytes a second that the client sends over all its connections */
   constructor(
     private readonly socket: Outgoing,
     private readonly limit: TokenBucket,
   ) {}
 
-  /** The most bytes that the next frame should have: fewer on a slow link. */
+  /**
+   * Returns the most bytes that the next frame should have. Slow links get smaller frames.
+   * @param maxChunk upper bound in bytes
+   */
   frameSize(maxChunk: number): number {
     const rate = this.#bytesPerSecond() ?? Infinity;
     const carried = Math.max(MIN_FRAME, (rate * MAX_FRAME_MS) / 1000);
     return Math.floor(Math.min(maxChunk, carried, this.limit.burst));
   }
 
-  /** Resolves when it is the caller's turn and the socket has room; at once where it is closed. */
+  /**
+   * Waits until it is the caller's turn and the socket has room. Resolves at once after {@link
+   * SendScheduler.close}.
+   */
   next(): Promise<void> {
     return new Promise((resolve) => {
       this.#line.push(resolve);
@@ -67,10 +79,10 @@ export class SendScheduler {
   }
 
   /**
-   * Sends a frame. Call it once per turn, and at once.
-   * @param bytes of the file, with room for a header before them in their buffer. The socket copies them,
-   *   so the caller may reuse them afterwards.
-   * @param packed the same bytes compressed, to be sent instead
+   * Sends a frame. To be called once per turn, as soon as {@link SendScheduler.next} has resolved.
+   * @param bytes with room for a frame header before them in their buffer. The socket copies the bytes, so
+   *   the caller may reuse the buffer afterwards.
+   * @param packed the same bytes compressed, to be sent instead; null to send the bytes uncompressed
    */
   send(
     address: FrameAddress,
@@ -86,7 +98,9 @@ export class SendScheduler {
     this.#latestRate = this.#bytesPerSecond();
   }
 
-  /** Nobody has anything to send: the pause does not count for the rate. */
+  /**
+   * Ends a busy period, because no stream has anything to send. The pause does not lower the measured rate.
+   */
   rest(): void {
     if (this.#sent - this.#sentBefore >= MIN_MEASURED) this.#formerRate = this.#latestRate;
     this.#rate = new RateMeter(RATE_SPAN_MS);
@@ -94,7 +108,7 @@ export class SendScheduler {
     this.#sentBefore = this.#sent;
   }
 
-  /** Releases everybody who waits. */
+  /** Ends all pending waits for a turn. */
   close(): void {
     this.#closed = true;
     for (const resolve of this.#line.splice(0)) resolve();
@@ -105,7 +119,7 @@ export class SendScheduler {
     const first = this.#closed || this.#hasRoom() ? this.#line.shift() : undefined;
     if (first) {
       first();
-      // The next one has its turn once this one has sent its frame.
+      // The next stream gets its turn after this one has sent its frame.
       if (this.#line.length > 0) queueMicrotask(() => this.#serve());
       return;
     }
@@ -122,21 +136,25 @@ export class SendScheduler {
 
   #hasRoom(): boolean {
     this.#measure();
-    // In the first moments, the system may only have moved bytes into its own buffer.
+    // The rate over the full span is used, because the first bytes may only have moved into the kernel's
+    // buffer.
     const rate = this.#rate.bytesPerSecond(RATE_SPAN_MS) ?? 0;
     const carried = (rate * MAX_QUEUED_MS) / 1000;
     const limit = Math.min(MAX_QUEUED, Math.max(MIN_QUEUED, carried));
     return this.socket.bufferedAmount < limit && this.limit.available > 0;
   }
 
-  /** Measures the rate: counts the bytes that have left the socket since the last call. */
+  /** Adds the bytes that have left the socket since the last call to the measured rate. */
   #measure(): void {
     const drained = this.#sent - Math.min(this.#sent, this.socket.bufferedAmount);
     this.#rate.add(drained - this.#drained);
     this.#drained = drained;
   }
 
-  /** The rate of the link, as far as it is known. */
+  /**
+   * Returns the link's rate in bytes a second; null if unknown. Early in a busy period, the rate of the last
+   * busy period is used.
+   */
   #bytesPerSecond(): number | null {
     const isNew = performance.now() - this.#begunAt < MIN_MEASURED_MS;
     return (isNew ? this.#formerRate : null) ?? this.#rate.bytesPerSecond();

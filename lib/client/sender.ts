@@ -25,24 +25,27 @@ export interface SenderOptions {
   request: DownloadRequest;
   roots: Roots;
   scheduler: SendScheduler;
-  /** Most bytes in a frame: the client's own limit or the server's, whichever is lower. */
+  /** The client's limit of bytes in a frame. The lower one of this and the server's limit is used. */
   chunkSize: number;
-  /** Whether chunks may be compressed, if the server accepts it. */
+  /** Whether frames may be compressed if the server accepts this. */
   compress: boolean;
   send: (message: ClientMessage) => void;
-  /** Most bytes that may leave in a day; null: no limit. */
+  /** Most bytes that may leave the site in a day; null for no limit. */
   dailyLimit: DailyLimit | null;
   logger: Logger;
 }
 
-/** Sends one file: opens it, proves what the server already has, and sends the rest as credit allows. */
+/**
+ * Sends one file. Opens the file, checks by hash whether the server's bytes are a prefix of the file, and
+ * sends the rest as the server grants credit.
+ */
 export class Sender implements OutgoingStream {
   readonly #chunkSize: number;
   readonly #compressor: Compressor | null;
   readonly #credit: CreditWindow;
   #resendFrom: number | undefined;
   #stopped: StopReason | undefined;
-  /** Called when there is something new to do. */
+  /** Wakes the pending wait for a message or for a turn, if any. */
   #wake: () => void = () => undefined;
 
   readonly #allowance: Allowance;
@@ -51,7 +54,7 @@ export class Sender implements OutgoingStream {
   #offset = 0;
   #totalSize = 0;
   #hash: Bun.CryptoHasher;
-  /** Bytes in the hash so far. Bytes that are sent again are not hashed twice. */
+  /** The number of bytes in the hash. A byte that is sent again is not hashed again. */
   #hashed = 0;
 
   constructor(private readonly options: SenderOptions) {
@@ -68,7 +71,7 @@ export class Sender implements OutgoingStream {
     return { download_id, file_path };
   }
 
-  /** Runs until the server confirms or cancels, or the connection ends; never rejects. */
+  /** Sends the file until the server confirms or cancels, or until the connection ends. Never rejects. */
   async run(): Promise<Delivery> {
     const { request, roots, logger } = this.options;
     try {
@@ -81,7 +84,7 @@ export class Sender implements OutgoingStream {
       }
     } catch (error) {
       const reason = this.#tellWhy(error);
-      // An error after the stream was stopped is not a refusal.
+      // An error after the stream was stopped does not count as a refusal.
       if (!this.#stopped) return { outcome: "refused", bytesSent: this.#sentBytes, reason };
     }
     logger.info(`file ${this.#stopped === "done" ? "delivered" : `not sent: ${this.#stopped}`}`);
@@ -89,18 +92,18 @@ export class Sender implements OutgoingStream {
     return { outcome, bytesSent: this.#sentBytes };
   }
 
-  /** Whether at least this many bytes were sent in this attempt. */
+  /** Reports whether at least this many bytes were sent in this attempt. */
   hasDelivered(bytes: number): boolean {
     return this.#offset - this.#begin >= bytes;
   }
 
-  /** See {@link CreditWindow.grant}. */
+  /** Grants credit, see {@link CreditWindow.grant}. */
   grant(maxOffset: number): void {
     this.#credit.grant(maxOffset, this.#offset);
     this.#wake();
   }
 
-  /** Asks for a damaged chunk again. */
+  /** Sends everything from an offset on again, because the frame at this offset arrived damaged. */
   resend(offset: number): void {
     this.#resendFrom = offset;
     this.#wake();
@@ -139,7 +142,7 @@ export class Sender implements OutgoingStream {
         total_size: this.#totalSize,
         [checksum]: digest,
       });
-      // The server now answers `done`, or asks for a damaged chunk again.
+      // The server answers with `done`, or with a request to send a damaged frame again.
       while (!this.#stopped && this.#resendFrom === undefined) await this.#news();
     }
   }
@@ -153,14 +156,16 @@ export class Sender implements OutgoingStream {
     this.#hash = hash;
     await this.#allowance.ensure(totalSize - offset);
     if (reason !== undefined) logger.warn(`starts over: ${reason}`);
-    // The credit was for bytes after the offset that the server offered.
+    // The request's credit counts from the offset that the server offered, so it is void when the file starts
+    // over.
     if (offset < request.offset) this.#credit.restart();
     this.#send({ type: "file_start", identity, total_size: totalSize, offset, reason });
     return source;
   }
 
   /**
-   * Tells the server now and then how far a file was read again; ends the reading when it is not wanted.
+   * Returns a callback that reports to the server how many bytes of the file were hashed again. The callback
+   * returns false once the stream was stopped.
    */
   #proving(): GoOn {
     return provingNowAndThen(
@@ -169,7 +174,7 @@ export class Sender implements OutgoingStream {
     );
   }
 
-  /** Sends all remaining bytes. */
+  /** Sends the file from the current offset to its end. */
   async #sendRest(blocks: BlockReader): Promise<void> {
     while (!this.#stopped) {
       if (this.#resendFrom !== undefined) {
@@ -206,11 +211,12 @@ export class Sender implements OutgoingStream {
       if (this.#interrupted()) return;
       let next = this.#granted(rest);
       const packed = (await this.#compressor?.pack(this.#offset, next)) ?? null;
-      // Bytes that are sent again were not reserved at the start.
+      // The daily limit was reserved once for each byte. Bytes that are sent again need a further
+      // reservation.
       await this.#allowance.ensure(rest.length);
       await this.#turn();
       if (this.#interrupted()) return;
-      // More may have been granted while the bytes were compressed.
+      // If the bytes are sent uncompressed, credit that arrived during the compression is used too.
       if (!packed) next = this.#granted(rest);
       scheduler.send({ stream, epoch, offset: this.#offset }, next, packed);
       this.#allowance.spend(next.length);
@@ -220,7 +226,10 @@ export class Sender implements OutgoingStream {
     }
   }
 
-  /** Resolves at this file's turn, or when it is stopped, as a slow socket gives no turns. */
+  /**
+   * Resolves at this file's turn, or when the file is stopped, because a slow socket may give no turn for
+   * long.
+   */
   #turn(): Promise<void> {
     return new Promise((resolve) => {
       this.#wake = () => {
@@ -230,7 +239,7 @@ export class Sender implements OutgoingStream {
     });
   }
 
-  /** The first of these bytes, as many as fit the credit and one frame. */
+  /** Returns the first bytes of `rest`, as many as credit and frame size allow. */
   #granted(rest: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
     return rest.subarray(0, Math.min(this.#credit.maxOffset - this.#offset, this.#chunkSize));
   }
@@ -246,7 +255,7 @@ export class Sender implements OutgoingStream {
   }
 
   /**
-   * Logs why the file does not come, and tells the server unless the sending was stopped.
+   * Logs why the file is not sent, and tells the server unless the stream was stopped.
    * @returns the error's code and message, in one line
    */
   #tellWhy(error: unknown): string {
@@ -265,6 +274,6 @@ export class Sender implements OutgoingStream {
   }
 }
 
-/** A message about this attempt, without the address that all have. */
+/** A message about this attempt, without the stream and epoch that all such messages carry. */
 type AttemptMessage = WithoutAddress<ClientStreamMessage>;
 type WithoutAddress<T> = T extends unknown ? Omit<T, "stream" | "epoch"> : never;

@@ -5,16 +5,16 @@ import type { TlsPems } from "./tls-files.ts";
 /** A pinned public key in the form of curl's --pinnedpubkey: `sha256//` and 44 characters of base64. */
 export const PIN_PATTERN = /^sha256\/\/[A-Za-z0-9+/]{43}=$/;
 
-/** The pin of a certificate's public key. */
+/** Returns the pin of a certificate's public key, in the form of curl's --pinnedpubkey. */
 export function pinOf(certificate: X509Certificate): string {
   const key = certificate.publicKey.export({ type: "spki", format: "der" });
   return `sha256//${createHash("sha256").update(key).digest("base64")}`;
 }
 
 /**
- * Checks the identity of a server whose certificate is trusted: its name, and its public key where pins are
- * given. A pin stays valid when the certificate is renewed with the same key.
- * @returns why it is not the right server, or undefined
+ * Checks that a trusted certificate has the server's name and, if there are pins, a pinned public key. A pin
+ * stays valid when a certificate is renewed with the same key.
+ * @returns why the server is not the right one; undefined if it is
  */
 export function checkIdentity(
   host: string,
@@ -28,7 +28,10 @@ export function checkIdentity(
   return new Error(`the server's public key is ${pin}, which TLS_PIN does not name`);
 }
 
-/** TLS options for connections to a server: whom to trust, and the client's own certificate. */
+/**
+ * Returns the TLS options for a connection to the server: trusted certificates, pins, and the client's own
+ * certificate.
+ */
 export function tlsTowards(pems: TlsPems, pins: readonly string[]) {
   return {
     ...pems,

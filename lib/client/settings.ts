@@ -17,7 +17,7 @@ import type { SettingTable } from "../util/settings.ts";
 import { isTimeZone } from "../util/time-zone.ts";
 import { PIN_PATTERN } from "./server-identity.ts";
 
-/** Lowest rate limit, in bytes a second: a slower client would look dead. */
+/** Lowest rate limit, in bytes a second. The server would take a slower client for dead. */
 const MIN_RATE_LIMIT = 16 * 1024;
 
 const ID: Kind<string> = {
@@ -41,8 +41,8 @@ const PIN: Kind<string> = {
 };
 
 /**
- * The client's settings. Sizes are in bytes, times in ms; a setting without a default is null where it is
- * not given.
+ * The client's settings. Sizes are in bytes, times in ms. A setting without a value and without a default is
+ * null.
  */
 export const CLIENT_SETTINGS = {
   id: {
@@ -181,7 +181,7 @@ export const CLIENT_SETTINGS = {
   ...LOG_SETTINGS,
 } satisfies SettingTable;
 
-/** The WebSocket URL of a server's address; null if it is no such address. */
+/** Returns the WebSocket URL for a server's address; null if the address is invalid. */
 function endpointOf(text: string): URL | null {
   const url = URL.parse(text);
   if (!url || !/^(?:http|ws)s?:$/.test(url.protocol)) return null;

@@ -6,27 +6,29 @@ import type { SourceFile } from "./owner-rules/source-file.ts";
 import { type GoOn, hashPrefix } from "./prefix-hash.ts";
 import { decideStart, type Start } from "./resume.ts";
 
-/** An open file that is being sent: where it begins and, at the end, whether it is still the same. */
+/**
+ * An open file that is being sent. Decides at which offset to begin, and checks at the end that the file did
+ * not change.
+ */
 export class Source {
   private constructor(
     private readonly file: SourceFile,
     private readonly request: DownloadRequest,
     readonly start: Start,
-    /** The last state of the file that is known to hold what is sent. */
+    /** The file's attributes at the last time when its content was known to be unchanged. */
     private seen: FileIdentity,
   ) {}
 
-  /** @param goOn see decideStart */
+  /** @param goOn called with the number of bytes hashed so far; false ends the hashing */
   static async open(file: SourceFile, request: DownloadRequest, goOn: GoOn): Promise<Source> {
     const seen = await file.identity();
     return new Source(file, request, await decideStart(request, seen, readerOf(file), goOn), seen);
   }
 
   /**
-   * Makes sure that what was sent is one state of the file, not a mixture of two. Where only times differ,
-   * the bytes are read once more and decide. A file without a name is no longer what was asked for: it was
-   * deleted or replaced.
-   * @param digest of what was sent
+   * Checks that the sent bytes are one state of the file, not a mixture of two. If only times differ, the
+   * file is hashed again and compared. A file that was deleted or replaced meanwhile counts as changed.
+   * @param digest of the bytes sent, as hex
    * @throws FdsError `source_changed`
    */
   async confirm(digest: string, goOn: GoOn): Promise<void> {
@@ -41,7 +43,7 @@ export class Source {
     this.seen = now;
   }
 
-  /** Whether the file, read again, has this digest. */
+  /** Hashes the file again, and reports whether the digest is the same. */
   async #has(digest: string, goOn: GoOn): Promise<boolean> {
     const { file, request, start } = this;
     const hash = await hashPrefix(request.checksum, start.totalSize, readerOf(file), goOn);
@@ -49,7 +51,7 @@ export class Source {
   }
 }
 
-/** Reads blocks of a file, each into its own buffer. */
+/** Returns a function that reads blocks of a file, each into a new buffer. */
 function readerOf(file: SourceFile) {
   return (offset: number, length: number) => readAt(file, offset, Buffer.allocUnsafeSlow(length));
 }

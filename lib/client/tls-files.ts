@@ -3,16 +3,16 @@ import { createSecureContext } from "node:tls";
 import { UsageError } from "../util/flags.ts";
 import type { Logger } from "../util/logger.ts";
 
-/** Paths of PEM files, by setting. */
+/** Paths of the PEM files that the settings name. */
 export interface TlsPaths {
-  /** Certificates of those who may sign the server's certificate; null: those that the system trusts. */
+  /** Certificates of the CAs that may sign the server's certificate; null for the system's trusted CAs. */
   ca: string | null;
-  /** The client's own certificate; always together with its key. */
+  /** The client's own certificate. Certificate and key are given together, or both are null. */
   cert: string | null;
   key: string | null;
 }
 
-/** The contents of the files that are given. */
+/** The contents of the PEM files that the settings name. */
 export interface TlsPems {
   ca?: string;
   cert?: string;
@@ -20,8 +20,8 @@ export interface TlsPems {
 }
 
 /**
- * The PEM files for TLS, read anew for each connection, so that a renewal needs no restart. During a
- * renewal a file may be missing, cut short, or not match its key; then the last good contents are used.
+ * The PEM files for TLS. They are read again for each connection, so a renewed certificate needs no restart.
+ * If a file cannot be used during a renewal, its last good contents are used.
  */
 export class TlsFiles {
   private constructor(
@@ -29,19 +29,19 @@ export class TlsFiles {
     private pems: TlsPems,
   ) {}
 
-  /** @throws UsageError when a file cannot be used */
+  /** Reads the files for the first time. @throws UsageError when a file cannot be used */
   static async open(paths: TlsPaths): Promise<TlsFiles> {
     const files = new TlsFiles(paths, {});
     files.pems = { ...(await files.#authorities()), ...(await files.#own()) };
     return files;
   }
 
-  /** The files' present contents. @throws UsageError when one cannot be used */
+  /** Returns the files' present contents. @throws UsageError when a file cannot be used */
   static async readOnce(paths: TlsPaths): Promise<TlsPems> {
     return (await TlsFiles.open(paths)).pems;
   }
 
-  /** The present contents where they can be used, else the last good ones; problems are logged. */
+  /** Reads the files again. Logs a file that cannot be used, and returns its last good contents. */
   async read(logger: Logger): Promise<TlsPems> {
     for (const group of [() => this.#authorities(), () => this.#own()]) {
       try {
@@ -70,13 +70,16 @@ export class TlsFiles {
   }
 }
 
-/** @throws UsageError when it cannot be read, is empty, or ends within a certificate or key */
+/**
+ * Reads a PEM file.
+ * @throws UsageError if the file cannot be read, holds no PEM, or is cut off within a PEM block
+ */
 async function readPem(setting: string, path: string): Promise<string> {
   try {
     const text = await readFile(path, "utf8");
     const count = (word: string) => text.split(`-----${word} `).length - 1;
-    // The runtime takes an empty text for a missing setting, and of a list that is cut short it drops the
-    // last entry.
+    // Checked here, because the runtime treats an empty text as a missing setting, and silently drops a PEM
+    // block that is cut off.
     if (count("BEGIN") === 0) throw new Error("no PEM is in it");
     if (count("BEGIN") !== count("END")) throw new Error("it ends too early");
     return text;
@@ -85,7 +88,10 @@ async function readPem(setting: string, path: string): Promise<string> {
   }
 }
 
-/** @throws UsageError when the runtime refuses one of the PEMs, or a key that belongs to another certificate */
+/**
+ * Checks that the runtime accepts the PEMs.
+ * @throws UsageError if a PEM is invalid, or if key and certificate do not match
+ */
 function usable(pems: TlsPems, name: string): TlsPems {
   try {
     createSecureContext(pems);

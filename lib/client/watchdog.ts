@@ -1,12 +1,15 @@
-/** How long nothing may be planned, in ms: files on a hanging share take their time to close. */
+/**
+ * How long, in ms, the client may be without a connection or a planned try. Closing files on a network share
+ * that hangs can take long.
+ */
 const PATIENCE_MS = 60_000;
 const LOOK_EVERY_MS = 5_000;
 
 /**
- * Runs what should go on for ever, and gives up once it stands still: the service manager can then start
- * the program anew, which is better than a process that does nothing.
- * @param isWell whether it is doing something, or has planned something
- * @throws Error when it was not well for a minute; whatever `run` throws
+ * Runs a task that should never end, and throws once the task is stuck. The process can then exit, and the
+ * service manager starts it again.
+ * @param isWell reports whether the task is doing or has planned something
+ * @throws Error if `isWell` returned false for a minute; any error of `run`
  */
 export async function watch(run: Promise<void>, isWell: () => boolean): Promise<void> {
   const failed = Promise.withResolvers<never>();

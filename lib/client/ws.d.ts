@@ -1,20 +1,21 @@
 /**
- * The part that we use of the `ws` module that comes with Bun; it is not a dependency. Unlike the global
- * WebSocket it limits the size of messages, and gives the answer of a server that opens no WebSocket.
+ * The part that the client uses of the `ws` module, which is built into Bun and so is not a dependency.
+ * Unlike the global WebSocket, it limits the size of messages, and gives the HTTP answer to a refused
+ * upgrade.
  */
 declare module "ws" {
   export interface WebSocketOptions {
     perMessageDeflate: false;
     /** Most bytes of a message, in any number of frames. */
     maxPayload: number;
-    /** How long the other side may take to end a connection that we close, in ms. */
+    /** How long, in ms, the other side may take to answer a close frame. */
     closeTimeout: number;
     tls?: Bun.TLSOptions & Pick<import("node:tls").ConnectionOptions, "checkServerIdentity">;
-    /** URL of a proxy. */
+    /** URL of the proxy; none for a direct connection. */
     proxy?: string;
   }
 
-  /** The answer to a refused upgrade. */
+  /** The HTTP answer of a server that refused the upgrade to a WebSocket. */
   export interface HandshakeAnswer {
     statusCode: number;
     statusMessage: string;
@@ -33,13 +34,13 @@ declare module "ws" {
 
   export class WebSocket {
     constructor(url: URL, protocols: string[], options: WebSocketOptions);
-    /** Bytes that were written but not yet taken by the system. */
+    /** Bytes that were written to the socket but not yet taken by the operating system. */
     readonly bufferedAmount: number;
     on<Name extends keyof Events>(event: Name, listener: (...args: Events[Name]) => void): this;
     send(data: string | Uint8Array): void;
     ping(): void;
     close(code: number, reason: string): void;
-    /** Stops reading. */
+    /** Stops reading from the socket. */
     pause(): void;
     terminate(): void;
   }
